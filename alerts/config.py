@@ -1,0 +1,66 @@
+"""Pure: the settings of alerting and of the webhooks it sends."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import Field, SecretStr
+
+from collector.config import Section
+
+
+class BurnRule(Section):
+    """Burn of a dollar budget over two windows: both have to burn, so that an alert also ends."""
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$", description="Name of the rule")
+    severity: str = Field(default="page", pattern=r"^(page|ticket)$", description="page or ticket")
+    action: str = Field(default="", description="Only this action; empty judges each by itself")
+    region: str = Field(default="", description="Only this region; empty judges each by itself")
+    budget_usd: float = Field(gt=0, description="Loss allowed in budget_days")
+    budget_days: float = Field(default=30.0, gt=0, description="Time that the budget is for")
+    long_window_s: int = Field(gt=0, description="Window that has to burn")
+    short_window_s: int = Field(gt=0, description="... and the window that has to burn still")
+    budget_share: float = Field(
+        gt=0, le=1, description="Share of the budget lost in the long window at which it fires"
+    )
+    events_min: float = Field(
+        default=8.0, ge=1, description="Effective number of losing decisions, (sum l)^2 / sum l^2"
+    )
+    confidence_z: float = Field(
+        default=1.645, ge=0, description="The lower bound at this z has to exceed the threshold"
+    )
+    for_s: float = Field(default=0.0, ge=0, description="Time it has to hold before it fires")
+    keep_firing_s: float = Field(default=180.0, ge=0, description="Time it fires on afterwards")
+    runbook_url: str = Field(default="", description="What to do")
+    note: str = Field(default="", description="Printed beside the alert")
+
+
+class WebhookConfig(Section):
+    """One receiver of signed webhooks (Standard Webhooks 1.0.0)."""
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$", description="Name of the receiver")
+    url: str = Field(pattern=r"^https?://", description="Where to POST")
+    secret: SecretStr = Field(
+        description="whsec_ and base64 of 24 to 64 bytes; from the environment, not from this file"
+    )
+    timeout_s: float = Field(default=15.0, gt=0, le=30, description="Time for one delivery")
+
+
+class AlertsConfig(Section):
+    """Rules, receivers, and the state that survives a restart."""
+
+    state_path: Path | None = Field(
+        default=None, description="SQLite file; by default `alerts.sqlite` beside the store"
+    )
+    interval_s: float = Field(default=5.0, gt=0, description="Time between two judgements")
+    nodata_s: float = Field(
+        default=300.0, gt=0, description="Without decisions for so long, a state is unknown"
+    )
+    lateness_s: float = Field(
+        default=10.0, ge=0, description="What is younger may still change; windows end before it"
+    )
+    allowed_hosts: tuple[str, ...] = Field(
+        default=(), description="Private hosts or networks that webhooks may reach"
+    )
+    rules: tuple[BurnRule, ...] = Field(default=(), description="What to alert on")
+    webhooks: tuple[WebhookConfig, ...] = Field(default=(), description="Who is told")

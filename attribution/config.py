@@ -1,0 +1,57 @@
+"""Pure: the settings of the attribution engine."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from collector.config import Section
+
+
+class ClassRule(Section):
+    """Spans that match get this class of self time, before the conventions are asked."""
+
+    service: str = Field(default="", description="Regular expression on service.name")
+    span_name: str = Field(default="", description="Regular expression on the span's name")
+    latency_class: str = Field(pattern=r"^(network|compute|store)$", description="The class")
+
+
+class SlopePrior(Section):
+    """Relative loss of value per 100 ms, where no estimate has been identified yet.
+
+    Log-normal. Default: randomised slow-downs (Brutlag 2009; Kohavi 2014), 0.2 to 1 % per 100 ms.
+    """
+
+    median_per_100ms: float = Field(default=0.005, gt=0, description="Median")
+    low_per_100ms: float = Field(default=0.0015, gt=0, description="5 % quantile")
+    high_per_100ms: float = Field(default=0.017, gt=0, description="95 % quantile")
+    basis: str = Field(
+        default="article prior: randomised slow-down experiments, not your own data",
+        description="Printed beside every figure that rests on it",
+    )
+
+
+class AttributionConfig(Section):
+    """How decisions are assembled, judged against a reference, and valued."""
+
+    settle_s: float = Field(
+        default=5.0, ge=0, description="Age at which a decision is attributed first"
+    )
+    skew_max_s: float = Field(
+        default=10.0, ge=0, description="Larger clock shifts are flagged, not applied; 0 disables"
+    )
+    reference_latency_ms: float = Field(
+        default=80.0, gt=0, description="Reference latency L0 of a decision"
+    )
+    reference_latency_by_action_ms: dict[str, float] = Field(
+        default_factory=dict, description="... of single actions"
+    )
+    value_window_s: int = Field(
+        default=86_400, gt=0, description="Decisions of this window give the mean value of a class"
+    )
+    rules: tuple[ClassRule, ...] = Field(default=(), description="Classes by your own rules")
+    slope: SlopePrior = Field(default_factory=SlopePrior, description="Prior of the slope")
+
+    def reference_ns(self, action: str) -> int:
+        """Return the reference latency of an action."""
+        reference_ms = self.reference_latency_by_action_ms.get(action, self.reference_latency_ms)
+        return round(reference_ms * 1_000_000)

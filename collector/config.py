@@ -1,0 +1,123 @@
+"""Pure: the settings of the store, the collector, and how a customer's names map to ours."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class Section(BaseModel):
+    """One section of millworth.toml: frozen, and a key it does not know is an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class StoreConfig(Section):
+    """Where ClickHouse is: in this process over one directory, or a server."""
+
+    url: str = Field(
+        default="chdb:///var/lib/millworth/store",
+        pattern=r"^(chdb:///|https?://).+",
+        description="chdb:///PATH for the embedded engine, or http(s)://user:password@host:port",
+    )
+    database: str = Field(
+        default="millworth", pattern=r"^[a-z_][a-z0-9_]*$", description="Database of every table"
+    )
+    memory_max_mib: int = Field(
+        default=4096, gt=255, description="Memory that the embedded engine may take"
+    )
+    query_seconds_max: float = Field(
+        default=20.0, gt=0, description="Time that one read may take before it is stopped"
+    )
+    query_rows_max: int = Field(
+        default=10_000, gt=0, description="Rows that one query from outside may return"
+    )
+    query_memory_max_mib: int = Field(
+        default=1024, gt=0, description="Memory that one read may take"
+    )
+
+    @property
+    def embedded_path(self) -> Path | None:
+        """Return the directory of the embedded engine, None for a server."""
+        prefix = "chdb://"
+        return Path(self.url.removeprefix(prefix)) if self.url.startswith(prefix) else None
+
+
+class CollectorConfig(Section):
+    """The OTLP receivers and the write-ahead log."""
+
+    host: str = Field(default="127.0.0.1", description="Address of both OTLP receivers")
+    grpc_port: int = Field(default=4317, ge=0, le=65535, description="OTLP/gRPC; 0 takes any")
+    http_port: int = Field(default=4318, ge=0, le=65535, description="OTLP/HTTP; 0 takes any")
+    body_bytes_max: int = Field(
+        default=20 * 1024 * 1024, gt=0, description="Largest request after decompression (413 over)"
+    )
+    wal_dir: Path | None = Field(
+        default=None, description="Write-ahead log; by default `wal` beside the embedded store"
+    )
+    segment_bytes_max: int = Field(
+        default=16 * 1024 * 1024, gt=0, description="A segment of the log is stored at this size"
+    )
+    segment_seconds_max: float = Field(
+        default=1.0, gt=0, description="... or at this age, whichever comes first"
+    )
+    wal_bytes_max: int = Field(
+        default=2 * 1024**3,
+        gt=0,
+        description="Bytes acknowledged and not yet stored before senders are told to wait",
+    )
+    retention_days: int = Field(
+        default=30, gt=0, le=90, description="Spans older than this are refused, and expire"
+    )
+    drain_seconds_max: float = Field(
+        default=30.0, ge=0, description="Time that a stop may take to store what is in the log"
+    )
+
+
+class AttributesConfig(Section):
+    """A customer's own attribute names for ours, so that no service needs a change."""
+
+    map: dict[str, str] = Field(
+        default_factory=dict,
+        description='Ours on the left, yours on the right: "decision.action" = "shop.operation"',
+    )
+
+    def name(self, canonical: str) -> str:
+        """Return the customer's name of one of our attributes; our own where none is mapped.
+
+        A reader takes our own name first and this one where ours is absent.
+        """
+        return self.map.get(canonical, canonical)
+
+
+class DecisionMatch(Section):
+    """A span that matches every key given here is the root of a decision."""
+
+    service: str = Field(default="", description="service.name, empty for any")
+    span_name: str = Field(default="", description="Name of the span, empty for any")
+    kind: str = Field(
+        default="",
+        pattern=r"^(|server|client|producer|consumer|internal)$",
+        description="Kind of the span, empty for any",
+    )
+    attributes: dict[str, str] = Field(
+        default_factory=dict, description="Attributes and the values they must have"
+    )
+    action: str = Field(
+        default="", description="decision.action of what matches; by default the span's name"
+    )
+
+
+class DecisionsConfig(Section):
+    """Which spans are decisions, beside those that carry decision.action."""
+
+    match: tuple[DecisionMatch, ...] = Field(default=(), description="Rules, each a root")
+
+
+class OutcomesConfig(Section):
+    """How outcomes are read."""
+
+    currency: str = Field(
+        default="USD", pattern=r"^[A-Z]{3}$", description="Currency of an outcome that names none"
+    )

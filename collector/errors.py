@@ -1,0 +1,60 @@
+"""Pure: every error that Millworth raises.
+
+MillworthError
+├── TransientError           the same call may succeed later: retry, bounded and jittered
+│   └── StoreUnavailableError
+└── PermanentError           the same input fails again
+    ├── ConfigError          a key or value in millworth.toml; ends the start with exit 2
+    ├── StoreInUseError      another process owns the embedded store; exit 2
+    ├── AddressInUseError    a port is taken; exit 2
+    ├── MigrationError       an edited or unknown migration; exit 2
+    ├── DecodeError          bytes from outside that are not what they claim to be
+    ├── InputError           a file, row or request that a person has to correct
+    └── CaptureError         packets cannot be captured here; the service runs on without
+"""
+
+from __future__ import annotations
+
+
+class MillworthError(Exception):
+    """Any error of ours. The message names the value, what was expected and the remedy."""
+
+
+class TransientError(MillworthError):
+    """The same call may succeed later."""
+
+
+class StoreUnavailableError(TransientError):
+    """The store did not answer."""
+
+
+class PermanentError(MillworthError):
+    """The same input fails again."""
+
+
+class ConfigError(PermanentError):
+    """A key or a value in millworth.toml is wrong."""
+
+
+class StoreInUseError(PermanentError):
+    """Another process owns the embedded store's directory."""
+
+
+class AddressInUseError(PermanentError):
+    """A port that the service listens on is taken."""
+
+
+class MigrationError(PermanentError):
+    """A migration was edited after it was applied, or the store is newer than the program."""
+
+
+class DecodeError(PermanentError):
+    """Bytes from outside are not what they claim to be."""
+
+
+class InputError(PermanentError):
+    """A file, a row or a request that a person has to correct."""
+
+
+class CaptureError(PermanentError):
+    """Packets cannot be captured here."""

@@ -1,0 +1,31 @@
+-- Why: every transition of every alert, mirrored from the alert state's own file
+-- Sorted: episode, sequence
+-- Read by: dashboard (alerts beside the path). With FINAL
+-- Blocking: no, a new table.
+CREATE TABLE IF NOT EXISTS alert_events${local} ${on_cluster} (
+    episode_id String,
+    seq UInt32,
+    rule LowCardinality(String),
+    severity LowCardinality(String),
+    action LowCardinality(String),
+    region LowCardinality(String),
+    from_state LowCardinality(String),
+    to_state LowCardinality(String) COMMENT 'inactive, pending, firing, cooling, resolved or unknown',
+    at_ns UInt64 CODEC(Delta(8), ZSTD(1)) COMMENT 'the instant that was judged',
+    started_ns UInt64 COMMENT 'when the episode began to fire, 0 before',
+    window_s UInt32 COMMENT 'the long window',
+    loss_usd Decimal(18, 6) COMMENT 'in the long window, at the median slope',
+    loss_low_usd Decimal(18, 6),
+    loss_high_usd Decimal(18, 6),
+    revenue_at_risk_usd_per_h Decimal(18, 6),
+    burn Float64 COMMENT 'multiple of the budget\'s own rate',
+    basis LowCardinality(String),
+    blamed_stage LowCardinality(String) COMMENT 'empty where no segment stands out',
+    blamed_class LowCardinality(String),
+    blamed_excess_ns Int64 COMMENT 'mean excess over its reference, a decision',
+    reason String CODEC(ZSTD(1))
+) ENGINE = ${replicated}ReplacingMergeTree
+PARTITION BY toDate(toDateTime(intDiv(at_ns, 1000000000)))
+ORDER BY (episode_id, seq)
+TTL toDateTime(intDiv(at_ns, 1000000000)) + INTERVAL 395 DAY
+SETTINGS index_granularity = 8192, ttl_only_drop_parts = 1, non_replicated_deduplication_window = 10000

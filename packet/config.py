@@ -1,0 +1,33 @@
+"""Pure: the settings of the packet recorder."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from collector.config import Section
+
+
+class PacketConfig(Section):
+    """What is recorded, how much of it is held, and what is kept."""
+
+    enabled: bool = Field(default=True, description="Record packet headers where it is permitted")
+    interface: str = Field(default="lo", description="Interface to record from")
+    ports: tuple[int, ...] = Field(
+        default=(), description="TCP ports to record, either side; empty records all of them"
+    )
+    snaplen_bytes: int = Field(
+        default=96, ge=64, le=512, description="Bytes kept of a packet: headers, no payload"
+    )
+    memory_mib: int = Field(default=128, gt=0, description="Memory of the flight recorder")
+    sample_ratio: float = Field(
+        default=0.001, ge=0, le=1, description="Share of the flows that is always kept"
+    )
+    sample_epoch_s: int = Field(
+        default=10, gt=0, description="How long one draw of flows holds, so that each has its turn"
+    )
+    settle_s: float = Field(
+        default=2.0, ge=0, description="Age at which spans are linked to packets"
+    )
+    capture_flows_max: int = Field(
+        default=2000, gt=0, description="Flows that one alert may pull from the recorder"
+    )
