@@ -1,0 +1,90 @@
+# Two commands from a bare clone: `make demo` runs the main job, `make test` passes the tests.
+# Both rest on `make install`, which makes .venv with .venv/bin/millworth.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+DEMO_ARGS ?=
+PYTEST_ARGS ?=
+# plotly.js without maps, 3-D and WebGL: a third of the size, and all that the pages draw.
+PLOTLY_BUNDLE := plotly.js-cartesian-dist-min@4.1.1
+VENDOR := dashboard/assets/vendor
+NODE_TEST := tests/integration/node
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## Say what can be made
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
+
+.PHONY: install
+install: $(VENV)/.installed $(VENDOR)/.installed ## Make .venv with the command millworth
+
+# A failed install leaves no stamp, so the next make tries again.
+$(VENV)/.installed: pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit(0 if (3, 11) <= sys.version_info < (3, 14) else "Millworth needs Python 3.11 to 3.13, this is " + sys.version.split()[0] + "; call make PYTHON=python3.11")'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[server]'
+	touch $@
+
+# Without npm the pages are served with the full bundle that Dash brings: larger, otherwise equal.
+$(VENDOR)/.installed: Makefile
+	mkdir -p $(VENDOR)
+	if command -v npm >/dev/null; then \
+	  scratch=$$(mktemp -d) && (cd $$scratch && npm pack --silent $(PLOTLY_BUNDLE) >/dev/null && tar -xzf *.tgz) \
+	  && cp $$scratch/package/plotly-cartesian.min.js $(VENDOR)/plotly-cartesian.min.js; \
+	  result=$$?; rm -rf $$scratch; \
+	  test $$result -eq 0 || echo 'note: the small plotly bundle could not be had; the full one is served'; \
+	else echo 'note: npm is not installed; the full plotly bundle is served'; fi
+	touch $@
+
+.PHONY: install-dev
+install-dev: install $(VENV)/.installed-dev
+
+$(VENV)/.installed-dev: $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt \
+	  $$($(BIN)/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["dependency-groups"]["dev"])')
+	touch $@
+
+.PHONY: install-test
+install-test: install-dev $(NODE_TEST)/node_modules/.installed ## Install what the tests need, Chromium included
+	@if command -v chromium >/dev/null; then :; \
+	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium fonts-dejavu-core; \
+	else echo 'note: no chromium here and no right to install it: the browser tests will be skipped'; fi
+
+$(NODE_TEST)/node_modules/.installed: $(NODE_TEST)/package.json
+	@if command -v npm >/dev/null; then cd $(NODE_TEST) && npm install --silent --no-audit --no-fund --no-package-lock; \
+	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends nodejs npm \
+	  && cd $(NODE_TEST) && npm install --silent --no-audit --no-fund --no-package-lock; \
+	else echo 'note: no npm here and no right to install it: the Node SDK tests will be skipped'; exit 0; fi
+	mkdir -p $(@D) && touch $@
+
+.PHONY: demo
+demo: install ## Run the whole service on the reference path, with a scripted incident
+	@$(BIN)/millworth demo $(DEMO_ARGS)
+
+.PHONY: check
+check: install-dev ## Lint, types, imports, unit and property tests: under a minute
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m pytest -m 'not integration and not browser' $(PYTEST_ARGS)
+
+.PHONY: test
+test: install-test ## Everything: check, integration and browser tests
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+.PHONY: example
+example: install ## Write millworth.example.toml anew from the settings
+	$(BIN)/millworth config print --example > millworth.example.toml
+
+.PHONY: clean
+clean: ## Remove what make made
+	rm -rf $(VENV) $(VENDOR) $(NODE_TEST)/node_modules .mypy_cache .ruff_cache .hypothesis
