@@ -1,0 +1,31 @@
+"""Pure: how the process that serves tells the Health page about itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+Status = Literal["ok", "warn", "bad"]
+
+
+@dataclass(frozen=True, slots=True)
+class HealthItem:
+    """One figure of the service.
+
+    `name` is `room.figure`, such as `collector.spans_acked` or `packet.recorder`; `detail` says
+    what is wrong and what to do, and is empty where nothing is.
+    """
+
+    name: str
+    value: float | int | str | None  # None: unknown, shown as such
+    unit: str
+    status: Status
+    detail: str = ""
+
+
+class HealthSource(Protocol):
+    """What knows the state of the running service."""
+
+    def health(self) -> list[HealthItem]:
+        """Return every figure, cheaply: it is asked on each reading of a page."""
+        ...
