@@ -13,7 +13,12 @@ class PacketConfig(Section):
     enabled: bool = Field(default=True, description="Record packet headers where it is permitted")
     interface: str = Field(default="lo", description="Interface to record from")
     ports: tuple[int, ...] = Field(
-        default=(), description="TCP ports to record, either side; empty records all of them"
+        default=(),
+        max_length=32,
+        description="TCP ports to record, either side; empty records all of them",
+    )
+    exclude_ports: tuple[int, ...] = Field(
+        default=(), max_length=32, description="... but none with one of these at either side"
     )
     snaplen_bytes: int = Field(
         default=96, ge=64, le=512, description="Bytes kept of a packet: headers, no payload"

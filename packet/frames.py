@@ -1,0 +1,162 @@
+"""Pure: captured frames as one buffer with offsets; from a pcap's bytes, from a ring's blocks."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from collector.clock import NS_PER_S
+from collector.errors import DecodeError
+from packet.columns import I64, U8, U32, U64, Mask
+
+LINK_ETHERNET = 1  # LINKTYPE_ETHERNET, tcpdump.org/linktypes.html
+
+# 256 KiB: libpcap's own MAXIMUM_SNAPLEN. A longer record is a length that lies.
+RECORD_BYTES_MAX = 256 * 1024
+
+_PCAP_HEADER = 24
+_PCAP_RECORD = 16
+# Magic as bytes on disk -> (byte order, nanoseconds a tick of the fraction).
+_PCAP_MAGICS = {
+    b"\xd4\xc3\xb2\xa1": ("<", 1000),
+    b"\xa1\xb2\xc3\xd4": (">", 1000),
+    b"\x4d\x3c\xb2\xa1": ("<", 1),
+    b"\xa1\xb2\x3c\x4d": (">", 1),
+}
+
+# struct tpacket_block_desc and tpacket3_hdr of linux/if_packet.h.
+_BLOCK_COUNTS = struct.Struct("=II")  # num_pkts, offset_to_first_pkt
+_BLOCK_COUNTS_AT = 12
+_RING_RECORD = struct.Struct("=IIIIIIHH")  # next, sec, nsec, snaplen, len, status, mac, net
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Frames:
+    """N captured frames: frame i is `data[offsets[i] : offsets[i] + lengths[i]]`."""
+
+    data: U8
+    offsets: I64
+    lengths: I64  # bytes captured
+    ts_ns: U64
+    wire_bytes: U32  # bytes that were on the wire
+    link_type: int = LINK_ETHERNET
+    unread_bytes: int = 0  # at the end of the source, behind a record that was cut off
+
+    def __len__(self) -> int:
+        """Return the number of frames."""
+        return len(self.offsets)
+
+    def frame(self, row: int) -> bytes:
+        """Return the captured bytes of one frame."""
+        start = int(self.offsets[row])
+        return self.data[start : start + int(self.lengths[row])].tobytes()
+
+    def take(self, rows: I64 | Mask) -> Frames:
+        """Return the given frames in a buffer of their own, so that the large one can go."""
+        offsets, lengths = self.offsets[rows], self.lengths[rows]
+        ends = np.cumsum(lengths)
+        starts = ends - lengths
+        total = int(ends[-1]) if len(ends) else 0
+        source = np.repeat(offsets - starts, lengths) + np.arange(total)
+        return Frames(
+            self.data[source],
+            starts,
+            lengths,
+            self.ts_ns[rows],
+            self.wire_bytes[rows],
+            self.link_type,
+        )
+
+
+def frames_of(records: Sequence[tuple[int, int, bytes]], link_type: int = LINK_ETHERNET) -> Frames:
+    """Return frames from (ts_ns, wire_bytes, captured bytes)."""
+    lengths = np.array([len(record[2]) for record in records], np.int64)
+    return Frames(
+        np.frombuffer(b"".join(record[2] for record in records), np.uint8),
+        np.cumsum(lengths) - lengths,
+        lengths,
+        np.array([record[0] for record in records], np.uint64),
+        np.array([record[1] for record in records], np.uint32),
+        link_type,
+    )
+
+
+def concat_frames(parts: Sequence[Frames]) -> Frames:
+    """Return the frames of all parts, which share one link type, one part after the other."""
+    if not parts:
+        return frames_of([])
+    assert len({part.link_type for part in parts}) == 1
+    shifts = np.cumsum([0] + [part.data.size for part in parts[:-1]])
+    return Frames(
+        np.concatenate([part.data for part in parts]),
+        np.concatenate([part.offsets + shift for part, shift in zip(parts, shifts, strict=True)]),
+        np.concatenate([part.lengths for part in parts]),
+        np.concatenate([part.ts_ns for part in parts]),
+        np.concatenate([part.wire_bytes for part in parts]),
+        parts[0].link_type,
+    )
+
+
+def parse_pcap(data: bytes) -> Frames:
+    """Return the frames of a pcap file, up to the first record that is cut off.
+
+    Raises:
+        DecodeError: `data` does not begin with one of the four magics of pcap.
+
+    Source: draft-ietf-opsawg-pcap.
+    """
+    if len(data) < _PCAP_HEADER or data[:4] not in _PCAP_MAGICS:
+        raise DecodeError(
+            f"pcap: begins with {data[:4].hex() or 'nothing'}, expected one of "
+            f"{', '.join(magic.hex() for magic in _PCAP_MAGICS)} and a header of 24 bytes; "
+            "convert other formats with `editcap -F nsecpcap`"
+        )
+    order, tick_ns = _PCAP_MAGICS[data[:4]]
+    record = struct.Struct(f"{order}IIII")
+    # The upper half of the field says whether frames end in a check sequence.
+    link_type = struct.unpack_from(f"{order}I", data, 20)[0] & 0xFFFF
+    rows: list[tuple[int, int, int, int]] = []
+    at, size = _PCAP_HEADER, len(data)
+    while at + _PCAP_RECORD <= size:
+        seconds, fraction, captured, wire_bytes = record.unpack_from(data, at)
+        start = at + _PCAP_RECORD
+        if captured > RECORD_BYTES_MAX or start + captured > size:
+            break
+        rows.append((start, captured, seconds * NS_PER_S + fraction * tick_ns, wire_bytes))
+        at = start + captured
+    return _frames(np.frombuffer(data, np.uint8), rows, link_type, size - at)
+
+
+def parse_blocks(blocks: Sequence[bytes]) -> Frames:
+    """Return the frames of retired TPACKET_V3 blocks.
+
+    Source: Documentation/networking/packet_mmap.rst of the Linux kernel.
+    """
+    rows: list[tuple[int, int, int, int]] = []
+    base = 0
+    for block in blocks:
+        count, at = _BLOCK_COUNTS.unpack_from(block, _BLOCK_COUNTS_AT)
+        for _ in range(count):
+            step, sec, nsec, captured, wire_bytes, _, mac, _ = _RING_RECORD.unpack_from(block, at)
+            rows.append((base + at + mac, captured, sec * NS_PER_S + nsec, wire_bytes))
+            at += step
+        base += len(block)
+    return _frames(np.frombuffer(b"".join(blocks), np.uint8), rows, LINK_ETHERNET, 0)
+
+
+def _frames(
+    data: U8, rows: Sequence[tuple[int, int, int, int]], link_type: int, unread_bytes: int
+) -> Frames:
+    table = np.array(rows, np.int64).reshape(-1, 4)
+    return Frames(
+        data,
+        table[:, 0],
+        table[:, 1],
+        table[:, 2].astype(np.uint64),
+        table[:, 3].astype(np.uint32),
+        link_type,
+        unread_bytes,
+    )

@@ -1,0 +1,318 @@
+"""I/O: the flight recorder: a process of its own that holds the headers of recent packets.
+
+It is the only privileged code: it opens the ring, locks the filter, becomes nobody, and from then
+on only answers what its parent asks over a pipe. It ends with its parent. Nothing it holds
+touches a disk.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import signal
+import struct
+import subprocess
+import sys
+import threading
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import IO, Any, Protocol
+
+import numpy as np
+
+from collector.clock import NS_PER_MS, NS_PER_S, Clock, SystemClock
+from collector.errors import CaptureError
+from packet.config import PacketConfig
+from packet.decode import decode
+from packet.frames import Frames, concat_frames, parse_blocks
+from packet.ring import RETIRE_MS, Block, Ring, capture_available, drop_privileges
+from packet.sampler import Selection
+
+__all__ = ["Recorder", "RecorderProcess", "RecorderStats", "capture_available"]
+
+# The kernel's timer finds a block idle at its second tick; the third is for the scheduler.
+_COMPLETE_AFTER_NS = 3 * RETIRE_MS * NS_PER_MS
+_BATCH_BYTES = 8 * 1024 * 1024  # held blocks are searched so many bytes at a time
+# 256 MiB: what one answer may hold in the parent's memory; over that it is cut and says so.
+_ANSWER_BYTES_MAX = 256 * 1024 * 1024
+_ANSWER_SECONDS_MAX = 30.0
+_START_SECONDS_MAX = 30.0
+_LENGTH = struct.Struct("=I")
+
+
+@dataclass(frozen=True, slots=True)
+class RecorderStats:
+    """What the recorder has seen and holds."""
+
+    packets: int  # recorded since the start
+    kernel_drops: int  # lost before the recorder since the start
+    held_packets: int
+    held_bytes: int
+    oldest_ns: int | None  # None where nothing is held
+    refused: int  # packets left out of answers that grew too large
+
+
+class Recorder(Protocol):
+    """What the job needs of a recorder; a test passes another one."""
+
+    def pull(self, selection: Selection) -> Frames:
+        """Return the selected frames, complete up to `selection.to_ns`.
+
+        Raises:
+            CaptureError: the recorder has ended or does not answer.
+        """
+        ...
+
+    def stats(self) -> RecorderStats:
+        """Return what it has seen and holds. Raises as `pull` does."""
+        ...
+
+
+class RecorderProcess:
+    """The parent's end: starts the recorder, asks it, stops it. Serves any thread."""
+
+    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+        self._process = process
+        self._lock = threading.Lock()
+
+    @classmethod
+    def start(cls, config: PacketConfig) -> RecorderProcess:
+        """Start recording; returns when the ring is open.
+
+        Raises:
+            CaptureError: packets cannot be recorded here; the message has the remedy.
+        """
+        unavailable = capture_available(config)
+        if unavailable is not None:
+            raise CaptureError(unavailable)
+        process = subprocess.Popen(
+            [sys.executable, "-m", "packet.recorder"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            bufsize=0,  # `select` must not be fooled by what Python has read ahead
+            # Where the rooms are, installed or not, so that `-m` finds them.
+            cwd=Path(__file__).parent.parent,
+        )
+        recorder = cls(process)
+        try:
+            recorder._ask({"config": config.model_dump(mode="json")}, _START_SECONDS_MAX)
+        except CaptureError:
+            recorder.stop()
+            raise
+        return recorder
+
+    @property
+    def pid(self) -> int:
+        """Return the process id of the recorder."""
+        return self._process.pid
+
+    def pull(self, selection: Selection) -> Frames:
+        """Return the selected frames, complete up to `selection.to_ns`, a past instant.
+
+        Where `to_ns` is less than 0.15 s old, the answer waits until it is.
+
+        Raises:
+            CaptureError: the recorder has ended or does not answer.
+        """
+        pairs = None if selection.port_pairs is None else sorted(selection.port_pairs)
+        request = {
+            "pull": {
+                "from_ns": selection.from_ns,
+                "to_ns": selection.to_ns,
+                "port_pairs": pairs,
+                "sample_ratio": selection.sample_ratio,
+                "sample_epoch_s": selection.sample_epoch_s,
+            }
+        }
+        return concat_frames(self._ask(request, _ANSWER_SECONDS_MAX)[1])
+
+    def stats(self) -> RecorderStats:
+        """Return what the recorder has seen and holds. Raises as `pull` does."""
+        return RecorderStats(**self._ask({"stats": {}}, _ANSWER_SECONDS_MAX)[0]["stats"])
+
+    def stop(self) -> None:
+        """End the recorder and what it holds."""
+        with self._lock:
+            for pipe in (self._process.stdin, self._process.stdout):
+                assert pipe is not None
+                try:
+                    pipe.close()
+                except BrokenPipeError:  # it has ended by itself
+                    continue
+            try:
+                self._process.wait(timeout=5)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
+
+    def _ask(
+        self, request: dict[str, Any], seconds_max: float
+    ) -> tuple[dict[str, Any], list[Frames]]:
+        with self._lock:
+            try:
+                _write_message(_pipe(self._process.stdin), request)
+                return self._answer(seconds_max)
+            except (OSError, EOFError, ValueError) as error:
+                # A late answer would be taken for the answer to the next request.
+                self._process.kill()
+                raise CaptureError(
+                    f"the packet recorder has ended (exit {self._process.poll()}): {error}; "
+                    "packets are not recorded until the service is started again"
+                ) from error
+
+    def _answer(self, seconds_max: float) -> tuple[dict[str, Any], list[Frames]]:
+        pipe = _pipe(self._process.stdout)
+        parts: list[Frames] = []
+        while True:
+            if not select.select([pipe], [], [], seconds_max)[0]:
+                raise OSError(f"no answer in {seconds_max:.0f} s")
+            header = _read_message(pipe)
+            if "error" in header:
+                raise CaptureError(header["error"])
+            if "frames" not in header:
+                return header, parts
+            parts.append(_read_frames(pipe, header["frames"], header["bytes"]))
+
+
+class _Service:
+    """The child's end: the loop between the ring and the parent's requests."""
+
+    def __init__(self, ring: Ring, requests: IO[bytes], answers: IO[bytes], clock: Clock) -> None:
+        self._ring = ring
+        self._requests = requests
+        self._answers = answers
+        self._clock = clock
+        self._refused = 0
+
+    def run(self) -> None:
+        """Serve until the parent closes the pipe or is gone."""
+        parent = os.getppid()
+        while os.getppid() == parent:
+            if self._wait(1.0):
+                request = _read_message(self._requests)
+                if "pull" in request:
+                    pairs = request["pull"].pop("port_pairs")
+                    wanted = None if pairs is None else frozenset(pairs)
+                    self._pull(Selection(port_pairs=wanted, **request["pull"]))
+                self._reply({"stats": asdict(self._stats())})
+
+    def _wait(self, seconds: float) -> bool:
+        """Drain what was retired; return whether there is a request."""
+        requests = self._requests.fileno()
+        ready = select.select([self._ring.fileno(), requests], [], [], seconds)[0]
+        self._ring.drain()
+        return requests in ready
+
+    def _pull(self, selection: Selection) -> None:
+        complete_ns = min(selection.to_ns, self._clock.now_ns()) + _COMPLETE_AFTER_NS
+        while (left_ns := complete_ns - self._clock.now_ns()) > 0:
+            select.select([self._ring.fileno()], [], [], left_ns / NS_PER_S)
+            self._ring.drain()
+        self._ring.drain()
+        answered = 0
+        for batch in _batches(self._ring.blocks(selection.from_ns, selection.to_ns)):
+            frames = parse_blocks(batch)
+            decoded = decode(frames, deep=False)
+            wanted = decoded.rows[selection.of(decoded.columns)]
+            if answered > _ANSWER_BYTES_MAX:
+                self._refused += len(wanted)
+            elif len(wanted):
+                chosen = frames.take(wanted)
+                answered += chosen.data.nbytes
+                self._reply({"frames": len(chosen), "bytes": chosen.data.nbytes}, chosen)
+            # The search may take longer than the kernel's ring lasts.
+            self._ring.drain()
+
+    def _stats(self) -> RecorderStats:
+        return RecorderStats(
+            packets=self._ring.packets,
+            kernel_drops=self._ring.count_drops(),
+            held_packets=self._ring.held_packets,
+            held_bytes=self._ring.held_bytes,
+            oldest_ns=self._ring.oldest_ns(),
+            refused=self._refused,
+        )
+
+    def _reply(self, header: dict[str, Any], frames: Frames | None = None) -> None:
+        _write_message(self._answers, header, frames)
+
+
+def main() -> int:
+    """Run the recorder; the parent's first message is its configuration."""
+    # The terminal's interrupt goes to every process; the parent decides when this one ends.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    requests = os.fdopen(sys.stdin.fileno(), "rb", buffering=0, closefd=False)
+    answers = sys.stdout.buffer
+    try:
+        config = PacketConfig.model_validate(_read_message(requests)["config"])
+        try:
+            ring = Ring(config)
+            drop_privileges()
+        except CaptureError as error:
+            _write_message(answers, {"error": str(error)})
+            return 1
+        # The parent's shell may have us wait behind services that share the core; batch scheduling
+        # keeps us from preempting them, and the ring is long enough.
+        os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
+        _write_message(answers, {"ready": True})
+        _Service(ring, requests, answers, SystemClock()).run()
+    except (EOFError, BrokenPipeError):
+        return 0  # the parent has ended
+    return 0
+
+
+def _batches(blocks: Sequence[Block]) -> list[list[bytes]]:
+    batches: list[list[bytes]] = []
+    size = _BATCH_BYTES
+    for block in blocks:
+        if size >= _BATCH_BYTES:
+            batches.append([])
+            size = 0
+        batches[-1].append(block.block)
+        size += len(block.block)
+    return batches
+
+
+def _pipe(pipe: IO[bytes] | None) -> IO[bytes]:
+    assert pipe is not None
+    return pipe
+
+
+def _write_message(pipe: IO[bytes], header: dict[str, Any], frames: Frames | None = None) -> None:
+    text = json.dumps(header).encode()
+    pipe.write(_LENGTH.pack(len(text)) + text)
+    if frames is not None:
+        for column in (frames.ts_ns, frames.lengths, frames.wire_bytes, frames.data):
+            pipe.write(column.tobytes())
+    pipe.flush()
+
+
+def _read_message(pipe: IO[bytes]) -> dict[str, Any]:
+    (length,) = _LENGTH.unpack(_read(pipe, _LENGTH.size))
+    header: dict[str, Any] = json.loads(_read(pipe, length))
+    return header
+
+
+def _read_frames(pipe: IO[bytes], count: int, size: int) -> Frames:
+    ts_ns = np.frombuffer(_read(pipe, 8 * count), np.uint64)
+    lengths = np.frombuffer(_read(pipe, 8 * count), np.int64)
+    wire_bytes = np.frombuffer(_read(pipe, 4 * count), np.uint32)
+    data = np.frombuffer(_read(pipe, size), np.uint8)
+    return Frames(data, np.cumsum(lengths) - lengths, lengths, ts_ns, wire_bytes)
+
+
+def _read(pipe: IO[bytes], size: int) -> bytes:
+    parts = []
+    while size > 0:
+        part = pipe.read(size)
+        if not part:
+            raise EOFError("the other end closed the pipe")
+        parts.append(part)
+        size -= len(part)
+    return b"".join(parts)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
