@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Self
 
-from pydantic import Field, SecretStr
+from pydantic import ConfigDict, Field, SecretStr, field_validator, model_validator
 
+from alerts.signature import key_of
 from collector.config import Section
+from collector.errors import DecodeError
 
 
 class BurnRule(Section):
@@ -34,9 +37,21 @@ class BurnRule(Section):
     runbook_url: str = Field(default="", description="What to do")
     note: str = Field(default="", description="Printed beside the alert")
 
+    @model_validator(mode="after")
+    def _short_is_shorter(self) -> Self:
+        if self.short_window_s >= self.long_window_s:
+            raise ValueError(
+                f"rule {self.name}: short_window_s {self.short_window_s} has to be less than "
+                f"long_window_s {self.long_window_s}"
+            )
+        return self
+
 
 class WebhookConfig(Section):
     """One receiver of signed webhooks (Standard Webhooks 1.0.0)."""
+
+    # A refused secret must not be printed by the error that refuses it.
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$", description="Name of the receiver")
     url: str = Field(pattern=r"^https?://", description="Where to POST")
@@ -44,6 +59,15 @@ class WebhookConfig(Section):
         description="whsec_ and base64 of 24 to 64 bytes; from the environment, not from this file"
     )
     timeout_s: float = Field(default=15.0, gt=0, le=30, description="Time for one delivery")
+
+    @field_validator("secret")
+    @classmethod
+    def _secret_is_usable(cls, secret: SecretStr) -> SecretStr:
+        try:
+            key_of(secret.get_secret_value())
+        except DecodeError as error:
+            raise ValueError(str(error)) from error
+        return secret
 
 
 class AlertsConfig(Section):
@@ -64,3 +88,14 @@ class AlertsConfig(Section):
     )
     rules: tuple[BurnRule, ...] = Field(default=(), description="What to alert on")
     webhooks: tuple[WebhookConfig, ...] = Field(default=(), description="Who is told")
+
+    @model_validator(mode="after")
+    def _names_are_unique(self) -> Self:
+        for what, names in (
+            ("rule", [rule.name for rule in self.rules]),
+            ("webhook", [webhook.name for webhook in self.webhooks]),
+        ):
+            twice = sorted({name for name in names if names.count(name) > 1})
+            if twice:
+                raise ValueError(f"{what} {twice[0]} is there twice; state is kept by this name")
+        return self

@@ -1,0 +1,88 @@
+"""Pure: the rows that alerting writes, and the messages that it sends."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class AlertEvent:
+    """One row of `alert_events`, field by column: a transition and the verdict behind it."""
+
+    episode_id: str
+    seq: int
+    rule: str
+    severity: str
+    action: str
+    region: str
+    from_state: str
+    to_state: str
+    at_ns: int
+    recorded_ns: int
+    started_ns: int
+    window_s: int
+    loss_usd: Decimal
+    loss_low_usd: Decimal
+    loss_high_usd: Decimal
+    revenue_at_risk_usd_per_h: Decimal
+    burn: float
+    basis: str
+    slope_source: str
+    blamed_stage: str
+    blamed_class: str
+    blamed_excess_ns: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class CaptureRequest:
+    """One row of `capture_requests`, field by column."""
+
+    trigger_id: str
+    at_ns: int
+    from_ns: int
+    to_ns: int
+    action: str
+    region: str
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One webhook for one endpoint: the id and the body stay the same in every attempt."""
+
+    webhook_id: str
+    endpoint: str
+    episode_id: str
+    seq: int
+    kind: str  # alert.firing or alert.resolved
+    body: bytes
+
+
+def webhook_id(episode_id: str, seq: int, endpoint: str) -> str:
+    """Name a message for ever, so that a receiver knows a retry for one."""
+    return f"{episode_id}-{seq}-{endpoint}"
+
+
+def to_json(row: AlertEvent | CaptureRequest) -> str:
+    """Return a row as text; money keeps its digits."""
+    return json.dumps(dataclasses.asdict(row), default=str, ensure_ascii=False)
+
+
+def event_from_json(text: str) -> AlertEvent:
+    """Return the event that `to_json` wrote."""
+    return AlertEvent(**_fields(AlertEvent, text))
+
+
+def capture_from_json(text: str) -> CaptureRequest:
+    """Return the request that `to_json` wrote."""
+    return CaptureRequest(**_fields(CaptureRequest, text))
+
+
+def _fields(row_type: type, text: str) -> dict[str, Any]:
+    written = json.loads(text)
+    money = {f.name for f in dataclasses.fields(row_type) if f.type in (Decimal, "Decimal")}
+    return {name: Decimal(value) if name in money else value for name, value in written.items()}
