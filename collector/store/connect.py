@@ -20,6 +20,9 @@ from collector.errors import InputError, StoreInUseError, StoreUnavailableError
 _LOCKED = ("Cannot lock file", "Another server instance in same directory")
 _OTHER_PATH = "already initialized with path"
 
+# Ours by the default settings, so its missing parents are made.
+_STATE_DIR = Path("/var/lib/millworth")
+
 
 class Connections:
     """One connection a thread to one store, made on first use."""
@@ -90,8 +93,14 @@ def _dsn(config: StoreConfig) -> str:
 
 
 def _prepare_directory(path: Path) -> None:
+    """Make the directory, but not its parents: a missing parent is most often a typing error."""
     try:
-        path.mkdir(parents=True, exist_ok=True)
+        path.mkdir(parents=path.is_relative_to(_STATE_DIR), exist_ok=True)
+    except FileNotFoundError as error:
+        raise InputError(
+            f"store.url: the directory {path.parent} does not exist; make it, "
+            "or name another with MILLWORTH__STORE__URL=chdb:///PATH"
+        ) from error
     except OSError as error:
         raise InputError(
             f"store.url: cannot make the directory {path}: {error.strerror}; "

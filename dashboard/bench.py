@@ -1,0 +1,45 @@
+"""I/O: `millworth bench NAME`: one entry a benchmark, one shape of result."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Callable
+from typing import Any
+
+from rich.console import Console
+
+from collector.errors import InputError
+
+
+def run_bench(name: str, runs: int, *, progress: bool) -> dict[str, Any]:
+    """Run one benchmark.
+
+    Returns:
+        `{"name", "machine", "runs", "figures": {key: number}}`; every figure is a median.
+
+    Raises:
+        InputError: there is no such benchmark.
+    """
+    benches = {"ingest": _ingest, "attribution": _attribution}
+    if name not in benches:
+        raise InputError(f"bench {name}: there is no such benchmark; choose {' or '.join(benches)}")
+    console = Console(stderr=True, quiet=not progress)
+    figures = benches[name](runs, console.print)
+    return {"name": name, "machine": _machine(), "runs": runs, "figures": figures}
+
+
+def _ingest(runs: int, progress: Callable[[str], None]) -> dict[str, float]:
+    from collector.bench import run_ingest
+
+    return run_ingest(runs, progress)
+
+
+def _attribution(runs: int, progress: Callable[[str], None]) -> dict[str, float]:
+    from attribution.bench import run_attribution
+
+    return run_attribution(runs, progress)
+
+
+def _machine() -> str:
+    return f"{platform.machine()}, {os.cpu_count()} CPUs, Python {platform.python_version()}"

@@ -1,0 +1,310 @@
+"""I/O: the commands.
+
+Exit status: 0 done, 1 found something, 2 bad usage or configuration. An error is one line on
+standard error that names the thing and the remedy.
+"""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+import threading
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from collector import log
+from collector.clock import SystemClock
+from collector.errors import MillworthError
+from dashboard.settings import Loaded, load
+
+app = typer.Typer(
+    name="millworth",
+    help="Tells what each millisecond of a commercial decision is worth.",
+    epilog="Exit status: 0 done, 1 found something, 2 bad usage or configuration.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    add_completion=False,
+)
+config_app = typer.Typer(help="Check the settings, or print them.", no_args_is_help=True)
+import_app = typer.Typer(help="Import outcomes from files.", no_args_is_help=True)
+app.add_typer(config_app, name="config")
+app.add_typer(import_app, name="import")
+
+out = Console(highlight=False, soft_wrap=True)
+
+ConfigOption = Annotated[
+    Path | None,
+    typer.Option("--config", "-c", help="Settings file; by default ./millworth.toml if there."),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Machine output: JSON on stdout.")]
+UrlOption = Annotated[
+    str | None,
+    typer.Option(
+        "--url",
+        help="The running service; by default the settings' dashboard address. Where none runs, "
+        "the store is opened directly.",
+    ),
+]
+
+
+@app.command()
+def demo(
+    for_: Annotated[
+        str | None,
+        typer.Option(
+            "--for", help="End by itself so long after it is ready, e.g. 60s or 5m, and sum up."
+        ),
+    ] = None,
+    data: Annotated[
+        Path | None,
+        typer.Option(help="A new or empty directory for the data; by default a temporary one."),
+    ] = None,
+    as_json: JsonOption = False,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log more.")] = False,
+) -> None:
+    """Run the whole service on the reference decision path, with a scripted incident.
+
+    Half a minute in, the store of one region slows down. Watch the alert on the dashboard,
+    follow it to a decision, and see where its time went. Alert windows are short here: 20 s
+    and 5 s. Ctrl-C ends it.
+    """
+    from dashboard.demo import Demo, parse_duration
+
+    log.configure("info" if verbose else "warning")
+    duration_s = parse_duration(for_) if for_ else None
+    with Demo(duration_s=duration_s, data_dir=data, quiet=as_json) as running:
+        running.wait_until_end(_stop_event())
+        summary = running.finish()
+    if as_json:
+        sys.stdout.write(json.dumps(summary) + "\n")
+    else:
+        running.print_summary(summary)
+
+
+@app.command()
+def up(config: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """Run the whole service: receivers, jobs, alerts and dashboard.
+
+    The embedded store has one owner: a second `up` on the same directory is refused.
+    """
+    from dashboard.runtime import Service
+
+    log.configure()
+    stop = _stop_event()
+    service = Service(_settings(config).settings)
+    service.start()
+    service.start_packets()
+    ports = service.ports
+    host = service.settings.dashboard.host
+    if as_json:
+        _print_json(
+            {
+                "ready": True,
+                "grpc_port": ports.grpc,
+                "http_port": ports.http,
+                "dashboard_port": ports.dashboard,
+            }
+        )
+    else:
+        out.print(
+            f"ready: OTLP on {service.settings.collector.host}:{ports.grpc} (gRPC) and "
+            f":{ports.http} (HTTP); dashboard http://{host}:{ports.dashboard}"
+        )
+        if service.recorder is None:
+            out.print(f"packets: off. {service.capture_off_reason}")
+    stop.wait()
+    drained = service.stop(service.settings.collector.drain_seconds_max)
+    if not drained:
+        out.print("stopped; what is not stored yet is in the write-ahead log and follows next time")
+
+
+@app.command()
+def migrate(
+    config: ConfigOption = None,
+    dry_run: Annotated[bool, typer.Option(help="Only say what would be applied.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Bring the store to the schema of this program. `up` does this by itself."""
+    from collector.store.connect import Connections
+    from collector.store.migrate import apply_views
+    from collector.store.migrate import migrate as apply
+
+    settings = _settings(config).settings
+    now_ns = SystemClock().now_ns()
+    store = Connections(settings.store)
+    names = apply(store.client(), now_ns, dry_run=dry_run)
+    if not dry_run:
+        names += apply_views(
+            store.client(), settings.attributes, settings.decisions, settings.outcomes, now_ns
+        )
+    store.close()
+    if as_json:
+        _print_json({"dry_run": dry_run, "migrations": names})
+        return
+    for name in names:
+        out.print(f"{'would apply' if dry_run else 'applied'} {name}")
+    if not names:
+        out.print("nothing to do: the schema is current")
+
+
+@app.command()
+def doctor(config: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """Look at what the service needs here, and say what is missing. Exit 1 if something is."""
+    from dashboard.doctor import examine
+
+    findings = examine(_settings(config).settings)
+    if as_json:
+        _print_json([{"check": f.check, "ok": f.ok, "detail": f.detail} for f in findings])
+    else:
+        for finding in findings:
+            mark = "[green]ok[/green]     " if finding.ok else "[red]missing[/red]"
+            out.print(f"{mark} {finding.check}: {finding.detail}")
+    raise typer.Exit(0 if all(finding.ok for finding in findings) else 1)
+
+
+@config_app.command("check")
+def config_check(config: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """Read the settings; say what is wrong, or where they came from."""
+    loaded = _settings(config)
+    if as_json:
+        _print_json({"ok": True, "origins": loaded.origins})
+        return
+    for key, origin in sorted(loaded.origins.items()):
+        out.print(f"{key}: from {origin}")
+    out.print("settings are good; every other key has its default")
+
+
+@config_app.command("print")
+def config_print(
+    config: ConfigOption = None,
+    origin: Annotated[bool, typer.Option(help="Beside each key, where it came from.")] = False,
+    example: Annotated[
+        bool, typer.Option(help="Instead: every key with its meaning and default.")
+    ] = False,
+) -> None:
+    """Print the settings in force as TOML, secrets masked."""
+    from dashboard import settings_text
+
+    if example:
+        sys.stdout.write(settings_text.example())
+        return
+    loaded = _settings(config)
+    sys.stdout.write(settings_text.effective(loaded.settings, loaded.origins, with_origin=origin))
+
+
+@app.command()
+def trace(
+    trace_id: Annotated[str, typer.Argument(help="32 hex digits, or the id of a decision.")],
+    config: ConfigOption = None,
+    url: UrlOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show one trace: its spans, and how the decision's time was spent."""
+    from dashboard.client import ApiClient
+    from dashboard.trace_text import render_trace
+
+    with ApiClient.open(_settings(config).settings, url) as api:
+        found = api.get(f"/api/v1/traces/{trace_id.strip().lower()}")
+    if as_json:
+        _print_json(found)
+    else:
+        render_trace(out, found)
+
+
+@app.command()
+def query(
+    sql: Annotated[str, typer.Argument(help="One SELECT; limits on rows, memory and time apply.")],
+    config: ConfigOption = None,
+    url: UrlOption = None,
+) -> None:
+    """Ask the store in SQL, read-only. Prints one JSON object a row."""
+    from dashboard.client import ApiClient
+
+    with ApiClient.open(_settings(config).settings, url) as api:
+        answer = api.post("/api/v1/query", {"sql": sql})
+    for row in answer["rows"]:
+        _print_json(dict(zip(answer["columns"], row, strict=True)))
+
+
+@import_app.command("outcomes")
+def import_outcomes(
+    files: Annotated[list[Path], typer.Argument(help="CSV files with a header.")],
+    config: ConfigOption = None,
+    url: UrlOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Import what decisions earned. The same file twice changes nothing.
+
+    Columns: outcome_id, decision_id or outcome_key, and any of kind, converted, revenue, margin,
+    currency, channel, occurred_at (ISO 8601 with an offset, or Unix nanoseconds). A bad row is
+    named and left out; the rest is imported. Exit 1 if a row was left out.
+    """
+    from dashboard.client import ApiClient
+
+    refused = 0
+    with ApiClient.open(_settings(config).settings, url) as api:
+        for path in files:
+            report = api.import_outcomes(path)
+            refused += len(report["refused"])
+            if as_json:
+                _print_json({"file": str(path), **report})
+                continue
+            out.print(f"{path}: {report['imported']} imported, {len(report['refused'])} refused")
+            for line in report["refused"]:
+                out.print(f"  {line}")
+    raise typer.Exit(1 if refused else 0)
+
+
+@app.command()
+def bench(
+    name: Annotated[str, typer.Argument(help="ingest or attribution")],
+    runs: Annotated[int, typer.Option(min=5, help="Runs; medians are printed.")] = 5,
+    as_json: JsonOption = False,
+) -> None:
+    """Measure this machine. Every figure is compared with its rival in the same run."""
+    from dashboard.bench import run_bench
+
+    result = run_bench(name, runs, progress=not as_json)
+    if as_json:
+        _print_json(result)
+    else:
+        out.print(f"{result['name']}: {result['machine']}, medians of {result['runs']} runs")
+        for key, value in result["figures"].items():
+            out.print(f"  {key:<40} {value:>16,.4g}")
+
+
+def _settings(path: Path | None) -> Loaded:
+    return load(path)
+
+
+def _print_json(value: object) -> None:
+    sys.stdout.write(json.dumps(value, default=str, ensure_ascii=False) + "\n")
+    sys.stdout.flush()
+
+
+def _stop_event() -> threading.Event:
+    """Return an event that SIGINT and SIGTERM set."""
+    event = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: event.set())
+    return event
+
+
+def main() -> None:
+    """Run the command; an error of ours is one line and exit 2, never a traceback."""
+    try:
+        app()
+    except MillworthError as error:
+        sys.stderr.write(f"millworth: {error}\n")
+        sys.exit(2)
+    except BrokenPipeError:
+        sys.exit(0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,140 @@
+"""I/O: how a command asks for data: the running service, else the store itself.
+
+The embedded store has one owner, so a command speaks to whoever holds it over `/api/v1`. Where
+nobody does, the same application is asked inside this process, so the answers cannot differ.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import httpx
+from fastapi import FastAPI
+
+from collector.counters import Counters
+from collector.errors import InputError, StoreInUseError, StoreUnavailableError
+from collector.store.connect import Connections
+from dashboard.api import create_api
+from dashboard.health import NoHealth
+from dashboard.queries import Reader
+from dashboard.settings import Settings
+
+# A query may take `store.query_seconds_max`; an import of a large file takes longer.
+TIMEOUT_S = 300.0
+_CONNECT_S = 3.0
+
+
+class ApiClient:
+    """One open way to `/api/v1`; a context manager."""
+
+    def __init__(self, base_url: str, local: FastAPI | None, store: Connections | None) -> None:
+        self._base_url = base_url
+        self._local = local
+        self._store = store
+
+    @classmethod
+    def open(cls, settings: Settings, url: str | None) -> Self:
+        """Find the service.
+
+        Raises:
+            StoreUnavailableError: a service was named and does not answer.
+            StoreInUseError: no service answers, and yet another process holds the store.
+        """
+        base_url = (url or _service_url(settings)).rstrip("/")
+        if _answers(base_url):
+            return cls(base_url, None, None)
+        if url is not None:
+            raise StoreUnavailableError(
+                f"no Millworth answers at {base_url}; start it with `millworth up`, or leave --url "
+                "away to read the store directly"
+            )
+        path = settings.store.embedded_path
+        if path is not None and not path.exists():
+            raise InputError(
+                f"no Millworth answers at {base_url}, and there is no store at {path}; start one "
+                "with `millworth up`, or name the service with --url"
+            )
+        store = Connections(settings.store)
+        try:
+            store.client()
+        except StoreInUseError as error:
+            raise StoreInUseError(
+                f"store {path} is held by another process that does not answer at {base_url}; "
+                "name its address with --url"
+            ) from error
+        return cls("http://local", create_api(Reader(store), NoHealth(), Counters(), store), store)
+
+    def get(self, path: str) -> dict[str, Any]:
+        """Return the JSON of one resource. Raises InputError with the service's own words."""
+        return self._call("GET", path, None)
+
+    def post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
+        """Send JSON and return JSON. Raises InputError with the service's own words."""
+        return self._call("POST", path, {"json": body})
+
+    def import_outcomes(self, path: Path) -> dict[str, Any]:
+        """Send one CSV file; return the report."""
+        try:
+            content = path.read_bytes()
+        except OSError as error:
+            raise InputError(
+                f"{path}: cannot be read: {error.strerror}; correct the path, or its mode"
+            ) from error
+        return self._call(
+            "POST",
+            "/api/v1/import/outcomes",
+            {"content": content, "headers": {"content-type": "text/csv"}, "params": {"name": path}},
+        )
+
+    def _call(self, method: str, path: str, arguments: dict[str, Any] | None) -> dict[str, Any]:
+        try:
+            response = asyncio.run(self._send(method, path, arguments or {}))
+        except httpx.HTTPError as error:
+            raise StoreUnavailableError(
+                f"{self._base_url} did not answer: {error or type(error).__name__}; "
+                "look at its log, and try again"
+            ) from error
+        if response.is_success:
+            answer: dict[str, Any] = response.json()
+            return answer
+        raise InputError(_error_text(response))
+
+    async def _send(self, method: str, path: str, arguments: dict[str, Any]) -> httpx.Response:
+        transport = httpx.ASGITransport(app=self._local) if self._local is not None else None
+        async with httpx.AsyncClient(
+            base_url=self._base_url, transport=transport, timeout=TIMEOUT_S, trust_env=False
+        ) as client:
+            return await client.request(method, path, **arguments)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        where: TracebackType | None,
+    ) -> None:
+        if self._store is not None:
+            self._store.close()
+
+
+def _service_url(settings: Settings) -> str:
+    return f"http://{settings.dashboard.host}:{settings.dashboard.port}"
+
+
+def _answers(base_url: str) -> bool:
+    try:
+        return httpx.get(f"{base_url}/healthz", timeout=_CONNECT_S, trust_env=False).is_success
+    except httpx.HTTPError:
+        return False
+
+
+def _error_text(response: httpx.Response) -> str:
+    try:
+        return str(response.json()["error"])
+    except (ValueError, KeyError, TypeError):
+        return f"HTTP {response.status_code}: {response.text[:300]}"

@@ -1,0 +1,103 @@
+"""I/O: looks at what the service needs on this machine, and names what is missing."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from collector.errors import MillworthError
+from collector.store.connect import Connections
+from dashboard.settings import Settings
+from packet.recorder import capture_available
+
+# A day of the reference path at 80 decisions a second is about 2 GiB.
+DISK_BYTES_MIN = 2 * 1024**3
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at."""
+
+    check: str
+    ok: bool
+    detail: str
+
+
+def examine(settings: Settings) -> list[Finding]:
+    """Look at everything; one failed check hides none of the others."""
+    return list(_findings(settings))
+
+
+def _findings(settings: Settings) -> Iterator[Finding]:
+    python = ".".join(map(str, sys.version_info[:3]))
+    yield Finding("python", (3, 11) <= sys.version_info[:2] < (3, 14), f"{python}, needs 3.11-3.13")
+    yield _tried("store", lambda: _store(settings))
+    yield _disk(settings.data_dir)
+    collector, dashboard = settings.collector, settings.dashboard
+    for key, host, port in (
+        ("collector.grpc_port", collector.host, collector.grpc_port),
+        ("collector.http_port", collector.host, collector.http_port),
+        ("dashboard.port", dashboard.host, dashboard.port),
+    ):
+        yield _port(key, host, port)
+    reason = capture_available(settings.packet)
+    yield Finding(
+        "packets",
+        reason is None,
+        reason or f"can be recorded from {settings.packet.interface}",
+    )
+    for webhook in settings.alerts.webhooks:
+        yield Finding(
+            f"webhook {webhook.name}",
+            webhook.secret.get_secret_value().startswith("whsec_"),
+            f"{webhook.url}, its secret has to begin with whsec_",
+        )
+    if not settings.alerts.rules:
+        yield Finding(
+            "alert rules", False, "none; add [[alerts.rules]], see millworth.example.toml"
+        )
+
+
+def _tried(check: str, look: Callable[[], str]) -> Finding:
+    try:
+        return Finding(check, True, look())
+    except MillworthError as error:
+        return Finding(check, False, str(error))
+
+
+def _store(settings: Settings) -> str:
+    store = Connections(settings.store)
+    version = store.client().query("SELECT version()").result_rows[0][0]
+    store.close()
+    where = settings.store.embedded_path or settings.store.url.rsplit("@", 1)[-1]
+    return f"ClickHouse {version} at {where}"
+
+
+def _disk(directory: Path) -> Finding:
+    existing = next(path for path in (directory, *directory.parents) if path.exists())
+    free = shutil.disk_usage(existing).free
+    return Finding(
+        "disk",
+        free >= DISK_BYTES_MIN,
+        f"{free / 1024**3:.1f} GiB free at {existing}, "
+        f"{DISK_BYTES_MIN / 1024**3:.0f} GiB are a day of 80 decisions a second",
+    )
+
+
+def _port(key: str, host: str, port: int) -> Finding:
+    try:
+        with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind((host, port))
+    except OSError as error:
+        return Finding(
+            key,
+            False,
+            f"{host}:{port} is not free ({error.strerror}); end what holds it (a running "
+            f"Millworth is fine), or set {key}",
+        )
+    return Finding(key, True, f"{host}:{port} is free")

@@ -1,0 +1,196 @@
+"""I/O: `up`: every room in one process over one store.
+
+The embedded store has one owner, so the receivers, the jobs and the pages are threads of this
+process; only the packet recorder, which alone has a privilege, is a process of its own.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from alerts.job import AlertsJob
+from attribution.job import AttributionJob
+from collector.clock import NS_PER_S, Clock, SystemClock
+from collector.counters import Counters
+from collector.errors import CaptureError, MillworthError
+from collector.log import get_logger
+from collector.service import CollectorService
+from collector.store.connect import Connections
+from collector.store.migrate import apply_views, migrate
+from dashboard.app import create_app
+from dashboard.health import ServiceHealth
+from dashboard.queries import Reader
+from dashboard.server import DashboardServer
+from dashboard.settings import Settings
+from packet.config import PacketConfig
+from packet.job import PacketJob
+from packet.recorder import RecorderProcess
+
+_log = get_logger("dashboard")
+
+# Short enough that a figure on a page is seconds old, long enough that a run is a batch.
+ATTRIBUTION_INTERVAL_S = 1.0
+PACKET_INTERVAL_S = 2.0
+DELIVERY_INTERVAL_S = 1.0
+
+
+class JobLoop:
+    """One job, run again and again by a thread of its own until it is stopped.
+
+    A run that fails is logged and counted, and the next one starts afresh: a job reads what it
+    has to do from the store, so nothing is lost by a failed run.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        interval_s: float,
+        run: Callable[[int], object],
+        clock: Clock,
+        counters: Counters,
+        close: Callable[[], None],
+    ) -> None:
+        self.name = name
+        self.last_success_ns = 0
+        self.last_error = ""
+        self._interval_s = interval_s
+        self._run = run
+        self._clock = clock
+        self._counters = counters
+        self._close = close
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._loop, name=f"job-{name}", daemon=True)
+
+    def start(self) -> None:
+        """Begin with a first run at once."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Let the current run finish, and end."""
+        self._stopping.set()
+        self._thread.join()
+
+    def _loop(self) -> None:
+        while not self._stopping.is_set():
+            self.run_now()
+            self._stopping.wait(self._interval_s)
+        self._close()
+
+    def run_now(self) -> None:
+        """Run once, in the caller's thread."""
+        started_ns = self._clock.monotonic_ns()
+        try:
+            self._run(self._clock.now_ns())
+        except Exception as error:  # noqa: BLE001  a job's loop outlives any failure of one run
+            self.last_error = f"{type(error).__name__}: {error}".splitlines()[0][:500]
+            self._counters.job_runs.labels(self.name, "failed").inc()
+            _log.error("job_failed", job=self.name, error=self.last_error, exc_info=True)
+        else:
+            self.last_success_ns = self._clock.now_ns()
+            self.last_error = ""
+            self._counters.job_runs.labels(self.name, "done").inc()
+        elapsed_ns = self._clock.monotonic_ns() - started_ns
+        self._counters.job_seconds.labels(self.name).observe(elapsed_ns / NS_PER_S)
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """Where the service listens, known once it is up."""
+
+    grpc: int
+    http: int
+    dashboard: int
+
+
+class Service:
+    """The whole service over one store."""
+
+    def __init__(self, settings: Settings, clock: Clock | None = None) -> None:
+        self.settings = settings
+        self.clock = clock or SystemClock()
+        self.counters = Counters()
+        self.store = Connections(settings.store)
+        self.recorder: RecorderProcess | None = None
+        self.capture_off_reason = "the packet recorder has not been started"
+        self.collector = CollectorService(
+            settings.collector, self.store, settings.wal_dir, self.counters, self.clock
+        )
+        self.attribution = AttributionJob(settings.attribution, settings.attributes, self.store)
+        self.alerts = AlertsJob(settings.alerts, self.store, settings.alerts_path)
+        self.packets: PacketJob | None = None
+        self.loops: list[JobLoop] = []
+        self._server: DashboardServer | None = None
+
+    def start(self) -> None:
+        """Open the store, bring its schema up, replay the log, and start to serve.
+
+        Raises:
+            MillworthError: a line that names what is in the way; whatever was started is stopped.
+        """
+        try:
+            client = self.store.client()
+            applied = migrate(client, self.clock.now_ns())
+            if applied:
+                _log.info("schema_migrated", migrations=len(applied), last=applied[-1])
+            s = self.settings
+            apply_views(client, s.attributes, s.decisions, s.outcomes, self.clock.now_ns())
+            self.collector.start()
+            self._server = DashboardServer(
+                create_app(
+                    Reader(self.store), s.dashboard, ServiceHealth(self), self.counters, self.store
+                ),
+                s.dashboard,
+            )
+            self._server.start()
+        except MillworthError:
+            self.stop(drain_seconds=0)
+            raise
+        self._start_loop("attribution", ATTRIBUTION_INTERVAL_S, self.attribution.run_once)
+        self._start_loop("alerts", s.alerts.interval_s, self.alerts.run_once)
+        self._start_loop("webhooks", DELIVERY_INTERVAL_S, self.alerts.deliver_due)
+
+    def start_packets(self, config: PacketConfig | None = None) -> None:
+        """Start the recorder, or run on without it and say why on the Health page."""
+        config = config or self.settings.packet
+        try:
+            if not config.enabled:
+                raise CaptureError("packet.enabled is false; set it to true to record packets")
+            self.recorder = RecorderProcess.start(config)
+        except CaptureError as error:
+            self.capture_off_reason = str(error)
+            _log.warning("packets_not_recorded", reason=str(error))
+            return
+        self.packets = PacketJob(config, self.settings.attributes, self.store, self.recorder)
+        self._start_loop("packets", PACKET_INTERVAL_S, self.packets.run_once)
+
+    @property
+    def ports(self) -> Ports:
+        """Return where the service listens."""
+        assert self._server is not None
+        return Ports(self.collector.grpc_port, self.collector.http_port, self._server.port)
+
+    def stop_jobs(self) -> None:
+        """End every job after its current run."""
+        for loop in self.loops:
+            loop.stop()
+
+    def stop(self, drain_seconds: float) -> bool:
+        """Stop receiving, store what is in the log, end the jobs; True if all was stored."""
+        drained = self.collector.stop(drain_seconds)
+        self.stop_jobs()
+        if self.recorder is not None:
+            self.recorder.stop()
+            self.recorder = None
+        if self._server is not None:
+            self._server.stop()
+            self._server = None
+        self.alerts.close()
+        self.store.close()
+        return drained
+
+    def _start_loop(self, name: str, interval_s: float, run: Callable[[int], object]) -> None:
+        loop = JobLoop(name, interval_s, run, self.clock, self.counters, self.store.close)
+        self.loops.append(loop)
+        loop.start()

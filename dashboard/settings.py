@@ -1,0 +1,225 @@
+"""I/O: one TOML with every room's section; the only reader of settings files and environment.
+
+A key is looked up in this order: the environment (`MILLWORTH__STORE__URL`), the file, the default.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, Field, ValidationError
+
+from alerts.config import AlertsConfig
+from attribution.config import AttributionConfig
+from collector.config import (
+    AttributesConfig,
+    CollectorConfig,
+    DecisionsConfig,
+    OutcomesConfig,
+    Section,
+    StoreConfig,
+)
+from collector.errors import ConfigError
+from dashboard.config import DashboardConfig
+from packet.config import PacketConfig
+
+ENV_PREFIX = "MILLWORTH__"
+DEFAULT_FILE = Path("millworth.toml")
+
+
+class ReferenceConfig(Section):
+    """The reference decision path that `millworth demo` runs."""
+
+    seed: int = Field(default=20261125, ge=0, description="Seed of the world and of the traffic")
+    rate_per_s: float = Field(default=80.0, gt=0, le=1000, description="Decisions a second")
+    redis_url: str | None = Field(
+        default=None,
+        pattern=r"^(redis|rediss|valkey|unix)://.+",
+        description="A Valkey or Redis for identity and offers; by default an embedded one",
+    )
+
+
+class Settings(Section):
+    """Everything that millworth.toml can say."""
+
+    store: StoreConfig = Field(default_factory=StoreConfig)
+    collector: CollectorConfig = Field(default_factory=CollectorConfig)
+    attributes: AttributesConfig = Field(default_factory=AttributesConfig)
+    decisions: DecisionsConfig = Field(default_factory=DecisionsConfig)
+    outcomes: OutcomesConfig = Field(default_factory=OutcomesConfig)
+    packet: PacketConfig = Field(default_factory=PacketConfig)
+    attribution: AttributionConfig = Field(default_factory=AttributionConfig)
+    alerts: AlertsConfig = Field(default_factory=AlertsConfig)
+    dashboard: DashboardConfig = Field(default_factory=DashboardConfig)
+    reference: ReferenceConfig = Field(default_factory=ReferenceConfig)
+
+    @property
+    def data_dir(self) -> Path:
+        """Return the directory of everything that is not in the store: the log, alert state."""
+        path = self.store.embedded_path
+        return path.parent if path is not None else Path("/var/lib/millworth")
+
+    @property
+    def wal_dir(self) -> Path:
+        """Return the directory of the write-ahead log."""
+        return self.collector.wal_dir or self.data_dir / "wal"
+
+    @property
+    def alerts_path(self) -> Path:
+        """Return the file that holds the state of alerts."""
+        return self.alerts.state_path or self.data_dir / "alerts.sqlite"
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """Settings, and where each key that is not a default came from (`store.url` -> `env`)."""
+
+    settings: Settings
+    origins: dict[str, str]
+
+
+def load(
+    path: Path | None = None,
+    overrides: Mapping[str, Any] | None = None,
+    environment: Mapping[str, str] | None = None,
+) -> Loaded:
+    """Read the settings.
+
+    Args:
+        path: the file; None reads `millworth.toml` here where there is one.
+        overrides: values that beat file and environment, nested as the file is.
+        environment: by default the process's own.
+
+    Raises:
+        ConfigError: one line that names the file or variable, the key and the remedy.
+    """
+    named = path or DEFAULT_FILE
+    origins: dict[str, str] = {}
+    tree = _read_file(named) if path is not None or named.exists() else {}
+    _note(origins, tree, str(named))
+    _merge_environment(tree, os.environ if environment is None else environment, origins)
+    if overrides:
+        _merge(tree, overrides)
+        _note(origins, overrides, "command")
+    try:
+        return Loaded(Settings.model_validate(tree), origins)
+    except ValidationError as error:
+        raise ConfigError(_explain(error, named, origins)) from error
+
+
+def _read_file(path: Path) -> dict[str, Any]:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError as error:
+        raise ConfigError(
+            f"{path}: there is no such file; name one with --config, or write one with "
+            "`millworth config print --example > millworth.toml`"
+        ) from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path}: not UTF-8 text; save it as UTF-8") from error
+    except OSError as error:
+        raise ConfigError(
+            f"{path}: cannot be read: {error.strerror}; correct its owner or mode, or name "
+            "another file with --config"
+        ) from error
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{path}: not TOML: {error}; correct that line") from error
+
+
+def _merge_environment(
+    tree: dict[str, Any], environment: Mapping[str, str], origins: dict[str, str]
+) -> None:
+    for name in sorted(environment):
+        if not name.startswith(ENV_PREFIX):
+            continue
+        keys = [key.lower() for key in name.removeprefix(ENV_PREFIX).split("__")]
+        _set(tree, keys, _env_value(environment[name]), name)
+        origins[".".join(keys)] = name
+
+
+def _env_value(text: str) -> object:
+    """Read a variable: JSON where it is JSON (numbers, booleans, lists), else the text itself."""
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError:
+        return text
+
+
+def _set(tree: dict[str, Any], keys: list[str], value: object, name: str) -> None:
+    """Put a value at a path; a number in the path is an index of a list that is there."""
+    here: Any = tree
+    for key in keys[:-1]:
+        if isinstance(here, list):
+            index = int(key) if key.isdigit() else -1
+            if not 0 <= index < len(here):
+                raise ConfigError(f"{name}: there is no entry {key}; the file has {len(here)}")
+            here = here[index]
+        else:
+            here = here.setdefault(key, {})
+        if not isinstance(here, dict | list):
+            raise ConfigError(f"{name}: {key} is a value, not a section; remove what follows it")
+    if isinstance(here, list):
+        raise ConfigError(f"{name}: names an entry of a list; add the key inside it")
+    here[keys[-1]] = value
+
+
+def _merge(tree: dict[str, Any], more: Mapping[str, Any]) -> None:
+    for key, value in more.items():
+        if isinstance(value, Mapping) and isinstance(tree.get(key), dict):
+            _merge(tree[key], value)
+        else:
+            tree[key] = value
+
+
+def _note(origins: dict[str, str], tree: Mapping[str, Any], origin: str, prefix: str = "") -> None:
+    for key, value in tree.items():
+        if isinstance(value, Mapping):
+            _note(origins, value, origin, f"{prefix}{key}.")
+        else:
+            origins[f"{prefix}{key}"] = origin
+
+
+def _explain(error: ValidationError, path: Path, origins: Mapping[str, str]) -> str:
+    first = error.errors(include_url=False)[0]
+    location = [part for part in first["loc"] if part != "[key]"]
+    key = ".".join(str(part) for part in location)
+    origin = origins.get(key, str(path))
+    more = "" if error.error_count() == 1 else f" (and {error.error_count() - 1} more)"
+    if first["type"] == "extra_forbidden":
+        near = _did_you_mean(location)
+        hint = f"; did you mean {near}?" if near else "; remove it"
+        return f"{origin}: {key} is not a setting{hint}{more}"
+    value = first.get("input")
+    shown = "" if first["type"] == "missing" or "secret" in key else f" is {value!r}:"
+    return f"{origin}: {key}{shown} {first['msg'].removeprefix('Value error, ')}{more}"
+
+
+def _did_you_mean(location: list[int | str]) -> str | None:
+    model: Any = Settings
+    for part in location[:-1]:
+        if isinstance(part, int):
+            continue
+        model = _section_of(model, part)
+        if model is None:
+            return None
+    near = difflib.get_close_matches(str(location[-1]), list(model.model_fields), n=1, cutoff=0.5)
+    return ".".join(map(str, [*location[:-1], near[0]])) if near else None
+
+
+def _section_of(model: type[BaseModel], key: str) -> type[BaseModel] | None:
+    field = model.model_fields.get(key)
+    if field is None:
+        return None
+    for candidate in (field.annotation, *getattr(field.annotation, "__args__", ())):
+        if isinstance(candidate, type) and issubclass(candidate, BaseModel):
+            return candidate
+    return None

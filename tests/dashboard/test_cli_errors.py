@@ -1,0 +1,96 @@
+"""Whatever is wrong at a start ends in one line that names it and the remedy, with exit 2."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.service import RunningService, millworth
+
+pytestmark = pytest.mark.integration
+
+
+def assert_one_line(result: subprocess.CompletedProcess[str], *parts: str) -> None:
+    """Assert exit 2 and one line on standard error that holds every part."""
+    assert result.returncode == 2, result.stderr
+    lines = [line for line in result.stderr.splitlines() if line.startswith("millworth: ")]
+    assert len(lines) == 1, result.stderr
+    assert "Traceback" not in result.stderr
+    for part in parts:
+        assert part in lines[0]
+
+
+@pytest.fixture
+def taken_port() -> Iterator[int]:
+    """Yield a port that something listens on."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        yield listener.getsockname()[1]
+
+
+def test_second_service_on_one_directory_is_refused(tmp_path: Path) -> None:
+    """Two owners of one embedded store would destroy it."""
+    with RunningService(tmp_path) as first:
+        assert_one_line(
+            millworth("up", **first.environment), str(first.store_path), "another process"
+        )
+
+
+@pytest.mark.parametrize("key", ["COLLECTOR__GRPC_PORT", "COLLECTOR__HTTP_PORT", "DASHBOARD__PORT"])
+def test_taken_port_names_the_port_and_the_key(tmp_path: Path, taken_port: int, key: str) -> None:
+    """An operator has to know which of the three ports, and which key moves it."""
+    environment = {
+        "MILLWORTH__STORE__URL": f"chdb://{tmp_path / 'store'}",
+        "MILLWORTH__COLLECTOR__GRPC_PORT": "0",
+        "MILLWORTH__COLLECTOR__HTTP_PORT": "0",
+        "MILLWORTH__DASHBOARD__PORT": "0",
+        f"MILLWORTH__{key}": str(taken_port),
+    }
+
+    result = millworth("up", **environment)
+
+    assert_one_line(result, f"127.0.0.1:{taken_port}", key.lower().replace("__", "."))
+
+
+def test_wrong_key_is_named_with_the_right_one(tmp_path: Path) -> None:
+    """A typing error in a settings file never starts the service."""
+    path = tmp_path / "millworth.toml"
+    path.write_text("[packet]\nsnaplen_byte = 96\n")
+
+    assert_one_line(
+        millworth("up", "--config", str(path)),
+        "packet.snaplen_byte is not a setting",
+        "packet.snaplen_bytes",
+    )
+
+
+def test_missing_directory_is_named(tmp_path: Path) -> None:
+    """A missing parent is most often a typing error: it is not made silently."""
+    result = millworth("up", MILLWORTH__STORE__URL=f"chdb://{tmp_path / 'nowhere' / 'store'}")
+
+    assert_one_line(result, str(tmp_path / "nowhere"), "does not exist")
+
+
+def test_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    """A directory stands in for a file without read permission: the tests may run as root."""
+    assert_one_line(millworth("config", "check", "--config", str(tmp_path)), str(tmp_path))
+
+
+def test_import_of_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+    """The path that was typed is in the message."""
+    (tmp_path / "store").mkdir()
+
+    result = millworth(
+        "import",
+        "outcomes",
+        str(tmp_path / "none.csv"),
+        MILLWORTH__STORE__URL=f"chdb://{tmp_path / 'store'}",
+        MILLWORTH__DASHBOARD__PORT="1",
+    )
+
+    assert_one_line(result, "none.csv")
