@@ -1,0 +1,158 @@
+"""Pure: the critical path of one decision in plain Python, the rival and the oracle.
+
+Written from the definition, one decision and one span at a time, and sharing no code with the
+NumPy twin: the two have to agree to the nanosecond on any input.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+_IN_PROCESS = ("Internal", "Client", "Producer")
+
+
+@dataclass(frozen=True, slots=True)
+class PlainSpan:
+    """A span of the trace of one decision."""
+
+    span_id: int
+    parent_id: int  # 0 for none
+    start_ns: int
+    end_ns: int
+    kind: str = "Internal"
+    host: str = ""
+    service: str = ""
+    blocking: bool | None = None
+    received_ns: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class PlainPath:
+    """What became of each span, by span id."""
+
+    shift_ns: dict[int, int]
+    self_ns: dict[int, int]  # only of what is on the path
+    sections: dict[int, list[tuple[int, int]]]  # ascending, none empty
+
+
+def plain_path(
+    spans: list[PlainSpan], root_id: int, ingress_ns: int, skew_max_ns: int
+) -> PlainPath:
+    """Find the critical path of the decision whose root is `root_id`.
+
+    All spans are of one trace with one root; spans above the root are left out.
+    """
+    by_id: dict[int, PlainSpan] = {}
+    for span in sorted(spans, key=lambda s: s.received_ns):
+        by_id.setdefault(span.span_id, span)
+    parents = _uncycled(by_id)
+    children, hung = _children(by_id, parents, root_id)
+    shift: dict[int, int] = {}
+    self_ns: dict[int, int] = {}
+    sections: dict[int, list[tuple[int, int]]] = {}
+
+    root = by_id[root_id]
+    waiting: list[tuple[int, int, int, bool]] = [
+        (root_id, min(max(root.start_ns, ingress_ns), root.end_ns), root.end_ns, True)
+    ]
+    shift[root_id] = 0
+    while waiting:
+        span_id, start, end, on_path = waiting.pop()
+        fitted = []
+        for child_id in children.get(span_id, []):
+            child = by_id[child_id]
+            is_hung = child_id in hung
+            blocks = _blocks(child, by_id[span_id], is_hung)
+            shift[child_id] = 0
+            if skew_max_ns and not is_hung:
+                shift[child_id] = _shift(child, by_id[span_id], shift[span_id], blocks, skew_max_ns)
+            from_ = max(child.start_ns + shift[child_id], start)
+            to = min(child.end_ns + shift[child_id], end)
+            is_instant = child.start_ns == child.end_ns
+            if on_path and blocks and (to > from_ or (to == from_ and is_instant)):
+                fitted.append((-to, -from_, child_id))
+            else:
+                waiting.append((child_id, from_, max(from_, to), False))
+        if not on_path:
+            waiting += [(child_id, -start, -end, False) for end, start, child_id in fitted]
+            continue
+        at = end
+        own: list[tuple[int, int]] = []
+        for minus_to, minus_from, child_id in sorted(fitted):
+            if -minus_to <= at:
+                own.append((-minus_to, at))
+                at = -minus_from
+                waiting.append((child_id, -minus_from, -minus_to, True))
+            else:
+                waiting.append((child_id, -minus_from, -minus_to, False))
+        own.append((start, at))
+        sections[span_id] = sorted(pair for pair in own if pair[1] > pair[0])
+        self_ns[span_id] = sum(to - from_ for from_, to in own)
+    return PlainPath(shift, self_ns, sections)
+
+
+def _uncycled(by_id: dict[int, PlainSpan]) -> dict[int, int]:
+    """Return the parent of each span, 0 for none; cycles are cut at their earliest span."""
+    parents = {
+        span.span_id: span.parent_id if span.parent_id in by_id else 0 for span in by_id.values()
+    }
+    for begin in by_id:
+        trail: list[int] = []
+        node = begin
+        while node and node not in trail:
+            trail.append(node)
+            node = parents[node]
+        if node:
+            cycle = trail[trail.index(node) :]
+            parents[min(cycle, key=lambda each: (by_id[each].start_ns, each))] = 0
+    return parents
+
+
+def _children(
+    by_id: dict[int, PlainSpan], parents: dict[int, int], root_id: int
+) -> tuple[dict[int, list[int]], set[int]]:
+    """Return children by parent, with what lost its own parent under the root, and those."""
+    above = {root_id}
+    node = parents[root_id]
+    while node:
+        above.add(node)
+        node = parents[node]
+    children: dict[int, list[int]] = {}
+    hung: set[int] = set()
+    for span_id, parent in parents.items():
+        if span_id in above:
+            continue
+        if parent == 0:
+            hung.add(span_id)
+            parent = root_id
+        # Beside the root under its caller: the caller's, and no descendant of the root either.
+        children.setdefault(parent, []).append(span_id)
+    return children, hung
+
+
+def _blocks(child: PlainSpan, parent: PlainSpan, is_hung: bool) -> bool:
+    if child.blocking is not None:
+        return child.blocking
+    return not (child.kind == "Consumer" and (is_hung or parent.kind == "Producer"))
+
+
+def _shift(
+    child: PlainSpan, parent: PlainSpan, parent_shift: int, blocks: bool, max_ns: int
+) -> int:
+    if child.host and parent.host:
+        same = child.host == parent.host
+    else:
+        same = child.kind in _IN_PROCESS and child.service == parent.service
+    if same:
+        return parent_shift
+    if not blocks:
+        return 0
+    from_, to = parent.start_ns + parent_shift, parent.end_ns + parent_shift
+    parent_ns, child_ns = to - from_, child.end_ns - child.start_ns
+    if child_ns > parent_ns:
+        shift = max(from_ - child.start_ns, 0)
+    elif child.start_ns >= from_ and child.end_ns <= to:
+        shift = 0
+    else:
+        shift = from_ + (parent_ns - child_ns) // 2 - child.start_ns
+    return shift if abs(shift) <= max_ns else 0

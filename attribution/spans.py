@@ -1,0 +1,100 @@
+"""Pure: the columns that attribution computes on, one array a column, one row a span or a root.
+
+Integer codes stand for strings, so that the cores compare and sort numbers only. Times are Unix
+epoch nanoseconds.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+Ints: TypeAlias = npt.NDArray[np.int64]
+Ids: TypeAlias = npt.NDArray[np.uint64]
+Small: TypeAlias = npt.NDArray[np.int8]
+Bools: TypeAlias = npt.NDArray[np.bool_]
+
+STAGES = ("ingress", "transform", "decision", "egress")
+CLASSES = ("network", "compute", "store", "untraced")
+SEGMENTS = tuple((stage, latency_class) for stage in STAGES for latency_class in CLASSES)
+NETWORK, COMPUTE, STORE, UNTRACED = range(4)
+INGRESS, TRANSFORM, DECISION, EGRESS = range(4)
+
+KINDS = ("Unspecified", "Internal", "Server", "Client", "Producer", "Consumer")
+UNSPECIFIED, INTERNAL, SERVER, CLIENT, PRODUCER, CONSUMER = range(6)
+
+NONE = -1  # a code that says: the span does not say
+
+
+@dataclass(frozen=True, slots=True)
+class Spans:
+    """Spans of any number of traces, in any order, as they were received."""
+
+    trace: Ints  # dense code of the trace id
+    span_id: Ids  # big-endian, so that numbers sort as the hex text does
+    parent_id: Ids  # 0 for none
+    start_ns: Ints
+    end_ns: Ints
+    kind: Small  # index into KINDS
+    service: Ints  # code of service.name
+    label: Ints  # code of (service.name, span name), which the rules of the config judge
+    host: Ints  # code of the machine whose clock stamped it, 0 where the span does not say
+    latency_class: Small  # latency.class as sent, or NONE
+    stage: Small  # decision.stage as sent, or NONE
+    blocking: Small  # latency.blocking as sent: 1, 0 or NONE
+    is_store: Bools  # a database, cache or object store call by semantic conventions
+    is_receive: Bools  # a consumer that polls
+    decision: Ints  # index of a decision id that it carries, or NONE
+    received_ns: Ints
+    content: Ids  # hash of everything sent, to tell a retry from a clash of ids
+
+    def __len__(self) -> int:
+        return len(self.trace)
+
+    def take(self, rows: Ints) -> Spans:
+        """Return these rows, in this order."""
+        return Spans(*(getattr(self, field.name)[rows] for field in fields(self)))
+
+
+@dataclass(frozen=True, slots=True)
+class Links:
+    """Span links: span `row` points at another span, by trace and id."""
+
+    row: Ints  # index into Spans
+    trace: Ints  # code as in Spans, NONE for a trace that is not at hand
+    span_id: Ids
+
+
+@dataclass(frozen=True, slots=True)
+class Roots:
+    """The decisions: root span, stamps, and the code by which spans name them."""
+
+    trace: Ints
+    span_id: Ids
+    decision: Ints  # code of the decision id as in Spans.decision
+    ingress_ns: Ints
+    start_ns: Ints
+    end_ns: Ints
+    transform_ns: Ints  # 0 where the root has no such stamp
+    decision_ns: Ints
+    egress_ns: Ints
+
+    def __len__(self) -> int:
+        return len(self.trace)
+
+
+def no_links() -> Links:
+    """Return the links of spans that have none."""
+    empty = np.empty(0, np.int64)
+    return Links(empty, empty, empty.astype(np.uint64))
+
+
+def lookup(keys: Ints, wanted: Ints) -> Ints:
+    """Return where each of `wanted` is in the sorted `keys`, NONE where it is not."""
+    if len(keys) == 0:
+        return np.full(len(wanted), NONE, np.int64)
+    at = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
+    return np.where(keys[at] == wanted, at, NONE)
