@@ -98,17 +98,18 @@ def test_dependency_is_justified_and_pinned() -> None:
         *(name for group in project["dependency-groups"].values() for name in group),
         *project["build-system"]["requires"],
     ]
-    names = {canonical(re.split(r"[\[<>=!~; ]", requirement)[0]) for requirement in wanted}
-    pinned = {
-        canonical(name)
-        for name in re.findall(r"^([\w.-]+)==[\w.]+$", text("constraints.txt"), re.M)
-    }
-    rows = re.findall(r"^\| (`[^|]+`) \|", text("CONTRIBUTING.md"), re.MULTILINE)
-    justified = {canonical(name) for row in rows for name in re.findall(r"`([^`]+)`", row)}
+    names = {canonical(re.split(r"[<>=!~; ]", requirement)[0]) for requirement in wanted}
+    pins = re.findall(r"^([\w.-]+)==([\w.]+)$", text("constraints.txt"), re.MULTILINE)
+    pinned = {canonical(name): version for name, version in pins}
+    rows = re.findall(r"^\| `([\w.-]+)` \|.*\| (\S+) \|$", text("CONTRIBUTING.md"), re.MULTILINE)
+    justified = {canonical(name): version for name, version in rows}
 
-    assert_none(f"constraints.txt: {name} is not pinned" for name in sorted(names - pinned))
+    assert_none(f"constraints.txt: {name} is not pinned" for name in names - pinned.keys())
+    assert_none(f"CONTRIBUTING.md: {name} is not in the table" for name in names - justified.keys())
     assert_none(
-        f"CONTRIBUTING.md: {name} is not in the table" for name in sorted(names - justified)
+        f"CONTRIBUTING.md: {name} {version} is pinned as {pinned.get(name)}"
+        for name, version in justified.items()
+        if pinned.get(name) != version
     )
 
 
