@@ -119,8 +119,8 @@ def test_table_has_one_room_that_writes_it() -> None:
     for path in modules():
         for table in inserts(path):
             writers[table].add(path.split("/")[0])
-    for path in sql_files():
-        for table in re.findall(r"\bINSERT INTO (\w+)", text(path)):
+    for path in (p for p in tracked() if p.endswith(".sql")):
+        for table in re.findall(r"\b(?:INSERT INTO|VIEW [^\n]* TO) (\w+)", text(path)):
             writers[table].add(path.split("/")[0])
 
     assert_none(
