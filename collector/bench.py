@@ -112,7 +112,7 @@ def _send(pipe: Connection, port: int, seed: int, size: int) -> None:
     clock = SystemClock()
     options = [("grpc.max_send_message_length", -1)]
     with grpc.insecure_channel(f"127.0.0.1:{port}", options=options) as channel:
-        export = channel.unary_unary(EXPORT)
+        export = channel.unary_unary(EXPORT, bytes, bytes)
 
         def send(request: bytes) -> float:
             sent_ns = clock.monotonic_ns()

@@ -55,7 +55,7 @@ class JobLoop:
         self.name = name
         self.last_success_ns = 0
         self.last_error = ""
-        self._interval_s = interval_s
+        self.interval_s = interval_s
         self._run = run
         self._clock = clock
         self._counters = counters
@@ -75,7 +75,7 @@ class JobLoop:
     def _loop(self) -> None:
         while not self._stopping.is_set():
             self.run_now()
-            self._stopping.wait(self._interval_s)
+            self._stopping.wait(self.interval_s)
         self._close()
 
     def run_now(self) -> None:

@@ -1,0 +1,126 @@
+"""I/O: what the running service knows about itself, for the Health page and `/api/v1/health`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from collector.clock import NS_PER_S
+from dashboard.health_items import HealthItem
+
+if TYPE_CHECKING:
+    from dashboard.runtime import JobLoop, Service
+
+# A job that has not come through for so many of its own intervals is behind.
+_LATE_INTERVALS = 10
+
+
+class NoHealth:
+    """Stands in where a command reads the store and no service runs."""
+
+    def health(self) -> list[HealthItem]:
+        """Return nothing: there is no service."""
+        return []
+
+
+class ServiceHealth:
+    """The state of one running service."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+
+    def health(self) -> list[HealthItem]:
+        """Return every figure of the service, the collector's first."""
+        return [*self._collector(), *self._jobs(), *self._packets(), *self._alerts()]
+
+    def _collector(self) -> Iterator[HealthItem]:
+        status = self._service.collector.status()
+        waiting = status.spans_acked - status.spans_stored - status.spans_quarantined
+        yield HealthItem("collector.spans_acked", status.spans_acked, "spans", "ok")
+        yield HealthItem("collector.spans_stored", status.spans_stored, "spans", "ok")
+        yield HealthItem(
+            "collector.spans_waiting", max(waiting, 0), "spans", "ok", "in the write-ahead log"
+        )
+        yield HealthItem(
+            "collector.spans_quarantined",
+            status.spans_quarantined,
+            "spans",
+            "warn" if status.spans_quarantined else "ok",
+            "kept with their bytes and a reason in `rejected`" if status.spans_quarantined else "",
+        )
+        yield HealthItem("collector.logs_acked", status.logs_acked, "records", "ok")
+        refused = status.refused
+        yield HealthItem(
+            "collector.refused",
+            refused,
+            "items",
+            "warn" if refused else "ok",
+            "the senders were told why; see millworth_refused on /metrics" if refused else "",
+        )
+        full = status.wal_bytes > self._service.settings.collector.wal_bytes_max // 2
+        yield HealthItem(
+            "collector.wal_bytes",
+            status.wal_bytes,
+            "bytes",
+            "bad" if full else "ok",
+            "over half of collector.wal_bytes_max: the store does not keep up" if full else "",
+        )
+
+    def _jobs(self) -> Iterator[HealthItem]:
+        now_ns = self._service.clock.now_ns()
+        for loop in self._service.loops:
+            yield _job_item(loop, now_ns)
+
+    def _packets(self) -> Iterator[HealthItem]:
+        recorder = self._service.recorder
+        if recorder is None:
+            yield HealthItem(
+                "packet.recorder", "off", "", "warn", self._service.capture_off_reason
+            )
+            return
+        stats = recorder.stats()
+        yield HealthItem("packet.recorder", "recording", "", "ok")
+        yield HealthItem("packet.packets_seen", stats.packets, "packets", "ok")
+        yield HealthItem("packet.memory_bytes", stats.held_bytes, "bytes", "ok")
+        yield HealthItem(
+            "packet.kernel_drops",
+            stats.kernel_drops,
+            "packets",
+            "warn" if stats.kernel_drops else "ok",
+            "lost before the recorder saw them" if stats.kernel_drops else "",
+        )
+
+    def _alerts(self) -> Iterator[HealthItem]:
+        status = self._service.alerts.status()
+        yield HealthItem("alerts.firing", status.firing, "alerts", "ok")
+        yield HealthItem(
+            "alerts.webhooks_waiting",
+            status.waiting,
+            "deliveries",
+            "warn" if status.waiting else "ok",
+            "retried by schedule" if status.waiting else "",
+        )
+        yield HealthItem(
+            "alerts.webhooks_dead",
+            status.dead,
+            "deliveries",
+            "bad" if status.dead else "ok",
+            "given up after the last try; correct the receiver" if status.dead else "",
+        )
+
+
+def _job_item(loop: JobLoop, now_ns: int) -> HealthItem:
+    name = f"job.{loop.name}"
+    if loop.last_error:
+        return HealthItem(name, "failed", "", "bad", loop.last_error)
+    if loop.last_success_ns == 0:
+        return HealthItem(name, None, "s ago", "ok", "its first run is not over yet")
+    age_s = (now_ns - loop.last_success_ns) / NS_PER_S
+    late = age_s > loop.interval_s * _LATE_INTERVALS
+    return HealthItem(
+        name,
+        round(age_s, 1),
+        "s ago",
+        "warn" if late else "ok",
+        "the last run is long ago: this machine does not keep up" if late else "",
+    )

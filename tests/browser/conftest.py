@@ -1,0 +1,63 @@
+"""Chromium as a visitor has it: an empty profile, and a record of every request it makes."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import Page, sync_playwright
+
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+@dataclass
+class Visit:
+    """One page, the requests it made to other hosts, and what it wrote to the console as errors."""
+
+    page: Page
+    foreign_requests: list[str] = field(default_factory=list)
+    console_errors: list[str] = field(default_factory=list)
+
+
+@pytest.fixture
+def visit(tmp_path: Path) -> Iterator[Visit]:
+    """Open Chromium on an empty profile."""
+    chromium = shutil.which("chromium")
+    assert chromium is not None, "chromium is not installed; `make install-test` installs it"
+    with sync_playwright() as playwright:
+        context = playwright.chromium.launch_persistent_context(
+            str(tmp_path / "profile"),
+            executable_path=chromium,
+            headless=True,
+            args=ARGUMENTS,
+            viewport={"width": 1440, "height": 1000},
+        )
+        page = context.new_page()
+        visit = Visit(page)
+
+        def note_request(url: str) -> None:
+            if urlsplit(url).hostname not in ("127.0.0.1", None):
+                visit.foreign_requests.append(url)
+
+        page.on("request", lambda request: note_request(request.url))
+        page.on(
+            "console",
+            lambda message: (
+                visit.console_errors.append(message.text) if message.type == "error" else None
+            ),
+        )
+        page.on("pageerror", lambda error: visit.console_errors.append(str(error)))
+        yield visit
+        context.close()
