@@ -68,7 +68,10 @@ class CollectorConfig(Section):
         description="Bytes acknowledged and not yet stored before senders are told to wait",
     )
     retention_days: int = Field(
-        default=30, gt=0, le=90, description="Spans older than this are refused, and expire"
+        default=30,
+        gt=0,
+        le=30,  # the TTL of the tables: what is older would vanish as it is stored
+        description="Spans and log records older than this are refused",
     )
     drain_seconds_max: float = Field(
         default=30.0, ge=0, description="Time that a stop may take to store what is in the log"

@@ -2,7 +2,9 @@
 
 MillworthError
 ├── TransientError           the same call may succeed later: retry, bounded and jittered
-│   └── StoreUnavailableError
+│   ├── StoreUnavailableError
+│   ├── LogFullError         the write-ahead log holds all it may: the sender has to wait
+│   └── LogWriteError        the write-ahead log could not be written or synced
 └── PermanentError           the same input fails again
     ├── ConfigError          a key or value in millworth.toml; ends the start with exit 2
     ├── StoreInUseError      another process owns the embedded store; exit 2
@@ -26,6 +28,14 @@ class TransientError(MillworthError):
 
 class StoreUnavailableError(TransientError):
     """The store did not answer."""
+
+
+class LogFullError(TransientError):
+    """The write-ahead log holds as many bytes as it may."""
+
+
+class LogWriteError(TransientError):
+    """The write-ahead log could not be written or synced, so nothing was acknowledged."""
 
 
 class PermanentError(MillworthError):

@@ -1,5 +1,6 @@
 -- Why: one row a span, named and shaped as the OpenTelemetry collector's clickhouseexporter does, so that
--- dashboards written for it work here; received_ns is our one addition: jobs advance by it and so find late spans
+-- dashboards written for it work here; received_ns is ours: jobs advance by it and so find late
+-- spans; so is ScopeAttributes, which the exporter drops
 -- Sorted: service, span name, time, as the exporter
 -- Read by: attribution (assembly), packet (linking), dashboard (waterfall), `millworth trace`
 -- Blocking: no, a new table.
@@ -31,6 +32,7 @@ CREATE TABLE IF NOT EXISTS otel_traces${local} ${on_cluster} (
         Attributes Map(LowCardinality(String), String)
     ) CODEC(ZSTD(1)),
     received_ns UInt64 CODEC(Delta(8), ZSTD(1)),
+    ScopeAttributes Map(LowCardinality(String), String) CODEC(ZSTD(1)),
     INDEX idx_trace_id TraceId TYPE bloom_filter(0.001) GRANULARITY 1,
     INDEX idx_duration Duration TYPE minmax GRANULARITY 1,
     INDEX idx_received received_ns TYPE minmax GRANULARITY 1
@@ -39,4 +41,5 @@ PARTITION BY toDate(Timestamp)
 PRIMARY KEY (ServiceName, SpanName, toDateTime(Timestamp))
 ORDER BY (ServiceName, SpanName, toDateTime(Timestamp), Timestamp)
 TTL toDateTime(Timestamp) + INTERVAL 30 DAY
-SETTINGS index_granularity = 8192, ttl_only_drop_parts = 1, non_replicated_deduplication_window = 10000
+SETTINGS index_granularity = 8192, ttl_only_drop_parts = 1, non_replicated_deduplication_window = 10000,
+    fsync_after_insert = 1, fsync_part_directory = 1

@@ -11,4 +11,5 @@ CREATE TABLE IF NOT EXISTS otel_traces_trace_id_ts${local} ${on_cluster} (
 PARTITION BY toStartOfWeek(Start)
 ORDER BY (TraceId, Start)
 TTL toDateTime(End) + INTERVAL 30 DAY
-SETTINGS index_granularity = 8192, ttl_only_drop_parts = 1, non_replicated_deduplication_window = 10000
+SETTINGS index_granularity = 8192, ttl_only_drop_parts = 1, non_replicated_deduplication_window = 10000,
+    fsync_after_insert = 1, fsync_part_directory = 1

@@ -39,4 +39,5 @@ CREATE TABLE IF NOT EXISTS decisions${local} ${on_cluster} (
 PARTITION BY toDate(toDateTime(intDiv(ingress_ns, 1000000000)))
 ORDER BY (ingress_ns, decision_id)
 TTL toDateTime(intDiv(end_ns, 1000000000)) + INTERVAL 30 DAY
-SETTINGS index_granularity = 8192, ttl_only_drop_parts = 1, non_replicated_deduplication_window = 10000
+SETTINGS index_granularity = 8192, ttl_only_drop_parts = 1, non_replicated_deduplication_window = 10000,
+    fsync_after_insert = 1, fsync_part_directory = 1

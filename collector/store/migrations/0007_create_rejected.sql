@@ -14,4 +14,5 @@ CREATE TABLE IF NOT EXISTS rejected${local} ${on_cluster} (
 PARTITION BY toDate(toDateTime(intDiv(received_ns, 1000000000)))
 ORDER BY (reason_code, received_ns)
 TTL toDateTime(intDiv(received_ns, 1000000000)) + INTERVAL 30 DAY
-SETTINGS index_granularity = 8192, ttl_only_drop_parts = 1, non_replicated_deduplication_window = 10000
+SETTINGS index_granularity = 8192, ttl_only_drop_parts = 1, non_replicated_deduplication_window = 10000,
+    fsync_after_insert = 1, fsync_part_directory = 1

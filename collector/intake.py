@@ -1,0 +1,106 @@
+"""I/O: one request from its bytes to the log, the same for both transports."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
+from dataclasses import dataclass
+
+from google.protobuf.message import Message
+
+from collector.clock import Clock
+from collector.config import AttributesConfig
+from collector.counters import Counters
+from collector.errors import DecodeError, LogFullError
+from collector.otlp import Checked, Signal, check, limits_at, response
+from collector.wal import Log
+
+# How long a sender is asked to wait when the log is full or cannot be written.
+RETRY_SECONDS = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What a sender is told once `synced` is done; not before."""
+
+    answer: Message
+    synced: Future[None]  # fails with LogWriteError
+
+
+class Intake:
+    """Checks requests, hands them to the log of their signal and counts them."""
+
+    def __init__(
+        self,
+        logs: Mapping[Signal, Log],
+        retention_days: int,
+        attributes: AttributesConfig,
+        counters: Counters,
+        clock: Clock,
+    ) -> None:
+        self._logs = logs
+        self._retention_days = retention_days
+        self._attributes = attributes
+        self._counters = counters
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._acknowledged = dict.fromkeys(Signal, 0)
+        self._refused = 0
+
+    def receive(self, signal: Signal, body: Callable[[], bytes] | bytes, transport: str) -> Receipt:
+        """Take one request.
+
+        Args:
+            signal: what the sender says it is.
+            body: a serialised export request, or what makes one of what was sent.
+            transport: grpc or http, for the count.
+
+        Raises:
+            DecodeError: it is not a request of this signal.
+            LogFullError: the log holds all it may; the sender has to retry.
+        """
+        try:
+            request = body if isinstance(body, bytes) else body()
+            limits = limits_at(self._clock.now_ns(), self._retention_days, self._attributes)
+            checked = check(signal, request, limits)
+        except DecodeError:
+            self._refuse(signal, {"undecodable": 1})
+            raise
+        self._counters.received.labels(signal, transport).inc(
+            checked.accepted + checked.refused_count
+        )
+        self._refuse(signal, checked.refused)
+        return Receipt(response(signal, checked), self._log(signal, checked))
+
+    def figures(self) -> tuple[Mapping[Signal, int], int]:
+        """Return the items answered OK by signal, and how many items or requests were refused."""
+        with self._lock:
+            return dict(self._acknowledged), self._refused
+
+    def _log(self, signal: Signal, checked: Checked) -> Future[None]:
+        if checked.accepted == 0:
+            nothing: Future[None] = Future()
+            nothing.set_result(None)
+            return nothing
+        try:
+            synced = self._logs[signal].append(checked.payload, checked.accepted)
+        except LogFullError:
+            self._refuse(signal, {"log_full": checked.accepted})
+            raise
+        synced.add_done_callback(lambda done: self._settle(signal, checked.accepted, done))
+        return synced
+
+    def _settle(self, signal: Signal, count: int, synced: Future[None]) -> None:
+        if synced.exception() is not None:
+            self._refuse(signal, {"log_write_failed": count})
+            return
+        self._counters.acknowledged.labels(signal).inc(count)
+        with self._lock:
+            self._acknowledged[signal] += count
+
+    def _refuse(self, signal: Signal, refused: Mapping[str, int]) -> None:
+        for reason, count in refused.items():
+            self._counters.refused.labels(signal, reason).inc(count)
+        with self._lock:
+            self._refused += sum(refused.values())

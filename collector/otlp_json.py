@@ -1,0 +1,72 @@
+"""Pure: OTLP/JSON to the bytes that OTLP/Protobuf has for it.
+
+Differences from Protobuf's own JSON: ids are hex, not base64. Fields that are not known are
+ignored, 64-bit integers are text or numbers, and enumerations are numbers (names are taken too).
+
+Source: opentelemetry-proto docs/specification.md, "JSON Protobuf Encoding".
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Iterator
+
+from google.protobuf import json_format
+
+from collector.errors import DecodeError
+from collector.otlp import Signal
+
+_IDS = ("traceId", "spanId", "parentSpanId")
+
+
+def decode_json(signal: Signal, body: bytes) -> bytes:
+    """Return an OTLP/JSON request as the bytes of the same request in Protobuf.
+
+    Raises:
+        DecodeError: the body is not JSON, or not a request of this signal.
+    """
+    try:
+        document = json.loads(body)
+        for item in _items_with_ids(signal, document):
+            _ids_to_base64(item)
+        request = json_format.ParseDict(
+            document, signal.request_class(), ignore_unknown_fields=True
+        )
+        return request.SerializeToString()
+    except (json_format.ParseError, ValueError, TypeError, RecursionError) as error:
+        raise DecodeError(
+            f"the body is not an OTLP/JSON {signal} request: {str(error)[:300]}"
+        ) from error
+
+
+def _items_with_ids(signal: Signal, document: object) -> Iterator[dict[str, object]]:
+    if signal is Signal.LOGS:
+        yield from _reach(document, "resourceLogs", "scopeLogs", "logRecords")
+        return
+    for span in _reach(document, "resourceSpans", "scopeSpans", "spans"):
+        yield span
+        yield from _reach(span, "links")
+
+
+def _reach(node: object, *names: str) -> Iterator[dict[str, object]]:
+    """Yield every object under a path of lists; what has another shape is left for the parser."""
+    if not isinstance(node, dict):
+        return
+    if not names:
+        yield node
+        return
+    children = node.get(names[0])
+    if isinstance(children, list):
+        for child in children:
+            yield from _reach(child, *names[1:])
+
+
+def _ids_to_base64(item: dict[str, object]) -> None:
+    for name in _IDS:
+        value = item.get(name)
+        if isinstance(value, str):
+            try:
+                item[name] = base64.b64encode(bytes.fromhex(value)).decode()
+            except ValueError as error:
+                raise DecodeError(f"{name} {value[:64]!r} is not hex") from error

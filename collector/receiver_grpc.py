@@ -1,0 +1,95 @@
+"""I/O: OTLP over gRPC. Requests are handed on as bytes; nothing is decoded twice."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import NoReturn
+
+import grpc
+
+from collector.errors import AddressInUseError, DecodeError, LogFullError, LogWriteError
+from collector.intake import RETRY_SECONDS, Intake
+from collector.otlp import Signal
+from collector.rpc_status import rpc_status
+
+_SERVICES = {
+    Signal.TRACES: "opentelemetry.proto.collector.trace.v1.TraceService",
+    Signal.LOGS: "opentelemetry.proto.collector.logs.v1.LogsService",
+}
+# A thread waits for the sync of its request, so this is also how many share one sync.
+_THREADS = 32
+
+
+class GrpcReceiver:
+    """The gRPC server of the collector."""
+
+    def __init__(self, intake: Intake, host: str, port: int, body_bytes_max: int) -> None:
+        self._intake = intake
+        self._host = host
+        self._port = port
+        self._server = grpc.server(
+            ThreadPoolExecutor(_THREADS, thread_name_prefix="otlp-grpc"),
+            options=[
+                ("grpc.max_receive_message_length", body_bytes_max),
+                # Otherwise a second service binds a taken port, and each gets half the calls.
+                ("grpc.so_reuseport", 0),
+            ],
+        )
+        for signal, service in _SERVICES.items():
+            handler = grpc.unary_unary_rpc_method_handler(self._export(signal))
+            self._server.add_generic_rpc_handlers(
+                (grpc.method_handlers_generic_handler(service, {"Export": handler}),)
+            )
+
+    @property
+    def port(self) -> int:
+        """Return the port that it listens on, also where any was asked for."""
+        return self._port
+
+    def bind(self) -> None:
+        """Take the port.
+
+        Raises:
+            AddressInUseError: another process has it.
+        """
+        try:
+            self._port = self._server.add_insecure_port(f"{self._host}:{self._port}")
+        except RuntimeError as error:
+            raise AddressInUseError(
+                f"{self._host}:{self._port} is taken or not ours to take; stop what listens there, "
+                "or set collector.grpc_port (or collector.host) to another"
+            ) from error
+
+    def start(self) -> None:
+        """Accept calls."""
+        self._server.start()
+
+    def stop(self, grace_seconds: float) -> threading.Event:
+        """Accept no more calls; the event is set when those under way are answered."""
+        stopped: threading.Event = self._server.stop(grace_seconds)
+        return stopped
+
+    def _export(self, signal: Signal) -> Callable[[bytes, grpc.ServicerContext], bytes]:
+        def export(request: bytes, context: grpc.ServicerContext) -> bytes:
+            try:
+                receipt = self._intake.receive(signal, request, "grpc")
+                receipt.synced.result()
+            except DecodeError as error:
+                context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error))
+            except LogFullError as error:
+                _ask_to_retry(context, grpc.StatusCode.RESOURCE_EXHAUSTED, str(error))
+            except LogWriteError as error:
+                _ask_to_retry(context, grpc.StatusCode.UNAVAILABLE, str(error))
+            return receipt.answer.SerializeToString()
+
+        return export
+
+
+def _ask_to_retry(context: grpc.ServicerContext, code: grpc.StatusCode, reason: str) -> NoReturn:
+    # OTLP: RESOURCE_EXHAUSTED may be retried only where RetryInfo says so.
+    status = rpc_status(code.value[0], reason, RETRY_SECONDS)
+    context.set_trailing_metadata((("grpc-status-details-bin", status.SerializeToString()),))
+    context.abort(code, reason)
+    raise AssertionError("abort returned")

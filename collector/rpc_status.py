@@ -1,0 +1,26 @@
+"""Pure: the google.rpc.Status that OTLP asks for in the body of every error."""
+
+from __future__ import annotations
+
+from google.protobuf.any_pb2 import Any as AnyMessage
+from google.protobuf.duration_pb2 import Duration
+from google.protobuf.message import Message
+
+# googleapis-common-protos ships no types; this module is the only one that imports it.
+from google.rpc.error_details_pb2 import RetryInfo  # type: ignore[import-untyped]
+from google.rpc.status_pb2 import Status  # type: ignore[import-untyped]
+
+INVALID_ARGUMENT = 3
+UNIMPLEMENTED = 12
+UNAVAILABLE = 14
+
+
+def rpc_status(code: int, reason: str, retry_seconds: int | None = None) -> Message:
+    """Return a status; with `retry_seconds` it says after how long a retry is welcome."""
+    details = []
+    if retry_seconds is not None:
+        detail = AnyMessage()
+        detail.Pack(RetryInfo(retry_delay=Duration(seconds=retry_seconds)))
+        details.append(detail)
+    status: Message = Status(code=code, message=reason, details=details)
+    return status

@@ -1,0 +1,172 @@
+"""I/O: the collector as one object: receivers, log and writers, started and stopped in order."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from collector.clock import NS_PER_S, Clock
+from collector.config import AttributesConfig, CollectorConfig
+from collector.counters import Counters
+from collector.errors import AddressInUseError
+from collector.intake import Intake
+from collector.log import get_logger
+from collector.otlp import Signal
+from collector.receiver_grpc import GrpcReceiver
+from collector.receiver_http import HttpReceiver
+from collector.store.connect import Connections
+from collector.wal import Budget, Log, claim_directory
+from collector.writer import StoreWriter
+
+_LOG = get_logger("collector")
+# Calls under way when a stop begins need their sync and their answer.
+_GRACE_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class CollectorStatus:
+    """What went through the collector since it was started."""
+
+    spans_acked: int  # answered OK
+    logs_acked: int
+    spans_stored: int  # those of earlier runs that were still in the log included
+    logs_stored: int
+    spans_quarantined: int  # kept in `rejected` instead
+    logs_quarantined: int
+    wal_bytes: int  # acknowledged and not yet in the store
+    refused: int  # items or whole requests that their sender was told about
+
+
+class CollectorService:
+    """OTLP in, rows in the store.
+
+    The store has to have its tables and views before `start`, because segments of an earlier run
+    are stored at once.
+    """
+
+    def __init__(
+        self,
+        config: CollectorConfig,
+        store: Connections,
+        wal_dir: Path,
+        counters: Counters,
+        clock: Clock,
+        attributes: AttributesConfig | None = None,
+    ) -> None:
+        self._clock = clock
+        self._wal_dir = wal_dir
+        self._budget = Budget(config.wal_bytes_max, counters.wal_bytes)
+        self._writers = {
+            signal: StoreWriter(signal, store, self._budget, counters, clock) for signal in Signal
+        }
+        self._logs = {
+            signal: Log(
+                wal_dir,
+                str(signal),
+                self._budget,
+                clock,
+                segment_bytes_max=config.segment_bytes_max,
+                segment_seconds_max=config.segment_seconds_max,
+                on_sealed=self._writers[signal].submit,
+            )
+            for signal in Signal
+        }
+        self._intake = Intake(
+            self._logs, config.retention_days, attributes or AttributesConfig(), counters, clock
+        )
+        self._grpc = GrpcReceiver(
+            self._intake, config.host, config.grpc_port, config.body_bytes_max
+        )
+        self._http = HttpReceiver(
+            self._intake, config.host, config.http_port, config.body_bytes_max
+        )
+        self._claim: int | None = None
+
+    @property
+    def grpc_port(self) -> int:
+        """Return the port of OTLP/gRPC; after `start` the real one where 0 was asked for."""
+        return self._grpc.port
+
+    @property
+    def http_port(self) -> int:
+        """Return the port of OTLP/HTTP; after `start` the real one where 0 was asked for."""
+        return self._http.port
+
+    def start(self) -> None:
+        """Store what an earlier run left in the log, and begin to receive.
+
+        Raises:
+            AddressInUseError: a port is taken.
+            InputError: the directory of the log cannot be used.
+        """
+        self._claim = claim_directory(self._wal_dir)
+        try:
+            self._grpc.bind()
+            self._http.bind()
+        except AddressInUseError:
+            self._grpc.stop(0)
+            self._release()
+            raise
+        for signal in Signal:
+            for segment in self._logs[signal].recover():
+                self._writers[signal].submit(segment)
+            self._writers[signal].start()
+            self._logs[signal].start()
+        self._grpc.start()
+        self._http.start()
+        _LOG.info("collector_started", grpc_port=self.grpc_port, http_port=self.http_port)
+
+    def flush(self, seconds_max: float) -> bool:
+        """Bring everything acknowledged so far into the store; return whether it is there."""
+        for log in self._logs.values():
+            log.seal().result()
+        return self._drain(seconds_max)
+
+    def stop(self, drain_seconds: float) -> bool:
+        """Stop receiving, then drain the log into the store for at most `drain_seconds`.
+
+        Returns whether everything is stored; what is not stays in the log for the next start.
+        """
+        if self._claim is None:
+            return True
+        answered = self._grpc.stop(_GRACE_SECONDS)
+        self._http.stop()
+        answered.wait(_GRACE_SECONDS)
+        for log in self._logs.values():
+            log.close()
+        is_drained = self._drain(drain_seconds)
+        for writer in self._writers.values():
+            writer.stop()
+        self._release()
+        _LOG.info("collector_stopped", drained=is_drained, wal_bytes=self._budget.held)
+        return is_drained
+
+    def status(self) -> CollectorStatus:
+        """Return what went through since the start of this process."""
+        acknowledged, refused = self._intake.figures()
+        spans = self._writers[Signal.TRACES].figures()
+        logs = self._writers[Signal.LOGS].figures()
+        return CollectorStatus(
+            spans_acked=acknowledged[Signal.TRACES],
+            logs_acked=acknowledged[Signal.LOGS],
+            spans_stored=spans.stored,
+            logs_stored=logs.stored,
+            spans_quarantined=spans.quarantined,
+            logs_quarantined=logs.quarantined,
+            wal_bytes=self._budget.held,
+            refused=refused,
+        )
+
+    def _drain(self, seconds_max: float) -> bool:
+        deadline_ns = self._clock.monotonic_ns() + round(seconds_max * NS_PER_S)
+        is_drained = True
+        for writer in self._writers.values():
+            left_ns = deadline_ns - self._clock.monotonic_ns()
+            is_drained &= writer.drain(max(0.0, left_ns / NS_PER_S))
+        return is_drained
+
+    def _release(self) -> None:
+        if self._claim is not None:
+            os.close(self._claim)
+            self._claim = None

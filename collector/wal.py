@@ -1,0 +1,327 @@
+"""I/O: the write-ahead log. A sender is answered after its request is synced to disk here.
+
+One log a signal, one thread that writes it: it takes all that waits, writes it, syncs once and
+answers everyone. Segments turn at a size or an age and are handed on; `collector.writer` deletes
+them once the store has them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import re
+import secrets
+import threading
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass
+from pathlib import Path
+
+from prometheus_client import Gauge
+
+from collector.clock import NS_PER_S, Clock
+from collector.errors import InputError, LogFullError, LogWriteError
+from collector.log import get_logger
+from collector.wal_frames import encode_frame, scan
+
+_LOG = get_logger("collector")
+_SUFFIX = ".segment"
+_CREATED = re.compile(r"-(\d{20})-")
+
+
+class Budget:
+    """The bytes that all logs may hold together, from the answer until the store has them."""
+
+    def __init__(self, bytes_max: int, gauge: Gauge) -> None:
+        self._bytes_max = bytes_max
+        self._gauge = gauge
+        self._lock = threading.Lock()
+        self._held = 0
+
+    @property
+    def held(self) -> int:
+        """Return the bytes acknowledged, or about to be, and not yet in the store."""
+        return self._held
+
+    def reserve(self, count: int) -> None:
+        """Take `count` bytes.
+
+        Raises:
+            LogFullError: that would be more than there may be.
+        """
+        with self._lock:
+            if self._held + count > self._bytes_max:
+                raise LogFullError(
+                    f"the write-ahead log holds {self._held} of {self._bytes_max} bytes; the store "
+                    "is behind: retry later"
+                )
+            self._add(count)
+
+    def adopt(self, count: int) -> None:
+        """Take bytes that are there already, however many."""
+        with self._lock:
+            self._add(count)
+
+    def release(self, count: int) -> None:
+        """Give bytes back."""
+        with self._lock:
+            self._add(-count)
+
+    def _add(self, count: int) -> None:
+        self._held += count
+        self._gauge.set(self._held)
+
+
+@dataclass(slots=True)
+class _Segment:
+    path: Path
+    descriptor: int
+    opened_ns: int  # monotonic
+    size: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    frame: bytes
+    synced: Future[None]
+
+
+class Log:
+    """The log of one signal: append, group sync, rotate."""
+
+    def __init__(
+        self,
+        directory: Path,
+        name: str,
+        budget: Budget,
+        clock: Clock,
+        *,
+        segment_bytes_max: int,
+        segment_seconds_max: float,
+        on_sealed: Callable[[Path], None],
+    ) -> None:
+        self._directory = directory
+        self._name = name
+        self._budget = budget
+        self._clock = clock
+        self._segment_bytes_max = segment_bytes_max
+        self._segment_ns_max = round(segment_seconds_max * NS_PER_S)
+        self._on_sealed = on_sealed
+        self._ready = threading.Condition()
+        self._waiting: deque[_Entry] = deque()
+        self._seals: list[Future[None]] = []
+        self._is_closing = False
+        self._segment: _Segment | None = None
+        self._made = 0
+        self._thread = threading.Thread(target=self._run, name=f"wal-{name}", daemon=True)
+
+    def recover(self) -> list[Path]:
+        """Return the segments of earlier runs, oldest first, without torn tails.
+
+        Called once, before `start`.
+        """
+        segments = []
+        for path in sorted(self._directory.glob(f"{self._name}-*{_SUFFIX}")):
+            content = path.read_bytes()
+            end = scan(content).end
+            if end < len(content):
+                _LOG.warning("log_tail_truncated", segment=path.name, bytes=len(content) - end)
+                with path.open("r+b") as file:
+                    file.truncate(end)
+                    os.fsync(file.fileno())
+            if end == 0:
+                path.unlink()
+                continue
+            self._budget.adopt(end)
+            segments.append(path)
+        sync_directory(self._directory)
+        return segments
+
+    def start(self) -> None:
+        """Start the thread that writes."""
+        self._thread.start()
+
+    def append(self, request: bytes, items: int) -> Future[None]:
+        """Queue one request; the future is done when it is on disk, or has a LogWriteError.
+
+        Raises:
+            LogFullError: the log holds all it may; nothing was queued.
+        """
+        frame = encode_frame(request, self._clock.now_ns(), items)
+        self._budget.reserve(len(frame))
+        entry = _Entry(frame, Future())
+        with self._ready:
+            if self._is_closing:
+                self._budget.release(len(frame))
+                raise LogFullError("the collector is stopping; retry against its successor")
+            self._waiting.append(entry)
+            self._ready.notify()
+        return entry.synced
+
+    def seal(self) -> Future[None]:
+        """Hand the open segment on now; the future is done when that is so."""
+        sealed: Future[None] = Future()
+        with self._ready:
+            if self._is_closing:
+                sealed.set_result(None)
+                return sealed
+            self._seals.append(sealed)
+            self._ready.notify()
+        return sealed
+
+    def close(self) -> None:
+        """Write what waits, hand the last segment on and end the thread."""
+        with self._ready:
+            self._is_closing = True
+            self._ready.notify()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while True:
+            with self._ready:
+                self._ready.wait_for(self._has_work, timeout=self._seconds_left())
+                entries = list(self._waiting)
+                self._waiting.clear()
+                seals, self._seals = self._seals, []
+                is_closing = self._is_closing
+            self._write(entries)
+            if seals or is_closing or self._is_due():
+                self._seal()
+            for sealed in seals:
+                sealed.set_result(None)
+            if is_closing:
+                return
+
+    def _has_work(self) -> bool:
+        return bool(self._waiting or self._seals or self._is_closing)
+
+    def _seconds_left(self) -> float | None:
+        if self._segment is None:
+            return None
+        age_ns = self._clock.monotonic_ns() - self._segment.opened_ns
+        return max(0.0, (self._segment_ns_max - age_ns) / NS_PER_S)
+
+    def _is_due(self) -> bool:
+        segment = self._segment
+        return segment is not None and (
+            segment.size >= self._segment_bytes_max
+            or self._clock.monotonic_ns() - segment.opened_ns >= self._segment_ns_max
+        )
+
+    def _write(self, entries: list[_Entry]) -> None:
+        """Write and sync, a segment's worth at a time; answer each group as it is synced."""
+        at = 0
+        while at < len(entries):
+            group: list[_Entry] = []
+            size = self._segment.size if self._segment else 0
+            while at < len(entries) and (not group or size < self._segment_bytes_max):
+                group.append(entries[at])
+                size += len(entries[at].frame)
+                at += 1
+            self._write_group(group)
+            if size >= self._segment_bytes_max:
+                self._seal()
+
+    def _write_group(self, group: list[_Entry]) -> None:
+        content = b"".join(entry.frame for entry in group)
+        try:
+            segment = self._segment or self._open()
+            _write_all(segment.descriptor, content)
+            os.fdatasync(segment.descriptor)
+        except OSError as error:
+            self._give_up(group, content, error)
+            return
+        segment.size += len(content)
+        for entry in group:
+            entry.synced.set_result(None)
+
+    def _give_up(self, group: list[_Entry], content: bytes, error: OSError) -> None:
+        """Answer a group that could not be synced, and leave nothing of it in the segment.
+
+        After a failed sync the state of the pages is unknown, so the segment is not written again.
+        """
+        _LOG.error("log_write_failed", log=self._name, requests=len(group), reason=str(error))
+        if self._segment is not None:
+            with contextlib.suppress(OSError):
+                os.ftruncate(self._segment.descriptor, self._segment.size)
+            self._seal()
+        self._budget.release(len(content))
+        reason = f"the write-ahead log cannot be written in {self._directory}: {error.strerror}"
+        for entry in group:
+            entry.synced.set_exception(LogWriteError(f"{reason}; free space or repair the disk"))
+
+    def _open(self) -> _Segment:
+        # Never a name twice, over restarts and clock steps too: it is the token by which the store
+        # knows that it has a segment already.
+        self._made += 1
+        stem = f"{self._name}-{self._clock.now_ns():020d}-{self._made:06d}-{secrets.token_hex(4)}"
+        path = self._directory / f"{stem}{_SUFFIX}"
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o640)
+        sync_directory(self._directory)
+        self._segment = _Segment(path, descriptor, self._clock.monotonic_ns())
+        return self._segment
+
+    def _seal(self) -> None:
+        segment, self._segment = self._segment, None
+        if segment is None:
+            return
+        os.close(segment.descriptor)
+        if segment.size == 0:
+            segment.path.unlink(missing_ok=True)
+            return
+        self._on_sealed(segment.path)
+
+
+def segment_created_ns(path: Path) -> int:
+    """Return when a segment was begun, which its name says; 0 for a name that is not ours."""
+    match = _CREATED.search(path.name)
+    return int(match[1]) if match else 0
+
+
+def delete_segment(path: Path) -> None:
+    """Delete a segment so that it stays deleted after a power cut."""
+    path.unlink()
+    sync_directory(path.parent)
+
+
+def sync_directory(directory: Path) -> None:
+    """Make what was created or deleted in a directory durable."""
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def claim_directory(directory: Path) -> int:
+    """Make the directory of the log and lock it; return the descriptor that holds the lock.
+
+    Raises:
+        InputError: it cannot be made or written, or another process has it.
+    """
+    remedy = "name another with MILLWORTH__COLLECTOR__WAL_DIR=PATH"
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(directory / "lock", os.O_RDWR | os.O_CREAT, 0o640)
+    except OSError as error:
+        raise InputError(
+            f"collector.wal_dir: cannot use {directory}: {error.strerror}; make it writable, or "
+            f"{remedy}"
+        ) from error
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        os.close(descriptor)
+        raise InputError(
+            f"collector.wal_dir: {directory} is in use by another process; stop that one, or "
+            f"{remedy}"
+        ) from error
+    return descriptor
+
+
+def _write_all(descriptor: int, content: bytes) -> None:
+    left = memoryview(content)
+    while left:
+        left = left[os.write(descriptor, left) :]

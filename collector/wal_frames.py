@@ -1,0 +1,132 @@
+"""Pure: how a request lies in the log.
+
+A segment is a plain length-delimited Protobuf file, so that the store reads it as it is: a frame is
+a varint length, the request, and three fields that Protobuf lets us append to it: 1000 received_ns,
+1002 the number of items, and last 1001, the CRC-32 of all that precedes it in the frame. Where a
+sender has set one of these itself, ours comes later and counts.
+"""
+
+from __future__ import annotations
+
+import re
+import zlib
+from dataclasses import dataclass
+
+_RECEIVED_TAG = b"\xc1\x3e"  # field 1000, fixed64
+_ITEMS_TAG = b"\xd5\x3e"  # field 1002, fixed32
+_CRC_TAG = b"\xcd\x3e"  # field 1001, fixed32
+TRAILER_BYTES = 22
+_CRC_BYTES = 6
+_TRAILER = re.compile(
+    re.escape(_RECEIVED_TAG)
+    + b".{8}"
+    + re.escape(_ITEMS_TAG)
+    + b".{4}"
+    + re.escape(_CRC_TAG)
+    + b".{4}",
+    re.DOTALL,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """Where one request lies in its segment."""
+
+    start: int  # of the varint
+    body: int  # of the request
+    end: int  # after the CRC
+    received_ns: int  # 0 where the frame is damaged
+    items: int  # spans or records; 0 where the frame is damaged
+    is_intact: bool  # the CRC matches
+
+    def request(self, segment: bytes) -> bytes:
+        """Return the request as it was appended; of a damaged frame, everything there is."""
+        return segment[self.body : self.end - TRAILER_BYTES if self.is_intact else self.end]
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """What a segment holds."""
+
+    frames: tuple[Frame, ...]
+    end: int  # of the last frame; what follows is torn
+
+    @property
+    def items(self) -> int:
+        """Return the spans or records in intact frames."""
+        return sum(frame.items for frame in self.frames)
+
+
+def encode_frame(request: bytes, received_ns: int, items: int) -> bytes:
+    """Return one frame. It is never empty, not even of an empty request."""
+    body = b"".join(
+        (
+            request,
+            _RECEIVED_TAG,
+            received_ns.to_bytes(8, "little"),
+            _ITEMS_TAG,
+            items.to_bytes(4, "little"),
+            _CRC_TAG,
+        )
+    )
+    crc = zlib.crc32(memoryview(body)[:-2])
+    return b"".join((_varint(len(body) + 4), body, crc.to_bytes(4, "little")))
+
+
+def scan(segment: bytes) -> Scan:
+    """Find the frames of a segment, damaged ones included.
+
+    A write that was cut off ends the segment: nothing after the last whole frame was acknowledged.
+    Damage before that is another matter: what was acknowledged there goes on as a damaged frame,
+    and reading resumes after the next trailer.
+    """
+    frames = []
+    at = 0
+    while at < len(segment):
+        frame = _frame_at(segment, at)
+        if frame is None:
+            trailer = _TRAILER.search(segment, at)
+            if trailer is None:
+                break
+            frame = Frame(at, at, trailer.end(), 0, 0, is_intact=False)
+        frames.append(frame)
+        at = frame.end
+    return Scan(tuple(frames), at)
+
+
+def _frame_at(segment: bytes, at: int) -> Frame | None:
+    length = shift = 0
+    body = at
+    while True:
+        if body >= len(segment) or shift > 28:
+            return None
+        byte = segment[body]
+        length |= (byte & 0x7F) << shift
+        shift += 7
+        body += 1
+        if byte < 0x80:
+            break
+    end = body + length
+    if length < TRAILER_BYTES or end > len(segment):
+        return None
+    trailer = segment[end - TRAILER_BYTES : end]
+    crc = zlib.crc32(memoryview(segment)[body : end - _CRC_BYTES])
+    if trailer[:2] != _RECEIVED_TAG or int.from_bytes(trailer[18:], "little") != crc:
+        return None
+    return Frame(
+        start=at,
+        body=body,
+        end=end,
+        received_ns=int.from_bytes(trailer[2:10], "little"),
+        items=int.from_bytes(trailer[12:16], "little"),
+        is_intact=True,
+    )
+
+
+def _varint(value: int) -> bytes:
+    encoded = bytearray()
+    while value > 0x7F:
+        encoded.append(value & 0x7F | 0x80)
+        value >>= 7
+    encoded.append(value)
+    return bytes(encoded)
