@@ -15,7 +15,9 @@ from collector.errors import DecodeError
 class BurnRule(Section):
     """Burn of a dollar budget over two windows: both have to burn, so that an alert also ends."""
 
-    name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$", description="Name of the rule")
+    name: str = Field(
+        pattern=r"^[a-z0-9][a-z0-9-]*$", max_length=64, description="Name of the rule"
+    )
     severity: str = Field(default="page", pattern=r"^(page|ticket)$", description="page or ticket")
     action: str = Field(default="", description="Only this action; empty judges each by itself")
     region: str = Field(default="", description="Only this region; empty judges each by itself")
@@ -53,7 +55,9 @@ class WebhookConfig(Section):
     # A refused secret must not be printed by the error that refuses it.
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
-    name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$", description="Name of the receiver")
+    name: str = Field(
+        pattern=r"^[a-z0-9][a-z0-9-]*$", max_length=64, description="Name of the receiver"
+    )
     url: str = Field(pattern=r"^https?://", description="Where to POST")
     secret: SecretStr = Field(
         description="whsec_ and base64 of 24 to 64 bytes; from the environment, not from this file"

@@ -47,6 +47,11 @@ class AlertState:
     started_ns: int  # when the episode began to fire, 0 before
 
     @property
+    def key(self) -> tuple[str, DecisionClass]:
+        """Return what the state is kept by."""
+        return self.rule, self.decision_class
+
+    @property
     def shown(self) -> Phase:
         """Return what a person is shown."""
         return Phase.UNKNOWN if self.is_unknown else self.phase
@@ -123,6 +128,14 @@ def retire(state: AlertState, at_ns: int) -> tuple[AlertState, Transition | None
     phase = Phase.RESOLVED if state.phase in _ALIGHT else Phase.INACTIVE
     after = replace(state, phase=phase, is_unknown=False, held_ns=0)
     return _numbered(state, after, max(at_ns, state.judged_ns))
+
+
+def is_forgotten(state: AlertState, settled_ns: int, forget_ns: int) -> bool:
+    """Tell whether a class has been gone for so long that its state says nothing to anyone.
+
+    A class that was alight when it fell silent is kept: nobody has seen its end.
+    """
+    return state.phase not in _ALIGHT and settled_ns - state.data_ns > forget_ns
 
 
 def _next_phase(phase: Phase, status: Status, held_ns: int, rule: BurnRule) -> Phase:

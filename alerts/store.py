@@ -70,6 +70,17 @@ ORDER BY due_ns, webhook_id LIMIT ?
 
 
 @dataclass(frozen=True, slots=True)
+class Judgement:
+    """One state after a judgement, and what follows from its transition."""
+
+    state: AlertState
+    event: AlertEvent | None = None
+    messages: tuple[Message, ...] = ()
+    capture: CaptureRequest | None = None
+    is_over: bool = False  # nothing judges this class any more: its state is dropped
+
+
+@dataclass(frozen=True, slots=True)
 class Due:
     """A message whose time has come, and how often it was tried."""
 
@@ -98,38 +109,20 @@ class AlertStore:
             rows = self._db.execute("SELECT * FROM states").fetchall()
         return {(row[0], DecisionClass(row[1], row[2])): _state(row) for row in rows}
 
-    def record(
-        self,
-        state: AlertState,
-        event: AlertEvent | None = None,
-        messages: Sequence[Message] = (),
-        capture: CaptureRequest | None = None,
-    ) -> None:
-        """Write one judgement, and all that follows from it, in one transaction."""
+    def record(self, judgements: Sequence[Judgement]) -> None:
+        """Write the judgements of one instant, and all that follows from them, all or nothing."""
         with self._transaction() as db:
-            db.execute(_WRITE_STATE, _state_row(state))
-            if event is not None:
-                db.execute(
-                    "INSERT OR IGNORE INTO events (episode_id, seq, at_ns, row)"
-                    " VALUES (?, ?, ?, ?)",
-                    (event.episode_id, event.seq, event.at_ns, to_json(event)),
-                )
-                for message in messages:
-                    _enqueue(db, message, event.recorded_ns)
-            if capture is not None:
-                db.execute(
-                    "INSERT OR IGNORE INTO captures (trigger_id, at_ns, row) VALUES (?, ?, ?)",
-                    (capture.trigger_id, capture.at_ns, to_json(capture)),
-                )
-
-    def forget(self, state: AlertState) -> None:
-        """Drop the state of a class that is gone; its events stay."""
-        named = state.decision_class
-        with self._transaction() as db:
-            db.execute(
-                "DELETE FROM states WHERE rule = ? AND action = ? AND region = ?",
-                (state.rule, named.action, named.region),
-            )
+            for judgement in judgements:
+                if judgement.is_over:
+                    _drop_state(db, judgement.state)
+                else:
+                    db.execute(_WRITE_STATE, _state_row(judgement.state))
+                if judgement.event is not None:
+                    _write_event(db, judgement.event)
+                    for message in judgement.messages:
+                        _enqueue(db, message, judgement.event.recorded_ns)
+                if judgement.capture is not None:
+                    _write_capture(db, judgement.capture)
 
     def prune(self, before_ns: int) -> None:
         """Drop what ended before an instant and is needed by no one: the store has the events."""
@@ -140,14 +133,14 @@ class AlertStore:
                 "DELETE FROM deliveries WHERE status != 'pending' AND created_ns < ?", (before_ns,)
             )
 
-    def last_blame(self, episode_id: str) -> AlertEvent | None:
-        """Return the latest event of an episode that blames a segment."""
+    def last_event(self, episode_id: str) -> AlertEvent | None:
+        """Return the latest event of an episode, None where it has none."""
         with self._lock:
-            rows = self._db.execute(
-                "SELECT row FROM events WHERE episode_id = ? ORDER BY seq DESC", (episode_id,)
-            ).fetchall()
-        events = (event_from_json(row[0]) for row in rows)
-        return next((event for event in events if event.blamed_stage), None)
+            row = self._db.execute(
+                "SELECT row FROM events WHERE episode_id = ? ORDER BY seq DESC LIMIT 1",
+                (episode_id,),
+            ).fetchone()
+        return None if row is None else event_from_json(row[0])
 
     def unmirrored_events(self, limit: int) -> list[AlertEvent]:
         """Return events that are not known to be in `alert_events`, oldest first."""
@@ -271,6 +264,28 @@ def _open(path: Path) -> sqlite3.Connection:
             "that one, or name another file"
         )
     return db
+
+
+def _drop_state(db: sqlite3.Connection, state: AlertState) -> None:
+    named = state.decision_class
+    db.execute(
+        "DELETE FROM states WHERE rule = ? AND action = ? AND region = ?",
+        (state.rule, named.action, named.region),
+    )
+
+
+def _write_event(db: sqlite3.Connection, event: AlertEvent) -> None:
+    db.execute(
+        "INSERT OR IGNORE INTO events (episode_id, seq, at_ns, row) VALUES (?, ?, ?, ?)",
+        (event.episode_id, event.seq, event.at_ns, to_json(event)),
+    )
+
+
+def _write_capture(db: sqlite3.Connection, capture: CaptureRequest) -> None:
+    db.execute(
+        "INSERT OR IGNORE INTO captures (trigger_id, at_ns, row) VALUES (?, ?, ?)",
+        (capture.trigger_id, capture.at_ns, to_json(capture)),
+    )
 
 
 def _enqueue(db: sqlite3.Connection, message: Message, now_ns: int) -> None:

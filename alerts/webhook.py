@@ -47,9 +47,9 @@ class WebhookSender:
 
     def send(self, endpoint: WebhookConfig, message: Message, now_ns: int) -> Reply:
         """Make one attempt; whatever goes wrong is in the reply."""
-        url = httpx.URL(endpoint.url)
-        port = url.port or (443 if url.scheme == "https" else 80)
         try:
+            url = httpx.URL(endpoint.url)
+            port = url.port or (443 if url.scheme == "https" else 80)
             addresses = self._resolver(url.host, port)
             for address in addresses:
                 check_address(url.host, address, self._allowed_hosts)

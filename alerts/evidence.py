@@ -1,0 +1,60 @@
+"""I/O: what is found out about an alert at the instant at which it begins to fire."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+
+from alerts.blame import Baseline, Blame, blame, pool
+from alerts.config import BurnRule
+from alerts.evaluate import Windows
+from alerts.queries import AlertReader
+from alerts.reroute import Move, propose
+from alerts.rule import DecisionClass
+from collector.clock import NS_PER_S
+
+# What was usual: the class in the ten minutes before the window.
+_BASELINE_NS = 600 * NS_PER_S
+# The segments of more decisions than an hour has say nothing more about which one it is.
+_BLAME_NS_MAX = 3_600 * NS_PER_S
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Why, what is left of the budget, and what could be done."""
+
+    blame: Blame | None
+    move: Move | None
+    spent_usd: Decimal
+
+
+def gather(
+    reader: AlertReader,
+    rule: BurnRule,
+    decision_class: DecisionClass,
+    seen: Mapping[DecisionClass, Windows],
+    end_ns: int,
+) -> Evidence:
+    """Read what a person or a machine needs to know about a class that begins to fire."""
+    start_ns = end_ns - rule.long_window_s * NS_PER_S
+    route = reader.usual_route(decision_class, start_ns, end_ns)
+    return Evidence(
+        blame=_blame(reader, decision_class, start_ns, end_ns),
+        move=propose(rule, decision_class, seen, route),
+        spent_usd=reader.budget_spent(rule, decision_class, end_ns),
+    )
+
+
+def _blame(
+    reader: AlertReader, decision_class: DecisionClass, start_ns: int, end_ns: int
+) -> Blame | None:
+    action, region = decision_class.action, decision_class.region
+    during = reader.segment_times(action, max(start_ns, end_ns - _BLAME_NS_MAX), end_ns)
+    if region not in during:
+        return None
+    before = reader.segment_times(action, start_ns - _BASELINE_NS, start_ns)
+    baselines = [Baseline("before", before[region])] if region in before else []
+    others = [times for other, times in during.items() if other != region]
+    baselines.append(Baseline("in other regions", pool(others)))
+    return blame(during[region], baselines)
