@@ -15,7 +15,7 @@ CREATE TABLE IF NOT EXISTS packets${local} ${on_cluster} (
     tcp_flags UInt16,
     tcp_seq UInt32,
     tcp_ack UInt32,
-    tcp_window UInt32,
+    tcp_window UInt32 COMMENT 'as on the wire, not scaled',
     payload_bytes UInt32,
     wire_bytes UInt32,
     kept_for LowCardinality(String) COMMENT 'sample or alert',

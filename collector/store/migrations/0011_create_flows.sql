@@ -1,4 +1,5 @@
--- Why: one row a kept connection: who spoke with whom, how much, and the wire's own figures
+-- Why: one row a kept stretch of a connection: who spoke with whom, how much, and the wire's own figures. A row
+-- that later packets make part of another one is marked deleted; FINAL leaves it out
 -- Sorted: first packet
 -- Read by: dashboard. With FINAL
 -- Blocking: no, a new table.
@@ -16,8 +17,9 @@ CREATE TABLE IF NOT EXISTS flows${local} ${on_cluster} (
     handshake_rtt_ns Nullable(UInt64) COMMENT 'null where the handshake was not recorded',
     retransmissions UInt32,
     zero_windows UInt32,
-    version UInt64 COMMENT 'last_ns: a longer view of a flow replaces a shorter one'
-) ENGINE = ${replicated}ReplacingMergeTree(version)
+    version UInt64 COMMENT 'when it was analysed: the latest analysis replaces an earlier one',
+    is_deleted UInt8
+) ENGINE = ${replicated}ReplacingMergeTree(version, is_deleted)
 PARTITION BY toDate(toDateTime(intDiv(first_ns, 1000000000)))
 ORDER BY (first_ns, flow_hash)
 TTL toDateTime(intDiv(last_ns, 1000000000)) + INTERVAL 30 DAY

@@ -9,10 +9,10 @@ CREATE TABLE IF NOT EXISTS span_flows${local} ${on_cluster} (
     flow_hash UInt64,
     from_ns UInt64 CODEC(Delta(8), ZSTD(1)) COMMENT 'first packet of the exchange',
     to_ns UInt64 CODEC(Delta(8), ZSTD(1)) COMMENT 'last packet of the exchange',
-    packets UInt32,
-    wire_ns Nullable(UInt64) COMMENT 'request sent to first byte of the response seen, null if unknown',
-    method LowCardinality(String) COMMENT 'tuple+time',
-    confidence Float32 COMMENT '0 to 1; below 1 where another exchange of the flow overlaps',
+    packets UInt32 COMMENT 'that carry payload',
+    wire_ns Nullable(UInt64) COMMENT 'request sent to first byte of the response seen, summed over the exchanges of the span, null if unknown',
+    method LowCardinality(String) COMMENT 'tuple+time, or ports+time where the span names no address that the wire shows',
+    confidence Float32 COMMENT '0 to 1; at most 0.5 where it is one of a set that cannot be told apart',
     linked_ns UInt64
 ) ENGINE = ${replicated}ReplacingMergeTree(linked_ns)
 PARTITION BY toDate(toDateTime(intDiv(from_ns, 1000000000)))

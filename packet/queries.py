@@ -1,0 +1,169 @@
+"""I/O: what this room reads from the store, one typed method per file in `sql/`."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from collector.clock import NS_PER_S
+from collector.config import AttributesConfig
+from collector.store.connect import Connections
+from packet.columns import U32, PacketColumns, address_words, normal_address
+from packet.link import SpanEndpoints
+
+_SQL = Path(__file__).parent / "sql"
+
+# A span longer than this is not looked for behind the start of a range.
+REACH_NS = 60 * NS_PER_S
+
+# Where each side of a connection is found, the surest first: what the socket said, then what a
+# header or a name may have said, then OpenTelemetry's names before semantic conventions 1.21.
+_ENDPOINT_NAMES = {
+    "client_local_port": ("network.local.port",),
+    "client_peer_port": ("network.peer.port", "server.port", "net.peer.port"),
+    "client_peer_address": ("network.peer.address", "server.address", "net.peer.ip"),
+    "server_local_port": ("network.local.port", "server.port", "net.host.port"),
+    "server_peer_port": ("network.peer.port", "client.port", "net.peer.port"),
+    "server_peer_address": ("network.peer.address", "client.address", "net.peer.ip"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class CaptureRequest:
+    """What one alert asks for, as in the table `capture_requests`."""
+
+    trigger_id: str
+    from_ns: int
+    to_ns: int
+    action: str  # "" for every action
+    region: str  # "" for every region
+
+
+@dataclass(frozen=True, slots=True)
+class FlowSpan:
+    """The key and the end of one row of `flows`."""
+
+    flow_hash: int
+    first_ns: int
+    last_ns: int
+
+
+class Reader:
+    """Reads of the packet job, on the connection of whichever thread asks."""
+
+    def __init__(self, store: Connections, attributes: AttributesConfig) -> None:
+        self._store = store
+        self._endpoint_names = {
+            parameter: [
+                name
+                for canonical in names
+                for name in dict.fromkeys((canonical, attributes.name(canonical)))
+            ]
+            for parameter, names in _ENDPOINT_NAMES.items()
+        }
+
+    def capture_requests(self, oldest_ns: int) -> list[CaptureRequest]:
+        """Return the requests that end after `oldest_ns`, oldest first."""
+        rows = self._rows("capture_requests", {"oldest_ns": oldest_ns})
+        return [CaptureRequest(*row) for row in rows]
+
+    def affected_traces(
+        self, request: CaptureRequest, after_ns: int, until_ns: int, traces_max: int
+    ) -> list[str]:
+        """Return traces whose decisions a request names, received in (after_ns, until_ns].
+
+        The slowest decision is first, so that a limit leaves out those that matter least.
+        """
+        rows = self._rows(
+            "affected_traces",
+            {
+                "from_ns": request.from_ns,
+                "to_ns": request.to_ns,
+                "action": request.action,
+                "region": request.region,
+                "after_ns": after_ns,
+                "until_ns": until_ns,
+                "traces_max": traces_max,
+            },
+        )
+        return [str(row[0]) for row in rows]
+
+    def spans(
+        self,
+        from_ns: int,
+        to_ns: int,
+        *,
+        trace_ids: Collection[str] = (),
+        port_pairs: Collection[int] = (),
+    ) -> list[SpanEndpoints]:
+        """Return spans that name both ports and overlap [from_ns, to_ns], by time.
+
+        Args:
+            from_ns: start of the range.
+            to_ns: end of the range.
+            trace_ids: only spans of these traces; empty for any.
+            port_pairs: only spans of these connections, see `columns.port_pair`; empty for any.
+        """
+        rows = self._rows(
+            "spans",
+            {
+                "from_ns": from_ns,
+                "to_ns": to_ns,
+                "reach_ns": REACH_NS,
+                "trace_ids": list(trace_ids),
+                "port_pairs": list(port_pairs),
+                **self._endpoint_names,
+            },
+        )
+        return [SpanEndpoints(*row[:8], normal_address(row[8])) for row in rows]
+
+    def span_reach(self, after_ns: int, until_ns: int) -> tuple[int, int]:
+        """Return the time that spans received in (after_ns, until_ns] cover; (0, 0) for none."""
+        (row,) = self._rows("span_reach", {"after_ns": after_ns, "until_ns": until_ns})
+        return int(row[0]), int(row[1])
+
+    def packets(self, from_ns: int, to_ns: int, flow_hashes: Collection[int] = ()) -> PacketColumns:
+        """Return kept packets seen in [from_ns, to_ns]; of any connection where none is given."""
+        table = self._store.client().query_arrow(
+            _text("packets"),
+            parameters={"from_ns": from_ns, "to_ns": to_ns, "flow_hashes": list(flow_hashes)},
+        )
+        return _columns(table)
+
+    def flow_spans(self, flow_hashes: Collection[int], from_ns: int, to_ns: int) -> list[FlowSpan]:
+        """Return when the known stretches of connections lie that touch [from_ns, to_ns]."""
+        rows = self._rows(
+            "flow_spans", {"flow_hashes": list(flow_hashes), "from_ns": from_ns, "to_ns": to_ns}
+        )
+        return [FlowSpan(*row) for row in rows]
+
+    def _rows(self, noun: str, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+        rows = self._store.client().query(_text(noun), parameters=dict(parameters)).result_rows
+        return [tuple(row) for row in rows]
+
+
+def _text(noun: str) -> str:
+    return (_SQL / f"{noun}.sql").read_text()
+
+
+def _columns(table: pa.Table) -> PacketColumns:
+    numbers = {
+        name: table.column(name).to_numpy()
+        for name in table.column_names
+        if name not in {"src_address", "dst_address"}
+    }
+    return PacketColumns(
+        src=_words(table.column("src_address").to_pylist()),
+        dst=_words(table.column("dst_address").to_pylist()),
+        **numbers,
+    )
+
+
+def _words(texts: list[str]) -> U32:
+    parsed = {text: address_words(text) for text in set(texts)}
+    return np.array([parsed[text] for text in texts], np.uint32).reshape(-1, 4)

@@ -1,0 +1,141 @@
+"""I/O: writes `packets`, `flows` and `span_flows`; the only writer of each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from collector.store.connect import Connections
+from packet.columns import U64, Mask, PacketColumns, address_texts
+from packet.link import SpanFlow
+from packet.queries import FlowSpan, Reader
+from packet.tcp import IDLE_NS, Flow, analyse
+
+
+class Writer:
+    """Writes of the packet job, on the connection of whichever thread asks."""
+
+    def __init__(self, store: Connections) -> None:
+        self._store = store
+
+    def packets(self, packets: PacketColumns, kept_for: str, trigger_id: str) -> None:
+        """Write packets; one that is there already is replaced.
+
+        Args:
+            packets: at least one.
+            kept_for: "sample" or "alert".
+            trigger_id: of the alert's request, "" for the sample.
+        """
+        columns: dict[str, Any] = {
+            field.name: getattr(packets, field.name)
+            for field in fields(packets)
+            if field.name not in {"src", "dst"}
+        }
+        columns["src_address"] = address_texts(packets.src)
+        columns["dst_address"] = address_texts(packets.dst)
+        columns["kept_for"] = [kept_for] * len(packets)
+        columns["trigger_id"] = [trigger_id] * len(packets)
+        self._store.client().insert_arrow("packets", pa.table(columns))
+
+    def flows(self, reader: Reader, touched: PacketColumns, now_ns: int) -> int:
+        """Write the connections that the given packets belong to; return how many.
+
+        A connection is analysed from all of its kept packets. What comes to light later may begin
+        it earlier, or join two stretches to one: rows that no longer hold are marked deleted.
+        """
+        extents = _Extents.of(touched)
+        known = reader.flow_spans(
+            extents.hashes.tolist(),
+            int(extents.first_ns.min()) - IDLE_NS,
+            int(extents.last_ns.max()) + IDLE_NS,
+        )
+        near = [row for row in known if extents.are_near(row)]
+        for row in near:
+            extents.include(row)
+        kept = reader.packets(
+            int(extents.first_ns.min()), int(extents.last_ns.max()), extents.hashes.tolist()
+        )
+        flows = analyse(kept.take(extents.hold(kept)))
+        self._write_flows(flows, is_deleted=0, now_ns=now_ns)
+        self._write_flows(_gone(near, flows), is_deleted=1, now_ns=now_ns)
+        return len(flows)
+
+    def span_flows(self, links: Sequence[SpanFlow], now_ns: int) -> None:
+        """Write links; that of the same span and connection is replaced."""
+        if not links:
+            return
+        columns: dict[str, Any] = {
+            field.name: [getattr(row, field.name) for row in links] for field in fields(SpanFlow)
+        }
+        columns["flow_hash"] = pa.array(columns["flow_hash"], pa.uint64())
+        columns["wire_ns"] = pa.array(columns["wire_ns"], pa.uint64())
+        columns["linked_ns"] = [now_ns] * len(links)
+        self._store.client().insert_arrow("span_flows", pa.table(columns))
+
+    def _write_flows(self, rows: Sequence[Flow], *, is_deleted: int, now_ns: int) -> None:
+        if not rows:
+            return
+        columns: dict[str, Any] = {
+            field.name: [getattr(row, field.name) for row in rows] for field in fields(Flow)
+        }
+        columns["flow_hash"] = pa.array(columns["flow_hash"], pa.uint64())
+        columns["handshake_rtt_ns"] = pa.array(columns["handshake_rtt_ns"], pa.uint64())
+        columns["version"] = [now_ns] * len(rows)
+        columns["is_deleted"] = [is_deleted] * len(rows)
+        self._store.client().insert_arrow("flows", pa.table(columns))
+
+
+@dataclass(slots=True)
+class _Extents:
+    """The time in which each of some connections was seen, by ascending hash.
+
+    Packets are read for the time of all of them together. A stretch of one that lies wholly
+    elsewhere would be cut by that, and must be left as it is.
+    """
+
+    hashes: U64
+    first_ns: U64
+    last_ns: U64
+
+    @classmethod
+    def of(cls, packets: PacketColumns) -> _Extents:
+        """Return the extents of the connections of at least one packet."""
+        hashes, place = np.unique(packets.flow_hash, return_inverse=True)
+        first_ns = np.full(len(hashes), np.iinfo(np.uint64).max, np.uint64)
+        last_ns = np.zeros(len(hashes), np.uint64)
+        np.minimum.at(first_ns, place, packets.ts_ns)
+        np.maximum.at(last_ns, place, packets.ts_ns)
+        return cls(hashes, first_ns, last_ns)
+
+    def are_near(self, row: FlowSpan) -> bool:
+        """Return whether a known stretch may be one with what was seen of its connection."""
+        at = np.searchsorted(self.hashes, np.uint64(row.flow_hash))
+        first_ns, last_ns = int(self.first_ns[at]), int(self.last_ns[at])
+        return row.last_ns + IDLE_NS >= first_ns and row.first_ns <= last_ns + IDLE_NS
+
+    def include(self, row: FlowSpan) -> None:
+        """Reach to both ends of a known stretch."""
+        at = np.searchsorted(self.hashes, np.uint64(row.flow_hash))
+        self.first_ns[at] = min(int(self.first_ns[at]), row.first_ns)
+        self.last_ns[at] = max(int(self.last_ns[at]), row.last_ns)
+
+    def hold(self, packets: PacketColumns) -> Mask:
+        """Return which packets, all of these connections, lie in the time of their own."""
+        at = np.searchsorted(self.hashes, packets.flow_hash)
+        held: Mask = (packets.ts_ns >= self.first_ns[at]) & (packets.ts_ns <= self.last_ns[at])
+        return held
+
+
+def _gone(known: Sequence[FlowSpan], flows: Sequence[Flow]) -> list[Flow]:
+    """Return rows that mark as deleted the known stretches that are no stretches any more."""
+    current = {(flow.flow_hash, flow.first_ns) for flow in flows}
+    of_hash = {flow.flow_hash: flow for flow in flows}
+    return [
+        replace(of_hash[row.flow_hash], first_ns=row.first_ns, last_ns=row.last_ns)
+        for row in known
+        if (row.flow_hash, row.first_ns) not in current
+    ]
