@@ -38,7 +38,8 @@ def _ingest(runs: int, progress: Callable[[str], None]) -> dict[str, float]:
 def _attribution(runs: int, progress: Callable[[str], None]) -> dict[str, float]:
     from attribution.bench import run_attribution
 
-    return run_attribution(runs, progress)
+    figures: dict[str, float] = run_attribution(runs, progress)
+    return figures
 
 
 def _machine() -> str:

@@ -6,9 +6,7 @@ scenario that says what is injected and when.
 
 from __future__ import annotations
 
-import base64
 import re
-import secrets
 import tempfile
 import threading
 from pathlib import Path
@@ -208,11 +206,6 @@ def scenario(settings: Settings) -> Scenario:
     )
     reference = settings.reference
     return Scenario(seed=reference.seed, rate_per_s=reference.rate_per_s, faults=windows)
-
-
-def new_secret() -> str:
-    """Return a webhook secret of 32 random bytes."""
-    return "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()
 
 
 def _fresh(directory: Path) -> Path:

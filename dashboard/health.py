@@ -74,9 +74,7 @@ class ServiceHealth:
     def _packets(self) -> Iterator[HealthItem]:
         recorder = self._service.recorder
         if recorder is None:
-            yield HealthItem(
-                "packet.recorder", "off", "", "warn", self._service.capture_off_reason
-            )
+            yield HealthItem("packet.recorder", "off", "", "warn", self._service.capture_off_reason)
             return
         stats = recorder.stats()
         yield HealthItem("packet.recorder", "recording", "", "ok")
@@ -95,10 +93,10 @@ class ServiceHealth:
         yield HealthItem("alerts.firing", status.firing, "alerts", "ok")
         yield HealthItem(
             "alerts.webhooks_waiting",
-            status.waiting,
+            status.pending,
             "deliveries",
-            "warn" if status.waiting else "ok",
-            "retried by schedule" if status.waiting else "",
+            "warn" if status.pending else "ok",
+            "retried by schedule" if status.pending else "",
         )
         yield HealthItem(
             "alerts.webhooks_dead",

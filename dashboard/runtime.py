@@ -115,10 +115,15 @@ class Service:
         self.recorder: RecorderProcess | None = None
         self.capture_off_reason = "the packet recorder has not been started"
         self.collector = CollectorService(
-            settings.collector, self.store, settings.wal_dir, self.counters, self.clock
+            settings.collector,
+            self.store,
+            settings.wal_dir,
+            self.counters,
+            self.clock,
+            settings.attributes,
         )
         self.attribution = AttributionJob(settings.attribution, settings.attributes, self.store)
-        self.alerts = AlertsJob(settings.alerts, self.store, settings.alerts_path)
+        self.alerts = AlertsJob(settings.alerts, self.store, settings.alerts_path, self.counters)
         self.packets: PacketJob | None = None
         self.loops: list[JobLoop] = []
         self._server: DashboardServer | None = None
@@ -139,7 +144,13 @@ class Service:
             self.collector.start()
             self._server = DashboardServer(
                 create_app(
-                    Reader(self.store), s.dashboard, ServiceHealth(self), self.counters, self.store
+                    Reader(self.store),
+                    s.dashboard,
+                    ServiceHealth(self),
+                    self.counters,
+                    self.store,
+                    attribution=s.attribution,
+                    clock=self.clock,
                 ),
                 s.dashboard,
             )

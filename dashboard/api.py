@@ -1,0 +1,267 @@
+"""I/O: `/api/v1` and the probes: the one way in for commands, automation and the pages' actions."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse, PlainTextResponse
+from prometheus_client.exposition import choose_encoder
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.exceptions import HTTPException
+
+from attribution.config import AttributionConfig
+from collector.clock import Clock, SystemClock
+from collector.counters import Counters
+from collector.errors import InputError, MillworthError, StoreUnavailableError
+from collector.log import get_logger
+from collector.store.connect import Connections
+from dashboard.health_items import HealthItem, HealthSource, Status
+from dashboard.queries import Reader, alerts_with_exemplars
+from dashboard.rows import (
+    AlertRow,
+    Answer,
+    Attribution,
+    DecisionFacts,
+    Outcome,
+    PathSpan,
+    Reference,
+    SpanFlow,
+    TraceSpan,
+)
+from dashboard.scope import parse_scope
+from dashboard.security import RequestGuard
+from dashboard.workers import Workers
+
+# Two statements from outside at a time: they shall not take the pages' threads.
+OUTSIDE_WORKERS = 2
+RETRY_AFTER_S = "5"
+
+_log = get_logger("dashboard")
+
+
+class QueryRequest(BaseModel):
+    """One read-only statement."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    sql: str = Field(description="One SELECT, WITH, SHOW, DESCRIBE, EXPLAIN or EXISTS")
+    parameters: dict[str, object] = Field(
+        default_factory=dict, description="Values of placeholders such as {name:String}"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """One trace: every span as sent, and the decisions it made."""
+
+    trace_id: str
+    decisions: list[str]
+    spans: list[TraceSpan]
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """One decision with its split, its spans, what it earned, and its packets' exchanges."""
+
+    facts: DecisionFacts
+    attribution: Attribution | None
+    spans: list[PathSpan]
+    outcomes: list[Outcome]
+    flows: list[SpanFlow]
+
+
+@dataclass(frozen=True, slots=True)
+class Alerts:
+    """Open alerts and those that changed in the window, dearest first."""
+
+    alerts: list[AlertRow]
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """The state of the service; `status` is the worst of its items."""
+
+    status: Status
+    items: list[HealthItem]
+
+
+def reference_of(config: AttributionConfig) -> Reference:
+    """Return the reference latencies that attribution judges by."""
+    return Reference(
+        default_ns=config.reference_ns(""),
+        by_action_ns={
+            action: config.reference_ns(action) for action in config.reference_latency_by_action_ms
+        },
+    )
+
+
+def worst_status(items: list[HealthItem]) -> Status:
+    """Return the worst status of all."""
+    statuses = {item.status for item in items}
+    return "bad" if "bad" in statuses else "warn" if "warn" in statuses else "ok"
+
+
+def create_api(
+    reader: Reader,
+    health: HealthSource,
+    counters: Counters,
+    store: Connections,
+    *,
+    attribution: AttributionConfig | None = None,
+    clock: Clock | None = None,
+    workers: Workers | None = None,
+    public_url: str = "",
+) -> FastAPI:
+    """Return the application that answers `/api/v1`, `/healthz`, `/readyz` and `/metrics`."""
+    # The documentation pages of FastAPI load scripts from elsewhere.
+    app = FastAPI(
+        title="Millworth",
+        docs_url=None,
+        redoc_url=None,
+        openapi_url="/api/v1/openapi.json",
+    )
+    app.add_exception_handler(InputError, _refused)
+    app.add_exception_handler(MillworthError, _unavailable)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(HTTPException, _http_error)
+    app.add_middleware(RequestGuard, public_url=public_url)
+    workers = workers or Workers(4, "api")
+    outside = Workers(OUTSIDE_WORKERS, "outside-sql")
+    reference = reference_of(attribution or AttributionConfig())
+    app.include_router(_data_router(reader, workers, outside))
+    app.include_router(_state_router(reader, workers, health, clock or SystemClock(), reference))
+    app.include_router(_probe_router(reader, workers, counters))
+    return app
+
+
+def _data_router(reader: Reader, workers: Workers, outside: Workers) -> APIRouter:
+    router = APIRouter(prefix="/api/v1")
+
+    @router.post("/query", response_model=Answer)
+    async def query(request: QueryRequest) -> Response:
+        """Answer read-only SQL within limits on rows, memory and time.
+
+        Integers are JSON integers at any size; a Decimal is a string, so that no digit is lost;
+        times are strings with all their digits; NaN and infinities are null.
+        """
+        answer = await outside.run(reader.outside, request.sql, request.parameters)
+        return JSONResponse(dataclasses.asdict(answer))
+
+    @router.get("/traces/{trace_id}")
+    async def trace(trace_id: str) -> Trace:
+        """Return one trace by its id, or by the id of a decision that it made."""
+        return await workers.run(_trace, reader, trace_id.strip())
+
+    @router.get("/decisions/{decision_id}")
+    async def decision(decision_id: str) -> Decision:
+        """Return one decision with its split and its evidence."""
+        return await workers.run(_decision, reader, decision_id.strip())
+
+    return router
+
+
+def _state_router(
+    reader: Reader, workers: Workers, health: HealthSource, clock: Clock, reference: Reference
+) -> APIRouter:
+    router = APIRouter(prefix="/api/v1")
+
+    @router.get("/alerts")
+    async def alerts(window: str = "24h", until: str = "") -> Alerts:
+        """Return open alerts and those that changed in the window; both as in a page's URL."""
+        scope = parse_scope(urlencode({"window": window, "until": until}))
+        found = await workers.run(
+            alerts_with_exemplars, reader, scope.range_at(clock.now_ns()), reference
+        )
+        return Alerts(found)
+
+    @router.get("/health")
+    async def health_items() -> Health:
+        """Return the state of the service, figure by figure."""
+        items = await workers.run(health.health)
+        return Health(worst_status(items), items)
+
+    return router
+
+
+def _probe_router(reader: Reader, workers: Workers, counters: Counters) -> APIRouter:
+    router = APIRouter(include_in_schema=False)
+
+    @router.get("/healthz")
+    async def healthz() -> Response:
+        return PlainTextResponse("ok\n")
+
+    @router.get("/readyz")
+    async def readyz() -> Response:
+        try:
+            await workers.run(reader.ping)
+        except MillworthError as error:
+            return PlainTextResponse(f"the store does not answer: {error}\n", status_code=503)
+        return PlainTextResponse("ready\n")
+
+    @router.get("/metrics")
+    async def metrics(request: Request) -> Response:
+        encode, content_type = choose_encoder(request.headers.get("accept", ""))
+        return Response(encode(counters.registry), media_type=content_type)
+
+    return router
+
+
+def _trace(reader: Reader, wanted: str) -> Trace:
+    spans = reader.trace_spans(wanted.lower())
+    if spans:
+        return Trace(wanted.lower(), reader.trace_decisions(wanted.lower()), spans)
+    facts = reader.decision(wanted)
+    spans = reader.trace_spans(facts.trace_id) if facts else []
+    if facts is None or not spans:
+        raise HTTPException(
+            404,
+            f"no trace and no decision has the id {wanted[:100]!r}; ids are lower-case hex, and "
+            "spans are stored about a second after they arrive",
+        )
+    return Trace(facts.trace_id, reader.trace_decisions(facts.trace_id), spans)
+
+
+def _decision(reader: Reader, decision_id: str) -> Decision:
+    facts = reader.decision(decision_id)
+    if facts is None:
+        raise HTTPException(
+            404,
+            f"no decision has the id {decision_id[:100]!r}; a decision is a span that carries "
+            "decision.action, or that a [[decisions.match]] rule names",
+        )
+    return Decision(
+        facts=facts,
+        attribution=reader.attribution(facts),
+        spans=reader.path_spans(facts),
+        outcomes=reader.outcomes(facts),
+        flows=reader.span_flows(facts.decision_id),
+    )
+
+
+async def _refused(_: Request, error: Exception) -> Response:
+    return JSONResponse({"error": str(error)}, status_code=400)
+
+
+async def _unavailable(request: Request, error: Exception) -> Response:
+    _log.error("api_read_failed", path=request.url.path, error=str(error))
+    status = 503 if isinstance(error, StoreUnavailableError) else 500
+    headers = {"retry-after": RETRY_AFTER_S} if status == 503 else None
+    return JSONResponse({"error": str(error)}, status_code=status, headers=headers)
+
+
+async def _invalid(_: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    first = error.errors()[0]
+    where = ".".join(str(part) for part in first["loc"] if part != "body")
+    return JSONResponse({"error": f"{where or 'body'}: {first['msg']}"}, status_code=400)
+
+
+async def _http_error(_: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    return JSONResponse(
+        {"error": str(error.detail)}, status_code=error.status_code, headers=error.headers
+    )

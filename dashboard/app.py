@@ -1,0 +1,277 @@
+"""I/O: joins pages, `/api/v1` and the store into one application."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import dash_mantine_components as dmc
+from dash import ClientsideFunction, Dash, Input, Output, State, dcc, html, set_props
+from starlette.requests import Request
+from starlette.responses import HTMLResponse
+
+from attribution.config import AttributionConfig
+from collector.clock import Clock, SystemClock
+from collector.counters import Counters
+from collector.errors import MillworthError
+from collector.log import get_logger
+from collector.store.connect import Connections
+from dashboard.api import create_api, reference_of
+from dashboard.config import DashboardConfig
+from dashboard.health_items import HealthSource
+from dashboard.pages import decision, decisions, health, overview
+from dashboard.pages.context import ERROR_ID, PageContext
+from dashboard.queries import Reader
+from dashboard.security import SecurityHeaders, content_security_policy
+from dashboard.workers import Workers
+
+ASSETS_DIR = Path(__file__).parent / "assets"
+# In the order of the menu; a page of the menu has a path, one that is reached from another has not.
+PAGES = (overview, decisions, decision, health)
+MENU = (overview, decisions, health)
+
+_INDEX = """<!DOCTYPE html>
+<html lang="en">
+    <head>
+        {%metas%}
+        <title>{%title%}</title>
+        <script src="/assets/boot.js"></script>
+        {%favicon%}
+        {%css%}
+    </head>
+    <body>
+        <a class="skip" href="#page">Skip to the page</a>
+        {%app_entry%}
+        <footer>
+            {%config%}
+            {%scripts%}
+            {%renderer%}
+        </footer>
+    </body>
+</html>"""
+
+_log = get_logger("dashboard")
+
+
+def create_app(
+    reader: Reader,
+    config: DashboardConfig,
+    health_source: HealthSource,
+    counters: Counters,
+    store: Connections,
+    *,
+    attribution: AttributionConfig | None = None,
+    clock: Clock | None = None,
+) -> Dash:
+    """Return the application; `.server` is the FastAPI application that uvicorn runs."""
+    attribution = attribution or AttributionConfig()
+    workers = Workers(config.workers, "pages")
+    context = PageContext(
+        reader=reader,
+        health=health_source,
+        workers=workers,
+        config=config,
+        clock=clock or SystemClock(),
+        reference=reference_of(attribution),
+        prior_basis=attribution.slope.basis,
+    )
+    server = create_api(
+        reader,
+        health_source,
+        counters,
+        store,
+        attribution=attribution,
+        clock=clock,
+        workers=workers,
+        public_url=config.public_url,
+    )
+    app = Dash(
+        "dashboard",
+        server=server,
+        backend="fastapi",
+        title="Millworth",
+        update_title="",
+        index_string=_INDEX,
+        assets_folder=str(ASSETS_DIR),
+        # The index page loads it itself, before anything is drawn.
+        assets_ignore=r"boot\.js",
+        compress=True,
+        suppress_callback_exceptions=True,
+        on_error=_show_failure,
+        meta_tags=[{"name": "viewport", "content": "width=device-width, initial-scale=1"}],
+        add_log_handler=False,
+    )
+    # Otherwise each page opens a WebSocket beside the requests that its callbacks make.
+    app.backend.websocket_capability = False
+    app.layout = _shell()
+    for module in PAGES:
+        module.register(app, context)
+    _register_frame(app, context)
+    # Dash does this on the first request of "/" only; a permalink may be the first of all.
+    app._setup_server()
+    _serve_pages(app)
+    policy = content_security_policy(app.csp_hashes())
+    server.add_middleware(SecurityHeaders, policy=policy)
+    return app
+
+
+def ensure_plotly_bundle() -> Path | None:
+    """Return the small plotly bundle that `make install` fetched, None where there is none.
+
+    Dash serves whatever lies in `assets/`, and its graphs take the plotly that they find; without
+    the bundle they load the full one, three times its size, from this server too.
+    """
+    bundle = ASSETS_DIR / "vendor" / "plotly-cartesian.min.js"
+    return bundle if bundle.is_file() else None
+
+
+def _shell() -> Any:  # noqa: ANN401  a Dash component
+    """Return the frame around every page: header, menu, the error panel, and the page's place."""
+    header = html.Div(
+        [
+            dmc.Burger(id="menu-burger", size="sm", hiddenFrom="sm", **_label("Menu")),
+            html.A("Millworth", href="/", className="brand"),
+            html.Span("what each millisecond is worth", className="note tagline"),
+            dmc.SegmentedControl(
+                id="theme",
+                data=[
+                    {"value": value, "label": label}
+                    for value, label in (("light", "Light"), ("dark", "Dark"), ("auto", "System"))
+                ],
+                value="auto",
+                size="xs",
+                persistence=True,
+                persistence_type="local",
+                **_label("Colour scheme"),
+            ),
+        ],
+        className="header",
+    )
+    menu = [dmc.NavLink(label=m.TITLE, href=m.PATH, active="exact") for m in MENU]
+    return dmc.MantineProvider(
+        [
+            dcc.Location(id="url", refresh="callback-nav"),
+            dcc.Store(id="route"),
+            dmc.AppShell(
+                [
+                    dmc.AppShellHeader(header),
+                    dmc.AppShellNavbar(menu, p="xs"),
+                    dmc.AppShellMain(
+                        [
+                            html.Div(id=ERROR_ID, className="error", role="alert", hidden=True),
+                            html.Div(id="page", tabIndex=-1),
+                        ]
+                    ),
+                ],
+                id="frame",
+                header={"height": 48},
+                navbar={"width": 152, "breakpoint": "sm", "collapsed": {"mobile": True}},
+                padding="sm",
+            ),
+        ],
+        id="mantine",
+        defaultColorScheme="auto",
+        theme={"primaryColor": "blue", "cursorType": "pointer"},
+    )
+
+
+def _register_frame(app: Dash, context: PageContext) -> None:
+    """Attach what every page shares; what only the browser can know runs in the browser."""
+
+    def open_page(route: str | None, query: str | None) -> Any:  # noqa: ANN401  a component
+        for module in PAGES:
+            if route == module.PATH:
+                return module.layout(query or "", context)
+        return html.Div([html.H1("No such page"), html.A("Go to the overview", href="/")])
+
+    app.callback(
+        Output("page", "children"),
+        Input("route", "data"),
+        State("url", "search"),
+        prevent_initial_call=True,
+    )(open_page)
+
+    def in_browser(name: str, outputs: Any, *inputs: Any) -> None:  # noqa: ANN401
+        app.clientside_callback(ClientsideFunction("millworth", name), outputs, *inputs)
+
+    in_browser(
+        "route",
+        Output("route", "data"),
+        Input("url", "pathname"),
+        Input("url", "search"),
+        State("route", "data"),
+    )
+    in_browser("theme", Output("mantine", "forceColorScheme"), Input("theme", "value"))
+    in_browser(
+        "menu",
+        [Output("frame", "navbar"), Output("menu-burger", "opened")],
+        Input("menu-burger", "opened"),
+        Input("route", "data"),
+        State("frame", "navbar"),
+    )
+    for name, tick in ((overview.NAME, overview.TICK), (decisions.NAME, decisions.TICK)):
+        controls = [
+            (f"{name}-{part}", prop)
+            for part, prop in (
+                ("window", "value"), ("action", "value"), ("region", "value"), ("live", "checked")
+            )
+        ]  # fmt: skip
+        in_browser(
+            "scope",
+            [Output(*control) for control in controls],
+            Input("url", "search"),
+            *(Input(*control) for control in controls),
+            State(f"{name}-asof-iso", "data"),
+        )
+        in_browser("pace", Output(tick, "max_intervals"), Input(f"{name}-live", "checked"))
+    in_browser(
+        "openCell",
+        Output("overview-heatmap-go", "data"),
+        Input("overview-heatmap", "clickData"),
+        State("overview-heatmap", "figure"),
+    )
+    in_browser(
+        "search",
+        Output("decisions-go", "data"),
+        Input("decisions-search", "n_submit"),
+        Input("decisions-order", "value"),
+        State("decisions-search", "value"),
+    )
+    in_browser(
+        "sameTime",
+        Output("decision-packets-box", "data-range"),
+        Input("decision-waterfall", "relayoutData"),
+    )
+
+
+def _serve_pages(app: Dash) -> None:
+    """Answer each page's path with the index; any other path is 404, as it should be."""
+
+    async def index(_: Request) -> HTMLResponse:
+        return HTMLResponse(app.index())
+
+    for path in {module.PATH.partition("?")[0] for module in PAGES} - {"/"}:
+        app.server.add_api_route(path, index, methods=["GET"], include_in_schema=False)
+
+
+def _show_failure(error: Exception) -> None:
+    """Turn a failed reading into one visible panel and one log line; figures stay as they were."""
+    known = isinstance(error, MillworthError)
+    _log.error(
+        "page_read_failed",
+        error=f"{type(error).__name__}: {error}".splitlines()[0][:500],
+        exc_info=None if known else error,
+    )
+    said = str(error).splitlines()[0][:300] if known else "an error of ours; the log has it"
+    set_props(
+        ERROR_ID,
+        {
+            "hidden": False,
+            "children": f"This page could not be read: {said}. What is shown is from the reading "
+            "before. It is tried again by itself.",
+        },
+    )
+
+
+def _label(text: str) -> dict[str, str]:
+    return {"aria-label": text}

@@ -1,0 +1,182 @@
+// What only the browser can do: routes, pickers and URL, theme, links in grids.
+(function () {
+  const UNCHANGED = () => window.dash_clientside.no_update;
+  const TITLES = {
+    "/": "Overview",
+    "/decision": "Decisions",
+    "/decision?id": "Decision",
+    "/health": "Health",
+  };
+
+  // Change the page without loading the application anew, as dcc.Link does.
+  function go(href) {
+    window.history.pushState({}, "", href);
+    window.dispatchEvent(new CustomEvent("_dashprivate_pushstate"));
+  }
+
+  function triggeredBy() {
+    const triggered = window.dash_clientside.callback_context.triggered;
+    return triggered.length ? triggered[0].prop_id : "";
+  }
+
+  function set(query, name, value) {
+    if (value) {
+      query.set(name, value);
+    } else {
+      query.delete(name);
+    }
+  }
+
+  // The state of a page is its URL; each state is a step that "back" returns to.
+  function goTo(query) {
+    const text = query.toString();
+    const next = text ? "?" + text : "";
+    if (next !== window.location.search) {
+      go(window.location.pathname + next);
+    }
+  }
+
+  window.dash_clientside = Object.assign({}, window.dash_clientside, {
+    millworth: {
+      // A page is drawn when its route changes; its own state in the URL does not redraw it.
+      route: function (pathname, query, current) {
+        const path = (pathname || "/").replace(/\/+$/, "") || "/";
+        const one = path === "/decision" && new URLSearchParams(query || "").get("id");
+        const route = one ? "/decision?id" : path;
+        document.title = (TITLES[route] || "No such page") + " - Millworth";
+        return route === current ? UNCHANGED() : route;
+      },
+
+      theme: function (chosen) {
+        try {
+          localStorage.setItem("millworth-theme", chosen);
+        } catch (refused) {
+          // The choice then lasts as long as the page.
+        }
+        return chosen === "auto" ? null : chosen;
+      },
+
+      // A choice in the menu closes it again.
+      menu: function (opened, route, navbar) {
+        const open = triggeredBy().startsWith("menu-burger") && Boolean(opened);
+        return [Object.assign({}, navbar, { collapsed: { mobile: !open } }), open];
+      },
+
+      // Pickers and URL say the same; whichever changed is written to the other.
+      scope: function (query, window_, action, region, live, asOf) {
+        const now = new URLSearchParams(window.location.search);
+        const by = triggeredBy();
+        if (!by || by.startsWith("url.")) {
+          return [
+            now.get("window") || "15m",
+            now.get("action") || "",
+            now.get("region") || "",
+            !now.get("until"),
+          ];
+        }
+        set(now, "window", window_ === "15m" ? "" : window_);
+        set(now, "action", action);
+        set(now, "region", region);
+        if (by.endsWith("-live.checked")) {
+          set(now, "until", live ? "" : asOf);
+        }
+        goTo(now);
+        return [UNCHANGED(), UNCHANGED(), UNCHANGED(), UNCHANGED()];
+      },
+
+      // A frozen page is not read again.
+      pace: function (live) {
+        return live === false ? 0 : -1;
+      },
+
+      search: function (submitted, order, wanted) {
+        if (triggeredBy()) {
+          const now = new URLSearchParams(window.location.search);
+          set(now, "q", (wanted || "").trim());
+          set(now, "order", order === "slowest" ? order : "");
+          goTo(now);
+        }
+        return UNCHANGED();
+      },
+
+      // A cell of the heatmap leads to the decisions in it.
+      openCell: function (click, figure) {
+        const point = click && click.points && click.points[0];
+        if (!point || !point.text || !figure.layout.meta) {
+          return UNCHANGED();
+        }
+        const { step_ns: stepNs, buckets_per_octave: perOctave } = figure.layout.meta;
+        const bucket = Math.floor(point.y);
+        const middleMs = Date.parse(String(point.x).replace(" ", "T") + "Z");
+        const now = new URLSearchParams(window.location.search);
+        now.set("window", Math.round(stepNs / 1e9) + "s");
+        now.set("until", new Date(middleMs + stepNs / 2e6).toISOString());
+        now.set("low_ms", String(Math.pow(2, bucket / perOctave) / 1e6));
+        now.set("high_ms", String(Math.pow(2, (bucket + 1) / perOctave) / 1e6));
+        now.set("order", "slowest");
+        go("/decision?" + now.toString());
+        window.scrollTo(0, 0);
+        return UNCHANGED();
+      },
+
+      // The packets follow the zoom of the spans above them.
+      sameTime: function (layout) {
+        const lane = document.querySelector("#decision-packets .js-plotly-plot");
+        const spans = document.querySelector("#decision-waterfall .js-plotly-plot");
+        if (lane && spans && window.Plotly && lane.layout && layout) {
+          const range = spans.layout.xaxis.range;
+          if (range && lane.data && lane.data.length) {
+            window.Plotly.relayout(lane, { "xaxis.range": range.slice() });
+          }
+        }
+        return UNCHANGED();
+      },
+    },
+  });
+
+  const make = (tag, className, ...children) =>
+    React.createElement(tag, { className: className }, ...children);
+
+  // A link in a grid changes the page like any other; with a key held it opens as browsers do.
+  function link(className) {
+    return function (props) {
+      const row = props.data || {};
+      const follow = function (event) {
+        if (!(event.ctrlKey || event.metaKey || event.shiftKey || event.altKey)) {
+          event.preventDefault();
+          go(row.href);
+          window.scrollTo(0, 0);
+        }
+      };
+      const text = row.href
+        ? React.createElement(
+            "a",
+            { href: row.href, className: className, onClick: follow },
+            props.value,
+          )
+        : props.value;
+      return row.scope ? make("div", "two", make("div", "", text), make("div", "note", row.scope)) : text;
+    };
+  }
+
+  const tag = (value) => make("span", "tag tag-" + (value || ""), value || "");
+
+  window.dashAgGridComponentFunctions = Object.assign(
+    window.dashAgGridComponentFunctions || {},
+    {
+      AlertLink: link("alert-link"),
+      DecisionLink: link("decision-link"),
+      NoRows: (props) => make("span", "note", props.text),
+      Tag: (props) => tag(props.value),
+      TagAndLine: (props) =>
+        make("div", "two", tag(props.data[props.tag]), make("div", "note", props.data[props.second])),
+      TwoLines: (props) =>
+        make(
+          "div",
+          "two",
+          make("div", "", props.data[props.first]),
+          make("div", "note", props.data[props.second]),
+        ),
+    },
+  );
+})();

@@ -1,0 +1,65 @@
+"""Pure: what every page is given to register its callbacks with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from dash import Dash, Input, Output, State, set_props
+
+from collector.clock import Clock
+from dashboard.config import DashboardConfig
+from dashboard.health_items import HealthSource
+from dashboard.queries import Reader
+from dashboard.rows import Reference
+from dashboard.workers import Workers
+
+# The one panel of the frame that says what could not be read.
+ERROR_ID = "app-error"
+
+
+@dataclass(frozen=True, slots=True)
+class PageContext:
+    """The parts that pages share; every number comes from `reader` or `health`."""
+
+    reader: Reader
+    health: HealthSource
+    workers: Workers
+    config: DashboardConfig
+    clock: Clock
+    reference: Reference
+    prior_basis: str  # printed beside what rests on the prior of the slope
+
+    def reading(
+        self,
+        app: Dash,
+        outputs: Sequence[str],
+        inputs: Sequence[Input | State],
+        read: Callable[..., Mapping[str, object]],
+        *,
+        tick: str = "",
+    ) -> None:
+        """Attach a callback that reads in a thread of the pool.
+
+        A failure is not caught here: `dashboard.app` shows it in one panel and logs one line; a
+        success hides that panel again.
+
+        Args:
+            app: where to attach.
+            outputs: what is updated, each as `id.property`.
+            inputs: what `read` takes.
+            read: a plain function that returns a value for each of `outputs`.
+            tick: the page's dcc.Interval; it stands still while a reading is under way, so that
+                a slow store is never asked twice at once by one page.
+        """
+
+        async def call(*values: Any) -> list[object]:  # noqa: ANN401  what the browser sent
+            result = await self.workers.run(read, *values)
+            assert set(result) == set(outputs), set(result) ^ set(outputs)
+            set_props(ERROR_ID, {"hidden": True})
+            return [result[output] for output in outputs]
+
+        targets = [Output(*output.rsplit(".", 1)) for output in outputs]
+        running = [(Output(tick, "disabled"), True, False)] if tick else None
+        app.callback(targets, list(inputs), running=running)(call)

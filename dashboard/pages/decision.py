@@ -1,0 +1,321 @@
+"""I/O: one decision: where its time went, and which packets prove it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from dash import Dash, Input, html
+
+from collector.clock import NS_PER_MS
+from dashboard.health_items import HealthItem
+from dashboard.pages.context import PageContext
+from dashboard.pages.overview import RECORDER
+from dashboard.pages.parts import Component, chart, facts_list, page, panel, table
+from dashboard.rows import (
+    CLASSES,
+    STAGES,
+    Attribution,
+    DecisionFacts,
+    Outcome,
+    Packet,
+    PathSpan,
+    SpanFlow,
+    TraceSpan,
+)
+from dashboard.scope import parse_scope
+from dashboard.text import UNKNOWN, count, ms, usd, utc_full
+from dashboard.theme import message
+from dashboard.waterfall import ROW_PX, packet_lane, tree_order, waterfall
+
+PATH = "/decision?id"
+TITLE = "Decision"
+OUTPUTS = (
+    "decision-title.children",
+    "decision-facts.children",
+    "decision-waterfall.figure",
+    "decision-waterfall-box.aria-label",
+    "decision-waterfall-box.style",
+    "decision-waterfall-note.children",
+    "decision-packets.figure",
+    "decision-packets-box.aria-label",
+    "decision-packets-box.style",
+    "decision-packets-table.children",
+    "decision-packets-note.children",
+    "decision-budget.children",
+    "decision-budget-note.children",
+    "decision-spans.children",
+)
+# Kept packets of a connection this far outside of the decision are still read: its handshake.
+_MARGIN_NS = 5 * NS_PER_MS
+
+
+@dataclass(frozen=True, slots=True)
+class DecisionRead:
+    """Everything that one reading of the page found about a decision that exists."""
+
+    facts: DecisionFacts
+    attribution: Attribution | None
+    spans: list[PathSpan]
+    sent: list[TraceSpan]
+    outcomes: list[Outcome]
+    flows: list[SpanFlow]
+    packets: list[Packet]
+    recorder: HealthItem | None
+
+
+def layout(query: str, context: PageContext) -> Component:
+    """Return the page as it stands before the first reading."""
+    del query, context
+    return page(
+        "decision",
+        TITLE,
+        html.Div(id="decision-facts", className="panel facts-panel"),
+        panel(
+            "decision-waterfall",
+            "Critical path",
+            *chart("decision-waterfall", "Spans of the decision over time", 300, twin=False),
+        ),
+        panel(
+            "decision-packets",
+            "Packets on the wire",
+            *chart("decision-packets", "Packets of the decision over time", 190),
+        ),
+        panel(
+            "decision-budget",
+            "Latency budget",
+            html.Div(id="decision-budget", className="scroll budget"),
+        ),
+        panel("decision-spans", "Spans", html.Div(id="decision-spans", className="scroll spans")),
+    )
+
+
+def register(app: Dash, context: PageContext) -> None:
+    """Attach this page's callbacks to `app`."""
+
+    def refresh(query: str | None) -> dict[str, object]:
+        wanted = parse_scope(query).decision_id
+        found = read(context, wanted)
+        return show(found) if found is not None else show_unknown(wanted)
+
+    context.reading(app, OUTPUTS, [Input("url", "search")], refresh)
+
+
+def read(context: PageContext, decision_id: str) -> DecisionRead | None:
+    """Read one decision with all its evidence, None where nothing has that id."""
+    reader = context.reader
+    facts = reader.decision(decision_id)
+    if facts is None:
+        return None
+    flows = reader.span_flows(decision_id)
+    packets = reader.packets(
+        [flow.flow_hash for flow in flows],
+        facts.ingress_ns - _MARGIN_NS,
+        facts.end_ns + _MARGIN_NS,
+    )
+    health = context.health.health()
+    return DecisionRead(
+        facts=facts,
+        attribution=reader.attribution(facts),
+        spans=reader.path_spans(facts),
+        sent=reader.trace_spans(facts.trace_id),
+        outcomes=reader.outcomes(facts),
+        flows=flows,
+        packets=packets,
+        recorder=next((item for item in health if item.name == RECORDER), None),
+    )
+
+
+def show(found: DecisionRead) -> dict[str, object]:
+    """Say what was read: a value for each of OUTPUTS."""
+    facts, spans = found.facts, found.spans
+    lane = packet_lane(facts, spans, found.flows, found.packets, why_no_packets(found.recorder))
+    budget, check = _budget(found.attribution)
+    return {
+        "decision-title.children": f"Decision {facts.decision_id}",
+        "decision-facts.children": facts_list(_facts(found)),
+        "decision-waterfall.figure": waterfall(facts, spans),
+        "decision-waterfall-box.aria-label": _path_summary(spans),
+        "decision-waterfall-box.style": {"height": f"{max(300, len(spans) * ROW_PX + 86)}px"},
+        "decision-waterfall-note.children": "solid: on the critical path · light: off it",
+        "decision-packets.figure": lane,
+        "decision-packets-box.aria-label": f"{len(found.packets)} packets on the time axis above.",
+        "decision-packets-box.style": {"height": f"{max(190, len(found.flows) * 32 + 74)}px"},
+        "decision-packets-table.children": _exchange_table(found),
+        "decision-packets-note.children": _packet_note(found),
+        "decision-budget.children": budget,
+        "decision-budget-note.children": check,
+        "decision-spans.children": _span_table(found),
+    }
+
+
+def show_unknown(decision_id: str) -> dict[str, object]:
+    """Say that nothing has this id, and what may be done."""
+    why = message(
+        "No decision has this id",
+        "Search the list of decisions for its trace id or outcome key.",
+    )
+    shown: dict[str, object] = dict.fromkeys(OUTPUTS, "")
+    shown |= {
+        "decision-title.children": f"Decision {decision_id or UNKNOWN}",
+        "decision-facts.children": html.A("Search the list of decisions", href="/decision"),
+        "decision-waterfall.figure": why,
+        "decision-packets.figure": why,
+        "decision-waterfall-box.style": {"height": "300px"},
+        "decision-packets-box.style": {"height": "190px"},
+    }
+    return shown
+
+
+def why_no_packets(recorder: HealthItem | None) -> tuple[str, str]:
+    """Return why a decision has no packets, and what to do about it."""
+    if recorder is not None and recorder.status == "bad":
+        return "No packets: the recorder is off", recorder.detail or "See Health for the reason."
+    return (
+        "No packet of this decision was kept",
+        "Kept are a sample of connections (packet.sample_ratio)<br>"
+        "and those of decisions that a firing alert names.",
+    )
+
+
+def _facts(found: DecisionRead) -> list[tuple[str, object]]:
+    facts, split = found.facts, found.attribution
+    total_ns = split.total_ns if split else facts.end_ns - facts.ingress_ns
+    value = UNKNOWN if facts.value_usd is None else f"{usd(facts.value_usd)} expected"
+    named = [
+        (name, getattr(facts, name))
+        for name in (
+            "channel", "cohort", "offer_type", "campaign", "route", "vendor", "mode",
+            "experiment", "arm",
+        )
+    ]  # fmt: skip
+    listed: list[tuple[str, object]] = [
+        ("latency", html.Span(ms(total_ns, 3), title=f"{total_ns:,} ns")),
+        ("action", facts.action),
+        ("region", facts.region or UNKNOWN),
+        ("value", value),
+        ("outcome", _outcome(found.outcomes)),
+        ("ingress", utc_full(facts.ingress_ns)),
+        ("result", "error" if facts.is_error else "ok"),
+        ("revision", split.revision if split else "not attributed yet"),
+        ("flags", ", ".join(split.flags) or "none" if split else UNKNOWN),
+        ("trace", html.A(facts.trace_id, href=f"/api/v1/traces/{facts.trace_id}")),
+    ]
+    listed += [(name.replace("_", " "), value) for name, value in named if value]
+    if facts.injected_delay_ns:
+        listed.append(("injected delay", ms(facts.injected_delay_ns, 3)))
+    return listed
+
+
+def _outcome(outcomes: Sequence[Outcome]) -> str:
+    if not outcomes:
+        return "none known yet"
+    parts = []
+    for outcome in outcomes:
+        amount = outcome.margin if outcome.margin is not None else outcome.revenue
+        basis = "margin" if outcome.margin is not None else "revenue"
+        money = "" if amount is None else f" {_money(amount, outcome.currency)} {basis}"
+        won = "converted" if outcome.converted else "not converted"
+        parts.append(f"{outcome.kind}: {won}{money}")
+    return "; ".join(parts)
+
+
+def _money(amount: Decimal, currency: str) -> str:
+    return usd(amount) if currency == "USD" else f"{amount:,.2f} {currency}"
+
+
+def _path_summary(spans: Sequence[PathSpan]) -> str:
+    on_path = [span for span in spans if span.self_ns]
+    if not on_path:
+        return "No span of this decision is assembled yet."
+    longest = max(on_path, key=lambda span: span.self_ns)
+    return (
+        f"{len(spans)} spans, {len(on_path)} of them on the critical path; most of it is "
+        f"{longest.span_name} with {ms(longest.self_ns, 3)}. The table of spans says the same."
+    )
+
+
+def _packet_note(found: DecisionRead) -> str:
+    if not found.flows:
+        return ""
+    doubtful = sum(flow.confidence < 1 for flow in found.flows)
+    note = f"{count(len(found.flows))} exchanges linked by {found.flows[0].method}"
+    return note + (f", {doubtful} of them ambiguous" if doubtful else "")
+
+
+def _exchange_table(found: DecisionRead) -> Component:
+    if not found.flows:
+        return " ".join(why_no_packets(found.recorder)).replace("<br>", " ")
+    names = {span.span_id: span.span_name for span in found.spans}
+    rows = [
+        (
+            names.get(flow.span_id, flow.span_id),
+            f"{flow.client_address}:{flow.client_port} → {flow.server_address}:{flow.server_port}",
+            ms(flow.from_ns - found.facts.ingress_ns, 3),
+            UNKNOWN if flow.wire_ns is None else ms(flow.wire_ns, 3),
+            count(flow.packets),
+            count(flow.retransmissions),
+            f"{flow.confidence:.2f}",
+        )
+        for flow in found.flows
+    ]
+    headings = ("Span", "Connection", "From", "On the wire", "Packets", "Retransmits", "Confidence")
+    return table(headings, rows, numeric=(2, 3, 4, 5, 6))
+
+
+def _budget(split: Attribution | None) -> tuple[Component, str]:
+    if split is None:
+        return "Not attributed yet: that happens some seconds after a decision ends.", ""
+    width = len(CLASSES)
+    parts = split.segments_ns
+    largest = max(parts)
+
+    def cell(ns: int) -> Component:
+        mark = "largest" if ns == largest and ns else "zero" if not ns else ""
+        return html.Span(ms(ns, 3), title=f"{ns:,} ns", className=mark)
+
+    rows = [
+        (stage, *map(cell, parts[at : at + width]), html.B(cell(sum(parts[at : at + width]))))
+        for stage, at in zip(STAGES, range(0, len(parts), width), strict=True)
+    ]
+    sums = [sum(parts[place::width]) for place in range(width)]
+    rows.append(("sum", *map(cell, sums), html.B(cell(sum(parts)))))
+    exact = "=" if sum(parts) == split.total_ns else "≠"
+    check = f"16 parts: {sum(parts):,} ns {exact} {split.total_ns:,} ns from ingress to egress"
+    return table(("Stage", *CLASSES, "sum"), rows, numeric=range(1, width + 2)), check
+
+
+def _span_table(found: DecisionRead) -> Component:
+    sent = {span.span_id: span for span in found.sent}
+    if not found.spans:
+        return "No span of this decision is assembled yet."
+    rows = [
+        (
+            html.Span(span.span_name, style={"paddingLeft": f"{min(depth, 8) * 14}px"}),
+            span.service_name,
+            span.span_kind,
+            f"{span.stage}/{span.latency_class}",
+            ms(span.shown_ns - found.facts.ingress_ns, 3),
+            ms(span.duration_ns, 3),
+            ms(span.self_ns, 3) if span.self_ns else "off",
+            _attributes(sent.get(span.span_id)),
+        )
+        for depth, span in tree_order(found.spans)
+    ]
+    headings = ("Span", "Service", "Kind", "Segment", "Start", "Duration", "On path", "Carried")
+    return table(headings, rows, numeric=(4, 5, 6))
+
+
+def _attributes(span: TraceSpan | None) -> Component:
+    if span is None:
+        return "not stored"
+    listed: list[tuple[str, object]] = [*sorted(span.attributes.items())]
+    listed += [
+        (f"event {event.name}", ", ".join(f"{k}={v}" for k, v in sorted(event.attributes.items())))
+        for event in span.events
+    ]
+    listed += [("link", f"{link.trace_id} {link.span_id}") for link in span.links]
+    if span.status != "Unset":
+        listed.append(("status", f"{span.status} {span.status_message}".strip()))
+    return html.Details([html.Summary(f"{len(listed)} attributes"), facts_list(listed)])

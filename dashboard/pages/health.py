@@ -1,0 +1,194 @@
+"""I/O: whether the service itself is well: what it took, kept, refused, and how far it has come."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from dash import Dash, Input, dcc, html
+
+from collector.clock import NS_PER_S
+from dashboard.health_items import HealthItem
+from dashboard.pages.context import PageContext
+from dashboard.pages.parts import Component, grid, page, panel
+from dashboard.rows import Rejected, TableSize
+from dashboard.text import UNKNOWN, count, size, span_of_time, utc_clock, utc_iso
+
+PATH = "/health"
+TITLE = "Health"
+TICK = "health-tick"
+REJECTED_WINDOW_NS = 24 * 3600 * NS_PER_S
+
+_ITEM_COLUMNS = [
+    {"field": "status", "headerName": "Status", "width": 88, "cellRenderer": "Tag"},
+    {"field": "name", "headerName": "Figure", "minWidth": 170, "flex": 1},
+    {"field": "value", "headerName": "Value", "width": 150, "type": "rightAligned"},
+    {
+        "field": "detail",
+        "headerName": "What to do",
+        "minWidth": 220,
+        "flex": 3,
+        "tooltipField": "detail",
+        "wrapText": True,
+        "autoHeight": True,
+    },
+]
+_REJECTED_COLUMNS = [
+    {"field": "reason", "headerName": "Reason", "minWidth": 150, "flex": 1},
+    {"field": "signal", "headerName": "Signal", "width": 92},
+    {"field": "rows", "headerName": "Rows", "width": 90, "type": "rightAligned"},
+    {"field": "items", "headerName": "Items", "width": 90, "type": "rightAligned"},
+    {"field": "last", "headerName": "Last (UTC)", "width": 108},
+    {
+        "field": "example",
+        "headerName": "Last example",
+        "minWidth": 240,
+        "flex": 3,
+        "tooltipField": "example",
+        "wrapText": True,
+        "autoHeight": True,
+    },
+]
+_TABLE_COLUMNS = [
+    {"field": "table", "headerName": "Table", "minWidth": 160, "flex": 2},
+    {"field": "rows", "headerName": "Rows", "width": 120, "type": "rightAligned"},
+    {"field": "size", "headerName": "On disk", "width": 110, "type": "rightAligned"},
+    {"field": "parts", "headerName": "Parts", "width": 84, "type": "rightAligned"},
+]
+OUTPUTS = (
+    "health-items.rowData",
+    "health-items-note.children",
+    "health-rejected.rowData",
+    "health-tables.rowData",
+    "health-tables-note.children",
+    "health-asof.children",
+)
+
+
+def layout(query: str, context: PageContext) -> Component:
+    """Return the page as it stands before the first reading."""
+    del query
+    items = grid(
+        "health-items", _ITEM_COLUMNS, 420, "The service reports nothing.", label="Service"
+    )
+    rejected = grid(
+        "health-rejected",
+        _REJECTED_COLUMNS,
+        300,
+        "Nothing was rejected in 24 hours.",
+        label="Rejected",
+    )
+    tables = grid("health-tables", _TABLE_COLUMNS, 300, "The store is empty.", label="Store")
+    return page(
+        "health",
+        TITLE,
+        panel("health-items", "Service", items),
+        html.Div(
+            [
+                panel(
+                    "health-rejected",
+                    "Rejected in 24 hours",
+                    rejected,
+                    note="acknowledged, kept with its bytes, in no figure",
+                    wide="span-7",
+                ),
+                panel("health-tables", "Store", tables, wide="span-5"),
+            ],
+            className="panels",
+        ),
+        dcc.Interval(id=TICK, interval=round(context.config.refresh_s * 1000)),
+        tools=[html.Span("", id="health-asof", className="note")],
+    )
+
+
+def register(app: Dash, context: PageContext) -> None:
+    """Attach this page's callbacks to `app`."""
+
+    def refresh(_ticks: int | None) -> dict[str, object]:
+        return read(context)
+
+    context.reading(app, OUTPUTS, [Input(TICK, "n_intervals")], refresh, tick=TICK)
+
+
+def read(context: PageContext) -> dict[str, object]:
+    """Read what the page shows: a value for each of OUTPUTS."""
+    now_ns = context.clock.now_ns()
+    reader = context.reader
+    items = context.health.health()
+    cursors = reader.job_cursors()
+    tables = reader.table_sizes()
+    wrong = sum(item.status != "ok" for item in items)
+    return {
+        "health-items.rowData": [
+            *sorted((item_line(item) for item in items), key=_worst_first),
+            *(cursor_line(job, cursor_ns, now_ns) for job, cursor_ns in cursors.items()),
+        ],
+        "health-items-note.children": f"{wrong} need a look" if wrong else "all is well",
+        "health-rejected.rowData": [
+            rejected_line(row) for row in reader.rejected(max(0, now_ns - REJECTED_WINDOW_NS))
+        ],
+        "health-tables.rowData": [table_line(row) for row in tables],
+        "health-tables-note.children": size(sum(row.bytes_on_disk for row in tables)),
+        "health-asof.children": f"as of {utc_clock(now_ns)} UTC",
+    }
+
+
+def item_line(item: HealthItem) -> dict[str, object]:
+    """Return one row of the service's figures."""
+    return {
+        "id": item.name,
+        "status": item.status,
+        "name": item.name,
+        "value": _value(item),
+        "detail": item.detail,
+    }
+
+
+def cursor_line(job: str, cursor_ns: int, now_ns: int) -> dict[str, object]:
+    """Return one row for how far a job has read; it stands still while nothing arrives."""
+    return {
+        "id": f"{job}.cursor",
+        "status": "ok",
+        "name": f"{job}.cursor",
+        "value": f"{span_of_time(now_ns - cursor_ns)} ago",
+        "detail": f"has read all that was received before {utc_iso(cursor_ns)} UTC",
+    }
+
+
+def rejected_line(row: Rejected) -> dict[str, object]:
+    """Return one row of what was rejected."""
+    return {
+        "id": row.reason_code,
+        "reason": row.reason_code,
+        "signal": row.signal,
+        "rows": count(row.rows),
+        "items": count(row.items),
+        "last": utc_clock(row.last_ns),
+        "example": f"{row.item_id}: {row.detail}",
+    }
+
+
+def table_line(row: TableSize) -> dict[str, object]:
+    """Return one row of the store's tables."""
+    return {
+        "id": row.table,
+        "table": row.table,
+        "rows": count(row.rows),
+        "size": size(row.bytes_on_disk),
+        "parts": count(row.parts),
+    }
+
+
+def _value(item: HealthItem) -> str:
+    if item.value is None:
+        return UNKNOWN
+    if isinstance(item.value, str):
+        return item.value
+    if item.unit == "bytes":
+        return size(item.value)
+    number = f"{item.value:,.1f}" if isinstance(item.value, float) else f"{item.value:,}"
+    return f"{number} {item.unit}".strip()
+
+
+def _worst_first(line: dict[str, object]) -> tuple[int, str]:
+    order: Sequence[str] = ("bad", "warn", "ok")
+    return order.index(str(line["status"])), str(line["name"])

@@ -1,0 +1,234 @@
+"""Pure: the pieces that pages are built of."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import dash_ag_grid as dag
+import dash_mantine_components as dmc
+from dash import dcc, html
+
+from dashboard.scope import WINDOWS, Scope
+from dashboard.text import utc_clock, utc_iso
+from dashboard.theme import message
+
+# Dash's components are untyped.
+Component = Any
+
+_GRAPH_CONFIG = {"displayModeBar": False, "responsive": True, "showTips": False}
+
+
+def page(name: str, title: str, *children: Component, tools: Sequence[Component] = ()) -> Component:
+    """Return a page: its one h1 with tools beside it, then its panels."""
+    heading = html.H1(title, id=f"{name}-title", tabIndex=-1)
+    head = html.Div([heading, *tools], className="page-head")
+    return html.Div([head, *children], className="page")
+
+
+def panel(
+    panel_id: str,
+    title: str,
+    *children: Component,
+    note: str | Component = "",
+    wide: str = "",
+) -> Component:
+    """Return a titled panel; `wide` is a class that sets its place in the grid."""
+    heading = html.H2(title, id=f"{panel_id}-title")
+    head = html.Div(
+        [heading, html.Div(note, id=f"{panel_id}-note", className="note")], className="panel-head"
+    )
+    return html.Section(
+        [head, *children],
+        id=f"{panel_id}-panel",
+        className=f"panel {wide}",
+        **{"aria-labelledby": f"{panel_id}-title"},
+    )
+
+
+def chart(graph_id: str, label: str, height_px: int, *, twin: bool = True) -> list[Component]:
+    """Return a figure in a space of fixed height, and a table that says the same.
+
+    The space is kept while plotly loads, so that nothing below it jumps. The figure is one image
+    to a screen reader; `{graph_id}-summary` is its text.
+    """
+    graph = dcc.Graph(
+        id=graph_id,
+        figure=message("Loading…"),
+        config=_GRAPH_CONFIG,
+        responsive=True,
+        style={"height": "100%"},
+    )
+    parts: list[Component] = [
+        html.Div(
+            html.Div(
+                graph,
+                id=f"{graph_id}-box",
+                className="chart-box",
+                role="img",
+                **{"aria-label": label},
+            ),
+            className="chart",
+            style={"height": f"{height_px}px"},
+        )
+    ]
+    if twin:
+        parts.append(
+            html.Details(
+                [
+                    html.Summary("Show as a table"),
+                    html.Div(id=f"{graph_id}-table", className="scroll"),
+                ],
+                className="twin",
+            )
+        )
+    return parts
+
+
+def kpi(kpi_id: str, title: str) -> Component:
+    """Return one figure on a card: value, what it is held against, and where it comes from."""
+    return html.Div(
+        [
+            html.H2(title),
+            html.Div("…", id=f"{kpi_id}-value", className="kpi-value"),
+            html.Div("", id=f"{kpi_id}-note", className="note"),
+        ],
+        id=kpi_id,
+        className="panel kpi",
+    )
+
+
+def grid(
+    grid_id: str,
+    columns: Sequence[dict[str, Any]],
+    height_px: int,
+    empty: str,
+    *,
+    label: str,
+    options: dict[str, Any] | None = None,
+) -> Component:
+    """Return a sortable table whose rows carry `id`; `empty` says why there are none."""
+    table = dag.AgGrid(
+        id=grid_id,
+        columnDefs=list(columns),
+        rowData=None,
+        getRowId="params.data.id",
+        defaultColDef={"sortable": True, "resizable": True, "suppressMovable": True},
+        dashGridOptions={
+            "rowHeight": 34,
+            "headerHeight": 34,
+            "suppressCellFocus": False,
+            "enableCellTextSelection": True,
+            "ensureDomOrder": True,
+            "animateRows": False,
+            "tooltipShowDelay": 300,
+            "noRowsOverlayComponent": "NoRows",
+            "noRowsOverlayComponentParams": {"text": empty},
+            **(options or {}),
+        },
+        style={"height": "100%", "width": "100%"},
+    )
+    return html.Div(
+        table,
+        className="grid-box",
+        style={"height": f"{height_px}px"},
+        role="region",
+        **{"aria-label": label},
+    )
+
+
+def table(
+    headings: Sequence[str], rows: Sequence[Sequence[object]], *, numeric: Sequence[int] = ()
+) -> Component:
+    """Return a plain table; columns whose place is in `numeric` line up at the right."""
+
+    def cells(make: Any, row: Sequence[object]) -> list[Component]:  # noqa: ANN401  a component
+        return [
+            make(value, className="num" if place in numeric else "")
+            for place, value in enumerate(row)
+        ]
+
+    return html.Table(
+        [
+            html.Thead(html.Tr(cells(html.Th, headings))),
+            html.Tbody([html.Tr(cells(html.Td, row)) for row in rows]),
+        ],
+        className="plain",
+    )
+
+
+def facts_list(facts: Sequence[tuple[str, object]]) -> Component:
+    """Return names and values as a description list."""
+    items = [html.Div([html.Dt(name), html.Dd(value)]) for name, value in facts]
+    return html.Dl(items, className="facts")
+
+
+def scope_tools(name: str, scope: Scope) -> list[Component]:
+    """Return a page's pickers of time, action and region; the URL holds what they say.
+
+    Their ids begin with the page's name: a callback of one page must not meet another's pickers.
+    """
+    return [
+        html.Div(
+            [
+                dmc.SegmentedControl(
+                    id=f"{name}-window",
+                    data=[{"value": window, "label": window} for window in WINDOWS],
+                    value=scope.window,
+                    size="xs",
+                    **{"aria-label": "Length of the window"},
+                ),
+                _select(f"{name}-action", "All actions", scope.action),
+                _select(f"{name}-region", "All regions", scope.region),
+                dmc.Switch(
+                    id=f"{name}-live",
+                    label="Live",
+                    checked=scope.until_ns is None,
+                    size="sm",
+                ),
+                html.Span("", id=f"{name}-asof", className="note asof"),
+                dcc.Store(id=f"{name}-asof-iso"),
+            ],
+            className="tools",
+        )
+    ]
+
+
+def scope_outputs(name: str) -> tuple[str, ...]:
+    """Return what of a page's pickers a reading updates."""
+    parts = ("action.data", "region.data", "asof.children", "asof-iso.data")
+    return tuple(f"{name}-{part}" for part in parts)
+
+
+def scope_view(
+    name: str, scope: Scope, actions: Sequence[str], regions: Sequence[str], to_ns: int
+) -> dict[str, object]:
+    """Return what the pickers offer, and up to when the page has read."""
+    kept = "frozen at" if scope.until_ns is not None else "as of"
+    return {
+        f"{name}-action.data": _choices("All actions", actions, scope.action),
+        f"{name}-region.data": _choices("All regions", regions, scope.region),
+        f"{name}-asof.children": f"{kept} {utc_clock(to_ns)} UTC",
+        f"{name}-asof-iso.data": utc_iso(to_ns) + "Z",
+    }
+
+
+def _choices(everything: str, values: Sequence[str], chosen: str) -> list[dict[str, str]]:
+    offered = sorted({*values, chosen} - {""})
+    return [
+        {"value": "", "label": everything},
+        *({"value": value, "label": value} for value in offered),
+    ]
+
+
+def _select(select_id: str, everything: str, chosen: str) -> Component:
+    return dmc.Select(
+        id=select_id,
+        data=_choices(everything, [], chosen),
+        value=chosen,
+        allowDeselect=False,
+        checkIconPosition="right",
+        size="xs",
+        w=132,
+        **{"aria-label": everything},
+    )

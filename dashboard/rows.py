@@ -1,0 +1,324 @@
+"""Pure: what the pages and `/api/v1` are told by the store. Times are Unix ns, ids lower-case."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+STAGES = ("ingress", "transform", "decision", "egress")
+CLASSES = ("network", "compute", "store", "untraced")
+# The order in which every query returns the sixteen segments.
+SEGMENTS = tuple((stage, latency_class) for stage in STAGES for latency_class in CLASSES)
+
+
+def segment_place(stage: str, latency_class: str) -> int:
+    """Return 1 to 16 for a segment, 0 for what is none: a blamed segment may be empty."""
+    segment = (stage, latency_class)
+    return SEGMENTS.index(segment) + 1 if segment in SEGMENTS else 0
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """What a page looks at: [from_ns, to_ns), and one action or region, "" for all."""
+
+    from_ns: int
+    to_ns: int
+    action: str = ""
+    region: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """Reference latency L0: of the actions named, and of the others."""
+
+    default_ns: int
+    by_action_ns: dict[str, int]
+
+    def of(self, action: str) -> int:
+        """Return the reference latency of one action; of "" the default."""
+        return self.by_action_ns.get(action, self.default_ns)
+
+
+@dataclass(frozen=True, slots=True)
+class Revenue:
+    """What decisions of a range were worth, and what lateness cost."""
+
+    decisions: int
+    late: int
+    unvalued: int
+    value_usd: Decimal
+    loss_usd: Decimal
+    loss_low_usd: Decimal
+    loss_high_usd: Decimal
+    bases: list[str]
+    slope_sources: list[str]
+    first_ns: int  # 0 when nothing happened
+    last_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """Decisions of one column of time whose latency fell into one log2 bucket."""
+
+    column_ns: int
+    bucket: int  # floor(8 * log2(ns)), 0 for 0 ns
+    decisions: int
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentMeans:
+    """Mean time of each segment; `segments_ns` has sixteen in the order of SEGMENTS."""
+
+    decisions: int
+    total_ns: float
+    segments_ns: list[float]
+
+
+@dataclass(frozen=True, slots=True)
+class AlertRow:
+    """One alert as of its last transition, and a decision that shows what it is about."""
+
+    episode_id: str
+    seq: int
+    rule: str
+    severity: str
+    action: str
+    region: str
+    state: str
+    first_ns: int
+    at_ns: int
+    started_ns: int
+    window_s: int
+    loss_low_usd: Decimal
+    loss_high_usd: Decimal
+    revenue_at_risk_usd_per_h: Decimal
+    burn: float
+    basis: str
+    blamed_stage: str
+    blamed_class: str
+    blamed_excess_ns: int
+    reason: str
+    exemplar: str = ""  # "" where no decision of its window is attributed
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """How far the figures of a range rest on packets and on moved clocks."""
+
+    packets: int
+    linked_decisions: int
+    shifted_spans: int
+    spans: int
+    shift_max_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class ListedDecision:
+    """One line of a list of decisions."""
+
+    decision_id: str
+    ingress_ns: int
+    action: str
+    region: str
+    total_ns: int
+    worst: int
+    worst_ns: int
+    span_count: int
+    is_error: int
+    revision: int
+    packets: int
+
+
+@dataclass(frozen=True, slots=True)
+class DecisionFacts:
+    """One decision as its root span told it; a stamp of 0 was not sent."""
+
+    decision_id: str
+    trace_id: str
+    root_span_id: str
+    service_name: str
+    ingress_ns: int
+    start_ns: int
+    end_ns: int
+    transform_ns: int
+    decision_ns: int
+    egress_ns: int
+    action: str
+    channel: str
+    region: str
+    cohort: str
+    offer_type: str
+    campaign: str
+    route: str
+    vendor: str
+    mode: str
+    experiment: str
+    arm: str
+    injected_delay_ns: int
+    value_usd: Decimal | None
+    outcome_key: str
+    is_error: int
+
+
+@dataclass(frozen=True, slots=True)
+class Attribution:
+    """How one decision's latency was split; the sixteen parts sum to `total_ns` exactly."""
+
+    revision: int
+    total_ns: int
+    segments_ns: list[int]
+    span_count: int
+    flags: list[str]
+    is_error: int
+    computed_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class PathSpan:
+    """One span of a decision as assembled; `sections` are its parts of the critical path."""
+
+    trace_id: str
+    span_id: str
+    parent_span_id: str
+    service_name: str
+    span_name: str
+    span_kind: str
+    start_ns: int
+    duration_ns: int
+    shift_ns: int
+    on_path: int
+    self_ns: int
+    stage: str
+    latency_class: str
+    sections: list[tuple[int, int]]
+
+    @property
+    def shown_ns(self) -> int:
+        """Return its start on the decision's clock: as sent plus the shift."""
+        return self.start_ns + self.shift_ns
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a decision earned."""
+
+    outcome_id: str
+    kind: str
+    converted: int
+    revenue: Decimal | None
+    margin: Decimal | None
+    currency: str
+    event_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class SpanFlow:
+    """The exchange on one connection that carried one span."""
+
+    span_id: str
+    flow_hash: int
+    from_ns: int
+    to_ns: int
+    packets: int
+    wire_ns: int | None
+    method: str
+    confidence: float
+    client_address: str
+    client_port: int
+    server_address: str
+    server_port: int
+    retransmissions: int
+    zero_windows: int
+
+
+@dataclass(frozen=True, slots=True)
+class Packet:
+    """The headers of one kept packet."""
+
+    ts_ns: int
+    flow_hash: int
+    src_address: str
+    src_port: int
+    dst_address: str
+    dst_port: int
+    tcp_flags: int
+    tcp_seq: int
+    tcp_ack: int
+    tcp_window: int
+    payload_bytes: int
+    wire_bytes: int
+    kept_for: str
+
+
+@dataclass(frozen=True, slots=True)
+class SpanEvent:
+    """An event of a span."""
+
+    at_ns: int
+    name: str
+    attributes: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class SpanLink:
+    """A link from a span to another."""
+
+    trace_id: str
+    span_id: str
+    trace_state: str
+    attributes: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class TraceSpan:
+    """One span as sent; attribute values are strings, rendered as clickhouseexporter does."""
+
+    span_id: str
+    parent_span_id: str
+    name: str
+    service_name: str
+    kind: str
+    start_ns: int
+    duration_ns: int
+    status: str
+    status_message: str
+    trace_state: str
+    scope_name: str
+    scope_version: str
+    attributes: dict[str, str]
+    resource_attributes: dict[str, str]
+    events: list[SpanEvent]
+    links: list[SpanLink]
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """What could not be used for one reason, with the last example."""
+
+    reason_code: str
+    signal: str
+    rows: int
+    items: int
+    last_ns: int
+    item_id: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class TableSize:
+    """What one table takes on disk."""
+
+    table: str
+    rows: int
+    bytes_on_disk: int
+    parts: int
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The answer to SQL from outside, ready for JSON."""
+
+    columns: list[str]
+    types: list[str]
+    rows: list[list[object]]
+    row_count: int

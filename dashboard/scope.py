@@ -1,0 +1,118 @@
+"""Pure: what a page looks at, as its URL says it; the one parser of page URLs."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from urllib.parse import parse_qsl, urlencode
+
+from collector.clock import NS_PER_MINUTE, NS_PER_MS, NS_PER_S
+from dashboard.rows import Range
+from dashboard.text import utc_iso
+
+WINDOWS = ("5m", "15m", "1h", "6h", "24h")
+DEFAULT_WINDOW = "15m"
+_UNITS_NS = {"s": NS_PER_S, "m": NS_PER_MINUTE, "h": 60 * NS_PER_MINUTE, "d": 1440 * NS_PER_MINUTE}
+_WINDOW = re.compile(r"([1-9][0-9]{0,4})([smhd])")
+_WINDOW_MAX_NS = 31 * 1440 * NS_PER_MINUTE
+# Widths of a heatmap's columns: the narrowest that gives at most this many of them.
+_STEPS_NS = tuple(
+    seconds * NS_PER_S for seconds in (1, 2, 5, 10, 60, 120, 300, 900, 3600, 21_600, 86_400)
+)
+_COLUMNS_MAX = 100
+UNBOUNDED_NS = 2**63
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """The state of a page. `until_ns` None follows the clock, else the page stands still."""
+
+    window: str = DEFAULT_WINDOW
+    until_ns: int | None = None
+    action: str = ""
+    region: str = ""
+    decision_id: str = ""
+    search: str = ""
+    slowest: bool = False
+    low_ms: float | None = None
+    high_ms: float | None = None
+
+    @property
+    def window_ns(self) -> int:
+        """Return the length of the window."""
+        match = _WINDOW.fullmatch(self.window)
+        assert match is not None
+        return min(int(match[1]) * _UNITS_NS[match[2]], _WINDOW_MAX_NS)
+
+    @property
+    def step_ns(self) -> int:
+        """Return the width of a heatmap's columns."""
+        fits = (step for step in _STEPS_NS if self.window_ns <= step * _COLUMNS_MAX)
+        return next(fits, _STEPS_NS[-1])
+
+    @property
+    def latency_ns(self) -> tuple[int, int]:
+        """Return the latencies [low, high) that a list is of."""
+        low = 0 if self.low_ms is None else int(self.low_ms * NS_PER_MS)
+        high = UNBOUNDED_NS if self.high_ms is None else int(self.high_ms * NS_PER_MS)
+        return low, high
+
+    def range_at(self, now_ns: int) -> Range:
+        """Return what the page looks at when the clock says `now_ns`."""
+        to_ns = now_ns if self.until_ns is None else self.until_ns
+        return Range(max(0, to_ns - self.window_ns), to_ns, self.action, self.region)
+
+
+def parse_scope(query: str | None) -> Scope:
+    """Read the query part of a URL; what cannot be read is left at its default."""
+    got = dict(parse_qsl((query or "").removeprefix("?"), keep_blank_values=True))
+    window = got.get("window", DEFAULT_WINDOW)
+    return Scope(
+        window=window if _WINDOW.fullmatch(window) else DEFAULT_WINDOW,
+        until_ns=_instant_ns(got.get("until", "")),
+        action=got.get("action", ""),
+        region=got.get("region", ""),
+        decision_id=got.get("id", "").strip(),
+        search=got.get("q", "").strip(),
+        slowest=got.get("order") == "slowest",
+        low_ms=_milliseconds(got.get("low_ms", "")),
+        high_ms=_milliseconds(got.get("high_ms", "")),
+    )
+
+
+def format_scope(scope: Scope) -> str:
+    """Write the query part of a URL, `?` included; a default is left out."""
+    parts = {
+        "id": scope.decision_id,
+        "q": scope.search,
+        "window": scope.window if scope.window != DEFAULT_WINDOW else "",
+        "until": "" if scope.until_ns is None else utc_iso(scope.until_ns) + "Z",
+        "action": scope.action,
+        "region": scope.region,
+        "order": "slowest" if scope.slowest else "",
+        "low_ms": "" if scope.low_ms is None else f"{scope.low_ms:g}",
+        "high_ms": "" if scope.high_ms is None else f"{scope.high_ms:g}",
+    }
+    query = urlencode({name: value for name, value in parts.items() if value})
+    return f"?{query}" if query else ""
+
+
+def _instant_ns(text: str) -> int | None:
+    try:
+        instant = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    if instant.tzinfo is None:
+        instant = instant.replace(tzinfo=UTC)
+    elapsed = instant - datetime(1970, 1, 1, tzinfo=UTC)
+    ns = (elapsed.days * 86_400 + elapsed.seconds) * NS_PER_S + elapsed.microseconds * 1000
+    return ns if ns > 0 else None
+
+
+def _milliseconds(text: str) -> float | None:
+    try:
+        value = float(text)
+    except ValueError:
+        return None
+    return value if 0 <= value < 1e9 else None

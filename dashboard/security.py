@@ -1,0 +1,109 @@
+"""I/O: what every request passes first: whose host it names, which site it comes from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+_LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "[::1]", "::1"})
+_READS = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+def content_security_policy(script_hashes: Sequence[str]) -> str:
+    """Return the policy of the pages: everything from this origin, no inline script but Dash's own.
+
+    Styles may be inline, because Mantine, ag-grid and plotly write style elements at run time.
+    """
+    return "; ".join(
+        (
+            "default-src 'none'",
+            " ".join(("script-src 'self'", *script_hashes)),
+            "style-src 'self' 'unsafe-inline'",
+            "img-src 'self' data: blob:",
+            "font-src 'self' data:",
+            "connect-src 'self'",
+            "base-uri 'none'",
+            "form-action 'self'",
+            "frame-ancestors 'none'",
+        )
+    )
+
+
+class RequestGuard:
+    """Refuses requests that a foreign page makes in an operator's browser.
+
+    A page that has its own name resolve to 127.0.0.1 is stopped by the Host header; a page that
+    posts to us across sites is stopped by Sec-Fetch-Site and Origin.
+    """
+
+    def __init__(self, app: ASGIApp, public_url: str = "") -> None:
+        self._app = app
+        public_host = urlsplit(public_url).hostname
+        self._hosts = _LOOPBACK_HOSTS | ({public_host} if public_host else set())
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on, or answer 403 with the reason."""
+        if scope["type"] not in ("http", "websocket"):
+            await self._app(scope, receive, send)
+            return
+        refusal = self._refusal(scope)
+        if refusal is None:
+            await self._app(scope, receive, send)
+        else:
+            await JSONResponse({"error": refusal}, status_code=403)(scope, receive, send)
+
+    def _refusal(self, scope: Scope) -> str | None:
+        headers = Headers(scope=scope)
+        host = headers.get("host", "")
+        if _host_name(host) not in self._hosts:
+            return (
+                f"host {host[:100]!r} is not served here; use 127.0.0.1, or name it in "
+                "dashboard.public_url"
+            )
+        if scope.get("method") in _READS:
+            return None
+        if headers.get("sec-fetch-site", "none") not in ("same-origin", "none"):
+            return "a request from another site may not change or query anything here"
+        origin = headers.get("origin")
+        if origin is not None and _host_name(urlsplit(origin).netloc) not in self._hosts:
+            return f"origin {origin[:100]!r} may not change or query anything here"
+        return None
+
+
+class SecurityHeaders:
+    """Sets on every answer what the browser shall refuse, and caches fingerprinted assets."""
+
+    def __init__(self, app: ASGIApp, policy: str) -> None:
+        self._app = app
+        self._headers = {
+            "content-security-policy": policy,
+            "x-content-type-options": "nosniff",
+            "referrer-policy": "same-origin",
+            "cross-origin-opener-policy": "same-origin",
+            "cross-origin-resource-policy": "same-origin",
+        }
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on and add the headers to its answer."""
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                headers.update(self._headers)
+                # Dash puts the time of a file's last change into its address.
+                if scope["path"].startswith("/assets/") and b"m=" in scope["query_string"]:
+                    headers["cache-control"] = "public, max-age=31536000, immutable"
+            await send(message)
+
+        await self._app(scope, receive, send_with_headers)
+
+
+def _host_name(netloc: str) -> str:
+    """Return the host of `host:port`, in lower case."""
+    if netloc.startswith("["):
+        return netloc.partition("]")[0].lower() + "]"
+    return netloc.partition(":")[0].lower()

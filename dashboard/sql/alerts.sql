@@ -1,0 +1,30 @@
+-- The last state of every alert that is open, or that changed inside the window.
+-- Returns: one row an episode, as alert_events has it at its last transition; first_ns UInt64 is the
+--   instant of its first one; dearest first; no rows when all is quiet.
+SELECT
+    episode_id,
+    max(events.seq) AS seq,
+    argMax(events.rule, events.seq) AS rule,
+    argMax(events.severity, events.seq) AS severity,
+    argMax(events.action, events.seq) AS action,
+    argMax(events.region, events.seq) AS region,
+    argMax(events.to_state, events.seq) AS state,
+    min(events.at_ns) AS first_ns,
+    max(events.at_ns) AS at_ns,
+    max(events.started_ns) AS started_ns,
+    argMax(events.window_s, events.seq) AS window_s,
+    argMax(events.loss_low_usd, events.seq) AS loss_low_usd,
+    argMax(events.loss_high_usd, events.seq) AS loss_high_usd,
+    argMax(events.revenue_at_risk_usd_per_h, events.seq) AS revenue_at_risk_usd_per_h,
+    argMax(events.burn, events.seq) AS burn,
+    argMax(events.basis, events.seq) AS basis,
+    argMax(events.blamed_stage, events.seq) AS blamed_stage,
+    argMax(events.blamed_class, events.seq) AS blamed_class,
+    argMax(events.blamed_excess_ns, events.seq) AS blamed_excess_ns,
+    argMax(events.reason, events.seq) AS reason
+FROM alert_events AS events FINAL
+WHERE events.at_ns >= {lookback_ns:UInt64} AND events.at_ns < {to_ns:UInt64}
+GROUP BY episode_id
+HAVING state != 'inactive' AND (state != 'resolved' OR at_ns >= {from_ns:UInt64})
+ORDER BY revenue_at_risk_usd_per_h DESC, at_ns DESC
+LIMIT {rows_max:UInt64}

@@ -1,0 +1,38 @@
+-- Which packets carried which span of one decision, with the ends of each connection.
+-- Returns: the columns below; client and server are empty where the flow itself was not kept.
+SELECT
+    links.span_id AS span_id,
+    links.flow_hash AS flow_hash,
+    links.from_ns AS from_ns,
+    links.to_ns AS to_ns,
+    links.packets AS packets,
+    links.wire_ns AS wire_ns,
+    toString(links.method) AS method,
+    links.confidence AS confidence,
+    ends.client_address AS client_address,
+    ends.client_port AS client_port,
+    ends.server_address AS server_address,
+    ends.server_port AS server_port,
+    ends.retransmissions AS retransmissions,
+    ends.zero_windows AS zero_windows
+FROM
+(
+    SELECT span_id, flow_hash, from_ns, to_ns, packets, wire_ns, method, confidence
+    FROM span_flows FINAL
+    WHERE decision_id = {decision_id:String}
+) AS links
+LEFT JOIN
+(
+    SELECT
+        flow_hash,
+        argMax(client_address, last_ns) AS client_address,
+        argMax(client_port, last_ns) AS client_port,
+        argMax(server_address, last_ns) AS server_address,
+        argMax(server_port, last_ns) AS server_port,
+        argMax(retransmissions, last_ns) AS retransmissions,
+        argMax(zero_windows, last_ns) AS zero_windows
+    FROM flows
+    WHERE flow_hash IN (SELECT flow_hash FROM span_flows WHERE decision_id = {decision_id:String})
+    GROUP BY flow_hash
+) AS ends ON links.flow_hash = ends.flow_hash
+ORDER BY from_ns, span_id
