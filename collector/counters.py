@@ -1,4 +1,4 @@
-"""Our own health in numbers: received, refused, dropped, stored, and how far jobs have come.
+"""I/O: our own health in numbers: received, refused, dropped, stored, and how far jobs have come.
 
 One registry a service, passed in, so that two services in one test do not share figures.
 """

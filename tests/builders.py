@@ -12,8 +12,15 @@ from opentelemetry.proto.common.v1.common_pb2 import AnyValue, ArrayValue, KeyVa
 from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
-from tests.conftest import NOW_NS
+from collector.config import AttributesConfig
+from collector.otlp import Signal, check, limits_at
+from collector.store.connect import Connections
+from collector.wal_frames import encode_frame
+from collector.writer import insert_settings
 
+# The instant of a test, far ahead: tables have a TTL of days against the engine's own clock, and a
+# row that is past it vanishes as it is stored, without an error.
+NOW_NS = 2_500_000_000_000_000_000  # 2049-03-22
 TRACE_ID = "0af7651916cd43dd8448eb211c80319c"
 SECOND_NS = 1_000_000_000
 MILLISECOND_NS = 1_000_000
@@ -193,3 +200,23 @@ def logs_request(
     )
     resource_logs.scope_logs.add().log_records.extend(records)
     return request
+
+
+def store_request(
+    store: Connections,
+    request: ExportTraceServiceRequest | ExportLogsServiceRequest,
+    received_ns: int = NOW_NS,
+) -> None:
+    """Store one request as the collector does, through the views, without sockets or log."""
+    is_traces = isinstance(request, ExportTraceServiceRequest)
+    signal = Signal.TRACES if is_traces else Signal.LOGS
+    checked = check(
+        signal, request.SerializeToString(), limits_at(received_ns, 30, AttributesConfig())
+    )
+    assert not checked.message, checked.message
+    store.client().raw_insert(
+        "otlp_traces_in" if is_traces else "otlp_logs_in",
+        insert_block=encode_frame(checked.payload, received_ns, checked.accepted),
+        fmt="Protobuf",
+        settings=insert_settings(signal),
+    )

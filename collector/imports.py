@@ -1,0 +1,229 @@
+"""I/O: outcomes from CSV files. A bad row is named and left out, the rest is kept.
+
+Importing a file again changes nothing: the store knows its content by its hash, and of rows with
+one outcome id the latest `occurred_at` counts.
+"""
+
+from __future__ import annotations
+
+import csv
+import difflib
+import hashlib
+import io
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import astuple, dataclass, fields
+from datetime import datetime
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+
+from clickhouse_connect.driver.client import Client
+
+from collector.clock import NS_PER_S
+from collector.errors import InputError
+from collector.otlp import DAY_NS
+
+COLUMNS = (
+    "outcome_id",
+    "kind",
+    "decision_id",
+    "outcome_key",
+    "converted",
+    "revenue",
+    "margin",
+    "currency",
+    "channel",
+    "occurred_at",
+)
+KINDS = ("sale", "refund", "correction")
+RETENTION_NS = 30 * DAY_NS  # the TTL of `outcomes`: what is older would vanish as it is stored
+_AMOUNT_MAX = Decimal(10) ** 12  # Decimal(18, 6)
+_AMOUNT_PLACES = 6
+_TRUE = ("true", "1", "yes")
+_FALSE = ("false", "0", "no")
+_FRACTION = re.compile(r"[.,](\d{1,9})\d*")
+_ROWS_PER_INSERT = 50_000
+
+
+@dataclass(frozen=True, slots=True)
+class OutcomeRow:
+    """One row of `outcomes`, in the order of its columns."""
+
+    outcome_id: str
+    kind: str
+    decision_id: str
+    outcome_key: str
+    converted: bool
+    revenue: Decimal | None  # None where it is not known
+    margin: Decimal | None
+    currency: str
+    channel: str
+    event_ns: int  # when it happened; also its revision
+    source: str
+    received_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class ImportReport:
+    """What became of a file."""
+
+    imported: int
+    refused: tuple[str, ...]  # one line each: file:line, column, value, remedy
+
+
+class _BadValue(Exception):  # noqa: N818 - becomes a line of the report
+    def __init__(self, column: str, value: str, remedy: str) -> None:
+        super().__init__(f"{column} {value[:80]!r}: {remedy}")
+
+
+def import_outcomes_csv(
+    client: Client, path: Path, currency_default: str, now_ns: int
+) -> ImportReport:
+    """Import one file.
+
+    Raises:
+        InputError: it cannot be read, or its header is not one of outcomes.
+    """
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise InputError(
+            f"{path}: cannot be read: {error.strerror}; correct the path, or its mode"
+        ) from error
+    return import_outcomes(client, str(path), content, currency_default, now_ns)
+
+
+def import_outcomes(
+    client: Client, name: str, content: bytes, currency_default: str, now_ns: int
+) -> ImportReport:
+    """Import the content of a file that lines of the report call `name`."""
+    rows: list[OutcomeRow] = []
+    refused: list[str] = []
+    for parsed in parse_outcomes(name, content, currency_default, now_ns):
+        if isinstance(parsed, OutcomeRow):
+            rows.append(parsed)
+        else:
+            refused.append(parsed)
+    token = hashlib.sha256(content).hexdigest()
+    for start in range(0, len(rows), _ROWS_PER_INSERT):
+        client.insert(
+            "outcomes",
+            [astuple(row) for row in rows[start : start + _ROWS_PER_INSERT]],
+            column_names=[field.name for field in fields(OutcomeRow)],
+            settings={"insert_deduplication_token": f"csv:{token}:{start}"},
+        )
+    return ImportReport(len(rows), tuple(refused))
+
+
+def parse_outcomes(
+    name: str, content: bytes, currency_default: str, now_ns: int
+) -> Iterator[OutcomeRow | str]:
+    """Yield a row for each good line and a sentence for each bad one.
+
+    Raises:
+        InputError: it is not CSV in UTF-8 with a header of outcomes.
+    """
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InputError(f"{name}: not UTF-8 at byte {error.start}; save it as UTF-8") from error
+    reader = csv.DictReader(io.StringIO(text, newline=""), strict=True, restval="")
+    try:
+        _check_header(name, reader.fieldnames)
+        for record in reader:
+            where = f"{name}:{reader.line_num}"
+            if None in record:
+                yield f"{where}: more values than the header has columns; quote commas"
+                continue
+            values = {column: value.strip() for column, value in record.items()}
+            try:
+                yield _row(values, currency_default, now_ns)
+            except _BadValue as error:
+                yield f"{where}: {error}"
+    except csv.Error as error:
+        raise InputError(f"{name}:{reader.line_num}: not CSV: {error}; repair the line") from error
+
+
+def _check_header(name: str, header: object) -> None:
+    columns = list(header) if isinstance(header, list) else []
+    for column in columns:
+        if column not in COLUMNS:
+            near = difflib.get_close_matches(str(column), COLUMNS, n=1)
+            hint = f"did you mean {near[0]}?" if near else f"use {', '.join(COLUMNS)}"
+            raise InputError(f"{name}:1: {column!r} is not a column of outcomes; {hint}")
+    missing = [column for column in ("outcome_id", "occurred_at") if column not in columns]
+    if "decision_id" not in columns and "outcome_key" not in columns:
+        missing.append("decision_id or outcome_key")
+    if missing:
+        raise InputError(f"{name}:1: the header lacks {', '.join(missing)}; add it")
+
+
+def _row(values: Mapping[str, str], currency_default: str, now_ns: int) -> OutcomeRow:
+    if not values["outcome_id"]:
+        raise _BadValue("outcome_id", "", "is missing; give an id that stays the same on a retry")
+    if not values.get("decision_id") and not values.get("outcome_key"):
+        raise _BadValue("decision_id", "", "neither it nor outcome_key is there; give one")
+    kind = values.get("kind") or "sale"
+    if kind not in KINDS:
+        raise _BadValue("kind", kind, f"is not one of {', '.join(KINDS)}")
+    currency = values.get("currency") or currency_default
+    if not re.fullmatch("[A-Z]{3}", currency):
+        raise _BadValue("currency", currency, "is not an ISO 4217 code; write it like USD")
+    return OutcomeRow(
+        outcome_id=values["outcome_id"],
+        kind=kind,
+        decision_id=values.get("decision_id", ""),
+        outcome_key=values.get("outcome_key", ""),
+        converted=_converted(values.get("converted", ""), kind),
+        revenue=_amount("revenue", values.get("revenue", "")),
+        margin=_amount("margin", values.get("margin", "")),
+        currency=currency,
+        channel=values.get("channel", ""),
+        event_ns=_occurred(values["occurred_at"], now_ns),
+        source="csv",
+        received_ns=now_ns,
+    )
+
+
+def _converted(value: str, kind: str) -> bool:
+    if not value:
+        return kind == "sale"
+    if value.lower() not in _TRUE + _FALSE:
+        raise _BadValue("converted", value, "is neither true nor false")
+    return value.lower() in _TRUE
+
+
+def _amount(column: str, value: str) -> Decimal | None:
+    if not value:
+        return None
+    try:
+        amount = Decimal(value)
+    except InvalidOperation as error:
+        raise _BadValue(column, value, "is not a number; write it like 12.50") from error
+    if not amount.is_finite() or abs(amount) >= _AMOUNT_MAX:
+        raise _BadValue(column, value, f"is not below {_AMOUNT_MAX}")
+    if amount != round(amount, _AMOUNT_PLACES):
+        raise _BadValue(column, value, f"has more than {_AMOUNT_PLACES} decimal places")
+    return amount
+
+
+def _occurred(value: str, now_ns: int) -> int:
+    event_ns = int(value) if value.isascii() and value.isdigit() else _iso_ns(value)
+    if not now_ns - RETENTION_NS <= event_ns <= now_ns + DAY_NS:
+        raise _BadValue("occurred_at", value, "is not within the last 30 days, which are kept")
+    return event_ns
+
+
+def _iso_ns(value: str) -> int:
+    # datetime stops at microseconds, so the fraction is read apart.
+    fraction = _FRACTION.search(value)
+    try:
+        moment = datetime.fromisoformat(_FRACTION.sub("", value, count=1))
+    except ValueError as error:
+        raise _BadValue(
+            "occurred_at", value, "is neither ISO 8601 with an offset nor Unix nanoseconds"
+        ) from error
+    if moment.tzinfo is None:
+        raise _BadValue("occurred_at", value, "has no offset; add one, such as Z or +02:00")
+    nanoseconds = int(fraction[1].ljust(9, "0")) if fraction else 0
+    return int(moment.timestamp()) * NS_PER_S + nanoseconds
