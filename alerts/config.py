@@ -52,9 +52,6 @@ class BurnRule(Section):
 class WebhookConfig(Section):
     """One receiver of signed webhooks (Standard Webhooks 1.0.0)."""
 
-    # A refused secret must not be printed by the error that refuses it.
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
-
     name: str = Field(
         pattern=r"^[a-z0-9][a-z0-9-]*$", max_length=64, description="Name of the receiver"
     )
@@ -76,6 +73,9 @@ class WebhookConfig(Section):
 
 class AlertsConfig(Section):
     """Rules, receivers, and the state that survives a restart."""
+
+    # A refused secret must not be printed by the error that refuses it.
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
     state_path: Path | None = Field(
         default=None, description="SQLite file; by default `alerts.sqlite` beside the store"

@@ -125,6 +125,8 @@ def advance(
 
 def retire(state: AlertState, at_ns: int) -> tuple[AlertState, Transition | None]:
     """Close the episode of a rule that is no longer configured: nothing judges it any more."""
+    if state.shown in _CLOSED:
+        return state, None
     phase = Phase.RESOLVED if state.phase in _ALIGHT else Phase.INACTIVE
     after = replace(state, phase=phase, is_unknown=False, held_ns=0)
     return _numbered(state, after, max(at_ns, state.judged_ns))
