@@ -36,6 +36,9 @@ class AttributionConfig(Section):
     settle_s: float = Field(
         default=5.0, ge=0, description="Age at which a decision is attributed first"
     )
+    overlap_s: float = Field(
+        default=30.0, ge=0, description="Inserts this long after their receipt are still found"
+    )
     skew_max_s: float = Field(
         default=10.0, ge=0, description="Larger clock shifts are flagged, not applied; 0 disables"
     )
@@ -47,6 +50,11 @@ class AttributionConfig(Section):
     )
     value_window_s: int = Field(
         default=86_400, gt=0, description="Decisions of this window give the mean value of a class"
+    )
+    currency: str = Field(
+        default="USD",
+        pattern=r"^[A-Z]{3}$",
+        description="Amounts in other currencies are unknown until rates are known",
     )
     rules: tuple[ClassRule, ...] = Field(default=(), description="Classes by your own rules")
     slope: SlopePrior = Field(default_factory=SlopePrior, description="Prior of the slope")

@@ -1,0 +1,268 @@
+"""I/O: keeps `path_spans`, `attributions`, minutes and revenue cells current.
+
+Advances by `received_ns`, so late spans and late outcomes are found whenever they come. Every
+result is computed from what is stored and written whole: a run that was killed, or is repeated
+over the same window, leaves the same rows.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from attribution.cells import CellWriter
+from attribution.columns import Column, Table, ints
+from attribution.config import AttributionConfig
+from attribution.queries import Reader, in_groups
+from attribution.rows import RESULT_COLUMNS, Attributed, attribute, attribution_rows, path_rows
+from attribution.spans import Ids
+from collector.clock import NS_PER_MINUTE, NS_PER_S
+from collector.config import AttributesConfig
+from collector.store.connect import Connections
+from collector.store.cursors import read_cursor, write_cursor
+
+SPANS_CURSOR = "attribution"
+OUTCOMES_CURSOR = "attribution-outcomes"
+
+# One step reads this much time of reception at most: a backlog of hours is worked off in pieces.
+_STEP_NS = 60 * NS_PER_S
+# Traces this far apart are read apart, so that neither reads the hours between them.
+_APART_NS = 10 * NS_PER_MINUTE
+_TRACES_MAX = 2_000
+# A trace that names a decision by id or link is looked for this long before its root came in.
+_FOREIGN_NS = 60 * NS_PER_S
+
+
+@dataclass(slots=True)
+class AttributionReport:
+    """What one run did."""
+
+    attributed: int = 0  # decisions for the first time
+    revised: int = 0  # decisions whose result a late span changed
+    unchanged: int = 0  # decisions looked at again, with the same result
+    spans: int = 0
+    minutes_rewritten: int = 0
+    cells_rewritten: int = 0
+    cursor_ns: int = 0  # everything received up to here has been seen
+
+
+@dataclass(slots=True)
+class _Seen:
+    """Hashes of the rows of the last window: what a window that overlaps it need not do again."""
+
+    hashes: Ids = field(default_factory=lambda: np.empty(0, np.uint64))
+
+    def news(self, table: Table) -> Table:
+        """Return the rows not seen before, and remember all of this window's."""
+        hashes = np.asarray(table["row_hash"].to_numpy(), np.uint64)
+        is_new = np.isin(hashes, self.hashes, invert=True)
+        self.hashes = hashes
+        return table.filter(pa.array(is_new))
+
+
+class AttributionJob:
+    """Attributes decisions once their spans have settled, and again where late spans change them.
+
+    Args:
+        config: when a decision has settled, classes, reference latencies, slope.
+        attributes: a customer's own attribute names.
+        store: where everything is read and written.
+    """
+
+    def __init__(
+        self, config: AttributionConfig, attributes: AttributesConfig, store: Connections
+    ) -> None:
+        self._config = config
+        self._store = store
+        self._reader = Reader(store, attributes)
+        self._cells = CellWriter(config, store, self._reader)
+        self._seen_spans = _Seen()
+        self._seen_outcomes = _Seen()
+        # The last pass of a demo runs beside the loop that is being stopped.
+        self._lock = threading.Lock()
+
+    def run_once(self, now_ns: int, stored_ns: int | None = None) -> AttributionReport:
+        """Attribute what has settled by now.
+
+        Args:
+            now_ns: the instant of this run.
+            stored_ns: everything received by then is in the store, if the caller knows: the job
+                goes no further, so that an insert held up for long is not passed by. Without it
+                inserts up to `overlap_s` late are found.
+        """
+        settled_ns = now_ns - round(self._config.settle_s * NS_PER_S)
+        limit_ns = now_ns if stored_ns is None else min(now_ns, stored_ns)
+        with self._lock:
+            return self._run(now_ns, min(settled_ns, limit_ns), limit_ns)
+
+    def drain(self, now_ns: int) -> AttributionReport:
+        """Attribute everything received by now, settled or not."""
+        with self._lock:
+            return self._run(now_ns, now_ns, now_ns)
+
+    def _run(self, now_ns: int, until_ns: int, outcomes_until_ns: int) -> AttributionReport:
+        client = self._store.client()
+        report = AttributionReport()
+        cursor_ns = read_cursor(client, SPANS_CURSOR)
+        if cursor_ns == 0:
+            cursor_ns = max(self._reader.first_received_ns() - 1, 0)
+        overlap_ns = round(self._config.overlap_s * NS_PER_S)
+        while cursor_ns < until_ns:
+            step_to_ns = min(cursor_ns + _STEP_NS, until_ns)
+            if cursor_ns == 0:
+                step_to_ns = until_ns  # nothing was ever received
+            touched = self._reader.touched_spans(max(cursor_ns - overlap_ns, 0), step_to_ns)
+            seconds = self._attribute_new(touched, step_to_ns, now_ns, report)
+            report.cells_rewritten += self._cells.rewrite(seconds)
+            write_cursor(client, SPANS_CURSOR, step_to_ns)
+            cursor_ns = step_to_ns
+        self._value_new_outcomes(outcomes_until_ns, report)
+        report.cursor_ns = cursor_ns
+        return report
+
+    def _attribute_new(
+        self, touched: Table, until_ns: int, now_ns: int, report: AttributionReport
+    ) -> list[int]:
+        """Attribute the decisions of traces with new spans; return the seconds they began in."""
+        trace_ids = pc.unique(self._seen_spans.news(touched)["trace_id"]).to_pylist()
+        bounds = self._reader.trace_bounds(trace_ids) if trace_ids else []
+        seconds: set[int] = set()
+        for begin, end in in_groups([each[1] for each in bounds], _APART_NS, _TRACES_MAX):
+            decisions, spans = self._load(bounds[begin:end], until_ns)
+            if len(decisions):
+                report.spans += len(spans)
+                self._write(attribute(decisions, spans, self._config), now_ns, report)
+                began = ints(decisions["ingress_ns"])
+                seconds.update((began - began % NS_PER_S).tolist())
+        minutes = sorted({second - second % NS_PER_MINUTE for second in seconds})
+        for begin, end in in_groups(minutes, _APART_NS, _TRACES_MAX):
+            self._reader.rewrite_minutes(minutes[begin:end])
+        report.minutes_rewritten += len(minutes)
+        return sorted(seconds)
+
+    def _load(self, bounds: Sequence[tuple[str, int, int]], until_ns: int) -> tuple[Table, Table]:
+        """Return the decisions that these traces touch, and all spans of these decisions."""
+        trace_ids = [each[0] for each in bounds]
+        around = min(each[1] for each in bounds), max(each[2] for each in bounds)
+        spans = self._reader.spans(trace_ids, *around)
+        named = _texts(spans["decision_id"])
+        linked = _texts(pc.list_flatten(spans["link_traces"].combine_chunks()))
+        decisions = self._reader.decisions(
+            [*trace_ids, *sorted(linked - set(trace_ids))],
+            sorted(named - set(trace_ids)),
+            around,
+            until_ns,
+        )
+        decisions = _one_each(decisions)
+        if len(decisions) == 0:
+            return decisions, spans
+        more = self._companions(decisions, until_ns) - set(trace_ids)
+        if more:
+            others = self._reader.trace_bounds(sorted(more))
+            for begin, end in in_groups([each[1] for each in others], _APART_NS, _TRACES_MAX):
+                group = others[begin:end]
+                found = self._reader.spans(
+                    [each[0] for each in group], group[0][1], max(each[2] for each in group)
+                )
+                spans = pa.concat_tables([spans, found])
+        return decisions, spans
+
+    def _companions(self, decisions: Table, until_ns: int) -> set[str]:
+        """Return every trace that these decisions are made of, as far as is known."""
+        own = _texts(decisions["trace_id"])
+        ids = decisions["decision_id"].to_pylist()
+        known = self._reader.known_traces(decisions["ingress_ns"].to_pylist(), ids)
+        # What is known was looked for before; what is new may be named by traces without a root.
+        is_known = pc.is_in(decisions["trace_id"], pa.array(sorted(known), pa.string()))
+        new = decisions.filter(pc.invert(is_known))
+        foreign: set[str] = set()
+        if len(new):
+            after_ns = pc.min(new["received_ns"]).as_py() - _FOREIGN_NS
+            foreign = self._reader.foreign_traces(
+                sorted(_texts(new["trace_id"])),
+                new["decision_id"].to_pylist(),
+                after_ns,
+                min(until_ns, pc.max(new["received_ns"]).as_py() + _FOREIGN_NS),
+            )
+        return own | known | foreign
+
+    def _write(self, done: Attributed, now_ns: int, report: AttributionReport) -> None:
+        rows = attribution_rows(done)
+        revisions, changed = self._revisions(rows)
+        report.attributed += int((changed & (revisions == 1)).sum())
+        report.revised += int((changed & (revisions > 1)).sum())
+        report.unchanged += int((~changed).sum())
+        if not changed.any():
+            return
+        client = self._store.client()
+        # Spans first: whoever finds an attribution finds its spans.
+        client.insert_arrow("path_spans", path_rows(done, revisions, changed))
+        rows = rows.append_column("revision", pa.array(revisions).cast(pa.uint32()))
+        rows = rows.append_column("computed_ns", pa.array([now_ns] * len(rows), pa.uint64()))
+        client.insert_arrow("attributions", rows.filter(pa.array(changed)))
+
+    def _revisions(self, rows: Table) -> tuple[Any, Any]:
+        """Return the revision of each decision, and whether its result is new."""
+        keys = list(
+            zip(rows["ingress_ns"].to_pylist(), rows["decision_id"].to_pylist(), strict=True)
+        )
+        stored = self._reader.attributions([key[0] for key in keys], [key[1] for key in keys])
+        known = {
+            (row["ingress_ns"], row["decision_id"]): (row["revision"], _result(row))
+            for row in stored.to_pylist()
+        }
+        revisions = np.empty(len(keys), np.int64)
+        changed = np.empty(len(keys), bool)
+        for at, (key, row) in enumerate(zip(keys, rows.to_pylist(), strict=True)):
+            revision, result = known.get(key, (0, None))
+            changed[at] = result != _result(row)
+            revisions[at] = revision + int(changed[at])
+        return revisions, changed
+
+    def _value_new_outcomes(self, until_ns: int, report: AttributionReport) -> None:
+        """Rewrite the cells of decisions whose outcome has become known or was amended."""
+        client = self._store.client()
+        cursor_ns = read_cursor(client, OUTCOMES_CURSOR)
+        overlap_ns = round(self._config.overlap_s * NS_PER_S)
+        touched = self._reader.touched_outcomes(max(cursor_ns - overlap_ns, 0), until_ns)
+        news = self._seen_outcomes.news(touched)
+        ids, keys = sorted(_texts(news["decision_id"])), sorted(_texts(news["outcome_key"]))
+        if ids or keys:
+            seconds: set[int] = set()
+            for begin in range(0, max(len(ids), len(keys)), _TRACES_MAX):
+                part = slice(begin, begin + _TRACES_MAX)
+                seconds.update(self._reader.outcome_seconds(ids[part], keys[part]))
+            report.cells_rewritten += self._cells.rewrite(sorted(seconds))
+        if until_ns > cursor_ns:
+            write_cursor(client, OUTCOMES_CURSOR, until_ns)
+
+
+def _one_each(decisions: Table) -> Table:
+    """Keep one decision a root span: the first received, where a retry stamped it otherwise."""
+    order = pc.sort_indices(
+        decisions, sort_keys=[("received_ns", "ascending"), ("ingress_ns", "ascending")]
+    )
+    decisions = decisions.take(order)
+    seen: set[tuple[str, str]] = set()
+    keep = []
+    for at, key in enumerate(
+        zip(decisions["trace_id"].to_pylist(), decisions["root_span_id"].to_pylist(), strict=True)
+    ):
+        if key not in seen:
+            seen.add(key)
+            keep.append(at)
+    return decisions.take(pa.array(keep, pa.int64()))
+
+
+def _texts(column: Column) -> set[str]:
+    return set(pc.unique(column).to_pylist()) - {"", None}
+
+
+def _result(row: dict[str, Any]) -> tuple[object, ...]:
+    return tuple(row[name] for name in RESULT_COLUMNS)

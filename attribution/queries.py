@@ -1,0 +1,184 @@
+"""I/O: what the job reads from the store, one method a file of `sql/`; answers are Arrow tables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from attribution.columns import Table
+from collector.clock import NS_PER_MINUTE, NS_PER_S
+from collector.config import AttributesConfig
+from collector.store.connect import Connections
+
+_SQL = {path.stem: path.read_text() for path in (Path(__file__).parent / "sql").glob("*.sql")}
+
+# A stamp may lie before its root's start by the whole length of a decision; a day is longer.
+_DAY_NS = 86_400 * NS_PER_S
+_HOUR_NS = 3_600 * NS_PER_S
+
+
+class Reader:
+    """Typed access to the queries of this room, over this thread's connection."""
+
+    def __init__(self, store: Connections, attributes: AttributesConfig) -> None:
+        self._store = store
+        self._attributes = attributes
+
+    def first_received_ns(self) -> int:
+        """Return when the first span was received, 0 where there is none."""
+        return int(self._rows("first_received")[0][0])
+
+    def touched_spans(self, after_ns: int, until_ns: int) -> Table:
+        """Return trace and row hash of the spans received in (after, until]."""
+        return self._table("touched_spans", after_ns=after_ns, until_ns=until_ns)
+
+    def trace_bounds(self, trace_ids: Sequence[str]) -> list[tuple[str, int, int]]:
+        """Return each trace with the first and last start of its spans, by time."""
+        return [
+            (str(trace_id), int(from_ns), int(to_ns))
+            for trace_id, from_ns, to_ns in self._rows("trace_bounds", trace_ids=list(trace_ids))
+        ]
+
+    def spans(self, trace_ids: Sequence[str], from_ns: int, to_ns: int) -> Table:
+        """Return every span of these traces that started in [from, to]."""
+        name = self._attributes.name
+        return self._table(
+            "spans",
+            trace_ids=list(trace_ids),
+            from_ns=from_ns,
+            to_ns=to_ns,
+            class_name=name("latency.class"),
+            stage_name=name("decision.stage"),
+            blocking_name=name("latency.blocking"),
+            id_name=name("decision.id"),
+        )
+
+    def decisions(
+        self,
+        trace_ids: Sequence[str],
+        decision_ids: Sequence[str],
+        around: tuple[int, int],
+        until_ns: int,
+    ) -> Table:
+        """Return the decisions of these traces or ids whose root was received by `until_ns`."""
+        return self._table(
+            "decisions",
+            trace_ids=list(trace_ids),
+            decision_ids=list(decision_ids),
+            from_ns=max(around[0] - _DAY_NS, 0),
+            to_ns=around[1] + _DAY_NS,
+            until_ns=until_ns,
+        )
+
+    def attributions(self, ingress_ns: Sequence[int], decision_ids: Sequence[str]) -> Table:
+        """Return what was written for these decisions before."""
+        return self._table(
+            "attributions", ingress_ns=list(ingress_ns), decision_ids=list(decision_ids)
+        )
+
+    def known_traces(self, ingress_ns: Sequence[int], decision_ids: Sequence[str]) -> set[str]:
+        """Return the traces that these decisions were made of before."""
+        rows = self._rows(
+            "known_traces", ingress_ns=list(ingress_ns), decision_ids=list(decision_ids)
+        )
+        return {str(row[0]) for row in rows}
+
+    def foreign_traces(
+        self,
+        trace_ids: Sequence[str],
+        decision_ids: Sequence[str],
+        after_ns: int,
+        until_ns: int,
+    ) -> set[str]:
+        """Return rootless traces received in (after, until] that name one of these decisions."""
+        rows = self._rows(
+            "foreign_traces",
+            trace_ids=list(trace_ids),
+            decision_ids=list(decision_ids),
+            after_ns=max(after_ns, 0),
+            until_ns=until_ns,
+            id_name=self._attributes.name("decision.id"),
+        )
+        return {str(row[0]) for row in rows}
+
+    def rewrite_minutes(self, minutes_ns: Sequence[int]) -> None:
+        """Write these minutes whole, under a new revision."""
+        minutes = list(minutes_ns)
+        revision = int(self._rows("minute_revision", minutes_ns=minutes)[0][0]) + 1
+        self._store.client().command(
+            _SQL["rewrite_minutes"],
+            parameters={
+                "revision": revision,
+                "minutes_ns": minutes,
+                "from_ns": min(minutes),
+                "to_ns": max(minutes) + NS_PER_MINUTE,
+            },
+        )
+
+    def touched_outcomes(self, after_ns: int, until_ns: int) -> Table:
+        """Return decision id, key and row hash of the outcomes received in (after, until]."""
+        return self._table("touched_outcomes", after_ns=after_ns, until_ns=until_ns)
+
+    def outcome_seconds(
+        self, decision_ids: Sequence[str], outcome_keys: Sequence[str]
+    ) -> list[int]:
+        """Return the seconds in which the decisions of these ids or keys began."""
+        rows = self._rows(
+            "outcome_seconds", decision_ids=list(decision_ids), outcome_keys=list(outcome_keys)
+        )
+        return [int(row[0]) for row in rows]
+
+    def cell_decisions(self, seconds_ns: Sequence[int]) -> Table:
+        """Return the attributed decisions of these seconds."""
+        return self._table("cell_decisions", **_seconds(seconds_ns))
+
+    def cell_outcomes(self, seconds_ns: Sequence[int], currency: str) -> Table:
+        """Return the outcomes of the decisions of these seconds."""
+        window = _seconds(seconds_ns)
+        return self._table(
+            "cell_outcomes",
+            **window,
+            currency=currency,
+            # An outcome is told after its decision began, whatever the clocks say.
+            received_from_ns=max(window["from_ns"] - _HOUR_NS, 0),
+            near_from_ns=max(window["from_ns"] - _HOUR_NS, 0),
+            near_to_ns=window["to_ns"] + _HOUR_NS,
+        )
+
+    def cells(self, from_ns: int, to_ns: int) -> Table:
+        """Return the stored cells of the seconds in [from, to)."""
+        return self._table("cells", from_ns=max(from_ns, 0), to_ns=max(to_ns, 0))
+
+    def earned_before(self, from_ns: int, to_ns: int) -> Table:
+        """Return what decisions of the seconds in [from, to) earned, by class."""
+        return self._table("earned_before", from_ns=max(from_ns, 0), to_ns=max(to_ns, 0))
+
+    def newest_cell(self, from_ns: int) -> tuple[int, int]:
+        """Return the last second that has a cell, and the highest revision since `from_ns`."""
+        second_ns, revision = self._rows("newest_cell", from_ns=from_ns)[0]
+        return int(second_ns), int(revision)
+
+    def _table(self, name: str, **parameters: object) -> Table:
+        return self._store.client().query_arrow(_SQL[name], parameters=parameters)
+
+    def _rows(self, name: str, **parameters: object) -> Sequence[Sequence[Any]]:
+        return self._store.client().query(_SQL[name], parameters=parameters).result_rows
+
+
+def in_groups(instants: Sequence[int], apart_ns: int, count_max: int) -> Iterator[tuple[int, int]]:
+    """Yield (from, to) slices of ascending instants, so that each reads one short range of time."""
+    begin = 0
+    for at in range(1, len(instants) + 1):
+        is_end = at == len(instants)
+        if is_end or instants[at] - instants[at - 1] > apart_ns or at - begin == count_max:
+            yield begin, at
+            begin = at
+
+
+def _seconds(seconds_ns: Sequence[int]) -> dict[str, Any]:
+    return {
+        "seconds_ns": list(seconds_ns),
+        "from_ns": min(seconds_ns),
+        "to_ns": max(seconds_ns) + NS_PER_S,
+    }

@@ -1,0 +1,23 @@
+-- The attributed decisions of some seconds, with the value that each states itself.
+-- Returns: the columns below; by ingress_ns, decision_id. value_usd null where it is not known.
+SELECT
+    toInt64(a.ingress_ns) AS ingress_ns,
+    a.decision_id AS decision_id,
+    toString(a.action) AS action,
+    toString(a.region) AS region,
+    toInt64(a.total_ns) AS total_ns,
+    a.is_error AS is_error,
+    d.value_usd AS value_usd
+FROM
+(
+    SELECT * FROM attributions FINAL
+    WHERE ingress_ns >= {from_ns:UInt64} AND ingress_ns < {to_ns:UInt64}
+        AND intDiv(ingress_ns, 1000000000) * 1000000000 IN {seconds_ns:Array(UInt64)}
+) AS a
+LEFT JOIN
+(
+    SELECT ingress_ns, decision_id, value_usd FROM decisions FINAL
+    WHERE ingress_ns >= {from_ns:UInt64} AND ingress_ns < {to_ns:UInt64}
+        AND intDiv(ingress_ns, 1000000000) * 1000000000 IN {seconds_ns:Array(UInt64)}
+) AS d ON a.ingress_ns = d.ingress_ns AND a.decision_id = d.decision_id
+ORDER BY ingress_ns, decision_id

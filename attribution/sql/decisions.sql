@@ -1,0 +1,25 @@
+-- The decisions of some traces or ids whose root was received by an instant.
+-- Returns: the columns below; by ingress_ns, decision_id. Times as Int64, 0 for a stamp that is missing.
+SELECT
+    toInt64(d.ingress_ns) AS ingress_ns,
+    decision_id,
+    trace_id,
+    root_span_id,
+    reinterpretAsUInt64(reverse(unhex(root_span_id))) AS span_id,
+    toInt64(start_ns) AS start_ns,
+    toInt64(end_ns) AS end_ns,
+    toInt64(transform_ns) AS transform_ns,
+    toInt64(decision_ns) AS decision_ns,
+    toInt64(egress_ns) AS egress_ns,
+    toString(action) AS action,
+    toString(region) AS region,
+    toString(channel) AS channel,
+    toString(cohort) AS cohort,
+    is_error,
+    toInt64(d.received_ns) AS received_ns
+FROM decisions AS d FINAL
+WHERE (trace_id IN {trace_ids:Array(String)} OR decision_id IN {decision_ids:Array(String)})
+    AND d.ingress_ns >= {from_ns:UInt64}
+    AND d.ingress_ns <= {to_ns:UInt64}
+    AND d.received_ns <= {until_ns:UInt64}
+ORDER BY ingress_ns, decision_id
