@@ -112,6 +112,8 @@ class Service:
         self.clock = clock or SystemClock()
         self.counters = Counters()
         self.store = Connections(settings.store)
+        # Opened first: whoever holds the store holds the log and the alert state beside it.
+        self.store.client()
         self.recorder: RecorderProcess | None = None
         self.capture_off_reason = "the packet recorder has not been started"
         self.collector = CollectorService(
@@ -134,8 +136,8 @@ class Service:
         Raises:
             MillworthError: a line that names what is in the way; whatever was started is stopped.
         """
+        client = self.store.client()
         try:
-            client = self.store.client()
             applied = migrate(client, self.clock.now_ns())
             if applied:
                 _log.info("schema_migrated", migrations=len(applied), last=applied[-1])

@@ -88,7 +88,7 @@ def _section(
             if with_meaning and field.description:
                 yield f"# {field.description}"
             origin = f"  # {origins[key]}" if key in origins else ""
-            yield f"# {name} = " if value is None else f"{name} = {_value(value)}{origin}"
+            yield f"# {name} =" if value is None else f"{name} = {_value(value)}{origin}"
     yield ""
     yield from later
 

@@ -6,6 +6,7 @@ connection is separate, because `readonly` sticks to a handle once it is set.
 
 from __future__ import annotations
 
+import fcntl
 import threading
 from pathlib import Path
 
@@ -16,8 +17,8 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 from collector.config import StoreConfig
 from collector.errors import InputError, StoreInUseError, StoreUnavailableError
 
-# Seen in chDB 26.9: what it says when another process holds the directory's lock.
-_LOCKED = ("Cannot lock file", "Another server instance in same directory")
+# The engine holds this file locked while it runs; of a failed start it says no more than that.
+_LOCK_FILE = "status"
 _OTHER_PATH = "already initialized with path"
 
 # Ours by the default settings, so its missing parents are made.
@@ -119,15 +120,26 @@ def _reader_limits(config: StoreConfig) -> dict[str, int | str]:
 
 def _explain(error: Exception, config: StoreConfig) -> Exception:
     text = str(error)
-    if any(sign in text for sign in _LOCKED):
-        return StoreInUseError(
-            f"store {config.embedded_path} is in use by another process; stop that one, or give "
-            "this one its own with MILLWORTH__STORE__URL=chdb:///PATH"
-        )
     if _OTHER_PATH in text:
         return StoreInUseError(
             f"this process has already opened another store than {config.embedded_path}; "
             "one process owns one embedded store"
         )
+    if config.embedded_path is not None and _is_locked(config.embedded_path / _LOCK_FILE):
+        return StoreInUseError(
+            f"store {config.embedded_path} is in use by another process; stop that one, or give "
+            "this one its own with MILLWORTH__STORE__URL=chdb:///PATH"
+        )
     where = config.embedded_path or config.url.rsplit("@", 1)[-1]
     return StoreUnavailableError(f"store {where} did not open: {text.splitlines()[0][:300]}")
+
+
+def _is_locked(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return False
