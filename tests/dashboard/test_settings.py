@@ -113,7 +113,7 @@ def test_example_holds_every_key_and_runs_as_it_is(tmp_path: Path) -> None:
         assert f"[{section}]" in text
         for key in field.annotation.model_fields:  # type: ignore[union-attr]  # all are sections
             assert (
-                f"{key} = " in text
+                f"{key} =" in text
                 or f"[{section}.{key}]" in text
                 or (f"[[{section}.{key}]]" in text)
             ), f"{section}.{key}"
