@@ -89,6 +89,15 @@ def concat_columns(parts: Sequence[PacketColumns]) -> PacketColumns:
     )
 
 
+def rows_by_key(keys: U32 | U64) -> list[I64]:
+    """Return the rows of each distinct key, in the order of the keys; rows keep their order."""
+    if not len(keys):
+        return []
+    order = np.argsort(keys, kind="stable")
+    _, starts = np.unique(keys[order], return_index=True)
+    return np.split(order, starts[1:])
+
+
 def port_pairs(one: U16, other: U16) -> U32:
     """Return one key for two ports, whichever way round: the lower port in the upper half."""
     low, high = np.minimum(one, other), np.maximum(one, other)

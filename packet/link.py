@@ -23,6 +23,7 @@ from packet.columns import (
     address_words,
     port_pair,
     port_pairs,
+    rows_by_key,
 )
 
 TUPLE_AND_TIME = "tuple+time"
@@ -157,9 +158,8 @@ def within_windows(
             windows[pair].append((ts_ns, ts_ns + margin_ns))
 
     inside = np.zeros(len(columns), np.bool_)
-    order = np.argsort(pairs, kind="stable")
-    keys, starts = np.unique(pairs[order], return_index=True)
-    for pair, rows in zip(keys.tolist(), np.split(order, starts[1:]), strict=True):
+    for rows in rows_by_key(pairs):
+        pair = int(pairs[rows[0]])
         if pair in windows:
             begins, ends = _merged(windows[pair])
             ts_ns = columns.ts_ns[rows].astype(np.int64)
@@ -179,11 +179,9 @@ def _merged(windows: Sequence[tuple[int, int]]) -> tuple[I64, I64]:
 
 def _flows_by_ports(columns: PacketColumns) -> dict[int, list[PacketColumns]]:
     """Return the payload packets of each connection, by time, under its two ports."""
-    payload = columns.take(columns.payload_bytes > 0)
-    order = np.lexsort((np.arange(len(payload)), payload.ts_ns, payload.flow_hash))
-    _, starts = np.unique(payload.flow_hash[order], return_index=True)
+    payload = columns.take(columns.payload_bytes > 0).in_order()
     flows = defaultdict(list)
-    for rows in np.split(order, starts[1:]) if len(order) else []:
+    for rows in rows_by_key(payload.flow_hash):
         packets = payload.take(rows)
         pair = port_pair(int(packets.src_port[0]), int(packets.dst_port[0]))
         flows[pair].append(packets)

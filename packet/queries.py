@@ -120,7 +120,7 @@ class Reader:
                 **self._endpoint_names,
             },
         )
-        return [SpanEndpoints(*row[:8], normal_address(row[8])) for row in rows]
+        return [SpanEndpoints(*(*row[:8], normal_address(row[8]))) for row in rows]
 
     def span_reach(self, after_ns: int, until_ns: int) -> tuple[int, int]:
         """Return the time that spans received in (after_ns, until_ns] cover; (0, 0) for none."""

@@ -50,8 +50,9 @@ def analyse(columns: PacketColumns) -> list[Flow]:
     A new connection of the same two endpoints begins with a SYN of another sequence number, or
     after `IDLE_NS` without a packet.
     """
-    order = np.lexsort((np.arange(len(columns)), columns.ts_ns, columns.flow_hash))
-    ordered = columns.take(order)
+    if not len(columns):
+        return []
+    ordered = columns.take(np.lexsort((columns.ts_ns, columns.flow_hash)))
     starts = np.flatnonzero(_begins(ordered)).tolist()
     return [
         _flow(ordered.take(np.arange(start, end)))

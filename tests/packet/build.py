@@ -1,0 +1,85 @@
+"""Pure: packets and spans as tests write them down, with defaults for what a test is not about."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from packet.columns import ACK, PROTOCOL_TCP, PacketColumns, address_words
+from packet.link import SpanEndpoints
+from packet.sampler import flow_hashes
+
+CLIENT = ("127.0.0.1", 40_000)
+SERVER = ("127.0.0.1", 8080)
+
+
+@dataclass(frozen=True, slots=True)
+class Packet:
+    """One packet; times are small numbers, a test adds its own epoch."""
+
+    ts_ns: int
+    src: tuple[str, int] = CLIENT
+    dst: tuple[str, int] = SERVER
+    flags: int = ACK
+    seq: int = 0
+    ack: int = 0
+    window: int = 512
+    payload: int = 0
+
+
+def columns(packets: Sequence[Packet]) -> PacketColumns:
+    """Return packets as columns, in the order given."""
+    src = np.array([address_words(p.src[0]) for p in packets], np.uint32).reshape(-1, 4)
+    dst = np.array([address_words(p.dst[0]) for p in packets], np.uint32).reshape(-1, 4)
+    src_port = np.array([p.src[1] for p in packets], np.uint16)
+    dst_port = np.array([p.dst[1] for p in packets], np.uint16)
+    protocol = np.full(len(packets), PROTOCOL_TCP, np.uint8)
+    payload = np.array([p.payload for p in packets], np.uint32)
+    return PacketColumns(
+        ts_ns=np.array([p.ts_ns for p in packets], np.uint64),
+        flow_hash=flow_hashes(src, dst, src_port, dst_port, protocol),
+        src=src,
+        dst=dst,
+        src_port=src_port,
+        dst_port=dst_port,
+        protocol=protocol,
+        ttl=np.full(len(packets), 64, np.uint8),
+        tcp_flags=np.array([p.flags for p in packets], np.uint16),
+        tcp_seq=np.array([p.seq for p in packets], np.uint32),
+        tcp_ack=np.array([p.ack for p in packets], np.uint32),
+        tcp_window=np.array([p.window for p in packets], np.uint32),
+        payload_bytes=payload,
+        wire_bytes=(payload + 66).astype(np.uint32),
+    )
+
+
+def exchange(
+    sent_ns: int,
+    answered_ns: int,
+    client: tuple[str, int] = CLIENT,
+    server: tuple[str, int] = SERVER,
+) -> list[Packet]:
+    """Return a request of one packet and a response of two."""
+    return [
+        Packet(sent_ns, client, server, payload=100),
+        Packet(answered_ns, server, client, payload=1000),
+        Packet(answered_ns + 1, server, client, payload=1000),
+    ]
+
+
+def client_span(
+    span_id: str, start_ns: int, end_ns: int, peer_address: str = "127.0.0.1"
+) -> SpanEndpoints:
+    """Return a span of the side that asks, on the connection of `exchange`."""
+    return SpanEndpoints(
+        "t1", span_id, "d1", False, start_ns, end_ns, CLIENT[1], SERVER[1], peer_address
+    )
+
+
+def server_span(span_id: str, start_ns: int, end_ns: int) -> SpanEndpoints:
+    """Return a span of the side that answers, on the connection of `exchange`."""
+    return SpanEndpoints(
+        "t1", span_id, "d1", True, start_ns, end_ns, SERVER[1], CLIENT[1], "127.0.0.1"
+    )

@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+import struct
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from collector.errors import DecodeError
+from packet.decode import decode
+from packet.frames import concat_frames, frames_of, parse_pcap
+
+_MAGICS = [
+    ("<", 0xA1B2C3D4, 1000),
+    (">", 0xA1B2C3D4, 1000),
+    ("<", 0xA1B23C4D, 1),
+    (">", 0xA1B23C4D, 1),
+]
+
+
+def _pcap(
+    records: list[bytes], order: str = "<", magic: int = 0xA1B23C4D, link_type: int = 1
+) -> bytes:
+    head = struct.pack(f"{order}IHHiIII", magic, 2, 4, 0, 0, 262_144, link_type)
+    return head + b"".join(
+        struct.pack(f"{order}IIII", 1_700_000_000, 123_456, len(record), len(record) + 7) + record
+        for record in records
+    )
+
+
+@pytest.mark.parametrize(("order", "magic", "tick_ns"), _MAGICS)
+def test_each_magic_gives_the_same_frames(order: str, magic: int, tick_ns: int) -> None:
+    """Byte order and the unit of time are the file's own."""
+    frames = parse_pcap(_pcap([b"one", b"", b"three"], order, magic))
+    assert [frames.frame(row) for row in range(len(frames))] == [b"one", b"", b"three"]
+    assert frames.ts_ns.tolist() == [1_700_000_000_000_000_000 + 123_456 * tick_ns] * 3
+    assert frames.wire_bytes.tolist() == [10, 7, 12]
+    assert frames.unread_bytes == 0
+
+
+@given(st.integers(1, 18))
+def test_record_that_is_cut_off_ends_the_file(cut: int) -> None:
+    """A capture that is still being written is read as far as it goes, and says so."""
+    frames = parse_pcap(_pcap([b"first", b"xx"])[:-cut])
+    assert frames.frame(0) == b"first"
+    assert len(frames) == 1
+    assert frames.unread_bytes == 18 - cut
+
+
+@given(st.binary(max_size=400))
+def test_arbitrary_bytes_raise_only_decode_error(data: bytes) -> None:
+    """A file from outside is refused by name, or read."""
+    with pytest.raises(DecodeError, match="convert other formats"):
+        parse_pcap(b"\x00" + data)
+
+
+@given(st.binary(max_size=300), st.sampled_from([0, 1, 101, 113, 276, 9999]))
+def test_arbitrary_records_are_decoded_or_counted(data: bytes, link_type: int) -> None:
+    """Whatever follows a good header, each of its frames ends somewhere."""
+    frames = parse_pcap(_pcap([], link_type=link_type) + data)
+    decoded = decode(frames)
+    assert len(decoded.columns) + sum(decoded.undecoded.values()) == len(frames)
+
+
+@given(st.lists(st.binary(max_size=20), max_size=8), st.data())
+def test_taken_and_joined_frames_keep_their_bytes(
+    records: list[bytes], draw: st.DataObject
+) -> None:
+    """The recorder hands over single frames out of large blocks."""
+    frames = frames_of([(index, 99, record) for index, record in enumerate(records)])
+    chosen = draw.draw(st.lists(st.booleans(), min_size=len(records), max_size=len(records)))
+    taken = frames.take(np.array(chosen, np.bool_))
+    both = concat_frames([taken, frames])
+    wanted = [record for record, is_in in zip(records, chosen, strict=True) if is_in] + records
+    assert [both.frame(row) for row in range(len(both))] == wanted
