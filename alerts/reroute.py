@@ -10,8 +10,8 @@ from alerts.config import BurnRule
 from alerts.evaluate import Status, Window, Windows, evaluate
 from alerts.rule import DecisionClass
 
-# A region that is late half as often as the one in trouble is not yet a refuge.
-_LATE_RATIO_MAX = Fraction(1, 4)
+# A region that loses half as much a decision as the one in trouble is not yet a refuge.
+_LOSS_RATIO_MAX = Fraction(1, 4)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,23 +38,20 @@ def propose(
     Returns:
         None where no other region is known to be well: one without data is not.
     """
-    trouble = seen[affected].short
+    bearable = _LOSS_RATIO_MAX * _loss(seen[affected].short)
     refuges = [
         (_loss(windows.short), other.region)
         for other, windows in seen.items()
         if other.action == affected.action
         and other.region not in ("", affected.region)
         and evaluate(rule, windows).status is Status.OK
-        and _late_ratio(windows.short) <= _LATE_RATIO_MAX * _late_ratio(trouble)
+        and _loss(windows.short) <= bearable
     ]
     if not refuges:
         return None
     return Move(affected.action, affected.region, from_route, min(refuges)[1])
 
 
-def _late_ratio(window: Window) -> Fraction:
-    return Fraction(window.late, window.decisions) if window.decisions else Fraction(1)
-
-
 def _loss(window: Window) -> Fraction:
+    """Return the loss a decision of known value; the status has seen to it that there is one."""
     return Fraction(window.loss_usd) / max(1, window.decisions - window.unvalued)

@@ -8,12 +8,12 @@ from alerts.rule import DecisionClass
 from tests.alerts.builders import rule, window
 
 HURT = DecisionClass("checkout", "eu-west")
-TROUBLE = Windows(window("500"), window("500", late=400))
+TROUBLE = Windows(window("500"), window("300"))
 
 
 def well(loss_usd: str = "1", **changes: object) -> Windows:
     """Return the windows of a class that loses next to nothing."""
-    seen: Window = window(loss_usd, **{"late": 5, **changes})
+    seen: Window = window(loss_usd, **changes)
     return Windows(seen, seen)
 
 
@@ -24,8 +24,8 @@ def well(loss_usd: str = "1", **changes: object) -> Windows:
         pytest.param({"us-east": well("9"), "ap-south": well("2")}, "ap-south", id="the best"),
         pytest.param({}, None, id="no other region"),
         pytest.param({"us-east": TROUBLE}, None, id="in the same trouble"),
-        pytest.param({"us-east": well(late=200)}, None, id="late itself"),
-        pytest.param({"us-east": well(decisions=0, late=0)}, None, id="silence is not health"),
+        pytest.param({"us-east": well("90")}, None, id="not well enough"),
+        pytest.param({"us-east": well(decisions=0)}, None, id="silence is not health"),
         pytest.param({"us-east": well(unvalued=1_000)}, None, id="unknown value is not health"),
         pytest.param({"": well()}, None, id="a region without a name"),
     ],

@@ -84,7 +84,7 @@ def run(
 )
 def test_transitions(script: str, changes: dict[str, float], states: str) -> None:
     """Each row is one path through the machine."""
-    _, transitions = run(script, **changes)
+    _, transitions = run(script, None, **changes)
 
     assert " ".join(transition.to_state for transition in transitions) == states
 

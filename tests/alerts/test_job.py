@@ -1,0 +1,347 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from clickhouse_connect.driver.client import Client
+
+from alerts.blame import SEGMENTS
+from alerts.config import AlertsConfig
+from alerts.job import AlertsJob
+from alerts.receiver import DemoReceiver
+from alerts.state import Phase
+from collector.clock import NS_PER_MS, NS_PER_S
+from collector.store.connect import Connections
+from tests.alerts.builders import rule
+from tests.conftest import ManualClock
+
+# 2033: the store drops what is older than its retention by the machine's own clock.
+START_NS = 2_000_000_000 * NS_PER_S
+HURT, WELL = "eu-west", "us-east"
+PER_SECOND = 5
+CALM_S, INCIDENT_S = 200, 30
+STORE = SEGMENTS.index(("decision", "store"))
+
+
+def write_seconds(
+    client: Client, from_ns: int, seconds: int, region: str, slow_ms: int = 0, **changes: object
+) -> None:
+    """Write cells and attributions of `seconds`: at 120 ms too slow, a decision loses a dollar."""
+    loss = Decimal(PER_SECOND) * slow_ms / 120
+    cells, parts = [], []
+    for second in range(seconds):
+        second_ns = from_ns + second * NS_PER_S
+        cell: dict[str, object] = {
+            "second_ns": second_ns,
+            "action": "checkout",
+            "region": region,
+            "revision": 1,
+            "decisions": PER_SECOND,
+            "late": PER_SECOND if slow_ms else 0,
+            "unvalued": 0,
+            "value_usd": Decimal(500),
+            "basis": "margin",
+            "loss_usd": loss,
+            "loss_low_usd": loss * Decimal("0.6"),
+            "loss_high_usd": loss * 3,
+            "loss_squared": float(loss) ** 2 / PER_SECOND,
+            "slope_source": "prior",
+            **changes,
+        }
+        cells.append(cell)
+        for number in range(PER_SECOND):
+            segments = [2 * NS_PER_MS + number * 10_000] * len(SEGMENTS)
+            segments[STORE] += slow_ms * NS_PER_MS
+            decision_id = f"{region}-{second_ns}-{number}"
+            row = [1, second_ns + number, decision_id, "checkout", region, sum(segments)]
+            parts.append([*row, *segments])
+    client.insert(
+        "revenue_cells", [list(cell.values()) for cell in cells], column_names=list(cells[0])
+    )
+    client.insert(
+        "attributions",
+        parts,
+        column_names=["revision", "ingress_ns", "decision_id", "action", "region", "total_ns"]
+        + [f"{stage}_{latency_class}_ns" for stage, latency_class in SEGMENTS],
+    )
+
+
+def write_route(client: Client, at_ns: int, region: str, route: str) -> None:
+    """Write one decision that took a route."""
+    client.insert(
+        "decisions",
+        [[at_ns, "d1", "checkout", region, route, at_ns, START_NS]],
+        column_names=[
+            "ingress_ns", "decision_id", "action", "region", "route", "end_ns", "received_ns",
+        ],
+    )  # fmt: skip
+
+
+class Scene:
+    """A store with some calm minutes, and a job that a test restarts at will."""
+
+    def __init__(self, store: Connections, directory: Path, clock: ManualClock) -> None:
+        self.store = store
+        self.client = store.client()
+        self.clock = clock
+        self.receiver = DemoReceiver(clock=clock)
+        self.receiver.start()
+        self.end_ns = START_NS  # of what is written
+        self._path = directory / "alerts.sqlite"
+        self.job = self.start()
+
+    def config(self, **changes: object) -> AlertsConfig:
+        """Return the configuration of one rule over every class, and one receiver."""
+        settings: dict[str, Any] = {
+            "lateness_s": 10.0,
+            "nodata_s": 60.0,
+            "allowed_hosts": ["127.0.0.1"],
+            "rules": [rule(budget_usd=5_000.0, keep_firing_s=20.0)],
+            "webhooks": [
+                {
+                    "name": "router",
+                    "url": self.receiver.url,
+                    "secret": self.receiver.secret,
+                }
+            ],
+            **changes,
+        }
+        return AlertsConfig.model_validate(settings)
+
+    def start(self, **changes: object) -> AlertsJob:
+        """Open the state as a start of the service does."""
+        return AlertsJob(self.config(**changes), self.store, self._path)
+
+    def restart(self, **changes: object) -> None:
+        """Close the job and start it again."""
+        self.job.close()
+        self.job = self.start(**changes)
+
+    def go_on(
+        self, seconds: int, slow_ms: int = 0, *, regions: tuple[str, ...] = (HURT, WELL)
+    ) -> None:
+        """Let time pass: the region that may hurt is slower by `slow_ms`."""
+        for region in regions:
+            slow = slow_ms if region == HURT else 0
+            write_seconds(self.client, self.end_ns, seconds, region, slow)
+        self.end_ns += seconds * NS_PER_S
+
+    def judge(self) -> int:
+        """Run one pass at the instant at which the last second written has settled."""
+        self.clock.ns = self.end_ns + 9 * NS_PER_S
+        return self.job.run_once(self.clock.ns)
+
+    def deliver(self) -> int:
+        """Send what is due."""
+        return self.job.deliver_due(self.clock.ns)
+
+    def close(self) -> None:
+        """Close what is open."""
+        self.job.close()
+        self.receiver.stop()
+
+    def events(self, region: str = HURT) -> list[str]:
+        """Return the states that the mirror shows, in order."""
+        rows = self.client.query(
+            "SELECT to_state FROM alert_events FINAL WHERE region = {region:String}"
+            " ORDER BY at_ns, seq",
+            parameters={"region": region},
+        ).result_rows
+        return [str(row[0]) for row in rows]
+
+
+@pytest.fixture
+def scene(store: Connections, tmp_path: Path, clock: ManualClock) -> Iterator[Scene]:
+    """Some calm minutes have passed, and the job has judged them."""
+    scene = Scene(store, tmp_path, clock)
+    scene.go_on(CALM_S)
+    scene.judge()
+    yield scene
+    scene.close()
+
+
+def test_slow_store_in_one_region_is_alerted_blamed_and_captured(scene: Scene) -> None:
+    """From rows to a page: the right region, the right segment, its cost, and its packets."""
+    write_route(scene.client, START_NS + (CALM_S + 1) * NS_PER_S, HURT, "tier1-a")
+    scene.go_on(INCIDENT_S + 1, slow_ms=120)
+
+    assert scene.judge() == 1
+
+    columns = (
+        "rule, severity, action, region, from_state, to_state, blamed_stage, blamed_class,"
+        " blamed_excess_ns, loss_usd, loss_low_usd, loss_high_usd, revenue_at_risk_usd_per_h,"
+        " basis, slope_source, at_ns, started_ns, recorded_ns, window_s"
+    )
+    [row] = scene.client.query(f"SELECT {columns} FROM alert_events FINAL").result_rows
+    end_ns = START_NS + (CALM_S + INCIDENT_S) * NS_PER_S
+    now_ns = end_ns + 10 * NS_PER_S
+    assert row == (
+        *("burn", "page", "checkout", HURT, "inactive", "firing", "decision", "store"),
+        *(60 * NS_PER_MS, Decimal(150), Decimal(90), Decimal(450), Decimal(18_000)),
+        *("margin", "prior", end_ns, end_ns, now_ns, 60),
+    )
+    [capture] = scene.client.query(
+        "SELECT at_ns, from_ns, to_ns, action, region FROM capture_requests FINAL"
+    ).result_rows
+    margin_ns = 5 * NS_PER_S
+    assert capture == (
+        *(now_ns, end_ns - 60 * NS_PER_S - margin_ns, now_ns + margin_ns, "checkout", HURT),
+    )
+
+
+def test_receiver_is_told_once_where_to_move_and_once_that_it_is_over(scene: Scene) -> None:
+    """The whole of an incident, with a restart at each step: two messages, in order."""
+    write_route(scene.client, START_NS + (CALM_S + 1) * NS_PER_S, HURT, "tier1-a")
+    scene.go_on(INCIDENT_S, slow_ms=120)
+    for _ in range(3):
+        scene.judge()
+        scene.restart()
+    assert scene.deliver() == 1
+    for _ in range(12):
+        scene.go_on(10)
+        scene.judge()
+        scene.restart()
+        scene.deliver()
+
+    assert scene.events() == ["firing", "cooling", "resolved"]
+    assert scene.events(WELL) == []
+    firing, resolved = (delivery.message for delivery in scene.receiver.deliveries)
+    assert (firing["type"], resolved["type"]) == ("alert.firing", "alert.resolved")
+    assert firing["data"]["episode_id"] == resolved["data"]["episode_id"]
+    assert (
+        firing["data"]["blamed_segment"] == resolved["data"]["blamed_segment"] == "decision/store"
+    )
+    assert firing["data"]["reroute"] == {
+        "mode": "propose",
+        "move": {
+            "action": "checkout",
+            "region": HURT,
+            "from_route": "tier1-a",
+            "to_region": WELL,
+        },
+    }
+    assert len(json.dumps(firing)) < 20_000
+    assert scene.job.status().idle
+    assert scene.job.status().delivered == 2
+
+
+def test_silence_is_unknown_and_resolves_nothing(scene: Scene) -> None:
+    """A region that stopped answering altogether has not recovered."""
+    scene.go_on(INCIDENT_S, slow_ms=120)
+    scene.judge()
+    for _ in range(20):
+        scene.go_on(10, regions=(WELL,))
+        scene.judge()
+
+    assert scene.events() == ["firing", "unknown"]
+    assert scene.job.status().firing == 1
+    reason = scene.client.query(
+        "SELECT reason FROM alert_events FINAL WHERE to_state = 'unknown'"
+    ).result_rows[0][0]
+    assert reason == "no decisions of checkout/eu-west for 70 s"
+
+
+def test_standing_pipeline_is_unknown_everywhere(scene: Scene) -> None:
+    """When nothing is attributed any more, the last verdict is not repeated as news."""
+    later_ns = scene.end_ns + 100 * NS_PER_S
+
+    scene.job.run_once(later_ns)
+    scene.job.run_once(later_ns + NS_PER_S)
+
+    assert scene.events() == scene.events(WELL) == ["unknown"]
+    assert {state.shown for state in scene.job.status().states} == {Phase.UNKNOWN}
+
+
+def test_same_instant_judged_again_leaves_the_same_rows(scene: Scene) -> None:
+    """A pass may be repeated, in one process or by the next."""
+    scene.go_on(INCIDENT_S, slow_ms=120)
+
+    assert scene.judge() == 1
+    assert scene.judge() == 0
+    scene.restart()
+    assert scene.judge() == 0
+    assert scene.events() == ["firing"]
+
+
+def test_decisions_of_unknown_value_are_no_news_of_health(scene: Scene) -> None:
+    """Without a value there is no dollar figure, and no zero in its place."""
+    for region in (HURT, WELL):
+        write_seconds(scene.client, scene.end_ns, 70, region, unvalued=PER_SECOND, basis="unknown")
+    scene.end_ns += 70 * NS_PER_S
+
+    scene.judge()
+
+    assert scene.events() == []
+
+
+def test_class_that_a_rule_names_is_missed_before_it_ever_came(scene: Scene) -> None:
+    """A region that should decide and does not is seen by its silence."""
+    named = rule(name="named", action="checkout", region="ap-south")
+    scene.restart(rules=[named])
+    scene.judge()
+
+    for _ in range(8):
+        scene.go_on(10)
+        scene.judge()
+
+    assert scene.events("ap-south") == ["unknown"]
+
+
+def test_rule_that_is_taken_out_resolves_what_it_began(scene: Scene) -> None:
+    """A receiver that rerouted hears that nothing watches any more, once."""
+    scene.go_on(INCIDENT_S, slow_ms=120)
+    scene.judge()
+    scene.deliver()
+
+    scene.restart(rules=[])
+    scene.judge()
+    scene.judge()
+    scene.deliver()
+
+    assert scene.events() == ["firing", "resolved"]
+    kinds = [delivery.kind for delivery in scene.receiver.deliveries]
+    assert kinds == ["alert.firing", "alert.resolved"]
+    assert scene.job.status().states == ()
+
+
+def test_class_that_is_gone_for_a_day_is_let_go(scene: Scene) -> None:
+    """Regions come and go; the page must not show the dead for ever."""
+    for day in (0, 2):
+        write_seconds(scene.client, scene.end_ns + day * 86_400 * NS_PER_S, 10, WELL)
+    scene.end_ns += (2 * 86_400 + 10) * NS_PER_S
+
+    scene.judge()
+    scene.judge()
+
+    assert [state.decision_class.region for state in scene.job.status().states] == [WELL]
+
+
+def test_what_the_store_missed_is_mirrored_later(
+    scene: Scene,
+) -> None:
+    """Alerts work while the store of spans does not take a row."""
+    scene.go_on(INCIDENT_S, slow_ms=120)
+    scene.client.command("RENAME TABLE alert_events TO alert_events_away")
+
+    assert scene.judge() == 1
+    assert scene.deliver() == 1
+    assert scene.job.status().unmirrored == 1
+    assert not scene.job.status().idle
+
+    scene.client.command("RENAME TABLE alert_events_away TO alert_events")
+    scene.judge()
+    assert scene.events() == ["firing"]
+    assert scene.job.status().idle
+
+
+def test_empty_store_is_judged_without_a_word(store: Connections, tmp_path: Path) -> None:
+    """The service starts before its first decision."""
+    job = AlertsJob(AlertsConfig(rules=(rule(),)), store, tmp_path / "alerts.sqlite")
+
+    assert job.run_once(START_NS) == 0
+    assert job.status().idle
+    job.close()
