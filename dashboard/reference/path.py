@@ -1,0 +1,223 @@
+"""I/O: the decision service: ingress, transform, decision, egress.
+
+`GET /decide?customer=c0001&region=eu-west&channel=web` answers which offer this customer gets.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, Final, cast
+from urllib.parse import parse_qs
+
+import httpx
+import redis.asyncio
+from opentelemetry.instrumentation.httpx import HTTPXClientInstrumentor
+from opentelemetry.instrumentation.redis import RedisInstrumentor
+from opentelemetry.trace import Tracer
+
+from collector.instrument import (
+    Decision,
+    DecisionInstrument,
+    httpx_async_response_hook,
+    reporting_connection,
+)
+from dashboard.reference.child import HOST, Child, run, serve_until_stopped, sleep_ns
+from dashboard.reference.fulfilment import Receive, Send
+from dashboard.reference.identity_store import Address, identity_key, offer_key
+from dashboard.reference.telemetry import decision_instrument, tracer_provider
+from dashboard.reference.world import CHANNEL_SHARE
+
+SERVICE: Final = "decision-path"
+ACTION: Final = "offer"
+_MICRO_USD: Final = Decimal("0.000001")
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What a customer asks for."""
+
+    customer_id: str
+    region: str
+    channel: str
+
+
+@dataclass(frozen=True, slots=True)
+class Priced:
+    """The offer that is made, and what it is expected to earn."""
+
+    offer_type: str
+    price_usd: Decimal
+    expected_margin_usd: Decimal
+
+
+def parse_request(query: bytes, regions: tuple[str, ...]) -> Request:
+    """Read a query string. Raises ValueError, which is answered with 400."""
+    given = {name: values[0] for name, values in parse_qs(query.decode("latin-1")).items()}
+    request = Request(given.get("customer", ""), given.get("region", ""), given.get("channel", ""))
+    if not request.customer_id:
+        raise ValueError("customer is missing")
+    if request.region not in regions:
+        raise ValueError(f"region {request.region!r} is not served; {', '.join(regions)} are")
+    if request.channel not in CHANNEL_SHARE:
+        raise ValueError(f"channel {request.channel!r} is not one of {', '.join(CHANNEL_SHARE)}")
+    return request
+
+
+def price(offers: Mapping[str, str]) -> Priced:
+    """Return the offer with the highest expected margin.
+
+    Args:
+        offers: by type, as the store has them: price, margin and conversion rate.
+    """
+    priced = []
+    for offer_type, value in offers.items():
+        price_usd, margin_usd, rate = (Decimal(part) for part in value.split())
+        priced.append(Priced(offer_type, price_usd, (margin_usd * rate).quantize(_MICRO_USD)))
+    return max(priced, key=lambda offer: offer.expected_margin_usd)
+
+
+class DecisionPath:
+    """The ASGI application."""
+
+    def __init__(
+        self,
+        child: Child,
+        instrument: DecisionInstrument,
+        tracer: Tracer,
+        store: redis.asyncio.Redis,
+        fulfilment: httpx.AsyncClient,
+    ) -> None:
+        self._child = child
+        self._regions = child.settings.scenario.regions
+        self._instrument = instrument
+        self._tracer = tracer
+        self._store = store
+        self._fulfilment = fulfilment
+
+    async def __call__(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["path"] != "/decide":
+            await _answer(send, 404, {"error": f"no {scope['path']} here; /decide decides"})
+            return
+        with self._instrument.begin(ACTION, scope=scope, mode="normal") as decision:
+            try:
+                status, body = 200, await self._decide(decision, scope["query_string"])
+            except ValueError as error:
+                status, body = 400, {"error": str(error)}
+            except (redis.RedisError, httpx.HTTPError) as error:
+                status, body = 503, {"error": f"a dependency failed: {error}"}
+            decision.set_attribute("http.response.status_code", status)
+            decision.end(error=status != 200)
+        await _answer(send, status, body)
+
+    async def _decide(self, decision: Decision, query: bytes) -> dict[str, str]:
+        delay = self._child.delay
+        with self._tracer.start_as_current_span("validate_request"):
+            request = parse_request(query, self._regions)
+            region = request.region
+            await delay("ingress/compute", region)
+        decision.set(region=region, channel=request.channel, route=f"{region}-primary")
+
+        decision.stage("transform")
+        key = identity_key(region, request.customer_id)
+        identity = cast("dict[str, str]", await self._store.hgetall(key))
+        with self._tracer.start_as_current_span("resolve_identity"):
+            if not identity:
+                raise ValueError(f"customer {request.customer_id!r} is not known")
+            eligible = identity["eligible"].split(",")
+            await delay("transform/compute", region)
+        decision.set(cohort=identity["cohort"])
+
+        decision.stage("decision")
+        keys = [offer_key(region, offer) for offer in eligible]
+        values = cast("list[str]", await self._store.mget(keys))
+        with self._tracer.start_as_current_span("price_offer"):
+            offer = price(dict(zip(eligible, values, strict=True)))
+            await delay("decision/compute", region)
+        decision.set(offer_type=offer.offer_type, value_usd=offer.expected_margin_usd)
+
+        decision.stage("egress")
+        response = await self._fulfilment.post(
+            "/fulfil",
+            json={"decision_id": decision.id, "offer_type": offer.offer_type},
+            headers={"x-region": region},
+        )
+        response.raise_for_status()
+        return {
+            "decision_id": decision.id,
+            "offer_type": offer.offer_type,
+            "price_usd": str(offer.price_usd),
+            "cohort": identity["cohort"],
+        }
+
+
+class FarTransport(httpx.AsyncHTTPTransport):
+    """A connection to a distant service: half of the network's delay each way."""
+
+    def __init__(self, child: Child) -> None:
+        super().__init__(limits=httpx.Limits(max_connections=256, max_keepalive_connections=64))
+        self._child = child
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Send one request; instrumentation stands outside, so its span holds both halves."""
+        scenario = self._child.settings.scenario
+        region = request.headers.get("x-region", "")
+        delay_ns = scenario.delay_ns("egress/network", region, self._child.elapsed_s)
+        await sleep_ns(delay_ns // 2)
+        response = await super().handle_async_request(request)
+        await sleep_ns(delay_ns - delay_ns // 2)
+        return response
+
+
+def store_client(child: Child) -> redis.asyncio.Redis:
+    """Return a client of the store behind its proxy; what has to be said there is in the URL."""
+    url = child.settings.redis_url
+    said = {} if url is None else dict(Address.from_url(url).kwargs)
+    said.pop("path", None)
+    pool = redis.asyncio.ConnectionPool(
+        connection_class=reporting_connection(redis.asyncio.Connection),
+        max_connections=256,
+        **{**said, "host": HOST, "port": child.settings.ports["store"], "decode_responses": True},
+    )
+    return redis.asyncio.Redis(connection_pool=pool)
+
+
+async def main(child: Child) -> None:
+    """Run the service until told to stop, then export what is left."""
+    settings = child.settings
+    provider = tracer_provider(SERVICE, settings.otlp_endpoint)
+    instrument = decision_instrument(SERVICE, settings.otlp_endpoint)
+    store = store_client(child)
+    RedisInstrumentor.instrument_client(store, tracer_provider=provider)
+    fulfilment = httpx.AsyncClient(
+        base_url=f"http://{HOST}:{settings.ports['fulfilment']}",
+        transport=FarTransport(child),
+        trust_env=False,
+    )
+    HTTPXClientInstrumentor.instrument_client(
+        fulfilment, tracer_provider=provider, response_hook=httpx_async_response_hook
+    )
+    tracer = provider.get_tracer("dashboard.reference")
+    app = DecisionPath(child, instrument, tracer, store, fulfilment)
+    await serve_until_stopped(child, "path", app)
+    await fulfilment.aclose()
+    await store.aclose()
+    instrument.shutdown()
+    provider.shutdown()
+
+
+async def _answer(send: Send, status: int, body: dict[str, str]) -> None:
+    encoded = json.dumps(body).encode()
+    headers = [
+        (b"content-type", b"application/json"),
+        (b"content-length", str(len(encoded)).encode()),
+    ]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": encoded})
+
+
+if __name__ == "__main__":
+    run(main)
