@@ -212,7 +212,7 @@ class PacketJob:
         from_ns, to_ns = self._reader.span_reach(max(after_ns - LATE_NS, 0), until_ns)
         if to_ns:
             tally.ranges.append((max(from_ns, until_ns - _LINK_REACH_NS), to_ns))
-        for begin_ns, end_ns in tally.ranges:
+        for begin_ns, end_ns in _merged(tally.ranges):
             self._link_range(begin_ns, end_ns, now_ns, tally)
         write_cursor(self._store.client(), _LINK_CURSOR, max(until_ns, after_ns))
 
@@ -239,6 +239,17 @@ class PacketJob:
         self._writer.span_flows(links, now_ns)
         tally.linked += len(links)
         tally.ambiguous += sum(row.confidence <= AMBIGUOUS_CONFIDENCE for row in links)
+
+
+def _merged(ranges: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Return ranges of time that do not overlap, so that no span is linked twice in one run."""
+    merged: list[tuple[int, int]] = []
+    for from_ns, to_ns in sorted(ranges):
+        if merged and from_ns <= merged[-1][1]:
+            merged[-1] = merged[-1][0], max(merged[-1][1], to_ns)
+        else:
+            merged.append((from_ns, to_ns))
+    return merged
 
 
 def _pairs_by_rank(spans: Sequence[SpanEndpoints], traces: Sequence[str]) -> list[int]:

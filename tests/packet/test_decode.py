@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import fields
-from typing import Any
+from typing import Any, TypeAlias
 
 import pytest
 from hypothesis import given, settings
@@ -15,6 +15,8 @@ from packet.columns import address_texts
 from packet.decode import FRAGMENT, MALFORMED, NOT_IP, NOT_TCP_UDP, TRUNCATED, decode
 from packet.frames import Frames, frames_of
 
+Layer: TypeAlias = Any  # scapy ships no types
+
 _V4 = st.ip_addresses(v=4).map(str)
 _V6 = st.ip_addresses(network="2001:db8::/32").map(str)
 _PORT = st.integers(0, 65535)
@@ -24,7 +26,7 @@ _PAYLOAD = st.binary(max_size=60)
 
 
 @st.composite
-def _transports(draw: st.DrawFn) -> Any:  # noqa: ANN401 - a scapy layer, which has no type
+def _transports(draw: st.DrawFn) -> Layer:
     if draw(st.booleans()):
         return UDP(sport=draw(_PORT), dport=draw(_PORT))
     return TCP(
@@ -39,7 +41,7 @@ def _transports(draw: st.DrawFn) -> Any:  # noqa: ANN401 - a scapy layer, which 
 
 
 @st.composite
-def _packets(draw: st.DrawFn) -> Any:  # noqa: ANN401 - a scapy layer, which has no type
+def _packets(draw: st.DrawFn) -> Layer:
     if draw(st.booleans()):
         options = [IPOption_NOP()] * draw(st.sampled_from([0, 4, 8]))
         network = IP(src=draw(_V4), dst=draw(_V4), ttl=draw(st.integers(0, 255)), options=options)
@@ -59,7 +61,7 @@ def _frames(packets: list[bytes], extra: int = 0) -> Frames:
 
 @settings(max_examples=60)
 @given(st.lists(_packets(), min_size=1, max_size=6))
-def test_every_field_is_what_scapy_was_told(packets: list[Any]) -> None:
+def test_every_field_is_what_scapy_was_told(packets: list[Layer]) -> None:
     """The builder is the oracle: field by field, fast path and deep path mixed in one batch."""
     built = [bytes(packet) for packet in packets]
     decoded = decode(_frames(built))
@@ -87,7 +89,7 @@ def test_every_field_is_what_scapy_was_told(packets: list[Any]) -> None:
 
 @settings(max_examples=60)
 @given(_packets(), st.integers(0, 200), st.binary(min_size=1, max_size=4))
-def test_damaged_packet_is_decoded_or_counted(packet: Any, at: int, damage: bytes) -> None:  # noqa: ANN401
+def test_damaged_packet_is_decoded_or_counted(packet: Layer, at: int, damage: bytes) -> None:
     """Bit errors and lying lengths end in a row or in a named count, never in an exception."""
     whole = bytearray(bytes(packet))
     at %= len(whole)
