@@ -199,8 +199,13 @@ def _explain(error: ValidationError, path: Path, origins: Mapping[str, str]) -> 
         hint = f"; did you mean {near}?" if near else "; remove it"
         return f"{origin}: {key} is not a setting{hint}{more}"
     value = first.get("input")
-    shown = "" if first["type"] == "missing" or "secret" in key else f" is {value!r}:"
+    # The value of a section would show the secrets in it.
+    shown = f" is {value!r}:" if _may_be_shown(key, value) else ""
     return f"{origin}: {key}{shown} {first['msg'].removeprefix('Value error, ')}{more}"
+
+
+def _may_be_shown(key: str, value: object) -> bool:
+    return isinstance(value, str | int | float) and "secret" not in key
 
 
 def _did_you_mean(location: list[int | str]) -> str | None:

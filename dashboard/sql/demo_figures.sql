@@ -25,4 +25,12 @@ SELECT
     ) AS exact,
     (SELECT uniqExact(TraceId, SpanId) FROM otel_traces) AS spans_stored,
     (SELECT sum(item_count) FROM rejected WHERE signal = 'traces') AS spans_quarantined,
-    (SELECT sum(packets) FROM span_flows FINAL) AS packets_linked
+    (
+        -- One exchange is linked to the span of its client and to that of its server.
+        SELECT sum(packets)
+        FROM
+        (
+            SELECT DISTINCT flow_hash, from_ns, to_ns, packets
+            FROM span_flows FINAL
+        )
+    ) AS packets_linked
