@@ -3,6 +3,7 @@
 SELECT
     decision_id,
     outcome_key,
-    cityHash64(outcome_id, kind, event_ns, received_ns, revenue, margin, converted) AS row_hash
+    cityHash64(outcome_id, kind, event_ns, received_ns, converted, currency,
+        ifNull(toString(revenue), ''), ifNull(toString(margin), '')) AS row_hash
 FROM outcomes
 WHERE received_ns > {after_ns:UInt64} AND received_ns <= {until_ns:UInt64}

@@ -32,7 +32,7 @@ class Stored:
     resource: dict[str, str] = field(default_factory=dict)
     status: str = "Unset"
     received_s: float = 1.0
-    links: tuple[tuple[str, str], ...] = ()
+    links: tuple[tuple[str, str], ...] = ()  # short names, as trace and span_id
 
 
 def trace_id(name: str) -> str:
