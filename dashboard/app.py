@@ -7,8 +7,10 @@ from typing import Any
 
 import dash_mantine_components as dmc
 from dash import ClientsideFunction, Dash, Input, Output, State, dcc, html, set_props
+from dash.backends._fastapi import reset_current_request, set_current_request
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import HTMLResponse
+from starlette.responses import HTMLResponse, JSONResponse, Response
 
 from attribution.config import AttributionConfig
 from collector.clock import Clock, SystemClock
@@ -36,7 +38,7 @@ _INDEX = """<!DOCTYPE html>
         {%metas%}
         <title>{%title%}</title>
         <script src="/assets/boot.js"></script>
-        {%favicon%}
+        <link rel="icon" href="/assets/icon.svg" type="image/svg+xml">
         {%css%}
     </head>
     <body>
@@ -247,11 +249,27 @@ def _register_frame(app: Dash, context: PageContext) -> None:
 def _serve_pages(app: Dash) -> None:
     """Answer each page's path with the index; any other path is 404, as it should be."""
 
-    async def index(_: Request) -> HTMLResponse:
-        return HTMLResponse(app.index())
+    def index(request: Request, status: int) -> HTMLResponse:
+        # Dash sets this for "/" itself, and its index reads it.
+        token = set_current_request(request)
+        try:
+            return HTMLResponse(app.index(), status_code=status)
+        finally:
+            reset_current_request(token)
+
+    async def page(request: Request) -> HTMLResponse:
+        return index(request, 200)
+
+    async def missing(request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)
+        wants_page = "text/html" in request.headers.get("accept", "")
+        if wants_page and not request.url.path.startswith("/api/"):
+            return index(request, 404)
+        return JSONResponse({"error": str(error.detail)}, status_code=404)
 
     for path in {module.PATH.partition("?")[0] for module in PAGES} - {"/"}:
-        app.server.add_api_route(path, index, methods=["GET"], include_in_schema=False)
+        app.server.add_api_route(path, page, methods=["GET"], include_in_schema=False)
+    app.server.add_exception_handler(404, missing)
 
 
 def _show_failure(error: Exception) -> None:

@@ -52,7 +52,11 @@ PACKETS_MAX = 5_000
 
 
 class Reader:
-    """Reads for the pages and `/api/v1`; each thread reads over its own connection."""
+    """Reads for the pages and `/api/v1`; each thread reads over its own connection.
+
+    A connection on which a query failed is given up: seen in chDB 26.9, what the failed query had
+    already put out comes first in the answer to the next one.
+    """
 
     def __init__(self, store: Connections) -> None:
         self._store = store
@@ -204,6 +208,7 @@ class Reader:
         try:
             text = self._store.reader().raw_query(statement, parameters=bound, fmt="JSONCompact")
         except (ClickHouseError, TypeError, ValueError) as error:
+            self._store.close()
             raise InputError(first_line(error)) from error
         if not text:
             raise InputError("the statement returns no rows; send a SELECT")
@@ -236,6 +241,7 @@ class Reader:
         try:
             result = self._store.reader().query(sql, parameters=parameters)
         except ClickHouseError as error:
+            self._store.close()
             raise StoreUnavailableError(first_line(error)) from error
         return list(result.named_results())
 

@@ -23,7 +23,7 @@ def signed_ms(ns: float) -> str:
 def usd(value: Decimal | float) -> str:
     """Return dollars with as many digits as matter: `$38,120`, `$412.50`, `$0.0031`."""
     size = abs(float(value))
-    digits = 0 if size >= 1000 else 2 if size >= 1 or size == 0 else 4
+    digits = 0 if size >= 1000 else 2 if size >= 0.1 or size == 0 else 4
     sign = "−" if value < 0 else ""  # noqa: RUF001  a true minus sign
     return f"{sign}${size:,.{digits}f}"
 

@@ -24,6 +24,11 @@ from dashboard.theme import (
 _MARGIN = {"l": 148, "r": 14}
 _LABEL_CHARS = 21
 ROW_PX = 26
+HEAD_PX = 88
+LANE_PX = 32
+LANE_HEAD_PX = 46
+# Stage names nearer than this share of the width are set one above the other.
+_CLOSE_SHARE = 0.28
 _FLAGS = ((0x02, "SYN"), (0x10, "ACK"), (0x08, "PSH"), (0x01, "FIN"), (0x04, "RST"))
 
 
@@ -59,10 +64,10 @@ def waterfall(facts: DecisionFacts, spans: Sequence[PathSpan]) -> Figure:
     data = [_bars(facts, ordered, kind, solid=solid) for kind in CLASSES for solid in (False, True)]
     layout = frame(
         f"waterfall {facts.decision_id}",
-        height=rows * ROW_PX + 86,
+        height=rows * ROW_PX + HEAD_PX,
         barmode="overlay",
         bargap=0.25,
-        margin={**_MARGIN, "t": 44, "b": 34},
+        margin={**_MARGIN, "t": 48, "b": 34},
         xaxis={**_time_axis(facts, spans), "title": {"text": "ms since ingress", "standoff": 4}},
         yaxis={
             "range": [rows - 0.4, -0.6],
@@ -74,8 +79,8 @@ def waterfall(facts: DecisionFacts, spans: Sequence[PathSpan]) -> Figure:
             "fixedrange": True,
         },
         shapes=[_stamp_line(facts, at_ns) for _, at_ns in stage_stamps(facts)],
-        annotations=[_stamp_note(facts, name, at_ns) for name, at_ns in stage_stamps(facts)],
-        legend={"orientation": "h", "x": 0, "y": 1, "yref": "container", "yanchor": "top"},
+        annotations=_stamp_notes(facts),
+        showlegend=False,
     )
     return {"data": [trace for trace in data if trace["x"]], "layout": layout}
 
@@ -101,8 +106,8 @@ def packet_lane(
         traces.append(_packet_marks(facts, flows, packets, name, outgoing=outgoing))
     layout = frame(
         f"packets {facts.decision_id}",
-        height=rows * 32 + 74,
-        margin={**_MARGIN, "t": 30, "b": 34},
+        height=rows * LANE_PX + LANE_HEAD_PX,
+        margin={**_MARGIN, "t": 8, "b": 34},
         xaxis={**_time_axis(facts, spans), "title": {"text": "ms since ingress", "standoff": 4}},
         yaxis={
             "range": [rows - 0.5, -0.5],
@@ -116,6 +121,7 @@ def packet_lane(
             "zeroline": False,
             "fixedrange": True,
         },
+        showlegend=False,
     )
     return {"data": traces, "layout": layout}
 
@@ -161,8 +167,6 @@ def _bars(
         "type": "bar",
         "orientation": "h",
         "name": kind,
-        "legendgroup": kind,
-        "showlegend": solid or not any(s.sections for _, s in ordered if s.latency_class == kind),
         "y": [row for row, *_ in pieces],
         "base": [_since(facts, start) for *_, start, _ in pieces],
         "x": [(end - start) / NS_PER_MS for *_, start, end in pieces],
@@ -200,17 +204,28 @@ def _stamp_line(facts: DecisionFacts, at_ns: int) -> dict[str, Any]:
     return {"type": "line", "x0": at, "x1": at, "yref": "paper", "y0": 0, "y1": 1, "line": line}
 
 
-def _stamp_note(facts: DecisionFacts, name: str, at_ns: int) -> dict[str, Any]:
-    return {
-        "x": _since(facts, at_ns),
-        "yref": "paper",
-        "y": 1,
-        "yanchor": "bottom",
-        "xanchor": "left",
-        "text": name,
-        "showarrow": False,
-        "font": {"size": 10},
-    }
+def _stamp_notes(facts: DecisionFacts) -> list[dict[str, Any]]:
+    """Name the stages above their lines; a name that would cover the one before moves up."""
+    notes: list[dict[str, Any]] = []
+    close_ns = (facts.end_ns - facts.ingress_ns) * _CLOSE_SHARE
+    before_ns, raised = 0, 0
+    for name, at_ns in stage_stamps(facts):
+        raised = (raised + 1) % 3 if at_ns - before_ns < close_ns else 0
+        before_ns = at_ns
+        notes.append(
+            {
+                "x": _since(facts, at_ns),
+                "yref": "paper",
+                "y": 1,
+                "yshift": 13 * raised,
+                "yanchor": "bottom",
+                "xanchor": "left",
+                "text": name,
+                "showarrow": False,
+                "font": {"size": 10},
+            }
+        )
+    return notes
 
 
 def _exchange_lines(facts: DecisionFacts, flows: Sequence[SpanFlow]) -> Figure:
@@ -256,6 +271,7 @@ def _packet_marks(
             "symbol": "triangle-right" if outgoing else "triangle-left",
             "size": [11 if packet.payload_bytes else 7 for _, packet in marks],
             "color": REQUEST if outgoing else RESPONSE,
+            "opacity": 1,
             "line": {"width": 1, "color": "rgba(0,0,0,.55)"},
         },
         "hovertext": [

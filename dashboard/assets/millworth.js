@@ -137,6 +137,8 @@
   const make = (tag, className, ...children) =>
     React.createElement(tag, { className: className }, ...children);
 
+  const tag = (value) => make("span", "tag tag-" + (value || ""), value || "");
+
   // A link in a grid changes the page like any other; with a key held it opens as browsers do.
   function link(className) {
     return function (props) {
@@ -155,11 +157,13 @@
             props.value,
           )
         : props.value;
-      return row.scope ? make("div", "two", make("div", "", text), make("div", "note", row.scope)) : text;
+      if (!row.scope) {
+        return text;
+      }
+      const first = make("div", "", text, " ", tag(row.severity));
+      return make("div", "two", first, make("div", "note", row.scope));
     };
   }
-
-  const tag = (value) => make("span", "tag tag-" + (value || ""), value || "");
 
   window.dashAgGridComponentFunctions = Object.assign(
     window.dashAgGridComponentFunctions || {},

@@ -12,7 +12,7 @@ from collector.clock import NS_PER_MS
 from dashboard.health_items import HealthItem
 from dashboard.pages.context import PageContext
 from dashboard.pages.overview import RECORDER
-from dashboard.pages.parts import Component, chart, facts_list, page, panel, table
+from dashboard.pages.parts import Component, chart, facts_list, legend, page, panel, table
 from dashboard.rows import (
     CLASSES,
     STAGES,
@@ -27,7 +27,15 @@ from dashboard.rows import (
 from dashboard.scope import parse_scope
 from dashboard.text import UNKNOWN, count, ms, usd, utc_full
 from dashboard.theme import message
-from dashboard.waterfall import ROW_PX, packet_lane, tree_order, waterfall
+from dashboard.waterfall import (
+    HEAD_PX,
+    LANE_HEAD_PX,
+    LANE_PX,
+    ROW_PX,
+    packet_lane,
+    tree_order,
+    waterfall,
+)
 
 PATH = "/decision?id"
 TITLE = "Decision"
@@ -75,11 +83,13 @@ def layout(query: str, context: PageContext) -> Component:
         panel(
             "decision-waterfall",
             "Critical path",
+            legend(*CLASSES),
             *chart("decision-waterfall", "Spans of the decision over time", 300, twin=False),
         ),
         panel(
             "decision-packets",
             "Packets on the wire",
+            legend("request packets, to the server", "response packets, to the client"),
             *chart("decision-packets", "Packets of the decision over time", 190),
         ),
         panel(
@@ -137,11 +147,13 @@ def show(found: DecisionRead) -> dict[str, object]:
         "decision-facts.children": facts_list(_facts(found)),
         "decision-waterfall.figure": waterfall(facts, spans),
         "decision-waterfall-box.aria-label": _path_summary(spans),
-        "decision-waterfall-box.style": {"height": f"{max(300, len(spans) * ROW_PX + 86)}px"},
+        "decision-waterfall-box.style": {"height": f"{max(300, len(spans) * ROW_PX + HEAD_PX)}px"},
         "decision-waterfall-note.children": "solid: on the critical path · light: off it",
         "decision-packets.figure": lane,
         "decision-packets-box.aria-label": f"{len(found.packets)} packets on the time axis above.",
-        "decision-packets-box.style": {"height": f"{max(190, len(found.flows) * 32 + 74)}px"},
+        "decision-packets-box.style": {
+            "height": f"{max(190, len(found.flows) * LANE_PX + LANE_HEAD_PX)}px"
+        },
         "decision-packets-table.children": _exchange_table(found),
         "decision-packets-note.children": _packet_note(found),
         "decision-budget.children": budget,

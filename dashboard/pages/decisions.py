@@ -37,7 +37,7 @@ _COLUMNS = [
         "flex": 2,
         "cellRenderer": "DecisionLink",
     },
-    {"field": "at", "headerName": "Ingress (UTC)", "width": 168},
+    {"field": "at", "headerName": "Ingress (UTC)", "width": 196},
     {"field": "action", "headerName": "Action", "width": 120},
     {"field": "region", "headerName": "Region", "width": 104},
     {

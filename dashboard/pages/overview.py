@@ -19,6 +19,7 @@ from dashboard.pages.parts import (
     chart,
     grid,
     kpi,
+    legend,
     page,
     panel,
     scope_outputs,
@@ -27,7 +28,7 @@ from dashboard.pages.parts import (
     table,
 )
 from dashboard.queries import alerts_with_exemplars
-from dashboard.rows import SEGMENTS, AlertRow, Cell, Evidence, Range, Revenue, SegmentMeans
+from dashboard.rows import CLASSES, SEGMENTS, AlertRow, Cell, Evidence, Range, Revenue, SegmentMeans
 from dashboard.scope import Scope, parse_scope
 from dashboard.text import UNKNOWN, count, ms, percent, signed_ms, span_of_time, usd, utc_clock
 
@@ -43,7 +44,6 @@ OPEN_STATES = ("pending", "firing", "cooling", "unknown")
 RECORDER = "packet.recorder"
 
 _ALERT_COLUMNS = [
-    {"field": "severity", "headerName": "Severity", "width": 84, "cellRenderer": "Tag"},
     {
         "field": "what",
         "headerName": "What",
@@ -54,8 +54,8 @@ _ALERT_COLUMNS = [
     },
     {
         "field": "usd_per_h",
-        "headerName": "$ / h at risk, 90 %",
-        "width": 168,
+        "headerName": "$ / h at risk",
+        "width": 152,
         "type": "rightAligned",
         "sort": "desc",
         "cellRenderer": "TwoLines",
@@ -109,7 +109,7 @@ def layout(query: str, context: PageContext) -> Component:
     alerts = grid(
         "overview-alerts",
         _ALERT_COLUMNS,
-        372,
+        420,
         "No alert is open, and none changed in this window.",
         label="Alerts by revenue at risk",
         options={"rowHeight": 52},
@@ -124,6 +124,7 @@ def layout(query: str, context: PageContext) -> Component:
                 panel(
                     "overview-path",
                     "Reference decision path",
+                    legend(*CLASSES),
                     *chart("overview-path", "Reference decision path", 330),
                     wide="span-5",
                 ),

@@ -137,6 +137,12 @@ def grid(
     )
 
 
+def legend(*names: str) -> Component:
+    """Return what the colours of a figure mean; plotly's own legend covers a narrow figure."""
+    swatches = [html.Span(name, className=f"swatch swatch-{name.split()[0]}") for name in names]
+    return html.Div(swatches, className="note legend")
+
+
 def table(
     headings: Sequence[str], rows: Sequence[Sequence[object]], *, numeric: Sequence[int] = ()
 ) -> Component:

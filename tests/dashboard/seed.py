@@ -1,4 +1,4 @@
-"""A small world of rows as the other rooms write them: decisions of two regions, one of them slow."""
+"""A small world of rows as the other rooms write them."""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ from typing import Any
 
 from clickhouse_connect.driver.client import Client
 
-from collector.clock import NS_PER_MS, NS_PER_S
+from collector.clock import NS_PER_MINUTE, NS_PER_MS, NS_PER_S, SystemClock
 from dashboard.rows import SEGMENTS
 
+# The store drops rows older than its retention as they arrive, so this world is of this minute.
+TODAY_NS = SystemClock().now_ns() // NS_PER_MINUTE * NS_PER_MINUTE
 ACTIONS = ("offer.select", "price.quote")
 REGIONS = ("eu-west", "us-east")
 SEGMENT_COLUMNS = [f"{stage}_{latency_class}_ns" for stage, latency_class in SEGMENTS]
@@ -222,7 +224,7 @@ class Seed:
         )  # fmt: skip
 
     def alert(
-        self, at_ns: int, seq: int, state: str, *, at_risk: str = "1840.5", **row: Any
+        self, at_ns: int, seq: int, state: str, *, at_risk: str = "1840.5", **row: object
     ) -> None:
         """Add one transition of an alert on the store of stage decision in the first region."""
         values = {
@@ -248,3 +250,27 @@ def rollup_minutes(client: Client) -> None:
         " FROM (SELECT *, total_ns AS ns FROM attributions FINAL)"
         " GROUP BY 1, 3, 4, bucket"
     )
+
+
+def seed_world(client: Client) -> None:
+    """Write ten decisions on time in one region, and five late ones in the other.
+
+    Of the late ones `d-12` has packets; they fire one alert. All within the last minute before
+    TODAY_NS.
+    """
+    seed = Seed(random.Random(3))
+    for number in range(10):
+        seed.decision(TODAY_NS - (60 - number) * NS_PER_S, number, region=REGIONS[1])
+    for number in range(10, 15):
+        at_ns = TODAY_NS - (60 - number) * NS_PER_S
+        seed.decision(at_ns, number, store_ms=40 + number, packets=number == 12)
+    seed.cell(TODAY_NS - 60 * NS_PER_S, region=REGIONS[1], decisions=10, late=0)
+    seed.cell(TODAY_NS - 50 * NS_PER_S, decisions=5, late=5, loss="0.25")
+    seed.alert(TODAY_NS - 30 * NS_PER_S, 1, "pending", at_risk="10")
+    seed.alert(TODAY_NS - 20 * NS_PER_S, 2, "firing")
+    seed.add(
+        "rejected", received_ns=TODAY_NS, signal="outcomes", reason_code="no_outcome_id",
+        detail="outcome.id is missing", item_id="log-1", item_count=1, bytes="",
+    )  # fmt: skip
+    seed.insert(client)
+    rollup_minutes(client)
