@@ -101,6 +101,7 @@ class Log:
         segment_bytes_max: int,
         segment_seconds_max: float,
         on_sealed: Callable[[Path], None],
+        sync: Callable[[int], None] = os.fdatasync,
     ) -> None:
         self._directory = directory
         self._name = name
@@ -109,6 +110,7 @@ class Log:
         self._segment_bytes_max = segment_bytes_max
         self._segment_ns_max = round(segment_seconds_max * NS_PER_S)
         self._on_sealed = on_sealed
+        self._sync = sync
         self._ready = threading.Condition()
         self._waiting: deque[_Entry] = deque()
         self._seals: list[Future[None]] = []
@@ -229,7 +231,7 @@ class Log:
         try:
             segment = self._segment or self._open()
             _write_all(segment.descriptor, content)
-            os.fdatasync(segment.descriptor)
+            self._sync(segment.descriptor)
         except OSError as error:
             self._give_up(group, content, error)
             return

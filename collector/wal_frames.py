@@ -78,23 +78,24 @@ def scan(segment: bytes) -> Scan:
 
     A write that was cut off ends the segment: nothing after the last whole frame was acknowledged.
     Damage before that is another matter: what was acknowledged there goes on as a damaged frame,
-    and reading resumes after the next trailer.
+    and reading resumes where the next one begins.
     """
     frames = []
     at = 0
     while at < len(segment):
-        frame = _frame_at(segment, at)
+        frame = _intact_frame(segment, at)
         if frame is None:
-            trailer = _TRAILER.search(segment, at)
-            if trailer is None:
+            end = _end_of_damage(segment, at)
+            if end is None:
                 break
-            frame = Frame(at, at, trailer.end(), 0, 0, is_intact=False)
+            frame = Frame(at, at, end, 0, 0, is_intact=False)
         frames.append(frame)
         at = frame.end
     return Scan(tuple(frames), at)
 
 
-def _frame_at(segment: bytes, at: int) -> Frame | None:
+def _bounds(segment: bytes, at: int) -> tuple[int, int] | None:
+    """Return where body and frame begin and end by the length at `at`, None if that cannot be."""
     length = shift = 0
     body = at
     while True:
@@ -107,11 +108,17 @@ def _frame_at(segment: bytes, at: int) -> Frame | None:
         if byte < 0x80:
             break
     end = body + length
-    if length < TRAILER_BYTES or end > len(segment):
+    return None if length < TRAILER_BYTES or end > len(segment) else (body, end)
+
+
+def _intact_frame(segment: bytes, at: int) -> Frame | None:
+    bounds = _bounds(segment, at)
+    if bounds is None:
         return None
+    body, end = bounds
     trailer = segment[end - TRAILER_BYTES : end]
     crc = zlib.crc32(memoryview(segment)[body : end - _CRC_BYTES])
-    if trailer[:2] != _RECEIVED_TAG or int.from_bytes(trailer[18:], "little") != crc:
+    if not _TRAILER.fullmatch(trailer) or int.from_bytes(trailer[18:], "little") != crc:
         return None
     return Frame(
         start=at,
@@ -121,6 +128,21 @@ def _frame_at(segment: bytes, at: int) -> Frame | None:
         items=int.from_bytes(trailer[12:16], "little"),
         is_intact=True,
     )
+
+
+def _end_of_damage(segment: bytes, at: int) -> int | None:
+    """Return where a damaged frame ends, None where no frame ends after `at`."""
+    ends = []
+    trailer = _TRAILER.search(segment, at)
+    if trailer is not None:
+        ends.append(trailer.end())
+    bounds = _bounds(segment, at)
+    # Its length is believed where another frame, or the end of the segment, follows.
+    if bounds is not None:
+        end = bounds[1]
+        if end == len(segment) or _intact_frame(segment, end) is not None:
+            ends.append(end)
+    return min(ends, default=None)
 
 
 def _varint(value: int) -> bytes:

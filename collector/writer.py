@@ -35,8 +35,10 @@ _BACKOFF_S_MIN = 0.1
 _BACKOFF_S_MAX = 10.0
 
 # What ClickHouse says of bytes that it cannot parse (seen over 13,000 mutations): attempt to read
-# after the end, cannot read all, unknown protobuf format, protobuf bad cast.
-_UNPARSABLE_CODES = frozenset({32, 33, 436, 444})
+# after the end, cannot read all, bad arguments (a oneof twice), protobuf bad cast, unknown protobuf
+# format. The codes mean other things elsewhere, so the reader has to be named as well.
+_UNPARSABLE_CODES = frozenset({32, 33, 36, 436, 444})
+_READER = "ProtobufRowInputFormat"
 _CODE = re.compile(r"Code: (\d+)")
 _TABLES = {Signal.TRACES: "otlp_traces_in", Signal.LOGS: "otlp_logs_in"}
 
@@ -170,7 +172,7 @@ class StoreWriter:
         request = frame.request(content)
         items = frame.items or count_items(self._signal, request)
         row = {
-            "received_ns": frame.received_ns or segment_created_ns(path),
+            "received_ns": frame.received_ns or segment_created_ns(path) or self._clock.now_ns(),
             "signal": str(self._signal),
             "reason_code": reason_code,
             "detail": f"{reason}; the bytes are kept here, report them with this text",
@@ -246,8 +248,9 @@ def insert_settings(signal: Signal) -> dict[str, Any]:
 
 def is_unparsable(error: Exception) -> bool:
     """Return whether the store says that it cannot parse the bytes, whoever asks again."""
-    match = _CODE.search(str(error))
-    return match is not None and int(match[1]) in _UNPARSABLE_CODES
+    text = str(error)
+    match = _CODE.search(text)
+    return match is not None and int(match[1]) in _UNPARSABLE_CODES and _READER in text
 
 
 def first_line(error: Exception) -> str:

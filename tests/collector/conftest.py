@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from collector.config import CollectorConfig
@@ -13,6 +14,12 @@ from collector.service import CollectorService
 from collector.store.connect import Connections
 from tests.builders import NOW_NS
 from tests.conftest import ManualClock
+
+# How long an example takes on a busy machine says nothing about the code.
+hypothesis.settings.register_profile(
+    "untimed", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("untimed")
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from opentelemetry.proto.common.v1.common_pb2 import InstrumentationScope
-from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
+from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord, SeverityNumber
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from collector.otlp import Signal
@@ -109,7 +109,8 @@ def stored(store: Connections, table: str, trace_id: str) -> dict[str, Any]:
 
 
 @settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=40,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(sets=st.lists(ATTRIBUTES, min_size=6, max_size=6), body=VALUES)
 def test_any_attributes_are_stored_as_the_exporter_renders_them(
@@ -315,7 +316,12 @@ def test_log_record_without_ids_and_times_has_those_of_its_arrival(store: Connec
     records = [
         LogRecord(trace_id=bytes(16), span_id=bytes(8), event_name="arrival"),
         LogRecord(trace_id=b"abc", span_id=b"abc", observed_time_unix_nano=NOW_NS - 1),
-        LogRecord(time_unix_nano=NOW_NS - 2, severity_number=9, severity_text="INFO", flags=257),
+        LogRecord(
+            time_unix_nano=NOW_NS - 2,
+            severity_number=SeverityNumber.SEVERITY_NUMBER_INFO,
+            severity_text="INFO",
+            flags=257,
+        ),
     ]
 
     store_request(store, logs_request(*records), received_ns=NOW_NS)
@@ -323,8 +329,8 @@ def test_log_record_without_ids_and_times_has_those_of_its_arrival(store: Connec
     rows = (
         store.client()
         .query(
-            "SELECT toUnixTimestamp64Nano(Timestamp), TraceId, SpanId, SeverityNumber, SeverityText,"
-            " TraceFlags, EventName FROM otel_logs ORDER BY Timestamp"
+            "SELECT toUnixTimestamp64Nano(Timestamp), TraceId, SpanId, SeverityNumber,"
+            " SeverityText, TraceFlags, EventName FROM otel_logs ORDER BY Timestamp"
         )
         .result_rows
     )

@@ -1,0 +1,261 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from clickhouse_connect.driver.client import Client
+from clickhouse_connect.driver.exceptions import OperationalError
+
+from collector.config import (
+    AttributesConfig,
+    DecisionsConfig,
+    OutcomesConfig,
+)
+from collector.counters import Counters
+from collector.otlp import DAY_NS, Signal
+from collector.store.connect import Connections
+from collector.store.migrate import VIEWS_DIR, render_view
+from collector.wal import Budget
+from collector.wal_frames import encode_frame
+from collector.writer import StoreWriter, insert_settings
+from tests.builders import (
+    NOW_NS,
+    any_value,
+    decision_span,
+    logs_request,
+    outcome,
+    span,
+    trace_request,
+)
+from tests.conftest import ManualClock
+
+WAIT_S = 30
+UNREADABLE = b"\x0a\xff\xff"  # a message that is longer than its frame
+
+
+class FlakyStore(Connections):
+    """A store that does not answer the first few times."""
+
+    def __init__(self, store: Connections, failures: int) -> None:
+        super().__init__(store.config)
+        self.failures = failures
+
+    def client(self) -> Client:
+        """Fail, or return the connection."""
+        if self.failures:
+            self.failures -= 1
+            raise OperationalError("Code: 210. DB::NetException: Connection refused")
+        return super().client()
+
+
+class Segments:
+    """Writes segments by hand and runs a writer over them."""
+
+    def __init__(self, directory: Path, clock: ManualClock) -> None:
+        self.directory = directory
+        self.clock = clock
+        self.counters = Counters()
+        self.budget = Budget(2**30, self.counters.wal_bytes)
+
+    def write(self, name: str, *frames: bytes) -> Path:
+        """Write one segment as the log would have left it."""
+        path = self.directory / f"{name}.segment"
+        path.write_bytes(b"".join(frames))
+        self.budget.adopt(path.stat().st_size)
+        return path
+
+    def store(
+        self, store: Connections, *paths: Path, signal: Signal = Signal.TRACES
+    ) -> StoreWriter:
+        """Bring segments into the store; return the writer, stopped."""
+        writer = StoreWriter(signal, store, self.budget, self.counters, self.clock)
+        for path in paths:
+            writer.submit(path)
+        writer.start()
+        assert writer.drain(WAIT_S)
+        writer.stop()
+        return writer
+
+
+@pytest.fixture
+def segments(tmp_path: Path, clock: ManualClock) -> Iterator[Segments]:
+    """Yield segments in the test's directory; none may be left at the end."""
+    made = Segments(tmp_path, clock)
+    yield made
+    assert made.budget.held == 0
+    assert not list(tmp_path.iterdir())
+
+
+def names(store: Connections) -> list[str]:
+    """Return the names of all stored spans."""
+    return [
+        row[0]
+        for row in store.client().query("SELECT SpanName FROM otel_traces ORDER BY 1").result_rows
+    ]
+
+
+def frame_of(name: str, start_ns: int = NOW_NS) -> bytes:
+    """Return the frame of a request of one span."""
+    request = trace_request(span(name=name, start_ns=start_ns))
+    return encode_frame(request.SerializeToString(), NOW_NS, 1)
+
+
+def twice_frame(name: str) -> bytes:
+    """Return the frame of a span one of whose values is set twice, which Protobuf allows."""
+    message = trace_request(span(name=name))
+    twice = b"\x0a\x01a" + any_value(7).SerializeToString()
+    pair = b"\x0a\x01k\x12" + bytes([len(twice)]) + twice
+    resource = b"\x0a" + bytes([len(pair)]) + pair
+    group = b"\x0a" + bytes([len(resource)]) + resource
+    return encode_frame(
+        message.SerializeToString() + b"\x0a" + bytes([len(group)]) + group, NOW_NS, 1
+    )
+
+
+def test_segment_is_stored_and_then_deleted(store: Connections, segments: Segments) -> None:
+    """Only what the store has may leave the disk."""
+    path = segments.write("s", frame_of("a"), frame_of("b"))
+
+    writer = segments.store(store, path)
+
+    assert names(store) == ["a", "b"]
+    assert (writer.figures().stored, writer.figures().quarantined) == (2, 0)
+
+
+def test_replay_changes_nothing_down_to_the_last_table(
+    store: Connections, segments: Segments
+) -> None:
+    """A crash between the insert and the deletion: the same bytes come again under their name."""
+    frame = encode_frame(trace_request(decision_span()).SerializeToString(), NOW_NS, 1)
+    for _ in range(2):
+        segments.store(store, segments.write("same", frame))
+
+    for table in ("otel_traces", "otel_traces_trace_id_ts", "decisions"):
+        assert store.client().query(f"SELECT count() FROM {table}").result_rows == [(1,)], table
+
+
+def test_equal_bytes_of_another_segment_are_other_spans(
+    store: Connections, segments: Segments
+) -> None:
+    """Without a token the store takes equal blocks for one, and a sender's bytes may repeat."""
+    frame = frame_of("a")
+    segments.store(store, segments.write("one", frame), segments.write("two", frame))
+
+    assert names(store) == ["a", "a"]
+
+
+def test_replay_completes_a_chain_that_broke_in_the_middle(
+    store: Connections, segments: Segments
+) -> None:
+    """A crash after the spans and before the decisions: the replay adds what is missing only."""
+    client = store.client()
+    frame = encode_frame(trace_request(decision_span()).SerializeToString(), NOW_NS, 1)
+    path = segments.write("broken", frame)
+    client.command("DROP VIEW decisions_mv")
+    client.raw_insert(
+        "otlp_traces_in",
+        insert_block=frame,
+        fmt="Protobuf",
+        settings={**insert_settings(Signal.TRACES), "insert_deduplication_token": path.name},
+    )
+    view = (VIEWS_DIR / "decisions_mv.sql").read_text()
+    client.command(render_view(view, AttributesConfig(), DecisionsConfig(), OutcomesConfig()))
+
+    segments.store(store, path)
+
+    assert client.query("SELECT count() FROM otel_traces").result_rows == [(1,)]
+    assert client.query("SELECT count() FROM decisions").result_rows == [(1,)]
+
+
+def test_one_unreadable_request_costs_none_of_the_others(
+    store: Connections, segments: Segments
+) -> None:
+    """The store fails a whole insert for one bad request; it is found and kept with its bytes."""
+    frames = [frame_of(name) for name in "abcde"]
+    frames.insert(3, encode_frame(UNREADABLE, NOW_NS + 5, 7))
+    for _ in range(2):  # a replay divides under the same names, so nothing is there twice
+        writer = segments.store(store, segments.write("s", *frames))
+
+    assert names(store) == ["a", "b", "c", "d", "e"]
+    assert (writer.figures().stored, writer.figures().quarantined) == (5, 7)
+    rows = store.client().query(
+        "SELECT received_ns, signal, reason_code, item_count, hex(bytes) FROM rejected"
+    )
+    assert rows.result_rows == [
+        (NOW_NS + 5, "traces", "unparsable", 7, UNREADABLE.hex().upper()),
+    ]
+
+
+def test_request_that_only_the_store_finds_wrong_is_normalised(
+    store: Connections, segments: Segments
+) -> None:
+    """A oneof twice is legal, the last counts; the store's reader refuses it."""
+    segments.store(store, segments.write("s", frame_of("a"), twice_frame("b"), frame_of("c")))
+
+    assert names(store) == ["a", "b", "c"]
+    assert store.client().query("SELECT count() FROM rejected").result_rows == [(0,)]
+
+
+def test_damaged_frame_is_quarantined_and_the_rest_stored(
+    store: Connections, segments: Segments
+) -> None:
+    """A bit that flipped on disk cannot be answered any more; it is kept and counted."""
+    damaged = bytearray(frame_of("b"))
+    damaged[-1] ^= 1
+
+    writer = segments.store(
+        store, segments.write("s", frame_of("a"), bytes(damaged), frame_of("c"))
+    )
+
+    assert names(store) == ["a", "c"]
+    assert writer.figures().stored == 2
+    rows = store.client().query("SELECT reason_code, item_count, length(bytes) > 0 FROM rejected")
+    assert rows.result_rows[0][0] == "frame_damaged"
+
+
+def test_store_that_does_not_answer_is_asked_again(store: Connections, segments: Segments) -> None:
+    """The same bytes under the same token, however often; the sender has its answer already."""
+    segments.store(FlakyStore(store, failures=2), segments.write("s", frame_of("a")))
+
+    assert names(store) == ["a"]
+
+
+def test_stop_leaves_what_is_not_stored(
+    store: Connections, tmp_path: Path, clock: ManualClock
+) -> None:
+    """A store that is away must not keep a stop from ending."""
+    made = Segments(tmp_path, clock)
+    path = made.write("s", frame_of("a"))
+    flaky = FlakyStore(store, failures=10**9)
+    writer = StoreWriter(Signal.TRACES, flaky, made.budget, made.counters, clock)
+    writer.submit(path)
+    writer.start()
+
+    assert not writer.drain(0.0)
+    writer.stop()
+
+    assert path.exists()
+
+
+def test_many_days_in_one_segment_are_stored(store: Connections, segments: Segments) -> None:
+    """A day is a partition, and the store's default refuses more than a hundred in an insert."""
+    frames = [frame_of("day", start_ns=NOW_NS + day * DAY_NS) for day in range(110)]
+
+    segments.store(store, segments.write("s", *frames))
+
+    assert len(names(store)) == 110
+
+
+def test_outcome_reaches_its_table(store: Connections, segments: Segments) -> None:
+    """Log records pass the same way, and what is no outcome is named."""
+    good, bad = outcome(outcome_id="o1"), outcome(outcome_id="")
+    frame = encode_frame(logs_request(good, bad).SerializeToString(), NOW_NS, 2)
+
+    segments.store(store, segments.write("s", frame), signal=Signal.LOGS)
+
+    client = store.client()
+    assert client.query("SELECT outcome_id, toString(margin) FROM outcomes").result_rows == [
+        ("o1", "5")
+    ]
+    assert client.query("SELECT reason_code FROM rejected").result_rows == [("outcome_id_missing",)]
