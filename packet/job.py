@@ -109,7 +109,7 @@ class PacketJob:
         self._store = store
         self._recorder = recorder
         self._reader = Reader(store, attributes)
-        self._writer = Writer(store)
+        self._writer = Writer(store, frozenset(config.ports))
         # Lost in a restart, as is what the recorder holds: an older request then finds nothing.
         self._captures: dict[str, _Capture] = {}
 

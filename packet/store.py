@@ -19,8 +19,9 @@ from packet.tcp import IDLE_NS, Flow, analyse
 class Writer:
     """Writes of the packet job, on the connection of whichever thread asks."""
 
-    def __init__(self, store: Connections) -> None:
+    def __init__(self, store: Connections, server_ports: frozenset[int] = frozenset()) -> None:
         self._store = store
+        self._server_ports = server_ports
 
     def packets(self, packets: PacketColumns, kept_for: str, trigger_id: str) -> None:
         """Write packets; one that is there already is replaced.
@@ -59,7 +60,7 @@ class Writer:
         kept = reader.packets(
             int(extents.first_ns.min()), int(extents.last_ns.max()), extents.hashes.tolist()
         )
-        flows = analyse(kept.take(extents.hold(kept)))
+        flows = analyse(kept.take(extents.hold(kept)), self._server_ports)
         self._write_flows(flows, is_deleted=0, now_ns=now_ns)
         self._write_flows(_gone(near, flows), is_deleted=1, now_ns=now_ns)
         return len(flows)

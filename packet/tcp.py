@@ -44,8 +44,11 @@ class Flow:
     zero_windows: int
 
 
-def analyse(columns: PacketColumns) -> list[Flow]:
+def analyse(columns: PacketColumns, server_ports: frozenset[int] = frozenset()) -> list[Flow]:
     """Return the connections among the packets, by flow and time.
+
+    `server_ports` are known to listen: they tell the ends of a connection apart whose handshake
+    was not recorded, as a pooled one's.
 
     A new connection of the same two endpoints begins with a SYN of another sequence number, or
     after `IDLE_NS` without a packet.
@@ -55,7 +58,7 @@ def analyse(columns: PacketColumns) -> list[Flow]:
     ordered = columns.take(np.lexsort((columns.ts_ns, columns.flow_hash)))
     starts = np.flatnonzero(_begins(ordered)).tolist()
     return [
-        _flow(ordered.take(np.arange(start, end)))
+        _flow(ordered.take(np.arange(start, end)), server_ports)
         for start, end in zip(starts, [*starts[1:], len(ordered)], strict=True)
     ]
 
@@ -77,8 +80,8 @@ def _begins(columns: PacketColumns) -> Mask:
     return begins
 
 
-def _flow(packets: PacketColumns) -> Flow:
-    client_sent = _client_sent(packets)
+def _flow(packets: PacketColumns, server_ports: frozenset[int]) -> Flow:
+    client_sent = _client_sent(packets, server_ports)
     # The client's end is the source of what it sent, and the destination of what it received.
     sample = int(np.argmax(client_sent)) if client_sent.any() else 0
     ends = [
@@ -104,18 +107,21 @@ def _flow(packets: PacketColumns) -> Flow:
     )
 
 
-def _client_sent(packets: PacketColumns) -> Mask:
-    """Return which packets the client sent, by whoever opened, else by the lower port."""
+def _client_sent(packets: PacketColumns, server_ports: frozenset[int]) -> Mask:
+    """Return which packets the client sent: by whoever opened, a known listener, the lower port."""
     handshake = packets.tcp_flags & np.uint16(SYN | ACK)
     opened, answered = np.flatnonzero(handshake == SYN), np.flatnonzero(handshake == SYN | ACK)
     if len(opened):
         return _same_way(packets, opened[0])
     if len(answered):
         return ~_same_way(packets, answered[0])
-    # Without a handshake the listener is the lower port: ephemeral ports are the high ones.
+    # Of two unknown ends the listener is the lower port: ephemeral ports are the high ones.
     source = (int(packets.src_port[0]), packets.src[0].tolist())
     destination = (int(packets.dst_port[0]), packets.dst[0].tolist())
     same_way = _same_way(packets, np.intp(0))
+    source_listens = source[0] in server_ports
+    if source_listens != (destination[0] in server_ports):
+        return ~same_way if source_listens else same_way
     return same_way if source > destination else ~same_way
 
 

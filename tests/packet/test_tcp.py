@@ -29,6 +29,18 @@ def test_handshake_names_the_client_and_gives_a_round_trip() -> None:
     assert (flow.packets, flow.wire_bytes) == (3, 3 * 66)
 
 
+def test_known_listener_is_the_server_of_a_connection_without_a_handshake() -> None:
+    """A pooled connection is older than the recording, and its server may have the higher port."""
+    low, high = (CLIENT[0], 40_000), (SERVER[0], 46_000)
+    packets = columns([Packet(1_000, low, high, seq=1), Packet(2_000, high, low, seq=1)])
+
+    (guessed,) = analyse(packets)
+    (known,) = analyse(packets, frozenset({46_000}))
+
+    assert (guessed.client_port, guessed.server_port) == (46_000, 40_000)
+    assert (known.client_port, known.server_port) == (40_000, 46_000)
+
+
 def test_wait_for_a_lost_syn_is_no_round_trip() -> None:
     """The last SYN before the answer is the one that was answered."""
     again = replace(_SYN, ts_ns=1_200)
