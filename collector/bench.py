@@ -265,7 +265,7 @@ def _fresh_store(scratch: Path, database: str) -> Connections:
 
 
 def _drop(store: Connections) -> None:
-    store.client().command(f"DROP DATABASE {store.config.database}")
+    store.client().command("DROP DATABASE {name:Identifier}", {"name": store.config.database})
     store.close()
 
 

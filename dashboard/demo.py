@@ -42,7 +42,7 @@ RULE: dict[str, Any] = {
     "severity": "page",
     "budget_usd": 3000.0,
     "budget_days": 30.0,
-    "budget_share": 0.0002,
+    "budget_share": 0.0003,
     "long_window_s": 20,
     "short_window_s": 5,
     "keep_firing_s": 10.0,

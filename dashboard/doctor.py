@@ -14,7 +14,7 @@ from collector.store.connect import Connections
 from dashboard.settings import Settings
 from packet.recorder import capture_available
 
-# A day of the reference path at 80 decisions a second is about 2 GiB.
+# A day of 60 decisions a second is about 2 GiB.
 DISK_BYTES_MIN = 2 * 1024**3
 
 
@@ -84,7 +84,7 @@ def _disk(directory: Path) -> Finding:
         "disk",
         free >= DISK_BYTES_MIN,
         f"{free / 1024**3:.1f} GiB free at {existing}, "
-        f"{DISK_BYTES_MIN / 1024**3:.0f} GiB are a day of 80 decisions a second",
+        f"{DISK_BYTES_MIN / 1024**3:.0f} GiB are a day of 60 decisions a second",
     )
 
 

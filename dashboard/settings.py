@@ -38,7 +38,7 @@ class ReferenceConfig(Section):
     """The reference decision path that `millworth demo` runs."""
 
     seed: int = Field(default=20261125, ge=0, description="Seed of the world and of the traffic")
-    rate_per_s: float = Field(default=80.0, gt=0, le=1000, description="Decisions a second")
+    rate_per_s: float = Field(default=60.0, gt=0, le=1000, description="Decisions a second")
     redis_url: str | None = Field(
         default=None,
         pattern=r"^(redis|rediss|valkey|unix)://.+",

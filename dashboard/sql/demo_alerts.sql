@@ -1,11 +1,22 @@
--- The alerts that began to fire, the costliest first.
--- Returns: blamed_stage, blamed_class String, revenue_at_risk_usd_per_h Decimal(18, 6); a row an
--- episode, its costliest judgement.
+-- The alerts that began to fire, by what their class has lost since; the dearest first.
+-- Returns: stage, class String (empty where no segment stood out); at_risk, lost Decimal(18, 6):
+-- USD/h when it fired, and USD since it fired. A row an episode.
 SELECT
-    argMax(blamed_stage, revenue_at_risk_usd_per_h) AS stage,
-    argMax(blamed_class, revenue_at_risk_usd_per_h) AS class,
-    max(revenue_at_risk_usd_per_h) AS at_risk
-FROM alert_events FINAL
-WHERE to_state = 'firing'
-GROUP BY episode_id
-ORDER BY at_risk DESC
+    any(fired.blamed_stage) AS stage,
+    any(fired.blamed_class) AS class,
+    any(fired.revenue_at_risk_usd_per_h) AS at_risk,
+    sum(cells.loss_usd) AS lost
+FROM
+(
+    SELECT episode_id, action, region, at_ns, blamed_stage, blamed_class, revenue_at_risk_usd_per_h
+    FROM alert_events FINAL
+    WHERE to_state = 'firing' AND from_state != 'cooling'
+) AS fired
+LEFT JOIN
+(
+    SELECT second_ns, action, region, loss_usd
+    FROM revenue_cells FINAL
+) AS cells ON cells.action = fired.action AND cells.region = fired.region
+WHERE cells.second_ns >= fired.at_ns
+GROUP BY fired.episode_id
+ORDER BY lost DESC

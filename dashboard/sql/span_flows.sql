@@ -31,7 +31,7 @@ LEFT JOIN
         argMax(server_port, last_ns) AS server_port,
         argMax(retransmissions, last_ns) AS retransmissions,
         argMax(zero_windows, last_ns) AS zero_windows
-    FROM flows
+    FROM flows FINAL
     WHERE flow_hash IN (SELECT flow_hash FROM span_flows WHERE decision_id = {decision_id:String})
     GROUP BY flow_hash
 ) AS ends ON links.flow_hash = ends.flow_hash
