@@ -1,0 +1,171 @@
+"""I/O: `millworth bench attribution`: ClickHouse in, attribution rows out, NumPy on one core.
+
+The unit is decisions per second of CPU time of this process, the engine's threads included: on a
+shared machine wall time says more about the neighbours. Spans are read from `otel_traces` with
+strings and maps as they were sent, so assembly by id is in the figure. The rival, in the same
+call, is the same algorithm in plain Python on spans that are in memory already.
+"""
+
+from __future__ import annotations
+
+import resource
+import statistics
+import tempfile
+from collections.abc import Callable, Mapping
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from attribution.assemble import assemble
+from attribution.columns import Table, roots_from_table, spans_from_table
+from attribution.config import AttributionConfig
+from attribution.critical_path import critical_path
+from attribution.job import AttributionJob
+from attribution.queries import Reader
+from attribution.reference import PlainSpan, plain_path
+from attribution.rows import attribute, attribution_rows
+from attribution.spans import KINDS, Roots, Spans
+from attribution.synthetic import otel_rows
+from collector.clock import NS_PER_S, SystemClock
+from collector.config import AttributesConfig, DecisionsConfig, OutcomesConfig, StoreConfig
+from collector.store.connect import Connections
+from collector.store.migrate import apply_views, migrate
+
+# Decisions a run: about as many spans of either size, so that both reach a steady state.
+SIZES = {10: 8_000, 100: 1_000}
+_BATCH = 2_000
+_SEED = 20_260_921
+_SKEW_MAX_NS = 10 * NS_PER_S
+
+
+def run_attribution(
+    runs: int, progress: Callable[[str], None] = lambda _: None
+) -> dict[str, float]:
+    """Return medians of `runs` for decisions of 10 and of 100 spans.
+
+    Keys, N in 10 and 100: `numpy_N` (spans read from the store, split, rows of `attributions`
+    inserted), `job_N` (the whole job: path spans, revisions, minutes and cells too), `memory_N`
+    (assembly and critical path alone), `plain_N` (the rival), `x_plain_N` (memory over plain).
+    All but the last are decisions per second of CPU.
+    """
+    with tempfile.TemporaryDirectory(prefix="millworth-bench-") as scratch:
+        return measure(f"chdb://{scratch}/store", runs, progress)
+
+
+def measure(
+    url: str,
+    runs: int,
+    progress: Callable[[str], None] = lambda _: None,
+    sizes: Mapping[int, int] = SIZES,
+) -> dict[str, float]:
+    """Measure on the store at `url`, in databases that are dropped afterwards.
+
+    Args:
+        url: an embedded store or a server.
+        runs: medians are of this many.
+        progress: is told each run that ends.
+        sizes: spans a decision -> decisions a run.
+    """
+    figures: dict[str, float] = {}
+    for spans_each, count in sizes.items():
+        samples: dict[str, list[float]] = {}
+        for run in range(runs):
+            store = Connections(StoreConfig(url=url, database=f"bench_{spans_each}_{run}"))
+            try:
+                for name, value in _one_run(store, spans_each, count, seed=_SEED + run).items():
+                    samples.setdefault(f"{name}_{spans_each}", []).append(value)
+            finally:
+                store.client().command(
+                    "DROP DATABASE IF EXISTS {name:Identifier}",
+                    parameters={"name": store.config.database},
+                )
+                store.close()
+            progress(f"{spans_each} spans a decision: run {run + 1} of {runs}")
+        figures |= {name: statistics.median(values) for name, values in samples.items()}
+    return figures
+
+
+def _one_run(store: Connections, spans_each: int, count: int, seed: int) -> dict[str, float]:
+    clock = SystemClock()
+    client = store.client()
+    migrate(client, clock.now_ns())
+    apply_views(client, AttributesConfig(), DecisionsConfig(), OutcomesConfig(), clock.now_ns())
+    start_ns = clock.now_ns() - 3_600 * NS_PER_S
+    rows = otel_rows(count, spans_each, seed, start_ns)
+    client.insert_arrow("otel_traces", rows)
+    trace_ids = pc.unique(rows["TraceId"]).to_pylist()
+    end_ns = start_ns + 3_600 * NS_PER_S
+
+    batches = [trace_ids[at : at + _BATCH] for at in range(0, count, _BATCH)]
+    began = _cpu_s()
+    read = [_read_split_write(store, batch, start_ns, end_ns) for batch in batches]
+    figures = {"numpy": count / (_cpu_s() - began)}
+
+    client.command("TRUNCATE TABLE attributions")
+    job = AttributionJob(AttributionConfig(), AttributesConfig(), store)
+    began = _cpu_s()
+    report = job.drain(end_ns)
+    figures["job"] = count / (_cpu_s() - began)
+    assert report.attributed == count, "the job missed decisions"
+
+    decisions, spans = read[0]
+    roots = roots_from_table(decisions, spans)
+    columns, links, _ = spans_from_table(spans, decisions)
+    began = _cpu_s()
+    trees = assemble(columns, roots, links, skew_max_ns=_SKEW_MAX_NS)
+    path = critical_path(trees, roots)
+    figures["memory"] = len(roots) / (_cpu_s() - began)
+
+    plain = _plain_spans(columns, roots)
+    began = _cpu_s()
+    paths = [
+        plain_path(own, root_id, ingress_ns, _SKEW_MAX_NS) for own, root_id, ingress_ns in plain
+    ]
+    figures["plain"] = len(plain) / (_cpu_s() - began)
+    assert sum(sum(each.self_ns.values()) for each in paths) == int(path.self_ns.sum())
+    figures["x_plain"] = figures["memory"] / figures["plain"]
+    return figures
+
+
+def _read_split_write(
+    store: Connections, trace_ids: list[str], from_ns: int, to_ns: int
+) -> tuple[Table, Table]:
+    """Read these traces, split their decisions, insert rows; return what was read."""
+    reader = Reader(store, AttributesConfig())
+    spans = reader.spans(trace_ids, from_ns, to_ns)
+    decisions = reader.decisions(trace_ids, [], (from_ns, to_ns), to_ns)
+    rows = attribution_rows(attribute(decisions, spans, AttributionConfig()))
+    rows = rows.append_column("revision", pa.array([1] * len(rows), pa.uint32()))
+    store.client().insert_arrow("attributions", rows)
+    return decisions, spans
+
+
+def _plain_spans(spans: Spans, roots: Roots) -> list[tuple[list[PlainSpan], int, int]]:
+    """Return the spans of each decision, its root's id and its ingress, for the rival."""
+    by_trace: dict[int, list[PlainSpan]] = {}
+    for at in range(len(spans)):
+        by_trace.setdefault(int(spans.trace[at]), []).append(
+            PlainSpan(
+                span_id=int(spans.span_id[at]),
+                parent_id=int(spans.parent_id[at]),
+                start_ns=int(spans.start_ns[at]),
+                end_ns=int(spans.end_ns[at]),
+                kind=KINDS[spans.kind[at]],
+                host=str(spans.host[at] or ""),
+                service=str(spans.service[at]),
+                blocking=None if spans.blocking[at] < 0 else bool(spans.blocking[at]),
+                received_ns=int(spans.received_ns[at]),
+            )
+        )
+    return [
+        (by_trace[int(trace)], int(span_id), int(ingress_ns))
+        for trace, span_id, ingress_ns in zip(
+            roots.trace, roots.span_id, roots.ingress_ns, strict=True
+        )
+    ]
+
+
+def _cpu_s() -> float:
+    """Return the CPU time of this process, the engine's threads included."""
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    return usage.ru_utime + usage.ru_stime
