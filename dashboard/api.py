@@ -15,8 +15,10 @@ from starlette.exceptions import HTTPException
 
 from attribution.config import AttributionConfig
 from collector.clock import Clock, SystemClock
+from collector.config import OutcomesConfig
 from collector.counters import Counters
 from collector.errors import InputError, MillworthError, StoreUnavailableError
+from collector.imports import ImportReport, import_outcomes
 from collector.log import get_logger
 from collector.store.connect import Connections
 from dashboard.health_items import HealthItem, HealthSource, Status
@@ -33,12 +35,12 @@ from dashboard.rows import (
     TraceSpan,
 )
 from dashboard.scope import parse_scope
-from dashboard.security import RequestGuard
 from dashboard.workers import Workers
 
 # Two statements from outside at a time: they shall not take the pages' threads.
 OUTSIDE_WORKERS = 2
 RETRY_AFTER_S = "5"
+IMPORT_BYTES_MAX = 64 * 1024 * 1024
 
 _log = get_logger("dashboard")
 
@@ -112,11 +114,14 @@ def create_api(
     store: Connections,
     *,
     attribution: AttributionConfig | None = None,
+    outcomes: OutcomesConfig | None = None,
     clock: Clock | None = None,
     workers: Workers | None = None,
-    public_url: str = "",
 ) -> FastAPI:
-    """Return the application that answers `/api/v1`, `/healthz`, `/readyz` and `/metrics`."""
+    """Return the application that answers `/api/v1`, `/healthz`, `/readyz` and `/metrics`.
+
+    Whoever serves it to a network puts `dashboard.security.RequestGuard` in front.
+    """
     # The documentation pages of FastAPI load scripts from elsewhere.
     app = FastAPI(
         title="Millworth",
@@ -128,12 +133,13 @@ def create_api(
     app.add_exception_handler(MillworthError, _unavailable)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http_error)
-    app.add_middleware(RequestGuard, public_url=public_url)
     workers = workers or Workers(4, "api")
     outside = Workers(OUTSIDE_WORKERS, "outside-sql")
     reference = reference_of(attribution or AttributionConfig())
     app.include_router(_data_router(reader, workers, outside))
-    app.include_router(_state_router(reader, workers, health, clock or SystemClock(), reference))
+    clock = clock or SystemClock()
+    app.include_router(_state_router(reader, workers, health, clock, reference))
+    app.include_router(_import_router(store, workers, outcomes or OutcomesConfig(), clock))
     app.include_router(_probe_router(reader, workers, counters))
     return app
 
@@ -185,6 +191,30 @@ def _state_router(
         return Health(worst_status(items), items)
 
     return router
+
+
+def _import_router(
+    store: Connections, workers: Workers, outcomes: OutcomesConfig, clock: Clock
+) -> APIRouter:
+    router = APIRouter(prefix="/api/v1/import")
+
+    @router.post("/outcomes")
+    async def import_csv(request: Request, name: str = "outcomes.csv") -> ImportReport:
+        """Import a CSV file of outcomes, sent as the body; the same file twice changes nothing."""
+        content = bytearray()
+        async for chunk in request.stream():
+            content += chunk
+            if len(content) > IMPORT_BYTES_MAX:
+                raise InputError(f"{name}: over {IMPORT_BYTES_MAX} bytes; split the file")
+        return await workers.run(_import, store, name, bytes(content), outcomes, clock.now_ns())
+
+    return router
+
+
+def _import(
+    store: Connections, name: str, content: bytes, outcomes: OutcomesConfig, now_ns: int
+) -> ImportReport:
+    return import_outcomes(store.client(), name, content, outcomes.currency, now_ns)
 
 
 def _probe_router(reader: Reader, workers: Workers, counters: Counters) -> APIRouter:

@@ -14,6 +14,7 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 
 from attribution.config import AttributionConfig
 from collector.clock import Clock, SystemClock
+from collector.config import OutcomesConfig
 from collector.counters import Counters
 from collector.errors import MillworthError
 from collector.log import get_logger
@@ -24,7 +25,7 @@ from dashboard.health_items import HealthSource
 from dashboard.pages import decision, decisions, health, overview
 from dashboard.pages.context import ERROR_ID, PageContext
 from dashboard.queries import Reader
-from dashboard.security import SecurityHeaders, content_security_policy
+from dashboard.security import RequestGuard, SecurityHeaders, content_security_policy
 from dashboard.workers import Workers
 
 ASSETS_DIR = Path(__file__).parent / "assets"
@@ -63,6 +64,7 @@ def create_app(
     store: Connections,
     *,
     attribution: AttributionConfig | None = None,
+    outcomes: OutcomesConfig | None = None,
     clock: Clock | None = None,
 ) -> Dash:
     """Return the application; `.server` is the FastAPI application that uvicorn runs."""
@@ -83,9 +85,9 @@ def create_app(
         counters,
         store,
         attribution=attribution,
+        outcomes=outcomes,
         clock=clock,
         workers=workers,
-        public_url=config.public_url,
     )
     app = Dash(
         "dashboard",
@@ -113,6 +115,7 @@ def create_app(
     app._setup_server()
     _serve_pages(app)
     policy = content_security_policy(app.csp_hashes())
+    server.add_middleware(RequestGuard, public_url=config.public_url)
     server.add_middleware(SecurityHeaders, policy=policy)
     return app
 

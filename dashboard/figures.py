@@ -88,45 +88,13 @@ def heatmap(cells: Sequence[Cell], seen: Range, step_ns: int, reference_ns: int)
     reference = bucket_position(reference_ns)
     low = min(min(cell.bucket for cell in cells), int(reference)) - 1
     high = max(max(cell.bucket for cell in cells), int(reference)) + 2
-    first = min(cell.column_ns for cell in cells)
-    columns = list(range(first, max(cell.column_ns for cell in cells) + step_ns, step_ns))
-    counts = [[0] * len(columns) for _ in range(low, high)]
-    for cell in cells:
-        counts[cell.bucket - low][(cell.column_ns - first) // step_ns] += cell.decisions
-    ticks = [t for t in _TICKS_MS if low <= bucket_position(t * NS_PER_MS) <= high]
-    most = max(max(row) for row in counts)
-    powers = range(int(math.log10(most)) + 1)
-    trace = {
-        "type": "heatmap",
-        "x": [utc_iso(column + step_ns // 2) for column in columns],
-        "y": [bucket + 0.5 for bucket in range(low, high)],
-        "z": [[math.log10(n) if n else None for n in row] for row in counts],
-        "text": [[f"{n:,}" if n else "" for n in row] for row in counts],
-        "hovertemplate": "%{text} decisions<br>%{x|%H:%M:%S} UTC<extra></extra>",
-        "hoverongaps": False,
-        "colorscale": "Cividis",
-        "zmin": -0.3,
-        "zmax": max(math.log10(most), 0.3),
-        "colorbar": {
-            "title": {"text": "decisions", "side": "right"},
-            "tickvals": list(powers),
-            "ticktext": [f"{10**power:,}" for power in powers],
-            "thickness": 10,
-            "outlinewidth": 0,
-        },
-    }
     layout = frame(
         f"heatmap {seen.action} {seen.region} {seen.to_ns - seen.from_ns}",
         margin={"l": 52, "r": 8, "t": 10, "b": 44},
         # What a click needs to tell which decisions a cell is of.
         meta={"step_ns": step_ns, "buckets_per_octave": BUCKETS_PER_OCTAVE},
         xaxis={"type": "date", "range": [utc_iso(seen.from_ns), utc_iso(seen.to_ns)]},
-        yaxis={
-            "range": [low, high],
-            "tickvals": [bucket_position(t * NS_PER_MS) for t in ticks],
-            "ticktext": [f"{t:g}" for t in ticks],
-            "title": {"text": "decision ms"},
-        },
+        yaxis={**_bucket_ticks(low, high), "title": {"text": "decision ms"}},
         shapes=[
             {
                 "type": "line",
@@ -151,7 +119,45 @@ def heatmap(cells: Sequence[Cell], seen: Range, step_ns: int, reference_ns: int)
             }
         ],
     )
-    return {"data": [trace], "layout": layout}
+    return {"data": [_heat_trace(cells, step_ns, low, high)], "layout": layout}
+
+
+def _bucket_ticks(low: int, high: int) -> Figure:
+    ticks = [t for t in _TICKS_MS if low <= bucket_position(t * NS_PER_MS) <= high]
+    return {
+        "range": [low, high],
+        "tickvals": [bucket_position(t * NS_PER_MS) for t in ticks],
+        "ticktext": [f"{t:g}" for t in ticks],
+    }
+
+
+def _heat_trace(cells: Sequence[Cell], step_ns: int, low: int, high: int) -> Figure:
+    first = min(cell.column_ns for cell in cells)
+    columns = list(range(first, max(cell.column_ns for cell in cells) + step_ns, step_ns))
+    counts = [[0] * len(columns) for _ in range(low, high)]
+    for cell in cells:
+        counts[cell.bucket - low][(cell.column_ns - first) // step_ns] += cell.decisions
+    most = max(max(row) for row in counts)
+    powers = range(int(math.log10(most)) + 1)
+    return {
+        "type": "heatmap",
+        "x": [utc_iso(column + step_ns // 2) for column in columns],
+        "y": [bucket + 0.5 for bucket in range(low, high)],
+        "z": [[math.log10(n) if n else None for n in row] for row in counts],
+        "text": [[f"{n:,}" if n else "" for n in row] for row in counts],
+        "hovertemplate": "%{text} decisions<br>%{x|%H:%M:%S} UTC<extra></extra>",
+        "hoverongaps": False,
+        "colorscale": "Cividis",
+        "zmin": -0.3,
+        "zmax": max(math.log10(most), 0.3),
+        "colorbar": {
+            "title": {"text": "decisions", "side": "right"},
+            "tickvals": list(powers),
+            "ticktext": [f"{10**power:,}" for power in powers],
+            "thickness": 10,
+            "outlinewidth": 0,
+        },
+    }
 
 
 def worst_segment(observed: SegmentMeans, reference: SegmentMeans) -> int | None:

@@ -11,6 +11,13 @@ from urllib.parse import urlencode
 from dash import Dash, Input, dcc, html
 
 from collector.clock import NS_PER_S
+from dashboard.cards import (
+    evidence_card,
+    latency_card,
+    risk_card,
+    velocity_card,
+    within_card,
+)
 from dashboard.figures import decision_path, heatmap, quantile_ns, worst_segment
 from dashboard.health_items import HealthItem
 from dashboard.pages.context import PageContext
@@ -30,7 +37,7 @@ from dashboard.pages.parts import (
 from dashboard.queries import alerts_with_exemplars
 from dashboard.rows import CLASSES, SEGMENTS, AlertRow, Cell, Evidence, Range, Revenue, SegmentMeans
 from dashboard.scope import Scope, parse_scope
-from dashboard.text import UNKNOWN, count, ms, percent, signed_ms, span_of_time, usd, utc_clock
+from dashboard.text import UNKNOWN, count, ms, signed_ms, usd, utc_clock
 
 PATH = "/"
 NAME = "overview"
@@ -94,6 +101,7 @@ class OverviewRead:
     path_of: Range
     observed: SegmentMeans | None
     reference: SegmentMeans | None
+    reference_of: Range
     recorder: HealthItem | None
 
 
@@ -183,6 +191,11 @@ def read(context: PageContext, query: str) -> OverviewRead:
     lookback = dataclasses.replace(
         path_of, from_ns=max(0, seen.to_ns - REFERENCE_WINDOW_NS), to_ns=seen.to_ns
     )
+    expected = reader.reference_means(lookback, reference)
+    if expected is None and lookback.region:
+        # Nothing there has ever met its target; the same action elsewhere shows what is possible.
+        lookback = dataclasses.replace(lookback, region="")
+        expected = reader.reference_means(lookback, reference)
     health = context.health.health()
     return OverviewRead(
         scope=scope,
@@ -196,7 +209,8 @@ def read(context: PageContext, query: str) -> OverviewRead:
         evidence=reader.evidence(seen),
         path_of=path_of,
         observed=reader.segment_means(path_of),
-        reference=reader.reference_means(lookback, reference),
+        reference=expected,
+        reference_of=lookback,
         recorder=next((item for item in health if item.name == RECORDER), None),
     )
 
@@ -288,13 +302,12 @@ def heat_summary(cells: Sequence[Cell], seen: Range) -> str:
 
 
 def _cards(found: OverviewRead, prior_basis: str) -> dict[str, object]:
-    revenue, evidence = found.revenue, found.evidence
-    values = {
-        "p50": _latency_card(found.cells, found.target_ns),
-        "within": _within_card(revenue),
-        "velocity": _velocity_card(revenue),
-        "risk": _risk_card(revenue, prior_basis),
-        "evidence": _evidence_card(evidence, found.recorder),
+    values: dict[str, tuple[str, Component]] = {
+        "p50": latency_card(found.cells, found.target_ns),
+        "within": within_card(found.revenue),
+        "velocity": velocity_card(found.revenue),
+        "risk": risk_card(found.revenue, prior_basis),
+        "evidence": evidence_card(found.evidence, found.recorder),
     }
     return {
         f"overview-{card}-{part}.children": text
@@ -303,75 +316,13 @@ def _cards(found: OverviewRead, prior_basis: str) -> dict[str, object]:
     }
 
 
-def _latency_card(cells: Sequence[Cell], target_ns: int) -> tuple[str, str]:
-    middle, tail = quantile_ns(cells, 0.5), quantile_ns(cells, 0.99)
-    if middle is None or tail is None:
-        return UNKNOWN, "no decision in this window"
-    return ms(middle), f"±4 % · p99 {ms(tail)} · target {ms(target_ns, 0)}"
-
-
-def _within_card(revenue: Revenue) -> tuple[str, str]:
-    if not revenue.decisions:
-        return UNKNOWN, "no decision in this window"
-    share = 1 - revenue.late / revenue.decisions
-    return percent(share), f"{count(revenue.late)} of {count(revenue.decisions)} late"
-
-
-def _velocity_card(revenue: Revenue) -> tuple[str, str]:
-    per_hour = per_hour_of(revenue)
-    if per_hour is None:
-        return UNKNOWN, "no valued decision in this window"
-    velocity = (revenue.value_usd - revenue.loss_usd) * per_hour
-    bases = " and ".join(revenue.bases)
-    note = f"basis {bases} · over {span_of_time(revenue.last_ns - revenue.first_ns)}"
-    if revenue.unvalued:
-        note += f" · {count(revenue.unvalued)} of unknown value"
-    return f"{usd(velocity)} / h", note
-
-
-def _risk_card(revenue: Revenue, prior_basis: str) -> tuple[str, Component]:
-    per_hour = per_hour_of(revenue)
-    if per_hour is None:
-        return UNKNOWN, "no valued decision in this window"
-    low, high = revenue.loss_low_usd * per_hour, revenue.loss_high_usd * per_hour
-    interval = f"90 %: {usd(low)} to {usd(high)}"
-    if "prior" not in revenue.slope_sources:
-        return f"{usd(revenue.loss_usd * per_hour)} / h", interval
-    label = html.Span("article prior", className="badge", title=prior_basis)
-    return f"{usd(revenue.loss_usd * per_hour)} / h", html.Span([interval, " ", label])
-
-
-def per_hour_of(revenue: Revenue) -> Decimal | None:
-    """Return what turns a sum of the range into a rate, None where no value is known.
-
-    By the time between the first and the last decision, not by the window: a service that is up
-    for a minute would seem to earn a fifteenth of what it does.
-    """
-    if not revenue.last_ns or revenue.unvalued >= revenue.decisions:
-        return None
-    return Decimal(3600 * NS_PER_S) / Decimal(revenue.last_ns - revenue.first_ns)
-
-
-def _evidence_card(evidence: Evidence, recorder: HealthItem | None) -> tuple[str, str]:
-    clocks = (
-        f"{count(evidence.shifted_spans)} of {count(evidence.spans)} spans moved, at most "
-        f"{ms(evidence.shift_max_ns, 3)}"
-        if evidence.shifted_spans
-        else "no clock had to be moved"
-    )
-    if recorder is not None and recorder.status == "bad":
-        return "no packets", f"recorder off, see Health · {clocks}"
-    return f"{count(evidence.packets)} packets", (
-        f"{count(evidence.linked_decisions)} decisions linked · {clocks}"
-    )
-
-
 def _path_note(found: OverviewRead) -> str:
     decisions = found.observed.decisions if found.observed else 0
     of = " · ".join(part for part in (found.path_of.action, found.path_of.region) if part)
     why = " (dearest open alert)" if found.path_of != found.seen else ""
+    elsewhere = " in any region" if found.reference_of.region != found.path_of.region else ""
     reference = (
-        f"grey: {count(found.reference.decisions)} that met their target in 24 h"
+        f"grey: {count(found.reference.decisions)} that met their target in 24 h{elsewhere}"
         if found.reference
         else "no decision met its target: no reference"
     )

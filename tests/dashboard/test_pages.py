@@ -1,0 +1,207 @@
+"""Pages: what is laid out, and what is said of what was read."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+
+from collector.clock import NS_PER_S
+from collector.counters import Counters
+from collector.store.connect import Connections
+from dashboard.app import PAGES, create_app
+from dashboard.config import DashboardConfig
+from dashboard.health_items import HealthItem
+from dashboard.pages import decision, decisions, health, overview
+from dashboard.pages.context import PageContext
+from dashboard.queries import Reader
+from dashboard.rows import Range, Reference
+from dashboard.scope import parse_scope
+from dashboard.workers import Workers
+from tests.conftest import ManualClock
+from tests.dashboard.seed import TODAY_NS
+from tests.dashboard.test_api import FixedHealth
+
+
+@pytest.fixture
+def context(reader: Reader) -> Iterator[PageContext]:
+    """Return what pages are given, over the shared store."""
+    workers = Workers(1, "test")
+    yield PageContext(
+        reader=reader,
+        health=FixedHealth(),
+        workers=workers,
+        config=DashboardConfig(),
+        clock=ManualClock(TODAY_NS),
+        reference=Reference(80_000_000, {}),
+        prior_basis="article prior: not your own data",
+    )
+    workers.close()
+
+
+def text_of(component: Any) -> str:  # noqa: ANN401  a Dash component
+    """Return a component as its JSON, to look for words in."""
+    return json.dumps(component, default=lambda part: part.to_plotly_json(), ensure_ascii=False)
+
+
+def ids_of(component: Any) -> set[str]:  # noqa: ANN401  a Dash component
+    """Return every id in a layout."""
+    return {part.id for part in component._traverse() if getattr(part, "id", None)}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.PATH)
+def test_each_output_of_a_page_is_in_its_layout(page: Any, context: PageContext) -> None:  # noqa: ANN401
+    """An output that is not laid out fails in the browser, without a word on the page."""
+    ids = ids_of(page.layout("", context))
+    assert {output.rsplit(".", 1)[0] for output in page.OUTPUTS} <= ids
+
+
+def test_the_ids_that_other_tests_hold_on_to(context: PageContext) -> None:
+    """A browser test follows an alert to its decision by these."""
+    assert {"overview-alerts", "overview-path"} <= ids_of(overview.layout("", context))
+    assert {"decision-waterfall", "decision-packets"} <= ids_of(decision.layout("", context))
+    assert "health-items" in ids_of(health.layout("", context))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.PATH)
+def test_each_page_has_one_main_heading(page: Any, context: PageContext) -> None:  # noqa: ANN401
+    """A screen reader finds its way by headings."""
+    assert text_of(page.layout("", context)).count('"type": "H1"') == 1
+
+
+def test_overview_says_what_the_store_holds(context: PageContext) -> None:
+    """Figures, their uncertainty, their basis, and the label of what is a prior."""
+    shown = overview.show(overview.read(context, ""), context.prior_basis)
+    assert set(shown) == set(overview.OUTPUTS)
+    assert shown["overview-within-value.children"] == "66.7 %"
+    assert shown["overview-within-note.children"] == "5 of 15 late"
+    assert shown["overview-velocity-note.children"] == "basis margin · over 11 s"
+    assert shown["overview-risk-value.children"] == "$81.82 / h"
+    risk = text_of(shown["overview-risk-note.children"])
+    assert "90 %: $20.45 to $245.45" in risk
+    assert "article prior" in risk
+    assert shown["overview-evidence-value.children"] == "no packets"
+    path = shown["overview-path-box.aria-label"]
+    assert isinstance(path, str)
+    assert path.endswith("decision/store stands out by +52.0 ms.")
+
+
+def test_alert_row_leads_to_its_decision(context: PageContext) -> None:
+    """From the page that woke someone to the evidence is one click."""
+    rows = overview.show(overview.read(context, ""), "")["overview-alerts.rowData"]
+    assert isinstance(rows, list)
+    assert rows[0]["href"] == "/decision?id=d-12"
+    assert rows[0]["at_risk"] == "$1,840"
+    assert rows[0]["interval"] == "$540.00 to $5,400"
+    assert rows[0]["blamed"] == "decision/store"
+
+
+def test_silence_is_unknown_not_zero(context: PageContext) -> None:
+    """A window without decisions must not read as a healthy one."""
+    found = overview.read(context, "?until=2020-01-01T00:00:00Z")
+    shown = overview.show(found, "")
+    for card in ("p50", "within", "velocity", "risk"):
+        assert shown[f"overview-{card}-value.children"] == "unknown"
+    assert "No decision in this window" in text_of(shown["overview-heatmap.figure"])
+
+
+def test_path_follows_the_dearest_open_alert_until_a_picker_says_otherwise(
+    context: PageContext,
+) -> None:
+    """An incident of one region drowns in the mean over all of them."""
+    seen = Range(TODAY_NS - 900 * NS_PER_S, TODAY_NS)
+    alerts = context.reader.alerts(seen)
+    assert overview.path_range(seen, alerts) == Range(
+        TODAY_NS - 50 * NS_PER_S, TODAY_NS, "offer.select", "eu-west"
+    )
+    picked = Range(seen.from_ns, seen.to_ns, region="us-east")
+    assert overview.path_range(picked, alerts) == picked
+    assert overview.path_range(seen, []) == seen
+
+
+def test_decision_shows_parts_that_sum_to_its_latency(context: PageContext) -> None:
+    """The sum is written out, so that anyone can check it."""
+    found = decision.read(context, "d-12")
+    assert found is not None
+    shown = decision.show(found)
+    assert set(shown) == set(decision.OUTPUTS)
+    check = shown["decision-budget-note.children"]
+    assert check == "16 parts: 111,000,000 ns = 111,000,000 ns from ingress to egress"
+    assert "66.000 ms" in text_of(shown["decision-budget.children"])
+    assert "network.local.port" in text_of(shown["decision-spans.children"])
+    assert "order-12" not in text_of(shown["decision-facts.children"])
+
+
+def test_decision_without_packets_says_which_remedy_applies(context: PageContext) -> None:
+    """No privilege and not sampled look the same, and are mended differently."""
+    found = decision.read(context, "d-3")
+    assert found is not None
+    assert "run as root" in text_of(decision.show(found)["decision-packets.figure"])
+    assert decision.why_no_packets(HealthItem("packet.recorder", "on", "", "ok"))[0] == (
+        "No packet of this decision was kept"
+    )
+
+
+def test_unknown_decision_says_so(context: PageContext) -> None:
+    """A link into another store, or a decision that has expired."""
+    assert decision.read(context, "nope") is None
+    shown = decision.show_unknown("nope")
+    assert set(shown) == set(decision.OUTPUTS)
+    assert "No decision has this id" in text_of(shown["decision-waterfall.figure"])
+
+
+def test_list_finds_by_trace_id(context: PageContext) -> None:
+    """A search is not bound to the window."""
+    scope = parse_scope(f"?q={12:032x}&until=2020-01-01T00:00:00Z")
+    rows = decisions.read(context, scope)["decisions-list.rowData"]
+    assert isinstance(rows, list)
+    assert [row["href"] for row in rows] == ["/decision?id=d-12"]
+
+
+def test_health_lists_the_worst_first_with_its_remedy(context: PageContext) -> None:
+    """What needs a hand stands on top."""
+    shown = health.read(context)
+    assert set(shown) == set(health.OUTPUTS)
+    items = shown["health-items.rowData"]
+    assert isinstance(items, list)
+    assert (items[0]["name"], items[0]["detail"]) == ("packet.recorder", "run as root")
+    assert shown["health-items-note.children"] == "1 need a look"
+    rejected = shown["health-rejected.rowData"]
+    assert isinstance(rejected, list)
+    assert rejected[0]["example"] == "log-1: outcome.id is missing"
+
+
+def test_a_failed_reading_is_one_visible_panel(empty_store: Connections) -> None:
+    """The page keeps what it showed, says why it is not fresh, and the service runs on."""
+    app = create_app(Reader(empty_store), DashboardConfig(), FixedHealth(), Counters(), empty_store)
+    output = next(name for name in app.callback_map if "overview-alerts.rowData" in name)
+    outputs = [
+        {"id": target.component_id, "property": target.component_property}
+        for target in app.callback_map[output]["output"]
+    ]
+    body = {
+        "output": output,
+        "outputs": outputs,
+        "inputs": [
+            {"id": "url", "property": "search", "value": ""},
+            {"id": overview.TICK, "property": "n_intervals", "value": 1},
+        ],
+        "changedPropIds": [f"{overview.TICK}.n_intervals"],
+        "state": [],
+    }
+
+    async def send() -> httpx.Response:
+        transport = httpx.ASGITransport(app=app.server)
+        async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
+            return await client.post("/_dash-update-component", json=body)
+
+    answer = asyncio.run(send())
+    assert answer.status_code == 200
+    panel = answer.json()["sideUpdate"]["app-error"]
+    assert panel["hidden"] is False
+    assert "revenue_cells" in panel["children"]
+    assert "overview-alerts" not in answer.json().get("response", {})
