@@ -134,6 +134,9 @@ async def serve_until_stopped(child: Child, name: str, app: Any) -> None:  # noq
             log_level="warning",
             access_log=False,
             server_header=False,
+            # The callers are ours and keep their connections; the default closes them after 5 s,
+            # and a request that meets the close is an error that no scenario injected.
+            timeout_keep_alive=3600,
             timeout_graceful_shutdown=5,
         )
     )

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -32,6 +33,8 @@ from dashboard.reference.world import CHANNEL_SHARE
 
 SERVICE: Final = "decision-path"
 ACTION: Final = "offer"
+STORE_WAIT_S_MAX: Final = 5.0
+STORE_CONNECTIONS_WARM: Final = 8
 _MICRO_USD: Final = Decimal("0.000001")
 
 
@@ -158,7 +161,7 @@ class FarTransport(httpx.AsyncHTTPTransport):
     """A connection to a distant service: half of the network's delay each way."""
 
     def __init__(self, child: Child) -> None:
-        super().__init__(limits=httpx.Limits(max_connections=256, max_keepalive_connections=64))
+        super().__init__(limits=httpx.Limits(max_connections=64, max_keepalive_connections=64))
         self._child = child
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
@@ -177,9 +180,12 @@ def store_client(child: Child) -> redis.asyncio.Redis:
     url = child.settings.redis_url
     said = {} if url is None else dict(Address.from_url(url).kwargs)
     said.pop("path", None)
-    pool = redis.asyncio.ConnectionPool(
+    pool = redis.asyncio.BlockingConnectionPool(
         connection_class=reporting_connection(redis.asyncio.Connection),
-        max_connections=256,
+        # Three times what 80 decisions a second need while every region's store is 120 ms late.
+        # Each costs the embedded server a thread that wakes a hundred times a second.
+        max_connections=32,
+        timeout=STORE_WAIT_S_MAX,
         **{**said, "host": HOST, "port": child.settings.ports["store"], "decode_responses": True},
     )
     return redis.asyncio.Redis(connection_pool=pool)
@@ -191,6 +197,8 @@ async def main(child: Child) -> None:
     provider = tracer_provider(SERVICE, settings.otlp_endpoint)
     instrument = decision_instrument(SERVICE, settings.otlp_endpoint)
     store = store_client(child)
+    # A connection that is first opened while a store is slow would make it look slower.
+    await asyncio.gather(*(store.ping() for _ in range(STORE_CONNECTIONS_WARM)))
     RedisInstrumentor.instrument_client(store, tracer_provider=provider)
     fulfilment = httpx.AsyncClient(
         base_url=f"http://{HOST}:{settings.ports['fulfilment']}",

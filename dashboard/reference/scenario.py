@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from types import MappingProxyType
@@ -66,6 +67,9 @@ class Scenario:
             _require_segment(segment)
         if self.rate_per_s <= 0 or not self.regions:
             raise ValueError("a scenario needs traffic: rate_per_s above 0, and a region")
+        for region in self.regions:
+            if not re.fullmatch(r"[a-z0-9-]+", region):  # it is a part of the store's keys
+                raise ValueError(f"region {region!r}: lower-case letters, digits and - name one")
 
     def delay_ns(self, segment: str, region: str, elapsed_s: float) -> int:
         """Return what is injected into one decision at one segment.
