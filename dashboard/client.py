@@ -65,7 +65,15 @@ class ApiClient:
                 f"store {path} is held by another process that does not answer at {base_url}; "
                 "name its address with --url"
             ) from error
-        return cls("http://local", create_api(Reader(store), NoHealth(), Counters(), store), store)
+        api = create_api(
+            Reader(store),
+            NoHealth(),
+            Counters(),
+            store,
+            attribution=settings.attribution,
+            outcomes=settings.outcomes,
+        )
+        return cls("http://local", api, store)
 
     def get(self, path: str) -> dict[str, Any]:
         """Return the JSON of one resource. Raises InputError with the service's own words."""

@@ -89,6 +89,7 @@ class AlertRow:
     at_ns: int
     started_ns: int
     window_s: int
+    loss_usd: Decimal
     loss_low_usd: Decimal
     loss_high_usd: Decimal
     revenue_at_risk_usd_per_h: Decimal

@@ -152,6 +152,7 @@ class Service:
                     self.counters,
                     self.store,
                     attribution=s.attribution,
+                    outcomes=s.outcomes,
                     clock=self.clock,
                 ),
                 s.dashboard,

@@ -253,9 +253,10 @@ def show(found: OverviewRead, prior_basis: str) -> dict[str, object]:
 
 def alert_line(alert: AlertRow) -> dict[str, object]:
     """Return one row of the grid of alerts."""
-    hours = Decimal(alert.window_s) / 3600
     scope = " · ".join(part for part in (alert.action, alert.region) if part)
-    low, high = alert.loss_low_usd / hours, alert.loss_high_usd / hours
+    # At risk is the rate of the short window; the slope's spread is that of the long one.
+    scale = alert.revenue_at_risk_usd_per_h / alert.loss_usd if alert.loss_usd else Decimal(0)
+    low, high = alert.loss_low_usd * scale, alert.loss_high_usd * scale
     return {
         "id": alert.episode_id,
         "severity": alert.severity,

@@ -13,6 +13,7 @@ SELECT
     max(events.at_ns) AS at_ns,
     max(events.started_ns) AS started_ns,
     argMax(events.window_s, events.seq) AS window_s,
+    argMax(events.loss_usd, events.seq) AS loss_usd,
     argMax(events.loss_low_usd, events.seq) AS loss_low_usd,
     argMax(events.loss_high_usd, events.seq) AS loss_high_usd,
     argMax(events.revenue_at_risk_usd_per_h, events.seq) AS revenue_at_risk_usd_per_h,

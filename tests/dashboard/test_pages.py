@@ -96,7 +96,7 @@ def test_alert_row_leads_to_its_decision(context: PageContext) -> None:
     assert isinstance(rows, list)
     assert rows[0]["href"] == "/decision?id=d-12"
     assert rows[0]["at_risk"] == "$1,840"
-    assert rows[0]["interval"] == "$540.00 to $5,400"
+    assert rows[0]["interval"] == "$552.15 to $5,522"  # 30 % to 300 % of what is at risk
     assert rows[0]["blamed"] == "decision/store"
 
 
