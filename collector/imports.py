@@ -141,7 +141,9 @@ def parse_outcomes(
             except _BadValue as error:
                 yield f"{where}: {error}"
     except csv.Error as error:
-        raise InputError(f"{name}:{reader.line_num}: not CSV: {error}; repair the line") from error
+        raise InputError(
+            f"{name}: not CSV after line {reader.line_num}: {error}; repair the line"
+        ) from error
 
 
 def _check_header(name: str, header: object) -> None:

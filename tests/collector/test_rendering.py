@@ -109,7 +109,7 @@ def stored(store: Connections, table: str, trace_id: str) -> dict[str, Any]:
 
 
 @settings(
-    max_examples=40,
+    max_examples=25,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(sets=st.lists(ATTRIBUTES, min_size=6, max_size=6), body=VALUES)
