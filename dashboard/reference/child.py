@@ -27,6 +27,10 @@ HOST: Final = "127.0.0.1"
 NS_PER_S: Final = 1_000_000_000
 
 
+class ChildError(Exception):
+    """Why a child cannot run: one line, which the parent passes on."""
+
+
 @dataclass(frozen=True, slots=True)
 class ChildSettings:
     """What the parent tells a child first."""
@@ -111,7 +115,11 @@ def run(main: Callable[[Child], Coroutine[Any, Any, None]]) -> None:
     async def start() -> None:
         await main(Child(ChildSettings.from_json(line)))
 
-    uvloop.run(start())
+    try:
+        uvloop.run(start())
+    except ChildError as error:
+        say(error=str(error))
+        sys.exit(1)
 
 
 class _Server(uvicorn.Server):

@@ -21,7 +21,7 @@ import fakeredis
 import redis
 from redis.asyncio.connection import parse_url
 
-from dashboard.reference.child import HOST, Child, run
+from dashboard.reference.child import HOST, Child, ChildError, run
 from dashboard.reference.world import CUSTOMERS, OFFERS, World
 
 KEPT_S: Final = 86_400  # in a store that others use too, nothing of ours stays behind
@@ -145,8 +145,14 @@ async def main(child: Child) -> None:
     settings = child.settings
     upstream = embedded() if settings.redis_url is None else Address.from_url(settings.redis_url)
     scenario = settings.scenario
-    with upstream.client() as client:
-        seed(client, World(scenario.seed, scenario.regions), scenario.regions)
+    try:
+        with upstream.client() as client:
+            seed(client, World(scenario.seed, scenario.regions), scenario.regions)
+    except redis.RedisError as error:
+        raise ChildError(
+            f"the store of reference.redis_url does not take part: {error}; "
+            "start it, correct the URL, or leave it out for the embedded one"
+        ) from error
     server = await asyncio.start_server(Proxy(child, upstream).handle, HOST, 0)
     child.ready(store=server.sockets[0].getsockname()[1])
     await child.stopping.wait()

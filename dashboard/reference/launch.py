@@ -92,6 +92,8 @@ class _Process:
                 self._said.put(None)
                 raise ReferencePathError(self._ended())
             message = json.loads(line)
+            if "error" in message:
+                raise ReferencePathError(f"reference {self.name}: {message['error']}")
             if key in message:
                 return message[key]
 
