@@ -196,7 +196,7 @@ def _register_frame(app: Dash, context: PageContext) -> None:
         prevent_initial_call=True,
     )(open_page)
 
-    def in_browser(name: str, outputs: Any, *inputs: Any) -> None:  # noqa: ANN401
+    def in_browser(name: str, outputs: object, *inputs: object) -> None:
         app.clientside_callback(ClientsideFunction("millworth", name), outputs, *inputs)
 
     in_browser(

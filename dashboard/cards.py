@@ -78,7 +78,7 @@ def evidence_card(evidence: Evidence, recorder: HealthItem | None) -> tuple[str,
         if evidence.shifted_spans
         else "no clock had to be moved"
     )
-    if recorder is not None and recorder.status == "bad":
+    if recorder is not None and recorder.status != "ok":
         return "no packets", f"recorder off, see Health · {clocks}"
     return f"{count(evidence.packets)} packets", (
         f"{count(evidence.linked_decisions)} decisions linked · {clocks}"

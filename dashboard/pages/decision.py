@@ -182,7 +182,7 @@ def show_unknown(decision_id: str) -> dict[str, object]:
 
 def why_no_packets(recorder: HealthItem | None) -> tuple[str, str]:
     """Return why a decision has no packets, and what to do about it."""
-    if recorder is not None and recorder.status == "bad":
+    if recorder is not None and recorder.status != "ok":
         return "No packets: the recorder is off", recorder.detail or "See Health for the reason."
     return (
         "No packet of this decision was kept",

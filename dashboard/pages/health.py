@@ -33,11 +33,10 @@ _ITEM_COLUMNS = [
     },
 ]
 _REJECTED_COLUMNS = [
-    {"field": "reason", "headerName": "Reason", "minWidth": 150, "flex": 1},
-    {"field": "signal", "headerName": "Signal", "width": 92},
-    {"field": "rows", "headerName": "Rows", "width": 90, "type": "rightAligned"},
-    {"field": "items", "headerName": "Items", "width": 90, "type": "rightAligned"},
-    {"field": "last", "headerName": "Last (UTC)", "width": 108},
+    {"field": "reason", "headerName": "Reason", "minWidth": 130, "flex": 1},
+    {"field": "signal", "headerName": "Signal", "width": 88},
+    {"field": "rows", "headerName": "Rows", "width": 76, "type": "rightAligned"},
+    {"field": "last", "headerName": "Last (UTC)", "width": 100},
     {
         "field": "example",
         "headerName": "Last example",
@@ -161,7 +160,6 @@ def rejected_line(row: Rejected) -> dict[str, object]:
         "reason": row.reason_code,
         "signal": row.signal,
         "rows": count(row.rows),
-        "items": count(row.items),
         "last": utc_clock(row.last_ns),
         "example": f"{row.item_id}: {row.detail}",
     }

@@ -48,7 +48,7 @@ class Api:
             clock=ManualClock(TODAY_NS),
         )
 
-    def send(self, method: str, path: str, **arguments: Any) -> httpx.Response:  # noqa: ANN401
+    def send(self, method: str, path: str, **arguments: Any) -> httpx.Response:  # noqa: ANN401  httpx
         """Send one request and return the answer."""
 
         async def send() -> httpx.Response:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Iterator
+from types import ModuleType
 from typing import Any
 
 import httpx
@@ -54,7 +55,7 @@ def ids_of(component: Any) -> set[str]:  # noqa: ANN401  a Dash component
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.PATH)
-def test_each_output_of_a_page_is_in_its_layout(page: Any, context: PageContext) -> None:  # noqa: ANN401
+def test_each_output_of_a_page_is_in_its_layout(page: ModuleType, context: PageContext) -> None:
     """An output that is not laid out fails in the browser, without a word on the page."""
     ids = ids_of(page.layout("", context))
     assert {output.rsplit(".", 1)[0] for output in page.OUTPUTS} <= ids
@@ -68,7 +69,7 @@ def test_the_ids_that_other_tests_hold_on_to(context: PageContext) -> None:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.PATH)
-def test_each_page_has_one_main_heading(page: Any, context: PageContext) -> None:  # noqa: ANN401
+def test_each_page_has_one_main_heading(page: ModuleType, context: PageContext) -> None:
     """A screen reader finds its way by headings."""
     assert text_of(page.layout("", context)).count('"type": "H1"') == 1
 
