@@ -26,12 +26,13 @@ from attribution.revenue import (
     Values,
     earned_by_decision,
     earned_in_window,
+    match_outcomes,
     replace_seconds,
     slope_of,
     sum_cells,
     value_cells,
 )
-from attribution.spans import Ints, lookup
+from attribution.spans import NONE, Ints, lookup
 from collector.clock import NS_PER_S
 from collector.store.connect import Connections
 
@@ -106,17 +107,10 @@ class CellWriter:
     def _summed(self, seconds_ns: Sequence[int], groups: _Groups) -> Cells:
         """Sum the decisions of these seconds and their outcomes."""
         table = self._reader.cell_decisions(seconds_ns)
-        outcomes = self._reader.cell_outcomes(seconds_ns, self._config.currency)
         ingress_ns = ints(table["ingress_ns"])
         stated, is_stated = micros(table["value_usd"])
         actions = table["action"].to_pylist()
         reference = {action: self._config.reference_ns(action) for action in set(actions)}
-        at = {
-            key: index
-            for index, key in enumerate(
-                zip(ingress_ns.tolist(), table["decision_id"].to_pylist(), strict=True)
-            )
-        }
         decisions = Decisions(
             second_ns=ingress_ns - ingress_ns % NS_PER_S,
             group=groups.codes(table),
@@ -126,9 +120,32 @@ class CellWriter:
             stated_micros=stated,
             is_stated=is_stated,
         )
-        return sum_cells(
-            decisions, earned_by_decision(_outcomes(outcomes, at), len(at)), self._slope
+        earned = earned_by_decision(self._outcomes(seconds_ns, table), len(table))
+        return sum_cells(decisions, earned, self._slope)
+
+    def _outcomes(self, seconds_ns: Sequence[int], decisions: Table) -> list[Outcome]:
+        """Return the outcomes of these decisions, each matched to one of them."""
+        table = self._reader.cell_outcomes(seconds_ns, self._config.currency)
+        ids, keys = table["decision_id"].to_pylist(), table["outcome_key"].to_pylist()
+        if not ids:
+            return []
+        candidates = self._reader.cell_candidates(
+            seconds_ns,
+            sorted({each for each in ids if each}),
+            sorted({key for key, each in zip(keys, ids, strict=True) if not each}),
         )
+        at = {key: index for index, key in enumerate(_pairs(decisions))}
+        matched = match_outcomes(
+            list(zip(ids, keys, table["event_ns"].to_pylist(), strict=True)),
+            [
+                (*pair, key)
+                for pair, key in zip(
+                    _pairs(candidates), candidates["outcome_key"].to_pylist(), strict=True
+                )
+            ],
+            at,
+        )
+        return _outcomes(table, matched)
 
     def _window(self, cells: Cells, from_ns: int, to_ns: int, groups: _Groups) -> Earned:
         opens_ns = from_ns - self._window_ns + NS_PER_S
@@ -148,26 +165,24 @@ class CellWriter:
         )
 
 
-def _outcomes(table: Table, at: dict[tuple[int, str], int]) -> list[Outcome]:
+def _pairs(table: Table) -> list[tuple[int, str]]:
+    return list(zip(table["ingress_ns"].to_pylist(), table["decision_id"].to_pylist(), strict=True))
+
+
+def _outcomes(table: Table, matched: Sequence[int]) -> list[Outcome]:
     margin, margin_known = micros(table["margin"])
     revenue, revenue_known = micros(table["revenue"])
+    kinds, converted = table["kind"].to_pylist(), table["converted"].to_pylist()
     return [
         Outcome(
-            decision=at[key],
-            kind=kind,
-            converted=bool(converted),
+            decision=decision,
+            kind=kinds[row],
+            converted=bool(converted[row]),
             margin_micros=int(margin[row]) if margin_known[row] else None,
             revenue_micros=int(revenue[row]) if revenue_known[row] else None,
         )
-        for row, (key, kind, converted) in enumerate(
-            zip(
-                zip(table["ingress_ns"].to_pylist(), table["decision_id"].to_pylist(), strict=True),
-                table["kind"].to_pylist(),
-                table["converted"].to_pylist(),
-                strict=True,
-            )
-        )
-        if key in at
+        for row, decision in enumerate(matched)
+        if decision != NONE
     ]
 
 

@@ -98,13 +98,20 @@ class AttributionJob:
         """
         settled_ns = now_ns - round(self._config.settle_s * NS_PER_S)
         limit_ns = now_ns if stored_ns is None else min(now_ns, stored_ns)
-        with self._lock:
-            return self._run(now_ns, min(settled_ns, limit_ns), limit_ns)
+        return self._guarded(now_ns, min(settled_ns, limit_ns), limit_ns)
 
     def drain(self, now_ns: int) -> AttributionReport:
         """Attribute everything received by now, settled or not."""
+        return self._guarded(now_ns, now_ns, now_ns)
+
+    def _guarded(self, now_ns: int, until_ns: int, outcomes_until_ns: int) -> AttributionReport:
         with self._lock:
-            return self._run(now_ns, now_ns, now_ns)
+            try:
+                return self._run(now_ns, until_ns, outcomes_until_ns)
+            except BaseException:
+                # What a failed run saw it may not have written; the next one looks at it again.
+                self._seen_spans, self._seen_outcomes = _Seen(), _Seen()
+                raise
 
     def _run(self, now_ns: int, until_ns: int, outcomes_until_ns: int) -> AttributionReport:
         client = self._store.client()
@@ -113,22 +120,27 @@ class AttributionJob:
         if cursor_ns == 0:
             cursor_ns = max(self._reader.first_received_ns() - 1, 0)
         overlap_ns = round(self._config.overlap_s * NS_PER_S)
+        seconds: set[int] = set()
         while cursor_ns < until_ns:
             step_to_ns = min(cursor_ns + _STEP_NS, until_ns)
             if cursor_ns == 0:
                 step_to_ns = until_ns  # nothing was ever received
             touched = self._reader.touched_spans(max(cursor_ns - overlap_ns, 0), step_to_ns)
             seconds = self._attribute_new(touched, step_to_ns, now_ns, report)
-            report.cells_rewritten += self._cells.rewrite(seconds)
-            write_cursor(client, SPANS_CURSOR, step_to_ns)
             cursor_ns = step_to_ns
-        self._value_new_outcomes(outcomes_until_ns, report)
+            if cursor_ns < until_ns:  # of the last step they are rewritten with the outcomes'
+                report.cells_rewritten += self._cells.rewrite(sorted(seconds))
+                write_cursor(client, SPANS_CURSOR, cursor_ns)
+        seconds |= self._seconds_of_new_outcomes(outcomes_until_ns)
+        report.cells_rewritten += self._cells.rewrite(sorted(seconds))
+        write_cursor(client, SPANS_CURSOR, cursor_ns)
+        write_cursor(client, OUTCOMES_CURSOR, outcomes_until_ns)
         report.cursor_ns = cursor_ns
         return report
 
     def _attribute_new(
         self, touched: Table, until_ns: int, now_ns: int, report: AttributionReport
-    ) -> list[int]:
+    ) -> set[int]:
         """Attribute the decisions of traces with new spans; return the seconds they began in."""
         trace_ids = pc.unique(self._seen_spans.news(touched)["trace_id"]).to_pylist()
         bounds = self._reader.trace_bounds(trace_ids) if trace_ids else []
@@ -144,7 +156,7 @@ class AttributionJob:
         for begin, end in in_groups(minutes, _APART_NS, _TRACES_MAX):
             self._reader.rewrite_minutes(minutes[begin:end])
         report.minutes_rewritten += len(minutes)
-        return sorted(seconds)
+        return seconds
 
     def _load(self, bounds: Sequence[tuple[str, int, int]], until_ns: int) -> tuple[Table, Table]:
         """Return the decisions that these traces touch, and all spans of these decisions."""
@@ -225,22 +237,18 @@ class AttributionJob:
             revisions[at] = revision + int(changed[at])
         return revisions, changed
 
-    def _value_new_outcomes(self, until_ns: int, report: AttributionReport) -> None:
-        """Rewrite the cells of decisions whose outcome has become known or was amended."""
-        client = self._store.client()
-        cursor_ns = read_cursor(client, OUTCOMES_CURSOR)
+    def _seconds_of_new_outcomes(self, until_ns: int) -> set[int]:
+        """Return when the decisions began whose outcome has become known or was amended."""
+        cursor_ns = read_cursor(self._store.client(), OUTCOMES_CURSOR)
         overlap_ns = round(self._config.overlap_s * NS_PER_S)
         touched = self._reader.touched_outcomes(max(cursor_ns - overlap_ns, 0), until_ns)
         news = self._seen_outcomes.news(touched)
         ids, keys = sorted(_texts(news["decision_id"])), sorted(_texts(news["outcome_key"]))
-        if ids or keys:
-            seconds: set[int] = set()
-            for begin in range(0, max(len(ids), len(keys)), _TRACES_MAX):
-                part = slice(begin, begin + _TRACES_MAX)
-                seconds.update(self._reader.outcome_seconds(ids[part], keys[part]))
-            report.cells_rewritten += self._cells.rewrite(sorted(seconds))
-        if until_ns > cursor_ns:
-            write_cursor(client, OUTCOMES_CURSOR, until_ns)
+        seconds: set[int] = set()
+        for begin in range(0, max(len(ids), len(keys)), _TRACES_MAX):
+            part = slice(begin, begin + _TRACES_MAX)
+            seconds.update(self._reader.outcome_seconds(ids[part], keys[part]))
+        return seconds
 
 
 def _one_each(decisions: Table) -> Table:

@@ -134,7 +134,7 @@ class Reader:
         return self._table("cell_decisions", **_seconds(seconds_ns))
 
     def cell_outcomes(self, seconds_ns: Sequence[int], currency: str) -> Table:
-        """Return the outcomes of the decisions of these seconds."""
+        """Return the outcomes that name decisions of these seconds."""
         window = _seconds(seconds_ns)
         return self._table(
             "cell_outcomes",
@@ -142,8 +142,18 @@ class Reader:
             currency=currency,
             # An outcome is told after its decision began, whatever the clocks say.
             received_from_ns=max(window["from_ns"] - _HOUR_NS, 0),
-            near_from_ns=max(window["from_ns"] - _HOUR_NS, 0),
-            near_to_ns=window["to_ns"] + _HOUR_NS,
+        )
+
+    def cell_candidates(
+        self, seconds_ns: Sequence[int], decision_ids: Sequence[str], outcome_keys: Sequence[str]
+    ) -> Table:
+        """Return the decisions of these ids around these seconds, and of these keys at any time."""
+        return self._table(
+            "cell_candidates",
+            decision_ids=list(decision_ids),
+            outcome_keys=list(outcome_keys),
+            from_ns=max(min(seconds_ns) - _HOUR_NS, 0),
+            to_ns=max(seconds_ns) + _HOUR_NS,
         )
 
     def cells(self, from_ns: int, to_ns: int) -> Table:
