@@ -17,9 +17,9 @@ from rich.console import Console
 
 from alerts.receiver import DemoReceiver
 from collector.clock import NS_PER_S
-from collector.errors import InputError
+from collector.errors import InputError, TransientError
 from dashboard.demo_figures import DemoFigures
-from dashboard.reference.launch import ReferencePath
+from dashboard.reference.launch import ReferencePath, ReferencePathError
 from dashboard.reference.scenario import FaultWindow, Scenario
 from dashboard.runtime import Service
 from dashboard.settings import Settings, load
@@ -79,6 +79,9 @@ class Demo:
     def __enter__(self) -> Self:
         try:
             self._start()
+        except ReferencePathError as error:
+            self._take_down()
+            raise TransientError(f"the reference decision path: {error}") from error
         except BaseException:
             self._take_down()
             raise
@@ -175,6 +178,8 @@ class Demo:
     def print_summary(self, summary: dict[str, Any]) -> None:
         """Print the summary for a person."""
         self._out.print()
+        if summary["traffic"]["void"]:
+            self._out.print(f"  this machine was too busy: {summary['traffic']['void_reason']}")
         for key, value in summary.items():
             if not isinstance(value, dict):
                 self._out.print(f"  {key:<32}{'unknown' if value is None else value}")
