@@ -10,7 +10,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -21,14 +21,13 @@ from attribution.columns import Column, Table, ints
 from attribution.config import AttributionConfig
 from attribution.queries import Reader, in_groups
 from attribution.rows import RESULT_COLUMNS, Attributed, attribute, attribution_rows, path_rows
-from attribution.spans import Ids
+from attribution.spans import Bools, Ids, Ints
 from collector.clock import NS_PER_MINUTE, NS_PER_S
 from collector.config import AttributesConfig
 from collector.store.connect import Connections
 from collector.store.cursors import read_cursor, write_cursor
 
-SPANS_CURSOR = "attribution"
-OUTCOMES_CURSOR = "attribution-outcomes"
+CURSOR = "attribution"
 
 # One step reads this much time of reception at most: a backlog of hours is worked off in pieces.
 _STEP_NS = 60 * NS_PER_S
@@ -37,6 +36,9 @@ _APART_NS = 10 * NS_PER_MINUTE
 _TRACES_MAX = 2_000
 # A trace that names a decision by id or link is looked for this long before its root came in.
 _FOREIGN_NS = 60 * NS_PER_S
+
+_Key: TypeAlias = tuple[int, str]  # ingress, decision id
+_Result: TypeAlias = tuple[object, ...]
 
 
 @dataclass(slots=True)
@@ -116,25 +118,26 @@ class AttributionJob:
     def _run(self, now_ns: int, until_ns: int, outcomes_until_ns: int) -> AttributionReport:
         client = self._store.client()
         report = AttributionReport()
-        cursor_ns = read_cursor(client, SPANS_CURSOR)
+        cursor_ns = read_cursor(client, CURSOR)
         if cursor_ns == 0:
             cursor_ns = max(self._reader.first_received_ns() - 1, 0)
         overlap_ns = round(self._config.overlap_s * NS_PER_S)
+        # Outcomes need not settle: they are read up to now, again and again until the cursor is
+        # past them, and those seen before are left out.
+        outcomes_after_ns = max(cursor_ns - overlap_ns, 0)
         seconds: set[int] = set()
         while cursor_ns < until_ns:
-            step_to_ns = min(cursor_ns + _STEP_NS, until_ns)
-            if cursor_ns == 0:
-                step_to_ns = until_ns  # nothing was ever received
+            # Where nothing was ever received there is no backlog to take in steps.
+            step_to_ns = min(cursor_ns + _STEP_NS, until_ns) if cursor_ns else until_ns
             touched = self._reader.touched_spans(max(cursor_ns - overlap_ns, 0), step_to_ns)
             seconds = self._attribute_new(touched, step_to_ns, now_ns, report)
             cursor_ns = step_to_ns
             if cursor_ns < until_ns:  # of the last step they are rewritten with the outcomes'
                 report.cells_rewritten += self._cells.rewrite(sorted(seconds))
-                write_cursor(client, SPANS_CURSOR, cursor_ns)
-        seconds |= self._seconds_of_new_outcomes(outcomes_until_ns)
+                write_cursor(client, CURSOR, cursor_ns)
+        seconds |= self._seconds_of_new_outcomes(outcomes_after_ns, outcomes_until_ns)
         report.cells_rewritten += self._cells.rewrite(sorted(seconds))
-        write_cursor(client, SPANS_CURSOR, cursor_ns)
-        write_cursor(client, OUTCOMES_CURSOR, outcomes_until_ns)
+        write_cursor(client, CURSOR, cursor_ns)
         report.cursor_ns = cursor_ns
         return report
 
@@ -146,10 +149,11 @@ class AttributionJob:
         bounds = self._reader.trace_bounds(trace_ids) if trace_ids else []
         seconds: set[int] = set()
         for begin, end in in_groups([each[1] for each in bounds], _APART_NS, _TRACES_MAX):
-            decisions, spans = self._load(bounds[begin:end], until_ns)
+            decisions, spans, stored = self._load(bounds[begin:end], until_ns)
             if len(decisions):
                 report.spans += len(spans)
-                self._write(attribute(decisions, spans, self._config), now_ns, report)
+                done = attribute(decisions, spans, self._config)
+                self._write(done, _known(stored), now_ns, report)
                 began = ints(decisions["ingress_ns"])
                 seconds.update((began - began % NS_PER_S).tolist())
         minutes = sorted({second - second % NS_PER_MINUTE for second in seconds})
@@ -158,8 +162,10 @@ class AttributionJob:
         report.minutes_rewritten += len(minutes)
         return seconds
 
-    def _load(self, bounds: Sequence[tuple[str, int, int]], until_ns: int) -> tuple[Table, Table]:
-        """Return the decisions that these traces touch, and all spans of these decisions."""
+    def _load(
+        self, bounds: Sequence[tuple[str, int, int]], until_ns: int
+    ) -> tuple[Table, Table, Table]:
+        """Return the decisions that these traces touch, all their spans, and what is stored."""
         trace_ids = [each[0] for each in bounds]
         around = min(each[1] for each in bounds), max(each[2] for each in bounds)
         spans = self._reader.spans(trace_ids, *around)
@@ -172,41 +178,48 @@ class AttributionJob:
             until_ns,
         )
         decisions = _one_each(decisions)
+        stored = self._reader.attributions(
+            decisions["ingress_ns"].to_pylist(), decisions["decision_id"].to_pylist()
+        )
         if len(decisions) == 0:
-            return decisions, spans
-        more = self._companions(decisions, until_ns) - set(trace_ids)
-        if more:
-            others = self._reader.trace_bounds(sorted(more))
-            for begin, end in in_groups([each[1] for each in others], _APART_NS, _TRACES_MAX):
-                group = others[begin:end]
-                found = self._reader.spans(
-                    [each[0] for each in group], group[0][1], max(each[2] for each in group)
-                )
-                spans = pa.concat_tables([spans, found])
-        return decisions, spans
+            return decisions, spans, stored
+        more = self._companions(decisions, stored, until_ns) - set(trace_ids)
+        others = self._reader.trace_bounds(sorted(more)) if more else []
+        for begin, end in in_groups([each[1] for each in others], _APART_NS, _TRACES_MAX):
+            group = others[begin:end]
+            found = self._reader.spans(
+                [each[0] for each in group], group[0][1], max(each[2] for each in group)
+            )
+            spans = pa.concat_tables([spans, found])
+        return decisions, spans, stored
 
-    def _companions(self, decisions: Table, until_ns: int) -> set[str]:
+    def _companions(self, decisions: Table, stored: Table, until_ns: int) -> set[str]:
         """Return every trace that these decisions are made of, as far as is known."""
-        own = _texts(decisions["trace_id"])
-        ids = decisions["decision_id"].to_pylist()
-        known = self._reader.known_traces(decisions["ingress_ns"].to_pylist(), ids)
-        # What is known was looked for before; what is new may be named by traces without a root.
-        is_known = pc.is_in(decisions["trace_id"], pa.array(sorted(known), pa.string()))
+        traces = _texts(decisions["trace_id"])
+        known_ids = stored["decision_id"].to_pylist()
+        if known_ids:
+            traces |= self._reader.known_traces(stored["ingress_ns"].to_pylist(), known_ids)
+        # What is new may be named by traces without a root; for what is known that was asked then.
+        is_known = pc.is_in(decisions["decision_id"], pa.array(known_ids, pa.string()))
         new = decisions.filter(pc.invert(is_known))
-        foreign: set[str] = set()
         if len(new):
-            after_ns = pc.min(new["received_ns"]).as_py() - _FOREIGN_NS
-            foreign = self._reader.foreign_traces(
+            traces |= self._reader.foreign_traces(
                 sorted(_texts(new["trace_id"])),
                 new["decision_id"].to_pylist(),
-                after_ns,
+                pc.min(new["received_ns"]).as_py() - _FOREIGN_NS,
                 min(until_ns, pc.max(new["received_ns"]).as_py() + _FOREIGN_NS),
             )
-        return own | known | foreign
+        return traces
 
-    def _write(self, done: Attributed, now_ns: int, report: AttributionReport) -> None:
+    def _write(
+        self,
+        done: Attributed,
+        known: dict[_Key, tuple[int, _Result]],
+        now_ns: int,
+        report: AttributionReport,
+    ) -> None:
         rows = attribution_rows(done)
-        revisions, changed = self._revisions(rows)
+        revisions, changed = _revisions(rows, known)
         report.attributed += int((changed & (revisions == 1)).sum())
         report.revised += int((changed & (revisions > 1)).sum())
         report.unchanged += int((~changed).sum())
@@ -219,30 +232,9 @@ class AttributionJob:
         rows = rows.append_column("computed_ns", pa.array([now_ns] * len(rows), pa.uint64()))
         client.insert_arrow("attributions", rows.filter(pa.array(changed)))
 
-    def _revisions(self, rows: Table) -> tuple[Any, Any]:
-        """Return the revision of each decision, and whether its result is new."""
-        keys = list(
-            zip(rows["ingress_ns"].to_pylist(), rows["decision_id"].to_pylist(), strict=True)
-        )
-        stored = self._reader.attributions([key[0] for key in keys], [key[1] for key in keys])
-        known = {
-            (row["ingress_ns"], row["decision_id"]): (row["revision"], _result(row))
-            for row in stored.to_pylist()
-        }
-        revisions = np.empty(len(keys), np.int64)
-        changed = np.empty(len(keys), bool)
-        for at, (key, row) in enumerate(zip(keys, rows.to_pylist(), strict=True)):
-            revision, result = known.get(key, (0, None))
-            changed[at] = result != _result(row)
-            revisions[at] = revision + int(changed[at])
-        return revisions, changed
-
-    def _seconds_of_new_outcomes(self, until_ns: int) -> set[int]:
+    def _seconds_of_new_outcomes(self, after_ns: int, until_ns: int) -> set[int]:
         """Return when the decisions began whose outcome has become known or was amended."""
-        cursor_ns = read_cursor(self._store.client(), OUTCOMES_CURSOR)
-        overlap_ns = round(self._config.overlap_s * NS_PER_S)
-        touched = self._reader.touched_outcomes(max(cursor_ns - overlap_ns, 0), until_ns)
-        news = self._seen_outcomes.news(touched)
+        news = self._seen_outcomes.news(self._reader.touched_outcomes(after_ns, until_ns))
         ids, keys = sorted(_texts(news["decision_id"])), sorted(_texts(news["outcome_key"]))
         seconds: set[int] = set()
         for begin in range(0, max(len(ids), len(keys)), _TRACES_MAX):
@@ -272,5 +264,24 @@ def _texts(column: Column) -> set[str]:
     return set(pc.unique(column).to_pylist()) - {"", None}
 
 
-def _result(row: dict[str, Any]) -> tuple[object, ...]:
+def _known(stored: Table) -> dict[_Key, tuple[int, _Result]]:
+    """Return revision and result of what is stored."""
+    return {
+        (row["ingress_ns"], row["decision_id"]): (row["revision"], _result(row))
+        for row in stored.to_pylist()
+    }
+
+
+def _revisions(rows: Table, known: dict[_Key, tuple[int, _Result]]) -> tuple[Ints, Bools]:
+    """Return the revision of each decision, and whether its result is new."""
+    revisions = np.empty(len(rows), np.int64)
+    changed = np.empty(len(rows), bool)
+    for at, row in enumerate(rows.to_pylist()):
+        revision, result = known.get((row["ingress_ns"], row["decision_id"]), (0, None))
+        changed[at] = result != _result(row)
+        revisions[at] = revision + int(changed[at])
+    return revisions, changed
+
+
+def _result(row: dict[str, Any]) -> _Result:
     return tuple(row[name] for name in RESULT_COLUMNS)

@@ -105,11 +105,9 @@ class Reader:
     def rewrite_minutes(self, minutes_ns: Sequence[int]) -> None:
         """Write these minutes whole, under a new revision."""
         minutes = list(minutes_ns)
-        revision = int(self._rows("minute_revision", minutes_ns=minutes)[0][0]) + 1
         self._store.client().command(
             _SQL["rewrite_minutes"],
             parameters={
-                "revision": revision,
                 "minutes_ns": minutes,
                 "from_ns": min(minutes),
                 "to_ns": max(minutes) + NS_PER_MINUTE,

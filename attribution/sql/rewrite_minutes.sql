@@ -1,10 +1,15 @@
 -- Writes whole minutes anew from the attributions; bucket = floor(8 * log2(ns)), 0 for 0 ns.
+-- Their revision is one more than the highest that any of them has.
 -- Returns: nothing.
 INSERT INTO attribution_minutes
     (minute_ns, revision, action, region, stage, class, bucket, decisions, sum_ns)
 SELECT
     intDiv(ingress_ns, 60000000000) * 60000000000 AS minute_ns,
-    {revision:UInt64} AS revision,
+    (
+        SELECT max(m.revision) + 1
+        FROM attribution_minutes AS m
+        WHERE m.minute_ns IN {minutes_ns:Array(UInt64)}
+    ) AS revision,
     action,
     region,
     tupleElement(part, 1) AS stage,
