@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from clickhouse_connect.driver.exceptions import DatabaseError
 
 from attribution.config import AttributionConfig
 from attribution.job import AttributionJob, AttributionReport
@@ -150,20 +151,14 @@ def test_late_span_gives_revision_two(store: Connections) -> None:
 
 
 def test_span_inserted_long_after_its_receipt_is_found(store: Connections) -> None:
-    """A writer that fell behind by less than the overlap loses nothing."""
+    """Within the overlap by itself; after that, if the caller says how far the store has come."""
     put_spans(store, decision(received_s=1))
     running = job(store)
     running.run_once(at(20))
     put_spans(store, decision("b", 100, received_s=2))
     assert running.run_once(at(22)).attributed == 1
-
-
-def test_cursor_does_not_pass_what_is_stored(store: Connections) -> None:
-    """However long the store was down, if the caller says how far it is."""
-    put_spans(store, decision(received_s=1))
-    running = job(store)
-    assert running.run_once(at(500), stored_ns=at(2)).cursor_ns == at(2)
-    put_spans(store, decision("b", 2_500, received_s=3))
+    assert running.run_once(at(500), stored_ns=at(22)).cursor_ns == at(22)
+    put_spans(store, decision("c", 2_500, received_s=23))
     assert running.run_once(at(501), stored_ns=at(501)).attributed == 1
 
 
@@ -253,44 +248,33 @@ def test_cell_by_hand(store: Connections) -> None:
     assert (cell["margin_usd"], cell["revenue_usd"]) == (Decimal("8"), Decimal("30"))
 
 
-@pytest.mark.parametrize(
-    ("second", "expected"),
-    [
-        pytest.param({"margin": "4", "received_s": 8}, "4", id="the same again counts once"),
-        pytest.param({"margin": "9", "event_s": 3, "received_s": 8}, "9", id="a later revision"),
-        pytest.param({"margin": "9", "event_s": 1, "received_s": 8}, "4", id="an older revision"),
-        pytest.param(
-            {"margin": "-4", "event_s": 3, "kind": "refund", "received_s": 8}, "0", id="a refund"
-        ),
-        pytest.param(
-            {"margin": "9", "event_s": 3, "currency": "EUR", "received_s": 8}, None,
-            id="another currency is unknown",
-        ),
-    ],
-)  # fmt: skip
-def test_outcome_is_amended_by_its_id(
-    store: Connections, second: dict[str, Any], expected: str | None
-) -> None:
+AMENDMENTS: dict[str, tuple[dict[str, Any], str | None]] = {
+    "the same again counts once": ({"margin": "4"}, "4"),
+    "a later revision counts": ({"margin": "9", "event_s": 3}, "9"),
+    "an older revision does not": ({"margin": "9", "event_s": 1}, "4"),
+    "a refund under the same id": ({"margin": "-4", "event_s": 3, "kind": "refund"}, "0"),
+    "another currency is unknown": ({"margin": "9", "event_s": 3, "currency": "EUR"}, None),
+    "no margin is unknown, not zero": ({"event_s": 3}, None),
+}
+
+
+def test_outcome_is_amended_by_its_id(store: Connections) -> None:
     """The latest revision of an id counts, once, and cells follow."""
-    put_spans(store, decision())
-    put_outcome(store, "o1", decision_id=trace_id("a"), margin="4")
+    for case in AMENDMENTS:
+        put_spans(store, decision(case[:12], decision__action=case))
+        put_outcome(store, case, decision_id=trace_id(case[:12]), margin="4")
     running = job(store)
     running.run_once(at(7))
-    put_outcome(store, "o1", decision_id=trace_id("a"), **second)
+    assert {cell["value_usd"] for cell in cells(store)} == {Decimal(4)}
+    for case, (second, _) in AMENDMENTS.items():
+        put_outcome(store, case, decision_id=trace_id(case[:12]), received_s=8, **second)
     running.run_once(at(10))
-    (cell,) = cells(store)
-    assert cell["basis"] == ("unknown" if expected is None else "margin")
-    assert cell["value_usd"] == Decimal(expected or "0")
+    found = {
+        cell["action"]: None if cell["basis"] == "unknown" else str(cell["value_usd"].normalize())
+        for cell in cells(store)
+    }
+    assert found == {case: expected for case, (_, expected) in AMENDMENTS.items()}
     assert everything(store)["cells"] == computed_afresh(store, 10)["cells"]
-
-
-def test_refund_under_an_id_of_its_own(store: Connections) -> None:
-    """It takes its amount off the decision that it names."""
-    put_spans(store, decision())
-    put_outcome(store, "o1", decision_id=trace_id("a"), margin="4")
-    put_outcome(store, "r1", decision_id=trace_id("a"), kind="refund", margin="1")
-    job(store).run_once(at(10))
-    assert [cell["margin_usd"] for cell in cells(store)] == [Decimal("3")]
 
 
 def test_late_outcome_revalues_its_second_and_those_after(store: Connections) -> None:
@@ -327,25 +311,26 @@ def test_outcome_finds_its_decision_by_key(store: Connections) -> None:
 
 
 def test_stated_value_is_used_and_named(store: Connections) -> None:
-    """Before any outcome is known the sender's own expectation counts, as such."""
+    """Before an outcome is known the sender's expectation counts; a fast error loses it all."""
     put_spans(store, decision(decision__value_usd="2.5") + decision("b", 200))
-    job(store).run_once(at(10))
-    (cell,) = cells(store)
-    assert (cell["basis"], cell["value_usd"], cell["unvalued"]) == ("expected", Decimal("2.5"), 1)
-
-
-def test_failed_decision_loses_its_value(store: Connections) -> None:
-    """A fast error is no success."""
+    failed = {"decision.action": "offer", "decision.value_usd": "3"}
     put_spans(
         store,
-        [
-            Stored(
-                "root", "", 0, 20, "Server", status="Error",
-                attributes={"decision.action": "offer", "decision.value_usd": "3"},
-            )
-        ],
-    )  # fmt: skip
+        [Stored("root", "", 0, 20, "Server", "c", attributes=failed, status="Error")],
+    )
     job(store).run_once(at(10))
-    (cell,) = cells(store)
-    assert (cell["failed"], cell["loss_usd"], cell["loss_low_usd"]) == (1, Decimal(3), Decimal(3))
-    assert attributions(store)[0]["is_error"] == 1
+    lost, cell = cells(store)
+    assert (cell["basis"], cell["value_usd"], cell["unvalued"]) == ("expected", Decimal("2.5"), 1)
+    assert (lost["failed"], lost["loss_usd"], lost["loss_low_usd"]) == (1, Decimal(3), Decimal(3))
+    assert [row["is_error"] for row in attributions(store)] == [0, 1, 0]
+
+
+def test_run_that_failed_is_made_up_for(store: Connections) -> None:
+    """A store that fails half-way loses nothing: the next run looks at the same rows again."""
+    put_spans(store, decision())
+    running = job(store)
+    store.client().command("RENAME TABLE attributions TO away")
+    with pytest.raises(DatabaseError):
+        running.run_once(at(10))
+    store.client().command("RENAME TABLE away TO attributions")
+    assert running.run_once(at(11)).attributed == 1
