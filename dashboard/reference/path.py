@@ -58,8 +58,8 @@ class Priced:
     expected_margin_usd: Decimal
 
 
-# Sixteen times what 60 decisions a second hold at a healthy 40 ms. A path that takes on more than it
-# can do answers nobody in time, and does not recover when the load falls.
+# Sixteen times what 60 decisions a second hold at a healthy 40 ms. A path that takes on more than
+# it can do answers nobody in time, and does not recover when the load falls.
 IN_FLIGHT_MAX = 40
 
 
