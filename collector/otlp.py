@@ -162,6 +162,7 @@ def normalise(signal: Signal, body: bytes) -> bytes:
     except message.DecodeError as error:
         raise DecodeError(f"not an OTLP {signal} request: {error}") from error
     request.DiscardUnknownFields()
+    flatten_deep_values(request)
     return request.SerializeToString()
 
 

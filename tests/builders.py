@@ -17,10 +17,8 @@ from collector.otlp import Signal, check, limits_at
 from collector.store.connect import Connections
 from collector.wal_frames import encode_frame
 from collector.writer import insert_settings
+from tests.conftest import NOW_NS
 
-# The instant of a test, far ahead: tables have a TTL of days against the engine's own clock, and a
-# row that is past it vanishes as it is stored, without an error.
-NOW_NS = 2_500_000_000_000_000_000  # 2049-03-22
 TRACE_ID = "0af7651916cd43dd8448eb211c80319c"
 SECOND_NS = 1_000_000_000
 MILLISECOND_NS = 1_000_000

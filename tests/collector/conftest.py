@@ -5,27 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-import hypothesis
+import httpx
 import pytest
 
 from collector.config import CollectorConfig
 from collector.counters import Counters
 from collector.service import CollectorService
 from collector.store.connect import Connections
-from tests.builders import NOW_NS
+from tests.collector.clients import WAIT_S, storeless
 from tests.conftest import ManualClock
-
-# How long an example takes on a busy machine says nothing about the code.
-hypothesis.settings.register_profile(
-    "untimed", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
-)
-hypothesis.settings.load_profile("untimed")
-
-
-@pytest.fixture
-def clock() -> ManualClock:
-    """Return a clock that stands at the instant of the builders."""
-    return ManualClock(NOW_NS)
 
 
 @pytest.fixture
@@ -36,3 +24,22 @@ def service(store: Connections, clock: ManualClock, tmp_path: Path) -> Iterator[
     running.start()
     yield running
     running.stop(drain_seconds=10)
+
+
+@pytest.fixture
+def http(service: CollectorService) -> Iterator[httpx.Client]:
+    """Yield a client of the HTTP receiver."""
+    url = f"http://127.0.0.1:{service.http_port}"
+    with httpx.Client(base_url=url, timeout=WAIT_S, trust_env=False) as client:
+        yield client
+
+
+@pytest.fixture
+def refusing(tmp_path: Path) -> Iterator[httpx.Client]:
+    """Yield a client of a collector to which a test sends nothing that can be stored."""
+    service = storeless(tmp_path / "refusing")
+    service.start()
+    url = f"http://127.0.0.1:{service.http_port}"
+    with httpx.Client(base_url=url, timeout=WAIT_S, trust_env=False) as client:
+        yield client
+    service.stop(WAIT_S)

@@ -6,7 +6,7 @@ import pytest
 
 from collector.audit import AuditRow, append_audit, first_broken, read_audit, row_hash
 from collector.store.connect import Connections
-from tests.builders import NOW_NS
+from tests.conftest import NOW_NS
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from collector.errors import InputError
 from collector.imports import OutcomeRow, import_outcomes_csv, parse_outcomes
 from collector.otlp import DAY_NS
 from collector.store.connect import Connections
-from tests.builders import NOW_NS
+from tests.conftest import NOW_NS
 
 HEADER = (
     "outcome_id,kind,decision_id,outcome_key,converted,revenue,margin,currency,channel,occurred_at"
@@ -58,9 +58,9 @@ def test_what_is_not_there_is_unknown_and_not_zero() -> None:
 @pytest.mark.parametrize(
     ("occurred_at", "event_ns"),
     [
-        pytest.param("2049-03-22T04:26:40Z", NOW_NS, id="zulu"),
-        pytest.param("2049-03-22T06:26:40.5+02:00", NOW_NS + 500_000_000, id="offset"),
-        pytest.param("2049-03-22 04:26:40.000000001+00:00", NOW_NS + 1, id="nanoseconds"),
+        pytest.param("2033-05-18T03:33:20Z", NOW_NS, id="zulu"),
+        pytest.param("2033-05-18T05:33:20.5+02:00", NOW_NS + 500_000_000, id="offset"),
+        pytest.param("2033-05-18 03:33:20.000000001+00:00", NOW_NS + 1, id="nanoseconds"),
         pytest.param(str(NOW_NS - 1), NOW_NS - 1, id="Unix ns"),
     ],
 )
@@ -87,7 +87,7 @@ def test_time_is_read_to_the_nanosecond(occurred_at: str, event_ns: int) -> None
         pytest.param(f"o1,,d1,,,0.0000001,,,,{NOW_NS}", "more than 6 decimal places", id="places"),
         pytest.param(f"o1,,d1,,,,,Euro,,{NOW_NS}", "currency 'Euro': is not an ISO", id="currency"),
         pytest.param("o1,,d1,,,,,,,yesterday", "is neither ISO 8601 with an offset nor", id="time"),
-        pytest.param("o1,,d1,,,,,,,2049-03-22T04:26:40", "has no offset; add one", id="no offset"),
+        pytest.param("o1,,d1,,,,,,,2033-05-18T03:33:20", "has no offset; add one", id="no offset"),
         pytest.param(f"o1,,d1,,,,,,,{NOW_NS - 31 * DAY_NS}", "within the last 30 days", id="old"),
         pytest.param(f"{GOOD},extra", "more values than the header", id="extra value"),
         pytest.param("o1,,d1", "occurred_at ''", id="short line"),

@@ -21,7 +21,6 @@ from collector.store.migrate import (
     migrate,
 )
 from tests.builders import (
-    NOW_NS,
     decision_span,
     logs_request,
     new_trace_id,
@@ -30,6 +29,7 @@ from tests.builders import (
     store_request,
     trace_request,
 )
+from tests.conftest import NOW_NS
 
 START_NS = span().start_time_unix_nano
 OURS = (AttributesConfig(), DecisionsConfig(), OutcomesConfig())

@@ -20,7 +20,8 @@ from collector.otlp import (
     normalise,
     response,
 )
-from tests.builders import NOW_NS, any_value, decision_span, logs_request, span, trace_request
+from tests.builders import any_value, decision_span, logs_request, span, trace_request
+from tests.conftest import NOW_NS
 
 LIMITS = limits_at(NOW_NS, 30, AttributesConfig())
 ZERO_TRACE_ID = "0" * 32

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import gzip
 import json
-import socket
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import grpc
 import httpx
 import pytest
-from google.protobuf.message import Message
-from google.rpc import error_details_pb2, status_pb2  # type: ignore[import-untyped]  # ships no types
+from google.rpc import status_pb2  # type: ignore[import-untyped]  # ships no types
 from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import (
     OTLPSpanExporter as GrpcSpanExporter,
 )
@@ -27,28 +23,19 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor, SpanExporter
 from opentelemetry.trace import Link, SpanKind, StatusCode
 
-from collector.config import CollectorConfig, StoreConfig
-from collector.counters import Counters
-from collector.errors import AddressInUseError, InputError
 from collector.service import CollectorService
 from collector.store.connect import Connections
 from tests.builders import (
-    NOW_NS,
     decision_span,
     logs_request,
     outcome,
     span,
     trace_request,
 )
-from tests.conftest import ManualClock
+from tests.collector.clients import LOGS, PROTOBUF, TRACES, WAIT_S, post
+from tests.conftest import NOW_NS
 
 pytestmark = pytest.mark.integration
-
-WAIT_S = 30
-TRACES = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
-LOGS = "/opentelemetry.proto.collector.logs.v1.LogsService/Export"
-PROTOBUF = "application/x-protobuf"
-SMALL_BYTES = 64 * 1024
 
 
 @pytest.fixture
@@ -62,38 +49,6 @@ def export(service: CollectorService) -> Iterator[Callable[..., bytes]]:
             return answer
 
         yield call
-
-
-@pytest.fixture
-def http(service: CollectorService) -> Iterator[httpx.Client]:
-    """Yield a client of the HTTP receiver."""
-    url = f"http://127.0.0.1:{service.http_port}"
-    with httpx.Client(base_url=url, timeout=WAIT_S, trust_env=False) as client:
-        yield client
-
-
-def storeless(wal_dir: Path, **limits: int) -> CollectorService:
-    """Return a collector, not started, whose store is never asked, because nothing gets so far."""
-    config = CollectorConfig.model_validate({"grpc_port": 0, "http_port": 0, **limits})
-    nowhere = Connections(StoreConfig())
-    return CollectorService(config, nowhere, wal_dir, Counters(), ManualClock(NOW_NS))
-
-
-@pytest.fixture
-def refusing(tmp_path: Path) -> Iterator[httpx.Client]:
-    """Yield a client of a collector to which a test sends nothing that can be stored."""
-    service = storeless(tmp_path / "refusing")
-    service.start()
-    url = f"http://127.0.0.1:{service.http_port}"
-    with httpx.Client(base_url=url, timeout=WAIT_S, trust_env=False) as client:
-        yield client
-    service.stop(WAIT_S)
-
-
-def post(http: httpx.Client, message: Message, path: str = "/v1/traces") -> httpx.Response:
-    """Send one request in Protobuf."""
-    body = message.SerializeToString()
-    return http.post(path, content=body, headers={"content-type": PROTOBUF})
 
 
 def stored_names(service: CollectorService, store: Connections) -> list[str]:
@@ -336,113 +291,6 @@ def test_empty_request_is_a_success(
     assert post(http, trace_request()).status_code == 200
     assert http.post("/v1/traces", json={}).json() == {}
     assert service.status().wal_bytes == 0
-
-
-def test_request_over_the_limit_is_refused_also_when_it_is_compressed(tmp_path: Path) -> None:
-    """A small body may expand to more than there is memory; the bound holds while it expands."""
-    service = storeless(tmp_path / "wal", body_bytes_max=SMALL_BYTES)
-    service.start()
-    url = f"http://127.0.0.1:{service.http_port}/v1/traces"
-    bomb = bytes(100 * SMALL_BYTES)
-    zipped = {"content-type": PROTOBUF, "content-encoding": "gzip"}
-    try:
-        with httpx.Client(trust_env=False, timeout=WAIT_S) as client:
-            plain = client.post(url, content=bomb, headers={"content-type": PROTOBUF})
-            packed = client.post(url, content=gzip.compress(bomb), headers=zipped)
-            chunks = client.post(
-                url,
-                content=(bomb[:SMALL_BYTES] for _ in range(3)),
-                headers={"content-type": PROTOBUF},
-            )
-            parts = gzip.compress(
-                trace_request(span(trace_id="")).SerializeToString()
-            ) + gzip.compress(b"")
-            two_members = client.post(url, content=parts, headers=zipped)
-        assert [plain.status_code, packed.status_code, chunks.status_code] == [413, 413, 413]
-        assert two_members.status_code == 200
-        for compression in (grpc.Compression.NoCompression, grpc.Compression.Gzip):
-            with grpc.insecure_channel(f"127.0.0.1:{service.grpc_port}") as channel:
-                call = channel.unary_unary(
-                    TRACES, request_serializer=None, response_deserializer=None
-                )
-                with pytest.raises(grpc.RpcError) as raised:
-                    call(bomb, timeout=WAIT_S, compression=compression)
-                assert raised.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
-    finally:
-        service.stop(WAIT_S)
-
-
-def test_full_log_asks_the_sender_to_retry(tmp_path: Path) -> None:
-    """Retryable in both transports, with the time to wait; nothing is accepted and then lost."""
-    service = storeless(tmp_path / "wal", wal_bytes_max=50)
-    service.start()
-    request = trace_request(span())
-    try:
-        with httpx.Client(
-            base_url=f"http://127.0.0.1:{service.http_port}", trust_env=False, timeout=WAIT_S
-        ) as client:
-            answer = post(client, request)
-        assert (answer.status_code, answer.headers["retry-after"]) == (503, "2")
-        with grpc.insecure_channel(f"127.0.0.1:{service.grpc_port}") as channel:
-            call = channel.unary_unary(TRACES, request_serializer=None, response_deserializer=None)
-            with pytest.raises(grpc.RpcError) as raised:
-                call(request.SerializeToString(), timeout=WAIT_S)
-        error = raised.value
-        assert error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
-        details = {item.key: item.value for item in error.trailing_metadata()}[
-            "grpc-status-details-bin"
-        ]
-        retry = error_details_pb2.RetryInfo()
-        assert status_pb2.Status.FromString(details).details[0].Unpack(retry)
-        assert retry.retry_delay.seconds == 2
-        assert service.status().spans_acked == 0
-    finally:
-        service.stop(WAIT_S)
-
-
-@pytest.mark.parametrize("key", ["grpc_port", "http_port"])
-def test_taken_port_is_named_with_its_key(tmp_path: Path, key: str) -> None:
-    """gRPC would share a taken port by default, and half the spans would go elsewhere."""
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
-        service = storeless(tmp_path / "wal", **{key: port})
-
-        with pytest.raises(AddressInUseError, match=f"127.0.0.1:{port} .*collector.{key}"):
-            service.start()
-
-        service.stop(0)
-
-
-def test_second_collector_cannot_take_the_ports_of_the_first(
-    tmp_path: Path,
-) -> None:
-    """Both sockets refuse to be shared, whoever was first."""
-    first = storeless(tmp_path / "first")
-    first.start()
-    for key, port in (("grpc_port", first.grpc_port), ("http_port", first.http_port)):
-        with pytest.raises(AddressInUseError):
-            storeless(tmp_path / "second", **{key: port}).start()
-    first.stop(WAIT_S)
-
-
-def test_log_directory_that_is_a_file_ends_the_start(tmp_path: Path) -> None:
-    """One line that names the directory and the remedy."""
-    (tmp_path / "wal").touch()
-
-    with pytest.raises(InputError, match=r"collector\.wal_dir: cannot use"):
-        storeless(tmp_path / "wal").start()
-
-
-def test_stop_stores_what_was_acknowledged(
-    service: CollectorService, store: Connections, http: httpx.Client, tmp_path: Path
-) -> None:
-    """A clean stop leaves an empty log."""
-    post(http, trace_request(span(name="last")))
-
-    assert service.stop(WAIT_S)
-    assert service.stop(WAIT_S)  # once more is harmless
-    assert store.client().query("SELECT SpanName FROM otel_traces").result_rows == [("last",)]
-    assert [path.name for path in (tmp_path / "wal").iterdir()] == ["lock"]
 
 
 def test_log_answer_names_log_records(refusing: httpx.Client) -> None:

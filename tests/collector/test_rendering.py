@@ -24,7 +24,6 @@ from collector.otlp import Signal
 from collector.otlp_values import double_text, has_deep_values, value_text
 from collector.store.connect import Connections
 from tests.builders import (
-    NOW_NS,
     any_value,
     key_values,
     logs_request,
@@ -34,6 +33,7 @@ from tests.builders import (
     store_request,
     trace_request,
 )
+from tests.conftest import NOW_NS
 
 # Every text that Protobuf can carry: no half of a surrogate pair.
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
@@ -108,10 +108,7 @@ def stored(store: Connections, table: str, trace_id: str) -> dict[str, Any]:
     return row
 
 
-@settings(
-    max_examples=25,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(sets=st.lists(ATTRIBUTES, min_size=6, max_size=6), body=VALUES)
 def test_any_attributes_are_stored_as_the_exporter_renders_them(
     store: Connections, sets: list[dict[str, Any]], body: object

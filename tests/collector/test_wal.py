@@ -11,8 +11,7 @@ from prometheus_client import CollectorRegistry, Gauge
 from collector.errors import InputError, LogFullError, LogWriteError
 from collector.wal import Budget, Log, claim_directory, segment_created_ns
 from collector.wal_frames import encode_frame, scan
-from tests.builders import NOW_NS
-from tests.conftest import ManualClock
+from tests.conftest import NOW_NS, ManualClock
 
 WAIT_S = 10  # for what happens at once; never the time that a test takes
 

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from collector.otlp import Signal, count_items
 from collector.wal_frames import encode_frame, scan
-from tests.builders import NOW_NS, span, trace_request
+from tests.builders import span, trace_request
+from tests.conftest import NOW_NS
 
 REQUESTS = st.lists(st.binary(max_size=300), max_size=6)
 

@@ -20,7 +20,6 @@ from collector.wal import Budget
 from collector.wal_frames import encode_frame
 from collector.writer import StoreWriter, insert_settings
 from tests.builders import (
-    NOW_NS,
     any_value,
     decision_span,
     logs_request,
@@ -28,7 +27,7 @@ from tests.builders import (
     span,
     trace_request,
 )
-from tests.conftest import ManualClock
+from tests.conftest import NOW_NS, ManualClock
 
 WAIT_S = 30
 UNREADABLE = b"\x0a\xff\xff"  # a message that is longer than its frame

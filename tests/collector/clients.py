@@ -1,0 +1,32 @@
+"""Collectors and requests that several test modules of the receivers use."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import httpx
+from google.protobuf.message import Message
+
+from collector.config import CollectorConfig, StoreConfig
+from collector.counters import Counters
+from collector.service import CollectorService
+from collector.store.connect import Connections
+from tests.conftest import NOW_NS, ManualClock
+
+WAIT_S = 30
+TRACES = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
+LOGS = "/opentelemetry.proto.collector.logs.v1.LogsService/Export"
+PROTOBUF = "application/x-protobuf"
+
+
+def storeless(wal_dir: Path, **limits: int) -> CollectorService:
+    """Return a collector, not started, whose store is never asked, because nothing gets so far."""
+    config = CollectorConfig.model_validate({"grpc_port": 0, "http_port": 0, **limits})
+    nowhere = Connections(StoreConfig())
+    return CollectorService(config, nowhere, wal_dir, Counters(), ManualClock(NOW_NS))
+
+
+def post(http: httpx.Client, message: Message, path: str = "/v1/traces") -> httpx.Response:
+    """Send one request in Protobuf."""
+    body = message.SerializeToString()
+    return http.post(path, content=body, headers={"content-type": PROTOBUF})
