@@ -6,6 +6,7 @@ process; only the packet recorder, which alone has a privilege, is a process of 
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -114,20 +115,24 @@ class Service:
         self.clock = clock or SystemClock()
         self.counters = Counters()
         self.store = Connections(settings.store)
+        wal_dir, alerts_path = settings.wal_dir.absolute(), settings.alerts_path.absolute()
         # Opened first: whoever holds the store holds the log and the alert state beside it.
         self.store.client()
+        if settings.store.embedded_path is not None:
+            # The embedded engine keeps the schemas it is handed in the working directory.
+            os.chdir(settings.store.embedded_path)
         self.recorder: RecorderProcess | None = None
         self.capture_off_reason = "the packet recorder has not been started"
         self.collector = CollectorService(
             settings.collector,
             self.store,
-            settings.wal_dir,
+            wal_dir,
             self.counters,
             self.clock,
             settings.attributes,
         )
         self.attribution = AttributionJob(settings.attribution, settings.attributes, self.store)
-        self.alerts = AlertsJob(settings.alerts, self.store, settings.alerts_path, self.counters)
+        self.alerts = AlertsJob(settings.alerts, self.store, alerts_path, self.counters)
         self.packets: PacketJob | None = None
         self.loops: list[JobLoop] = []
         self._server: DashboardServer | None = None

@@ -11,7 +11,6 @@ from collector.errors import ConfigError
 from dashboard import settings_text
 from dashboard.settings import Settings, load
 
-
 SECRET = "whsec_" + "QUJD" * 8  # 24 bytes, the least that is taken
 
 
