@@ -75,6 +75,8 @@ def attribution_rows(done: Attributed) -> Table:
     """Return rows of `attributions` without `revision` and `computed_ns`."""
     d = done.decisions
     span_count = np.bincount(done.trees.decision, minlength=len(d))
+    bits, code = np.unique(done.flags, return_inverse=True)
+    names = pa.array([flag_names(each) for each in bits.tolist()], pa.list_(pa.string()))
     return pa.table(
         {
             "ingress_ns": d["ingress_ns"].cast(pa.uint64()),
@@ -86,9 +88,7 @@ def attribution_rows(done: Attributed) -> Table:
                 for at, name in enumerate(SEGMENT_COLUMNS)
             },
             "span_count": pa.array(span_count).cast(pa.uint32()),
-            "flags": pa.array(
-                [flag_names(bits) for bits in done.flags.tolist()], pa.list_(pa.string())
-            ),
+            "flags": names.take(pa.array(code)),
             "is_error": d["is_error"],
         }
     )
