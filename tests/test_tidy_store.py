@@ -116,7 +116,8 @@ def inserts(path: str) -> Iterator[str]:
 def test_table_has_one_room_that_writes_it() -> None:
     """`git grep` leads from a table to its writer in one hop."""
     writers: dict[str, set[str]] = defaultdict(set)
-    for path in modules():
+    # A benchmark fills a store of its own in place of the room that would.
+    for path in (path for path in modules() if not path.endswith("/bench.py")):
         for table in inserts(path):
             writers[table].add(path.split("/")[0])
     for path in (p for p in tracked() if p.endswith(".sql")):
