@@ -8,11 +8,11 @@ from decimal import Decimal
 from typing import Any
 
 from attribution.spans import SEGMENTS
-from collector.clock import NS_PER_MINUTE, NS_PER_S, SystemClock
+from collector.clock import NS_PER_MINUTE, NS_PER_S
 from collector.store.connect import Connections
+from tests.conftest import NOW_NS
 
-# The tables expire by the engine's own clock, so rows of a fixed day would vanish some day.
-BASE_NS = (SystemClock().now_ns() // NS_PER_MINUTE - 60) * NS_PER_MINUTE
+BASE_NS = NOW_NS // NS_PER_MINUTE * NS_PER_MINUTE
 MS = 1_000_000
 
 
