@@ -51,14 +51,14 @@ install-test: install-dev $(NODE_TEST)/node_modules/.installed ## Install what t
 	@if command -v chromium >/dev/null; then :; \
 	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium fonts-dejavu-core; \
-	else echo 'note: no chromium here and no right to install it: the browser tests will be skipped'; fi
+	else echo 'no chromium here and no right to install it: the browser tests (tests/browser) will fail'; fi
 
 $(NODE_TEST)/node_modules/.installed: $(NODE_TEST)/package.json
 	@if command -v npm >/dev/null; then cd $(NODE_TEST) && npm install --silent --no-audit --no-fund --no-package-lock; \
 	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends nodejs npm \
 	  && cd $(NODE_TEST) && npm install --silent --no-audit --no-fund --no-package-lock; \
-	else echo 'note: no npm here and no right to install it: the Node SDK tests will be skipped'; exit 0; fi
+	else echo 'no npm here and no right to install it: tests/integration/test_node_sdk.py will fail'; exit 0; fi
 	mkdir -p $(@D) && touch $@
 
 .PHONY: demo

@@ -240,9 +240,9 @@ def import_outcomes(
 ) -> None:
     """Import what decisions earned. The same file twice changes nothing.
 
-    Columns: outcome_id, decision_id or outcome_key, and any of kind, converted, revenue, margin,
-    currency, channel, occurred_at (ISO 8601 with an offset, or Unix nanoseconds). A bad row is
-    named and left out; the rest is imported. Exit 1 if a row was left out.
+    Columns: outcome_id, occurred_at (ISO 8601 with an offset, or Unix nanoseconds), decision_id or
+    outcome_key, and any of kind, converted, revenue, margin, currency, channel. A bad row is named
+    and left out; the rest is imported. Exit 1 if a row was left out.
     """
     from dashboard.client import ApiClient
 

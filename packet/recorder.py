@@ -166,7 +166,7 @@ class RecorderProcess:
         pipe = _pipe(self._process.stdout)
         parts: list[Frames] = []
         while True:
-            if not select.select([pipe], [], [], seconds_max)[0]:
+            if not _readable(pipe.fileno(), seconds=seconds_max):
                 raise OSError(f"no answer in {seconds_max:.0f} s")
             header = _read_message(pipe)
             if "error" in header:
@@ -201,14 +201,14 @@ class _Service:
     def _wait(self, seconds: float) -> bool:
         """Drain what was retired; return whether there is a request."""
         requests = self._requests.fileno()
-        ready = select.select([self._ring.fileno(), requests], [], [], seconds)[0]
+        ready = _readable(self._ring.fileno(), requests, seconds=seconds)
         self._ring.drain()
         return requests in ready
 
     def _pull(self, selection: Selection) -> None:
         complete_ns = min(selection.to_ns, self._clock.now_ns()) + _COMPLETE_AFTER_NS
         while (left_ns := complete_ns - self._clock.now_ns()) > 0:
-            select.select([self._ring.fileno()], [], [], left_ns / NS_PER_S)
+            _readable(self._ring.fileno(), seconds=left_ns / NS_PER_S)
             self._ring.drain()
         self._ring.drain()
         answered = 0
@@ -273,6 +273,14 @@ def _batches(blocks: Sequence[Block]) -> list[list[bytes]]:
         batches[-1].append(block.block)
         size += len(block.block)
     return batches
+
+
+def _readable(*descriptors: int, seconds: float) -> set[int]:
+    """Wait until one can be read, or its other end is gone; `select` stops at descriptor 1023."""
+    poll = select.poll()
+    for descriptor in descriptors:
+        poll.register(descriptor, select.POLLIN)
+    return {descriptor for descriptor, _ in poll.poll(seconds * 1000)}
 
 
 def _pipe(pipe: IO[bytes] | None) -> IO[bytes]:

@@ -4,12 +4,20 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import signal
 import subprocess
 import sys
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
+
+
+def ended_within(pidfd: int, seconds: float) -> bool:
+    """Wait for the end of the process behind a pidfd; `select` stops at descriptor 1023."""
+    poll = select.poll()
+    poll.register(pidfd, select.POLLIN)
+    return bool(poll.poll(seconds * 1000))
 
 
 def millworth(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:

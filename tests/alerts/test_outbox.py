@@ -120,7 +120,7 @@ def test_message_arrives_signed_once(desk: Desk, receiver: ScriptedReceiver) -> 
         "ce-source": "/millworth/alerts",
         "ce-type": "alert.firing",
         "ce-subject": "episode",
-        "ce-time": "2026-09-21T14:13:20Z",
+        "ce-time": "2033-05-18T03:33:20Z",
     }
 
 

@@ -14,7 +14,7 @@ def test_body_of_an_alert_that_fires() -> None:
 
     assert json.loads(body("alert.firing", event(), sent, move)) == {
         "type": "alert.firing",
-        "timestamp": "2026-09-21T14:13:20.000Z",
+        "timestamp": "2033-05-18T03:33:20.000Z",
         "data": {
             "episode_id": "0" * 31 + "1",
             "seq": 1,
@@ -22,7 +22,7 @@ def test_body_of_an_alert_that_fires() -> None:
             "severity": "page",
             "action": "checkout",
             "region": "eu-west",
-            "started_at": "2026-09-21T14:13:20.000Z",
+            "started_at": "2033-05-18T03:33:20.000Z",
             "revenue_at_risk_usd_per_h": 7407.40734,
             "loss_usd": 123.456789,
             "low": 37.0,

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import os
-import select
 import signal
 import subprocess
 import sys
@@ -18,6 +17,7 @@ from packet.decode import decode
 from packet.recorder import RecorderProcess, capture_available
 from packet.sampler import Selection, keep
 from tests.packet.traffic import echo_server, recorder, talk
+from tests.service import ended_within
 from tests.tree import ROOT
 
 _CLOCK = SystemClock()
@@ -152,7 +152,7 @@ def test_recorder_ends_with_its_parent() -> None:
     except ProcessLookupError:
         return  # it has ended already
     try:
-        assert select.select([watched], [], [], 30)[0], f"recorder {pid} is still there"
+        assert ended_within(watched, 30), f"recorder {pid} is still there"
     finally:
         os.close(watched)
 

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import os
-import select
 import subprocess
 import sys
 from collections import defaultdict
@@ -16,6 +15,7 @@ from dashboard.reference.launch import ReferencePath, ReferencePathError, Traffi
 from dashboard.reference.scenario import BASE_MS, FaultWindow, Scenario
 from dashboard.reference.world import World
 from tests.dashboard.reference.sink import Sink, StoredSpan
+from tests.service import ended_within
 
 pytestmark = pytest.mark.integration
 
@@ -215,5 +215,5 @@ def test_children_end_with_their_parent() -> None:
             # One that is gone already has no descriptor to wait on.
             with suppress(ProcessLookupError):
                 ended = os.pidfd_open(pid)
-                assert select.select([ended], [], [], 60)[0], f"process {pid} lives on"
+                assert ended_within(ended, 60), f"process {pid} lives on"
                 os.close(ended)
