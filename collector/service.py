@@ -9,6 +9,7 @@ from pathlib import Path
 from collector.clock import NS_PER_S, Clock
 from collector.config import AttributesConfig, CollectorConfig
 from collector.counters import Counters
+from collector.disk import Disk
 from collector.errors import AddressInUseError
 from collector.intake import Intake
 from collector.log import get_logger
@@ -53,12 +54,14 @@ class CollectorService:
         counters: Counters,
         clock: Clock,
         attributes: AttributesConfig | None = None,
+        disk: Disk | None = None,
     ) -> None:
         self._clock = clock
         self._wal_dir = wal_dir
         self._budget = Budget(config.wal_bytes_max, counters.wal_bytes)
         self._writers = {
-            signal: StoreWriter(signal, store, self._budget, counters, clock) for signal in Signal
+            signal: StoreWriter(signal, store, self._budget, counters, clock, disk)
+            for signal in Signal
         }
         self._logs = {
             signal: Log(
@@ -69,6 +72,7 @@ class CollectorService:
                 segment_bytes_max=config.segment_bytes_max,
                 segment_seconds_max=config.segment_seconds_max,
                 on_sealed=self._writers[signal].submit,
+                disk=disk,
             )
             for signal in Signal
         }

@@ -22,6 +22,7 @@ from pathlib import Path
 from prometheus_client import Gauge
 
 from collector.clock import NS_PER_S, Clock
+from collector.disk import Disk
 from collector.errors import InputError, LogFullError, LogWriteError
 from collector.log import get_logger
 from collector.wal_frames import encode_frame, scan
@@ -101,7 +102,7 @@ class Log:
         segment_bytes_max: int,
         segment_seconds_max: float,
         on_sealed: Callable[[Path], None],
-        sync: Callable[[int], None] = os.fdatasync,
+        disk: Disk | None = None,
     ) -> None:
         self._directory = directory
         self._name = name
@@ -110,7 +111,7 @@ class Log:
         self._segment_bytes_max = segment_bytes_max
         self._segment_ns_max = round(segment_seconds_max * NS_PER_S)
         self._on_sealed = on_sealed
-        self._sync = sync
+        self._disk = disk or Disk()
         self._ready = threading.Condition()
         self._waiting: deque[_Entry] = deque()
         self._seals: list[Future[None]] = []
@@ -132,13 +133,13 @@ class Log:
                 _LOG.warning("log_tail_truncated", segment=path.name, bytes=len(content) - end)
                 with path.open("r+b") as file:
                     file.truncate(end)
-                    os.fsync(file.fileno())
+                    self._disk.sync(file.fileno())
             if end == 0:
                 path.unlink()
                 continue
             self._budget.adopt(end)
             segments.append(path)
-        sync_directory(self._directory)
+        self._disk.sync_directory(self._directory)
         return segments
 
     def start(self) -> None:
@@ -231,7 +232,7 @@ class Log:
         try:
             segment = self._segment or self._open()
             _write_all(segment.descriptor, content)
-            self._sync(segment.descriptor)
+            self._disk.sync(segment.descriptor)
         except OSError as error:
             self._give_up(group, content, error)
             return
@@ -261,7 +262,7 @@ class Log:
         stem = f"{self._name}-{self._clock.now_ns():020d}-{self._made:06d}-{secrets.token_hex(4)}"
         path = self._directory / f"{stem}{_SUFFIX}"
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o640)
-        sync_directory(self._directory)
+        self._disk.sync_directory(self._directory)
         self._segment = _Segment(path, descriptor, self._clock.monotonic_ns())
         return self._segment
 
@@ -282,19 +283,10 @@ def segment_created_ns(path: Path) -> int:
     return int(match[1]) if match else 0
 
 
-def delete_segment(path: Path) -> None:
+def delete_segment(path: Path, disk: Disk) -> None:
     """Delete a segment so that it stays deleted after a power cut."""
     path.unlink()
-    sync_directory(path.parent)
-
-
-def sync_directory(directory: Path) -> None:
-    """Make what was created or deleted in a directory durable."""
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    disk.sync_directory(path.parent)
 
 
 def claim_directory(directory: Path) -> int:

@@ -23,6 +23,7 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from collector.clock import NS_PER_S, Clock
 from collector.counters import Counters
+from collector.disk import Disk
 from collector.errors import DecodeError
 from collector.log import get_logger
 from collector.otlp import Signal, count_items, load_schema, normalise
@@ -63,13 +64,20 @@ class StoreWriter:
     """The thread that brings the segments of one signal into the store, in order."""
 
     def __init__(
-        self, signal: Signal, store: Connections, budget: Budget, counters: Counters, clock: Clock
+        self,
+        signal: Signal,
+        store: Connections,
+        budget: Budget,
+        counters: Counters,
+        clock: Clock,
+        disk: Disk | None = None,
     ) -> None:
         self._signal = signal
         self._store = store
         self._budget = budget
         self._counters = counters
         self._clock = clock
+        self._disk = disk or Disk()
         self._settings = insert_settings(signal)
         self._ready = threading.Condition()
         self._segments: deque[Path] = deque()
@@ -132,7 +140,7 @@ class StoreWriter:
         self._counters.insert_seconds.labels(self._signal).observe(
             (self._clock.monotonic_ns() - started_ns) / NS_PER_S
         )
-        delete_segment(path)
+        delete_segment(path, self._disk)
         self._budget.release(len(content))
 
     def _store_frames(

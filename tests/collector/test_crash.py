@@ -1,101 +1,129 @@
-"""kill -9 at any moment: what was acknowledged is in the store, once."""
+"""kill -9 at any point: what was acknowledged is in the store, once."""
 
 from __future__ import annotations
 
-import json
-import os
-import signal
-import subprocess
-import sys
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+import random
 from pathlib import Path
-from typing import Any
 
-import grpc
 import pytest
 
-from collector.clock import SystemClock
-from tests.builders import decision_span, new_span_id, trace_request
-
-pytestmark = pytest.mark.integration
-
-ROUNDS = 3
-ANSWERS_BEFORE_THE_KILL = 40
-WAIT_S = 60
-TRACES = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
+from collector.bench_crash import Ledger, crash_rounds, make_plan
+from collector.bench_crash_child import Plan, Point, Trap, TrapDisk
+from collector.bench_crash_power import cut_power, tear
+from collector.wal_frames import encode_frame, scan
 
 
-@contextmanager
-def started(command: str, directory: Path) -> Iterator[subprocess.Popen[str]]:
-    """Start a collector over `directory`; it is gone at the end, whatever happens."""
-    with subprocess.Popen(
-        [sys.executable, "-m", "tests.collector.crash_child", command, str(directory)],
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as child:
-        try:
-            yield child
-        finally:
-            child.kill()
+class Always(random.Random):
+    """A draw that undoes whatever may be undone."""
+
+    def random(self) -> float:
+        """Return less than every share."""
+        return 0.0
 
 
-def heard(child: subprocess.Popen[str]) -> dict[str, Any]:
-    """Return what a child says next."""
-    assert child.stdout is not None
-    message: dict[str, Any] = json.loads(child.stdout.readline())
-    return message
+@pytest.fixture
+def directory(tmp_path: Path) -> Path:
+    """Return a directory with an empty log."""
+    (tmp_path / "wal").mkdir()
+    return tmp_path
 
 
-def send_until_killed(child: subprocess.Popen[str], port: int) -> tuple[set[str], set[str]]:
-    """Send from several threads; kill after some answers; return ids sent and ids answered."""
-    sent: set[str] = set()
-    answered: set[str] = set()
-    enough = threading.Event()
-    now_ns = SystemClock().now_ns()
-
-    def send() -> None:
-        with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
-            call = channel.unary_unary(TRACES, request_serializer=None, response_deserializer=None)
-            while True:
-                ids = [new_span_id() for _ in range(5)]
-                spans = [decision_span(span_id=span_id, start_ns=now_ns) for span_id in ids]
-                sent.update(ids)
-                try:
-                    call(trace_request(*spans).SerializeToString(), timeout=WAIT_S)
-                except grpc.RpcError:
-                    return
-                answered.update(ids)
-                if len(answered) >= ANSWERS_BEFORE_THE_KILL * len(ids):
-                    enough.set()
-
-    threads = [threading.Thread(target=send) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    assert enough.wait(WAIT_S)
-    os.kill(child.pid, signal.SIGKILL)
-    for thread in threads:
-        thread.join()
-    child.wait()
-    return sent, answered
+@pytest.fixture
+def disk(directory: Path) -> TrapDisk:
+    """Return a disk that notes what it syncs."""
+    return TrapDisk(Trap(Plan(Point.ANYWHERE, 1, from_start=False)), directory)
 
 
-def test_kill_loses_nothing_and_counts_nothing_twice(tmp_path: Path) -> None:
-    """Each round kills a collector under load, and the next one finds its log and its store."""
-    sent: set[str] = set()
-    answered: set[str] = set()
-    for _ in range(ROUNDS):
-        with started("serve", tmp_path) as child:
-            now_sent, now_answered = send_until_killed(child, heard(child)["port"])
-        sent |= now_sent
-        answered |= now_answered
-    with started("report", tmp_path) as child:
-        report = heard(child)
+def append(path: Path, content: bytes, disk: TrapDisk | None) -> None:
+    """Append, and sync where there is a disk to do it."""
+    with path.open("ab") as file:
+        file.write(content)
+        file.flush()
+        if disk is not None:
+            disk.sync(file.fileno())
 
-    assert (report["drained"], report["left"]) == (True, 0)
-    stored = report["spans"]
-    assert len(stored) == len(set(stored)), "a span is stored twice"
-    assert answered - set(stored) == set(), "an acknowledged span is lost"
-    assert set(stored) <= sent
-    assert report["decisions"] == stored
+
+@pytest.mark.integration
+def test_kill_loses_nothing_and_counts_nothing_twice() -> None:
+    """A migration, a rotation and an insert cut short; `millworth bench crash` has more."""
+    said: list[str] = []
+
+    figures = crash_rounds([0, 4, 6], said.append)
+
+    assert figures.rounds == 3, said
+    assert figures.acked > 0, said
+    assert (figures.acked_lost, figures.counted_twice) == (0, 0), said
+
+
+def test_power_cut_takes_what_was_not_synced(directory: Path, disk: TrapDisk) -> None:
+    """A plain kill leaves everything to the kernel, so it cannot see that a sync is missing."""
+    path = directory / "wal" / "a.segment"
+    append(path, b"synced", None)
+    disk.sync_directory(directory / "wal")
+    append(path, b"", disk)
+    append(path, b"not synced", None)
+
+    cut_power(directory, Always())
+
+    assert path.read_bytes() == b"synced"
+
+
+def test_power_cut_undoes_names_that_were_not_synced(directory: Path, disk: TrapDisk) -> None:
+    """A file may be gone again, and one that was deleted may be back with what it held."""
+    deleted, made = directory / "wal" / "deleted.segment", directory / "wal" / "made.segment"
+    append(deleted, b"stored", disk)
+    disk.sync_directory(directory / "wal")
+    deleted.unlink()
+    append(made, b"new", disk)
+
+    cut_power(directory, Always())
+
+    assert deleted.read_bytes() == b"stored"
+    assert not made.exists()
+
+
+def test_power_cut_keeps_what_was_synced(directory: Path, disk: TrapDisk) -> None:
+    """What it takes beyond that would be a false alarm."""
+    path, deleted = directory / "wal" / "a.segment", directory / "wal" / "deleted.segment"
+    append(path, b"synced", disk)
+    append(deleted, b"stored", disk)
+    disk.sync_directory(directory / "wal")
+    deleted.unlink()
+    disk.sync_directory(directory / "wal")
+
+    cut_power(directory, Always())
+
+    assert path.read_bytes() == b"synced"
+    assert not deleted.exists()
+
+
+def test_torn_write_leaves_the_frames_before_it(directory: Path) -> None:
+    """What it leaves is no frame, whatever length it was cut to."""
+    path = directory / "wal" / "a.segment"
+    frame = encode_frame(b"request", 1, 1)
+    for seed in range(50):
+        path.write_bytes(frame)
+
+        tear(directory, random.Random(seed))
+
+        content = path.read_bytes()
+        assert len(content) > len(frame)
+        assert scan(content).end == len(frame), seed
+
+
+def test_ledger_tells_what_is_lost_and_what_is_twice() -> None:
+    """What the store has and nobody was answered for is neither."""
+    ledger = Ledger(answered={("span", "a"), ("span", "b")})
+
+    ledger.compare({("span", "b"): 2, ("span", "unanswered"): 1})
+
+    assert (ledger.lost, ledger.twice) == ({("span", "a")}, {("span", "b")})
+
+
+def test_plans_come_to_every_point() -> None:
+    """A point that no seed draws would be a promise that nothing holds."""
+    draws = [make_plan(seed, random.Random(seed), is_fresh=seed % 10 == 0) for seed in range(200)]
+
+    assert {plan.point for plan in draws} == set(Point)
+    assert {plan.point for plan in draws if plan.from_start} > {Point.INSERT, Point.CHAIN}
+    assert [Plan.from_json(plan.to_json()) for plan in draws] == draws

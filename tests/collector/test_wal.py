@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from prometheus_client import CollectorRegistry, Gauge
 
+from collector.disk import Disk
 from collector.errors import InputError, LogFullError, LogWriteError
 from collector.wal import Budget, Log, claim_directory, segment_created_ns
 from collector.wal_frames import encode_frame, scan
@@ -16,7 +17,7 @@ from tests.conftest import NOW_NS, ManualClock
 WAIT_S = 10  # for what happens at once; never the time that a test takes
 
 
-class Disk:
+class SlowDisk(Disk):
     """A disk whose sync a test holds back or lets fail."""
 
     def __init__(self) -> None:
@@ -26,7 +27,7 @@ class Disk:
         self.may_sync.set()
         self.fails = False
 
-    def sync(self, _descriptor: int) -> None:
+    def sync(self, descriptor: int) -> None:
         """Wait until it may, then count or fail."""
         self.begun.release()
         assert self.may_sync.wait(WAIT_S)
@@ -42,9 +43,9 @@ def budget() -> Budget:
 
 
 @pytest.fixture
-def disk() -> Disk:
+def disk() -> SlowDisk:
     """Return a disk that syncs at once."""
-    return Disk()
+    return SlowDisk()
 
 
 @pytest.fixture
@@ -55,7 +56,7 @@ def sealed() -> list[Path]:
 
 @pytest.fixture
 def make_log(
-    tmp_path: Path, budget: Budget, disk: Disk, sealed: list[Path], clock: ManualClock
+    tmp_path: Path, budget: Budget, disk: SlowDisk, sealed: list[Path], clock: ManualClock
 ) -> Callable[[], Log]:
     """Return what makes a log over the test's directory."""
 
@@ -68,7 +69,7 @@ def make_log(
             segment_bytes_max=1_000,
             segment_seconds_max=1.0,
             on_sealed=sealed.append,
-            sync=disk.sync,
+            disk=disk,
         )
 
     return make
@@ -88,7 +89,7 @@ def requests_in(segment: Path) -> list[bytes]:
     return [frame.request(content) for frame in scan(content).frames]
 
 
-def test_request_is_not_answered_before_its_sync(log: Log, disk: Disk) -> None:
+def test_request_is_not_answered_before_its_sync(log: Log, disk: SlowDisk) -> None:
     """An answer is a promise that a power cut keeps."""
     disk.may_sync.clear()
     synced = log.append(b"one", 1)
@@ -101,7 +102,7 @@ def test_request_is_not_answered_before_its_sync(log: Log, disk: Disk) -> None:
     log.close()
 
 
-def test_requests_that_wait_share_one_sync(log: Log, disk: Disk, sealed: list[Path]) -> None:
+def test_requests_that_wait_share_one_sync(log: Log, disk: SlowDisk, sealed: list[Path]) -> None:
     """A sync takes as long for one request as for a hundred."""
     disk.may_sync.clear()
     first = log.append(b"first", 1)
@@ -118,7 +119,7 @@ def test_requests_that_wait_share_one_sync(log: Log, disk: Disk, sealed: list[Pa
 
 
 def test_failed_sync_answers_nobody_and_leaves_nothing(
-    log: Log, disk: Disk, sealed: list[Path], tmp_path: Path, budget: Budget
+    log: Log, disk: SlowDisk, sealed: list[Path], tmp_path: Path, budget: Budget
 ) -> None:
     """A sender that was told to retry must not find its spans twice."""
     disk.fails = True

@@ -1,0 +1,19 @@
+-- What a crash test compares with what was acknowledged.
+-- Returns: kind LowCardinality(String) (span, decision or outcome), id String, copies UInt64: rows of
+-- a span from one request, rows of a decision or an outcome as a reader sees them.
+SELECT 'span' AS kind, SpanId AS id, max(rows) AS copies
+FROM
+(
+    SELECT SpanId, count() AS rows
+    FROM otel_traces
+    GROUP BY TraceId, SpanId, received_ns
+)
+GROUP BY SpanId
+UNION ALL
+SELECT 'decision' AS kind, decision_id AS id, count() AS copies
+FROM decisions FINAL
+GROUP BY decision_id
+UNION ALL
+SELECT 'outcome' AS kind, outcome_id AS id, count() AS copies
+FROM outcomes FINAL
+GROUP BY outcome_id
