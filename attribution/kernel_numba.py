@@ -1,0 +1,166 @@
+"""Pure: the twin of `kernel.py` compiled by numba, for the extra `accel`; equal bit for bit."""
+
+from __future__ import annotations
+
+import numba
+import numpy as np
+
+from attribution.compact import (
+    BLOCKING_SHIFT,
+    CLASS_BITS,
+    STAGE_BITS,
+    STAGE_SHIFT,
+    Bytes,
+    CompactTrees,
+    Words,
+)
+from attribution.kernel import Split
+from attribution.spans import CLASSES, SEGMENTS, STAGES, UNTRACED, Ints
+
+_CLASSES, _STAGES, _SEGMENTS = len(CLASSES), len(STAGES), len(SEGMENTS)
+
+
+def split(trees: CompactTrees) -> Split:
+    """Walk every tree."""
+    segment_ns = np.zeros((_SEGMENTS, len(trees)), np.int64)
+    self_ns = np.zeros(len(trees.parent), np.int64)
+    _walk(
+        trees.first,
+        trees.parent,
+        trees.offset_ns,
+        trees.duration_ns,
+        trees.traits,
+        trees.bounds_ns,
+        segment_ns,
+        self_ns,
+    )
+    return Split(segment_ns, self_ns)
+
+
+def _charge_plain(
+    sums: Ints, traits: int, from_ns: int, to_ns: int, bounds_ns: Ints, decision: int
+) -> None:
+    """Add one section to its segment, cutting it at the stamps where no stage was sent."""
+    latency_class = traits & CLASS_BITS
+    stage = (traits >> STAGE_SHIFT & STAGE_BITS) - 1
+    if stage >= 0:
+        sums[stage * _CLASSES + latency_class] += to_ns - from_ns
+        return
+    for each in range(_STAGES):
+        lower = max(from_ns, bounds_ns[each, decision])
+        upper = min(to_ns, bounds_ns[each + 1, decision])
+        if upper > lower:
+            sums[each * _CLASSES + latency_class] += upper - lower
+
+
+# Called, not decorated: numba ships no types, and a decorator would take ours away.
+_charge = numba.njit(cache=True, nogil=True)(_charge_plain)
+
+
+def _sort_plain(order: Ints, count: int, start: Ints, end: Ints) -> None:
+    """Sort children by end and start, equal ones in place; they lie almost sorted."""
+    for position in range(1, count):
+        child = order[position]
+        at = position - 1
+        while at >= 0 and (
+            end[order[at]] > end[child]
+            or (end[order[at]] == end[child] and start[order[at]] > start[child])
+        ):
+            order[at + 1] = order[at]
+            at -= 1
+        order[at + 1] = child
+
+
+_sort = numba.njit(cache=True, nogil=True)(_sort_plain)
+
+
+def _fit_plain(
+    span: int,
+    child: int,
+    begin: int,
+    until: int,
+    parent: Words,
+    offset_ns: Words | Ints,
+    duration_ns: Words | Ints,
+    traits: Bytes,
+    start: Ints,
+    end: Ints,
+    order: Ints,
+) -> tuple[int, int]:
+    """Fit the children of a span on the path into it.
+
+    Returns:
+        The first span behind the children; how many are in `order`: inside, and waited for.
+    """
+    count = 0
+    while child < until and np.int64(parent[begin + child]) == span:
+        sent, lasted = np.int64(offset_ns[begin + child]), np.int64(duration_ns[begin + child])
+        from_ns, to_ns = max(sent, start[span]), min(sent + lasted, end[span])
+        inside = to_ns > from_ns or (to_ns == from_ns and lasted == 0)
+        if inside and traits[begin + child] >> BLOCKING_SHIFT:
+            start[child], end[child] = from_ns, to_ns
+            order[count] = child
+            count += 1
+        child += 1
+    return child, count
+
+
+_fit = numba.njit(cache=True, nogil=True)(_fit_plain)
+
+
+def _walk_plain(
+    first: Ints,
+    parent: Words,
+    offset_ns: Words | Ints,
+    duration_ns: Words | Ints,
+    traits: Bytes,
+    bounds_ns: Ints,
+    segment_ns: Ints,
+    self_ns: Ints,
+) -> None:
+    """Walk each tree from its root down, in one pass over its spans.
+
+    Every number is made a signed one first: numba adds signed and unsigned as floats.
+    """
+    longest = 0
+    for t in range(len(first) - 1):
+        longest = max(longest, first[t + 1] - first[t])
+    start, end = np.empty(longest, np.int64), np.empty(longest, np.int64)
+    order, on_path = np.empty(longest, np.int64), np.empty(longest, np.bool_)
+    sums = np.empty(_SEGMENTS, np.int64)
+    for t in range(len(first) - 1):
+        b, n = first[t], first[t + 1] - first[t]
+        ingress, gap_to = bounds_ns[0, t], bounds_ns[_STAGES, t]
+        sums[:] = 0
+        on_path[:n] = False
+        if n > 0:
+            began = np.int64(offset_ns[b])
+            end[0] = began + np.int64(duration_ns[b])
+            start[0] = min(max(began, ingress), end[0])
+            gap_to = max(min(began, gap_to), ingress)
+            on_path[0] = True
+        _charge(sums, UNTRACED, ingress, gap_to, bounds_ns, t)
+        child = np.int64(1)
+        for u in range(n):
+            if not on_path[u]:
+                while child < n and np.int64(parent[b + child]) == u:
+                    child += 1
+                continue
+            child, count = _fit(
+                u, child, b, n, parent, offset_ns, duration_ns, traits, start, end, order
+            )
+            _sort(order, count, start, end)
+            cursor, own, code = end[u], np.int64(0), np.int64(traits[b + u])
+            for back in range(count - 1, -1, -1):
+                c = order[back]
+                if end[c] <= cursor:
+                    on_path[c] = True
+                    own += cursor - end[c]
+                    _charge(sums, code, end[c], cursor, bounds_ns, t)
+                    cursor = start[c]
+            _charge(sums, code, start[u], cursor, bounds_ns, t)
+            self_ns[b + u] = own + cursor - start[u]
+        segment_ns[:, t] = sums
+
+
+_walk = numba.njit(cache=True, nogil=True)(_walk_plain)
