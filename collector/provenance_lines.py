@@ -1,0 +1,132 @@
+"""Pure: an export of sealed events and checkpoints, one JSON object a line.
+
+A line is `{"event": {name: text, ...}}` with the names of the seal and of SIGNED, "" left out, or
+`{"checkpoint": {...}}`. Times are decimal texts, so that no reader rounds them. A line that is
+neither is refused, never skipped: who can make a reader skip lines can hide events.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+
+from collector.errors import InputError
+from collector.provenance import EPOCH, KID, PREV, PRODUCER, SEQ, SIGNED, TAG, Event, event_of
+from collector.provenance_checkpoint import Checkpoint
+
+FIRST_SEQ = "provenance.first_seq"
+LAST_SEQ = "provenance.last_seq"
+PREV_ROOT = "provenance.prev_root"
+ROOT = "provenance.root"
+CLOSING = "provenance.closing"
+SIGNATURE = "provenance.signature"
+
+
+def seal_attributes(event: Event) -> dict[str, str]:
+    """Return the seal of an event by its wire names."""
+    return {
+        KID: event.kid,
+        PRODUCER: event.producer,
+        EPOCH: event.epoch,
+        SEQ: str(event.seq),
+        PREV: event.prev,
+        TAG: event.tag,
+    }
+
+
+def checkpoint_attributes(checkpoint: Checkpoint) -> dict[str, str]:
+    """Return a checkpoint by its wire names, as the attributes of its log record."""
+    return {
+        KID: checkpoint.kid,
+        PRODUCER: checkpoint.producer,
+        EPOCH: checkpoint.epoch,
+        FIRST_SEQ: str(checkpoint.first_seq),
+        LAST_SEQ: str(checkpoint.last_seq),
+        PREV_ROOT: checkpoint.prev_root,
+        ROOT: checkpoint.root,
+        CLOSING: "true" if checkpoint.closing else "false",
+        SIGNATURE: checkpoint.signature,
+    }
+
+
+def checkpoint_of(said: Mapping[str, str]) -> Checkpoint:
+    """Return the checkpoint of its wire names; one that is not as it was written fails its check.
+
+    Raises:
+        InputError: it does not say over which events it is.
+    """
+    numbers = [_seq(said.get(name, "")) for name in (FIRST_SEQ, LAST_SEQ)]
+    if numbers[0] < 0 or numbers[1] < numbers[0] - 1:
+        raise InputError(
+            f"a checkpoint is over {said.get(FIRST_SEQ, '')!r} to {said.get(LAST_SEQ, '')!r}; "
+            "expected are two numbers of events, first and last"
+        )
+    return Checkpoint(
+        kid=said.get(KID, ""),
+        producer=said.get(PRODUCER, ""),
+        epoch=said.get(EPOCH, ""),
+        first_seq=numbers[0],
+        last_seq=numbers[1],
+        prev_root=said.get(PREV_ROOT, ""),
+        root=said.get(ROOT, ""),
+        closing=said.get(CLOSING) == "true",
+        signature=said.get(SIGNATURE, ""),
+    )
+
+
+def write_line(item: Event | Checkpoint) -> str:
+    """Return one line of an export, with its newline."""
+    if isinstance(item, Checkpoint):
+        return json.dumps({"checkpoint": checkpoint_attributes(item)}) + "\n"
+    seal = seal_attributes(item) if item.tag or item.seq >= 0 else {}
+    said = {**seal, **dict(zip(SIGNED, item.fields, strict=True))}
+    return json.dumps({"event": {name: text for name, text in said.items() if text}}) + "\n"
+
+
+def read_lines(lines: Iterable[str | bytes], name: str) -> Iterator[Event | Checkpoint]:
+    """Yield what an export holds; empty lines are nothing.
+
+    Raises:
+        InputError: a line is neither an event nor a checkpoint.
+    """
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        try:
+            yield _item(json.loads(line, object_pairs_hook=_object))
+        except (ValueError, RecursionError, InputError) as error:
+            said = error if isinstance(error, InputError) else "not a JSON object of its own"
+            raise InputError(
+                f"{name}: line {number}: {said}; expected is an event or a checkpoint of texts, "
+                "as `millworth verify provenance --export` writes them"
+            ) from error
+
+
+def _item(value: object) -> Event | Checkpoint:
+    if not isinstance(value, dict) or len(value) != 1:
+        raise InputError("neither an event nor a checkpoint")
+    ((kind, said),) = value.items()
+    if kind not in {"event", "checkpoint"} or not isinstance(said, dict):
+        raise InputError("neither an event nor a checkpoint")
+    if not all(isinstance(text, str) for text in said.values()):
+        raise InputError("a value is no text")
+    if kind == "checkpoint":
+        return checkpoint_of(said)
+    if unknown := said.keys() - _NAMES:
+        raise InputError(f"{sorted(unknown)[0][:80]!r} is not signed, so it proves nothing")
+    return event_of(said)
+
+
+def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    # Of a name that stands twice one reader sees the first value and another the last.
+    said = dict(pairs)
+    if len(said) != len(pairs):
+        raise InputError("a name stands twice in it")
+    return said
+
+
+def _seq(text: str) -> int:
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else -1
+
+
+_NAMES = {KID, PRODUCER, EPOCH, SEQ, PREV, TAG, *SIGNED}

@@ -1,0 +1,337 @@
+"""Pure: find what was done to chains of sealed events.
+
+Events are taken one by one, in the order they are listed; memory grows with what is wrong and
+with the leaves that wait for a checkpoint, not with the events. Per chain only runs of numbers
+without a hole are kept: a number inside a run is there already, so it is replayed; a hole that is
+left at the end is missing.
+"""
+
+from __future__ import annotations
+
+import heapq
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from hmac import compare_digest
+
+from collector.provenance import (
+    END_NS_INDEX,
+    NO_TAG,
+    TRACE_ID_INDEX,
+    ChainMac,
+    Event,
+    MacKey,
+    canonical_rest,
+    is_unsigned,
+)
+from collector.provenance_checkpoint import NO_ROOT, Checkpoint, merkle_root
+
+ChainKey = tuple[str, str]  # producer, epoch
+
+
+class Verdict(StrEnum):
+    """What is said of one event; the last three are of a checkpoint's whole run."""
+
+    OK = "ok"
+    TAMPERED = "tampered"
+    REPLAYED = "replayed"
+    REORDERED = "reordered"
+    MISSING = "missing"
+    UNSIGNED = "unsigned"
+    RECHAINED = "rechained"  # every seal holds, and yet the signed root is another
+    BAD_CHECKPOINT = "bad_checkpoint"  # not signed by a key that counts, or beside another
+    MISSING_CHECKPOINT = "missing_checkpoint"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One event, or one run of numbers, that is not as it was sealed."""
+
+    verdict: Verdict
+    producer: str
+    epoch: str
+    first_seq: int  # -1 unknown
+    last_seq: int
+    reason: str
+    line: int | None = None  # the event's place in what was taken, from 0; None where it is gone
+    trace_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What was found. `verdicts` counts events, with the missing ones among them."""
+
+    events: int
+    verdicts: Mapping[Verdict, int]
+    findings: tuple[Finding, ...]
+    late: tuple[Finding, ...]  # came after a later one, where the order is that of arrival
+    checkpoints: int
+    unproven: int  # events after the last checkpoint of a chain: that none followed is unproven
+    open_chains: int  # chains without a closing checkpoint
+
+
+@dataclass(slots=True)
+class _Run:
+    """Numbers of one chain without a hole, up to `next`."""
+
+    opening: Event
+    line: int  # of the opening event
+    next: int
+    tag: str  # of the last event
+
+    @property
+    def first(self) -> int:
+        return self.opening.seq
+
+
+@dataclass(slots=True)
+class _Chain:
+    runs: list[_Run] = field(default_factory=list)
+    claims: set[int] = field(default_factory=set)  # numbers that tampered events say they have
+    leaves: dict[int, bytes] = field(default_factory=dict)
+    checkpoints: dict[int, Checkpoint] = field(default_factory=dict)
+
+    def holes(self, start: int, end: int) -> Iterator[tuple[int, int]]:
+        """Yield first and last of the numbers that neither an event nor a tampered one has.
+
+        From `start` up to the last event here, and up to `end`, exclusive, which is proven to
+        have been there.
+        """
+        due = start
+        claims = sorted(self.claims)
+        spans = [(run.first, run.next) for run in self.runs]
+        for first, after in heapq.merge(spans, ((claim, claim + 1) for claim in claims)):
+            # What a tampered event claims beyond the chain's end may be anything.
+            if first > due and first < max(end, spans[-1][1] if spans else 0):
+                yield due, first - 1
+            elif first > due:
+                break
+            due = max(due, after)
+        if due < end:
+            yield due, end - 1
+
+
+class Verifier:
+    """Takes events and checkpoints, and reports at the end.
+
+    Args:
+        keys: of the chains, by id.
+        check: says why a checkpoint's signature does not count, "" where it does.
+        whole: the chains are listed from their first event; else what came before the first
+            event that is here is not missed.
+        arrival: the events are in the order in which they arrived, which transport may change;
+            else in their producers' order, and one that comes late is `reordered`.
+        leaves: keep what checkpoints need.
+    """
+
+    def __init__(
+        self,
+        keys: Mapping[str, MacKey],
+        check: Callable[[Checkpoint], str] | None = None,
+        *,
+        whole: bool = True,
+        arrival: bool = False,
+        leaves: bool = True,
+    ) -> None:
+        self._keys = keys
+        self._check = check
+        self._whole = whole
+        self._arrival = arrival
+        self._keep_leaves = leaves
+        self._chains: dict[ChainKey, _Chain] = {}
+        self._macs: dict[tuple[str, str, str], tuple[ChainMac, int | None, _Chain]] = {}
+        self._findings: list[Finding] = []
+        self._late: list[Finding] = []
+        self._events = 0
+        self._checkpoints = 0
+
+    def take(self, events: Iterable[Event]) -> None:
+        """Judge the next events."""
+        line = self._events - 1
+        macs = self._macs
+        keep = self._keep_leaves
+        for line, event in enumerate(events, self._events):  # the last one is counted
+            kid, producer, epoch, seq, prev, tag, fields = event
+            known = macs.get((kid, producer, epoch)) or self._known(event)
+            if known is None:
+                self._refuse(event, line, self._key_problem(event))
+                continue
+            mac, retired_ns, chain = known
+            rest = canonical_rest(seq, prev, fields)
+            # compare_digest takes texts in ASCII only; another one is no tag.
+            if not (tag.isascii() and compare_digest(mac.tag(rest), tag)):
+                self._refuse(event, line, "its content or its seal was changed")
+                continue
+            if retired_ns is not None and not _ended_by(event, retired_ns):
+                self._refuse(event, line, f"key {kid} was retired before it ended")
+                continue
+            if keep:
+                chain.leaves.setdefault(seq, mac.leaf(rest, tag))
+            runs = chain.runs
+            if runs and runs[-1].next == seq and runs[-1].tag == prev:
+                runs[-1].next = seq + 1
+                runs[-1].tag = tag
+            else:
+                self._place(chain, event, line)
+        self._events = line + 1
+
+    def take_checkpoint(self, checkpoint: Checkpoint) -> None:
+        """Judge one checkpoint, at once where its events are here already."""
+        assert self._check is not None
+        self._checkpoints += 1
+        chain = self._chain(checkpoint.producer, checkpoint.epoch)
+        reason = self._check(checkpoint)
+        if reason:
+            self._name_run(Verdict.BAD_CHECKPOINT, checkpoint, reason)
+            return
+        held = chain.checkpoints.setdefault(checkpoint.first_seq, checkpoint)
+        if held.statement() != checkpoint.statement():
+            self._name_run(
+                Verdict.BAD_CHECKPOINT, checkpoint, "another one begins with the same event"
+            )
+            return
+        self._settle(chain, checkpoint)
+
+    def finish(self) -> Report:
+        """Name what is missing, and sum up; nothing is taken after it."""
+        unproven = open_chains = 0
+        for (producer, epoch), chain in self._chains.items():
+            checkpoints = [chain.checkpoints[first] for first in sorted(chain.checkpoints)]
+            proven = max((c.last_seq for c in checkpoints), default=-1) + 1
+            start = 0 if self._whole else chain.runs[0].first if chain.runs else proven
+            for first, last in chain.holes(start, proven):
+                self._name(Verdict.MISSING, (producer, epoch, first, last), "it is not here")
+            self._follow(checkpoints)
+            if chain.runs:
+                unproven += max(0, chain.runs[-1].next - proven)
+                open_chains += not any(checkpoint.closing for checkpoint in checkpoints)
+        verdicts: Counter[Verdict] = Counter()
+        named = set()
+        for finding in self._findings:
+            verdicts[finding.verdict] += finding.last_seq - finding.first_seq + 1
+            if finding.line is not None:
+                named.add(finding.line)
+        verdicts[Verdict.OK] = self._events - len(named)
+        return Report(
+            events=self._events,
+            verdicts=verdicts,
+            findings=tuple(self._findings),
+            late=tuple(self._late),
+            checkpoints=self._checkpoints,
+            unproven=unproven,
+            open_chains=open_chains,
+        )
+
+    def _known(self, event: Event) -> tuple[ChainMac, int | None, _Chain] | None:
+        """Return what verifies the event's chain, None where no key does."""
+        key = self._keys.get(event.kid)
+        if key is None or key.revoked or not event.producer or not event.epoch:
+            return None
+        mac = ChainMac(key.secret, event.kid, event.producer, event.epoch)
+        known = (mac, key.retired_ns, self._chain(event.producer, event.epoch))
+        self._macs[event.kid, event.producer, event.epoch] = known
+        return known
+
+    def _chain(self, producer: str, epoch: str) -> _Chain:
+        return self._chains.setdefault((producer, epoch), _Chain())
+
+    def _key_problem(self, event: Event) -> str:
+        if not (event.kid and event.producer and event.epoch):
+            return "its seal is incomplete"
+        state = "revoked" if event.kid in self._keys else "not among the keys"
+        return f"key {event.kid} is {state}"
+
+    def _refuse(self, event: Event, line: int, reason: str) -> None:
+        if is_unsigned(event):
+            self._name_event(Verdict.UNSIGNED, event, line, "it has no seal")
+            return
+        self._name_event(Verdict.TAMPERED, event, line, reason)
+        if event.seq >= 0 and (event.producer, event.epoch) in self._chains:
+            self._chains[event.producer, event.epoch].claims.add(event.seq)
+
+    def _place(self, chain: _Chain, event: Event, line: int) -> None:
+        """Put an event, whose seal holds, where its number says."""
+        runs, seq = chain.runs, event.seq
+        if seq < 0:
+            self._name_event(Verdict.TAMPERED, event, line, "its number is none")
+            return
+        at = bisect_right(runs, seq, key=lambda run: run.first)
+        before = runs[at - 1] if at else None
+        after = runs[at] if at < len(runs) else None
+        if before is not None and seq < before.next:
+            self._name_event(Verdict.REPLAYED, event, line, "its number was here before")
+            return
+        if after is not None:
+            self._name_late(event, line)
+        if before is not None and before.next == seq:
+            self._link(before.tag, event.prev, event, line)
+            run = before
+            run.next, run.tag = seq + 1, event.tag
+        else:
+            if seq == 0:
+                self._link(NO_TAG, event.prev, event, line)
+            run = _Run(event, line, seq + 1, event.tag)
+            runs.insert(at, run)
+        if after is not None and run.next == after.first:
+            self._link(run.tag, after.opening.prev, after.opening, after.line)
+            run.next, run.tag = after.next, after.tag
+            runs.remove(after)
+
+    def _link(self, tag: str, prev: str, event: Event, line: int) -> None:
+        """Both seals hold: only whoever has the key can have written another predecessor."""
+        if tag != prev:
+            reason = "it was sealed behind another event than the one before it"
+            self._name_event(Verdict.TAMPERED, event, line, reason)
+
+    def _settle(self, chain: _Chain, checkpoint: Checkpoint) -> None:
+        """Compare the root where every event of the run is here; else some are named anyway."""
+        numbers = range(checkpoint.first_seq, checkpoint.last_seq + 1)
+        # Tested from the end, which is what is missing where the events are still to come.
+        if not all(number in chain.leaves for number in reversed(numbers)):
+            return
+        leaves = [chain.leaves.pop(number) for number in numbers]
+        if merkle_root(leaves).hex() != checkpoint.root:
+            reason = "every seal holds, and the signed root is of other events"
+            self._name_run(Verdict.RECHAINED, checkpoint, reason)
+
+    def _follow(self, checkpoints: list[Checkpoint]) -> None:
+        """Settle what is left of one chain, and see that checkpoints follow one another."""
+        previous: Checkpoint | None = None
+        for checkpoint in checkpoints:
+            first = checkpoint.first_seq
+            self._settle(self._chain(checkpoint.producer, checkpoint.epoch), checkpoint)
+            due = previous.last_seq + 1 if previous is not None else 0 if self._whole else first
+            root = previous.root if previous is not None else NO_ROOT
+            if due < first:
+                where = (checkpoint.producer, checkpoint.epoch, due, first - 1)
+                self._name(Verdict.MISSING_CHECKPOINT, where, "no checkpoint is over it")
+            elif due > first or (checkpoint.prev_root != root and (previous or self._whole)):
+                reason = "it does not follow the one before it"
+                self._name_run(Verdict.BAD_CHECKPOINT, checkpoint, reason)
+            previous = checkpoint
+
+    def _name_late(self, event: Event, line: int) -> None:
+        if not self._arrival:
+            self._name_event(Verdict.REORDERED, event, line, "it stands behind a later one")
+            return
+        where = (event.producer, event.epoch, event.seq, event.seq)
+        self._late.append(Finding(Verdict.OK, *where, "it came after a later one", line))
+
+    def _name_event(self, verdict: Verdict, event: Event, line: int, reason: str) -> None:
+        trace_id = event.fields[TRACE_ID_INDEX]
+        where = (event.producer, event.epoch, event.seq, event.seq)
+        self._findings.append(Finding(verdict, *where, reason, line, trace_id))
+
+    def _name_run(self, verdict: Verdict, checkpoint: Checkpoint, reason: str) -> None:
+        first, last = checkpoint.first_seq, checkpoint.last_seq
+        self._name(verdict, (checkpoint.producer, checkpoint.epoch, first, last), reason)
+
+    def _name(self, verdict: Verdict, where: tuple[str, str, int, int], reason: str) -> None:
+        self._findings.append(Finding(verdict, *where, reason))
+
+
+def _ended_by(event: Event, retired_ns: int) -> bool:
+    end_ns = event.fields[END_NS_INDEX]
+    return end_ns.isdecimal() and int(end_ns) <= retired_ns
