@@ -12,12 +12,12 @@ from google.protobuf.message import Message
 from collector.clock import Clock
 from collector.config import AttributesConfig
 from collector.counters import Counters
-from collector.errors import DecodeError, LogFullError
+from collector.errors import DecodeError, LogFullError, TransientError
 from collector.otlp import Checked, Signal, check, limits_at, response
-from collector.wal import Log
+from collector.wal import Budget, Log
 
-# How long a sender is asked to wait when the log is full or cannot be written.
-RETRY_SECONDS = 2
+# How long a sender is asked to wait when the log cannot be written: a disk says nothing of when.
+_REPAIR_SECONDS = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +34,14 @@ class Intake:
     def __init__(
         self,
         logs: Mapping[Signal, Log],
+        budget: Budget,
         retention_days: int,
         attributes: AttributesConfig,
         counters: Counters,
         clock: Clock,
     ) -> None:
         self._logs = logs
+        self._budget = budget
         self._retention_days = retention_days
         self._attributes = attributes
         self._counters = counters
@@ -72,6 +74,12 @@ class Intake:
         )
         self._refuse(signal, checked.refused)
         return Receipt(response(signal, checked), self._log(signal, checked))
+
+    def retry_seconds(self, error: TransientError) -> int:
+        """Return how long a sender whose request was refused for now is asked to wait."""
+        if isinstance(error, LogFullError):
+            return self._budget.retry_seconds()
+        return _REPAIR_SECONDS
 
     def figures(self) -> tuple[Mapping[Signal, int], int]:
         """Return the items answered OK by signal, and how many items or requests were refused."""

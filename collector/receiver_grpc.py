@@ -9,8 +9,15 @@ from typing import NoReturn
 
 import grpc
 
-from collector.errors import AddressInUseError, DecodeError, LogFullError, LogWriteError
-from collector.intake import RETRY_SECONDS, Intake
+from collector.address import authority
+from collector.errors import (
+    AddressInUseError,
+    DecodeError,
+    LogFullError,
+    LogWriteError,
+    TransientError,
+)
+from collector.intake import Intake
 from collector.otlp import Signal
 from collector.rpc_status import rpc_status
 
@@ -20,6 +27,9 @@ _SERVICES = {
 }
 # A thread waits for the sync of its request, so this is also how many share one sync.
 _THREADS = 32
+# Calls that are served or wait for a thread; gRPC itself has no limit, and each holds memory. Over
+# it a call ends in RESOURCE_EXHAUSTED before its message is read.
+CALLS_MAX = 512
 
 
 class GrpcReceiver:
@@ -31,6 +41,7 @@ class GrpcReceiver:
         self._port = port
         self._server = grpc.server(
             ThreadPoolExecutor(_THREADS, thread_name_prefix="otlp-grpc"),
+            maximum_concurrent_rpcs=CALLS_MAX,
             options=[
                 ("grpc.max_receive_message_length", body_bytes_max),
                 # Otherwise a second service binds a taken port, and each gets half the calls.
@@ -55,11 +66,11 @@ class GrpcReceiver:
             AddressInUseError: another process has it.
         """
         try:
-            self._port = self._server.add_insecure_port(f"{self._host}:{self._port}")
+            self._port = self._server.add_insecure_port(authority(self._host, self._port))
         except RuntimeError as error:
             raise AddressInUseError(
-                f"{self._host}:{self._port} is taken or not ours to take; stop what listens there, "
-                "or set collector.grpc_port (or collector.host) to another"
+                f"{authority(self._host, self._port)} is taken or not ours to take; stop what "
+                "listens there, or set collector.grpc_port (or collector.host) to another"
             ) from error
 
     def start(self) -> None:
@@ -79,17 +90,18 @@ class GrpcReceiver:
             except DecodeError as error:
                 context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error))
             except LogFullError as error:
-                _ask_to_retry(context, grpc.StatusCode.RESOURCE_EXHAUSTED, str(error))
+                self._ask_to_retry(context, grpc.StatusCode.RESOURCE_EXHAUSTED, error)
             except LogWriteError as error:
-                _ask_to_retry(context, grpc.StatusCode.UNAVAILABLE, str(error))
+                self._ask_to_retry(context, grpc.StatusCode.UNAVAILABLE, error)
             return receipt.answer.SerializeToString()
 
         return export
 
-
-def _ask_to_retry(context: grpc.ServicerContext, code: grpc.StatusCode, reason: str) -> NoReturn:
-    # OTLP: RESOURCE_EXHAUSTED may be retried only where RetryInfo says so.
-    status = rpc_status(code.value[0], reason, RETRY_SECONDS)
-    context.set_trailing_metadata((("grpc-status-details-bin", status.SerializeToString()),))
-    context.abort(code, reason)
-    raise AssertionError("abort returned")
+    def _ask_to_retry(
+        self, context: grpc.ServicerContext, code: grpc.StatusCode, error: TransientError
+    ) -> NoReturn:
+        # OTLP: RESOURCE_EXHAUSTED may be retried only where RetryInfo says so.
+        status = rpc_status(code.value[0], str(error), self._intake.retry_seconds(error))
+        context.set_trailing_metadata((("grpc-status-details-bin", status.SerializeToString()),))
+        context.abort(code, str(error))
+        raise AssertionError("abort returned")

@@ -19,8 +19,9 @@ import uvicorn
 from google.protobuf import json_format
 from google.protobuf.message import Message
 
+from collector.address import authority
 from collector.errors import AddressInUseError, DecodeError, TransientError
-from collector.intake import RETRY_SECONDS, Intake
+from collector.intake import Intake
 from collector.otlp import Signal
 from collector.otlp_json import decode_json
 from collector.rpc_status import INVALID_ARGUMENT, UNAVAILABLE, UNIMPLEMENTED, rpc_status
@@ -108,7 +109,8 @@ class OtlpApp:
         except DecodeError as error:
             raise _Refused(HTTPStatus.BAD_REQUEST, str(error)) from error
         except TransientError as error:
-            retry_after = ((b"retry-after", str(RETRY_SECONDS).encode()),)
+            seconds = self._intake.retry_seconds(error)
+            retry_after = ((b"retry-after", str(seconds).encode()),)
             raise _Refused(HTTPStatus.SERVICE_UNAVAILABLE, str(error), retry_after) from error
         return receipt.answer
 
@@ -175,11 +177,14 @@ class HttpReceiver:
             AddressInUseError: another process has it.
         """
         try:
-            self._socket = socket.create_server((self._host, self._port), backlog=_BACKLOG)
+            family = socket.AF_INET6 if ":" in self._host else socket.AF_INET
+            self._socket = socket.create_server(
+                (self._host, self._port), family=family, backlog=_BACKLOG
+            )
         except OSError as error:
             raise AddressInUseError(
-                f"{self._host}:{self._port} cannot be listened on ({error.strerror}); stop what "
-                "listens there, or set collector.http_port (or collector.host) to another"
+                f"{authority(self._host, self._port)} cannot be listened on ({error.strerror}); "
+                "stop what listens there, or set collector.http_port (or collector.host) to another"
             ) from error
         self._port = self._socket.getsockname()[1]
 

@@ -58,7 +58,7 @@ class CollectorService:
     ) -> None:
         self._clock = clock
         self._wal_dir = wal_dir
-        self._budget = Budget(config.wal_bytes_max, counters.wal_bytes)
+        self._budget = Budget(config.wal_bytes_max, counters.wal_bytes, clock)
         self._writers = {
             signal: StoreWriter(signal, store, self._budget, counters, clock, disk)
             for signal in Signal
@@ -77,7 +77,12 @@ class CollectorService:
             for signal in Signal
         }
         self._intake = Intake(
-            self._logs, config.retention_days, attributes or AttributesConfig(), counters, clock
+            self._logs,
+            self._budget,
+            config.retention_days,
+            attributes or AttributesConfig(),
+            counters,
+            clock,
         )
         self._grpc = GrpcReceiver(
             self._intake, config.host, config.grpc_port, config.body_bytes_max

@@ -23,6 +23,7 @@ from prometheus_client import Gauge
 
 from collector.clock import NS_PER_S, Clock
 from collector.disk import Disk
+from collector.drain_rate import DrainRate
 from collector.errors import InputError, LogFullError, LogWriteError
 from collector.log import get_logger
 from collector.wal_frames import encode_frame, scan
@@ -35,9 +36,10 @@ _CREATED = re.compile(r"-(\d{20})-")
 class Budget:
     """The bytes that all logs may hold together, from the answer until the store has them."""
 
-    def __init__(self, bytes_max: int, gauge: Gauge) -> None:
+    def __init__(self, bytes_max: int, gauge: Gauge, clock: Clock) -> None:
         self._bytes_max = bytes_max
         self._gauge = gauge
+        self._drain_rate = DrainRate(clock)
         self._lock = threading.Lock()
         self._held = 0
 
@@ -66,9 +68,20 @@ class Budget:
             self._add(count)
 
     def release(self, count: int) -> None:
-        """Give bytes back."""
+        """Give bytes back that were never in the log."""
         with self._lock:
             self._add(-count)
+
+    def drain(self, count: int) -> None:
+        """Give bytes back that the store has now."""
+        with self._lock:
+            self._drain_rate.note(count)
+            self._add(-count)
+
+    def retry_seconds(self) -> int:
+        """Return after how long a sender is welcome: when a tenth will be free, at this rate."""
+        with self._lock:
+            return self._drain_rate.seconds_for(self._held - self._bytes_max * 9 // 10)
 
     def _add(self, count: int) -> None:
         self._held += count

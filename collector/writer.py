@@ -141,7 +141,7 @@ class StoreWriter:
             (self._clock.monotonic_ns() - started_ns) / NS_PER_S
         )
         delete_segment(path, self._disk)
-        self._budget.release(len(content))
+        self._budget.drain(len(content))
 
     def _store_frames(
         self, path: Path, content: bytes, frames: Sequence[Frame], token: str

@@ -9,6 +9,7 @@ from google.protobuf.message import Message
 
 from collector.config import CollectorConfig, StoreConfig
 from collector.counters import Counters
+from collector.disk import Disk
 from collector.service import CollectorService
 from collector.store.connect import Connections
 from tests.conftest import NOW_NS, ManualClock
@@ -21,9 +22,14 @@ PROTOBUF = "application/x-protobuf"
 
 def storeless(wal_dir: Path, **limits: int) -> CollectorService:
     """Return a collector, not started, whose store is never asked, because nothing gets so far."""
+    return storeless_over(Disk(), wal_dir, **limits)
+
+
+def storeless_over(disk: Disk, wal_dir: Path, **limits: int) -> CollectorService:
+    """Return a collector as `storeless` does, over a disk of the test's own."""
     config = CollectorConfig.model_validate({"grpc_port": 0, "http_port": 0, **limits})
     nowhere = Connections(StoreConfig())
-    return CollectorService(config, nowhere, wal_dir, Counters(), ManualClock(NOW_NS))
+    return CollectorService(config, nowhere, wal_dir, Counters(), ManualClock(NOW_NS), disk=disk)
 
 
 def post(http: httpx.Client, message: Message, path: str = "/v1/traces") -> httpx.Response:

@@ -37,9 +37,9 @@ class SlowDisk(Disk):
 
 
 @pytest.fixture
-def budget() -> Budget:
+def budget(clock: ManualClock) -> Budget:
     """Return a budget of 10 kB."""
-    return Budget(10_000, Gauge("wal_bytes", "as in Counters", registry=CollectorRegistry()))
+    return Budget(10_000, Gauge("wal_bytes", "as in Counters", registry=CollectorRegistry()), clock)
 
 
 @pytest.fixture

@@ -55,7 +55,7 @@ class Segments:
         self.directory = directory
         self.clock = clock
         self.counters = Counters()
-        self.budget = Budget(2**30, self.counters.wal_bytes)
+        self.budget = Budget(2**30, self.counters.wal_bytes, clock)
 
     def write(self, name: str, *frames: bytes) -> Path:
         """Write one segment as the log would have left it."""

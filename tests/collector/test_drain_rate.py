@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from collector.clock import NS_PER_S
+from collector.drain_rate import SECONDS_MAX, SECONDS_MIN, DrainRate
+from tests.conftest import ManualClock
+
+
+def drained(clock: ManualClock, sizes: list[int], seconds_apart: float) -> DrainRate:
+    """Return the rate of a log that lost `sizes`, one after each pause."""
+    rate = DrainRate(clock)
+    for size in sizes:
+        clock.ns += round(seconds_apart * NS_PER_S)
+        rate.note(size)
+    return rate
+
+
+@pytest.mark.parametrize(
+    ("sizes", "seconds_apart", "count", "seconds"),
+    [
+        pytest.param([], 1.0, 100, SECONDS_MAX, id="nothing left yet"),
+        pytest.param([100] * 10, 1.0, 500, 5, id="a hundred bytes a second"),
+        pytest.param([100] * 10, 1.0, 501, 6, id="rounded up"),
+        pytest.param([100] * 10, 1.0, 0, SECONDS_MIN, id="room again"),
+        pytest.param([100] * 10, 1.0, 10**9, SECONDS_MAX, id="far behind"),
+        pytest.param([10**9, *[100] * 40], 1.0, 500, 5, id="what is long ago does not count"),
+    ],
+)
+def test_wait_follows_from_the_rate(
+    clock: ManualClock, sizes: list[int], seconds_apart: float, count: int, seconds: int
+) -> None:
+    """A sender that comes back too early costs a request, one that comes too late costs memory."""
+    assert drained(clock, sizes, seconds_apart).seconds_for(count) == seconds
+
+
+def test_store_that_stopped_is_known_after_the_window(clock: ManualClock) -> None:
+    """A rate of before the store went away would promise what nobody keeps."""
+    rate = drained(clock, [100] * 10, 1.0)
+
+    clock.ns += 31 * NS_PER_S
+
+    assert rate.seconds_for(100) == SECONDS_MAX
+
+
+@given(
+    sizes=st.lists(st.integers(0, 2**40), max_size=20),
+    seconds_apart=st.floats(0, 100),
+    count=st.integers(-(2**40), 2**40),
+)
+def test_wait_is_always_within_its_bounds(
+    sizes: list[int], seconds_apart: float, count: int
+) -> None:
+    """Whatever the log did."""
+    rate = drained(ManualClock(), sizes, seconds_apart)
+
+    assert SECONDS_MIN <= rate.seconds_for(count) <= SECONDS_MAX
