@@ -12,13 +12,17 @@ import sys
 import threading
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import quote
 
 import typer
 from rich.console import Console
+from rich.text import Text
 
 from collector import log
+from collector.address import authority
 from collector.clock import SystemClock
 from collector.errors import MillworthError
+from dashboard.commands_attribute import attribute
 from dashboard.settings import Loaded, load
 
 app = typer.Typer(
@@ -27,15 +31,17 @@ app = typer.Typer(
     epilog="Exit status: 0 done, 1 found something, 2 bad usage or configuration.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    rich_markup_mode="rich",
+    rich_markup_mode="markdown",
     add_completion=False,
 )
 config_app = typer.Typer(help="Check the settings, or print them.", no_args_is_help=True)
 import_app = typer.Typer(help="Import outcomes from files.", no_args_is_help=True)
 app.add_typer(config_app, name="config")
 app.add_typer(import_app, name="import")
+app.command()(attribute)
 
-out = Console(highlight=False, soft_wrap=True)
+# Names of spans and cells of files may hold anything, square brackets too.
+out = Console(highlight=False, soft_wrap=True, markup=False)
 
 ConfigOption = Annotated[
     Path | None,
@@ -112,8 +118,8 @@ def up(config: ConfigOption = None, as_json: JsonOption = False) -> None:
         )
     else:
         out.print(
-            f"ready: OTLP on {service.settings.collector.host}:{ports.grpc} (gRPC) and "
-            f":{ports.http} (HTTP); dashboard http://{host}:{ports.dashboard}"
+            f"ready: OTLP on {authority(service.settings.collector.host, ports.grpc)} (gRPC) and "
+            f":{ports.http} (HTTP); dashboard http://{authority(host, ports.dashboard)}"
         )
         if service.recorder is None:
             out.print(f"packets: off. {service.capture_off_reason}")
@@ -162,8 +168,8 @@ def doctor(config: ConfigOption = None, as_json: JsonOption = False) -> None:
         _print_json([{"check": f.check, "ok": f.ok, "detail": f.detail} for f in findings])
     else:
         for finding in findings:
-            mark = "[green]ok[/green]     " if finding.ok else "[red]missing[/red]"
-            out.print(f"{mark} {finding.check}: {finding.detail}")
+            mark, style = ("ok     ", "green") if finding.ok else ("missing", "red")
+            out.print(Text.assemble((mark, style), f" {finding.check}: {finding.detail}"))
     raise typer.Exit(0 if all(finding.ok for finding in findings) else 1)
 
 
@@ -171,6 +177,7 @@ def doctor(config: ConfigOption = None, as_json: JsonOption = False) -> None:
 def config_check(config: ConfigOption = None, as_json: JsonOption = False) -> None:
     """Read the settings; say what is wrong, or where they came from."""
     loaded = _settings(config)
+    loaded.settings.require_secrets()
     if as_json:
         _print_json({"ok": True, "origins": loaded.origins})
         return
@@ -209,11 +216,16 @@ def trace(
     from dashboard.trace_text import render_trace
 
     with ApiClient.open(_settings(config).settings, url) as api:
-        found = api.get(f"/api/v1/traces/{trace_id.strip().lower()}")
+        found = api.get(f"/api/v1/traces/{quote(trace_id.strip(), safe='')}")
+        decisions = (
+            []
+            if as_json
+            else [api.get(f"/api/v1/decisions/{quote(one, safe='')}") for one in found["decisions"]]
+        )
     if as_json:
         _print_json(found)
     else:
-        render_trace(out, found)
+        render_trace(out, found, decisions)
 
 
 @app.command()
@@ -222,7 +234,11 @@ def query(
     config: ConfigOption = None,
     url: UrlOption = None,
 ) -> None:
-    """Ask the store in SQL, read-only. Prints one JSON object a row."""
+    """Ask the store in SQL, read-only. Prints one JSON object a row.
+
+    For example `millworth query "SHOW TABLES"`, or
+    `millworth query "SELECT action, count() FROM decisions GROUP BY action"`.
+    """
     from dashboard.client import ApiClient
 
     with ApiClient.open(_settings(config).settings, url) as api:
@@ -262,7 +278,7 @@ def import_outcomes(
 
 @app.command()
 def bench(
-    name: Annotated[str, typer.Argument(help="ingest or attribution")],
+    name: Annotated[str, typer.Argument(help="ingest, crash or attribution")],
     runs: Annotated[int, typer.Option(min=5, help="Runs; medians are printed.")] = 5,
     as_json: JsonOption = False,
 ) -> None:

@@ -14,6 +14,7 @@ from typing import Any, Self
 import httpx
 from fastapi import FastAPI
 
+from collector.address import authority
 from collector.counters import Counters
 from collector.errors import InputError, StoreInUseError, StoreUnavailableError
 from collector.store.connect import Connections
@@ -43,8 +44,8 @@ class ApiClient:
             StoreUnavailableError: a service was named and does not answer.
             StoreInUseError: no service answers, and yet another process holds the store.
         """
-        base_url = (url or _service_url(settings)).rstrip("/")
-        if _answers(base_url):
+        base_url = (url or service_url(settings)).rstrip("/")
+        if answers(base_url):
             return cls(base_url, None, None)
         if url is not None:
             raise StoreUnavailableError(
@@ -130,11 +131,13 @@ class ApiClient:
             self._store.close()
 
 
-def _service_url(settings: Settings) -> str:
-    return f"http://{settings.dashboard.host}:{settings.dashboard.port}"
+def service_url(settings: Settings) -> str:
+    """Return where the settings say that the pages and `/api/v1` are served."""
+    return f"http://{authority(settings.dashboard.host, settings.dashboard.port)}"
 
 
-def _answers(base_url: str) -> bool:
+def answers(base_url: str) -> bool:
+    """Say whether a service answers there."""
     try:
         return httpx.get(f"{base_url}/healthz", timeout=_CONNECT_S, trust_env=False).is_success
     except httpx.HTTPError:

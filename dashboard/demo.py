@@ -16,6 +16,7 @@ from typing import Any, Self
 from rich.console import Console
 
 from alerts.receiver import DemoReceiver
+from collector.address import authority
 from collector.clock import NS_PER_S
 from collector.errors import InputError, TransientError
 from dashboard.demo_figures import DemoFigures
@@ -106,15 +107,16 @@ class Demo:
         self._out.print("starting the reference decision path ...")
         self._path.start(
             self._scenario,
-            otlp_endpoint=f"http://{settings.collector.host}:{ports.http}",
+            otlp_endpoint=f"http://{authority(settings.collector.host, ports.http)}",
             redis_url=settings.reference.redis_url,
         )
         self._service.start_packets(
             settings.packet.model_copy(update={"ports": tuple(self._path.ports)})
         )
         self._path.start_traffic()
+        pages = authority(settings.dashboard.host, ports.dashboard)
         self._out.print(
-            f"ready: dashboard [bold]http://{settings.dashboard.host}:{ports.dashboard}[/bold]\n"
+            f"ready: dashboard [bold]http://{pages}[/bold]\n"
             f"  {self._scenario.rate_per_s:g} decisions a second; in {FAULT_FROM_S:g} s the store "
             f"of {INJECTED_REGION} slows by {INJECTED_MS:g} ms in stage {INJECTED_STAGE}\n"
             "  alert windows are 20 s and 5 s here; a real rule looks at 1 h and 5 min"

@@ -9,8 +9,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from collector.address import authority
 from collector.errors import MillworthError
 from collector.store.connect import Connections
+from dashboard.client import ApiClient, answers, service_url
 from dashboard.settings import Settings
 from packet.recorder import capture_available
 
@@ -35,15 +37,13 @@ def examine(settings: Settings) -> list[Finding]:
 def _findings(settings: Settings) -> Iterator[Finding]:
     python = ".".join(map(str, sys.version_info[:3]))
     yield Finding("python", (3, 11) <= sys.version_info[:2] < (3, 14), f"{python}, needs 3.11-3.13")
-    yield _tried("store", lambda: _store(settings))
     yield _disk(settings.data_dir)
-    collector, dashboard = settings.collector, settings.dashboard
-    for key, host, port in (
-        ("collector.grpc_port", collector.host, collector.grpc_port),
-        ("collector.http_port", collector.host, collector.http_port),
-        ("dashboard.port", dashboard.host, dashboard.port),
-    ):
-        yield _port(key, host, port)
+    if answers(service_url(settings)):
+        # It holds the store and the ports, as it should.
+        yield from _service(settings)
+    else:
+        yield _tried("store", lambda: _store(settings))
+        yield from _ports(settings)
     reason = capture_available(settings.packet)
     yield Finding(
         "packets",
@@ -51,15 +51,38 @@ def _findings(settings: Settings) -> Iterator[Finding]:
         reason or f"can be recorded from {settings.packet.interface}",
     )
     for webhook in settings.alerts.webhooks:
+        has_secret = bool(webhook.secret.get_secret_value())
         yield Finding(
             f"webhook {webhook.name}",
-            webhook.secret.get_secret_value().startswith("whsec_"),
-            f"{webhook.url}, its secret has to begin with whsec_",
+            has_secret,
+            f"{webhook.url}, "
+            + ("its secret is set" if has_secret else "without a secret here: `up` refuses it"),
         )
     if not settings.alerts.rules:
         yield Finding(
             "alert rules", False, "none; add [[alerts.rules]], see millworth.example.toml"
         )
+
+
+def _service(settings: Settings) -> Iterator[Finding]:
+    """Ask the running service, which knows best what is wrong with it."""
+    url = service_url(settings)
+    with ApiClient.open(settings, url) as api:
+        items = api.get("/api/v1/health")["items"]
+    bad = [item for item in items if item["status"] == "bad"]
+    yield Finding("service", True, f"runs at {url}, and holds store and ports")
+    for item in bad:
+        yield Finding(item["name"], False, f"{item['value']} {item['unit']}: {item['detail']}")
+
+
+def _ports(settings: Settings) -> Iterator[Finding]:
+    collector, dashboard = settings.collector, settings.dashboard
+    for key, host, port in (
+        ("collector.grpc_port", collector.host, collector.grpc_port),
+        ("collector.http_port", collector.host, collector.http_port),
+        ("dashboard.port", dashboard.host, dashboard.port),
+    ):
+        yield _port(key, host, port)
 
 
 def _tried(check: str, look: Callable[[], str]) -> Finding:
@@ -97,7 +120,7 @@ def _port(key: str, host: str, port: int) -> Finding:
         return Finding(
             key,
             False,
-            f"{host}:{port} is not free ({error.strerror}); end what holds it (a running "
-            f"Millworth is fine), or set {key}",
+            f"{authority(host, port)} is not free ({error.strerror}); end what holds it, "
+            f"or set {key}",
         )
-    return Finding(key, True, f"{host}:{port} is free")
+    return Finding(key, True, f"{authority(host, port)} is free")

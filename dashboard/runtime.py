@@ -112,6 +112,7 @@ class Service:
     """The whole service over one store."""
 
     def __init__(self, settings: Settings, clock: Clock | None = None) -> None:
+        settings.require_secrets()
         self.settings = settings
         self.clock = clock or SystemClock()
         self.counters = Counters()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import uvicorn
 
+from collector.address import authority
 from collector.errors import AddressInUseError, InputError
 from dashboard.config import DashboardConfig
 
@@ -74,6 +75,7 @@ class DashboardServer:
 
     def _listen(self) -> socket.socket:
         host, port = self._config.host, self._config.port
+        address = authority(host, port)
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         listener = socket.socket(family, socket.SOCK_STREAM)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -84,11 +86,11 @@ class DashboardServer:
             listener.close()
             if error.errno == errno.EADDRINUSE:
                 raise AddressInUseError(
-                    f"dashboard: {host}:{port} is in use by another program; stop that one, or set "
+                    f"dashboard: {address} is in use by another program; stop that one, or set "
                     "dashboard.port (MILLWORTH__DASHBOARD__PORT)"
                 ) from error
             raise InputError(
-                f"dashboard: cannot listen on {host}:{port}: {error.strerror}; set dashboard.host "
+                f"dashboard: cannot listen on {address}: {error.strerror}; set dashboard.host "
                 "and dashboard.port"
             ) from error
         return listener

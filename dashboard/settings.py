@@ -76,6 +76,19 @@ class Settings(Section):
         """Return the file that holds the state of alerts."""
         return self.alerts.state_path or self.data_dir / "alerts.sqlite"
 
+    def require_secrets(self) -> None:
+        """Raise ConfigError where a webhook has no secret.
+
+        Only what delivers needs it: a query shall run in a shell that knows no secrets.
+        """
+        for place, webhook in enumerate(self.alerts.webhooks):
+            if not webhook.secret.get_secret_value():
+                raise ConfigError(
+                    f"alerts.webhooks.{place}.secret: webhook {webhook.name} has none; set "
+                    f"{ENV_PREFIX}ALERTS__WEBHOOKS__{place}__SECRET to whsec_ and base64 of 24 to "
+                    "64 random bytes"
+                )
+
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
@@ -198,10 +211,31 @@ def _explain(error: ValidationError, path: Path, origins: Mapping[str, str]) -> 
         near = _did_you_mean(location)
         hint = f"; did you mean {near}?" if near else "; remove it"
         return f"{origin}: {key} is not a setting{hint}{more}"
+    if first["type"] == "missing":
+        return f"{origin}: {key} is missing; set it there, or in {_variable(location)}{more}"
     value = first.get("input")
     # The value of a section would show the secrets in it.
     shown = f" is {value!r}:" if _may_be_shown(key, value) else ""
-    return f"{origin}: {key}{shown} {first['msg'].removeprefix('Value error, ')}{more}"
+    said = first["msg"].removeprefix("Value error, ")
+    if first["type"] == "string_pattern_mismatch":
+        # What the key means helps where a regular expression would be shown.
+        said = f"expected {_meaning(location) or first['ctx']['pattern']}"
+    return f"{origin}: {key}{shown} {said}{more}"
+
+
+def _variable(location: list[int | str]) -> str:
+    return ENV_PREFIX + "__".join(str(part).upper() for part in location)
+
+
+def _meaning(location: list[int | str]) -> str | None:
+    model: Any = Settings
+    names = [part for part in location if isinstance(part, str)]
+    for part in names[:-1]:
+        model = _section_of(model, part)
+        if model is None:
+            return None
+    field = model.model_fields.get(names[-1])
+    return field.description if field is not None else None
 
 
 def _may_be_shown(key: str, value: object) -> bool:

@@ -3,36 +3,90 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
 from typing import Any
 
+from rich.cells import cell_len, set_cell_size
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
+from dashboard.rows import SEGMENTS
+
 BAR_WIDTH = 40
+BAR_WIDTH_MIN = 10
+NAME_WIDTH_MIN = 20
+_GAP = "  "
+_HEADINGS = ("span", "service", "kind", "start", "duration")
+_RIGHT = (3, 4)
 
 
-def render_trace(out: Console, found: dict[str, Any]) -> None:
-    """Print the answer of `/api/v1/traces/ID`."""
+def render_trace(
+    out: Console, found: dict[str, Any], decisions: Sequence[dict[str, Any]] = ()
+) -> None:
+    """Print the answer of `/api/v1/traces/ID`, and of `/api/v1/decisions/ID` for each in it.
+
+    On a terminal a line of the tree stays one line: names are cut where it is too narrow. In a
+    pipe nothing is cut, so that it can be searched.
+    """
     spans = found["spans"]
     first_ns = min(span["start_ns"] for span in spans)
-    last_ns = max(span["start_ns"] + span["duration_ns"] for span in spans)
-    out.print(f"trace {found['trace_id']}: {len(spans)} spans, {_ms(last_ns - first_ns)}")
-    for decision in found.get("decisions", []):
-        out.print(f"decision {decision}")
-    table = Table(box=None, pad_edge=False)
-    for heading in ("span", "service", "kind", "start", "duration", ""):
-        table.add_column(heading, justify="right" if heading in ("start", "duration") else "left")
-    for depth, span in _tree(spans):
-        table.add_row(
-            "  " * depth + span["name"],
-            span["service_name"],
-            span["kind"],
-            _ms(span["start_ns"] - first_ns),
-            _ms(span["duration_ns"]),
-            _bar(span, first_ns, max(last_ns - first_ns, 1)),
-        )
-    out.print(table)
+    total_ns = max(span["start_ns"] + span["duration_ns"] for span in spans) - first_ns
+    out.print(f"trace {found['trace_id']}: {len(spans)} spans, {_ms(total_ns)}")
+    for decision in decisions:
+        out.print(_decision_line(decision))
+    tree = _tree(spans)
+    rows = [_HEADINGS, *(_cells(depth, span, first_ns) for depth, span in tree)]
+    widths = [max(cell_len(row[place]) for row in rows) for place in range(len(_HEADINGS))]
+    bar_width = BAR_WIDTH
+    if out.is_terminal:
+        rest = out.width - sum(widths[1:]) - len(_GAP) * len(widths)
+        widths[0] = min(widths[0], max(NAME_WIDTH_MIN, rest - BAR_WIDTH_MIN))
+        bar_width = min(BAR_WIDTH, max(BAR_WIDTH_MIN, rest - widths[0]))
+    out.print(Text(_line(rows[0], widths).rstrip(), style="bold"))
+    for row, (_, span) in zip(rows[1:], tree, strict=True):
+        bar = _bar(span, first_ns, max(total_ns, 1), bar_width)
+        out.print(Text(_line(row, widths) + _GAP) + bar)
+
+
+def _decision_line(decision: dict[str, Any]) -> str:
+    """Say what one decision was and how its time was spent, the largest parts first."""
+    facts, split = decision["facts"], decision["attribution"]
+    scope = " ".join(part for part in (facts["action"], facts["region"]) if part)
+    line = f"decision {_visible(facts['decision_id'])}: {_visible(scope)}"
+    if split is None:
+        return line + ", not attributed yet"
+    parts = sorted(zip(split["segments_ns"], SEGMENTS, strict=True), reverse=True)
+    spent = ", ".join(f"{stage}/{of} {_ms(ns)}" for ns, (stage, of) in parts if ns)
+    return f"{line}, {_ms(split['total_ns'])} = {spent or _ms(0)}"
+
+
+def _cells(depth: int, span: dict[str, Any], first_ns: int) -> tuple[str, ...]:
+    return (
+        "  " * depth + _visible(span["name"]),
+        _visible(span["service_name"]),
+        span["kind"],
+        _ms(span["start_ns"] - first_ns),
+        _ms(span["duration_ns"]),
+    )
+
+
+def _line(row: Sequence[str], widths: Sequence[int]) -> str:
+    return _GAP.join(
+        _fit(text, width, right=place in _RIGHT)
+        for place, (text, width) in enumerate(zip(row, widths, strict=True))
+    )
+
+
+def _fit(text: str, width: int, *, right: bool) -> str:
+    missing = width - cell_len(text)
+    if missing < 0:
+        return set_cell_size(text, width - 1) + "…"
+    return " " * missing + text if right else text + " " * missing
+
+
+def _visible(text: str) -> str:
+    """Return text whose control characters are spelled out: they would steer the terminal."""
+    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
 
 
 def _tree(spans: list[dict[str, Any]]) -> list[tuple[int, dict[str, Any]]]:
@@ -51,10 +105,10 @@ def _tree(spans: list[dict[str, Any]]) -> list[tuple[int, dict[str, Any]]]:
     return ordered
 
 
-def _bar(span: dict[str, Any], first_ns: int, total_ns: int) -> Text:
-    left = (span["start_ns"] - first_ns) * BAR_WIDTH // total_ns
-    width = max(1, round(span["duration_ns"] * BAR_WIDTH / total_ns))
-    return Text(" " * left + "█" * width, style="red" if span["status"] == "Error" else "cyan")
+def _bar(span: dict[str, Any], first_ns: int, total_ns: int, width: int) -> Text:
+    left = min((span["start_ns"] - first_ns) * width // total_ns, width - 1)
+    length = max(1, min(round(span["duration_ns"] * width / total_ns), width - left))
+    return Text(" " * left + "█" * length, style="red" if span["status"] == "Error" else "cyan")
 
 
 def _ms(ns: int) -> str:

@@ -136,3 +136,29 @@ def test_effective_settings_are_toml_that_reads_back() -> None:
     text = settings_text.effective(settings, {}, with_origin=False)
 
     assert Settings.model_validate(tomllib.loads(text)) == settings
+
+
+def test_webhook_without_a_secret_stops_only_what_delivers(tmp_path: Path) -> None:
+    """The service has its secrets; the shell in which someone asks it a question has none."""
+    file = tmp_path / "millworth.toml"
+    file.write_text('[[alerts.webhooks]]\nname = "router"\nurl = "https://r.example/h"\n')
+
+    settings = load(file, environment={}).settings
+
+    with pytest.raises(ConfigError, match="MILLWORTH__ALERTS__WEBHOOKS__0__SECRET"):
+        settings.require_secrets()
+
+
+def test_missing_key_names_the_variable_that_sets_it(tmp_path: Path) -> None:
+    """`Field required` says what is wrong and not what to do."""
+    file = tmp_path / "millworth.toml"
+    file.write_text('[[alerts.webhooks]]\nname = "router"\n')
+
+    with pytest.raises(ConfigError, match="MILLWORTH__ALERTS__WEBHOOKS__0__URL"):
+        load(file, environment={})
+
+
+def test_value_of_the_wrong_form_is_told_what_the_key_means() -> None:
+    """A regular expression is no remedy."""
+    with pytest.raises(ConfigError, match="'store': expected chdb:///PATH"):
+        load(environment={"MILLWORTH__STORE__URL": "store"})

@@ -1,0 +1,80 @@
+"""A trace on a terminal: whatever a span is called, its line stays one line."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.cells import cell_len
+from rich.console import Console
+
+from dashboard.rows import SEGMENTS
+from dashboard.trace_text import render_trace
+
+
+def span(name: str, start_ns: int = 0, duration_ns: int = 1_000_000) -> dict[str, Any]:
+    """Return a span as `/api/v1/traces/ID` tells it."""
+    return {
+        "span_id": "1" * 16,
+        "parent_span_id": "",
+        "name": name,
+        "service_name": "shop",
+        "kind": "Server",
+        "start_ns": start_ns,
+        "duration_ns": duration_ns,
+        "status": "Unset",
+    }
+
+
+def rendered(*spans: dict[str, Any], width: int | None, **more: Any) -> list[str]:  # noqa: ANN401  passed on
+    """Return the lines; a width means a terminal of that width, None a pipe."""
+    out = Console(
+        file=io.StringIO(),
+        width=width,
+        force_terminal=width is not None,
+        color_system=None,
+        highlight=False,
+        markup=False,
+        soft_wrap=True,
+    )
+    render_trace(out, {"trace_id": "a" * 32, "spans": list(spans)}, **more)
+    assert isinstance(out.file, io.StringIO)
+    return out.file.getvalue().splitlines()
+
+
+@given(st.lists(st.text(max_size=200), min_size=1, max_size=5), st.integers(80, 200))
+def test_no_line_of_the_tree_is_wider_than_the_terminal(names: list[str], width: int) -> None:
+    """A line that wraps hides the tree and the time axis."""
+    lines = rendered(*map(span, names), width=width)
+
+    assert len(lines) == 2 + len(names)
+    assert all(cell_len(line) <= width for line in lines[1:])
+
+
+def test_name_in_a_pipe_is_whole_and_its_brackets_are_kept() -> None:
+    """What cannot be found with grep is not there; `[red]` is a name here and no colour."""
+    name = "[red]SELECT[/blue] " + "x" * 200
+
+    assert name in rendered(span(name), width=None)[2]
+
+
+def test_control_characters_of_a_name_are_spelled_out() -> None:
+    """A sender must not steer the terminal of whoever reads its trace."""
+    assert r"a\x1b[2J\nb" in rendered(span("a\x1b[2J\nb"), width=120)[2]
+
+
+def test_decision_tells_its_parts_largest_first() -> None:
+    """The question behind a trace is where the time went."""
+    parts = dict.fromkeys(SEGMENTS, 0)
+    parts["decision", "store"], parts["ingress", "compute"] = 3_000_000, 1_000_000
+    decision = {
+        "facts": {"decision_id": "d-1", "action": "offer", "region": "eu-west"},
+        "attribution": {"total_ns": 4_000_000, "segments_ns": list(parts.values())},
+    }
+
+    assert (
+        "decision d-1: offer eu-west, 4.000 ms = decision/store 3.000 ms, ingress/compute 1.000 ms"
+        in rendered(span("POST"), width=None, decisions=[decision])
+    )
