@@ -41,6 +41,9 @@ DECISION_KEY: Final = create_key("millworth-decision")
 # build the context with it directly saves two copies a decision.
 SPAN_KEY: Final = next(iter(set_span_in_context(INVALID_SPAN, Context())))
 
+# Takes attributes, ids, start, end and status of a finished root span, and adds its seal.
+Seal = Callable[[dict[str, Any], SpanContext, int, int, StatusCode], None]
+
 _STAGE_INDEX: Final = {name: index for index, name in enumerate(STAGES)}
 _SAMPLED_RANDOM: Final = TraceFlags(TraceFlags.SAMPLED | TraceFlags.RANDOM_TRACE_ID)
 _SCOPE: Final = InstrumentationScope("millworth.instrument", SCHEMA)
@@ -243,8 +246,8 @@ class Decision(Span):
         }
         self.add_event("exception", {**said, **(attributes or {})}, timestamp)
 
-    def readable(self) -> ReadableSpan:
-        """Return the finished root span; called in the background thread."""
+    def readable(self, seal: Seal | None = None) -> ReadableSpan:
+        """Return the finished root span, sealed where there is a seal; in the exporting thread."""
         attributes: dict[str, Any] = {
             "decision.schema": SCHEMA,
             "decision.id": self.id,
@@ -261,15 +264,19 @@ class Decision(Span):
         for name, stamp_ns in zip(STAGES, self._stamps, strict=False):
             if stamp_ns:
                 attributes[f"decision.ts.{name}"] = stamp_ns
+        context = self.get_span_context()
+        status = Status() if self._error is None else Status(StatusCode.ERROR, self._error)
+        if seal is not None:
+            seal(attributes, context, self._stamps[0], self._end_ns, status.status_code)
         return ReadableSpan(
             name=f"decide {self.action}",
-            context=self.get_span_context(),
+            context=context,
             parent=self._parent,
             resource=self._base.resource,
             attributes=attributes,
             events=self._events or (),
             kind=SpanKind.SERVER,
-            status=Status() if self._error is None else Status(StatusCode.ERROR, self._error),
+            status=status,
             start_time=self._stamps[0],
             end_time=self._end_ns,
             instrumentation_scope=_SCOPE,

@@ -50,6 +50,8 @@ from collector.instrument_hooks import (
     parent_of,
     reporting_connection,
 )
+from collector.instrument_seal import DecisionSeal
+from collector.provenance import MacKey
 
 if TYPE_CHECKING:
     from opentelemetry.trace import SpanContext
@@ -61,6 +63,8 @@ __all__ = [
     "Decision",
     "DecisionFields",
     "DecisionInstrument",
+    "DecisionSeal",
+    "MacKey",
     "StageProcessor",
     "asgi_request_hook",
     "httpx_async_response_hook",
@@ -86,6 +90,7 @@ class DecisionInstrument:
         queue_max: decisions held for export; what comes on top is dropped and counted.
         anchor: makes the clock of the decisions of one second.
         kernel: reads the kernel's bound on the clock's error; None is unknown.
+        seal: seals what is exported, so that a later change of it can be found.
     """
 
     def __init__(
@@ -97,6 +102,7 @@ class DecisionInstrument:
         export_every_s: float = EXPORT_EVERY_S,
         anchor: Callable[[], Anchor] = AnchoredClock,
         kernel: Callable[[], KernelClock | None] = kernel_clock,
+        seal: DecisionSeal | None = None,
     ) -> None:
         self.exported = 0
         self.failed = 0  # handed to the exporter, which gave up on them
@@ -108,6 +114,7 @@ class DecisionInstrument:
         self._export_every_s = export_every_s
         self._make_anchor = anchor
         self._kernel = kernel
+        self._seal = seal
         self._queue: deque[Decision] = deque()
         self._flushes: deque[threading.Event] = deque()
         self._counting = threading.Lock()
@@ -186,6 +193,8 @@ class DecisionInstrument:
         self._queue.clear()
         self._flushes.clear()
         self._counting = threading.Lock()
+        if self._seal is not None:
+            self._seal.restart()
         self._start()
 
     def _run(self) -> None:
@@ -200,8 +209,12 @@ class DecisionInstrument:
             if clock.monotonic_ns() - anchored_ns >= ANCHOR_EVERY_NS:
                 anchored_ns = clock.monotonic_ns()
                 self.reanchor()
+                if self._seal is not None:
+                    self._seal.cut()
             self._drain()
         self._drain()
+        if self._seal is not None:
+            self._seal.cut(closing=True)
 
     def _drain(self) -> None:
         # Taken before the queue is read: what was queued before a flush is exported before it.
@@ -215,7 +228,8 @@ class DecisionInstrument:
             done.set()
 
     def _export(self, decisions: list[Decision]) -> None:
-        spans = [decision.readable() for decision in decisions if decision.is_sampled()]
+        seal = None if self._seal is None else self._seal.seal
+        spans = [decision.readable(seal) for decision in decisions if decision.is_sampled()]
         self.unsampled += len(decisions) - len(spans)
         if not spans:
             return

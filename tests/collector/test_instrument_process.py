@@ -31,7 +31,9 @@ import collector.instrument
 ours = {name for name in sys.modules if name.startswith("collector.")}
 assert ours == {
     "collector.instrument", "collector.instrument_hooks", "collector.decision_span",
-    "collector.clock", "collector.clock_error",
+    "collector.clock", "collector.clock_error", "collector.errors",
+    "collector.instrument_seal", "collector.provenance", "collector.provenance_checkpoint",
+    "collector.provenance_lines",
 }, ours
 """
     )
