@@ -19,6 +19,10 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import (
     ExportLogsServiceRequest,
     ExportLogsServiceResponse,
 )
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
+    ExportMetricsServiceRequest,
+    ExportMetricsServiceResponse,
+)
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceRequest,
     ExportTraceServiceResponse,
@@ -30,7 +34,9 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span
 from collector.clock import NS_PER_S
 from collector.config import AttributesConfig
 from collector.errors import DecodeError
-from collector.otlp_values import flatten_deep_values, has_deep_values
+from collector.otlp_limits import Limits, Refusal
+from collector.otlp_metrics import bad_points, metrics, points
+from collector.otlp_values import Request, flatten_deep_values, has_deep_values
 
 TRACE_ID_BYTES = 16
 SPAN_ID_BYTES = 8
@@ -47,20 +53,19 @@ class Signal(StrEnum):
 
     TRACES = "traces"
     LOGS = "logs"
+    METRICS = "metrics"
 
     @property
-    def request_class(self) -> type[ExportTraceServiceRequest | ExportLogsServiceRequest]:
+    def request_class(self) -> type[Request]:
         """Return the message that an export request of this signal is."""
-        return ExportTraceServiceRequest if self is Signal.TRACES else ExportLogsServiceRequest
+        return _REQUESTS[self]
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What one request is held against."""
-
-    earliest_ns: int  # older items would be expired the moment they are stored
-    latest_ns: int
-    stamp_names: tuple[tuple[str, ...], ...]  # of each stage in order, ours before the customer's
+_REQUESTS: Mapping[Signal, type[Request]] = {
+    Signal.TRACES: ExportTraceServiceRequest,
+    Signal.LOGS: ExportLogsServiceRequest,
+    Signal.METRICS: ExportMetricsServiceRequest,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +73,7 @@ class Checked:
     """A request that was taken, wholly or in part."""
 
     payload: bytes  # what goes to the log
-    accepted: int  # spans or log records in it
+    accepted: int  # spans, log records or points in it
     refused: Mapping[str, int]  # items by reason code
     message: str  # for the sender; empty where nothing was refused
 
@@ -76,14 +81,6 @@ class Checked:
     def refused_count(self) -> int:
         """Return how many items the sender is told about."""
         return sum(self.refused.values())
-
-
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """Why one item was not taken."""
-
-    reason: str
-    detail: str
 
 
 class _Removable(Protocol):
@@ -102,9 +99,12 @@ def limits_at(now_ns: int, retention_days: int, attributes: AttributesConfig) ->
     )
 
 
-def load_schema() -> str:
+def load_schema(signal: Signal) -> str:
     """Return the wire schema as the store takes it with each insert, without comments."""
-    lines = (Path(__file__).parent / "otlp.proto").read_text().splitlines()
+    names = ["otlp.proto", "otlp_metrics.proto"] if signal is Signal.METRICS else ["otlp.proto"]
+    lines = [
+        line for name in names for line in (Path(__file__).parent / name).read_text().splitlines()
+    ]
     return "\n".join(code for line in lines if (code := line.split("//")[0].rstrip()))
 
 
@@ -123,8 +123,10 @@ def check(signal: Signal, body: bytes, limits: Limits) -> Checked:
         ) from error
     if isinstance(request, ExportTraceServiceRequest):
         accepted, refusals = _keep_good_spans(request, body, limits)
-    else:
+    elif isinstance(request, ExportLogsServiceRequest):
         accepted, refusals = _keep_good_records(request, limits)
+    else:
+        accepted, refusals = _keep_good_points(request, limits)
     is_deep = has_deep_values(signal, body)
     if is_deep:
         flatten_deep_values(request)
@@ -137,14 +139,16 @@ def check(signal: Signal, body: bytes, limits: Limits) -> Checked:
 
 
 def count_items(signal: Signal, body: bytes) -> int:
-    """Return the spans or records in a request, 0 where it cannot be read."""
+    """Return the spans, records or points in a request, 0 where it cannot be read."""
     try:
         request = signal.request_class.FromString(body)
     except message.DecodeError:
         return 0
     if isinstance(request, ExportTraceServiceRequest):
         return sum(len(s.spans) for r in request.resource_spans for s in r.scope_spans)
-    return sum(len(s.log_records) for r in request.resource_logs for s in r.scope_logs)
+    if isinstance(request, ExportLogsServiceRequest):
+        return sum(len(s.log_records) for r in request.resource_logs for s in r.scope_logs)
+    return sum(len(points(metric)) for metric in metrics(request))
 
 
 def normalise(signal: Signal, body: bytes) -> bytes:
@@ -168,17 +172,20 @@ def normalise(signal: Signal, body: bytes) -> bytes:
 
 def response(signal: Signal, checked: Checked) -> message.Message:
     """Return the answer to a request: partial success is set only where something was refused."""
+    answer: ExportTraceServiceResponse | ExportLogsServiceResponse | ExportMetricsServiceResponse
     if signal is Signal.TRACES:
-        traces = ExportTraceServiceResponse()
-        if checked.refused_count:
-            traces.partial_success.rejected_spans = checked.refused_count
-            traces.partial_success.error_message = checked.message
-        return traces
-    logs = ExportLogsServiceResponse()
-    if checked.refused_count:
-        logs.partial_success.rejected_log_records = checked.refused_count
-        logs.partial_success.error_message = checked.message
-    return logs
+        answer = ExportTraceServiceResponse()
+        answer.partial_success.rejected_spans = checked.refused_count
+    elif signal is Signal.LOGS:
+        answer = ExportLogsServiceResponse()
+        answer.partial_success.rejected_log_records = checked.refused_count
+    else:
+        answer = ExportMetricsServiceResponse()
+        answer.partial_success.rejected_data_points = checked.refused_count
+    answer.partial_success.error_message = checked.message
+    if not checked.refused_count:
+        answer.ClearField("partial_success")
+    return answer
 
 
 def _keep_good_spans(
@@ -218,6 +225,20 @@ def _keep_good_records(
             accepted += len(scope_logs.log_records) - len(bad)
             _remove(scope_logs.log_records, bad)
             refusals += bad.values()
+    return accepted, refusals
+
+
+def _keep_good_points(
+    request: ExportMetricsServiceRequest, limits: Limits
+) -> tuple[int, list[Refusal]]:
+    accepted = 0
+    refusals: list[Refusal] = []
+    for metric in metrics(request):
+        bad = bad_points(metric, limits)
+        kept = points(metric)
+        accepted += len(kept) - len(bad)
+        _remove(kept, bad)
+        refusals += bad.values()
     return accepted, refusals
 
 

@@ -17,6 +17,7 @@ from google.protobuf import json_format
 from collector.errors import DecodeError
 from collector.otlp import Signal
 
+_METRIC_KINDS = ("gauge", "sum", "histogram", "exponentialHistogram")  # those with exemplars
 _IDS = ("traceId", "spanId", "parentSpanId")
 
 
@@ -43,6 +44,11 @@ def decode_json(signal: Signal, body: bytes) -> bytes:
 def _items_with_ids(signal: Signal, document: object) -> Iterator[dict[str, object]]:
     if signal is Signal.LOGS:
         yield from _reach(document, "resourceLogs", "scopeLogs", "logRecords")
+        return
+    if signal is Signal.METRICS:
+        for metric in _reach(document, "resourceMetrics", "scopeMetrics", "metrics"):
+            for kind in _METRIC_KINDS:
+                yield from _reach(metric.get(kind), "dataPoints", "exemplars")
         return
     for span in _reach(document, "resourceSpans", "scopeSpans", "spans"):
         yield span

@@ -20,10 +20,15 @@ from decimal import Decimal
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 from google.protobuf.message import Message
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 
-_TOP_MESSAGES = {"traces": "Traces", "logs": "Logs"}
+from collector.otlp_metrics import metric_attributes
+
+Request = ExportTraceServiceRequest | ExportLogsServiceRequest | ExportMetricsServiceRequest
+
+_TOP_MESSAGES = {"traces": "Traces", "logs": "Logs", "metrics": "Metrics"}
 
 # Only the way to a value that nests: {message: {field number: (message, repeated)}}. `Never` has a
 # required field that no sender sets, so that a request which reaches it is not "initialized", and
@@ -45,6 +50,25 @@ _PROBE: dict[str, dict[int, tuple[str, bool]]] = {
     "ScopeLogs": {1: ("Scope", False), 2: ("LogRecord", True)},
     "ResourceLogs": {1: ("Resource", False), 2: ("ScopeLogs", True)},
     "Logs": {1: ("ResourceLogs", True)},
+    "Exemplar": {7: ("Pair", True)},
+    "NumberPoint": {5: ("Exemplar", True), 7: ("Pair", True)},
+    "HistogramPoint": {8: ("Exemplar", True), 9: ("Pair", True)},
+    "ExponentialPoint": {1: ("Pair", True), 11: ("Exemplar", True)},
+    "SummaryPoint": {7: ("Pair", True)},
+    "Numbers": {1: ("NumberPoint", True)},
+    "Histogram": {1: ("HistogramPoint", True)},
+    "Exponential": {1: ("ExponentialPoint", True)},
+    "Summary": {1: ("SummaryPoint", True)},
+    "Metric": {
+        5: ("Numbers", False),
+        7: ("Numbers", False),
+        9: ("Histogram", False),
+        10: ("Exponential", False),
+        11: ("Summary", False),
+    },
+    "ScopeMetrics": {1: ("Scope", False), 2: ("Metric", True)},
+    "ResourceMetrics": {1: ("Resource", False), 2: ("ScopeMetrics", True)},
+    "Metrics": {1: ("ResourceMetrics", True)},
 }
 _NEVER_FIELD = 536_870_911  # the largest field number there is
 
@@ -86,7 +110,7 @@ def _probe_classes() -> dict[str, type[Message]]:
     pool.AddSerializedFile(file.SerializeToString())
     return {
         name: message_factory.GetMessageClass(pool.FindMessageTypeByName(f"millworth.probe.{name}"))
-        for name in ("Traces", "Logs")
+        for name in _TOP_MESSAGES.values()
     }
 
 
@@ -97,15 +121,13 @@ def has_deep_values(signal: str, body: bytes) -> bool:
     """Return whether any value of a request is a list of pairs or an array that holds one.
 
     Args:
-        signal: traces or logs.
+        signal: traces, logs or metrics.
         body: bytes that parse as an export request of that signal.
     """
     return not _CLASSES[_TOP_MESSAGES[signal]].FromString(body).IsInitialized()
 
 
-def flatten_deep_values(
-    request: ExportTraceServiceRequest | ExportLogsServiceRequest,
-) -> None:
+def flatten_deep_values(request: Request) -> None:
     """Put the exporter's text in the place of every value that the store could not render."""
     for value in _values(request):
         if _is_deep(value):
@@ -195,7 +217,7 @@ def _is_deep(value: AnyValue) -> bool:
     )
 
 
-def _values(request: ExportTraceServiceRequest | ExportLogsServiceRequest) -> Iterator[AnyValue]:
+def _values(request: Request) -> Iterator[AnyValue]:
     for pairs in _attribute_sets(request):
         for pair in pairs:
             yield pair.value
@@ -206,9 +228,7 @@ def _values(request: ExportTraceServiceRequest | ExportLogsServiceRequest) -> It
                     yield record.body
 
 
-def _attribute_sets(
-    request: ExportTraceServiceRequest | ExportLogsServiceRequest,
-) -> Iterator[Iterable[KeyValue]]:
+def _attribute_sets(request: Request) -> Iterator[Iterable[KeyValue]]:
     if isinstance(request, ExportLogsServiceRequest):
         for resource_logs in request.resource_logs:
             yield resource_logs.resource.attributes
@@ -216,6 +236,9 @@ def _attribute_sets(
                 yield scope_logs.scope.attributes
                 for record in scope_logs.log_records:
                     yield record.attributes
+        return
+    if isinstance(request, ExportMetricsServiceRequest):
+        yield from metric_attributes(request)
         return
     for resource_spans in request.resource_spans:
         yield resource_spans.resource.attributes

@@ -24,6 +24,7 @@ from collector.rpc_status import rpc_status
 _SERVICES = {
     Signal.TRACES: "opentelemetry.proto.collector.trace.v1.TraceService",
     Signal.LOGS: "opentelemetry.proto.collector.logs.v1.LogsService",
+    Signal.METRICS: "opentelemetry.proto.collector.metrics.v1.MetricsService",
 }
 # A thread waits for the sync of its request, so this is also how many share one sync.
 _THREADS = 32

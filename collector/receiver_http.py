@@ -1,7 +1,7 @@
 """I/O: OTLP over HTTP, Protobuf and JSON, as a raw ASGI application on a server thread of its own.
 
 An application framework costs a third of the requests a second that this serves (measured), and
-there are two routes.
+there are three routes.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ import asyncio
 import json
 import socket
 import threading
-import zlib
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from http import HTTPStatus
 from typing import Any
@@ -20,6 +19,7 @@ from google.protobuf import json_format
 from google.protobuf.message import Message
 
 from collector.address import authority
+from collector.compression import ENCODINGS, TooLargeError, decompress
 from collector.errors import AddressInUseError, DecodeError, TransientError
 from collector.intake import Intake
 from collector.otlp import Signal
@@ -32,9 +32,12 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 PROTOBUF = "application/x-protobuf"
 JSON = "application/json"
-_ROUTES = {"/v1/traces": Signal.TRACES, "/v1/logs": Signal.LOGS}
+_ROUTES = {
+    "/v1/traces": Signal.TRACES,
+    "/v1/logs": Signal.LOGS,
+    "/v1/metrics": Signal.METRICS,
+}
 _BACKLOG = 2048
-_GZIP = 31  # zlib's window size that means a gzip header
 _CODES = {
     HTTPStatus.BAD_REQUEST: INVALID_ARGUMENT,
     HTTPStatus.NOT_FOUND: UNIMPLEMENTED,
@@ -56,7 +59,7 @@ class _Refused(Exception):  # noqa: N818 - an answer, not a failure of ours
 
 
 class OtlpApp:
-    """The ASGI application: two routes, one answer each."""
+    """The ASGI application: three routes, one answer each."""
 
     def __init__(self, intake: Intake, body_bytes_max: int) -> None:
         self._intake = intake
@@ -117,25 +120,17 @@ class OtlpApp:
     def _decompress(self, body: bytes, encoding: str) -> bytes:
         if encoding in ("identity", ""):
             return body
-        if encoding != "gzip":
+        if encoding not in ENCODINGS:
             raise _Refused(
                 HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
-                f"content-encoding {encoding!r} is not taken; send gzip or none",
+                f"content-encoding {encoding!r} is not taken; send {', '.join(ENCODINGS)} or none",
             )
-        plain = b""
-        while body:
-            inflater = zlib.decompressobj(_GZIP)
-            try:
-                # One byte over the bound tells that it is passed, whatever the rest expands to.
-                plain += inflater.decompress(body, self._body_bytes_max - len(plain) + 1)
-            except zlib.error as error:
-                raise _Refused(HTTPStatus.BAD_REQUEST, f"the body is not gzip: {error}") from error
-            if len(plain) > self._body_bytes_max:
-                raise self._too_large()
-            if not inflater.eof:
-                raise _Refused(HTTPStatus.BAD_REQUEST, "the gzip body ends early")
-            body = inflater.unused_data
-        return plain
+        try:
+            return decompress(body, encoding, self._body_bytes_max)
+        except TooLargeError as error:
+            raise self._too_large() from error
+        except DecodeError as error:
+            raise _Refused(HTTPStatus.BAD_REQUEST, str(error)) from error
 
     def _too_large(self) -> _Refused:
         return _Refused(

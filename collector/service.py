@@ -31,10 +31,13 @@ class CollectorStatus:
 
     spans_acked: int  # answered OK
     logs_acked: int
+    points_acked: int  # of metrics
     spans_stored: int  # those of earlier runs that were still in the log included
     logs_stored: int
+    points_stored: int
     spans_quarantined: int  # kept in `rejected` instead
     logs_quarantined: int
+    points_quarantined: int
     wal_bytes: int  # acknowledged and not yet in the store
     refused: int  # items or whole requests that their sender was told about
 
@@ -156,13 +159,17 @@ class CollectorService:
         acknowledged, refused = self._intake.figures()
         spans = self._writers[Signal.TRACES].figures()
         logs = self._writers[Signal.LOGS].figures()
+        points = self._writers[Signal.METRICS].figures()
         return CollectorStatus(
             spans_acked=acknowledged[Signal.TRACES],
             logs_acked=acknowledged[Signal.LOGS],
+            points_acked=acknowledged[Signal.METRICS],
             spans_stored=spans.stored,
             logs_stored=logs.stored,
+            points_stored=points.stored,
             spans_quarantined=spans.quarantined,
             logs_quarantined=logs.quarantined,
+            points_quarantined=points.quarantined,
             wal_bytes=self._budget.held,
             refused=refused,
         )

@@ -41,7 +41,11 @@ _BACKOFF_S_MAX = 10.0
 _UNPARSABLE_CODES = frozenset({32, 33, 36, 436, 444})
 _READER = "ProtobufRowInputFormat"
 _CODE = re.compile(r"Code: (\d+)")
-_TABLES = {Signal.TRACES: "otlp_traces_in", Signal.LOGS: "otlp_logs_in"}
+_TABLES = {
+    Signal.TRACES: "otlp_traces_in",
+    Signal.LOGS: "otlp_logs_in",
+    Signal.METRICS: "otlp_metrics_in",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,7 +244,7 @@ def insert_settings(signal: Signal) -> dict[str, Any]:
     """Return the settings of an insert of log bytes, except its token."""
     return {
         "format_schema_source": "string",
-        "format_schema": load_schema(),
+        "format_schema": load_schema(signal),
         "format_schema_message_name": signal.request_class.DESCRIPTOR.name,
         # Without it the stored values of attributes are empty, and no error says so.
         "input_format_protobuf_oneof_presence": 1,

@@ -7,13 +7,16 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, ArrayValue, KeyValue, KeyValueList
 from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
+from opentelemetry.proto.metrics.v1.metrics_pb2 import Metric
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
 from collector.config import AttributesConfig
 from collector.otlp import Signal, check, limits_at
+from collector.otlp_values import Request
 from collector.store.connect import Connections
 from collector.wal_frames import encode_frame
 from collector.writer import insert_settings
@@ -200,20 +203,28 @@ def logs_request(
     return request
 
 
-def store_request(
-    store: Connections,
-    request: ExportTraceServiceRequest | ExportLogsServiceRequest,
-    received_ns: int = NOW_NS,
-) -> None:
+def metrics_request(
+    *metrics: Metric, service: str = "shop", resource: Mapping[str, object] | None = None
+) -> ExportMetricsServiceRequest:
+    """Return one export request of one service's metrics."""
+    request = ExportMetricsServiceRequest()
+    resource_metrics = request.resource_metrics.add()
+    resource_metrics.resource.attributes.extend(
+        key_values({"service.name": service, **(resource or {})})
+    )
+    resource_metrics.scope_metrics.add().metrics.extend(metrics)
+    return request
+
+
+def store_request(store: Connections, request: Request, received_ns: int = NOW_NS) -> None:
     """Store one request as the collector does, through the views, without sockets or log."""
-    is_traces = isinstance(request, ExportTraceServiceRequest)
-    signal = Signal.TRACES if is_traces else Signal.LOGS
+    (signal,) = (signal for signal in Signal if isinstance(request, signal.request_class))
     checked = check(
         signal, request.SerializeToString(), limits_at(received_ns, 30, AttributesConfig())
     )
     assert not checked.message, checked.message
     store.client().raw_insert(
-        "otlp_traces_in" if is_traces else "otlp_logs_in",
+        f"otlp_{signal}_in",
         insert_block=encode_frame(checked.payload, received_ns, checked.accepted),
         fmt="Protobuf",
         settings=insert_settings(signal),

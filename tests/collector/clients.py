@@ -17,6 +17,7 @@ from tests.conftest import NOW_NS, ManualClock
 WAIT_S = 30
 TRACES = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
 LOGS = "/opentelemetry.proto.collector.logs.v1.LogsService/Export"
+METRICS = "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export"
 PROTOBUF = "application/x-protobuf"
 
 

@@ -263,7 +263,7 @@ def test_bad_protobuf_is_answered_with_a_status(
     ("method", "path", "headers", "status"),
     [
         ("GET", "/v1/traces", {}, 405),
-        ("POST", "/v1/metrics", {"content-type": PROTOBUF}, 404),
+        ("POST", "/v1/profiles", {"content-type": PROTOBUF}, 404),
         ("POST", "/", {"content-type": PROTOBUF}, 404),
         ("POST", "/v1/traces", {}, 415),
         ("POST", "/v1/traces", {"content-type": "text/plain"}, 415),

@@ -1,0 +1,30 @@
+-- Why: fills otel_metrics_gauge
+-- Sorted: not a table of its own
+-- Read by: no one directly
+-- Blocking: no, a view over what arrives from now on.
+CREATE MATERIALIZED VIEW IF NOT EXISTS otel_metrics_gauge_mv ${on_cluster} TO otel_metrics_gauge AS
+SELECT
+    ResourceAttributes,
+    ResourceSchemaUrl,
+    ScopeName,
+    ScopeVersion,
+    ScopeAttributes,
+    ScopeDroppedAttrCount,
+    ScopeSchemaUrl,
+    ServiceName,
+    MetricName,
+    MetricDescription,
+    MetricUnit,
+    Attributes,
+    StartTimeUnix,
+    TimeUnix,
+    Flags,
+    Value,
+    Exemplars.FilteredAttributes,
+    Exemplars.TimeUnix,
+    Exemplars.Value,
+    Exemplars.SpanId,
+    Exemplars.TraceId,
+    received_ns
+FROM otlp_metric_points
+WHERE kind = 'gauge'
