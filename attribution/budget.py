@@ -28,6 +28,8 @@ class Budgets:
     segment_ns: Ints  # decisions x 16, columns as spans.SEGMENTS
     total_ns: Ints  # root end minus ingress; each row of segment_ns sums to it
     span_stage: Ints  # index into STAGES, one a row of Trees
+    bounds_ns: Ints  # where stages begin and the last ends, as stage_bounds
+    sent_stage: Ints  # stage that each span or an ancestor says, NONE where the stamps decide
 
 
 def stage_bounds(roots: Roots, root_stage: Ints) -> Ints:
@@ -94,4 +96,5 @@ def budgets(
 
     began = np.maximum(trees.start_ns, roots.ingress_ns[trees.decision])
     later = (began[:, None] >= bounds[trees.decision, 1:4]).sum(axis=1)
-    return Budgets(segment_ns, total_ns, np.where(sent_stage == NONE, later, sent_stage))
+    span_stage = np.where(sent_stage == NONE, later, sent_stage)
+    return Budgets(segment_ns, total_ns, span_stage, bounds, sent_stage)

@@ -1,4 +1,4 @@
-"""I/O: keeps `path_spans`, `attributions`, minutes and revenue cells current.
+"""I/O: keeps path spans and columns, `attributions`, minutes and revenue cells current.
 
 Advances by `received_ns`, so late spans and late outcomes are found whenever they come. Every
 result is computed from what is stored and written whole: a run that was killed, or is repeated
@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 
 from attribution.cells import CellWriter
 from attribution.columns import Column, Table, ints
+from attribution.compact_rows import best_kernel, compact_rows, recomputed_rows
 from attribution.config import AttributionConfig
 from attribution.queries import Reader, in_groups
 from attribution.rows import RESULT_COLUMNS, Attributed, attribute, attribution_rows, path_rows
@@ -31,6 +32,8 @@ CURSOR = "attribution"
 
 # One step reads this much time of reception at most: a backlog of hours is worked off in pieces.
 _STEP_NS = 60 * NS_PER_S
+# Decisions of so long are attributed again in one piece.
+_RECOMPUTE_NS = 10 * NS_PER_MINUTE
 # Traces this far apart are read apart, so that neither reads the hours between them.
 _APART_NS = 10 * NS_PER_MINUTE
 _TRACES_MAX = 2_000
@@ -52,6 +55,12 @@ class AttributionReport:
     minutes_rewritten: int = 0
     cells_rewritten: int = 0
     cursor_ns: int = 0  # everything received up to here has been seen
+
+    def count(self, revisions: Ints, changed: Bools) -> None:
+        """Count decisions by what became of them."""
+        self.attributed += int((changed & (revisions == 1)).sum())
+        self.revised += int((changed & (revisions > 1)).sum())
+        self.unchanged += int((~changed).sum())
 
 
 @dataclass(slots=True)
@@ -106,6 +115,35 @@ class AttributionJob:
         """Attribute everything received by now, settled or not."""
         return self._guarded(now_ns, now_ns, now_ns)
 
+    def recompute(self, from_ns: int, to_ns: int, now_ns: int) -> AttributionReport:
+        """Attribute the decisions that began in [from, to) again, from their compact columns.
+
+        What comes out as stored is left alone; the rest is written under a new revision. Minutes
+        and cells of the whole range are rewritten. The cursor stays where it is.
+        """
+        split = best_kernel()
+        report = AttributionReport()
+        with self._lock:
+            for begin_ns in range(from_ns, to_ns, _RECOMPUTE_NS):
+                end_ns = min(begin_ns + _RECOMPUTE_NS, to_ns)
+                known = _known(self._reader.attributions_between(begin_ns, end_ns))
+                seconds: set[int] = set()
+                for chunk in self._reader.path_columns(begin_ns, end_ns):
+                    rows = recomputed_rows(chunk, split)
+                    revisions, changed = _revisions(rows, known)
+                    # What was lost comes back under no lower revision than its spans have.
+                    revisions = np.maximum(revisions, ints(chunk["revision"]))
+                    report.count(revisions, changed)
+                    report.spans += pc.sum(rows["span_count"]).as_py()
+                    if changed.any():
+                        self._insert(rows, revisions, changed, now_ns)
+                    began = ints(rows["ingress_ns"])
+                    seconds.update((began - began % NS_PER_S).tolist())
+                self._rewrite_minutes(seconds, report)
+                report.cells_rewritten += self._cells.rewrite(sorted(seconds))
+            report.cursor_ns = read_cursor(self._store.client(), CURSOR)
+        return report
+
     def _guarded(self, now_ns: int, until_ns: int, outcomes_until_ns: int) -> AttributionReport:
         with self._lock:
             try:
@@ -156,11 +194,14 @@ class AttributionJob:
                 self._write(done, _known(stored), now_ns, report)
                 began = ints(decisions["ingress_ns"])
                 seconds.update((began - began % NS_PER_S).tolist())
+        self._rewrite_minutes(seconds, report)
+        return seconds
+
+    def _rewrite_minutes(self, seconds: set[int], report: AttributionReport) -> None:
         minutes = sorted({second - second % NS_PER_MINUTE for second in seconds})
         for begin, end in in_groups(minutes, _APART_NS, _TRACES_MAX):
             self._reader.rewrite_minutes(minutes[begin:end])
         report.minutes_rewritten += len(minutes)
-        return seconds
 
     def _load(
         self, bounds: Sequence[tuple[str, int, int]], until_ns: int
@@ -220,17 +261,19 @@ class AttributionJob:
     ) -> None:
         rows = attribution_rows(done)
         revisions, changed = _revisions(rows, known)
-        report.attributed += int((changed & (revisions == 1)).sum())
-        report.revised += int((changed & (revisions > 1)).sum())
-        report.unchanged += int((~changed).sum())
+        report.count(revisions, changed)
         if not changed.any():
             return
         client = self._store.client()
         # Spans first: whoever finds an attribution finds its spans.
         client.insert_arrow("path_spans", path_rows(done, revisions, changed))
+        client.insert_arrow("path_columns", compact_rows(done, revisions, changed))
+        self._insert(rows, revisions, changed, now_ns)
+
+    def _insert(self, rows: Table, revisions: Ints, changed: Bools, now_ns: int) -> None:
         rows = rows.append_column("revision", pa.array(revisions).cast(pa.uint32()))
         rows = rows.append_column("computed_ns", pa.array([now_ns] * len(rows), pa.uint64()))
-        client.insert_arrow("attributions", rows.filter(pa.array(changed)))
+        self._store.client().insert_arrow("attributions", rows.filter(pa.array(changed)))
 
     def _seconds_of_new_outcomes(self, after_ns: int, until_ns: int) -> set[int]:
         """Return when the decisions began whose outcome has become known or was amended."""

@@ -6,6 +6,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+
 from attribution.columns import Table
 from collector.clock import NS_PER_MINUTE, NS_PER_S
 from collector.config import AttributesConfig
@@ -101,6 +103,29 @@ class Reader:
             id_name=self._attributes.name("decision.id"),
         )
         return {str(row[0]) for row in rows}
+
+    def path_columns(self, from_ns: int, to_ns: int, *, threads: int = 0) -> Iterator[Table]:
+        """Yield the trees of the decisions in [from, to), in chunks, each column one array.
+
+        Args:
+            from_ns: first ingress.
+            to_ns: behind the last ingress.
+            threads: of the engine; 0 leaves it the choice.
+        """
+        table = self._store.client().query_arrow(
+            _SQL["path_columns"],
+            parameters={"from_ns": from_ns, "to_ns": to_ns},
+            # What never leaves the process need not be packed.
+            settings={"output_format_arrow_compression_method": "none"}
+            | ({"max_threads": threads} if threads else {}),
+        )
+        for batch in table.to_batches():
+            if len(batch):
+                yield pa.Table.from_batches([batch])
+
+    def attributions_between(self, from_ns: int, to_ns: int) -> Table:
+        """Return what was written for the decisions in [from, to)."""
+        return self._table("attributions_between", from_ns=from_ns, to_ns=to_ns)
 
     def rewrite_minutes(self, minutes_ns: Sequence[int]) -> None:
         """Write these minutes whole, under a new revision."""

@@ -49,6 +49,8 @@ def everything(store: Connections) -> dict[str, list[dict[str, Any]]]:
         " ORDER BY ingress_ns, decision_id",
         "path_spans": "SELECT * EXCEPT revision FROM path_spans FINAL"
         " ORDER BY ingress_ns, decision_id, span_id",
+        "path_columns": "SELECT * EXCEPT revision FROM path_columns FINAL"
+        " ORDER BY ingress_ns, decision_id",
         "minutes": "SELECT * EXCEPT revision FROM attribution_minutes FINAL WHERE (minute_ns,"
         " revision) IN (SELECT minute_ns, max(revision) FROM attribution_minutes GROUP BY 1)"
         " ORDER BY ALL",
@@ -60,7 +62,8 @@ def everything(store: Connections) -> dict[str, list[dict[str, Any]]]:
 def computed_afresh(store: Connections, second: float) -> dict[str, list[dict[str, Any]]]:
     """Return what a job writes that meets everything stored for the first time."""
     for table in (
-        "path_spans", "attributions", "attribution_minutes", "revenue_cells", "job_cursors",
+        "path_spans", "path_columns", "attributions", "attribution_minutes", "revenue_cells",
+        "job_cursors",
     ):  # fmt: skip
         store.client().command("TRUNCATE TABLE {table:Identifier}", parameters={"table": table})
     job(store).drain(at(second))
