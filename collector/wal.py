@@ -297,8 +297,8 @@ def segment_created_ns(path: Path) -> int:
 
 
 def delete_segment(path: Path, disk: Disk) -> None:
-    """Delete a segment so that it stays deleted after a power cut."""
-    path.unlink()
+    """Delete a segment so that it stays deleted after a power cut; once more is harmless."""
+    path.unlink(missing_ok=True)
     disk.sync_directory(path.parent)
 
 

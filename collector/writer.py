@@ -16,7 +16,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
@@ -24,7 +24,7 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 from collector.clock import NS_PER_S, Clock
 from collector.counters import Counters
 from collector.disk import Disk
-from collector.errors import DecodeError
+from collector.errors import DecodeError, MillworthError
 from collector.log import get_logger
 from collector.otlp import Signal, count_items, load_schema, normalise
 from collector.store.connect import Connections
@@ -41,6 +41,8 @@ _BACKOFF_S_MAX = 10.0
 _UNPARSABLE_CODES = frozenset({32, 33, 36, 436, 444})
 _READER = "ProtobufRowInputFormat"
 _CODE = re.compile(r"Code: (\d+)")
+_T = TypeVar("_T")
+
 _TABLES = {
     Signal.TRACES: "otlp_traces_in",
     Signal.LOGS: "otlp_logs_in",
@@ -133,7 +135,12 @@ class StoreWriter:
         self._store.close()
 
     def _store_segment(self, path: Path) -> None:
-        content = path.read_bytes()
+        try:
+            content = self._persist(path.read_bytes)
+        except FileNotFoundError:
+            # Waiting does not bring it back, and those behind it have their answers too.
+            _LOG.error("segment_missing", segment=path.name)
+            return
         frames = scan(content).frames
         intact = [frame for frame in frames if frame.is_intact]
         for frame in frames:
@@ -144,7 +151,7 @@ class StoreWriter:
         self._counters.insert_seconds.labels(self._signal).observe(
             (self._clock.monotonic_ns() - started_ns) / NS_PER_S
         )
-        delete_segment(path, self._disk)
+        self._persist(lambda: delete_segment(path, self._disk))
         self._budget.drain(len(content))
 
     def _store_frames(
@@ -225,15 +232,39 @@ class StoreWriter:
         while True:
             try:
                 insert(self._store.client())
-            except (ClickHouseError, RuntimeError, OSError) as error:
+            except (MillworthError, ClickHouseError, RuntimeError, OSError) as error:
+                # The embedded engine leaves output of a failed query on the connection, which
+                # would come first in the next answer.
+                self._store.close()
                 if is_unparsable(error):
                     raise _Unparsable(first_line(error)) from error
                 _LOG.warning("insert_failed", signal=str(self._signal), reason=first_line(error))
-                if self._stop.wait(backoff_s * random.uniform(0.5, 1.0)):  # noqa: S311 - jitter
-                    raise _Stopped from error
-                backoff_s = min(2 * backoff_s, _BACKOFF_S_MAX)
+                backoff_s = self._back_off(backoff_s, error)
             else:
                 return
+
+    def _persist(self, step: Callable[[], _T]) -> _T:
+        """Call `step`, which uses the disk, until it returns.
+
+        Raises:
+            FileNotFoundError: the file is gone.
+            _Stopped: the service is stopping.
+        """
+        backoff_s = _BACKOFF_S_MIN
+        while True:
+            try:
+                return step()
+            except FileNotFoundError:
+                raise
+            except OSError as error:
+                _LOG.warning("segment_failed", signal=str(self._signal), reason=first_line(error))
+                backoff_s = self._back_off(backoff_s, error)
+
+    def _back_off(self, seconds: float, error: Exception) -> float:
+        """Wait, and return how long to wait next time."""
+        if self._stop.wait(seconds * random.uniform(0.5, 1.0)):  # noqa: S311 - jitter
+            raise _Stopped from error
+        return min(2 * seconds, _BACKOFF_S_MAX)
 
     def _count_stored(self, items: int) -> None:
         self._counters.stored.labels(self._signal).inc(items)

@@ -13,6 +13,8 @@ from collector.config import (
     OutcomesConfig,
 )
 from collector.counters import Counters
+from collector.disk import Disk
+from collector.errors import StoreUnavailableError
 from collector.otlp import DAY_NS, Signal
 from collector.store.connect import Connections
 from collector.store.migrate import VIEWS_DIR, render_view
@@ -48,6 +50,50 @@ class FlakyStore(Connections):
         return super().client()
 
 
+class AwayStore(Connections):
+    """A store to which no connection is made the first few times."""
+
+    def __init__(self, store: Connections, failures: int) -> None:
+        super().__init__(store.config)
+        self.failures = failures
+
+    def client(self) -> Client:
+        """Fail as `connect` does, or return the connection."""
+        if self.failures:
+            self.failures -= 1
+            raise StoreUnavailableError("the store did not open")
+        return super().client()
+
+
+class WatchedStore(Connections):
+    """A store that remembers its connections."""
+
+    def __init__(self, store: Connections) -> None:
+        super().__init__(store.config)
+        self.clients: list[Client] = []
+
+    def client(self) -> Client:
+        """Return the connection, which is noted when it is another than the last."""
+        client = super().client()
+        if not self.clients or client is not self.clients[-1]:
+            self.clients.append(client)
+        return client
+
+
+class FlakyDisk(Disk):
+    """A disk that does not sync its directories the first few times."""
+
+    def __init__(self, failures: int) -> None:
+        self.failures = failures
+
+    def sync_directory(self, directory: Path) -> None:
+        """Fail, or sync."""
+        if self.failures:
+            self.failures -= 1
+            raise OSError(5, "Input/output error")
+        super().sync_directory(directory)
+
+
 class Segments:
     """Writes segments by hand and runs a writer over them."""
 
@@ -65,10 +111,14 @@ class Segments:
         return path
 
     def store(
-        self, store: Connections, *paths: Path, signal: Signal = Signal.TRACES
+        self,
+        store: Connections,
+        *paths: Path,
+        signal: Signal = Signal.TRACES,
+        disk: Disk | None = None,
     ) -> StoreWriter:
         """Bring segments into the store; return the writer, stopped."""
-        writer = StoreWriter(signal, store, self.budget, self.counters, self.clock)
+        writer = StoreWriter(signal, store, self.budget, self.counters, self.clock, disk)
         for path in paths:
             writer.submit(path)
         writer.start()
@@ -218,6 +268,51 @@ def test_store_that_does_not_answer_is_asked_again(store: Connections, segments:
     segments.store(FlakyStore(store, failures=2), segments.write("s", frame_of("a")))
 
     assert names(store) == ["a"]
+
+
+def test_store_that_cannot_be_connected_to_is_asked_again(
+    store: Connections, segments: Segments
+) -> None:
+    """What is acknowledged while the store is away waits in the log; the writer must not end."""
+    segments.store(AwayStore(store, failures=2), segments.write("s", frame_of("a")))
+
+    assert names(store) == ["a"]
+
+
+def test_connection_that_failed_is_not_used_again(store: Connections, segments: Segments) -> None:
+    """The engine leaves output of a failed query on it, which comes first in the next answer."""
+    watched = WatchedStore(store)
+
+    segments.store(watched, segments.write("s", frame_of("a"), twice_frame("b")))
+
+    assert names(store) == ["a", "b"]
+    assert len(watched.clients) == 3  # the segment fails, then its second frame alone
+    assert len(set(map(id, watched.clients))) == 3
+
+
+def test_segment_that_cannot_be_deleted_is_stored_once(
+    store: Connections, segments: Segments
+) -> None:
+    """It goes in again, under its name, until its deletion is synced."""
+    path = segments.write("s", frame_of("a"))
+
+    segments.store(store, path, disk=FlakyDisk(failures=1))
+
+    assert names(store) == ["a"]
+
+
+def test_segment_that_somebody_deleted_holds_up_no_other(
+    store: Connections, segments: Segments
+) -> None:
+    """It cannot come back by waiting; what it held is counted as lost in the log of the service."""
+    gone = segments.write("gone", frame_of("a"))
+    path = segments.write("s", frame_of("b"))
+    segments.budget.release(gone.stat().st_size)
+    gone.unlink()
+
+    segments.store(store, gone, path)
+
+    assert names(store) == ["b"]
 
 
 def test_stop_leaves_what_is_not_stored(
