@@ -1,0 +1,127 @@
+"""Pure: the bytes of a trace file -> spans. The content tells the format, never the name.
+
+Formats: OTLP JSON and OTLP Protobuf, Jaeger's JSON, Zipkin JSON v2. A JSON file may hold one
+document, a list of them, or one after the other, such as one a line.
+"""
+
+from __future__ import annotations
+
+import codecs
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+
+from attribution.file_span import FileSpan, ReadSpan
+from attribution.files_jaeger import is_jaeger, jaeger_spans
+from attribution.files_otlp import is_otlp, json_spans, protobuf_spans
+from attribution.files_zipkin import is_zipkin, split_shared, zipkin_span
+from collector.errors import DecodeError
+
+REMEDY = "give OTLP JSON or Protobuf, Jaeger JSON, or Zipkin JSON v2, uncompressed"
+
+_PROTOBUF = "OTLP Protobuf"
+_OTLP, _JAEGER, _ZIPKIN = "OTLP JSON", "Jaeger JSON", "Zipkin JSON v2"
+_SPACE = " \t\r\n"
+# Lists in lists: a Zipkin answer is a list of traces, and such lists may stand a line each.
+_DEPTH_MAX = 3
+
+
+@dataclass(frozen=True, slots=True)
+class TraceFile:
+    """What a file holds, in its order: of two spans with one id the first counts."""
+
+    format: str
+    spans: list[FileSpan]
+    refused: list[str]  # a line each: which span, why
+
+
+def parse(name: str, body: bytes) -> TraceFile:
+    """Read a trace file.
+
+    Args:
+        name: for messages only.
+        body: all of it.
+
+    Raises:
+        DecodeError: it is none of the formats; names the file, what is wrong and the remedy.
+    """
+    try:
+        return _parse(body)
+    except DecodeError as error:
+        raise DecodeError(f"{name}: {error}; {REMEDY}") from error
+    except RecursionError as error:
+        raise DecodeError(f"{name}: nested too deeply; {REMEDY}") from error
+
+
+def _parse(body: bytes) -> TraceFile:
+    body = body.removeprefix(codecs.BOM_UTF8)
+    if not body.lstrip().startswith((b"{", b"[")):
+        return _read_all([(_PROTOBUF, read) for read in protobuf_spans(body)], _PROTOBUF)
+    try:
+        return _read_all(list(_json_reads(body)), "JSON")
+    except DecodeError:
+        # The first field of a request is a line feed, and its length may be an opening brace.
+        if not body.startswith(b"\n"):
+            raise
+        try:
+            return _read_all([(_PROTOBUF, read) for read in protobuf_spans(body)], _PROTOBUF)
+        except DecodeError:
+            pass
+        raise
+
+
+def _read_all(reads: list[tuple[str, ReadSpan]], otherwise: str) -> TraceFile:
+    spans: list[FileSpan] = []
+    refused: list[str] = []
+    formats: dict[str, None] = {}
+    for at, (format_, read) in enumerate(reads):
+        formats[format_] = None
+        try:
+            spans.append(read())
+        except DecodeError as error:
+            refused.append(f"span {at + 1}: {error}")
+    if not spans and not refused and otherwise == _PROTOBUF:
+        raise DecodeError("no spans in it")  # any few bytes are an empty request with unknown parts
+    if _ZIPKIN in formats or _JAEGER in formats:
+        spans = split_shared(spans)
+    return TraceFile(" and ".join(formats) or otherwise, spans, refused)
+
+
+def _json_reads(body: bytes) -> Iterator[tuple[str, ReadSpan]]:
+    try:
+        text = body.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise DecodeError(f"not UTF-8 at byte {error.start}") from error
+    # A float would lose nanoseconds, and microseconds may come with a fraction.
+    decoder = json.JSONDecoder(parse_float=Decimal, parse_constant=str)
+    at = 0
+    while at < len(text):
+        if text[at] in _SPACE:
+            at += 1
+            continue
+        try:
+            document, at = decoder.raw_decode(text, at)
+        except (ValueError, ArithmeticError) as error:  # the latter: an exponent of many digits
+            raise DecodeError(f"not JSON: {str(error)[:200]}") from error
+        yield from _document(document, 0)
+
+
+def _document(document: object, depth: int) -> Iterator[tuple[str, ReadSpan]]:
+    if isinstance(document, list) and depth < _DEPTH_MAX:
+        for each in document:
+            yield from _document(each, depth + 1)
+        return
+    if isinstance(document, dict):
+        for is_this, reads, format_ in _JSON_FORMATS:
+            if is_this(document):
+                yield from ((format_, read) for read in reads(document))
+                return
+    raise DecodeError("JSON, and none of the formats")
+
+
+_JSON_FORMATS = (
+    (is_otlp, json_spans, _OTLP),
+    (is_zipkin, zipkin_span, _ZIPKIN),
+    (is_jaeger, jaeger_spans, _JAEGER),
+)
