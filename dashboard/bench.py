@@ -21,7 +21,12 @@ def run_bench(name: str, runs: int, *, progress: bool) -> dict[str, Any]:
     Raises:
         InputError: there is no such benchmark.
     """
-    benches = {"ingest": _ingest, "crash": _crash, "attribution": _attribution}
+    benches = {
+        "ingest": _ingest,
+        "crash": _crash,
+        "provenance": _provenance,
+        "attribution": _attribution,
+    }
     if name not in benches:
         raise InputError(f"bench {name}: there is no such benchmark; choose {' or '.join(benches)}")
     console = Console(stderr=True, quiet=not progress)
@@ -39,6 +44,12 @@ def _crash(runs: int, progress: Callable[[str], None]) -> dict[str, float]:
     from collector.bench_crash import run_crash
 
     return run_crash(runs, progress)
+
+
+def _provenance(runs: int, progress: Callable[[str], None]) -> dict[str, float]:
+    from collector.bench_provenance import run_provenance
+
+    return run_provenance(runs, progress)
 
 
 def _attribution(runs: int, progress: Callable[[str], None]) -> dict[str, float]:

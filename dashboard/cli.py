@@ -23,6 +23,7 @@ from collector.address import authority
 from collector.clock import SystemClock
 from collector.errors import MillworthError
 from dashboard.commands_attribute import attribute
+from dashboard.commands_verify import verify_app
 from dashboard.settings import Loaded, load
 
 app = typer.Typer(
@@ -38,6 +39,7 @@ config_app = typer.Typer(help="Check the settings, or print them.", no_args_is_h
 import_app = typer.Typer(help="Import outcomes from files.", no_args_is_help=True)
 app.add_typer(config_app, name="config")
 app.add_typer(import_app, name="import")
+app.add_typer(verify_app, name="verify")
 app.command()(attribute)
 
 # Names of spans and cells of files may hold anything, square brackets too.

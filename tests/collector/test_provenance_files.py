@@ -7,12 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from collector.bench_provenance import RING, sealed_chain
 from collector.errors import InputError
 from collector.provenance import Event, event_of
-from collector.provenance_bench import sealed_chain
 from collector.provenance_checkpoint import Checkpoint, merkle_root
 from collector.provenance_keys import public_of, read_keys, signer
-from collector.provenance_lines import read_lines, write_line
+from collector.provenance_lines import FIRST_SEQ, LAST_SEQ, checkpoint_of, read_lines, write_line
+from collector.provenance_verify import Verdict, Verifier
 
 PRIVATE = bytes(range(32))
 
@@ -58,13 +59,21 @@ def test_line_that_is_neither_is_refused(line: str | bytes) -> None:
         pytest.param('{"event": {"provenance.seq": 1}}', id="a number"),
         pytest.param('{"event": {"outcome.key": "o"}}', id="a field that is not signed"),
         pytest.param('{"event": {"status": "a", "status": "b"}}', id="a name twice"),
-        pytest.param('{"checkpoint": {"provenance.first_seq": "x"}}', id="no numbers"),
     ],
 )
 def test_line_that_can_be_read_in_two_ways_is_refused(line: str) -> None:
     """Two programs that verify one export must see the same events."""
     with pytest.raises(InputError, match="export: line 1: "):
         list(read_lines([line], "export"))
+
+
+def test_checkpoint_without_numbers_is_bad_and_raises_nothing() -> None:
+    """Anyone can send a log record of that name; it must not end the verification of the rest."""
+    verifier = Verifier(RING.macs, RING.check)
+    for texts in ({}, {FIRST_SEQ: "x", LAST_SEQ: "9" * 40}):
+        verifier.take_checkpoint(checkpoint_of(texts))
+    verdicts = [finding.verdict for finding in verifier.finish().findings]
+    assert verdicts == [Verdict.BAD_CHECKPOINT] * 2
 
 
 def test_key_ring_is_read() -> None:

@@ -8,8 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collector.provenance import SIGNED, Event, MacKey, Sealer, event_of
-from collector.provenance_bench import (
+from collector.bench_provenance import (
     ATTACKS,
     RING,
     Attack,
@@ -18,6 +17,7 @@ from collector.provenance_bench import (
     sealed_chain,
     tail_cut,
 )
+from collector.provenance import SIGNED, Event, MacKey, Sealer, event_of
 from collector.provenance_checkpoint import Checkpoint
 from collector.provenance_verify import Report, Verdict, Verifier
 
