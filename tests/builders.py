@@ -216,7 +216,9 @@ def metrics_request(
     return request
 
 
-def store_request(store: Connections, request: Request, received_ns: int = NOW_NS) -> None:
+def store_request(
+    store: Connections, request: Request, received_ns: int = NOW_NS, token: str = ""
+) -> None:
     """Store one request as the collector does, through the views, without sockets or log."""
     (signal,) = (signal for signal in Signal if isinstance(request, signal.request_class))
     checked = check(
@@ -227,5 +229,5 @@ def store_request(store: Connections, request: Request, received_ns: int = NOW_N
         f"otlp_{signal}_in",
         insert_block=encode_frame(checked.payload, received_ns, checked.accepted),
         fmt="Protobuf",
-        settings=insert_settings(signal),
+        settings={**insert_settings(signal), "insert_deduplication_token": token},
     )
