@@ -60,10 +60,11 @@ class CollectorService:
         disk: Disk | None = None,
     ) -> None:
         self._clock = clock
+        self._disk = disk or Disk()
         self._wal_dir = wal_dir
         self._budget = Budget(config.wal_bytes_max, counters.wal_bytes, clock)
         self._writers = {
-            signal: StoreWriter(signal, store, self._budget, counters, clock, disk)
+            signal: StoreWriter(signal, store, self._budget, counters, clock, self._disk)
             for signal in Signal
         }
         self._logs = {
@@ -75,7 +76,7 @@ class CollectorService:
                 segment_bytes_max=config.segment_bytes_max,
                 segment_seconds_max=config.segment_seconds_max,
                 on_sealed=self._writers[signal].submit,
-                disk=disk,
+                disk=self._disk,
             )
             for signal in Signal
         }
@@ -112,7 +113,7 @@ class CollectorService:
             AddressInUseError: a port is taken.
             InputError: the directory of the log cannot be used.
         """
-        self._claim = claim_directory(self._wal_dir)
+        self._claim = claim_directory(self._wal_dir, self._disk)
         try:
             self._grpc.bind()
             self._http.bind()

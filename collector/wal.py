@@ -302,15 +302,20 @@ def delete_segment(path: Path, disk: Disk) -> None:
     disk.sync_directory(path.parent)
 
 
-def claim_directory(directory: Path) -> int:
+def claim_directory(directory: Path, disk: Disk) -> int:
     """Make the directory of the log and lock it; return the descriptor that holds the lock.
+
+    A directory that it makes is there after a power cut too, or what is in it would not be.
 
     Raises:
         InputError: it cannot be made or written, or another process has it.
     """
     remedy = "name another with MILLWORTH__COLLECTOR__WAL_DIR=PATH"
     try:
+        missing = [path for path in (directory, *directory.parents) if not path.exists()]
         directory.mkdir(parents=True, exist_ok=True)
+        for path in missing:
+            disk.sync_directory(path.parent)
         descriptor = os.open(directory / "lock", os.O_RDWR | os.O_CREAT, 0o640)
     except OSError as error:
         raise InputError(

@@ -224,10 +224,10 @@ def test_segment_never_has_a_name_twice(
 
 def test_directory_has_one_owner(tmp_path: Path) -> None:
     """Two processes would store each other's segments and truncate each other's tails."""
-    claim_directory(tmp_path / "wal")
+    claim_directory(tmp_path / "wal", Disk())
 
     with pytest.raises(InputError, match=r"wal is in use by another process; .*WAL_DIR=PATH"):
-        claim_directory(tmp_path / "wal")
+        claim_directory(tmp_path / "wal", Disk())
 
 
 def test_directory_that_cannot_be_made_is_named_with_the_remedy(tmp_path: Path) -> None:
@@ -235,7 +235,7 @@ def test_directory_that_cannot_be_made_is_named_with_the_remedy(tmp_path: Path) 
     (tmp_path / "file").touch()
 
     with pytest.raises(InputError, match=r"collector.wal_dir: cannot use .*file/wal: Not a dir"):
-        claim_directory(tmp_path / "file" / "wal")
+        claim_directory(tmp_path / "file" / "wal", Disk())
 
 
 def test_append_answers_from_many_threads(log: Log, sealed: list[Path]) -> None:
@@ -255,3 +255,24 @@ def test_append_answers_from_many_threads(log: Log, sealed: list[Path]) -> None:
     log.close()
 
     assert sum(len(requests_in(segment)) for segment in sealed) == 200
+
+
+class NotingDisk(Disk):
+    """A disk that remembers which directories it synced."""
+
+    def __init__(self) -> None:
+        self.directories: list[Path] = []
+
+    def sync_directory(self, directory: Path) -> None:
+        """Sync it, and note that."""
+        super().sync_directory(directory)
+        self.directories.append(directory)
+
+
+def test_directory_that_is_made_outlives_a_power_cut(tmp_path: Path) -> None:
+    """A synced segment is of no use where the name of its directory is gone."""
+    disk = NotingDisk()
+
+    claim_directory(tmp_path / "state" / "wal", disk)
+
+    assert set(disk.directories) == {tmp_path, tmp_path / "state"}
