@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import codecs
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import TypeAlias
 
 from attribution.file_span import FileSpan, ReadSpan
 from attribution.files_jaeger import is_jaeger, jaeger_spans
@@ -26,6 +27,10 @@ _SPACE = " \t\r\n"
 # Lists in lists: a Zipkin answer is a list of traces, and such lists may stand a line each.
 _DEPTH_MAX = 3
 
+_Read: TypeAlias = tuple[str, ReadSpan]  # the format that it is of
+# Goes through spans to be read, and may show how far it is.
+Track: TypeAlias = Callable[[Sequence[_Read]], Iterable[_Read]]
+
 
 @dataclass(frozen=True, slots=True)
 class TraceFile:
@@ -36,51 +41,52 @@ class TraceFile:
     refused: list[str]  # a line each: which span, why
 
 
-def parse(name: str, body: bytes) -> TraceFile:
+def parse(name: str, body: bytes, track: Track = iter) -> TraceFile:
     """Read a trace file.
 
     Args:
         name: for messages only.
         body: all of it.
+        track: goes through the spans as they are read, for a caller that shows progress.
 
     Raises:
         DecodeError: it is none of the formats; names the file, what is wrong and the remedy.
     """
     try:
-        return _parse(body)
+        return _parse(body, track)
     except DecodeError as error:
         raise DecodeError(f"{name}: {error}; {REMEDY}") from error
     except RecursionError as error:
         raise DecodeError(f"{name}: nested too deeply; {REMEDY}") from error
 
 
-def _parse(body: bytes) -> TraceFile:
+def _parse(body: bytes, track: Track) -> TraceFile:
     body = body.removeprefix(codecs.BOM_UTF8)
     if not body.lstrip().startswith((b"{", b"[")):
-        return _read_all([(_PROTOBUF, read) for read in protobuf_spans(body)], _PROTOBUF)
+        return _read_all(_protobuf_reads(body), _PROTOBUF, track)
     try:
-        return _read_all(list(_json_reads(body)), "JSON")
+        return _read_all(list(_json_reads(body)), "JSON", track)
     except DecodeError:
         # The first field of a request is a line feed, and its length may be an opening brace.
         if not body.startswith(b"\n"):
             raise
         try:
-            return _read_all([(_PROTOBUF, read) for read in protobuf_spans(body)], _PROTOBUF)
+            return _read_all(_protobuf_reads(body), _PROTOBUF, track)
         except DecodeError:
             pass
         raise
 
 
-def _read_all(reads: list[tuple[str, ReadSpan]], otherwise: str) -> TraceFile:
+def _read_all(reads: Sequence[_Read], otherwise: str, track: Track) -> TraceFile:
     spans: list[FileSpan] = []
     refused: list[str] = []
     formats: dict[str, None] = {}
-    for at, (format_, read) in enumerate(reads):
+    for at, (format_, read) in enumerate(track(reads), 1):
         formats[format_] = None
         try:
             spans.append(read())
         except DecodeError as error:
-            refused.append(f"span {at + 1}: {error}")
+            refused.append(f"span {at}: {error}")
     if not spans and not refused and otherwise == _PROTOBUF:
         raise DecodeError("no spans in it")  # any few bytes are an empty request with unknown parts
     if _ZIPKIN in formats or _JAEGER in formats:
@@ -88,7 +94,11 @@ def _read_all(reads: list[tuple[str, ReadSpan]], otherwise: str) -> TraceFile:
     return TraceFile(" and ".join(formats) or otherwise, spans, refused)
 
 
-def _json_reads(body: bytes) -> Iterator[tuple[str, ReadSpan]]:
+def _protobuf_reads(body: bytes) -> list[_Read]:
+    return [(_PROTOBUF, read) for read in protobuf_spans(body)]
+
+
+def _json_reads(body: bytes) -> Iterator[_Read]:
     try:
         text = body.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -107,7 +117,7 @@ def _json_reads(body: bytes) -> Iterator[tuple[str, ReadSpan]]:
         yield from _document(document, 0)
 
 
-def _document(document: object, depth: int) -> Iterator[tuple[str, ReadSpan]]:
+def _document(document: object, depth: int) -> Iterator[_Read]:
     if isinstance(document, list) and depth < _DEPTH_MAX:
         for each in document:
             yield from _document(each, depth + 1)

@@ -84,22 +84,22 @@ def _shares(
     from attribution.rows import attribute as split
 
     settings = load(config).settings
-    step = progress.add_task("reading", total=3)
+    step = progress.add_task(f"{file}", total=3)
     try:
         body = file.read_bytes()
     except OSError as error:
         raise InputError(f"{file}: {error.strerror}; name a file that can be read") from error
-    found = parse(str(file), body)
-    progress.update(step, advance=1, description=f"{len(found.spans)} spans: columns")
+    found = parse(str(file), body, lambda reads: progress.track(reads, description="spans"))
+    progress.advance(step)
     tables = tables_of(found.spans, settings.attributes, settings.decisions)
     refused = found.refused + tables.refused
     if len(tables.decisions) == 0:
         return len(found.spans), [], refused
-    progress.update(step, advance=1, description=f"{len(tables.decisions)} decisions: paths")
+    progress.advance(step)
     done = split(tables.decisions, tables.spans, settings.attribution)
-    progress.update(step, advance=1)
+    progress.advance(step)
     shares = list(
-        progress.track(explain(done), total=len(tables.decisions), description="explaining")
+        progress.track(explain(done), total=len(tables.decisions), description="decisions")
     )
     return len(found.spans), shares, refused
 
