@@ -1,14 +1,14 @@
-"""I/O: `millworth bench attribution`: ClickHouse in, attribution rows out, NumPy on one core.
+"""I/O: `millworth bench attribution`: ClickHouse in, attribution rows out, on one core.
 
 The unit is decisions per second of CPU time of this process, the engine's threads included: on a
-shared machine wall time says more about the neighbours. Spans are read from `otel_traces` with
-strings and maps as they were sent, so assembly by id is in the figure. The rival, in the same
-call, is the same algorithm in plain Python on spans that are in memory already.
+shared machine wall time says more about the neighbours. Measured from both ends: from
+`otel_traces`, with strings and maps as they were sent, so that assembly by id is in the figure;
+and from `path_columns`, where that was done once. The rival, in the same call, is the same
+algorithm in plain Python on spans that are in memory already.
 """
 
 from __future__ import annotations
 
-import resource
 import statistics
 import tempfile
 from collections.abc import Callable, Mapping
@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from attribution.assemble import assemble
+from attribution.bench_columns import cpu_s, measure_columns
 from attribution.columns import Table, roots_from_table, spans_from_table
 from attribution.config import AttributionConfig
 from attribution.critical_path import critical_path
@@ -26,7 +27,7 @@ from attribution.reference import PlainSpan, plain_path
 from attribution.rows import attribute, attribution_rows
 from attribution.spans import KINDS, Roots, Spans
 from attribution.synthetic import otel_rows
-from collector.clock import NS_PER_S, SystemClock
+from collector.clock import NS_PER_MS, NS_PER_S, SystemClock
 from collector.config import AttributesConfig, DecisionsConfig, OutcomesConfig, StoreConfig
 from collector.store.connect import Connections
 from collector.store.migrate import apply_views, migrate
@@ -43,10 +44,12 @@ def run_attribution(
 ) -> dict[str, float]:
     """Return medians of `runs` for decisions of 10 and of 100 spans.
 
-    Keys, N in 10 and 100: `numpy_N` (spans read from the store, split, rows of `attributions`
-    inserted), `job_N` (the whole job: path spans, revisions, minutes and cells too), `memory_N`
-    (assembly and critical path alone), `plain_N` (the rival), `x_plain_N` (memory over plain).
-    All but the last are decisions per second of CPU.
+    Keys, N in 10 and 100. From `path_columns`: `numba_N` (where it is installed), `numpy_N` (rows
+    of `attributions` in memory), `insert_N` (the faster of the two, rows inserted too), `growth_N`
+    (time at ten times the data over the time at one). From `otel_traces`: `traces_N` (spans read,
+    split, rows inserted), `job_N` (the whole job: path spans, revisions, minutes and cells too).
+    From memory: `memory_N` (assembly and critical path), `plain_N` (the rival), `x_plain_N`
+    (memory over plain). But for growth and ratio: decisions per second of CPU.
     """
     with tempfile.TemporaryDirectory(prefix="millworth-bench-") as scratch:
         return measure(f"chdb://{scratch}/store", runs, progress)
@@ -98,31 +101,32 @@ def _one_run(store: Connections, spans_each: int, count: int, seed: int) -> dict
     end_ns = start_ns + 3_600 * NS_PER_S
 
     batches = [trace_ids[at : at + _BATCH] for at in range(0, count, _BATCH)]
-    began = _cpu_s()
+    began = cpu_s()
     read = [_read_split_write(store, batch, start_ns, end_ns) for batch in batches]
-    figures = {"numpy": count / (_cpu_s() - began)}
+    figures = {"traces": count / (cpu_s() - began)}
 
     client.command("TRUNCATE TABLE attributions")
     job = AttributionJob(AttributionConfig(), AttributesConfig(), store)
-    began = _cpu_s()
+    began = cpu_s()
     report = job.drain(end_ns)
-    figures["job"] = count / (_cpu_s() - began)
+    figures["job"] = count / (cpu_s() - began)
     assert report.attributed == count, "the job missed decisions"
+    figures |= measure_columns(store, count, start_ns, count * 10 * NS_PER_MS)
 
     decisions, spans = read[0]
     roots = roots_from_table(decisions, spans)
     columns, links, _ = spans_from_table(spans, decisions)
-    began = _cpu_s()
+    began = cpu_s()
     trees = assemble(columns, roots, links, skew_max_ns=_SKEW_MAX_NS)
     path = critical_path(trees, roots)
-    figures["memory"] = len(roots) / (_cpu_s() - began)
+    figures["memory"] = len(roots) / (cpu_s() - began)
 
     plain = _plain_spans(columns, roots)
-    began = _cpu_s()
+    began = cpu_s()
     paths = [
         plain_path(own, root_id, ingress_ns, _SKEW_MAX_NS) for own, root_id, ingress_ns in plain
     ]
-    figures["plain"] = len(plain) / (_cpu_s() - began)
+    figures["plain"] = len(plain) / (cpu_s() - began)
     assert sum(sum(each.self_ns.values()) for each in paths) == int(path.self_ns.sum())
     figures["x_plain"] = figures["memory"] / figures["plain"]
     return figures
@@ -164,9 +168,3 @@ def _plain_spans(spans: Spans, roots: Roots) -> list[tuple[list[PlainSpan], int,
             roots.trace, roots.span_id, roots.ingress_ns, strict=True
         )
     ]
-
-
-def _cpu_s() -> float:
-    """Return the CPU time of this process, the engine's threads included."""
-    usage = resource.getrusage(resource.RUSAGE_SELF)
-    return usage.ru_utime + usage.ru_stime

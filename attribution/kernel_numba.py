@@ -37,20 +37,21 @@ def split(trees: CompactTrees) -> Split:
     return Split(segment_ns, self_ns)
 
 
-def _charge_plain(
-    sums: Ints, traits: int, from_ns: int, to_ns: int, bounds_ns: Ints, decision: int
-) -> None:
+def _charge_plain(sums: Ints, traits: int, from_ns: int, to_ns: int, limits: Ints) -> None:
     """Add one section to its segment, cutting it at the stamps where no stage was sent."""
+    if to_ns <= from_ns:
+        return
     latency_class = traits & CLASS_BITS
     stage = (traits >> STAGE_SHIFT & STAGE_BITS) - 1
     if stage >= 0:
         sums[stage * _CLASSES + latency_class] += to_ns - from_ns
         return
     for each in range(_STAGES):
-        lower = max(from_ns, bounds_ns[each, decision])
-        upper = min(to_ns, bounds_ns[each + 1, decision])
-        if upper > lower:
-            sums[each * _CLASSES + latency_class] += upper - lower
+        upper = min(to_ns, limits[each + 1])
+        if upper > from_ns and upper > limits[each]:
+            sums[each * _CLASSES + latency_class] += upper - max(from_ns, limits[each])
+            if upper == to_ns:
+                return
 
 
 # Called, not decorated: numba ships no types, and a decorator would take ours away.
@@ -127,10 +128,11 @@ def _walk_plain(
         longest = max(longest, first[t + 1] - first[t])
     start, end = np.empty(longest, np.int64), np.empty(longest, np.int64)
     order, on_path = np.empty(longest, np.int64), np.empty(longest, np.bool_)
-    sums = np.empty(_SEGMENTS, np.int64)
+    sums, limits = np.empty(_SEGMENTS, np.int64), np.empty(_STAGES + 1, np.int64)
     for t in range(len(first) - 1):
         b, n = first[t], first[t + 1] - first[t]
-        ingress, gap_to = bounds_ns[0, t], bounds_ns[_STAGES, t]
+        limits[:] = bounds_ns[:, t]
+        ingress, gap_to = limits[0], limits[_STAGES]
         sums[:] = 0
         on_path[:n] = False
         if n > 0:
@@ -139,7 +141,7 @@ def _walk_plain(
             start[0] = min(max(began, ingress), end[0])
             gap_to = max(min(began, gap_to), ingress)
             on_path[0] = True
-        _charge(sums, UNTRACED, ingress, gap_to, bounds_ns, t)
+        _charge(sums, UNTRACED, ingress, gap_to, limits)
         child = np.int64(1)
         for u in range(n):
             if not on_path[u]:
@@ -156,9 +158,9 @@ def _walk_plain(
                 if end[c] <= cursor:
                     on_path[c] = True
                     own += cursor - end[c]
-                    _charge(sums, code, end[c], cursor, bounds_ns, t)
+                    _charge(sums, code, end[c], cursor, limits)
                     cursor = start[c]
-            _charge(sums, code, start[u], cursor, bounds_ns, t)
+            _charge(sums, code, start[u], cursor, limits)
             self_ns[b + u] = own + cursor - start[u]
         segment_ns[:, t] = sums
 

@@ -115,13 +115,22 @@ class Reader:
         table = self._store.client().query_arrow(
             _SQL["path_columns"],
             parameters={"from_ns": from_ns, "to_ns": to_ns},
-            # What never leaves the process need not be packed.
-            settings={"output_format_arrow_compression_method": "none"}
+            # What never leaves the process need not be packed, nor words written out a row each.
+            settings={
+                "output_format_arrow_compression_method": "none",
+                "output_format_arrow_low_cardinality_as_dictionary": 1,
+            }
             | ({"max_threads": threads} if threads else {}),
         )
         for batch in table.to_batches():
             if len(batch):
                 yield pa.Table.from_batches([batch])
+
+    def repeat_path_columns(self, copies: int, apart_ns: int) -> None:
+        """Store the trees again as later decisions, until there are `copies` of each."""
+        self._store.client().command(
+            _SQL["bench_columns"], parameters={"copies": copies, "apart_ns": apart_ns}
+        )
 
     def attributions_between(self, from_ns: int, to_ns: int) -> Table:
         """Return what was written for the decisions in [from, to)."""

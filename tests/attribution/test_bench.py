@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from importlib.util import find_spec
 from pathlib import Path
 
 from attribution.bench import measure
@@ -9,7 +10,8 @@ from attribution.synthetic import otel_rows
 def test_bench_measures_every_figure_beside_its_rival(store_path: Path) -> None:
     """On a few decisions: the rival's path has to equal ours, or the bench itself fails."""
     figures = measure(f"chdb://{store_path}", runs=1, sizes={10: 40})
-    names = ("numpy", "job", "memory", "plain", "x_plain")
+    names = ["numpy", "insert", "growth", "traces", "job", "memory", "plain", "x_plain"]
+    names += ["numba"] if find_spec("numba") else []
     assert set(figures) == {f"{name}_10" for name in names}
     assert all(value > 0 for value in figures.values())
 
