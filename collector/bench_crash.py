@@ -39,6 +39,7 @@ ROUNDS_PER_DIRECTORY = 10
 _SERVICES = "/opentelemetry.proto.collector"
 _EXPORTS = {"traces": f"{_SERVICES}.trace.v1.TraceService/Export"}
 _EXPORTS["logs"] = f"{_SERVICES}.logs.v1.LogsService/Export"
+_STATEMENTS = 45  # of a first start, about
 _SENDERS = {"traces": 3, "logs": 1}
 _ITEMS = 5
 # A collector that has not come to its point by then is killed where it is.
@@ -128,7 +129,7 @@ def crash_rounds(seeds: Sequence[int], progress: Callable[[str], None]) -> Crash
 def make_plan(seed: int, draw: random.Random, *, is_fresh: bool) -> Plan:
     """Return where a collector ends; a directory begins with a migration that is cut short."""
     if is_fresh:
-        return Plan(Point.MIGRATE, draw.randint(1, 30), from_start=True)
+        return Plan(Point.MIGRATE, draw.randint(1, _STATEMENTS), from_start=True)
     points = [point for point in Point if point is not Point.MIGRATE]
     point = points[seed % len(points)]
     from_start = point in _AT_START and draw.random() < 0.4

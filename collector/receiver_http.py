@@ -38,10 +38,14 @@ _ROUTES = {
     "/v1/metrics": Signal.METRICS,
 }
 _BACKLOG = 2048
+# Bodies of the largest size that may be in memory at once; those of usual size are thousands.
+_BODIES_MAX = 8
+_READ_SECONDS_MAX = 30.0
 _CODES = {
     HTTPStatus.BAD_REQUEST: INVALID_ARGUMENT,
     HTTPStatus.NOT_FOUND: UNIMPLEMENTED,
     HTTPStatus.METHOD_NOT_ALLOWED: UNIMPLEMENTED,
+    HTTPStatus.REQUEST_TIMEOUT: UNAVAILABLE,
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: INVALID_ARGUMENT,
     HTTPStatus.UNSUPPORTED_MEDIA_TYPE: INVALID_ARGUMENT,
     HTTPStatus.SERVICE_UNAVAILABLE: UNAVAILABLE,
@@ -61,18 +65,30 @@ class _Refused(Exception):  # noqa: N818 - an answer, not a failure of ours
 class OtlpApp:
     """The ASGI application: three routes, one answer each."""
 
-    def __init__(self, intake: Intake, body_bytes_max: int) -> None:
+    def __init__(
+        self,
+        intake: Intake,
+        body_bytes_max: int,
+        *,
+        held_bytes_max: int | None = None,
+        read_seconds_max: float = _READ_SECONDS_MAX,
+    ) -> None:
         self._intake = intake
         self._body_bytes_max = body_bytes_max
+        self._held_bytes_max = held_bytes_max or _BODIES_MAX * body_bytes_max
+        self._read_seconds_max = read_seconds_max
+        self._held_bytes = 0  # changed on the server's thread alone
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, in the content type that it came in."""
         headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
         content_type = headers.get(b"content-type", "").split(";")[0].strip().lower()
         answer_type = JSON if content_type == JSON else PROTOBUF
+        chunks: list[bytes] = []
         try:
             signal = _route(scope, content_type)
-            body = await self._read(receive, headers)
+            await self._read(receive, headers, chunks)
+            body = b"".join(chunks)
             # JSON and what was compressed take long enough to hold up everyone else's answers.
             message = await asyncio.to_thread(self._take, signal, body, content_type, headers)
         except _Refused as refused:
@@ -80,22 +96,44 @@ class OtlpApp:
             await _answer(send, refused.status, status, answer_type, refused.headers)
         else:
             await _answer(send, HTTPStatus.OK, message, answer_type)
+        finally:
+            self._held_bytes -= sum(map(len, chunks))
 
-    async def _read(self, receive: Receive, headers: MutableMapping[bytes, str]) -> bytes:
+    async def _read(
+        self, receive: Receive, headers: MutableMapping[bytes, str], chunks: list[bytes]
+    ) -> None:
+        """Read the body into `chunks`, whose bytes count as held; the caller gives them back."""
         if int(headers.get(b"content-length", "0")) > self._body_bytes_max:
             raise self._too_large()
-        chunks: list[bytes] = []
+        try:
+            async with asyncio.timeout(self._read_seconds_max):
+                await self._read_chunks(receive, chunks)
+        except TimeoutError as error:
+            raise _Refused(
+                HTTPStatus.REQUEST_TIMEOUT,
+                f"the body did not come within {self._read_seconds_max:g} s; send smaller batches",
+            ) from error
+
+    async def _read_chunks(self, receive: Receive, chunks: list[bytes]) -> None:
         size = 0
         while True:
             event = await receive()
             if event["type"] == "http.disconnect":
                 raise _Refused(HTTPStatus.BAD_REQUEST, "the body ended early")
-            chunks.append(event.get("body", b""))
-            size += len(chunks[-1])
+            chunk = event.get("body", b"")
+            chunks.append(chunk)
+            self._held_bytes += len(chunk)
+            size += len(chunk)
             if size > self._body_bytes_max:
                 raise self._too_large()
+            if self._held_bytes > self._held_bytes_max:
+                raise _Refused(
+                    HTTPStatus.SERVICE_UNAVAILABLE,
+                    f"requests of {self._held_bytes_max} bytes are being read; retry later",
+                    ((b"retry-after", b"1"),),
+                )
             if not event.get("more_body", False):
-                return b"".join(chunks)
+                return
 
     def _take(
         self, signal: Signal, body: bytes, content_type: str, headers: MutableMapping[bytes, str]
