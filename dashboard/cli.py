@@ -280,7 +280,7 @@ def import_outcomes(
 
 @app.command()
 def bench(
-    name: Annotated[str, typer.Argument(help="ingest, crash or attribution")],
+    name: Annotated[str, typer.Argument(help="ingest, crash, provenance, attribution or causal")],
     runs: Annotated[int, typer.Option(min=5, help="Runs; medians are printed.")] = 5,
     as_json: JsonOption = False,
 ) -> None:

@@ -1,8 +1,9 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
-from attribution.bench_causal import SMALL, measure
+from attribution.bench_causal import SMALL, measure, rows_per_s
 
 
 def test_bench_tells_the_worlds_apart() -> None:
@@ -15,4 +16,9 @@ def test_bench_tells_the_worlds_apart() -> None:
     assert figures["coverage_hidden"] > 0.5
     assert figures["eb_rmse"] < figures["unpooled_rmse"]
     assert figures["replicates"] == 6
-    assert figures["billion_decisions_s"] > 0
+    assert figures["cells_per_s"] > 0
+
+
+def test_bench_sums_every_decision_it_stored(store_path: Path) -> None:
+    """A rate over decisions that were dropped on the way would be no rate."""
+    assert rows_per_s(f"chdb://{store_path}", 1_000) > 0
