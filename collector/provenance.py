@@ -14,6 +14,7 @@ import hashlib
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import Final, NamedTuple
 
 DOMAIN: Final = "millworth.provenance.v1"
@@ -59,9 +60,8 @@ SIGNED: Final = (
 END_NS_INDEX: Final = SIGNED.index("end_ns")
 TRACE_ID_INDEX: Final = SIGNED.index("trace_id")
 
-# Nearly every field is shorter; to look a prefix up takes a third of the time to format it.
+# Nearly every field is shorter; to look its prefix up takes a fraction of the time to format it.
 _PREFIXES: Final = tuple(f",{length}:" for length in range(512))
-_PREFIX: Final = _PREFIXES.__getitem__
 _BLOCK_BYTES: Final = 64  # of SHA-256
 
 
@@ -184,10 +184,12 @@ def canonical_rest(seq: int, prev: str, fields: tuple[str, ...]) -> bytes:
 
 def netstrings(values: Sequence[str]) -> bytes:
     """Return the values as netstrings, with the comma of what stands before them."""
+    if len(values) < 2:  # of one index itemgetter returns no tuple
+        return _netstrings_of_any(values)
     parts = [","] * (2 * len(values) + 1)
     parts[1::2] = values
     try:
-        parts[:-1:2] = map(_PREFIX, map(len, values))
+        parts[:-1:2] = itemgetter(*map(len, values))(_PREFIXES)
     except IndexError:
         return _netstrings_of_any(values)
     joined = "".join(parts)

@@ -43,7 +43,7 @@ def provenance(
     ] = None,
     export: Annotated[
         Path | None,
-        typer.Option(help="Also write what is stored there, to be verified elsewhere."),
+        typer.Option(help="Also write what is stored there; verify that file with --arrival."),
     ] = None,
     part: Annotated[
         bool, typer.Option("--part", help="Do not miss what a chain held before its first event.")

@@ -63,7 +63,9 @@ def test_long_and_short_values_have_one_rule(text: str, length: int) -> None:
     """What is looked up and what is formatted are the same form."""
     value = (text or "x") * (length // max(1, len(text)) + 1)
     encoded = value.encode("utf-8", "surrogatepass")
-    assert netstrings([value]) == b",%d:%s," % (len(encoded), encoded)
+    one = b",%d:%s" % (len(encoded), encoded)
+    assert netstrings([value]) == one + b","
+    assert netstrings([value, value]) == one + one + b","
 
 
 @given(fields)
