@@ -21,6 +21,7 @@ from collector.log import get_logger
 from collector.store.connect import Connections
 from dashboard.api import create_api, reference_of
 from dashboard.config import DashboardConfig
+from dashboard.episode_links import EpisodeLinks
 from dashboard.health_items import HealthSource
 from dashboard.pages import decision, decisions, health, overview
 from dashboard.pages.context import ERROR_ID, PageContext
@@ -115,6 +116,7 @@ def create_app(
     app._setup_server()
     _serve_pages(app)
     policy = content_security_policy(app.csp_hashes())
+    server.add_middleware(EpisodeLinks, reader=reader, workers=workers)
     server.add_middleware(RequestGuard, public_url=config.public_url)
     server.add_middleware(SecurityHeaders, policy=policy)
     return app

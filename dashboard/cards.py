@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from decimal import Decimal
 from typing import Any
 
 from dash import html
 
-from collector.clock import NS_PER_S
 from dashboard.figures import quantile_ns
 from dashboard.health_items import HealthItem
 from dashboard.rows import Cell, Evidence, Revenue
@@ -35,7 +33,7 @@ def within_card(revenue: Revenue) -> tuple[str, str]:
 
 def velocity_card(revenue: Revenue) -> tuple[str, str]:
     """Return what decisions earn an hour, its basis, and over what time."""
-    per_hour = per_hour_of(revenue)
+    per_hour = revenue.per_hour
     if per_hour is None:
         return UNKNOWN, "no valued decision in this window"
     velocity = (revenue.value_usd - revenue.loss_usd) * per_hour
@@ -48,7 +46,7 @@ def velocity_card(revenue: Revenue) -> tuple[str, str]:
 
 def risk_card(revenue: Revenue, prior_basis: str) -> tuple[str, Note]:
     """Return what lateness costs an hour, its interval, and whether the slope is a prior."""
-    per_hour = per_hour_of(revenue)
+    per_hour = revenue.per_hour
     if per_hour is None:
         return UNKNOWN, "no valued decision in this window"
     low, high = revenue.loss_low_usd * per_hour, revenue.loss_high_usd * per_hour
@@ -57,17 +55,6 @@ def risk_card(revenue: Revenue, prior_basis: str) -> tuple[str, Note]:
         return f"{usd(revenue.loss_usd * per_hour)} / h", interval
     label = html.Span("article prior", className="badge", title=prior_basis)
     return f"{usd(revenue.loss_usd * per_hour)} / h", html.Span([interval, " ", label])
-
-
-def per_hour_of(revenue: Revenue) -> Decimal | None:
-    """Return what turns a sum of the range into a rate, None where no value is known.
-
-    By the time between the first and the last decision, not by the window: a service that is up
-    for a minute would seem to earn a fifteenth of what it does.
-    """
-    if not revenue.last_ns or revenue.unvalued >= revenue.decisions:
-        return None
-    return Decimal(3600 * NS_PER_S) / Decimal(revenue.last_ns - revenue.first_ns)
 
 
 def evidence_card(evidence: Evidence, recorder: HealthItem | None) -> tuple[str, str]:

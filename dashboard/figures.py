@@ -74,8 +74,15 @@ def quantile_ns(cells: Sequence[Cell], share: float) -> float | None:
     return None
 
 
-def heatmap(cells: Sequence[Cell], seen: Range, step_ns: int, reference_ns: int) -> Figure:
-    """Draw how many decisions took how long.
+def heatmap(
+    cells: Sequence[Cell],
+    seen: Range,
+    step_ns: int,
+    reference_ns: int,
+    *,
+    drawn_from_ns: int | None = None,
+) -> Figure:
+    """Draw how many decisions took how long, from `drawn_from_ns` where that is given.
 
     The y axis counts buckets and is labelled in milliseconds: on a logarithmic axis plotly takes
     the reference line's value for an exponent, and draws slower.
@@ -85,6 +92,7 @@ def heatmap(cells: Sequence[Cell], seen: Range, step_ns: int, reference_ns: int)
             "No decision in this window",
             "Widen the window, clear the filters, or look at Health for what arrives.",
         )
+    from_ns = seen.from_ns if drawn_from_ns is None else drawn_from_ns
     reference = bucket_position(reference_ns)
     low = min(min(cell.bucket for cell in cells), int(reference)) - 1
     high = max(max(cell.bucket for cell in cells), int(reference)) + 2
@@ -93,7 +101,7 @@ def heatmap(cells: Sequence[Cell], seen: Range, step_ns: int, reference_ns: int)
         margin={"l": 52, "r": 8, "t": 10, "b": 44},
         # What a click needs to tell which decisions a cell is of.
         meta={"step_ns": step_ns, "buckets_per_octave": BUCKETS_PER_OCTAVE},
-        xaxis={"type": "date", "range": [utc_iso(seen.from_ns), utc_iso(seen.to_ns)]},
+        xaxis={"type": "date", "range": [utc_iso(from_ns), utc_iso(seen.to_ns)]},
         yaxis={**_bucket_ticks(low, high), "title": {"text": "decision ms"}},
         shapes=[
             {

@@ -21,6 +21,7 @@ from dashboard.rows import (
     Attribution,
     Cell,
     DecisionFacts,
+    Episode,
     Evidence,
     ListedDecision,
     Outcome,
@@ -48,6 +49,7 @@ MEAN_DECISIONS_MAX = 50_000
 # An open alert is shown however long ago it last changed, up to this.
 ALERT_LOOKBACK_NS = 7 * 24 * 3600 * NS_PER_S
 ALERTS_MAX = 50
+OPEN_STATES = ("pending", "firing", "cooling", "unknown")
 PACKETS_MAX = 5_000
 
 
@@ -99,6 +101,11 @@ class Reader:
             "rows_max": ALERTS_MAX,
         }
         return [AlertRow(**row) for row in self._rows("alerts", parameters)]
+
+    def episode(self, episode_id: str) -> Episode | None:
+        """Return one alert by the id that webhooks carry, None where it is unknown."""
+        rows = self._rows("episode", {"episode_id": episode_id})
+        return Episode(**rows[0]) if rows else None
 
     def exemplar(self, alert: AlertRow, reference: Reference) -> str:
         """Return the decision that shows best what an alert is about, "" without any."""
@@ -247,11 +254,36 @@ class Reader:
 
 
 def alerts_with_exemplars(reader: Reader, seen: Range, reference: Reference) -> list[AlertRow]:
-    """Return the alerts of a range, each with the decision that shows best what it is about."""
-    return [
-        dataclasses.replace(alert, exemplar=reader.exemplar(alert, reference))
+    """Return the alerts of a range, dearest first.
+
+    Each has the decision that shows best what it is about, and an open one what it costs now: its
+    row says what it cost at its last transition, which may be hours ago.
+    """
+    alerts = [
+        dataclasses.replace(
+            _with_cost_now(reader, alert, seen), exemplar=reader.exemplar(alert, reference)
+        )
         for alert in reader.alerts(seen)
     ]
+    return sorted(
+        alerts, key=lambda a: a.now_usd_per_h or a.revenue_at_risk_usd_per_h, reverse=True
+    )
+
+
+def _with_cost_now(reader: Reader, alert: AlertRow, seen: Range) -> AlertRow:
+    # An empty action or region would mean all of them.
+    if alert.state not in OPEN_STATES or not (alert.action and alert.region):
+        return alert
+    from_ns = max(0, seen.to_ns - alert.window_s * NS_PER_S)
+    cost = reader.revenue(Range(from_ns, seen.to_ns, alert.action, alert.region))
+    if cost.per_hour is None:
+        return alert
+    return dataclasses.replace(
+        alert,
+        now_usd_per_h=cost.loss_usd * cost.per_hour,
+        now_low_usd_per_h=cost.loss_low_usd * cost.per_hour,
+        now_high_usd_per_h=cost.loss_high_usd * cost.per_hour,
+    )
 
 
 @cache

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal
 
+from collector.clock import NS_PER_S
+
 STAGES = ("ingress", "transform", "decision", "egress")
 CLASSES = ("network", "compute", "store", "untraced")
 # The order in which every query returns the sixteen segments.
@@ -55,6 +57,17 @@ class Revenue:
     first_ns: int  # 0 when nothing happened
     last_ns: int
 
+    @property
+    def per_hour(self) -> Decimal | None:
+        """Return what turns a sum of the range into a rate, None where no value is known.
+
+        By the time between the first and the last decision, not by the window: a service that is
+        up for a minute would seem to earn a fifteenth of what it does.
+        """
+        if not self.last_ns or self.unvalued >= self.decisions:
+            return None
+        return Decimal(3600 * NS_PER_S) / Decimal(self.last_ns - self.first_ns)
+
 
 @dataclass(frozen=True, slots=True)
 class Cell:
@@ -100,6 +113,22 @@ class AlertRow:
     blamed_excess_ns: int
     reason: str
     exemplar: str = ""  # "" where no decision of its window is attributed
+    # What it costs while it is open, over its window up to now; None where that is not known.
+    now_usd_per_h: Decimal | None = None
+    now_low_usd_per_h: Decimal | None = None
+    now_high_usd_per_h: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Episode:
+    """One alert from its first transition to its last."""
+
+    action: str
+    region: str
+    state: str
+    first_ns: int
+    at_ns: int
+    window_s: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,12 +46,6 @@ class Scope:
         return min(int(match[1]) * _UNITS_NS[match[2]], _WINDOW_MAX_NS)
 
     @property
-    def step_ns(self) -> int:
-        """Return the width of a heatmap's columns."""
-        fits = (step for step in _STEPS_NS if self.window_ns <= step * _COLUMNS_MAX)
-        return next(fits, _STEPS_NS[-1])
-
-    @property
     def latency_ns(self) -> tuple[int, int]:
         """Return the latencies [low, high) that a list is of."""
         low = 0 if self.low_ms is None else int(self.low_ms * NS_PER_MS)
@@ -62,6 +56,12 @@ class Scope:
         """Return what the page looks at when the clock says `now_ns`."""
         to_ns = now_ns if self.until_ns is None else self.until_ns
         return Range(max(0, to_ns - self.window_ns), to_ns, self.action, self.region)
+
+
+def step_of(width_ns: int) -> int:
+    """Return the width of a heatmap's columns over so much time."""
+    fits = (step for step in _STEPS_NS if width_ns <= step * _COLUMNS_MAX)
+    return next(fits, _STEPS_NS[-1])
 
 
 def parse_scope(query: str | None) -> Scope:

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from dash import Dash, Input, html
+from dash import Dash, Input, dcc, html
 
-from collector.clock import NS_PER_MS
+from collector.clock import NS_PER_MS, NS_PER_S
 from dashboard.health_items import HealthItem
 from dashboard.pages.context import PageContext
 from dashboard.pages.overview import RECORDER
@@ -54,7 +54,13 @@ OUTPUTS = (
     "decision-budget.children",
     "decision-budget-note.children",
     "decision-spans.children",
+    "decision-tick.max_intervals",
 )
+TICK = "decision-tick"
+# A page that is opened while its decision is young is read again, at most so often.
+TICKS_MAX = 24
+# Outcomes may come days later; packets and the split are there after seconds.
+_YOUNG_NS = 120 * NS_PER_S
 # Kept packets of a connection this far outside of the decision are still read: its handshake.
 _MARGIN_NS = 5 * NS_PER_MS
 
@@ -70,12 +76,13 @@ class DecisionRead:
     outcomes: list[Outcome]
     flows: list[SpanFlow]
     packets: list[Packet]
+    is_settled: bool  # nothing more is waited for
     recorder: HealthItem | None
 
 
 def layout(query: str, context: PageContext) -> Component:
     """Return the page as it stands before the first reading."""
-    del query, context
+    del query
     return page(
         "decision",
         TITLE,
@@ -98,18 +105,24 @@ def layout(query: str, context: PageContext) -> Component:
             html.Div(id="decision-budget", className="scroll budget"),
         ),
         panel("decision-spans", "Spans", html.Div(id="decision-spans", className="scroll spans")),
+        dcc.Interval(
+            id=TICK,
+            interval=round(context.config.refresh_s * 1000),
+            max_intervals=TICKS_MAX,
+        ),
     )
 
 
 def register(app: Dash, context: PageContext) -> None:
     """Attach this page's callbacks to `app`."""
 
-    def refresh(query: str | None) -> dict[str, object]:
+    def refresh(query: str | None, _ticks: int | None) -> dict[str, object]:
         wanted = parse_scope(query).decision_id
         found = read(context, wanted)
         return show(found) if found is not None else show_unknown(wanted)
 
-    context.reading(app, OUTPUTS, [Input("url", "search")], refresh)
+    inputs = [Input("url", "search"), Input(TICK, "n_intervals")]
+    context.reading(app, OUTPUTS, inputs, refresh, tick=TICK)
 
 
 def read(context: PageContext, decision_id: str) -> DecisionRead | None:
@@ -125,9 +138,12 @@ def read(context: PageContext, decision_id: str) -> DecisionRead | None:
         facts.end_ns + _MARGIN_NS,
     )
     health = context.health.health()
+    attribution = reader.attribution(facts)
+    is_young = context.clock.now_ns() - facts.end_ns < _YOUNG_NS
     return DecisionRead(
         facts=facts,
-        attribution=reader.attribution(facts),
+        attribution=attribution,
+        is_settled=not is_young or (attribution is not None and bool(flows)),
         spans=reader.path_spans(facts),
         sent=reader.trace_spans(facts.trace_id),
         outcomes=reader.outcomes(facts),
@@ -159,6 +175,7 @@ def show(found: DecisionRead) -> dict[str, object]:
         "decision-budget.children": budget,
         "decision-budget-note.children": check,
         "decision-spans.children": _span_table(found),
+        "decision-tick.max_intervals": 0 if found.is_settled else TICKS_MAX,
     }
 
 
@@ -176,6 +193,7 @@ def show_unknown(decision_id: str) -> dict[str, object]:
         "decision-packets.figure": why,
         "decision-waterfall-box.style": {"height": "300px"},
         "decision-packets-box.style": {"height": "190px"},
+        "decision-tick.max_intervals": TICKS_MAX,
     }
     return shown
 
@@ -330,4 +348,5 @@ def _attributes(span: TraceSpan | None) -> Component:
     listed += [("link", f"{link.trace_id} {link.span_id}") for link in span.links]
     if span.status != "Unset":
         listed.append(("status", f"{span.status} {span.status_message}".strip()))
-    return html.Details([html.Summary(f"{len(listed)} attributes"), facts_list(listed)])
+    noun = "attribute" if len(listed) == 1 else "attributes"
+    return html.Details([html.Summary(f"{len(listed)} {noun}"), facts_list(listed)])

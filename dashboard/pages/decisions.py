@@ -47,7 +47,7 @@ _COLUMNS = [
         "type": "rightAligned",
         "valueFormatter": {"function": "d3.format(',.1f')(params.value)"},
     },
-    {"field": "worst", "headerName": "Largest segment", "minWidth": 170, "flex": 1},
+    {"field": "worst", "headerName": "Largest segment", "minWidth": 200, "flex": 1},
     {"field": "packets", "headerName": "Packets", "width": 88},
     {"field": "state", "headerName": "State", "width": 92},
 ]

@@ -67,7 +67,7 @@ def layout(query: str, context: PageContext) -> Component:
     """Return the page as it stands before the first reading."""
     del query
     items = grid(
-        "health-items", _ITEM_COLUMNS, 420, "The service reports nothing.", label="Service"
+        "health-items", _ITEM_COLUMNS, None, "The service reports nothing.", label="Service"
     )
     rejected = grid(
         "health-rejected",
@@ -118,7 +118,7 @@ def read(context: PageContext) -> dict[str, object]:
     wrong = sum(item.status != "ok" for item in items)
     return {
         "health-items.rowData": [
-            *sorted((item_line(item) for item in items), key=_worst_first),
+            *map(item_line, by_urgency(items)),
             *(cursor_line(job, cursor_ns, now_ns) for job, cursor_ns in cursors.items()),
         ],
         "health-items-note.children": f"{wrong} need a look" if wrong else "all is well",
@@ -129,6 +129,12 @@ def read(context: PageContext) -> dict[str, object]:
         "health-tables-note.children": size(sum(row.bytes_on_disk for row in tables)),
         "health-asof.children": f"as of {utc_clock(now_ns)} UTC",
     }
+
+
+def by_urgency(items: Sequence[HealthItem]) -> list[HealthItem]:
+    """Return the worst first; what is equally well stays in the order of the flow."""
+    order = ("bad", "warn", "ok")
+    return sorted(items, key=lambda item: order.index(item.status))
 
 
 def item_line(item: HealthItem) -> dict[str, object]:
@@ -185,8 +191,3 @@ def _value(item: HealthItem) -> str:
         return size(item.value)
     number = f"{item.value:,.1f}" if isinstance(item.value, float) else f"{item.value:,}"
     return f"{number} {item.unit}".strip()
-
-
-def _worst_first(line: dict[str, object]) -> tuple[int, str]:
-    order: Sequence[str] = ("bad", "warn", "ok")
-    return order.index(str(line["status"])), str(line["name"])

@@ -5,12 +5,11 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
-from decimal import Decimal
-from urllib.parse import urlencode
 
 from dash import Dash, Input, dcc, html
 
 from collector.clock import NS_PER_S
+from dashboard.alert_lines import ALERT_COLUMNS, alert_line
 from dashboard.cards import (
     evidence_card,
     latency_card,
@@ -34,10 +33,10 @@ from dashboard.pages.parts import (
     scope_view,
     table,
 )
-from dashboard.queries import alerts_with_exemplars
+from dashboard.queries import OPEN_STATES, alerts_with_exemplars
 from dashboard.rows import CLASSES, SEGMENTS, AlertRow, Cell, Evidence, Range, Revenue, SegmentMeans
-from dashboard.scope import Scope, parse_scope
-from dashboard.text import UNKNOWN, count, ms, signed_ms, usd, utc_clock
+from dashboard.scope import Scope, parse_scope, step_of
+from dashboard.text import UNKNOWN, count, ms, signed_ms, utc_clock
 
 PATH = "/"
 NAME = "overview"
@@ -47,42 +46,10 @@ TICK = "overview-tick"
 # Decisions of this long before the window's end give the reference of each segment.
 REFERENCE_WINDOW_NS = 24 * 3600 * NS_PER_S
 SCOPES_WINDOW_NS = 24 * 3600 * NS_PER_S
-OPEN_STATES = ("pending", "firing", "cooling", "unknown")
+# A window of which less is empty at its start is drawn whole.
+EMPTY_SHARE_MAX = 0.25
+DRAWN_NS_MIN = 60 * NS_PER_S
 RECORDER = "packet.recorder"
-
-_ALERT_COLUMNS = [
-    {
-        "field": "what",
-        "headerName": "What",
-        "minWidth": 150,
-        "flex": 1,
-        "cellRenderer": "AlertLink",
-        "tooltipField": "reason",
-    },
-    {
-        "field": "usd_per_h",
-        "headerName": "$ / h at risk",
-        "width": 152,
-        "type": "rightAligned",
-        "sort": "desc",
-        "cellRenderer": "TwoLines",
-        "cellRendererParams": {"first": "at_risk", "second": "interval"},
-    },
-    {
-        "field": "blamed",
-        "headerName": "Blamed",
-        "width": 130,
-        "cellRenderer": "TwoLines",
-        "cellRendererParams": {"first": "blamed", "second": "excess"},
-    },
-    {
-        "field": "since",
-        "headerName": "Since (UTC)",
-        "width": 108,
-        "cellRenderer": "TagAndLine",
-        "cellRendererParams": {"tag": "state", "second": "since"},
-    },
-]
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +62,7 @@ class OverviewRead:
     actions: list[str]
     regions: list[str]
     revenue: Revenue
+    drawn_from_ns: int  # of the heatmap
     cells: list[Cell]
     alerts: list[AlertRow]
     evidence: Evidence
@@ -116,7 +84,7 @@ def layout(query: str, context: PageContext) -> Component:
     )
     alerts = grid(
         "overview-alerts",
-        _ALERT_COLUMNS,
+        ALERT_COLUMNS,
         420,
         "No alert is open, and none changed in this window.",
         label="Alerts by revenue at risk",
@@ -140,7 +108,6 @@ def layout(query: str, context: PageContext) -> Component:
                     "overview-heatmap",
                     "Decision latency",
                     *chart("overview-heatmap", "Decision latency over time", 280),
-                    note="Click a cell to list its decisions.",
                     wide="span-12",
                 ),
             ],
@@ -175,6 +142,7 @@ OUTPUTS = (
     "overview-path-table.children",
     "overview-path-note.children",
     "overview-heatmap.figure",
+    "overview-heatmap-note.children",
     "overview-heatmap-box.aria-label",
     "overview-heatmap-table.children",
 )
@@ -197,14 +165,17 @@ def read(context: PageContext, query: str) -> OverviewRead:
         lookback = dataclasses.replace(lookback, region="")
         expected = reader.reference_means(lookback, reference)
     health = context.health.health()
+    revenue = reader.revenue(seen)
+    drawn_from_ns = drawn_from(seen, revenue.first_ns)
     return OverviewRead(
         scope=scope,
         seen=seen,
         target_ns=reference.of(scope.action),
         actions=actions,
         regions=regions,
-        revenue=reader.revenue(seen),
-        cells=reader.latency_cells(seen, scope.step_ns),
+        revenue=revenue,
+        drawn_from_ns=drawn_from_ns,
+        cells=reader.latency_cells(seen, step_of(seen.to_ns - drawn_from_ns)),
         alerts=alerts,
         evidence=reader.evidence(seen),
         path_of=path_of,
@@ -231,6 +202,16 @@ def path_range(seen: Range, alerts: Sequence[AlertRow]) -> Range:
     return Range(from_ns, seen.to_ns, top.action, top.region)
 
 
+def drawn_from(seen: Range, first_ns: int) -> int:
+    """Return where the heatmap begins: at the first decision where much of the window is before it.
+
+    A service that is up for a minute would show its minute in a fifteenth of the figure.
+    """
+    begins_ns = min(first_ns, seen.to_ns - DRAWN_NS_MIN)
+    is_empty = begins_ns - seen.from_ns > (seen.to_ns - seen.from_ns) * EMPTY_SHARE_MAX
+    return begins_ns if first_ns and is_empty else seen.from_ns
+
+
 def show(found: OverviewRead, prior_basis: str) -> dict[str, object]:
     """Say what was read: a value for each of OUTPUTS."""
     top = next((alert for alert in found.alerts if alert.state in OPEN_STATES), None)
@@ -244,33 +225,15 @@ def show(found: OverviewRead, prior_basis: str) -> dict[str, object]:
         "overview-path-table.children": _path_table(found.observed, found.reference),
         "overview-path-note.children": _path_note(found),
         "overview-heatmap.figure": heatmap(
-            found.cells, found.seen, found.scope.step_ns, found.target_ns
+            found.cells,
+            found.seen,
+            step_of(found.seen.to_ns - found.drawn_from_ns),
+            found.target_ns,
+            drawn_from_ns=found.drawn_from_ns,
         ),
+        "overview-heatmap-note.children": _heat_note(found),
         "overview-heatmap-box.aria-label": heat_summary(found.cells, found.seen),
         "overview-heatmap-table.children": _heat_table(found.cells),
-    }
-
-
-def alert_line(alert: AlertRow) -> dict[str, object]:
-    """Return one row of the grid of alerts."""
-    scope = " · ".join(part for part in (alert.action, alert.region) if part)
-    # At risk is the rate of the short window; the slope's spread is that of the long one.
-    scale = alert.revenue_at_risk_usd_per_h / alert.loss_usd if alert.loss_usd else Decimal(0)
-    low, high = alert.loss_low_usd * scale, alert.loss_high_usd * scale
-    return {
-        "id": alert.episode_id,
-        "severity": alert.severity,
-        "what": alert.rule,
-        "scope": scope or "everything",
-        "href": f"/decision?{urlencode({'id': alert.exemplar})}" if alert.exemplar else "",
-        "usd_per_h": float(alert.revenue_at_risk_usd_per_h),
-        "at_risk": usd(alert.revenue_at_risk_usd_per_h),
-        "interval": f"{usd(low)} to {usd(high)}",
-        "blamed": f"{alert.blamed_stage}/{alert.blamed_class}" if alert.blamed_stage else "none",
-        "excess": f"{signed_ms(alert.blamed_excess_ns)} each" if alert.blamed_stage else "",
-        "since": utc_clock(alert.started_ns or alert.first_ns),
-        "state": alert.state,
-        "reason": f"{alert.reason} (basis: {alert.basis}, as of {utc_clock(alert.at_ns)} UTC)",
     }
 
 
@@ -344,6 +307,13 @@ def _path_table(observed: SegmentMeans | None, reference: SegmentMeans | None) -
         for segment, seen, base in zip(SEGMENTS, observed.segments_ns, expected, strict=True)
     ]
     return table(("Segment", "Observed", "Reference", "Excess"), rows, numeric=(1, 2, 3))
+
+
+def _heat_note(found: OverviewRead) -> str:
+    note = "Click a cell to list its decisions."
+    if found.drawn_from_ns == found.seen.from_ns:
+        return note
+    return f"{note} None before {utc_clock(found.revenue.first_ns)} in this window."
 
 
 def _heat_table(cells: Sequence[Cell]) -> Component:

@@ -101,13 +101,16 @@ def kpi(kpi_id: str, title: str) -> Component:
 def grid(
     grid_id: str,
     columns: Sequence[dict[str, Any]],
-    height_px: int,
+    height_px: int | None,
     empty: str,
     *,
     label: str,
     options: dict[str, Any] | None = None,
 ) -> Component:
-    """Return a sortable table whose rows carry `id`; `empty` says why there are none."""
+    """Return a sortable table whose rows carry `id`; `empty` says why there are none.
+
+    `height_px` None shows every row: for a table of few rows that are all looked for.
+    """
     table = dag.AgGrid(
         id=grid_id,
         columnDefs=list(columns),
@@ -124,14 +127,15 @@ def grid(
             "tooltipShowDelay": 300,
             "noRowsOverlayComponent": "NoRows",
             "noRowsOverlayComponentParams": {"text": empty},
+            **({"domLayout": "autoHeight"} if height_px is None else {}),
             **(options or {}),
         },
-        style={"height": "100%", "width": "100%"},
+        style={"height": None if height_px is None else "100%", "width": "100%"},
     )
     return html.Div(
         table,
         className="grid-box",
-        style={"height": f"{height_px}px"},
+        style={} if height_px is None else {"height": f"{height_px}px"},
         role="region",
         **{"aria-label": label},
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import json
 from collections.abc import Iterator
 from types import ModuleType
@@ -14,14 +15,17 @@ import pytest
 from collector.clock import NS_PER_S
 from collector.counters import Counters
 from collector.store.connect import Connections
+from dashboard.alert_lines import alert_line
 from dashboard.app import PAGES, create_app
 from dashboard.config import DashboardConfig
+from dashboard.episode_links import overview_of
 from dashboard.health_items import HealthItem
 from dashboard.pages import decision, decisions, health, overview
 from dashboard.pages.context import PageContext
 from dashboard.queries import Reader
-from dashboard.rows import Range, Reference
+from dashboard.rows import Episode, Range, Reference
 from dashboard.scope import parse_scope
+from dashboard.text import utc_clock
 from dashboard.workers import Workers
 from tests.conftest import ManualClock
 from tests.dashboard.seed import TODAY_NS
@@ -96,9 +100,41 @@ def test_alert_row_leads_to_its_decision(context: PageContext) -> None:
     rows = overview.show(overview.read(context, ""), "")["overview-alerts.rowData"]
     assert isinstance(rows, list)
     assert rows[0]["href"] == "/decision?id=d-12"
-    assert rows[0]["at_risk"] == "$1,840"
-    assert rows[0]["interval"] == "$552.15 to $5,522"  # 30 % to 300 % of what is at risk
     assert rows[0]["blamed"] == "decision/store"
+
+
+def test_open_alert_tells_what_it_costs_now(context: PageContext) -> None:
+    """Hours after the page, what it cost when it fired ranks and frightens nobody rightly."""
+    found = overview.read(context, "")
+    line = alert_line(found.alerts[0])
+    assert (line["at_risk"], line["usd_per_h"]) == ("$900.00 now", 900.0)  # 0.25 USD in a second
+    assert line["interval"] == "$225.00 to $2,700"
+
+    over = dataclasses.replace(found.alerts[0], state="resolved", now_usd_per_h=None)
+    line = alert_line(over)
+    assert line["at_risk"] == f"$1,840 at {utc_clock(over.at_ns)}"
+    assert line["interval"] == "$552.15 to $5,522"  # 30 % to 300 % of what was at risk
+
+
+@pytest.mark.parametrize(
+    ("first_s", "drawn_s"),
+    [
+        pytest.param(0, 1_000, id="nothing happened"),
+        pytest.param(1_100, 1_000, id="decisions from the start on"),
+        pytest.param(1_700, 1_700, id="up for a part of the window"),
+        pytest.param(1_899, 1_840, id="never narrower than a minute"),
+    ],
+)
+def test_heatmap_begins_where_its_decisions_do(first_s: int, drawn_s: int) -> None:
+    """A minute of data in a window of fifteen is a sliver at its edge."""
+    seen = Range(1_000 * NS_PER_S, 1_900 * NS_PER_S)
+    assert overview.drawn_from(seen, first_s * NS_PER_S) == drawn_s * NS_PER_S
+
+
+def test_heatmap_that_is_cut_says_so(context: PageContext) -> None:
+    """Otherwise the axis seems to show the window that the picker names."""
+    shown = overview.show(overview.read(context, ""), "")
+    assert "None before" in str(shown["overview-heatmap-note.children"])
 
 
 def test_silence_is_unknown_not_zero(context: PageContext) -> None:
@@ -147,6 +183,15 @@ def test_decision_without_packets_says_which_remedy_applies(context: PageContext
     )
 
 
+def test_young_decision_is_read_again_until_its_packets_are_there(context: PageContext) -> None:
+    """Who follows an alert at once is ahead of the packets, and would never see them."""
+    young, settled = decision.read(context, "d-3"), decision.read(context, "d-12")
+    assert young is not None
+    assert settled is not None
+    assert decision.show(young)["decision-tick.max_intervals"] == decision.TICKS_MAX
+    assert decision.show(settled)["decision-tick.max_intervals"] == 0
+
+
 def test_unknown_decision_says_so(context: PageContext) -> None:
     """A link into another store, or a decision that has expired."""
     assert decision.read(context, "nope") is None
@@ -174,6 +219,47 @@ def test_health_lists_the_worst_first_with_its_remedy(context: PageContext) -> N
     rejected = shown["health-rejected.rowData"]
     assert isinstance(rejected, list)
     assert rejected[0]["example"] == "log-1: outcome.id is missing"
+
+
+def test_health_keeps_the_order_of_the_flow() -> None:
+    """What is well is read from the collector on, not by the alphabet."""
+    names = ("collector.spans_acked", "job.alerts", "packet.recorder", "alerts.firing")
+    items = [HealthItem(name, 1, "", "ok") for name in names]
+    bad = HealthItem("alerts.webhooks_dead", 1, "", "bad")
+    assert [item.name for item in health.by_urgency([*items, bad])] == [bad.name, *names]
+
+
+@pytest.mark.parametrize(
+    ("state", "expected"),
+    [
+        pytest.param("firing", "/?window=5m&action=offer&region=eu-west", id="open: live"),
+        pytest.param(
+            "resolved",
+            "/?window=5m&until=2023-11-14T22%3A16%3A20.000Z&action=offer&region=eu-west",
+            id="over: frozen after its end",
+        ),
+    ],
+)
+def test_link_of_an_alert_shows_its_own_time(state: str, expected: str) -> None:
+    """Read a week later, the overview of now says nothing about it."""
+    began_ns = 1_700_000_000 * NS_PER_S
+    episode = Episode("offer", "eu-west", state, began_ns, began_ns + 120 * NS_PER_S, 60)
+    assert overview_of(episode) == expected
+
+
+def test_webhook_link_leads_to_the_alert(world: Connections) -> None:
+    """`/?episode=ID` is what every webhook carries."""
+    app = create_app(Reader(world), DashboardConfig(), FixedHealth(), Counters(), world)
+
+    async def visit(episode_id: str) -> httpx.Response:
+        transport = httpx.ASGITransport(app=app.server)
+        async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
+            return await client.get("/", params={"episode": episode_id})
+
+    known, unknown = asyncio.run(visit("episode-1")), asyncio.run(visit("no-such"))
+    assert known.status_code == 302
+    assert known.headers["location"] == "/?window=5m&action=offer.select&region=eu-west"
+    assert unknown.status_code == 200
 
 
 def test_a_failed_reading_is_one_visible_panel(empty_store: Connections) -> None:

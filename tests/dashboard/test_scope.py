@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from collector.clock import NS_PER_MINUTE, NS_PER_MS, NS_PER_S
 from dashboard.rows import Range
-from dashboard.scope import UNBOUNDED_NS, WINDOWS, Scope, format_scope, parse_scope
+from dashboard.scope import UNBOUNDED_NS, WINDOWS, Scope, format_scope, parse_scope, step_of
 
 NAMES = st.text(st.characters(codec="utf-8", exclude_categories=("Cs", "Cc", "Z")), max_size=20)
 
@@ -36,7 +36,7 @@ def test_any_query_gives_a_page(query: str) -> None:
     """A mangled link shows the default, never an error."""
     scope = parse_scope(query)
     assert scope.window_ns > 0
-    assert scope.step_ns >= NS_PER_S
+    assert step_of(scope.window_ns) >= NS_PER_S
 
 
 def test_a_live_page_ends_now_and_a_frozen_one_where_it_was_frozen() -> None:
@@ -59,7 +59,7 @@ def test_what_cannot_be_read_is_left_at_its_default(query: str) -> None:
 )
 def test_a_heatmap_has_at_most_a_hundred_columns(window: str, seconds: int) -> None:
     """More are narrower than the eye tells apart; under a minute the decisions are read."""
-    assert Scope(window=window).step_ns == seconds * NS_PER_S
+    assert step_of(Scope(window=window).window_ns) == seconds * NS_PER_S
 
 
 def test_a_list_without_bounds_takes_every_latency() -> None:
