@@ -49,6 +49,7 @@ class ServiceHealth:
             "kept with their bytes and a reason in `rejected`" if status.spans_quarantined else "",
         )
         yield HealthItem("collector.logs_acked", status.logs_acked, "records", "ok")
+        yield HealthItem("collector.points_acked", status.points_acked, "points", "ok")
         refused = status.refused
         yield HealthItem(
             "collector.refused",
