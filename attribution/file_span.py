@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TypeAlias
 
-from attribution.spans import INTERNAL, KINDS
+from attribution.spans import KINDS, UNSPECIFIED
 from collector.errors import DecodeError
 
 # What json.loads gives: an object, with Decimal for a fraction.
@@ -129,10 +129,6 @@ def host_of(resource: dict[str, str]) -> str:
 
 
 def kind_of(name: str) -> str:
-    """Return a kind as spans.KINDS spells it, whatever the case.
-
-    A span that names none is internal: OTLP allows to assume it, Jaeger's pages do, and Zipkin
-    means it.
-    """
+    """Return a kind as spans.KINDS spells it, whatever the case; unspecified where it is none."""
     kind = name.strip().capitalize()
-    return kind if kind in KINDS[INTERNAL:] else KINDS[INTERNAL]
+    return kind if kind in KINDS else KINDS[UNSPECIFIED]

@@ -15,7 +15,17 @@ import pyarrow as pa
 
 from attribution.columns import Table
 from attribution.file_span import TIME_LIMIT_NS, FileSpan
-from attribution.spans import CLASSES, KINDS, NONE, STAGES, UNTRACED
+from attribution.spans import (
+    CLASSES,
+    CLIENT,
+    INTERNAL,
+    KINDS,
+    NONE,
+    SERVER,
+    STAGES,
+    UNSPECIFIED,
+    UNTRACED,
+)
 from collector.config import AttributesConfig, DecisionMatch, DecisionsConfig
 
 _STAMPS = STAGES[1:]
@@ -156,6 +166,32 @@ def _id_codes(spans: Iterable[FileSpan]) -> dict[str, int]:
     return {"": 0, **{each: rank for rank, each in enumerate(sorted(ids), 1)}}
 
 
+def _kinds(spans: Sequence[FileSpan]) -> list[int]:
+    """Return the kind of each span, as index into KINDS, by its place where it names none.
+
+    Entered from another service it is a server. Entered from its own, with all it waits for in
+    others, it is the call to them. Anything else is internal. A trace of one span a service has
+    servers only: nothing there tells a call from the work around it.
+    """
+    services = {(span.trace_id, _key(span)): span.service for span in reversed(spans)}
+    below: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
+    for span in spans:
+        below[span.trace_id, span.parent_id].add(span.service)
+
+    def kind(span: FileSpan) -> int:
+        above = services.get((span.trace_id, span.parent_id))
+        children = below.get((span.trace_id, _key(span)), set())
+        if span.kind != KINDS[UNSPECIFIED]:
+            return KINDS.index(span.kind)
+        if above is not None and above != span.service:
+            return SERVER
+        return (
+            CLIENT if above is not None and children and span.service not in children else INTERNAL
+        )
+
+    return [kind(span) for span in spans]
+
+
 def _decision_table(roots: Sequence[_Root], codes: dict[str, int]) -> Table:
     per_trace = Counter(root.span.trace_id for root in roots)
 
@@ -207,7 +243,7 @@ def _span_table(
             "parent_id": np.array([codes[s.parent_id] for s in spans], np.uint64),
             "start_ns": np.array([s.start_ns for s in spans], np.int64),
             "end_ns": np.array([s.end_ns for s in spans], np.int64),
-            "kind": np.array([KINDS.index(s.kind) for s in spans], np.int8),
+            "kind": np.array(_kinds(spans), np.int8),
             "service_name": texts(s.service for s in spans),
             "span_name": texts(s.name for s in spans),
             "host": texts(s.host if s.trace_id in named else _ONE_CLOCK for s in spans),

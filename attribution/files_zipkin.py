@@ -55,7 +55,7 @@ def _from_json(span: Json) -> FileSpan:
             span_id=span_id,
             parent_id=as_parent(span.get("parentId")),
             name=as_text(span.get("name")),
-            kind=kind_of(as_text(span.get("kind"))),
+            kind=kind_of(as_text(span.get("kind")) or "internal"),  # what names none is local
             service=as_text(endpoint.get("serviceName")),
             host=as_text(endpoint.get("ipv4")) or as_text(endpoint.get("ipv6")),
             start_ns=start_ns,

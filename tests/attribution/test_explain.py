@@ -184,6 +184,22 @@ def test_nothing_is_shifted_where_no_machine_is_named() -> None:
     assert sections(share) == {"1": at((0, 50)), "2": at((50, 100))}
 
 
+def test_call_without_a_kind_is_told_by_its_place() -> None:
+    """Old exporters leave the kind out, and the wire would be counted as compute."""
+    spans = [
+        F(1, kind="Unspecified"),
+        F(2, 1, 10, 60, "Unspecified"),
+        F(3, 2, 20, 50, "Unspecified", "stock"),
+        F(4, 3, 30, 40, "Unspecified", "stock"),
+        F(5, 3, 40, 50, "Internal", "stock"),
+    ]
+
+    assert split(spans)[0]["classes"]["network"] == 20_000
+    assert split_file(otlp_protobuf(spans))[0]["classes"]["network"] == 20_000
+    coarse = [F(1, kind="Unspecified"), F(3, 1, 20, 50, "Unspecified", "stock")]
+    assert split(coarse)[0]["classes"]["compute"] == 100_000
+
+
 def test_consumer_below_a_producer_is_not_waited_for_unless_it_says_so() -> None:
     """Messages are async by nature, and an explicit word wins over inference."""
     waits = {"latency.blocking": "true"}
