@@ -10,7 +10,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -39,9 +38,6 @@ _APART_NS = 10 * NS_PER_MINUTE
 _TRACES_MAX = 2_000
 # A trace that names a decision by id or link is looked for this long before its root came in.
 _FOREIGN_NS = 60 * NS_PER_S
-
-_Key: TypeAlias = tuple[int, str]  # ingress, decision id
-_Result: TypeAlias = tuple[object, ...]
 
 
 @dataclass(slots=True)
@@ -126,11 +122,11 @@ class AttributionJob:
         with self._lock:
             for begin_ns in range(from_ns, to_ns, _RECOMPUTE_NS):
                 end_ns = min(begin_ns + _RECOMPUTE_NS, to_ns)
-                known = _known(self._reader.attributions_between(begin_ns, end_ns))
+                stored = self._reader.attributions_between(begin_ns, end_ns)
                 seconds: set[int] = set()
                 for chunk in self._reader.path_columns(begin_ns, end_ns):
                     rows = recomputed_rows(chunk, split)
-                    revisions, changed = _revisions(rows, known)
+                    revisions, changed = _revisions(rows, stored)
                     # What was lost comes back under no lower revision than its spans have.
                     revisions = np.maximum(revisions, ints(chunk["revision"]))
                     report.count(revisions, changed)
@@ -191,7 +187,7 @@ class AttributionJob:
             if len(decisions):
                 report.spans += len(spans)
                 done = attribute(decisions, spans, self._config)
-                self._write(done, _known(stored), now_ns, report)
+                self._write(done, stored, now_ns, report)
                 began = ints(decisions["ingress_ns"])
                 seconds.update((began - began % NS_PER_S).tolist())
         self._rewrite_minutes(seconds, report)
@@ -253,14 +249,10 @@ class AttributionJob:
         return traces
 
     def _write(
-        self,
-        done: Attributed,
-        known: dict[_Key, tuple[int, _Result]],
-        now_ns: int,
-        report: AttributionReport,
+        self, done: Attributed, stored: Table, now_ns: int, report: AttributionReport
     ) -> None:
         rows = attribution_rows(done)
-        revisions, changed = _revisions(rows, known)
+        revisions, changed = _revisions(rows, stored)
         report.count(revisions, changed)
         if not changed.any():
             return
@@ -307,24 +299,34 @@ def _texts(column: Column) -> set[str]:
     return set(pc.unique(column).to_pylist()) - {"", None}
 
 
-def _known(stored: Table) -> dict[_Key, tuple[int, _Result]]:
-    """Return revision and result of what is stored."""
-    return {
-        (row["ingress_ns"], row["decision_id"]): (row["revision"], _result(row))
-        for row in stored.to_pylist()
-    }
+def _revisions(rows: Table, stored: Table) -> tuple[Ints, Bools]:
+    """Return the revision of each decision, and whether its result is new.
+
+    Args:
+        rows: of `attributions`, as just computed.
+        stored: what was written before, of at least these decisions.
+    """
+    at = pc.index_in(_keys(rows), value_set=_keys(stored))
+    before = stored.take(at)  # null where nothing was
+    same = pa.array(np.ones(len(rows), bool))
+    for name in RESULT_COLUMNS:
+        ours, theirs = _comparable(rows[name]), _comparable(before[name])
+        same = pc.and_(same, pc.equal(ours.cast(theirs.type), theirs))
+    changed: Bools = ~_whole(pc.fill_null(same, False)).to_numpy(zero_copy_only=False)
+    return ints(pc.fill_null(before["revision"].cast(pa.int64()), 0)) + changed, changed
 
 
-def _revisions(rows: Table, known: dict[_Key, tuple[int, _Result]]) -> tuple[Ints, Bools]:
-    """Return the revision of each decision, and whether its result is new."""
-    revisions = np.empty(len(rows), np.int64)
-    changed = np.empty(len(rows), bool)
-    for at, row in enumerate(rows.to_pylist()):
-        revision, result = known.get((row["ingress_ns"], row["decision_id"]), (0, None))
-        changed[at] = result != _result(row)
-        revisions[at] = revision + int(changed[at])
-    return revisions, changed
+def _keys(table: Table) -> Column:
+    ingress = _whole(table["ingress_ns"].cast(pa.string()))
+    return pc.binary_join_element_wise(ingress, _whole(table["decision_id"]), "/")
 
 
-def _result(row: dict[str, Any]) -> _Result:
-    return tuple(row[name] for name in RESULT_COLUMNS)
+def _comparable(column: Column) -> Column:
+    """Return a column that can be compared: texts as texts, lists of them as one text."""
+    if pa.types.is_list(column.type):
+        return pc.binary_join(column.cast(pa.list_(pa.string())), ",")
+    return column.cast(pa.string()) if pa.types.is_dictionary(column.type) else column
+
+
+def _whole(column: Column) -> Column:
+    return column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
