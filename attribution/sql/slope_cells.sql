@@ -6,13 +6,6 @@
 -- variable and of each product of two; outcome is 0 or 1, or money where it is not 'converted'; times are ms.
 -- By minute_ns, region, cohort. No sum is named as a column it sums: the engine would put it in its place.
 WITH
-candidates AS
-(
-    SELECT d.ingress_ns AS began_ns, d.decision_id AS id, d.outcome_key AS key
-    FROM decisions AS d FINAL
-    -- One id may come twice, and the earlier of the two is meant.
-    WHERE d.ingress_ns >= {candidates_from_ns:UInt64}
-),
 told AS
 (
     SELECT
@@ -24,6 +17,15 @@ told AS
         if(is_refund, -abs(stated), stated) AS amount
     FROM outcomes AS o FINAL
     WHERE o.received_ns >= {received_from_ns:UInt64}
+),
+candidates AS
+(
+    SELECT d.ingress_ns AS began_ns, d.decision_id AS id, d.outcome_key AS key
+    FROM decisions AS d FINAL
+    -- One id may come twice, and the earlier of the two is meant.
+    WHERE d.ingress_ns >= {candidates_from_ns:UInt64}
+        AND (d.decision_id IN (SELECT id FROM told WHERE id != '')
+            OR d.outcome_key IN (SELECT key FROM told WHERE id = '' AND key != ''))
 ),
 matched AS
 (
