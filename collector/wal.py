@@ -26,7 +26,7 @@ from collector.disk import Disk
 from collector.drain_rate import DrainRate
 from collector.errors import InputError, LogFullError, LogWriteError
 from collector.log import get_logger
-from collector.wal_frames import encode_frame, scan
+from collector.wal_frames import encode_frame
 
 _LOG = get_logger("collector")
 _SUFFIX = ".segment"
@@ -134,25 +134,14 @@ class Log:
         self._thread = threading.Thread(target=self._run, name=f"wal-{name}", daemon=True)
 
     def recover(self) -> list[Path]:
-        """Return the segments of earlier runs, oldest first, without torn tails.
+        """Return the segments of earlier runs, oldest first.
 
-        Called once, before `start`.
+        None is read here: that would hold up the start for as long as the store was away. What
+        stores them leaves torn tails out. Called once, before `start`.
         """
-        segments = []
-        for path in sorted(self._directory.glob(f"{self._name}-*{_SUFFIX}")):
-            content = path.read_bytes()
-            end = scan(content).end
-            if end < len(content):
-                _LOG.warning("log_tail_truncated", segment=path.name, bytes=len(content) - end)
-                with path.open("r+b") as file:
-                    file.truncate(end)
-                    self._disk.sync(file.fileno())
-            if end == 0:
-                path.unlink()
-                continue
-            self._budget.adopt(end)
-            segments.append(path)
-        self._disk.sync_directory(self._directory)
+        segments = sorted(self._directory.glob(f"{self._name}-*{_SUFFIX}"))
+        for path in segments:
+            self._budget.adopt(path.stat().st_size)
         return segments
 
     def start(self) -> None:

@@ -141,7 +141,11 @@ class StoreWriter:
             # Waiting does not bring it back, and those behind it have their answers too.
             _LOG.error("segment_missing", segment=path.name)
             return
-        frames = scan(content).frames
+        scanned = scan(content)
+        if scanned.end < len(content):
+            torn_bytes = len(content) - scanned.end
+            _LOG.warning("log_tail_torn", segment=path.name, bytes=torn_bytes)
+        frames = scanned.frames
         intact = [frame for frame in frames if frame.is_intact]
         for frame in frames:
             if not frame.is_intact:

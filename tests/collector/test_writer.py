@@ -246,6 +246,17 @@ def test_request_that_only_the_store_finds_wrong_is_normalised(
     assert store.client().query("SELECT count() FROM rejected").result_rows == [(0,)]
 
 
+def test_torn_tail_is_left_out(store: Connections, segments: Segments) -> None:
+    """What was half written when the process was killed was answered to nobody."""
+    half = frame_of("half")[:-3]
+    torn = segments.write("torn", frame_of("a"), half)
+
+    writer = segments.store(store, torn, segments.write("empty"), segments.write("half", half))
+
+    assert names(store) == ["a"]
+    assert (writer.figures().stored, writer.figures().quarantined) == (1, 0)
+
+
 def test_damaged_frame_is_quarantined_and_the_rest_stored(
     store: Connections, segments: Segments
 ) -> None:
