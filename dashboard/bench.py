@@ -17,7 +17,7 @@ def run_bench(name: str, runs: int, *, progress: bool) -> dict[str, Any]:
 
     Returns:
         `{"name", "machine", "runs", "figures": {key: number}}`; every figure is a median, but
-        those of `causal`, which are means over 200 replicates a run.
+        those of `causal`, which are means over 400 replicates a run.
 
     Raises:
         InputError: there is no such benchmark.
