@@ -30,7 +30,12 @@ class Exchange:
         self.sent: list[MutableMapping[str, Any]] = []
         headers = [(b"content-type", PROTOBUF.encode())]
         scope = {"type": "http", "method": "POST", "path": "/v1/traces", "headers": headers}
-        self.task = asyncio.ensure_future(app(scope, self._events.get, self._send))
+        self.task = asyncio.ensure_future(app(scope, self._receive, self._send))
+
+    async def _receive(self) -> MutableMapping[str, Any]:
+        event = await self._events.get()
+        self._events.task_done()
+        return event
 
     async def _send(self, event: MutableMapping[str, Any]) -> None:
         self.sent.append(event)
@@ -38,8 +43,7 @@ class Exchange:
     async def body(self, part: bytes, *, more: bool) -> None:
         """Send a part of the body; return when the application has taken it."""
         self._events.put_nowait({"type": "http.request", "body": part, "more_body": more})
-        while not self._events.empty():
-            await asyncio.sleep(0)
+        await self._events.join()
 
     async def status(self) -> HTTPStatus:
         """Return the status of the answer."""
