@@ -176,6 +176,11 @@ def _set(tree: dict[str, Any], keys: list[str], value: object, name: str) -> Non
             if not 0 <= index < len(here):
                 raise ConfigError(f"{name}: there is no entry {key}; the file has {len(here)}")
             here = here[index]
+        elif key.isdigit() and key not in here:
+            raise ConfigError(
+                f"{name}: the settings have no list with an entry {key} there; add the entry to "
+                "the file, or name the file with --config"
+            )
         else:
             here = here.setdefault(key, {})
         if not isinstance(here, dict | list):

@@ -130,8 +130,15 @@ def _explain(error: Exception, config: StoreConfig) -> Exception:
             f"store {config.embedded_path} is in use by another process; stop that one, or give "
             "this one its own with MILLWORTH__STORE__URL=chdb:///PATH"
         )
-    where = config.embedded_path or config.url.rsplit("@", 1)[-1]
-    return StoreUnavailableError(f"store {where} did not open: {text.splitlines()[0][:300]}")
+    if config.embedded_path is None:
+        where = config.url.rsplit("@", 1)[-1]
+        return StoreUnavailableError(
+            f"store {where} does not answer; start that server, or correct store.url "
+            f"(MILLWORTH__STORE__URL): {text.splitlines()[0][:200]}"
+        )
+    return StoreUnavailableError(
+        f"store {config.embedded_path} did not open: {text.splitlines()[0][:300]}"
+    )
 
 
 def _is_locked(path: Path) -> bool:

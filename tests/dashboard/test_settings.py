@@ -162,3 +162,9 @@ def test_value_of_the_wrong_form_is_told_what_the_key_means() -> None:
     """A regular expression is no remedy."""
     with pytest.raises(ConfigError, match="'store': expected chdb:///PATH"):
         load(environment={"MILLWORTH__STORE__URL": "store"})
+
+
+def test_variable_for_an_entry_that_the_file_lacks_says_so() -> None:
+    """A shell with the service's secrets, in another directory than its file."""
+    with pytest.raises(ConfigError, match="WEBHOOKS__0__SECRET: the settings have no list"):
+        load(environment={"MILLWORTH__ALERTS__WEBHOOKS__0__SECRET": "whsec_x"})
