@@ -29,6 +29,9 @@ def decode_json(signal: Signal, body: bytes) -> bytes:
     """
     try:
         document = json.loads(body)
+        if not isinstance(document, dict):
+            # The parser takes an empty list for an empty message.
+            raise DecodeError(f"the body is a JSON {type(document).__name__}, not an object")
         for item in _items_with_ids(signal, document):
             _ids_to_base64(item)
         request = json_format.ParseDict(

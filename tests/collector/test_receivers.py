@@ -219,7 +219,8 @@ def test_partial_success_in_json_has_json_names(refusing: httpx.Client) -> None:
     ("body", "reason"),
     [
         pytest.param(b"{", "Expecting property name", id="not JSON"),
-        pytest.param(b"[1]", "resource", id="not an object"),
+        pytest.param(b"[1]", "not an object", id="a list"),
+        pytest.param(b"[]", "not an object", id="an empty list"),
         pytest.param(b'{"resourceSpans": 1}', "resourceSpans", id="not a list"),
         pytest.param(b"[" * 100_000, "recursion", id="too deep"),
         pytest.param(b"\xff", "utf-8", id="not UTF-8"),
