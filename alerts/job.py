@@ -178,7 +178,7 @@ class AlertsJob:
             ),
         )
         if transition is None:
-            return Judgement(after)
+            return self._blamed_late(rule, after, verdict, seen, moment)
         if transition.notification == FIRED:
             evidence = gather(self._reader, rule, decision_class, seen, moment.end_ns)
             verdict = evaluate(rule, replace(windows, spent_usd=evidence.spent_usd))
@@ -193,6 +193,37 @@ class AlertsJob:
         if last is not None:
             event = _with_blame_of(event, last)
         return self._judgement(after, event, transition, rule)
+
+    def _blamed_late(
+        self,
+        rule: BurnRule,
+        state: AlertState,
+        verdict: Verdict,
+        seen: Mapping[DecisionClass, Windows],
+        moment: _Moment,
+    ) -> Judgement:
+        """Name the segment of a firing alert that had none, as soon as one stands out.
+
+        What set an alert off is not always what keeps it alight. Whoever was told is not told
+        again; the pages show it.
+        """
+        last = self._memory.last_event(state.episode_id) if state.shown is Phase.FIRING else None
+        if last is None or last.blamed_stage:
+            return Judgement(state)
+        evidence = gather(self._reader, rule, state.decision_class, seen, moment.end_ns)
+        if evidence.blame is None:
+            return Judgement(state)
+        named = Transition(
+            episode_id=state.episode_id,
+            seq=state.seq + 1,
+            from_state=Phase.FIRING,
+            to_state=Phase.FIRING,
+            at_ns=moment.end_ns,
+            started_ns=state.started_ns,
+            notification="",
+        )
+        event = _with_blame(_event(rule, state, named, verdict, moment), evidence)
+        return self._judgement(replace(state, seq=named.seq), event, named, rule)
 
     def _close_gone(
         self, states: Mapping[tuple[str, DecisionClass], AlertState], moment: _Moment

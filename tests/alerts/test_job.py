@@ -193,6 +193,39 @@ def test_slow_store_in_one_region_is_alerted_blamed_and_captured(scene: Scene) -
     )
 
 
+def test_segment_that_stands_out_later_is_blamed_then(scene: Scene) -> None:
+    """What set an alert off is not always what keeps it alight; nobody is paged twice for that."""
+    write_seconds(
+        scene.client,
+        scene.end_ns,
+        INCIDENT_S,
+        HURT,
+        late=PER_SECOND,
+        loss_usd=Decimal(5),
+        loss_low_usd=Decimal(3),
+        loss_high_usd=Decimal(15),
+        loss_squared=5.0,
+    )
+    scene.go_on(INCIDENT_S, regions=())
+    scene.go_on(1)
+    assert scene.judge() == 1
+    scene.go_on(INCIDENT_S, slow_ms=120)
+
+    assert scene.judge() == 1
+    assert scene.judge() == 0
+
+    rows = scene.client.query(
+        "SELECT seq, from_state, to_state, blamed_stage, blamed_class FROM alert_events FINAL"
+        " WHERE region = {region:String} ORDER BY seq",
+        parameters={"region": HURT},
+    ).result_rows
+    assert [row[1:] for row in rows] == [
+        ("inactive", "firing", "", ""),
+        ("firing", "firing", "decision", "store"),
+    ]
+    assert scene.deliver() == 1
+
+
 def test_receiver_is_told_once_where_to_move_and_once_that_it_is_over(scene: Scene) -> None:
     """The whole of an incident, with a restart at each step: two messages, in order."""
     write_route(scene.client, START_NS + (CALM_S + 1) * NS_PER_S, HURT, "tier1-a")
