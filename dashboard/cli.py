@@ -23,6 +23,7 @@ from collector.address import authority
 from collector.clock import SystemClock
 from collector.errors import MillworthError
 from dashboard.commands_attribute import attribute
+from dashboard.commands_capture import capture
 from dashboard.commands_verify import verify_app
 from dashboard.settings import Loaded, load
 
@@ -41,6 +42,7 @@ app.add_typer(config_app, name="config")
 app.add_typer(import_app, name="import")
 app.add_typer(verify_app, name="verify")
 app.command()(attribute)
+app.command()(capture)
 
 # Names of spans and cells of files may hold anything, square brackets too.
 out = Console(highlight=False, soft_wrap=True, markup=False)

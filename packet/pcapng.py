@@ -13,7 +13,7 @@ from packet.columns import I64
 from packet.frames import RECORD_BYTES_MAX, Frames
 
 _SECTION, _INTERFACE, _OLD_PACKET, _SIMPLE_PACKET, _PACKET = 0x0A0D0D0A, 1, 2, 3, 6
-_SECTION_MAGIC = b"\x0a\x0d\x0d\x0a"
+SECTION_MAGIC = b"\x0a\x0d\x0d\x0a"
 _BYTE_ORDERS = {b"\x4d\x3c\x2b\x1a": "<", b"\x1a\x2b\x3c\x4d": ">"}
 _BLOCK_BYTES_MIN = 12  # type, length, and the length again at the end
 _END_OF_OPTIONS, _TIME_RESOLUTION, _TIME_OFFSET = 0, 9, 14
@@ -57,7 +57,7 @@ def parse_pcapng(data: bytes) -> list[FrameGroup]:
 
     Source: draft-ietf-opsawg-pcapng.
     """
-    if data[:4] != _SECTION_MAGIC or data[8:12] not in _BYTE_ORDERS:
+    if data[:4] != SECTION_MAGIC or data[8:12] not in _BYTE_ORDERS:
         raise DecodeError(
             f"pcapng: begins with {data[:12].hex() or 'nothing'}, expected a section header "
             "(0a0d0d0a) with a byte-order magic at offset 8"
@@ -66,7 +66,7 @@ def parse_pcapng(data: bytes) -> list[FrameGroup]:
     section = _Section(_BYTE_ORDERS[data[8:12]])
     at, number = 0, 0
     while at + _BLOCK_BYTES_MIN <= len(data):
-        if data[at : at + 4] == _SECTION_MAGIC:
+        if data[at : at + 4] == SECTION_MAGIC:
             if data[at + 8 : at + 12] not in _BYTE_ORDERS:
                 break
             section = _Section(_BYTE_ORDERS[data[at + 8 : at + 12]])

@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+import json
+import struct
+from pathlib import Path
+
+from scapy.layers.inet import IP, TCP
+from scapy.layers.l2 import Ether
+from typer.testing import CliRunner
+
+from dashboard.cli import app
+
+
+def _handshake() -> bytes:
+    client, server = {"sport": 40_000, "dport": 80}, {"sport": 80, "dport": 40_000}
+    there, back = IP(src="10.0.0.1", dst="10.0.0.2"), IP(src="10.0.0.2", dst="10.0.0.1")
+    frames = [
+        Ether() / there / TCP(**client, flags="S", seq=100),
+        Ether() / back / TCP(**server, flags="SA", seq=500, ack=101),
+        Ether() / there / TCP(**client, flags="A", seq=101, ack=501),
+    ]
+    data = struct.pack("<IHHiIII", 0xA1B23C4D, 2, 4, 0, 0, 262_144, 1)
+    for index, frame in enumerate(map(bytes, frames)):
+        data += struct.pack("<IIII", 1_700_000_000, index * 250_000, len(frame), len(frame)) + frame
+    return data
+
+
+def test_flows_of_a_capture_are_one_object_each(tmp_path: Path) -> None:
+    """A file is read without any service."""
+    path = tmp_path / "one.pcap"
+    path.write_bytes(_handshake())
+    result = CliRunner().invoke(app, ["capture", "--read", str(path), "--json"])
+    assert result.exit_code == 0
+    flow = json.loads(result.stdout)
+    assert (flow["client_address"], flow["server_port"]) == ("10.0.0.1", 80)
+    assert (flow["packets"], flow["handshake_rtt_ns"]) == (3, 500_000)
+
+
+def test_file_that_is_no_capture_is_named_and_the_rest_is_done(tmp_path: Path) -> None:
+    """One bad file among many must not hide the others."""
+    good, bad, cut = tmp_path / "good.pcap", tmp_path / "bad.pcap", tmp_path / "cut.pcap"
+    good.write_bytes(_handshake())
+    bad.write_bytes(b"not a capture")
+    cut.write_bytes(_handshake()[:-1])
+    arguments = [part for path in (bad, cut, good) for part in ("--read", str(path))]
+    result = CliRunner().invoke(app, ["capture", *arguments])
+    assert result.exit_code == 1
+    assert result.stdout.count("10.0.0.2 80") == 2
+    assert "bad.pcap: pcap: begins with" in result.stderr
+    assert "cut.pcap: the last" in result.stderr
