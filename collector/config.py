@@ -63,7 +63,7 @@ class CollectorConfig(Section):
         default=1.0, gt=0, description="... or at this age, whichever comes first"
     )
     wal_bytes_max: int = Field(
-        default=2 * 1024**3,
+        default=4 * 1024**3,
         gt=0,
         description="Bytes acknowledged and not yet stored before senders are told to wait",
     )
