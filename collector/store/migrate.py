@@ -69,13 +69,16 @@ def migrate(
     pending = [migration for migration in migrations if migration.name not in applied]
     if dry_run:
         return [migration.name for migration in pending]
-    for migration in pending:
-        client.command(migration.statement)
-        client.insert(
-            "schema_migrations",
-            [[migration.name, migration.sha256, now_ns]],
-            column_names=["name", "sha256", "applied_ns"],
-        )
+    done: list[list[object]] = []
+    try:
+        for migration in pending:
+            client.command(migration.statement)
+            done.append([migration.name, migration.sha256, now_ns])
+    finally:
+        # Once for all, since an insert costs as much as a statement does. A start that is killed
+        # before it runs the statements again, which each of them allows.
+        if done:
+            client.insert("schema_migrations", done, column_names=["name", "sha256", "applied_ns"])
     return [migration.name for migration in pending]
 
 
