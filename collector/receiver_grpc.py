@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -67,12 +68,20 @@ class GrpcReceiver:
             AddressInUseError: another process has it.
         """
         try:
+            self._try_port()
             self._port = self._server.add_insecure_port(authority(self._host, self._port))
-        except RuntimeError as error:
+        except (OSError, RuntimeError) as error:
             raise AddressInUseError(
                 f"{authority(self._host, self._port)} is taken or not ours to take; stop what "
                 "listens there, or set collector.grpc_port (or collector.host) to another"
             ) from error
+
+    def _try_port(self) -> None:
+        """Take the port for a moment: of one that is taken, gRPC writes lines of its own."""
+        family = socket.AF_INET6 if ":" in self._host else socket.AF_INET
+        with socket.socket(family, socket.SOCK_STREAM) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind((self._host, self._port))
 
     def start(self) -> None:
         """Accept calls."""

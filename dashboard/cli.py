@@ -49,7 +49,13 @@ out = Console(highlight=False, soft_wrap=True, markup=False)
 
 ConfigOption = Annotated[
     Path | None,
-    typer.Option("--config", "-c", help="Settings file; by default ./millworth.toml if there."),
+    # Whoever opens the file says what is wrong, in one line: typer's own check says it in a box.
+    typer.Option(
+        "--config",
+        "-c",
+        help="Settings file; by default ./millworth.toml if there.",
+        readable=False,
+    ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Machine output: JSON on stdout.")]
 UrlOption = Annotated[
@@ -253,7 +259,7 @@ def query(
 
 @import_app.command("outcomes")
 def import_outcomes(
-    files: Annotated[list[Path], typer.Argument(help="CSV files with a header.")],
+    files: Annotated[list[Path], typer.Argument(help="CSV files with a header.", readable=False)],
     config: ConfigOption = None,
     url: UrlOption = None,
     as_json: JsonOption = False,

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -55,6 +57,7 @@ def test_taken_port_names_the_port_and_the_key(tmp_path: Path, taken_port: int, 
     result = millworth("up", **environment)
 
     assert_one_line(result, f"127.0.0.1:{taken_port}", key.lower().replace("__", "."))
+    assert "add_port" not in result.stderr  # a library's own words beside ours
 
 
 def test_wrong_key_is_named_with_the_right_one(tmp_path: Path) -> None:
@@ -74,6 +77,27 @@ def test_missing_directory_is_named(tmp_path: Path) -> None:
     result = millworth("up", MILLWORTH__STORE__URL=f"chdb://{tmp_path / 'nowhere' / 'store'}")
 
     assert_one_line(result, str(tmp_path / "nowhere"), "does not exist")
+
+
+def test_file_without_read_permission_is_named(tmp_path: Path) -> None:
+    """Root reads every file, unless it lays down the right to."""
+    path = tmp_path / "millworth.toml"
+    path.write_text("[store]\n")
+    path.chmod(0)
+    rights = "-dac_override,-dac_read_search"
+    lay_down = ["setpriv", f"--bounding-set={rights}", f"--inh-caps={rights}"]
+
+    result = subprocess.run(
+        [
+            *(lay_down if os.geteuid() == 0 else []),
+            *(sys.executable, "-m", "dashboard.cli", "config", "check", "--config", str(path)),
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert_one_line(result, str(path), "cannot be read: Permission denied")
 
 
 def test_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
