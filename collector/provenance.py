@@ -29,8 +29,9 @@ SEQ: Final = "provenance.seq"
 PREV: Final = "provenance.prev"
 TAG: Final = "provenance.tag"
 
-# The first five are of the span, the rest are its attributes. `outcome.key` is left out: rules may
-# replace identifiers before they are stored, and the stored event has to verify as well.
+# The first five are of the span, the rest are its attributes. `decision.id` and `outcome.key` are
+# left out: rules may replace identifiers before they are stored, and the stored event has to verify
+# as well. What is in this list cannot be named by such a rule (collector/identifiers_config.py).
 SIGNED: Final = (
     "trace_id",
     "span_id",
@@ -38,7 +39,6 @@ SIGNED: Final = (
     "end_ns",
     "status",
     "decision.schema",
-    "decision.id",
     "decision.action",
     "decision.channel",
     "decision.region",

@@ -9,7 +9,6 @@ SELECT
     toString(toUnixTimestamp64Nano(Timestamp) + toInt64(Duration)) AS end_ns,
     StatusCode AS status,
     SpanAttributes['decision.schema'] AS `decision.schema`,
-    SpanAttributes['decision.id'] AS `decision.id`,
     SpanAttributes['decision.action'] AS `decision.action`,
     SpanAttributes['decision.channel'] AS `decision.channel`,
     SpanAttributes['decision.region'] AS `decision.region`,
