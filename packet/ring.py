@@ -9,6 +9,7 @@ Source: Documentation/networking/packet_mmap.rst of the Linux kernel.
 from __future__ import annotations
 
 import ctypes
+import fcntl
 import mmap
 import os
 import pwd
@@ -16,7 +17,6 @@ import socket
 import struct
 from collections import deque
 from dataclasses import dataclass
-from pathlib import Path
 
 from collector.clock import NS_PER_MS, NS_PER_S
 from collector.errors import CaptureError
@@ -30,6 +30,7 @@ _TPACKET_V3 = 2
 _SO_ATTACH_FILTER, _SO_LOCK_FILTER = 26, 44
 _ETH_P_ALL = 3  # a tap on one protocol alone is not given outgoing packets
 _IFF_LOOPBACK = 0x8
+_SIOCGIFFLAGS = 0x8913
 _TP_STATUS_USER = 1
 
 BLOCK_BYTES = 256 * 1024
@@ -201,7 +202,7 @@ def _open(config: PacketConfig) -> socket.socket:
 
 def _attach(opened: socket.socket, config: PacketConfig) -> None:
     program = header_filter(
-        loopback=_is_loopback(config.interface),
+        loopback=_is_loopback(opened, config.interface),
         snaplen_bytes=config.snaplen_bytes,
         ports=config.ports,
         exclude_ports=config.exclude_ports,
@@ -232,9 +233,11 @@ def _raw_socket(interface: str) -> socket.socket:
         ) from error
 
 
-def _is_loopback(interface: str) -> bool:
-    flags = Path("/sys/class/net") / interface / "flags"
-    return bool(int(flags.read_text(), 16) & _IFF_LOOPBACK)
+def _is_loopback(opened: socket.socket, interface: str) -> bool:
+    # Asked of the socket: /sys shows the network namespace that it was mounted in, not ours.
+    request = struct.pack("16sH14x", interface.encode(), 0)
+    flags = struct.unpack_from("=H", fcntl.ioctl(opened, _SIOCGIFFLAGS, request), 16)[0]
+    return bool(flags & _IFF_LOOPBACK)
 
 
 def _stamp_ns(block: bytes, at: int) -> int:
