@@ -99,6 +99,14 @@ def pack(
     )
 
 
+def no_trees() -> CompactTrees:
+    """Return the trees of no decisions."""
+    none = np.empty(0, np.uint32)
+    return CompactTrees(
+        np.zeros(1, np.int64), none, none, none, none.astype(np.uint8), np.empty((5, 0), np.int64)
+    )
+
+
 def is_long(trees: CompactTrees) -> Bools:
     """Tell which decisions have a time that does not fit into 32 bits."""
     beyond = (trees.offset_ns > WORD_NS_MAX) | (trees.duration_ns > WORD_NS_MAX)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
+from attribution.answers import Selection
 from attribution.columns import Table
 from collector.clock import NS_PER_MINUTE, NS_PER_S
 from collector.config import AttributesConfig
@@ -130,6 +132,27 @@ class Reader:
         """Store the trees again as later decisions, until there are `copies` of each."""
         self._store.client().command(
             _SQL["bench_columns"], parameters={"copies": copies, "apart_ns": apart_ns}
+        )
+
+    def selected_count(self, selection: Selection) -> int:
+        """Return how many decisions a question is about."""
+        return int(self._rows("selected_count", **asdict(selection))[0][0])
+
+    def selected_segments(self, selection: Selection, every: int) -> Table:
+        """Return the split of one in `every` of these decisions, the same ones every time."""
+        return self._table("selected_segments", **asdict(selection), every=every)
+
+    def selected_trees(self, selection: Selection, every: int) -> Table:
+        """Return the trees of one in `every` of these decisions, each column one chunk."""
+        table = self._table("selected_trees", **asdict(selection), every=every)
+        return table.combine_chunks()
+
+    def selected_values(self, selection: Selection) -> Table:
+        """Return what the decisions of this time were worth, by action and region."""
+        return self._table(
+            "selected_values",
+            from_ns=selection.from_ns - selection.from_ns % NS_PER_S,
+            to_ns=selection.to_ns,
         )
 
     def attributions_between(self, from_ns: int, to_ns: int) -> Table:

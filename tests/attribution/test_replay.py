@@ -3,12 +3,11 @@ from __future__ import annotations
 import itertools
 import random
 
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from attribution.compact import CompactTrees
+from attribution.compact import CompactTrees, no_trees
 from attribution.replay import Change, Replay
 from attribution.spans import CLASSES, SEGMENTS, STAGES, UNTRACED
 from tests.attribution.spans_builder import R, S
@@ -185,13 +184,5 @@ def test_a_decision_without_spans_is_replayed_as_untraced_time() -> None:
 
 def test_no_decisions_are_replayed_as_none() -> None:
     """An empty window is an answer too."""
-    empty = np.empty(0, np.int64)
-    trees = CompactTrees(
-        np.zeros(1, np.int64),
-        empty.astype(np.uint32),
-        empty,
-        empty,
-        empty.astype(np.uint8),
-        np.empty((5, 0), np.int64),
-    )
+    trees = no_trees()
     assert Replay(trees).latencies([Change(segments_of("store"), 0.5)]).tolist() == []

@@ -57,8 +57,7 @@ def test_dollars_are_the_loss_over_the_reference_that_is_avoided() -> None:
     got = what_if(trees, [Change(segments_of("all"), 0.7)], worth(1), SLOPE)
     assert got.after_ns.tolist() == [70 * MS]
     median, low, high = (
-        round(10e6 * -math.expm1(-beta * 20 * MS))
-        for beta in (SLOPE.median, SLOPE.low, SLOPE.high)
+        round(10e6 * -math.expm1(-beta * 20 * MS)) for beta in (SLOPE.median, SLOPE.low, SLOPE.high)
     )
     assert got.dollars == Dollars(median, low, high, unvalued=0)
 

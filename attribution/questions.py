@@ -1,0 +1,114 @@
+"""I/O: answers what-if and comparisons from what is stored; writes nothing."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from attribution.answers import (
+    CompareAnswer,
+    Selection,
+    WhatIfAnswer,
+    bases_of,
+    compare_answer,
+    what_if_answer,
+)
+from attribution.columns import Table, ints, micros
+from attribution.compact import no_trees
+from attribution.compact_rows import trees_from_rows
+from attribution.compare import Population, compare
+from attribution.config import AttributionConfig
+from attribution.queries import Reader
+from attribution.replay import Change
+from attribution.revenue import Floats, slope_of
+from attribution.rows import SEGMENT_COLUMNS
+from attribution.spans import Ints
+from attribution.what_if import MICROS, Worth, what_if
+
+# Sixteen parts of a change are shared out in a second or two over so many decisions of ten spans.
+REPLAYED_MAX = 5_000
+COMPARED_MAX = 200_000
+
+
+class Analyst:
+    """Asks the store, and the pure cores, on behalf of a person."""
+
+    def __init__(self, config: AttributionConfig, reader: Reader) -> None:
+        self._config = config
+        self._reader = reader
+        self._slope = slope_of(config.slope)
+
+    def what_if(self, selection: Selection, changes: Sequence[Change], by: str) -> WhatIfAnswer:
+        """Say what these decisions would have taken, and been worth, under some changes."""
+        count = self._reader.selected_count(selection)
+        every = max(1, math.ceil(count / REPLAYED_MAX))
+        rows = self._reader.selected_trees(selection, every)
+        values, bases = self._values(selection, rows)
+        worth = Worth(values, self._reference(rows), ints(rows["is_error"]) != 0)
+        trees = trees_from_rows(rows) if len(rows) else no_trees()
+        done = what_if(trees, changes, worth, self._slope, by)
+        return what_if_answer(count, done, selection, bases, self._config.slope.basis)
+
+    def compare(self, before: Selection, after: Selection) -> CompareAnswer:
+        """Say in which segments two populations differ, and what that costs."""
+        tables, counts = [], []
+        for selection in (before, after):
+            counts.append(self._reader.selected_count(selection))
+            every = max(1, math.ceil(counts[-1] / COMPARED_MAX))
+            tables.append(self._reader.selected_segments(selection, every))
+        names = sorted({pair for table in tables for pair in _pairs(table)})
+        codes = {pair: at for at, pair in enumerate(names)}
+        populations = [
+            Population(
+                np.stack([ints(table[name]) for name in SEGMENT_COLUMNS], axis=1),
+                np.array([codes[pair] for pair in _pairs(table)], np.int64),
+            )
+            for table in tables
+        ]
+        price = self._price(after, tables[1], populations[1].group, len(names))
+        found = compare(populations[0], populations[1], price.tolist())
+        return compare_answer(
+            found,
+            (ints(tables[0]["total_ns"]), ints(tables[1]["total_ns"])),
+            after,
+            counts[1],
+            self._config.slope.basis,
+        )
+
+    def _values(self, selection: Selection, rows: Table) -> tuple[Floats, list[str]]:
+        """Return the value of each decision, NaN where it is unknown, and what it rests on."""
+        table = self._reader.selected_values(selection)
+        amount, _ = micros(table["value_usd"])
+        valued = ints(table["valued"])
+        mean = {
+            pair: each / count if count else math.nan
+            for pair, each, count in zip(
+                _pairs(table), amount.tolist(), valued.tolist(), strict=True
+            )
+        }
+        values = [mean.get(pair, math.nan) for pair in _pairs(rows)]
+        return np.array(values, np.float64), bases_of(table["bases"].to_pylist())
+
+    def _price(self, selection: Selection, rows: Table, group: Ints, groups: int) -> Floats:
+        """Return by group what a nanosecond more costs a decision on average, NaN if unknown."""
+        values, _ = self._values(selection, rows)
+        late_ns = ints(rows["total_ns"]) - self._reference(rows)
+        beta = self._slope.median
+        margin = np.where(late_ns > 0, beta * np.exp(-beta * np.maximum(late_ns, 0)), 0.0)
+        margin = np.where(ints(rows["is_error"]) != 0, 0.0, margin)
+        cost = np.maximum(values, 0.0) / MICROS * margin
+        count = np.bincount(group, minlength=groups)
+        price: Floats = np.full(groups, math.nan)
+        filled = count > 0
+        price[filled] = np.bincount(group, cost, minlength=groups)[filled] / count[filled]
+        return price
+
+    def _reference(self, rows: Table) -> Ints:
+        actions = rows["action"].to_pylist()
+        return np.array([self._config.reference_ns(each) for each in actions], np.int64)
+
+
+def _pairs(table: Table) -> list[tuple[str, str]]:
+    return list(zip(table["action"].to_pylist(), table["region"].to_pylist(), strict=True))
