@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from collector.store.connect import Connections
-from packet.columns import U64, Mask, PacketColumns, address_texts
+from packet.columns import U64, WIRE_ONLY, Mask, PacketColumns, address_texts
 from packet.link import SpanFlow
 from packet.queries import FlowSpan, Reader
 from packet.tcp import IDLE_NS, Flow, analyse
@@ -34,7 +34,7 @@ class Writer:
         columns: dict[str, Any] = {
             field.name: getattr(packets, field.name)
             for field in fields(packets)
-            if field.name not in {"src", "dst"}
+            if field.name not in {"src", "dst", *WIRE_ONLY}
         }
         columns["src_address"] = address_texts(packets.src)
         columns["dst_address"] = address_texts(packets.dst)
