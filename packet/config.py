@@ -12,6 +12,11 @@ class PacketConfig(Section):
 
     enabled: bool = Field(default=True, description="Record packet headers where it is permitted")
     interface: str = Field(default="lo", description="Interface to record from")
+    host: str = Field(
+        default="",
+        description="Name of this machine as its spans say in host.name, where several recorders "
+        "share a store; empty where one recorder sees all",
+    )
     ports: tuple[int, ...] = Field(
         default=(),
         max_length=32,

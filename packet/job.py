@@ -15,6 +15,7 @@ from collector.config import AttributesConfig
 from collector.errors import CaptureError
 from collector.store.connect import Connections
 from collector.store.cursors import read_cursor, write_cursor
+from packet.clock_job import ClockJob, ClockReport
 from packet.columns import PacketColumns, port_pairs
 from packet.config import PacketConfig
 from packet.decode import decode
@@ -54,6 +55,7 @@ class PacketReport:
     refused_flows: int  # connections beyond packet.capture_flows_max
     undecoded: dict[str, int]  # frames of no use, by reason
     capture_lost: str | None  # why the recorder did not answer, None where it did
+    clocks: ClockReport
 
 
 @dataclass(slots=True)
@@ -71,7 +73,7 @@ class _Tally:
     capture_lost: str | None = None
     ranges: list[tuple[int, int]] = field(default_factory=list)
 
-    def report(self) -> PacketReport:
+    def report(self, clocks: ClockReport) -> PacketReport:
         """Return what was counted."""
         return PacketReport(
             sampled=self.sampled,
@@ -83,6 +85,7 @@ class _Tally:
             refused_flows=self.refused_flows,
             undecoded=dict(self.undecoded),
             capture_lost=self.capture_lost,
+            clocks=clocks,
         )
 
 
@@ -108,8 +111,12 @@ class PacketJob:
         self._config = config
         self._store = store
         self._recorder = recorder
-        self._reader = Reader(store, attributes)
-        self._writer = Writer(store, frozenset(config.ports))
+        self._reader = Reader(store, attributes, config.host)
+        self._writer = Writer(store, frozenset(config.ports), config.host)
+        self._clocks = ClockJob(store, self._reader, self._writer)
+        # Recorders that share a store advance each by itself.
+        self._sample_cursor = _SAMPLE_CURSOR + (f".{config.host}" if config.host else "")
+        self._link_cursor = _LINK_CURSOR + (f".{config.host}" if config.host else "")
         # Lost in a restart, as is what the recorder holds: an older request then finds nothing.
         self._captures: dict[str, _Capture] = {}
 
@@ -125,10 +132,10 @@ class PacketJob:
                 # Spans are linked to what was kept before; the page says what is missing.
                 tally.capture_lost = str(error)
         self._link_new_spans(until_ns, now_ns, tally)
-        return tally.report()
+        return tally.report(self._clocks.run_once(now_ns))
 
     def _keep_sample(self, recorder: Recorder, until_ns: int, now_ns: int, tally: _Tally) -> None:
-        from_ns = read_cursor(self._store.client(), _SAMPLE_CURSOR)
+        from_ns = read_cursor(self._store.client(), self._sample_cursor)
         if from_ns >= until_ns:
             return
         selection = Selection(
@@ -140,7 +147,7 @@ class PacketJob:
         packets = self._pull(recorder, selection, tally)
         tally.sampled += len(packets)
         tally.flows += self._keep(packets, "sample", "", now_ns)
-        write_cursor(self._store.client(), _SAMPLE_CURSOR, until_ns)
+        write_cursor(self._store.client(), self._sample_cursor, until_ns)
 
     def _keep_captures(self, recorder: Recorder, until_ns: int, now_ns: int, tally: _Tally) -> None:
         oldest_ns = recorder.stats().oldest_ns
@@ -207,14 +214,14 @@ class PacketJob:
         return self._writer.flows(self._reader, packets, now_ns)
 
     def _link_new_spans(self, until_ns: int, now_ns: int, tally: _Tally) -> None:
-        after_ns = read_cursor(self._store.client(), _LINK_CURSOR)
+        after_ns = read_cursor(self._store.client(), self._link_cursor)
         # A batch may be stored after one that was received later: the last seconds are read again.
         from_ns, to_ns = self._reader.span_reach(max(after_ns - LATE_NS, 0), until_ns)
         if to_ns:
             tally.ranges.append((max(from_ns, until_ns - _LINK_REACH_NS), to_ns))
         for begin_ns, end_ns in _merged(tally.ranges):
             self._link_range(begin_ns, end_ns, now_ns, tally)
-        write_cursor(self._store.client(), _LINK_CURSOR, max(until_ns, after_ns))
+        write_cursor(self._store.client(), self._link_cursor, max(until_ns, after_ns))
 
     def _link_range(self, from_ns: int, to_ns: int, now_ns: int, tally: _Tally) -> None:
         """Link every span that overlaps the range, whenever it was received."""

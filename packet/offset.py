@@ -25,7 +25,7 @@ F64 = NDArray[np.float64]
 DRIFT_MAX = 500e-6
 # A drift below this is what a good quartz does between two corrections.
 DRIFTING = 1e-6
-_WINDOWS_MAX = 40
+_WINDOWS_MIN, _WINDOWS_MAX = 8, 40
 _WINDOW_SAMPLES = 25
 _PPM = 1e6
 
@@ -119,7 +119,9 @@ def estimate(forward: Samples, reverse: Samples) -> ClockOffset | None:
     high_t = (forward.sent_ns - first_ns).astype(np.float64)
     low_t = (reverse.seen_ns - first_ns).astype(np.float64)
 
-    count = int(np.clip(min(len(forward), len(reverse)) // _WINDOW_SAMPLES, 1, _WINDOWS_MAX))
+    fewest = min(len(forward), len(reverse))
+    # Few samples a window, and its edges are loose; few windows, and the drift is not known.
+    count = int(np.clip(fewest // _WINDOW_SAMPLES, min(fewest, _WINDOWS_MIN), _WINDOWS_MAX))
     width = (last_ns - first_ns + 1) / count
     high = _tightest(high_t, at_most, width, 1)
     low = _tightest(low_t, at_least, width, -1)

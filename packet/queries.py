@@ -20,6 +20,7 @@ _SQL = Path(__file__).parent / "sql"
 
 # A span longer than this is not looked for behind the start of a range.
 REACH_NS = 60 * NS_PER_S
+_CALLS_MAX = 100_000  # of a minute: more do not make an estimate better
 
 # Where each side of a connection is found, the surest first: what the socket said, then what a
 # header or a name may have said, then OpenTelemetry's names before semantic conventions 1.21.
@@ -53,11 +54,27 @@ class FlowSpan:
     last_ns: int
 
 
+@dataclass(frozen=True, slots=True)
+class HostCall:
+    """A call from one host to another, by both of their clocks."""
+
+    client_host: str
+    server_host: str
+    client_start_ns: int
+    client_end_ns: int
+    server_start_ns: int
+    server_end_ns: int
+    client_synced: str  # clock.synced of the resource, "" for unknown
+    server_synced: str
+
+
 class Reader:
     """Reads of the packet job, on the connection of whichever thread asks."""
 
-    def __init__(self, store: Connections, attributes: AttributesConfig) -> None:
+    def __init__(self, store: Connections, attributes: AttributesConfig, host: str = "") -> None:
+        """Read for one recorder; `host` is its `packet.host`."""
         self._store = store
+        self._host = host
         self._endpoint_names = {
             parameter: [
                 name
@@ -117,6 +134,7 @@ class Reader:
                 "reach_ns": REACH_NS,
                 "trace_ids": list(trace_ids),
                 "port_pairs": list(port_pairs),
+                "host": self._host,
                 **self._endpoint_names,
             },
         )
@@ -127,18 +145,52 @@ class Reader:
         (row,) = self._rows("span_reach", {"after_ns": after_ns, "until_ns": until_ns})
         return int(row[0]), int(row[1])
 
-    def packets(self, from_ns: int, to_ns: int, flow_hashes: Collection[int] = ()) -> PacketColumns:
-        """Return kept packets seen in [from_ns, to_ns]; of any connection where none is given."""
+    def packets(
+        self,
+        from_ns: int,
+        to_ns: int,
+        flow_hashes: Collection[int] = (),
+        *,
+        host: str | None = None,
+    ) -> PacketColumns:
+        """Return kept packets seen in [from_ns, to_ns]; of any connection where none is given.
+
+        `host` is the recorder that kept them, by default the reader's own.
+        """
         table = self._store.client().query_arrow(
             _text("packets"),
-            parameters={"from_ns": from_ns, "to_ns": to_ns, "flow_hashes": list(flow_hashes)},
+            parameters={
+                "from_ns": from_ns,
+                "to_ns": to_ns,
+                "flow_hashes": list(flow_hashes),
+                "host": self._host if host is None else host,
+            },
         )
         return _columns(table)
+
+    def packet_hosts(self, from_ns: int, to_ns: int) -> list[str]:
+        """Return the named recorders that kept packets seen in [from_ns, to_ns)."""
+        rows = self._rows("packet_hosts", {"from_ns": from_ns, "to_ns": to_ns})
+        return [str(row[0]) for row in rows]
+
+    def host_calls(self, from_ns: int, to_ns: int) -> list[HostCall]:
+        """Return calls between hosts that were served in [from_ns, to_ns), 100,000 at most."""
+        rows = self._rows(
+            "clock_spans",
+            {"from_ns": from_ns, "to_ns": to_ns, "reach_ns": REACH_NS, "rows_max": _CALLS_MAX},
+        )
+        return [HostCall(*row) for row in rows]
 
     def flow_spans(self, flow_hashes: Collection[int], from_ns: int, to_ns: int) -> list[FlowSpan]:
         """Return when the known stretches of connections lie that touch [from_ns, to_ns]."""
         rows = self._rows(
-            "flow_spans", {"flow_hashes": list(flow_hashes), "from_ns": from_ns, "to_ns": to_ns}
+            "flow_spans",
+            {
+                "flow_hashes": list(flow_hashes),
+                "from_ns": from_ns,
+                "to_ns": to_ns,
+                "host": self._host,
+            },
         )
         return [FlowSpan(*row) for row in rows]
 

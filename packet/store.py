@@ -1,4 +1,4 @@
-"""I/O: writes `packets`, `flows` and `span_flows`; the only writer of each."""
+"""I/O: writes `packets`, `flows`, `span_flows` and `clock_offsets`; the only writer of each."""
 
 from __future__ import annotations
 
@@ -12,16 +12,38 @@ import pyarrow as pa
 from collector.store.connect import Connections
 from packet.columns import U64, WIRE_ONLY, Mask, PacketColumns, address_texts
 from packet.link import SpanFlow
+from packet.offset import ClockOffset
 from packet.queries import FlowSpan, Reader
 from packet.tcp import IDLE_NS, Flow, analyse
+
+
+@dataclass(frozen=True, slots=True)
+class ClockRow:
+    """One row of `clock_offsets`."""
+
+    window_ns: int
+    host_a: str
+    host_b: str
+    source: str  # packets or spans
+    offset: ClockOffset
+    says_unsynchronised: tuple[str, ...]
+    segments: int
+    excluded: int
 
 
 class Writer:
     """Writes of the packet job, on the connection of whichever thread asks."""
 
-    def __init__(self, store: Connections, server_ports: frozenset[int] = frozenset()) -> None:
+    def __init__(
+        self,
+        store: Connections,
+        server_ports: frozenset[int] = frozenset(),
+        host: str = "",
+    ) -> None:
+        """Write for one recorder; `host` is its `packet.host`."""
         self._store = store
         self._server_ports = server_ports
+        self._host = host
 
     def packets(self, packets: PacketColumns, kept_for: str, trigger_id: str) -> None:
         """Write packets; one that is there already is replaced.
@@ -40,6 +62,7 @@ class Writer:
         columns["dst_address"] = address_texts(packets.dst)
         columns["kept_for"] = [kept_for] * len(packets)
         columns["trigger_id"] = [trigger_id] * len(packets)
+        columns["host"] = [self._host] * len(packets)
         self._store.client().insert_arrow("packets", pa.table(columns))
 
     def flows(self, reader: Reader, touched: PacketColumns, now_ns: int) -> int:
@@ -77,6 +100,29 @@ class Writer:
         columns["linked_ns"] = [now_ns] * len(links)
         self._store.client().insert_arrow("span_flows", pa.table(columns))
 
+    def clock_offsets(self, rows: Sequence[ClockRow], now_ns: int) -> None:
+        """Write what was estimated of pairs of clocks; that of the same minute is replaced."""
+        if not rows:
+            return
+        own = ("window_ns", "host_a", "host_b", "source", "says_unsynchronised", "segments",
+               "excluded")  # fmt: skip
+        estimated = (
+            "at_ns", "offset_ns", "bound_ns", "median_offset_ns", "rtt_min_ns", "drift_ppm",
+            "drift_bound_ppm", "state", "stepped_ns", "forward", "reverse",
+        )  # fmt: skip
+        self._store.client().insert(
+            "clock_offsets",
+            [
+                [
+                    *(getattr(row, name) for name in own),
+                    *(getattr(row.offset, name) for name in estimated),
+                    now_ns,
+                ]
+                for row in rows
+            ],
+            column_names=[*own, *estimated, "version"],
+        )
+
     def _write_flows(self, rows: Sequence[Flow], *, is_deleted: int, now_ns: int) -> None:
         if not rows:
             return
@@ -87,6 +133,7 @@ class Writer:
         columns["handshake_rtt_ns"] = pa.array(columns["handshake_rtt_ns"], pa.uint64())
         columns["version"] = [now_ns] * len(rows)
         columns["is_deleted"] = [is_deleted] * len(rows)
+        columns["host"] = [self._host] * len(rows)
         self._store.client().insert_arrow("flows", pa.table(columns))
 
 

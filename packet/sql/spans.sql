@@ -1,6 +1,7 @@
 -- Spans that name both ports of their connection and overlap [from_ns, to_ns]; only those of the
 -- given traces and of the given pairs of ports (the lower port times 65536 plus the higher one),
--- where these are not empty. A span longer than reach_ns may be left out.
+-- where these are not empty; of one host and of none where a host is given. A span longer than
+-- reach_ns may be left out.
 -- Returns: trace_id String, span_id String, decision_id String (empty for none; of several roots in
 -- a trace the last that began before the span), is_server Bool, start_ns UInt64, end_ns UInt64,
 -- local_port UInt16, peer_port UInt16, peer_address String; each span once, in order of time.
@@ -48,6 +49,7 @@ FROM
         AND received_ns >= {from_ns:UInt64} - {reach_ns:UInt64}
         AND (empty({trace_ids:Array(String)}) OR TraceId IN {trace_ids:Array(String)})
         AND local_port != 0 AND peer_port != 0
+        AND ({host:String} = '' OR ResourceAttributes['host.name'] IN ('', {host:String}))
         AND (empty({port_pairs:Array(UInt32)}) OR port_pair IN {port_pairs:Array(UInt32)})
     ORDER BY received_ns
     LIMIT 1 BY TraceId, SpanId

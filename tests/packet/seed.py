@@ -30,6 +30,8 @@ class Span:
     attributes: Mapping[str, str] = field(default_factory=dict)
     kind: str = "Client"
     received_ns: int = 0  # 0: when it ended
+    parent_span_id: str = ""
+    resource: Mapping[str, str] = field(default_factory=dict)
 
 
 def insert_spans(store: Connections, spans: Sequence[Span]) -> None:
@@ -43,6 +45,11 @@ def insert_spans(store: Connections, spans: Sequence[Span]) -> None:
             "Timestamp": pa.array([span.start_ns for span in spans], pa.timestamp("ns")),
             "TraceId": [span.trace_id for span in spans],
             "SpanId": [span.span_id for span in spans],
+            "ParentSpanId": [span.parent_span_id for span in spans],
+            "ResourceAttributes": pa.array(
+                [list(span.resource.items()) for span in spans],
+                pa.map_(pa.string(), pa.string()),
+            ),
             "SpanName": ["exchange"] * count,
             "SpanKind": [span.kind for span in spans],
             "ServiceName": ["shop"] * count,
