@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from attribution import kernel
 from attribution.columns import Column, Table, roots_from_table
-from attribution.compact import CompactTrees, is_long, pack
+from attribution.compact import CompactTrees, Packed, is_long, pack
 from attribution.kernel import Split
 from attribution.rows import SEGMENT_COLUMNS, Attributed, flag_names
 from attribution.spans import Bools, Ints
@@ -28,6 +28,13 @@ def best_kernel() -> Callable[[CompactTrees], Split]:
     return kernel_numba.split
 
 
+def packed_of(done: Attributed) -> Packed:
+    """Return what was computed in the compact order."""
+    roots = roots_from_table(done.decisions, done.spans)
+    split = done.budgets
+    return pack(done.trees, roots, split.bounds_ns, done.span_class, split.sent_stage)
+
+
 def compact_rows(done: Attributed, revisions: Ints, wanted: Bools) -> Table:
     """Return rows of `path_columns` of the wanted decisions.
 
@@ -37,9 +44,8 @@ def compact_rows(done: Attributed, revisions: Ints, wanted: Bools) -> Table:
         wanted: which decisions to write.
     """
     d = done.decisions
-    roots = roots_from_table(d, done.spans)
     bounds = done.budgets.bounds_ns
-    packed = pack(done.trees, roots, bounds, done.span_class, done.budgets.sent_stage)
+    packed = packed_of(done)
     trees = packed.trees
     offsets = pa.array(trees.first.astype(np.int32))
 

@@ -17,15 +17,17 @@ from attribution.answers import (
 )
 from attribution.columns import Table, ints, micros
 from attribution.compact import no_trees
-from attribution.compact_rows import trees_from_rows
+from attribution.compact_rows import packed_of, trees_from_rows
 from attribution.compare import Population, compare
 from attribution.config import AttributionConfig
 from attribution.queries import Reader
 from attribution.replay import Change
-from attribution.revenue import Floats, slope_of
-from attribution.rows import SEGMENT_COLUMNS
+from attribution.revenue import Floats, Slope, slope_of
+from attribution.rows import SEGMENT_COLUMNS, Attributed
 from attribution.spans import Ints
 from attribution.what_if import MICROS, Worth, what_if
+from collector.config import AttributesConfig
+from collector.store.connect import Connections
 
 # Sixteen parts of a change are shared out in a second or two over so many decisions of ten spans.
 REPLAYED_MAX = 5_000
@@ -33,15 +35,35 @@ COMPARED_MAX = 200_000
 
 
 class Analyst:
-    """Asks the store, and the pure cores, on behalf of a person."""
+    """Asks the store, and the pure cores, on behalf of a person.
 
-    def __init__(self, config: AttributionConfig, reader: Reader) -> None:
+    A connection on which a query failed is given up: what is left of its answer would come first
+    in the next one.
+    """
+
+    def __init__(self, config: AttributionConfig, store: Connections) -> None:
         self._config = config
-        self._reader = reader
+        self._store = store
+        self._reader = Reader(store, AttributesConfig())
         self._slope = slope_of(config.slope)
 
     def what_if(self, selection: Selection, changes: Sequence[Change], by: str) -> WhatIfAnswer:
         """Say what these decisions would have taken, and been worth, under some changes."""
+        try:
+            return self._what_if(selection, changes, by)
+        except BaseException:
+            self._store.close()
+            raise
+
+    def compare(self, before: Selection, after: Selection) -> CompareAnswer:
+        """Say in which segments two populations differ, and what that costs."""
+        try:
+            return self._compare(before, after)
+        except BaseException:
+            self._store.close()
+            raise
+
+    def _what_if(self, selection: Selection, changes: Sequence[Change], by: str) -> WhatIfAnswer:
         count = self._reader.selected_count(selection)
         every = max(1, math.ceil(count / REPLAYED_MAX))
         rows = self._reader.selected_trees(selection, every)
@@ -51,8 +73,7 @@ class Analyst:
         done = what_if(trees, changes, worth, self._slope, by)
         return what_if_answer(count, done, selection, bases, self._config.slope.basis)
 
-    def compare(self, before: Selection, after: Selection) -> CompareAnswer:
-        """Say in which segments two populations differ, and what that costs."""
+    def _compare(self, before: Selection, after: Selection) -> CompareAnswer:
         tables, counts = [], []
         for selection in (before, after):
             counts.append(self._reader.selected_count(selection))
@@ -108,6 +129,17 @@ class Analyst:
     def _reference(self, rows: Table) -> Ints:
         actions = rows["action"].to_pylist()
         return np.array([self._config.reference_ns(each) for each in actions], np.int64)
+
+
+def replay_alone(done: Attributed | None, changes: Sequence[Change], by: str) -> WhatIfAnswer:
+    """Replay decisions that are in no store, such as those of a file: without dollars."""
+    trees, count = no_trees(), 0
+    if done is not None:
+        count = len(done.decisions)
+        trees = packed_of(done).trees
+    none = Worth(np.full(count, math.nan), np.zeros(count, np.int64), np.zeros(count, np.bool_))
+    told = what_if(trees, changes, none, Slope(0.0, 0.0, 0.0), by)
+    return what_if_answer(count, told, Selection(0, 1), [], "")
 
 
 def _pairs(table: Table) -> list[tuple[str, str]]:

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 
 from attribution.config import AttributionConfig
+from attribution.questions import Analyst
 from collector.clock import Clock, SystemClock
 from collector.config import OutcomesConfig
 from collector.counters import Counters
@@ -21,6 +22,7 @@ from collector.errors import InputError, MillworthError, StoreUnavailableError
 from collector.imports import ImportReport, import_outcomes
 from collector.log import get_logger
 from collector.store.connect import Connections
+from dashboard.api_questions import questions_router
 from dashboard.health_items import HealthItem, HealthSource, Status
 from dashboard.queries import Reader, alerts_with_exemplars
 from dashboard.rows import (
@@ -135,10 +137,12 @@ def create_api(
     app.add_exception_handler(HTTPException, _http_error)
     workers = workers or Workers(4, "api")
     outside = Workers(OUTSIDE_WORKERS, "outside-sql")
-    reference = reference_of(attribution or AttributionConfig())
+    attribution = attribution or AttributionConfig()
+    reference = reference_of(attribution)
     app.include_router(_data_router(reader, workers, outside))
     clock = clock or SystemClock()
     app.include_router(_state_router(reader, workers, health, clock, reference))
+    app.include_router(questions_router(Analyst(attribution, store), outside, clock))
     app.include_router(_import_router(store, workers, outcomes or OutcomesConfig(), clock))
     app.include_router(_probe_router(reader, workers, counters))
     return app

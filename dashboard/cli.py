@@ -24,6 +24,7 @@ from collector.clock import SystemClock
 from collector.errors import MillworthError
 from dashboard.commands_attribute import attribute
 from dashboard.commands_capture import capture
+from dashboard.commands_questions import compare, what_if
 from dashboard.commands_verify import verify_app
 from dashboard.settings import Loaded, load
 
@@ -43,6 +44,8 @@ app.add_typer(import_app, name="import")
 app.add_typer(verify_app, name="verify")
 app.command()(attribute)
 app.command()(capture)
+app.command("what-if")(what_if)
+app.command()(compare)
 
 # Names of spans and cells of files may hold anything, square brackets too.
 out = Console(highlight=False, soft_wrap=True, markup=False)

@@ -17,7 +17,6 @@ from rich.table import Table
 from attribution.explain import DecisionShare
 from attribution.spans import CLASSES
 from collector.clock import NS_PER_MS
-from collector.errors import InputError
 from dashboard.settings import load
 
 # A person reads the slowest; all of them are in the JSON.
@@ -79,29 +78,20 @@ def _shares(
 ) -> tuple[int, list[DecisionShare], list[str]]:
     """Return how many spans were read, every decision, and a line for what cannot be used."""
     from attribution.explain import explain
-    from attribution.file_tables import tables_of
-    from attribution.files import parse
-    from attribution.rows import attribute as split
+    from dashboard.trace_file import split_trace_file
 
     settings = load(config).settings
-    step = progress.add_task(f"{file}", total=3)
-    try:
-        body = file.read_bytes()
-    except OSError as error:
-        raise InputError(f"{file}: {error.strerror}; name a file that can be read") from error
-    found = parse(str(file), body, lambda reads: progress.track(reads, description="spans"))
-    progress.advance(step)
-    tables = tables_of(found.spans, settings.attributes, settings.decisions)
-    refused = found.refused + tables.refused
-    if len(tables.decisions) == 0:
-        return len(found.spans), [], refused
-    progress.advance(step)
-    done = split(tables.decisions, tables.spans, settings.attribution)
-    progress.advance(step)
-    shares = list(
-        progress.track(explain(done), total=len(tables.decisions), description="decisions")
+    found = split_trace_file(
+        file, settings, lambda reads: progress.track(reads, description="spans")
     )
-    return len(found.spans), shares, refused
+    if found.done is None:
+        return found.spans, [], found.refused
+    shares = list(
+        progress.track(
+            explain(found.done), total=len(found.done.decisions), description="decisions"
+        )
+    )
+    return found.spans, shares, found.refused
 
 
 def _render(out: Console, shares: list[DecisionShare]) -> None:

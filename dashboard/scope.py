@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from urllib.parse import parse_qsl, urlencode
 
 from collector.clock import NS_PER_MINUTE, NS_PER_MS, NS_PER_S
+from collector.errors import InputError
 from dashboard.rows import Range
 from dashboard.text import utc_iso
 
@@ -41,9 +42,7 @@ class Scope:
     @property
     def window_ns(self) -> int:
         """Return the length of the window."""
-        match = _WINDOW.fullmatch(self.window)
-        assert match is not None
-        return min(int(match[1]) * _UNITS_NS[match[2]], _WINDOW_MAX_NS)
+        return window_length_ns(self.window)
 
     @property
     def latency_ns(self) -> tuple[int, int]:
@@ -58,6 +57,18 @@ class Scope:
         return Range(max(0, to_ns - self.window_ns), to_ns, self.action, self.region)
 
 
+def window_length_ns(text: str) -> int:
+    """Return the length of a window such as 15m, at most 31 days.
+
+    Raises:
+        InputError: it is none.
+    """
+    match = _WINDOW.fullmatch(text)
+    if match is None:
+        raise InputError(f"window {text[:40]!r} is no length of time; give one such as 15m or 24h")
+    return min(int(match[1]) * _UNITS_NS[match[2]], _WINDOW_MAX_NS)
+
+
 def step_of(width_ns: int) -> int:
     """Return the width of a heatmap's columns over so much time."""
     fits = (step for step in _STEPS_NS if width_ns <= step * _COLUMNS_MAX)
@@ -70,7 +81,7 @@ def parse_scope(query: str | None) -> Scope:
     window = got.get("window", DEFAULT_WINDOW)
     return Scope(
         window=window if _WINDOW.fullmatch(window) else DEFAULT_WINDOW,
-        until_ns=_instant_ns(got.get("until", "")),
+        until_ns=instant_ns(got.get("until", "")),
         action=got.get("action", ""),
         region=got.get("region", ""),
         decision_id=got.get("id", "").strip(),
@@ -98,7 +109,8 @@ def format_scope(scope: Scope) -> str:
     return f"?{query}" if query else ""
 
 
-def _instant_ns(text: str) -> int | None:
+def instant_ns(text: str) -> int | None:
+    """Return an instant in ISO 8601, without an offset UTC, as Unix ns; None where it is none."""
     try:
         instant = datetime.fromisoformat(text)
     except ValueError:

@@ -8,7 +8,6 @@ import pytest
 from attribution.answers import Selection
 from attribution.config import AttributionConfig
 from attribution.job import AttributionJob
-from attribution.queries import Reader
 from attribution.questions import REPLAYED_MAX, Analyst
 from attribution.replay import Change
 from attribution.what_if import segments_of
@@ -23,7 +22,7 @@ STORE = segments_of("store")
 
 def analyst(store: Connections) -> Analyst:
     """Return one that asks this store."""
-    return Analyst(AttributionConfig(), Reader(store, AttributesConfig()))
+    return Analyst(AttributionConfig(), store)
 
 
 def attributed(store: Connections) -> None:

@@ -1,0 +1,134 @@
+"""I/O: `/api/v1/what-if` and `/api/v1/compare`: questions about decisions; they change nothing."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from attribution.answers import CompareAnswer, Selection, WhatIfAnswer
+from attribution.questions import Analyst
+from attribution.replay import Change
+from attribution.what_if import segments_of
+from collector.clock import NS_PER_MS, Clock
+from collector.errors import InputError
+from dashboard.scope import UNBOUNDED_NS, instant_ns, window_length_ns
+from dashboard.workers import Workers
+
+CHANGES_MAX = 32
+
+
+class Chosen(BaseModel):
+    """Which decisions: those that began in a window, and how they are narrowed."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    window: str = Field(
+        default="15m", description="Length of the window: a number and s, m, h or d; at most 31d"
+    )
+    until: str = Field(
+        default="", description="Its end, ISO 8601; without an offset UTC; by default now"
+    )
+    action: str = Field(default="", description="decision.action, empty for all")
+    region: str = Field(default="", description="decision.region, empty for all")
+    low_ms: float = Field(default=0.0, ge=0, le=1e9, description="Latency at least")
+    high_ms: float | None = Field(default=None, gt=0, le=1e9, description="Latency below")
+
+    def selection(self, now_ns: int) -> Selection:
+        """Return what the cores take. Raises InputError for a time that cannot be read."""
+        to_ns = instant_ns(self.until) if self.until else now_ns
+        if to_ns is None:
+            raise InputError(
+                f"until {self.until[:40]!r} is no instant; give ISO 8601 such as 2026-05-01T12:00Z"
+            )
+        high_ns = UNBOUNDED_NS if self.high_ms is None else round(self.high_ms * NS_PER_MS)
+        return Selection(
+            max(0, to_ns - window_length_ns(self.window)),
+            to_ns,
+            self.action,
+            self.region,
+            round(self.low_ms * NS_PER_MS),
+            high_ns,
+        )
+
+
+class ChangeRequest(BaseModel):
+    """One change to the time that some segments take."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    segment: str = Field(
+        description="A class (network, compute, store, untraced), a stage, stage/class, or all"
+    )
+    scale: float = Field(default=1.0, ge=0, le=100, description="0.5 halves the time")
+    cut_ms_per_call: float = Field(
+        default=0.0, ge=0, le=1e6, description="Taken off each call, at most all it did itself"
+    )
+    cut_ms_per_decision: float = Field(
+        default=0.0, ge=0, le=1e6, description="Taken off each decision's time in the segment"
+    )
+    floor_ms: float | None = Field(
+        default=None, ge=0, le=1e6, description="Time in the segment where it is more"
+    )
+
+    def change(self) -> Change:
+        """Return what the cores take. Raises InputError for a segment that is none."""
+        return Change(
+            segments_of(self.segment),
+            self.scale,
+            round(self.cut_ms_per_call * NS_PER_MS),
+            round(self.cut_ms_per_decision * NS_PER_MS),
+            None if self.floor_ms is None else round(self.floor_ms * NS_PER_MS),
+        )
+
+
+class WhatIfRequest(Chosen):
+    """Decisions, and what is changed about them, all at once."""
+
+    changes: Annotated[list[ChangeRequest], Field(min_length=1, max_length=CHANGES_MAX)]
+    shares: str = Field(
+        default="class",
+        pattern="^(class|stage|segment)$",
+        description="How the saving is shared out among the changed segments",
+    )
+
+
+class CompareRequest(BaseModel):
+    """Two populations; `after` is explained, `before` is what it is compared with."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    before: Chosen
+    after: Chosen
+
+    @model_validator(mode="after")
+    def _differ(self) -> CompareRequest:
+        if self.before == self.after:
+            raise ValueError("before and after are the same decisions; change one of them")
+        return self
+
+
+def questions_router(analyst: Analyst, workers: Workers, clock: Clock) -> APIRouter:
+    """Return the routes of both questions."""
+    router = APIRouter(prefix="/api/v1")
+
+    @router.post("/what-if")
+    async def what_if(request: WhatIfRequest) -> WhatIfAnswer:
+        """Replay decisions under some changes: what they would have taken, and been worth.
+
+        The shares of the changed parts sum to what all save together, to the nanosecond.
+        """
+        changes = [each.change() for each in request.changes]
+        selection = request.selection(clock.now_ns())
+        return await workers.run(analyst.what_if, selection, changes, request.shares)
+
+    @router.post("/compare")
+    async def compare(request: CompareRequest) -> CompareAnswer:
+        """Say in which segments two populations of decisions differ, and what that costs."""
+        now_ns = clock.now_ns()
+        return await workers.run(
+            analyst.compare, request.before.selection(now_ns), request.after.selection(now_ns)
+        )
+
+    return router
