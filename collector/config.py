@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 
 class Section(BaseModel):
@@ -23,6 +23,17 @@ class StoreConfig(Section):
     )
     database: str = Field(
         default="millworth", pattern=r"^[a-z_][a-z0-9_]*$", description="Database of every table"
+    )
+    cluster: str = Field(
+        default="",
+        pattern=r"^([A-Za-z_][A-Za-z0-9_.-]*)?$",
+        description="Cluster of the server (system.clusters) whose shards hold the tables; "
+        "empty for one machine",
+    )
+    timeout_seconds: float = Field(
+        default=60.0,
+        gt=0,
+        description="Time that a server may take to answer before the call is made again",
     )
     memory_max_mib: int = Field(
         default=4096, gt=255, description="Memory that the embedded engine may take"
@@ -43,6 +54,47 @@ class StoreConfig(Section):
         prefix = "chdb://"
         return Path(self.url.removeprefix(prefix)) if self.url.startswith(prefix) else None
 
+    @property
+    def place(self) -> str:
+        """Return where the store is, as it may be shown: without user and password."""
+        path = self.embedded_path
+        return str(path) if path is not None else self.url.rsplit("@", 1)[-1]
+
+    @model_validator(mode="after")
+    def _cluster_has_a_server(self) -> StoreConfig:
+        if self.cluster and self.embedded_path is not None:
+            raise ValueError(
+                f"store.cluster is {self.cluster!r} and store.url is embedded; "
+                "name the server in store.url, or leave store.cluster empty"
+            )
+        return self
+
+
+class TlsConfig(Section):
+    """The certificate of a listener. Its files are read again when they change."""
+
+    cert_file: Path | None = Field(
+        default=None, description="Certificate in PEM, its chain after it; by default no TLS"
+    )
+    key_file: Path | None = Field(default=None, description="Its key in PEM, without a passphrase")
+    client_ca_file: Path | None = Field(
+        default=None,
+        description="Authorities in PEM; with them whoever has no certificate of theirs is refused",
+    )
+
+    @property
+    def is_on(self) -> bool:
+        """Say whether there is TLS."""
+        return self.cert_file is not None
+
+    @model_validator(mode="after")
+    def _belong_together(self) -> TlsConfig:
+        if (self.cert_file is None) != (self.key_file is None):
+            raise ValueError("cert_file and key_file go together; set both, or neither")
+        if self.client_ca_file is not None and self.cert_file is None:
+            raise ValueError("client_ca_file needs cert_file and key_file; set them too")
+        return self
+
 
 class CollectorConfig(Section):
     """The OTLP receivers and the write-ahead log."""
@@ -53,6 +105,22 @@ class CollectorConfig(Section):
     body_bytes_max: int = Field(
         default=20 * 1024 * 1024, gt=0, description="Largest request after decompression (413 over)"
     )
+    connections_max: int = Field(
+        default=1024, gt=0, description="Connections of each receiver at a time; 503 over it"
+    )
+    calls_max: int = Field(
+        default=512, gt=0, description="gRPC calls held at a time; RESOURCE_EXHAUSTED over it"
+    )
+    head_seconds_max: float = Field(
+        default=10.0, gt=0, description="Time for a handshake and for the head of a request"
+    )
+    read_seconds_max: float = Field(
+        default=30.0, ge=0, description="Time for the rest of a request"
+    )
+    idle_seconds_max: float = Field(
+        default=120.0, gt=0, description="A connection without a request is closed after this"
+    )
+    tls: TlsConfig = Field(default_factory=TlsConfig)
     wal_dir: Path | None = Field(
         default=None, description="Write-ahead log; by default `wal` beside the embedded store"
     )

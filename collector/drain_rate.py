@@ -1,4 +1,7 @@
-"""Pure: when a sender is welcome again, from how fast the log is emptied into the store."""
+"""Pure: when a sender is welcome again, from how fast what it waits for is done.
+
+For a full log that is bytes that leave it for the store; for a full receiver, calls.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,7 @@ _RELEASES_MAX = 1_024
 
 
 class DrainRate:
-    """The bytes that left the log during the last half minute. Its owner locks it."""
+    """What left during the last half minute. Its owner locks it."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -24,11 +27,14 @@ class DrainRate:
         self._begun_ns = clock.monotonic_ns()
 
     def note(self, count: int) -> None:
-        """Count bytes that have just left."""
+        """Count what has just left."""
+        if len(self._releases) == _RELEASES_MAX:
+            # What is forgotten shall not count as a time in which nothing left.
+            self._begun_ns = self._releases[0][0]
         self._releases.append((self._clock.monotonic_ns(), count))
 
     def seconds_for(self, count: int) -> int:
-        """Return the seconds until `count` bytes more will have left, between 1 and 30."""
+        """Return the seconds until `count` more will have left, between 1 and 30."""
         now_ns = self._clock.monotonic_ns()
         while self._releases and self._releases[0][0] < now_ns - WINDOW_NS:
             self._begun_ns = self._releases.popleft()[0]

@@ -4,13 +4,17 @@ MillworthError
 ├── TransientError           the same call may succeed later: retry, bounded and jittered
 │   ├── StoreUnavailableError
 │   ├── LogFullError         the write-ahead log holds all it may: the sender has to wait
-│   └── LogWriteError        the write-ahead log could not be written or synced
+│   ├── LogWriteError        the write-ahead log could not be written or synced
+│   └── RateLimitedError     a sender did as much as its token allows for now
 └── PermanentError           the same input fails again
     ├── ConfigError          a key or value in millworth.toml; ends the start with exit 2
     ├── StoreInUseError      another process owns the embedded store; exit 2
+    ├── StoreRefusedError    the store answers and will refuse again: rights, names, version; exit 2
     ├── AddressInUseError    a port is taken; exit 2
     ├── MigrationError       an edited or unknown migration; exit 2
     ├── DecodeError          bytes from outside that are not what they claim to be
+    ├── UnauthenticatedError a request without a token, or with one that is not good
+    ├── PermissionDeniedError  a token that may not do this
     ├── InputError           a file, row or request that a person has to correct
     └── CaptureError         packets cannot be captured here; the service runs on without
 """
@@ -38,6 +42,14 @@ class LogWriteError(TransientError):
     """The write-ahead log could not be written or synced, so nothing was acknowledged."""
 
 
+class RateLimitedError(TransientError):
+    """A sender did as much as its token allows for now."""
+
+    def __init__(self, message: str, retry_seconds: int) -> None:
+        super().__init__(message)
+        self.retry_seconds = retry_seconds
+
+
 class PermanentError(MillworthError):
     """The same input fails again."""
 
@@ -50,6 +62,10 @@ class StoreInUseError(PermanentError):
     """Another process owns the embedded store's directory."""
 
 
+class StoreRefusedError(PermanentError):
+    """The store answers, and will refuse the same call again: rights, names or its version."""
+
+
 class AddressInUseError(PermanentError):
     """A port that the service listens on is taken."""
 
@@ -60,6 +76,14 @@ class MigrationError(PermanentError):
 
 class DecodeError(PermanentError):
     """Bytes from outside are not what they claim to be."""
+
+
+class UnauthenticatedError(PermanentError):
+    """A request without a token, or with one that is not good."""
+
+
+class PermissionDeniedError(PermanentError):
+    """A token that may not do what the request asks for."""
 
 
 class InputError(PermanentError):

@@ -9,22 +9,43 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
-import threading
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from http import HTTPStatus
 from typing import Any
 
-import uvicorn
 from google.protobuf import json_format
 from google.protobuf.message import Message
 
+from collector.access import CHALLENGE, Gate, Sender, require_authentication
 from collector.address import authority
+from collector.clock import Clock
 from collector.compression import ENCODINGS, TooLargeError, decompress
-from collector.errors import AddressInUseError, DecodeError, TransientError
+from collector.config import CollectorConfig
+from collector.counters import Counters
+from collector.errors import (
+    AddressInUseError,
+    DecodeError,
+    PermissionDeniedError,
+    RateLimitedError,
+    TransientError,
+    UnauthenticatedError,
+)
+from collector.http_server import BoundedServer, Bounds
 from collector.intake import Intake
 from collector.otlp import Signal
 from collector.otlp_json import decode_json
-from collector.rpc_status import INVALID_ARGUMENT, UNAVAILABLE, UNIMPLEMENTED, rpc_status
+from collector.outcome_records import carries_outcome
+from collector.rpc_status import (
+    INVALID_ARGUMENT,
+    PERMISSION_DENIED,
+    RESOURCE_EXHAUSTED,
+    UNAUTHENTICATED,
+    UNAVAILABLE,
+    UNIMPLEMENTED,
+    rpc_status,
+)
+from collector.tls import Certificates
+from collector.tokens import Scope as TokenScope
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -41,24 +62,40 @@ _BACKLOG = 2048
 # Bodies of the largest size that may be in memory at once; those of usual size are thousands.
 _BODIES_MAX = 8
 _READ_SECONDS_MAX = 30.0
+# An answer is a few hundred bytes: whoever does not read it is not there.
+_WRITE_SECONDS_MAX = 10.0
+# What is under way when the service stops has this long to come, to be synced and answered.
+_STOP_SECONDS_MAX = 5.0
+_LAST_SECONDS = 1.0  # of it, for the rest of a body
+_LISTENER = "http"
 _CODES = {
     HTTPStatus.BAD_REQUEST: INVALID_ARGUMENT,
+    HTTPStatus.UNAUTHORIZED: UNAUTHENTICATED,
+    HTTPStatus.FORBIDDEN: PERMISSION_DENIED,
     HTTPStatus.NOT_FOUND: UNIMPLEMENTED,
     HTTPStatus.METHOD_NOT_ALLOWED: UNIMPLEMENTED,
     HTTPStatus.REQUEST_TIMEOUT: UNAVAILABLE,
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: INVALID_ARGUMENT,
     HTTPStatus.UNSUPPORTED_MEDIA_TYPE: INVALID_ARGUMENT,
+    HTTPStatus.TOO_MANY_REQUESTS: RESOURCE_EXHAUSTED,
     HTTPStatus.SERVICE_UNAVAILABLE: UNAVAILABLE,
 }
 
 
 class _Refused(Exception):  # noqa: N818 - an answer, not a failure of ours
     def __init__(
-        self, status: HTTPStatus, reason: str, headers: tuple[tuple[bytes, bytes], ...] = ()
+        self,
+        status: HTTPStatus,
+        reason: str,
+        headers: tuple[tuple[bytes, bytes], ...] = (),
+        retry_seconds: int | None = None,
     ) -> None:
         super().__init__(reason)
         self.status = status
         self.reason = reason
+        self.retry_seconds = retry_seconds
+        if retry_seconds is not None:
+            headers = (*headers, (b"retry-after", str(retry_seconds).encode()))
         self.headers = headers
 
 
@@ -69,15 +106,27 @@ class OtlpApp:
         self,
         intake: Intake,
         body_bytes_max: int,
+        gate: Gate,
         *,
         held_bytes_max: int | None = None,
         read_seconds_max: float = _READ_SECONDS_MAX,
     ) -> None:
         self._intake = intake
+        self._gate = gate
         self._body_bytes_max = body_bytes_max
         self._held_bytes_max = held_bytes_max or _BODIES_MAX * body_bytes_max
         self._read_seconds_max = read_seconds_max
-        self._held_bytes = 0  # changed on the server's thread alone
+        # Changed on the server's thread alone.
+        self._held_bytes = 0
+        self._reading: set[asyncio.Timeout] = set()
+        self._is_stopping = False
+
+    def hasten(self) -> None:
+        """Give the bodies that are being read a last moment; called on the server's thread."""
+        self._is_stopping = True
+        until = asyncio.get_running_loop().time() + _LAST_SECONDS
+        for timeout in self._reading:
+            timeout.reschedule(until)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, in the content type that it came in."""
@@ -87,17 +136,35 @@ class OtlpApp:
         chunks: list[bytes] = []
         try:
             signal = _route(scope, content_type)
+            sender = self._admit(signal, headers.get(b"authorization"))
             await self._read(receive, headers, chunks)
             body = b"".join(chunks)
             # JSON and what was compressed take long enough to hold up everyone else's answers.
-            message = await asyncio.to_thread(self._take, signal, body, content_type, headers)
+            message = await asyncio.to_thread(
+                self._take, sender, signal, body, content_type, headers
+            )
         except _Refused as refused:
-            status = rpc_status(_CODES[refused.status], refused.reason)
+            code = _CODES[refused.status]
+            status = rpc_status(code, refused.reason, refused.retry_seconds)
             await _answer(send, refused.status, status, answer_type, refused.headers)
         else:
             await _answer(send, HTTPStatus.OK, message, answer_type)
         finally:
             self._held_bytes -= sum(map(len, chunks))
+
+    def _admit(self, signal: Signal, authorization: str | None) -> Sender:
+        """Let a request in before its body is read: a stranger shall not fill the memory."""
+        try:
+            return self._gate.admit(_LISTENER, authorization, TokenScope(signal))
+        except UnauthenticatedError as error:
+            challenge = ((b"www-authenticate", CHALLENGE.encode()),)
+            raise _Refused(HTTPStatus.UNAUTHORIZED, str(error), challenge) from error
+        except PermissionDeniedError as error:
+            raise _Refused(HTTPStatus.FORBIDDEN, str(error)) from error
+        except RateLimitedError as error:
+            raise _Refused(
+                HTTPStatus.TOO_MANY_REQUESTS, str(error), retry_seconds=error.retry_seconds
+            ) from error
 
     async def _read(
         self, receive: Receive, headers: MutableMapping[bytes, str], chunks: list[bytes]
@@ -106,9 +173,17 @@ class OtlpApp:
         if int(headers.get(b"content-length", "0")) > self._body_bytes_max:
             raise self._too_large()
         try:
-            async with asyncio.timeout(self._read_seconds_max):
-                await self._read_chunks(receive, chunks)
+            async with asyncio.timeout(self._read_seconds_max) as timeout:
+                self._reading.add(timeout)
+                try:
+                    await self._read_chunks(receive, chunks)
+                finally:
+                    self._reading.discard(timeout)
         except TimeoutError as error:
+            if self._is_stopping:
+                raise _Refused(
+                    HTTPStatus.SERVICE_UNAVAILABLE, "the service stops; retry", retry_seconds=1
+                ) from error
             raise _Refused(
                 HTTPStatus.REQUEST_TIMEOUT,
                 f"the body did not come within {self._read_seconds_max:g} s; send smaller batches",
@@ -130,30 +205,50 @@ class OtlpApp:
                 raise _Refused(
                     HTTPStatus.SERVICE_UNAVAILABLE,
                     f"requests of {self._held_bytes_max} bytes are being read; retry later",
-                    ((b"retry-after", b"1"),),
+                    retry_seconds=1,
                 )
             if not event.get("more_body", False):
                 return
 
     def _take(
-        self, signal: Signal, body: bytes, content_type: str, headers: MutableMapping[bytes, str]
+        self,
+        sender: Sender,
+        signal: Signal,
+        body: bytes,
+        content_type: str,
+        headers: MutableMapping[bytes, str],
     ) -> Message:
         """Decode, check and log one request; return after the sync."""
         plain = self._decompress(body, headers.get(b"content-encoding", "identity").lower())
-        try:
-            receipt = self._intake.receive(
-                signal,
-                (lambda: decode_json(signal, plain)) if content_type == JSON else plain,
-                "http",
+        self._gate.charge(sender, len(plain))
+
+        def request() -> bytes:
+            return self._allowed(
+                sender, signal, decode_json(signal, plain) if content_type == JSON else plain
             )
+
+        try:
+            receipt = self._intake.receive(signal, request, _LISTENER)
             receipt.synced.result()
         except DecodeError as error:
             raise _Refused(HTTPStatus.BAD_REQUEST, str(error)) from error
+        except PermissionDeniedError as error:
+            raise _Refused(HTTPStatus.FORBIDDEN, str(error)) from error
         except TransientError as error:
             seconds = self._intake.retry_seconds(error)
-            retry_after = ((b"retry-after", str(seconds).encode()),)
-            raise _Refused(HTTPStatus.SERVICE_UNAVAILABLE, str(error), retry_after) from error
+            raise _Refused(
+                HTTPStatus.SERVICE_UNAVAILABLE, str(error), retry_seconds=seconds
+            ) from error
         return receipt.answer
+
+    def _allowed(self, sender: Sender, signal: Signal, request: bytes) -> bytes:
+        if (
+            signal is Signal.LOGS
+            and not sender.may(TokenScope.OUTCOMES)
+            and carries_outcome(request)
+        ):
+            self._gate.require(_LISTENER, sender, TokenScope.OUTCOMES)
+        return request
 
     def _decompress(self, body: bytes, encoding: str) -> bytes:
         if encoding in ("identity", ""):
@@ -181,22 +276,18 @@ class OtlpApp:
 class HttpReceiver:
     """The HTTP server of the collector, on a thread of its own."""
 
-    def __init__(self, intake: Intake, host: str, port: int, body_bytes_max: int) -> None:
-        self._host = host
-        self._port = port
-        self._socket: socket.socket | None = None
-        self._server = uvicorn.Server(
-            uvicorn.Config(
-                OtlpApp(intake, body_bytes_max),
-                http="httptools",
-                ws="none",
-                lifespan="off",
-                log_config=None,
-                access_log=False,
-                server_header=False,
-            )
+    def __init__(
+        self, intake: Intake, config: CollectorConfig, gate: Gate, counters: Counters, clock: Clock
+    ) -> None:
+        self._config = config
+        self._gate = gate
+        self._counters = counters
+        self._clock = clock
+        self._port = config.http_port
+        self._app = OtlpApp(
+            intake, config.body_bytes_max, gate, read_seconds_max=config.read_seconds_max
         )
-        self._thread = threading.Thread(target=self._run, name="otlp-http", daemon=True)
+        self._server: BoundedServer | None = None
 
     @property
     def port(self) -> int:
@@ -208,34 +299,61 @@ class HttpReceiver:
 
         Raises:
             AddressInUseError: another process has it.
+            ConfigError: strangers would be let in, or a certificate is not good.
         """
+        config = self._config
+        require_authentication(
+            "OTLP/HTTP", "collector.host", config.host, config.tls, asks=self._gate.asks
+        )
+        tls = None
+        if config.tls.is_on:
+            certificates = Certificates(config.tls, "collector.tls", self._clock, self._counters)
+            tls = certificates.http_context()
         try:
-            family = socket.AF_INET6 if ":" in self._host else socket.AF_INET
-            self._socket = socket.create_server(
-                (self._host, self._port), family=family, backlog=_BACKLOG
+            family = socket.AF_INET6 if ":" in config.host else socket.AF_INET
+            listener = socket.create_server(
+                (config.host, self._port), family=family, backlog=_BACKLOG
             )
         except OSError as error:
             raise AddressInUseError(
-                f"{authority(self._host, self._port)} cannot be listened on ({error.strerror}); "
+                f"{authority(config.host, self._port)} cannot be listened on ({error.strerror}); "
                 "stop what listens there, or set collector.http_port (or collector.host) to another"
             ) from error
-        self._port = self._socket.getsockname()[1]
+        self._port = listener.getsockname()[1]
+        bounds = Bounds(
+            connections_max=config.connections_max,
+            head_seconds_max=config.head_seconds_max,
+            idle_seconds_max=config.idle_seconds_max,
+            body_seconds_max=None,  # the application has both, and answers as OTLP wants
+            body_bytes_max=None,
+            write_seconds_max=_WRITE_SECONDS_MAX,
+            stop_seconds_max=_STOP_SECONDS_MAX,
+        )
+        self._server = BoundedServer(
+            self._app,
+            listener,
+            _LISTENER,
+            bounds,
+            self._counters,
+            self._clock,
+            tls,
+            on_stop=self._app.hasten,
+        )
 
     def start(self) -> None:
         """Answer requests; those that came since `bind` wait in the backlog."""
-        self._thread.start()
+        assert self._server is not None, "bind comes before start"
+        self._server.start()
 
     def stop(self) -> None:
         """Accept no more; return when those under way are answered."""
-        self._server.should_exit = True
-        if self._thread.is_alive():
-            self._thread.join()
-        if self._socket is not None:
-            self._socket.close()
+        if self._server is not None:
+            self._server.stop()
 
-    def _run(self) -> None:
-        assert self._socket is not None, "bind comes before start"
-        self._server.run(sockets=[self._socket])
+    def ticked_ns(self) -> int:
+        """Return the monotonic instant at which its loop last showed that it turns."""
+        assert self._server is not None, "bind comes before start"
+        return self._server.ticked_ns()
 
 
 def _route(scope: Scope, content_type: str) -> Signal:

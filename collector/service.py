@@ -6,14 +6,17 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from collector.access import Gate
+from collector.arrivals import Arrivals
 from collector.clock import NS_PER_S, Clock
 from collector.config import AttributesConfig, CollectorConfig
 from collector.counters import Counters
 from collector.disk import Disk
-from collector.errors import AddressInUseError
+from collector.errors import AddressInUseError, ConfigError, MillworthError
 from collector.intake import Intake
 from collector.log import get_logger
 from collector.otlp import Signal
+from collector.protection import Protection
 from collector.receiver_grpc import GrpcReceiver
 from collector.receiver_http import HttpReceiver
 from collector.store.connect import Connections
@@ -42,6 +45,17 @@ class CollectorStatus:
     refused: int  # items or whole requests that their sender was told about
 
 
+@dataclass(frozen=True, slots=True)
+class SignalFlow:
+    """How far one signal has come; times are Unix ns, None where there is nothing."""
+
+    newest_ns: int | None  # the last request of this process
+    unlogged_ns: int | None  # the oldest one that is not on disk
+    unstored_ns: int | None  # the oldest one that is not in the store
+    open_segment_ns: int | None  # age of the open segment
+    waiting_bytes: int  # to be written
+
+
 class CollectorService:
     """OTLP in, rows in the store.
 
@@ -57,16 +71,24 @@ class CollectorService:
         counters: Counters,
         clock: Clock,
         attributes: AttributesConfig | None = None,
+        protection: Protection | None = None,
         disk: Disk | None = None,
+        gate: Gate | None = None,
     ) -> None:
         self._clock = clock
         self._disk = disk or Disk()
         self._wal_dir = wal_dir
+        self.protection = protection or Protection(attributes=attributes)
         self._budget = Budget(config.wal_bytes_max, counters.wal_bytes, clock)
+        self._arrivals = {signal: Arrivals(clock) for signal in Signal}
         self._writers = {
-            signal: StoreWriter(signal, store, self._budget, counters, clock, self._disk)
+            signal: StoreWriter(
+                signal, store, self._budget, counters, clock, self._disk, self._arrivals[signal]
+            )
             for signal in Signal
         }
+        for writer in self._writers.values():
+            writer.protection = self.protection
         self._logs = {
             signal: Log(
                 wal_dir,
@@ -77,6 +99,7 @@ class CollectorService:
                 segment_seconds_max=config.segment_seconds_max,
                 on_sealed=self._writers[signal].submit,
                 disk=self._disk,
+                arrivals=self._arrivals[signal],
             )
             for signal in Signal
         }
@@ -87,13 +110,11 @@ class CollectorService:
             attributes or AttributesConfig(),
             counters,
             clock,
+            self.protection,
         )
-        self._grpc = GrpcReceiver(
-            self._intake, config.host, config.grpc_port, config.body_bytes_max
-        )
-        self._http = HttpReceiver(
-            self._intake, config.host, config.http_port, config.body_bytes_max
-        )
+        gate = gate or Gate((), counters, clock)
+        self._grpc = GrpcReceiver(self._intake, config, gate, counters, clock)
+        self._http = HttpReceiver(self._intake, config, gate, counters, clock)
         self._claim: int | None = None
 
     @property
@@ -111,13 +132,15 @@ class CollectorService:
 
         Raises:
             AddressInUseError: a port is taken.
+            ConfigError: strangers would be let in, or a certificate is not good.
             InputError: the directory of the log cannot be used.
         """
         self._claim = claim_directory(self._wal_dir, self._disk)
+        self._open_protection()
         try:
             self._grpc.bind()
             self._http.bind()
-        except AddressInUseError:
+        except (AddressInUseError, ConfigError):
             self._grpc.stop(0)
             self._release()
             raise
@@ -175,6 +198,23 @@ class CollectorService:
             refused=refused,
         )
 
+    def stored_ns(self) -> int:
+        """Return an instant by which everything received is in the store."""
+        return min(arrivals.stored_ns() for arrivals in self._arrivals.values())
+
+    def flow(self) -> dict[Signal, SignalFlow]:
+        """Return where each signal stands between the sender and the store."""
+        return {
+            signal: SignalFlow(
+                newest_ns=arrivals.newest_ns,
+                unlogged_ns=arrivals.unlogged_ns,
+                unstored_ns=arrivals.unstored_ns,
+                open_segment_ns=self._logs[signal].open_segment_ns,
+                waiting_bytes=self._logs[signal].waiting_bytes,
+            )
+            for signal, arrivals in self._arrivals.items()
+        }
+
     def _drain(self, seconds_max: float) -> bool:
         deadline_ns = self._clock.monotonic_ns() + round(seconds_max * NS_PER_S)
         is_drained = True
@@ -183,7 +223,15 @@ class CollectorService:
             is_drained &= writer.drain(max(0.0, left_ns / NS_PER_S))
         return is_drained
 
+    def _open_protection(self) -> None:
+        try:
+            self.protection.open(self._wal_dir)
+        except MillworthError:
+            self._release()
+            raise
+
     def _release(self) -> None:
+        self.protection.close()
         if self._claim is not None:
             os.close(self._claim)
             self._claim = None

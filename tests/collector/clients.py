@@ -21,12 +21,12 @@ METRICS = "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export"
 PROTOBUF = "application/x-protobuf"
 
 
-def storeless(wal_dir: Path, **limits: int) -> CollectorService:
+def storeless(wal_dir: Path, **limits: object) -> CollectorService:
     """Return a collector, not started, whose store is never asked, because nothing gets so far."""
     return storeless_over(Disk(), wal_dir, **limits)
 
 
-def storeless_over(disk: Disk, wal_dir: Path, **limits: int) -> CollectorService:
+def storeless_over(disk: Disk, wal_dir: Path, **limits: object) -> CollectorService:
     """Return a collector as `storeless` does, over a disk of the test's own."""
     config = CollectorConfig.model_validate({"grpc_port": 0, "http_port": 0, **limits})
     nowhere = Connections(StoreConfig())

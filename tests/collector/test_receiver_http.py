@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from collector.access import Gate
 from collector.config import AttributesConfig
 from collector.counters import Counters
 from collector.intake import Intake
@@ -65,11 +66,17 @@ def intake(clock: ManualClock) -> Intake:
     return Intake({}, budget, 30, AttributesConfig(), counters, clock)
 
 
-def test_bodies_that_are_read_at_once_share_a_bound(intake: Intake) -> None:
+@pytest.fixture
+def gate(clock: ManualClock) -> Gate:
+    """Return a gate that asks for nothing."""
+    return Gate((), Counters(), clock)
+
+
+def test_bodies_that_are_read_at_once_share_a_bound(intake: Intake, gate: Gate) -> None:
     """Slow senders of large bodies would fill the memory between them; one is asked to wait."""
 
     async def scenario() -> None:
-        app = OtlpApp(intake, len(BODY), held_bytes_max=len(BODY) + 10)
+        app = OtlpApp(intake, len(BODY), gate, held_bytes_max=len(BODY) + 10)
         slow = Exchange(app)
         await slow.body(BODY[:50], more=True)
         other = Exchange(app)
@@ -85,11 +92,11 @@ def test_bodies_that_are_read_at_once_share_a_bound(intake: Intake) -> None:
     asyncio.run(scenario())
 
 
-def test_body_that_was_refused_holds_no_memory(intake: Intake) -> None:
+def test_body_that_was_refused_holds_no_memory(intake: Intake, gate: Gate) -> None:
     """What is not given back would refuse everyone in the end."""
 
     async def scenario() -> None:
-        app = OtlpApp(intake, len(BODY), held_bytes_max=len(BODY))
+        app = OtlpApp(intake, len(BODY), gate, held_bytes_max=len(BODY))
         for _ in range(3):
             large = Exchange(app)
             await large.body(BODY + b"x", more=False)
@@ -101,12 +108,26 @@ def test_body_that_was_refused_holds_no_memory(intake: Intake) -> None:
     asyncio.run(scenario())
 
 
-def test_body_that_does_not_end_is_given_up(intake: Intake) -> None:
+def test_body_that_does_not_end_is_given_up(intake: Intake, gate: Gate) -> None:
     """A sender that stops in the middle would keep its connection and its bytes for ever."""
 
     async def scenario() -> None:
-        app = OtlpApp(intake, len(BODY), read_seconds_max=0.0)
+        app = OtlpApp(intake, len(BODY), gate, read_seconds_max=0.0)
         slow = Exchange(app)
         assert await slow.status() is HTTPStatus.REQUEST_TIMEOUT
+
+    asyncio.run(scenario())
+
+
+def test_stop_gives_a_body_that_comes_a_last_moment(intake: Intake, gate: Gate) -> None:
+    """A stop does not wait half a minute for a slow sender, who is told to come back."""
+
+    async def scenario() -> None:
+        app = OtlpApp(intake, len(BODY), gate)
+        slow = Exchange(app)
+        await slow.body(BODY[:50], more=True)
+        app.hasten()
+        assert await slow.status() is HTTPStatus.SERVICE_UNAVAILABLE
+        assert slow.retry_after == "1"
 
     asyncio.run(scenario())

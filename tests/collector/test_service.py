@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import gzip
-import queue
 import socket
-import threading
 from pathlib import Path
 
 import grpc
@@ -13,13 +11,11 @@ import httpx
 import pytest
 from google.rpc import error_details_pb2, status_pb2  # type: ignore[import-untyped]  # ships no types
 
-from collector.disk import Disk
 from collector.errors import AddressInUseError, InputError
-from collector.receiver_grpc import CALLS_MAX
 from collector.service import CollectorService
 from collector.store.connect import Connections
 from tests.builders import span, trace_request
-from tests.collector.clients import PROTOBUF, TRACES, WAIT_S, post, storeless, storeless_over
+from tests.collector.clients import PROTOBUF, TRACES, WAIT_S, post, storeless
 
 pytestmark = pytest.mark.integration
 
@@ -86,49 +82,6 @@ def test_full_log_asks_the_sender_to_retry(tmp_path: Path) -> None:
         assert service.status().spans_acked == 0
     finally:
         service.stop(WAIT_S)
-
-
-class HeldDisk(Disk):
-    """A disk that syncs no file before a test lets it."""
-
-    def __init__(self) -> None:
-        self.may_sync = threading.Event()
-
-    def sync(self, descriptor: int) -> None:
-        """Wait, then sync."""
-        assert self.may_sync.wait(WAIT_S)
-        super().sync(descriptor)
-
-
-def test_calls_that_wait_for_a_slow_disk_are_limited(tmp_path: Path) -> None:
-    """gRPC keeps every call that comes; those over the limit are refused, the others answered."""
-    disk = HeldDisk()
-    service = storeless_over(disk, tmp_path / "wal")
-    service.start()
-    body = trace_request(span()).SerializeToString()
-    over = 8
-    try:
-        with grpc.insecure_channel(f"127.0.0.1:{service.grpc_port}") as channel:
-            call = channel.unary_unary(TRACES, request_serializer=None, response_deserializer=None)
-            refused = queue.SimpleQueue[object]()
-
-            def note(answered: grpc.Future[bytes]) -> None:
-                error = answered.exception()
-                if isinstance(error, grpc.RpcError):
-                    refused.put(error.code())
-
-            calls = [call.future(body, timeout=WAIT_S) for _ in range(CALLS_MAX + over)]
-            for waiting in calls:
-                waiting.add_done_callback(note)
-            codes = {refused.get(timeout=WAIT_S) for _ in range(over)}
-            disk.may_sync.set()
-            answers = [waiting.exception() for waiting in calls]
-        assert codes == {grpc.StatusCode.RESOURCE_EXHAUSTED}
-        assert answers.count(None) == CALLS_MAX
-        assert service.status().spans_acked == CALLS_MAX
-    finally:
-        disk.may_sync.set()
-        service.stop(0)
 
 
 @pytest.mark.parametrize("key", ["grpc_port", "http_port"])

@@ -1,0 +1,38 @@
+"""Pure: whether a logs request says what decisions earned, which a token must be allowed to."""
+
+from __future__ import annotations
+
+from google.protobuf import message
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
+from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
+
+OUTCOME_EVENT = "decision.outcome"
+# Where a record without an event name has it; the view of outcomes reads both.
+EVENT_NAME_ATTRIBUTE = "event.name"
+
+
+def carries_outcome(request: bytes) -> bool:
+    """Say whether a record in a serialised logs request is an outcome.
+
+    A name is one run of bytes on the wire, so most requests need no decoding. Bytes that are no
+    request carry nothing: whoever stores them refuses them.
+    """
+    if OUTCOME_EVENT.encode() not in request:
+        return False
+    try:
+        decoded = ExportLogsServiceRequest.FromString(request)
+    except message.DecodeError:
+        return False
+    return any(
+        _is_outcome(record)
+        for resource in decoded.resource_logs
+        for scope in resource.scope_logs
+        for record in scope.log_records
+    )
+
+
+def _is_outcome(record: LogRecord) -> bool:
+    return record.event_name == OUTCOME_EVENT or any(
+        attribute.key == EVENT_NAME_ATTRIBUTE and attribute.value.string_value == OUTCOME_EVENT
+        for attribute in record.attributes
+    )
