@@ -8,11 +8,10 @@ left at the end is missing.
 
 from __future__ import annotations
 
-import heapq
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from enum import StrEnum
 from hmac import compare_digest
 
@@ -26,9 +25,8 @@ from collector.provenance import (
     canonical_rest,
     is_unsigned,
 )
+from collector.provenance_chain import Chain, ChainKey, Run
 from collector.provenance_checkpoint import NO_ROOT, Checkpoint, merkle_root
-
-ChainKey = tuple[str, str]  # producer, epoch
 
 
 class Verdict(StrEnum):
@@ -57,6 +55,7 @@ class Finding:
     reason: str
     line: int | None = None  # the event's place in what was taken, from 0; None where it is gone
     trace_id: str = ""
+    holds_place: bool = False  # its number is taken by it all the same
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,47 +69,6 @@ class Report:
     checkpoints: int
     unproven: int  # events after the last checkpoint of a chain: that none followed is unproven
     open_chains: int  # chains without a closing checkpoint
-
-
-@dataclass(slots=True)
-class _Run:
-    """Numbers of one chain without a hole, up to `next`."""
-
-    opening: Event
-    line: int  # of the opening event
-    next: int
-    tag: str  # of the last event
-
-    @property
-    def first(self) -> int:
-        return self.opening.seq
-
-
-@dataclass(slots=True)
-class _Chain:
-    runs: list[_Run] = field(default_factory=list)
-    claims: set[int] = field(default_factory=set)  # numbers that tampered events say they have
-    leaves: dict[int, bytes] = field(default_factory=dict)
-    checkpoints: dict[int, Checkpoint] = field(default_factory=dict)
-
-    def holes(self, start: int, end: int) -> Iterator[tuple[int, int]]:
-        """Yield first and last of the numbers that neither an event nor a tampered one has.
-
-        From `start` up to the last event here, and up to `end`, exclusive, which is proven to
-        have been there.
-        """
-        due = start
-        claims = sorted(self.claims)
-        spans = [(run.first, run.next) for run in self.runs]
-        for first, after in heapq.merge(spans, ((claim, claim + 1) for claim in claims)):
-            # What a tampered event claims beyond the chain's end may be anything.
-            if first > due and first < max(end, spans[-1][1] if spans else 0):
-                yield due, first - 1
-            elif first > due:
-                break
-            due = max(due, after)
-        if due < end:
-            yield due, end - 1
 
 
 class Verifier:
@@ -140,26 +98,35 @@ class Verifier:
         self._whole = whole
         self._arrival = arrival
         self._keep_leaves = leaves
-        self._chains: dict[ChainKey, _Chain] = {}
-        self._macs: dict[tuple[str, str, str], tuple[ChainMac, int | None, _Chain]] = {}
+        self.chains: dict[ChainKey, Chain] = {}  # whoever judges as they come drops and adds some
+        self._macs: dict[tuple[str, str, str], tuple[ChainMac, int | None, Chain]] = {}
         self._findings: list[Finding] = []
         self._late: list[Finding] = []
         self._events = 0
         self._checkpoints = 0
 
-    def take(self, events: Iterable[Event]) -> None:
-        """Judge the next events."""
+    def take(self, events: Iterable[Event], forms: Iterable[bytes] | None = None) -> None:
+        """Judge the next events.
+
+        Args:
+            events: a batch; all of it is held at once.
+            forms: what `canonical_rest` returns for each, where the caller has it already; of the
+                fields only the first four are then looked at.
+        """
+        if forms is None:
+            events = list(events)
+            forms = [canonical_rest(seq, prev, fields) for _, _, _, seq, prev, _, fields in events]
         line = self._events - 1
         macs = self._macs
         keep = self._keep_leaves
-        for line, event in enumerate(events, self._events):  # the last one is counted
-            kid, producer, epoch, seq, prev, tag, fields = event
+        # The last one is counted.
+        for line, (event, rest) in enumerate(zip(events, forms, strict=True), self._events):
+            kid, producer, epoch, seq, prev, tag, _ = event
             known = macs.get((kid, producer, epoch)) or self._known(event)
             if known is None:
                 self._refuse(event, line, self._key_problem(event))
                 continue
             mac, retired_ns, chain = known
-            rest = canonical_rest(seq, prev, fields)
             # compare_digest takes texts in ASCII only; another one is no tag.
             if not (tag.isascii() and compare_digest(mac.tag(rest), tag)):
                 self._refuse(event, line, "its content or its seal was changed")
@@ -184,20 +151,35 @@ class Verifier:
         chain = self._chain(checkpoint.producer, checkpoint.epoch)
         reason = self._check(checkpoint)
         if reason:
-            self._name_run(Verdict.BAD_CHECKPOINT, checkpoint, reason)
+            self.name_run(Verdict.BAD_CHECKPOINT, checkpoint, reason)
             return
         held = chain.checkpoints.setdefault(checkpoint.first_seq, checkpoint)
         if held.statement() != checkpoint.statement():
-            self._name_run(
+            self.name_run(
                 Verdict.BAD_CHECKPOINT, checkpoint, "another one begins with the same event"
             )
             return
-        self._settle(chain, checkpoint)
+        self.settle(chain, checkpoint)
+
+    def drain(self) -> tuple[list[Finding], list[Finding]]:
+        """Return what was found since the last call, and what came late; lines begin at 0 anew.
+
+        For who judges events as they come and does not `finish`.
+        """
+        findings, late = self._findings, self._late
+        self._findings, self._late, self._events = [], [], 0
+        return findings, late
+
+    def forget(self, gone: Iterable[ChainKey]) -> None:
+        """Drop chains; what verifies them is made anew where they come again."""
+        for key in gone:
+            self.chains.pop(key, None)
+        self._macs.clear()
 
     def finish(self) -> Report:
         """Name what is missing, and sum up; nothing is taken after it."""
         unproven = open_chains = 0
-        for (producer, epoch), chain in self._chains.items():
+        for (producer, epoch), chain in self.chains.items():
             checkpoints = [chain.checkpoints[first] for first in sorted(chain.checkpoints)]
             proven = max((c.last_seq for c in checkpoints), default=-1) + 1
             start = 0 if self._whole else chain.runs[0].first if chain.runs else proven
@@ -224,7 +206,7 @@ class Verifier:
             open_chains=open_chains,
         )
 
-    def _known(self, event: Event) -> tuple[ChainMac, int | None, _Chain] | None:
+    def _known(self, event: Event) -> tuple[ChainMac, int | None, Chain] | None:
         """Return what verifies the event's chain, None where no key does."""
         key = self._keys.get(event.kid)
         if key is None or key.revoked or not event.producer or not event.epoch:
@@ -234,8 +216,8 @@ class Verifier:
         self._macs[event.kid, event.producer, event.epoch] = known
         return known
 
-    def _chain(self, producer: str, epoch: str) -> _Chain:
-        return self._chains.setdefault((producer, epoch), _Chain())
+    def _chain(self, producer: str, epoch: str) -> Chain:
+        return self.chains.setdefault((producer, epoch), Chain())
 
     def _key_problem(self, event: Event) -> str:
         if not (event.kid and event.producer and event.epoch):
@@ -248,10 +230,10 @@ class Verifier:
             self._name_event(Verdict.UNSIGNED, event, line, "it has no seal")
             return
         self._name_event(Verdict.TAMPERED, event, line, reason)
-        if event.seq >= 0 and (event.producer, event.epoch) in self._chains:
-            self._chains[event.producer, event.epoch].claims.add(event.seq)
+        if event.seq >= 0 and (event.producer, event.epoch) in self.chains:
+            self.chains[event.producer, event.epoch].claim(event.seq)
 
-    def _place(self, chain: _Chain, event: Event, line: int) -> None:
+    def _place(self, chain: Chain, event: Event, line: int) -> None:
         """Put an event, whose seal holds, where its number says."""
         runs, seq = chain.runs, event.seq
         if seq < 0:
@@ -272,7 +254,7 @@ class Verifier:
         else:
             if seq == 0:
                 self._link(NO_TAG, event.prev, event, line)
-            run = _Run(event, line, seq + 1, event.tag)
+            run = Run(event, line, seq + 1, event.tag)
             runs.insert(at, run)
         if after is not None and run.next == after.first:
             self._link(run.tag, after.opening.prev, after.opening, after.line)
@@ -283,25 +265,29 @@ class Verifier:
         """Both seals hold: only whoever has the key can have written another predecessor."""
         if tag != prev:
             reason = "it was sealed behind another event than the one before it"
-            self._name_event(Verdict.TAMPERED, event, line, reason)
+            self._name_event(Verdict.TAMPERED, event, line, reason, holds_place=True)
 
-    def _settle(self, chain: _Chain, checkpoint: Checkpoint) -> None:
-        """Compare the root where every event of the run is here; else some are named anyway."""
+    def settle(self, chain: Chain, checkpoint: Checkpoint) -> bool:
+        """Compare the root where every event of the run is here; else some are named anyway.
+
+        Returns whether it was compared.
+        """
         numbers = range(checkpoint.first_seq, checkpoint.last_seq + 1)
         # Tested from the end, which is what is missing where the events are still to come.
         if not all(number in chain.leaves for number in reversed(numbers)):
-            return
+            return False
         leaves = [chain.leaves.pop(number) for number in numbers]
         if merkle_root(leaves).hex() != checkpoint.root:
             reason = "every seal holds, and the signed root is of other events"
-            self._name_run(Verdict.RECHAINED, checkpoint, reason)
+            self.name_run(Verdict.RECHAINED, checkpoint, reason)
+        return True
 
     def _follow(self, checkpoints: list[Checkpoint]) -> None:
         """Settle what is left of one chain, and see that checkpoints follow one another."""
         previous: Checkpoint | None = None
         for checkpoint in checkpoints:
             first = checkpoint.first_seq
-            self._settle(self._chain(checkpoint.producer, checkpoint.epoch), checkpoint)
+            self.settle(self._chain(checkpoint.producer, checkpoint.epoch), checkpoint)
             due = previous.last_seq + 1 if previous is not None else 0 if self._whole else first
             root = previous.root if previous is not None else NO_ROOT
             if due < first:
@@ -309,7 +295,7 @@ class Verifier:
                 self._name(Verdict.MISSING_CHECKPOINT, where, "no checkpoint is over it")
             elif due > first or (checkpoint.prev_root != root and (previous or self._whole)):
                 reason = "it does not follow the one before it"
-                self._name_run(Verdict.BAD_CHECKPOINT, checkpoint, reason)
+                self.name_run(Verdict.BAD_CHECKPOINT, checkpoint, reason)
             previous = checkpoint
 
     def _name_late(self, event: Event, line: int) -> None:
@@ -319,12 +305,15 @@ class Verifier:
         where = (event.producer, event.epoch, event.seq, event.seq)
         self._late.append(Finding(Verdict.OK, *where, "it came after a later one", line))
 
-    def _name_event(self, verdict: Verdict, event: Event, line: int, reason: str) -> None:
+    def _name_event(
+        self, verdict: Verdict, event: Event, line: int, reason: str, *, holds_place: bool = False
+    ) -> None:
         trace_id = event.fields[TRACE_ID_INDEX]
         where = (event.producer, event.epoch, event.seq, event.seq)
-        self._findings.append(Finding(verdict, *where, reason, line, trace_id))
+        self._findings.append(Finding(verdict, *where, reason, line, trace_id, holds_place))
 
-    def _name_run(self, verdict: Verdict, checkpoint: Checkpoint, reason: str) -> None:
+    def name_run(self, verdict: Verdict, checkpoint: Checkpoint, reason: str) -> None:
+        """Note what is wrong with a checkpoint."""
         first, last = checkpoint.first_seq, checkpoint.last_seq
         self._name(verdict, (checkpoint.producer, checkpoint.epoch, first, last), reason)
 

@@ -21,6 +21,7 @@ from pathlib import Path
 
 from prometheus_client import Gauge
 
+from collector.arrivals import Arrivals
 from collector.clock import NS_PER_S, Clock
 from collector.disk import Disk
 from collector.drain_rate import DrainRate
@@ -99,6 +100,7 @@ class _Segment:
 @dataclass(frozen=True, slots=True)
 class _Entry:
     frame: bytes
+    received_ns: int
     synced: Future[None]
 
 
@@ -116,6 +118,7 @@ class Log:
         segment_seconds_max: float,
         on_sealed: Callable[[Path], None],
         disk: Disk | None = None,
+        arrivals: Arrivals | None = None,
     ) -> None:
         self._directory = directory
         self._name = name
@@ -125,6 +128,7 @@ class Log:
         self._segment_ns_max = round(segment_seconds_max * NS_PER_S)
         self._on_sealed = on_sealed
         self._disk = disk or Disk()
+        self._arrivals = arrivals or Arrivals(clock)
         self._ready = threading.Condition()
         self._waiting: deque[_Entry] = deque()
         self._seals: list[Future[None]] = []
@@ -142,11 +146,24 @@ class Log:
         segments = sorted(self._directory.glob(f"{self._name}-*{_SUFFIX}"))
         for path in segments:
             self._budget.adopt(path.stat().st_size)
+            self._arrivals.recovered(path, segment_created_ns(path))
         return segments
 
     def start(self) -> None:
         """Start the thread that writes."""
         self._thread.start()
+
+    @property
+    def open_segment_ns(self) -> int | None:
+        """Return the age of the open segment, None where none is open."""
+        segment = self._segment
+        return None if segment is None else self._clock.monotonic_ns() - segment.opened_ns
+
+    @property
+    def waiting_bytes(self) -> int:
+        """Return the bytes that wait to be written."""
+        with self._ready:
+            return sum(len(entry.frame) for entry in self._waiting)
 
     def append(self, request: bytes, items: int) -> Future[None]:
         """Queue one request; the future is done when it is on disk, or has a LogWriteError.
@@ -154,12 +171,18 @@ class Log:
         Raises:
             LogFullError: the log holds all it may; nothing was queued.
         """
-        frame = encode_frame(request, self._clock.now_ns(), items)
-        self._budget.reserve(len(frame))
-        entry = _Entry(frame, Future())
+        received_ns = self._arrivals.begin()
+        frame = encode_frame(request, received_ns, items)
+        try:
+            self._budget.reserve(len(frame))
+        except LogFullError:
+            self._arrivals.refused(received_ns)
+            raise
+        entry = _Entry(frame, received_ns, Future())
         with self._ready:
             if self._is_closing:
                 self._budget.release(len(frame))
+                self._arrivals.refused(received_ns)
                 raise LogFullError("the collector is stopping; retry against its successor")
             self._waiting.append(entry)
             self._ready.notify()
@@ -239,6 +262,7 @@ class Log:
             self._give_up(group, content, error)
             return
         segment.size += len(content)
+        self._arrivals.logged(segment.path, [entry.received_ns for entry in group])
         for entry in group:
             entry.synced.set_result(None)
 
@@ -255,6 +279,7 @@ class Log:
         self._budget.release(len(content))
         reason = f"the write-ahead log cannot be written in {self._directory}: {error.strerror}"
         for entry in group:
+            self._arrivals.refused(entry.received_ns)
             entry.synced.set_exception(LogWriteError(f"{reason}; free space or repair the disk"))
 
     def _open(self) -> _Segment:

@@ -21,15 +21,17 @@ from typing import Any, TypeVar
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
+from collector.arrivals import Arrivals
 from collector.clock import NS_PER_S, Clock
 from collector.counters import Counters
 from collector.disk import Disk
 from collector.errors import DecodeError, MillworthError
 from collector.log import get_logger
 from collector.otlp import Signal, count_items, load_schema, normalise
+from collector.protection import Protection
 from collector.store.connect import Connections
 from collector.wal import Budget, delete_segment, segment_created_ns
-from collector.wal_frames import Frame, encode_frame, scan
+from collector.wal_frames import Frame, encode_frame
 
 _LOG = get_logger("collector")
 _BACKOFF_S_MIN = 0.1
@@ -77,6 +79,7 @@ class StoreWriter:
         counters: Counters,
         clock: Clock,
         disk: Disk | None = None,
+        arrivals: Arrivals | None = None,
     ) -> None:
         self._signal = signal
         self._store = store
@@ -84,7 +87,9 @@ class StoreWriter:
         self._counters = counters
         self._clock = clock
         self._disk = disk or Disk()
+        self._arrivals = arrivals or Arrivals(clock)
         self._settings = insert_settings(signal)
+        self.protection = Protection()  # whoever encrypts the log gives its own
         self._ready = threading.Condition()
         self._segments: deque[Path] = deque()
         self._stop = threading.Event()
@@ -129,6 +134,7 @@ class StoreWriter:
                 self._store_segment(segment)
             except _Stopped:
                 break
+            self._arrivals.stored(segment)
             with self._ready:
                 self._segments.popleft()
                 self._ready.notify_all()
@@ -141,11 +147,10 @@ class StoreWriter:
             # Waiting does not bring it back, and those behind it have their answers too.
             _LOG.error("segment_missing", segment=path.name)
             return
-        scanned = scan(content)
-        if scanned.end < len(content):
-            torn_bytes = len(content) - scanned.end
+        held_bytes = len(content)
+        content, frames, torn_bytes = self.protection.plain_segment(self._signal, content)
+        if torn_bytes:
             _LOG.warning("log_tail_torn", segment=path.name, bytes=torn_bytes)
-        frames = scanned.frames
         intact = [frame for frame in frames if frame.is_intact]
         for frame in frames:
             if not frame.is_intact:
@@ -156,7 +161,7 @@ class StoreWriter:
             (self._clock.monotonic_ns() - started_ns) / NS_PER_S
         )
         self._persist(lambda: delete_segment(path, self._disk))
-        self._budget.drain(len(content))
+        self._budget.drain(held_bytes)
 
     def _store_frames(
         self, path: Path, content: bytes, frames: Sequence[Frame], token: str
@@ -201,7 +206,7 @@ class StoreWriter:
             "detail": f"{reason}; the bytes are kept here, report them with this text",
             "item_id": f"{path.stem}:{frame.start}",
             "item_count": items,
-            "bytes": request,
+            "bytes": self.protection.seal_rejected(f"{path.stem}:{frame.start}", request),
         }
         settings = {"insert_deduplication_token": f"{_token(path, [frame])}:rejected"}
 

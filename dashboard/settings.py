@@ -27,6 +27,7 @@ from collector.config import (
     StoreConfig,
 )
 from collector.errors import ConfigError
+from collector.provenance_config import ProvenanceConfig
 from dashboard.config import DashboardConfig
 from packet.config import PacketConfig
 
@@ -54,6 +55,7 @@ class Settings(Section):
     attributes: AttributesConfig = Field(default_factory=AttributesConfig)
     decisions: DecisionsConfig = Field(default_factory=DecisionsConfig)
     outcomes: OutcomesConfig = Field(default_factory=OutcomesConfig)
+    provenance: ProvenanceConfig = Field(default_factory=ProvenanceConfig)
     packet: PacketConfig = Field(default_factory=PacketConfig)
     attribution: AttributionConfig = Field(default_factory=AttributionConfig)
     alerts: AlertsConfig = Field(default_factory=AlertsConfig)

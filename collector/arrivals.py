@@ -1,0 +1,84 @@
+"""I/O: what was received and is not stored yet, so that a job knows how far it may read.
+
+Every request has an instant of its own, later than the one before it, whatever the machine's clock
+does: jobs advance by these instants, and one that came back in time would never be read.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable
+from pathlib import Path
+
+from collector.clock import NS_PER_MINUTE, Clock
+
+# A segment of an earlier run is named after its opening; its first request came a little earlier.
+_EARLIER_NS = NS_PER_MINUTE
+
+
+class Arrivals:
+    """The requests of one signal on their way to the store; safe between threads."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._newest_ns = 0
+        self._unlogged: dict[int, None] = {}  # in order of their instants
+        self._unstored: dict[Path, int] = {}  # the first instant of each segment
+
+    def begin(self) -> int:
+        """Return the instant of a request that is there now."""
+        with self._lock:
+            self._newest_ns = max(self._clock.now_ns(), self._newest_ns + 1)
+            self._unlogged[self._newest_ns] = None
+            return self._newest_ns
+
+    def refused(self, received_ns: int) -> None:
+        """Forget a request that goes nowhere."""
+        with self._lock:
+            self._unlogged.pop(received_ns, None)
+
+    def logged(self, segment: Path, instants: Iterable[int]) -> None:
+        """Note that requests are on disk in a segment."""
+        with self._lock:
+            for received_ns in instants:
+                self._unlogged.pop(received_ns, None)
+                self._unstored[segment] = min(received_ns, self._unstored.get(segment, received_ns))
+
+    def recovered(self, segment: Path, created_ns: int) -> None:
+        """Note a segment of an earlier run."""
+        with self._lock:
+            self._unstored[segment] = created_ns - _EARLIER_NS
+
+    def stored(self, segment: Path) -> None:
+        """Note that the store has a segment."""
+        with self._lock:
+            self._unstored.pop(segment, None)
+
+    @property
+    def newest_ns(self) -> int | None:
+        """Return when the last request came, None before the first of this process."""
+        return self._newest_ns or None
+
+    @property
+    def unlogged_ns(self) -> int | None:
+        """Return when the oldest request came that is not on disk, None where all are."""
+        with self._lock:
+            return next(iter(self._unlogged), None)
+
+    @property
+    def unstored_ns(self) -> int | None:
+        """Return when the oldest request came that is not in the store, None where all are."""
+        with self._lock:
+            first_unlogged = next(iter(self._unlogged), None)
+            instants = [*self._unstored.values()]
+        if first_unlogged is not None:
+            instants.append(first_unlogged)
+        return min(instants, default=None)
+
+    def stored_ns(self) -> int:
+        """Return an instant by which everything received is in the store."""
+        # Read before: what begins after it has a later instant.
+        now_ns = self._clock.now_ns()
+        unstored_ns = self.unstored_ns
+        return now_ns if unstored_ns is None else min(now_ns, unstored_ns - 1)
