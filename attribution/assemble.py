@@ -17,6 +17,7 @@ from attribution.spans import (
     INTERNAL,
     NONE,
     PRODUCER,
+    UNSPECIFIED,
     Bools,
     Ids,
     Ints,
@@ -153,7 +154,7 @@ def _same_clock(own: Spans, child: Ints, parent: Ints) -> Bools:
     """
     host, other = own.host[child], own.host[parent]
     named = (host > 0) & (other > 0)
-    in_process = np.isin(own.kind[child], (INTERNAL, CLIENT, PRODUCER))
+    in_process = np.isin(own.kind[child], (UNSPECIFIED, INTERNAL, CLIENT, PRODUCER))
     one_process = in_process & (own.service[child] == own.service[parent])
     same: Bools = np.where(named, host == other, one_process)
     return same

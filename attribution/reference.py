@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-_IN_PROCESS = ("Internal", "Client", "Producer")
+_IN_PROCESS = ("Unspecified", "Internal", "Client", "Producer")
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,7 @@ def run_bench(name: str, runs: int, *, progress: bool) -> dict[str, Any]:
         "provenance": _provenance,
         "attribution": _attribution,
         "causal": _causal,
+        "recovery": _recovery,
     }
     if name not in benches:
         raise InputError(f"bench {name}: there is no such benchmark; choose {' or '.join(benches)}")
@@ -66,6 +67,12 @@ def _causal(runs: int, progress: Callable[[str], None]) -> dict[str, float]:
 
     figures: dict[str, float] = run_causal(runs, progress)
     return figures
+
+
+def _recovery(runs: int, progress: Callable[[str], None]) -> dict[str, float]:
+    from dashboard.bench_recovery import run_recovery
+
+    return run_recovery(runs, progress)
 
 
 def _machine() -> str:

@@ -291,7 +291,10 @@ def import_outcomes(
 
 @app.command()
 def bench(
-    name: Annotated[str, typer.Argument(help="ingest, crash, provenance, attribution or causal")],
+    name: Annotated[
+        str,
+        typer.Argument(help="ingest, crash, provenance, attribution, causal or recovery"),
+    ],
     runs: Annotated[int, typer.Option(min=5, help="Runs; medians are printed.")] = 5,
     as_json: JsonOption = False,
 ) -> None:

@@ -1,8 +1,9 @@
 """I/O: what every process of the reference path shares: how it is told, and how it ends.
 
 The parent writes lines of JSON to standard input: first the settings, later the instant at which
-the traffic starts. The child answers on standard output: `ready` with its ports, then `started`.
-The end of standard input is the death of the parent, and ends the child as SIGTERM does.
+the traffic starts. The child answers on standard output: `ready` with its ports, then `started`;
+when it is asked, it tells every delay that it injected, which is the truth that attribution is held
+against. The end of standard input is the death of the parent, and ends the child as SIGTERM does.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import signal
 import socket
 import sys
 import time
+from collections import deque
 from collections.abc import Callable, Coroutine, Generator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
@@ -25,6 +27,8 @@ from dashboard.reference.scenario import Scenario
 
 HOST: Final = "127.0.0.1"
 NS_PER_S: Final = 1_000_000_000
+# Of a run that nobody asks about, the oldest are forgotten.
+DELAYS_HELD_MAX: Final = 50_000
 
 
 class ChildError(Exception):
@@ -60,6 +64,7 @@ class Child:
         self.stopping = asyncio.Event()
         self.start_ns = 0  # monotonic, which all processes of a machine share
         self._reading: asyncio.Task[None] | None = None
+        self._delays: deque[tuple[str, str, int, int]] = deque(maxlen=DELAYS_HELD_MAX)
 
     @property
     def elapsed_s(self) -> float:
@@ -70,7 +75,16 @@ class Child:
 
     async def delay(self, segment: str, region: str) -> None:
         """Take as long as the scenario says; never less, and up to a timer tick (1 ms) more."""
-        await sleep_ns(self.settings.scenario.delay_ns(segment, region, self.elapsed_s))
+        delay_ns = self.settings.scenario.delay_ns(segment, region, self.elapsed_s)
+        await self.wait(segment, region, delay_ns)
+
+    async def wait(self, segment: str, region: str, delay_ns: int) -> None:
+        """Take so long at one segment, and remember when that was."""
+        if delay_ns <= 0:
+            return
+        from_ns = time.monotonic_ns()
+        await sleep_ns(delay_ns)
+        self._delays.append((segment, region, from_ns, time.monotonic_ns()))
 
     def ready(self, **ports: int) -> None:
         """Tell the parent that requests are answered now, and listen to it."""
@@ -85,9 +99,14 @@ class Child:
         loop = asyncio.get_running_loop()
         await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
         while line := await reader.readline():
-            self.start_ns = json.loads(line)["start_monotonic_ns"]
-            self.started.set()
-            say(started=True)
+            message = json.loads(line)
+            if "start_monotonic_ns" in message:
+                self.start_ns = message["start_monotonic_ns"]
+                self.started.set()
+                say(started=True)
+            else:
+                say(delays=list(self._delays))
+                self._delays.clear()
         self.stopping.set()
 
 

@@ -45,6 +45,16 @@ class TrafficSummary:
         return asdict(self)
 
 
+@dataclass(frozen=True, slots=True)
+class InjectedDelay:
+    """One wait that a process of the path put in; times are this machine's monotonic ns."""
+
+    segment: str
+    region: str
+    from_ns: int
+    to_ns: int
+
+
 class _Process:
     """One child and what it says."""
 
@@ -179,6 +189,15 @@ class ReferencePath:
             process.tell(start)
         for process in self._processes.values():
             process.hear("started", READY_S_MAX)
+
+    def take_delays(self) -> list[InjectedDelay]:
+        """Return every delay that was injected since the last call, in no order."""
+        found = []
+        for name in ("identity_store", "fulfilment", "path"):
+            self._processes[name].tell(json.dumps({"report": "delays"}))
+            said = self._processes[name].hear("delays", STOP_S_MAX)
+            found += [InjectedDelay(*each) for each in said]
+        return found
 
     def wait_traffic(self, timeout_s: float) -> TrafficSummary:
         """Wait for a scenario that has a duration to end by itself."""

@@ -27,14 +27,13 @@ from collector.instrument import (
     httpx_async_response_hook,
     reporting_connection,
 )
-from dashboard.reference.child import HOST, Child, run, serve_until_stopped, sleep_ns
+from dashboard.reference.child import HOST, Child, run, serve_until_stopped
 from dashboard.reference.fulfilment import Receive, Send
 from dashboard.reference.identity_store import Address, identity_key, offer_key
 from dashboard.reference.telemetry import decision_instrument, tracer_provider
 from dashboard.reference.world import CHANNEL_SHARE
 
 SERVICE: Final = "decision-path"
-ACTION: Final = "offer"
 STORE_WAIT_S_MAX: Final = 5.0
 STORE_CONNECTIONS_WARM: Final = 8
 _MICRO_USD: Final = Decimal("0.000001")
@@ -102,6 +101,7 @@ class DecisionPath:
     ) -> None:
         self._child = child
         self._regions = child.settings.scenario.regions
+        self._action = child.settings.scenario.action
         self._instrument = instrument
         self._tracer = tracer
         self._store = store
@@ -124,7 +124,7 @@ class DecisionPath:
         await _answer(send, status, body)
 
     async def _measured(self, scope: Mapping[str, Any]) -> tuple[int, dict[str, str]]:
-        with self._instrument.begin(ACTION, scope=scope, mode="normal") as decision:
+        with self._instrument.begin(self._action, scope=scope, mode="normal") as decision:
             try:
                 status, body = 200, await self._decide(decision, scope["query_string"])
             except ValueError as error:
@@ -188,9 +188,9 @@ class FarTransport(httpx.AsyncHTTPTransport):
         scenario = self._child.settings.scenario
         region = request.headers.get("x-region", "")
         delay_ns = scenario.delay_ns("egress/network", region, self._child.elapsed_s)
-        await sleep_ns(delay_ns // 2)
+        await self._child.wait("egress/network", region, delay_ns // 2)
         response = await super().handle_async_request(request)
-        await sleep_ns(delay_ns - delay_ns // 2)
+        await self._child.wait("egress/network", region, delay_ns - delay_ns // 2)
         return response
 
 

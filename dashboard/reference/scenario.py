@@ -61,6 +61,7 @@ class Scenario:
     regions: tuple[str, ...] = ("eu-west", "us-east", "ap-south")
     base_ms: Mapping[str, float] = field(default_factory=lambda: dict(BASE_MS))
     faults: tuple[FaultWindow, ...] = ()
+    action: str = "offer"  # decision.action of every decision
 
     def __post_init__(self) -> None:
         for segment in self.base_ms:

@@ -64,7 +64,9 @@ def random_trace(rng: random.Random, trace: int, clock: int) -> tuple[list[S], R
                 start,
                 end,
                 trace=trace,
-                kind=rng.choice(["Internal", "Server", "Client", "Producer", "Consumer"]),
+                kind=rng.choice(
+                    ["Unspecified", "Internal", "Server", "Client", "Producer", "Consumer"]
+                ),
                 host=rng.choice(["", "a", "b"]),
                 service=rng.choice(["shop", "cart"]),
                 blocking=rng.choice([None, None, None, True, False]),
