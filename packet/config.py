@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import Field
 
 from collector.config import Section
@@ -28,7 +30,24 @@ class PacketConfig(Section):
     snaplen_bytes: int = Field(
         default=96, ge=64, le=512, description="Bytes kept of a packet: headers, no payload"
     )
+    engine: Literal["ring", "sample"] = Field(
+        default="ring",
+        description="ring: the flight recorder; sample: only the sample, chosen in the kernel, so "
+        "that alerts find nothing else",
+    )
     memory_mib: int = Field(default=128, gt=0, description="Memory of the flight recorder")
+    window_s: float = Field(
+        default=120.0, ge=1, le=3600, description="... and the age at which it forgets packets"
+    )
+    analysis: bool = Field(
+        default=True,
+        description="Count every second of the wire, all packets: bytes, bursts, retransmissions",
+    )
+    link_mbit: float = Field(
+        default=0.0,
+        ge=0,
+        description="Rate of the link, Mbit/s, for bursts and the queue before it; 0 for neither",
+    )
     sample_ratio: float = Field(
         default=0.001, ge=0, le=1, description="Share of the flows that is always kept"
     )

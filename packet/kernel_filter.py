@@ -12,17 +12,43 @@ import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
+from packet.sampler import IPV4_PREFIX as _IPV4_PREFIX
+from packet.sampler import MIX_1, MIX_2, PORT, epoch_seeds, threshold
+
 # Operation codes of linux/bpf_common.h, named as the kernel's assembler names them.
 _LD_ABS_H, _LD_ABS_B, _LD_IND_H, _LD_IND_B = 0x28, 0x30, 0x48, 0x50
 _LDX_IMM, _LDX_MSH, _LDX_MEM, _LD_MEM, _ST = 0x01, 0xB1, 0x61, 0x60, 0x02
-_AND, _RSH, _LSH, _ADD, _ADD_X = 0x54, 0x74, 0x64, 0x04, 0x0C
-_JA, _JEQ, _JGT, _JSET, _RET, _RET_A, _TXA = 0x05, 0x15, 0x25, 0x45, 0x06, 0x16, 0x87
+_LD_IMM, _LD_ABS_W, _MUL, _XOR, _XOR_X, _TAX = 0x00, 0x20, 0x24, 0xA4, 0xAC, 0x07
+_AND, _RSH, _ADD, _ADD_X = 0x54, 0x74, 0x04, 0x0C
+_JA, _JEQ, _JGT, _JGE, _JSET = 0x05, 0x15, 0x25, 0x35, 0x45
+_RET, _RET_A, _TXA = 0x06, 0x16, 0x87
 
 _PACKET_TYPE = 0xFFFFF000 + 4  # SKF_AD_OFF + SKF_AD_PKTTYPE
 _PACKET_OUTGOING = 4
 _ETHERTYPE_IPV4, _ETHERTYPE_IPV6, _TCP = 0x0800, 0x86DD, 6
 _ETHERNET, _IPV6 = 14, 40
-_SOURCE, _DESTINATION, _TRANSPORT = 0, 1, 2  # cells of the program's scratch memory
+# Cells of the program's scratch memory.
+_SOURCE, _DESTINATION, _TRANSPORT, _MIXED, _FIRST_END, _FLOW = range(6)
+
+
+@dataclass(frozen=True, slots=True)
+class KernelSample:
+    """Which flows to keep: those of any of the seeds, so that an epoch can end at any time.
+
+    The program cannot read a clock. It is given the seeds of this epoch and of the next, and what
+    it keeps too much is left out by the packet's own stamp, `sampler.Selection`.
+    """
+
+    threshold: int  # sampler.threshold
+    seeds: tuple[int, ...]  # sampler.epoch_seeds
+
+    @classmethod
+    def of(cls, ratio: float, epoch: int) -> KernelSample:
+        """Return the sample of one epoch and the next."""
+        seeds = epoch_seeds(np.array([epoch, epoch + 1]))
+        return cls(threshold(ratio), tuple(seeds.tolist()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +63,12 @@ class Instruction:
 
 
 def header_filter(
-    *, loopback: bool, snaplen_bytes: int, ports: Sequence[int], exclude_ports: Sequence[int]
+    *,
+    loopback: bool,
+    snaplen_bytes: int,
+    ports: Sequence[int],
+    exclude_ports: Sequence[int],
+    sample: KernelSample | None = None,
 ) -> bytes:
     """Return the program, as `struct sock_filter` array.
 
@@ -46,6 +77,7 @@ def header_filter(
         snaplen_bytes: never keep more of a packet than this.
         ports: keep packets with one of these at either end; empty keeps all TCP.
         exclude_ports: ... but none with one of these at either end.
+        sample: keep packets of these flows only; None keeps all flows.
     """
     program = [
         *(_outgoing_only() if loopback else []),
@@ -68,8 +100,9 @@ def header_filter(
         Instruction(_LD_IND_H, _ETHERNET + 2),
         Instruction(_ST, _DESTINATION),
         *_port_checks(ports, exclude_ports),
+        *([] if sample is None else _sampled(sample)),
         # Keep up to where the TCP header ends: its length is in words, in the upper half byte.
-        Instruction(_LDX_MEM, _TRANSPORT, label="keep"),
+        Instruction(_LDX_MEM, _TRANSPORT, label="keep" if sample is None else "sampled"),
         Instruction(_LD_IND_B, _ETHERNET + 12),
         Instruction(_AND, 0xF0),
         Instruction(_RSH, 2),
@@ -84,11 +117,19 @@ def header_filter(
 
 
 def assemble(program: Sequence[Instruction]) -> bytes:
-    """Return the program with labels resolved; an empty label is the next instruction."""
-    places = {step.label: index for index, step in enumerate(program) if step.label}
+    """Return the program with labels resolved; an empty label is the next instruction.
+
+    Of several places with one label a jump goes to the next: it can go forward only, and where it
+    is conditional 255 instructions at most.
+    """
+    places: dict[str, list[int]] = {}
+    for index, step in enumerate(program):
+        places.setdefault(step.label, []).append(index)
 
     def distance(index: int, label: str) -> int:
-        return places[label] - index - 1 if label else 0
+        if not label:
+            return 0
+        return next(place for place in places[label] if place > index) - index - 1
 
     words = []
     for index, step in enumerate(program):
@@ -98,6 +139,84 @@ def assemble(program: Sequence[Instruction]) -> bytes:
         else:
             words.append(struct.pack("=HBBI", step.code, true, false, step.k))
     return b"".join(words)
+
+
+def _sampled(sample: KernelSample) -> list[Instruction]:
+    """Return the twin of `sampler.flow_hashes` and `sampler.keep`, in the same 32-bit steps."""
+    program = [
+        Instruction(_JA, 0, "keep"),
+        Instruction(_RET, 0, label="drop"),
+        # Never run. The kernel's check takes what the jumps to `drop` have not stored for unknown
+        # behind it too, and refuses the program.
+        Instruction(_JA, 0, "drop"),
+        Instruction(_LD_ABS_H, 12, label="keep"),
+        Instruction(_JEQ, _ETHERTYPE_IPV4, "", "v6_sample"),
+        *_endpoint(_SOURCE, (26,), _IPV4_PREFIX),
+        Instruction(_ST, _FIRST_END),
+        *_endpoint(_DESTINATION, (30,), _IPV4_PREFIX),
+        Instruction(_JA, 0, "ends"),
+        Instruction(_LD_IMM, 0, label="v6_sample"),  # a place to jump to
+        *_endpoint(_SOURCE, (22, 26, 30, 34), 0),
+        Instruction(_ST, _FIRST_END),
+        *_endpoint(_DESTINATION, (38, 42, 46, 50), 0),
+        Instruction(_LDX_MEM, _FIRST_END, label="ends"),
+        Instruction(_ADD_X),
+        Instruction(_XOR, _TCP * MIX_1 & 0xFFFFFFFF),
+        *_finish(),
+        Instruction(_ST, _FLOW),
+    ]
+    if sample.threshold >= 2**32:
+        return [*program, Instruction(_JA, 0, "sampled")]
+    for seed in sample.seeds:
+        program += [
+            Instruction(_LD_MEM, _FLOW),
+            Instruction(_XOR, seed),
+            *_finish(),
+            Instruction(_JGE, sample.threshold, "", "sampled"),
+        ]
+    # A jump that is not conditional reaches further than 255 instructions.
+    return [*program, Instruction(_JA, 0, "drop")]
+
+
+def _endpoint(port: int, words_at: Sequence[int], prefix: int) -> list[Instruction]:
+    """Mix an address, whose first words came to `prefix`, and a port into A."""
+    program = [Instruction(_LD_IMM, prefix), Instruction(_ST, _MIXED)]
+    for at in words_at:
+        program += [
+            Instruction(_LD_ABS_W, at),
+            Instruction(_LDX_MEM, _MIXED),
+            Instruction(_XOR_X),
+            *_multiplied(MIX_1),
+            *_shifted(15),
+            Instruction(_ST, _MIXED),
+        ]
+    return [
+        *program,
+        Instruction(_LD_MEM, port),
+        *_multiplied(PORT),
+        Instruction(_LDX_MEM, _MIXED),
+        Instruction(_XOR_X),
+        *_finish(),
+    ]
+
+
+def _finish() -> list[Instruction]:
+    return [
+        *_shifted(16),
+        *_multiplied(MIX_1),
+        *_shifted(13),
+        *_multiplied(MIX_2),
+        *_shifted(16),
+    ]
+
+
+def _shifted(bits: int) -> list[Instruction]:
+    """A ^= A >> bits."""
+    return [Instruction(_TAX), Instruction(_RSH, bits), Instruction(_XOR_X)]
+
+
+def _multiplied(factor: int) -> list[Instruction]:
+    return [Instruction(_MUL, factor)]
 
 
 def _outgoing_only() -> list[Instruction]:

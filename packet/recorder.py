@@ -29,6 +29,7 @@ from packet.decode import decode
 from packet.frames import Frames, concat_frames, parse_blocks
 from packet.ring import RETIRE_MS, Block, Ring, capture_available, drop_privileges
 from packet.sampler import Selection
+from packet.wire_watch import WireSecond, WireWatch, wire_second
 
 __all__ = ["Recorder", "RecorderProcess", "RecorderStats", "capture_available"]
 
@@ -40,6 +41,8 @@ _ANSWER_BYTES_MAX = 256 * 1024 * 1024
 _ANSWER_SECONDS_MAX = 30.0
 _START_SECONDS_MAX = 30.0
 _LENGTH = struct.Struct("=I")
+# Every batch has a cost of its own; a figure is of a second, and may be known half a second later.
+_WATCH_EVERY_NS = NS_PER_S // 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +55,7 @@ class RecorderStats:
     held_bytes: int
     oldest_ns: int | None  # None where nothing is held
     refused: int  # packets left out of answers that grew too large
+    uncounted: int = 0  # packets that came too late for the figures of their second
 
 
 class Recorder(Protocol):
@@ -67,6 +71,10 @@ class Recorder(Protocol):
 
     def stats(self) -> RecorderStats:
         """Return what it has seen and holds. Raises as `pull` does."""
+        ...
+
+    def seconds(self, after_ns: int) -> list[WireSecond]:
+        """Return the figures of the seconds that begin after an instant. Raises as `pull` does."""
         ...
 
 
@@ -132,6 +140,11 @@ class RecorderProcess:
         """Return what the recorder has seen and holds. Raises as `pull` does."""
         return RecorderStats(**self._ask({"stats": {}}, _ANSWER_SECONDS_MAX)[0]["stats"])
 
+    def seconds(self, after_ns: int) -> list[WireSecond]:
+        """Return the figures of the seconds that begin after an instant. Raises as `pull` does."""
+        answer, _ = self._ask({"seconds": {"after_ns": after_ns}}, _ANSWER_SECONDS_MAX)
+        return [wire_second(row) for row in answer["seconds"]]
+
     def stop(self) -> None:
         """End the recorder and what it holds."""
         with self._lock:
@@ -179,12 +192,22 @@ class RecorderProcess:
 class _Service:
     """The child's end: the loop between the ring and the parent's requests."""
 
-    def __init__(self, ring: Ring, requests: IO[bytes], answers: IO[bytes], clock: Clock) -> None:
+    def __init__(
+        self,
+        config: PacketConfig,
+        ring: Ring,
+        requests: IO[bytes],
+        answers: IO[bytes],
+        clock: Clock,
+    ) -> None:
+        self._config = config
         self._ring = ring
         self._requests = requests
         self._answers = answers
         self._clock = clock
         self._refused = 0
+        self._watch = WireWatch(config.link_mbit)
+        self._watched_ns = 0
 
     def run(self) -> None:
         """Serve until the parent closes the pipe or is gone."""
@@ -192,6 +215,10 @@ class _Service:
         while os.getppid() == parent:
             if self._wait(1.0):
                 request = _read_message(self._requests)
+                if "seconds" in request:
+                    found = self._watch.seconds(request["seconds"]["after_ns"])
+                    self._reply({"seconds": [asdict(second) for second in found]})
+                    continue
                 if "pull" in request:
                     pairs = request["pull"].pop("port_pairs")
                     wanted = None if pairs is None else frozenset(pairs)
@@ -203,6 +230,13 @@ class _Service:
         requests = self._requests.fileno()
         ready = _readable(self._ring.fileno(), requests, seconds=seconds)
         self._ring.drain()
+        now_ns = self._clock.now_ns()
+        self._ring.forget(now_ns - round(self._config.window_s * NS_PER_S))
+        self._ring.reseed(now_ns // (self._config.sample_epoch_s * NS_PER_S))
+        if self._config.analysis and now_ns - self._watched_ns >= _WATCH_EVERY_NS:
+            self._watched_ns = now_ns
+            frames = parse_blocks(self._ring.take_fresh())
+            self._watch.add(decode(frames, deep=False).columns, now_ns)
         return requests in ready
 
     def _pull(self, selection: Selection) -> None:
@@ -233,6 +267,7 @@ class _Service:
             held_bytes=self._ring.held_bytes,
             oldest_ns=self._ring.oldest_ns(),
             refused=self._refused,
+            uncounted=self._watch.late,
         )
 
     def _reply(self, header: dict[str, Any], frames: Frames | None = None) -> None:
@@ -248,7 +283,8 @@ def main() -> int:
     try:
         config = PacketConfig.model_validate(_read_message(requests)["config"])
         try:
-            ring = Ring(config)
+            clock = SystemClock()
+            ring = Ring(config, clock.now_ns() // (config.sample_epoch_s * NS_PER_S))
             drop_privileges()
         except CaptureError as error:
             _write_message(answers, {"error": str(error)})
@@ -257,7 +293,7 @@ def main() -> int:
         # keeps us from preempting them, and the ring is long enough.
         os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
         _write_message(answers, {"ready": True})
-        _Service(ring, requests, answers, SystemClock()).run()
+        _Service(config, ring, requests, answers, clock).run()
     except (EOFError, BrokenPipeError):
         return 0  # the parent has ended
     return 0

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from collector.clock import NS_PER_MS, NS_PER_S
 from collector.errors import CaptureError
 from packet.config import PacketConfig
-from packet.kernel_filter import header_filter
+from packet.kernel_filter import KernelSample, header_filter
 
 # linux/if_packet.h, linux/if_ether.h, asm-generic/socket.h, linux/if.h
 _SOL_PACKET = 263
@@ -67,18 +67,25 @@ class Block:
 class Ring:
     """The kernel's ring and what was copied out of it, newest last, at most `memory_mib` of it."""
 
-    def __init__(self, config: PacketConfig) -> None:
+    def __init__(self, config: PacketConfig, epoch: int = 0) -> None:
         """Open the ring.
+
+        Args:
+            config: what to record; with engine "sample" the kernel keeps a sample only.
+            epoch: of that sample, at present.
 
         Raises:
             CaptureError: no privilege, or no such interface.
         """
-        self._socket = _open(config)
+        self._config = config
+        self._epoch = epoch
+        self._socket = _open(config, epoch)
         self._map = mmap.mmap(self._socket.fileno(), BLOCK_BYTES * BLOCK_COUNT)
         self._view = memoryview(self._map)
         self._next = 0
         self._held: deque[Block] = deque()
         self._held_bytes_max = config.memory_mib * 1024 * 1024
+        self._fresh: list[bytes] = []
         self.held_bytes = 0
         self.held_packets = 0
         self.packets = 0
@@ -99,6 +106,25 @@ class Ring:
                 self._hold(at, packets, first_at, used)
             struct.pack_into("=I", self._map, at + _BLOCK_STATUS_AT, 0)
             self._next = (self._next + 1) % BLOCK_COUNT
+
+    def take_fresh(self) -> list[bytes]:
+        """Return the blocks that came since the last call, oldest first."""
+        fresh, self._fresh = self._fresh, []
+        return fresh
+
+    def forget(self, before_ns: int) -> None:
+        """Let blocks go that have no packet of that time or later."""
+        while self._held and self._held[0].last_ns < before_ns:
+            self._drop_oldest()
+
+    def reseed(self, epoch: int) -> None:
+        """Sample another epoch's flows, in engine "sample"; the program is replaced at once.
+
+        Every other engine's filter is locked, and needs no seed.
+        """
+        if self._config.engine == "sample" and epoch != self._epoch:
+            _attach(self._socket, self._config, epoch)
+            self._epoch = epoch
 
     def blocks(self, from_ns: int, to_ns: int) -> list[Block]:
         """Return the held blocks that may have packets of [from_ns, to_ns), oldest first."""
@@ -132,13 +158,18 @@ class Ring:
         block = bytes(self._view[at : at + used])
         first_ns = _stamp_ns(block, first_at + _RECORD_STAMP_AT)
         self._held.append(Block(first_ns, _stamp_ns(block, _BLOCK_LAST_AT), packets, block))
+        if self._config.analysis:
+            self._fresh.append(block)
         self.packets += packets
         self.held_packets += packets
         self.held_bytes += used
         while self.held_bytes > self._held_bytes_max:
-            gone = self._held.popleft()
-            self.held_bytes -= len(gone.block)
-            self.held_packets -= gone.packets
+            self._drop_oldest()
+
+    def _drop_oldest(self) -> None:
+        gone = self._held.popleft()
+        self.held_bytes -= len(gone.block)
+        self.held_packets -= gone.packets
 
 
 def capture_available(config: PacketConfig) -> str | None:
@@ -176,7 +207,7 @@ def drop_privileges() -> None:
         )
 
 
-def _open(config: PacketConfig) -> socket.socket:
+def _open(config: PacketConfig, epoch: int) -> socket.socket:
     opened = _raw_socket(config.interface)
     try:
         opened.setsockopt(_SOL_PACKET, _PACKET_VERSION, _TPACKET_V3)
@@ -188,7 +219,12 @@ def _open(config: PacketConfig) -> socket.socket:
                 "=7I", BLOCK_BYTES, BLOCK_COUNT, _FRAME_BYTES, frame_count, RETIRE_MS, 0, 0
             ),
         )
-        _attach(opened, config)
+        _attach(opened, config, epoch)
+        if config.engine != "sample":
+            # Nobody, this process included, can take the filter off or put a wider one there. That
+            # of a sample has to be replaced when its epoch ends, so it is not locked: who took this
+            # process over could widen it, yet has no capability to open another socket.
+            opened.setsockopt(socket.SOL_SOCKET, _SO_LOCK_FILTER, 1)
         # Bound last: until now it has no protocol, so nothing came in past the filter.
         opened.bind((config.interface, _ETH_P_ALL))
     except OSError as error:
@@ -200,19 +236,19 @@ def _open(config: PacketConfig) -> socket.socket:
     return opened
 
 
-def _attach(opened: socket.socket, config: PacketConfig) -> None:
+def _attach(opened: socket.socket, config: PacketConfig, epoch: int) -> None:
+    in_kernel = config.engine == "sample"
     program = header_filter(
         loopback=_is_loopback(opened, config.interface),
         snaplen_bytes=config.snaplen_bytes,
         ports=config.ports,
         exclude_ports=config.exclude_ports,
+        sample=KernelSample.of(config.sample_ratio, epoch) if in_kernel else None,
     )
     buffer = ctypes.create_string_buffer(program, len(program))
     # struct sock_fprog: a count and, aligned, a pointer.
     filter_program = struct.pack("@HP", len(program) // 8, ctypes.addressof(buffer))
     opened.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, filter_program)
-    # Nobody, this process included, can take the filter off or put a wider one in its place.
-    opened.setsockopt(socket.SOL_SOCKET, _SO_LOCK_FILTER, 1)
 
 
 def _raw_socket(interface: str) -> socket.socket:

@@ -17,13 +17,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from collector.clock import NS_PER_S
-from packet.columns import U8, U16, U32, U64, Mask, PacketColumns, port_pairs
+from packet.columns import MAPPED_WORD, U8, U16, U32, U64, Mask, PacketColumns, port_pairs
 
-_MIX_1, _MIX_2 = 0x85EBCA6B, 0xC2B2AE35  # MurmurHash3, fmix32
-_PORT = 0x9E3779B1  # 2^32 / golden ratio, odd: ports that differ by one land far apart
+MIX_1, MIX_2 = 0x85EBCA6B, 0xC2B2AE35  # MurmurHash3, fmix32
+PORT = 0x9E3779B1  # 2^32 / golden ratio, odd: ports that differ by one land far apart
 _EPOCH = 0x632BE5AB  # odd, so that epochs 0, 1, 2... give different seeds
 # Two independent lanes: 32 bits alone collide at 65 k flows, and flow_hash names a flow in tables.
 _LANE_LOW, _LANE_HIGH = 0x00000000, 0x7F4A7C15
+
+
+# What the first three words of every IPv4 address, 0, 0 and ffff, are mixed to in the lower lane.
+IPV4_PREFIX = (lambda mixed: mixed ^ mixed >> 15)(MAPPED_WORD * MIX_1 & 0xFFFFFFFF)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,11 +80,19 @@ def keep(flow_hash: U64, epoch: NDArray[np.integer], ratio: float) -> Mask:
         epoch: number of the epoch of each packet, or one for all, see `epochs`.
         ratio: share of the flows to keep, 0 to 1.
     """
-    threshold = round(ratio * 2**32)  # 2^32 keeps all, which 32 bits could not hold
-    seed = _finish(epoch.astype(np.uint32) * np.uint32(_EPOCH) + np.uint32(_PORT))
-    drawn = _finish((flow_hash & np.uint64(0xFFFFFFFF)).astype(np.uint32) ^ seed)
-    kept: Mask = drawn.astype(np.uint64) < np.uint64(threshold)
+    drawn = _finish((flow_hash & np.uint64(0xFFFFFFFF)).astype(np.uint32) ^ epoch_seeds(epoch))
+    kept: Mask = drawn.astype(np.uint64) < np.uint64(threshold(ratio))
     return kept
+
+
+def threshold(ratio: float) -> int:
+    """Return what a draw has to be less than; 2^32, which 32 bits cannot hold, keeps all."""
+    return round(ratio * 2**32)
+
+
+def epoch_seeds(epoch: NDArray[np.integer]) -> U32:
+    """Return what is mixed into every draw of an epoch."""
+    return _finish(epoch.astype(np.uint32) * np.uint32(_EPOCH) + np.uint32(PORT))
 
 
 def epochs(ts_ns: U64, epoch_s: int) -> U64:
@@ -93,19 +105,19 @@ def _lane(src: U32, dst: U32, src_port: U16, dst_port: U16, protocol: U8, seed: 
     # A sum of the two ends is what makes it symmetric; each end is mixed to the last bit before,
     # because neighbouring ports on one address would else cancel out in the sum.
     ends = _endpoint(src, src_port, seed) + _endpoint(dst, dst_port, seed)
-    return _finish(ends ^ (protocol.astype(np.uint32) * np.uint32(_MIX_1)))
+    return _finish(ends ^ (protocol.astype(np.uint32) * np.uint32(MIX_1)))
 
 
 def _endpoint(address: U32, port: U16, seed: int) -> U32:
     mixed = np.full(len(port), seed, np.uint32)
     for word in range(4):
-        mixed = (mixed ^ address[:, word]) * np.uint32(_MIX_1)
+        mixed = (mixed ^ address[:, word]) * np.uint32(MIX_1)
         mixed = mixed ^ (mixed >> np.uint32(15))
-    return _finish(mixed ^ (port.astype(np.uint32) * np.uint32(_PORT)))
+    return _finish(mixed ^ (port.astype(np.uint32) * np.uint32(PORT)))
 
 
 def _finish(value: U32) -> U32:
-    value = (value ^ (value >> np.uint32(16))) * np.uint32(_MIX_1)
-    value = (value ^ (value >> np.uint32(13))) * np.uint32(_MIX_2)
+    value = (value ^ (value >> np.uint32(16))) * np.uint32(MIX_1)
+    value = (value ^ (value >> np.uint32(13))) * np.uint32(MIX_2)
     finished: U32 = value ^ (value >> np.uint32(16))
     return finished

@@ -16,6 +16,7 @@ from packet.decode import decode
 from packet.frames import Frames, frames_of
 from packet.recorder import RecorderStats
 from packet.sampler import Selection
+from packet.wire_watch import WireSecond
 from tests.packet.build import Packet
 
 
@@ -96,8 +97,9 @@ def frames(packets: Sequence[Packet]) -> Frames:
 class HeldFrames:
     """A recorder whose network card is a list of frames."""
 
-    def __init__(self, held: Frames) -> None:
+    def __init__(self, held: Frames, seconds: Sequence[WireSecond] = ()) -> None:
         self.held = held
+        self.figures = list(seconds)
 
     def pull(self, selection: Selection) -> Frames:
         """Return the selected frames."""
@@ -110,6 +112,10 @@ class HeldFrames:
         oldest_ns = int(self.held.ts_ns.min()) if held else None
         return RecorderStats(held, 0, held, self.held.data.nbytes, oldest_ns, 0)
 
+    def seconds(self, after_ns: int) -> list[WireSecond]:
+        """Return the figures that the test gave."""
+        return [second for second in self.figures if second.second_ns > after_ns]
+
 
 class LostRecorder:
     """A recorder that has ended."""
@@ -119,5 +125,9 @@ class LostRecorder:
         raise CaptureError("the packet recorder has ended")
 
     def stats(self) -> RecorderStats:
+        """Fail."""
+        raise CaptureError("the packet recorder has ended")
+
+    def seconds(self, after_ns: int) -> list[WireSecond]:
         """Fail."""
         raise CaptureError("the packet recorder has ended")

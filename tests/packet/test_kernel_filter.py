@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import ipaddress
 import struct
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -11,7 +13,10 @@ from scapy.layers.l2 import ARP, Ether
 from scapy.packet import Raw
 
 from packet.config import PacketConfig
-from packet.kernel_filter import header_filter
+from packet.decode import decode
+from packet.frames import frames_of
+from packet.kernel_filter import KernelSample, header_filter
+from packet.sampler import keep
 
 _PACKET_TYPE = 0xFFFFF004
 _HOST, _OUTGOING = 0, 4
@@ -38,10 +43,15 @@ class _Machine:
                 return int(k if code == 0x06 else self.a)
             if code == 0x05:
                 at += k
-            elif code in (0x15, 0x25, 0x45):
-                holds = {0x15: self.a == k, 0x25: self.a > k, 0x45: bool(self.a & k)}[code]
+            elif code in (0x15, 0x25, 0x35, 0x45):
+                holds = {
+                    0x15: self.a == k,
+                    0x25: self.a > k,
+                    0x35: self.a >= k,
+                    0x45: bool(self.a & k),
+                }[code]
                 at += true if holds else false
-            elif code in (0x28, 0x30, 0x48, 0x50, 0xB1):
+            elif code in (0x20, 0x28, 0x30, 0x48, 0x50, 0xB1):
                 if not self.load(code, k):
                     return 0  # a load behind the end of the frame drops it
             else:
@@ -53,7 +63,7 @@ class _Machine:
             self.a = self.packet_type
             return True
         start = k + (self.x if code in (0x48, 0x50) else 0)
-        size = 2 if code in (0x28, 0x48) else 1
+        size = {0x20: 4, 0x28: 2, 0x48: 2}.get(code, 1)
         value = int.from_bytes(self.frame[start : start + size])
         if code == 0xB1:
             self.x = (value & 15) * 4
@@ -65,13 +75,23 @@ class _Machine:
         """Move between registers and memory, or reckon."""
         if code == 0x02:
             self.memory[k] = self.a
-        elif code in (0x01, 0x61):
-            self.x = k if code == 0x01 else self.memory[k]
-        elif code == 0x60:
-            self.a = self.memory[k]
+        elif code in (0x01, 0x61, 0x07):
+            self.x = {0x01: k, 0x61: self.memory[k % 16], 0x07: self.a}[code]
+        elif code in (0x00, 0x60):
+            self.a = k if code == 0x00 else self.memory[k]
         else:
             a, x = self.a, self.x
-            self.a = {0x87: x, 0x54: a & k, 0x74: a >> k, 0x04: a + k, 0x0C: a + x}[code]
+            result = {
+                0x87: x,
+                0x54: a & k,
+                0x74: a >> k,
+                0x04: a + k,
+                0x0C: a + x,
+                0x24: a * k,
+                0xA4: a ^ k,
+                0xAC: a ^ x,
+            }[code]
+            self.a = result & 0xFFFFFFFF
 
 
 def _run(program: bytes, frame: bytes, packet_type: int = _OUTGOING) -> int:
@@ -79,10 +99,17 @@ def _run(program: bytes, frame: bytes, packet_type: int = _OUTGOING) -> int:
 
 
 def _filter(
-    ports: tuple[int, ...] = (), exclude_ports: tuple[int, ...] = (), snaplen_bytes: int = 96
+    ports: tuple[int, ...] = (),
+    exclude_ports: tuple[int, ...] = (),
+    snaplen_bytes: int = 96,
+    sample: KernelSample | None = None,
 ) -> bytes:
     return header_filter(
-        loopback=True, snaplen_bytes=snaplen_bytes, ports=ports, exclude_ports=exclude_ports
+        loopback=True,
+        snaplen_bytes=snaplen_bytes,
+        ports=ports,
+        exclude_ports=exclude_ports,
+        sample=sample,
     )
 
 
@@ -150,7 +177,38 @@ def test_what_is_no_tcp_header_is_dropped(frame: bytes) -> None:
 def test_as_many_ports_as_the_settings_allow_can_be_reached() -> None:
     """A conditional jump of the kernel's machine reaches 255 instructions."""
     most = PacketConfig(ports=tuple(range(100, 132)), exclude_ports=tuple(range(200, 232)))
+    sampled = _filter(most.ports, most.exclude_ports, sample=KernelSample.of(1, 7))
+    assert _run(sampled, bytes(Ether() / IP() / TCP(sport=9, dport=131))) == 54
+    assert _run(sampled, bytes(Ether() / IP() / TCP(sport=100, dport=231))) == 0
     program = _filter(most.ports, most.exclude_ports)
     assert _run(program, bytes(Ether() / IP() / TCP(sport=9, dport=131))) == 54
     assert _run(program, bytes(Ether() / IP() / TCP(sport=100, dport=231))) == 0
     assert _run(program, bytes(Ether() / IP() / TCP(sport=9, dport=10))) == 0
+
+
+@settings(max_examples=300)
+@given(
+    st.booleans(),
+    st.integers(0, 2**128 - 1),
+    st.integers(0, 2**128 - 1),
+    st.integers(0, 65535),
+    st.integers(0, 65535),
+    st.sampled_from([0.0, 0.05, 0.5, 0.9, 1.0]),
+    st.integers(0, 2**31),
+)
+def test_kernel_keeps_the_flows_that_numpy_keeps(
+    is_v6: bool, src: int, dst: int, sport: int, dport: int, ratio: float, epoch: int
+) -> None:
+    """Two hosts, one sampling in its kernel and one in NumPy, keep the same connections."""
+    family = ipaddress.IPv6Address if is_v6 else ipaddress.IPv4Address
+    bits = 128 if is_v6 else 32
+    ends = {"src": str(family(src % 2**bits)), "dst": str(family(dst % 2**bits))}
+    network = IPv6(**ends) if is_v6 else IP(**ends)
+    frame = bytes(Ether(src="02:00:00:00:00:01", dst="02:00:00:00:00:02") / network / TCP(
+        sport=sport, dport=dport
+    ))  # fmt: skip
+    packets = decode(frames_of([(0, len(frame), frame)])).columns
+    wanted = keep(packets.flow_hash, np.array([epoch]), ratio)
+    wanted |= keep(packets.flow_hash, np.array([epoch + 1]), ratio)
+    kept = _run(_filter(sample=KernelSample.of(ratio, epoch)), frame) > 0
+    assert [kept] == wanted.tolist()

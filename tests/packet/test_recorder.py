@@ -16,6 +16,7 @@ from packet.config import PacketConfig
 from packet.decode import decode
 from packet.recorder import RecorderProcess, capture_available
 from packet.sampler import Selection, keep
+from packet.wire_watch import WireSecond
 from tests.packet.traffic import echo_server, recorder, talk
 from tests.service import ended_within
 from tests.tree import ROOT
@@ -108,6 +109,40 @@ def test_memory_holds_the_newest_packets_only() -> None:
         assert stats.held_packets < stats.packets
         assert stats.oldest_ns is not None
         assert stats.oldest_ns > start_ns
+
+
+@pytest.mark.integration
+def test_packets_older_than_the_window_are_forgotten() -> None:
+    """The memory is bounded in time as well as in bytes."""
+    with echo_server() as port, recorder(PacketConfig(ports=(port,), window_s=1)) as process:
+        start_ns = _CLOCK.now_ns()
+        talk(port, rounds=5, size=1)
+        process.pull(Selection(start_ns, _CLOCK.now_ns()))
+        assert process.stats().held_packets > 0
+        while process.stats().held_packets:
+            assert _CLOCK.now_ns() < start_ns + 30 * NS_PER_S
+        assert _CLOCK.now_ns() >= start_ns + NS_PER_S
+        assert process.stats().packets > 0
+
+
+@pytest.mark.integration
+def test_every_second_of_the_wire_is_counted() -> None:
+    """The figures are of all packets, whatever is kept of them."""
+    with echo_server() as port, recorder(PacketConfig(ports=(port,), link_mbit=1_000)) as process:
+        start_ns = _CLOCK.now_ns()
+        talk(port, rounds=50, size=1_000)
+        frames, seconds = None, list[WireSecond]()
+        while frames is None or sum(second.packets for second in seconds) < len(frames):
+            assert _CLOCK.now_ns() < start_ns + 30 * NS_PER_S
+            frames = process.pull(Selection(start_ns, _CLOCK.now_ns()))
+            seconds = process.seconds(0)
+        assert sum(second.packets for second in seconds) == len(frames)
+        assert sum(second.wire_bytes for second in seconds) == frames.wire_bytes.sum()
+        assert seconds[0].flows == 1
+        assert seconds[0].queue_bytes is not None
+        assert seconds[0].queue_bytes >= 1_000
+        assert process.stats().uncounted == 0
+        assert process.seconds(seconds[-1].second_ns) == []
 
 
 @pytest.mark.integration
