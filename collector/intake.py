@@ -13,7 +13,9 @@ from collector.clock import Clock
 from collector.config import AttributesConfig
 from collector.counters import Counters
 from collector.errors import DecodeError, LogFullError, TransientError
+from collector.identifiers_config import IdentifiersConfig
 from collector.otlp import Checked, Signal, check, limits_at, response
+from collector.protection import Protection
 from collector.wal import Budget, Log
 
 # How long a sender is asked to wait when the log cannot be written: a disk says nothing of when.
@@ -39,6 +41,7 @@ class Intake:
         attributes: AttributesConfig,
         counters: Counters,
         clock: Clock,
+        protection: Protection | None = None,
     ) -> None:
         self._logs = logs
         self._budget = budget
@@ -46,6 +49,7 @@ class Intake:
         self._attributes = attributes
         self._counters = counters
         self._clock = clock
+        self._protection = protection or Protection(IdentifiersConfig(enabled=False))
         self._lock = threading.Lock()
         self._acknowledged = dict.fromkeys(Signal, 0)
         self._refused = 0
@@ -64,8 +68,10 @@ class Intake:
         """
         try:
             request = body if isinstance(body, bytes) else body()
-            limits = limits_at(self._clock.now_ns(), self._retention_days, self._attributes)
-            checked = check(signal, request, limits)
+            now_ns = self._clock.now_ns()
+            limits = limits_at(now_ns, self._retention_days, self._attributes)
+            # Before anything of it can reach a disk.
+            checked = check(signal, self._protection.rewrite(signal, request, now_ns), limits)
         except DecodeError:
             self._refuse(signal, {"undecodable": 1})
             raise
@@ -92,7 +98,8 @@ class Intake:
             nothing.set_result(None)
             return nothing
         try:
-            synced = self._logs[signal].append(checked.payload, checked.accepted)
+            payload = self._protection.seal(signal, checked.payload)
+            synced = self._logs[signal].append(payload, checked.accepted)
         except LogFullError:
             self._refuse(signal, {"log_full": checked.accepted})
             raise

@@ -25,11 +25,12 @@ from collector.arrivals import Arrivals
 from collector.clock import NS_PER_S, Clock
 from collector.counters import Counters
 from collector.disk import Disk
-from collector.errors import DecodeError, MillworthError
+from collector.errors import DecodeError, MillworthError, PermanentError
 from collector.log import get_logger
 from collector.otlp import Signal, count_items, load_schema, normalise
 from collector.protection import Protection
 from collector.store.connect import Connections
+from collector.store.failures import explain
 from collector.wal import Budget, delete_segment, segment_created_ns
 from collector.wal_frames import Frame, encode_frame
 
@@ -247,7 +248,10 @@ class StoreWriter:
                 self._store.close()
                 if is_unparsable(error):
                     raise _Unparsable(first_line(error)) from error
-                _LOG.warning("insert_failed", signal=str(self._signal), reason=first_line(error))
+                # Tried again in any case: what was acknowledged is not given up.
+                failure = explain(error, self._store.config.place)
+                log = _LOG.error if isinstance(failure, PermanentError) else _LOG.warning
+                log("insert_failed", signal=str(self._signal), reason=first_line(failure))
                 backoff_s = self._back_off(backoff_s, error)
             else:
                 return

@@ -1,0 +1,267 @@
+"""Pure: personal data out of a request, before it is logged.
+
+Nearly no request holds any, so its bytes are asked first: which attribute names there are, and
+whether a pattern may be in it. Only what has something is walked, rewritten and serialised anew.
+The same bytes give the same bytes for as long as the key is the same, so a sender's retry is
+still one; ids of traces and spans are never touched, so it is one over a rotation too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
+from typing import Final, Protocol
+
+from google.protobuf import message
+from google.protobuf.descriptor import Descriptor, FieldDescriptor
+from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
+
+from collector.identifiers_config import Action, IdentifiersConfig, Rules
+from collector.identifiers_probe import is_attributes, names_by_place, places_in
+from collector.identifiers_text import Patterns
+from collector.otlp import Signal
+from collector.otlp_values import has_deep_values, value_text
+from collector.tokenise import Tokeniser
+
+_URL_QUERY: Final = "url.query"
+
+Ruled = Mapping[str, frozenset[str]]  # by place, the names that have a rule
+
+
+class Pairs(Protocol):
+    """A list of attributes: Protobuf's, or Python's own."""
+
+    def __len__(self) -> int: ...
+    def __iter__(self) -> Iterator[KeyValue]: ...
+    def __getitem__(self, index: int, /) -> KeyValue: ...
+    def __delitem__(self, index: int, /) -> None: ...
+
+
+class Identifiers:
+    """The rules with the keys of their tokens.
+
+    Args:
+        config: the rules.
+        tokeniser: makes the tokens.
+        joined: names by which rows find each other, a customer's own included.
+        keep: names that no shipped rule shall touch.
+    """
+
+    def __init__(
+        self,
+        config: IdentifiersConfig,
+        tokeniser: Tokeniser,
+        joined: Iterable[str],
+        keep: Iterable[str] = (),
+    ) -> None:
+        self._rules = Rules(config, joined, keep)
+        self._patterns = Patterns(config.patterns if config.enabled else ())
+        self._tokeniser = tokeniser
+        self._is_off = not config.enabled
+
+    def rewrite(self, signal: Signal, body: bytes, now_ns: int) -> bytes:
+        """Return a request without personal data; the same object where it has none.
+
+        A body that is no request of this signal is returned as it is, for the check to refuse.
+        """
+        if self._is_off:
+            return body
+        try:
+            ruled = self._ruled_names(signal, body)
+            may_hold_pattern = self._patterns.may_be_in(body)
+            is_deep = has_deep_values(signal, body)
+            if not (ruled or may_hold_pattern or is_deep):
+                return body
+            request = signal.request_class.FromString(body)
+        except (message.DecodeError, UnicodeDecodeError):
+            return body
+        pass_ = _Pass(self._rules, self._patterns, self._tokeniser, now_ns)
+        if may_hold_pattern or is_deep:
+            pass_.walk(request, ruled, is_deep=is_deep)
+        else:
+            pass_.apply(request, ruled)
+        if not pass_.has_changed:
+            return body
+        # No column has a field that is not known, and what is in one cannot be judged.
+        request.DiscardUnknownFields()
+        return request.SerializeToString()
+
+    def replace(self, name: str, value: str, now_ns: int) -> str:
+        """Return what stands for one text that is not of a request; "" where it is dropped."""
+        pair = KeyValue(key=name, value=AnyValue(string_value=value))
+        pairs = [pair]
+        pass_ = _Pass(self._rules, self._patterns, self._tokeniser, now_ns)
+        if not self._is_off and value:
+            pass_.walk_pairs(pairs)
+        return pairs[0].value.string_value if pairs else ""
+
+    def _ruled_names(self, signal: Signal, body: bytes) -> Ruled:
+        action = self._rules.action
+        return {
+            place: ruled
+            for place, names in names_by_place(signal, body)
+            if (ruled := frozenset(name for name in names if action(name) is not None))
+        }
+
+
+class _Pass:
+    """One request, rewritten in place."""
+
+    def __init__(self, rules: Rules, patterns: Patterns, tokeniser: Tokeniser, now_ns: int) -> None:
+        self.has_changed = False
+        self._rules = rules
+        self._patterns = patterns
+        self._tokeniser = tokeniser
+        self._now_ns = now_ns
+
+    def apply(self, item: message.Message, ruled: Ruled) -> None:
+        """Rewrite attributes by their names alone, at the places that have such names."""
+        if ruled:
+            self._apply(item, ruled, frozenset(ruled))
+
+    def _apply(self, item: message.Message, ruled: Ruled, places: frozenset[str]) -> None:
+        for name, kind in _ways(item.DESCRIPTOR, places):
+            if kind == "pairs":
+                self._apply_pairs(getattr(item, name), ruled[item.DESCRIPTOR.name])
+            elif kind == "items":
+                for child in getattr(item, name):
+                    self._apply(child, ruled, places)
+            elif item.HasField(name):
+                self._apply(getattr(item, name), ruled, places)
+
+    def _apply_pairs(self, pairs: Pairs, names: frozenset[str]) -> None:
+        keys = [pair.key for pair in pairs]
+        if names.isdisjoint(keys):
+            return
+        for index in range(len(keys) - 1, -1, -1):
+            if keys[index] in names:
+                self._act(pairs, index, pairs[index], self._rules.action(keys[index]))
+
+    def walk_pairs(self, pairs: Pairs) -> None:
+        """Rewrite attributes by their names, those inside values too, and by patterns."""
+        for index in range(len(pairs) - 1, -1, -1):
+            pair = pairs[index]
+            action = self._rules.action(pair.key)
+            if action is not None:
+                self._act(pairs, index, pair, action)
+            else:
+                self._walk_value(pair.value, pair.key)
+            name = self._patterns.replace_name(pair.key, self._rotate)
+            if name != pair.key:
+                pair.key = name
+                self.has_changed = True
+
+    def walk(self, item: message.Message, ruled: Ruled, *, is_deep: bool) -> None:
+        """Rewrite every text of a message, attributes by their names too.
+
+        Of an item in which no pattern may be, only attributes are looked at, unless values nest.
+        """
+        for name, kind in _fields(item.DESCRIPTOR):
+            if kind == "text":
+                self._walk_text(item, name)
+            elif kind == "pairs":
+                self.walk_pairs(getattr(item, name))
+            elif kind == "items":
+                for child in getattr(item, name):
+                    if is_deep or self._patterns.may_be_in(child.SerializeToString()):
+                        self.walk(child, ruled, is_deep=is_deep)
+                    else:
+                        self.apply(child, ruled)
+            elif item.HasField(name):
+                if kind == "value":
+                    self._walk_value(getattr(item, name), "")
+                else:
+                    self.walk(getattr(item, name), ruled, is_deep=is_deep)
+
+    def _act(self, pairs: Pairs, index: int, pair: KeyValue, action: Action | None) -> None:
+        if action is Action.DROP:
+            del pairs[index]
+            self.has_changed = True
+        else:
+            self._tokenise(pair.value, is_lasting=action is Action.HASH)
+
+    def _tokenise(self, value: AnyValue, *, is_lasting: bool) -> None:
+        """Put tokens in the place of a value, of each value inside it where it holds several."""
+        kind = value.WhichOneof("value")
+        if kind == "array_value":
+            for item in value.array_value.values:
+                self._tokenise(item, is_lasting=is_lasting)
+        elif kind == "kvlist_value":
+            for pair in value.kvlist_value.values:
+                self._tokenise(pair.value, is_lasting=is_lasting)
+        else:
+            text = value_text(value)
+            token = (self._last if is_lasting else self._rotate)(text) if text else text
+            if token != text:
+                value.string_value = token
+                self.has_changed = True
+
+    def _walk_value(self, value: AnyValue, name: str) -> None:
+        kind = value.WhichOneof("value")
+        if kind == "string_value":
+            replaced = self._replaced(value.string_value, name)
+            if replaced is not None:
+                value.string_value = replaced
+        elif kind == "array_value":
+            for item in value.array_value.values:
+                self._walk_value(item, name)
+        elif kind == "kvlist_value":
+            self.walk_pairs(value.kvlist_value.values)
+        elif kind == "bytes_value":
+            replaced = self._replaced(value.bytes_value.decode("latin-1"), name)
+            if replaced is not None:
+                value.bytes_value = replaced.encode("latin-1")
+
+    def _walk_text(self, item: message.Message, name: str) -> None:
+        replaced = self._replaced(getattr(item, name), "")
+        if replaced is not None:
+            setattr(item, name, replaced)
+
+    def _replaced(self, text: str, name: str) -> str | None:
+        """Return a text without what the patterns find, None where they find nothing."""
+        token = self._last if name in self._rules.joined else self._rotate
+        replaced = self._patterns.replace(text, token, is_query=name == _URL_QUERY)
+        if replaced == text:
+            return None
+        self.has_changed = True
+        return replaced
+
+    def _rotate(self, value: str) -> str:
+        return self._tokeniser.rotating(value, self._now_ns)
+
+    def _last(self, value: str) -> str:
+        return self._tokeniser.lasting(value)
+
+
+@cache
+def _fields(descriptor: Descriptor) -> tuple[tuple[str, str], ...]:
+    """Return the fields of a message that hold text or lead to it, and how each does."""
+    found = ((field.name, _kind(field)) for field in descriptor.fields)
+    return tuple((name, kind) for name, kind in found if kind)
+
+
+@cache
+def _ways(descriptor: Descriptor, places: frozenset[str]) -> tuple[tuple[str, str], ...]:
+    """Return the fields of a message that are attributes of one of the places or lead to some."""
+    return tuple(
+        (field.name, kind)
+        for field in descriptor.fields
+        if (kind := _kind(field)) in ("pairs", "items", "item")
+        and (
+            descriptor.name in places
+            if is_attributes(field)
+            else not places_in(field.message_type).isdisjoint(places)
+        )
+    )
+
+
+def _kind(field: FieldDescriptor) -> str:
+    if field.type == FieldDescriptor.TYPE_STRING:
+        return "" if field.is_repeated else "text"
+    if field.type != FieldDescriptor.TYPE_MESSAGE:
+        return ""
+    if is_attributes(field):
+        return "pairs"
+    if field.message_type is AnyValue.DESCRIPTOR:
+        return "value"
+    return "items" if field.is_repeated else "item"

@@ -1,0 +1,201 @@
+"""Pure: the rules for personal data, those that are shipped, and the settings of both."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from enum import StrEnum
+from pathlib import Path
+from typing import Final, Literal
+
+from pydantic import ConfigDict, Field, SecretStr, model_validator
+
+from collector.config import Section
+from collector.provenance import SIGNED
+
+KEYS_FILE: Final = "identifiers.key"  # in the directory of the log
+# What the packet room links the spans of servers by; the packets themselves have it too.
+PEER_ADDRESSES: Final = ("client.address", "net.peer.ip")
+
+
+class Action(StrEnum):
+    """What becomes of a value."""
+
+    TOKENISE = "tokenise"  # a keyed token, of another key each period
+    HASH = "hash"  # a keyed token that stays the same
+    DROP = "drop"
+    KEEP = "keep"
+
+
+class IdentifierRule(Section):
+    """One rule: an attribute and what becomes of its value."""
+
+    attribute: str = Field(
+        pattern=r"^[^*]+\*?$", description="Name of an attribute; a * at its end takes any ending"
+    )
+    action: Action = Field(description="tokenise, hash, drop or keep")
+
+
+class IdentifiersConfig(Section):
+    """What becomes of personal data before it is logged or stored."""
+
+    # A refused key must not be printed by the error that refuses it.
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    enabled: bool = Field(default=True, description="Whether any rule is applied")
+    defaults: bool = Field(
+        default=True, description="Whether the shipped rules apply too; your own come first"
+    )
+    patterns: tuple[Literal["email", "card", "url"], ...] = Field(
+        default=("email", "card", "url"),
+        description="Values replaced in any text: e-mail addresses, card numbers, secrets in URLs",
+    )
+    rotation_days: int = Field(
+        default=30,
+        ge=0,
+        le=3650,
+        description="Tokens are of another key after so many days; 0 keeps one key",
+    )
+    keys: SecretStr = Field(
+        default=SecretStr(""),
+        description="kid:64 hex digits, newest first, commas between; from the environment",
+    )
+    keys_path: Path | None = Field(
+        default=None,
+        description="... or a file of them, mode 0600; by default one is made beside the log",
+    )
+    rules: tuple[IdentifierRule, ...] = Field(
+        default=(), description="Your own rules; an exact name goes before a prefix"
+    )
+
+    @model_validator(mode="after")
+    def _leaves_seals_alone(self) -> IdentifiersConfig:
+        for rule in self.rules:
+            if rule.action is Action.KEEP:
+                continue
+            sealed = [name for name in _UNTOUCHED if _covers(rule.attribute, name)]
+            if sealed:
+                raise ValueError(
+                    f"rules: {rule.attribute!r} covers {sealed[0]}, which producers seal and "
+                    "figures are grouped by, so it cannot be replaced; send the identifier under "
+                    "a name of its own"
+                )
+        return self
+
+
+class EncryptionConfig(Section):
+    """Encryption of the write-ahead log and of the bytes in `rejected`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    keys: SecretStr = Field(
+        default=SecretStr(""),
+        description="kid:64 hex digits, newest first, commas between; from the environment",
+    )
+    keys_path: Path | None = Field(
+        default=None,
+        description="... or a file of them, mode 0600; without either nothing is encrypted",
+    )
+
+
+# The wire names of ours that rules leave alone, except those of JOINED.
+_UNTOUCHED: Final = (
+    *(name for name in SIGNED if "." in name),
+    "provenance.kid",
+    "provenance.tag",
+    "service.name",
+)
+
+# Rows find each other by these, over months: their tokens are of the key that does not rotate.
+JOINED: Final = ("decision.id", "outcome.key", "outcome.id")
+
+_TOKENISED: Final = (
+    # OpenTelemetry semantic conventions.
+    "enduser.id", "user.id", "user.email", "user.name", "user.full_name", "user.hash",
+    "client.address", "net.peer.ip", "http.client_ip", "device.id", "app.installation.id",
+    "http.request.header.x-forwarded-for", "http.request.header.forwarded",
+    "http.request.header.x-real-ip", "http.request.header.true-client-ip",
+    "http.request.header.cf-connecting-ip", "db.query.parameter.*",
+    # Common habits.
+    "email", "email.*", "email_address", "mail", "e_mail",
+    "phone", "phone.*", "phone_number", "mobile", "msisdn", "telephone",
+    "user_id", "userid", "userId", "user.login", "username", "user_name", "user.phone", "login",
+    "customer.id", "customer_id", "customerId", "customer.email", "customer.name",
+    "customer.phone", "customer.address",
+    "first_name", "last_name", "full_name", "given_name", "family_name", "person.*",
+    "billing.*", "shipping.*", "address.street", "street_address",
+    "ssn", "tax_id", "national_id", "passport_number", "date_of_birth", "dob", "birth_date",
+    "card.number", "card_number", "credit_card", "credit_card.*", "pan", "iban", "account_number",
+)  # fmt: skip
+
+_DROPPED: Final = (
+    "http.request.header.authorization", "http.request.header.proxy-authorization",
+    "http.request.header.cookie", "http.request.header.x-api-key",
+    "http.request.header.x-auth-token", "http.request.header.x-csrf-token",
+    "http.response.header.set-cookie", "rpc.grpc.request.metadata.authorization",
+    "rpc.request.metadata.authorization", "rpc.connect_rpc.request.metadata.authorization",
+    "geo.location.*",
+    "password", "passwd", "pwd", "secret", "client_secret", "api_key", "apikey", "access_token",
+    "refresh_token", "id_token", "auth_token", "authorization", "cookie", "set-cookie", "cvv",
+    "cvc", "card.cvv", "card_cvv",
+)  # fmt: skip
+
+DEFAULT_RULES: Final = (
+    *(IdentifierRule(attribute=name, action=Action.TOKENISE) for name in _TOKENISED),
+    *(IdentifierRule(attribute=name, action=Action.DROP) for name in _DROPPED),
+)
+
+
+class Rules:
+    """Which action a name has. An exact name goes before a prefix, a long prefix before a short."""
+
+    def __init__(
+        self, config: IdentifiersConfig, joined: Iterable[str], keep: Iterable[str]
+    ) -> None:
+        self.joined = frozenset(joined)
+        shipped = DEFAULT_RULES if config.defaults else ()
+        kept = [IdentifierRule(attribute=name, action=Action.KEEP) for name in keep]
+        tiers = (config.rules, kept, shipped) if config.enabled else ()
+        self._tiers = [_tier(rules) for rules in tiers]
+        self._known: dict[str, Action | None] = {}
+
+    def action(self, name: str) -> Action | None:
+        """Return what becomes of the values of an attribute, None where nothing does."""
+        try:
+            return self._known[name]
+        except KeyError:
+            if len(self._known) >= _KNOWN_MAX:
+                self._known.clear()
+            found = self._known[name] = self._find(name)
+            return found
+
+    def _find(self, name: str) -> Action | None:
+        if name in _UNTOUCHED:
+            return None
+        for exact, prefixes in self._tiers:
+            action = exact.get(name)
+            if action is None:
+                action = next((a for prefix, a in prefixes if name.startswith(prefix)), None)
+            if action is Action.KEEP:
+                return None
+            if action is not None:
+                is_joined = action is Action.TOKENISE and name in self.joined
+                return Action.HASH if is_joined else action
+        return None
+
+
+_KNOWN_MAX: Final = 16_384  # names that senders make up must not fill the memory
+
+
+def _tier(rules: Iterable[IdentifierRule]) -> tuple[Mapping[str, Action], list[tuple[str, Action]]]:
+    exact: dict[str, Action] = {}
+    prefixes: dict[str, Action] = {}
+    for rule in rules:
+        if rule.attribute.endswith("*"):
+            prefixes.setdefault(rule.attribute[:-1], rule.action)
+        else:
+            exact.setdefault(rule.attribute, rule.action)
+    return exact, sorted(prefixes.items(), key=lambda item: -len(item[0]))
+
+
+def _covers(attribute: str, name: str) -> bool:
+    return name.startswith(attribute[:-1]) if attribute.endswith("*") else name == attribute

@@ -1,0 +1,134 @@
+"""I/O: what guards personal data in one service: its rules, its cipher, and the keys of both.
+
+The rules need a key to make tokens with. Where none is configured, a random one is made at the
+first start and kept beside the log, readable by its owner alone. Nothing is encrypted without a
+configured key: one that lay beside what it encrypts would protect nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from collector.config import AttributesConfig
+from collector.encryption import HEAD_BYTES_MAX, Cipher, log_place, plain_segment, rejected_place
+from collector.errors import ConfigError
+from collector.identifiers import Identifiers
+from collector.identifiers_config import JOINED, KEYS_FILE, EncryptionConfig, IdentifiersConfig
+from collector.keys import Key, made_keys_file, parse_keys, read_keys_file
+from collector.memory_files import MemoryFiles
+from collector.otlp import Signal
+from collector.tokenise import Tokeniser
+from collector.wal_frames import Frame
+
+# A frame's length stands before its envelope.
+_LENGTH_BYTES_MAX = 5
+
+
+class Protection:
+    """Rules and cipher; usable after `open`.
+
+    Args:
+        identifiers: what becomes of personal data.
+        encryption: under which keys the log and `rejected` are.
+        attributes: a customer's own names of those that rows are joined by.
+        keep: names that no shipped rule shall touch.
+    """
+
+    def __init__(
+        self,
+        identifiers: IdentifiersConfig | None = None,
+        encryption: EncryptionConfig | None = None,
+        attributes: AttributesConfig | None = None,
+        keep: Iterable[str] = (),
+    ) -> None:
+        self._config = identifiers or IdentifiersConfig()
+        self._encryption = encryption or EncryptionConfig()
+        names = attributes or AttributesConfig()
+        self._joined = {name for ours in JOINED for name in (ours, names.name(ours))}
+        self._keep = tuple(keep)
+        self._identifiers: Identifiers | None = None
+        self.cipher = Cipher()
+        self._memory: MemoryFiles | None = None
+
+    def open(self, directory: Path) -> None:
+        """Read the keys.
+
+        Args:
+            directory: of the log; a key that is made lies there.
+
+        Raises:
+            ConfigError: keys are wrong, cannot be read, or do not open what the log holds.
+        """
+        self.cipher = Cipher(_configured(self._encryption, "encryption"))
+        for path in sorted(directory.glob("*.segment")):
+            with path.open("rb") as segment:
+                head = segment.read(_LENGTH_BYTES_MAX + HEAD_BYTES_MAX)
+            self.cipher.check(head[_length_bytes(head) :], f"collector.wal_dir: {path} is")
+        tokens = _configured(self._config, "identifiers") if self._config.enabled else ()
+        if not tokens and self._config.enabled:
+            tokens = made_keys_file(directory / KEYS_FILE, "the key of [identifiers]")
+        if self.cipher.is_on:
+            self._memory = MemoryFiles()
+        if tokens:
+            tokeniser = Tokeniser(tokens, self._config.rotation_days)
+            self._identifiers = Identifiers(self._config, tokeniser, self._joined, self._keep)
+
+    def close(self) -> None:
+        """Give back what `open` took; nothing is decrypted after this."""
+        if self._memory is not None:
+            self._memory.close()
+            self._memory = None
+
+    def rewrite(self, signal: Signal, body: bytes, now_ns: int) -> bytes:
+        """Return a request as it may be logged; the same object where no rule applies."""
+        if self._identifiers is None:
+            assert not self._config.enabled, "open comes first"
+            return body
+        return self._identifiers.rewrite(signal, body, now_ns)
+
+    def seal(self, signal: Signal, request: bytes) -> bytes:
+        """Return a request as it goes to the log."""
+        return self.cipher.seal(request, log_place(signal)) if self.cipher.is_on else request
+
+    def plain_segment(self, signal: Signal, segment: bytes) -> tuple[bytes, tuple[Frame, ...], int]:
+        """Return a segment as the store reads it, its frames, and how many bytes are torn off."""
+        return plain_segment(segment, self.cipher, log_place(signal))
+
+    def seal_rejected(self, item_id: str, content: bytes) -> bytes:
+        """Return bytes as they are kept in `rejected`."""
+        return self.cipher.seal(content, rejected_place(item_id))
+
+    def open_rejected(self, item_id: str, content: bytes) -> bytes:
+        """Return bytes that were kept in `rejected` as they were.
+
+        Raises:
+            ConfigError: they are encrypted under a key that is not there.
+            DecodeError: they were changed.
+        """
+        return self.cipher.open(content, rejected_place(item_id))
+
+    def replace(self, name: str, value: str, now_ns: int) -> str:
+        """Return what stands for the text of one attribute, "" where it is dropped."""
+        if self._identifiers is None:
+            assert not self._config.enabled, "open comes first"
+            return value
+        return self._identifiers.replace(name, value, now_ns)
+
+
+def _configured(config: IdentifiersConfig | EncryptionConfig, section: str) -> tuple[Key, ...]:
+    secret = config.keys.get_secret_value()
+    if secret and config.keys_path is not None:
+        raise ConfigError(f"{section}: both keys and keys_path are given; give one")
+    if secret:
+        return parse_keys(secret, f"{section}.keys")
+    if config.keys_path is not None:
+        return read_keys_file(config.keys_path, f"{section}.keys_path")
+    return ()
+
+
+def _length_bytes(head: bytes) -> int:
+    at = 0
+    while at < len(head) - 1 and head[at] > 0x7F:
+        at += 1
+    return at + 1
