@@ -20,6 +20,7 @@ from collector.address import authority
 from collector.clock import NS_PER_S
 from collector.errors import InputError, TransientError
 from dashboard.demo_figures import DemoFigures
+from dashboard.demo_seal import make_keys
 from dashboard.reference.launch import ReferencePath, ReferencePathError
 from dashboard.reference.scenario import FaultWindow, Scenario
 from dashboard.runtime import Service
@@ -98,7 +99,8 @@ class Demo:
 
     def _start(self) -> None:
         self._receiver.start()
-        settings = self._settings()
+        keys_path, seal = make_keys(self._dir)
+        settings = self._settings(keys_path)
         self._scenario = scenario(settings)
         self._out.print("starting the service ...")
         self._service = Service(settings)
@@ -109,6 +111,7 @@ class Demo:
             self._scenario,
             otlp_endpoint=f"http://{authority(settings.collector.host, ports.http)}",
             redis_url=settings.reference.redis_url,
+            seal=seal,
         )
         self._service.start_packets(
             settings.packet.model_copy(update={"ports": tuple(self._path.ports)})
@@ -126,10 +129,11 @@ class Demo:
         if self._duration_s is None:
             self._out.print("  Ctrl-C ends it")
 
-    def _settings(self) -> Settings:
+    def _settings(self, keys_path: Path) -> Settings:
         return load(
             overrides={
                 "store": {"url": f"chdb://{self._dir / 'store'}"},
+                "provenance": {"keys_path": str(keys_path), "required": True},
                 "attribution": {"settle_s": 2.0, "value_window_s": 3600},
                 "alerts": {
                     "interval_s": 1.0,
@@ -171,6 +175,7 @@ class Demo:
         service.attribution.drain(now_ns)
         if service.packets is not None:
             service.packets.run_once(now_ns)
+        service.judge_provenance(now_ns)
         service.alerts.deliver_due(now_ns)
         summary = figures.summary(webhooks_delivered=len(self._receiver.deliveries))
         summary["injected_segment"] = f"{INJECTED_STAGE}/{INJECTED_CLASS}"

@@ -37,6 +37,8 @@ class DemoFigures:
             "sum_exact_ratio": row["exact"] / row["attributed"] if row["attributed"] else None,
             "spans_acked": self._service.collector.status().spans_acked,
             "spans_stored": row["spans_stored"] + row["spans_quarantined"],
+            "provenance_ok": row["provenance_ok"],
+            "provenance_bad": row["provenance_bad"],
             "packets_linked": row["packets_linked"] if captured else None,
             "alerts_fired": len(alerts),
             "webhooks_delivered": webhooks_delivered,

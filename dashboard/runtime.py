@@ -13,10 +13,12 @@ from dataclasses import dataclass
 
 from alerts.job import AlertsJob
 from attribution.job import AttributionJob
+from collector.access import Gate, load_tokens
 from collector.clock import NS_PER_S, Clock, SystemClock
 from collector.counters import Counters
 from collector.errors import CaptureError, MillworthError
 from collector.log import get_logger
+from collector.provenance_job import ProvenanceJob
 from collector.service import CollectorService
 from collector.store.connect import Connections
 from collector.store.migrate import apply_views, migrate
@@ -36,6 +38,7 @@ _log = get_logger("dashboard")
 ATTRIBUTION_INTERVAL_S = 2.0
 PACKET_INTERVAL_S = 2.0
 DELIVERY_INTERVAL_S = 1.0
+PROVENANCE_INTERVAL_S = 4.0
 
 
 class JobLoop:
@@ -116,6 +119,7 @@ class Service:
         self.settings = settings
         self.clock = clock or SystemClock()
         self.counters = Counters()
+        self.gate = Gate(load_tokens(settings.access), self.counters, self.clock)
         self.store = Connections(settings.store)
         wal_dir, alerts_path = settings.wal_dir.absolute(), settings.alerts_path.absolute()
         # Opened first: whoever holds the store holds the log and the alert state beside it.
@@ -132,8 +136,14 @@ class Service:
             self.counters,
             self.clock,
             settings.attributes,
+            gate=self.gate,
         )
         self.attribution = AttributionJob(settings.attribution, settings.attributes, self.store)
+        self.provenance: ProvenanceJob | None = None
+        if settings.provenance.keys_path is not None:
+            self.provenance = ProvenanceJob(
+                settings.provenance, self.store, self.counters, self.collector.stored_ns
+            )
         self.alerts = AlertsJob(settings.alerts, self.store, alerts_path, self.counters)
         self.packets: PacketJob | None = None
         self.loops: list[JobLoop] = []
@@ -147,11 +157,14 @@ class Service:
         """
         client = self.store.client()
         try:
-            applied = migrate(client, self.clock.now_ns())
+            cluster = self.settings.store.cluster
+            applied = migrate(client, self.clock.now_ns(), cluster=cluster)
             if applied:
                 _log.info("schema_migrated", migrations=len(applied), last=applied[-1])
             s = self.settings
-            apply_views(client, s.attributes, s.decisions, s.outcomes, self.clock.now_ns())
+            apply_views(
+                client, s.attributes, s.decisions, s.outcomes, self.clock.now_ns(), cluster=cluster
+            )
             self.collector.start()
             self._server = DashboardServer(
                 create_app(
@@ -165,12 +178,17 @@ class Service:
                     clock=self.clock,
                 ),
                 s.dashboard,
+                self.gate,
+                self.counters,
+                self.clock,
             )
             self._server.start()
         except MillworthError:
             self.stop(drain_seconds=0)
             raise
         self._start_loop("attribution", ATTRIBUTION_INTERVAL_S, self.attribution.run_once)
+        if self.provenance is not None:
+            self._start_loop("provenance", PROVENANCE_INTERVAL_S, self.provenance.run_once)
         self._start_loop("alerts", s.alerts.interval_s, self.alerts.run_once)
         self._start_loop("webhooks", DELIVERY_INTERVAL_S, self.alerts.deliver_due)
 
@@ -193,6 +211,13 @@ class Service:
         """Return where the service listens."""
         assert self._server is not None
         return Ports(self.collector.grpc_port, self.collector.http_port, self._server.port)
+
+    def judge_provenance(self, now_ns: int) -> None:
+        """Judge all that is stored, where nothing comes any more: what is not here is missing."""
+        if self.provenance is not None:
+            self.provenance.run_once(now_ns)
+            waited_ns = round(self.settings.provenance.missing_after_s * NS_PER_S)
+            self.provenance.run_once(now_ns + waited_ns)
 
     def stop_jobs(self) -> None:
         """End every job after its current run."""

@@ -43,6 +43,7 @@ class ChildSettings:
     otlp_endpoint: str  # http://host:port, without a path
     redis_url: str | None = None
     ports: dict[str, int] = field(default_factory=dict)  # of the children that are ready
+    seal: dict[str, str] | None = None  # keys as `telemetry.decision_seal` takes them
 
     def to_json(self) -> str:
         """Return one line."""

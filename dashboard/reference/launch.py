@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -156,7 +156,12 @@ class ReferencePath:
         return {name: process.pid for name, process in self._processes.items()}
 
     def start(
-        self, scenario: Scenario, *, otlp_endpoint: str, redis_url: str | None = None
+        self,
+        scenario: Scenario,
+        *,
+        otlp_endpoint: str,
+        redis_url: str | None = None,
+        seal: dict[str, str] | None = None,
     ) -> None:
         """Start every process and return when all answer. Nothing is asked of the path yet.
 
@@ -164,6 +169,8 @@ class ReferencePath:
             scenario: what is injected, and how much traffic.
             otlp_endpoint: of OTLP over HTTP: `http://host:port`.
             redis_url: a Valkey or Redis; by default an embedded one.
+            seal: keys that decisions are sealed with, by the names that
+                `telemetry.decision_seal` gives them; by default they are not.
 
         Raises:
             ReferencePathError: a process did not start; all are stopped again.
@@ -175,7 +182,9 @@ class ReferencePath:
             for names in (("identity_store", "fulfilment"), ("path",), ("traffic",)):
                 settings = ChildSettings(scenario, otlp_endpoint, redis_url, self._ports)
                 for name in names:
-                    self._processes[name].tell(settings.to_json())
+                    # A key is told to the one process that seals.
+                    own = replace(settings, seal=seal) if name == "path" else settings
+                    self._processes[name].tell(own.to_json())
                 for name in names:
                     self._ports.update(self._processes[name].hear("ports", READY_S_MAX))
         except BaseException:

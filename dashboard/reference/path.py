@@ -30,7 +30,12 @@ from collector.instrument import (
 from dashboard.reference.child import HOST, Child, run, serve_until_stopped
 from dashboard.reference.fulfilment import Receive, Send
 from dashboard.reference.identity_store import Address, identity_key, offer_key
-from dashboard.reference.telemetry import decision_instrument, tracer_provider
+from dashboard.reference.telemetry import (
+    decision_instrument,
+    decision_seal,
+    logger_provider,
+    tracer_provider,
+)
 from dashboard.reference.world import CHANNEL_SHARE
 
 SERVICE: Final = "decision-path"
@@ -159,7 +164,9 @@ class DecisionPath:
         with self._tracer.start_as_current_span("price_offer"):
             offer = price(dict(zip(eligible, values, strict=True)))
             await delay("decision/compute", region)
-        decision.set(offer_type=offer.offer_type, value_usd=offer.expected_margin_usd)
+        decision.set(offer_type=offer.offer_type)
+        if self._child.settings.scenario.is_valued:
+            decision.set(value_usd=offer.expected_margin_usd)
 
         decision.stage("egress")
         response = await self._fulfilment.post(
@@ -218,7 +225,9 @@ async def main(child: Child) -> None:
         sys.modules["sniffio"] = None  # type: ignore[assignment]  # how Python spells "absent"
     settings = child.settings
     provider = tracer_provider(SERVICE, settings.otlp_endpoint)
-    instrument = decision_instrument(SERVICE, settings.otlp_endpoint)
+    records, logger = logger_provider(SERVICE, settings.otlp_endpoint)
+    seal = decision_seal(SERVICE, settings.seal, logger) if settings.seal else None
+    instrument = decision_instrument(SERVICE, settings.otlp_endpoint, seal)
     store = store_client(child)
     # A connection that is first opened while a store is slow would make it look slower.
     await asyncio.gather(*(store.ping() for _ in range(STORE_CONNECTIONS_WARM)))
@@ -238,6 +247,7 @@ async def main(child: Child) -> None:
     await store.aclose()
     instrument.shutdown()
     provider.shutdown()
+    records.shutdown()
 
 
 async def _answer(send: Send, status: int, body: dict[str, str]) -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import socket
+from collections.abc import Mapping
 from typing import Final
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from opentelemetry._logs import Logger
 from opentelemetry.exporter.otlp.proto.http._log_exporter import OTLPLogExporter
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
@@ -15,7 +17,7 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
-from collector.instrument import DecisionInstrument, StageProcessor
+from collector.instrument import DecisionInstrument, DecisionSeal, MacKey, StageProcessor
 
 SCHEDULE_MS: Final = 500
 BATCH_MAX: Final = 64  # a larger batch holds the interpreter for longer than a decision takes
@@ -49,10 +51,32 @@ def tracer_provider(service: str, otlp_endpoint: str) -> TracerProvider:
     return provider
 
 
-def decision_instrument(service: str, otlp_endpoint: str) -> DecisionInstrument:
+def decision_instrument(
+    service: str, otlp_endpoint: str, seal: DecisionSeal | None = None
+) -> DecisionInstrument:
     """Return the instrument of the decisions themselves."""
     return DecisionInstrument(
-        OTLPSpanExporter(f"{otlp_endpoint}/v1/traces", timeout=TIMEOUT_S), resource(service)
+        OTLPSpanExporter(f"{otlp_endpoint}/v1/traces", timeout=TIMEOUT_S),
+        resource(service),
+        seal=seal,
+    )
+
+
+def decision_seal(service: str, keys: Mapping[str, str], logger: Logger) -> DecisionSeal:
+    """Return what seals the decisions of a service.
+
+    Args:
+        service: names the chain.
+        keys: `mac_kid`, `mac_secret`, `sign_kid` and `sign_private`, the secrets in hex.
+        logger: sends the checkpoints.
+    """
+    private = Ed25519PrivateKey.from_private_bytes(bytes.fromhex(keys["sign_private"]))
+    return DecisionSeal(
+        MacKey(keys["mac_kid"], bytes.fromhex(keys["mac_secret"])),
+        service,
+        sign=private.sign,
+        sign_kid=keys["sign_kid"],
+        logger=logger,
     )
 
 

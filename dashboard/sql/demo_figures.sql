@@ -1,6 +1,7 @@
 -- What a run of the demo stored, attributed and proved.
 -- Returns: one row: decisions, attributed, exact UInt64 (sixteen parts sum to the total, and the
--- total is root end minus ingress), spans_stored, spans_quarantined, packets_linked UInt64.
+-- total is root end minus ingress), spans_stored, spans_quarantined, provenance_ok, provenance_bad
+-- (a sender's own retry is neither), packets_linked UInt64.
 SELECT
     (SELECT count() FROM decisions FINAL) AS decisions,
     (SELECT count() FROM attributions FINAL) AS attributed,
@@ -25,6 +26,16 @@ SELECT
     ) AS exact,
     (SELECT uniqExact(TraceId, SpanId) FROM otel_traces) AS spans_stored,
     (SELECT sum(item_count) FROM rejected WHERE signal = 'traces') AS spans_quarantined,
+    (
+        SELECT sum(count)
+        FROM provenance_events FINAL
+        WHERE verdict IN ('ok', 'reordered')
+    ) AS provenance_ok,
+    (
+        SELECT sum(count)
+        FROM provenance_events FINAL
+        WHERE verdict NOT IN ('ok', 'reordered', 'replayed')
+    ) AS provenance_bad,
     (
         -- One exchange is linked to the span of its client and to that of its server.
         SELECT sum(packets)

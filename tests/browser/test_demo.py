@@ -110,6 +110,8 @@ def test_demo_ends_by_itself_and_sums_up(demo: RunningDemo) -> None:
     assert summary["attributed"] == summary["decisions"]
     assert summary["sum_exact_ratio"] == 1.0
     assert summary["spans_stored"] == summary["spans_acked"]
+    assert summary["provenance_ok"] == summary["decisions"]
+    assert summary["provenance_bad"] == 0
     assert summary["alerts_fired"] >= 1
     assert summary["webhooks_delivered"] >= 1
     assert summary["revenue_at_risk_usd_per_h"] > 0

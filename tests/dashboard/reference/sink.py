@@ -48,6 +48,7 @@ class Sink:
     def __init__(self) -> None:
         self.spans: list[StoredSpan] = []
         self.outcomes: list[dict[str, Any]] = []
+        self.checkpoints: list[dict[str, Any]] = []
         self._changed = threading.Condition()
         sink = self
 
@@ -133,5 +134,8 @@ class Sink:
         for resource_logs in request.resource_logs:
             for scope_logs in resource_logs.scope_logs:
                 for record in scope_logs.log_records:
-                    assert record.event_name == "decision.outcome"
-                    self.outcomes.append(plain(record.attributes))
+                    kept = {
+                        "decision.outcome": self.outcomes,
+                        "provenance.checkpoint": self.checkpoints,
+                    }[record.event_name]
+                    kept.append(plain(record.attributes))

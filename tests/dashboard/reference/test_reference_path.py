@@ -11,6 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from collector.provenance import MacKey, event_of
+from collector.provenance_keys import CheckpointKey, KeyRing, public_of
+from collector.provenance_lines import checkpoint_of
+from collector.provenance_verify import Verdict, Verifier
 from dashboard.reference.launch import ReferencePath, ReferencePathError, TrafficSummary
 from dashboard.reference.scenario import BASE_MS, FaultWindow, Scenario
 from dashboard.reference.world import World
@@ -46,6 +50,13 @@ SPANS = {
     ("decision-path", "POST"): "egress",
     ("fulfilment", "POST /fulfil"): "egress",
 }
+PRIVATE = bytes(range(32))
+SEAL = {
+    "mac_kid": "chain",
+    "mac_secret": bytes(range(1, 33)).hex(),
+    "sign_kid": "audit",
+    "sign_private": PRIVATE.hex(),
+}
 Trace = dict[str, StoredSpan]
 
 
@@ -57,6 +68,7 @@ class Run:
     outcomes: list[dict[str, object]]
     traces: dict[str, list[StoredSpan]]
     ports: tuple[int, ...]
+    checkpoints: list[dict[str, str]]
 
     def by_name(self) -> Iterator[tuple[str, Trace]]:
         """Yield the region and the spans by name of each decision."""
@@ -71,7 +83,7 @@ def run() -> Iterator[Run]:
     path = ReferencePath()
     with Sink() as sink:
         try:
-            path.start(SCENARIO, otlp_endpoint=sink.endpoint)
+            path.start(SCENARIO, otlp_endpoint=sink.endpoint, seal=SEAL)
             ports = path.ports
             path.start_traffic()
             sink.wait_for_roots(DECISIONS)
@@ -81,7 +93,7 @@ def run() -> Iterator[Run]:
         traces: dict[str, list[StoredSpan]] = defaultdict(list)
         for span in sink.spans:
             traces[span.trace_id].append(span)
-        yield Run(summary, sink.outcomes, traces, ports)
+        yield Run(summary, sink.outcomes, traces, ports, sink.checkpoints)
 
 
 def injected_ns(trace: Trace) -> dict[str, int]:
@@ -105,6 +117,33 @@ def test_every_decision_is_whole(run: Run) -> None:
         assert {
             (span.service, span.name): span.attributes.get("decision.stage") for span in spans
         } == SPANS
+
+
+def test_every_decision_is_sealed_to_the_last(run: Run) -> None:
+    """A verifier that has the keys and what was sent finds nothing, and nothing is unproven."""
+    macs = {"chain": MacKey("chain", bytes(range(1, 33)))}
+    ring = KeyRing(macs, {"audit": CheckpointKey("audit", public_of(PRIVATE))})
+    roots = [trace["decide offer"] for _, trace in run.by_name()]
+    verifier = Verifier(ring.macs, ring.check, arrival=True)
+    verifier.take(
+        event_of(
+            {
+                **{name: str(value) for name, value in root.attributes.items()},
+                "trace_id": root.trace_id,
+                "span_id": root.span_id,
+                "start_ns": str(root.start_ns),
+                "end_ns": str(root.end_ns),
+                "status": "Unset",
+            }
+        )
+        for root in roots
+    )
+    for checkpoint in run.checkpoints:
+        verifier.take_checkpoint(checkpoint_of(checkpoint))
+    report = verifier.finish()
+    assert report.findings == ()
+    assert report.verdicts == {Verdict.OK: len(roots)}
+    assert (report.unproven, report.open_chains) == (0, 0)
 
 
 def test_spans_of_both_services_form_one_tree(run: Run) -> None:
