@@ -24,7 +24,7 @@ FIN, SYN, RST, ACK = 0x01, 0x02, 0x04, 0x10
 # Left and right edges of the four SACK blocks that fit into TCP's options; zeros where fewer.
 SACK_EDGES = 8
 # Of the table `packets`, which holds no options.
-WIRE_ONLY = frozenset({"tcp_mss", "tcp_sack"})
+WIRE_ONLY = frozenset({"tcp_sack"})
 
 # An IPv4 address is held as IPv6 spells it, ::ffff:a.b.c.d, so that both families share one column.
 MAPPED_WORD = 0xFFFF
@@ -48,15 +48,12 @@ class PacketColumns:
     tcp_window: U32  # as on the wire, not scaled
     payload_bytes: U32  # as the IP header states it; what was captured may be shorter
     wire_bytes: U32  # the whole frame
-    # Only what analysis of the wire needs, and the table `packets` does not hold. Left out, zeros.
-    tcp_mss: U16 = field(default_factory=lambda: np.zeros(0, np.uint16))  # 0: the option is absent
-    tcp_sack: U32 = field(default_factory=lambda: np.zeros((0, SACK_EDGES), np.uint32))  # (N, 8)
+    # (N, 8). Left out, as by the table `packets`, which does not hold it: zeros.
+    tcp_sack: U32 = field(default_factory=lambda: np.zeros((0, SACK_EDGES), np.uint32))
 
     def __post_init__(self) -> None:
-        """Give the columns that were left out their length."""
+        """Give a column that was left out its length."""
         count = len(self.ts_ns)
-        if len(self.tcp_mss) != count:
-            object.__setattr__(self, "tcp_mss", np.zeros(count, np.uint16))
         if len(self.tcp_sack) != count:
             object.__setattr__(self, "tcp_sack", np.zeros((count, SACK_EDGES), np.uint32))
 

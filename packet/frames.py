@@ -4,27 +4,36 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from mmap import mmap
+from typing import Final, TypeAlias
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 
 from collector.clock import NS_PER_S
 from collector.errors import DecodeError
 from packet.columns import I64, U8, U32, U64, Mask
+
+Buffer: TypeAlias = bytes | bytearray | memoryview | mmap  # what struct reads from
 
 LINK_ETHERNET = 1  # LINKTYPE_ETHERNET, tcpdump.org/linktypes.html
 
 # 256 KiB: libpcap's own MAXIMUM_SNAPLEN. A longer record is a length that lies.
 RECORD_BYTES_MAX = 256 * 1024
 
-_PCAP_HEADER = 24
+PCAP_HEADER_BYTES: Final = 24
 _PCAP_RECORD = 16
-# Magic as bytes on disk -> (byte order, nanoseconds a tick of the fraction).
+# Kuznetzov's, of old Linux distributions: interface, protocol and packet type follow.
+_PCAP_RECORD_PATCHED = 24
+# Magic as bytes on disk -> (byte order, nanoseconds a tick of the fraction, bytes before a frame).
 _PCAP_MAGICS = {
-    b"\xd4\xc3\xb2\xa1": ("<", 1000),
-    b"\xa1\xb2\xc3\xd4": (">", 1000),
-    b"\x4d\x3c\xb2\xa1": ("<", 1),
-    b"\xa1\xb2\x3c\x4d": (">", 1),
+    b"\xd4\xc3\xb2\xa1": ("<", 1000, _PCAP_RECORD),
+    b"\xa1\xb2\xc3\xd4": (">", 1000, _PCAP_RECORD),
+    b"\x4d\x3c\xb2\xa1": ("<", 1, _PCAP_RECORD),
+    b"\xa1\xb2\x3c\x4d": (">", 1, _PCAP_RECORD),
+    b"\x34\xcd\xb2\xa1": ("<", 1000, _PCAP_RECORD_PATCHED),
+    b"\xa1\xb2\xcd\x34": (">", 1000, _PCAP_RECORD_PATCHED),
 }
 
 # struct tpacket_block_desc and tpacket3_hdr of linux/if_packet.h.
@@ -53,6 +62,18 @@ class Frames:
         """Return the captured bytes of one frame."""
         start = int(self.offsets[row])
         return self.data[start : start + int(self.lengths[row])].tobytes()
+
+    def between(self, start: int, end: int) -> Frames:
+        """Return frames `start` to `end` - 1, or as far as there are, in the same buffer."""
+        part = slice(start, end)
+        return Frames(
+            self.data,
+            self.offsets[part],
+            self.lengths[part],
+            self.ts_ns[part],
+            self.wire_bytes[part],
+            self.link_type,
+        )
 
     def take(self, rows: I64 | Mask) -> Frames:
         """Return the given frames in a buffer of their own, so that the large one can go."""
@@ -104,30 +125,76 @@ def parse_pcap(data: bytes) -> Frames:
     """Return the frames of a pcap file, up to the first record that is cut off.
 
     Raises:
-        DecodeError: `data` does not begin with one of the four magics of pcap.
-
-    Source: draft-ietf-opsawg-pcap.
+        DecodeError: `data` does not begin with one of the magics of pcap.
     """
-    if len(data) < _PCAP_HEADER or data[:4] not in _PCAP_MAGICS:
-        raise DecodeError(
-            f"pcap: begins with {data[:4].hex() or 'nothing'}, expected one of "
-            f"{', '.join(magic.hex() for magic in _PCAP_MAGICS)} and a header of 24 bytes; "
-            "convert other formats with `editcap -F nsecpcap`"
+    parser = PcapParser(data[:PCAP_HEADER_BYTES])
+    buffer = np.frombuffer(data, np.uint8)
+    frames, at = parser.parse(data, buffer, PCAP_HEADER_BYTES, len(data))
+    return replace(frames, unread_bytes=len(data) - at)
+
+
+class PcapParser:
+    """Reads records of a pcap file whose header it was given. Source: draft-ietf-opsawg-pcap."""
+
+    def __init__(self, header: bytes) -> None:
+        """Read the file's header.
+
+        Raises:
+            DecodeError: it does not begin with one of the magics of pcap, or is cut off.
+        """
+        if len(header) < PCAP_HEADER_BYTES or header[:4] not in _PCAP_MAGICS:
+            raise DecodeError(
+                f"pcap: begins with {header[:4].hex() or 'nothing'}, expected one of "
+                f"{', '.join(magic.hex() for magic in _PCAP_MAGICS)} and a header of 24 bytes; "
+                "convert other formats with `editcap -F nsecpcap`"
+            )
+        self._order, self._tick_ns, self._record_bytes = _PCAP_MAGICS[header[:4]]
+        # The upper half of the field says whether frames end in a check sequence.
+        self.link_type: int = struct.unpack_from(f"{self._order}I", header, 20)[0] & 0xFFFF
+
+    def parse(self, data: Buffer, buffer: U8, at: int, records_max: int) -> tuple[Frames, int]:
+        """Return the frames of the whole records from `at` on, and where the next one begins.
+
+        Args:
+            data: the file, or a part of it.
+            buffer: the same bytes.
+            at: where a record begins.
+            records_max: read no more than so many.
+        """
+        head = self._record_bytes
+        starts = self._starts(data, buffer.size, at, records_max)
+        if not len(starts):
+            return frames_of([], self.link_type), at
+        fields = np.ascontiguousarray(sliding_window_view(buffer, _PCAP_RECORD)[starts])
+        words = fields.view(f"{self._order}u4").astype(np.int64)
+        captured = words[:, 2]
+        ends = starts + head + captured
+        # A record longer than any frame is a length that lies, and what follows it is noise.
+        bad = np.flatnonzero((captured > RECORD_BYTES_MAX) | (ends > buffer.size))
+        count = int(bad[0]) if len(bad) else len(starts)
+        at = int(starts[count]) if count < len(starts) else int(ends[-1])
+        words, starts = words[:count], starts[:count]
+        frames = Frames(
+            buffer,
+            starts + head,
+            captured[:count],
+            (words[:, 0] * NS_PER_S + words[:, 1] * self._tick_ns).astype(np.uint64),
+            words[:, 3].astype(np.uint32),
+            self.link_type,
         )
-    order, tick_ns = _PCAP_MAGICS[data[:4]]
-    record = struct.Struct(f"{order}IIII")
-    # The upper half of the field says whether frames end in a check sequence.
-    link_type = struct.unpack_from(f"{order}I", data, 20)[0] & 0xFFFF
-    rows: list[tuple[int, int, int, int]] = []
-    at, size = _PCAP_HEADER, len(data)
-    while at + _PCAP_RECORD <= size:
-        seconds, fraction, captured, wire_bytes = record.unpack_from(data, at)
-        start = at + _PCAP_RECORD
-        if captured > RECORD_BYTES_MAX or start + captured > size:
-            break
-        rows.append((start, captured, seconds * NS_PER_S + fraction * tick_ns, wire_bytes))
-        at = start + captured
-    return _frames(np.frombuffer(data, np.uint8), rows, link_type, size - at)
+        return frames, at
+
+    def _starts(self, data: Buffer, size: int, at: int, records_max: int) -> I64:
+        """Return where records begin. Each length leads to the next one: this is a loop."""
+        length_of = struct.Struct(f"{self._order}I").unpack_from
+        head, last = self._record_bytes, size - self._record_bytes
+        starts: list[int] = []
+        for _ in range(records_max):
+            if at > last:
+                break
+            starts.append(at)
+            at += head + length_of(data, at + 8)[0]
+        return np.array(starts, np.int64)
 
 
 def parse_blocks(blocks: Sequence[bytes]) -> Frames:

@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
+from typing import Final
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 
 from collector.clock import NS_PER_S
 from collector.errors import DecodeError
-from packet.columns import I64
-from packet.frames import RECORD_BYTES_MAX, Frames
+from packet.columns import I64, U8, U64
+from packet.frames import RECORD_BYTES_MAX, Buffer, Frames
 
 _SECTION, _INTERFACE, _OLD_PACKET, _SIMPLE_PACKET, _PACKET = 0x0A0D0D0A, 1, 2, 3, 6
-SECTION_MAGIC = b"\x0a\x0d\x0d\x0a"
+SECTION_MAGIC: Final = b"\x0a\x0d\x0d\x0a"
+SECTION_HEAD_BYTES: Final = 12  # up to the magic that tells the order of bytes
 _BYTE_ORDERS = {b"\x4d\x3c\x2b\x1a": "<", b"\x1a\x2b\x3c\x4d": ">"}
 _BLOCK_BYTES_MIN = 12  # type, length, and the length again at the end
+_HEAD_BYTES = 28  # of an enhanced packet block, up to its frame
+_SIMPLE_HEAD_BYTES = 12
 _END_OF_OPTIONS, _TIME_RESOLUTION, _TIME_OFFSET = 0, 9, 14
 _MICROSECONDS = 6  # if_tsresol's default: the negative power of ten
-_TS_NS_MAX = 2**63 - 1
+_U64_MASK = 2**64 - 1
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -37,14 +42,28 @@ class _Interface:
     offset_s: int
 
 
-@dataclass(slots=True)
-class _Section:
-    order: str
-    interfaces: list[_Interface] = field(default_factory=list)
+@dataclass(frozen=True, slots=True, eq=False)
+class _Run:
+    """Packet blocks between two that describe interfaces."""
+
+    starts: I64
+    lengths: I64
+    kinds: I64
+
+    def where(self, chosen: I64) -> _Run:
+        return _Run(self.starts[chosen], self.lengths[chosen], self.kinds[chosen])
 
 
-# link type -> (number, start, captured, ts_ns, wire_bytes) of each frame
-_Rows = dict[int, list[tuple[int, int, int, int, int]]]
+@dataclass(frozen=True, slots=True, eq=False)
+class _Packets:
+    """Packets of one interface; each row's place in its run."""
+
+    places: I64
+    interface: _Interface
+    at: I64
+    captured: I64
+    ts_ns: U64
+    wire_bytes: I64
 
 
 def parse_pcapng(data: bytes) -> list[FrameGroup]:
@@ -54,41 +73,159 @@ def parse_pcapng(data: bytes) -> list[FrameGroup]:
 
     Raises:
         DecodeError: `data` does not begin with a section header of either byte order.
-
-    Source: draft-ietf-opsawg-pcapng.
     """
-    if data[:4] != SECTION_MAGIC or data[8:12] not in _BYTE_ORDERS:
-        raise DecodeError(
-            f"pcapng: begins with {data[:12].hex() or 'nothing'}, expected a section header "
-            "(0a0d0d0a) with a byte-order magic at offset 8"
-        )
-    rows: _Rows = {}
-    section = _Section(_BYTE_ORDERS[data[8:12]])
-    at, number = 0, 0
-    while at + _BLOCK_BYTES_MIN <= len(data):
-        if data[at : at + 4] == SECTION_MAGIC:
-            if data[at + 8 : at + 12] not in _BYTE_ORDERS:
+    parser = PcapngParser(data[:SECTION_HEAD_BYTES])
+    groups, at = parser.parse(data, np.frombuffer(data, np.uint8), 0, len(data))
+    unread = len(data) - at
+    return [FrameGroup(replace(each.frames, unread_bytes=unread), each.numbers) for each in groups]
+
+
+class PcapngParser:
+    """Reads blocks of a pcapng file, one part after the other. Source: draft-ietf-opsawg-pcapng."""
+
+    def __init__(self, head: bytes) -> None:
+        """Look at the first bytes of the file, which are read again by `parse`.
+
+        Raises:
+            DecodeError: they are no section header of either byte order.
+        """
+        if head[:4] != SECTION_MAGIC or head[8:12] not in _BYTE_ORDERS:
+            raise DecodeError(
+                f"pcapng: begins with {head[:12].hex() or 'nothing'}, expected a section header "
+                "(0a0d0d0a) with a byte-order magic at offset 8"
+            )
+        self._order = _BYTE_ORDERS[head[8:12]]
+        self._interfaces: list[_Interface] = []
+        self._count = 0  # frames so far
+
+    def parse(
+        self, data: Buffer, buffer: U8, at: int, blocks_max: int
+    ) -> tuple[list[FrameGroup], int]:
+        """Return the frames of the whole blocks from `at` on, and where the next one begins.
+
+        Args:
+            data: the file, or a part of it.
+            buffer: the same bytes.
+            at: where a block begins.
+            blocks_max: read no more than so many.
+        """
+        found: list[tuple[_Packets, int]] = []
+        stop = False
+        while not stop and blocks_max > 0:
+            run, end, stop = self._run(data, buffer.size, at, blocks_max)
+            packets, is_whole = self._packets(buffer, run)
+            found += [(each, self._count) for each in packets]
+            self._count += sum(len(each.places) for each in packets)
+            if not is_whole:
+                read = sum(len(each.places) for each in packets)
+                return _groups(buffer, found), int(run.starts[read])
+            blocks_max -= len(run.starts) + 1
+            at = end
+            if not stop:
+                at, stop = self._describe(data, at)
+        return _groups(buffer, found), at
+
+    def _run(self, data: Buffer, size: int, at: int, blocks_max: int) -> tuple[_Run, int, bool]:
+        """Return packet blocks up to one that is none, where that begins, and whether to stop."""
+        head_of = struct.Struct(f"{self._order}II").unpack_from
+        starts: list[int] = []
+        lengths: list[int] = []
+        kinds: list[int] = []
+        stop = True
+        for _ in range(blocks_max):
+            if at + _BLOCK_BYTES_MIN > size:
                 break
-            section = _Section(_BYTE_ORDERS[data[at + 8 : at + 12]])
-        kind, length = struct.unpack_from(f"{section.order}II", data, at)
+            kind, length = head_of(data, at)
+            if kind in (_SECTION, _INTERFACE):
+                stop = False
+                break
+            if length < _BLOCK_BYTES_MIN or length % 4 or at + length > size:
+                break
+            if kind in (_PACKET, _OLD_PACKET, _SIMPLE_PACKET):
+                starts.append(at)
+                lengths.append(length)
+                kinds.append(kind)
+            at += length
+        return _Run(*(np.array(each, np.int64) for each in (starts, lengths, kinds))), at, stop
+
+    def _describe(self, data: Buffer, at: int) -> tuple[int, bool]:
+        """Read a section or interface block; return where it ends, and whether it is cut off."""
+        if bytes(data[at : at + 4]) == SECTION_MAGIC:
+            magic = bytes(data[at + 8 : at + 12])
+            if magic not in _BYTE_ORDERS:
+                return at, True
+            order, interfaces = _BYTE_ORDERS[magic], list[_Interface]()
+        else:
+            order, interfaces = self._order, list(self._interfaces)
+        kind, length = struct.unpack_from(f"{order}II", data, at)
         if length < _BLOCK_BYTES_MIN or length % 4 or at + length > len(data):
-            break
-        start, end = at + 8, at + length - 4
+            return at, True
         if kind == _INTERFACE:
-            if end - start < 8:
-                break
-            section.interfaces.append(_interface(data, start, end, section.order))
-        elif kind in (_PACKET, _OLD_PACKET, _SIMPLE_PACKET):
-            row = _packet(data, kind, start, end, section)
-            if row is None:
-                break
-            number += 1
-            rows.setdefault(row[0], []).append((number, *row[1:]))
-        at += length
-    return [_group(data, kind, found, len(data) - at) for kind, found in rows.items()]
+            if length < _BLOCK_BYTES_MIN + 8:
+                return at, True
+            interfaces.append(_interface(data, at + 8, at + length - 4, order))
+        self._order, self._interfaces = order, interfaces
+        return at + length, False
+
+    def _packets(self, buffer: U8, run: _Run) -> tuple[list[_Packets], bool]:
+        """Return the packets of a run by interface, up to the first block that lies."""
+        if not len(run.starts):
+            return [], True
+        head = np.zeros((len(run.starts), _HEAD_BYTES), np.uint8)
+        width = min(_HEAD_BYTES, buffer.size)
+        near = np.minimum(run.starts, buffer.size - width)
+        head[:, :width] = sliding_window_view(buffer, width)[near]
+        late = run.starts > near
+        for row in np.flatnonzero(late).tolist():
+            tail = buffer[run.starts[row] :]
+            head[row] = 0
+            head[row, : tail.size] = tail
+        words = head.view(f"{self._order}u4").astype(np.int64)
+        is_simple = run.kinds == _SIMPLE_PACKET
+        begin = np.where(is_simple, _SIMPLE_HEAD_BYTES, _HEAD_BYTES)
+        room = run.lengths - 4 - begin
+        index = np.where(is_simple, 0, words[:, 2])
+        # The older block has 16 bits of interface and 16 of drops where the newer one has 32.
+        is_old = run.kinds == _OLD_PACKET
+        index[is_old] = head.view(f"{self._order}u2")[is_old, 4]
+        wire = np.where(is_simple, words[:, 2], words[:, 6])
+        captured = np.where(is_simple, np.minimum(wire, room), words[:, 5])
+        is_known = (index < len(self._interfaces)) & (room >= 0)
+        is_good = is_known & (captured <= np.minimum(room, RECORD_BYTES_MAX))
+        count = len(is_good) if is_good.all() else int(np.argmin(is_good))
+        ticks = words[:, 3].astype(np.uint64) << np.uint64(32) | words[:, 4].astype(np.uint64)
+        ticks[is_simple] = 0
+        found = []
+        for number in np.unique(index[:count]).tolist():
+            interface = self._interfaces[number]
+            places = np.flatnonzero(index[:count] == number)
+            snap = np.where(is_simple[places], interface.snap_bytes or RECORD_BYTES_MAX, 2**32)
+            found.append(
+                _Packets(
+                    places,
+                    interface,
+                    run.starts[places] + begin[places],
+                    np.minimum(captured[places], snap),
+                    _nanoseconds(ticks[places], interface),
+                    wire[places],
+                )
+            )
+        return found, count == len(is_good)
 
 
-def _interface(data: bytes, start: int, end: int, order: str) -> _Interface:
+def _nanoseconds(ticks: U64, interface: _Interface) -> U64:
+    """Return ticks as nanoseconds since the epoch; what does not fit into 64 bits wraps."""
+    per_s = interface.ticks_per_s
+    if NS_PER_S % per_s == 0:
+        with np.errstate(over="ignore"):
+            ns = ticks * np.uint64(NS_PER_S // per_s)
+    else:
+        ns = np.array([tick * NS_PER_S // per_s & _U64_MASK for tick in ticks.tolist()], np.uint64)
+    shifted: U64 = ns + np.uint64(interface.offset_s * NS_PER_S & _U64_MASK)
+    return shifted
+
+
+def _interface(data: Buffer, start: int, end: int, order: str) -> _Interface:
     link_type, _, snap_bytes = struct.unpack_from(f"{order}HHI", data, start)
     ticks_per_s, offset_s = 10**_MICROSECONDS, 0
     at = start + 8
@@ -106,46 +243,20 @@ def _interface(data: bytes, start: int, end: int, order: str) -> _Interface:
     return _Interface(link_type, snap_bytes, ticks_per_s, offset_s)
 
 
-def _packet(
-    data: bytes, kind: int, start: int, end: int, section: _Section
-) -> tuple[int, int, int, int, int] | None:
-    """Return (link type, start, captured, ts_ns, wire_bytes), or None where a field lies."""
-    head = 4 if kind == _SIMPLE_PACKET else 20
-    if end - start < head:
-        return None
-    high = low = 0
-    if kind == _SIMPLE_PACKET:
-        (wire_bytes,) = struct.unpack_from(f"{section.order}I", data, start)
-        index, captured = 0, min(wire_bytes, end - start - head)
-    else:
-        # The older block has 16 bits of interface and 16 of drops where the newer one has 32.
-        form = "HHIIII" if kind == _OLD_PACKET else "IIIII"
-        fields = struct.unpack_from(section.order + form, data, start)
-        index, (high, low, captured, wire_bytes) = fields[0], fields[-4:]
-    if index >= len(section.interfaces):
-        return None
-    interface = section.interfaces[index]
-    if kind == _SIMPLE_PACKET and interface.snap_bytes:
-        captured = min(captured, interface.snap_bytes)
-    if captured > RECORD_BYTES_MAX or start + head + captured > end:
-        return None
-    ts_ns = (high << 32 | low) * NS_PER_S // interface.ticks_per_s + interface.offset_s * NS_PER_S
-    if not 0 <= ts_ns <= _TS_NS_MAX:
-        return None
-    return interface.link_type, start + head, captured, ts_ns, wire_bytes
-
-
-def _group(
-    data: bytes, link_type: int, rows: list[tuple[int, int, int, int, int]], unread_bytes: int
-) -> FrameGroup:
-    table = np.array(rows, np.int64)
-    frames = Frames(
-        np.frombuffer(data, np.uint8),
-        table[:, 1],
-        table[:, 2],
-        table[:, 3].astype(np.uint64),
-        table[:, 4].astype(np.uint32),
-        link_type,
-        unread_bytes,
-    )
-    return FrameGroup(frames, table[:, 0])
+def _groups(buffer: U8, found: list[tuple[_Packets, int]]) -> list[FrameGroup]:
+    """Return one group a link type, each in the order of the file."""
+    groups = []
+    for link_type in dict.fromkeys(packets.interface.link_type for packets, _ in found):
+        parts = [each for each in found if each[0].interface.link_type == link_type]
+        numbers = np.concatenate([packets.places + before + 1 for packets, before in parts])
+        order = np.argsort(numbers, kind="stable")
+        frames = Frames(
+            buffer,
+            np.concatenate([packets.at for packets, _ in parts])[order],
+            np.concatenate([packets.captured for packets, _ in parts])[order],
+            np.concatenate([packets.ts_ns for packets, _ in parts])[order],
+            np.concatenate([packets.wire_bytes for packets, _ in parts])[order].astype(np.uint32),
+            link_type,
+        )
+        groups.append(FrameGroup(frames, numbers[order]))
+    return groups

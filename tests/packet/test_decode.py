@@ -12,8 +12,9 @@ from scapy.layers.l2 import ARP, Dot1Q, Ether
 from scapy.packet import Raw
 
 from packet.columns import address_texts
-from packet.decode import FRAGMENT, MALFORMED, NOT_IP, NOT_TCP_UDP, TRUNCATED, decode
+from packet.decode import decode
 from packet.frames import Frames, frames_of
+from packet.layers import FRAGMENT, MALFORMED, NOT_IP, NOT_TCP_UDP, TRUNCATED
 
 Layer: TypeAlias = Any  # scapy ships no types
 
