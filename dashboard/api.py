@@ -19,8 +19,9 @@ from collector.clock import Clock, SystemClock
 from collector.config import OutcomesConfig
 from collector.counters import Counters
 from collector.errors import InputError, MillworthError, StoreUnavailableError
-from collector.imports import ImportReport, import_outcomes
+from collector.imports import ImportReport, Replace, import_outcomes
 from collector.log import get_logger
+from collector.protection import Protection
 from collector.store.connect import Connections
 from dashboard.api_questions import questions_router
 from dashboard.health_items import HealthItem, HealthSource, Status
@@ -37,6 +38,7 @@ from dashboard.rows import (
     TraceSpan,
 )
 from dashboard.scope import parse_scope
+from dashboard.verdicts import VerdictReader, verdicts_router
 from dashboard.workers import Workers
 
 # Two statements from outside at a time: they shall not take the pages' threads.
@@ -117,6 +119,7 @@ def create_api(
     *,
     attribution: AttributionConfig | None = None,
     outcomes: OutcomesConfig | None = None,
+    protection: Protection | None = None,
     clock: Clock | None = None,
     workers: Workers | None = None,
 ) -> FastAPI:
@@ -143,7 +146,10 @@ def create_api(
     clock = clock or SystemClock()
     app.include_router(_state_router(reader, workers, health, clock, reference))
     app.include_router(questions_router(Analyst(attribution, store), outside, clock))
-    app.include_router(_import_router(store, workers, outcomes or OutcomesConfig(), clock))
+    app.include_router(
+        _import_router(store, workers, outcomes or OutcomesConfig(), clock, protection)
+    )
+    app.include_router(verdicts_router(VerdictReader(store), workers, clock))
     app.include_router(_probe_router(reader, workers, counters))
     return app
 
@@ -198,9 +204,14 @@ def _state_router(
 
 
 def _import_router(
-    store: Connections, workers: Workers, outcomes: OutcomesConfig, clock: Clock
+    store: Connections,
+    workers: Workers,
+    outcomes: OutcomesConfig,
+    clock: Clock,
+    protection: Protection | None,
 ) -> APIRouter:
     router = APIRouter(prefix="/api/v1/import")
+    replace = protection.replace if protection is not None else None
 
     @router.post("/outcomes")
     async def import_csv(request: Request, name: str = "outcomes.csv") -> ImportReport:
@@ -210,15 +221,22 @@ def _import_router(
             content += chunk
             if len(content) > IMPORT_BYTES_MAX:
                 raise InputError(f"{name}: over {IMPORT_BYTES_MAX} bytes; split the file")
-        return await workers.run(_import, store, name, bytes(content), outcomes, clock.now_ns())
+        return await workers.run(
+            _import, store, name, bytes(content), outcomes, clock.now_ns(), replace
+        )
 
     return router
 
 
 def _import(
-    store: Connections, name: str, content: bytes, outcomes: OutcomesConfig, now_ns: int
+    store: Connections,
+    name: str,
+    content: bytes,
+    outcomes: OutcomesConfig,
+    now_ns: int,
+    replace: Replace | None,
 ) -> ImportReport:
-    return import_outcomes(store.client(), name, content, outcomes.currency, now_ns)
+    return import_outcomes(store.client(), name, content, outcomes.currency, now_ns, replace)
 
 
 def _probe_router(reader: Reader, workers: Workers, counters: Counters) -> APIRouter:

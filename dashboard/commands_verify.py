@@ -35,8 +35,8 @@ def verify() -> None:
 @verify_app.command("provenance")
 def provenance(
     keys: Annotated[
-        Path, typer.Option("--keys", help="Key ring in TOML: [[mac]], [[checkpoint]].")
-    ],
+        Path | None, typer.Option("--keys", help="Key ring in TOML: [[mac]], [[checkpoint]].")
+    ] = None,
     file: Annotated[
         Path | None,
         typer.Argument(help="Export to verify, without a service; by default what is stored."),
@@ -55,6 +55,15 @@ def provenance(
     allow_unsigned: Annotated[
         bool, typer.Option("--allow-unsigned", help="A decision without a seal is no finding.")
     ] = False,
+    verdicts: Annotated[
+        bool,
+        typer.Option(
+            "--verdicts", help="Judge nothing: show what the service said as events arrived."
+        ),
+    ] = False,
+    window: Annotated[
+        str, typer.Option(help="With --verdicts: what arrived in so long, such as 1h or 7d.")
+    ] = "24h",
     config: Annotated[
         Path | None,
         typer.Option("--config", "-c", help="Settings file; by default ./millworth.toml if there."),
@@ -72,6 +81,12 @@ def provenance(
     Each finding names producer, epoch and number; a chain that was built anew with its own key is
     found by signed checkpoint, 256 events at most. What no checkpoint covers is told as unproven.
     """
+    if verdicts:
+        said = _said(config, url, window, unsigned=not allow_unsigned)
+        found_any = show_verdicts(said, as_json=as_json)
+        raise typer.Exit(1 if found_any else 0)
+    if keys is None:
+        raise InputError("--keys names the key ring to verify by; or give --verdicts")
     if file is not None and export is not None:
         raise InputError("--export writes what is stored; leave FILE or --export away")
     ring = read_keys(_text(keys), str(keys))
@@ -90,6 +105,29 @@ def provenance(
     else:
         _show(report, found)
     raise typer.Exit(1 if found else 0)
+
+
+def _said(config: Path | None, url: str | None, window: str, *, unsigned: bool) -> dict[str, Any]:
+    from dashboard.client import ApiClient
+
+    with ApiClient.open(load(config).settings, url) as api:
+        return api.get(f"/api/v1/provenance?window={window}&unsigned={int(unsigned)}")
+
+
+def show_verdicts(said: dict[str, Any], *, as_json: bool) -> bool:
+    """Write what the service said; return whether there is a finding."""
+    findings = said["findings"]
+    if as_json:
+        sys.stdout.write(json.dumps(said) + "\n")
+        return bool(findings)
+    out = Console(highlight=False, soft_wrap=True, markup=False)
+    counts = ", ".join(f"{each['events']:,} {each['verdict']}" for each in said["counts"])
+    out.print(f"judged as they arrived: {counts or 'nothing'}")
+    for each in findings[:_SHOWN_MAX]:
+        out.print(_line(each))
+    if len(findings) > _SHOWN_MAX:
+        out.print(f"and {len(findings) - _SHOWN_MAX:,} more; --json has up to 200 of them")
+    return bool(findings)
 
 
 def _verify(
@@ -199,14 +237,7 @@ def _show(report: Report, found: list[Finding]) -> None:
         f"{report.events:,} events, {report.checkpoints:,} checkpoints: {counts or 'nothing'}"
     )
     for finding in found[:_SHOWN_MAX]:
-        # As JSON writes it: what a forger put into a name must not reach a terminal as it is.
-        where = f"{json.dumps(finding.producer)} epoch {json.dumps(finding.epoch)}"
-        numbers = f"{finding.first_seq}"
-        if finding.last_seq != finding.first_seq:
-            numbers += f" to {finding.last_seq}"
-        trace = f", trace {json.dumps(finding.trace_id)}" if finding.trace_id else ""
-        reason = json.dumps(finding.reason, ensure_ascii=True)[1:-1]
-        out.print(f"{finding.verdict.value}: {where} event {numbers}{trace}: {reason}")
+        out.print(_line(_finding(finding)))
     if len(found) > _SHOWN_MAX:
         out.print(f"and {len(found) - _SHOWN_MAX:,} more; --json has all of them")
     if report.late:
@@ -215,3 +246,14 @@ def _show(report: Report, found: list[Finding]) -> None:
         out.print(f"{report.unproven:,} events have no checkpoint yet: what followed is unproven")
     elif report.open_chains:
         out.print(f"{report.open_chains:,} chains are not closed: what followed is unproven")
+
+
+def _line(finding: dict[str, Any]) -> str:
+    # As JSON writes it: what a forger put into a name must not reach a terminal as it is.
+    where = f"{json.dumps(finding['producer'])} epoch {json.dumps(finding['epoch'])}"
+    numbers = f"{finding['first_seq']}"
+    if finding["last_seq"] != finding["first_seq"]:
+        numbers += f" to {finding['last_seq']}"
+    trace = f", trace {json.dumps(finding['trace_id'])}" if finding["trace_id"] else ""
+    reason = json.dumps(finding["reason"], ensure_ascii=True)[1:-1]
+    return f"{finding['verdict']}: {where} event {numbers}{trace}: {reason}"

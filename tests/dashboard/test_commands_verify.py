@@ -21,6 +21,8 @@ from collector.errors import InputError
 from collector.instrument import DecisionInstrument, DecisionSeal, MacKey
 from collector.provenance import Event
 from collector.provenance_checkpoint import Checkpoint
+from collector.provenance_config import ProvenanceConfig
+from collector.provenance_job import ProvenanceJob
 from collector.provenance_keys import KeyRing, public_of, read_keys, signer
 from collector.provenance_lines import write_line
 from collector.provenance_verify import Verdict, Verifier
@@ -28,11 +30,12 @@ from collector.store.connect import Connections
 from dashboard.api import create_api
 from dashboard.cli import app
 from dashboard.client import ApiClient
+from dashboard.commands_verify import show_verdicts
 from dashboard.health import NoHealth
 from dashboard.queries import Reader
 from dashboard.sealed_rows import stored_items
 from tests.builders import decision_span, store_request, trace_request
-from tests.conftest import NOW_NS
+from tests.conftest import NOW_NS, ManualClock
 
 PRIVATE = bytes(range(32))
 KEYS = f"""
@@ -130,6 +133,8 @@ def test_wrong_use_names_the_remedy(tmp_path: Path, keys: Path) -> None:
         raise verify(path, "--keys", keys).exception or AssertionError
     with pytest.raises(InputError, match="cannot be read"):
         raise verify(tmp_path / "none", "--keys", keys).exception or AssertionError
+    with pytest.raises(InputError, match="--keys names the key ring"):
+        raise verify(path).exception or AssertionError
     with pytest.raises(InputError, match="leave FILE or --export"):
         raise verify(path, "--keys", keys, "--export", path).exception or AssertionError
 
@@ -173,9 +178,10 @@ def sealed_by_a_service(store: Connections, count: int) -> KeyRing:
     return read_keys(KEYS, "keys.toml")
 
 
-def api_of(store: Connections) -> ApiClient:
+def api_of(store: Connections, clock: ManualClock | None = None) -> ApiClient:
     """Return the API over one store."""
-    return ApiClient("http://local", create_api(Reader(store), NoHealth(), Counters(), store), None)
+    api = create_api(Reader(store), NoHealth(), Counters(), store, clock=clock)
+    return ApiClient("http://local", api, None)
 
 
 def test_stored_decisions_verify_as_they_were_sealed(store: Connections) -> None:
@@ -207,3 +213,35 @@ def test_change_in_the_store_is_found(store: Connections) -> None:
     (finding,) = verifier.finish().findings
     assert (finding.verdict, finding.first_seq) == (Verdict.TAMPERED, 3)
     assert finding.trace_id == events[3].fields[0]
+
+
+def test_what_the_service_said_is_read_back(
+    store: Connections, tmp_path: Path, keys: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The verdicts of arrival are one call away, for a person and for a machine."""
+    sealed_by_a_service(store, 5)
+    store_request(store, trace_request(decision_span()), received_ns=NOW_NS + 1_000_000_000)
+    store.client().command(
+        "ALTER TABLE otel_traces UPDATE Duration = 1 WHERE SpanAttributes['provenance.seq'] = '3' "
+        "SETTINGS mutations_sync = 1"
+    )
+    job = ProvenanceJob(ProvenanceConfig(keys_path=keys), store, Counters(), lambda: 2**62)
+    job.run_once(NOW_NS + 2_000_000_000)
+    api = api_of(store, ManualClock(NOW_NS + 3_000_000_000))
+    said = api.get("/api/v1/provenance?window=1h")
+    assert {each["verdict"]: each["events"] for each in said["counts"]} == {
+        "ok": 4,
+        "tampered": 1,
+        "unsigned": 1,
+    }
+    assert [(f["verdict"], f["first_seq"], f["last_seq"]) for f in said["findings"]] == [
+        ("tampered", 3, 3)
+    ]
+    assert show_verdicts(said, as_json=False)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "judged as they arrived: 4 ok, 1 tampered, 1 unsigned"
+    assert lines[1].startswith('tampered: "shop/1" epoch "')
+    assert not show_verdicts(api.get("/api/v1/provenance?window=1s"), as_json=True)
+    assert json.loads(capsys.readouterr().out)["findings"] == []
+    required = api.get("/api/v1/provenance?window=1h&unsigned=1")
+    assert {f["verdict"] for f in required["findings"]} == {"tampered", "unsigned"}
