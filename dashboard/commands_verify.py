@@ -83,8 +83,7 @@ def provenance(
     """
     if verdicts:
         said = _said(config, url, window, unsigned=not allow_unsigned)
-        found_any = show_verdicts(said, as_json=as_json)
-        raise typer.Exit(1 if found_any else 0)
+        raise typer.Exit(int(show_verdicts(said, as_json=as_json)))
     if keys is None:
         raise InputError("--keys names the key ring to verify by; or give --verdicts")
     if file is not None and export is not None:
@@ -96,8 +95,7 @@ def provenance(
         else:
             arrival = True
             items = _stored_items(config, url, open_files)
-            if export is not None:
-                items = _copied(items, export, open_files)
+            items = items if export is None else _copied(items, export, open_files)
         report = _verify(items, ring, whole=not part, arrival=arrival)
     found = [f for f in report.findings if not (allow_unsigned and f.verdict is Verdict.UNSIGNED)]
     if as_json:
