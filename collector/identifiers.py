@@ -43,7 +43,7 @@ class Identifiers:
     Args:
         config: the rules.
         tokeniser: makes the tokens.
-        joined: names by which rows find each other, a customer's own included.
+        joined: names by which rows find each other, and a customer's own for each.
         keep: names that no shipped rule shall touch.
     """
 
@@ -51,7 +51,7 @@ class Identifiers:
         self,
         config: IdentifiersConfig,
         tokeniser: Tokeniser,
-        joined: Iterable[str],
+        joined: Mapping[str, str],
         keep: Iterable[str] = (),
     ) -> None:
         self._rules = Rules(config, joined, keep)

@@ -55,8 +55,8 @@ class IdentifiersConfig(Section):
         le=3650,
         description="Tokens are of another key after so many days; 0 keeps one key",
     )
-    keys: SecretStr = Field(
-        default=SecretStr(""),
+    keys: SecretStr | None = Field(
+        default=None,
         description="kid:64 hex digits, newest first, commas between; from the environment",
     )
     keys_path: Path | None = Field(
@@ -87,8 +87,8 @@ class EncryptionConfig(Section):
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
-    keys: SecretStr = Field(
-        default=SecretStr(""),
+    keys: SecretStr | None = Field(
+        default=None,
         description="kid:64 hex digits, newest first, commas between; from the environment",
     )
     keys_path: Path | None = Field(
@@ -149,9 +149,11 @@ class Rules:
     """Which action a name has. An exact name goes before a prefix, a long prefix before a short."""
 
     def __init__(
-        self, config: IdentifiersConfig, joined: Iterable[str], keep: Iterable[str]
+        self, config: IdentifiersConfig, joined: Mapping[str, str], keep: Iterable[str]
     ) -> None:
-        self.joined = frozenset(joined)
+        # A rule for one of the two names is one for both, since a file has ours and spans theirs.
+        self._other_name = {**joined, **{theirs: ours for ours, theirs in joined.items()}}
+        self.joined = frozenset(self._other_name)
         shipped = DEFAULT_RULES if config.defaults else ()
         kept = [IdentifierRule(attribute=name, action=Action.KEEP) for name in keep]
         tiers = (config.rules, kept, shipped) if config.enabled else ()
@@ -169,17 +171,20 @@ class Rules:
             return found
 
     def _find(self, name: str) -> Action | None:
+        action = self._said(name) or self._said(self._other_name.get(name, ""))
+        if action is Action.TOKENISE and name in self.joined:
+            return Action.HASH
+        return None if action is Action.KEEP else action
+
+    def _said(self, name: str) -> Action | None:
         if name in _UNTOUCHED:
             return None
         for exact, prefixes in self._tiers:
             action = exact.get(name)
             if action is None:
                 action = next((a for prefix, a in prefixes if name.startswith(prefix)), None)
-            if action is Action.KEEP:
-                return None
             if action is not None:
-                is_joined = action is Action.TOKENISE and name in self.joined
-                return Action.HASH if is_joined else action
+                return action
         return None
 
 

@@ -11,7 +11,7 @@ import difflib
 import hashlib
 import io
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import astuple, dataclass, fields
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
@@ -35,6 +35,14 @@ COLUMNS = (
     "channel",
     "occurred_at",
 )
+# What a log record calls the columns that may name a person or be joined by.
+_ATTRIBUTES = {
+    "outcome_id": "outcome.id",
+    "decision_id": "decision.id",
+    "outcome_key": "outcome.key",
+    "channel": "outcome.channel",
+}
+Replace = Callable[[str, str, int], str]  # attribute, value, now_ns
 KINDS = ("sale", "refund", "correction")
 RETENTION_NS = 30 * DAY_NS  # the TTL of `outcomes`: what is older would vanish as it is stored
 _AMOUNT_MAX = Decimal(10) ** 12  # Decimal(18, 6)
@@ -94,12 +102,22 @@ def import_outcomes_csv(
 
 
 def import_outcomes(
-    client: Client, name: str, content: bytes, currency_default: str, now_ns: int
+    client: Client,
+    name: str,
+    content: bytes,
+    currency_default: str,
+    now_ns: int,
+    replace: Replace | None = None,
 ) -> ImportReport:
-    """Import the content of a file that lines of the report call `name`."""
+    """Import the content of a file that lines of the report call `name`.
+
+    Args:
+        replace: what the rules for personal data make of an attribute's value, so that a row still
+            finds its decision where that id is replaced.
+    """
     rows: list[OutcomeRow] = []
     refused: list[str] = []
-    for parsed in parse_outcomes(name, content, currency_default, now_ns):
+    for parsed in parse_outcomes(name, content, currency_default, now_ns, replace):
         if isinstance(parsed, OutcomeRow):
             rows.append(parsed)
         else:
@@ -116,7 +134,11 @@ def import_outcomes(
 
 
 def parse_outcomes(
-    name: str, content: bytes, currency_default: str, now_ns: int
+    name: str,
+    content: bytes,
+    currency_default: str,
+    now_ns: int,
+    replace: Replace | None = None,
 ) -> Iterator[OutcomeRow | str]:
     """Yield a row for each good line and a sentence for each bad one.
 
@@ -136,6 +158,12 @@ def parse_outcomes(
                 yield f"{where}: more values than the header has columns; quote commas"
                 continue
             values = {column: value.strip() for column, value in record.items()}
+            if replace is not None:
+                values |= {
+                    column: replace(attribute, values[column], now_ns)
+                    for column, attribute in _ATTRIBUTES.items()
+                    if values.get(column)
+                }
             try:
                 yield _row(values, currency_default, now_ns)
             except _BadValue as error:

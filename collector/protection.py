@@ -33,6 +33,8 @@ class Protection:
         encryption: under which keys the log and `rejected` are.
         attributes: a customer's own names of those that rows are joined by.
         keep: names that no shipped rule shall touch.
+        directory: of the log, for a command: the keys are read where it first needs them, since
+            most commands run in a shell that knows no secrets.
     """
 
     def __init__(
@@ -41,14 +43,16 @@ class Protection:
         encryption: EncryptionConfig | None = None,
         attributes: AttributesConfig | None = None,
         keep: Iterable[str] = (),
+        directory: Path | None = None,
     ) -> None:
         self._config = identifiers or IdentifiersConfig()
         self._encryption = encryption or EncryptionConfig()
         names = attributes or AttributesConfig()
-        self._joined = {name for ours in JOINED for name in (ours, names.name(ours))}
+        self._joined = {ours: names.name(ours) for ours in JOINED}
         self._keep = tuple(keep)
+        self._directory = directory
         self._identifiers: Identifiers | None = None
-        self.cipher = Cipher()
+        self._cipher = Cipher()
         self._memory: MemoryFiles | None = None
 
     def open(self, directory: Path) -> None:
@@ -60,44 +64,49 @@ class Protection:
         Raises:
             ConfigError: keys are wrong, cannot be read, or do not open what the log holds.
         """
-        self.cipher = Cipher(_configured(self._encryption, "encryption"))
+        self._directory = None
+        cipher = Cipher(_configured(self._encryption, "encryption"))
         for path in sorted(directory.glob("*.segment")):
             with path.open("rb") as segment:
                 head = segment.read(_LENGTH_BYTES_MAX + HEAD_BYTES_MAX)
-            self.cipher.check(head[_length_bytes(head) :], f"collector.wal_dir: {path} is")
+            cipher.check(head[_length_bytes(head) :], f"collector.wal_dir: {path} is")
         tokens = _configured(self._config, "identifiers") if self._config.enabled else ()
         if not tokens and self._config.enabled:
             tokens = made_keys_file(directory / KEYS_FILE, "the key of [identifiers]")
-        if self.cipher.is_on:
+        if cipher.is_on:
             self._memory = MemoryFiles()
+        self._cipher = cipher
         if tokens:
             tokeniser = Tokeniser(tokens, self._config.rotation_days)
             self._identifiers = Identifiers(self._config, tokeniser, self._joined, self._keep)
 
     def close(self) -> None:
-        """Give back what `open` took; nothing is decrypted after this."""
+        """Give back what `open` took; nothing is replaced or decrypted after this."""
         if self._memory is not None:
             self._memory.close()
             self._memory = None
 
     def rewrite(self, signal: Signal, body: bytes, now_ns: int) -> bytes:
         """Return a request as it may be logged; the same object where no rule applies."""
-        if self._identifiers is None:
-            assert not self._config.enabled, "open comes first"
-            return body
-        return self._identifiers.rewrite(signal, body, now_ns)
+        rules = self._rules()
+        return body if rules is None else rules.rewrite(signal, body, now_ns)
+
+    def replace(self, name: str, value: str, now_ns: int) -> str:
+        """Return what stands for the text of one attribute, "" where it is dropped."""
+        rules = self._rules()
+        return value if rules is None else rules.replace(name, value, now_ns)
 
     def seal(self, signal: Signal, request: bytes) -> bytes:
         """Return a request as it goes to the log."""
-        return self.cipher.seal(request, log_place(signal)) if self.cipher.is_on else request
+        return self._cipher.seal(request, log_place(signal))
 
     def plain_segment(self, signal: Signal, segment: bytes) -> tuple[bytes, tuple[Frame, ...], int]:
         """Return a segment as the store reads it, its frames, and how many bytes are torn off."""
-        return plain_segment(segment, self.cipher, log_place(signal))
+        return plain_segment(segment, self._cipher, log_place(signal))
 
     def seal_rejected(self, item_id: str, content: bytes) -> bytes:
         """Return bytes as they are kept in `rejected`."""
-        return self.cipher.seal(content, rejected_place(item_id))
+        return self._cipher.seal(content, rejected_place(item_id))
 
     def open_rejected(self, item_id: str, content: bytes) -> bytes:
         """Return bytes that were kept in `rejected` as they were.
@@ -106,18 +115,24 @@ class Protection:
             ConfigError: they are encrypted under a key that is not there.
             DecodeError: they were changed.
         """
-        return self.cipher.open(content, rejected_place(item_id))
+        self._open_late()
+        return self._cipher.open(content, rejected_place(item_id))
 
-    def replace(self, name: str, value: str, now_ns: int) -> str:
-        """Return what stands for the text of one attribute, "" where it is dropped."""
-        if self._identifiers is None:
-            assert not self._config.enabled, "open comes first"
-            return value
-        return self._identifiers.replace(name, value, now_ns)
+    def _rules(self) -> Identifiers | None:
+        if not self._config.enabled:
+            return None
+        self._open_late()
+        assert self._identifiers is not None, "open comes first"
+        return self._identifiers
+
+    def _open_late(self) -> None:
+        if self._directory is not None:
+            self._directory.mkdir(parents=True, exist_ok=True)
+            self.open(self._directory)
 
 
 def _configured(config: IdentifiersConfig | EncryptionConfig, section: str) -> tuple[Key, ...]:
-    secret = config.keys.get_secret_value()
+    secret = config.keys.get_secret_value() if config.keys is not None else ""
     if secret and config.keys_path is not None:
         raise ConfigError(f"{section}: both keys and keys_path are given; give one")
     if secret:

@@ -18,6 +18,7 @@ from collector.config import OutcomesConfig
 from collector.counters import Counters
 from collector.errors import MillworthError
 from collector.log import get_logger
+from collector.protection import Protection
 from collector.store.connect import Connections
 from dashboard.api import create_api, reference_of
 from dashboard.config import DashboardConfig
@@ -66,6 +67,7 @@ def create_app(
     *,
     attribution: AttributionConfig | None = None,
     outcomes: OutcomesConfig | None = None,
+    protection: Protection | None = None,
     clock: Clock | None = None,
 ) -> Dash:
     """Return the application; `.server` is the FastAPI application that uvicorn runs."""
@@ -87,6 +89,7 @@ def create_app(
         store,
         attribution=attribution,
         outcomes=outcomes,
+        protection=protection,
         clock=clock,
         workers=workers,
     )

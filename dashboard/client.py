@@ -17,9 +17,11 @@ from fastapi import FastAPI
 from collector.address import authority
 from collector.counters import Counters
 from collector.errors import InputError, StoreInUseError, StoreUnavailableError
+from collector.protection import Protection
 from collector.store.connect import Connections
 from dashboard.api import create_api
 from dashboard.health import NoHealth
+from dashboard.protection import protection_of
 from dashboard.queries import Reader
 from dashboard.settings import Settings
 
@@ -35,6 +37,7 @@ class ApiClient:
         self._base_url = base_url
         self._local = local
         self._store = store
+        self._protection: Protection | None = None
 
     @classmethod
     def open(cls, settings: Settings, url: str | None) -> Self:
@@ -66,6 +69,7 @@ class ApiClient:
                 f"store {path} is held by another process that does not answer at {base_url}; "
                 "name its address with --url"
             ) from error
+        protection = protection_of(settings, settings.wal_dir)
         api = create_api(
             Reader(store),
             NoHealth(),
@@ -73,8 +77,11 @@ class ApiClient:
             store,
             attribution=settings.attribution,
             outcomes=settings.outcomes,
+            protection=protection,
         )
-        return cls("http://local", api, store)
+        client = cls("http://local", api, store)
+        client._protection = protection
+        return client
 
     def get(self, path: str) -> dict[str, Any]:
         """Return the JSON of one resource. Raises InputError with the service's own words."""
@@ -129,6 +136,8 @@ class ApiClient:
     ) -> None:
         if self._store is not None:
             self._store.close()
+        if self._protection is not None:
+            self._protection.close()
 
 
 def service_url(settings: Settings) -> str:

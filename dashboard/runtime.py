@@ -24,6 +24,7 @@ from collector.store.connect import Connections
 from collector.store.migrate import apply_views, migrate
 from dashboard.app import create_app
 from dashboard.health import ServiceHealth
+from dashboard.protection import protection_of
 from dashboard.queries import Reader
 from dashboard.server import DashboardServer
 from dashboard.settings import Settings
@@ -121,6 +122,7 @@ class Service:
         self.counters = Counters()
         self.gate = Gate(load_tokens(settings.access), self.counters, self.clock)
         self.store = Connections(settings.store)
+        self.protection = protection_of(settings)
         wal_dir, alerts_path = settings.wal_dir.absolute(), settings.alerts_path.absolute()
         # Opened first: whoever holds the store holds the log and the alert state beside it.
         self.store.client()
@@ -136,6 +138,7 @@ class Service:
             self.counters,
             self.clock,
             settings.attributes,
+            self.protection,
             gate=self.gate,
         )
         self.attribution = AttributionJob(settings.attribution, settings.attributes, self.store)
@@ -175,6 +178,7 @@ class Service:
                     self.store,
                     attribution=s.attribution,
                     outcomes=s.outcomes,
+                    protection=self.protection,
                     clock=self.clock,
                 ),
                 s.dashboard,

@@ -27,6 +27,7 @@ from collector.config import (
     StoreConfig,
 )
 from collector.errors import ConfigError
+from collector.identifiers_config import EncryptionConfig, IdentifiersConfig
 from collector.provenance_config import ProvenanceConfig
 from dashboard.config import DashboardConfig
 from packet.config import PacketConfig
@@ -55,6 +56,8 @@ class Settings(Section):
     attributes: AttributesConfig = Field(default_factory=AttributesConfig)
     decisions: DecisionsConfig = Field(default_factory=DecisionsConfig)
     outcomes: OutcomesConfig = Field(default_factory=OutcomesConfig)
+    identifiers: IdentifiersConfig = Field(default_factory=IdentifiersConfig)
+    encryption: EncryptionConfig = Field(default_factory=EncryptionConfig)
     provenance: ProvenanceConfig = Field(default_factory=ProvenanceConfig)
     packet: PacketConfig = Field(default_factory=PacketConfig)
     attribution: AttributionConfig = Field(default_factory=AttributionConfig)

@@ -45,6 +45,11 @@ _ENTRIES = {
 # short_window_s = 300
 # runbook_url = "https://example.com/runbooks/fast-burn"
 """,
+    "identifiers.rules": """\
+# [[identifiers.rules]]
+# attribute = "customer.*"         # a name, or a prefix with * at its end
+# action = "tokenise"              # tokenise, hash (a token that never rotates), drop or keep
+""",
     "alerts.webhooks": """\
 # [[alerts.webhooks]]
 # name = "router"

@@ -49,7 +49,7 @@ def rules(*own: tuple[str, str], **settings: object) -> Identifiers:
     """Return identifiers with rules of one's own beside the shipped ones."""
     listed = [{"attribute": name, "action": action} for name, action in own]
     config = IdentifiersConfig.model_validate({"rules": listed, **settings})
-    return Identifiers(config, TOKENS, JOINED)
+    return Identifiers(config, TOKENS, {name: f"shop.{name}" for name in JOINED})
 
 
 SHIPPED = rules()
@@ -240,7 +240,7 @@ def test_join_key_keeps_its_token_over_a_rotation() -> None:
     """A decision and what it earned meet weeks later, whatever the rule says."""
     by = rules(("decision.id", "tokenise"), ("outcome.key", "hash"))
     later_ns = NOW_NS + 90 * DAY_NS
-    for name in ("decision.id", "outcome.key"):
+    for name in ("decision.id", "outcome.key", "shop.decision.id"):
         token = TOKENS.lasting("order-9")
         assert one_span({name: "order-9"}, by) == {name: token}
         assert by.replace(name, "order-9", later_ns) == token

@@ -1,0 +1,28 @@
+"""Pure: what guards personal data, from the settings."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from collector.identifiers_config import PEER_ADDRESSES
+from collector.protection import Protection
+from dashboard.settings import Settings
+
+
+def protection_of(settings: Settings, directory: Path | None = None) -> Protection:
+    """Return the rules and the cipher of a service with these settings, not opened.
+
+    Args:
+        settings: of the service.
+        directory: of the log, for a command that reads keys only where it needs them.
+
+    Where packets are recorded, the address of a server's peer is left: spans find their packets by
+    it, and the packets hold it anyway.
+    """
+    return Protection(
+        settings.identifiers,
+        settings.encryption,
+        settings.attributes,
+        keep=PEER_ADDRESSES if settings.packet.enabled else (),
+        directory=directory,
+    )

@@ -1,0 +1,141 @@
+"""Keys: where they come from, who may read them, and what is in the way of a start without them."""
+
+from __future__ import annotations
+
+import stat
+from pathlib import Path
+
+import pytest
+from google.protobuf.message import Message
+
+from collector.config import AttributesConfig
+from collector.errors import ConfigError
+from collector.identifiers_config import EncryptionConfig, IdentifiersConfig
+from collector.imports import import_outcomes
+from collector.keys import made_keys_file, parse_keys, read_keys_file
+from collector.otlp import Signal
+from collector.protection import Protection
+from collector.store.connect import Connections
+from tests.builders import decision_span, logs_request, outcome, store_request, trace_request
+from tests.conftest import NOW_NS
+
+HEX = "00" * 32
+
+
+def opened(directory: Path, **settings: object) -> Protection:
+    """Return a protection over a directory, opened."""
+    made = Protection(IdentifiersConfig.model_validate(settings))
+    made.open(directory)
+    return made
+
+
+def test_key_is_made_once_and_read_by_its_owner_alone(tmp_path: Path) -> None:
+    """Tokens stay the same over a restart, and nobody else can make them."""
+    first = opened(tmp_path).replace("user.id", "7", NOW_NS)
+    path = tmp_path / "identifiers.key"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert opened(tmp_path).replace("user.id", "7", NOW_NS) == first
+    assert [entry.name for entry in tmp_path.iterdir()] == ["identifiers.key"]
+
+
+def test_configured_key_is_taken_and_none_is_made(tmp_path: Path) -> None:
+    """Several collectors make the same tokens by the same key."""
+    keys = f"k2:{'22' * 32},k1:{HEX}"
+    token = opened(tmp_path, keys=keys).replace("user.id", "7", NOW_NS)
+    assert token.startswith("tok_k2-")
+    assert not list(tmp_path.iterdir())
+
+    path = tmp_path / "keys"
+    path.write_text(f"# newest first\nk2:{'22' * 32}\nk1:{HEX}\n")
+    path.chmod(0o600)
+    assert opened(tmp_path, keys_path=path).replace("user.id", "7", NOW_NS) == token
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "key 1 is not kid:64 hex digits"),
+        ("k1:abcd", "key 1 is not kid:64 hex digits"),
+        (f"k1:{HEX},K2:{HEX}", "key 2 is not kid:64 hex digits"),
+        (f"k1:{HEX},k1:{HEX}", "kid k1 stands twice"),
+    ],
+)
+def test_key_that_is_none_is_refused_without_being_shown(text: str, message: str) -> None:
+    """A message ends in a log, and a nearly right key is a key."""
+    with pytest.raises(ConfigError, match=message) as raised:
+        parse_keys(text, "identifiers.keys")
+    assert HEX not in str(raised.value)
+
+
+def test_file_that_others_may_read_is_refused(tmp_path: Path) -> None:
+    """As ssh does it: what others could have read is no secret."""
+    path = tmp_path / "keys"
+    path.write_text(f"k1:{HEX}\n")
+    path.chmod(0o640)
+    with pytest.raises(ConfigError, match=r"may be read by others .mode 0640.; run `chmod 600"):
+        read_keys_file(path, "encryption.keys_path")
+    with pytest.raises(ConfigError, match="cannot be read: No such file"):
+        read_keys_file(tmp_path / "none", "encryption.keys_path")
+    with pytest.raises(ConfigError, match="cannot be made: No such file"):
+        made_keys_file(tmp_path / "none" / "key", "the key")
+
+
+def test_two_sources_of_keys_are_one_too_many(tmp_path: Path) -> None:
+    """Whoever sets both would not know which of them holds."""
+    with pytest.raises(ConfigError, match="identifiers: both keys and keys_path are given"):
+        opened(tmp_path, keys=f"k1:{HEX}", keys_path=tmp_path / "keys")
+
+
+def test_command_reads_keys_only_where_it_needs_them(tmp_path: Path) -> None:
+    """`millworth query` runs in a shell that knows no secrets."""
+    missing = EncryptionConfig(keys_path=tmp_path / "none")
+    late = Protection(None, missing, directory=tmp_path / "wal")
+    assert not (tmp_path / "wal").exists()
+    with pytest.raises(ConfigError, match=r"encryption.keys_path: .* cannot be read"):
+        late.replace("user.id", "7", NOW_NS)
+
+
+def test_replaced_join_key_joins_spans_log_records_and_files(
+    store: Connections, tmp_path: Path
+) -> None:
+    """A decision finds what it earned, though nobody can read the order's number any more."""
+    rules = [
+        {"attribute": "decision.id", "action": "tokenise"},
+        {"attribute": "outcome.key", "action": "hash"},
+    ]
+    names = AttributesConfig(map={"outcome.key": "shop.order"})
+    made = Protection(IdentifiersConfig.model_validate({"rules": rules}), attributes=names)
+    made.open(tmp_path)
+
+    def send(request: Message, signal: Signal) -> None:
+        body = made.rewrite(signal, request.SerializeToString(), NOW_NS)
+        store_request(store, signal.request_class.FromString(body))
+
+    root = decision_span(decision_id="order-7", attributes={"outcome.key": "alice@example.com"})
+    send(trace_request(root), Signal.TRACES)
+    send(
+        logs_request(outcome(outcome_id="o1", decision_id="order-7", outcome_key="order-7")),
+        Signal.LOGS,
+    )
+    csv = (
+        "outcome_id,occurred_at,decision_id,outcome_key\n"
+        f"o2,{NOW_NS},order-7,\n"
+        f"o3,{NOW_NS},,alice@example.com\n"
+    )
+    import_outcomes(store.client(), "f.csv", csv.encode(), "USD", NOW_NS, made.replace)
+
+    decision_id = made.replace("decision.id", "order-7", NOW_NS)
+    key = made.replace("shop.order", "alice@example.com", NOW_NS)
+    client = store.client()
+    assert client.query("SELECT decision_id, outcome_key FROM decisions").result_rows == [
+        (decision_id, key)
+    ]
+    found = client.query(
+        "SELECT outcome_id, decision_id, outcome_key FROM outcomes ORDER BY outcome_id"
+    ).result_rows
+    assert found == [
+        ("o1", decision_id, made.replace("outcome.key", "order-7", NOW_NS)),
+        ("o2", decision_id, ""),
+        ("o3", "", key),
+    ]
+    assert {decision_id[:7], key[:7]} == {"key_a1_"}
