@@ -98,7 +98,7 @@ class Cipher:
             try:
                 self._key(content)
             except ConfigError as error:
-                raise ConfigError(f"{what}: {error}") from error
+                raise ConfigError(f"{what} {error}") from error
 
     def _key(self, content: bytes) -> Key:
         size = content[len(MAGIC)] if len(content) > len(MAGIC) else 0
@@ -109,7 +109,7 @@ class Cipher:
         if key is None:
             raise ConfigError(
                 f"encrypted under key {kid!r}, and the keys are: {known}; add it to "
-                "encryption.keys (MILLWORTH__ENCRYPTION__KEYS) behind the newest; nothing is lost"
+                "encryption.keys (MILLWORTH__ENCRYPTION__KEYS), behind the newest one; nothing is lost"
             )
         if not content.startswith(_head(key)):
             raise ConfigError(
