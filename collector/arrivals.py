@@ -23,14 +23,15 @@ class Arrivals:
         self._clock = clock
         self._lock = threading.Lock()
         self._newest_ns = 0
-        self._unlogged: dict[int, None] = {}  # in order of their instants
+        self._unlogged: dict[int, str] = {}  # a trace of each, in order of their instants
         self._unstored: dict[Path, int] = {}  # the first instant of each segment
+        self._traces: dict[Path, str] = {}  # a trace in each segment
 
-    def begin(self) -> int:
-        """Return the instant of a request that is there now."""
+    def begin(self, trace_id: str = "") -> int:
+        """Return the instant of a request that is there now; `trace_id` is one that it carries."""
         with self._lock:
             self._newest_ns = max(self._clock.now_ns(), self._newest_ns + 1)
-            self._unlogged[self._newest_ns] = None
+            self._unlogged[self._newest_ns] = trace_id
             return self._newest_ns
 
     def refused(self, received_ns: int) -> None:
@@ -42,7 +43,9 @@ class Arrivals:
         """Note that requests are on disk in a segment."""
         with self._lock:
             for received_ns in instants:
-                self._unlogged.pop(received_ns, None)
+                trace_id = self._unlogged.pop(received_ns, "")
+                if trace_id:
+                    self._traces[segment] = trace_id
                 self._unstored[segment] = min(received_ns, self._unstored.get(segment, received_ns))
 
     def recovered(self, segment: Path, created_ns: int) -> None:
@@ -54,6 +57,13 @@ class Arrivals:
         """Note that the store has a segment."""
         with self._lock:
             self._unstored.pop(segment, None)
+            self._traces.pop(segment, None)
+
+    def example(self, segment: Path) -> dict[str, str] | None:
+        """Return the exemplar of a segment: a trace in it, None where it has none."""
+        with self._lock:
+            trace_id = self._traces.get(segment)
+        return {"trace_id": trace_id} if trace_id else None
 
     @property
     def newest_ns(self) -> int | None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from google.protobuf.message import Message
 
-from collector.clock import Clock
+from collector.clock import NS_PER_S, Clock
 from collector.config import AttributesConfig
 from collector.counters import Counters
 from collector.errors import DecodeError, LogFullError, TransientError
@@ -66,6 +66,7 @@ class Intake:
             DecodeError: it is not a request of this signal.
             LogFullError: the log holds all it may; the sender has to retry.
         """
+        began_ns = self._clock.monotonic_ns()
         try:
             request = body if isinstance(body, bytes) else body()
             now_ns = self._clock.now_ns()
@@ -79,7 +80,11 @@ class Intake:
             checked.accepted + checked.refused_count
         )
         self._refuse(signal, checked.refused)
-        return Receipt(response(signal, checked), self._log(signal, checked))
+        synced = self._log(signal, checked)
+        synced.add_done_callback(
+            lambda done: self._settle(signal, transport, checked, began_ns, done)
+        )
+        return Receipt(response(signal, checked), synced)
 
     def retry_seconds(self, error: TransientError) -> int:
         """Return how long a sender whose request was refused for now is asked to wait."""
@@ -99,20 +104,29 @@ class Intake:
             return nothing
         try:
             payload = self._protection.seal(signal, checked.payload)
-            synced = self._logs[signal].append(payload, checked.accepted)
+            return self._logs[signal].append(payload, checked.accepted, checked.trace_id)
         except LogFullError:
             self._refuse(signal, {"log_full": checked.accepted})
             raise
-        synced.add_done_callback(lambda done: self._settle(signal, checked.accepted, done))
-        return synced
 
-    def _settle(self, signal: Signal, count: int, synced: Future[None]) -> None:
+    def _settle(
+        self,
+        signal: Signal,
+        transport: str,
+        checked: Checked,
+        began_ns: int,
+        synced: Future[None],
+    ) -> None:
         if synced.exception() is not None:
-            self._refuse(signal, {"log_write_failed": count})
+            self._refuse(signal, {"log_write_failed": checked.accepted})
             return
-        self._counters.acknowledged.labels(signal).inc(count)
+        self._counters.ack_seconds.labels(signal, transport).observe(
+            (self._clock.monotonic_ns() - began_ns) / NS_PER_S,
+            {"trace_id": checked.trace_id} if checked.trace_id else None,
+        )
+        self._counters.acknowledged.labels(signal).inc(checked.accepted)
         with self._lock:
-            self._acknowledged[signal] += count
+            self._acknowledged[signal] += checked.accepted
 
     def _refuse(self, signal: Signal, refused: Mapping[str, int]) -> None:
         for reason, count in refused.items():

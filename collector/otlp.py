@@ -76,6 +76,7 @@ class Checked:
     accepted: int  # spans, log records or points in it
     refused: Mapping[str, int]  # items by reason code
     message: str  # for the sender; empty where nothing was refused
+    trace_id: str = ""  # of the first span that was taken, hex: an example of the request
 
     @property
     def refused_count(self) -> int:
@@ -121,8 +122,10 @@ def check(signal: Signal, body: bytes, limits: Limits) -> Checked:
             f"the body is not an OTLP {signal} request ({error}); send "
             f"{signal.request_class.DESCRIPTOR.full_name}"
         ) from error
+    trace_id = ""
     if isinstance(request, ExportTraceServiceRequest):
         accepted, refusals = _keep_good_spans(request, body, limits)
+        trace_id = _first_trace_id(request)
     elif isinstance(request, ExportLogsServiceRequest):
         accepted, refusals = _keep_good_records(request, limits)
     else:
@@ -135,6 +138,7 @@ def check(signal: Signal, body: bytes, limits: Limits) -> Checked:
         accepted=accepted,
         refused=Counter(refusal.reason for refusal in refusals),
         message=_explain(refusals, accepted),
+        trace_id=trace_id,
     )
 
 
@@ -240,6 +244,14 @@ def _keep_good_points(
         _remove(kept, bad)
         refusals += bad.values()
     return accepted, refusals
+
+
+def _first_trace_id(request: ExportTraceServiceRequest) -> str:
+    for resource_spans in request.resource_spans:
+        for scope_spans in resource_spans.scope_spans:
+            for span in scope_spans.spans:
+                return span.trace_id.hex()
+    return ""
 
 
 def _remove(items: _Removable, bad: Mapping[int, Refusal]) -> None:

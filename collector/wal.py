@@ -165,13 +165,13 @@ class Log:
         with self._ready:
             return sum(len(entry.frame) for entry in self._waiting)
 
-    def append(self, request: bytes, items: int) -> Future[None]:
+    def append(self, request: bytes, items: int, trace_id: str = "") -> Future[None]:
         """Queue one request; the future is done when it is on disk, or has a LogWriteError.
 
         Raises:
             LogFullError: the log holds all it may; nothing was queued.
         """
-        received_ns = self._arrivals.begin()
+        received_ns = self._arrivals.begin(trace_id)
         frame = encode_frame(request, received_ns, items)
         try:
             self._budget.reserve(len(frame))

@@ -159,7 +159,7 @@ class StoreWriter:
         started_ns = self._clock.monotonic_ns()
         self._store_frames(path, content, intact, token=path.name)
         self._counters.insert_seconds.labels(self._signal).observe(
-            (self._clock.monotonic_ns() - started_ns) / NS_PER_S
+            (self._clock.monotonic_ns() - started_ns) / NS_PER_S, self._arrivals.example(path)
         )
         self._persist(lambda: delete_segment(path, self._disk))
         self._budget.drain(held_bytes)
