@@ -10,6 +10,7 @@ import numpy as np
 
 from attribution.compare import Comparison
 from attribution.spans import SEGMENTS, Ints
+from attribution.targets import Promise, Verdict
 from attribution.what_if import WhatIf
 from collector.clock import NS_PER_MS, NS_PER_S
 
@@ -106,6 +107,24 @@ class CompareAnswer:
     uncompared: int
     slope: str
     segments: list[SegmentDifference]  # the dearest first
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetStanding:
+    """One latency budget over the window that ends now."""
+
+    name: str
+    action: str
+    region: str
+    channel: str
+    segment: str
+    window_s: int
+    decisions: int
+    verdict: Verdict
+    promises: list[Promise]
+    # What the reference decision path itself takes there, of its last day; None where none ran.
+    reference_p50_ms: float | None
+    reference_p95_ms: float | None
 
 
 def latencies_of(total_ns: Ints) -> Latencies | None:

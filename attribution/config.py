@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
+from attribution.spans import segments_of
 from collector.config import Section
+from collector.errors import InputError
 
 
 class ClassRule(Section):
@@ -28,6 +30,31 @@ class SlopePrior(Section):
         default="article prior: randomised slow-down experiments, not your own data",
         description="Printed beside every figure that rests on it",
     )
+
+
+class LatencyBudget(Section):
+    """What is promised of some decisions: half take at most p50_ms, 19 of 20 at most p95_ms."""
+
+    name: str = Field(min_length=1, max_length=80, description="Shown, and a label on /metrics")
+    action: str = Field(default="", description="decision.action, empty for all")
+    region: str = Field(default="", description="decision.region, empty for all")
+    channel: str = Field(default="", description="decision.channel, empty for all")
+    segment: str = Field(
+        default="all",
+        description="all for the whole decision; or a class, a stage, or both as decision/store",
+    )
+    p50_ms: float | None = Field(default=None, gt=0, description="Promised to half of them")
+    p95_ms: float | None = Field(default=None, gt=0, description="Promised to 19 of 20")
+
+    @model_validator(mode="after")
+    def _promises_something(self) -> LatencyBudget:
+        if self.p50_ms is None and self.p95_ms is None:
+            raise ValueError(f"budget {self.name!r} promises nothing; give p50_ms or p95_ms")
+        try:
+            segments_of(self.segment)
+        except InputError as error:
+            raise ValueError(f"budget {self.name!r}: {error}") from error
+        return self
 
 
 class AttributionConfig(Section):
@@ -58,6 +85,13 @@ class AttributionConfig(Section):
     )
     rules: tuple[ClassRule, ...] = Field(default=(), description="Classes by your own rules")
     slope: SlopePrior = Field(default_factory=SlopePrior, description="Prior of the slope")
+    budgets: tuple[LatencyBudget, ...] = Field(
+        default=(LatencyBudget(name="decision", p50_ms=80.0, p95_ms=100.0),),
+        description="Latency budgets, each judged over the last budget_window_s",
+    )
+    budget_window_s: int = Field(
+        default=3600, gt=0, le=2_592_000, description="Decisions that a budget is judged by"
+    )
 
     def reference_ns(self, action: str) -> int:
         """Return the reference latency of an action."""

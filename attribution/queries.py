@@ -11,7 +11,11 @@ import pyarrow as pa
 
 from attribution.answers import Selection
 from attribution.columns import Table
-from collector.clock import NS_PER_MINUTE, NS_PER_S
+from attribution.config import LatencyBudget
+from attribution.recovery import CALIBRATION_ACTION
+from attribution.spans import SEGMENTS, segments_of
+from attribution.targets import Measured
+from collector.clock import NS_PER_MINUTE, NS_PER_MS, NS_PER_S
 from collector.config import AttributesConfig
 from collector.store.connect import Connections
 
@@ -154,6 +158,25 @@ class Reader:
             from_ns=selection.from_ns - selection.from_ns % NS_PER_S,
             to_ns=selection.to_ns,
         )
+
+    def measured(self, budget: LatencyBudget, from_ns: int, to_ns: int) -> Measured:
+        """Return how the decisions of one budget stand in [from, to)."""
+        segments = segments_of(budget.segment)
+        is_whole = len(segments) == len(SEGMENTS)
+        row = self._rows(
+            "budget",
+            from_ns=from_ns,
+            to_ns=to_ns,
+            action=budget.action,
+            region=budget.region,
+            channel=budget.channel,
+            left_out=[] if budget.action == CALIBRATION_ACTION else [CALIBRATION_ACTION],
+            is_whole=int(is_whole),
+            mask=[int(at in segments) for at in range(len(SEGMENTS))],
+            target_p50_ns=round((budget.p50_ms or 0.0) * NS_PER_MS),
+            target_p95_ns=round((budget.p95_ms or 0.0) * NS_PER_MS),
+        )[0]
+        return Measured(*(int(each) for each in row))
 
     def attributions_between(self, from_ns: int, to_ns: int) -> Table:
         """Return what was written for the decisions in [from, to)."""

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from attribution.answers import (
+    BudgetStanding,
     CompareAnswer,
     Selection,
     WhatIfAnswer,
@@ -19,19 +20,23 @@ from attribution.columns import Table, ints, micros
 from attribution.compact import no_trees
 from attribution.compact_rows import packed_of, trees_from_rows
 from attribution.compare import Population, compare
-from attribution.config import AttributionConfig
+from attribution.config import AttributionConfig, LatencyBudget
 from attribution.queries import Reader
+from attribution.recovery import CALIBRATION_ACTION, REFERENCE_REGION
 from attribution.replay import Change
 from attribution.revenue import Floats, Slope, slope_of
 from attribution.rows import SEGMENT_COLUMNS, Attributed
 from attribution.spans import Ints
+from attribution.targets import promises, worst
 from attribution.what_if import MICROS, Worth, what_if
+from collector.clock import NS_PER_MS, NS_PER_S
 from collector.config import AttributesConfig
 from collector.store.connect import Connections
 
 # Sixteen parts of a change are shared out in a second or two over so many decisions of ten spans.
 REPLAYED_MAX = 5_000
 COMPARED_MAX = 200_000
+_DAY_NS = 86_400 * NS_PER_S
 
 
 class Analyst:
@@ -62,6 +67,37 @@ class Analyst:
         except BaseException:
             self._store.close()
             raise
+
+    def budgets(self, now_ns: int) -> list[BudgetStanding]:
+        """Say how every latency budget stands."""
+        try:
+            return [self._standing(budget, now_ns) for budget in self._config.budgets]
+        except BaseException:
+            self._store.close()
+            raise
+
+    def _standing(self, budget: LatencyBudget, now_ns: int) -> BudgetStanding:
+        window_s = self._config.budget_window_s
+        measured = self._reader.measured(budget, now_ns - window_s * NS_PER_S, now_ns)
+        judged = promises(budget.p50_ms, budget.p95_ms, measured)
+        of_reference = budget.model_copy(
+            update={"action": CALIBRATION_ACTION, "region": REFERENCE_REGION, "channel": ""}
+        )
+        reference = self._reader.measured(of_reference, now_ns - _DAY_NS, now_ns)
+        known = reference.decisions > 0
+        return BudgetStanding(
+            name=budget.name,
+            action=budget.action,
+            region=budget.region,
+            channel=budget.channel,
+            segment=budget.segment,
+            window_s=window_s,
+            decisions=measured.decisions,
+            verdict=worst(judged),
+            promises=judged,
+            reference_p50_ms=reference.p50_ns / NS_PER_MS if known else None,
+            reference_p95_ms=reference.p95_ns / NS_PER_MS if known else None,
+        )
 
     def _what_if(self, selection: Selection, changes: Sequence[Change], by: str) -> WhatIfAnswer:
         count = self._reader.selected_count(selection)

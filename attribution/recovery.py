@@ -13,6 +13,11 @@ import numpy as np
 
 from attribution.spans import CLASSES, SEGMENTS, STAGES
 
+# decision.action of what calibrates: no customer's, and in no budget but one that names it.
+CALIBRATION_ACTION = "calibration"
+# The region in which the reference path takes its own time, and nothing is added.
+REFERENCE_REGION = "reference"
+
 Piece = tuple[int, int, int]  # index into SEGMENTS, from_ns, to_ns
 
 

@@ -12,6 +12,8 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from collector.errors import InputError
+
 Ints: TypeAlias = npt.NDArray[np.int64]
 Ids: TypeAlias = npt.NDArray[np.uint64]
 Small: TypeAlias = npt.NDArray[np.int8]
@@ -98,3 +100,23 @@ def lookup(keys: Ints, wanted: Ints) -> Ints:
         return np.full(len(wanted), NONE, np.int64)
     at = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
     return np.where(keys[at] == wanted, at, NONE)
+
+
+def segments_of(text: str) -> frozenset[int]:
+    """Return the segments that a person names: a class, a stage, `stage/class` or `all`.
+
+    Raises:
+        InputError: it names none.
+    """
+    name = text.strip().lower()
+    found = frozenset(
+        at
+        for at, (stage, latency_class) in enumerate(SEGMENTS)
+        if name in ("all", stage, latency_class, f"{stage}/{latency_class}")
+    )
+    if not found:
+        raise InputError(
+            f"{text!r} names no segment; give a class ({', '.join(CLASSES)}), a stage "
+            f"({', '.join(STAGES)}), both as decision/store, or all"
+        )
+    return found

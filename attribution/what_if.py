@@ -11,8 +11,7 @@ from attribution.compact import CompactTrees
 from attribution.replay import Change, Replay
 from attribution.revenue import Floats, Slope, lost_shares
 from attribution.shapley import is_exact, shapley
-from attribution.spans import CLASSES, SEGMENTS, STAGES, Bools, Ints
-from collector.errors import InputError
+from attribution.spans import SEGMENTS, Bools, Ints
 
 # How changes are told apart in the shares: by class, by stage, or each segment for itself.
 SHARES = ("class", "stage", "segment")
@@ -56,26 +55,6 @@ class WhatIf:
     dollars: Dollars
     shares: tuple[Share, ...]
     is_exact: bool  # shares over every order of the parts; else over drawn ones
-
-
-def segments_of(text: str) -> frozenset[int]:
-    """Return the segments that a person names: a class, a stage, `stage/class` or `all`.
-
-    Raises:
-        InputError: it names none.
-    """
-    name = text.strip().lower()
-    found = frozenset(
-        at
-        for at, (stage, latency_class) in enumerate(SEGMENTS)
-        if name in ("all", stage, latency_class, f"{stage}/{latency_class}")
-    )
-    if not found:
-        raise InputError(
-            f"{text!r} names no segment; give a class ({', '.join(CLASSES)}), a stage "
-            f"({', '.join(STAGES)}), both as decision/store, or all"
-        )
-    return found
 
 
 def what_if(

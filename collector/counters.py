@@ -21,6 +21,7 @@ class Counters:
         self._count_doors(r)
         self._count_store(r)
         self._count_rooms(r)
+        self._count_promises(r)
 
     def _count_intake(self, r: CollectorRegistry) -> None:
         self.received = Counter(
@@ -98,6 +99,35 @@ class Counters:
             registry=r,
         )
 
+    def _count_promises(self, r: CollectorRegistry) -> None:
+        self.calibration_decisions = Gauge(
+            "millworth_calibration_decisions",
+            "Decisions with a known delay that the ratios below rest on",
+            registry=r,
+        )
+        self.calibration_right_ratio = Gauge(
+            "millworth_calibration_right_segment_ratio",
+            "Share of known delays that attribution gave to the segment that suffered them",
+            registry=r,
+        )
+        self.calibration_error_ratio = Gauge(
+            "millworth_calibration_error_ratio",
+            "Share of a known delay that went to other segments, 99th percentile",
+            registry=r,
+        )
+        self.budget_quantile_seconds = Gauge(
+            "millworth_budget_quantile_seconds",
+            "Latency of the decisions of a budget, by quantile",
+            ["budget", "quantile"],
+            registry=r,
+        )
+        self.budget_missed = Gauge(
+            "millworth_budget_missed",
+            "1 where a budget is missed, 0 where it is met, NaN where that is unclear",
+            ["budget"],
+            registry=r,
+        )
+
     def _count_rooms(self, r: CollectorRegistry) -> None:
         self._add_access(r)
         self.job_runs = Counter(
@@ -118,6 +148,34 @@ class Counters:
         self.packets_dropped = Gauge(
             "millworth_packets_dropped",
             "Packets the kernel dropped before the recorder",
+            registry=r,
+        )
+        self.wire_bytes = Counter(
+            "millworth_wire_bytes", "Bytes on the wire, all packets counted", registry=r
+        )
+        self.wire_retransmissions = Counter(
+            "millworth_wire_retransmissions", "TCP segments seen a second time", registry=r
+        )
+        self.microbursts = Counter(
+            "millworth_microbursts", "Bursts of milliseconds over the link's rate", registry=r
+        )
+        self.wire_queue_bytes = Gauge(
+            "millworth_wire_queue_bytes",
+            "Reckoned queue before the link, at its fullest in the last second",
+            registry=r,
+        )
+        self.packet_bytes = Counter(
+            "millworth_packet_bytes",
+            "Bytes of packets kept by tier (sampled, pulled, dumped), or refused by the budget",
+            ["tier"],
+            registry=r,
+        )
+        self.packet_budget_left = Gauge(
+            "millworth_packet_budget_left_bytes", "Bytes of packets that may be kept", registry=r
+        )
+        self.packets_kept_ratio = Gauge(
+            "millworth_packets_kept_ratio",
+            "Share of the bytes seen whose packets were kept, since the start",
             registry=r,
         )
         self.webhooks = Counter(

@@ -1,16 +1,17 @@
-"""I/O: `/api/v1/what-if` and `/api/v1/compare`: questions about decisions; they change nothing."""
+"""I/O: `/api/v1/what-if`, `compare` and `budgets`: questions about decisions; all only read."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from attribution.answers import CompareAnswer, Selection, WhatIfAnswer
+from attribution.answers import BudgetStanding, CompareAnswer, Selection, WhatIfAnswer
 from attribution.questions import Analyst
 from attribution.replay import Change
-from attribution.what_if import segments_of
+from attribution.spans import segments_of
 from collector.clock import NS_PER_MS, Clock
 from collector.errors import InputError
 from dashboard.scope import UNBOUNDED_NS, instant_ns, window_length_ns
@@ -109,6 +110,13 @@ class CompareRequest(BaseModel):
         return self
 
 
+@dataclass(frozen=True, slots=True)
+class Budgets:
+    """Every latency budget, in the order of the settings."""
+
+    budgets: list[BudgetStanding]
+
+
 def questions_router(analyst: Analyst, workers: Workers, clock: Clock) -> APIRouter:
     """Return the routes of both questions."""
     router = APIRouter(prefix="/api/v1")
@@ -130,5 +138,10 @@ def questions_router(analyst: Analyst, workers: Workers, clock: Clock) -> APIRou
         return await workers.run(
             analyst.compare, request.before.selection(now_ns), request.after.selection(now_ns)
         )
+
+    @router.get("/budgets")
+    async def budgets() -> Budgets:
+        """Return every latency budget: what is promised, and what was measured until now."""
+        return Budgets(await workers.run(analyst.budgets, clock.now_ns()))
 
     return router

@@ -15,14 +15,20 @@ from typing import Any, Self
 
 import httpx
 
-from attribution.recovery import PathSection, Recovered, pieces_of, recovered
+from attribution.recovery import (
+    CALIBRATION_ACTION,
+    REFERENCE_REGION,
+    PathSection,
+    Recovered,
+    pieces_of,
+    recovered,
+)
 from attribution.spans import SEGMENTS as ALL_SEGMENTS
 from collector.clock import AnchoredClock
 from collector.store.connect import Connections
 from dashboard.reference.launch import InjectedDelay, ReferencePath
-from dashboard.reference.scenario import SEGMENTS, FaultWindow, Scenario
+from dashboard.reference.scenario import BASE_MS, SEGMENTS, FaultWindow, Scenario
 
-ACTION = "calibration"
 _SQL = (Path(__file__).parent / "sql" / "calibration.sql").read_text()
 _FOREVER_S = 1e9
 _ANSWER_S_MAX = 10.0
@@ -39,19 +45,24 @@ class Known:
 
 
 def scenario(delays_ms: Sequence[float], seed: int) -> Scenario:
-    """Return one region for each segment and delay, and nothing else that takes time."""
+    """Return one region for each segment and delay, and one that takes what is usual."""
     faults = tuple(
         FaultWindow(-_FOREVER_S, _FOREVER_S, _region(segment, added_ms), segment, added_ms)
         for segment in SEGMENTS
         for added_ms in delays_ms
     )
+    own = (
+        FaultWindow(-_FOREVER_S, _FOREVER_S, REFERENCE_REGION, segment, usual_ms)
+        for segment, usual_ms in BASE_MS.items()
+    )
     return Scenario(
         seed=seed,
         rate_per_s=1.0,  # the traffic is never started: decisions are asked for one by one
-        regions=tuple(fault.region for fault in faults),
+        regions=(*(fault.region for fault in faults), REFERENCE_REGION),
         base_ms={},
-        faults=faults,
-        action=ACTION,
+        faults=(*faults, *own),
+        action=CALIBRATION_ACTION,
+        is_valued=False,  # no customer asked: they are in no dollar figure
     )
 
 
@@ -80,7 +91,8 @@ class Calibration:
     def run(self, rounds: int, on_decision: Callable[[], None] = lambda: None) -> list[Known]:
         """Send one decision through every segment and delay, again and again.
 
-        The segments take turns, so that what this machine does meanwhile falls on all alike.
+        The segments take turns, so that what this machine does meanwhile falls on all alike. With
+        each round goes one decision that takes the reference path's own time; it is not returned.
         """
         asked = []
         with httpx.Client(
@@ -89,7 +101,10 @@ class Calibration:
             timeout=_ANSWER_S_MAX,
         ) as client:
             for _ in range(rounds):
+                self._ask(client, REFERENCE_REGION)
                 for fault in self._scenario.faults:
+                    if fault.region == REFERENCE_REGION:
+                        continue
                     asked.append((fault, *self._ask(client, fault.region)))
                     on_decision()
         by_region: dict[str, list[InjectedDelay]] = {}
@@ -134,7 +149,9 @@ def judge(known: Sequence[Known], store: Connections, from_ns: int) -> list[Judg
 
     A decision that is not attributed, or of which no delay is known, is left out.
     """
-    result = store.client().query(_SQL, parameters={"action": ACTION, "from_ns": from_ns})
+    result = store.client().query(
+        _SQL, parameters={"action": CALIBRATION_ACTION, "from_ns": from_ns}
+    )
     stored: dict[str, tuple[list[int], list[Any]]] = {
         row[0]: (row[1], row[2]) for row in result.result_rows
     }

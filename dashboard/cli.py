@@ -22,7 +22,9 @@ from collector import log
 from collector.address import authority
 from collector.clock import SystemClock
 from collector.errors import MillworthError
+from dashboard.commands_access import ready, token_app
 from dashboard.commands_attribute import attribute
+from dashboard.commands_budgets import budgets
 from dashboard.commands_capture import capture
 from dashboard.commands_questions import compare, what_if
 from dashboard.commands_verify import verify_app
@@ -42,10 +44,13 @@ import_app = typer.Typer(help="Import outcomes from files.", no_args_is_help=Tru
 app.add_typer(config_app, name="config")
 app.add_typer(import_app, name="import")
 app.add_typer(verify_app, name="verify")
+app.add_typer(token_app, name="token")
+app.command()(ready)
 app.command()(attribute)
 app.command()(capture)
 app.command("what-if")(what_if)
 app.command()(compare)
+app.command()(budgets)
 
 # Names of spans and cells of files may hold anything, square brackets too.
 out = Console(highlight=False, soft_wrap=True, markup=False)
@@ -120,6 +125,7 @@ def up(config: ConfigOption = None, as_json: JsonOption = False) -> None:
     service.start_packets()
     ports = service.ports
     host = service.settings.dashboard.host
+    scheme = "https" if service.settings.dashboard.tls.is_on else "http"
     if as_json:
         _print_json(
             {
@@ -132,7 +138,7 @@ def up(config: ConfigOption = None, as_json: JsonOption = False) -> None:
     else:
         out.print(
             f"ready: OTLP on {authority(service.settings.collector.host, ports.grpc)} (gRPC) and "
-            f":{ports.http} (HTTP); dashboard http://{authority(host, ports.dashboard)}"
+            f":{ports.http} (HTTP); dashboard {scheme}://{authority(host, ports.dashboard)}"
         )
         if service.recorder is None:
             out.print(f"packets: off. {service.capture_off_reason}")
@@ -148,26 +154,33 @@ def migrate(
     dry_run: Annotated[bool, typer.Option(help="Only say what would be applied.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Bring the store to the schema of this program. `up` does this by itself."""
+    """Bring the store to the schema of this program. `up` does this by itself.
+
+    With --dry-run each statement is printed as it would be sent, and nothing is changed.
+    """
     from collector.store.connect import Connections
-    from collector.store.migrate import apply_views
+    from collector.store.migrate import apply_views, pending_statements
     from collector.store.migrate import migrate as apply
 
-    settings = _settings(config).settings
-    now_ns = SystemClock().now_ns()
-    store = Connections(settings.store)
-    names = apply(store.client(), now_ns, dry_run=dry_run)
+    s = _settings(config).settings
+    store, cluster = Connections(s.store), s.store.cluster
+    given = (s.attributes, s.decisions, s.outcomes)
+    pending = pending_statements(store.client(), *given, cluster=cluster)
     if not dry_run:
-        names += apply_views(
-            store.client(), settings.attributes, settings.decisions, settings.outcomes, now_ns
-        )
+        now_ns = SystemClock().now_ns()
+        apply(store.client(), now_ns, cluster=cluster)
+        apply_views(store.client(), *given, now_ns, cluster=cluster)
     store.close()
     if as_json:
-        _print_json({"dry_run": dry_run, "migrations": names})
+        sent = [{"name": one.name, "statement": one.statement} for one in pending]
+        names = [one.name for one in pending]
+        more = {"statements": sent} if dry_run else {}
+        _print_json({"dry_run": dry_run, "migrations": names, **more})
         return
-    for name in names:
-        out.print(f"{'would apply' if dry_run else 'applied'} {name}")
-    if not names:
+    for one in pending:
+        sql = f"-- {one.name}\n{one.statement.strip()};\n"
+        out.print(sql if dry_run else f"applied {one.name}")
+    if not pending:
         out.print("nothing to do: the schema is current")
 
 
@@ -191,6 +204,7 @@ def config_check(config: ConfigOption = None, as_json: JsonOption = False) -> No
     """Read the settings; say what is wrong, or where they came from."""
     loaded = _settings(config)
     loaded.settings.require_secrets()
+    loaded.settings.require_certificates(SystemClock().now_ns())
     if as_json:
         _print_json({"ok": True, "origins": loaded.origins})
         return

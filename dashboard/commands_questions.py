@@ -224,7 +224,7 @@ def _from_file(file: Path, config: Path | None, body: dict[str, Any]) -> dict[st
     request = WhatIfRequest(**body)
     if request != WhatIfRequest(changes=request.changes, shares=request.shares):
         raise InputError("--file replays every decision of the file; leave the other filters away")
-    found = split_trace_file(file, load(config).settings, lambda reads: reads)
+    found = split_trace_file(file, load(config).settings)
     if found.refused:
         sys.stderr.write(f"{file}: spans not used: {len(found.refused)}; see millworth attribute\n")
     changes = [each.change() for each in request.changes]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from collector.clock import NS_PER_S
 from dashboard.health_items import HealthItem
+from dashboard.health_promises import promise_items
 
 if TYPE_CHECKING:
     from dashboard.runtime import JobLoop, Service
@@ -31,7 +32,13 @@ class ServiceHealth:
 
     def health(self) -> list[HealthItem]:
         """Return every figure of the service, the collector's first."""
-        return [*self._collector(), *self._jobs(), *self._packets(), *self._alerts()]
+        return [
+            *self._collector(),
+            *self._jobs(),
+            *self._packets(),
+            *self._alerts(),
+            *promise_items(self._service),
+        ]
 
     def _collector(self) -> Iterator[HealthItem]:
         status = self._service.collector.status()

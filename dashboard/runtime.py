@@ -13,7 +13,9 @@ from dataclasses import dataclass
 
 from alerts.job import AlertsJob
 from attribution.job import AttributionJob
+from attribution.questions import Analyst
 from collector.access import Gate, load_tokens
+from collector.address import authority
 from collector.clock import NS_PER_S, Clock, SystemClock
 from collector.counters import Counters
 from collector.errors import CaptureError, MillworthError
@@ -23,6 +25,8 @@ from collector.service import CollectorService
 from collector.store.connect import Connections
 from collector.store.migrate import apply_views, migrate
 from dashboard.app import create_app
+from dashboard.budget_gauges import BudgetGauges
+from dashboard.canary import Canary
 from dashboard.health import ServiceHealth
 from dashboard.protection import protection_of
 from dashboard.queries import Reader
@@ -39,6 +43,7 @@ _log = get_logger("dashboard")
 ATTRIBUTION_INTERVAL_S = 2.0
 PACKET_INTERVAL_S = 2.0
 DELIVERY_INTERVAL_S = 1.0
+BUDGET_INTERVAL_S = 30.0
 PROVENANCE_INTERVAL_S = 4.0
 
 
@@ -119,6 +124,7 @@ class Service:
         settings.require_secrets()
         self.settings = settings
         self.clock = clock or SystemClock()
+        settings.require_certificates(self.clock.now_ns())
         self.counters = Counters()
         self.gate = Gate(load_tokens(settings.access), self.counters, self.clock)
         self.store = Connections(settings.store)
@@ -148,6 +154,8 @@ class Service:
                 settings.provenance, self.store, self.counters, self.collector.stored_ns
             )
         self.alerts = AlertsJob(settings.alerts, self.store, alerts_path, self.counters)
+        self.budgets = BudgetGauges(Analyst(settings.attribution, self.store), self.counters)
+        self.canary: Canary | None = None
         self.packets: PacketJob | None = None
         self.loops: list[JobLoop] = []
         self._server: DashboardServer | None = None
@@ -195,6 +203,11 @@ class Service:
             self._start_loop("provenance", PROVENANCE_INTERVAL_S, self.provenance.run_once)
         self._start_loop("alerts", s.alerts.interval_s, self.alerts.run_once)
         self._start_loop("webhooks", DELIVERY_INTERVAL_S, self.alerts.deliver_due)
+        self._start_loop("budgets", BUDGET_INTERVAL_S, self.budgets.run_once)
+        if s.reference.canary_every_s > 0:
+            endpoint = f"http://{authority(s.collector.host, self.collector.http_port)}"
+            self.canary = Canary(endpoint, self.store, self.counters)
+            self._start_loop("canary", s.reference.canary_every_s, self.canary.run_once)
 
     def start_packets(self, config: PacketConfig | None = None) -> None:
         """Start the recorder, or run on without it and say why on the Health page."""
@@ -230,6 +243,12 @@ class Service:
 
     def stop(self, drain_seconds: float) -> bool:
         """Stop receiving, store what is in the log, end the jobs; True if all was stored."""
+        if self.canary is not None:
+            # Before the receivers: its path exports what it still holds.
+            for loop in self.loops:
+                if loop.name == "canary":
+                    loop.stop()
+            self.canary.close()
         drained = self.collector.stop(drain_seconds)
         self.stop_jobs()
         if self.recorder is not None:

@@ -18,6 +18,7 @@ from pydantic import BaseModel, Field, ValidationError
 
 from alerts.config import AlertsConfig
 from attribution.config import AttributionConfig
+from collector.access import load_tokens, require_authentication
 from collector.config import (
     AttributesConfig,
     CollectorConfig,
@@ -29,6 +30,8 @@ from collector.config import (
 from collector.errors import ConfigError
 from collector.identifiers_config import EncryptionConfig, IdentifiersConfig
 from collector.provenance_config import ProvenanceConfig
+from collector.tls import load as load_certificate
+from collector.tokens import AccessConfig
 from dashboard.config import DashboardConfig
 from packet.config import PacketConfig
 
@@ -37,7 +40,7 @@ DEFAULT_FILE = Path("millworth.toml")
 
 
 class ReferenceConfig(Section):
-    """The reference decision path that `millworth demo` runs."""
+    """The reference decision path, which `millworth demo` and the calibration canary run."""
 
     seed: int = Field(default=20261125, ge=0, description="Seed of the world and of the traffic")
     rate_per_s: float = Field(default=60.0, gt=0, le=1000, description="Decisions a second")
@@ -45,6 +48,13 @@ class ReferenceConfig(Section):
         default=None,
         pattern=r"^(redis|rediss|valkey|unix)://.+",
         description="A Valkey or Redis for identity and offers; by default an embedded one",
+    )
+    canary_every_s: float = Field(
+        default=0.0,
+        ge=0,
+        le=86_400,
+        description="Send decisions with known delays through a reference path of its own so "
+        "often, and export how much of them attribution finds; 0 is never",
     )
 
 
@@ -63,6 +73,7 @@ class Settings(Section):
     attribution: AttributionConfig = Field(default_factory=AttributionConfig)
     alerts: AlertsConfig = Field(default_factory=AlertsConfig)
     dashboard: DashboardConfig = Field(default_factory=DashboardConfig)
+    access: AccessConfig = Field(default_factory=AccessConfig)
     reference: ReferenceConfig = Field(default_factory=ReferenceConfig)
 
     @property
@@ -82,10 +93,17 @@ class Settings(Section):
         return self.alerts.state_path or self.data_dir / "alerts.sqlite"
 
     def require_secrets(self) -> None:
-        """Raise ConfigError where a webhook has no secret.
+        """Raise ConfigError where a webhook or a token lacks its secret, or a door is open.
 
-        Only what delivers needs it: a query shall run in a shell that knows no secrets.
+        Only what serves needs them: a query shall run in a shell that knows no secrets.
         """
+        asks = bool(load_tokens(self.access))
+        for listener, key, host, tls in (
+            ("OTLP/gRPC", "collector.host", self.collector.host, self.collector.tls),
+            ("OTLP/HTTP", "collector.host", self.collector.host, self.collector.tls),
+            ("the dashboard", "dashboard.host", self.dashboard.host, self.dashboard.tls),
+        ):
+            require_authentication(listener, key, host, tls, asks=asks)
         for place, webhook in enumerate(self.alerts.webhooks):
             if not webhook.secret.get_secret_value():
                 raise ConfigError(
@@ -93,6 +111,15 @@ class Settings(Section):
                     f"{ENV_PREFIX}ALERTS__WEBHOOKS__{place}__SECRET to whsec_ and base64 of 24 to "
                     "64 random bytes"
                 )
+
+    def require_certificates(self, now_ns: int) -> None:
+        """Raise ConfigError where a certificate or its key cannot be used at this instant."""
+        for tls, section in (
+            (self.collector.tls, "collector.tls"),
+            (self.dashboard.tls, "dashboard.tls"),
+        ):
+            if tls.is_on:
+                load_certificate(tls, section, now_ns)
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,7 +252,8 @@ def _explain(error: ValidationError, path: Path, origins: Mapping[str, str]) -> 
         return f"{origin}: {key} is missing; set it there, or in {_variable(location)}{more}"
     value = first.get("input")
     # The value of a section would show the secrets in it.
-    shown = f" is {value!r}:" if _may_be_shown(key, value) else ""
+    whole = ":" if first["type"] == "value_error" else ""  # what is said of a section
+    shown = f" is {value!r}:" if _may_be_shown(key, value) else whole
     said = first["msg"].removeprefix("Value error, ")
     if first["type"] == "string_pattern_mismatch":
         # What the key means helps where a regular expression would be shown.
@@ -249,7 +277,12 @@ def _meaning(location: list[int | str]) -> str | None:
 
 
 def _may_be_shown(key: str, value: object) -> bool:
-    return isinstance(value, str | int | float) and "secret" not in key
+    # Of a token, what was put in the wrong place may be the token itself.
+    return (
+        isinstance(value, str | int | float)
+        and "secret" not in key
+        and not key.startswith("access.")
+    )
 
 
 def _did_you_mean(location: list[int | str]) -> str | None:

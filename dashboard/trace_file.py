@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from attribution.file_span import ReadSpan
 from attribution.file_tables import tables_of
-from attribution.files import parse
+from attribution.files import Track, parse
 from attribution.rows import Attributed, attribute
 from collector.errors import InputError
 from dashboard.settings import Settings
@@ -23,9 +21,7 @@ class SplitFile:
     refused: list[str]  # one line for each span that could not be used
 
 
-def split_trace_file(
-    file: Path, settings: Settings, track: Callable[[Iterable[ReadSpan]], Iterable[ReadSpan]]
-) -> SplitFile:
+def split_trace_file(file: Path, settings: Settings, track: Track = iter) -> SplitFile:
     """Read a trace file and split its decisions.
 
     Args:

@@ -62,6 +62,7 @@ class Scenario:
     base_ms: Mapping[str, float] = field(default_factory=lambda: dict(BASE_MS))
     faults: tuple[FaultWindow, ...] = ()
     action: str = "offer"  # decision.action of every decision
+    is_valued: bool = True  # each says what it is expected to earn
 
     def __post_init__(self) -> None:
         for segment in self.base_ms:

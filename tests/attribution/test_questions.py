@@ -2,15 +2,17 @@ from __future__ import annotations
 
 import math
 from decimal import Decimal
+from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from attribution.answers import Selection
-from attribution.config import AttributionConfig
+from attribution.config import AttributionConfig, LatencyBudget
 from attribution.job import AttributionJob
 from attribution.questions import REPLAYED_MAX, Analyst
 from attribution.replay import Change
-from attribution.what_if import segments_of
+from attribution.spans import segments_of
 from collector.clock import NS_PER_S
 from collector.config import AttributesConfig
 from collector.store.connect import Connections
@@ -113,3 +115,52 @@ def test_comparison_names_the_segment_that_got_slower(store: Connections) -> Non
     assert first.usd_per_hour is not None
     assert first.usd_per_hour > 0
     assert [each.is_different for each in got.segments[1:]] == [False] * 15
+
+
+def test_budgets_are_judged_by_their_own_decisions(store: Connections) -> None:
+    """By action, region and segment; what calibrates is in none, and is shown beside them."""
+    put_spans(
+        store,
+        [each for at in range(40) for each in decision(f"a{at}", 1_000 * at, 70 + at % 5)]
+        + decision("us", 0, 500, decision__region="us")
+        + [
+            each
+            for at in range(3)
+            for each in decision(
+                f"c{at}", 1_000 * at, 400, decision__action="calibration",
+                decision__region="reference",
+            )
+        ],
+    )  # fmt: skip
+    attributed(store)
+    budgets = (
+        LatencyBudget(name="eu", region="eu", p50_ms=80, p95_ms=60),
+        LatencyBudget(name="store", region="eu", segment="decision/store", p50_ms=19.999),
+        LatencyBudget(name="nobody", action="price", p95_ms=10),
+    )
+    config = AttributionConfig(budgets=budgets, budget_window_s=3600)
+    got = Analyst(config, store).budgets(BASE_NS + 3000 * NS_PER_S)
+
+    assert [(each.name, str(each.verdict), each.decisions) for each in got] == [
+        ("eu", "missed", 40), ("store", "missed", 40), ("nobody", "no decisions", 0),
+    ]  # fmt: skip
+    assert [each.measured_ms for each in got[0].promises] == [72.0, 74.0]
+    assert [str(each.verdict) for each in got[0].promises] == ["met", "missed"]
+    assert (got[1].promises[0].measured_ms, got[1].promises[0].over_ratio) == (20.0, 1.0)
+    assert got[2].promises[0].measured_ms is None
+    assert (got[0].reference_p50_ms, got[1].reference_p50_ms) == (400.0, 20.0)
+
+
+@pytest.mark.parametrize(
+    ("settings", "error"),
+    [
+        ({"name": "x"}, "budget 'x' promises nothing"),
+        ({"name": "x", "p50_ms": 1, "segment": "cache"}, "'cache' names no segment"),
+    ],
+)
+def test_a_budget_that_cannot_be_judged_stops_the_start(
+    settings: dict[str, Any], error: str
+) -> None:
+    """In the line that every bad setting gets."""
+    with pytest.raises(ValidationError, match=error):
+        LatencyBudget(**settings)
