@@ -251,6 +251,13 @@ def require_authentication(
     )
 
 
+def open_listener(listener: str, key: str, host: str, tls: TlsConfig, *, asks: bool) -> None:
+    """As `require_authentication`, by a listener about to open; warns of tokens in the clear."""
+    require_authentication(listener, key, host, tls, asks=asks)
+    if asks and not tls.is_on and not is_loopback(host):
+        _LOG.warning("tokens_in_clear", listener=listener, host=host)
+
+
 def is_loopback(host: str) -> bool:
     """Say whether only this machine reaches an address; a name that is not localhost may be any."""
     if host == "localhost":

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NoReturn, TypeAlias
 
 import grpc
 
-from collector.access import Gate, Sender, require_authentication
+from collector.access import Gate, Sender, open_listener
 from collector.address import authority
 from collector.clock import Clock
 from collector.config import CollectorConfig
@@ -108,7 +108,7 @@ class GrpcReceiver:
             ConfigError: strangers would be let in, or a certificate is not good.
         """
         config = self._config
-        require_authentication(
+        open_listener(
             "OTLP/gRPC", "collector.host", config.host, config.tls, asks=self._gate.asks
         )
         credentials = None

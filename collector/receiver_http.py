@@ -16,7 +16,7 @@ from typing import Any
 from google.protobuf import json_format
 from google.protobuf.message import Message
 
-from collector.access import CHALLENGE, Gate, Sender, require_authentication
+from collector.access import CHALLENGE, Gate, Sender, open_listener
 from collector.address import authority
 from collector.clock import Clock
 from collector.compression import ENCODINGS, TooLargeError, decompress
@@ -302,7 +302,7 @@ class HttpReceiver:
             ConfigError: strangers would be let in, or a certificate is not good.
         """
         config = self._config
-        require_authentication(
+        open_listener(
             "OTLP/HTTP", "collector.host", config.host, config.tls, asks=self._gate.asks
         )
         tls = None

@@ -120,7 +120,7 @@ def create_app(
     _serve_pages(app)
     policy = content_security_policy(app.csp_hashes())
     server.add_middleware(EpisodeLinks, reader=reader, workers=workers)
-    server.add_middleware(RequestGuard, public_url=config.public_url)
+    server.add_middleware(RequestGuard, public_url=config.public_url, host=config.host)
     server.add_middleware(SecurityHeaders, policy=policy)
     return app
 

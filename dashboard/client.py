@@ -7,6 +7,8 @@ nobody does, the same application is asked inside this process, so the answers c
 from __future__ import annotations
 
 import asyncio
+import ssl
+from http import HTTPStatus
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -16,7 +18,7 @@ from fastapi import FastAPI
 
 from collector.address import authority
 from collector.counters import Counters
-from collector.errors import InputError, StoreInUseError, StoreUnavailableError
+from collector.errors import ConfigError, InputError, StoreInUseError, StoreUnavailableError
 from collector.protection import Protection
 from collector.store.connect import Connections
 from dashboard.api import create_api
@@ -33,8 +35,17 @@ _CONNECT_S = 3.0
 class ApiClient:
     """One open way to `/api/v1`; a context manager."""
 
-    def __init__(self, base_url: str, local: FastAPI | None, store: Connections | None) -> None:
+    def __init__(
+        self,
+        base_url: str,
+        local: FastAPI | None,
+        store: Connections | None,
+        settings: Settings | None = None,
+    ) -> None:
         self._base_url = base_url
+        token = "" if settings is None else settings.access.token.get_secret_value()
+        self._headers = {"authorization": f"Bearer {token}"} if token else {}
+        self._verify = True if settings is None else trust(settings, base_url)
         self._local = local
         self._store = store
         self._protection: Protection | None = None
@@ -48,8 +59,8 @@ class ApiClient:
             StoreInUseError: no service answers, and yet another process holds the store.
         """
         base_url = (url or service_url(settings)).rstrip("/")
-        if answers(base_url):
-            return cls(base_url, None, None)
+        if answers(base_url, trust(settings, base_url)):
+            return cls(base_url, None, None, settings)
         if url is not None:
             raise StoreUnavailableError(
                 f"no Millworth answers at {base_url}; start it with `millworth up`, or leave --url "
@@ -121,7 +132,12 @@ class ApiClient:
     async def _send(self, method: str, path: str, arguments: dict[str, Any]) -> httpx.Response:
         transport = httpx.ASGITransport(app=self._local) if self._local is not None else None
         async with httpx.AsyncClient(
-            base_url=self._base_url, transport=transport, timeout=TIMEOUT_S, trust_env=False
+            base_url=self._base_url,
+            headers=self._headers,
+            verify=self._verify,
+            transport=transport,
+            timeout=TIMEOUT_S,
+            trust_env=False,
         ) as client:
             return await client.request(method, path, **arguments)
 
@@ -142,18 +158,91 @@ class ApiClient:
 
 def service_url(settings: Settings) -> str:
     """Return where the settings say that the pages and `/api/v1` are served."""
-    return f"http://{authority(settings.dashboard.host, settings.dashboard.port)}"
+    scheme = "https" if settings.dashboard.tls.is_on else "http"
+    # Every address is listened on, and this machine's own is the nearest.
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(  # noqa: S104  looked for, not bound
+        settings.dashboard.host, settings.dashboard.host
+    )
+    return f"{scheme}://{authority(host, settings.dashboard.port)}"
 
 
-def answers(base_url: str) -> bool:
-    """Say whether a service answers there."""
+def trust(settings: Settings, base_url: str) -> ssl.SSLContext | bool:
+    """Return whose certificate is believed there, and which is shown.
+
+    Raises:
+        ConfigError: one of the files that [access] names cannot be used.
+    """
+    access = settings.access
+    if not base_url.startswith("https:") or (
+        access.ca_file is None and access.client_cert_file is None
+    ):
+        return True
     try:
-        return httpx.get(f"{base_url}/healthz", timeout=_CONNECT_S, trust_env=False).is_success
-    except httpx.HTTPError:
+        context = ssl.create_default_context(cafile=access.ca_file)
+        if access.client_cert_file is not None:
+            context.load_cert_chain(access.client_cert_file, access.client_key_file)
+    except OSError as error:
+        # An unreadable file, or (ssl.SSLError) one that holds something else.
+        named = [access.ca_file, access.client_cert_file, access.client_key_file]
+        raise ConfigError(
+            f"access: {', '.join(str(path) for path in named if path is not None)} cannot be used: "
+            f"{error.strerror or error}; name in access.ca_file, client_cert_file and "
+            "client_key_file PEM files that belong together"
+        ) from error
+    return context
+
+
+def answers(base_url: str, verify: ssl.SSLContext | bool = True) -> bool:
+    """Say whether a service answers there.
+
+    Raises:
+        ConfigError: it does, and its certificate is not one that is trusted here.
+    """
+    try:
+        return httpx.get(
+            f"{base_url}/healthz", timeout=_CONNECT_S, verify=verify, trust_env=False
+        ).is_success
+    except httpx.HTTPError as error:
+        if "CERTIFICATE_VERIFY_FAILED" in str(error):
+            raise ConfigError(
+                f"{base_url} is not trusted: {_reason(error)}; name its authority in "
+                "access.ca_file (MILLWORTH__ACCESS__CA_FILE), and use a name that is in its "
+                "certificate"
+            ) from error
+        if "CERTIFICATE_REQUIRED" in str(error).upper():
+            raise ConfigError(
+                f"{base_url} asks for a client certificate; name one in access.client_cert_file "
+                "and access.client_key_file"
+            ) from error
         return False
 
 
+def readiness(settings: Settings, url: str | None) -> str | None:
+    """Return why a service is not ready, None where it is."""
+    base_url = (url or service_url(settings)).rstrip("/")
+    try:
+        answer = httpx.get(
+            f"{base_url}/readyz",
+            timeout=_CONNECT_S,
+            verify=trust(settings, base_url),
+            trust_env=False,
+        )
+    except httpx.HTTPError as error:
+        return f"{base_url} does not answer: {error or type(error).__name__}"
+    return None if answer.is_success else answer.text.strip()
+
+
+def _reason(error: httpx.HTTPError) -> str:
+    """Return OpenSSL's own words without its codes."""
+    return str(error).partition("certificate verify failed: ")[2].partition(" (_ssl")[0]
+
+
 def _error_text(response: httpx.Response) -> str:
+    if response.status_code == HTTPStatus.UNAUTHORIZED:
+        return (
+            f"{response.url.host} wants a token that it knows; set access.token "
+            "(MILLWORTH__ACCESS__TOKEN) to one with the scope read"
+        )
     try:
         return str(response.json()["error"])
     except (ValueError, KeyError, TypeError):

@@ -12,7 +12,7 @@ from pathlib import Path
 from collector.address import authority
 from collector.errors import MillworthError
 from collector.store.connect import Connections
-from dashboard.client import ApiClient, answers, service_url
+from dashboard.client import ApiClient, answers, service_url, trust
 from dashboard.settings import Settings
 from packet.recorder import capture_available
 
@@ -38,7 +38,8 @@ def _findings(settings: Settings) -> Iterator[Finding]:
     python = ".".join(map(str, sys.version_info[:3]))
     yield Finding("python", (3, 11) <= sys.version_info[:2] < (3, 14), f"{python}, needs 3.11-3.13")
     yield _disk(settings.data_dir)
-    if answers(service_url(settings)):
+    url = service_url(settings)
+    if answers(url, trust(settings, url)):
         # It holds the store and the ports, as it should.
         yield from _service(settings)
     else:

@@ -32,6 +32,8 @@ from dashboard.protection import protection_of
 from dashboard.queries import Reader
 from dashboard.server import DashboardServer
 from dashboard.settings import Settings
+from dashboard.stage_metrics import StageMetrics
+from dashboard.stages import Stages
 from packet.config import PacketConfig
 from packet.job import PacketJob
 from packet.recorder import RecorderProcess
@@ -65,6 +67,7 @@ class JobLoop:
     ) -> None:
         self.name = name
         self.last_success_ns = 0
+        self.done_ns: int | None = None  # the instant that the last run that came through was given
         self.last_error = ""
         self.interval_s = interval_s
         self._run = run
@@ -91,9 +94,9 @@ class JobLoop:
 
     def run_now(self) -> None:
         """Run once, in the caller's thread."""
-        started_ns = self._clock.monotonic_ns()
+        started_ns, now_ns = self._clock.monotonic_ns(), self._clock.now_ns()
         try:
-            self._run(self._clock.now_ns())
+            self._run(now_ns)
         except Exception as error:  # noqa: BLE001  a job's loop outlives any failure of one run
             self.last_error = f"{type(error).__name__}: {error}".splitlines()[0][:500]
             self._counters.job_runs.labels(self.name, "failed").inc()
@@ -102,6 +105,7 @@ class JobLoop:
             self._close()
         else:
             self.last_success_ns = self._clock.now_ns()
+            self.done_ns = now_ns
             self.last_error = ""
             self._counters.job_runs.labels(self.name, "done").inc()
         elapsed_ns = self._clock.monotonic_ns() - started_ns
@@ -157,6 +161,8 @@ class Service:
         self.budgets = BudgetGauges(Analyst(settings.attribution, self.store), self.counters)
         self.canary: Canary | None = None
         self.packets: PacketJob | None = None
+        self.stages = Stages(self)
+        self.counters.registry.register(StageMetrics(self.stages, self.clock.now_ns))
         self.loops: list[JobLoop] = []
         self._server: DashboardServer | None = None
 
@@ -228,6 +234,10 @@ class Service:
         """Return where the service listens."""
         assert self._server is not None
         return Ports(self.collector.grpc_port, self.collector.http_port, self._server.port)
+
+    def done_ns(self, job: str) -> int | None:
+        """Return the instant up to which a job has done its work, None before its first run."""
+        return next((loop.done_ns for loop in self.loops if loop.name == job), None)
 
     def judge_provenance(self, now_ns: int) -> None:
         """Judge all that is stored, where nothing comes any more: what is not here is missing."""

@@ -1,4 +1,4 @@
-"""I/O: what every request passes first: whose host it names, which site it comes from."""
+"""I/O: what every request passes first: who asks, whose host it names, which site it is from."""
 
 from __future__ import annotations
 
@@ -9,8 +9,21 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from collector.access import CHALLENGE, Gate
+from collector.errors import PermissionDeniedError, RateLimitedError, UnauthenticatedError
+from collector.tokens import Scope as TokenScope
+
+LISTENER = "dashboard"
+# For load balancers and supervisors, which have no token and ask by address. They tell nothing.
+PROBES = frozenset({"/healthz", "/readyz"})
+# A browser asks its user for a name and a password; the password is the token.
+_BROWSER_CHALLENGE = 'Basic realm="millworth", charset="UTF-8"'
+# What is asked with POST because the question is long.
+_READING_POSTS = frozenset({"/api/v1/query", "/_dash-update-component"})
+_OUTCOMES = "/api/v1/import/outcomes"
 _LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "[::1]", "::1"})
 _READS = frozenset({"GET", "HEAD", "OPTIONS"})
+_BY_BEARER = "millworth.by_bearer"  # in the scope of a request that showed a good bearer token
 
 
 def content_security_policy(script_hashes: Sequence[str]) -> str:
@@ -40,10 +53,11 @@ class RequestGuard:
     posts to us across sites is stopped by Sec-Fetch-Site and Origin.
     """
 
-    def __init__(self, app: ASGIApp, public_url: str = "") -> None:
+    def __init__(self, app: ASGIApp, public_url: str = "", host: str = "127.0.0.1") -> None:
         self._app = app
         public_host = urlsplit(public_url).hostname
-        self._hosts = _LOOPBACK_HOSTS | ({public_host} if public_host else set())
+        own = f"[{host}]" if ":" in host else host
+        self._hosts = _LOOPBACK_HOSTS | {own} | ({public_host} if public_host else set())
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, or answer 403 with the reason."""
@@ -58,6 +72,8 @@ class RequestGuard:
 
     def _refusal(self, scope: Scope) -> str | None:
         headers = Headers(scope=scope)
+        if scope["path"] in PROBES or scope.get(_BY_BEARER):
+            return None
         host = headers.get("host", "")
         if _host_name(host) not in self._hosts:
             return (
@@ -72,6 +88,52 @@ class RequestGuard:
         if origin is not None and _host_name(urlsplit(origin).netloc) not in self._hosts:
             return f"origin {origin[:100]!r} may not change or query anything here"
         return None
+
+
+class AccessGuard:
+    """Asks for a token that may do what the request does; the probes are for everybody.
+
+    What is not known to only read needs the scope admin, so that a new action is closed until
+    somebody opens it.
+    """
+
+    def __init__(self, app: ASGIApp, gate: Gate) -> None:
+        self._app = app
+        self._gate = gate
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on, or answer 401, 403 or 429 with the reason."""
+        if scope["type"] != "http" or not self._gate.asks or scope["path"] in PROBES:
+            await self._app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        authorization = headers.get("authorization")
+        try:
+            sender = self._gate.admit(LISTENER, authorization, needed_scope(scope))
+            self._gate.charge(sender, int(headers.get("content-length", "0")))
+        except UnauthenticatedError as error:
+            answer = JSONResponse({"error": str(error)}, status_code=401)
+            answer.headers.append("www-authenticate", _BROWSER_CHALLENGE)
+            answer.headers.append("www-authenticate", CHALLENGE)
+        except PermissionDeniedError as error:
+            answer = JSONResponse({"error": str(error)}, status_code=403)
+        except RateLimitedError as error:
+            retry = {"retry-after": str(error.retry_seconds)}
+            answer = JSONResponse({"error": str(error)}, status_code=429, headers=retry)
+        else:
+            # No page can make a browser send this by itself, so there is nothing to guard against.
+            scope[_BY_BEARER] = str(authorization).lower().startswith("bearer ")
+            await self._app(scope, receive, send)
+            return
+        answer.headers["x-content-type-options"] = "nosniff"
+        await answer(scope, receive, send)
+
+
+def needed_scope(scope: Scope) -> TokenScope:
+    """Return what a token must be allowed to, for one request."""
+    if scope["method"] in _READS or scope["path"] in _READING_POSTS:
+        return TokenScope.READ
+    return TokenScope.OUTCOMES if scope["path"] == _OUTCOMES else TokenScope.ADMIN
 
 
 class SecurityHeaders:

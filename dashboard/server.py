@@ -4,30 +4,40 @@ from __future__ import annotations
 
 import errno
 import socket
-import threading
 from typing import TYPE_CHECKING
 
-import uvicorn
-
+from collector.access import Gate, open_listener
 from collector.address import authority
+from collector.clock import Clock, SystemClock
+from collector.counters import Counters
 from collector.errors import AddressInUseError, InputError
+from collector.http_server import BoundedServer, Bounds
+from collector.tls import Certificates
+from dashboard.api import IMPORT_BYTES_MAX
 from dashboard.config import DashboardConfig
+from dashboard.security import LISTENER, AccessGuard
 
 if TYPE_CHECKING:
     from dash import Dash
-
-# What is under way when the service stops has this long to end.
-_GRACE_S = 3
 
 
 class DashboardServer:
     """uvicorn in a thread of its own; Dash's own `run` would start a child process."""
 
-    def __init__(self, app: Dash, config: DashboardConfig) -> None:
+    def __init__(
+        self,
+        app: Dash,
+        config: DashboardConfig,
+        gate: Gate | None = None,
+        counters: Counters | None = None,
+        clock: Clock | None = None,
+    ) -> None:
         self._app = app
         self._config = config
-        self._server: _Server | None = None
-        self._thread: threading.Thread | None = None
+        self._counters = counters or Counters()
+        self._clock = clock or SystemClock()
+        self._gate = gate or Gate((), self._counters, self._clock)
+        self._server: BoundedServer | None = None
         self._port = 0
 
     @property
@@ -40,38 +50,48 @@ class DashboardServer:
 
         Raises:
             AddressInUseError: another program has the port.
+            ConfigError: strangers would be let in, or a certificate is not good.
             InputError: the address cannot be listened on.
         """
+        config = self._config
+        open_listener(
+            "the dashboard", "dashboard.host", config.host, config.tls, asks=self._gate.asks
+        )
+        tls = None
+        if config.tls.is_on:
+            certificates = Certificates(config.tls, "dashboard.tls", self._clock, self._counters)
+            tls = certificates.http_context()
         listener = self._listen()
         self._port = listener.getsockname()[1]
-        self._server = _Server(
-            uvicorn.Config(
-                self._app.server,
-                log_config=None,
-                access_log=False,
-                # Dash's handler there adds a catch-all to whichever app was made last.
-                lifespan="off",
-                ws="none",
-                server_header=False,
-                timeout_graceful_shutdown=_GRACE_S,
-            )
+        self._server = BoundedServer(
+            AccessGuard(self._app.server, self._gate),
+            listener,
+            LISTENER,
+            Bounds(
+                connections_max=config.connections_max,
+                head_seconds_max=10.0,
+                idle_seconds_max=75.0,  # longer than browsers keep what they do not use
+                body_seconds_max=300.0,  # a large import over a slow line
+                body_bytes_max=IMPORT_BYTES_MAX + 1024 * 1024,
+                write_seconds_max=60.0,
+                stop_seconds_max=3.0,
+            ),
+            self._counters,
+            self._clock,
+            tls,
         )
-        self._thread = threading.Thread(
-            target=self._server.run,
-            kwargs={"sockets": [listener]},
-            name="dashboard",
-            daemon=True,
-        )
-        self._thread.start()
-        self._server.answering.wait()
+        self._server.start()
 
     def stop(self) -> None:
         """Let requests under way end, then close the port; does nothing before `start`."""
-        if self._server is None or self._thread is None:
+        if self._server is None:
             return
-        self._server.should_exit = True
-        self._thread.join()
-        self._server = self._thread = None
+        self._server.stop()
+        self._server = None
+
+    def ticked_ns(self) -> int | None:
+        """Return the monotonic instant at which its loop last turned, None before `start`."""
+        return None if self._server is None else self._server.ticked_ns()
 
     def _listen(self) -> socket.socket:
         host, port = self._config.host, self._config.port
@@ -94,21 +114,3 @@ class DashboardServer:
                 "and dashboard.port"
             ) from error
         return listener
-
-
-class _Server(uvicorn.Server):
-    """Says when it answers, or that it never will."""
-
-    def __init__(self, config: uvicorn.Config) -> None:
-        super().__init__(config)
-        self.answering = threading.Event()
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets=sockets)
-        self.answering.set()
-
-    async def serve(self, sockets: list[socket.socket] | None = None) -> None:
-        try:
-            await super().serve(sockets=sockets)
-        finally:
-            self.answering.set()

@@ -14,7 +14,8 @@ from dashboard.settings import Settings
 _HEAD = """\
 # Every setting of Millworth with its default. It runs as it is.
 # Any key from the environment: MILLWORTH__STORE__URL, MILLWORTH__DASHBOARD__PORT, ...
-# Secrets belong in the environment: MILLWORTH__ALERTS__WEBHOOKS__0__SECRET.
+# Secrets belong in the environment: MILLWORTH__ALERTS__WEBHOOKS__0__SECRET,
+# MILLWORTH__ACCESS__TOKEN.
 # Written by `millworth config print --example`; do not edit it here.
 """
 
@@ -44,6 +45,15 @@ _ENTRIES = {
 # long_window_s = 3600
 # short_window_s = 300
 # runbook_url = "https://example.com/runbooks/fast-burn"
+""",
+    "access.tokens": """\
+# [[access.tokens]]                # `millworth token new` prints one
+# name = "shop"                    # in counters and logs
+# hash = "sha256:..."              # or hash_file = "/path"; never the token
+# scopes = ["traces", "logs", "metrics"]  # beside them outcomes, read and admin
+# expires = 2027-06-30T00:00:00Z   # by default never
+# requests_per_s = 100.0           # by default any
+# bytes_per_s = 10000000.0         # after decompression; by default any
 """,
     "identifiers.rules": """\
 # [[identifiers.rules]]
@@ -118,13 +128,15 @@ def _entries(key: str, value: tuple[Any, ...], *, with_meaning: bool) -> Iterato
     for entry in value:
         yield f"[[{key}]]"
         for name in type(entry).model_fields:
-            yield f"{name} = {_value(getattr(entry, name))}"
+            # TOML has no null: a key that is not set is left out.
+            if getattr(entry, name) is not None:
+                yield f"{name} = {_value(getattr(entry, name))}"
         yield ""
 
 
 def _value(value: object) -> str:
     if isinstance(value, SecretStr):
-        return '"**********"'
+        return '"**********"' if value.get_secret_value() else '""'
     if isinstance(value, bool | int | float):
         return json.dumps(value)
     if isinstance(value, tuple):
