@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -58,7 +59,9 @@ class StoreConfig(Section):
     def place(self) -> str:
         """Return where the store is, as it may be shown: without user and password."""
         path = self.embedded_path
-        return str(path) if path is not None else self.url.rsplit("@", 1)[-1]
+        if path is not None:
+            return str(path)
+        return re.sub(r"//[^/]*@", "//", self.url).partition("?")[0]
 
     @model_validator(mode="after")
     def _cluster_has_a_server(self) -> StoreConfig:

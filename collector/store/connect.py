@@ -7,19 +7,36 @@ connection is separate, because `readonly` sticks to a handle once it is set.
 from __future__ import annotations
 
 import fcntl
+import math
 import threading
 from pathlib import Path
 
 import clickhouse_connect
+from clickhouse_connect import common
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from collector.config import StoreConfig
 from collector.errors import InputError, StoreInUseError, StoreUnavailableError
+from collector.store.failures import explain
 
 # The engine holds this file locked while it runs; of a failed start it says no more than that.
 _LOCK_FILE = "status"
 _OTHER_PATH = "already initialized with path"
+
+# The client cuts an error at 1,024 characters, and the part that names the reader comes last: by
+# it bytes that cannot be parsed are told from a failure that a retry heals.
+common.set_setting("max_error_size", 16 * 1024)
+
+_CONNECT_SECONDS = 10
+
+# What a cluster needs of every request (docs/adr/006): an insert returns when the shards have it; a
+# subquery over a spread table sees all shards; rows that a query writes are placed by their key.
+_CLUSTER_SETTINGS: dict[str, int | str] = {
+    "distributed_foreground_insert": 1,
+    "distributed_product_mode": "global",
+    "parallel_distributed_insert_select": 0,
+}
 
 # Ours by the default settings, so its missing parents are made.
 _STATE_DIR = Path("/var/lib/millworth")
@@ -51,11 +68,7 @@ class Connections:
         """
         client: Client | None = getattr(self._local, "reader", None)
         if client is None:
-            client = connect(self.config)
-            for name, value in _reader_limits(self.config).items():
-                client.command(f"SET {name} = {value}")
-            client.command("SET readonly = 1")
-            self._local.reader = client
+            client = self._local.reader = _connect_reader(self.config)
         return client
 
     def close(self) -> None:
@@ -74,23 +87,74 @@ def connect(config: StoreConfig) -> Client:
         InputError: the directory cannot be made or written.
         StoreInUseError: another process owns the directory.
         StoreUnavailableError: the server does not answer.
+        StoreRefusedError: the server answers, and its user may not do this.
     """
     path = config.embedded_path
     if path is not None:
         _prepare_directory(path)
+    on_cluster = f" ON CLUSTER '{config.cluster}'" if config.cluster else ""
     try:
-        client = clickhouse_connect.get_client(dsn=_dsn(config))
-        client.command(f"CREATE DATABASE IF NOT EXISTS {config.database} ENGINE = Atomic")
-        client.command(f"USE {config.database}")
-        client.database = config.database
+        client = _open(config, _CLUSTER_SETTINGS if config.cluster else {})
+        client.command(
+            f"CREATE DATABASE IF NOT EXISTS {config.database}{on_cluster} ENGINE = Atomic"
+        )
+        _use(client, config)
     except (ClickHouseError, RuntimeError) as error:
         raise _explain(error, config) from error
     return client
 
 
-def _dsn(config: StoreConfig) -> str:
+def _connect_reader(config: StoreConfig) -> Client:
+    """Connect for reading alone; the database has to be there."""
+    limits = {**_reader_limits(config), **(_CLUSTER_SETTINGS if config.cluster else {})}
+    if config.embedded_path is not None:
+        client = connect(config)
+        for name, value in limits.items():
+            client.set_client_setting(name, value)
+        client.command("SET readonly = 1")
+        return client
+    try:
+        client = _open(config, {**limits, "readonly": 1})
+        _use(client, config)
+    except (ClickHouseError, RuntimeError) as error:
+        raise _explain(error, config) from error
+    return client
+
+
+def _open(config: StoreConfig, settings: dict[str, int | str]) -> Client:
     path = config.embedded_path
-    return config.url if path is None else f"chdb://{path.absolute()}"
+    if path is not None:
+        return clickhouse_connect.get_client(
+            interface="chdb", path=str(path.absolute()), chdb_options=_engine_options(config)
+        )
+    return clickhouse_connect.get_client(
+        dsn=config.url,
+        settings=settings,
+        # Without a session a connection may go to any node behind a balancer, and no call has to
+        # wait for another; what a session would keep, settings, goes with each request.
+        autogenerate_session_id=False,
+        connect_timeout=_CONNECT_SECONDS,
+        send_receive_timeout=math.ceil(config.timeout_seconds),
+    )
+
+
+def _use(client: Client, config: StoreConfig) -> None:
+    if config.embedded_path is not None:
+        client.command(f"USE {config.database}")
+    client.database = config.database
+
+
+def _engine_options(config: StoreConfig) -> dict[str, int]:
+    """Return the limits of the embedded engine; those of the first connection hold.
+
+    The caches are 5 GiB each by default, which is more than the engine may take in all.
+    """
+    memory_max = config.memory_max_mib * 1024 * 1024
+    return {
+        "max_server_memory_usage": memory_max,
+        "mark_cache_size": memory_max // 8,
+        "primary_index_cache_size": memory_max // 8,
+    }
 
 
 def _prepare_directory(path: Path) -> None:
@@ -112,8 +176,8 @@ def _prepare_directory(path: Path) -> None:
 def _reader_limits(config: StoreConfig) -> dict[str, int | str]:
     return {
         "max_result_rows": config.query_rows_max,
-        "result_overflow_mode": "'throw'",
-        "max_execution_time": round(config.query_seconds_max),
+        "result_overflow_mode": "throw",
+        "max_execution_time": math.ceil(config.query_seconds_max),  # 0 would be without end
         "max_memory_usage": config.query_memory_max_mib * 1024 * 1024,
     }
 
@@ -131,11 +195,7 @@ def _explain(error: Exception, config: StoreConfig) -> Exception:
             "this one its own with MILLWORTH__STORE__URL=chdb:///PATH"
         )
     if config.embedded_path is None:
-        where = config.url.rsplit("@", 1)[-1]
-        return StoreUnavailableError(
-            f"store {where} does not answer; start that server, or correct store.url "
-            f"(MILLWORTH__STORE__URL): {text.splitlines()[0][:200]}"
-        )
+        return explain(error, config.place)
     return StoreUnavailableError(
         f"store {config.embedded_path} did not open: {text.splitlines()[0][:300]}"
     )

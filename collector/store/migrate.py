@@ -3,72 +3,93 @@
 Migrations are forward-only files of one statement, applied in order and remembered in a ledger
 with their SHA-256: a file edited after it was applied stops the start. Every statement can be run
 again, so a start that was killed resumes. Views that depend on configuration are rendered from
-`views/` and remade whenever their text changes.
+`views/` and changed whenever their text changes. On a cluster every statement names it, and each
+table is a local one and a `Distributed` one (render.py, docs/adr).
 """
 
 from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from clickhouse_connect.driver.client import Client
+from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from collector.config import AttributesConfig, DecisionMatch, DecisionsConfig, OutcomesConfig
 from collector.errors import MigrationError
+from collector.store.failures import explain
+from collector.store.render import DISTRIBUTED, render, render_migration
 
 MIGRATIONS_DIR = Path(__file__).parent / "migrations"
 VIEWS_DIR = Path(__file__).parent / "views"
 
-_LEDGER = """
-CREATE TABLE IF NOT EXISTS schema_migrations (
+_LEDGER_NAME = "schema_migrations"
+_LEDGER = """CREATE TABLE IF NOT EXISTS schema_migrations${local} ${on_cluster} (
     name String,
     sha256 String,
     applied_ns UInt64
-) ENGINE = MergeTree ORDER BY name
+) ENGINE = ${replicated}MergeTree
+ORDER BY name
 """
+_VIEW_HEAD = re.compile(r"CREATE MATERIALIZED VIEW (?P<name>\w+) [^()]*? AS\n(?=SELECT|WITH)")
 
 
 @dataclass(frozen=True, slots=True)
 class Migration:
-    """One file: `name` without its ending, and the statement as it is sent."""
+    """One statement as it is sent; `name` is its file's without the ending."""
 
     name: str
     sha256: str
     statement: str
 
 
-def load_migrations(directory: Path = MIGRATIONS_DIR) -> list[Migration]:
-    """Read the migrations in order of their numbers, rendered for one machine."""
+def load_migrations(
+    directory: Path = MIGRATIONS_DIR, *, cluster: str = "", database: str = ""
+) -> list[Migration]:
+    """Read the migrations in order of their numbers, rendered for one machine or a cluster."""
+    keys: dict[str, str] = {}
     return [
-        Migration(
-            name=path.stem,
-            sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
-            statement=_render_for_one_machine(path.read_text()),
-        )
+        Migration(rendered.name, _digest(rendered.identity), rendered.statement)
         for path in sorted(directory.glob("[0-9]*.sql"))
-        if not path.read_text().startswith("-- Only: cluster")
+        for rendered in render_migration(
+            path.stem, path.read_text(encoding="utf-8"), cluster, database, keys
+        )
     ]
 
 
 def migrate(
-    client: Client, now_ns: int, *, dry_run: bool = False, directory: Path = MIGRATIONS_DIR
+    client: Client,
+    now_ns: int,
+    *,
+    cluster: str = "",
+    dry_run: bool = False,
+    directory: Path = MIGRATIONS_DIR,
 ) -> list[str]:
     """Apply what is pending and return its names, in order; with `dry_run` only name it.
 
     Raises:
-        MigrationError: an applied file was edited, or the store has a migration that this
-            program does not know.
+        MigrationError: an applied file was edited, the store has a migration that this program
+            does not know, or it was made for one machine and this is a cluster, or the reverse.
+        StoreRefusedError: the store's user may not do this, or the store is too old.
+        StoreUnavailableError: the store failed; the next call goes on where this one stopped.
     """
-    migrations = load_migrations(directory)
-    client.command(_LEDGER)
-    applied = _ledger(client, "SELECT name, sha256 FROM schema_migrations ORDER BY name")
-    _refuse_drift(migrations, applied)
-    pending = [migration for migration in migrations if migration.name not in applied]
-    if dry_run:
-        return [migration.name for migration in pending]
+    migrations = load_migrations(directory, cluster=cluster, database=str(client.database))
+    with _explained(client):
+        applied = _applied(client)
+        _refuse_drift(migrations, applied, cluster)
+        pending = [migration for migration in migrations if migration.name not in applied]
+        if not dry_run:
+            for statement in ledger_statements(cluster, str(client.database)):
+                client.command(statement)
+            _apply(client, pending, now_ns)
+    return [migration.name for migration in pending]
+
+
+def _apply(client: Client, pending: Sequence[Migration], now_ns: int) -> None:
     done: list[list[object]] = []
     try:
         for migration in pending:
@@ -78,8 +99,52 @@ def migrate(
         # Once for all, since an insert costs as much as a statement does. A start that is killed
         # before it runs the statements again, which each of them allows.
         if done:
-            client.insert("schema_migrations", done, column_names=["name", "sha256", "applied_ns"])
-    return [migration.name for migration in pending]
+            client.insert(_LEDGER_NAME, done, column_names=["name", "sha256", "applied_ns"])
+
+
+def pending_statements(
+    client: Client,
+    attributes: AttributesConfig,
+    decisions: DecisionsConfig,
+    outcomes: OutcomesConfig,
+    *,
+    cluster: str = "",
+) -> list[Migration]:
+    """Return what `migrate` and `apply_views` would send, in order, and change nothing.
+
+    Raises:
+        MigrationError: as `migrate`.
+    """
+    migrations = load_migrations(cluster=cluster, database=str(client.database))
+    views = load_views(attributes, decisions, outcomes, cluster)
+    with _explained(client):
+        applied = _applied(client)
+        known = _view_digests(client) if applied else {}
+    _refuse_drift(migrations, applied, cluster)
+    return [m for m in migrations if m.name not in applied] + [
+        view for view in views if known.get(view.name) != view.sha256
+    ]
+
+
+def ledger_statements(cluster: str, database: str) -> list[str]:
+    """Return what makes the ledger itself."""
+    rendered = render_migration(_LEDGER_NAME, _LEDGER, cluster, database, {})
+    return [one.statement for one in rendered]
+
+
+def load_views(
+    attributes: AttributesConfig,
+    decisions: DecisionsConfig,
+    outcomes: OutcomesConfig,
+    cluster: str = "",
+) -> list[Migration]:
+    """Read the views that depend on configuration, rendered."""
+    views = []
+    for path in sorted(VIEWS_DIR.glob("*.sql")):
+        text = render(path.read_text(encoding="utf-8"), cluster)
+        statement = render_view(text, attributes, decisions, outcomes)
+        views.append(Migration(f"view {path.stem}", _digest(statement), statement))
+    return views
 
 
 def apply_views(
@@ -88,32 +153,48 @@ def apply_views(
     decisions: DecisionsConfig,
     outcomes: OutcomesConfig,
     now_ns: int,
+    *,
+    cluster: str = "",
 ) -> list[str]:
-    """Make the configured views, remaking those whose text changed; return their names.
+    """Make the configured views, changing those whose text changed; return their names.
 
-    Called before anything is received, so nothing passes while a view is away.
+    A view that is there is changed in place: on a server another process may be inserting, and
+    what passes while a view is away is lost to it. A view of another target needs another name.
     """
-    known = _ledger(
-        client,
-        "SELECT name, argMax(sha256, applied_ns) FROM schema_migrations"
-        " WHERE startsWith(name, 'view ') GROUP BY name",
-    )
     made = []
-    for path in sorted(VIEWS_DIR.glob("*.sql")):
-        statement = render_view(path.read_text(), attributes, decisions, outcomes)
-        digest = hashlib.sha256(statement.encode()).hexdigest()
-        name = f"view {path.stem}"
-        if known.get(name) == digest:
-            continue
-        client.command(f"DROP VIEW IF EXISTS {path.stem}")
-        client.command(statement)
-        client.insert(
-            "schema_migrations",
-            [[name, digest, now_ns]],
-            column_names=["name", "sha256", "applied_ns"],
-        )
-        made.append(path.stem)
+    with _explained(client):
+        known = _view_digests(client)
+        for view in load_views(attributes, decisions, outcomes, cluster):
+            if known.get(view.name) == view.sha256:
+                continue
+            name = view.name.removeprefix("view ")
+            # Asked of the store, since a start may have been killed before it wrote the ledger.
+            ((exists,),) = client.query(f"EXISTS TABLE {name}").result_rows
+            client.command(_change(view.statement, cluster) if exists else view.statement)
+            client.insert(
+                _LEDGER_NAME,
+                [[view.name, view.sha256, now_ns]],
+                column_names=["name", "sha256", "applied_ns"],
+            )
+            made.append(name)
     return made
+
+
+@contextmanager
+def _explained(client: Client) -> Iterator[None]:
+    """Turn an error of the client into one of ours."""
+    try:
+        yield
+    except ClickHouseError as error:
+        raise explain(error, str(client.uri)) from error
+
+
+def _change(statement: str, cluster: str) -> str:
+    """Return the statement that gives a view that is there its new text."""
+    head = _VIEW_HEAD.search(statement)
+    assert head is not None, f"a view begins otherwise: {statement[:200]}"
+    alter = render(f"ALTER TABLE {head['name']} ${{on_cluster}} MODIFY QUERY", cluster)
+    return f"{alter}\n{statement[head.end() :]}"
 
 
 def render_view(
@@ -175,21 +256,37 @@ def _literal(value: str) -> str:
     return f"'{escaped}'"
 
 
-def _ledger(client: Client, query: str) -> dict[str, str]:
-    return {str(name): str(digest) for name, digest in client.query(query).result_rows}
+def _applied(client: Client) -> dict[str, str]:
+    ((exists,),) = client.query("EXISTS TABLE schema_migrations").result_rows
+    if not exists:
+        return {}
+    rows = client.query("SELECT name, sha256 FROM schema_migrations ORDER BY name").result_rows
+    return {str(name): str(digest) for name, digest in rows if not str(name).startswith("view ")}
 
 
-def _render_for_one_machine(text: str) -> str:
-    for placeholder in ("${on_cluster}", "${replicated}", "${local}"):
-        text = text.replace(placeholder, "")
-    return text
+def _view_digests(client: Client) -> dict[str, str]:
+    rows = client.query(
+        "SELECT name, argMax(sha256, applied_ns) FROM schema_migrations"
+        " WHERE startsWith(name, 'view ') GROUP BY name"
+    ).result_rows
+    return {str(name): str(digest) for name, digest in rows}
 
 
-def _refuse_drift(migrations: Sequence[Migration], applied: dict[str, str]) -> None:
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _refuse_drift(migrations: Sequence[Migration], applied: dict[str, str], cluster: str) -> None:
     by_name = {migration.name: migration for migration in migrations}
+    is_of_cluster = any(name.endswith(DISTRIBUTED) for name in applied)
+    if applied and is_of_cluster != bool(cluster):
+        made_for = "a cluster" if is_of_cluster else "one machine"
+        raise MigrationError(
+            f"the tables of this database were made for {made_for}; "
+            f"{'name it in' if is_of_cluster else 'empty'} store.cluster, or name another "
+            "database in store.database"
+        )
     for name, digest in applied.items():
-        if name.startswith("view "):
-            continue
         if name not in by_name:
             raise MigrationError(
                 f"the store has migration {name}, which this program does not know; "

@@ -3,7 +3,7 @@
 -- rejected through rejected_decisions_mv, whose condition is the negation of this one.
 -- Stamps are ordered, and ingress lies not after the end: the receiver refuses disorder among
 -- them, and the condition below holds them against the root's end.
-CREATE MATERIALIZED VIEW decisions_mv TO decisions AS
+CREATE MATERIALIZED VIEW decisions_mv ${on_cluster} TO decisions AS
 SELECT
     if(stamped_ns > 0, stamped_ns, start_ns) AS ingress_ns,
     if(own_id != '', own_id, TraceId) AS decision_id,
@@ -41,7 +41,7 @@ FROM
         toUInt64OrZero(${attr:decision.ts.ingress:SpanAttributes}) AS stamped_ns,
         toUInt64(toUnixTimestamp64Nano(Timestamp)) AS start_ns,
         start_ns + Duration AS end_ns
-    FROM otel_traces
+    FROM otel_traces${local}
     WHERE own_action != '' OR ${matches}
 )
 WHERE schema IN ('', '1') AND stamped_ns <= end_ns

@@ -1,6 +1,6 @@
 -- Why: an outcome is a log record whose event name is decision.outcome.
 -- Total: an amount that is no number is null, which is unknown, never zero.
-CREATE MATERIALIZED VIEW outcomes_mv TO outcomes AS
+CREATE MATERIALIZED VIEW outcomes_mv ${on_cluster} TO outcomes AS
 SELECT
     ${attr:outcome.id:LogAttributes} AS outcome_id,
     if(${attr:outcome.kind:LogAttributes} = '', 'sale', ${attr:outcome.kind:LogAttributes}) AS kind,
@@ -14,7 +14,7 @@ SELECT
     toUInt64(toUnixTimestamp64Nano(Timestamp)) AS event_ns,
     'otlp' AS source,
     received_ns
-FROM otel_logs
+FROM otel_logs${local}
 WHERE (EventName = 'decision.outcome' OR LogAttributes['event.name'] = 'decision.outcome')
     AND ${attr:outcome.id:LogAttributes} != ''
     AND (${attr:decision.id:LogAttributes} != '' OR ${attr:outcome.key:LogAttributes} != '')

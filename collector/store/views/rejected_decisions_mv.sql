@@ -1,6 +1,6 @@
 -- Why: what claims to be a decision and cannot be one is kept, counted and named.
 -- The span itself is stored in otel_traces, so no bytes are kept twice.
-CREATE MATERIALIZED VIEW rejected_decisions_mv TO rejected AS
+CREATE MATERIALIZED VIEW rejected_decisions_mv ${on_cluster} TO rejected AS
 SELECT
     received_ns,
     'traces' AS signal,
@@ -22,7 +22,7 @@ FROM
         ${attr:decision.schema:SpanAttributes} AS schema,
         toUInt64OrZero(${attr:decision.ts.ingress:SpanAttributes}) AS stamped_ns,
         toUInt64(toUnixTimestamp64Nano(Timestamp)) + Duration AS end_ns
-    FROM otel_traces
+    FROM otel_traces${local}
     WHERE own_action != '' OR ${matches}
 )
 WHERE NOT (schema IN ('', '1') AND stamped_ns <= end_ns)

@@ -1,6 +1,6 @@
 -- Why: without an id an outcome cannot be counted once, and without a decision or a key it cannot
 -- be joined; it is kept and named. The record itself is stored in otel_logs.
-CREATE MATERIALIZED VIEW rejected_outcomes_mv TO rejected AS
+CREATE MATERIALIZED VIEW rejected_outcomes_mv ${on_cluster} TO rejected AS
 SELECT
     received_ns,
     'outcomes' AS signal,
@@ -13,7 +13,7 @@ SELECT
     ${attr:outcome.id:LogAttributes} AS item_id,
     toUInt32(0) AS item_count,
     '' AS bytes
-FROM otel_logs
+FROM otel_logs${local}
 WHERE (EventName = 'decision.outcome' OR LogAttributes['event.name'] = 'decision.outcome')
     AND NOT (
         ${attr:outcome.id:LogAttributes} != ''

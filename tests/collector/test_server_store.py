@@ -1,0 +1,274 @@
+"""The store as a server: the same work over HTTP, and what goes wrong between here and there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+
+import grpc
+import httpx
+import pytest
+from clickhouse_connect.driver.exceptions import ClickHouseError
+
+from attribution.config import AttributionConfig
+from attribution.job import AttributionJob
+from collector.config import (
+    AttributesConfig,
+    CollectorConfig,
+    DecisionsConfig,
+    OutcomesConfig,
+)
+from collector.counters import Counters
+from collector.errors import StoreRefusedError, StoreUnavailableError
+from collector.otlp import Signal
+from collector.service import CollectorService
+from collector.store.connect import Connections, connect
+from collector.store.cursors import read_cursor, write_cursor
+from collector.store.migrate import apply_views, migrate
+from collector.wal_frames import encode_frame
+from collector.writer import StoreWriter
+from tests.builders import (
+    decision_span,
+    logs_request,
+    metrics_request,
+    new_trace_id,
+    outcome,
+    trace_request,
+)
+from tests.collector.clickhouse_double import Double
+from tests.collector.clients import TRACES, WAIT_S, post
+from tests.collector.test_writer import Segments, frame_of, twice_frame
+from tests.conftest import NOW_NS, ManualClock
+
+pytestmark = pytest.mark.integration
+
+INTO_TRACES = "INSERT INTO otlp_traces_in"
+
+
+# The tests of which a cluster could change the outcome run on both.
+both = pytest.mark.parametrize("double", ["", "one"], ids=["one machine", "cluster"], indirect=True)
+
+
+@pytest.fixture(scope="module")
+def double(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Double]:
+    """Yield a server with every table and every view: alone, or as a cluster of one shard."""
+    cluster = str(getattr(request, "param", ""))
+    with Double(tmp_path_factory.mktemp("server"), cluster=cluster) as server:
+        client = connect(server.config("writer", "secret"))
+        migrate(client, NOW_NS, cluster=cluster)
+        given = (AttributesConfig(), DecisionsConfig(), OutcomesConfig())
+        apply_views(client, *given, NOW_NS, cluster=cluster)
+        yield server
+
+
+@pytest.fixture
+def server(double: Double) -> Double:
+    """Return the server without rows. The tables that a test reads are named here."""
+    client = connect(double.config())
+    suffix = "_local" if double.config().cluster else ""
+    for table in (
+        "otel_traces",
+        "otel_traces_trace_id_ts",
+        "decisions",
+        "attributions",
+        "rejected",
+    ):
+        client.command(f"TRUNCATE TABLE {table}{suffix}")
+    return double
+
+
+@pytest.fixture
+def remote(server: Double) -> Connections:
+    """Return connections to it as a writer."""
+    return Connections(server.config("writer", "secret"))
+
+
+@pytest.fixture
+def segments(tmp_path: Path, clock: ManualClock) -> Segments:
+    """Return segments in the test's directory."""
+    return Segments(tmp_path, clock)
+
+
+def names(store: Connections) -> list[str]:
+    """Return the names of all stored spans."""
+    rows = store.client().query("SELECT SpanName FROM otel_traces ORDER BY 1").result_rows
+    return [name for (name,) in rows]
+
+
+@both
+def test_collector_and_a_job_do_their_work_over_http(
+    remote: Connections, clock: ManualClock, tmp_path: Path
+) -> None:
+    """Three signals in, decisions derived by the views, attributed by a job, read back as sent."""
+    trace = new_trace_id()
+    root = decision_span(action="price", decision_id="d-1", trace_id=trace)
+    collector = CollectorService(
+        CollectorConfig(grpc_port=0, http_port=0), remote, tmp_path / "wal", Counters(), clock
+    )
+    collector.start()
+    gauge = metrics_request()
+    metric = gauge.resource_metrics[0].scope_metrics.add().metrics.add(name="stock")
+    metric.gauge.data_points.add(time_unix_nano=NOW_NS, as_double=2.5)
+    with grpc.insecure_channel(f"127.0.0.1:{collector.grpc_port}") as channel:
+        call = channel.unary_unary(TRACES, request_serializer=None, response_deserializer=None)
+        call(trace_request(root).SerializeToString(), timeout=WAIT_S)
+    url = f"http://127.0.0.1:{collector.http_port}"
+    with httpx.Client(base_url=url, timeout=WAIT_S, trust_env=False) as http:
+        sale = outcome(outcome_id="o-1", decision_id="d-1", revenue=Decimal("12.50"))
+        assert post(http, logs_request(sale), "/v1/logs").status_code == 200
+        assert post(http, gauge, "/v1/metrics").status_code == 200
+    assert collector.stop(WAIT_S)
+
+    AttributionJob(AttributionConfig(), AttributesConfig(), remote).run_once(NOW_NS + 10**10)
+
+    read = remote.reader().query
+    assert read("SELECT TraceId, SpanName FROM otel_traces").result_rows == [(trace, root.name)]
+    assert read("SELECT MetricName, Value FROM otel_metrics_gauge").result_rows == [("stock", 2.5)]
+    assert read("SELECT outcome_id, revenue FROM outcomes FINAL").result_rows == [
+        ("o-1", Decimal("12.50"))
+    ]
+    rows = read("SELECT decision_id, action, total_ns FROM attributions FINAL").result_rows
+    assert rows == [("d-1", "price", root.end_time_unix_nano - root.start_time_unix_nano)]
+
+
+@both
+@pytest.mark.parametrize("kind", ["cut_before", "cut_after", "busy", "code"])
+def test_insert_whose_answer_is_lost_is_sent_again_and_stored_once(
+    server: Double, remote: Connections, segments: Segments, kind: str
+) -> None:
+    """The same bytes under the same token, whether or not the server had stored them."""
+    frame = encode_frame(
+        trace_request(decision_span(decision_id="d-1")).SerializeToString(), NOW_NS, 1
+    )
+    before = len(server.requests(INTO_TRACES))
+    server.fail(kind, INTO_TRACES, code=242, name="TABLE_IS_READ_ONLY")
+
+    writer = segments.store(remote, segments.write(f"once-{kind}", frame))
+
+    sent = server.requests(INTO_TRACES)[before:]
+    assert [s["parameters"]["insert_deduplication_token"] for s in sent] == [
+        f"once-{kind}.segment"
+    ] * 2
+    assert writer.figures().stored == 1
+    read = remote.client().query
+    for table in ("otel_traces", "otel_traces_trace_id_ts", "decisions"):
+        assert read(f"SELECT count() FROM {table}").result_rows == [(1,)], table
+    assert segments.budget.held == 0
+
+
+@both
+def test_server_that_is_killed_and_started_again_has_everything_once(
+    server: Double, remote: Connections, segments: Segments
+) -> None:
+    """It dies after it stored a segment and before it said so; the next one waits for it too."""
+    paths = [segments.write(name, frame_of(name)) for name in ("a", "b")]
+    server.fail("hang_after", INTO_TRACES)
+    writer = StoreWriter(Signal.TRACES, remote, segments.budget, segments.counters, segments.clock)
+    for path in paths:
+        writer.submit(path)
+    writer.start()
+    server.wait_until_met()
+    server.stop(kill=True)
+    server.start()
+    assert writer.drain(WAIT_S)
+    writer.stop()
+
+    assert names(remote) == ["a", "b"]
+    assert segments.budget.held == 0
+
+
+def test_bytes_that_the_server_cannot_parse_are_told_from_its_failures(
+    remote: Connections, segments: Segments
+) -> None:
+    """By the reader's name in the error, which comes last; else they would be sent for ever."""
+    path = segments.write("mixed", frame_of("a"), twice_frame("b"), frame_of("c"))
+
+    writer = segments.store(remote, path)
+
+    assert names(remote) == ["a", "b", "c"]
+    assert writer.figures().stored == 3
+
+
+def test_reader_may_only_read_and_within_its_limits(server: Double) -> None:
+    """Limits and readonly go with each request, so no session ties a reader to one node."""
+    store = Connections(server.config("writer", "secret", query_seconds_max=0.3, query_rows_max=10))
+    reader = store.reader()
+    ((text, seconds, readonly),) = reader.query(
+        "SELECT {text:String}, getSetting('max_execution_time'), getSetting('readonly')",
+        parameters={"text": "it's"},
+    ).result_rows
+    assert (text, seconds, readonly) == ("it's", 1, 1)
+    with pytest.raises(ClickHouseError, match="READONLY"):
+        reader.command("INSERT INTO job_cursors (job, cursor_ns) VALUES ('a', 1)")
+    with pytest.raises(ClickHouseError, match="TOO_MANY_ROWS"):
+        reader.query("SELECT number FROM numbers(11)")
+    assert "session_id" not in server.requests("getSetting('readonly')")[-1]["parameters"]
+
+
+def test_cursor_is_written_and_read_over_http(remote: Connections) -> None:
+    """Rows of Python go as Native blocks, another way than the log's bytes."""
+    job = f"job of {remote.config.cluster}"
+    write_cursor(remote.client(), job, NOW_NS)
+
+    assert read_cursor(remote.reader(), job) == NOW_NS
+
+
+@pytest.mark.parametrize(
+    ("user", "password", "remedy"),
+    [
+        pytest.param("writer", "wrong", "correct user and password in store.url", id="auth"),
+        pytest.param("viewer", "secret", "grant its user CREATE", id="read-only user"),
+    ],
+)
+def test_server_that_will_refuse_again_is_named_with_the_remedy(
+    server: Double, user: str, password: str, remedy: str
+) -> None:
+    """A retry would not help, so the start ends; the password is not in the line."""
+    with pytest.raises(StoreRefusedError, match=remedy) as raised:
+        connect(server.config(user, password))
+    line = str(raised.value)
+    assert line.startswith(f"store http://127.0.0.1:{server.port} refuses: ")
+    assert f"{user}:{password}" not in line
+    assert "\n" not in line
+
+
+@pytest.mark.parametrize("kind", ["busy", "cut_before", "code"])
+def test_server_that_may_answer_later_is_transient(server: Double, kind: str) -> None:
+    """Whoever asked tries again."""
+    server.fail(kind, "CREATE DATABASE", times=9, code=209, name="SOCKET_TIMEOUT")
+    try:
+        with pytest.raises(
+            StoreUnavailableError, match=rf"store http://127\.0\.0\.1:{server.port} "
+        ):
+            connect(server.config())
+    finally:
+        server.heal()
+
+
+def test_server_that_takes_the_call_and_is_silent_is_given_up(server: Double) -> None:
+    """After store.timeout_seconds; a thread that waits for ever stores nothing more."""
+    server.fail("hang", "CREATE DATABASE")
+    with pytest.raises(StoreUnavailableError, match="timed out"):
+        connect(server.config(timeout_seconds=1))
+    server.heal()
+
+
+def test_service_that_is_no_clickhouse_is_said_to_be_none(server: Double) -> None:
+    """A wrong port answers too, in its own way."""
+    server.fail("foreign", "SELECT version()")
+    with pytest.raises(StoreRefusedError, match="is no ClickHouse HTTP interface; correct store"):
+        connect(server.config())
+
+
+def test_schema_that_may_not_be_made_is_one_line(server: Double) -> None:
+    """`millworth migrate` on a server whose user has too few rights."""
+    config = server.config(database="another")
+    client = connect(config)
+    server.fail("code", "CREATE TABLE IF NOT EXISTS otel_logs", code=497, name="ACCESS_DENIED")
+    with pytest.raises(StoreRefusedError, match="grant its user CREATE"):
+        migrate(client, NOW_NS, cluster=config.cluster)
+    rows = client.query("SELECT max(name) FROM schema_migrations").result_rows
+    assert rows[0][0].startswith("0003_")  # what was done is remembered, and not done again
