@@ -40,6 +40,7 @@ class Trees:
     start_ns: Ints  # after the shift
     end_ns: Ints
     shift_ns: Ints
+    bound_ns: Ints  # of the error against its parent's clock; 0 of one clock, NONE if unknown
     span_id: Ids
     is_blocking: Bools  # false where its parent did not wait for it
     levels: tuple[Ints, ...]  # rows at each depth, the roots first
@@ -62,10 +63,15 @@ def assemble(spans: Spans, roots: Roots, links: Links, *, skew_max_ns: int) -> T
     own = spans.take(members.row)
     levels = by_depth(members.parent)
     is_blocking = _blocking(members, own)
+    bound_ns = _bounds(members, own)
+    # Shorter than what its clock may be wrong by: any place in its parent would be a guess.
+    lost = is_blocking & ~members.is_hung & (bound_ns > own.end_ns - own.start_ns)
+    is_blocking &= ~lost
     shift_ns, oversized = _shifts(members, own, levels, is_blocking, skew_max_ns)
     flags = members.flags.copy()
     for mask, flag in (
-        (~is_blocking, Flag.ASYNC),
+        (~is_blocking & ~lost, Flag.ASYNC),
+        (lost, Flag.CLOCK_EXCLUDED),
         (shift_ns != 0, Flag.SHIFTED),
         (oversized, Flag.SKEW_TOO_LARGE),
     ):
@@ -78,6 +84,7 @@ def assemble(spans: Spans, roots: Roots, links: Links, *, skew_max_ns: int) -> T
         start_ns=own.start_ns + shift_ns,
         end_ns=own.end_ns + shift_ns,
         shift_ns=shift_ns,
+        bound_ns=bound_ns,
         span_id=own.span_id,
         is_blocking=is_blocking,
         levels=levels,
@@ -119,6 +126,18 @@ def _blocking(members: Members, own: Spans) -> Bools:
     inferred = is_root | ~(consumed | members.is_linked)
     blocks: Bools = np.where(own.blocking == NONE, inferred, (own.blocking == 1) | is_root)
     return blocks
+
+
+def _bounds(members: Members, own: Spans) -> Ints:
+    """Return by how much each span's place in its parent may be wrong."""
+    bound = np.zeros(len(own), np.int64)
+    child = np.flatnonzero(members.parent >= 0)
+    parent = members.parent[child]
+    error, other = own.clock_error_ns[child], own.clock_error_ns[parent]
+    known = (error >= 0) & (other >= 0)
+    apart = np.where(known, error + other, NONE)
+    bound[child] = np.where(_same_clock(own, child, parent), 0, apart)
+    return bound
 
 
 def _shifts(

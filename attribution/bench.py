@@ -160,6 +160,9 @@ def _plain_spans(spans: Spans, roots: Roots) -> list[tuple[list[PlainSpan], int,
                 service=str(spans.service[at]),
                 blocking=None if spans.blocking[at] < 0 else bool(spans.blocking[at]),
                 received_ns=int(spans.received_ns[at]),
+                clock_error_ns=None
+                if spans.clock_error_ns[at] < 0
+                else int(spans.clock_error_ns[at]),
             )
         )
     return [

@@ -45,6 +45,7 @@ def spans_from_table(table: Table, decisions: Table) -> tuple[Spans, Links, list
         service=service,
         label=label.astype(np.int64),
         host=np.array([host_id != "" for host_id in hosts], np.int64)[host] * (host + 1),
+        clock_error_ns=ints(table["clock_error_ns"]),
         latency_class=_small(table["latency_class"]),
         stage=_small(table["stage"]),
         blocking=_small(table["blocking"]),

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TypeAlias
 
-from attribution.spans import KINDS, UNSPECIFIED
+from attribution.spans import KINDS, NONE, UNSPECIFIED
 from collector.errors import DecodeError
 
 # What json.loads gives: an object, with Decimal for a fraction.
@@ -40,6 +40,7 @@ class FileSpan:
     attributes: dict[str, str] = field(default_factory=dict)
     status: str = ""
     links: tuple[tuple[str, str], ...] = ()  # trace and key
+    clock_error_ns: int = NONE  # clock.error_ns of the resource, NONE where it does not say
     key: str = ""  # what parents are found by: the span id, but for the server's half of an RPC
 
     @property
@@ -126,6 +127,12 @@ def checked(span: FileSpan) -> FileSpan:
 def host_of(resource: dict[str, str]) -> str:
     """Return the machine that the attributes of a resource or process name, empty for none."""
     return next((resource[name] for name in _HOST_NAMES if resource.get(name)), "")
+
+
+def clock_error_of(resource: dict[str, str]) -> int:
+    """Return the bound of the clock's error that a resource states, NONE where it states none."""
+    text = resource.get("clock.error_ns", "")
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= 18 else NONE
 
 
 def kind_of(name: str) -> str:

@@ -247,6 +247,7 @@ def _span_table(
             "service_name": texts(s.service for s in spans),
             "span_name": texts(s.name for s in spans),
             "host": texts(s.host if s.trace_id in named else _ONE_CLOCK for s in spans),
+            "clock_error_ns": np.array([s.clock_error_ns for s in spans], np.int64),
             "latency_class": indexes("latency.class", CLASSES[:UNTRACED]),
             "stage": indexes("decision.stage", STAGES),
             "blocking": np.array(blocking, np.int8),

@@ -30,6 +30,7 @@ class Flag(IntFlag):
     SKEW_TOO_LARGE = 1 << 9  # ... or would have been by more than skew_max_s, so was not
     OPAQUE_PEER = 1 << 10  # a client call whose other side sent no span: counted as network
     CLIPPED_INGRESS = 1 << 11  # the ingress stamp lies after the root's start
+    CLOCK_EXCLUDED = 1 << 12  # a span is shorter than its clock's bound: where it lies is unknown
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,7 @@ class PlainSpan:
     service: str = ""
     blocking: bool | None = None
     received_ns: int = 0
+    clock_error_ns: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +64,7 @@ def plain_path(
             child = by_id[child_id]
             is_hung = child_id in hung
             blocks = _blocks(child, by_id[span_id], is_hung)
+            blocks = blocks and (is_hung or not _is_lost(child, by_id[span_id]))
             shift[child_id] = 0
             if skew_max_ns and not is_hung:
                 shift[child_id] = _shift(child, by_id[span_id], shift[span_id], blocks, skew_max_ns)
@@ -136,14 +138,23 @@ def _blocks(child: PlainSpan, parent: PlainSpan, is_hung: bool) -> bool:
     return not (child.kind == "Consumer" and (is_hung or parent.kind == "Producer"))
 
 
+def _same_clock(child: PlainSpan, parent: PlainSpan) -> bool:
+    if child.host and parent.host:
+        return child.host == parent.host
+    return child.kind in _IN_PROCESS and child.service == parent.service
+
+
+def _is_lost(child: PlainSpan, parent: PlainSpan) -> bool:
+    """Tell whether a span is shorter than what the two clocks may differ by."""
+    if _same_clock(child, parent) or child.clock_error_ns is None or parent.clock_error_ns is None:
+        return False
+    return child.clock_error_ns + parent.clock_error_ns > child.end_ns - child.start_ns
+
+
 def _shift(
     child: PlainSpan, parent: PlainSpan, parent_shift: int, blocks: bool, max_ns: int
 ) -> int:
-    if child.host and parent.host:
-        same = child.host == parent.host
-    else:
-        same = child.kind in _IN_PROCESS and child.service == parent.service
-    if same:
+    if _same_clock(child, parent):
         return parent_shift
     if not blocks:
         return 0

@@ -124,6 +124,7 @@ def path_rows(done: Attributed, revisions: Ints, wanted: Bools) -> Table:
             "start_ns": source["start_ns"].cast(pa.uint64()),
             "duration_ns": pc.subtract(source["end_ns"], source["start_ns"]).cast(pa.uint64()),
             "shift_ns": pa.array(trees.shift_ns[keep]),
+            "clock_bound_ns": _known(trees.bound_ns[keep]),
             "on_path": pa.array(path.on_path[keep].astype(np.uint8)),
             "self_ns": pa.array(path.self_ns[keep]).cast(pa.uint64()),
             "stage": stage,
@@ -131,6 +132,11 @@ def path_rows(done: Attributed, revisions: Ints, wanted: Bools) -> Table:
             "sections": _section_lists(path, len(trees)).take(pa.array(keep)),
         }
     )
+
+
+def _known(values: Ints) -> Column:
+    """Return a column of these values, null where one is unknown."""
+    return pa.array(values, mask=values < 0).cast(pa.uint64())
 
 
 def flag_names(bits: int) -> list[str]:

@@ -44,6 +44,7 @@ class Spans:
     service: Ints  # code of service.name
     label: Ints  # code of (service.name, span name), which the rules of the config judge
     host: Ints  # code of the machine whose clock stamped it, 0 where the span does not say
+    clock_error_ns: Ints  # bound of that clock's error, NONE where the resource does not say
     latency_class: Small  # latency.class as sent, or NONE
     stage: Small  # decision.stage as sent, or NONE
     blocking: Small  # latency.blocking as sent: 1, 0 or NONE

@@ -216,6 +216,7 @@ class PathSpan:
     start_ns: int
     duration_ns: int
     shift_ns: int
+    clock_bound_ns: int | None
     on_path: int
     self_ns: int
     stage: str

@@ -191,6 +191,8 @@ def _hover(span: PathSpan, piece_ns: int, *, solid: bool) -> str:
         lines.append(f"this section {ms(piece_ns, 3)}")
     if span.shift_ns:
         lines.append(f"shown {ms(span.shift_ns, 3)} later than sent: clocks differ")
+    if span.clock_bound_ns:
+        lines.append(f"its clock may be wrong by {ms(span.clock_bound_ns, 3)}")
     return "<br>".join(lines)
 
 

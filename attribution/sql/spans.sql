@@ -18,6 +18,8 @@ SELECT
         ResourceAttributes['host.name'] != '', ResourceAttributes['host.name'],
         ResourceAttributes['service.instance.id']
     ) AS host,
+    if(match(ResourceAttributes['clock.error_ns'], '^[0-9]{1,18}$'),
+        toInt64(ResourceAttributes['clock.error_ns']), -1) AS clock_error_ns,
     toInt8(indexOf(['network', 'compute', 'store'],
         if(SpanAttributes['latency.class'] != '', SpanAttributes['latency.class'],
             SpanAttributes[{class_name:String}]))) - 1 AS latency_class,

@@ -3,7 +3,7 @@
 SELECT
     trace_id, span_id, parent_span_id, toString(service_name) AS service_name,
     toString(span_name) AS span_name, toString(span_kind) AS span_kind,
-    start_ns, duration_ns, shift_ns, on_path, self_ns,
+    start_ns, duration_ns, shift_ns, clock_bound_ns, on_path, self_ns,
     toString(stage) AS stage, toString(class) AS class, sections
 FROM path_spans FINAL
 WHERE ingress_ns = {ingress_ns:UInt64} AND decision_id = {decision_id:String}

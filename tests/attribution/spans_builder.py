@@ -31,6 +31,7 @@ class S:
     is_receive: bool = False
     decision: int = NONE
     received: int = 0
+    clock_error: int | None = None
     links: tuple[tuple[int, int], ...] = field(default=())
 
     def plain(self) -> PlainSpan:
@@ -45,6 +46,7 @@ class S:
             self.service,
             self.blocking,
             self.received,
+            self.clock_error,
         )
 
 
@@ -87,6 +89,7 @@ def columns(spans: Sequence[S]) -> Spans:
         service=ints([services.index(s.service) for s in spans]),
         label=ints([known.index((s.service, s.name)) for s in spans]),
         host=ints([hosts.index(s.host) for s in spans]),
+        clock_error_ns=ints([NONE if s.clock_error is None else s.clock_error for s in spans]),
         latency_class=ints([_index(CLASSES, s.latency_class) for s in spans], np.int8),
         stage=ints([_index(STAGES, s.stage) for s in spans], np.int8),
         blocking=ints([NONE if s.blocking is None else int(s.blocking) for s in spans], np.int8),

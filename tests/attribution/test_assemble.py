@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -170,6 +172,21 @@ def test_one_clock_is_never_shifted() -> None:
     assert shift_of(S(2, 1, 90, 150, kind="Server", service="cart"), S(1, 0, 0, 100)) != 0
 
 
+def test_span_shorter_than_its_clocks_bound_is_excluded_and_said_so() -> None:
+    """Where it lies is unknown: its time stays its parent's, and the decision is flagged."""
+    root = S(1, 0, 0, 100, host="a", clock_error=20)
+    short = S(2, 1, 40, 69, kind="Server", host="b", clock_error=10)
+    trees = trees_of([root, short], [R()], 10_000)
+    assert (trees.is_blocking.tolist(), trees.bound_ns.tolist()) == ([True, False], [0, 30])
+    assert flags(trees) == {"clock_excluded"}
+    longer = replace(short, end=70)
+    assert trees_of([root, longer], [R()], 10_000).is_blocking.tolist() == [True, True]
+    unknown = replace(short, clock_error=None)
+    trees = trees_of([root, unknown], [R()], 10_000)
+    assert (trees.is_blocking.tolist(), trees.bound_ns.tolist()) == ([True, True], [0, -1])
+    assert flags(trees_of([root, replace(short, host="a")], [R()], 10_000)) == set()
+
+
 def test_shift_is_inherited_on_one_machine() -> None:
     """What one clock stamped moves together."""
     spans = [S(1, host="a"), S(2, 1, 1000, 1040, "Server", host="b"), S(3, 2, 1010, 1020, host="b")]
@@ -190,5 +207,5 @@ def test_flag_names_are_stable() -> None:
     """They are stored and shown; a renamed one would split history."""
     assert flag_names(sum(Flag)) == [
         "orphan", "duplicate_span", "cycle", "linked", "nested", "root_missing", "async",
-        "outside", "shifted", "skew_too_large", "opaque_peer", "clipped_ingress",
+        "outside", "shifted", "skew_too_large", "opaque_peer", "clipped_ingress", "clock_excluded",
     ]  # fmt: skip

@@ -71,6 +71,7 @@ def random_trace(rng: random.Random, trace: int, clock: int) -> tuple[list[S], R
                 service=rng.choice(["shop", "cart"]),
                 blocking=rng.choice([None, None, None, True, False]),
                 received=rng.randint(0, 1000),
+                clock_error=rng.choice([None, 0, 1, 5]),
             )
         )
         if rng.random() < 0.1 and span_id != root_id:

@@ -92,7 +92,7 @@ def test_tcp_flags_are_named(flags: int, names: str) -> None:
 def test_every_span_is_shown_once_whatever_its_parent(parents: list[int]) -> None:
     """Orphans and rings of parents come from real senders; no span may vanish."""
     spans = [
-        PathSpan("t", str(place), str(parent), "s", "n", "Server", place, 1, 0, 0, 0, "", "", [])
+        PathSpan("t", str(place), str(parent), "s", "n", "Server", place, 1, 0, 0, 0, 0, "", "", [])
         for place, parent in enumerate(parents)
     ]
     shown = [span.span_id for _, span in tree_order(spans)]
