@@ -226,7 +226,9 @@ class Service:
             self.capture_off_reason = str(error)
             _log.warning("packets_not_recorded", reason=str(error))
             return
-        self.packets = PacketJob(config, self.settings.attributes, self.store, self.recorder)
+        self.packets = PacketJob(
+            config, self.settings.attributes, self.store, self.recorder, self.counters
+        )
         self._start_loop("packets", PACKET_INTERVAL_S, self.packets.run_once)
 
     @property

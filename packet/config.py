@@ -49,10 +49,47 @@ class PacketConfig(Section):
         description="Rate of the link, Mbit/s, for bursts and the queue before it; 0 for neither",
     )
     sample_ratio: float = Field(
-        default=0.001, ge=0, le=1, description="Share of the flows that is always kept"
+        default=0.0005, ge=0, le=1, description="Share of the flows that is always kept"
     )
     sample_epoch_s: int = Field(
         default=10, gt=0, description="How long one draw of flows holds, so that each has its turn"
+    )
+    trace_ratio: float = Field(
+        default=0.0002,
+        ge=0,
+        le=1,
+        description="Share of the traces whose packets are kept, by OpenTelemetry's consistent "
+        "probability sampling",
+    )
+    budget_ratio: float = Field(
+        default=0.001,
+        gt=0,
+        le=1,
+        description="Share of the bytes seen that may be kept: sample, traces and dumps together",
+    )
+    budget_burst_mib: int = Field(
+        default=256, gt=0, description="... saved up to so much, which is also there at first"
+    )
+    trigger_before_s: float = Field(
+        default=30.0, ge=0, description="A trigger of the wire asks for so long before it"
+    )
+    trigger_after_s: float = Field(default=10.0, ge=0, description="... and for so long after it")
+    triggers_per_hour_max: int = Field(
+        default=60, ge=0, description="Triggers beside alerts; 0 raises none"
+    )
+    outlier_ratio: float = Field(
+        default=3.0,
+        gt=1,
+        description="A decision is an outlier at so many times the 99.9th percentile of its action",
+    )
+    retransmissions_min: int = Field(
+        default=20, gt=0, description="Retransmissions in a second that raise a trigger"
+    )
+    retransmission_ratio: float = Field(
+        default=0.02, gt=0, le=1, description="... where they are such a share of its packets"
+    )
+    queue_ms_min: float = Field(
+        default=1.0, gt=0, description="A microburst that makes such a queue raises a trigger"
     )
     settle_s: float = Field(
         default=2.0, ge=0, description="Age at which spans are linked to packets"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,11 +15,16 @@ from collector.config import AttributesConfig
 from collector.store.connect import Connections
 from packet.columns import U32, PacketColumns, address_words, normal_address
 from packet.link import SpanEndpoints
+from packet.triggers import Outlier
 
 _SQL = Path(__file__).parent / "sql"
 
 # A span longer than this is not looked for behind the start of a range.
 REACH_NS = 60 * NS_PER_S
+_TRACES_A_QUERY = 2_000  # 72 kB of ids; a query may have 256 KiB
+# What is usual is what the ten minutes before were; 99.9 % of fewer decisions is their slowest one.
+_USUAL_NS = 600 * NS_PER_S
+_USUAL_DECISIONS_MIN = 1_000
 _CALLS_MAX = 100_000  # of a minute: more do not make an estimate better
 
 # Where each side of a connection is found, the surest first: what the socket said, then what a
@@ -36,13 +41,16 @@ _ENDPOINT_NAMES = {
 
 @dataclass(frozen=True, slots=True)
 class CaptureRequest:
-    """What one alert asks for, as in the table `capture_requests`."""
+    """What an alert or a trigger asks for, as in `capture_requests` and `capture_triggers`."""
 
     trigger_id: str
+    cause: str  # "alert", or a `triggers.Cause`
     from_ns: int
     to_ns: int
-    action: str  # "" for every action
-    region: str  # "" for every region
+    action: str  # of an alert: "" for every action
+    region: str  # ... "" for every region
+    trace_ids: tuple[str, ...] = ()  # of a trigger
+    port_pairs: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +95,10 @@ class Reader:
     def capture_requests(self, oldest_ns: int) -> list[CaptureRequest]:
         """Return the requests that end after `oldest_ns`, oldest first."""
         rows = self._rows("capture_requests", {"oldest_ns": oldest_ns})
-        return [CaptureRequest(*row) for row in rows]
+        return [
+            CaptureRequest(name, cause, from_ns, to_ns, action, region, tuple(traces), tuple(pairs))
+            for name, cause, from_ns, to_ns, action, region, traces, pairs in rows
+        ]
 
     def affected_traces(
         self, request: CaptureRequest, after_ns: int, until_ns: int, traces_max: int
@@ -115,7 +126,7 @@ class Reader:
         from_ns: int,
         to_ns: int,
         *,
-        trace_ids: Collection[str] = (),
+        trace_ids: Sequence[str] = (),
         port_pairs: Collection[int] = (),
     ) -> list[SpanEndpoints]:
         """Return spans that name both ports and overlap [from_ns, to_ns], by time.
@@ -126,19 +137,65 @@ class Reader:
             trace_ids: only spans of these traces; empty for any.
             port_pairs: only spans of these connections, see `columns.port_pair`; empty for any.
         """
+        rows = list[tuple[Any, ...]]()
+        for at in range(0, max(len(trace_ids), 1), _TRACES_A_QUERY):
+            rows += self._rows(
+                "spans",
+                {
+                    "from_ns": from_ns,
+                    "to_ns": to_ns,
+                    "reach_ns": REACH_NS,
+                    "trace_ids": list(trace_ids[at : at + _TRACES_A_QUERY]),
+                    "port_pairs": list(port_pairs),
+                    "host": self._host,
+                    **self._endpoint_names,
+                },
+            )
+        return [SpanEndpoints(*(*row[:8], normal_address(row[8]))) for row in rows]
+
+    def linked_spans(self, trace_ids: Sequence[str]) -> set[tuple[str, str]]:
+        """Return (trace id, span id) of the spans that a request and a response were linked to."""
+        found = set[tuple[str, str]]()
+        for at in range(0, len(trace_ids), _TRACES_A_QUERY):
+            part = list(trace_ids[at : at + _TRACES_A_QUERY])
+            rows = self._rows("linked_spans", {"trace_ids": part})
+            found |= {(str(row[0]), str(row[1])) for row in rows}
+        return found
+
+    def kept_traces(
+        self, threshold: str, after_ns: int, until_ns: int, traces_max: int
+    ) -> list[str]:
+        """Return traces received in (after_ns, until_ns] whose randomness reaches a threshold."""
         rows = self._rows(
-            "spans",
+            "kept_traces",
             {
-                "from_ns": from_ns,
-                "to_ns": to_ns,
-                "reach_ns": REACH_NS,
-                "trace_ids": list(trace_ids),
-                "port_pairs": list(port_pairs),
-                "host": self._host,
-                **self._endpoint_names,
+                "threshold": threshold,
+                "after_ns": after_ns,
+                "until_ns": until_ns,
+                "traces_max": traces_max,
             },
         )
-        return [SpanEndpoints(*(*row[:8], normal_address(row[8]))) for row in rows]
+        return [str(row[0]) for row in rows]
+
+    def outliers(self, ratio: float, after_ns: int, until_ns: int, rows_max: int) -> list[Outlier]:
+        """Return decisions received in (after_ns, until_ns] that took `ratio` times their p99.9."""
+        rows = self._rows(
+            "outliers",
+            {
+                "ratio": ratio,
+                "after_ns": after_ns,
+                "until_ns": until_ns,
+                "base_ns": max(after_ns - _USUAL_NS, 0),
+                "decisions_min": _USUAL_DECISIONS_MIN,
+                "rows_max": rows_max,
+            },
+        )
+        return [Outlier(*row) for row in rows]
+
+    def budget_left(self) -> int | None:
+        """Return what was left in the byte budget before this start, None where none was kept."""
+        rows = self._rows("budget_left", {"host": self._host})
+        return int(rows[0][0]) if rows else None
 
     def span_reach(self, after_ns: int, until_ns: int) -> tuple[int, int]:
         """Return the time that spans received in (after_ns, until_ns] cover; (0, 0) for none."""

@@ -1,8 +1,8 @@
-"""I/O: writes `packets`, `flows`, `span_flows` and `clock_offsets`; the only writer of each."""
+"""I/O: writes the tables of this room; the only writer of each."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
@@ -12,9 +12,13 @@ import pyarrow as pa
 from collector.store.connect import Connections
 from packet.columns import U64, WIRE_ONLY, Mask, PacketColumns, address_texts
 from packet.link import SpanFlow
+from packet.microburst import Burst
 from packet.offset import ClockOffset
 from packet.queries import FlowSpan, Reader
+from packet.reconstruction import Captured, Reconstruction
 from packet.tcp import IDLE_NS, Flow, analyse
+from packet.triggers import Trigger
+from packet.wire_watch import WireSecond
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +33,17 @@ class ClockRow:
     says_unsynchronised: tuple[str, ...]
     segments: int
     excluded: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReconstructionRow:
+    """One row of `reconstructions`."""
+
+    trigger_id: str
+    from_ns: int
+    cause: str
+    captured: Captured
+    judged: Reconstruction
 
 
 class Writer:
@@ -50,8 +65,8 @@ class Writer:
 
         Args:
             packets: at least one.
-            kept_for: "sample" or "alert".
-            trigger_id: of the alert's request, "" for the sample.
+            kept_for: a `byte_budget.Tier`.
+            trigger_id: of the alert or trigger that asked, "" where none did.
         """
         columns: dict[str, Any] = {
             field.name: getattr(packets, field.name)
@@ -102,26 +117,68 @@ class Writer:
 
     def clock_offsets(self, rows: Sequence[ClockRow], now_ns: int) -> None:
         """Write what was estimated of pairs of clocks; that of the same minute is replaced."""
-        if not rows:
-            return
         own = ("window_ns", "host_a", "host_b", "source", "says_unsynchronised", "segments",
                "excluded")  # fmt: skip
         estimated = (
             "at_ns", "offset_ns", "bound_ns", "median_offset_ns", "rtt_min_ns", "drift_ppm",
             "drift_bound_ppm", "state", "stepped_ns", "forward", "reverse",
         )  # fmt: skip
-        self._store.client().insert(
+        self._insert(
             "clock_offsets",
-            [
-                [
-                    *(getattr(row, name) for name in own),
-                    *(getattr(row.offset, name) for name in estimated),
-                    now_ns,
-                ]
-                for row in rows
-            ],
-            column_names=[*own, *estimated, "version"],
+            [*own, *estimated, "version"],
+            [[*_values(row, own), *_values(row.offset, estimated), now_ns] for row in rows],
         )
+
+    def wire_seconds(self, seconds: Sequence[WireSecond]) -> None:
+        """Write figures of the wire and the bursts among them; the same second is replaced."""
+        own = ("second_ns", "packets", "wire_bytes", "flows", "peak_1ms_bytes", "peak_500us_bytes",
+               "queue_bytes", "queue_ns", "retransmissions", "zero_windows",
+               "bursts_refused")  # fmt: skip
+        burst_own = tuple(field.name for field in fields(Burst))
+        bursts = [burst for second in seconds for burst in second.bursts]
+        self._insert(
+            "wire_seconds",
+            [*own, "bursts", "host"],
+            [[*_values(row, own), len(row.bursts), self._host] for row in seconds],
+        )
+        self._insert(
+            "microbursts",
+            [*burst_own, "host"],
+            [[*_values(burst, burst_own), self._host] for burst in bursts],
+        )
+
+    def triggers(self, triggers: Sequence[Trigger], now_ns: int) -> None:
+        """Write requests to every recorder; one that reaches further now is replaced."""
+        own = tuple(field.name for field in fields(Trigger))
+        self._insert(
+            "capture_triggers",
+            [*own, "host", "version"],
+            [[*_values(row, own), self._host, now_ns] for row in triggers],
+        )
+
+    def budget(self, spent: Mapping[str, int], now_ns: int) -> None:
+        """Write what was seen, kept and refused since the last row, by column of the table."""
+        self._insert(
+            "packet_budget",
+            ["at_ns", "host", *spent],
+            [[now_ns, self._host, *spent.values()]],
+        )
+
+    def reconstruction(self, row: ReconstructionRow, now_ns: int) -> None:
+        """Write what became of a request."""
+        captured, judged = row.captured, row.judged
+        self._insert(
+            "reconstructions",
+            ["from_ns", "trigger_id", "host", "cause", "requests", "rebuilt", "packets",
+             "probability", "sampled_probability", "grounds", "version"],
+            [[row.from_ns, row.trigger_id, self._host, row.cause, captured.requests,
+              captured.rebuilt, captured.packets, judged.probability, judged.sampled_probability,
+              list(judged.grounds), now_ns]],
+        )  # fmt: skip
+
+    def _insert(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+        if rows:
+            self._store.client().insert(table, rows, column_names=list(columns))
 
     def _write_flows(self, rows: Sequence[Flow], *, is_deleted: int, now_ns: int) -> None:
         if not rows:
@@ -135,6 +192,10 @@ class Writer:
         columns["is_deleted"] = [is_deleted] * len(rows)
         columns["host"] = [self._host] * len(rows)
         self._store.client().insert_arrow("flows", pa.table(columns))
+
+
+def _values(row: object, names: Sequence[str]) -> list[Any]:
+    return [getattr(row, name) for name in names]
 
 
 @dataclass(slots=True)

@@ -33,6 +33,7 @@ class Span:
     received_ns: int = 0  # 0: when it ended
     parent_span_id: str = ""
     resource: Mapping[str, str] = field(default_factory=dict)
+    trace_state: str = ""
 
 
 def insert_spans(store: Connections, spans: Sequence[Span]) -> None:
@@ -46,6 +47,7 @@ def insert_spans(store: Connections, spans: Sequence[Span]) -> None:
             "Timestamp": pa.array([span.start_ns for span in spans], pa.timestamp("ns")),
             "TraceId": [span.trace_id for span in spans],
             "SpanId": [span.span_id for span in spans],
+            "TraceState": [span.trace_state for span in spans],
             "ParentSpanId": [span.parent_span_id for span in spans],
             "ResourceAttributes": pa.array(
                 [list(span.resource.items()) for span in spans],

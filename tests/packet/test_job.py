@@ -8,9 +8,10 @@ import pytest
 from collector.clock import NS_PER_MS, NS_PER_S, SystemClock
 from collector.config import AttributesConfig
 from collector.store.connect import Connections
+from packet.capture_job import LATE_NS
 from packet.columns import SYN
 from packet.config import PacketConfig
-from packet.job import LATE_NS, PacketJob
+from packet.job import PacketJob
 from packet.link import PORTS_AND_TIME, TUPLE_AND_TIME
 from packet.recorder import Recorder
 from tests.packet.build import CLIENT, SERVER, Packet, exchange

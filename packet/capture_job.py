@@ -1,0 +1,218 @@
+"""I/O: keeps the packets that alerts and triggers ask for, and says what became of each request."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from collector.clock import NS_PER_S
+from packet.byte_budget import ByteBudget, Tier
+from packet.columns import U64, Mask, PacketColumns, port_pairs
+from packet.config import PacketConfig
+from packet.link import WINDOW_MARGIN_NS, SpanEndpoints, within_windows
+from packet.queries import REACH_NS, CaptureRequest, Reader
+from packet.reconstruction import Captured, judge
+from packet.recorder import Recorder, RecorderStats
+from packet.sampler import Selection
+from packet.store import ReconstructionRow, Writer
+from packet.tally import Keeper, Tally
+
+# OpenTelemetry SDKs export a batch every 5 s, and a stored batch may be another second old.
+LATE_NS = 10 * NS_PER_S
+# Requests of one incident share connections, so an incident may have more of them than of those.
+_TRACES_PER_FLOW = 5
+
+
+@dataclass(slots=True)
+class _Capture:
+    """How far one request has come."""
+
+    held_s: float  # how far the recorder reached back when it was asked first
+    needed_s: float
+    received_ns: int = 0  # decisions received up to here have been looked at
+    pairs: set[int] = field(default_factory=set)  # connections pulled so far
+    packets: U64 = field(default_factory=lambda: np.zeros(0, np.uint64))  # names of those paid for
+    refused_flows: int = 0
+    refused_bytes: int = 0
+    done: bool = False
+
+
+class CaptureJob:
+    """Answers `capture_requests` and `capture_triggers` from the recorder's memory."""
+
+    def __init__(
+        self,
+        config: PacketConfig,
+        reader: Reader,
+        writer: Writer,
+        budget: ByteBudget,
+        keeper: Keeper,
+    ) -> None:
+        self._config = config
+        self._reader = reader
+        self._writer = writer
+        self._budget = budget
+        self._keeper = keeper
+        # Lost in a restart, as is what the recorder holds: an older request then finds nothing.
+        self._captures: dict[str, _Capture] = {}
+        self._closing: list[CaptureRequest] = []
+
+    def keep(self, recorder: Recorder, until_ns: int, now_ns: int, tally: Tally) -> None:
+        """Keep what open requests ask for, as far as their decisions have come in."""
+        stats = recorder.stats()
+        oldest_ns = stats.oldest_ns
+        requests = [] if oldest_ns is None else self._reader.capture_requests(oldest_ns)
+        known, self._captures = self._captures, {}
+        for request in requests:
+            assert oldest_ns is not None
+            capture = known.get(request.trigger_id) or _Capture(
+                held_s=(now_ns - oldest_ns) / NS_PER_S,
+                needed_s=(now_ns - request.from_ns) / NS_PER_S,
+            )
+            self._captures[request.trigger_id] = capture
+            if capture.done and until_ns < request.to_ns + LATE_NS:
+                capture.done = False  # the same trigger came again, and the request grew
+            if capture.done:
+                continue
+            is_last = until_ns >= request.to_ns + LATE_NS
+            if is_last:
+                # Spans of a decision come in by themselves: the last look is at all of them again.
+                capture.received_ns = 0
+                self._closing.append(request)
+            self._keep_one(recorder, request, capture, until_ns, now_ns, tally)
+            capture.received_ns, capture.done = until_ns, is_last
+            tally.open_requests += not is_last
+
+    def close(self, stats: RecorderStats, now_ns: int) -> None:
+        """Say what became of the requests that were looked at for the last time, once linked."""
+        closing, self._closing = self._closing, []
+        for request in closing:
+            capture = self._captures.get(request.trigger_id)
+            if capture is not None:
+                self._writer.reconstruction(self._judged(request, capture, stats, now_ns), now_ns)
+
+    def _judged(
+        self, request: CaptureRequest, capture: _Capture, stats: RecorderStats, now_ns: int
+    ) -> ReconstructionRow:
+        traces = self._traces(request, 0, now_ns)
+        spans = self._spans(request, traces)
+        touched = {span.trace_id for span in spans} | set(traces)
+        linked = self._reader.linked_spans(sorted(touched))
+        unlinked = {
+            span.trace_id for span in spans if (span.trace_id, span.span_id) not in linked
+        } | (touched - {span.trace_id for span in spans})
+        captured = Captured(
+            requests=len(touched),
+            rebuilt=len(touched - unlinked),
+            spans=len(spans),
+            packets=len(capture.packets),
+            held_s=capture.held_s,
+            needed_s=capture.needed_s,
+            recorded=stats.packets,
+            dropped=stats.kernel_drops,
+            refused_flows=capture.refused_flows,
+            refused_bytes=capture.refused_bytes,
+            sample_ratio=self._config.sample_ratio,
+        )
+        return ReconstructionRow(
+            request.trigger_id, request.from_ns, request.cause, captured, judge(captured)
+        )
+
+    def _traces(self, request: CaptureRequest, after_ns: int, until_ns: int) -> list[str]:
+        if request.cause != "alert":
+            return list(request.trace_ids)
+        traces_max = self._config.capture_flows_max * _TRACES_PER_FLOW
+        return self._reader.affected_traces(request, after_ns, until_ns, traces_max)
+
+    def _spans(self, request: CaptureRequest, traces: Sequence[str]) -> list[SpanEndpoints]:
+        spans = list[SpanEndpoints]()
+        if traces:
+            from_ns, to_ns = max(request.from_ns - REACH_NS, 0), request.to_ns + REACH_NS
+            spans += self._reader.spans(from_ns, to_ns, trace_ids=traces)
+        if request.port_pairs:
+            spans += self._reader.spans(
+                request.from_ns, request.to_ns, port_pairs=request.port_pairs
+            )
+        return spans
+
+    def _keep_one(
+        self,
+        recorder: Recorder,
+        request: CaptureRequest,
+        capture: _Capture,
+        until_ns: int,
+        now_ns: int,
+        tally: Tally,
+    ) -> None:
+        traces = self._traces(request, capture.received_ns, until_ns)
+        spans = self._spans(request, traces)
+        wanted = [*request.port_pairs, *_pairs_by_rank(spans, traces)]
+        new = [pair for pair in dict.fromkeys(wanted) if pair not in capture.pairs]
+        room = max(self._config.capture_flows_max - len(capture.pairs), 0)
+        capture.refused_flows += len(new[room:])
+        tally.refused_flows += len(new[room:])
+        capture.pairs.update(new[:room])
+        spans = [span for span in spans if span.port_pair in capture.pairs]
+        if not spans and not request.port_pairs:
+            return
+        begins = [span.start_ns - WINDOW_MARGIN_NS for span in spans]
+        ends = [span.end_ns + WINDOW_MARGIN_NS for span in spans]
+        if request.port_pairs:
+            begins.append(request.from_ns)
+            ends.append(min(request.to_ns, until_ns))
+        pairs = frozenset(span.port_pair for span in spans) | set(request.port_pairs)
+        packets = tally.pulled(recorder, Selection(min(begins), max(ends), pairs))
+        kept = within_windows(packets, spans)
+        if request.port_pairs:
+            kept |= _named(packets, request)
+        packets = self._paid(packets.take(kept), capture, wanted)
+        tally.captured += len(packets)
+        tally.flows += self._keeper.keep(packets, Tier.DUMPED, request.trigger_id, now_ns)
+        tally.ranges.append((min(begins), max(ends)))
+
+    def _paid(
+        self, packets: PacketColumns, capture: _Capture, by_rank: Sequence[int]
+    ) -> PacketColumns:
+        """Pay for the packets that are new to the request, whole connections in their rank."""
+        if not len(packets):
+            return packets
+        names = packet_names(packets)
+        known = np.isin(names, capture.packets)
+        pairs = port_pairs(packets.src_port, packets.dst_port)
+        rank = {pair: place for place, pair in enumerate(dict.fromkeys(by_rank))}
+        place = np.array([rank.get(pair, len(rank)) for pair in pairs.tolist()], np.int64)
+        sizes = np.bincount(
+            place[~known], weights=packets.wire_bytes[~known], minlength=len(rank) + 1
+        ).astype(np.int64)
+        before = self._budget.refused_bytes
+        count = self._budget.take(Tier.DUMPED, sizes)
+        capture.refused_bytes += self._budget.refused_bytes - before
+        paid = known | (place < count)
+        capture.packets = np.union1d(capture.packets, names[paid])
+        return packets.take(paid)
+
+
+def packet_names(packets: PacketColumns) -> U64:
+    """Return a number for each packet that tells it from all others of one recorder."""
+    mixed = packets.ts_ns * np.uint64(0x9E3779B97F4A7C15)  # 2^64 / golden ratio
+    sides = packets.src_port.astype(np.uint64) << np.uint64(32) | packets.tcp_seq
+    names: U64 = (mixed ^ packets.flow_hash) + sides * np.uint64(0xC2B2AE3D27D4EB4F)
+    return names
+
+
+def _named(packets: PacketColumns, request: CaptureRequest) -> Mask:
+    """Return which packets are of the connections and the time that a request names."""
+    pairs = port_pairs(packets.src_port, packets.dst_port)
+    wanted = np.array(sorted(request.port_pairs), np.uint32)
+    inside = (packets.ts_ns >= request.from_ns) & (packets.ts_ns < request.to_ns)
+    named: Mask = np.isin(pairs, wanted) & inside
+    return named
+
+
+def _pairs_by_rank(spans: Iterable[SpanEndpoints], traces: Sequence[str]) -> list[int]:
+    """Return the connections of the spans, those of the first trace first, each once."""
+    rank = {trace_id: place for place, trace_id in enumerate(traces)}
+    ordered = sorted(spans, key=lambda span: rank.get(span.trace_id, len(rank)))
+    return list(dict.fromkeys(span.port_pair for span in ordered))

@@ -1,0 +1,75 @@
+"""I/O: figures of the wire into their tables, and what they and slow decisions raise."""
+
+from __future__ import annotations
+
+from collector.clock import NS_PER_S
+from collector.store.connect import Connections
+from collector.store.cursors import read_cursor, write_cursor
+from packet.config import PacketConfig
+from packet.meter import Meter
+from packet.queries import Reader
+from packet.recorder import Recorder
+from packet.store import Writer
+from packet.triggers import Debounce, Limits, of_outliers, of_seconds
+
+_WIRE_CURSOR = "packet.wire"
+_OUTLIER_CURSOR = "packet.outliers"
+_OUTLIERS_MAX = 20  # of one run: more of them are what alerts are for
+_REACH_NS = 60 * NS_PER_S  # slow decisions that came in before that find no packets any more
+
+
+class TriggerJob:
+    """Writes `wire_seconds`, `microbursts` and `capture_triggers`."""
+
+    def __init__(
+        self,
+        config: PacketConfig,
+        store: Connections,
+        reader: Reader,
+        writer: Writer,
+        meter: Meter,
+    ) -> None:
+        self._config = config
+        self._store = store
+        self._reader = reader
+        self._writer = writer
+        self._meter = meter
+        self._debounce = Debounce(config.triggers_per_hour_max)
+        self._limits = Limits(
+            before_s=config.trigger_before_s,
+            after_s=config.trigger_after_s,
+            retransmissions_min=config.retransmissions_min,
+            retransmission_ratio=config.retransmission_ratio,
+            queue_ms_min=config.queue_ms_min,
+        )
+
+    @property
+    def refused(self) -> int:
+        """Return how many triggers were one too many for their hour."""
+        return self._debounce.refused
+
+    def run_once(self, recorder: Recorder, until_ns: int, now_ns: int) -> int:
+        """Write the figures that are new; return how many triggers were raised or extended."""
+        host = self._config.host
+        cursor = f"{_WIRE_CURSOR}.{host}" if host else _WIRE_CURSOR
+        client = self._store.client()
+        seconds = recorder.seconds(read_cursor(client, cursor))
+        for second in seconds:
+            self._meter.see(second)
+        self._writer.wire_seconds(seconds)
+        raised = of_seconds(seconds, host, self._limits)
+
+        after_ns = max(read_cursor(client, _OUTLIER_CURSOR), until_ns - _REACH_NS)
+        if after_ns < until_ns:
+            found = self._reader.outliers(
+                self._config.outlier_ratio, after_ns, until_ns, _OUTLIERS_MAX
+            )
+            raised += of_outliers(found, host)
+        written = self._debounce.take(raised)
+        self._writer.triggers(written, now_ns)
+        # Last: what was not written is found again.
+        if seconds:
+            write_cursor(client, cursor, seconds[-1].second_ns)
+        if after_ns < until_ns:
+            write_cursor(client, _OUTLIER_CURSOR, until_ns)
+        return len(written)
