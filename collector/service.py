@@ -153,6 +153,10 @@ class CollectorService:
         self._http.start()
         _LOG.info("collector_started", grpc_port=self.grpc_port, http_port=self.http_port)
 
+    def http_ticked_ns(self) -> int:
+        """Return the monotonic instant at which the HTTP receiver last showed that it turns."""
+        return self._http.ticked_ns()
+
     def flush(self, seconds_max: float) -> bool:
         """Bring everything acknowledged so far into the store; return whether it is there."""
         for log in self._logs.values():

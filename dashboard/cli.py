@@ -27,8 +27,9 @@ from dashboard.commands_attribute import attribute
 from dashboard.commands_budgets import budgets
 from dashboard.commands_capture import capture
 from dashboard.commands_questions import compare, what_if
+from dashboard.commands_rejected import rejected_app
 from dashboard.commands_verify import verify_app
-from dashboard.settings import Loaded, load
+from dashboard.settings import Loaded, load, service_manager
 
 app = typer.Typer(
     name="millworth",
@@ -44,6 +45,7 @@ import_app = typer.Typer(help="Import outcomes from files.", no_args_is_help=Tru
 app.add_typer(config_app, name="config")
 app.add_typer(import_app, name="import")
 app.add_typer(verify_app, name="verify")
+app.add_typer(rejected_app, name="rejected")
 app.add_typer(token_app, name="token")
 app.command()(ready)
 app.command()(attribute)
@@ -117,6 +119,7 @@ def up(config: ConfigOption = None, as_json: JsonOption = False) -> None:
     The embedded store has one owner: a second `up` on the same directory is refused.
     """
     from dashboard.runtime import Service
+    from dashboard.supervisor import Supervisor
 
     log.configure()
     stop = _stop_event()
@@ -142,7 +145,10 @@ def up(config: ConfigOption = None, as_json: JsonOption = False) -> None:
         )
         if service.recorder is None:
             out.print(f"packets: off. {service.capture_off_reason}")
-    stop.wait()
+    supervisor = Supervisor(service_manager())
+    supervisor.ready(f"OTLP on ports {ports.grpc} and {ports.http}, pages on {ports.dashboard}")
+    supervisor.watch(stop, service.stalled)
+    supervisor.stopping()
     drained = service.stop(service.settings.collector.drain_seconds_max)
     if not drained:
         out.print("stopped; what is not stored yet is in the write-ahead log and follows next time")
@@ -307,15 +313,20 @@ def import_outcomes(
 def bench(
     name: Annotated[
         str,
-        typer.Argument(help="ingest, crash, provenance, attribution, causal or recovery"),
+        typer.Argument(
+            help="ingest, crash, hostile, instrument, provenance, attribution, causal or recovery"
+        ),
     ],
     runs: Annotated[int, typer.Option(min=5, help="Runs; medians are printed.")] = 5,
+    outage_minutes: Annotated[
+        float, typer.Option(min=0.05, help="crash: how long the store is away.")
+    ] = 10.0,
     as_json: JsonOption = False,
 ) -> None:
     """Measure this machine. Every figure is compared with its rival in the same run."""
     from dashboard.bench import run_bench
 
-    result = run_bench(name, runs, progress=not as_json)
+    result = run_bench(name, runs, progress=not as_json, outage_minutes=outage_minutes)
     if as_json:
         _print_json(result)
     else:

@@ -28,7 +28,7 @@ from dashboard.app import create_app
 from dashboard.budget_gauges import BudgetGauges
 from dashboard.canary import Canary
 from dashboard.health import ServiceHealth
-from dashboard.protection import protection_of
+from dashboard.protection import protection_of, rejected_of
 from dashboard.queries import Reader
 from dashboard.server import DashboardServer
 from dashboard.settings import Settings
@@ -45,6 +45,8 @@ _log = get_logger("dashboard")
 ATTRIBUTION_INTERVAL_S = 2.0
 PACKET_INTERVAL_S = 2.0
 DELIVERY_INTERVAL_S = 1.0
+# An event loop turns ten times a second; this is far beyond a busy machine.
+STALLED_S = 30.0
 BUDGET_INTERVAL_S = 30.0
 PROVENANCE_INTERVAL_S = 4.0
 
@@ -85,6 +87,11 @@ class JobLoop:
         """Let the current run finish, and end."""
         self._stopping.set()
         self._thread.join()
+
+    @property
+    def is_alive(self) -> bool:
+        """Say whether its thread runs."""
+        return self._thread.is_alive()
 
     def _loop(self) -> None:
         while not self._stopping.is_set():
@@ -193,6 +200,7 @@ class Service:
                     attribution=s.attribution,
                     outcomes=s.outcomes,
                     protection=self.protection,
+                    rejected=rejected_of(s, self.store, self.protection, self.counters, self.clock),
                     clock=self.clock,
                 ),
                 s.dashboard,
@@ -247,6 +255,17 @@ class Service:
             self.provenance.run_once(now_ns)
             waited_ns = round(self.settings.provenance.missing_after_s * NS_PER_S)
             self.provenance.run_once(now_ns + waited_ns)
+
+    def stalled(self) -> list[str]:
+        """Return what does not turn any more; whoever watches over us starts us anew for it."""
+        before_ns = self.clock.monotonic_ns() - round(STALLED_S * NS_PER_S)
+        turned_ns = {"otlp-http": self.collector.http_ticked_ns()}
+        if self._server is not None:
+            turned_ns["dashboard"] = self._server.ticked_ns()
+        return [
+            *(name for name, at_ns in turned_ns.items() if at_ns < before_ns),
+            *(loop.name for loop in self.loops if not loop.is_alive),
+        ]
 
     def stop_jobs(self) -> None:
         """End every job after its current run."""

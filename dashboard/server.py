@@ -89,9 +89,10 @@ class DashboardServer:
         self._server.stop()
         self._server = None
 
-    def ticked_ns(self) -> int | None:
-        """Return the monotonic instant at which its loop last turned, None before `start`."""
-        return None if self._server is None else self._server.ticked_ns()
+    def ticked_ns(self) -> int:
+        """Return the monotonic instant at which its loop last showed that it turns."""
+        assert self._server is not None, "asked for after start"
+        return self._server.ticked_ns()
 
     def _listen(self) -> socket.socket:
         host, port = self._config.host, self._config.port

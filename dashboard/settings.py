@@ -130,6 +130,25 @@ class Loaded:
     origins: dict[str, str]
 
 
+@dataclass(frozen=True, slots=True)
+class ServiceManager:
+    """How systemd wants to hear from us; see sd_notify(3) and sd_watchdog_enabled(3)."""
+
+    notify_socket: str  # empty where nobody listens
+    watchdog_seconds: float | None  # None where nobody waits
+
+
+def service_manager(environment: Mapping[str, str] | None = None) -> ServiceManager:
+    """Return what the environment says of the service manager."""
+    variables = os.environ if environment is None else environment
+    limit = variables.get("WATCHDOG_USEC", "")
+    is_for_us = variables.get("WATCHDOG_PID", str(os.getpid())) == str(os.getpid())
+    return ServiceManager(
+        notify_socket=variables.get("NOTIFY_SOCKET", ""),
+        watchdog_seconds=int(limit) / 1e6 if limit.isdigit() and is_for_us else None,
+    )
+
+
 def load(
     path: Path | None = None,
     overrides: Mapping[str, Any] | None = None,

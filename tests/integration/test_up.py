@@ -1,0 +1,111 @@
+"""`millworth up` under a service manager: ready, watched, and stopped while senders send."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import grpc
+import httpx
+import pytest
+
+from collector.clock import SystemClock
+from tests.builders import span, trace_request
+from tests.collector.clients import PROTOBUF, TRACES, WAIT_S
+from tests.notified import listening, waiting
+from tests.service import RunningService, millworth
+
+pytestmark = pytest.mark.integration
+
+SPANS = 20
+BEFORE_STOP = 30
+
+
+class Sender:
+    """Sends one request after the other until nobody answers; keeps what was acknowledged."""
+
+    def __init__(self, name: str, send: Callable[[bytes], bool], enough: threading.Barrier) -> None:
+        self.acknowledged: list[str] = []
+        self._name = name
+        self._send = send
+        self._enough = enough
+        self.thread = threading.Thread(target=self._run)
+
+    def _run(self) -> None:
+        clock = SystemClock()
+        for number in range(1_000_000):
+            request = f"{self._name}-{number}"
+            now_ns = clock.now_ns()
+            spans = [
+                span(name=request, start_ns=now_ns - 1000, end_ns=now_ns) for _ in range(SPANS)
+            ]
+            if not self._send(trace_request(*spans).SerializeToString()):
+                return
+            self.acknowledged.append(request)
+            if number == BEFORE_STOP:
+                self._enough.wait(WAIT_S)
+
+
+def test_stop_under_load_stores_all_that_was_acknowledged(tmp_path: Path) -> None:
+    """systemctl restart in the middle of the day: no sender was told yes for nothing."""
+    address = str(tmp_path / "notify")
+    with listening(address) as manager:
+        watch = {"NOTIFY_SOCKET": address, "WATCHDOG_USEC": "200000"}
+        with RunningService(tmp_path, **watch) as service:
+            ports = service.ready
+            assert manager.recv(4096).startswith(b"READY=1\nSTATUS=OTLP on ports")
+            assert manager.recv(4096) == b"WATCHDOG=1"
+            enough = threading.Barrier(3)
+            with (
+                grpc.insecure_channel(f"127.0.0.1:{ports['grpc_port']}") as channel,
+                httpx.Client(trust_env=False, timeout=WAIT_S) as client,
+            ):
+                senders = [
+                    Sender("grpc", by_grpc(channel), enough),
+                    Sender("http", by_http(client, ports["http_port"]), enough),
+                ]
+                for sender in senders:
+                    sender.thread.start()
+                enough.wait(WAIT_S)
+                service.process.terminate()
+                for sender in senders:
+                    sender.thread.join()
+            assert service.process.wait(WAIT_S) == 0
+        said = [message.splitlines()[0] for message in waiting(manager)]
+    assert said[-1] == b"STOPPING=1"
+    assert set(said[:-1]) <= {b"WATCHDOG=1"}
+    sql = "SELECT SpanName, count() FROM otel_traces GROUP BY SpanName"
+    answer = millworth("query", sql, **service.environment)
+    stored = dict(json.loads(line).values() for line in answer.stdout.splitlines())
+    acknowledged = [name for sender in senders for name in sender.acknowledged]
+    assert len(acknowledged) > 2 * BEFORE_STOP
+    assert {name: stored.get(name) for name in acknowledged} == dict.fromkeys(acknowledged, SPANS)
+
+
+def by_grpc(channel: grpc.Channel) -> Callable[[bytes], bool]:
+    """Return a call that says whether it was acknowledged."""
+    export = channel.unary_unary(TRACES, None, None)
+
+    def send(body: bytes) -> bool:
+        try:
+            export(body, timeout=WAIT_S)
+        except grpc.RpcError:
+            return False
+        return True
+
+    return send
+
+
+def by_http(client: httpx.Client, port: int) -> Callable[[bytes], bool]:
+    """Return a request that says whether it was acknowledged."""
+
+    def send(body: bytes) -> bool:
+        try:
+            url = f"http://127.0.0.1:{port}/v1/traces"
+            return client.post(url, content=body, headers={"content-type": PROTOBUF}).is_success
+        except httpx.HTTPError:
+            return False
+
+    return send
