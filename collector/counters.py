@@ -86,6 +86,12 @@ class Counters:
             ["signal", "reason"],
             registry=r,
         )
+        self.replayed = Counter(
+            "millworth_replayed",
+            "Rejected items that were replayed, by what became of them",
+            ["signal", "result"],
+            registry=r,
+        )
         self.insert_seconds = Histogram(
             "millworth_insert_seconds", "Time of one insert into the store", ["signal"], registry=r
         )

@@ -109,7 +109,7 @@ class Cipher:
         if key is None:
             raise ConfigError(
                 f"encrypted under key {kid!r}, and the keys are: {known}; add it to "
-                "encryption.keys (MILLWORTH__ENCRYPTION__KEYS), behind the newest one; nothing is lost"
+                "encryption.keys (MILLWORTH__ENCRYPTION__KEYS) behind the others; nothing is lost"
             )
         if not content.startswith(_head(key)):
             raise ConfigError(

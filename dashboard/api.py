@@ -22,8 +22,10 @@ from collector.errors import InputError, MillworthError, StoreUnavailableError
 from collector.imports import ImportReport, Replace, import_outcomes
 from collector.log import get_logger
 from collector.protection import Protection
+from collector.rejected import RejectedItems
 from collector.store.connect import Connections
 from dashboard.api_questions import questions_router
+from dashboard.api_rejected import rejected_router
 from dashboard.health_items import HealthItem, HealthSource, Status
 from dashboard.queries import Reader, alerts_with_exemplars
 from dashboard.rows import (
@@ -120,6 +122,7 @@ def create_api(
     attribution: AttributionConfig | None = None,
     outcomes: OutcomesConfig | None = None,
     protection: Protection | None = None,
+    rejected: RejectedItems | None = None,
     clock: Clock | None = None,
     workers: Workers | None = None,
 ) -> FastAPI:
@@ -150,6 +153,11 @@ def create_api(
         _import_router(store, workers, outcomes or OutcomesConfig(), clock, protection)
     )
     app.include_router(verdicts_router(VerdictReader(store), workers, clock))
+    app.include_router(
+        rejected_router(
+            rejected or RejectedItems(store, protection, counters, clock), store, workers, clock
+        )
+    )
     app.include_router(_probe_router(reader, workers, counters))
     return app
 

@@ -19,6 +19,7 @@ from collector.counters import Counters
 from collector.errors import MillworthError
 from collector.log import get_logger
 from collector.protection import Protection
+from collector.rejected import RejectedItems
 from collector.store.connect import Connections
 from dashboard.api import create_api, reference_of
 from dashboard.config import DashboardConfig
@@ -68,6 +69,7 @@ def create_app(
     attribution: AttributionConfig | None = None,
     outcomes: OutcomesConfig | None = None,
     protection: Protection | None = None,
+    rejected: RejectedItems | None = None,
     clock: Clock | None = None,
 ) -> Dash:
     """Return the application; `.server` is the FastAPI application that uvicorn runs."""
@@ -90,6 +92,7 @@ def create_app(
         attribution=attribution,
         outcomes=outcomes,
         protection=protection,
+        rejected=rejected,
         clock=clock,
         workers=workers,
     )

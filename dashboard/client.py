@@ -17,13 +17,14 @@ import httpx
 from fastapi import FastAPI
 
 from collector.address import authority
+from collector.clock import SystemClock
 from collector.counters import Counters
 from collector.errors import ConfigError, InputError, StoreInUseError, StoreUnavailableError
 from collector.protection import Protection
 from collector.store.connect import Connections
 from dashboard.api import create_api
 from dashboard.health import NoHealth
-from dashboard.protection import protection_of
+from dashboard.protection import protection_of, rejected_of
 from dashboard.queries import Reader
 from dashboard.settings import Settings
 
@@ -81,14 +82,16 @@ class ApiClient:
                 "name its address with --url"
             ) from error
         protection = protection_of(settings, settings.wal_dir)
+        counters = Counters()
         api = create_api(
             Reader(store),
             NoHealth(),
-            Counters(),
+            counters,
             store,
             attribution=settings.attribution,
             outcomes=settings.outcomes,
             protection=protection,
+            rejected=rejected_of(settings, store, protection, counters, SystemClock()),
         )
         client = cls("http://local", api, store)
         client._protection = protection

@@ -1,11 +1,15 @@
-"""Pure: what guards personal data, from the settings."""
+"""Pure: what guards personal data, and what was rejected, as the settings have it."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+from collector.clock import Clock
+from collector.counters import Counters
 from collector.identifiers_config import PEER_ADDRESSES
 from collector.protection import Protection
+from collector.rejected import RejectedItems
+from collector.store.connect import Connections
 from dashboard.settings import Settings
 
 
@@ -25,4 +29,22 @@ def protection_of(settings: Settings, directory: Path | None = None) -> Protecti
         settings.attributes,
         keep=PEER_ADDRESSES if settings.packet.enabled else (),
         directory=directory,
+    )
+
+
+def rejected_of(
+    settings: Settings,
+    store: Connections,
+    protection: Protection,
+    counters: Counters,
+    clock: Clock,
+) -> RejectedItems:
+    """Return the rejected items of a store, replayed as a service with these settings receives."""
+    return RejectedItems(
+        store,
+        protection,
+        counters,
+        clock,
+        attributes=settings.attributes,
+        retention_days=settings.collector.retention_days,
     )

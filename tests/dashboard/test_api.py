@@ -196,6 +196,8 @@ def test_openapi_lists_the_resources_and_no_page(api: Api) -> None:
         "/api/v1/health",
         "/api/v1/import/outcomes",
         "/api/v1/query",
+        "/api/v1/rejected",
+        "/api/v1/rejected/replay",
         "/api/v1/traces/{trace_id}",
     ]
     assert api.send("GET", "/docs").status_code == 404

@@ -1,0 +1,94 @@
+"""I/O: a view once more over rows that are stored, where it would take them by now.
+
+A view sees what is inserted, once. A decision that it refused, because its schema was not known or
+a name was not mapped yet, is in `otel_traces` or `otel_logs` all the same, so nothing has to be
+received again: the view's own statement, as the store has it, is run over those rows.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+from clickhouse_connect.driver.client import Client
+
+from collector.errors import StoreUnavailableError
+
+_SELECT_OF: Final = (Path(__file__).parents[1] / "sql" / "view_select.sql").read_text()
+_SOURCE: Final = re.compile(r"\bFROM (?:`?\w+`?\.)?`?(otel_traces|otel_logs)(?:_local)?`?")
+
+# Rows of one span, or the outcomes of one request; with a new time of arrival, by which jobs find
+# what they have not seen.
+_ROWS: Final = {
+    "otel_traces": (
+        "(SELECT * REPLACE({now_ns:UInt64} AS received_ns) FROM (SELECT * FROM otel_traces "
+        "WHERE received_ns = {received_ns:UInt64} "
+        "AND concat(TraceId, ':', SpanId) = {item_id:String} LIMIT 1))"
+    ),
+    "otel_logs": (
+        "(SELECT * REPLACE({now_ns:UInt64} AS received_ns) FROM (SELECT * FROM otel_logs "
+        "WHERE received_ns = {received_ns:UInt64}))"
+    ),
+}
+_KEYS: Final = {
+    "decisions": "(ingress_ns, decision_id)",
+    "outcomes": "(outcome_id, event_ns)",
+}
+
+
+# Filled with the texts above and with a statement that the store itself has; values are bound.
+_COUNT: Final = "SELECT count() FROM (${select})"
+_EMPTY: Final = "SELECT * FROM (${select}) LIMIT 0"
+_ALL: Final = "SELECT * FROM ${rows}"
+_REFUSED: Final = "SELECT reason_code, detail FROM (${select}) WHERE item_id = {item_id:String}"
+_NEW: Final = "SELECT * FROM (${select}) WHERE ${key} NOT IN (SELECT ${key} FROM ${target})"
+_INSERT: Final = "INSERT INTO ${target} (${columns}) ${select}"
+
+Parameters = Mapping[str, object]  # received_ns, item_id and now_ns
+
+
+def count_source_rows(client: Client, source: str, parameters: Parameters) -> int:
+    """Return how many rows there are to run a view over."""
+    return _count(client, _fill(_ALL, rows=_ROWS[source]), parameters)
+
+
+def still_rejected(client: Client, view: str, parameters: Parameters) -> list[tuple[str, str]]:
+    """Return reason and detail of what a view that fills `rejected` would say of the item now."""
+    sql = _fill(_REFUSED, select=_over(client, view))
+    return [(str(r), str(d)) for r, d in client.query(sql, parameters=dict(parameters)).result_rows]
+
+
+def rerun(client: Client, view: str, target: str, parameters: Parameters, *, dry_run: bool) -> int:
+    """Insert what a view makes of the rows and its target does not have; return how many they are.
+
+    The target replaces rows of one key, so that two at once change nothing either.
+    """
+    select = _fill(_NEW, key=_KEYS[target], target=target, select=_over(client, view))
+    count = _count(client, select, parameters)
+    if count and not dry_run:
+        empty = client.query(_fill(_EMPTY, select=select), parameters=dict(parameters))
+        columns = ", ".join(empty.column_names)
+        sql = _fill(_INSERT, target=target, columns=columns, select=select)
+        client.command(sql, parameters=dict(parameters))
+    return count
+
+
+def _over(client: Client, view: str) -> str:
+    """Return the statement of a view over the chosen rows instead of its source."""
+    found = client.query(_SELECT_OF, parameters={"view": view}).result_rows
+    if not found:
+        raise StoreUnavailableError(f"the store has no view {view}; run `millworth migrate`")
+    return _SOURCE.sub(lambda match: f"FROM {_ROWS[match[1]]}", str(found[0][0]))
+
+
+def _count(client: Client, select: str, parameters: Parameters) -> int:
+    sql = _fill(_COUNT, select=select)
+    return int(client.query(sql, parameters=dict(parameters)).result_rows[0][0])
+
+
+def _fill(template: str, **parts: str) -> str:
+    for name, text in parts.items():
+        template = template.replace(f"${{{name}}}", text)
+    return template
