@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 
 from attribution.config import AttributionConfig
+from attribution.job import AttributionJob
 from attribution.questions import Analyst
 from collector.clock import Clock, SystemClock
 from collector.config import OutcomesConfig
@@ -24,7 +25,7 @@ from collector.log import get_logger
 from collector.protection import Protection
 from collector.rejected import RejectedItems
 from collector.store.connect import Connections
-from dashboard.api_questions import questions_router
+from dashboard.api_questions import questions_router, recompute_router
 from dashboard.api_rejected import rejected_router
 from dashboard.health_items import HealthItem, HealthSource, Status
 from dashboard.queries import Reader, alerts_with_exemplars
@@ -47,6 +48,11 @@ from dashboard.workers import Workers
 OUTSIDE_WORKERS = 2
 RETRY_AFTER_S = "5"
 IMPORT_BYTES_MAX = 64 * 1024 * 1024
+
+_STAGE = "stage."
+# Without these, what is sent here is refused or kept waiting. The others only come later, and a
+# balancer that took the service out for them would stop the data as well.
+_MUST_BE_READY = ("received", "logged", "stored")
 
 _log = get_logger("dashboard")
 
@@ -120,6 +126,7 @@ def create_api(
     store: Connections,
     *,
     attribution: AttributionConfig | None = None,
+    attribution_job: AttributionJob | None = None,
     outcomes: OutcomesConfig | None = None,
     protection: Protection | None = None,
     rejected: RejectedItems | None = None,
@@ -149,6 +156,8 @@ def create_api(
     clock = clock or SystemClock()
     app.include_router(_state_router(reader, workers, health, clock, reference))
     app.include_router(questions_router(Analyst(attribution, store), outside, clock))
+    if attribution_job is not None:
+        app.include_router(recompute_router(attribution_job, store, outside, clock))
     app.include_router(
         _import_router(store, workers, outcomes or OutcomesConfig(), clock, protection)
     )
@@ -158,7 +167,7 @@ def create_api(
             rejected or RejectedItems(store, protection, counters, clock), store, workers, clock
         )
     )
-    app.include_router(_probe_router(reader, workers, counters))
+    app.include_router(_probe_router(reader, health, workers, counters))
     return app
 
 
@@ -247,7 +256,9 @@ def _import(
     return import_outcomes(store.client(), name, content, outcomes.currency, now_ns, replace)
 
 
-def _probe_router(reader: Reader, workers: Workers, counters: Counters) -> APIRouter:
+def _probe_router(
+    reader: Reader, health: HealthSource, workers: Workers, counters: Counters
+) -> APIRouter:
     router = APIRouter(include_in_schema=False)
 
     @router.get("/healthz")
@@ -256,18 +267,34 @@ def _probe_router(reader: Reader, workers: Workers, counters: Counters) -> APIRo
 
     @router.get("/readyz")
     async def readyz() -> Response:
+        """Say whether data is taken and stored, and of every stage how it is."""
         try:
             await workers.run(reader.ping)
         except MillworthError as error:
-            return PlainTextResponse(f"the store does not answer: {error}\n", status_code=503)
-        return PlainTextResponse("ready\n")
+            text = f"not ready\nstored: the store does not answer: {error}\n"
+            return PlainTextResponse(text, status_code=503)
+        stages = [i for i in await workers.run(health.health) if i.name.startswith(_STAGE)]
+        lines = [f"{i.name.removeprefix(_STAGE)}: {_readiness(i)}\n" for i in stages]
+        waits = any(
+            i.status == "bad" and i.name.removeprefix(_STAGE) in _MUST_BE_READY for i in stages
+        )
+        head = "not ready\n" if waits else "ready\n"
+        return PlainTextResponse(head + "".join(lines), status_code=503 if waits else 200)
 
     @router.get("/metrics")
     async def metrics(request: Request) -> Response:
         encode, content_type = choose_encoder(request.headers.get("accept", ""))
-        return Response(encode(counters.registry), media_type=content_type)
+        return Response(await workers.run(encode, counters.registry), media_type=content_type)
 
     return router
+
+
+def _readiness(item: HealthItem) -> str:
+    is_unknown = item.value is None and item.status != "ok"
+    if item.status != "bad" and not is_unknown:
+        return "ready"
+    value = "unknown" if item.value is None else f"{item.value} {item.unit}"
+    return f"not ready: {value}: {item.detail}"
 
 
 def _trace(reader: Reader, wanted: str) -> Trace:

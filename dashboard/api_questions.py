@@ -9,15 +9,20 @@ from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from attribution.answers import BudgetStanding, CompareAnswer, Selection, WhatIfAnswer
+from attribution.job import AttributionJob, AttributionReport
 from attribution.questions import Analyst
 from attribution.replay import Change
 from attribution.spans import segments_of
-from collector.clock import NS_PER_MS, Clock
+from collector.audit import append_audit
+from collector.clock import NS_PER_MS, NS_PER_S, Clock
 from collector.errors import InputError
+from collector.store.connect import Connections
 from dashboard.scope import UNBOUNDED_NS, instant_ns, window_length_ns
+from dashboard.text import utc_iso
 from dashboard.workers import Workers
 
 CHANGES_MAX = 32
+RECOMPUTE_NS_MAX = 86_400 * NS_PER_S
 
 
 class Chosen(BaseModel):
@@ -117,8 +122,65 @@ class Budgets:
     budgets: list[BudgetStanding]
 
 
+class RecomputeRequest(BaseModel):
+    """A range of time; an instant is ISO 8601, without an offset UTC."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    begin: str = Field(description="First ingress")
+    end: str = Field(description="Behind the last ingress; at most a day later")
+
+    def range_ns(self) -> tuple[int, int]:
+        """Return both as Unix ns. Raises InputError for what is no range."""
+        found = []
+        for name, text in (("begin", self.begin), ("end", self.end)):
+            ns = instant_ns(text)
+            if ns is None:
+                raise InputError(f"{name} {text[:40]!r} is no instant; give ISO 8601")
+            found.append(ns)
+        if not 0 < found[1] - found[0] <= RECOMPUTE_NS_MAX:
+            raise InputError(
+                f"{self.begin} to {self.end} is no range of at most a day; ask day by day"
+            )
+        return found[0], found[1]
+
+
+def recompute_router(
+    job: AttributionJob, store: Connections, workers: Workers, clock: Clock
+) -> APIRouter:
+    """Return the route that attributes a range of time again."""
+    router = APIRouter(prefix="/api/v1")
+
+    def run(begin_ns: int, end_ns: int) -> AttributionReport:
+        try:
+            report = job.recompute(begin_ns, end_ns, clock.now_ns())
+            append_audit(
+                store.client(),
+                at_ns=clock.now_ns(),
+                actor="api",
+                action="attribution_recomputed",
+                detail=f"{utc_iso(begin_ns)}Z to {utc_iso(end_ns)}Z: "
+                f"{report.attributed + report.revised} written, {report.unchanged} unchanged",
+            )
+        except BaseException:
+            store.close()
+            raise
+        return report
+
+    @router.post("/recompute")
+    async def recompute(request: RecomputeRequest) -> AttributionReport:
+        """Attribute the decisions of a range of time again, from their stored trees.
+
+        What comes out as it is stored is left alone; the minutes, the cells and the dollars of
+        the range are rewritten. The audit says that it was done.
+        """
+        return await workers.run(run, *request.range_ns())
+
+    return router
+
+
 def questions_router(analyst: Analyst, workers: Workers, clock: Clock) -> APIRouter:
-    """Return the routes of both questions."""
+    """Return the routes of the questions."""
     router = APIRouter(prefix="/api/v1")
 
     @router.post("/what-if")

@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
 from attribution.config import AttributionConfig
+from attribution.job import AttributionJob
 from collector.clock import Clock, SystemClock
 from collector.config import OutcomesConfig
 from collector.counters import Counters
@@ -67,6 +68,7 @@ def create_app(
     store: Connections,
     *,
     attribution: AttributionConfig | None = None,
+    attribution_job: AttributionJob | None = None,
     outcomes: OutcomesConfig | None = None,
     protection: Protection | None = None,
     rejected: RejectedItems | None = None,
@@ -90,6 +92,7 @@ def create_app(
         counters,
         store,
         attribution=attribution,
+        attribution_job=attribution_job,
         outcomes=outcomes,
         protection=protection,
         rejected=rejected,

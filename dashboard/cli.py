@@ -27,6 +27,7 @@ from dashboard.commands_attribute import attribute
 from dashboard.commands_budgets import budgets
 from dashboard.commands_capture import capture
 from dashboard.commands_questions import compare, what_if
+from dashboard.commands_recompute import recompute
 from dashboard.commands_rejected import rejected_app
 from dashboard.commands_verify import verify_app
 from dashboard.settings import Loaded, load, service_manager
@@ -53,6 +54,7 @@ app.command()(capture)
 app.command("what-if")(what_if)
 app.command()(compare)
 app.command()(budgets)
+app.command()(recompute)
 
 # Names of spans and cells of files may hold anything, square brackets too.
 out = Console(highlight=False, soft_wrap=True, markup=False)

@@ -16,6 +16,7 @@ from typing import Any, Self
 import httpx
 from fastapi import FastAPI
 
+from attribution.job import AttributionJob
 from collector.address import authority
 from collector.clock import SystemClock
 from collector.counters import Counters
@@ -89,6 +90,7 @@ class ApiClient:
             counters,
             store,
             attribution=settings.attribution,
+            attribution_job=AttributionJob(settings.attribution, settings.attributes, store),
             outcomes=settings.outcomes,
             protection=protection,
             rejected=rejected_of(settings, store, protection, counters, SystemClock()),

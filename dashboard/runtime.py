@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from alerts.dead_man_watch import Progress
 from alerts.job import AlertsJob
 from attribution.job import AttributionJob
 from attribution.questions import Analyst
@@ -164,7 +165,9 @@ class Service:
             self.provenance = ProvenanceJob(
                 settings.provenance, self.store, self.counters, self.collector.stored_ns
             )
-        self.alerts = AlertsJob(settings.alerts, self.store, alerts_path, self.counters)
+        self.alerts = AlertsJob(
+            settings.alerts, self.store, alerts_path, self.counters, progress=self._progress
+        )
         self.budgets = BudgetGauges(Analyst(settings.attribution, self.store), self.counters)
         self.canary: Canary | None = None
         self.packets: PacketJob | None = None
@@ -198,6 +201,7 @@ class Service:
                     self.counters,
                     self.store,
                     attribution=s.attribution,
+                    attribution_job=self.attribution,
                     outcomes=s.outcomes,
                     protection=self.protection,
                     rejected=rejected_of(s, self.store, self.protection, self.counters, self.clock),
@@ -244,6 +248,9 @@ class Service:
         """Return where the service listens."""
         assert self._server is not None
         return Ports(self.collector.grpc_port, self.collector.http_port, self._server.port)
+
+    def _progress(self) -> Progress:
+        return Progress(self.collector.newest_ns() or 0, self.collector.stored_ns())
 
     def done_ns(self, job: str) -> int | None:
         """Return the instant up to which a job has done its work, None before its first run."""

@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from attribution.config import AttributionConfig
+from attribution.job import AttributionJob
 from collector.counters import Counters
 from collector.store.connect import Connections
 from dashboard.app import create_app
@@ -36,7 +37,12 @@ class FixedHealth:
 class Api:
     """Sends requests to one application over ASGI."""
 
-    def __init__(self, store: Connections, config: DashboardConfig | None = None) -> None:
+    def __init__(
+        self,
+        store: Connections,
+        config: DashboardConfig | None = None,
+        attribution_job: AttributionJob | None = None,
+    ) -> None:
         self.counters = Counters()
         self.app = create_app(
             Reader(store),
@@ -45,6 +51,7 @@ class Api:
             self.counters,
             store,
             attribution=AttributionConfig(),
+            attribution_job=attribution_job,
             clock=ManualClock(TODAY_NS),
         )
 

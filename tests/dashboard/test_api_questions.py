@@ -8,12 +8,14 @@ import pytest
 
 from attribution.config import AttributionConfig
 from attribution.job import AttributionJob
+from collector.audit import read_audit
 from collector.clock import NS_PER_S
 from collector.config import AttributesConfig
 from collector.store.connect import Connections
 from tests.attribution.stored import BASE_NS, decision, put_spans
 from tests.dashboard.test_api import Api
 
+ROWS = "SELECT * EXCEPT (revision, computed_ns) FROM attributions FINAL ORDER BY ingress_ns"
 UNTIL = "2033-05-18T04:00:00Z"
 
 
@@ -27,8 +29,9 @@ def api(store: Connections) -> Api:
         for each in decision(f"d{at}", 1_000 * at, 100 + 20 * (at >= 20) + jitter[at])
     ]
     put_spans(store, spans)
-    AttributionJob(AttributionConfig(), AttributesConfig(), store).drain(BASE_NS + 60 * NS_PER_S)
-    return Api(store)
+    job = AttributionJob(AttributionConfig(), AttributesConfig(), store)
+    job.drain(BASE_NS + 60 * NS_PER_S)
+    return Api(store, attribution_job=job)
 
 
 def test_what_if_answers_before_and_after_and_shares(api: Api) -> None:
@@ -72,6 +75,21 @@ def test_compare_of_few_decisions_says_that_they_are_few(api: Api) -> None:
     assert (got["decisions_before"] + got["decisions_after"], len(got["segments"])) == (40, 16)
 
 
+def test_recompute_rewrites_what_was_lost_and_is_audited(store: Connections, api: Api) -> None:
+    """A lost hour comes back from its trees; a second time nothing changes."""
+    before = store.client().query(ROWS).result_rows
+    store.client().command("TRUNCATE TABLE attributions")
+    body = {"begin": "2033-05-18T03:00Z", "end": "2033-05-18T04:00Z"}
+    first = api.send("POST", "/api/v1/recompute", json=body).json()
+    again = api.send("POST", "/api/v1/recompute", json=body).json()
+    assert (first["attributed"] + first["revised"], first["unchanged"]) == (40, 0)
+    assert (again["attributed"] + again["revised"], again["unchanged"]) == (0, 40)
+    assert store.client().query(ROWS).result_rows == before
+    (last,) = read_audit(store.client())[-1:]
+    assert last.action == "attribution_recomputed"
+    assert last.detail.endswith("0 written, 40 unchanged")
+
+
 @pytest.mark.parametrize(
     ("path", "body", "error"),
     [
@@ -88,6 +106,8 @@ def test_compare_of_few_decisions_says_that_they_are_few(api: Api) -> None:
             {"changes": [{"segment": "store"}], "until": "tomorrow"},
             "until 'tomorrow' is no instant",
         ),
+        ("recompute", {"begin": "2033-05-18T03:00Z", "end": "soon"}, "end 'soon' is no instant"),
+        ("recompute", {"begin": "2033-05-18", "end": "2033-05-20"}, "at most a day"),
         ("compare", {"before": {}, "after": {}}, "the same decisions"),
         ("compare", {"before": {"regoin": "eu"}, "after": {}}, "before.regoin"),
     ],

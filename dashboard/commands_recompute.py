@@ -1,0 +1,86 @@
+"""I/O: `millworth recompute`: attributes a range of time again, hour by hour."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from collector.clock import NS_PER_S
+from collector.errors import InputError
+from dashboard.scope import instant_ns
+from dashboard.settings import load
+from dashboard.text import utc_iso
+
+_HOUR_NS = 3_600 * NS_PER_S
+_SUMS = ("attributed", "revised", "unchanged", "minutes_rewritten", "cells_rewritten")
+
+
+def recompute(
+    begin: Annotated[str, typer.Option("--from", help="First ingress, ISO 8601.")],
+    end: Annotated[str, typer.Option("--until", help="Behind the last ingress, ISO 8601.")],
+    config: Annotated[
+        Path | None,
+        typer.Option(
+            "--config",
+            "-c",
+            help="Settings file; by default ./millworth.toml if there.",
+            readable=False,
+        ),
+    ] = None,
+    url: Annotated[
+        str | None,
+        typer.Option("--url", help="The running service; by default the settings' address."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Machine output: one object.")] = False,
+) -> None:
+    """Attribute the decisions of a range of time again, from their stored trees.
+
+    For after a change of a reference latency or of the slope, or where rows were lost. What comes
+    out as it is stored is left alone. Interrupted, it can be run again.
+    """
+    from dashboard.client import ApiClient
+
+    begin_ns, end_ns = instant_ns(begin), instant_ns(end)
+    if begin_ns is None or end_ns is None or begin_ns >= end_ns:
+        raise InputError(
+            f"--from {begin} --until {end} is no range; give two instants in ISO 8601, such as "
+            "2026-05-01T12:00Z"
+        )
+    done = Counter[str]()
+    console = Console(stderr=True, highlight=False)
+    with (
+        ApiClient.open(load(config).settings, url) as api,
+        Progress(
+            TextColumn("hours"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+            console=console,
+            transient=True,
+            disable=not console.is_terminal,
+        ) as progress,
+    ):
+        for hour_ns in progress.track(range(begin_ns, end_ns, _HOUR_NS)):
+            report = api.post(
+                "/api/v1/recompute",
+                {
+                    "begin": f"{utc_iso(hour_ns)}Z",
+                    "end": f"{utc_iso(min(hour_ns + _HOUR_NS, end_ns))}Z",
+                },
+            )
+            done.update({name: report[name] for name in _SUMS})
+            if not console.is_terminal:
+                console.print(f"{utc_iso(hour_ns)}Z: {report['unchanged']} unchanged", markup=False)
+    if as_json:
+        sys.stdout.write(json.dumps({name: done[name] for name in _SUMS}) + "\n")
+    else:
+        out = Console(highlight=False)
+        for name in _SUMS:
+            out.print(f"{name.replace('_', ' ')}: {done[name]}")
