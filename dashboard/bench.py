@@ -28,6 +28,7 @@ def run_bench(name: str, runs: int, *, progress: bool) -> dict[str, Any]:
         "provenance": _provenance,
         "attribution": _attribution,
         "causal": _causal,
+        "capture": _capture,
         "recovery": _recovery,
     }
     if name not in benches:
@@ -67,6 +68,12 @@ def _causal(runs: int, progress: Callable[[str], None]) -> dict[str, float]:
 
     figures: dict[str, float] = run_causal(runs, progress)
     return figures
+
+
+def _capture(runs: int, progress: Callable[[str], None]) -> dict[str, float]:
+    from packet.bench_capture import run_capture
+
+    return run_capture(runs, progress)
 
 
 def _recovery(runs: int, progress: Callable[[str], None]) -> dict[str, float]:
