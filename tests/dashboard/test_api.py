@@ -199,13 +199,17 @@ def test_openapi_lists_the_resources_and_no_page(api: Api) -> None:
     paths = api.send("GET", "/api/v1/openapi.json").json()["paths"]
     assert sorted(paths) == [
         "/api/v1/alerts",
+        "/api/v1/budgets",
+        "/api/v1/compare",
         "/api/v1/decisions/{decision_id}",
         "/api/v1/health",
         "/api/v1/import/outcomes",
+        "/api/v1/provenance",
         "/api/v1/query",
         "/api/v1/rejected",
         "/api/v1/rejected/replay",
         "/api/v1/traces/{trace_id}",
+        "/api/v1/what-if",
     ]
     assert api.send("GET", "/docs").status_code == 404
 
