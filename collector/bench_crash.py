@@ -31,11 +31,13 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from collector.bench_crash_child import Plan, Point
 from collector.bench_crash_power import Damage, cut_power, leave, tear
+from collector.bench_outage import run_outage
 from collector.clock import NS_PER_MS, NS_PER_S, SystemClock
 from collector.errors import StoreUnavailableError
 
 ROUNDS_PER_RUN = 40  # five runs, the default, are two hundred
 ROUNDS_PER_DIRECTORY = 10
+OUTAGE_MINUTES = 10.0
 _SERVICES = "/opentelemetry.proto.collector"
 _EXPORTS = {"traces": f"{_SERVICES}.trace.v1.TraceService/Export"}
 _EXPORTS["logs"] = f"{_SERVICES}.logs.v1.LogsService/Export"
@@ -84,13 +86,18 @@ class CrashFigures:
     restarts_s: list[float] = field(default_factory=list)
 
 
-def run_crash(runs: int, progress: Callable[[str], None]) -> dict[str, float]:
-    """Return the figures of DESIGN's `crash` line over 40 rounds a run.
+def run_crash(
+    runs: int, progress: Callable[[str], None], outage_minutes: float
+) -> dict[str, float]:
+    """Return the figures of DESIGN's `crash` line: 40 rounds a run, then an outage of the store.
 
     Keys: `rounds`, `acked_lost`, `counted_twice`, `restart_s` (median, from the start of the
-    process until it receives), `restart_s_max`, and `acked`, the spans, decisions and outcomes that
-    were answered OK.
+    process until it receives), `restart_s_p95`, `restart_s_max`, `acked`, the spans, decisions and
+    outcomes that were answered OK, and those of `run_outage`. A round takes about 2 s, so that two
+    hundred and ten minutes of outage are done in twenty.
     """
+    if outage_minutes < OUTAGE_MINUTES:
+        progress(f"shortened: the store is away for {outage_minutes:g} minutes, not ten")
     figures = crash_rounds(range(runs * ROUNDS_PER_RUN), progress)
     return {
         "rounds": figures.rounds,
@@ -98,7 +105,9 @@ def run_crash(runs: int, progress: Callable[[str], None]) -> dict[str, float]:
         "acked_lost": figures.acked_lost,
         "counted_twice": figures.counted_twice,
         "restart_s": statistics.median(figures.restarts_s),
+        "restart_s_p95": statistics.quantiles(figures.restarts_s, n=20)[18],
         "restart_s_max": max(figures.restarts_s),
+        **run_outage(outage_minutes, progress),
     }
 
 
@@ -115,8 +124,9 @@ def crash_rounds(seeds: Sequence[int], progress: Callable[[str], None]) -> Crash
                 damage = draw.choice(_DAMAGES)
                 damage(Path(scratch), draw)
                 progress(
-                    f"seed {seed}: {plan.point} {plan.nth}, {damage.__name__}; "
-                    f"lost {len(ledger.lost)}, twice {len(ledger.twice)}"
+                    f"round {first + number + 1} of {len(seeds)}, seed {seed}: {plan.point} "
+                    f"{plan.nth}, {damage.__name__}; lost {len(ledger.lost)}, "
+                    f"twice {len(ledger.twice)}"
                 )
             _round(Path(scratch), None, random.Random(0), ledger, figures)  # noqa: S311  unused
         figures.rounds += number + 1

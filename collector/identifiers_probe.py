@@ -52,7 +52,12 @@ def names_by_place(signal: Signal, body: bytes) -> Iterator[tuple[str, list[str]
 def _names(merged: Message) -> Iterator[tuple[str, list[str]]]:
     for field in merged.DESCRIPTOR.fields:
         if field.is_repeated:
-            yield merged.DESCRIPTOR.name, list(getattr(merged, field.name))
+            names: list[str | bytes] = list(getattr(merged, field.name))
+            # The parser gives the bytes of a key that is no UTF-8, where it refuses such a text.
+            yield (
+                merged.DESCRIPTOR.name,
+                [name if isinstance(name, str) else name.decode() for name in names],
+            )
         elif merged.HasField(field.name):
             yield from _names(getattr(merged, field.name))
 

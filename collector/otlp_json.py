@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from collections.abc import Iterator
 
 from google.protobuf import json_format
@@ -19,6 +20,7 @@ from collector.otlp import Signal
 
 _METRIC_KINDS = ("gauge", "sum", "histogram", "exponentialHistogram")  # those with exemplars
 _IDS = ("traceId", "spanId", "parentSpanId")
+_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
 def decode_json(signal: Signal, body: bytes) -> bytes:
@@ -28,10 +30,13 @@ def decode_json(signal: Signal, body: bytes) -> bytes:
         DecodeError: the body is not JSON, or not a request of this signal.
     """
     try:
-        document = json.loads(body)
+        document = json.loads(body.decode())  # of bytes it would take broken UTF-8
         if not isinstance(document, dict):
             # The parser takes an empty list for an empty message.
             raise DecodeError(f"the body is a JSON {type(document).__name__}, not an object")
+        if _SURROGATE.search(body):
+            # Half of a pair is no text; as a name of a field it ends the parser in a SystemError.
+            json.dumps(document, ensure_ascii=False).encode()
         for item in _items_with_ids(signal, document):
             _ids_to_base64(item)
         request = json_format.ParseDict(

@@ -1,0 +1,77 @@
+"""I/O: a collector in a process of its own, which hostile senders cannot take a bench down with.
+
+    python -m collector.bench_hostile_child DIRECTORY
+
+It says its ports, one JSON object a line, and for each line that it is told, what is in the store
+once everything acknowledged is; it stops where its input ends.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import sys
+from pathlib import Path
+
+from collector.clock import SystemClock
+from collector.config import (
+    AttributesConfig,
+    CollectorConfig,
+    DecisionsConfig,
+    OutcomesConfig,
+    StoreConfig,
+)
+from collector.counters import Counters
+from collector.log import configure
+from collector.service import CollectorService
+from collector.store.connect import Connections
+from collector.store.migrate import apply_views, migrate
+
+NEIGHBOURS = (Path(__file__).parent / "sql" / "hostile_neighbours.sql").read_text()
+_FLUSH_S = 3600.0
+_MIB = 1024 * 1024
+
+
+def main(directory: Path) -> None:
+    """Collect until the input ends."""
+    configure("error")  # to standard error; standard output is for the other process
+    store = Connections(StoreConfig(url=f"chdb://{directory / 'store'}"))
+    now_ns = SystemClock().now_ns()
+    migrate(store.client(), now_ns)
+    apply_views(store.client(), AttributesConfig(), DecisionsConfig(), OutcomesConfig(), now_ns)
+    service = CollectorService(
+        CollectorConfig(grpc_port=0, http_port=0),
+        store,
+        directory / "wal",
+        Counters(),
+        SystemClock(),
+    )
+    service.start()
+    _say({"grpc": service.grpc_port, "http": service.http_port, "rss_mib": _rss_mib()})
+    for _ in sys.stdin:
+        is_drained = service.flush(_FLUSH_S)
+        rows = store.client().query(NEIGHBOURS).result_rows
+        _say(
+            {
+                "drained": is_drained,
+                "status": dataclasses.asdict(service.status()),
+                "rows": rows,
+                "rss_mib": _rss_mib(),
+            }
+        )
+    service.stop(_FLUSH_S)
+
+
+def _rss_mib() -> float:
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / _MIB
+
+
+def _say(message: dict[str, object]) -> None:
+    sys.stdout.write(json.dumps(message) + "\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
