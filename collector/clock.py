@@ -46,7 +46,10 @@ class AnchoredClock:
     so that a reader can tell which readings may be subtracted.
     """
 
-    __slots__ = ("_mono0_ns", "_offset_ns", "anchor_id", "bracket_ns")
+    __slots__ = ("_mono0_ns", "anchor_id", "bracket_ns", "offset_ns")
+
+    # The clock under it, called as it is: a stamp is this reading, and `offset_ns` is added later.
+    read_ns = staticmethod(time.monotonic_ns)
 
     def __init__(self) -> None:
         best = None
@@ -59,12 +62,12 @@ class AnchoredClock:
                 best = (after - before, wall, before + (after - before) // 2)
         assert best is not None
         self.bracket_ns, wall_ns, self._mono0_ns = best
-        self._offset_ns = wall_ns - self._mono0_ns
+        self.offset_ns = wall_ns - self._mono0_ns
         self.anchor_id = f"{wall_ns:x}"
 
     def now_ns(self) -> int:
         """Return Unix epoch nanoseconds on this anchor."""
-        return self._offset_ns + time.monotonic_ns()
+        return self.offset_ns + time.monotonic_ns()
 
     def monotonic_ns(self) -> int:
         """Return the monotonic reading that `now_ns` rests on."""

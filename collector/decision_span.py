@@ -1,12 +1,13 @@
 """I/O: one decision in flight, which is the current span while it runs; needs OpenTelemetry alone.
 
-In the request there are only readings of a clock and assignments; `readable` does the rest later,
-in the thread that exports.
+In the request there are only readings of a clock, assignments and one change of OpenTelemetry's
+context; `readable` does the rest later, in the thread that exports.
 """
 
 from __future__ import annotations
 
 import random
+from collections import deque
 from collections.abc import Callable, Mapping
 from contextvars import Token
 from decimal import Decimal
@@ -27,8 +28,9 @@ from opentelemetry.trace import (
 )
 from opentelemetry.trace.status import Status, StatusCode
 
+from collector.clock import AnchoredClock
 from collector.clock_error import KernelClock
-from collector.instrument_hooks import asgi_attributes
+from collector.instrument_hooks import Headers, asgi_attributes, parent_of
 
 if TYPE_CHECKING:
     from opentelemetry.util.types import AnyValue, Attributes, AttributeValue
@@ -44,9 +46,32 @@ SPAN_KEY: Final = next(iter(set_span_in_context(INVALID_SPAN, Context())))
 # Takes attributes, ids, start, end and status of a finished root span, and adds its seal.
 Seal = Callable[[dict[str, Any], SpanContext, int, int, StatusCode], None]
 
-_STAGE_INDEX: Final = {name: index for index, name in enumerate(STAGES)}
 _SAMPLED_RANDOM: Final = TraceFlags(TraceFlags.SAMPLED | TraceFlags.RANDOM_TRACE_ID)
 _SCOPE: Final = InstrumentationScope("millworth.instrument", SCHEMA)
+# One draw for both ids, from where the SDK draws its own: ids name, they guard nothing.
+_draw_bits: Final = random.getrandbits
+_ID_BITS: Final = 128 + 64
+_SPAN_ID_MAX: Final = 2**64 - 1
+_SCOPE_KEYS: Final = ("method", "path", "client", "server")
+
+
+def _runtime() -> tuple[
+    Callable[[], Context], Callable[[Context], Token[Context]], Callable[[Token[Context]], None]
+]:
+    """Return how to get, set and reset the current context.
+
+    OpenTelemetry keeps it in a context variable unless it was told otherwise, and the token of its
+    public call names that variable: to use it directly halves what a decision pays for it.
+    """
+    token = attach(get_current())
+    detach(token)
+    told: object = token  # what another runtime of OpenTelemetry returns is its own affair
+    if isinstance(told, Token):
+        return told.var.get, told.var.set, told.var.reset
+    return get_current, attach, detach
+
+
+get_context, set_context, reset_context = _runtime()
 
 
 class DecisionFields(TypedDict, total=False):
@@ -80,9 +105,12 @@ class Anchor(Protocol):
 
 
 class Base:
-    """One anchor and the resource that names it."""
+    """One anchor and the resource that names it.
 
-    __slots__ = ("now_ns", "resource")
+    A stamp is a reading of `read_ns`; `offset_ns` makes it Unix epoch nanoseconds.
+    """
+
+    __slots__ = ("offset_ns", "read_ns", "resource")
 
     def __init__(self, anchor: Anchor, kernel: KernelClock | None, resource: Resource) -> None:
         named: dict[str, AttributeValue] = {"clock.anchor_id": anchor.anchor_id}
@@ -90,54 +118,81 @@ class Base:
             named["clock.source"] = "adjtimex"
             named["clock.error_ns"] = kernel.error_ns + anchor.bracket_ns
             named["clock.synced"] = kernel.synced
-        self.now_ns = anchor.now_ns
+        self.read_ns: Callable[[], int] = anchor.now_ns
+        self.offset_ns = 0
+        if isinstance(anchor, AnchoredClock):
+            self.read_ns, self.offset_ns = anchor.read_ns, anchor.offset_ns
         self.resource = resource.merge(Resource(named))
+
+
+class Home(Protocol):
+    """What a decision comes from and goes back to; `DecisionInstrument` is one."""
+
+    base: Base
+    queue: deque[Decision]
+    room: int
+
+    def drop(self) -> None:
+        """Count a decision for which there is no room."""
+        ...
 
 
 class Decision(Span):
     """One decision in flight: the current span of whoever began it, until `end`."""
 
+    # A default on the class would be slower to read than a slot is to fill.
     __slots__ = (
-        "_attributes", "_base", "_context", "_end_ns", "_error", "_events", "_fields", "_now_ns",
-        "_parent", "_reached", "_scope", "_span_id", "_stamps", "_take", "_token", "_trace_id",
-        "action", "stage_name",
+        "_attributes", "_base", "_context", "_decision", "_egress", "_end", "_error", "_events",
+        "_fields", "_home", "_ids", "_ingress", "_parent", "_reached", "_read_ns", "_scope",
+        "_token", "_transform", "action", "stage_name",
     )  # fmt: skip
+    _attributes: dict[str, AnyValue] | None
+    _events: list[Event] | None
+    _context: SpanContext | None
+    _error: str | None
+    _scope: tuple[Any, ...] | None
 
     def __init__(
         self,
-        take: Callable[[Decision], None],
-        base: Base,
+        home: Home,
         action: str,
-        parent: SpanContext | None,
+        headers: Headers | None,
         scope: Mapping[str, Any] | None,
         fields: DecisionFields,
     ) -> None:
-        self._now_ns = base.now_ns
-        self._stamps = [self._now_ns()]
-        self._take = take
-        self._base = base
+        self._base = base = home.base
+        self._read_ns = read_ns = base.read_ns
+        self._ingress = read_ns()
+        # A stage that is left out begins and ends where the next one begins: no stamp.
+        self._transform = self._decision = self._egress = 0
+        self._home = home
         self.action = action
         self.stage_name = "ingress"
-        self._reached = 0
-        self._parent = parent
-        # From where the SDK draws its own: ids name, they guard nothing. An id of zero is invalid.
-        self._trace_id = parent.trace_id if parent is not None else random.getrandbits(128) or 1
-        self._span_id = random.getrandbits(64) or 1
-        self._scope = None if scope is None else asgi_attributes(scope)
         self._fields = fields
-        self._attributes: dict[str, AnyValue] | None = None
-        self._events: list[Event] | None = None
-        self._context: SpanContext | None = None
-        self._error: str | None = None
-        self._end_ns = 0
-        values = get_current().copy()
-        values[SPAN_KEY] = values[DECISION_KEY] = self
-        self._token: Token[Context] = attach(Context(values))
+        self._ids = _draw_bits(_ID_BITS)
+        self._reached = self._end = 0
+        self._attributes = self._events = self._context = self._error = self._scope = None
+        parent = None
+        if scope is not None:
+            # Servers reuse and change a scope; what is read of it is read now.
+            self._scope = (scope["method"], scope["path"], scope.get("client"), scope.get("server"))
+            if headers is None:
+                headers = scope["headers"]
+        if headers is not None:
+            parent = parent_of(headers)
+        context = get_context()
+        mine: dict[str, object] = {SPAN_KEY: self, DECISION_KEY: self}
+        if context:
+            if parent is None and SPAN_KEY in context:
+                parent = _valid(context[SPAN_KEY])
+            mine = {**context, **mine}
+        self._parent = parent
+        self._token = set_context(Context(mine))
 
     @property
     def id(self) -> str:
         """Return `decision.id`, by which an outcome finds it: the trace id where none was given."""
-        return self._fields.get("id") or f"{self._trace_id:032x}"
+        return self._fields.get("id") or f"{self.get_span_context().trace_id:032x}"
 
     def stage(self, name: str) -> None:
         """Begin a stage: stamp it, and let child spans carry it as `decision.stage`.
@@ -145,15 +200,23 @@ class Decision(Span):
         A stage that is entered again, or that was passed already, names the children and stamps
         nothing: the stamps of a decision are in order by construction.
         """
-        index = _STAGE_INDEX.get(name)
-        if index is None:
+        # Spelt out, because a list of stamps and an index into it take a third longer.
+        reached = self._reached
+        if name == "transform":
+            if reached < 1:
+                self._reached = 1
+                self._transform = self._read_ns()
+        elif name == "decision":
+            if reached < 2:
+                self._reached = 2
+                self._decision = self._read_ns()
+        elif name == "egress":
+            if reached < 3:
+                self._reached = 3
+                self._egress = self._read_ns()
+        elif name != "ingress":
             raise ValueError(f"stage {name!r} is none; the stages are {', '.join(STAGES)}")
         self.stage_name = name
-        if index > self._reached:
-            # A stage that was left out begins and ends where the next one begins: no stamp.
-            self._stamps.extend([0] * (index - self._reached - 1))
-            self._stamps.append(self._now_ns())
-            self._reached = index
 
     def set(self, **fields: Unpack[DecisionFields]) -> None:
         """Say what became known; the last value of a field counts."""
@@ -161,13 +224,20 @@ class Decision(Span):
 
     def end(self, end_time: int | None = None, *, error: bool = False) -> None:
         """End the decision; the first call counts."""
-        if self._end_ns:
+        if self._end:
             return
-        self._end_ns = self._now_ns() if end_time is None else end_time
+        self._end = self._read_ns() if end_time is None else end_time - self._base.offset_ns
         if error and self._error is None:
             self._error = ""
-        detach(self._token)
-        self._take(self)
+        try:
+            reset_context(self._token)
+        except ValueError:
+            detach(self._token)  # ended in another context than it was begun in: it logs that
+        home = self._home
+        if len(home.queue) < home.room:
+            home.queue.append(self)
+        else:
+            home.drop()
 
     def __enter__(self) -> Self:
         return self
@@ -187,8 +257,9 @@ class Decision(Span):
         if self._context is None:
             parent = self._parent
             self._context = SpanContext(
-                self._trace_id,
-                self._span_id,
+                # An id of zero is invalid.
+                self._ids >> 64 or 1 if parent is None else parent.trace_id,
+                self._ids & _SPAN_ID_MAX or 1,
                 is_remote=False,
                 trace_flags=_SAMPLED_RANDOM if parent is None else parent.trace_flags,
                 trace_state=None if parent is None else parent.trace_state,
@@ -197,7 +268,7 @@ class Decision(Span):
 
     def is_recording(self) -> bool:
         """Return whether what is set now still counts."""
-        return not self._end_ns
+        return not self._end
 
     def is_sampled(self) -> bool:
         """Return whether the trace is kept: the caller decides, where there is one."""
@@ -218,7 +289,9 @@ class Decision(Span):
         self, name: str, attributes: Attributes = None, timestamp: int | None = None
     ) -> None:
         """Note something that happened at an instant."""
-        event = Event(name, attributes, self._now_ns() if timestamp is None else timestamp)
+        if timestamp is None:
+            timestamp = self._base.offset_ns + self._read_ns()
+        event = Event(name, attributes, timestamp)
         self._events = [*(self._events or ()), event]
 
     def update_name(self, name: str) -> None:
@@ -252,7 +325,7 @@ class Decision(Span):
             "decision.schema": SCHEMA,
             "decision.id": self.id,
             "decision.action": self.action,
-            **(self._scope or {}),
+            **self._scope_attributes(),
             **(self._attributes or {}),
         }
         for name, value in self._fields.items():
@@ -261,13 +334,16 @@ class Decision(Span):
                 attributes[key] = format(value, "f") if isinstance(value, Decimal) else value
         if "decision.value_usd" in attributes:
             attributes["decision.value_usd"] = str(attributes["decision.value_usd"])
-        for name, stamp_ns in zip(STAGES, self._stamps, strict=False):
-            if stamp_ns:
-                attributes[f"decision.ts.{name}"] = stamp_ns
+        offset_ns = self._base.offset_ns
+        readings = (self._ingress, self._transform, self._decision, self._egress)
+        for name, reading_ns in zip(STAGES, readings, strict=True):
+            if reading_ns:
+                attributes[f"decision.ts.{name}"] = offset_ns + reading_ns
+        start_ns, end_ns = offset_ns + self._ingress, offset_ns + self._end
         context = self.get_span_context()
         status = Status() if self._error is None else Status(StatusCode.ERROR, self._error)
         if seal is not None:
-            seal(attributes, context, self._stamps[0], self._end_ns, status.status_code)
+            seal(attributes, context, start_ns, end_ns, status.status_code)
         return ReadableSpan(
             name=f"decide {self.action}",
             context=context,
@@ -277,7 +353,18 @@ class Decision(Span):
             events=self._events or (),
             kind=SpanKind.SERVER,
             status=status,
-            start_time=self._stamps[0],
-            end_time=self._end_ns,
+            start_time=start_ns,
+            end_time=end_ns,
             instrumentation_scope=_SCOPE,
         )
+
+    def _scope_attributes(self) -> dict[str, AttributeValue]:
+        if self._scope is None:
+            return {}
+        return asgi_attributes(dict(zip(_SCOPE_KEYS, self._scope, strict=True)))
+
+
+def _valid(span: object) -> SpanContext | None:
+    """Return the ids of the current span, None where it has none."""
+    context: SpanContext = span.get_span_context()  # type: ignore[attr-defined]  # only spans are kept under this key
+    return context if context.is_valid else None

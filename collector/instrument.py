@@ -1,6 +1,7 @@
 """I/O: what a customer's service imports to stamp its decisions; needs OpenTelemetry alone.
 
-    instrument = DecisionInstrument(OTLPSpanExporter(), resource)
+    exporter = DecisionExporter("http://127.0.0.1:4318/v1/traces")
+    instrument = DecisionInstrument(exporter, resource)
     with instrument.begin("offer", scope=scope, region="eu-west") as decision:
         decision.stage("transform")
         ...
@@ -25,7 +26,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final, Unpack
 
 from opentelemetry._logs import Logger, SeverityNumber
-from opentelemetry.context import Context, attach, get_current, get_value, set_value
+from opentelemetry.context import Context, attach, get_value, set_value
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import Span as SdkSpan
 from opentelemetry.sdk.trace import SpanProcessor
@@ -35,32 +36,31 @@ from collector.clock import NS_PER_S, AnchoredClock
 from collector.clock_error import KernelClock, kernel_clock
 from collector.decision_span import (
     DECISION_KEY,
-    SPAN_KEY,
     STAGES,
     Anchor,
     Base,
     Decision,
     DecisionFields,
 )
+from collector.instrument_export import DecisionExporter
 from collector.instrument_hooks import (
     Headers,
     asgi_request_hook,
     httpx_async_response_hook,
     httpx_response_hook,
-    parent_of,
     reporting_connection,
 )
 from collector.instrument_seal import DecisionSeal
 from collector.provenance import MacKey
 
 if TYPE_CHECKING:
-    from opentelemetry.trace import SpanContext
     from opentelemetry.util.types import AttributeValue
 
 # A customer imports from here alone; where each is defined is ours to change.
 __all__ = [
     "STAGES",
     "Decision",
+    "DecisionExporter",
     "DecisionFields",
     "DecisionInstrument",
     "DecisionSeal",
@@ -73,8 +73,12 @@ __all__ = [
     "reporting_connection",
 ]
 
-SLICE_SPANS: Final = 16  # encoding 16 spans stalls the service for 0.3 ms, 512 for 8 to 15 ms
+# Encoding 16 spans stalls the service for 0.3 ms, 512 for 8 to 15 ms. An exporter may say what is
+# right for it as `slice_spans`.
+SLICE_SPANS: Final = 16
 SLICE_PAUSE_S: Final = 0.002
+# A queue that fills is emptied in larger slices: a pause after each would bound the rate.
+SLICES_PER_DRAIN: Final = 64
 EXPORT_EVERY_S: Final = 0.25
 ANCHOR_EVERY_NS: Final = NS_PER_S
 
@@ -85,7 +89,7 @@ class DecisionInstrument:
     """Makes decisions and exports them from a thread of its own.
 
     Args:
-        exporter: any span exporter of OpenTelemetry.
+        exporter: any span exporter of OpenTelemetry; `DecisionExporter` stalls the service least.
         resource: the service's; `clock.*` is added to it.
         queue_max: decisions held for export; what comes on top is dropped and counted.
         anchor: makes the clock of the decisions of one second.
@@ -109,13 +113,14 @@ class DecisionInstrument:
         self.dropped = 0  # refused because the queue was full, or after shutdown
         self.unsampled = 0  # the caller's traceparent said that the trace is not kept
         self._exporter = exporter
+        self._slice_spans = getattr(exporter, "slice_spans", SLICE_SPANS)
         self._resource = resource
         self._queue_max = queue_max
         self._export_every_s = export_every_s
         self._make_anchor = anchor
         self._kernel = kernel
         self._seal = seal
-        self._queue: deque[Decision] = deque()
+        self.queue: deque[Decision] = deque()
         self._flushes: deque[threading.Event] = deque()
         self._counting = threading.Lock()
         self.reanchor()
@@ -142,31 +147,21 @@ class DecisionInstrument:
             scope: of an ASGI request; stands for `headers` and gives the address attributes.
             fields: what is known already.
         """
-        given = scope["headers"] if headers is None and scope is not None else headers
-        parent = None if given is None else parent_of(given)
-        if parent is None:
-            current = get_current().get(SPAN_KEY)
-            if current is not None:
-                context: SpanContext = current.get_span_context()  # type: ignore[attr-defined]  # only spans are kept under this key
-                parent = context if context.is_valid else None
-        return Decision(self.take, self._base, action, parent, scope, fields)
+        return Decision(self, action, headers, scope, fields)
 
-    def take(self, decision: Decision) -> None:
-        """Queue a decision that has ended."""
-        if len(self._queue) < self._queue_max and not self._stopping.is_set():
-            self._queue.append(decision)
-        else:
-            with self._counting:
-                self.dropped += 1
+    def drop(self) -> None:
+        """Count a decision that ended when the queue was full, or after shutdown."""
+        with self._counting:
+            self.dropped += 1
 
     def reanchor(self) -> None:
         """Take a new anchor for the decisions that begin from now on; running ones keep theirs."""
-        self._base = Base(self._make_anchor(), self._kernel(), self._resource)
+        self.base = Base(self._make_anchor(), self._kernel(), self._resource)
 
     def flush(self, timeout_s: float = 10.0) -> bool:
         """Export what is queued now; return False where that took longer than the timeout."""
         if not self._thread.is_alive():
-            return not self._queue
+            return not self.queue
         done = threading.Event()
         self._flushes.append(done)
         self._wake.set()
@@ -177,6 +172,7 @@ class DecisionInstrument:
         if self._stopping.is_set():
             return
         self._stopping.set()
+        self.room = 0
         self._wake.set()
         self._thread.join(timeout_s)
         self._exporter.shutdown()
@@ -185,12 +181,13 @@ class DecisionInstrument:
     def _start(self) -> None:
         self._wake = threading.Event()
         self._stopping = threading.Event()
+        self.room = self._queue_max
         self._thread = threading.Thread(target=self._run, name="decision-export", daemon=True)
         self._thread.start()
 
     def _restart(self) -> None:
         """Begin anew in a forked child: threads stay behind, and the queue is the parent's."""
-        self._queue.clear()
+        self.queue.clear()
         self._flushes.clear()
         self._counting = threading.Lock()
         if self._seal is not None:
@@ -219,9 +216,10 @@ class DecisionInstrument:
     def _drain(self) -> None:
         # Taken before the queue is read: what was queued before a flush is exported before it.
         flushes = [self._flushes.popleft() for _ in range(len(self._flushes))]
-        while self._queue:
-            count = min(SLICE_SPANS, len(self._queue))
-            self._export([self._queue.popleft() for _ in range(count)])
+        while self.queue:
+            waiting = len(self.queue)
+            count = min(waiting, max(self._slice_spans, waiting // SLICES_PER_DRAIN))
+            self._export([self.queue.popleft() for _ in range(count)])
             if not flushes:
                 self._stopping.wait(SLICE_PAUSE_S)
         for done in flushes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from rich.console import Console
@@ -12,8 +13,10 @@ from rich.console import Console
 from collector.errors import InputError
 
 
-def run_bench(name: str, runs: int, *, progress: bool) -> dict[str, Any]:
-    """Run one benchmark.
+def run_bench(
+    name: str, runs: int, *, progress: bool, outage_minutes: float = 10.0
+) -> dict[str, Any]:
+    """Run one benchmark; `outage_minutes` is how long `crash` takes the store away.
 
     Returns:
         `{"name", "machine", "runs", "figures": {key: number}}`; every figure is a median, but
@@ -22,11 +25,14 @@ def run_bench(name: str, runs: int, *, progress: bool) -> dict[str, Any]:
     Raises:
         InputError: there is no such benchmark.
     """
-    benches = {
+    benches: dict[str, Callable[[int, Callable[[str], None]], dict[str, float]]] = {
         "ingest": _ingest,
-        "crash": _crash,
+        "crash": partial(_crash, outage_minutes=outage_minutes),
+        "hostile": _hostile,
+        "instrument": _instrument,
         "provenance": _provenance,
         "attribution": _attribution,
+        "packets": _packets,
         "causal": _causal,
         "capture": _capture,
         "recovery": _recovery,
@@ -44,10 +50,24 @@ def _ingest(runs: int, progress: Callable[[str], None]) -> dict[str, float]:
     return run_ingest(runs, progress)
 
 
-def _crash(runs: int, progress: Callable[[str], None]) -> dict[str, float]:
+def _crash(
+    runs: int, progress: Callable[[str], None], *, outage_minutes: float
+) -> dict[str, float]:
     from collector.bench_crash import run_crash
 
-    return run_crash(runs, progress)
+    return run_crash(runs, progress, outage_minutes)
+
+
+def _hostile(runs: int, progress: Callable[[str], None]) -> dict[str, float]:
+    from collector.bench_hostile import run_hostile
+
+    return run_hostile(runs, progress)
+
+
+def _instrument(runs: int, progress: Callable[[str], None]) -> dict[str, float]:
+    from collector.bench_instrument import run_instrument
+
+    return run_instrument(runs, progress)
 
 
 def _provenance(runs: int, progress: Callable[[str], None]) -> dict[str, float]:
@@ -61,6 +81,12 @@ def _attribution(runs: int, progress: Callable[[str], None]) -> dict[str, float]
 
     figures: dict[str, float] = run_attribution(runs, progress)
     return figures
+
+
+def _packets(runs: int, progress: Callable[[str], None]) -> dict[str, float]:
+    from packet.bench import run_packets
+
+    return run_packets(runs, progress)
 
 
 def _causal(runs: int, progress: Callable[[str], None]) -> dict[str, float]:

@@ -1,8 +1,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
@@ -10,74 +9,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from opentelemetry import propagate, trace
-from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
-from opentelemetry.sdk.trace.export import SimpleSpanProcessor, SpanExporter, SpanExportResult
-from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
-from opentelemetry.trace import SpanContext, StatusCode
+from opentelemetry.trace import StatusCode
 
 from collector.clock_error import KernelClock
-from collector.instrument import STAGES, DecisionInstrument, StageProcessor
+from collector.instrument import STAGES
 from collector.instrument_hooks import parent_of
+from tests.collector.instruments import (
+    Bench,
+    FaultyExporter,
+    TickingAnchor,
+    attributes_of,
+    context_of,
+)
 from tests.conftest import NOW_NS
 
 TRACE_ID, SPAN_ID = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 TRACEPARENT = f"00-{TRACE_ID}-{SPAN_ID}-01"
-
-
-@dataclass
-class TickingAnchor:
-    """An anchor that moves a microsecond at each reading."""
-
-    ns: int = NOW_NS
-    anchor_id: str = "first"
-    bracket_ns: int = 100
-
-    def now_ns(self) -> int:
-        """Return the next microsecond."""
-        self.ns += 1000
-        return self.ns
-
-
-class FaultyExporter(SpanExporter):
-    """An exporter that fails in the way it is told."""
-
-    def __init__(self, *, raises: bool) -> None:
-        self._raises = raises
-
-    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
-        """Fail."""
-        if self._raises:
-            raise ConnectionRefusedError("nobody listens")
-        return SpanExportResult.FAILURE
-
-
-class Bench:
-    """An instrument whose thread exports only when a test says so."""
-
-    def __init__(self, exporter: SpanExporter | None = None, **options: Any) -> None:  # noqa: ANN401  # passed on as they are
-        self.memory = InMemorySpanExporter()
-        self.instrument = DecisionInstrument(
-            exporter or self.memory,
-            Resource({"service.name": "shop"}),
-            export_every_s=3600,
-            **{"kernel": lambda: None, **options},
-        )
-        self.provider = TracerProvider(shutdown_on_exit=False)
-        self.provider.add_span_processor(StageProcessor())
-        self.children = InMemorySpanExporter()
-        self.provider.add_span_processor(SimpleSpanProcessor(self.children))
-        self.tracer = self.provider.get_tracer("tests")
-
-    def roots(self) -> tuple[ReadableSpan, ...]:
-        """Export what is queued and return every root so far."""
-        assert self.instrument.flush()
-        return self.memory.get_finished_spans()
-
-    def root(self) -> ReadableSpan:
-        """Return the only one."""
-        (root,) = self.roots()
-        return root
 
 
 @pytest.fixture
@@ -87,18 +34,6 @@ def bench() -> Iterator[Bench]:
     yield bench
     bench.instrument.shutdown()
     bench.provider.shutdown()
-
-
-def context_of(span: ReadableSpan) -> SpanContext:
-    """Return the ids of a finished span."""
-    context = span.get_span_context()
-    assert context is not None
-    return context
-
-
-def attributes_of(span: ReadableSpan) -> dict[str, Any]:
-    """Return the attributes of a finished span."""
-    return dict(span.attributes or {})
 
 
 def test_child_of_stock_instrumentation_hangs_under_the_decision(bench: Bench) -> None:

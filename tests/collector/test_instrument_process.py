@@ -30,7 +30,8 @@ sys.meta_path.insert(0, Refuse())
 import collector.instrument
 ours = {name for name in sys.modules if name.startswith("collector.")}
 assert ours == {
-    "collector.instrument", "collector.instrument_hooks", "collector.decision_span",
+    "collector.instrument", "collector.instrument_export", "collector.instrument_hooks",
+    "collector.decision_span",
     "collector.clock", "collector.clock_error", "collector.errors",
     "collector.instrument_seal", "collector.provenance", "collector.provenance_checkpoint",
     "collector.provenance_lines",
