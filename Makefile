@@ -82,8 +82,9 @@ test: install-test ## Everything: check, integration and browser tests
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
 
 .PHONY: example
-example: install ## Write millworth.example.toml anew from the settings
+example: install ## Write millworth.example.toml and docs/metrics.md anew
 	$(BIN)/millworth config print --example > millworth.example.toml
+	$(BIN)/python -m dashboard.metrics_text > docs/metrics.md
 
 .PHONY: clean
 clean: ## Remove what make made

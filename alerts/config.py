@@ -11,6 +11,8 @@ from alerts.signature import key_of
 from collector.config import Section
 from collector.errors import DecodeError
 
+DEAD_MAN = "dead-man"  # what is alerted under this name is data that stopped
+
 
 class BurnRule(Section):
     """Burn of a dollar budget over two windows: both have to burn, so that an alert also ends."""
@@ -91,6 +93,14 @@ class AlertsConfig(Section):
     lateness_s: float = Field(
         default=10.0, ge=0, description="What is younger may still change; windows end before it"
     )
+    dead_man_seconds: float = Field(
+        default=300.0,
+        ge=0,
+        description="Data that were there and stop for so long are an alert, dead-man; 0 is never",
+    )
+    dead_man_services: tuple[str, ...] = Field(
+        default=(), description="Services (service.name) that are watched one by one as well"
+    )
     allowed_hosts: tuple[str, ...] = Field(
         default=(), description="Private hosts or networks that webhooks may reach"
     )
@@ -103,6 +113,8 @@ class AlertsConfig(Section):
             ("rule", [rule.name for rule in self.rules]),
             ("webhook", [webhook.name for webhook in self.webhooks]),
         ):
+            if what == "rule" and DEAD_MAN in names:
+                raise ValueError(f"rule {DEAD_MAN} is our own; give yours another name")
             twice = sorted({name for name in names if names.count(name) > 1})
             if twice:
                 raise ValueError(f"{what} {twice[0]} is there twice; state is kept by this name")

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from alerts.config import AlertsConfig, BurnRule
+from alerts.dead_man_watch import DeadManWatch, Progress
 from alerts.evaluate import Verdict, Windows, duration_text, evaluate
 from alerts.evidence import Evidence, gather
 from alerts.mirror import mirror
@@ -87,10 +88,12 @@ class AlertsJob:
         state_path: Path,
         counters: Counters | None = None,
         sender: Sender | None = None,
+        progress: Callable[[], Progress] | None = None,
     ) -> None:
         self._config = config
         self._store = store
         self._reader = AlertReader(store)
+        self._watch = DeadManWatch(config, self._reader, progress)
         self._memory = AlertStore(state_path)
         self._own_sender = None if sender else WebhookSender(config.allowed_hosts)
         outlet = sender or self._own_sender
@@ -111,8 +114,8 @@ class AlertsJob:
         end_ns = settled_ns if watermark_ns is None else min(settled_ns, watermark_ns)
         moment = _Moment(now_ns=now_ns, settled_ns=settled_ns, end_ns=end_ns)
         known = self._memory.states()
-
-        judgements = list(self._close_gone(known, moment))
+        judgements = list(self._dead_man(known, now_ns))
+        judgements += self._close_gone(known, moment)
         gone = {judgement.state.key for judgement in judgements}
         states = {key: state for key, state in known.items() if key not in gone}
         for rule in self._config.rules:
@@ -152,6 +155,16 @@ class AlertsJob:
         if self._own_sender is not None:
             self._own_sender.close()
         self._memory.close()
+
+    def _dead_man(
+        self, known: dict[tuple[str, DecisionClass], AlertState], now_ns: int
+    ) -> Iterator[Judgement]:
+        """Judge whether data still come, and take what is judged by that out of `known`."""
+        for state, event, transition in self._watch.judge(known, now_ns):
+            if event is None or transition is None:
+                yield Judgement(state)
+            else:
+                yield self._judgement(state, event, transition, None)
 
     def _judge(
         self,

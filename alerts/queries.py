@@ -73,6 +73,10 @@ class AlertReader:
         )
         return str(rows[0][0]) if rows else ""
 
+    def arrivals(self, after_ns: int) -> dict[str, int]:
+        """Return by service when its last data arrived, where something came after an instant."""
+        return {str(service): int(ns) for service, ns in self._rows("arrivals", after_ns=after_ns)}
+
     def _losses(self, seconds: int, end_ns: int) -> dict[DecisionClass, Window]:
         rows = self._rows("loss_windows", from_ns=end_ns - seconds * NS_PER_S, end_ns=end_ns)
         return {

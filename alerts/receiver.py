@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from alerts.config import DEAD_MAN
 from alerts.payload import BODY_BYTES_MAX
 from alerts.signature import SECRET_PREFIX, verify
 from collector.clock import Clock, SystemClock
@@ -121,6 +122,8 @@ class DemoReceiver:
 def say(message: dict[str, Any]) -> str:
     """Say in one line what a message is about and what this receiver would do."""
     data = message["data"]
+    if data["rule"] == DEAD_MAN:
+        return f"signature verified, {message['type']}: {data['reason']}"
     where = f"{data['action']}/{data['region']}"
     if message["type"] != "alert.firing":
         return f"signature verified, {message['type']} {where}: would send it home again"

@@ -142,12 +142,6 @@ class Counters:
         self.job_seconds = Histogram(
             "millworth_job_seconds", "Time of one run of a job", ["job"], registry=r
         )
-        self.job_lag_seconds = Gauge(
-            "millworth_job_lag_seconds",
-            "Age of the newest data a job has seen",
-            ["job"],
-            registry=r,
-        )
         self.packets_recorded = Gauge(
             "millworth_packets_recorded", "Packets held in the recorder's memory", registry=r
         )

@@ -206,6 +206,11 @@ class CollectorService:
         """Return an instant by which everything received is in the store."""
         return min(arrivals.stored_ns() for arrivals in self._arrivals.values())
 
+    def newest_ns(self) -> int | None:
+        """Return when the last request came, None before the first of this process."""
+        instants = [arrivals.newest_ns for arrivals in self._arrivals.values()]
+        return max((ns for ns in instants if ns is not None), default=None)
+
     def flow(self) -> dict[Signal, SignalFlow]:
         """Return where each signal stands between the sender and the store."""
         return {

@@ -15,6 +15,7 @@ from starlette.exceptions import HTTPException
 
 from attribution.config import AttributionConfig
 from attribution.job import AttributionJob
+from attribution.missing import MissingSpan
 from attribution.questions import Analyst
 from collector.clock import Clock, SystemClock
 from collector.config import OutcomesConfig
@@ -28,6 +29,7 @@ from collector.store.connect import Connections
 from dashboard.api_questions import questions_router, recompute_router
 from dashboard.api_rejected import rejected_router
 from dashboard.health_items import HealthItem, HealthSource, Status
+from dashboard.missing import read_missing
 from dashboard.queries import Reader, alerts_with_exemplars
 from dashboard.rows import (
     AlertRow,
@@ -86,6 +88,7 @@ class Decision:
     spans: list[PathSpan]
     outcomes: list[Outcome]
     flows: list[SpanFlow]
+    missing: list[MissingSpan]  # what is not there of its trace, and why
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +155,7 @@ def create_api(
     outside = Workers(OUTSIDE_WORKERS, "outside-sql")
     attribution = attribution or AttributionConfig()
     reference = reference_of(attribution)
-    app.include_router(_data_router(reader, workers, outside))
+    app.include_router(_data_router(reader, workers, outside, clock))
     clock = clock or SystemClock()
     app.include_router(_state_router(reader, workers, health, clock, reference))
     app.include_router(questions_router(Analyst(attribution, store), outside, clock))
@@ -171,7 +174,9 @@ def create_api(
     return app
 
 
-def _data_router(reader: Reader, workers: Workers, outside: Workers) -> APIRouter:
+def _data_router(
+    reader: Reader, workers: Workers, outside: Workers, clock: Clock
+) -> APIRouter:
     router = APIRouter(prefix="/api/v1")
 
     @router.post("/query", response_model=Answer)
@@ -192,7 +197,7 @@ def _data_router(reader: Reader, workers: Workers, outside: Workers) -> APIRoute
     @router.get("/decisions/{decision_id}")
     async def decision(decision_id: str) -> Decision:
         """Return one decision with its split and its evidence."""
-        return await workers.run(_decision, reader, decision_id.strip())
+        return await workers.run(_decision, reader, decision_id.strip(), clock.now_ns())
 
     return router
 
@@ -312,7 +317,7 @@ def _trace(reader: Reader, wanted: str) -> Trace:
     return Trace(facts.trace_id, reader.trace_decisions(facts.trace_id), spans)
 
 
-def _decision(reader: Reader, decision_id: str) -> Decision:
+def _decision(reader: Reader, decision_id: str, now_ns: int) -> Decision:
     facts = reader.decision(decision_id)
     if facts is None:
         raise HTTPException(
@@ -320,12 +325,15 @@ def _decision(reader: Reader, decision_id: str) -> Decision:
             f"no decision has the id {decision_id[:100]!r}; a decision is a span that carries "
             "decision.action, or that a [[decisions.match]] rule names",
         )
+    split, spans = reader.attribution(facts), reader.path_spans(facts)
+    sent = reader.trace_spans(facts.trace_id)
     return Decision(
         facts=facts,
-        attribution=reader.attribution(facts),
-        spans=reader.path_spans(facts),
+        attribution=split,
+        spans=spans,
         outcomes=reader.outcomes(facts),
         flows=reader.span_flows(facts.decision_id),
+        missing=read_missing(reader, facts, split, spans, sent, now_ns),
     )
 
 

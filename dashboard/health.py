@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING
 from collector.clock import NS_PER_S
 from dashboard.health_items import HealthItem
 from dashboard.health_promises import promise_items
+from dashboard.stages import stage_items
 
 if TYPE_CHECKING:
     from dashboard.runtime import JobLoop, Service
 
+# A sender's own retry looks as `replayed` does, and transport may reorder.
+GOOD_VERDICTS = ("ok", "reordered", "replayed")
 # A job that has not come through for so many of its own intervals is behind.
 _LATE_INTERVALS = 10
 
@@ -33,7 +36,9 @@ class ServiceHealth:
     def health(self) -> list[HealthItem]:
         """Return every figure of the service, the collector's first."""
         return [
+            *stage_items(self._service.stages),
             *self._collector(),
+            *self._provenance(),
             *self._jobs(),
             *self._packets(),
             *self._alerts(),
@@ -73,6 +78,32 @@ class ServiceHealth:
             "bad" if full else "ok",
             "over half of collector.wal_bytes_max: the store does not keep up" if full else "",
         )
+
+        now_ns = self._service.clock.now_ns()
+        for signal, flow in self._service.collector.flow().items():
+            age_ns = 0 if flow.unstored_ns is None else max(now_ns - flow.unstored_ns, 0)
+            yield HealthItem(
+                f"log.{signal}",
+                round(age_ns / NS_PER_S, 1),
+                "s oldest unstored",
+                "ok",
+                f"{flow.waiting_bytes:,} bytes to be written" if flow.waiting_bytes else "",
+            )
+
+    def _provenance(self) -> Iterator[HealthItem]:
+        job = self._service.provenance
+        if job is None:
+            yield HealthItem(
+                "provenance", "off", "", "ok", "provenance.keys_path names no key ring"
+            )
+            return
+        required = self._service.settings.provenance.required
+        for verdict, count in job.totals().items():
+            is_well = verdict in GOOD_VERDICTS or (verdict == "unsigned" and not required)
+            detail = "" if is_well else "which ones: millworth verify provenance --verdicts"
+            yield HealthItem(
+                f"provenance.{verdict}", count, "events", "ok" if is_well else "bad", detail
+            )
 
     def _jobs(self) -> Iterator[HealthItem]:
         now_ns = self._service.clock.now_ns()

@@ -241,6 +241,9 @@ class Service:
         self.packets = PacketJob(
             config, self.settings.attributes, self.store, self.recorder, self.counters
         )
+        recorder = self.recorder
+        self.counters.packets_recorded.set_function(lambda: recorder.stats().held_packets)
+        self.counters.packets_dropped.set_function(lambda: recorder.stats().kernel_drops)
         self._start_loop("packets", PACKET_INTERVAL_S, self.packets.run_once)
 
     @property

@@ -1,0 +1,86 @@
+"""`/readyz` and `/metrics` as a balancer and a scraper meet them."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+
+import httpx
+
+from collector.counters import Counters
+from collector.store.connect import Connections
+from dashboard.api import create_api
+from dashboard.health_items import HealthItem
+from dashboard.queries import Reader
+
+TRACE_ID = "0af7651916cd43dd8448eb211c80319c"
+
+
+@dataclass
+class SaidHealth:
+    """A service that says what a test wants."""
+
+    items: list[HealthItem] = field(default_factory=list)
+
+    def health(self) -> list[HealthItem]:
+        """Return it."""
+        return self.items
+
+
+def get(
+    store: Connections, path: str, items: list[HealthItem], counters: Counters, accept: str = "*/*"
+) -> httpx.Response:
+    """Ask one application once."""
+    api = create_api(Reader(store), SaidHealth(items), counters, store)
+
+    async def send() -> httpx.Response:
+        transport = httpx.ASGITransport(app=api)
+        async with httpx.AsyncClient(transport=transport, base_url="http://local") as client:
+            return await client.get(path, headers={"accept": accept})
+
+    return asyncio.run(send())
+
+
+def stage(name: str, status: str = "ok", value: float | None = 0.1) -> HealthItem:
+    """Return the figure of one stage."""
+    detail = "" if status == "ok" else "do this"
+    return HealthItem(f"stage.{name}", value, "s behind", status, detail)  # type: ignore[arg-type]  # a status
+
+
+def test_readiness_names_the_stage_that_is_not_ready(world: Connections) -> None:
+    """What cannot be stored takes the service out; what comes late only is told."""
+    others = [HealthItem("job.alerts", "failed", "", "bad", "elsewhere")]
+    well = [stage("logged"), stage("stored"), stage("attributed")]
+    answer = get(world, "/readyz", [*well, *others], Counters())
+    assert (answer.status_code, answer.text) == (
+        *(200, "ready\nlogged: ready\nstored: ready\nattributed: ready\n"),
+    )
+    late = [stage("logged"), stage("stored"), stage("attributed", "bad", 700.0)]
+    answer = get(world, "/readyz", late, Counters())
+    assert answer.status_code == 200
+    assert answer.text.endswith("attributed: not ready: 700.0 s behind: do this\n")
+    stuck = [stage("logged"), stage("stored", "bad", 130.0), stage("attributed", "warn", None)]
+    answer = get(world, "/readyz", stuck, Counters())
+    assert answer.status_code == 503
+    assert answer.text == (
+        "not ready\nlogged: ready\nstored: not ready: 130.0 s behind: do this\n"
+        "attributed: not ready: unknown: do this\n"
+    )
+
+
+def test_scraper_gets_the_format_that_it_asks_for(world: Connections) -> None:
+    """Exemplars are in OpenMetrics alone; the old format does not know them."""
+    counters = Counters()
+    counters.ack_seconds.labels("traces", "http").observe(0.003, {"trace_id": TRACE_ID})
+    counters.acknowledged.labels("traces").inc(7)
+    old = get(world, "/metrics", [], counters)
+    assert old.headers["content-type"].startswith("text/plain")
+    assert 'millworth_acknowledged_total{signal="traces"} 7.0\n' in old.text
+    assert TRACE_ID not in old.text
+    new = get(world, "/metrics", [], counters, "application/openmetrics-text; version=1.0.0")
+    assert new.headers["content-type"].startswith("application/openmetrics-text")
+    assert (
+        'millworth_ack_seconds_bucket{le="0.005",signal="traces",transport="http"} 1.0 '
+        f'# {{trace_id="{TRACE_ID}"}} 0.003'
+    ) in new.text
+    assert new.text.endswith("# EOF\n")
