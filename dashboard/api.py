@@ -25,9 +25,11 @@ from collector.imports import ImportReport, Replace, import_outcomes
 from collector.log import get_logger
 from collector.protection import Protection
 from collector.rejected import RejectedItems
+from collector.retention import RetentionConfig
 from collector.store.connect import Connections
 from dashboard.api_questions import questions_router, recompute_router
 from dashboard.api_rejected import rejected_router
+from dashboard.api_retention import retention_router
 from dashboard.health_items import HealthItem, HealthSource, Status
 from dashboard.missing import read_missing
 from dashboard.queries import Reader, alerts_with_exemplars
@@ -133,6 +135,7 @@ def create_api(
     outcomes: OutcomesConfig | None = None,
     protection: Protection | None = None,
     rejected: RejectedItems | None = None,
+    retention: RetentionConfig | None = None,
     clock: Clock | None = None,
     workers: Workers | None = None,
 ) -> FastAPI:
@@ -155,8 +158,8 @@ def create_api(
     outside = Workers(OUTSIDE_WORKERS, "outside-sql")
     attribution = attribution or AttributionConfig()
     reference = reference_of(attribution)
-    app.include_router(_data_router(reader, workers, outside, clock))
     clock = clock or SystemClock()
+    app.include_router(_data_router(reader, workers, outside, clock))
     app.include_router(_state_router(reader, workers, health, clock, reference))
     app.include_router(questions_router(Analyst(attribution, store), outside, clock))
     if attribution_job is not None:
@@ -170,13 +173,12 @@ def create_api(
             rejected or RejectedItems(store, protection, counters, clock), store, workers, clock
         )
     )
+    app.include_router(retention_router(store, retention or RetentionConfig(), outside, clock))
     app.include_router(_probe_router(reader, health, workers, counters))
     return app
 
 
-def _data_router(
-    reader: Reader, workers: Workers, outside: Workers, clock: Clock
-) -> APIRouter:
+def _data_router(reader: Reader, workers: Workers, outside: Workers, clock: Clock) -> APIRouter:
     router = APIRouter(prefix="/api/v1")
 
     @router.post("/query", response_model=Answer)

@@ -51,6 +51,7 @@ ALERT_LOOKBACK_NS = 7 * 24 * 3600 * NS_PER_S
 ALERTS_MAX = 50
 OPEN_STATES = ("pending", "firing", "cooling", "unknown")
 PACKETS_MAX = 5_000
+HABIT_CALLS_MAX = 5_000
 
 
 class Reader:
@@ -161,6 +162,27 @@ class Reader:
             PathSpan(latency_class=row.pop("class"), **row)
             for row in self._rows("path_spans", _key(facts))
         ]
+
+    def call_habits(
+        self, calls: Sequence[tuple[str, str]], from_ns: int, to_ns: int
+    ) -> dict[tuple[str, str], tuple[int, int]]:
+        """Return by service and span name how many calls there were, and how many were answered."""
+        parameters = {
+            "calls": list(calls),
+            "from_ns": from_ns,
+            "to_ns": to_ns,
+            "calls_max": HABIT_CALLS_MAX,
+        }
+        return {
+            (row["service_name"], row["span_name"]): (row["calls"], row["answered"])
+            for row in self._rows("call_habits", parameters)
+        }
+
+    def rejected_spans(self, trace_ids: Sequence[str], from_ns: int, to_ns: int) -> dict[str, str]:
+        """Return why spans of these traces were quarantined, by span id."""
+        parameters = {"trace_ids": list(trace_ids), "from_ns": from_ns, "to_ns": to_ns}
+        rows = self._rows("rejected_spans", parameters)
+        return {row["span_id"]: row["reason_code"] for row in rows}
 
     def outcomes(self, facts: DecisionFacts) -> list[Outcome]:
         """Return what it earned, by time."""

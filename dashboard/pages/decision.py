@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
 from dash import Dash, Input, dcc, html
 
+from attribution.missing import MissingSpan
 from collector.clock import NS_PER_MS, NS_PER_S
 from dashboard.health_items import HealthItem
+from dashboard.missing import read_missing
 from dashboard.pages.context import PageContext
 from dashboard.pages.overview import RECORDER
 from dashboard.pages.parts import Component, chart, facts_list, legend, page, panel, table
@@ -76,6 +79,7 @@ class DecisionRead:
     outcomes: list[Outcome]
     flows: list[SpanFlow]
     packets: list[Packet]
+    missing: list[MissingSpan]
     is_settled: bool  # nothing more is waited for
     recorder: HealthItem | None
 
@@ -138,14 +142,16 @@ def read(context: PageContext, decision_id: str) -> DecisionRead | None:
         facts.end_ns + _MARGIN_NS,
     )
     health = context.health.health()
-    attribution = reader.attribution(facts)
-    is_young = context.clock.now_ns() - facts.end_ns < _YOUNG_NS
+    attribution, spans = reader.attribution(facts), reader.path_spans(facts)
+    sent, now_ns = reader.trace_spans(facts.trace_id), context.clock.now_ns()
+    is_young = now_ns - facts.end_ns < _YOUNG_NS
     return DecisionRead(
         facts=facts,
         attribution=attribution,
         is_settled=not is_young or (attribution is not None and bool(flows)),
-        spans=reader.path_spans(facts),
-        sent=reader.trace_spans(facts.trace_id),
+        spans=spans,
+        sent=sent,
+        missing=read_missing(reader, facts, attribution, spans, sent, now_ns),
         outcomes=reader.outcomes(facts),
         flows=flows,
         packets=packets,
@@ -230,12 +236,23 @@ def _facts(found: DecisionRead) -> list[tuple[str, object]]:
         ("result", "error" if facts.is_error else "ok"),
         ("revision", split.revision if split else "not attributed yet"),
         ("flags", ", ".join(split.flags) or "none" if split else UNKNOWN),
+        ("missing spans", _missing(found.missing)),
         ("trace", html.A(facts.trace_id, href=f"/api/v1/traces/{facts.trace_id}")),
     ]
     listed += [(name.replace("_", " "), value) for name, value in named if value]
     if facts.injected_delay_ns:
         listed.append(("injected delay", ms(facts.injected_delay_ns, 3)))
     return listed
+
+
+def _missing(gaps: Sequence[MissingSpan]) -> Component | str:
+    """Say how many spans are not there, and on the pointer which and why."""
+    if not gaps:
+        return "none"
+    reasons = Counter(str(gap.reason) for gap in gaps)
+    told = ", ".join(f"{count} {reason}" for reason, count in reasons.most_common())
+    title = "\n".join(f"{gap.what} {gap.span_id}: {gap.reason}; {gap.detail}" for gap in gaps[:20])
+    return html.Span(told, title=title)
 
 
 def _outcome(outcomes: Sequence[Outcome]) -> str:

@@ -42,6 +42,7 @@ class Api:
         store: Connections,
         config: DashboardConfig | None = None,
         attribution_job: AttributionJob | None = None,
+        now_ns: int = TODAY_NS,
     ) -> None:
         self.counters = Counters()
         self.app = create_app(
@@ -52,7 +53,7 @@ class Api:
             store,
             attribution=AttributionConfig(),
             attribution_job=attribution_job,
-            clock=ManualClock(TODAY_NS),
+            clock=ManualClock(now_ns),
         )
 
     def send(self, method: str, path: str, **arguments: Any) -> httpx.Response:  # noqa: ANN401  httpx
