@@ -95,6 +95,10 @@ class Identifiers:
             pass_.walk_pairs(pairs)
         return pairs[0].value.string_value if pairs else ""
 
+    def tokens(self, value: str, from_ns: int, now_ns: int) -> list[str]:
+        """Return every token that a value may have had between two instants."""
+        return self._tokeniser.all_since(value, from_ns, now_ns)
+
     def _ruled_names(self, signal: Signal, body: bytes) -> Ruled:
         action = self._rules.action
         return {

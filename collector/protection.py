@@ -17,10 +17,11 @@ from collector.identifiers import Identifiers
 from collector.identifiers_config import JOINED, KEYS_FILE, EncryptionConfig, IdentifiersConfig
 from collector.keys import Key, made_keys_file, parse_keys, read_keys_file
 from collector.memory_files import MemoryFiles
-from collector.otlp import Signal
+from collector.otlp import DAY_NS, Signal
 from collector.tokenise import Tokeniser
 from collector.wal_frames import Frame
 
+KEPT_NS = 31 * DAY_NS  # the TTL of the tables, and a day for the parts that wait for it
 # A frame's length stands before its envelope.
 _LENGTH_BYTES_MAX = 5
 
@@ -95,6 +96,11 @@ class Protection:
         """Return what stands for the text of one attribute, "" where it is dropped."""
         rules = self._rules()
         return value if rules is None else rules.replace(name, value, now_ns)
+
+    def tokens(self, value: str, now_ns: int) -> list[str]:
+        """Return every token that a value may have in rows that are still stored."""
+        rules = self._rules()
+        return [] if rules is None else rules.tokens(value, now_ns - KEPT_NS, now_ns)
 
     def seal(self, signal: Signal, request: bytes) -> bytes:
         """Return a request as it goes to the log."""

@@ -33,6 +33,7 @@ class Tokeniser:
 
     def __init__(self, keys: Sequence[Key], rotation_days: int) -> None:
         assert keys
+        self._keys = tuple(keys)
         self._newest, self._oldest = keys[0], keys[-1]
         self._rotation_ns = rotation_days * _DAY_NS
         self._lasting = _Source(self._oldest, "key", "")
@@ -49,6 +50,21 @@ class Tokeniser:
         if source.period != period:
             source = self._rotating = _Source(self._newest, "tok", period)
         return source.token(value)
+
+    def all_since(self, value: str, from_ns: int, now_ns: int) -> list[str]:
+        """Return every token that a value may have had from one instant to another.
+
+        That is under any of the keys: which of them was the newest then is not known.
+        """
+        step_ns = self._rotation_ns or now_ns + 1
+        periods = dict.fromkeys(
+            self._period(ns) for ns in (*range(from_ns, now_ns, step_ns), now_ns)
+        )
+        lasting = [_Source(key, "key", "").token(value) for key in self._keys]
+        rotating = [
+            _Source(key, "tok", period).token(value) for key in self._keys for period in periods
+        ]
+        return lasting + rotating
 
     def _period(self, now_ns: int) -> str:
         return f"-{now_ns // self._rotation_ns}" if self._rotation_ns else ""

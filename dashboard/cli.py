@@ -28,6 +28,7 @@ from dashboard.commands_budgets import budgets
 from dashboard.commands_capture import capture
 from dashboard.commands_questions import compare, what_if
 from dashboard.commands_recompute import recompute
+from dashboard.commands_identifiers import identifiers_app
 from dashboard.commands_rejected import rejected_app
 from dashboard.commands_verify import verify_app
 from dashboard.settings import Loaded, load, service_manager
@@ -47,6 +48,7 @@ app.add_typer(config_app, name="config")
 app.add_typer(import_app, name="import")
 app.add_typer(verify_app, name="verify")
 app.add_typer(rejected_app, name="rejected")
+app.add_typer(identifiers_app, name="identifiers")
 app.add_typer(token_app, name="token")
 app.command()(ready)
 app.command()(attribute)

@@ -17,10 +17,18 @@ from tests.conftest import ManualClock
 
 
 @pytest.fixture
-def service(store: Connections, clock: ManualClock, tmp_path: Path) -> Iterator[CollectorService]:
+def counters() -> Counters:
+    """Return what the started collector counts."""
+    return Counters()
+
+
+@pytest.fixture
+def service(
+    store: Connections, clock: ManualClock, tmp_path: Path, counters: Counters
+) -> Iterator[CollectorService]:
     """Yield a started collector; a segment turns only when a test flushes."""
     config = CollectorConfig(grpc_port=0, http_port=0)
-    running = CollectorService(config, store, tmp_path / "wal", Counters(), clock)
+    running = CollectorService(config, store, tmp_path / "wal", counters, clock)
     running.start()
     yield running
     running.stop(drain_seconds=10)
