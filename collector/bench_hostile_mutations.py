@@ -167,7 +167,9 @@ def repeat_field(draw: random.Random, body: bytes) -> bytes:
     fields, chosen = _choose(draw, body)
     siblings = _siblings(fields, chosen)
     other = draw.choice(list(_walk(fields))) if draw.random() < 0.5 else chosen
-    copy = Field(draw.choice((chosen.number, draw.randint(1, 15))), other.wire, other.value)
+    # Of bytes, because a field that holds itself would have no end.
+    value = put_together(other.value) if isinstance(other.value, list) else other.value
+    copy = Field(draw.choice((chosen.number, draw.randint(1, 15))), other.wire, value)
     at = siblings.index(chosen)
     siblings[at:at] = [copy] * draw.choice((1, 1, 1, 50))
     return put_together(fields)

@@ -23,6 +23,7 @@ from collector.bench_hostile_mutations import (
     deep_value,
     lie_about_length,
     put_together,
+    repeat_field,
     take_apart,
 )
 from collector.bench_hostile_requests import make_neighbour, make_victim, to_json
@@ -117,6 +118,13 @@ def test_broken_text_is_seen_by_the_parser_alone() -> None:
     body = make_victim(random.Random(1), Signal.LOGS, NOW_NS).SerializeToString()
 
     assert all(take_apart(break_text(random.Random(seed), body)) for seed in range(50))
+
+
+def test_field_that_is_repeated_inside_itself_has_an_end() -> None:
+    """What is repeated may hold the place where it goes."""
+    body = make_victim(random.Random(1), Signal.METRICS, NOW_NS).SerializeToString()
+
+    assert all(len(repeat_field(random.Random(seed), body)) > len(body) for seed in range(300))
 
 
 def test_deep_value_nests_as_deep_as_it_says() -> None:
