@@ -3,6 +3,8 @@
 Nothing is transformed here: a request whose every item is good goes to the log as it was received.
 Where some are refused, or a value nests deeper than the store's view renders
 (`collector.otlp_values`), the rest is serialised anew.
+
+Spans have more to them: `collector.otlp_spans`.
 """
 
 from __future__ import annotations
@@ -12,7 +14,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Protocol
 
 from google.protobuf import message
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import (
@@ -27,25 +28,19 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceRequest,
     ExportTraceServiceResponse,
 )
-from opentelemetry.proto.common.v1.common_pb2 import KeyValue
 from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
-from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from collector.clock import NS_PER_S
 from collector.config import AttributesConfig
 from collector.errors import DecodeError
-from collector.otlp_limits import Limits, Refusal
+from collector.otlp_limits import Limits, Refusal, remove
 from collector.otlp_metrics import bad_points, metrics, points
+from collector.otlp_spans import check_spans
 from collector.otlp_values import Request, flatten_deep_values, has_deep_values
 
-TRACE_ID_BYTES = 16
-SPAN_ID_BYTES = 8
 DAY_NS = 86_400 * NS_PER_S
 STAGES = ("ingress", "transform", "decision", "egress")
 STAMPS = tuple(f"decision.ts.{stage}" for stage in STAGES)
-
-_NO_TRACE_ID = bytes(TRACE_ID_BYTES)
-_NO_SPAN_ID = bytes(SPAN_ID_BYTES)
 
 
 class Signal(StrEnum):
@@ -84,10 +79,6 @@ class Checked:
         return sum(self.refused.values())
 
 
-class _Removable(Protocol):
-    def __delitem__(self, index: int, /) -> None: ...
-
-
 def limits_at(now_ns: int, retention_days: int, attributes: AttributesConfig) -> Limits:
     """Return the limits of a request that arrives at `now_ns`."""
     return Limits(
@@ -100,9 +91,16 @@ def limits_at(now_ns: int, retention_days: int, attributes: AttributesConfig) ->
     )
 
 
-def load_schema(signal: Signal) -> str:
-    """Return the wire schema as the store takes it with each insert, without comments."""
+def load_schema(signal: Signal, *, scalar: bool = False) -> str:
+    """Return the wire schema as the store takes it with each insert, without comments.
+
+    Args:
+        signal: what is inserted.
+        scalar: of spans whose every attribute value is a scalar.
+    """
     names = ["otlp.proto", "otlp_metrics.proto"] if signal is Signal.METRICS else ["otlp.proto"]
+    if scalar:
+        names = ["otlp_spans.proto"]
     lines = [
         line for name in names for line in (Path(__file__).parent / name).read_text().splitlines()
     ]
@@ -124,17 +122,19 @@ def check(signal: Signal, body: bytes, limits: Limits) -> Checked:
         ) from error
     trace_id = ""
     if isinstance(request, ExportTraceServiceRequest):
-        accepted, refusals = _keep_good_spans(request, body, limits)
+        payload, accepted, refusals = check_spans(request, body, limits)
         trace_id = _first_trace_id(request)
-    elif isinstance(request, ExportLogsServiceRequest):
-        accepted, refusals = _keep_good_records(request, limits)
     else:
-        accepted, refusals = _keep_good_points(request, limits)
-    is_deep = has_deep_values(signal, body)
-    if is_deep:
-        flatten_deep_values(request)
+        if isinstance(request, ExportLogsServiceRequest):
+            accepted, refusals = _keep_good_records(request, limits)
+        else:
+            accepted, refusals = _keep_good_points(request, limits)
+        is_deep = has_deep_values(signal, body)
+        if is_deep:
+            flatten_deep_values(request)
+        payload = request.SerializeToString() if is_deep or refusals else body
     return Checked(
-        payload=request.SerializeToString() if is_deep or refusals else body,
+        payload=payload,
         accepted=accepted,
         refused=Counter(refusal.reason for refusal in refusals),
         message=_explain(refusals, accepted),
@@ -192,28 +192,6 @@ def response(signal: Signal, checked: Checked) -> message.Message:
     return answer
 
 
-def _keep_good_spans(
-    request: ExportTraceServiceRequest, body: bytes, limits: Limits
-) -> tuple[int, list[Refusal]]:
-    accepted = 0
-    refusals: list[Refusal] = []
-    # A look at the bytes spares the loop over attributes where no span is stamped.
-    is_stamped = any(name.encode() in body for names in limits.stamp_names for name in names)
-    for resource_spans in request.resource_spans:
-        for scope_spans in resource_spans.scope_spans:
-            bad = {}
-            for index, span in enumerate(scope_spans.spans):
-                refusal = refuse_span(span, limits)
-                if refusal is None and is_stamped:
-                    refusal = refuse_stamps(span, limits)
-                if refusal is not None:
-                    bad[index] = refusal
-            accepted += len(scope_spans.spans) - len(bad)
-            _remove(scope_spans.spans, bad)
-            refusals += bad.values()
-    return accepted, refusals
-
-
 def _keep_good_records(
     request: ExportLogsServiceRequest, limits: Limits
 ) -> tuple[int, list[Refusal]]:
@@ -227,7 +205,7 @@ def _keep_good_records(
                 if refusal is not None:
                     bad[index] = refusal
             accepted += len(scope_logs.log_records) - len(bad)
-            _remove(scope_logs.log_records, bad)
+            remove(scope_logs.log_records, bad)
             refusals += bad.values()
     return accepted, refusals
 
@@ -241,7 +219,7 @@ def _keep_good_points(
         bad = bad_points(metric, limits)
         kept = points(metric)
         accepted += len(kept) - len(bad)
-        _remove(kept, bad)
+        remove(kept, bad)
         refusals += bad.values()
     return accepted, refusals
 
@@ -252,73 +230,6 @@ def _first_trace_id(request: ExportTraceServiceRequest) -> str:
             for span in scope_spans.spans:
                 return span.trace_id.hex()
     return ""
-
-
-def _remove(items: _Removable, bad: Mapping[int, Refusal]) -> None:
-    for index in sorted(bad, reverse=True):
-        del items[index]
-
-
-def refuse_span(span: Span, limits: Limits) -> Refusal | None:
-    """Return why a span cannot be stored, None where it can."""
-    if len(span.trace_id) != TRACE_ID_BYTES or span.trace_id == _NO_TRACE_ID:
-        return Refusal(
-            "trace_id_invalid",
-            f"span {span.name!r}: trace_id {span.trace_id.hex()!r} is not 16 bytes, not all zero",
-        )
-    if len(span.span_id) != SPAN_ID_BYTES or span.span_id == _NO_SPAN_ID:
-        return Refusal(
-            "span_id_invalid",
-            f"span {span.name!r}: span_id {span.span_id.hex()!r} is not 8 bytes, not all zero",
-        )
-    if span.parent_span_id and len(span.parent_span_id) != SPAN_ID_BYTES:
-        return Refusal(
-            "parent_span_id_invalid",
-            f"span {span.name!r}: parent_span_id {span.parent_span_id.hex()!r} is not 8 bytes",
-        )
-    start_ns, end_ns = span.start_time_unix_nano, span.end_time_unix_nano
-    if end_ns < start_ns:
-        # A stepped clock at the sender. Storing zero would hide it inside every percentile.
-        return Refusal(
-            "ends_before_start",
-            f"span {span.name!r} ends {start_ns - end_ns} ns before it starts; "
-            "take both times from one clock",
-        )
-    if start_ns < limits.earliest_ns or end_ns > limits.latest_ns:
-        return Refusal(
-            "time_out_of_range",
-            f"span {span.name!r} from {start_ns} to {end_ns} is outside "
-            f"[{limits.earliest_ns}, {limits.latest_ns}] Unix ns; set the clock of the sender",
-        )
-    return None
-
-
-def refuse_stamps(span: Span, limits: Limits) -> Refusal | None:
-    """Return why a decision's stamps cannot be used: each stage begins no sooner than the last."""
-    values = {pair.key: pair for pair in span.attributes}
-    latest_name, latest_ns = "", 0
-    for names in limits.stamp_names:
-        for name in names:
-            if name in values and (stamp_ns := stamp(values[name])) > 0:
-                if stamp_ns < latest_ns:
-                    return Refusal(
-                        "stamps_out_of_order",
-                        f"span {span.name!r}: {name} {stamp_ns} is before {latest_name} "
-                        f"{latest_ns}; stamp ingress, transform, decision, egress in this order",
-                    )
-                latest_name, latest_ns = name, stamp_ns
-                break
-    return None
-
-
-def stamp(pair: KeyValue) -> int:
-    """Return a stamp in Unix ns, 0 where it is none; text because JavaScript rounds integers."""
-    kind = pair.value.WhichOneof("value")
-    if kind == "int_value":
-        return pair.value.int_value
-    if kind == "string_value" and pair.value.string_value.isascii():
-        return int(pair.value.string_value) if pair.value.string_value.isdigit() else 0
-    return 0
 
 
 def refuse_record(record: LogRecord, limits: Limits) -> Refusal | None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,3 +22,15 @@ class Refusal:
 
     reason: str
     detail: str
+
+
+class Removable(Protocol):
+    """A list of items of a message."""
+
+    def __delitem__(self, index: int, /) -> None: ...
+
+
+def remove(items: Removable, bad: Mapping[int, Refusal]) -> None:
+    """Take what was refused out of a message, by index."""
+    for index in sorted(bad, reverse=True):
+        del items[index]

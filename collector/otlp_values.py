@@ -25,10 +25,11 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 
 from collector.otlp_metrics import metric_attributes
+from collector.otlp_survey import have_deep_values
 
 Request = ExportTraceServiceRequest | ExportLogsServiceRequest | ExportMetricsServiceRequest
 
-_TOP_MESSAGES = {"traces": "Traces", "logs": "Logs", "metrics": "Metrics"}
+_TOP_MESSAGES = {"logs": "Logs", "metrics": "Metrics"}
 
 # Only the way to a value that nests: {message: {field number: message}}. `Never` has a
 # required field that no sender sets, so that a request which reaches it is not "initialized", and
@@ -41,12 +42,6 @@ _PROBE: dict[str, dict[int, str]] = {
     "Pair": {2: "Value"},
     "Resource": {1: "Pair"},
     "Scope": {3: "Pair"},
-    "Event": {3: "Pair"},
-    "Link": {4: "Pair"},
-    "Span": {9: "Pair", 11: "Event", 13: "Link"},
-    "ScopeSpans": {1: "Scope", 2: "Span"},
-    "ResourceSpans": {1: "Resource", 2: "ScopeSpans"},
-    "Traces": {1: "ResourceSpans"},
     "LogRecord": {5: "Value", 6: "Pair"},
     "ScopeLogs": {1: "Scope", 2: "LogRecord"},
     "ResourceLogs": {1: "Resource", 2: "ScopeLogs"},
@@ -71,6 +66,7 @@ _PROBE: dict[str, dict[int, str]] = {
     "ResourceMetrics": {1: "Resource", 2: "ScopeMetrics"},
     "Metrics": {1: "ResourceMetrics"},
 }
+_LISTS = ("array_value", "kvlist_value")
 _NEVER_FIELD = 536_870_911  # the largest field number there is
 
 _ESCAPES = {
@@ -125,6 +121,8 @@ def has_deep_values(signal: str, body: bytes) -> bool:
         signal: traces, logs or metrics.
         body: bytes that parse as an export request of that signal.
     """
+    if signal == "traces":
+        return have_deep_values(body)
     return not _CLASSES[_TOP_MESSAGES[signal]].FromString(body).IsInitialized()
 
 
@@ -133,6 +131,25 @@ def flatten_deep_values(request: Request) -> None:
     for value in _values(request):
         if _is_deep(value):
             value.string_value = value_text(value)
+
+
+def flatten_lists(request: ExportTraceServiceRequest) -> None:
+    """Put the exporter's text in the place of every array and every list of pairs of a request."""
+    _flatten_lists(_attribute_sets(request))
+
+
+def flatten_outer_lists(request: ExportTraceServiceRequest) -> None:
+    """Do as `flatten_lists` with the attributes of resources and scopes alone: a few a request."""
+    for resource_spans in request.resource_spans:
+        _flatten_lists([resource_spans.resource.attributes])
+        _flatten_lists(scope_spans.scope.attributes for scope_spans in resource_spans.scope_spans)
+
+
+def _flatten_lists(sets: Iterable[Iterable[KeyValue]]) -> None:
+    for pairs in sets:
+        for pair in pairs:
+            if pair.value.WhichOneof("value") in _LISTS:
+                pair.value.string_value = value_text(pair.value)
 
 
 def value_text(value: AnyValue) -> str:
@@ -144,7 +161,7 @@ def value_text(value: AnyValue) -> str:
         return double_text(value.double_value)
     if kind == "bytes_value":
         return base64.b64encode(value.bytes_value).decode()
-    if kind in ("array_value", "kvlist_value"):
+    if kind in _LISTS:
         try:
             return json_text(value)
         except ValueError:

@@ -16,10 +16,11 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
 from collector.config import AttributesConfig
 from collector.otlp import Signal, check, limits_at
+from collector.otlp_spans import SCALAR_MARK
 from collector.otlp_values import Request
 from collector.store.connect import Connections
 from collector.wal_frames import encode_frame
-from collector.writer import insert_settings
+from collector.writer import Entrance
 from tests.conftest import NOW_NS
 
 TRACE_ID = "0af7651916cd43dd8448eb211c80319c"
@@ -225,9 +226,10 @@ def store_request(
         signal, request.SerializeToString(), limits_at(received_ns, 30, AttributesConfig())
     )
     assert not checked.message, checked.message
+    entrance = Entrance.of(signal, scalar=checked.payload.endswith(SCALAR_MARK))
     store.client().raw_insert(
-        f"otlp_{signal}_in",
+        entrance.table,
         insert_block=encode_frame(checked.payload, received_ns, checked.accepted),
         fmt="Protobuf",
-        settings={**insert_settings(signal), "insert_deduplication_token": token},
+        settings={**entrance.settings, "insert_deduplication_token": token},
     )

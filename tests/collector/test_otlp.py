@@ -20,6 +20,7 @@ from collector.otlp import (
     response,
 )
 from collector.otlp_limits import Limits
+from collector.otlp_spans import unmarked
 from tests.builders import any_value, decision_span, logs_request, span, trace_request
 from tests.conftest import NOW_NS
 
@@ -70,7 +71,7 @@ def test_bad_span_is_refused_and_its_neighbour_kept(bad: Span, reason: str) -> N
     checked = check(Signal.TRACES, trace_request(bad, good).SerializeToString(), LIMITS)
 
     assert (checked.accepted, dict(checked.refused)) == (1, {reason: 1})
-    kept = ExportTraceServiceRequest.FromString(checked.payload)
+    kept = ExportTraceServiceRequest.FromString(unmarked(checked.payload))
     assert kept == trace_request(good)
     assert reason in checked.message
 
@@ -105,10 +106,15 @@ def test_text_that_is_no_number_is_no_stamp() -> None:
 
 
 def test_good_request_goes_to_the_log_as_it_was_received() -> None:
-    """Unknown fields of a newer sender survive in the log, and nothing is spent on copying."""
-    body = trace_request(span(), decision_span()).SerializeToString() + b"\xf2\xbf\x01\x01x"
+    """Unknown fields of a newer sender survive in the log."""
+    newer = b"\xf2\xbf\x01\x01x"
+    body = trace_request(span(), decision_span()).SerializeToString() + newer
 
-    assert check(Signal.TRACES, body, LIMITS).payload is body
+    assert unmarked(check(Signal.TRACES, body, LIMITS).payload) == body
+
+    body = logs_request(LogRecord()).SerializeToString() + newer
+
+    assert check(Signal.LOGS, body, LIMITS).payload is body
 
 
 def test_log_record_out_of_range_is_refused() -> None:

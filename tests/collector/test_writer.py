@@ -16,11 +16,12 @@ from collector.counters import Counters
 from collector.disk import Disk
 from collector.errors import StoreUnavailableError
 from collector.otlp import DAY_NS, Signal
+from collector.otlp_spans import LISTS_MARK, SCALAR_MARK
 from collector.store.connect import Connections
-from collector.store.migrate import VIEWS_DIR, render_view
+from collector.store.migrate import load_views
 from collector.wal import Budget
 from collector.wal_frames import encode_frame
-from collector.writer import StoreWriter, insert_settings
+from collector.writer import Entrance, StoreWriter
 from tests.builders import (
     any_value,
     decision_span,
@@ -144,10 +145,10 @@ def names(store: Connections) -> list[str]:
     ]
 
 
-def frame_of(name: str, start_ns: int = NOW_NS) -> bytes:
-    """Return the frame of a request of one span."""
+def frame_of(name: str, start_ns: int = NOW_NS, mark: bytes = b"") -> bytes:
+    """Return the frame of a request of one span; without a mark as releases before wrote it."""
     request = trace_request(span(name=name, start_ns=start_ns))
-    return encode_frame(request.SerializeToString(), NOW_NS, 1)
+    return encode_frame(request.SerializeToString() + mark, NOW_NS, 1)
 
 
 def twice_frame(name: str) -> bytes:
@@ -194,22 +195,27 @@ def test_equal_bytes_of_another_segment_are_other_spans(
     assert names(store) == ["a", "a"]
 
 
+@pytest.mark.parametrize("mark", [b"", SCALAR_MARK], ids=["unmarked", "scalar"])
 def test_replay_completes_a_chain_that_broke_in_the_middle(
-    store: Connections, segments: Segments
+    store: Connections, segments: Segments, mark: bytes
 ) -> None:
     """A crash after the spans and before the decisions: the replay adds what is missing only."""
     client = store.client()
-    frame = encode_frame(trace_request(decision_span()).SerializeToString(), NOW_NS, 1)
+    request = trace_request(decision_span()).SerializeToString()
+    frame = encode_frame(request + mark, NOW_NS, 1)
     path = segments.write("broken", frame)
+    entrance = Entrance.of(Signal.TRACES, scalar=bool(mark))
+    token = path.name + entrance.token_suffix
     client.command("DROP VIEW decisions_mv")
     client.raw_insert(
-        "otlp_traces_in",
+        entrance.table,
         insert_block=frame,
         fmt="Protobuf",
-        settings={**insert_settings(Signal.TRACES), "insert_deduplication_token": path.name},
+        settings={**entrance.settings, "insert_deduplication_token": token},
     )
-    view = (VIEWS_DIR / "decisions_mv.sql").read_text()
-    client.command(render_view(view, AttributesConfig(), DecisionsConfig(), OutcomesConfig()))
+    views = load_views(AttributesConfig(), DecisionsConfig(), OutcomesConfig())
+    (view,) = (view.statement for view in views if view.name == "view decisions_mv")
+    client.command(view)
 
     segments.store(store, path)
 
@@ -217,12 +223,13 @@ def test_replay_completes_a_chain_that_broke_in_the_middle(
     assert client.query("SELECT count() FROM decisions").result_rows == [(1,)]
 
 
+@pytest.mark.parametrize("mark", [b"", LISTS_MARK, SCALAR_MARK], ids=["none", "lists", "scalar"])
 def test_one_unreadable_request_costs_none_of_the_others(
-    store: Connections, segments: Segments
+    store: Connections, segments: Segments, mark: bytes
 ) -> None:
     """The store fails a whole insert for one bad request; it is found and kept with its bytes."""
-    frames = [frame_of(name) for name in "abcde"]
-    frames.insert(3, encode_frame(UNREADABLE, NOW_NS + 5, 7))
+    frames = [frame_of(name, mark=mark) for name in "abcde"]
+    frames.insert(3, encode_frame(UNREADABLE + mark, NOW_NS + 5, 7))
     for _ in range(2):  # a replay divides under the same names, so nothing is there twice
         writer = segments.store(store, segments.write("s", *frames))
 
@@ -244,6 +251,21 @@ def test_request_that_only_the_store_finds_wrong_is_normalised(
 
     assert names(store) == ["a", "b", "c"]
     assert store.client().query("SELECT count() FROM rejected").result_rows == [(0,)]
+
+
+def test_segment_of_both_forms_is_stored_once(store: Connections, segments: Segments) -> None:
+    """What may be read as it lies goes in apart from the rest, and a replay parts them alike."""
+    frames = [
+        frame_of("a", mark=SCALAR_MARK),
+        frame_of("b", mark=LISTS_MARK),
+        frame_of("c"),
+        frame_of("d", mark=SCALAR_MARK),
+    ]
+    for _ in range(2):
+        writer = segments.store(store, segments.write("s", *frames))
+
+    assert names(store) == ["a", "b", "c", "d"]
+    assert writer.figures().stored == 4
 
 
 def test_torn_tail_is_left_out(store: Connections, segments: Segments) -> None:

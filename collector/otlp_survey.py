@@ -1,0 +1,188 @@
+"""Pure: what the C parser alone can tell of a request's spans.
+
+A second schema declares no message as repeated. Protobuf merges what comes again, so that all
+spans of a request become one message: a field that is declared as repeated there gathers that
+field of every span, and whether any value nests is one question to one message. No loop over
+spans or attributes: 0.3 us a span, where asking each of them costs several times that.
+
+Every field of OTLP is declared: to skip one that is not known costs more than to read it.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+
+from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
+from google.protobuf.message import Message
+from google.protobuf.unknown_fields import UnknownFieldSet
+
+from collector.otlp_limits import Limits
+
+TRACE_ID_BYTES = 16
+SPAN_ID_BYTES = 8
+NO_TRACE_ID = bytes(TRACE_ID_BYTES)
+NO_SPAN_ID = bytes(SPAN_ID_BYTES)
+
+_Field = descriptor_pb2.FieldDescriptorProto
+_ANY = {1: "bytes", 2: "bool", 3: "int64", 4: "double", 7: "bytes"}
+_SPAN = {
+    1: "*bytes",
+    2: "*bytes",
+    3: "bytes",
+    4: "*bytes",
+    5: "bytes",
+    6: "int32",
+    7: "*fixed64",
+    8: "*fixed64",
+    9: "Pair",
+    10: "uint32",
+    11: "Event",
+    12: "uint32",
+    13: "Link",
+    14: "uint32",
+    15: "Status",
+    16: "fixed32",
+}
+# {message: {field number: type}}; * gathers.
+_SURVEY: Mapping[str, Mapping[int, str]] = {
+    "Item": {**_ANY, 5: "bytes", 6: "bytes"},
+    "Array": {1: "Item"},
+    "Value": {**_ANY, 5: "Array", 6: "bytes"},
+    "Pair": {1: "bytes", 2: "Value"},
+    "Resource": {1: "Pair", 2: "uint32"},
+    "Scope": {1: "bytes", 2: "bytes", 3: "Pair", 4: "uint32"},
+    "Event": {1: "fixed64", 2: "bytes", 3: "Pair", 4: "uint32"},
+    "Link": {1: "bytes", 2: "bytes", 3: "bytes", 4: "Pair", 5: "uint32", 6: "fixed32"},
+    "Status": {2: "bytes", 3: "int32"},
+    "Span": _SPAN,
+    "ScopeSpans": {1: "Scope", 2: "Span", 3: "bytes"},
+    "ResourceSpans": {1: "Resource", 2: "ScopeSpans", 3: "bytes"},
+    "Request": {1: "ResourceSpans"},
+}
+_CUT: Mapping[str, Mapping[int, str]] = {
+    "ScopeSpans": {2: "*bytes"},
+    "ResourceSpans": {2: "ScopeSpans"},
+    "Request": {1: "ResourceSpans"},
+}
+
+
+class Nesting(IntEnum):
+    """What the values of some attributes are, at most."""
+
+    SCALAR = 0
+    FLAT = 1  # an array of scalars
+    DEEP = 2  # a list of pairs, or an array that holds one or another array
+
+
+@dataclass(frozen=True, slots=True)
+class SpanSurvey:
+    """The spans of a request, field by field, in their order."""
+
+    trace_ids: Sequence[bytes]
+    span_ids: Sequence[bytes]
+    parent_ids: Sequence[bytes]
+    starts_ns: Sequence[int]
+    ends_ns: Sequence[int]
+    outer: Nesting  # attributes of resources and scopes
+    inner: Nesting  # of spans, events and links
+    is_odd: bool  # a value or its pair has a field that OTLP does not have yet
+
+    def is_good(self, count: int, limits: Limits) -> bool:
+        """Return whether each of `count` spans can be stored; where not, somebody has to look.
+
+        A span of canonical bytes has each field once at most, so that as many values as spans mean
+        one of each.
+        """
+        columns = (self.trace_ids, self.span_ids, self.starts_ns, self.ends_ns)
+        return (
+            count > 0
+            and all(len(column) == count for column in columns)
+            and set(map(len, self.trace_ids)) == {TRACE_ID_BYTES}
+            and set(map(len, self.span_ids)) == {SPAN_ID_BYTES}
+            and set(map(len, self.parent_ids)) <= {SPAN_ID_BYTES}
+            and NO_TRACE_ID not in self.trace_ids
+            and NO_SPAN_ID not in self.span_ids
+            and min(self.starts_ns) >= limits.earliest_ns
+            and max(self.ends_ns) <= limits.latest_ns
+            and all(map(operator.le, self.starts_ns, self.ends_ns))
+        )
+
+
+def survey_spans(body: bytes) -> SpanSurvey:
+    """Return what there is in the bytes of an ExportTraceServiceRequest.
+
+    Raises:
+        google.protobuf.message.DecodeError: the bytes are no Protobuf.
+    """
+    merged = _SURVEY_CLASS.FromString(body)
+    span = merged.f1.f2.f2  # type: ignore[attr-defined]  # made at run time
+    outer, inner = _places(merged)
+    return SpanSurvey(
+        trace_ids=list(span.f1),
+        span_ids=list(span.f2),
+        parent_ids=list(span.f4),
+        starts_ns=list(span.f7),
+        ends_ns=list(span.f8),
+        outer=max(map(_nesting, outer)),
+        inner=max(map(_nesting, inner)),
+        is_odd=any(map(_is_odd, (*outer, *inner))),
+    )
+
+
+def have_deep_values(body: bytes) -> bool:
+    """Return whether any value of the spans in `body`, or of what they belong to, is deep."""
+    outer, inner = _places(_SURVEY_CLASS.FromString(body))
+    return any(_nesting(pair) is Nesting.DEEP for pair in (*outer, *inner))
+
+
+def _places(merged: Message) -> tuple[Sequence[Message], Sequence[Message]]:
+    """Return the one pair that attributes became, of resource and scope, and of what is inside."""
+    group = merged.f1  # type: ignore[attr-defined]  # made at run time
+    span = group.f2.f2
+    return [group.f1.f1, group.f2.f1.f3], [span.f9, span.f11.f3, span.f13.f4]
+
+
+def cut_spans(body: bytes) -> Sequence[bytes]:
+    """Return the bytes of each span of an ExportTraceServiceRequest, in their order."""
+    cut = _CUT_CLASS.FromString(body).f1.f2.f2  # type: ignore[attr-defined]  # made at run time
+    return list(cut)
+
+
+def _nesting(pair: Message) -> Nesting:
+    value = pair.f2  # type: ignore[attr-defined]  # made at run time
+    if value.HasField("f6") or value.f5.f1.HasField("f5") or value.f5.f1.HasField("f6"):
+        return Nesting.DEEP
+    return Nesting.FLAT if value.HasField("f5") else Nesting.SCALAR
+
+
+def _is_odd(pair: Message) -> bool:
+    value = pair.f2  # type: ignore[attr-defined]  # made at run time
+    return any(len(UnknownFieldSet(message)) > 0 for message in (pair, value))
+
+
+def _message_class(package: str, schema: Mapping[str, Mapping[int, str]]) -> type[Message]:
+    file = descriptor_pb2.FileDescriptorProto(
+        name=f"{package}.proto", package=package, syntax="proto2"
+    )
+    for name, fields in schema.items():
+        message = file.message_type.add(name=name)
+        for number, kind in fields.items():
+            field = message.field.add(
+                name=f"f{number}",
+                number=number,
+                label=_Field.LABEL_REPEATED if kind[0] == "*" else _Field.LABEL_OPTIONAL,
+            )
+            if kind in schema:
+                field.type, field.type_name = _Field.TYPE_MESSAGE, f".{package}.{kind}"
+            else:
+                field.type = _Field.Type.Value(f"TYPE_{kind.lstrip('*').upper()}")
+    pool = descriptor_pool.DescriptorPool()
+    pool.AddSerializedFile(file.SerializeToString())
+    return message_factory.GetMessageClass(pool.FindMessageTypeByName(f"{package}.Request"))
+
+
+_SURVEY_CLASS = _message_class("millworth.survey", _SURVEY)
+_CUT_CLASS = _message_class("millworth.cut", _CUT)
