@@ -221,7 +221,8 @@ class AlertsJob:
         again; the pages show it.
         """
         last = self._memory.last_event(state.episode_id) if state.shown is Phase.FIRING else None
-        if last is None or last.blamed_stage:
+        # A class that has fallen silent is in no window: nothing can stand out in it.
+        if last is None or last.blamed_stage or state.decision_class not in seen:
             return Judgement(state)
         evidence = gather(self._reader, rule, state.decision_class, seen, moment.end_ns)
         if evidence.blame is None:

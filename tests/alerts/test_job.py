@@ -226,6 +226,28 @@ def test_segment_that_stands_out_later_is_blamed_then(scene: Scene) -> None:
     assert scene.deliver() == 1
 
 
+def test_class_that_falls_silent_before_it_is_blamed_stops_no_judgement(scene: Scene) -> None:
+    """One alert without a cause and without decisions must not keep all others from firing."""
+    write_seconds(
+        scene.client,
+        scene.end_ns,
+        INCIDENT_S,
+        HURT,
+        late=PER_SECOND,
+        loss_usd=Decimal(5),
+        loss_low_usd=Decimal(3),
+        loss_high_usd=Decimal(15),
+        loss_squared=5.0,
+    )
+    scene.go_on(INCIDENT_S, regions=())
+    scene.go_on(1)
+    assert scene.judge() == 1
+    for _ in range(20):
+        scene.go_on(10, regions=(WELL,))
+        scene.judge()
+    assert scene.events() == ["firing", "unknown"]
+
+
 def test_receiver_is_told_once_where_to_move_and_once_that_it_is_over(scene: Scene) -> None:
     """The whole of an incident, with a restart at each step: two messages, in order."""
     write_route(scene.client, START_NS + (CALM_S + 1) * NS_PER_S, HURT, "tier1-a")
