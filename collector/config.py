@@ -141,8 +141,9 @@ class CollectorConfig(Section):
     retention_days: int = Field(
         default=30,
         gt=0,
-        le=30,  # the TTL of the tables: what is older would vanish as it is stored
-        description="Spans and log records older than this are refused",
+        le=3_650,
+        description="Spans, log records and metrics older than this are refused; at most the days "
+        "that [retention] keeps them",
     )
     drain_seconds_max: float = Field(
         default=30.0, ge=0, description="Time that a stop may take to store what is in the log"

@@ -8,6 +8,7 @@ from typing import Any
 import dash_mantine_components as dmc
 from dash import ClientsideFunction, Dash, Input, Output, State, dcc, html, set_props
 from dash.backends._fastapi import reset_current_request, set_current_request
+from fastapi import FastAPI
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
@@ -21,6 +22,7 @@ from collector.errors import MillworthError
 from collector.log import get_logger
 from collector.protection import Protection
 from collector.rejected import RejectedItems
+from collector.retention import RetentionConfig
 from collector.store.connect import Connections
 from dashboard.api import create_api, reference_of
 from dashboard.config import DashboardConfig
@@ -72,6 +74,7 @@ def create_app(
     outcomes: OutcomesConfig | None = None,
     protection: Protection | None = None,
     rejected: RejectedItems | None = None,
+    retention: RetentionConfig | None = None,
     clock: Clock | None = None,
 ) -> Dash:
     """Return the application; `.server` is the FastAPI application that uvicorn runs."""
@@ -96,10 +99,29 @@ def create_app(
         outcomes=outcomes,
         protection=protection,
         rejected=rejected,
+        retention=retention,
         clock=clock,
         workers=workers,
     )
-    app = Dash(
+    app = _dash(server)
+    # Otherwise each page opens a WebSocket beside the requests that its callbacks make.
+    app.backend.websocket_capability = False
+    app.layout = _shell()
+    for module in PAGES:
+        module.register(app, context)
+    _register_frame(app, context)
+    # Dash does this on the first request of "/" only; a permalink may be the first of all.
+    app._setup_server()
+    _serve_pages(app)
+    policy = content_security_policy(app.csp_hashes())
+    server.add_middleware(EpisodeLinks, reader=reader, workers=workers)
+    server.add_middleware(RequestGuard, public_url=config.public_url, host=config.host)
+    server.add_middleware(SecurityHeaders, policy=policy)
+    return app
+
+
+def _dash(server: FastAPI) -> Dash:
+    return Dash(
         "dashboard",
         server=server,
         backend="fastapi",
@@ -115,20 +137,6 @@ def create_app(
         meta_tags=[{"name": "viewport", "content": "width=device-width, initial-scale=1"}],
         add_log_handler=False,
     )
-    # Otherwise each page opens a WebSocket beside the requests that its callbacks make.
-    app.backend.websocket_capability = False
-    app.layout = _shell()
-    for module in PAGES:
-        module.register(app, context)
-    _register_frame(app, context)
-    # Dash does this on the first request of "/" only; a permalink may be the first of all.
-    app._setup_server()
-    _serve_pages(app)
-    policy = content_security_policy(app.csp_hashes())
-    server.add_middleware(EpisodeLinks, reader=reader, workers=workers)
-    server.add_middleware(RequestGuard, public_url=config.public_url, host=config.host)
-    server.add_middleware(SecurityHeaders, policy=policy)
-    return app
 
 
 def ensure_plotly_bundle() -> Path | None:

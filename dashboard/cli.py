@@ -26,11 +26,13 @@ from dashboard.commands_access import ready, token_app
 from dashboard.commands_attribute import attribute
 from dashboard.commands_budgets import budgets
 from dashboard.commands_capture import capture
+from dashboard.commands_hold import hold_app
+from dashboard.commands_identifiers import identifiers_app
 from dashboard.commands_questions import compare, what_if
 from dashboard.commands_recompute import recompute
-from dashboard.commands_identifiers import identifiers_app
 from dashboard.commands_rejected import rejected_app
 from dashboard.commands_verify import verify_app
+from dashboard.commands_verify_retention import retention
 from dashboard.settings import Loaded, load, service_manager
 
 app = typer.Typer(
@@ -47,6 +49,8 @@ import_app = typer.Typer(help="Import outcomes from files.", no_args_is_help=Tru
 app.add_typer(config_app, name="config")
 app.add_typer(import_app, name="import")
 app.add_typer(verify_app, name="verify")
+app.add_typer(hold_app, name="hold")
+verify_app.command("retention")(retention)
 app.add_typer(rejected_app, name="rejected")
 app.add_typer(identifiers_app, name="identifiers")
 app.add_typer(token_app, name="token")
@@ -129,7 +133,12 @@ def up(config: ConfigOption = None, as_json: JsonOption = False) -> None:
     stop = _stop_event()
     service = Service(_settings(config).settings)
     service.start()
-    service.start_packets()
+    try:
+        service.start_packets()
+    except BaseException:
+        # The engine's threads do not survive an interpreter that ends under them.
+        service.stop(drain_seconds=0)
+        raise
     ports = service.ports
     host = service.settings.dashboard.host
     scheme = "https" if service.settings.dashboard.tls.is_on else "http"
@@ -171,26 +180,34 @@ def migrate(
     from collector.store.connect import Connections
     from collector.store.migrate import apply_views, pending_statements
     from collector.store.migrate import migrate as apply
+    from collector.store.retention import apply_retention
 
     s = _settings(config).settings
     store, cluster = Connections(s.store), s.store.cluster
     given = (s.attributes, s.decisions, s.outcomes)
     pending = pending_statements(store.client(), *given, cluster=cluster)
+    altered: list[str] = []
     if not dry_run:
         now_ns = SystemClock().now_ns()
         apply(store.client(), now_ns, cluster=cluster)
         apply_views(store.client(), *given, now_ns, cluster=cluster)
+        accepted_days = s.collector.retention_days
+        altered = apply_retention(
+            store.client(), s.retention, accepted_days=accepted_days, cluster=cluster
+        )
     store.close()
     if as_json:
         sent = [{"name": one.name, "statement": one.statement} for one in pending]
         names = [one.name for one in pending]
-        more = {"statements": sent} if dry_run else {}
+        more = {"statements": sent} if dry_run else {"retention": altered}
         _print_json({"dry_run": dry_run, "migrations": names, **more})
         return
     for one in pending:
         sql = f"-- {one.name}\n{one.statement.strip()};\n"
         out.print(sql if dry_run else f"applied {one.name}")
-    if not pending:
+    for table in altered:
+        out.print(f"applied retention of {table}")
+    if not pending and not altered:
         out.print("nothing to do: the schema is current")
 
 

@@ -94,6 +94,7 @@ class ApiClient:
             outcomes=settings.outcomes,
             protection=protection,
             rejected=rejected_of(settings, store, protection, counters, SystemClock()),
+            retention=settings.retention,
         )
         client = cls("http://local", api, store)
         client._protection = protection

@@ -25,6 +25,7 @@ from collector.provenance_job import ProvenanceJob
 from collector.service import CollectorService
 from collector.store.connect import Connections
 from collector.store.migrate import apply_views, migrate
+from collector.store.retention import apply_retention
 from dashboard.app import create_app
 from dashboard.budget_gauges import BudgetGauges
 from dashboard.canary import Canary
@@ -36,8 +37,9 @@ from dashboard.settings import Settings
 from dashboard.stage_metrics import StageMetrics
 from dashboard.stages import Stages
 from packet.config import PacketConfig
+from packet.engines import start_recorder
 from packet.job import PacketJob
-from packet.recorder import RecorderProcess
+from packet.recorder_rows import RunningRecorder
 
 _log = get_logger("dashboard")
 
@@ -147,7 +149,7 @@ class Service:
         if settings.store.embedded_path is not None:
             # The embedded engine keeps the schemas it is handed in the working directory.
             os.chdir(settings.store.embedded_path)
-        self.recorder: RecorderProcess | None = None
+        self.recorder: RunningRecorder | None = None
         self.capture_off_reason = "the packet recorder has not been started"
         self.collector = CollectorService(
             settings.collector,
@@ -192,6 +194,11 @@ class Service:
             apply_views(
                 client, s.attributes, s.decisions, s.outcomes, self.clock.now_ns(), cluster=cluster
             )
+            altered = apply_retention(
+                client, s.retention, accepted_days=s.collector.retention_days, cluster=cluster
+            )
+            if altered:
+                _log.info("retention_applied", tables=altered)
             self.collector.start()
             self._server = DashboardServer(
                 create_app(
@@ -205,6 +212,7 @@ class Service:
                     outcomes=s.outcomes,
                     protection=self.protection,
                     rejected=rejected_of(s, self.store, self.protection, self.counters, self.clock),
+                    retention=s.retention,
                     clock=self.clock,
                 ),
                 s.dashboard,
@@ -233,7 +241,7 @@ class Service:
         try:
             if not config.enabled:
                 raise CaptureError("packet.enabled is false; set it to true to record packets")
-            self.recorder = RecorderProcess.start(config)
+            self.recorder = start_recorder(config)
         except CaptureError as error:
             self.capture_off_reason = str(error)
             _log.warning("packets_not_recorded", reason=str(error))

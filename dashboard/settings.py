@@ -30,6 +30,7 @@ from collector.config import (
 from collector.errors import ConfigError
 from collector.identifiers_config import EncryptionConfig, IdentifiersConfig
 from collector.provenance_config import ProvenanceConfig
+from collector.retention import RetentionConfig
 from collector.tls import load as load_certificate
 from collector.tokens import AccessConfig
 from dashboard.config import DashboardConfig
@@ -66,6 +67,7 @@ class Settings(Section):
     attributes: AttributesConfig = Field(default_factory=AttributesConfig)
     decisions: DecisionsConfig = Field(default_factory=DecisionsConfig)
     outcomes: OutcomesConfig = Field(default_factory=OutcomesConfig)
+    retention: RetentionConfig = Field(default_factory=RetentionConfig)
     identifiers: IdentifiersConfig = Field(default_factory=IdentifiersConfig)
     encryption: EncryptionConfig = Field(default_factory=EncryptionConfig)
     provenance: ProvenanceConfig = Field(default_factory=ProvenanceConfig)

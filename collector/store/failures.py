@@ -20,7 +20,7 @@ _ENVELOPE = re.compile(
 
 _CREDENTIALS: Final = "correct user and password in store.url (MILLWORTH__STORE__URL)"
 _RIGHTS: Final = (
-    "grant its user CREATE, ALTER, INSERT, SELECT and DROP VIEW on the database, and let it change "
+    "grant its user CREATE, ALTER, INSERT and SELECT on the database, and let it change "
     "settings (readonly = 0)"
 )
 _SCHEMA: Final = "run `millworth migrate` on it, or correct store.database"

@@ -99,7 +99,7 @@ class Engine:
         except Exception as error:
             raise Refusal(81, "UNKNOWN_DATABASE", f"Database {database} does not exist") from error
 
-    def _execute(self, connection: Any, statement: bytes, bound: dict[str, str]) -> bytes:  # noqa: ANN401
+    def _execute(self, connection: Any, statement: bytes, bound: dict[str, str]) -> bytes:  # noqa: ANN401 - as above
         insert = INSERT.match(statement)
         if insert is None:
             text = statement.decode()

@@ -8,6 +8,7 @@ import pytest
 
 from collector.config import AttributesConfig, DecisionMatch, DecisionsConfig, OutcomesConfig
 from collector.errors import MigrationError
+from collector.retention import Hold, ttl_expression
 from collector.store.connect import Connections
 from collector.store.migrate import (
     MIGRATIONS_DIR,
@@ -18,6 +19,7 @@ from collector.store.migrate import (
     migrate,
 )
 from collector.store.render import Rendered, render_migration, sharding_key
+from collector.store.retention import alterations, kept_tables
 from tests.conftest import NOW_NS
 
 CONFIGURED = (
@@ -44,6 +46,18 @@ def test_every_statement_is_parsed_by_the_engine(engine: Connections, cluster: s
         assert "${" not in one.statement, one.name
         tree = client.command(f"EXPLAIN AST {one.statement}")
         assert tree, one.name
+
+
+def test_change_of_a_ttl_on_a_cluster_is_parsed_by_the_engine(engine: Connections) -> None:
+    """What `apply_retention` sends, which is no migration."""
+    client = engine.client()
+    hold = Hold("h", ("*",), 0, NOW_NS, "why", "ada", 1)
+    for table, event in kept_tables().items():
+        ttl = ttl_expression(event, 7, [hold])
+        for one in alterations(table, ttl, "millworth", "prod"):
+            assert one.count("ON CLUSTER 'prod'") == 1, one
+            assert f"{table}_local" in one
+            assert client.command(f"EXPLAIN AST {one}"), one
 
 
 def test_every_statement_names_the_cluster() -> None:

@@ -13,6 +13,7 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from attribution.config import AttributionConfig
 from attribution.job import AttributionJob
+from collector.clock import NS_PER_S, SystemClock
 from collector.config import (
     AttributesConfig,
     CollectorConfig,
@@ -22,10 +23,12 @@ from collector.config import (
 from collector.counters import Counters
 from collector.errors import StoreRefusedError, StoreUnavailableError
 from collector.otlp import Signal
+from collector.retention import Hold, RetentionConfig
 from collector.service import CollectorService
 from collector.store.connect import Connections, connect
 from collector.store.cursors import read_cursor, write_cursor
 from collector.store.migrate import apply_views, migrate
+from collector.store.retention import add_hold, apply_retention, read_retention, release_hold
 from collector.wal_frames import encode_frame
 from collector.writer import StoreWriter
 from tests.builders import (
@@ -206,6 +209,37 @@ def test_reader_may_only_read_and_within_its_limits(server: Double) -> None:
     with pytest.raises(ClickHouseError, match="TOO_MANY_ROWS"):
         reader.query("SELECT number FROM numbers(11)")
     assert "session_id" not in server.requests("getSetting('readonly')")[-1]["parameters"]
+
+
+@both
+def test_retention_and_holds_reach_the_tables_of_a_server(
+    server: Double, remote: Connections
+) -> None:
+    """On a cluster the local tables are altered, and every replica's are read."""
+    cluster, client = server.config().cluster, remote.client()
+    now_ns = SystemClock().now_ns()
+    shorter = RetentionConfig(tables={"rejected": 3})
+    assert apply_retention(client, RetentionConfig(), cluster=cluster) == []
+    assert apply_retention(client, shorter, cluster=cluster) == ["rejected"]
+    names = ["received_ns", "signal", "item_id"]
+    day_ns = 86_400 * NS_PER_S
+    rows = [[now_ns - age * day_ns, "traces", str(age)] for age in (1, 5, 10)]
+    to_ns = now_ns - 9 * day_ns
+    hold = Hold("h", ("rejected",), to_ns - 2 * day_ns, to_ns, "why", "ada", now_ns)
+
+    add_hold(client, shorter, hold, cluster=cluster)
+    client.insert("rejected", rows, column_names=names)
+    client.command(f"OPTIMIZE TABLE rejected{'_local' if cluster else ''} FINAL")
+
+    read = remote.reader()
+    assert read.query("SELECT item_id FROM rejected ORDER BY 1").result_rows == [("1",), ("10",)]
+    (said,) = (
+        row
+        for row in read_retention(read, shorter, now_ns, cluster=cluster)
+        if row.table == "rejected"
+    )
+    assert (said.days, said.rows, said.holds, said.problems) == (3, 2, ["h"], [])
+    release_hold(client, RetentionConfig(), "h", actor="ada", now_ns=now_ns, cluster=cluster)
 
 
 def test_cursor_is_written_and_read_over_http(remote: Connections) -> None:

@@ -1,0 +1,305 @@
+"""I/O: puts the retention policy and legal holds into the TTLs of the tables, and reads them back.
+
+TTLs are compared as the engine itself writes them. A change stops the table's TTL merges first:
+until the parts know their new times, a merge would go by the old ones.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import threading
+from collections.abc import Iterable, Sequence
+from dataclasses import astuple, dataclass, fields, replace
+from functools import cache
+from pathlib import Path
+from typing import Final
+
+from clickhouse_connect.driver.client import Client
+from clickhouse_connect.driver.exceptions import ClickHouseError
+
+from collector.audit import append_audit
+from collector.clock import NS_PER_S
+from collector.errors import InputError
+from collector.retention import (
+    DAY_S,
+    Hold,
+    RetentionConfig,
+    TableRetention,
+    checked_hold,
+    held_condition,
+    problems_of,
+    slack_s,
+    ttl_expression,
+)
+from collector.store.failures import explain
+from collector.store.migrate import MIGRATIONS_DIR
+from collector.store.render import render
+
+_HOLDS: Final = (Path(__file__).parents[1] / "sql" / "holds.sql").read_text()
+_TTL_LINE: Final = re.compile(r"^TTL (?P<event>.+) \+ INTERVAL \d+ DAY$", re.MULTILINE)
+_TABLE: Final = re.compile(r"CREATE TABLE IF NOT EXISTS (\w+)\$\{local\}")
+# In what the engine writes of a table, a TTL stands between the keys and the settings.
+_TTL_IN_FORCE: Final = re.compile(r"\sTTL (?P<ttl>.+?)(?=\sSETTINGS\s|$)", re.DOTALL)
+_TTL_OF_ALTER: Final = re.compile(r"MODIFY TTL (?P<ttl>.+?)\)?$", re.DOTALL)
+# Filled with expressions of the migrations and of the policy; values are bound.
+_OLDEST: Final = (
+    "SELECT toUnixTimestamp(min(${event})), countIf(${event} < toDateTime({cutoff_s:UInt32})"
+    " AND NOT (${held})) FROM ${table}"
+)
+_THERE: Final = (
+    "SELECT name, any(create_table_query), any(partition_key), sum(total_rows), sum(total_bytes)"
+    " FROM ${tables} WHERE database = {database:String} AND name IN {names:Array(String)}"
+    " GROUP BY name"
+)
+_CHANGING: Final = threading.Lock()
+
+
+@dataclass(frozen=True, slots=True)
+class _Table:
+    """A table as the engine has it; `name` is ours."""
+
+    name: str
+    ttl: str
+    partition_key: str
+    rows: int
+    bytes: int
+
+
+@cache
+def kept_tables(directory: Path = MIGRATIONS_DIR) -> dict[str, str]:
+    """Return the tables that have a TTL, each with the DateTime of a row's event."""
+    found = {}
+    for path in sorted(directory.glob("[0-9]*.sql")):
+        text = path.read_text(encoding="utf-8")
+        table, ttl = _TABLE.search(text), _TTL_LINE.search(text)
+        if table is not None and ttl is not None:
+            found[table[1]] = ttl["event"]
+    return found
+
+
+def apply_retention(
+    client: Client, config: RetentionConfig, *, accepted_days: int = 0, cluster: str = ""
+) -> list[str]:
+    """Give every table the TTL that policy and holds ask for; return those that were changed.
+
+    Args:
+        accepted_days: how old a span may be that the collector accepts.
+
+    Raises:
+        ConfigError: the policy names a table that is not there, or lapses what is accepted.
+        StoreRefusedError: the store's user may not alter tables.
+        StoreUnavailableError: the store failed; what was changed stays, and a next call goes on.
+    """
+    config.check(kept_tables(), accepted_days)
+    try:
+        with _CHANGING:
+            return _apply(client, config, read_holds(client), cluster)
+    except ClickHouseError as error:
+        raise explain(error, str(client.uri)) from error
+
+
+def _apply(
+    client: Client, config: RetentionConfig, holds: Sequence[Hold], cluster: str
+) -> list[str]:
+    changed = []
+    expected = _expected(client, config, holds)
+    for table in _tables(client, cluster):
+        if table.ttl == expected[table.name].in_force:
+            continue
+        _modify(client, table.name, expected[table.name].sql, cluster)
+        changed.append(table.name)
+    return changed
+
+
+def _modify(client: Client, table: str, ttl: str, cluster: str) -> None:
+    stop, recalculate, modify, start = alterations(table, ttl, str(client.database), cluster)
+    client.command(stop)
+    try:
+        client.command(recalculate)
+        client.command(modify, settings={"mutations_sync": 2, "alter_sync": 2})
+    finally:
+        client.command(start)
+
+
+def alterations(table: str, ttl: str, database: str, cluster: str) -> tuple[str, str, str, str]:
+    """Return the statements that give a table another TTL, in order."""
+    name = render(f"{table}${{local}} ${{on_cluster}}", cluster).strip()
+    merges = render(f"TTL MERGES ${{on_cluster}} {database}.{table}${{local}}", cluster)
+    return (
+        f"SYSTEM STOP {merges}",
+        # The times of the parts are computed anew, and no row is rewritten for it.
+        f"ALTER TABLE {name} MODIFY SETTING materialize_ttl_recalculate_only = 1",
+        f"ALTER TABLE {name} MODIFY TTL {ttl}",
+        f"SYSTEM START {merges}",
+    )
+
+
+def read_holds(client: Client) -> list[Hold]:
+    """Return every hold in order of its making, those that were released too."""
+    return [
+        Hold(str(name), tuple(tables), *rest)
+        for name, tables, *rest in client.query(_HOLDS).result_rows
+    ]
+
+
+def add_hold(client: Client, config: RetentionConfig, hold: Hold, *, cluster: str = "") -> Hold:
+    """Make a hold, put it into the audit table, and into the TTLs.
+
+    A process that is killed on the way leaves the hold: the next start puts it into the TTLs, and
+    until then `verify retention` says that they are not as they should be.
+
+    Raises:
+        InputError: the hold cannot be as it is.
+    """
+    with _CHANGING:
+        holds = read_holds(client)
+        checked_hold(hold, holds, sorted(kept_tables()))
+        _write(client, hold, "hold_added")
+        _apply(client, config, [*holds, hold], cluster)
+    return hold
+
+
+def release_hold(
+    client: Client,
+    config: RetentionConfig,
+    name: str,
+    *,
+    actor: str,
+    now_ns: int,
+    cluster: str = "",
+) -> Hold:
+    """End a hold: what it kept lapses as its table's policy says. Raises InputError."""
+    with _CHANGING:
+        holds = {hold.name: hold for hold in read_holds(client)}
+        if name not in holds or holds[name].released_ns:
+            in_force = ", ".join(h.name for h in holds.values() if not h.released_ns) or "none"
+            raise InputError(f"hold {name} is not in force; those in force: {in_force}")
+        # The later row counts, whatever the clock says by now.
+        at_ns = max(now_ns, holds[name].at_ns + 1)
+        released = replace(holds[name], actor=actor, at_ns=at_ns, released_ns=at_ns)
+        _write(client, released, "hold_released")
+        holds[name] = released
+        _apply(client, config, list(holds.values()), cluster)
+    return released
+
+
+def _write(client: Client, hold: Hold, action: str) -> None:
+    client.insert("holds", [list(astuple(hold))], column_names=[f.name for f in fields(Hold)])
+    detail = {
+        "name": hold.name,
+        "tables": list(hold.tables),
+        "from_ns": hold.from_ns,
+        "to_ns": hold.to_ns,
+        "reason": hold.reason,
+    }
+    append_audit(
+        client, at_ns=hold.at_ns, actor=hold.actor, action=action, detail=json.dumps(detail)
+    )
+
+
+def read_retention(
+    client: Client, config: RetentionConfig, now_ns: int, *, cluster: str = ""
+) -> list[TableRetention]:
+    """Return every table that has a TTL, by name, with what is wrong with it."""
+    holds = read_holds(client)
+    expected = _expected(client, config, holds)
+    return [
+        _judge(client, config, table, expected[table.name], holds, now_ns)
+        for table in sorted(_tables(client, cluster), key=lambda table: table.name)
+    ]
+
+
+def _judge(
+    client: Client,
+    config: RetentionConfig,
+    table: _Table,
+    expected: _Expected,
+    holds: Iterable[Hold],
+    now_ns: int,
+) -> TableRetention:
+    in_force = [hold for hold in holds if hold.covers(table.name)]
+    days, slack = config.days(table.name), slack_s(table.partition_key)
+    oldest_s, overdue = None, 0
+    if table.rows:
+        event = kept_tables()[table.name]
+        # A part with a held row is kept whole, so its neighbours in time are no finding.
+        held = held_condition(event, in_force, margin_s=slack) if in_force else "false"
+        cutoff_s = max(0, now_ns // NS_PER_S - days * DAY_S - slack)
+        sql = _fill(_OLDEST, event=event, held=held, table=table.name)
+        ((oldest_s, overdue),) = client.query(sql, parameters={"cutoff_s": cutoff_s}).result_rows
+    row = TableRetention(
+        table=table.name,
+        days=days,
+        ttl=table.ttl,
+        ttl_as_configured=table.ttl == expected.in_force,
+        holds=[hold.name for hold in in_force],
+        rows=table.rows,
+        bytes=table.bytes,
+        oldest_ns=None if oldest_s is None else int(oldest_s) * NS_PER_S,
+        slack_days=slack / DAY_S,
+        overdue_rows=int(overdue),
+    )
+    return replace(row, problems=problems_of(row, expected.in_force))
+
+
+@dataclass(frozen=True, slots=True)
+class _Expected:
+    """A TTL as it is sent, and as the engine writes it."""
+
+    sql: str
+    in_force: str
+
+
+def _expected(
+    client: Client, config: RetentionConfig, holds: Iterable[Hold]
+) -> dict[str, _Expected]:
+    """Return the TTL of every table. One question for all: the engine formats each text."""
+    listed = list(holds)
+    wanted = {
+        table: ttl_expression(event, config.days(table), [h for h in listed if h.covers(table)])
+        for table, event in kept_tables().items()
+    }
+    alters = [f"ALTER TABLE t MODIFY TTL {ttl}" for ttl in wanted.values()]
+    rows = client.query(
+        "SELECT formatQuerySingleLine(arrayJoin({alters:Array(String)}))",
+        parameters={"alters": alters},
+    ).result_rows
+    expected = {}
+    for (table, ttl), (written,) in zip(wanted.items(), rows, strict=True):
+        match = _TTL_OF_ALTER.search(str(written))
+        assert match is not None, written
+        expected[table] = _Expected(ttl, match["ttl"])
+    return expected
+
+
+def _tables(client: Client, cluster: str) -> list[_Table]:
+    """Return the tables that are kept by a TTL and are there; a cluster's rows are summed."""
+    suffix = "_local" if cluster else ""
+    source = f"clusterAllReplicas('{cluster}', system.tables)" if cluster else "system.tables"
+    rows = client.query(
+        _fill(_THERE, tables=source),
+        parameters={
+            "database": client.database,
+            "names": [f"{table}{suffix}" for table in kept_tables()],
+        },
+    ).result_rows
+    found = []
+    for name, text, partition_key, row_count, byte_count in rows:
+        match = _TTL_IN_FORCE.search(str(text))
+        found.append(
+            _Table(
+                name=str(name).removesuffix(suffix),
+                ttl=match["ttl"] if match is not None else "",
+                partition_key=str(partition_key),
+                rows=int(row_count or 0),
+                bytes=int(byte_count or 0),
+            )
+        )
+    return found
+
+
+def _fill(template: str, **parts: str) -> str:
+    for name, text in parts.items():
+        template = template.replace(f"${{{name}}}", text)
+    return template
