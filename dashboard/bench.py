@@ -35,6 +35,7 @@ def run_bench(
         "packets": _packets,
         "causal": _causal,
         "capture": _capture,
+        "reconstruction": _reconstruction,
         "recovery": _recovery,
     }
     if name not in benches:
@@ -100,6 +101,12 @@ def _capture(runs: int, progress: Callable[[str], None]) -> dict[str, float]:
     from packet.bench_capture import run_capture
 
     return run_capture(runs, progress)
+
+
+def _reconstruction(runs: int, progress: Callable[[str], None]) -> dict[str, float]:
+    from dashboard.bench_reconstruction import run_reconstruction
+
+    return run_reconstruction(runs, progress)
 
 
 def _recovery(runs: int, progress: Callable[[str], None]) -> dict[str, float]:

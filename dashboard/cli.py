@@ -335,8 +335,8 @@ def bench(
     name: Annotated[
         str,
         typer.Argument(
-            help="ingest, crash, hostile, instrument, provenance, attribution, capture, causal or "
-            "recovery"
+            help="ingest, crash, hostile, instrument, provenance, attribution, capture, "
+            "reconstruction, causal or recovery"
         ),
     ],
     runs: Annotated[int, typer.Option(min=5, help="Runs; medians are printed.")] = 5,

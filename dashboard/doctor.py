@@ -14,7 +14,7 @@ from collector.errors import MillworthError
 from collector.store.connect import Connections
 from dashboard.client import ApiClient, answers, service_url, trust
 from dashboard.settings import Settings
-from packet.recorder import capture_available
+from packet.engines import recording_available
 
 # A day of 60 decisions a second is about 2 GiB.
 DISK_BYTES_MIN = 2 * 1024**3
@@ -45,7 +45,7 @@ def _findings(settings: Settings) -> Iterator[Finding]:
     else:
         yield _tried("store", lambda: _store(settings))
         yield from _ports(settings)
-    reason = capture_available(settings.packet)
+    reason = recording_available(settings.packet)
     yield Finding(
         "packets",
         reason is None,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Literal
 
 from pydantic import Field
@@ -30,10 +31,19 @@ class PacketConfig(Section):
     snaplen_bytes: int = Field(
         default=96, ge=64, le=512, description="Bytes kept of a packet: headers, no payload"
     )
-    engine: Literal["ring", "sample"] = Field(
+    engine: Literal["ring", "dumpcap", "sample"] = Field(
         default="ring",
-        description="ring: the flight recorder; sample: only the sample, chosen in the kernel, so "
-        "that alerts find nothing else",
+        description="ring: the flight recorder; dumpcap: Wireshark's, into files in memory; "
+        "sample: only the sample, chosen in the kernel, so that alerts find nothing else",
+    )
+    dumpcap_dir: Path = Field(
+        default=Path("/dev/shm/millworth"),  # noqa: S108  memory, and refused where it is none
+        description="Where dumpcap keeps its files, in memory (tmpfs) unless payload_on_disk",
+    )
+    payload_on_disk: bool = Field(
+        default=False,
+        description="Let dumpcap, which cannot cut packets behind their headers, write payload "
+        "bytes to a disk",
     )
     memory_mib: int = Field(default=128, gt=0, description="Memory of the flight recorder")
     window_s: float = Field(
@@ -49,7 +59,7 @@ class PacketConfig(Section):
         description="Rate of the link, Mbit/s, for bursts and the queue before it; 0 for neither",
     )
     sample_ratio: float = Field(
-        default=0.0005, ge=0, le=1, description="Share of the flows that is always kept"
+        default=0.0004, ge=0, le=1, description="Share of the flows that is always kept"
     )
     sample_epoch_s: int = Field(
         default=10, gt=0, description="How long one draw of flows holds, so that each has its turn"

@@ -16,9 +16,9 @@ import subprocess
 import sys
 import threading
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
-from typing import IO, Any, Protocol
+from typing import IO, Any
 
 import numpy as np
 
@@ -27,6 +27,7 @@ from collector.errors import CaptureError
 from packet.config import PacketConfig
 from packet.decode import decode
 from packet.frames import Frames, concat_frames, parse_blocks
+from packet.recorder_rows import Recorder, RecorderStats
 from packet.ring import RETIRE_MS, Block, Ring, capture_available, drop_privileges
 from packet.sampler import Selection
 from packet.wire_watch import WireSecond, WireWatch, wire_second
@@ -43,39 +44,6 @@ _START_SECONDS_MAX = 30.0
 _LENGTH = struct.Struct("=I")
 # Every batch has a cost of its own; a figure is of a second, and may be known half a second later.
 _WATCH_EVERY_NS = NS_PER_S // 2
-
-
-@dataclass(frozen=True, slots=True)
-class RecorderStats:
-    """What the recorder has seen and holds."""
-
-    packets: int  # recorded since the start
-    kernel_drops: int  # lost before the recorder since the start
-    held_packets: int
-    held_bytes: int
-    oldest_ns: int | None  # None where nothing is held
-    refused: int  # packets left out of answers that grew too large
-    uncounted: int = 0  # packets that came too late for the figures of their second
-
-
-class Recorder(Protocol):
-    """What the job needs of a recorder; a test passes another one."""
-
-    def pull(self, selection: Selection) -> Frames:
-        """Return the selected frames, complete up to `selection.to_ns`.
-
-        Raises:
-            CaptureError: the recorder has ended or does not answer.
-        """
-        ...
-
-    def stats(self) -> RecorderStats:
-        """Return what it has seen and holds. Raises as `pull` does."""
-        ...
-
-    def seconds(self, after_ns: int) -> list[WireSecond]:
-        """Return the figures of the seconds that begin after an instant. Raises as `pull` does."""
-        ...
 
 
 class RecorderProcess:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from collector.clock import NS_PER_S
+from collector.clock import NS_PER_MS
 from packet.byte_budget import ByteBudget, Tier
 from packet.config import PacketConfig
 from packet.link import within_windows
@@ -19,8 +19,9 @@ from packet.recorder import Recorder
 from packet.sampler import Selection
 from packet.tally import Keeper, Tally
 
-# Beside the exchange: how the connection opened a moment ago, and what was sent again after it.
-_MARGIN_NS = NS_PER_S
+# The exchange, and the ACKs around it. A second on each side would be some forty exchanges of a
+# pooled connection for one, and forty times the share of the budget.
+_MARGIN_NS = 10 * NS_PER_MS
 _TRACES_MAX = 1_000  # of one run: 2 s
 _RANDOM_BITS = 56
 

@@ -1,0 +1,302 @@
+"""I/O: Wireshark's dumpcap as the recorder, where policy wants a known program and pcapng files.
+
+It writes a ring of files, bounded in bytes and here in age, in a directory that is in memory.
+dumpcap cuts every packet at one length, not behind its headers: what is short carries payload. On
+a disk that is refused unless `packet.payload_on_disk` says otherwise.
+"""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import signal
+import struct
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from collector.clock import NS_PER_S, Clock, SystemClock
+from collector.errors import CaptureError, DecodeError
+from packet.config import PacketConfig
+from packet.decode import decode
+from packet.frames import LINK_ETHERNET, Frames, concat_frames
+from packet.pcapng import parse_pcapng
+from packet.recorder_rows import RecorderStats
+from packet.sampler import Selection
+from packet.wire_watch import WireSecond, WireWatch
+
+_FILES = 16
+_FILE_KB_MIN = 64
+# dumpcap hands its file over twice a second, where packets came.
+_COMPLETE_AFTER_NS = NS_PER_S
+_STAMP_SLACK_NS = 2 * NS_PER_S  # a file's own time lags the stamps of its packets
+_START_SECONDS_MAX = 10.0
+_STOP_SECONDS_MAX = 5.0
+_POLL_S = 0.02
+_BUFFER_MIB = 16
+_NOBODY = 65534
+_STATISTICS_BLOCK, _INTERFACE_DROPS = 5, 5
+_ROOT = Path(__file__).parent.parent
+
+
+class DumpcapRecorder:
+    """Starts dumpcap, reads its files, stops it. Serves any thread."""
+
+    def __init__(
+        self, process: subprocess.Popen[bytes], config: PacketConfig, clock: Clock
+    ) -> None:
+        self._process = process
+        self._config = config
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._counts: dict[Path, int] = {}  # packets of the files that are complete
+        self._seen = 0
+        self._drops = 0
+        self._watch = WireWatch(config.link_mbit)
+        self._watched_ns = clock.now_ns()
+
+    @classmethod
+    def start(cls, config: PacketConfig, clock: Clock | None = None) -> DumpcapRecorder:
+        """Start recording; returns when the first file is there.
+
+        Raises:
+            CaptureError: dumpcap cannot record here; the message has the remedy.
+        """
+        unavailable = dumpcap_available(config)
+        if unavailable is not None:
+            raise CaptureError(unavailable)
+        user, group = _nobody()
+        directory = config.dumpcap_dir
+        _empty(directory)
+        directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if os.geteuid() == 0:
+            os.chown(directory, user, group)
+        program = shutil.which("dumpcap")
+        assert program is not None
+        process = subprocess.Popen(  # noqa: S603  our own module; a setting is an argument, no shell
+            [sys.executable, "-m", "packet.dumpcap_start", str(user), str(group), program,
+             *_arguments(config)],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            cwd=_ROOT,
+        )  # fmt: skip
+        recorder = cls(process, config, clock or SystemClock())
+        deadline_ns = recorder._clock.monotonic_ns() + round(_START_SECONDS_MAX * NS_PER_S)
+        while not recorder._files():
+            if process.poll() is not None or recorder._clock.monotonic_ns() > deadline_ns:
+                said = recorder._said()
+                recorder.stop()
+                raise CaptureError(
+                    f"packet.engine dumpcap: it did not start on {config.interface}: {said}; "
+                    'set packet.engine to "ring"'
+                )
+            _pause()
+        return recorder
+
+    @property
+    def pid(self) -> int:
+        """Return the process id of dumpcap."""
+        return self._process.pid
+
+    def pull(self, selection: Selection) -> Frames:
+        """Return the selected frames, complete up to `selection.to_ns`, a past instant.
+
+        Raises:
+            CaptureError: dumpcap has ended.
+        """
+        self._wait_for(selection.to_ns)
+        with self._lock:
+            self._forget()
+            parts = []
+            for frames in self._frames(selection.from_ns):
+                decoded = decode(frames, deep=False)
+                parts.append(frames.take(decoded.rows[selection.of(decoded.columns)]))
+        return concat_frames(parts)
+
+    def stats(self) -> RecorderStats:
+        """Return what it has seen and holds; drops are known when a file is complete."""
+        self._check()
+        with self._lock:
+            self._forget()
+            files = self._files()
+            held = oldest_ns = None
+            for path in files:
+                frames = _read(path)
+                if path not in self._counts and path != files[-1]:
+                    self._counts[path] = len(frames)
+                    self._seen += len(frames)
+                    self._drops = max(self._drops, _interface_drops(path))
+                held = (held or 0) + len(frames)
+                if oldest_ns is None and len(frames):
+                    oldest_ns = int(frames.ts_ns.min())
+            newest = len(_read(files[-1])) if files else 0
+        return RecorderStats(
+            packets=self._seen + newest,
+            kernel_drops=self._drops,
+            held_packets=held or 0,
+            held_bytes=sum(path.stat().st_size for path in files if path.exists()),
+            oldest_ns=oldest_ns,
+            refused=0,
+            uncounted=self._watch.late,
+        )
+
+    def seconds(self, after_ns: int) -> list[WireSecond]:
+        """Return the figures of the seconds that begin after an instant."""
+        self._check()
+        until_ns = self._clock.now_ns() - _COMPLETE_AFTER_NS
+        with self._lock:
+            if self._config.analysis and until_ns > self._watched_ns:
+                for frames in self._frames(self._watched_ns):
+                    columns = decode(frames, deep=False).columns
+                    fresh = (columns.ts_ns >= self._watched_ns) & (columns.ts_ns < until_ns)
+                    self._watch.add(columns.take(fresh), until_ns)
+                self._watched_ns = until_ns
+            return self._watch.seconds(after_ns)
+
+    def stop(self) -> None:
+        """End dumpcap and what it holds."""
+        if self._process.poll() is None:
+            self._process.send_signal(signal.SIGTERM)
+            try:
+                self._process.wait(_STOP_SECONDS_MAX)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
+        if self._process.stderr is not None:
+            self._process.stderr.close()
+        _empty(self._config.dumpcap_dir)
+
+    def _check(self) -> None:
+        if self._process.poll() is not None:
+            raise CaptureError(
+                f"dumpcap has ended (exit {self._process.returncode}): {self._said()}; packets are "
+                "not recorded until the service is started again"
+            )
+
+    def _said(self) -> str:
+        """Return dumpcap's last words, once it has ended."""
+        if self._process.poll() is None or self._process.stderr is None:
+            return "no file came"
+        lines = self._process.stderr.read().decode(errors="replace").strip().splitlines()
+        return lines[-1][:300] if lines else "it said nothing"
+
+    def _wait_for(self, to_ns: int) -> None:
+        complete_ns = min(to_ns, self._clock.now_ns()) + _COMPLETE_AFTER_NS
+        while self._clock.now_ns() < complete_ns:
+            self._check()
+            _pause()
+        self._check()
+
+    def _files(self) -> list[Path]:
+        """Return the files of the ring, oldest first: dumpcap numbers them."""
+        return sorted(self._config.dumpcap_dir.glob("ring_*.pcapng"))
+
+    def _frames(self, from_ns: int) -> Iterator[Frames]:
+        for path in self._files():
+            try:
+                ended_ns = path.stat().st_mtime_ns
+            except FileNotFoundError:
+                continue  # the ring has come round
+            if ended_ns >= from_ns - _STAMP_SLACK_NS:
+                yield _read(path)
+
+    def _forget(self) -> None:
+        """Delete files that hold nothing young enough; the newest is dumpcap's."""
+        before_ns = self._clock.now_ns() - round(self._config.window_s * NS_PER_S)
+        for path in self._files()[:-1]:
+            if path.stat().st_mtime_ns < before_ns:
+                path.unlink(missing_ok=True)
+
+
+def dumpcap_available(config: PacketConfig) -> str | None:
+    """Return why dumpcap cannot record here and the remedy, None where it can."""
+    if shutil.which("dumpcap") is None:
+        return 'packet.engine dumpcap: there is no dumpcap; install wireshark-common or use "ring"'
+    if not config.payload_on_disk and _file_system(config.dumpcap_dir) not in {"tmpfs", "ramfs"}:
+        return (
+            f"packet.dumpcap_dir {config.dumpcap_dir} is on a disk, and dumpcap writes the "
+            f"first {config.snaplen_bytes} bytes of each packet, payload among them; name a "
+            "directory in memory (tmpfs), or set packet.payload_on_disk to true"
+        )
+    return None
+
+
+def capture_filter(config: PacketConfig) -> str:
+    """Return the filter in pcap's own language: TCP of the wanted ports."""
+    parts = ["tcp"]
+    if config.ports:
+        parts.append("(" + " or ".join(f"port {port}" for port in config.ports) + ")")
+    parts += [f"not port {port}" for port in config.exclude_ports]
+    return " and ".join(parts)
+
+
+def _arguments(config: PacketConfig) -> list[str]:
+    file_kb = max(config.memory_mib * 1024 // _FILES, _FILE_KB_MIN)
+    return [
+        "-q", "-i", config.interface, "-s", str(config.snaplen_bytes), "-B", str(_BUFFER_MIB),
+        "-f", capture_filter(config), "-b", f"filesize:{file_kb}", "-b", f"files:{_FILES}",
+        "-b", f"duration:{max(round(config.window_s / _FILES), 1)}",
+        "-w", str(config.dumpcap_dir / "ring.pcapng"),
+    ]  # fmt: skip
+
+
+def _read(path: Path) -> Frames:
+    """Return the frames of one file; the last block of the newest may still be half there."""
+    try:
+        groups = parse_pcapng(path.read_bytes())
+    except (DecodeError, FileNotFoundError):
+        return concat_frames([])
+    return concat_frames([g.frames for g in groups if g.frames.link_type == LINK_ETHERNET])
+
+
+def _interface_drops(path: Path) -> int:
+    """Return what the kernel had dropped since the start, when a file was complete."""
+    data, at, drops = path.read_bytes(), 0, 0
+    while at + 12 <= len(data):
+        kind, length = struct.unpack_from("=II", data, at)
+        if length < 12 or at + length > len(data):
+            break
+        option_at = at + 20  # behind interface and time
+        while kind == _STATISTICS_BLOCK and option_at + 4 <= at + length - 4:
+            code, size = struct.unpack_from("=HH", data, option_at)
+            if code == _INTERFACE_DROPS and size == 8:
+                drops = int(np.frombuffer(data, "=u8", 1, option_at + 4)[0])
+            if code == 0:
+                break
+            option_at += 4 + (size + 3) // 4 * 4
+        at += length
+    return drops
+
+
+def _file_system(directory: Path) -> str:
+    """Return the kind of file system that a directory is on, or will be."""
+    place = directory.absolute()
+    found = ("", "")
+    for line in Path("/proc/self/mountinfo").read_text().splitlines():
+        mount, kind = line.split(" - ")[0].split()[4], line.split(" - ")[1].split()[0]
+        if place.is_relative_to(mount) and len(mount) >= len(found[0]):
+            found = mount, kind
+    return found[1]
+
+
+def _nobody() -> tuple[int, int]:
+    try:
+        nobody = pwd.getpwnam("nobody")
+    except KeyError:
+        return _NOBODY, _NOBODY
+    return nobody.pw_uid, nobody.pw_gid
+
+
+def _empty(directory: Path) -> None:
+    for path in directory.glob("ring_*.pcapng"):
+        path.unlink(missing_ok=True)
+
+
+def _pause() -> None:
+    threading.Event().wait(_POLL_S)

@@ -1,0 +1,56 @@
+"""Pure: what a recorder is to the job, whatever engine records."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from packet.frames import Frames
+from packet.sampler import Selection
+from packet.wire_watch import WireSecond
+
+
+@dataclass(frozen=True, slots=True)
+class RecorderStats:
+    """What the recorder has seen and holds."""
+
+    packets: int  # recorded since the start
+    kernel_drops: int  # lost before the recorder since the start
+    held_packets: int
+    held_bytes: int
+    oldest_ns: int | None  # None where nothing is held
+    refused: int  # packets left out of answers that grew too large
+    uncounted: int = 0  # packets that came too late for the figures of their second
+
+
+class Recorder(Protocol):
+    """What the job needs of a recorder; a test passes another one."""
+
+    def pull(self, selection: Selection) -> Frames:
+        """Return the selected frames, complete up to `selection.to_ns`.
+
+        Raises:
+            CaptureError: the recorder has ended or does not answer.
+        """
+        ...
+
+    def stats(self) -> RecorderStats:
+        """Return what it has seen and holds. Raises as `pull` does."""
+        ...
+
+    def seconds(self, after_ns: int) -> list[WireSecond]:
+        """Return the figures of the seconds that begin after an instant. Raises as `pull` does."""
+        ...
+
+
+class RunningRecorder(Recorder, Protocol):
+    """A recorder that was started, and has to be stopped."""
+
+    @property
+    def pid(self) -> int:
+        """Return the process id of what records."""
+        ...
+
+    def stop(self) -> None:
+        """End the recorder and what it holds."""
+        ...
