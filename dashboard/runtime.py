@@ -25,6 +25,7 @@ from collector.provenance_job import ProvenanceJob
 from collector.service import CollectorService
 from collector.store.connect import Connections
 from collector.store.migrate import apply_views, migrate
+from collector.store.retention import apply_retention
 from dashboard.app import create_app
 from dashboard.budget_gauges import BudgetGauges
 from dashboard.canary import Canary
@@ -193,6 +194,11 @@ class Service:
             apply_views(
                 client, s.attributes, s.decisions, s.outcomes, self.clock.now_ns(), cluster=cluster
             )
+            altered = apply_retention(
+                client, s.retention, accepted_days=s.collector.retention_days, cluster=cluster
+            )
+            if altered:
+                _log.info("retention_applied", tables=altered)
             self.collector.start()
             self._server = DashboardServer(
                 create_app(
@@ -206,6 +212,7 @@ class Service:
                     outcomes=s.outcomes,
                     protection=self.protection,
                     rejected=rejected_of(s, self.store, self.protection, self.counters, self.clock),
+                    retention=s.retention,
                     clock=self.clock,
                 ),
                 s.dashboard,
