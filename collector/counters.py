@@ -86,6 +86,12 @@ class Counters:
             ["signal", "reason"],
             registry=r,
         )
+        self.rewritten = Counter(
+            "millworth_rewritten",
+            "Requests in which personal data was replaced or dropped before the log",
+            ["signal"],
+            registry=r,
+        )
         self.replayed = Counter(
             "millworth_replayed",
             "Rejected items that were replayed, by what became of them",

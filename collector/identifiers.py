@@ -18,7 +18,7 @@ from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 
 from collector.identifiers_config import Action, IdentifiersConfig, Rules
 from collector.identifiers_probe import is_attributes, names_by_place, places_in
-from collector.identifiers_text import Patterns
+from collector.identifiers_text import Patterns, Replace
 from collector.otlp import Signal
 from collector.otlp_values import has_deep_values, value_text
 from collector.tokenise import Tokeniser
@@ -134,12 +134,10 @@ class _Pass:
                 self._apply(getattr(item, name), ruled, places)
 
     def _apply_pairs(self, pairs: Pairs, names: frozenset[str]) -> None:
-        keys = [pair.key for pair in pairs]
-        if names.isdisjoint(keys):
-            return
-        for index in range(len(keys) - 1, -1, -1):
-            if keys[index] in names:
-                self._act(pairs, index, pairs[index], self._rules.action(keys[index]))
+        found = [index for index, pair in enumerate(pairs) if pair.key in names]
+        for index in reversed(found):
+            pair = pairs[index]
+            self._act(pairs, index, pair, self._rules.action(pair.key))
 
     def walk_pairs(self, pairs: Pairs) -> None:
         """Rewrite attributes by their names, those inside values too, and by patterns."""
@@ -182,22 +180,22 @@ class _Pass:
             del pairs[index]
             self.has_changed = True
         else:
-            self._tokenise(pair.value, is_lasting=action is Action.HASH)
+            self._tokenise(pair.value, self._last if action is Action.HASH else self._rotate)
 
-    def _tokenise(self, value: AnyValue, *, is_lasting: bool) -> None:
+    def _tokenise(self, value: AnyValue, token: Replace) -> None:
         """Put tokens in the place of a value, of each value inside it where it holds several."""
-        kind = value.WhichOneof("value")
+        text = value.string_value  # "" of any other kind
+        kind = "" if text else value.WhichOneof("value")
         if kind == "array_value":
             for item in value.array_value.values:
-                self._tokenise(item, is_lasting=is_lasting)
+                self._tokenise(item, token)
         elif kind == "kvlist_value":
             for pair in value.kvlist_value.values:
-                self._tokenise(pair.value, is_lasting=is_lasting)
-        else:
-            text = value_text(value)
-            token = (self._last if is_lasting else self._rotate)(text) if text else text
-            if token != text:
-                value.string_value = token
+                self._tokenise(pair.value, token)
+        elif text := text or value_text(value):
+            made = token(text)
+            if made != text:
+                value.string_value = made
                 self.has_changed = True
 
     def _walk_value(self, value: AnyValue, name: str) -> None:

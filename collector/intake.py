@@ -72,7 +72,10 @@ class Intake:
             now_ns = self._clock.now_ns()
             limits = limits_at(now_ns, self._retention_days, self._attributes)
             # Before anything of it can reach a disk.
-            checked = check(signal, self._protection.rewrite(signal, request, now_ns), limits)
+            rewritten = self._protection.rewrite(signal, request, now_ns)
+            if rewritten is not request:
+                self._counters.rewritten.labels(signal).inc()
+            checked = check(signal, rewritten, limits)
         except DecodeError:
             self._refuse(signal, {"undecodable": 1})
             raise
