@@ -27,6 +27,7 @@ from collector.protection import Protection
 from collector.rejected import RejectedItems
 from collector.retention import RetentionConfig
 from collector.store.connect import Connections
+from dashboard.api_packets import packets_router
 from dashboard.api_questions import questions_router, recompute_router
 from dashboard.api_rejected import rejected_router
 from dashboard.api_retention import retention_router
@@ -173,6 +174,7 @@ def create_api(
             rejected or RejectedItems(store, protection, counters, clock), store, workers, clock
         )
     )
+    app.include_router(packets_router(store, outside))
     app.include_router(retention_router(store, retention or RetentionConfig(), outside, clock))
     app.include_router(_probe_router(reader, health, workers, counters))
     return app

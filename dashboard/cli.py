@@ -26,6 +26,7 @@ from dashboard.commands_access import ready, token_app
 from dashboard.commands_attribute import attribute
 from dashboard.commands_budgets import budgets
 from dashboard.commands_capture import capture
+from dashboard.commands_export import packets
 from dashboard.commands_hold import hold_app
 from dashboard.commands_identifiers import identifiers_app
 from dashboard.commands_questions import compare, what_if
@@ -57,6 +58,7 @@ app.add_typer(token_app, name="token")
 app.command()(ready)
 app.command()(attribute)
 app.command()(capture)
+app.command()(packets)
 app.command("what-if")(what_if)
 app.command()(compare)
 app.command()(budgets)

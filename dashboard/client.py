@@ -104,6 +104,10 @@ class ApiClient:
         """Return the JSON of one resource. Raises InputError with the service's own words."""
         return self._call("GET", path, None)
 
+    def get_bytes(self, path: str) -> bytes:
+        """Return one resource as it is. Raises InputError with the service's own words."""
+        return self._answer("GET", path, None).content
+
     def post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
         """Send JSON and return JSON. Raises InputError with the service's own words."""
         return self._call("POST", path, {"json": body})
@@ -123,6 +127,10 @@ class ApiClient:
         )
 
     def _call(self, method: str, path: str, arguments: dict[str, Any] | None) -> dict[str, Any]:
+        answer: dict[str, Any] = self._answer(method, path, arguments).json()
+        return answer
+
+    def _answer(self, method: str, path: str, arguments: dict[str, Any] | None) -> httpx.Response:
         try:
             response = asyncio.run(self._send(method, path, arguments or {}))
         except httpx.HTTPError as error:
@@ -131,8 +139,7 @@ class ApiClient:
                 "look at its log, and try again"
             ) from error
         if response.is_success:
-            answer: dict[str, Any] = response.json()
-            return answer
+            return response
         raise InputError(_error_text(response))
 
     async def _send(self, method: str, path: str, arguments: dict[str, Any]) -> httpx.Response:

@@ -223,7 +223,7 @@ class Reader:
                 "host": self._host if host is None else host,
             },
         )
-        return _columns(table)
+        return columns_of(table)
 
     def packet_hosts(self, from_ns: int, to_ns: int) -> list[str]:
         """Return the named recorders that kept packets seen in [from_ns, to_ns)."""
@@ -260,7 +260,8 @@ def _text(noun: str) -> str:
     return (_SQL / f"{noun}.sql").read_text()
 
 
-def _columns(table: pa.Table) -> PacketColumns:
+def columns_of(table: pa.Table) -> PacketColumns:
+    """Return rows of `packets` as columns."""
     numbers = {
         name: table.column(name).to_numpy()
         for name in table.column_names

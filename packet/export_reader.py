@@ -1,0 +1,94 @@
+"""I/O: the packets of an incident, a decision or a trace, as a pcapng file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from collector.clock import NS_PER_MS
+from collector.errors import InputError
+from collector.store.connect import Connections
+from packet.columns import Mask, PacketColumns
+from packet.export import Carried, pcapng, rows_carried
+from packet.queries import columns_of
+
+_SQL = Path(__file__).parent / "sql"
+_TRACES_MAX = 20_000
+_TRACES_A_QUERY = 2_000  # 72 kB of ids; a query may have 256 KiB
+_FLOWS_A_QUERY = 5_000
+PACKETS_MAX = 500_000  # 70 MB of file
+_MARGIN_NS = 50 * NS_PER_MS
+
+
+class ExportReader:
+    """Reads through the calling thread's limited, read-only connection."""
+
+    def __init__(self, store: Connections) -> None:
+        self._store = store
+
+    def export(self, name: str) -> bytes:
+        """Return the packets that a name stands for, with what they carried as comments.
+
+        Args:
+            name: of a trace, a decision, an alert's episode or one request of it, or a trigger.
+
+        Raises:
+            InputError: nothing was kept for it, or more than a file should hold.
+        """
+        carried = self._carried(name)
+        packets, hosts, is_named = self._packets(name, carried)
+        wanted = np.flatnonzero(is_named | _within(packets, carried))
+        if not len(wanted):
+            raise InputError(
+                f"{name[:80]}: no packets were kept for it; expected the id of an alert's episode, "
+                "a trigger, a decision or a trace whose packets are in the table packets"
+            )
+        chosen = [hosts[row] for row in wanted.tolist()]
+        return pcapng(packets.take(wanted), chosen, carried, f"packets of {name}")
+
+    def _carried(self, name: str) -> list[Carried]:
+        traces = [row[0] for row in self._rows("export_traces", name=name, traces_max=_TRACES_MAX)]
+        found = list[Carried]()
+        for at in range(0, len(traces), _TRACES_A_QUERY):
+            rows = self._rows("export_links", trace_ids=traces[at : at + _TRACES_A_QUERY])
+            found += [Carried(*row) for row in rows]
+        return found
+
+    def _packets(self, name: str, carried: list[Carried]) -> tuple[PacketColumns, list[str], Mask]:
+        flows = sorted({link.flow_hash for link in carried})
+        if len(flows) > _FLOWS_A_QUERY:
+            raise InputError(
+                f"{name[:80]}: {len(flows)} connections, at most {_FLOWS_A_QUERY} fit into a file; "
+                "name a decision or a trace of it"
+            )
+        table = self._store.reader().query_arrow(
+            (_SQL / "export_packets.sql").read_text(),
+            parameters={
+                "name": name,
+                "flow_hashes": flows,
+                "from_ns": max(min((link.from_ns for link in carried), default=0) - _MARGIN_NS, 0),
+                "to_ns": max((link.to_ns for link in carried), default=0) + _MARGIN_NS,
+                "rows_max": PACKETS_MAX + 1,
+            },
+        )
+        if table.num_rows > PACKETS_MAX:
+            raise InputError(
+                f"{name[:80]}: over {PACKETS_MAX} packets; name a decision or a trace of it"
+            )
+        is_named: Mask = table.column("is_named").to_numpy().astype(np.bool_)
+        hosts = [str(host) for host in table.column("host").to_pylist()]
+        return columns_of(table.drop_columns(["host", "is_named"])), hosts, is_named
+
+    def _rows(self, noun: str, **parameters: Any) -> list[tuple[Any, ...]]:  # noqa: ANN401  whatever the query binds
+        text = (_SQL / f"{noun}.sql").read_text()
+        return [tuple(row) for row in self._store.reader().query(text, parameters).result_rows]
+
+
+def _within(packets: PacketColumns, carried: list[Carried]) -> Mask:
+    """Return which packets are of the time of a link of their connection, or just around it."""
+    inside = np.zeros(len(packets), np.bool_)
+    for _, rows in rows_carried(packets, carried, _MARGIN_NS):
+        inside[rows] = True
+    return inside

@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+import asyncio
+
+import httpx
+import pyarrow as pa
+
+from collector.clock import NS_PER_S, SystemClock
+from collector.counters import Counters
+from collector.store.connect import Connections
+from dashboard.api import create_api
+from dashboard.health import NoHealth
+from dashboard.queries import Reader
+from packet.pcapng import parse_pcapng
+
+# What the store keeps expires by the machine's own clock, so a test's time is near it.
+_T = (SystemClock().now_ns() // NS_PER_S - 600) * NS_PER_S
+
+
+def _get(store: Connections, path: str) -> httpx.Response:
+    api = create_api(Reader(store), NoHealth(), Counters(), store)
+
+    async def ask() -> httpx.Response:
+        transport = httpx.ASGITransport(app=api)
+        async with httpx.AsyncClient(transport=transport, base_url="http://local") as client:
+            return await client.get(path)
+
+    return asyncio.run(ask())
+
+
+def test_packets_of_an_episode_are_a_file_and_of_nothing_an_answer(store: Connections) -> None:
+    """The id of an episode has a slash where it names one of its requests."""
+    row = {
+        "ts_ns": [_T], "flow_hash": [7], "src_address": ["10.0.0.1"], "src_port": [40_000],
+        "dst_address": ["10.0.0.2"], "dst_port": [80], "protocol": [6], "ttl": [64],
+        "tcp_flags": [16], "tcp_seq": [1], "tcp_ack": [1], "tcp_window": [9],
+        "payload_bytes": [5], "wire_bytes": [59], "kept_for": ["alert"],
+        "trigger_id": ["episode/1"],
+    }  # fmt: skip
+    store.client().insert_arrow("packets", pa.table(row))
+    for name in ("episode", "episode%2F1", "episode/1"):
+        response = _get(store, f"/api/v1/packets/{name}")
+        assert response.status_code == 200, response.text
+        assert response.headers["content-type"] == "application/x-pcapng"
+        (group,) = parse_pcapng(response.content)
+        assert group.frames.ts_ns.tolist() == [_T]
+        assert group.frames.wire_bytes.tolist() == [59]
+    refused = _get(store, "/api/v1/packets/nothing")
+    assert refused.status_code == 400
+    assert "nothing: no packets were kept for it" in refused.json()["error"]
