@@ -82,9 +82,10 @@ test: install-test ## Everything: check, integration and browser tests
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
 
 .PHONY: example
-example: install ## Write millworth.example.toml and docs/metrics.md anew
+example: install ## Write millworth.example.toml and the generated pages of docs/ anew
 	$(BIN)/millworth config print --example > millworth.example.toml
 	$(BIN)/python -m dashboard.metrics_text > docs/metrics.md
+	$(BIN)/python -m collector.schema_text > docs/schema.md
 
 .PHONY: clean
 clean: ## Remove what make made

@@ -27,9 +27,9 @@ from attribution.spans import (
     UNTRACED,
 )
 from collector.config import AttributesConfig, DecisionMatch, DecisionsConfig
+from collector.schema import accepts, names_of
 
 _STAMPS = STAGES[1:]
-_SCHEMAS = ("", "1")
 _BLOCKING = {"true": 1, "false": 0}
 
 # One clock for a trace in which no span names its machine: nothing tells skew from work that
@@ -123,7 +123,7 @@ def _root(span: FileSpan, attributes: AttributesConfig) -> _Root | str:
     """Return a root, or why it is none."""
     where = f"span {span.span_id} of trace {span.trace_id}"
     schema = _value(span, "decision.schema", attributes)
-    if schema not in _SCHEMAS:
+    if not accepts(schema):
         return f"{where}: decision.schema is {schema!r}; 1 is accepted"
     stamped_ns = _stamp(_value(span, "decision.ts.ingress", attributes))
     if stamped_ns > span.end_ns:
@@ -147,7 +147,8 @@ def _stamp(text: str) -> int:
 
 
 def _value(span: FileSpan, name: str, attributes: AttributesConfig) -> str:
-    return span.attributes.get(name, "") or span.attributes.get(attributes.name(name), "")
+    values = (span.attributes.get(each, "") for each in names_of(name, attributes.name(name)))
+    return next((value for value in values if value), "")
 
 
 def _key(span: FileSpan) -> str:

@@ -104,6 +104,18 @@ class Counters:
         self.wal_bytes = Gauge(
             "millworth_wal_bytes", "Bytes acknowledged and not yet in the store", registry=r
         )
+        self.events_over_budget = Counter(
+            "millworth_decision_events_over_budget",
+            "Decision events over 512 bytes, by service",
+            ["service"],
+            registry=r,
+        )
+        self.event_bytes_max = Gauge(
+            "millworth_decision_event_bytes_max",
+            "Largest of those since the start",
+            ["service"],
+            registry=r,
+        )
         self.provenance_events = Counter(
             "millworth_provenance_events",
             "Sealed events judged, by verdict",

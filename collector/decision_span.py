@@ -31,11 +31,12 @@ from opentelemetry.trace.status import Status, StatusCode
 from collector.clock import AnchoredClock
 from collector.clock_error import KernelClock
 from collector.instrument_hooks import Headers, asgi_attributes, parent_of
+from collector.schema import CURRENT
 
 if TYPE_CHECKING:
     from opentelemetry.util.types import AnyValue, Attributes, AttributeValue
 
-SCHEMA: Final = "1"
+SCHEMA: Final = CURRENT.spellings[0]
 STAGES: Final = ("ingress", "transform", "decision", "egress")
 
 DECISION_KEY: Final = create_key("millworth-decision")

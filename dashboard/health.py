@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from collector.clock import NS_PER_S
+from collector.schema import BUDGET_BYTES
 from dashboard.health_items import HealthItem
 from dashboard.health_promises import promise_items
 from dashboard.stages import stage_items
@@ -38,6 +39,7 @@ class ServiceHealth:
         return [
             *stage_items(self._service.stages),
             *self._collector(),
+            *self._sizes(),
             *self._provenance(),
             *self._jobs(),
             *self._packets(),
@@ -88,6 +90,17 @@ class ServiceHealth:
                 "s oldest unstored",
                 "ok",
                 f"{flow.waiting_bytes:,} bytes to be written" if flow.waiting_bytes else "",
+            )
+
+    def _sizes(self) -> Iterator[HealthItem]:
+        for service, found in self._service.sizes.found.items():
+            yield HealthItem(
+                f"schema.over_budget.{service}",
+                found.events,
+                "events",
+                "warn",
+                f"over {BUDGET_BYTES} bytes, the largest has {found.largest:,}: shorten what this "
+                f"service says, as in trace {found.example}",
             )
 
     def _provenance(self) -> Iterator[HealthItem]:

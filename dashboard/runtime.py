@@ -20,6 +20,7 @@ from collector.address import authority
 from collector.clock import NS_PER_S, Clock, SystemClock
 from collector.counters import Counters
 from collector.errors import CaptureError, MillworthError
+from collector.event_sizes import EventSizes
 from collector.log import get_logger
 from collector.provenance_job import ProvenanceJob
 from collector.service import CollectorService
@@ -52,6 +53,7 @@ DELIVERY_INTERVAL_S = 1.0
 STALLED_S = 30.0
 BUDGET_INTERVAL_S = 30.0
 PROVENANCE_INTERVAL_S = 4.0
+SIZES_INTERVAL_S = 30.0
 
 
 class JobLoop:
@@ -162,6 +164,7 @@ class Service:
             gate=self.gate,
         )
         self.attribution = AttributionJob(settings.attribution, settings.attributes, self.store)
+        self.sizes = EventSizes(self.store, self.counters, self.collector.stored_ns)
         self.provenance: ProvenanceJob | None = None
         if settings.provenance.keys_path is not None:
             self.provenance = ProvenanceJob(
@@ -225,6 +228,7 @@ class Service:
             self.stop(drain_seconds=0)
             raise
         self._start_loop("attribution", ATTRIBUTION_INTERVAL_S, self.attribution.run_once)
+        self._start_loop("sizes", SIZES_INTERVAL_S, self.sizes.run_once)
         if self.provenance is not None:
             self._start_loop("provenance", PROVENANCE_INTERVAL_S, self.provenance.run_once)
         self._start_loop("alerts", s.alerts.interval_s, self.alerts.run_once)

@@ -21,6 +21,7 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from collector.config import AttributesConfig, DecisionMatch, DecisionsConfig, OutcomesConfig
 from collector.errors import MigrationError
+from collector.schema import ACCEPTED, PREVIOUS, Version, names_of
 from collector.store.failures import explain
 from collector.store.render import DISTRIBUTED, render, render_migration
 
@@ -202,25 +203,29 @@ def render_view(
     attributes: AttributesConfig,
     decisions: DecisionsConfig,
     outcomes: OutcomesConfig,
+    previous: Version = PREVIOUS,
 ) -> str:
-    """Put a customer's names, root rules and currency into a view's text.
+    """Put a customer's names, root rules, currency and the versions taken into a view's text.
 
     `${attr:NAME:MAP}` is the value of our attribute NAME in the column MAP, the customer's own
     name after ours; `${matches}` is true for a span that a rule makes a root; `${match_action}`
-    is that rule's action; `${currency}` is the currency of an outcome that names none.
+    is that rule's action; `${currency}` is the currency of an outcome that names none;
+    `${accepted}` lists the values of `decision.schema` that are taken. Where the version before
+    the current one called a field otherwise, its name there comes between ours and the customer's.
     """
 
     def attribute(match: re.Match[str]) -> str:
         canonical, column = match[1], match[2]
-        own = f"{column}[{_literal(canonical)}]"
-        mapped = attributes.name(canonical)
-        if mapped == canonical:
-            return own
-        return f"if({own} != '', {own}, {column}[{_literal(mapped)}])"
+        names = names_of(canonical, attributes.name(canonical), previous)
+        *others, last = [f"{column}[{_literal(name)}]" for name in names]
+        for value in reversed(others):
+            last = f"if({value} != '', {value}, {last})"
+        return last
 
     text = re.sub(r"\$\{attr:([a-z0-9_.]+):(\w+)\}", attribute, template)
     text = text.replace("${matches}", _matches(decisions.match))
     text = text.replace("${match_action}", _match_action(decisions.match))
+    text = text.replace("${accepted}", ", ".join(map(_literal, ACCEPTED)))
     return text.replace("${currency}", _literal(outcomes.currency))
 
 

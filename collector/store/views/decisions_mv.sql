@@ -44,4 +44,4 @@ FROM
     FROM otel_traces${local}
     WHERE own_action != '' OR ${matches}
 )
-WHERE schema IN ('', '1') AND stamped_ns <= end_ns
+WHERE schema IN (${accepted}) AND stamped_ns <= end_ns

@@ -4,9 +4,9 @@ CREATE MATERIALIZED VIEW rejected_decisions_mv ${on_cluster} TO rejected AS
 SELECT
     received_ns,
     'traces' AS signal,
-    if(schema NOT IN ('', '1'), 'schema_unknown', 'ingress_after_end') AS reason_code,
+    if(schema NOT IN (${accepted}), 'schema_unknown', 'ingress_after_end') AS reason_code,
     if(
-        schema NOT IN ('', '1'),
+        schema NOT IN (${accepted}),
         concat('decision.schema is ', schema, '; 1 is accepted; upgrade Millworth or the sender'),
         concat('decision.ts.ingress ', toString(stamped_ns), ' lies after the end of the root ',
             toString(end_ns), '; correct the clock or the unit (Unix nanoseconds) at the sender')
@@ -25,4 +25,4 @@ FROM
     FROM otel_traces${local}
     WHERE own_action != '' OR ${matches}
 )
-WHERE NOT (schema IN ('', '1') AND stamped_ns <= end_ns)
+WHERE NOT (schema IN (${accepted}) AND stamped_ns <= end_ns)
