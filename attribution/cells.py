@@ -28,15 +28,15 @@ from attribution.revenue import (
     earned_in_window,
     match_outcomes,
     replace_seconds,
-    slope_of,
     sum_cells,
     value_cells,
 )
+from attribution.slope_job import read_book
+from attribution.slope_model import SlopeBook
 from attribution.spans import NONE, Ints, lookup
 from collector.clock import NS_PER_S
 from collector.store.connect import Connections
 
-SLOPE_SOURCE = "prior"
 _APART_NS = 600 * NS_PER_S
 _SECONDS_MAX = 600
 _KEY = ("second_ns", "action", "region")
@@ -68,7 +68,6 @@ class CellWriter:
         self._config = config
         self._store = store
         self._reader = reader
-        self._slope = slope_of(config.slope)
         self._window_ns = config.value_window_s * NS_PER_S
 
     def rewrite(self, seconds_ns: Sequence[int]) -> int:
@@ -83,8 +82,8 @@ class CellWriter:
         return written
 
     def _rewrite_group(self, seconds_ns: Sequence[int]) -> int:
-        groups = _Groups()
-        fresh = self._summed(seconds_ns, groups)
+        groups, book = _Groups(), read_book(self._store, self._config)
+        fresh = self._summed(seconds_ns, groups, book)
         from_ns = seconds_ns[0]
         newest_ns, revision = self._reader.newest_cell(from_ns)
         # A second outside the window of the last touched one is worth what it was.
@@ -93,7 +92,8 @@ class CellWriter:
         stored_cells = _stored_cells(stored, groups)
         cells = replace_seconds(stored_cells, fresh, np.array(seconds_ns, np.int64))
         window = self._window(cells, from_ns, to_ns, groups)
-        rows = _rows(cells, value_cells(cells, window), groups.names)
+        sources = book.sources(cells.second_ns)
+        rows = _rows(cells, value_cells(cells, window), groups.names, sources)
         changed = _changed(rows, cells, stored, stored_cells)
         if len(changed):
             self._store.client().insert_arrow(
@@ -104,7 +104,7 @@ class CellWriter:
             )
         return len(changed)
 
-    def _summed(self, seconds_ns: Sequence[int], groups: _Groups) -> Cells:
+    def _summed(self, seconds_ns: Sequence[int], groups: _Groups, book: SlopeBook) -> Cells:
         """Sum the decisions of these seconds and their outcomes."""
         table = self._reader.cell_decisions(seconds_ns)
         ingress_ns = ints(table["ingress_ns"])
@@ -121,7 +121,7 @@ class CellWriter:
             is_stated=is_stated,
         )
         earned = earned_by_decision(self._outcomes(seconds_ns, table), len(table))
-        return sum_cells(decisions, earned, self._slope)
+        return sum_cells(decisions, earned, book.slopes(decisions.second_ns))
 
     def _outcomes(self, seconds_ns: Sequence[int], decisions: Table) -> list[Outcome]:
         """Return the outcomes of these decisions, each matched to one of them."""
@@ -207,13 +207,15 @@ def _stored_cells(table: Table, groups: _Groups) -> Cells:
     return Cells(**columns)
 
 
-def _rows(cells: Cells, values: Values, names: Sequence[tuple[str, str]]) -> Table:
+def _rows(
+    cells: Cells, values: Values, names: Sequence[tuple[str, str]], sources: Sequence[str]
+) -> Table:
     """Return rows of `revenue_cells` without `revision`."""
     columns: dict[str, Column] = {
         "action": names_of(cells.group, [name[0] for name in names]),
         "region": names_of(cells.group, [name[1] for name in names]),
         "basis": names_of(values.basis, BASES),
-        "slope_source": [SLOPE_SOURCE] * len(cells),
+        "slope_source": pa.array(sources, pa.string()),
     }
     for source in (cells, values):
         for each in fields(source):

@@ -85,6 +85,15 @@ class AttributionConfig(Section):
     )
     rules: tuple[ClassRule, ...] = Field(default=(), description="Classes by your own rules")
     slope: SlopePrior = Field(default_factory=SlopePrior, description="Prior of the slope")
+    slope_window_days: int = Field(
+        default=28, gt=0, le=30, description="Decisions that the slope is estimated from"
+    )
+    outcome_delay_s: int = Field(
+        default=86_400,
+        ge=0,
+        le=2_592_000,
+        description="Age at which a decision's outcome is taken to be known, for the slope",
+    )
     budgets: tuple[LatencyBudget, ...] = Field(
         default=(LatencyBudget(name="decision", p50_ms=80.0, p95_ms=100.0),),
         description="Latency budgets, each judged over the last budget_window_s",

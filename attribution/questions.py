@@ -24,8 +24,9 @@ from attribution.config import AttributionConfig, LatencyBudget
 from attribution.queries import Reader
 from attribution.recovery import CALIBRATION_ACTION, REFERENCE_REGION
 from attribution.replay import Change
-from attribution.revenue import Floats, Slope, slope_of
+from attribution.revenue import Floats, Slope
 from attribution.rows import SEGMENT_COLUMNS, Attributed
+from attribution.slope_job import read_book
 from attribution.spans import Ints
 from attribution.targets import promises, worst
 from attribution.what_if import MICROS, Worth, what_if
@@ -50,7 +51,6 @@ class Analyst:
         self._config = config
         self._store = store
         self._reader = Reader(store, AttributesConfig())
-        self._slope = slope_of(config.slope)
 
     def what_if(self, selection: Selection, changes: Sequence[Change], by: str) -> WhatIfAnswer:
         """Say what these decisions would have taken, and been worth, under some changes."""
@@ -106,8 +106,10 @@ class Analyst:
         values, bases = self._values(selection, rows)
         worth = Worth(values, self._reference(rows), ints(rows["is_error"]) != 0)
         trees = trees_from_rows(rows) if len(rows) else no_trees()
-        done = what_if(trees, changes, worth, self._slope, by)
-        return what_if_answer(count, done, selection, bases, self._config.slope.basis)
+        book = read_book(self._store, self._config)
+        done = what_if(trees, changes, worth, book.slope(selection.to_ns), by)
+        told = book.told(selection.to_ns, self._config.slope.basis)
+        return what_if_answer(count, done, selection, bases, told)
 
     def _compare(self, before: Selection, after: Selection) -> CompareAnswer:
         tables, counts = [], []
@@ -124,14 +126,16 @@ class Analyst:
             )
             for table in tables
         ]
-        price = self._price(after, tables[1], populations[1].group, len(names))
+        book = read_book(self._store, self._config)
+        beta = book.slope(after.to_ns).median
+        price = self._price(after, tables[1], populations[1].group, len(names), beta)
         found = compare(populations[0], populations[1], price.tolist())
         return compare_answer(
             found,
             (ints(tables[0]["total_ns"]), ints(tables[1]["total_ns"])),
             after,
             counts[1],
-            self._config.slope.basis,
+            book.told(after.to_ns, self._config.slope.basis),
         )
 
     def _values(self, selection: Selection, rows: Table) -> tuple[Floats, list[str]]:
@@ -148,11 +152,12 @@ class Analyst:
         values = [mean.get(pair, math.nan) for pair in _pairs(rows)]
         return np.array(values, np.float64), bases_of(table["bases"].to_pylist())
 
-    def _price(self, selection: Selection, rows: Table, group: Ints, groups: int) -> Floats:
+    def _price(
+        self, selection: Selection, rows: Table, group: Ints, groups: int, beta: float
+    ) -> Floats:
         """Return by group what a nanosecond more costs a decision on average, NaN if unknown."""
         values, _ = self._values(selection, rows)
         late_ns = ints(rows["total_ns"]) - self._reference(rows)
-        beta = self._slope.median
         margin = np.where(late_ns > 0, beta * np.exp(-beta * np.maximum(late_ns, 0)), 0.0)
         margin = np.where(ints(rows["is_error"]) != 0, 0.0, margin)
         cost = np.maximum(values, 0.0) / MICROS * margin

@@ -38,6 +38,15 @@ class Slope:
 
 
 @dataclass(frozen=True, slots=True)
+class Slopes:
+    """The same for each of many decisions."""
+
+    median: Floats
+    low: Floats
+    high: Floats
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome:
     """One outcome, matched to a decision. None is unknown."""
 
@@ -224,19 +233,19 @@ def _signed(outcome: Outcome, amount: int | None) -> int | None:
 
 
 def lost_shares(
-    total_ns: Ints, reference_ns: Ints, is_error: Bools, slope: Slope
+    total_ns: Ints, reference_ns: Ints, is_error: Bools, slope: Slope | Slopes
 ) -> tuple[Floats, Floats, Floats]:
     """Return the share of its value that each decision lost, at the median, low and high slope."""
     late_ns = np.maximum(total_ns - reference_ns, 0).astype(np.float64)
 
-    def share(beta: float) -> Floats:
+    def share(beta: float | Floats) -> Floats:
         lost: Floats = np.where(is_error, 1.0, -np.expm1(-beta * late_ns))
         return lost
 
     return share(slope.median), share(slope.low), share(slope.high)
 
 
-def sum_cells(decisions: Decisions, earned: Earned, slope: Slope) -> Cells:
+def sum_cells(decisions: Decisions, earned: Earned, slope: Slope | Slopes) -> Cells:
     """Sum decisions into cells; the order of the decisions changes nothing."""
     d = decisions
     # Floats add up alike to the last bit only in one order.

@@ -15,6 +15,7 @@ from alerts.dead_man_watch import Progress
 from alerts.job import AlertsJob
 from attribution.job import AttributionJob
 from attribution.questions import Analyst
+from attribution.slope_job import SlopeJob
 from collector.access import Gate, load_tokens
 from collector.address import authority
 from collector.clock import NS_PER_S, Clock, SystemClock
@@ -52,6 +53,8 @@ DELIVERY_INTERVAL_S = 1.0
 # An event loop turns ten times a second; this is far beyond a busy machine.
 STALLED_S = 30.0
 BUDGET_INTERVAL_S = 30.0
+# A slope rests on weeks of decisions: an hour more is no news.
+SLOPE_INTERVAL_S = 3600.0
 PROVENANCE_INTERVAL_S = 4.0
 SIZES_INTERVAL_S = 30.0
 
@@ -173,6 +176,7 @@ class Service:
         self.alerts = AlertsJob(
             settings.alerts, self.store, alerts_path, self.counters, progress=self._progress
         )
+        self.slope = SlopeJob(settings.attribution, self.store)
         self.budgets = BudgetGauges(Analyst(settings.attribution, self.store), self.counters)
         self.canary: Canary | None = None
         self.packets: PacketJob | None = None
@@ -233,6 +237,7 @@ class Service:
             self._start_loop("provenance", PROVENANCE_INTERVAL_S, self.provenance.run_once)
         self._start_loop("alerts", s.alerts.interval_s, self.alerts.run_once)
         self._start_loop("webhooks", DELIVERY_INTERVAL_S, self.alerts.deliver_due)
+        self._start_loop("slope", SLOPE_INTERVAL_S, self.slope.run_once)
         self._start_loop("budgets", BUDGET_INTERVAL_S, self.budgets.run_once)
         if s.reference.canary_every_s > 0:
             endpoint = f"http://{authority(s.collector.host, self.collector.http_port)}"
@@ -253,9 +258,6 @@ class Service:
         self.packets = PacketJob(
             config, self.settings.attributes, self.store, self.recorder, self.counters
         )
-        recorder = self.recorder
-        self.counters.packets_recorded.set_function(lambda: recorder.stats().held_packets)
-        self.counters.packets_dropped.set_function(lambda: recorder.stats().kernel_drops)
         self._start_loop("packets", PACKET_INTERVAL_S, self.packets.run_once)
 
     @property

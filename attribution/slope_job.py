@@ -1,0 +1,89 @@
+"""I/O: estimates the slope from what is stored, and keeps its versions."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import astuple, dataclass, fields, replace
+from pathlib import Path
+from typing import Literal
+
+from attribution.config import AttributionConfig
+from attribution.slope import Demands, estimate_slope
+from attribution.slope_cells import SlopeCells, read_slope_cells
+from attribution.slope_model import SlopeBook, SlopeModel, is_news, model_of, numbered
+from collector.clock import NS_PER_MINUTE, NS_PER_S
+from collector.store.connect import Connections
+
+_SQL = (Path(__file__).parent / "sql" / "slope_models.sql").read_text()
+_COLUMNS = [field.name for field in fields(SlopeModel)]
+_OUTCOMES: Sequence[Literal["margin", "revenue", "converted"]] = ("margin", "revenue", "converted")
+# An amount that is unknown for more decisions than this share says too little about the others.
+_UNKNOWN_MAX = 0.02
+_DAY_NS = 86_400 * NS_PER_S
+
+
+@dataclass(frozen=True, slots=True)
+class SlopeReport:
+    """What one run found; `stored` None where it was no news."""
+
+    model: SlopeModel
+    stored: int | None  # its version
+
+
+class SlopeJob:
+    """The one writer of `slope_models`."""
+
+    def __init__(self, config: AttributionConfig, store: Connections) -> None:
+        self._config = config
+        self._store = store
+
+    def run_once(self, now_ns: int) -> SlopeReport:
+        """Estimate over the window that ends when outcomes have arrived; store what is news."""
+        config = self._config
+        to_ns = (now_ns - config.outcome_delay_s * NS_PER_S) // NS_PER_MINUTE * NS_PER_MINUTE
+        from_ns = max(to_ns - config.slope_window_days * _DAY_NS, 0)
+        outcome, found = self._cells(from_ns, to_ns)
+        demands = Demands(config.slope.median_per_100ms / 100)
+        basis = f"{outcome} of your own decisions"
+        estimate = estimate_slope(found.cells, basis, demands)
+        fresh = replace(
+            model_of(estimate, config.slope, outcome, (from_ns, to_ns)),
+            config_hash=config_hash(config),
+        )
+        last = read_book(self._store, config).last
+        if not is_news(fresh, last):
+            return SlopeReport(fresh, None)
+        model = numbered(fresh, last, now_ns)
+        self.store(model)
+        return SlopeReport(model, model.version)
+
+    def store(self, model: SlopeModel) -> None:
+        """Store one version; it is never changed."""
+        self._store.client().insert("slope_models", [list(astuple(model))], column_names=_COLUMNS)
+
+    def _cells(
+        self, from_ns: int, to_ns: int
+    ) -> tuple[Literal["margin", "revenue", "converted"], SlopeCells]:
+        """Return the sums of the best outcome that is known of nearly all decisions."""
+        for outcome in _OUTCOMES:
+            found = read_slope_cells(self._store, from_ns, to_ns, outcome, self._config.currency)
+            known, unknown = int(found.cells.n.sum()), int(found.unknown.sum())
+            earned = bool(found.cells.sums[:, 0].any())
+            if earned and unknown <= _UNKNOWN_MAX * (known + unknown):
+                return outcome, found
+        return "converted", found
+
+
+def read_book(store: Connections, config: AttributionConfig) -> SlopeBook:
+    """Return every version that is stored."""
+    rows = store.client().query(_SQL).result_rows
+    return SlopeBook([SlopeModel(*row) for row in rows], config.slope)
+
+
+def config_hash(config: AttributionConfig) -> str:
+    """Return what names the settings that a slope is estimated under."""
+    told = config.model_dump_json(
+        include={"slope", "slope_window_days", "outcome_delay_s", "currency"}
+    )
+    return hashlib.sha256(told.encode()).hexdigest()

@@ -1,0 +1,185 @@
+"""Pure: VRAM, the Velocity Response Architecture Model: what latency is worth, group by group.
+
+The Expected Revenue Velocity of a group of decisions, in USD a second, when each takes d_i less:
+
+    ERV(d) = rate x value x mean over i of exp(-beta x (L_i - d_i - L0))
+
+It is the value that is left over at these latencies, of decisions worth `value` at the reference
+latency L0. Unlike revenue at risk it goes on below the reference: a faster decision earns more.
+beta has an interval, and so has all that follows from it. The weight of a segment is its Shapley
+share of what is gained where every segment comes down to its own floor, its 10 % quantile.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import NormalDist
+
+import numpy as np
+
+from attribution import kernel
+from attribution.compact import CompactTrees
+from attribution.replay import Change, Replay
+from attribution.revenue import Floats, Slope
+from attribution.shapley import shapley
+from attribution.spans import SEGMENTS, Bools, Ints
+from collector.clock import NS_PER_MS
+
+SECONDS_A_YEAR = 31_557_600  # of 365.25 days
+FLOOR_QUANTILE = 0.1
+_Z90 = NormalDist().inv_cdf(0.95)
+# Quantiles of the slope over which a band is taken: its median twice, once for either side.
+_DRAWS = 201
+_NANOS = 10**9
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Decisions that are worth the same: a channel, or an action in a region."""
+
+    name: str
+    decisions_per_s: float
+    value_usd: float  # of one, at the reference latency
+    slope: Slope  # per ns
+    total_ns: Ints  # of a sample of them
+    reference_ns: Ints
+    is_error: Bools  # these earn nothing, however fast
+
+
+@dataclass(frozen=True, slots=True)
+class Band:
+    """A figure and its 90 % interval, by the interval of the slope."""
+
+    median: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class CurvePoint:
+    """What a group earns where every decision takes so much longer."""
+
+    shift_ms: float
+    erv_usd_per_s: Band
+
+
+@dataclass(frozen=True, slots=True)
+class Worth:
+    """What a group earns, and what milliseconds do to it."""
+
+    name: str
+    erv_usd_per_s: Band
+    marginal_usd_per_ms_year: Band  # of the next millisecond faster, for a year
+    gain_10ms_usd_per_year: Band  # of ten, in all
+
+
+@dataclass(frozen=True, slots=True)
+class Weight:
+    """What one segment weighs."""
+
+    segment: str  # stage/class
+    weight: float  # share of the gain; all sum to 1
+    gain_usd_per_year: float  # where all segments are at their floors, its Shapley share
+    time_share: float  # of the critical path
+    floor_ms: float  # 10 % quantile of the time that decisions spend in it
+
+
+def slopes(slope: Slope, count: int = _DRAWS) -> Floats:
+    """Return slopes at even quantiles: log-normal on either side of the median."""
+    probability = (np.arange(count) + 0.5) / count
+    z = np.array([NormalDist().inv_cdf(each) for each in probability]) / _Z90
+    edge = np.where(z < 0, slope.low, slope.high)
+    drawn: Floats
+    if slope.low > 0:
+        drawn = slope.median * np.exp(np.log(edge / slope.median) * np.abs(z))
+    else:  # a slope that may be none has no ratio to it
+        drawn = np.maximum(slope.median + (edge - slope.median) * np.abs(z), 0.0)
+    return drawn
+
+
+def erv(group: Group, saved_ns: Ints | int, beta: float) -> float:
+    """Return the expected revenue velocity at one slope, in USD a second."""
+    if len(group.total_ns) == 0:
+        return 0.0
+    late_ns = (group.total_ns - saved_ns - group.reference_ns).astype(np.float64)
+    left = np.where(group.is_error, 0.0, np.exp(-beta * late_ns))
+    return float(group.decisions_per_s * group.value_usd * left.mean())
+
+
+def band(group: Group, saved_ns: Ints | int = 0) -> Band:
+    """Return the expected revenue velocity over the interval of the slope."""
+    drawn = np.array([erv(group, saved_ns, beta) for beta in slopes(group.slope)])
+    return _band(drawn, erv(group, saved_ns, group.slope.median))
+
+
+def curve(group: Group, shifts_ms: Sequence[float]) -> list[CurvePoint]:
+    """Return what a group earns at several shifts of its latency; faster is negative."""
+    return [CurvePoint(shift, band(group, round(-shift * NS_PER_MS))) for shift in shifts_ms]
+
+
+def worth(group: Group) -> Worth:
+    """Return what a group earns and what milliseconds are worth to it."""
+    betas = slopes(group.slope)
+    now = np.array([erv(group, 0, beta) for beta in betas])
+    ten_ns = 10 * NS_PER_MS
+    faster = np.array([erv(group, ten_ns, beta) for beta in betas])
+    median = group.slope.median
+    at_median = erv(group, 0, median)
+    per_ms = betas * NS_PER_MS * now * SECONDS_A_YEAR
+    return Worth(
+        name=group.name,
+        erv_usd_per_s=_band(now, at_median),
+        marginal_usd_per_ms_year=_band(per_ms, median * NS_PER_MS * at_median * SECONDS_A_YEAR),
+        gain_10ms_usd_per_year=_band(
+            (faster - now) * SECONDS_A_YEAR,
+            (erv(group, ten_ns, median) - at_median) * SECONDS_A_YEAR,
+        ),
+    )
+
+
+def segment_weights(
+    trees: CompactTrees, groups: Sequence[Group], of: Sequence[Ints]
+) -> list[Weight]:
+    """Return the weight of every segment that takes time, the heaviest first.
+
+    Args:
+        trees: a sample of the decisions of all groups.
+        groups: what they are worth.
+        of: by group, which of the trees are its own, in the order of its `total_ns`.
+    """
+    own_ns = kernel.split(trees).segment_ns
+    taken = [at for at in range(len(SEGMENTS)) if own_ns[at].any()]
+    floors = {at: int(np.quantile(own_ns[at], FLOOR_QUANTILE)) for at in taken}
+    replay = Replay(trees)
+    before_ns = replay.latencies([])
+
+    def gain(who: frozenset[int]) -> Sequence[int]:
+        changes = [
+            Change(frozenset([taken[each]]), floor_ns=floors[taken[each]]) for each in sorted(who)
+        ]
+        saved_ns = before_ns - replay.latencies(changes)
+        usd_per_s = sum(
+            erv(group, saved_ns[rows], group.slope.median) - erv(group, 0, group.slope.median)
+            for group, rows in zip(groups, of, strict=True)
+        )
+        return [round(usd_per_s * _NANOS)]
+
+    shares = [share[0] / _NANOS for share in shapley(len(taken), gain, orders=40)]
+    whole, time = sum(shares), int(own_ns.sum())
+    weights = [
+        Weight(
+            segment="/".join(SEGMENTS[at]),
+            weight=share / whole if whole else 0.0,
+            gain_usd_per_year=share * SECONDS_A_YEAR,
+            time_share=int(own_ns[at].sum()) / time if time else 0.0,
+            floor_ms=floors[at] / NS_PER_MS,
+        )
+        for at, share in zip(taken, shares, strict=True)
+    ]
+    return sorted(weights, key=lambda each: (-each.gain_usd_per_year, each.segment))
+
+
+def _band(drawn: Floats, median: float) -> Band:
+    low, high = np.quantile(drawn, [0.05, 0.95])
+    return Band(median, min(float(low), median), max(float(high), median))
