@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from collector.clock import NS_PER_S
+from collector.errors import CaptureError
 from collector.schema import BUDGET_BYTES
 from dashboard.health_items import HealthItem
 from dashboard.health_promises import promise_items
@@ -128,7 +129,11 @@ class ServiceHealth:
         if recorder is None:
             yield HealthItem("packet.recorder", "off", "", "warn", self._service.capture_off_reason)
             return
-        stats = recorder.stats()
+        try:
+            stats = recorder.stats()
+        except CaptureError as error:
+            yield HealthItem("packet.recorder", "ended", "", "bad", str(error))
+            return
         yield HealthItem("packet.recorder", "recording", "", "ok")
         yield HealthItem("packet.packets_seen", stats.packets, "packets", "ok")
         yield HealthItem("packet.memory_bytes", stats.held_bytes, "bytes", "ok")
@@ -139,6 +144,16 @@ class ServiceHealth:
             "warn" if stats.kernel_drops else "ok",
             "lost before the recorder saw them" if stats.kernel_drops else "",
         )
+        if self._service.packets is not None:
+            budget = self._service.packets.budget
+            yield HealthItem("packet.budget_left_bytes", budget.left_bytes, "bytes", "ok")
+            yield HealthItem(
+                "packet.refused_bytes",
+                budget.refused_bytes,
+                "bytes",
+                "warn" if budget.refused_bytes else "ok",
+                "no room in packet.budget_ratio of what was seen" if budget.refused_bytes else "",
+            )
 
     def _alerts(self) -> Iterator[HealthItem]:
         status = self._service.alerts.status()

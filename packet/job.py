@@ -89,6 +89,11 @@ class PacketJob:
         self._captures = CaptureJob(config, self._reader, self._writer, self._budget, self._keeper)
         self._traces = TracePull(config, self._reader, self._budget, self._keeper)
 
+    @property
+    def budget(self) -> ByteBudget:
+        """Return what may be kept, and what was kept and refused since the start."""
+        return self._budget
+
     def run_once(self, now_ns: int) -> PacketReport:
         """Keep and link everything that is older than `packet.settle_s` at `now_ns`."""
         until_ns = now_ns - round(self._config.settle_s * NS_PER_S)
@@ -104,7 +109,9 @@ class PacketJob:
                 tally.capture_lost = str(error)
         self._link_new_spans(until_ns, now_ns, tally)
         if self._recorder is not None and tally.capture_lost is None:
-            self._captures.close(self._recorder.stats(), now_ns)
+            stats = self._recorder.stats()
+            self._captures.close(stats, now_ns)
+            self._meter.note(stats)
         self._meter.write(now_ns)
         return self._report(tally, self._clocks.run_once(now_ns))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collector.counters import Counters
 from packet.byte_budget import ByteBudget
+from packet.recorder_rows import RecorderStats
 from packet.store import Writer
 from packet.wire_watch import WireSecond
 
@@ -29,6 +30,12 @@ class Meter:
             self._counters.microbursts.inc(len(second.bursts) + second.bursts_refused)
             if second.queue_bytes is not None:
                 self._counters.wire_queue_bytes.set(second.queue_bytes)
+
+    def note(self, stats: RecorderStats) -> None:
+        """Export what the recorder has seen and holds."""
+        if self._counters is not None:
+            self._counters.packets_recorded.set(stats.held_packets)
+            self._counters.packets_dropped.set(stats.kernel_drops)
 
     def guess_seen(self, sampled_bytes: int, ratio: float) -> None:
         """Count what must have come past, where only a sample of it was."""

@@ -217,6 +217,8 @@ def test_budget_is_enforced_over_all_tiers_and_kept_over_a_restart(store: Connec
     assert figure("millworth_packet_bytes_total", {"tier": "refused"}) == budget.refused_bytes
     assert figure("millworth_packets_kept_ratio") == budget.kept_bytes / 1_000_000
     assert figure("millworth_wire_bytes_total") == 1_000_000
+    assert figure("millworth_packets_recorded") == 37
+    assert figure("millworth_packets_dropped") == 0
     # The slowest decisions were paid for first: what is missing are the fastest.
     dumped = _rows(store, "SELECT src_port FROM packets FINAL WHERE kept_for = 'alert'")
     assert {row["src_port"] for row in dumped} == {
