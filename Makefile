@@ -52,6 +52,10 @@ install-test: install-dev $(NODE_TEST)/node_modules/.installed ## Install what t
 	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium fonts-dejavu-core; \
 	else echo 'no chromium here and no right to install it: the browser tests (tests/browser) will fail'; fi
+	@if command -v tshark >/dev/null; then :; \
+	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends tshark; \
+	else echo 'no tshark here and no right to install it: tests/integration/test_tshark.py will fail'; fi
 
 $(NODE_TEST)/node_modules/.installed: $(NODE_TEST)/package.json
 	@if command -v npm >/dev/null; then cd $(NODE_TEST) && npm install --silent --no-audit --no-fund --no-package-lock; \

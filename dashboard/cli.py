@@ -337,7 +337,7 @@ def bench(
     name: Annotated[
         str,
         typer.Argument(
-            help="ingest, crash, hostile, instrument, provenance, attribution, capture, "
+            help="ingest, crash, hostile, instrument, provenance, attribution, packets, capture, "
             "reconstruction, causal or recovery"
         ),
     ],

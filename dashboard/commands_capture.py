@@ -1,115 +1,173 @@
-"""I/O: `millworth capture --read`: the connections in capture files, without a service."""
+"""I/O: `millworth capture --read`: what is in capture files, without a service."""
 
 from __future__ import annotations
 
+import glob
 import json
+import os
 import sys
-from collections import Counter
-from dataclasses import asdict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich import box
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from collector.clock import NS_PER_MS
 from collector.errors import DecodeError, InputError
-from packet.columns import concat_columns
-from packet.decode import decode
-from packet.frames import parse_pcap
-from packet.pcapng import SECTION_MAGIC, parse_pcapng
-from packet.tcp import Flow, analyse
+from packet.files import FileReport
+from packet.packet_lines import packet_lines
+from packet.read_files import analysed_blocks, flows_of_file
+from packet.wire_flows import WireFlow
 
 _PIPE_COLUMNS = 200  # two IPv6 addresses with their ports, and the figures
 
 
 def capture(
+    files: Annotated[
+        list[Path] | None, typer.Argument(help="More files, as a shell's *.pcap gives them.")
+    ] = None,
     read: Annotated[
-        list[Path], typer.Option("--read", "-r", help="A pcap or pcapng file; may be repeated.")
-    ],
+        list[Path] | None,
+        typer.Option("--read", "-r", help="A pcap or pcapng file, or a pattern of such."),
+    ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Machine output: one JSON object a flow.")
     ] = False,
+    packets: Annotated[
+        bool, typer.Option("--packets", help="One JSON object a TCP packet instead of a flow.")
+    ] = False,
 ) -> None:
-    """Show the connections in capture files. Needs no running service.
+    """Show the connections in capture files, or what each TCP packet is. Needs no service.
 
-    Exit 1 if a file could not be read to its end: it is named on standard error, and the rest is
-    done. Frames that are neither TCP nor UDP are counted there by reason.
+    What a packet is (a retransmission, a duplicate ACK, ...) is decided as Wireshark does. Files
+    may be compressed with gzip. Exit 1 if a file could not be read to its end: it is named on
+    standard error, and the rest is done. Frames that are neither TCP nor UDP are counted there.
     """
     console = Console(stderr=True, highlight=False, soft_wrap=True, markup=False)
-    flows, incomplete = list[Flow](), False
+    paths = _expanded([*(read or []), *(files or [])])
+    if not paths:
+        raise InputError("capture: name a file with --read; sniffing is done by `millworth up`")
+    session = _Session(console, paths, is_lines=as_json or packets)
+    try:
+        with _progress(console) as track:
+            for path in paths:
+                with track(path) as progress:
+                    session.one(path, progress, packets=packets)
+        session.finish()
+    except BrokenPipeError:
+        # Whoever read us, as `head`, has seen enough. What is still held must not be tried again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise typer.Exit(1) from None
+
+
+class _Session:
+    """Several files, their output and whether all of them could be read."""
+
+    def __init__(self, console: Console, paths: list[Path], *, is_lines: bool) -> None:
+        self._console = console
+        self._is_lines = is_lines
+        self._is_named = len(paths) > 1  # objects say which file they are from
+        self._flows = list[WireFlow]()
+        self._is_incomplete = False
+
+    def one(self, path: Path, progress: Callable[[int], None], *, packets: bool) -> None:
+        """Read one file; what is wrong with it is said, and is no reason to stop."""
+        report = FileReport()
+        try:
+            if packets:
+                for block, analysis in analysed_blocks(path, report, progress):
+                    lines = packet_lines(block, analysis, path.name if self._is_named else None)
+                    sys.stdout.writelines(lines)
+            else:
+                self._show(path, flows_of_file(path, report, progress))
+        except (DecodeError, InputError) as error:
+            self._console.print(f"{path}: {error}")
+            self._is_incomplete = True
+            return
+        if report.left_out:
+            reasons = ", ".join(f"{name} {n}" for name, n in sorted(report.left_out.items()))
+            self._console.print(f"{path}: frames not shown: {reasons}")
+        if report.unread_bytes:
+            self._console.print(
+                f"{path}: the last {report.unread_bytes} bytes are cut off or malformed"
+            )
+            self._is_incomplete = True
+
+    def _show(self, path: Path, flows: list[WireFlow]) -> None:
+        if not self._is_lines:
+            self._flows += flows
+            return
+        named: dict[str, Any] = {"file": path.name} if self._is_named else {}
+        for flow in flows:
+            sys.stdout.write(json.dumps(named | flow.as_json()) + "\n")
+
+    def finish(self) -> None:
+        """Print the table, where there is one, and exit 1 if a file was not read to its end."""
+        if not self._is_lines:
+            out = Console(highlight=False, markup=False)
+            if not out.is_terminal:
+                # A pipe has no width, and a table cut to 80 columns would lose addresses.
+                out.width = _PIPE_COLUMNS
+            out.print(_table(self._flows))
+        sys.stdout.flush()
+        if self._is_incomplete:
+            raise typer.Exit(1)
+
+
+def _expanded(paths: list[Path]) -> list[Path]:
+    """Return files; a pattern that the shell left alone becomes those it matches."""
+    found: list[Path] = []
+    for path in paths:
+        matches = [] if path.exists() else sorted(glob.glob(str(path), recursive=True))  # noqa: PTH207 - Path.glob takes no absolute pattern
+        found += [Path(match) for match in matches] or [path]
+    return found
+
+
+@contextmanager
+def _progress(console: Console) -> Iterator[Callable[[Path], Any]]:
+    """Show a bar a file on a terminal, by bytes; elsewhere nothing."""
     with Progress(
         TextColumn("{task.description}"),
         BarColumn(),
-        MofNCompleteColumn(),
+        DownloadColumn(),
+        TimeRemainingColumn(),
         console=console,
         transient=True,
         disable=not console.is_terminal,
     ) as progress:
-        for path in progress.track(read, description="capture files"):
-            try:
-                found, left_out, unread_bytes = _read(path)
-            except (DecodeError, InputError) as error:
-                console.print(f"{path}: {error}")
-                incomplete = True
-                continue
-            flows += found
-            if left_out:
-                reasons = ", ".join(f"{name} {count}" for name, count in sorted(left_out.items()))
-                console.print(f"{path}: frames not shown: {reasons}")
-            if unread_bytes:
-                console.print(f"{path}: the last {unread_bytes} bytes are cut off or malformed")
-                incomplete = True
-    if as_json:
-        for flow in flows:
-            sys.stdout.write(json.dumps(asdict(flow)) + "\n")
-    else:
-        out = Console(highlight=False, markup=False)
-        if not out.is_terminal:
-            # A pipe has no width, and a table cut to 80 columns would lose addresses.
-            out.width = _PIPE_COLUMNS
-        out.print(_table(flows))
-    if incomplete:
-        raise typer.Exit(1)
+
+        @contextmanager
+        def track(path: Path) -> Iterator[Callable[[int], None]]:
+            size = path.stat().st_size if path.is_file() else None
+            task = progress.add_task(path.name, total=size)
+            yield lambda done: progress.update(task, completed=done)
+            progress.remove_task(task)
+
+        yield track
 
 
-def _read(path: Path) -> tuple[list[Flow], Counter[str], int]:
-    """Return the flows of one file, the frames left out by reason, and the bytes left unread."""
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise InputError(f"cannot be read: {error.strerror}") from error
-    if data.startswith(SECTION_MAGIC):
-        parts = [group.frames for group in parse_pcapng(data)]
-    else:
-        parts = [parse_pcap(data)]
-    decoded = [decode(frames) for frames in parts]
-    left_out: Counter[str] = Counter()
-    for one in decoded:
-        left_out.update(one.undecoded)
-    unread_bytes = max((frames.unread_bytes for frames in parts), default=0)
-    return analyse(concat_columns([one.columns for one in decoded])), left_out, unread_bytes
-
-
-def _table(flows: list[Flow]) -> Table:
+def _table(flows: list[WireFlow]) -> Table:
     table = Table(box=box.SIMPLE_HEAD)
     for name in ("client", "server", "protocol"):
         table.add_column(name)
     for name in ("packets", "bytes", "handshake RTT (ms)", "retransmissions", "zero windows"):
         table.add_column(name, justify="right")
     for flow in flows:
+        figures = flow.as_json()
         rtt_ns = flow.handshake_rtt_ns
         table.add_row(
-            f"{flow.client_address} {flow.client_port}",
-            f"{flow.server_address} {flow.server_port}",
+            f"{flow.client[0]} {flow.client[1]}",
+            f"{flow.server[0]} {flow.server[1]}",
             {6: "TCP", 17: "UDP"}[flow.protocol],
-            f"{flow.packets:,}",
-            f"{flow.wire_bytes:,}",
+            f"{figures['packets']:,}",
+            f"{figures['wire_bytes']:,}",
             "unknown" if rtt_ns is None else f"{rtt_ns / NS_PER_MS:,.3f}",
-            f"{flow.retransmissions:,}",
-            f"{flow.zero_windows:,}",
+            f"{figures['retransmissions']:,}",
+            f"{figures['zero_windows']:,}",
         )
     return table

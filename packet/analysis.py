@@ -57,15 +57,20 @@ def analyse_packets(
     for flow in left.tolist():
         rows = flows.rows[flows.starts[flow] : flows.ends[flow]]
         from_first = flows.from_first[flows.starts[flow] : flows.ends[flow]]
-        _follow(columns, rows, from_first, result)
+        follow(Connection(), columns, rows, from_first, result)
     return result
 
 
-def _follow(columns: PacketColumns, rows: I64, from_first: Mask, result: TcpAnalysis) -> None:
-    connection = Connection()
-    for row, segment in zip(
-        rows.tolist(), segments(columns.take(rows), from_first.tolist()), strict=True
-    ):
+def follow(
+    connection: Connection,
+    columns: PacketColumns,
+    rows: I64,
+    from_first: Mask,
+    result: TcpAnalysis,
+) -> None:
+    """Write what the given packets of one pair of endpoints are, which follow those before."""
+    steps = zip(rows.tolist(), segments(columns.take(rows), from_first.tolist()), strict=True)
+    for row, segment in steps:
         found = connection.step(segment)
         result.connection[row] = connection.number
         if found.events:

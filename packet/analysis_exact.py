@@ -30,6 +30,7 @@ _SFR = SYN | FIN | RST
 _NUMBERED = SYN | FIN  # each takes a sequence number
 _MASK, _HALF = 0xFFFFFFFF, 0x80000000
 _UNSEEN_WINDOW = _MASK  # of a side that has not spoken; the wire has 16 bits
+_NS_HALF = 2**63  # time stamps have 64 bits
 # Where nothing is acknowledged, as in a capture of one direction, no more segments are held.
 UNACKED_MAX: Final = 10_000
 _FAST_NS = 20_000_000  # a fast retransmission follows its duplicate ACK within 20 ms
@@ -88,7 +89,7 @@ class _End:
         self.duplicates = 0  # of its ACK so far
         self.events = 0  # of its last packet
         self.tail_length = 0  # payload of the packet that reached `next`
-        self.sack: list[tuple[int, int]] = []  # edges less the other end's base, as last sent
+        self.sack: Sequence[tuple[int, int]] = ()  # of its last packet, less the other's base
         self.unacked: list[_Unacked] = []  # in the order sent
         self.looked: tuple[int, int] | None = None  # (ACK, len(unacked)) when last settled
         self.is_ordered = True  # `unacked` is by number, and spans less than half the space
@@ -136,13 +137,14 @@ class Connection:
         _advanced(me, s, end, events)
         me.window, me.acked, me.acked_ns, me.events = s.window, s.ack, s.ts_ns, events
         rtt_ns, is_valid = _settled(peer, s.ack, s.ts_ns)
-        if s.sack:
-            if events & _WINDOW_UPDATE:
-                # SACK blocks say more than a window does.
-                events |= DUPLICATE_ACK
-                me.duplicates += 1
-            me.sack = _relative(s.sack, peer.base or 0)
+        if s.sack and events & _WINDOW_UPDATE:
+            # SACK blocks say more than a window does.
+            events |= DUPLICATE_ACK
+            me.duplicates += 1
+        me.sack = _relative(s.sack, peer.base or 0) if s.sack else ()
         self._closed(s)
+        if rtt_ns is not None and not -_NS_HALF <= rtt_ns < _NS_HALF:
+            rtt_ns = (rtt_ns + _NS_HALF) % (2 * _NS_HALF) - _NS_HALF  # stamps that make no sense
         # A round trip of nothing is a capture without a clock, and no measurement.
         return Finding(events & REPORTED, rtt_ns or None, is_valid and bool(rtt_ns))
 
@@ -245,13 +247,16 @@ def _acknowledged(me: _End, peer: _End, s: Segment) -> int:
 
 
 def _is_fast(peer: _End, seq: int, end: int) -> bool:
-    """Return whether duplicate ACKs or SACK blocks asked for a segment that is behind."""
-    if peer.duplicates >= 2 and peer.acked == seq:
+    """Return whether duplicate ACKs asked for a segment that is behind."""
+    if peer.duplicates < 2:
+        return False
+    if peer.acked == seq:
         return True
     if not peer.sack:
         return False
-    inside = [seq >= left and end <= right for left, right in peer.sack]
-    return peer.duplicates >= 2 and not any(inside)
+    # Edges less the base against numbers as they are: so Wireshark compares them, which makes a
+    # segment look asked for whenever its number is a large one.
+    return not any(seq >= left and end <= right for left, right in peer.sack)
 
 
 def _mark_repeated(me: _End, seq: int, end: int) -> bool:

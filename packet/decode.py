@@ -266,3 +266,15 @@ def _ask_scapy(frame: bytes, link_type: int) -> Transport | str:
         )
     except Exception:  # noqa: BLE001 - scapy's dissectors raise whatever hostile bytes provoke
         return UNDECODABLE
+
+
+def dissect_all(frames: Frames) -> int:
+    """Dissect every frame with scapy, for comparison; return how many it knows the link type of."""
+    from scapy.all import conf
+
+    dissect: _Scapy = conf.l2types.num2layer.get(frames.link_type)
+    if dissect is None:
+        return 0
+    for row in range(len(frames)):
+        dissect(frames.frame(row))
+    return len(frames)

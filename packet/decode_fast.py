@@ -23,6 +23,7 @@ from packet.headers import (
     DEEP_PROTOCOLS,
     ETHERTYPE_IPV4,
     ETHERTYPE_IPV6,
+    TIMESTAMP_ALONE,
     is_deep,
     is_transport,
     network_starts,
@@ -43,6 +44,7 @@ CODES: Final = {reason: code for code, reason in enumerate(REASONS)}
 TCP_BYTES: Final = 20  # the shortest header of each
 UDP_BYTES: Final = 8
 _IPV4, _IPV6 = 20, 40
+_HEAD: Final = _IPV4 + TCP_BYTES + 4  # and the first four bytes of options
 # Up to the window, which is the last that the analysis of a TCP packet needs.
 ANALYSED_BYTES: Final = 16
 
@@ -68,7 +70,7 @@ def read_fast(frames: Frames, deep: bool, partial: bool, is_joining: bool) -> Fa
     """
     ends = frames.offsets + frames.lengths
     at, kinds, is_read = network_starts(frames)
-    head = windows(frames.data, np.where(is_read, at, frames.offsets), _IPV6)
+    head = windows(frames.data, np.where(is_read, at, frames.offsets), _HEAD)
     halves, words = head.view(">u2"), head.view(">u4")
     is_v4 = kinds == ETHERTYPE_IPV4
     first = head[:, 0]
@@ -99,8 +101,11 @@ def read_fast(frames: Frames, deep: bool, partial: bool, is_joining: bool) -> Fa
         reasons[is_partial != 0] = is_partial[is_partial != 0]
     taken = np.flatnonzero(reasons == 0)
     tcp_flags = np.where(is_tcp, halves[:, 16] & np.uint16(0x01FF), 0).astype(np.uint16)
-    is_counted = (reasons == 0) & is_tcp & (is_partial == 0)
-    sack = _sack(frames, transport_at, header, ends, is_counted)
+    may_sack = (reasons == 0) & is_tcp & (is_partial == 0) & (header > TCP_BYTES)
+    # Of plain IPv4 the first options are in `head`, and are mostly a timestamp alone.
+    timestamped = is_plain & (words[:, 10] == TIMESTAMP_ALONE) & (header == 32)
+    may_sack &= ~(timestamped & (at + _HEAD <= ends))
+    sack = _sack(frames, transport_at, header, ends, may_sack)
     src_port, dst_port = halves[:, 10].astype(np.uint16), halves[:, 11].astype(np.uint16)
     columns = PacketColumns(
         ts_ns=frames.ts_ns,
@@ -170,7 +175,9 @@ def _read_rest(
     cut6[is_v6] = ~beyond.is_read
     reasons[rest] = _reasons(head[rest], rest, ends, network, cut6, is_joining)
     good = rest[reasons[rest] == CODES[_OK]]
-    head[good, _IPV4:] = windows(frames.data, network.transport_at[good], TCP_BYTES)
+    head[good, _IPV4 : _IPV4 + TCP_BYTES] = windows(
+        frames.data, network.transport_at[good], TCP_BYTES
+    )
 
 
 def _reasons(head: U8, rest: I64, ends: I64, network: _Network, cut6: Mask, is_joining: bool) -> U8:
@@ -222,9 +229,9 @@ def _judge(frames: Frames, head: U8, ends: I64, places: _Places, reasons: U8, de
     return partial
 
 
-def _sack(frames: Frames, at: I64, header: I64, ends: I64, is_counted: Mask) -> U32:
+def _sack(frames: Frames, at: I64, header: I64, ends: I64, may_sack: Mask) -> U32:
     sack = np.zeros((len(frames), SACK_EDGES), np.uint32)
-    rows, edges = sack_edges(frames.data, at, np.where(is_counted, header, 0), ends)
+    rows, edges = sack_edges(frames.data, at, np.where(may_sack, header, 0), ends)
     sack[rows] = edges
     return sack
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from mmap import mmap
-from typing import Final, TypeAlias
+from typing import Final
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -14,13 +13,9 @@ from numpy.lib.stride_tricks import sliding_window_view
 from collector.clock import NS_PER_S
 from collector.errors import DecodeError
 from packet.columns import I64, U8, U32, U64, Mask
-
-Buffer: TypeAlias = bytes | bytearray | memoryview | mmap  # what struct reads from
+from packet.record_starts import RECORD_BYTES_MAX, RecordForm, Searchable, record_starts
 
 LINK_ETHERNET = 1  # LINKTYPE_ETHERNET, tcpdump.org/linktypes.html
-
-# 256 KiB: libpcap's own MAXIMUM_SNAPLEN. A longer record is a length that lies.
-RECORD_BYTES_MAX = 256 * 1024
 
 PCAP_HEADER_BYTES: Final = 24
 _PCAP_RECORD = 16
@@ -148,25 +143,26 @@ class PcapParser:
                 f"{', '.join(magic.hex() for magic in _PCAP_MAGICS)} and a header of 24 bytes; "
                 "convert other formats with `editcap -F nsecpcap`"
             )
-        self._order, self._tick_ns, self._record_bytes = _PCAP_MAGICS[header[:4]]
+        order, self._tick_ns, head_bytes = _PCAP_MAGICS[header[:4]]
+        self._form = RecordForm(order, head_bytes, NS_PER_S // self._tick_ns)
         # The upper half of the field says whether frames end in a check sequence.
-        self.link_type: int = struct.unpack_from(f"{self._order}I", header, 20)[0] & 0xFFFF
+        self.link_type: int = struct.unpack_from(f"{order}I", header, 20)[0] & 0xFFFF
 
-    def parse(self, data: Buffer, buffer: U8, at: int, records_max: int) -> tuple[Frames, int]:
+    def parse(self, data: Searchable, buffer: U8, at: int, bytes_max: int) -> tuple[Frames, int]:
         """Return the frames of the whole records from `at` on, and where the next one begins.
 
         Args:
             data: the file, or a part of it.
             buffer: the same bytes.
             at: where a record begins.
-            records_max: read no more than so many.
+            bytes_max: read about so many, and at least one record.
         """
-        head = self._record_bytes
-        starts = self._starts(data, buffer.size, at, records_max)
+        head = self._form.head_bytes
+        starts = record_starts(data, buffer, at, min(at + bytes_max, buffer.size), self._form)
         if not len(starts):
             return frames_of([], self.link_type), at
         fields = np.ascontiguousarray(sliding_window_view(buffer, _PCAP_RECORD)[starts])
-        words = fields.view(f"{self._order}u4").astype(np.int64)
+        words = fields.view(f"{self._form.order}u4").astype(np.int64)
         captured = words[:, 2]
         ends = starts + head + captured
         # A record longer than any frame is a length that lies, and what follows it is noise.
@@ -183,18 +179,6 @@ class PcapParser:
             self.link_type,
         )
         return frames, at
-
-    def _starts(self, data: Buffer, size: int, at: int, records_max: int) -> I64:
-        """Return where records begin. Each length leads to the next one: this is a loop."""
-        length_of = struct.Struct(f"{self._order}I").unpack_from
-        head, last = self._record_bytes, size - self._record_bytes
-        starts: list[int] = []
-        for _ in range(records_max):
-            if at > last:
-                break
-            starts.append(at)
-            at += head + length_of(data, at + 8)[0]
-        return np.array(starts, np.int64)
 
 
 def parse_blocks(blocks: Sequence[bytes]) -> Frames:

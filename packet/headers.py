@@ -159,7 +159,8 @@ def skip_extensions(data: U8, at: I64, protocol: U8, ends: I64) -> Extensions:
 
 
 _NO_OPERATION, _SACK = 1, 5
-_TIMESTAMP_ALONE: Final = 0x0101080A  # two no-ops and a timestamp, 12 bytes: what most packets have
+# Two no-ops and a timestamp, 12 bytes: the options that most packets have.
+TIMESTAMP_ALONE: Final = 0x0101080A
 _OPTIONS_MAX: Final = 40
 
 
@@ -173,11 +174,6 @@ def sack_edges(data: U8, at: I64, header: I64, ends: I64) -> tuple[I64, U32]:
         ends: of what was captured.
     """
     optional = np.flatnonzero(header > 20)
-    optional = optional[at[optional] + 24 <= ends[optional]]
-    if len(optional):
-        first = windows(data, at[optional] + 20, 4).view(">u4")[:, 0]
-        plain = (first == _TIMESTAMP_ALONE) & (header[optional] == 32)
-        optional = optional[~plain]
     sack = np.zeros((len(optional), SACK_EDGES), np.uint32)
     place = at[optional] + 20
     limit = np.minimum(at[optional] + header[optional], ends[optional])

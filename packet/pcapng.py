@@ -12,7 +12,8 @@ from numpy.lib.stride_tricks import sliding_window_view
 from collector.clock import NS_PER_S
 from collector.errors import DecodeError
 from packet.columns import I64, U8, U64
-from packet.frames import RECORD_BYTES_MAX, Buffer, Frames
+from packet.frames import Frames
+from packet.record_starts import RECORD_BYTES_MAX, Searchable
 
 _SECTION, _INTERFACE, _OLD_PACKET, _SIMPLE_PACKET, _PACKET = 0x0A0D0D0A, 1, 2, 3, 6
 SECTION_MAGIC: Final = b"\x0a\x0d\x0d\x0a"
@@ -99,7 +100,7 @@ class PcapngParser:
         self._count = 0  # frames so far
 
     def parse(
-        self, data: Buffer, buffer: U8, at: int, blocks_max: int
+        self, data: Searchable, buffer: U8, at: int, blocks_max: int
     ) -> tuple[list[FrameGroup], int]:
         """Return the frames of the whole blocks from `at` on, and where the next one begins.
 
@@ -125,7 +126,7 @@ class PcapngParser:
                 at, stop = self._describe(data, at)
         return _groups(buffer, found), at
 
-    def _run(self, data: Buffer, size: int, at: int, blocks_max: int) -> tuple[_Run, int, bool]:
+    def _run(self, data: Searchable, size: int, at: int, blocks_max: int) -> tuple[_Run, int, bool]:
         """Return packet blocks up to one that is none, where that begins, and whether to stop."""
         head_of = struct.Struct(f"{self._order}II").unpack_from
         starts: list[int] = []
@@ -148,7 +149,7 @@ class PcapngParser:
             at += length
         return _Run(*(np.array(each, np.int64) for each in (starts, lengths, kinds))), at, stop
 
-    def _describe(self, data: Buffer, at: int) -> tuple[int, bool]:
+    def _describe(self, data: Searchable, at: int) -> tuple[int, bool]:
         """Read a section or interface block; return where it ends, and whether it is cut off."""
         if bytes(data[at : at + 4]) == SECTION_MAGIC:
             magic = bytes(data[at + 8 : at + 12])
@@ -225,7 +226,7 @@ def _nanoseconds(ticks: U64, interface: _Interface) -> U64:
     return shifted
 
 
-def _interface(data: Buffer, start: int, end: int, order: str) -> _Interface:
+def _interface(data: Searchable, start: int, end: int, order: str) -> _Interface:
     link_type, _, snap_bytes = struct.unpack_from(f"{order}HHI", data, start)
     ticks_per_s, offset_s = 10**_MICROSECONDS, 0
     at = start + 8

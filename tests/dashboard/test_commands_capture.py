@@ -48,3 +48,43 @@ def test_file_that_is_no_capture_is_named_and_the_rest_is_done(tmp_path: Path) -
     assert result.stdout.count("10.0.0.2 80") == 2
     assert "bad.pcap: pcap: begins with" in result.stderr
     assert "cut.pcap: the last" in result.stderr
+
+
+def test_packets_are_one_object_each(tmp_path: Path) -> None:
+    """The form that is compared with tshark's, frame by frame."""
+    path = tmp_path / "one.pcap"
+    path.write_bytes(_handshake())
+    result = CliRunner().invoke(app, ["capture", "--read", str(path), "--packets", "--json"])
+    assert result.exit_code == 0
+    lines = [json.loads(line) for line in result.stdout.splitlines()]
+    assert [line["frame"] for line in lines] == [1, 2, 3]
+    assert [line["rtt_ns"] for line in lines] == [None, 250_000, 250_000]
+    assert [line["rtt_valid"] for line in lines] == [False, True, True]
+    names = {
+        "retransmission", "fast_retransmission", "spurious_retransmission", "out_of_order",
+        "duplicate_ack", "zero_window", "keep_alive", "lost_segment",
+    }  # fmt: skip
+    for line in lines:
+        assert line.keys() == {"frame", "rtt_ns", "rtt_valid", *names}
+        assert all(line[name] is False for name in names)
+
+
+def test_files_may_be_many_and_named_by_a_pattern(tmp_path: Path) -> None:
+    """A shell expands *.pcap into arguments, and leaves it alone between quotes."""
+    paths = [tmp_path / name for name in ("a.pcap", "b.pcap")]
+    for path in paths:
+        path.write_bytes(_handshake())
+    by_shell = CliRunner().invoke(app, ["capture", "--json", "--read", *map(str, paths)])
+    by_us = CliRunner().invoke(app, ["capture", "--json", "--read", str(tmp_path / "*.pcap")])
+    assert by_shell.exit_code == by_us.exit_code == 0
+    assert by_shell.stdout == by_us.stdout
+    flows = [json.loads(line) for line in by_us.stdout.splitlines()]
+    assert [flow["file"] for flow in flows] == ["a.pcap", "b.pcap"]
+
+
+def test_pattern_that_matches_nothing_is_named(tmp_path: Path) -> None:
+    """As a file that is not there is."""
+    result = CliRunner().invoke(app, ["capture", "--read", str(tmp_path / "*.pcap"), "--json"])
+    assert result.exit_code == 1
+    assert result.stdout == ""
+    assert "*.pcap: cannot be read: No such file or directory" in result.stderr

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import socket
+import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from packet.columns import ACK, PROTOCOL_TCP, PacketColumns, address_words
+from packet.columns import ACK, PROTOCOL_TCP, SACK_EDGES, PacketColumns, address_words
 from packet.link import SpanEndpoints
 from packet.sampler import flow_hashes
 
@@ -27,6 +29,8 @@ class Packet:
     ack: int = 0
     window: int = 512
     payload: int = 0
+    sack: tuple[int, ...] = ()  # left and right edges
+    ttl: int = 64
 
 
 def columns(packets: Sequence[Packet]) -> PacketColumns:
@@ -45,13 +49,16 @@ def columns(packets: Sequence[Packet]) -> PacketColumns:
         src_port=src_port,
         dst_port=dst_port,
         protocol=protocol,
-        ttl=np.full(len(packets), 64, np.uint8),
+        ttl=np.array([p.ttl for p in packets], np.uint8),
         tcp_flags=np.array([p.flags for p in packets], np.uint16),
         tcp_seq=np.array([p.seq for p in packets], np.uint32),
         tcp_ack=np.array([p.ack for p in packets], np.uint32),
         tcp_window=np.array([p.window for p in packets], np.uint32),
         payload_bytes=payload,
         wire_bytes=(payload + 66).astype(np.uint32),
+        tcp_sack=np.array(
+            [(*p.sack, *[0] * (SACK_EDGES - len(p.sack))) for p in packets], np.uint32
+        ).reshape(-1, SACK_EDGES),
     )
 
 
@@ -83,3 +90,33 @@ def server_span(span_id: str, start_ns: int, end_ns: int) -> SpanEndpoints:
     return SpanEndpoints(
         "t1", span_id, "d1", True, start_ns, end_ns, SERVER[1], CLIENT[1], "127.0.0.1"
     )
+
+
+def capture_of(packets: Sequence[Packet]) -> bytes:
+    """Return a pcap of TCP packets over Ethernet and IPv4, in the order given; payload is zeros."""
+    parts = [struct.pack("<IHHiIII", 0xA1B23C4D, 2, 4, 0, 0, 262_144, 1)]
+    for packet in packets:
+        options = b""
+        if packet.sack:
+            edges = struct.pack(f">{len(packet.sack)}I", *packet.sack)
+            options = b"\x01\x01\x05" + bytes([2 + len(edges)]) + edges
+        header = 20 + len(options)
+        tcp = struct.pack(
+            ">HHIIBBHHH",
+            packet.src[1],
+            packet.dst[1],
+            packet.seq,
+            packet.ack,
+            header // 4 << 4,
+            packet.flags,
+            packet.window,
+            0,
+            0,
+        )
+        body = tcp + options + b"\x00" * packet.payload
+        ends = socket.inet_aton(packet.src[0]) + socket.inet_aton(packet.dst[0])
+        network = struct.pack(">BBHHHBBH", 0x45, 0, 20 + len(body), 0, 0, packet.ttl, 6, 0) + ends
+        frame = b"\x02" * 12 + b"\x08\x00" + network + body
+        seconds, ns = divmod(packet.ts_ns, 1_000_000_000)
+        parts.append(struct.pack("<IIII", seconds, ns, len(frame), len(frame)) + frame)
+    return b"".join(parts)
