@@ -261,12 +261,24 @@ def _raw_socket(interface: str) -> socket.socket:
         ) from error
     try:
         return socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
-    except PermissionError as error:
-        raise CaptureError(
+    except OSError as error:
+        raise not_opened(interface, error) from error
+
+
+def not_opened(interface: str, error: OSError) -> CaptureError:
+    """Return what is to be said of a packet socket that the kernel did not give."""
+    if isinstance(error, PermissionError):
+        return CaptureError(
             f"packet.interface {interface}: recording needs the privilege CAP_NET_RAW; run as "
             "root, or `setcap cap_net_raw+ep` the Python interpreter, or under systemd set "
             "AmbientCapabilities=CAP_NET_RAW"
-        ) from error
+        )
+    # A sandbox that allows no such sockets at all, such as RestrictAddressFamilies of systemd.
+    return CaptureError(
+        f"packet.interface {interface}: packet sockets are not to be had here ({error.strerror}); "
+        "allow the address family AF_PACKET where the service is confined, or set packet.enabled "
+        "to false"
+    )
 
 
 def _is_loopback(opened: socket.socket, interface: str) -> bool:
