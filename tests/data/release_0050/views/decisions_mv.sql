@@ -1,0 +1,47 @@
+-- Why: a decision is a span that carries decision.action or that a [[decisions.match]] rule names.
+-- Total: every conversion here gives a value for any text; what cannot be a decision goes to
+-- rejected through rejected_decisions_mv, whose condition is the negation of this one.
+-- Stamps are ordered, and ingress lies not after the end: the receiver refuses disorder among
+-- them, and the condition below holds them against the root's end.
+CREATE MATERIALIZED VIEW decisions_mv TO decisions AS
+SELECT
+    if(stamped_ns > 0, stamped_ns, start_ns) AS ingress_ns,
+    if(own_id != '', own_id, TraceId) AS decision_id,
+    TraceId AS trace_id,
+    SpanId AS root_span_id,
+    ServiceName AS service_name,
+    start_ns,
+    end_ns,
+    toUInt64OrZero(${attr:decision.ts.transform:SpanAttributes}) AS transform_ns,
+    toUInt64OrZero(${attr:decision.ts.decision:SpanAttributes}) AS decision_ns,
+    toUInt64OrZero(${attr:decision.ts.egress:SpanAttributes}) AS egress_ns,
+    if(own_action != '', own_action, ${match_action}) AS action,
+    ${attr:decision.channel:SpanAttributes} AS channel,
+    ${attr:decision.region:SpanAttributes} AS region,
+    ${attr:decision.cohort:SpanAttributes} AS cohort,
+    ${attr:decision.offer_type:SpanAttributes} AS offer_type,
+    ${attr:decision.campaign:SpanAttributes} AS campaign,
+    ${attr:decision.route:SpanAttributes} AS route,
+    ${attr:decision.vendor:SpanAttributes} AS vendor,
+    ${attr:decision.mode:SpanAttributes} AS mode,
+    ${attr:decision.experiment:SpanAttributes} AS experiment,
+    ${attr:decision.arm:SpanAttributes} AS arm,
+    toUInt64OrZero(${attr:decision.injected_delay_ns:SpanAttributes}) AS injected_delay_ns,
+    toDecimal64OrNull(${attr:decision.value_usd:SpanAttributes}, 6) AS value_usd,
+    ${attr:outcome.key:SpanAttributes} AS outcome_key,
+    StatusCode = 'Error' AS is_error,
+    received_ns
+FROM
+(
+    SELECT
+        *,
+        ${attr:decision.action:SpanAttributes} AS own_action,
+        ${attr:decision.id:SpanAttributes} AS own_id,
+        ${attr:decision.schema:SpanAttributes} AS schema,
+        toUInt64OrZero(${attr:decision.ts.ingress:SpanAttributes}) AS stamped_ns,
+        toUInt64(toUnixTimestamp64Nano(Timestamp)) AS start_ns,
+        start_ns + Duration AS end_ns
+    FROM otel_traces
+    WHERE own_action != '' OR ${matches}
+)
+WHERE schema IN ('', '1') AND stamped_ns <= end_ns

@@ -1,0 +1,28 @@
+-- Why: what claims to be a decision and cannot be one is kept, counted and named.
+-- The span itself is stored in otel_traces, so no bytes are kept twice.
+CREATE MATERIALIZED VIEW rejected_decisions_mv TO rejected AS
+SELECT
+    received_ns,
+    'traces' AS signal,
+    if(schema NOT IN ('', '1'), 'schema_unknown', 'ingress_after_end') AS reason_code,
+    if(
+        schema NOT IN ('', '1'),
+        concat('decision.schema is ', schema, '; 1 is accepted; upgrade Millworth or the sender'),
+        concat('decision.ts.ingress ', toString(stamped_ns), ' lies after the end of the root ',
+            toString(end_ns), '; correct the clock or the unit (Unix nanoseconds) at the sender')
+    ) AS detail,
+    concat(TraceId, ':', SpanId) AS item_id,
+    toUInt32(0) AS item_count,
+    '' AS bytes
+FROM
+(
+    SELECT
+        *,
+        ${attr:decision.action:SpanAttributes} AS own_action,
+        ${attr:decision.schema:SpanAttributes} AS schema,
+        toUInt64OrZero(${attr:decision.ts.ingress:SpanAttributes}) AS stamped_ns,
+        toUInt64(toUnixTimestamp64Nano(Timestamp)) + Duration AS end_ns
+    FROM otel_traces
+    WHERE own_action != '' OR ${matches}
+)
+WHERE NOT (schema IN ('', '1') AND stamped_ns <= end_ns)
