@@ -36,6 +36,7 @@ def run_bench(
         "causal": _causal,
         "capture": _capture,
         "reconstruction": _reconstruction,
+        "wire": _wire,
         "recovery": _recovery,
     }
     if name not in benches:
@@ -107,6 +108,12 @@ def _reconstruction(runs: int, progress: Callable[[str], None]) -> dict[str, flo
     from dashboard.bench_reconstruction import run_reconstruction
 
     return run_reconstruction(runs, progress)
+
+
+def _wire(runs: int, progress: Callable[[str], None]) -> dict[str, float]:
+    from packet.bench_wire import run_wire
+
+    return run_wire(runs, progress)
 
 
 def _recovery(runs: int, progress: Callable[[str], None]) -> dict[str, float]:

@@ -338,7 +338,7 @@ def bench(
         str,
         typer.Argument(
             help="ingest, crash, hostile, instrument, provenance, attribution, packets, capture, "
-            "reconstruction, causal or recovery"
+            "reconstruction, wire, causal or recovery"
         ),
     ],
     runs: Annotated[int, typer.Option(min=5, help="Runs; medians are printed.")] = 5,
