@@ -11,15 +11,22 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from collector.config import AttributesConfig
-from collector.encryption import HEAD_BYTES_MAX, Cipher, log_place, plain_segment, rejected_place
-from collector.errors import ConfigError
+from collector.encryption import (
+    HEAD_BYTES_MAX,
+    MAGIC,
+    Cipher,
+    log_place,
+    plain_segment,
+    rejected_place,
+)
+from collector.errors import ConfigError, DecodeError
 from collector.identifiers import Identifiers
 from collector.identifiers_config import JOINED, KEYS_FILE, EncryptionConfig, IdentifiersConfig
 from collector.keys import Key, made_keys_file, parse_keys, read_keys_file
 from collector.memory_files import MemoryFiles
 from collector.otlp import DAY_NS, Signal
 from collector.tokenise import Tokeniser
-from collector.wal_frames import Frame
+from collector.wal_frames import TRAILER_BYTES, Frame
 
 KEPT_NS = 31 * DAY_NS  # the TTL of the tables, and a day for the parts that wait for it
 # A frame's length stands before its envelope.
@@ -123,6 +130,18 @@ class Protection:
         """
         self._open_late()
         return self._cipher.open(content, rejected_place(item_id))
+
+    def open_frame(self, signal: Signal, frame: bytes) -> bytes:
+        """Return the request in a frame that was taken for damaged because its key was missing.
+
+        Raises:
+            ConfigError: it still is.
+            DecodeError: the frame is damaged, and nobody can say what of it.
+        """
+        self._open_late()
+        if not frame.startswith(MAGIC):
+            raise DecodeError("its bytes were changed on the disk, and nobody can say which")
+        return self._cipher.open(frame[:-TRAILER_BYTES], log_place(signal))
 
     def _rules(self) -> Identifiers | None:
         if not self._config.enabled:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -11,11 +12,12 @@ from collector.config import AttributesConfig, DecisionsConfig, OutcomesConfig
 from collector.counters import Counters
 from collector.errors import ConfigError
 from collector.identifiers_config import EncryptionConfig
-from collector.otlp import DAY_NS
+from collector.otlp import DAY_NS, Signal
 from collector.protection import Protection
 from collector.rejected import RejectedItem, RejectedItems, Replay, Result
 from collector.store.connect import Connections
 from collector.store.migrate import apply_views
+from collector.wal_frames import encode_frame
 from tests.builders import (
     decision_span,
     key_values,
@@ -29,6 +31,8 @@ from tests.conftest import NOW_NS, ManualClock
 
 LATER_NS = NOW_NS + 3_600_000_000_000
 KEY = SecretStr("e1:" + "11" * 32)
+OTHER = "e2:" + "22" * 32
+BOTH = f"{OTHER},{KEY.get_secret_value()}"
 
 
 def items_of(
@@ -39,12 +43,14 @@ def items_of(
     return RejectedItems(store, protection, Counters(), clock, retention_days=retention_days)
 
 
-def reject(store: Connections, request: bytes, item_id: str = "s:0") -> None:
+def reject(
+    store: Connections, request: bytes, item_id: str = "s:0", reason_code: str = "unparsable"
+) -> None:
     """Reject a request as the writer does."""
     row = {
         "received_ns": NOW_NS,
         "signal": "traces",
-        "reason_code": "unparsable",
+        "reason_code": reason_code,
         "detail": "an older reader could not",
         "item_id": item_id,
         "item_count": 1,
@@ -133,12 +139,50 @@ def test_encrypted_bytes_are_replayed_with_their_key(store: Connections, tmp_pat
     assert rows(store, "SELECT SpanName FROM otel_traces") == [("sealed",)]
 
 
+def test_frame_is_replayed_once_its_key_is_there_and_never_if_it_was_changed(
+    store: Connections, tmp_path: Path
+) -> None:
+    """A request of which nobody can say what was changed is no request any more."""
+    lost, kept = (Protection(None, EncryptionConfig(keys=SecretStr(key))) for key in (OTHER, BOTH))
+    lost.open(tmp_path)
+    request = trace_request(span(name="found")).SerializeToString()
+    frame = encode_frame(lost.seal(Signal.TRACES, request), NOW_NS, 1)
+    lost.close()
+    plain = encode_frame(request, NOW_NS, 1)
+    writer = Protection(None, EncryptionConfig(keys=KEY))
+    writer.open(tmp_path)
+    for n, segment in enumerate((frame, plain[:9] + b"\x00" + plain[10:])):
+        content, (damaged,), _ = writer.plain_segment(Signal.TRACES, segment)
+        assert not damaged.is_intact
+        sealed = writer.seal_rejected(f"s:{n}", damaged.request(content))
+        reject(store, sealed, f"s:{n}", reason_code="frame_damaged")
+    items = items_of(store, writer)
+    first, second = items.find()
+    if first.item_id != "s:0":
+        first, second = second, first
+    with pytest.raises(ConfigError, match="encrypted under key 'e2', and the keys are: e1"):
+        items.replay(first, dry_run=False)
+    writer.close()
+
+    kept.open(tmp_path)
+    items = items_of(store, kept)
+    assert items.replay(first, dry_run=False) == Replay(Result.STORED, 1, "")
+    changed = items.replay(second, dry_run=False)
+    kept.close()
+
+    assert (changed.result, changed.items) == (Result.REFUSED, 0)
+    assert changed.detail.startswith("its bytes were changed on the disk")
+    assert rows(store, "SELECT SpanName FROM otel_traces") == [("found",)]
+
+
 def accept_schema_2(store: Connections) -> None:
     """Make the views those of a release that knows one schema more."""
     for view in ("decisions_mv", "rejected_decisions_mv"):
         ((text,),) = store.client().query(f"SHOW CREATE VIEW {view}").result_rows
         store.client().command(f"DROP VIEW {view}")
-        store.client().command(str(text).replace("('', '1')", "('', '1', '2')"))
+        taught, places = re.subn(r"(schema (?:NOT )?IN \([^()]*)", r"\1, '2'", str(text))
+        assert places
+        store.client().command(taught)
 
 
 def test_decision_of_a_later_schema_is_taken_after_the_upgrade(store: Connections) -> None:
