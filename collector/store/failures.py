@@ -15,7 +15,7 @@ _CODE = re.compile(r"[Cc]ode: (\d+)")
 # What the client and the server wrap around the sentence that says what is wrong.
 _ENVELOPE = re.compile(
     r"Received ClickHouse exception, code: \d+, server response: |DB::Exception: "
-    r"| \(version [^)]*\)| \(for url [^)]*\)"
+    r"| \(version (?:[^()]|\([^()]*\))*\)| \(for url [^)]*\)"
 )
 
 _CREDENTIALS: Final = "correct user and password in store.url (MILLWORTH__STORE__URL)"

@@ -51,7 +51,7 @@ def write_as_the_release(store: Connections, directory: Path) -> None:
             shutil.copy(path, directory)
     client = store.client()
     migrate(client, NOW_NS, directory=directory)
-    for path in sorted((RELEASE / "views").glob("*.sql")):
+    for path in sorted((RELEASE / "views").glob("*.txt")):
         client.command(render_view(path.read_text(), *GIVEN))
         ledger = [[f"view {path.stem}", "as the release wrote it", NOW_NS]]
         client.insert("schema_migrations", ledger, ["name", "sha256", "applied_ns"])
