@@ -5,19 +5,23 @@ from __future__ import annotations
 import stat
 from pathlib import Path
 
+import httpx
 import pytest
 from google.protobuf.message import Message
 
-from collector.config import AttributesConfig
+from collector.config import AttributesConfig, CollectorConfig
+from collector.counters import Counters
 from collector.errors import ConfigError
 from collector.identifiers_config import EncryptionConfig, IdentifiersConfig
 from collector.imports import import_outcomes
 from collector.keys import made_keys_file, parse_keys, read_keys_file
-from collector.otlp import Signal
+from collector.otlp import DAY_NS, Signal
 from collector.protection import Protection
+from collector.service import CollectorService
 from collector.store.connect import Connections
 from tests.builders import decision_span, logs_request, outcome, store_request, trace_request
-from tests.conftest import NOW_NS
+from tests.collector.clients import WAIT_S, post
+from tests.conftest import NOW_NS, ManualClock
 
 HEX = "00" * 32
 
@@ -139,3 +143,37 @@ def test_replaced_join_key_joins_spans_log_records_and_files(
         ("o3", "", key),
     ]
     assert {decision_id[:7], key[:7]} == {"key_a1_"}
+
+
+def test_batch_that_is_sent_again_over_a_rotation_counts_once(
+    store: Connections, tmp_path: Path, clock: ManualClock
+) -> None:
+    """The retry has other tokens, and the same ids by which everything is counted."""
+    rules = [{"attribute": "decision.id", "action": "tokenise"}]
+    made = Protection(IdentifiersConfig.model_validate({"rules": rules, "rotation_days": 1}))
+    service = CollectorService(
+        CollectorConfig(grpc_port=0, http_port=0),
+        store,
+        tmp_path / "wal",
+        Counters(),
+        clock,
+        protection=made,
+    )
+    service.start()
+    root = decision_span(decision_id="order-7", attributes={"user.id": "alice"})
+    with httpx.Client(
+        base_url=f"http://127.0.0.1:{service.http_port}", timeout=WAIT_S, trust_env=False
+    ) as http:
+        for day in range(2):
+            clock.ns = NOW_NS + day * DAY_NS
+            for _ in range(2):
+                assert post(http, trace_request(root)).status_code == 200
+    assert service.stop(WAIT_S)
+
+    client = store.client()
+    tokens = client.query("SELECT DISTINCT SpanAttributes['user.id'] FROM otel_traces").result_rows
+    ids = client.query("SELECT DISTINCT TraceId, SpanId FROM otel_traces").result_rows
+    assert len(tokens) == 2
+    assert ids == [(root.trace_id.hex(), root.span_id.hex())]
+    decisions = client.query("SELECT decision_id FROM decisions FINAL").result_rows
+    assert decisions == [(made.replace("decision.id", "order-7", NOW_NS),)]
