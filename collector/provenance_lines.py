@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
+from typing import Final
 
 from collector.errors import InputError
 from collector.provenance import EPOCH, KID, PREV, PRODUCER, SEQ, SIGNED, TAG, Event, event_of
@@ -20,6 +21,11 @@ PREV_ROOT = "provenance.prev_root"
 ROOT = "provenance.root"
 CLOSING = "provenance.closing"
 SIGNATURE = "provenance.signature"
+
+
+# How many hex digits each has. Among so many digits at random there is now and then a run that
+# looks like a card number.
+SEAL_HEX: Final = {EPOCH: 16, PREV: 32, TAG: 32, PREV_ROOT: 64, ROOT: 64, SIGNATURE: 128}
 
 
 def seal_attributes(event: Event) -> dict[str, str]:

@@ -176,8 +176,8 @@ class Stream:
         """Compare the roots of one chain whose events are all here, in order."""
         for first in sorted(chain.checkpoints):
             checkpoint = chain.checkpoints[first]
-            is_surplus = len(chain.checkpoints) > CHECKPOINTS_MAX
-            if not self._verifier.settle(chain, checkpoint) and not is_surplus:
+            is_kept = len(chain.checkpoints) <= CHECKPOINTS_MAX and _awaits(chain, checkpoint)
+            if not self._verifier.settle(chain, checkpoint) and is_kept:
                 continue
             if first == chain.proven and checkpoint.prev_root != chain.root:
                 reason = "it does not follow the one before it"
@@ -221,6 +221,20 @@ class Stream:
 def _proven(chain: Chain) -> int:
     """Return the number below which all were given, by whatever checkpoint is here."""
     return max([chain.proven, *(c.last_seq + 1 for c in chain.checkpoints.values())])
+
+
+def _awaits(chain: Chain, checkpoint: Checkpoint) -> bool:
+    """Return whether an event of the run may still come, so that its root can be compared.
+
+    It cannot where one was tampered with or is missing, which is said of that event itself.
+    """
+    told = [(first, hole.last) for first, hole in chain.gaps.items() if hole.is_told]
+    return any(
+        first <= checkpoint.last_seq
+        and last >= checkpoint.first_seq
+        and not any(a <= first and last <= b for a, b in told)
+        for first, last in chain.holes(chain.start, _proven(chain))
+    )
 
 
 def _inherited(before: Mapping[int, Hole], first: int, last: int, now_ns: int) -> Hole:

@@ -11,7 +11,7 @@ from collector.identifiers_config import JOINED, IdentifiersConfig
 from collector.keys import Key
 from collector.otlp import Signal
 from collector.provenance import SIGNED, Event, MacKey, Sealer, event_of
-from collector.provenance_lines import seal_attributes
+from collector.provenance_lines import SEAL_HEX, seal_attributes
 from collector.provenance_verify import Verdict, Verifier
 from collector.tokenise import Tokeniser
 from tests.builders import decision_span, key_values, trace_request
@@ -96,3 +96,23 @@ def test_change_is_found_in_what_was_replaced_too() -> None:
     after = type(request).FromString(body).resource_spans[0].scope_spans[0].spans
     after[2].end_time_unix_nano += 1
     assert verdicts(after) == {Verdict.OK: 4, Verdict.TAMPERED: 1}
+
+
+def test_card_in_the_digits_of_a_seal_is_none() -> None:
+    """One tag in some thousands holds a run that passes for a card; a seal must not break by it."""
+    card = "4111111111111111"
+    digits = {name: (card + "a" + "0" * size)[:size] for name, size in SEAL_HEX.items()}
+    request = trace_request(decision_span(attributes={**digits, "note": f"paid with {card}"}))
+    body = IDENTIFIERS.rewrite(Signal.TRACES, request.SerializeToString(), NOW_NS)
+    after = said(type(request).FromString(body).resource_spans[0].scope_spans[0].spans[0])
+    assert {name: after[name] for name in digits} == digits
+    assert card not in after["note"]
+
+
+def test_name_of_a_seal_hides_nothing_that_is_no_seal() -> None:
+    """Whoever puts personal data under such a name has them replaced as anywhere."""
+    hidden = {"provenance.tag": "alice@example.com", "provenance.prev": "4111111111111111"}
+    request = trace_request(decision_span(attributes=hidden))
+    body = IDENTIFIERS.rewrite(Signal.TRACES, request.SerializeToString(), NOW_NS)
+    assert b"alice" not in body
+    assert b"4111111111111111" not in body

@@ -191,3 +191,26 @@ def test_what_a_chain_keeps_is_bounded() -> None:
     for claim in range(CLAIMS_MAX + 5):
         chain.claim(10**9 + claim)
     assert len(chain.claims) == CLAIMS_MAX
+
+
+def test_checkpoint_that_can_never_be_compared_is_let_go() -> None:
+    """A tampered event, or one that is missing, is named itself; its run must not wait for ever."""
+    events, checkpoints = sealed_chain(random.Random(8), COUNT)
+    spoilt = [*events[:4], events[4]._replace(tag="0" * 32), *events[5:]]
+    stream = Stream(RING, GRACE_NS)
+    stream.judge(spoilt, forms(spoilt), checkpoints)
+    chain = stream.chain(events[0].producer, events[0].epoch)
+    assert (chain.checkpoints, chain.leaves, chain.proven) == ({}, {}, COUNT)
+
+    short = [*events[:4], *events[5:]]
+    stream = Stream(RING, GRACE_NS)
+    stream.judge(short, forms(short), checkpoints)
+    stream.missing(0)
+    chain = stream.chain(events[0].producer, events[0].epoch)
+    assert list(chain.checkpoints) == [0]  # the event may be late
+    stream.missing(LATER_NS)
+    stream.judge([], [], [checkpoints[-1]])
+    assert list(chain.checkpoints) == [0]
+    again = events[-1:]
+    stream.judge(again, forms(again), ())
+    assert (chain.checkpoints, chain.leaves) == ({}, {})
