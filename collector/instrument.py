@@ -48,6 +48,7 @@ from collector.instrument_hooks import (
     asgi_request_hook,
     httpx_async_response_hook,
     httpx_response_hook,
+    mark_packet_sample,
     reporting_connection,
 )
 from collector.instrument_seal import DecisionSeal
@@ -69,6 +70,7 @@ __all__ = [
     "asgi_request_hook",
     "httpx_async_response_hook",
     "httpx_response_hook",
+    "mark_packet_sample",
     "outcome",
     "reporting_connection",
 ]

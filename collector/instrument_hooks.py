@@ -6,7 +6,8 @@ httpx, redis-py and ASGI, and import none of them.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections import deque
+from collections.abc import Iterable, Mapping, Sequence
 from inspect import iscoroutinefunction
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
@@ -18,6 +19,9 @@ from opentelemetry.trace import (
     get_current_span,
 )
 
+from collector.clock import SystemClock
+from collector.packet_sample import PacketSample
+
 if TYPE_CHECKING:
     from opentelemetry.util.types import AttributeValue
 
@@ -26,6 +30,8 @@ C = TypeVar("C")
 
 _HEX: Final = frozenset("0123456789abcdef")
 _VERSION_0_PARTS: Final = 4
+_CLOCK: Final = SystemClock()
+_SAMPLES: Final[deque[PacketSample]] = deque(maxlen=1)  # what was marked last, if anything
 
 
 def parent_of(headers: Headers) -> SpanContext | None:
@@ -63,6 +69,18 @@ def parent_of(headers: Headers) -> SpanContext | None:
     return context if context.is_valid else None
 
 
+def mark_packet_sample(ratio: float | None, epoch_s: int = 10) -> None:
+    """Mark every span that names both ends with `packet.sampled` from now on.
+
+    Args:
+        ratio: the recorders' `packet.sample_ratio`; None marks no more.
+        epoch_s: their `packet.sample_epoch_s`.
+    """
+    _SAMPLES.clear()
+    if ratio is not None:
+        _SAMPLES.append(PacketSample(ratio, epoch_s))
+
+
 def asgi_attributes(scope: Mapping[str, Any]) -> dict[str, AttributeValue]:
     """Return what an ASGI scope says of a request and of both ends of its connection."""
     attributes: dict[str, AttributeValue] = {
@@ -82,6 +100,9 @@ def asgi_request_hook(span: Span, scope: Mapping[str, Any]) -> None:
     """Put both ends on a server span: the `server_request_hook` of the ASGI instrumentation."""
     if span.is_recording():
         span.set_attributes(asgi_attributes(scope))
+        client, server = scope.get("client"), scope.get("server")
+        if client is not None and server is not None and server[1] is not None:
+            _mark(span, server, client)
 
 
 class HttpxResponse(Protocol):
@@ -147,3 +168,12 @@ def _set_ends(span: Span, local: object, peer: object) -> None:
     if isinstance(peer, tuple):
         span.set_attribute("network.peer.address", peer[0])
         span.set_attribute("network.peer.port", peer[1])
+    if isinstance(local, tuple) and isinstance(peer, tuple):
+        _mark(span, local, peer)
+
+
+def _mark(span: Span, local: Sequence[Any], peer: Sequence[Any]) -> None:
+    for sample in tuple(_SAMPLES):
+        kept = sample.keeps((local[0], local[1]), (peer[0], peer[1]), _CLOCK.now_ns())
+        if kept is not None:
+            span.set_attribute("packet.sampled", kept)
