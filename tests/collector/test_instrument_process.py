@@ -34,7 +34,7 @@ assert ours == {
     "collector.decision_span",
     "collector.clock", "collector.clock_error", "collector.errors",
     "collector.instrument_seal", "collector.provenance", "collector.provenance_checkpoint",
-    "collector.provenance_lines",
+    "collector.provenance_lines", "collector.packet_sample",
 }, ours
 """
     )
