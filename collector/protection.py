@@ -156,6 +156,12 @@ class Protection:
             self.open(self._directory)
 
 
+def check_keys(identifiers: IdentifiersConfig, encryption: EncryptionConfig) -> None:
+    """Raise ConfigError where a key that is given is none, or cannot be read."""
+    _configured(identifiers, "identifiers")
+    _configured(encryption, "encryption")
+
+
 def _configured(config: IdentifiersConfig | EncryptionConfig, section: str) -> tuple[Key, ...]:
     secret = config.keys.get_secret_value() if config.keys is not None else ""
     if secret and config.keys_path is not None:

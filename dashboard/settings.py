@@ -29,6 +29,7 @@ from collector.config import (
 )
 from collector.errors import ConfigError
 from collector.identifiers_config import EncryptionConfig, IdentifiersConfig
+from collector.protection import check_keys
 from collector.provenance_config import ProvenanceConfig
 from collector.retention import RetentionConfig
 from collector.tls import load as load_certificate
@@ -99,6 +100,7 @@ class Settings(Section):
 
         Only what serves needs them: a query shall run in a shell that knows no secrets.
         """
+        check_keys(self.identifiers, self.encryption)
         asks = bool(load_tokens(self.access))
         for listener, key, host, tls in (
             ("OTLP/gRPC", "collector.host", self.collector.host, self.collector.tls),
@@ -303,6 +305,7 @@ def _may_be_shown(key: str, value: object) -> bool:
         isinstance(value, str | int | float)
         and "secret" not in key
         and not key.startswith("access.")
+        and not key.endswith(".keys")
     )
 
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
 from typer.testing import CliRunner
 
 from collector.clock import SystemClock
-from collector.errors import InputError
+from collector.errors import ConfigError, InputError
 from collector.identifiers_config import IdentifiersConfig
 from collector.otlp import DAY_NS
 from collector.protection import Protection
+from dashboard.cli import app
 from dashboard.commands_identifiers import identifiers_app
 
 HEX = "00" * 32
@@ -48,3 +50,23 @@ def test_every_token_of_a_person_can_be_listed(tmp_path: Path) -> None:
     assert 2 * 5 + 2 <= len(said) <= 2 * 6 + 2
     empty = CliRunner().invoke(identifiers_app, ["tokens", "-", *arguments[2:]], input="\n")
     assert isinstance(empty.exception, InputError)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('[encryption]\nkeys = "e1:12ab"\n', "encryption.keys: key 1 is not kid:64 hex digits"),
+        ('[identifiers]\nkeys_path = "/none"\n', "identifiers.keys_path: /none cannot be read"),
+        ("[encryption]\nkeys = 1212\n", "encryption.keys Input should be a valid string"),
+    ],
+)
+def test_bad_key_is_found_before_the_start_and_not_shown(
+    tmp_path: Path, text: str, message: str
+) -> None:
+    """`config check` is what is run before a restart; its output ends in a log."""
+    settings = tmp_path / "millworth.toml"
+    settings.write_text(text)
+    checked = CliRunner().invoke(app, ["config", "check", "--config", str(settings)])
+    assert isinstance(checked.exception, ConfigError)
+    assert message in str(checked.exception)
+    assert "12" not in str(checked.exception).replace(str(settings), "").replace("at most 12", "")
