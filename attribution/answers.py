@@ -50,6 +50,7 @@ class Money:
     usd_per_hour: Decimal
     bases: list[str]  # margin, revenue or expected
     slope: str  # where the sensitivity of value to latency comes from
+    slope_version: int | None  # None for the prior
     unvalued: int  # decisions of unknown value, in none of the figures
 
 
@@ -136,7 +137,11 @@ def latencies_of(total_ns: Ints) -> Latencies | None:
 
 
 def what_if_answer(
-    decisions: int, done: WhatIf, selection: Selection, bases: list[str], slope: str
+    decisions: int,
+    done: WhatIf,
+    selection: Selection,
+    bases: list[str],
+    slope: tuple[str, int | None],
 ) -> WhatIfAnswer:
     """Put a replay into an answer; dollars of a sample are scaled to all decisions."""
     replayed = len(done.before_ns)
@@ -153,7 +158,8 @@ def what_if_answer(
             high_usd=high,
             usd_per_hour=_per_hour(median, selection),
             bases=bases,
-            slope=slope,
+            slope=slope[0],
+            slope_version=slope[1],
             unvalued=round(done.dollars.unvalued * scale),
         )
     saved_ns = int((done.before_ns - done.after_ns).sum())

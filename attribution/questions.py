@@ -108,8 +108,10 @@ class Analyst:
         trees = trees_from_rows(rows) if len(rows) else no_trees()
         book = read_book(self._store, self._config)
         done = what_if(trees, changes, worth, book.slope(selection.to_ns), by)
+        model = book.in_force(selection.to_ns)
         told = book.told(selection.to_ns, self._config.slope.basis)
-        return what_if_answer(count, done, selection, bases, told)
+        version = None if model is None else model.version
+        return what_if_answer(count, done, selection, bases, (told, version))
 
     def _compare(self, before: Selection, after: Selection) -> CompareAnswer:
         tables, counts = [], []
@@ -180,7 +182,7 @@ def replay_alone(done: Attributed | None, changes: Sequence[Change], by: str) ->
         trees = packed_of(done).trees
     none = Worth(np.full(count, math.nan), np.zeros(count, np.int64), np.zeros(count, np.bool_))
     told = what_if(trees, changes, none, Slope(0.0, 0.0, 0.0), by)
-    return what_if_answer(count, told, Selection(0, 1), [], "")
+    return what_if_answer(count, told, Selection(0, 1), [], ("", None))
 
 
 def _pairs(table: Table) -> list[tuple[str, str]]:

@@ -153,12 +153,16 @@ class SlopeBook:
         """Return the slope at one instant."""
         return Slope(*self._columns[self._at(np.array([instant_ns]))[0]].tolist())
 
+    def in_force(self, instant_ns: int) -> SlopeModel | None:
+        """Return the estimate that is used at an instant, None where that is the prior."""
+        place = int(self._at(np.array([instant_ns]))[0])
+        return None if self._sources[place] == PRIOR else self._models[place - 1]
+
     def told(self, instant_ns: int, prior_basis: str) -> str:
         """Return in words what the dollars of an instant rest on."""
-        place = int(self._at(np.array([instant_ns]))[0])
-        if self._sources[place] == PRIOR:
+        model = self.in_force(instant_ns)
+        if model is None:
             return prior_basis
-        model = self._models[place - 1]
         return (
             f"slope version {model.version}, estimated on the {model.outcome} of "
             f"{model.decisions:,} decisions of your own"

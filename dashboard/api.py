@@ -17,6 +17,8 @@ from attribution.config import AttributionConfig
 from attribution.job import AttributionJob
 from attribution.missing import MissingSpan
 from attribution.questions import Analyst
+from attribution.slope_job import SlopeJob
+from attribution.vram_job import VramJob
 from collector.clock import Clock, SystemClock
 from collector.config import OutcomesConfig
 from collector.counters import Counters
@@ -31,6 +33,7 @@ from dashboard.api_packets import packets_router
 from dashboard.api_questions import questions_router, recompute_router
 from dashboard.api_rejected import rejected_router
 from dashboard.api_retention import retention_router
+from dashboard.api_vram import vram_router
 from dashboard.health_items import HealthItem, HealthSource, Status
 from dashboard.missing import read_missing
 from dashboard.queries import Reader, alerts_with_exemplars
@@ -163,6 +166,8 @@ def create_api(
     app.include_router(_data_router(reader, workers, outside, clock))
     app.include_router(_state_router(reader, workers, health, clock, reference))
     app.include_router(questions_router(Analyst(attribution, store), outside, clock))
+    vram, slope = VramJob(attribution, store), SlopeJob(attribution, store)
+    app.include_router(vram_router(vram, slope, store, outside, clock))
     if attribution_job is not None:
         app.include_router(recompute_router(attribution_job, store, outside, clock))
     app.include_router(

@@ -7,9 +7,7 @@ standard error that names the thing and the remedy.
 from __future__ import annotations
 
 import json
-import signal
 import sys
-import threading
 from pathlib import Path
 from typing import Annotated
 from urllib.parse import quote
@@ -29,11 +27,14 @@ from dashboard.commands_capture import capture
 from dashboard.commands_export import packets
 from dashboard.commands_hold import hold_app
 from dashboard.commands_identifiers import identifiers_app
+from dashboard.commands_migrate import migrate
 from dashboard.commands_questions import compare, what_if
 from dashboard.commands_recompute import recompute
 from dashboard.commands_rejected import rejected_app
+from dashboard.commands_roles import alert, collect, serve, stop_event
 from dashboard.commands_verify import verify_app
 from dashboard.commands_verify_retention import retention
+from dashboard.commands_vram import vram_app
 from dashboard.settings import Loaded, load, service_manager
 
 app = typer.Typer(
@@ -50,13 +51,18 @@ import_app = typer.Typer(help="Import outcomes from files.", no_args_is_help=Tru
 app.add_typer(config_app, name="config")
 app.add_typer(import_app, name="import")
 app.add_typer(verify_app, name="verify")
+app.add_typer(vram_app, name="vram")
 app.add_typer(hold_app, name="hold")
 verify_app.command("retention")(retention)
 app.add_typer(rejected_app, name="rejected")
 app.add_typer(identifiers_app, name="identifiers")
 app.add_typer(token_app, name="token")
 app.command()(ready)
+app.command()(migrate)
 app.command()(attribute)
+app.command()(collect)
+app.command()(alert)
+app.command()(serve)
 app.command()(capture)
 app.command()(packets)
 app.command("what-if")(what_if)
@@ -114,7 +120,7 @@ def demo(
     log.configure("info" if verbose else "warning")
     duration_s = parse_duration(for_) if for_ else None
     with Demo(duration_s=duration_s, data_dir=data, quiet=as_json) as running:
-        running.wait_until_end(_stop_event())
+        running.wait_until_end(stop_event())
         summary = running.finish()
     if as_json:
         sys.stdout.write(json.dumps(summary) + "\n")
@@ -132,7 +138,7 @@ def up(config: ConfigOption = None, as_json: JsonOption = False) -> None:
     from dashboard.supervisor import Supervisor
 
     log.configure()
-    stop = _stop_event()
+    stop = stop_event()
     service = Service(_settings(config).settings)
     service.start()
     try:
@@ -167,50 +173,6 @@ def up(config: ConfigOption = None, as_json: JsonOption = False) -> None:
     drained = service.stop(service.settings.collector.drain_seconds_max)
     if not drained:
         out.print("stopped; what is not stored yet is in the write-ahead log and follows next time")
-
-
-@app.command()
-def migrate(
-    config: ConfigOption = None,
-    dry_run: Annotated[bool, typer.Option(help="Only say what would be applied.")] = False,
-    as_json: JsonOption = False,
-) -> None:
-    """Bring the store to the schema of this program. `up` does this by itself.
-
-    With --dry-run each statement is printed as it would be sent, and nothing is changed.
-    """
-    from collector.store.connect import Connections
-    from collector.store.migrate import apply_views, pending_statements
-    from collector.store.migrate import migrate as apply
-    from collector.store.retention import apply_retention
-
-    s = _settings(config).settings
-    store, cluster = Connections(s.store), s.store.cluster
-    given = (s.attributes, s.decisions, s.outcomes)
-    pending = pending_statements(store.client(), *given, cluster=cluster)
-    altered: list[str] = []
-    if not dry_run:
-        now_ns = SystemClock().now_ns()
-        apply(store.client(), now_ns, cluster=cluster)
-        apply_views(store.client(), *given, now_ns, cluster=cluster)
-        accepted_days = s.collector.retention_days
-        altered = apply_retention(
-            store.client(), s.retention, accepted_days=accepted_days, cluster=cluster
-        )
-    store.close()
-    if as_json:
-        sent = [{"name": one.name, "statement": one.statement} for one in pending]
-        names = [one.name for one in pending]
-        more = {"statements": sent} if dry_run else {"retention": altered}
-        _print_json({"dry_run": dry_run, "migrations": names, **more})
-        return
-    for one in pending:
-        sql = f"-- {one.name}\n{one.statement.strip()};\n"
-        out.print(sql if dry_run else f"applied {one.name}")
-    for table in altered:
-        out.print(f"applied retention of {table}")
-    if not pending and not altered:
-        out.print("nothing to do: the schema is current")
 
 
 @app.command()
@@ -332,6 +294,9 @@ def import_outcomes(
     raise typer.Exit(1 if refused else 0)
 
 
+_QUICK_SOAK_MINUTES = 1 / 3
+
+
 @app.command()
 def bench(
     name: Annotated[
@@ -345,12 +310,26 @@ def bench(
     outage_minutes: Annotated[
         float, typer.Option(min=0.05, help="crash: how long the store is away.")
     ] = 10.0,
+    soak_minutes: Annotated[
+        float, typer.Option(min=0.1, help="ingest: how long memory is watched under load.")
+    ] = 10.0,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="ingest: a soak of 20 s, which is no soak.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Measure this machine. Every figure is compared with its rival in the same run."""
     from dashboard.bench import run_bench
 
-    result = run_bench(name, runs, progress=not as_json, outage_minutes=outage_minutes)
+    result = run_bench(
+        name,
+        runs,
+        progress=not as_json,
+        outage_minutes=outage_minutes,
+        soak_minutes=_QUICK_SOAK_MINUTES if quick else soak_minutes,
+    )
+    if quick:
+        result["quick"] = True  # its memory figures are of a third of a minute
     if as_json:
         _print_json(result)
     else:
@@ -366,14 +345,6 @@ def _settings(path: Path | None) -> Loaded:
 def _print_json(value: object) -> None:
     sys.stdout.write(json.dumps(value, default=str, ensure_ascii=False) + "\n")
     sys.stdout.flush()
-
-
-def _stop_event() -> threading.Event:
-    """Return an event that SIGINT and SIGTERM set."""
-    event = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: event.set())
-    return event
 
 
 def main() -> None:

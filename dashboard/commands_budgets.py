@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import typer
 from rich import box
@@ -13,26 +12,16 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from dashboard.options import ConfigOption, JsonOption, UrlOption
 from dashboard.settings import load
 
 _STYLES = {"met": "green", "missed": "red"}
 
 
 def budgets(
-    config: Annotated[
-        Path | None,
-        typer.Option(
-            "--config",
-            "-c",
-            help="Settings file; by default ./millworth.toml if there.",
-            readable=False,
-        ),
-    ] = None,
-    url: Annotated[
-        str | None,
-        typer.Option("--url", help="The running service; by default the settings' address."),
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Machine output: one object.")] = False,
+    config: ConfigOption = None,
+    url: UrlOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Show every latency budget: what is promised, what was measured, and the reference path's own.
 

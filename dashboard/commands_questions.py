@@ -13,27 +13,12 @@ from rich.console import Console
 from rich.table import Table
 
 from collector.errors import InputError
+from dashboard.options import ConfigOption, JsonOption, UntilOption, UrlOption, WindowOption
 from dashboard.settings import load
 
 _UNITS_MS = {"us": 0.001, "ms": 1.0, "s": 1000.0}
 _SHARES = ("class", "stage", "segment")
 
-ConfigOption = Annotated[
-    Path | None,
-    typer.Option(
-        "--config",
-        "-c",
-        help="Settings file; by default ./millworth.toml if there.",
-        readable=False,
-    ),
-]
-UrlOption = Annotated[
-    str | None,
-    typer.Option("--url", help="The running service; by default the settings' address."),
-]
-JsonOption = Annotated[bool, typer.Option("--json", help="Machine output: one JSON object.")]
-WindowOption = Annotated[str, typer.Option(help="How far back: a number and s, m, h or d.")]
-UntilOption = Annotated[str, typer.Option(help="End of the window, ISO 8601; by default now.")]
 ActionOption = Annotated[str, typer.Option(help="Only this decision.action.")]
 RegionOption = Annotated[str, typer.Option(help="Only this decision.region.")]
 LowOption = Annotated[float, typer.Option(min=0, help="Only decisions that took at least this.")]
@@ -175,10 +160,10 @@ def _changes(scale: list[str], cut: list[str], floor: list[str], per: str) -> li
         found.append({"segment": segment, "scale": _number("--scale", text, value)})
     for text in cut:
         segment, value = _named("--cut", text)
-        found.append({"segment": segment, f"cut_ms_per_{per}": _milliseconds("--cut", text, value)})
+        found.append({"segment": segment, f"cut_ms_per_{per}": milliseconds("--cut", text, value)})
     for text in floor:
         segment, value = _named("--floor", text)
-        found.append({"segment": segment, "floor_ms": _milliseconds("--floor", text, value)})
+        found.append({"segment": segment, "floor_ms": milliseconds("--floor", text, value)})
     if not found:
         raise InputError("nothing is changed; give --scale store=0.5, --cut store=10ms or --floor")
     return found
@@ -198,7 +183,7 @@ def _number(option: str, text: str, value: str) -> float:
         raise InputError(f"{option} {text!r}: {value!r} is no number") from error
 
 
-def _milliseconds(option: str, text: str, value: str) -> float:
+def milliseconds(option: str, text: str, value: str) -> float:
     """Return a time such as 10ms; a bare number would leave its unit to a guess."""
     for unit in ("us", "ms", "s"):
         if value.endswith(unit):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import sys
 from collections import Counter
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -14,6 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from collector.clock import NS_PER_S
 from collector.errors import InputError
+from dashboard.options import ConfigOption, JsonOption, UrlOption
 from dashboard.scope import instant_ns
 from dashboard.settings import load
 from dashboard.text import utc_iso
@@ -25,20 +25,9 @@ _SUMS = ("attributed", "revised", "unchanged", "minutes_rewritten", "cells_rewri
 def recompute(
     begin: Annotated[str, typer.Option("--from", help="First ingress, ISO 8601.")],
     end: Annotated[str, typer.Option("--until", help="Behind the last ingress, ISO 8601.")],
-    config: Annotated[
-        Path | None,
-        typer.Option(
-            "--config",
-            "-c",
-            help="Settings file; by default ./millworth.toml if there.",
-            readable=False,
-        ),
-    ] = None,
-    url: Annotated[
-        str | None,
-        typer.Option("--url", help="The running service; by default the settings' address."),
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Machine output: one object.")] = False,
+    config: ConfigOption = None,
+    url: UrlOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Attribute the decisions of a range of time again, from their stored trees.
 

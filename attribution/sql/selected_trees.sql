@@ -1,7 +1,8 @@
 -- The trees of the decisions that a question is about, or of one in `every`, chosen by their id.
 -- Returns: the columns of path_columns that a replay needs; by ingress_ns, decision_id.
 SELECT
-    ingress_ns, toString(action) AS action, toString(region) AS region, is_error,
+    ingress_ns, toString(action) AS action, toString(region) AS region, toString(channel) AS channel,
+    toString(cohort) AS cohort, is_error,
     base_ns, transform_ns, decision_ns, egress_ns, end_ns,
     parent, offset_ns, duration_ns, traits, long_ns
 FROM path_columns FINAL

@@ -212,7 +212,12 @@ def test_openapi_lists_the_resources_and_no_page(api: Api) -> None:
         "/api/v1/rejected",
         "/api/v1/rejected/replay",
         "/api/v1/retention",
+        "/api/v1/slope",
         "/api/v1/traces/{trace_id}",
+        "/api/v1/vram/diff",
+        "/api/v1/vram/model",
+        "/api/v1/vram/models",
+        "/api/v1/vram/models/{version}",
         "/api/v1/what-if",
     ]
     assert api.send("GET", "/docs").status_code == 404

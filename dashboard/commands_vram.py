@@ -1,0 +1,215 @@
+"""I/O: `millworth vram`: what latency is worth, and what to do about it."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich import box
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from dashboard.commands_invest import gate, npv, tiers
+from dashboard.commands_questions import what_if
+from dashboard.options import ConfigOption, JsonOption, UntilOption, UrlOption, WindowOption
+from dashboard.settings import load
+
+vram_app = typer.Typer(
+    help="What latency is worth: groups, curves, investments, a gate.", no_args_is_help=True
+)
+vram_app.command("what-if")(what_if)
+vram_app.command("npv")(npv)
+vram_app.command("tiers")(tiers)
+vram_app.command("gate")(gate)
+
+ByOption = Annotated[str, typer.Option(help="Groups: channel, region, action or cohort.")]
+
+
+@vram_app.callback()
+def vram() -> None:
+    """What latency is worth: groups, curves, investments, a gate."""
+
+
+@vram_app.command("rank")
+def rank(
+    by: ByOption = "channel",
+    window: WindowOption = "24h",
+    until: UntilOption = "",
+    config: ConfigOption = None,
+    url: UrlOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Rank groups by what their next millisecond is worth, and segments by what they weigh.
+
+    Every figure has its 90 % interval, and says what its slope rests on. A model that says
+    something new is stored under the next version.
+    """
+    told = _model(by, window, until, config, url)
+    if as_json:
+        _print_json(told)
+        return
+    out = Console(highlight=False)
+    _render_lineage(out, told)
+    table = Table(box=box.SIMPLE)
+    table.add_column(by)
+    for name in ("USD a second", "USD per ms and year", "90 %", "USD a year for 10 ms"):
+        table.add_column(name, justify="right")
+    for group in told["groups"]:
+        per_ms = group["marginal_usd_per_ms_year"]
+        table.add_row(
+            escape(group["name"] or "(none)"),
+            f"{group['erv_usd_per_s']['median']:,.4g}",
+            f"{per_ms['median']:,.4g}",
+            f"{per_ms['low']:,.4g} to {per_ms['high']:,.4g}",
+            f"{group['gain_10ms_usd_per_year']['median']:,.4g}",
+        )
+    out.print(table)
+    segments = Table(box=box.SIMPLE, caption="gain: all segments at their own 10 % quantile")
+    segments.add_column("segment")
+    for name in ("weight", "share of time", "floor ms", "gain USD a year"):
+        segments.add_column(name, justify="right")
+    for each in told["weights"]:
+        segments.add_row(
+            each["segment"],
+            f"{each['weight']:.1%}",
+            f"{each['time_share']:.1%}",
+            f"{each['floor_ms']:,.3f}",
+            f"{each['gain_usd_per_year']:,.4g}",
+        )
+    out.print(segments)
+    if told["unknown"]:
+        names = ", ".join(escape(name or "(none)") for name in told["unknown"])
+        out.print(f"of unknown value, in no figure: {names}")
+
+
+@vram_app.command("curve")
+def curve(
+    by: ByOption = "channel",
+    window: WindowOption = "24h",
+    until: UntilOption = "",
+    config: ConfigOption = None,
+    url: UrlOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show the expected revenue velocity of each group at other latencies, with its band."""
+    told = _model(by, window, until, config, url)
+    if as_json:
+        _print_json(
+            {
+                "version": told["version"],
+                "lineage": told["lineage"],
+                "curves": {group["name"]: group["curve"] for group in told["groups"]},
+            }
+        )
+        return
+    out = Console(highlight=False)
+    _render_lineage(out, told)
+    for group in told["groups"]:
+        table = Table(box=box.SIMPLE, title=escape(group["name"] or "(none)"), title_justify="left")
+        for name in ("shift ms", "USD a second", "90 %"):
+            table.add_column(name, justify="right")
+        for point in group["curve"]:
+            erv = point["erv_usd_per_s"]
+            table.add_row(
+                f"{point['shift_ms']:+g}",
+                f"{erv['median']:,.6g}",
+                f"{erv['low']:,.6g} to {erv['high']:,.6g}",
+            )
+        out.print(table)
+
+
+@vram_app.command("models")
+def models(config: ConfigOption = None, url: UrlOption = None, as_json: JsonOption = False) -> None:
+    """List every version of the model with what it was made of."""
+    from dashboard.client import ApiClient
+    from dashboard.text import utc_iso
+
+    with ApiClient.open(load(config).settings, url) as api:
+        found = api.get("/api/v1/vram/models")
+    if as_json:
+        _print_json(found)
+        return
+    out = Console(highlight=False, soft_wrap=True, markup=False)
+    for each in found["models"]:
+        lineage = each["lineage"]
+        out.print(
+            f"{each['version']}: {utc_iso(each['computed_ns'])}Z, by {lineage['dimension']}, "
+            f"{lineage['decisions']} decisions, {lineage['slope']}"
+        )
+    if not found["models"]:
+        out.print("no model yet; make one with millworth vram rank")
+
+
+@vram_app.command("diff")
+def diff(
+    before: Annotated[int, typer.Argument(min=1, help="Version.")],
+    after: Annotated[int, typer.Argument(min=1, help="Version.")],
+    config: ConfigOption = None,
+    url: UrlOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Say what changed between two versions of the model. Exit 1 if anything did."""
+    from dashboard.client import ApiClient
+
+    with ApiClient.open(load(config).settings, url) as api:
+        found = api.get(f"/api/v1/vram/diff?before={before}&after={after}")
+    if as_json:
+        _print_json(found)
+    else:
+        out = Console(highlight=False, soft_wrap=True, markup=False)
+        for change in found["changes"]:
+            out.print(f"{change['kind']} {change['name']}: {change['before']} -> {change['after']}")
+        if not found["changes"]:
+            out.print("nothing changed")
+    raise typer.Exit(1 if found["changes"] else 0)
+
+
+@vram_app.command("slope")
+def slope(config: ConfigOption = None, url: UrlOption = None, as_json: JsonOption = False) -> None:
+    """Estimate the sensitivity of value to latency now, or say what is missing.
+
+    Exit 1 where it is not identified: dollars then rest on the prior.
+    """
+    from dashboard.client import ApiClient
+
+    with ApiClient.open(load(config).settings, url) as api:
+        found = api.post("/api/v1/slope", {})
+    model = found["model"]
+    if as_json:
+        _print_json(found)
+    else:
+        out = Console(highlight=False, soft_wrap=True, markup=False)
+        out.print(f"{model['status']}: {model['reason']}")
+        out.print(f"decisions: {model['decisions']} in {model['minutes']} minutes")
+        if model["decisions_needed"]:
+            out.print(f"more decisions needed: {model['decisions_needed']}")
+        per_100ms = model["median_per_ns"] * 1e8
+        out.print(f"in use: {per_100ms:.3%} of the value per 100 ms, by {model['source']}")
+    raise typer.Exit(0 if model["source"] == "estimate" else 1)
+
+
+def _model(
+    by: str, window: str, until: str, config: Path | None, url: str | None
+) -> dict[str, Any]:
+    from dashboard.client import ApiClient
+
+    with ApiClient.open(load(config).settings, url) as api:
+        return api.post("/api/v1/vram/model", {"window": window, "until": until, "dimension": by})
+
+
+def _render_lineage(out: Console, told: dict[str, Any]) -> None:
+    lineage = told["lineage"]
+    out.print(
+        f"model {told['version']}: {lineage['decisions']} decisions, {lineage['sampled']} of them "
+        f"replayed; {lineage['slope']}",
+        markup=False,
+        soft_wrap=True,
+    )
+
+
+def _print_json(value: object) -> None:
+    sys.stdout.write(json.dumps(value, default=str, ensure_ascii=False) + "\n")

@@ -1,0 +1,30 @@
+"""Pure: options that many commands take, said alike everywhere."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+ConfigOption = Annotated[
+    Path | None,
+    # Whoever opens the file says what is wrong, in one line: typer's own check says it in a box.
+    typer.Option(
+        "--config",
+        "-c",
+        help="Settings file; by default ./millworth.toml if there.",
+        readable=False,
+    ),
+]
+UrlOption = Annotated[
+    str | None,
+    typer.Option(
+        "--url",
+        help="The running service; by default the settings' dashboard address. Where none runs, "
+        "the store is opened directly.",
+    ),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Machine output: one JSON object.")]
+WindowOption = Annotated[str, typer.Option(help="How far back: a number and s, m, h or d.")]
+UntilOption = Annotated[str, typer.Option(help="End of the window, ISO 8601; by default now.")]

@@ -1,0 +1,101 @@
+"""I/O: signed verdicts of the funding gate as files, and the keys that sign them."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import (
+    Ed25519PrivateKey,
+    Ed25519PublicKey,
+)
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+    load_pem_private_key,
+    load_pem_public_key,
+)
+
+from attribution.gate import canonical, digest, reproduce
+from collector.errors import InputError
+
+
+def new_key(path: Path) -> Path:
+    """Write a private key that only its owner can read, and the public one beside it."""
+    public_path = path.with_name(path.name + ".pub")
+    if path.exists() or public_path.exists():
+        raise InputError(f"{path}: there is a key already; name another file")
+    key = Ed25519PrivateKey.generate()
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    public_path.write_bytes(
+        key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    )
+    return public_path
+
+
+def signed(told: dict[str, Any], key_path: Path | None) -> dict[str, Any]:
+    """Return a verdict with its digest, and with its signature where a key is given."""
+    found: dict[str, Any] = {"document": told, "sha256": digest(told), "signature": None}
+    if key_path is not None:
+        try:
+            key = load_pem_private_key(_bytes(key_path), None)
+        except (ValueError, TypeError) as error:
+            raise InputError(f"{key_path}: no private key without a password: {error}") from error
+        if not isinstance(key, Ed25519PrivateKey):
+            raise InputError(f"{key_path}: no Ed25519 key; make one with --new-key")
+        found["signature"] = key.sign(canonical(told)).hex()
+    return found
+
+
+def verify(path: Path, public_path: Path | None) -> list[str]:
+    """Return what is wrong with a verdict file, a line each; nothing is good.
+
+    Its figures are worked out again from its own inputs; its signature is checked where a public
+    key is given.
+    """
+    try:
+        found = json.loads(_bytes(path))
+        told, name, signature = found["document"], found["sha256"], found["signature"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{path}: no verdict ({error!r}); name one of vram gate") from error
+    wrong = []
+    try:
+        if reproduce(told) != told:
+            wrong.append("its figures do not follow from its inputs")
+    except ValueError as error:
+        wrong.append(str(error))
+    if digest(told) != name:
+        wrong.append("its digest is of another document")
+    if public_path is not None:
+        wrong += _signature_faults(told, signature, public_path)
+    return wrong
+
+
+def _signature_faults(told: dict[str, Any], signature: object, public_path: Path) -> list[str]:
+    try:
+        key = load_pem_public_key(_bytes(public_path))
+    except ValueError as error:
+        raise InputError(f"{public_path}: no public key: {error}") from error
+    if not isinstance(key, Ed25519PublicKey):
+        raise InputError(f"{public_path}: no Ed25519 key")
+    if not isinstance(signature, str):
+        return ["it is not signed"]
+    try:
+        key.verify(bytes.fromhex(signature), canonical(told))
+    except (InvalidSignature, ValueError):
+        return ["its signature is not by this key"]
+    return []
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror}; name a file that can be read") from error
