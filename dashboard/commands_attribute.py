@@ -17,6 +17,7 @@ from rich.table import Table
 from attribution.explain import DecisionShare
 from attribution.spans import CLASSES
 from collector.clock import NS_PER_MS
+from dashboard.commands_roles import MetricsOption, run_role
 from dashboard.settings import load
 
 # A person reads the slowest; all of them are in the JSON.
@@ -26,13 +27,13 @@ _REFUSED_SHOWN_MAX = 10
 
 def attribute(
     file: Annotated[
-        Path,
+        Path | None,
         typer.Option(
             "--file",
             "-f",
             help="Traces: OTLP JSON or Protobuf, Jaeger JSON, Zipkin JSON v2. The content tells.",
         ),
-    ],
+    ] = None,
     config: Annotated[
         Path | None,
         typer.Option("--config", "-c", help="Settings file; by default ./millworth.toml if there."),
@@ -41,13 +42,20 @@ def attribute(
         bool,
         typer.Option("--json", help="Machine output: one JSON object a decision."),
     ] = False,
+    metrics_port: MetricsOption = -1,
 ) -> None:
-    """Split the latency of the decisions in a trace file. Needs no running service.
+    """Split the latency of the decisions in a trace file; without one, of those in the store.
+
+    Without --file this is a role of the service: it runs, once for a store that is a server, until
+    it is told to stop. With --file it needs no running service.
 
     A span that carries decision.action, or that a [[decisions.match]] rule names, is a decision;
     where the file has none, every parentless span is one. Exit 1 if a span could not be used: it
     is named on standard error, and the rest is done.
     """
+    if file is None:
+        run_role("attribute", config, metrics_port, as_json=as_json)
+        return
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     count, shares, refused = 0, list[DecisionShare](), list[str]()
     with Progress(

@@ -1,0 +1,98 @@
+"""I/O: `millworth collect|alert|serve`: one role each, on a store that is a server.
+
+The fourth, `millworth attribute`, is in commands_attribute.py, beside the same work on a file.
+"""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+import threading
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from collector import log
+from dashboard.settings import load, service_manager
+
+ConfigOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--config",
+        "-c",
+        help="Settings file; by default ./millworth.toml if there.",
+        readable=False,
+    ),
+]
+MetricsOption = Annotated[
+    int,
+    typer.Option("--metrics-port", help="Serve /metrics on this port of 127.0.0.1; 0 takes any."),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Machine output: one JSON object.")]
+
+
+def collect(
+    config: ConfigOption = None, metrics_port: MetricsOption = -1, as_json: JsonOption = False
+) -> None:
+    """Receive OTLP into a store that is a server; brings its schema up first.
+
+    Any number may run, each with a collector.wal_dir of its own.
+    """
+    run_role("collect", config, metrics_port, as_json=as_json)
+
+
+def alert(
+    config: ConfigOption = None, metrics_port: MetricsOption = -1, as_json: JsonOption = False
+) -> None:
+    """Judge alert rules and deliver webhooks over a store that is a server. One runs."""
+    run_role("alert", config, metrics_port, as_json=as_json)
+
+
+def serve(config: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """Serve the pages and /api/v1 over a store that is a server. Any number may run."""
+    run_role("serve", config, -1, as_json=as_json)
+
+
+def run_role(name: str, config: Path | None, metrics_port: int, *, as_json: bool) -> None:
+    """Run one role until it is told to stop."""
+    # Loading the service's side takes a second, which no other command needs.
+    from dashboard.roles import Role, RoleProcess
+    from dashboard.supervisor import Supervisor
+
+    log.configure()
+    settings = load(config).settings
+    process = RoleProcess(Role(name), settings, metrics_port=metrics_port)
+    stop = stop_event()
+    what = process.start()
+    if as_json:
+        ready: dict[str, object] = {"ready": True, "role": name}
+        if process.collector is not None:
+            ready["grpc_port"] = process.collector.grpc_port
+            ready["http_port"] = process.collector.http_port
+        if name == "serve":
+            ready["dashboard_port"] = process.dashboard_port
+        if metrics_port >= 0:
+            ready["metrics_port"] = process.metrics_port
+        sys.stdout.write(json.dumps(ready) + "\n")
+        sys.stdout.flush()
+    else:
+        Console(highlight=False, soft_wrap=True, markup=False).print(f"ready: {what}")
+    supervisor = Supervisor(service_manager())
+    supervisor.ready(what)
+    supervisor.watch(stop, process.stalled)
+    supervisor.stopping()
+    if not process.stop(settings.collector.drain_seconds_max):
+        sys.stderr.write(
+            "stopped; what is not stored yet is in the write-ahead log and follows next time\n"
+        )
+
+
+def stop_event() -> threading.Event:
+    """Return an event that SIGINT and SIGTERM set."""
+    event = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: event.set())
+    return event
