@@ -10,7 +10,7 @@ from collector.errors import CaptureError
 from collector.schema import BUDGET_BYTES
 from dashboard.health_items import HealthItem
 from dashboard.health_promises import promise_items
-from dashboard.stages import stage_items
+from dashboard.stages import signal_items, stage_items
 
 if TYPE_CHECKING:
     from dashboard.runtime import JobLoop, Service
@@ -39,6 +39,7 @@ class ServiceHealth:
         """Return every figure of the service, the collector's first."""
         return [
             *stage_items(self._service.stages),
+            *signal_items(self._service.stages, self._service.clock.now_ns()),
             *self._collector(),
             *self._sizes(),
             *self._provenance(),
@@ -81,17 +82,6 @@ class ServiceHealth:
             "bad" if full else "ok",
             "over half of collector.wal_bytes_max: the store does not keep up" if full else "",
         )
-
-        now_ns = self._service.clock.now_ns()
-        for signal, flow in self._service.collector.flow().items():
-            age_ns = 0 if flow.unstored_ns is None else max(now_ns - flow.unstored_ns, 0)
-            yield HealthItem(
-                f"log.{signal}",
-                round(age_ns / NS_PER_S, 1),
-                "s oldest unstored",
-                "ok",
-                f"{flow.waiting_bytes:,} bytes to be written" if flow.waiting_bytes else "",
-            )
 
     def _sizes(self) -> Iterator[HealthItem]:
         for service, found in self._service.sizes.found.items():

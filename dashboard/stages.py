@@ -123,11 +123,30 @@ def stage_items(stages: Stages) -> list[HealthItem]:
     """Return a figure a stage, with what it lost."""
     items = []
     for stage in stages.read():
-        unit = "s since the last request" if stage.name == "received" else "s behind"
+        unit = "s ago" if stage.name == "received" else "s behind"
         behind = None if stage.behind_s is None else round(stage.behind_s, 1)
         lost = ", ".join(f"{count:,} {reason}" for reason, count in sorted(stage.lost.items()))
         detail = "; ".join(part for part in (stage.detail, lost and f"lost: {lost}") if part)
         items.append(HealthItem(f"stage.{stage.name}", behind, unit, stage.status, detail))
+    return items
+
+
+def signal_items(stages: Stages, now_ns: int) -> list[HealthItem]:
+    """Return the figures of each signal between its senders and the store."""
+    items = []
+    watermarks = stages.watermarks()
+    for signal, flow in stages.flows().items():
+        figures: dict[str, tuple[int | None, str]] = {
+            "last_request": (_age(flow.newest_ns, now_ns), "s ago"),
+            "watermark": (_age(watermarks.get(signal), now_ns), "s ago"),
+            # Where nothing waits nothing is old, and that is known.
+            "segment_age": (flow.open_segment_ns or 0, "s"),
+            "unstored_age": (_age(flow.unstored_ns, now_ns) or 0, "s"),
+        }
+        for name, (age_ns, unit) in figures.items():
+            age_s = None if age_ns is None else round(age_ns / NS_PER_S, 1)
+            items.append(HealthItem(f"signal.{signal}.{name}", age_s, unit, "ok"))
+        items.append(HealthItem(f"signal.{signal}.queue", flow.waiting_bytes, "bytes", "ok"))
     return items
 
 
@@ -156,6 +175,10 @@ def watermarks(store: Connections, lateness_s: float) -> dict[str, int]:
 
 def _oldest(now_ns: int, instants: list[int | None]) -> int:
     return min((ns for ns in instants if ns is not None), default=now_ns)
+
+
+def _age(then_ns: int | None, now_ns: int) -> int | None:
+    return None if then_ns is None else max(now_ns - then_ns, 0)
 
 
 def _by_reason(counter: Counter) -> dict[str, int]:

@@ -20,20 +20,49 @@ REJECTED_WINDOW_NS = 24 * 3600 * NS_PER_S
 
 _ITEM_COLUMNS = [
     {"field": "status", "headerName": "Status", "width": 88, "cellRenderer": "Tag"},
-    {"field": "name", "headerName": "Figure", "minWidth": 170, "flex": 1},
-    {"field": "value", "headerName": "Value", "width": 150, "type": "rightAligned"},
+    {
+        "field": "name",
+        "headerName": "Figure",
+        "minWidth": 150,
+        "flex": 1,
+        "wrapText": True,
+        "autoHeight": True,
+    },
+    {"field": "value", "headerName": "Value", "width": 130, "type": "rightAligned"},
     {
         "field": "detail",
         "headerName": "What to do",
-        "minWidth": 220,
+        "minWidth": 180,
         "flex": 3,
         "tooltipField": "detail",
         "wrapText": True,
         "autoHeight": True,
     },
 ]
+_STAGE_COLUMNS = [
+    {"field": "status", "headerName": "Status", "width": 88, "cellRenderer": "Tag"},
+    {"field": "stage", "headerName": "Stage", "width": 116},
+    {"field": "behind", "headerName": "Behind", "width": 110, "type": "rightAligned"},
+    {
+        "field": "detail",
+        "headerName": "Lost, and what to do",
+        "minWidth": 200,
+        "flex": 1,
+        "tooltipField": "detail",
+        "wrapText": True,
+        "autoHeight": True,
+    },
+]
+_SIGNAL_COLUMNS = [
+    {"field": "signal", "headerName": "Signal", "minWidth": 82, "flex": 1},
+    {"field": "last_request", "headerName": "Last", "width": 104, "type": "rightAligned"},
+    {"field": "watermark", "headerName": "Watermark", "width": 112, "type": "rightAligned"},
+    {"field": "queue", "headerName": "Queue", "width": 90, "type": "rightAligned"},
+    {"field": "segment_age", "headerName": "Segment", "width": 96, "type": "rightAligned"},
+    {"field": "unstored_age", "headerName": "Unstored", "width": 98, "type": "rightAligned"},
+]
 _REJECTED_COLUMNS = [
-    {"field": "reason", "headerName": "Reason", "minWidth": 130, "flex": 1},
+    {"field": "reason", "headerName": "Reason", "minWidth": 170, "flex": 1},
     {"field": "signal", "headerName": "Signal", "width": 88},
     {"field": "rows", "headerName": "Rows", "width": 76, "type": "rightAligned"},
     {"field": "last", "headerName": "Last (UTC)", "width": 100},
@@ -54,6 +83,8 @@ _TABLE_COLUMNS = [
     {"field": "parts", "headerName": "Parts", "width": 84, "type": "rightAligned"},
 ]
 OUTPUTS = (
+    "health-stages.rowData",
+    "health-signals.rowData",
     "health-items.rowData",
     "health-items-note.children",
     "health-rejected.rowData",
@@ -69,6 +100,12 @@ def layout(query: str, context: PageContext) -> Component:
     items = grid(
         "health-items", _ITEM_COLUMNS, None, "The service reports nothing.", label="Service"
     )
+    stages = grid(
+        "health-stages", _STAGE_COLUMNS, None, "The service reports nothing.", label="Stages"
+    )
+    signals = grid(
+        "health-signals", _SIGNAL_COLUMNS, None, "The service reports nothing.", label="Signals"
+    )
     rejected = grid(
         "health-rejected",
         _REJECTED_COLUMNS,
@@ -80,6 +117,25 @@ def layout(query: str, context: PageContext) -> Component:
     return page(
         "health",
         TITLE,
+        html.Div(
+            [
+                panel(
+                    "health-stages",
+                    "From the sender to the alert",
+                    stages,
+                    note="losses since the start",
+                    wide="span-5",
+                ),
+                panel(
+                    "health-signals",
+                    "Signals",
+                    signals,
+                    note="the watermark is event time: what is older is final",
+                    wide="span-7",
+                ),
+            ],
+            className="panels",
+        ),
         panel("health-items", "Service", items),
         html.Div(
             [
@@ -117,8 +173,10 @@ def read(context: PageContext) -> dict[str, object]:
     tables = reader.table_sizes()
     wrong = sum(item.status != "ok" for item in items)
     return {
+        "health-stages.rowData": [stage_line(item) for item in items if _stage_of(item)],
+        "health-signals.rowData": signal_lines(items),
         "health-items.rowData": [
-            *map(item_line, by_urgency(items)),
+            *(item_line(item) for item in by_urgency(items) if not _is_of_the_flow(item)),
             *(cursor_line(job, cursor_ns, now_ns) for job, cursor_ns in cursors.items()),
         ],
         "health-items-note.children": f"{wrong} need a look" if wrong else "all is well",
@@ -146,6 +204,37 @@ def item_line(item: HealthItem) -> dict[str, object]:
         "value": _value(item),
         "detail": item.detail,
     }
+
+
+def stage_line(item: HealthItem) -> dict[str, object]:
+    """Return one row of the way that data take."""
+    return {
+        "id": item.name,
+        "status": item.status,
+        "stage": _stage_of(item),
+        "behind": "never" if item.name == "stage.received" and item.value is None else _value(item),
+        "detail": item.detail,
+    }
+
+
+def signal_lines(items: Sequence[HealthItem]) -> list[dict[str, object]]:
+    """Return one row a signal, of its figures."""
+    rows: dict[str, dict[str, object]] = {}
+    for item in items:
+        kind, *rest = item.name.split(".")
+        if kind == "signal":
+            signal, figure = rest
+            row = rows.setdefault(signal, {"id": signal, "signal": signal})
+            row[figure] = _value(item)
+    return list(rows.values())
+
+
+def _stage_of(item: HealthItem) -> str:
+    return item.name.removeprefix("stage.") if item.name.startswith("stage.") else ""
+
+
+def _is_of_the_flow(item: HealthItem) -> bool:
+    return item.name.startswith(("stage.", "signal."))
 
 
 def cursor_line(job: str, cursor_ns: int, now_ns: int) -> dict[str, object]:

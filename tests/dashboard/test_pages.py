@@ -221,6 +221,38 @@ def test_health_lists_the_worst_first_with_its_remedy(context: PageContext) -> N
     assert rejected[0]["example"] == "log-1: outcome.id is missing"
 
 
+def test_health_shows_the_way_of_the_data_by_stage_and_by_signal() -> None:
+    """What stands still, what was lost where, and what is not known, each in its place."""
+    items = [
+        HealthItem("stage.received", None, "s ago", "ok"),
+        HealthItem("stage.stored", 130.5, "s behind", "bad", "do this; lost: 4 unparsable"),
+        HealthItem("signal.traces.last_request", 1.5, "s ago", "ok"),
+        HealthItem("signal.traces.queue", 2048, "bytes", "ok"),
+        HealthItem("signal.logs.watermark", None, "s ago", "ok"),
+        HealthItem("collector.spans_acked", 12, "spans", "ok"),
+    ]
+    assert [health.stage_line(item) for item in items[:2]] == [
+        {
+            "id": "stage.received",
+            "status": "ok",
+            "stage": "received",
+            "behind": "never",
+            "detail": "",
+        },
+        {
+            "id": "stage.stored",
+            "status": "bad",
+            "stage": "stored",
+            "behind": "130.5 s behind",
+            "detail": "do this; lost: 4 unparsable",
+        },
+    ]
+    assert health.signal_lines(items) == [
+        {"id": "traces", "signal": "traces", "last_request": "1.5 s ago", "queue": "2.0 KiB"},
+        {"id": "logs", "signal": "logs", "watermark": "unknown"},
+    ]
+
+
 def test_health_keeps_the_order_of_the_flow() -> None:
     """What is well is read from the collector on, not by the alphabet."""
     names = ("collector.spans_acked", "job.alerts", "packet.recorder", "alerts.firing")
