@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -39,6 +40,21 @@ class _Capture:
     done: bool = False
 
 
+@dataclass(slots=True)
+class _Look:
+    """One look at one open request."""
+
+    request: CaptureRequest
+    capture: _Capture
+    traces: list[str]  # that are new, the slowest decision first
+    is_last: bool
+    until_ns: int  # of its own time, as far as that is over
+    spans: list[SpanEndpoints] = field(default_factory=list)
+    by_rank: list[int] = field(default_factory=list)  # connections, the one that matters most first
+    pairs: set[int] = field(default_factory=set)  # ... those that are asked for
+    range_ns: tuple[int, int] | None = None  # None: nothing is asked for
+
+
 class CaptureJob:
     """Answers `capture_requests` and `capture_triggers` from the recorder's memory."""
 
@@ -60,30 +76,91 @@ class CaptureJob:
         self._closing: list[CaptureRequest] = []
 
     def keep(self, recorder: Recorder, until_ns: int, now_ns: int, tally: Tally) -> None:
-        """Keep what open requests ask for, as far as their decisions have come in."""
-        stats = recorder.stats()
-        oldest_ns = stats.oldest_ns
+        """Keep what open requests ask for, as far as their decisions have come in.
+
+        The recorder is asked once for all of them: to search a minute of its memory for each
+        would take longer than the minute, on a day on which alert follows alert.
+        """
+        oldest_ns = recorder.stats().oldest_ns
         requests = [] if oldest_ns is None else self._reader.capture_requests(oldest_ns)
+        looks = list(self._looks(requests, oldest_ns or 0, until_ns, now_ns))
+        spans_of = self._spans_of(looks)
+        for look in looks:
+            self._choose(look, spans_of, tally)
+        wanted = [look for look in looks if look.range_ns is not None]
+        if wanted:
+            selection = Selection(
+                min(look.range_ns[0] for look in wanted if look.range_ns),
+                max(look.range_ns[1] for look in wanted if look.range_ns),
+                frozenset(pair for look in wanted for pair in look.pairs),
+            )
+            packets = tally.pulled(recorder, selection)
+            for look in wanted:
+                self._keep_one(look, packets, now_ns, tally)
+        for look in looks:
+            look.capture.received_ns, look.capture.done = until_ns, look.is_last
+            tally.open_requests += not look.is_last
+            if look.is_last:
+                self._closing.append(look.request)
+
+    def _looks(
+        self, requests: Sequence[CaptureRequest], oldest_ns: int, until_ns: int, now_ns: int
+    ) -> Iterator[_Look]:
+        """Yield the requests that are open, with the traces that are new to them."""
         known, self._captures = self._captures, {}
         for request in requests:
-            assert oldest_ns is not None
             capture = known.get(request.trigger_id) or _Capture(
                 held_s=(now_ns - oldest_ns) / NS_PER_S,
                 needed_s=(now_ns - request.from_ns) / NS_PER_S,
             )
             self._captures[request.trigger_id] = capture
-            if capture.done and until_ns < request.to_ns + LATE_NS:
-                capture.done = False  # the same trigger came again, and the request grew
-            if capture.done:
-                continue
             is_last = until_ns >= request.to_ns + LATE_NS
+            if capture.done and is_last:
+                continue
             if is_last:
                 # Spans of a decision come in by themselves: the last look is at all of them again.
                 capture.received_ns = 0
-                self._closing.append(request)
-            self._keep_one(recorder, request, capture, until_ns, now_ns, tally)
-            capture.received_ns, capture.done = until_ns, is_last
-            tally.open_requests += not is_last
+            traces = self._traces(request, capture.received_ns, until_ns)
+            until = min(request.to_ns, until_ns)
+            yield _Look(request, capture, traces, is_last, until)
+
+    def _spans_of(self, looks: Sequence[_Look]) -> dict[str, list[SpanEndpoints]]:
+        """Return the spans of every trace that any of the requests is about."""
+        found: dict[str, list[SpanEndpoints]] = defaultdict(list)
+        traces = list(dict.fromkeys(trace for look in looks for trace in look.traces))
+        if traces:
+            from_ns = min(look.request.from_ns for look in looks) - REACH_NS
+            to_ns = max(look.request.to_ns for look in looks) + REACH_NS
+            for span in self._reader.spans(max(from_ns, 0), to_ns, trace_ids=traces):
+                found[span.trace_id].append(span)
+        return found
+
+    def _choose(
+        self, look: _Look, spans_of: Mapping[str, Sequence[SpanEndpoints]], tally: Tally
+    ) -> None:
+        """Settle on the connections of a request, and the time of them."""
+        request, capture = look.request, look.capture
+        spans = [span for trace in look.traces for span in spans_of.get(trace, ())]
+        if request.port_pairs:
+            spans += self._reader.spans(
+                request.from_ns, request.to_ns, port_pairs=request.port_pairs
+            )
+        look.by_rank = [*request.port_pairs, *_pairs_by_rank(spans, look.traces)]
+        new = [pair for pair in dict.fromkeys(look.by_rank) if pair not in capture.pairs]
+        room = max(self._config.capture_flows_max - len(capture.pairs), 0)
+        capture.refused_flows += len(new[room:])
+        tally.refused_flows += len(new[room:])
+        capture.pairs.update(new[:room])
+        look.spans = [span for span in spans if span.port_pair in capture.pairs]
+        look.pairs = {span.port_pair for span in look.spans} | set(request.port_pairs)
+        times = [
+            (span.start_ns - WINDOW_MARGIN_NS, span.end_ns + WINDOW_MARGIN_NS)
+            for span in look.spans
+        ]
+        if request.port_pairs:
+            times.append((request.from_ns, look.until_ns))
+        if times:
+            look.range_ns = min(begin for begin, _ in times), max(end for _, end in times)
 
     def close(self, stats: RecorderStats, now_ns: int) -> None:
         """Say what became of the requests that were looked at for the last time, once linked."""
@@ -137,40 +214,17 @@ class CaptureJob:
             )
         return spans
 
-    def _keep_one(
-        self,
-        recorder: Recorder,
-        request: CaptureRequest,
-        capture: _Capture,
-        until_ns: int,
-        now_ns: int,
-        tally: Tally,
-    ) -> None:
-        traces = self._traces(request, capture.received_ns, until_ns)
-        spans = self._spans(request, traces)
-        wanted = [*request.port_pairs, *_pairs_by_rank(spans, traces)]
-        new = [pair for pair in dict.fromkeys(wanted) if pair not in capture.pairs]
-        room = max(self._config.capture_flows_max - len(capture.pairs), 0)
-        capture.refused_flows += len(new[room:])
-        tally.refused_flows += len(new[room:])
-        capture.pairs.update(new[:room])
-        spans = [span for span in spans if span.port_pair in capture.pairs]
-        if not spans and not request.port_pairs:
-            return
-        begins = [span.start_ns - WINDOW_MARGIN_NS for span in spans]
-        ends = [span.end_ns + WINDOW_MARGIN_NS for span in spans]
-        if request.port_pairs:
-            begins.append(request.from_ns)
-            ends.append(min(request.to_ns, until_ns))
-        pairs = frozenset(span.port_pair for span in spans) | set(request.port_pairs)
-        packets = tally.pulled(recorder, Selection(min(begins), max(ends), pairs))
-        kept = within_windows(packets, spans)
-        if request.port_pairs:
-            kept |= _named(packets, request)
-        packets = self._paid(packets.take(kept), capture, wanted)
+    def _keep_one(self, look: _Look, pulled: PacketColumns, now_ns: int, tally: Tally) -> None:
+        assert look.range_ns is not None
+        pairs = port_pairs(pulled.src_port, pulled.dst_port)
+        packets = pulled.take(np.isin(pairs, np.array(sorted(look.pairs), np.uint32)))
+        kept = within_windows(packets, look.spans)
+        if look.request.port_pairs:
+            kept |= _named(packets, look.request)
+        packets = self._paid(packets.take(kept), look.capture, look.by_rank)
         tally.captured += len(packets)
-        tally.flows += self._keeper.keep(packets, Tier.DUMPED, request.trigger_id, now_ns)
-        tally.ranges.append((min(begins), max(ends)))
+        self._keeper.keep(packets, Tier.DUMPED, look.request.trigger_id)
+        tally.ranges.append(look.range_ns)
 
     def _paid(
         self, packets: PacketColumns, capture: _Capture, by_rank: Sequence[int]

@@ -101,12 +101,13 @@ class PacketJob:
         if self._recorder is not None:
             try:
                 tally.triggers = self._triggers.run_once(self._recorder, until_ns, now_ns)
-                self._keep_sample(self._recorder, until_ns, now_ns, tally)
-                self._keep_traces(self._recorder, until_ns, now_ns, tally)
+                self._keep_sample(self._recorder, until_ns, tally)
+                self._keep_traces(self._recorder, until_ns, tally)
                 self._captures.keep(self._recorder, until_ns, now_ns, tally)
             except CaptureError as error:
                 # Spans are linked to what was kept before; the page says what is missing.
                 tally.capture_lost = str(error)
+        tally.flows = self._keeper.analyse(now_ns)
         self._link_new_spans(until_ns, now_ns, tally)
         if self._recorder is not None and tally.capture_lost is None:
             stats = self._recorder.stats()
@@ -137,7 +138,7 @@ class PacketJob:
         # Recorders that share a store advance each by itself.
         return f"{name}.{self._config.host}" if self._config.host else name
 
-    def _keep_sample(self, recorder: Recorder, until_ns: int, now_ns: int, tally: Tally) -> None:
+    def _keep_sample(self, recorder: Recorder, until_ns: int, tally: Tally) -> None:
         cursor = self._cursor(_SAMPLE_CURSOR)
         from_ns = read_cursor(self._store.client(), cursor)
         if from_ns >= until_ns:
@@ -156,14 +157,14 @@ class PacketJob:
         sizes = np.bincount(place, weights=packets.wire_bytes).astype(np.int64)
         packets = packets.take(place < self._budget.take(Tier.SAMPLED, sizes))
         tally.sampled += len(packets)
-        tally.flows += self._keeper.keep(packets, Tier.SAMPLED, "", now_ns)
+        self._keeper.keep(packets, Tier.SAMPLED, "")
         write_cursor(self._store.client(), cursor, until_ns)
 
-    def _keep_traces(self, recorder: Recorder, until_ns: int, now_ns: int, tally: Tally) -> None:
+    def _keep_traces(self, recorder: Recorder, until_ns: int, tally: Tally) -> None:
         cursor = self._cursor(_TRACE_CURSOR)
         after_ns = read_cursor(self._store.client(), cursor)
         if after_ns < until_ns:
-            self._traces.keep(recorder, after_ns, until_ns, now_ns, tally)
+            self._traces.keep(recorder, after_ns, until_ns, tally)
             write_cursor(self._store.client(), cursor, until_ns)
 
     def _link_new_spans(self, until_ns: int, now_ns: int, tally: Tally) -> None:

@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from packet.byte_budget import Tier
-from packet.columns import PacketColumns
+from packet.columns import PacketColumns, concat_columns
 from packet.decode import decode
 from packet.queries import Reader
 from packet.recorder import Recorder
@@ -39,15 +39,26 @@ class Tally:
 
 
 class Keeper:
-    """Writes packets and the connections they belong to."""
+    """Writes packets at once, and the connections they belong to at the end of a run."""
 
     def __init__(self, reader: Reader, writer: Writer) -> None:
         self._reader = reader
         self._writer = writer
+        self._touched: list[PacketColumns] = []
 
-    def keep(self, packets: PacketColumns, tier: Tier, trigger_id: str, now_ns: int) -> int:
-        """Write packets and their connections; return how many of the latter."""
-        if not len(packets):
+    def keep(self, packets: PacketColumns, tier: Tier, trigger_id: str) -> None:
+        """Write packets."""
+        if len(packets):
+            self._writer.packets(packets, tier.value, trigger_id)
+            self._touched.append(packets)
+
+    def analyse(self, now_ns: int) -> int:
+        """Write the connections of what was kept since the last call; return how many.
+
+        Once for all: a connection is analysed from all of its kept packets, and one that several
+        requests are about would be read and analysed for each of them.
+        """
+        touched, self._touched = self._touched, []
+        if not touched:
             return 0
-        self._writer.packets(packets, tier.value, trigger_id)
-        return self._writer.flows(self._reader, packets, now_ns)
+        return self._writer.flows(self._reader, concat_columns(touched), now_ns)

@@ -37,9 +37,7 @@ class TracePull:
         self._budget = budget
         self._keeper = keeper
 
-    def keep(
-        self, recorder: Recorder, after_ns: int, until_ns: int, now_ns: int, tally: Tally
-    ) -> None:
+    def keep(self, recorder: Recorder, after_ns: int, until_ns: int, tally: Tally) -> None:
         """Keep the connections of the traces received in (after_ns, until_ns]."""
         threshold = trace_threshold(self._config.trace_ratio)
         if threshold is None:
@@ -63,7 +61,7 @@ class TracePull:
         count = self._budget.take(Tier.PULLED, packets.wire_bytes.astype(np.int64))
         packets = packets.take(np.arange(count))
         tally.pulled_for_traces += len(packets)
-        tally.flows += self._keeper.keep(packets, Tier.PULLED, "", now_ns)
+        self._keeper.keep(packets, Tier.PULLED, "")
         tally.ranges.append((from_ns, to_ns))
 
 
