@@ -22,3 +22,8 @@ class ProvenanceConfig(Section):
     missing_after_s: float = Field(
         default=30.0, gt=0, description="Time that an event may be late before it is missing"
     )
+
+    def anchored(self) -> ProvenanceConfig:
+        """Return the same with a path that a change of the working directory leaves alone."""
+        path = self.keys_path
+        return self.model_copy(update={"keys_path": None if path is None else path.absolute()})

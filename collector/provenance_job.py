@@ -22,8 +22,9 @@ from collector.log import get_logger
 from collector.provenance import Event
 from collector.provenance_chain import ChainKey
 from collector.provenance_config import ProvenanceConfig
-from collector.provenance_keys import KeyRing, read_keys
+from collector.provenance_keys import KeyRing
 from collector.provenance_lines import checkpoint_of
+from collector.provenance_ring import read_ring
 from collector.provenance_stream import Judged, Missing, Stream
 from collector.provenance_verify import Finding, Verdict
 from collector.store.connect import Connections
@@ -64,6 +65,9 @@ class ProvenanceJob:
         store: where everything is read and written.
         counters: what is counted on /metrics.
         stored_ns: returns an instant by which everything received is stored, None where unknown.
+
+    Raises:
+        InputError: the file of the keys cannot be read, or is no key ring.
     """
 
     def __init__(
@@ -82,8 +86,7 @@ class ProvenanceJob:
         self.page_items = PAGE_ITEMS
         self._lock = threading.Lock()
         self._totals: Counter[str] = Counter()
-        self._keys_text = self._path.read_text(encoding="utf-8")
-        self._ring = read_keys(self._keys_text, str(self._path))
+        self._keys_text, self._ring = read_ring(self._path)
         self._stream: Stream | None = None  # None: as the store has it
         self._cursor_ns = 0
         self._noted_ns = 0  # the place that was remembered last
@@ -152,11 +155,10 @@ class ProvenanceJob:
         return stream
 
     def _follow_keys(self, stream: Stream, now_ns: int) -> None:
-        text = self._path.read_text(encoding="utf-8")
+        text, ring = read_ring(self._path)
         if text == self._keys_text:
             return
-        before, self._ring = self._ring, read_keys(text, str(self._path))
-        self._keys_text = text
+        before, self._ring, self._keys_text = self._ring, ring, text
         stream.change_keys(self._ring)
         _LOG.info("provenance_keys_changed", kids=sorted(self._ring.macs))
         self._withdraw(before, now_ns)

@@ -149,6 +149,7 @@ class Service:
         self.store = Connections(settings.store)
         self.protection = protection_of(settings)
         wal_dir, alerts_path = settings.wal_dir.absolute(), settings.alerts_path.absolute()
+        provenance = settings.provenance.anchored()
         # Opened first: whoever holds the store holds the log and the alert state beside it.
         self.store.client()
         if settings.store.embedded_path is not None:
@@ -169,9 +170,9 @@ class Service:
         self.attribution = AttributionJob(settings.attribution, settings.attributes, self.store)
         self.sizes = EventSizes(self.store, self.counters, self.collector.stored_ns)
         self.provenance: ProvenanceJob | None = None
-        if settings.provenance.keys_path is not None:
+        if provenance.keys_path is not None:
             self.provenance = ProvenanceJob(
-                settings.provenance, self.store, self.counters, self.collector.stored_ns
+                provenance, self.store, self.counters, self.collector.stored_ns
             )
         self.alerts = AlertsJob(
             settings.alerts, self.store, alerts_path, self.counters, progress=self._progress

@@ -31,6 +31,7 @@ from collector.errors import ConfigError
 from collector.identifiers_config import EncryptionConfig, IdentifiersConfig
 from collector.protection import check_keys
 from collector.provenance_config import ProvenanceConfig
+from collector.provenance_ring import read_ring
 from collector.retention import RetentionConfig
 from collector.tls import load as load_certificate
 from collector.tokens import AccessConfig
@@ -101,6 +102,8 @@ class Settings(Section):
         Only what serves needs them: a query shall run in a shell that knows no secrets.
         """
         check_keys(self.identifiers, self.encryption)
+        if self.provenance.keys_path is not None:
+            read_ring(self.provenance.keys_path)
         asks = bool(load_tokens(self.access))
         for listener, key, host, tls in (
             ("OTLP/gRPC", "collector.host", self.collector.host, self.collector.tls),

@@ -17,7 +17,9 @@ from collector.provenance_config import ProvenanceConfig
 from collector.provenance_job import ProvenanceJob
 from collector.provenance_keys import public_of, signer
 from collector.provenance_lines import checkpoint_attributes, seal_attributes
+from collector.provenance_ring import read_ring
 from collector.store.connect import Connections
+from dashboard.settings import Settings
 from tests.builders import (
     decision_span,
     key_values,
@@ -313,6 +315,19 @@ def test_key_file_that_cannot_be_read_stops_a_pass_not_the_chain(scene: Scene) -
     scene.write_keys()
     scene.producer.store_events(scene.producer.seal(1), at(4))
     assert scene.run(5) == {"ok": 1}
+
+
+def test_key_file_that_is_not_there_stops_the_start_with_a_remedy(tmp_path: Path) -> None:
+    """One line that names the setting; `config check` says the same."""
+    missing = tmp_path / "none.toml"
+    with pytest.raises(InputError, match=r"provenance.keys_path .*none.toml: cannot be read"):
+        read_ring(missing)
+    missing.write_bytes(b"\xff")
+    with pytest.raises(InputError, match="not UTF-8"):
+        read_ring(missing)
+    settings = Settings(provenance=ProvenanceConfig(keys_path=tmp_path / "other.toml"))
+    with pytest.raises(InputError, match="correct the path"):
+        settings.require_secrets()
 
 
 def test_large_step_is_read_in_pages(scene: Scene) -> None:
