@@ -3,30 +3,28 @@
 The unit is spans per second of CPU time of this process, the engine's background threads
 included: on a shared machine wall time says more about the neighbours. The sender is a process of
 its own. Rivals in the same call: decoding alone (no store), and a Python loop that builds rows
-and inserts them, which is what most Python receivers do.
+and inserts them, which is what most Python receivers do. The shipped rules on personal data are
+on.
 """
 
 from __future__ import annotations
 
-import multiprocessing
-import random
 import resource
 import statistics
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from multiprocessing.connection import Connection
+from contextlib import contextmanager
 from pathlib import Path
 
-import grpc
 from clickhouse_connect.driver.client import Client
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
-from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
-from opentelemetry.proto.resource.v1.resource_pb2 import Resource
-from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
-from collector.clock import NS_PER_MS, NS_PER_S, SystemClock
+from collector import log
+from collector.bench_rivals import decode, insert_in_python
+from collector.bench_sender import Sender, read_load, write_load
+from collector.bench_soak import soak
+from collector.bench_spans import SPANS_PER_S, make_requests
+from collector.clock import SystemClock
 from collector.config import (
     AttributesConfig,
     CollectorConfig,
@@ -35,240 +33,188 @@ from collector.config import (
     StoreConfig,
 )
 from collector.counters import Counters
+from collector.errors import StoreUnavailableError
 from collector.service import CollectorService
 from collector.store.connect import Connections
 from collector.store.migrate import apply_views, migrate
 
-EXPORT = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
 SPANS_PER_RUN = 131_072
-IN_FLIGHT = 16
-ROWS_PER_RIVAL_INSERT = 32_768
+SPANS_PER_RIVAL_RUN = SPANS_PER_RUN // 4
+_OPEN_S = 8.0
 _WAIT_S = 0.02
+_MERGED = ("otel_traces", "otel_traces_trace_id_ts", "decisions")
+# Name of a load: spans a request, and whether each eighth is a decision.
+_LOADS = {"512": (512, False), "8192": (8192, False), "512_decisions": (512, True)}
 
 
-def run_ingest(runs: int, progress: Callable[[str], None]) -> dict[str, float]:
-    """Return the figures of DESIGN's `ingest` line that are built, medians of `runs`.
+class _AwayStore(Connections):
+    """A store that nobody reaches, so that what is received stays in the log."""
 
-    Keys: `spans_per_cpu_s_512` and `_8192` (all in), `parse_only_spans_per_cpu_s`,
-    `python_loop_spans_per_cpu_s`, `x_python_loop_512` and `_8192`, `ack_p99_ms_saturated`.
+    def client(self) -> Client:
+        """Fail as `connect` does."""
+        raise StoreUnavailableError("the store is away, for the benchmark of the log")
+
+
+def run_ingest(runs: int, progress: Callable[[str], None], soak_s: float) -> dict[str, float]:
+    """Return the figures of DESIGN's `ingest` line, medians of `runs`; the soak is one.
+
+    Keys beside those: `spans_per_cpu_s_512_decisions`, where each eighth span is a decision; the
+    rivals `parse_only_spans_per_cpu_s` and `python_loop_spans_per_cpu_s`; `x_python_loop_512` and
+    `_8192`; `ack_p50_ms_30k`; `ack_p99_ms_saturated`; of the soak its `soak_s`, the spans it sent a
+    second, `soak_ack_p99_ms` and `rss_max_mib`.
     """
+    log.configure("error")  # a collector is started 25 times, and one has no store
     samples: dict[str, list[float]] = {}
 
     def note(key: str, value: float) -> None:
         samples.setdefault(key, []).append(value)
 
-    with tempfile.TemporaryDirectory(prefix="millworth-bench-") as scratch:
+    with tempfile.TemporaryDirectory(prefix="millworth-bench-") as name:
+        scratch = Path(name)
+        progress("making the load")
+        for load, (size, decisions) in _LOADS.items():
+            now_ns = SystemClock().now_ns()
+            requests = make_requests(1, size, SPANS_PER_RUN, now_ns, decisions=decisions)
+            write_load(scratch / load, list(requests))
         for number in range(runs):
-            for size in (512, 8192):
-                progress(f"run {number + 1} of {runs}: {size} spans a request")
-                rate, ack_p99_ms = _all_in(Path(scratch), number, size)
-                note(f"spans_per_cpu_s_{size}", rate)
-                if size == 512:
-                    note("ack_p99_ms_saturated", ack_p99_ms)
-            progress(f"run {number + 1} of {runs}: rivals")
-            requests = list(make_requests(number, 512, SPANS_PER_RUN // 4))
-            note("parse_only_spans_per_cpu_s", _parse_only(requests))
-            note("python_loop_spans_per_cpu_s", _python_loop(Path(scratch), number, requests))
-    figures = {key: statistics.median(values) for key, values in samples.items()}
-    for size in (512, 8192):
-        # Ratios pair by pair, so that a drift of the machine's speed cancels.
-        pairs = zip(
-            samples[f"spans_per_cpu_s_{size}"], samples["python_loop_spans_per_cpu_s"], strict=True
-        )
-        figures[f"x_python_loop_{size}"] = statistics.median(ours / loop for ours, loop in pairs)
+            label = f"run {number + 1} of {runs}"
+            for load in _LOADS:
+                rate, p99_ms = _all_in(scratch, number, load)
+                progress(f"{label}: {rate:,.0f} spans a CPU second, load {load}")
+                note(f"spans_per_cpu_s_{load}", rate)
+                if load == "512":
+                    note("ack_p99_ms_saturated", p99_ms)
+            note("receive_wal_spans_per_cpu_s", _log_alone(scratch, number))
+            p50_ms, p99_ms = _open_loop(scratch, number)
+            progress(f"{label}: {p99_ms:.1f} ms to the answer at 30,000 spans/s (99 %)")
+            note("ack_p50_ms_30k", p50_ms)
+            note("ack_p99_ms_30k", p99_ms)
+            rival = _rivals(scratch, number)
+            progress(f"{label}: rivals {rival[0]:,.0f} and {rival[1]:,.0f}")
+            note("parse_only_spans_per_cpu_s", rival[0])
+            note("python_loop_spans_per_cpu_s", rival[1])
+        figures = {key: statistics.median(values) for key, values in samples.items()}
+        for size in (512, 8192):
+            # Ratios pair by pair, so that a drift of the machine's speed cancels.
+            pairs = zip(
+                samples[f"spans_per_cpu_s_{size}"],
+                samples["python_loop_spans_per_cpu_s"],
+                strict=True,
+            )
+            figures[f"x_python_loop_{size}"] = statistics.median(a / b for a, b in pairs)
+        progress(f"soak of {soak_s:.0f} s at {SPANS_PER_S} spans/s")
+        figures |= soak(scratch / "512", SPANS_PER_S / 512, soak_s, progress)
     return figures
 
 
-def _all_in(scratch: Path, number: int, size: int) -> tuple[float, float]:
-    store = _fresh_store(scratch, f"ingest_{size}_{number}")
-    config = CollectorConfig(grpc_port=0, http_port=0)
-    service = CollectorService(
-        config, store, scratch / f"wal_{size}_{number}", Counters(), SystemClock()
-    )
-    service.start()
-    ours, theirs = multiprocessing.Pipe()
-    sender = multiprocessing.get_context("spawn").Process(
-        target=_send, args=(theirs, service.grpc_port, number, size), daemon=True
-    )
-    sender.start()
-    assert ours.recv() == "ready"
-    before = _cpu_seconds()
-    ours.send("go")
-    ack_p99_ms: float = ours.recv()
+def _all_in(scratch: Path, number: int, load: str) -> tuple[float, float]:
+    """Return the rate of a saturated collector with its merges, and the 99 % time to the answer."""
+    with (
+        _store(scratch, f"all_{load}_{number}") as store,
+        _collector(store, scratch / f"wal_all_{load}_{number}") as service,
+    ):
+        sender = Sender(scratch / load, service.grpc_port)
+        _wait_stored(service, first := _first(load))
+        before_s = cpu_seconds()
+        sender.go()
+        times_ms = sender.times_ms()
+        _wait_stored(service, first + SPANS_PER_RUN)
+        _merge(store.client())
+        return SPANS_PER_RUN / (cpu_seconds() - before_s), _p99(times_ms)
+
+
+def _log_alone(scratch: Path, number: int) -> float:
+    """Return the rate of receiving, checking and logging, without a store."""
+    away = _AwayStore(_config(scratch, "away"))
+    with _collector(away, scratch / f"wal_alone_{number}") as service:
+        sender = Sender(scratch / "512", service.grpc_port)
+        before_s = cpu_seconds()
+        sender.go()
+        sender.times_ms()
+        return SPANS_PER_RUN / (cpu_seconds() - before_s)
+
+
+def _open_loop(scratch: Path, number: int) -> tuple[float, float]:
+    """Return the median and 99 % time to the answer at 30,000 spans a second."""
+    with (
+        _store(scratch, f"open_{number}") as store,
+        _collector(store, scratch / f"wal_open_{number}") as service,
+    ):
+        sender = Sender(
+            scratch / "512",
+            service.grpc_port,
+            requests_per_s=SPANS_PER_S / 512,
+            seconds=_OPEN_S,
+        )
+        sender.go()
+        times_ms = sender.times_ms()
+        return statistics.median(times_ms), _p99(times_ms)
+
+
+def _rivals(scratch: Path, number: int) -> tuple[float, float]:
+    """Return the rates of decoding alone and of a Python loop with its merge."""
+    requests = read_load(scratch / "512")[: SPANS_PER_RIVAL_RUN // 512]
+    before_s = cpu_seconds()
+    decode(requests)
+    decoded_s = cpu_seconds() - before_s
+    with _store(scratch, f"loop_{number}") as store:
+        before_s = cpu_seconds()
+        insert_in_python(store.client(), requests)
+        _merge(store.client())
+        looped_s = cpu_seconds() - before_s
+    return SPANS_PER_RIVAL_RUN / decoded_s, SPANS_PER_RIVAL_RUN / looped_s
+
+
+def _first(load: str) -> int:
+    """Return the spans of the request that opens the sender's connection."""
+    return _LOADS[load][0]
+
+
+def _wait_stored(service: CollectorService, spans: int) -> None:
     waiting = threading.Event()
-    while service.status().spans_stored < SPANS_PER_RUN:
+    while service.status().spans_stored < spans:
         waiting.wait(_WAIT_S)
-    store.client().command("OPTIMIZE TABLE otel_traces FINAL")
-    cpu_s = _cpu_seconds() - before
-    sender.join()
-    service.stop(drain_seconds=10)
-    _drop(store)
-    return SPANS_PER_RUN / cpu_s, ack_p99_ms
 
 
-def _send(pipe: Connection, port: int, seed: int, size: int) -> None:
-    """Send as fast as IN_FLIGHT requests at a time allow; report the 99 % time to the answer."""
-    requests = list(make_requests(seed, size, SPANS_PER_RUN))
-    clock = SystemClock()
-    options = [("grpc.max_send_message_length", -1)]
-    with grpc.insecure_channel(f"127.0.0.1:{port}", options=options) as channel:
-        export = channel.unary_unary(EXPORT, bytes, bytes)
-
-        def send(request: bytes) -> float:
-            sent_ns = clock.monotonic_ns()
-            export(request, timeout=120, wait_for_ready=True)
-            return (clock.monotonic_ns() - sent_ns) / NS_PER_MS
-
-        pipe.send("ready")
-        pipe.recv()
-        with ThreadPoolExecutor(IN_FLIGHT) as pool:
-            times_ms = sorted(pool.map(send, requests))
-        pipe.send(times_ms[int(len(times_ms) * 0.99)])
+def _merge(client: Client) -> None:
+    for table in _MERGED:
+        client.command("OPTIMIZE TABLE {table:Identifier} FINAL", {"table": table})
 
 
-def _parse_only(requests: list[bytes]) -> float:
-    before = _cpu_seconds()
-    for request in requests:
-        ExportTraceServiceRequest.FromString(request)
-    return SPANS_PER_RUN / 4 / (_cpu_seconds() - before)
+def _p99(times_ms: list[float]) -> float:
+    return times_ms[int(len(times_ms) * 0.99)]
 
 
-def _python_loop(scratch: Path, number: int, requests: list[bytes]) -> float:
-    store = _fresh_store(scratch, f"loop_{number}")
-    client = store.client()
-    before = _cpu_seconds()
-    rows: list[list[object]] = []
-    for request in requests:
-        rows += _rows(ExportTraceServiceRequest.FromString(request))
-        if len(rows) >= ROWS_PER_RIVAL_INSERT:
-            _insert(client, rows)
-            rows = []
-    if rows:
-        _insert(client, rows)
-    client.command("OPTIMIZE TABLE otel_traces FINAL")
-    rate = SPANS_PER_RUN / 4 / (_cpu_seconds() - before)
-    _drop(store)
-    return rate
+def _config(scratch: Path, database: str) -> StoreConfig:
+    return StoreConfig(url=f"chdb://{scratch / 'store'}", database=database)
 
 
-def _insert(client: Client, rows: list[list[object]]) -> None:
-    client.insert(
-        "otel_traces",
-        rows,
-        column_names=[
-            "Timestamp",
-            "TraceId",
-            "SpanId",
-            "ParentSpanId",
-            "SpanName",
-            "ServiceName",
-            "ResourceAttributes",
-            "SpanAttributes",
-            "Duration",
-            "received_ns",
-        ],
-    )
-
-
-def _rows(message: ExportTraceServiceRequest) -> Iterator[list[object]]:
-    """Do what a plain Python receiver does, with fewer columns than ours: a generous rival."""
-    for resource_spans in message.resource_spans:
-        resource = {item.key: _text(item.value) for item in resource_spans.resource.attributes}
-        for scope_spans in resource_spans.scope_spans:
-            for span in scope_spans.spans:
-                yield [
-                    span.start_time_unix_nano,
-                    span.trace_id.hex(),
-                    span.span_id.hex(),
-                    span.parent_span_id.hex(),
-                    span.name,
-                    resource.get("service.name", ""),
-                    resource,
-                    {item.key: _text(item.value) for item in span.attributes},
-                    span.end_time_unix_nano - span.start_time_unix_nano,
-                    span.end_time_unix_nano,
-                ]
-
-
-def _text(value: AnyValue) -> str:
-    kind = value.WhichOneof("value")
-    return str(getattr(value, kind)) if kind else ""
-
-
-def make_requests(seed: int, size: int, spans: int) -> Iterator[bytes]:
-    """Yield OTLP requests of `size` spans: ten attributes and an event each, nine of resource."""
-    draw = random.Random(seed)  # noqa: S311  a repeatable load, not a secret
-    now_ns = SystemClock().now_ns()
-    resource = Resource(
-        attributes=[_attribute("service.name", f"shop-{seed % 5}")]
-        + [_attribute(f"resource.key.{n}", f"value-{n}") for n in range(8)]
-    )
-    for _ in range(spans // size):
-        request = ExportTraceServiceRequest()
-        resource_spans = request.resource_spans.add()
-        resource_spans.resource.CopyFrom(resource)
-        scope_spans = resource_spans.scope_spans.add()
-        scope_spans.scope.name = "bench"
-        scope_spans.spans.extend(_span(draw, now_ns) for _ in range(size))
-        yield request.SerializeToString()
-
-
-def _span(draw: random.Random, now_ns: int) -> Span:
-    start_ns = now_ns - draw.randrange(60 * NS_PER_S)
-    duration_ns = draw.randrange(1, 200 * NS_PER_MS)
-    return Span(
-        trace_id=draw.randbytes(16),
-        span_id=draw.randbytes(8),
-        parent_span_id=draw.randbytes(8),
-        name=f"operation-{draw.randrange(40)}",
-        kind=Span.SPAN_KIND_CLIENT,
-        start_time_unix_nano=start_ns,
-        end_time_unix_nano=start_ns + duration_ns,
-        attributes=[
-            _attribute("http.request.method", "POST"),
-            _attribute("url.path", f"/offer/{draw.randrange(1000)}"),
-            _attribute("server.address", "127.0.0.1"),
-            _attribute("decision.region", "eu-west"),
-            _attribute("session.id", f"{draw.getrandbits(64):016x}"),
-            _attribute("server.port", 8080),
-            _attribute("http.response.status_code", 200),
-            _attribute("item.count", draw.randrange(50)),
-            _attribute("item.score", draw.random()),
-            _attribute("cache.hit", bool(draw.randrange(2))),
-        ],
-        events=[
-            Span.Event(
-                time_unix_nano=start_ns + duration_ns // 2,
-                name="priced",
-                attributes=[_attribute("offer.id", f"o-{draw.randrange(500)}")],
-            )
-        ],
-    )
-
-
-def _attribute(key: str, value: str | bool | int | float) -> KeyValue:
-    if isinstance(value, bool):
-        return KeyValue(key=key, value=AnyValue(bool_value=value))
-    if isinstance(value, int):
-        return KeyValue(key=key, value=AnyValue(int_value=value))
-    if isinstance(value, float):
-        return KeyValue(key=key, value=AnyValue(double_value=value))
-    return KeyValue(key=key, value=AnyValue(string_value=value))
-
-
-def _fresh_store(scratch: Path, database: str) -> Connections:
-    store = Connections(StoreConfig(url=f"chdb://{scratch / 'store'}", database=database))
-    now_ns = SystemClock().now_ns()
-    migrate(store.client(), now_ns)
-    apply_views(store.client(), AttributesConfig(), DecisionsConfig(), OutcomesConfig(), now_ns)
-    return store
-
-
-def _drop(store: Connections) -> None:
-    store.client().command("DROP DATABASE {name:Identifier}", {"name": store.config.database})
+@contextmanager
+def _store(scratch: Path, database: str) -> Iterator[Connections]:
+    store = Connections(_config(scratch, database))
+    prepare(store)
+    yield store
+    store.client().command("DROP DATABASE {name:Identifier}", {"name": database})
     store.close()
 
 
-def _cpu_seconds() -> float:
+def prepare(store: Connections) -> None:
+    """Make the tables and views."""
+    now_ns = SystemClock().now_ns()
+    migrate(store.client(), now_ns)
+    apply_views(store.client(), AttributesConfig(), DecisionsConfig(), OutcomesConfig(), now_ns)
+
+
+@contextmanager
+def _collector(store: Connections, wal_dir: Path) -> Iterator[CollectorService]:
+    config = CollectorConfig(grpc_port=0, http_port=0)
+    service = CollectorService(config, store, wal_dir, Counters(), SystemClock())
+    service.start()
+    yield service
+    service.stop(drain_seconds=0 if isinstance(store, _AwayStore) else 30)
+
+
+def cpu_seconds() -> float:
+    """Return the CPU time of this process, all threads and the kernel's part included."""
     usage = resource.getrusage(resource.RUSAGE_SELF)
     return usage.ru_utime + usage.ru_stime

@@ -14,7 +14,7 @@ from collector.config import AttributesConfig
 from collector.counters import Counters
 from collector.errors import DecodeError, LogFullError, TransientError
 from collector.identifiers_config import IdentifiersConfig
-from collector.otlp import Checked, Signal, check, limits_at, response
+from collector.otlp import Checked, Signal, check, limits_at, response, survey_request
 from collector.protection import Protection
 from collector.wal import Budget, Log
 
@@ -71,11 +71,13 @@ class Intake:
             request = body if isinstance(body, bytes) else body()
             now_ns = self._clock.now_ns()
             limits = limits_at(now_ns, self._retention_days, self._attributes)
+            survey = survey_request(signal, request)
             # Before anything of it can reach a disk.
-            rewritten = self._protection.rewrite(signal, request, now_ns)
+            rewritten = self._protection.rewrite(signal, request, now_ns, survey)
             if rewritten is not request:
                 self._counters.rewritten.labels(signal).inc()
-            checked = check(signal, rewritten, limits)
+                survey = None
+            checked = check(signal, rewritten, limits, survey)
         except DecodeError:
             self._refuse(signal, {"undecodable": 1})
             raise

@@ -36,6 +36,7 @@ from collector.errors import DecodeError
 from collector.otlp_limits import Limits, Refusal, remove
 from collector.otlp_metrics import bad_points, metrics, points
 from collector.otlp_spans import check_spans
+from collector.otlp_survey import SpanSurvey, survey_spans
 from collector.otlp_values import Request, flatten_deep_values, has_deep_values
 
 DAY_NS = 86_400 * NS_PER_S
@@ -107,8 +108,14 @@ def load_schema(signal: Signal, *, scalar: bool = False) -> str:
     return "\n".join(code for line in lines if (code := line.split("//")[0].rstrip()))
 
 
-def check(signal: Signal, body: bytes, limits: Limits) -> Checked:
+def check(signal: Signal, body: bytes, limits: Limits, survey: SpanSurvey | None = None) -> Checked:
     """Check one export request.
+
+    Args:
+        signal: what the sender says it is.
+        body: as it was received.
+        limits: what its items are held against.
+        survey: of `body`, where somebody made one.
 
     Raises:
         DecodeError: the bytes are not a request of this signal; nothing of it is taken.
@@ -122,7 +129,7 @@ def check(signal: Signal, body: bytes, limits: Limits) -> Checked:
         ) from error
     trace_id = ""
     if isinstance(request, ExportTraceServiceRequest):
-        payload, accepted, refusals = check_spans(request, body, limits)
+        payload, accepted, refusals = check_spans(request, body, limits, survey)
         trace_id = _first_trace_id(request)
     else:
         if isinstance(request, ExportLogsServiceRequest):
@@ -140,6 +147,16 @@ def check(signal: Signal, body: bytes, limits: Limits) -> Checked:
         message=_explain(refusals, accepted),
         trace_id=trace_id,
     )
+
+
+def survey_request(signal: Signal, body: bytes) -> SpanSurvey | None:
+    """Return what the C parser tells of spans; None of what are none, or cannot be read."""
+    if signal is not Signal.TRACES:
+        return None
+    try:
+        return survey_spans(body)
+    except message.DecodeError:
+        return None  # the check refuses it, and says why
 
 
 def count_items(signal: Signal, body: bytes) -> int:

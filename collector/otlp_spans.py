@@ -24,6 +24,7 @@ from collector.otlp_survey import (
     SPAN_ID_BYTES,
     TRACE_ID_BYTES,
     Nesting,
+    SpanSurvey,
     cut_spans,
     survey_spans,
 )
@@ -36,7 +37,10 @@ LISTS_MARK = b"\xd8\x3e\x00"
 
 
 def check_spans(
-    request: ExportTraceServiceRequest, body: bytes, limits: Limits
+    request: ExportTraceServiceRequest,
+    body: bytes,
+    limits: Limits,
+    survey: SpanSurvey | None = None,
 ) -> tuple[bytes, int, list[Refusal]]:
     """Return what goes to the log, how many spans it has, and what was refused.
 
@@ -44,9 +48,11 @@ def check_spans(
         request: as parsed from `body`; what is refused is taken out of it.
         body: as it was received.
         limits: what the spans are held against.
+        survey: of `body`, where there is one.
     """
     canonical = request.SerializeToString()
-    survey = survey_spans(canonical)
+    if survey is None or canonical != body:
+        survey = survey_spans(canonical)
     total = sum(len(s.spans) for r in request.resource_spans for s in r.scope_spans)
     refusals: list[Refusal] = []
     if not (survey.is_good(total, limits) and _are_stamps_good(request, canonical, limits)):

@@ -90,6 +90,11 @@ class SpanSurvey:
     inner: Nesting  # of spans, events and links
     is_odd: bool  # a value or its pair has a field that OTLP does not have yet
 
+    @property
+    def is_deep(self) -> bool:
+        """Return whether any value is deep."""
+        return max(self.outer, self.inner) is Nesting.DEEP
+
     def is_good(self, count: int, limits: Limits) -> bool:
         """Return whether each of `count` spans can be stored; where not, somebody has to look.
 

@@ -25,6 +25,7 @@ from collector.identifiers_config import JOINED, KEYS_FILE, EncryptionConfig, Id
 from collector.keys import Key, made_keys_file, parse_keys, read_keys_file
 from collector.memory_files import MemoryFiles
 from collector.otlp import DAY_NS, Signal
+from collector.otlp_survey import SpanSurvey
 from collector.tokenise import Tokeniser
 from collector.wal_frames import TRAILER_BYTES, Frame
 
@@ -94,10 +95,12 @@ class Protection:
             self._memory.close()
             self._memory = None
 
-    def rewrite(self, signal: Signal, body: bytes, now_ns: int) -> bytes:
+    def rewrite(
+        self, signal: Signal, body: bytes, now_ns: int, survey: SpanSurvey | None = None
+    ) -> bytes:
         """Return a request as it may be logged; the same object where no rule applies."""
         rules = self._rules()
-        return body if rules is None else rules.rewrite(signal, body, now_ns)
+        return body if rules is None else rules.rewrite(signal, body, now_ns, survey)
 
     def replace(self, name: str, value: str, now_ns: int) -> str:
         """Return what stands for the text of one attribute, "" where it is dropped."""

@@ -14,9 +14,21 @@ from collector.errors import InputError
 
 
 def run_bench(
-    name: str, runs: int, *, progress: bool, outage_minutes: float = 10.0
+    name: str,
+    runs: int,
+    *,
+    progress: bool,
+    outage_minutes: float = 10.0,
+    soak_minutes: float = 10.0,
 ) -> dict[str, Any]:
-    """Run one benchmark; `outage_minutes` is how long `crash` takes the store away.
+    """Run one benchmark.
+
+    Args:
+        name: which.
+        runs: how often; figures are medians.
+        progress: whether to say how far it is.
+        outage_minutes: how long `crash` takes the store away.
+        soak_minutes: how long `ingest` watches the memory of a collector under load.
 
     Returns:
         `{"name", "machine", "runs", "figures": {key: number}}`; every figure is a median, but
@@ -26,7 +38,7 @@ def run_bench(
         InputError: there is no such benchmark.
     """
     benches: dict[str, Callable[[int, Callable[[str], None]], dict[str, float]]] = {
-        "ingest": _ingest,
+        "ingest": partial(_ingest, soak_minutes=soak_minutes),
         "crash": partial(_crash, outage_minutes=outage_minutes),
         "hostile": _hostile,
         "instrument": _instrument,
@@ -46,10 +58,10 @@ def run_bench(
     return {"name": name, "machine": _machine(), "runs": runs, "figures": figures}
 
 
-def _ingest(runs: int, progress: Callable[[str], None]) -> dict[str, float]:
+def _ingest(runs: int, progress: Callable[[str], None], *, soak_minutes: float) -> dict[str, float]:
     from collector.bench import run_ingest
 
-    return run_ingest(runs, progress)
+    return run_ingest(runs, progress, soak_minutes * 60)
 
 
 def _crash(
