@@ -30,7 +30,9 @@ _TPACKET_V3 = 2
 _SO_ATTACH_FILTER, _SO_LOCK_FILTER = 26, 44
 _ETH_P_ALL = 3  # a tap on one protocol alone is not given outgoing packets
 _IFF_LOOPBACK = 0x8
-_SIOCGIFFLAGS = 0x8913
+_SIOCGIFFLAGS, _SIOCGIFHWADDR = 0x8913, 0x8927
+# linux/if_arp.h: what begins with an Ethernet header, which is where the filter looks.
+_ETHERNET_LINKS = (1, 772)  # ARPHRD_ETHER, ARPHRD_LOOPBACK
 _TP_STATUS_USER = 1
 
 BLOCK_BYTES = 256 * 1024
@@ -260,9 +262,17 @@ def _raw_socket(interface: str) -> socket.socket:
             f"packet.interface: there is no {interface!r}; expected one of {known}"
         ) from error
     try:
-        return socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
+        opened = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
     except OSError as error:
         raise not_opened(interface, error) from error
+    link = _asked(opened, _SIOCGIFHWADDR, interface)
+    if link not in _ETHERNET_LINKS:
+        opened.close()
+        raise CaptureError(
+            f"packet.interface {interface}: its frames have no Ethernet header (ARPHRD {link}), as "
+            "those of a tunnel have none; name the interface that carries it"
+        )
+    return opened
 
 
 def not_opened(interface: str, error: OSError) -> CaptureError:
@@ -282,10 +292,16 @@ def not_opened(interface: str, error: OSError) -> CaptureError:
 
 
 def _is_loopback(opened: socket.socket, interface: str) -> bool:
-    # Asked of the socket: /sys shows the network namespace that it was mounted in, not ours.
-    request = struct.pack("16sH14x", interface.encode(), 0)
-    flags = struct.unpack_from("=H", fcntl.ioctl(opened, _SIOCGIFFLAGS, request), 16)[0]
-    return bool(flags & _IFF_LOOPBACK)
+    return bool(_asked(opened, _SIOCGIFFLAGS, interface) & _IFF_LOOPBACK)
+
+
+def _asked(opened: socket.socket, request: int, interface: str) -> int:
+    """Return what the kernel says of an interface of this network namespace.
+
+    Asked of the socket: /sys shows the namespace that it was mounted in, not ours.
+    """
+    answer = fcntl.ioctl(opened, request, struct.pack("16sH14x", interface.encode(), 0))
+    return int(struct.unpack_from("=H", answer, 16)[0])
 
 
 def _stamp_ns(block: bytes, at: int) -> int:

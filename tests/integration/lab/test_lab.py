@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 
 from collector.clock import NS_PER_MS, NS_PER_S, SystemClock
+from collector.errors import CaptureError
 from packet.columns import PacketColumns
+from packet.config import PacketConfig
 from packet.decode import decode
 from packet.frames import frames_of
 from packet.lab import Impairment, LogRows, cable, forwarded, slow_path
@@ -139,6 +141,20 @@ def test_both_families_cross_a_cable() -> None:
     assert len(np.unique(a.flow_hash)) == 2
     for name in ("flow_hash", "tcp_seq", "tcp_ack", "tcp_flags", "payload_bytes", "src_port"):
         assert (getattr(a, name) == getattr(b, name)).all(), name
+
+
+def test_interface_without_ethernet_is_refused_and_not_silent() -> None:
+    """The filter reads Ethernet: on a tunnel it would drop every packet and say nothing."""
+    with cable() as wire:
+        subprocess.run(
+            ["ip", "-n", wire.a.namespace, "tuntap", "add", "mode", "tun", "name", "tun0"],
+            check=True,
+        )
+        with (
+            wire.a.entered(),
+            pytest.raises(CaptureError, match="tun0: its frames have no Ethernet header"),
+        ):
+            RecorderProcess.start(PacketConfig(interface="tun0"))
 
 
 def test_lab_leaves_nothing_behind() -> None:
