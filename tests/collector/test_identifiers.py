@@ -333,6 +333,38 @@ def test_look_at_the_bytes_misses_nothing(
     )
 
 
+@pytest.mark.parametrize("value", ["4111111111111111", "a@b.ee", "https://a:b@c.dd/", "u?sig=1"])
+def test_value_is_found_whatever_stands_before_and_behind_it_on_the_wire(value: str) -> None:
+    """A text's length is a byte in front of it, and may be a digit, a blank or a sign itself."""
+    for length in range(len(value) + 2, 140):
+        text = f"{value} {'y' * length}"[:length]
+        attributes = {"decision.region": text, "next": "4"}
+        record = LogRecord(body=any_value(text), attributes=key_values(attributes))
+        for request in (trace_request(span(attributes=attributes)), logs_request(record)):
+            assert value.encode() not in rewritten(request).SerializeToString(), length
+
+
+@given(st.data(), texts)
+def test_mutated_request_is_rewritten_or_left_for_the_check(data: st.DataObject, text: str) -> None:
+    """Whatever comes over the wire, nothing but bytes comes out, and twice is the same as once."""
+    nested = {"m": [text, {"user.id": text}]}
+    request = trace_request(span(name=text, attributes={"user.id": text, "n": nested}))
+    body = bytearray(request.SerializeToString())
+    for _ in range(data.draw(st.integers(0, 3))):
+        at = data.draw(st.integers(0, len(body) - 1))
+        match data.draw(st.sampled_from(["flip", "cut", "double"])):
+            case "flip":
+                body[at] ^= data.draw(st.integers(1, 255))
+            case "cut":
+                del body[at : at + 3]
+            case _:
+                body[at:at] = body[max(0, at - 9) : at]
+        body = body or bytearray(b"\n")
+    for signal in Signal:
+        once = SHIPPED.rewrite(signal, bytes(body), NOW_NS)
+        assert SHIPPED.rewrite(signal, once, NOW_NS) == once
+
+
 @given(st.text(max_size=40), st.integers(0, 2**63 - 1))
 def test_token_tells_nothing_and_is_known_again(value: str, now_ns: int) -> None:
     """It is as long for any value, holds no part of it, and is not made a token once more."""
