@@ -22,6 +22,7 @@ DAY_S: Final = 86_400
 # 2100-01-01, in Unix seconds: later than any policy, earlier than DateTime ends (2106).
 HELD_UNTIL_S: Final = 4_102_444_800
 DAYS_MAX: Final = 3_650
+YEARS_MAX: Final = 50
 
 ALL_TABLES: Final = "*"
 _PACKET_TABLES: Final = frozenset(
@@ -30,9 +31,10 @@ _PACKET_TABLES: Final = frozenset(
         "capture_requests", "capture_triggers", "packet_budget", "reconstructions",
     }
 )  # fmt: skip
-_ALERT_TABLES: Final = frozenset({"alert_events", "incidents", "remediations"})
-# The end of a chain is needed as long as an event of it may come.
-_LONGER_BY_DAYS: Final = {"provenance_chains": 1}
+# What a table was made with tells its group: years are models, more than one year alerts, and a few
+# days more than the others are those of a state that outlives the rows which it is about.
+_YEAR_DAYS: Final = 365
+_MADE_WITH_DAYS: Final = 30
 # A part of a day is dropped whole when its last row lapses, and by a merge that comes at the
 # engine's leisure: it looks every four hours.
 _MERGE_S: Final = DAY_S
@@ -56,26 +58,43 @@ class RetentionConfig(Section):
     alerts_days: int = Field(
         default=395, gt=0, le=DAYS_MAX, description="Alerts, incidents and remediations"
     )
+    models_years: int = Field(
+        default=10, gt=0, le=YEARS_MAX, description="Versions of models that dollars rest on"
+    )
     tables: dict[str, int] = Field(
         default_factory=dict,
         description="Days of single tables, before the groups: rejected = 90",
     )
 
-    def days(self, table: str) -> int:
-        """Return the days that a table keeps a row."""
+    def interval(self, table: str, made_with: str) -> str:
+        """Return how long a table keeps a row, as SQL.
+
+        Args:
+            table: its name.
+            made_with: the lifetime that its migration has, `30 DAY` or `10 YEAR`.
+        """
+        if made_with.endswith("YEAR") and table not in self.tables:
+            return f"toIntervalYear({self.models_years})"
+        return f"toIntervalDay({self.days(table, made_with)})"
+
+    def days(self, table: str, made_with: str) -> int:
+        """Return the days that a table keeps a row; of years, the most that they have."""
         if table in self.tables:
             return self.tables[table]
+        if made_with.endswith("YEAR"):
+            return self.models_years * 366
         if table.startswith("otel_"):
             return self.telemetry_days
         if table in _PACKET_TABLES:
             return self.packets_days
-        if table in _ALERT_TABLES:
+        made_with_days = int(made_with.split()[0])
+        if made_with_days > _YEAR_DAYS:
             return self.alerts_days
-        return self.decisions_days + _LONGER_BY_DAYS.get(table, 0)
+        return self.decisions_days + max(0, made_with_days - _MADE_WITH_DAYS)
 
-    def check(self, tables: Iterable[str], accepted_days: int) -> None:
+    def check(self, made_with: Mapping[str, str], accepted_days: int) -> None:
         """Raise ConfigError where a table is not there, or spans would lapse as they are stored."""
-        known = sorted(tables)
+        known = sorted(made_with)
         for table, days in self.tables.items():
             if table not in known:
                 near = difflib.get_close_matches(table, known, n=1)
@@ -86,9 +105,10 @@ class RetentionConfig(Section):
                     f"retention.tables.{table} is {days}; expected 1 to {DAYS_MAX} days"
                 )
         for table in known:
-            if table.startswith("otel_") and self.days(table) < accepted_days:
+            days = self.days(table, made_with[table])
+            if table.startswith("otel_") and days < accepted_days:
                 raise ConfigError(
-                    f"{table} keeps rows for {self.days(table)} days and collector.retention_days "
+                    f"{table} keeps rows for {days} days and collector.retention_days "
                     f"accepts rows of {accepted_days}, which would lapse as they are stored; "
                     "lower that one, or raise the days in [retention]"
                 )
@@ -137,9 +157,9 @@ def checked_hold(hold: Hold, existing: Iterable[Hold], tables: Sequence[str]) ->
     return hold
 
 
-def ttl_expression(event: str, days: int, holds: Sequence[Hold]) -> str:
+def ttl_expression(event: str, interval: str, holds: Sequence[Hold]) -> str:
     """Return the TTL of a table: `event` is its DateTime of a row's event."""
-    lapses = f"{event} + toIntervalDay({days})"
+    lapses = f"{event} + {interval}"
     if not holds:
         return lapses
     return f"if({held_condition(event, holds)}, toDateTime({HELD_UNTIL_S}), {lapses})"
@@ -165,7 +185,7 @@ def held_condition(event: str, holds: Sequence[Hold], margin_s: int = 0) -> str:
 
 def slack_s(partition_key: str) -> int:
     """Return how long after its TTL a row may still be there: its part, then a merge."""
-    spans = {"Month": 31, "YYYYMM": 31, "Week": 7, "Monday": 7}
+    spans = {"toYear(": 366, "Month": 31, "YYYYMM": 31, "Week": 7, "Monday": 7}
     days = next((days for name, days in spans.items() if name in partition_key), 1)
     return days * DAY_S + _MERGE_S
 

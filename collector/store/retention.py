@@ -37,7 +37,9 @@ from collector.store.migrate import MIGRATIONS_DIR
 from collector.store.render import render
 
 _HOLDS: Final = (Path(__file__).parents[1] / "sql" / "holds.sql").read_text()
-_TTL_LINE: Final = re.compile(r"^TTL (?P<event>.+) \+ INTERVAL \d+ DAY$", re.MULTILINE)
+_TTL_LINE: Final = re.compile(
+    r"^TTL (?P<event>.+) \+ INTERVAL (?P<lasts>\d+ (?:DAY|YEAR))$", re.MULTILINE
+)
 _TABLE: Final = re.compile(r"CREATE TABLE IF NOT EXISTS (\w+)\$\{local\}")
 # In what the engine writes of a table, a TTL stands between the keys and the settings.
 _TTL_IN_FORCE: Final = re.compile(r"\sTTL (?P<ttl>.+?)(?=\sSETTINGS\s|$)", re.DOTALL)
@@ -66,15 +68,23 @@ class _Table:
     bytes: int
 
 
+@dataclass(frozen=True, slots=True)
+class KeptTable:
+    """A table with a TTL, as its migration has it."""
+
+    event: str  # the DateTime of a row's event
+    made_with: str  # `30 DAY`
+
+
 @cache
-def kept_tables(directory: Path = MIGRATIONS_DIR) -> dict[str, str]:
-    """Return the tables that have a TTL, each with the DateTime of a row's event."""
+def kept_tables(directory: Path = MIGRATIONS_DIR) -> dict[str, KeptTable]:
+    """Return the tables that have a TTL, by name."""
     found = {}
     for path in sorted(directory.glob("[0-9]*.sql")):
         text = path.read_text(encoding="utf-8")
         table, ttl = _TABLE.search(text), _TTL_LINE.search(text)
         if table is not None and ttl is not None:
-            found[table[1]] = ttl["event"]
+            found[table[1]] = KeptTable(ttl["event"], ttl["lasts"])
     return found
 
 
@@ -91,7 +101,7 @@ def apply_retention(
         StoreRefusedError: the store's user may not alter tables.
         StoreUnavailableError: the store failed; what was changed stays, and a next call goes on.
     """
-    config.check(kept_tables(), accepted_days)
+    config.check({name: kept.made_with for name, kept in kept_tables().items()}, accepted_days)
     try:
         with _CHANGING:
             return _apply(client, config, read_holds(client), cluster)
@@ -219,14 +229,14 @@ def _judge(
     now_ns: int,
 ) -> TableRetention:
     in_force = [hold for hold in holds if hold.covers(table.name)]
-    days, slack = config.days(table.name), slack_s(table.partition_key)
+    kept = kept_tables()[table.name]
+    days, slack = config.days(table.name, kept.made_with), slack_s(table.partition_key)
     oldest_s, overdue = None, 0
     if table.rows:
-        event = kept_tables()[table.name]
         # A part with a held row is kept whole, so its neighbours in time are no finding.
-        held = held_condition(event, in_force, margin_s=slack) if in_force else "false"
+        held = held_condition(kept.event, in_force, margin_s=slack) if in_force else "false"
         cutoff_s = max(0, now_ns // NS_PER_S - days * DAY_S - slack)
-        sql = _fill(_OLDEST, event=event, held=held, table=table.name)
+        sql = _fill(_OLDEST, event=kept.event, held=held, table=table.name)
         ((oldest_s, overdue),) = client.query(sql, parameters={"cutoff_s": cutoff_s}).result_rows
     row = TableRetention(
         table=table.name,
@@ -257,8 +267,12 @@ def _expected(
     """Return the TTL of every table. One question for all: the engine formats each text."""
     listed = list(holds)
     wanted = {
-        table: ttl_expression(event, config.days(table), [h for h in listed if h.covers(table)])
-        for table, event in kept_tables().items()
+        table: ttl_expression(
+            kept.event,
+            config.interval(table, kept.made_with),
+            [hold for hold in listed if hold.covers(table)],
+        )
+        for table, kept in kept_tables().items()
     }
     alters = [f"ALTER TABLE t MODIFY TTL {ttl}" for ttl in wanted.values()]
     rows = client.query(

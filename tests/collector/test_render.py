@@ -52,8 +52,8 @@ def test_change_of_a_ttl_on_a_cluster_is_parsed_by_the_engine(engine: Connection
     """What `apply_retention` sends, which is no migration."""
     client = engine.client()
     hold = Hold("h", ("*",), 0, NOW_NS, "why", "ada", 1)
-    for table, event in kept_tables().items():
-        ttl = ttl_expression(event, 7, [hold])
+    for table, kept in kept_tables().items():
+        ttl = ttl_expression(kept.event, "toIntervalDay(7)", [hold])
         for one in alterations(table, ttl, "millworth", "prod"):
             assert one.count("ON CLUSTER 'prod'") == 1, one
             assert f"{table}_local" in one

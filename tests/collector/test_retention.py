@@ -263,8 +263,41 @@ def test_policy_that_cannot_be_is_refused(
 
 
 @pytest.mark.parametrize(
+    ("table", "made_with", "interval"),
+    [
+        ("otel_logs", "30 DAY", "toIntervalDay(7)"),
+        ("decisions", "30 DAY", "toIntervalDay(8)"),
+        ("provenance_chains", "31 DAY", "toIntervalDay(9)"),  # a day longer than its events
+        ("span_flows", "30 DAY", "toIntervalDay(5)"),
+        ("incidents", "395 DAY", "toIntervalDay(400)"),
+        ("slope_models", "10 YEAR", "toIntervalYear(2)"),
+        ("vram_models", "10 YEAR", "toIntervalDay(99)"),  # named by itself
+    ],
+)
+def test_group_of_a_table_follows_from_what_it_was_made_with(
+    table: str, made_with: str, interval: str
+) -> None:
+    """So that a table that is added later needs no entry in a list."""
+    config = RetentionConfig(
+        telemetry_days=7,
+        decisions_days=8,
+        packets_days=5,
+        alerts_days=400,
+        models_years=2,
+        tables={"vram_models": 99},
+    )
+    assert config.interval(table, made_with) == interval
+    assert config.days("slope_models", "10 YEAR") == 732
+
+
+@pytest.mark.parametrize(
     ("partition", "days"),
-    [("toDate(Timestamp)", 2), ("toStartOfWeek(Start)", 8), ("toStartOfMonth(x)", 32)],
+    [
+        ("toDate(Timestamp)", 2),
+        ("toStartOfWeek(Start)", 8),
+        ("toStartOfMonth(x)", 32),
+        ("toYear(x)", 367),
+    ],
 )
 def test_slack_is_a_part_and_a_day(partition: str, days: int) -> None:
     """A part is dropped whole, so its first row waits for its last one."""
@@ -293,4 +326,4 @@ def test_condition_holds_for_the_seconds_of_the_holds_alone(
     )
     assert bool(eval(as_python, {"S": second})) is held
     assert said == held_condition("S", [*reversed(holds), *holds], margin_s)
-    assert ttl_expression("S", 3, []) == "S + toIntervalDay(3)"
+    assert ttl_expression("S", "toIntervalDay(3)", []) == "S + toIntervalDay(3)"
