@@ -45,6 +45,7 @@ from dashboard.rows import (
     Outcome,
     PathSpan,
     Reference,
+    SpanEvidence,
     SpanFlow,
     TraceSpan,
 )
@@ -94,6 +95,7 @@ class Decision:
     spans: list[PathSpan]
     outcomes: list[Outcome]
     flows: list[SpanFlow]
+    evidence: list[SpanEvidence]  # network and store time by what the packets prove
     missing: list[MissingSpan]  # what is not there of its trace, and why
 
 
@@ -342,6 +344,7 @@ def _decision(reader: Reader, decision_id: str, now_ns: int) -> Decision:
         spans=spans,
         outcomes=reader.outcomes(facts),
         flows=reader.span_flows(facts.decision_id),
+        evidence=reader.path_evidence(facts),
         missing=read_missing(reader, facts, split, spans, sent, now_ns),
     )
 

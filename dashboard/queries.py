@@ -33,6 +33,7 @@ from dashboard.rows import (
     Revenue,
     SegmentMeans,
     SpanEvent,
+    SpanEvidence,
     SpanFlow,
     SpanLink,
     TableSize,
@@ -161,6 +162,13 @@ class Reader:
         return [
             PathSpan(latency_class=row.pop("class"), **row)
             for row in self._rows("path_spans", _key(facts))
+        ]
+
+    def path_evidence(self, facts: DecisionFacts) -> list[SpanEvidence]:
+        """Return its network and store time by what the packets prove, by span."""
+        return [
+            SpanEvidence(latency_class=row.pop("class"), **row)
+            for row in self._rows("path_evidence", _key(facts))
         ]
 
     def call_habits(

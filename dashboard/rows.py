@@ -230,6 +230,26 @@ class PathSpan:
 
 
 @dataclass(frozen=True, slots=True)
+class SpanEvidence:
+    """Network or store time of one span by what its packets prove; the parts sum to `self_ns`."""
+
+    span_id: str
+    stage: str
+    latency_class: str
+    self_ns: int
+    rtt_ns: int
+    handshake_ns: int
+    transfer_ns: int
+    retransmission_ns: int
+    zero_window_ns: int
+    host_queue_ns: int
+    think_ns: int
+    unexplained_ns: int
+    finding: str  # outside_span where packets and span disagree beyond the clock bound, else ""
+    outside_ns: int
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome:
     """What a decision earned."""
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from alerts.dead_man_watch import Progress
 from alerts.job import AlertsJob
+from attribution.evidence_job import EvidenceJob
 from attribution.job import AttributionJob
 from attribution.questions import Analyst
 from attribution.slope_job import SlopeJob
@@ -52,6 +53,7 @@ PACKET_INTERVAL_S = 2.0
 DELIVERY_INTERVAL_S = 1.0
 # An event loop turns ten times a second; this is far beyond a busy machine.
 STALLED_S = 30.0
+EVIDENCE_INTERVAL_S = 5.0
 BUDGET_INTERVAL_S = 30.0
 # A slope rests on weeks of decisions: an hour more is no news.
 SLOPE_INTERVAL_S = 3600.0
@@ -177,6 +179,7 @@ class Service:
         self.alerts = AlertsJob(
             settings.alerts, self.store, alerts_path, self.counters, progress=self._progress
         )
+        self.evidence = EvidenceJob(self.store)
         self.slope = SlopeJob(settings.attribution, self.store)
         self.budgets = BudgetGauges(Analyst(settings.attribution, self.store), self.counters)
         self.canary: Canary | None = None
@@ -238,6 +241,7 @@ class Service:
             self._start_loop("provenance", PROVENANCE_INTERVAL_S, self.provenance.run_once)
         self._start_loop("alerts", s.alerts.interval_s, self.alerts.run_once)
         self._start_loop("webhooks", DELIVERY_INTERVAL_S, self.alerts.deliver_due)
+        self._start_loop("evidence", EVIDENCE_INTERVAL_S, self.evidence.run_once)
         self._start_loop("slope", SLOPE_INTERVAL_S, self.slope.run_once)
         self._start_loop("budgets", BUDGET_INTERVAL_S, self.budgets.run_once)
         if s.reference.canary_every_s > 0:

@@ -32,6 +32,7 @@ from packet.store import Writer
 from packet.tally import Keeper, Tally
 from packet.trace_pull import TracePull
 from packet.trigger_job import TriggerJob
+from packet.wire_time import wire_times
 
 _SAMPLE_CURSOR = "packet.sample"
 _LINK_CURSOR = "packet.link"
@@ -199,6 +200,7 @@ class PacketJob:
         }
         links = [row for row in link(spans, packets) if (row.trace_id, row.span_id) in inside]
         self._writer.span_flows(links, now_ns)
+        self._writer.wire_times(wire_times(spans, links, packets), now_ns)
         tally.linked += len(links)
         tally.ambiguous += sum(row.confidence <= AMBIGUOUS_CONFIDENCE for row in links)
 

@@ -18,6 +18,7 @@ from packet.queries import FlowSpan, Reader
 from packet.reconstruction import Captured, Reconstruction
 from packet.tcp import IDLE_NS, Flow, analyse
 from packet.triggers import Trigger
+from packet.wire_time import WireTime
 from packet.wire_watch import WireSecond
 
 
@@ -114,6 +115,24 @@ class Writer:
         columns["wire_ns"] = pa.array(columns["wire_ns"], pa.uint64())
         columns["linked_ns"] = [now_ns] * len(links)
         self._store.client().insert_arrow("span_flows", pa.table(columns))
+
+    def wire_times(self, times: Sequence[WireTime], now_ns: int) -> None:
+        """Write what spans waited for; that of the same span is replaced."""
+        own = ("trace_id", "span_id", "decision_id", "start_ns", "end_ns", "exchanges", "rtt_ns",
+               "outside_ns", "confidence")  # fmt: skip
+        self._insert(
+            "wire_times",
+            [*own, "kinds", "ends_ns", "linked_ns"],
+            [
+                [
+                    *_values(row, own),
+                    [str(what) for what, _, _ in row.pieces],
+                    [to_ns for _, _, to_ns in row.pieces],
+                    now_ns,
+                ]
+                for row in times
+            ],
+        )
 
     def clock_offsets(self, rows: Sequence[ClockRow], now_ns: int) -> None:
         """Write what was estimated of pairs of clocks; that of the same minute is replaced."""

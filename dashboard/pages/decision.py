@@ -24,6 +24,7 @@ from dashboard.rows import (
     Outcome,
     Packet,
     PathSpan,
+    SpanEvidence,
     SpanFlow,
     TraceSpan,
 )
@@ -42,6 +43,11 @@ from dashboard.waterfall import (
 
 PATH = "/decision?id"
 TITLE = "Decision"
+# Parts of network and store time, in the order in which they are told.
+EVIDENCE = (
+    "rtt", "handshake", "transfer", "retransmission", "zero_window", "host_queue", "think",
+    "unexplained",
+)  # fmt: skip
 OUTPUTS = (
     "decision-title.children",
     "decision-facts.children",
@@ -80,6 +86,7 @@ class DecisionRead:
     flows: list[SpanFlow]
     packets: list[Packet]
     missing: list[MissingSpan]
+    evidence: list[SpanEvidence]
     is_settled: bool  # nothing more is waited for
     recorder: HealthItem | None
 
@@ -151,6 +158,7 @@ def read(context: PageContext, decision_id: str) -> DecisionRead | None:
         is_settled=not is_young or (attribution is not None and bool(flows)),
         spans=spans,
         sent=sent,
+        evidence=reader.path_evidence(facts),
         missing=read_missing(reader, facts, attribution, spans, sent, now_ns),
         outcomes=reader.outcomes(facts),
         flows=flows,
@@ -236,6 +244,7 @@ def _facts(found: DecisionRead) -> list[tuple[str, object]]:
         ("result", "error" if facts.is_error else "ok"),
         ("revision", split.revision if split else "not attributed yet"),
         ("flags", ", ".join(split.flags) or "none" if split else UNKNOWN),
+        ("by the packets", _evidence(found.evidence)),
         ("missing spans", _missing(found.missing)),
         ("trace", html.A(facts.trace_id, href=f"/api/v1/traces/{facts.trace_id}")),
     ]
@@ -243,6 +252,31 @@ def _facts(found: DecisionRead) -> list[tuple[str, object]]:
     if facts.injected_delay_ns:
         listed.append(("injected delay", ms(facts.injected_delay_ns, 3)))
     return listed
+
+
+def _evidence(spans: Sequence[SpanEvidence]) -> Component | str:
+    """Say what network and store time was, and on the pointer of which span."""
+    if not spans:
+        return "no packets of it are kept"
+    parts = [name for name in EVIDENCE if any(getattr(each, f"{name}_ns") for each in spans)]
+    told = [
+        f"{name.replace('_', ' ')} {ms(sum(getattr(each, f'{name}_ns') for each in spans), 3)}"
+        for name in parts
+    ]
+    lines = [
+        f"{each.stage}/{each.latency_class} {each.span_id}: "
+        + ", ".join(
+            f"{name.replace('_', ' ')} {ms(getattr(each, f'{name}_ns'), 3)}"
+            for name in parts
+            if getattr(each, f"{name}_ns")
+        )
+        + (f"; packets lie {ms(each.outside_ns, 3)} outside of it" if each.finding else "")
+        for each in spans[:20]
+    ]
+    odd = sum(bool(each.finding) for each in spans)
+    if odd:
+        told.append(f"{odd} disagree with their packets")
+    return html.Span(", ".join(told), title="\n".join(lines))
 
 
 def _missing(gaps: Sequence[MissingSpan]) -> Component | str:
