@@ -196,9 +196,15 @@ def drop_privileges() -> None:
             user, group = nobody.pw_uid, nobody.pw_gid
         except KeyError:
             user = group = _NOBODY
-        os.setgroups([])
-        os.setresgid(group, group, group)
-        os.setresuid(user, user, user)
+        try:
+            os.setgroups([])
+            os.setresgid(group, group, group)
+            os.setresuid(user, user, user)
+        except PermissionError as error:
+            raise CaptureError(
+                "the recorder cannot become nobody: root without CAP_SETUID and CAP_SETGID stays "
+                "root; run the service as a user of its own with CAP_NET_RAW alone, or add the two"
+            ) from error
     libc = ctypes.CDLL(None, use_errno=True)
     # Also where CAP_NET_RAW came to an ordinary user from the file or from systemd.
     header = (ctypes.c_uint32 * 2)(_CAPABILITY_VERSION_3, 0)

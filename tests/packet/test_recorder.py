@@ -222,6 +222,63 @@ def test_missing_privilege_is_named_with_its_remedy() -> None:
     assert "setcap cap_net_raw+ep" in reason
 
 
+@pytest.mark.integration
+def test_one_capability_opens_the_ring_and_none_is_left() -> None:
+    """What systemd gives an ordinary user with AmbientCapabilities=CAP_NET_RAW."""
+    script = (
+        "import ctypes, os, sys\n"
+        "from packet.config import PacketConfig\n"
+        "from packet.ring import Ring, drop_privileges\n"
+        "libc = ctypes.CDLL(None)\n"
+        "libc.prctl(8, 1, 0, 0, 0)\n"  # PR_SET_KEEPCAPS
+        "os.setgroups([]); os.setresgid(*[65534] * 3); os.setresuid(*[65534] * 3)\n"
+        "head, only = (ctypes.c_uint32 * 2)(0x20080522, 0), 1 << 13\n"
+        "assert libc.capset(head, (ctypes.c_uint32 * 6)(only, only)) == 0\n"
+        "def effective():\n"
+        "    status = open('/proc/self/status').read()\n"
+        "    return int(status.split('CapEff:')[1].split()[0], 16)\n"
+        "before = effective()\n"
+        "ring = Ring(PacketConfig(ports=(1,)))\n"
+        "drop_privileges()\n"
+        "ring.drain()\n"
+        "sys.stdout.write(f'{before == only} {effective()} {ring.count_drops()}')\n"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert (result.stdout, result.returncode) == ("True 0 0", 0), result.stderr
+
+
+@pytest.mark.integration
+def test_root_that_cannot_become_nobody_is_refused() -> None:
+    """A container's root with one capability would go on as root."""
+    script = (
+        "import sys\n"
+        "from collector.errors import CaptureError\n"
+        "from packet.config import PacketConfig\n"
+        "from packet.recorder import RecorderProcess\n"
+        "try:\n"
+        "    RecorderProcess.start(PacketConfig())\n"
+        "except CaptureError as error:\n"
+        "    sys.stdout.write(str(error))\n"
+    )
+    result = subprocess.run(
+        [
+            "setpriv",
+            "--bounding-set=-all,+net_raw",
+            "--inh-caps=-all",
+            sys.executable,
+            "-c",
+            script,
+        ],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert result.stdout.startswith("the recorder cannot become nobody")
+
+
 def test_unknown_interface_is_named_with_those_there_are() -> None:
     """A typing error is told apart from a missing privilege."""
     config = PacketConfig(interface="eth-none")
