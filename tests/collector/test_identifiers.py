@@ -219,6 +219,19 @@ def test_pattern_leaves_the_text_around_it() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    "text",
+    ["4111111111111111abcdef0123456789", "ab4111111111111111", "x4111-1111-1111-1111",
+     "41111111111111111111", "550e8400-4111-4111-4111-411111111111"],
+)  # fmt: skip
+def test_digits_inside_an_id_are_no_card(text: str) -> None:
+    """An outcome names its decision by a trace id, which must not be changed on one side."""
+    assert one_span({"session.id": text, "note": f"of {text}"}) == {
+        "session.id": text,
+        "note": f"of {text}",
+    }
+
+
 def test_secret_in_a_url_is_redacted_as_the_conventions_say() -> None:
     """The rest of the URL is what the page of an incident shows."""
     found = one_span(
