@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collector.bench_provenance import RING, sealed_chain
+from collector.bench_provenance_chains import RING, sealed_chain
 from collector.errors import InputError
 from collector.provenance import Event, event_of
 from collector.provenance_checkpoint import Checkpoint, merkle_root

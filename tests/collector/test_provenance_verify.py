@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collector.bench_provenance import (
+from collector.bench_provenance_chains import (
     ATTACKS,
     RING,
     Attack,

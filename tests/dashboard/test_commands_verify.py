@@ -15,7 +15,7 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from typer.testing import CliRunner, Result
 
-from collector.bench_provenance import sealed_chain
+from collector.bench_provenance_chains import sealed_chain
 from collector.counters import Counters
 from collector.errors import InputError
 from collector.instrument import DecisionInstrument, DecisionSeal, MacKey
