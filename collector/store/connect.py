@@ -92,12 +92,9 @@ def connect(config: StoreConfig) -> Client:
     path = config.embedded_path
     if path is not None:
         _prepare_directory(path)
-    on_cluster = f" ON CLUSTER '{config.cluster}'" if config.cluster else ""
     try:
         client = _open(config, _CLUSTER_SETTINGS if config.cluster else {})
-        client.command(
-            f"CREATE DATABASE IF NOT EXISTS {config.database}{on_cluster} ENGINE = Atomic"
-        )
+        _make_database(client, config)
         _use(client, config)
     except (ClickHouseError, RuntimeError) as error:
         raise _explain(error, config) from error
@@ -136,6 +133,16 @@ def _open(config: StoreConfig, settings: dict[str, int | str]) -> Client:
         connect_timeout=_CONNECT_SECONDS,
         send_receive_timeout=math.ceil(config.timeout_seconds),
     )
+
+
+def _make_database(client: Client, config: StoreConfig) -> None:
+    """Make the database where there is none, so that a user may do without the right to."""
+    ((exists,),) = client.query(f"EXISTS DATABASE {config.database}").result_rows
+    if not exists:
+        on_cluster = f" ON CLUSTER '{config.cluster}'" if config.cluster else ""
+        client.command(
+            f"CREATE DATABASE IF NOT EXISTS {config.database}{on_cluster} ENGINE = Atomic"
+        )
 
 
 def _use(client: Client, config: StoreConfig) -> None:

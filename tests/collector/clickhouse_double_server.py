@@ -9,6 +9,7 @@ that settings end with it. `/control` sets the faults that the next requests mee
 from __future__ import annotations
 
 import base64
+import email
 import gzip
 import json
 import os
@@ -142,6 +143,15 @@ class Faults:
             self._armed.clear()
             self.released.set()
 
+    def takes_cut_during(self, begin: bytes) -> bool:
+        """Say whether a request, of which the body has begun, is cut in the middle of it."""
+        with self._lock:
+            for fault in self._armed:
+                if fault["kind"] == "cut_during" and fault["match"].encode() in begin:
+                    self._armed.remove(fault)
+                    return True
+        return False
+
     def take(self, head: str) -> dict[str, Any]:
         """Return the fault that a statement meets, which is spent with it; else nothing."""
         with self._lock:
@@ -174,6 +184,9 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         """Arm a fault, or run a statement."""
+        if self.faults.takes_cut_during(self.rfile.peek(2000)):  # type: ignore[attr-defined]  # buffered
+            self.close_connection = True  # with most of the body unread, so the client sees a reset
+            return
         body = self._body()
         if urlsplit(self.path).path == "/control":
             asked = json.loads(body)
@@ -199,6 +212,10 @@ class Handler(BaseHTTPRequestHandler):
 
     def _query(self, body: bytes) -> None:
         parameters = dict(parse_qsl(urlsplit(self.path).query, keep_blank_values=True))
+        if self.headers.get_content_type() == "multipart/form-data":
+            # The client's way where parameters are too long for an address.
+            parameters |= form_fields(self.headers["Content-Type"], body)
+            body = b""
         query = parameters.get("query", "").encode()
         statement = query + b"\n" + body if query and body else query or body
         head = statement[:2000].decode(errors="replace")
@@ -259,6 +276,18 @@ class Handler(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: object) -> None:
         """Say nothing: the test reads the log of requests instead."""
+
+
+def form_fields(content_type: str, body: bytes) -> dict[str, str]:
+    """Return the fields of a form by name."""
+    form = email.message_from_bytes(f"Content-Type: {content_type}\r\n\r\n".encode() + body)
+    fields = {}
+    for part in form.walk():
+        content = part.get_payload(decode=True)
+        if isinstance(content, bytes):
+            name = part.get_param("name", header="content-disposition")
+            fields[str(name)] = content.decode()
+    return fields
 
 
 def main(directory: str, port: str, cluster: str) -> None:
