@@ -19,6 +19,7 @@ from attribution.missing import MissingSpan
 from attribution.questions import Analyst
 from attribution.slope_job import SlopeJob
 from attribution.vram_job import VramJob
+from collector.audit import append_audit
 from collector.clock import Clock, SystemClock
 from collector.config import OutcomesConfig
 from collector.counters import Counters
@@ -31,9 +32,11 @@ from collector.retention import RetentionConfig
 from collector.store.connect import Connections
 from dashboard.api_packets import packets_router
 from dashboard.api_questions import questions_router, recompute_router
+from dashboard.api_reconcile import reconcile_router
 from dashboard.api_rejected import rejected_router
 from dashboard.api_retention import retention_router
 from dashboard.api_vram import vram_router
+from dashboard.caller import caller
 from dashboard.health_items import HealthItem, HealthSource, Status
 from dashboard.missing import read_missing
 from dashboard.queries import Reader, alerts_with_exemplars
@@ -168,6 +171,7 @@ def create_api(
     app.include_router(_data_router(reader, workers, outside, clock))
     app.include_router(_state_router(reader, workers, health, clock, reference))
     app.include_router(questions_router(Analyst(attribution, store), outside, clock))
+    app.include_router(reconcile_router(attribution, store, outside, clock))
     vram, slope = VramJob(attribution, store), SlopeJob(attribution, store)
     app.include_router(vram_router(vram, slope, store, outside, clock))
     if attribution_job is not None:
@@ -269,7 +273,16 @@ def _import(
     now_ns: int,
     replace: Replace | None,
 ) -> ImportReport:
-    return import_outcomes(store.client(), name, content, outcomes.currency, now_ns, replace)
+    client = store.client()
+    report = import_outcomes(client, name, content, outcomes.currency, now_ns, replace)
+    append_audit(
+        client,
+        at_ns=now_ns,
+        actor=caller(),
+        action="outcomes_imported",
+        detail=f"{name}: {report.imported} imported, {len(report.refused)} refused",
+    )
+    return report
 
 
 def _probe_router(

@@ -17,6 +17,7 @@ from collector.audit import append_audit
 from collector.clock import NS_PER_MS, NS_PER_S, Clock
 from collector.errors import InputError
 from collector.store.connect import Connections
+from dashboard.caller import caller
 from dashboard.scope import UNBOUNDED_NS, instant_ns, window_length_ns
 from dashboard.text import utc_iso
 from dashboard.workers import Workers
@@ -157,7 +158,7 @@ def recompute_router(
             append_audit(
                 store.client(),
                 at_ns=clock.now_ns(),
-                actor="api",
+                actor=caller(),
                 action="attribution_recomputed",
                 detail=f"{utc_iso(begin_ns)}Z to {utc_iso(end_ns)}Z: "
                 f"{report.attributed + report.revised} written, {report.unchanged} unchanged",

@@ -14,6 +14,7 @@ from collector.clock import Clock
 from collector.errors import InputError
 from collector.rejected import RejectedItem, RejectedItems, Result
 from collector.store.connect import Connections
+from dashboard.caller import caller
 from dashboard.workers import Workers
 
 # One call ends within seconds; `next` says where the following one goes on.
@@ -116,7 +117,7 @@ def _replay(
         append_audit(
             store.client(),
             at_ns=clock.now_ns(),
-            actor="api",
+            actor=caller(),
             action="rejected_replayed",
             detail=json.dumps(detail),
         )

@@ -11,6 +11,7 @@ from collector.clock import Clock
 from collector.retention import Hold, RetentionConfig, TableRetention
 from collector.store.connect import Connections
 from collector.store.retention import add_hold, read_holds, read_retention, release_hold
+from dashboard.caller import caller
 from dashboard.workers import Workers
 
 
@@ -81,7 +82,7 @@ def retention_router(
             request.from_ns,
             request.to_ns,
             request.reason,
-            request.actor,
+            caller(request.actor),
             clock.now_ns(),
         )
         return await one.run(lambda: add_hold(store.client(), config, hold, cluster=cluster))
@@ -89,10 +90,10 @@ def retention_router(
     @router.post("/holds/{name}/release")
     async def release(name: str, request: ReleaseRequest) -> Hold:
         """End a hold: what it kept lapses as its table's policy says."""
-        now_ns = clock.now_ns()
+        now_ns, actor = clock.now_ns(), caller(request.actor)
         return await one.run(
             lambda: release_hold(
-                store.client(), config, name, actor=request.actor, now_ns=now_ns, cluster=cluster
+                store.client(), config, name, actor=actor, now_ns=now_ns, cluster=cluster
             )
         )
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from collector.clock import NS_PER_S
 from collector.errors import CaptureError
 from collector.schema import BUDGET_BYTES
+from dashboard.health_access import access_items
 from dashboard.health_items import HealthItem
 from dashboard.health_promises import promise_items
 from dashboard.stages import signal_items, stage_items
@@ -47,6 +48,7 @@ class ServiceHealth:
             *self._packets(),
             *self._alerts(),
             *promise_items(self._service),
+            *access_items(self._service.counters, self._service.gate, self._service.clock.now_ns()),
         ]
 
     def _collector(self) -> Iterator[HealthItem]:

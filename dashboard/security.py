@@ -12,6 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from collector.access import CHALLENGE, Gate
 from collector.errors import PermissionDeniedError, RateLimitedError, UnauthenticatedError
 from collector.tokens import Scope as TokenScope
+from dashboard.caller import note_caller
 
 LISTENER = "dashboard"
 # For load balancers and supervisors, which have no token and ask by address. They tell nothing.
@@ -19,7 +20,9 @@ PROBES = frozenset({"/healthz", "/readyz"})
 # A browser asks its user for a name and a password; the password is the token.
 _BROWSER_CHALLENGE = 'Basic realm="millworth", charset="UTF-8"'
 # What is asked with POST because the question is long.
-_READING_POSTS = frozenset({"/api/v1/query", "/_dash-update-component"})
+READING_POSTS = frozenset(
+    {"/_dash-update-component", "/api/v1/query", "/api/v1/what-if", "/api/v1/compare"}
+)
 _OUTCOMES = "/api/v1/import/outcomes"
 _LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "[::1]", "::1"})
 _READS = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -121,6 +124,7 @@ class AccessGuard:
             retry = {"retry-after": str(error.retry_seconds)}
             answer = JSONResponse({"error": str(error)}, status_code=429, headers=retry)
         else:
+            note_caller(sender.name)
             # No page can make a browser send this by itself, so there is nothing to guard against.
             scope[_BY_BEARER] = str(authorization).lower().startswith("bearer ")
             await self._app(scope, receive, send)
@@ -131,7 +135,7 @@ class AccessGuard:
 
 def needed_scope(scope: Scope) -> TokenScope:
     """Return what a token must be allowed to, for one request."""
-    if scope["method"] in _READS or scope["path"] in _READING_POSTS:
+    if scope["method"] in _READS or scope["path"] in READING_POSTS:
         return TokenScope.READ
     return TokenScope.OUTCOMES if scope["path"] == _OUTCOMES else TokenScope.ADMIN
 

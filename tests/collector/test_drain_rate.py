@@ -36,6 +36,11 @@ def test_wait_follows_from_the_rate(
     assert drained(clock, sizes, seconds_apart).seconds_for(count) == seconds
 
 
+def test_rate_of_many_small_releases_is_not_lost(clock: ManualClock) -> None:
+    """Calls end by the thousand a second; what is forgotten of them was no idle time."""
+    assert drained(clock, [1] * 5_000, 0.001).seconds_for(2_000) == 2
+
+
 def test_store_that_stopped_is_known_after_the_window(clock: ManualClock) -> None:
     """A rate of before the store went away would promise what nobody keeps."""
     rate = drained(clock, [100] * 10, 1.0)

@@ -1,0 +1,28 @@
+"""Pure: whose token a request showed, for the audit."""
+
+from __future__ import annotations
+
+from contextvars import ContextVar
+
+NOBODY = "api"
+_TOKEN: ContextVar[str] = ContextVar("token", default="")
+
+
+def note_caller(token_name: str) -> None:
+    """Say who makes the request of this context; empty where no token was asked for.
+
+    The threads that answer it copy the context, and so does what they call.
+    """
+    _TOKEN.set(token_name)
+
+
+def caller(claimed: str = NOBODY) -> str:
+    """Return who makes the request of this context.
+
+    Args:
+        claimed: who the request says that it is; the token beside it says who vouches.
+    """
+    token = _TOKEN.get()
+    if not token:
+        return claimed
+    return f"token {token}" if claimed == NOBODY else f"{claimed} (token {token})"
