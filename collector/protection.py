@@ -74,11 +74,7 @@ class Protection:
             ConfigError: keys are wrong, cannot be read, or do not open what the log holds.
         """
         self._directory = None
-        cipher = Cipher(_configured(self._encryption, "encryption"))
-        for path in sorted(directory.glob("*.segment")):
-            with path.open("rb") as segment:
-                head = segment.read(_LENGTH_BYTES_MAX + HEAD_BYTES_MAX)
-            cipher.check(head[_length_bytes(head) :], f"collector.wal_dir: {path} is")
+        cipher = self._checked_cipher(directory)
         tokens = _configured(self._config, "identifiers") if self._config.enabled else ()
         if not tokens and self._config.enabled:
             tokens = made_keys_file(directory / KEYS_FILE, "the key of [identifiers]")
@@ -88,6 +84,30 @@ class Protection:
         if tokens:
             tokeniser = Tokeniser(tokens, self._config.rotation_days)
             self._identifiers = Identifiers(self._config, tokeniser, self._joined, self._keep)
+
+    def describe(self, directory: Path) -> str:
+        """Return in words what is in force, and change nothing.
+
+        Raises:
+            ConfigError: as `open`.
+        """
+        is_encrypted = self._checked_cipher(directory).is_on
+        keys = (
+            "your keys" if _configured(self._config, "identifiers") else f"{directory / KEYS_FILE}"
+        )
+        rules = "the shipped rules" if self._config.defaults else "no shipped rule"
+        said = f"replaced by {rules} and {len(self._config.rules)} of yours, tokens by {keys}"
+        log = "the log is encrypted" if is_encrypted else "the log is not encrypted"
+        return f"{said if self._config.enabled else 'not replaced'}; {log}"
+
+    def _checked_cipher(self, directory: Path) -> Cipher:
+        """Return the cipher of the configured keys, which open what the log holds."""
+        cipher = Cipher(_configured(self._encryption, "encryption"))
+        for path in sorted(directory.glob("*.segment")):
+            with path.open("rb") as segment:
+                head = segment.read(_LENGTH_BYTES_MAX + HEAD_BYTES_MAX)
+            cipher.check(head[_length_bytes(head) :], f"collector.wal_dir: {path} is")
+        return cipher
 
     def close(self) -> None:
         """Give back what `open` took; nothing is replaced or decrypted after this."""

@@ -13,6 +13,7 @@ from collector.address import authority
 from collector.errors import MillworthError
 from collector.store.connect import Connections
 from dashboard.client import ApiClient, answers, service_url, trust
+from dashboard.protection import protection_of
 from dashboard.settings import Settings
 from packet.engines import recording_available
 
@@ -45,6 +46,8 @@ def _findings(settings: Settings) -> Iterator[Finding]:
     else:
         yield _tried("store", lambda: _store(settings))
         yield from _ports(settings)
+        personal = protection_of(settings)
+        yield _tried("personal data", lambda: personal.describe(settings.wal_dir))
     reason = recording_available(settings.packet)
     yield Finding(
         "packets",

@@ -142,6 +142,8 @@ def test_log_that_cannot_be_opened_stops_the_start_and_loses_nothing(
 
     for keys in ((), (NEW,), (Key("e1", b"x" * 32),)):
         encrypted = encryption(*keys) if keys else None
+        with pytest.raises(ConfigError, match=r"0000abcd.segment is encrypted"):
+            Protection(None, encrypted).describe(tmp_path)
         with pytest.raises(
             ConfigError, match=r"collector.wal_dir: .*0000abcd.segment is encrypted"
         ):

@@ -8,6 +8,7 @@ from pathlib import Path
 import httpx
 import pytest
 from google.protobuf.message import Message
+from pydantic import SecretStr
 
 from collector.config import AttributesConfig, CollectorConfig
 from collector.counters import Counters
@@ -53,6 +54,20 @@ def test_configured_key_is_taken_and_none_is_made(tmp_path: Path) -> None:
     path.write_text(f"# newest first\nk2:{'22' * 32}\nk1:{HEX}\n")
     path.chmod(0o600)
     assert opened(tmp_path, keys_path=path).replace("user.id", "7", NOW_NS) == token
+
+
+def test_what_is_in_force_is_said_without_making_a_key(tmp_path: Path) -> None:
+    """A doctor looks and leaves nothing behind."""
+    rules = [{"attribute": "a", "action": "drop"}]
+    made = Protection(IdentifiersConfig.model_validate({"rules": rules}))
+    assert made.describe(tmp_path) == (
+        f"replaced by the shipped rules and 1 of yours, tokens by {tmp_path / 'identifiers.key'}; "
+        "the log is not encrypted"
+    )
+    off = IdentifiersConfig(enabled=False)
+    encrypted = Protection(off, EncryptionConfig(keys=SecretStr(f"e1:{HEX}")))
+    assert encrypted.describe(tmp_path) == "not replaced; the log is encrypted"
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize(
