@@ -180,8 +180,10 @@ def _overflowing(packets: _Packets, flows: Flows, acking: I64, answered: I64) ->
 def _answered(packets: _Packets, flows: Flows, clean: Mask) -> tuple[I64, I64]:
     """Return packets of clean flows that acknowledge something, and the segment each answers."""
     p = packets
-    moves = clean & (p.theirs >= 0) & ((p.flags & ACK) != 0)
-    moves &= (p.mine < 0) | (p.ack != p.ack[p.mine])
+    # A reset's number counts even without the flag: so Wireshark has it.
+    is_first = (p.mine < 0) | ((p.flags[p.mine] & ACK) == 0)
+    moves = clean & (p.theirs >= 0)
+    moves &= is_first | ((p.ack - p.ack[p.mine]).view(np.int32) > 0)
     acking = np.flatnonzero(moves)
     if not len(acking):
         return acking, acking
@@ -196,7 +198,7 @@ def _answered(packets: _Packets, flows: Flows, clean: Mask) -> tuple[I64, I64]:
     acking, at, wanted_lane = acking[found], at[found], wanted_lane[found]
     segment = sends[at]
     covers = (lane[segment] == wanted_lane) & (segment < acking)
-    covers &= (p.ack[acking] - p.seq[segment]).view(np.int32) > 0
+    covers &= p.ack[acking] > p.seq[segment]
     return acking[covers], segment[covers]
 
 

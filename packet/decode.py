@@ -8,6 +8,7 @@ asked. What none can use is counted by a named reason. No bytes make any of them
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
@@ -242,6 +243,7 @@ def _ask_scapy(frame: bytes, link_type: int) -> Transport | str:
     from scapy.layers.inet import IP, TCP, UDP
     from scapy.layers.inet6 import IPv6
 
+    logging.getLogger("scapy").setLevel(logging.ERROR)  # it advises on settings of its own
     dissect: _Scapy = conf.l2types.num2layer.get(link_type)
     if dissect is None:
         return UNDECODABLE

@@ -19,6 +19,7 @@ LINK_ETHERNET = 1  # LINKTYPE_ETHERNET, tcpdump.org/linktypes.html
 
 PCAP_HEADER_BYTES: Final = 24
 _PCAP_RECORD = 16
+_U32_MASK = 2**32 - 1
 # Kuznetzov's, of old Linux distributions: interface, protocol and packet type follow.
 _PCAP_RECORD_PATCHED = 24
 # Magic as bytes on disk -> (byte order, nanoseconds a tick of the fraction, bytes before a frame).
@@ -174,7 +175,8 @@ class PcapParser:
             buffer,
             starts + head,
             captured[:count],
-            (words[:, 0] * NS_PER_S + words[:, 1] * self._tick_ns).astype(np.uint64),
+            # A fraction of more than a second is wrong; it wraps in 32 bits, as Wireshark has it.
+            (words[:, 0] * NS_PER_S + (words[:, 1] * self._tick_ns & _U32_MASK)).astype(np.uint64),
             words[:, 3].astype(np.uint32),
             self.link_type,
         )

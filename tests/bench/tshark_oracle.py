@@ -191,7 +191,9 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="one object of figures instead")
     arguments = parser.parse_args()
     paths = list(_captures(arguments.folder))
-    console, errors = Console(soft_wrap=True), Console(stderr=True)
+    console, errors = Console(), Console(stderr=True)
+    if not console.is_terminal:
+        console.width = 240  # a pipe has no width, and names of files are long
     results = list(
         track(_results(paths, arguments.jobs), "captures", total=len(paths), console=errors)
     )

@@ -81,6 +81,27 @@ def test_ack_of_a_part_is_a_round_trip_too() -> None:
     assert [rtt for rtt, _ in _rtts(packets)[-2:]] == [5 * _MS, 6 * _MS]
 
 
+def test_reset_that_names_an_ack_without_the_flag_is_a_round_trip() -> None:
+    """Wireshark takes the number for what it is."""
+    packets = [*_HANDSHAKE, _sent(20, 101), replace(_acked(26, 201), flags=RST)]
+    assert _rtts(packets)[-1] == (6 * _MS, True)
+    exact = analyse_packets(columns(packets), only_exact=True)
+    assert exact.rtt_ns.tolist()[-1] == 6 * _MS
+
+
+def test_reset_without_an_ack_acknowledges_nothing() -> None:
+    """Zero is behind all numbers, or before them, as one looks at it."""
+    far = 3_900_000_000
+    packets = [
+        Packet(0, flags=SYN, seq=far),
+        Packet(1, SERVER, CLIENT, flags=SYN | ACK, seq=7, ack=far + 1),
+        Packet(2, seq=far + 1, ack=8, payload=100),
+        Packet(3, SERVER, CLIENT, flags=RST, seq=8),
+    ]
+    assert _events(packets)[-1] == _NOTHING
+    assert _rtts(packets)[-1] == (None, False)
+
+
 def test_ack_of_what_was_sent_twice_is_a_round_trip_that_cannot_be_trusted() -> None:
     """It is from the first sending, as Wireshark has it, and whether that was answered is open."""
     packets = [*_HANDSHAKE, _sent(20, 101), _sent(250, 101), _acked(260, 201)]
