@@ -5,10 +5,11 @@ from __future__ import annotations
 import dataclasses
 import json
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 from urllib.parse import quote
 
-from alerts.config import BurnRule
+from alerts.config import DEAD_MAN, BurnRule
 from alerts.reroute import Move
 from alerts.rows import AlertEvent
 from collector.clock import NS_PER_MS, NS_PER_S
@@ -25,8 +26,9 @@ def body(kind: str, event: AlertEvent, rule: BurnRule | None, move: Move | None)
 
     `rule` is None where it is configured no longer, and what only it knew is then unknown.
 
-    Money is a number in USD. `low` and `high` are the loss at the 5 % and the 95 % slope, `seq`
-    tells a receiver which of two messages of an episode is the later one.
+    Money is a number in USD, null where nobody knows it, as of data that stopped. `low` and `high`
+    are the loss at the 5 % and the 95 % slope, `seq` tells a receiver which of two messages of an
+    episode is the later one.
     """
     blamed = f"{event.blamed_stage}/{event.blamed_class}" if event.blamed_stage else None
     message = {
@@ -40,10 +42,10 @@ def body(kind: str, event: AlertEvent, rule: BurnRule | None, move: Move | None)
             "action": event.action[:_TEXT_MAX],
             "region": event.region[:_TEXT_MAX],
             "started_at": _iso(event.started_ns),
-            "revenue_at_risk_usd_per_h": float(event.revenue_at_risk_usd_per_h),
-            "loss_usd": float(event.loss_usd),
-            "low": float(event.loss_low_usd),
-            "high": float(event.loss_high_usd),
+            "revenue_at_risk_usd_per_h": _usd(event, event.revenue_at_risk_usd_per_h),
+            "loss_usd": _usd(event, event.loss_usd),
+            "low": _usd(event, event.loss_low_usd),
+            "high": _usd(event, event.loss_high_usd),
             "basis": event.basis,
             "slope_source": event.slope_source,
             "burn": event.burn,
@@ -62,6 +64,10 @@ def body(kind: str, event: AlertEvent, rule: BurnRule | None, move: Move | None)
     )
     assert len(encoded) < BODY_BYTES_MAX
     return encoded
+
+
+def _usd(event: AlertEvent, amount: Decimal) -> float | None:
+    return None if event.rule == DEAD_MAN else float(amount)
 
 
 def _reroute(move: Move | None) -> dict[str, Any] | None:

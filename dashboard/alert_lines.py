@@ -6,7 +6,7 @@ from decimal import Decimal
 from urllib.parse import urlencode
 
 from dashboard.rows import AlertRow
-from dashboard.text import signed_ms, usd, utc_clock
+from dashboard.text import UNKNOWN, signed_ms, usd, utc_clock
 
 ALERT_COLUMNS = [
     {
@@ -53,9 +53,9 @@ def alert_line(alert: AlertRow) -> dict[str, object]:
         "what": alert.rule,
         "scope": scope or "everything",
         "href": f"/decision?{urlencode({'id': alert.exemplar})}" if alert.exemplar else "",
-        "usd_per_h": float(at_risk),
-        "at_risk": f"{usd(at_risk)} {when}",
-        "interval": f"{usd(low)} to {usd(high)}",
+        "usd_per_h": float(at_risk) if alert.is_priced else None,
+        "at_risk": f"{usd(at_risk)} {when}" if alert.is_priced else UNKNOWN,
+        "interval": f"{usd(low)} to {usd(high)}" if alert.is_priced else "",
         "blamed": f"{alert.blamed_stage}/{alert.blamed_class}" if alert.blamed_stage else "none",
         "excess": f"{signed_ms(alert.blamed_excess_ns)} each" if alert.blamed_stage else "",
         "since": utc_clock(alert.started_ns or alert.first_ns),

@@ -48,7 +48,8 @@ whatever signal. Each service in `alerts.dead_man_services` is watched by itself
 alert it stands where a rule has its action. A service that was just started counts silence from
 its start, one that nobody ever sent to misses nothing, and an alert that burns goes on over a
 restart. What was received and waits for the store has arrived. What silence costs is unknown: the
-basis of the alert says so, and its dollars are 0. What cannot be told from inside is that Millworth
+webhook says null, and the pages say so; in `alert_events`, where columns have no null, the basis
+is `unknown`. What cannot be told from inside is that Millworth
 itself is gone: let Prometheus watch `up`.
 """
 

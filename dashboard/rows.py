@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal
 
+from alerts.config import DEAD_MAN
 from collector.clock import NS_PER_S
 
 STAGES = ("ingress", "transform", "decision", "egress")
@@ -117,6 +118,11 @@ class AlertRow:
     now_usd_per_h: Decimal | None = None
     now_low_usd_per_h: Decimal | None = None
     now_high_usd_per_h: Decimal | None = None
+
+    @property
+    def is_priced(self) -> bool:
+        """Return whether its dollars mean something: what silence costs nobody knows."""
+        return self.rule != DEAD_MAN
 
 
 @dataclass(frozen=True, slots=True)

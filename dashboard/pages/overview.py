@@ -194,7 +194,8 @@ def path_range(seen: Range, alerts: Sequence[AlertRow]) -> Range:
     """
     if seen.action or seen.region:
         return seen
-    top = next((alert for alert in alerts if alert.state in OPEN_STATES), None)
+    dearest = (alert for alert in alerts if alert.is_priced and alert.state in OPEN_STATES)
+    top = next(dearest, None)
     if top is None:
         return seen
     began_ns = (top.started_ns or top.first_ns) - top.window_s * NS_PER_S // 2

@@ -213,6 +213,8 @@ def test_stored_data_that_stop_page_a_person_over_a_restart(scene: Scene) -> Non
     assert scene.events() == [("", "firing"), ("shop", "firing")]
     told = [delivery.message["data"] for delivery in scene.receiver.deliveries]
     assert {(data["rule"], data["action"]) for data in told} == {(DEAD_MAN, ""), (DEAD_MAN, "shop")}
+    money = ("revenue_at_risk_usd_per_h", "loss_usd", "low", "high")
+    assert all(data[name] is None for data in told for name in money)
     scene.restart()
     assert scene.run(330) == scene.run(900) == 0
 

@@ -116,6 +116,17 @@ def test_open_alert_tells_what_it_costs_now(context: PageContext) -> None:
     assert line["interval"] == "$552.15 to $5,522"  # 30 % to 300 % of what was at risk
 
 
+def test_silence_that_is_alerted_costs_unknown_and_leads_the_path_nowhere(
+    context: PageContext,
+) -> None:
+    """What data that stopped cost nobody knows, and no decision shows it."""
+    found = overview.read(context, "")
+    silent = dataclasses.replace(found.alerts[0], rule="dead-man", action="shop", region="")
+    line = alert_line(silent)
+    assert (line["at_risk"], line["interval"], line["usd_per_h"]) == ("unknown", "", None)
+    assert overview.path_range(found.seen, [silent]) == found.seen
+
+
 @pytest.mark.parametrize(
     ("first_s", "drawn_s"),
     [
