@@ -25,7 +25,7 @@ from collector.clock import NS_PER_MS, NS_PER_S, AnchoredClock
 REQUEST_BYTES, RESPONSE_BYTES = 200, 400
 DELAY_NS = 60 * NS_PER_MS
 CONNECTIONS = 96
-RATE_PER_S = 1_000
+RATE_PER_S = 500
 _AFFECTED_SHARE = 0.6  # of the requests while an incident lasts
 _PAUSE_NS = NS_PER_S // 5  # between two incidents
 _LEAD_NS = 3 * NS_PER_S  # ordinary traffic before the first
