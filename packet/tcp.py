@@ -5,16 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from collector.clock import NS_PER_S
+from packet.analysis import analyse_packets
+from packet.analysis_exact import RETRANSMISSION, ZERO_WINDOW
 from packet.columns import (
     ACK,
-    FIN,
-    I64,
     PROTOCOL_TCP,
-    RST,
     SYN,
+    U16,
     Mask,
     PacketColumns,
     address_text,
@@ -40,7 +39,7 @@ class Flow:
     packets: int
     wire_bytes: int
     handshake_rtt_ns: int | None  # SYN to the ACK that completes it; None where not all was kept
-    retransmissions: int  # segments that begin before the end of what was sent; reordered ones too
+    retransmissions: int  # segments sent again, as `analysis` finds them; reordered ones apart
     zero_windows: int
 
 
@@ -57,8 +56,9 @@ def analyse(columns: PacketColumns, server_ports: frozenset[int] = frozenset()) 
         return []
     ordered = columns.take(np.lexsort((columns.ts_ns, columns.flow_hash)))
     starts = np.flatnonzero(_begins(ordered)).tolist()
+    events = analyse_packets(ordered).events
     return [
-        _flow(ordered.take(np.arange(start, end)), server_ports)
+        _flow(ordered.take(np.arange(start, end)), events[start:end], server_ports)
         for start, end in zip(starts, [*starts[1:], len(ordered)], strict=True)
     ]
 
@@ -80,7 +80,7 @@ def _begins(columns: PacketColumns) -> Mask:
     return begins
 
 
-def _flow(packets: PacketColumns, server_ports: frozenset[int]) -> Flow:
+def _flow(packets: PacketColumns, events: U16, server_ports: frozenset[int]) -> Flow:
     client_sent = _client_sent(packets, server_ports)
     # The client's end is the source of what it sent, and the destination of what it received.
     sample = int(np.argmax(client_sent)) if client_sent.any() else 0
@@ -102,8 +102,8 @@ def _flow(packets: PacketColumns, server_ports: frozenset[int]) -> Flow:
         packets=len(packets),
         wire_bytes=int(packets.wire_bytes.sum(dtype=np.uint64)),
         handshake_rtt_ns=_handshake_rtt_ns(packets, client_sent) if is_tcp else None,
-        retransmissions=_retransmissions(packets, client_sent) if is_tcp else 0,
-        zero_windows=_zero_windows(packets) if is_tcp else 0,
+        retransmissions=int(((events & RETRANSMISSION) != 0).sum()),
+        zero_windows=int(((events & ZERO_WINDOW) != 0).sum()),
     )
 
 
@@ -149,32 +149,3 @@ def _handshake_rtt_ns(packets: PacketColumns, client_sent: Mask) -> int | None:
 def _before(packets: PacketColumns, row: np.intp) -> Mask:
     earlier: Mask = np.arange(len(packets)) < row
     return earlier
-
-
-def _retransmissions(packets: PacketColumns, client_sent: Mask) -> int:
-    return sum(_retransmissions_one_way(packets.take(way)) for way in (client_sent, ~client_sent))
-
-
-def _retransmissions_one_way(packets: PacketColumns) -> int:
-    if not len(packets):
-        return 0
-    begin = _unwrapped(packets.tcp_seq)
-    control = (packets.tcp_flags & np.uint16(SYN | FIN)) != 0
-    length = packets.payload_bytes.astype(np.int64) + control  # SYN and FIN take a number each
-    sent = np.maximum.accumulate(begin + length)
-    sent_before = np.concatenate([begin[:1], sent[:-1]])
-    # A keep-alive asks for an ACK with a byte that was acknowledged long ago.
-    keep_alive = (length <= 1) & (begin == sent_before - 1) & ~control
-    return int(((length > 0) & (begin < sent_before) & ~keep_alive).sum())
-
-
-def _unwrapped(seq: NDArray[np.uint32]) -> I64:
-    """Return sequence numbers that do not wrap at 2^32, counted from the first."""
-    steps = np.diff(seq).view(np.int32).astype(np.int64)  # modulo 2^32, then signed
-    unwrapped: I64 = np.concatenate([[0], np.cumsum(steps)]).astype(np.int64)
-    return unwrapped
-
-
-def _zero_windows(packets: PacketColumns) -> int:
-    settled = (packets.tcp_flags & np.uint16(SYN | FIN | RST)) == 0
-    return int(((packets.tcp_window == 0) & settled).sum())
