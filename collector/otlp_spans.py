@@ -1,16 +1,17 @@
 """Pure: what the spans of a request must be, and the form in which they go to the log.
 
-The C parser looks at all spans at once (`collector.otlp_survey`); one by one they are looked at
-only where it finds something. Where every attribute value is a scalar, as in nearly every
-request, the store takes the values as they lie on the wire, which costs it half (ADR 004). Their
-bytes must be canonical for that. They are, as SDKs write them; where not, the request is
-serialised anew, and so it is where values nest and are put in text.
+The C parser looks at all spans at once (`collector.otlp_survey`), and of each the times are read;
+only where something is found is each looked at. Where every attribute value is a scalar, as in
+nearly every request, the store takes the values as they lie on the wire, which costs it half
+(ADR 004). Their bytes must be canonical for that. They are, as SDKs write them; where not, the
+request is serialised anew, and so it is where values nest and are put in text.
 """
 
 from __future__ import annotations
 
+import operator
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
@@ -35,6 +36,8 @@ from collector.otlp_values import flatten_lists, flatten_outer_lists
 SCALAR_MARK = b"\xd8\x3e\x01"  # field 1003, varint
 LISTS_MARK = b"\xd8\x3e\x00"
 
+_TIMES = operator.attrgetter("start_time_unix_nano", "end_time_unix_nano")
+
 
 def check_spans(
     request: ExportTraceServiceRequest,
@@ -53,9 +56,13 @@ def check_spans(
     canonical = request.SerializeToString()
     if survey is None or canonical != body:
         survey = survey_spans(canonical)
-    total = sum(len(s.spans) for r in request.resource_spans for s in r.scope_spans)
+    times = list(map(_TIMES, _spans(request)))
     refusals: list[Refusal] = []
-    if not (survey.is_good(total, limits) and _are_stamps_good(request, canonical, limits)):
+    if not (
+        survey.have_good_ids(len(times))
+        and _are_times_good(times, limits)
+        and _are_stamps_good(request, canonical, limits)
+    ):
         refusals = _remove_bad(request, limits)
     is_changed = bool(refusals)
     if survey.inner is Nesting.DEEP:
@@ -67,7 +74,11 @@ def check_spans(
         is_changed = True
     payload = request.SerializeToString() if is_changed else canonical
     is_scalar = survey.inner is not Nesting.FLAT and not survey.is_odd
-    return payload + (SCALAR_MARK if is_scalar else LISTS_MARK), total - len(refusals), refusals
+    return (
+        payload + (SCALAR_MARK if is_scalar else LISTS_MARK),
+        len(times) - len(refusals),
+        refusals,
+    )
 
 
 def is_scalar(content: bytes, start: int, end: int) -> bool:
@@ -94,20 +105,32 @@ def _remove_bad(request: ExportTraceServiceRequest, limits: Limits) -> list[Refu
     return refusals
 
 
+def _spans(request: ExportTraceServiceRequest) -> Iterator[Span]:
+    for resource_spans in request.resource_spans:
+        for scope_spans in resource_spans.scope_spans:
+            yield from scope_spans.spans
+
+
+def _are_times_good(times: Sequence[tuple[int, int]], limits: Limits) -> bool:
+    """Return whether each span, by start and end, may be stored."""
+    if not times:
+        return True
+    starts_ns, ends_ns = zip(*times, strict=True)
+    return (
+        min(starts_ns) >= limits.earliest_ns
+        and max(ends_ns) <= limits.latest_ns
+        and all(map(operator.le, starts_ns, ends_ns))
+    )
+
+
 def _are_stamps_good(request: ExportTraceServiceRequest, body: bytes, limits: Limits) -> bool:
     """Return whether no span's stamps are in disorder; only those that have some are looked at."""
     stamped = _stamp_pattern(limits.stamp_names)
     if stamped.search(body) is None:
         return True
-    spans = (
-        span
-        for resource_spans in request.resource_spans
-        for scope_spans in resource_spans.scope_spans
-        for span in scope_spans.spans
-    )
     return all(
         refuse_stamps(span, limits) is None
-        for span, cut in zip(spans, cut_spans(body), strict=True)
+        for span, cut in zip(_spans(request), cut_spans(body), strict=True)
         if stamped.search(cut)
     )
 

@@ -10,7 +10,6 @@ Every field of OTLP is declared: to skip one that is not known costs more than t
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
@@ -18,8 +17,6 @@ from enum import IntEnum
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 from google.protobuf.message import Message
 from google.protobuf.unknown_fields import UnknownFieldSet
-
-from collector.otlp_limits import Limits
 
 TRACE_ID_BYTES = 16
 SPAN_ID_BYTES = 8
@@ -35,8 +32,10 @@ _SPAN = {
     4: "*bytes",
     5: "bytes",
     6: "int32",
-    7: "*fixed64",
-    8: "*fixed64",
+    # Not gathered: numbers may also come packed in one field, which is unknown to OTLP's schema and
+    # would stand in for the time of a span that has none.
+    7: "fixed64",
+    8: "fixed64",
     9: "Pair",
     10: "uint32",
     11: "Event",
@@ -79,13 +78,11 @@ class Nesting(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class SpanSurvey:
-    """The spans of a request, field by field, in their order."""
+    """The spans of a request, as far as one look tells."""
 
     trace_ids: Sequence[bytes]
     span_ids: Sequence[bytes]
     parent_ids: Sequence[bytes]
-    starts_ns: Sequence[int]
-    ends_ns: Sequence[int]
     outer: Nesting  # attributes of resources and scopes
     inner: Nesting  # of spans, events and links
     is_odd: bool  # a value or its pair has a field that OTLP does not have yet
@@ -95,24 +92,19 @@ class SpanSurvey:
         """Return whether any value is deep."""
         return max(self.outer, self.inner) is Nesting.DEEP
 
-    def is_good(self, count: int, limits: Limits) -> bool:
-        """Return whether each of `count` spans can be stored; where not, somebody has to look.
+    def have_good_ids(self, count: int) -> bool:
+        """Return whether each of `count` spans has good ids; where not, somebody has to look.
 
-        A span of canonical bytes has each field once at most, so that as many values as spans mean
+        A span of canonical bytes has each field once at most, so that as many ids as spans mean
         one of each.
         """
-        columns = (self.trace_ids, self.span_ids, self.starts_ns, self.ends_ns)
         return (
-            count > 0
-            and all(len(column) == count for column in columns)
-            and set(map(len, self.trace_ids)) == {TRACE_ID_BYTES}
-            and set(map(len, self.span_ids)) == {SPAN_ID_BYTES}
+            len(self.trace_ids) == len(self.span_ids) == count
+            and set(map(len, self.trace_ids)) <= {TRACE_ID_BYTES}
+            and set(map(len, self.span_ids)) <= {SPAN_ID_BYTES}
             and set(map(len, self.parent_ids)) <= {SPAN_ID_BYTES}
             and NO_TRACE_ID not in self.trace_ids
             and NO_SPAN_ID not in self.span_ids
-            and min(self.starts_ns) >= limits.earliest_ns
-            and max(self.ends_ns) <= limits.latest_ns
-            and all(map(operator.le, self.starts_ns, self.ends_ns))
         )
 
 
@@ -120,7 +112,7 @@ def survey_spans(body: bytes) -> SpanSurvey:
     """Return what there is in the bytes of an ExportTraceServiceRequest.
 
     Raises:
-        google.protobuf.message.DecodeError: the bytes are no Protobuf.
+        google.protobuf.message.DecodeError: the bytes are no Protobuf, for OTLP's schema either.
     """
     merged = _SURVEY_CLASS.FromString(body)
     span = merged.f1.f2.f2  # type: ignore[attr-defined]  # made at run time
@@ -129,8 +121,6 @@ def survey_spans(body: bytes) -> SpanSurvey:
         trace_ids=list(span.f1),
         span_ids=list(span.f2),
         parent_ids=list(span.f4),
-        starts_ns=list(span.f7),
-        ends_ns=list(span.f8),
         outer=max(map(_nesting, outer)),
         inner=max(map(_nesting, inner)),
         is_odd=any(map(_is_odd, (*outer, *inner))),
@@ -138,7 +128,11 @@ def survey_spans(body: bytes) -> SpanSurvey:
 
 
 def have_deep_values(body: bytes) -> bool:
-    """Return whether any value of the spans in `body`, or of what they belong to, is deep."""
+    """Return whether any value of the spans in `body`, or of what they belong to, is deep.
+
+    Raises:
+        google.protobuf.message.DecodeError: as `survey_spans`.
+    """
     outer, inner = _places(_SURVEY_CLASS.FromString(body))
     return any(_nesting(pair) is Nesting.DEEP for pair in (*outer, *inner))
 

@@ -15,6 +15,7 @@ from collector.otlp import DAY_NS, Signal, check, limits_at
 from collector.otlp_limits import Refusal
 from collector.otlp_spans import LISTS_MARK, SCALAR_MARK, refuse_span, refuse_stamps, unmarked
 from collector.otlp_survey import survey_spans
+from collector.otlp_values import has_deep_values
 from tests.builders import any_value, key_values, span, trace_request
 from tests.conftest import NOW_NS
 
@@ -165,6 +166,23 @@ def test_value_of_a_kind_that_is_not_known_goes_the_other_way() -> None:
     value.MergeFromString(any_value("a").SerializeToString() + b"\x40\x05")
 
     assert marked(at_span([KeyValue(key="k", value=value)])).endswith(LISTS_MARK)
+
+
+PACKED = NOW_NS.to_bytes(8, "little")
+
+
+@pytest.mark.parametrize("times", [b"\x3a\x03abc", b"\x3a\x08" + PACKED, b"\x42\x01a"])
+def test_time_that_is_sent_as_bytes_is_no_time(times: bytes) -> None:
+    """OTLP does not know such a field; a schema that gathers times takes it for a list of them."""
+    none = span()
+    none.ClearField("start_time_unix_nano")
+    none.MergeFromString(times)
+    body = trace_request(span(attributes={"k": {"a": 1}}), none).SerializeToString()
+
+    checked = check(Signal.TRACES, body, LIMITS)
+
+    assert (checked.accepted, dict(checked.refused)) == (1, {"time_out_of_range": 1})
+    assert has_deep_values(Signal.TRACES, body)
 
 
 def test_sender_cannot_set_the_mark() -> None:
