@@ -79,6 +79,21 @@ class Chain:
         if due < end:
             yield due, end - 1
 
+    def close_oldest(self) -> bool:
+        """Give the oldest hole up, where it was written as missing; return whether it was.
+
+        An event that still comes for it is taken for a replay: that errs on the safe side.
+        """
+        before, after = self.runs[:2]
+        hole = self.gaps.get(before.next)
+        if hole is None or not hole.is_told:
+            return False
+        for first in [first for first in self.gaps if before.next <= first < after.first]:
+            del self.gaps[first]
+        before.next, before.tag = after.next, after.tag
+        del self.runs[1]
+        return True
+
     def claim(self, seq: int) -> None:
         """Note what a tampered event says its number is."""
         if len(self.claims) < CLAIMS_MAX:

@@ -21,6 +21,7 @@ from collector.provenance_verify import Finding, Verdict, Verifier
 
 CHAINS_MAX: Final = 10_000
 LEAVES_MAX: Final = 4_096  # sixteen checkpoints' worth
+HOLES_MAX: Final = 1_000  # of one chain that an event may still close
 CHECKPOINTS_MAX: Final = 64  # of one chain, whose events are not here yet
 
 
@@ -193,6 +194,8 @@ class Stream:
         if surplus > 0 or (chain.leaves and next(iter(chain.leaves)) < needed):
             kept = sorted(seq for seq in chain.leaves if seq >= needed)[-LEAVES_MAX:]
             chain.leaves = {seq: chain.leaves[seq] for seq in kept}
+        while len(chain.runs) > HOLES_MAX and chain.close_oldest():
+            pass
         if chain.claims:
             held = [(run.first, run.next) for run in chain.runs]
             chain.claims = {
@@ -239,7 +242,8 @@ def _awaits(chain: Chain, checkpoint: Checkpoint) -> bool:
 
 def _inherited(before: Mapping[int, Hole], first: int, last: int, now_ns: int) -> Hole:
     """Return the hole as it was, or as what is left of one that was."""
-    for start, hole in before.items():
+    known = before.get(first)
+    for start, hole in before.items() if known is None else ((first, known),):
         if start <= first and last <= hole.last:
             return Hole(last, hole.seen_ns, hole.is_told)
     return Hole(last, now_ns)

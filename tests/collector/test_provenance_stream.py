@@ -14,7 +14,7 @@ from collector.provenance import Event, MacKey, canonical_rest
 from collector.provenance_chain import CLAIMS_MAX, Chain, ChainKey
 from collector.provenance_checkpoint import Checkpoint
 from collector.provenance_keys import KeyRing
-from collector.provenance_stream import CHAINS_MAX, LEAVES_MAX, Missing, Stream
+from collector.provenance_stream import CHAINS_MAX, HOLES_MAX, LEAVES_MAX, Missing, Stream
 from collector.provenance_verify import Finding, Verdict
 
 COUNT = 300
@@ -215,6 +215,29 @@ def test_checkpoint_that_can_never_be_compared_is_let_go() -> None:
     again = events[-1:]
     stream.judge(again, forms(again), ())
     assert (chain.checkpoints, chain.leaves) == ({}, {})
+
+
+def test_holes_of_a_chain_are_bounded() -> None:
+    """A lossy exporter must not fill the memory; what it lost stays missing, replays are found."""
+    events, _ = sealed_chain(random.Random(9), 2 * (HOLES_MAX + 20))
+    stream = Stream(RING, GRACE_NS)
+    sparse = events[::2]
+    stream.judge(sparse, forms(sparse), ())
+    chain = stream.chain(events[0].producer, events[0].epoch)
+    assert len(chain.runs) == len(sparse)
+    stream.missing(0)
+    assert len(stream.missing(LATER_NS)) == len(sparse) - 1
+    some = events[-1:]
+    stream.judge(some, forms(some), ())
+    assert len(chain.runs) == HOLES_MAX
+    assert stream.missing(LATER_NS) == []
+    copies = [events[0], events[1], events[-3]]
+    said = stream.judge(copies, forms(copies), ())
+    assert [said.events[line].verdict for line in range(3)] == [
+        Verdict.REPLAYED,
+        Verdict.REPLAYED,
+        Verdict.OK,
+    ]
 
 
 def test_bench_at_ingest_names_every_attack_over_restarts() -> None:
