@@ -125,7 +125,9 @@ class CellWriter:
 
     def _outcomes(self, seconds_ns: Sequence[int], decisions: Table) -> list[Outcome]:
         """Return the outcomes of these decisions, each matched to one of them."""
-        table = self._reader.cell_outcomes(seconds_ns, self._config.currency)
+        table = self._reader.cell_outcomes(
+            seconds_ns, self._config.currency, self._config.rate_days_max
+        )
         ids, keys = table["decision_id"].to_pylist(), table["outcome_key"].to_pylist()
         if not ids:
             return []

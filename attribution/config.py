@@ -81,7 +81,13 @@ class AttributionConfig(Section):
     currency: str = Field(
         default="USD",
         pattern=r"^[A-Z]{3}$",
-        description="Amounts in other currencies are unknown until rates are known",
+        description="Amounts in others are converted by `millworth import rates`, else unknown",
+    )
+    rate_days_max: int = Field(
+        default=7,
+        ge=0,
+        le=366,
+        description="A currency without a rate of the day takes the last one, at most so old",
     )
     rules: tuple[ClassRule, ...] = Field(default=(), description="Classes by your own rules")
     slope: SlopePrior = Field(default_factory=SlopePrior, description="Prior of the slope")

@@ -269,7 +269,8 @@ class AttributionJob:
 
     def _seconds_of_new_outcomes(self, after_ns: int, until_ns: int) -> set[int]:
         """Return when the decisions began whose outcome has become known or was amended."""
-        news = self._seen_outcomes.news(self._reader.touched_outcomes(after_ns, until_ns))
+        touched = self._reader.touched_outcomes(after_ns, until_ns, self._config.rate_days_max)
+        news = self._seen_outcomes.news(touched)
         ids, keys = sorted(_texts(news["decision_id"])), sorted(_texts(news["outcome_key"]))
         seconds: set[int] = set()
         for begin in range(0, max(len(ids), len(keys)), _TRACES_MAX):

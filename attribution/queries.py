@@ -194,9 +194,26 @@ class Reader:
             },
         )
 
-    def touched_outcomes(self, after_ns: int, until_ns: int) -> Table:
-        """Return decision id, key and row hash of the outcomes received in (after, until]."""
-        return self._table("touched_outcomes", after_ns=after_ns, until_ns=until_ns)
+    def touched_outcomes(self, after_ns: int, until_ns: int, rate_days: int) -> Table:
+        """Return decision id, key and row hash of outcomes that came, or whose rate did."""
+        return self._table(
+            "touched_outcomes", after_ns=after_ns, until_ns=until_ns, rate_days=rate_days
+        )
+
+    def reconciled(
+        self, from_ns: int, to_ns: int, currency: str, rate_days: int
+    ) -> list[dict[str, Any]]:
+        """Return the revenue of outcomes by day, by whether it finds its decision."""
+        result = self._store.client().query(
+            _SQL["reconcile"],
+            parameters={
+                "from_ns": from_ns,
+                "to_ns": to_ns,
+                "currency": currency,
+                "rate_days": rate_days,
+            },
+        )
+        return list(result.named_results())
 
     def outcome_seconds(
         self, decision_ids: Sequence[str], outcome_keys: Sequence[str]
@@ -211,13 +228,14 @@ class Reader:
         """Return the attributed decisions of these seconds."""
         return self._table("cell_decisions", **_seconds(seconds_ns))
 
-    def cell_outcomes(self, seconds_ns: Sequence[int], currency: str) -> Table:
+    def cell_outcomes(self, seconds_ns: Sequence[int], currency: str, rate_days: int) -> Table:
         """Return the outcomes that name decisions of these seconds."""
         window = _seconds(seconds_ns)
         return self._table(
             "cell_outcomes",
             **window,
             currency=currency,
+            rate_days=rate_days,
             # An outcome is told after its decision began, whatever the clocks say.
             received_from_ns=max(window["from_ns"] - _HOUR_NS, 0),
         )

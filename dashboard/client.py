@@ -113,7 +113,17 @@ class ApiClient:
         return self._call("POST", path, {"json": body})
 
     def import_outcomes(self, path: Path) -> dict[str, Any]:
-        """Send one CSV file; return the report."""
+        """Send one CSV file of outcomes; return the report."""
+        return self.import_file("outcomes", path, {})
+
+    def import_file(self, kind: str, path: Path, query: dict[str, str]) -> dict[str, Any]:
+        """Send one CSV file; return the report.
+
+        Args:
+            kind: outcomes, rates or ledger.
+            path: of the file.
+            query: what the resource takes beside the file.
+        """
         try:
             content = path.read_bytes()
         except OSError as error:
@@ -122,8 +132,12 @@ class ApiClient:
             ) from error
         return self._call(
             "POST",
-            "/api/v1/import/outcomes",
-            {"content": content, "headers": {"content-type": "text/csv"}, "params": {"name": path}},
+            f"/api/v1/import/{kind}",
+            {
+                "content": content,
+                "headers": {"content-type": "text/csv"},
+                "params": {"name": str(path), **query},
+            },
         )
 
     def _call(self, method: str, path: str, arguments: dict[str, Any] | None) -> dict[str, Any]:

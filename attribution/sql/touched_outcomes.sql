@@ -1,4 +1,4 @@
--- Which outcomes were received in a window.
+-- Which outcomes were received in a window, and which are worth something else by a rate that was.
 -- Returns: decision_id String, outcome_key String, row_hash UInt64; unordered.
 SELECT
     decision_id,
@@ -7,3 +7,25 @@ SELECT
         ifNull(toString(revenue), ''), ifNull(toString(margin), '')) AS row_hash
 FROM outcomes
 WHERE received_ns > {after_ns:UInt64} AND received_ns <= {until_ns:UInt64}
+UNION ALL
+SELECT
+    o.decision_id AS decision_id,
+    o.outcome_key AS outcome_key,
+    cityHash64(o.outcome_id, o.event_ns, r.currency, r.day_ns, toString(r.rate), r.received_ns) AS row_hash
+FROM
+(
+    SELECT outcome_id, decision_id, outcome_key, toString(currency) AS currency, event_ns
+    FROM outcomes FINAL
+    WHERE currency IN
+    (
+        SELECT currency FROM currency_rates
+        WHERE received_ns > {after_ns:UInt64} AND received_ns <= {until_ns:UInt64}
+    )
+) AS o
+INNER JOIN
+(
+    SELECT toString(currency) AS currency, day_ns, rate, received_ns
+    FROM currency_rates
+    WHERE received_ns > {after_ns:UInt64} AND received_ns <= {until_ns:UInt64}
+) AS r ON o.currency = r.currency
+WHERE o.event_ns >= r.day_ns AND o.event_ns - r.day_ns < ({rate_days:UInt64} + 1) * 86400000000000

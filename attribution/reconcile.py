@@ -1,0 +1,64 @@
+"""I/O: matched, unmatched and ambiguous revenue by day, against what the books say."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from attribution.config import AttributionConfig
+from attribution.queries import Reader
+from collector.clock import NS_PER_S
+from collector.config import AttributesConfig
+from collector.store.connect import Connections
+
+DAY_NS = 86_400 * NS_PER_S
+_CENT = Decimal("0.01")
+
+
+@dataclass(frozen=True, slots=True)
+class ReconciledDay:
+    """One day, UTC; amounts in `attribution.currency`, refunds taken off."""
+
+    day_ns: int
+    matched: Decimal  # of outcomes that name one decision
+    unmatched: Decimal  # ... none
+    ambiguous: Decimal  # ... several
+    matched_outcomes: int
+    unmatched_outcomes: int
+    ambiguous_outcomes: int
+    unknown_outcomes: int  # of no known amount, or in a currency without a rate: in no sum
+    ledger: Decimal | None  # None where no ledger has the day
+    difference: Decimal | None  # ledger less all three; shown, and never spread
+
+    @property
+    def agrees(self) -> bool:
+        """Say whether the outcomes of the day are what the books say, to the cent."""
+        return self.difference is None or abs(self.difference) < _CENT
+
+
+def reconcile(
+    config: AttributionConfig, store: Connections, from_ns: int, to_ns: int
+) -> list[ReconciledDay]:
+    """Return every day that has an outcome or a ledger's total, by day.
+
+    Args:
+        config: the currency, and how old a rate may be.
+        store: read from.
+        from_ns: start of the first day.
+        to_ns: behind the last.
+    """
+    begin_ns = from_ns // DAY_NS * DAY_NS
+    end_ns = -(-to_ns // DAY_NS) * DAY_NS
+    try:
+        rows = Reader(store, AttributesConfig()).reconciled(
+            begin_ns, end_ns, config.currency, config.rate_days_max
+        )
+    except BaseException:
+        store.close()
+        raise
+    days = []
+    for row in rows:
+        known = row["matched"] + row["unmatched"] + row["ambiguous"]
+        ledger: Decimal | None = row["ledger"]
+        days.append(ReconciledDay(**row, difference=None if ledger is None else ledger - known))
+    return days

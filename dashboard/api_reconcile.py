@@ -1,0 +1,68 @@
+"""I/O: `/api/v1/import/rates`, `import/ledger` and `reconcile`: dollars against the books."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from fastapi import APIRouter, Request
+
+from attribution.config import AttributionConfig
+from attribution.reconcile import ReconciledDay, reconcile
+from collector.clock import Clock
+from collector.errors import InputError
+from collector.imports import ImportReport
+from collector.imports_dated import LEDGER, RATES, DatedFile, import_dated
+from collector.store.connect import Connections
+from dashboard.api_questions import Chosen
+from dashboard.workers import Workers
+
+# Ten years of two hundred currencies.
+BYTES_MAX = 32 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Reconciliation:
+    """Every day that has an outcome or a ledger's total."""
+
+    currency: str
+    days: list[ReconciledDay]
+
+
+def reconcile_router(
+    config: AttributionConfig, store: Connections, workers: Workers, clock: Clock
+) -> APIRouter:
+    """Return the routes that bring in rates and ledgers, and hold outcomes against them."""
+    router = APIRouter(prefix="/api/v1")
+
+    async def take(request: Request, kind: DatedFile, name: str, source: str) -> ImportReport:
+        content = bytearray()
+        async for chunk in request.stream():
+            content += chunk
+            if len(content) > BYTES_MAX:
+                raise InputError(f"{name}: over {BYTES_MAX} bytes; split the file")
+
+        def run() -> ImportReport:
+            return import_dated(store.client(), kind, name, bytes(content), clock.now_ns(), source)
+
+        return await workers.run(run)
+
+    @router.post("/import/rates")
+    async def rates(request: Request, name: str = "rates.csv") -> ImportReport:
+        """Import what currencies were worth, day by day; a day imported before is replaced."""
+        return await take(request, RATES, name, "")
+
+    @router.post("/import/ledger")
+    async def ledger(
+        request: Request, name: str = "ledger.csv", source: str = "ledger"
+    ) -> ImportReport:
+        """Import what the books say, day by day; those of several sources are added up."""
+        return await take(request, LEDGER, name, source)
+
+    @router.get("/reconcile")
+    async def reconciled(window: str = "7d", until: str = "") -> Reconciliation:
+        """Return matched, unmatched and ambiguous revenue by day, beside the ledger's total."""
+        chosen = Chosen(window=window, until=until).selection(clock.now_ns())
+        days = await workers.run(reconcile, config, store, chosen.from_ns, chosen.to_ns)
+        return Reconciliation(config.currency, days)
+
+    return router

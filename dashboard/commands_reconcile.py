@@ -1,0 +1,128 @@
+"""I/O: `millworth import rates|ledger` and `millworth reconcile`: dollars against the books."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+from urllib.parse import urlencode
+
+import typer
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from dashboard.options import ConfigOption, JsonOption, UntilOption, UrlOption
+from dashboard.settings import load
+from dashboard.text import utc_iso
+
+FilesArgument = Annotated[
+    list[Path], typer.Argument(help="CSV files with a header.", readable=False)
+]
+
+
+def import_rates(
+    files: FilesArgument,
+    config: ConfigOption = None,
+    url: UrlOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Import what other currencies were worth, day by day.
+
+    Columns: day (2026-05-31), currency (EUR), rate: units of attribution.currency for one. A day
+    that was imported before is replaced, and the dollars that rest on it are computed again. Exit
+    1 if a row was left out.
+    """
+    _import(files, "rates", {}, config, url, as_json=as_json)
+
+
+def import_ledger(
+    files: FilesArgument,
+    source: Annotated[
+        str, typer.Option(help="Name of the ledger: totals of several are added up.")
+    ] = "ledger",
+    config: ConfigOption = None,
+    url: UrlOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Import what the books say was earned, day by day, to hold the outcomes against.
+
+    Columns: day (2026-05-31), currency, amount: revenue of the day, refunds taken off. A day that
+    was imported before is replaced. Exit 1 if a row was left out.
+    """
+    _import(files, "ledger", {"source": source}, config, url, as_json=as_json)
+
+
+def reconcile(
+    window: Annotated[str, typer.Option(help="How far back: a number and d or h.")] = "7d",
+    until: UntilOption = "",
+    config: ConfigOption = None,
+    url: UrlOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Hold the revenue of outcomes against the books, day by day.
+
+    Matched revenue names one decision, ambiguous several, unmatched none. What does not reconcile
+    is shown, and never spread. Exit 1 if a day differs from its ledger.
+    """
+    from dashboard.client import ApiClient
+
+    query = urlencode({"window": window, "until": until})
+    with ApiClient.open(load(config).settings, url) as api:
+        found = api.get(f"/api/v1/reconcile?{query}")
+    if as_json:
+        sys.stdout.write(json.dumps(found, ensure_ascii=False) + "\n")
+    else:
+        _render(Console(highlight=False), found)
+    differs = any(abs(float(day["difference"] or 0)) >= 0.01 for day in found["days"])
+    raise typer.Exit(1 if differs else 0)
+
+
+def _import(
+    files: list[Path],
+    kind: str,
+    query: dict[str, str],
+    config: Path | None,
+    url: str | None,
+    *,
+    as_json: bool,
+) -> None:
+    from dashboard.client import ApiClient
+
+    out, refused = Console(highlight=False, soft_wrap=True, markup=False), 0
+    with ApiClient.open(load(config).settings, url) as api:
+        for path in files:
+            report = api.import_file(kind, path, query)
+            refused += len(report["refused"])
+            if as_json:
+                sys.stdout.write(json.dumps({"file": str(path), **report}) + "\n")
+                continue
+            out.print(f"{path}: {report['imported']} imported, {len(report['refused'])} refused")
+            for line in report["refused"]:
+                out.print(f"  {line}")
+    raise typer.Exit(1 if refused else 0)
+
+
+def _render(out: Console, found: dict[str, Any]) -> None:
+    if not found["days"]:
+        out.print("no outcome and no ledger in this window")
+        return
+    table = Table(box=box.SIMPLE, caption=f"{found['currency']}, days in UTC")
+    table.add_column("day", no_wrap=True)
+    for name in ("matched", "unmatched", "ambiguous", "ledger", "difference", "unknown"):
+        table.add_column(name, justify="right")
+    for day in found["days"]:
+        table.add_row(
+            utc_iso(day["day_ns"])[:10],
+            *(_money(day[name]) for name in ("matched", "unmatched", "ambiguous")),
+            _money(day["ledger"]),
+            _money(day["difference"]),
+            str(day["unknown_outcomes"]),
+        )
+    out.print(table)
+    out.print("unknown: outcomes of no known amount, or in a currency without a rate")
+
+
+def _money(value: str | None) -> str:
+    return "unknown" if value is None else f"{float(value):,.2f}"

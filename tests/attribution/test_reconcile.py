@@ -1,0 +1,150 @@
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+
+from attribution.config import AttributionConfig
+from attribution.job import AttributionJob
+from attribution.reconcile import DAY_NS, ReconciledDay, reconcile
+from collector.clock import NS_PER_S
+from collector.config import AttributesConfig
+from collector.errors import InputError
+from collector.imports_dated import LEDGER, RATES, import_dated, parse_dated
+from collector.store.connect import Connections
+from tests.attribution.stored import BASE_NS, decision, put_outcome, put_spans, rows, trace_id
+
+DAY = BASE_NS // DAY_NS * DAY_NS
+CONFIG = AttributionConfig()
+
+
+def job(store: Connections) -> AttributionJob:
+    """Return the job under default settings."""
+    return AttributionJob(CONFIG, AttributesConfig(), store)
+
+
+def rates(store: Connections, text: str, at_s: float) -> None:
+    """Import rates at an instant."""
+    content = f"day,currency,rate\n{text}\n".encode()
+    report = import_dated(
+        store.client(), RATES, "rates.csv", content, BASE_NS + round(at_s * NS_PER_S)
+    )
+    assert report.refused == ()
+
+
+def values(store: Connections) -> list[tuple[Decimal, str]]:
+    """Return value and basis of every cell, by second."""
+    asked = "SELECT value_usd, basis FROM revenue_cells FINAL ORDER BY second_ns"
+    return [(row["value_usd"], row["basis"]) for row in rows(store, asked)]
+
+
+def test_amount_in_another_currency_is_converted_by_the_rate_of_its_day(store: Connections) -> None:
+    """Unknown until there is a rate; a corrected rate amends the dollars once."""
+    put_spans(store, decision("a", 0, 100))
+    put_outcome(store, "o1", decision_id=trace_id("a"), margin="10", currency="EUR")
+    running = job(store)
+    running.drain(BASE_NS + 10 * NS_PER_S)
+    assert values(store) == [(Decimal(0), "unknown")]
+
+    rates(store, "2033-05-17,EUR,1.25", 20)
+    running.drain(BASE_NS + 30 * NS_PER_S)
+    assert values(store) == [(Decimal("12.5"), "margin")]
+    # The rate of the day itself beats that of the day before; then it is corrected.
+    rates(store, "2033-05-18,EUR,1.1", 40)
+    running.drain(BASE_NS + 50 * NS_PER_S)
+    assert values(store) == [(Decimal("11"), "margin")]
+    rates(store, "2033-05-18,EUR,1.333333333", 60)
+    running.drain(BASE_NS + 70 * NS_PER_S)
+    assert values(store) == [(Decimal("13.333333"), "margin")]
+    before = rows(store, "SELECT * FROM revenue_cells")
+    # The same file again amends nothing.
+    running.drain(BASE_NS + 80 * NS_PER_S)
+    assert rows(store, "SELECT * FROM revenue_cells") == before
+
+
+def test_rate_that_is_too_old_is_none(store: Connections) -> None:
+    """Eight days ago it was worth something else."""
+    put_spans(store, decision("a", 0, 100))
+    put_outcome(store, "o1", decision_id=trace_id("a"), margin="10", currency="EUR")
+    rates(store, "2033-05-10,EUR,1.25", 5)
+    job(store).drain(BASE_NS + 10 * NS_PER_S)
+    assert values(store) == [(Decimal(0), "unknown")]
+    rates(store, "2033-05-11,EUR,1.5", 20)
+    job(store).drain(BASE_NS + 30 * NS_PER_S)
+    assert values(store) == [(Decimal(15), "margin")]
+
+
+def test_day_is_reconciled_with_the_ledger(store: Connections) -> None:
+    """Each kind of outcome in its own column; what is missing is shown, and never spread."""
+    put_spans(
+        store,
+        decision("a", 0, 100)
+        + decision("k1", 500, 100, outcome__key="order-7")
+        + decision("k2", 900, 100, outcome__key="order-7"),
+    )
+    put_outcome(store, "sale", decision_id=trace_id("a"), revenue="100")
+    put_outcome(store, "back", decision_id=trace_id("a"), kind="refund", revenue="30")
+    put_outcome(store, "lost", decision_id="nobody", revenue="7")
+    put_outcome(store, "twice", key="order-7", revenue="20")
+    put_outcome(store, "euro", decision_id=trace_id("a"), revenue="10", currency="EUR")
+    put_outcome(store, "none", decision_id=trace_id("a"), converted=False)
+    ledger = b"day,currency,amount\n2033-05-18,USD,100.50\n2033-05-17,USD,5\n"
+    import_dated(store.client(), LEDGER, "ledger.csv", ledger, BASE_NS, "shop")
+    got = reconcile(CONFIG, store, DAY - DAY_NS, DAY + 1)
+    assert got == [
+        ReconciledDay(
+            DAY - DAY_NS, Decimal(0), Decimal(0), Decimal(0), 0, 0, 0, 0, Decimal(5), Decimal(5)
+        ),
+        ReconciledDay(
+            DAY, Decimal(70), Decimal(7), Decimal(20), 4, 1, 1, 1, Decimal("100.5"),
+            Decimal("3.5"),
+        ),
+    ]  # fmt: skip
+    assert [day.agrees for day in got] == [False, False]
+
+    # The euros, and another ledger that is added up.
+    rates(store, "2033-05-18,EUR,1.1", 20)
+    more = b"day,currency,amount\n2033-05-18,USD,7.50\n"
+    import_dated(store.client(), LEDGER, "more.csv", more, BASE_NS, "kiosk")
+    day = reconcile(CONFIG, store, DAY, DAY + 1)[0]
+    assert (day.matched, day.unknown_outcomes, day.ledger, day.difference) == (
+        Decimal(81), 0, Decimal(108), Decimal(0),
+    )  # fmt: skip
+    assert day.agrees
+
+
+def test_day_without_a_ledger_agrees_with_nothing_to_hold_it_against(store: Connections) -> None:
+    """Unknown is not a difference."""
+    put_outcome(store, "lost", decision_id="nobody", revenue="7")
+    (day,) = reconcile(CONFIG, store, DAY, DAY + DAY_NS)
+    assert (day.unmatched, day.ledger, day.difference, day.agrees) == (Decimal(7), None, None, True)
+
+
+@pytest.mark.parametrize(
+    ("line", "wrong"),
+    [
+        ("31.5.2033,EUR,1.1", "f.csv:2: day '31.5.2033': is no date"),
+        ("2033-05-31,euro,1.1", "f.csv:2: currency 'euro': is not an ISO 4217"),
+        ("2033-05-31,EUR,dear", "f.csv:2: rate 'dear': is not a number"),
+        ("2033-05-31,EUR,0", "f.csv:2: rate '0': is not above 0"),
+        ("2033-05-31,EUR,NaN", "f.csv:2: rate 'NaN': is not finite"),
+        ("2033-05-31,EUR,1.0000000001", "more than 9 decimal places"),
+        ("2033-05-31,EUR,1,1", "f.csv:2: more values than the header"),
+    ],
+)
+def test_bad_line_is_named_and_the_rest_read(line: str, wrong: str) -> None:
+    """With the value and the remedy."""
+    content = f"day,currency,rate\n{line}\n2033-05-31,GBP,1.3\n".encode()
+    bad, good = parse_dated(RATES, "f.csv", content)
+    assert wrong in str(bad)
+    assert good == (2_001_110_400 * NS_PER_S, "GBP", Decimal("1.3"))
+
+
+@pytest.mark.parametrize(
+    ("content", "wrong"),
+    [(b"day,rate\n", "has the columns day, currency, rate"), (b"\xff", "not UTF-8 at byte 0")],
+)
+def test_file_of_another_shape_is_refused(content: bytes, wrong: str) -> None:
+    """Nothing of it is imported."""
+    with pytest.raises(InputError, match=wrong):
+        list(parse_dated(RATES, "f.csv", content))
