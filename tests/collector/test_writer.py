@@ -253,21 +253,6 @@ def test_request_that_only_the_store_finds_wrong_is_normalised(
     assert store.client().query("SELECT count() FROM rejected").result_rows == [(0,)]
 
 
-def test_segment_of_both_forms_is_stored_once(store: Connections, segments: Segments) -> None:
-    """What may be read as it lies goes in apart from the rest, and a replay parts them alike."""
-    frames = [
-        frame_of("a", mark=SCALAR_MARK),
-        frame_of("b", mark=LISTS_MARK),
-        frame_of("c"),
-        frame_of("d", mark=SCALAR_MARK),
-    ]
-    for _ in range(2):
-        writer = segments.store(store, segments.write("s", *frames))
-
-    assert names(store) == ["a", "b", "c", "d"]
-    assert writer.figures().stored == 4
-
-
 def test_torn_tail_is_left_out(store: Connections, segments: Segments) -> None:
     """What was half written when the process was killed was answered to nobody."""
     half = frame_of("half")[:-3]
@@ -319,8 +304,21 @@ def test_connection_that_failed_is_not_used_again(store: Connections, segments: 
     segments.store(watched, segments.write("s", frame_of("a"), twice_frame("b")))
 
     assert names(store) == ["a", "b"]
-    assert len(watched.clients) == 3  # the segment fails, then its second frame alone
-    assert len(set(map(id, watched.clients))) == 3
+    assert len(watched.clients) == 2  # the segment fails, and made anew it does not
+    assert len(set(map(id, watched.clients))) == 2
+
+
+def test_many_bad_requests_cost_their_neighbours_one_insert_more(
+    store: Connections, segments: Segments
+) -> None:
+    """To look for each first took an insert a step, and one sender held up everyone for minutes."""
+    watched = WatchedStore(store)
+    frames = [twice_frame(f"{n:02}") if n % 2 else frame_of(f"{n:02}") for n in range(16)]
+
+    segments.store(watched, segments.write("s", *frames))
+
+    assert names(store) == [f"{n:02}" for n in range(16)]
+    assert len(watched.clients) == 2
 
 
 def test_segment_that_cannot_be_deleted_is_stored_once(
