@@ -1,15 +1,24 @@
-"""I/O: `/api/v1/packets/{name}`: the packets of an incident, as a file that Wireshark opens."""
+"""I/O: `/api/v1/packets` and `/api/v1/reconstructions`: the packets of an incident, and if all."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 from fastapi import APIRouter
 from fastapi.responses import Response
 
 from collector.store.connect import Connections
 from dashboard.workers import Workers
-from packet.export_reader import ExportReader
+from packet.export_reader import ExportReader, Rebuilt
 
 PCAPNG = "application/x-pcapng"
+
+
+@dataclass(frozen=True, slots=True)
+class Reconstructions:
+    """One a request to a recorder, by time; none where no packets were asked for."""
+
+    reconstructions: list[Rebuilt]
 
 
 def packets_router(store: Connections, workers: Workers) -> APIRouter:
@@ -26,5 +35,10 @@ def packets_router(store: Connections, workers: Workers) -> APIRouter:
         """Return packet headers of an alert's episode, a trigger, a decision or a trace."""
         content = await workers.run(reader.export, name.strip())
         return Response(content, media_type=PCAPNG)
+
+    @router.get("/reconstructions/{name:path}")
+    async def reconstructions(name: str) -> Reconstructions:
+        """Return how likely nothing is missing of an alert's episode or a trigger, and why."""
+        return Reconstructions(await workers.run(reader.rebuilt, name.strip()))
 
     return router

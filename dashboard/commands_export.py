@@ -55,12 +55,21 @@ def packets(
 
     with ApiClient.open(load(config).settings, url) as api:
         content = api.get_bytes(f"/api/v1/packets/{quote(name, safe='')}")
+        found = api.get(f"/api/v1/reconstructions/{quote(name, safe='')}")["reconstructions"]
     try:
         export.write_bytes(content)
     except OSError as error:
         raise InputError(f"{export}: cannot be written: {error.strerror}") from error
     if as_json:
-        sys.stdout.write(json.dumps({"file": str(export), "bytes": len(content)}) + "\n")
+        written = {"file": str(export), "bytes": len(content), "reconstructions": found}
+        sys.stdout.write(json.dumps(written) + "\n")
     else:
         out = Console(highlight=False, soft_wrap=True, markup=False)
         out.print(f"{export}: {len(content)} bytes; open it with wireshark or tshark -r")
+        for row in found:
+            out.print(
+                f"{row['trigger_id']}: nothing is missing with probability "
+                f"{row['probability']:.4f}; sampling alone {row['sampled_probability']:.4f}"
+            )
+            for ground in row["grounds"]:
+                out.print(f"  {ground}")

@@ -1,7 +1,8 @@
-"""I/O: the packets of an incident, a decision or a trace, as a pcapng file."""
+"""I/O: the packets of an incident, a decision or a trace, and how much of it there is."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,22 @@ _TRACES_A_QUERY = 2_000  # 72 kB of ids; a query may have 256 KiB
 _FLOWS_A_QUERY = 5_000
 PACKETS_MAX = 500_000  # 70 MB of file
 _MARGIN_NS = 50 * NS_PER_MS
+
+
+@dataclass(frozen=True, slots=True)
+class Rebuilt:
+    """What became of one request to a recorder, a row of `reconstructions`."""
+
+    trigger_id: str
+    cause: str
+    host: str
+    from_ns: int
+    requests: int
+    rebuilt: int
+    packets: int
+    probability: float
+    sampled_probability: float
+    grounds: list[str]
 
 
 class ExportReader:
@@ -47,6 +64,10 @@ class ExportReader:
             )
         chosen = [hosts[row] for row in wanted.tolist()]
         return pcapng(packets.take(wanted), chosen, carried, f"packets of {name}")
+
+    def rebuilt(self, name: str) -> list[Rebuilt]:
+        """Return what became of the requests of an episode, or of one request or trigger."""
+        return [Rebuilt(*row) for row in self._rows("reconstructions", name=name)]
 
     def _carried(self, name: str) -> list[Carried]:
         traces = [row[0] for row in self._rows("export_traces", name=name, traces_max=_TRACES_MAX)]

@@ -48,3 +48,15 @@ def test_packets_of_an_episode_are_a_file_and_of_nothing_an_answer(store: Connec
     refused = _get(store, "/api/v1/packets/nothing")
     assert refused.status_code == 400
     assert "nothing: no packets were kept for it" in refused.json()["error"]
+
+
+def test_episode_says_how_likely_nothing_of_it_is_missing(store: Connections) -> None:
+    """The page of an incident prints this; an episode without a request has nothing to say."""
+    columns = ["trigger_id", "cause", "host", "from_ns", "requests", "rebuilt", "packets",
+               "probability", "sampled_probability", "grounds"]  # fmt: skip
+    row = ["episode/1", "alert", "", _T, 300, 300, 1_500, 0.9998, 0.11, ["kernel dropped 0"]]
+    store.client().insert("reconstructions", [row], column_names=columns)
+    for name in ("episode", "episode/1"):
+        (found,) = _get(store, f"/api/v1/reconstructions/{name}").json()["reconstructions"]
+        assert found == dict(zip(columns, row, strict=True))
+    assert _get(store, "/api/v1/reconstructions/other").json() == {"reconstructions": []}
