@@ -6,6 +6,7 @@ import asyncio
 from dataclasses import dataclass, field
 
 import httpx
+from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
 from collector.counters import Counters
 from collector.store.connect import Connections
@@ -83,4 +84,9 @@ def test_scraper_gets_the_format_that_it_asks_for(world: Connections) -> None:
         'millworth_ack_seconds_bucket{le="0.005",signal="traces",transport="http"} 1.0 '
         f'# {{trace_id="{TRACE_ID}"}} 0.003'
     ) in new.text
-    assert new.text.endswith("# EOF\n")
+    # The reference parser is strict: a name, a unit or an exemplar in a wrong place raises.
+    parsed = text_string_to_metric_families(new.text)  # type: ignore[no-untyped-call]  # has no types
+    families = {family.name: family for family in parsed}
+    assert families["millworth_acknowledged"].type == "counter"
+    (exemplar,) = [s.exemplar for s in families["millworth_ack_seconds"].samples if s.exemplar]
+    assert (exemplar.labels, exemplar.value) == ({"trace_id": TRACE_ID}, 0.003)
