@@ -19,7 +19,7 @@ from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 
 from collector.identifiers_config import Action, IdentifiersConfig, Rules
 from collector.identifiers_probe import is_attributes, names_by_place, places_in
-from collector.identifiers_text import Patterns, Replace
+from collector.identifiers_text import Patterns, Replace, has_any
 from collector.otlp import Signal
 from collector.otlp_survey import SpanSurvey
 from collector.otlp_values import has_deep_values, value_text
@@ -83,6 +83,7 @@ class Identifiers:
         except (message.DecodeError, UnicodeDecodeError):
             return body
         pass_ = _Pass(self._rules, self._patterns, self._tokeniser, now_ns)
+        pass_.looks_at_texts = may_hold_pattern
         if may_hold_pattern or is_deep:
             pass_.walk(request, ruled, is_deep=is_deep)
         else:
@@ -120,6 +121,7 @@ class _Pass:
 
     def __init__(self, rules: Rules, patterns: Patterns, tokeniser: Tokeniser, now_ns: int) -> None:
         self.has_changed = False
+        self.looks_at_texts = True  # false: there is no pattern in it, only names are looked at
         self._rules = rules
         self._patterns = patterns
         self._tokeniser = tokeniser
@@ -155,10 +157,14 @@ class _Pass:
                 self._act(pairs, index, pair, action)
             else:
                 self._walk_value(pair.value, pair.key)
-            name = self._patterns.replace_name(pair.key, self._rotate)
-            if name != pair.key:
-                pair.key = name
-                self.has_changed = True
+            if self.looks_at_texts:
+                self._walk_name(pair)
+
+    def _walk_name(self, pair: KeyValue) -> None:
+        name = self._patterns.replace_name(pair.key, self._rotate)
+        if name != pair.key:
+            pair.key = name
+            self.has_changed = True
 
     def walk(self, item: message.Message, ruled: Ruled, *, is_deep: bool) -> None:
         """Rewrite every text of a message, attributes by their names too.
@@ -167,7 +173,8 @@ class _Pass:
         """
         for name, kind in _fields(item.DESCRIPTOR):
             if kind == "text":
-                self._walk_text(item, name)
+                if self.looks_at_texts:
+                    self._walk_text(item, name)
             elif kind == "pairs":
                 self.walk_pairs(getattr(item, name))
             elif kind == "items":
@@ -206,9 +213,10 @@ class _Pass:
                 self.has_changed = True
 
     def _walk_value(self, value: AnyValue, name: str) -> None:
-        kind = value.WhichOneof("value")
-        if kind == "string_value":
-            replaced = self._replaced(value.string_value, name)
+        text = value.string_value  # "" of any other kind
+        kind = "" if text else value.WhichOneof("value")
+        if text:
+            replaced = self._replaced(text, name) if self.looks_at_texts else None
             if replaced is not None:
                 value.string_value = replaced
         elif kind == "array_value":
@@ -216,7 +224,7 @@ class _Pass:
                 self._walk_value(item, name)
         elif kind == "kvlist_value":
             self.walk_pairs(value.kvlist_value.values)
-        elif kind == "bytes_value":
+        elif kind == "bytes_value" and self.looks_at_texts:
             replaced = self._replaced(value.bytes_value.decode("latin-1"), name)
             if replaced is not None:
                 value.bytes_value = replaced.encode("latin-1")
@@ -228,6 +236,8 @@ class _Pass:
 
     def _replaced(self, text: str, name: str) -> str | None:
         """Return a text without what the patterns find, None where they find nothing."""
+        if name != _URL_QUERY and has_any(text) is None:
+            return None
         if len(text) == SEAL_HEX.get(name) and _HEX.fullmatch(text):
             return None
         token = self._last if name in self._rules.joined else self._rotate

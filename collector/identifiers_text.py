@@ -43,8 +43,9 @@ _CARD: Final = re.compile(
     r"|[0-9]{6}([ -])[0-9]{7,13}(?![0-9A-Za-z])"
     r"|[0-9]{13,19}(?![0-9A-Za-z])))"
 )
-# A look at a text that has nothing, which is nearly every one.
-_ANY: Final = re.compile(r"[@?]|[0-9][0-9 -]{11}")
+_DIGITS: Final = re.compile(r"[0-9][0-9 -]{11}")
+# A look at a text that has nothing, which is nearly every one; a URL's query alone needs more.
+has_any: Final = re.compile(r"[@?]|[0-9][0-9 -]{11}").search
 _PLAIN_MAX: Final = 16_384  # names that senders make up must not fill the memory
 
 Replace = Callable[[str], str]
@@ -74,7 +75,7 @@ class Patterns:
             token: makes the token of what was found.
             is_query: the text is a URL's query alone.
         """
-        if not is_query and _ANY.search(text) is None:
+        if not is_query and has_any(text) is None:
             return text
         if "url" in self._names:
             if "://" in text:
@@ -85,7 +86,7 @@ class Patterns:
                 text = _QUERY.sub(lambda found: _without_secrets(found[0], token), text)
         if "email" in self._names and "@" in text:
             text = _without_addresses(text, _SIGN, token)
-        if "card" in self._names:
+        if "card" in self._names and _DIGITS.search(text) is not None:
             text = _without(text, card_spans(text), token)
         return text
 
