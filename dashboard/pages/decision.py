@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -14,6 +13,7 @@ from collector.clock import NS_PER_MS, NS_PER_S
 from dashboard.health_items import HealthItem
 from dashboard.missing import read_missing
 from dashboard.pages.context import PageContext
+from dashboard.pages.decision_gaps import evidence_line, missing_line
 from dashboard.pages.overview import RECORDER
 from dashboard.pages.parts import Component, chart, facts_list, legend, page, panel, table
 from dashboard.rows import (
@@ -43,11 +43,6 @@ from dashboard.waterfall import (
 
 PATH = "/decision?id"
 TITLE = "Decision"
-# Parts of network and store time, in the order in which they are told.
-EVIDENCE = (
-    "rtt", "handshake", "transfer", "retransmission", "zero_window", "host_queue", "think",
-    "unexplained",
-)  # fmt: skip
 OUTPUTS = (
     "decision-title.children",
     "decision-facts.children",
@@ -244,49 +239,14 @@ def _facts(found: DecisionRead) -> list[tuple[str, object]]:
         ("result", "error" if facts.is_error else "ok"),
         ("revision", split.revision if split else "not attributed yet"),
         ("flags", ", ".join(split.flags) or "none" if split else UNKNOWN),
-        ("by the packets", _evidence(found.evidence)),
-        ("missing spans", _missing(found.missing)),
+        ("by the packets", evidence_line(found.evidence)),
+        ("missing spans", missing_line(found.missing)),
         ("trace", html.A(facts.trace_id, href=f"/api/v1/traces/{facts.trace_id}")),
     ]
     listed += [(name.replace("_", " "), value) for name, value in named if value]
     if facts.injected_delay_ns:
         listed.append(("injected delay", ms(facts.injected_delay_ns, 3)))
     return listed
-
-
-def _evidence(spans: Sequence[SpanEvidence]) -> Component | str:
-    """Say what network and store time was, and on the pointer of which span."""
-    if not spans:
-        return "no packets of it are kept"
-    parts = [name for name in EVIDENCE if any(getattr(each, f"{name}_ns") for each in spans)]
-    told = [
-        f"{name.replace('_', ' ')} {ms(sum(getattr(each, f'{name}_ns') for each in spans), 3)}"
-        for name in parts
-    ]
-    lines = [
-        f"{each.stage}/{each.latency_class} {each.span_id}: "
-        + ", ".join(
-            f"{name.replace('_', ' ')} {ms(getattr(each, f'{name}_ns'), 3)}"
-            for name in parts
-            if getattr(each, f"{name}_ns")
-        )
-        + (f"; packets lie {ms(each.outside_ns, 3)} outside of it" if each.finding else "")
-        for each in spans[:20]
-    ]
-    odd = sum(bool(each.finding) for each in spans)
-    if odd:
-        told.append(f"{odd} disagree with their packets")
-    return html.Span(", ".join(told), title="\n".join(lines))
-
-
-def _missing(gaps: Sequence[MissingSpan]) -> Component | str:
-    """Say how many spans are not there, and on the pointer which and why."""
-    if not gaps:
-        return "none"
-    reasons = Counter(str(gap.reason) for gap in gaps)
-    told = ", ".join(f"{count} {reason}" for reason, count in reasons.most_common())
-    title = "\n".join(f"{gap.what} {gap.span_id}: {gap.reason}; {gap.detail}" for gap in gaps[:20])
-    return html.Span(told, title=title)
 
 
 def _outcome(outcomes: Sequence[Outcome]) -> str:

@@ -1,0 +1,54 @@
+"""Pure: what packets prove of a decision, and what is missing of its trace, each in one line."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from dash import html
+
+from attribution.missing import MissingSpan
+from dashboard.pages.parts import Component
+from dashboard.rows import SpanEvidence
+from dashboard.text import ms
+
+# Parts of network and store time, in the order in which they are told.
+_EVIDENCE = (
+    "rtt", "handshake", "transfer", "retransmission", "zero_window", "host_queue", "think",
+    "unexplained",
+)  # fmt: skip
+
+
+def evidence_line(spans: Sequence[SpanEvidence]) -> Component | str:
+    """Say what network and store time was, and on the pointer of which span."""
+    if not spans:
+        return "no packets of it are kept"
+    parts = [name for name in _EVIDENCE if any(getattr(each, f"{name}_ns") for each in spans)]
+    told = [
+        f"{name.replace('_', ' ')} {ms(sum(getattr(each, f'{name}_ns') for each in spans), 3)}"
+        for name in parts
+    ]
+    lines = [
+        f"{each.stage}/{each.latency_class} {each.span_id}: "
+        + ", ".join(
+            f"{name.replace('_', ' ')} {ms(getattr(each, f'{name}_ns'), 3)}"
+            for name in parts
+            if getattr(each, f"{name}_ns")
+        )
+        + (f"; packets lie {ms(each.outside_ns, 3)} outside of it" if each.finding else "")
+        for each in spans[:20]
+    ]
+    odd = sum(bool(each.finding) for each in spans)
+    if odd:
+        told.append(f"{odd} disagree with their packets")
+    return html.Span(", ".join(told), title="\n".join(lines))
+
+
+def missing_line(gaps: Sequence[MissingSpan]) -> Component | str:
+    """Say how many spans are not there, and on the pointer which and why."""
+    if not gaps:
+        return "none"
+    reasons = Counter(str(gap.reason) for gap in gaps)
+    told = ", ".join(f"{count} {reason}" for reason, count in reasons.most_common())
+    title = "\n".join(f"{gap.what} {gap.span_id}: {gap.reason}; {gap.detail}" for gap in gaps[:20])
+    return html.Span(told, title=title)
