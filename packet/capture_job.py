@@ -30,8 +30,8 @@ _TRACES_PER_FLOW = 5
 class _Capture:
     """How far one request has come."""
 
-    held_s: float  # how far the recorder reached back when it was asked first
-    needed_s: float
+    asked_ns: int  # when the recorder was asked first
+    since_ns: int  # ... and from when on it held everything
     received_ns: int = 0  # decisions received up to here have been looked at
     pairs: set[int] = field(default_factory=set)  # connections pulled so far
     packets: U64 = field(default_factory=lambda: np.zeros(0, np.uint64))  # names of those paid for
@@ -81,9 +81,11 @@ class CaptureJob:
         The recorder is asked once for all of them: to search a minute of its memory for each
         would take longer than the minute, on a day on which alert follows alert.
         """
-        oldest_ns = recorder.stats().oldest_ns
-        requests = [] if oldest_ns is None else self._reader.capture_requests(oldest_ns)
-        looks = list(self._looks(requests, oldest_ns or 0, until_ns, now_ns))
+        stats = recorder.stats()
+        requests = []
+        if stats.oldest_ns is not None:
+            requests = self._reader.capture_requests(stats.oldest_ns)
+        looks = list(self._looks(requests, stats.since_ns, until_ns, now_ns))
         spans_of = self._spans_of(looks)
         for look in looks:
             self._choose(look, spans_of, tally)
@@ -104,15 +106,12 @@ class CaptureJob:
                 self._closing.append(look.request)
 
     def _looks(
-        self, requests: Sequence[CaptureRequest], oldest_ns: int, until_ns: int, now_ns: int
+        self, requests: Sequence[CaptureRequest], since_ns: int, until_ns: int, now_ns: int
     ) -> Iterator[_Look]:
         """Yield the requests that are open, with the traces that are new to them."""
         known, self._captures = self._captures, {}
         for request in requests:
-            capture = known.get(request.trigger_id) or _Capture(
-                held_s=(now_ns - oldest_ns) / NS_PER_S,
-                needed_s=(now_ns - request.from_ns) / NS_PER_S,
-            )
+            capture = known.get(request.trigger_id) or _Capture(now_ns, since_ns)
             self._captures[request.trigger_id] = capture
             is_last = until_ns >= request.to_ns + LATE_NS
             if capture.done and is_last:
@@ -180,13 +179,15 @@ class CaptureJob:
         unlinked = {
             span.trace_id for span in spans if (span.trace_id, span.span_id) not in linked
         } | (touched - {span.trace_id for span in spans})
+        # The first request that the incident touched, not the window in which it was looked for.
+        begin_ns = min((span.start_ns for span in spans), default=request.from_ns)
         captured = Captured(
             requests=len(touched),
             rebuilt=len(touched - unlinked),
             spans=len(spans),
             packets=len(capture.packets),
-            held_s=capture.held_s,
-            needed_s=capture.needed_s,
+            held_s=(capture.asked_ns - capture.since_ns) / NS_PER_S,
+            needed_s=(capture.asked_ns - begin_ns) / NS_PER_S,
             recorded=stats.packets,
             dropped=stats.kernel_drops,
             refused_flows=capture.refused_flows,

@@ -58,7 +58,7 @@ class DumpcapRecorder:
         self._seen = 0
         self._drops = 0
         self._watch = WireWatch(config.link_mbit)
-        self._watched_ns = clock.now_ns()
+        self._watched_ns = self._since_ns = clock.now_ns()
 
     @classmethod
     def start(cls, config: PacketConfig, clock: Clock | None = None) -> DumpcapRecorder:
@@ -136,12 +136,15 @@ class DumpcapRecorder:
                 if oldest_ns is None and len(frames):
                     oldest_ns = int(frames.ts_ns.min())
             newest = len(_read(files[-1])) if files else 0
+            # Files are numbered from 1: where that one is gone, what it held is, too.
+            is_whole = bool(files) and files[0].name.startswith("ring_00001_")
         return RecorderStats(
             packets=self._seen + newest,
             kernel_drops=self._drops,
             held_packets=held or 0,
             held_bytes=sum(path.stat().st_size for path in files if path.exists()),
             oldest_ns=oldest_ns,
+            since_ns=self._since_ns if is_whole else oldest_ns or self._clock.now_ns(),
             refused=0,
             uncounted=self._watch.late,
         )

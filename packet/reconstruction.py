@@ -56,7 +56,7 @@ def judge(captured: Captured) -> Reconstruction:
             f"requests touched: {captured.requests}, packets on every span of "
             f"{captured.rebuilt} (measured)",
             f"spans that name their connection: {captured.spans} (measured)",
-            f"recorder reached back {captured.held_s:.0f} s, needed {captured.needed_s:.0f} s "
+            f"recorder reached back {captured.held_s:.3f} s, needed {captured.needed_s:.3f} s "
             "(measured)",
             f"kernel dropped {captured.dropped} of {seen} packets (measured)",
             f"refused: {captured.refused_flows} connections over packet.capture_flows_max, "

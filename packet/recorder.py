@@ -234,6 +234,7 @@ class _Service:
             held_packets=self._ring.held_packets,
             held_bytes=self._ring.held_bytes,
             oldest_ns=self._ring.oldest_ns(),
+            since_ns=self._ring.since_ns,
             refused=self._refused,
             uncounted=self._watch.late,
         )
@@ -252,7 +253,7 @@ def main() -> int:
         config = PacketConfig.model_validate(_read_message(requests)["config"])
         try:
             clock = SystemClock()
-            ring = Ring(config, clock.now_ns() // (config.sample_epoch_s * NS_PER_S))
+            ring = Ring(config, clock.now_ns())
             drop_privileges()
         except CaptureError as error:
             _write_message(answers, {"error": str(error)})

@@ -18,7 +18,8 @@ class RecorderStats:
     kernel_drops: int  # lost before the recorder since the start
     held_packets: int
     held_bytes: int
-    oldest_ns: int | None  # None where nothing is held
+    oldest_ns: int | None  # first packet held; None where nothing is
+    since_ns: int  # every packet from here on is held, as far as the kernel handed it over
     refused: int  # packets left out of answers that grew too large
     uncounted: int = 0  # packets that came too late for the figures of their second
 

@@ -69,19 +69,20 @@ class Block:
 class Ring:
     """The kernel's ring and what was copied out of it, newest last, at most `memory_mib` of it."""
 
-    def __init__(self, config: PacketConfig, epoch: int = 0) -> None:
+    def __init__(self, config: PacketConfig, now_ns: int = 0) -> None:
         """Open the ring.
 
         Args:
             config: what to record; with engine "sample" the kernel keeps a sample only.
-            epoch: of that sample, at present.
+            now_ns: when it begins; of the epoch of that sample, too.
 
         Raises:
             CaptureError: no privilege, or no such interface.
         """
         self._config = config
-        self._epoch = epoch
-        self._socket = _open(config, epoch)
+        self._epoch = now_ns // (config.sample_epoch_s * NS_PER_S)
+        self._socket = _open(config, self._epoch)
+        self.since_ns = now_ns
         self._map = mmap.mmap(self._socket.fileno(), BLOCK_BYTES * BLOCK_COUNT)
         self._view = memoryview(self._map)
         self._next = 0
@@ -170,6 +171,7 @@ class Ring:
 
     def _drop_oldest(self) -> None:
         gone = self._held.popleft()
+        self.since_ns = max(self.since_ns, gone.last_ns)
         self.held_bytes -= len(gone.block)
         self.held_packets -= gone.packets
 

@@ -99,8 +99,9 @@ def frames(packets: Sequence[Packet]) -> Frames:
 class HeldFrames:
     """A recorder whose network card is a list of frames."""
 
-    def __init__(self, held: Frames, seconds: Sequence[WireSecond] = ()) -> None:
+    def __init__(self, held: Frames, seconds: Sequence[WireSecond] = (), since_ns: int = 0) -> None:
         self.held = held
+        self.since_ns = since_ns
         self.figures = list(seconds)
 
     def pull(self, selection: Selection) -> Frames:
@@ -112,7 +113,7 @@ class HeldFrames:
         """Return what is held."""
         held = len(self.held)
         oldest_ns = int(self.held.ts_ns.min()) if held else None
-        return RecorderStats(held, 0, held, self.held.data.nbytes, oldest_ns, 0)
+        return RecorderStats(held, 0, held, self.held.data.nbytes, oldest_ns, self.since_ns, 0)
 
     def seconds(self, after_ns: int) -> list[WireSecond]:
         """Return the figures that the test gave."""

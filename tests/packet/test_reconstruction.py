@@ -54,7 +54,7 @@ def test_grounds_name_every_figure_and_where_it_is_from() -> None:
     assert grounds == (
         "requests touched: 300, packets on every span of 300 (measured)",
         "spans that name their connection: 600 (measured)",
-        "recorder reached back 100 s, needed 40 s (measured)",
+        "recorder reached back 100.000 s, needed 40.000 s (measured)",
         "kernel dropped 7 of 10000007 packets (measured)",
         "refused: 0 connections over packet.capture_flows_max, 5 bytes over the budget (measured)",
         "sampling alone at 0.001 would have one request whole with probability 0.259 (reckoned)",

@@ -109,6 +109,7 @@ def test_memory_holds_the_newest_packets_only() -> None:
         assert stats.held_packets < stats.packets
         assert stats.oldest_ns is not None
         assert stats.oldest_ns > start_ns
+        assert start_ns < stats.since_ns < _CLOCK.now_ns()
 
 
 @pytest.mark.integration
