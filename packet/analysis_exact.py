@@ -7,7 +7,7 @@ answers for connections in which nothing happens, all at once; the rest comes he
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from packet.columns import ACK, FIN, RST, SYN
@@ -27,6 +27,7 @@ REPORTED: Final = 0x0FF
 _SENT_AGAIN = RETRANSMISSION | FAST_RETRANSMISSION | SPURIOUS_RETRANSMISSION
 
 _SFR = SYN | FIN | RST
+_SFR_ACK = _SFR | ACK
 _NUMBERED = SYN | FIN  # each takes a sequence number
 _MASK, _HALF = 0xFFFFFFFF, 0x80000000
 _UNSEEN_WINDOW = _MASK  # of a side that has not spoken; the wire has 16 bits
@@ -56,6 +57,18 @@ class Finding(NamedTuple):
     events: int  # bits
     rtt_ns: int | None  # since the segment was sent that it acknowledges
     rtt_valid: bool  # that segment was sent once (Karn and Partridge, 1987)
+
+
+_QUIET: Final = Finding(0, None, False)
+
+
+def _timed(events: int, rtt_ns: int | None, is_valid: bool) -> Finding:
+    if not rtt_ns:
+        # A round trip of nothing is a capture without a clock, and no measurement.
+        return Finding(events & REPORTED, None, False) if events else _QUIET
+    if not -_NS_HALF <= rtt_ns < _NS_HALF:
+        rtt_ns = (rtt_ns + _NS_HALF) % (2 * _NS_HALF) - _NS_HALF  # stamps that make no sense
+    return Finding(events & REPORTED, rtt_ns, is_valid)
 
 
 class _Unacked:
@@ -103,7 +116,7 @@ def _after(one: int, other: int) -> bool:
 class Connection:
     """Follows the packets between two endpoints; a new SYN begins them anew."""
 
-    __slots__ = ("_ended", "_ends", "_first_rtt_ns", "_syn_ns", "number")
+    __slots__ = ("_awaits_first_rtt", "_ended", "_ends", "_first_rtt_ns", "_syn_ns", "number")
 
     def __init__(self) -> None:
         self.number = 0  # of the connections between these endpoints, this one
@@ -114,13 +127,56 @@ class Connection:
         self._ended = False  # by a FIN or an RST
         self._syn_ns: int | None = None
         self._first_rtt_ns = 0
-
-    def follow(self, segments: Iterable[Segment]) -> list[Finding]:
-        """Return what each packet is; they come in the order captured."""
-        return [self.step(segment) for segment in segments]
+        self._awaits_first_rtt = False  # a SYN was seen, and no ACK after it
 
     def step(self, s: Segment) -> Finding:
         """Return what the next packet is."""
+        return self._usual(s) or self._unusual(s)
+
+    def _usual(self, s: Segment) -> Finding | None:
+        """Return what a packet is in which nothing happens, as `_unusual` would; None: ask it.
+
+        Next in order, with room on both sides, and an ACK that does not run ahead: most packets
+        even of a connection with events, in a third of the time.
+        """
+        from_first, ts_ns, seq, ack, length, flags, window, sack = s
+        ends = self._ends
+        me, peer = ends if from_first else ends[::-1]
+        if (
+            flags & _SFR_ACK != ACK
+            or seq != me.next
+            or sack
+            or not (seq and window and peer.window)
+        ):
+            return None
+        is_new_ack = ack != me.acked
+        if not (length or is_new_ack) or peer.base is None or self._awaits_first_rtt:
+            return None
+        if peer.contiguous and 0 < ((ack - peer.contiguous) & _MASK) < _HALF:
+            return None
+        if length:
+            end, unacked = (seq + length) & _MASK, me.unacked
+            if not end or (peer.acked and not 0 < ((end - peer.acked) & _MASK) < _HALF):
+                return None
+            if unacked:
+                if not me.is_ordered or len(unacked) >= UNACKED_MAX:
+                    return None
+                if ((end - unacked[0].seq) & _MASK) >= _HALF // 2 or unacked[-1].end != seq:
+                    return None
+            me.is_ordered = True
+            unacked.append(_Unacked(seq, end, ts_ns, False))
+            me.looked = None
+            me.tail_length, me.next, me.next_ns = length, end, ts_ns
+            if seq == me.contiguous or not me.contiguous:
+                me.contiguous = end
+        if is_new_ack:
+            me.duplicates = 0
+        me.window, me.acked, me.acked_ns, me.events, me.sack = window, ack, ts_ns, 0, ()
+        if not peer.unacked:
+            return _QUIET
+        return _timed(0, *_settled(peer, ack, ts_ns))
+
+    def _unusual(self, s: Segment) -> Finding:
         me, peer = self._opened(s)
         if me.base is None:
             me.base = s.seq if s.flags & SYN else (s.seq - 1) & _MASK
@@ -143,10 +199,7 @@ class Connection:
             me.duplicates += 1
         me.sack = _relative(s.sack, peer.base or 0) if s.sack else ()
         self._closed(s)
-        if rtt_ns is not None and not -_NS_HALF <= rtt_ns < _NS_HALF:
-            rtt_ns = (rtt_ns + _NS_HALF) % (2 * _NS_HALF) - _NS_HALF  # stamps that make no sense
-        # A round trip of nothing is a capture without a clock, and no measurement.
-        return Finding(events & REPORTED, rtt_ns or None, is_valid and bool(rtt_ns))
+        return _timed(events, rtt_ns, is_valid)
 
     def _opened(self, s: Segment) -> tuple[_End, _End]:
         """Return sender and receiver, of a new connection where a SYN opens one."""
@@ -168,8 +221,10 @@ class Connection:
             self._ended = True
         if s.flags & (SYN | ACK) == SYN:
             self._syn_ns = s.ts_ns
+            self._awaits_first_rtt = not self._first_rtt_ns
         elif s.flags & (SYN | ACK) == ACK and self._syn_ns is not None and not self._first_rtt_ns:
             self._first_rtt_ns = s.ts_ns - self._syn_ns
+            self._awaits_first_rtt = not self._first_rtt_ns
 
     def _repeated(self, me: _End, peer: _End, s: Segment, events: int) -> int:
         """Return which kind of repetition a packet is that takes numbers, if any."""
