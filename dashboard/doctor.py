@@ -9,8 +9,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from collector.access import load_tokens, require_authentication
 from collector.address import authority
-from collector.errors import MillworthError
+from collector.clock import SystemClock
+from collector.errors import ConfigError, MillworthError
 from collector.store.connect import Connections
 from dashboard.client import ApiClient, answers, service_url, trust
 from dashboard.protection import protection_of
@@ -39,15 +41,22 @@ def _findings(settings: Settings) -> Iterator[Finding]:
     python = ".".join(map(str, sys.version_info[:3]))
     yield Finding("python", (3, 11) <= sys.version_info[:2] < (3, 14), f"{python}, needs 3.11-3.13")
     yield _disk(settings.data_dir)
-    url = service_url(settings)
-    if answers(url, trust(settings, url)):
-        # It holds the store and the ports, as it should.
-        yield from _service(settings)
+    try:
+        url = service_url(settings)
+        is_running = answers(url, trust(settings, url))
+    except ConfigError as error:
+        # It runs, and this command is not let in, or does not trust it.
+        yield Finding("service", False, str(error))
     else:
-        yield _tried("store", lambda: _store(settings))
-        yield from _ports(settings)
-        personal = protection_of(settings)
-        yield _tried("personal data", lambda: personal.describe(settings.wal_dir))
+        if is_running:
+            # It holds the store and the ports, as it should.
+            yield from _service(settings)
+        else:
+            yield _tried("store", lambda: _store(settings))
+            yield from _ports(settings)
+            personal = protection_of(settings)
+            yield _tried("personal data", lambda: personal.describe(settings.wal_dir))
+    yield _tried("access", lambda: _access(settings))
     reason = recording_available(settings.packet)
     yield Finding(
         "packets",
@@ -67,6 +76,20 @@ def _findings(settings: Settings) -> Iterator[Finding]:
         yield Finding(
             "alert rules", True, "none yet; add [[alerts.rules]], see millworth.example.toml"
         )
+
+
+def _access(settings: Settings) -> str:
+    """Say who is let in, and whether what proves it is in order."""
+    tokens = load_tokens(settings.access)
+    settings.require_certificates(SystemClock().now_ns())
+    for listener, key, host, tls in settings.listeners:
+        require_authentication(listener, key, host, tls, asks=bool(tokens))
+    secured = [name for name, _, _, tls in settings.listeners if tls.is_on]
+    return (
+        f"{len(tokens)} tokens; TLS on {', '.join(secured) or 'nothing'}"
+        if tokens or secured
+        else "everything listens on this machine alone, and asks nobody for a token"
+    )
 
 
 def _service(settings: Settings) -> Iterator[Finding]:

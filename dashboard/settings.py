@@ -26,6 +26,7 @@ from collector.config import (
     OutcomesConfig,
     Section,
     StoreConfig,
+    TlsConfig,
 )
 from collector.errors import ConfigError
 from collector.identifiers_config import EncryptionConfig, IdentifiersConfig
@@ -96,6 +97,15 @@ class Settings(Section):
         """Return the file that holds the state of alerts."""
         return self.alerts.state_path or self.data_dir / "alerts.sqlite"
 
+    @property
+    def listeners(self) -> tuple[tuple[str, str, str, TlsConfig], ...]:
+        """Return each listener: its name, the key of its address, the address and its TLS."""
+        return (
+            ("OTLP/gRPC", "collector.host", self.collector.host, self.collector.tls),
+            ("OTLP/HTTP", "collector.host", self.collector.host, self.collector.tls),
+            ("the dashboard", "dashboard.host", self.dashboard.host, self.dashboard.tls),
+        )
+
     def require_secrets(self) -> None:
         """Raise ConfigError where a webhook or a token lacks its secret, or a door is open.
 
@@ -105,11 +115,7 @@ class Settings(Section):
         if self.provenance.keys_path is not None:
             read_ring(self.provenance.keys_path)
         asks = bool(load_tokens(self.access))
-        for listener, key, host, tls in (
-            ("OTLP/gRPC", "collector.host", self.collector.host, self.collector.tls),
-            ("OTLP/HTTP", "collector.host", self.collector.host, self.collector.tls),
-            ("the dashboard", "dashboard.host", self.dashboard.host, self.dashboard.tls),
-        ):
+        for listener, key, host, tls in self.listeners:
             require_authentication(listener, key, host, tls, asks=asks)
         for place, webhook in enumerate(self.alerts.webhooks):
             if not webhook.secret.get_secret_value():

@@ -375,3 +375,14 @@ def test_message_that_came_is_watched_no_more(clock: ManualClock) -> None:
 
 def _watched(seconds_max: float, crowd: list[bool], clock: Clock) -> SlowReads:
     return SlowReads(seconds_max, lambda: bool(crowd), lambda: None, clock)
+
+
+def test_stop_does_not_wait_for_a_slow_sender_who_is_told_to_come_back(tmp_path: Path) -> None:
+    """A restart takes seconds, whoever is in the middle of a body; 503 is retried."""
+    with collecting(tmp_path) as (service, _), connected(service.http_port) as slow:
+        slow.sendall(HEAD + b"content-length: 1000\r\nexpect: 100-continue\r\n\r\n")
+        assert slow.recv(100).startswith(b"HTTP/1.1 100")  # its body is being read
+        service.stop(0)
+        answer = read_all(slow)
+    assert answer.startswith(b"HTTP/1.1 503")
+    assert b"retry-after: 1\r\n" in answer

@@ -15,12 +15,13 @@ from starlette.types import ASGIApp
 
 from collector.access import Gate, load_tokens
 from collector.clock import SystemClock
-from collector.config import TlsConfig
+from collector.config import StoreConfig, TlsConfig
 from collector.counters import Counters
 from collector.errors import ConfigError, InputError
 from collector.tokens import AccessConfig, TokenConfig, hash_text
 from dashboard.client import ApiClient, answers, readiness, service_url, trust
 from dashboard.config import DashboardConfig
+from dashboard.doctor import examine
 from dashboard.security import RequestGuard
 from dashboard.server import DashboardServer
 from dashboard.settings import Settings
@@ -234,6 +235,25 @@ def test_command_says_whose_certificate_it_does_not_trust(authority: Authority) 
         missing = settings_of(port, tls, ca_file="/nowhere/ca.pem")
         with pytest.raises(ConfigError, match=r"^access: /nowhere/ca\.pem cannot be used: No such"):
             trust(missing, service_url(missing))
+
+
+def test_doctor_says_who_is_let_in_and_what_is_wrong_with_it(
+    authority: Authority, store_path: Path
+) -> None:
+    """Beside a service whose certificate this shell does not trust, and where none runs."""
+    server = authority.issue("server")
+    tls = TlsConfig(cert_file=server.cert, key_file=server.key)
+    with serving(DashboardConfig(port=0, tls=tls)) as (port, _):
+        found = {one.check: one for one in examine(settings_of(port, tls, tokens=list(TOKENS)))}
+    assert (found["service"].ok, found["access"].ok) == (False, True)
+    assert "access.ca_file" in found["service"].detail
+    assert found["access"].detail == "4 tokens; TLS on the dashboard"
+    server.key.unlink()
+    broken = settings_of(port, tls, ca_file=authority.ca)
+    store = StoreConfig(url=f"chdb://{store_path}")
+    found = {one.check: one for one in examine(broken.model_copy(update={"store": store}))}
+    assert not found["access"].ok
+    assert found["access"].detail.startswith(f"dashboard.tls.key_file: {server.key} cannot be read")
 
 
 def test_client_certificate_opens_the_dashboard(authority: Authority) -> None:
