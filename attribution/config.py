@@ -83,6 +83,9 @@ class AttributionConfig(Section):
         pattern=r"^[A-Z]{3}$",
         description="Amounts in others are converted by `millworth import rates`, else unknown",
     )
+    cost_per_decision_max: float = Field(
+        default=0.0025, gt=0, description="Target of the blended cost of a decision"
+    )
     rate_days_max: int = Field(
         default=7,
         ge=0,

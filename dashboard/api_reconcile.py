@@ -8,9 +8,11 @@ from fastapi import APIRouter, Request
 
 from attribution.config import AttributionConfig
 from attribution.reconcile import ReconciledDay, reconcile
+from attribution.unit_cost import UnitCost, unit_cost
 from collector.clock import Clock
 from collector.errors import InputError
 from collector.imports import ImportReport
+from collector.imports_costs import import_costs
 from collector.imports_dated import LEDGER, RATES, DatedFile, import_dated
 from collector.store.connect import Connections
 from dashboard.api_questions import Chosen
@@ -34,15 +36,19 @@ def reconcile_router(
     """Return the routes that bring in rates and ledgers, and hold outcomes against them."""
     router = APIRouter(prefix="/api/v1")
 
-    async def take(request: Request, kind: DatedFile, name: str, source: str) -> ImportReport:
+    async def body(request: Request, name: str) -> bytes:
         content = bytearray()
         async for chunk in request.stream():
             content += chunk
             if len(content) > BYTES_MAX:
                 raise InputError(f"{name}: over {BYTES_MAX} bytes; split the file")
+        return bytes(content)
+
+    async def take(request: Request, kind: DatedFile, name: str, source: str) -> ImportReport:
+        content = await body(request, name)
 
         def run() -> ImportReport:
-            return import_dated(store.client(), kind, name, bytes(content), clock.now_ns(), source)
+            return import_dated(store.client(), kind, name, content, clock.now_ns(), source)
 
         return await workers.run(run)
 
@@ -57,6 +63,24 @@ def reconcile_router(
     ) -> ImportReport:
         """Import what the books say, day by day; those of several sources are added up."""
         return await take(request, LEDGER, name, source)
+
+    @router.post("/import/costs")
+    async def costs(
+        request: Request, name: str = "costs.csv", source: str = "bill"
+    ) -> ImportReport:
+        """Import a bill in FOCUS; the same lines again change nothing."""
+        content = await body(request, name)
+
+        def run() -> ImportReport:
+            return import_costs(store.client(), name, content, source, clock.now_ns())
+
+        return await workers.run(run)
+
+    @router.get("/cost")
+    async def cost(window: str = "30d", until: str = "") -> UnitCost:
+        """Return what a decision cost, by the bills of the window."""
+        chosen = Chosen(window=window, until=until).selection(clock.now_ns())
+        return await workers.run(unit_cost, config, store, chosen)
 
     @router.get("/reconcile")
     async def reconciled(window: str = "7d", until: str = "") -> Reconciliation:

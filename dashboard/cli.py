@@ -30,7 +30,7 @@ from dashboard.commands_identifiers import identifiers_app
 from dashboard.commands_migrate import migrate
 from dashboard.commands_questions import compare, what_if
 from dashboard.commands_recompute import recompute
-from dashboard.commands_reconcile import import_ledger, import_rates, reconcile
+from dashboard.commands_reconcile import import_costs, import_ledger, import_rates, reconcile
 from dashboard.commands_rejected import rejected_app
 from dashboard.commands_roles import alert, collect, serve, stop_event
 from dashboard.commands_verify import verify_app
@@ -73,6 +73,7 @@ app.command()(recompute)
 app.command()(reconcile)
 import_app.command("rates")(import_rates)
 import_app.command("ledger")(import_ledger)
+import_app.command("costs")(import_costs)
 
 # Names of spans and cells of files may hold anything, square brackets too.
 out = Console(highlight=False, soft_wrap=True, markup=False)

@@ -54,6 +54,56 @@ def import_ledger(
     _import(files, "ledger", {"source": source}, config, url, as_json=as_json)
 
 
+def import_costs(
+    files: FilesArgument,
+    source: Annotated[str, typer.Option(help="Name of the bill.")] = "bill",
+    config: ConfigOption = None,
+    url: UrlOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Import what the infrastructure cost: bills in FOCUS 1.2, as CSV.
+
+    BilledCost, EffectiveCost, BillingCurrency, ChargePeriodStart and ChargePeriodEnd are needed;
+    ListCost, ContractedCost, ChargeCategory, ServiceCategory, ServiceName, RegionId and ResourceId
+    are read, other columns are left alone. Exit 1 if a row was left out.
+    """
+    _import(files, "costs", {"source": source}, config, url, as_json=as_json)
+
+
+def cost(
+    window: Annotated[str, typer.Option(help="How far back: a number and d or h.")] = "30d",
+    until: UntilOption = "",
+    config: ConfigOption = None,
+    url: UrlOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show what a decision costs: the bills of a time over the decisions of that time.
+
+    A bill counts by the part of its period that lies inside. Exit 1 if the cost is over
+    attribution.cost_per_decision_max.
+    """
+    from dashboard.client import ApiClient
+
+    query = urlencode({"window": window, "until": until})
+    with ApiClient.open(load(config).settings, url) as api:
+        found = api.get(f"/api/v1/cost?{query}")
+    if as_json:
+        sys.stdout.write(json.dumps(found, ensure_ascii=False) + "\n")
+    else:
+        out = Console(highlight=False, soft_wrap=True, markup=False)
+        per = found["per_decision"]
+        out.print(
+            f"{found['decisions']} decisions, {_money(found['effective'])} {found['currency']} "
+            f"amortised ({_money(found['billed'])} billed, {_money(found['saved'])} under list)"
+        )
+        out.print(f"a decision: {per or 'unknown'}, at most {found['target']} are asked for")
+        for name, amount in found["by_class"].items():
+            out.print(f"  {name}: {_money(amount)}")
+        if found["unconverted"]:
+            out.print(f"lines in a currency without a rate, in no sum: {found['unconverted']}")
+    raise typer.Exit(1 if found["is_met"] is False else 0)
+
+
 def reconcile(
     window: Annotated[str, typer.Option(help="How far back: a number and d or h.")] = "7d",
     until: UntilOption = "",
