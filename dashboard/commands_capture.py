@@ -139,6 +139,9 @@ def _progress(console: Console) -> Iterator[Callable[[Path], Any]]:
         console=console,
         transient=True,
         disable=not console.is_terminal,
+        # Lines of JSON go where the shell sends them, also while the bar is drawn.
+        redirect_stdout=False,
+        redirect_stderr=False,
     ) as progress:
 
         @contextmanager

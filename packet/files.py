@@ -136,8 +136,16 @@ def _mapped(
             yield groups
             progress(at)
             del groups  # they hold the buffer
+            _let_go(data, at)
         report.unread_bytes = len(data) - at
         del buffer
+
+
+def _let_go(data: mmap.mmap | bytes, until: int) -> None:
+    """Give pages that were read back to the system, which may still have them in its cache."""
+    size = until // mmap.PAGESIZE * mmap.PAGESIZE
+    if isinstance(data, mmap.mmap) and size and hasattr(data, "madvise"):
+        data.madvise(mmap.MADV_DONTNEED, 0, size)
 
 
 @contextmanager

@@ -1,7 +1,10 @@
 from __future__ import annotations
 
 import json
+import os
 import struct
+import subprocess
+import sys
 from pathlib import Path
 
 from scapy.layers.inet import IP, TCP
@@ -9,6 +12,7 @@ from scapy.layers.l2 import Ether
 from typer.testing import CliRunner
 
 from dashboard.cli import app
+from tests.tree import ROOT
 
 
 def _handshake() -> bytes:
@@ -88,3 +92,25 @@ def test_pattern_that_matches_nothing_is_named(tmp_path: Path) -> None:
     assert result.exit_code == 1
     assert result.stdout == ""
     assert "*.pcap: cannot be read: No such file or directory" in result.stderr
+
+
+def test_lines_go_to_standard_output_while_a_bar_is_drawn(tmp_path: Path) -> None:
+    """An operator at a terminal sends the objects to a file, and sees how far it is."""
+    path = tmp_path / "one.pcap"
+    path.write_bytes(_handshake())
+    reader, terminal = os.openpty()
+    command = [sys.executable, "-c", "from dashboard.cli import main; main()"]
+    result = subprocess.run(
+        [*command, "capture", "--read", str(path), "--packets", "--json"],
+        stdout=subprocess.PIPE,
+        stderr=terminal,
+        env={"PATH": os.defpath, "TERM": "xterm", "PYTHONPATH": str(ROOT)},
+        timeout=60,
+        check=True,
+    )
+    os.close(terminal)
+    drawn = os.read(reader, 65_536)
+    os.close(reader)
+    assert b"one.pcap" in drawn
+    assert b"rtt_ns" not in drawn
+    assert [json.loads(line)["frame"] for line in result.stdout.splitlines()] == [1, 2, 3]

@@ -39,6 +39,27 @@ def test_each_magic_gives_the_same_frames(order: str, magic: int, tick_ns: int) 
     assert frames.unread_bytes == 0
 
 
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_patched_records_have_a_longer_head(order: str) -> None:
+    """Kuznetzov's pcap, of old Linux distributions, names interface and protocol there."""
+    data = struct.pack(f"{order}IHHiIII", 0xA1B2CD34, 2, 4, 0, 0, 262_144, 1)
+    for frame in (b"one", b"three"):
+        head = struct.pack(f"{order}IIIIIHBB", 1_700_000_000, 5, len(frame), 60, 2, 8, 0, 0)
+        data += head + frame
+    frames = parse_pcap(data)
+    assert [frames.frame(row) for row in range(len(frames))] == [b"one", b"three"]
+    assert frames.ts_ns.tolist() == [1_700_000_000_000_005_000] * 2
+    assert frames.wire_bytes.tolist() == [60, 60]
+    assert frames.unread_bytes == 0
+
+
+def test_fraction_of_more_than_a_second_wraps_in_32_bits() -> None:
+    """It is wrong, and Wireshark shows the same wrong time."""
+    data = struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 262_144, 1)
+    data += struct.pack("<IIII", 1_147_551_795, 8_915_240, 1, 1) + b"x"
+    assert parse_pcap(data).ts_ns.tolist() == [1_147_551_795_325_305_408]
+
+
 @given(st.integers(1, 18))
 def test_record_that_is_cut_off_ends_the_file(cut: int) -> None:
     """A capture that is still being written is read as far as it goes, and says so."""

@@ -62,6 +62,15 @@ def test_section_of_the_other_byte_order_may_follow() -> None:
     assert [group.frames.frame(row) for row in range(2)] == [b"<", b">"]
 
 
+def test_time_of_more_than_64_bits_wraps_and_ends_nothing() -> None:
+    """Tools write all ones where they know no time; the frames behind are still read."""
+    data = _section("<") + _interface("<", 1) + _packet("<", 0, 2**64 - 1, b"first")
+    data += _packet("<", 0, 7, b"second")
+    (group,) = parse_pcapng(data)
+    assert group.frames.ts_ns.tolist() == [(2**64 - 1) * 1000 % 2**64, 7000]
+    assert group.frames.frame(1) == b"second"
+
+
 @given(st.integers(1, 36))
 def test_block_that_is_cut_off_ends_the_file(cut: int) -> None:
     """A capture that is still being written is read as far as it goes, and says so."""
