@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.certificates import Authority
 from tests.service import RunningService, millworth
 
 pytestmark = pytest.mark.integration
@@ -118,3 +119,30 @@ def test_import_of_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     )
 
     assert_one_line(result, "none.csv")
+
+
+@pytest.mark.parametrize("section", ["collector", "dashboard"])
+def test_open_door_ends_the_start_before_anything_is_made(tmp_path: Path, section: str) -> None:
+    """Neither a port nor a store: a machine on a network must not learn it from its visitors."""
+    environment = {
+        "MILLWORTH__STORE__URL": f"chdb://{tmp_path / 'store'}",
+        f"MILLWORTH__{section.upper()}__HOST": "0.0.0.0",
+    }
+
+    assert_one_line(millworth("up", **environment), f"{section}.host: ", "without authentication")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_certificate_that_cannot_be_used_ends_the_start_before_anything_is_made(
+    tmp_path: Path,
+) -> None:
+    """The service would migrate a store and then not listen."""
+    files = Authority(tmp_path).issue("server")
+    environment = {
+        "MILLWORTH__STORE__URL": f"chdb://{tmp_path / 'store'}",
+        "MILLWORTH__DASHBOARD__TLS__CERT_FILE": str(files.cert),
+        "MILLWORTH__DASHBOARD__TLS__KEY_FILE": str(tmp_path / "nowhere.key"),
+    }
+
+    assert_one_line(millworth("up", **environment), "dashboard.tls.key_file: ", "nowhere.key")
+    assert not (tmp_path / "store").exists()
