@@ -35,6 +35,7 @@ def read_slope_cells(
     to_ns: int,
     outcome: Literal["converted", "margin", "revenue"],
     currency: str,
+    rate_days: int = 7,
 ) -> SlopeCells:
     """Return the cells of the decisions that began in [from, to).
 
@@ -43,7 +44,8 @@ def read_slope_cells(
         from_ns: the start of a minute.
         to_ns: the start of a minute, long enough ago that outcomes have arrived.
         outcome: what is summed as the outcome.
-        currency: amounts in others are unknown.
+        currency: amounts in others are converted by dated rates.
+        rate_days: how old a rate may be; without one an amount is unknown.
     """
     table = store.client().query_arrow(
         _SQL,
@@ -54,6 +56,7 @@ def read_slope_cells(
             "received_from_ns": max(from_ns - _HOUR_NS, 0),
             "outcome": outcome,
             "currency": currency,
+            "rate_days": rate_days,
         },
     )
     texts = ("region", "cohort")

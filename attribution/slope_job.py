@@ -67,7 +67,14 @@ class SlopeJob:
     ) -> tuple[Literal["margin", "revenue", "converted"], SlopeCells]:
         """Return the sums of the best outcome that is known of nearly all decisions."""
         for outcome in _OUTCOMES:
-            found = read_slope_cells(self._store, from_ns, to_ns, outcome, self._config.currency)
+            found = read_slope_cells(
+                self._store,
+                from_ns,
+                to_ns,
+                outcome,
+                self._config.currency,
+                self._config.rate_days_max,
+            )
             known, unknown = int(found.cells.n.sum()), int(found.unknown.sum())
             earned = bool(found.cells.sums[:, 0].any())
             if earned and unknown <= _UNKNOWN_MAX * (known + unknown):

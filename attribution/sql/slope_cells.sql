@@ -10,13 +10,25 @@ told AS
 (
     SELECT
         o.decision_id AS id, o.outcome_key AS key, o.event_ns AS told_ns, o.kind = 'refund' AS is_refund,
-        toFloat64(if(o.currency = {currency:String}, o.margin, NULL)) AS own_margin,
-        toFloat64(if(o.currency = {currency:String}, o.revenue, NULL)) AS own_revenue,
+        multiIf(o.currency = {currency:String}, 1.,
+            r.rate > 0 AND o.event_ns - r.day_ns < ({rate_days:UInt64} + 1) * 86400000000000,
+            toFloat64(r.rate), NULL) AS factor,
+        toFloat64(o.margin) * factor AS own_margin,
+        toFloat64(o.revenue) * factor AS own_revenue,
         o.converted = 1 OR o.kind = 'refund' OR isNotNull(own_margin) OR isNotNull(own_revenue) AS is_earning,
         if({outcome:String} = 'margin', own_margin, own_revenue) AS stated,
         if(is_refund, -abs(stated), stated) AS amount
-    FROM outcomes AS o FINAL
-    WHERE o.received_ns >= {received_from_ns:UInt64}
+    FROM
+    (
+        SELECT decision_id, outcome_key, event_ns, toString(kind) AS kind, converted,
+            toString(currency) AS currency, margin, revenue
+        FROM outcomes FINAL
+        WHERE received_ns >= {received_from_ns:UInt64}
+    ) AS o
+    ASOF LEFT JOIN
+    (
+        SELECT toString(currency) AS currency, day_ns, rate FROM currency_rates FINAL
+    ) AS r ON o.currency = r.currency AND o.event_ns >= r.day_ns
 ),
 candidates AS
 (
