@@ -98,7 +98,7 @@ class CaptureJob:
             )
             packets = tally.pulled(recorder, selection)
             for look in wanted:
-                self._keep_one(look, packets, now_ns, tally)
+                self._keep_one(look, packets, tally)
         for look in looks:
             look.capture.received_ns, look.capture.done = until_ns, look.is_last
             tally.open_requests += not look.is_last
@@ -169,6 +169,11 @@ class CaptureJob:
             if capture is not None:
                 self._writer.reconstruction(self._judged(request, capture, stats, now_ns), now_ns)
 
+    def forget(self) -> None:
+        """Begin anew with every request: what a run that failed had kept may be nowhere."""
+        self._captures.clear()
+        self._closing.clear()
+
     def _judged(
         self, request: CaptureRequest, capture: _Capture, stats: RecorderStats, now_ns: int
     ) -> ReconstructionRow:
@@ -215,38 +220,35 @@ class CaptureJob:
             )
         return spans
 
-    def _keep_one(self, look: _Look, pulled: PacketColumns, now_ns: int, tally: Tally) -> None:
+    def _keep_one(self, look: _Look, pulled: PacketColumns, tally: Tally) -> None:
         assert look.range_ns is not None
         pairs = port_pairs(pulled.src_port, pulled.dst_port)
         packets = pulled.take(np.isin(pairs, np.array(sorted(look.pairs), np.uint32)))
         kept = within_windows(packets, look.spans)
         if look.request.port_pairs:
             kept |= _named(packets, look.request)
-        packets = self._paid(packets.take(kept), look.capture, look.by_rank)
-        tally.captured += len(packets)
-        self._keeper.keep(packets, Tier.DUMPED, look.request.trigger_id)
-        tally.ranges.append(look.range_ns)
+        packets = packets.take(kept)
+        # What an earlier look kept is kept, paid for and linked.
+        fresh = packets.take(~np.isin(packet_names(packets), look.capture.packets))
+        fresh = self._paid(fresh, look.capture, look.by_rank)
+        if len(fresh):
+            tally.captured += len(fresh)
+            self._keeper.keep(fresh, Tier.DUMPED, look.request.trigger_id)
+            look.capture.packets = np.union1d(look.capture.packets, packet_names(fresh))
+            tally.ranges.append((int(fresh.ts_ns.min()), int(fresh.ts_ns.max())))
 
     def _paid(
         self, packets: PacketColumns, capture: _Capture, by_rank: Sequence[int]
     ) -> PacketColumns:
-        """Pay for the packets that are new to the request, whole connections in their rank."""
-        if not len(packets):
-            return packets
-        names = packet_names(packets)
-        known = np.isin(names, capture.packets)
+        """Pay for packets, whole connections in their rank; leave out what finds no room."""
         pairs = port_pairs(packets.src_port, packets.dst_port)
         rank = {pair: place for place, pair in enumerate(dict.fromkeys(by_rank))}
         place = np.array([rank.get(pair, len(rank)) for pair in pairs.tolist()], np.int64)
-        sizes = np.bincount(
-            place[~known], weights=packets.wire_bytes[~known], minlength=len(rank) + 1
-        ).astype(np.int64)
+        sizes = np.bincount(place, weights=packets.wire_bytes, minlength=len(rank) + 1)
         before = self._budget.refused_bytes
-        count = self._budget.take(Tier.DUMPED, sizes)
+        count = self._budget.take(Tier.DUMPED, sizes.astype(np.int64))
         capture.refused_bytes += self._budget.refused_bytes - before
-        paid = known | (place < count)
-        capture.packets = np.union1d(capture.packets, names[paid])
-        return packets.take(paid)
+        return packets.take(place < count)
 
 
 def packet_names(packets: PacketColumns) -> U64:

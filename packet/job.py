@@ -50,7 +50,7 @@ class PacketReport:
 
     sampled: int  # packets kept for the sample
     pulled: int  # packets kept for traces that are kept
-    captured: int  # packets kept for alerts and triggers, those of earlier runs again included
+    captured: int  # packets kept for alerts and triggers; one for two of them twice
     flows: int  # connections written
     linked: int  # links written
     ambiguous: int  # ... of them, those that are one of a set
@@ -97,6 +97,13 @@ class PacketJob:
 
     def run_once(self, now_ns: int) -> PacketReport:
         """Keep and link everything that is older than `packet.settle_s` at `now_ns`."""
+        try:
+            return self._run(now_ns)
+        except Exception:
+            self._captures.forget()
+            raise
+
+    def _run(self, now_ns: int) -> PacketReport:
         until_ns = now_ns - round(self._config.settle_s * NS_PER_S)
         tally = Tally()
         if self._recorder is not None:
