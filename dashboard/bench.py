@@ -11,6 +11,7 @@ from typing import Any
 from rich.console import Console
 
 from collector.errors import InputError
+from collector.log import configure
 
 
 def run_bench(
@@ -53,6 +54,7 @@ def run_bench(
     }
     if name not in benches:
         raise InputError(f"bench {name}: there is no such benchmark; choose {' or '.join(benches)}")
+    configure("error")  # to standard error: the one object on standard output is the result
     console = Console(stderr=True, quiet=not progress)
     figures = benches[name](runs, console.print)
     return {"name": name, "machine": _machine(), "runs": runs, "figures": figures}

@@ -1,0 +1,12 @@
+from __future__ import annotations
+
+import pytest
+
+from collector.errors import InputError
+from dashboard.bench import run_bench
+
+
+def test_benchmark_that_is_none_is_answered_with_those_there_are() -> None:
+    """A typing error is told before anything is measured."""
+    with pytest.raises(InputError, match="bench crahs: .* choose ingest or crash or hostile or in"):
+        run_bench("crahs", 5, progress=False)
