@@ -108,9 +108,7 @@ class GrpcReceiver:
             ConfigError: strangers would be let in, or a certificate is not good.
         """
         config = self._config
-        open_listener(
-            "OTLP/gRPC", "collector.host", config.host, config.tls, asks=self._gate.asks
-        )
+        open_listener("OTLP/gRPC", "collector.host", config.host, config.tls, asks=self._gate.asks)
         credentials = None
         if config.tls.is_on:
             certificates = Certificates(config.tls, "collector.tls", self._clock, self._counters)

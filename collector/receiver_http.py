@@ -302,9 +302,7 @@ class HttpReceiver:
             ConfigError: strangers would be let in, or a certificate is not good.
         """
         config = self._config
-        open_listener(
-            "OTLP/HTTP", "collector.host", config.host, config.tls, asks=self._gate.asks
-        )
+        open_listener("OTLP/HTTP", "collector.host", config.host, config.tls, asks=self._gate.asks)
         tls = None
         if config.tls.is_on:
             certificates = Certificates(config.tls, "collector.tls", self._clock, self._counters)
