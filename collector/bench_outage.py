@@ -25,7 +25,8 @@ from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.summary import QuerySummary
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-from collector.bench import EXPORT, make_requests
+from collector.bench_sender import EXPORT
+from collector.bench_spans import make_requests
 from collector.clock import NS_PER_MS, NS_PER_S, SystemClock
 from collector.config import (
     AttributesConfig,
@@ -233,9 +234,10 @@ def outage(
     store: AwayStore, wal_dir: Path, plan: OutagePlan, progress: Callable[[str], None]
 ) -> dict[str, float]:
     """Take a migrated store away from a collector, bring it back, and compare."""
-    template = make_template(plan.spans_per_request)
+    clock = SystemClock()
+    template = make_template(plan.spans_per_request, clock.now_ns())
     service = CollectorService(
-        CollectorConfig(grpc_port=0, http_port=0), store, wal_dir, Counters(), SystemClock()
+        CollectorConfig(grpc_port=0, http_port=0), store, wal_dir, Counters(), clock
     )
     service.start()
     sender = Sender(service.grpc_port, template, plan)
@@ -291,9 +293,9 @@ def compare(store: Connections, sent: Sent, template: Template) -> tuple[int, in
     return lost, twice
 
 
-def make_template(spans: int) -> Template:
-    """Return a request of realistic spans, each a trace of its own."""
-    [body] = make_requests(0, spans, spans)
+def make_template(spans: int, now_ns: int) -> Template:
+    """Return a request of realistic spans of about `now_ns`, each a trace of its own."""
+    [body] = make_requests(0, spans, spans, now_ns)
     message = ExportTraceServiceRequest.FromString(body)
     content = 0
     made = message.resource_spans[0].scope_spans[0].spans
@@ -304,7 +306,7 @@ def make_template(spans: int) -> Template:
             span.name,
             str(span.end_time_unix_nano - span.start_time_unix_nano),
             said["url.path"].string_value,
-            said["session.id"].string_value,
+            said["session.ref"].string_value,
             str(said["item.count"].int_value),
             span.events[0].attributes[0].value.string_value,
         )

@@ -18,7 +18,7 @@ FROM
                 SpanName, '|',
                 toString(Duration), '|',
                 SpanAttributes['url.path'], '|',
-                SpanAttributes['session.id'], '|',
+                SpanAttributes['session.ref'], '|',
                 SpanAttributes['item.count'], '|',
                 Events.Attributes[1]['offer.id']
             ))) AS crc,

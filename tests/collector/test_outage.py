@@ -29,7 +29,7 @@ pytestmark = pytest.mark.integration
 @pytest.fixture
 def template() -> Template:
     """Return a request of three spans."""
-    return make_template(3)
+    return make_template(3, SystemClock().now_ns())
 
 
 def test_outage_loses_nothing_and_is_made_up_for(store: Connections, tmp_path: Path) -> None:
