@@ -1,9 +1,11 @@
 """Pure: the funding gate: money goes where even the low end of the gain covers the cost.
 
 An option is funded where the present value of its gain, at the quantile that it exceeds with the
-probability asked for, is at least a multiple of what it costs. A gain that rests on a slope nobody
-has identified is not judged: the gate refuses, and says what is missing. A verdict carries every
-input, so that whoever has it can work it out again.
+probability asked for, is at least a multiple of what it costs; costs are taken at the quantile
+that they stay below with the same probability. A gain that rests on a slope nobody has identified
+is not judged: the gate refuses, and says what is missing. A verdict carries every input, so that
+whoever has it can work it out again; the decisions that a gain was replayed on are named by their
+window.
 """
 
 from __future__ import annotations
@@ -11,13 +13,16 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import Decimal, localcontext
 from enum import StrEnum
 from typing import Any
 
-from attribution.invest import Option, Range, cents, factors
+from attribution.invest import Driver, Option, Range, cents, factors, product
 
-VERSION = 1
+VERSION = 2
+# Of 365.25 days.
+QUARTER_NS = 31_557_600 * 10**9 // 4
+_DAY_NS = 86_400 * 10**9
 
 
 class Basis(StrEnum):
@@ -44,6 +49,30 @@ class Demand:
     rate: Decimal = Decimal("0.10")
     multiple: Decimal = Decimal("1.5")
     probability: Decimal = Decimal("0.8")
+    days_min: int = 7  # of decisions that a gain is replayed on: each weekday once
+
+
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """What a gain was replayed on, so that it can be replayed again."""
+
+    from_ns: int
+    to_ns: int
+    saves: tuple[tuple[str, str], ...]  # segment and time off each decision, as they were written
+    decisions: int
+    replayed: int  # of them; figures are scaled to all
+    unvalued: int  # of unknown value, in no figure
+    saved: Range  # in the window
+    bases: tuple[str, ...]
+    slope: str
+
+    def quarterly(self) -> Range:
+        """Return what is saved in a quarter, at the pace of the window."""
+        with localcontext() as context:
+            context.prec = 40
+            factor = Decimal(QUARTER_NS) / max(self.to_ns - self.from_ns, 1)
+            amounts = [each * factor for each in (self.saved.low, self.saved.median)]
+            return Range(cents(amounts[0]), cents(amounts[1]), cents(self.saved.high * factor))
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +80,11 @@ class Evidence:
     """Where the gain comes from."""
 
     basis: Basis
-    reason: str = ""  # of a slope that is not identified
+    reason: str = ""  # why it is no proof, where it is none
     model_version: int | None = None
     decisions_missing: int | None = None
+    source: str = ""  # where a stated gain is written down
+    replayed: Replayed | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,17 +100,19 @@ class Verdict:
 
 def judge(option: Option, evidence: Evidence, demand: Demand) -> Verdict:
     """Rule on one option."""
-    if evidence.basis not in (Basis.ESTIMATE, Basis.EXPERIMENT) or evidence.reason:
-        missing = evidence.decisions_missing
-        told = f"; {missing:,} more decisions are needed" if missing else ""
-        why = evidence.reason or f"the gain rests on {evidence.basis}, which proves no cause"
-        return Verdict(Ruling.REFUSE, f"{why}{told}", None, None, None)
+    why = _refusal(evidence, demand)
+    if why:
+        return Verdict(Ruling.REFUSE, why, None, None, None)
     gain_factor, opex_factor = factors(option, demand.rate)
-    low = option.gain.quantile(1 - float(demand.probability)) * gain_factor
-    cost = option.capex.median + option.opex.median * opex_factor
+    probability = float(demand.probability)
+    low = option.gain.quantile(1 - probability) * gain_factor
+    cost = option.capex.quantile(probability) + option.opex.quantile(probability) * opex_factor
     gain_low, cost_usd = cents(low), cents(cost)
     if cost_usd <= 0:
-        return Verdict(Ruling.FUND, "it costs nothing", gain_low, cost_usd, None)
+        is_funded = gain_low >= cost_usd
+        reason = f"it costs nothing ({cost_usd} USD) and brings {gain_low} USD"
+        ruling = Ruling.FUND if is_funded else Ruling.REJECT
+        return Verdict(ruling, reason, gain_low, cost_usd, None)
     multiple = (gain_low / cost_usd).quantize(Decimal("0.0001"))
     is_enough = gain_low >= demand.multiple * cost_usd
     reason = (
@@ -88,6 +121,28 @@ def judge(option: Option, evidence: Evidence, demand: Demand) -> Verdict:
     )
     ruling = Ruling.FUND if is_enough else Ruling.REJECT
     return Verdict(ruling, reason, gain_low, cost_usd, multiple)
+
+
+def _refusal(evidence: Evidence, demand: Demand) -> str:
+    """Return why nothing is ruled, empty where the evidence is enough."""
+    if evidence.basis not in (Basis.ESTIMATE, Basis.EXPERIMENT) or evidence.reason:
+        missing = evidence.decisions_missing
+        told = f"; {missing:,} more decisions are needed" if missing else ""
+        why = evidence.reason or f"the gain rests on {evidence.basis}, which proves no cause"
+        return f"{why}{told}"
+    found = evidence.replayed
+    if found is not None and found.to_ns - found.from_ns < demand.days_min * _DAY_NS:
+        days = (found.to_ns - found.from_ns) / _DAY_NS
+        return (
+            f"the gain is scaled to a quarter from {days:.3g} days of decisions; {demand.days_min} "
+            f"are asked for: give --window {demand.days_min}d"
+        )
+    if found is None and not evidence.source:
+        return (
+            f"the file says that the gain rests on an {evidence.basis}, and not where that is "
+            "written down; say so in source"
+        )
+    return ""
 
 
 def document(option: Option, evidence: Evidence, demand: Demand, at: str) -> dict[str, Any]:
@@ -108,6 +163,10 @@ def document(option: Option, evidence: Evidence, demand: Demand, at: str) -> dic
             "capex_usd": _range(option.capex),
             "opex_usd_per_quarter": _range(option.opex),
             "gain_usd_per_quarter": _range(option.gain),
+            "gain_drivers": [
+                {"name": each.name, **_range(each.amount)}
+                for each in (option.drivers if evidence.replayed is None else ())
+            ],
             "ramp": [str(each) for each in option.ramp],
             "quarters": option.quarters,
         },
@@ -116,11 +175,14 @@ def document(option: Option, evidence: Evidence, demand: Demand, at: str) -> dic
             "reason": evidence.reason,
             "model_version": evidence.model_version,
             "decisions_missing": evidence.decisions_missing,
+            "source": evidence.source,
+            "replayed": _told(evidence.replayed),
         },
         "demand": {
             "rate": str(demand.rate),
             "multiple": str(demand.multiple),
             "probability": str(demand.probability),
+            "days_min": demand.days_min,
         },
         "verdict": {
             "ruling": str(verdict.ruling),
@@ -142,22 +204,38 @@ def reproduce(told: dict[str, Any]) -> dict[str, Any]:
         if told["version"] != VERSION:
             raise ValueError(f"a verdict of version {told['version']}, {VERSION} is known")
         option, evidence, demand = told["option"], told["evidence"], told["demand"]
+        replayed = _read(evidence["replayed"])
+        drivers = tuple(Driver(each["name"], _parsed(each)) for each in option["gain_drivers"])
+        if replayed is not None:
+            gain = replayed.quarterly()
+        elif drivers:
+            gain = product([each.amount for each in drivers])
+        else:
+            gain = _parsed(option["gain_usd_per_quarter"])
         return document(
             Option(
                 name=option["name"],
                 capex=_parsed(option["capex_usd"]),
                 opex=_parsed(option["opex_usd_per_quarter"]),
-                gain=_parsed(option["gain_usd_per_quarter"]),
+                gain=gain,
                 ramp=tuple(Decimal(each) for each in option["ramp"]),
                 quarters=option["quarters"],
+                drivers=drivers,
             ),
             Evidence(
                 Basis(evidence["basis"]),
                 evidence["reason"],
                 evidence["model_version"],
                 evidence["decisions_missing"],
+                evidence["source"],
+                replayed,
             ),
-            Demand(*(Decimal(demand[name]) for name in ("rate", "multiple", "probability"))),
+            Demand(
+                rate=Decimal(demand["rate"]),
+                multiple=Decimal(demand["multiple"]),
+                probability=Decimal(demand["probability"]),
+                days_min=demand["days_min"],
+            ),
             told["at"],
         )
     except (KeyError, TypeError, ArithmeticError) as error:
@@ -172,6 +250,38 @@ def canonical(told: dict[str, Any]) -> bytes:
 def digest(told: dict[str, Any]) -> str:
     """Return the SHA-256 of a verdict, which names it."""
     return hashlib.sha256(canonical(told)).hexdigest()
+
+
+def _told(replayed: Replayed | None) -> dict[str, Any] | None:
+    if replayed is None:
+        return None
+    return {
+        "from_ns": replayed.from_ns,
+        "to_ns": replayed.to_ns,
+        "saves": dict(replayed.saves),
+        "decisions": replayed.decisions,
+        "replayed": replayed.replayed,
+        "unvalued": replayed.unvalued,
+        "saved_usd": _range(replayed.saved),
+        "bases": list(replayed.bases),
+        "slope": replayed.slope,
+    }
+
+
+def _read(told: dict[str, Any] | None) -> Replayed | None:
+    if told is None:
+        return None
+    return Replayed(
+        told["from_ns"],
+        told["to_ns"],
+        tuple(told["saves"].items()),
+        told["decisions"],
+        told["replayed"],
+        told["unvalued"],
+        _parsed(told["saved_usd"]),
+        tuple(told["bases"]),
+        told["slope"],
+    )
 
 
 def _range(each: Range) -> dict[str, str]:

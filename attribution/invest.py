@@ -2,10 +2,16 @@
 
 A gain comes slowly: `ramp` is its share by quarter, the last one goes on. Quarters are discounted
 at their end: NPV = -capex + sum over q of (ramp_q x gain - opex_q) / (1 + rate)^(q / 4).
+
+A gain may be the product of several drivers, such as volume, margin and conversion. What carries
+one name in several options is one quantity: it is drawn once for all of them.
 """
 
 from __future__ import annotations
 
+import hashlib
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from decimal import ROUND_HALF_EVEN, Decimal, localcontext
 from statistics import NormalDist
@@ -55,6 +61,14 @@ class Range:
 
 
 @dataclass(frozen=True, slots=True)
+class Driver:
+    """One factor of a gain."""
+
+    name: str
+    amount: Range
+
+
+@dataclass(frozen=True, slots=True)
 class Option:
     """One way to get faster, and what it costs."""
 
@@ -64,6 +78,7 @@ class Option:
     gain: Range  # a quarter, once it is all there
     ramp: tuple[Decimal, ...] = (Decimal(1),)  # share of the gain by quarter; the last goes on
     quarters: int = 12
+    drivers: tuple[Driver, ...] = ()  # whose product the gain is; none where it is stated
 
     def __post_init__(self) -> None:
         if not self.ramp or not all(0 <= share <= 1 for share in self.ramp):
@@ -107,6 +122,32 @@ class Draws:
     p50: Decimal
     p95: Decimal
     positive_ratio: float
+    best_ratio: float  # better than every other option, and than doing nothing
+
+
+def product(parts: Sequence[Range]) -> Range:
+    """Return the product of independent amounts with medians of at least 0, to the cent.
+
+    Log-normal amounts have a log-normal product: the squares of their distances from the median,
+    as logarithms, add up. Where one may be 0 or less, the squares of what each does alone do.
+    """
+    with localcontext() as context:
+        context.prec = _PRECISION
+        median = math.prod((each.median for each in parts), start=Decimal(1))
+        edges = []
+        for name in ("low", "high"):
+            if all(each.low > 0 for each in parts):
+                squares = sum(((getattr(e, name) / e.median).ln() ** 2 for e in parts), Decimal(0))
+                distance = squares.sqrt() if name == "high" else -squares.sqrt()
+                edges.append(median * distance.exp())
+            else:
+                squares = Decimal(0)
+                for at, each in enumerate(parts):
+                    others = [other.median for other in (*parts[:at], *parts[at + 1 :])]
+                    alone = getattr(each, name) - each.median
+                    squares += (math.prod(others, start=Decimal(1)) * alone) ** 2
+                edges.append(median + (squares.sqrt() if name == "high" else -squares.sqrt()))
+        return Range(cents(edges[0]), cents(median), cents(edges[1]))
 
 
 def present_values(option: Option, rate: Decimal) -> PresentValues:
@@ -160,14 +201,18 @@ def discount(rate: Decimal, quarter: int) -> Decimal:
 def tornado(option: Option, rate: Decimal) -> list[Swing]:
     """Return what each input does alone, from its low to its high, the widest first."""
     median = (option.capex.median, option.opex.median, option.gain.median)
+    inputs = [("capex", 0, option.capex), ("opex", 1, option.opex)]
+    if not option.drivers:
+        inputs.append(("gain", 2, option.gain))
+    for at, driver in enumerate(option.drivers):
+        others = [each.amount.median for each in (*option.drivers[:at], *option.drivers[at + 1 :])]
+        inputs.append((driver.name, 2, _times(driver.amount, math.prod(others, start=Decimal(1)))))
     swings = []
-    for at, (name, each) in enumerate(
-        (("capex", option.capex), ("opex", option.opex), ("gain", option.gain))
-    ):
+    for name, place, each in inputs:
         npv = []
         for amount in (each.low, each.high):
             amounts = list(median)
-            amounts[at] = amount
+            amounts[place] = amount
             npv.append(values_at(option, rate, *amounts).npv)
         swings.append(Swing(name, npv[0], npv[1]))
     slower = replace(option, ramp=(Decimal(0), *option.ramp))
@@ -177,24 +222,53 @@ def tornado(option: Option, rate: Decimal) -> list[Swing]:
     return sorted(swings, key=lambda swing: (-swing.width, swing.name))
 
 
-def draws(option: Option, rate: Decimal, *, count: int = 20_000, seed: int = 1) -> Draws:
-    """Return net present values of independent draws of capex, opex and gain."""
-    rng = np.random.default_rng(seed)
+def draws(
+    options: Sequence[Option], rate: Decimal, *, count: int = 20_000, seed: int = 1
+) -> list[Draws]:
+    """Return net present values of draws of all inputs, in the order of the options.
+
+    Every input is drawn by its own name, so that options which share a driver are compared in
+    the same worlds, and one more option changes no figure of another.
+    """
+    worlds = [_npv_draws(option, rate, count, seed) for option in options]
+    best = np.max([np.zeros(count), *worlds], axis=0)
+    found = []
+    for npv in worlds:
+        p5, p50, p95 = np.quantile(npv, [0.05, 0.5, 0.95])
+        found.append(
+            Draws(
+                count=count,
+                mean=cents(Decimal(float(npv.mean()))),
+                p5=cents(Decimal(float(p5))),
+                p50=cents(Decimal(float(p50))),
+                p95=cents(Decimal(float(p95))),
+                positive_ratio=float((npv > 0).mean()),
+                best_ratio=float(((npv >= best) & (npv > 0)).mean()),
+            )
+        )
+    return found
+
+
+def _npv_draws(option: Option, rate: Decimal, count: int, seed: int) -> Floats:
+    def normal(name: str) -> Floats:
+        own = int.from_bytes(hashlib.blake2b(name.encode(), digest_size=8).digest())
+        return np.random.default_rng([seed, own]).standard_normal(count)
+
     gain_factor, opex_factor = factors(option, rate)
-    normal = rng.standard_normal((3, count))
-    capex, opex, gain = (
-        _drawn(each, normal[at]) for at, each in enumerate((option.capex, option.opex, option.gain))
-    )
-    npv = gain * float(gain_factor) - opex * float(opex_factor) - capex
-    p5, p50, p95 = np.quantile(npv, [0.05, 0.5, 0.95])
-    return Draws(
-        count=count,
-        mean=cents(Decimal(float(npv.mean()))),
-        p5=cents(Decimal(float(p5))),
-        p50=cents(Decimal(float(p50))),
-        p95=cents(Decimal(float(p95))),
-        positive_ratio=float((npv > 0).mean()),
-    )
+    if option.drivers:
+        gain = np.ones(count)
+        for driver in option.drivers:
+            gain = gain * _drawn(driver.amount, normal(f"driver {driver.name}"))
+    else:
+        gain = _drawn(option.gain, normal(f"gain of {option.name}"))
+    opex = _drawn(option.opex, normal(f"opex of {option.name}"))
+    capex = _drawn(option.capex, normal(f"capex of {option.name}"))
+    npv: Floats = gain * float(gain_factor) - opex * float(opex_factor) - capex
+    return npv
+
+
+def _times(amount: Range, factor: Decimal) -> Range:
+    return Range(amount.low * factor, amount.median * factor, amount.high * factor)
 
 
 def cents(amount: Decimal) -> Decimal:

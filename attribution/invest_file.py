@@ -9,11 +9,16 @@ capex_usd = "120000"
 opex_usd_per_quarter = { low = "18000", median = "20000", high = "26000" }
 gain_usd_per_quarter = { low = "60000", median = "90000", high = "140000" }
 basis = "experiment"        # estimate, experiment, prior or observational
+source = "holdout of May, report 12"
 ramp = ["0", "0.5", "1"]
+
+A gain is one of: `gain_usd_per_quarter`, stated; `gain_drivers`, whose product it is; `saves`,
+which is replayed on stored decisions.
 """
 
 from __future__ import annotations
 
+import re
 import tomllib
 from decimal import Decimal
 from typing import Annotated
@@ -21,7 +26,9 @@ from typing import Annotated
 from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
 from attribution.gate import Basis, Demand
-from attribution.invest import Option, Range
+from attribution.invest import Driver, Option, Range, product
+from attribution.replay import Change
+from attribution.spans import segments_of
 from attribution.tiers import Tier
 from collector.config import Section
 from collector.errors import InputError
@@ -55,12 +62,21 @@ class RangeEntry(Section):
 
 def _as_range(value: object) -> object:
     """Take a single amount for a range of one."""
-    if isinstance(value, str | int | float):
+    if isinstance(value, str | int | float | Decimal):
         return {"low": value, "median": value, "high": value}
     return value
 
 
 Spread = Annotated[RangeEntry, BeforeValidator(_as_range)]
+_UNIT_NS = {"us": 1_000, "ms": 1_000_000, "s": 1_000_000_000}
+
+
+def _saved_ns(text: str) -> int:
+    """Return a time such as 10ms; a bare number would leave its unit to a guess."""
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)(us|ms|s)", text.strip())
+    if match is None:
+        raise ValueError(f"{text!r} is no time; give a number and us, ms or s, such as 10ms")
+    return round(Decimal(match[1]) * _UNIT_NS[match[2]])
 
 
 class OptionEntry(Section):
@@ -72,23 +88,43 @@ class OptionEntry(Section):
     gain_usd_per_quarter: Spread | None = Field(
         default=None, description="A quarter, once it is all there; else from saves"
     )
+    gain_drivers: dict[str, Spread] = Field(
+        default_factory=dict,
+        description="Instead: what the gain of a quarter is the product of; what has one name in "
+        "several options is one quantity",
+    )
     saves: dict[str, str] = Field(
         default_factory=dict,
-        description='Instead of a gain: what is saved, such as {"decision/store" = "10ms"}, '
-        "replayed on your own decisions",
+        description='Instead: what is saved, such as {"decision/store" = "10ms"}, replayed on '
+        "your own decisions",
     )
     basis: Basis = Field(default=Basis.OBSERVATIONAL, description="What a stated gain rests on")
+    source: str = Field(default="", description="Where that is written down")
     ramp: tuple[Amount, ...] = Field(
         default=(Decimal(1),), description="Share of the gain by quarter; the last goes on"
     )
 
     @model_validator(mode="after")
     def _gains_once(self) -> OptionEntry:
-        if (self.gain_usd_per_quarter is None) == (not self.saves):
-            raise ValueError(f"option {self.name!r}: give gain_usd_per_quarter or saves, not both")
+        given = (self.gain_usd_per_quarter is not None, bool(self.gain_drivers), bool(self.saves))
+        if sum(given) != 1:
+            raise ValueError(
+                f"option {self.name!r}: give one of gain_usd_per_quarter, gain_drivers and saves, "
+                "not several"
+            )
+        for name, each in self.gain_drivers.items():
+            if each.median < 0:
+                raise ValueError(
+                    f"option {self.name!r}: driver {name!r} has a median of {each.median}; "
+                    "expected 0 or more"
+                )
+        try:
+            self.changes()
+        except (ValueError, InputError) as error:
+            raise ValueError(f"option {self.name!r}: saves: {error}") from error
         return self
 
-    def option(self, quarters: int, gain: Range) -> Option:
+    def option(self, quarters: int, gain: Range, drivers: tuple[Driver, ...] = ()) -> Option:
         """Return what the cores take."""
         return Option(
             self.name,
@@ -97,11 +133,24 @@ class OptionEntry(Section):
             gain,
             self.ramp,
             quarters,
+            drivers,
         )
 
-    def stated_gain(self) -> Range | None:
-        """Return the gain that is stated, None where it has to be replayed."""
-        return None if self.gain_usd_per_quarter is None else self.gain_usd_per_quarter.range()
+    def stated(self, quarters: int) -> Option | None:
+        """Return the option where its gain is stated, None where it has to be replayed."""
+        if self.gain_usd_per_quarter is not None:
+            return self.option(quarters, self.gain_usd_per_quarter.range())
+        if self.saves:
+            return None
+        drivers = tuple(Driver(name, each.range()) for name, each in self.gain_drivers.items())
+        return self.option(quarters, product([each.amount for each in drivers]), drivers)
+
+    def changes(self) -> list[Change]:
+        """Return what is replayed."""
+        return [
+            Change(segments_of(segment), decision_ns=_saved_ns(text))
+            for segment, text in self.saves.items()
+        ]
 
 
 class TierEntry(Section):
@@ -126,11 +175,19 @@ class DemandEntry(Section):
     probability: Amount = Field(
         default=Decimal("0.8"), gt=0, lt=1, description="... with this probability"
     )
+    window_days_min: int = Field(
+        default=7, ge=0, le=366, description="Days of decisions that a replayed gain needs"
+    )
     seed: int = Field(default=1, ge=0, description="Of the draws")
 
     def demand(self) -> Demand:
         """Return what the cores take."""
-        return Demand(self.rate, self.multiple, self.probability)
+        return Demand(self.rate, self.multiple, self.probability, self.window_days_min)
+
+    @property
+    def quarters(self) -> int:
+        """Return the horizon."""
+        return self.years * 4
 
 
 class InvestFile(Section):
@@ -140,6 +197,22 @@ class InvestFile(Section):
     options: tuple[OptionEntry, ...] = Field(default=(), description="What is compared")
     tiers: tuple[TierEntry, ...] = Field(default=(), description="Target latencies")
 
+    @model_validator(mode="after")
+    def _named_once(self) -> InvestFile:
+        names = [each.name for each in self.options]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(f"two options are named {twice[0]!r}; rename one")
+        return self
+
+    def chosen(self, name: str) -> OptionEntry:
+        """Return an option by name, or the only one. Raises InputError where that is none."""
+        found = [each for each in self.options if name in ("", each.name)]
+        if len(found) != 1:
+            names = ", ".join(each.name for each in self.options) or "none"
+            raise InputError(f"option {name!r} names no single option; options: {names}")
+        return found[0]
+
 
 def parse_invest(name: str, text: str) -> InvestFile:
     """Read a file of investments.
@@ -148,7 +221,7 @@ def parse_invest(name: str, text: str) -> InvestFile:
         InputError: it is no TOML, or a value is wrong; names the file, the key and the remedy.
     """
     try:
-        return InvestFile.model_validate(tomllib.loads(text))
+        return InvestFile.model_validate(tomllib.loads(text, parse_float=Decimal))
     except tomllib.TOMLDecodeError as error:
         raise InputError(f"{name}: {error}; correct the TOML") from error
     except ValidationError as error:

@@ -1,11 +1,10 @@
-"""I/O: `millworth vram npv`, `tiers` and `gate`: investments from a file, judged."""
+"""I/O: `millworth vram npv`, `tiers`, `gate` and `verdicts`: investments, judged."""
 
 from __future__ import annotations
 
 import dataclasses
 import json
 import sys
-from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,29 +14,37 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from attribution.gate import Basis, Evidence, Ruling, document
-from attribution.invest import Option, Range, draws, present_values, tornado
-from attribution.invest_file import InvestFile, OptionEntry, parse_invest
+from attribution.gate import Basis, Evidence, Ruling, digest, document
+from attribution.invest_answers import compare_options
+from attribution.invest_file import InvestFile, parse_invest
 from attribution.tiers import tier_table
-from attribution.vram import SECONDS_A_YEAR
 from collector.clock import SystemClock
 from collector.errors import InputError
-from dashboard.commands_questions import milliseconds
-from dashboard.options import ConfigOption, JsonOption, UrlOption
+from dashboard.options import ConfigOption, JsonOption, UntilOption, UrlOption
 from dashboard.settings import load
 from dashboard.text import utc_iso
 
-_HOURS_A_QUARTER = Decimal(SECONDS_A_YEAR) / 3600 / 4
-
 FileArgument = Annotated[Path, typer.Argument(help="Investments in TOML; see docs/invest.md.")]
+OptionalFile = Annotated[
+    Path | None, typer.Argument(help="Investments in TOML; begin with --template.")
+]
 ReplayOption = Annotated[
     str, typer.Option(help="Decisions that `saves` is replayed on: a number and s, m, h or d.")
 ]
+_TEMPLATE = Path(__file__).parent / "templates" / "invest.toml"
 
 
 def npv(
-    file: FileArgument,
+    file: OptionalFile = None,
+    template: Annotated[
+        bool,
+        typer.Option(
+            "--template",
+            help="Instead: print a file of in-house edge, managed edge and hybrid over 3 years.",
+        ),
+    ] = False,
     window: ReplayOption = "24h",
+    until: UntilOption = "",
     config: ConfigOption = None,
     url: UrlOption = None,
     as_json: JsonOption = False,
@@ -45,55 +52,26 @@ def npv(
     """Compare investments: net present value, payback, tornado, and draws of all inputs.
 
     A gain is stated in the file, or replayed on your own decisions where the file says what is
-    saved. The best comes first.
+    saved. The best comes first. Begin with `millworth vram npv --template > invest.toml`.
     """
-    told = _read(file)
-    rows = []
-    for entry in told.options:
-        option, evidence = _option(entry, told, window, config, url)
-        rate = told.invest.rate
-        rows.append(
-            {
-                "name": option.name,
-                "basis": str(evidence.basis),
-                **dataclasses.asdict(present_values(option, rate)),
-                "tornado": [
-                    {**dataclasses.asdict(swing), "width": swing.width}
-                    for swing in tornado(option, rate)
-                ],
-                "draws": dataclasses.asdict(draws(option, rate, seed=told.invest.seed)),
-            }
-        )
-    if not rows:
-        raise InputError(f"{file}: no [[options]]; add one")
-    rows.sort(key=lambda row: -row["npv"])
-    if as_json:
-        _print_json({"rate": told.invest.rate, "years": told.invest.years, "options": rows})
+    if template:
+        sys.stdout.write(_TEMPLATE.read_text())
         return
-    out = Console(highlight=False)
-    table = Table(
-        box=box.SIMPLE, caption=f"USD, {told.invest.years} years at {told.invest.rate:%} a year"
-    )
-    table.add_column("option", no_wrap=True)
-    for name in ("NPV", "5 % to 95 %", "P(NPV > 0)", "payback quarter", "widest input", "basis"):
-        table.add_column(name, justify="right")
-    for row in rows:
-        drawn, widest = row["draws"], row["tornado"][0]
-        table.add_row(
-            escape(row["name"]),
-            f"{row['npv']:,}",
-            f"{drawn['p5']:,} to {drawn['p95']:,}",
-            f"{drawn['positive_ratio']:.1%}",
-            str(row["payback_quarter"] or "never"),
-            f"{widest['name']}, {widest['width']:,}",
-            row["basis"],
-        )
-    out.print(table)
+    if file is None:
+        raise InputError("name a file of investments; --template prints one to begin with")
+    told = read_invest(file)
+    if not told.options:
+        raise InputError(f"{file}: no [[options]]; add one")
+    found = _compared(told, window, until, config, url)
+    if as_json:
+        _print_json(found)
+        return
+    _render_options(Console(highlight=False), found)
 
 
 def tiers(file: FileArgument, as_json: JsonOption = False) -> None:
     """Compare target latencies: what the next millisecond brings and costs, and where to stop."""
-    told = _read(file)
+    told = read_invest(file)
     try:
         table = tier_table(
             [entry.tier() for entry in told.tiers], told.invest.rate, told.invest.years
@@ -137,7 +115,12 @@ def gate(
     public_key: Annotated[
         Path | None, typer.Option(help="With --verify: the public key in PEM.")
     ] = None,
+    offline: Annotated[
+        bool,
+        typer.Option("--offline", help="Ask no service: stated gains only, and nothing is kept."),
+    ] = False,
     window: ReplayOption = "24h",
+    until: UntilOption = "",
     config: ConfigOption = None,
     url: UrlOption = None,
 ) -> None:
@@ -145,7 +128,8 @@ def gate(
 
     Funded is what covers its cost the asked number of times at the low end of its gain. A gain
     that rests on the literature, on correlation or on a slope that is not identified is refused.
-    Exit 0: fund, or a verdict that verifies. Exit 1: reject, refuse, or one that does not.
+    The service keeps the verdict; `millworth vram verdicts` lists them. Exit 0: fund, or a
+    verdict that verifies. Exit 1: reject, refuse, or one that does not.
     """
     from dashboard import verdict_files
 
@@ -156,79 +140,210 @@ def gate(
     if file is None:
         raise InputError("name a file of investments, or one verdict with --verify")
     if verify:
-        wrong = verdict_files.verify(file, public_key)
-        for line in wrong:
-            sys.stdout.write(f"{file}: {line}\n")
-        if not wrong:
-            checked = "and its signature holds" if public_key else "its signature was not checked"
-            sys.stdout.write(f"{file}: follows from its inputs, {checked}\n")
-        raise typer.Exit(1 if wrong else 0)
-    told = _read(file)
-    entry = _chosen(told, option, file)
-    judged, evidence = _option(entry, told, window, config, url)
-    at = f"{utc_iso(SystemClock().now_ns())}Z"
-    verdict = document(judged, evidence, told.invest.demand(), at)
-    _print_json(verdict_files.signed(verdict, key))
-    raise typer.Exit(0 if verdict["verdict"]["ruling"] == Ruling.FUND else 1)
+        found = verdict_files.read_verdict(file)
+        _verified(str(file), found, public_key, [])
+    told = read_invest(file)
+    if offline:
+        ruled = _judged_offline(told, option)
+        if key is not None:
+            ruled["signature"], ruled["public_key"] = verdict_files.sign(ruled["document"], key)
+    else:
+        ruled = _judged(told, option, window, until, key, config, url)
+    _print_json(ruled)
+    raise typer.Exit(0 if ruled["document"]["verdict"]["ruling"] == Ruling.FUND else 1)
 
 
-def _read(file: Path) -> InvestFile:
+def verdicts(
+    sha256: Annotated[str, typer.Argument(help="Its name, or the beginning of it.")] = "",
+    public_key: Annotated[
+        Path | None, typer.Option(help="Key in PEM that it has to be signed by.")
+    ] = None,
+    replay: Annotated[
+        bool, typer.Option("--replay", help="Replay its gain on the stored decisions again too.")
+    ] = False,
+    config: ConfigOption = None,
+    url: UrlOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """List the verdicts that were kept; or show one, worked out again from its stored inputs.
+
+    Exit 1 where it does not follow from them, or its signature does not hold.
+    """
+    from dashboard.client import ApiClient
+
+    with ApiClient.open(load(config).settings, url) as api:
+        if sha256:
+            asked = f"/api/v1/vram/verdicts/{sha256}?replay={str(replay).lower()}"
+            found = api.get(asked)
+        else:
+            found = api.get("/api/v1/vram/verdicts")
+    if sha256:
+        wrong = found.pop("faults")
+        _print_json(found)
+        _verified(found["sha256"][:12], found, public_key, wrong, to_stderr=True)
+    if as_json:
+        _print_json(found)
+        return
+    out = Console(highlight=False, soft_wrap=True, markup=False)
+    for row in found["verdicts"]:
+        figures = (
+            "no figure"
+            if row["cost_usd"] is None
+            else f"gain at least {row['gain_low_usd']} USD for {row['cost_usd']} USD"
+        )
+        seal = "signed" if row["is_signed"] else "not signed"
+        out.print(
+            f"{row['sha256'][:12]}  {utc_iso(row['judged_ns'])}Z  {row['ruling']}  "
+            f"{row['option']}: {figures}, {seal}, by {row['actor']}"
+        )
+    if not found["verdicts"]:
+        out.print("no verdict yet; judge with millworth vram gate")
+
+
+def read_invest(file: Path) -> InvestFile:
+    """Read a file of investments."""
     try:
         return parse_invest(str(file), file.read_text())
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{file}: cannot be read: {error}; name a TOML file") from error
 
 
-def _chosen(told: InvestFile, name: str, file: Path) -> OptionEntry:
-    found = [entry for entry in told.options if name in ("", entry.name)]
-    if len(found) != 1:
-        names = ", ".join(entry.name for entry in told.options) or "none"
-        raise InputError(f"{file}: --option {name!r} names no single option; options: {names}")
-    return found[0]
-
-
-def _option(
-    entry: OptionEntry, told: InvestFile, window: str, config: Path | None, url: str | None
-) -> tuple[Option, Evidence]:
-    """Return an option and what its gain rests on; what is saved is replayed by the service."""
-    quarters = told.invest.years * 4
-    stated = entry.stated_gain()
-    if stated is not None:
-        return _checked(entry, quarters, stated), Evidence(entry.basis)
-    gain, evidence = _replayed(entry, window, config, url)
-    return _checked(entry, quarters, gain), evidence
-
-
-def _checked(entry: OptionEntry, quarters: int, gain: Range) -> Option:
-    try:
-        return entry.option(quarters, gain)
-    except ValueError as error:
-        raise InputError(f"option {error}") from error
-
-
-def _replayed(
-    entry: OptionEntry, window: str, config: Path | None, url: str | None
-) -> tuple[Range, Evidence]:
+def _compared(
+    told: InvestFile, window: str, until: str, config: Path | None, url: str | None
+) -> dict[str, Any]:
+    """Compare here what is stated; what has to be replayed, where the decisions are."""
     from dashboard.client import ApiClient
 
-    changes = [
-        {"segment": segment, "cut_ms_per_decision": milliseconds("saves", segment, saved)}
-        for segment, saved in entry.saves.items()
-    ]
+    if url is None and not any(entry.saves or _claims(entry.basis) for entry in told.options):
+        options = []
+        for entry in told.options:
+            try:
+                stated = entry.stated(told.invest.quarters)
+            except ValueError as error:
+                raise InputError(f"option {error}") from error
+            assert stated is not None
+            options.append((stated, Evidence(entry.basis, source=entry.source)))
+        invest = told.invest
+        answer = compare_options(options, invest.rate, invest.years, invest.seed)
+        found: dict[str, Any] = json.loads(json.dumps(dataclasses.asdict(answer), default=str))
+        return found
+    body = {"file": told.model_dump(mode="json"), "window": window, "until": until}
     with ApiClient.open(load(config).settings, url) as api:
-        found = api.post("/api/v1/what-if", {"window": window, "changes": changes})
-    money: dict[str, Any] | None = found["money"]
-    if money is None:
-        reason = f"no decision of the last {window} has a known value"
-        return Range.exactly(Decimal(0)), Evidence(Basis.OBSERVATIONAL, reason)
-    usd = Decimal(str(money["usd"]))
-    per_hour = Decimal(str(money["usd_per_hour"]))
-    scale = per_hour * _HOURS_A_QUARTER / usd if usd else Decimal(0)
-    low, high = (Decimal(str(money[name])) * scale for name in ("low_usd", "high_usd"))
-    gain = Range(min(low, usd * scale), usd * scale, max(high, usd * scale))
-    version = money["slope_version"]
-    basis = Basis.PRIOR if version is None else Basis.ESTIMATE
-    return gain, Evidence(basis, model_version=version)
+        return api.post("/api/v1/vram/npv", body)
+
+
+def _judged(
+    told: InvestFile,
+    option: str,
+    window: str,
+    until: str,
+    key: Path | None,
+    config: Path | None,
+    url: str | None,
+) -> dict[str, Any]:
+    from dashboard.client import ApiClient
+    from dashboard.verdict_files import sign
+
+    body = {
+        "file": told.model_dump(mode="json"), "option": option, "window": window, "until": until,
+    }  # fmt: skip
+    with ApiClient.open(load(config).settings, url) as api:
+        ruled = api.post("/api/v1/vram/gate", body)
+        if key is None:
+            return ruled
+        signature, public = sign(ruled["document"], key)
+        return api.post(
+            f"/api/v1/vram/verdicts/{ruled['sha256']}/signature",
+            {"signature": signature, "public_key": public},
+        )
+
+
+def _judged_offline(told: InvestFile, option: str) -> dict[str, Any]:
+    entry = told.chosen(option)
+    try:
+        stated = entry.stated(told.invest.quarters)
+    except ValueError as error:
+        raise InputError(f"option {error}") from error
+    if stated is None:
+        raise InputError(f"option {entry.name!r} is replayed on decisions; leave --offline away")
+    evidence = Evidence(entry.basis, source=entry.source)
+    if _claims(entry.basis):
+        reason = "whether a slope is identified is not known without the service"
+        evidence = Evidence(Basis.PRIOR, reason, source=entry.source)
+    at = f"{utc_iso(SystemClock().now_ns())}Z"
+    ruled = document(stated, evidence, told.invest.demand(), at)
+    return {"document": ruled, "sha256": digest(ruled), "signature": None, "public_key": None}
+
+
+def _claims(basis: Basis) -> bool:
+    """Say whether the service has to be asked if there is such an estimate."""
+    return basis is Basis.ESTIMATE
+
+
+def _verified(
+    name: str,
+    found: dict[str, Any],
+    public_path: Path | None,
+    known: list[str],
+    *,
+    to_stderr: bool = False,
+) -> None:
+    """Say what is wrong with a verdict, and end."""
+    from dashboard import verdict_files
+
+    public = None if public_path is None else verdict_files.read_public_key(public_path)
+    out = sys.stderr if to_stderr else sys.stdout
+    wrong = list(dict.fromkeys([*known, *verdict_files.faults(found, public)]))
+    for line in wrong:
+        out.write(f"{name}: {line}\n")
+    if not wrong:
+        checked = (
+            "and its signature holds"
+            if public is not None
+            else "its signature was not checked: give --public-key"
+            if found["signature"]
+            else "it is not signed"
+        )
+        out.write(f"{name}: follows from its inputs, {checked}\n")
+    raise typer.Exit(1 if wrong else 0)
+
+
+def _render_options(out: Console, found: dict[str, Any]) -> None:
+    rate = float(found["rate"])
+    table = Table(box=box.SIMPLE, caption=f"USD, {found['years']} years at {rate:.4g} a year")
+    table.add_column("option", overflow="fold")
+    for name in ("NPV", "5 % to 95 %", "NPV > 0", "best", "payback"):
+        table.add_column(name, justify="right")
+    for row in found["options"]:
+        drawn, values = row["draws"], row["values"]
+        quarter = values["payback_quarter"]
+        table.add_row(
+            escape(row["name"]),
+            _dollars(values["npv"]),
+            f"{_dollars(drawn['p5'])} to {_dollars(drawn['p95'])}",
+            f"{drawn['positive_ratio']:.1%}",
+            f"{drawn['best_ratio']:.1%}",
+            f"quarter {quarter}" if quarter else "never",
+        )
+    out.print(table)
+    out.print(
+        f"best: share of {found['options'][0]['draws']['count']:,} draws; in "
+        f"{found['nothing_is_best_ratio']:.1%} doing nothing is"
+    )
+    for row in found["options"]:
+        out.print(f"\n[bold]{escape(row['name'])}[/bold] rests on {escape(row['basis'])}: "
+                  f"{escape(row['told'])}", soft_wrap=True)  # fmt: skip
+        for swing in row["tornado"]:
+            turns = ", turns its sign" if swing["name"] in row["sign_turns_on"] else ""
+            out.print(
+                f"  {escape(swing['name'])}: NPV {_dollars(swing['at_low'])} to "
+                f"{_dollars(swing['at_high'])}{turns}",
+                soft_wrap=True,
+            )
+
+
+def _dollars(text: str) -> str:
+    return f"{float(text):,.2f}"
 
 
 def _print_json(value: object) -> None:

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from dashboard.commands_invest import gate, npv, tiers
+from dashboard.commands_invest import gate, npv, tiers, verdicts
 from dashboard.commands_questions import what_if
 from dashboard.commands_reconcile import cost
 from dashboard.options import ConfigOption, JsonOption, UntilOption, UrlOption, WindowOption
@@ -26,6 +26,7 @@ vram_app.command("what-if")(what_if)
 vram_app.command("npv")(npv)
 vram_app.command("tiers")(tiers)
 vram_app.command("gate")(gate)
+vram_app.command("verdicts")(verdicts)
 vram_app.command("cost")(cost)
 
 ByOption = Annotated[str, typer.Option(help="Groups: channel, region, action or cohort.")]

@@ -21,7 +21,14 @@ PROBES = frozenset({"/healthz", "/readyz"})
 _BROWSER_CHALLENGE = 'Basic realm="millworth", charset="UTF-8"'
 # What is asked with POST because the question is long.
 READING_POSTS = frozenset(
-    {"/_dash-update-component", "/api/v1/query", "/api/v1/what-if", "/api/v1/compare"}
+    {
+        "/_dash-update-component",
+        "/api/v1/query",
+        "/api/v1/what-if",
+        "/api/v1/compare",
+        "/api/v1/vram/npv",
+        "/api/v1/vram/tiers",
+    }
 )
 _OUTCOMES = "/api/v1/import/outcomes"
 _LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "[::1]", "::1"})

@@ -1,4 +1,4 @@
-"""I/O: signed verdicts of the funding gate as files, and the keys that sign them."""
+"""I/O: signed verdicts of the funding gate, and the files of the keys that sign them."""
 
 from __future__ import annotations
 
@@ -40,51 +40,62 @@ def new_key(path: Path) -> Path:
     return public_path
 
 
-def signed(told: dict[str, Any], key_path: Path | None) -> dict[str, Any]:
-    """Return a verdict with its digest, and with its signature where a key is given."""
-    found: dict[str, Any] = {"document": told, "sha256": digest(told), "signature": None}
-    if key_path is not None:
-        try:
-            key = load_pem_private_key(_bytes(key_path), None)
-        except (ValueError, TypeError) as error:
-            raise InputError(f"{key_path}: no private key without a password: {error}") from error
-        if not isinstance(key, Ed25519PrivateKey):
-            raise InputError(f"{key_path}: no Ed25519 key; make one with --new-key")
-        found["signature"] = key.sign(canonical(told)).hex()
+def sign(told: dict[str, Any], key_path: Path) -> tuple[str, str]:
+    """Return the signature of a verdict, in hex, and the public key that it is by, in PEM."""
+    try:
+        key = load_pem_private_key(_bytes(key_path), None)
+    except (ValueError, TypeError) as error:
+        raise InputError(f"{key_path}: no private key without a password: {error}") from error
+    if not isinstance(key, Ed25519PrivateKey):
+        raise InputError(f"{key_path}: no Ed25519 key; make one with --new-key")
+    public = key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    return key.sign(canonical(told)).hex(), public.decode()
+
+
+def read_verdict(path: Path) -> dict[str, Any]:
+    """Return what `millworth vram gate` printed."""
+    try:
+        found: dict[str, Any] = json.loads(_bytes(path))
+        _ = (found["document"], found["sha256"], found["signature"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{path}: no verdict ({error!r}); name one of vram gate") from error
     return found
 
 
-def verify(path: Path, public_path: Path | None) -> list[str]:
-    """Return what is wrong with a verdict file, a line each; nothing is good.
+def read_public_key(path: Path) -> str:
+    """Return the text of a public key."""
+    return _bytes(path).decode("utf-8", "replace")
+
+
+def faults(found: dict[str, Any], public_key: str | None) -> list[str]:
+    """Return what is wrong with a verdict, a line each; nothing is good.
 
     Its figures are worked out again from its own inputs; its signature is checked where a public
     key is given.
+
+    Raises:
+        InputError: the key is none.
     """
-    try:
-        found = json.loads(_bytes(path))
-        told, name, signature = found["document"], found["sha256"], found["signature"]
-    except (ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{path}: no verdict ({error!r}); name one of vram gate") from error
-    wrong = []
+    told, wrong = found["document"], []
     try:
         if reproduce(told) != told:
             wrong.append("its figures do not follow from its inputs")
     except ValueError as error:
         wrong.append(str(error))
-    if digest(told) != name:
+    if digest(told) != found["sha256"]:
         wrong.append("its digest is of another document")
-    if public_path is not None:
-        wrong += _signature_faults(told, signature, public_path)
+    if public_key is not None:
+        wrong += _signature_faults(told, found["signature"], public_key)
     return wrong
 
 
-def _signature_faults(told: dict[str, Any], signature: object, public_path: Path) -> list[str]:
+def _signature_faults(told: dict[str, Any], signature: object, public_key: str) -> list[str]:
     try:
-        key = load_pem_public_key(_bytes(public_path))
+        key = load_pem_public_key(public_key.encode())
     except ValueError as error:
-        raise InputError(f"{public_path}: no public key: {error}") from error
+        raise InputError(f"the public key is none: {error}; give one in PEM") from error
     if not isinstance(key, Ed25519PublicKey):
-        raise InputError(f"{public_path}: no Ed25519 key")
+        raise InputError("the public key is no Ed25519 key")
     if not isinstance(signature, str):
         return ["it is not signed"]
     try:

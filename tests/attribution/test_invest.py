@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from decimal import Decimal
 from typing import Any
 
@@ -20,6 +21,7 @@ from attribution.gate import (
     reproduce,
 )
 from attribution.invest import (
+    Driver,
     Option,
     PresentValues,
     Range,
@@ -27,8 +29,10 @@ from attribution.invest import (
     draws,
     factors,
     present_values,
+    product,
     tornado,
 )
+from attribution.invest_answers import compare_options
 from attribution.tiers import Tier, recovery_factor, tier_table
 
 # A year's rate whose quarter is ten per cent, so that the sums below are done by hand.
@@ -104,7 +108,7 @@ def test_draws_have_the_quantiles_that_are_stated(amount: Range) -> None:
 
 def test_draws_of_what_is_known_are_its_present_value() -> None:
     """Without uncertainty there is no interval, and a seed changes nothing."""
-    got = draws(edge(), RATE, count=100, seed=3)
+    (got,) = draws([edge()], RATE, count=100, seed=3)
     assert (got.p5, got.p50, got.p95) == (Decimal("-533.06"),) * 3
     assert got.positive_ratio == 0.0
 
@@ -156,12 +160,14 @@ def test_tiers_stop_where_the_next_millisecond_costs_more_than_it_brings() -> No
 def test_gate_funds_what_its_low_end_covers_and_says_by_how_much() -> None:
     """The gain at its 20 % quantile, times 1.280991735, over the cost."""
     option = edge(capex=usd("100"), gain=Range(Decimal(300), Decimal(500), Decimal(700)))
-    got = judge(option, Evidence(Basis.ESTIMATE), Demand(rate=RATE))
+    got = judge(option, Evidence(Basis.ESTIMATE, source="report 12"), Demand(rate=RATE))
     # 500 x (300/500)^(0.8416/1.6449) = 384.997, x 1.280991735 = 493.18; cost 100 + 173.55.
     assert (got.ruling, got.gain_low_usd, got.cost_usd, got.multiple) == (
         Ruling.FUND, Decimal("493.18"), Decimal("273.55"), Decimal("1.8029"),
     )  # fmt: skip
-    dear = judge(option, Evidence(Basis.ESTIMATE), Demand(rate=RATE, multiple=Decimal(2)))
+    dear = judge(
+        option, Evidence(Basis.ESTIMATE, source="report 12"), Demand(rate=RATE, multiple=Decimal(2))
+    )
     assert dear.ruling is Ruling.REJECT
 
 
@@ -170,6 +176,7 @@ def test_gate_funds_what_its_low_end_covers_and_says_by_how_much() -> None:
     [
         (Evidence(Basis.PRIOR), "rests on prior, which proves no cause"),
         (Evidence(Basis.OBSERVATIONAL), "rests on observational"),
+        (Evidence(Basis.EXPERIMENT), "not where that is written down; say so in source"),
         (
             Evidence(Basis.ESTIMATE, "not yet identified", None, 1_200_000),
             "not yet identified; 1,200,000 more decisions are needed",
@@ -185,7 +192,9 @@ def test_gate_refuses_what_the_data_cannot_say(evidence: Evidence, reason: str) 
 
 def test_verdict_is_worked_out_again_from_its_own_inputs() -> None:
     """And a changed input, or a changed ruling, no longer equals it."""
-    told = document(edge(), Evidence(Basis.EXPERIMENT), Demand(), "2026-11-25T00:00:00Z")
+    told = document(
+        edge(), Evidence(Basis.EXPERIMENT, source="report 12"), Demand(), "2026-11-25T00:00:00Z"
+    )
     assert reproduce(told) == told
     assert digest(reproduce(told)) == digest(told)
     forged = {**told, "verdict": {**told["verdict"], "ruling": "fund"}}
@@ -193,7 +202,7 @@ def test_verdict_is_worked_out_again_from_its_own_inputs() -> None:
     cheaper = {**told, "option": {**told["option"], "name": "other"}}
     assert canonical(cheaper) != canonical(told)
     with pytest.raises(ValueError, match="it is no verdict"):
-        reproduce({"version": 1})
+        reproduce({"version": 2})
     with pytest.raises(ValueError, match="version 9"):
         reproduce({**told, "version": 9})
 
@@ -203,3 +212,96 @@ def test_factors_of_a_slow_ramp() -> None:
     gain, opex = factors(edge(), RATE)
     assert gain == pytest.approx(Decimal("1.280991735"))
     assert opex == pytest.approx(Decimal("1.735537190"))
+
+
+def three() -> list[tuple[Option, Evidence]]:
+    """Return in-house edge, managed edge and hybrid over three years."""
+    evidence = Evidence(Basis.EXPERIMENT, source="report 12")
+    half = (Decimal("0.5"), Decimal(1))
+    return [
+        (Option("in-house edge", usd("500000"), usd("40000"), usd("150000"), half), evidence),
+        (Option("managed edge", usd("60000"), usd("110000"), usd("160000")), evidence),
+        (Option("hybrid", usd("220000"), usd("70000"), usd("150000"), half), evidence),
+    ]
+
+
+def test_three_options_over_three_years_agree_with_a_calculation_by_hand() -> None:
+    """At 10 % a quarter twelve dollars are worth (1 - 1.1^-12) / 0.1 = 6.813691823.
+
+    Half a first quarter takes 0.5 / 1.1 = 0.454545 off. In-house: 150,000 x 6.359146 - 40,000 x
+    6.813692 - 500,000 = 953,871.96 - 272,547.67 - 500,000. Managed: 50,000 x 6.813692 - 60,000.
+    Hybrid: 953,871.96 - 70,000 x 6.813692 - 220,000.
+    """
+    got = compare_options(three(), RATE, 3, seed=1)
+    assert [(each.name, str(each.values.npv)) for each in got.options] == [
+        ("managed edge", "280684.59"), ("hybrid", "256913.53"), ("in-house edge", "181324.28"),
+    ]  # fmt: skip
+    inhouse = got.options[2].values
+    assert (inhouse.gain, inhouse.opex, inhouse.capex) == (
+        Decimal("953871.96"), Decimal("272547.67"), Decimal("500000.00"),
+    )  # fmt: skip
+    # What is known has no interval: one option is the best in every draw.
+    assert [each.draws.best_ratio for each in got.options] == [1.0, 0.0, 0.0]
+    assert (got.nothing_is_best_ratio, got.options[0].sign_turns_on) == (0.0, [])
+
+
+def test_gain_of_drivers_is_their_product() -> None:
+    """2 x 50 = 100; halves and doubles of each, sqrt(2) times as far as a logarithm."""
+    two = Range(Decimal(1), Decimal(2), Decimal(4))
+    fifty = Range(Decimal(25), Decimal(50), Decimal(100))
+    # 100 x 2^-sqrt(2) = 37.52, 100 x 2^sqrt(2) = 266.51.
+    assert product([two, fifty]) == Range(Decimal("37.52"), Decimal("100.00"), Decimal("266.51"))
+    # One that may be nothing: 100 +- sqrt(100^2 + 50^2), 100 + sqrt(100^2 + 100^2).
+    unsure = Range(Decimal(0), Decimal(2), Decimal(4))
+    assert product([unsure, fifty]) == Range(Decimal("-11.80"), Decimal(100), Decimal("241.42"))
+    option = edge(gain=product([two, fifty]), drivers=(Driver("a", two), Driver("b", fifty)))
+    # 1.280991735 x 100 = 128.10, less 1,173.55; at half and at twice as much.
+    swing = {each.name: (each.at_low, each.at_high) for each in tornado(option, RATE)}
+    assert swing["a"] == swing["b"] == (Decimal("-1109.50"), Decimal("-917.36"))
+    assert "gain" not in swing
+
+
+def test_options_that_share_a_driver_are_compared_in_the_same_worlds() -> None:
+    """Twice the same unsure volume at a higher price is better in every single draw."""
+    volume = Driver("volume", Range(Decimal(10), Decimal(100), Decimal(1000)))
+
+    def sold(name: str, price: str) -> Option:
+        parts = (volume, Driver(f"price of {name}", usd(price)))
+        gain = product([each.amount for each in parts])
+        return edge(name=name, capex=usd("0"), opex=usd("0"), gain=gain, drivers=parts)
+
+    cheap, dear = draws([sold("cheap", "1"), sold("dear", "2")], RATE, count=2_000)
+    assert (cheap.best_ratio, dear.best_ratio) == (0.0, 1.0)
+    assert dear.p50 == pytest.approx(2 * cheap.p50, rel=Decimal("0.0001"))
+    (alone,) = draws([sold("cheap", "1")], RATE, count=2_000)
+    assert (alone.p5, alone.p95) == (cheap.p5, cheap.p95)
+
+
+def test_gate_takes_costs_at_the_quantile_that_they_stay_below() -> None:
+    """Capital of 1,000, in one case of five 1,200: x = 1000 (1200/1000)^1 at the 95 % quantile."""
+    option = edge(capex=Range(Decimal(900), Decimal(1000), Decimal(1200)), opex=usd("0"))
+    demand = Demand(rate=RATE, probability=Decimal("0.95"))
+    got = judge(option, Evidence(Basis.EXPERIMENT, source="report 12"), demand)
+    assert (got.cost_usd, got.gain_low_usd) == (Decimal("1200.00"), Decimal("640.50"))
+
+
+def test_gate_does_not_fund_a_loss_because_it_is_free() -> None:
+    """A gain that may be negative costs more than nothing."""
+    option = edge(
+        capex=usd("0"), opex=usd("0"), gain=Range(Decimal(-90), Decimal(20), Decimal(200))
+    )
+    got = judge(option, Evidence(Basis.EXPERIMENT, source="report 12"), Demand(rate=RATE))
+    assert got.ruling is Ruling.REJECT
+
+
+@given(low=AMOUNTS, more=AMOUNTS, most=AMOUNTS, probability=st.decimals("0.5", "0.99", places=2))
+def test_verdict_of_any_amounts_reproduces(
+    low: Decimal, more: Decimal, most: Decimal, probability: Decimal
+) -> None:
+    """Through its own text, as it is stored."""
+    gain = Range(low, low + more, low + more + most)
+    drivers = (Driver("a", gain), Driver("b", usd("0.3")))
+    option = edge(gain=product([each.amount for each in drivers]), drivers=drivers)
+    evidence = Evidence(Basis.EXPERIMENT, source="report 12")
+    told = document(option, evidence, Demand(probability=probability), "2026-11-25T00:00:00Z")
+    assert reproduce(json.loads(canonical(told))) == told

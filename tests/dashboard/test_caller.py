@@ -21,10 +21,15 @@ from tests.dashboard.test_api import Api
 # dashboard.security.READING_POSTS, which of the two it is.
 CHANGING = {
     "/api/v1/import/outcomes",
+    "/api/v1/import/rates",
+    "/api/v1/import/ledger",
+    "/api/v1/import/costs",
     "/api/v1/rejected/replay",
     "/api/v1/holds",
     "/api/v1/holds/{name}/release",
     "/api/v1/vram/model",
+    "/api/v1/vram/gate",
+    "/api/v1/vram/verdicts/{sha256}/signature",
     "/api/v1/slope",
 }
 

@@ -20,6 +20,7 @@ capex_usd = "100"
 opex_usd_per_quarter = "10"
 gain_usd_per_quarter = { low = "300", median = 500.25, high = "700" }
 basis = "experiment"
+source = "holdout of May"
 ramp = ["0.5", "1"]
 
 [[options]]
@@ -39,6 +40,14 @@ latency_ms = 150
 erv_usd_per_year = "1100000"
 capex_usd = "40000"
 opex_usd_per_year = "10000"
+"""
+
+SAVES = """
+[[options]]
+name = "a"
+capex_usd = 1
+opex_usd_per_quarter = 1
+saves = { store = "5ms" }
 """
 
 
@@ -63,9 +72,10 @@ def test_npv_compares_options_the_best_first(file: Path) -> None:
     edge, inhouse = told["options"]
     assert (edge["name"], inhouse["name"]) == ("managed edge", "in-house")
     # 500.25 x (6.8136918 - 0.5/1.1) = 3,181.163; less 68.137 and 100.
-    assert edge["npv"] == "3013.03"
-    assert inhouse["npv"] == "-454.90"
-    assert (edge["payback_quarter"], inhouse["payback_quarter"]) == (1, None)
+    assert edge["values"]["npv"] == "3013.03"
+    assert inhouse["values"]["npv"] == "-454.90"
+    quarters = [each["values"]["payback_quarter"] for each in (edge, inhouse)]
+    assert quarters == [1, None]
     assert edge["tornado"][0]["name"] == "gain"
     assert float(edge["draws"]["p5"]) < 3013 < float(edge["draws"]["p95"])
     table = vram("npv", file).stdout
@@ -86,7 +96,7 @@ def test_gate_signs_a_verdict_that_verifies(file: Path, tmp_path: Path) -> None:
     key = tmp_path / "gate.pem"
     assert vram("gate", "--new-key", key).exit_code == 0
     assert key.stat().st_mode & 0o777 == 0o600
-    ruled = vram("gate", file, "--option", "managed edge", "--key", key)
+    ruled = vram("gate", file, "--option", "managed edge", "--key", key, "--offline")
     assert ruled.exit_code == 0, ruled.output
     told = json.loads(ruled.stdout)
     assert told["document"]["verdict"]["ruling"] == "fund"
@@ -111,7 +121,8 @@ def test_forged_verdict_is_found(file: Path, tmp_path: Path, forge: Any, wrong: 
     """Exit 1, and a line that says what does not hold."""
     key = tmp_path / "gate.pem"
     vram("gate", "--new-key", key)
-    told = json.loads(vram("gate", file, "--option", "managed edge", "--key", key).stdout)
+    ruled = vram("gate", file, "--option", "managed edge", "--key", key, "--offline")
+    told = json.loads(ruled.stdout)
     forge(told)
     verdict = tmp_path / "verdict.json"
     verdict.write_text(json.dumps(told))
@@ -122,7 +133,7 @@ def test_forged_verdict_is_found(file: Path, tmp_path: Path, forge: Any, wrong: 
 
 def test_gate_refuses_a_gain_that_nothing_proves(file: Path) -> None:
     """A gain of which the file does not say what it rests on is correlation."""
-    result = vram("gate", file, "--option", "in-house")
+    result = vram("gate", file, "--option", "in-house", "--offline")
     verdict = json.loads(result.stdout)["document"]["verdict"]
     assert result.exit_code == 1
     assert (verdict["ruling"], verdict["gain_low_usd"]) == ("refuse", None)
@@ -137,7 +148,10 @@ def test_gate_refuses_a_gain_that_nothing_proves(file: Path) -> None:
         ("nonsense", "correct the TOML"),
         (FILE.replace('low = "300"', 'low = "900"'), "do not ascend"),
         (FILE.replace('ramp = ["0.5", "1"]', 'ramp = ["2"]'), "a share of the gain by quarter"),
-        (FILE.replace('basis = "experiment"', 'saves = {store = "5ms"}'), "not both"),
+        (FILE.replace('basis = "experiment"', 'saves = {store = "5ms"}'), "not several"),
+        (SAVES.replace("5ms", "5"), "'5' is no time; give a number and us, ms or s"),
+        (SAVES.replace("store", "disk"), "'disk' names no segment"),
+        (SAVES + SAVES, "two options are named 'a'; rename one"),
         ("", "no \\[\\[options\\]\\]"),
     ],
 )
@@ -153,8 +167,38 @@ def test_bad_file_is_refused_by_key(tmp_path: Path, text: str, error: str) -> No
 
 def test_gate_names_the_options_there_are(file: Path, tmp_path: Path) -> None:
     """And a key is never overwritten."""
-    result = vram("gate", file)
+    result = vram("gate", file, "--offline")
     assert "options: managed edge, in-house" in str(result.exception)
     key = tmp_path / "key"
     key.write_text("")
     assert "there is a key already" in str(vram("gate", "--new-key", key).exception)
+
+
+def test_template_compares_in_house_managed_and_hybrid(tmp_path: Path) -> None:
+    """What is printed is a file that works; a driver that may turn the decision is named."""
+    path = tmp_path / "invest.toml"
+    path.write_text(vram("npv", "--template").stdout)
+    told = json.loads(vram("npv", path, "--json").stdout)
+    by_name = {each["name"]: each for each in told["options"]}
+    assert set(by_name) == {"in-house edge", "managed edge", "hybrid"}
+    assert (told["years"], told["rate"]) == (3, "0.10")
+    for each in told["options"]:
+        assert each["sign_turns_on"][0] == "conversions gained by a decision"
+    best = sum(each["draws"]["best_ratio"] for each in told["options"])
+    assert best + told["nothing_is_best_ratio"] == pytest.approx(1.0)
+    shown = vram("npv", path).stdout
+    assert "doing nothing is" in shown
+    assert "turns its sign" in shown
+    refused = vram("gate", path, "--option", "hybrid", "--offline")
+    assert (refused.exit_code, '"ruling": "refuse"' in refused.stdout) == (1, True)
+
+
+def test_offline_gate_believes_no_estimate_and_replays_nothing(tmp_path: Path) -> None:
+    """Whether a slope is identified is in the store alone."""
+    path = tmp_path / "invest.toml"
+    path.write_text(FILE.replace('"experiment"', '"estimate"'))
+    result = vram("gate", path, "--option", "managed edge", "--offline")
+    assert "is not known without the service" in result.stdout
+    assert result.exit_code == 1
+    path.write_text(SAVES)
+    assert "leave --offline away" in str(vram("gate", path, "--offline").exception)

@@ -1,0 +1,157 @@
+"""I/O: `/api/v1/vram/npv`, `gate` and `verdicts`: investments, and what the gate ruled on them."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+from fastapi import APIRouter
+from pydantic import Field
+
+from attribution.invest_answers import Comparison
+from attribution.invest_file import InvestFile
+from attribution.invest_job import InvestJob, StoredVerdict
+from attribution.tiers import TierTable, tier_table
+from collector.audit import append_audit
+from collector.clock import Clock
+from collector.config import Section
+from collector.errors import InputError
+from collector.store.connect import Connections
+from dashboard.api_questions import Chosen
+from dashboard.caller import caller
+from dashboard.text import utc_iso
+from dashboard.verdict_files import faults
+from dashboard.workers import Workers
+
+
+class InvestRequest(Chosen):
+    """A file of investments, and the decisions that `saves` is replayed on."""
+
+    window: str = Field(default="24h", description="Length of the window")
+    file: InvestFile = Field(description="As in TOML; see docs/invest.md")
+
+
+class GateRequest(InvestRequest):
+    """... and which of them is ruled on."""
+
+    option: str = Field(default="", description="Its name; by default the only one")
+
+
+class SignatureRequest(Section):
+    """What proves who stands behind a verdict."""
+
+    signature: str = Field(description="Ed25519 over the canonical document, in hex")
+    public_key: str = Field(description="In PEM")
+
+
+def invest_router(
+    invest: InvestJob, store: Connections, workers: Workers, clock: Clock
+) -> APIRouter:
+    """Return the routes of investments."""
+    router = APIRouter(prefix="/api/v1/vram")
+
+    @router.post("/npv")
+    async def npv(request: InvestRequest) -> Comparison:
+        """Compare the options of a file: present values, tornado, and draws of all inputs."""
+        if not request.file.options:
+            raise InputError("file: no options; add one")
+        return await workers.run(invest.compare, request.file, request.selection(clock.now_ns()))
+
+    @router.post("/tiers")
+    async def tiers(request: InvestRequest) -> TierTable:
+        """Compare target latencies: what the next millisecond brings and costs."""
+        told = request.file
+        try:
+            return tier_table(
+                [entry.tier() for entry in told.tiers], told.invest.rate, told.invest.years
+            )
+        except ValueError as error:
+            raise InputError(f"file: {error}; correct tiers") from error
+
+    @router.post("/gate")
+    async def gate(request: GateRequest) -> dict[str, Any]:
+        """Rule on one option; the verdict is kept with every input, and the audit says so."""
+        now_ns = clock.now_ns()
+        selection = request.selection(now_ns)
+
+        def run() -> StoredVerdict:
+            at = (now_ns, f"{utc_iso(now_ns)}Z")
+            row = invest.judge(request.file, request.option, selection, at, caller())
+            _audit(store, now_ns, "gate_judged", f"{row.option}: {row.ruling}, {row.sha256}")
+            return row
+
+        return _told(await workers.run(run))
+
+    return router
+
+
+def verdicts_of_gate_router(
+    invest: InvestJob, store: Connections, workers: Workers, clock: Clock
+) -> APIRouter:
+    """Return the routes of the verdicts that were kept."""
+    router = APIRouter(prefix="/api/v1/vram")
+
+    @router.get("/verdicts")
+    async def verdicts() -> dict[str, Any]:
+        """Return every verdict that was kept, the newest first, without its inputs."""
+        found = await workers.run(invest.verdicts)
+        return {
+            "verdicts": [
+                {
+                    "judged_ns": row.judged_ns,
+                    "sha256": row.sha256,
+                    "option": row.option,
+                    "ruling": row.ruling,
+                    "gain_low_usd": row.gain_low_usd,
+                    "cost_usd": row.cost_usd,
+                    "is_signed": row.signature is not None,
+                    "actor": row.actor,
+                }
+                for row in found
+            ]
+        }
+
+    @router.get("/verdicts/{sha256}")
+    async def verdict(sha256: str, replay: bool = False) -> dict[str, Any]:
+        """Return one verdict, and what is wrong with it.
+
+        It is worked out again from its inputs, and its signature is held against the key beside
+        it; with `replay` its gain is replayed again on the stored decisions.
+        """
+        row = await workers.run(invest.verdict, sha256)
+        wrong = faults(_told(row), row.public_key)
+        if replay:
+            wrong += await workers.run(invest.replay_again, row.document)
+        return {**_told(row), "faults": wrong}
+
+    @router.post("/verdicts/{sha256}/signature")
+    async def signature(sha256: str, request: SignatureRequest) -> dict[str, Any]:
+        """Keep the signature of a verdict; one that does not hold is refused."""
+        now_ns = clock.now_ns()
+
+        def run() -> StoredVerdict:
+            row = invest.verdict(sha256)
+            told = {**_told(row), "signature": request.signature}
+            wrong = faults(told, request.public_key)
+            if wrong:
+                raise InputError(f"verdict {row.sha256[:12]}: {'; '.join(wrong)}")
+            invest.sign(row, request.signature, request.public_key, now_ns)
+            _audit(store, now_ns, "gate_signed", f"{row.option}: {row.sha256}")
+            return invest.verdict(row.sha256)
+
+        return _told(await workers.run(run))
+
+    return router
+
+
+def _audit(store: Connections, now_ns: int, action: str, detail: str) -> None:
+    try:
+        append_audit(store.client(), at_ns=now_ns, actor=caller(), action=action, detail=detail)
+    except BaseException:
+        store.close()
+        raise
+
+
+def _told(row: StoredVerdict) -> dict[str, Any]:
+    told = dataclasses.asdict(row)
+    return {name: told[name] for name in ("document", "sha256", "signature", "public_key")}

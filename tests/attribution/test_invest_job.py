@@ -1,0 +1,166 @@
+"""The gate over a real store: what is replayed, refused, kept, and worked out again."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from decimal import Decimal
+
+import pytest
+
+from attribution.answers import Selection
+from attribution.config import AttributionConfig
+from attribution.gate import reproduce
+from attribution.invest_file import InvestFile, parse_invest
+from attribution.invest_job import InvestJob, StoredVerdict
+from attribution.job import AttributionJob
+from attribution.slope_job import SlopeJob
+from attribution.slope_model import SlopeModel
+from collector.clock import NS_PER_MS, NS_PER_S
+from collector.config import AttributesConfig
+from collector.errors import InputError
+from collector.store.connect import Connections
+from tests.attribution.stored import BASE_NS, decision, put_outcome, put_spans, trace_id
+
+WEEK = Selection(BASE_NS, BASE_NS + 7 * 86_400 * NS_PER_S)
+AT = (WEEK.to_ns, "2033-05-25T00:00:00Z")
+FILE = """
+[invest]
+rate = 0.4641   # ten per cent a quarter
+
+[[options]]
+name = "faster store"
+capex_usd = 1000
+opex_usd_per_quarter = 100
+saves = { store = "20ms" }
+
+[[options]]
+name = "claimed"
+capex_usd = 0.01
+opex_usd_per_quarter = 0
+gain_usd_per_quarter = 1000000
+basis = "estimate"
+source = "a slide"
+"""
+
+
+def told() -> InvestFile:
+    """Return the file."""
+    return parse_invest("invest.toml", FILE)
+
+
+@pytest.fixture
+def invest(store: Connections) -> InvestJob:
+    """Return the job over 100 decisions of 180 ms, worth ten dollars each."""
+    put_spans(store, [s for at in range(100) for s in decision(f"d{at}", 1_000 * at, 180)])
+    put_outcome(store, "o1", decision_id=trace_id("d0"), margin="10")
+    config = AttributionConfig()
+    AttributionJob(config, AttributesConfig(), store).drain(BASE_NS + 200 * NS_PER_S)
+    return InvestJob(config, store)
+
+
+def slope_version(source: str, *, needed: int | None = None, reason: str = "") -> SlopeModel:
+    """Return a version: ten per cent of the value are lost in 20 ms."""
+    beta = -math.log(0.9) / (20 * NS_PER_MS)
+    return SlopeModel(
+        version=1, effective_ns=BASE_NS, computed_ns=BASE_NS, from_ns=0, to_ns=BASE_NS,
+        source=source, status="identified" if source == "estimate" else "wide", reason=reason,
+        outcome="margin", decisions=5, minutes=1, decisions_needed=needed, mean_outcome=10.0,
+        median_per_ns=beta, low_per_ns=beta, high_per_ns=beta, backend_per_ms=None,
+        backend_se=None, injection_per_ms=None, injection_se=None, config_hash="",
+    )  # fmt: skip
+
+
+def judged(invest: InvestJob, name: str = "faster store") -> StoredVerdict:
+    """Rule on one option of the file."""
+    return invest.judge(told(), name, WEEK, AT, "cfo")
+
+
+def test_gate_rules_to_the_cent_on_what_an_identified_slope_says(
+    invest: InvestJob, store: Connections
+) -> None:
+    """By hand: a decision 100 ms late keeps 0.9^5 of ten dollars, one 80 ms late 0.9^4.
+
+    0.9^4 - 0.9^5 = 0.06561; times 1,000 dollars of 100 decisions 65.61 a week. A quarter is 91.3125
+    days, 65.61 x 91.3125 / 7 = 855.86. Over twelve quarters at 10 % a dollar each is worth
+    6.81369182: 5,831.57 against 1,000 + 681.37.
+    """
+    SlopeJob(AttributionConfig(), store).store(slope_version("estimate"))
+    row = judged(invest)
+    evidence = row.document["evidence"]
+    assert evidence["replayed"]["saved_usd"] == {"low": "65.61", "median": "65.61", "high": "65.61"}
+    assert row.document["option"]["gain_usd_per_quarter"]["median"] == "855.86"
+    assert (row.ruling, row.gain_low_usd, row.cost_usd) == (
+        "fund", Decimal("5831.57"), Decimal("1681.37"),
+    )  # fmt: skip
+    assert row.document["verdict"]["multiple"] == "3.4683"
+    assert (evidence["basis"], evidence["model_version"]) == ("estimate", 1)
+    # A claim of ours is held against the same slope, and believed now that there is one.
+    assert judged(invest, "claimed").ruling == "fund"
+
+
+def test_gate_refuses_while_no_slope_is_identified_and_says_what_is_missing(
+    invest: InvestJob, store: Connections
+) -> None:
+    """Never estimated, then estimated without success; a claim in the file changes nothing."""
+    first = judged(invest)
+    assert (first.ruling, first.gain_low_usd, first.cost_usd) == ("refuse", None, None)
+    assert "it was never estimated" in first.document["verdict"]["reason"]
+    version = slope_version("prior", needed=1_200_000, reason="not yet identified")
+    SlopeJob(AttributionConfig(), store).store(version)
+    for name in ("faster store", "claimed"):
+        row = judged(invest, name)
+        assert row.ruling == "refuse"
+        assert "1,200,000 more decisions are needed" in row.document["verdict"]["reason"]
+
+
+def test_gate_refuses_to_scale_a_day_to_three_years(invest: InvestJob, store: Connections) -> None:
+    """A day is no week, however good the slope."""
+    SlopeJob(AttributionConfig(), store).store(slope_version("estimate"))
+    day = Selection(WEEK.from_ns, WEEK.from_ns + 86_400 * NS_PER_S)
+    row = invest.judge(told(), "faster store", day, AT, "cfo")
+    assert row.ruling == "refuse"
+    assert "from 1 days of decisions; 7 are asked for" in row.document["verdict"]["reason"]
+
+
+def test_verdict_is_kept_and_reproduces_from_its_stored_inputs_and_decisions(
+    invest: InvestJob, store: Connections
+) -> None:
+    """What is read back equals what was ruled; decisions that come later are told."""
+    SlopeJob(AttributionConfig(), store).store(slope_version("estimate"))
+    row = judged(invest)
+    assert invest.verdicts() == [row]
+    kept = invest.verdict(row.sha256[:8])
+    assert reproduce(kept.document) == kept.document
+    assert invest.replay_again(kept.document) == []
+    put_spans(store, decision("late", 300_000, 180, received_s=400))
+    job = AttributionJob(AttributionConfig(), AttributesConfig(), store)
+    job.drain(BASE_NS + 900 * NS_PER_S)
+    wrong = invest.replay_again(kept.document)
+    assert wrong[0] == "it was replayed on 100 decisions; 101 now"
+    assert "saved, median: 65.61 USD then, 66.27 USD now" in wrong
+
+
+def test_signature_is_kept_once(invest: InvestJob) -> None:
+    """A second one would let somebody put his name in the place of another's."""
+    row = judged(invest)
+    invest.sign(row, "ab", "pem", AT[0] + 1)
+    (kept,) = invest.verdicts()
+    assert kept == replace(row, signature="ab", public_key="pem")
+    with pytest.raises(InputError, match="signed already"):
+        invest.sign(kept, "cd", "pem", AT[0] + 2)
+
+
+def test_without_values_nothing_is_ruled(store: Connections) -> None:
+    """Nobody has said what a decision is worth."""
+    put_spans(store, decision("a", 0, 180))
+    AttributionJob(AttributionConfig(), AttributesConfig(), store).drain(BASE_NS + 60 * NS_PER_S)
+    row = judged(InvestJob(AttributionConfig(), store))
+    assert row.ruling == "refuse"
+    assert "no decision of the window has a known value" in row.document["verdict"]["reason"]
+
+
+def test_verdict_that_is_not_there_is_named(invest: InvestJob) -> None:
+    """With what lists them."""
+    with pytest.raises(InputError, match="0 verdicts begin with 'ff'"):
+        invest.verdict("ff")

@@ -1,0 +1,114 @@
+"""Investments and verdicts as an automation and a command meet them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from collector.audit import read_audit
+from collector.store.connect import Connections
+from dashboard.verdict_files import new_key, sign
+from tests.dashboard.test_api import Api
+
+OPTION = {
+    "name": "managed edge",
+    "capex_usd": "100",
+    "opex_usd_per_quarter": 10,
+    "gain_usd_per_quarter": {"low": 300, "median": 500.25, "high": "700"},
+    "basis": "experiment",
+    "source": "holdout of May",
+    "ramp": ["0.5", 1],
+}
+FILE = {"invest": {"rate": "0.4641"}, "options": [OPTION]}
+
+
+def judged(api: Api, **changes: object) -> dict[str, Any]:
+    """Have the option judged."""
+    file = {**FILE, "options": [{**OPTION, **changes}]}
+    answer = api.send("POST", "/api/v1/vram/gate", json={"file": file})
+    assert answer.status_code == 200, answer.text
+    told: dict[str, Any] = answer.json()
+    return told
+
+
+def test_npv_and_tiers_are_those_of_the_command(store: Connections) -> None:
+    """500.25 x (6.8136918 - 0.5/1.1) = 3,181.163; less 68.137 and 100."""
+    api = Api(store)
+    told = api.send("POST", "/api/v1/vram/npv", json={"file": FILE}).json()
+    assert told["options"][0]["values"]["npv"] == "3013.03"
+    tiers = [
+        {"latency_ms": 200, "erv_usd_per_year": 1_000_000, "capex_usd": 0, "opex_usd_per_year": 0},
+        {"latency_ms": 150, "erv_usd_per_year": 1_100_000, "capex_usd": 0, "opex_usd_per_year": 5},
+    ]
+    table = api.send("POST", "/api/v1/vram/tiers", json={"file": {"tiers": tiers}}).json()
+    assert (table["stop_ms"], table["steps"][0]["revenue_usd_per_ms"]) == ("150", "2000.00")
+
+
+def test_verdict_is_kept_signed_and_found_good(store: Connections, tmp_path: Path) -> None:
+    """Judge, sign, list, verify; the audit has both acts."""
+    api = Api(store)
+    told = judged(api)
+    assert told["document"]["verdict"]["ruling"] == "fund"
+    key = tmp_path / "key"
+    new_key(key)
+    signature, public = sign(told["document"], key)
+    seal = {"signature": signature, "public_key": public}
+    path = f"/api/v1/vram/verdicts/{told['sha256']}"
+    assert api.send("POST", f"{path}/signature", json=seal).status_code == 200
+    again = api.send("POST", f"{path}/signature", json=seal)
+    assert (again.status_code, "signed already" in again.text) == (400, True)
+    found = api.send("GET", path, params={"replay": True}).json()
+    assert (found["faults"], found["signature"], found["public_key"]) == ([], signature, public)
+    (row,) = api.send("GET", "/api/v1/vram/verdicts").json()["verdicts"]
+    assert (row["option"], row["ruling"], row["is_signed"]) == ("managed edge", "fund", True)
+    actions = [each.action for each in read_audit(store.client())]
+    assert actions == ["gate_judged", "gate_signed"]
+
+
+def test_signature_that_does_not_hold_is_not_kept(store: Connections, tmp_path: Path) -> None:
+    """Over another document, or no key at all."""
+    api = Api(store)
+    told = judged(api)
+    key = tmp_path / "key"
+    new_key(key)
+    signature, public = sign({**told["document"], "at": "never"}, key)
+    path = f"/api/v1/vram/verdicts/{told['sha256']}/signature"
+    seal = {"signature": signature, "public_key": public}
+    refused = api.send("POST", path, json=seal)
+    assert (refused.status_code, "not by this key" in refused.text) == (400, True)
+    refused = api.send("POST", path, json={**seal, "public_key": "no key"})
+    assert (refused.status_code, "the public key is none" in refused.text) == (400, True)
+    assert api.send("GET", "/api/v1/vram/verdicts").json()["verdicts"][0]["is_signed"] is False
+
+
+def test_stored_verdict_that_was_changed_is_found(store: Connections) -> None:
+    """Whoever can write to the table cannot write a ruling that follows from its inputs."""
+    api = Api(store)
+    told = judged(api)
+    forged = store.client()
+    forged.command(
+        "INSERT INTO gate_verdicts SELECT judged_ns, sha256, changed_ns + 1, option, 'reject', "
+        "gain_low_usd, cost_usd, replaceOne(document, '\"fund\"', '\"reject\"'), '', '', actor "
+        "FROM gate_verdicts"
+    )
+    found = api.send("GET", f"/api/v1/vram/verdicts/{told['sha256']}").json()
+    assert found["faults"] == [
+        "its figures do not follow from its inputs",
+        "its digest is of another document",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("body", "error"),
+    [
+        ({"file": {"options": []}}, "no options"),
+        ({"file": {"options": [{**OPTION, "saves": {"store": "5ms"}}]}}, "not several"),
+        ({"file": {"optoins": []}}, "optoins"),
+    ],
+)
+def test_bad_file_is_400_and_named(store: Connections, body: dict[str, Any], error: str) -> None:
+    """As the command says it."""
+    answer = Api(store).send("POST", "/api/v1/vram/npv", json=body)
+    assert (answer.status_code, error in answer.json()["error"]) == (400, True)
