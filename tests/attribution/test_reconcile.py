@@ -56,10 +56,12 @@ def test_amount_in_another_currency_is_converted_by_the_rate_of_its_day(store: C
     rates(store, "2033-05-18,EUR,1.333333333", 60)
     running.drain(BASE_NS + 70 * NS_PER_S)
     assert values(store) == [(Decimal("13.333333"), "margin")]
-    before = rows(store, "SELECT * FROM revenue_cells")
+    # With its revision; what earlier ones the engine has not merged away yet is its own affair.
+    current = "SELECT * FROM revenue_cells FINAL ORDER BY ALL"
+    before = rows(store, current)
     # The same file again amends nothing.
     running.drain(BASE_NS + 80 * NS_PER_S)
-    assert rows(store, "SELECT * FROM revenue_cells") == before
+    assert rows(store, current) == before
 
 
 def test_rate_that_is_too_old_is_none(store: Connections) -> None:
