@@ -1,7 +1,11 @@
 """Pure: the bytes of a trace file -> spans. The content tells the format, never the name.
 
 Formats: OTLP JSON and OTLP Protobuf, Jaeger's JSON, Zipkin JSON v2. A JSON file may hold one
-document, a list of them, or one after the other, such as one a line.
+document, a list of them, or one after the other, such as one a line. Any of them may be compressed,
+or cut into frames with their length before each.
+
+Source: for frames the collector's fileexporter: four bytes of length, big-endian, before each
+request, which zstd may have compressed.
 """
 
 from __future__ import annotations
@@ -9,6 +13,7 @@ from __future__ import annotations
 import codecs
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import TypeAlias
@@ -17,13 +22,18 @@ from attribution.file_span import FileSpan, ReadSpan
 from attribution.files_jaeger import is_jaeger, jaeger_spans
 from attribution.files_otlp import is_otlp, json_spans, protobuf_spans
 from attribution.files_zipkin import is_zipkin, split_shared, zipkin_span
+from collector.compression import decompress
 from collector.errors import DecodeError
 
-REMEDY = "give OTLP JSON or Protobuf, Jaeger JSON, or Zipkin JSON v2, uncompressed"
+REMEDY = "give OTLP JSON or Protobuf, Jaeger JSON, or Zipkin JSON v2; gzip and zstd are expanded"
 
 _PROTOBUF = "OTLP Protobuf"
 _OTLP, _JAEGER, _ZIPKIN = "OTLP JSON", "Jaeger JSON", "Zipkin JSON v2"
 _SPACE = " \t\r\n"
+_LENGTH_BYTES = 4
+_ENCODINGS = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd"}  # by how each begins
+# A file is held in memory whole: a few kilobytes that stand for more than this are not expanded.
+_EXPANDED_MAX = 2**31
 # Lists in lists: a Zipkin answer is a list of traces, and such lists may stand a line each.
 _DEPTH_MAX = 3
 
@@ -61,19 +71,48 @@ def parse(name: str, body: bytes, track: Track = iter) -> TraceFile:
 
 
 def _parse(body: bytes, track: Track) -> TraceFile:
-    body = body.removeprefix(codecs.BOM_UTF8)
+    reads: list[_Read] = []
+    kind = _PROTOBUF
+    for part in _frames(_expanded(body)):
+        found, kind = _reads(_expanded(part).removeprefix(codecs.BOM_UTF8))
+        reads += found
+    return _read_all(reads, kind, track)
+
+
+def _expanded(body: bytes) -> bytes:
+    for begin, encoding in _ENCODINGS.items():
+        if body.startswith(begin):
+            return decompress(body, encoding, _EXPANDED_MAX)
+    return body
+
+
+def _frames(body: bytes) -> Iterator[bytes]:
+    if body[:1] != b"\0":  # no request begins with the field number 0, and no text with a zero
+        yield body
+        return
+    at = 0
+    while at < len(body):
+        length = int.from_bytes(body[at : at + _LENGTH_BYTES], "big")
+        at += _LENGTH_BYTES
+        if at + length > len(body):
+            raise DecodeError(f"a request of {length} bytes at byte {at} is cut off")
+        yield body[at : at + length]
+        at += length
+
+
+def _reads(body: bytes) -> tuple[list[_Read], str]:
+    """Return what reads each span of one document or more, and what to call them if none is."""
     if not body.lstrip().startswith((b"{", b"[")):
-        return _read_all(_protobuf_reads(body), _PROTOBUF, track)
+        return _protobuf_reads(body), _PROTOBUF
     try:
-        return _read_all(list(_json_reads(body)), "JSON", track)
+        return list(_json_reads(body)), "JSON"
     except DecodeError:
         # The first field of a request is a line feed, and its length may be an opening brace.
         if not body.startswith(b"\n"):
             raise
-        try:
-            return _read_all(_protobuf_reads(body), _PROTOBUF, track)
-        except DecodeError:
-            pass
+        with suppress(DecodeError):
+            if found := _protobuf_reads(body):
+                return found, _PROTOBUF
         raise
 
 

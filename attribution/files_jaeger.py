@@ -1,15 +1,16 @@
 """Pure: traces as Jaeger's pages and its query API give them -> spans.
 
-One object `{"data": [trace, ...]}` or a trace alone. The parent is the first CHILD_OF of the same
-trace, else the first FOLLOWS_FROM of it; other references are links. As in Jaeger's own critical
-path only a consumer below a producer is not waited for, whatever the reference says.
+One object `{"data": [trace, ...]}`, a trace alone, or a span alone, as Elasticsearch keeps it. The
+parent is the first CHILD_OF of the same trace, else the first FOLLOWS_FROM of it; other references
+are links. As in Jaeger's own critical path only a consumer below a producer is not waited for,
+whatever the reference says.
 
 Source: jaeger-ui, packages/jaeger-ui/src/model/OtelSpanFacade.ts.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import partial
 
 from attribution.file_span import (
@@ -26,6 +27,7 @@ from attribution.file_span import (
     members,
 )
 
+_SPAN = {"traceID", "spanID", "operationName"}
 _PARENTS = ("CHILD_OF", "FOLLOWS_FROM")
 # What Jaeger's own clients call the machine.
 _LEGACY_HOSTS = {"host.ip": "ip", "host.name": "hostname"}
@@ -34,14 +36,13 @@ _LEGACY_STORES = ("db.type", "sql.query")
 
 
 def is_jaeger(document: Json) -> bool:
-    """Tell whether a JSON object is a trace of Jaeger, or an answer that holds some."""
-    return "spans" in document or isinstance(document.get("data"), list)
+    """Tell whether a JSON object is a trace or span of Jaeger, or an answer that holds some."""
+    return _traces(document) is not None
 
 
 def jaeger_spans(document: Json) -> Iterator[ReadSpan]:
     """Yield, for each span of a document, what reads it."""
-    traces = members(document, "data") if "data" in document else iter([document])
-    for trace in traces:
+    for trace in _traces(document) or ():
         found = trace.get("processes")
         processes = {
             name: _process(process)
@@ -51,6 +52,17 @@ def jaeger_spans(document: Json) -> Iterator[ReadSpan]:
         trace_id = as_text(trace.get("traceID"))
         for span in members(trace, "spans"):
             yield partial(_from_json, span, trace_id, processes)
+
+
+def _traces(document: Json) -> Iterable[Json] | None:
+    found = document.get("data", document)
+    if isinstance(found, list):
+        return members(document, "data")
+    if not isinstance(found, dict):
+        return None
+    if found.keys() >= _SPAN:
+        return ({"spans": [found]},)
+    return (found,) if "spans" in found else None
 
 
 def with_store(attributes: dict[str, str]) -> dict[str, str]:

@@ -2,10 +2,10 @@
 
 The JSON is read as it is, not through Protobuf's parser, so that one span with a bad value costs
 that span and not the file. Older and neighbouring spellings are taken:
-`instrumentationLibrarySpans`, and Tempo's `batches`.
+`instrumentationLibrarySpans`, Tempo's `batches` and `trace`, the `result` of Jaeger's third API,
+and fields in snake_case, which Protobuf's JSON may have as well.
 
-Source: opentelemetry-proto docs/specification.md, "JSON Protobuf Encoding"; for frames of several
-requests the collector's fileexporter (four bytes of length, big-endian, before each).
+Source: opentelemetry-proto docs/specification.md, "JSON Protobuf Encoding".
 """
 
 from __future__ import annotations
@@ -37,21 +37,22 @@ from attribution.spans import KINDS
 from collector.errors import DecodeError
 from collector.otlp_values import double_text, value_text
 
-_LENGTH_BYTES = 4
 _HEX = frozenset(string.hexdigits)
 _RESOURCES = ("resourceSpans", "batches")
+_WRAPPERS = ("result", "trace")
 _SCOPES = ("scopeSpans", "instrumentationLibrarySpans")
 
 
 def is_otlp(document: Json) -> bool:
-    """Tell whether a JSON object is an export request."""
-    return any(name in document for name in _RESOURCES)
+    """Tell whether a JSON object is an export request, or an answer that holds one."""
+    return _request(document) is not None
 
 
 def json_spans(document: Json) -> Iterator[ReadSpan]:
     """Yield, for each span of a request in JSON, what reads it."""
+    request = _request(document) or {}
     for name in _RESOURCES:
-        for resource_spans in members(document, name):
+        for resource_spans in members(request, name):
             resource = _json_attributes(_object(resource_spans, "resource"))
             for scope_name in _SCOPES:
                 for scope in members(resource_spans, scope_name):
@@ -59,33 +60,42 @@ def json_spans(document: Json) -> Iterator[ReadSpan]:
                         yield partial(_from_json, span, resource)
 
 
+def _request(document: Json) -> Json | None:
+    """Return the request that a document is or wraps, its fields in camelCase."""
+    for each in (document, *(_object(document, name) for name in _WRAPPERS)):
+        if "resource_spans" in each:
+            return {_camel(name): _camelled(value) for name, value in each.items()}
+        if any(name in each for name in _RESOURCES):
+            return each
+    return None
+
+
+def _camelled(value: object) -> object:
+    # Names of attributes are values here, so every key is the name of a field.
+    if isinstance(value, list):
+        return [_camelled(each) for each in value]
+    if isinstance(value, dict):
+        return {_camel(name): _camelled(each) for name, each in value.items()}
+    return value
+
+
+def _camel(name: str) -> str:
+    first, *rest = name.split("_")
+    return first + "".join(word.capitalize() for word in rest)
+
+
 def protobuf_spans(body: bytes) -> Iterator[ReadSpan]:
-    """Yield the same for one request in Protobuf, or for several, each with its length before it.
+    """Yield the same for a request in Protobuf.
 
     Raises:
-        DecodeError: the bytes are neither.
+        DecodeError: the bytes are none.
     """
-    for part in _frames(body):
-        try:
-            request = ExportTraceServiceRequest.FromString(part)
-        except message.DecodeError as error:
-            raise DecodeError(f"not OTLP traces in Protobuf ({error})") from error
-        for resource_spans in request.resource_spans:
-            yield from _resource_spans(resource_spans)
-
-
-def _frames(body: bytes) -> Iterator[bytes]:
-    if body[:1] != b"\0":  # no request begins with the field number 0
-        yield body
-        return
-    at = 0
-    while at < len(body):
-        length = int.from_bytes(body[at : at + _LENGTH_BYTES], "big")
-        at += _LENGTH_BYTES
-        if at + length > len(body):
-            raise DecodeError(f"a request of {length} bytes at byte {at} is cut off")
-        yield body[at : at + length]
-        at += length
+    try:
+        request = ExportTraceServiceRequest.FromString(body)
+    except message.DecodeError as error:
+        raise DecodeError(f"not OTLP traces in Protobuf ({error})") from error
+    for resource_spans in request.resource_spans:
+        yield from _resource_spans(resource_spans)
 
 
 def _resource_spans(resource_spans: ResourceSpans) -> Iterator[ReadSpan]:
@@ -131,8 +141,8 @@ def _from_json(span: Json, resource: dict[str, str]) -> FileSpan:
             service=resource.get("service.name", ""),
             host=host_of(resource),
             clock_error_ns=clock_error_of(resource),
-            start_ns=as_ns(span.get("startTimeUnixNano"), 1, "startTimeUnixNano"),
-            end_ns=as_ns(span.get("endTimeUnixNano"), 1, "endTimeUnixNano"),
+            start_ns=_time(span, "startTimeUnixNano"),
+            end_ns=_time(span, "endTimeUnixNano"),
             attributes=_json_attributes(span),
             status=as_text(status.get("code")) if isinstance(status, dict) else "",
             links=tuple(
@@ -141,6 +151,12 @@ def _from_json(span: Json, resource: dict[str, str]) -> FileSpan:
             ),
         )
     )
+
+
+def _time(span: Json, name: str) -> int:
+    # Protobuf leaves out what is zero, and its JSON may.
+    value = span.get(name)
+    return 0 if value is None else as_ns(value, 1, name)
 
 
 def _id(value: object) -> str:

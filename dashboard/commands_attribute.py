@@ -31,7 +31,8 @@ def attribute(
         typer.Option(
             "--file",
             "-f",
-            help="Traces: OTLP JSON or Protobuf, Jaeger JSON, Zipkin JSON v2. The content tells.",
+            help="Traces: OTLP JSON or Protobuf, Jaeger JSON, Zipkin JSON v2; gzip and zstd are "
+            "expanded. The content tells.",
         ),
     ] = None,
     config: Annotated[

@@ -130,14 +130,6 @@ def test_protobuf_whose_length_is_a_brace_is_protobuf(length: int) -> None:
     assert read(body).format == "OTLP Protobuf"
 
 
-def test_requests_with_their_length_before_them() -> None:
-    """The collector's file exporter writes Protobuf so."""
-    parts = [otlp_protobuf([span]) for span in SPANS]
-    body = b"".join(len(part).to_bytes(4, "big") + part for part in parts)
-
-    assert read(body) == read(otlp_protobuf(SPANS))
-
-
 def test_list_of_traces_and_byte_order_mark() -> None:
     """Zipkin answers with lists of lists, and an editor may put a mark before them."""
     lists = f"[{zipkin_json(SPANS[:2]).decode()}, {zipkin_json(SPANS[2:]).decode()}]"
@@ -180,6 +172,14 @@ def test_number_that_is_short_to_write_and_long_to_expand() -> None:
     body = json.dumps(jaeger(startTime=7)).replace("7", "1e999999999", 1)
 
     assert "out of range" in parse("traces", body.encode()).refused[0]
+
+
+def test_time_of_otlp_that_is_left_out_is_zero() -> None:
+    """Protobuf writes no zeros: the root of a trace whose clock begins at 0 has no start."""
+    request = otlp(endTimeUnixNano="7")
+    del request["resourceSpans"][0]["scopeSpans"][0]["spans"][0]["startTimeUnixNano"]
+
+    assert (one(request).start_ns, one(request).end_ns) == (0, 7)
 
 
 def test_ids_of_otlp_are_lower_case_and_zeros_are_no_parent() -> None:
@@ -270,6 +270,10 @@ def test_shared_span_id_of_zipkin_is_client_and_server() -> None:
         (b"[" * 100_000, "nested too deeply"),
         (b'{"resourceSpans": 1' + b"0" * 5_000 + b"}", "not JSON"),
         (b"[1e" + b"9" * 40 + b"]", "not JSON"),
+        (b'{"data": null, "errors": [{"code": 404}]}', "none of the formats"),
+        (b'{"data": {"result": []}}', "none of the formats"),
+        (b"\x1f\x8b\x08", "gzip body ends early"),
+        (b"\x28\xb5\x2f\xfdabc", "zstd body ends early"),
     ],
 )
 def test_file_that_is_none_is_named_with_the_remedy(body: bytes, reason: str) -> None:
