@@ -15,11 +15,12 @@ import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 
 from clickhouse_connect.driver.client import Client
 
-from collector import log
+from collector import log, otlp_plain
 from collector.bench_rivals import decode, insert_in_python
 from collector.bench_sender import Sender, read_load, write_load
 from collector.bench_soak import soak
@@ -43,6 +44,7 @@ SPANS_PER_RIVAL_RUN = SPANS_PER_RUN // 4
 _OPEN_S = 8.0
 _WAIT_S = 0.02
 _MERGED = ("otel_traces", "otel_traces_trace_id_ts", "decisions")
+_CHECKS = {"receive_wal_spans_per_cpu_s": True, "receive_wal_plain_spans_per_cpu_s": False}
 # Name of a load: spans a request, and whether each eighth is a decision.
 _LOADS = {"512": (512, False), "8192": (8192, False), "512_decisions": (512, True)}
 
@@ -58,12 +60,19 @@ class _AwayStore(Connections):
 def run_ingest(runs: int, progress: Callable[[str], None], soak_s: float) -> dict[str, float]:
     """Return the figures of DESIGN's `ingest` line, medians of `runs`; the soak is one.
 
-    Keys beside those: `spans_per_cpu_s_512_decisions`, where each eighth span is a decision; the
+    Spans are checked by compiled code where the extra `accel` is installed, as a service does after
+    its first 50,000. Keys beside those: `is_accelerated`, 1 where that is so;
+    `receive_wal_plain_spans_per_cpu_s`, the same without it;
+    `spans_per_cpu_s_512_decisions`, where each eighth span is a decision; the
     rivals `parse_only_spans_per_cpu_s` and `python_loop_spans_per_cpu_s`; `x_python_loop_512` and
     `_8192`; `ack_p50_ms_30k`; `ack_p99_ms_saturated`; of the soak its `soak_s`, the spans it sent a
     second, `soak_ack_p99_ms` and `rss_max_mib`.
     """
-    log.configure("error")  # a collector is started 25 times, and one has no store
+    log.configure("error")  # a collector is started 30 times, and two have no store
+    is_accelerated = find_spec("numba") is not None
+    if is_accelerated:
+        progress("compiling")
+        otlp_plain.load()
     samples: dict[str, list[float]] = {}
 
     def note(key: str, value: float) -> None:
@@ -84,7 +93,10 @@ def run_ingest(runs: int, progress: Callable[[str], None], soak_s: float) -> dic
                 note(f"spans_per_cpu_s_{load}", rate)
                 if load == "512":
                     note("ack_p99_ms_saturated", p99_ms)
-            note("receive_wal_spans_per_cpu_s", _log_alone(scratch, number))
+            for key, accel in _CHECKS.items():
+                rate = _log_alone(scratch, number, accel=accel)
+                progress(f"{label}: {rate:,.0f} spans a CPU second, log alone, accel {accel}")
+                note(key, rate)
             p50_ms, p99_ms = _open_loop(scratch, number)
             progress(f"{label}: {p99_ms:.1f} ms to the answer at 30,000 spans/s (99 %)")
             note("ack_p50_ms_30k", p50_ms)
@@ -93,7 +105,8 @@ def run_ingest(runs: int, progress: Callable[[str], None], soak_s: float) -> dic
             progress(f"{label}: rivals {rival[0]:,.0f} and {rival[1]:,.0f}")
             note("parse_only_spans_per_cpu_s", rival[0])
             note("python_loop_spans_per_cpu_s", rival[1])
-        figures = {key: statistics.median(values) for key, values in samples.items()}
+        figures = {"is_accelerated": float(is_accelerated)}
+        figures |= {key: statistics.median(values) for key, values in samples.items()}
         for size in (512, 8192):
             # Ratios pair by pair, so that a drift of the machine's speed cancels.
             pairs = zip(
@@ -123,10 +136,11 @@ def _all_in(scratch: Path, number: int, load: str) -> tuple[float, float]:
         return SPANS_PER_RUN / (cpu_seconds() - before_s), _p99(times_ms)
 
 
-def _log_alone(scratch: Path, number: int) -> float:
+def _log_alone(scratch: Path, number: int, *, accel: bool) -> float:
     """Return the rate of receiving, checking and logging, without a store."""
     away = _AwayStore(_config(scratch, "away"))
-    with _collector(away, scratch / f"wal_alone_{number}") as service:
+    wal_dir = scratch / f"wal_alone_{number}_{accel}"
+    with _collector(away, wal_dir, accel=accel) as service:
         sender = Sender(scratch / "512", service.grpc_port)
         before_s = cpu_seconds()
         sender.go()
@@ -206,8 +220,10 @@ def prepare(store: Connections) -> None:
 
 
 @contextmanager
-def _collector(store: Connections, wal_dir: Path) -> Iterator[CollectorService]:
-    config = CollectorConfig(grpc_port=0, http_port=0)
+def _collector(
+    store: Connections, wal_dir: Path, *, accel: bool = True
+) -> Iterator[CollectorService]:
+    config = CollectorConfig(grpc_port=0, http_port=0, accel=accel)
     service = CollectorService(config, store, wal_dir, Counters(), SystemClock())
     service.start()
     yield service

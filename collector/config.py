@@ -148,6 +148,11 @@ class CollectorConfig(Section):
     drain_seconds_max: float = Field(
         default=30.0, ge=0, description="Time that a stop may take to store what is in the log"
     )
+    accel: bool = Field(
+        default=True,
+        description="Check spans with compiled code, where the extra accel (numba, 130 MB of "
+        "memory) is installed, once 50,000 have come",
+    )
 
 
 class AttributesConfig(Section):

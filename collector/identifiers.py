@@ -94,6 +94,14 @@ class Identifiers:
         request.DiscardUnknownFields()
         return request.SerializeToString()
 
+    def has_rule(self, name: str) -> bool:
+        """Return whether anything becomes of an attribute by its name."""
+        return self._rules.action(name) is not None
+
+    def may_hold_pattern(self, body: bytes) -> bool:
+        """Return whether a pattern may be in a request; false only where none is."""
+        return self._patterns.may_be_in(body)
+
     def replace(self, name: str, value: str, now_ns: int) -> str:
         """Return what stands for one text that is not of a request; "" where it is dropped."""
         pair = KeyValue(key=name, value=AnyValue(string_value=value))

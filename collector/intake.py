@@ -15,6 +15,9 @@ from collector.counters import Counters
 from collector.errors import DecodeError, LogFullError, TransientError
 from collector.identifiers_config import IdentifiersConfig
 from collector.otlp import Checked, Signal, check, limits_at, response, survey_request
+from collector.otlp_limits import Limits
+from collector.otlp_plain import PlainLook
+from collector.otlp_spans import SCALAR_MARK
 from collector.protection import Protection
 from collector.wal import Budget, Log
 
@@ -42,6 +45,8 @@ class Intake:
         counters: Counters,
         clock: Clock,
         protection: Protection | None = None,
+        *,
+        accel: bool = True,
     ) -> None:
         self._logs = logs
         self._budget = budget
@@ -50,6 +55,8 @@ class Intake:
         self._counters = counters
         self._clock = clock
         self._protection = protection or Protection(IdentifiersConfig(enabled=False))
+        names = limits_at(0, 0, attributes).stamp_names
+        self._plain = PlainLook(self._protection.has_rule, names, is_on=accel)
         self._lock = threading.Lock()
         self._acknowledged = dict.fromkeys(Signal, 0)
         self._refused = 0
@@ -71,13 +78,9 @@ class Intake:
             request = body if isinstance(body, bytes) else body()
             now_ns = self._clock.now_ns()
             limits = limits_at(now_ns, self._retention_days, self._attributes)
-            survey = survey_request(signal, request)
-            # Before anything of it can reach a disk.
-            rewritten = self._protection.rewrite(signal, request, now_ns, survey)
-            if rewritten is not request:
-                self._counters.rewritten.labels(signal).inc()
-                survey = None
-            checked = check(signal, rewritten, limits, survey)
+            checked = self._take_plain(signal, request, limits) or self._check(
+                signal, request, limits, now_ns
+            )
         except DecodeError:
             self._refuse(signal, {"undecodable": 1})
             raise
@@ -90,6 +93,25 @@ class Intake:
             lambda done: self._settle(signal, transport, checked, began_ns, done)
         )
         return Receipt(response(signal, checked), synced)
+
+    def _take_plain(self, signal: Signal, request: bytes, limits: Limits) -> Checked | None:
+        """Return a request of spans as it goes to the log where one look at its bytes is enough."""
+        plain = self._plain.look(request, limits) if signal is Signal.TRACES else None
+        if plain is None or (plain.may_hold_pattern and self._protection.may_hold_pattern(request)):
+            return None
+        return Checked(request + SCALAR_MARK, plain.spans, {}, "", plain.trace_id)
+
+    def _check(self, signal: Signal, request: bytes, limits: Limits, now_ns: int) -> Checked:
+        survey = survey_request(signal, request)
+        # Before anything of it can reach a disk.
+        rewritten = self._protection.rewrite(signal, request, now_ns, survey)
+        if rewritten is not request:
+            self._counters.rewritten.labels(signal).inc()
+            survey = None
+        checked = check(signal, rewritten, limits, survey)
+        if signal is Signal.TRACES:
+            self._plain.note(checked.accepted)
+        return checked
 
     def retry_seconds(self, error: TransientError) -> int:
         """Return how long a sender whose request was refused for now is asked to wait."""

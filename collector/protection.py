@@ -122,6 +122,16 @@ class Protection:
         rules = self._rules()
         return body if rules is None else rules.rewrite(signal, body, now_ns, survey)
 
+    def has_rule(self, name: str) -> bool:
+        """Return whether anything becomes of an attribute by its name."""
+        rules = self._rules()
+        return rules is not None and rules.has_rule(name)
+
+    def may_hold_pattern(self, body: bytes) -> bool:
+        """Return whether a pattern may be in a request; false only where none is."""
+        rules = self._rules()
+        return rules is not None and rules.may_hold_pattern(body)
+
     def replace(self, name: str, value: str, now_ns: int) -> str:
         """Return what stands for the text of one attribute, "" where it is dropped."""
         rules = self._rules()

@@ -111,6 +111,7 @@ class CollectorService:
             counters,
             clock,
             self.protection,
+            accel=config.accel,
         )
         gate = gate or Gate((), counters, clock)
         self._grpc = GrpcReceiver(self._intake, config, gate, counters, clock)

@@ -1,0 +1,230 @@
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from random import Random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
+from opentelemetry.proto.trace.v1.trace_pb2 import Span
+
+from collector.bench_hostile_mutations import MUTATIONS
+from collector.bench_spans import make_requests
+from collector.config import AttributesConfig
+from collector.errors import DecodeError
+from collector.identifiers import Identifiers
+from collector.identifiers_config import IdentifiersConfig
+from collector.keys import parse_keys
+from collector.otlp import DAY_NS, Signal, check, limits_at
+from collector.otlp_plain import PlainLook, PlainSpans, load
+from collector.otlp_spans import SCALAR_MARK
+from collector.tokenise import Tokeniser
+from tests.builders import key_values, span, trace_request
+from tests.collector.test_golden import whole_spans
+from tests.collector.test_otlp_spans import odd_spans
+from tests.collector.test_rendering import ATTRIBUTES, SCALARS, TEXTS
+from tests.conftest import NOW_NS
+
+LIMITS = limits_at(NOW_NS, 30, AttributesConfig())
+RULES = Identifiers(IdentifiersConfig(), Tokeniser(parse_keys("a:" + "01" * 32, "keys"), 0), {})
+# The default shapes of SDKs, and everything that the other way has to be asked about.
+SETS = st.dictionaries(
+    TEXTS
+    | st.sampled_from(
+        ["user.id", "url.query", "decision.ts.ingress", "decision.ts.decision", "http.route"]
+    ),
+    SCALARS | st.sampled_from([0, NOW_NS, str(NOW_NS - 1), "a@b.example", "4111111111111111"]),
+    max_size=5,
+)
+
+
+@pytest.fixture(scope="module")
+def plain_look() -> PlainLook:
+    """Return one whose kernel is ready."""
+    load()
+    return PlainLook(RULES.has_rule, LIMITS.stamp_names)
+
+
+def hold_to_the_other_way(look: PlainLook, body: bytes) -> PlainSpans | None:
+    """Look; what is taken for plain has to come out of the other way as it went in."""
+    found = look.look(body, LIMITS)
+    if found is None or (found.may_hold_pattern and RULES.may_hold_pattern(body)):
+        return None
+    assert RULES.rewrite(Signal.TRACES, body, NOW_NS) is body
+    checked = check(Signal.TRACES, body, LIMITS)
+    assert checked.payload == body + SCALAR_MARK
+    assert (checked.accepted, checked.trace_id) == (found.spans, found.trace_id)
+    assert not checked.refused
+    return found
+
+
+@given(st.lists(whole_spans(SETS | ATTRIBUTES) | odd_spans(), min_size=1, max_size=3), SETS)
+def test_what_is_plain_is_what_the_other_way_leaves_alone(
+    plain_look: PlainLook, spans: list[Span], resource: dict[str, object]
+) -> None:
+    """A wrong yes would store what a rule forbids, or what the sender should have been told."""
+    for number, one in enumerate(spans, 1):
+        one.trace_id = one.trace_id or number.to_bytes(16)
+        one.span_id = one.span_id or number.to_bytes(8)
+    body = trace_request(*spans, resource=resource).SerializeToString()
+
+    hold_to_the_other_way(plain_look, body)
+
+
+@pytest.mark.parametrize("has_decisions", [False, True])
+def test_what_an_sdk_sends_is_plain(plain_look: PlainLook, has_decisions: bool) -> None:
+    """Otherwise nothing is gained."""
+    for body in make_requests(3, 64, 640, NOW_NS, decisions=has_decisions):
+        found = hold_to_the_other_way(plain_look, body)
+        assert found is not None
+        assert found.spans == 64
+
+
+def test_no_mutant_is_taken_for_what_it_is_not(plain_look: PlainLook) -> None:
+    """4,000 requests that were changed on the wire, a length that lies among them."""
+    draw = Random(7)
+    sources = list(make_requests(5, 8, 64, NOW_NS, decisions=True))
+    plain = 0
+    for number in range(4_000):
+        _, mutation = MUTATIONS[number % len(MUTATIONS)]
+        plain += hold_to_the_other_way(plain_look, mutation(draw, draw.choice(sources))) is not None
+    assert 0 < plain < 2_000
+
+
+def flipped(body: bytes, at: int, bit: int) -> bytes:
+    """Return bytes of which one bit is another."""
+    return body[:at] + bytes([body[at] ^ 1 << bit]) + body[at + 1 :]
+
+
+def test_no_flipped_bit_is_overlooked(plain_look: PlainLook) -> None:
+    """Every bit of a request with a value of each kind: the two ways agree on all of them."""
+    body = trace_request(
+        span(
+            parent_span_id="03" * 8,
+            attributes={"s": "té", "i": 300, "d": 1.5, "b": True, "y": b"\x01", "z": ""},
+            events=[Span.Event(time_unix_nano=7, name="e", attributes=key_values({"k": 1}))],
+            links=[Span.Link(trace_id=b"\x01" * 16, span_id=b"\x02" * 8)],
+        ),
+        resource={"service.name": "shop"},
+    ).SerializeToString()
+    assert hold_to_the_other_way(plain_look, body) is not None
+
+    for at in range(len(body)):
+        for bit in range(8):
+            hold_to_the_other_way(plain_look, flipped(body, at, bit))
+
+
+def request_of(
+    attributes: Mapping[str, object] | None = None,
+    change: Callable[[Span], object] = lambda _: None,
+) -> bytes:
+    """Return a request with one span that was changed."""
+    one = span(attributes={"a": 1, **(attributes or {})})
+    change(one)
+    return trace_request(one).SerializeToString()
+
+
+def late(one: Span) -> None:
+    """Put a span's end beyond what is taken."""
+    one.end_time_unix_nano = NOW_NS + 2 * DAY_NS
+
+
+STAMPED = {"decision.ts.ingress": NOW_NS, "decision.ts.decision": NOW_NS - 1}
+TAIL_OF_NOBODY = b"\xfa\x3e\x01x"  # field 1007
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param(b"", id="nothing"),
+        pytest.param(ExportTraceServiceRequest().SerializeToString(), id="no span"),
+        pytest.param(request_of(change=late), id="late"),
+        pytest.param(request_of(change=lambda one: one.ClearField("span_id")), id="no id"),
+        pytest.param(request_of({"user_id": "u"}), id="rule"),
+        pytest.param(request_of({"l": [1]}), id="array"),
+        pytest.param(request_of({"m": {"a": 1}}), id="pairs"),
+        pytest.param(request_of(STAMPED), id="stamps out of order"),
+        pytest.param(
+            request_of({name: str(at) for name, at in STAMPED.items()}), id="stamps as text"
+        ),
+        pytest.param(request_of() + TAIL_OF_NOBODY, id="unknown field"),
+        pytest.param(request_of() + b"\x0a", id="cut off"),
+        pytest.param(
+            request_of(
+                change=lambda one: one.attributes.append(KeyValue(value=AnyValue(int_value=1)))
+            ),
+            id="no name",
+        ),
+    ],
+)
+def test_what_has_something_to_it_goes_the_other_way(plain_look: PlainLook, body: bytes) -> None:
+    """The other way says what, to the sender."""
+    assert plain_look.look(body, LIMITS) is None
+
+
+def test_own_names_of_stamps_go_the_other_way() -> None:
+    """Of two names of one stage the first counts, and the kernel does not look back."""
+    limits = limits_at(NOW_NS, 30, AttributesConfig(map={"decision.ts.egress": "shop.out"}))
+    load()
+    look = PlainLook(RULES.has_rule, limits.stamp_names)
+
+    assert look.look(request_of({"shop.out": 1}), limits) is None
+    assert look.look(request_of({"decision.ts.ingress": 1}), limits) is not None
+
+
+def test_an_events_stamp_is_not_its_spans(plain_look: PlainLook) -> None:
+    """It would hide one that is out of order."""
+    names = {"decision.ts.decision": NOW_NS}
+    event = Span.Event(time_unix_nano=1, name="e", attributes=key_values(names))
+
+    def with_event(one: Span) -> None:
+        one.events.append(event)
+
+    assert plain_look.look(request_of(STAMPED, with_event), LIMITS) is None
+
+
+def test_names_that_senders_make_up_fill_nothing() -> None:
+    """Ten thousand names, in requests of ten: each is judged, and the table stays as large."""
+    load()
+    look = PlainLook(RULES.has_rule, LIMITS.stamp_names)
+    taken = 0
+    for number in range(1_000):
+        made_up: Mapping[str, object] = {f"n{number}.{each}": 1 for each in range(10)}
+        taken += look.look(request_of(made_up), LIMITS) is not None
+    assert taken > 950  # those that find no place go the other way
+
+
+def test_without_the_kernel_everything_goes_the_other_way() -> None:
+    """The extra is one: numba takes 130 MB, and collector.accel says no to it."""
+    load()
+    look = PlainLook(RULES.has_rule, LIMITS.stamp_names, is_on=False)
+
+    assert look.look(request_of(), LIMITS) is None
+
+
+def test_kernel_is_loaded_once_much_was_sent() -> None:
+    """A start does not wait for a compiler, and who sends little never has one in memory."""
+    before = set(threading.enumerate())
+    look = PlainLook(RULES.has_rule, LIMITS.stamp_names)
+    look.note(49_999)
+    assert set(threading.enumerate()) <= before
+    look.note(1)
+    for thread in set(threading.enumerate()) - before:
+        assert thread.name == "plain-kernel"
+        thread.join()
+
+    assert look.look(request_of(), LIMITS) is not None
+
+
+def test_garbage_is_no_request(plain_look: PlainLook) -> None:
+    """Bytes at random, of every length up to a few hundred."""
+    draw = Random(1)
+    for size in range(400):
+        body = draw.randbytes(size)
+        try:
+            check(Signal.TRACES, body, LIMITS)
+        except DecodeError:
+            assert plain_look.look(body, LIMITS) is None
