@@ -21,10 +21,11 @@ from __future__ import annotations
 import re
 import tomllib
 from decimal import Decimal
-from typing import Annotated
 
-from pydantic import BeforeValidator, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
+from attribution.amounts import Amount, Spread
+from attribution.debt_file import DebtEntry
 from attribution.gate import Basis, Demand
 from attribution.invest import Driver, Option, Range, product
 from attribution.replay import Change
@@ -33,41 +34,6 @@ from attribution.tiers import Tier
 from collector.config import Section
 from collector.errors import InputError
 
-
-def _as_decimal(value: object) -> object:
-    # A float has lost the digits that were written.
-    return str(value) if isinstance(value, float) else value
-
-
-Amount = Annotated[Decimal, BeforeValidator(_as_decimal), Field(allow_inf_nan=False)]
-
-
-class RangeEntry(Section):
-    """An amount that is not known exactly."""
-
-    low: Amount = Field(description="5 % quantile")
-    median: Amount = Field(description="Median")
-    high: Amount = Field(description="95 % quantile")
-
-    @model_validator(mode="after")
-    def _ascends(self) -> RangeEntry:
-        if not self.low <= self.median <= self.high:
-            raise ValueError(f"{self.low}, {self.median}, {self.high} do not ascend")
-        return self
-
-    def range(self) -> Range:
-        """Return what the cores take."""
-        return Range(self.low, self.median, self.high)
-
-
-def _as_range(value: object) -> object:
-    """Take a single amount for a range of one."""
-    if isinstance(value, str | int | float | Decimal):
-        return {"low": value, "median": value, "high": value}
-    return value
-
-
-Spread = Annotated[RangeEntry, BeforeValidator(_as_range)]
 _UNIT_NS = {"us": 1_000, "ms": 1_000_000, "s": 1_000_000_000}
 
 
@@ -196,6 +162,7 @@ class InvestFile(Section):
     invest: DemandEntry = Field(default_factory=DemandEntry)
     options: tuple[OptionEntry, ...] = Field(default=(), description="What is compared")
     tiers: tuple[TierEntry, ...] = Field(default=(), description="Target latencies")
+    debt: tuple[DebtEntry, ...] = Field(default=(), description="What is owed, and what it costs")
 
     @model_validator(mode="after")
     def _named_once(self) -> InvestFile:
@@ -203,6 +170,10 @@ class InvestFile(Section):
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
             raise ValueError(f"two options are named {twice[0]!r}; rename one")
+        ids = [each.id for each in self.debt]
+        again = sorted({each for each in ids if ids.count(each) > 1})
+        if again:
+            raise ValueError(f"two entries of debt are {again[0]!r}; keep one")
         return self
 
     def chosen(self, name: str) -> OptionEntry:

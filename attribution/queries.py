@@ -224,21 +224,6 @@ class Reader:
         )
         return [int(row[0]) for row in rows]
 
-    def costs(
-        self, from_ns: int, to_ns: int, currency: str, rate_days: int
-    ) -> list[dict[str, Any]]:
-        """Return what the bills of [from, to) say, by service category."""
-        result = self._store.client().query(
-            _SQL["costs"],
-            parameters={
-                "from_ns": from_ns,
-                "to_ns": to_ns,
-                "currency": currency,
-                "rate_days": rate_days,
-            },
-        )
-        return list(result.named_results())
-
     def cell_decisions(self, seconds_ns: Sequence[int]) -> Table:
         """Return the attributed decisions of these seconds."""
         return self._table("cell_decisions", **_seconds(seconds_ns))

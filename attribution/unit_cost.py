@@ -1,16 +1,22 @@
-"""I/O: what a decision costs: the bills of a time over the decisions of that time."""
+"""I/O: what a decision costs: the bills of a time over the decisions of that time.
+
+Bills come late: the last days of a window have decisions and no bill yet. So only the time for
+which use was billed counts, for the charges and for the decisions alike, and how much of the
+window that is, is told.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from pathlib import Path
+from typing import Any
 
 from attribution.answers import Selection
 from attribution.config import AttributionConfig
-from attribution.queries import Reader
+from attribution.recovery import CALIBRATION_ACTION
 from attribution.spans import CLASSES, COMPUTE, NETWORK, STORE
-from collector.config import AttributesConfig
 from collector.store.connect import Connections
 
 # ServiceCategory of FOCUS 1.2 -> the class of time that the money buys.
@@ -22,6 +28,35 @@ _CLASS_OF = {
     "Databases": STORE,
 }
 OTHER = "other"
+_PER_DECISION = Decimal("0.0000001")
+_SQL = {
+    name: (Path(__file__).parent / "sql" / f"{name}.sql").read_text()
+    for name in ("costs", "cost_periods", "cost_decisions")
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Billed:
+    """What one name of a bill came to, by the column that was asked for."""
+
+    name: str
+    effective: Decimal
+    billed: Decimal
+    lines: int
+    saved: Decimal
+    unconverted: int
+
+
+@dataclass(frozen=True, slots=True)
+class CostPart:
+    """What one service or region cost."""
+
+    name: str  # "" where the bill does not say
+    effective: Decimal
+    billed: Decimal
+    lines: int
+    decisions: int | None  # of that region; None where no decision names it, and for services
+    per_decision: Decimal | None  # of those; for services of all
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +64,9 @@ class UnitCost:
     """What the decisions of a window cost; amounts in `attribution.currency`."""
 
     currency: str
-    decisions: int
+    decisions: int  # in the time that was billed
+    decisions_unbilled: int  # in the rest of the window: in no figure
+    covered_ratio: float  # of the window, by lines that bill use
     effective: Decimal  # amortised
     billed: Decimal
     saved: Decimal  # list less contracted price, where the bill has both
@@ -37,45 +74,136 @@ class UnitCost:
     target: Decimal
     is_met: bool | None  # None where nothing is known
     by_class: Mapping[str, Decimal]  # effective; `other` is what buys no class of time
+    per_decision_by_class: Mapping[str, Decimal | None]
+    by_service: Sequence[CostPart]
+    by_region: Sequence[CostPart]
     unconverted: int  # lines in a currency without a rate: in no sum
 
 
+class Bills:
+    """Asks what was billed in the covered part of a window."""
+
+    def __init__(self, config: AttributionConfig, store: Connections, window: Selection) -> None:
+        self._config = config
+        self._store = store
+        self._window = window
+        spans = {"from_ns": window.from_ns, "to_ns": window.to_ns}
+        self.covered = merged(self._rows("cost_periods", **spans))
+
+    @property
+    def covered_ns(self) -> int:
+        """Return how much of the window use was billed for."""
+        return sum(end - begin for begin, end in self.covered)
+
+    def by(self, column: str) -> list[Billed]:
+        """Return sums by `category`, `service`, `region` or `resource`, the dearest first."""
+        rows = self._rows(
+            "costs",
+            **self._times(),
+            currency=self._config.currency,
+            rate_days=self._config.rate_days_max,
+            by=column,
+        )
+        return [
+            Billed(name, _exact(effective), _exact(billed), lines, _exact(saved or 0.0), unknown)
+            for name, effective, billed, saved, lines, unknown in rows
+        ]
+
+    def decisions(self) -> dict[str, tuple[int, int]]:
+        """Return how many decisions began, and how many in the covered time, by region."""
+        rows = self._rows("cost_decisions", **self._times(), left_out=CALIBRATION_ACTION)
+        return {region: (total, inside) for region, total, inside in rows}
+
+    def _times(self) -> dict[str, Any]:
+        return {
+            "from_ns": self._window.from_ns,
+            "to_ns": self._window.to_ns,
+            "begins_ns": [begin for begin, _ in self.covered],
+            "ends_ns": [end for _, end in self.covered],
+        }
+
+    def _rows(self, name: str, **parameters: object) -> Sequence[Sequence[Any]]:
+        try:
+            return self._store.client().query(_SQL[name], parameters=parameters).result_rows
+        except BaseException:
+            self._store.close()
+            raise
+
+
 def unit_cost(config: AttributionConfig, store: Connections, window: Selection) -> UnitCost:
-    """Return the blended cost of a decision; a bill counts by the part of its period inside.
+    """Return the blended cost of a decision; a charge counts by the part of its period inside.
 
     Args:
         config: currency, age of rates, target.
         store: read from.
         window: of the decisions and of the charges.
     """
-    reader = Reader(store, AttributesConfig())
-    try:
-        rows = reader.costs(window.from_ns, window.to_ns, config.currency, config.rate_days_max)
-        decisions = reader.selected_count(window)
-    except BaseException:
-        store.close()
-        raise
+    bills = Bills(config, store, window)
+    by_category = bills.by("category")
+    counted = bills.decisions()
+    inside = sum(each[1] for each in counted.values())
     by_class = {name: Decimal(0) for name in (*CLASSES[:3], OTHER)}
-    for row in rows:
-        at = _CLASS_OF.get(row["service_category"])
-        by_class[OTHER if at is None else CLASSES[at]] += _exact(row["effective"])
+    for row in by_category:
+        at = _CLASS_OF.get(row.name)
+        by_class[OTHER if at is None else CLASSES[at]] += row.effective
     effective = sum(by_class.values(), Decimal(0))
-    per_decision = (
-        (effective / decisions).quantize(Decimal("0.0000001")) if decisions and rows else None
-    )
+    per_decision = _over(effective, inside) if by_category else None
     target = Decimal(str(config.cost_per_decision_max))
     return UnitCost(
         currency=config.currency,
-        decisions=decisions,
+        decisions=inside,
+        decisions_unbilled=sum(each[0] for each in counted.values()) - inside,
+        covered_ratio=bills.covered_ns / max(window.to_ns - window.from_ns, 1),
         effective=effective,
-        billed=sum((_exact(row["billed"]) for row in rows), Decimal(0)),
-        saved=sum((_exact(row["saved"] or 0.0) for row in rows), Decimal(0)),
+        billed=sum((row.billed for row in by_category), Decimal(0)),
+        saved=sum((row.saved for row in by_category), Decimal(0)),
         per_decision=per_decision,
         target=target,
         is_met=None if per_decision is None else per_decision <= target,
         by_class=by_class,
-        unconverted=sum(row["unconverted"] for row in rows),
+        per_decision_by_class={name: _over(each, inside) for name, each in by_class.items()},
+        by_service=[
+            CostPart(
+                row.name, row.effective, row.billed, row.lines, None, _over(row.effective, inside)
+            )
+            for row in bills.by("service")
+        ],
+        by_region=_regions(bills.by("region"), counted),
+        unconverted=sum(row.unconverted for row in by_category),
     )
+
+
+def merged(periods: Sequence[Sequence[int]]) -> list[tuple[int, int]]:
+    """Return periods that ascend and do not touch, of some that ascend by their begin."""
+    found: list[tuple[int, int]] = []
+    for begin, end in periods:
+        if found and begin <= found[-1][1]:
+            found[-1] = (found[-1][0], max(found[-1][1], end))
+        else:
+            found.append((begin, end))
+    return found
+
+
+def _regions(rows: Sequence[Billed], counted: Mapping[str, tuple[int, int]]) -> list[CostPart]:
+    """Return what regions cost; one whose name no decision carries has no cost a decision."""
+    found = []
+    for row in rows:
+        decisions = counted[row.name][1] if row.name and row.name in counted else None
+        found.append(
+            CostPart(
+                row.name,
+                row.effective,
+                row.billed,
+                row.lines,
+                decisions,
+                None if decisions is None else _over(row.effective, decisions),
+            )
+        )
+    return found
+
+
+def _over(amount: Decimal, decisions: int) -> Decimal | None:
+    return (amount / decisions).quantize(_PER_DECISION) if decisions else None
 
 
 def _exact(amount: float) -> Decimal:

@@ -50,7 +50,7 @@ class VramJob:
             The document with its version and instant; those of an equal one that is stored.
         """
         try:
-            fresh = self._made(selection, dimension)
+            fresh = self.made(selection, dimension)
             name = content_hash(fresh)
             stored = self.versions()
             twin = next((each for each in reversed(stored) if each[2] == name), None)
@@ -86,7 +86,8 @@ class VramJob:
         told: Document = json.loads(found[0][3])
         return told
 
-    def _made(self, selection: Selection, dimension: str) -> Document:
+    def made(self, selection: Selection, dimension: str) -> Document:
+        """Return the model of some decisions without a version, and store nothing."""
         if dimension not in DIMENSIONS:
             raise InputError(f"{dimension!r} is no dimension; choose {', '.join(DIMENSIONS)}")
         count = self._reader.selected_count(selection)

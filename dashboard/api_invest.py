@@ -1,13 +1,14 @@
-"""I/O: `/api/v1/vram/npv`, `gate` and `verdicts`: investments, and what the gate ruled on them."""
+"""I/O: `/api/v1/vram/npv`, `gate`, `verdicts` and `debt`: investments, and what was ruled."""
 
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query
 from pydantic import Field
 
+from attribution.debt_job import Debt, DebtJob
 from attribution.invest_answers import Comparison
 from attribution.invest_file import InvestFile
 from attribution.invest_job import InvestJob, StoredVerdict
@@ -35,6 +36,16 @@ class GateRequest(InvestRequest):
     """... and which of them is ruled on."""
 
     option: str = Field(default="", description="Its name; by default the only one")
+
+
+class DebtRequest(InvestRequest):
+    """... whose entries price what telemetry found, and add to it."""
+
+    window: str = Field(default="30d", description="Length of the window, of telemetry too")
+    days: int = Field(
+        default=14, ge=1, le=30, description="A flag or a cache is observed so long, or is none"
+    )
+    file: InvestFile = Field(default_factory=InvestFile, description="As in TOML")
 
 
 class SignatureRequest(Section):
@@ -81,6 +92,27 @@ def invest_router(
             return row
 
         return _told(await workers.run(run))
+
+    return router
+
+
+def debt_router(debt: DebtJob, workers: Workers, clock: Clock) -> APIRouter:
+    """Return the routes of the technical-debt ledger."""
+    router = APIRouter(prefix="/api/v1/vram")
+
+    @router.get("/debt")
+    async def found(
+        window: str = "30d", until: str = "", days: Annotated[int, Query(ge=1, le=30)] = 14
+    ) -> Debt:
+        """Return what telemetry shows of technical debt, with the dollars that it can say."""
+        selection = Chosen(window=window, until=until).selection(clock.now_ns())
+        return await workers.run(debt.ledger, InvestFile(), selection, days)
+
+    @router.post("/debt")
+    async def priced(request: DebtRequest) -> Debt:
+        """Return the same, with the entries of a file put to what is found."""
+        selection = request.selection(clock.now_ns())
+        return await workers.run(debt.ledger, request.file, selection, request.days)
 
     return router
 

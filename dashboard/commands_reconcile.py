@@ -79,7 +79,8 @@ def cost(
 ) -> None:
     """Show what a decision costs: the bills of a time over the decisions of that time.
 
-    A bill counts by the part of its period that lies inside. Exit 1 if the cost is over
+    A charge counts by the part of its period that lies inside. Bills come late: only the time
+    for which use was billed counts, for charges and decisions alike. Exit 1 if the cost is over
     attribution.cost_per_decision_max.
     """
     from dashboard.client import ApiClient
@@ -91,16 +92,7 @@ def cost(
         sys.stdout.write(json.dumps(found, ensure_ascii=False) + "\n")
     else:
         out = Console(highlight=False, soft_wrap=True, markup=False)
-        per = found["per_decision"]
-        out.print(
-            f"{found['decisions']} decisions, {_money(found['effective'])} {found['currency']} "
-            f"amortised ({_money(found['billed'])} billed, {_money(found['saved'])} under list)"
-        )
-        out.print(f"a decision: {per or 'unknown'}, at most {found['target']} are asked for")
-        for name, amount in found["by_class"].items():
-            out.print(f"  {name}: {_money(amount)}")
-        if found["unconverted"]:
-            out.print(f"lines in a currency without a rate, in no sum: {found['unconverted']}")
+        _render_cost(out, found)
     raise typer.Exit(1 if found["is_met"] is False else 0)
 
 
@@ -152,6 +144,30 @@ def _import(
             for line in report["refused"]:
                 out.print(f"  {line}")
     raise typer.Exit(1 if refused else 0)
+
+
+def _render_cost(out: Console, found: dict[str, Any]) -> None:
+    currency = found["currency"]
+    out.print(
+        f"{found['decisions']} decisions, {_money(found['effective'])} {currency} amortised "
+        f"({_money(found['billed'])} billed, {_money(found['saved'])} under list)"
+    )
+    covered = found["covered_ratio"]
+    rest = f"; {found['decisions_unbilled']} decisions of the rest are in no figure"
+    out.print(f"bills cover {covered:.1%} of the window{rest if covered < 1 else ''}")
+    per, is_met = found["per_decision"], found["is_met"]
+    verdict = "" if is_met is None else ", met" if is_met else ", missed"
+    out.print(f"a decision: {per or 'unknown'}, at most {found['target']} are asked for{verdict}")
+    for name, amount in found["by_class"].items():
+        each = found["per_decision_by_class"][name]
+        out.print(f"  {name}: {_money(amount)}, a decision {each or 'unknown'}")
+    for title, parts in (("service", found["by_service"]), ("region", found["by_region"])):
+        for part in parts:
+            named = part["name"] or "(not said)"
+            each = part["per_decision"] or "unknown"
+            out.print(f"  {title} {named}: {_money(part['effective'])}, a decision {each}")
+    if found["unconverted"]:
+        out.print(f"lines in a currency without a rate, in no sum: {found['unconverted']}")
 
 
 def _render(out: Console, found: dict[str, Any]) -> None:

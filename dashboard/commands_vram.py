@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from dashboard.commands_debt import debt
 from dashboard.commands_invest import gate, npv, tiers, verdicts
 from dashboard.commands_questions import what_if
 from dashboard.commands_reconcile import cost
@@ -27,6 +28,7 @@ vram_app.command("npv")(npv)
 vram_app.command("tiers")(tiers)
 vram_app.command("gate")(gate)
 vram_app.command("verdicts")(verdicts)
+vram_app.command("debt")(debt)
 vram_app.command("cost")(cost)
 
 ByOption = Annotated[str, typer.Option(help="Groups: channel, region, action or cohort.")]

@@ -28,6 +28,7 @@ READING_POSTS = frozenset(
         "/api/v1/compare",
         "/api/v1/vram/npv",
         "/api/v1/vram/tiers",
+        "/api/v1/vram/debt",
     }
 )
 _OUTCOMES = "/api/v1/import/outcomes"

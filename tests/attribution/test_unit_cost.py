@@ -7,7 +7,7 @@ import pytest
 from attribution.answers import Selection
 from attribution.config import AttributionConfig
 from attribution.job import AttributionJob
-from attribution.unit_cost import unit_cost
+from attribution.unit_cost import CostPart, merged, unit_cost
 from collector.clock import NS_PER_S
 from collector.config import AttributesConfig
 from collector.errors import InputError
@@ -72,6 +72,101 @@ def test_without_bills_or_decisions_the_cost_is_unknown(store: Connections) -> N
     assert (got.per_decision, got.is_met) == (None, None)
     bill(store)
     assert unit_cost(AttributionConfig(), store, HOURS).per_decision is None
+
+
+def test_time_without_a_bill_counts_neither_as_cost_nor_as_decisions(store: Connections) -> None:
+    """Ten decisions in the billed hour and thirty after it: 0.40 over ten, never over forty."""
+    start_ms = (HOURS.from_ns - BASE_NS) / 1e6 + 1_000
+    spans = [each for at in range(10) for each in decision(f"d{at}", start_ms + at, 50)]
+    late_ms = start_ms + 3_600_000
+    spans += [each for at in range(30) for each in decision(f"e{at}", late_ms + at, 50)]
+    put_spans(store, spans)
+    AttributionJob(AttributionConfig(), AttributesConfig(), store).drain(HOURS.to_ns)
+    # A tax of the whole month says nothing about which hours were billed.
+    month = "2033-05-01T00:00:00Z,2033-06-01T00:00:00Z"
+    head = HEAD.replace("x_other", "ChargeCategory")
+    usage = "\n".join(line.removesuffix("a") + "Usage" for line in BILL.splitlines()[1:4])
+    bill(store, f"{head}{usage}\n7.44,7.44,,,USD,{month},,Tax\n")
+    got = unit_cost(AttributionConfig(), store, HOURS)
+    assert (got.decisions, got.decisions_unbilled, got.covered_ratio) == (10, 30, 0.5)
+    # 9.60 / 24 and 7.44 / 744 hours.
+    assert (got.effective, got.per_decision) == (Decimal("0.41"), Decimal("0.041"))
+
+
+def test_cost_is_told_by_class_service_and_region(store: Connections) -> None:
+    """24 dollars a day of the store's region over four decisions an hour there, six elsewhere."""
+    start_ms = (HOURS.from_ns - BASE_NS) / 1e6 + 1_000
+    regions = ["eu"] * 4 + ["us"] * 6
+    put_spans(
+        store,
+        [
+            each
+            for at, region in enumerate(regions)
+            for each in decision(f"d{at}", start_ms + at, 50, decision__region=region)
+        ],
+    )
+    AttributionJob(AttributionConfig(), AttributesConfig(), store).drain(HOURS.to_ns)
+    head = (
+        "BilledCost,EffectiveCost,BillingCurrency,ChargePeriodStart,ChargePeriodEnd,ServiceCategory"
+        ",ServiceName,RegionId\n"
+    )
+    bill(store, f"{head}30,24,USD,{DAY},Databases,Redis,eu\n12,12,USD,{DAY},Compute,VM,eu-west-1\n")
+    got = unit_cost(AttributionConfig(), store, HOURS)
+    assert got.per_decision == Decimal("0.15")
+    assert got.per_decision_by_class == {
+        "network": 0, "compute": Decimal("0.05"), "store": Decimal("0.1"), "other": 0,
+    }  # fmt: skip
+    redis, machine = got.by_service
+    assert redis == CostPart("Redis", Decimal(1), Decimal("1.25"), 1, None, Decimal("0.1"))
+    assert machine.per_decision == Decimal("0.05")
+    eu, other = got.by_region
+    assert (eu.name, eu.decisions, eu.per_decision) == ("eu", 4, Decimal("0.25"))
+    # No decision calls its region so: it is shown, and shared out to nobody.
+    assert (other.name, other.decisions, other.per_decision) == ("eu-west-1", None, None)
+
+
+def test_periods_that_touch_are_one() -> None:
+    """And what lies inside another adds nothing."""
+    assert merged([(0, 5), (1, 2), (5, 7), (9, 10)]) == [(0, 7), (9, 10)]
+
+
+# The columns of exports as providers send them.
+FOCUS_1_2 = (
+    "AvailabilityZone,BilledCost,BillingAccountId,BillingAccountName,BillingAccountType,"
+    "BillingCurrency,BillingPeriodEnd,BillingPeriodStart,ChargeCategory,ChargeClass,"
+    "ChargeDescription,ChargeFrequency,ChargePeriodEnd,ChargePeriodStart,CommitmentDiscountId,"
+    "ConsumedQuantity,ConsumedUnit,ContractedCost,ContractedUnitPrice,EffectiveCost,InvoiceId,"
+    "ListCost,ListUnitPrice,PricingCategory,PricingCurrency,PricingQuantity,PricingUnit,"
+    "ProviderName,PublisherName,RegionId,RegionName,ResourceId,ResourceName,ResourceType,"
+    "ServiceCategory,ServiceName,ServiceSubcategory,SkuId,SubAccountId,Tags,x_Operation"
+)
+FOCUS_1_4 = (
+    "BilledCost,BillingAccountId,BillingCurrency,BillingPeriodEnd,BillingPeriodStart,"
+    "ChargeCategory,ChargePeriodEnd,ChargePeriodStart,ContractedCost,EffectiveCost,"
+    "InvoiceIssuerName,ListCost,ServiceCategory,ServiceName,ServiceProviderName"
+)
+
+
+@pytest.mark.parametrize("header", [FOCUS_1_2, FOCUS_1_4], ids=["1.2", "1.4"])
+@pytest.mark.parametrize("begin", ["2033-05-18T00:00:00Z", "2033-05-18 00:00:00"])
+def test_export_of_a_provider_is_read_as_it_is(header: str, begin: str) -> None:
+    """Columns by their names, in any order; instants with a T or without one."""
+    values = {
+        "BilledCost": "1.5", "EffectiveCost": "1.25", "ListCost": "3", "ContractedCost": "2",
+        "BillingCurrency": "USD", "ChargePeriodStart": begin, "ChargeCategory": "Usage",
+        "ChargePeriodEnd": "2033-05-19T00:00:00Z", "ServiceCategory": "Compute",
+        "ServiceName": "VM", "RegionId": "eu-1", "Tags": '"{""team"": ""a,b""}"',
+    }  # fmt: skip
+    line = ",".join(values.get(column, "") for column in header.split(","))
+    (row,) = parse_costs("f.csv", f"{header}\n{line}\n".encode(), "aws", 5)
+    assert isinstance(row, CostRow)
+    assert (row.billed, row.effective, row.listed, row.contracted) == (
+        Decimal("1.5"), Decimal("1.25"), Decimal(3), Decimal(2),
+    )  # fmt: skip
+    assert (row.service_category, row.service_name, row.charge_category) == (
+        "Compute", "VM", "Usage",
+    )  # fmt: skip
+    assert row.from_ns == 1_999_987_200 * NS_PER_S
 
 
 @pytest.mark.parametrize(

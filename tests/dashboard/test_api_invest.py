@@ -112,3 +112,20 @@ def test_bad_file_is_400_and_named(store: Connections, body: dict[str, Any], err
     """As the command says it."""
     answer = Api(store).send("POST", "/api/v1/vram/npv", json=body)
     assert (answer.status_code, error in answer.json()["error"]) == (400, True)
+
+
+def test_debt_is_found_and_priced_alike_by_get_and_post(store: Connections) -> None:
+    """2 x 3 h x 4,000 dollars a year are worth 24,000 x 2.5764... less the mending."""
+    api = Api(store)
+    assert api.send("GET", "/api/v1/vram/debt").json()["items"] == []
+    entry = {
+        "id": "ledger", "incidents_per_year": 2, "hours_per_incident": 3, "usd_per_hour": 4000,
+        "fix_usd": "30000",
+    }  # fmt: skip
+    body = {"file": {"invest": {"rate": "0.4641"}, "debt": [entry]}}
+    told = api.send("POST", "/api/v1/vram/debt", json=body).json()
+    # 6,000 a quarter x 6.813691823 - 30,000.
+    assert told["items"][0]["npv_usd"] == "10882.15"
+    assert told["loss_usd_per_year"]["median"] == "24000.00"
+    refused = api.send("GET", "/api/v1/vram/debt", params={"days": 99})
+    assert refused.status_code == 400
