@@ -57,6 +57,19 @@ class LatencyBudget(Section):
         return self
 
 
+class ExperimentLimits(Section):
+    """What an experiment that delays decisions may do at most; a larger one is refused."""
+
+    enabled: bool = Field(
+        default=True, description="false ends every delay within seconds, whatever is registered"
+    )
+    delay_ms_max: float = Field(default=100.0, gt=0, le=1000, description="Delay of an arm")
+    share_max: float = Field(
+        default=0.5, gt=0, lt=1, description="Share of the decisions that are delayed, all arms"
+    )
+    days_max: float = Field(default=60.0, gt=0, le=366, description="From its start to its end")
+
+
 class AttributionConfig(Section):
     """How decisions are assembled, judged against a reference, and valued."""
 
@@ -94,6 +107,9 @@ class AttributionConfig(Section):
     )
     rules: tuple[ClassRule, ...] = Field(default=(), description="Classes by your own rules")
     slope: SlopePrior = Field(default_factory=SlopePrior, description="Prior of the slope")
+    experiments: ExperimentLimits = Field(
+        default_factory=ExperimentLimits, description="Bounds of `millworth vram experiments`"
+    )
     slope_window_days: int = Field(
         default=28, gt=0, le=30, description="Decisions that the slope is estimated from"
     )

@@ -1,4 +1,8 @@
-"""I/O: minute x region x cohort sums of stored decisions, which the slope is estimated from."""
+"""I/O: minute x region x cohort x action sums of stored decisions, which slopes are estimated from.
+
+Decisions of one experiment have cells of their own: who is in it, and who is not, may differ in
+latency and in intent, and only inside it was the delay drawn at random.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
+
+from attribution.recovery import CALIBRATION_ACTION
 from attribution.slope import CellSums, cells_from_columns
 from attribution.spans import Ints
 from collector.clock import NS_PER_S
@@ -26,7 +33,18 @@ class SlopeCells:
     cells: CellSums
     region: tuple[str, ...]
     cohort: tuple[str, ...]
+    action: tuple[str, ...]
+    experiment: tuple[str, ...]
+    part: tuple[str, ...]  # channel or offer type, "" where neither was asked for
     unknown: Ints  # decisions of each cell whose amount is not known; they are in no sum
+
+    def groups(self, by: str) -> dict[str, Ints]:
+        """Return which cells belong to each region, cohort, action, channel or offer type."""
+        names = getattr(self, by) if by in ("region", "cohort", "action") else self.part
+        rows: dict[str, list[int]] = {}
+        for row, name in enumerate(names):
+            rows.setdefault(name, []).append(row)
+        return {name: np.array(own, np.int64) for name, own in sorted(rows.items())}
 
 
 def read_slope_cells(
@@ -36,6 +54,9 @@ def read_slope_cells(
     outcome: Literal["converted", "margin", "revenue"],
     currency: str,
     rate_days: int = 7,
+    *,
+    by: str = "",
+    experiment: str = "",
 ) -> SlopeCells:
     """Return the cells of the decisions that began in [from, to).
 
@@ -46,6 +67,8 @@ def read_slope_cells(
         outcome: what is summed as the outcome.
         currency: amounts in others are converted by dated rates.
         rate_days: how old a rate may be; without one an amount is unknown.
+        by: channel or offer_type, where the cells have to tell those apart.
+        experiment: of these decisions alone; by default of all.
     """
     table = store.client().query_arrow(
         _SQL,
@@ -57,13 +80,16 @@ def read_slope_cells(
             "outcome": outcome,
             "currency": currency,
             "rate_days": rate_days,
+            "by": by,
+            "experiment": experiment,
+            # Nobody bought anything in these, however long they took.
+            "left_out": [CALIBRATION_ACTION],
         },
     )
-    texts = ("region", "cohort")
+    texts = ("region", "cohort", "action", "experiment", "part")
     columns = {name: table[name].to_numpy() for name in table.column_names if name not in texts}
     return SlopeCells(
         cells=cells_from_columns(columns),
-        region=tuple(table["region"].to_pylist()),
-        cohort=tuple(table["cohort"].to_pylist()),
+        **{name: tuple(table[name].to_pylist()) for name in texts},
         unknown=columns["unknown"].astype("int64"),
     )

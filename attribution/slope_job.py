@@ -43,10 +43,9 @@ class SlopeJob:
         config = self._config
         to_ns = (now_ns - config.outcome_delay_s * NS_PER_S) // NS_PER_MINUTE * NS_PER_MINUTE
         from_ns = max(to_ns - config.slope_window_days * _DAY_NS, 0)
-        outcome, found = self._cells(from_ns, to_ns)
-        demands = Demands(config.slope.median_per_100ms / 100)
+        outcome, found = best_cells(self._store, config, from_ns, to_ns)
         basis = f"{outcome} of your own decisions"
-        estimate = estimate_slope(found.cells, basis, demands)
+        estimate = estimate_slope(found.cells, basis, demands_of(config))
         fresh = replace(
             model_of(estimate, config.slope, outcome, (from_ns, to_ns)),
             config_hash=config_hash(config),
@@ -62,24 +61,38 @@ class SlopeJob:
         """Store one version; it is never changed."""
         self._store.client().insert("slope_models", [list(astuple(model))], column_names=_COLUMNS)
 
-    def _cells(
-        self, from_ns: int, to_ns: int
-    ) -> tuple[Literal["margin", "revenue", "converted"], SlopeCells]:
-        """Return the sums of the best outcome that is known of nearly all decisions."""
-        for outcome in _OUTCOMES:
-            found = read_slope_cells(
-                self._store,
-                from_ns,
-                to_ns,
-                outcome,
-                self._config.currency,
-                self._config.rate_days_max,
-            )
-            known, unknown = int(found.cells.n.sum()), int(found.unknown.sum())
-            earned = bool(found.cells.sums[:, 0].any())
-            if earned and unknown <= _UNKNOWN_MAX * (known + unknown):
-                return outcome, found
-        return "converted", found
+
+def best_cells(
+    store: Connections,
+    config: AttributionConfig,
+    from_ns: int,
+    to_ns: int,
+    *,
+    by: str = "",
+    experiment: str = "",
+) -> tuple[Literal["margin", "revenue", "converted"], SlopeCells]:
+    """Return the sums of the best outcome that is known of nearly all decisions."""
+    for outcome in _OUTCOMES:
+        found = read_slope_cells(
+            store,
+            from_ns,
+            to_ns,
+            outcome,
+            config.currency,
+            config.rate_days_max,
+            by=by,
+            experiment=experiment,
+        )
+        known, unknown = int(found.cells.n.sum()), int(found.unknown.sum())
+        earned = bool(found.cells.sums[:, 0].any())
+        if earned and unknown <= _UNKNOWN_MAX * (known + unknown):
+            return outcome, found
+    return "converted", found
+
+
+def demands_of(config: AttributionConfig) -> Demands:
+    """Return what has to hold before a slope is shown."""
+    return Demands(config.slope.median_per_100ms / 100)
 
 
 def read_book(store: Connections, config: AttributionConfig) -> SlopeBook:

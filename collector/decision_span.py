@@ -195,6 +195,16 @@ class Decision(Span):
         """Return `decision.id`, by which an outcome finds it: the trace id where none was given."""
         return self._fields.get("id") or f"{self.get_span_context().trace_id:032x}"
 
+    @property
+    def fields(self) -> DecisionFields:
+        """Return what it says of itself so far; `set` is how to say more."""
+        return self._fields
+
+    @property
+    def ingress_ns(self) -> int:
+        """Return when it began, Unix ns, as `decision.ts.ingress` has it."""
+        return self._base.offset_ns + self._ingress
+
     def stage(self, name: str) -> None:
         """Begin a stage: stamp it, and let child spans carry it as `decision.stage`.
 

@@ -42,6 +42,7 @@ from collector.decision_span import (
     Decision,
     DecisionFields,
 )
+from collector.instrument_delay import DelayInjector
 from collector.instrument_export import DecisionExporter
 from collector.instrument_hooks import (
     Headers,
@@ -65,6 +66,7 @@ __all__ = [
     "DecisionFields",
     "DecisionInstrument",
     "DecisionSeal",
+    "DelayInjector",
     "MacKey",
     "StageProcessor",
     "asgi_request_hook",

@@ -32,6 +32,7 @@ from collector.protection import Protection
 from collector.rejected import RejectedItems
 from collector.retention import RetentionConfig
 from collector.store.connect import Connections
+from dashboard.api_experiments import experiments_router
 from dashboard.api_invest import debt_router, invest_router, verdicts_of_gate_router
 from dashboard.api_packets import packets_router
 from dashboard.api_questions import questions_router, recompute_router
@@ -181,6 +182,7 @@ def create_api(
     app.include_router(invest_router(invest, store, outside, clock))
     app.include_router(debt_router(DebtJob(attribution, store), outside, clock))
     app.include_router(verdicts_of_gate_router(invest, store, outside, clock))
+    app.include_router(experiments_router(attribution, store, workers, clock))
     if attribution_job is not None:
         app.include_router(recompute_router(attribution_job, store, outside, clock))
     app.include_router(

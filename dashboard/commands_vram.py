@@ -14,6 +14,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from dashboard.commands_debt import debt
+from dashboard.commands_experiments import experiments_app
 from dashboard.commands_invest import gate, npv, tiers, verdicts
 from dashboard.commands_questions import what_if
 from dashboard.commands_reconcile import cost
@@ -30,6 +31,7 @@ vram_app.command("gate")(gate)
 vram_app.command("verdicts")(verdicts)
 vram_app.command("debt")(debt)
 vram_app.command("cost")(cost)
+vram_app.add_typer(experiments_app, name="experiments")
 
 ByOption = Annotated[str, typer.Option(help="Groups: channel, region, action or cohort.")]
 

@@ -112,6 +112,7 @@ class Demo:
             otlp_endpoint=f"http://{authority(settings.collector.host, ports.http)}",
             redis_url=settings.reference.redis_url,
             seal=seal,
+            experiments_url=f"http://{authority(settings.dashboard.host, ports.dashboard)}",
         )
         self._service.start_packets(
             settings.packet.model_copy(update={"ports": tuple(self._path.ports)})
@@ -134,7 +135,8 @@ class Demo:
             overrides={
                 "store": {"url": f"chdb://{self._dir / 'store'}"},
                 "provenance": {"keys_path": str(keys_path), "required": True},
-                "attribution": {"settle_s": 2.0, "value_window_s": 3600},
+                # A customer of the reference path buys within a second, or not at all.
+                "attribution": {"settle_s": 2.0, "value_window_s": 3600, "outcome_delay_s": 30},
                 "alerts": {
                     "interval_s": 1.0,
                     "lateness_s": 4.0,

@@ -15,6 +15,7 @@ from typing import Final
 from prometheus_client import start_http_server
 
 from alerts.job import AlertsJob
+from attribution.experiment_job import ExperimentJob
 from attribution.job import AttributionJob
 from attribution.questions import Analyst
 from attribution.slope_job import SlopeJob
@@ -39,6 +40,7 @@ from dashboard.runtime import (
     ATTRIBUTION_INTERVAL_S,
     BUDGET_INTERVAL_S,
     DELIVERY_INTERVAL_S,
+    EXPERIMENTS_INTERVAL_S,
     PROVENANCE_INTERVAL_S,
     SIZES_INTERVAL_S,
     SLOPE_INTERVAL_S,
@@ -205,6 +207,8 @@ class RoleProcess:
         )
         budgets = BudgetGauges(Analyst(s.attribution, self.store), self.counters)
         self._loop("attribution", ATTRIBUTION_INTERVAL_S, job.run_once)
+        experiments = ExperimentJob(s.attribution, self.store)
+        self._loop("experiments", EXPERIMENTS_INTERVAL_S, experiments.run_once)
         self._loop("slope", SLOPE_INTERVAL_S, SlopeJob(s.attribution, self.store).run_once)
         self._loop("budgets", BUDGET_INTERVAL_S, budgets.run_once)
         self._loop("sizes", SIZES_INTERVAL_S, sizes.run_once)

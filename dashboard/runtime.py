@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from alerts.dead_man_watch import Progress
 from alerts.job import AlertsJob
 from attribution.evidence_job import EvidenceJob
+from attribution.experiment_job import ExperimentJob
 from attribution.job import AttributionJob
 from attribution.questions import Analyst
 from attribution.slope_job import SlopeJob
@@ -57,6 +58,8 @@ EVIDENCE_INTERVAL_S = 5.0
 BUDGET_INTERVAL_S = 30.0
 # A slope rests on weeks of decisions: an hour more is no news.
 SLOPE_INTERVAL_S = 3600.0
+# What an experiment may overspend is what it spends in this time, and in the services' own second.
+EXPERIMENTS_INTERVAL_S = 10.0
 PROVENANCE_INTERVAL_S = 4.0
 SIZES_INTERVAL_S = 30.0
 
@@ -181,6 +184,7 @@ class Service:
         )
         self.evidence = EvidenceJob(self.store)
         self.slope = SlopeJob(settings.attribution, self.store)
+        self.experiments = ExperimentJob(settings.attribution, self.store)
         self.budgets = BudgetGauges(Analyst(settings.attribution, self.store), self.counters)
         self.canary: Canary | None = None
         self.packets: PacketJob | None = None
@@ -243,6 +247,7 @@ class Service:
         self._start_loop("webhooks", DELIVERY_INTERVAL_S, self.alerts.deliver_due)
         self._start_loop("evidence", EVIDENCE_INTERVAL_S, self.evidence.run_once)
         self._start_loop("slope", SLOPE_INTERVAL_S, self.slope.run_once)
+        self._start_loop("experiments", EXPERIMENTS_INTERVAL_S, self.experiments.run_once)
         self._start_loop("budgets", BUDGET_INTERVAL_S, self.budgets.run_once)
         if s.reference.canary_every_s > 0:
             endpoint = f"http://{authority(s.collector.host, self.collector.http_port)}"

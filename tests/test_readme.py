@@ -61,3 +61,5 @@ def commands() -> Iterator[str]:
         assert group.typer_instance is not None
         for command in group.typer_instance.registered_commands:
             yield f"{group.name} {command.name}"
+        for inner in group.typer_instance.registered_groups:
+            yield f"{group.name} {inner.name}"

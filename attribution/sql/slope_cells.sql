@@ -1,10 +1,11 @@
--- Sums of outcome, latency, backend time and injected delay by minute, region and cohort, of the decisions
--- that did not fail. An outcome finds its decision by id (the earliest that has it), else by key (the last
+-- Sums of outcome, latency, backend time and injected delay by minute, region, cohort, action and experiment,
+-- and by channel or offer type where `by` names one, of the decisions that did not fail. Inside a cell the
+-- injected delay is drawn at random: decisions in an experiment and others may differ in anything. An outcome finds its decision by id (the earliest that has it), else by key (the last
 -- that has it and began before). A decision without an outcome earned nothing; one whose amount is not known
 -- is in `unknown` alone.
--- Returns: minute_ns UInt64, region String, cohort String, n UInt64, unknown UInt64, then Float64 sums of each
+-- Returns: minute_ns UInt64, region, cohort, action, experiment, part String, n UInt64, unknown UInt64, then Float64 sums of each
 -- variable and of each product of two; outcome is 0 or 1, or money where it is not 'converted'; times are ms.
--- By minute_ns, region, cohort. No sum is named as a column it sums: the engine would put it in its place.
+-- By these. No sum is named as a column it sums: the engine would put it in its place.
 WITH
 told AS
 (
@@ -67,6 +68,10 @@ measured AS
         intDiv(a.ingress_ns, 60000000000) * 60000000000 AS minute_ns,
         toString(a.region) AS region,
         toString(a.cohort) AS cohort,
+        toString(a.action) AS action,
+        toString(d.experiment) AS experiment,
+        multiIf({by:String} = 'channel', toString(d.channel), {by:String} = 'offer_type', toString(d.offer_type), '')
+            AS part,
         {outcome:String} != 'converted' AND e.amounts_missing > 0 AS is_unknown,
         if({outcome:String} = 'converted', toFloat64(e.has_sold), e.money) AS y,
         a.total_ns / 1e6 AS l,
@@ -76,16 +81,20 @@ measured AS
     FROM (SELECT * FROM attributions FINAL WHERE ingress_ns >= {from_ns:UInt64} AND ingress_ns < {to_ns:UInt64}) AS a
     INNER JOIN
     (
-        SELECT ingress_ns, decision_id, injected_delay_ns FROM decisions FINAL
+        SELECT ingress_ns, decision_id, injected_delay_ns, experiment, channel, offer_type FROM decisions FINAL
         WHERE ingress_ns >= {from_ns:UInt64} AND ingress_ns < {to_ns:UInt64}
+            AND ({experiment:String} = '' OR experiment = {experiment:String})
     ) AS d ON a.ingress_ns = d.ingress_ns AND a.decision_id = d.decision_id
     LEFT JOIN earned AS e ON a.ingress_ns = e.began_ns AND a.decision_id = e.id
-    WHERE a.is_error = 0
+    WHERE a.is_error = 0 AND a.action NOT IN {left_out:Array(String)}
 )
 SELECT
     minute_ns,
     region,
     cohort,
+    action,
+    experiment,
+    part,
     countIf(NOT is_unknown) AS n,
     countIf(is_unknown) AS unknown,
     sumIf(y, NOT is_unknown) AS sum_outcome,
@@ -103,5 +112,5 @@ SELECT
     sumIf(b * z, NOT is_unknown) AS sum_backend_injected,
     sumIf(z * z, NOT is_unknown) AS sum_injected_injected
 FROM measured
-GROUP BY minute_ns, region, cohort
-ORDER BY minute_ns, region, cohort
+GROUP BY minute_ns, region, cohort, action, experiment, part
+ORDER BY minute_ns, region, cohort, action, experiment, part

@@ -44,6 +44,7 @@ class ChildSettings:
     redis_url: str | None = None
     ports: dict[str, int] = field(default_factory=dict)  # of the children that are ready
     seal: dict[str, str] | None = None  # keys as `telemetry.decision_seal` takes them
+    experiments_url: str | None = None  # where to ask which delays are registered
 
     def to_json(self) -> str:
         """Return one line."""

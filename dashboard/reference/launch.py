@@ -162,6 +162,7 @@ class ReferencePath:
         otlp_endpoint: str,
         redis_url: str | None = None,
         seal: dict[str, str] | None = None,
+        experiments_url: str | None = None,
     ) -> None:
         """Start every process and return when all answer. Nothing is asked of the path yet.
 
@@ -171,6 +172,7 @@ class ReferencePath:
             redis_url: a Valkey or Redis; by default an embedded one.
             seal: keys that decisions are sealed with, by the names that
                 `telemetry.decision_seal` gives them; by default they are not.
+            experiments_url: of the dashboard whose experiments delay decisions; by default none do.
 
         Raises:
             ReferencePathError: a process did not start; all are stopped again.
@@ -183,8 +185,8 @@ class ReferencePath:
                 settings = ChildSettings(scenario, otlp_endpoint, redis_url, self._ports)
                 for name in names:
                     # A key is told to the one process that seals.
-                    own = replace(settings, seal=seal) if name == "path" else settings
-                    self._processes[name].tell(own.to_json())
+                    own = replace(settings, seal=seal, experiments_url=experiments_url)
+                    self._processes[name].tell((own if name == "path" else settings).to_json())
                 for name in names:
                     self._ports.update(self._processes[name].hear("ports", READY_S_MAX))
         except BaseException:

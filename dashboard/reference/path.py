@@ -24,6 +24,7 @@ from opentelemetry.trace import Tracer
 from collector.instrument import (
     Decision,
     DecisionInstrument,
+    DelayInjector,
     httpx_async_response_hook,
     reporting_connection,
 )
@@ -103,6 +104,7 @@ class DecisionPath:
         tracer: Tracer,
         store: redis.asyncio.Redis,
         fulfilment: httpx.AsyncClient,
+        injector: DelayInjector | None = None,
     ) -> None:
         self._child = child
         self._regions = child.settings.scenario.regions
@@ -111,6 +113,7 @@ class DecisionPath:
         self._tracer = tracer
         self._store = store
         self._fulfilment = fulfilment
+        self._injector = injector
         self._in_flight = 0
 
     async def __call__(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
@@ -165,6 +168,8 @@ class DecisionPath:
             offer = price(dict(zip(eligible, values, strict=True)))
             await delay("decision/compute", region)
         decision.set(offer_type=offer.offer_type)
+        if self._injector is not None:
+            await self._injector.delay_async(decision, unit=request.customer_id)
         if self._child.settings.scenario.is_valued:
             decision.set(value_usd=offer.expected_margin_usd)
 
@@ -241,8 +246,12 @@ async def main(child: Child) -> None:
         fulfilment, tracer_provider=provider, response_hook=httpx_async_response_hook
     )
     tracer = provider.get_tracer("dashboard.reference")
-    app = DecisionPath(child, instrument, tracer, store, fulfilment)
+    url = settings.experiments_url
+    injector = None if url is None else DelayInjector(url)
+    app = DecisionPath(child, instrument, tracer, store, fulfilment, injector)
     await serve_until_stopped(child, "path", app)
+    if injector is not None:
+        injector.shutdown()
     await fulfilment.aclose()
     await store.aclose()
     instrument.shutdown()

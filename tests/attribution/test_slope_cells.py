@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 import random
 from decimal import Decimal
 from typing import Any, Literal
@@ -18,7 +19,21 @@ from tests.attribution.stored import BASE_NS, MS
 MINUTES = 5
 REGIONS = ("eu", "us")
 COHORTS = ("new", "old", "vip")
+ACTIONS = ("offer", "price")
+EXPERIMENTS = ("", "e1")
+CHANNELS = ("app", "web")
 END_NS = BASE_NS + MINUTES * NS_PER_MINUTE
+
+
+KEYS: list[tuple[str, ...]] = sorted(
+    itertools.product(REGIONS, COHORTS, ACTIONS, EXPERIMENTS, ("", *CHANNELS))
+)
+
+
+def key_of(one: dict[str, Any], by: str) -> tuple[str, ...]:
+    """Return which cell of its minute a decision falls into."""
+    names = ("region", "cohort", "action", "experiment")
+    return (*(one[name] for name in names), one["channel"] if by == "channel" else "")
 
 
 def some_decisions(rng: random.Random, count: int) -> list[dict[str, Any]]:
@@ -31,6 +46,9 @@ def some_decisions(rng: random.Random, count: int) -> list[dict[str, Any]]:
             "outcome_key": f"k{number % 60}" if number % 3 == 0 else "",
             "region": rng.choice(REGIONS),
             "cohort": rng.choice(COHORTS),
+            "action": rng.choice(ACTIONS),
+            "experiment": rng.choice(EXPERIMENTS),
+            "channel": rng.choice(CHANNELS),
             "injected_delay_ns": rng.choice((0, 0, 25 * MS)),
             "parts": [rng.randrange(20 * MS) for _ in SEGMENTS],
             "is_error": int(rng.random() < 0.05),
@@ -66,14 +84,17 @@ def put(
     store: Connections, decisions: list[dict[str, Any]], outcomes: list[dict[str, Any]]
 ) -> None:
     """Insert them, every attribution in two revisions of which the first is wrong."""
-    names = ["ingress_ns", "decision_id", "outcome_key", "region", "cohort", "injected_delay_ns"]
+    names = [
+        "ingress_ns", "decision_id", "outcome_key", "region", "cohort", "injected_delay_ns",
+        "experiment", "channel",
+    ]  # fmt: skip
     store.client().insert(
         "decisions",
         [[each[name] for name in names] + [each["ingress_ns"]] * 2 for each in decisions],
         column_names=[*names, "end_ns", "received_ns"],
     )
     parts = [f"{stage}_{latency_class}_ns" for stage, latency_class in SEGMENTS]
-    names = ["ingress_ns", "decision_id", "region", "cohort", "is_error"]
+    names = ["ingress_ns", "decision_id", "region", "cohort", "action", "is_error"]
     store.client().insert(
         "attributions",
         [
@@ -95,7 +116,7 @@ def put(
 
 
 def row_level(
-    decisions: list[dict[str, Any]], outcomes: list[dict[str, Any]], outcome: str
+    decisions: list[dict[str, Any]], outcomes: list[dict[str, Any]], outcome: str, by: str
 ) -> tuple[CellSums, int]:
     """Return the cells by the code that values decisions, and how many are unknown."""
     index = {(each["ingress_ns"], each["decision_id"]): at for at, each in enumerate(decisions)}
@@ -140,33 +161,58 @@ def row_level(
     if outcome == "margin":
         keep &= ~is_unknown
     minute = np.array([each["ingress_ns"] // NS_PER_MINUTE * NS_PER_MINUTE for each in decisions])
-    place = np.array(
-        [REGIONS.index(d["region"]) * len(COHORTS) + COHORTS.index(d["cohort"]) for d in decisions]
-    )
+    place = np.array([KEYS.index(key_of(each, by)) for each in decisions])
     return cell_sums(minute[keep], place[keep], values[keep]), unknown
 
 
-@pytest.mark.parametrize("outcome", ["converted", "margin"])
+@pytest.mark.parametrize(("outcome", "by"), [("converted", ""), ("margin", "channel")])
 def test_cells_of_the_store_are_the_sums_over_its_rows(
-    store: Connections, outcome: Literal["converted", "margin"]
+    store: Connections, outcome: Literal["converted", "margin"], by: str
 ) -> None:
     """Twelve digits, by other code: an alias that shadows its column merges cells silently."""
     rng = random.Random(20_261_125)
     decisions = some_decisions(rng, 900)
     outcomes = some_outcomes(rng, decisions)
-    put(store, decisions, outcomes)
-    found = read_slope_cells(store, BASE_NS, END_NS, outcome, "USD")
-    expected, unknown = row_level(decisions, outcomes, outcome)
-    assert len(found.cells) == len(expected) == MINUTES * len(REGIONS) * len(COHORTS)
-    assert list(zip(found.region, found.cohort, strict=True))[:6] == [
-        (region, cohort) for region in REGIONS for cohort in COHORTS
+    # Nobody bought anything in these: they are in no cell.
+    asked = [
+        {**each, "action": "calibration", "decision_id": f"c{at}", "outcome_key": ""}
+        for at, each in enumerate(some_decisions(rng, 50))
     ]
-    np.testing.assert_array_equal(found.cells.minute, expected.minute)
-    np.testing.assert_array_equal(found.cells.n, expected.n)
-    np.testing.assert_allclose(found.cells.sums, expected.sums, rtol=1e-12, atol=1e-9)
-    np.testing.assert_allclose(found.cells.products, expected.products, rtol=1e-12, atol=1e-9)
+    put(store, decisions + asked, outcomes)
+    found = read_slope_cells(store, BASE_NS, END_NS, outcome, "USD", by=by)
+    expected, unknown = row_level(decisions, outcomes, outcome, by)
+    keys = zip(found.region, found.cohort, found.action, found.experiment, found.part, strict=True)
+    told = list(zip(found.cells.minute.tolist(), keys, strict=True))
+    assert (
+        told
+        == sorted(set(told))
+        == sorted(
+            {
+                (each["ingress_ns"] // NS_PER_MINUTE * NS_PER_MINUTE, key_of(each, by))
+                for each in decisions
+                if not each["is_error"]
+            }
+        )
+    )
+    assert set(found.groups("channel")) == (set(CHANNELS) if by else {""})
+    assert set(found.groups("cohort")) == set(COHORTS)
+    known = found.cells.take(found.cells.n > 0)  # the others hold what is unknown alone
+    np.testing.assert_array_equal(known.minute, expected.minute)
+    np.testing.assert_array_equal(known.n, expected.n)
+    np.testing.assert_allclose(known.sums, expected.sums, rtol=1e-12, atol=1e-9)
+    np.testing.assert_allclose(known.products, expected.products, rtol=1e-12, atol=1e-9)
     assert found.unknown.sum() == unknown
     assert expected.sums[:, 0].sum() > 0
+
+
+def test_cells_of_one_experiment_are_its_own(store: Connections) -> None:
+    """Who is in it and who is not may differ in anything but what was drawn."""
+    decisions = some_decisions(random.Random(7), 200)
+    put(store, decisions, [])
+    found = read_slope_cells(store, BASE_NS, END_NS, "converted", "USD", experiment="e1")
+    own = [d for d in decisions if d["experiment"] == "e1" and not d["is_error"]]
+    assert int(found.cells.n.sum()) == len(own) > 0
+    assert set(found.experiment) == {"e1"}
 
 
 def test_window_without_decisions_has_no_cells(store: Connections) -> None:

@@ -31,7 +31,8 @@ import collector.instrument
 ours = {name for name in sys.modules if name.startswith("collector.")}
 assert ours == {
     "collector.instrument", "collector.instrument_export", "collector.instrument_hooks",
-    "collector.decision_span",
+    "collector.instrument_delay",
+    "collector.decision_span", "collector.schema",
     "collector.clock", "collector.clock_error", "collector.errors",
     "collector.instrument_seal", "collector.provenance", "collector.provenance_checkpoint",
     "collector.provenance_lines", "collector.packet_sample",

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import socket
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner, Result
 
 from collector.config import StoreConfig
 from collector.store.connect import Connections
 from collector.store.migrate import migrate
+from dashboard.cli import app
 from dashboard.queries import Reader
 from tests.dashboard.seed import TODAY_NS, seed_world
+
+Run = Callable[..., Result]
 
 
 @pytest.fixture(scope="session")
@@ -37,3 +42,20 @@ def own_world(store: Connections) -> Connections:
     """Return a store with the same rows that the test may write to."""
     seed_world(store.client())
     return store
+
+
+@pytest.fixture
+def run(store: Connections, tmp_path: Path) -> Iterator[Run]:
+    """Yield a way to run a command on the test's own store."""
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))  # bound and not listening: no service answers there
+        settings = tmp_path / "millworth.toml"
+        settings.write_text(
+            f'[store]\nurl = "{store.config.url}"\ndatabase = "{store.config.database}"\n'
+            f"[dashboard]\nport = {silent.getsockname()[1]}\n"
+        )
+
+        def invoke(*arguments: str) -> Result:
+            return CliRunner().invoke(app, [*arguments, "--config", str(settings)])
+
+        yield invoke

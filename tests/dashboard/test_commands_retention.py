@@ -3,40 +3,19 @@
 from __future__ import annotations
 
 import json
-import socket
-from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
-from typer.testing import CliRunner, Result
+from typer.testing import Result
 
 from collector.clock import NS_PER_S, SystemClock
 from collector.errors import InputError
 from collector.retention import DAY_S
 from collector.store.connect import Connections
-from dashboard.cli import app
 from dashboard.commands_hold import parse_instant
+from tests.dashboard.conftest import Run
 
 DAY_NS = DAY_S * NS_PER_S
-Run = Callable[..., Result]
-
-
-@pytest.fixture
-def run(store: Connections, tmp_path: Path) -> Iterator[Run]:
-    """Yield a way to run a command on the test's own store."""
-    with socket.socket() as silent:
-        silent.bind(("127.0.0.1", 0))  # bound and not listening: no service answers there
-        settings = tmp_path / "millworth.toml"
-        settings.write_text(
-            f'[store]\nurl = "{store.config.url}"\ndatabase = "{store.config.database}"\n'
-            f"[dashboard]\nport = {silent.getsockname()[1]}\n"
-        )
-
-        def invoke(*arguments: str) -> Result:
-            return CliRunner().invoke(app, [*arguments, "--config", str(settings)])
-
-        yield invoke
 
 
 def said(result: Result) -> dict[str, Any]:
