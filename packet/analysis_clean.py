@@ -17,6 +17,7 @@ from packet.analysis_exact import UNACKED_MAX
 from packet.columns import ACK, FIN, I64, RST, SYN, U16, U32, U64, Mask, PacketColumns
 
 _SFR = SYN | FIN | RST
+_HALF = np.uint32(0x80000000)
 _LAST = np.uint32(0xFFFFFFFF)  # before the number that stands for unknown
 
 
@@ -148,7 +149,8 @@ def _unclean(packets: _Packets) -> Mask:
     moved = (p.ack - p.ack[p.mine]).view(np.int32)
     has_ack = (p.flags & ACK) != 0
     bad |= opened & has_ack & (moved < 0)
-    bad |= has_theirs & has_ack & ((p.ack - p.next[p.theirs]).view(np.int32) > 0)
+    # From one number up to half of all ahead.
+    bad |= has_theirs & has_ack & (p.next[p.theirs] - p.ack >= _HALF)
     # The first of one end lies before what the other has acknowledged.
     bad |= ~has_mine & heard & ((p.seq - p.ack[p.theirs]).view(np.int32) < 0)
     bad |= has_mine & (moved == 0) & is_plain & (p.length == 0) & (p.window == p.window[p.mine])

@@ -109,8 +109,13 @@ class _End:
 
 
 def _after(one: int, other: int) -> bool:
-    """Return whether a sequence number comes after another, modulo 2^32."""
-    return 0 < ((one - other) & _MASK) < _HALF
+    """Return whether a number comes after another, modulo 2^32; half of all away, both do."""
+    return 0 < ((one - other) & _MASK) <= _HALF
+
+
+def _reaches(one: int, other: int) -> bool:
+    """Return whether a sequence number is another or comes after it."""
+    return ((one - other) & _MASK) <= _HALF
 
 
 class Connection:
@@ -152,7 +157,7 @@ class Connection:
         is_new_ack = ack != me.acked
         if not (length or is_new_ack) or peer.base is None or self._awaits_first_rtt:
             return None
-        if peer.contiguous and 0 < ((ack - peer.contiguous) & _MASK) < _HALF:
+        if peer.contiguous and 0 < ((ack - peer.contiguous) & _MASK) <= _HALF:
             return None
         if length:
             end, unacked = (seq + length) & _MASK, me.unacked
@@ -231,7 +236,7 @@ class Connection:
         if events & KEEP_ALIVE:
             return 0
         end = (s.seq + s.length) & _MASK
-        if s.length and peer.acked and not _after(end, peer.acked):
+        if s.length and peer.acked and _reaches(peer.acked, end):
             return SPURIOUS_RETRANSMISSION | RETRANSMISSION
         behind = bool(me.next) and _after(me.next, s.seq)
         if s.length > 1 and s.seq == (me.next - 1) & _MASK:
@@ -293,7 +298,7 @@ def _acknowledged(me: _End, peer: _End, s: Segment) -> int:
     for waiting in reversed(peer.unacked):
         if left == right:
             left, right = waiting.seq, waiting.end
-        if not _after(s.ack, waiting.seq):
+        if _reaches(waiting.seq, s.ack):
             if waiting.end != left:
                 right = waiting.end
             left = waiting.seq
@@ -317,7 +322,7 @@ def _is_fast(peer: _End, seq: int, end: int) -> bool:
 def _mark_repeated(me: _End, seq: int, end: int) -> bool:
     """Return whether the same bytes wait for their ACK, and mark them as sent again."""
     for waiting in reversed(me.unacked):
-        if not _after(waiting.seq, seq) and not _after(end, waiting.end):
+        if _reaches(seq, waiting.seq) and _reaches(waiting.end, end):
             waiting.sent_again = True
             return True
     return False

@@ -26,6 +26,7 @@ from packet.headers import (
     TIMESTAMP_ALONE,
     is_deep,
     is_transport,
+    may_be_routed,
     network_starts,
     sack_edges,
     skip_extensions,
@@ -64,7 +65,7 @@ def read_fast(frames: Frames, deep: bool, partial: bool, is_joining: bool) -> Fa
 
     Args:
         frames: the frames.
-        deep: leave to the walk through the layers what may be a tunnel.
+        deep: leave to the walk through the layers what may be a tunnel or has a source route.
         partial: keep packets of which no more than the ports can be trusted.
         is_joining: leave fragments to the walk too.
     """
@@ -90,7 +91,7 @@ def read_fast(frames: Frames, deep: bool, partial: bool, is_joining: bool) -> Fa
     rest = np.flatnonzero(~is_plain)
     if len(rest):
         network = _Network(at, kinds, is_read, until, transport_at, protocol)
-        _read_rest(frames, rest, head, ends, network, reasons, is_joining)
+        _read_rest(frames, rest, head, ends, network, reasons, deep, is_joining)
     is_tcp = protocol == PROTOCOL_TCP
     header = np.where(is_tcp, (head[:, 32] >> 4).astype(np.int64) * 4, UDP_BYTES)
     payload = until - transport_at - header
@@ -159,6 +160,7 @@ def _read_rest(
     ends: I64,
     network: _Network,
     reasons: U8,
+    deep: bool,
     is_joining: bool,
 ) -> None:
     """Read rows that are no plain IPv4: past IPv6's extensions, or give the reason why not.
@@ -171,16 +173,29 @@ def _read_rest(
         frames.data, network.transport_at[rows6], network.protocol[rows6], ends[rows6]
     )
     network.transport_at[rows6], network.protocol[rows6] = beyond.at, beyond.protocol
-    cut6 = np.zeros(len(rest), np.bool_)
+    cut6, routed = np.zeros(len(rest), np.bool_), np.zeros(len(rest), np.bool_)
     cut6[is_v6] = ~beyond.is_read
-    reasons[rest] = _reasons(head[rest], rest, ends, network, cut6, is_joining)
+    if deep:
+        routed[is_v6] = beyond.is_routed
+        is_v4 = network.kinds[rest] == ETHERTYPE_IPV4
+        at4 = network.at[rest[is_v4]]
+        routed[is_v4] = may_be_routed(frames.data, at4, network.transport_at[rest[is_v4]] - at4)
+    reasons[rest] = _reasons(head[rest], rest, ends, network, cut6, routed, is_joining)
     good = rest[reasons[rest] == CODES[_OK]]
     head[good, _IPV4 : _IPV4 + TCP_BYTES] = windows(
         frames.data, network.transport_at[good], TCP_BYTES
     )
 
 
-def _reasons(head: U8, rest: I64, ends: I64, network: _Network, cut6: Mask, is_joining: bool) -> U8:
+def _reasons(
+    head: U8,
+    rest: I64,
+    ends: I64,
+    network: _Network,
+    cut6: Mask,
+    routed: Mask,
+    is_joining: bool,
+) -> U8:
     """Return a code a row of `rest`; the first condition that holds names it."""
     at, kinds, protocol = network.at[rest], network.kinds[rest], network.protocol[rest]
     captured = ends[rest] - at
@@ -199,7 +214,7 @@ def _reasons(head: U8, rest: I64, ends: I64, network: _Network, cut6: Mask, is_j
         (cut6 | (captured < header), TRUNCATED),
         # More fragments follow, or this is not the first.
         (is_v4 & (place != 0), UNREAD if is_joining else FRAGMENT),
-        (np.isin(protocol, DEEP_PROTOCOLS), UNREAD),
+        (np.isin(protocol, DEEP_PROTOCOLS) | routed, UNREAD),
         (~is_transport(protocol), NOT_TCP_UDP),
         ((captured < header + PORT_BYTES) | (stated < header + PORT_BYTES), TRUNCATED),
     ]

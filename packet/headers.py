@@ -11,6 +11,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from packet.columns import I64, PROTOCOL_TCP, PROTOCOL_UDP, SACK_EDGES, U8, U16, U32, Mask
 from packet.frames import LINK_ETHERNET, Frames
 from packet.links import FAMILIES_V4, FAMILIES_V6
+from packet.source_routes import ROUTE_OPTIONS, ROUTING
 
 ETHERTYPE_IPV4: Final = 0x0800
 ETHERTYPE_IPV6: Final = 0x86DD
@@ -19,12 +20,13 @@ _VLANS_MAX: Final = 8
 # Under these the walk through the layers may find TCP or UDP: 802.3 lengths, MPLS, PPPoE, tags.
 _LENGTH_MAX: Final = 1500
 _DEEP_ETHERTYPES: Final = (
-    *_VLANS, 0x6558, 0x8847, 0x8848, 0x8864, 0x880B, 0x8909, 0x8903, 0x8926, 0x893F, 0x894F, 0x88E7,
+    *_VLANS, 0x22F3, 0x6558, 0x8847, 0x8848, 0x8864, 0x8870, 0x880B, 0x88E5, 0x88E7, 0x8903, 0x8909,
+    0x8926, 0x892F, 0x893F, 0x894F, 0xF1C1,
 )  # fmt: skip
-# IPIP, 6in4, fragment, GRE, IPIP again, EtherIP, MPLS.
-DEEP_PROTOCOLS: Final = (4, 41, 44, 47, 94, 97, 137)
+# IPIP, 6in4, fragment, GRE, AH, IPIP again, EtherIP, IPComp, MPLS, Ethernet.
+DEEP_PROTOCOLS: Final = (4, 41, 44, 47, 51, 94, 97, 108, 137, 143)
 # Hop-by-hop, routing, AH, destination options, mobility, HIP, shim6.
-_EXTENSIONS: Final = (0, 43, 51, 60, 135, 139, 140)
+_EXTENSIONS: Final = (0, ROUTING, 51, 60, 135, 139, 140)
 _AUTHENTICATION: Final = 51
 _EXTENSIONS_MAX: Final = 8
 
@@ -138,24 +140,45 @@ class Extensions:
     at: I64
     protocol: U8
     is_read: Mask  # as far as they were captured, they were read
+    is_routed: Mask  # one of them says through which addresses the packet goes
 
 
 def skip_extensions(data: U8, at: I64, protocol: U8, ends: I64) -> Extensions:
     """Return what follows the extension headers of IPv6 packets. Source: RFC 8200."""
     at, protocol = at.copy(), protocol.copy()
-    is_read = np.ones(len(at), np.bool_)
+    is_read, is_routed = np.ones(len(at), np.bool_), np.zeros(len(at), np.bool_)
     for _ in range(_EXTENSIONS_MAX):
         rows = np.flatnonzero(np.isin(protocol, _EXTENSIONS) & is_read)
         if not len(rows):
-            return Extensions(at, protocol, is_read)
+            break
         is_read[rows] = at[rows] + 2 <= ends[rows]
         rows = rows[is_read[rows]]
         size = data[at[rows] + 1].astype(np.int64)
         is_auth = protocol[rows] == _AUTHENTICATION
+        is_routed[rows] |= protocol[rows] == ROUTING
         protocol[rows] = data[at[rows]]
         at[rows] += np.where(is_auth, (size + 2) * 4, (size + 1) * 8)
     is_read &= ~np.isin(protocol, _EXTENSIONS)
-    return Extensions(at, protocol, is_read)
+    return Extensions(at, protocol, is_read, is_routed)
+
+
+_IPV4_BYTES, _IPV4_OPTIONS_MAX = 20, 40
+
+
+def may_be_routed(data: U8, at: I64, header: I64) -> Mask:
+    """Return which IPv4 packets may have a source route among their options.
+
+    Args:
+        data: the buffer.
+        at: where each IPv4 header begins.
+        header: how long it is, in bytes.
+    """
+    found = np.zeros(len(at), np.bool_)
+    long = np.flatnonzero(header > _IPV4_BYTES)
+    options = windows(data, at[long] + _IPV4_BYTES, _IPV4_OPTIONS_MAX)
+    is_mine = np.arange(_IPV4_OPTIONS_MAX) < (header[long] - _IPV4_BYTES)[:, None]
+    found[long] = (np.isin(options, ROUTE_OPTIONS) & is_mine).any(axis=1)
+    return found
 
 
 _NO_OPERATION, _SACK = 1, 5

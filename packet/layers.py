@@ -13,6 +13,7 @@ from typing import Final, TypeAlias
 
 from packet.columns import MAPPED_WORD, PROTOCOL_TCP, PROTOCOL_UDP
 from packet.fragments import Fragments
+from packet.source_routes import ROUTING, last_stop_v4, last_stop_v6
 
 # Why a frame holds no TCP or UDP header.
 TRUNCATED: Final = "truncated"  # fewer bytes captured than its headers need
@@ -118,13 +119,15 @@ def ipv4(walk: Walk) -> Step:
     if header < 20 or end - walk.at < header:
         return MALFORMED
     src, dst = (0, 0, MAPPED_WORD, walk.u32(12)), (0, 0, MAPPED_WORD, walk.u32(16))
+    if header > 20 and (last := last_stop_v4(walk.data[walk.at + 20 : walk.at + header])):
+        dst = (0, 0, MAPPED_WORD, int.from_bytes(last, "big"))
     walk.network, walk.end = (src, dst, hops), end
     walk.at += header
     offset, more = (place & 0x1FFF) * 8, bool(place & 0x2000)
     if offset or more:
         stated = walk.at + total - header
         return _fragment(walk, (src, dst, identifier, protocol), offset, more, stated, protocol)
-    return _by_protocol(walk, protocol)
+    return by_protocol(walk, protocol)
 
 
 def ipv6(walk: Walk) -> Step:
@@ -150,14 +153,23 @@ def ipv6(walk: Walk) -> Step:
                 return _fragment(walk, key, offset, bool(place & 1), walk.end, following)
         else:
             size = walk.byte(1)
-            walk.at += (size + 2) * 4 if protocol == _AUTHENTICATION else (size + 1) * 8
+            size = (size + 2) * 4 if protocol == _AUTHENTICATION else (size + 1) * 8
+            if protocol == ROUTING and (last := last_stop_v6(walk.data[walk.at : walk.at + size])):
+                dst = _words(last)
+                walk.network = (src, dst, hops)
+            walk.at += size
         protocol = following
-    return _by_protocol(walk, protocol)
+    return by_protocol(walk, protocol)
+
+
+def _words(address: bytes) -> Words:
+    first, second, third, fourth = struct.unpack(">4I", address)
+    return first, second, third, fourth
 
 
 _FRAGMENT, _AUTHENTICATION = 44, 51
 # Hop-by-hop, routing, fragment, AH, destination options, mobility, HIP, shim6.
-_EXTENSIONS = frozenset({0, 43, _FRAGMENT, _AUTHENTICATION, 60, 135, 139, 140})
+_EXTENSIONS = frozenset({0, ROUTING, _FRAGMENT, _AUTHENTICATION, 60, 135, 139, 140})
 
 
 def _fragment(
@@ -176,20 +188,21 @@ def _fragment(
         if whole is None:
             return FRAGMENT
         walk.data, walk.at, walk.end = whole, 0, len(whole)
-        return _by_protocol(walk, protocol)
+        return by_protocol(walk, protocol)
     if offset:
         return FRAGMENT
     walk.is_whole = False
-    return _by_protocol(walk, protocol)
+    return by_protocol(walk, protocol)
 
 
-def _by_protocol(walk: Walk, protocol: int) -> Step:
+def by_protocol(walk: Walk, protocol: int) -> Step:
+    """Go on with what an IP header or one of its extensions says comes next."""
     if protocol in (PROTOCOL_TCP, PROTOCOL_UDP):
         return _transport(walk, protocol)
     if protocol == _AUTHENTICATION:
         following, words = walk.byte(0), walk.byte(1)
         walk.at += (words + 2) * 4
-        return _by_protocol(walk, following)
+        return by_protocol(walk, following)
     return walk.protocols.get(protocol, NOT_TCP_UDP)
 
 
@@ -268,7 +281,14 @@ def mpls(walk: Walk) -> Step:
     nibble = walk.byte(0) >> 4
     if nibble in (4, 6):
         return ip
-    return walk.skip(4, ethernet) if nibble == 0 else ethernet if nibble != 1 else NOT_IP
+    if nibble == 0 and not (_is_ethernet(walk, 0) and not _is_ethernet(walk, 4)):
+        return walk.skip(4, ethernet)  # behind a control word, RFC 4448
+    return ethernet if nibble != 1 else NOT_IP
+
+
+def _is_ethernet(walk: Walk, offset: int) -> bool:
+    kind = walk.u16(offset + 12)
+    return kind in _ETHERTYPES
 
 
 def ppp(walk: Walk) -> Step:
@@ -286,6 +306,20 @@ def _pppoe(walk: Walk) -> Step:
     return walk.skip(6, ppp) if walk.byte(1) == 0 else NOT_IP
 
 
+def _macsec(walk: Walk) -> Step:
+    """Read a security tag of a frame that is signed and not encrypted. Source: IEEE 802.1AE."""
+    control = walk.byte(0)
+    if control & 0x0C:
+        return NOT_IP
+    header = 6 + 8 * bool(control & 0x20)
+    return walk.skip(header + 2, by_ethertype(walk.u16(header)))
+
+
+def _trill(walk: Walk) -> Step:
+    """Read a TRILL header and its options. Source: RFC 6325."""
+    return walk.skip(6 + 4 * (walk.u16(0) >> 6 & 31), ethernet)
+
+
 def nsh(walk: Walk) -> Step:
     """Read a network service header. Source: RFC 8300."""
     words, kind = walk.byte(1) & 0x3F, walk.byte(3)
@@ -300,12 +334,17 @@ _ETHERTYPES: Final[Mapping[int, Step]] = {
     0x9100: _tagged(2),
     0x9200: _tagged(2),
     0x8926: _tagged(4),  # VN-Tag
+    0x892F: _tagged(4),  # HSR, IEC 62439-3
+    0xF1C1: _tagged(4),  # R-tag, IEEE 802.1CB
     0x893F: _tagged(6),  # IEEE 802.1BR
     0x8909: _tagged(6),  # Cisco MetaData
     0x88E7: lambda walk: walk.skip(4, ethernet),  # IEEE 802.1ah
     0x8847: mpls,
     0x8848: mpls,
     0x8864: _pppoe,
+    0x8870: llc,  # of a frame longer than a length can say
+    0x88E5: _macsec,
+    0x22F3: _trill,
     0x880B: ppp,
     0x6558: ethernet,
     0x8903: lambda walk: walk.skip(2, ethernet),  # Cisco FabricPath

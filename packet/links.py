@@ -113,6 +113,21 @@ def _per_packet(walk: Walk) -> Step:
     return walk.skip(size, LINKS.get(link_type, NOT_IP) if size >= 8 else NOT_IP)
 
 
+def _per_interface(walk: Walk) -> Step:
+    """Apple's pktap: a header that states its length, and the link type of what follows."""
+    size, kind, link_type = struct.unpack_from("<III", walk.data, walk.at)
+    return walk.skip(size, LINKS.get(link_type, NOT_IP) if size >= 12 and kind == 1 else NOT_IP)
+
+
+def _juniper(walk: Walk) -> Step:
+    """Juniper's header of an Ethernet frame, with its extensions."""
+    if walk.u32(0) >> 8 != 0x4D4743:
+        return NOT_IP
+    flags = walk.byte(3)
+    size = 4 + (2 + walk.u16(4) if flags & 0x80 else 0)
+    return walk.skip(size, ethernet) if not flags & 2 else NOT_IP
+
+
 def _firewall(walk: Walk) -> Step:
     """OpenBSD's pflog."""
     size, family = walk.byte(0), walk.byte(1)
@@ -192,6 +207,7 @@ LINKS: Final[Mapping[int, Step]] = {
     129: _arcnet(2),
     163: prism,
     166: _after(1, ppp),
+    178: _juniper,
     192: _per_packet,
     204: _after(1, _ppp_hdlc),
     205: _after(1, _cisco_hdlc),
@@ -200,7 +216,10 @@ LINKS: Final[Mapping[int, Step]] = {
     228: ipv4,
     229: ipv6,
     239: _netfilter,
+    240: _after(4, ethernet),  # netANALYZER
+    241: _after(12, ethernet),  # the same with a preamble
     242: _infiniband,
+    258: _per_interface,
     276: _cooked(8, 0, 20),
 }
 

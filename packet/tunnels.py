@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Mapping
 from typing import Final
 
@@ -13,6 +14,7 @@ from packet.layers import (
     Step,
     Walk,
     by_ethertype,
+    by_protocol,
     ethernet,
     ip,
     ipv6,
@@ -29,8 +31,9 @@ def gre(walk: Walk) -> Step:
     header = 4 + 4 * bool(flags & 0xC000) + 4 * bool(flags & 0x2000) + 4 * bool(flags & 0x1000)
     if flags & 7 == 1:
         header += 4 * bool(flags & 0x80)
-        return walk.skip(header, ppp if kind == 0x880B else NOT_TCP_UDP)
     walk.at += header
+    if kind == 0x6400:  # MikroTik's EoIP
+        return ethernet
     if kind == 0x88BE:  # ERSPAN: type II has a sequence number in GRE and a header of its own
         return walk.skip(8 if flags & 0x1000 else 0, ethernet)
     if kind == 0x22EB:  # ERSPAN type III
@@ -64,6 +67,8 @@ def _gtp(walk: Walk) -> Step:
         return NOT_TCP_UDP
     if flags >> 5 == 0:  # GTP version 0
         return walk.skip(20, ip)
+    if not flags & 0x10:  # GTP', which carries records of charges
+        return NOT_TCP_UDP
     walk.at += 8
     if flags & 7:
         following = walk.byte(3) if flags & 4 else 0
@@ -133,13 +138,29 @@ def _etherip(walk: Walk) -> Step:
     return walk.skip(2, ethernet)
 
 
+def _compressed(walk: Walk) -> Step:
+    """Read IPComp whose payload is deflated. Source: RFC 3173, RFC 2394."""
+    following = walk.byte(0)
+    try:
+        inflater = zlib.decompressobj(-zlib.MAX_WBITS)
+        plain = inflater.decompress(walk.data[walk.at + 4 : walk.end], _INFLATED_BYTES_MAX)
+    except zlib.error:
+        return NOT_TCP_UDP
+    walk.data, walk.at, walk.end = plain, 0, len(plain)
+    return by_protocol(walk, following)
+
+
+_INFLATED_BYTES_MAX: Final = 0xFFFF  # no IP packet is longer
+
 PROTOCOLS: Final[Mapping[int, Step]] = {
     4: ip,
     41: ipv6,
     47: gre,
     94: ip,
     97: _etherip,
+    108: _compressed,
     137: mpls,
+    143: ethernet,
 }
 # By either port; IANA's, RFC 7348, 8926, 8086, 7510, 4380.
 TUNNELS: Final[Mapping[int, Step]] = {
@@ -154,5 +175,6 @@ TUNNELS: Final[Mapping[int, Step]] = {
     5247: _capwap,
     6081: _geneve,
     6635: mpls,
+    8472: _vxlan,  # Linux's own port, from before there was a standard
     37008: _tzsp,
 }

@@ -30,6 +30,9 @@ def _strange_connection(dice: random.Random, port: int, ts_ns: int) -> list[Pack
         seq -= dice.choice((0, 0, 0, 0, 0, 1, 100, 200, 1000))
         seq += dice.choice((0, 0, 0, 0, 0, 0, 0, 1, 100))
         ack -= dice.choice((0, 0, 0, 0, 0, 1, 100, 200))
+        if dice.random() < 0.02:
+            # A bit that flipped: exactly half of the numbers away.
+            seq, ack = dice.choice(((seq ^ 2**31, ack), (seq, ack ^ 2**31)))
         if number < 2 and port % 3:
             flags = (SYN, SYN | ACK)[number]
         elif dice.random() < 0.04:

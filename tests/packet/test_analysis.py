@@ -125,6 +125,11 @@ _TWICE = [_sent(20, 101), _sent(20.1, 201)]
     ("packets", "found"),
     [
         pytest.param([_sent(20, 201)], {"lost_segment"}, id="a gap"),
+        pytest.param(
+            [_sent(20, 101), _acked(30, 201), _sent(31, 201 + 2**31)],
+            {"lost_segment", "retransmission", "spurious_retransmission"},
+            id="half of all numbers away, which is before and behind",
+        ),
         pytest.param([_sent(20, 500, 0, flags=RST)], _NOTHING, id="a reset may lie anywhere"),
         pytest.param([*_TWICE, _sent(300, 101)], {"retransmission"}, id="seen before"),
         pytest.param(
@@ -247,8 +252,8 @@ _SEGMENTS = st.lists(
         st.integers(40_000, 40_001),
         st.booleans(),
         st.sampled_from([ACK, ACK, ACK, ACK, SYN, SYN | ACK, FIN | ACK, RST, RST | ACK]),
-        st.sampled_from([-1, 0, 1, 100, 101, 200, 201, 300, 2**31]),
-        st.sampled_from([0, 1, 100, 101, 200, 201, 300]),
+        st.sampled_from([-1, 0, 1, 100, 101, 200, 201, 300, 2**31, 2**31 + 101]),
+        st.sampled_from([0, 1, 100, 101, 200, 201, 300, 2**31 + 101, 2**31 + 201]),
         st.sampled_from([0, 512, 512, 600]),
         st.sampled_from([0, 0, 1, 100, 100]),
         st.sampled_from([(), (), (201, 301), (101, 201, 301, 401)]),

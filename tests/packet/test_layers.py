@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import struct
+import zlib
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -12,7 +13,12 @@ from scapy.contrib.geneve import GENEVE
 from scapy.contrib.gtp import GTP_U_Header
 from scapy.contrib.mpls import MPLS
 from scapy.layers.inet import IP, TCP, UDP
-from scapy.layers.inet6 import IPv6, IPv6ExtHdrHopByHop, IPv6ExtHdrRouting
+from scapy.layers.inet6 import (
+    IPv6,
+    IPv6ExtHdrHopByHop,
+    IPv6ExtHdrRouting,
+)
+from scapy.layers.ipsec import AH
 from scapy.layers.l2 import (
     GRE,
     GRE_PPTP,
@@ -35,6 +41,7 @@ from packet.columns import PROTOCOL_TCP, PROTOCOL_UDP, address_texts
 from packet.decode import decode
 from packet.fragments import Fragments
 from packet.frames import frames_of
+from packet.layers import NOT_TCP_UDP
 from packet.links import LINKS, find_transport
 
 Layer: TypeAlias = Any  # scapy ships no types
@@ -42,10 +49,17 @@ Layer: TypeAlias = Any  # scapy ships no types
 _OUTER = IP(src="192.0.2.1", dst="192.0.2.2")
 _OUTER6 = IPv6(src="2001:db8::1", dst="2001:db8::2")
 _TCP = TCP(sport=40_000, dport=443, seq=7, ack=9, flags="PA", window=512)
-_V4 = IP(src="10.0.0.1", dst="10.0.0.2", ttl=61) / _TCP / Raw(b"hello")
+_INNER = IP(src="10.0.0.1", dst="10.0.0.2", ttl=61)
+_V4 = _INNER / _TCP / Raw(b"hello")
 _V6 = IPv6(src="fd00::1", dst="fd00::2", hlim=61) / _TCP / Raw(b"hello")
 _FRAME = Ether(src="02:00:00:00:00:01", dst="02:00:00:00:00:02") / _V4
+_TCP_OUT = _TCP / Raw(b"hello")
 _DUMMY = {"src": "02:00:00:00:00:01", "dst": "02:00:00:00:00:02"}
+
+
+def _deflated(packet: Layer) -> bytes:
+    deflater = zlib.compressobj(wbits=-zlib.MAX_WBITS)
+    return deflater.compress(bytes(packet)) + deflater.flush()
 
 
 def _udp(port: int) -> Layer:
@@ -78,6 +92,62 @@ def _udp(port: int) -> Layer:
             Ether(**_DUMMY) / _OUTER / GRE_PPTP(seqnum_present=1) / PPP() / _V4, 1, id="PPTP"
         ),
         pytest.param(_udp(4789) / VXLAN(vni=7, flags=8) / _FRAME, 1, id="VXLAN"),
+        pytest.param(_udp(8472) / VXLAN(vni=7, flags=8) / _FRAME, 1, id="VXLAN, Linux's port"),
+        pytest.param(
+            Ether(**_DUMMY) / _INNER / AH(nh=6, payloadlen=4, icv=b"\x00" * 12) / _TCP_OUT,
+            1,
+            id="AH",
+        ),
+        pytest.param(
+            Ether(**_DUMMY) / _OUTER / AH(nh=4, payloadlen=4, icv=b"\x00" * 12) / _V4,
+            1,
+            id="AH, tunnel",
+        ),
+        pytest.param(
+            Ether(**_DUMMY) / IP(proto=108) / Raw(b"\x04\x00\x00\x02" + _deflated(_V4)),
+            1,
+            id="IPComp",
+        ),
+        pytest.param(Ether(**_DUMMY) / IPv6(nh=143) / _FRAME, 1, id="Ethernet in SRv6"),
+        pytest.param(
+            Ether(**_DUMMY)
+            / IP(proto=47)
+            / Raw(b"\x20\x01\x64\x00\x00\x36\x00\x19" + bytes(_FRAME)),
+            1,
+            id="EoIP",
+        ),
+        pytest.param(
+            Ether(**_DUMMY) / IP(proto=47) / Raw(b"\x30\x01\x08\x00" + b"\x05" * 8 + bytes(_V4)),
+            1,
+            id="GRE version 1 without PPP",
+        ),
+        pytest.param(Ether(**_DUMMY) / MPLS(s=1) / _FRAME, 1, id="MPLS, Ethernet"),
+        pytest.param(
+            Ether(**_DUMMY) / MPLS(s=1) / Raw(b"\x00" * 4 + bytes(_FRAME)),
+            1,
+            id="MPLS, control word",
+        ),
+        pytest.param(
+            Ether(**_DUMMY, type=0x892F) / Raw(b"\x00\x40\x00\x01\x08\x00" + bytes(_V4)),
+            1,
+            id="HSR",
+        ),
+        pytest.param(
+            Ether(**_DUMMY, type=0x88E5)
+            / Raw(b"\x20\x00" + b"\x07" * 12 + b"\x08\x00" + bytes(_V4)),
+            1,
+            id="MACsec, signed only",
+        ),
+        pytest.param(
+            Ether(**_DUMMY, type=0x22F3) / Raw(b"\x00\x40" + b"\x07" * 8 + bytes(_FRAME)),
+            1,
+            id="TRILL with an option",
+        ),
+        pytest.param(
+            b"MGC\x80\x00\x02\x01\x00" + bytes(_FRAME), 178, id="Juniper's Ethernet header"
+        ),
+        pytest.param(struct.pack("<III", 16, 1, 1) + b"\x00" * 4 + bytes(_FRAME), 258, id="pktap"),
+        pytest.param(b"\x00" * 4 + bytes(_FRAME), 240, id="netANALYZER"),
         pytest.param(_udp(6081) / GENEVE(proto=0x6558) / _FRAME, 1, id="GENEVE"),
         pytest.param(_udp(6081) / GENEVE(proto=0x0800) / _V4, 1, id="GENEVE, IP"),
         pytest.param(_udp(2152) / GTP_U_Header(teid=1, gtp_type=255) / _V4, 1, id="GTP-U"),
@@ -141,6 +211,35 @@ def test_extension_headers_are_no_payload(extension: Layer) -> None:
     built = bytes(Ether(**_DUMMY) / IPv6(src="fd00::1", dst="fd00::2") / extension / _TCP / b"xyz")
     columns = decode(frames_of([(5, len(built), built)])).columns
     assert (columns.dst_port.tolist(), columns.payload_bytes.tolist()) == ([443], [3])
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        pytest.param(
+            UDP(dport=2152) / Raw(b"\x20\xff\x00\x2d" + b"\x00" * 4 + bytes(_V4)), id="GTP'"
+        ),
+        pytest.param(UDP(dport=4789) / Raw(b"\x08"), id="VXLAN cut off"),
+    ],
+)
+def test_what_is_no_tunnel_is_the_outer_datagram(payload: Layer) -> None:
+    """Else a record of charges would be taken for a connection."""
+    frame = bytes(Ether(**_DUMMY) / _OUTER / payload)
+    columns = decode(frames_of([(5, len(frame), frame)])).columns
+    assert (columns.protocol.tolist(), address_texts(columns.src)) == (
+        [PROTOCOL_UDP],
+        ["192.0.2.1"],
+    )
+
+
+def test_what_inflates_without_end_is_cut_to_a_packet() -> None:
+    """A kilobyte on the wire must not become a gigabyte in memory."""
+    bomb = Raw(b"\x04\x00\x00\x02" + _deflated(bytes(_V4) + b"\x00" * 10_000_000))
+    frame = bytes(Ether(**_DUMMY) / IP(proto=108) / bomb)
+    columns = decode(frames_of([(5, len(frame), frame)])).columns
+    assert columns.dst_port.tolist() == [443]
+    damaged = bytes(IP(proto=108) / Raw(b"\x04\x00\x00\x02\xff\xff"))
+    assert find_transport(damaged, len(damaged), 101) == NOT_TCP_UDP
 
 
 def test_datagram_of_a_tunnel_that_carries_none_is_the_outer_one() -> None:
