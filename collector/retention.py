@@ -28,7 +28,7 @@ ALL_TABLES: Final = "*"
 _PACKET_TABLES: Final = frozenset(
     {
         "packets", "flows", "span_flows", "clock_offsets", "wire_seconds", "microbursts",
-        "capture_requests", "capture_triggers", "packet_budget", "reconstructions",
+        "wire_contexts", "capture_requests", "capture_triggers", "packet_budget", "reconstructions",
     }
 )  # fmt: skip
 # What a table was made with tells its group: years are models, more than one year alerts, and a few

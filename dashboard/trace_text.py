@@ -10,6 +10,7 @@ from rich.cells import cell_len, set_cell_size
 from rich.console import Console
 from rich.text import Text
 
+from dashboard.link_text import evidence_totals, linked_by
 from dashboard.rows import SEGMENTS
 
 BAR_WIDTH = 40
@@ -34,6 +35,8 @@ def render_trace(
     out.print(f"trace {found['trace_id']}: {len(spans)} spans, {_ms(total_ns)}")
     for decision in decisions:
         out.print(_decision_line(decision))
+        if decision["flows"]:
+            out.print(_packets_line(decision))
     tree = _tree(spans)
     rows = [_HEADINGS, *(_cells(depth, span, first_ns) for depth, span in tree)]
     widths = [max(cell_len(row[place]) for row in rows) for place in range(len(_HEADINGS))]
@@ -58,6 +61,20 @@ def _decision_line(decision: dict[str, Any]) -> str:
     parts = sorted(zip(split["segments_ns"], SEGMENTS, strict=True), reverse=True)
     spent = ", ".join(f"{stage}/{of} {_ms(ns)}" for ns, (stage, of) in parts if ns)
     return f"{line}, {_ms(split['total_ns'])} = {spent or _ms(0)}"
+
+
+def _packets_line(decision: dict[str, Any]) -> str:
+    """Say what links packets to one decision, and what they prove of its time."""
+    flows, evidence = decision["flows"], decision["evidence"]
+    line = "packets: " + linked_by([(flow["method"], flow["confidence"]) for flow in flows])
+    proved = ", ".join(f"{name} {_ms(ns)}" for name, ns in evidence_totals(evidence))
+    odd = [each for each in evidence if each["finding"]]
+    if proved:
+        line += f"; of network and store: {proved}"
+    if odd:
+        apart = max(each["outside_ns"] for each in odd)
+        line += f"; {len(odd)} spans disagree with their packets, by {_ms(apart)} at most"
+    return line
 
 
 def _cells(depth: int, span: dict[str, Any], first_ns: int) -> tuple[str, ...]:

@@ -18,7 +18,7 @@ from packet.reconstruction import Captured, judge
 from packet.recorder import Recorder, RecorderStats
 from packet.sampler import Selection
 from packet.store import ReconstructionRow, Writer
-from packet.tally import Keeper, Tally
+from packet.tally import Keeper, Tally, on_the_wire
 
 # OpenTelemetry SDKs export a batch every 5 s, and a stored batch may be another second old.
 LATE_NS = 10 * NS_PER_S
@@ -86,7 +86,7 @@ class CaptureJob:
         if stats.oldest_ns is not None:
             requests = self._reader.capture_requests(stats.oldest_ns)
         looks = list(self._looks(requests, stats.since_ns, until_ns, now_ns))
-        spans_of = self._spans_of(looks)
+        spans_of = self._spans_of(looks, recorder)
         for look in looks:
             self._choose(look, spans_of, tally)
         wanted = [look for look in looks if look.range_ns is not None]
@@ -123,14 +123,17 @@ class CaptureJob:
             until = min(request.to_ns, until_ns)
             yield _Look(request, capture, traces, is_last, until)
 
-    def _spans_of(self, looks: Sequence[_Look]) -> dict[str, list[SpanEndpoints]]:
+    def _spans_of(
+        self, looks: Sequence[_Look], recorder: Recorder
+    ) -> dict[str, list[SpanEndpoints]]:
         """Return the spans of every trace that any of the requests is about."""
         found: dict[str, list[SpanEndpoints]] = defaultdict(list)
         traces = list(dict.fromkeys(trace for look in looks for trace in look.traces))
         if traces:
             from_ns = min(look.request.from_ns for look in looks) - REACH_NS
             to_ns = max(look.request.to_ns for look in looks) + REACH_NS
-            for span in self._reader.spans(max(from_ns, 0), to_ns, trace_ids=traces):
+            spans = self._reader.spans(max(from_ns, 0), to_ns, trace_ids=traces, portless=True)
+            for span in on_the_wire(recorder, spans):
                 found[span.trace_id].append(span)
         return found
 
@@ -181,6 +184,10 @@ class CaptureJob:
         spans = self._spans(request, traces)
         touched = {span.trace_id for span in spans} | set(traces)
         linked = self._reader.linked_spans(sorted(touched))
+        # One that names no ports had to be found by its context; it may have used no network.
+        spans = [
+            span for span in spans if span.port_pair or (span.trace_id, span.span_id) in linked
+        ]
         unlinked = {
             span.trace_id for span in spans if (span.trace_id, span.span_id) not in linked
         } | (touched - {span.trace_id for span in spans})
@@ -213,7 +220,7 @@ class CaptureJob:
         spans = list[SpanEndpoints]()
         if traces:
             from_ns, to_ns = max(request.from_ns - REACH_NS, 0), request.to_ns + REACH_NS
-            spans += self._reader.spans(from_ns, to_ns, trace_ids=traces)
+            spans += self._reader.spans(from_ns, to_ns, trace_ids=traces, portless=True)
         if request.port_pairs:
             spans += self._reader.spans(
                 request.from_ns, request.to_ns, port_pairs=request.port_pairs

@@ -31,6 +31,13 @@ class PacketConfig(Section):
     snaplen_bytes: int = Field(
         default=96, ge=64, le=512, description="Bytes kept of a packet: headers, no payload"
     )
+    request_bytes: int = Field(
+        default=512,
+        ge=0,
+        le=1400,
+        description="Payload bytes of a request that are searched in memory for its traceparent, "
+        "and then gone: no byte of it is held, kept or written; 0 searches none",
+    )
     engine: Literal["ring", "dumpcap", "sample"] = Field(
         default="ring",
         description="ring: the flight recorder; dumpcap: Wireshark's, into files in memory; "

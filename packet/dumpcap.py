@@ -15,7 +15,7 @@ import struct
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +23,7 @@ import numpy as np
 from collector.clock import NS_PER_S, Clock, SystemClock
 from collector.errors import CaptureError, DecodeError
 from packet.config import PacketConfig
+from packet.contexts import ContextRows, chosen, find_contexts, no_contexts
 from packet.decode import decode
 from packet.frames import LINK_ETHERNET, Frames, concat_frames
 from packet.pcapng import parse_pcapng
@@ -118,6 +119,25 @@ class DumpcapRecorder:
                 decoded = decode(frames, deep=False)
                 parts.append(frames.take(decoded.rows[selection.of(decoded.columns)]))
         return concat_frames(parts)
+
+    def contexts(
+        self, selection: Selection, trace_ids: Collection[str] | None = None
+    ) -> ContextRows:
+        """Return the contexts that the selected packets carried, as far as `-s` left them whole.
+
+        Args:
+            selection: which packets.
+            trace_ids: only contexts of these traces; None for any.
+        """
+        if not self._config.request_bytes:
+            return no_contexts()
+        self._wait_for(selection.to_ns)
+        with self._lock:
+            found = [
+                chosen(find_contexts(frames), selection, trace_ids)
+                for frames in self._frames(selection.from_ns)
+            ]
+        return np.concatenate([*found, no_contexts()])
 
     def stats(self) -> RecorderStats:
         """Return what it has seen and holds; drops are known when a file is complete."""

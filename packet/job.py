@@ -21,9 +21,9 @@ from collector.store.cursors import read_cursor, write_cursor
 from packet.byte_budget import ByteBudget, Tier
 from packet.capture_job import LATE_NS, CaptureJob
 from packet.clock_job import ClockJob, ClockReport
-from packet.columns import port_pairs
+from packet.columns import PacketColumns, port_pairs
 from packet.config import PacketConfig
-from packet.link import AMBIGUOUS_CONFIDENCE, WINDOW_MARGIN_NS, link
+from packet.link import AMBIGUOUS_CONFIDENCE, WINDOW_MARGIN_NS, SpanEndpoints, link
 from packet.meter import Meter
 from packet.queries import Reader
 from packet.recorder import Recorder
@@ -115,7 +115,7 @@ class PacketJob:
             except CaptureError as error:
                 # Spans are linked to what was kept before; the page says what is missing.
                 tally.capture_lost = str(error)
-        tally.flows = self._keeper.analyse(now_ns)
+        tally.flows = self._keeper.analyse(tally.contexts, now_ns)
         self._link_new_spans(until_ns, now_ns, tally)
         if self._recorder is not None and tally.capture_lost is None:
             stats = self._recorder.stats()
@@ -191,25 +191,45 @@ class PacketJob:
         kept = self._reader.packets(from_ns - WINDOW_MARGIN_NS, to_ns + WINDOW_MARGIN_NS)
         if not len(kept):
             return
-        pairs = set(port_pairs(kept.src_port, kept.dst_port).tolist())
-        spans = self._reader.spans(from_ns - _RIVAL_NS, to_ns + _RIVAL_NS, port_pairs=pairs)
+        flow_hashes = set(kept.flow_hash.tolist())
+        spans = self._spans(from_ns - _RIVAL_NS, to_ns + _RIVAL_NS, kept, flow_hashes)
         if not spans:
             return
-        packets = self._reader.packets(
-            min(span.start_ns for span in spans) - WINDOW_MARGIN_NS,
-            max(span.end_ns for span in spans) + WINDOW_MARGIN_NS,
-            set(kept.flow_hash.tolist()),
-        )
+        begin_ns = min(span.start_ns for span in spans) - WINDOW_MARGIN_NS
+        end_ns = max(span.end_ns for span in spans) + WINDOW_MARGIN_NS
+        packets = self._reader.packets(begin_ns, end_ns, flow_hashes)
+        contexts = self._reader.contexts(begin_ns, end_ns, flow_hashes)
         inside = {
             (span.trace_id, span.span_id)
             for span in spans
             if span.start_ns <= to_ns and span.end_ns >= from_ns
         }
-        links = [row for row in link(spans, packets) if (row.trace_id, row.span_id) in inside]
+        links = [
+            row for row in link(spans, packets, contexts) if (row.trace_id, row.span_id) in inside
+        ]
         self._writer.span_flows(links, now_ns)
         self._writer.wire_times(wire_times(spans, links, packets), now_ns)
         tally.linked += len(links)
         tally.ambiguous += sum(row.confidence <= AMBIGUOUS_CONFIDENCE for row in links)
+
+    def _spans(
+        self, from_ns: int, to_ns: int, kept: PacketColumns, flow_hashes: set[int]
+    ) -> list[SpanEndpoints]:
+        """Return the spans that name the ports of kept packets, and those that packets name."""
+        pairs = set(port_pairs(kept.src_port, kept.dst_port).tolist())
+        found = self._reader.spans(from_ns, to_ns, port_pairs=pairs)
+        said = self._reader.contexts(from_ns, to_ns, flow_hashes)
+        traces = sorted({context.trace_id for context in said})
+        if traces:
+            named = {(span.trace_id, span.span_id) for span in found}
+            senders = {(context.trace_id, context.span_id) for context in said}
+            found += [
+                span
+                for span in self._reader.spans(from_ns, to_ns, trace_ids=traces, portless=True)
+                if (span.trace_id, span.span_id) not in named
+                and (span.trace_id, span.sender_id) in senders
+            ]
+        return found
 
 
 def _merged(ranges: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:

@@ -1,7 +1,9 @@
 """Pure: the classic BPF program that the kernel runs on every packet before the recorder sees it.
 
-It keeps TCP headers and not one byte of payload: what it returns is where the TCP header ends. On
-loopback each packet passes the tap twice, outgoing and incoming, and only the first is kept.
+It keeps TCP headers and not one byte of payload: what it returns is where the TCP header ends. A
+second program, for the socket whose packets are searched and never held, keeps nothing but what
+begins like a request, with the first bytes of its payload. On loopback each packet passes the tap
+twice, outgoing and incoming, and only the first is kept.
 
 Source: Documentation/networking/filter.rst of the Linux kernel.
 """
@@ -14,11 +16,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from packet.contexts import FRAME_TYPE_MAX, PREFACE_WORD, REQUEST_WORDS
 from packet.sampler import IPV4_PREFIX as _IPV4_PREFIX
 from packet.sampler import MIX_1, MIX_2, PORT, epoch_seeds, threshold
 
 # Operation codes of linux/bpf_common.h, named as the kernel's assembler names them.
-_LD_ABS_H, _LD_ABS_B, _LD_IND_H, _LD_IND_B = 0x28, 0x30, 0x48, 0x50
+_LD_ABS_H, _LD_ABS_B, _LD_IND_W, _LD_IND_H, _LD_IND_B = 0x28, 0x30, 0x40, 0x48, 0x50
 _LDX_IMM, _LDX_MSH, _LDX_MEM, _LD_MEM, _ST = 0x01, 0xB1, 0x61, 0x60, 0x02
 _LD_IMM, _LD_ABS_W, _MUL, _XOR, _XOR_X, _TAX = 0x00, 0x20, 0x24, 0xA4, 0xAC, 0x07
 _AND, _RSH, _ADD, _ADD_X = 0x54, 0x74, 0x04, 0x0C
@@ -69,6 +72,7 @@ def header_filter(
     ports: Sequence[int],
     exclude_ports: Sequence[int],
     sample: KernelSample | None = None,
+    request_bytes: int = 0,
 ) -> bytes:
     """Return the program, as `struct sock_filter` array.
 
@@ -78,6 +82,8 @@ def header_filter(
         ports: keep packets with one of these at either end; empty keeps all TCP.
         exclude_ports: ... but none with one of these at either end.
         sample: keep packets of these flows only; None keeps all flows.
+        request_bytes: keep only what begins like a request, and so much of its payload; 0 keeps
+            all packets and no payload.
     """
     program = [
         *(_outgoing_only() if loopback else []),
@@ -107,10 +113,11 @@ def header_filter(
         Instruction(_AND, 0xF0),
         Instruction(_RSH, 2),
         Instruction(_ADD_X),
-        Instruction(_ADD, _ETHERNET),
-        Instruction(_JGT, snaplen_bytes, "snap", ""),
+        *(_begun_like_a_request() if request_bytes else []),
+        Instruction(_ADD, _ETHERNET + request_bytes),
+        Instruction(_JGT, snaplen_bytes + request_bytes, "snap", ""),
         Instruction(_RET_A),
-        Instruction(_RET, snaplen_bytes, label="snap"),
+        Instruction(_RET, snaplen_bytes + request_bytes, label="snap"),
         Instruction(_RET, 0, label="drop"),
     ]
     return assemble(program)
@@ -217,6 +224,25 @@ def _shifted(bits: int) -> list[Instruction]:
 
 def _multiplied(factor: int) -> list[Instruction]:
     return [Instruction(_MUL, factor)]
+
+
+def _begun_like_a_request() -> list[Instruction]:
+    """Keep A, where the payload begins less the link's header; drop what is no request.
+
+    A load behind the end of the packet ends the program, and drops it: it has no payload. Where
+    Ethernet padded it, zeros are read.
+    """
+    words = [int.from_bytes(word, "big") for word in (*REQUEST_WORDS, PREFACE_WORD)]
+    return [
+        Instruction(_TAX),
+        Instruction(_LD_IND_W, _ETHERNET),
+        *(Instruction(_JEQ, word, "request", "") for word in words),
+        Instruction(_JEQ, 0, "drop", ""),
+        Instruction(_JSET, 0xFF000000, "drop", ""),
+        Instruction(_AND, 0xFF),
+        Instruction(_JGT, FRAME_TYPE_MAX, "drop", ""),
+        Instruction(_TXA, label="request"),
+    ]
 
 
 def _outgoing_only() -> list[Instruction]:

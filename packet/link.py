@@ -1,15 +1,20 @@
 """Pure: spans x packets -> which packets carried which span, how sure that is, and why.
 
-The payload packets of a connection are cut into exchanges: a request and the response to it. A
+The payload packets of a connection are cut into exchanges: a request and the response to it. Where
+the request said which span sent it (`contexts`), that span and the one that answers it take its
+exchange, whatever the clocks say and whether or not they name their ports. Else time decides: a
 span of the caller takes the exchanges that begin while it runs; a span of the callee, which begins
-after the request came in, takes the one that it overlaps most.
+after the request came in, takes the one that it overlaps most. An exchange that somebody else's
+request was seen in is left alone.
 """
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, replace
+from typing import TypeAlias
 
 import numpy as np
 
@@ -17,7 +22,6 @@ from collector.clock import NS_PER_MS
 from packet.columns import (
     I64,
     SYN,
-    U64,
     Mask,
     PacketColumns,
     address_words,
@@ -25,9 +29,23 @@ from packet.columns import (
     port_pairs,
     rows_by_key,
 )
+from packet.contexts import HEADER, Context
+from packet.exchanges import (
+    Barred,
+    Exchanges,
+    Place,
+    Traffic,
+    begun_within,
+    overlapped_most,
+)
+from packet.lag import AGREED, LAG_MAX_NS, VOTERS_MAX, voted_lag
 
 TUPLE_AND_TIME = "tuple+time"
 PORTS_AND_TIME = "ports+time"  # the span names its peer by a host's name, or by a proxy's address
+
+# Behind either, where the span's clock was found to be off from that of the packets, by votes.
+LAGGED = "+lag"
+_LAG_CONFIDENCE = 0.9
 
 # A link at most this sure is one of a set: which of the spans the packets belong to is not known.
 AMBIGUOUS_CONFIDENCE = 0.5
@@ -35,6 +53,8 @@ AMBIGUOUS_CONFIDENCE = 0.5
 # Where nothing fits the span exactly: its clock may have been stepped, or run off by so much.
 SLACK_NS = NS_PER_MS
 _SLACK_CONFIDENCE = 0.8
+# One caller asked twice with one context, and time alone tells whose answer is which.
+_AGAIN_CONFIDENCE = 0.9
 # On one machine two connections with the same two ports differ in their addresses only; that is
 # rare, and where it is seen the confidence is divided among them.
 _PORTS_CONFIDENCE = 0.9
@@ -44,9 +64,12 @@ _PORTS_CONFIDENCE = 0.9
 WINDOW_MARGIN_NS = 50 * NS_PER_MS
 
 
+_Claimed: TypeAlias = tuple[int, bool, int]  # connection, whether by its callee, exchange
+
+
 @dataclass(frozen=True, slots=True)
 class SpanEndpoints:
-    """A span that names both ports of its connection."""
+    """A span of one end of a connection; ports of 0 are not known."""
 
     trace_id: str
     span_id: str
@@ -57,6 +80,8 @@ class SpanEndpoints:
     local_port: int
     peer_port: int
     peer_address: str  # as `columns.normal_address` spells it; "" where only a name is known
+    parent_span_id: str = ""
+    clock: str = ""  # whose: the host that it names, "" for none
 
     @property
     def port_pair(self) -> int:
@@ -67,6 +92,11 @@ class SpanEndpoints:
     def client_port(self) -> int:
         """Return the port of the side that asks."""
         return self.peer_port if self.is_server else self.local_port
+
+    @property
+    def sender_id(self) -> str:
+        """Return the span whose id the request carried, "" where it is not known."""
+        return self.parent_span_id if self.is_server else self.span_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,59 +115,77 @@ class SpanFlow:
     confidence: float
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Exchanges:
-    """The exchanges of one connection, in time, not overlapping."""
-
-    first_ns: U64
-    last_ns: U64
-    packets: I64
-    wire_ns: I64  # -1 where the request or the response was not seen
-
-
 @dataclass(frozen=True, slots=True)
 class _Claim:
     """Exchanges [begin, end) of one connection, claimed by one span."""
 
     span: SpanEndpoints
     flow_hash: int
+    client_port: int
     begin: int
     end: int
     method: str
     confidence: float  # before others who claim the same are counted
+    is_said: bool = False  # by the request itself: what time alone says is no rival
 
 
-def link(spans: Iterable[SpanEndpoints], columns: PacketColumns) -> list[SpanFlow]:
+def link(
+    spans: Iterable[SpanEndpoints], columns: PacketColumns, contexts: Iterable[Context] = ()
+) -> list[SpanFlow]:
     """Return the links between spans and packets, in the order of the spans.
 
     Args:
-        spans: of one clock with the packets; each names both ports of its connection.
+        spans: each names both ports of its connection, or is named by a context.
         columns: every kept packet of the spans' time.
+        contexts: what requests among those packets said, with the stamps of their packets.
     """
-    flows = _flows_by_ports(columns)
-    cut: dict[tuple[int, int], _Exchanges] = {}
-    claims = []
-    for span in spans:
-        candidates, method, confidence = _candidates(span, flows.get(span.port_pair, []))
-        found = []
-        for packets in candidates:
-            key = int(packets.flow_hash[0]), span.client_port
-            if key not in cut:
-                cut[key] = _exchanges(packets, span.client_port)
-            begin, end, certainty = _claimed(span, cut[key])
-            if begin < end:
-                found.append(_Claim(span, key[0], begin, end, method, confidence * certainty))
-        claims += [(claim, len(found)) for claim in found]
+    ordered = list(spans)
+    traffic = Traffic(columns, contexts)
+    found = [_said(span, traffic) for span in ordered]
+    owned = {
+        exchange
+        for claims in found
+        for claim in claims
+        if claim.method == HEADER
+        for exchange in _claimed_by(claim)
+    }
+    timed = [place for place, claims in enumerate(found) if not claims]
+    for place in timed:
+        found[place] = _timed(ordered[place], 0, traffic, owned)
+    lags = _lags([(ordered[place], bool(found[place])) for place in timed], traffic)
+    for place in timed:
+        if (lag_ns := lags.get(_whose(ordered[place]), 0)) != 0:
+            found[place] = _timed(ordered[place], lag_ns, traffic, owned)
 
-    claimants = Counter(
-        (claim.flow_hash, claim.span.is_server, index)
-        for claim, _ in claims
-        for index in range(claim.begin, claim.end)
-    )
+    claimants: Counter[_Claimed] = Counter()
+    said: Counter[_Claimed] = Counter()
+    for claim in (claim for claims in found for claim in claims):
+        own = _claimed_by(claim)
+        claimants.update(own)
+        said.update(own if claim.is_said else ())
     return [
-        _link(claim, alternatives, cut[claim.flow_hash, claim.span.client_port], claimants)
-        for claim, alternatives in claims
+        _link(claim, len(claims), traffic, said if claim.is_said else claimants)
+        for claims in found
+        for claim in claims
     ]
+
+
+def with_ports(spans: Iterable[SpanEndpoints], contexts: Iterable[Context]) -> list[SpanEndpoints]:
+    """Return the spans; one that names no ports has those of the request that named it.
+
+    A span of which no context is known either stays without.
+    """
+    said = {(each.trace_id, each.span_id): each for each in contexts}
+    filled = []
+    for span in spans:
+        context = said.get((span.trace_id, span.sender_id))
+        if span.port_pair or context is None:
+            filled.append(span)
+            continue
+        ports = context.client_port, context.server_port
+        local, peer = reversed(ports) if span.is_server else ports
+        filled.append(replace(span, local_port=local, peer_port=peer))
+    return filled
 
 
 def within_windows(
@@ -177,15 +225,100 @@ def _merged(windows: Sequence[tuple[int, int]]) -> tuple[I64, I64]:
     return ordered[new, 0], ends[last]
 
 
-def _flows_by_ports(columns: PacketColumns) -> dict[int, list[PacketColumns]]:
-    """Return the payload packets of each connection, by time, under its two ports."""
-    payload = columns.take(columns.payload_bytes > 0).in_order()
-    flows = defaultdict(list)
-    for rows in rows_by_key(payload.flow_hash):
-        packets = payload.take(rows)
-        pair = port_pair(int(packets.src_port[0]), int(packets.dst_port[0]))
-        flows[pair].append(packets)
-    return flows
+def _said(span: SpanEndpoints, traffic: Traffic) -> list[_Claim]:
+    """Return the exchanges whose request said that this span sent it, or what this span answers.
+
+    A caller that asked again, as after a redirect, has several; a callee has one.
+    """
+    places = traffic.said_by(span.trace_id, span.sender_id) if span.sender_id else []
+    certainty = 1.0
+    if span.is_server and len(places) > 1:
+        places = [max(places, key=lambda place: _overlap_ns(span, place, traffic))]
+        certainty = _AGAIN_CONFIDENCE
+    claims = []
+    for flow_hash in dict.fromkeys(place.flow_hash for place in places):
+        own = [place for place in places if place.flow_hash == flow_hash]
+        claims.append(
+            _Claim(
+                span=span,
+                flow_hash=flow_hash,
+                client_port=own[0].client_port,
+                begin=min(place.index for place in own),
+                end=max(place.index for place in own) + 1,
+                method=own[0].method,
+                confidence=certainty / max(traffic.callers(place) for place in own),
+                is_said=True,
+            )
+        )
+    return claims
+
+
+def _overlap_ns(span: SpanEndpoints, place: Place, traffic: Traffic) -> int:
+    exchanges = traffic.exchanges(place.flow_hash, place.client_port)
+    first_ns, last_ns = (int(edge[place.index]) for edge in (exchanges.first_ns, exchanges.last_ns))
+    return min(last_ns, span.end_ns) - max(first_ns, span.start_ns)
+
+
+def _timed(
+    span: SpanEndpoints, lag_ns: int, traffic: Traffic, owned: AbstractSet[_Claimed]
+) -> list[_Claim]:
+    """Return the exchanges that are at the time of a span, on the connections it may have used."""
+    candidates, method, confidence = _candidates(span, traffic.of_ports(span.port_pair))
+    if lag_ns:
+        span = replace(span, start_ns=span.start_ns + lag_ns, end_ns=span.end_ns + lag_ns)
+        method, confidence = f"{method}{LAGGED}", confidence * _LAG_CONFIDENCE
+    claims = []
+    for packets in candidates:
+        flow_hash = int(packets.flow_hash[0])
+
+        def is_barred(index: int, flow_hash: int = flow_hash) -> bool:
+            return (flow_hash, span.is_server, index) in owned or traffic.is_of_others(
+                flow_hash, span.client_port, index, span.trace_id
+            )
+
+        exchanges = traffic.exchanges(flow_hash, span.client_port)
+        begin, end, certainty = _claimed(span, exchanges, is_barred)
+        if begin < end:
+            sure = confidence * certainty
+            claims.append(_Claim(span, flow_hash, span.client_port, begin, end, method, sure))
+    return claims
+
+
+def _whose(span: SpanEndpoints) -> tuple[str, bool]:
+    return span.clock, span.is_server
+
+
+def _lags(
+    timed: Sequence[tuple[SpanEndpoints, bool]], traffic: Traffic
+) -> dict[tuple[str, bool], int]:
+    """Return by clock and side how far its spans are off, where they do not fit as they are.
+
+    Args:
+        timed: spans on connections that are there, and whether each fits without a lag.
+        traffic: the connections.
+    """
+    voters: dict[tuple[str, bool], list[tuple[SpanEndpoints, bool]]] = defaultdict(list)
+    for span, fits in timed:
+        if traffic.of_ports(span.port_pair):
+            voters[_whose(span)].append((span, fits))
+    lags = {}
+    for whose, group in voters.items():
+        if sum(fits for _, fits in group) < AGREED * len(group):
+            offsets = [_offsets(span, traffic) for span, _ in group[:VOTERS_MAX]]
+            lags[whose] = voted_lag(offsets, of_callees=whose[1])
+    return lags
+
+
+def _offsets(span: SpanEndpoints, traffic: Traffic) -> I64:
+    """Return from a span's begin to every request near it on the connections it may have used."""
+    candidates, _, _ = _candidates(span, traffic.of_ports(span.port_pair))
+    found = [np.zeros(0, np.int64)]
+    for packets in candidates:
+        starts = traffic.exchanges(int(packets.flow_hash[0]), span.client_port).first_ns
+        from_ns, to_ns = max(span.start_ns - LAG_MAX_NS, 0), span.start_ns + LAG_MAX_NS
+        near = slice(*np.searchsorted(starts, np.array([from_ns, to_ns], np.uint64)))
+        found.append(starts[near].astype(np.int64) - span.start_ns)
+    return np.concatenate(found)
 
 
 def _candidates(
@@ -210,62 +343,32 @@ def _has_end(packets: PacketColumns, words: Sequence[int], port: int) -> bool:
     return any(tuple(address) == tuple(words) and at == port for address, at in ends)
 
 
-def _exchanges(packets: PacketColumns, client_port: int) -> _Exchanges:
-    """Cut the payload packets of one connection before each request that follows a response."""
-    asked = packets.src_port == client_port
-    begins = np.ones(len(packets), np.bool_)
-    begins[1:] = asked[1:] & ~asked[:-1]
-    starts = np.flatnonzero(begins)
-    ends = np.append(starts[1:], len(packets))
-    # Within an exchange all of the request precedes all of the response.
-    requests = np.add.reduceat(asked.astype(np.int64), starts)
-    both = (requests > 0) & (requests < ends - starts)
-    ts_ns = packets.ts_ns.astype(np.int64)
-    answered = np.minimum(starts + requests, len(packets) - 1)
-    sent = np.maximum(answered - 1, 0)
-    wire_ns = np.where(both, ts_ns[answered] - ts_ns[sent], -1)
-    return _Exchanges(packets.ts_ns[starts], packets.ts_ns[ends - 1], ends - starts, wire_ns)
-
-
-def _claimed(span: SpanEndpoints, exchanges: _Exchanges) -> tuple[int, int, float]:
-    """Return [begin, end) of the exchanges that a span claims, and how sure that is."""
-    choose = _overlapped_most if span.is_server else _begun_within
+def _claimed(
+    span: SpanEndpoints, exchanges: Exchanges, is_barred: Barred
+) -> tuple[int, int, float]:
+    """Return [begin, end) of the exchanges that a span claims by time, and how sure that is."""
+    choose = overlapped_most if span.is_server else begun_within
     for slack_ns, certainty in ((0, 1.0), (SLACK_NS, _SLACK_CONFIDENCE)):
-        begin, end = choose(exchanges, span.start_ns - slack_ns, span.end_ns + slack_ns)
+        begin, end = choose(exchanges, span.start_ns - slack_ns, span.end_ns + slack_ns, is_barred)
         if begin < end:
             return begin, end, certainty
     return 0, 0, 0.0
 
 
-def _begun_within(exchanges: _Exchanges, from_ns: int, to_ns: int) -> tuple[int, int]:
-    begin = np.searchsorted(exchanges.first_ns, np.uint64(max(from_ns, 0)), side="left")
-    end = np.searchsorted(exchanges.first_ns, np.uint64(to_ns), side="right")
-    return int(begin), int(end)
-
-
-def _overlapped_most(exchanges: _Exchanges, from_ns: int, to_ns: int) -> tuple[int, int]:
-    begin = int(np.searchsorted(exchanges.last_ns, np.uint64(max(from_ns, 0)), side="left"))
-    end = int(np.searchsorted(exchanges.first_ns, np.uint64(to_ns), side="right"))
-    if begin >= end:
-        return 0, 0
-    first = exchanges.first_ns[begin:end].astype(np.int64)
-    last = exchanges.last_ns[begin:end].astype(np.int64)
-    most = begin + int(np.argmax(np.minimum(last, to_ns) - np.maximum(first, from_ns)))
-    return most, most + 1
+def _claimed_by(claim: _Claim) -> list[_Claimed]:
+    side = claim.span.is_server
+    return [(claim.flow_hash, side, index) for index in range(claim.begin, claim.end)]
 
 
 def _link(
-    claim: _Claim,
-    alternatives: int,
-    exchanges: _Exchanges,
-    claimants: Counter[tuple[int, bool, int]],
+    claim: _Claim, alternatives: int, traffic: Traffic, claimants: Counter[_Claimed]
 ) -> SpanFlow:
-    rivals = max(
-        claimants[claim.flow_hash, claim.span.is_server, index]
-        for index in range(claim.begin, claim.end)
-    )
     own = slice(claim.begin, claim.end)
+    exchanges = traffic.exchanges(claim.flow_hash, claim.client_port)
     wire_ns = exchanges.wire_ns[own]
+    rivals = max(claimants[each] for each in _claimed_by(claim))
+    # Of several connections that fit in time one was used; who said so on two has asked twice.
+    confidence = claim.confidence / (1 if claim.is_said else rivals * alternatives)
     return SpanFlow(
         trace_id=claim.span.trace_id,
         span_id=claim.span.span_id,
@@ -276,5 +379,6 @@ def _link(
         packets=int(exchanges.packets[own].sum()),
         wire_ns=int(wire_ns.sum()) if (wire_ns >= 0).all() else None,
         method=claim.method,
-        confidence=claim.confidence / (rivals * alternatives),
+        # Several that answer one request, or that said they sent it, share what there is.
+        confidence=min(confidence, 1 / rivals),
     )

@@ -14,6 +14,7 @@ from collector.clock import NS_PER_S
 from collector.config import AttributesConfig
 from collector.store.connect import Connections
 from packet.columns import U32, PacketColumns, address_words, normal_address
+from packet.contexts import Context
 from packet.link import SpanEndpoints
 from packet.triggers import Outlier
 
@@ -128,6 +129,7 @@ class Reader:
         *,
         trace_ids: Sequence[str] = (),
         port_pairs: Collection[int] = (),
+        portless: bool = False,
     ) -> list[SpanEndpoints]:
         """Return spans that name both ports and overlap [from_ns, to_ns], by time.
 
@@ -136,6 +138,7 @@ class Reader:
             to_ns: end of the range.
             trace_ids: only spans of these traces; empty for any.
             port_pairs: only spans of these connections, see `columns.port_pair`; empty for any.
+            portless: also those that do not name both ports.
         """
         rows = list[tuple[Any, ...]]()
         for at in range(0, max(len(trace_ids), 1), _TRACES_A_QUERY):
@@ -147,11 +150,12 @@ class Reader:
                     "reach_ns": REACH_NS,
                     "trace_ids": list(trace_ids[at : at + _TRACES_A_QUERY]),
                     "port_pairs": list(port_pairs),
+                    "portless": portless,
                     "host": self._host,
                     **self._endpoint_names,
                 },
             )
-        return [SpanEndpoints(*(*row[:8], normal_address(row[8]))) for row in rows]
+        return [SpanEndpoints(*(*row[:8], normal_address(row[8]), *row[9:])) for row in rows]
 
     def linked_spans(self, trace_ids: Sequence[str]) -> set[tuple[str, str]]:
         """Return (trace id, span id) of the spans that a request and a response were linked to."""
@@ -224,6 +228,21 @@ class Reader:
             },
         )
         return columns_of(table)
+
+    def contexts(
+        self, from_ns: int, to_ns: int, flow_hashes: Collection[int] = ()
+    ) -> list[Context]:
+        """Return what kept packets seen in [from_ns, to_ns] said of the spans that sent them."""
+        rows = self._rows(
+            "contexts",
+            {
+                "from_ns": from_ns,
+                "to_ns": to_ns,
+                "flow_hashes": list(flow_hashes),
+                "host": self._host,
+            },
+        )
+        return [Context(*row) for row in rows]
 
     def packet_hosts(self, from_ns: int, to_ns: int) -> list[str]:
         """Return the named recorders that kept packets seen in [from_ns, to_ns)."""

@@ -1,7 +1,7 @@
 """I/O: the flight recorder: a process of its own that holds the headers of recent packets.
 
-It is the only privileged code: it opens the ring, locks the filter, becomes nobody, and from then
-on only answers what its parent asks over a pipe. It ends with its parent. Nothing it holds
+It is the only privileged code: it opens its rings, locks their filters, becomes nobody, and from
+then on only answers what its parent asks over a pipe. It ends with its parent. Nothing it holds
 touches a disk.
 """
 
@@ -15,7 +15,7 @@ import struct
 import subprocess
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import IO, Any
@@ -25,10 +25,13 @@ import numpy as np
 from collector.clock import NS_PER_MS, NS_PER_S, Clock, SystemClock
 from collector.errors import CaptureError
 from packet.config import PacketConfig
+from packet.context_memory import ContextMemory
+from packet.contexts import CONTEXT, ContextRows
 from packet.decode import decode
 from packet.frames import Frames, concat_frames, parse_blocks
+from packet.mapped_ring import RETIRE_MS
 from packet.recorder_rows import Recorder, RecorderStats
-from packet.ring import RETIRE_MS, Block, Ring, capture_available, drop_privileges
+from packet.ring import Block, Ring, capture_available, drop_privileges
 from packet.sampler import Selection
 from packet.wire_watch import WireSecond, WireWatch, wire_second
 
@@ -92,17 +95,22 @@ class RecorderProcess:
         Raises:
             CaptureError: the recorder has ended or does not answer.
         """
-        pairs = None if selection.port_pairs is None else sorted(selection.port_pairs)
-        request = {
-            "pull": {
-                "from_ns": selection.from_ns,
-                "to_ns": selection.to_ns,
-                "port_pairs": pairs,
-                "sample_ratio": selection.sample_ratio,
-                "sample_epoch_s": selection.sample_epoch_s,
-            }
-        }
+        request = {"pull": {"selection": _as_json(selection)}}
         return concat_frames(self._ask(request, _ANSWER_SECONDS_MAX)[1])
+
+    def contexts(
+        self, selection: Selection, trace_ids: Collection[str] | None = None
+    ) -> ContextRows:
+        """Return the contexts that the selected packets carried. Waits and raises as `pull` does.
+
+        Args:
+            selection: which packets.
+            trace_ids: only contexts of these traces; None for any.
+        """
+        wanted = None if trace_ids is None else sorted(trace_ids)
+        request = {"contexts": {"selection": _as_json(selection), "trace_ids": wanted}}
+        answer, _ = self._ask(request, _ANSWER_SECONDS_MAX)
+        return np.frombuffer(bytes.fromhex(answer["contexts"]), CONTEXT)
 
     def stats(self) -> RecorderStats:
         """Return what the recorder has seen and holds. Raises as `pull` does."""
@@ -164,12 +172,14 @@ class _Service:
         self,
         config: PacketConfig,
         ring: Ring,
+        contexts: ContextMemory | None,
         requests: IO[bytes],
         answers: IO[bytes],
         clock: Clock,
     ) -> None:
         self._config = config
         self._ring = ring
+        self._contexts = contexts
         self._requests = requests
         self._answers = answers
         self._clock = clock
@@ -182,37 +192,64 @@ class _Service:
         parent = os.getppid()
         while os.getppid() == parent:
             if self._wait(1.0):
-                request = _read_message(self._requests)
-                if "seconds" in request:
-                    found = self._watch.seconds(request["seconds"]["after_ns"])
-                    self._reply({"seconds": [asdict(second) for second in found]})
-                    continue
-                if "pull" in request:
-                    pairs = request["pull"].pop("port_pairs")
-                    wanted = None if pairs is None else frozenset(pairs)
-                    self._pull(Selection(port_pairs=wanted, **request["pull"]))
-                self._reply({"stats": asdict(self._stats())})
+                self._serve(_read_message(self._requests))
+
+    def _serve(self, request: dict[str, Any]) -> None:
+        if "seconds" in request:
+            found = self._watch.seconds(request["seconds"]["after_ns"])
+            self._reply({"seconds": [asdict(second) for second in found]})
+        elif "contexts" in request:
+            wanted = request["contexts"]
+            rows = self._select(_selection(wanted["selection"]), wanted["trace_ids"])
+            self._reply({"contexts": rows.hex()})
+        else:
+            if "pull" in request:
+                self._pull(_selection(request["pull"]["selection"]))
+            self._reply({"stats": asdict(self._stats())})
 
     def _wait(self, seconds: float) -> bool:
         """Drain what was retired; return whether there is a request."""
         requests = self._requests.fileno()
         ready = _readable(self._ring.fileno(), requests, seconds=seconds)
-        self._ring.drain()
+        self._drain()
         now_ns = self._clock.now_ns()
-        self._ring.forget(now_ns - round(self._config.window_s * NS_PER_S))
-        self._ring.reseed(now_ns // (self._config.sample_epoch_s * NS_PER_S))
-        if self._config.analysis and now_ns - self._watched_ns >= _WATCH_EVERY_NS:
+        oldest_ns = now_ns - round(self._config.window_s * NS_PER_S)
+        epoch = now_ns // (self._config.sample_epoch_s * NS_PER_S)
+        for memory in (self._ring, self._contexts):
+            if memory is not None:
+                memory.forget(oldest_ns)
+                memory.reseed(epoch)
+        if now_ns - self._watched_ns >= _WATCH_EVERY_NS:
             self._watched_ns = now_ns
-            frames = parse_blocks(self._ring.take_fresh())
-            self._watch.add(decode(frames, deep=False).columns, now_ns)
+            if self._contexts is not None:
+                self._contexts.search()
+            if self._config.analysis:
+                frames = parse_blocks(self._ring.take_fresh())
+                self._watch.add(decode(frames, deep=False).columns, now_ns)
         return requests in ready
 
-    def _pull(self, selection: Selection) -> None:
-        complete_ns = min(selection.to_ns, self._clock.now_ns()) + _COMPLETE_AFTER_NS
+    def _drain(self) -> None:
+        self._ring.drain()
+        if self._contexts is not None:
+            self._contexts.drain()
+
+    def _complete(self, to_ns: int) -> None:
+        """Wait until everything up to a past instant was handed over."""
+        complete_ns = min(to_ns, self._clock.now_ns()) + _COMPLETE_AFTER_NS
         while (left_ns := complete_ns - self._clock.now_ns()) > 0:
             _readable(self._ring.fileno(), seconds=left_ns / NS_PER_S)
-            self._ring.drain()
-        self._ring.drain()
+            self._drain()
+        self._drain()
+
+    def _select(self, selection: Selection, trace_ids: list[str] | None) -> bytes:
+        if self._contexts is None:
+            return b""
+        self._complete(selection.to_ns)
+        self._contexts.search()
+        return self._contexts.select(selection, trace_ids).tobytes()
+
+    def _pull(self, selection: Selection) -> None:
+        self._complete(selection.to_ns)
         answered = 0
         for batch in _batches(self._ring.blocks(selection.from_ns, selection.to_ns)):
             frames = parse_blocks(batch)
@@ -225,7 +262,7 @@ class _Service:
                 answered += chosen.data.nbytes
                 self._reply({"frames": len(chosen), "bytes": chosen.data.nbytes}, chosen)
             # The search may take longer than the kernel's ring lasts.
-            self._ring.drain()
+            self._drain()
 
     def _stats(self) -> RecorderStats:
         return RecorderStats(
@@ -237,6 +274,8 @@ class _Service:
             since_ns=self._ring.since_ns,
             refused=self._refused,
             uncounted=self._watch.late,
+            contexts=self._contexts.found if self._contexts else 0,
+            unsearched=self._contexts.count_unsearched() if self._contexts else 0,
         )
 
     def _reply(self, header: dict[str, Any], frames: Frames | None = None) -> None:
@@ -254,6 +293,7 @@ def main() -> int:
         try:
             clock = SystemClock()
             ring = Ring(config, clock.now_ns())
+            contexts = ContextMemory(config, clock.now_ns()) if config.request_bytes else None
             drop_privileges()
         except CaptureError as error:
             _write_message(answers, {"error": str(error)})
@@ -262,7 +302,7 @@ def main() -> int:
         # keeps us from preempting them, and the ring is long enough.
         os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
         _write_message(answers, {"ready": True})
-        _Service(config, ring, requests, answers, clock).run()
+        _Service(config, ring, contexts, requests, answers, clock).run()
     except (EOFError, BrokenPipeError):
         return 0  # the parent has ended
     return 0
@@ -278,6 +318,16 @@ def _batches(blocks: Sequence[Block]) -> list[list[bytes]]:
         batches[-1].append(block.block)
         size += len(block.block)
     return batches
+
+
+def _as_json(selection: Selection) -> dict[str, Any]:
+    pairs = None if selection.port_pairs is None else sorted(selection.port_pairs)
+    return {**asdict(selection), "port_pairs": pairs}
+
+
+def _selection(fields: dict[str, Any]) -> Selection:
+    pairs = fields.pop("port_pairs")
+    return Selection(port_pairs=None if pairs is None else frozenset(pairs), **fields)
 
 
 def _readable(*descriptors: int, seconds: float) -> set[int]:

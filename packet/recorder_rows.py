@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Protocol
 
+from packet.contexts import ContextRows
 from packet.frames import Frames
 from packet.sampler import Selection
 from packet.wire_watch import WireSecond
@@ -22,6 +24,8 @@ class RecorderStats:
     since_ns: int  # every packet from here on is held, as far as the kernel handed it over
     refused: int  # packets left out of answers that grew too large
     uncounted: int = 0  # packets that came too late for the figures of their second
+    contexts: int = 0  # requests that said which span sent them, since the start
+    unsearched: int = 0  # what begins like a request and was not searched for that
 
 
 class Recorder(Protocol):
@@ -41,6 +45,17 @@ class Recorder(Protocol):
 
     def seconds(self, after_ns: int) -> list[WireSecond]:
         """Return the figures of the seconds that begin after an instant. Raises as `pull` does."""
+        ...
+
+    def contexts(
+        self, selection: Selection, trace_ids: Collection[str] | None = None
+    ) -> ContextRows:
+        """Return the contexts that the selected packets carried; raises as `pull` does.
+
+        Args:
+            selection: which packets.
+            trace_ids: only contexts of these traces; None for any.
+        """
         ...
 
 

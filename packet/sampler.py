@@ -44,13 +44,17 @@ class Selection:
 
     def of(self, columns: PacketColumns) -> Mask:
         """Return which of the packets are selected."""
-        selected = (columns.ts_ns >= self.from_ns) & (columns.ts_ns < self.to_ns)
+        return self.among(columns.ts_ns, columns.flow_hash, columns.src_port, columns.dst_port)
+
+    def among(self, ts_ns: U64, flow_hash: U64, src_port: U16, dst_port: U16) -> Mask:
+        """Return which packets are selected, of which no more than this is known."""
+        selected: Mask = (ts_ns >= self.from_ns) & (ts_ns < self.to_ns)
         if self.port_pairs is not None:
             wanted = np.fromiter(self.port_pairs, np.uint32, len(self.port_pairs))
-            selected &= np.isin(port_pairs(columns.src_port, columns.dst_port), wanted)
+            selected &= np.isin(port_pairs(src_port, dst_port), wanted)
         if self.sample_ratio < 1:
-            epoch = epochs(columns.ts_ns, self.sample_epoch_s)
-            selected &= keep(columns.flow_hash, epoch, self.sample_ratio)
+            epoch = epochs(ts_ns, self.sample_epoch_s)
+            selected &= keep(flow_hash, epoch, self.sample_ratio)
         return selected
 
 

@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from collector.store.connect import Connections
 from packet.columns import U64, WIRE_ONLY, Mask, PacketColumns, address_texts
+from packet.contexts import Context
 from packet.link import SpanFlow
 from packet.microburst import Burst
 from packet.offset import ClockOffset
@@ -132,6 +133,15 @@ class Writer:
                 ]
                 for row in times
             ],
+        )
+
+    def wire_contexts(self, contexts: Sequence[Context], now_ns: int) -> None:
+        """Write what kept packets said; that of the same packet and span is replaced."""
+        own = tuple(field.name for field in fields(Context))
+        self._insert(
+            "wire_contexts",
+            [*own, "host", "written_ns"],
+            [[*_values(row, own), self._host, now_ns] for row in contexts],
         )
 
     def clock_offsets(self, rows: Sequence[ClockRow], now_ns: int) -> None:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from packet.byte_budget import Tier
 from packet.columns import PacketColumns, concat_columns
+from packet.contexts import ContextRows, as_contexts, carried_by
 from packet.decode import decode
+from packet.link import WINDOW_MARGIN_NS, SpanEndpoints, with_ports
 from packet.queries import Reader
 from packet.recorder import Recorder
 from packet.sampler import Selection
@@ -30,10 +33,12 @@ class Tally:
     undecoded: Counter[str] = field(default_factory=Counter)
     capture_lost: str | None = None
     ranges: list[tuple[int, int]] = field(default_factory=list)
+    contexts: list[ContextRows] = field(default_factory=list)  # of the packets that were pulled
 
     def pulled(self, recorder: Recorder, selection: Selection) -> PacketColumns:
-        """Return the selected packets; frames of no use are counted."""
+        """Return the selected packets; frames of no use are counted, contexts are put aside."""
         decoded = decode(recorder.pull(selection))
+        self.contexts.append(recorder.contexts(selection))
         self.undecoded.update(decoded.undecoded)
         return decoded.columns
 
@@ -52,8 +57,10 @@ class Keeper:
             self._writer.packets(packets, tier.value, trigger_id)
             self._touched.append(packets)
 
-    def analyse(self, now_ns: int) -> int:
+    def analyse(self, contexts: Sequence[ContextRows], now_ns: int) -> int:
         """Write the connections of what was kept since the last call; return how many.
+
+        Of the contexts those that a kept packet carried are written, and no others.
 
         Once for all: a connection is analysed from all of its kept packets, and one that several
         requests are about would be read and analysed for each of them.
@@ -61,4 +68,23 @@ class Keeper:
         touched, self._touched = self._touched, []
         if not touched:
             return 0
-        return self._writer.flows(self._reader, concat_columns(touched), now_ns)
+        kept = concat_columns(touched)
+        self._writer.wire_contexts(carried_by(kept, contexts), now_ns)
+        return self._writer.flows(self._reader, kept, now_ns)
+
+
+def on_the_wire(recorder: Recorder, spans: Sequence[SpanEndpoints]) -> list[SpanEndpoints]:
+    """Return the spans whose ports are known; who does not name them has them of its request.
+
+    Raises:
+        CaptureError: the recorder does not answer.
+    """
+    unknown = [span for span in spans if not span.port_pair]
+    if not unknown:
+        return list(spans)
+    selection = Selection(
+        min(span.start_ns for span in unknown) - WINDOW_MARGIN_NS,
+        max(span.end_ns for span in unknown) + WINDOW_MARGIN_NS,
+    )
+    said = as_contexts(recorder.contexts(selection, {span.trace_id for span in unknown}))
+    return [span for span in with_ports(spans, said) if span.port_pair]

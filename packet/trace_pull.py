@@ -17,7 +17,7 @@ from packet.link import within_windows
 from packet.queries import REACH_NS, Reader
 from packet.recorder import Recorder
 from packet.sampler import Selection
-from packet.tally import Keeper, Tally
+from packet.tally import Keeper, Tally, on_the_wire
 
 # The exchange, and the ACKs around it. A second on each side would be some forty exchanges of a
 # pooled connection for one, and forty times the share of the budget.
@@ -49,8 +49,9 @@ class TracePull:
         if not traces:
             return
         spans = self._reader.spans(
-            max(oldest_ns - REACH_NS, 0), until_ns + REACH_NS, trace_ids=traces
+            max(oldest_ns - REACH_NS, 0), until_ns + REACH_NS, trace_ids=traces, portless=True
         )
+        spans = on_the_wire(recorder, spans)
         if not spans:
             return
         from_ns = min(span.start_ns for span in spans) - _MARGIN_NS

@@ -71,9 +71,21 @@ def wire_times(
     for rows in rows_by_key(ordered.flow_hash):
         own = sure.get(int(ordered.flow_hash[rows[0]]))
         if own:
-            flow = _Flow(ordered.take(rows), callers[own[0].trace_id, own[0].span_id].client_port)
+            packets, span = ordered.take(rows), callers[own[0].trace_id, own[0].span_id]
+            flow = _Flow(packets, _client_port(packets, span, own[0]))
             found += [_wire_time(callers[row.trace_id, row.span_id], row, flow) for row in own]
     return found
+
+
+def _client_port(packets: PacketColumns, span: SpanEndpoints, row: SpanFlow) -> int:
+    """Return the port of who asks, as the span names it or, where it names none, as its request."""
+    if span.client_port and span.client_port in (
+        int(packets.src_port[0]),
+        int(packets.dst_port[0]),
+    ):
+        return span.client_port
+    request = np.argmax((packets.ts_ns == np.uint64(row.from_ns)) & (packets.payload_bytes > 0))
+    return int(packets.src_port[request])
 
 
 class _Flow:

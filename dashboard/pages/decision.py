@@ -11,6 +11,7 @@ from dash import Dash, Input, dcc, html
 from attribution.missing import MissingSpan
 from collector.clock import NS_PER_MS, NS_PER_S
 from dashboard.health_items import HealthItem
+from dashboard.link_text import is_one_of_a_set, linked_by
 from dashboard.missing import read_missing
 from dashboard.pages.context import PageContext
 from dashboard.pages.decision_gaps import evidence_line, missing_line
@@ -280,9 +281,7 @@ def _path_summary(spans: Sequence[PathSpan]) -> str:
 def _packet_note(found: DecisionRead) -> str:
     if not found.flows:
         return ""
-    doubtful = sum(flow.confidence < 1 for flow in found.flows)
-    note = f"{count(len(found.flows))} exchanges linked by {found.flows[0].method}"
-    return note + (f", {doubtful} of them ambiguous" if doubtful else "")
+    return linked_by([(flow.method, flow.confidence) for flow in found.flows])
 
 
 def _exchange_table(found: DecisionRead) -> Component:
@@ -297,12 +296,16 @@ def _exchange_table(found: DecisionRead) -> Component:
             UNKNOWN if flow.wire_ns is None else ms(flow.wire_ns, 3),
             count(flow.packets),
             count(flow.retransmissions),
-            f"{flow.confidence:.2f}",
+            flow.method,
+            f"{flow.confidence:.2f}" + (", a set" if is_one_of_a_set(flow.confidence) else ""),
         )
         for flow in found.flows
     ]
-    headings = ("Span", "Connection", "From", "On the wire", "Packets", "Retransmits", "Confidence")
-    return table(headings, rows, numeric=(2, 3, 4, 5, 6))
+    headings = (
+        "Span", "Connection", "From", "On the wire", "Packets", "Retransmits", "Linked by",
+        "Confidence",
+    )  # fmt: skip
+    return table(headings, rows, numeric=(2, 3, 4, 5, 7))
 
 
 def _budget(split: Attribution | None) -> tuple[Component, str]:

@@ -8,22 +8,17 @@ from collections.abc import Sequence
 from dash import html
 
 from attribution.missing import MissingSpan
+from dashboard.link_text import EVIDENCE
 from dashboard.pages.parts import Component
 from dashboard.rows import SpanEvidence
 from dashboard.text import ms
-
-# Parts of network and store time, in the order in which they are told.
-_EVIDENCE = (
-    "rtt", "handshake", "transfer", "retransmission", "zero_window", "host_queue", "think",
-    "unexplained",
-)  # fmt: skip
 
 
 def evidence_line(spans: Sequence[SpanEvidence]) -> Component | str:
     """Say what network and store time was, and on the pointer of which span."""
     if not spans:
         return "no packets of it are kept"
-    parts = [name for name in _EVIDENCE if any(getattr(each, f"{name}_ns") for each in spans)]
+    parts = [name for name in EVIDENCE if any(getattr(each, f"{name}_ns") for each in spans)]
     told = [
         f"{name.replace('_', ' ')} {ms(sum(getattr(each, f'{name}_ns') for each in spans), 3)}"
         for name in parts

@@ -1,10 +1,11 @@
--- Spans that name both ports of their connection and overlap [from_ns, to_ns]; only those of the
--- given traces and of the given pairs of ports (the lower port times 65536 plus the higher one),
+-- Spans of one end of a connection that overlap [from_ns, to_ns], those that name both ports, or all
+-- where portless is set; only those of the given traces and of the given pairs of ports (the lower port times 65536 plus the higher one),
 -- where these are not empty; of one host and of none where a host is given. A span longer than
 -- reach_ns may be left out.
 -- Returns: trace_id String, span_id String, decision_id String (empty for none; of several roots in
 -- a trace the last that began before the span), is_server Bool, start_ns UInt64, end_ns UInt64,
--- local_port UInt16, peer_port UInt16, peer_address String; each span once, in order of time.
+-- local_port UInt16, peer_port UInt16 (0 where not named), peer_address String, parent_span_id String,
+-- clock String; each span once, in order of time.
 SELECT
     trace_id,
     span_id,
@@ -18,12 +19,16 @@ SELECT
     end_ns,
     local_port,
     peer_port,
-    peer_address
+    peer_address,
+    parent_span_id,
+    clock
 FROM
 (
     SELECT
         TraceId AS trace_id,
         SpanId AS span_id,
+        ParentSpanId AS parent_span_id,
+        ResourceAttributes['host.name'] AS clock,
         SpanKind IN ('Server', 'Consumer') AS is_server,
         toUInt64(toUnixTimestamp64Nano(Timestamp)) AS start_ns,
         start_ns + Duration AS end_ns,
@@ -48,7 +53,7 @@ FROM
         -- What arrived long before the range cannot overlap it; this is what the index is on.
         AND received_ns >= {from_ns:UInt64} - {reach_ns:UInt64}
         AND (empty({trace_ids:Array(String)}) OR TraceId IN {trace_ids:Array(String)})
-        AND local_port != 0 AND peer_port != 0
+        AND ((local_port != 0 AND peer_port != 0) OR {portless:Bool})
         AND ({host:String} = '' OR ResourceAttributes['host.name'] IN ('', {host:String}))
         AND (empty({port_pairs:Array(UInt32)}) OR port_pair IN {port_pairs:Array(UInt32)})
     ORDER BY received_ns

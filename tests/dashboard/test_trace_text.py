@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 from rich.console import Console
 
+from dashboard.link_text import EVIDENCE
 from dashboard.rows import SEGMENTS
 from dashboard.trace_text import render_trace
 
@@ -72,9 +73,31 @@ def test_decision_tells_its_parts_largest_first() -> None:
     decision = {
         "facts": {"decision_id": "d-1", "action": "offer", "region": "eu-west"},
         "attribution": {"total_ns": 4_000_000, "segments_ns": list(parts.values())},
+        "flows": [],
+        "evidence": [],
     }
 
     assert (
         "decision d-1: offer eu-west, 4.000 ms = decision/store 3.000 ms, ingress/compute 1.000 ms"
         in rendered(span("POST"), width=None, decisions=[decision])
     )
+
+
+def test_packets_of_a_decision_say_what_links_them_and_what_they_prove() -> None:
+    """Which of two exchanges is whose may not be known: then it is said."""
+    parts = dict.fromkeys(EVIDENCE, 0)
+    evidence = {f"{name}_ns": 0 for name in parts} | {"rtt_ns": 200_000, "think_ns": 3_000_000}
+    links = [("header", 1.0), ("header", 1.0), ("hpack", 0.5), ("tuple+time", 0.9)]
+    decision = {
+        "facts": {"action": "price", "region": "eu", "decision_id": "d1"},
+        "attribution": None,
+        "flows": [{"method": method, "confidence": sure} for method, sure in links],
+        "evidence": [{**evidence, "finding": "outside_span", "outside_ns": 1_500_000}],
+    }
+    line = rendered(span("root"), width=None, decisions=[decision])[2]
+    assert line == (
+        "packets: 4 exchanges linked by 2 header, 1 hpack, 1 tuple+time; 1 of them one of a set; "
+        "of network and store: rtt 0.200 ms, think 3.000 ms; 1 spans disagree with their packets, "
+        "by 1.500 ms at most"
+    )
+    assert rendered(span("root"), width=None, decisions=[{**decision, "flows": []}])[2] != line

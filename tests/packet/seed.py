@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import pyarrow as pa
@@ -12,6 +12,7 @@ from scapy.packet import Raw
 
 from collector.errors import CaptureError
 from collector.store.connect import Connections
+from packet.contexts import ContextRows, chosen, no_contexts
 from packet.decode import decode
 from packet.frames import Frames, frames_of
 from packet.recorder import RecorderStats
@@ -99,8 +100,15 @@ def frames(packets: Sequence[Packet]) -> Frames:
 class HeldFrames:
     """A recorder whose network card is a list of frames."""
 
-    def __init__(self, held: Frames, seconds: Sequence[WireSecond] = (), since_ns: int = 0) -> None:
+    def __init__(
+        self,
+        held: Frames,
+        seconds: Sequence[WireSecond] = (),
+        since_ns: int = 0,
+        said: ContextRows | None = None,
+    ) -> None:
         self.held = held
+        self.said = no_contexts() if said is None else said
         self.since_ns = since_ns
         self.figures = list(seconds)
 
@@ -108,6 +116,12 @@ class HeldFrames:
         """Return the selected frames."""
         decoded = decode(self.held)
         return self.held.take(decoded.rows[selection.of(decoded.columns)])
+
+    def contexts(
+        self, selection: Selection, trace_ids: Collection[str] | None = None
+    ) -> ContextRows:
+        """Return the chosen contexts."""
+        return chosen(self.said, selection, trace_ids)
 
     def stats(self) -> RecorderStats:
         """Return what is held."""
@@ -124,6 +138,12 @@ class LostRecorder:
     """A recorder that has ended."""
 
     def pull(self, selection: Selection) -> Frames:
+        """Fail."""
+        raise CaptureError("the packet recorder has ended")
+
+    def contexts(
+        self, selection: Selection, trace_ids: Collection[str] | None = None
+    ) -> ContextRows:
         """Fail."""
         raise CaptureError("the packet recorder has ended")
 

@@ -13,6 +13,7 @@ from scapy.layers.l2 import ARP, Ether
 from scapy.packet import Raw
 
 from packet.config import PacketConfig
+from packet.contexts import FRAME_TYPE_MAX, PREFACE_WORD, REQUEST_WORDS
 from packet.decode import decode
 from packet.frames import frames_of
 from packet.kernel_filter import KernelSample, header_filter
@@ -51,7 +52,7 @@ class _Machine:
                     0x45: bool(self.a & k),
                 }[code]
                 at += true if holds else false
-            elif code in (0x20, 0x28, 0x30, 0x48, 0x50, 0xB1):
+            elif code in (0x20, 0x28, 0x30, 0x40, 0x48, 0x50, 0xB1):
                 if not self.load(code, k):
                     return 0  # a load behind the end of the frame drops it
             else:
@@ -62,8 +63,8 @@ class _Machine:
         if k == _PACKET_TYPE:
             self.a = self.packet_type
             return True
-        start = k + (self.x if code in (0x48, 0x50) else 0)
-        size = {0x20: 4, 0x28: 2, 0x48: 2}.get(code, 1)
+        start = k + (self.x if code in (0x40, 0x48, 0x50) else 0)
+        size = {0x20: 4, 0x28: 2, 0x40: 4, 0x48: 2}.get(code, 1)
         value = int.from_bytes(self.frame[start : start + size])
         if code == 0xB1:
             self.x = (value & 15) * 4
@@ -103,6 +104,7 @@ def _filter(
     exclude_ports: tuple[int, ...] = (),
     snaplen_bytes: int = 96,
     sample: KernelSample | None = None,
+    request_bytes: int = 0,
 ) -> bytes:
     return header_filter(
         loopback=True,
@@ -110,6 +112,7 @@ def _filter(
         ports=ports,
         exclude_ports=exclude_ports,
         sample=sample,
+        request_bytes=request_bytes,
     )
 
 
@@ -145,6 +148,33 @@ def test_headers_of_wanted_ports_are_kept_and_nothing_else(
     headers = len(frame) - len(payload)
     kept = _run(_filter(ports, exclude_ports, snaplen_bytes), frame)
     assert kept == (min(headers, snaplen_bytes) if wanted else 0)
+
+
+_BEGINS = st.one_of(
+    st.sampled_from([*REQUEST_WORDS, PREFACE_WORD, b"HTTP", b"\x17\x03\x03\x00", b"*3\r\n"]),
+    st.tuples(st.integers(0, 1), st.integers(0, 300), st.integers(0, 12)).map(
+        lambda parts: bytes([parts[0]]) + parts[1].to_bytes(2) + bytes([parts[2]])
+    ),
+    st.binary(max_size=4),
+)
+
+
+@given(st.booleans(), st.sampled_from([0, 4, 12]), _BEGINS, st.binary(max_size=60), _PORTS)
+def test_kernel_hands_over_what_begins_like_a_request(
+    is_v6: bool, options: int, begin: bytes, rest: bytes, ports: tuple[int, ...]
+) -> None:
+    """What is not to be searched is not copied; and of what is, no more than is said."""
+    network = IPv6() if is_v6 else IP(src="127.0.0.1", dst="127.0.0.1")
+    transport = TCP(sport=7, dport=80, options=[("NOP", None)] * options)
+    payload = begin + rest
+    frame = bytes(Ether() / network / transport / Raw(payload))
+    headers = len(frame) - len(payload)
+    word = payload[:4]
+    framed = len(word) == 4 and word[0] == 0 and word[3] <= FRAME_TYPE_MAX and any(word)
+    wanted = word in (*REQUEST_WORDS, PREFACE_WORD) or framed
+    wanted = wanted and (not ports or 7 in ports)
+    kept = _run(_filter(ports, request_bytes=20), frame)
+    assert kept == (headers + 20 if wanted else 0)
 
 
 @given(st.binary(max_size=80))

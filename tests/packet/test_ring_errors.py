@@ -7,7 +7,7 @@ import os
 
 import pytest
 
-from packet.ring import not_opened
+from packet.mapped_ring import not_opened
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,159 @@
+"""Pure: the payload of each connection cut into exchanges, and what their requests said.
+
+An exchange is a request and the response to it. On a connection of HTTP/2 several requests may be
+on their way at once: they are one exchange then, of all of them. What a client of HTTP/2 sends
+between two requests (windows, pings) belongs to neither: a request that said whose it is begins
+its exchange.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+
+from packet.columns import I64, U64, PacketColumns, port_pair, rows_by_key
+from packet.contexts import HEADER, Context
+
+Barred: TypeAlias = Callable[[int], bool]  # whether an exchange is another's, by its place
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Exchanges:
+    """The exchanges of one connection, in time, not overlapping."""
+
+    first_ns: U64
+    last_ns: U64
+    packets: I64
+    wire_ns: I64  # -1 where the request or the response was not seen
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """One exchange of one connection."""
+
+    flow_hash: int
+    client_port: int
+    index: int
+    method: str  # of the context that was found there
+
+
+def cut(packets: PacketColumns, client_port: int, said_ns: Sequence[int]) -> Exchanges:
+    """Cut the payload packets of one connection before each request that follows a response.
+
+    Args:
+        packets: by time.
+        client_port: of who asks.
+        said_ns: stamps of the packets that carried a context.
+    """
+    asked = packets.src_port == client_port
+    begins = np.ones(len(packets), np.bool_)
+    begins[1:] = asked[1:] & ~asked[:-1]
+    said = np.flatnonzero(asked & np.isin(packets.ts_ns, np.array(said_ns, np.uint64)))
+    _, first = np.unique(np.cumsum(begins)[said], return_index=True)
+    begins[said[first]] = True
+    starts = np.flatnonzero(begins)
+    ends = np.append(starts[1:], len(packets))
+    # Within an exchange all of the request precedes all of the response.
+    requests = np.add.reduceat(asked.astype(np.int64), starts)
+    both = (requests > 0) & (requests < ends - starts)
+    ts_ns = packets.ts_ns.astype(np.int64)
+    answered = np.minimum(starts + requests, len(packets) - 1)
+    sent = np.maximum(answered - 1, 0)
+    wire_ns = np.where(both, ts_ns[answered] - ts_ns[sent], -1)
+    return Exchanges(packets.ts_ns[starts], packets.ts_ns[ends - 1], ends - starts, wire_ns)
+
+
+def begun_within(
+    exchanges: Exchanges, from_ns: int, to_ns: int, is_barred: Barred
+) -> tuple[int, int]:
+    """Return [begin, end) of the exchanges that begin in [from_ns, to_ns], barred ones cut off."""
+    begin = int(np.searchsorted(exchanges.first_ns, np.uint64(max(from_ns, 0)), side="left"))
+    end = int(np.searchsorted(exchanges.first_ns, np.uint64(max(to_ns, 0)), side="right"))
+    while begin < end and is_barred(begin):
+        begin += 1
+    while begin < end and is_barred(end - 1):
+        end -= 1
+    return begin, end
+
+
+def overlapped_most(
+    exchanges: Exchanges, from_ns: int, to_ns: int, is_barred: Barred
+) -> tuple[int, int]:
+    """Return [begin, end) of the one that overlaps [from_ns, to_ns] most and is not barred."""
+    begin = int(np.searchsorted(exchanges.last_ns, np.uint64(max(from_ns, 0)), side="left"))
+    end = int(np.searchsorted(exchanges.first_ns, np.uint64(max(to_ns, 0)), side="right"))
+    free = np.array([at for at in range(begin, end) if not is_barred(at)], np.int64)
+    if not len(free):
+        return 0, 0
+    first = exchanges.first_ns[free].astype(np.int64)
+    last = exchanges.last_ns[free].astype(np.int64)
+    most = int(free[np.argmax(np.minimum(last, to_ns) - np.maximum(first, from_ns))])
+    return most, most + 1
+
+
+class Traffic:
+    """Connections by their ports and by their hash, each cut once, with the contexts in them."""
+
+    def __init__(self, columns: PacketColumns, contexts: Iterable[Context]) -> None:
+        payload = columns.take(columns.payload_bytes > 0).in_order()
+        self._flows: dict[int, PacketColumns] = {}
+        self._by_ports: dict[int, list[PacketColumns]] = defaultdict(list)
+        for rows in rows_by_key(payload.flow_hash):
+            packets = payload.take(rows)
+            self._flows[int(packets.flow_hash[0])] = packets
+            pair = port_pair(int(packets.src_port[0]), int(packets.dst_port[0]))
+            self._by_ports[pair].append(packets)
+        self._cut: dict[tuple[int, int], Exchanges] = {}
+        self._said: dict[tuple[str, str], list[Place]] = defaultdict(list)
+        self._in: dict[tuple[int, int], dict[int, list[Context]]] = defaultdict(dict)
+        said = [context for context in contexts if context.flow_hash in self._flows]
+        self._said_ns: dict[tuple[int, int], list[int]] = defaultdict(list)
+        for context in said:
+            self._said_ns[context.flow_hash, context.client_port].append(context.ts_ns)
+        for context in said:
+            self._place(context)
+
+    def of_ports(self, pair: int) -> list[PacketColumns]:
+        """Return the payload packets of the connections of two ports, by time."""
+        return self._by_ports.get(pair, [])
+
+    def exchanges(self, flow_hash: int, client_port: int) -> Exchanges:
+        """Return the exchanges of a connection that is there."""
+        key = flow_hash, client_port
+        if key not in self._cut:
+            self._cut[key] = cut(self._flows[flow_hash], client_port, self._said_ns[key])
+        return self._cut[key]
+
+    def said_by(self, trace_id: str, span_id: str) -> list[Place]:
+        """Return the exchanges whose request said that this span sent it."""
+        return self._said.get((trace_id, span_id), [])
+
+    def callers(self, place: Place) -> int:
+        """Return how many spans have said that they sent a request of one exchange."""
+        contexts = self._in[place.flow_hash, place.client_port][place.index]
+        return len({(each.trace_id, each.span_id) for each in contexts})
+
+    def is_of_others(self, flow_hash: int, client_port: int, index: int, trace_id: str) -> bool:
+        """Return whether a request said that its exchange is of another trace.
+
+        Only where one exchange is one request: an HTTP/2 exchange may hold a request that said
+        nothing, or said it too late to be searched.
+        """
+        contexts = self._in.get((flow_hash, client_port), {}).get(index, ())
+        said = {each.trace_id for each in contexts if each.method == HEADER}
+        return bool(said) and trace_id not in said
+
+    def _place(self, context: Context) -> None:
+        key = context.flow_hash, context.client_port
+        exchanges = self.exchanges(*key)
+        index = int(np.searchsorted(exchanges.first_ns, np.uint64(context.ts_ns), "right")) - 1
+        if index >= 0 and context.ts_ns <= int(exchanges.last_ns[index]):
+            self._in[key].setdefault(index, []).append(context)
+            place = Place(*key, index, context.method)
+            found = self._said[context.trace_id, context.span_id]
+            if place not in found:
+                found.append(place)
