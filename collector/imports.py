@@ -1,4 +1,4 @@
-"""I/O: outcomes from CSV files. A bad row is named and left out, the rest is kept.
+"""I/O: outcomes from CSV, Parquet and JSON. A bad row is named and left out, the rest is kept.
 
 Importing a file again changes nothing: the store knows its content by its hash, and of rows with
 one outcome id the latest `occurred_at` counts.
@@ -6,21 +6,19 @@ one outcome id the latest `occurred_at` counts.
 
 from __future__ import annotations
 
-import csv
 import difflib
 import hashlib
-import io
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import astuple, dataclass, fields
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
-from pathlib import Path
 
 from clickhouse_connect.driver.client import Client
 
 from collector.clock import NS_PER_S
 from collector.errors import InputError
+from collector.import_files import read_records
 from collector.otlp import DAY_NS
 
 COLUMNS = (
@@ -84,23 +82,6 @@ class _BadValue(Exception):  # noqa: N818 - becomes a line of the report
         super().__init__(f"{column} {value[:80]!r}: {remedy}")
 
 
-def import_outcomes_csv(
-    client: Client, path: Path, currency_default: str, now_ns: int
-) -> ImportReport:
-    """Import one file.
-
-    Raises:
-        InputError: it cannot be read, or its header is not one of outcomes.
-    """
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise InputError(
-            f"{path}: cannot be read: {error.strerror}; correct the path, or its mode"
-        ) from error
-    return import_outcomes(client, str(path), content, currency_default, now_ns)
-
-
 def import_outcomes(
     client: Client,
     name: str,
@@ -128,7 +109,7 @@ def import_outcomes(
             "outcomes",
             [astuple(row) for row in rows[start : start + _ROWS_PER_INSERT]],
             column_names=[field.name for field in fields(OutcomeRow)],
-            settings={"insert_deduplication_token": f"csv:{token}:{start}"},
+            settings={"insert_deduplication_token": f"csv:{token}:{start}"},  # of any format
         )
     return ImportReport(len(rows), tuple(refused))
 
@@ -143,52 +124,45 @@ def parse_outcomes(
     """Yield a row for each good line and a sentence for each bad one.
 
     Raises:
-        InputError: it is not CSV in UTF-8 with a header of outcomes.
+        InputError: it is none of CSV, Parquet and JSON, or its header is not one of outcomes.
     """
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise InputError(f"{name}: not UTF-8 at byte {error.start}; save it as UTF-8") from error
-    reader = csv.DictReader(io.StringIO(text, newline=""), strict=True, restval="")
-    try:
-        _check_header(name, reader.fieldnames)
-        for record in reader:
-            where = f"{name}:{reader.line_num}"
-            if None in record:
-                yield f"{where}: more values than the header has columns; quote commas"
-                continue
-            values = {column: value.strip() for column, value in record.items()}
-            if replace is not None:
-                values |= {
-                    column: replace(attribute, values[column], now_ns)
-                    for column, attribute in _ATTRIBUTES.items()
-                    if values.get(column)
-                }
-            try:
-                yield _row(values, currency_default, now_ns)
-            except _BadValue as error:
-                yield f"{where}: {error}"
-    except csv.Error as error:
-        raise InputError(
-            f"{name}: not CSV after line {reader.line_num}: {error}; repair the line"
-        ) from error
+    file = read_records(name, content, COLUMNS)
+    if file.columns is not None and (wrong := _wrong_columns(file.columns)):
+        raise InputError(f"{name}: {wrong}")
+    for where, record in file.records:
+        if isinstance(record, str):
+            yield f"{where}: {record}"
+            continue
+        if file.columns is None and (wrong := _wrong_columns(tuple(record))):
+            yield f"{where}: {wrong}"
+            continue
+        values = record
+        if replace is not None:
+            values = record | {
+                column: replace(attribute, record[column], now_ns)
+                for column, attribute in _ATTRIBUTES.items()
+                if record.get(column)
+            }
+        try:
+            yield _row(values, currency_default, now_ns, file.format)
+        except _BadValue as error:
+            yield f"{where}: {error}"
 
 
-def _check_header(name: str, header: object) -> None:
-    columns = list(header) if isinstance(header, list) else []
+def _wrong_columns(columns: Sequence[str]) -> str:
+    """Return what is wrong with the names of columns, "" where nothing is."""
     for column in columns:
         if column not in COLUMNS:
-            near = difflib.get_close_matches(str(column), COLUMNS, n=1)
+            near = difflib.get_close_matches(column, COLUMNS, n=1)
             hint = f"did you mean {near[0]}?" if near else f"use {', '.join(COLUMNS)}"
-            raise InputError(f"{name}:1: {column!r} is not a column of outcomes; {hint}")
+            return f"{column!r} is not a column of outcomes; {hint}"
     missing = [column for column in ("outcome_id", "occurred_at") if column not in columns]
     if "decision_id" not in columns and "outcome_key" not in columns:
         missing.append("decision_id or outcome_key")
-    if missing:
-        raise InputError(f"{name}:1: the header lacks {', '.join(missing)}; add it")
+    return f"lacks {', '.join(missing)}; add what is missing" if missing else ""
 
 
-def _row(values: Mapping[str, str], currency_default: str, now_ns: int) -> OutcomeRow:
+def _row(values: Mapping[str, str], currency_default: str, now_ns: int, source: str) -> OutcomeRow:
     if not values["outcome_id"]:
         raise _BadValue("outcome_id", "", "is missing; give an id that stays the same on a retry")
     if not values.get("decision_id") and not values.get("outcome_key"):
@@ -210,7 +184,7 @@ def _row(values: Mapping[str, str], currency_default: str, now_ns: int) -> Outco
         currency=currency,
         channel=values.get("channel", ""),
         event_ns=_occurred(values["occurred_at"], now_ns),
-        source="csv",
+        source=source,
         received_ns=now_ns,
     )
 

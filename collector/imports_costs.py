@@ -1,4 +1,4 @@
-"""I/O: bills in FOCUS, the FinOps Open Cost and Usage Specification, from CSV.
+"""I/O: bills in FOCUS, the FinOps Open Cost and Usage Specification, from CSV, Parquet and JSON.
 
 Of the columns of FOCUS 1.2 the ones below are read, and others are left alone, so that an export
 of any provider can be imported as it is. A bad line is named and left out.
@@ -6,12 +6,10 @@ of any provider can be imported as it is. A bad line is named and left out.
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import io
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import astuple, dataclass, fields
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
@@ -20,6 +18,7 @@ from clickhouse_connect.driver.client import Client
 
 from collector.clock import NS_PER_S
 from collector.errors import InputError
+from collector.import_files import read_records
 from collector.imports import ImportReport
 
 NEEDED = ("BilledCost", "EffectiveCost", "BillingCurrency", "ChargePeriodStart", "ChargePeriodEnd")
@@ -30,6 +29,7 @@ _TEXTS = {
     "region": "RegionId",
     "resource": "ResourceId",
 }
+_READ = (*NEEDED, "ListCost", "ContractedCost", *_TEXTS.values())
 _AMOUNT_MAX = Decimal(10) ** 12
 _ROWS_PER_INSERT = 50_000
 
@@ -65,7 +65,7 @@ def import_costs(
     """Import a bill; the same lines again change nothing.
 
     Raises:
-        InputError: it is not CSV with the columns of FOCUS.
+        InputError: it is none of CSV, Parquet and JSON, or has not the columns of FOCUS.
     """
     rows, refused = [], []
     for parsed in parse_costs(name, content, source, now_ns):
@@ -86,35 +86,27 @@ def parse_costs(name: str, content: bytes, source: str, now_ns: int) -> Iterator
     """Yield a row for each good line and a sentence for each bad one.
 
     Raises:
-        InputError: it is not CSV with the columns of FOCUS.
+        InputError: it is none of CSV, Parquet and JSON, or has not the columns of FOCUS.
     """
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise InputError(f"{name}: not UTF-8 at byte {error.start}; save it as UTF-8") from error
-    reader = csv.DictReader(io.StringIO(text, newline=""), strict=True, restval="")
+    file = read_records(name, content, _READ)
+    if file.columns is not None and (wrong := _wrong_columns(file.columns)):
+        raise InputError(f"{name}: {wrong}")
     seen: Counter[int] = Counter()
-    try:
-        missing = [column for column in NEEDED if column not in (reader.fieldnames or ())]
-        if missing:
-            raise InputError(
-                f"{name}:1: the header lacks {', '.join(missing)}; export the bill as FOCUS"
-            )
-        for record in reader:
-            where = f"{name}:{reader.line_num}"
-            if None in record:
-                yield f"{where}: more values than the header has columns; quote commas"
-                continue
-            line = _hash("\x1f".join(f"{key}={record[key]}" for key in sorted(record)))
-            seen[line] += 1
-            try:
-                yield _row(record, _hash(f"{line}:{seen[line]}"), source, now_ns)
-            except _BadValue as error:
-                yield f"{where}: {error}"
-    except csv.Error as error:
-        raise InputError(
-            f"{name}: not CSV after line {reader.line_num}: {error}; repair the line"
-        ) from error
+    for where, record in file.records:
+        if isinstance(record, str) or (wrong := _wrong_columns(record)):
+            yield f"{where}: {record if isinstance(record, str) else wrong}"
+            continue
+        line = _hash("\x1f".join(f"{key}={record[key]}" for key in sorted(record)))
+        seen[line] += 1
+        try:
+            yield _row(record, _hash(f"{line}:{seen[line]}"), source, now_ns)
+        except _BadValue as error:
+            yield f"{where}: {error}"
+
+
+def _wrong_columns(columns: Collection[str]) -> str:
+    missing = [column for column in NEEDED if column not in columns]
+    return f"lacks {', '.join(missing)}; export the bill as FOCUS" if missing else ""
 
 
 def _row(values: Mapping[str, str], line_hash: int, source: str, now_ns: int) -> CostRow:

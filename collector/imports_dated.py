@@ -1,9 +1,7 @@
-"""I/O: currency rates and ledger totals by day from CSV files; a bad line is named and left out."""
+"""I/O: currency rates and ledger totals by day from files; a bad line is named and left out."""
 
 from __future__ import annotations
 
-import csv
-import io
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -14,6 +12,7 @@ from clickhouse_connect.driver.client import Client
 
 from collector.clock import NS_PER_S
 from collector.errors import InputError
+from collector.import_files import read_records
 from collector.imports import ImportReport
 
 _DAY_NS = 86_400 * NS_PER_S
@@ -58,12 +57,12 @@ def import_dated(
         client: writes.
         kind: RATES or LEDGER.
         name: of the file, for the lines of the report.
-        content: CSV in UTF-8 with a header.
+        content: CSV, Parquet or JSON.
         now_ns: the revision of its rows.
         source: of a ledger: totals of several sources are added up.
 
     Raises:
-        InputError: it is not CSV with these columns.
+        InputError: it is none of CSV, Parquet and JSON, or has not these columns.
     """
     rows, refused = [], []
     for parsed in parse_dated(kind, name, content):
@@ -88,28 +87,19 @@ def parse_dated(
     """Yield day, currency and number of each good line, and a sentence for each bad one.
 
     Raises:
-        InputError: it is not CSV with these columns.
+        InputError: it is none of CSV, Parquet and JSON, or has not these columns.
     """
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise InputError(f"{name}: not UTF-8 at byte {error.start}; save it as UTF-8") from error
-    reader = csv.DictReader(io.StringIO(text, newline=""), strict=True, restval="")
-    try:
-        if sorted(reader.fieldnames or ()) != sorted(kind.columns):
-            raise InputError(
-                f"{name}:1: a file of {kind.what} has the columns {', '.join(kind.columns)}"
-            )
-        for record in reader:
-            where = f"{name}:{reader.line_num}"
-            if None in record:
-                yield f"{where}: more values than the header has columns; quote commas"
-                continue
-            yield _row(kind, where, {column: value.strip() for column, value in record.items()})
-    except csv.Error as error:
-        raise InputError(
-            f"{name}: not CSV after line {reader.line_num}: {error}; repair the line"
-        ) from error
+    file = read_records(name, content, kind.columns)
+    wrong = f"a file of {kind.what} has the columns {', '.join(kind.columns)}"
+    if file.columns is not None and sorted(file.columns) != sorted(kind.columns):
+        raise InputError(f"{name}: {wrong}")
+    for where, record in file.records:
+        if isinstance(record, str):
+            yield f"{where}: {record}"
+        elif sorted(record) != sorted(kind.columns):
+            yield f"{where}: {wrong}"
+        else:
+            yield _row(kind, where, record)
 
 
 def _row(kind: DatedFile, where: str, values: dict[str, str]) -> tuple[int, str, Decimal] | str:

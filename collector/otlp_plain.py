@@ -1,4 +1,4 @@
-"""Pure: whether a request of spans may go to the log as it is, found in one pass over its bytes.
+"""I/O: whether a request of spans may go to the log as it is, found in one pass over its bytes.
 
 Nearly every request may: its bytes are canonical, its values scalars, its spans good, and no rule
 on personal data touches it. To find that with the official schema takes three parses, a

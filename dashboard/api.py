@@ -261,7 +261,7 @@ def _import_router(
 
     @router.post("/outcomes")
     async def import_csv(request: Request, name: str = "outcomes.csv") -> ImportReport:
-        """Import a CSV file of outcomes, sent as the body; the same file twice changes nothing."""
+        """Import a file of outcomes, CSV, Parquet or JSON; the same file twice changes nothing."""
         content = bytearray()
         async for chunk in request.stream():
             content += chunk

@@ -272,7 +272,9 @@ def query(
 
 @import_app.command("outcomes")
 def import_outcomes(
-    files: Annotated[list[Path], typer.Argument(help="CSV files with a header.", readable=False)],
+    files: Annotated[
+        list[Path], typer.Argument(help="CSV, Parquet or JSON files.", readable=False)
+    ],
     config: ConfigOption = None,
     url: UrlOption = None,
     as_json: JsonOption = False,
@@ -280,8 +282,9 @@ def import_outcomes(
     """Import what decisions earned. The same file twice changes nothing.
 
     Columns: outcome_id, occurred_at (ISO 8601 with an offset, or Unix nanoseconds), decision_id or
-    outcome_key, and any of kind, converted, revenue, margin, currency, channel. A bad row is named
-    and left out; the rest is imported. Exit 1 if a row was left out.
+    outcome_key, and any of kind, converted, revenue, margin, currency, channel. CSV has them in
+    its header; JSON is an array of flat objects, or one a line. A bad row is named and left out;
+    the rest is imported. Exit 1 if a row was left out.
     """
     from dashboard.client import ApiClient
 

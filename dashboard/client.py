@@ -113,14 +113,14 @@ class ApiClient:
         return self._call("POST", path, {"json": body})
 
     def import_outcomes(self, path: Path) -> dict[str, Any]:
-        """Send one CSV file of outcomes; return the report."""
+        """Send one file of outcomes; return the report."""
         return self.import_file("outcomes", path, {})
 
     def import_file(self, kind: str, path: Path, query: dict[str, str]) -> dict[str, Any]:
-        """Send one CSV file; return the report.
+        """Send one file, of whatever format; return the report.
 
         Args:
-            kind: outcomes, rates or ledger.
+            kind: outcomes, rates, ledger or costs.
             path: of the file.
             query: what the resource takes beside the file.
         """
@@ -135,7 +135,7 @@ class ApiClient:
             f"/api/v1/import/{kind}",
             {
                 "content": content,
-                "headers": {"content-type": "text/csv"},
+                "headers": {"content-type": "application/octet-stream"},
                 "params": {"name": str(path), **query},
             },
         )

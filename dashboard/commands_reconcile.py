@@ -18,7 +18,7 @@ from dashboard.settings import load
 from dashboard.text import utc_iso
 
 FilesArgument = Annotated[
-    list[Path], typer.Argument(help="CSV files with a header.", readable=False)
+    list[Path], typer.Argument(help="CSV, Parquet or JSON files.", readable=False)
 ]
 
 
@@ -61,11 +61,12 @@ def import_costs(
     url: UrlOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Import what the infrastructure cost: bills in FOCUS 1.2, as CSV.
+    """Import what the infrastructure cost: bills in FOCUS 1.2.
 
     BilledCost, EffectiveCost, BillingCurrency, ChargePeriodStart and ChargePeriodEnd are needed;
     ListCost, ContractedCost, ChargeCategory, ServiceCategory, ServiceName, RegionId and ResourceId
-    are read, other columns are left alone. Exit 1 if a row was left out.
+    are read, other columns are left alone. The same lines again change nothing, in the format that
+    they first came in. Exit 1 if a row was left out.
     """
     _import(files, "costs", {"source": source}, config, url, as_json=as_json)
 
