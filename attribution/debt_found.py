@@ -6,13 +6,13 @@ finding, and a version that the table of ends does not know is none either.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
 from attribution.debt import Item
 from attribution.runtimes import READ_ON, end_of_life
+from attribution.targets import wilson
 
 DAY_NS = 86_400 * 10**9
 # Fewer lookups than that say little, and cost little.
@@ -20,7 +20,6 @@ _LOOKUPS_MIN = 1_000
 _WRITES_MIN = 100
 # A cache that is asked in vain so often takes more time than it can give back.
 _HIT_RATIO_MAX = 0.05
-_Z95 = 1.959964
 
 READS = (
     "GET", "MGET", "GETEX", "GETRANGE", "STRLEN", "EXISTS", "HGET", "HMGET", "HGETALL", "HEXISTS",
@@ -158,7 +157,7 @@ def useless_caches(seen: Sequence[CacheSeen], days_min: int, now_ns: int) -> lis
             what = f"cache {each.cache} has not been called for {silent:.0f} days"
         elif each.writes >= _WRITES_MIN and not each.reads and not each.others and days >= days_min:
             what = f"cache {each.cache} was written {each.writes} times and never read"
-        elif each.lookups >= _LOOKUPS_MIN and upper_ratio(each.hits, each.lookups) < _HIT_RATIO_MAX:
+        elif each.lookups >= _LOOKUPS_MIN and wilson(each.hits, each.lookups)[1] < _HIT_RATIO_MAX:
             what = f"cache {each.cache} hit {each.hits} times of {each.lookups}"
         else:
             continue
@@ -180,13 +179,6 @@ def useless_caches(seen: Sequence[CacheSeen], days_min: int, now_ns: int) -> lis
             )
         )
     return found
-
-
-def upper_ratio(hits: int, lookups: int) -> float:
-    """Return the upper end of a ratio's 95 % interval (Wilson)."""
-    p, z2 = hits / lookups, _Z95**2
-    root = math.sqrt(p * (1 - p) / lookups + z2 / (4 * lookups**2))
-    return (p + z2 / (2 * lookups) + _Z95 * root) / (1 + z2 / lookups)
 
 
 def resource_names(cache: str) -> list[str]:

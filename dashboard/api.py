@@ -14,8 +14,6 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 
 from attribution.config import AttributionConfig
-from attribution.debt_job import DebtJob
-from attribution.invest_job import InvestJob
 from attribution.job import AttributionJob
 from attribution.missing import MissingSpan
 from attribution.questions import Analyst
@@ -33,7 +31,7 @@ from collector.rejected import RejectedItems
 from collector.retention import RetentionConfig
 from collector.store.connect import Connections
 from dashboard.api_experiments import experiments_router
-from dashboard.api_invest import debt_router, invest_router, verdicts_of_gate_router
+from dashboard.api_invest import invest_routers
 from dashboard.api_packets import packets_router
 from dashboard.api_questions import questions_router, recompute_router
 from dashboard.api_reconcile import reconcile_router
@@ -178,10 +176,8 @@ def create_api(
     app.include_router(reconcile_router(attribution, store, outside, clock))
     vram, slope = VramJob(attribution, store), SlopeJob(attribution, store)
     app.include_router(vram_router(vram, slope, store, outside, clock))
-    invest = InvestJob(attribution, store)
-    app.include_router(invest_router(invest, store, outside, clock))
-    app.include_router(debt_router(DebtJob(attribution, store), outside, clock))
-    app.include_router(verdicts_of_gate_router(invest, store, outside, clock))
+    for router in invest_routers(attribution, store, outside, clock):
+        app.include_router(router)
     app.include_router(experiments_router(attribution, store, workers, clock))
     if attribution_job is not None:
         app.include_router(recompute_router(attribution_job, store, outside, clock))

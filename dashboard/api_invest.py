@@ -8,7 +8,9 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 from pydantic import Field
 
+from attribution.config import AttributionConfig
 from attribution.debt_job import Debt, DebtJob
+from attribution.impact_job import ImpactJob
 from attribution.invest_answers import Comparison
 from attribution.invest_file import InvestFile
 from attribution.invest_job import InvestJob, StoredVerdict
@@ -18,6 +20,7 @@ from collector.clock import Clock
 from collector.config import Section
 from collector.errors import InputError
 from collector.store.connect import Connections
+from dashboard.api_impact import impact_router
 from dashboard.api_questions import Chosen
 from dashboard.caller import caller
 from dashboard.text import utc_iso
@@ -53,6 +56,19 @@ class SignatureRequest(Section):
 
     signature: str = Field(description="Ed25519 over the canonical document, in hex")
     public_key: str = Field(description="In PEM")
+
+
+def invest_routers(
+    config: AttributionConfig, store: Connections, workers: Workers, clock: Clock
+) -> list[APIRouter]:
+    """Return every route of investments, verdicts, debt, modes and caches."""
+    invest = InvestJob(config, store)
+    return [
+        invest_router(invest, store, workers, clock),
+        verdicts_of_gate_router(invest, store, workers, clock),
+        debt_router(DebtJob(config, store), workers, clock),
+        impact_router(ImpactJob(config, store), workers, clock),
+    ]
 
 
 def invest_router(

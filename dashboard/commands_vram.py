@@ -15,6 +15,7 @@ from rich.table import Table
 
 from dashboard.commands_debt import debt
 from dashboard.commands_experiments import experiments_app
+from dashboard.commands_impact import caches, modes
 from dashboard.commands_invest import gate, npv, tiers, verdicts
 from dashboard.commands_questions import what_if
 from dashboard.commands_reconcile import cost
@@ -30,6 +31,8 @@ vram_app.command("tiers")(tiers)
 vram_app.command("gate")(gate)
 vram_app.command("verdicts")(verdicts)
 vram_app.command("debt")(debt)
+vram_app.command("modes")(modes)
+vram_app.command("caches")(caches)
 vram_app.command("cost")(cost)
 vram_app.add_typer(experiments_app, name="experiments")
 

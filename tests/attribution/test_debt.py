@@ -19,7 +19,6 @@ from attribution.debt_found import (
     resource_names,
     stale_flags,
     unknown_runtimes,
-    upper_ratio,
     useless_caches,
 )
 from attribution.debt_job import joined
@@ -223,11 +222,6 @@ def test_cache_is_useless_that_gives_nothing_back(
     found = useless_caches([CacheSeen(**(told | changes))], 14, NOW_NS)
     assert [what in each.what for each in found if what] == ([True] if what else [])
     assert len(found) == (1 if what else 0)
-
-
-def test_interval_of_a_ratio_is_wilsons() -> None:
-    """0 of 1,000: z^2 / (n + z^2) = 3.8415 / 1003.8415."""
-    assert upper_ratio(0, 1000) == pytest.approx(3.8414586 / 1003.8414586)
 
 
 def test_bill_names_a_cache_in_its_own_way() -> None:

@@ -1,0 +1,119 @@
+"""I/O: reads what degraded modes and caches do to decisions; writes nothing."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+from attribution.answers import Selection
+from attribution.caches import Asked, CacheSpread, spread
+from attribution.columns import ints
+from attribution.config import AttributionConfig
+from attribution.modes import CAUTION, ModeCell, ModeImpact, impacts
+from attribution.queries import Reader
+from attribution.recovery import CALIBRATION_ACTION
+from collector.clock import NS_PER_S
+from collector.config import AttributesConfig
+from collector.store.connect import Connections
+
+_SQL = {
+    name: (Path(__file__).parent / "sql" / f"{name}.sql").read_text()
+    for name in ("mode_cells", "cache_decisions")
+}
+# An amount that is unknown for more decisions than this share says too little about the others.
+_UNKNOWN_MAX = 0.02
+_DECISIONS_MAX = 200_000
+_HOUR_NS = 3_600 * NS_PER_S
+
+
+@dataclass(frozen=True, slots=True)
+class Modes:
+    """What every mode went with."""
+
+    outcome: str  # margin, revenue, or converted: then dollars are sales
+    currency: str
+    outcomes_until_ns: int  # decisions after it are too young for dollars
+    compared_with: str
+    modes: list[ModeImpact]
+    caution: str
+
+
+@dataclass(frozen=True, slots=True)
+class Caches:
+    """What every cache goes with, the one that explains the most first."""
+
+    decisions: int  # of the window
+    sampled_every: int
+    caches: list[CacheSpread]
+
+
+class ImpactJob:
+    """Asks the store on behalf of a person."""
+
+    def __init__(self, config: AttributionConfig, store: Connections) -> None:
+        self._config = config
+        self._store = store
+        self._reader = Reader(store, AttributesConfig())
+
+    def modes(self, window: Selection, now_ns: int) -> Modes:
+        """Say what the decisions of each mode took and earned, beside normal ones."""
+        known_until_ns = max(now_ns - self._config.outcome_delay_s * NS_PER_S, 0)
+        outcome, cells = self._cells(window, known_until_ns)
+        base, found = impacts(cells)
+        return Modes(outcome, self._config.currency, known_until_ns, base, found, CAUTION)
+
+    def caches(self, window: Selection, target: float) -> Caches:
+        """Say how the misses of each cache and the spread of latency go together."""
+        try:
+            count = self._reader.selected_count(window)
+            every = max(1, math.ceil(count / _DECISIONS_MAX))
+            table = self._store.client().query_arrow(
+                _SQL["cache_decisions"], parameters={**asdict(window), "every": every}
+            )
+        except BaseException:
+            self._store.close()
+            raise
+        names = np.array(table["cache"].to_pylist(), object)
+        pairs = list(zip(table["action"].to_pylist(), table["region"].to_pylist(), strict=True))
+        codes = {pair: at for at, pair in enumerate(sorted(set(pairs)))}
+        group = np.array([codes[pair] for pair in pairs], np.int64)
+        total_ns, hits, misses = (ints(table[name]) for name in ("total_ns", "hits", "misses"))
+        found = []
+        for name in sorted(set(names.tolist())):
+            own = np.flatnonzero(names == name)
+            asked = Asked(group[own], total_ns[own], hits[own], misses[own])
+            found.append(spread(name, asked, target))
+        found.sort(key=lambda each: (-(each.explained_ratio or 0.0), each.cache))
+        return Caches(count, every, found)
+
+    def _cells(self, window: Selection, known_until_ns: int) -> tuple[str, Sequence[ModeCell]]:
+        """Return the sums by the best outcome that is known of nearly all decisions."""
+        found: list[ModeCell] = []
+        for outcome in ("margin", "revenue", "converted"):
+            found = self._read(window, known_until_ns, outcome)
+            known, unknown = sum(c.earned for c in found), sum(c.unknown for c in found)
+            if any(c.sum_usd for c in found) and unknown <= _UNKNOWN_MAX * (known + unknown):
+                return outcome, found
+        return "converted", found
+
+    def _read(self, window: Selection, known_until_ns: int, outcome: str) -> list[ModeCell]:
+        parameters = {
+            "from_ns": window.from_ns,
+            "to_ns": window.to_ns,
+            "known_until_ns": known_until_ns,
+            "received_from_ns": max(window.from_ns - _HOUR_NS, 0),
+            "outcome": outcome,
+            "currency": self._config.currency,
+            "rate_days": self._config.rate_days_max,
+            "left_out": CALIBRATION_ACTION,
+        }
+        try:
+            result = self._store.client().query(_SQL["mode_cells"], parameters=parameters)
+        except BaseException:
+            self._store.close()
+            raise
+        return [ModeCell(*row) for row in result.result_rows]

@@ -1,0 +1,42 @@
+"""Modes and caches as an automation and a command meet them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from collector.store.connect import Connections
+from tests.dashboard.test_api import Api
+from tests.service import millworth
+
+
+def test_modes_and_caches_answer_of_an_empty_store(store: Connections) -> None:
+    """Nothing is known, and nothing is made up."""
+    api = Api(store)
+    modes = api.send("GET", "/api/v1/vram/modes").json()
+    assert (modes["modes"], modes["outcome"]) == ([], "converted")
+    caches = api.send("GET", "/api/v1/vram/caches", params={"target": 0.9}).json()
+    assert caches == {"decisions": 0, "sampled_every": 1, "caches": []}
+    refused = api.send("GET", "/api/v1/vram/caches", params={"target": 1.5})
+    assert (refused.status_code, "target" in refused.text) == (400, True)
+
+
+def test_modes_and_caches_of_seeded_decisions(world: Connections) -> None:
+    """Of the seeded world every decision is in one mode, and no span says whether a cache hit."""
+    told = Api(world).send("GET", "/api/v1/vram/modes", params={"window": "31d"}).json()
+    assert told["modes"][0]["verdict"] == "compared with"
+    assert "observational" in told["caution"]
+    assert Api(world).send("GET", "/api/v1/vram/caches").json()["caches"] == []
+
+
+def test_commands_say_what_to_do_where_nothing_is_known(tmp_path: Path) -> None:
+    """On a store of the command's own: one line each."""
+    home = f"chdb://{tmp_path}/store"
+    assert millworth("migrate", MILLWORTH__STORE__URL=home).returncode == 0
+    nowhere = {"MILLWORTH__STORE__URL": home, "MILLWORTH__DASHBOARD__PORT": "1"}
+    caches = millworth("vram", "caches", **nowhere)
+    assert (caches.returncode, "set cache.hit on the spans" in caches.stdout) == (0, True)
+    modes = millworth("vram", "modes", "--json", **nowhere)
+    assert json.loads(modes.stdout)["modes"] == []
+    debt = millworth("vram", "debt", **nowhere)
+    assert "nothing is owed that telemetry shows" in debt.stdout
