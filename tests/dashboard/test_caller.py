@@ -28,6 +28,8 @@ CHANGING = {
     "/api/v1/holds",
     "/api/v1/holds/{name}/release",
     "/api/v1/vram/model",
+    "/api/v1/experiments",
+    "/api/v1/experiments/{name}/stop",
     "/api/v1/vram/gate",
     "/api/v1/vram/verdicts/{sha256}/signature",
     "/api/v1/slope",
