@@ -107,9 +107,9 @@ def _packets(runs: int, progress: Callable[[str], None]) -> dict[str, float]:
 
 def _causal(runs: int, progress: Callable[[str], None]) -> dict[str, float]:
     from attribution.bench_causal import run_causal
+    from dashboard.bench_reference import run_reference
 
-    figures: dict[str, float] = run_causal(runs, progress)
-    return figures
+    return run_causal(runs, progress) | run_reference(progress)
 
 
 def _capture(runs: int, progress: Callable[[str], None]) -> dict[str, float]:

@@ -22,7 +22,7 @@ import redis
 from redis.asyncio.connection import parse_url
 
 from dashboard.reference.child import HOST, Child, ChildError, run
-from dashboard.reference.world import CUSTOMERS, OFFERS, World
+from dashboard.reference.world import CUSTOMERS, OFFERS, World, eligible
 
 KEPT_S: Final = 86_400  # in a store that others use too, nothing of ours stays behind
 _READ_BYTES: Final = 65_536
@@ -76,14 +76,12 @@ def seed(client: redis.Redis, world: World, regions: tuple[str, ...]) -> None:
         for number in range(CUSTOMERS):
             customer_id = f"c{number:04d}"
             key = identity_key(region, customer_id)
-            # Two offers suit a customer, so that offers of all types are made.
-            eligible = [OFFERS[number % len(OFFERS)], OFFERS[(number + 1) % len(OFFERS)]]
             pipeline.hset(
                 key,
                 mapping={
                     "cohort": world.cohort(customer_id),
                     "consent": "personalised_offers",
-                    "eligible": ",".join(offer.offer_type for offer in eligible),
+                    "eligible": ",".join(each.offer_type for each in eligible(customer_id)),
                 },
             )
             pipeline.expire(key, KEPT_S)

@@ -56,6 +56,20 @@ class Visit:
 
 
 @dataclass(frozen=True, slots=True)
+class Connection:
+    """What a customer's connection does; no decision carries it: a simulated run hides it."""
+
+    network_ms: float
+    intent: float  # added to the log odds of a sale
+
+
+GOOD_CONNECTION: Final = Connection(0.0, 0.0)
+# Who waits longest buys least, whatever a millisecond does: correlation takes it for the effect.
+POOR_CONNECTION: Final = Connection(60.0, -0.8)
+POOR_SHARE: Final = 0.3
+
+
+@dataclass(frozen=True, slots=True)
 class Sale:
     """What a decision earned; zero where nothing was bought."""
 
@@ -83,11 +97,22 @@ class World:
         """Return the cohort of a customer."""
         return _pick(COHORT_SHARE, self._draw("cohort", customer_id))
 
+    def connection(self, customer_id: str) -> Connection:
+        """Return the connection of a customer in a simulated run."""
+        is_poor = self._draw("connection", customer_id) < POOR_SHARE
+        return POOR_CONNECTION if is_poor else GOOD_CONNECTION
+
     def sale(
-        self, number: int, visit: Visit, cohort: str, offer_type: str, latency_ms: float
+        self,
+        number: int,
+        visit: Visit,
+        cohort: str,
+        offer_type: str,
+        latency_ms: float,
+        intent: float = 0.0,
     ) -> Sale:
         """Return what the n-th customer bought, having waited so long for the offer."""
-        chance = conversion(visit.channel, visit.region, cohort, offer_type, latency_ms)
+        chance = conversion(visit.channel, visit.region, cohort, offer_type, latency_ms, intent)
         if self._draw("sale", number) >= chance:
             return Sale(converted=False, revenue_usd=Decimal("0.00"), margin_usd=Decimal("0.00"))
         offer = OFFER_BY_TYPE[offer_type]
@@ -110,18 +135,36 @@ def slope_per_ms(channel: str, region: str) -> float:
     return _CHANNEL_SLOPE[channel] * _REGION_FACTOR.get(region, 1.0) / 100
 
 
-def conversion(channel: str, region: str, cohort: str, offer_type: str, latency_ms: float) -> float:
+def eligible(customer_id: str) -> tuple[Offer, Offer]:
+    """Return the two offers that suit a customer, so that offers of all types are made."""
+    number = int(customer_id[1:])
+    return OFFERS[number % len(OFFERS)], OFFERS[(number + 1) % len(OFFERS)]
+
+
+def conversion(
+    channel: str,
+    region: str,
+    cohort: str,
+    offer_type: str,
+    latency_ms: float,
+    intent: float = 0.0,
+) -> float:
     """Return the true probability of a sale."""
-    logit = _BASE_LOGIT[cohort] + OFFER_BY_TYPE[offer_type].logit
+    logit = _BASE_LOGIT[cohort] + OFFER_BY_TYPE[offer_type].logit + intent
     logit += slope_per_ms(channel, region) * latency_ms
     return 1 / (1 + math.exp(-logit))
 
 
 def margin_per_ms_usd(
-    channel: str, region: str, cohort: str, offer_type: str, latency_ms: float
+    channel: str,
+    region: str,
+    cohort: str,
+    offer_type: str,
+    latency_ms: float,
+    intent: float = 0.0,
 ) -> float:
     """Return the true change of the expected margin of one decision per millisecond; negative."""
-    chance = conversion(channel, region, cohort, offer_type, latency_ms)
+    chance = conversion(channel, region, cohort, offer_type, latency_ms, intent)
     mean_basket = 1.2
     margin = float(OFFER_BY_TYPE[offer_type].margin_usd) * mean_basket
     return slope_per_ms(channel, region) * chance * (1 - chance) * margin
