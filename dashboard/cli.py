@@ -19,7 +19,6 @@ from rich.text import Text
 from collector import log
 from collector.address import authority
 from collector.clock import SystemClock
-from collector.errors import MillworthError
 from dashboard.commands_access import ready, token_app
 from dashboard.commands_attribute import attribute
 from dashboard.commands_budgets import budgets
@@ -36,6 +35,7 @@ from dashboard.commands_roles import alert, collect, serve, stop_event
 from dashboard.commands_verify import verify_app
 from dashboard.commands_verify_retention import retention
 from dashboard.commands_vram import vram_app
+from dashboard.entry import run
 from dashboard.settings import Loaded, load, service_manager
 
 app = typer.Typer(
@@ -357,13 +357,7 @@ def _print_json(value: object) -> None:
 
 def main() -> None:
     """Run the command; an error of ours is one line and exit 2, never a traceback."""
-    try:
-        app()
-    except MillworthError as error:
-        sys.stderr.write(f"millworth: {error}\n")
-        sys.exit(2)
-    except BrokenPipeError:
-        sys.exit(0)
+    run(app)
 
 
 if __name__ == "__main__":

@@ -99,7 +99,7 @@ def test_lines_go_to_standard_output_while_a_bar_is_drawn(tmp_path: Path) -> Non
     path = tmp_path / "one.pcap"
     path.write_bytes(_handshake())
     reader, terminal = os.openpty()
-    command = [sys.executable, "-c", "from dashboard.cli import main; main()"]
+    command = [sys.executable, "-c", "from dashboard.entry import main; main()"]
     result = subprocess.run(
         [*command, "capture", "--read", str(path), "--packets", "--json"],
         stdout=subprocess.PIPE,
@@ -114,3 +114,40 @@ def test_lines_go_to_standard_output_while_a_bar_is_drawn(tmp_path: Path) -> Non
     assert b"one.pcap" in drawn
     assert b"rtt_ns" not in drawn
     assert [json.loads(line)["frame"] for line in result.stdout.splitlines()] == [1, 2, 3]
+
+
+_ENTRY = "import sys; from dashboard.entry import main; main()"
+
+
+def _millworth(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", _ENTRY, *arguments], cwd=ROOT, capture_output=True, text=True,
+        check=False,
+    )  # fmt: skip
+
+
+def test_command_begins_without_what_it_does_not_need(tmp_path: Path) -> None:
+    """It is run for hundreds of files, and what every command imports takes a second."""
+    path = tmp_path / "one.pcap"
+    path.write_bytes(_handshake())
+    loaded = "import atexit, sys; atexit.register(lambda: sys.stderr.write(' '.join(sys.modules)));"
+    result = subprocess.run(
+        [sys.executable, "-c", loaded + _ENTRY, "capture", "--read", str(path), "--json"],
+        cwd=ROOT, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert json.loads(result.stdout)["packets"] == 3
+    unwanted = {"dashboard.cli", "pyarrow", "clickhouse_connect", "cryptography", "scapy", "pandas"}
+    assert unwanted & set(result.stderr.split()) == set()
+
+
+def test_command_says_the_same_whichever_way_it_begins(tmp_path: Path) -> None:
+    """Help, bad usage and errors are those of all commands."""
+    runner = CliRunner()
+    for arguments in (["--help"], ["--raed", "x"], ["--read", str(tmp_path / "none.pcap")]):
+        short = _millworth("capture", *arguments)
+        whole = runner.invoke(app, ["capture", *arguments])
+        assert short.returncode == whole.exit_code
+        assert short.stdout.split() == whole.stdout.split()
+    empty = _millworth("capture")
+    assert (empty.returncode, empty.stdout) == (2, "")
+    assert empty.stderr.startswith("millworth: capture: name a file with --read")
