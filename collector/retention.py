@@ -31,8 +31,10 @@ _PACKET_TABLES: Final = frozenset(
         "wire_contexts", "capture_requests", "capture_triggers", "packet_budget", "reconstructions",
     }
 )  # fmt: skip
-# What a table was made with tells its group: years are models, more than one year alerts, and a few
-# days more than the others are those of a state that outlives the rows which it is about.
+# What a table was made with tells its group: three years are books, more years models, days of more
+# than a year alerts, and a few days more than the others are those of a state that outlives the
+# rows which it is about.
+_BOOKS_MADE_WITH: Final = "3 YEAR"
 _YEAR_DAYS: Final = 365
 _MADE_WITH_DAYS: Final = 30
 # A part of a day is dropped whole when its last row lapses, and by a merge that comes at the
@@ -58,6 +60,12 @@ class RetentionConfig(Section):
     alerts_days: int = Field(
         default=395, gt=0, le=DAYS_MAX, description="Alerts, incidents and remediations"
     )
+    books_years: int = Field(
+        default=3,
+        gt=0,
+        le=YEARS_MAX,
+        description="Bills, ledger totals and currency rates, by the day that they are of",
+    )
     models_years: int = Field(
         default=10, gt=0, le=YEARS_MAX, description="Versions of models that dollars rest on"
     )
@@ -74,7 +82,7 @@ class RetentionConfig(Section):
             made_with: the lifetime that its migration has, `30 DAY` or `10 YEAR`.
         """
         if made_with.endswith("YEAR") and table not in self.tables:
-            return f"toIntervalYear({self.models_years})"
+            return f"toIntervalYear({self._years(made_with)})"
         return f"toIntervalDay({self.days(table, made_with)})"
 
     def days(self, table: str, made_with: str) -> int:
@@ -82,7 +90,7 @@ class RetentionConfig(Section):
         if table in self.tables:
             return self.tables[table]
         if made_with.endswith("YEAR"):
-            return self.models_years * 366
+            return self._years(made_with) * 366
         if table.startswith("otel_"):
             return self.telemetry_days
         if table in _PACKET_TABLES:
@@ -91,6 +99,9 @@ class RetentionConfig(Section):
         if made_with_days > _YEAR_DAYS:
             return self.alerts_days
         return self.decisions_days + max(0, made_with_days - _MADE_WITH_DAYS)
+
+    def _years(self, made_with: str) -> int:
+        return self.books_years if made_with == _BOOKS_MADE_WITH else self.models_years
 
     def check(self, made_with: Mapping[str, str], accepted_days: int) -> None:
         """Raise ConfigError where a table is not there, or spans would lapse as they are stored."""

@@ -35,7 +35,7 @@ assert ours == {
     "collector.decision_span", "collector.schema",
     "collector.clock", "collector.clock_error", "collector.errors",
     "collector.instrument_seal", "collector.provenance", "collector.provenance_checkpoint",
-    "collector.provenance_lines", "collector.packet_sample",
+    "collector.provenance_lines", "collector.packet_sample", "collector.schema",
 }, ours
 """
     )

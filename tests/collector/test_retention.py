@@ -271,6 +271,7 @@ def test_policy_that_cannot_be_is_refused(
         ("span_flows", "30 DAY", "toIntervalDay(5)"),
         ("incidents", "395 DAY", "toIntervalDay(400)"),
         ("slope_models", "10 YEAR", "toIntervalYear(2)"),
+        ("costs", "3 YEAR", "toIntervalYear(4)"),
         ("vram_models", "10 YEAR", "toIntervalDay(99)"),  # named by itself
     ],
 )
@@ -283,6 +284,7 @@ def test_group_of_a_table_follows_from_what_it_was_made_with(
         decisions_days=8,
         packets_days=5,
         alerts_days=400,
+        books_years=4,
         models_years=2,
         tables={"vram_models": 99},
     )
