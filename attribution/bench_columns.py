@@ -7,14 +7,11 @@ a range costs once ids, parents and classes are resolved. The engine is given on
 from __future__ import annotations
 
 import resource
-from collections.abc import Callable
 
 import pyarrow as pa
 
 from attribution import kernel
-from attribution.compact import CompactTrees
-from attribution.compact_rows import best_kernel, recomputed_rows
-from attribution.kernel import Split
+from attribution.compact_rows import Kernel, best_kernel, recomputed_rows
 from attribution.queries import Reader
 from collector.config import AttributesConfig
 from collector.store.connect import Connections
@@ -46,17 +43,17 @@ def measure_columns(
     until_ns, tenth_ns = from_ns + COPIES * apart_ns, from_ns + COPIES // 10 * apart_ns
     total = COPIES * count
     figures: dict[str, float] = {}
-    for name, split in {"numpy": kernel.split, "numba": best_kernel()}.items():
-        if name == "numba" and split is kernel.split:
+    for name, segments in {"numpy": kernel.segments, "numba": best_kernel()}.items():
+        if name == "numba" and segments is kernel.segments:
             continue
-        _rows(reader, split, from_ns, tenth_ns)  # compiled, or loaded from its cache
+        _rows(reader, segments, from_ns, tenth_ns)  # compiled, or loaded from its cache
         began = cpu_s()
-        tables = _rows(reader, split, from_ns, until_ns)
+        tables = _rows(reader, segments, from_ns, until_ns)
         took_s = cpu_s() - began
         assert sum(len(each) for each in tables) == total, "decisions were missed"
         figures[name] = total / took_s
         began = cpu_s()
-        _rows(reader, split, from_ns, tenth_ns)
+        _rows(reader, segments, from_ns, tenth_ns)
         figures["growth"] = took_s / (cpu_s() - began)
     began = cpu_s()
     for rows in _rows(reader, best_kernel(), from_ns, tenth_ns):
@@ -72,9 +69,7 @@ def cpu_s() -> float:
     return usage.ru_utime + usage.ru_stime
 
 
-def _rows(
-    reader: Reader, split: Callable[[CompactTrees], Split], from_ns: int, to_ns: int
-) -> list[pa.Table]:
+def _rows(reader: Reader, segments: Kernel, from_ns: int, to_ns: int) -> list[pa.Table]:
     return [
-        recomputed_rows(chunk, split) for chunk in reader.path_columns(from_ns, to_ns, threads=1)
+        recomputed_rows(chunk, segments) for chunk in reader.path_columns(from_ns, to_ns, threads=1)
     ]

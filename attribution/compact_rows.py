@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from importlib.util import find_spec
+from typing import TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -12,20 +13,22 @@ import pyarrow.compute as pc
 from attribution import kernel
 from attribution.columns import Column, Table, roots_from_table
 from attribution.compact import CompactTrees, Packed, is_long, pack
-from attribution.kernel import Split
 from attribution.rows import SEGMENT_COLUMNS, Attributed, flag_names
 from attribution.spans import Bools, Ints
+
+# Compact trees -> latency of each decision by segment, as `kernel.Split.segment_ns`.
+Kernel: TypeAlias = Callable[[CompactTrees], Ints]
 
 _IDENTITY = ("trace_id", "action", "region", "channel", "cohort")
 
 
-def best_kernel() -> Callable[[CompactTrees], Split]:
+def best_kernel() -> Kernel:
     """Return the kernel that numba compiles where the extra `accel` is installed, else NumPy's."""
     if find_spec("numba") is None:
-        return kernel.split
+        return kernel.segments
     from attribution import kernel_numba
 
-    return kernel_numba.split
+    return kernel_numba.segments
 
 
 def packed_of(done: Attributed) -> Packed:
@@ -101,22 +104,23 @@ def trees_from_rows(rows: Table) -> CompactTrees:
     )
 
 
-def recomputed_rows(rows: Table, split: Callable[[CompactTrees], Split]) -> Table:
+def recomputed_rows(rows: Table, segments: Kernel) -> Table:
     """Return rows of `attributions` without `revision` and `computed_ns`, computed anew.
 
     Args:
         rows: one chunk, as `sql/path_columns.sql` returns them.
-        split: the kernel.
+        segments: the kernel.
     """
     trees = trees_from_rows(rows)
-    segment_ns = split(trees).segment_ns
+    segment_ns = segments(trees)
     total_ns = trees.bounds_ns[-1] - trees.bounds_ns[0]
     assert (segment_ns.sum(axis=0) == total_ns).all(), "the parts of a decision miss its total"
     return pa.table(
         {
             "ingress_ns": rows["ingress_ns"],
             "decision_id": rows["decision_id"],
-            **{name: rows[name] for name in _IDENTITY},
+            "trace_id": _trace_ids(rows),
+            **{name: rows[name] for name in _IDENTITY[1:]},
             "total_ns": pa.array(total_ns.view(np.uint64)),
             **{
                 name: pa.array(segment_ns[at].view(np.uint64))
@@ -126,6 +130,16 @@ def recomputed_rows(rows: Table, split: Callable[[CompactTrees], Split]) -> Tabl
             "flags": _flag_lists(rows["flags"]),
             "is_error": rows["is_error"],
         }
+    )
+
+
+def _trace_ids(rows: Table) -> Column:
+    others = rows["other_trace_id"]
+    is_own = pc.equal(others, "")
+    return (
+        rows["decision_id"]
+        if pc.all(is_own).as_py()
+        else pc.if_else(is_own, rows["decision_id"], others)
     )
 
 

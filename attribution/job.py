@@ -117,7 +117,7 @@ class AttributionJob:
         What comes out as stored is left alone; the rest is written under a new revision. Minutes
         and cells of the whole range are rewritten. The cursor stays where it is.
         """
-        split = best_kernel()
+        segments = best_kernel()
         report = AttributionReport()
         with self._lock:
             for begin_ns in range(from_ns, to_ns, _RECOMPUTE_NS):
@@ -125,7 +125,7 @@ class AttributionJob:
                 stored = self._reader.attributions_between(begin_ns, end_ns)
                 seconds: set[int] = set()
                 for chunk in self._reader.path_columns(begin_ns, end_ns):
-                    rows = recomputed_rows(chunk, split)
+                    rows = recomputed_rows(chunk, segments)
                     revisions, changed = _revisions(rows, stored)
                     # What was lost comes back under no lower revision than its spans have.
                     revisions = np.maximum(revisions, ints(chunk["revision"]))

@@ -56,14 +56,24 @@ class _Sections:
 
 def split(trees: CompactTrees) -> Split:
     """Walk every tree."""
-    segment_ns = np.zeros((len(SEGMENTS), len(trees)), np.int64)
     self_ns = np.zeros(len(trees.parent), np.int64)
+    return Split(_walk(trees, self_ns), self_ns)
+
+
+def segments(trees: CompactTrees) -> Ints:
+    """Walk every tree for `Split.segment_ns` alone."""
+    return _walk(trees, None)
+
+
+def _walk(trees: CompactTrees, self_ns: Ints | None) -> Ints:
+    segment_ns = np.zeros((len(SEGMENTS), len(trees)), np.int64)
     child_from, child_count = _child_ranges(trees)
     level = _roots(trees, segment_ns)
     while len(level.row):
         children = _children(trees, level, child_from, child_count)
         chosen, owner, from_ns, to_ns = _choose(level, children)
-        np.add.at(self_ns, level.row[owner], to_ns - from_ns)
+        if self_ns is not None:
+            np.add.at(self_ns, level.row[owner], to_ns - from_ns)
         traits = trees.traits[level.row[owner]].astype(np.int64)
         sections = _Sections(
             level.decision[owner],
@@ -79,7 +89,7 @@ def split(trees: CompactTrees) -> Split:
             children.start[chosen],
             children.end[chosen],
         )
-    return Split(segment_ns, self_ns)
+    return segment_ns
 
 
 def _child_ranges(trees: CompactTrees) -> tuple[Ints, Ints]:

@@ -18,12 +18,22 @@ from attribution.kernel import Split
 from attribution.spans import CLASSES, SEGMENTS, STAGES, UNTRACED, Ints
 
 _CLASSES, _STAGES, _SEGMENTS = len(CLASSES), len(STAGES), len(SEGMENTS)
+_BLOCK = 8  # decisions whose sums of one segment fill a cache line
 
 
 def split(trees: CompactTrees) -> Split:
     """Walk every tree."""
-    segment_ns = np.zeros((_SEGMENTS, len(trees)), np.int64)
     self_ns = np.zeros(len(trees.parent), np.int64)
+    return Split(_walked(trees, self_ns), self_ns)
+
+
+def segments(trees: CompactTrees) -> Ints:
+    """Walk every tree for `Split.segment_ns` alone."""
+    return _walked(trees, np.empty(0, np.int64))
+
+
+def _walked(trees: CompactTrees, self_ns: Ints) -> Ints:
+    segment_ns = np.empty((_SEGMENTS, len(trees)), np.int64)
     _walk(
         trees.first,
         trees.parent,
@@ -34,7 +44,7 @@ def split(trees: CompactTrees) -> Split:
         segment_ns,
         self_ns,
     )
-    return Split(segment_ns, self_ns)
+    return segment_ns
 
 
 def _charge_plain(sums: Ints, traits: int, from_ns: int, to_ns: int, limits: Ints) -> None:
@@ -109,6 +119,19 @@ def _fit_plain(
 _fit = numba.njit(cache=True, nogil=True)(_fit_plain)
 
 
+def _keep_plain(block: Ints, sums: Ints, t: int, is_last: bool, segment_ns: Ints) -> None:
+    """Collect sums and write whole cache lines: a decision alone would touch sixteen."""
+    at = t % _BLOCK
+    block[:, at] = sums
+    if at == _BLOCK - 1 or is_last:
+        for each in range(_SEGMENTS):
+            for k in range(at + 1):
+                segment_ns[each, t - at + k] = block[each, k]
+
+
+_keep = numba.njit(cache=True, nogil=True)(_keep_plain)
+
+
 def _walk_plain(
     first: Ints,
     parent: Words,
@@ -121,7 +144,8 @@ def _walk_plain(
 ) -> None:
     """Walk each tree from its root down, in one pass over its spans.
 
-    Every number is made a signed one first: numba adds signed and unsigned as floats.
+    Every number is made a signed one first: numba adds signed and unsigned as floats. Without
+    room for self times none are written.
     """
     longest = 0
     for t in range(len(first) - 1):
@@ -129,6 +153,7 @@ def _walk_plain(
     start, end = np.empty(longest, np.int64), np.empty(longest, np.int64)
     order, on_path = np.empty(longest, np.int64), np.empty(longest, np.bool_)
     sums, limits = np.empty(_SEGMENTS, np.int64), np.empty(_STAGES + 1, np.int64)
+    block = np.empty((_SEGMENTS, _BLOCK), np.int64)
     for t in range(len(first) - 1):
         b, n = first[t], first[t + 1] - first[t]
         limits[:] = bounds_ns[:, t]
@@ -161,8 +186,9 @@ def _walk_plain(
                     _charge(sums, code, end[c], cursor, limits)
                     cursor = start[c]
             _charge(sums, code, start[u], cursor, limits)
-            self_ns[b + u] = own + cursor - start[u]
-        segment_ns[:, t] = sums
+            if len(self_ns):
+                self_ns[b + u] = own + cursor - start[u]
+        _keep(block, sums, t, t == len(first) - 2, segment_ns)
 
 
 _walk = numba.njit(cache=True, nogil=True)(_walk_plain)

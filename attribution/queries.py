@@ -23,6 +23,7 @@ _SQL = {path.stem: path.read_text() for path in (Path(__file__).parent / "sql").
 
 # A stamp may lie before its root's start by the whole length of a decision; a day is longer.
 _DAY_NS = 86_400 * NS_PER_S
+_BLOCK_BYTES = 16 * 2**20
 _HOUR_NS = 3_600 * NS_PER_S
 
 
@@ -121,8 +122,10 @@ class Reader:
         table = self._store.client().query_arrow(
             _SQL["path_columns"],
             parameters={"from_ns": from_ns, "to_ns": to_ns},
-            # What never leaves the process need not be packed, nor words written out a row each.
+            # What never leaves the process need not be packed, nor words written out a row each. Of
+            # blocks of 1 MiB, as the engine cuts them, a fifth of the time is spent on the cuts.
             settings={
+                "preferred_block_size_bytes": _BLOCK_BYTES,
                 "output_format_arrow_compression_method": "none",
                 "output_format_arrow_low_cardinality_as_dictionary": 1,
             }

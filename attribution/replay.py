@@ -53,7 +53,7 @@ class Replay:
 
     def __init__(self, trees: CompactTrees) -> None:
         self._plan = plan_of(trees)
-        self._own_ns = kernel.split(trees).segment_ns
+        self._own_ns = kernel.segments(trees)
         self._spans = len(trees.parent)
 
     def latencies(self, changes: Sequence[Change]) -> Ints:

@@ -1,7 +1,8 @@
 -- The trees of the decisions of a range of time, as they were assembled.
--- Returns: the columns of path_columns; by ingress_ns, decision_id.
+-- Returns: the columns of path_columns, but trace_id is named other_trace_id and empty where it is the decision id:
+-- of a decision of ten spans each a ninth of what has to be copied out of the engine; by ingress_ns, decision_id.
 SELECT
-    ingress_ns, decision_id, revision, trace_id, action, region, channel, cohort, is_error, flags,
+    ingress_ns, decision_id, revision, if(trace_id = decision_id, '', trace_id) AS other_trace_id, action, region, channel, cohort, is_error, flags,
     base_ns, transform_ns, decision_ns, egress_ns, end_ns,
     parent, offset_ns, duration_ns, traits, long_ns
 FROM path_columns FINAL

@@ -3,6 +3,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from dataclasses import replace
+from importlib.util import find_spec
 
 import numpy as np
 import pytest
@@ -12,7 +13,6 @@ from attribution.assemble import Trees, assemble
 from attribution.budget import Budgets, budgets, stage_bounds
 from attribution.classify import classify, sent_stages
 from attribution.compact import CompactTrees, Packed, is_long, pack
-from attribution.compact_rows import best_kernel
 from attribution.critical_path import critical_path
 from attribution.kernel import Split
 from attribution.reference import plain_path
@@ -20,8 +20,11 @@ from attribution.spans import NONE, STAGES, Ints
 from tests.attribution.spans_builder import R, S, columns, link_columns, root_columns
 from tests.attribution.test_critical_path import SKEW_MAX_NS, random_trace
 
-# The second is the one that numba compiles, where the extra `accel` is installed.
-KERNELS = {"numpy": kernel.split, "best": best_kernel()}
+KERNELS, SEGMENTS = {"numpy": kernel.split}, {"numpy": kernel.segments}
+if find_spec("numba") is not None:  # the extra `accel`
+    from attribution import kernel_numba
+
+    KERNELS["numba"], SEGMENTS["numba"] = kernel_numba.split, kernel_numba.segments
 
 
 def packed(spans: list[S], roots: list[R], skew_max_ns: int = 0) -> tuple[Trees, Packed, Budgets]:
@@ -64,7 +67,9 @@ def test_kernels_equal_the_long_way_and_the_plain_one() -> None:
         ours = {name: each(compact.trees) for name, each in KERNELS.items()}
         for name, got in ours.items():
             assert (long_way.segment_ns == got.segment_ns.T).all(), f"{name}, seed {seed}"
-        assert (ours["numpy"].self_ns == ours["best"].self_ns).all(), f"seed {seed}"
+            assert (got.self_ns == ours["numpy"].self_ns).all(), f"{name}, seed {seed}"
+            alone = SEGMENTS[name](compact.trees)
+            assert (alone == got.segment_ns).all(), f"{name}, seed {seed}"
         by_span = self_times(trees, compact, ours["numpy"])
         for index, (own, root) in enumerate(pairs):
             if any(s.span_id == root.span_id for s in own):

@@ -1,16 +1,13 @@
 from __future__ import annotations
 
-from collections.abc import Callable
 from importlib.util import find_spec
 
 import pyarrow as pa
 import pytest
 
 from attribution import kernel
-from attribution.compact import CompactTrees
-from attribution.compact_rows import best_kernel, recomputed_rows
+from attribution.compact_rows import Kernel, best_kernel, recomputed_rows
 from attribution.job import AttributionReport
-from attribution.kernel import Split
 from attribution.queries import Reader
 from attribution.rows import RESULT_COLUMNS
 from attribution.synthetic import otel_rows
@@ -101,16 +98,14 @@ def test_row_that_no_longer_holds_gets_a_revision(store: Connections) -> None:
     assert everything(store) == wanted
 
 
-@pytest.mark.parametrize("split", [kernel.split, best_kernel()], ids=["numpy", "best"])
-def test_rows_of_either_kernel_are_those_of_the_job(
-    store: Connections, split: Callable[[CompactTrees], Split]
-) -> None:
+@pytest.mark.parametrize("segments", [kernel.segments, best_kernel()], ids=["numpy", "best"])
+def test_rows_of_either_kernel_are_those_of_the_job(store: Connections, segments: Kernel) -> None:
     """Through the store and back: every column of the result."""
     put_an_odd_hour(store)
     job(store).drain(at(60))
     reader = Reader(store, AttributesConfig())
     again = pa.concat_tables(
-        recomputed_rows(chunk, split) for chunk in reader.path_columns(*RANGE)
+        recomputed_rows(chunk, segments) for chunk in reader.path_columns(*RANGE)
     ).to_pylist()
     names = ["ingress_ns", "decision_id", *RESULT_COLUMNS]
     stored = reader.attributions_between(*RANGE).sort_by(
@@ -123,4 +118,4 @@ def test_rows_of_either_kernel_are_those_of_the_job(
 
 def test_numba_is_taken_where_it_is_installed() -> None:
     """NumPy alone is enough to run; the extra `accel` makes it faster, and no setting is needed."""
-    assert (best_kernel() is kernel.split) == (find_spec("numba") is None)
+    assert (best_kernel() is kernel.segments) == (find_spec("numba") is None)
