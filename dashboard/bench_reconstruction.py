@@ -24,13 +24,12 @@ from typing import Any
 import httpx
 import numpy as np
 from numpy.typing import NDArray
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
-from opentelemetry.proto.trace.v1.trace_pb2 import ScopeSpans, Span
 
 from collector.address import authority
 from collector.clock import NS_PER_MS, NS_PER_S
 from dashboard.runtime import Service
 from dashboard.settings import Settings, load
+from dashboard.spans_out import ExportTraceServiceRequest, Span, add_span, put, scope_of
 from packet.bench_incidents import (
     REQUEST_BYTES,
     RESPONSE_BYTES,
@@ -173,41 +172,23 @@ def _traffic(
 def _spans(batch: Sequence[_Truth], port: int, address: str) -> bytes:
     """Return a decision and its call for each request, as an SDK would send them."""
     message = ExportTraceServiceRequest()
-    resource = message.resource_spans.add()
-    _set(resource.resource.attributes, "service.name", "shop")
-    scope = resource.scope_spans.add()
+    scope = scope_of(message, "shop")
     for truth in batch:
         done, trace_id = truth.done, bytes.fromhex(truth.trace_id)
         region = "base" if done.incident < 0 else f"incident-{done.incident}"
-        root = _span(scope, trace_id, trace_id[:8], b"", Span.SPAN_KIND_SERVER)
+        root = add_span(scope, trace_id, trace_id[:8], b"", Span.SPAN_KIND_SERVER, "decide")
         root.start_time_unix_nano = done.start_ns - 50_000
         root.end_time_unix_nano = done.end_ns + 50_000
-        _set(root.attributes, "decision.action", "price")
-        _set(root.attributes, "decision.region", region)
-        _set(root.attributes, "decision.value_usd", "100")
-        call = _span(scope, trace_id, trace_id[8:], trace_id[:8], Span.SPAN_KIND_CLIENT)
+        put(root.attributes, "decision.action", "price")
+        put(root.attributes, "decision.region", region)
+        put(root.attributes, "decision.value_usd", "100")
+        parent = trace_id[:8]
+        call = add_span(scope, trace_id, trace_id[8:], parent, Span.SPAN_KIND_CLIENT, "call")
         call.start_time_unix_nano, call.end_time_unix_nano = done.start_ns, done.end_ns
-        _set(call.attributes, "network.peer.address", address)
-        _set(call.attributes, "network.peer.port", port)
-        _set(call.attributes, "network.local.port", done.port)
+        put(call.attributes, "network.peer.address", address)
+        put(call.attributes, "network.peer.port", port)
+        put(call.attributes, "network.local.port", done.port)
     return message.SerializeToString()
-
-
-def _span(scope: ScopeSpans, trace_id: bytes, span_id: bytes, parent: bytes, kind: int) -> Span:
-    span = scope.spans.add()
-    span.trace_id, span.span_id, span.parent_span_id = trace_id, span_id, parent
-    span.kind = kind  # type: ignore[assignment]  # an enum is an int on the wire
-    span.name = "decide" if not parent else "call"
-    return span
-
-
-def _set(attributes: Any, key: str, value: str | int) -> None:  # noqa: ANN401  protobuf's repeated field
-    attribute = attributes.add()
-    attribute.key = key
-    if isinstance(value, int):
-        attribute.value.int_value = value
-    else:
-        attribute.value.string_value = value
 
 
 def _drain(service: Service, incidents: int, progress: Callable[[str], None]) -> None:

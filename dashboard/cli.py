@@ -23,6 +23,7 @@ from dashboard.commands_access import ready, token_app
 from dashboard.commands_attribute import attribute
 from dashboard.commands_budgets import budgets
 from dashboard.commands_capture import capture
+from dashboard.commands_drill import drill
 from dashboard.commands_export import packets
 from dashboard.commands_hold import hold_app
 from dashboard.commands_identifiers import identifiers_app
@@ -66,6 +67,7 @@ app.command()(alert)
 app.command()(serve)
 app.command()(capture)
 app.command()(packets)
+app.command()(drill)
 app.command("what-if")(what_if)
 app.command()(compare)
 app.command()(budgets)

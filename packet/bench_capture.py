@@ -1,8 +1,9 @@
 """I/O: `millworth bench capture`: what recording costs, and what it loses.
 
-Requests cross a pair of virtual interfaces at 20 k packets a second, in interleaved rounds: nobody
-records; the recorder alone; the recorder with its figures of every second. The order is shuffled
-in each run, and each mode is compared with the other of the same run, since a machine's own mood
+Requests cross a pair of virtual interfaces at 20 k packets a second, each with a trace context, in
+interleaved rounds: nobody records; the recorder alone; the recorder with its figures of every
+second; and with the search for contexts too, as it runs by default. The order is shuffled in each
+run, and each mode is compared with the other of the same run, since a machine's own mood
 shifts from one second to the next by more than a recorder does.
 """
 
@@ -41,17 +42,19 @@ class _Round:
     packets_per_s: float
     cpu_share: float  # of the recorder's process, in cores; 0 where there is none
     lost: int
+    unfound: int = 0  # requests whose context was not found, where it was searched
 
 
 def run_capture(
     runs: int, progress: Callable[[str], None], seconds: float = _SECONDS
 ) -> dict[str, float]:
-    """Return medians over the runs of three rounds; `lost` is the sum over all of them."""
+    """Return medians over the runs of four rounds; what was lost or not found is the sum of all."""
     shuffled = random.Random(20261125)  # noqa: S311  an order, not a secret
     modes: dict[str, PacketConfig | None] = {
         "none": None,
-        "recorder": PacketConfig(analysis=False, memory_mib=64),
-        "analysis": PacketConfig(analysis=True, memory_mib=64, link_mbit=10_000),
+        "recorder": PacketConfig(analysis=False, request_bytes=0, memory_mib=64),
+        "analysis": PacketConfig(request_bytes=0, memory_mib=64, link_mbit=10_000),
+        "everything": PacketConfig(memory_mib=64, link_mbit=10_000),
     }
     runs_done: list[dict[str, _Round]] = []
     with cable() as wire, _server(wire.b) as port:
@@ -71,17 +74,21 @@ def _figures(runs: Sequence[Mapping[str, _Round]]) -> dict[str, float]:
         return median(more)
 
     cpu = median(run["recorder"].cpu_share for run in runs)
-    both = [run[mode] for run in runs for mode in ("recorder", "analysis")]
+    both = [run[mode] for run in runs for mode in ("recorder", "analysis", "everything")]
     return {
-        "added_p50_us": added("p50_us", "analysis"),
+        "added_p50_us": added("p50_us", "everything"),
         "added_p50_us_recorder_alone": added("p50_us", "recorder"),
-        "added_p99_us": added("p99_us", "analysis"),
+        "added_p99_us": added("p99_us", "everything"),
         "base_p50_us": median(run["none"].p50_us for run in runs),
         "cpu_share": cpu,
         "analysis_cpu_share": median(
             run["analysis"].cpu_share - run["recorder"].cpu_share for run in runs
         ),
+        "search_cpu_share": median(
+            run["everything"].cpu_share - run["analysis"].cpu_share for run in runs
+        ),
         "lost": sum(one.lost for one in both),
+        "unfound": sum(one.unfound for one in both),
         "packets_per_s": median(one.packets_per_s for one in both),
     }
 
@@ -99,16 +106,20 @@ def _round(wire: Cable, port: int, config: PacketConfig | None, seconds: float) 
         from_ns, cpu_ns, begin_ns = _CLOCK.now_ns(), _cpu_ns(recorder.pid), _CLOCK.monotonic_ns()
         took, elapsed_s = _ask(wire, port, seconds)
         cpu_share = (_cpu_ns(recorder.pid) - cpu_ns) / (_CLOCK.monotonic_ns() - begin_ns)
-        packets = decode(recorder.pull(Selection(from_ns, _CLOCK.now_ns()))).columns
+        selection = Selection(from_ns, _CLOCK.now_ns())
+        packets = decode(recorder.pull(selection)).columns
+        unfound = len(took) - len(recorder.contexts(selection)) if config.request_bytes else 0
         carried = int(packets.payload_bytes.sum())
         missing = 2 * len(took) - carried // REQUEST_BYTES
         lost = max(missing, recorder.stats().kernel_drops)
     finally:
         recorder.stop()
-    return _measured(took, elapsed_s, cpu_share=cpu_share, lost=lost)
+    return _measured(took, elapsed_s, cpu_share=cpu_share, lost=lost, unfound=unfound)
 
 
-def _measured(took: Sequence[int], elapsed_s: float, *, cpu_share: float, lost: int) -> _Round:
+def _measured(
+    took: Sequence[int], elapsed_s: float, *, cpu_share: float, lost: int, unfound: int = 0
+) -> _Round:
     ordered = sorted(took)
     return _Round(
         p50_us=ordered[len(ordered) // 2] / 1e3,
@@ -116,6 +127,7 @@ def _measured(took: Sequence[int], elapsed_s: float, *, cpu_share: float, lost: 
         packets_per_s=2 * len(took) / elapsed_s,
         cpu_share=cpu_share,
         lost=lost,
+        unfound=unfound,
     )
 
 

@@ -15,7 +15,9 @@ from time import sleep
 
 from collector.clock import NS_PER_MS, NS_PER_S, SystemClock
 
-REQUEST_BYTES = 100
+# What the recorder searches, at the rate of the requests: a header of trace context in each.
+_REQUEST = b"GET / HTTP/1.1\r\nHost: b\r\ntraceparent: 00-%032x-00000000000000aa-01\r\n\r\n"
+REQUEST_BYTES = len(_REQUEST % 1)
 _RECEIVE_BYTES = 65_536
 
 
@@ -41,7 +43,7 @@ def serve(address: str) -> None:
             connection = connections[descriptor]
             received = connection.recv(_RECEIVE_BYTES)
             if received:
-                connection.sendall(received)
+                connection.sendall(b"a" * len(received))
             else:
                 poll.unregister(connection)
                 connections.pop(descriptor).close()
@@ -52,13 +54,13 @@ def ask(address: str, port: int, rate_per_s: int, requests: int) -> list[int]:
     clock = SystemClock()
     a_tick = max(rate_per_s * NS_PER_MS // NS_PER_S, 1)
     tick_ns = NS_PER_S * a_tick // rate_per_s
-    body = b"s" * REQUEST_BYTES
     took: list[int] = []
     with socket.create_connection((address, port)) as connection:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         next_ns = clock.monotonic_ns()
         while len(took) < requests:
             for _ in range(a_tick):
+                body = _REQUEST % (len(took) + 1)
                 begin_ns = clock.monotonic_ns()
                 connection.sendall(body)
                 left = REQUEST_BYTES

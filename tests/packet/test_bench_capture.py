@@ -17,10 +17,12 @@ def test_benchmark_of_capture_loses_nothing_and_has_every_figure() -> None:
         "base_p50_us",
         "cpu_share",
         "analysis_cpu_share",
+        "search_cpu_share",
         "lost",
+        "unfound",
         "packets_per_s",
     }
-    assert figures["lost"] == 0
+    assert figures["lost"] == figures["unfound"] == 0
     assert figures["base_p50_us"] > 0
     assert figures["cpu_share"] > 0
     assert lines[0].startswith("run 1: analysis p50 ")
