@@ -2,9 +2,10 @@
 
 `server` answers each request at once, or late where the request says that it belongs to an
 incident. `client` sends ordinary requests all the time, and one incident after the other among
-them; it prints, four times a second, a JSON list of what each finished request was: its incident
-(-1 for none), its port and when it began and ended. That record is the truth that packets are held
-against: it knows of every byte that crossed the wire.
+them; a line on its input holds it, or lets it go on. It prints, four times a second, a JSON list of
+what each finished request was: its incident (-1 for none), its port and when it began and ended.
+That record is the truth that packets are held against: it knows of every byte that crossed the
+wire.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from __future__ import annotations
 import heapq
 import json
 import math
+import os
 import random
 import select
 import socket
@@ -31,6 +33,7 @@ _PAUSE_NS = NS_PER_S // 5  # between two incidents
 _LEAD_NS = 3 * NS_PER_S  # ordinary traffic before the first
 _SLOW, _FAST = b"s", b"f"
 _TICK_MS = 1
+HOLD, GO = b"h\n", b"g\n"
 _REPORT_NS = NS_PER_S // 4
 
 
@@ -126,25 +129,41 @@ class Client:
             self._sockets[opened.fileno()] = opened
             self._idle.append(opened.fileno())
             self._poll.register(opened, select.POLLIN)
+        self._is_held = False
+        self._poll.register(sys.stdin, select.POLLIN)
 
     def run(self, requests: Iterator[tuple[int, int]]) -> None:
         """Send every request when it is due, or as soon as a connection is idle."""
-        begin_ns = self._clock.monotonic_ns()
+        begin_ns = seen_ns = self._clock.monotonic_ns()
         reported_ns, waiting = begin_ns, deque[int]()
         following = next(requests, None)
         while following is not None or waiting or self._asked:
             now_ns = self._clock.monotonic_ns()
+            if self._is_held:
+                begin_ns += now_ns - seen_ns  # what is due is due so much later
+            seen_ns = now_ns
             while following is not None and following[0] <= now_ns - begin_ns:
                 waiting.append(following[1])
                 following = next(requests, None)
             while waiting and self._idle:
                 self._ask(waiting.popleft())
             for descriptor, _ in self._poll.poll(_TICK_MS):
-                self._hear(descriptor)
+                if descriptor == sys.stdin.fileno():
+                    self._obey()
+                else:
+                    self._hear(descriptor)
             if now_ns - reported_ns >= _REPORT_NS:
                 reported_ns = now_ns
                 self._report()
         self._report()
+
+    def _obey(self) -> None:
+        said = os.read(sys.stdin.fileno(), 4096)
+        if said:
+            self._is_held = said.endswith(HOLD)
+        else:
+            self._is_held = False
+            self._poll.unregister(sys.stdin)
 
     def _ask(self, incident: int) -> None:
         descriptor = self._idle.popleft()
