@@ -143,15 +143,27 @@ class Reader:
 
     def selected_count(self, selection: Selection) -> int:
         """Return how many decisions a question is about."""
-        return int(self._rows("selected_count", **asdict(selection))[0][0])
+        return self.selected_extent(selection)[0]
+
+    def selected_extent(self, selection: Selection) -> tuple[int, int]:
+        """Return the same, and when the first of them began, 0 without any."""
+        count, first_ns = self._rows("selected_count", **asdict(selection))[0]
+        return int(count), int(first_ns)
 
     def selected_segments(self, selection: Selection, every: int) -> Table:
         """Return the split of one in `every` of these decisions, the same ones every time."""
         return self._table("selected_segments", **asdict(selection), every=every)
 
-    def selected_trees(self, selection: Selection, every: int) -> Table:
-        """Return the trees of one in `every` of these decisions, each column one chunk."""
-        table = self._table("selected_trees", **asdict(selection), every=every)
+    def selected_trees(
+        self, selection: Selection, every: int, *, with_offers: bool = False
+    ) -> Table:
+        """Return the trees of one in `every` of these decisions, each column one chunk.
+
+        Their offer type is "" where it is not asked for.
+        """
+        table = self._table(
+            "selected_trees", **asdict(selection), every=every, with_offers=int(with_offers)
+        )
         return table.combine_chunks()
 
     def selected_values(self, selection: Selection) -> Table:

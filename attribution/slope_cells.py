@@ -38,13 +38,13 @@ class SlopeCells:
     part: tuple[str, ...]  # channel or offer type, "" where neither was asked for
     unknown: Ints  # decisions of each cell whose amount is not known; they are in no sum
 
-    def groups(self, by: str) -> dict[str, Ints]:
-        """Return which cells belong to each region, cohort, action, channel or offer type."""
+    def groups(self, by: str) -> dict[str, CellSums]:
+        """Return the cells of each region, cohort, action, channel or offer type, by name."""
         names = getattr(self, by) if by in ("region", "cohort", "action") else self.part
         rows: dict[str, list[int]] = {}
         for row, name in enumerate(names):
             rows.setdefault(name, []).append(row)
-        return {name: np.array(own, np.int64) for name, own in sorted(rows.items())}
+        return {name: self.cells.take(np.array(own)) for name, own in sorted(rows.items())}
 
 
 def read_slope_cells(

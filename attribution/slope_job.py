@@ -11,11 +11,13 @@ from typing import Literal
 from attribution.config import AttributionConfig
 from attribution.slope import Demands, estimate_slope
 from attribution.slope_cells import SlopeCells, read_slope_cells
-from attribution.slope_model import SlopeBook, SlopeModel, is_news, model_of, numbered
+from attribution.slope_groups import DIMENSIONS, GroupSlope, group_slopes
+from attribution.slope_model import ESTIMATE, SlopeBook, SlopeModel, is_news, model_of, numbered
 from collector.clock import NS_PER_MINUTE, NS_PER_S
 from collector.store.connect import Connections
 
 _SQL = (Path(__file__).parent / "sql" / "slope_models.sql").read_text()
+_GROUPS_SQL = (Path(__file__).parent / "sql" / "slope_groups.sql").read_text()
 _COLUMNS = [field.name for field in fields(SlopeModel)]
 _OUTCOMES: Sequence[Literal["margin", "revenue", "converted"]] = ("margin", "revenue", "converted")
 # An amount that is unknown for more decisions than this share says too little about the others.
@@ -54,12 +56,31 @@ class SlopeJob:
         if not is_news(fresh, last):
             return SlopeReport(fresh, None)
         model = numbered(fresh, last, now_ns)
+        if model.source == ESTIMATE:
+            # First: whoever finds the version finds its groups.
+            self._store_groups(model, found)
         self.store(model)
         return SlopeReport(model, model.version)
 
     def store(self, model: SlopeModel) -> None:
         """Store one version; it is never changed."""
         self._store.client().insert("slope_models", [list(astuple(model))], column_names=_COLUMNS)
+
+    def _store_groups(self, model: SlopeModel, found: SlopeCells) -> None:
+        rows: list[GroupSlope] = []
+        for dimension in DIMENSIONS:
+            cells = found
+            if dimension in ("channel", "offer_type"):
+                cells = best_cells(
+                    self._store, self._config, model.from_ns, model.to_ns, by=dimension
+                )[1]
+            groups, demands = cells.groups(dimension), demands_of(self._config)
+            rows += group_slopes(groups, dimension, model.slope, demands, model.version)
+        self._store.client().insert(
+            "slope_groups",
+            [[*astuple(row), model.computed_ns] for row in rows],
+            column_names=[*(field.name for field in fields(GroupSlope)), "computed_ns"],
+        )
 
 
 def best_cells(
@@ -99,6 +120,14 @@ def read_book(store: Connections, config: AttributionConfig) -> SlopeBook:
     """Return every version that is stored."""
     rows = store.client().query(_SQL).result_rows
     return SlopeBook([SlopeModel(*row) for row in rows], config.slope)
+
+
+def read_groups(store: Connections, version: int, dimension: str) -> dict[str, GroupSlope]:
+    """Return the groups of one version by name; none of the prior, or of an earlier program."""
+    found = store.client().query(
+        _GROUPS_SQL, parameters={"version": version, "dimension": dimension}
+    )
+    return {each.name: each for each in (GroupSlope(*row) for row in found.result_rows)}
 
 
 def config_hash(config: AttributionConfig) -> str:

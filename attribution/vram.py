@@ -12,6 +12,7 @@ share of what is gained where every segment comes down to its own floor, its 10 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
@@ -62,6 +63,7 @@ class CurvePoint:
 
     shift_ms: float
     erv_usd_per_s: Band
+    change_usd_per_year: Band  # against no shift: the integral of revenue over these ms
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +74,7 @@ class Worth:
     erv_usd_per_s: Band
     marginal_usd_per_ms_year: Band  # of the next millisecond faster, for a year
     gain_10ms_usd_per_year: Band  # of ten, in all
+    loss_per_100ms: Band  # share of the value that another 100 ms lose
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,15 +110,24 @@ def erv(group: Group, saved_ns: Ints | int, beta: float) -> float:
     return float(group.decisions_per_s * group.value_usd * left.mean())
 
 
-def band(group: Group, saved_ns: Ints | int = 0) -> Band:
-    """Return the expected revenue velocity over the interval of the slope."""
-    drawn = np.array([erv(group, saved_ns, beta) for beta in slopes(group.slope)])
-    return _band(drawn, erv(group, saved_ns, group.slope.median))
-
-
 def curve(group: Group, shifts_ms: Sequence[float]) -> list[CurvePoint]:
     """Return what a group earns at several shifts of its latency; faster is negative."""
-    return [CurvePoint(shift, band(group, round(-shift * NS_PER_MS))) for shift in shifts_ms]
+    betas, median = slopes(group.slope), group.slope.median
+    now = np.array([erv(group, 0, beta) for beta in betas])
+    at_median = erv(group, 0, median)
+    points = []
+    for shift in shifts_ms:
+        saved_ns = round(-shift * NS_PER_MS)
+        drawn = np.array([erv(group, saved_ns, beta) for beta in betas])
+        shifted = erv(group, saved_ns, median)
+        points.append(
+            CurvePoint(
+                shift,
+                _band(drawn, shifted),
+                _band((drawn - now) * SECONDS_A_YEAR, (shifted - at_median) * SECONDS_A_YEAR),
+            )
+        )
+    return points
 
 
 def worth(group: Group) -> Worth:
@@ -135,6 +147,7 @@ def worth(group: Group) -> Worth:
             (faster - now) * SECONDS_A_YEAR,
             (erv(group, ten_ns, median) - at_median) * SECONDS_A_YEAR,
         ),
+        loss_per_100ms=_band(-np.expm1(-betas * 100 * NS_PER_MS), -math.expm1(-median * 1e8)),
     )
 
 

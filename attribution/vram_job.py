@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,7 +17,8 @@ from attribution.compact_rows import trees_from_rows
 from attribution.config import AttributionConfig
 from attribution.queries import Reader
 from attribution.revenue import MICROS, Slope
-from attribution.slope_job import read_book
+from attribution.slope_groups import DIMENSIONS, GroupSlope
+from attribution.slope_job import read_book, read_groups
 from attribution.spans import Ints
 from attribution.vram import Group, curve, segment_weights, worth
 from attribution.vram_model import Document, content_hash, document
@@ -25,9 +27,10 @@ from collector.config import AttributesConfig
 from collector.errors import InputError
 from collector.store.connect import Connections
 
-DIMENSIONS = ("channel", "region", "action", "cohort")
 SHIFTS_MS = (-50, -20, -10, -5, -1, 0, 1, 5, 10, 20, 50, 100, 200)
 SAMPLE_MAX = 2_000
+# A first decision a moment ago is not a rate of thousands a second.
+_COUNTED_NS_MIN = 60 * NS_PER_S
 _SQL = (Path(__file__).parent / "sql" / "vram_models.sql").read_text()
 _COLUMNS = [
     "version", "computed_ns", "from_ns", "to_ns", "dimension", "decisions", "slope_version",
@@ -90,18 +93,23 @@ class VramJob:
         """Return the model of some decisions without a version, and store nothing."""
         if dimension not in DIMENSIONS:
             raise InputError(f"{dimension!r} is no dimension; choose {', '.join(DIMENSIONS)}")
-        count = self._reader.selected_count(selection)
+        count, first_ns = self._reader.selected_extent(selection)
         every = max(1, math.ceil(count / SAMPLE_MAX))
-        rows = self._reader.selected_trees(selection, every)
+        rows = self._reader.selected_trees(selection, every, with_offers=dimension == "offer_type")
         book = read_book(self._store, self._config)
         slope = book.slope(selection.to_ns)
-        groups, of, unknown = self._groups(rows, dimension, selection, count, slope)
+        model = book.in_force(selection.to_ns)
+        own = {} if model is None else read_groups(self._store, model.version, dimension)
+        # Before its first decision a service earned nothing, which says nothing of its rate.
+        counted_ns = selection.to_ns - max(selection.from_ns, first_ns)
+        rate = count * NS_PER_S / max(counted_ns, _COUNTED_NS_MIN)
+        groups, of, unknown = self._groups(rows, dimension, selection, rate, slope, own)
         trees = trees_from_rows(rows) if len(rows) else no_trees()
         worths = sorted(
             (worth(group) for group in groups),
             key=lambda each: (-each.marginal_usd_per_ms_year.median, each.name),
         )
-        model = book.in_force(selection.to_ns)
+        told = book.told(selection.to_ns, self._config.slope.basis)
         return document(
             {
                 "from_ns": selection.from_ns,
@@ -112,16 +120,24 @@ class VramJob:
                 "decisions": count,
                 "sampled": len(rows),
                 "slope_version": 0 if model is None else model.version,
-                "slope": book.told(selection.to_ns, self._config.slope.basis),
+                "slope": told,
+                "counted_s": counted_ns / NS_PER_S if count else 0.0,
             },
             worths,
             {group.name: curve(group, SHIFTS_MS) for group in groups},
             segment_weights(trees, groups, of) if groups else [],
             unknown,
+            {group.name: own[group.name].basis if group.name in own else told for group in groups},
         )
 
     def _groups(
-        self, rows: Table, dimension: str, selection: Selection, count: int, slope: Slope
+        self,
+        rows: Table,
+        dimension: str,
+        selection: Selection,
+        rate: float,
+        slope: Slope,
+        own_slopes: Mapping[str, GroupSlope],
     ) -> tuple[list[Group], list[Ints], list[str]]:
         """Return the groups whose decisions have a value, their trees, and the other groups."""
         values = self._values(selection)
@@ -130,7 +146,6 @@ class VramJob:
         total_ns = ints(rows["end_ns"]) - ints(rows["ingress_ns"])
         reference_ns = np.array([self._config.reference_ns(each[0]) for each in pairs], np.int64)
         names = np.array(rows[dimension].to_pylist(), object)
-        seconds = max(selection.to_ns - selection.from_ns, 1) / NS_PER_S
         groups, of, unknown = [], [], []
         for name in sorted(set(names.tolist())):
             own = np.flatnonzero(names == name)
@@ -140,9 +155,9 @@ class VramJob:
                 continue
             group = Group(
                 name=name,
-                decisions_per_s=len(known) / len(rows) * count / seconds,
+                decisions_per_s=len(known) / len(rows) * rate,
                 value_usd=float(value[known].mean()),
-                slope=slope,
+                slope=own_slopes[name].slope if name in own_slopes else slope,
                 total_ns=total_ns[known],
                 reference_ns=reference_ns[known],
                 is_error=(ints(rows["is_error"]) != 0)[known],

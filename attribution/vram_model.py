@@ -12,7 +12,7 @@ from attribution.vram import CurvePoint, Weight, Worth
 
 Document: TypeAlias = dict[str, Any]
 
-FORMAT = 1
+FORMAT = 2
 # Digits that are told: a figure with an interval of a factor of two has no more.
 _DIGITS = 6
 # What says when and under which number, not what.
@@ -25,6 +25,7 @@ def document(
     curves: Mapping[str, Sequence[CurvePoint]],
     weights: Sequence[Weight],
     unknown: Sequence[str],
+    bases: Mapping[str, str],
 ) -> Document:
     """Return a model as it is stored, without version and instant.
 
@@ -34,13 +35,18 @@ def document(
         curves: expected revenue velocity by shift, of each group.
         weights: of the segments.
         unknown: groups whose decisions have no known value: they are in no figure.
+        bases: what the slope of each group rests on.
     """
     told: Document = _rounded(
         {
             "format": FORMAT,
             "lineage": dict(lineage),
             "groups": [
-                {**asdict(each), "curve": [asdict(point) for point in curves[each.name]]}
+                {
+                    **asdict(each),
+                    "slope_basis": bases[each.name],
+                    "curve": [asdict(point) for point in curves[each.name]],
+                }
                 for each in groups
             ],
             "weights": [asdict(each) for each in weights],

@@ -8,6 +8,7 @@ from typing import Any
 from fastapi import APIRouter
 from pydantic import Field
 
+from attribution.slope_groups import DIMENSIONS
 from attribution.slope_job import SlopeJob
 from attribution.vram_job import VramJob
 from attribution.vram_model import differences
@@ -20,7 +21,7 @@ from dashboard.workers import Workers
 class ModelRequest(Chosen):
     """Decisions, and how they are grouped."""
 
-    dimension: str = Field(default="channel", description="channel, region, action or cohort")
+    dimension: str = Field(default="channel", description=f"One of {', '.join(DIMENSIONS)}")
 
 
 def vram_router(

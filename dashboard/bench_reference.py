@@ -121,7 +121,7 @@ def _one_seed(
     store: Connections, seed: int, decisions: int, from_ns: int, config: AttributionConfig
 ) -> SeedResult:
     simulated = simulate(seed, decisions, MINUTES)
-    for table, rows in _tables(simulated, seed, from_ns).items():
+    for table, rows in tables_of(simulated, seed, from_ns).items():
         # Into a database of the bench's own: in a service each table has its one writer.
         store.client().insert_arrow(table, rows)
     outcome, cells = best_cells(store, config, from_ns, from_ns + MINUTES * NS_PER_MINUTE)
@@ -141,7 +141,9 @@ def _one_seed(
     )
 
 
-def _tables(simulated: Sequence[SimulatedDecision], seed: int, from_ns: int) -> dict[str, pa.Table]:
+def tables_of(
+    simulated: Sequence[SimulatedDecision], seed: int, from_ns: int
+) -> dict[str, pa.Table]:
     """Return rows of the three tables, evenly over each minute."""
     count = len(simulated)
     minute = np.array([each.minute for each in simulated])

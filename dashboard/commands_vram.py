@@ -21,6 +21,7 @@ from dashboard.commands_questions import what_if
 from dashboard.commands_reconcile import cost
 from dashboard.options import ConfigOption, JsonOption, UntilOption, UrlOption, WindowOption
 from dashboard.settings import load
+from dashboard.text import span_of_time
 
 vram_app = typer.Typer(
     help="What latency is worth: groups, curves, investments, a gate.", no_args_is_help=True
@@ -36,7 +37,9 @@ vram_app.command("caches")(caches)
 vram_app.command("cost")(cost)
 vram_app.add_typer(experiments_app, name="experiments")
 
-ByOption = Annotated[str, typer.Option(help="Groups: channel, region, action or cohort.")]
+ByOption = Annotated[
+    str, typer.Option(help="Groups: channel, region, cohort, offer_type or action.")
+]
 
 
 @vram_app.callback()
@@ -66,7 +69,7 @@ def rank(
     _render_lineage(out, told)
     table = Table(box=box.SIMPLE)
     table.add_column(by)
-    for name in ("USD a second", "USD per ms and year", "90 %", "USD a year for 10 ms"):
+    for name in ("USD a second", "USD per ms and year", "90 %", "for 10 ms", "lost per 100 ms"):
         table.add_column(name, justify="right")
     for group in told["groups"]:
         per_ms = group["marginal_usd_per_ms_year"]
@@ -76,8 +79,13 @@ def rank(
             f"{per_ms['median']:,.4g}",
             f"{per_ms['low']:,.4g} to {per_ms['high']:,.4g}",
             f"{group['gain_10ms_usd_per_year']['median']:,.4g}",
+            f"{group['loss_per_100ms']['median']:.2%}",
         )
     out.print(table)
+    for basis in sorted({group["slope_basis"] for group in told["groups"]}):
+        groups = (group for group in told["groups"] if group["slope_basis"] == basis)
+        own = [group["name"] or "(none)" for group in groups]
+        out.print(f"slope of {', '.join(own)}: {basis}", markup=False, soft_wrap=True)
     segments = Table(box=box.SIMPLE, caption="gain: all segments at their own 10 % quantile")
     segments.add_column("segment")
     for name in ("weight", "share of time", "floor ms", "gain USD a year"):
@@ -120,14 +128,16 @@ def curve(
     _render_lineage(out, told)
     for group in told["groups"]:
         table = Table(box=box.SIMPLE, title=escape(group["name"] or "(none)"), title_justify="left")
-        for name in ("shift ms", "USD a second", "90 %"):
+        for name in ("shift ms", "USD a second", "90 %", "USD a year against now", "90 %"):
             table.add_column(name, justify="right")
         for point in group["curve"]:
-            erv = point["erv_usd_per_s"]
+            erv, change = point["erv_usd_per_s"], point["change_usd_per_year"]
             table.add_row(
                 f"{point['shift_ms']:+g}",
                 f"{erv['median']:,.6g}",
                 f"{erv['low']:,.6g} to {erv['high']:,.6g}",
+                f"{change['median']:+,.4g}",
+                f"{change['low']:+,.4g} to {change['high']:+,.4g}",
             )
         out.print(table)
 
@@ -195,11 +205,22 @@ def slope(config: ConfigOption = None, url: UrlOption = None, as_json: JsonOptio
         out = Console(highlight=False, soft_wrap=True, markup=False)
         out.print(f"{model['status']}: {model['reason']}")
         out.print(f"decisions: {model['decisions']} in {model['minutes']} minutes")
+        _render_instruments(out, model)
         if model["decisions_needed"]:
-            out.print(f"more decisions needed: {model['decisions_needed']}")
+            out.print(f"more decisions needed: {model['decisions_needed']:,}")
         per_100ms = model["median_per_ns"] * 1e8
         out.print(f"in use: {per_100ms:.3%} of the value per 100 ms, by {model['source']}")
     raise typer.Exit(0 if model["source"] == "estimate" else 1)
+
+
+def _render_instruments(out: Console, model: dict[str, Any]) -> None:
+    """Show what each instrument says by itself, shown or not: where they part, nothing is used."""
+    for name, what in (("backend", "jitter of the back end"), ("injection", "randomised delay")):
+        slope, error = model[f"{name}_per_ms"], model[f"{name}_se"]
+        if slope is None or error is None:
+            out.print(f"by the {what}: it does not vary, or nothing was earned")
+        else:
+            out.print(f"by the {what}: {slope * 100:+.3%} per 100 ms, error {error * 100:.3%}")
 
 
 def _model(
@@ -215,7 +236,7 @@ def _render_lineage(out: Console, told: dict[str, Any]) -> None:
     lineage = told["lineage"]
     out.print(
         f"model {told['version']}: {lineage['decisions']} decisions, {lineage['sampled']} of them "
-        f"replayed; {lineage['slope']}",
+        f"replayed, over {span_of_time(lineage['counted_s'] * 1e9)}; {lineage['slope']}",
         markup=False,
         soft_wrap=True,
     )

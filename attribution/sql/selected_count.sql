@@ -1,6 +1,6 @@
--- How many decisions a question is about.
--- Returns: decisions UInt64; one row.
-SELECT count() AS decisions
+-- How many decisions a question is about, and when the first of them began.
+-- Returns: decisions UInt64, first_ns UInt64, 0 without any; one row.
+SELECT count() AS decisions, min(ingress_ns) AS first_ns
 FROM attributions FINAL
 WHERE ingress_ns >= {from_ns:UInt64} AND ingress_ns < {to_ns:UInt64}
     AND ({action:String} = '' OR action = {action:String})

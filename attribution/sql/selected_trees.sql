@@ -1,14 +1,24 @@
 -- The trees of the decisions that a question is about, or of one in `every`, chosen by their id.
--- Returns: the columns of path_columns that a replay needs; by ingress_ns, decision_id.
+-- Returns: the columns of path_columns that a replay needs, and offer_type, "" where with_offers is 0; by
+--   ingress_ns, decision_id.
 SELECT
-    ingress_ns, toString(action) AS action, toString(region) AS region, toString(channel) AS channel,
-    toString(cohort) AS cohort, is_error,
+    p.ingress_ns AS ingress_ns, toString(p.action) AS action, toString(p.region) AS region,
+    toString(p.channel) AS channel, toString(p.cohort) AS cohort, toString(d.offer_type) AS offer_type, p.is_error,
     base_ns, transform_ns, decision_ns, egress_ns, end_ns,
     parent, offset_ns, duration_ns, traits, long_ns
-FROM path_columns FINAL
-WHERE ingress_ns >= {from_ns:UInt64} AND ingress_ns < {to_ns:UInt64}
-    AND ({action:String} = '' OR action = {action:String})
-    AND ({region:String} = '' OR region = {region:String})
-    AND end_ns - ingress_ns >= {low_ns:UInt64} AND end_ns - ingress_ns < {high_ns:UInt64}
-    AND cityHash64(decision_id) % {every:UInt64} = 0
-ORDER BY ingress_ns, decision_id
+FROM
+(
+    SELECT * FROM path_columns FINAL
+    WHERE ingress_ns >= {from_ns:UInt64} AND ingress_ns < {to_ns:UInt64}
+        AND ({action:String} = '' OR action = {action:String})
+        AND ({region:String} = '' OR region = {region:String})
+        AND end_ns - ingress_ns >= {low_ns:UInt64} AND end_ns - ingress_ns < {high_ns:UInt64}
+        AND cityHash64(decision_id) % {every:UInt64} = 0
+) AS p
+LEFT JOIN
+(
+    SELECT ingress_ns, decision_id, offer_type FROM decisions FINAL
+    WHERE {with_offers:UInt8} = 1 AND ingress_ns >= {from_ns:UInt64} AND ingress_ns < {to_ns:UInt64}
+        AND cityHash64(decision_id) % {every:UInt64} = 0
+) AS d ON p.ingress_ns = d.ingress_ns AND p.decision_id = d.decision_id
+ORDER BY p.ingress_ns, p.decision_id

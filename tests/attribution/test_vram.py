@@ -13,7 +13,6 @@ from attribution.vram import (
     FLOOR_QUANTILE,
     SECONDS_A_YEAR,
     Group,
-    band,
     curve,
     erv,
     segment_weights,
@@ -69,11 +68,15 @@ def test_slopes_have_the_quantiles_of_their_interval() -> None:
 def test_curve_falls_with_latency_and_holds_its_median() -> None:
     """Every point inside its own band."""
     points = curve(group([60, 90, 140]), [-50, 0, 50, 200])
+    told = worth(group([60, 90, 140]))
     medians = [each.erv_usd_per_s.median for each in points]
     assert medians == sorted(medians, reverse=True)
     for each in points:
         assert each.erv_usd_per_s.low <= each.erv_usd_per_s.median <= each.erv_usd_per_s.high
-    assert points[1].erv_usd_per_s == band(group([60, 90, 140]))
+    assert points[1].erv_usd_per_s == told.erv_usd_per_s
+    assert points[1].change_usd_per_year.median == points[1].change_usd_per_year.high == 0
+    ten = curve(group([60, 90, 140]), [-10])[0]
+    assert ten.change_usd_per_year == told.gain_10ms_usd_per_year
 
 
 def test_weights_are_shares_of_what_the_floors_would_bring() -> None:

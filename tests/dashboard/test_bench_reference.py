@@ -9,9 +9,13 @@ import pytest
 
 from attribution.config import AttributionConfig, SlopePrior
 from attribution.slope import Status
-from dashboard.bench_reference import over_seeds
+from attribution.slope_job import SlopeJob, read_groups
+from collector.clock import NS_PER_MINUTE
+from collector.store.connect import Connections
+from dashboard.bench_reference import MINUTES, over_seeds, tables_of
 from dashboard.reference.simulated import EXPERIMENT, simulate
 from dashboard.reference.world import World
+from tests.attribution.stored import BASE_NS
 
 # Fewer decisions than the benchmark takes, hence a larger effect that has to be seen.
 CONFIG = AttributionConfig(
@@ -34,6 +38,34 @@ def test_naive_slope_is_wrong_and_ours_holds_the_truth_over_twenty_seeds(store_p
     assert all(each.status is Status.IDENTIFIED for each in shown)
     assert len(shown) >= 15, [each.status for each in found]
     assert sum(each.holds for each in shown) >= len(shown) - 2, found
+
+
+def test_identified_version_is_stored_with_the_slopes_of_its_groups(store: Connections) -> None:
+    """Through the service's own job; the VRAM model of a dimension then rests on them."""
+    config = AttributionConfig(
+        slope=SlopePrior(median_per_100ms=0.6, low_per_100ms=0.05, high_per_100ms=0.9),
+        outcome_delay_s=0,
+    )
+    for table, rows in tables_of(simulate(3, 8_000, MINUTES), 3, BASE_NS).items():
+        store.client().insert_arrow(table, rows)
+    now_ns = BASE_NS + (MINUTES + 1) * NS_PER_MINUTE
+    told = SlopeJob(config, store).run_once(now_ns)
+    assert (told.stored, told.model.source) == (1, "estimate"), told.model.reason
+    for dimension, names in (
+        ("channel", {"app", "partner", "web"}),
+        ("region", {"ap-south", "eu-west", "us-east"}),
+        ("cohort", {"loyal", "new", "returning"}),
+        ("offer_type", {"accessory", "bundle", "upgrade", "warranty"}),
+        ("action", {"offer"}),
+    ):
+        found = read_groups(store, 1, dimension)
+        assert set(found) <= names
+        assert sum(each.decisions for each in found.values()) == 8_000
+        assert all(each.slope.median > 0 for each in found.values())
+    # Of all decisions it is one group, which is identified as the whole is.
+    assert found["offer"].slope.median == pytest.approx(told.model.median_per_ns)
+    assert found["offer"].pooled_weight == 0
+    assert read_groups(store, 2, "action") == {}
 
 
 def test_simulated_decisions_are_those_of_the_live_world() -> None:
