@@ -18,6 +18,8 @@ from attribution.invest import (
     tornado,
 )
 
+_DAY_NS = 86_400 * 10**9
+
 
 @dataclass(frozen=True, slots=True)
 class Compared:
@@ -69,9 +71,18 @@ def compare_options(
 
 
 def _told(evidence: Evidence) -> str:
+    """Say what a gain rests on, and from how little it was scaled up."""
+    scaled = ""
+    if evidence.replayed is not None:
+        days = (evidence.replayed.to_ns - evidence.replayed.from_ns) / _DAY_NS
+        scaled = (
+            f"; scaled to a quarter from {evidence.replayed.decisions:,} decisions of a window of "
+            f"{days:.3g} days"
+        )
     if evidence.reason:
         missing = evidence.decisions_missing
-        return evidence.reason + (f"; {missing:,} more decisions are needed" if missing else "")
+        told = f"; {missing:,} more decisions are needed" if missing else ""
+        return f"{evidence.reason}{told}{scaled}"
     if evidence.replayed is not None:
-        return evidence.replayed.slope
+        return f"{evidence.replayed.slope}{scaled}"
     return evidence.source or "stated in the file, without a source"

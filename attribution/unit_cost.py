@@ -28,7 +28,8 @@ _CLASS_OF = {
     "Databases": STORE,
 }
 OTHER = "other"
-_PER_DECISION = Decimal("0.0000001")
+# A millionth: with one digit more a small cost would be written as 1E-7.
+_PER_DECISION = Decimal("0.000001")
 _SQL = {
     name: (Path(__file__).parent / "sql" / f"{name}.sql").read_text()
     for name in ("costs", "cost_periods", "cost_decisions")

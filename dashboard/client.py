@@ -23,6 +23,7 @@ from collector.counters import Counters
 from collector.errors import ConfigError, InputError, StoreInUseError, StoreUnavailableError
 from collector.protection import Protection
 from collector.store.connect import Connections
+from collector.store.migrate import pending_statements
 from dashboard.api import create_api
 from dashboard.health import NoHealth
 from dashboard.protection import protection_of, rejected_of
@@ -82,6 +83,7 @@ class ApiClient:
                 f"store {path} is held by another process that does not answer at {base_url}; "
                 "name its address with --url"
             ) from error
+        _refuse_old_schema(settings, store)
         protection = protection_of(settings, settings.wal_dir)
         counters = Counters()
         api = create_api(
@@ -181,6 +183,27 @@ class ApiClient:
             self._store.close()
         if self._protection is not None:
             self._protection.close()
+
+
+def _refuse_old_schema(settings: Settings, store: Connections) -> None:
+    """Say what brings a store up to this program, before a table is missed that it lacks."""
+    try:
+        pending = pending_statements(
+            store.client(),
+            settings.attributes,
+            settings.decisions,
+            settings.outcomes,
+            cluster=settings.store.cluster,
+        )
+    except BaseException:
+        store.close()
+        raise
+    if pending:
+        store.close()
+        raise InputError(
+            f"store {settings.store.url} lacks {len(pending)} statements of this program's schema, "
+            f"the first {pending[0].name}; bring it up with `millworth migrate`"
+        )
 
 
 def service_url(settings: Settings) -> str:

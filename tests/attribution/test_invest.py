@@ -157,6 +157,24 @@ def test_tiers_stop_where_the_next_millisecond_costs_more_than_it_brings() -> No
     assert recovery_factor(Decimal("0.10"), 3) == pytest.approx(Decimal("0.4021148"))
 
 
+def test_capital_of_a_tier_is_spread_over_its_life_by_hand() -> None:
+    """At 10 % over three years 0.1 x 1.331 / 0.331 = 0.40211480 of a capital come due each year.
+
+    40,000 x 0.40211480 + 10,000 = 26,084.59 for 50 ms are 521.69; 100,000 for 50 ms are 2,000.
+    From 150 to 100 ms: (60,000 x 0.40211480 + 15,000) / 50 = 782.54 against 25,000 / 50.
+    """
+    tiers = [
+        Tier(Decimal(200), Decimal(1_000_000), Decimal(0), Decimal(0)),
+        Tier(Decimal(150), Decimal(1_100_000), Decimal(40_000), Decimal(10_000)),
+        Tier(Decimal(100), Decimal(1_125_000), Decimal(100_000), Decimal(25_000)),
+    ]
+    table = tier_table(tiers, Decimal("0.10"), 3)
+    assert [(str(s.revenue_usd_per_ms), str(s.cost_usd_per_ms), s.pays) for s in table.steps] == [
+        ("2000.00", "521.69", True), ("500.00", "782.54", False),
+    ]  # fmt: skip
+    assert table.stop_ms == 150
+
+
 def test_gate_funds_what_its_low_end_covers_and_says_by_how_much() -> None:
     """The gain at its 20 % quantile, times 1.280991735, over the cost."""
     option = edge(capex=usd("100"), gain=Range(Decimal(300), Decimal(500), Decimal(700)))

@@ -164,3 +164,13 @@ def test_verdict_that_is_not_there_is_named(invest: InvestJob) -> None:
     """With what lists them."""
     with pytest.raises(InputError, match="0 verdicts begin with 'ff'"):
         invest.verdict("ff")
+
+
+def test_comparison_says_from_how_little_a_gain_was_scaled(invest: InvestJob) -> None:
+    """A figure over three years is read otherwise when it is known to come from one hour."""
+    hour = Selection(WEEK.from_ns, WEEK.from_ns + 3600 * NS_PER_S)
+    rows = {each.name: each for each in invest.compare(told(), hour).options}
+    assert rows["faster store"].told.endswith(
+        "scaled to a quarter from 100 decisions of a window of 0.0417 days"
+    )
+    assert rows["faster store"].basis == rows["claimed"].basis == "prior"

@@ -40,3 +40,15 @@ def test_commands_say_what_to_do_where_nothing_is_known(tmp_path: Path) -> None:
     assert json.loads(modes.stdout)["modes"] == []
     debt = millworth("vram", "debt", **nowhere)
     assert "nothing is owed that telemetry shows" in debt.stdout
+
+
+def test_store_of_an_older_schema_is_named_with_what_brings_it_up(tmp_path: Path) -> None:
+    """One line and exit 2, where a table was missed before."""
+    (tmp_path / "store").mkdir()
+    result = millworth(
+        "vram", "caches",
+        MILLWORTH__STORE__URL=f"chdb://{tmp_path}/store", MILLWORTH__DASHBOARD__PORT="1",
+    )  # fmt: skip
+    assert result.returncode == 2
+    assert "bring it up with `millworth migrate`" in result.stderr
+    assert "Traceback" not in result.stderr

@@ -108,13 +108,14 @@ def test_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
 
 def test_import_of_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     """The path that was typed is in the message."""
-    (tmp_path / "store").mkdir()
+    store = f"chdb://{tmp_path / 'store'}"
+    assert millworth("migrate", MILLWORTH__STORE__URL=store).returncode == 0
 
     result = millworth(
         "import",
         "outcomes",
         str(tmp_path / "none.csv"),
-        MILLWORTH__STORE__URL=f"chdb://{tmp_path / 'store'}",
+        MILLWORTH__STORE__URL=store,
         MILLWORTH__DASHBOARD__PORT="1",
     )
 
