@@ -28,6 +28,7 @@ from packet.meter import Meter
 from packet.queries import Reader
 from packet.recorder import Recorder
 from packet.sampler import Selection
+from packet.seq_job import SeqJob
 from packet.store import Writer
 from packet.tally import Keeper, Tally
 from packet.trace_pull import TracePull
@@ -54,6 +55,7 @@ class PacketReport:
     flows: int  # connections written
     linked: int  # links written
     ambiguous: int  # ... of them, those that are one of a set
+    joined: int  # links to what another host's recorder saw under another name
     open_requests: int  # alerts and triggers whose decisions may still arrive
     refused_flows: int  # connections beyond packet.capture_flows_max
     triggers: int  # raised or extended
@@ -86,6 +88,7 @@ class PacketJob:
         )
         self._meter = Meter(self._budget, self._writer, counters)
         self._clocks = ClockJob(store, self._reader, self._writer)
+        self._joined = SeqJob(store, self._reader, self._writer)
         self._triggers = TriggerJob(config, store, self._reader, self._writer, self._meter)
         self._captures = CaptureJob(config, self._reader, self._writer, self._budget, self._keeper)
         self._traces = TracePull(config, self._reader, self._budget, self._keeper)
@@ -122,6 +125,7 @@ class PacketJob:
             self._captures.close(stats, now_ns)
             self._meter.note(stats)
         self._meter.write(now_ns)
+        tally.joined = self._joined.run_once(now_ns)
         return self._report(tally, self._clocks.run_once(now_ns))
 
     def _report(self, tally: Tally, clocks: ClockReport) -> PacketReport:
@@ -132,6 +136,7 @@ class PacketJob:
             flows=tally.flows,
             linked=tally.linked,
             ambiguous=tally.ambiguous,
+            joined=tally.joined,
             open_requests=tally.open_requests,
             refused_flows=tally.refused_flows,
             triggers=tally.triggers,

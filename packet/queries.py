@@ -15,7 +15,7 @@ from collector.config import AttributesConfig
 from collector.store.connect import Connections
 from packet.columns import U32, PacketColumns, address_words, normal_address
 from packet.contexts import Context
-from packet.link import SpanEndpoints
+from packet.link import SpanEndpoints, SpanFlow
 from packet.triggers import Outlier
 
 _SQL = Path(__file__).parent / "sql"
@@ -243,6 +243,10 @@ class Reader:
             },
         )
         return [Context(*row) for row in rows]
+
+    def links(self, from_ns: int, to_ns: int) -> list[SpanFlow]:
+        """Return the links whose exchange begins in [from_ns, to_ns), none that is by number."""
+        return [SpanFlow(*row) for row in self._rows("links", {"from_ns": from_ns, "to_ns": to_ns})]
 
     def packet_hosts(self, from_ns: int, to_ns: int) -> list[str]:
         """Return the named recorders that kept packets seen in [from_ns, to_ns)."""

@@ -27,6 +27,7 @@ class Tally:
     flows: int = 0
     linked: int = 0
     ambiguous: int = 0
+    joined: int = 0
     open_requests: int = 0
     refused_flows: int = 0
     triggers: int = 0

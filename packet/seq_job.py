@@ -1,0 +1,62 @@
+"""I/O: links spans to what other hosts' recorders saw of their exchanges, minute by minute.
+
+A minute is looked at once it is complete. Every recorder does it for all pairs of hosts, and comes
+to the same rows.
+"""
+
+from __future__ import annotations
+
+from itertools import permutations
+
+from collector.clock import NS_PER_MINUTE, NS_PER_S
+from collector.store.connect import Connections
+from collector.store.cursors import read_cursor, write_cursor
+from packet.link import WINDOW_MARGIN_NS, SpanFlow
+from packet.queries import Reader
+from packet.seq_link import links_elsewhere
+from packet.store import Writer
+
+_CURSOR = "packet.seq"
+_SETTLE_NS = 15 * NS_PER_S  # as for clocks: spans are exported every 5 s, packets follow
+_MINUTES_MAX = 10
+_HOSTS_MAX = 16  # of more the first are looked at
+
+
+class SeqJob:
+    """Adds rows to `span_flows` where hosts see a connection under different names."""
+
+    def __init__(self, store: Connections, reader: Reader, writer: Writer) -> None:
+        self._store = store
+        self._reader = reader
+        self._writer = writer
+
+    def run_once(self, now_ns: int) -> int:
+        """Join every complete minute that was not looked at yet; return how many links came."""
+        cursor_ns = read_cursor(self._store.client(), _CURSOR)
+        end_ns = (now_ns - _SETTLE_NS) // NS_PER_MINUTE * NS_PER_MINUTE
+        begin_ns = max(cursor_ns, end_ns - _MINUTES_MAX * NS_PER_MINUTE)
+        joined = 0
+        for window_ns in range(begin_ns, end_ns, NS_PER_MINUTE):
+            links = self._minute(window_ns)
+            self._writer.span_flows(links, now_ns)
+            joined += len(links)
+        if end_ns > cursor_ns:
+            write_cursor(self._store.client(), _CURSOR, end_ns)
+        return joined
+
+    def _minute(self, from_ns: int) -> list[SpanFlow]:
+        to_ns = from_ns + NS_PER_MINUTE
+        hosts = self._reader.packet_hosts(from_ns, to_ns)[:_HOSTS_MAX]
+        if len(hosts) < 2:
+            return []
+        links = self._reader.links(from_ns, to_ns)
+        if not links:
+            return []
+        begin_ns = from_ns - WINDOW_MARGIN_NS
+        end_ns = max(to_ns, *(link.to_ns for link in links)) + WINDOW_MARGIN_NS
+        seen = {host: self._reader.packets(begin_ns, end_ns, host=host) for host in hosts}
+        return [
+            link
+            for here, there in permutations(hosts, 2)
+            for link in links_elsewhere(links, seen[here], seen[there])
+        ]
