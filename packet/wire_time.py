@@ -16,8 +16,12 @@ from enum import StrEnum
 
 import numpy as np
 
+from collector.clock import NS_PER_MS
 from packet.columns import ACK, FIN, I64, RST, SYN, PacketColumns, rows_by_key
 from packet.link import AMBIGUOUS_CONFIDENCE, SpanEndpoints, SpanFlow
+
+_REORDERED_NS = 3 * NS_PER_MS  # as Wireshark has it, where no round trip was seen
+_HOLES_MAX = 64
 
 
 class Stretch(StrEnum):
@@ -106,6 +110,8 @@ class _Flow:
             *_zero_windows(packets, ~self.asked),
         ]
         self.rtt_ns = self._rtt_ns(packets)
+        for way in (self.asked, ~self.asked):
+            self.troubles += _filled_holes(packets, way, self.rtt_ns)
 
     def _rtt_ns(self, packets: PacketColumns) -> int | None:
         """Return the least time from a segment of the client to its acknowledgement."""
@@ -211,6 +217,46 @@ def _retransmissions(packets: PacketColumns, way: np.ndarray) -> list[Piece]:
         if seq in first:
             found.append((Stretch.RETRANSMISSION, first[seq], at_ns))
         first[seq] = at_ns
+    return found
+
+
+def _filled_holes(packets: PacketColumns, way: np.ndarray, rtt_ns: int | None) -> list[Piece]:
+    """Return from each hole in what came to the segment that filled it, of one direction.
+
+    What is lost before it comes here is seen once, behind those that overtook it. One that was
+    merely reordered comes within a round trip; one that had to be sent again does not, since its
+    sender has to hear of the hole first.
+    """
+    # The least round trip of a few may be longer than the one that this took.
+    least_ns = _REORDERED_NS if rtt_ns is None else rtt_ns * 3 // 4
+    length = packets.payload_bytes.astype(np.int64)
+    rows = np.flatnonzero(way & (length > 0))
+    if not len(rows):
+        return []
+    found: list[Piece] = []
+    holes: list[tuple[int, int, int]] = []  # begin, end, when it was seen
+    seq = packets.tcp_seq[rows].astype(np.int64)
+    top = int(seq[0])
+    for row, number in zip(rows.tolist(), seq.tolist(), strict=True):
+        # Relative to what came furthest, so that numbers may wrap.
+        begin = top + (number - top + 2**31) % 2**32 - 2**31
+        end, at_ns = begin + int(length[row]), int(packets.ts_ns[row])
+        if begin > top:
+            holes.append((top, begin, at_ns))
+        left: list[tuple[int, int, int]] = []
+        for hole_begin, hole_end, seen_ns in holes:
+            if end <= hole_begin or begin >= hole_end:
+                left.append((hole_begin, hole_end, seen_ns))
+                continue
+            if at_ns - seen_ns >= least_ns:
+                found.append((Stretch.RETRANSMISSION, seen_ns, at_ns))
+            if hole_begin < begin:
+                left.append((hole_begin, begin, seen_ns))
+            if end < hole_end:
+                left.append((end, hole_end, seen_ns))
+        # A capture that began late, or kept a part, has holes that nobody ever fills.
+        holes = left[-_HOLES_MAX:]
+        top = max(top, end)
     return found
 
 

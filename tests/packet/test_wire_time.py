@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -97,6 +98,29 @@ def test_callee_and_doubtful_links_prove_nothing() -> None:
     assert wire_times(spans, link(spans, captured), captured) == []
     callee = [server_span("c", T + 20, T + 400)]
     assert wire_times(callee, link(callee, captured), captured) == []
+
+
+def _came(*segments: tuple[int, int]) -> list[Piece]:
+    """Return the troubles of a response whose segments of 50 come at (time, number)."""
+    wrap = 2**32 - 100
+    packets = [up(10, 0, 100), down(35, 100, 0)]
+    packets += [
+        replace(down(at, 100, 50), seq=(wrap + 50 * number) % 2**32) for at, number in segments
+    ]
+    return [each for each in only(packets).pieces if each[0] is Stretch.RETRANSMISSION]
+
+
+def test_hole_that_is_filled_after_a_round_trip_was_sent_again() -> None:
+    """Lost on its way here it is seen once: late, and behind those that overtook it."""
+    again = _came((100, 0), (110, 2), (120, 3), (200, 1), (210, 4))
+    assert told(again) == [("retransmission", 110, 200)]
+    assert told(_came((100, 0), (110, 3), (150, 2), (160, 1))) == [("retransmission", 110, 160)]
+
+
+def test_hole_that_is_filled_at_once_was_overtaken() -> None:
+    """Nobody could have heard of it so soon; and one that is never filled says nothing."""
+    assert _came((100, 0), (110, 2), (120, 1), (130, 3)) == []
+    assert _came((100, 0), (110, 2), (500, 3)) == []
 
 
 @given(
