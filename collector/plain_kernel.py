@@ -57,7 +57,7 @@ _STAMP: Final = 9  # a stage's is _STAMP + it
 _NO_KEY: Final = -1
 _NO_NAME: Final = -2
 _DIGITS_MAX: Final = 19
-_RUN: Final = 12  # of digits, spaces and hyphens, as `identifiers_text.has_any`
+_CARD_DIGITS_MIN: Final = 13
 
 
 # Called, not decorated: numba ships no types, and a decorator would take ours away. Inlined, and
@@ -118,6 +118,39 @@ def _is_utf8_plain(body: Bytes, at: int, end: int) -> bool:
 _is_utf8 = _compile(_is_utf8_plain)
 
 
+def _is_word_plain(byte: int) -> bool:
+    """Return whether a byte is a digit or a letter of ASCII."""
+    return 0x30 <= byte <= 0x39 or 0x41 <= byte <= 0x5A or 0x61 <= byte <= 0x7A
+
+
+_is_word = _compile(_is_word_plain)
+
+
+def _may_hold_card_plain(body: Bytes, at: int, end: int) -> bool:
+    """Return whether a card number may be in a text; false only where none is.
+
+    Source: `identifiers_text._CARD`. A run of digits, spaces and hyphens that has as many digits,
+    and that begins as a network's do and stands in no word unless it is in groups.
+    """
+    digits, first, is_grouped, before = 0, 0, False, 0
+    for each in range(at, end + 1):
+        byte = body[each] if each < end else 0
+        if 0x30 <= byte <= 0x39:
+            first = byte if digits == 0 else first
+            digits += 1
+        elif digits > 0 and (byte == 0x20 or byte == 0x2D):
+            is_grouped = True
+        else:
+            is_alone = 0x32 <= first <= 0x36 and not (_is_word(before) or _is_word(byte))
+            if digits >= _CARD_DIGITS_MIN and (is_grouped or is_alone):
+                return True
+            digits, is_grouped, before = 0, False, byte
+    return False
+
+
+_may_hold_card = _compile(_may_hold_card_plain)
+
+
 def _text_plain(body: Bytes, at: int, end: int, is_text: bool) -> int:
     """Return 0 for a text in which no pattern may be, 1 where one may, -1 for what is no UTF-8."""
     sign, high = 0, 0
@@ -127,16 +160,9 @@ def _text_plain(body: Bytes, at: int, end: int, is_text: bool) -> int:
         high |= byte >= 0x80
     if high and is_text and not _is_utf8(body, at, end):
         return -1
-    if sign or end - at < _RUN:
+    if sign or end - at < _CARD_DIGITS_MIN:
         return int(sign)
-    run = 0
-    for each in range(at, end):
-        byte = body[each]
-        is_digit = (byte >= 0x30) & (byte <= 0x39)
-        is_between = ((byte == 0x20) | (byte == 0x2D)) & (run > 0)
-        run = (run + 1) * (is_digit | is_between)
-        sign |= run >= _RUN
-    return int(sign)
+    return int(_may_hold_card(body, at, end))
 
 
 _text = _compile(_text_plain)

@@ -74,6 +74,31 @@ def test_what_is_plain_is_what_the_other_way_leaves_alone(
     hold_to_the_other_way(plain_look, body)
 
 
+CARDS = ["4111111111111111", "5500 0000 0000 0004", "3400-000000-00009", "6011000000000004",
+         "2223000048400011", "4222222222222"]  # fmt: skip
+
+
+@given(
+    st.lists(
+        st.sampled_from([*CARDS, "a", " ", "-", "7", "é", "@", "?", "=", "token"])
+        | st.text("0123456789 -", max_size=20),
+        max_size=6,
+    ).map("".join)
+)
+def test_no_card_is_overlooked(plain_look: PlainLook, text: str) -> None:
+    """Whatever stands around it: what the patterns replace is never plain."""
+    hold_to_the_other_way(plain_look, request_of({"note": text}))
+
+
+@pytest.mark.parametrize("text", ["ab12345678901234", "1795605322981007976", "550e8400-e29b-41d4"])
+def test_ids_and_instants_are_no_cards(plain_look: PlainLook, text: str) -> None:
+    """They stand in every span; to look for a card in each request costs as much as the rest."""
+    found = plain_look.look(request_of({"note": text}), LIMITS)
+
+    assert found is not None
+    assert not found.may_hold_pattern
+
+
 @pytest.mark.parametrize("has_decisions", [False, True])
 def test_what_an_sdk_sends_is_plain(plain_look: PlainLook, has_decisions: bool) -> None:
     """Otherwise nothing is gained."""
