@@ -168,6 +168,16 @@ class Counters:
             "Packets the kernel dropped before the recorder",
             registry=r,
         )
+        self.contexts_found = Gauge(
+            "millworth_packet_contexts_found",
+            "Requests on the wire that carried a trace context, since the recorder's start",
+            registry=r,
+        )
+        self.requests_unsearched = Gauge(
+            "millworth_packet_requests_unsearched",
+            "Requests that were not searched for a trace context: too many at once",
+            registry=r,
+        )
         self.wire_bytes = Counter(
             "millworth_wire_bytes", "Bytes on the wire, all packets counted", registry=r
         )

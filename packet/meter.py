@@ -36,6 +36,8 @@ class Meter:
         if self._counters is not None:
             self._counters.packets_recorded.set(stats.held_packets)
             self._counters.packets_dropped.set(stats.kernel_drops)
+            self._counters.contexts_found.set(stats.contexts)
+            self._counters.requests_unsearched.set(stats.unsearched)
 
     def guess_seen(self, sampled_bytes: int, ratio: float) -> None:
         """Count what must have come past, where only a sample of it was."""

@@ -220,6 +220,8 @@ def test_budget_is_enforced_over_all_tiers_and_kept_over_a_restart(store: Connec
     assert figure("millworth_wire_bytes_total") == 1_000_000
     assert figure("millworth_packets_recorded") == 37
     assert figure("millworth_packets_dropped") == 0
+    assert figure("millworth_packet_contexts_found") == 0
+    assert figure("millworth_packet_requests_unsearched") == 0
     # The slowest decisions were paid for first: what is missing are the fastest.
     dumped = _rows(store, "SELECT src_port FROM packets FINAL WHERE kept_for = 'alert'")
     assert {row["src_port"] for row in dumped} == {
