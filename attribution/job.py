@@ -72,6 +72,10 @@ class _Seen:
         self.hashes = hashes
         return table.filter(pa.array(is_new))
 
+    def forget(self, table: Table) -> None:
+        """Take rows for new when they are met again."""
+        self.hashes = np.setdiff1d(self.hashes, np.asarray(table["row_hash"].to_numpy(), np.uint64))
+
 
 class AttributionJob:
     """Attributes decisions once their spans have settled, and again where late spans change them.
@@ -179,8 +183,15 @@ class AttributionJob:
         self, touched: Table, until_ns: int, now_ns: int, report: AttributionReport
     ) -> set[int]:
         """Attribute the decisions of traces with new spans; return the seconds they began in."""
-        trace_ids = pc.unique(self._seen_spans.news(touched)["trace_id"]).to_pylist()
+        news = self._seen_spans.news(touched)
+        trace_ids = pc.unique(news["trace_id"]).to_pylist()
         bounds = self._reader.trace_bounds(trace_ids) if trace_ids else []
+        if len(bounds) < len(trace_ids):
+            # An insert reaches the index of the traces a moment after their spans.
+            placed = pa.array([each[0] for each in bounds], pa.string())
+            self._seen_spans.forget(
+                news.filter(pc.invert(pc.is_in(news["trace_id"].cast(pa.string()), placed)))
+            )
         seconds: set[int] = set()
         for begin, end in in_groups([each[1] for each in bounds], _APART_NS, _TRACES_MAX):
             decisions, spans, stored = self._load(bounds[begin:end], until_ns)

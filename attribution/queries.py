@@ -39,7 +39,7 @@ class Reader:
         return int(self._rows("first_received")[0][0])
 
     def touched_spans(self, after_ns: int, until_ns: int) -> Table:
-        """Return trace and row hash of the spans received in (after, until]."""
+        """Return trace and row hash of the spans and decisions received in (after, until]."""
         return self._table("touched_spans", after_ns=after_ns, until_ns=until_ns)
 
     def trace_bounds(self, trace_ids: Sequence[str]) -> list[tuple[str, int, int]]:

@@ -239,7 +239,7 @@ class Service:
         except MillworthError:
             self.stop(drain_seconds=0)
             raise
-        self._start_loop("attribution", ATTRIBUTION_INTERVAL_S, self.attribution.run_once)
+        self._start_loop("attribution", ATTRIBUTION_INTERVAL_S, self._attribute)
         self._start_loop("sizes", SIZES_INTERVAL_S, self.sizes.run_once)
         if self.provenance is not None:
             self._start_loop("provenance", PROVENANCE_INTERVAL_S, self.provenance.run_once)
@@ -275,6 +275,10 @@ class Service:
         """Return where the service listens."""
         assert self._server is not None
         return Ports(self.collector.grpc_port, self.collector.http_port, self._server.port)
+
+    def _attribute(self, now_ns: int) -> object:
+        # No further than what is stored: an insert may take longer than any overlap.
+        return self.attribution.run_once(now_ns, self.collector.stored_ns())
 
     def _progress(self) -> Progress:
         return Progress(self.collector.newest_ns() or 0, self.collector.stored_ns())

@@ -165,6 +165,24 @@ def test_span_inserted_long_after_its_receipt_is_found(store: Connections) -> No
     assert running.run_once(at(501), stored_ns=at(501)).attributed == 1
 
 
+@pytest.mark.parametrize("table", ["decisions", "otel_traces_trace_id_ts"])
+def test_decision_whose_insert_is_half_seen_is_found_by_the_next_run(
+    store: Connections, table: str
+) -> None:
+    """An insert reaches one table after the other, and a run may come in between."""
+    put_spans(store, decision())
+    client = store.client()
+    late = client.query_arrow(f"SELECT * FROM {table}", use_strings=True)
+    client.command(f"TRUNCATE TABLE {table}")
+    running = job(store)
+    assert running.run_once(at(10)).attributed == 0
+
+    client.insert_arrow(table, late)
+
+    assert running.run_once(at(12)).attributed == 1
+    assert everything(store) == computed_afresh(store, 12)
+
+
 def test_backlog_is_worked_off_in_steps(store: Connections) -> None:
     """Hours of spans are not read at once, and none is left out."""
     for minute in range(0, 40, 8):
