@@ -115,10 +115,12 @@ class DebtJob:
         if not groups:
             told = "no decision of the window has a known value"
             return Worth(None, None, basis, told)
-        # One slope for all groups: their low ends come together, and so add up.
+        # As if the low ends of all groups came together, which is the widest that they can be.
         erv = _summed([each["erv_usd_per_s"] for each in groups], SECONDS_A_YEAR)
         per_ms = _summed([each["marginal_usd_per_ms_year"] for each in groups], 1)
-        return Worth(erv, per_ms, basis, lineage["slope"])
+        days = lineage["counted_s"] / 86_400
+        scaled = f"{lineage['decisions']} decisions in {days:.3g} days, as if they went on so"
+        return Worth(erv, per_ms, basis, f"{lineage['slope']}; a year of {scaled}")
 
     def _billed(self, caches: Sequence[Item], window: Selection) -> list[Item]:
         """Add what the bills say that a cache costs, and the time that vain lookups take."""

@@ -31,7 +31,7 @@ from dashboard.workers import Workers
 class InvestRequest(Chosen):
     """A file of investments, and the decisions that `saves` is replayed on."""
 
-    window: str = Field(default="24h", description="Length of the window")
+    window: str = Field(default="7d", description="Length of the window")
     file: InvestFile = Field(description="As in TOML; see docs/invest.md")
 
 

@@ -109,8 +109,8 @@ def vain(store: Connections) -> Connections:
 def test_cache_that_never_hits_costs_what_its_time_and_its_bill_say(vain: Connections) -> None:
     """10 ms of each decision at what a millisecond is worth, and 24 dollars a day.
 
-    By hand: ERV = 1,000 dollars of the window x exp(-beta x 100 ms), beta = -ln(0.995) / 100 ms;
-    times beta it is what a millisecond is worth.
+    By hand: 1,000 dollars in the hour since the first decision, times exp(-beta x 100 ms), beta =
+    -ln(0.995) / 100 ms, are the ERV; times beta it is what a millisecond is worth.
     """
     bill = (
         "BilledCost,EffectiveCost,BillingCurrency,ChargePeriodStart,ChargePeriodEnd,ResourceId\n"
@@ -125,8 +125,8 @@ def test_cache_that_never_hits_costs_what_its_time_and_its_bill_say(vain: Connec
     assert item.item.burden.run_usd_per_year is not None
     assert item.item.burden.run_usd_per_year.median == Decimal("8766.00")  # 24 x 365.25
     beta = -math.log(0.995) / 100
-    window_s = (MONTH.to_ns - MONTH.from_ns) / NS_PER_S
-    per_ms = beta * 1000 * math.exp(-beta * 100) / window_s * YEAR_S
+    per_ms = beta * 1000 * math.exp(-beta * 100) / 3600 * YEAR_S
+    assert found.worth.told.endswith("100 decisions in 0.0417 days, as if they went on so")
     assert found.worth.usd_per_ms_year is not None
     assert float(found.worth.usd_per_ms_year.median) == pytest.approx(per_ms, rel=1e-5)
     loss = item.loss_usd_per_year

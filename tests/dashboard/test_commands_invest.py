@@ -9,6 +9,7 @@ from typer.testing import CliRunner, Result
 
 from collector.errors import InputError
 from dashboard.cli import app
+from tests.service import millworth
 
 FILE = """\
 [invest]
@@ -202,3 +203,26 @@ def test_offline_gate_believes_no_estimate_and_replays_nothing(tmp_path: Path) -
     assert result.exit_code == 1
     path.write_text(SAVES)
     assert "leave --offline away" in str(vram("gate", path, "--offline").exception)
+
+
+def test_gate_keeps_signs_and_finds_its_verdict_again(file: Path, tmp_path: Path) -> None:
+    """Judged, signed, listed by name, and worked out again from what the store holds."""
+    key = tmp_path / "gate.pem"
+    vram("gate", "--new-key", key)
+    home = {
+        "MILLWORTH__STORE__URL": f"chdb://{tmp_path}/store",
+        "MILLWORTH__DASHBOARD__PORT": "1",
+    }
+    assert millworth("migrate", **home).returncode == 0
+    option = ("--option", "managed edge", "--key", str(key))
+    ruled = millworth("vram", "gate", str(file), *option, **home)
+    assert ruled.returncode == 0, ruled.stderr
+    told = json.loads(ruled.stdout)
+    assert told["document"]["verdict"]["ruling"] == "fund"
+    listed = millworth("vram", "verdicts", **home).stdout
+    assert listed.startswith(told["sha256"][:12])
+    assert "fund  managed edge: gain at least" in listed
+    seal = ("--public-key", f"{key}.pub")
+    again = millworth("vram", "verdicts", told["sha256"][:10], "--replay", *seal, **home)
+    assert (again.returncode, json.loads(again.stdout)) == (0, told)
+    assert "follows from its inputs, and its signature holds" in again.stderr
