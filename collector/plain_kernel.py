@@ -13,44 +13,8 @@ from typing import Any, Final
 import numba
 import numpy as np
 
-from collector.plain_schema import (
-    ANY,
-    BOOL,
-    BYTES,
-    CHILD,
-    END,
-    FIELDS,
-    FIRST_TRACE,
-    FIXED32,
-    FIXED64,
-    FLAG,
-    HASH_QUARTERS,
-    HASH_STEP,
-    HASH_TAIL,
-    INT32,
-    INT64,
-    IS_REPEATED,
-    KEY,
-    KIND,
-    MESSAGE,
-    NAME_PLAIN,
-    NAME_QUERY,
-    NAME_STOP,
-    NONE,
-    PARENT_ID,
-    PROBES,
-    ROLE,
-    SPAN,
-    SPAN_ID,
-    SPANS,
-    START,
-    TEXT,
-    TRACE_ID,
-    UNKNOWN,
-    VALUE,
-    Bytes,
-    Ints,
-)
+from collector import plain_schema as otlp
+from collector.plain_schema import Bytes, Ints
 
 _HAS_TRACE, _HAS_SPAN, _START, _END, _IS_SPANS, _KEY = 4, 5, 6, 7, 8, 9
 _STAMP: Final = 9  # a stage's is _STAMP + it
@@ -175,12 +139,12 @@ def _name_plain(body: Bytes, at: int, end: int, slots: Ints, names: Bytes) -> np
     """
     size = end - at
     mixed = np.int64(size)
-    for quarter in range(HASH_QUARTERS):
-        mixed = mixed * HASH_STEP + np.int64(body[at + size * quarter // HASH_QUARTERS])
-    for back in range(1, min(size, HASH_TAIL) + 1):
-        mixed = mixed * HASH_STEP + np.int64(body[end - back])
+    for quarter in range(otlp.HASH_QUARTERS):
+        mixed = mixed * otlp.HASH_STEP + np.int64(body[at + size * quarter // otlp.HASH_QUARTERS])
+    for back in range(1, min(size, otlp.HASH_TAIL) + 1):
+        mixed = mixed * otlp.HASH_STEP + np.int64(body[end - back])
     mask = len(slots) - 1
-    for probe in range(PROBES):
+    for probe in range(otlp.PROBES):
         slot = (mixed + probe) & mask
         if slots[slot, 1] < 0:
             return np.int64(_NO_NAME)
@@ -219,12 +183,12 @@ def _id_plain(body: Bytes, at: int, end: int, role: int, state: Ints) -> bool:
             is_zero = False
             break
     size = end - at
-    if role == TRACE_ID:
+    if role == otlp.TRACE_ID:
         state[_HAS_TRACE] = 1
-        if state[FIRST_TRACE] < 0:
-            state[FIRST_TRACE] = at
+        if state[otlp.FIRST_TRACE] < 0:
+            state[otlp.FIRST_TRACE] = at
         return size == 16 and not is_zero
-    if role == SPAN_ID:
+    if role == otlp.SPAN_ID:
         state[_HAS_SPAN] = 1
         return size == 8 and not is_zero
     return size == 8
@@ -235,7 +199,7 @@ _id = _compile(_id_plain)
 
 def _note_plain(body: Bytes, at: int, end: int, state: Ints, unknown: Ints) -> bool:
     """Note a name that nobody has seen, once; return whether there is room for it."""
-    for each in range(state[UNKNOWN]):
+    for each in range(state[otlp.UNKNOWN]):
         begin = unknown[each, 0]
         if unknown[each, 1] - begin == end - at:
             same = True
@@ -245,10 +209,10 @@ def _note_plain(body: Bytes, at: int, end: int, state: Ints, unknown: Ints) -> b
                     break
             if same:
                 return True
-    if state[UNKNOWN] >= len(unknown):
+    if state[otlp.UNKNOWN] >= len(unknown):
         return False
-    unknown[state[UNKNOWN], 0], unknown[state[UNKNOWN], 1] = at, end
-    state[UNKNOWN] += 1
+    unknown[state[otlp.UNKNOWN], 0], unknown[state[otlp.UNKNOWN], 1] = at, end
+    state[otlp.UNKNOWN] += 1
     return True
 
 
@@ -261,12 +225,12 @@ def _key_plain(
     """Note the name of an attribute; return whether nothing becomes of it."""
     found = _name(body, at, end, slots, names)
     if found == _NO_NAME:
-        found = NAME_PLAIN if _note(body, at, end, state, unknown) else NAME_STOP
-    if found == NAME_QUERY:
-        state[FLAG] = 1
+        found = otlp.NAME_PLAIN if _note(body, at, end, state, unknown) else otlp.NAME_STOP
+    if found == otlp.NAME_QUERY:
+        state[otlp.FLAG] = 1
     # An event may call something a stamp too, and that is none of its span's.
-    state[_KEY] = found if state[_IS_SPANS] else NAME_PLAIN
-    return bool(found != NAME_STOP)
+    state[_KEY] = found if state[_IS_SPANS] else otlp.NAME_PLAIN
+    return bool(found != otlp.NAME_STOP)
 
 
 _key = _compile(_key_plain)
@@ -284,18 +248,18 @@ def _bytes_plain(
     unknown: Ints,
 ) -> bool:
     """Look at a text or at bytes; return whether nothing has to be done about them."""
-    if role != VALUE and end == at:
+    if role != otlp.VALUE and end == at:
         return False  # what is empty is not sent in canonical form
-    if role == KEY:
+    if role == otlp.KEY:
         return bool(_key(body, at, end, slots, names, state, unknown))
-    if role in (TRACE_ID, SPAN_ID, PARENT_ID):
+    if role in (otlp.TRACE_ID, otlp.SPAN_ID, otlp.PARENT_ID):
         return bool(_id(body, at, end, role, state))
-    if kind == BYTES:
+    if kind == otlp.BYTES:
         return True
-    may = _text(body, at, end, kind == TEXT)
+    may = _text(body, at, end, kind == otlp.TEXT)
     if may > 0:
-        state[FLAG] = 1
-    if role == VALUE and kind == TEXT and 1 <= state[_KEY] <= 4:
+        state[otlp.FLAG] = 1
+    if role == otlp.VALUE and kind == otlp.TEXT and 1 <= state[_KEY] <= 4:
         stamp = _decimal(body, at, end)
         state[_STAMP + state[_KEY]] = stamp
         return bool(may >= 0 and stamp >= 0)
@@ -307,8 +271,8 @@ _bytes = _compile(_bytes_plain)
 
 def _number_plain(body: Bytes, at: int, end: int, kind: int, role: int, state: Ints) -> int:
     """Look at a number; return where it ends, -1 where it is not canonical."""
-    if kind in (FIXED64, FIXED32):
-        size = 8 if kind == FIXED64 else 4
+    if kind in (otlp.FIXED64, otlp.FIXED32):
+        size = 8 if kind == otlp.FIXED64 else 4
         if at + size > end:
             return -1
         value = np.int64(0)
@@ -319,16 +283,16 @@ def _number_plain(body: Bytes, at: int, end: int, kind: int, role: int, state: I
         value, at = _varint(body, at, end)
         if at < 0:
             return -1
-        most = 1 if kind == BOOL else 0x7FFFFFFF if kind == INT32 else 0xFFFFFFFF
-        if kind != INT64 and not 0 <= value <= most:
+        most = 1 if kind == otlp.BOOL else 0x7FFFFFFF if kind == otlp.INT32 else 0xFFFFFFFF
+        if kind != otlp.INT64 and not 0 <= value <= most:
             return -1
-    if role == VALUE:
-        if kind == INT64 and 1 <= state[_KEY] <= 4:
+    if role == otlp.VALUE:
+        if kind == otlp.INT64 and 1 <= state[_KEY] <= 4:
             state[_STAMP + state[_KEY]] = value
         return at
-    if role == START:
+    if role == otlp.START:
         state[_START] = value
-    elif role == END:
+    elif role == otlp.END:
         state[_END] = value
     return at if value != 0 else -1
 
@@ -338,7 +302,7 @@ _number = _compile(_number_plain)
 
 def _is_good_plain(message: int, state: Ints, earliest_ns: int, latest_ns: int) -> bool:
     """Return whether what ends here may be stored; of a span, make ready for the next."""
-    if message != SPAN:
+    if message != otlp.SPAN:
         return bool(state[_KEY] != _NO_KEY)  # no pair without a name
     start_ns, end_ns = state[_START], state[_END]
     is_good = (
@@ -353,7 +317,7 @@ def _is_good_plain(message: int, state: Ints, earliest_ns: int, latest_ns: int) 
             is_good = is_good and stamp >= latest_stamp
             latest_stamp = stamp
     state[_HAS_TRACE:] = 0
-    state[SPANS] += 1
+    state[otlp.SPANS] += 1
     return bool(is_good)
 
 
@@ -364,10 +328,10 @@ def _head_plain(body: Bytes, at: int, end: int, schema: Bytes, message: int) -> 
     """Return the field that begins here, 0 where it is none to take, and where its head ends."""
     tag, at = _varint(body, at, end)
     field = tag >> 3
-    if at < 0 or field <= 0 or field >= FIELDS:
+    if at < 0 or field <= 0 or field >= otlp.FIELDS:
         return 0, at
-    kind = schema[message * FIELDS + field, KIND]
-    return (field if kind != NONE and kind & 7 == tag & 7 else 0), at
+    kind = schema[message * otlp.FIELDS + field, otlp.KIND]
+    return (field if kind != otlp.NONE and kind & 7 == tag & 7 else 0), at
 
 
 _head = _compile(_head_plain)
@@ -391,20 +355,20 @@ def _scan_plain(
     while True:
         while at == ends[depth]:
             if depth == 0:
-                return bool(state[SPANS] > 0)
+                return bool(state[otlp.SPANS] > 0)
             if not _is_good(messages[depth], state, earliest_ns, latest_ns):
                 return False
             depth -= 1
         message = messages[depth]
         field, at = _head(body, at, ends[depth], schema, message)
-        row = message * FIELDS + field
-        is_again = field == last[depth] and schema[row, IS_REPEATED]
+        row = message * otlp.FIELDS + field
+        is_again = field == last[depth] and schema[row, otlp.IS_REPEATED]
         if field == 0 or not (field > last[depth] or is_again):
             return False
         # Of a value one kind alone is there in canonical form.
-        last[depth] = field if message != ANY else FIELDS
-        kind, role = schema[row, KIND], schema[row, ROLE]
-        if kind & 7 != TEXT:
+        last[depth] = field if message != otlp.ANY else otlp.FIELDS
+        kind, role = schema[row, otlp.KIND], schema[row, otlp.ROLE]
+        if kind & 7 != otlp.TEXT:
             at = _number(body, at, ends[depth], kind, role, state)
             if at < 0:
                 return False
@@ -412,11 +376,11 @@ def _scan_plain(
         size, at = _varint(body, at, ends[depth])
         if at < 0 or size < 0 or size > ends[depth] - at:
             return False
-        if kind == MESSAGE:
+        if kind == otlp.MESSAGE:
             depth += 1
-            ends[depth], messages[depth], last[depth] = at + size, schema[row, CHILD], 0
-            if role == KEY:
-                state[_KEY], state[_IS_SPANS] = _NO_KEY, message == SPAN
+            ends[depth], messages[depth], last[depth] = at + size, schema[row, otlp.CHILD], 0
+            if role == otlp.KEY:
+                state[_KEY], state[_IS_SPANS] = _NO_KEY, message == otlp.SPAN
         elif _bytes(body, at, at + size, kind, role, slots, names, state, unknown):
             at += size
         else:

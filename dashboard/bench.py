@@ -18,7 +18,6 @@ def run_bench(
     name: str,
     runs: int,
     *,
-    progress: bool,
     outage_minutes: float = 10.0,
     soak_minutes: float = 10.0,
 ) -> dict[str, Any]:
@@ -27,7 +26,6 @@ def run_bench(
     Args:
         name: which.
         runs: how often; figures are medians.
-        progress: whether to say how far it is.
         outage_minutes: how long `crash` takes the store away.
         soak_minutes: how long `ingest` watches the memory of a collector under load.
 
@@ -55,7 +53,7 @@ def run_bench(
     if name not in benches:
         raise InputError(f"bench {name}: there is no such benchmark; choose {' or '.join(benches)}")
     configure("error")  # to standard error: the one object on standard output is the result
-    console = Console(stderr=True, quiet=not progress)
+    console = Console(stderr=True)
     figures = benches[name](runs, console.print)
     return {"name": name, "machine": _machine(), "runs": runs, "figures": figures}
 

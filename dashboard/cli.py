@@ -334,7 +334,6 @@ def bench(
     result = run_bench(
         name,
         runs,
-        progress=not as_json,
         outage_minutes=outage_minutes,
         soak_minutes=_QUICK_SOAK_MINUTES if quick else soak_minutes,
     )

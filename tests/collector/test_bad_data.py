@@ -159,7 +159,9 @@ def test_decision_that_cannot_be_one_is_quarantined_and_its_span_is_stored(
         ("ingress_after_end", f"{ahead.trace_id.hex()}:{ahead.span_id.hex()}"),
         ("schema_unknown", f"{schema.trace_id.hex()}:{schema.span_id.hex()}"),
     ]
-    assert found[1][2] == "decision.schema is 7; 1 is accepted; upgrade Millworth or the sender"
+    assert found[1][2] == (
+        "decision.schema is 7, and not one of none, 0, 1; upgrade Millworth or the sender"
+    )
     assert client.query("SELECT count() FROM otel_traces").result_rows == [(3,)]
 
 

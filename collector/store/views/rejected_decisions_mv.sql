@@ -7,7 +7,9 @@ SELECT
     if(schema NOT IN (${accepted}), 'schema_unknown', 'ingress_after_end') AS reason_code,
     if(
         schema NOT IN (${accepted}),
-        concat('decision.schema is ', schema, '; 1 is accepted; upgrade Millworth or the sender'),
+        concat('decision.schema is ', schema, ', and not one of ',
+            arrayStringConcat(arrayMap(each -> if(each = '', 'none', each), [${accepted}]), ', '),
+            '; upgrade Millworth or the sender'),
         concat('decision.ts.ingress ', toString(stamped_ns), ' lies after the end of the root ',
             toString(end_ns), '; correct the clock or the unit (Unix nanoseconds) at the sender')
     ) AS detail,
