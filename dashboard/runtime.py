@@ -268,7 +268,7 @@ class Service:
         self.packets = PacketJob(
             config, self.settings.attributes, self.store, self.recorder, self.counters
         )
-        self._start_loop("packets", PACKET_INTERVAL_S, self.packets.run_once)
+        self._start_loop("packets", PACKET_INTERVAL_S, self._link_packets)
 
     @property
     def ports(self) -> Ports:
@@ -279,6 +279,10 @@ class Service:
     def _attribute(self, now_ns: int) -> object:
         # No further than what is stored: an insert may take longer than any overlap.
         return self.attribution.run_once(now_ns, self.collector.stored_ns())
+
+    def _link_packets(self, now_ns: int) -> object:
+        assert self.packets is not None
+        return self.packets.run_once(now_ns, self.collector.stored_ns())
 
     def _progress(self) -> Progress:
         return Progress(self.collector.newest_ns() or 0, self.collector.stored_ns())

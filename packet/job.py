@@ -98,28 +98,35 @@ class PacketJob:
         """Return what may be kept, and what was kept and refused since the start."""
         return self._budget
 
-    def run_once(self, now_ns: int) -> PacketReport:
-        """Keep and link everything that is older than `packet.settle_s` at `now_ns`."""
+    def run_once(self, now_ns: int, stored_ns: int | None = None) -> PacketReport:
+        """Keep and link everything that is older than `packet.settle_s` at `now_ns`.
+
+        Args:
+            now_ns: the instant of this run.
+            stored_ns: all spans received by then are in the store, if the caller knows: those of a
+                store that is behind are then waited for.
+        """
         try:
-            return self._run(now_ns)
+            return self._run(now_ns, stored_ns)
         except Exception:
             self._captures.forget()
             raise
 
-    def _run(self, now_ns: int) -> PacketReport:
+    def _run(self, now_ns: int, stored_ns: int | None) -> PacketReport:
         until_ns = now_ns - round(self._config.settle_s * NS_PER_S)
+        spans_until_ns = until_ns if stored_ns is None else min(until_ns, stored_ns)
         tally = Tally()
         if self._recorder is not None:
             try:
-                tally.triggers = self._triggers.run_once(self._recorder, until_ns, now_ns)
+                tally.triggers = self._triggers.run_once(self._recorder, spans_until_ns, now_ns)
                 self._keep_sample(self._recorder, until_ns, tally)
-                self._keep_traces(self._recorder, until_ns, tally)
+                self._keep_traces(self._recorder, spans_until_ns, tally)
                 self._captures.keep(self._recorder, until_ns, now_ns, tally)
             except CaptureError as error:
                 # Spans are linked to what was kept before; the page says what is missing.
                 tally.capture_lost = str(error)
         tally.flows = self._keeper.analyse(tally.contexts, now_ns)
-        self._link_new_spans(until_ns, now_ns, tally)
+        self._link_new_spans(spans_until_ns, now_ns, tally)
         if self._recorder is not None and tally.capture_lost is None:
             stats = self._recorder.stats()
             self._captures.close(stats, now_ns)

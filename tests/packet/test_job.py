@@ -232,6 +232,17 @@ def test_sample_goes_on_where_it_stopped(store: Connections) -> None:
     assert (flow["first_ns"], flow["packets"]) == (_T, 6)
 
 
+def test_span_that_a_store_behind_takes_late_is_linked(store: Connections) -> None:
+    """Where the caller says how far the store has come, spans are not passed by."""
+    held = HeldFrames(frames(exchange(_T + 10 * _MS, _T + 20 * _MS)))
+    job = _job(store, held, sample_ratio=1.0, settle_s=1.0)
+    late_ns = _T + 2 * LATE_NS
+    assert job.run_once(late_ns, stored_ns=_T).sampled > 0
+    insert_spans(store, [_call("t1", "s1", _T + 9 * _MS, _T + 21 * _MS)])
+
+    assert job.run_once(late_ns + NS_PER_S, stored_ns=late_ns).linked == 1
+
+
 # Kind, attributes without the client's port, and the name under which that port is sent.
 _CONVENTIONS = [
     # A name for an address.
