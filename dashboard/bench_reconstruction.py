@@ -122,8 +122,8 @@ def _settings(directory: str, host: Host) -> Settings:
                         "budget_usd": 1000.0,
                         "budget_share": 0.0005,
                         # Windows that are longer than a busy machine falls behind.
-                        "long_window_s": 60,
-                        "short_window_s": 20,
+                        "long_window_s": 120,
+                        "short_window_s": 60,
                         "keep_firing_s": 5.0,
                     }
                 ],
