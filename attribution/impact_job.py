@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -98,7 +98,8 @@ class ImpactJob:
             known, unknown = sum(c.earned for c in found), sum(c.unknown for c in found)
             if any(c.sum_usd for c in found) and unknown <= _UNKNOWN_MAX * (known + unknown):
                 return outcome, found
-        return "converted", found
+        # Where nothing earned anything, outcomes are not sent: that is not known, and not nothing.
+        return "converted", [replace(cell, earned=0, sum_usd=0.0, sum_usd2=0.0) for cell in found]
 
     def _read(self, window: Selection, known_until_ns: int, outcome: str) -> list[ModeCell]:
         parameters = {

@@ -90,7 +90,7 @@ def _render_mode(out: Console, found: dict[str, Any], mode: dict[str, Any]) -> N
     earned = mode["mean_usd"]
     unit = "sales" if found["outcome"] == "converted" else f"{found['currency']} {found['outcome']}"
     until = utc_iso(found["outcomes_until_ns"])
-    young = f"earnings unknown: outcomes are known of decisions before {until}Z"
+    young = f"earnings unknown: no outcome of a decision before {until}Z"
     each = f"{earned:,.4f} {unit} each" if earned is not None else young
     out.print(
         f"{name}: {mode['decisions']} decisions, {mode['failed']} failed, "

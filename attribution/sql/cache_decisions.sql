@@ -1,4 +1,4 @@
--- Which decisions asked a cache, and whether they hit; one in `every` of them, the same ones every time. A trace that
+-- Which decisions asked a cache, named as in debt_caches.sql, and whether they hit; one in `every` of them, the same ones every time. A trace that
 -- made several decisions is left out: whose its lookups are is not said.
 -- Returns: cache, action, region String; total_ns Int64; hits, misses Int64; unordered.
 SELECT
@@ -21,20 +21,28 @@ FROM
 ) AS d
 INNER JOIN
 (
-    SELECT
-        TraceId AS trace_id,
-        multiIf(SpanAttributes['cache.name'] != '', SpanAttributes['cache.name'],
-            SpanAttributes['db.system.name'] != '', SpanAttributes['db.system.name'],
-            SpanAttributes['db.system'] != '', SpanAttributes['db.system'],
-            concat(ServiceName, ' ', SpanName)) AS cache,
-        countIf(SpanAttributes['cache.hit'] = 'true'
-            OR SpanAttributes['http.response.status_code'] = '304') AS hits,
-        countIf(SpanAttributes['cache.hit'] = 'false') AS misses
-    FROM otel_traces
-    WHERE Timestamp >= fromUnixTimestamp64Nano(toInt64({from_ns:UInt64}))
-        AND Timestamp < fromUnixTimestamp64Nano(toInt64({to_ns:UInt64} + 3600000000000))
-        AND cityHash64(TraceId) % {every:UInt64} = 0
-        AND (SpanAttributes['cache.hit'] IN ('true', 'false')
-            OR (SpanAttributes['http.response.status_code'] = '304' AND SpanKind = 'Client'))
+    SELECT trace_id, cache, countIf(is_hit) AS hits, countIf(is_miss) AS misses
+    FROM
+    (
+        SELECT
+            TraceId AS trace_id,
+            SpanAttributes['cache.hit'] = 'true' OR SpanAttributes['http.response.status_code'] = '304' AS is_hit,
+            SpanAttributes['cache.hit'] = 'false' AS is_miss,
+            if(SpanAttributes['db.system.name'] != '', SpanAttributes['db.system.name'],
+                SpanAttributes['db.system']) AS system,
+            if(SpanAttributes['server.address'] != '', SpanAttributes['server.address'],
+                SpanAttributes['network.peer.address']) AS address,
+            SpanAttributes['server.port'] AS port,
+            multiIf(SpanAttributes['cache.name'] != '', SpanAttributes['cache.name'],
+                system != '' AND address != '', concat(system, ' ', address, if(port != '', ':', ''), port),
+                system != '', system,
+                concat(ServiceName, ' ', SpanName)) AS cache
+        FROM otel_traces
+        WHERE Timestamp >= fromUnixTimestamp64Nano(toInt64({from_ns:UInt64}))
+            AND Timestamp < fromUnixTimestamp64Nano(toInt64({to_ns:UInt64} + 3600000000000))
+            AND cityHash64(TraceId) % {every:UInt64} = 0
+            AND (SpanAttributes['cache.hit'] IN ('true', 'false')
+                OR (SpanAttributes['http.response.status_code'] = '304' AND SpanKind = 'Client'))
+    )
     GROUP BY trace_id, cache
 ) AS l ON d.trace_id = l.trace_id

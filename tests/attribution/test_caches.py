@@ -97,6 +97,9 @@ def test_lookups_are_read_from_the_store_by_cache(store: Connections) -> None:
                    attributes={"cache.name": "offers", "cache.hit": hit}),
             Stored("same", "root", 1_000 * at + 84, 2, "Client", name, name="GET /price",
                    attributes={"http.response.status_code": "304"}),
+            Stored("get", "root", 1_000 * at + 88, 2, "Client", name, name="GET",
+                   attributes={"db.system": "redis", "server.address": "r", "server.port": "6379",
+                               "cache.hit": "true"}),
         ]  # fmt: skip
     put_spans(store, spans)
     config = AttributionConfig()
@@ -104,7 +107,9 @@ def test_lookups_are_read_from_the_store_by_cache(store: Connections) -> None:
     window = Selection(BASE_NS, BASE_NS + 3600 * NS_PER_S)
     found = ImpactJob(config, store).caches(window, 0.92)
     assert (found.decisions, found.sampled_every) == (80, 1)
-    offers, price = found.caches
+    offers, redis, price = found.caches
+    assert (redis.cache, redis.lookups, redis.hit_ratio) == ("redis r:6379", 80, 1.0)
     assert (offers.cache, offers.lookups, offers.hit_ratio) == ("offers", 80, 0.5)
     assert (offers.miss_adds_ms, offers.explained_ratio) == (60.0, 1.0)
+    # Named as the debt ledger names it, so that both are read together.
     assert (price.cache, price.hit_ratio, price.verdict) == ("shop GET /price", 1.0, "n too small")

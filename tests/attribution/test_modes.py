@@ -127,3 +127,13 @@ def test_modes_are_read_from_the_store_with_what_they_earned(store: Connections)
     young = ImpactJob(config, store).modes(window, BASE_NS + 60 * NS_PER_S)
     assert [(each.mean_usd, each.usd) for each in young.modes] == [(None, None)] * 2
     assert all(each.decisions == 40 for each in young.modes)
+
+
+def test_earnings_are_unknown_where_no_outcome_is_sent(store: Connections) -> None:
+    """Nothing earned is what a shop without a feed of outcomes looks like."""
+    put_spans(store, [each for at in range(40) for each in decision(f"n{at}", 1_000 * at, 100)])
+    config = AttributionConfig(outcome_delay_s=60)
+    AttributionJob(config, AttributesConfig(), store).drain(BASE_NS + 100 * NS_PER_S)
+    window = Selection(BASE_NS, BASE_NS + 3600 * NS_PER_S)
+    (mode,) = ImpactJob(config, store).modes(window, BASE_NS + 3600 * NS_PER_S).modes
+    assert (mode.decisions, mode.mean_usd) == (40, None)
