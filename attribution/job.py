@@ -36,8 +36,10 @@ _RECOMPUTE_NS = 10 * NS_PER_MINUTE
 # Traces this far apart are read apart, so that neither reads the hours between them.
 _APART_NS = 10 * NS_PER_MINUTE
 _TRACES_MAX = 2_000
-# A trace that names a decision by id or link is looked for this long before its root came in.
-_FOREIGN_NS = 60 * NS_PER_S
+# A trace that names a decision by id or link may have come in long before its root did, which was
+# sent late. None comes in before the decision begins, but by as much as clocks are apart.
+_CLOCKS_APART_NS = 60 * NS_PER_S
+_ROOT_LATE_NS = 10 * NS_PER_MINUTE
 
 
 @dataclass(slots=True)
@@ -243,20 +245,21 @@ class AttributionJob:
 
     def _companions(self, decisions: Table, stored: Table, until_ns: int) -> set[str]:
         """Return every trace that these decisions are made of, as far as is known."""
+        began_ns, received_ns = (
+            pc.min(decisions[name]).as_py() for name in ("ingress_ns", "received_ns")
+        )
+        after_ns = max(began_ns, received_ns - _ROOT_LATE_NS) - _CLOCKS_APART_NS
         traces = _texts(decisions["trace_id"])
+        # Asked every time: the span that is linked to may be what has come in now.
+        traces |= self._reader.linking_traces(sorted(traces), after_ns, until_ns)
         known_ids = stored["decision_id"].to_pylist()
         if known_ids:
             traces |= self._reader.known_traces(stored["ingress_ns"].to_pylist(), known_ids)
-        # What is new may be named by traces without a root; for what is known that was asked then.
+        # Whoever names what is known by its id was found then, or was touched when it came.
         is_known = pc.is_in(decisions["decision_id"], pa.array(known_ids, pa.string()))
-        new = decisions.filter(pc.invert(is_known))
-        if len(new):
-            traces |= self._reader.foreign_traces(
-                sorted(_texts(new["trace_id"])),
-                new["decision_id"].to_pylist(),
-                pc.min(new["received_ns"]).as_py() - _FOREIGN_NS,
-                min(until_ns, pc.max(new["received_ns"]).as_py() + _FOREIGN_NS),
-            )
+        new_ids = decisions.filter(pc.invert(is_known))["decision_id"].to_pylist()
+        if new_ids:
+            traces |= self._reader.foreign_traces(new_ids, after_ns, until_ns)
         return traces
 
     def _write(

@@ -93,21 +93,24 @@ class Reader:
         )
         return {str(row[0]) for row in rows}
 
-    def foreign_traces(
-        self,
-        trace_ids: Sequence[str],
-        decision_ids: Sequence[str],
-        after_ns: int,
-        until_ns: int,
-    ) -> set[str]:
+    def foreign_traces(self, decision_ids: Sequence[str], after_ns: int, until_ns: int) -> set[str]:
         """Return rootless traces received in (after, until] that name one of these decisions."""
         rows = self._rows(
             "foreign_traces",
-            trace_ids=list(trace_ids),
             decision_ids=list(decision_ids),
             after_ns=max(after_ns, 0),
             until_ns=until_ns,
             id_name=self._attributes.name("decision.id"),
+        )
+        return {str(row[0]) for row in rows}
+
+    def linking_traces(self, trace_ids: Sequence[str], after_ns: int, until_ns: int) -> set[str]:
+        """Return traces received in (after, until] of which a span links to one of these."""
+        rows = self._rows(
+            "linking_traces",
+            trace_ids=list(trace_ids),
+            after_ns=max(after_ns, 0),
+            until_ns=until_ns,
         )
         return {str(row[0]) for row in rows}
 
