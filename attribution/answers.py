@@ -9,6 +9,7 @@ from decimal import Decimal
 import numpy as np
 
 from attribution.compare import Comparison
+from attribution.replay import Change
 from attribution.spans import SEGMENTS, Ints
 from attribution.targets import Promise, Verdict
 from attribution.what_if import WhatIf
@@ -68,6 +69,7 @@ class SharePart:
 class WhatIfAnswer:
     """What decisions would have taken. Without a decision there are no latencies."""
 
+    changes: list[str]  # in words, such as "store: 2 ms off each call"
     decisions: int  # that the question is about
     replayed: int  # of them, the same for the same question
     before: Latencies | None
@@ -140,6 +142,7 @@ def what_if_answer(
     decisions: int,
     done: WhatIf,
     selection: Selection,
+    changes: Sequence[Change],
     bases: list[str],
     slope: tuple[str, int | None],
 ) -> WhatIfAnswer:
@@ -164,6 +167,7 @@ def what_if_answer(
         )
     saved_ns = int((done.before_ns - done.after_ns).sum())
     return WhatIfAnswer(
+        changes=[each.told() for each in changes],
         decisions=decisions,
         replayed=replayed,
         before=latencies_of(done.before_ns),

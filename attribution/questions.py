@@ -111,7 +111,7 @@ class Analyst:
         model = book.in_force(selection.to_ns)
         told = book.told(selection.to_ns, self._config.slope.basis)
         version = None if model is None else model.version
-        return what_if_answer(count, done, selection, bases, (told, version))
+        return what_if_answer(count, done, selection, changes, bases, (told, version))
 
     def _compare(self, before: Selection, after: Selection) -> CompareAnswer:
         tables, counts = [], []
@@ -182,7 +182,7 @@ def replay_alone(done: Attributed | None, changes: Sequence[Change], by: str) ->
         trees = packed_of(done).trees
     none = Worth(np.full(count, math.nan), np.zeros(count, np.int64), np.zeros(count, np.bool_))
     told = what_if(trees, changes, none, Slope(0.0, 0.0, 0.0), by)
-    return what_if_answer(count, told, Selection(0, 1), [], ("", None))
+    return what_if_answer(count, told, Selection(0, 1), changes, [], ("", None))
 
 
 def _pairs(table: Table) -> list[tuple[str, str]]:

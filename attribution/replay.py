@@ -23,7 +23,8 @@ import numpy.typing as npt
 from attribution import kernel
 from attribution.compact import CompactTrees
 from attribution.replay_plan import Plan, plan_of
-from attribution.spans import SEGMENTS, Ints
+from attribution.spans import SEGMENTS, Ints, segments_name
+from collector.clock import NS_PER_MS
 
 Floats: TypeAlias = npt.NDArray[np.float64]
 
@@ -42,6 +43,19 @@ class Change:
     call_ns: int = 0
     decision_ns: int = 0
     floor_ns: int | None = None
+
+    def told(self) -> str:
+        """Return the change in words, with what each part of it applies to."""
+        parts = [f"{segments_name(self.segments)}:"]
+        if self.scale != 1.0:
+            parts.append(f"the own time of each span times {self.scale:g}")
+        if self.call_ns:
+            parts.append(f"{self.call_ns / NS_PER_MS:g} ms off each call")
+        if self.decision_ns:
+            parts.append(f"{self.decision_ns / NS_PER_MS:g} ms off each decision, once")
+        if self.floor_ns is not None:
+            parts.append(f"at most {self.floor_ns / NS_PER_MS:g} ms a decision")
+        return f"{parts[0]} {', '.join(parts[1:]) or 'nothing changed'}"
 
     def within(self, segments: frozenset[int]) -> Change:
         """Return the part of this change that falls to some segments."""

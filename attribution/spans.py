@@ -121,3 +121,11 @@ def segments_of(text: str) -> frozenset[int]:
             f"({', '.join(STAGES)}), both as decision/store, or all"
         )
     return found
+
+
+def segments_name(segments: frozenset[int]) -> str:
+    """Return the shortest name that `segments_of` takes, or several of them."""
+    for name in ("all", *CLASSES, *STAGES):
+        if segments == segments_of(name):
+            return name
+    return ", ".join("/".join(SEGMENTS[each]) for each in sorted(segments))

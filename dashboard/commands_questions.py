@@ -220,6 +220,8 @@ def _render_what_if(out: Console, found: dict[str, Any]) -> None:
     if not found["replayed"]:
         out.print("no decisions in this window")
         return
+    for change in found["changes"]:
+        out.print(change)
     out.print(f"decisions: {found['decisions']}, replayed: {found['replayed']}")
     latencies = Table(box=box.SIMPLE)
     for name in ("ms", "mean", "p50", "p95", "p99"):
@@ -262,9 +264,10 @@ def _render_compare(out: Console, found: dict[str, Any]) -> None:
         caption=f"mean {found['before']['mean_ms']:,.3f} -> {found['after']['mean_ms']:,.3f} ms; "
         f"of {found['change_ms']:+,.3f} ms, {found['mix_ms']:+,.3f} by the mix of decisions",
     )
-    table.add_column("segment")
+    # On a narrow terminal the interval is broken, and never the name.
+    table.add_column("segment", min_width=max(len(each["segment"]) for each in found["segments"]))
     for name in ("before ms", "after ms", "change ms", "95 %", "q", "USD/h"):
-        table.add_column(name, justify="right")
+        table.add_column(name, justify="right", min_width=0 if name == "95 %" else 9)
     for each in found["segments"]:
         if not each["before_ms"] and not each["after_ms"]:
             continue
@@ -275,7 +278,7 @@ def _render_compare(out: Console, found: dict[str, Any]) -> None:
             f"{each['after_ms']:,.3f}",
             f"{each['change_ms']:+,.3f}",
             f"{each['low_ms']:+,.3f} to {each['high_ms']:+,.3f}",
-            f"{each['q']:.3g}{' *' if each['is_different'] else ''}",
+            f"{each['q']:.2g}{' *' if each['is_different'] else ''}",
             str(usd),
         )
     out.print(table)

@@ -51,6 +51,10 @@ def test_what_if_answers_before_and_after_and_shares(api: Api) -> None:
     assert answer.status_code == 200
     got = answer.json()
     assert (got["decisions"], got["money"]) == (40, None)
+    assert got["changes"] == [
+        "store: the own time of each span times 0.5",
+        "decision/network: 5 ms off each call",
+    ]
     assert got["saved_ns"] == 40 * 15_000_000
     assert {each["part"]: each["saved_ns"] for each in got["shares"]} == {
         "network": 40 * 5_000_000,

@@ -43,6 +43,23 @@ def test_the_table_shows_before_and_after(traces: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["--cut", "network=10us"], "network: 0.01 ms off each decision, once"),
+        (["--cut", "store=2ms", "--per", "call"], "store: 2 ms off each call"),
+        (["--scale", "egress=0.5"], "egress: the own time of each span times 0.5"),
+        (["--floor", "decision/compute=50us"], "decision/compute: at most 0.05 ms a decision"),
+    ],
+)
+def test_answer_says_what_each_change_applies_to(
+    traces: Path, arguments: list[str], told: str
+) -> None:
+    """2 ms off each call and off each decision are far apart, and an answer is passed on alone."""
+    assert told in what_if("--file", traces, *arguments).stdout
+    assert json.loads(what_if("--file", traces, *arguments, "--json").stdout)["changes"] == [told]
+
+
+@pytest.mark.parametrize(
     ("arguments", "error"),
     [
         ([], "nothing is changed"),
