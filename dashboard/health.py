@@ -9,6 +9,7 @@ from collector.clock import NS_PER_S
 from collector.errors import CaptureError
 from collector.schema import BUDGET_BYTES
 from dashboard.health_access import access_items
+from dashboard.health_clocks import clock_items
 from dashboard.health_items import HealthItem
 from dashboard.health_promises import promise_items
 from dashboard.stages import signal_items, stage_items
@@ -146,6 +147,16 @@ class ServiceHealth:
                 "warn" if budget.refused_bytes else "ok",
                 "no room in packet.budget_ratio of what was seen" if budget.refused_bytes else "",
             )
+            yield HealthItem("packet.contexts", stats.contexts, "requests", "ok")
+            if stats.unsearched:
+                yield HealthItem(
+                    "packet.unsearched",
+                    stats.unsearched,
+                    "requests",
+                    "warn",
+                    "too many at once to search for their trace context; time links them",
+                )
+            yield from clock_items(self._service.packets.clocks)
 
     def _alerts(self) -> Iterator[HealthItem]:
         status = self._service.alerts.status()

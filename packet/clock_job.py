@@ -47,6 +47,7 @@ class ClockJob:
         self._store = store
         self._reader = reader
         self._writer = writer
+        self.latest: list[ClockRow] = []  # of the last minute that had any, since the start
 
     def run_once(self, now_ns: int) -> ClockReport:
         """Estimate every complete minute that was not looked at yet."""
@@ -58,6 +59,7 @@ class ClockJob:
         for window_ns in range(begin_ns, end_ns, NS_PER_MINUTE):
             found, lonely, left_out = self._minute(window_ns)
             rows += found
+            self.latest = found or self.latest
             one_way_only += lonely
             refused += left_out
         self._writer.clock_offsets(rows, now_ns)

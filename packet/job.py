@@ -29,7 +29,7 @@ from packet.queries import Reader
 from packet.recorder import Recorder
 from packet.sampler import Selection
 from packet.seq_job import SeqJob
-from packet.store import Writer
+from packet.store import ClockRow, Writer
 from packet.tally import Keeper, Tally
 from packet.trace_pull import TracePull
 from packet.trigger_job import TriggerJob
@@ -97,6 +97,11 @@ class PacketJob:
     def budget(self) -> ByteBudget:
         """Return what may be kept, and what was kept and refused since the start."""
         return self._budget
+
+    @property
+    def clocks(self) -> list[ClockRow]:
+        """Return how far the clocks of hosts were apart in the last minute that told."""
+        return self._clocks.latest
 
     def run_once(self, now_ns: int, stored_ns: int | None = None) -> PacketReport:
         """Keep and link everything that is older than `packet.settle_s` at `now_ns`.

@@ -107,7 +107,13 @@ def test_minute_that_is_not_complete_waits(store: Connections) -> None:
     insert_spans(store, _call(1, _MINUTE + 10 * NS_PER_S))
     job = _job(store)
     assert job.run_once(_MINUTE + NS_PER_MINUTE).pairs == 0
+    assert job.latest == []
     assert job.run_once(_MINUTE + NS_PER_MINUTE + 16 * NS_PER_S).pairs == 1
+    # What the Health page shows stands until another minute tells something.
+    job.run_once(_MINUTE + 3 * NS_PER_MINUTE)
+    assert [(row.window_ns, row.host_a, row.host_b) for row in job.latest] == [
+        (_MINUTE, "app", "web")
+    ]
 
 
 def test_hosts_that_share_a_store_keep_their_own_packets(store: Connections) -> None:
