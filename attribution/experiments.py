@@ -27,6 +27,8 @@ TARGETS = ("action", "region", "cohort", "channel", "offer_type")
 SCHEDULED, RUNNING, ENDED, STOPPED = "scheduled", "running", "ended", "stopped"
 # Evidence at which shares are called wrong: one such experiment in a thousand is a sound one.
 EVIDENCE_MAX = 1000.0
+# Fewer say too little of how alike the decisions of a minute are, and of the shares nothing.
+RATIO_MINUTES_MIN = 10
 # Of the prior over shares: its weight in decisions. Sensitive to a tenth of an arm of 5 %.
 _PRIOR_DECISIONS = 100.0
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
@@ -81,7 +83,7 @@ class SampleRatio:
     arms: tuple[str, ...]
     expected: tuple[float, ...]  # shares
     observed: tuple[int, ...]  # decisions
-    dispersion: float  # by which counts of a minute vary more than chance: one unit, one arm
+    dispersion: float  # at most, by which counts of a minute vary more than chance
     chi2: float | None  # after dispersion; None without a decision
     p_value: float | None  # of one look
     evidence: float  # against the shares; EVIDENCE_MAX stops the experiment
@@ -187,7 +189,8 @@ def sample_ratio(arms: Sequence[Arm], counts: Ints, unregistered: int = 0) -> Sa
 
     A unit keeps its arm for a minute, so counts of a minute vary more than those of independent
     decisions. How much more is measured, about the shares that were observed, and every count is
-    divided by it (Rao & Scott 1981).
+    divided by it (Rao & Scott 1981): by the upper end of its own interval, since a few minutes
+    know it badly, and one that is too small stops a sound experiment.
     """
     shares = np.array([arm.share for arm in arms])
     observed = counts.sum(axis=0)
@@ -198,7 +201,8 @@ def sample_ratio(arms: Sequence[Arm], counts: Ints, unregistered: int = 0) -> Sa
         expected = shares * total
         chi2 = float(((observed - expected) ** 2 / expected).sum() / dispersion)
         p_value = chi2_above(chi2, len(arms) - 1)
-        evidence = _evidence(observed / dispersion, shares)
+        if int((counts.sum(axis=1) > 0).sum()) >= RATIO_MINUTES_MIN:
+            evidence = _evidence(observed / dispersion, shares)
     return SampleRatio(
         arms=tuple(arm.name for arm in arms),
         expected=tuple(arm.share for arm in arms),
@@ -235,7 +239,10 @@ def _dispersion(counts: Ints, shares: np.ndarray[tuple[int, ...], np.dtype[np.fl
         return 1.0
     expected = own[:, None] * shares[drawn]
     pearson = float(((counts[:, drawn] - expected) ** 2 / expected).sum())
-    return max(pearson / ((minutes - 1) * (arms - 1)), 1.0)
+    freedom = (minutes - 1) * (arms - 1)
+    # The 5 % quantile of chi-square (Wilson & Hilferty 1931).
+    least = freedom * (1 - 2 / (9 * freedom) - 1.645 * math.sqrt(2 / (9 * freedom))) ** 3
+    return max(pearson / least, 1.0)
 
 
 def _evidence(

@@ -231,10 +231,11 @@ def _render(out: Console, found: dict[str, Any], *, is_wrong: bool) -> None:
     if ratio["chi2"] is None:
         out.print("no decision is in it yet")
     else:
-        verdict = "WRONG: believe nothing of it" if is_wrong else "as registered"
+        verdict = "WRONG: believe nothing of it" if is_wrong else "as registered, so far"
         out.print(
-            f"sample ratio: {verdict}; chi-square {ratio['chi2']:.2f}, p {ratio['p_value']:.3g}, "
-            f"counts of a minute vary {ratio['dispersion']:.2f} times as much as chance"
+            f"sample ratio: {verdict}; chi-square {ratio['chi2']:.2f}, p {ratio['p_value']:.3g} of "
+            f"this one look; counts of a minute vary up to {ratio['dispersion']:.3g} times as much "
+            "as chance"
         )
     out.print(
         f"at risk so far: {_usd(measured['at_risk_usd'])} of "

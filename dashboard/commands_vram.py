@@ -70,15 +70,15 @@ def rank(
     table = Table(box=box.SIMPLE)
     table.add_column(by)
     for name in ("USD a second", "USD per ms and year", "90 %", "for 10 ms", "lost per 100 ms"):
-        table.add_column(name, justify="right")
+        table.add_column(name, justify="right", no_wrap="%" in name)
     for group in told["groups"]:
         per_ms = group["marginal_usd_per_ms_year"]
         table.add_row(
             escape(group["name"] or "(none)"),
             f"{group['erv_usd_per_s']['median']:,.4g}",
-            f"{per_ms['median']:,.4g}",
-            f"{per_ms['low']:,.4g} to {per_ms['high']:,.4g}",
-            f"{group['gain_10ms_usd_per_year']['median']:,.4g}",
+            _three(per_ms["median"]),
+            f"{_three(per_ms['low'])} to {_three(per_ms['high'])}",
+            _three(group["gain_10ms_usd_per_year"]["median"]),
             f"{group['loss_per_100ms']['median']:.2%}",
         )
     out.print(table)
@@ -96,7 +96,7 @@ def rank(
             f"{each['weight']:.1%}",
             f"{each['time_share']:.1%}",
             f"{each['floor_ms']:,.3f}",
-            f"{each['gain_usd_per_year']:,.4g}",
+            _three(each["gain_usd_per_year"]),
         )
     out.print(segments)
     if told["unknown"]:
@@ -129,15 +129,15 @@ def curve(
     for group in told["groups"]:
         table = Table(box=box.SIMPLE, title=escape(group["name"] or "(none)"), title_justify="left")
         for name in ("shift ms", "USD a second", "90 %", "USD a year against now", "90 %"):
-            table.add_column(name, justify="right")
+            table.add_column(name, justify="right", no_wrap="%" in name)
         for point in group["curve"]:
             erv, change = point["erv_usd_per_s"], point["change_usd_per_year"]
             table.add_row(
                 f"{point['shift_ms']:+g}",
-                f"{erv['median']:,.6g}",
-                f"{erv['low']:,.6g} to {erv['high']:,.6g}",
-                f"{change['median']:+,.4g}",
-                f"{change['low']:+,.4g} to {change['high']:+,.4g}",
+                f"{erv['median']:,.5g}",
+                f"{erv['low']:,.5g} to {erv['high']:,.5g}",
+                _three(change["median"]),
+                f"{_three(change['low'])} to {_three(change['high'])}",
             )
         out.print(table)
 
@@ -240,6 +240,12 @@ def _render_lineage(out: Console, told: dict[str, Any]) -> None:
         markup=False,
         soft_wrap=True,
     )
+
+
+def _three(value: float) -> str:
+    """Return three digits that count: a figure with such an interval has no more."""
+    rounded = float(f"{value:.3g}")
+    return f"{rounded:,.0f}" if abs(rounded) >= 100 else f"{rounded:g}"
 
 
 def _print_json(value: object) -> None:
