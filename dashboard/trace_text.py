@@ -16,6 +16,7 @@ from dashboard.rows import SEGMENTS
 BAR_WIDTH = 40
 BAR_WIDTH_MIN = 10
 NAME_WIDTH_MIN = 20
+_MISSING_MAX = 5
 _GAP = "  "
 _HEADINGS = ("span", "service", "kind", "start", "duration")
 _RIGHT = (3, 4)
@@ -37,6 +38,8 @@ def render_trace(
         out.print(_decision_line(decision))
         if decision["flows"]:
             out.print(_packets_line(decision))
+        for line in _missing_lines(decision.get("missing", ())):
+            out.print(line)
     tree = _tree(spans)
     rows = [_HEADINGS, *(_cells(depth, span, first_ns) for depth, span in tree)]
     widths = [max(cell_len(row[place]) for row in rows) for place in range(len(_HEADINGS))]
@@ -75,6 +78,17 @@ def _packets_line(decision: dict[str, Any]) -> str:
         apart = max(each["outside_ns"] for each in odd)
         line += f"; {len(odd)} spans disagree with their packets, by {_ms(apart)} at most"
     return line
+
+
+def _missing_lines(gaps: Sequence[dict[str, Any]]) -> list[str]:
+    """Say which spans are not there and why, a line each; of many how many more there are."""
+    lines = [
+        f"missing: {gap['what']} {gap['span_id']}, {gap['reason']}; {gap['detail']}"
+        for gap in gaps[:_MISSING_MAX]
+    ]
+    if len(gaps) > _MISSING_MAX:
+        lines.append(f"missing: {len(gaps) - _MISSING_MAX} more")
+    return lines
 
 
 def _cells(depth: int, span: dict[str, Any], first_ns: int) -> tuple[str, ...]:

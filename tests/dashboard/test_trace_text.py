@@ -101,3 +101,16 @@ def test_packets_of_a_decision_say_what_links_them_and_what_they_prove() -> None
         "by 1.500 ms at most"
     )
     assert rendered(span("root"), width=None, decisions=[{**decision, "flows": []}])[2] != line
+
+
+def test_spans_that_are_not_there_are_named_with_the_reason() -> None:
+    """A hole in the tree looks like time of the parent, unless something says that it is one."""
+    gap = {"what": "parent", "span_id": "ab", "reason": "lost before ingest", "detail": "no row"}
+    facts = {"decision_id": "d", "action": "offer", "region": "eu"}
+    decision = {"facts": facts, "attribution": None, "flows": [], "missing": [gap] * 7}
+    lines = rendered(span("root"), width=None, decisions=[decision])
+
+    assert lines[2:8] == [
+        *["missing: parent ab, lost before ingest; no row"] * 5,
+        "missing: 2 more",
+    ]
