@@ -102,6 +102,13 @@ class Identifiers:
         """Return whether a pattern may be in a request; false only where none is."""
         return self._patterns.may_be_in(body)
 
+    def holds_pattern(self, texts: Iterable[tuple[str, bool]]) -> bool:
+        """Return whether a pattern is in a text; with each, whether it is a URL's query alone."""
+        return any(
+            self._patterns.replace(text, lambda found: f"{found}*", is_query=is_query) != text
+            for text, is_query in texts
+        )
+
     def replace(self, name: str, value: str, now_ns: int) -> str:
         """Return what stands for one text that is not of a request; "" where it is dropped."""
         pair = KeyValue(key=name, value=AnyValue(string_value=value))

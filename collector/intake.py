@@ -97,7 +97,11 @@ class Intake:
     def _take_plain(self, signal: Signal, request: bytes, limits: Limits) -> Checked | None:
         """Return a request of spans as it goes to the log where one look at its bytes is enough."""
         plain = self._plain.look(request, limits) if signal is Signal.TRACES else None
-        if plain is None or (plain.may_hold_pattern and self._protection.may_hold_pattern(request)):
+        if plain is None or (
+            self._protection.may_hold_pattern(request)
+            if plain.doubtful is None
+            else self._protection.holds_pattern(plain.doubtful)
+        ):
             return None
         return Checked(request + SCALAR_MARK, plain.spans, {}, "", plain.trace_id)
 

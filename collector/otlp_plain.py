@@ -24,6 +24,7 @@ from collector.otlp_limits import Limits
 from collector.otlp_survey import TRACE_ID_BYTES
 from collector.plain_schema import (
     DEPTH,
+    DOUBTFUL_MAX,
     FIRST_TRACE,
     FLAG,
     HASH_QUARTERS,
@@ -32,11 +33,14 @@ from collector.plain_schema import (
     NAME_PLAIN,
     NAME_QUERY,
     NAME_STOP,
+    OF_BYTES,
+    OF_QUERY,
     PROBES,
     SCHEMA,
     SPANS,
     STATE,
     UNKNOWN,
+    UNKNOWN_MAX,
     Bytes,
     Ints,
 )
@@ -46,17 +50,20 @@ _LOG = get_logger("collector")
 # whoever sends this much, not for a test or a start.
 _WORTH_SPANS: Final = 50_000
 _NAMES_MAX: Final = 4096
-_UNKNOWN_MAX: Final = 64
 _URL_QUERY: Final = "url.query"
 
 
 @dataclass(frozen=True, slots=True)
 class PlainSpans:
-    """A request that may go to the log as it is, where no pattern is in it."""
+    """A request that may go to the log as it is, where no pattern is in it.
+
+    `doubtful` are the texts in which one may be, and whether each is a URL's query alone; None
+    where there are too many to list.
+    """
 
     spans: int
     trace_id: str  # of the first one, hex
-    may_hold_pattern: bool
+    doubtful: tuple[tuple[str, bool], ...] | None
 
 
 class PlainLook:
@@ -111,9 +118,9 @@ class PlainLook:
                 return PlainSpans(
                     spans=int(state[SPANS]),
                     trace_id=body[at : at + TRACE_ID_BYTES].hex(),
-                    may_hold_pattern=bool(state[FLAG]),
+                    doubtful=_doubtful(body, int(state[FLAG]), unknown),
                 )
-            self._learn({body[begin:end] for begin, end in unknown[: state[UNKNOWN]].tolist()})
+            self._learn({body[begin:end] for begin, end, _ in unknown[: state[UNKNOWN]].tolist()})
         return None
 
     def note(self, spans: int) -> None:
@@ -203,10 +210,23 @@ class _Names:
 
 
 def _scratch() -> tuple[Ints, Ints, Ints]:
-    """Return the state of a pass, room for names that are new to it, and its stack."""
+    """Return the state of a pass, room for what is new or doubtful to it, and its stack."""
     state = np.zeros(STATE, np.int64)
     state[FIRST_TRACE] = -1
-    return state, np.empty((_UNKNOWN_MAX, 2), np.int64), np.zeros((3, DEPTH), np.int64)
+    return (
+        state,
+        np.empty((UNKNOWN_MAX + DOUBTFUL_MAX, 3), np.int64),
+        np.zeros((3, DEPTH), np.int64),
+    )
+
+
+def _doubtful(body: bytes, count: int, places: Ints) -> tuple[tuple[str, bool], ...] | None:
+    if count > DOUBTFUL_MAX:
+        return None
+    return tuple(
+        (body[begin:end].decode("latin-1" if of == OF_BYTES else "utf-8"), of == OF_QUERY)
+        for begin, end, of in places[UNKNOWN_MAX : UNKNOWN_MAX + count].tolist()
+    )
 
 
 def _hash(name: bytes) -> int:

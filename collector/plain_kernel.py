@@ -209,7 +209,7 @@ def _note_plain(body: Bytes, at: int, end: int, state: Ints, unknown: Ints) -> b
                     break
             if same:
                 return True
-    if state[otlp.UNKNOWN] >= len(unknown):
+    if state[otlp.UNKNOWN] >= otlp.UNKNOWN_MAX:
         return False
     unknown[state[otlp.UNKNOWN], 0], unknown[state[otlp.UNKNOWN], 1] = at, end
     state[otlp.UNKNOWN] += 1
@@ -226,10 +226,9 @@ def _key_plain(
     found = _name(body, at, end, slots, names)
     if found == _NO_NAME:
         found = otlp.NAME_PLAIN if _note(body, at, end, state, unknown) else otlp.NAME_STOP
-    if found == otlp.NAME_QUERY:
-        state[otlp.FLAG] = 1
     # An event may call something a stamp too, and that is none of its span's.
-    state[_KEY] = found if state[_IS_SPANS] else otlp.NAME_PLAIN
+    is_stamp = 1 <= found <= 4 and state[_IS_SPANS] == 0
+    state[_KEY] = otlp.NAME_PLAIN if is_stamp else found
     return bool(found != otlp.NAME_STOP)
 
 
@@ -257,8 +256,12 @@ def _bytes_plain(
     if kind == otlp.BYTES:
         return True
     may = _text(body, at, end, kind == otlp.TEXT)
-    if may > 0:
-        state[otlp.FLAG] = 1
+    is_query = role == otlp.VALUE and state[_KEY] == otlp.NAME_QUERY
+    if may > 0 or is_query:
+        row = otlp.UNKNOWN_MAX + min(state[otlp.FLAG], otlp.DOUBTFUL_MAX - 1)
+        unknown[row, 0], unknown[row, 1] = at, end
+        unknown[row, 2] = otlp.OF_BYTES if kind != otlp.TEXT else np.int64(is_query)
+        state[otlp.FLAG] += 1
     if role == otlp.VALUE and kind == otlp.TEXT and 1 <= state[_KEY] <= 4:
         stamp = _decimal(body, at, end)
         state[_STAMP + state[_KEY]] = stamp

@@ -40,9 +40,12 @@ PROBES: Final = 16  # of the table of names, so that names made to collide cost 
 # of it costs as much as everything else. Names that agree in those lie side by side.
 HASH_STEP, HASH_QUARTERS, HASH_TAIL = 31, 4, 4
 
-# Places of `state`, which the caller reads too.
+# Places of `state`, which the caller reads too; FLAG counts the texts that somebody has to look at.
 FLAG, SPANS, FIRST_TRACE, UNKNOWN = 0, 1, 2, 3
 DEPTH: Final = 8  # of messages: a value of an event's attribute is in the seventh
+UNKNOWN_MAX: Final = 64  # names that are new in one request
+DOUBTFUL_MAX: Final = 64  # texts in which a pattern may be, after the names in the same array
+OF_TEXT, OF_QUERY, OF_BYTES = 0, 1, 2  # what such a text is
 STATE: Final = 14  # as many places, of which the kernel uses the rest
 
 # What is taken of each message; as many rows as there are messages.

@@ -132,6 +132,11 @@ class Protection:
         rules = self._rules()
         return rules is not None and rules.may_hold_pattern(body)
 
+    def holds_pattern(self, texts: Iterable[tuple[str, bool]]) -> bool:
+        """Return whether a pattern is in a text; with each, whether it is a URL's query alone."""
+        rules = self._rules()
+        return rules is not None and rules.holds_pattern(texts)
+
     def replace(self, name: str, value: str, now_ns: int) -> str:
         """Return what stands for the text of one attribute, "" where it is dropped."""
         rules = self._rules()
