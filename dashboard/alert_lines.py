@@ -5,8 +5,8 @@ from __future__ import annotations
 from decimal import Decimal
 from urllib.parse import urlencode
 
-from dashboard.rows import AlertRow
-from dashboard.text import UNKNOWN, signed_ms, usd, utc_clock
+from dashboard.rows import AlertRow, KeptPackets
+from dashboard.text import UNKNOWN, count, signed_ms, usd, utc_clock
 
 ALERT_COLUMNS = [
     {
@@ -34,6 +34,14 @@ ALERT_COLUMNS = [
         "cellRendererParams": {"first": "blamed", "second": "excess"},
     },
     {
+        "field": "whole",
+        "headerName": "Packets",
+        "width": 142,
+        "cellRenderer": "TwoLines",
+        "cellRendererParams": {"first": "whole", "second": "rebuilt"},
+        "tooltipField": "grounds",
+    },
+    {
         "field": "since",
         "headerName": "Since (UTC)",
         "width": 108,
@@ -58,9 +66,28 @@ def alert_line(alert: AlertRow) -> dict[str, object]:
         "interval": f"{usd(low)} to {usd(high)}" if alert.is_priced else "",
         "blamed": f"{alert.blamed_stage}/{alert.blamed_class}" if alert.blamed_stage else "none",
         "excess": f"{signed_ms(alert.blamed_excess_ns)} each" if alert.blamed_stage else "",
+        **_packets(alert.packets),
         "since": utc_clock(alert.started_ns or alert.first_ns),
         "state": alert.state,
         "reason": f"{alert.reason} (basis: {alert.basis}, as of {utc_clock(alert.at_ns)} UTC)",
+    }
+
+
+def _packets(packets: KeptPackets | None) -> dict[str, object]:
+    """Return how likely an alert can be rebuilt from packets, and in full what that rests on."""
+    if packets is None:
+        return {
+            "whole": UNKNOWN,
+            "rebuilt": "not judged yet",
+            "grounds": "Whether its packets were kept is judged when its last spans have come in, "
+            "and only where packets are recorded.",
+        }
+    chance = f"{packets.probability * 100:.2f} %"
+    return {
+        "whole": f"{chance} whole",
+        "rebuilt": f"{count(packets.rebuilt)} of {count(packets.requests)}",
+        "grounds": f"With probability {chance} no packet of its requests is missing. "
+        + "; ".join(packets.grounds),
     }
 
 

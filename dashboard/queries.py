@@ -23,6 +23,7 @@ from dashboard.rows import (
     DecisionFacts,
     Episode,
     Evidence,
+    KeptPackets,
     ListedDecision,
     Outcome,
     Packet,
@@ -103,6 +104,13 @@ class Reader:
             "rows_max": ALERTS_MAX,
         }
         return [AlertRow(**row) for row in self._rows("alerts", parameters)]
+
+    def kept_packets(self, episode_ids: Sequence[str], seen: Range) -> dict[str, KeptPackets]:
+        """Return what is known of the packets of alerts, by episode."""
+        lookback_ns = max(0, seen.to_ns - ALERT_LOOKBACK_NS)
+        parameters = {"episode_ids": list(episode_ids), "lookback_ns": lookback_ns}
+        rows = self._rows("kept_packets", parameters) if episode_ids else []
+        return {row.pop("episode_id"): KeptPackets(**row) for row in rows}
 
     def episode(self, episode_id: str) -> Episode | None:
         """Return one alert by the id that webhooks carry, None where it is unknown."""
@@ -287,13 +295,18 @@ def alerts_with_exemplars(reader: Reader, seen: Range, reference: Reference) -> 
     """Return the alerts of a range, dearest first.
 
     Each has the decision that shows best what it is about, and an open one what it costs now: its
-    row says what it cost at its last transition, which may be hours ago.
+    row says what it cost at its last transition, which may be hours ago. Where its packets were
+    asked for, it says whether all of them were kept.
     """
+    found = reader.alerts(seen)
+    packets = reader.kept_packets([alert.episode_id for alert in found], seen)
     alerts = [
         dataclasses.replace(
-            _with_cost_now(reader, alert, seen), exemplar=reader.exemplar(alert, reference)
+            _with_cost_now(reader, alert, seen),
+            exemplar=reader.exemplar(alert, reference),
+            packets=packets.get(alert.episode_id),
         )
-        for alert in reader.alerts(seen)
+        for alert in found
     ]
     return sorted(
         alerts, key=lambda a: a.now_usd_per_h or a.revenue_at_risk_usd_per_h, reverse=True

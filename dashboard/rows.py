@@ -89,6 +89,16 @@ class SegmentMeans:
 
 
 @dataclass(frozen=True, slots=True)
+class KeptPackets:
+    """How likely it is that an alert can be rebuilt from packets, and what that rests on."""
+
+    probability: float  # that no packet of any request is missing
+    requests: int  # that it touched
+    rebuilt: int  # of these, with packets on every span that names its connection
+    grounds: list[str]
+
+
+@dataclass(frozen=True, slots=True)
 class AlertRow:
     """One alert as of its last transition, and a decision that shows what it is about."""
 
@@ -118,6 +128,7 @@ class AlertRow:
     now_usd_per_h: Decimal | None = None
     now_low_usd_per_h: Decimal | None = None
     now_high_usd_per_h: Decimal | None = None
+    packets: KeptPackets | None = None  # None: not judged yet, or never asked for
 
     @property
     def is_priced(self) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import json
+import random
 from collections.abc import Iterator
 from types import ModuleType
 from typing import Any
@@ -28,7 +29,7 @@ from dashboard.scope import parse_scope
 from dashboard.text import utc_clock
 from dashboard.workers import Workers
 from tests.conftest import ManualClock
-from tests.dashboard.seed import TODAY_NS
+from tests.dashboard.seed import TODAY_NS, Seed
 from tests.dashboard.test_api import FixedHealth
 
 
@@ -114,6 +115,29 @@ def test_open_alert_tells_what_it_costs_now(context: PageContext) -> None:
     line = alert_line(over)
     assert line["at_risk"] == f"$1,840 at {utc_clock(over.at_ns)}"
     assert line["interval"] == "$552.15 to $5,522"  # 30 % to 300 % of what was at risk
+
+
+def test_alert_says_how_likely_it_can_be_rebuilt_and_on_what_that_rests(
+    context: PageContext, own_world: Connections
+) -> None:
+    """A figure without its grounds is a claim; an alert that nobody judged yet claims nothing."""
+    context = dataclasses.replace(context, reader=Reader(own_world))
+    found = overview.read(context, "")
+    assert alert_line(found.alerts[0])["whole"] == "unknown"
+    seed = Seed(random.Random(0))
+    for trigger_id, chance, rebuilt in (
+        ("episode-1/1", 1.0, 300), ("episode-1/2", 0.9987, 299), ("episode-2/1", 0.0, 0),
+    ):  # fmt: skip
+        seed.add(
+            "reconstructions", from_ns=found.seen.to_ns, trigger_id=trigger_id, cause="alert",
+            requests=300, rebuilt=rebuilt, probability=chance, sampled_probability=0.1,
+            grounds=[f"packets on every span of {rebuilt}", "kernel dropped 0"],
+        )  # fmt: skip
+    seed.insert(own_world.client())
+    line = alert_line(overview.read(context, "").alerts[0])
+    assert (line["whole"], line["rebuilt"]) == ("99.87 % whole", "299 of 300")
+    ending = "missing. packets on every span of 299; kernel dropped 0"
+    assert str(line["grounds"]).endswith(ending)
 
 
 def test_silence_that_is_alerted_costs_unknown_and_leads_the_path_nowhere(
