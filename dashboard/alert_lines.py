@@ -36,7 +36,7 @@ ALERT_COLUMNS = [
     {
         "field": "whole",
         "headerName": "Packets",
-        "width": 142,
+        "width": 122,
         "cellRenderer": "TwoLines",
         "cellRendererParams": {"first": "whole", "second": "rebuilt"},
         "tooltipField": "grounds",
