@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
-
-import pytest
 
 from collector.log import configure, get_logger
 
 
-def test_line_goes_to_standard_error_as_it_is_now(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_line_goes_to_standard_error_as_it_is_now() -> None:
     """A thread that logs must not fail because standard error was replaced and closed since."""
     closed = io.StringIO()
-    with monkeypatch.context() as patched:
-        patched.setattr("sys.stderr", closed)
+    with contextlib.redirect_stderr(closed):
         configure(json=True)
-        log = get_logger("collector")
+    log = get_logger("collector")
     closed.close()
     now = io.StringIO()
-    monkeypatch.setattr("sys.stderr", now)
 
-    log.warning("batch_dropped", spans=512)
+    with contextlib.redirect_stderr(now):
+        log.warning("batch_dropped", spans=512)
 
     assert '"event": "batch_dropped"' in now.getvalue()
