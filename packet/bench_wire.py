@@ -32,7 +32,7 @@ DRIFT = 25e-6
 _SECONDS = 10.0  # in which 25 ppm become 250 us, more than half of the round trip hides
 _GAP_S = 0.01
 _REQUEST_BYTES = 100
-_PATH = Impairment(delay_ns=200_000, jitter_ns=20_000)
+_PATH = Impairment(delay_ns=200_000, jitter_ns=20_000, polls=True)
 _CLOCK = SystemClock()
 
 

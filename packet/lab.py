@@ -43,6 +43,7 @@ class Impairment:
     reorder_ratio: float = 0.0  # of packets that are overtaken by what comes in `reorder_ns`
     reorder_ns: int = 300_000
     seed: int = 1
+    polls: bool = False  # never sleeps, for a core: an idle machine takes 50 us to wake it
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,7 +75,10 @@ class Forwarder:
     def step(self) -> None:
         """Release what is due, then wait for a frame, a line or the next due time."""
         now_ns = self._release()
-        if not self._due:
+        if self._impairment["polls"]:
+            # What comes while it sleeps is on the wire, but not in its log of the wire.
+            wait_s = 0.0
+        elif not self._due:
             wait_s = _IDLE_S
         else:
             wait_s = max(self._due[0][0] - now_ns - _SPIN_NS, 0) / NS_PER_S
