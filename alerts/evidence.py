@@ -40,20 +40,27 @@ def gather(
     start_ns = end_ns - rule.long_window_s * NS_PER_S
     route = reader.usual_route(decision_class, start_ns, end_ns)
     return Evidence(
-        blame=_blame(reader, decision_class, start_ns, end_ns),
+        blame=blame_until(reader, rule, decision_class, end_ns),
         move=propose(rule, decision_class, seen, route),
         spent_usd=reader.budget_spent(rule, decision_class, end_ns),
     )
 
 
-def _blame(
-    reader: AlertReader, decision_class: DecisionClass, start_ns: int, end_ns: int
+def baseline_start_ns(rule: BurnRule, end_ns: int) -> int:
+    """Return the earliest instant that the blame for a window that ends then is told from."""
+    return end_ns - rule.long_window_s * NS_PER_S - _BASELINE_NS
+
+
+def blame_until(
+    reader: AlertReader, rule: BurnRule, decision_class: DecisionClass, end_ns: int
 ) -> Blame | None:
+    """Return the segment that stood out in the rule's long window that ended then."""
     action, region = decision_class.action, decision_class.region
+    start_ns = end_ns - rule.long_window_s * NS_PER_S
     during = reader.segment_times(action, max(start_ns, end_ns - _BLAME_NS_MAX), end_ns)
     if region not in during:
         return None
-    before = reader.segment_times(action, start_ns - _BASELINE_NS, start_ns)
+    before = reader.segment_times(action, baseline_start_ns(rule, end_ns), start_ns)
     baselines = [Baseline("before", before[region])] if region in before else []
     others = [times for other, times in during.items() if other != region]
     baselines.append(Baseline("in other regions", pool(others)))

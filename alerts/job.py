@@ -6,10 +6,12 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from alerts.blame import Blame
 from alerts.config import AlertsConfig, BurnRule
 from alerts.dead_man_watch import DeadManWatch, Progress
 from alerts.evaluate import Verdict, Windows, duration_text, evaluate
-from alerts.evidence import Evidence, gather
+from alerts.evidence import gather
+from alerts.late_blame import LateBlame
 from alerts.mirror import mirror
 from alerts.outbox import Outbox, Sender
 from alerts.payload import body
@@ -93,6 +95,7 @@ class AlertsJob:
         self._config = config
         self._store = store
         self._reader = AlertReader(store)
+        self._late = LateBlame(self._reader)
         self._watch = DeadManWatch(config, self._reader, progress)
         self._memory = AlertStore(state_path)
         self._own_sender = None if sender else WebhookSender(config.allowed_hosts)
@@ -195,7 +198,7 @@ class AlertsJob:
         if transition.notification == FIRED:
             evidence = gather(self._reader, rule, decision_class, seen, moment.end_ns)
             verdict = evaluate(rule, replace(windows, spent_usd=evidence.spent_usd))
-            event = _with_blame(_event(rule, after, transition, verdict, moment), evidence)
+            event = _with_blame(_event(rule, after, transition, verdict, moment), evidence.blame)
             capture = _capture(rule, event, moment)
             return self._judgement(after, event, transition, rule, evidence.move, capture)
         if transition.to_state is Phase.UNKNOWN:
@@ -215,17 +218,18 @@ class AlertsJob:
         seen: Mapping[DecisionClass, Windows],
         moment: _Moment,
     ) -> Judgement:
-        """Name the segment of a firing alert that had none, as soon as one stands out.
+        """Name the segment of a firing alert, where another one stands out than was named.
 
-        What set an alert off is not always what keeps it alight. Whoever was told is not told
-        again; the pages show it.
+        Whoever was told is not told again; the pages show it.
         """
-        last = self._memory.last_event(state.episode_id) if state.shown is Phase.FIRING else None
         # A class that has fallen silent is in no window: nothing can stand out in it.
-        if last is None or last.blamed_stage or state.decision_class not in seen:
+        if state.shown is not Phase.FIRING or state.decision_class not in seen:
             return Judgement(state)
-        evidence = gather(self._reader, rule, state.decision_class, seen, moment.end_ns)
-        if evidence.blame is None:
+        events = self._memory.events(state.episode_id)
+        if not events:
+            return Judgement(state)
+        is_another, found = self._late.find(rule, state.decision_class, events, moment.end_ns)
+        if not is_another:
             return Judgement(state)
         named = Transition(
             episode_id=state.episode_id,
@@ -236,7 +240,7 @@ class AlertsJob:
             started_ns=state.started_ns,
             notification="",
         )
-        event = _with_blame(_event(rule, state, named, verdict, moment), evidence)
+        event = _with_blame(_event(rule, state, named, verdict, moment), found)
         return self._judgement(replace(state, seq=named.seq), event, named, rule)
 
     def _close_gone(
@@ -309,6 +313,7 @@ class AlertsJob:
     def _prune(self, now_ns: int) -> None:
         if now_ns - self._pruned_ns >= _PRUNE_NS:
             self._memory.prune(now_ns - _KEEP_NS)
+            self._late.forget({state.episode_id for state in self._memory.states().values()})
             self._pruned_ns = now_ns
 
 
@@ -357,8 +362,7 @@ def _event(
     )
 
 
-def _with_blame(event: AlertEvent, evidence: Evidence) -> AlertEvent:
-    found = evidence.blame
+def _with_blame(event: AlertEvent, found: Blame | None) -> AlertEvent:
     if found is None:
         return replace(event, reason=f"{event.reason}; no segment stands out")
     return replace(

@@ -62,6 +62,13 @@ class AlertReader:
             for region, decisions, mean_ns, variance_ns2 in rows
         }
 
+    def revised(self, action: str, from_ns: int, end_ns: int) -> tuple[int, int]:
+        """Return how many revisions decisions of [from, end) had, and when the newest was made."""
+        revisions, newest_ns = self._rows(
+            "revised", action=action, from_ns=max(from_ns, 0), end_ns=end_ns
+        )[0]
+        return int(revisions), int(newest_ns)
+
     def usual_route(self, decision_class: DecisionClass, from_ns: int, end_ns: int) -> str:
         """Return the route that most decisions took, "" where they carry none."""
         rows = self._rows(

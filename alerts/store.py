@@ -142,6 +142,14 @@ class AlertStore:
             ).fetchone()
         return None if row is None else event_from_json(row[0])
 
+    def events(self, episode_id: str) -> list[AlertEvent]:
+        """Return the events of an episode, in order."""
+        with self._lock:
+            rows = self._db.execute(
+                "SELECT row FROM events WHERE episode_id = ? ORDER BY seq", (episode_id,)
+            ).fetchall()
+        return [event_from_json(row[0]) for row in rows]
+
     def unmirrored_events(self, limit: int) -> list[AlertEvent]:
         """Return events that are not known to be in `alert_events`, oldest first."""
         return [event_from_json(text) for text in self._unmirrored("events", limit)]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pyarrow as pa
@@ -20,8 +20,9 @@ from attribution.columns import Column, Table, ints
 from attribution.compact_rows import best_kernel, compact_rows, recomputed_rows
 from attribution.config import AttributionConfig
 from attribution.queries import Reader, in_groups
-from attribution.rows import RESULT_COLUMNS, Attributed, attribute, attribution_rows, path_rows
-from attribution.spans import Bools, Ids, Ints
+from attribution.revisions import DecisionKey, Revisions, revision_rows, revisions_of
+from attribution.rows import Attributed, attribute, attribution_rows, path_rows
+from attribution.spans import Ids
 from collector.clock import NS_PER_MINUTE, NS_PER_S
 from collector.config import AttributesConfig
 from collector.store.connect import Connections
@@ -54,11 +55,11 @@ class AttributionReport:
     cells_rewritten: int = 0
     cursor_ns: int = 0  # everything received up to here has been seen
 
-    def count(self, revisions: Ints, changed: Bools) -> None:
+    def count(self, found: Revisions) -> None:
         """Count decisions by what became of them."""
-        self.attributed += int((changed & (revisions == 1)).sum())
-        self.revised += int((changed & (revisions > 1)).sum())
-        self.unchanged += int((~changed).sum())
+        self.attributed += int((found.is_new & (found.revision == 1)).sum())
+        self.revised += int((found.is_new & (found.revision > 1)).sum())
+        self.unchanged += int((~found.is_new).sum())
 
 
 @dataclass(slots=True)
@@ -132,13 +133,15 @@ class AttributionJob:
                 seconds: set[int] = set()
                 for chunk in self._reader.path_columns(begin_ns, end_ns):
                     rows = recomputed_rows(chunk, segments)
-                    revisions, changed = _revisions(rows, stored)
+                    found = revisions_of(rows, stored)
                     # What was lost comes back under no lower revision than its spans have.
-                    revisions = np.maximum(revisions, ints(chunk["revision"]))
-                    report.count(revisions, changed)
+                    revision = np.maximum(found.revision, ints(chunk["revision"]))
+                    found = replace(found, revision=revision)
+                    report.count(found)
                     report.spans += pc.sum(rows["span_count"]).as_py()
-                    if changed.any():
-                        self._insert(rows, revisions, changed, now_ns)
+                    if found.is_new.any():
+                        self._insert_differences(revision_rows(rows, found, {}, {}), now_ns)
+                        self._insert(rows, found, now_ns)
                     began = ints(rows["ingress_ns"])
                     seconds.update((began - began % NS_PER_S).tolist())
                 self._rewrite_minutes(seconds, report)
@@ -266,20 +269,38 @@ class AttributionJob:
         self, done: Attributed, stored: Table, now_ns: int, report: AttributionReport
     ) -> None:
         rows = attribution_rows(done)
-        revisions, changed = _revisions(rows, stored)
-        report.count(revisions, changed)
-        if not changed.any():
+        found = revisions_of(rows, stored)
+        report.count(found)
+        if not found.is_new.any():
             return
         client = self._store.client()
-        # Spans first: whoever finds an attribution finds its spans.
-        client.insert_arrow("path_spans", path_rows(done, revisions, changed))
-        client.insert_arrow("path_columns", compact_rows(done, revisions, changed))
-        self._insert(rows, revisions, changed, now_ns)
+        paths = path_rows(done, found.revision, found.is_new)
+        # What a revision changed goes first: the spans that it is told from are replaced next.
+        self._insert_differences(self._differences(rows, found, paths), now_ns)
+        # Spans before attributions: whoever finds an attribution finds its spans.
+        client.insert_arrow("path_spans", paths)
+        client.insert_arrow("path_columns", compact_rows(done, found.revision, found.is_new))
+        self._insert(rows, found, now_ns)
 
-    def _insert(self, rows: Table, revisions: Ints, changed: Bools, now_ns: int) -> None:
-        rows = rows.append_column("revision", pa.array(revisions).cast(pa.uint32()))
-        rows = rows.append_column("computed_ns", pa.array([now_ns] * len(rows), pa.uint64()))
-        self._store.client().insert_arrow("attributions", rows.filter(pa.array(changed)))
+    def _differences(self, rows: Table, found: Revisions, paths: Table) -> Table:
+        revised = rows.filter(pa.array(found.is_revised))
+        ids = revised["decision_id"].to_pylist()
+        known = self._reader.known_spans(revised["ingress_ns"].to_pylist(), ids) if ids else {}
+        assembled: dict[DecisionKey, set[str]] = {}
+        ours = paths.filter(pc.is_in(paths["decision_id"], pa.array(ids, pa.string())))
+        columns = (ours[name].to_pylist() for name in ("ingress_ns", "decision_id", "span_id"))
+        for ingress_ns, decision_id, span_id in zip(*columns, strict=True):
+            assembled.setdefault((ingress_ns, decision_id), set()).add(span_id)
+        return revision_rows(rows, found, known, assembled)
+
+    def _insert_differences(self, rows: Table, now_ns: int) -> None:
+        if len(rows):
+            self._store.client().insert_arrow("attribution_revisions", _computed(rows, now_ns))
+
+    def _insert(self, rows: Table, found: Revisions, now_ns: int) -> None:
+        rows = rows.append_column("revision", pa.array(found.revision).cast(pa.uint32()))
+        rows = _computed(rows, now_ns).filter(pa.array(found.is_new))
+        self._store.client().insert_arrow("attributions", rows)
 
     def _seconds_of_new_outcomes(self, after_ns: int, until_ns: int) -> set[int]:
         """Return when the decisions began whose outcome has become known or was amended."""
@@ -310,38 +331,9 @@ def _one_each(decisions: Table) -> Table:
     return decisions.take(pa.array(keep, pa.int64()))
 
 
+def _computed(rows: Table, now_ns: int) -> Table:
+    return rows.append_column("computed_ns", pa.array([now_ns] * len(rows), pa.uint64()))
+
+
 def _texts(column: Column) -> set[str]:
     return set(pc.unique(column).to_pylist()) - {"", None}
-
-
-def _revisions(rows: Table, stored: Table) -> tuple[Ints, Bools]:
-    """Return the revision of each decision, and whether its result is new.
-
-    Args:
-        rows: of `attributions`, as just computed.
-        stored: what was written before, of at least these decisions.
-    """
-    at = pc.index_in(_keys(rows), value_set=_keys(stored))
-    before = stored.take(at)  # null where nothing was
-    same = pa.array(np.ones(len(rows), bool))
-    for name in RESULT_COLUMNS:
-        ours, theirs = _comparable(rows[name]), _comparable(before[name])
-        same = pc.and_(same, pc.equal(ours.cast(theirs.type), theirs))
-    changed: Bools = ~_whole(pc.fill_null(same, False)).to_numpy(zero_copy_only=False)
-    return ints(pc.fill_null(before["revision"].cast(pa.int64()), 0)) + changed, changed
-
-
-def _keys(table: Table) -> Column:
-    ingress = _whole(table["ingress_ns"].cast(pa.string()))
-    return pc.binary_join_element_wise(ingress, _whole(table["decision_id"]), "/")
-
-
-def _comparable(column: Column) -> Column:
-    """Return a column that can be compared: texts as texts, lists of them as one text."""
-    if pa.types.is_list(column.type):
-        return pc.binary_join(column.cast(pa.list_(pa.string())), ",")
-    return column.cast(pa.string()) if pa.types.is_dictionary(column.type) else column
-
-
-def _whole(column: Column) -> Column:
-    return column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column

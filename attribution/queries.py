@@ -93,6 +93,15 @@ class Reader:
         )
         return {str(row[0]) for row in rows}
 
+    def known_spans(
+        self, ingress_ns: Sequence[int], decision_ids: Sequence[str]
+    ) -> dict[tuple[int, str], set[str]]:
+        """Return the spans that these decisions have at the revision in force."""
+        rows = self._rows(
+            "known_spans", ingress_ns=list(ingress_ns), decision_ids=list(decision_ids)
+        )
+        return {(int(began_ns), str(each)): set(span_ids) for began_ns, each, span_ids in rows}
+
     def foreign_traces(self, decision_ids: Sequence[str], after_ns: int, until_ns: int) -> set[str]:
         """Return rootless traces received in (after, until] that name one of these decisions."""
         rows = self._rows(

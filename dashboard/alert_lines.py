@@ -5,7 +5,8 @@ from __future__ import annotations
 from decimal import Decimal
 from urllib.parse import urlencode
 
-from dashboard.rows import AlertRow, KeptPackets
+from dashboard.packet_rows import KeptPackets
+from dashboard.rows import AlertRow
 from dashboard.text import UNKNOWN, count, signed_ms, usd, utc_clock
 
 ALERT_COLUMNS = [

@@ -242,13 +242,11 @@ def trace(
 
     with ApiClient.open(_settings(config).settings, url) as api:
         found = api.get(f"/api/v1/traces/{quote(trace_id.strip(), safe='')}")
-        decisions = (
-            []
-            if as_json
-            else [api.get(f"/api/v1/decisions/{quote(one, safe='')}") for one in found["decisions"]]
-        )
+        decisions = [
+            api.get(f"/api/v1/decisions/{quote(one, safe='')}") for one in found["decisions"]
+        ]
     if as_json:
-        _print_json(found)
+        _print_json(found | {"decision_details": decisions})
     else:
         render_trace(out, found, decisions)
 

@@ -14,6 +14,7 @@ from collector.clock import NS_PER_MINUTE, NS_PER_S
 from collector.errors import InputError, StoreUnavailableError
 from collector.store.connect import Connections
 from dashboard.outside_sql import check_parameters, check_statement, first_line, read_answer
+from dashboard.packet_rows import KeptPackets, Packet, SpanEvidence, SpanFlow
 from dashboard.rows import (
     SEGMENTS,
     AlertRow,
@@ -23,19 +24,16 @@ from dashboard.rows import (
     DecisionFacts,
     Episode,
     Evidence,
-    KeptPackets,
     ListedDecision,
     Outcome,
-    Packet,
     PathSpan,
     Range,
     Reference,
     Rejected,
     Revenue,
+    Revision,
     SegmentMeans,
     SpanEvent,
-    SpanEvidence,
-    SpanFlow,
     SpanLink,
     TableSize,
     TraceSpan,
@@ -164,6 +162,13 @@ class Reader:
         """Return how a decision was split, None while it is not attributed."""
         rows = self._rows("attribution", _key(facts))
         return Attribution(**rows[0]) if rows else None
+
+    def revisions(self, facts: DecisionFacts, latest: Attribution | None) -> list[Revision]:
+        """Return what each revision up to the latest changed; none where there is only one."""
+        if latest is None or latest.revision == 1:
+            return []
+        rows = self._rows("revisions", _key(facts) | {"revision": latest.revision})
+        return [Revision(**row) for row in rows]
 
     def path_spans(self, facts: DecisionFacts) -> list[PathSpan]:
         """Return its spans as assembled at the latest revision, by start."""

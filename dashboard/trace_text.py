@@ -11,7 +11,8 @@ from rich.console import Console
 from rich.text import Text
 
 from dashboard.link_text import evidence_totals, linked_by
-from dashboard.rows import SEGMENTS
+from dashboard.revision_text import revision_line
+from dashboard.rows import SEGMENTS, Revision
 
 BAR_WIDTH = 40
 BAR_WIDTH_MIN = 10
@@ -40,6 +41,9 @@ def render_trace(
             out.print(_packets_line(decision))
         for line in _missing_lines(decision.get("missing", ())):
             out.print(line)
+        names = {span["span_id"]: span["span_name"] for span in decision.get("spans", ())}
+        for revision in decision.get("revisions", ()):
+            out.print("revision " + _visible(revision_line(Revision(**revision), names)))
     tree = _tree(spans)
     rows = [_HEADINGS, *(_cells(depth, span, first_ns) for depth, span in tree)]
     widths = [max(cell_len(row[place]) for row in rows) for place in range(len(_HEADINGS))]

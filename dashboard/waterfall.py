@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from collector.clock import NS_PER_MS
-from dashboard.rows import CLASSES, DecisionFacts, Packet, PathSpan, SpanFlow
+from dashboard.packet_rows import Packet, SpanFlow
+from dashboard.rows import CLASSES, DecisionFacts, PathSpan
 from dashboard.text import ms, shorten
 from dashboard.theme import (
     CLASS_COLOURS,

@@ -25,6 +25,7 @@ _SHARDED_BY: Final = {
     "decisions": "cityHash64(decision_id)",
     "attributions": "cityHash64(decision_id)",
     "path_spans": "cityHash64(decision_id)",
+    "attribution_revisions": "cityHash64(decision_id)",
     "path_columns": "cityHash64(decision_id)",
     "span_flows": "cityHash64(trace_id)",
     "packets": "flow_hash",

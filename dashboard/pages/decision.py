@@ -13,8 +13,9 @@ from collector.clock import NS_PER_MS, NS_PER_S
 from dashboard.health_items import HealthItem
 from dashboard.link_text import is_one_of_a_set, linked_by
 from dashboard.missing import read_missing
+from dashboard.packet_rows import Packet, SpanEvidence, SpanFlow
 from dashboard.pages.context import PageContext
-from dashboard.pages.decision_gaps import evidence_line, missing_line
+from dashboard.pages.decision_gaps import evidence_line, missing_line, revisions_line
 from dashboard.pages.overview import RECORDER
 from dashboard.pages.parts import Component, chart, facts_list, legend, page, panel, table
 from dashboard.rows import (
@@ -23,10 +24,8 @@ from dashboard.rows import (
     Attribution,
     DecisionFacts,
     Outcome,
-    Packet,
     PathSpan,
-    SpanEvidence,
-    SpanFlow,
+    Revision,
     TraceSpan,
 )
 from dashboard.scope import parse_scope
@@ -82,6 +81,7 @@ class DecisionRead:
     flows: list[SpanFlow]
     packets: list[Packet]
     missing: list[MissingSpan]
+    revisions: list[Revision]
     evidence: list[SpanEvidence]
     is_settled: bool  # nothing more is waited for
     recorder: HealthItem | None
@@ -156,6 +156,7 @@ def read(context: PageContext, decision_id: str) -> DecisionRead | None:
         sent=sent,
         evidence=reader.path_evidence(facts),
         missing=read_missing(reader, facts, attribution, spans, sent, now_ns),
+        revisions=reader.revisions(facts, attribution),
         outcomes=reader.outcomes(facts),
         flows=flows,
         packets=packets,
@@ -245,6 +246,8 @@ def _facts(found: DecisionRead) -> list[tuple[str, object]]:
         ("trace", html.A(facts.trace_id, href=f"/api/v1/traces/{facts.trace_id}")),
     ]
     listed += [(name.replace("_", " "), value) for name, value in named if value]
+    if found.revisions:
+        listed.append(("what changed", revisions_line(found.revisions, found.spans)))
     if facts.injected_delay_ns:
         listed.append(("injected delay", ms(facts.injected_delay_ns, 3)))
     return listed

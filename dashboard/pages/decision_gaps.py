@@ -1,4 +1,4 @@
-"""Pure: what packets prove of a decision, and what is missing of its trace, each in one line."""
+"""Pure: what packets prove, what is missing of a trace, what late spans changed: a line each."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ from dash import html
 
 from attribution.missing import MissingSpan
 from dashboard.link_text import EVIDENCE
+from dashboard.packet_rows import SpanEvidence
 from dashboard.pages.parts import Component
-from dashboard.rows import SpanEvidence
+from dashboard.revision_text import revision_line
+from dashboard.rows import PathSpan, Revision
 from dashboard.text import ms
 
 
@@ -47,3 +49,10 @@ def missing_line(gaps: Sequence[MissingSpan]) -> Component | str:
     told = ", ".join(f"{count} {reason}" for reason, count in reasons.most_common())
     title = "\n".join(f"{gap.what} {gap.span_id}: {gap.reason}; {gap.detail}" for gap in gaps[:20])
     return html.Span(told, title=title)
+
+
+def revisions_line(revisions: Sequence[Revision], spans: Sequence[PathSpan]) -> Component:
+    """Say what the latest revision changed, and on the pointer what each did."""
+    names = {span.span_id: span.span_name for span in spans}
+    lines = [revision_line(each, names) for each in revisions]
+    return html.Span(lines[-1], title="\n".join(lines))

@@ -28,9 +28,11 @@ from dashboard.rows import Episode, Range, Reference
 from dashboard.scope import parse_scope
 from dashboard.text import utc_clock
 from dashboard.workers import Workers
+from tests.attribution.stored import trace_id
 from tests.conftest import ManualClock
 from tests.dashboard.seed import TODAY_NS, Seed
 from tests.dashboard.test_api import FixedHealth
+from tests.dashboard.test_revisions import LINE, put_late_span
 
 
 @pytest.fixture
@@ -206,6 +208,18 @@ def test_decision_shows_parts_that_sum_to_its_latency(context: PageContext) -> N
     assert "66.000 ms" in text_of(shown["decision-budget.children"])
     assert "network.local.port" in text_of(shown["decision-spans.children"])
     assert "order-12" not in text_of(shown["decision-facts.children"])
+
+
+def test_decision_says_what_a_late_span_changed(context: PageContext, store: Connections) -> None:
+    """From its revision before; one without late spans has nothing to say."""
+    put_late_span(store)
+    shown = {}
+    for name in ("a", "b"):
+        found = decision.read(dataclasses.replace(context, reader=Reader(store)), trace_id(name))
+        assert found is not None
+        shown[name] = text_of(decision.show(found)["decision-facts.children"])
+    assert LINE in shown["a"]
+    assert "what changed" not in shown["b"]
 
 
 def test_decision_without_packets_says_which_remedy_applies(context: PageContext) -> None:

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dashboard.packet_rows import Packet, SpanFlow
 from dashboard.queries import Reader
-from dashboard.rows import DecisionFacts, Packet, PathSpan, SpanFlow
+from dashboard.rows import DecisionFacts, PathSpan
 from dashboard.waterfall import flag_names, packet_lane, stage_stamps, tree_order, waterfall
 
 Evidence = tuple[DecisionFacts, list[PathSpan], list[SpanFlow], list[Packet]]

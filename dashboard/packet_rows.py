@@ -1,0 +1,74 @@
+"""Pure: the rows that queries return of packets, and of what they prove."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class KeptPackets:
+    """How likely it is that an alert can be rebuilt from packets, and what that rests on."""
+
+    probability: float  # that no packet of any request is missing
+    requests: int  # that it touched
+    rebuilt: int  # of these, with packets on every span that names its connection
+    grounds: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class SpanEvidence:
+    """Network or store time of one span by what its packets prove; the parts sum to `self_ns`."""
+
+    span_id: str
+    stage: str
+    latency_class: str
+    self_ns: int
+    rtt_ns: int
+    handshake_ns: int
+    transfer_ns: int
+    retransmission_ns: int
+    zero_window_ns: int
+    host_queue_ns: int
+    think_ns: int
+    unexplained_ns: int
+    finding: str  # outside_span where packets and span disagree beyond the clock bound, else ""
+    outside_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class SpanFlow:
+    """The exchange on one connection that carried one span."""
+
+    span_id: str
+    flow_hash: int
+    from_ns: int
+    to_ns: int
+    packets: int
+    wire_ns: int | None
+    method: str
+    confidence: float
+    client_address: str
+    client_port: int
+    server_address: str
+    server_port: int
+    retransmissions: int
+    zero_windows: int
+
+
+@dataclass(frozen=True, slots=True)
+class Packet:
+    """The headers of one kept packet."""
+
+    ts_ns: int
+    flow_hash: int
+    src_address: str
+    src_port: int
+    dst_address: str
+    dst_port: int
+    tcp_flags: int
+    tcp_seq: int
+    tcp_ack: int
+    tcp_window: int
+    payload_bytes: int
+    wire_bytes: int
+    kept_for: str
