@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from attribution import earned
 from attribution.answers import Selection
 from attribution.caches import Asked, CacheSpread, spread
 from attribution.columns import ints
@@ -20,14 +21,11 @@ from collector.clock import NS_PER_S
 from collector.config import AttributesConfig
 from collector.store.connect import Connections
 
-_SQL = {
-    name: (Path(__file__).parent / "sql" / f"{name}.sql").read_text()
-    for name in ("mode_cells", "cache_decisions")
-}
+_MODE_CELLS = earned.statement("mode_cells")
+_CACHE_DECISIONS = (Path(__file__).parent / "sql" / "cache_decisions.sql").read_text()
 # An amount that is unknown for more decisions than this share says too little about the others.
 _UNKNOWN_MAX = 0.02
 _DECISIONS_MAX = 200_000
-_HOUR_NS = 3_600 * NS_PER_S
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +70,7 @@ class ImpactJob:
             count = self._reader.selected_count(window)
             every = max(1, math.ceil(count / _DECISIONS_MAX))
             table = self._store.client().query_arrow(
-                _SQL["cache_decisions"], parameters={**asdict(window), "every": every}
+                _CACHE_DECISIONS, parameters={**asdict(window), "every": every}
             )
         except BaseException:
             self._store.close()
@@ -102,18 +100,16 @@ class ImpactJob:
         return "converted", [replace(cell, earned=0, sum_usd=0.0, sum_usd2=0.0) for cell in found]
 
     def _read(self, window: Selection, known_until_ns: int, outcome: str) -> list[ModeCell]:
+        config = self._config
         parameters = {
+            **earned.parameters(window.from_ns, outcome, config.currency, config.rate_days_max),
             "from_ns": window.from_ns,
             "to_ns": window.to_ns,
             "known_until_ns": known_until_ns,
-            "received_from_ns": max(window.from_ns - _HOUR_NS, 0),
-            "outcome": outcome,
-            "currency": self._config.currency,
-            "rate_days": self._config.rate_days_max,
             "left_out": CALIBRATION_ACTION,
         }
         try:
-            result = self._store.client().query(_SQL["mode_cells"], parameters=parameters)
+            result = self._store.client().query(_MODE_CELLS, parameters=parameters)
         except BaseException:
             self._store.close()
             raise

@@ -7,23 +7,17 @@ latency and in intent, and only inside it was the delay drawn at random.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
 
 import numpy as np
 
+from attribution import earned
 from attribution.recovery import CALIBRATION_ACTION
 from attribution.slope import CellSums, cells_from_columns
 from attribution.spans import Ints
-from collector.clock import NS_PER_S
 from collector.store.connect import Connections
 
-_SQL = (Path(__file__).parent / "sql" / "slope_cells.sql").read_text()
-
-# As in the job: a decision begins within a day of another of its id, and an outcome is told after
-# its decision began, whatever the clocks say.
-_DAY_NS = 86_400 * NS_PER_S
-_HOUR_NS = 3_600 * NS_PER_S
+_SQL = earned.statement("slope_cells")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,13 +67,9 @@ def read_slope_cells(
     table = store.client().query_arrow(
         _SQL,
         parameters={
+            **earned.parameters(from_ns, outcome, currency, rate_days),
             "from_ns": from_ns,
             "to_ns": to_ns,
-            "candidates_from_ns": max(from_ns - _DAY_NS, 0),
-            "received_from_ns": max(from_ns - _HOUR_NS, 0),
-            "outcome": outcome,
-            "currency": currency,
-            "rate_days": rate_days,
             "by": by,
             "experiment": experiment,
             # Nobody bought anything in these, however long they took.

@@ -28,7 +28,8 @@ ALL_TABLES: Final = "*"
 _PACKET_TABLES: Final = frozenset(
     {
         "packets", "flows", "span_flows", "clock_offsets", "wire_seconds", "microbursts",
-        "wire_contexts", "capture_requests", "capture_triggers", "packet_budget", "reconstructions",
+        "wire_contexts", "wire_times", "capture_requests", "capture_triggers", "packet_budget",
+        "reconstructions",
     }
 )  # fmt: skip
 # What a table was made with tells its group: three years are books, more years models, days of more

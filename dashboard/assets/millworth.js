@@ -160,8 +160,8 @@
       if (!row.scope) {
         return text;
       }
-      const first = make("div", "", text, " ", tag(row.severity));
-      return make("div", "two", first, make("div", "note", row.scope));
+      const scope = make("div", "note", tag(row.severity), " ", row.scope);
+      return make("div", "two", make("div", "", text), scope);
     };
   }
 

@@ -272,6 +272,7 @@ def test_policy_that_cannot_be_is_refused(
         ("incidents", "395 DAY", "toIntervalDay(400)"),
         ("slope_models", "10 YEAR", "toIntervalYear(2)"),
         ("costs", "3 YEAR", "toIntervalYear(4)"),
+        ("wire_times", "30 DAY", "toIntervalDay(5)"),
         ("vram_models", "10 YEAR", "toIntervalDay(99)"),  # named by itself
     ],
 )

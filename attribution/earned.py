@@ -1,0 +1,39 @@
+"""I/O: statements that join decisions with what they earned, by one text for all of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from collector.clock import NS_PER_S
+
+_SQL_DIR = Path(__file__).parent / "sql"
+_EARNED = (_SQL_DIR / "earned.sql").read_text().rstrip()
+
+# A decision begins within a day of another of its id, and an outcome is told after its decision
+# began, whatever the clocks say.
+_DAY_NS = 86_400 * NS_PER_S
+_HOUR_NS = 3_600 * NS_PER_S
+
+
+def statement(name: str) -> str:
+    """Return a statement of `sql/` with `earned.sql` where it says so."""
+    outer, inner = (_SQL_DIR / f"{name}.sql").read_text().split("\n${earned}\n")
+    return f"{outer}\n{_EARNED}\n{inner}"
+
+
+def parameters(from_ns: int, outcome: str, currency: str, rate_days: int) -> dict[str, object]:
+    """Return the values of what `earned.sql` leaves open.
+
+    Args:
+        from_ns: no decision before it is asked about.
+        outcome: margin or revenue, the amount that is summed; converted needs none.
+        currency: amounts in others are converted by dated rates.
+        rate_days: how old a rate may be; without one an amount is unknown.
+    """
+    return {
+        "candidates_from_ns": max(from_ns - _DAY_NS, 0),
+        "received_from_ns": max(from_ns - _HOUR_NS, 0),
+        "outcome": outcome,
+        "currency": currency,
+        "rate_days": rate_days,
+    }
