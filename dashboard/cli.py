@@ -37,6 +37,7 @@ from dashboard.commands_verify import verify_app
 from dashboard.commands_verify_retention import retention
 from dashboard.commands_vram import vram_app
 from dashboard.entry import run
+from dashboard.options import ConfigOption, JsonOption, UrlOption
 from dashboard.settings import Loaded, load, service_manager
 
 app = typer.Typer(
@@ -79,26 +80,6 @@ import_app.command("costs")(import_costs)
 
 # Names of spans and cells of files may hold anything, square brackets too.
 out = Console(highlight=False, soft_wrap=True, markup=False)
-
-ConfigOption = Annotated[
-    Path | None,
-    # Whoever opens the file says what is wrong, in one line: typer's own check says it in a box.
-    typer.Option(
-        "--config",
-        "-c",
-        help="Settings file; by default ./millworth.toml if there.",
-        readable=False,
-    ),
-]
-JsonOption = Annotated[bool, typer.Option("--json", help="Machine output: JSON on stdout.")]
-UrlOption = Annotated[
-    str | None,
-    typer.Option(
-        "--url",
-        help="The running service; by default the settings' dashboard address. Where none runs, "
-        "the store is opened directly.",
-    ),
-]
 
 
 @app.command()

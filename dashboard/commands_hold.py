@@ -6,7 +6,6 @@ import getpass
 import json
 import sys
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import quote
 
@@ -15,23 +14,10 @@ from rich.console import Console
 
 from collector.clock import NS_PER_S
 from collector.errors import InputError
+from dashboard.options import ConfigOption, JsonOption, UrlOption
 from dashboard.settings import load
 from dashboard.text import utc_iso
 
-ConfigOption = Annotated[
-    Path | None,
-    typer.Option(
-        "--config",
-        "-c",
-        help="Settings file; by default ./millworth.toml if there.",
-        readable=False,
-    ),
-]
-UrlOption = Annotated[
-    str | None,
-    typer.Option("--url", help="The running service; by default the settings' address."),
-]
-JsonOption = Annotated[bool, typer.Option("--json", help="Machine output: one JSON object.")]
 ByOption = Annotated[
     str | None, typer.Option("--by", help="Who asks, for the audit; by default this user.")
 ]

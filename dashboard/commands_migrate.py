@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 
 from collector.clock import SystemClock
-from dashboard.commands_roles import ConfigOption, JsonOption
+from dashboard.options import ConfigOption, JsonOption
 from dashboard.settings import load
 
 

@@ -7,7 +7,6 @@ import re
 import sys
 from collections import Counter
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Annotated, Any, Protocol
 from urllib.parse import urlencode
 
@@ -17,25 +16,12 @@ from rich.progress import Progress, SpinnerColumn, TextColumn
 
 from collector.clock import NS_PER_S, SystemClock
 from collector.errors import InputError
+from dashboard.options import ConfigOption, JsonOption, UrlOption
 from dashboard.settings import load
 
 _SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 _SHOWN_MAX = 200  # a person reads the first ones; all of them are in the JSON
 
-ConfigOption = Annotated[
-    Path | None,
-    typer.Option(
-        "--config",
-        "-c",
-        help="Settings file; by default ./millworth.toml if there.",
-        readable=False,
-    ),
-]
-UrlOption = Annotated[
-    str | None,
-    typer.Option("--url", help="The running service; by default the settings' address."),
-]
-JsonOption = Annotated[bool, typer.Option("--json", help="Machine output: one JSON object.")]
 ReasonOption = Annotated[str, typer.Option(help="Only with this reason code.")]
 SinceOption = Annotated[
     str, typer.Option(help="Only what arrived in this time: a number and s, m, h or d.")

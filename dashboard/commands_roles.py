@@ -16,22 +16,13 @@ import typer
 from rich.console import Console
 
 from collector import log
+from dashboard.options import ConfigOption, JsonOption
 from dashboard.settings import load, service_manager
 
-ConfigOption = Annotated[
-    Path | None,
-    typer.Option(
-        "--config",
-        "-c",
-        help="Settings file; by default ./millworth.toml if there.",
-        readable=False,
-    ),
-]
 MetricsOption = Annotated[
     int,
     typer.Option("--metrics-port", help="Serve /metrics on this port of 127.0.0.1; 0 takes any."),
 ]
-JsonOption = Annotated[bool, typer.Option("--json", help="Machine output: one JSON object.")]
 
 
 def collect(

@@ -25,6 +25,6 @@ UrlOption = Annotated[
         "the store is opened directly.",
     ),
 ]
-JsonOption = Annotated[bool, typer.Option("--json", help="Machine output: one JSON object.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Machine output: JSON.")]
 WindowOption = Annotated[str, typer.Option(help="How far back: a number and s, m, h or d.")]
 UntilOption = Annotated[str, typer.Option(help="End of the window, ISO 8601; by default now.")]
