@@ -41,12 +41,11 @@ def budgets(
 
 
 def _render(out: Console, found: list[dict[str, Any]]) -> None:
-    table = Table(box=box.SIMPLE)
+    table = Table(box=box.SIMPLE, pad_edge=False)
     table.add_column("budget", overflow="fold")
-    table.add_column("of", overflow="fold")
-    for name in ("quantile", "promised ms", "measured ms", "over", "reference ms"):
-        table.add_column(name, justify="right")
-    table.add_column("verdict")
+    for name in ("", "promised", "measured", "over", "reference"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("verdict", no_wrap=True)
     for budget in found:
         scope = " ".join(budget[key] for key in ("action", "region", "channel") if budget[key])
         segment = "" if budget["segment"] == "all" else budget["segment"]
@@ -54,10 +53,9 @@ def _render(out: Console, found: list[dict[str, Any]]) -> None:
             reference = budget[f"reference_p{promise['quantile'] * 100:.0f}_ms"]
             style = _STYLES.get(promise["verdict"], "yellow")
             table.add_row(
-                escape(budget["name"]),
-                escape(f"{scope} {segment}".strip() or "all decisions"),
-                f"{promise['quantile']:g}",
-                f"{promise['target_ms']:,.3f}",
+                escape(f"{budget['name']}: {scope} {segment}".rstrip(" :")),
+                f"p{promise['quantile'] * 100:.0f}",
+                f"{promise['target_ms']:,.1f}",
                 _ms(promise["measured_ms"]),
                 _share(promise),
                 _ms(reference),
@@ -65,17 +63,16 @@ def _render(out: Console, found: list[dict[str, Any]]) -> None:
             )
     out.print(table)
     for budget in found[:1]:
-        out.print(
-            f"decisions of the last {budget['window_s']} s; over: share, and its 95 % interval"
-        )
+        window_s = budget["window_s"]
+        out.print(f"ms; decisions of the last {window_s} s; over: share, and its 95 % interval")
 
 
 def _ms(value: float | None) -> str:
-    return "unknown" if value is None else f"{value:,.3f}"
+    return "unknown" if value is None else f"{value:,.1f}"
 
 
 def _share(promise: dict[str, Any]) -> str:
     if promise["over_ratio"] is None:
         return "unknown"
     low, high = promise["over_ratio_low"], promise["over_ratio_high"]
-    return f"{promise['over_ratio']:.1%} ({low:.1%} to {high:.1%})"
+    return f"{promise['over_ratio']:.1%} ({low * 100:.1f} to {high * 100:.1f})"
