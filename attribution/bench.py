@@ -51,7 +51,9 @@ def run_attribution(
     From memory: `memory_N` (assembly and critical path), `plain_N` (the rival), `x_plain_N`
     (memory over plain). But for growth and ratio: decisions per second of CPU.
     """
-    with tempfile.TemporaryDirectory(prefix="millworth-bench-") as scratch:
+    with tempfile.TemporaryDirectory(
+        prefix="millworth-bench-", ignore_cleanup_errors=True
+    ) as scratch:
         return measure(f"chdb://{scratch}/store", runs, progress)
 
 

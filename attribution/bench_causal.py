@@ -64,7 +64,9 @@ def run_causal(runs: int, progress: Callable[[str], None] = lambda _: None) -> d
     from the cells of a month x 8 regions x 5 cohorts.
     """
     figures = measure(runs * REPLICATES_A_RUN, progress)
-    with tempfile.TemporaryDirectory(prefix="millworth-bench-") as scratch:
+    with tempfile.TemporaryDirectory(
+        prefix="millworth-bench-", ignore_cleanup_errors=True
+    ) as scratch:
         figures["rows_per_s"] = rows_per_s(f"chdb://{scratch}/store", _STORED)
     progress(f"store: {_STORED:,} decisions summed into cells")
     figures["billion_decisions_s"] = (

@@ -78,7 +78,7 @@ def run_ingest(runs: int, progress: Callable[[str], None], soak_s: float) -> dic
     def note(key: str, value: float) -> None:
         samples.setdefault(key, []).append(value)
 
-    with tempfile.TemporaryDirectory(prefix="millworth-bench-") as name:
+    with tempfile.TemporaryDirectory(prefix="millworth-bench-", ignore_cleanup_errors=True) as name:
         scratch = Path(name)
         progress("making the load")
         for load, (size, decisions) in _LOADS.items():

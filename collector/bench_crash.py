@@ -115,7 +115,9 @@ def crash_rounds(seeds: Sequence[int], progress: Callable[[str], None]) -> Crash
     """Kill one collector a seed, ten over one directory; each seed says where and what follows."""
     figures = CrashFigures()
     for first in range(0, len(seeds), ROUNDS_PER_DIRECTORY):
-        with tempfile.TemporaryDirectory(prefix="millworth-crash-") as scratch:
+        with tempfile.TemporaryDirectory(
+            prefix="millworth-crash-", ignore_cleanup_errors=True
+        ) as scratch:
             ledger = Ledger()
             for number, seed in enumerate(seeds[first : first + ROUNDS_PER_DIRECTORY]):
                 draw = random.Random(seed)  # noqa: S311  a repeatable kill, not a secret

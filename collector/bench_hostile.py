@@ -123,7 +123,9 @@ def run_hostile(runs: int, progress: Callable[[str], None]) -> dict[str, float]:
     """
     spawn = multiprocessing.get_context("spawn")
     with (
-        tempfile.TemporaryDirectory(prefix="millworth-hostile-") as scratch,
+        tempfile.TemporaryDirectory(
+            prefix="millworth-hostile-", ignore_cleanup_errors=True
+        ) as scratch,
         ProcessPoolExecutor(_WORKERS, mp_context=spawn) as pool,
     ):
         return hostile(Path(scratch), range(runs * MUTANTS_PER_RUN), pool, progress)

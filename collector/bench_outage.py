@@ -211,7 +211,9 @@ def run_outage(minutes: float, progress: Callable[[str], None]) -> dict[str, flo
         InputError: the disk has no room for the log of that time.
     """
     plan = OutagePlan(away_s=60 * minutes)
-    with tempfile.TemporaryDirectory(prefix="millworth-outage-") as scratch:
+    with tempfile.TemporaryDirectory(
+        prefix="millworth-outage-", ignore_cleanup_errors=True
+    ) as scratch:
         need = int(plan.away_s * plan.spans_per_s * _BYTES_PER_SPAN)
         free = shutil.disk_usage(scratch).free
         if free < need:

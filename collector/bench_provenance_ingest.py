@@ -98,7 +98,9 @@ def forms(events: Iterable[Event]) -> list[bytes]:
 def job_rate(seed: int, runs: int, progress: Callable[[str], None]) -> float:
     """Return the median of the events a CPU second that passes over a store judge."""
     rates = []
-    with tempfile.TemporaryDirectory(prefix="millworth-bench-") as directory:
+    with tempfile.TemporaryDirectory(
+        prefix="millworth-bench-", ignore_cleanup_errors=True
+    ) as directory:
         folder = Path(directory)
         store = Connections(StoreConfig(url=f"chdb://{folder / 'store'}"))
         keys = folder / "keys.toml"

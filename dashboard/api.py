@@ -41,7 +41,7 @@ from dashboard.api_vram import vram_router
 from dashboard.caller import caller
 from dashboard.health_items import HealthItem, HealthSource, Status
 from dashboard.missing import read_missing
-from dashboard.packet_rows import SpanEvidence, SpanFlow
+from dashboard.packet_rows import Burst, SpanEvidence, SpanFlow
 from dashboard.queries import Reader, alerts_with_exemplars
 from dashboard.rows import (
     AlertRow,
@@ -102,6 +102,7 @@ class Decision:
     flows: list[SpanFlow]
     evidence: list[SpanEvidence]  # network and store time by what the packets prove
     missing: list[MissingSpan]  # what is not there of its trace, and why
+    bursts: list[Burst]  # on the wire while it ran; none unless packet.link_mbit is set
     revisions: list[Revision]  # what late spans changed of its split, the latest last
 
 
@@ -365,6 +366,7 @@ def _decision(reader: Reader, decision_id: str, now_ns: int) -> Decision:
         flows=reader.span_flows(facts.decision_id),
         evidence=reader.path_evidence(facts),
         missing=read_missing(reader, facts, split, spans, sent, now_ns),
+        bursts=reader.bursts(facts.ingress_ns, facts.end_ns),
         revisions=reader.revisions(facts, split),
     )
 

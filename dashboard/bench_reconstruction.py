@@ -90,7 +90,12 @@ def run_reconstruction(
     """
     sizes = incident_sizes(incidents, SEED, SMALLEST, largest)
     progress(f"{incidents} incidents of {min(sizes)} to {max(sizes)} requests, {sum(sizes)} in all")
-    with tempfile.TemporaryDirectory(prefix="millworth-bench-") as directory, cable() as wire:
+    with (
+        tempfile.TemporaryDirectory(
+            prefix="millworth-bench-", ignore_cleanup_errors=True
+        ) as directory,
+        cable() as wire,
+    ):
         service = Service(_settings(directory, wire.a))
         service.start()
         try:

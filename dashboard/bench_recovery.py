@@ -35,7 +35,9 @@ def run_recovery(runs: int, progress: Callable[[str], None]) -> dict[str, float]
         does, at the segment that is furthest above its usual, and `largest_ratio` is the rival:
         the segment that takes longest.
     """
-    with tempfile.TemporaryDirectory(prefix="millworth-recovery-") as directory:
+    with tempfile.TemporaryDirectory(
+        prefix="millworth-recovery-", ignore_cleanup_errors=True
+    ) as directory:
         settings = load(
             overrides={
                 "store": {"url": f"chdb://{directory}/store"},

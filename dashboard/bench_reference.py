@@ -73,7 +73,9 @@ def run_reference(
     `reference_coverage`, share of those whose interval holds the truth; `reference_error`, mean
     error over the truth; `reference_naive_coverage` and `reference_naive_error` of all seeds.
     """
-    with tempfile.TemporaryDirectory(prefix="millworth-bench-") as scratch:
+    with tempfile.TemporaryDirectory(
+        prefix="millworth-bench-", ignore_cleanup_errors=True
+    ) as scratch:
         found = over_seeds(f"chdb://{scratch}/store", range(1, seeds + 1), decisions, progress)
     shown = [each for each in found if each.estimate is not None]
     figures = {

@@ -67,8 +67,11 @@ class Demo:
 
     def __init__(self, duration_s: float | None, data_dir: Path | None, *, quiet: bool) -> None:
         self._duration_s = duration_s
+        # Threads of the engine may write a last file while the directory is being removed.
         self._own_dir = (
-            tempfile.TemporaryDirectory(prefix="millworth-demo-") if data_dir is None else None
+            tempfile.TemporaryDirectory(prefix="millworth-demo-", ignore_cleanup_errors=True)
+            if data_dir is None
+            else None
         )
         self._dir = _fresh(data_dir) if data_dir is not None else Path(self._own_dir.name)  # type: ignore[union-attr]  # set whenever data_dir is None
         # The one JSON object is alone on standard output; progress goes to standard error.

@@ -61,7 +61,10 @@ def run_drill(fault: Impairment, decisions: int, progress: Callable[[str], None]
     Raises:
         CaptureError: no namespaces, or no recorder, can be had here; the message has the remedy.
     """
-    with slow_path(SOUND) as path, tempfile.TemporaryDirectory(prefix="millworth-drill-") as store:
+    with (
+        slow_path(SOUND) as path,
+        tempfile.TemporaryDirectory(prefix="millworth-drill-", ignore_cleanup_errors=True) as store,
+    ):
         service = Service(_settings(store, path.a))
         service.start()
         try:

@@ -1,4 +1,4 @@
-"""Pure: what the links between spans and packets rest on, in one line."""
+"""Pure: what links between spans and packets rest on, and bursts on the wire, a line each."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from dashboard.text import count
+from dashboard.packet_rows import Burst
+from dashboard.text import count, ms
 from packet.link import AMBIGUOUS_CONFIDENCE
 
 # Parts of network and store time, in the order in which they are told.
@@ -29,6 +30,20 @@ def linked_by(links: Sequence[tuple[str, float]]) -> str:
     text = f"{count(len(links))} exchanges linked by {methods}"
     doubtful = sum(is_one_of_a_set(confidence) for _, confidence in links)
     return text + (f"; {count(doubtful)} of them one of a set" if doubtful else "")
+
+
+def burst_line(bursts: Sequence[Burst]) -> str:
+    """Say how many bursts a time crossed, and what the fullest was; nothing where there is none."""
+    if not bursts:
+        return ""
+    worst = max(bursts, key=lambda burst: (burst.queue_ns, burst.peak_ratio))
+    where = f" at {worst.host}" if worst.host else ""
+    crossed = "a burst" if len(bursts) == 1 else f"{count(len(bursts))} bursts, the fullest"
+    return (
+        f"crossed {crossed} of {count(worst.packets)} packets{where}: {worst.peak_ratio:.0%} of "
+        f"the link for 500 us, a queue of {ms(worst.queue_ns, 3)}, {worst.top_share:.0%} of it "
+        f"by one of {count(worst.flows)} connections"
+    )
 
 
 def is_one_of_a_set(confidence: float) -> bool:

@@ -72,3 +72,19 @@ class Packet:
     payload_bytes: int
     wire_bytes: int
     kept_for: str
+
+
+@dataclass(frozen=True, slots=True)
+class Burst:
+    """More packets in a few milliseconds than any average shows; the queue is reckoned."""
+
+    start_ns: int
+    end_ns: int
+    host: str
+    packets: int
+    wire_bytes: int
+    peak_ratio: float  # of the fullest 500 us to what the link carries in that time
+    queue_bytes: int
+    queue_ns: int
+    flows: int
+    top_share: float  # of the bytes, by the largest connection

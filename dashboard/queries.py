@@ -14,7 +14,7 @@ from collector.clock import NS_PER_MINUTE, NS_PER_S
 from collector.errors import InputError, StoreUnavailableError
 from collector.store.connect import Connections
 from dashboard.outside_sql import check_parameters, check_statement, first_line, read_answer
-from dashboard.packet_rows import KeptPackets, Packet, SpanEvidence, SpanFlow
+from dashboard.packet_rows import Burst, KeptPackets, Packet, SpanEvidence, SpanFlow
 from dashboard.rows import (
     SEGMENTS,
     AlertRow,
@@ -51,6 +51,7 @@ ALERT_LOOKBACK_NS = 7 * 24 * 3600 * NS_PER_S
 ALERTS_MAX = 50
 OPEN_STATES = ("pending", "firing", "cooling", "unknown")
 PACKETS_MAX = 5_000
+BURSTS_MAX = 20
 HABIT_CALLS_MAX = 5_000
 
 
@@ -224,6 +225,11 @@ class Reader:
             "rows_max": PACKETS_MAX,
         }
         return [Packet(**row) for row in self._rows("packets", parameters)]
+
+    def bursts(self, from_ns: int, to_ns: int) -> list[Burst]:
+        """Return the bursts on the wire that overlap a time, by start."""
+        parameters = {"from_ns": from_ns, "to_ns": to_ns, "rows_max": BURSTS_MAX}
+        return [Burst(**row) for row in self._rows("microbursts", parameters)]
 
     def trace_spans(self, trace_id: str) -> list[TraceSpan]:
         """Return every span of one trace by start, empty where it is unknown."""

@@ -10,7 +10,8 @@ from rich.cells import cell_len, set_cell_size
 from rich.console import Console
 from rich.text import Text
 
-from dashboard.link_text import evidence_totals, linked_by
+from dashboard.link_text import burst_line, evidence_totals, linked_by
+from dashboard.packet_rows import Burst
 from dashboard.revision_text import revision_line
 from dashboard.rows import SEGMENTS, Revision
 
@@ -39,6 +40,8 @@ def render_trace(
         out.print(_decision_line(decision))
         if decision["flows"]:
             out.print(_packets_line(decision))
+        if bursts := [Burst(**burst) for burst in decision.get("bursts", ())]:
+            out.print("wire: " + burst_line(bursts))
         for line in _missing_lines(decision.get("missing", ())):
             out.print(line)
         names = {span["span_id"]: span["span_name"] for span in decision.get("spans", ())}

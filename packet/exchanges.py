@@ -3,7 +3,9 @@
 An exchange is a request and the response to it. On a connection of HTTP/2 several requests may be
 on their way at once: they are one exchange then, of all of them. What a client of HTTP/2 sends
 between two requests (windows, pings) belongs to neither: a request that said whose it is begins
-its exchange.
+its exchange. Of a connection only what was on the wire near a span is kept, so the response to an
+earlier request may not be there: where an acknowledgement covers bytes that are not there, what
+follows belongs to nothing before it.
 """
 
 from __future__ import annotations
@@ -14,8 +16,9 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
-from packet.columns import I64, U64, PacketColumns, port_pair, rows_by_key
+from packet.columns import I64, U32, U64, Mask, PacketColumns, port_pair, rows_by_key
 from packet.contexts import HEADER, Context
 
 Barred: TypeAlias = Callable[[int], bool]  # whether an exchange is another's, by its place
@@ -51,7 +54,7 @@ def cut(packets: PacketColumns, client_port: int, said_ns: Sequence[int]) -> Exc
     """
     asked = packets.src_port == client_port
     begins = np.ones(len(packets), np.bool_)
-    begins[1:] = asked[1:] & ~asked[:-1]
+    begins[1:] = (asked[1:] & ~asked[:-1]) | _after_a_gap(packets, asked)[1:]
     said = np.flatnonzero(asked & np.isin(packets.ts_ns, np.array(said_ns, np.uint64)))
     _, first = np.unique(np.cumsum(begins)[said], return_index=True)
     begins[said[first]] = True
@@ -65,6 +68,27 @@ def cut(packets: PacketColumns, client_port: int, said_ns: Sequence[int]) -> Exc
     sent = np.maximum(answered - 1, 0)
     wire_ns = np.where(both, ts_ns[answered] - ts_ns[sent], -1)
     return Exchanges(packets.ts_ns[starts], packets.ts_ns[ends - 1], ends - starts, wire_ns)
+
+
+def _after_a_gap(packets: PacketColumns, asked: Mask) -> Mask:
+    """Return which packets acknowledge bytes of the other side that no packet before them carries.
+
+    Of requests in a row the later one acknowledges what came between them; of a response it is the
+    request that is compared with, as far as it is there. Packets of UDP acknowledge nothing.
+    """
+    gap = np.zeros(len(packets), np.bool_)
+    ack, size = packets.tcp_ack, packets.payload_bytes
+    gap[1:] = asked[1:] & asked[:-1] & (_ahead(ack[1:], ack[:-1]) > 0)
+    last_asked = np.maximum.accumulate(np.where(asked, np.arange(len(packets)), -1))
+    answers = np.flatnonzero(~asked & (last_asked >= 0))
+    request = last_asked[answers]
+    gap[answers] = _ahead(ack[answers], packets.tcp_seq[request] + size[request]) > 0
+    return gap
+
+
+def _ahead(one: U32, other: U32) -> NDArray[np.int32]:
+    """Return how far one sequence number is ahead of another, around the end of 32 bits."""
+    return (one - other).view(np.int32)
 
 
 def begun_within(

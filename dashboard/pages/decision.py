@@ -11,9 +11,9 @@ from dash import Dash, Input, dcc, html
 from attribution.missing import MissingSpan
 from collector.clock import NS_PER_MS, NS_PER_S
 from dashboard.health_items import HealthItem
-from dashboard.link_text import is_one_of_a_set, linked_by
+from dashboard.link_text import burst_line, is_one_of_a_set, linked_by
 from dashboard.missing import read_missing
-from dashboard.packet_rows import Packet, SpanEvidence, SpanFlow
+from dashboard.packet_rows import Burst, Packet, SpanEvidence, SpanFlow
 from dashboard.pages.context import PageContext
 from dashboard.pages.decision_gaps import evidence_line, missing_line, revisions_line
 from dashboard.pages.overview import RECORDER
@@ -82,6 +82,7 @@ class DecisionRead:
     packets: list[Packet]
     missing: list[MissingSpan]
     revisions: list[Revision]
+    bursts: list[Burst]
     evidence: list[SpanEvidence]
     is_settled: bool  # nothing more is waited for
     recorder: HealthItem | None
@@ -157,6 +158,7 @@ def read(context: PageContext, decision_id: str) -> DecisionRead | None:
         evidence=reader.path_evidence(facts),
         missing=read_missing(reader, facts, attribution, spans, sent, now_ns),
         revisions=reader.revisions(facts, attribution),
+        bursts=reader.bursts(facts.ingress_ns, facts.end_ns),
         outcomes=reader.outcomes(facts),
         flows=flows,
         packets=packets,
@@ -282,9 +284,9 @@ def _path_summary(spans: Sequence[PathSpan]) -> str:
 
 
 def _packet_note(found: DecisionRead) -> str:
-    if not found.flows:
-        return ""
-    return linked_by([(flow.method, flow.confidence) for flow in found.flows])
+    linked = linked_by([(flow.method, flow.confidence) for flow in found.flows])
+    told = (linked if found.flows else "", burst_line(found.bursts))
+    return "; ".join(part for part in told if part)
 
 
 def _exchange_table(found: DecisionRead) -> Component:
