@@ -14,7 +14,6 @@ import hashlib
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from operator import itemgetter
 from typing import Final, NamedTuple
 
 DOMAIN: Final = "millworth.provenance.v1"
@@ -62,6 +61,12 @@ TRACE_ID_INDEX: Final = SIGNED.index("trace_id")
 
 # Nearly every field is shorter; to look its prefix up takes a fraction of the time to format it.
 _PREFIXES: Final = tuple(f",{length}:" for length in range(512))
+# From the status to the mode: words, of which a producer has few combinations. Their part of the
+# form is looked up.
+_WORDS: Final = slice(SIGNED.index("status"), SIGNED.index("decision.value_usd"))
+_SAID_MAX: Final = 4_096
+_SAID_LENGTH_MAX: Final = 1_024
+_said: dict[tuple[str, ...], str] = {}
 _BLOCK_BYTES: Final = 64  # of SHA-256
 
 
@@ -178,23 +183,44 @@ def canonical(event: Event) -> bytes:
 
 
 def canonical_rest(seq: int, prev: str, fields: tuple[str, ...]) -> bytes:
-    """Return the part of the canonical form that differs between the events of a chain."""
-    return netstrings((str(seq), prev, *fields))
+    """Return the part of the canonical form that differs between the events of a chain.
+
+    Written out, because a loop over the fields took two thirds of the time of a verification.
+    """
+    words = fields[_WORDS]
+    said = _said.get(words) or _remembered(words)
+    number, p = str(seq), _PREFIXES
+    trace_id, span_id, start_ns, end_ns = fields[: _WORDS.start]
+    value, experiment, arm, delay, ingress, transform, decision, egress = fields[_WORDS.stop :]
+    try:
+        joined = (
+            f"{p[len(number)]}{number}{p[len(prev)]}{prev}{p[len(trace_id)]}{trace_id}"
+            f"{p[len(span_id)]}{span_id}{p[len(start_ns)]}{start_ns}{p[len(end_ns)]}{end_ns}{said}"
+            f"{p[len(value)]}{value}{p[len(experiment)]}{experiment}{p[len(arm)]}{arm}"
+            f"{p[len(delay)]}{delay}{p[len(ingress)]}{ingress}{p[len(transform)]}{transform}"
+            f"{p[len(decision)]}{decision}{p[len(egress)]}{egress},"
+        )
+    except IndexError:
+        return netstrings((number, prev, *fields))
+    # A netstring counts bytes, which are as many as the characters only in ASCII.
+    return joined.encode() if joined.isascii() else netstrings((number, prev, *fields))
+
+
+def _remembered(words: tuple[str, ...]) -> str:
+    """Return these fields as netstrings, as if each character were a byte, and remember them."""
+    if len(_said) >= _SAID_MAX:
+        _said.clear()
+    text = "".join(f",{len(word)}:{word}" for word in words)
+    if len(text) <= _SAID_LENGTH_MAX:
+        _said[words] = text
+    return text
 
 
 def netstrings(values: Sequence[str]) -> bytes:
     """Return the values as netstrings, with the comma of what stands before them."""
-    if len(values) < 2:  # of one index itemgetter returns no tuple
-        return _netstrings_of_any(values)
-    parts = [","] * (2 * len(values) + 1)
-    parts[1::2] = values
-    try:
-        parts[:-1:2] = itemgetter(*map(len, values))(_PREFIXES)
-    except IndexError:
-        return _netstrings_of_any(values)
-    joined = "".join(parts)
-    # A netstring counts bytes, which are as many as the characters only in ASCII.
-    return joined.encode() if joined.isascii() else _netstrings_of_any(values)
+    # Lone surrogates can stand in JSON; they have a form too, or they could hide an event.
+    encoded = [value.encode("utf-8", "surrogatepass") for value in values]
+    return b"".join([b",%d:%s" % (len(value), value) for value in encoded]) + b","
 
 
 def event_of(fields: Mapping[str, str]) -> Event:
@@ -220,9 +246,3 @@ def is_unsigned(event: Event) -> bool:
     return event.seq == -1 and not any(
         (event.kid, event.producer, event.epoch, event.prev, event.tag)
     )
-
-
-def _netstrings_of_any(values: Sequence[str]) -> bytes:
-    # Lone surrogates can stand in JSON; they have a form too, or they could hide an event.
-    encoded = [value.encode("utf-8", "surrogatepass") for value in values]
-    return b"".join([b",%d:%s" % (len(value), value) for value in encoded]) + b","

@@ -14,6 +14,7 @@ from collector.provenance import (
     MacKey,
     Sealer,
     canonical,
+    canonical_rest,
     event_of,
     is_unsigned,
     netstrings,
@@ -58,14 +59,14 @@ def test_no_two_lists_have_one_form(one: list[str], other: list[str]) -> None:
     assert (netstrings(one) == netstrings(other)) == (one == other)
 
 
-@given(texts, st.integers(0, 700))
-def test_long_and_short_values_have_one_rule(text: str, length: int) -> None:
-    """What is looked up and what is formatted are the same form."""
-    value = (text or "x") * (length // max(1, len(text)) + 1)
-    encoded = value.encode("utf-8", "surrogatepass")
-    one = b",%d:%s" % (len(encoded), encoded)
-    assert netstrings([value]) == one + b","
-    assert netstrings([value, value]) == one + one + b","
+@given(fields, st.integers(0, len(SIGNED) - 1), st.integers(0, 1_200), st.integers(0, 2**62), texts)
+def test_fast_form_is_the_form(
+    said: tuple[str, ...], place: int, length: int, seq: int, prev: str
+) -> None:
+    """What is looked up, remembered or written out is what netstrings make of the same values."""
+    long = (*said[:place], "x" * length, *said[place + 1 :])
+    for each in (said, long, said):
+        assert canonical_rest(seq, prev, each) == netstrings((str(seq), prev, *each))
 
 
 @given(fields)
