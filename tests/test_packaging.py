@@ -122,8 +122,12 @@ def test_image_is_built_from_what_there_is() -> None:
     assert set(sources) == let_in
     assert [source for source in sources if not (ROOT / source).exists()] == []
     installs = next(a for name, a in IMAGE if name == "RUN" and "pip install" in a)
-    [extra] = re.findall(r"\.\[(\w+)\]", installs)
-    assert extra in PROJECT["optional-dependencies"]
+    assert '".[${EXTRAS}]"' in installs
+    [extras] = [a.removeprefix("EXTRAS=") for _, a in IMAGE if a.startswith("EXTRAS=")]
+    offered = re.findall(r"EXTRAS=([\w,]+)", text("docs/deploy.md"))
+    assert {each for said in (extras, *offered) for each in said.split(",")} <= set(
+        PROJECT["optional-dependencies"]
+    )
 
 
 def test_image_runs_commands_that_there_are() -> None:
