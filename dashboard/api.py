@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, FastAPI, Request, Response
-from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, PlainTextResponse
 from prometheus_client.exposition import choose_encoder
 from pydantic import BaseModel, ConfigDict, Field
@@ -23,13 +22,14 @@ from collector.audit import append_audit
 from collector.clock import Clock, SystemClock
 from collector.config import OutcomesConfig
 from collector.counters import Counters
-from collector.errors import InputError, MillworthError, StoreUnavailableError
+from collector.errors import InputError, MillworthError
 from collector.imports import ImportReport, Replace, import_outcomes
 from collector.log import get_logger
 from collector.protection import Protection
 from collector.rejected import RejectedItems
 from collector.retention import RetentionConfig
 from collector.store.connect import Connections
+from dashboard.api_errors import add_error_handlers
 from dashboard.api_experiments import experiments_router
 from dashboard.api_invest import invest_routers
 from dashboard.api_packets import packets_router
@@ -60,7 +60,6 @@ from dashboard.workers import Workers
 
 # Two statements from outside at a time: they shall not take the pages' threads.
 OUTSIDE_WORKERS = 2
-RETRY_AFTER_S = "5"
 IMPORT_BYTES_MAX = 64 * 1024 * 1024
 
 _STAGE = "stage."
@@ -163,10 +162,7 @@ def create_api(
         redoc_url=None,
         openapi_url="/api/v1/openapi.json",
     )
-    app.add_exception_handler(InputError, _refused)
-    app.add_exception_handler(MillworthError, _unavailable)
-    app.add_exception_handler(RequestValidationError, _invalid)
-    app.add_exception_handler(HTTPException, _http_error)
+    add_error_handlers(app)
     workers = workers or Workers(4, "api")
     outside = Workers(OUTSIDE_WORKERS, "outside-sql")
     attribution = attribution or AttributionConfig()
@@ -368,29 +364,4 @@ def _decision(reader: Reader, decision_id: str, now_ns: int) -> Decision:
         missing=read_missing(reader, facts, split, spans, sent, now_ns),
         bursts=reader.bursts(facts.ingress_ns, facts.end_ns),
         revisions=reader.revisions(facts, split),
-    )
-
-
-async def _refused(_: Request, error: Exception) -> Response:
-    return JSONResponse({"error": str(error)}, status_code=400)
-
-
-async def _unavailable(request: Request, error: Exception) -> Response:
-    _log.error("api_read_failed", path=request.url.path, error=str(error))
-    status = 503 if isinstance(error, StoreUnavailableError) else 500
-    headers = {"retry-after": RETRY_AFTER_S} if status == 503 else None
-    return JSONResponse({"error": str(error)}, status_code=status, headers=headers)
-
-
-async def _invalid(_: Request, error: Exception) -> Response:
-    assert isinstance(error, RequestValidationError)
-    first = error.errors()[0]
-    where = ".".join(str(part) for part in first["loc"] if part != "body")
-    return JSONResponse({"error": f"{where or 'body'}: {first['msg']}"}, status_code=400)
-
-
-async def _http_error(_: Request, error: Exception) -> Response:
-    assert isinstance(error, HTTPException)
-    return JSONResponse(
-        {"error": str(error.detail)}, status_code=error.status_code, headers=error.headers
     )

@@ -262,7 +262,7 @@ class Reader:
         statement = check_statement(sql)
         bound = check_parameters(statement, parameters)
         try:
-            text = self._store.reader().raw_query(statement, parameters=bound, fmt="JSONCompact")
+            text = self._store.outside().raw_query(statement, parameters=bound, fmt="JSONCompact")
         except (ClickHouseError, TypeError, ValueError) as error:
             self._store.close()
             raise InputError(first_line(error)) from error

@@ -62,18 +62,34 @@ class Connections:
         return client
 
     def reader(self) -> Client:
-        """Return this thread's read-only connection, limited in rows, memory and time.
+        """Return this thread's read-only connection for our own queries: limits on time, memory.
 
-        With `readonly=1` the engine refuses inserts, `file()`, `url()` and `executable()`.
+        How many rows a query returns is its own business; a trace may have tens of thousands.
         """
         client: Client | None = getattr(self._local, "reader", None)
         if client is None:
-            client = self._local.reader = _connect_reader(self.config)
+            client = self._local.reader = _connect_reader(self.config, {})
+        return client
+
+    def outside(self) -> Client:
+        """Return this thread's read-only connection for SQL from outside, limited in rows too.
+
+        With `readonly=1` the engine refuses inserts, `file()`, `url()` and `executable()`.
+        """
+        client: Client | None = getattr(self._local, "outside", None)
+        if client is None:
+            client = self._local.outside = _connect_reader(
+                self.config,
+                {
+                    "max_result_rows": self.config.query_rows_max,
+                    "result_overflow_mode": "throw",
+                },
+            )
         return client
 
     def close(self) -> None:
         """Close this thread's connections."""
-        for name in ("client", "reader"):
+        for name in ("client", "reader", "outside"):
             client: Client | None = getattr(self._local, name, None)
             if client is not None:
                 client.close()
@@ -101,9 +117,13 @@ def connect(config: StoreConfig) -> Client:
     return client
 
 
-def _connect_reader(config: StoreConfig) -> Client:
+def _connect_reader(config: StoreConfig, more: dict[str, int | str]) -> Client:
     """Connect for reading alone; the database has to be there."""
-    limits = {**_reader_limits(config), **(_CLUSTER_SETTINGS if config.cluster else {})}
+    limits = {
+        **_reader_limits(config),
+        **more,
+        **(_CLUSTER_SETTINGS if config.cluster else {}),
+    }
     if config.embedded_path is not None:
         client = connect(config)
         for name, value in limits.items():
@@ -182,8 +202,6 @@ def _prepare_directory(path: Path) -> None:
 
 def _reader_limits(config: StoreConfig) -> dict[str, int | str]:
     return {
-        "max_result_rows": config.query_rows_max,
-        "result_overflow_mode": "throw",
         "max_execution_time": math.ceil(config.query_seconds_max),  # 0 would be without end
         "max_memory_usage": config.query_memory_max_mib * 1024 * 1024,
     }

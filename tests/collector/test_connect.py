@@ -48,16 +48,19 @@ def test_embedded_engine_is_bounded(engine: Connections) -> None:
     }
 
 
-def test_reader_has_its_limits_and_may_only_read(engine: Connections) -> None:
+def test_readers_have_their_limits_and_may_only_read(engine: Connections) -> None:
     """A fraction of a second is a second: rounded down it would be no limit at all."""
     store = Connections(
         engine.config.model_copy(update={"query_seconds_max": 0.3, "query_rows_max": 7})
     )
     names = ("max_execution_time", "max_result_rows", "max_memory_usage", "readonly")
     columns = ", ".join(f"toUInt64(getSetting('{name}'))" for name in names)
-    rows = store.reader().query(f"SELECT {columns}").result_rows
+    rows = [
+        client.query(f"SELECT {columns}").result_rows
+        for client in (store.outside(), store.reader())
+    ]
     store.close()
-    assert rows == [(1, 7, 1024 * MIB, 1)]
+    assert rows == [[(1, 7, 1024 * MIB, 1)], [(1, 0, 1024 * MIB, 1)]]
 
 
 def test_cluster_needs_a_server() -> None:

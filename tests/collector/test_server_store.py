@@ -197,7 +197,7 @@ def test_bytes_that_the_server_cannot_parse_are_told_from_its_failures(
 def test_reader_may_only_read_and_within_its_limits(server: Double) -> None:
     """Limits and readonly go with each request, so no session ties a reader to one node."""
     store = Connections(server.config("writer", "secret", query_seconds_max=0.3, query_rows_max=10))
-    reader = store.reader()
+    reader = store.outside()
     ((text, seconds, readonly),) = reader.query(
         "SELECT {text:String}, getSetting('max_execution_time'), getSetting('readonly')",
         parameters={"text": "it's"},
