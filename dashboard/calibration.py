@@ -73,7 +73,6 @@ class Calibration:
         self._scenario = scenario(delays_ms, seed)
         self._endpoint = otlp_endpoint
         self._path = ReferencePath()
-        self._clock = AnchoredClock()
         self._number = 0
 
     def __enter__(self) -> Self:
@@ -110,7 +109,6 @@ class Calibration:
         by_region: dict[str, list[InjectedDelay]] = {}
         for delay in self._path.take_delays():
             by_region.setdefault(delay.region, []).append(delay)
-        offset_ns = self._clock.offset_ns
         return [
             Known(
                 decision_id,
@@ -122,17 +120,20 @@ class Calibration:
                     if sent_ns <= each.from_ns and each.to_ns <= answered_ns
                 ],
             )
-            for fault, decision_id, sent_ns, answered_ns in asked
+            for fault, decision_id, offset_ns, sent_ns, answered_ns in asked
         ]
 
-    def _ask(self, client: httpx.Client, region: str) -> tuple[str, int, int]:
+    def _ask(self, client: httpx.Client, region: str) -> tuple[str, int, int, int]:
         query = {"customer": f"c{self._number % 500:04d}", "region": region, "channel": "web"}
         self._number += 1
-        sent_ns = self._clock.read_ns()
+        # Anchored anew for each, as the clocks of its spans are: a wall clock that is slewed runs
+        # off from an older anchor by microseconds a second.
+        clock = AnchoredClock()
+        sent_ns = clock.read_ns()
         answer = client.get("/decide", params=query)
-        answered_ns = self._clock.read_ns()
+        answered_ns = clock.read_ns()
         answer.raise_for_status()
-        return str(answer.json()["decision_id"]), sent_ns, answered_ns
+        return str(answer.json()["decision_id"]), clock.offset_ns, sent_ns, answered_ns
 
 
 @dataclass(frozen=True, slots=True)

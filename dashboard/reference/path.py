@@ -28,7 +28,7 @@ from collector.instrument import (
     httpx_async_response_hook,
     reporting_connection,
 )
-from dashboard.reference.child import HOST, Child, run, serve_until_stopped
+from dashboard.reference.child import HOST, Child, run, serve_until_stopped, sleep_ns
 from dashboard.reference.fulfilment import Receive, Send
 from dashboard.reference.identity_store import Address, identity_key, offer_key
 from dashboard.reference.telemetry import (
@@ -43,6 +43,7 @@ SERVICE: Final = "decision-path"
 STORE_WAIT_S_MAX: Final = 5.0
 STORE_CONNECTIONS_WARM: Final = 8
 _MICRO_USD: Final = Decimal("0.000001")
+_ON_ITS_WAY_NS: Final = 500_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,6 +203,10 @@ class FarTransport(httpx.AsyncHTTPTransport):
         delay_ns = scenario.delay_ns("egress/network", region, self._child.elapsed_s)
         await self._child.wait("egress/network", region, delay_ns // 2)
         response = await super().handle_async_request(request)
+        if delay_ns:
+            # No wire is so short that an answer is here before its sender has closed the span of
+            # it; time that two can claim would be nobody's delay.
+            await sleep_ns(_ON_ITS_WAY_NS)
         await self._child.wait("egress/network", region, delay_ns - delay_ns // 2)
         return response
 
