@@ -49,7 +49,7 @@ Seal = Callable[[dict[str, Any], SpanContext, int, int, StatusCode], None]
 
 _SAMPLED_RANDOM: Final = TraceFlags(TraceFlags.SAMPLED | TraceFlags.RANDOM_TRACE_ID)
 _SCOPE: Final = InstrumentationScope("millworth.instrument", SCHEMA)
-# One draw for both ids, from where the SDK draws its own: ids name, they guard nothing.
+# From where the SDK draws its own: ids name, they guard nothing.
 _draw_bits: Final = random.getrandbits
 _ID_BITS: Final = 128 + 64
 _SPAN_ID_MAX: Final = 2**64 - 1
@@ -144,7 +144,7 @@ class Decision(Span):
     # A default on the class would be slower to read than a slot is to fill.
     __slots__ = (
         "_attributes", "_base", "_context", "_decision", "_egress", "_end", "_error", "_events",
-        "_fields", "_home", "_ids", "_ingress", "_parent", "_reached", "_read_ns", "_scope",
+        "_fields", "_home", "_ingress", "_parent", "_reached", "_read_ns", "_scope",
         "_token", "_transform", "action", "stage_name",
     )  # fmt: skip
     _attributes: dict[str, AnyValue] | None
@@ -170,7 +170,6 @@ class Decision(Span):
         self.action = action
         self.stage_name = "ingress"
         self._fields = fields
-        self._ids = _draw_bits(_ID_BITS)
         self._reached = self._end = 0
         self._attributes = self._events = self._context = self._error = self._scope = None
         parent = None
@@ -211,20 +210,21 @@ class Decision(Span):
         A stage that is entered again, or that was passed already, names the children and stamps
         nothing: the stamps of a decision are in order by construction.
         """
-        # Spelt out, because a list of stamps and an index into it take a third longer.
-        reached = self._reached
+        # Spelt out, because a list of stamps and an index into it take a third longer. What a slot
+        # holds is fetched first: called in one expression it is looked up as a method, slowly.
+        reached, read_ns = self._reached, self._read_ns
         if name == "transform":
             if reached < 1:
                 self._reached = 1
-                self._transform = self._read_ns()
+                self._transform = read_ns()
         elif name == "decision":
             if reached < 2:
                 self._reached = 2
-                self._decision = self._read_ns()
+                self._decision = read_ns()
         elif name == "egress":
             if reached < 3:
                 self._reached = 3
-                self._egress = self._read_ns()
+                self._egress = read_ns()
         elif name != "ingress":
             raise ValueError(f"stage {name!r} is none; the stages are {', '.join(STAGES)}")
         self.stage_name = name
@@ -237,7 +237,8 @@ class Decision(Span):
         """End the decision; the first call counts."""
         if self._end:
             return
-        self._end = self._read_ns() if end_time is None else end_time - self._base.offset_ns
+        read_ns = self._read_ns
+        self._end = read_ns() if end_time is None else end_time - self._base.offset_ns
         if error and self._error is None:
             self._error = ""
         try:
@@ -266,16 +267,21 @@ class Decision(Span):
     def get_span_context(self) -> SpanContext:
         """Return the ids by which children and other services name this decision."""
         if self._context is None:
-            parent = self._parent
-            self._context = SpanContext(
-                # An id of zero is invalid.
-                self._ids >> 64 or 1 if parent is None else parent.trace_id,
-                self._ids & _SPAN_ID_MAX or 1,
-                is_remote=False,
-                trace_flags=_SAMPLED_RANDOM if parent is None else parent.trace_flags,
-                trace_state=None if parent is None else parent.trace_state,
-            )
+            # Two threads may draw at once; what is first in the dictionary counts for both.
+            self._context = self.__dict__.setdefault("ids", self._draw())
         return self._context
+
+    def _draw(self) -> SpanContext:
+        parent = self._parent
+        # One draw for both ids; an id of zero is invalid.
+        bits = _draw_bits(_ID_BITS)
+        return SpanContext(
+            bits >> 64 or 1 if parent is None else parent.trace_id,
+            bits & _SPAN_ID_MAX or 1,
+            is_remote=False,
+            trace_flags=_SAMPLED_RANDOM if parent is None else parent.trace_flags,
+            trace_state=None if parent is None else parent.trace_state,
+        )
 
     def is_recording(self) -> bool:
         """Return whether what is set now still counts."""

@@ -55,4 +55,4 @@ def revisions_line(revisions: Sequence[Revision], spans: Sequence[PathSpan]) -> 
     """Say what the latest revision changed, and on the pointer what each did."""
     names = {span.span_id: span.span_name for span in spans}
     lines = [revision_line(each, names) for each in revisions]
-    return html.Span(lines[-1], title="\n".join(lines))
+    return html.Span(lines[-1], title="\n".join(lines), className="whole-line")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -9,7 +10,9 @@ from typing import Any
 import pytest
 from opentelemetry import baggage, propagate, trace
 from opentelemetry.context import Context, attach, detach
+from opentelemetry.trace import SpanContext
 
+from collector import decision_span
 from collector.clock import NS_PER_S, SystemClock
 from tests.collector.instruments import Bench, TickingAnchor, attributes_of, context_of
 from tests.conftest import NOW_NS
@@ -68,6 +71,26 @@ def test_decision_that_ends_in_another_thread_is_exported(
     bench.root()
     assert "Failed to detach context" in caplog.text
     attach(Context())
+
+
+def test_two_threads_that_ask_at_once_are_told_the_same_ids(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ids are drawn when first asked for; here another thread asks while they are drawn."""
+    decision = bench.instrument.begin("offer")
+    told: list[SpanContext] = []
+
+    def draw(bits: int) -> int:
+        monkeypatch.undo()
+        thread = threading.Thread(target=lambda: told.append(decision.get_span_context()))
+        thread.start()
+        thread.join()
+        return random.getrandbits(bits)
+
+    monkeypatch.setattr(decision_span, "_draw_bits", draw)
+    told.append(decision.get_span_context())
+    decision.end()
+    assert told[0] == told[1] == context_of(bench.root())
 
 
 def test_scope_is_read_as_it_was_at_the_ingress(bench: Bench) -> None:
