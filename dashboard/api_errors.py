@@ -1,4 +1,4 @@
-"""Pure: every error of `/api/v1` as JSON, with the status that says who can mend it."""
+"""I/O: every error of `/api/v1` as JSON, with the status that says who can mend it."""
 
 from __future__ import annotations
 

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import random
 import threading
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import Any, ClassVar
 
 import pytest
 from opentelemetry import baggage, propagate, trace
 from opentelemetry.context import Context, attach, detach
-from opentelemetry.trace import SpanContext
+from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags, set_span_in_context
 
-from collector import decision_span
 from collector.clock import NS_PER_S, SystemClock
 from tests.collector.instruments import Bench, TickingAnchor, attributes_of, context_of
 from tests.conftest import NOW_NS
@@ -73,23 +71,32 @@ def test_decision_that_ends_in_another_thread_is_exported(
     attach(Context())
 
 
-def test_two_threads_that_ask_at_once_are_told_the_same_ids(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
-) -> None:
+class _AskingContext(SpanContext):
+    """The ids of a caller; while they are read for the first time, another thread asks for ours."""
+
+    asks: ClassVar[list[Callable[[], None]]] = []  # a context of OpenTelemetry takes no attributes
+
+    @property
+    def trace_id(self) -> int:
+        """Return the trace id, once the other thread has its answer."""
+        if self.asks:
+            thread = threading.Thread(target=self.asks.pop())
+            thread.start()
+            thread.join()
+        return super().trace_id
+
+
+def test_two_threads_that_ask_at_once_are_told_the_same_ids(bench: Bench) -> None:
     """Ids are drawn when first asked for; here another thread asks while they are drawn."""
+    caller = _AskingContext(7, 9, is_remote=True, trace_flags=TraceFlags(TraceFlags.SAMPLED))
+    token = attach(set_span_in_context(NonRecordingSpan(caller), Context()))
     decision = bench.instrument.begin("offer")
     told: list[SpanContext] = []
-
-    def draw(bits: int) -> int:
-        monkeypatch.undo()
-        thread = threading.Thread(target=lambda: told.append(decision.get_span_context()))
-        thread.start()
-        thread.join()
-        return random.getrandbits(bits)
-
-    monkeypatch.setattr(decision_span, "_draw_bits", draw)
+    caller.asks.append(lambda: told.append(decision.get_span_context()))
     told.append(decision.get_span_context())
     decision.end()
+    detach(token)
+    assert len(told) == 2
     assert told[0] == told[1] == context_of(bench.root())
 
 
