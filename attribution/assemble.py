@@ -122,7 +122,8 @@ def _sorted(members: Members, spans: Spans) -> Members:
 def _blocking(members: Members, own: Spans) -> Bools:
     """Tell which spans their parent waited for; what the span says wins over inference."""
     is_root = members.parent < 0
-    consumed = (own.kind == CONSUMER) & (members.is_hung | (own.kind[members.parent] == PRODUCER))
+    is_below_producer = ~members.is_hung & (own.kind[members.parent] == PRODUCER)
+    consumed = (own.kind == CONSUMER) & is_below_producer
     inferred = is_root | ~(consumed | members.is_linked)
     blocks: Bools = np.where(own.blocking == NONE, inferred, (own.blocking == 1) | is_root)
     return blocks

@@ -71,6 +71,9 @@ def classify(trees: Trees, spans: Spans, by_rule: Small) -> tuple[Small, Bools]:
     has_remote[parent[np.isin(own.kind[child], (SERVER, CONSUMER))]] = True
     has_store_call = np.zeros(len(own), bool)
     has_store_call[parent[own.is_store[child] & (own.kind[child] == CLIENT)]] = True
+    # At any depth below: what an ORM spends around its driver's spans is its own.
+    for rows in reversed(trees.levels[1:]):
+        has_store_call[trees.parent[rows[has_store_call[rows]]]] = True
 
     store_call = (own.kind == CLIENT) & own.is_store
     store_inside = (own.kind == INTERNAL) & own.is_store & ~has_store_call

@@ -48,7 +48,8 @@ class FileSpan:
         """Return everything that tells a repetition from another span of the same id."""
         return (
             *(self.parent_id, self.name, self.kind, self.service, self.start_ns, self.end_ns),
-            *(self.status, frozenset(self.attributes.items())),
+            *(self.status, frozenset(self.attributes.items()), self.links),
+            *(self.host, self.clock_error_ns),
         )
 
 

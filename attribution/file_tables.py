@@ -69,6 +69,7 @@ def tables_of(
         for span in trace.values()
         if _value(span, "decision.action", attributes) or _matches(span, decisions.match)
     ]
+    is_ruled = bool(found)
     if not found:
         found = [span for trace in traces.values() for span in _tops(trace)]
     roots, refused = [], []
@@ -79,7 +80,11 @@ def tables_of(
         else:
             roots.append(root)
     codes = _id_codes(spans)
-    return FileTables(_decision_table(roots, codes), _span_table(spans, attributes, codes), refused)
+    return FileTables(
+        _decision_table(roots, codes, is_ruled=is_ruled),
+        _span_table(spans, attributes, codes),
+        refused,
+    )
 
 
 def _tops(trace: _Trace) -> list[FileSpan]:
@@ -193,13 +198,15 @@ def _kinds(spans: Sequence[FileSpan]) -> list[int]:
     return [kind(span) for span in spans]
 
 
-def _decision_table(roots: Sequence[_Root], codes: dict[str, int]) -> Table:
+def _decision_table(roots: Sequence[_Root], codes: dict[str, int], *, is_ruled: bool) -> Table:
     per_trace = Counter(root.span.trace_id for root in roots)
 
     def decision_id(root: _Root) -> str:
         trace_id = root.span.trace_id
         alone = per_trace[trace_id] == 1
-        return root.own_id or (trace_id if alone else f"{trace_id}:{root.span.span_id}")
+        # Where no rule says what a decision is, spans of one decision share its id.
+        own_id = root.own_id if is_ruled or alone else ""
+        return own_id or (trace_id if alone else f"{trace_id}:{root.span.span_id}")
 
     ordered = sorted(
         ((root.ingress_ns, decision_id(root), _key(root.span), root) for root in roots),

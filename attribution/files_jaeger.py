@@ -22,10 +22,12 @@ from attribution.file_span import (
     as_parent,
     as_text,
     checked,
+    clock_error_of,
     host_of,
     kind_of,
     members,
 )
+from attribution.spans import NONE
 
 _SPAN = {"traceID", "spanID", "operationName"}
 _PARENTS = ("CHILD_OF", "FOLLOWS_FROM")
@@ -74,15 +76,15 @@ def with_store(attributes: dict[str, str]) -> dict[str, str]:
     return attributes
 
 
-def _from_json(span: Json, trace_id: str, processes: dict[str, tuple[str, str]]) -> FileSpan:
+def _from_json(span: Json, trace_id: str, processes: dict[str, tuple[str, str, int]]) -> FileSpan:
     trace_id = as_text(span.get("traceID")) or trace_id
     start_ns = as_ns(span.get("startTime"), NS_PER_US, "startTime")
     tags = _tags(span)
     inline = span.get("process")
-    service, host = (
+    service, host, clock_error_ns = (
         _process(inline)
         if isinstance(inline, dict)
-        else processes.get(as_text(span.get("processID")), ("", ""))
+        else processes.get(as_text(span.get("processID")), ("", "", NONE))
     )
     parent_id, links = _references(span, trace_id)
     return checked(
@@ -94,6 +96,7 @@ def _from_json(span: Json, trace_id: str, processes: dict[str, tuple[str, str]])
             kind=kind_of(tags.get("span.kind", "")),
             service=service,
             host=host,
+            clock_error_ns=clock_error_ns,
             start_ns=start_ns,
             end_ns=start_ns + as_ns(span.get("duration"), NS_PER_US, "duration"),
             attributes=with_store(tags),
@@ -121,12 +124,12 @@ def _references(span: Json, trace_id: str) -> tuple[str, tuple[tuple[str, str], 
     return as_parent(span.get("parentSpanID")), tuple((trace, to) for _, trace, to in found)
 
 
-def _process(process: Json) -> tuple[str, str]:
-    """Return the service and the machine of a process."""
+def _process(process: Json) -> tuple[str, str, int]:
+    """Return the service and the machine of a process, and the bound of its clock's error."""
     tags = _tags(process)
     for name, legacy in _LEGACY_HOSTS.items():
         tags.setdefault(name, tags.get(legacy, ""))
-    return as_text(process.get("serviceName")), host_of(tags)
+    return as_text(process.get("serviceName")), host_of(tags), clock_error_of(tags)
 
 
 def _tags(node: Json) -> dict[str, str]:

@@ -22,7 +22,7 @@ from attribution.config import AttributionConfig
 from attribution.queries import Reader, in_groups
 from attribution.revisions import DecisionKey, Revisions, revision_rows, revisions_of
 from attribution.rows import Attributed, attribute, attribution_rows, path_rows
-from attribution.spans import Ids
+from attribution.spans import Bools, Ids
 from collector.clock import NS_PER_MINUTE, NS_PER_S
 from collector.config import AttributesConfig
 from collector.store.connect import Connections
@@ -43,6 +43,9 @@ _CLOCKS_APART_NS = 60 * NS_PER_S
 _ROOT_LATE_NS = 10 * NS_PER_MINUTE
 
 
+_Bounds = tuple[str, int, int]  # of a trace: its id, its first and last instant, Unix ns
+
+
 @dataclass(slots=True)
 class AttributionReport:
     """What one run did."""
@@ -60,6 +63,25 @@ class AttributionReport:
         self.attributed += int((found.is_new & (found.revision == 1)).sum())
         self.revised += int((found.is_new & (found.revision > 1)).sum())
         self.unchanged += int((~found.is_new).sum())
+
+
+@dataclass(frozen=True, slots=True)
+class _Loaded:
+    """Decisions that spans touched, and all there is of them.
+
+    `companions` are the other decisions among the spans, by link or id. They are not read whole and
+    so not attributed here, but what is theirs is no part of the first ones.
+    """
+
+    decisions: Table
+    companions: Table
+    spans: Table
+    stored: Table  # what was written of `decisions` before
+
+    def every_decision(self) -> tuple[Table, Bools]:
+        """Return all decisions, and which of them are to be attributed."""
+        every = pa.concat_tables([self.decisions, self.companions])
+        return every, np.arange(len(every)) < len(self.decisions)
 
 
 @dataclass(slots=True)
@@ -199,12 +221,13 @@ class AttributionJob:
             )
         seconds: set[int] = set()
         for begin, end in in_groups([each[1] for each in bounds], _APART_NS, _TRACES_MAX):
-            decisions, spans, stored = self._load(bounds[begin:end], until_ns)
-            if len(decisions):
-                report.spans += len(spans)
-                done = attribute(decisions, spans, self._config)
-                self._write(done, stored, now_ns, report)
-                began = ints(decisions["ingress_ns"])
+            loaded = self._load(bounds[begin:end], until_ns)
+            if len(loaded.decisions):
+                report.spans += len(loaded.spans)
+                every, is_wanted = loaded.every_decision()
+                done = attribute(every, loaded.spans, self._config)
+                self._write(done, loaded.stored, is_wanted, now_ns, report)
+                began = ints(loaded.decisions["ingress_ns"])
                 seconds.update((began - began % NS_PER_S).tolist())
         self._rewrite_minutes(seconds, report)
         return seconds
@@ -215,10 +238,22 @@ class AttributionJob:
             self._reader.rewrite_minutes(minutes[begin:end])
         report.minutes_rewritten += len(minutes)
 
-    def _load(
-        self, bounds: Sequence[tuple[str, int, int]], until_ns: int
-    ) -> tuple[Table, Table, Table]:
+    def _load(self, bounds: Sequence[_Bounds], until_ns: int) -> _Loaded:
         """Return the decisions that these traces touch, all their spans, and what is stored."""
+        loaded, lessened = self._load_touched(bounds, until_ns)
+        if lessened:
+            bounds = sorted({*bounds, *lessened}, key=lambda each: each[1])
+            loaded, _ = self._load_touched(bounds, until_ns)
+        return loaded
+
+    def _load_touched(
+        self, bounds: Sequence[_Bounds], until_ns: int
+    ) -> tuple[_Loaded, list[_Bounds]]:
+        """Return the same, and the traces whose own decisions may have less now.
+
+        Until a decision comes, what names it or links to it is held for a part of another one in
+        its trace.
+        """
         trace_ids = [each[0] for each in bounds]
         around = min(each[1] for each in bounds), max(each[2] for each in bounds)
         spans = self._reader.spans(trace_ids, *around)
@@ -235,7 +270,7 @@ class AttributionJob:
             decisions["ingress_ns"].to_pylist(), decisions["decision_id"].to_pylist()
         )
         if len(decisions) == 0:
-            return decisions, spans, stored
+            return _Loaded(decisions, decisions, spans, stored), []
         more = self._companions(decisions, stored, until_ns) - set(trace_ids)
         others = self._reader.trace_bounds(sorted(more)) if more else []
         for begin, end in in_groups([each[1] for each in others], _APART_NS, _TRACES_MAX):
@@ -244,7 +279,17 @@ class AttributionJob:
                 [each[0] for each in group], group[0][1], max(each[2] for each in group)
             )
             spans = pa.concat_tables([spans, found])
-        return decisions, spans, stored
+        companions = decisions.slice(0, 0)
+        if others:
+            around = min(each[1] for each in others), max(each[2] for each in others)
+            theirs = self._reader.decisions([each[0] for each in others], [], around, until_ns)
+            companions = _without(_one_each(theirs), decisions)
+        has_new = len(stored) < len(decisions)
+        theirs_too = _texts(companions["trace_id"]) if has_new else set()
+        return (
+            _Loaded(decisions, companions, spans, stored),
+            [each for each in others if each[0] in theirs_too],
+        )
 
     def _companions(self, decisions: Table, stored: Table, until_ns: int) -> set[str]:
         """Return every trace that these decisions are made of, as far as is known."""
@@ -266,11 +311,17 @@ class AttributionJob:
         return traces
 
     def _write(
-        self, done: Attributed, stored: Table, now_ns: int, report: AttributionReport
+        self,
+        done: Attributed,
+        stored: Table,
+        is_wanted: Bools,
+        now_ns: int,
+        report: AttributionReport,
     ) -> None:
         rows = attribution_rows(done)
         found = revisions_of(rows, stored)
-        report.count(found)
+        report.count(found.of(is_wanted))
+        found = replace(found, is_new=found.is_new & is_wanted)
         if not found.is_new.any():
             return
         client = self._store.client()
@@ -329,6 +380,15 @@ def _one_each(decisions: Table) -> Table:
             seen.add(key)
             keep.append(at)
     return decisions.take(pa.array(keep, pa.int64()))
+
+
+def _without(decisions: Table, known: Table) -> Table:
+    """Return the decisions whose root is none of the known ones'."""
+    roots = set(zip(known["trace_id"].to_pylist(), known["root_span_id"].to_pylist(), strict=True))
+    ours = zip(
+        decisions["trace_id"].to_pylist(), decisions["root_span_id"].to_pylist(), strict=True
+    )
+    return decisions.filter(pa.array([each not in roots for each in ours], pa.bool_()))
 
 
 def _computed(rows: Table, now_ns: int) -> Table:

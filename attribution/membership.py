@@ -248,5 +248,6 @@ def _flags(
         flags[own[mask]] |= flag
     inner = np.flatnonzero(is_root & (forest.parent >= 0))
     outer = owner[forest.parent[inner]]
-    flags[outer[outer >= 0]] |= Flag.NESTED
+    # A caller may be a part of what it called, by a link to it: that is not inside of itself.
+    flags[outer[(outer >= 0) & (outer != owner[inner])]] |= Flag.NESTED
     return flags

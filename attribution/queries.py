@@ -103,7 +103,7 @@ class Reader:
         return {(int(began_ns), str(each)): set(span_ids) for began_ns, each, span_ids in rows}
 
     def foreign_traces(self, decision_ids: Sequence[str], after_ns: int, until_ns: int) -> set[str]:
-        """Return rootless traces received in (after, until] that name one of these decisions."""
+        """Return traces received in (after, until] of which a span names one of these."""
         rows = self._rows(
             "foreign_traces",
             decision_ids=list(decision_ids),
@@ -159,12 +159,12 @@ class Reader:
 
     def selected_extent(self, selection: Selection) -> tuple[int, int]:
         """Return the same, and when the first of them began, 0 without any."""
-        count, first_ns = self._rows("selected_count", **asdict(selection))[0]
+        count, first_ns = self._rows("selected_count", **_asked(selection))[0]
         return int(count), int(first_ns)
 
     def selected_segments(self, selection: Selection, every: int) -> Table:
         """Return the split of one in `every` of these decisions, the same ones every time."""
-        return self._table("selected_segments", **asdict(selection), every=every)
+        return self._table("selected_segments", **_asked(selection), every=every)
 
     def selected_trees(
         self, selection: Selection, every: int, *, with_offers: bool = False
@@ -174,7 +174,7 @@ class Reader:
         Their offer type is "" where it is not asked for.
         """
         table = self._table(
-            "selected_trees", **asdict(selection), every=every, with_offers=int(with_offers)
+            "selected_trees", **_asked(selection), every=every, with_offers=int(with_offers)
         )
         return table.combine_chunks()
 
@@ -297,6 +297,11 @@ class Reader:
 
     def _rows(self, name: str, **parameters: object) -> Sequence[Sequence[Any]]:
         return self._store.client().query(_SQL[name], parameters=parameters).result_rows
+
+
+def _asked(selection: Selection) -> dict[str, Any]:
+    """Return the parameters; a calibration is no customer's, and in no answer but its own."""
+    return {**asdict(selection), "calibration": CALIBRATION_ACTION}
 
 
 def in_groups(instants: Sequence[int], apart_ns: int, count_max: int) -> Iterator[tuple[int, int]]:

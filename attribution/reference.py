@@ -135,7 +135,7 @@ def _children(
 def _blocks(child: PlainSpan, parent: PlainSpan, is_hung: bool) -> bool:
     if child.blocking is not None:
         return child.blocking
-    return not (child.kind == "Consumer" and (is_hung or parent.kind == "Producer"))
+    return is_hung or not (child.kind == "Consumer" and parent.kind == "Producer")
 
 
 def _same_clock(child: PlainSpan, parent: PlainSpan) -> bool:

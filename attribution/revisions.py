@@ -34,6 +34,12 @@ class Revisions:
         was_there: Bools = self.before["revision"].is_valid().to_numpy(zero_copy_only=False)
         return self.is_new & was_there
 
+    def of(self, wanted: Bools) -> Revisions:
+        """Return what became of some of them."""
+        return Revisions(
+            self.revision[wanted], self.is_new[wanted], self.before.filter(pa.array(wanted))
+        )
+
 
 def revisions_of(rows: Table, stored: Table) -> Revisions:
     """Compare results with those stored before.

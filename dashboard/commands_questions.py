@@ -202,11 +202,18 @@ def _from_file(file: Path, config: Path | None, body: dict[str, Any]) -> dict[st
     """Replay every decision of a trace file. What they are worth is not in it."""
     import dataclasses
 
+    from pydantic import ValidationError
+
     from attribution.questions import replay_alone
     from dashboard.api_questions import WhatIfRequest
     from dashboard.trace_file import split_trace_file
 
-    request = WhatIfRequest(**body)
+    try:
+        request = WhatIfRequest(**body)
+    except ValidationError as error:
+        wrong = error.errors()[0]
+        at = ".".join(str(each) for each in wrong["loc"])
+        raise InputError(f"{at}: {wrong['input']!r}: {wrong['msg']}") from error
     if request != WhatIfRequest(changes=request.changes, shares=request.shares):
         raise InputError("--file replays every decision of the file; leave the other filters away")
     found = split_trace_file(file, load(config).settings)

@@ -11,6 +11,8 @@ FROM
         SELECT decision_id, trace_id, span_id, self_ns FROM path_spans FINAL
         WHERE ingress_ns >= {from_ns:UInt64} AND ingress_ns < {to_ns:UInt64}
             AND cityHash64(decision_id) % {every:UInt64} = 0
+        -- What a later revision gave to another decision keeps its row of the earlier one.
+        QUALIFY revision = max(revision) OVER (PARTITION BY ingress_ns, decision_id)
     ) AS p
     LEFT JOIN
     (

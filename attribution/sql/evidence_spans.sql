@@ -3,6 +3,7 @@
 -- Returns: ingress_ns UInt64, decision_id, span_id, stage, class String, shift_ns Int64, clock_bound_ns
 --   Nullable(UInt64), self_ns UInt64, sections Array(Tuple(UInt64, UInt64)), revision UInt32, and of
 --   wire_times: start_ns, exchanges, rtt_ns, outside_ns, kinds, ends_ns; unordered.
+-- A span that a later revision gave to another decision keeps its row of the earlier one, which is left out.
 WITH touched AS
 (
     SELECT DISTINCT trace_id, span_id
@@ -39,4 +40,13 @@ INNER JOIN
         AND ingress_ns >= (SELECT min(start_ns) FROM wire_times WHERE (trace_id, span_id) IN touched)
             - {reach_ns:UInt64}
         AND ingress_ns <= (SELECT max(end_ns) FROM wire_times WHERE (trace_id, span_id) IN touched)
+        AND (ingress_ns, decision_id, revision) IN
+        (
+            SELECT ingress_ns, decision_id, max(revision)
+            FROM path_spans
+            WHERE ingress_ns >= (SELECT min(start_ns) FROM wire_times WHERE (trace_id, span_id) IN touched)
+                    - {reach_ns:UInt64}
+                AND ingress_ns <= (SELECT max(end_ns) FROM wire_times WHERE (trace_id, span_id) IN touched)
+            GROUP BY ingress_ns, decision_id
+        )
 ) AS p ON p.trace_id = w.trace_id AND p.span_id = w.span_id

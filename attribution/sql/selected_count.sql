@@ -3,6 +3,6 @@
 SELECT count() AS decisions, min(ingress_ns) AS first_ns
 FROM attributions FINAL
 WHERE ingress_ns >= {from_ns:UInt64} AND ingress_ns < {to_ns:UInt64}
-    AND ({action:String} = '' OR action = {action:String})
+    AND (action = {action:String} OR {action:String} = '' AND action != {calibration:String})
     AND ({region:String} = '' OR region = {region:String})
     AND total_ns >= {low_ns:UInt64} AND total_ns < {high_ns:UInt64}

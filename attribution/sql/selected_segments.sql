@@ -8,7 +8,7 @@ SELECT
     egress_network_ns, egress_compute_ns, egress_store_ns, egress_untraced_ns
 FROM attributions AS a FINAL
 WHERE a.ingress_ns >= {from_ns:UInt64} AND a.ingress_ns < {to_ns:UInt64}
-    AND ({action:String} = '' OR action = {action:String})
+    AND (action = {action:String} OR {action:String} = '' AND action != {calibration:String})
     AND ({region:String} = '' OR region = {region:String})
     AND a.total_ns >= {low_ns:UInt64} AND a.total_ns < {high_ns:UInt64}
     AND cityHash64(decision_id) % {every:UInt64} = 0

@@ -10,7 +10,7 @@ FROM
 (
     SELECT * FROM path_columns FINAL
     WHERE ingress_ns >= {from_ns:UInt64} AND ingress_ns < {to_ns:UInt64}
-        AND ({action:String} = '' OR action = {action:String})
+        AND (action = {action:String} OR {action:String} = '' AND action != {calibration:String})
         AND ({region:String} = '' OR region = {region:String})
         AND end_ns - ingress_ns >= {low_ns:UInt64} AND end_ns - ingress_ns < {high_ns:UInt64}
         AND cityHash64(decision_id) % {every:UInt64} = 0

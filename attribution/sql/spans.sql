@@ -39,7 +39,7 @@ SELECT
     arrayMap(id -> reinterpretAsUInt64(reverse(unhex(id))), Links.SpanId) AS link_spans,
     toInt64(received_ns) AS received_ns,
     cityHash64(Timestamp, Duration, ParentSpanId, SpanName, SpanKind, ServiceName, StatusCode,
-        SpanAttributes) AS content
+        SpanAttributes, host, clock_error_ns, Links.TraceId, Links.SpanId) AS content
 FROM otel_traces
 WHERE TraceId IN {trace_ids:Array(String)}
     AND Timestamp >= fromUnixTimestamp64Nano({from_ns:Int64})

@@ -19,5 +19,7 @@ INNER JOIN
     SELECT ingress_ns, decision_id, parent_span_id, class, stage, sections
     FROM path_spans FINAL
     WHERE ingress_ns >= {from_ns:UInt64} AND on_path
+    -- The root's row, which every revision has, tells the latest.
+    QUALIFY revision = max(revision) OVER (PARTITION BY ingress_ns, decision_id)
 ) AS p USING (ingress_ns, decision_id)
 GROUP BY p.decision_id

@@ -145,6 +145,19 @@ def test_what_a_parent_waits_for(child: S, parent_kind: str, waited: bool) -> No
     assert ("async" in flags(trees)) is not waited
 
 
+def test_consumer_whose_producer_is_not_there_is_waited_for() -> None:
+    """What it was sent by is not known, so nothing says that the decision went on without it."""
+    trees = trees_of([S(1, kind="Producer"), S(2, 9, kind="Consumer")], [R()])
+    assert trees.is_blocking[trees.span_id == 2].tolist() == [True]
+    assert flags(trees) == {"orphan"}
+
+
+def test_caller_that_links_to_what_it_called_is_not_inside_of_itself() -> None:
+    """It is a part of the decision that it began, which no other decision is in."""
+    trees = trees_of([S(1, links=((0, 2),)), S(2, 1)], [R(2)])
+    assert "nested" not in flags(trees)
+
+
 @pytest.mark.parametrize(
     ("start", "end", "shift"),
     [

@@ -64,6 +64,17 @@ def test_internal_span_around_a_store_call_is_compute() -> None:
     assert classes(spans) == {1: "compute", 2: "compute", 3: "store"}
 
 
+def test_store_call_far_below_takes_the_time_of_the_internal_span_around_it() -> None:
+    """However many layers an ORM has."""
+    spans = [
+        S(1, kind="Server"), S(2, 1, is_store=True), S(3, 2), S(4, 3),
+        S(5, 4, kind="Client", is_store=True), S(6, 1, is_store=True),
+    ]  # fmt: skip
+    assert classes(spans) == {
+        1: "compute", 2: "compute", 3: "compute", 4: "compute", 5: "store", 6: "store",
+    }  # fmt: skip
+
+
 def test_first_rule_of_the_config_that_matches_wins() -> None:
     """A customer's own word is asked before the conventions, after what the span says."""
     rules = (

@@ -117,6 +117,25 @@ def test_equal_populations_are_rarely_called_different() -> None:
     assert found <= 33
 
 
+def spiky(draw: np.random.Generator, count: int) -> Population:
+    """Return decisions of which one in a hundred waits thirty times as long for the store."""
+    segment = np.full((count, len(SEGMENTS)), MS, np.int64)
+    segment[:, STORE] = draw.exponential(MS, count) * np.where(draw.random(count) < 0.01, 30, 1)
+    return Population(segment, np.zeros(count, np.int64))
+
+
+@pytest.mark.parametrize(("few", "many"), [(30, 1000), (100, 1000)])
+def test_few_decisions_without_a_rare_slow_one_are_no_discovery(few: int, many: int) -> None:
+    """One in a hundred takes thirty times as long; most samples of thirty hold none."""
+    found = 0
+    for seed in range(200):
+        draw = np.random.default_rng(seed)
+        got = compare(spiky(draw, many), spiky(draw, few))
+        found += any(each.is_different for each in got.differences)
+    # Three standard errors above 5 % of 200.
+    assert found <= 19
+
+
 def test_false_discovery_shares_agree_with_a_worked_example() -> None:
     """Worked by hand from the definition, with a tie and a step that has to be smoothed."""
     got = false_discovery_shares(np.array([0.01, 0.04, 0.03, 0.02, 0.9]))

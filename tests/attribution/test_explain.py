@@ -65,6 +65,17 @@ def test_parentless_span_is_a_decision_where_nothing_else_is() -> None:
     assert shares[2]["flags"] == ["orphan"]
 
 
+def test_parentless_spans_of_one_trace_are_told_apart_whatever_id_they_carry() -> None:
+    """Where no rule says what a decision is, both may carry the id of the one they are parts of."""
+    named = {"decision.id": "d-1"}
+    spans = [F(1, attributes=named), F(2, 0, 30, 40, attributes=named)]
+
+    assert [share["decision_id"] for share in split(spans)] == [
+        f"{TRACE}:{hex_id(1)}", f"{TRACE}:{hex_id(2)}",
+    ]  # fmt: skip
+    assert [share["decision_id"] for share in split(spans[:1])] == ["d-1"]
+
+
 def test_orphan_is_a_decision_only_without_a_parentless_span() -> None:
     """A trace whose top was lost is still a trace."""
     assert [share["decision_id"] for share in split([F(2, 9), F(3, 2)])] == [TRACE]

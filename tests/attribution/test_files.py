@@ -10,6 +10,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 from attribution.file_span import FileSpan
 from attribution.files import TraceFile, parse
+from attribution.spans import NONE
 from collector.errors import DecodeError
 from tests.attribution.trace_files import (
     BASE_US,
@@ -211,6 +212,14 @@ def test_jaeger_process_names_service_and_machine() -> None:
     assert (one(jaeger(processID="p")).service, one(jaeger(processID="q")).service) == ("shop", "")
     span = one(jaeger(process=process, tags=[{"key": "span.kind", "value": "server"}]))
     assert (span.service, span.host, span.kind) == ("cart", "node-7", "Server")
+
+
+def test_bound_of_the_clock_is_read_in_every_format() -> None:
+    """Of Jaeger it is a tag of the process, as it is an attribute of OTLP's resource."""
+    process = {"serviceName": "cart", "tags": [{"key": "clock.error_ns", "value": 7_000}]}
+
+    assert one(jaeger(process=process)).clock_error_ns == 7_000
+    assert one(jaeger()).clock_error_ns == NONE
 
 
 def test_words_of_opentracing_for_a_store_are_taken() -> None:

