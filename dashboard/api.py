@@ -95,7 +95,10 @@ class Decision:
     """One decision with its split, its spans, what it earned, and its packets' exchanges."""
 
     facts: DecisionFacts
+    trace_ids: list[str]  # that of the root first
     attribution: Attribution | None
+    classes: dict[str, int]  # ns, which sum to the total; empty before it is attributed
+    stages: dict[str, int]  # likewise
     spans: list[PathSpan]
     outcomes: list[Outcome]
     flows: list[SpanFlow]
@@ -356,7 +359,10 @@ def _decision(reader: Reader, decision_id: str, now_ns: int) -> Decision:
     sent = reader.trace_spans(facts.trace_id)
     return Decision(
         facts=facts,
+        trace_ids=[facts.trace_id, *sorted({span.trace_id for span in spans} - {facts.trace_id})],
         attribution=split,
+        classes=split.by_class() if split else {},
+        stages=split.by_stage() if split else {},
         spans=spans,
         outcomes=reader.outcomes(facts),
         flows=reader.span_flows(facts.decision_id),

@@ -210,6 +210,16 @@ class Attribution:
     is_error: int
     computed_ns: int
 
+    def by_class(self) -> dict[str, int]:
+        """Return the nanoseconds of each class."""
+        parts = list(zip(SEGMENTS, self.segments_ns, strict=True))
+        return {name: sum(ns for (_, each), ns in parts if each == name) for name in CLASSES}
+
+    def by_stage(self) -> dict[str, int]:
+        """Return the nanoseconds of each stage."""
+        parts = list(zip(SEGMENTS, self.segments_ns, strict=True))
+        return {name: sum(ns for (each, _), ns in parts if each == name) for name in STAGES}
+
 
 @dataclass(frozen=True, slots=True)
 class Revision:

@@ -152,6 +152,10 @@ def test_decision_has_its_split_and_its_evidence(api: Api) -> None:
     decision = api.send("GET", "/api/v1/decisions/d-12").json()
     split = decision["attribution"]
     assert sum(split["segments_ns"]) == split["total_ns"] == 111_000_000
+    assert sum(decision["classes"].values()) == sum(decision["stages"].values()) == 111_000_000
+    assert decision["classes"]["store"] == sum(split["segments_ns"][2::4])
+    assert decision["stages"]["ingress"] == sum(split["segments_ns"][:4])
+    assert decision["trace_ids"][0] == decision["facts"]["trace_id"]
     assert Decimal(decision["facts"]["value_usd"]) == Decimal("0.42")
     assert len(decision["flows"]) == 3
     assert decision["spans"][0]["sections"][0][0] == TODAY_NS - 48_000_000_000
