@@ -36,6 +36,11 @@ from collector.otlp_values import flatten_lists, flatten_outer_lists
 SCALAR_MARK = b"\xd8\x3e\x01"  # field 1003, varint
 LISTS_MARK = b"\xd8\x3e\x00"
 
+# A stamp of more digits is later than any instant that is taken; Python reads at most 4,300.
+_DIGITS_MAX = 20
+_BEYOND_NS = 10**_DIGITS_MAX
+_SHOWN_MAX = 40  # characters of a stamp that the sender is told
+
 _TIMES = operator.attrgetter("start_time_unix_nano", "end_time_unix_nano")
 
 
@@ -124,7 +129,7 @@ def _are_times_good(times: Sequence[tuple[int, int]], limits: Limits) -> bool:
 
 
 def _are_stamps_good(request: ExportTraceServiceRequest, body: bytes, limits: Limits) -> bool:
-    """Return whether no span's stamps are in disorder; only those that have some are looked at."""
+    """Return whether every stamp may be stored; only spans that have some are looked at."""
     stamped = _stamp_pattern(limits.stamp_names)
     if stamped.search(body) is None:
         return True
@@ -176,12 +181,23 @@ def refuse_span(span: Span, limits: Limits) -> Refusal | None:
 
 
 def refuse_stamps(span: Span, limits: Limits) -> Refusal | None:
-    """Return why a decision's stamps cannot be used: each stage begins no sooner than the last."""
-    values = {pair.key: pair for pair in span.attributes}
+    """Return why a decision's stamps cannot be used: each stage begins no sooner than the last.
+
+    A decision lies in the day of its ingress, so a stamp is held against the same times as a span.
+    """
+    # Of a name that is there twice the store has the first.
+    values = {pair.key: pair for pair in reversed(span.attributes)}
     latest_name, latest_ns = "", 0
     for names in limits.stamp_names:
         for name in names:
             if name in values and (stamp_ns := stamp(values[name])) > 0:
+                if not limits.earliest_ns <= stamp_ns <= limits.latest_ns:
+                    return Refusal(
+                        "time_out_of_range",
+                        f"span {span.name!r}: {name} {_shown(values[name])} is outside "
+                        f"[{limits.earliest_ns}, {limits.latest_ns}]; stamp in Unix nanoseconds, "
+                        "and set the clock of the sender",
+                    )
                 if stamp_ns < latest_ns:
                     return Refusal(
                         "stamps_out_of_order",
@@ -198,6 +214,13 @@ def stamp(pair: KeyValue) -> int:
     kind = pair.value.WhichOneof("value")
     if kind == "int_value":
         return pair.value.int_value
-    if kind == "string_value" and pair.value.string_value.isascii():
-        return int(pair.value.string_value) if pair.value.string_value.isdigit() else 0
-    return 0
+    text = pair.value.string_value
+    if not (text.isascii() and text.isdigit()):
+        return 0
+    digits = text.lstrip("0")
+    return int(digits or "0") if len(digits) <= _DIGITS_MAX else _BEYOND_NS
+
+
+def _shown(pair: KeyValue) -> str:
+    text = pair.value.string_value or str(pair.value.int_value)
+    return text if len(text) <= _SHOWN_MAX else f"{text[:_SHOWN_MAX]}... ({len(text)} digits)"

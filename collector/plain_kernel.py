@@ -227,9 +227,13 @@ def _key_plain(
     if found == _NO_NAME:
         found = otlp.NAME_PLAIN if _note(body, at, end, state, unknown) else otlp.NAME_STOP
     # An event may call something a stamp too, and that is none of its span's.
-    is_stamp = 1 <= found <= 4 and state[_IS_SPANS] == 0
-    state[_KEY] = otlp.NAME_PLAIN if is_stamp else found
-    return bool(found != otlp.NAME_STOP)
+    is_stamp = 1 <= found <= 4
+    if is_stamp and state[_IS_SPANS] == 0:
+        found, is_stamp = otlp.NAME_PLAIN, False
+    state[_KEY] = found
+    # Of a stamp that is there twice the first counts, which is gone by then.
+    is_again = is_stamp and state[_STAMP + found] != 0
+    return bool(found != otlp.NAME_STOP and not is_again)
 
 
 _key = _compile(_key_plain)
@@ -317,7 +321,7 @@ def _is_good_plain(message: int, state: Ints, earliest_ns: int, latest_ns: int) 
     for stage in range(1, 5):
         stamp = state[_STAMP + stage]
         if stamp > 0:
-            is_good = is_good and stamp >= latest_stamp
+            is_good = is_good and latest_stamp <= stamp <= latest_ns and earliest_ns <= stamp
             latest_stamp = stamp
     state[_HAS_TRACE:] = 0
     state[otlp.SPANS] += 1

@@ -54,6 +54,11 @@ REFUSED: Mapping[str, tuple[Span, str]] = {
     "no start": (span(name="bad", start_ns=0), "time_out_of_range"),
     "older than kept": (span(name="bad", start_ns=NOW_NS - 31 * DAY_NS), "time_out_of_range"),
     "after tomorrow": (span(name="bad", start_ns=NOW_NS + 2 * DAY_NS), "time_out_of_range"),
+    "stamp in milliseconds": (
+        decision_span(stamps_ns=[STARTED_NS // MILLISECOND_NS]),
+        "time_out_of_range",
+    ),
+    "stamp older than kept": (decision_span(stamps_ns=[NOW_NS - 31 * DAY_NS]), "time_out_of_range"),
     "stamps out of order": (decision_span(stamps_ns=MIXED), "stamps_out_of_order"),
 }
 

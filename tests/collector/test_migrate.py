@@ -12,6 +12,7 @@ from collector.config import (
     OutcomesConfig,
 )
 from collector.errors import MigrationError
+from collector.otlp import DAY_NS, Signal
 from collector.store.connect import Connections
 from collector.store.migrate import (
     MIGRATIONS_DIR,
@@ -20,8 +21,11 @@ from collector.store.migrate import (
     load_migrations,
     migrate,
 )
+from collector.wal_frames import encode_frame
+from collector.writer import Entrance
 from tests.builders import (
     decision_span,
+    key_values,
     logs_request,
     new_trace_id,
     outcome,
@@ -179,3 +183,41 @@ def test_what_cannot_be_a_decision_is_named(store: Connections) -> None:
     assert client.query("SELECT count() FROM otel_traces").result_rows == [(3,)]
     rows = client.query("SELECT reason_code, item_count FROM rejected ORDER BY 1").result_rows
     assert rows == [("ingress_after_end", 0), ("schema_unknown", 0)]
+
+
+def test_log_of_an_older_release_makes_no_partition_a_day_of_ingress(store: Connections) -> None:
+    """It may hold stamps that are refused by now, each of which would be a part of its own."""
+    days = [
+        decision_span(decision_id=f"{day}", stamps_ns=[NOW_NS - day * DAY_NS])
+        for day in range(1, 90)
+    ]
+    entrance = Entrance.of(Signal.TRACES)
+    client = store.client()
+    client.raw_insert(
+        entrance.table,
+        insert_block=encode_frame(trace_request(*days).SerializeToString(), NOW_NS, len(days)),
+        fmt="Protobuf",
+        settings={**entrance.settings},
+    )
+
+    ids = client.query("SELECT decision_id FROM decisions ORDER BY toUInt32(decision_id)")
+    assert [int(decision_id) for (decision_id,) in ids.result_rows] == list(range(1, 32))
+    rejected = client.query(
+        "SELECT reason_code, uniqExact(item_id), any(detail) FROM rejected GROUP BY 1"
+    ).result_rows
+    assert [row[:2] for row in rejected] == [("ingress_long_before_end", 58)]
+    assert "lies more than 31 days before the end of the root" in rejected[0][2]
+
+
+def test_of_a_stamp_that_is_there_twice_the_store_has_the_first(store: Connections) -> None:
+    """The receiver judges that one."""
+    twice = span(attributes={"decision.action": "offer", "decision.ts.ingress": START_NS - 1})
+    twice.attributes.extend(key_values({"decision.ts.ingress": START_NS}))
+    listed = span(attributes={"decision.action": "listed", "decision.ts.ingress": START_NS - 2})
+    listed.attributes.extend(key_values({"decision.ts.ingress": START_NS, "l": [1]}))
+
+    store_request(store, trace_request(twice))
+    store_request(store, trace_request(listed))
+
+    rows = store.client().query("SELECT action, ingress_ns FROM decisions ORDER BY 1").result_rows
+    assert rows == [("listed", START_NS - 2), ("offer", START_NS - 1)]

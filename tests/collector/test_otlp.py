@@ -21,7 +21,14 @@ from collector.otlp import (
 )
 from collector.otlp_limits import Limits
 from collector.otlp_spans import unmarked
-from tests.builders import any_value, decision_span, logs_request, span, trace_request
+from tests.builders import (
+    any_value,
+    decision_span,
+    key_values,
+    logs_request,
+    span,
+    trace_request,
+)
 from tests.conftest import NOW_NS
 
 LIMITS = limits_at(NOW_NS, 30, AttributesConfig())
@@ -62,6 +69,21 @@ def refused_reasons(*spans: Span, limits: Limits = LIMITS) -> dict[str, int]:
             "stamps_out_of_order",
             id="disorder as text, two stamps missing",
         ),
+        pytest.param(
+            decision_span(stamps_ns=[NOW_NS - 30 * DAY_NS - 1]),
+            "time_out_of_range",
+            id="stamp older than is kept",
+        ),
+        pytest.param(
+            decision_span(stamps_ns=[NOW_NS, NOW_NS + DAY_NS + 1]),
+            "time_out_of_range",
+            id="stamp in two days",
+        ),
+        pytest.param(
+            decision_span(attributes={"decision.ts.ingress": "1" * 5_000}),
+            "time_out_of_range",
+            id="stamp of more digits than Python reads",
+        ),
     ],
 )
 def test_bad_span_is_refused_and_its_neighbour_kept(bad: Span, reason: str) -> None:
@@ -93,9 +115,41 @@ def test_ordered_stamps_are_taken(stamps_ns: list[int]) -> None:
 def test_stamp_under_a_customers_name_is_checked() -> None:
     """A mapped name is as good as ours, in what it is refused for too."""
     limits = limits_at(NOW_NS, 30, AttributesConfig(map={"decision.ts.transform": "shop.t1"}))
-    bad = span(attributes={"decision.ts.ingress": 5, "shop.t1": 4})
+    bad = span(attributes={"decision.ts.ingress": NOW_NS, "shop.t1": NOW_NS - 1})
 
     assert refused_reasons(bad, limits=limits) == {"stamps_out_of_order": 1}
+
+
+@pytest.mark.parametrize("ns_in_unit", [1_000, 1_000_000, 1_000_000_000])
+def test_stamp_in_another_unit_is_refused_with_its_value(ns_in_unit: int) -> None:
+    """Taken for nanoseconds it lies in 1970, and its decision is in no figure."""
+    bad = decision_span(stamps_ns=[NOW_NS // ns_in_unit])
+
+    checked = check(Signal.TRACES, trace_request(bad).SerializeToString(), LIMITS)
+
+    assert f"decision.ts.ingress {NOW_NS // ns_in_unit} is outside [" in checked.message
+    assert "stamp in Unix nanoseconds" in checked.message
+
+
+def test_of_a_stamp_that_is_there_twice_the_first_is_judged() -> None:
+    """The store has the first, so the last must not stand for it."""
+    old = NOW_NS - 40 * DAY_NS
+    assert refused_reasons(_stamped_twice(old, NOW_NS)) == {"time_out_of_range": 1}
+    assert refused_reasons(_stamped_twice(NOW_NS, old)) == {}
+
+
+def _stamped_twice(*stamps_ns: int) -> Span:
+    one = span()
+    for stamp_ns in stamps_ns:
+        one.attributes.extend(key_values({"decision.ts.ingress": stamp_ns}))
+    return one
+
+
+def test_zeros_before_a_stamp_change_nothing() -> None:
+    """The store reads them like that, however many they are."""
+    padded = decision_span(stamps_ns=[], attributes={"decision.ts.egress": f"{NOW_NS:05000}"})
+
+    assert refused_reasons(padded) == {}
 
 
 def test_text_that_is_no_number_is_no_stamp() -> None:

@@ -36,7 +36,9 @@ SETS = st.dictionaries(
     | st.sampled_from(
         ["user.id", "url.query", "decision.ts.ingress", "decision.ts.decision", "http.route"]
     ),
-    SCALARS | st.sampled_from([0, NOW_NS, str(NOW_NS - 1), "a@b.example", "4111111111111111"]),
+    SCALARS
+    | st.sampled_from([0, 1, NOW_NS, str(NOW_NS - 1), str(NOW_NS // 1_000), NOW_NS + 2 * DAY_NS])
+    | st.sampled_from(["a@b.example", "4111111111111111"]),
     max_size=5,
 )
 
@@ -163,6 +165,7 @@ def late(one: Span) -> None:
 
 
 STAMPED = {"decision.ts.ingress": NOW_NS, "decision.ts.decision": NOW_NS - 1}
+STAMP = key_values({"decision.ts.ingress": NOW_NS})
 TAIL_OF_NOBODY = b"\xfa\x3e\x01x"  # field 1007
 
 
@@ -179,6 +182,12 @@ TAIL_OF_NOBODY = b"\xfa\x3e\x01x"  # field 1007
         pytest.param(request_of(STAMPED), id="stamps out of order"),
         pytest.param(
             request_of({name: str(at) for name, at in STAMPED.items()}), id="stamps as text"
+        ),
+        pytest.param(request_of({"decision.ts.egress": NOW_NS // 1_000_000}), id="stamp in ms"),
+        pytest.param(request_of({"decision.ts.ingress": NOW_NS + 2 * DAY_NS}), id="stamp ahead"),
+        pytest.param(
+            request_of(change=lambda one: one.attributes.extend([*STAMP, *STAMP])),
+            id="stamp twice",
         ),
         pytest.param(request_of() + TAIL_OF_NOBODY, id="unknown field"),
         pytest.param(request_of() + b"\x0a", id="cut off"),
@@ -201,8 +210,8 @@ def test_own_names_of_stamps_go_the_other_way() -> None:
     load()
     look = PlainLook(RULES.has_rule, limits.stamp_names)
 
-    assert look.look(request_of({"shop.out": 1}), limits) is None
-    assert look.look(request_of({"decision.ts.ingress": 1}), limits) is not None
+    assert look.look(request_of({"shop.out": NOW_NS}), limits) is None
+    assert look.look(request_of({"decision.ts.ingress": NOW_NS}), limits) is not None
 
 
 def test_an_events_stamp_is_not_its_spans(plain_look: PlainLook) -> None:

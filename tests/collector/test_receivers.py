@@ -131,7 +131,7 @@ def test_partial_success_is_told_in_each_transport(
 ) -> None:
     """OK with a count and a reason: the sender must not send the batch again."""
     request = trace_request(
-        span(name="good"), span(trace_id="00" * 16), decision_span(stamps_ns=[2, 1])
+        span(name="good"), span(trace_id="00" * 16), decision_span(stamps_ns=[NOW_NS, NOW_NS - 1])
     )
     answers = [
         ExportTraceServiceResponse.FromString(export(TRACES, request.SerializeToString())),

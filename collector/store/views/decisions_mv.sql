@@ -2,7 +2,8 @@
 -- Total: every conversion here gives a value for any text; what cannot be a decision goes to
 -- rejected through rejected_decisions_mv, whose condition is the negation of this one.
 -- Stamps are ordered, and ingress lies not after the end: the receiver refuses disorder among
--- them, and the condition below holds them against the root's end.
+-- them, and the condition below holds them against the root's end. Ingress is the partition, so
+-- one long before its end would make a part of its own, whatever let it in.
 CREATE MATERIALIZED VIEW decisions_mv ${on_cluster} TO decisions AS
 SELECT
     if(stamped_ns > 0, stamped_ns, start_ns) AS ingress_ns,
@@ -44,4 +45,6 @@ FROM
     FROM otel_traces${local}
     WHERE own_action != '' OR ${matches}
 )
-WHERE schema IN (${accepted}) AND stamped_ns <= end_ns
+WHERE schema IN (${accepted})
+    AND stamped_ns <= end_ns
+    AND (stamped_ns = 0 OR stamped_ns + 31 * 86400 * 1000000000 >= end_ns)
