@@ -15,7 +15,7 @@ from typing import Final
 from collector.provenance import SIGNED, TRACE_ID_INDEX, Event
 from collector.provenance_checkpoint import NO_ROOT, Checkpoint
 
-ChainKey = tuple[str, str]  # producer, epoch
+ChainKey = tuple[str, str]  # producer, epoch; neither is empty
 
 # An event that came before the restart has no place in what is taken now.
 NO_LINE: Final = -1

@@ -40,6 +40,9 @@ _STEP_NS: Final = 10 * NS_PER_MINUTE
 _FIRST_LOOK_NS: Final = 10 * NS_PER_MINUTE
 # Without news the place is noted this often.
 _IDLE_NS: Final = NS_PER_MINUTE
+# Where the pass itself is, among the chains: no chain has it, since a seal or a checkpoint without
+# a producer or an epoch is incomplete.
+_PASS: Final[ChainKey] = "", ""
 _SQL: Final = {p.stem: p.read_text() for p in (Path(__file__).parent / "sql").glob("*.sql")}
 _COLUMNS: Final = (
     "producer", "epoch", "seq", "item_id", "verdict", "count", "reason", "kid", "trace_id",
@@ -142,8 +145,9 @@ class ProvenanceJob:
     def _resume(self, now_ns: int) -> Stream:
         """Return the chains as the last remembered pass left them."""
         client = self._store.client()
+        producer, epoch = _PASS
         rows = client.query(
-            _SQL["chain_states"], parameters={"producers": [""], "epochs": [""]}
+            _SQL["chain_states"], parameters={"producers": [producer], "epochs": [epoch]}
         ).result_rows
         self._cursor_ns = self._noted_ns = int(rows[0][3]) if rows else 0
         self._began_ns = int(rows[0][2]) if rows else 0
@@ -241,7 +245,7 @@ class ProvenanceJob:
     def _remember(self, states: Mapping[ChainKey, str], cursor_ns: int) -> None:
         rows = [[*key, state, cursor_ns] for key, state in states.items()]
         # The pass itself, in the same insert; its state is when the store's first span arrived.
-        rows.append(["", "", str(self._began_ns), cursor_ns])
+        rows.append([*_PASS, str(self._began_ns), cursor_ns])
         client = self._store.client()
         client.insert(
             "provenance_chains", rows, column_names=["producer", "epoch", "state", "cursor_ns"]

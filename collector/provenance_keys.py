@@ -48,6 +48,8 @@ class KeyRing:
 
     def check(self, checkpoint: Checkpoint) -> str:
         """Return why the checkpoint's signature does not count, "" where it does."""
+        if not (checkpoint.producer and checkpoint.epoch):
+            return "its seal is incomplete"
         key = self.checkpoints.get(checkpoint.kid)
         if key is None:
             return f"key {checkpoint.kid} is not among the keys"

@@ -66,7 +66,7 @@ class Stream:
         macs = self._ring.macs
         keys = {(event.producer, event.epoch) for event in events if event.kid in macs}
         keys |= {(c.producer, c.epoch) for c in checkpoints if c.kid in self._ring.checkpoints}
-        return keys - self._chains.keys()
+        return {key for key in keys if all(key)} - self._chains.keys()
 
     def restore(self, states: Mapping[ChainKey, str]) -> None:
         """Take chains back that `states` gave."""

@@ -63,6 +63,7 @@ OUTSIDE_WORKERS = 2
 IMPORT_BYTES_MAX = 64 * 1024 * 1024
 
 _STAGE = "stage."
+_JOB = "job."
 # Without these, what is sent here is refused or kept waiting. The others only come later, and a
 # balancer that took the service out for them would stop the data as well.
 _MUST_BE_READY = ("received", "logged", "stored")
@@ -308,8 +309,15 @@ def _probe_router(
         except MillworthError as error:
             text = f"not ready\nstored: the store does not answer: {error}\n"
             return PlainTextResponse(text, status_code=503)
-        stages = [i for i in await workers.run(health.health) if i.name.startswith(_STAGE)]
+        items = await workers.run(health.health)
+        stages = [i for i in items if i.name.startswith(_STAGE)]
         lines = [f"{i.name.removeprefix(_STAGE)}: {_readiness(i)}\n" for i in stages]
+        # Why is for whoever may ask for it: this page needs no token.
+        lines += [
+            f"{i.name}: not ready: its last run failed: see /api/v1/health\n"
+            for i in items
+            if i.name.startswith(_JOB) and i.status == "bad"
+        ]
         waits = any(
             i.status == "bad" and i.name.removeprefix(_STAGE) in _MUST_BE_READY for i in stages
         )

@@ -26,7 +26,7 @@ A stage (`received`, `logged`, `stored`, `attributed`, `alerted`) is as far behi
 is old up to which everything has passed it. That includes what it waits for on purpose:
 `attribution.settle_s`, `alerts.lateness_s`. The same figures are on the Health page, at
 `/api/v1/health` (`stage.*`), and at `/readyz`, which answers 503 while data cannot be received,
-logged or stored, and says of every stage how it is.
+logged or stored, and says of every stage how it is, and which jobs fail.
 
 This page is written by `python -m dashboard.metrics_text > docs/metrics.md`.
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -188,6 +189,45 @@ def test_every_decision_gets_a_verdict_and_a_second_pass_says_the_same(scene: Sc
     assert scene.run(3) == {"ok": 3, "tampered": 1, "unsigned": 1}
     assert scene.rows() == expected
     assert scene.job.totals() == {"ok": 3, "tampered": 1, "unsigned": 1}
+
+
+@pytest.mark.parametrize("is_restarted", [False, True])
+def test_seal_without_a_producer_or_an_epoch_holds_up_no_pass(
+    scene: Scene, is_restarted: bool
+) -> None:
+    """Its kid is one of ours, and the place of the last pass lies under no producer."""
+    events = scene.producer.seal(4)
+    scene.producer.store_events(events[:1], at(1))
+    assert scene.run(2) == {"ok": 1}
+    blanks = [
+        events[1]._replace(producer=""),
+        events[2]._replace(epoch=""),
+        events[3]._replace(producer="", epoch=""),
+    ]
+    scene.producer.store_events(blanks, at(3))
+    if is_restarted:
+        scene.restart()
+    assert scene.run(4) == {"tampered": 3}
+    assert {row[1:] for row in scene.rows()} == {
+        ("ok", 1, ""),
+        ("tampered", 1, "its seal is incomplete"),
+    }
+    scene.producer.store_events(events[1:], at(5))
+    assert scene.run(6) == {"ok": 3}
+
+
+def test_checkpoint_without_a_producer_is_bad_and_moves_no_place(scene: Scene) -> None:
+    """Signed or not: its chain would be remembered where the pass itself is."""
+    events = scene.producer.seal(1)
+    blank = replace(scene.producer.cut(), producer="", epoch="")
+    signed = replace(blank, signature=signer(PRIVATE)(blank.statement()).hex())
+    scene.producer.store_checkpoint(signed, at(1))
+    scene.producer.store_events(events, at(1))
+    assert scene.run(2) == {"ok": 1, "bad_checkpoint": 1}
+    scene.restart()
+    assert scene.run(3) == {}
+    rows = scene.store.client().query("SELECT producer FROM provenance_chains FINAL ORDER BY 1")
+    assert [name for (name,) in rows.result_rows] == ["", "shop/1"]
 
 
 def test_chain_goes_on_over_a_restart_and_a_late_event_amends_missing(scene: Scene) -> None:

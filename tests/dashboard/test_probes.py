@@ -49,12 +49,18 @@ def stage(name: str, status: str = "ok", value: float | None = 0.1) -> HealthIte
 
 
 def test_readiness_names_the_stage_that_is_not_ready(world: Connections) -> None:
-    """What cannot be stored takes the service out; what comes late only is told."""
-    others = [HealthItem("job.alerts", "failed", "", "bad", "elsewhere")]
+    """What cannot be stored takes the service out; what comes late or fails only is told."""
+    others = [
+        HealthItem("job.alerts", "failed", "", "bad", "of a secret"),
+        HealthItem("job.slope", 3.0, "s ago", "ok"),
+        HealthItem("packet.recorder", "ended", "", "bad", "elsewhere"),
+    ]
     well = [stage("logged"), stage("stored"), stage("attributed")]
     answer = get(world, "/readyz", [*well, *others], Counters())
     assert (answer.status_code, answer.text) == (
-        *(200, "ready\nlogged: ready\nstored: ready\nattributed: ready\n"),
+        200,
+        "ready\nlogged: ready\nstored: ready\nattributed: ready\n"
+        "job.alerts: not ready: its last run failed: see /api/v1/health\n",
     )
     late = [stage("logged"), stage("stored"), stage("attributed", "bad", 700.0)]
     answer = get(world, "/readyz", late, Counters())
