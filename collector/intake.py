@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import threading
+import traceback
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass
+from pathlib import Path
 
 from google.protobuf.message import Message
 
@@ -14,6 +16,7 @@ from collector.config import AttributesConfig
 from collector.counters import Counters
 from collector.errors import DecodeError, LogFullError, TransientError
 from collector.identifiers_config import IdentifiersConfig
+from collector.log import get_logger
 from collector.otlp import Checked, Signal, check, limits_at, response, survey_request
 from collector.otlp_limits import Limits
 from collector.otlp_plain import PlainLook
@@ -21,6 +24,7 @@ from collector.otlp_spans import SCALAR_MARK
 from collector.protection import Protection
 from collector.wal import Budget, Log
 
+_LOG = get_logger("collector")
 # How long a sender is asked to wait when the log cannot be written: a disk says nothing of when.
 _REPAIR_SECONDS = 2
 
@@ -122,6 +126,29 @@ class Intake:
         if isinstance(error, LogFullError):
             return self._budget.retry_seconds()
         return _REPAIR_SECONDS
+
+    def refuse_json(self, signal: Signal) -> None:
+        """Count a request in JSON that found no room among those that wait."""
+        self._refuse(signal, {"json_full": 1})
+
+    def fail(self, signal: Signal, transport: str, error: Exception) -> str:
+        """Count and log a request that we fail at though nobody foresaw it; say so to its sender.
+
+        Whatever it is, it must not pass for a service that is gone, nor be counted nowhere.
+        """
+        self._refuse(signal, {"failed": 1})
+        last = traceback.extract_tb(error.__traceback__)[-1:]
+        _LOG.error(
+            "request_failed",
+            signal=signal,
+            transport=transport,
+            error=f"{type(error).__name__}: {error}"[:300],
+            where=", ".join(f"{Path(frame.filename).name}:{frame.lineno}" for frame in last),
+        )
+        return (
+            f"the service failed at this request ({type(error).__name__}); nothing of it is kept, "
+            "and the same again fails again: its log has request_failed"
+        )
 
     def figures(self) -> tuple[Mapping[Signal, int], int]:
         """Return the items answered OK by signal, and how many items or requests were refused."""

@@ -177,6 +177,11 @@ class GrpcReceiver:
             except LogWriteError as error:
                 seconds = self._intake.retry_seconds(error)
                 _ask_to_retry(context, grpc.StatusCode.UNAVAILABLE, str(error), seconds)
+            except grpc.RpcError:
+                raise  # the call ended, as gRPC knows
+            except Exception as error:  # noqa: BLE001  counted, logged and answered
+                reason = self._intake.fail(signal, _LISTENER, error)
+                context.abort(grpc.StatusCode.INTERNAL, reason)
             finally:
                 self._calls.leave()
             raise AssertionError("abort returned")

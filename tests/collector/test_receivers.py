@@ -234,6 +234,17 @@ def test_partial_success_in_json_has_json_names(refusing: httpx.Client) -> None:
             "OTLP/JSON",
             id="half a surrogate pair",
         ),
+        pytest.param(
+            b'{"resourceSpans":[{"scopeSpans":[{"spans":[{"kind":1e400}]}]}]}',
+            "infinity",
+            id="kind beyond every number",
+        ),
+        pytest.param(
+            b'{"resourceSpans":[{"resource":{"attributes":[{"key":"a","value":{"doubleValue":%s}}]}}]}'
+            % (b"1" * 400),
+            "too large",
+            id="double of 400 digits",
+        ),
     ],
 )
 def test_bad_json_is_answered_with_a_status(

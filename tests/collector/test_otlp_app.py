@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
+import json
 from collections.abc import MutableMapping
 from http import HTTPStatus
 from typing import Any
 
 import pytest
+from google.rpc.status_pb2 import Status  # type: ignore[import-untyped]  # ships no types
 
 from collector.access import Gate
 from collector.config import AttributesConfig
 from collector.counters import Counters
 from collector.intake import Intake
-from collector.receiver_http import PROTOBUF, OtlpApp
+from collector.log import configure
+from collector.otlp_app import JSON, PROTOBUF, OtlpApp
+from collector.otlp_json import MARKS_MAX
 from collector.wal import Budget
-from tests.builders import trace_request
+from tests.builders import span, trace_request
 from tests.conftest import ManualClock
 
 # Valid and without a span, so that nothing has to be logged.
@@ -26,10 +31,13 @@ WAIT_S = 30
 class Exchange:
     """One request, which a test sends in parts, and its answer."""
 
-    def __init__(self, app: OtlpApp) -> None:
+    def __init__(self, app: OtlpApp, content_type: str = PROTOBUF, encoding: str = "") -> None:
         self._events: asyncio.Queue[MutableMapping[str, Any]] = asyncio.Queue()
         self.sent: list[MutableMapping[str, Any]] = []
-        headers = [(b"content-type", PROTOBUF.encode())]
+        headers = [
+            (b"content-type", content_type.encode()),
+            (b"content-encoding", encoding.encode()),
+        ]
         scope = {"type": "http", "method": "POST", "path": "/v1/traces", "headers": headers}
         self.task = asyncio.ensure_future(app(scope, self._receive, self._send))
 
@@ -52,6 +60,11 @@ class Exchange:
         return HTTPStatus(self.sent[0]["status"])
 
     @property
+    def message(self) -> str:
+        """Return what a sender of Protobuf is told of an error."""
+        return str(Status.FromString(self.sent[1]["body"]).message)
+
+    @property
     def retry_after(self) -> str | None:
         """Return when the sender may come back."""
         value: bytes | None = dict(self.sent[0]["headers"]).get(b"retry-after")
@@ -59,9 +72,14 @@ class Exchange:
 
 
 @pytest.fixture
-def intake(clock: ManualClock) -> Intake:
+def counters() -> Counters:
+    """Return what the intake counts."""
+    return Counters()
+
+
+@pytest.fixture
+def intake(clock: ManualClock, counters: Counters) -> Intake:
     """Return an intake without logs."""
-    counters = Counters()
     budget = Budget(1, counters.wal_bytes, clock)
     return Intake({}, budget, 30, AttributesConfig(), counters, clock)
 
@@ -104,6 +122,94 @@ def test_body_that_was_refused_holds_no_memory(intake: Intake, gate: Gate) -> No
         good = Exchange(app)
         await good.body(BODY, more=False)
         assert await good.status() is HTTPStatus.OK
+
+    asyncio.run(scenario())
+
+
+def refused(counters: Counters, reason: str) -> float:
+    """Return how many requests of spans were refused for a reason."""
+    labels = {"signal": "traces", "reason": reason}
+    return counters.registry.get_sample_value("millworth_refused_total", labels) or 0.0
+
+
+def test_request_that_nobody_foresaw_is_counted_logged_and_answered(
+    intake: Intake, gate: Gate, counters: Counters, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its sender must not take the service for gone, nor its operator find a traceback alone."""
+
+    configure(json=True)
+
+    async def scenario() -> None:
+        app = OtlpApp(intake, 1_000_000, gate)
+        odd = Exchange(app)
+        # An intake without a log fails at whatever has to be logged.
+        await odd.body(trace_request(span()).SerializeToString(), more=False)
+        assert await odd.status() is HTTPStatus.INTERNAL_SERVER_ERROR
+        assert "failed at this request (KeyError)" in odd.message
+        assert odd.retry_after is None
+
+    asyncio.run(scenario())
+    assert refused(counters, "failed") == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert json.loads(line)["event"] == "request_failed"
+    assert json.loads(line)["where"].startswith("intake.py:")
+
+
+# Not a span in it, and a mark for every other byte.
+NESTED = b'{"resourceSpans":[{"resource":{"attributes":[%s]}}]}'
+
+
+def test_json_is_bounded_by_what_it_costs_to_parse(intake: Intake, gate: Gate) -> None:
+    """A few kilobytes of gzip expand to minutes of parsing."""
+
+    async def scenario() -> None:
+        app = OtlpApp(intake, 10_000_000, gate)
+        costly = Exchange(app, JSON, "gzip")
+        body = gzip.compress(NESTED % b",".join([b"{}"] * (MARKS_MAX // 2)))
+        await costly.body(body, more=False)
+        assert await costly.status() is HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+        assert b"braces, brackets and commas" in costly.sent[1]["body"]
+        usual = Exchange(app, JSON)
+        await usual.body(NESTED % b"{}", more=False)
+        assert await usual.status() is HTTPStatus.OK
+
+    asyncio.run(scenario())
+
+
+def test_json_that_waits_is_bounded_and_holds_up_no_protobuf(
+    gate: Gate, intake: Intake, counters: Counters
+) -> None:
+    """Half of what may wait twice over leaves no room for more JSON, and all for the others."""
+
+    async def scenario() -> None:
+        app = OtlpApp(intake, 10_000_000, gate)
+        half = NESTED % b",".join([b"{}"] * (MARKS_MAX // 4))
+        costly = [Exchange(app, JSON) for _ in range(3)]
+        for one in costly:
+            await one.body(half, more=False)
+        other = Exchange(app)
+        await other.body(BODY, more=False)
+        assert await other.status() is HTTPStatus.OK
+        statuses = [await one.status() for one in costly]
+        assert sorted(statuses) == [200, 503, 503]
+        assert {one.retry_after for one in costly} == {None, "1"}
+        assert refused(counters, "json_full") == 2
+        again = Exchange(app, JSON)
+        await again.body(NESTED % b"{}", more=False)
+        assert await again.status() is HTTPStatus.OK
+
+    asyncio.run(scenario())
+
+
+def test_json_counts_as_what_it_expands_to(intake: Intake, gate: Gate) -> None:
+    """What is held is what has to fit into the memory."""
+
+    async def scenario() -> None:
+        app = OtlpApp(intake, 1_000_000, gate, held_bytes_max=100_000)
+        for size, status in ((200_000, HTTPStatus.SERVICE_UNAVAILABLE), (50_000, HTTPStatus.OK)):
+            exchange = Exchange(app, JSON, "gzip")
+            await exchange.body(gzip.compress(b" " * size + NESTED % b"{}"), more=False)
+            assert await exchange.status() is status
 
     asyncio.run(scenario())
 
