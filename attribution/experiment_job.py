@@ -19,15 +19,9 @@ from attribution.experiment_report import Loss, Measured, loss_of, measured
 from attribution.experiments import RUNNING, SCHEDULED, Arm, Experiment, check, variance_ms2
 from attribution.queries import Reader
 from attribution.revenue import MICROS
-from attribution.slope import (
-    INJECTED,
-    OUTCOME,
-    Demands,
-    SlopeEstimate,
-    estimate_slope,
-    power_decisions,
-)
+from attribution.slope import Demands, SlopeEstimate, estimate_slope, power_decisions
 from attribution.slope_job import best_cells, demands_of, read_book
+from attribution.slope_sums import INJECTED, OUTCOME
 from collector.audit import append_audit
 from collector.clock import NS_PER_MINUTE, NS_PER_S
 from collector.config import AttributesConfig

@@ -30,6 +30,7 @@ class Shrunk:
     mean: float
     mean_se: float
     spread: float  # standard deviation between cohorts
+    stranger_se: float  # of the mean as the slope of one more cohort, of which nothing is known
     weight: Floats  # of the common mean in each; 0 where nothing was pooled
     estimate: Floats
     se: Floats
@@ -84,11 +85,15 @@ def shrink(estimates: Floats, errors: Floats, level: float = 0.95) -> Shrunk:
         # Weights differ, so each cohort leaves its own uncertainty about the spread.
         doubt = 2 * share**2 * (estimates - mean) ** 2 / (cohorts - 3)
         se = np.sqrt((1 - share) * errors**2 + share**2 * mean_variance + doubt)
+    # The variance between cohorts is taken one of its own errors higher: how far a stranger may be
+    # off is told by nothing else. Where errors are equal, s^2 + tau^2 is `cohorts` x mean_variance.
+    doubted = variance + cohorts * mean_variance * math.sqrt(2 / max(cohorts - 1, 1))
     reach = NormalDist().inv_cdf(0.5 + level / 2) * se
     return Shrunk(
         mean=mean,
         mean_se=math.sqrt(mean_variance),
         spread=math.sqrt(variance),
+        stranger_se=math.sqrt(mean_variance + doubted),
         weight=share,
         estimate=centre,
         se=se,

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from attribution.slope import BACKEND, INJECTED, LATENCY, OUTCOME, CellSums, Floats
+from attribution.slope_sums import BACKEND, INJECTED, LATENCY, OUTCOME, CellSums, Floats
 from attribution.spans import Ints
 
 # Share of decisions and delay in ms of each arm: 90 % are left alone.

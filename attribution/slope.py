@@ -10,22 +10,24 @@ hold it is the efficient one, hence uncorrelated with their gap, so that the tes
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from statistics import NormalDist
 
 import numpy as np
-import numpy.typing as npt
 
-from attribution.spans import Bools, Ints
+from attribution.slope_sums import BACKEND, INJECTED, LATENCY, OUTCOME, CellSums, Floats
+from attribution.spans import Ints
 
-Floats = npt.NDArray[np.float64]
-
-VARIABLES = ("outcome", "latency", "backend", "injected")
-OUTCOME, LATENCY, BACKEND, INJECTED = range(4)
 _UNIT = np.eye(4)
 _POWER = 0.8
+# Sums of squares leave rounding errors of a smaller share than this where nothing varies.
+_ROUNDING = 1e-9
+# A clustered error of fewer minutes is not known well enough to weigh a cohort by: it is normal for
+# the pooling, and with two to four minutes the intervals of such cohorts held the truth in 85 %.
+POOLED_MINUTES_MIN = 10
+# Nobody has as many, and `slope_models` has room for it.
+_NEEDED_MAX = 10**15
 
 
 class Status(StrEnum):
@@ -38,35 +40,13 @@ class Status(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class CellSums:
-    """Sums of the four VARIABLES over the decisions of each cell."""
-
-    minute: Ints  # any code; cells of one minute are one cluster
-    n: Ints
-    sums: Floats  # cells x 4
-    products: Floats  # cells x 4 x 4, symmetric
-
-    def __len__(self) -> int:
-        return len(self.n)
-
-    def take(self, rows: Ints | Bools) -> CellSums:
-        """Return these cells, in this order."""
-        return CellSums(self.minute[rows], self.n[rows], self.sums[rows], self.products[rows])
-
-    def within(self) -> Floats:
-        """Return the products of deviations from the cell's mean, cells x 4 x 4."""
-        each = np.maximum(self.n, 1).astype(np.float64)[:, None, None]
-        centred: Floats = self.products - self.sums[:, :, None] * self.sums[:, None, :] / each
-        return centred
-
-
-@dataclass(frozen=True, slots=True)
 class Demands:
     """What has to hold before a slope is shown."""
 
     relative_per_ms: float  # smallest relative effect that must be seen, with a power of 80 %
     level: float = 0.95
-    # Fewer clusters, and the clustered error itself is too uncertain (Cameron & Miller 2015).
+    # Fewer clusters, and the clustered error itself is too uncertain (Cameron & Miller 2015). A
+    # minute without an injected delay says nothing of what a delay does, and is none.
     minutes_min: int = 30
     # Above it the t-ratio of an instrument is not distorted (Lee et al., AER 2022).
     first_stage_f_min: float = 104.7
@@ -109,39 +89,43 @@ class SlopeEstimate:
 class _Fit:
     shown: Instrument
     influence: Floats  # of each minute on the estimate, as `_left_out` has it
+    minutes: int  # that it is spread over, as `_spread` counts them
+
+    @property
+    def is_told(self) -> bool:
+        """Say whether it has an error: one minute alone has none."""
+        return self.minutes > 1 and math.isfinite(self.shown.se)
+
+    @property
+    def is_exact(self) -> bool:
+        """Say whether its error is that of digits: the data leave nothing to be told from."""
+        return self.shown.se <= _ROUNDING * abs(self.shown.estimate)
 
 
-def cell_sums(minute: Ints, cell: Ints, values: Floats) -> CellSums:
-    """Sum decisions into cells, which come in the order of (minute, cell).
+@dataclass(frozen=True, slots=True)
+class _Fits:
+    """What each instrument says; None where it says nothing."""
 
-    Args:
-        minute: of each decision.
-        cell: code of its region and cohort.
-        values: decisions x 4, the VARIABLES.
-    """
-    keys, at = np.unique(np.stack([minute, cell]), axis=1, return_inverse=True)
-    at, count = at.reshape(-1), keys.shape[1]
-    sums = np.zeros((count, 4))
-    products = np.zeros((count, 4, 4))
-    np.add.at(sums, at, values)
-    np.add.at(products, at, values[:, :, None] * values[:, None, :])
-    return CellSums(keys[0].astype(np.int64), np.bincount(at, minlength=count), sums, products)
+    delayed_minutes: int  # as `_spread` counts them
+    injection: _Fit | None = None
+    backend: _Fit | None = None
+    both: _Fit | None = None
 
+    @property
+    def shown(self) -> _Fit | None:
+        """Return what is shown once it may be: an injected delay has to be seen by itself."""
+        return self.both or self.injection
 
-def cells_from_columns(columns: Mapping[str, npt.NDArray[np.generic]]) -> CellSums:
-    """Return the answer of `sql/slope_cells.sql` as sums."""
-    sums = np.stack([columns[f"sum_{name}"] for name in VARIABLES], axis=1)
-    products = np.empty((len(sums), 4, 4))
-    for row, first in enumerate(VARIABLES):
-        for column, second in enumerate(VARIABLES[row:], row):
-            total = columns[f"sum_{first}_{second}"]
-            products[:, row, column] = products[:, column, row] = total
-    return CellSums(
-        columns["minute_ns"].astype(np.int64),
-        columns["n"].astype(np.int64),
-        sums.astype(np.float64),
-        products,
-    )
+    @property
+    def gap(self) -> tuple[float, float, int] | None:
+        """Return backend less injection, its error, and how many minutes that rests on."""
+        if self.backend is None or self.injection is None:
+            return None
+        return (
+            self.backend.shown.estimate - self.injection.shown.estimate,
+            _clustered(self.backend.influence - self.injection.influence),
+            min(self.backend.minutes, self.injection.minutes),
+        )
 
 
 def estimate_slope(cells: CellSums, basis: str, demands: Demands) -> SlopeEstimate:
@@ -153,16 +137,9 @@ def estimate_slope(cells: CellSums, basis: str, demands: Demands) -> SlopeEstima
         demands: what has to hold.
     """
     n, minutes = int(cells.n.sum()), len(np.unique(cells.minute))
-    mean = float(cells.sums[:, OUTCOME].sum() / n) if n else 0.0
-    fits = _fits(cells, demands.level) if minutes > 1 else {}
-    backend, injection, both = (fits.get(name) for name in ("backend", "injection", "both"))
-    gap = gap_se = None
-    if backend and injection:
-        gap = backend.shown.estimate - injection.shown.estimate
-        gap_se = _clustered(backend.influence - injection.influence)
-    # An injected delay has to be seen by itself; jitter alone is never shown.
-    shown = both or injection
-    status, reason, needed = _judge(shown, injection, (gap, gap_se), n, minutes, mean, demands)
+    mean, fits = _mean_outcome(cells), _fits(cells, demands.level)
+    backend, injection, shown, gap = fits.backend, fits.injection, fits.shown, fits.gap
+    status, reason, needed = _judge(fits, n, minutes, mean, demands)
     is_shown = status is Status.IDENTIFIED and shown is not None
     return SlopeEstimate(
         status=status,
@@ -176,8 +153,8 @@ def estimate_slope(cells: CellSums, basis: str, demands: Demands) -> SlopeEstima
         basis=basis,
         backend=backend.shown if backend else None,
         injection=injection.shown if injection else None,
-        gap=gap,
-        gap_se=gap_se,
+        gap=gap[0] if gap else None,
+        gap_se=gap[1] if gap else None,
         decisions_needed=needed,
     )
 
@@ -185,13 +162,12 @@ def estimate_slope(cells: CellSums, basis: str, demands: Demands) -> SlopeEstima
 def relative_slope(cells: CellSums, level: float = 0.95) -> Instrument | None:
     """Return the slope by both instruments as a share of the mean outcome, for pooling.
 
-    No demand is made of it: pooling is for what is weak by itself. None where an instrument is
-    missing or nothing was earned. The mean's own error is left out: the slope's is some hundred
-    times larger, relative to what each estimates.
+    Little is demanded of it: pooling is for what is weak by itself. None where an instrument is
+    missing, or spread over fewer than POOLED_MINUTES_MIN, or nothing was earned. The mean's own
+    error is left out: the slope's is some hundred times larger, relative to what each estimates.
     """
-    mean = float(cells.sums[:, OUTCOME].sum() / max(int(cells.n.sum()), 1))
-    both = _fits(cells, level).get("both") if mean and len(np.unique(cells.minute)) > 1 else None
-    if both is None or both.shown.se == 0:
+    mean, both = _mean_outcome(cells), _fits(cells, level).both
+    if both is None or both.minutes < POOLED_MINUTES_MIN or both.is_exact or not mean:
         return None
     low, high = sorted((both.shown.low / mean, both.shown.high / mean))
     return Instrument(
@@ -227,7 +203,8 @@ def power_decisions(
 def student_quantile(probability: float, freedom: int) -> float:
     """Return a quantile of Student's t (Cornish-Fisher; Abramowitz & Stegun 26.7.5).
 
-    Good to four digits from ten degrees of freedom on, which `minutes_min` is above.
+    Good to four digits from ten degrees of freedom on, which `minutes_min` is above; to 3 % from
+    two on, and a quarter short with one.
     """
     z = NormalDist().inv_cdf(probability)
     return (
@@ -238,29 +215,34 @@ def student_quantile(probability: float, freedom: int) -> float:
     )
 
 
-def _fits(cells: CellSums, level: float) -> dict[str, _Fit]:
-    """Return what each instrument says; one that does not vary inside cells is left out."""
+def _fits(cells: CellSums, level: float) -> _Fits:
+    """Return what each instrument says; one that does not vary inside cells says nothing."""
     own, minute = cells.within(), _minute_codes(cells.minute)
     total = own.sum(axis=0)
     scale = np.diagonal(cells.products.sum(axis=0))
-    # Sums of squares leave rounding errors where nothing varies.
-    varies = np.diagonal(total) > 1e-9 * np.maximum(scale, 1e-300)
-    if not varies[LATENCY]:
-        return {}
-    fits = {}
+    varies = np.diagonal(total) > _ROUNDING * np.maximum(scale, 1e-300)
+    delayed = _spread(minute, own[:, INJECTED, INJECTED]) if varies[INJECTED] else 0
+    if not (varies[LATENCY] and varies[OUTCOME]):
+        return _Fits(delayed)
+    injection = backend = both = None
     jitter = _UNIT[BACKEND].copy()
     if varies[INJECTED]:
-        fits["injection"] = _fit(own, minute, _UNIT[INJECTED], level)
+        injection = _told(own, minute, _UNIT[INJECTED], level)
         # Wherever the delay was charged to, the jitter is what it does not explain.
         jitter[INJECTED] = -total[BACKEND, INJECTED] / total[INJECTED, INJECTED]
     left = float(jitter @ total @ jitter)
-    if varies[BACKEND] and left > 1e-9 * total[BACKEND, BACKEND]:
-        fits["backend"] = _fit(own, minute, jitter, level)
-    if len(fits) == 2:
+    if varies[BACKEND] and left > _ROUNDING * total[BACKEND, BACKEND]:
+        backend = _told(own, minute, jitter, level)
+    if injection and backend:
         pair = np.stack([jitter, _UNIT[INJECTED]])
         first_stage = np.linalg.solve(pair @ total @ pair.T, pair @ total @ _UNIT[LATENCY])
-        fits["both"] = _fit(own, minute, first_stage @ pair, level)
-    return fits
+        both = _told(own, minute, first_stage @ pair, level)
+    return _Fits(delayed, injection, backend, both)
+
+
+def _told(own: Floats, minute: Ints, instrument: Floats, level: float) -> _Fit | None:
+    fit = _fit(own, minute, instrument, level)
+    return fit if fit.is_told else None
 
 
 def _fit(own: Floats, minute: Ints, instrument: Floats, level: float) -> _Fit:
@@ -272,83 +254,101 @@ def _fit(own: Floats, minute: Ints, instrument: Floats, level: float) -> _Fit:
         instrument: weight of each variable.
     """
     moved = np.einsum("cab,a->cb", own, instrument)
-    total = moved.sum(axis=0)
-    slope = float(total[OUTCOME] / total[LATENCY])
-    scores = moved @ (_UNIT[OUTCOME] - slope * _UNIT[LATENCY])
-    influence = _left_out(minute, scores, moved[:, LATENCY])
-    se = _clustered(influence)
-
-    strength = moved @ instrument
-    first = float(total[LATENCY] / strength.sum())
-    residuals = moved @ (_UNIT[LATENCY] - first * instrument)
-    first_se = _clustered(_left_out(minute, residuals, strength))
-    reach = student_quantile(0.5 + level / 2, len(influence) - 1) * se
+    total, strength = moved.sum(axis=0), moved @ instrument
+    # Without anything to divide by there is no error: NaN or infinite, which `is_told` finds.
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        slope = float(total[OUTCOME] / total[LATENCY])
+        scores = moved @ (_UNIT[OUTCOME] - slope * _UNIT[LATENCY])
+        influence = _left_out(minute, scores, moved[:, LATENCY])
+        se = _clustered(influence)
+        first = float(total[LATENCY] / strength.sum())
+        residuals = moved @ (_UNIT[LATENCY] - first * instrument)
+        first_se = _clustered(_left_out(minute, residuals, strength))
+    minutes = _spread(minute, strength)
+    reach = student_quantile(0.5 + level / 2, max(minutes - 1, 1)) * se
+    # Where latency follows the instrument to the last digit, it is as strong as digits can tell.
+    first_se = max(first_se, _ROUNDING * abs(first))
     return _Fit(
         Instrument(
             slope,
             se,
             slope - reach,
             slope + reach,
-            (first / first_se) ** 2 if first_se else math.inf,
+            (first / first_se) ** 2 if first_se else 0.0,
         ),
         influence,
+        minutes,
     )
 
 
 def _judge(
-    shown: _Fit | None,
-    injection: _Fit | None,
-    gap: tuple[float | None, float | None],
-    n: int,
-    minutes: int,
-    mean: float,
-    demands: Demands,
+    fits: _Fits, n: int, minutes: int, mean: float, demands: Demands
 ) -> tuple[Status, str, int | None]:
     """Return status, reason and how many more decisions are needed.
 
     Precision is judged by the error alone, never by the estimate: to show what is significant would
     show what is exaggerated.
     """
-    if shown is None or injection is None:
+    delayed, injection, shown, gap = fits.delayed_minutes, fits.injection, fits.shown, fits.gap
+    if not delayed:
         return Status.UNCONFIRMED, "no delay was injected at random in this window", None
-    difference, difference_se = gap
-    if minutes < demands.minutes_min:
-        more = _scaled(n, demands.minutes_min / minutes)
-        reason = f"{minutes} minutes of data, {demands.minutes_min} are needed"
-        return Status.NOT_YET, f"{reason}; about {more:,} more decisions needed", more
-    if difference is not None and difference_se is not None:
-        reach = student_quantile(0.5 + demands.level / 2, minutes - 1) * difference_se
-        if abs(difference) > reach:
-            reason = (
-                f"backend less injection is {difference:.3g} per ms, chance reaches {reach:.3g}"
-            )
-            return Status.DISAGREE, reason, None
+    if delayed < demands.minutes_min:
+        more = _at_most(n / minutes * (demands.minutes_min - delayed))
+        reason = (
+            f"injected delays amount to {delayed} full minutes, {demands.minutes_min} are needed; "
+            f"about {more:,} more decisions needed"
+        )
+        return Status.NOT_YET, reason, more
     if mean == 0:
         return Status.NOT_YET, "no decision earned anything in this window", None
+    if injection is None or shown is None or shown.is_exact:
+        reason = "latency or the outcome does not vary, or follows the other to the last digit"
+        return Status.NOT_YET, reason, None
+    if gap is not None:
+        reach = student_quantile(0.5 + demands.level / 2, gap[2] - 1) * gap[1]
+        if abs(gap[0]) > reach:
+            reason = f"backend less injection is {gap[0]:.3g} per ms, chance reaches {reach:.3g}"
+            return Status.DISAGREE, reason, None
     if injection.shown.first_stage_f < demands.first_stage_f_min:
         ratio = demands.first_stage_f_min / max(injection.shown.first_stage_f, 1e-9)
-        more = _scaled(n, ratio)
-        return (
-            Status.NOT_YET,
-            f"the delay hardly moves latency; {more:,} more decisions needed",
-            more,
-        )
+        more = _at_most(n * (ratio - 1))
+        reason = f"the delay hardly moves latency; {more:,} more decisions needed"
+        return Status.NOT_YET, reason, more
     allowed = demands.relative_per_ms * abs(mean) / _multiplier(demands.level)
     ratio = (shown.shown.se / allowed) ** 2
-    if difference_se is not None:
-        ratio = max(ratio, (difference_se / (demands.gap_se_ratio_max * allowed)) ** 2)
+    if gap is not None:
+        ratio = max(ratio, (gap[1] / (demands.gap_se_ratio_max * allowed)) ** 2)
     if ratio > 1:
-        more = _scaled(n, ratio)
+        more = _at_most(n * (ratio - 1))
         return Status.NOT_YET, f"not yet identified, {more:,} more decisions needed", more
     return Status.IDENTIFIED, "precise enough, and the instruments agree", 0
 
 
-def _scaled(n: int, ratio: float) -> int:
-    return max(math.ceil(n * (ratio - 1)), 1)
+def _at_most(decisions: float) -> int:
+    return max(math.ceil(min(decisions, _NEEDED_MAX)), 1)
+
+
+def _mean_outcome(cells: CellSums) -> float:
+    """Return the mean outcome; 0 where what was earned and what was lost leave rounding errors."""
+    n = int(cells.n.sum())
+    mean = float(cells.sums[:, OUTCOME].sum() / max(n, 1))
+    size = math.sqrt(float(cells.products[:, OUTCOME, OUTCOME].sum()) / max(n, 1))
+    return mean if abs(mean) > _ROUNDING * size else 0.0
 
 
 def _multiplier(level: float) -> float:
     return NormalDist().inv_cdf(0.5 + level / 2) + NormalDist().inv_cdf(_POWER)
+
+
+def _spread(minute: Ints, strength: Floats) -> int:
+    """Return over how many minutes of equal weight an instrument is spread.
+
+    The effective number of clusters (Carter, Schnepel & Steigerwald 2017): a minute with next to no
+    delayed decision is next to no minute.
+    """
+    each = np.bincount(minute, weights=strength)
+    squares = float(each @ each)
+    return round(float(each.sum()) ** 2 / squares) if squares else 0
 
 
 def _left_out(minute: Ints, scores: Floats, weights: Floats) -> Floats:

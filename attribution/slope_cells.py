@@ -13,7 +13,7 @@ import numpy as np
 
 from attribution import earned
 from attribution.recovery import CALIBRATION_ACTION
-from attribution.slope import CellSums, cells_from_columns
+from attribution.slope_sums import CellSums, cells_from_columns
 from attribution.spans import Ints
 from collector.store.connect import Connections
 

@@ -13,7 +13,14 @@ import numpy as np
 
 from attribution.revenue import Slope
 from attribution.shrink import COHORTS_MIN, shrink
-from attribution.slope import CellSums, Demands, Instrument, Status, estimate_slope, relative_slope
+from attribution.slope import (
+    Demands,
+    Instrument,
+    Status,
+    estimate_slope,
+    relative_slope,
+)
+from attribution.slope_sums import CellSums
 from collector.clock import NS_PER_MS
 
 DIMENSIONS = ("channel", "region", "cohort", "offer_type", "action")
@@ -79,8 +86,9 @@ def _pooled(own: dict[str, Instrument | None]) -> dict[str, tuple[float, float, 
         np.array([each.se for each in known.values()]),
     )
     # Who cannot say anything is one more group as they come.
-    stranger = float(np.hypot(found.mean_se, found.spread))
-    drawn: dict[str, tuple[float, float, float]] = dict.fromkeys(own, (found.mean, stranger, 1.0))
+    drawn: dict[str, tuple[float, float, float]] = dict.fromkeys(
+        own, (found.mean, found.stranger_se, 1.0)
+    )
     columns: Sequence[Sequence[float]] = (
         found.estimate.tolist(), found.se.tolist(), found.weight.tolist(),
     )  # fmt: skip

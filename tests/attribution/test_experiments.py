@@ -20,7 +20,8 @@ from attribution.experiments import (
     variance_ms2,
     with_control,
 )
-from attribution.slope import Demands, cell_sums, estimate_slope
+from attribution.slope import Demands, estimate_slope
+from attribution.slope_sums import cell_sums
 from collector.clock import NS_PER_MINUTE, NS_PER_S
 from collector.errors import InputError
 from tests.attribution.stored import BASE_NS

@@ -22,6 +22,8 @@ def test_cohorts_are_drawn_to_the_mean_by_hand() -> None:
     np.testing.assert_allclose(pooled.estimate, [0.4, 1.2, 2.0, 2.8, 3.6], rtol=1e-12)
     assert pooled.mean == pytest.approx(2.0)
     assert pooled.spread == pytest.approx(1.5**0.5)
+    # One more cohort: 0.5 for the mean, and 1.5 + sqrt(2/4) x 2.5 for how cohorts differ.
+    assert pooled.stranger_se == pytest.approx((0.5 + 1.5 + 0.5**0.5 * 2.5) ** 0.5, rel=1e-12)
     variance = (1 - share) * 1 + share**2 * 0.5 + 2 * share**2 * 4 / 2
     assert pooled.se[0] == pytest.approx(variance**0.5, rel=1e-12)
     assert pooled.high[0] - pooled.low[0] == pytest.approx(2 * 1.959964 * variance**0.5, rel=1e-6)

@@ -8,21 +8,23 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from attribution.slope import (
-    BACKEND,
-    INJECTED,
-    LATENCY,
-    OUTCOME,
-    CellSums,
     Demands,
     SlopeEstimate,
     Status,
-    cell_sums,
-    cells_from_columns,
     estimate_slope,
     naive_slope,
     power_decisions,
     relative_slope,
     student_quantile,
+)
+from attribution.slope_sums import (
+    BACKEND,
+    INJECTED,
+    LATENCY,
+    OUTCOME,
+    CellSums,
+    cell_sums,
+    cells_from_columns,
 )
 from attribution.spans import Ints
 
@@ -166,6 +168,82 @@ def test_few_minutes_are_not_enough_however_many_decisions() -> None:
     found = estimate(7, minutes=10)
     assert found.status is Status.NOT_YET
     assert (found.minutes, found.estimate, found.decisions_needed) == (10, None, 12_000)
+
+
+@pytest.mark.parametrize(("delayed", "full"), [(1, 1), (2, 2), (20, 19)])
+def test_minutes_without_a_delay_do_not_count(delayed: int, full: int) -> None:
+    """Leaving out the one minute with delays leaves nothing: no error, and every test passed."""
+    minute, place, values = rows(11, count=12_000, minutes=200)
+    plain = np.where(minute < delayed, 0.0, values[:, INJECTED])
+    values -= np.outer(plain, [-0.5, 1.0, 1.0, 1.0])
+    found = estimate_slope(cell_sums(minute, place, values), "test", DEMANDS)
+    assert (found.status, found.estimate) == (Status.NOT_YET, None)
+    assert f"amount to {full} full minutes" in found.reason
+    # 60 decisions come a minute.
+    assert found.decisions_needed == 60 * (30 - full)
+    assert (found.injection is None) == (delayed == 1)
+
+
+def test_minutes_count_by_the_delays_in_them() -> None:
+    """A minute with one delayed decision beside hundreds is no cluster."""
+    minute, place, values = rows(12, count=20_000)
+    few = (minute >= 2) & (np.arange(len(minute)) % 40 > 0)
+    cells = cell_sums(minute[~few], place[~few], values[~few])
+    found = estimate_slope(cells, "test", DEMANDS)
+    assert (found.status, found.minutes) == (Status.NOT_YET, 40)
+    assert "amount to 4 full minutes" in found.reason
+
+
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    minutes=st.sampled_from([1, 2, 3, 31, 40]),
+    delayed=st.sampled_from([0, 1, 2]),
+    places=st.integers(1, 3),
+    constant=st.lists(st.sampled_from(["outcome", "latency", "backend", "noise"]), unique=True),
+    level=st.sampled_from([0.0, 1e-300, 3.3, -7.1, 1e12]),
+    count=st.integers(1, 400),
+)
+@settings(max_examples=200, deadline=None)
+def test_degenerate_data_are_refused_with_a_reason(
+    seed: int,
+    minutes: int,
+    delayed: int,
+    places: int,
+    constant: list[str],
+    level: float,
+    count: int,
+) -> None:
+    """NaN is less than nothing and more than nothing: what no test refuses would be shown."""
+    rng = np.random.default_rng(seed)
+    minute, place = rng.integers(0, minutes, count), rng.integers(0, places, count)
+    # Either the delay is confined to a minute or two, or something does not vary at all.
+    is_delayed = (minute < delayed) | bool(constant and {"outcome", "latency"} & {*constant})
+    injected = 80.0 * is_delayed * rng.integers(0, 2, count)
+    backend = (0.0 if "backend" in constant else rng.gamma(2.0, 8.0, count)) + injected
+    latency = np.full(count, 50.0) if "latency" in constant else backend + 20
+    noise = 0.0 if "noise" in constant else rng.normal(0, 0.01, count)
+    y = np.full(count, level) if "outcome" in constant else level * (1 - 5e-5 * latency) + noise
+    cells = cell_sums(minute, place, np.stack([y, latency, backend, injected], axis=1))
+    found = estimate_slope(cells, "degenerate", DEMANDS)
+    assert found.status is not Status.IDENTIFIED
+    assert found.reason
+    assert (found.estimate, found.low, found.high) == (None, None, None)
+    told = [found.mean_outcome, found.gap, found.gap_se]
+    for each in (found.backend, found.injection, relative_slope(cells)):
+        told += [] if each is None else [each.estimate, each.se, each.low, each.high]
+        told += [] if each is None else [each.first_stage_f]
+    assert all(each is None or math.isfinite(each) for each in told)
+    assert found.decisions_needed is None or found.decisions_needed < 2**63
+
+
+def test_outcome_that_follows_latency_to_the_last_digit_is_refused() -> None:
+    """An error of rounding alone would make a band without width, or instruments that disagree."""
+    minute, place, values = rows(13)
+    values[:, OUTCOME] = 500 - 0.5 * values[:, LATENCY]
+    found = estimate_slope(cell_sums(minute, place, values), "test", DEMANDS)
+    assert (found.status, found.estimate) == (Status.NOT_YET, None)
+    assert "to the last digit" in found.reason
+    assert relative_slope(cell_sums(minute, place, values)) is None
 
 
 def test_outcome_that_is_zero_throughout_is_not_a_slope_of_zero() -> None:

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from attribution.revenue import MICROS, Outcome, earned_by_decision, match_outcomes
-from attribution.slope import CellSums, cell_sums
 from attribution.slope_cells import read_slope_cells
+from attribution.slope_sums import CellSums, cell_sums
 from attribution.spans import SEGMENTS
 from collector.clock import NS_PER_MINUTE, NS_PER_S
 from collector.store.connect import Connections

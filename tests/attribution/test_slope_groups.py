@@ -5,8 +5,9 @@ import pytest
 
 from attribution.revenue import Slope
 from attribution.simulator import World, draw_cells, draw_world
-from attribution.slope import CellSums, Demands
+from attribution.slope import Demands
 from attribution.slope_groups import group_slopes
+from attribution.slope_sums import CellSums, cell_sums
 
 ALL = Slope(1.4e-9, 1.0e-9, 1.8e-9)
 DEMANDS = Demands(5e-5)
@@ -58,3 +59,49 @@ def test_few_groups_have_their_own_slope_once_it_is_identified() -> None:
     assert other.decisions_needed is not None
     assert other.decisions_needed > 1e6
     assert "more decisions needed" in other.basis
+
+
+def few_minutes(rng: np.random.Generator, minutes: int, a_minute: int, per_ms: float) -> CellSums:
+    """Return the cells of a cohort, half of it delayed by 80 ms; latency is 64 ms on the mean."""
+    minute = np.repeat(np.arange(minutes), a_minute)
+    jitter = rng.gamma(4.0, 6.0, len(minute))
+    delay = 80.0 * rng.integers(0, 2, len(minute))
+    backend = jitter + delay
+    y = 1 + per_ms * backend + rng.normal(0, 0.3, len(minute))
+    latency = backend + 20 + rng.normal(0, 3, len(minute))
+    return cell_sums(minute, 0 * minute, np.stack([y, latency, backend, delay], axis=1))
+
+
+def test_cohort_of_a_few_decisions_stops_no_other() -> None:
+    """Its one minute has no error; that of the others was not stored either, hour by hour."""
+    rng = np.random.default_rng(1)
+    groups = {f"c{at}": few_minutes(rng, 60, 100, -5e-4) for at in range(6)}
+    delay, jitter = np.array([0.0, 80.0, 0.0, 0.0]), np.array([10.0, 25.0, 40.0, 20.0])
+    latency = jitter + delay + np.array([21.0, 18.0, 23.0, 20.0])
+    values = np.stack([np.array([1.0, 0.8, 1.2, 1.0]), latency, jitter + delay, delay], axis=1)
+    tiny = cell_sums(np.array([0, 0, 0, 1]), np.zeros(4, np.int64), values)
+    found = {row.name: row for row in group_slopes(groups | {"t": tiny}, "cohort", ALL, DEMANDS, 1)}
+    assert set(found) == {*groups, "t"}
+    assert (found["t"].own_per_ms, found["t"].own_se, found["t"].pooled_weight) == (None, None, 1.0)
+
+
+def test_cohorts_of_two_to_four_minutes_are_as_sure_as_strangers_are() -> None:
+    """Errors of one to three degrees of freedom made intervals that held the truth in 85 %."""
+    held, widths = [], []
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+        per_ms = rng.normal(-5e-4, 1e-4, 26)
+        groups = {f"big{at}": few_minutes(rng, 60, 60, per_ms[at]) for at in range(6)}
+        groups |= {
+            f"small{at}": few_minutes(rng, 2 + at % 3, 12, per_ms[at]) for at in range(6, 26)
+        }
+        rows = group_slopes(groups, "cohort", ALL, DEMANDS, 1)
+        for row, slope in list(zip(rows, per_ms, strict=True))[6:]:
+            # Of the mean outcome, which latency takes its share of.
+            truth = -slope / (1 + 64 * slope) * 1e-6
+            held.append(row.low_per_ns <= truth <= row.high_per_ns)
+            widths.append(row.high_per_ns - row.low_per_ns)
+            assert (row.own_per_ms, row.pooled_weight) == (None, 1.0)
+    # 5 % to 95 %, from six cohorts that tell; before, intervals were nearly four times as wide.
+    assert 0.87 <= np.mean(held) <= 0.97
+    assert np.mean(widths) < 7e-10
