@@ -17,6 +17,7 @@ import sys
 import threading
 from collections.abc import Collection, Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -45,6 +46,13 @@ _STATISTICS_BLOCK, _INTERFACE_DROPS = 5, 5
 _ROOT = Path(__file__).parent.parent
 
 
+class _Held(NamedTuple):
+    """What one file holds."""
+
+    packets: int
+    oldest_ns: int | None
+
+
 class DumpcapRecorder:
     """Starts dumpcap, reads its files, stops it. Serves any thread."""
 
@@ -55,7 +63,10 @@ class DumpcapRecorder:
         self._config = config
         self._clock = clock
         self._lock = threading.Lock()
-        self._counts: dict[Path, int] = {}  # packets of the files that are complete
+        self._complete: dict[Path, _Held] = {}  # of files that are complete, each read once
+        self._last_words = ""
+        self._listener = threading.Thread(target=self._listen, name="dumpcap", daemon=True)
+        self._listener.start()
         self._seen = 0
         self._drops = 0
         self._watch = WireWatch(config.link_mbit)
@@ -145,24 +156,17 @@ class DumpcapRecorder:
         with self._lock:
             self._forget()
             files = self._files()
-            held = oldest_ns = None
-            for path in files:
-                frames = _read(path)
-                if path not in self._counts and path != files[-1]:
-                    self._counts[path] = len(frames)
-                    self._seen += len(frames)
-                    self._drops = max(self._drops, _interface_drops(path))
-                held = (held or 0) + len(frames)
-                if oldest_ns is None and len(frames):
-                    oldest_ns = int(frames.ts_ns.min())
-            newest = len(_read(files[-1])) if files else 0
+            self._complete = {path: self._completed(path) for path in files[:-1]}
+            newest = _held(files[-1]) if files else _Held(0, None)
+            held = [*self._complete.values(), newest]
+            oldest_ns = next((each.oldest_ns for each in held if each.packets), None)
             # Files are numbered from 1: where that one is gone, what it held is, too.
             is_whole = bool(files) and files[0].name.startswith("ring_00001_")
         return RecorderStats(
-            packets=self._seen + newest,
+            packets=self._seen + newest.packets,
             kernel_drops=self._drops,
-            held_packets=held or 0,
-            held_bytes=sum(path.stat().st_size for path in files if path.exists()),
+            held_packets=sum(each.packets for each in held),
+            held_bytes=sum(found.st_size for path in files if (found := _stat(path))),
             oldest_ns=oldest_ns,
             since_ns=self._since_ns if is_whole else oldest_ns or self._clock.now_ns(),
             refused=0,
@@ -191,8 +195,7 @@ class DumpcapRecorder:
             except subprocess.TimeoutExpired:
                 self._process.kill()
                 self._process.wait()
-        if self._process.stderr is not None:
-            self._process.stderr.close()
+        self._listener.join(_STOP_SECONDS_MAX)
         _empty(self._config.dumpcap_dir)
 
     def _check(self) -> None:
@@ -202,12 +205,20 @@ class DumpcapRecorder:
                 "not recorded until the service is started again"
             )
 
+    def _listen(self) -> None:
+        # dumpcap names each file that it begins: nobody reading, its pipe would be full after 1,200
+        # of them, and it would wait there for ever, alive.
+        assert self._process.stderr is not None
+        with self._process.stderr as lines:
+            for line in lines:
+                self._last_words = line.decode(errors="replace").strip() or self._last_words
+
     def _said(self) -> str:
         """Return dumpcap's last words, once it has ended."""
-        if self._process.poll() is None or self._process.stderr is None:
+        if self._process.poll() is None:
             return "no file came"
-        lines = self._process.stderr.read().decode(errors="replace").strip().splitlines()
-        return lines[-1][:300] if lines else "it said nothing"
+        self._listener.join(_STOP_SECONDS_MAX)
+        return self._last_words[:300] or "it said nothing"
 
     def _wait_for(self, to_ns: int) -> None:
         complete_ns = min(to_ns, self._clock.now_ns()) + _COMPLETE_AFTER_NS
@@ -222,18 +233,26 @@ class DumpcapRecorder:
 
     def _frames(self, from_ns: int) -> Iterator[Frames]:
         for path in self._files():
-            try:
-                ended_ns = path.stat().st_mtime_ns
-            except FileNotFoundError:
-                continue  # the ring has come round
-            if ended_ns >= from_ns - _STAMP_SLACK_NS:
+            found = _stat(path)
+            if found is not None and found.st_mtime_ns >= from_ns - _STAMP_SLACK_NS:
                 yield _read(path)
+
+    def _completed(self, path: Path) -> _Held:
+        """Return what a file holds that dumpcap writes no more; the first time it is counted."""
+        known = self._complete.get(path)
+        if known is not None:
+            return known
+        found = _held(path)
+        self._seen += found.packets
+        self._drops = max(self._drops, _interface_drops(path))
+        return found
 
     def _forget(self) -> None:
         """Delete files that hold nothing young enough; the newest is dumpcap's."""
         before_ns = self._clock.now_ns() - round(self._config.window_s * NS_PER_S)
         for path in self._files()[:-1]:
-            if path.stat().st_mtime_ns < before_ns:
+            found = _stat(path)
+            if found is not None and found.st_mtime_ns < before_ns:
                 path.unlink(missing_ok=True)
 
 
@@ -269,6 +288,19 @@ def _arguments(config: PacketConfig) -> list[str]:
     ]  # fmt: skip
 
 
+def _stat(path: Path) -> os.stat_result | None:
+    """Return what is known of a file, None where the ring has come round."""
+    try:
+        return path.stat()
+    except FileNotFoundError:
+        return None
+
+
+def _held(path: Path) -> _Held:
+    frames = _read(path)
+    return _Held(len(frames), int(frames.ts_ns.min()) if len(frames) else None)
+
+
 def _read(path: Path) -> Frames:
     """Return the frames of one file; the last block of the newest may still be half there."""
     try:
@@ -280,7 +312,10 @@ def _read(path: Path) -> Frames:
 
 def _interface_drops(path: Path) -> int:
     """Return what the kernel had dropped since the start, when a file was complete."""
-    data, at, drops = path.read_bytes(), 0, 0
+    try:
+        data, at, drops = path.read_bytes(), 0, 0
+    except FileNotFoundError:
+        return 0
     while at + 12 <= len(data):
         kind, length = struct.unpack_from("=II", data, at)
         if length < 12 or at + length > len(data):

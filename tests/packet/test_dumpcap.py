@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,7 +16,9 @@ from packet.config import PacketConfig
 from packet.decode import decode
 from packet.dumpcap import DumpcapRecorder, capture_filter, dumpcap_available
 from packet.engines import start_recorder
+from packet.export import pcapng
 from packet.sampler import Selection
+from tests.packet.build import Packet, columns
 from tests.packet.traffic import echo_server, talk
 
 _CLOCK = SystemClock()
@@ -72,6 +76,60 @@ def test_dumpcap_that_ended_is_reported() -> None:
         os.kill(recorder.pid, signal.SIGKILL)
         with pytest.raises(CaptureError, match="dumpcap has ended"):
             recorder.pull(Selection(0, _CLOCK.now_ns()))
+
+
+@contextmanager
+def _over(directory: Path, program: str) -> Iterator[DumpcapRecorder]:
+    """Yield a recorder whose dumpcap is a few lines of Python."""
+    config = PacketConfig(engine="dumpcap", dumpcap_dir=directory)
+    process = subprocess.Popen(
+        [sys.executable, "-c", program], stdin=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    recorder = DumpcapRecorder(process, config, _CLOCK)
+    try:
+        yield recorder
+    finally:
+        assert process.stdin is not None
+        process.stdin.close()
+        recorder.stop()
+
+
+def test_what_dumpcap_says_is_read_all_the_time(tmp_path: Path) -> None:
+    """It names each file that it begins: left in the pipe, that ended recording after 1,200."""
+    says = "import sys; [print('File: ring', n, file=sys.stderr) for n in range(20_000)]"
+    with _over(tmp_path, says) as recorder:
+        assert os.waitid(os.P_PID, recorder.pid, os.WEXITED | os.WNOWAIT) is not None
+        with pytest.raises(CaptureError, match=r"ended \(exit 0\): File: ring 19999; packets"):
+            recorder.stats()
+
+
+def _write(path: Path, packets: int) -> None:
+    """Write a file as dumpcap does; its packets are a nanosecond apart."""
+    seen = columns([Packet(_CLOCK.now_ns() + n) for n in range(packets)])
+    path.write_bytes(pcapng(seen, [""] * packets, [], "t"))
+
+
+def test_a_complete_file_is_read_once(tmp_path: Path) -> None:
+    """Reading all that is held, three times every two seconds, was a second of CPU each."""
+    with _over(tmp_path, "import sys; sys.stdin.read()") as recorder:
+        _write(tmp_path / "ring_00001_1.pcapng", 3)
+        _write(tmp_path / "ring_00002_2.pcapng", 4)
+        assert (recorder.stats().packets, recorder.stats().held_packets) == (7, 7)
+        _write(tmp_path / "ring_00001_1.pcapng", 50)
+        _write(tmp_path / "ring_00002_2.pcapng", 5)  # dumpcap is still at it
+        assert (recorder.stats().packets, recorder.stats().held_packets) == (8, 8)
+        _write(tmp_path / "ring_00003_3.pcapng", 1)
+        (tmp_path / "ring_00001_1.pcapng").unlink()
+        assert (recorder.stats().packets, recorder.stats().held_packets) == (9, 6)
+
+
+def test_a_file_that_dumpcap_takes_away_in_between_is_no_failure(tmp_path: Path) -> None:
+    """A name without a file is what that looks like: the ring came round while we looked."""
+    with _over(tmp_path, "import sys; sys.stdin.read()") as recorder:
+        (tmp_path / "ring_00001_1.pcapng").symlink_to(tmp_path / "gone")
+        _write(tmp_path / "ring_00002_2.pcapng", 2)
+        assert recorder.stats().packets == 2
+        assert len(recorder.pull(Selection(0, _CLOCK.now_ns()))) == 2
 
 
 @pytest.mark.integration
