@@ -17,7 +17,8 @@ from rich.table import Table
 from attribution.explain import DecisionShare
 from attribution.spans import CLASSES
 from collector.clock import NS_PER_MS
-from dashboard.commands_roles import MetricsOption, run_role
+from dashboard.commands_roles import run_role
+from dashboard.options import MetricsOption
 from dashboard.settings import load
 
 # A person reads the slowest; all of them are in the JSON.

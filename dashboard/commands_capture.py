@@ -1,4 +1,4 @@
-"""I/O: `millworth capture --read`: what is in capture files, without a service."""
+"""I/O: `millworth capture`: what is in capture files, without a service; without one, the role."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from rich.table import Table
 
 from collector.clock import NS_PER_MS
 from collector.errors import DecodeError, InputError
+from dashboard.options import ConfigOption, MetricsOption
 from packet.files import FileReport
 from packet.packet_lines import packet_lines
 from packet.read_files import analysed_blocks, flows_of_file
@@ -41,8 +42,14 @@ def capture(
     packets: Annotated[
         bool, typer.Option("--packets", help="One JSON object a TCP packet instead of a flow.")
     ] = False,
+    config: ConfigOption = None,
+    metrics_port: MetricsOption = -1,
 ) -> None:
-    """Show the connections in capture files, or what each TCP packet is. Needs no service.
+    """Show the connections in capture files, or what each TCP packet is; without any, record.
+
+    Without files this is a role of the service: it records the packets of this machine, one of
+    each that share a store that is a server, until it is told to stop. With files it needs no
+    running service.
 
     What a packet is (a retransmission, a duplicate ACK, ...) is decided as Wireshark does. Files
     may be compressed with gzip. Exit 1 if a file could not be read to its end: it is named on
@@ -51,7 +58,13 @@ def capture(
     console = Console(stderr=True, highlight=False, soft_wrap=True, markup=False)
     paths = _expanded([*(read or []), *(files or [])])
     if not paths:
-        raise InputError("capture: name a file with --read; sniffing is done by `millworth up`")
+        if packets:
+            raise InputError("capture: --packets is of files; name one with --read")
+        # Loading the service's side takes a second, which a file does not need.
+        from dashboard.commands_roles import run_role
+
+        run_role("capture", config, metrics_port, as_json=as_json)
+        return
     session = _Session(console, paths, is_lines=as_json or packets)
     try:
         with _progress(console) as track:

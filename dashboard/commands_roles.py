@@ -1,6 +1,7 @@
 """I/O: `millworth collect|alert|serve`: one role each, on a store that is a server.
 
-The fourth, `millworth attribute`, is in commands_attribute.py, beside the same work on a file.
+`millworth attribute` and `millworth capture` are in modules of their own, beside the same work on
+files.
 """
 
 from __future__ import annotations
@@ -10,19 +11,12 @@ import signal
 import sys
 import threading
 from pathlib import Path
-from typing import Annotated
 
-import typer
 from rich.console import Console
 
 from collector import log
-from dashboard.options import ConfigOption, JsonOption
+from dashboard.options import ConfigOption, JsonOption, MetricsOption
 from dashboard.settings import load, service_manager
-
-MetricsOption = Annotated[
-    int,
-    typer.Option("--metrics-port", help="Serve /metrics on this port of 127.0.0.1; 0 takes any."),
-]
 
 
 def collect(

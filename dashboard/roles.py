@@ -1,8 +1,8 @@
 """I/O: one role of the service in a process of its own, over a store that is a server.
 
 The roles speak through rows alone, as the rooms do. Any number of `collect` and `serve` may run,
-each `collect` with a log directory of its own; one `attribute` and one `alert`, since each of them
-owns a cursor or a state.
+each `collect` with a log directory of its own; one `capture` a machine; one `attribute` and one
+`alert`, since each of them owns a cursor or a state. Together they run every job that `up` does.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import Final
 from prometheus_client import start_http_server
 
 from alerts.job import AlertsJob
+from attribution.evidence_job import EvidenceJob
 from attribution.experiment_job import ExperimentJob
 from attribution.job import AttributionJob
 from attribution.questions import Analyst
@@ -23,7 +24,13 @@ from collector.access import Gate, load_tokens
 from collector.address import authority
 from collector.clock import NS_PER_S, Clock, SystemClock
 from collector.counters import Counters
-from collector.errors import AddressInUseError, ConfigError, MigrationError, MillworthError
+from collector.errors import (
+    AddressInUseError,
+    CaptureError,
+    ConfigError,
+    MigrationError,
+    MillworthError,
+)
 from collector.event_sizes import EventSizes
 from collector.log import get_logger
 from collector.provenance_job import ProvenanceJob
@@ -33,6 +40,7 @@ from collector.store.migrate import apply_views, migrate, pending_statements
 from collector.store.retention import apply_retention
 from dashboard.app import create_app
 from dashboard.budget_gauges import BudgetGauges
+from dashboard.canary import Canary
 from dashboard.health import NoHealth
 from dashboard.protection import protection_of, rejected_of
 from dashboard.queries import Reader
@@ -40,7 +48,9 @@ from dashboard.runtime import (
     ATTRIBUTION_INTERVAL_S,
     BUDGET_INTERVAL_S,
     DELIVERY_INTERVAL_S,
+    EVIDENCE_INTERVAL_S,
     EXPERIMENTS_INTERVAL_S,
+    PACKET_INTERVAL_S,
     PROVENANCE_INTERVAL_S,
     SIZES_INTERVAL_S,
     SLOPE_INTERVAL_S,
@@ -49,6 +59,9 @@ from dashboard.runtime import (
 )
 from dashboard.server import DashboardServer
 from dashboard.settings import Settings
+from packet.engines import start_recorder
+from packet.job import PacketJob
+from packet.recorder_rows import RunningRecorder
 
 _log = get_logger("dashboard")
 # Sizes are taken of what was received so long ago: collectors elsewhere store within seconds.
@@ -59,6 +72,7 @@ class Role(StrEnum):
     """What one process does."""
 
     COLLECT = "collect"
+    CAPTURE = "capture"
     ATTRIBUTE = "attribute"
     ALERT = "alert"
     SERVE = "serve"
@@ -70,7 +84,7 @@ class RoleProcess:
     `collect` brings the schema up, as `millworth migrate` does; the others need it to be there.
 
     Raises:
-        ConfigError: the store is embedded, which one process owns.
+        ConfigError: the store is embedded, which one process owns; or a setting is missing.
     """
 
     def __init__(
@@ -80,6 +94,11 @@ class RoleProcess:
             raise ConfigError(
                 f"`millworth {role}` needs a server in store.url; the embedded store has one "
                 "owner: run `millworth up`, which does all of it"
+            )
+        if role is Role.CAPTURE and not settings.packet.host:
+            raise ConfigError(
+                "packet.host is empty, and recorders that share a store are told apart by it; "
+                "name this machine as its spans do in host.name"
             )
         if role is Role.ALERT:
             settings.require_secrets()
@@ -94,6 +113,9 @@ class RoleProcess:
         self.collector: CollectorService | None = None
         self._server: DashboardServer | None = None
         self._alerts: AlertsJob | None = None
+        self._canary: Canary | None = None
+        self.recorder: RunningRecorder | None = None
+        self._capture_lost: str | None = None  # why the recorder did not answer the last run
         self._stop_metrics: Callable[[], None] = lambda: None
 
     def start(self) -> str:
@@ -104,6 +126,7 @@ class RoleProcess:
         """
         start = {
             Role.COLLECT: self._collect,
+            Role.CAPTURE: self._capture,
             Role.ATTRIBUTE: self._attribute,
             Role.ALERT: self._alert,
             Role.SERVE: self._serve,
@@ -124,9 +147,13 @@ class RoleProcess:
 
     def stop(self, drain_seconds: float) -> bool:
         """End what runs; True if nothing acknowledged is left in the log."""
-        drained = self.collector.stop(drain_seconds) if self.collector is not None else True
         for loop in self.loops:
             loop.stop()
+        if self._canary is not None:
+            self._canary.close()  # before the receivers: its path exports what it still holds
+        drained = self.collector.stop(drain_seconds) if self.collector is not None else True
+        if self.recorder is not None:
+            self.recorder.stop()
         if self._server is not None:
             self._server.stop()
         if self._alerts is not None:
@@ -146,6 +173,7 @@ class RoleProcess:
         return [
             *(name for name, at_ns in turned_ns.items() if at_ns < before_ns),
             *(loop.name for loop in self.loops if not loop.is_alive),
+            *(["recorder"] if self._capture_lost else []),
         ]
 
     def _prepare_schema(self) -> None:
@@ -194,10 +222,30 @@ class RoleProcess:
             gate=gate,
         )
         self.collector.start()
+        if s.reference.canary_every_s > 0:
+            endpoint = f"http://{authority(s.collector.host, self.collector.http_port)}"
+            self._canary = Canary(endpoint, self.store, self.counters)
+            self._loop("canary", s.reference.canary_every_s, self._canary.run_once)
         return (
             f"OTLP on {authority(s.collector.host, self.collector.grpc_port)} (gRPC) and "
             f":{self.collector.http_port} (HTTP)"
         )
+
+    def _capture(self) -> str:
+        s, packet = self.settings, self.settings.packet
+        if not packet.enabled:
+            raise CaptureError("packet.enabled is false; set it to true to record packets")
+        self.recorder = start_recorder(packet)
+        job = PacketJob(packet, self.settings.attributes, self.store, self.recorder, self.counters)
+
+        def record(now_ns: int) -> None:
+            self._capture_lost = job.run_once(now_ns).capture_lost
+            if self._capture_lost:
+                # No page of this process would show it: a failed run is in the log and counted.
+                raise CaptureError(self._capture_lost)
+
+        self._loop("packets", PACKET_INTERVAL_S, record)
+        return f"recording {packet.interface} of {packet.host} into {s.store.place}"
 
     def _attribute(self) -> str:
         s = self.settings
@@ -207,6 +255,7 @@ class RoleProcess:
         )
         budgets = BudgetGauges(Analyst(s.attribution, self.store), self.counters)
         self._loop("attribution", ATTRIBUTION_INTERVAL_S, job.run_once)
+        self._loop("evidence", EVIDENCE_INTERVAL_S, EvidenceJob(self.store).run_once)
         experiments = ExperimentJob(s.attribution, self.store)
         self._loop("experiments", EXPERIMENTS_INTERVAL_S, experiments.run_once)
         self._loop("slope", SLOPE_INTERVAL_S, SlopeJob(s.attribution, self.store).run_once)

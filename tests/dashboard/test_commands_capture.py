@@ -148,6 +148,6 @@ def test_command_says_the_same_whichever_way_it_begins(tmp_path: Path) -> None:
         whole = runner.invoke(app, ["capture", *arguments])
         assert short.returncode == whole.exit_code
         assert short.stdout.split() == whole.stdout.split()
-    empty = _millworth("capture")
+    empty = _millworth("capture", "--packets")
     assert (empty.returncode, empty.stdout) == (2, "")
-    assert empty.stderr.startswith("millworth: capture: name a file with --read")
+    assert empty.stderr == "millworth: capture: --packets is of files; name one with --read\n"

@@ -1,8 +1,12 @@
-"""One role a process: what `up` does over an embedded store, four of them do over a server."""
+"""One role a process: what `up` does over an embedded store, they do together over a server."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -11,14 +15,17 @@ import pytest
 from typer.testing import CliRunner
 
 from collector.clock import NS_PER_S
-from collector.errors import AddressInUseError, ConfigError, MigrationError
+from collector.errors import AddressInUseError, CaptureError, ConfigError, MigrationError
+from collector.store.connect import Connections
 from dashboard.cli import app
 from dashboard.roles import Role, RoleProcess
+from dashboard.runtime import Service
 from dashboard.settings import Settings
 from tests.builders import decision_span, trace_request
 from tests.collector.clickhouse_double import Double
 from tests.collector.clients import WAIT_S, post
 from tests.conftest import ManualClock
+from tests.packet.traffic import echo_server, talk
 
 pytestmark = pytest.mark.integration
 
@@ -30,7 +37,7 @@ def server(tmp_path: Path) -> Iterator[Double]:
         yield double
 
 
-def settings(server: Double, directory: Path) -> Settings:
+def settings(server: Double, directory: Path, **sections: Any) -> Settings:  # noqa: ANN401 - TOML
     """Return the settings that every role is given."""
     return Settings.model_validate(
         {
@@ -38,6 +45,7 @@ def settings(server: Double, directory: Path) -> Settings:
             "collector": {"grpc_port": 0, "http_port": 0, "wal_dir": directory / "wal"},
             "alerts": {"state_path": directory / "alerts.sqlite"},
             "dashboard": {"port": 0},
+            **sections,
         }
     )
 
@@ -65,7 +73,7 @@ def test_four_processes_do_together_what_one_does(
     assert collect.stalled() == []
 
     clock.ns += 60 * NS_PER_S
-    others = [RoleProcess(role, given, clock) for role in list(Role)[1:]]
+    others = [RoleProcess(role, given, clock) for role in (Role.ATTRIBUTE, Role.ALERT, Role.SERVE)]
     for other in others:
         other.start()
     attribute, alert, serve = others
@@ -76,12 +84,97 @@ def test_four_processes_do_together_what_one_does(
 
     assert decision["attribution"]["total_ns"] == 7_000_000
     assert [sorted(loop.name for loop in other.loops) for other in others] == [
-        ["attribution", "budgets", "experiments", "sizes", "slope"],
+        ["attribution", "budgets", "evidence", "experiments", "sizes", "slope"],
         ["alerts", "webhooks"],
         [],
     ]
     assert [other.stalled() for other in others] == [[], [], []]
     assert all(process.stop(WAIT_S) for process in (*others, collect))
+
+
+def test_roles_run_every_job_that_up_does(
+    server: Double, tmp_path: Path, clock: ManualClock
+) -> None:
+    """A job that no role runs would leave its tables empty wherever a server is used."""
+    given = settings(server, tmp_path, packet={"host": "web"}, reference={"canary_every_s": 3600.0})
+    service = Service(given, clock)
+    roles = [RoleProcess(role, given, clock) for role in Role]
+    with ExitStack() as stack:
+        stack.callback(service.stop, WAIT_S)
+        service.start()
+        service.start_packets()
+    with ExitStack() as stack:
+        for role in roles:
+            stack.callback(role.stop, WAIT_S)
+            role.start()
+
+    jobs = [loop.name for role in roles for loop in role.loops]
+    assert sorted(jobs) == sorted(loop.name for loop in service.loops)
+    assert {"canary", "evidence", "packets"} <= set(jobs)
+
+
+def test_two_recorders_share_a_store(server: Double, tmp_path: Path) -> None:
+    """Each has rows and cursors of its own; of one that ended, whoever watches over us hears."""
+    with ExitStack() as stack:
+        port = stack.enter_context(echo_server())
+        roles = [RoleProcess(Role.COLLECT, settings(server, tmp_path))]
+        for host in ("web", "app"):
+            packet = {"host": host, "ports": [port], "sample_ratio": 1.0}
+            given = settings(server, tmp_path, packet=packet)
+            roles.append(RoleProcess(Role.CAPTURE, given, metrics_port=0))
+        said = []
+        for role in roles:
+            stack.callback(role.stop, WAIT_S)
+            said.append(role.start())
+        _, web, app = roles
+        talk(port, rounds=10, size=100)
+        client = Connections(given.store).client()
+        counted = (
+            "SELECT host, countIf(payload_bytes = 100) FROM packets FINAL GROUP BY 1 ORDER BY 1"
+        )
+        wait_for(lambda: list(client.query(counted).result_rows) == [("app", 20), ("web", 20)])
+        cursors = (
+            "SELECT DISTINCT job FROM job_cursors WHERE job LIKE 'packet.sample%' ORDER BY job"
+        )
+        own = [row[0] for row in client.query(cursors).result_rows]
+        metrics = get(f"http://127.0.0.1:{web.metrics_port}/metrics").text
+
+        assert said[1] == f"recording lo of web into {given.store.place}"
+        assert own == ["packet.sample.app", "packet.sample.web"]
+        assert 'millworth_packet_bytes_total{tier="sampled"}' in metrics
+        assert [web.loops[0].last_error, web.stalled(), app.stalled()] == ["", [], []]
+        assert web.recorder is not None
+        os.kill(web.recorder.pid, signal.SIGKILL)
+        wait_for(lambda: web.stalled() == ["recorder"])
+        assert web.loops[0].last_error.startswith("CaptureError: the packet recorder has ended")
+        assert app.stalled() == []
+
+
+def wait_for(is_so: Callable[[], bool]) -> None:
+    """Ask until it is so."""
+    pause = threading.Event()
+    for _ in range(10 * int(WAIT_S)):
+        if is_so():
+            return
+        pause.wait(0.1)
+    raise AssertionError("it did not come to be")
+
+
+def test_recorder_without_a_name_is_refused(server: Double, tmp_path: Path) -> None:
+    """Two of them would take each other's cursors, and stamps of two clocks for those of one."""
+    with pytest.raises(ConfigError, match=r"packet\.host is empty.* as its spans do in host.name"):
+        RoleProcess(Role.CAPTURE, settings(server, tmp_path))
+
+
+def test_recorder_that_may_not_record_ends_at_once(server: Double, tmp_path: Path) -> None:
+    """`up` has other things to do and runs on without packets; here there is nothing else."""
+    given = settings(server, tmp_path, packet={"host": "web", "enabled": False})
+    with ExitStack() as stack:
+        collect = RoleProcess(Role.COLLECT, given)
+        stack.callback(collect.stop, WAIT_S)
+        collect.start()
+        with pytest.raises(CaptureError, match=r"packet\.enabled is false; set it to true"):
+            RoleProcess(Role.CAPTURE, given).start()
 
 
 def test_role_that_finds_no_schema_says_who_makes_it(
