@@ -47,6 +47,7 @@ class Carried:
     decision_id: str  # "" for none
     method: str
     confidence: float
+    host: str = ""  # recorder by whose clock the times are; "" where that is not known
 
     def text(self) -> str:
         """Return it as a comment."""
@@ -71,7 +72,7 @@ def pcapng(
     names = sorted(set(hosts)) or [""]
     numbers = {name: place for place, name in enumerate(names)}
     blocks = [_section(title), *(_interface(name) for name in names)]
-    comments = comments_of(packets, carried)
+    comments = comments_of(packets, hosts, carried)
     for row in range(len(packets)):
         frame = _frame(packets, row)
         wire_bytes = max(int(packets.wire_bytes[row]), len(frame))
@@ -81,12 +82,20 @@ def pcapng(
     return b"".join(blocks)
 
 
-def comments_of(packets: PacketColumns, carried: Sequence[Carried]) -> list[str]:
-    """Return what each packet, by time, carried; "" where that is not known."""
+def comments_of(
+    packets: PacketColumns, hosts: Sequence[str], carried: Sequence[Carried]
+) -> list[str]:
+    """Return what each packet, by time, carried; "" where that is not known.
+
+    A link names the packets of its own recorder alone: by another clock, its time is the time of
+    another exchange. Where either does not say whose it is, one recorder saw all.
+    """
     texts: list[list[str]] = [[] for _ in range(len(packets))]
     for link, rows in rows_carried(packets, carried, 0):
         text = link.text()
         for row in rows.tolist():
+            if link.host and hosts[row] and link.host != hosts[row]:
+                continue
             texts[row].append(text)
     return ["; ".join(dict.fromkeys(found)) for found in texts]
 

@@ -13,7 +13,7 @@ from collector.errors import InputError
 from collector.store.connect import Connections
 from packet.columns import Mask, PacketColumns
 from packet.export import Carried, pcapng, rows_carried
-from packet.queries import columns_of
+from packet.queries import REACH_NS, columns_of
 
 _SQL = Path(__file__).parent / "sql"
 _TRACES_MAX = 20_000
@@ -63,7 +63,8 @@ class ExportReader:
                 "a trigger, a decision or a trace whose packets are in the table packets"
             )
         chosen = [hosts[row] for row in wanted.tolist()]
-        return pcapng(packets.take(wanted), chosen, carried, f"packets of {name}")
+        packets = packets.take(wanted)
+        return pcapng(packets, chosen, self._on_wire(packets), f"packets of {name}")
 
     def rebuilt(self, name: str) -> list[Rebuilt]:
         """Return what became of the requests of an episode, or of one request or trigger."""
@@ -74,6 +75,21 @@ class ExportReader:
         found = list[Carried]()
         for at in range(0, len(traces), _TRACES_A_QUERY):
             rows = self._rows("export_links", trace_ids=traces[at : at + _TRACES_A_QUERY])
+            found += [Carried(*row) for row in rows]
+        return found
+
+    def _on_wire(self, packets: PacketColumns) -> list[Carried]:
+        """Return all that these connections carried then: a neighbour's packets are named, too."""
+        flows = np.unique(packets.flow_hash).tolist()
+        found = list[Carried]()
+        for at in range(0, len(flows), _FLOWS_A_QUERY):
+            rows = self._rows(
+                "export_carried",
+                flow_hashes=flows[at : at + _FLOWS_A_QUERY],
+                from_ns=int(packets.ts_ns.min()),
+                to_ns=int(packets.ts_ns.max()),
+                reach_ns=REACH_NS,
+            )
             found += [Carried(*row) for row in rows]
         return found
 

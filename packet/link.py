@@ -113,6 +113,9 @@ class SpanFlow:
     wire_ns: int | None  # request sent to first byte of the response, summed over its exchanges
     method: str
     confidence: float
+    host: str = (
+        ""  # recorder whose packets these are, by whose clock the times are; "" the writer's
+    )
 
 
 @dataclass(frozen=True, slots=True)

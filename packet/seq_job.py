@@ -6,6 +6,8 @@ to the same rows.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from itertools import permutations
 
 from collector.clock import NS_PER_MINUTE, NS_PER_S
@@ -56,7 +58,12 @@ class SeqJob:
         end_ns = max(to_ns, *(link.to_ns for link in links)) + WINDOW_MARGIN_NS
         seen = {host: self._reader.packets(begin_ns, end_ns, host=host) for host in hosts}
         return [
-            link
+            replace(link, host=there)
             for here, there in permutations(hosts, 2)
-            for link in links_elsewhere(links, seen[here], seen[there])
+            for link in links_elsewhere(_seen_by(here, links), seen[here], seen[there])
         ]
+
+
+def _seen_by(host: str, links: Sequence[SpanFlow]) -> list[SpanFlow]:
+    """Return the links by the clock of one recorder, and those that do not say whose they are."""
+    return [link for link in links if link.host in ("", host)]

@@ -114,6 +114,7 @@ class Writer:
         }
         columns["flow_hash"] = pa.array(columns["flow_hash"], pa.uint64())
         columns["wire_ns"] = pa.array(columns["wire_ns"], pa.uint64())
+        columns["host"] = [row.host or self._host for row in links]
         columns["linked_ns"] = [now_ns] * len(links)
         self._store.client().insert_arrow("span_flows", pa.table(columns))
 

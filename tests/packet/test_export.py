@@ -18,12 +18,14 @@ from collector.store.connect import Connections
 from packet.columns import SYN, WIRE_ONLY, PacketColumns
 from packet.config import PacketConfig
 from packet.decode import decode
-from packet.export import NOTE, Carried, pcapng
+from packet.export import NOTE, Carried, comments_of, pcapng
 from packet.export_reader import ExportReader
 from packet.job import PacketJob
+from packet.link import SpanFlow, link
 from packet.pcapng import parse_pcapng
 from packet.sampler import flow_hashes
-from tests.packet.build import CLIENT, SERVER, Packet, columns, exchange
+from packet.store import Writer
+from tests.packet.build import CLIENT, SERVER, Packet, client_span, columns, exchange
 from tests.packet.seed import HeldFrames, Span, frames, insert_request, insert_spans
 
 _MS = NS_PER_MS
@@ -129,6 +131,88 @@ def test_each_host_is_an_interface_of_its_own() -> None:
     data = pcapng(columns([Packet(_T), Packet(_T + 1)]), ["web", "app"], [], "t")
     assert [data.count(name) for name in (b"web", b"app")] == [1, 1]
     assert _read(data).ts_ns.tolist() == [_T, _T + 1]
+
+
+def _one_connection(count: int, apart_ns: int) -> list[list[Packet]]:
+    """Return exchanges of two packets each, a millisecond long."""
+    return [
+        [
+            Packet(at_ns, CLIENT, SERVER, seq=1000 + 100 * k, ack=7000 + 100 * k, payload=100),
+            Packet(
+                at_ns + _MS, SERVER, CLIENT, seq=7000 + 100 * k, ack=1100 + 100 * k, payload=100
+            ),
+        ]
+        for k in range(count)
+        for at_ns in [_T + k * apart_ns]
+    ]
+
+
+def _links(exchanges: list[list[Packet]]) -> list[SpanFlow]:
+    spans = [
+        replace(
+            client_span(f"s{k}", request.ts_ns - 1_000, response.ts_ns + 1_000),
+            trace_id=f"t{k}",
+            decision_id=f"d{k}",
+        )
+        for k, (request, response) in enumerate(exchanges)
+    ]
+    return link(spans, columns([packet for exchange in exchanges for packet in exchange]))
+
+
+def test_neighbours_of_a_decision_are_named_as_well(store: Connections) -> None:
+    """The file has what was on the connection around it, and that was of other decisions."""
+    exchanges = _one_connection(3, 10 * _MS)
+    packets = columns([packet for exchange in exchanges for packet in exchange])
+    Writer(store).packets(packets, "sample", "")
+    Writer(store).span_flows(_links(exchanges), _T)
+    comments = [text for kind, text in _comments(ExportReader(store).export("d1")) if kind == 6]
+    named = [text.split(" trace ")[0] for text in comments]
+    assert named == [f"decision d{k}" for k in (0, 0, 1, 1, 2, 2)]
+
+
+def test_packets_of_another_host_are_not_named_by_a_clock_that_is_not_theirs(
+    store: Connections,
+) -> None:
+    """A clock that is off by the distance of two decisions would give each to the other."""
+    exchanges = _one_connection(4, 5 * _MS)
+    web = [packet for exchange in exchanges for packet in exchange]
+    app = [replace(packet, ts_ns=packet.ts_ns + 5 * _MS) for packet in web]
+    Writer(store, host="web").packets(columns(web), "sample", "")
+    Writer(store, host="app").packets(columns(app), "sample", "")
+    Writer(store, host="web").span_flows(_links(exchanges), _T)
+    data = ExportReader(store).export("d2")
+    assert len(_read(data)) == 16
+    comments = [text for kind, text in _comments(data) if kind == 6]
+    assert [text.split(" trace ")[0] for text in comments] == [
+        f"decision d{k}" for k in range(4) for _ in range(2)
+    ]
+    assert _hosts_with_comments(data) == {"web"}
+
+
+def test_links_of_before_name_the_packets_of_any_host() -> None:
+    """They do not say whose clock their times are by, and one recorder was all there was."""
+    packets = columns([Packet(_T), Packet(_T)])
+    links = [
+        Carried(int(packets.flow_hash[0]), _T, _T, "aa", "bb", "", "m", 1.0, host)
+        for host in ("", "web", "app")
+    ]
+    found = [comments_of(packets, ["web", ""], [each]) for each in links]
+    named = "trace aa span bb (m, confidence 1)"
+    assert found == [[named, named], [named, named], ["", named]]
+
+
+def _hosts_with_comments(data: bytes) -> set[str]:
+    """Return the interfaces of the file whose packets say what they carried."""
+    hosts, found, at = list[str](), set[str](), 0
+    while at < len(data):
+        kind, length = struct.unpack_from("<II", data, at)
+        if kind == 1:
+            (size,) = struct.unpack_from("<H", data, at + 18)
+            hosts.append(data[at + 20 : at + 20 + size].decode())
+        if kind == 6 and b"decision" in data[at : at + length]:
+            found.add(hosts[struct.unpack_from("<I", data, at + 8)[0]])
+        at += length
+    return found
 
 
 @pytest.mark.integration

@@ -112,8 +112,28 @@ def test_job_joins_what_two_hosts_kept(store: Connections) -> None:
     assert job.run_once(minute + 30 * NS_PER_S) == 0
     assert job.run_once(minute + 3 * NS_PER_MINUTE) == 1
     assert job.run_once(minute + 3 * NS_PER_MINUTE) == 0
-    query = "SELECT toString(method), flow_hash FROM span_flows FINAL ORDER BY method"
+    query = (
+        "SELECT toString(method), flow_hash, toString(host) FROM span_flows FINAL ORDER BY method"
+    )
     assert store.client().query(query).result_rows == [
-        ("seq", int(columns(there).flow_hash[0])),
-        ("tuple+time", int(columns(here).flow_hash[0])),
+        ("seq", int(columns(there).flow_hash[0]), "app"),
+        ("tuple+time", int(columns(here).flow_hash[0]), "web"),
     ]
+
+
+def test_link_is_sought_among_the_packets_of_its_own_recorder(store: Connections) -> None:
+    """By another host's clock its time is the time of another exchange, whose numbers differ."""
+    minute = (SystemClock().now_ns() // NS_PER_MINUTE - 5) * NS_PER_MINUTE
+    at_ns = minute + NS_PER_S
+    here, next_one = _exchange(1_000, 7_000, at_ns), _exchange(50_000, 60_000, at_ns)
+    there = _translated(here, 2 * NS_PER_MS)
+    # "web-2" saw the same connection; its clock is so wrong that another exchange has this time.
+    for host, packets in (("web", here), ("web-2", next_one), ("app", there)):
+        Writer(store, host=host).packets(columns(packets), "sample", "")
+    Writer(store, host="app").packets(columns(_translated(next_one, 0)), "sample", "")
+    Writer(store, host="web").span_flows([_link(here)], minute)
+    SeqJob(store, Reader(store, AttributesConfig()), Writer(store)).run_once(
+        minute + 3 * NS_PER_MINUTE
+    )
+    query = "SELECT from_ns, packets FROM span_flows FINAL WHERE method = 'seq'"
+    assert store.client().query(query).result_rows == [(at_ns + 2 * NS_PER_MS, 3)]
