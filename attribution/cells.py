@@ -14,8 +14,17 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from attribution.columns import Column, Table, ints, micros, money, names_of
+from attribution.columns import (
+    Column,
+    Table,
+    ints,
+    micros,
+    micros_in_halves,
+    money,
+    names_of,
+)
 from attribution.config import AttributionConfig
+from attribution.earned_window import earned_in_window, halves
 from attribution.queries import Reader, in_groups
 from attribution.revenue import (
     BASES,
@@ -25,7 +34,6 @@ from attribution.revenue import (
     Outcome,
     Values,
     earned_by_decision,
-    earned_in_window,
     match_outcomes,
     replace_seconds,
     sum_cells,
@@ -155,8 +163,8 @@ class CellWriter:
         leaving_table = self._reader.cells(opens_ns, min(to_ns - self._window_ns, from_ns))
         before_group = groups.codes(before_table)
         leaving_group = groups.codes(leaving_table)
-        before = np.zeros((len(groups.names), len(fields(Earned))), np.int64)
-        before[before_group] = _earned(before_table).matrix()
+        before = np.zeros((len(groups.names), len(fields(Earned)), 2), np.int64)
+        before[before_group] = _earned_in_halves(before_table)
         return earned_in_window(
             cells,
             before,
@@ -192,10 +200,27 @@ def _earned(table: Table) -> Earned:
     return Earned(*(_column(table, each.name) for each in fields(Earned)))
 
 
+def _earned_in_halves(table: Table) -> Ints:
+    """Return `Earned.matrix()` of sums that may be beyond 64 bits, in halves."""
+    return np.stack(
+        [
+            micros_in_halves(table[_stored_name(each.name)])
+            if each.name.endswith("_micros")
+            else halves(ints(table[each.name]))
+            for each in fields(Earned)
+        ],
+        axis=1,
+    )
+
+
+def _stored_name(name: str) -> str:
+    return name.replace("_micros", "_usd")
+
+
 def _column(table: Table, name: str) -> Column:
     """Return the column that the cores call `name`, whole numbers or floats as it is stored."""
     if name.endswith("_micros"):
-        return micros(table[name.replace("_micros", "_usd")])[0]
+        return micros(table[_stored_name(name)])[0]
     if name.endswith("_ns") or not pa.types.is_floating(table.schema.field(name).type):
         return ints(table[name])
     return np.asarray(table[name].to_numpy(), np.float64)
@@ -223,7 +248,7 @@ def _rows(
         for each in fields(source):
             column = getattr(source, each.name)
             if each.name.endswith("_micros"):
-                columns[each.name.replace("_micros", "_usd")] = money(column)
+                columns[_stored_name(each.name)] = money(column)
             elif each.name not in ("group", "basis"):
                 columns[each.name] = pa.array(column)
     return pa.table(columns)

@@ -17,6 +17,8 @@ Column: TypeAlias = Any
 
 # Money is Decimal(18, 6) in the store and whole millionths of a dollar in the cores.
 MONEY = pa.decimal128(18, 6)
+# A decimal is 128 bits, little-endian; the top ones only repeat the sign.
+_DECIMAL = np.dtype([("low", "<u4"), ("high", "<i8"), ("top", "<i4")])
 
 
 def text_codes(column: Column) -> tuple[Ints, list[str]]:
@@ -89,13 +91,29 @@ def roots_from_table(decisions: Table, spans: Table) -> Roots:
 
 
 def micros(column: Column) -> tuple[Ints, Bools]:
-    """Return a Decimal(_, 6) column as millionths, 0 where it is null, and where it is known."""
+    """Return a Decimal(_, 6) column as millionths, and where it is known.
+
+    They are 0 where it is null, or beyond 64 bits, which no amount of a decision or a second is.
+    """
+    words, known = _words(column)
+    is_held = known & (words["high"] == words["high"].astype(np.int32))
+    return np.where(is_held, (words["high"] << 32) + words["low"], 0), is_held
+
+
+def micros_in_halves(column: Column) -> Ints:
+    """Return a Decimal(_, 6) column as millionths, high and low side by side, 0 where it is null.
+
+    Sums of sums may be beyond 64 bits; `earned_window.whole` says what they are.
+    """
+    words, known = _words(column)
+    return np.where(known[:, None], np.stack([words["high"], words["low"]], axis=-1), 0)
+
+
+def _words(column: Column) -> tuple[Column, Bools]:
     array = column.combine_chunks()
     known = np.asarray(pc.is_valid(array).to_numpy(zero_copy_only=False), bool)
-    words = np.frombuffer(array.buffers()[1] or b"", np.int64)
-    # Little-endian 128 bits a value; the low word holds any sum below nine trillion dollars.
-    low = words[2 * array.offset : 2 * (array.offset + len(array)) : 2]
-    return np.where(known, low, 0), known
+    words = np.frombuffer(array.buffers()[1] or b"", _DECIMAL)
+    return words[array.offset : array.offset + len(array)], known
 
 
 def money(values: Ints) -> Column:

@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 
 from attribution.answers import Selection
-from attribution.columns import Table, ints, micros
+from attribution.columns import Table, ints, micros_in_halves
 from attribution.config import AttributionConfig
+from attribution.earned_window import whole
 from attribution.experiment_report import Loss, Measured, loss_of, measured
 from attribution.experiments import RUNNING, SCHEDULED, Arm, Experiment, check, variance_ms2
 from attribution.queries import Reader
@@ -239,7 +240,7 @@ class ExperimentJob:
     def _values(self, from_ns: int, to_ns: int) -> Mapping[tuple[str, str], float]:
         """Return the value of a decision by action and region, since a day before it began."""
         table = self._reader.selected_values(Selection(max(from_ns - _DAY_NS, 0), to_ns))
-        amount, _ = micros(table["value_usd"])
+        amount = whole(micros_in_halves(table["value_usd"]))
         pairs = zip(table["action"].to_pylist(), table["region"].to_pylist(), strict=True)
         valued = ints(table["valued"]).tolist()
         return {

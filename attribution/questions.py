@@ -16,11 +16,12 @@ from attribution.answers import (
     compare_answer,
     what_if_answer,
 )
-from attribution.columns import Table, ints, micros
+from attribution.columns import Table, ints, micros_in_halves
 from attribution.compact import no_trees
 from attribution.compact_rows import packed_of, trees_from_rows
 from attribution.compare import Population, compare
 from attribution.config import AttributionConfig, LatencyBudget
+from attribution.earned_window import whole
 from attribution.queries import Reader
 from attribution.recovery import CALIBRATION_ACTION, REFERENCE_REGION
 from attribution.replay import Change
@@ -143,7 +144,7 @@ class Analyst:
     def _values(self, selection: Selection, rows: Table) -> tuple[Floats, list[str]]:
         """Return the value of each decision, NaN where it is unknown, and what it rests on."""
         table = self._reader.selected_values(selection)
-        amount, _ = micros(table["value_usd"])
+        amount = whole(micros_in_halves(table["value_usd"]))
         valued = ints(table["valued"])
         mean = {
             pair: each / count if count else math.nan

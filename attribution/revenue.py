@@ -5,7 +5,8 @@ is that of its class, action x region: the mean contribution margin of the decis
 the window up to its second and whose outcome is known; else their mean revenue; else the value
 that the decision states itself; else unknown, which is never zero.
 
-Money is whole millionths of a dollar, so sums are exact and no order changes them.
+Money is whole millionths of a dollar, so sums are exact and no order changes them. A sum that no
+column can hold is unknown.
 """
 
 from __future__ import annotations
@@ -22,8 +23,11 @@ from attribution.spans import NONE, Bools, Ints
 from collector.clock import NS_PER_MS
 
 Floats = npt.NDArray[np.float64]
+Column = Ints | Floats | Bools
 
 MICROS = 1_000_000
+# Decimal(18, 6) ends at 10^18 millionths; the rest leaves room for the rounding of floats.
+SUM_MAX = 9 * 10**17
 BASES = ("margin", "revenue", "expected", "unknown")
 MARGIN, REVENUE, EXPECTED, UNKNOWN = range(4)
 
@@ -59,21 +63,24 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Earned:
-    """What decisions earned, one row a decision or the sums of many; all exact."""
+    """What decisions earned, one row a decision or the sums of many.
 
-    matched: Ints  # with an outcome
-    converted: Ints  # ... that earned something, or should have
-    margins: Ints  # ... whose margin is known
-    margin_micros: Ints
-    revenues: Ints
-    revenue_micros: Ints
+    Whole numbers, and floats for a window, whose sums may be beyond 64 bits.
+    """
+
+    matched: Ints | Floats  # with an outcome
+    converted: Ints | Floats  # ... that earned something, or should have
+    margins: Ints | Floats  # ... whose margin is known
+    margin_micros: Ints | Floats
+    revenues: Ints | Floats
+    revenue_micros: Ints | Floats
 
     def matrix(self) -> Ints:
         """Return the columns side by side."""
         return np.stack([getattr(self, field.name) for field in fields(self)], axis=1)
 
     @classmethod
-    def from_matrix(cls, matrix: Ints) -> Earned:
+    def from_matrix(cls, matrix: Ints | Floats) -> Earned:
         """Return the columns of `matrix()`."""
         return cls(*(matrix[:, at] for at in range(matrix.shape[1])))
 
@@ -200,7 +207,7 @@ def earned_by_decision(outcomes: Sequence[Outcome], decisions: int) -> Earned:
     A sale or correction adds its amounts, a refund takes its own off whatever their sign. A refund
     that stands alone has replaced its sale under one id: the decision earned nothing. An outcome
     that did not convert and names no amount earned nothing, which is known. One amount that is
-    missing makes the decision's margin (or revenue) unknown.
+    missing makes the decision's margin (or revenue) unknown, and so does a sum beyond SUM_MAX.
     """
     total = np.zeros((decisions, 6), np.int64)
     by_decision: dict[int, list[Outcome]] = {}
@@ -215,9 +222,9 @@ def earned_by_decision(outcomes: Sequence[Outcome], decisions: int) -> Earned:
         total[at, 1] = 1
         for column, name in ((2, "margin_micros"), (4, "revenue_micros")):
             amounts = [_signed(each, getattr(each, name)) for each in earning]
-            if None not in amounts:
-                total[at, column] = 1
-                total[at, column + 1] = sum(a for a in amounts if a is not None) if sold else 0
+            earned = sum(a for a in amounts if a is not None) if sold else 0
+            if None not in amounts and abs(earned) <= SUM_MAX:
+                total[at, column : column + 2] = 1, earned
     return Earned.from_matrix(total)
 
 
@@ -246,7 +253,10 @@ def lost_shares(
 
 
 def sum_cells(decisions: Decisions, earned: Earned, slope: Slope | Slopes) -> Cells:
-    """Sum decisions into cells; the order of the decisions changes nothing."""
+    """Sum decisions into cells; the order of the decisions changes nothing.
+
+    Amounts that add up to more than SUM_MAX, whatever their signs, are unknown for their cell.
+    """
     d = decisions
     # Floats add up alike to the last bit only in one order.
     order = np.lexsort((d.stated_micros, d.total_ns, d.is_error, d.group, d.second_ns))
@@ -255,7 +265,7 @@ def sum_cells(decisions: Decisions, earned: Earned, slope: Slope | Slopes) -> Ce
     first[1:] = (second_ns[1:] != second_ns[:-1]) | (group[1:] != group[:-1])
     cell, count = np.cumsum(first) - 1, int(first.sum())
 
-    def exact(values: Ints | Bools) -> Ints:
+    def exact(values: Column) -> Ints:
         sums = np.zeros(count, np.int64)
         np.add.at(sums, cell, values[order].astype(np.int64))
         return sums
@@ -263,8 +273,21 @@ def sum_cells(decisions: Decisions, earned: Earned, slope: Slope | Slopes) -> Ce
     def summed(values: Floats) -> Floats:
         return np.bincount(cell, weights=values[order], minlength=count).astype(np.float64)
 
+    def amounts(known: Column, micros: Column) -> tuple[Ints, Ints]:
+        """Return how many amounts a cell has, and their sum."""
+        is_held = summed(np.abs(micros).astype(np.float64)) <= SUM_MAX
+        return np.where(is_held, exact(known), 0), np.where(is_held, exact(micros), 0)
+
     median, low, high = lost_shares(d.total_ns, d.reference_ns, d.is_error, slope)
-    micros = np.where(d.is_stated, np.maximum(d.stated_micros, 0), 0).astype(np.float64)
+    own_micros = np.where(d.is_stated, d.stated_micros, 0)
+    at_risk = np.maximum(own_micros, 0).astype(np.float64)
+    stated, stated_micros = amounts(d.is_stated, own_micros)
+    margins, margin_micros = amounts(earned.margins, earned.margin_micros)
+    revenues, revenue_micros = amounts(earned.revenues, earned.revenue_micros)
+
+    def stated_loss(share: Floats) -> Ints:
+        return _rounded(np.where(stated > 0, summed(share * at_risk), 0.0))
+
     return Cells(
         second_ns=second_ns[first],
         group=group[first],
@@ -275,13 +298,18 @@ def sum_cells(decisions: Decisions, earned: Earned, slope: Slope | Slopes) -> Ce
         lost_share_low=summed(low),
         lost_share_high=summed(high),
         lost_share_squared=summed(median**2),
-        stated=exact(d.is_stated),
-        stated_micros=exact(np.where(d.is_stated, d.stated_micros, 0)),
-        stated_loss_micros=_rounded(summed(median * micros)),
-        stated_loss_low_micros=_rounded(summed(low * micros)),
-        stated_loss_high_micros=_rounded(summed(high * micros)),
-        stated_loss_squared=summed((median * micros / MICROS) ** 2),
-        **{each.name: exact(getattr(earned, each.name)) for each in fields(Earned)},
+        stated=stated,
+        stated_micros=stated_micros,
+        stated_loss_micros=stated_loss(median),
+        stated_loss_low_micros=stated_loss(low),
+        stated_loss_high_micros=stated_loss(high),
+        stated_loss_squared=np.where(stated > 0, summed((median * at_risk / MICROS) ** 2), 0.0),
+        matched=exact(earned.matched),
+        converted=exact(earned.converted),
+        margins=margins,
+        margin_micros=margin_micros,
+        revenues=revenues,
+        revenue_micros=revenue_micros,
     )
 
 
@@ -303,38 +331,6 @@ def replace_seconds(stored: Cells, fresh: Cells, seconds_ns: Ints) -> Cells:
     return both.take(order[first])
 
 
-def earned_in_window(
-    cells: Cells,
-    before: Ints,
-    leaving_second_ns: Ints,
-    leaving_group: Ints,
-    leaving: Ints,
-    window_ns: int,
-) -> Earned:
-    """Return what each cell's class earned in the window that ends with the cell's second.
-
-    Args:
-        cells: every cell from one second on, without a gap.
-        before: groups x 6, what each class earned in the window that ends before that second.
-        leaving_second_ns: seconds of that window's cells, which leave it as time goes on.
-        leaving_group: ... their classes.
-        leaving: ... and what they earned, cells x 6.
-        window_ns: length of the window.
-    """
-    at = np.concatenate([leaving_second_ns + window_ns, cells.second_ns])
-    group = np.concatenate([leaving_group, cells.group])
-    change = np.concatenate([-leaving, cells.earned.matrix()])
-    is_cell = np.arange(len(at)) >= len(leaving)
-    order = np.lexsort((is_cell, at, group))
-    running = np.cumsum(change[order], axis=0)
-    sorted_group = group[order]
-    first = np.searchsorted(sorted_group, sorted_group)
-    running = running - running[first] + change[order][first] + before[sorted_group]
-    result = np.empty_like(running)
-    result[order] = running
-    return Earned.from_matrix(result[len(leaving) :])
-
-
 def value_cells(cells: Cells, window: Earned) -> Values:
     """Value each cell by what its class earned in its window, else by what decisions state."""
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -347,6 +343,8 @@ def value_cells(cells: Cells, window: Earned) -> Values:
         UNKNOWN,
     )
     mean = np.select([basis == MARGIN, basis == REVENUE], [by_margin, by_revenue], 0.0)
+    is_held = np.abs(mean * cells.decisions) <= SUM_MAX
+    basis, mean = np.where(is_held, basis, UNKNOWN), np.where(is_held, mean, 0.0)
     # Losing a decision that costs money is no loss; its value stays as it is.
     at_risk = np.maximum(mean, 0.0)
     by_class, stated = basis <= REVENUE, basis == EXPECTED

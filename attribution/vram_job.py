@@ -11,10 +11,11 @@ from pathlib import Path
 import numpy as np
 
 from attribution.answers import Selection
-from attribution.columns import Table, ints, micros
+from attribution.columns import Table, ints, micros_in_halves
 from attribution.compact import no_trees
 from attribution.compact_rows import trees_from_rows
 from attribution.config import AttributionConfig
+from attribution.earned_window import whole
 from attribution.queries import Reader
 from attribution.revenue import MICROS, Slope
 from attribution.slope_groups import DIMENSIONS, GroupSlope
@@ -169,7 +170,7 @@ class VramJob:
     def _values(self, selection: Selection) -> dict[tuple[str, str], float]:
         """Return the value of a decision by action and region, where it is known."""
         table = self._reader.selected_values(selection)
-        amount, _ = micros(table["value_usd"])
+        amount = whole(micros_in_halves(table["value_usd"]))
         pairs = zip(table["action"].to_pylist(), table["region"].to_pylist(), strict=True)
         return {
             pair: usd / count / MICROS

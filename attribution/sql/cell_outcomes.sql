@@ -1,7 +1,7 @@
 -- The outcomes that name the decisions of some seconds, by id or by key.
 -- Returns: the columns below; by outcome_id, kind. Amounts are in the currency that values are stated in, those
 -- in another by the rate of the day on which they happened, or of the last day before it that has one, at most
--- rate_days ago; else they are null, as those that are not known.
+-- rate_days ago; else they are null, as those that are not known and those that the column cannot hold.
 WITH named AS
 (
     SELECT decision_id, outcome_key FROM decisions
@@ -15,10 +15,10 @@ SELECT
     o.converted AS converted,
     multiIf(o.currency = {currency:String}, o.revenue,
         r.rate > 0 AND o.event_ns - r.day_ns < ({rate_days:UInt64} + 1) * 86400000000000,
-        toDecimal64(round(toDecimal128(o.revenue, 6) * r.rate, 6), 6), NULL) AS revenue,
+        accurateCastOrNull(round(toDecimal128(o.revenue, 6) * r.rate, 6), 'Decimal(18, 6)'), NULL) AS revenue,
     multiIf(o.currency = {currency:String}, o.margin,
         r.rate > 0 AND o.event_ns - r.day_ns < ({rate_days:UInt64} + 1) * 86400000000000,
-        toDecimal64(round(toDecimal128(o.margin, 6) * r.rate, 6), 6), NULL) AS margin,
+        accurateCastOrNull(round(toDecimal128(o.margin, 6) * r.rate, 6), 'Decimal(18, 6)'), NULL) AS margin,
     toInt64(o.event_ns) AS event_ns
 FROM
 (

@@ -12,7 +12,7 @@ told AS
         intDiv(o.event_ns, 86400000000000) * 86400000000000 AS day_ns,
         multiIf(o.currency = {currency:String}, o.revenue,
             r.rate > 0 AND o.event_ns - r.day_ns < ({rate_days:UInt64} + 1) * 86400000000000,
-            toDecimal64(round(toDecimal128(o.revenue, 6) * r.rate, 6), 6), NULL) AS stated,
+            accurateCastOrNull(round(toDecimal128(o.revenue, 6) * r.rate, 6), 'Decimal(18, 6)'), NULL) AS stated,
         if(o.kind = 'refund', -abs(stated), stated) AS amount,
         NOT o.converted AND o.kind != 'refund' AND isNull(o.revenue) AS is_nothing
     FROM

@@ -335,3 +335,37 @@ def test_run_that_failed_is_made_up_for(store: Connections) -> None:
         running.run_once(at(10))
     store.client().command("RENAME TABLE away TO attributions")
     assert running.run_once(at(11)).attributed == 1
+
+
+def test_large_amounts_stop_nothing(store: Connections) -> None:
+    """What a decision earned beyond any column is unknown; the decisions after it are valued."""
+    put_spans(store, decision("a", decision__value_usd="7"))
+    for number in range(10):
+        put_outcome(store, f"b{number}", decision_id=trace_id("a"), margin="1",
+                    revenue="999999999999.999999")  # fmt: skip
+    running = job(store)
+    running.run_once(at(10))
+    put_spans(store, decision("b", 3_000, received_s=11))
+    put_outcome(store, "good", decision_id=trace_id("b"), margin="2", revenue="5", received_s=12)
+    running.run_once(at(20))
+
+    first, second = cells(store)
+    assert (first["converted"], first["margins"], first["revenues"]) == (1, 1, 0)
+    assert (first["margin_usd"], first["revenue_usd"]) == (Decimal(10), Decimal(0))
+    assert (second["revenues"], second["revenue_usd"]) == (1, Decimal(5))
+    assert [first["value_usd"], second["value_usd"]] == [Decimal(10), Decimal(6)]
+
+
+def test_sums_of_a_window_beyond_64_bits_are_valued(store: Connections) -> None:
+    """Twelve seconds of 900 billion each are stored, and the thirteenth is read with them."""
+    put_spans(store, [span for n in range(13) for span in decision(f"d{n}", 1_000 * n)])
+    for number in range(13):
+        put_outcome(store, f"o{number}", decision_id=trace_id(f"d{number}"), margin="900000000000")
+    running = job(store)
+    running.run_once(at(15))
+    assert [row["value_usd"] for row in cells(store)] == [Decimal(900_000_000_000)] * 13
+    put_outcome(store, "o12", decision_id=trace_id("d12"), margin="3", event_s=3, received_s=16)
+    running.run_once(at(30))
+    # The mean of twelve such and one of 3 USD, as exact as a float is.
+    expected = (12 * Decimal(900_000_000_000) + 3) / 13
+    assert abs(cells(store)[12]["value_usd"] - expected) < Decimal("0.001")

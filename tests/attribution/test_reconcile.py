@@ -76,6 +76,26 @@ def test_rate_that_is_too_old_is_none(store: Connections) -> None:
     assert values(store) == [(Decimal(15), "margin")]
 
 
+def test_amount_that_its_rate_makes_too_large_is_unknown(store: Connections) -> None:
+    """In the cells as in the books, and what comes after it is still attributed."""
+    put_spans(store, decision("a", 0, 100) + decision("b", 2_000, 100))
+    put_outcome(
+        store, "o1", decision_id=trace_id("a"), margin="1", revenue="-999999999999", currency="EUR"
+    )
+    rates(store, "2033-05-18,EUR,99999999", 5)
+    running = job(store)
+    running.drain(BASE_NS + 10 * NS_PER_S)
+    put_outcome(store, "o2", decision_id=trace_id("b"), margin="1", received_s=11)
+    running.drain(BASE_NS + 20 * NS_PER_S)
+    asked = "SELECT margin_usd, revenues, converted FROM revenue_cells FINAL ORDER BY second_ns"
+    assert [tuple(row.values()) for row in rows(store, asked)] == [
+        (Decimal(99_999_999), 0, 1),
+        (Decimal(1), 0, 1),
+    ]
+    (day,) = reconcile(CONFIG, store, DAY, DAY + 1)
+    assert (day.matched, day.unknown_outcomes) == (Decimal(0), 2)
+
+
 def test_day_is_reconciled_with_the_ledger(store: Connections) -> None:
     """Each kind of outcome in its own column; what is missing is shown, and never spread."""
     put_spans(

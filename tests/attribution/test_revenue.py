@@ -9,15 +9,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from attribution.config import SlopePrior
+from attribution.earned_window import earned_in_window, halves, whole
 from attribution.revenue import (
     BASES,
+    SUM_MAX,
     Cells,
     Decisions,
     Earned,
     Outcome,
     Values,
     earned_by_decision,
-    earned_in_window,
     lost_shares,
     replace_seconds,
     slope_of,
@@ -60,7 +61,7 @@ def valued(own: Decisions, outcomes: list[Outcome], window_s: int = 60) -> tuple
     none = np.empty(0, np.int64)
     groups = int(cells.group.max(initial=0)) + 1
     window = earned_in_window(
-        cells, np.zeros((groups, 6), np.int64), cells.second_ns, cells.group,
+        cells, np.zeros((groups, 6, 2), np.int64), cells.second_ns, cells.group,
         cells.earned.matrix(), window_s * NS_PER_S,
     ) if len(cells) else Earned(*[none] * 6)  # fmt: skip
     return cells, value_cells(cells, window)
@@ -107,6 +108,9 @@ def test_share_lost(latency_ms: float, failed: bool, share: float) -> None:
         pytest.param([sale(converted=False)], (1, 0, 0, 0, 0, 0), id="not converted"),
         pytest.param([sale()], (1, 1, 0, 0, 0, 0), id="converted, amounts unknown"),
         pytest.param([], (0, 0, 0, 0, 0, 0), id="no outcome"),
+        pytest.param([sale(4, 10**18 - 1)] * 10, (1, 1, 1, 40, 0, 0), id="beyond 64 bits"),
+        pytest.param([sale(4, SUM_MAX), sale(4, 1)], (1, 1, 1, 8, 0, 0), id="beyond the column"),
+        pytest.param([sale(4, SUM_MAX)], (1, 1, 1, 4, 1, SUM_MAX), id="as much as there may be"),
     ],
 )  # fmt: skip
 def test_what_a_decision_earned(outcomes: list[Outcome], expected: tuple[int, ...]) -> None:
@@ -200,6 +204,53 @@ def test_touched_second_replaces_the_stored_one() -> None:
     assert cells.group.tolist() == [0, 1, 0]
     assert cells.decisions.tolist() == [1, 0, 1]
     assert cells.stated_micros.tolist() == [9, 0, 7]
+
+
+AMOUNTS = st.integers(-SUM_MAX, SUM_MAX)
+
+
+@given(st.lists(AMOUNTS, min_size=1, max_size=30), st.lists(AMOUNTS, min_size=1, max_size=30))
+@settings(max_examples=60, deadline=None)
+def test_sum_is_exact_or_unknown_and_never_wrapped(margins: list[int], stated: list[int]) -> None:
+    """One sum beyond 64 bits would stop every later pass, or be a figure out of nothing."""
+    count = max(len(margins), len(stated))
+    own = decisions(
+        *((5, 0, 180, False, stated[at] if at < len(stated) else None) for at in range(count))
+    )
+    cells, values = valued(own, [sale(each, decision=at) for at, each in enumerate(margins)])
+    for amounts, known, total in (
+        (margins, cells.margins[0], cells.margin_micros[0]),
+        (stated, cells.stated[0], cells.stated_micros[0]),
+    ):
+        holds = sum(map(abs, amounts)) <= SUM_MAX
+        assert (known, total) == ((len(amounts), sum(amounts)) if holds else (0, 0))
+    assert abs(values.value_micros[0]) <= SUM_MAX
+    assert 0 <= values.loss_micros[0] <= SUM_MAX
+    is_unknown = BASES[values.basis[0]] == "unknown"
+    assert values.unvalued[0] == count if is_unknown else values.unvalued[0] < count
+
+
+def test_window_is_valued_by_its_mean_however_much_is_in_it() -> None:
+    """Twenty seconds earn more than 64 bits hold, and the mean of one decision is what it was."""
+    own = decisions(*((second, 0, 80, False, None) for second in range(20)))
+    _, values = valued(own, [sale(SUM_MAX, decision=at) for at in range(20)])
+    assert values.value_micros.tolist() == [SUM_MAX] * 20
+
+
+def test_value_that_no_column_holds_is_unknown() -> None:
+    """A mean of one decision times as many as the second has."""
+    own = decisions(*[(5, 0, 180, False, None)] * 2)
+    cells, values = valued(own, [sale(SUM_MAX, decision=0)])
+    assert (cells.margins[0], cells.margin_micros[0]) == (1, SUM_MAX)
+    assert (BASES[values.basis[0]], values.unvalued[0]) == ("unknown", 2)
+    assert (values.value_micros[0], values.loss_micros[0], values.loss_squared[0]) == (0, 0, 0)
+
+
+@given(st.lists(st.integers(-(2**63), 2**63 - 1), min_size=1, max_size=50))
+def test_halves_add_up_beyond_64_bits(values: list[int]) -> None:
+    """To what whole numbers without a bound give, rounded once."""
+    summed = halves(np.array(values, np.int64)).sum(axis=0)
+    assert float(whole(summed)) == float(sum(values))
 
 
 @given(st.integers(0, 2**32))
