@@ -20,6 +20,7 @@ from collector.clock import NS_PER_S
 from collector.errors import InputError
 from collector.import_files import read_records
 from collector.otlp import DAY_NS
+from collector.outcome_records import AMOUNT_MAX, KINDS
 
 COLUMNS = (
     "outcome_id",
@@ -41,9 +42,7 @@ _ATTRIBUTES = {
     "channel": "outcome.channel",
 }
 Replace = Callable[[str, str, int], str]  # attribute, value, now_ns
-KINDS = ("sale", "refund", "correction")
 RETENTION_NS = 30 * DAY_NS  # the TTL of `outcomes`: what is older would vanish as it is stored
-_AMOUNT_MAX = Decimal(10) ** 12  # Decimal(18, 6)
 _AMOUNT_PLACES = 6
 _TRUE = ("true", "1", "yes")
 _FALSE = ("false", "0", "no")
@@ -204,8 +203,9 @@ def _amount(column: str, value: str) -> Decimal | None:
         amount = Decimal(value)
     except InvalidOperation as error:
         raise _BadValue(column, value, "is not a number; write it like 12.50") from error
-    if not amount.is_finite() or abs(amount) >= _AMOUNT_MAX:
-        raise _BadValue(column, value, f"is not below {_AMOUNT_MAX}")
+    # Compared, not made positive first: the context has no such number as 1e999999999.
+    if not amount.is_finite() or not -AMOUNT_MAX < amount < AMOUNT_MAX:
+        raise _BadValue(column, value, f"is not below {AMOUNT_MAX:,}; correct it or its unit")
     if amount != round(amount, _AMOUNT_PLACES):
         raise _BadValue(column, value, f"has more than {_AMOUNT_PLACES} decimal places")
     return amount

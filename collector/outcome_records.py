@@ -1,4 +1,7 @@
-"""Pure: whether a logs request says what decisions earned, which a token must be allowed to."""
+"""Pure: what an outcome may say, and whether a logs request has one, which a token must be allowed.
+
+Files and log records are held to the same.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,9 @@ from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 OUTCOME_EVENT = "decision.outcome"
 # Where a record without an event name has it; the view of outcomes reads both.
 EVENT_NAME_ATTRIBUTE = "event.name"
+KINDS = ("sale", "refund", "correction")
+# Ten billion, of any currency: no decision earns that, and a hundred of them still have a sum.
+AMOUNT_MAX = 10**10
 
 
 def carries_outcome(request: bytes) -> bool:

@@ -21,6 +21,7 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from collector.config import AttributesConfig, DecisionMatch, DecisionsConfig, OutcomesConfig
 from collector.errors import MigrationError
+from collector.outcome_records import AMOUNT_MAX, KINDS
 from collector.schema import ACCEPTED, PREVIOUS, Version, names_of
 from collector.store.failures import explain
 from collector.store.render import DISTRIBUTED, render, render_migration
@@ -36,6 +37,7 @@ _LEDGER = """CREATE TABLE IF NOT EXISTS schema_migrations${local} ${on_cluster} 
 ) ENGINE = ${replicated}MergeTree
 ORDER BY name
 """
+_NUMBER = r"^[+-]?([0-9]+([.][0-9]*)?|[.][0-9]+)([eE][+-]?[0-9]+)?$"
 _VIEW_HEAD = re.compile(r"CREATE MATERIALIZED VIEW (?P<name>\w+) [^()]*? AS\n(?=SELECT|WITH)")
 
 
@@ -208,10 +210,12 @@ def render_view(
     """Put a customer's names, root rules, currency and the versions taken into a view's text.
 
     `${attr:NAME:MAP}` is the value of our attribute NAME in the column MAP, the customer's own
-    name after ours; `${matches}` is true for a span that a rule makes a root; `${match_action}`
-    is that rule's action; `${currency}` is the currency of an outcome that names none;
-    `${accepted}` lists the values of `decision.schema` that are taken. Where the version before
-    the current one called a field otherwise, its name there comes between ours and the customer's.
+    name after ours, and `${amount:NAME:MAP}` the amount that it states; `${matches}` is true for a
+    span that a rule makes a root; `${match_action}` is that rule's action; `${currency}` is the
+    currency of an outcome that names none; `${kinds}` lists what an outcome may be, `${accepted}`
+    the values of `decision.schema` that are taken, and no amount reaches `${amount_max}`. Where the
+    version before the current one called a field otherwise, its name there comes between ours and
+    the customer's.
     """
 
     def attribute(match: re.Match[str]) -> str:
@@ -223,10 +227,22 @@ def render_view(
         return last
 
     text = re.sub(r"\$\{attr:([a-z0-9_.]+):(\w+)\}", attribute, template)
+    text = re.sub(r"\$\{amount:([a-z0-9_.]+):(\w+)\}", lambda m: _amount(attribute(m)), text)
     text = text.replace("${matches}", _matches(decisions.match))
     text = text.replace("${match_action}", _match_action(decisions.match))
+    text = text.replace("${kinds}", ", ".join(map(_literal, KINDS)))
+    text = text.replace("${amount_max}", str(AMOUNT_MAX))
     text = text.replace("${accepted}", ", ".join(map(_literal, ACCEPTED)))
     return text.replace("${currency}", _literal(outcomes.currency))
+
+
+def _amount(text: str) -> str:
+    """Return the amount that a text states, null where it is no number or too large for one.
+
+    The engine reads a number as far as it goes: 1.2.3 is 1.23 to it, and a hyphen 0.
+    """
+    number = f"toDecimal64OrNull(if(match({text}, {_literal(_NUMBER)}), {text}, ''), 6)"
+    return f"if(abs({number}) < {AMOUNT_MAX}, {number}, NULL)"
 
 
 def _matches(rules: Sequence[DecisionMatch]) -> str:

@@ -21,6 +21,7 @@ from tests.builders import (
     MILLISECOND_NS,
     SECOND_NS,
     decision_span,
+    key_values,
     logs_request,
     metrics_request,
     outcome,
@@ -168,6 +169,70 @@ def test_decision_that_cannot_be_one_is_quarantined_and_its_span_is_stored(
         "decision.schema is 7, and not one of none, 0, 1; upgrade Millworth or the sender"
     )
     assert client.query("SELECT count() FROM otel_traces").result_rows == [(3,)]
+
+
+NUMBERS = {
+    "12.5": "12.5", "-3": "-3", "+.5": "0.5", "7.": "7", "1e3": "1000", "25E-1": "2.5",
+    "9999999999.999999": "9999999999.999999", "-9999999999.9999999": "-9999999999.999999",
+    "10000000000": None, "-1e10": None, "999999999999.999999": None, "1e999999999": None,
+    "1.2.3": None, "1.234.567": None, "1,5": None, "-": None, ".": None, "e5": None, "1e": None,
+    "1 ": None, "0x10": None, "NaN": None, "inf": None, "1\n": None,
+}  # fmt: skip
+
+
+def test_amount_is_read_whole_or_unknown(
+    service: CollectorService, http: httpx.Client, store: Connections
+) -> None:
+    """A part of a text is no amount, and one that nobody earns is a unit that was mistaken."""
+    records, roots = [], []
+    for at, text in enumerate(NUMBERS):
+        record = outcome(outcome_id=f"o{at}", revenue=None)
+        record.attributes.extend(key_values({"outcome.revenue": text}))
+        records.append(record)
+        roots.append(decision_span(decision_id=f"d{at}", attributes={"decision.value_usd": text}))
+    assert post(http, logs_request(*records), "/v1/logs").status_code == 200
+    assert post(http, trace_request(*roots)).status_code == 200
+    assert service.flush(WAIT_S)
+
+    client = store.client()
+    for sql, letter in (
+        ("SELECT outcome_id, toString(revenue) FROM outcomes FINAL", "o"),
+        ("SELECT decision_id, toString(value_usd) FROM decisions FINAL", "d"),
+    ):
+        found = {row[0]: row[1] for row in client.query(sql).result_rows}
+        assert {text: found[f"{letter}{at}"] for at, text in enumerate(NUMBERS)} == NUMBERS
+    named = client.query("SELECT item_id, reason_code, detail FROM rejected").result_rows
+    texts = list(NUMBERS)
+    assert {texts[int(row[0][1:])] for row in named} == {t for t in texts if NUMBERS[t] is None}
+    assert {row[1] for row in named} == {"outcome_amount_unknown"}
+    assert {row[2] for row in named if row[0] == f"o{texts.index('-1e10')}"} == {
+        "outcome.revenue is -1e10, which is no number below 10000000000, so it is unknown; "
+        "correct it or its unit at the sender"
+    }
+
+
+def test_outcome_of_no_kind_or_currency_is_quarantined(
+    service: CollectorService, http: httpx.Client, store: Connections
+) -> None:
+    """As a file's line is refused: neither its sign nor its worth is known."""
+    records = [
+        outcome(outcome_id="a", kind="bogus"),
+        outcome(outcome_id="b", currency="usd"),
+        outcome(outcome_id="c", kind="refund", currency="EUR"),
+        outcome(outcome_id="d", kind="", currency=""),
+    ]
+    assert post(http, logs_request(*records), "/v1/logs").status_code == 200
+    assert service.flush(WAIT_S)
+
+    client = store.client()
+    taken = client.query("SELECT outcome_id, kind, currency FROM outcomes ORDER BY 1").result_rows
+    assert taken == [("c", "refund", "EUR"), ("d", "sale", "USD")]
+    named = client.query("SELECT item_id, detail FROM rejected ORDER BY reason_code DESC")
+    assert named.result_rows == [
+        ("a", "outcome.kind is bogus, and not one of sale, refund, correction; correct the sender"),
+        ("b", "outcome.currency is usd, which is not an ISO 4217 code; write it like USD"),
+    ]
+    assert client.query("SELECT count() FROM otel_logs").result_rows == [(4,)]
 
 
 def test_bad_records_and_points_are_named_likewise(

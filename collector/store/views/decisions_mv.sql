@@ -28,7 +28,7 @@ SELECT
     ${attr:decision.experiment:SpanAttributes} AS experiment,
     ${attr:decision.arm:SpanAttributes} AS arm,
     toUInt64OrZero(${attr:decision.injected_delay_ns:SpanAttributes}) AS injected_delay_ns,
-    toDecimal64OrNull(${attr:decision.value_usd:SpanAttributes}, 6) AS value_usd,
+    ${amount:decision.value_usd:SpanAttributes} AS value_usd,
     ${attr:outcome.key:SpanAttributes} AS outcome_key,
     StatusCode = 'Error' AS is_error,
     received_ns

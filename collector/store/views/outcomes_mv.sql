@@ -1,5 +1,6 @@
 -- Why: an outcome is a log record whose event name is decision.outcome.
--- Total: an amount that is no number is null, which is unknown, never zero.
+-- Total: an amount that is no number, or that no decision earns, is null, which is unknown, never zero.
+-- rejected_outcomes_mv names it, and every outcome that the condition below leaves out.
 CREATE MATERIALIZED VIEW outcomes_mv ${on_cluster} TO outcomes AS
 SELECT
     ${attr:outcome.id:LogAttributes} AS outcome_id,
@@ -7,8 +8,8 @@ SELECT
     ${attr:decision.id:LogAttributes} AS decision_id,
     ${attr:outcome.key:LogAttributes} AS outcome_key,
     ${attr:outcome.converted:LogAttributes} IN ('true', '1') AS converted,
-    toDecimal64OrNull(${attr:outcome.revenue:LogAttributes}, 6) AS revenue,
-    toDecimal64OrNull(${attr:outcome.margin:LogAttributes}, 6) AS margin,
+    ${amount:outcome.revenue:LogAttributes} AS revenue,
+    ${amount:outcome.margin:LogAttributes} AS margin,
     if(${attr:outcome.currency:LogAttributes} = '', ${currency}, ${attr:outcome.currency:LogAttributes}) AS currency,
     ${attr:outcome.channel:LogAttributes} AS channel,
     toUInt64(toUnixTimestamp64Nano(Timestamp)) AS event_ns,
@@ -18,3 +19,5 @@ FROM otel_logs${local}
 WHERE (EventName = 'decision.outcome' OR LogAttributes['event.name'] = 'decision.outcome')
     AND ${attr:outcome.id:LogAttributes} != ''
     AND (${attr:decision.id:LogAttributes} != '' OR ${attr:outcome.key:LogAttributes} != '')
+    AND ${attr:outcome.kind:LogAttributes} IN ('', ${kinds})
+    AND match(${attr:outcome.currency:LogAttributes}, '^([A-Z]{3})?$')
