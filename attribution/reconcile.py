@@ -27,12 +27,15 @@ class ReconciledDay:
     unmatched_outcomes: int
     ambiguous_outcomes: int
     unknown_outcomes: int  # of no known amount, or in a currency without a rate: in no sum
-    ledger: Decimal | None  # None where no ledger has the day
+    ledger: Decimal | None  # None where no ledger has the day, or one of its amounts has no rate
+    unconverted: int  # amounts of the ledger in a currency without a rate
     difference: Decimal | None  # ledger less all three; shown, and never spread
 
     @property
     def agrees(self) -> bool:
-        """Say whether the outcomes of the day are what the books say, to the cent."""
+        """Say whether nothing the books say of the day speaks against its outcomes, to the cent."""
+        if self.unconverted:
+            return False
         return self.difference is None or abs(self.difference) < _CENT
 
 

@@ -1,7 +1,7 @@
 """I/O: outcomes from CSV, Parquet and JSON. A bad row is named and left out, the rest is kept.
 
-Importing a file again changes nothing: the store knows its content by its hash, and of rows with
-one outcome id the latest `occurred_at` counts.
+Importing a file again changes nothing: the store knows its rows by their hash, and of rows with
+one outcome id the latest `occurred_at` counts. A row that was refused before is another one.
 """
 
 from __future__ import annotations
@@ -46,6 +46,7 @@ RETENTION_NS = 30 * DAY_NS  # the TTL of `outcomes`: what is older would vanish 
 _AMOUNT_PLACES = 6
 _TRUE = ("true", "1", "yes")
 _FALSE = ("false", "0", "no")
+_UNIX_NS_DIGITS_MAX = 19
 _FRACTION = re.compile(r"[.,](\d{1,9})\d*")
 _ROWS_PER_INSERT = 50_000
 
@@ -102,15 +103,21 @@ def import_outcomes(
             rows.append(parsed)
         else:
             refused.append(parsed)
-    token = hashlib.sha256(content).hexdigest()
     for start in range(0, len(rows), _ROWS_PER_INSERT):
+        part = rows[start : start + _ROWS_PER_INSERT]
         client.insert(
             "outcomes",
-            [astuple(row) for row in rows[start : start + _ROWS_PER_INSERT]],
+            [astuple(row) for row in part],
             column_names=[field.name for field in fields(OutcomeRow)],
-            settings={"insert_deduplication_token": f"csv:{token}:{start}"},  # of any format
+            settings={"insert_deduplication_token": f"csv:{_digest(part)}"},  # of any format
         )
     return ImportReport(len(rows), tuple(refused))
+
+
+def _digest(rows: Sequence[OutcomeRow]) -> str:
+    """Return what tells these rows from others, whenever they come: `received_ns` is the last."""
+    told = [astuple(row)[:-1] for row in rows]
+    return hashlib.sha256(repr(told).encode()).hexdigest()
 
 
 def parse_outcomes(
@@ -212,7 +219,8 @@ def _amount(column: str, value: str) -> Decimal | None:
 
 
 def _occurred(value: str, now_ns: int) -> int:
-    event_ns = int(value) if value.isascii() and value.isdigit() else _iso_ns(value)
+    is_number = value.isascii() and value.isdigit() and len(value) <= _UNIX_NS_DIGITS_MAX
+    event_ns = int(value) if is_number else _iso_ns(value)
     if not now_ns - RETENTION_NS <= event_ns <= now_ns + DAY_NS:
         raise _BadValue("occurred_at", value, "is not within the last 30 days, which are kept")
     return event_ns

@@ -20,6 +20,7 @@ from collector.clock import NS_PER_S
 from collector.errors import InputError
 from collector.import_files import read_records
 from collector.imports import ImportReport
+from collector.imports_dated import YEARS
 
 NEEDED = ("BilledCost", "EffectiveCost", "BillingCurrency", "ChargePeriodStart", "ChargePeriodEnd")
 _TEXTS = {
@@ -142,7 +143,8 @@ def _amount(values: Mapping[str, str], column: str) -> Decimal | None:
         amount = Decimal(text)
     except InvalidOperation as error:
         raise _BadValue(f"{column} {text[:40]!r}: is not a number") from error
-    if not amount.is_finite() or abs(amount) >= _AMOUNT_MAX:
+    # Compared, not made positive first: the context has no such number as 1e999999999.
+    if not amount.is_finite() or not -_AMOUNT_MAX < amount < _AMOUNT_MAX:
         raise _BadValue(f"{column} {text[:40]!r}: is not below {_AMOUNT_MAX}")
     # Bills have up to fifteen places; a millionth is what we keep.
     return round(amount, 6)
@@ -156,9 +158,10 @@ def _ns(values: Mapping[str, str], column: str) -> int:
         raise _BadValue(f"{column} {text[:40]!r}: is no instant in ISO 8601") from error
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)  # FOCUS: instants are UTC
-    seconds = int(moment.timestamp())
-    if seconds <= 0:
-        raise _BadValue(f"{column} {text[:40]!r}: lies before 1970")
+    if moment.year not in YEARS or (seconds := int(moment.timestamp())) <= 0:
+        raise _BadValue(
+            f"{column} {text[:40]!r}: is not in {YEARS.start} to {YEARS.stop - 1}; correct the year"
+        )
     return seconds * NS_PER_S
 
 

@@ -19,6 +19,7 @@ _DAY_NS = 86_400 * NS_PER_S
 _EPOCH = date(1970, 1, 1).toordinal()
 _AMOUNT_MAX = Decimal(10) ** 12
 _RATE_MAX = Decimal(10) ** 8
+YEARS = range(1970, 2100)  # DateTime, by which the store keeps rows, ends in 2106
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,8 @@ LEDGER = DatedFile(
     "ledger_days",
     ("day", "currency", "amount"),
     6,
-    lambda amount: "" if abs(amount) < _AMOUNT_MAX else f"is not below {_AMOUNT_MAX}",
+    # Compared, not made positive first: the context has no such number as 1e999999999.
+    lambda amount: "" if -_AMOUNT_MAX < amount < _AMOUNT_MAX else f"is not below {_AMOUNT_MAX}",
 )
 
 
@@ -93,13 +95,24 @@ def parse_dated(
     wrong = f"a file of {kind.what} has the columns {', '.join(kind.columns)}"
     if file.columns is not None and sorted(file.columns) != sorted(kind.columns):
         raise InputError(f"{name}: {wrong}")
+    found: dict[tuple[int, str], str] = {}  # where each day of each currency stands
     for where, record in file.records:
         if isinstance(record, str):
             yield f"{where}: {record}"
-        elif sorted(record) != sorted(kind.columns):
+            continue
+        if sorted(record) != sorted(kind.columns):
             yield f"{where}: {wrong}"
+            continue
+        row = _row(kind, where, record)
+        # Of two rows of a day the store keeps one, and nobody can say which was meant.
+        first = where if isinstance(row, str) else found.setdefault(row[:2], where)
+        if first == where:
+            yield row
         else:
-            yield _row(kind, where, record)
+            yield (
+                f"{where}: day {record['day']!r}: {first} has it in {record['currency']}; leave "
+                "one, or add them up"
+            )
 
 
 def _row(kind: DatedFile, where: str, values: dict[str, str]) -> tuple[int, str, Decimal] | str:
@@ -108,6 +121,11 @@ def _row(kind: DatedFile, where: str, values: dict[str, str]) -> tuple[int, str,
         day = date.fromisoformat(values["day"])
     except ValueError:
         return f"{where}: day {values['day'][:40]!r}: is no date; write it like 2026-05-31"
+    if day.year not in YEARS:
+        return (
+            f"{where}: day {values['day'][:40]!r}: is not in {YEARS.start} to {YEARS.stop - 1}; "
+            "correct the year"
+        )
     if not re.fullmatch("[A-Z]{3}", values["currency"]):
         return (
             f"{where}: currency {values['currency'][:40]!r}: is not an ISO 4217 code; write it "

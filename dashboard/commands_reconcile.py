@@ -107,7 +107,8 @@ def reconcile(
     """Hold the revenue of outcomes against the books, day by day.
 
     Matched revenue names one decision, ambiguous several, unmatched none. What does not reconcile
-    is shown, and never spread. Exit 1 if a day differs from its ledger.
+    is shown, and never spread. Exit 1 if a day differs from its ledger, or if that has an amount
+    in a currency without a rate.
     """
     from dashboard.client import ApiClient
 
@@ -118,7 +119,9 @@ def reconcile(
         sys.stdout.write(json.dumps(found, ensure_ascii=False) + "\n")
     else:
         _render(Console(highlight=False), found)
-    differs = any(abs(float(day["difference"] or 0)) >= 0.01 for day in found["days"])
+    differs = any(
+        day["unconverted"] or abs(float(day["difference"] or 0)) >= 0.01 for day in found["days"]
+    )
     raise typer.Exit(1 if differs else 0)
 
 
@@ -183,12 +186,14 @@ def _render(out: Console, found: dict[str, Any]) -> None:
         table.add_row(
             utc_iso(day["day_ns"])[:10],
             *(_money(day[name]) for name in ("matched", "unmatched", "ambiguous")),
-            _money(day["ledger"]),
+            "no rate" if day["unconverted"] else _money(day["ledger"]),
             _money(day["difference"]),
             str(day["unknown_outcomes"]),
         )
     out.print(table)
     out.print("unknown: outcomes of no known amount, or in a currency without a rate")
+    if any(day["unconverted"] for day in found["days"]):
+        out.print("no rate: the ledger is in a currency without one; import it and ask again")
 
 
 def _money(value: str | None) -> str:

@@ -2,7 +2,8 @@
 -- An outcome is ambiguous where its id or key names several decisions; by key only those count that began before.
 -- Returns: day_ns UInt64; matched, unmatched, ambiguous Decimal, refunds taken off; matched_outcomes,
 --   unmatched_outcomes, ambiguous_outcomes, unknown_outcomes UInt64 (of no known amount: in no sum); ledger
---   Nullable(Decimal), null where no ledger has the day or one of its amounts has no rate; by day.
+--   Nullable(Decimal), null where no ledger has the day or one of its amounts has no rate; unconverted UInt64,
+--   of how many that is so; by day.
 WITH
 rates AS (SELECT toString(currency) AS currency, day_ns, rate FROM currency_rates FINAL),
 told AS
@@ -75,7 +76,7 @@ stated AS
 ),
 books AS
 (
-    SELECT day_ns, if(countIf(isNull(converted)) > 0, NULL, sum(converted)) AS ledger
+    SELECT day_ns, countIf(isNull(converted)) AS unconverted, if(unconverted > 0, NULL, sum(converted)) AS ledger
     FROM stated
     GROUP BY day_ns
 )
@@ -84,7 +85,7 @@ SELECT
     d.matched AS matched, d.unmatched AS unmatched, d.ambiguous AS ambiguous,
     d.matched_outcomes AS matched_outcomes, d.unmatched_outcomes AS unmatched_outcomes,
     d.ambiguous_outcomes AS ambiguous_outcomes, d.unknown_outcomes AS unknown_outcomes,
-    if(b.day_ns > 0, b.ledger, NULL) AS ledger
+    if(b.day_ns > 0, b.ledger, NULL) AS ledger, b.unconverted AS unconverted
 FROM days AS d
 FULL OUTER JOIN books AS b ON d.day_ns = b.day_ns
 ORDER BY day_ns

@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+from datetime import date
 from decimal import Decimal
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from attribution.config import AttributionConfig
 from attribution.job import AttributionJob
@@ -10,7 +13,7 @@ from attribution.reconcile import DAY_NS, ReconciledDay, reconcile
 from collector.clock import NS_PER_S
 from collector.config import AttributesConfig
 from collector.errors import InputError
-from collector.imports_dated import LEDGER, RATES, import_dated, parse_dated
+from collector.imports_dated import LEDGER, RATES, DatedFile, import_dated, parse_dated
 from collector.store.connect import Connections
 from tests.attribution.stored import BASE_NS, decision, put_outcome, put_spans, rows, trace_id
 
@@ -115,11 +118,11 @@ def test_day_is_reconciled_with_the_ledger(store: Connections) -> None:
     got = reconcile(CONFIG, store, DAY - DAY_NS, DAY + 1)
     assert got == [
         ReconciledDay(
-            DAY - DAY_NS, Decimal(0), Decimal(0), Decimal(0), 0, 0, 0, 0, Decimal(5), Decimal(5)
+            DAY - DAY_NS, Decimal(0), Decimal(0), Decimal(0), 0, 0, 0, 0, Decimal(5), 0, Decimal(5)
         ),
         ReconciledDay(
             DAY, Decimal(70), Decimal(7), Decimal(20), 4, 1, 1, 1, Decimal("100.5"),
-            Decimal("3.5"),
+            0, Decimal("3.5"),
         ),
     ]  # fmt: skip
     assert [day.agrees for day in got] == [False, False]
@@ -142,6 +145,48 @@ def test_day_without_a_ledger_agrees_with_nothing_to_hold_it_against(store: Conn
     assert (day.unmatched, day.ledger, day.difference, day.agrees) == (Decimal(7), None, None, True)
 
 
+def test_ledger_without_a_rate_does_not_agree(store: Connections) -> None:
+    """It is there and cannot be held against the outcomes, which a check has to say."""
+    ledger = b"day,currency,amount\n2033-05-18,EUR,100\n2033-05-18,USD,1\n"
+    import_dated(store.client(), LEDGER, "ledger.csv", ledger, BASE_NS, "shop")
+    (day,) = reconcile(CONFIG, store, DAY, DAY + DAY_NS)
+    assert (day.ledger, day.unconverted, day.difference, day.agrees) == (None, 1, None, False)
+    rates(store, "2033-05-18,EUR,1.1", 20)
+    (day,) = reconcile(CONFIG, store, DAY, DAY + DAY_NS)
+    assert (day.ledger, day.unconverted, day.agrees) == (Decimal(111), 0, False)
+
+
+def test_second_row_of_a_day_is_refused_by_its_line(store: Connections) -> None:
+    """The store would keep one of them, and nobody was told which."""
+    ledger = (
+        b"day,currency,amount\n2033-05-18,USD,100\n2033-05-18,EUR,7\n2033-05-18,USD,50\n"
+        b"2033-05-19,USD,1\n"
+    )
+    report = import_dated(store.client(), LEDGER, "l.csv", ledger, BASE_NS, "shop")
+    assert report.imported == 3
+    assert report.refused == (
+        "l.csv:4: day '2033-05-18': l.csv:2 has it in USD; leave one, or add them up",
+    )
+    kept = rows(store, "SELECT amount FROM ledger_days FINAL ORDER BY day_ns, currency")
+    assert [row["amount"] for row in kept] == [Decimal(7), Decimal(100), Decimal(1)]
+
+
+@pytest.mark.parametrize("kind", [RATES, LEDGER], ids=["rates", "ledger"])
+@given(
+    day=st.dates(min_value=date(1, 1, 1)),
+    number=st.decimals() | st.sampled_from([Decimal("1e999999999"), Decimal("-1e999999999")]),
+)
+def test_any_line_is_a_row_that_the_store_holds_or_a_sentence(
+    kind: DatedFile, day: date, number: Decimal
+) -> None:
+    """One that the insert fails on would cost the whole file."""
+    content = f"{','.join(kind.columns)}\n{day},EUR,{number}\n".encode()
+    (found,) = parse_dated(kind, "f.csv", content)
+    if not isinstance(found, str):
+        assert 0 <= found[0] < 2**32 * NS_PER_S
+        assert abs(found[2]) < 10**12
+
+
 @pytest.mark.parametrize(
     ("line", "wrong"),
     [
@@ -152,6 +197,9 @@ def test_day_without_a_ledger_agrees_with_nothing_to_hold_it_against(store: Conn
         ("2033-05-31,EUR,NaN", "f.csv:2: rate 'NaN': is not finite"),
         ("2033-05-31,EUR,1.0000000001", "more than 9 decimal places"),
         ("2033-05-31,EUR,1,1", "f.csv:2: more values than the header"),
+        ("1969-12-31,EUR,1", "f.csv:2: day '1969-12-31': is not in 1970 to 2099; correct the year"),
+        ("9999-12-31,EUR,1", "f.csv:2: day '9999-12-31': is not in 1970 to 2099"),
+        ("2033-05-31,EUR,1e999999999", "f.csv:2: rate '1e999999999': is not above 0 and below"),
     ],
 )
 def test_bad_line_is_named_and_the_rest_read(line: str, wrong: str) -> None:

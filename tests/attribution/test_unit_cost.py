@@ -178,6 +178,9 @@ def test_export_of_a_provider_is_read_as_it_is(header: str, begin: str) -> None:
         ("1,1,,,USD,yesterday,2033-05-19,Compute,", "ChargePeriodStart 'yesterday'"),
         ("1,1,,,USD,2033-05-19,2033-05-18,Compute,", "End is not after ChargePeriodStart"),
         ("1,1e15,,,USD,2033-05-18,2033-05-19,Compute,", "is not below 1000000000000"),
+        ("1,-1e999999999,,,USD,2033-05-18,2033-05-19,Compute,", "is not below 1000000000000"),
+        ("1,1,,,USD,2033-05-18,9999-12-31,Compute,", "'9999-12-31': is not in 1970 to 2099"),
+        ("1,1,,,USD,1969-12-31,2033-05-18,Compute,", "'1969-12-31': is not in 1970 to 2099"),
         ("1,1,,,USD,2033-05-18,2033-05-19,Compute,,", "more values than the header"),
     ],
 )

@@ -93,6 +93,7 @@ def test_time_is_read_to_the_nanosecond(occurred_at: str, event_ns: int) -> None
         pytest.param(f"o1,,d1,,,0.0000001,,,,{NOW_NS}", "more than 6 decimal places", id="places"),
         pytest.param(f"o1,,d1,,,,,Euro,,{NOW_NS}", "currency 'Euro': is not an ISO", id="currency"),
         pytest.param("o1,,d1,,,,,,,yesterday", "is neither ISO 8601 with an offset nor", id="time"),
+        pytest.param(f"o1,,d1,,,,,,,{'9' * 5000}", "is neither ISO 8601 with an offset", id="long"),
         pytest.param("o1,,d1,,,,,,,2033-05-18T03:33:20", "has no offset; add one", id="no offset"),
         pytest.param(f"o1,,d1,,,,,,,{NOW_NS - 31 * DAY_NS}", "within the last 30 days", id="old"),
         pytest.param(f"{GOOD},extra", "more values than the header", id="extra value"),
@@ -156,6 +157,16 @@ def test_importing_twice_changes_nothing(store: Connections) -> None:
     assert (first.imported, len(first.refused)) == (1, 1)
     assert first == again
     assert client.query("SELECT * FROM outcomes").result_rows == before
+
+
+def test_row_that_has_become_good_is_stored(store: Connections) -> None:
+    """The same file later: what it says to have imported is what is there."""
+    ahead = f"o2,sale,d1,,true,1,1,EUR,web,{NOW_NS + DAY_NS + 45_000_000_000}"
+    text = f"{HEADER}\n{GOOD}\n{ahead}\n"
+    first, later = bring_in(store, text), bring_in(store, text, NOW_NS + 60_000_000_000)
+    assert [(report.imported, len(report.refused)) for report in (first, later)] == [(1, 1), (2, 0)]
+    rows = store.client().query("SELECT outcome_id FROM outcomes FINAL ORDER BY 1").result_rows
+    assert rows == [("o1",), ("o2",)]
 
 
 def test_latest_revision_counts(store: Connections) -> None:
