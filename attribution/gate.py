@@ -62,9 +62,17 @@ class Replayed:
     decisions: int
     replayed: int  # of them; figures are scaled to all
     unvalued: int  # of unknown value, in no figure
-    saved: Range  # in the window
+    saved: Range  # in the window; the low end is below 0 where that of the slope is
     bases: tuple[str, ...]
     slope: str
+    # Days of 24 hours since from_ns that have a decision; None in verdicts of before, which were
+    # judged by the length of the window.
+    days: int | None = None
+
+    @property
+    def days_seen(self) -> float:
+        """Return on how many days there are decisions."""
+        return (self.to_ns - self.from_ns) / _DAY_NS if self.days is None else self.days
 
     def quarterly(self) -> Range:
         """Return what is saved in a quarter, at the pace of the window."""
@@ -131,11 +139,10 @@ def _refusal(evidence: Evidence, demand: Demand) -> str:
         why = evidence.reason or f"the gain rests on {evidence.basis}, which proves no cause"
         return f"{why}{told}"
     found = evidence.replayed
-    if found is not None and found.to_ns - found.from_ns < demand.days_min * _DAY_NS:
-        days = (found.to_ns - found.from_ns) / _DAY_NS
+    if found is not None and found.days_seen < demand.days_min:
         return (
-            f"the gain is scaled to a quarter from {days:.3g} days of decisions; {demand.days_min} "
-            f"are asked for: give --window {demand.days_min}d"
+            f"the gain is scaled to a quarter from {found.days_seen:.3g} days of decisions; "
+            f"{demand.days_min} are asked for: give a --window with decisions on as many days"
         )
     if found is None and not evidence.source:
         return (
@@ -265,7 +272,7 @@ def _told(replayed: Replayed | None) -> dict[str, Any] | None:
         "saved_usd": _range(replayed.saved),
         "bases": list(replayed.bases),
         "slope": replayed.slope,
-    }
+    } | ({} if replayed.days is None else {"days": replayed.days})
 
 
 def _read(told: dict[str, Any] | None) -> Replayed | None:
@@ -281,6 +288,7 @@ def _read(told: dict[str, Any] | None) -> Replayed | None:
         _parsed(told["saved_usd"]),
         tuple(told["bases"]),
         told["slope"],
+        told.get("days"),
     )
 
 

@@ -14,8 +14,10 @@ from attribution.gate import Basis, Evidence, Replayed, canonical, digest, docum
 from attribution.invest import Driver, Option, Range
 from attribution.invest_answers import Comparison, compare_options
 from attribution.invest_file import InvestFile, OptionEntry
+from attribution.queries import Reader
 from attribution.questions import Analyst
 from attribution.slope_job import read_book
+from collector.config import AttributesConfig
 from collector.errors import InputError
 from collector.store.connect import Connections
 
@@ -51,6 +53,7 @@ class InvestJob:
         self._config = config
         self._store = store
         self._analyst = Analyst(config, store)
+        self._reader = Reader(store, AttributesConfig())
 
     def compare(self, told: InvestFile, selection: Selection) -> Comparison:
         """Compare the options of a file; what one saves is replayed on the selection."""
@@ -71,6 +74,7 @@ class InvestJob:
             actor: who asked.
         """
         option, evidence = self.option(told.chosen(name), told, selection)
+        evidence = self._held_now(evidence, at[0])
         ruled = document(option, evidence, told.invest.demand(), at[1])
         verdict = ruled["verdict"]
         row = StoredVerdict(
@@ -162,17 +166,40 @@ class InvestJob:
     def _replayed(
         self, entry: OptionEntry, selection: Selection, quarters: int
     ) -> tuple[Option, Evidence]:
-        found = self._analyst.what_if(selection, entry.changes(), "class")
+        found = self._analyst.what_if(selection, entry.changes(), "class", signed=True)
         money, slope = found.money, self._slope(selection.to_ns)
         if money is None:
             reason = "no decision of the window has a known value; import outcomes, or widen it"
             return entry.option(quarters, Range.exactly(Decimal(0))), replace(
                 slope, basis=Basis.OBSERVATIONAL, reason=reason
             )
-        replayed = _replayed_of(found, money, selection, entry)
+        replayed = _replayed_of(found, money, selection, entry, self._days(selection))
         gain = replayed.quarterly()
         option = entry.option(quarters, gain, (Driver(SLOPE_DRIVER, gain),))
         return option, replace(slope, replayed=replayed)
+
+    def _held_now(self, evidence: Evidence, now_ns: int) -> Evidence:
+        """Hold what an estimate says against the slope in force now: it may be withdrawn since."""
+        if evidence.basis is not Basis.ESTIMATE or evidence.reason:
+            return evidence
+        now = self._slope(now_ns)
+        if now.model_version == evidence.model_version:
+            return evidence
+        reason = now.reason or (
+            f"the gain rests on slope version {evidence.model_version}, and version "
+            f"{now.model_version} is in force; take a window that ends later"
+        )
+        return replace(
+            evidence, basis=now.basis, reason=reason, decisions_missing=now.decisions_missing
+        )
+
+    def _days(self, selection: Selection) -> int:
+        """Return on how many days of the window there are decisions."""
+        try:
+            return self._reader.selected_extent(selection).days
+        except BaseException:
+            self._store.close()
+            raise
 
     def _slope(self, at_ns: int) -> Evidence:
         """Return what the slope in force rests on, and what it lacks."""
@@ -210,7 +237,7 @@ class InvestJob:
 
 
 def _replayed_of(
-    found: WhatIfAnswer, money: Money, selection: Selection, entry: OptionEntry
+    found: WhatIfAnswer, money: Money, selection: Selection, entry: OptionEntry, days: int
 ) -> Replayed:
     return Replayed(
         from_ns=selection.from_ns,
@@ -222,6 +249,7 @@ def _replayed_of(
         saved=Range(money.low_usd, money.usd, money.high_usd),
         bases=tuple(money.bases),
         slope=money.slope,
+        days=days,
     )
 
 

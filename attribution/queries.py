@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,15 @@ _SQL = {path.stem: path.read_text() for path in (Path(__file__).parent / "sql").
 _DAY_NS = 86_400 * NS_PER_S
 _BLOCK_BYTES = 16 * 2**20
 _HOUR_NS = 3_600 * NS_PER_S
+
+
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """How many decisions a question is about, and when they were."""
+
+    decisions: int
+    first_ns: int  # 0 without any
+    days: int  # of 24 hours since the beginning, that have one
 
 
 class Reader:
@@ -155,12 +164,11 @@ class Reader:
 
     def selected_count(self, selection: Selection) -> int:
         """Return how many decisions a question is about."""
-        return self.selected_extent(selection)[0]
+        return self.selected_extent(selection).decisions
 
-    def selected_extent(self, selection: Selection) -> tuple[int, int]:
-        """Return the same, and when the first of them began, 0 without any."""
-        count, first_ns = self._rows("selected_count", **_asked(selection))[0]
-        return int(count), int(first_ns)
+    def selected_extent(self, selection: Selection) -> Extent:
+        """Return the same, with when they were."""
+        return Extent(*self._rows("selected_count", **_asked(selection))[0])
 
     def selected_segments(self, selection: Selection, every: int) -> Table:
         """Return the split of one in `every` of these decisions, the same ones every time."""

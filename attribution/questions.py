@@ -53,10 +53,19 @@ class Analyst:
         self._store = store
         self._reader = Reader(store, AttributesConfig())
 
-    def what_if(self, selection: Selection, changes: Sequence[Change], by: str) -> WhatIfAnswer:
-        """Say what these decisions would have taken, and been worth, under some changes."""
+    def what_if(
+        self, selection: Selection, changes: Sequence[Change], by: str, *, signed: bool = False
+    ) -> WhatIfAnswer:
+        """Say what these decisions would have taken, and been worth, under some changes.
+
+        Args:
+            selection: the decisions.
+            changes: made together.
+            by: how their shares are told apart.
+            signed: with a low end that is below 0 where the slope's is.
+        """
         try:
-            return self._what_if(selection, changes, by)
+            return self._what_if(selection, changes, by, signed=signed)
         except BaseException:
             self._store.close()
             raise
@@ -100,7 +109,9 @@ class Analyst:
             reference_p95_ms=reference.p95_ns / NS_PER_MS if known else None,
         )
 
-    def _what_if(self, selection: Selection, changes: Sequence[Change], by: str) -> WhatIfAnswer:
+    def _what_if(
+        self, selection: Selection, changes: Sequence[Change], by: str, *, signed: bool
+    ) -> WhatIfAnswer:
         count = self._reader.selected_count(selection)
         every = max(1, math.ceil(count / REPLAYED_MAX))
         rows = self._reader.selected_trees(selection, every)
@@ -108,7 +119,8 @@ class Analyst:
         worth = Worth(values, self._reference(rows), ints(rows["is_error"]) != 0)
         trees = trees_from_rows(rows) if len(rows) else no_trees()
         book = read_book(self._store, self._config)
-        done = what_if(trees, changes, worth, book.slope(selection.to_ns), by)
+        slope = book.signed(selection.to_ns) if signed else book.slope(selection.to_ns)
+        done = what_if(trees, changes, worth, slope, by)
         model = book.in_force(selection.to_ns)
         told = book.told(selection.to_ns, self._config.slope.basis)
         version = None if model is None else model.version

@@ -24,6 +24,7 @@ ESTIMATE, PRIOR = "estimate", "prior"
 _TO_90 = 1.644854 / 1.959964
 # A version that moves the median by less than this share of its interval is no news.
 _NEWS = 0.25
+_NEEDED_NEWS = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,15 +109,24 @@ def model_of(
 
 
 def is_news(fresh: SlopeModel, last: SlopeModel | None) -> bool:
-    """Say whether a version differs from the last by what a reader of the dollars would see."""
+    """Say whether a version differs from the last by what its readers would see."""
     if last is None or (fresh.source, fresh.status) != (last.source, last.status):
         return True
     if fresh.config_hash != last.config_hash or fresh.outcome != last.outcome:
+        return True
+    if fresh.source == PRIOR and _differ(fresh.decisions_needed, last.decisions_needed):
         return True
     width = last.high_per_ns - last.low_per_ns
     moved = abs(fresh.median_per_ns - last.median_per_ns)
     narrower = (fresh.high_per_ns - fresh.low_per_ns) < (1 - _NEWS) * width
     return moved > _NEWS * width or (fresh.source == ESTIMATE and narrower)
+
+
+def _differ(fresh: int | None, last: int | None) -> bool:
+    """Say whether what is missing changed by a tenth: whoever is refused is told the number."""
+    if fresh is None or last is None:
+        return fresh is not last
+    return abs(fresh - last) > _NEEDED_NEWS * last
 
 
 def numbered(fresh: SlopeModel, last: SlopeModel | None, now_ns: int) -> SlopeModel:
@@ -152,6 +162,17 @@ class SlopeBook:
     def slope(self, instant_ns: int) -> Slope:
         """Return the slope at one instant."""
         return Slope(*self._columns[self._at(np.array([instant_ns]))[0]].tolist())
+
+    def signed(self, instant_ns: int) -> Slope:
+        """Return the slope at an instant with its 5 % quantile as it was estimated.
+
+        What dollars are computed with has none below 0. How likely it is that a wait costs nothing
+        is in that part, which is as far below the median as the 95 % quantile is above it.
+        """
+        used = self.slope(instant_ns)
+        if used.low > 0 or self.in_force(instant_ns) is None:
+            return used
+        return replace(used, low=2 * used.median - used.high)
 
     def in_force(self, instant_ns: int) -> SlopeModel | None:
         """Return the estimate that is used at an instant, None where that is the prior."""

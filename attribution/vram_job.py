@@ -94,7 +94,8 @@ class VramJob:
         """Return the model of some decisions without a version, and store nothing."""
         if dimension not in DIMENSIONS:
             raise InputError(f"{dimension!r} is no dimension; choose {', '.join(DIMENSIONS)}")
-        count, first_ns = self._reader.selected_extent(selection)
+        extent = self._reader.selected_extent(selection)
+        count, first_ns = extent.decisions, extent.first_ns
         every = max(1, math.ceil(count / SAMPLE_MAX))
         rows = self._reader.selected_trees(selection, every, with_offers=dimension == "offer_type")
         book = read_book(self._store, self._config)

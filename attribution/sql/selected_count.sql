@@ -1,6 +1,9 @@
--- How many decisions a question is about, and when the first of them began.
--- Returns: decisions UInt64, first_ns UInt64, 0 without any; one row.
-SELECT count() AS decisions, min(ingress_ns) AS first_ns
+-- How many decisions a question is about, when the first of them began, and on how many days of 24 hours since the
+-- beginning there are any.
+-- Returns: decisions UInt64, first_ns UInt64, 0 without any, days UInt64; one row.
+SELECT
+    count() AS decisions, min(ingress_ns) AS first_ns,
+    uniqExact(intDiv(ingress_ns - {from_ns:UInt64}, 86400000000000)) AS days
 FROM attributions FINAL
 WHERE ingress_ns >= {from_ns:UInt64} AND ingress_ns < {to_ns:UInt64}
     AND (action = {action:String} OR {action:String} = '' AND action != {calibration:String})

@@ -52,7 +52,20 @@ def told() -> InvestFile:
 @pytest.fixture
 def invest(store: Connections) -> InvestJob:
     """Return the job over 100 decisions of 180 ms, worth ten dollars each."""
-    put_spans(store, [s for at in range(100) for s in decision(f"d{at}", 1_000 * at, 180)])
+    return over_days(store, 7)
+
+
+def over_days(store: Connections, days: int) -> InvestJob:
+    """Return the job over as many decisions, of so many days of the week."""
+    day_ms = 86_400_000
+    put_spans(
+        store,
+        [
+            each
+            for at in range(100)
+            for each in decision(f"d{at}", at % days * day_ms + 1_000 * at, 180)
+        ],
+    )
     put_outcome(store, "o1", decision_id=trace_id("d0"), margin="10")
     config = AttributionConfig()
     AttributionJob(config, AttributesConfig(), store).drain(BASE_NS + 200 * NS_PER_S)
@@ -123,6 +136,53 @@ def test_gate_refuses_to_scale_a_day_to_three_years(invest: InvestJob, store: Co
     assert "from 1 days of decisions; 7 are asked for" in row.document["verdict"]["reason"]
 
 
+def test_gate_counts_days_that_have_decisions(store: Connections) -> None:
+    """A window of a week over a minute and a half of decisions is no week either."""
+    SlopeJob(AttributionConfig(), store).store(slope_version("estimate"))
+    row = judged(over_days(store, 6))
+    assert row.ruling == "refuse"
+    assert row.document["evidence"]["replayed"]["days"] == 6
+    assert "from 6 days of decisions; 7 are asked for" in row.document["verdict"]["reason"]
+
+
+def test_gate_refuses_a_slope_that_was_withdrawn_since_the_window(
+    invest: InvestJob, store: Connections
+) -> None:
+    """A window that ended yesterday would be judged by yesterday's slope for good."""
+    job = SlopeJob(AttributionConfig(), store)
+    job.store(slope_version("estimate"))
+    later = (WEEK.to_ns + 86_400 * NS_PER_S, "2033-05-26T00:00:00Z")
+    assert invest.judge(told(), "faster store", WEEK, later, "cfo").ruling == "fund"
+    withdrawn = slope_version("prior", reason="the instruments disagree")
+    job.store(replace(withdrawn, version=2, effective_ns=WEEK.to_ns + 1))
+    for name in ("faster store", "claimed"):
+        row = invest.judge(told(), name, WEEK, later, "cfo")
+        assert row.ruling == "refuse"
+        assert "the instruments disagree" in row.document["verdict"]["reason"]
+    job.store(replace(slope_version("estimate"), version=3, effective_ns=WEEK.to_ns + 2))
+    reason = invest.judge(told(), "claimed", WEEK, later, "cfo").document["verdict"]["reason"]
+    assert "rests on slope version 1, and version 3 is in force" in reason
+
+
+def test_gate_knows_how_likely_it_is_that_a_wait_costs_nothing(
+    invest: InvestJob, store: Connections
+) -> None:
+    """Of a slope that is positive with 72 % nothing is gained with 80 %; dollars stop at 0."""
+    median = slope_version("estimate").median_per_ns
+    # A normal slope of 0.59 errors: its 5 % quantile is as far below the median as the 95 % above.
+    wide = replace(
+        slope_version("estimate"), low_per_ns=0.0, high_per_ns=median * (1 + 1.644854 / 0.59)
+    )
+    SlopeJob(AttributionConfig(), store).store(wide)
+    row = judged(invest)
+    assert Decimal(row.document["evidence"]["replayed"]["saved_usd"]["low"]) < 0
+    assert row.gain_low_usd is not None
+    assert row.gain_low_usd < 0
+    assert row.ruling == "reject"
+    assert reproduce(row.document) == row.document
+    assert invest.replay_again(row.document) == []
+
+
 def test_verdict_is_kept_and_reproduces_from_its_stored_inputs_and_decisions(
     invest: InvestJob, store: Connections
 ) -> None:
@@ -171,6 +231,6 @@ def test_comparison_says_from_how_little_a_gain_was_scaled(invest: InvestJob) ->
     hour = Selection(WEEK.from_ns, WEEK.from_ns + 3600 * NS_PER_S)
     rows = {each.name: each for each in invest.compare(told(), hour).options}
     assert rows["faster store"].told.endswith(
-        "scaled to a quarter from 100 decisions of a window of 0.0417 days"
+        "scaled to a quarter from 15 decisions of a window of 0.0417 days"
     )
     assert rows["faster store"].basis == rows["claimed"].basis == "prior"

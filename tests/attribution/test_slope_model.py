@@ -105,6 +105,30 @@ def test_only_news_makes_a_version() -> None:
     assert numbered(last, last, 7).version == 5
 
 
+def test_how_many_decisions_are_missing_is_news() -> None:
+    """The gate refuses with the number of the last version, which was true some weeks ago."""
+    last = model(source=PRIOR, decisions_needed=21_000_000)
+    assert is_news(replace(last, decisions_needed=1_000_000), last)
+    assert not is_news(replace(last, decisions_needed=20_000_000), last)
+    assert is_news(replace(last, decisions_needed=None), last)
+    assert not is_news(replace(last, decisions_needed=None), replace(last, decisions_needed=None))
+
+
+def test_low_end_as_it_was_estimated_is_below_zero_where_dollars_stop() -> None:
+    """How sure it is that a wait costs anything is in the part that dollars leave out."""
+    wide = model_of(estimate(low=-0.006, high=0.002), PRIOR_SETTINGS, "margin", (0, 1))
+    assert wide.low_per_ns == 0.0
+    book = SlopeBook([replace(wide, version=1, effective_ns=100)], PRIOR_SETTINGS)
+    assert book.slope(100).low == 0.0
+    signed = book.signed(100)
+    # 1e-9 is the half width of the 95 % interval, a thousandth of the value over a millisecond.
+    assert signed.low == pytest.approx(5e-10 - 1e-9 * 1.644854 / 1.959964)
+    assert (signed.median, signed.high) == (wide.median_per_ns, wide.high_per_ns)
+    assert book.signed(99) == slope_of(PRIOR_SETTINGS)
+    sure = SlopeBook([model(version=1, effective_ns=100)], PRIOR_SETTINGS)
+    assert sure.signed(100) == sure.slope(100)
+
+
 def test_truth_of_a_simulated_world_is_what_is_used() -> None:
     """From cells to the slope that dollars are computed with, where the truth is known."""
     rng = np.random.default_rng(5)
