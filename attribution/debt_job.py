@@ -134,8 +134,12 @@ class DebtJob:
             burden, bases, missing = Burden(), [], []
             evidence = dict(item.evidence)
             resources = billed_for(resource_names(name), by_resource)
-            if resources and bills.covered_ns:
-                spent = sum((by_resource[each].effective for each in resources), Decimal(0))
+            amounts = [by_resource[each].effective for each in resources]
+            known = [each for each in amounts if each is not None]
+            if len(known) < len(amounts):
+                missing.append("what it costs to run: its bill is in a currency without a rate")
+            elif known and bills.covered_ns:
+                spent = sum(known, Decimal(0))
                 a_year = cents(spent * SECONDS_A_YEAR * 10**9 / bills.covered_ns)
                 burden = replace(burden, run_usd_per_year=Range.exactly(a_year))
                 bases.append("bill")

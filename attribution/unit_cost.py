@@ -2,13 +2,14 @@
 
 Bills come late: the last days of a window have decisions and no bill yet. So only the time for
 which use was billed counts, for the charges and for the decisions alike, and how much of the
-window that is, is told.
+window that is, is told. A sum with a line in a currency without a rate is unknown, never less.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from attribution.answers import Selection
 from attribution.config import AttributionConfig
 from attribution.recovery import CALIBRATION_ACTION
 from attribution.spans import CLASSES, COMPUTE, NETWORK, STORE
+from collector.clock import NS_PER_S
 from collector.store.connect import Connections
 
 # ServiceCategory of FOCUS 1.2 -> the class of time that the money buys.
@@ -38,23 +40,35 @@ _SQL = {
 
 @dataclass(frozen=True, slots=True)
 class Billed:
-    """What one name of a bill came to, by the column that was asked for."""
+    """What one name of a bill came to, by the column that was asked for; None is unknown."""
 
     name: str
-    effective: Decimal
-    billed: Decimal
+    effective: Decimal | None
+    billed: Decimal | None
     lines: int
-    saved: Decimal
+    saved: Decimal | None
     unconverted: int
+    first_ns: int  # begin of the first of them, 0 without any
+    last_ns: int  # and of the last
+
+
+@dataclass(frozen=True, slots=True)
+class RateMissing:
+    """Which rates would make the cost known: of a currency, from one day to another."""
+
+    currency: str
+    lines: int
+    first_day: str  # YYYY-MM-DD, UTC
+    last_day: str
 
 
 @dataclass(frozen=True, slots=True)
 class CostPart:
-    """What one service or region cost."""
+    """What one service or region cost; None where a line has no rate."""
 
     name: str  # "" where the bill does not say
-    effective: Decimal
-    billed: Decimal
+    effective: Decimal | None
+    billed: Decimal | None
     lines: int
     decisions: int | None  # of that region; None where no decision names it, and for services
     per_decision: Decimal | None  # of those; for services of all
@@ -68,17 +82,18 @@ class UnitCost:
     decisions: int  # in the time that was billed
     decisions_unbilled: int  # in the rest of the window: in no figure
     covered_ratio: float  # of the window, by lines that bill use
-    effective: Decimal  # amortised
-    billed: Decimal
-    saved: Decimal  # list less contracted price, where the bill has both
-    per_decision: Decimal | None  # effective; None without decisions
+    effective: Decimal | None  # amortised; None where a line has no rate, and without any line
+    billed: Decimal | None
+    saved: Decimal | None  # list less contracted price, where the bill has both
+    per_decision: Decimal | None  # effective; None without decisions too
     target: Decimal
     is_met: bool | None  # None where nothing is known
-    by_class: Mapping[str, Decimal]  # effective; `other` is what buys no class of time
+    by_class: Mapping[str, Decimal | None]  # effective; `other` is what buys no class of time
     per_decision_by_class: Mapping[str, Decimal | None]
     by_service: Sequence[CostPart]
     by_region: Sequence[CostPart]
-    unconverted: int  # lines in a currency without a rate: in no sum
+    unconverted: int  # lines in a currency without a rate
+    rates_missing: Sequence[RateMissing]  # whose they are; `millworth import rates` brings them
 
 
 class Bills:
@@ -97,7 +112,7 @@ class Bills:
         return sum(end - begin for begin, end in self.covered)
 
     def by(self, column: str) -> list[Billed]:
-        """Return sums by `category`, `service`, `region` or `resource`, the dearest first."""
+        """Return sums by category, service, region, resource or currency, the dearest first."""
         rows = self._rows(
             "costs",
             **self._times(),
@@ -105,10 +120,7 @@ class Bills:
             rate_days=self._config.rate_days_max,
             by=column,
         )
-        return [
-            Billed(name, _exact(effective), _exact(billed), lines, _exact(saved or 0.0), unknown)
-            for name, effective, billed, saved, lines, unknown in rows
-        ]
+        return [_billed(*row) for row in rows]
 
     def decisions(self) -> dict[str, tuple[int, int]]:
         """Return how many decisions began, and how many in the covered time, by region."""
@@ -143,12 +155,12 @@ def unit_cost(config: AttributionConfig, store: Connections, window: Selection) 
     by_category = bills.by("category")
     counted = bills.decisions()
     inside = sum(each[1] for each in counted.values())
-    by_class = {name: Decimal(0) for name in (*CLASSES[:3], OTHER)}
+    classes: dict[str, list[Billed]] = {name: [] for name in (*CLASSES[:3], OTHER)}
     for row in by_category:
         at = _CLASS_OF.get(row.name)
-        by_class[OTHER if at is None else CLASSES[at]] += row.effective
-    effective = sum(by_class.values(), Decimal(0))
-    per_decision = _over(effective, inside) if by_category else None
+        classes[OTHER if at is None else CLASSES[at]].append(row)
+    by_class = {name: _sum(row.effective for row in rows) for name, rows in classes.items()}
+    effective = _sum(row.effective for row in by_category) if by_category else None
     target = Decimal(str(config.cost_per_decision_max))
     return UnitCost(
         currency=config.currency,
@@ -156,11 +168,12 @@ def unit_cost(config: AttributionConfig, store: Connections, window: Selection) 
         decisions_unbilled=sum(each[0] for each in counted.values()) - inside,
         covered_ratio=bills.covered_ns / max(window.to_ns - window.from_ns, 1),
         effective=effective,
-        billed=sum((row.billed for row in by_category), Decimal(0)),
-        saved=sum((row.saved for row in by_category), Decimal(0)),
-        per_decision=per_decision,
+        billed=_sum(row.billed for row in by_category) if by_category else None,
+        saved=_sum(row.saved for row in by_category) if by_category else None,
+        per_decision=_over(effective, inside),
         target=target,
-        is_met=None if per_decision is None else per_decision <= target,
+        # Exactly, and not as it is written: 0.0025004 is over 0.0025.
+        is_met=effective <= target * inside if effective is not None and inside else None,
         by_class=by_class,
         per_decision_by_class={name: _over(each, inside) for name, each in by_class.items()},
         by_service=[
@@ -171,6 +184,11 @@ def unit_cost(config: AttributionConfig, store: Connections, window: Selection) 
         ],
         by_region=_regions(bills.by("region"), counted),
         unconverted=sum(row.unconverted for row in by_category),
+        rates_missing=[
+            RateMissing(row.name, row.unconverted, _day(row.first_ns), _day(row.last_ns))
+            for row in bills.by("currency")
+            if row.unconverted
+        ],
     )
 
 
@@ -203,8 +221,39 @@ def _regions(rows: Sequence[Billed], counted: Mapping[str, tuple[int, int]]) -> 
     return found
 
 
-def _over(amount: Decimal, decisions: int) -> Decimal | None:
-    return (amount / decisions).quantize(_PER_DECISION) if decisions else None
+def _billed(
+    name: str,
+    effective: float,
+    billed: float,
+    saved: float | None,
+    lines: int,
+    unconverted: int,
+    first_ns: int,
+    last_ns: int,
+) -> Billed:
+    """Return a row of `costs.sql`; what a line without a rate is missing from is unknown."""
+    amounts = [None if unconverted else _exact(each) for each in (effective, billed, saved or 0.0)]
+    return Billed(name, amounts[0], amounts[1], lines, amounts[2], unconverted, first_ns, last_ns)
+
+
+def _sum(amounts: Iterable[Decimal | None]) -> Decimal | None:
+    """Return the sum, None where a part of it is unknown."""
+    known = Decimal(0)
+    for each in amounts:
+        if each is None:
+            return None
+        known += each
+    return known
+
+
+def _over(amount: Decimal | None, decisions: int) -> Decimal | None:
+    if amount is None or not decisions:
+        return None
+    return (amount / decisions).quantize(_PER_DECISION)
+
+
+def _day(ns: int) -> str:
+    return datetime.fromtimestamp(ns // NS_PER_S, UTC).date().isoformat()
 
 
 def _exact(amount: float) -> Decimal:

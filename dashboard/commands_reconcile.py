@@ -81,8 +81,9 @@ def cost(
     """Show what a decision costs: the bills of a time over the decisions of that time.
 
     A charge counts by the part of its period that lies inside. Bills come late: only the time
-    for which use was billed counts, for charges and decisions alike. Exit 1 if the cost is over
-    attribution.cost_per_decision_max.
+    for which use was billed counts, for charges and decisions alike. What a line in a currency
+    without a rate belongs to is unknown. Exit 1 if the cost is over
+    attribution.cost_per_decision_max, 0 if it is met or unknown.
     """
     from dashboard.client import ApiClient
 
@@ -170,8 +171,11 @@ def _render_cost(out: Console, found: dict[str, Any]) -> None:
             named = part["name"] or "(not said)"
             each = part["per_decision"] or "unknown"
             out.print(f"  {title} {named}: {_money(part['effective'])}, a decision {each}")
-    if found["unconverted"]:
-        out.print(f"lines in a currency without a rate, in no sum: {found['unconverted']}")
+    for each in found["rates_missing"]:
+        out.print(
+            f"unknown: {each['lines']} lines in {each['currency']} of {each['first_day']} to "
+            f"{each['last_day']} have no rate; millworth import rates"
+        )
 
 
 def _render(out: Console, found: dict[str, Any]) -> None:

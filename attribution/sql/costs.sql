@@ -1,18 +1,21 @@
 -- What the bills of some times say, by one column, each line by the part of its period that lies in those times.
 -- Returns: name String, of the column asked for; effective, billed Float64 in the currency asked for; saved
 --   Nullable(Float64), list less contracted; lines, unconverted UInt64: lines in a currency without a rate, in no
---   sum; by effective.
+--   sum; first_ns, last_ns UInt64: begin of the first and the last of those, 0 without any; by effective.
 SELECT
     c.name AS name,
     sum(c.share * c.effective * c.factor) AS effective,
     sum(c.share * c.billed * c.factor) AS billed,
     sum(c.share * (c.listed - c.contracted) * c.factor) AS saved,
     count() AS lines,
-    countIf(c.factor = 0) AS unconverted
+    countIf(c.factor = 0) AS unconverted,
+    minIf(c.began_ns, c.factor = 0) AS first_ns,
+    maxIf(c.began_ns, c.factor = 0) AS last_ns
 FROM
 (
     SELECT
         l.name AS name,
+        l.from_ns AS began_ns,
         toFloat64(l.effective) AS effective, toFloat64(l.billed) AS billed,
         toFloat64(l.listed) AS listed, toFloat64(l.contracted) AS contracted,
         l.inside_ns / (l.to_ns - l.from_ns) AS share,
@@ -26,6 +29,7 @@ FROM
                 {by:String} = 'service', toString(service_name),
                 {by:String} = 'region', toString(region),
                 {by:String} = 'resource', resource,
+                {by:String} = 'currency', currency,
                 toString(service_category)) AS name,
             arraySum((begin, end) -> greatest(
                 toInt64(least(to_ns, end)) - toInt64(greatest(from_ns, begin)), 0),

@@ -136,6 +136,19 @@ def test_cache_that_never_hits_costs_what_its_time_and_its_bill_say(vain: Connec
     assert (item.bases, found.worth.basis) == (("bill", "prior"), "prior")
 
 
+def test_bill_of_a_cache_without_a_rate_is_unknown(vain: Connections) -> None:
+    """A thousand euros a day were a running cost of nothing, from a bill."""
+    bill = (
+        "BilledCost,EffectiveCost,BillingCurrency,ChargePeriodStart,ChargePeriodEnd,ResourceId\n"
+        "1000,1000,EUR,2033-05-17T00:00:00Z,2033-05-18T00:00:00Z,offers\n"
+    )
+    assert import_costs(vain.client(), "b.csv", bill.encode(), "aws", BASE_NS).refused == ()
+    (item,) = ledger(vain).items
+    assert item.item.burden.run_usd_per_year is None
+    assert (item.is_partial, item.bases) == (True, ("prior",))
+    assert item.missing[0] == "what it costs to run: its bill is in a currency without a rate"
+
+
 def test_entry_of_the_file_says_what_is_missing(vain: Connections) -> None:
     """What running it costs is stated in place of a bill; mending it then has a worth."""
     told = InvestFile.model_validate(

@@ -7,7 +7,7 @@ import pytest
 from attribution.answers import Selection
 from attribution.config import AttributionConfig
 from attribution.job import AttributionJob
-from attribution.unit_cost import CostPart, merged, unit_cost
+from attribution.unit_cost import CostPart, RateMissing, merged, unit_cost
 from collector.clock import NS_PER_S
 from collector.config import AttributesConfig
 from collector.errors import InputError
@@ -50,13 +50,17 @@ def test_cost_of_a_decision_is_the_part_of_the_bill_over_its_decisions(store: Co
     bill(store)
     bill(store)
     got = unit_cost(AttributionConfig(), store, HOURS)
-    assert (got.decisions, got.effective, got.billed, got.saved) == (
-        10, Decimal("0.4"), Decimal("0.4"), Decimal("0.083333"),
-    )  # fmt: skip
+    # 1.20 euros without a rate are part of the whole, and of nobody's class.
+    assert (got.decisions, got.effective, got.billed, got.saved) == (10, None, None, None)
     assert dict(got.by_class) == {
-        "network": 0, "compute": Decimal("0.2"), "store": Decimal("0.2"), "other": 0,
+        "network": 0, "compute": Decimal("0.2"), "store": Decimal("0.2"), "other": None,
     }  # fmt: skip
-    assert (got.per_decision, got.is_met, got.unconverted) == (Decimal("0.04"), False, 1)
+    assert got.per_decision_by_class["compute"] == Decimal("0.02")
+    assert (got.per_decision_by_class["other"], got.per_decision, got.is_met) == (None, None, None)
+    assert got.unconverted == 1
+    assert got.rates_missing == [RateMissing("EUR", 1, "2033-05-18", "2033-05-18")]
+    (service,), (region,) = got.by_service, got.by_region
+    assert (service.effective, service.per_decision, region.effective) == (None, None, None)
 
     rate = b"day,currency,rate\n2033-05-18,EUR,2\n"
     import_dated(store.client(), RATES, "r.csv", rate, BASE_NS)
@@ -64,12 +68,39 @@ def test_cost_of_a_decision_is_the_part_of_the_bill_over_its_decisions(store: Co
     assert (got.by_class["other"], got.effective, got.unconverted, got.is_met) == (
         Decimal("0.1"), Decimal("0.5"), 0, True,
     )  # fmt: skip
+    assert (got.billed, got.saved) == (Decimal("0.5"), Decimal("0.083333"))
+    assert (got.per_decision, got.rates_missing) == (Decimal("0.05"), [])
+
+
+def test_bill_in_a_currency_without_a_rate_is_not_met(store: Connections) -> None:
+    """A thousand euros were 0 dollars a decision, met; with dollars beside them 0.04, missed."""
+    start_ms = (HOURS.from_ns - BASE_NS) / 1e6 + 1_000
+    put_spans(store, [each for at in range(10) for each in decision(f"d{at}", start_ms + at, 50)])
+    AttributionJob(AttributionConfig(), AttributesConfig(), store).drain(HOURS.to_ns)
+    bill(store, f"{HEAD}1000,1000,,,EUR,{DAY},Compute,a\n")
+    got = unit_cost(AttributionConfig(), store, HOURS)
+    assert (got.decisions, got.effective, got.per_decision, got.is_met) == (10, None, None, None)
+    assert got.by_class["compute"] is None
+    assert got.by_class["store"] == 0
+
+
+def test_cost_that_rounds_to_the_target_is_over_it(store: Connections) -> None:
+    """0.0025004 is written as 0.002500."""
+    start_ms = (HOURS.from_ns - BASE_NS) / 1e6 + 1_000
+    put_spans(store, [each for at in range(10) for each in decision(f"d{at}", start_ms + at, 50)])
+    AttributionJob(AttributionConfig(), AttributesConfig(), store).drain(HOURS.to_ns)
+    # A 24th over ten decisions.
+    bill(store, f"{HEAD}0,0.600096,,,USD,{DAY},Compute,a\n")
+    got = unit_cost(AttributionConfig(), store, HOURS)
+    assert (got.per_decision, got.target, got.is_met) == (
+        Decimal("0.0025"), Decimal("0.0025"), False,
+    )  # fmt: skip
 
 
 def test_without_bills_or_decisions_the_cost_is_unknown(store: Connections) -> None:
     """Never nought: nobody decides for free."""
     got = unit_cost(AttributionConfig(), store, HOURS)
-    assert (got.per_decision, got.is_met) == (None, None)
+    assert (got.effective, got.per_decision, got.is_met) == (None, None, None)
     bill(store)
     assert unit_cost(AttributionConfig(), store, HOURS).per_decision is None
 
