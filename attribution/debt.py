@@ -80,9 +80,10 @@ class Priced:
 
 def price(item: Item, worth: Worth, rate: Decimal, quarters: int) -> Priced:
     """Return the dollars of an item, and what is missing for those that are unknown."""
-    parts, unknown, bases = _parts(item, worth)
+    alone, shared, unknown, bases = _parts(item, worth)
+    parts = [*alone, *shared]
     missing = [*item.missing, *unknown]
-    loss = total(parts) if parts else None
+    loss = total(alone, shared) if parts else None
     if not missing and not parts:
         missing = ["what it costs: incidents, drag_ms, delay or run_usd_per_year in an entry"]
     is_partial = bool(missing) and loss is not None
@@ -117,19 +118,46 @@ def ledger(items: Sequence[Item], worth: Worth, rate: Decimal, quarters: int) ->
     return sorted(priced, key=place)
 
 
-def total(parts: Sequence[Range]) -> Range:
-    """Return the sum of independent amounts: the squares of their distances add up."""
+def in_all(priced: Sequence[Priced], worth: Worth) -> Range | None:
+    """Return the loss of all items whose loss is known, None without one.
+
+    What rests on the worth of time rests on one slope: it is low for all of them, or for none.
+    """
+    alone: list[Range] = []
+    shared: list[Range] = []
+    for each in priced:
+        if each.loss_usd_per_year is not None:
+            side = shared if worth.basis in each.bases else alone
+            side.append(each.loss_usd_per_year)
+    return total(alone, shared) if alone or shared else None
+
+
+def total(alone: Sequence[Range], shared: Sequence[Range] = ()) -> Range:
+    """Return the sum of amounts, to the cent.
+
+    Args:
+        alone: independent: the squares of their distances from the median add up.
+        shared: of one uncertain quantity: their low ends come together, and so do the high ones.
+    """
     with localcontext() as context:
         context.prec = _PRECISION
+        low, middle, high = (
+            sum((getattr(each, name) for each in shared), Decimal(0))
+            for name in ("low", "median", "high")
+        )
+        parts = [*alone, Range(low, middle, high)]
         median = sum((each.median for each in parts), Decimal(0))
         below = sum(((each.median - each.low) ** 2 for each in parts), Decimal(0)).sqrt()
         above = sum(((each.high - each.median) ** 2 for each in parts), Decimal(0)).sqrt()
         return Range(cents(median - below), cents(median), cents(median + above))
 
 
-def _parts(item: Item, worth: Worth) -> tuple[list[Range], list[str], set[str]]:
-    """Return the known parts of the loss, what is missing of others, and what they rest on."""
-    burden, parts, missing = item.burden, [], []
+def _parts(item: Item, worth: Worth) -> tuple[list[Range], list[Range], list[str], set[str]]:
+    """Return the known parts of the loss, what is missing of others, and what they rest on.
+
+    Parts that rest on the worth of time come by themselves, after those that do not.
+    """
+    burden, parts, shared, missing = item.burden, [], [], []
     bases = set(item.bases)
     incidents, hours = burden.incidents_per_year, burden.hours_per_incident
     if incidents is not None and hours is not None:
@@ -138,7 +166,7 @@ def _parts(item: Item, worth: Worth) -> tuple[list[Range], list[str], set[str]]:
         elif burden.impact is not None and worth.erv_usd_per_year is not None:
             erv = worth.erv_usd_per_year
             per_hour = Range(*(each / _HOURS_A_YEAR for each in (erv.low, erv.median, erv.high)))
-            parts.append(product([incidents, hours, burden.impact, per_hour]))
+            shared.append(product([incidents, hours, burden.impact, per_hour]))
             bases.add(worth.basis)
         elif burden.impact is not None:
             missing.append("the value of decisions, of which an incident takes a share")
@@ -148,13 +176,13 @@ def _parts(item: Item, worth: Worth) -> tuple[list[Range], list[str], set[str]]:
         if worth.usd_per_ms_year is None:
             missing.append("the value of decisions, which a millisecond takes from")
         else:
-            parts.append(product([burden.drag_ms, worth.usd_per_ms_year]))
+            shared.append(product([burden.drag_ms, worth.usd_per_ms_year]))
             bases.add(worth.basis)
     if burden.delay_days_per_year is not None and burden.usd_per_delay_day is not None:
         parts.append(product([burden.delay_days_per_year, burden.usd_per_delay_day]))
     if burden.run_usd_per_year is not None:
         parts.append(burden.run_usd_per_year)
-    return parts, missing, bases
+    return parts, shared, missing, bases
 
 
 def _npv(name: str, loss: Decimal, fix: Decimal, rate: Decimal, quarters: int) -> Decimal:

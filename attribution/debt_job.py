@@ -11,7 +11,7 @@ from typing import Any
 
 from attribution.answers import Selection
 from attribution.config import AttributionConfig
-from attribution.debt import Burden, Item, Priced, Worth, ledger, total
+from attribution.debt import Burden, Item, Priced, Worth, in_all, ledger
 from attribution.debt_file import DebtEntry
 from attribution.debt_found import (
     DAY_NS,
@@ -93,7 +93,6 @@ class DebtJob:
             raise
         items = joined(found, told.debt)
         priced = ledger(items, worth, told.invest.rate, told.invest.quarters)
-        losses = [each.loss_usd_per_year for each in priced if each.loss_usd_per_year is not None]
         return Debt(
             from_ns=window.from_ns,
             to_ns=window.to_ns,
@@ -102,8 +101,8 @@ class DebtJob:
             years=told.invest.years,
             worth=worth,
             items=priced,
-            loss_usd_per_year=total(losses) if losses else None,
-            unpriced=len(priced) - len(losses),
+            loss_usd_per_year=in_all(priced, worth),
+            unpriced=sum(each.loss_usd_per_year is None for each in priced),
             runtimes_unknown=unknown_runtimes(runtimes),
             runtimes_read_on=str(READ_ON),
         )

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from attribution.debt import Burden, Item, Worth, ledger, price, total
+from attribution.debt import Burden, Item, Worth, in_all, ledger, price, total
 from attribution.debt_found import (
     DAY_NS,
     CacheSeen,
@@ -102,6 +102,32 @@ def test_ledger_begins_with_what_brings_the_most_for_a_dollar() -> None:
     ]
     order = [each.item.id for each in ledger(items, UNKNOWN, RATE, 12)]
     assert order == ["cheap", "dear", "large", "small", "unknown"]
+
+
+def test_what_rests_on_one_slope_is_uncertain_together() -> None:
+    """Ten items of a millisecond owe what one of ten does; as unlike things 389 to 879."""
+    worth = Worth(None, Range(Decimal(15), Decimal(50), Decimal(170)), "prior", "")
+    ten = ledger([owed(f"a{at}", drag_ms=usd("1")) for at in range(10)], worth, RATE, 12)
+    one = ledger([owed(drag_ms=usd("10"))], worth, RATE, 12)
+    whole = Range(Decimal(150), Decimal(500), Decimal(1700))
+    assert in_all(ten, worth) == in_all(one, worth) == whole
+    # What a bill says is another matter: 40 below a hundred beside 350 below five hundred.
+    billed = Range(Decimal(60), Decimal(100), Decimal(100))
+    both = ledger([one[0].item, owed("b", run_usd_per_year=billed)], worth, RATE, 12)
+    assert in_all(both, worth) == Range(Decimal("247.72"), Decimal(600), Decimal(1800))
+    assert in_all(ledger([owed()], worth, RATE, 12), worth) is None
+
+
+def test_impact_and_drag_of_one_item_rest_on_one_slope_too() -> None:
+    """An hour a year at the whole ERV of 8,766 a year is a dollar: 0.5 to 2, and 15 to 170."""
+    worth = Worth(
+        Range(Decimal(4383), Decimal(8766), Decimal(17532)),
+        Range(Decimal(15), Decimal(50), Decimal(170)), "prior", "",
+    )  # fmt: skip
+    one = usd("1")
+    item = owed(incidents_per_year=one, hours_per_incident=one, impact=one, drag_ms=one)
+    got = price(item, worth, RATE, 12)
+    assert got.loss_usd_per_year == Range(Decimal("15.5"), Decimal(51), Decimal(172))
 
 
 AMOUNTS = st.decimals(0, 10**6, places=2)
