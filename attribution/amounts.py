@@ -16,7 +16,13 @@ def _as_decimal(value: object) -> object:
     return str(value) if isinstance(value, float) else value
 
 
-Amount = Annotated[Decimal, BeforeValidator(_as_decimal), Field(allow_inf_nan=False)]
+# A quadrillion: what is made of several of them is still exact to the cent.
+AMOUNT_MAX = Decimal(10**15)
+Amount = Annotated[
+    Decimal,
+    BeforeValidator(_as_decimal),
+    Field(allow_inf_nan=False, gt=-AMOUNT_MAX, lt=AMOUNT_MAX),
+]
 
 
 class RangeEntry(Section):

@@ -19,7 +19,7 @@ import numpy as np
 
 from attribution.config import ExperimentLimits
 from attribution.spans import Ints
-from collector.clock import NS_PER_S
+from collector.clock import NS_PER_MS, NS_PER_S
 from collector.errors import InputError
 
 CONTROL = "control"
@@ -148,10 +148,12 @@ def _check_arms(arms: Sequence[Arm], limits: ExperimentLimits) -> None:
             "arms: give one or more, each with a name of its own such as slow, a share, a delay"
         )
     for arm in arms:
-        if not 0 < arm.share < 1 or arm.delay_ms < 0:
+        # What services are told is whole nanoseconds.
+        is_nothing = arm.delay_ms > 0 and round(arm.delay_ms * NS_PER_MS) == 0
+        if not 0 < arm.share < 1 or arm.delay_ms < 0 or is_nothing:
             raise InputError(
                 f"arm {arm.name}: share {arm.share:g} of decisions, {arm.delay_ms:g} ms; give a "
-                "share between 0 and 1 and a delay above 0"
+                "share between 0 and 1 and a delay of a nanosecond or more"
             )
         if arm.delay_ms > limits.delay_ms_max:
             raise InputError(

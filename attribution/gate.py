@@ -18,6 +18,7 @@ from enum import StrEnum
 from typing import Any
 
 from attribution.invest import Driver, Option, Range, cents, factors, product
+from collector.errors import InputError
 
 VERSION = 2
 # Of 365.25 days.
@@ -245,7 +246,7 @@ def reproduce(told: dict[str, Any]) -> dict[str, Any]:
             ),
             told["at"],
         )
-    except (KeyError, TypeError, ArithmeticError) as error:
+    except (KeyError, TypeError, AttributeError, ArithmeticError, InputError) as error:
         raise ValueError(f"it is no verdict: {error!r}") from error
 
 

@@ -13,12 +13,13 @@ import hashlib
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from decimal import ROUND_HALF_EVEN, Decimal, localcontext
+from decimal import ROUND_HALF_EVEN, Decimal, InvalidOperation, localcontext
 from statistics import NormalDist
 
 import numpy as np
 
 from attribution.revenue import Floats
+from collector.errors import InputError
 
 CENT = Decimal("0.01")
 QUARTERS_A_YEAR = 4
@@ -272,10 +273,17 @@ def _times(amount: Range, factor: Decimal) -> Range:
 
 
 def cents(amount: Decimal) -> Decimal:
-    """Return an amount to the cent, half to even."""
+    """Return an amount to the cent, half to even.
+
+    Raises:
+        InputError: it has more digits than are worked with, as a product of huge amounts has.
+    """
     with localcontext() as context:
         context.prec = _PRECISION
-        return amount.quantize(CENT, ROUND_HALF_EVEN)
+        try:
+            return amount.quantize(CENT, ROUND_HALF_EVEN)
+        except InvalidOperation as error:
+            raise InputError(f"{amount:.3g} USD is not told to the cent; give less") from error
 
 
 def _share(option: Option, quarter: int) -> Decimal:

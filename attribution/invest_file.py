@@ -24,7 +24,7 @@ from decimal import Decimal
 
 from pydantic import Field, ValidationError, model_validator
 
-from attribution.amounts import Amount, Spread
+from attribution.amounts import AMOUNT_MAX, Amount, Spread
 from attribution.debt_file import DebtEntry
 from attribution.gate import Basis, Demand
 from attribution.invest import Driver, Option, Range, product
@@ -34,6 +34,8 @@ from attribution.tiers import Tier
 from collector.config import Section
 from collector.errors import InputError
 
+# An hour: no decision takes as long.
+_SAVED_NS_MAX = 3_600 * 10**9
 _UNIT_NS = {"us": 1_000, "ms": 1_000_000, "s": 1_000_000_000}
 
 
@@ -42,7 +44,10 @@ def _saved_ns(text: str) -> int:
     match = re.fullmatch(r"(\d+(?:\.\d+)?)(us|ms|s)", text.strip())
     if match is None:
         raise ValueError(f"{text!r} is no time; give a number and us, ms or s, such as 10ms")
-    return round(Decimal(match[1]) * _UNIT_NS[match[2]])
+    saved_ns = round(Decimal(match[1]) * _UNIT_NS[match[2]])
+    if saved_ns > _SAVED_NS_MAX:
+        raise ValueError(f"{text!r} is over an hour; give a time that a decision may take")
+    return saved_ns
 
 
 class OptionEntry(Section):
@@ -84,6 +89,10 @@ class OptionEntry(Section):
                     f"option {self.name!r}: driver {name!r} has a median of {each.median}; "
                     "expected 0 or more"
                 )
+        if not self.ramp or not all(0 <= share <= 1 for share in self.ramp):
+            raise ValueError(
+                f"option {self.name!r}: ramp: give a share of the gain by quarter, 0 to 1"
+            )
         try:
             self.changes()
         except (ValueError, InputError) as error:
@@ -109,7 +118,10 @@ class OptionEntry(Section):
         if self.saves:
             return None
         drivers = tuple(Driver(name, each.range()) for name, each in self.gain_drivers.items())
-        return self.option(quarters, product([each.amount for each in drivers]), drivers)
+        gain = product([each.amount for each in drivers])
+        if gain.high >= AMOUNT_MAX:
+            raise ValueError(f"{self.name!r}: the product of gain_drivers is over {AMOUNT_MAX:.0e}")
+        return self.option(quarters, gain, drivers)
 
     def changes(self) -> list[Change]:
         """Return what is replayed."""

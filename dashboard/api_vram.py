@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Annotated, Any
 
 from fastapi import APIRouter
 from pydantic import Field
@@ -16,6 +16,8 @@ from collector.clock import Clock
 from collector.store.connect import Connections
 from dashboard.api_questions import Chosen
 from dashboard.workers import Workers
+
+Version = Annotated[int, Field(ge=1, lt=2**32, description="As `millworth vram models` has it")]
 
 
 class ModelRequest(Chosen):
@@ -53,12 +55,12 @@ def vram_router(
         }  # fmt: skip
 
     @router.get("/vram/models/{version}")
-    async def one(version: int) -> dict[str, Any]:
+    async def one(version: Version) -> dict[str, Any]:
         """Return one version."""
         return await workers.run(vram.stored, version)
 
     @router.get("/vram/diff")
-    async def diff(before: int, after: int) -> dict[str, Any]:
+    async def diff(before: Version, after: Version) -> dict[str, Any]:
         """Return what changed between two versions, the largest change of money first."""
         old = await workers.run(vram.stored, before)
         new = await workers.run(vram.stored, after)

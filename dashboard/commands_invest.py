@@ -291,7 +291,10 @@ def _verified(
     """Say what is wrong with a verdict, and end."""
     from dashboard import verdict_files
 
-    public = None if public_path is None else verdict_files.read_public_key(public_path)
+    # The key beside it says that nothing was changed since somebody signed, and not who that was.
+    public = found.get("public_key")
+    if public_path is not None:
+        public = verdict_files.read_public_key(public_path)
     out = sys.stderr if to_stderr else sys.stdout
     wrong = list(dict.fromkeys([*known, *verdict_files.faults(found, public)]))
     for line in wrong:
@@ -299,10 +302,12 @@ def _verified(
     if not wrong:
         checked = (
             "and its signature holds"
-            if public is not None
-            else "its signature was not checked: give --public-key"
-            if found["signature"]
+            if public_path is not None
             else "it is not signed"
+            if not found["signature"]
+            else "its signature was not checked: give --public-key"
+            if public is None
+            else "its signature is by the key beside it: give --public-key for whose"
         )
         out.write(f"{name}: follows from its inputs, {checked}\n")
     raise typer.Exit(1 if wrong else 0)

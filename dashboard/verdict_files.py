@@ -57,6 +57,8 @@ def read_verdict(path: Path) -> dict[str, Any]:
     try:
         found: dict[str, Any] = json.loads(_bytes(path))
         _ = (found["document"], found["sha256"], found["signature"])
+        if not isinstance(found.get("public_key", ""), str | None):
+            raise TypeError("public_key is no text")
     except (ValueError, KeyError, TypeError) as error:
         raise InputError(f"{path}: no verdict ({error!r}); name one of vram gate") from error
     return found

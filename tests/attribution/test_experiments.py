@@ -53,6 +53,7 @@ def test_sound_experiment_may_begin() -> None:
         ({"targets": {"team": ("a",)}}, "target 'team': choose action"),
         ({"arms": with_control([Arm("slow", 0.6, 10.0)])}, "60.0% of the decisions would be"),
         ({"arms": with_control([Arm("slow", 0.1, 101.0)])}, "101 ms are over"),
+        ({"arms": with_control([Arm("slow", 0.1, 1e-7)])}, "a delay of a nanosecond or more"),
         ({"arms": with_control([Arm("control", 0.1, 10.0)])}, "a name of its own"),
         ({"arms": (Arm("a", 0.5, 0.0), Arm("b", 0.5, 0.0))}, "give one or more"),
         ({"to_ns": NOW_NS}, "ends before it begins"),

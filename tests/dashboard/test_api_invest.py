@@ -46,6 +46,33 @@ def test_npv_and_tiers_are_those_of_the_command(store: Connections) -> None:
     assert (table["stop_ms"], table["steps"][0]["revenue_usd_per_ms"]) == ("150", "2000.00")
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"ramp": ["2"]},
+        {"ramp": []},
+        {"capex_usd": "1e60"},
+        {"gain_usd_per_quarter": None, "saves": {"store": "99999999999999s"}},
+        {"gain_usd_per_quarter": None, "gain_drivers": dict.fromkeys("abcd", "999999999999999")},
+    ],
+)
+def test_what_no_option_can_have_is_refused(store: Connections, changes: dict[str, Any]) -> None:
+    """With what is wrong, and not as an error of ours."""
+    file = {**FILE, "options": [{**OPTION, **changes}]}
+    for path in ("/api/v1/vram/gate", "/api/v1/vram/npv"):
+        answer = Api(store).send("POST", path, json={"file": file})
+        assert answer.status_code in (400, 422), answer.text
+
+
+@pytest.mark.parametrize("version", ["-1", "0", "4294967296"])
+def test_version_that_cannot_be_is_refused(store: Connections, version: str) -> None:
+    """It was passed to the store, which called itself unavailable."""
+    answer = Api(store).send("GET", f"/api/v1/vram/models/{version}")
+    assert answer.status_code in (400, 422), answer.text
+    diff = f"/api/v1/vram/diff?before={version}&after=1"
+    assert Api(store).send("GET", diff).status_code in (400, 422)
+
+
 def test_verdict_is_kept_signed_and_found_good(store: Connections, tmp_path: Path) -> None:
     """Judge, sign, list, verify; the audit has both acts."""
     api = Api(store)

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
+from attribution.gate import digest
 from collector.errors import InputError
 from dashboard.cli import app
 from tests.service import millworth
@@ -50,6 +51,12 @@ capex_usd = 1
 opex_usd_per_quarter = 1
 saves = { store = "5ms" }
 """
+
+HUGE = {"low": "1e60", "median": "1e60", "high": "1e60"}
+REPLAYED = {
+    "from_ns": 0, "to_ns": 10**18, "saves": ["a"], "decisions": 1, "replayed": 1, "unvalued": 0,
+    "saved_usd": {"low": "1", "median": "2", "high": "3"}, "bases": ["margin"], "slope": "v1",
+}  # fmt: skip
 
 
 @pytest.fixture
@@ -105,6 +112,23 @@ def test_gate_signs_a_verdict_that_verifies(file: Path, tmp_path: Path) -> None:
     verdict.write_text(ruled.stdout)
     good = vram("gate", verdict, "--verify", "--public-key", f"{key}.pub")
     assert (good.exit_code, "its signature holds" in good.stdout) == (0, True)
+    beside = vram("gate", verdict, "--verify")
+    assert (beside.exit_code, "is by the key beside it" in beside.stdout) == (0, True)
+
+
+def test_signature_that_the_key_beside_it_did_not_make_is_found(file: Path, tmp_path: Path) -> None:
+    """Changed, worked out anew and hashed anew, by somebody without the private key."""
+    key = tmp_path / "gate.pem"
+    vram("gate", "--new-key", key)
+    told = json.loads(
+        vram("gate", file, "--option", "managed edge", "--key", key, "--offline").stdout
+    )
+    told["document"]["at"] = "2020-01-01T00:00:00Z"
+    told["sha256"] = digest(told["document"])
+    verdict = tmp_path / "verdict.json"
+    verdict.write_text(json.dumps(told))
+    result = vram("gate", verdict, "--verify")
+    assert (result.exit_code, "is not by this key" in result.stdout) == (1, True)
 
 
 @pytest.mark.parametrize(
@@ -115,8 +139,10 @@ def test_gate_signs_a_verdict_that_verifies(file: Path, tmp_path: Path) -> None:
         (lambda t: t.update(signature=None), "it is not signed"),
         (lambda t: t.update(signature="00" * 64), "not by this key"),
         (lambda t: t["document"].pop("option"), "no verdict"),
+        (lambda t: t["document"]["evidence"].update(replayed=REPLAYED), "no verdict"),
+        (lambda t: t["document"]["option"].update(capex_usd=HUGE), "no verdict"),
     ],
-    ids=["ruling", "name", "unsigned", "other signature", "cut"],
+    ids=["ruling", "name", "unsigned", "other signature", "cut", "saves are a list", "huge"],
 )
 def test_forged_verdict_is_found(file: Path, tmp_path: Path, forge: Any, wrong: str) -> None:  # noqa: ANN401  a change
     """Exit 1, and a line that says what does not hold."""
@@ -151,6 +177,9 @@ def test_gate_refuses_a_gain_that_nothing_proves(file: Path) -> None:
         (FILE.replace('ramp = ["0.5", "1"]', 'ramp = ["2"]'), "a share of the gain by quarter"),
         (FILE.replace('basis = "experiment"', 'saves = {store = "5ms"}'), "not several"),
         (SAVES.replace("5ms", "5"), "'5' is no time; give a number and us, ms or s"),
+        (SAVES.replace("5ms", "99999999999999s"), "'99999999999999s' is over an hour"),
+        (FILE.replace('ramp = ["0.5", "1"]', "ramp = []"), "a share of the gain by quarter"),
+        (FILE.replace('low = "300"', 'low = "-1e60"'), "should be greater than"),
         (SAVES.replace("store", "disk"), "'disk' names no segment"),
         (SAVES + SAVES, "two options are named 'a'; rename one"),
         ("", "no \\[\\[options\\]\\]"),
