@@ -26,11 +26,11 @@ def earned_in_window(
 
     Args:
         cells: every cell from one second on, without a gap.
-        before: groups x 6 in halves, what each class earned in the window that ends before that
-            second.
+        before: groups x columns in halves, what each class earned in the window that ends before
+            that second.
         leaving_second_ns: seconds of that window's cells, which leave it as time goes on.
         leaving_group: ... their classes.
-        leaving: ... and what they earned, cells x 6.
+        leaving: ... and what they earned, cells x columns.
         window_ns: length of the window.
     """
     at = np.concatenate([leaving_second_ns + window_ns, cells.second_ns])

@@ -1,9 +1,9 @@
 """Pure: what decisions were worth, and what their lateness cost.
 
 A decision loses l = v * (1 - exp(-beta * (L - L0)+)); one that failed loses all of v. The value v
-is that of its class, action x region: the mean contribution margin of the decisions that began in
-the window up to its second and whose outcome is known; else their mean revenue; else the value
-that the decision states itself; else unknown, which is never zero.
+is that of its class, action x region, in the window up to its second: the mean contribution margin
+of what was earned x the rate at which decisions earn; else the same of revenue; else the value that
+the decision states itself; else unknown, which is never zero.
 
 Money is whole millionths of a dollar, so sums are exact and no order changes them. A sum that no
 column can hold is unknown.
@@ -68,6 +68,7 @@ class Earned:
     Whole numbers, and floats for a window, whose sums may be beyond 64 bits.
     """
 
+    decisions: Ints | Floats
     matched: Ints | Floats  # with an outcome
     converted: Ints | Floats  # ... that earned something, or should have
     margins: Ints | Floats  # ... whose margin is known
@@ -83,6 +84,17 @@ class Earned:
     def from_matrix(cls, matrix: Ints | Floats) -> Earned:
         """Return the columns of `matrix()`."""
         return cls(*(matrix[:, at] for at in range(matrix.shape[1])))
+
+    def rate(self) -> Floats:
+        """Return the share of decisions that earn something, NaN of none.
+
+        Where some outcome did not convert, non-sales are told too: a decision without an outcome is
+        not known yet. Where every one did, sales alone are told: without one nothing was earned.
+        """
+        told = np.where(self.converted < self.matched, self.matched, self.decisions)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            rate: Floats = self.converted / told
+        return rate
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,18 +221,19 @@ def earned_by_decision(outcomes: Sequence[Outcome], decisions: int) -> Earned:
     that did not convert and names no amount earned nothing, which is known. One amount that is
     missing makes the decision's margin (or revenue) unknown, and so does a sum beyond SUM_MAX.
     """
-    total = np.zeros((decisions, 6), np.int64)
+    total = np.zeros((decisions, len(fields(Earned))), np.int64)
+    total[:, 0] = 1
     by_decision: dict[int, list[Outcome]] = {}
     for outcome in outcomes:
         by_decision.setdefault(outcome.decision, []).append(outcome)
     for at, own in by_decision.items():
-        total[at, 0] = 1
+        total[at, 1] = 1
         sold = [each for each in own if each.kind != "refund"]
         earning = [each for each in own if _is_earning(each)]
         if not earning:
             continue
-        total[at, 1] = 1
-        for column, name in ((2, "margin_micros"), (4, "revenue_micros")):
+        total[at, 2] = 1
+        for column, name in ((3, "margin_micros"), (5, "revenue_micros")):
             amounts = [_signed(each, getattr(each, name)) for each in earning]
             earned = sum(a for a in amounts if a is not None) if sold else 0
             if None not in amounts and abs(earned) <= SUM_MAX:
@@ -291,7 +304,7 @@ def sum_cells(decisions: Decisions, earned: Earned, slope: Slope | Slopes) -> Ce
     return Cells(
         second_ns=second_ns[first],
         group=group[first],
-        decisions=exact(np.ones(len(order), bool)),
+        decisions=exact(earned.decisions),
         late=exact(d.total_ns > d.reference_ns),
         failed=exact(d.is_error),
         lost_share=summed(median),
@@ -334,9 +347,8 @@ def replace_seconds(stored: Cells, fresh: Cells, seconds_ns: Ints) -> Cells:
 def value_cells(cells: Cells, window: Earned) -> Values:
     """Value each cell by what its class earned in its window, else by what decisions state."""
     with np.errstate(divide="ignore", invalid="ignore"):
-        rate = window.converted / window.matched
-        by_margin = window.margin_micros / window.margins * rate
-        by_revenue = window.revenue_micros / window.revenues * rate
+        by_margin = window.margin_micros / window.margins * window.rate()
+        by_revenue = window.revenue_micros / window.revenues * window.rate()
     basis = np.select(
         [window.margins > 0, window.revenues > 0, cells.stated > 0],
         [MARGIN, REVENUE, EXPECTED],

@@ -120,6 +120,22 @@ def put_outcome(
     )  # fmt: skip
 
 
+def put_sales(store: Connections, traces: Sequence[str], margin: str, told_s: float = 2.0) -> None:
+    """Insert a sale of each of these decisions."""
+    told_ns = BASE_NS + round(told_s * NS_PER_S)
+    store.client().insert(
+        "outcomes",
+        [
+            [f"sale-{each}", "sale", trace_id(each), 1, Decimal(margin), "USD", told_ns, told_ns]
+            for each in traces
+        ],
+        column_names=[
+            "outcome_id", "kind", "decision_id", "converted", "margin", "currency", "event_ns",
+            "received_ns",
+        ],
+    )  # fmt: skip
+
+
 def rows(store: Connections, sql: str) -> list[dict[str, Any]]:
     """Return the answer of a query, one dict a row."""
     return list(store.client().query(sql).named_results())

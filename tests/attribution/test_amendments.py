@@ -109,6 +109,21 @@ def test_each_kind_of_amendment_counts_once(store: Connections, name: str) -> No
     assert everything(store)["cells"] == computed_afresh(store, 60)["cells"]
 
 
+def test_first_outcome_that_did_not_convert_says_that_the_others_are_not_known_yet(
+    store: Connections,
+) -> None:
+    """Until then a decision without an outcome earned nothing; both as if computed anew."""
+    put_spans(store, [span for name in "abcd" for span in decision(name, 0, 180)])
+    sold(store)
+    running = job(store)
+    running.run_once(at(10))
+    assert [cell["value_usd"] for cell in cells(store)] == [4]
+    put_outcome(store, "o2", decision_id=trace_id("b"), converted=False, received_s=20)
+    running.run_once(at(30))
+    assert [cell["value_usd"] for cell in cells(store)] == [8]
+    assert everything(store)["cells"] == computed_afresh(store, 60)["cells"]
+
+
 class Day:
     """Outcomes of a day as they come, and what each decision earned by the plainest sum."""
 

@@ -21,7 +21,7 @@ from tests.attribution.stored import (
     BASE_NS,
     Stored,
     decision,
-    put_outcome,
+    put_sales,
     put_spans,
     span_id,
     trace_id,
@@ -101,7 +101,7 @@ def vain(store: Connections) -> Connections:
             for n in range(10)
         ]
     put_spans(store, spans)
-    put_outcome(store, "o1", decision_id=trace_id("d0"), margin="10")
+    put_sales(store, [f"d{at}" for at in range(100)], "10")
     AttributionJob(AttributionConfig(), AttributesConfig(), store).drain(BASE_NS + 200 * NS_PER_S)
     return store
 

@@ -20,9 +20,11 @@ from collector.clock import NS_PER_MS, NS_PER_S
 from collector.config import AttributesConfig
 from collector.errors import InputError
 from collector.store.connect import Connections
-from tests.attribution.stored import BASE_NS, decision, put_outcome, put_spans, trace_id
+from tests.attribution.stored import BASE_NS, decision, put_sales, put_spans
 
-WEEK = Selection(BASE_NS, BASE_NS + 7 * 86_400 * NS_PER_S)
+DAY_NS = 86_400 * NS_PER_S
+# Its last day is the one in which spans are received.
+WEEK = Selection(BASE_NS - 6 * DAY_NS, BASE_NS + DAY_NS)
 AT = (WEEK.to_ns, "2033-05-25T00:00:00Z")
 FILE = """
 [invest]
@@ -57,16 +59,15 @@ def invest(store: Connections) -> InvestJob:
 
 def over_days(store: Connections, days: int) -> InvestJob:
     """Return the job over as many decisions, of so many days of the week."""
-    day_ms = 86_400_000
     put_spans(
         store,
         [
             each
             for at in range(100)
-            for each in decision(f"d{at}", at % days * day_ms + 1_000 * at, 180)
+            for each in decision(f"d{at}", 1_000 * at - at % days * 86_400_000, 180)
         ],
     )
-    put_outcome(store, "o1", decision_id=trace_id("d0"), margin="10")
+    put_sales(store, [f"d{at}" for at in range(100)], "10", told_s=150)
     config = AttributionConfig()
     AttributionJob(config, AttributesConfig(), store).drain(BASE_NS + 200 * NS_PER_S)
     return InvestJob(config, store)
@@ -76,7 +77,7 @@ def slope_version(source: str, *, needed: int | None = None, reason: str = "") -
     """Return a version: ten per cent of the value are lost in 20 ms."""
     beta = -math.log(0.9) / (20 * NS_PER_MS)
     return SlopeModel(
-        version=1, effective_ns=BASE_NS, computed_ns=BASE_NS, from_ns=0, to_ns=BASE_NS,
+        version=1, effective_ns=WEEK.from_ns, computed_ns=BASE_NS, from_ns=0, to_ns=BASE_NS,
         source=source, status="identified" if source == "estimate" else "wide", reason=reason,
         outcome="margin", decisions=5, minutes=1, decisions_needed=needed, mean_outcome=10.0,
         median_per_ns=beta, low_per_ns=beta, high_per_ns=beta, backend_per_ms=None,
@@ -194,6 +195,7 @@ def test_verdict_is_kept_and_reproduces_from_its_stored_inputs_and_decisions(
     assert reproduce(kept.document) == kept.document
     assert invest.replay_again(kept.document) == []
     put_spans(store, decision("late", 300_000, 180, received_s=400))
+    put_sales(store, ["late"], "10", told_s=500)
     job = AttributionJob(AttributionConfig(), AttributesConfig(), store)
     job.drain(BASE_NS + 900 * NS_PER_S)
     wrong = invest.replay_again(kept.document)
@@ -231,6 +233,6 @@ def test_comparison_says_from_how_little_a_gain_was_scaled(invest: InvestJob) ->
     hour = Selection(WEEK.from_ns, WEEK.from_ns + 3600 * NS_PER_S)
     rows = {each.name: each for each in invest.compare(told(), hour).options}
     assert rows["faster store"].told.endswith(
-        "scaled to a quarter from 15 decisions of a window of 0.0417 days"
+        "scaled to a quarter from 14 decisions of a window of 0.0417 days"
     )
     assert rows["faster store"].basis == rows["claimed"].basis == "prior"

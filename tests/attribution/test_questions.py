@@ -17,7 +17,15 @@ from attribution.spans import segments_of
 from collector.clock import NS_PER_S
 from collector.config import AttributesConfig
 from collector.store.connect import Connections
-from tests.attribution.stored import BASE_NS, MS, decision, put_outcome, put_spans, trace_id
+from tests.attribution.stored import (
+    BASE_NS,
+    MS,
+    decision,
+    put_outcome,
+    put_sales,
+    put_spans,
+    trace_id,
+)
 
 HOUR = Selection(BASE_NS, BASE_NS + 3600 * NS_PER_S)
 STORE = segments_of("store")
@@ -97,7 +105,7 @@ def test_a_sample_stands_for_all_and_is_the_same_every_time(store: Connections) 
     count = REPLAYED_MAX + 400
     ten = [each for at in range(count) for each in decision(f"{at:05d}", at / 10, 100)]
     put_spans(store, [each for each in ten if each.span_id != "post"])
-    put_outcome(store, "o1", decision_id=trace_id("00000"), margin="10")
+    put_sales(store, [f"{at:05d}" for at in range(count)], "10")
     attributed(store)
     first = analyst(store).what_if(HOUR, [Change(STORE, 0.0)], "class")
     assert first.decisions == count

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import math
 import random
+from dataclasses import fields
 
 import numpy as np
 import pytest
@@ -61,9 +62,9 @@ def valued(own: Decisions, outcomes: list[Outcome], window_s: int = 60) -> tuple
     none = np.empty(0, np.int64)
     groups = int(cells.group.max(initial=0)) + 1
     window = earned_in_window(
-        cells, np.zeros((groups, 6, 2), np.int64), cells.second_ns, cells.group,
+        cells, np.zeros((groups, len(fields(Earned)), 2), np.int64), cells.second_ns, cells.group,
         cells.earned.matrix(), window_s * NS_PER_S,
-    ) if len(cells) else Earned(*[none] * 6)  # fmt: skip
+    ) if len(cells) else Earned(*[none] * len(fields(Earned)))  # fmt: skip
     return cells, value_cells(cells, window)
 
 
@@ -94,27 +95,27 @@ def test_share_lost(latency_ms: float, failed: bool, share: float) -> None:
 @pytest.mark.parametrize(
     ("outcomes", "expected"),
     [
-        pytest.param([sale(4, 20)], (1, 1, 1, 4, 1, 20), id="a sale"),
-        pytest.param([sale(4, 20), sale(-4, -20, kind="refund")], (1, 1, 1, 0, 1, 0),
+        pytest.param([sale(4, 20)], (1, 1, 1, 1, 4, 1, 20), id="a sale"),
+        pytest.param([sale(4, 20), sale(-4, -20, kind="refund")], (1, 1, 1, 1, 0, 1, 0),
                      id="a refund with its sign"),
-        pytest.param([sale(4, 20), sale(1, 5, kind="refund")], (1, 1, 1, 3, 1, 15),
+        pytest.param([sale(4, 20), sale(1, 5, kind="refund")], (1, 1, 1, 1, 3, 1, 15),
                      id="a refund without its sign"),
-        pytest.param([sale(4, 20, kind="refund")], (1, 1, 1, 0, 1, 0),
+        pytest.param([sale(4, 20, kind="refund")], (1, 1, 1, 1, 0, 1, 0),
                      id="a refund that replaced its sale"),
-        pytest.param([sale(4, 20), sale(-1, 2, kind="correction")], (1, 1, 1, 3, 1, 22),
+        pytest.param([sale(4, 20), sale(-1, 2, kind="correction")], (1, 1, 1, 1, 3, 1, 22),
                      id="a correction adds"),
-        pytest.param([sale(None, 20)], (1, 1, 0, 0, 1, 20), id="margin unknown"),
-        pytest.param([sale(4, 20), sale(None, 5)], (1, 1, 0, 0, 1, 25), id="half of it unknown"),
-        pytest.param([sale(converted=False)], (1, 0, 0, 0, 0, 0), id="not converted"),
-        pytest.param([sale()], (1, 1, 0, 0, 0, 0), id="converted, amounts unknown"),
-        pytest.param([], (0, 0, 0, 0, 0, 0), id="no outcome"),
-        pytest.param([sale(4, 10**18 - 1)] * 10, (1, 1, 1, 40, 0, 0), id="beyond 64 bits"),
-        pytest.param([sale(4, SUM_MAX), sale(4, 1)], (1, 1, 1, 8, 0, 0), id="beyond the column"),
-        pytest.param([sale(4, SUM_MAX)], (1, 1, 1, 4, 1, SUM_MAX), id="as much as there may be"),
+        pytest.param([sale(None, 20)], (1, 1, 1, 0, 0, 1, 20), id="margin unknown"),
+        pytest.param([sale(4, 20), sale(None, 5)], (1, 1, 1, 0, 0, 1, 25), id="half of it unknown"),
+        pytest.param([sale(converted=False)], (1, 1, 0, 0, 0, 0, 0), id="not converted"),
+        pytest.param([sale()], (1, 1, 1, 0, 0, 0, 0), id="converted, amounts unknown"),
+        pytest.param([], (1, 0, 0, 0, 0, 0, 0), id="no outcome"),
+        pytest.param([sale(4, 10**18 - 1)] * 10, (1, 1, 1, 1, 40, 0, 0), id="beyond 64 bits"),
+        pytest.param([sale(4, SUM_MAX), sale(4, 1)], (1, 1, 1, 1, 8, 0, 0), id="beyond the column"),
+        pytest.param([sale(4, SUM_MAX)], (1, 1, 1, 1, 4, 1, SUM_MAX), id="as much as there may be"),
     ],
 )  # fmt: skip
 def test_what_a_decision_earned(outcomes: list[Outcome], expected: tuple[int, ...]) -> None:
-    """Matched, converted, margins known and their sum, revenues known and their sum."""
+    """Decisions, matched, converted, margins known and their sum, revenues known and their sum."""
     assert earned_by_decision(outcomes, 1).matrix().tolist() == [list(expected)]
 
 
@@ -135,10 +136,25 @@ def test_value_is_the_mean_margin_of_the_class() -> None:
     assert values.loss_squared[0] == pytest.approx(4 * 0.02**2)
 
 
+def test_decision_without_an_outcome_earned_nothing_where_sales_alone_are_told() -> None:
+    """200 decisions and 4 sales of 10 dollars are worth 20 cents each, not 10 dollars."""
+    own = decisions(*[(5, 0, 180, False, None)] * 200)
+    _, values = valued(own, [sale(10_000_000, decision=at) for at in (0, 50, 100, 150)])
+    assert values.value_micros.tolist() == [40_000_000]
+
+
+def test_decision_without_an_outcome_is_not_known_yet_where_non_sales_are_told() -> None:
+    """One outcome that did not convert shows that its sender tells them: others may come late."""
+    own = decisions(*[(5, 0, 180, False, None)] * 200)
+    outcomes = [sale(10_000_000, decision=at) for at in range(3)]
+    _, values = valued(own, [*outcomes, sale(converted=False, decision=3)])
+    assert values.value_micros.tolist() == [1_500_000_000]  # 7.50 each
+
+
 def test_failed_decision_loses_its_whole_value() -> None:
     """At every slope alike: what failed earned nothing."""
     own = decisions((5, 0, 20, True, None), (5, 0, 20, False, None))
-    cells, values = valued(own, [sale(3_000_000, decision=1)])
+    cells, values = valued(own, [sale(6_000_000, decision=1)])
     assert cells.failed.tolist() == [1]
     assert [values.loss_micros[0], values.loss_low_micros[0], values.loss_high_micros[0]] == [
         3_000_000
@@ -182,7 +198,7 @@ def test_classes_and_seconds_do_not_mix() -> None:
     own = decisions((5, 0, 180, False, None), (5, 1, 180, False, None), (6, 1, 180, False, None))
     _, values = valued(own, [sale(8_000_000, decision=0), sale(2_000_000, decision=2)])
     assert [BASES[basis] for basis in values.basis] == ["margin", "unknown", "margin"]
-    assert values.value_micros.tolist() == [8_000_000, 0, 2_000_000]
+    assert values.value_micros.tolist() == [8_000_000, 0, 1_000_000]
 
 
 def test_value_rests_on_the_window_up_to_its_second() -> None:
@@ -190,7 +206,7 @@ def test_value_rests_on_the_window_up_to_its_second() -> None:
     own = decisions(*[(second, 0, 20, False, None) for second in (1, 5, 11, 12)])
     outcomes = [sale(8_000_000, decision=0), sale(2_000_000, decision=1)]
     _, values = valued(own, outcomes, window_s=10)
-    assert values.value_micros.tolist() == [8_000_000, 5_000_000, 2_000_000, 2_000_000]
+    assert values.value_micros.tolist() == [8_000_000, 5_000_000, 1_000_000, 666_667]
 
 
 def test_touched_second_replaces_the_stored_one() -> None:
@@ -239,10 +255,10 @@ def test_window_is_valued_by_its_mean_however_much_is_in_it() -> None:
 
 def test_value_that_no_column_holds_is_unknown() -> None:
     """A mean of one decision times as many as the second has."""
-    own = decisions(*[(5, 0, 180, False, None)] * 2)
-    cells, values = valued(own, [sale(SUM_MAX, decision=0)])
+    own = decisions(*[(5, 0, 180, False, None)] * 3)
+    cells, values = valued(own, [sale(SUM_MAX, decision=0), sale(converted=False, decision=1)])
     assert (cells.margins[0], cells.margin_micros[0]) == (1, SUM_MAX)
-    assert (BASES[values.basis[0]], values.unvalued[0]) == ("unknown", 2)
+    assert (BASES[values.basis[0]], values.unvalued[0]) == ("unknown", 3)
     assert (values.value_micros[0], values.loss_micros[0], values.loss_squared[0]) == (0, 0, 0)
 
 
@@ -266,7 +282,11 @@ def test_cells_do_not_depend_on_order_and_match_a_plain_sum(seed: int) -> None:
         for _ in range(rng.randint(1, 40))
     ]  # fmt: skip
     outcomes = [
-        sale(rng.choice([None, 3_000_001]), rng.choice([None, 11]), decision=at)
+        sale(
+            *rng.choice([(None, 11), (3_000_001, 11), (3_000_001, None), (None, None)]),
+            converted=rng.random() < 0.8,
+            decision=at,
+        )
         for at in range(len(rows))
         if rng.random() < 0.6
     ]
@@ -287,11 +307,14 @@ def test_cells_do_not_depend_on_order_and_match_a_plain_sum(seed: int) -> None:
         inside = [
             i for i, row in enumerate(rows) if row[1] == group and second - 7 < row[0] <= second
         ]
-        matched, converted, margins, margin, revenues, revenue = earned[inside].sum(axis=0).tolist()
+        count, matched, converted, margins, margin, revenues, revenue = (
+            earned[inside].sum(axis=0).tolist()
+        )
+        told = matched if converted < matched else count
         mean = (
-            margin / margins * converted / matched
+            margin / margins * converted / told
             if margins
-            else (revenue / revenues * converted / matched if revenues else None)
+            else (revenue / revenues * converted / told if revenues else None)
         )
         own = [row for row in rows if row[:2] == (second, group)]
         lost = [1.0 if row[3] else 1 - 0.995 ** (max(row[2] - 80, 0) / 100) for row in own]

@@ -15,7 +15,7 @@ from collector.clock import NS_PER_S
 from collector.config import AttributesConfig
 from collector.errors import InputError
 from collector.store.connect import Connections
-from tests.attribution.stored import BASE_NS, decision, put_outcome, put_spans, trace_id
+from tests.attribution.stored import BASE_NS, decision, put_sales, put_spans
 
 HOUR = Selection(BASE_NS, BASE_NS + 3600 * NS_PER_S)
 NOW_NS = BASE_NS + 7200 * NS_PER_S
@@ -31,7 +31,7 @@ def vram(store: Connections) -> VramJob:
         spans += decision(f"b{at}", 1_000 * at, 180, decision__channel=channel)
     spans += decision("m", 0, 100, decision__channel="kiosk", decision__region="mars")
     put_spans(store, spans)
-    put_outcome(store, "o1", decision_id=trace_id("a0"), margin="10")
+    put_sales(store, [f"{each}{at}" for each in "ab" for at in range(36)], "10")
     config = AttributionConfig()
     AttributionJob(config, AttributesConfig(), store).drain(BASE_NS + 100 * NS_PER_S)
     return VramJob(config, store)
@@ -44,7 +44,6 @@ def test_model_values_groups_by_what_their_decisions_are_worth(vram: VramJob) ->
     assert told["unknown"] == ["kiosk"]
     assert [each["name"] for each in told["groups"]] == ["app", "web"]
     beta = -math.log1p(-0.005) / 100
-    # The first counted decision gives its class a value; that of a second before has none.
     late = (math.exp(-20 * beta) + math.exp(-100 * beta)) / 2
     erv = 36 / 3600 * 10 * late
     app = told["groups"][0]
