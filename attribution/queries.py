@@ -168,21 +168,25 @@ class Reader:
 
     def selected_extent(self, selection: Selection) -> Extent:
         """Return the same, with when they were."""
-        return Extent(*self._rows("selected_count", **_asked(selection))[0])
+        return Extent(*self._rows("selected_count", **asked(selection))[0])
 
     def selected_segments(self, selection: Selection, every: int) -> Table:
         """Return the split of one in `every` of these decisions, the same ones every time."""
-        return self._table("selected_segments", **_asked(selection), every=every)
+        return self._table("selected_segments", **asked(selection), every=every)
 
     def selected_trees(
-        self, selection: Selection, every: int, *, with_offers: bool = False
+        self, selection: Selection, every: int, *, by: str = "", names: Sequence[str] = ()
     ) -> Table:
         """Return the trees of one in `every` of these decisions, each column one chunk.
 
-        Their offer type is "" where it is not asked for.
+        Args:
+            selection: of the decisions.
+            every: so many stand for one.
+            by: the dimension of `names`; the offer type of all is "" where it is not that.
+            names: of these groups alone, by default of all.
         """
         table = self._table(
-            "selected_trees", **_asked(selection), every=every, with_offers=int(with_offers)
+            "selected_trees", **asked(selection), every=every, by=by, names=list(names)
         )
         return table.combine_chunks()
 
@@ -307,7 +311,7 @@ class Reader:
         return self._store.client().query(_SQL[name], parameters=parameters).result_rows
 
 
-def _asked(selection: Selection) -> dict[str, Any]:
+def asked(selection: Selection) -> dict[str, Any]:
     """Return the parameters; a calibration is no customer's, and in no answer but its own."""
     return {**asdict(selection), "calibration": CALIBRATION_ACTION}
 

@@ -344,17 +344,28 @@ def replace_seconds(stored: Cells, fresh: Cells, seconds_ns: Ints) -> Cells:
     return both.take(order[first])
 
 
-def value_cells(cells: Cells, window: Earned) -> Values:
-    """Value each cell by what its class earned in its window, else by what decisions state."""
+def class_values(window: Earned, stated: Ints) -> tuple[Ints, Floats]:
+    """Return what the value of each class rests on, and its mean, 0 where nothing was earned.
+
+    Args:
+        window: what it earned.
+        stated: how many decisions state a value, which counts where no amount is known.
+    """
     with np.errstate(divide="ignore", invalid="ignore"):
         by_margin = window.margin_micros / window.margins * window.rate()
         by_revenue = window.revenue_micros / window.revenues * window.rate()
     basis = np.select(
-        [window.margins > 0, window.revenues > 0, cells.stated > 0],
+        [window.margins > 0, window.revenues > 0, stated > 0],
         [MARGIN, REVENUE, EXPECTED],
         UNKNOWN,
     )
     mean = np.select([basis == MARGIN, basis == REVENUE], [by_margin, by_revenue], 0.0)
+    return basis.astype(np.int64), mean
+
+
+def value_cells(cells: Cells, window: Earned) -> Values:
+    """Value each cell by what its class earned in its window, else by what decisions state."""
+    basis, mean = class_values(window, cells.stated)
     is_held = np.abs(mean * cells.decisions) <= SUM_MAX
     basis, mean = np.where(is_held, basis, UNKNOWN), np.where(is_held, mean, 0.0)
     # Losing a decision that costs money is no loss; its value stays as it is.
@@ -365,7 +376,7 @@ def value_cells(cells: Cells, window: Earned) -> Values:
         return np.where(stated, stated_micros, _rounded(np.where(by_class, at_risk * share, 0.0)))
 
     return Values(
-        basis=basis.astype(np.int64),
+        basis=basis,
         unvalued=np.select(
             [by_class, stated], [0, cells.decisions - cells.stated], cells.decisions
         ),

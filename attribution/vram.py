@@ -40,6 +40,7 @@ class Group:
     """Decisions that are worth the same: a channel, or an action in a region."""
 
     name: str
+    decisions: int
     decisions_per_s: float
     value_usd: float  # of one, at the reference latency
     slope: Slope  # per ns
@@ -71,6 +72,9 @@ class Worth:
     """What a group earns, and what milliseconds do to it."""
 
     name: str
+    decisions: int
+    sampled: int  # of them, whose latencies stand for all
+    value_usd: float  # of one, at the reference latency
     erv_usd_per_s: Band
     marginal_usd_per_ms_year: Band  # of the next millisecond faster, for a year
     gain_10ms_usd_per_year: Band  # of ten, in all
@@ -141,6 +145,9 @@ def worth(group: Group) -> Worth:
     per_ms = betas * NS_PER_MS * now * SECONDS_A_YEAR
     return Worth(
         name=group.name,
+        decisions=group.decisions,
+        sampled=len(group.total_ns),
+        value_usd=group.value_usd,
         erv_usd_per_s=_band(now, at_median),
         marginal_usd_per_ms_year=_band(per_ms, median * NS_PER_MS * at_median * SECONDS_A_YEAR),
         gain_10ms_usd_per_year=_band(
@@ -179,13 +186,21 @@ def segment_weights(
         return [round(usd_per_s * _NANOS)]
 
     shares = [share[0] / _NANOS for share in shapley(len(taken), gain, orders=40)]
-    whole, time = sum(shares), int(own_ns.sum())
+    # Of small groups more are sampled: each counts as often as it decides.
+    spent = sum(
+        (
+            group.decisions * own_ns[:, rows].mean(axis=1)
+            for group, rows in zip(groups, of, strict=True)
+        ),
+        np.zeros(len(SEGMENTS)),
+    )
+    whole, time = sum(shares), float(spent.sum())
     weights = [
         Weight(
             segment="/".join(SEGMENTS[at]),
             weight=share / whole if whole else 0.0,
             gain_usd_per_year=share * SECONDS_A_YEAR,
-            time_share=int(own_ns[at].sum()) / time if time else 0.0,
+            time_share=float(spent[at]) / time if time else 0.0,
             floor_ms=floors[at] / NS_PER_MS,
         )
         for at, share in zip(taken, shares, strict=True)

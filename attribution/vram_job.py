@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
-from dataclasses import replace
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from attribution.answers import Selection
-from attribution.columns import Table, ints, micros_in_halves
+from attribution.columns import Table, ints
 from attribution.compact import no_trees
 from attribution.compact_rows import trees_from_rows
 from attribution.config import AttributionConfig
-from attribution.earned_window import whole
+from attribution.group_values import GroupValue, read_group_values
 from attribution.queries import Reader
-from attribution.revenue import MICROS, Slope
-from attribution.slope_groups import DIMENSIONS, GroupSlope
+from attribution.revenue import Slope
+from attribution.slope_groups import DIMENSIONS
 from attribution.slope_job import read_book, read_groups
 from attribution.spans import Ints
 from attribution.vram import Group, curve, segment_weights, worth
@@ -30,6 +32,9 @@ from collector.store.connect import Connections
 
 SHIFTS_MS = (-50, -20, -10, -5, -1, 0, 1, 5, 10, 20, 50, 100, 200)
 SAMPLE_MAX = 2_000
+# A group with fewer in the sample has more of its decisions read, the smallest groups first.
+_OF_GROUP_MIN = 50
+_THIN_MAX = 1_000
 # A first decision a moment ago is not a rate of thousands a second.
 _COUNTED_NS_MIN = 60 * NS_PER_S
 _SQL = (Path(__file__).parent / "sql" / "vram_models.sql").read_text()
@@ -96,16 +101,27 @@ class VramJob:
             raise InputError(f"{dimension!r} is no dimension; choose {', '.join(DIMENSIONS)}")
         extent = self._reader.selected_extent(selection)
         count, first_ns = extent.decisions, extent.first_ns
-        every = max(1, math.ceil(count / SAMPLE_MAX))
-        rows = self._reader.selected_trees(selection, every, with_offers=dimension == "offer_type")
+        values = [
+            each
+            for each in read_group_values(self._store, self._config, selection, dimension)
+            if each.selected
+        ]
+        rows = self._sampled(selection, dimension, count, values)
         book = read_book(self._store, self._config)
         slope = book.slope(selection.to_ns)
         model = book.in_force(selection.to_ns)
         own = {} if model is None else read_groups(self._store, model.version, dimension)
         # Before its first decision a service earned nothing, which says nothing of its rate.
         counted_ns = selection.to_ns - max(selection.from_ns, first_ns)
-        rate = count * NS_PER_S / max(counted_ns, _COUNTED_NS_MIN)
-        groups, of, unknown = self._groups(rows, dimension, selection, rate, slope, own)
+        found = self._groups(
+            rows,
+            dimension,
+            values,
+            max(counted_ns, _COUNTED_NS_MIN) / NS_PER_S,
+            {each.name: own[each.name].slope if each.name in own else slope for each in values},
+        )
+        groups = [group for group, _ in found]
+        valued = {each.name for each in values if not math.isnan(each.value_usd)}
         trees = trees_from_rows(rows) if len(rows) else no_trees()
         worths = sorted(
             (worth(group) for group in groups),
@@ -127,56 +143,67 @@ class VramJob:
             },
             worths,
             {group.name: curve(group, SHIFTS_MS) for group in groups},
-            segment_weights(trees, groups, of) if groups else [],
-            unknown,
+            segment_weights(trees, groups, [of for _, of in found]) if groups else [],
+            sorted({each.name for each in values} - valued),
+            sorted(valued - {group.name for group in groups}),
             {group.name: own[group.name].basis if group.name in own else told for group in groups},
         )
+
+    def _sampled(
+        self, selection: Selection, dimension: str, count: int, values: Sequence[GroupValue]
+    ) -> Table:
+        """Return trees of a sample of the decisions, more of those of small groups."""
+        every = max(1, math.ceil(count / SAMPLE_MAX))
+        rows = self._reader.selected_trees(selection, every, by=dimension)
+        seen, own = Counter(rows[dimension].to_pylist()), Counter[str]()
+        for each in values:
+            own[each.name] += each.selected
+        thin = {name: own[name] for name in own if seen[name] < min(own[name], _OF_GROUP_MIN)}
+        names = sorted(thin, key=lambda name: (thin[name], name))[:_THIN_MAX]
+        if not names:
+            return rows
+        every = max(1, math.ceil(sum(thin[name] for name in names) / SAMPLE_MAX))
+        denser = self._reader.selected_trees(selection, every, by=dimension, names=names)
+        is_other = pc.invert(pc.is_in(rows[dimension], pa.array(names, pa.string())))
+        return pa.concat_tables([rows.filter(is_other), denser]).combine_chunks()
 
     def _groups(
         self,
         rows: Table,
         dimension: str,
-        selection: Selection,
-        rate: float,
-        slope: Slope,
-        own_slopes: Mapping[str, GroupSlope],
-    ) -> tuple[list[Group], list[Ints], list[str]]:
-        """Return the groups whose decisions have a value, their trees, and the other groups."""
-        values = self._values(selection)
-        pairs = list(zip(rows["action"].to_pylist(), rows["region"].to_pylist(), strict=True))
-        value = np.array([values.get(pair, math.nan) for pair in pairs], np.float64)
+        values: Sequence[GroupValue],
+        counted_s: float,
+        slopes: Mapping[str, Slope],
+    ) -> list[tuple[Group, Ints]]:
+        """Return the groups whose decisions have a value, each with its own of the sample."""
+        keys = [rows[name].to_pylist() for name in ("action", "region", dimension)]
         total_ns = ints(rows["end_ns"]) - ints(rows["ingress_ns"])
-        reference_ns = np.array([self._config.reference_ns(each[0]) for each in pairs], np.int64)
-        names = np.array(rows[dimension].to_pylist(), object)
-        groups, of, unknown = [], [], []
-        for name in sorted(set(names.tolist())):
-            own = np.flatnonzero(names == name)
-            known = own[~np.isnan(value[own])]
-            if not len(known):
-                unknown.append(name)
-                continue
+        reference_ns = np.array([self._config.reference_ns(each) for each in keys[0]], np.int64)
+        is_error = ints(rows["is_error"]) != 0
+        valued: dict[str, list[GroupValue]] = {}
+        for each in values:
+            if not math.isnan(each.value_usd):
+                valued.setdefault(each.name, []).append(each)
+        known = {(each.action, each.region, each.name) for own in valued.values() for each in own}
+        places: dict[str, list[int]] = {}
+        for at, key in enumerate(zip(*keys, strict=True)):
+            if key in known:
+                places.setdefault(key[2], []).append(at)
+        found = []
+        for name, at_all in sorted(places.items()):
+            own, of = valued[name], np.array(at_all)
+            count = sum(each.selected for each in own)
+            mean_usd = sum(each.selected * each.value_usd for each in own) / count
             group = Group(
                 name=name,
-                decisions_per_s=len(known) / len(rows) * rate,
-                value_usd=float(value[known].mean()),
-                slope=own_slopes[name].slope if name in own_slopes else slope,
-                total_ns=total_ns[known],
-                reference_ns=reference_ns[known],
-                is_error=(ints(rows["is_error"]) != 0)[known],
+                decisions=count,
+                decisions_per_s=count / counted_s,
+                # Losing decisions that cost money is no loss.
+                value_usd=max(mean_usd, 0.0),
+                slope=slopes[name],
+                total_ns=total_ns[of],
+                reference_ns=reference_ns[of],
+                is_error=is_error[of],
             )
-            groups.append(replace(group, value_usd=max(group.value_usd, 0.0)))
-            of.append(known)
-        return groups, of, unknown
-
-    def _values(self, selection: Selection) -> dict[tuple[str, str], float]:
-        """Return the value of a decision by action and region, where it is known."""
-        table = self._reader.selected_values(selection)
-        amount = whole(micros_in_halves(table["value_usd"]))
-        pairs = zip(table["action"].to_pylist(), table["region"].to_pylist(), strict=True)
-        return {
-            pair: usd / count / MICROS
-            for pair, usd, count in zip(
-                pairs, amount.tolist(), ints(table["valued"]).tolist(), strict=True
-            )
-            if count
-        }
+            found.append((group, of))
+        return found

@@ -12,7 +12,7 @@ from attribution.vram import CurvePoint, Weight, Worth
 
 Document: TypeAlias = dict[str, Any]
 
-FORMAT = 2
+FORMAT = 3
 # Digits that are told: a figure with an interval of a factor of two has no more.
 _DIGITS = 6
 # What says when and under which number, not what.
@@ -25,6 +25,7 @@ def document(
     curves: Mapping[str, Sequence[CurvePoint]],
     weights: Sequence[Weight],
     unknown: Sequence[str],
+    unsampled: Sequence[str],
     bases: Mapping[str, str],
 ) -> Document:
     """Return a model as it is stored, without version and instant.
@@ -35,6 +36,7 @@ def document(
         curves: expected revenue velocity by shift, of each group.
         weights: of the segments.
         unknown: groups whose decisions have no known value: they are in no figure.
+        unsampled: groups of known value of which no decision is in the sample: likewise.
         bases: what the slope of each group rests on.
     """
     told: Document = _rounded(
@@ -51,6 +53,7 @@ def document(
             ],
             "weights": [asdict(each) for each in weights],
             "unknown": list(unknown),
+            "unsampled": list(unsampled),
         }
     )
     return told

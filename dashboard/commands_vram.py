@@ -69,12 +69,20 @@ def rank(
     _render_lineage(out, told)
     table = Table(box=box.SIMPLE)
     table.add_column(by)
-    for name in ("USD a second", "USD per ms and year", "90 %", "for 10 ms", "lost per 100 ms"):
+    for name in (
+        "decisions",
+        "USD a second",
+        "USD per ms and year",
+        "90 %",
+        "for 10 ms",
+        "lost per 100 ms",
+    ):
         table.add_column(name, justify="right", no_wrap="%" in name)
     for group in told["groups"]:
         per_ms = group["marginal_usd_per_ms_year"]
         table.add_row(
             escape(group["name"] or "(none)"),
+            f"{group['decisions']:,}",
             f"{group['erv_usd_per_s']['median']:,.4g}",
             _three(per_ms["median"]),
             f"{_three(per_ms['low'])} to {_three(per_ms['high'])}",
@@ -99,9 +107,14 @@ def rank(
             _three(each["gain_usd_per_year"]),
         )
     out.print(segments)
-    if told["unknown"]:
-        names = ", ".join(escape(name or "(none)") for name in told["unknown"])
-        out.print(f"of unknown value, in no figure: {names}")
+    # A model that an earlier program stored has no such list.
+    for why, names in (
+        ("of unknown value", told["unknown"]),
+        ("too small for the sample", told.get("unsampled")),
+    ):
+        if names:
+            listed = ", ".join(escape(name or "(none)") for name in names)
+            out.print(f"{why}, in no figure: {listed}")
 
 
 @vram_app.command("curve")

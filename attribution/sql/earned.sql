@@ -1,6 +1,6 @@
 -- What decisions earned. An outcome finds its decision by id (the earliest that has it), else by key (the last that
 -- has it and began before).
--- Returns: began_ns UInt64, id String, has_sold UInt8, money Float64, amounts_missing UInt64: outcomes whose amount
+-- Returns: began_ns UInt64, id String, has_sold, has_earned UInt8: the latter of a refund too; money Float64, amounts_missing UInt64: outcomes whose amount
 --   is not known; a row a decision that has an outcome, unordered.
 WITH
 told AS
@@ -50,6 +50,7 @@ matched AS
 SELECT
     began_ns, id,
     max(is_earning AND NOT is_refund) AS has_sold,
+    max(is_earning) AS has_earned,
     -- A refund that stands alone has replaced its sale: nothing was earned.
     if(max(NOT is_refund) = 1, sumIf(ifNull(amount, 0), is_earning), 0) AS money,
     countIf(is_earning AND isNull(amount)) AS amounts_missing

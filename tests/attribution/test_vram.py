@@ -32,7 +32,7 @@ def group(latencies_ms: list[float], *, errors: int = 0, slope: Slope = SLOPE) -
     """Return ten decisions a second worth five dollars each at 80 ms."""
     total_ns = np.array([round(each * MS) for each in latencies_ms], np.int64)
     return Group(
-        "web", 10.0, 5.0, slope, total_ns, np.full(len(total_ns), 80 * MS, np.int64),
+        "web", 10, 10.0, 5.0, slope, total_ns, np.full(len(total_ns), 80 * MS, np.int64),
         np.arange(len(total_ns)) < errors,
     )  # fmt: skip
 
@@ -112,7 +112,7 @@ def test_weights_sum_to_one_or_nothing_is_to_gain(seed: int) -> None:
     trees = odd_trees(seed, 12)
     total_ns = trees.bounds_ns[-1] - trees.bounds_ns[0]
     steep = Slope(1e-3, 5e-4, 2e-3)
-    all_ = Group("x", 1.0, 1.0, steep, total_ns, np.zeros(12, np.int64), np.zeros(12, np.bool_))
+    all_ = Group("x", 12, 1.0, 1.0, steep, total_ns, np.zeros(12, np.int64), np.zeros(12, np.bool_))
     weights = segment_weights(trees, [all_], [np.arange(12)])
     assert len(weights) <= len(SEGMENTS)
     assert sum(each.weight for each in weights) == pytest.approx(1.0) or not any(

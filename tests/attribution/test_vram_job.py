@@ -9,7 +9,7 @@ from attribution.answers import Selection
 from attribution.config import AttributionConfig
 from attribution.job import AttributionJob
 from attribution.vram import SECONDS_A_YEAR
-from attribution.vram_job import VramJob
+from attribution.vram_job import SAMPLE_MAX, VramJob
 from attribution.vram_model import content_hash, differences
 from collector.clock import NS_PER_S
 from collector.config import AttributesConfig
@@ -92,3 +92,59 @@ def test_hash_names_the_content_and_not_its_number() -> None:
     told: dict[str, Any] = {"version": 1, "computed_ns": 5, "groups": []}
     assert content_hash(told) == content_hash({**told, "version": 2, "computed_ns": 9})
     assert content_hash(told) != content_hash({**told, "groups": [1]})
+
+
+def test_group_is_worth_what_its_own_decisions_earned(store: Connections) -> None:
+    """A hundred dollars a decision in one channel, one in another, unknown in a third."""
+    spans = []
+    for at in range(40):
+        for place, channel in enumerate(("web", "app", "kiosk")):
+            start_ms = 1_000 * at + 300 * place
+            spans += decision(f"{channel}{at}", start_ms, 180, decision__channel=channel)
+    put_spans(store, spans)
+    put_sales(store, [f"web{at}" for at in range(40)], "100")
+    put_sales(store, [f"app{at}" for at in range(20)], "2")
+    config = AttributionConfig()
+    AttributionJob(config, AttributesConfig(), store).drain(BASE_NS + 100 * NS_PER_S)
+    told = VramJob(config, store).model(HOUR, "channel", NOW_NS)
+    web, app = told["groups"]
+    assert (web["name"], web["value_usd"], web["decisions"]) == ("web", 100.0, 40)
+    assert (app["name"], app["value_usd"], app["decisions"]) == ("app", 1.0, 40)
+    ratio = web["erv_usd_per_s"]["median"] / app["erv_usd_per_s"]["median"]
+    assert ratio == pytest.approx(100, rel=1e-5)
+    assert told["unknown"] == ["kiosk"]
+
+
+def test_group_that_states_values_is_worth_their_mean(store: Connections) -> None:
+    """As long as it has earned nothing that is known."""
+    put_spans(
+        store,
+        decision("a", 0, 180, decision__offer_type="card", decision__value_usd="3")
+        + decision("b", 500, 180, decision__offer_type="card", decision__value_usd="4")
+        + decision("c", 900, 180, decision__offer_type="loan"),
+    )
+    config = AttributionConfig()
+    AttributionJob(config, AttributesConfig(), store).drain(BASE_NS + 100 * NS_PER_S)
+    told = VramJob(config, store).model(HOUR, "offer_type", NOW_NS)
+    assert [(each["name"], each["value_usd"]) for each in told["groups"]] == [("card", 3.5)]
+    assert told["unknown"] == ["loan"]
+
+
+def test_small_groups_are_told_however_large_the_others_are(store: Connections) -> None:
+    """Every group of known value has figures, and the number of its decisions in all."""
+    names = [f"w{at:04d}" for at in range(SAMPLE_MAX + 200)]
+    spans = []
+    for at, name in enumerate(names):
+        channel = f"small{at % 7}" if at < 7 else "web"
+        spans += decision(name, 2 * at, 100, decision__channel=channel)
+    put_spans(store, spans)
+    put_sales(store, names, "10")
+    config = AttributionConfig()
+    AttributionJob(config, AttributesConfig(), store).drain(BASE_NS + 100 * NS_PER_S)
+    told = VramJob(config, store).model(HOUR, "channel", NOW_NS)
+    assert told["lineage"]["decisions"] == len(names)
+    assert told["lineage"]["sampled"] < len(names)
+    found = {each["name"]: (each["decisions"], each["sampled"]) for each in told["groups"]}
+    assert found.pop("web")[0] == len(names) - 7
+    assert found == {f"small{at}": (1, 1) for at in range(7)}
+    assert (told["unknown"], told["unsampled"]) == ([], [])

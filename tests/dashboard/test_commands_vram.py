@@ -12,7 +12,7 @@ from collector.clock import NS_PER_S
 from collector.config import AttributesConfig
 from collector.errors import InputError
 from collector.store.connect import Connections
-from tests.attribution.stored import BASE_NS, decision, put_outcome, put_spans, trace_id
+from tests.attribution.stored import BASE_NS, decision, put_sales, put_spans
 from tests.dashboard.conftest import Run
 
 WINDOW = ("--window", "1h", "--until", "2033-05-18T04:33:00Z")
@@ -28,7 +28,7 @@ def traded(store: Connections) -> Connections:
                              decision__offer_type=("bundle", "upgrade")[at % 2])
     ]  # fmt: skip
     put_spans(store, spans)
-    put_outcome(store, "o1", decision_id=trace_id("a0"), margin="10")
+    put_sales(store, [f"a{at}" for at in range(40)], "10")
     config = AttributionConfig()
     AttributionJob(config, AttributesConfig(), store).drain(BASE_NS + 100 * NS_PER_S)
     return store

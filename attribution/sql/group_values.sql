@@ -1,0 +1,51 @@
+-- How many decisions a question is about, and what those of its value window earned, by action, region and group.
+-- Amounts are those of `outcome`, margin or revenue. ${earned} is earned.sql.
+-- Returns: action, region, name String; then Int64: selected: decisions of the question; decisions, matched, converted
+--   of the value window; amounts: ... whose amount is known; amount_micros; stated: that state a value; stated_micros.
+--   By action, region, name.
+WITH
+measured AS
+(
+    SELECT
+        a.action AS action, a.region AS region,
+        multiIf({by:String} = 'channel', a.channel, {by:String} = 'cohort', a.cohort,
+            {by:String} = 'offer_type', toString(d.offer_type), {by:String} = 'region', a.region, a.action) AS name,
+        a.ingress_ns >= {from_ns:UInt64} AND a.total_ns >= {low_ns:UInt64} AND a.total_ns < {high_ns:UInt64}
+            AS is_selected,
+        e.began_ns > 0 AS is_matched,
+        e.has_earned = 1 AS has_earned,
+        has_earned AND e.amounts_missing = 0 AS is_known,
+        e.money AS money,
+        d.value_usd AS value_usd
+    FROM
+    (
+        SELECT ingress_ns, decision_id, toString(action) AS action, toString(region) AS region,
+            toString(channel) AS channel, toString(cohort) AS cohort, total_ns
+        FROM attributions FINAL
+        WHERE ingress_ns >= {value_from_ns:UInt64} AND ingress_ns < {to_ns:UInt64}
+            AND (action = {action:String} OR {action:String} = '' AND action != {calibration:String})
+            AND ({region:String} = '' OR region = {region:String})
+    ) AS a
+    LEFT JOIN
+    (
+        SELECT ingress_ns, decision_id, offer_type, value_usd FROM decisions FINAL
+        WHERE ingress_ns >= {value_from_ns:UInt64} AND ingress_ns < {to_ns:UInt64}
+    ) AS d ON a.ingress_ns = d.ingress_ns AND a.decision_id = d.decision_id
+    LEFT JOIN
+    (
+${earned}
+    ) AS e ON a.ingress_ns = e.began_ns AND a.decision_id = e.id
+)
+SELECT
+    action, region, name,
+    toInt64(countIf(is_selected)) AS selected,
+    toInt64(count()) AS decisions,
+    toInt64(countIf(is_matched)) AS matched,
+    toInt64(countIf(has_earned)) AS converted,
+    toInt64(countIf(is_known)) AS amounts,
+    toInt64(round(sumIf(money, is_known) * 1e6)) AS amount_micros,
+    toInt64(countIf(isNotNull(value_usd))) AS stated,
+    toInt64(sum(ifNull(value_usd, 0)) * 1000000) AS stated_micros
+FROM measured
+GROUP BY action, region, name
+ORDER BY action, region, name
