@@ -2,7 +2,8 @@
 
 Two steps. A touched second is summed anew from its decisions. Then every later second of the
 window is valued anew from the stored sums, because what a class earned is part of their value.
-Only what differs from the stored rows is written.
+Only what differs from the stored rows is written. Where an outcome turns out to be another
+decision's than it was, the second that loses it is touched too.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from attribution.columns import (
 )
 from attribution.config import AttributionConfig
 from attribution.earned_window import earned_in_window, halves
+from attribution.matches import Matches
 from attribution.queries import Reader, in_groups
 from attribution.revenue import (
     BASES,
@@ -84,14 +86,19 @@ class CellWriter:
         Returns:
             How many cells were written; those that came out as they are stored are not.
         """
-        written = 0
-        for begin, end in in_groups(seconds_ns, _APART_NS, _SECONDS_MAX):
-            written += self._rewrite_group(seconds_ns[begin:end])
+        matches = Matches(self._store, self._reader)
+        written, due, done = 0, list(seconds_ns), set[int]()
+        while due:
+            for begin, end in in_groups(due, _APART_NS, _SECONDS_MAX):
+                written += self._rewrite_group(due[begin:end], matches)
+            done.update(due)
+            due = sorted(matches.touched - done)
+        matches.keep()
         return written
 
-    def _rewrite_group(self, seconds_ns: Sequence[int]) -> int:
+    def _rewrite_group(self, seconds_ns: Sequence[int], matches: Matches) -> int:
         groups, book = _Groups(), read_book(self._store, self._config)
-        fresh = self._summed(seconds_ns, groups, book)
+        fresh = self._summed(seconds_ns, groups, book, matches)
         from_ns = seconds_ns[0]
         newest_ns, revision = self._reader.newest_cell(from_ns)
         # A second outside the window of the last touched one is worth what it was.
@@ -112,7 +119,9 @@ class CellWriter:
             )
         return len(changed)
 
-    def _summed(self, seconds_ns: Sequence[int], groups: _Groups, book: SlopeBook) -> Cells:
+    def _summed(
+        self, seconds_ns: Sequence[int], groups: _Groups, book: SlopeBook, matches: Matches
+    ) -> Cells:
         """Sum the decisions of these seconds and their outcomes."""
         table = self._reader.cell_decisions(seconds_ns)
         ingress_ns = ints(table["ingress_ns"])
@@ -128,10 +137,12 @@ class CellWriter:
             stated_micros=stated,
             is_stated=is_stated,
         )
-        earned = earned_by_decision(self._outcomes(seconds_ns, table), len(table))
+        earned = earned_by_decision(self._outcomes(seconds_ns, table, matches), len(table))
         return sum_cells(decisions, earned, book.slopes(decisions.second_ns))
 
-    def _outcomes(self, seconds_ns: Sequence[int], decisions: Table) -> list[Outcome]:
+    def _outcomes(
+        self, seconds_ns: Sequence[int], decisions: Table, matches: Matches
+    ) -> list[Outcome]:
         """Return the outcomes of these decisions, each matched to one of them."""
         table = self._reader.cell_outcomes(
             seconds_ns, self._config.currency, self._config.rate_days_max
@@ -144,7 +155,6 @@ class CellWriter:
             sorted({each for each in ids if each}),
             sorted({key for key, each in zip(keys, ids, strict=True) if not each}),
         )
-        at = {key: index for index, key in enumerate(_pairs(decisions))}
         matched = match_outcomes(
             list(zip(ids, keys, table["event_ns"].to_pylist(), strict=True)),
             [
@@ -153,9 +163,16 @@ class CellWriter:
                     _pairs(candidates), candidates["outcome_key"].to_pylist(), strict=True
                 )
             ],
-            at,
         )
-        return _outcomes(table, matched)
+        matches.note(
+            {
+                outcome_id: found[0] - found[0] % NS_PER_S
+                for outcome_id, found in zip(table["outcome_id"].to_pylist(), matched, strict=True)
+                if found is not None
+            }
+        )
+        at = {key: index for index, key in enumerate(_pairs(decisions))}
+        return _outcomes(table, [NONE if each is None else at.get(each, NONE) for each in matched])
 
     def _window(self, cells: Cells, from_ns: int, to_ns: int, groups: _Groups) -> Earned:
         opens_ns = from_ns - self._window_ns + NS_PER_S

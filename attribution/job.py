@@ -354,14 +354,18 @@ class AttributionJob:
         self._store.client().insert_arrow("attributions", rows)
 
     def _seconds_of_new_outcomes(self, after_ns: int, until_ns: int) -> set[int]:
-        """Return when the decisions began whose outcome has become known or was amended."""
+        """Return when the decisions began whose outcome became known, was amended or was taken."""
         touched = self._reader.touched_outcomes(after_ns, until_ns, self._config.rate_days_max)
         news = self._seen_outcomes.news(touched)
-        ids, keys = sorted(_texts(news["decision_id"])), sorted(_texts(news["outcome_key"]))
+        outcomes, ids, keys = (
+            sorted(_texts(news[name])) for name in ("outcome_id", "decision_id", "outcome_key")
+        )
         seconds: set[int] = set()
-        for begin in range(0, max(len(ids), len(keys)), _TRACES_MAX):
+        for begin in range(0, len(outcomes), _TRACES_MAX):
             part = slice(begin, begin + _TRACES_MAX)
             seconds.update(self._reader.outcome_seconds(ids[part], keys[part]))
+            counted = self._reader.outcome_matches(outcomes[part])
+            seconds.update(second_ns for second_ns, _ in counted.values())
         return seconds
 
 

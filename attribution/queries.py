@@ -234,7 +234,7 @@ class Reader:
         )
 
     def touched_outcomes(self, after_ns: int, until_ns: int, rate_days: int) -> Table:
-        """Return decision id, key and row hash of outcomes that came, or whose rate did."""
+        """Return the names and row hash of outcomes that came, or whose rate did."""
         return self._table(
             "touched_outcomes", after_ns=after_ns, until_ns=until_ns, rate_days=rate_days
         )
@@ -262,6 +262,11 @@ class Reader:
             "outcome_seconds", decision_ids=list(decision_ids), outcome_keys=list(outcome_keys)
         )
         return [int(row[0]) for row in rows]
+
+    def outcome_matches(self, outcome_ids: Sequence[str]) -> dict[str, tuple[int, int]]:
+        """Return in which second the decision of each began, as last counted, and its revision."""
+        rows = self._rows("outcome_matches", outcome_ids=list(outcome_ids)) if outcome_ids else ()
+        return {str(row[0]): (int(row[1]), int(row[2])) for row in rows}
 
     def cell_decisions(self, seconds_ns: Sequence[int]) -> Table:
         """Return the attributed decisions of these seconds."""

@@ -12,14 +12,14 @@ column can hold is unknown.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 
 import numpy as np
 import numpy.typing as npt
 
 from attribution.config import SlopePrior
-from attribution.spans import NONE, Bools, Ints
+from attribution.spans import Bools, Ints
 from collector.clock import NS_PER_MS
 
 Floats = npt.NDArray[np.float64]
@@ -185,9 +185,8 @@ def slope_of(prior: SlopePrior) -> Slope:
 def match_outcomes(
     named: Sequence[tuple[str, str, int]],
     candidates: Sequence[tuple[int, str, str]],
-    decisions: Mapping[tuple[int, str], int],
-) -> list[int]:
-    """Match each outcome to one decision, NONE to what is not in `decisions`.
+) -> list[tuple[int, str] | None]:
+    """Return ingress and id of the decision of each outcome, None where there is none.
 
     By id: the earliest of the decisions that share it. By key: the last decision that carries it
     and began before the outcome happened.
@@ -195,21 +194,19 @@ def match_outcomes(
     Args:
         named: decision id, key and event time of each outcome.
         candidates: ingress, id and key of every decision that an outcome may mean, by ingress.
-        decisions: index of each decision of interest, by ingress and id.
     """
     by_id: dict[str, tuple[int, str]] = {}
     by_key: dict[str, list[tuple[int, str]]] = {}
     for ingress_ns, decision_id, key in candidates:
         by_id.setdefault(decision_id, (ingress_ns, decision_id))
         by_key.setdefault(key, []).append((ingress_ns, decision_id))
-    matched = []
+    matched: list[tuple[int, str] | None] = []
     for decision_id, key, event_ns in named:
         if decision_id:
-            found = by_id.get(decision_id)
+            matched.append(by_id.get(decision_id))
         else:
             before = [each for each in by_key.get(key, ()) if each[0] <= event_ns]
-            found = before[-1] if before else None
-        matched.append(NONE if found is None else decisions.get(found, NONE))
+            matched.append(before[-1] if before else None)
     return matched
 
 

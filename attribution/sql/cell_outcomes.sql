@@ -9,6 +9,7 @@ WITH named AS
         AND intDiv(ingress_ns, 1000000000) * 1000000000 IN {seconds_ns:Array(UInt64)}
 )
 SELECT
+    o.outcome_id AS outcome_id,
     o.decision_id AS decision_id,
     o.outcome_key AS outcome_key,
     toString(o.kind) AS kind,

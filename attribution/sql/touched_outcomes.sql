@@ -1,6 +1,7 @@
 -- Which outcomes were received in a window, and which are worth something else by a rate that was.
--- Returns: decision_id String, outcome_key String, row_hash UInt64; unordered.
+-- Returns: outcome_id, decision_id String, outcome_key String, row_hash UInt64; unordered.
 SELECT
+    outcome_id,
     decision_id,
     outcome_key,
     cityHash64(outcome_id, kind, event_ns, received_ns, converted, currency,
@@ -9,6 +10,7 @@ FROM outcomes
 WHERE received_ns > {after_ns:UInt64} AND received_ns <= {until_ns:UInt64}
 UNION ALL
 SELECT
+    o.outcome_id AS outcome_id,
     o.decision_id AS decision_id,
     o.outcome_key AS outcome_key,
     cityHash64(o.outcome_id, o.event_ns, r.currency, r.day_ns, toString(r.rate), r.received_ns) AS row_hash

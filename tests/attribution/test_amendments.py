@@ -124,6 +124,70 @@ def test_first_outcome_that_did_not_convert_says_that_the_others_are_not_known_y
     assert everything(store)["cells"] == computed_afresh(store, 60)["cells"]
 
 
+def earned(store: Connections) -> list[Decimal]:
+    """Return the margin of each cell, by second."""
+    return [cell["margin_usd"] for cell in cells(store)]
+
+
+def merged(store: Connections) -> None:
+    """Let the engine drop what was replaced: the last revision is all that is left."""
+    for table in ("outcomes", "outcome_matches"):
+        store.client().command(
+            "OPTIMIZE TABLE {table:Identifier} FINAL", parameters={"table": table}
+        )
+
+
+@pytest.mark.parametrize("to", ["b", "nobody"])
+def test_outcome_that_names_another_decision_leaves_the_one_it_was_of(
+    store: Connections, to: str
+) -> None:
+    """What it said before is merged away by then; and it may come back."""
+    put_spans(store, decision("a", 0, 50) + decision("b", 10_000, 50))
+    running = job(store)
+    for step, (name, expected) in enumerate([("a", [50, 0]), (to, [0, 50]), ("a", [50, 0])]):
+        second = 20 + 20 * step
+        put_outcome(store, "o1", decision_id=trace_id(name), margin="50",
+                    event_s=second, received_s=second)  # fmt: skip
+        running.run_once(at(second + 10))
+        merged(store)
+        assert earned(store) == ([0, 0] if name == "nobody" else expected)
+    assert everything(store)["cells"] == computed_afresh(store, 100)["cells"]
+
+
+@pytest.mark.parametrize(
+    ("key", "own_id", "late"),
+    [
+        pytest.param("s", "", "b", id="the last of a key"),
+        pytest.param("", "D", "a", id="the first of an id"),
+    ],
+)
+def test_decision_that_comes_late_takes_its_outcome_from_another(
+    store: Connections, key: str, own_id: str, late: str
+) -> None:
+    """It is counted once: cells kept current and cells computed anew agree to the cent."""
+    begins_ms = {"a": 0, "b": 10_000}
+    other = "a" if late == "b" else "b"
+
+    def put(name: str, received_s: float) -> None:
+        own = own_id or trace_id(name)
+        begin_ms = begins_ms[name]
+        put_spans(
+            store, decision(name, begin_ms, 50, received_s, outcome__key=key, decision__id=own)
+        )
+
+    put(other, 1)
+    put_outcome(store, "o1", decision_id=own_id, key=key, margin="50", event_s=20, received_s=20)
+    running = job(store)
+    running.run_once(at(60))
+    put(late, 100)
+    running.run_once(at(200))
+    assert earned(store) == ([0, 50] if late == "b" else [50, 0])
+    before = everything(store)["cells"]
+    running.recompute(BASE_NS, BASE_NS + 60 * NS_PER_S, at(300))
+    assert everything(store)["cells"] == before
+    assert before == computed_afresh(store, 400)["cells"]
+
+
 class Day:
     """Outcomes of a day as they come, and what each decision earned by the plainest sum."""
 

@@ -11,7 +11,7 @@ import pytest
 from attribution.revenue import MICROS, Outcome, earned_by_decision, match_outcomes
 from attribution.slope_cells import read_slope_cells
 from attribution.slope_sums import CellSums, cell_sums
-from attribution.spans import SEGMENTS
+from attribution.spans import NONE, SEGMENTS
 from collector.clock import NS_PER_MINUTE, NS_PER_S
 from collector.store.connect import Connections
 from tests.attribution.stored import BASE_NS, MS
@@ -123,11 +123,10 @@ def row_level(
     matched = match_outcomes(
         [(each["decision_id"], each["outcome_key"], each["event_ns"]) for each in outcomes],
         [(each["ingress_ns"], each["decision_id"], each["outcome_key"]) for each in decisions],
-        index,
     )
     told = [
         Outcome(
-            at,
+            index[found] if found else NONE,
             each["kind"],
             bool(each["converted"]),
             int(each["margin"] * MICROS)
@@ -135,7 +134,7 @@ def row_level(
             else None,
             None,
         )
-        for at, each in zip(matched, outcomes, strict=True)
+        for found, each in zip(matched, outcomes, strict=True)
     ]
     assert all(each.decision >= 0 for each in told)
     earned = earned_by_decision(told, len(decisions))
