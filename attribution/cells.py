@@ -27,6 +27,7 @@ from attribution.columns import (
 from attribution.config import AttributionConfig
 from attribution.earned_window import earned_in_window, halves
 from attribution.matches import Matches
+from attribution.matching import Named, match_outcomes
 from attribution.queries import Reader, in_groups
 from attribution.revenue import (
     BASES,
@@ -36,7 +37,6 @@ from attribution.revenue import (
     Outcome,
     Values,
     earned_by_decision,
-    match_outcomes,
     replace_seconds,
     sum_cells,
     value_cells,
@@ -156,7 +156,7 @@ class CellWriter:
             sorted({key for key, each in zip(keys, ids, strict=True) if not each}),
         )
         matched = match_outcomes(
-            list(zip(ids, keys, table["event_ns"].to_pylist(), strict=True)),
+            _named(table),
             [
                 (*pair, key)
                 for pair, key in zip(
@@ -194,6 +194,16 @@ class CellWriter:
 
 def _pairs(table: Table) -> list[tuple[int, str]]:
     return list(zip(table["ingress_ns"].to_pylist(), table["decision_id"].to_pylist(), strict=True))
+
+
+def _named(table: Table) -> list[Named]:
+    is_refund = np.array(pc.equal(table["kind"], "refund").to_pylist(), bool)
+    is_earning = ints(table["converted"]) != 0
+    for name in ("margin", "revenue"):
+        is_earning |= micros(table[name])[1]
+    columns = [table[name].to_pylist() for name in ("decision_id", "outcome_key", "event_ns")]
+    flags = is_refund.tolist(), (is_earning & ~is_refund).tolist()
+    return [Named(*each) for each in zip(*columns, *flags, strict=True)]
 
 
 def _outcomes(table: Table, matched: Sequence[int]) -> list[Outcome]:

@@ -182,34 +182,6 @@ def slope_of(prior: SlopePrior) -> Slope:
     )
 
 
-def match_outcomes(
-    named: Sequence[tuple[str, str, int]],
-    candidates: Sequence[tuple[int, str, str]],
-) -> list[tuple[int, str] | None]:
-    """Return ingress and id of the decision of each outcome, None where there is none.
-
-    By id: the earliest of the decisions that share it. By key: the last decision that carries it
-    and began before the outcome happened.
-
-    Args:
-        named: decision id, key and event time of each outcome.
-        candidates: ingress, id and key of every decision that an outcome may mean, by ingress.
-    """
-    by_id: dict[str, tuple[int, str]] = {}
-    by_key: dict[str, list[tuple[int, str]]] = {}
-    for ingress_ns, decision_id, key in candidates:
-        by_id.setdefault(decision_id, (ingress_ns, decision_id))
-        by_key.setdefault(key, []).append((ingress_ns, decision_id))
-    matched: list[tuple[int, str] | None] = []
-    for decision_id, key, event_ns in named:
-        if decision_id:
-            matched.append(by_id.get(decision_id))
-        else:
-            before = [each for each in by_key.get(key, ()) if each[0] <= event_ns]
-            matched.append(before[-1] if before else None)
-    return matched
-
-
 def earned_by_decision(outcomes: Sequence[Outcome], decisions: int) -> Earned:
     """Sum the outcomes of each decision.
 

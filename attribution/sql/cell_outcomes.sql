@@ -1,4 +1,5 @@
--- The outcomes that name the decisions of some seconds, by id or by key.
+-- The outcomes that name the decisions of some seconds, by id or by key, and where something was taken back by a key,
+-- those of the other decisions that carry it: a refund is of one that has a sale.
 -- Returns: the columns below; by outcome_id, kind. Amounts are in the currency that values are stated in, those
 -- in another by the rate of the day on which they happened, or of the last day before it that has one, at most
 -- rate_days ago; else they are null, as those that are not known and those that the column cannot hold.
@@ -7,6 +8,16 @@ WITH named AS
     SELECT decision_id, outcome_key FROM decisions
     WHERE ingress_ns >= {from_ns:UInt64} AND ingress_ns < {to_ns:UInt64}
         AND intDiv(ingress_ns, 1000000000) * 1000000000 IN {seconds_ns:Array(UInt64)}
+),
+kin AS
+(
+    SELECT decision_id FROM decisions
+    WHERE outcome_key IN
+    (
+        SELECT outcome_key FROM outcomes
+        WHERE kind = 'refund' AND decision_id = '' AND received_ns >= {received_from_ns:UInt64}
+            AND outcome_key IN (SELECT outcome_key FROM named WHERE outcome_key != '')
+    )
 )
 SELECT
     o.outcome_id AS outcome_id,
@@ -28,6 +39,7 @@ FROM
     FROM outcomes FINAL
     WHERE received_ns >= {received_from_ns:UInt64}
         AND (decision_id IN (SELECT decision_id FROM named)
+            OR decision_id IN (SELECT decision_id FROM kin)
             OR (decision_id = ''
                 AND outcome_key IN (SELECT outcome_key FROM named WHERE outcome_key != '')))
 ) AS o

@@ -1,5 +1,5 @@
 -- What decisions earned. An outcome finds its decision by id (the earliest that has it), else by key (the last that
--- has it and began before).
+-- has it and began before; a refund the last of them that has a sale, if one has).
 -- Returns: began_ns UInt64, id String, has_sold, has_earned UInt8: the latter of a refund too; money Float64, amounts_missing UInt64: outcomes whose amount
 --   is not known; a row a decision that has an outcome, unordered.
 WITH
@@ -38,21 +38,36 @@ candidates AS
 ),
 matched AS
 (
-    SELECT c.began_ns AS began_ns, c.id AS id, is_refund, is_earning, amount
+    SELECT c.began_ns AS began_ns, c.id AS id, c.own_key AS own_key, is_refund, 0 AS is_free, is_earning, amount
     FROM told AS t
-    INNER JOIN (SELECT min(began_ns) AS began_ns, id FROM candidates GROUP BY id) AS c ON t.id = c.id
+    INNER JOIN
+    (
+        SELECT min(own.began_ns) AS began_ns, id, argMin(own.key, own.began_ns) AS own_key
+        FROM candidates AS own
+        GROUP BY id
+    ) AS c ON t.id = c.id
     WHERE t.id != ''
     UNION ALL
-    SELECT c.began_ns AS began_ns, c.id AS id, is_refund, is_earning, amount
+    SELECT c.began_ns AS began_ns, c.id AS id, c.key AS own_key, is_refund, is_refund AS is_free, is_earning, amount
     FROM (SELECT * FROM told WHERE id = '' AND key != '') AS t
     ASOF INNER JOIN candidates AS c ON t.key = c.key AND t.told_ns >= c.began_ns
+),
+-- The last decision of the same key that has a sale, up to the one that an outcome was matched to.
+placed AS
+(
+    SELECT
+        began_ns, id, is_refund, is_free, is_earning, amount,
+        max(if(is_earning AND NOT is_refund, (began_ns, id), (toUInt64(0), '')))
+            OVER (PARTITION BY own_key ORDER BY began_ns, id) AS sold
+    FROM matched
 )
 SELECT
-    began_ns, id,
+    if(is_free AND sold.1 > 0, sold.1, placed.began_ns) AS began_ns,
+    if(is_free AND sold.1 > 0, sold.2, placed.id) AS id,
     max(is_earning AND NOT is_refund) AS has_sold,
     max(is_earning) AS has_earned,
     -- A refund that stands alone has replaced its sale: nothing was earned.
     if(max(NOT is_refund) = 1, sumIf(ifNull(amount, 0), is_earning), 0) AS money,
     countIf(is_earning AND isNull(amount)) AS amounts_missing
-FROM matched
+FROM placed
 GROUP BY began_ns, id

@@ -1,15 +1,23 @@
 -- Revenue of outcomes by the day on which it happened, by whether its decision is known, and the ledger's total.
 -- An outcome is ambiguous where its id or key names several decisions; by key only those count that began before.
+-- A refund of which no sale is known has replaced its sale, and counts as nothing, as in what decisions earned.
 -- Returns: day_ns UInt64; matched, unmatched, ambiguous Decimal, refunds taken off; matched_outcomes,
 --   unmatched_outcomes, ambiguous_outcomes, unknown_outcomes UInt64 (of no known amount: in no sum); ledger
 --   Nullable(Decimal), null where no ledger has the day or one of its amounts has no rate; unconverted UInt64,
 --   of how many that is so; by day.
 WITH
+sold AS
+(
+    SELECT decision_id AS id, outcome_key AS key FROM outcomes FINAL
+    WHERE kind != 'refund' AND (converted = 1 OR isNotNull(revenue) OR isNotNull(margin))
+),
 rates AS (SELECT toString(currency) AS currency, day_ns, rate FROM currency_rates FINAL),
 told AS
 (
     SELECT
         o.outcome_id AS outcome_id, o.decision_id AS id, o.outcome_key AS key, o.event_ns AS event_ns,
+        o.kind = 'refund' AND NOT if(o.decision_id != '', o.decision_id IN (SELECT id FROM sold),
+            o.outcome_key IN (SELECT key FROM sold WHERE id = '')) AS is_alone,
         intDiv(o.event_ns, 86400000000000) * 86400000000000 AS day_ns,
         multiIf(o.currency = {currency:String}, o.revenue,
             r.rate > 0 AND o.event_ns - r.day_ns < ({rate_days:UInt64} + 1) * 86400000000000,
@@ -27,19 +35,25 @@ told AS
 ),
 candidates AS
 (
-    SELECT ingress_ns, decision_id, outcome_key FROM decisions FINAL
+    SELECT
+        ingress_ns, decision_id, outcome_key,
+        decision_id IN (SELECT id FROM sold)
+            OR (outcome_key != '' AND outcome_key IN (SELECT key FROM sold WHERE id = '')) AS is_sold
+    FROM decisions FINAL
     WHERE decision_id IN (SELECT id FROM told WHERE id != '')
         OR outcome_key IN (SELECT key FROM told WHERE id = '' AND key != '')
 ),
 counted AS
 (
-    SELECT t.outcome_id AS outcome_id, any(t.day_ns) AS day_ns, any(t.amount) AS amount,
+    SELECT t.outcome_id AS outcome_id, any(t.day_ns) AS day_ns,
+        any(t.amount) * (NOT any(t.is_alone) OR max(c.is_sold)) AS amount,
         any(t.is_nothing) AS is_nothing, countIf(c.ingress_ns > 0) AS decisions
     FROM (SELECT * FROM told WHERE id != '') AS t
     LEFT JOIN candidates AS c ON t.id = c.decision_id
     GROUP BY t.outcome_id
     UNION ALL
-    SELECT t.outcome_id AS outcome_id, any(t.day_ns) AS day_ns, any(t.amount) AS amount,
+    SELECT t.outcome_id AS outcome_id, any(t.day_ns) AS day_ns,
+        any(t.amount) * (NOT any(t.is_alone) OR max(c.is_sold AND c.ingress_ns <= t.event_ns)) AS amount,
         any(t.is_nothing) AS is_nothing, countIf(c.ingress_ns > 0 AND c.ingress_ns <= t.event_ns) AS decisions
     FROM (SELECT * FROM told WHERE id = '') AS t
     LEFT JOIN (SELECT * FROM candidates WHERE outcome_key != '') AS c ON t.key = c.outcome_key

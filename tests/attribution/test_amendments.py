@@ -188,6 +188,29 @@ def test_decision_that_comes_late_takes_its_outcome_from_another(
     assert before == computed_afresh(store, 400)["cells"]
 
 
+@pytest.mark.parametrize("by", ["key", "id"])
+@pytest.mark.parametrize("is_sold_last", [False, True])
+def test_refund_by_key_takes_back_what_its_session_sold(
+    store: Connections, by: str, is_sold_last: bool
+) -> None:
+    """The last decision of the session sold nothing; whichever comes first, nothing is lost."""
+    put_spans(
+        store, decision("a", 0, 50, outcome__key="s") + decision("b", 10_000, 50, outcome__key="s")
+    )
+    running = job(store)
+    for step in range(2):
+        if (step == 1) == is_sold_last:
+            put_outcome(store, "o1", key="s" if by == "key" else "", margin="12.40", event_s=5,
+                        decision_id=trace_id("a") if by == "id" else "",
+                        received_s=20 + 20 * step)  # fmt: skip
+        else:
+            put_outcome(store, "o1-r", key="s", kind="refund", margin="12.40", event_s=20,
+                        received_s=20 + 20 * step)  # fmt: skip
+        running.run_once(at(30 + 20 * step))
+    assert [(cell["matched"], cell["margin_usd"]) for cell in cells(store)] == [(1, 0), (0, 0)]
+    assert everything(store)["cells"] == computed_afresh(store, 100)["cells"]
+
+
 class Day:
     """Outcomes of a day as they come, and what each decision earned by the plainest sum."""
 

@@ -187,6 +187,40 @@ def test_any_line_is_a_row_that_the_store_holds_or_a_sentence(
         assert abs(found[2]) < 10**12
 
 
+@pytest.mark.parametrize("name", ["a", "nobody"])
+def test_refund_that_replaced_its_sale_is_nothing_here_and_in_the_cells(
+    store: Connections, name: str
+) -> None:
+    """Under the sale's own id it is the sale's last word: sold and taken back is nothing."""
+    put_spans(store, decision("a", 0, 50))
+    for kind, second in (("sale", 5), ("refund", 20)):
+        put_outcome(store, "s1", decision_id=trace_id(name), kind=kind, revenue="49.90",
+                    event_s=second, received_s=second)  # fmt: skip
+    job(store).drain(BASE_NS + 100 * NS_PER_S)
+    assert rows(store, "SELECT sum(revenue_usd) AS usd FROM revenue_cells FINAL") == [{"usd": 0}]
+    (day,) = reconcile(CONFIG, store, DAY, DAY + DAY_NS)
+    assert (day.matched, day.unmatched, day.unknown_outcomes) == (Decimal(0), Decimal(0), 0)
+
+
+@pytest.mark.parametrize("by", ["id", "key"])
+@pytest.mark.parametrize("back_by", ["id", "key"])
+def test_refund_under_an_id_of_its_own_takes_off_what_was_sold(
+    store: Connections, by: str, back_by: str
+) -> None:
+    """However each of the two names the decision, and though the sale was the day before."""
+    put_spans(store, decision("a", 0, 50, outcome__key="s"))
+    names = {"id": (trace_id("a"), ""), "key": ("", "s")}
+    a_day_s = DAY_NS // NS_PER_S
+    put_outcome(store, "s1", decision_id=names[by][0], key=names[by][1], revenue="49.90")
+    put_outcome(store, "s1-r", decision_id=names[back_by][0], key=names[back_by][1], kind="refund",
+                revenue="9.90", event_s=a_day_s)  # fmt: skip
+    job(store).drain(BASE_NS + 100 * NS_PER_S)
+    earned = "SELECT sum(revenue_usd) AS usd FROM revenue_cells FINAL"
+    assert rows(store, earned) == [{"usd": Decimal(40)}]
+    (day,) = reconcile(CONFIG, store, DAY + DAY_NS, DAY + 2 * DAY_NS)
+    assert day.matched == Decimal("-9.90")
+
+
 @pytest.mark.parametrize(
     ("line", "wrong"),
     [

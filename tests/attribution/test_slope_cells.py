@@ -8,7 +8,8 @@ from typing import Any, Literal
 import numpy as np
 import pytest
 
-from attribution.revenue import MICROS, Outcome, earned_by_decision, match_outcomes
+from attribution.matching import Named, match_outcomes
+from attribution.revenue import MICROS, Outcome, earned_by_decision
 from attribution.slope_cells import read_slope_cells
 from attribution.slope_sums import CellSums, cell_sums
 from attribution.spans import NONE, SEGMENTS
@@ -115,13 +116,27 @@ def put(
     )
 
 
+def is_known(outcome: dict[str, Any]) -> bool:
+    """Say whether its margin is: there are no rates."""
+    return outcome["margin"] is not None and outcome["currency"] == "USD"
+
+
 def row_level(
     decisions: list[dict[str, Any]], outcomes: list[dict[str, Any]], outcome: str, by: str
 ) -> tuple[CellSums, int]:
     """Return the cells by the code that values decisions, and how many are unknown."""
     index = {(each["ingress_ns"], each["decision_id"]): at for at, each in enumerate(decisions)}
     matched = match_outcomes(
-        [(each["decision_id"], each["outcome_key"], each["event_ns"]) for each in outcomes],
+        [
+            Named(
+                each["decision_id"],
+                each["outcome_key"],
+                each["event_ns"],
+                each["kind"] == "refund",
+                each["kind"] != "refund" and (bool(each["converted"]) or is_known(each)),
+            )
+            for each in outcomes
+        ],
         [(each["ingress_ns"], each["decision_id"], each["outcome_key"]) for each in decisions],
     )
     told = [
@@ -129,9 +144,7 @@ def row_level(
             index[found] if found else NONE,
             each["kind"],
             bool(each["converted"]),
-            int(each["margin"] * MICROS)
-            if each["margin"] is not None and each["currency"] == "USD"
-            else None,
+            int(each["margin"] * MICROS) if is_known(each) else None,
             None,
         )
         for found, each in zip(matched, outcomes, strict=True)
