@@ -13,12 +13,22 @@ _EARNED = (_SQL_DIR / "earned.sql").read_text().rstrip()
 # began, whatever the clocks say.
 _DAY_NS = 86_400 * NS_PER_S
 _HOUR_NS = 3_600 * NS_PER_S
+# An amount that is unknown for more of the decisions that earned says too little about the others.
+_UNKNOWN_MAX = 0.02
 
 
 def statement(name: str) -> str:
     """Return a statement of `sql/` with `earned.sql` where it says so."""
     outer, inner = (_SQL_DIR / f"{name}.sql").read_text().split("\n${earned}\n")
     return f"{outer}\n{_EARNED}\n{inner}"
+
+
+def is_known(unknown: int, earning: int) -> bool:
+    """Say whether an amount is known of nearly all decisions that earned something.
+
+    Of those alone: that the others earned nothing says nothing of the amount.
+    """
+    return unknown <= _UNKNOWN_MAX * earning
 
 
 def parameters(from_ns: int, outcome: str, currency: str, rate_days: int) -> dict[str, object]:

@@ -23,8 +23,6 @@ from collector.store.connect import Connections
 
 _MODE_CELLS = earned.statement("mode_cells")
 _CACHE_DECISIONS = (Path(__file__).parent / "sql" / "cache_decisions.sql").read_text()
-# An amount that is unknown for more decisions than this share says too little about the others.
-_UNKNOWN_MAX = 0.02
 _DECISIONS_MAX = 200_000
 
 
@@ -89,12 +87,12 @@ class ImpactJob:
         return Caches(count, every, found)
 
     def _cells(self, window: Selection, known_until_ns: int) -> tuple[str, Sequence[ModeCell]]:
-        """Return the sums by the best outcome that is known of nearly all decisions."""
+        """Return the sums by the best outcome that is known of nearly all decisions that earned."""
         found: list[ModeCell] = []
         for outcome in ("margin", "revenue", "converted"):
             found = self._read(window, known_until_ns, outcome)
-            known, unknown = sum(c.earned for c in found), sum(c.unknown for c in found)
-            if any(c.sum_usd for c in found) and unknown <= _UNKNOWN_MAX * (known + unknown):
+            unknown, earning = sum(c.unknown for c in found), sum(c.earning for c in found)
+            if any(c.sum_usd for c in found) and earned.is_known(unknown, earning):
                 return outcome, found
         # Where nothing earned anything, outcomes are not sent: that is not known, and not nothing.
         return "converted", [replace(cell, earned=0, sum_usd=0.0, sum_usd2=0.0) for cell in found]

@@ -39,6 +39,7 @@ class ModeCell:
     sum_ms2: float
     earned: int  # decisions whose earnings are known
     unknown: int
+    earning: int  # that earned something, of a known amount or not
     sum_usd: float
     sum_usd2: float
 

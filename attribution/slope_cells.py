@@ -31,6 +31,7 @@ class SlopeCells:
     experiment: tuple[str, ...]
     part: tuple[str, ...]  # channel or offer type, "" where neither was asked for
     unknown: Ints  # decisions of each cell whose amount is not known; they are in no sum
+    earning: Ints  # ... that earned something, of a known amount or not
 
     def groups(self, by: str) -> dict[str, CellSums]:
         """Return the cells of each region, cohort, action, channel or offer type, by name."""
@@ -82,4 +83,5 @@ def read_slope_cells(
         cells=cells_from_columns(columns),
         **{name: tuple(table[name].to_pylist()) for name in texts},
         unknown=columns["unknown"].astype("int64"),
+        earning=columns["earning"].astype("int64"),
     )

@@ -8,6 +8,7 @@ from dataclasses import astuple, dataclass, fields, replace
 from pathlib import Path
 from typing import Literal
 
+from attribution import earned
 from attribution.config import AttributionConfig
 from attribution.slope import Demands, estimate_slope
 from attribution.slope_cells import SlopeCells, read_slope_cells
@@ -20,8 +21,6 @@ _SQL = (Path(__file__).parent / "sql" / "slope_models.sql").read_text()
 _GROUPS_SQL = (Path(__file__).parent / "sql" / "slope_groups.sql").read_text()
 _COLUMNS = [field.name for field in fields(SlopeModel)]
 _OUTCOMES: Sequence[Literal["margin", "revenue", "converted"]] = ("margin", "revenue", "converted")
-# An amount that is unknown for more decisions than this share says too little about the others.
-_UNKNOWN_MAX = 0.02
 _DAY_NS = 86_400 * NS_PER_S
 
 
@@ -92,7 +91,7 @@ def best_cells(
     by: str = "",
     experiment: str = "",
 ) -> tuple[Literal["margin", "revenue", "converted"], SlopeCells]:
-    """Return the sums of the best outcome that is known of nearly all decisions."""
+    """Return the sums of the best outcome that is known of nearly all decisions that earned."""
     for outcome in _OUTCOMES:
         found = read_slope_cells(
             store,
@@ -104,9 +103,8 @@ def best_cells(
             by=by,
             experiment=experiment,
         )
-        known, unknown = int(found.cells.n.sum()), int(found.unknown.sum())
-        earned = bool(found.cells.sums[:, 0].any())
-        if earned and unknown <= _UNKNOWN_MAX * (known + unknown):
+        has_earned = bool(found.cells.sums[:, 0].any())
+        if has_earned and earned.is_known(int(found.unknown.sum()), int(found.earning.sum())):
             return outcome, found
     return "converted", found
 

@@ -2,7 +2,7 @@
 -- and by channel or offer type where `by` names one, of the decisions that did not fail. Inside a cell the
 -- injected delay is drawn at random: decisions in an experiment and others may differ in anything. A decision
 -- without an outcome earned nothing; one whose amount is not known is in `unknown` alone. ${earned} is earned.sql.
--- Returns: minute_ns UInt64, region, cohort, action, experiment, part String, n UInt64, unknown UInt64, then Float64 sums of each
+-- Returns: minute_ns UInt64, region, cohort, action, experiment, part String, n UInt64, unknown, earning UInt64, then Float64 sums of each
 -- variable and of each product of two; outcome is 0 or 1, or money where it is not 'converted'; times are ms.
 -- By these. No sum is named as a column it sums: the engine would put it in its place.
 WITH
@@ -16,6 +16,7 @@ measured AS
         toString(d.experiment) AS experiment,
         multiIf({by:String} = 'channel', toString(d.channel), {by:String} = 'offer_type', toString(d.offer_type), '')
             AS part,
+        e.has_earned = 1 AS is_earning,
         {outcome:String} != 'converted' AND e.amounts_missing > 0 AS is_unknown,
         if({outcome:String} = 'converted', toFloat64(e.has_sold), e.money) AS y,
         a.total_ns / 1e6 AS l,
@@ -44,6 +45,7 @@ SELECT
     part,
     countIf(NOT is_unknown) AS n,
     countIf(is_unknown) AS unknown,
+    countIf(is_earning) AS earning,
     sumIf(y, NOT is_unknown) AS sum_outcome,
     sumIf(l, NOT is_unknown) AS sum_latency,
     sumIf(b, NOT is_unknown) AS sum_backend,

@@ -11,6 +11,7 @@ from attribution.config import AttributionConfig
 from attribution.impact_job import ImpactJob
 from attribution.job import AttributionJob
 from attribution.modes import ModeCell, ModeImpact, impacts
+from attribution.slope_job import best_cells
 from collector.clock import NS_PER_S
 from collector.config import AttributesConfig
 from collector.store.connect import Connections
@@ -25,7 +26,7 @@ def cell(mode: str, ms: list[float], usd: list[float] | None = None, **changes: 
     told: dict[str, Any] = {
         "hour_ns": 0, "action": "offer", "region": "eu", "channel": "web", "mode": mode,
         "n": len(ms), "failed": 0, "sum_ms": sum(ms), "sum_ms2": sum(x * x for x in ms),
-        "earned": len(earned), "unknown": 0, "sum_usd": sum(earned),
+        "earned": len(earned), "unknown": 0, "earning": len(earned), "sum_usd": sum(earned),
         "sum_usd2": sum(x * x for x in earned),
     }  # fmt: skip
     return ModeCell(**(told | changes))
@@ -137,3 +138,20 @@ def test_earnings_are_unknown_where_no_outcome_is_sent(store: Connections) -> No
     window = Selection(BASE_NS, BASE_NS + 3600 * NS_PER_S)
     (mode,) = ImpactJob(config, store).modes(window, BASE_NS + 3600 * NS_PER_S).modes
     assert (mode.decisions, mode.mean_usd) == (40, None)
+
+
+def test_amount_that_is_unknown_of_most_that_sold_is_not_what_figures_rest_on(
+    store: Connections,
+) -> None:
+    """Of 200 decisions four sold, and the margin of one is known: not of 98.5 %."""
+    put_spans(store, [each for at in range(200) for each in decision(f"n{at}", 100 * at, 100)])
+    for at in range(4):
+        put_outcome(store, f"o{at}", decision_id=trace_id(f"n{at}"), revenue="100",
+                    margin=None if at else "10")  # fmt: skip
+    config = AttributionConfig(outcome_delay_s=60)
+    AttributionJob(config, AttributesConfig(), store).drain(BASE_NS + 100 * NS_PER_S)
+    hour_ns = BASE_NS + HOUR_NS
+    told = ImpactJob(config, store).modes(Selection(BASE_NS, hour_ns), hour_ns)
+    assert (told.outcome, [each.mean_usd for each in told.modes]) == ("revenue", [2.0])
+    outcome, found = best_cells(store, config, BASE_NS, hour_ns)
+    assert (outcome, found.cells.sums[:, 0].sum()) == ("revenue", 400)
