@@ -12,7 +12,16 @@ from attribution.answers import Selection
 from attribution.columns import ints
 from attribution.config import AttributionConfig
 from attribution.queries import asked
-from attribution.revenue import BASES, EXPECTED, MICROS, UNKNOWN, Earned, class_values
+from attribution.revenue import (
+    BASES,
+    EXPECTED,
+    MARGIN,
+    MICROS,
+    REVENUE,
+    UNKNOWN,
+    Earned,
+    class_values,
+)
 from collector.clock import NS_PER_S
 from collector.store.connect import Connections
 
@@ -29,6 +38,7 @@ class GroupValue:
     selected: int  # decisions that a question is about
     value_usd: float  # of one, at the reference latency; NaN is unknown
     basis: str
+    error: float  # relative, of the value times their number: few large sales say little
 
 
 def read_group_values(
@@ -66,10 +76,19 @@ def read_group_values(
     basis, mean = class_values(window, stated)
     expected = ints(margin["stated_micros"]) / np.maximum(stated, 1)
     micros = np.select([basis == EXPECTED, basis == UNKNOWN], [expected, math.nan], mean)
+    squared, earned_micros = (
+        np.select([basis == MARGIN, basis == REVENUE, basis == EXPECTED], columns, 0.0)
+        for columns in (
+            [margin["amount_squared"], revenue["amount_squared"], margin["stated_squared"]],
+            [window.margin_micros, window.revenue_micros, ints(margin["stated_micros"])],
+        )
+    )
+    # Of a compound Poisson sum: how many sell, and for how much, are both drawn.
+    error = np.sqrt(squared) * MICROS / np.maximum(np.abs(earned_micros), 1)
     columns = [margin[name].to_pylist() for name in ("action", "region", "name", "selected")]
     return [
-        GroupValue(action, region, name, selected, value / MICROS, BASES[code])
-        for action, region, name, selected, value, code in zip(
-            *columns, micros.tolist(), basis.tolist(), strict=True
+        GroupValue(action, region, name, selected, value / MICROS, BASES[code], own_error)
+        for action, region, name, selected, value, code, own_error in zip(
+            *columns, micros.tolist(), basis.tolist(), error.tolist(), strict=True
         )
     ]

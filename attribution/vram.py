@@ -6,8 +6,9 @@ The Expected Revenue Velocity of a group of decisions, in USD a second, when eac
 
 It is the value that is left over at these latencies, of decisions worth `value` at the reference
 latency L0. Unlike revenue at risk it goes on below the reference: a faster decision earns more.
-beta has an interval, and so has all that follows from it. The weight of a segment is its Shapley
-share of what is gained where every segment comes down to its own floor, its 10 % quantile.
+beta has an interval, rate x value an error, and so has all that follows from them. The weight of a
+segment is its Shapley share of what is gained where every segment comes down to its own floor, its
+10 % quantile.
 """
 
 from __future__ import annotations
@@ -47,11 +48,12 @@ class Group:
     total_ns: Ints  # of a sample of them
     reference_ns: Ints
     is_error: Bools  # these earn nothing, however fast
+    error: float = 0.0  # relative, of what they earn in all
 
 
 @dataclass(frozen=True, slots=True)
 class Band:
-    """A figure and its 90 % interval, by the interval of the slope."""
+    """A figure and its 90 % interval, by those of the slope and of what was earned."""
 
     median: float
     low: float
@@ -88,6 +90,8 @@ class Weight:
     segment: str  # stage/class
     weight: float  # share of the gain; all sum to 1
     gain_usd_per_year: float  # where all segments are at their floors, its Shapley share
+    gain_low_usd_per_year: float  # at the low ends of all slopes
+    gain_high_usd_per_year: float
     time_share: float  # of the critical path
     floor_ms: float  # 10 % quantile of the time that decisions spend in it
 
@@ -127,8 +131,12 @@ def curve(group: Group, shifts_ms: Sequence[float]) -> list[CurvePoint]:
         points.append(
             CurvePoint(
                 shift,
-                _band(drawn, shifted),
-                _band((drawn - now) * SECONDS_A_YEAR, (shifted - at_median) * SECONDS_A_YEAR),
+                _band(drawn, shifted, group.error),
+                _band(
+                    (drawn - now) * SECONDS_A_YEAR,
+                    (shifted - at_median) * SECONDS_A_YEAR,
+                    group.error,
+                ),
             )
         )
     return points
@@ -148,11 +156,14 @@ def worth(group: Group) -> Worth:
         decisions=group.decisions,
         sampled=len(group.total_ns),
         value_usd=group.value_usd,
-        erv_usd_per_s=_band(now, at_median),
-        marginal_usd_per_ms_year=_band(per_ms, median * NS_PER_MS * at_median * SECONDS_A_YEAR),
+        erv_usd_per_s=_band(now, at_median, group.error),
+        marginal_usd_per_ms_year=_band(
+            per_ms, median * NS_PER_MS * at_median * SECONDS_A_YEAR, group.error
+        ),
         gain_10ms_usd_per_year=_band(
             (faster - now) * SECONDS_A_YEAR,
             (erv(group, ten_ns, median) - at_median) * SECONDS_A_YEAR,
+            group.error,
         ),
         loss_per_100ms=_band(-np.expm1(-betas * 100 * NS_PER_MS), -math.expm1(-median * 1e8)),
     )
@@ -179,13 +190,20 @@ def segment_weights(
             Change(frozenset([taken[each]]), floor_ns=floors[taken[each]]) for each in sorted(who)
         ]
         saved_ns = before_ns - replay.latencies(changes)
-        usd_per_s = sum(
-            erv(group, saved_ns[rows], group.slope.median) - erv(group, 0, group.slope.median)
-            for group, rows in zip(groups, of, strict=True)
-        )
-        return [round(usd_per_s * _NANOS)]
+        return [
+            round(
+                _NANOS
+                * sum(
+                    erv(group, saved_ns[rows], beta) - erv(group, 0, beta)
+                    for group, rows, beta in zip(groups, of, at_slope, strict=True)
+                )
+            )
+            for at_slope in betas
+        ]
 
-    shares = [share[0] / _NANOS for share in shapley(len(taken), gain, orders=40)]
+    betas = [[getattr(group.slope, end) for group in groups] for end in ("median", "low", "high")]
+    gains = np.array(shapley(len(taken), gain, orders=40), np.float64) / _NANOS
+    shares = gains[:, 0].tolist() if taken else []
     # Of small groups more are sampled: each counts as often as it decides.
     spent = sum(
         (
@@ -200,14 +218,19 @@ def segment_weights(
             segment="/".join(SEGMENTS[at]),
             weight=share / whole if whole else 0.0,
             gain_usd_per_year=share * SECONDS_A_YEAR,
+            gain_low_usd_per_year=float(own.min()) * SECONDS_A_YEAR,
+            gain_high_usd_per_year=float(own.max()) * SECONDS_A_YEAR,
             time_share=float(spent[at]) / time if time else 0.0,
             floor_ms=floors[at] / NS_PER_MS,
         )
-        for at, share in zip(taken, shares, strict=True)
+        for at, share, own in zip(taken, shares, gains, strict=True)
     ]
     return sorted(weights, key=lambda each: (-each.gain_usd_per_year, each.segment))
 
 
-def _band(drawn: Floats, median: float) -> Band:
+def _band(drawn: Floats, median: float, error: float = 0.0) -> Band:
+    if error:  # of what is earned: log-normal, and independent of the slope
+        z = np.array([NormalDist().inv_cdf((at + 0.5) / 51) for at in range(51)])
+        drawn = np.outer(drawn, np.exp(math.sqrt(math.log1p(error**2)) * z))
     low, high = np.quantile(drawn, [0.05, 0.95])
     return Band(median, min(float(low), median), max(float(high), median))

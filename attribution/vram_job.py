@@ -193,17 +193,19 @@ class VramJob:
         for name, at_all in sorted(places.items()):
             own, of = valued[name], np.array(at_all)
             count = sum(each.selected for each in own)
-            mean_usd = sum(each.selected * each.value_usd for each in own) / count
+            earned = [each.selected * each.value_usd for each in own]
+            error = math.hypot(*(x * y.error for x, y in zip(earned, own, strict=True)))
             group = Group(
                 name=name,
                 decisions=count,
                 decisions_per_s=count / counted_s,
                 # Losing decisions that cost money is no loss.
-                value_usd=max(mean_usd, 0.0),
+                value_usd=max(sum(earned) / count, 0.0),
                 slope=slopes[name],
                 total_ns=total_ns[of],
                 reference_ns=reference_ns[of],
                 is_error=is_error[of],
+                error=error / abs(sum(earned)) if sum(earned) else 0.0,
             )
             found.append((group, of))
         return found

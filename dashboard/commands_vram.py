@@ -96,8 +96,8 @@ def rank(
         out.print(f"slope of {', '.join(own)}: {basis}", markup=False, soft_wrap=True)
     segments = Table(box=box.SIMPLE, caption="gain: all segments at their own 10 % quantile")
     segments.add_column("segment")
-    for name in ("weight", "share of time", "floor ms", "gain USD a year"):
-        segments.add_column(name, justify="right")
+    for name in ("weight", "share of time", "floor ms", "gain USD a year", "90 %"):
+        segments.add_column(name, justify="right", no_wrap="%" in name)
     for each in told["weights"]:
         segments.add_row(
             each["segment"],
@@ -105,12 +105,12 @@ def rank(
             f"{each['time_share']:.1%}",
             f"{each['floor_ms']:,.3f}",
             _three(each["gain_usd_per_year"]),
+            f"{_three(each['gain_low_usd_per_year'])} to {_three(each['gain_high_usd_per_year'])}",
         )
     out.print(segments)
-    # A model that an earlier program stored has no such list.
     for why, names in (
         ("of unknown value", told["unknown"]),
-        ("too small for the sample", told.get("unsampled")),
+        ("too small for the sample", told["unsampled"]),
     ):
         if names:
             listed = ", ".join(escape(name or "(none)") for name in names)

@@ -1,8 +1,8 @@
 -- How many decisions a question is about, and what those of its value window earned, by action, region and group.
 -- Amounts are those of `outcome`, margin or revenue. ${earned} is earned.sql.
 -- Returns: action, region, name String; then Int64: selected: decisions of the question; decisions, matched, converted
---   of the value window; amounts: ... whose amount is known; amount_micros; stated: that state a value; stated_micros.
---   By action, region, name.
+--   of the value window; amounts: ... whose amount is known; amount_micros; stated: that state a value; stated_micros;
+--   amount_squared, stated_squared Float64, USD^2. By action, region, name.
 WITH
 measured AS
 (
@@ -45,7 +45,9 @@ SELECT
     toInt64(countIf(is_known)) AS amounts,
     toInt64(round(sumIf(money, is_known) * 1e6)) AS amount_micros,
     toInt64(countIf(isNotNull(value_usd))) AS stated,
-    toInt64(sum(ifNull(value_usd, 0)) * 1000000) AS stated_micros
+    toInt64(sum(ifNull(value_usd, 0)) * 1000000) AS stated_micros,
+    sumIf(money * money, is_known) AS amount_squared,
+    sum(pow(toFloat64(ifNull(value_usd, 0)), 2)) AS stated_squared
 FROM measured
 GROUP BY action, region, name
 ORDER BY action, region, name

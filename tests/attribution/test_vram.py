@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -119,3 +120,14 @@ def test_weights_sum_to_one_or_nothing_is_to_gain(seed: int) -> None:
         each.gain_usd_per_year for each in weights
     )
     assert 0 < FLOOR_QUANTILE < 1
+
+
+def test_few_sales_widen_the_interval_and_leave_the_figure() -> None:
+    """One sale may have been a quarter or four times of what is to come; 400 not."""
+    surest = worth(group([180])).erv_usd_per_s
+    for error, factor in ((1.0, 3.93), (0.05, 1.086)):
+        got = worth(replace(group([180]), error=error)).erv_usd_per_s
+        assert got.median == surest.median
+        # exp(1.645 sqrt(log(1 + error^2)))
+        assert got.high / got.median == pytest.approx(factor, rel=0.03)
+        assert got.median / got.low == pytest.approx(factor, rel=0.03)
