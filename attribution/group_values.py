@@ -83,8 +83,11 @@ def read_group_values(
             [window.margin_micros, window.revenue_micros, ints(margin["stated_micros"])],
         )
     )
-    # Of a compound Poisson sum: how many sell, and for how much, are both drawn.
-    error = np.sqrt(squared) * MICROS / np.maximum(np.abs(earned_micros), 1)
+    # Of a compound Poisson sum: how many sell, and for how much, are both drawn; and of a rate that
+    # rests on fewer decisions than the value does.
+    of_sum = squared * (MICROS / np.maximum(np.abs(earned_micros), 1)) ** 2
+    of_rate = 1 / np.maximum(ints(margin["selected"]), 1) - 1 / window.decisions
+    error = np.sqrt(of_sum + np.maximum(of_rate, 0.0))
     columns = [margin[name].to_pylist() for name in ("action", "region", "name", "selected")]
     return [
         GroupValue(action, region, name, selected, value / MICROS, BASES[code], own_error)

@@ -148,3 +148,16 @@ def test_small_groups_are_told_however_large_the_others_are(store: Connections) 
     assert found.pop("web")[0] == len(names) - 7
     assert found == {f"small{at}": (1, 1) for at in range(7)}
     assert (told["unknown"], told["unsampled"]) == ([], [])
+
+
+def test_one_decision_says_little_of_the_rate_of_its_group(store: Connections) -> None:
+    """Its value rests on forty sales, its rate on itself alone: the interval is that of one."""
+    put_spans(store, [each for at in range(40) for each in decision(f"w{at}", 1_000 * at, 180)])
+    put_sales(store, [f"w{at}" for at in range(40)], "100")
+    config = AttributionConfig()
+    AttributionJob(config, AttributesConfig(), store).drain(BASE_NS + 100 * NS_PER_S)
+    begun_ns = BASE_NS + 20 * NS_PER_S
+    told = VramJob(config, store).model(Selection(begun_ns, begun_ns + 1), "channel", NOW_NS)
+    (one,) = told["groups"]
+    assert (one["decisions"], one["value_usd"]) == (1, 100.0)
+    assert one["erv_usd_per_s"]["high"] > 3 * one["erv_usd_per_s"]["median"]
