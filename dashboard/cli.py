@@ -181,9 +181,12 @@ def doctor(config: ConfigOption = None, as_json: JsonOption = False) -> None:
 @config_app.command("check")
 def config_check(config: ConfigOption = None, as_json: JsonOption = False) -> None:
     """Read the settings; say what is wrong, or where they came from."""
+    from collector.store.retention import check_retention
+
     loaded = _settings(config)
     loaded.settings.require_secrets()
     loaded.settings.require_certificates(SystemClock().now_ns())
+    check_retention(loaded.settings.retention, loaded.settings.collector.retention_days)
     if as_json:
         _print_json({"ok": True, "origins": loaded.origins})
         return

@@ -101,12 +101,31 @@ def apply_retention(
         StoreRefusedError: the store's user may not alter tables.
         StoreUnavailableError: the store failed; what was changed stays, and a next call goes on.
     """
-    config.check({name: kept.made_with for name, kept in kept_tables().items()}, accepted_days)
+    check_retention(config, accepted_days)
     try:
         with _CHANGING:
+            _start_merges(client, cluster)
             return _apply(client, config, read_holds(client), cluster)
     except ClickHouseError as error:
         raise explain(error, str(client.uri)) from error
+
+
+def check_retention(config: RetentionConfig, accepted_days: int) -> None:
+    """Raise ConfigError as `apply_retention` does, without a store."""
+    config.check({name: kept.made_with for name, kept in kept_tables().items()}, accepted_days)
+
+
+def _start_merges(client: Client, cluster: str) -> None:
+    """Start what a process that was killed amid a change left stopped.
+
+    A server stops them until it is started anew, and tells nobody; to start twice does no harm.
+    """
+    for table in _tables(client, cluster):
+        client.command(
+            _merges("START", table.name, str(client.database), cluster),
+            # A replica that is away does it when it is back; no start waits for that.
+            settings={"distributed_ddl_task_timeout": 0},
+        )
 
 
 def _apply(
@@ -135,14 +154,17 @@ def _modify(client: Client, table: str, ttl: str, cluster: str) -> None:
 def alterations(table: str, ttl: str, database: str, cluster: str) -> tuple[str, str, str, str]:
     """Return the statements that give a table another TTL, in order."""
     name = render(f"{table}${{local}} ${{on_cluster}}", cluster).strip()
-    merges = render(f"TTL MERGES ${{on_cluster}} {database}.{table}${{local}}", cluster)
     return (
-        f"SYSTEM STOP {merges}",
+        _merges("STOP", table, database, cluster),
         # The times of the parts are computed anew, and no row is rewritten for it.
         f"ALTER TABLE {name} MODIFY SETTING materialize_ttl_recalculate_only = 1",
         f"ALTER TABLE {name} MODIFY TTL {ttl}",
-        f"SYSTEM START {merges}",
+        _merges("START", table, database, cluster),
     )
+
+
+def _merges(verb: str, table: str, database: str, cluster: str) -> str:
+    return render(f"SYSTEM {verb} TTL MERGES ${{on_cluster}} {database}.{table}${{local}}", cluster)
 
 
 def read_holds(client: Client) -> list[Hold]:

@@ -127,6 +127,21 @@ def test_row_leaves_when_the_policy_is_shortened_and_its_group_alone_is_changed(
     assert row.bytes > 0
 
 
+def test_merges_that_a_killed_process_left_stopped_are_started_by_the_next(
+    kept: Connections,
+) -> None:
+    """Nothing else tells: the TTL is as it should be, and no row leaves by it."""
+    config = RetentionConfig(tables={"rejected": 3})
+    apply_retention(kept.client(), config)
+    kept.client().command("SYSTEM STOP TTL MERGES retention.rejected")
+    put(kept, 1, 20, now_ns=SystemClock().now_ns())
+    assert ages(kept) == [1, 20]
+
+    assert apply_retention(kept.client(), config) == []
+
+    assert ages(kept) == [1]
+
+
 def test_held_rows_stay_whatever_the_policy_says_until_they_are_released(
     kept: Connections,
 ) -> None:

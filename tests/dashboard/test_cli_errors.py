@@ -73,6 +73,23 @@ def test_wrong_key_is_named_with_the_right_one(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("[retention.tables]\nrejectd = 10\n", "did you mean rejected?"),
+        ("[retention]\ntelemetry_days = 10\n", "which would lapse as they are stored"),
+    ],
+)
+def test_retention_that_no_start_takes_is_not_called_good(
+    tmp_path: Path, text: str, says: str
+) -> None:
+    """`config check` is what is asked before a roll-out."""
+    path = tmp_path / "millworth.toml"
+    path.write_text(text)
+
+    assert_one_line(millworth("config", "check", "--config", str(path)), says)
+
+
 def test_missing_directory_is_named(tmp_path: Path) -> None:
     """A missing parent is most often a typing error: it is not made silently."""
     result = millworth("up", MILLWORTH__STORE__URL=f"chdb://{tmp_path / 'nowhere' / 'store'}")
