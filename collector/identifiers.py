@@ -19,14 +19,13 @@ from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 
 from collector.identifiers_config import Action, IdentifiersConfig, Rules
 from collector.identifiers_probe import is_attributes, names_by_place, places_in
-from collector.identifiers_text import Patterns, Replace, has_any
+from collector.identifiers_text import URL_PARTS, Patterns, Replace, has_any
 from collector.otlp import Signal
 from collector.otlp_survey import SpanSurvey
 from collector.otlp_values import has_deep_values, value_text
 from collector.provenance_lines import SEAL_HEX
 from collector.tokenise import Tokeniser
 
-_URL_QUERY: Final = "url.query"
 _HEX: Final = re.compile("[0-9a-f]+")
 
 Ruled = Mapping[str, frozenset[str]]  # by place, the names that have a rule
@@ -103,7 +102,7 @@ class Identifiers:
         return self._patterns.may_be_in(body)
 
     def holds_pattern(self, texts: Iterable[tuple[str, bool]]) -> bool:
-        """Return whether a pattern is in a text; with each, whether it is a URL's query alone."""
+        """Return whether a pattern is in a text; with each, whether it is of URL_PARTS alone."""
         return any(
             self._patterns.replace(text, lambda found: f"{found}*", is_query=is_query) != text
             for text, is_query in texts
@@ -243,6 +242,11 @@ class _Pass:
             replaced = self._replaced(value.bytes_value.decode("latin-1"), name)
             if replaced is not None:
                 value.bytes_value = replaced.encode("latin-1")
+        elif kind in ("int_value", "double_value") and self.looks_at_texts:
+            found = self._patterns.replace_number(getattr(value, kind), self._token_of(name))
+            if found is not None:
+                value.string_value = found
+                self.has_changed = True
 
     def _walk_text(self, item: message.Message, name: str) -> None:
         replaced = self._replaced(getattr(item, name), "")
@@ -251,16 +255,18 @@ class _Pass:
 
     def _replaced(self, text: str, name: str) -> str | None:
         """Return a text without what the patterns find, None where they find nothing."""
-        if name != _URL_QUERY and has_any(text) is None:
+        if name not in URL_PARTS and has_any(text) is None:
             return None
         if len(text) == SEAL_HEX.get(name) and _HEX.fullmatch(text):
             return None
-        token = self._last if name in self._rules.joined else self._rotate
-        replaced = self._patterns.replace(text, token, is_query=name == _URL_QUERY)
+        replaced = self._patterns.replace(text, self._token_of(name), is_query=name in URL_PARTS)
         if replaced == text:
             return None
         self.has_changed = True
         return replaced
+
+    def _token_of(self, name: str) -> Replace:
+        return self._last if name in self._rules.joined else self._rotate
 
     def _rotate(self, value: str) -> str:
         return self._tokeniser.rotating(value, self._now_ns)

@@ -9,6 +9,7 @@ it look too often has his request walked.
 from __future__ import annotations
 
 import re
+import struct
 from typing import Final
 
 SECRET_NAMES: Final = (
@@ -19,14 +20,23 @@ SECRET_NAMES: Final = (
 )  # fmt: skip
 _NAMES: Final = b"|".join(re.escape(name.encode()) for name in SECRET_NAMES)
 
-# ASCII on both sides of a sign, or every other request would be walked because of its random ids.
-_HOST: Final = re.compile(rb"@(?<=[!-~]@)[A-Za-z0-9-]{1,63}[.:/]")
-_ADDRESS: Final = re.compile(rb"@(?<=[A-Za-z0-9_%+'-]@)[A-Za-z0-9-]{1,63}\.[A-Za-z0-9]")
+# ASCII behind a sign, or every other request would be walked because of its random ids; before it
+# may stand a letter of another script.
+_HOST: Final = re.compile(rb"@(?<=[!-~\x80-\xff]@)[A-Za-z0-9-]{1,63}[.:/]")
+_ADDRESS: Final = re.compile(rb"@(?<=[A-Za-z0-9_%+'\x80-\xff-]@)[A-Za-z0-9-]{1,63}\.[A-Za-z0-9]")
+_ENCODED: Final = re.compile(
+    rb"%40(?<=[A-Za-z0-9_%+'\x80-\xff-]%40)[A-Za-z0-9-]{1,63}\.[A-Za-z0-9]"
+)
 _USERINFO_BYTES_MAX: Final = 4 * 512 + 3
 _QUERY: Final = re.compile(rb"\?(?<=[!-~]\?)[!-~]+")
-# An attribute's key, then the tags and lengths of its value and of the text in it.
-_URL_QUERY: Final = re.compile(rb"url\.query\x12[\x00-\xff]{1,3}\n[\x00-\xff]{1,3}[!-~]*")
-_SECRET: Final = re.compile(rb"(?i:%s)=|%%40" % _NAMES)
+_FRAGMENT: Final = re.compile(rb"#(?<=[!-~]#)[!-~]+")
+# An attribute's key, then the tags and lengths of its value and of the text in it, or the tag of a
+# list, which has to be walked.
+_URL_PART: Final = re.compile(
+    rb"url\.(?:query|fragment)\x12"
+    rb"(?:[\x00-\xff]{1,3}(\*)|[\x00-\xff]{1,3}\n[\x00-\xff]{1,3}[!-~]*)"
+)
+_SECRET: Final = re.compile(rb"(?i:%s)=" % _NAMES)
 # What may not stand between a URL's scheme and the sign behind its user.
 _BREAK: Final = re.compile(rb"[\t-\r\x1c-\x20/?#]")
 _SIGNS_MAX: Final = 50_000  # in one request, a microsecond each
@@ -56,12 +66,17 @@ def may_hold_sign(body: bytes, *, email: bool, url: bool) -> bool:
 
 
 def may_hold_query(body: bytes) -> bool:
-    """Return whether a URL's query with a secret, or with an encoded sign, may be in there."""
+    """Return whether a URL's query or fragment with a secret may be in there."""
     return any(
-        _SECRET.search(found[0]) is not None
-        for pattern in (_QUERY, _URL_QUERY)
+        found.lastindex is not None or _SECRET.search(found[0]) is not None
+        for pattern in (_QUERY, _FRAGMENT, _URL_PART)
         for found in pattern.finditer(body)
     )
+
+
+def may_hold_encoded_sign(body: bytes) -> bool:
+    """Return whether an e-mail address as a URL writes it may be in there."""
+    return _ENCODED.search(body) is not None
 
 
 def may_hold_card(body: bytes) -> bool:
@@ -79,6 +94,38 @@ def may_hold_card(body: bytes) -> bool:
                 return True
         at = marks.find(_RUN_MIN, end) if end >= 0 else -1
     return False
+
+
+def may_hold_card_number(body: bytes) -> bool:
+    """Return whether the value of an attribute may be a card as a number, whole or floating."""
+    return any(is_card_number(_varint(found[1])) for found in _INT.finditer(body)) or any(
+        is_card_number(_DOUBLE_BYTES.unpack(found[1])[0]) for found in _DOUBLE.finditer(body)
+    )
+
+
+def is_card_number(number: float) -> bool:
+    """Return whether a number is a card's.
+
+    Of 19 digits only China UnionPay's are taken for one: of other networks there are hardly any,
+    and every instant in nanoseconds and many an id is that long. No floating number has so many.
+    """
+    ranges = _CARD_NUMBERS[:1] if isinstance(number, float) else _CARD_NUMBERS
+    if not any(low <= number < high for low, high in ranges):
+        return False
+    return number == int(number) and is_card(str(int(number)).encode())
+
+
+def _varint(encoded: bytes) -> int:
+    return sum((byte & 0x7F) << 7 * place for place, byte in enumerate(encoded))
+
+
+# 13 to 16 digits, and 19.
+_CARD_NUMBERS: Final = ((10**12, 10**16), (62 * 10**17, 63 * 10**17))
+# The tag of a value and as many bytes as those numbers have: what is inside may be another's tag.
+_INT: Final = re.compile(rb"\x18(?=([\x80-\xff]{5,7}[\x01-\x7f]|[\x80-\xff]{8}[\x56\x57]))")
+# With the length of a value that is a double, and its exponent for 13 to 16 digits.
+_DOUBLE: Final = re.compile(rb"\t!(?=([\x00-\xff]{6}(?:[\x6d-\xff]\x42|[\x00-\x41]\x43)))")
+_DOUBLE_BYTES: Final = struct.Struct("<d")
 
 
 def is_card(digits: bytes) -> bool:

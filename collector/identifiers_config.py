@@ -146,7 +146,10 @@ DEFAULT_RULES: Final = (
 
 
 class Rules:
-    """Which action a name has. An exact name goes before a prefix, a long prefix before a short."""
+    """Which action a name has, however it is capitalised.
+
+    An exact name goes before a prefix, a long prefix before a short.
+    """
 
     def __init__(
         self, config: IdentifiersConfig, joined: Mapping[str, str], keep: Iterable[str]
@@ -176,7 +179,8 @@ class Rules:
             return Action.HASH
         return None if action is Action.KEEP else action
 
-    def _said(self, name: str) -> Action | None:
+    def _said(self, spelling: str) -> Action | None:
+        name = spelling.lower()
         if name in _UNTOUCHED:
             return None
         for exact, prefixes in self._tiers:
@@ -195,12 +199,14 @@ def _tier(rules: Iterable[IdentifierRule]) -> tuple[Mapping[str, Action], list[t
     exact: dict[str, Action] = {}
     prefixes: dict[str, Action] = {}
     for rule in rules:
-        if rule.attribute.endswith("*"):
-            prefixes.setdefault(rule.attribute[:-1], rule.action)
+        attribute = rule.attribute.lower()
+        if attribute.endswith("*"):
+            prefixes.setdefault(attribute[:-1], rule.action)
         else:
-            exact.setdefault(rule.attribute, rule.action)
+            exact.setdefault(attribute, rule.action)
     return exact, sorted(prefixes.items(), key=lambda item: -len(item[0]))
 
 
-def _covers(attribute: str, name: str) -> bool:
+def _covers(spelling: str, name: str) -> bool:
+    attribute = spelling.lower()
     return name.startswith(attribute[:-1]) if attribute.endswith("*") else name == attribute

@@ -16,7 +16,10 @@ from typing import Final
 from collector.identifiers_bytes import (
     SECRET_NAMES,
     is_card,
+    is_card_number,
     may_hold_card,
+    may_hold_card_number,
+    may_hold_encoded_sign,
     may_hold_query,
     may_hold_sign,
 )
@@ -25,14 +28,15 @@ REDACTED: Final = "REDACTED"  # as the semantic conventions write it in url.full
 
 _LOCAL_CHARS_MAX: Final = 64  # RFC 5321
 # Read backwards from the sign: forwards, each character of a long word would begin a search.
-_LOCAL_REVERSED: Final = re.compile(r"[A-Za-z0-9_%+'-][\w.%+'-]{0,63}")
+_LOCAL_REVERSED: Final = re.compile(r"[\w%+'-][\w.%+'-]{0,63}")
 _DOMAIN: Final = r"(?:[A-Za-z0-9-]{1,63}\.){1,8}[A-Za-z]{2,24}"
 _SIGN: Final = re.compile(f"@{_DOMAIN}")
 _ENCODED_SIGN: Final = re.compile(f"%40{_DOMAIN}")
-_USERINFO: Final = re.compile(r"(?<=://)[^\s/?#@]{0,511}[!-~]@(?=[A-Za-z0-9-]{1,63}[.:/])")
-_QUERY: Final = re.compile(r"(?<=[!-~])\?[!-~]+")
+# To the last sign before the host: a password may have one.
+_USERINFO: Final = re.compile(r"(?<=://)[^\s/?#]{1,512}(?<=[!-~])@(?=[A-Za-z0-9-]{1,63}[.:/])")
+_QUERY: Final = re.compile(r"(?<=[!-~])[?#][!-~]+")
 _SECRET: Final = re.compile(
-    rf"((?:^|(?<=[?&]))(?i:{'|'.join(map(re.escape, SECRET_NAMES))})=)([^&#\s]+)"
+    rf"((?:^|(?<=[?&#;]))(?i:{'|'.join(map(re.escape, SECRET_NAMES))})=)([^&#\s]+)"
 )
 # As people and forms write a card: in one, or in the groups of its network. Not inside a word: of
 # ten thousand hexadecimal ids one has digits that pass for a card.
@@ -44,8 +48,9 @@ _CARD: Final = re.compile(
     r"|[0-9]{13,19}(?![0-9A-Za-z])))"
 )
 _DIGITS: Final = re.compile(r"[0-9][0-9 -]{11}")
-# A look at a text that has nothing, which is nearly every one; a URL's query alone needs more.
-has_any: Final = re.compile(r"[@?]|[0-9][0-9 -]{11}").search
+# A look at a text that has nothing, which is nearly every one; a part of a URL alone needs more.
+has_any: Final = re.compile(r"[@?#]|%40|[0-9][0-9 -]{11}").search
+URL_PARTS: Final = ("url.query", "url.fragment")
 _PLAIN_MAX: Final = 16_384  # names that senders make up must not fill the memory
 
 Replace = Callable[[str], str]
@@ -61,11 +66,18 @@ class Patterns:
     def may_be_in(self, body: bytes) -> bool:
         """Return whether a request may hold any; false only where it holds none."""
         has_email, has_url = "email" in self._names, "url" in self._names
+        has_card = "card" in self._names
         return (
             may_hold_sign(body, email=has_email, url=has_url)
+            or (has_email and may_hold_encoded_sign(body))
             or (has_url and may_hold_query(body))
-            or ("card" in self._names and may_hold_card(body))
+            or (has_card and (may_hold_card(body) or may_hold_card_number(body)))
         )
+
+    def replace_number(self, number: float, token: Replace) -> str | None:
+        """Return what stands for a number that is a card's, None where it is none."""
+        is_found = "card" in self._names and is_card_number(number)
+        return token(str(int(number))) if is_found else None
 
     def replace(self, text: str, token: Replace, *, is_query: bool = False) -> str:
         """Return a text with every find replaced.
@@ -73,7 +85,7 @@ class Patterns:
         Args:
             text: the value of an attribute, or another text of a message.
             token: makes the token of what was found.
-            is_query: the text is a URL's query alone.
+            is_query: the text is a URL's query or fragment alone.
         """
         if not is_query and has_any(text) is None:
             return text
@@ -81,11 +93,16 @@ class Patterns:
             if "://" in text:
                 text = _USERINFO.sub(f"{REDACTED}:{REDACTED}@", text)
             if is_query:
-                text = _without_secrets(text, token)
-            elif "?" in text:
-                text = _QUERY.sub(lambda found: _without_secrets(found[0], token), text)
-        if "email" in self._names and "@" in text:
-            text = _without_addresses(text, _SIGN, token)
+                text = _without_secrets(text)
+            elif "?" in text or "#" in text:
+                text = _QUERY.sub(lambda found: _without_secrets(found[0]), text)
+        if "email" in self._names:
+            if "@" in text:
+                text = _without_addresses(text, _SIGN, token)
+            if "%40" in text:
+                text = _without_addresses(
+                    text, _ENCODED_SIGN, lambda found: token(found.replace("%40", "@"))
+                )
         if "card" in self._names and _DIGITS.search(text) is not None:
             text = _without(text, card_spans(text), token)
         return text
@@ -110,11 +127,8 @@ def card_spans(text: str) -> Iterator[tuple[int, int]]:
             end = stop
 
 
-def _without_secrets(query: str, token: Replace) -> str:
-    query = _SECRET.sub(rf"\g<1>{REDACTED}", query)
-    if "%40" not in query:
-        return query
-    return _without_addresses(query, _ENCODED_SIGN, lambda found: token(found.replace("%40", "@")))
+def _without_secrets(query: str) -> str:
+    return _SECRET.sub(rf"\g<1>{REDACTED}", query)
 
 
 def _without_addresses(text: str, sign: re.Pattern[str], token: Replace) -> str:

@@ -18,7 +18,7 @@ from typing import Final
 
 import numpy as np
 
-from collector.identifiers_text import has_any
+from collector.identifiers_text import URL_PARTS, has_any
 from collector.log import get_logger
 from collector.otlp_limits import Limits
 from collector.otlp_survey import TRACE_ID_BYTES
@@ -50,15 +50,14 @@ _LOG = get_logger("collector")
 # whoever sends this much, not for a test or a start.
 _WORTH_SPANS: Final = 50_000
 _NAMES_MAX: Final = 4096
-_URL_QUERY: Final = "url.query"
 
 
 @dataclass(frozen=True, slots=True)
 class PlainSpans:
     """A request that may go to the log as it is, where no pattern is in it.
 
-    `doubtful` are the texts in which one may be, and whether each is a URL's query alone; None
-    where there are too many to list.
+    `doubtful` are the texts in which one may be, and whether each is a URL's query or fragment
+    alone; None where there are too many to list.
     """
 
     spans: int
@@ -147,7 +146,7 @@ class PlainLook:
             return NAME_STOP
         if has_any(text) is not None or self._has_rule(text):
             return NAME_STOP
-        if text == _URL_QUERY:
+        if text in URL_PARTS:
             return NAME_QUERY
         return self._stamps.get(text, NAME_PLAIN)
 

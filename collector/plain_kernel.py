@@ -10,10 +10,10 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-import numba
 import numpy as np
 
 from collector import plain_schema as otlp
+from collector.plain_cards import CARD_DIGITS_MIN, compiled, may_be_card, may_hold_card, whole
 from collector.plain_schema import Bytes, Ints
 
 _HAS_TRACE, _HAS_SPAN, _START, _END, _IS_SPANS, _KEY = 4, 5, 6, 7, 8, 9
@@ -21,13 +21,6 @@ _STAMP: Final = 9  # a stage's is _STAMP + it
 _NO_KEY: Final = -1
 _NO_NAME: Final = -2
 _DIGITS_MAX: Final = 19
-_CARD_DIGITS_MIN: Final = 13
-
-
-# Called, not decorated: numba ships no types, and a decorator would take ours away. Inlined, and
-# without counts of references (`_nrt`), which cost more than the work: nothing in here may make an
-# array.
-_compile: Any = numba.njit(cache=True, nogil=True, _nrt=False, forceinline=True)
 
 
 def _varint_plain(body: Bytes, at: int, end: int) -> tuple[Any, int]:
@@ -45,7 +38,7 @@ def _varint_plain(body: Bytes, at: int, end: int) -> tuple[Any, int]:
     return 0, -1
 
 
-_varint = _compile(_varint_plain)
+_varint = compiled(_varint_plain)
 
 
 def _character_plain(body: Bytes, at: int, end: int) -> int:
@@ -67,7 +60,7 @@ def _character_plain(body: Bytes, at: int, end: int) -> int:
     return -1 if is_bad else at + more + 1
 
 
-_character = _compile(_character_plain)
+_character = compiled(_character_plain)
 
 
 def _is_utf8_plain(body: Bytes, at: int, end: int) -> bool:
@@ -79,57 +72,27 @@ def _is_utf8_plain(body: Bytes, at: int, end: int) -> bool:
     return True
 
 
-_is_utf8 = _compile(_is_utf8_plain)
-
-
-def _is_word_plain(byte: int) -> bool:
-    """Return whether a byte is a digit or a letter of ASCII."""
-    return 0x30 <= byte <= 0x39 or 0x41 <= byte <= 0x5A or 0x61 <= byte <= 0x7A
-
-
-_is_word = _compile(_is_word_plain)
-
-
-def _may_hold_card_plain(body: Bytes, at: int, end: int) -> bool:
-    """Return whether a card number may be in a text; false only where none is.
-
-    Source: `identifiers_text._CARD`. A run of digits, spaces and hyphens that has as many digits,
-    and that begins as a network's do and stands in no word unless it is in groups.
-    """
-    digits, first, is_grouped, before = 0, 0, False, 0
-    for each in range(at, end + 1):
-        byte = body[each] if each < end else 0
-        if 0x30 <= byte <= 0x39:
-            first = byte if digits == 0 else first
-            digits += 1
-        elif digits > 0 and (byte == 0x20 or byte == 0x2D):
-            is_grouped = True
-        else:
-            is_alone = 0x32 <= first <= 0x36 and not (_is_word(before) or _is_word(byte))
-            if digits >= _CARD_DIGITS_MIN and (is_grouped or is_alone):
-                return True
-            digits, is_grouped, before = 0, False, byte
-    return False
-
-
-_may_hold_card = _compile(_may_hold_card_plain)
+_is_utf8 = compiled(_is_utf8_plain)
 
 
 def _text_plain(body: Bytes, at: int, end: int, is_text: bool) -> int:
     """Return 0 for a text in which no pattern may be, 1 where one may, -1 for what is no UTF-8."""
-    sign, high = 0, 0
+    sign, hash_sign, equals, high = 0, 0, 0, 0
     for each in range(at, end):
         byte = body[each]
-        sign |= (byte == 0x3F) | (byte == 0x40)  # a question mark, or an at sign
+        sign |= (byte == 0x3F) | (byte == 0x40) | (byte == 0x25)  # ?, @, or % as of %40
+        hash_sign |= byte == 0x23
+        equals |= byte == 0x3D
         high |= byte >= 0x80
     if high and is_text and not _is_utf8(body, at, end):
         return -1
-    if sign or end - at < _CARD_DIGITS_MIN:
+    sign |= hash_sign & equals  # in a fragment a secret has a name; names of code have a hash too
+    if sign or end - at < CARD_DIGITS_MIN:
         return int(sign)
-    return int(_may_hold_card(body, at, end))
+    return int(may_hold_card(body, at, end))
 
 
-_text = _compile(_text_plain)
+_text = compiled(_text_plain)
 
 
 def _name_plain(body: Bytes, at: int, end: int, slots: Ints, names: Bytes) -> np.int64:
@@ -157,7 +120,7 @@ def _name_plain(body: Bytes, at: int, end: int, slots: Ints, names: Bytes) -> np
     return np.int64(_NO_NAME)
 
 
-_name = _compile(_name_plain)
+_name = compiled(_name_plain)
 
 
 def _decimal_plain(body: Bytes, at: int, end: int) -> np.int64:
@@ -172,7 +135,7 @@ def _decimal_plain(body: Bytes, at: int, end: int) -> np.int64:
     return value if value >= 0 else np.int64(-1)
 
 
-_decimal = _compile(_decimal_plain)
+_decimal = compiled(_decimal_plain)
 
 
 def _id_plain(body: Bytes, at: int, end: int, role: int, state: Ints) -> bool:
@@ -194,7 +157,7 @@ def _id_plain(body: Bytes, at: int, end: int, role: int, state: Ints) -> bool:
     return size == 8
 
 
-_id = _compile(_id_plain)
+_id = compiled(_id_plain)
 
 
 def _note_plain(body: Bytes, at: int, end: int, state: Ints, unknown: Ints) -> bool:
@@ -216,7 +179,7 @@ def _note_plain(body: Bytes, at: int, end: int, state: Ints, unknown: Ints) -> b
     return True
 
 
-_note = _compile(_note_plain)
+_note = compiled(_note_plain)
 
 
 def _key_plain(
@@ -236,7 +199,7 @@ def _key_plain(
     return bool(found != otlp.NAME_STOP and not is_again)
 
 
-_key = _compile(_key_plain)
+_key = compiled(_key_plain)
 
 
 def _bytes_plain(
@@ -273,11 +236,11 @@ def _bytes_plain(
     return bool(may >= 0)
 
 
-_bytes = _compile(_bytes_plain)
+_bytes = compiled(_bytes_plain)
 
 
 def _number_plain(body: Bytes, at: int, end: int, kind: int, role: int, state: Ints) -> int:
-    """Look at a number; return where it ends, -1 where it is not canonical."""
+    """Look at a number; return where it ends, -1 where it is not canonical or may be a card."""
     if kind in (otlp.FIXED64, otlp.FIXED32):
         size = 8 if kind == otlp.FIXED64 else 4
         if at + size > end:
@@ -294,6 +257,10 @@ def _number_plain(body: Bytes, at: int, end: int, kind: int, role: int, state: I
         if kind != otlp.INT64 and not 0 <= value <= most:
             return -1
     if role == otlp.VALUE:
+        if (kind == otlp.INT64 and may_be_card(value)) or (
+            kind == otlp.FIXED64 and may_be_card(whole(value))
+        ):
+            return -1
         if kind == otlp.INT64 and 1 <= state[_KEY] <= 4:
             state[_STAMP + state[_KEY]] = value
         return at
@@ -304,7 +271,7 @@ def _number_plain(body: Bytes, at: int, end: int, kind: int, role: int, state: I
     return at if value != 0 else -1
 
 
-_number = _compile(_number_plain)
+_number = compiled(_number_plain)
 
 
 def _is_good_plain(message: int, state: Ints, earliest_ns: int, latest_ns: int) -> bool:
@@ -328,7 +295,7 @@ def _is_good_plain(message: int, state: Ints, earliest_ns: int, latest_ns: int) 
     return bool(is_good)
 
 
-_is_good = _compile(_is_good_plain)
+_is_good = compiled(_is_good_plain)
 
 
 def _head_plain(body: Bytes, at: int, end: int, schema: Bytes, message: int) -> tuple[int, int]:
@@ -341,7 +308,7 @@ def _head_plain(body: Bytes, at: int, end: int, schema: Bytes, message: int) -> 
     return (field if kind != otlp.NONE and kind & 7 == tag & 7 else 0), at
 
 
-_head = _compile(_head_plain)
+_head = compiled(_head_plain)
 
 
 def _scan_plain(
@@ -394,4 +361,4 @@ def _scan_plain(
             return False
 
 
-scan: Any = _compile(_scan_plain)
+scan: Any = compiled(_scan_plain)
