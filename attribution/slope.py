@@ -78,7 +78,7 @@ class SlopeEstimate:
     minutes: int
     mean_outcome: float
     basis: str
-    backend: Instrument | None  # None where it does not vary inside a cell
+    backend: Instrument | None  # None where it does not vary inside cells of enough minutes
     injection: Instrument | None
     gap: float | None  # backend less injection
     gap_se: float | None
@@ -90,11 +90,6 @@ class _Fit:
     shown: Instrument
     influence: Floats  # of each minute on the estimate, as `_left_out` has it
     minutes: int  # that it is spread over, as `_spread` counts them
-
-    @property
-    def is_told(self) -> bool:
-        """Say whether it has an error: one minute alone has none."""
-        return self.minutes > 1 and math.isfinite(self.shown.se)
 
     @property
     def is_exact(self) -> bool:
@@ -137,7 +132,7 @@ def estimate_slope(cells: CellSums, basis: str, demands: Demands) -> SlopeEstima
         demands: what has to hold.
     """
     n, minutes = int(cells.n.sum()), len(np.unique(cells.minute))
-    mean, fits = _mean_outcome(cells), _fits(cells, demands.level)
+    mean, fits = _mean_outcome(cells), _fits(cells, demands.level, demands.minutes_min)
     backend, injection, shown, gap = fits.backend, fits.injection, fits.shown, fits.gap
     status, reason, needed = _judge(fits, n, minutes, mean, demands)
     is_shown = status is Status.IDENTIFIED and shown is not None
@@ -166,7 +161,7 @@ def relative_slope(cells: CellSums, level: float = 0.95) -> Instrument | None:
     missing, or spread over fewer than POOLED_MINUTES_MIN, or nothing was earned. The mean's own
     error is left out: the slope's is some hundred times larger, relative to what each estimates.
     """
-    mean, both = _mean_outcome(cells), _fits(cells, level).both
+    mean, both = _mean_outcome(cells), _fits(cells, level, POOLED_MINUTES_MIN).both
     if both is None or both.minutes < POOLED_MINUTES_MIN or both.is_exact or not mean:
         return None
     low, high = sorted((both.shown.low / mean, both.shown.high / mean))
@@ -215,8 +210,12 @@ def student_quantile(probability: float, freedom: int) -> float:
     )
 
 
-def _fits(cells: CellSums, level: float) -> _Fits:
-    """Return what each instrument says; one that does not vary inside cells says nothing."""
+def _fits(cells: CellSums, level: float, minutes_min: int) -> _Fits:
+    """Return what each instrument says; one that does not vary inside cells says nothing.
+
+    Nor does the jitter of a few minutes: with so few clusters no gap to the injection is seen, and
+    what both say together would be what those minutes do.
+    """
     own, minute = cells.within(), _minute_codes(cells.minute)
     total = own.sum(axis=0)
     scale = np.diagonal(cells.products.sum(axis=0))
@@ -232,7 +231,7 @@ def _fits(cells: CellSums, level: float) -> _Fits:
         jitter[INJECTED] = -total[BACKEND, INJECTED] / total[INJECTED, INJECTED]
     left = float(jitter @ total @ jitter)
     if varies[BACKEND] and left > _ROUNDING * total[BACKEND, BACKEND]:
-        backend = _told(own, minute, jitter, level)
+        backend = _told(own, minute, jitter, level, minutes_min)
     if injection and backend:
         pair = np.stack([jitter, _UNIT[INJECTED]])
         first_stage = np.linalg.solve(pair @ total @ pair.T, pair @ total @ _UNIT[LATENCY])
@@ -240,9 +239,12 @@ def _fits(cells: CellSums, level: float) -> _Fits:
     return _Fits(delayed, injection, backend, both)
 
 
-def _told(own: Floats, minute: Ints, instrument: Floats, level: float) -> _Fit | None:
+def _told(
+    own: Floats, minute: Ints, instrument: Floats, level: float, minutes_min: int = 2
+) -> _Fit | None:
+    """Return the same, None where it has no error, as one minute alone has none."""
     fit = _fit(own, minute, instrument, level)
-    return fit if fit.is_told else None
+    return fit if fit.minutes >= minutes_min and math.isfinite(fit.shown.se) else None
 
 
 def _fit(own: Floats, minute: Ints, instrument: Floats, level: float) -> _Fit:
@@ -255,7 +257,7 @@ def _fit(own: Floats, minute: Ints, instrument: Floats, level: float) -> _Fit:
     """
     moved = np.einsum("cab,a->cb", own, instrument)
     total, strength = moved.sum(axis=0), moved @ instrument
-    # Without anything to divide by there is no error: NaN or infinite, which `is_told` finds.
+    # Without anything to divide by there is no error: NaN or infinite, which `_told` finds.
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         slope = float(total[OUTCOME] / total[LATENCY])
         scores = moved @ (_UNIT[OUTCOME] - slope * _UNIT[LATENCY])

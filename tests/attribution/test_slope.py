@@ -194,6 +194,19 @@ def test_minutes_count_by_the_delays_in_them() -> None:
     assert "amount to 4 full minutes" in found.reason
 
 
+def test_jitter_of_a_few_minutes_is_no_instrument() -> None:
+    """Two stormy minutes outweigh all others; what they do to intent nothing could contradict."""
+    minute, place, values = rows(14, count=20_000)
+    storm = np.where(minute < 2, 40 * np.random.default_rng(14).gamma(2.0, 8.0, len(minute)), 0.0)
+    # They take 40 ms of back end where they take the intent of 80.
+    values += np.outer(storm, [-1.0, 1.0, 1.0, 0.0])
+    found = estimate_slope(cell_sums(minute, place, values), "test", DEMANDS)
+    assert (found.backend, found.gap) == (None, None)
+    assert found.injection is not None
+    assert found.injection.low <= -0.5 <= found.injection.high
+    assert found.status is Status.NOT_YET or found.estimate == found.injection.estimate
+
+
 @given(
     seed=st.integers(0, 2**32 - 1),
     minutes=st.sampled_from([1, 2, 3, 31, 40]),
