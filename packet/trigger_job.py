@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from collector.clock import NS_PER_S
 from collector.store.connect import Connections
 from collector.store.cursors import read_cursor, write_cursor
@@ -10,7 +12,7 @@ from packet.meter import Meter
 from packet.queries import Reader
 from packet.recorder import Recorder
 from packet.store import Writer
-from packet.triggers import Debounce, Limits, of_outliers, of_seconds
+from packet.triggers import Debounce, Limits, Trigger, of_outliers, of_seconds
 
 _WIRE_CURSOR = "packet.wire"
 _OUTLIER_CURSOR = "packet.outliers"
@@ -35,6 +37,8 @@ class TriggerJob:
         self._writer = writer
         self._meter = meter
         self._debounce = Debounce(config.triggers_per_hour_max)
+        # By name. The debounce knows of them: what a failed run did not write is not raised again.
+        self._unwritten: dict[str, Trigger] = {}
         self._limits = Limits(
             before_s=config.trigger_before_s,
             after_s=config.trigger_after_s,
@@ -54,22 +58,28 @@ class TriggerJob:
         cursor = f"{_WIRE_CURSOR}.{host}" if host else _WIRE_CURSOR
         client = self._store.client()
         seconds = recorder.seconds(read_cursor(client, cursor))
+        self._writer.wire_seconds(seconds)
+        self._raise(of_seconds(seconds, host, self._limits))
+        if seconds:
+            write_cursor(client, cursor, seconds[-1].second_ns)
+        # Not before the cursor: a run that failed reads its seconds again, and the budget is filled
+        # by each of them once.
         for second in seconds:
             self._meter.see(second)
-        self._writer.wire_seconds(seconds)
-        raised = of_seconds(seconds, host, self._limits)
 
         after_ns = max(read_cursor(client, _OUTLIER_CURSOR), until_ns - _REACH_NS)
         if after_ns < until_ns:
             found = self._reader.outliers(
                 self._config.outlier_ratio, after_ns, until_ns, _OUTLIERS_MAX
             )
-            raised += of_outliers(found, host)
-        written = self._debounce.take(raised)
-        self._writer.triggers(written, now_ns)
-        # Last: what was not written is found again.
-        if seconds:
-            write_cursor(client, cursor, seconds[-1].second_ns)
+            self._raise(of_outliers(found, host))
+        count = len(self._unwritten)
+        self._writer.triggers(list(self._unwritten.values()), now_ns)
+        self._unwritten.clear()
+        # Last: after a crash, slow decisions are found again.
         if after_ns < until_ns:
             write_cursor(client, _OUTLIER_CURSOR, until_ns)
-        return len(written)
+        return count
+
+    def _raise(self, raised: Sequence[Trigger]) -> None:
+        self._unwritten.update({each.trigger_id: each for each in self._debounce.take(raised)})
