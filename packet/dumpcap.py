@@ -178,6 +178,7 @@ class DumpcapRecorder:
         self._check()
         until_ns = self._clock.now_ns() - _COMPLETE_AFTER_NS
         with self._lock:
+            self._watched_ns = min(self._watched_ns, until_ns)  # where the clock was set back
             if self._config.analysis and until_ns > self._watched_ns:
                 for frames in self._frames(self._watched_ns):
                     columns = decode(frames, deep=False).columns

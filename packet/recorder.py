@@ -185,7 +185,7 @@ class _Service:
         self._clock = clock
         self._refused = 0
         self._watch = WireWatch(config.link_mbit)
-        self._watched_ns = 0
+        self._watched_ns = 0  # by the monotonic clock
 
     def run(self) -> None:
         """Serve until the parent closes the pipe or is gone."""
@@ -219,8 +219,10 @@ class _Service:
             if memory is not None:
                 memory.forget(oldest_ns)
                 memory.reseed(epoch)
-        if now_ns - self._watched_ns >= _WATCH_EVERY_NS:
-            self._watched_ns = now_ns
+        # By a clock that is not set back: what is fresh would lie there until the other caught up.
+        elapsed_ns = self._clock.monotonic_ns()
+        if elapsed_ns - self._watched_ns >= _WATCH_EVERY_NS:
+            self._watched_ns = elapsed_ns
             if self._contexts is not None:
                 self._contexts.search()
             if self._config.analysis:

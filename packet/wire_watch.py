@@ -96,6 +96,12 @@ class WireWatch:
 
     def add(self, packets: PacketColumns, now_ns: int) -> None:
         """Take packets in; close what is over at `now_ns`."""
+        if self._closed_to_ns > now_ns + NS_PER_S:
+            # The clock was set back: until it has caught up, no second would be closed.
+            self.late += sum(map(len, self._open))
+            self._open.clear()
+            self._seconds.clear()
+            self._queue_at_ns = self._closed_to_ns = now_ns // NS_PER_S * NS_PER_S
         if len(packets):
             self._open.append(packets)
         if not self._closed_to_ns:

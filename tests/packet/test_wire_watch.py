@@ -106,6 +106,28 @@ def test_queue_goes_on_from_one_second_to_the_next() -> None:
     assert second.bursts[0].port_pairs == (_PAIR,)
 
 
+@given(
+    st.integers(10, 86_400 * 365),
+    st.lists(st.integers(1, 3 * NS_PER_S), min_size=1, max_size=40),
+)
+def test_clock_that_is_set_back_holds_up_nothing(back_s: int, steps_ns: list[int]) -> None:
+    """Until it had caught up every packet was held, and no second had figures."""
+    watch, now_ns = WireWatch(1_000), _T0
+    for _ in range(10):
+        now_ns += NS_PER_S // 2
+        watch.add(columns([Packet(now_ns)]), now_ns)
+    now_ns -= back_s * NS_PER_S
+    begin_ns = now_ns
+    for step_ns in steps_ns:
+        now_ns += step_ns
+        watch.add(columns([Packet(now_ns)]), now_ns)
+    watch.add(columns([]), now_ns + 2 * NS_PER_S)
+    seconds = watch.seconds(0)
+    assert all(begin_ns - NS_PER_S < second.second_ns <= now_ns for second in seconds)
+    assert sum(second.packets for second in seconds) == len(steps_ns)
+    assert watch.late <= 3
+
+
 def test_closed_window_is_counted() -> None:
     """A receiver that does not read."""
     shut = replace(_data(0, 1, 0), window=0)
