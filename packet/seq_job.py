@@ -1,7 +1,8 @@
 """I/O: links spans to what other hosts' recorders saw of their exchanges, minute by minute.
 
-A minute is looked at once it is complete. Every recorder does it for all pairs of hosts, and comes
-to the same rows.
+A minute is looked at once it is complete, and again for as long as packets of it may still be kept:
+what an alert asks for is as old as a recorder's memory reaches. Every recorder does it for all
+pairs of hosts, and comes to the same rows.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from itertools import permutations
 from collector.clock import NS_PER_MINUTE, NS_PER_S
 from collector.store.connect import Connections
 from collector.store.cursors import read_cursor, write_cursor
+from packet.capture_job import LATE_NS
 from packet.link import WINDOW_MARGIN_NS, SpanFlow
 from packet.queries import Reader
 from packet.seq_link import links_elsewhere
@@ -27,23 +29,26 @@ _HOSTS_MAX = 16  # of more the first are looked at
 class SeqJob:
     """Adds rows to `span_flows` where hosts see a connection under different names."""
 
-    def __init__(self, store: Connections, reader: Reader, writer: Writer) -> None:
+    def __init__(self, store: Connections, reader: Reader, writer: Writer, memory_ns: int) -> None:
+        """Join what is kept by recorders whose memory reaches so far back."""
+        self._again_ns = -(-(memory_ns + LATE_NS) // NS_PER_MINUTE) * NS_PER_MINUTE
         self._store = store
         self._reader = reader
         self._writer = writer
 
     def run_once(self, now_ns: int) -> int:
-        """Join every complete minute that was not looked at yet; return how many links came."""
+        """Join the minutes that are complete, when another one is; return how many links came."""
         cursor_ns = read_cursor(self._store.client(), _CURSOR)
         end_ns = (now_ns - _SETTLE_NS) // NS_PER_MINUTE * NS_PER_MINUTE
-        begin_ns = max(cursor_ns, end_ns - _MINUTES_MAX * NS_PER_MINUTE)
+        if end_ns <= cursor_ns:
+            return 0
+        begin_ns = max(cursor_ns, end_ns - _MINUTES_MAX * NS_PER_MINUTE) - self._again_ns
         joined = 0
         for window_ns in range(begin_ns, end_ns, NS_PER_MINUTE):
             links = self._minute(window_ns)
             self._writer.span_flows(links, now_ns)
             joined += len(links)
-        if end_ns > cursor_ns:
-            write_cursor(self._store.client(), _CURSOR, end_ns)
+        write_cursor(self._store.client(), _CURSOR, end_ns)
         return joined
 
     def _minute(self, from_ns: int) -> list[SpanFlow]:

@@ -42,6 +42,10 @@ def _link(packets: list[Packet]) -> SpanFlow:
     return row
 
 
+def _job(store: Connections) -> SeqJob:
+    return SeqJob(store, Reader(store, AttributesConfig()), Writer(store), 120 * NS_PER_S)
+
+
 def test_exchange_behind_a_published_port_is_the_same_exchange() -> None:
     """Other addresses and ports, another clock, merged segments: the numbers are the same."""
     here = _exchange(1_000, 7_000, _T)
@@ -108,7 +112,7 @@ def test_job_joins_what_two_hosts_kept(store: Connections) -> None:
     for host, packets in (("web", here), ("app", there)):
         Writer(store, host=host).packets(columns(packets), "sample", "")
     Writer(store, host="web").span_flows([_link(here)], minute)
-    job = SeqJob(store, Reader(store, AttributesConfig()), Writer(store))
+    job = _job(store)
     assert job.run_once(minute + 30 * NS_PER_S) == 0
     assert job.run_once(minute + 3 * NS_PER_MINUTE) == 1
     assert job.run_once(minute + 3 * NS_PER_MINUTE) == 0
@@ -119,6 +123,21 @@ def test_job_joins_what_two_hosts_kept(store: Connections) -> None:
         ("seq", int(columns(there).flow_hash[0]), "app"),
         ("tuple+time", int(columns(here).flow_hash[0]), "web"),
     ]
+
+
+def test_what_an_alert_has_kept_later_is_joined_as_well(store: Connections) -> None:
+    """A recorder remembers two minutes: by the time it is asked, its minute was looked at."""
+    minute = (SystemClock().now_ns() // NS_PER_MINUTE - 5) * NS_PER_MINUTE
+    here = _exchange(1_000, 7_000, minute + NS_PER_S)
+    job = _job(store)
+    assert job.run_once(minute + NS_PER_MINUTE + 16 * NS_PER_S) == 0
+    for host, packets in (("web", here), ("app", _translated(here, 2 * NS_PER_MS))):
+        Writer(store, host=host).packets(columns(packets), "alert", "e/1")
+    Writer(store, host="web").span_flows([_link(here)], minute)
+    looks = [job.run_once(minute + nth * NS_PER_MINUTE + 16 * NS_PER_S) for nth in range(2, 7)]
+    assert looks == [1, 1, 1, 0, 0]
+    query = "SELECT count() FROM span_flows FINAL WHERE method = 'seq'"
+    assert store.client().query(query).result_rows == [(1,)]
 
 
 def test_link_is_sought_among_the_packets_of_its_own_recorder(store: Connections) -> None:
@@ -132,8 +151,6 @@ def test_link_is_sought_among_the_packets_of_its_own_recorder(store: Connections
         Writer(store, host=host).packets(columns(packets), "sample", "")
     Writer(store, host="app").packets(columns(_translated(next_one, 0)), "sample", "")
     Writer(store, host="web").span_flows([_link(here)], minute)
-    SeqJob(store, Reader(store, AttributesConfig()), Writer(store)).run_once(
-        minute + 3 * NS_PER_MINUTE
-    )
+    _job(store).run_once(minute + 3 * NS_PER_MINUTE)
     query = "SELECT from_ns, packets FROM span_flows FINAL WHERE method = 'seq'"
     assert store.client().query(query).result_rows == [(at_ns + 2 * NS_PER_MS, 3)]
