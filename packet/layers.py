@@ -320,6 +320,12 @@ def _trill(walk: Walk) -> Step:
     return walk.skip(6 + 4 * (walk.u16(0) >> 6 & 31), ethernet)
 
 
+def _fabric_path(walk: Walk) -> Step:
+    """Read Cisco FabricPath's tag. Its frames end in a check sequence, as Wireshark has it."""
+    walk.end -= 4
+    return walk.skip(2, ethernet)
+
+
 def nsh(walk: Walk) -> Step:
     """Read a network service header. Source: RFC 8300."""
     words, kind = walk.byte(1) & 0x3F, walk.byte(3)
@@ -347,7 +353,7 @@ _ETHERTYPES: Final[Mapping[int, Step]] = {
     0x22F3: _trill,
     0x880B: ppp,
     0x6558: ethernet,
-    0x8903: lambda walk: walk.skip(2, ethernet),  # Cisco FabricPath
+    0x8903: _fabric_path,
     0x894F: nsh,
 }
 _PPP: Final[Mapping[int, Step]] = {0x21: ip, 0x57: ipv6, 0x281: mpls, 0x283: mpls}

@@ -348,6 +348,14 @@ def test_length_of_a_pppoe_session_ends_the_packet() -> None:
     assert columns.payload_bytes.tolist() == [3]
 
 
+@pytest.mark.parametrize(("behind", "payload"), [(b"\x09" * 4, 5), (b"", 1)])
+def test_check_sequence_of_a_fabric_path_frame_is_no_payload(behind: bytes, payload: int) -> None:
+    """Wireshark takes the last four bytes for it, also where a capture has left it out."""
+    built = bytes(Ether(**_DUMMY, type=0x8903) / Raw(b"\x00\x01" + bytes(_FRAME) + behind))
+    columns = decode(frames_of([(5, len(built), built)])).columns
+    assert columns.payload_bytes.tolist() == [payload]
+
+
 def test_link_type_without_a_walk_is_scapys() -> None:
     """Bluetooth, CAN and others are counted by name, and none of them raises."""
     decoded = decode(frames_of([(5, 60, b"\x00" * 60)], 9999))
