@@ -6,6 +6,7 @@ import glob
 import json
 import os
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -84,7 +85,7 @@ class _Session:
     def __init__(self, console: Console, paths: list[Path], *, is_lines: bool) -> None:
         self._console = console
         self._is_lines = is_lines
-        self._is_named = len(paths) > 1  # objects say which file they are from
+        self._names = _names(paths)
         self._flows = list[WireFlow]()
         self._is_incomplete = False
 
@@ -94,7 +95,7 @@ class _Session:
         try:
             if packets:
                 for block, analysis in analysed_blocks(path, report, progress):
-                    lines = packet_lines(block, analysis, path.name if self._is_named else None)
+                    lines = packet_lines(block, analysis, self._names.get(path))
                     sys.stdout.writelines(lines)
             else:
                 self._show(path, flows_of_file(path, report, progress))
@@ -115,7 +116,7 @@ class _Session:
         if not self._is_lines:
             self._flows += flows
             return
-        named: dict[str, Any] = {"file": path.name} if self._is_named else {}
+        named: dict[str, Any] = {"file": self._names[path]} if self._names else {}
         for flow in flows:
             sys.stdout.write(json.dumps(named | flow.as_json()) + "\n")
 
@@ -139,6 +140,17 @@ def _expanded(paths: list[Path]) -> list[Path]:
         matches = [] if path.exists() else sorted(glob.glob(str(path), recursive=True))  # noqa: PTH207 - Path.glob takes no absolute pattern
         found += [Path(match) for match in matches] or [path]
     return found
+
+
+def _names(paths: list[Path]) -> dict[Path, str]:
+    """Return what objects call the file they are from, none where there is but one file.
+
+    A path is as long as it was given where its name alone could be another's.
+    """
+    if len(paths) == 1:
+        return {}
+    count = Counter(path.name for path in dict.fromkeys(paths))
+    return {path: path.name if count[path.name] == 1 else str(path) for path in paths}
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import io
 import mmap
 import zlib
 from collections import Counter
@@ -50,9 +51,10 @@ class FileReport:
 
 @dataclass(slots=True)
 class CaptureFile:
-    """A capture file that can be read more than once."""
+    """A capture file that can be read more than once; what a pipe brought is held for that."""
 
     path: Path
+    _piped: bytes | None = None
 
     def blocks(
         self,
@@ -87,13 +89,23 @@ class CaptureFile:
         self, report: FileReport, progress: Callable[[int], None], part_bytes: int
     ) -> Iterator[list[FrameGroup]]:
         try:
-            with self.path.open("rb") as file:
+            with self._open() as file:
                 if file.read(2) == _GZIP_MAGIC:
                     yield from _compressed(file, report, progress, part_bytes)
                 else:
                     yield from _mapped(file, report, progress, part_bytes)
         except OSError as error:
             raise InputError(f"cannot be read: {error.strerror or error}") from error
+
+    def _open(self) -> BinaryIO:
+        if self._piped is not None:
+            return io.BytesIO(self._piped)
+        file = self.path.open("rb")
+        if file.seekable():
+            return file
+        with file:
+            self._piped = file.read()
+        return io.BytesIO(self._piped)
 
 
 class _Records:
@@ -150,7 +162,7 @@ def _let_go(data: mmap.mmap | bytes, until: int) -> None:
 
 @contextmanager
 def _map(file: BinaryIO) -> Iterator[mmap.mmap | bytes]:
-    """Map a file into memory; what cannot be mapped, as a pipe, is read."""
+    """Map a file into memory; what cannot be mapped, as what a pipe brought, is read."""
     try:
         data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
     except (ValueError, OSError):

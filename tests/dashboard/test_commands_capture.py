@@ -86,6 +86,27 @@ def test_files_may_be_many_and_named_by_a_pattern(tmp_path: Path) -> None:
     assert [flow["file"] for flow in flows] == ["a.pcap", "b.pcap"]
 
 
+def test_files_of_one_name_are_told_apart(tmp_path: Path) -> None:
+    """Captures of many machines are called alike; what is theirs alone stays as short as it was."""
+    paths = [tmp_path / name for name in ("web/x.pcap", "app/x.pcap", "app/y.pcap")]
+    for path in paths:
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(_handshake())
+    for form in ([], ["--packets"]):
+        result = CliRunner().invoke(app, ["capture", "--json", *form, *map(str, paths)])
+        files = [json.loads(line)["file"] for line in result.stdout.splitlines()]
+        assert list(dict.fromkeys(files)) == [str(paths[0]), str(paths[1]), "y.pcap"]
+
+
+def test_capture_comes_through_a_pipe() -> None:
+    """As from a compressor that we do not read, or from another machine."""
+    result = subprocess.run(
+        [sys.executable, "-c", _ENTRY, "capture", "--read", "/dev/stdin", "--json"],
+        cwd=ROOT, input=_handshake(), capture_output=True, check=True,
+    )  # fmt: skip
+    assert json.loads(result.stdout)["packets"] == 3
+
+
 def test_pattern_that_matches_nothing_is_named(tmp_path: Path) -> None:
     """As a file that is not there is."""
     result = CliRunner().invoke(app, ["capture", "--read", str(tmp_path / "*.pcap"), "--json"])

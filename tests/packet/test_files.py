@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import gzip
+import os
 import random
 import struct
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -51,6 +53,20 @@ def test_compressed_file_is_the_same_file(tmp_path: Path, http: bytes) -> None:
     packed.write_bytes(gzip.compress(http, 1))
     assert _lines(packed) == _lines(plain)
     assert len(_lines(plain)) >= _PACKETS
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_pipe_is_read_as_a_file_is(tmp_path: Path, http: bytes, packed: bool) -> None:
+    """It can be read once only, and a capture of more than one block is read twice."""
+    plain = tmp_path / "a.pcap"
+    plain.write_bytes(http)
+    reader, writer = os.pipe()
+    with ThreadPoolExecutor() as pool, os.fdopen(writer, "wb") as pipe:
+        found = pool.submit(_lines, Path(f"/dev/fd/{reader}"), 400)
+        pipe.write(gzip.compress(http, 1) if packed else http)
+        pipe.close()
+        assert found.result() == _lines(plain, 400)
+    os.close(reader)
 
 
 def test_file_of_many_blocks_gives_what_it_gives_as_one(tmp_path: Path, http: bytes) -> None:
