@@ -25,6 +25,7 @@ from packet.columns import PacketColumns, port_pairs
 from packet.config import PacketConfig
 from packet.link import AMBIGUOUS_CONFIDENCE, WINDOW_MARGIN_NS, SpanEndpoints, link
 from packet.meter import Meter
+from packet.own_cursor import OwnCursor
 from packet.queries import Reader
 from packet.recorder import Recorder
 from packet.sampler import Selection
@@ -88,6 +89,7 @@ class PacketJob:
         )
         self._meter = Meter(self._budget, self._writer, counters)
         self._clocks = ClockJob(store, self._reader, self._writer)
+        self._sample_cursor = OwnCursor(store, _SAMPLE_CURSOR, config.host)
         memory_ns = round(config.window_s * NS_PER_S)
         self._joined = SeqJob(store, self._reader, self._writer, memory_ns)
         self._triggers = TriggerJob(config, store, self._reader, self._writer, self._meter)
@@ -165,8 +167,7 @@ class PacketJob:
         return f"{name}.{self._config.host}" if self._config.host else name
 
     def _keep_sample(self, recorder: Recorder, until_ns: int, tally: Tally) -> None:
-        cursor = self._cursor(_SAMPLE_CURSOR)
-        from_ns = read_cursor(self._store.client(), cursor)
+        from_ns = self._sample_cursor.read(until_ns)
         if from_ns >= until_ns:
             return
         selection = Selection(
@@ -184,7 +185,7 @@ class PacketJob:
         packets = packets.take(place < self._budget.take(Tier.SAMPLED, sizes))
         tally.sampled += len(packets)
         self._keeper.keep(packets, Tier.SAMPLED, "")
-        write_cursor(self._store.client(), cursor, until_ns)
+        self._sample_cursor.write(until_ns)
 
     def _keep_traces(self, recorder: Recorder, until_ns: int, tally: Tally) -> None:
         cursor = self._cursor(_TRACE_CURSOR)

@@ -9,6 +9,7 @@ from collector.store.connect import Connections
 from collector.store.cursors import read_cursor, write_cursor
 from packet.config import PacketConfig
 from packet.meter import Meter
+from packet.own_cursor import OwnCursor
 from packet.queries import Reader
 from packet.recorder import Recorder
 from packet.store import Writer
@@ -36,6 +37,7 @@ class TriggerJob:
         self._reader = reader
         self._writer = writer
         self._meter = meter
+        self._cursor = OwnCursor(store, _WIRE_CURSOR, config.host)
         self._debounce = Debounce(config.triggers_per_hour_max)
         # By name. The debounce knows of them: what a failed run did not write is not raised again.
         self._unwritten: dict[str, Trigger] = {}
@@ -54,14 +56,12 @@ class TriggerJob:
 
     def run_once(self, recorder: Recorder, until_ns: int, now_ns: int) -> int:
         """Write the figures that are new; return how many triggers were raised or extended."""
-        host = self._config.host
-        cursor = f"{_WIRE_CURSOR}.{host}" if host else _WIRE_CURSOR
-        client = self._store.client()
-        seconds = recorder.seconds(read_cursor(client, cursor))
+        host, client = self._config.host, self._store.client()
+        seconds = recorder.seconds(self._cursor.read(now_ns))
         self._writer.wire_seconds(seconds)
         self._raise(of_seconds(seconds, host, self._limits))
         if seconds:
-            write_cursor(client, cursor, seconds[-1].second_ns)
+            self._cursor.write(seconds[-1].second_ns)
         # Not before the cursor: a run that failed reads its seconds again, and the budget is filled
         # by each of them once.
         for second in seconds:

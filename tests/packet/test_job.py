@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import socket
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from packet.config import PacketConfig
 from packet.job import PacketJob
 from packet.link import PORTS_AND_TIME, TUPLE_AND_TIME
 from packet.recorder import Recorder
+from packet.wire_watch import WireSecond
 from tests.packet.build import CLIENT, SERVER, Packet, exchange
 from tests.packet.seed import HeldFrames, LostRecorder, Span, frames, insert_request, insert_spans
 from tests.packet.traffic import echo_server, recorder
@@ -22,6 +24,7 @@ _CLOCK = SystemClock()
 _MS = NS_PER_MS
 # What the store keeps expires by the machine's own clock, so a test's time is near it.
 _T = (_CLOCK.now_ns() // NS_PER_S - 600) * NS_PER_S
+_SECOND = WireSecond(_T, 1_000, 100_000, 5, 4_000, 3_000, None, None, 0, 0, (), (), 0)
 
 _PACKETS = "SELECT * FROM packets FINAL ORDER BY ts_ns, src_port, tcp_seq"
 _FLOWS = "SELECT * EXCEPT version FROM flows FINAL ORDER BY first_ns, flow_hash"
@@ -230,6 +233,22 @@ def test_sample_goes_on_where_it_stopped(store: Connections) -> None:
     assert job.run_once(_T + 9 * NS_PER_S).sampled == 4
     (flow,) = _rows(store, _FLOWS)
     assert (flow["first_ns"], flow["packets"]) == (_T, 6)
+
+
+def test_clock_that_is_set_back_does_not_stop_what_is_kept(store: Connections) -> None:
+    """Until it had caught up nothing was sampled, and no second counted; nor after a restart."""
+
+    def held(at_ns: int) -> HeldFrames:
+        packets = [Packet(at_ns + place * NS_PER_S) for place in range(6)]
+        return HeldFrames(frames(packets), [replace(_SECOND, second_ns=at_ns + 4 * NS_PER_S)])
+
+    _job(store, held(_T + 3600 * NS_PER_S), sample_ratio=1.0).run_once(_T + 3610 * NS_PER_S)
+    for place in range(2):  # the second is another process
+        began_ns = _T + place * 20 * NS_PER_S
+        job = _job(store, held(began_ns), sample_ratio=1.0)
+        assert [job.run_once(began_ns + at * NS_PER_S).sampled for at in (1, 3, 9)] == [0, 1, 5]
+    seconds = store.client().query("SELECT second_ns FROM wire_seconds FINAL ORDER BY second_ns")
+    assert [(row[0] - _T) // NS_PER_S for row in seconds.result_rows] == [4, 24, 3604]
 
 
 def test_span_that_a_store_behind_takes_late_is_linked(store: Connections) -> None:
