@@ -19,6 +19,7 @@ from attribution.cells import CellWriter
 from attribution.columns import Column, Table, ints
 from attribution.compact_rows import best_kernel, compact_rows, recomputed_rows
 from attribution.config import AttributionConfig
+from attribution.loaded import Loaded, one_each, without
 from attribution.queries import Reader, in_groups
 from attribution.revisions import DecisionKey, Revisions, revision_rows, revisions_of
 from attribution.rows import Attributed, attribute, attribution_rows, path_rows
@@ -63,25 +64,6 @@ class AttributionReport:
         self.attributed += int((found.is_new & (found.revision == 1)).sum())
         self.revised += int((found.is_new & (found.revision > 1)).sum())
         self.unchanged += int((~found.is_new).sum())
-
-
-@dataclass(frozen=True, slots=True)
-class _Loaded:
-    """Decisions that spans touched, and all there is of them.
-
-    `companions` are the other decisions among the spans, by link or id. They are not read whole and
-    so not attributed here, but what is theirs is no part of the first ones.
-    """
-
-    decisions: Table
-    companions: Table
-    spans: Table
-    stored: Table  # what was written of `decisions` before
-
-    def every_decision(self) -> tuple[Table, Bools]:
-        """Return all decisions, and which of them are to be attributed."""
-        every = pa.concat_tables([self.decisions, self.companions])
-        return every, np.arange(len(every)) < len(self.decisions)
 
 
 @dataclass(slots=True)
@@ -238,7 +220,7 @@ class AttributionJob:
             self._reader.rewrite_minutes(minutes[begin:end])
         report.minutes_rewritten += len(minutes)
 
-    def _load(self, bounds: Sequence[_Bounds], until_ns: int) -> _Loaded:
+    def _load(self, bounds: Sequence[_Bounds], until_ns: int) -> Loaded:
         """Return the decisions that these traces touch, all their spans, and what is stored."""
         loaded, lessened = self._load_touched(bounds, until_ns)
         if lessened:
@@ -248,7 +230,7 @@ class AttributionJob:
 
     def _load_touched(
         self, bounds: Sequence[_Bounds], until_ns: int
-    ) -> tuple[_Loaded, list[_Bounds]]:
+    ) -> tuple[Loaded, list[_Bounds]]:
         """Return the same, and the traces whose own decisions may have less now.
 
         Until a decision comes, what names it or links to it is held for a part of another one in
@@ -265,12 +247,12 @@ class AttributionJob:
             around,
             until_ns,
         )
-        decisions = _one_each(decisions)
+        decisions = one_each(decisions)
         stored = self._reader.attributions(
             decisions["ingress_ns"].to_pylist(), decisions["decision_id"].to_pylist()
         )
         if len(decisions) == 0:
-            return _Loaded(decisions, decisions, spans, stored), []
+            return Loaded(decisions, decisions, spans, stored), []
         more = self._companions(decisions, stored, until_ns) - set(trace_ids)
         others = self._reader.trace_bounds(sorted(more)) if more else []
         for begin, end in in_groups([each[1] for each in others], _APART_NS, _TRACES_MAX):
@@ -283,11 +265,11 @@ class AttributionJob:
         if others:
             around = min(each[1] for each in others), max(each[2] for each in others)
             theirs = self._reader.decisions([each[0] for each in others], [], around, until_ns)
-            companions = _without(_one_each(theirs), decisions)
+            companions = without(one_each(theirs), decisions)
         has_new = len(stored) < len(decisions)
         theirs_too = _texts(companions["trace_id"]) if has_new else set()
         return (
-            _Loaded(decisions, companions, spans, stored),
+            Loaded(decisions, companions, spans, stored),
             [each for each in others if each[0] in theirs_too],
         )
 
@@ -367,32 +349,6 @@ class AttributionJob:
             counted = self._reader.outcome_matches(outcomes[part])
             seconds.update(second_ns for second_ns, _ in counted.values())
         return seconds
-
-
-def _one_each(decisions: Table) -> Table:
-    """Keep one decision a root span: the first received, where a retry stamped it otherwise."""
-    order = pc.sort_indices(
-        decisions, sort_keys=[("received_ns", "ascending"), ("ingress_ns", "ascending")]
-    )
-    decisions = decisions.take(order)
-    seen: set[tuple[str, str]] = set()
-    keep = []
-    for at, key in enumerate(
-        zip(decisions["trace_id"].to_pylist(), decisions["root_span_id"].to_pylist(), strict=True)
-    ):
-        if key not in seen:
-            seen.add(key)
-            keep.append(at)
-    return decisions.take(pa.array(keep, pa.int64()))
-
-
-def _without(decisions: Table, known: Table) -> Table:
-    """Return the decisions whose root is none of the known ones'."""
-    roots = set(zip(known["trace_id"].to_pylist(), known["root_span_id"].to_pylist(), strict=True))
-    ours = zip(
-        decisions["trace_id"].to_pylist(), decisions["root_span_id"].to_pylist(), strict=True
-    )
-    return decisions.filter(pa.array([each not in roots for each in ours], pa.bool_()))
 
 
 def _computed(rows: Table, now_ns: int) -> Table:
