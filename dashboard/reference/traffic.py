@@ -2,7 +2,8 @@
 
 Latency counts from the instant at which a customer meant to ask, so that a stall of the path
 cannot hide behind requests that were never sent. A generator that is itself late measures nothing:
-its lateness is watched, and beyond a bound the run is void and says so.
+its lateness is watched, and beyond a bound the run is void and says so, as it is where the path
+fails requests.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from dashboard.reference.world import Visit, World
 SERVICE: Final = "checkout"
 OUTCOME_AFTER_S: Final = 0.5
 LATENESS_P99_MS_MAX: Final = 25.0  # a third of the 80 ms that decisions are judged by
+ERRORS_RATIO_MAX: Final = 0.01
 REQUEST_S_MAX: Final = 10.0
 _TICKS_PER_MS: Final = 10  # latencies are counted in tenths of a millisecond
 
@@ -192,14 +194,7 @@ class Traffic:
     def summary(self) -> dict[str, object]:
         """Return the figures of the run; a void run says why, and its latencies mean nothing."""
         lateness_ms = self._lateness.quantile_ms(0.99)
-        void_reason = None
-        if lateness_ms is None:
-            void_reason = "no request was answered"
-        elif lateness_ms > LATENESS_P99_MS_MAX:
-            void_reason = (
-                f"the generator was late by {lateness_ms} ms at the 99th percentile, "
-                f"at most {LATENESS_P99_MS_MAX} ms are allowed"
-            )
+        reason = void_reason(self._sent, self._errors, lateness_ms)
         return {
             "sent": self._sent,
             "ok": self._ok,
@@ -208,9 +203,32 @@ class Traffic:
             "lateness_p99_ms": lateness_ms,
             "p50_ms": self._latencies.quantile_ms(0.50),
             "p99_ms": self._latencies.quantile_ms(0.99),
-            "void": void_reason is not None,
-            "void_reason": void_reason,
+            "void": reason is not None,
+            "void_reason": reason,
         }
+
+
+def void_reason(sent: int, errors: int, lateness_ms: float | None) -> str | None:
+    """Return why a run measures nothing, None where it does.
+
+    Args:
+        sent: requests.
+        errors: of them without a good answer; a script delays decisions and fails none.
+        lateness_ms: of the generator at the 99th percentile, None where nothing was answered.
+    """
+    if lateness_ms is None:
+        return "no request was answered"
+    if lateness_ms > LATENESS_P99_MS_MAX:
+        return (
+            f"the generator was late by {lateness_ms} ms at the 99th percentile, "
+            f"at most {LATENESS_P99_MS_MAX} ms are allowed"
+        )
+    if errors > ERRORS_RATIO_MAX * sent:
+        return (
+            f"{errors} of {sent} requests failed, at most {ERRORS_RATIO_MAX:.0%} may: "
+            "the path could not keep up"
+        )
+    return None
 
 
 async def main(child: Child) -> None:

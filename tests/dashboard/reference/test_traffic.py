@@ -3,10 +3,11 @@ from __future__ import annotations
 import itertools
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboard.reference.traffic import Latencies, arrivals
+from dashboard.reference.traffic import Latencies, arrivals, void_reason
 
 NS_PER_S = 1_000_000_000
 
@@ -44,3 +45,22 @@ def test_quantile_is_the_one_of_the_sorted_list(durations_ns: list[int], share: 
 def test_quantile_of_nothing_is_unknown() -> None:
     """Not zero."""
     assert Latencies().quantile_ms(0.5) is None
+
+
+@pytest.mark.parametrize(
+    ("sent", "errors", "lateness_ms", "said"),
+    [
+        pytest.param(4595, 0, 7.4, None, id="a sound run"),
+        pytest.param(4595, 45, 25.0, None, id="as much as is allowed"),
+        pytest.param(0, 0, None, "no request was answered", id="nothing answered"),
+        pytest.param(4595, 0, 25.1, "late by 25.1 ms", id="a late generator"),
+        pytest.param(3727, 81, 23.5, "81 of 3727 requests failed", id="a path that melted"),
+    ],
+)
+def test_run_on_a_machine_that_is_too_busy_says_so(
+    sent: int, errors: int, lateness_ms: float | None, said: str | None
+) -> None:
+    """What it then blames is the machine's doing, and not the script's."""
+    reason = void_reason(sent, errors, lateness_ms)
+    assert (reason is None) is (said is None)
+    assert said is None or said in str(reason)
