@@ -90,6 +90,8 @@ class PacketJob:
         self._meter = Meter(self._budget, self._writer, counters)
         self._clocks = ClockJob(store, self._reader, self._writer)
         self._sample_cursor = OwnCursor(store, _SAMPLE_CURSOR, config.host)
+        # Up to when spans were linked, and how many of the last seconds before that were there.
+        self._seen: tuple[int, int] | None = None
         memory_ns = round(config.window_s * NS_PER_S)
         self._joined = SeqJob(store, self._reader, self._writer, memory_ns)
         self._triggers = TriggerJob(config, store, self._reader, self._writer, self._meter)
@@ -118,6 +120,7 @@ class PacketJob:
             return self._run(now_ns, stored_ns)
         except Exception:
             self._captures.forget()
+            self._seen = None
             raise
 
     def _run(self, now_ns: int, stored_ns: int | None) -> PacketReport:
@@ -197,13 +200,16 @@ class PacketJob:
     def _link_new_spans(self, until_ns: int, now_ns: int, tally: Tally) -> None:
         cursor = self._cursor(_LINK_CURSOR)
         after_ns = read_cursor(self._store.client(), cursor)
-        # A batch may be stored after one that was received later: the last seconds are read again.
-        from_ns, to_ns = self._reader.span_reach(max(after_ns - LATE_NS, 0), until_ns)
+        reach = self._reader.span_reach(after_ns, until_ns, LATE_NS)
+        # A batch may be stored after one that was received later: then those before are read again.
+        is_as_seen = self._seen == (after_ns, reach.before)
+        from_ns, to_ns = reach.new_ns if is_as_seen else reach.all_ns
         if to_ns:
             tally.ranges.append((max(from_ns, until_ns - _LINK_REACH_NS), to_ns))
         for begin_ns, end_ns in _merged(tally.ranges):
             self._link_range(begin_ns, end_ns, now_ns, tally)
         write_cursor(self._store.client(), cursor, max(until_ns, after_ns))
+        self._seen = (until_ns, reach.next_before)
 
     def _link_range(self, from_ns: int, to_ns: int, now_ns: int, tally: Tally) -> None:
         """Link every span that overlaps the range, whenever it was received."""

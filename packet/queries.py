@@ -64,6 +64,16 @@ class FlowSpan:
 
 
 @dataclass(frozen=True, slots=True)
+class SpanReach:
+    """The time that spans cover; (0, 0) for none."""
+
+    new_ns: tuple[int, int]
+    all_ns: tuple[int, int]  # ... with those received shortly before
+    before: int  # spans stored of those received shortly before
+    next_before: int  # what `before` is the next time, unless more of them come in
+
+
+@dataclass(frozen=True, slots=True)
 class HostCall:
     """A call from one host to another, by both of their clocks."""
 
@@ -201,10 +211,17 @@ class Reader:
         rows = self._rows("budget_left", {"host": self._host})
         return int(rows[0][0]) if rows else None
 
-    def span_reach(self, after_ns: int, until_ns: int) -> tuple[int, int]:
-        """Return the time that spans received in (after_ns, until_ns] cover; (0, 0) for none."""
-        (row,) = self._rows("span_reach", {"after_ns": after_ns, "until_ns": until_ns})
-        return int(row[0]), int(row[1])
+    def span_reach(self, after_ns: int, until_ns: int, late_ns: int) -> SpanReach:
+        """Return the time that spans received in (after_ns, until_ns] cover, and what came late."""
+        bounds = {
+            "after_ns": after_ns,
+            "until_ns": until_ns,
+            "late_from_ns": max(after_ns - late_ns, 0),
+            "next_late_from_ns": max(until_ns - late_ns, 0),
+        }
+        (row,) = self._rows("span_reach", bounds)
+        from_ns, to_ns, all_from_ns, all_to_ns, before, next_before = (int(each) for each in row)
+        return SpanReach((from_ns, to_ns), (all_from_ns, all_to_ns), before, next_before)
 
     def packets(
         self,

@@ -262,6 +262,20 @@ def test_span_that_a_store_behind_takes_late_is_linked(store: Connections) -> No
     assert job.run_once(late_ns + NS_PER_S, stored_ns=late_ns).linked == 1
 
 
+def test_spans_are_linked_once_unless_a_batch_comes_late(store: Connections) -> None:
+    """What was linked is left alone; a batch that is stored behind a later one is not missed."""
+    packets = [*exchange(_T + 10 * _MS, _T + 20 * _MS), *exchange(_T + 210 * _MS, _T + 220 * _MS)]
+    job = _job(store, HeldFrames(frames(packets)), sample_ratio=1.0, settle_s=1.0)
+    insert_spans(store, [_call("t1", "s1", _T + 9 * _MS, _T + 21 * _MS)])
+    assert job.run_once(_T + 3 * NS_PER_S).linked == 1
+    assert job.run_once(_T + 4 * NS_PER_S).linked == 0
+    late = _call("t2", "s2", _T + 209 * _MS, _T + 221 * _MS)
+    insert_spans(store, [replace(late, received_ns=_T + NS_PER_S)])
+
+    assert job.run_once(_T + 5 * NS_PER_S).linked == 2
+    assert job.run_once(_T + 6 * NS_PER_S).linked == 0
+
+
 # Kind, attributes without the client's port, and the name under which that port is sent.
 _CONVENTIONS = [
     # A name for an address.
