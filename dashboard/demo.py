@@ -116,6 +116,8 @@ class Demo:
             redis_url=settings.reference.redis_url,
             seal=seal,
             experiments_url=f"http://{authority(settings.dashboard.host, ports.dashboard)}",
+            # The service and a browser beside it must not be what makes a decision slow.
+            goes_first=True,
         )
         self._service.start_packets(
             settings.packet.model_copy(update={"ports": tuple(self._path.ports)})

@@ -9,6 +9,7 @@ against. The end of standard input is the death of the parent, and ends the chil
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import signal
 import socket
@@ -93,6 +94,9 @@ class Child:
         loop = asyncio.get_running_loop()
         for signum in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(signum, self.stopping.set)
+        # A full collection would walk all that was imported, and hold up every request meanwhile.
+        gc.collect()
+        gc.freeze()
         self._reading = loop.create_task(self._listen())
         say(ready=True, ports=ports)
 

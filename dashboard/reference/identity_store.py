@@ -19,6 +19,7 @@ from typing import Any, Final
 
 import fakeredis
 import redis
+from fakeredis._clients import _tcp_server
 from redis.asyncio.connection import parse_url
 
 from dashboard.reference.child import HOST, Child, ChildError, run
@@ -26,6 +27,9 @@ from dashboard.reference.world import CUSTOMERS, OFFERS, World, eligible
 
 KEPT_S: Final = 86_400  # in a store that others use too, nothing of ours stays behind
 _READ_BYTES: Final = 65_536
+# Each connection of the embedded server looks so often for what nobody asked for (publications),
+# which nobody here subscribes to. A hundred times a second, its default, keeps a core busy.
+_UNASKED_S: Final = 5.0
 _KEY: Final = re.compile(rb"reference:(transform|decision):([a-z0-9-]+):")
 
 
@@ -132,6 +136,7 @@ async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
 
 def embedded() -> Address:
     """Start the embedded server in a thread and return where it listens."""
+    _tcp_server._POLL_INTERVAL = _UNASKED_S  # it has no other name
     server = fakeredis.TcpFakeServer((HOST, 0), server_type="valkey")
     server.daemon_threads = True
     threading.Thread(target=server.serve_forever, name="embedded-redis", daemon=True).start()

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import importlib.util
 import json
+import ssl
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -189,12 +190,18 @@ class DecisionPath:
         }
 
 
-class FarTransport(httpx.AsyncHTTPTransport):
-    """A connection to a distant service: half of the network's delay each way."""
+class FarTransport(httpx.AsyncBaseTransport):
+    """A connection to a distant service: half of the network's delay each way.
+
+    Each request in flight has a pool of its own with one connection: what a shared pool does for a
+    request grows with the square of its connections (httpcore 1.0), so that a path which is late
+    would become later still, and stay so.
+    """
 
     def __init__(self, child: Child) -> None:
-        super().__init__(limits=httpx.Limits(max_connections=64, max_keepalive_connections=64))
         self._child = child
+        self._idle: list[httpx.AsyncHTTPTransport] = []
+        self._no_tls = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # each would load the CAs otherwise
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send one request; instrumentation stands outside, so its span holds both halves."""
@@ -202,13 +209,33 @@ class FarTransport(httpx.AsyncHTTPTransport):
         region = request.headers.get("x-region", "")
         delay_ns = scenario.delay_ns("egress/network", region, self._child.elapsed_s)
         await self._child.wait("egress/network", region, delay_ns // 2)
-        response = await super().handle_async_request(request)
+        response = await self._exchanged(request)
         if delay_ns:
             # No wire is so short that an answer is here before its sender has closed the span of
             # it; time that two can claim would be nobody's delay.
             await sleep_ns(_ON_ITS_WAY_NS)
         await self._child.wait("egress/network", region, delay_ns - delay_ns // 2)
         return response
+
+    async def _exchanged(self, request: httpx.Request) -> httpx.Response:
+        transport = self._idle.pop() if self._idle else self._opened()
+        try:
+            response = await transport.handle_async_request(request)
+            await response.aread()
+        except BaseException:
+            await transport.aclose()
+            raise
+        self._idle.append(transport)
+        return response
+
+    def _opened(self) -> httpx.AsyncHTTPTransport:
+        limits = httpx.Limits(max_connections=1, keepalive_expiry=None)
+        return httpx.AsyncHTTPTransport(verify=self._no_tls, limits=limits)
+
+    async def aclose(self) -> None:
+        """Close every connection."""
+        for transport in self._idle:
+            await transport.aclose()
 
 
 def store_client(child: Child) -> redis.asyncio.Redis:
@@ -219,7 +246,6 @@ def store_client(child: Child) -> redis.asyncio.Redis:
     pool = redis.asyncio.BlockingConnectionPool(
         connection_class=reporting_connection(redis.asyncio.Connection),
         # Three times what 80 decisions a second need while every region's store is 120 ms late.
-        # Each costs the embedded server a thread that wakes a hundred times a second.
         max_connections=32,
         timeout=STORE_WAIT_S_MAX,
         **{**said, "host": HOST, "port": child.settings.ports["store"], "decode_responses": True},

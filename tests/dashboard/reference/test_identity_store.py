@@ -4,8 +4,9 @@ import threading
 
 import fakeredis
 import pytest
+from fakeredis._clients import _tcp_server
 
-from dashboard.reference.identity_store import Address, identity_key, offer_key, seed
+from dashboard.reference.identity_store import Address, embedded, identity_key, offer_key, seed
 from dashboard.reference.world import OFFERS, World
 
 
@@ -21,6 +22,15 @@ from dashboard.reference.world import OFFERS, World
 def test_address_is_read_from_a_url(url: str, kwargs: dict[str, object], tls: bool) -> None:
     """Any store that speaks the protocol can stand behind the proxy."""
     assert Address.from_url(url) == Address(kwargs, tls=tls)
+
+
+def test_embedded_store_answers_and_does_not_poll() -> None:
+    """A connection that is idle costs nothing; where the library renames its wait, this fails."""
+    assert vars(_tcp_server)["_POLL_INTERVAL"] > 0
+    with embedded().client() as client:
+        client.set("reference:decision:eu-west:offer:bundle", "10 2 0.05")
+        assert client.get("reference:decision:eu-west:offer:bundle") == b"10 2 0.05"
+    assert vars(_tcp_server)["_POLL_INTERVAL"] >= 1.0
 
 
 def test_store_of_the_operator_is_filled_for_a_day() -> None:

@@ -227,6 +227,25 @@ def test_child_that_cannot_start_is_named_and_the_rest_is_stopped() -> None:
     assert path.pids == {}
 
 
+def test_path_goes_before_what_else_the_machine_does() -> None:
+    """A service and a browser on the same processors are not what makes a decision slow."""
+    path = ReferencePath()
+    with Sink() as sink:
+        try:
+            path.start(SCENARIO, otlp_endpoint=sink.endpoint, goes_first=True)
+            policies = {os.sched_getscheduler(pid) for pid in path.pids.values()}
+        finally:
+            path.stop()
+    assert policies == {os.SCHED_RR if may_go_first() else os.SCHED_OTHER}
+    assert os.sched_getscheduler(0) == os.SCHED_OTHER
+
+
+def may_go_first() -> bool:
+    """Say whether this process may ask the kernel for it, which takes CAP_SYS_NICE."""
+    said = "import os; os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(1))"
+    return subprocess.run([sys.executable, "-c", said], stderr=subprocess.DEVNULL).returncode == 0
+
+
 def test_children_end_with_their_parent() -> None:
     """A parent that is killed leaves no process behind."""
     script = (
