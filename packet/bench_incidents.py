@@ -2,7 +2,7 @@
 
 `server` answers each request at once, or late where the request says that it belongs to an
 incident. `client` sends ordinary requests all the time, and one incident after the other among
-them; a line on its input holds it, or lets it go on. It prints, four times a second, a JSON list of
+them; a line on its input holds it once no incident is under way, or lets it go on. It prints, four times a second, a JSON list of
 what each finished request was: its incident (-1 for none), its port and when it began and ended.
 That record is the truth that packets are held against: it knows of every byte that crossed the
 wire.
@@ -78,6 +78,26 @@ def plan(sizes: Sequence[int]) -> Iterator[tuple[int, int]]:
             due_ns += gap_ns
 
 
+class UnderWay:
+    """How much of the incident that has begun is still to be sent: one ends before the next."""
+
+    def __init__(self, sizes: Sequence[int]) -> None:
+        self._sizes = sizes
+        self._incident, self._left = -1, 0
+
+    def sent(self, incident: int) -> None:
+        """Count one request, -1 for one of none."""
+        if incident < 0:
+            return
+        if incident != self._incident:
+            self._incident, self._left = incident, self._sizes[incident]
+        self._left -= 1
+
+    def __bool__(self) -> bool:
+        """Say whether requests of it are to come."""
+        return self._left > 0
+
+
 def serve(address: str) -> None:
     """Answer until standard input ends."""
     listener = socket.create_server((address, 0), backlog=CONNECTIONS)
@@ -132,18 +152,19 @@ class Client:
         self._is_held = False
         self._poll.register(sys.stdin, select.POLLIN)
 
-    def run(self, requests: Iterator[tuple[int, int]]) -> None:
+    def run(self, requests: Iterator[tuple[int, int]], under_way: UnderWay) -> None:
         """Send every request when it is due, or as soon as a connection is idle."""
         begin_ns = seen_ns = self._clock.monotonic_ns()
         reported_ns, waiting = begin_ns, deque[int]()
         following = next(requests, None)
         while following is not None or waiting or self._asked:
             now_ns = self._clock.monotonic_ns()
-            if self._is_held:
+            if self._is_held and not under_way:  # no incident is stretched
                 begin_ns += now_ns - seen_ns  # what is due is due so much later
             seen_ns = now_ns
             while following is not None and following[0] <= now_ns - begin_ns:
                 waiting.append(following[1])
+                under_way.sent(following[1])
                 following = next(requests, None)
             while waiting and self._idle:
                 self._ask(waiting.popleft())
@@ -193,7 +214,7 @@ def main() -> int:
         return 0
     address, port, count, seed, smallest, largest = sys.argv[2:]
     sizes = incident_sizes(int(count), int(seed), int(smallest), int(largest))
-    Client(address, int(port)).run(plan(sizes))
+    Client(address, int(port)).run(plan(sizes), UnderWay(sizes))
     return 0
 
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from collector.clock import NS_PER_S
-from packet.bench_incidents import RATE_PER_S, incident_sizes, plan
+from packet.bench_incidents import RATE_PER_S, UnderWay, incident_sizes, plan
 
 
 def test_sizes_are_log_uniform_and_the_same_for_a_seed() -> None:
@@ -30,3 +30,14 @@ def test_every_incident_touches_as_many_requests_as_it_should(sizes: list[int]) 
         later - earlier == NS_PER_S // RATE_PER_S for (earlier, _), (later, _) in pairwise(requests)
     )
     assert counted[-1] >= 3 * RATE_PER_S
+
+
+@given(st.lists(st.integers(1, 60), max_size=5))
+def test_an_incident_is_under_way_from_its_first_request_to_its_last(sizes: list[int]) -> None:
+    """Traffic that is held within one would stretch it beyond what its alert looks at."""
+    under_way, sent = UnderWay(sizes), Counter[int]()
+    for _, incident in plan(sizes):
+        under_way.sent(incident)
+        sent[incident] += 1
+        begun = [at for at in range(len(sizes)) if 0 < sent[at] < sizes[at]]
+        assert bool(under_way) == bool(begun)
