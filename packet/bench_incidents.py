@@ -2,10 +2,10 @@
 
 `server` answers each request at once, or late where the request says that it belongs to an
 incident. `client` sends ordinary requests all the time, and one incident after the other among
-them; a line on its input holds it once no incident is under way, or lets it go on. It prints, four times a second, a JSON list of
-what each finished request was: its incident (-1 for none), its port and when it began and ended.
-That record is the truth that packets are held against: it knows of every byte that crossed the
-wire.
+them; a line on its input holds it once no incident is under way, or lets it go on. It prints, four
+times a second, a JSON list of what each finished request was: its incident (-1 for none), its port
+and when it began and ended. That record is the truth that packets are held against: it knows of
+every byte that crossed the wire.
 """
 
 from __future__ import annotations
