@@ -9,7 +9,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page, expect, sync_playwright
 
 ARGUMENTS = [
     "--no-sandbox",
@@ -20,6 +20,10 @@ ARGUMENTS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+
+# How long to wait for what is looked for, never how fast it has to be: on two busy cores a page
+# that takes a second on a quiet machine takes ten.
+expect.set_options(timeout=60_000)
 
 
 @dataclass
