@@ -167,7 +167,7 @@ class AttributionJob:
         report = AttributionReport()
         cursor_ns = read_cursor(client, CURSOR)
         if cursor_ns == 0:
-            cursor_ns = max(self._reader.first_received_ns() - 1, 0)
+            cursor_ns = max(self._reader.next_received_ns(0) - 1, 0)
         overlap_ns = round(self._config.overlap_s * NS_PER_S)
         # Outcomes need not settle: they are read up to now, again and again until the cursor is
         # past them, and those seen before are left out.
@@ -181,6 +181,9 @@ class AttributionJob:
             cursor_ns = step_to_ns
             if cursor_ns < until_ns:  # of the last step they are rewritten with the outcomes'
                 report.cells_rewritten += self._cells.rewrite(sorted(seconds))
+                if not len(touched):  # a weekend of stand-still is one look, not thousands of steps
+                    next_ns = self._reader.next_received_ns(cursor_ns) or until_ns
+                    cursor_ns = max(cursor_ns, min(next_ns - 1, until_ns))
                 write_cursor(client, CURSOR, cursor_ns)
         seconds |= self._seconds_of_new_outcomes(outcomes_after_ns, outcomes_until_ns)
         report.cells_rewritten += self._cells.rewrite(sorted(seconds))

@@ -43,9 +43,9 @@ class Reader:
         self._store = store
         self._attributes = attributes
 
-    def first_received_ns(self) -> int:
-        """Return when the first span was received, 0 where there is none."""
-        return int(self._rows("first_received")[0][0])
+    def next_received_ns(self, after_ns: int) -> int:
+        """Return when the first span or decision was received after an instant, 0 for none."""
+        return int(self._rows("next_received", after_ns=after_ns)[0][0])
 
     def touched_spans(self, after_ns: int, until_ns: int) -> Table:
         """Return trace and row hash of the spans and decisions received in (after, until]."""

@@ -89,8 +89,7 @@ def decision(
     ]  # fmt: skip
 
 
-def put_outcome(
-    store: Connections,
+def outcome(
     outcome_id: str,
     *,
     decision_id: str = "",
@@ -102,22 +101,32 @@ def put_outcome(
     currency: str = "USD",
     event_s: float = 2.0,
     received_s: float = 2.0,
-) -> None:
-    """Insert one revision of one outcome."""
+) -> list[object]:
+    """Return one revision of one outcome, for `put_outcomes`."""
+    return [
+        outcome_id, kind, decision_id, key, int(converted),
+        None if revenue is None else Decimal(revenue),
+        None if margin is None else Decimal(margin),
+        currency, "", BASE_NS + round(event_s * NS_PER_S), "otlp",
+        BASE_NS + round(received_s * NS_PER_S),
+    ]  # fmt: skip
+
+
+def put_outcomes(store: Connections, outcomes: Sequence[list[object]]) -> None:
+    """Insert outcomes in one request: a request costs as much as thousands of rows."""
     store.client().insert(
         "outcomes",
-        [[
-            outcome_id, kind, decision_id, key, int(converted),
-            None if revenue is None else Decimal(revenue),
-            None if margin is None else Decimal(margin),
-            currency, "", BASE_NS + round(event_s * NS_PER_S), "otlp",
-            BASE_NS + round(received_s * NS_PER_S),
-        ]],
+        outcomes,
         column_names=[
             "outcome_id", "kind", "decision_id", "outcome_key", "converted", "revenue", "margin",
             "currency", "channel", "event_ns", "source", "received_ns",
         ],
     )  # fmt: skip
+
+
+def put_outcome(store: Connections, outcome_id: str, **fields: Any) -> None:  # noqa: ANN401
+    """Insert one revision of one outcome, of the fields that `outcome` takes."""
+    put_outcomes(store, [outcome(outcome_id, **fields)])
 
 
 def put_sales(store: Connections, traces: Sequence[str], margin: str, told_s: float = 2.0) -> None:

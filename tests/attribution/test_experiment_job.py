@@ -15,7 +15,7 @@ from collector.clock import NS_PER_MINUTE, NS_PER_S
 from collector.config import AttributesConfig
 from collector.errors import InputError
 from collector.store.connect import Connections
-from tests.attribution.stored import BASE_NS, decision, put_outcome, put_spans, trace_id
+from tests.attribution.stored import BASE_NS, decision, outcome, put_outcomes, put_spans, trace_id
 
 CONFIG = AttributionConfig(outcome_delay_s=0)
 HALF = Experiment(
@@ -30,6 +30,7 @@ HALF = Experiment(
     registered_by="ana",
 )
 END_NS = BASE_NS + 40 * NS_PER_MINUTE
+TOLD_S = 40 * 60 - 1  # spans came in at once: each minute of reception would be a step of the job
 
 
 def run_decisions(store: Connections, arms: list[str], per_minute: int = 4) -> None:
@@ -39,16 +40,20 @@ def run_decisions(store: Connections, arms: list[str], per_minute: int = 4) -> N
         delay_ms = 50 if arm == "slow" else 0
         start_ms = (at // per_minute) * 60_000 + (at % per_minute) * 1_000
         spans += decision(
-            f"d{at}", start_ms, 100 + delay_ms, 1 + start_ms / 1000,
+            f"d{at}", start_ms, 100 + delay_ms, TOLD_S,
             decision__experiment="half", decision__arm=arm,
             decision__injected_delay_ns=str(delay_ms * 1_000_000),
         )  # fmt: skip
     put_spans(store, spans)
-    for at, arm in enumerate(arms):
-        at_s = (at // per_minute) * 60 + 10
-        earned = "8" if arm == "slow" else "10"
-        put_outcome(store, f"o{at}", decision_id=trace_id(f"d{at}"),
-                    margin=earned, event_s=at_s, received_s=at_s)  # fmt: skip
+    told_s = [(at // per_minute) * 60 + 10 for at in range(len(arms))]
+    put_outcomes(
+        store,
+        [
+            outcome(f"o{at}", decision_id=trace_id(f"d{at}"), margin="8" if arm == "slow" else "10",
+                    event_s=at_s, received_s=at_s)
+            for at, (arm, at_s) in enumerate(zip(arms, told_s, strict=True))
+        ],
+    )  # fmt: skip
     AttributionJob(CONFIG, AttributesConfig(), store).drain(END_NS)
 
 

@@ -191,6 +191,19 @@ def test_backlog_is_worked_off_in_steps(store: Connections) -> None:
     assert job(store).drain(at(3_000)).attributed == 5
 
 
+def test_a_year_in_which_nothing_came_is_passed_over(store: Connections) -> None:
+    """Half a million steps of a minute would take hours."""
+    year_s = 365 * 86_400
+    put_spans(store, decision("a"))
+    put_spans(store, decision("b", year_s * 1e3, received_s=year_s + 1.0))
+    running = job(store)
+    assert running.drain(at(10)).attributed == 1
+    done = running.drain(at(2 * year_s))
+    assert (done.attributed, done.cursor_ns) == (1, at(2 * year_s))
+    put_spans(store, decision("c", 2 * year_s * 1e3 - 1_000, received_s=2 * year_s - 0.5))
+    assert running.drain(at(2 * year_s + 1)).attributed == 1
+
+
 def test_nothing_received_is_no_error(store: Connections) -> None:
     """A fresh service runs the job before the first span."""
     assert job(store).run_once(at(10)).attributed == 0

@@ -15,7 +15,14 @@ from attribution.slope_job import best_cells
 from collector.clock import NS_PER_S
 from collector.config import AttributesConfig
 from collector.store.connect import Connections
-from tests.attribution.stored import BASE_NS, decision, put_outcome, put_spans, trace_id
+from tests.attribution.stored import (
+    BASE_NS,
+    decision,
+    put_outcome,
+    put_sales,
+    put_spans,
+    trace_id,
+)
 
 HOUR_NS = 3_600 * NS_PER_S
 
@@ -109,8 +116,8 @@ def test_modes_are_read_from_the_store_with_what_they_earned(store: Connections)
     for at in range(40):
         spans += decision(f"n{at}", 1_000 * at, 100, decision__mode="normal")
         spans += decision(f"g{at}", 1_000 * at, 140, decision__mode="degraded-cache")
-        put_outcome(store, f"n{at}", decision_id=trace_id(f"n{at}"), margin="3")
-        put_outcome(store, f"g{at}", decision_id=trace_id(f"g{at}"), margin="1")
+    put_sales(store, [f"n{at}" for at in range(40)], "3")
+    put_sales(store, [f"g{at}" for at in range(40)], "1")
     # A refund takes back what one of them earned.
     put_outcome(store, "r", decision_id=trace_id("n0"), kind="refund", margin="3")
     put_spans(store, spans)
