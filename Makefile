@@ -70,20 +70,24 @@ demo: install ## Run the whole service on the reference path, with a scripted in
 	@$(BIN)/millworth demo $(DEMO_ARGS)
 
 .PHONY: check
-check: install-dev ## Lint, types, imports, unit and property tests: under a minute
+check: lint unit ## Lint, types, imports, unit and property tests, on every core
+
+.PHONY: lint
+lint: install-dev ## Lint, types and imports
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest -m 'not integration and not browser' $(PYTEST_ARGS)
+
+# A file's tests stay in one process, which has a store of its own. What starts servers, captures
+# packets or drives a browser has the machine to itself, one test at a time.
+.PHONY: unit
+unit: install-dev ## Unit and property tests, on every core
+	$(BIN)/python -m pytest -n auto --maxprocesses 8 --dist loadfile -m 'not integration and not browser' $(PYTEST_ARGS)
 
 .PHONY: test
-test: install-test ## Everything: check, integration and browser tests
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
-	$(BIN)/mypy
-	$(BIN)/lint-imports
-	$(BIN)/python -m pytest $(PYTEST_ARGS)
+test: install-test lint unit ## Everything: check, then integration and browser tests
+	$(BIN)/python -m pytest -m 'integration or browser' $(PYTEST_ARGS)
 
 .PHONY: example
 example: install ## Write millworth.example.toml and the generated pages of docs/ anew

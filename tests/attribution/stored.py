@@ -124,7 +124,7 @@ def put_outcomes(store: Connections, outcomes: Sequence[list[object]]) -> None:
     )  # fmt: skip
 
 
-def put_outcome(store: Connections, outcome_id: str, **fields: Any) -> None:  # noqa: ANN401
+def put_outcome(store: Connections, outcome_id: str, **fields: Any) -> None:  # noqa: ANN401  as `outcome`
     """Insert one revision of one outcome, of the fields that `outcome` takes."""
     put_outcomes(store, [outcome(outcome_id, **fields)])
 

@@ -14,7 +14,7 @@ from collector.wal import Budget, Log, claim_directory, segment_created_ns
 from collector.wal_frames import encode_frame, scan
 from tests.conftest import NOW_NS, ManualClock
 
-WAIT_S = 10  # for what happens at once; never the time that a test takes
+WAIT_S = 30  # for what happens at once; never the time that a test takes
 
 
 class SlowDisk(Disk):
