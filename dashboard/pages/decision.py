@@ -148,14 +148,15 @@ def read(context: PageContext, decision_id: str) -> DecisionRead | None:
     health = context.health.health()
     attribution, spans = reader.attribution(facts), reader.path_spans(facts)
     sent, now_ns = reader.trace_spans(facts.trace_id), context.clock.now_ns()
+    evidence = reader.path_evidence(facts)
     is_young = now_ns - facts.end_ns < _YOUNG_NS
     return DecisionRead(
         facts=facts,
         attribution=attribution,
-        is_settled=not is_young or (attribution is not None and bool(flows)),
+        is_settled=not is_young or (attribution is not None and bool(evidence)),
         spans=spans,
         sent=sent,
-        evidence=reader.path_evidence(facts),
+        evidence=evidence,
         missing=read_missing(reader, facts, attribution, spans, sent, now_ns),
         revisions=reader.revisions(facts, attribution),
         bursts=reader.bursts(facts.ingress_ns, facts.end_ns),
@@ -243,7 +244,10 @@ def _facts(found: DecisionRead) -> list[tuple[str, object]]:
         ("result", "error" if facts.is_error else "ok"),
         ("revision", split.revision if split else "not attributed yet"),
         ("flags", ", ".join(split.flags) or "none" if split else UNKNOWN),
-        ("by the packets", evidence_line(found.evidence)),
+        (
+            "by the packets",
+            evidence_line(found.evidence, is_linked=bool(found.flows), is_settled=found.is_settled),
+        ),
         ("missing spans", missing_line(found.missing)),
         ("trace", html.A(facts.trace_id, href=f"/api/v1/traces/{facts.trace_id}")),
     ]

@@ -16,10 +16,14 @@ from dashboard.rows import PathSpan, Revision
 from dashboard.text import ms
 
 
-def evidence_line(spans: Sequence[SpanEvidence]) -> Component | str:
+def evidence_line(
+    spans: Sequence[SpanEvidence], *, is_linked: bool, is_settled: bool
+) -> Component | str:
     """Say what network and store time was, and on the pointer of which span."""
-    if not spans:
+    if not spans and not is_linked:
         return "no packets of it are kept"
+    if not spans:  # packets are linked first and weighed seconds later
+        return "none of its waits has packets" if is_settled else "linked, being weighed"
     parts = [name for name in EVIDENCE if any(getattr(each, f"{name}_ns") for each in spans)]
     told = [
         f"{name.replace('_', ' ')} {ms(sum(getattr(each, f'{name}_ns') for each in spans), 3)}"

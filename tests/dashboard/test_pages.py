@@ -232,13 +232,36 @@ def test_decision_without_packets_says_which_remedy_applies(context: PageContext
     )
 
 
-def test_young_decision_is_read_again_until_its_packets_are_there(context: PageContext) -> None:
-    """Who follows an alert at once is ahead of the packets, and would never see them."""
-    young, settled = decision.read(context, "d-3"), decision.read(context, "d-12")
-    assert young is not None
-    assert settled is not None
-    assert decision.show(young)["decision-tick.max_intervals"] == decision.TICKS_MAX
-    assert decision.show(settled)["decision-tick.max_intervals"] == 0
+def test_young_decision_is_read_again_until_its_packets_are_weighed(
+    context: PageContext, store: Connections
+) -> None:
+    """Who follows an alert at once is ahead of the packets, and would never see what they prove."""
+    seed = Seed(random.Random(1))
+    began_ns = TODAY_NS - NS_PER_S
+    seed.decision(began_ns, 1)
+    seed.decision(began_ns, 2, packets=True)
+    seed.insert(store.client())
+    here = dataclasses.replace(context, reader=Reader(store))
+
+    def ticks(decision_id: str, line: str, seconds: int = 0) -> object:
+        later = ManualClock(TODAY_NS + seconds * NS_PER_S)
+        found = decision.read(dataclasses.replace(here, clock=later), decision_id)
+        assert found is not None
+        shown = decision.show(found)
+        assert line in text_of(shown["decision-facts.children"])
+        return shown["decision-tick.max_intervals"]
+
+    assert ticks("d-1", "no packets of it are kept") == decision.TICKS_MAX
+    assert ticks("d-2", "linked, being weighed") == decision.TICKS_MAX
+    assert ticks("d-2", "none of its waits has packets", 600) == 0
+    store.client().insert(
+        "path_evidence",
+        [[began_ns, "d-2", "a" * 16, "decision", "store", 7_000_000, 7_000_000]],
+        column_names=[
+            "ingress_ns", "decision_id", "span_id", "stage", "class", "self_ns", "think_ns",
+        ],
+    )  # fmt: skip
+    assert ticks("d-2", "think 7.000 ms") == 0
 
 
 def test_unknown_decision_says_so(context: PageContext) -> None:
@@ -264,7 +287,7 @@ def test_health_lists_the_worst_first_with_its_remedy(context: PageContext) -> N
     items = shown["health-items.rowData"]
     assert isinstance(items, list)
     assert (items[0]["name"], items[0]["detail"]) == ("packet.recorder", "run as root")
-    assert shown["health-items-note.children"] == "1 need a look"
+    assert shown["health-items-note.children"] == "1 needs a look"
     rejected = shown["health-rejected.rowData"]
     assert isinstance(rejected, list)
     assert rejected[0]["example"] == "log-1: outcome.id is missing"
