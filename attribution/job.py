@@ -27,7 +27,7 @@ from attribution.spans import Bools, Ids
 from collector.clock import NS_PER_MINUTE, NS_PER_S
 from collector.config import AttributesConfig
 from collector.store.connect import Connections
-from collector.store.cursors import read_cursor, write_cursor
+from collector.store.cursors import next_received_ns, read_cursor, write_cursor
 
 CURSOR = "attribution"
 
@@ -167,7 +167,7 @@ class AttributionJob:
         report = AttributionReport()
         cursor_ns = read_cursor(client, CURSOR)
         if cursor_ns == 0:
-            cursor_ns = max(self._reader.next_received_ns(0) - 1, 0)
+            cursor_ns = max(next_received_ns(client, 0) - 1, 0)
         overlap_ns = round(self._config.overlap_s * NS_PER_S)
         # Outcomes need not settle: they are read up to now, again and again until the cursor is
         # past them, and those seen before are left out.
@@ -182,7 +182,7 @@ class AttributionJob:
             if cursor_ns < until_ns:  # of the last step they are rewritten with the outcomes'
                 report.cells_rewritten += self._cells.rewrite(sorted(seconds))
                 if not len(touched):  # a weekend of stand-still is one look, not thousands of steps
-                    next_ns = self._reader.next_received_ns(cursor_ns) or until_ns
+                    next_ns = next_received_ns(client, cursor_ns) or until_ns
                     cursor_ns = max(cursor_ns, min(next_ns - 1, until_ns))
                 write_cursor(client, CURSOR, cursor_ns)
         seconds |= self._seconds_of_new_outcomes(outcomes_after_ns, outcomes_until_ns)

@@ -43,10 +43,6 @@ class Reader:
         self._store = store
         self._attributes = attributes
 
-    def next_received_ns(self, after_ns: int) -> int:
-        """Return when the first span or decision was received after an instant, 0 for none."""
-        return int(self._rows("next_received", after_ns=after_ns)[0][0])
-
     def touched_spans(self, after_ns: int, until_ns: int) -> Table:
         """Return trace and row hash of the spans and decisions received in (after, until]."""
         return self._table("touched_spans", after_ns=after_ns, until_ns=until_ns)

@@ -28,7 +28,7 @@ from collector.provenance_ring import read_ring
 from collector.provenance_stream import Judged, Missing, Stream
 from collector.provenance_verify import Finding, Verdict
 from collector.store.connect import Connections
-from collector.store.cursors import write_cursor
+from collector.store.cursors import next_received_ns, write_cursor
 
 CURSOR: Final = "provenance"
 PAGE_ITEMS: Final = 50_000  # spans read at a time, of which decisions are some
@@ -121,7 +121,7 @@ class ProvenanceJob:
         overlap_ns = _OVERLAP_NS if self._stored_ns is None else 0
         while self._cursor_ns < until_ns:
             after_ns = max(self._cursor_ns - overlap_ns, 0)
-            next_ns = self._query("next_arrival", after_ns=after_ns)["next_ns"][0].as_py()
+            next_ns = next_received_ns(self._store.client(), after_ns)
             self._began_ns = self._began_ns or next_ns
             # Where nothing came there is no backlog to take in steps.
             step_ns = max(next_ns, self._cursor_ns) + _STEP_NS if next_ns else until_ns

@@ -16,3 +16,15 @@ def read_cursor(client: Client, job: str) -> int:
 def write_cursor(client: Client, job: str, cursor_ns: int) -> None:
     """Record that `job` has read everything received before `cursor_ns`."""
     client.insert("job_cursors", [[job, cursor_ns]], column_names=["job", "cursor_ns"])
+
+
+def next_received_ns(client: Client, after_ns: int) -> int:
+    """Return when the first span after an instant was received, 0 where none was.
+
+    With it a job passes over time in which nothing came, however long, in one look.
+    """
+    rows = client.query(
+        "SELECT min(received_ns) FROM otel_traces WHERE received_ns > {after_ns:UInt64}",
+        parameters={"after_ns": after_ns},
+    ).result_rows
+    return int(rows[0][0])

@@ -179,7 +179,7 @@ def read(context: PageContext) -> dict[str, object]:
             *(item_line(item) for item in by_urgency(items) if not _is_of_the_flow(item)),
             *(cursor_line(job, cursor_ns, now_ns) for job, cursor_ns in cursors.items()),
         ],
-        "health-items-note.children": _look(wrong),
+        "health-items-note.children": _items_note(wrong),
         "health-rejected.rowData": [
             rejected_line(row) for row in reader.rejected(max(0, now_ns - REJECTED_WINDOW_NS))
         ],
@@ -187,12 +187,6 @@ def read(context: PageContext) -> dict[str, object]:
         "health-tables-note.children": size(sum(row.bytes_on_disk for row in tables)),
         "health-asof.children": f"as of {utc_clock(now_ns)} UTC",
     }
-
-
-def _look(wrong: int) -> str:
-    if not wrong:
-        return "all is well"
-    return "1 needs a look" if wrong == 1 else f"{wrong} need a look"
 
 
 def by_urgency(items: Sequence[HealthItem]) -> list[HealthItem]:
@@ -275,6 +269,12 @@ def table_line(row: TableSize) -> dict[str, object]:
         "size": size(row.bytes_on_disk),
         "parts": count(row.parts),
     }
+
+
+def _items_note(wrong: int) -> str:
+    if not wrong:
+        return "all is well"
+    return "1 needs a look" if wrong == 1 else f"{wrong} need a look"
 
 
 def _value(item: HealthItem) -> str:

@@ -131,16 +131,12 @@ def put_outcome(store: Connections, outcome_id: str, **fields: Any) -> None:  # 
 
 def put_sales(store: Connections, traces: Sequence[str], margin: str, told_s: float = 2.0) -> None:
     """Insert a sale of each of these decisions."""
-    told_ns = BASE_NS + round(told_s * NS_PER_S)
-    store.client().insert(
-        "outcomes",
+    put_outcomes(
+        store,
         [
-            [f"sale-{each}", "sale", trace_id(each), 1, Decimal(margin), "USD", told_ns, told_ns]
+            outcome(f"sale-{each}", decision_id=trace_id(each), margin=margin,
+                    event_s=told_s, received_s=told_s)
             for each in traces
-        ],
-        column_names=[
-            "outcome_id", "kind", "decision_id", "converted", "margin", "currency", "event_ns",
-            "received_ns",
         ],
     )  # fmt: skip
 
