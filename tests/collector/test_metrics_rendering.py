@@ -10,7 +10,7 @@ import itertools
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from opentelemetry.proto.metrics.v1.metrics_pb2 import (
     Exemplar,
@@ -158,7 +158,7 @@ def expected(kind: str, point: dict[str, Any], head: dict[str, Any]) -> dict[str
         if kind != "gauge":
             row["AggregationTemporality"] = head["temporality"]
     if kind in ("gauge", "sum"):
-        row["Value"] = float(point["value"] or 0.0) if point["value"] is not None else 0.0
+        row["Value"] = 0.0 if point["value"] is None else float(point["value"])  # -0.0 is a value
         return row | ({"IsMonotonic": head["is_monotonic"]} if kind == "sum" else {})
     row |= {"Count": point["count"], "Sum": point["sum"]}
     if kind == "summary":
@@ -195,6 +195,19 @@ def expected_exemplars(exemplars: list[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
+NEGATIVE_ZERO: dict[str, list[dict[str, Any]]] = {
+    **{kind: [] for kind in KINDS},
+    "sum": [
+        {"attributes": {}, "start_ns": 0, "time_ns": NOW_NS, "flags": 0, "exemplars": [],
+         "value": -0.0}
+    ],
+}  # fmt: skip
+PLAIN_HEAD: dict[str, Any] = {
+    "resource": {}, "scope": {}, "texts": [""] * 6, "dropped": 0, "temporality": 0,
+    "is_monotonic": False,
+}  # fmt: skip
+
+
 def comparable(rows: list[dict[str, Any]]) -> list[str]:
     """Return rows as text in a fixed order: NaN equals NaN there, and -0.0 differs from 0.0."""
     return sorted(repr(sorted(row.items())) for row in rows)
@@ -219,6 +232,7 @@ def stored(store: Connections, kind: str, name: str) -> list[dict[str, Any]]:
 
 @settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(points=POINTS, head=HEADS)
+@example(points=NEGATIVE_ZERO, head=PLAIN_HEAD)
 def test_every_field_of_every_kind_is_stored(
     store: Connections, points: dict[str, list[dict[str, Any]]], head: dict[str, Any]
 ) -> None:
