@@ -12,13 +12,14 @@ from collector.clock import NS_PER_S
 from packet.byte_budget import ByteBudget, Tier
 from packet.columns import U64, Mask, PacketColumns, port_pairs
 from packet.config import PacketConfig
-from packet.link import WINDOW_MARGIN_NS, SpanEndpoints, within_windows
+from packet.link import WINDOW_MARGIN_NS, SpanEndpoints
 from packet.queries import REACH_NS, CaptureRequest, Reader
 from packet.reconstruction import Captured, judge
 from packet.recorder import Recorder, RecorderStats
 from packet.sampler import Selection
 from packet.store import ReconstructionRow, Writer
 from packet.tally import Keeper, Tally, on_the_wire
+from packet.windows import within_windows
 
 # OpenTelemetry SDKs export a batch every 5 s, and a stored batch may be another second old.
 LATE_NS = 10 * NS_PER_S

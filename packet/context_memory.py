@@ -2,7 +2,7 @@
 
 The kernel hands over what begins like a request, with `packet.request_bytes` of its payload, on a
 socket of its own; half a second later it was searched and is gone. What is held is an id of a trace
-and of a span, and which packet said them.
+and of a span, and which packet said them, and which packets are of their connection alone.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy as np
 
 from collector.clock import NS_PER_S
 from packet.config import PacketConfig
-from packet.contexts import ContextRows, chosen, find_contexts, no_contexts
+from packet.contexts import ContextRows, chosen, find_contexts, naming, no_contexts
 from packet.frames import parse_blocks
 from packet.mapped_ring import MappedRing
 from packet.sampler import Selection
@@ -62,7 +62,7 @@ class ContextMemory:
             return
         rows = find_contexts(parse_blocks(waiting))
         if len(rows):
-            self.found += len(rows)
+            self.found += len(naming(rows))
             self._held.append(rows)
             self._held_bytes += rows.nbytes
         while self._held_bytes > self._held_bytes_max:

@@ -6,6 +6,9 @@ request to request, so that it is always spelled out as a literal, most often in
 code: its length and `00-` are three bytes to look for, and what follows has to decode to the one
 form that W3C allows. A value that is said by a reference to a table is not found.
 
+Frames of HTTP/2 that are of no request and no response are found as well: a segment of nothing else
+belongs to no exchange (`messages`).
+
 Source: W3C Trace Context; RFC 7541 (HPACK) section 5.2 and appendix B; RFC 9113 section 4.1.
 """
 
@@ -23,19 +26,21 @@ from numpy.typing import NDArray
 from packet.columns import I64, U8, Mask, PacketColumns
 from packet.decode import decode
 from packet.frames import Frames
+from packet.http2 import FRAME_TYPE_MAX, PREFACE_WORD, bare_segments
 from packet.sampler import Selection
 
 HEADER: Final = "header"  # spelled out in HTTP/1.1
 HPACK: Final = "hpack"  # in HTTP/2, which gRPC is
-_METHODS: Final = (HEADER, HPACK)
+# A segment of HTTP/2 that says nothing of a request or a response, but of their connection; and one
+# that ends a stream without finishing it. They name no trace.
+CONNECTION: Final = "connection"
+RESET: Final = "reset"
+_METHODS: Final = (HEADER, HPACK, CONNECTION, RESET)
 
 # What a segment begins with that may be a request; the kernel's filter asks the same.
 REQUEST_WORDS: Final = (
     b"GET ", b"POST", b"PUT ", b"HEAD", b"PATC", b"DELE", b"OPTI", b"TRAC", b"CONN", b"QUER",
 )  # fmt: skip
-PREFACE_WORD: Final = b"PRI "  # how HTTP/2 begins
-# A frame of HTTP/2: three bytes of length, of which the first is 0 up to 64 KiB, and its type.
-FRAME_TYPE_MAX: Final = 9
 
 # One context: which request carried it, and what it says.
 CONTEXT: Final = np.dtype(
@@ -90,7 +95,11 @@ _SYMBOLS, _WIDTHS = _tables()
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """One row of `wire_contexts`: a request that said which span sent it."""
+    """One row of `wire_contexts`: a request that said which span sent it.
+
+    Of a segment that is the connection's own `trace_id` and `span_id` are empty, and the client is
+    who sent it.
+    """
 
     ts_ns: int
     flow_hash: int
@@ -116,13 +125,14 @@ def find_contexts(frames: Frames) -> ContextRows:
     begins = frames.offsets[decoded.rows]
     ends = begins + frames.lengths[decoded.rows]
     payload = begins + packets.wire_bytes.astype(np.int64) - packets.payload_bytes
+    is_whole = (packets.payload_bytes > 0) & (payload + packets.payload_bytes <= ends)
+    found = _bare(packets, frames.data, payload, np.flatnonzero(is_whole))
     long = np.flatnonzero((packets.tcp_flags != 0) & (payload + _VALUE_BYTES // 2 < ends))
     if not len(long):
-        return no_contexts()
+        return np.concatenate([*found, no_contexts()])
     words = np.stack([frames.data[payload[long] + at] for at in range(4)], axis=1)
     is_text, is_framed = _kinds(words)
     data = frames.data.tobytes()
-    found = []
     for kind, hits in ((is_text, _spelled(data)), (is_framed, _packed(data, frames.data))):
         rows = long[kind]
         owners = _owners(hits.at, hits.ends, payload[rows], ends[rows])
@@ -134,17 +144,23 @@ def find_contexts(frames: Frames) -> ContextRows:
     return contexts[np.argsort(contexts["ts_ns"], kind="stable")]
 
 
+def naming(rows: ContextRows) -> ContextRows:
+    """Return the rows that say which span sent a request."""
+    return rows[rows["method"] < _METHODS.index(CONNECTION)]
+
+
 def as_contexts(rows: ContextRows) -> list[Context]:
     """Return rows one by one, ids in hex."""
     traces, spans = rows["trace_id"].tobytes().hex(), rows["span_id"].tobytes().hex()
+    named = (rows["method"] < _METHODS.index(CONNECTION)).tolist()
     return [
         Context(
             ts_ns=int(row["ts_ns"]),
             flow_hash=int(row["flow_hash"]),
             client_port=int(row["client_port"]),
             server_port=int(row["server_port"]),
-            trace_id=traces[place * 32 : place * 32 + 32],
-            span_id=spans[place * 16 : place * 16 + 16],
+            trace_id=traces[place * 32 : place * 32 + 32] if named[place] else "",
+            span_id=spans[place * 16 : place * 16 + 16] if named[place] else "",
             method=_METHODS[int(row["method"])],
         )
         for place, row in enumerate(rows)
@@ -200,6 +216,17 @@ def of_traces(rows: ContextRows, trace_ids: Collection[str]) -> Mask:
     wanted = np.frombuffer(bytes.fromhex("".join(carried)), "V16")
     mask: Mask = np.isin(np.ascontiguousarray(rows["trace_id"]).view("V16").ravel(), wanted)
     return mask
+
+
+def _bare(packets: PacketColumns, data: U8, payload: I64, rows: I64) -> list[ContextRows]:
+    """Return the segments that hold nothing but frames of HTTP/2 without a part of a message."""
+    rows = rows[packets.tcp_flags[rows] != 0]
+    begins = payload[rows]
+    is_bare, is_reset = bare_segments(data, begins, begins + packets.payload_bytes[rows])
+    return [
+        _row_heads(packets, rows[kind], method)
+        for kind, method in ((is_bare & ~is_reset, CONNECTION), (is_bare & is_reset, RESET))
+    ]
 
 
 def _kinds(words: U8) -> tuple[Mask, Mask]:
@@ -314,11 +341,16 @@ def _in_headers(data: bytes, at: I64, begins: I64, owners: I64) -> Mask:
 
 
 def _rows(packets: PacketColumns, rows: I64, hits: _Hits, inside: Mask) -> ContextRows:
+    found = _row_heads(packets, rows, hits.method)
+    found["trace_id"], found["span_id"] = hits.trace_id[inside], hits.span_id[inside]
+    # Ids of zeros are no ids, W3C says.
+    return found[found["trace_id"].any(axis=1) & found["span_id"].any(axis=1)]
+
+
+def _row_heads(packets: PacketColumns, rows: I64, method: str) -> ContextRows:
     found = np.zeros(len(rows), CONTEXT)
     found["ts_ns"], found["flow_hash"] = packets.ts_ns[rows], packets.flow_hash[rows]
     found["client_port"], found["server_port"] = packets.src_port[rows], packets.dst_port[rows]
     found["tcp_seq"] = packets.tcp_seq[rows]
-    found["method"] = _METHODS.index(hits.method)
-    found["trace_id"], found["span_id"] = hits.trace_id[inside], hits.span_id[inside]
-    # Ids of zeros are no ids, W3C says.
-    return found[found["trace_id"].any(axis=1) & found["span_id"].any(axis=1)]
+    found["method"] = _METHODS.index(method)
+    return found

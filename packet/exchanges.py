@@ -1,11 +1,12 @@
 """Pure: the payload of each connection cut into exchanges, and what their requests said.
 
 An exchange is a request and the response to it. On a connection of HTTP/2 several requests may be
-on their way at once: they are one exchange then, of all of them. What a client of HTTP/2 sends
-between two requests (windows, pings) belongs to neither: a request that said whose it is begins
-its exchange. Of a connection only what was on the wire near a span is kept, so the response to an
-earlier request may not be there: where an acknowledgement covers bytes that are not there, what
-follows belongs to nothing before it.
+on their way at once: they are one exchange then, of all of them. What is of the connection itself
+(`messages`) belongs to none; where it could not be read, a request that said whose it is begins its
+exchange all the same, and what lies behind its span is left out (`Exchanges.seen`). Of a connection
+only what was on the wire near a span is kept, so the response to an earlier request may not be
+there: where an acknowledgement covers bytes that are not there, what follows belongs to nothing
+before it.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from numpy.typing import NDArray
 
 from packet.columns import I64, U32, U64, Mask, PacketColumns, port_pair, rows_by_key
 from packet.contexts import HEADER, Context
+from packet.messages import message_kinds
 
 Barred: TypeAlias = Callable[[int], bool]  # whether an exchange is another's, by its place
 
@@ -28,10 +30,31 @@ Barred: TypeAlias = Callable[[int], bool]  # whether an exchange is another's, b
 class Exchanges:
     """The exchanges of one connection, in time, not overlapping."""
 
-    first_ns: U64
-    last_ns: U64
-    packets: I64
-    wire_ns: I64  # -1 where the request or the response was not seen
+    ts_ns: U64  # of the packets of all of them
+    starts: I64  # place of the first packet of each, and the end of the last
+    answered_ns: I64  # first byte of the response; -1 where that or the request was not seen
+    wire_ns: I64  # ... from the last of the request; -1 likewise
+
+    @property
+    def first_ns(self) -> U64:
+        """Return when each began."""
+        return self.ts_ns[self.starts[:-1]]
+
+    @property
+    def last_ns(self) -> U64:
+        """Return when each ended."""
+        return self.ts_ns[self.starts[1:] - 1]
+
+    def seen(self, begin: int, end: int, until_ns: int) -> tuple[int, int, int | None]:
+        """Return packets, the last one's stamp and the wire time of exchanges [begin, end).
+
+        What came after `until_ns` is in none of them, but for the first packet.
+        """
+        rows = self.ts_ns[self.starts[begin] : self.starts[end]]
+        packets = max(int(np.searchsorted(rows, np.uint64(until_ns), side="right")), 1)
+        wire_ns = np.where(self.answered_ns <= until_ns, self.wire_ns, -1)[begin:end]
+        whole = int(wire_ns.sum()) if (wire_ns >= 0).all() else None
+        return packets, int(rows[packets - 1]), whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,30 +67,45 @@ class Place:
     method: str  # of the context that was found there
 
 
-def cut(packets: PacketColumns, client_port: int, said_ns: Sequence[int]) -> Exchanges:
-    """Cut the payload packets of one connection before each request that follows a response.
+def cut(
+    packets: PacketColumns,
+    client_port: int,
+    said_ns: Sequence[int],
+    kinds: tuple[Mask, Mask],
+) -> Exchanges:
+    """Cut the messages of one connection before each request that follows a response.
 
     Args:
-        packets: by time.
+        packets: with payload, by time.
         client_port: of who asks.
         said_ns: stamps of the packets that carried a context.
+        kinds: `messages.message_kinds` of these packets.
     """
-    asked = packets.src_port == client_port
-    begins = np.ones(len(packets), np.bool_)
-    begins[1:] = (asked[1:] & ~asked[:-1]) | _after_a_gap(packets, asked)[1:]
-    said = np.flatnonzero(asked & np.isin(packets.ts_ns, np.array(said_ns, np.uint64)))
+    is_message, is_reset = kinds
+    from_client = packets.src_port == client_port
+    rows = np.flatnonzero(is_message)
+    # Bytes of the connection itself are acknowledged as well: a gap is where none of all is there.
+    gaps = np.diff(np.cumsum(_after_a_gap(packets, from_client))[rows], prepend=0) > 0
+    # Who gives up asks for nothing more: that ends an exchange, and is no answer.
+    asked, gave_up = (from_client & ~is_reset)[rows], (from_client & is_reset)[rows]
+    times = packets.ts_ns[rows]
+    begins = np.ones(len(rows), np.bool_)
+    begins[1:] = (asked[1:] & ~asked[:-1]) | gaps[1:]
+    said = np.flatnonzero(asked & np.isin(times, np.array(said_ns, np.uint64)))
     _, first = np.unique(np.cumsum(begins)[said], return_index=True)
     begins[said[first]] = True
-    starts = np.flatnonzero(begins)
-    ends = np.append(starts[1:], len(packets))
+    starts = np.append(np.flatnonzero(begins), len(rows))
+    if not len(rows):
+        return Exchanges(times, starts, np.zeros(0, np.int64), np.zeros(0, np.int64))
     # Within an exchange all of the request precedes all of the response.
-    requests = np.add.reduceat(asked.astype(np.int64), starts)
-    both = (requests > 0) & (requests < ends - starts)
-    ts_ns = packets.ts_ns.astype(np.int64)
-    answered = np.minimum(starts + requests, len(packets) - 1)
+    requests = np.add.reduceat(asked.astype(np.int64), starts[:-1])
+    answered = np.minimum(starts[:-1] + requests, len(rows) - 1)
     sent = np.maximum(answered - 1, 0)
+    both = (requests > 0) & (requests < np.diff(starts)) & ~gave_up[answered]
+    ts_ns = times.astype(np.int64)
+    answered_ns = np.where(both, ts_ns[answered], -1)
     wire_ns = np.where(both, ts_ns[answered] - ts_ns[sent], -1)
-    return Exchanges(packets.ts_ns[starts], packets.ts_ns[ends - 1], ends - starts, wire_ns)
+    return Exchanges(times, starts, answered_ns, wire_ns)
 
 
 def _after_a_gap(packets: PacketColumns, asked: Mask) -> Mask:
@@ -124,17 +162,22 @@ class Traffic:
 
     def __init__(self, columns: PacketColumns, contexts: Iterable[Context]) -> None:
         payload = columns.take(columns.payload_bytes > 0).in_order()
+        found = list(contexts)
+        is_message, is_reset = message_kinds(payload, found)
         self._flows: dict[int, PacketColumns] = {}
+        self._kinds: dict[int, tuple[Mask, Mask]] = {}
         self._by_ports: dict[int, list[PacketColumns]] = defaultdict(list)
         for rows in rows_by_key(payload.flow_hash):
             packets = payload.take(rows)
-            self._flows[int(packets.flow_hash[0])] = packets
+            flow_hash = int(packets.flow_hash[0])
+            self._flows[flow_hash] = packets
+            self._kinds[flow_hash] = is_message[rows], is_reset[rows]
             pair = port_pair(int(packets.src_port[0]), int(packets.dst_port[0]))
             self._by_ports[pair].append(packets)
         self._cut: dict[tuple[int, int], Exchanges] = {}
         self._said: dict[tuple[str, str], list[Place]] = defaultdict(list)
         self._in: dict[tuple[int, int], dict[int, list[Context]]] = defaultdict(dict)
-        said = [context for context in contexts if context.flow_hash in self._flows]
+        said = [each for each in found if each.trace_id and each.flow_hash in self._flows]
         self._said_ns: dict[tuple[int, int], list[int]] = defaultdict(list)
         for context in said:
             self._said_ns[context.flow_hash, context.client_port].append(context.ts_ns)
@@ -149,7 +192,8 @@ class Traffic:
         """Return the exchanges of a connection that is there."""
         key = flow_hash, client_port
         if key not in self._cut:
-            self._cut[key] = cut(self._flows[flow_hash], client_port, self._said_ns[key])
+            packets, kinds = self._flows[flow_hash], self._kinds[flow_hash]
+            self._cut[key] = cut(packets, client_port, self._said_ns[key], kinds)
         return self._cut[key]
 
     def said_by(self, trace_id: str, span_id: str) -> list[Place]:

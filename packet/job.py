@@ -233,7 +233,7 @@ class PacketJob:
             row for row in link(spans, packets, contexts) if (row.trace_id, row.span_id) in inside
         ]
         self._writer.span_flows(links, now_ns)
-        self._writer.wire_times(wire_times(spans, links, packets), now_ns)
+        self._writer.wire_times(wire_times(spans, links, packets, contexts), now_ns)
         tally.linked += len(links)
         tally.ambiguous += sum(row.confidence <= AMBIGUOUS_CONFIDENCE for row in links)
 
@@ -244,7 +244,7 @@ class PacketJob:
         pairs = set(port_pairs(kept.src_port, kept.dst_port).tolist())
         found = self._reader.spans(from_ns, to_ns, port_pairs=pairs)
         said = self._reader.contexts(from_ns, to_ns, flow_hashes)
-        traces = sorted({context.trace_id for context in said})
+        traces = sorted({context.trace_id for context in said if context.trace_id})
         if traces:
             named = {(span.trace_id, span.span_id) for span in found}
             senders = {(context.trace_id, context.span_id) for context in said}

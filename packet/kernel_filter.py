@@ -16,7 +16,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from packet.contexts import FRAME_TYPE_MAX, PREFACE_WORD, REQUEST_WORDS
+from packet.contexts import REQUEST_WORDS
+from packet.http2 import FRAME_TYPE_MAX, PREFACE_WORD
 from packet.sampler import IPV4_PREFIX as _IPV4_PREFIX
 from packet.sampler import MIX_1, MIX_2, PORT, epoch_seeds, threshold
 

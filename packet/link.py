@@ -5,7 +5,8 @@ the request said which span sent it (`contexts`), that span and the one that ans
 exchange, whatever the clocks say and whether or not they name their ports. Else time decides: a
 span of the caller takes the exchanges that begin while it runs; a span of the callee, which begins
 after the request came in, takes the one that it overlaps most. An exchange that somebody else's
-request was seen in is left alone.
+request was seen in is left alone. What comes when the span is over, as what closes an idle
+connection, is of no exchange of it.
 """
 
 from __future__ import annotations
@@ -21,13 +22,9 @@ import numpy as np
 from collector.clock import NS_PER_MS
 from packet.columns import (
     I64,
-    SYN,
-    Mask,
     PacketColumns,
     address_words,
     port_pair,
-    port_pairs,
-    rows_by_key,
 )
 from packet.contexts import HEADER, Context
 from packet.exchanges import (
@@ -82,6 +79,7 @@ class SpanEndpoints:
     peer_address: str  # as `columns.normal_address` spells it; "" where only a name is known
     parent_span_id: str = ""
     clock: str = ""  # whose: the host that it names, "" for none
+    clock_error_ns: int = 0  # what that clock says it may be wrong by
 
     @property
     def port_pair(self) -> int:
@@ -128,6 +126,7 @@ class _Claim:
     begin: int
     end: int
     method: str
+    until_ns: int  # what came later is not of the span
     confidence: float  # before others who claim the same are counted
     is_said: bool = False  # by the request itself: what time alone says is no rival
 
@@ -191,41 +190,16 @@ def with_ports(spans: Iterable[SpanEndpoints], contexts: Iterable[Context]) -> l
     return filled
 
 
-def within_windows(
-    columns: PacketColumns, spans: Iterable[SpanEndpoints], margin_ns: int = WINDOW_MARGIN_NS
-) -> Mask:
-    """Return which packets belong to the time of a span of their connection, or open it.
+def _until_ns(span: SpanEndpoints, first_ns: int | None = None) -> int:
+    """Return when the last packet of a span's exchanges may have come.
 
-    A pooled connection carries many decisions: only what was on the wire from `margin_ns` before
-    to `margin_ns` after a span is evidence for it. The handshake counts as a window too.
+    Args:
+        span: by the clock of the packets.
+        first_ns: when its request came; None where it was found by its time. Where it said so
+            itself clocks may differ, but it was not on its way for longer than its span.
     """
-    windows: dict[int, list[tuple[int, int]]] = defaultdict(list)
-    for span in spans:
-        windows[span.port_pair].append((span.start_ns - margin_ns, span.end_ns + margin_ns))
-    pairs = port_pairs(columns.src_port, columns.dst_port)
-    opening = (columns.tcp_flags & np.uint16(SYN)) != 0
-    for pair, ts_ns in zip(pairs[opening].tolist(), columns.ts_ns[opening].tolist(), strict=True):
-        if pair in windows:
-            windows[pair].append((ts_ns, ts_ns + margin_ns))
-
-    inside = np.zeros(len(columns), np.bool_)
-    for rows in rows_by_key(pairs):
-        pair = int(pairs[rows[0]])
-        if pair in windows:
-            begins, ends = _merged(windows[pair])
-            ts_ns = columns.ts_ns[rows].astype(np.int64)
-            at = np.searchsorted(begins, ts_ns, side="right") - 1
-            inside[rows] = (at >= 0) & (ts_ns <= ends[at])
-    return inside
-
-
-def _merged(windows: Sequence[tuple[int, int]]) -> tuple[I64, I64]:
-    """Return begins and ends of windows that no longer overlap, ascending."""
-    ordered = np.array(sorted(windows), np.int64)
-    ends = np.maximum.accumulate(ordered[:, 1])
-    new = np.concatenate([[True], ordered[1:, 0] > ends[:-1]])
-    last = np.concatenate([new[1:], [True]])
-    return ordered[new, 0], ends[last]
+    margin_ns = WINDOW_MARGIN_NS if span.is_server else max(SLACK_NS, span.clock_error_ns)
+    return margin_ns + (span.end_ns if first_ns is None else first_ns + span.end_ns - span.start_ns)
 
 
 def _said(span: SpanEndpoints, traffic: Traffic) -> list[_Claim]:
@@ -241,14 +215,17 @@ def _said(span: SpanEndpoints, traffic: Traffic) -> list[_Claim]:
     claims = []
     for flow_hash in dict.fromkeys(place.flow_hash for place in places):
         own = [place for place in places if place.flow_hash == flow_hash]
+        begin = min(place.index for place in own)
+        first_ns = traffic.exchanges(flow_hash, own[0].client_port).first_ns[begin]
         claims.append(
             _Claim(
                 span=span,
                 flow_hash=flow_hash,
                 client_port=own[0].client_port,
-                begin=min(place.index for place in own),
+                begin=begin,
                 end=max(place.index for place in own) + 1,
                 method=own[0].method,
+                until_ns=_until_ns(span, int(first_ns)),
                 confidence=certainty / max(traffic.callers(place) for place in own),
                 is_said=True,
             )
@@ -282,8 +259,18 @@ def _timed(
         exchanges = traffic.exchanges(flow_hash, span.client_port)
         begin, end, certainty = _claimed(span, exchanges, is_barred)
         if begin < end:
-            sure = confidence * certainty
-            claims.append(_Claim(span, flow_hash, span.client_port, begin, end, method, sure))
+            claims.append(
+                _Claim(
+                    span=span,
+                    flow_hash=flow_hash,
+                    client_port=span.client_port,
+                    begin=begin,
+                    end=end,
+                    method=method,
+                    until_ns=_until_ns(span),
+                    confidence=confidence * certainty,
+                )
+            )
     return claims
 
 
@@ -366,9 +353,8 @@ def _claimed_by(claim: _Claim) -> list[_Claimed]:
 def _link(
     claim: _Claim, alternatives: int, traffic: Traffic, claimants: Counter[_Claimed]
 ) -> SpanFlow:
-    own = slice(claim.begin, claim.end)
     exchanges = traffic.exchanges(claim.flow_hash, claim.client_port)
-    wire_ns = exchanges.wire_ns[own]
+    packets, to_ns, wire_ns = exchanges.seen(claim.begin, claim.end, claim.until_ns)
     rivals = max(claimants[each] for each in _claimed_by(claim))
     # Of several connections that fit in time one was used; who said so on two has asked twice.
     confidence = claim.confidence / (1 if claim.is_said else rivals * alternatives)
@@ -377,10 +363,10 @@ def _link(
         span_id=claim.span.span_id,
         decision_id=claim.span.decision_id,
         flow_hash=claim.flow_hash,
-        from_ns=int(exchanges.first_ns[own][0]),
-        to_ns=int(exchanges.last_ns[own][-1]),
-        packets=int(exchanges.packets[own].sum()),
-        wire_ns=int(wire_ns.sum()) if (wire_ns >= 0).all() else None,
+        from_ns=int(exchanges.first_ns[claim.begin]),
+        to_ns=to_ns,
+        packets=packets,
+        wire_ns=wire_ns,
         method=claim.method,
         # Several that answer one request, or that said they sent it, share what there is.
         confidence=min(confidence, 1 / rivals),

@@ -247,16 +247,21 @@ class Reader:
         return columns_of(table)
 
     def contexts(
-        self, from_ns: int, to_ns: int, flow_hashes: Collection[int] = ()
+        self,
+        from_ns: int,
+        to_ns: int,
+        flow_hashes: Collection[int] = (),
+        *,
+        host: str | None = None,
     ) -> list[Context]:
-        """Return what kept packets seen in [from_ns, to_ns] said of the spans that sent them."""
+        """Return what was found in packets kept of [from_ns, to_ns]; `host` as in `packets`."""
         rows = self._rows(
             "contexts",
             {
                 "from_ns": from_ns,
                 "to_ns": to_ns,
                 "flow_hashes": list(flow_hashes),
-                "host": self._host,
+                "host": self._host if host is None else host,
             },
         )
         return [Context(*row) for row in rows]

@@ -16,6 +16,7 @@ from collector.store.connect import Connections
 from collector.store.cursors import read_cursor, write_cursor
 from packet.capture_job import LATE_NS
 from packet.link import WINDOW_MARGIN_NS, SpanFlow
+from packet.messages import of_messages
 from packet.queries import Reader
 from packet.seq_link import links_elsewhere
 from packet.store import Writer
@@ -61,7 +62,13 @@ class SeqJob:
             return []
         begin_ns = from_ns - WINDOW_MARGIN_NS
         end_ns = max(to_ns, *(link.to_ns for link in links)) + WINDOW_MARGIN_NS
-        seen = {host: self._reader.packets(begin_ns, end_ns, host=host) for host in hosts}
+        seen = {
+            host: of_messages(
+                self._reader.packets(begin_ns, end_ns, host=host),
+                self._reader.contexts(begin_ns, end_ns, host=host),
+            )
+            for host in hosts
+        }
         return [
             replace(link, host=there)
             for here, there in permutations(hosts, 2)

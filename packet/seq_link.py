@@ -44,11 +44,10 @@ def links_elsewhere(
 
     Args:
         links: of spans to connections that the first recorder saw.
-        here: the packets that it kept.
+        here: the packets of messages that it kept, see `messages`.
         there: those of the other; a connection of the same name is the same and is left out.
     """
-    here = here.take(here.payload_bytes > 0).in_order()
-    there = there.take(there.payload_bytes > 0).in_order()
+    here, there = here.in_order(), there.in_order()
     rows_here, rows_there = _by_flow(here), _by_flow(there)
     begins: dict[tuple[int, int], list[int]] = defaultdict(list)
     for row, key in enumerate(zip(there.tcp_seq.tolist(), there.tcp_ack.tolist(), strict=True)):

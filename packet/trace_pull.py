@@ -13,11 +13,11 @@ import numpy as np
 from collector.clock import NS_PER_MS
 from packet.byte_budget import ByteBudget, Tier
 from packet.config import PacketConfig
-from packet.link import within_windows
 from packet.queries import REACH_NS, Reader
 from packet.recorder import Recorder
 from packet.sampler import Selection
 from packet.tally import Keeper, Tally, on_the_wire
+from packet.windows import within_windows
 
 # The exchange, and the ACKs around it. A second on each side would be some forty exchanges of a
 # pooled connection for one, and forty times the share of the budget.

@@ -17,8 +17,10 @@ from enum import StrEnum
 import numpy as np
 
 from collector.clock import NS_PER_MS
-from packet.columns import ACK, FIN, I64, RST, SYN, PacketColumns, rows_by_key
+from packet.columns import ACK, FIN, I64, RST, SYN, Mask, PacketColumns, rows_by_key
+from packet.contexts import Context
 from packet.link import AMBIGUOUS_CONFIDENCE, SpanEndpoints, SpanFlow
+from packet.messages import message_kinds
 
 _REORDERED_NS = 3 * NS_PER_MS  # as Wireshark has it, where no round trip was seen
 _HOLES_MAX = 64
@@ -56,7 +58,10 @@ class WireTime:
 
 
 def wire_times(
-    spans: Iterable[SpanEndpoints], links: Sequence[SpanFlow], columns: PacketColumns
+    spans: Iterable[SpanEndpoints],
+    links: Sequence[SpanFlow],
+    columns: PacketColumns,
+    contexts: Iterable[Context] = (),
 ) -> list[WireTime]:
     """Return what the callers' spans waited for; a link that is one of a set proves nothing.
 
@@ -64,6 +69,7 @@ def wire_times(
         spans: as they were linked.
         links: what `link` returned of them.
         columns: the same packets, and those of the handshakes.
+        contexts: what was found in them, as for `link`.
     """
     callers = {(span.trace_id, span.span_id): span for span in spans if not span.is_server}
     sure = defaultdict(list)
@@ -71,12 +77,14 @@ def wire_times(
         if (row.trace_id, row.span_id) in callers and row.confidence > AMBIGUOUS_CONFIDENCE:
             sure[row.flow_hash].append(row)
     ordered = columns.in_order()
+    is_message, is_reset = message_kinds(ordered, contexts)
     found = []
     for rows in rows_by_key(ordered.flow_hash):
         own = sure.get(int(ordered.flow_hash[rows[0]]))
         if own:
             packets, span = ordered.take(rows), callers[own[0].trace_id, own[0].span_id]
-            flow = _Flow(packets, _client_port(packets, span, own[0]))
+            client_port = _client_port(packets, span, own[0])
+            flow = _Flow(packets, client_port, is_message[rows], is_reset[rows])
             found += [_wire_time(callers[row.trace_id, row.span_id], row, flow) for row in own]
     return found
 
@@ -95,9 +103,14 @@ def _client_port(packets: PacketColumns, span: SpanEndpoints, row: SpanFlow) -> 
 class _Flow:
     """The packets of one connection in time, and what is the same for all of its spans."""
 
-    def __init__(self, packets: PacketColumns, client_port: int) -> None:
+    def __init__(
+        self, packets: PacketColumns, client_port: int, is_message: Mask, is_reset: Mask
+    ) -> None:
         self.ts_ns = packets.ts_ns.astype(np.int64)
         self.asked = packets.src_port == client_port
+        self.messages = np.flatnonzero(is_message)
+        # Who gives up waits no longer, and asks for nothing.
+        self.requests = (self.asked & ~is_reset)[self.messages]
         self.payload = packets.payload_bytes.astype(np.int64)
         self.flags = packets.tcp_flags
         handshake = self.flags & np.uint16(SYN | ACK)
@@ -135,8 +148,12 @@ class _Flow:
 
 
 def _wire_time(span: SpanEndpoints, row: SpanFlow, flow: _Flow) -> WireTime:
-    inside = (flow.ts_ns >= row.from_ns) & (flow.ts_ns <= row.to_ns) & (flow.payload > 0)
-    phases, exchanges = _phases(flow.ts_ns[inside], flow.asked[inside])
+    ts_ns = flow.ts_ns[flow.messages]
+    begin, end = np.searchsorted(ts_ns, [row.from_ns, row.to_ns + 1]).tolist()
+    # An answer that came too late for the span was waited for until it was over.
+    if end < len(ts_ns) and flow.requests[end - 1] and not flow.requests[end]:
+        end += 1
+    phases, exchanges = _phases(ts_ns[begin:end], flow.requests[begin:end])
     opened = flow.syn[
         (flow.ts_ns[flow.syn] >= span.start_ns) & (flow.ts_ns[flow.syn] < row.from_ns)
     ]
@@ -145,7 +162,7 @@ def _wire_time(span: SpanEndpoints, row: SpanFlow, flow: _Flow) -> WireTime:
         begun, done = int(flow.ts_ns[opened[0]]), int(flow.ts_ns[answered[-1]])
         phases = [(Stretch.HANDSHAKE, begun, done), *phases]
     troubles = [each for each in flow.troubles if each[1] < span.end_ns and each[2] > span.start_ns]
-    outside_ns = max(span.start_ns - row.from_ns, row.to_ns - span.end_ns, 0)
+    outside_ns = max(span.start_ns - row.from_ns, int(ts_ns[end - 1]) - span.end_ns, 0)
     return WireTime(
         trace_id=row.trace_id,
         span_id=row.span_id,

@@ -5,7 +5,7 @@
 -- Returns: trace_id String, span_id String, decision_id String (empty for none; of several roots in
 -- a trace the last that began before the span), is_server Bool, start_ns UInt64, end_ns UInt64,
 -- local_port UInt16, peer_port UInt16 (0 where not named), peer_address String, parent_span_id String,
--- clock String; each span once, in order of time.
+-- clock String, clock_error_ns UInt64 (0 where its clock does not say); each span once, in order of time.
 SELECT
     trace_id,
     span_id,
@@ -21,7 +21,8 @@ SELECT
     peer_port,
     peer_address,
     parent_span_id,
-    clock
+    clock,
+    clock_error_ns
 FROM
 (
     SELECT
@@ -29,6 +30,7 @@ FROM
         SpanId AS span_id,
         ParentSpanId AS parent_span_id,
         ResourceAttributes['host.name'] AS clock,
+        toUInt64OrZero(extract(ResourceAttributes['clock.error_ns'], '^[0-9]{1,18}$')) AS clock_error_ns,
         SpanKind IN ('Server', 'Consumer') AS is_server,
         toUInt64(toUnixTimestamp64Nano(Timestamp)) AS start_ns,
         start_ns + Duration AS end_ns,

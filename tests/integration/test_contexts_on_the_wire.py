@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import http.server
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from concurrent import futures
@@ -12,17 +13,19 @@ from dataclasses import replace
 from typing import Any, TypeAlias
 
 import grpc
+import hpack
 import pytest
 
 from collector.clock import SystemClock
 from collector.config import AttributesConfig
 from collector.store.connect import Connections
 from packet.config import PacketConfig
-from packet.contexts import HEADER, HPACK, as_contexts
+from packet.contexts import HEADER, HPACK, as_contexts, naming
 from packet.decode import decode
 from packet.job import PacketJob
 from packet.recorder import RecorderProcess
 from packet.sampler import Selection
+from tests.packet.build import frame
 from tests.packet.seed import Span, insert_request, insert_spans
 from tests.packet.traffic import recorder
 
@@ -34,7 +37,7 @@ _LINKS = (
     "SELECT span_id, method, confidence, wire_ns, packets, from_ns, to_ns FROM span_flows FINAL "
     "ORDER BY from_ns, span_id"
 )
-
+_SAID = "SELECT uniqExactIf(trace_id, trace_id != '') FROM wire_contexts"
 
 _Ask: TypeAlias = Callable[[str], None]  # send one request with a traceparent
 
@@ -156,8 +159,41 @@ def test_spans_without_ports_are_linked_to_the_packets_that_named_them(
         assert (row["method"], row["confidence"]) == (method, 1.0)
         assert span.start_ns <= row["from_ns"] < row["to_ns"] <= span.end_ns
         assert 0 < row["wire_ns"] < span.end_ns - span.start_ns
-    (said,) = store.client().query("SELECT uniqExact(trace_id) FROM wire_contexts").result_rows
+    (said,) = store.client().query(_SAID).result_rows
     assert said == (12,)
+
+
+def test_frames_of_the_connection_end_no_exchange_on_the_wire(store: Connections) -> None:
+    """The caller hears a ping and its own window before the answer, and a ping behind it."""
+    headers = hpack.Encoder().encode([("traceparent", _ids(10)[2])])
+    with (
+        socket.create_server(("127.0.0.1", 0)) as server,
+        socket.create_connection(server.getsockname()) as client,
+        server.accept()[0] as peer,
+        recorder(PacketConfig(ports=(server.getsockname()[1],))) as process,
+    ):
+        start_ns = _CLOCK.now_ns()
+        _say(client, peer, frame(1, headers))
+        for payload in (frame(6, bytes(8)) + frame(8, bytes(4)), frame(6, bytes(8))):
+            _say(peer, client, payload)
+        _say(client, peer, frame(6, bytes(8), flags=1))
+        _say(peer, client, frame(1, b"\x88", flags=5))
+        end_ns = _CLOCK.now_ns()
+        _say(peer, client, frame(6, bytes(8)))
+        insert_spans(store, [Span(*_ids(10)[:2], start_ns, end_ns, {"decision.action": "price"})])
+        config = PacketConfig(ports=(server.getsockname()[1],), sample_ratio=1.0, settle_s=0.0)
+        PacketJob(config, AttributesConfig(), store, process).run_once(_CLOCK.now_ns())
+    (row,) = store.client().query(_LINKS).named_results()
+    assert (row["method"], row["packets"]) == (HPACK, 2)
+    assert start_ns <= row["from_ns"] < row["to_ns"] <= end_ns
+    assert row["wire_ns"] == row["to_ns"] - row["from_ns"]
+    marks = store.client().query("SELECT count() FROM wire_contexts WHERE method = 'connection'")
+    assert marks.result_rows == [(4,)]
+
+
+def _say(sender: socket.socket, receiver: socket.socket, payload: bytes) -> None:
+    sender.sendall(payload)
+    assert receiver.recv(len(payload), socket.MSG_WAITALL) == payload
 
 
 def _no_payload(process: RecorderProcess, from_ns: int) -> None:
@@ -165,11 +201,11 @@ def _no_payload(process: RecorderProcess, from_ns: int) -> None:
     frames = process.pull(selection)
     assert (frames.wire_bytes - frames.lengths == decode(frames).columns.payload_bytes).all()
     assert _SECRET.encode() not in frames.data.tobytes()
-    contexts = process.contexts(selection)
+    contexts = naming(process.contexts(selection))
     assert len(contexts) == process.stats().contexts == 12
     assert process.stats().unsearched == 0
     assert len(process.contexts(selection, {_ids(11)[0]})) == 1
-    assert as_contexts(process.contexts(selection))[0].trace_id == _ids(10)[0]
+    assert as_contexts(contexts)[0].trace_id == _ids(10)[0]
     assert len(process.contexts(Selection(from_ns - 10, from_ns))) == 0
 
 

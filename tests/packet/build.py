@@ -92,6 +92,14 @@ def server_span(span_id: str, start_ns: int, end_ns: int) -> SpanEndpoints:
     )
 
 
+def frame(kind: int, content: bytes, stream: int | None = None, flags: int = 0) -> bytes:
+    """Return a frame of HTTP/2; by default one of a stream where its type is of streams."""
+    if stream is None:
+        stream = 0 if kind in {4, 6, 7, 8} else 3
+    head = len(content).to_bytes(3, "big") + bytes([kind, flags])
+    return head + stream.to_bytes(4, "big") + content
+
+
 def capture_of(packets: Sequence[Packet]) -> bytes:
     """Return a pcap of TCP packets over Ethernet and IPv4, in the order given; payload is zeros."""
     parts = [struct.pack("<IHHiIII", 0xA1B23C4D, 2, 4, 0, 0, 262_144, 1)]

@@ -13,9 +13,10 @@ from scapy.layers.l2 import ARP, Ether
 from scapy.packet import Raw
 
 from packet.config import PacketConfig
-from packet.contexts import FRAME_TYPE_MAX, PREFACE_WORD, REQUEST_WORDS
+from packet.contexts import REQUEST_WORDS
 from packet.decode import decode
 from packet.frames import frames_of
+from packet.http2 import FRAME_TYPE_MAX, PREFACE_WORD
 from packet.kernel_filter import KernelSample, header_filter
 from packet.sampler import keep
 

@@ -1,0 +1,48 @@
+"""Pure: which packets of a connection are of the time of its spans."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from packet.columns import I64, SYN, Mask, PacketColumns, port_pairs, rows_by_key
+from packet.link import WINDOW_MARGIN_NS, SpanEndpoints
+
+
+def within_windows(
+    columns: PacketColumns, spans: Iterable[SpanEndpoints], margin_ns: int = WINDOW_MARGIN_NS
+) -> Mask:
+    """Return which packets belong to the time of a span of their connection, or open it.
+
+    A pooled connection carries many decisions: only what was on the wire from `margin_ns` before
+    to `margin_ns` after a span is evidence for it. The handshake counts as a window too.
+    """
+    windows: dict[int, list[tuple[int, int]]] = defaultdict(list)
+    for span in spans:
+        windows[span.port_pair].append((span.start_ns - margin_ns, span.end_ns + margin_ns))
+    pairs = port_pairs(columns.src_port, columns.dst_port)
+    opening = (columns.tcp_flags & np.uint16(SYN)) != 0
+    for pair, ts_ns in zip(pairs[opening].tolist(), columns.ts_ns[opening].tolist(), strict=True):
+        if pair in windows:
+            windows[pair].append((ts_ns, ts_ns + margin_ns))
+
+    inside = np.zeros(len(columns), np.bool_)
+    for rows in rows_by_key(pairs):
+        pair = int(pairs[rows[0]])
+        if pair in windows:
+            begins, ends = _merged(windows[pair])
+            ts_ns = columns.ts_ns[rows].astype(np.int64)
+            at = np.searchsorted(begins, ts_ns, side="right") - 1
+            inside[rows] = (at >= 0) & (ts_ns <= ends[at])
+    return inside
+
+
+def _merged(windows: Sequence[tuple[int, int]]) -> tuple[I64, I64]:
+    """Return begins and ends of windows that no longer overlap, ascending."""
+    ordered = np.array(sorted(windows), np.int64)
+    ends = np.maximum.accumulate(ordered[:, 1])
+    new = np.concatenate([[True], ordered[1:, 0] > ends[:-1]])
+    last = np.concatenate([new[1:], [True]])
+    return ordered[new, 0], ends[last]
