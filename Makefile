@@ -89,6 +89,13 @@ unit: install-dev ## Unit and property tests, on every core
 test: install-test lint unit ## Everything: check, then integration and browser tests
 	$(BIN)/python -m pytest -m 'integration or browser' $(PYTEST_ARGS)
 
+# Minutes a test: the limit is for what hangs. A failure prints the example, and is drawn again with
+# PYTEST_ARGS='--hypothesis-seed N'.
+.PHONY: test-deep
+test-deep: install-dev ## The properties with 50 times their examples, drawn anew at each run
+	env -u CI $(BIN)/python -m pytest -n auto --maxprocesses 8 --dist loadfile -m 'hypothesis and not integration and not browser' \
+	  --hypothesis-profile deep --timeout 7200 $(PYTEST_ARGS)
+
 .PHONY: example
 example: install ## Write millworth.example.toml and the generated pages of docs/ anew
 	$(BIN)/millworth config print --example > millworth.example.toml

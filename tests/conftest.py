@@ -14,13 +14,13 @@ from hypothesis import settings
 from collector.config import AttributesConfig, DecisionsConfig, OutcomesConfig, StoreConfig
 from collector.store.connect import Connections
 from collector.store.migrate import apply_views, migrate
+from tests import examples as _examples  # noqa: F401  registers the profiles
 
 # 2033-05-18. Ahead of every machine's clock, because the engine drops at a merge what is older
 # than its table's TTL, by the machine's clock.
 NOW_NS = 2_000_000_000_000_000_000
 
-# A property that is slow on a busy machine is not wrong: time is never asserted in a test.
-settings.register_profile("millworth", deadline=None)
+# Registered there; `--hypothesis-profile deep` is loaded after this.
 settings.load_profile("millworth")
 
 _DATABASES = itertools.count()

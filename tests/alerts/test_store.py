@@ -20,6 +20,7 @@ from collector.errors import InputError
 from tests.alerts.builders import event, message
 from tests.alerts.test_state import SCRIPTS, observations, run
 from tests.conftest import NOW_NS
+from tests.examples import examples
 
 CHECKOUT = DecisionClass("checkout", "eu-west")
 STATE = first_state("burn", CHECKOUT, NOW_NS)
@@ -140,7 +141,7 @@ def test_file_that_cannot_be_used_is_named(
         AlertStore(path)
 
 
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(25), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(SCRIPTS, st.sets(st.integers(0, 40)))
 def test_restarts_change_no_transition(tmp_path: Path, script: str, restarts: set[int]) -> None:
     """Wherever the service stops, it goes on as if it had not."""

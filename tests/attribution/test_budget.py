@@ -14,6 +14,7 @@ from attribution.critical_path import critical_path
 from attribution.spans import NONE, SEGMENTS, STAGES
 from tests.attribution.spans_builder import R, S, columns, labels, link_columns, root_columns
 from tests.attribution.test_critical_path import random_trace
+from tests.examples import examples
 
 
 def split(
@@ -89,7 +90,7 @@ def test_decision_without_its_root_span_is_untraced() -> None:
 
 
 @given(st.integers(0, 2**32))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 def test_segments_sum_to_the_decision(seed: int) -> None:
     """Sixteen parts, one total, to the nanosecond, whatever arrives and however it is stamped."""
     rng = random.Random(seed)

@@ -10,6 +10,7 @@ from attribution.assemble import assemble
 from attribution.critical_path import critical_path
 from attribution.reference import plain_path
 from tests.attribution.spans_builder import R, S, columns, link_columns, root_columns
+from tests.examples import examples
 
 SKEW_MAX_NS = 60
 Outcome = dict[int, dict[int, tuple[int, int, list[tuple[int, int]]]]]
@@ -98,7 +99,7 @@ def test_numpy_walk_equals_the_plain_one(seed: int) -> None:
 
 
 @given(st.integers(0, 2**32))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 def test_sections_tile_the_decision(seed: int) -> None:
     """No nanosecond is lost or counted twice, whatever arrives."""
     rng = random.Random(seed)
@@ -113,7 +114,7 @@ def test_sections_tile_the_decision(seed: int) -> None:
 
 
 @given(st.integers(0, 2**32))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 def test_order_of_spans_makes_no_difference(seed: int) -> None:
     """A batch that arrives in another order, or beside other traces, gives the same path."""
     rng = random.Random(seed)

@@ -25,6 +25,7 @@ from tests.attribution.trace_files import (
     split_file,
     zipkin_json,
 )
+from tests.examples import examples
 
 SPANS = [
     F(1, 0, 0, 100, "Server", "shop", "offer", "10.0.0.1"),
@@ -313,7 +314,7 @@ FIELDS = st.sampled_from([
 ])  # fmt: skip
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(st.binary(max_size=60))
 def test_arbitrary_bytes_raise_only_decode_error(body: bytes) -> None:
     """Whatever is named as a file, the command ends in one line."""
@@ -324,7 +325,7 @@ def test_arbitrary_bytes_raise_only_decode_error(body: bytes) -> None:
             continue
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(
     st.sampled_from(["otlp", "jaeger", "zipkin"]),
     st.dictionaries(FIELDS, JSON_VALUES, max_size=5),
@@ -341,7 +342,7 @@ def test_arbitrary_values_refuse_a_span_or_split_it(format_: str, change: dict[s
             assert sum(share["classes"].values()) == share["total_ns"]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(st.sampled_from([otlp_json, otlp_protobuf, jaeger_json, zipkin_json]), st.data())
 def test_damaged_file_raises_only_decode_error(write: Any, data: st.DataObject) -> None:  # noqa: ANN401 - one of the writers
     """A file that was cut or has a flipped byte is told, or read as far as it is whole."""

@@ -27,6 +27,7 @@ from attribution.revenue import (
     value_cells,
 )
 from collector.clock import NS_PER_MS, NS_PER_S
+from tests.examples import examples
 
 SLOPE = slope_of(SlopePrior())
 
@@ -226,7 +227,7 @@ AMOUNTS = st.integers(-SUM_MAX, SUM_MAX)
 
 
 @given(st.lists(AMOUNTS, min_size=1, max_size=30), st.lists(AMOUNTS, min_size=1, max_size=30))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 def test_sum_is_exact_or_unknown_and_never_wrapped(margins: list[int], stated: list[int]) -> None:
     """One sum beyond 64 bits would stop every later pass, or be a figure out of nothing."""
     count = max(len(margins), len(stated))
@@ -270,7 +271,7 @@ def test_halves_add_up_beyond_64_bits(values: list[int]) -> None:
 
 
 @given(st.integers(0, 2**32))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 def test_cells_do_not_depend_on_order_and_match_a_plain_sum(seed: int) -> None:
     """The same decisions in another order are the same dollars, to the millionth."""
     rng = random.Random(seed)

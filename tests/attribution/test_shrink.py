@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from attribution.shrink import COHORTS_MIN, paule_mandel, shrink
+from tests.examples import examples
 
 
 def test_spread_of_equal_errors_by_hand() -> None:
@@ -64,7 +65,7 @@ def test_intervals_hold_the_truth_over_cohorts_of_very_different_size() -> None:
     ),
     st.sampled_from([0.01, 3.0, 1_000.0]),
 )
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 def test_shrinking_moves_no_cohort_past_the_mean_and_knows_no_units(
     cohorts: list[tuple[float, float]], factor: float
 ) -> None:

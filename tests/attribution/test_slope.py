@@ -27,6 +27,7 @@ from attribution.slope_sums import (
     cells_from_columns,
 )
 from attribution.spans import Ints
+from tests.examples import examples
 
 DEMANDS = Demands(relative_per_ms=1e-3)
 Values = np.ndarray[tuple[int, ...], np.dtype[np.float64]]
@@ -216,7 +217,7 @@ def test_jitter_of_a_few_minutes_is_no_instrument() -> None:
     level=st.sampled_from([0.0, 1e-300, 3.3, -7.1, 1e12]),
     count=st.integers(1, 400),
 )
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 def test_degenerate_data_are_refused_with_a_reason(
     seed: int,
     minutes: int,
@@ -331,7 +332,7 @@ def test_columns_of_the_store_become_the_same_cells() -> None:
     factor=st.sampled_from([0.01, 2.0, 1_000.0]),
     shift=st.sampled_from([-300.0, 0.0, 250.0]),
 )
-@settings(max_examples=25)
+@settings(max_examples=examples(25))
 def test_units_of_the_outcome_scale_the_slope_and_levels_do_not_matter(
     seed: int, factor: float, shift: float
 ) -> None:
@@ -348,7 +349,7 @@ def test_units_of_the_outcome_scale_the_slope_and_levels_do_not_matter(
 
 
 @given(seed=st.integers(0, 2**32 - 1))
-@settings(max_examples=25)
+@settings(max_examples=examples(25))
 def test_order_of_cells_and_names_of_minutes_do_not_matter(seed: int) -> None:
     """Cells come from the store in any order, and from two stores after a merge."""
     rng = np.random.default_rng(seed)

@@ -42,6 +42,7 @@ from tests.builders import (
 )
 from tests.collector.test_rendering import ATTRIBUTES, SCALARS, TEXTS, VALUES, expected
 from tests.conftest import NOW_NS, ManualClock
+from tests.examples import examples
 
 KINDS = ["Unspecified", "Internal", "Server", "Client", "Producer", "Consumer"]
 CODES = ["Unset", "Ok", "Error"]
@@ -171,7 +172,7 @@ def test_any_spans_are_stored_as_upb_reads_them(
 ) -> None:
     """Both ways into the store, and every field: a shifted column would have every row."""
 
-    @settings(max_examples=20, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=examples(20), suppress_health_check=list(HealthCheck))
     @given(
         spans=st.lists(whole_spans(attributes), min_size=1, max_size=3),
         resource=attributes,
@@ -219,7 +220,7 @@ def test_values_of_every_length_and_width_are_stored(
 
 
 @settings(
-    max_examples=20,
+    max_examples=examples(20),
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(

@@ -28,6 +28,7 @@ from collector.store.connect import Connections
 from tests.builders import key_values, metrics_request, store_request
 from tests.collector.test_rendering import ATTRIBUTES, TEXTS, texts
 from tests.conftest import NOW_NS
+from tests.examples import examples
 
 KINDS = ("gauge", "sum", "histogram", "exponential_histogram", "summary")
 _NAMES = itertools.count()
@@ -230,7 +231,7 @@ def stored(store: Connections, kind: str, name: str) -> list[dict[str, Any]]:
     return list(result.named_results())
 
 
-@settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(12), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(points=POINTS, head=HEADS)
 @example(points=NEGATIVE_ZERO, head=PLAIN_HEAD)
 def test_every_field_of_every_kind_is_stored(

@@ -34,6 +34,7 @@ from tests.builders import (
     trace_request,
 )
 from tests.conftest import NOW_NS
+from tests.examples import examples
 
 # Every text that Protobuf can carry: no half of a surrogate pair.
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
@@ -108,7 +109,7 @@ def stored(store: Connections, table: str, trace_id: str) -> dict[str, Any]:
     return row
 
 
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(25), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(sets=st.lists(ATTRIBUTES, min_size=6, max_size=6), body=VALUES)
 def test_any_attributes_are_stored_as_the_exporter_renders_them(
     store: Connections, sets: list[dict[str, Any]], body: object

@@ -11,6 +11,7 @@ from packet.analysis import NO_RTT, analyse_packets
 from packet.analysis_blocks import BlockAnalysis, Spans
 from packet.columns import ACK, FIN, RST, SYN, PacketColumns, concat_columns
 from packet.packet_lines import NAMES
+from tests.examples import examples
 from tests.packet.build import CLIENT, SERVER, Packet, columns
 
 _MS = 1_000_000
@@ -262,7 +263,7 @@ _SEGMENTS = st.lists(
 )
 
 
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 @given(_SEGMENTS)
 def test_fast_and_exact_way_agree_on_anything(packets: list[Packet]) -> None:
     """What the fast way takes for quiet is quiet, however it came about."""

@@ -122,14 +122,16 @@ _HEADERS = st.lists(
 )
 @example(trace=2**128 - 1, span=2**64 - 1, flags=255, huffman=True, sensitive=False, before=[],
          after=[], earlier=1)  # fmt: skip
+@example(trace=1, span=1, flags=1, huffman=True, sensitive=False, before=[], after=[], earlier=1)
 def test_literal_is_found_in_the_middle_of_a_connection(
     trace: int, span: int, flags: int, huffman: bool, sensitive: bool,
     before: list[tuple[str, str]], after: list[tuple[str, str]], earlier: int,
 ) -> None:  # fmt: skip
     """With or without indexing, Huffman or plain, its name spelled or in the peer's table."""
     encoder = hpack.Encoder()
-    for place in range(earlier):  # what the capture has not seen
-        encoder.encode([("traceparent", f"00-{place + 1:032x}-{1:016x}-01"), *before])
+    for place in range(1, earlier + 1):  # what the capture has not seen, each of another trace
+        other = (trace + place) % 2**128
+        encoder.encode([("traceparent", f"00-{other:032x}-{span:016x}-{flags:02x}"), *before])
     value = f"00-{trace:032x}-{span:016x}-{flags:02x}"
     kind = hpack.NeverIndexedHeaderTuple if sensitive else hpack.HeaderTuple
     block = encoder.encode([*before, kind("traceparent", value), *after], huffman=huffman)

@@ -15,6 +15,7 @@ from packet.columns import address_texts
 from packet.decode import decode
 from packet.frames import Frames, frames_of
 from packet.layers import FRAGMENT, MALFORMED, NOT_IP, NOT_TCP_UDP, TRUNCATED
+from tests.examples import examples
 
 Layer: TypeAlias = Any  # scapy ships no types
 
@@ -60,7 +61,7 @@ def _frames(packets: list[bytes], extra: int = 0) -> Frames:
     return frames_of([(5 + row, len(p) + extra, p) for row, p in enumerate(packets)])
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 @given(st.lists(_packets(), min_size=1, max_size=6))
 def test_every_field_is_what_scapy_was_told(packets: list[Layer]) -> None:
     """The builder is the oracle: field by field, fast path and deep path mixed in one batch."""
@@ -88,7 +89,7 @@ def test_every_field_is_what_scapy_was_told(packets: list[Layer]) -> None:
         assert columns.ts_ns[row] == 5 + row
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 @given(_packets(), st.integers(0, 200), st.binary(min_size=1, max_size=4))
 def test_damaged_packet_is_decoded_or_counted(packet: Layer, at: int, damage: bytes) -> None:
     """Bit errors and lying lengths end in a row or in a named count, never in an exception."""

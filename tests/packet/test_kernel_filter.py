@@ -19,6 +19,7 @@ from packet.frames import frames_of
 from packet.http2 import FRAME_TYPE_MAX, PREFACE_WORD
 from packet.kernel_filter import KernelSample, header_filter
 from packet.sampler import keep
+from tests.examples import examples
 
 _PACKET_TYPE = 0xFFFFF004
 _HOST, _OUTGOING = 0, 4
@@ -120,7 +121,7 @@ def _filter(
 _PORTS = st.lists(st.integers(1, 40), max_size=4).map(tuple)
 
 
-@settings(max_examples=150)
+@settings(max_examples=examples(150))
 @given(
     st.booleans(),
     st.sampled_from([0, 4, 12]),
@@ -217,7 +218,7 @@ def test_as_many_ports_as_the_settings_allow_can_be_reached() -> None:
     assert _run(program, bytes(Ether() / IP() / TCP(sport=9, dport=10))) == 0
 
 
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 @given(
     st.booleans(),
     st.integers(0, 2**128 - 1),

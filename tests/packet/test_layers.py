@@ -43,6 +43,7 @@ from packet.fragments import Fragments
 from packet.frames import frames_of
 from packet.layers import NOT_TCP_UDP
 from packet.links import LINKS, find_transport
+from tests.examples import examples
 
 Layer: TypeAlias = Any  # scapy ships no types
 
@@ -317,7 +318,7 @@ def test_fragments_of_a_datagram_do_not_complete_another() -> None:
     assert fragments.add("b", 0, True, b"12345678") is None, "let go long ago"
 
 
-@settings(max_examples=200)
+@settings(max_examples=examples(200))
 @given(st.sampled_from(sorted(LINKS)), st.binary(max_size=150), st.integers(0, 2**31))
 def test_no_bytes_make_the_walk_raise(link_type: int, frame: bytes, wire_bytes: int) -> None:
     """A hostile frame ends in a header that lies within it, or in a reason."""
@@ -325,7 +326,7 @@ def test_no_bytes_make_the_walk_raise(link_type: int, frame: bytes, wire_bytes: 
     assert isinstance(found, str) or found.at + 4 <= len(found.data)
 
 
-@settings(max_examples=100)
+@settings(max_examples=examples(100))
 @given(st.integers(0, 400), st.integers(0, 255), st.booleans())
 def test_damaged_tunnel_is_decoded_or_counted(at: int, value: int, is_cut: bool) -> None:
     """Bit errors anywhere in five layers."""

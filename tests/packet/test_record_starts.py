@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from packet.frames import parse_pcap
 from packet.record_starts import RecordForm, record_starts
+from tests.examples import examples
 
 _FORM = RecordForm("<", 16, 1_000_000_000)
 
@@ -26,7 +27,7 @@ def _wanted(lengths: list[int], head: int = 16) -> list[int]:
     return [0, *ends[:-1].tolist()]
 
 
-@settings(max_examples=15)
+@settings(max_examples=examples(15))
 @given(st.lists(st.integers(0, 3000), min_size=600, max_size=900), st.sampled_from("<>"))
 def test_every_record_of_a_large_file_is_found(lengths: list[int], order: str) -> None:
     """It is entered at many places at once."""

@@ -1,0 +1,20 @@
+"""How many examples a property draws, in a usual run and in a deep one."""
+
+from __future__ import annotations
+
+from hypothesis import settings
+
+_USUAL = 100  # what Hypothesis draws where nothing is said
+
+# Where `CI` is set Hypothesis has a profile of its own by now, which draws the same examples each
+# time, and this one goes on from it: a run says what a change did, and not what luck did.
+# A property that is slow on a busy machine is not wrong: time is never asserted in a test.
+settings.register_profile("millworth", max_examples=_USUAL, deadline=None)
+# New ones, and more of them: `make test-deep`.
+settings.register_profile("deep", max_examples=50 * _USUAL, deadline=None, derandomize=False)
+
+
+def examples(count: int) -> int:
+    """Return how many a property draws that is too dear for the usual hundred, or cheaper."""
+    assert settings.default is not None
+    return count * settings.default.max_examples // _USUAL
