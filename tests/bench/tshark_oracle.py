@@ -6,6 +6,11 @@ Every file under DIR that either of the two reads is compared frame by frame. Pr
 field, precision and recall of ours against tshark's, the share of tshark's round trips that ours
 equal within a microsecond, the share of its TCP packets that are listed, and the files that differ
 most. What an ICMP error quotes of a packet is no packet, and is left out.
+
+Our rules are those of tshark 4.4 (4.4.19 in Debian 13). 4.0 (4.0.17 in Debian 12) judges otherwise
+where an acknowledgement ends inside a segment (no round trip), where a duplicate one has a SACK
+block and another window (none), behind a byte sent into a closed window (lost), and where a segment
+comes again at once (out of order).
 """
 
 from __future__ import annotations
@@ -60,6 +65,15 @@ class Result:
         wrong = sum(self.counts[f"{name} {kind}"] for name in NAMES for kind in ("extra", "missed"))
         unlisted = self.counts["tcp"] - self.counts["listed"]
         return wrong + unlisted + self.counts["rtt"] - self.counts["rtt near"]
+
+
+def tshark_version() -> tuple[int, int]:
+    """Return the version of the tshark that is installed."""
+    command = ["tshark", "--version"]
+    text = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    found = re.search(r"(\d+)\.(\d+)\.\d+", text)
+    assert found, text
+    return int(found[1]), int(found[2])
 
 
 def tshark_rows(path: Path) -> dict[int, Row]:
