@@ -151,8 +151,9 @@ def _unclean(packets: _Packets) -> Mask:
     bad |= opened & has_ack & (moved < 0)
     # From one number up to half of all ahead.
     bad |= has_theirs & has_ack & (p.next[p.theirs] - p.ack >= _HALF)
-    # The first of one end lies before what the other has acknowledged.
+    # The first of one end lies before what the other has acknowledged, or ends half of all away.
     bad |= ~has_mine & heard & ((p.seq - p.ack[p.theirs]).view(np.int32) < 0)
+    bad |= heard & ((p.next - p.ack[p.theirs]).view(np.int32) < 0)
     bad |= has_mine & (moved == 0) & is_plain & (p.length == 0) & (p.window == p.window[p.mine])
     bad |= (p.window == 0) & ~is_end
     bad |= ~has_ack & ~is_end & ~((kind == SYN) & ~has_mine & ~has_theirs & (p.ack == 0))

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from packet.analysis import NO_RTT, analyse_packets
@@ -263,8 +263,13 @@ _SEGMENTS = st.lists(
 )
 
 
+# Of the second end the first segment ends exactly half of all numbers behind what was acknowledged.
+_HALF_AWAY = [Packet(0, seq=1, ack=1), Packet(1, SERVER, CLIENT, seq=2**31, ack=1, payload=1)]
+
+
 @settings(max_examples=examples(300))
 @given(_SEGMENTS)
+@example(_HALF_AWAY)
 def test_fast_and_exact_way_agree_on_anything(packets: list[Packet]) -> None:
     """What the fast way takes for quiet is quiet, however it came about."""
     _events(packets)
