@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +54,14 @@ class SpanFlow:
     server_port: int
     retransmissions: int
     zero_windows: int
+
+
+def by_exchange(flows: Sequence[SpanFlow]) -> list[list[SpanFlow]]:
+    """Return links that differ in their span alone together: caller and callee of one exchange."""
+    found: dict[SpanFlow, list[SpanFlow]] = {}
+    for flow in flows:
+        found.setdefault(replace(flow, span_id=""), []).append(flow)
+    return list(found.values())
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from collector.clock import NS_PER_MS
-from dashboard.packet_rows import Packet, SpanFlow
+from dashboard.packet_rows import Packet, SpanFlow, by_exchange
 from dashboard.rows import CLASSES, DecisionFacts, PathSpan
 from dashboard.text import ms, shorten
 from dashboard.theme import (
@@ -93,18 +93,19 @@ def packet_lane(
     packets: Sequence[Packet],
     why_empty: tuple[str, str],
 ) -> Figure:
-    """Draw the packets of each linked exchange, a row a connection and span.
+    """Draw the packets of each linked exchange, a row each; a caller and its callee share one.
 
     Triangles point the way the packet went: right to the server, left to the client. `why_empty` is
     the reason, and what to do, where no exchange is linked.
     """
     if not flows:
         return message(*why_empty)
-    names = {span.span_id: span.span_name for span in spans}
-    rows = len(flows)
-    traces = [_exchange_lines(facts, flows)]
+    shared = by_exchange(flows)
+    exchanges = [own[0] for own in shared]
+    rows = len(exchanges)
+    traces = [_exchange_lines(facts, exchanges)]
     for name, outgoing in (("to server", True), ("to client", False)):
-        traces.append(_packet_marks(facts, flows, packets, name, outgoing=outgoing))
+        traces.append(_packet_marks(facts, exchanges, packets, name, outgoing=outgoing))
     layout = frame(
         f"packets {facts.decision_id}",
         height=rows * LANE_PX + LANE_HEAD_PX,
@@ -114,8 +115,8 @@ def packet_lane(
             "range": [rows - 0.5, -0.5],
             "tickvals": list(range(rows)),
             "ticktext": [
-                shorten(f"{names.get(flow.span_id, 'span')} :{flow.server_port}", _LABEL_CHARS)
-                for flow in flows
+                shorten(f"{sharers(own, spans)} :{own[0].server_port}", _LABEL_CHARS)
+                for own in shared
             ],
             "tickfont": {"size": 11},
             "showgrid": False,
@@ -125,6 +126,13 @@ def packet_lane(
         showlegend=False,
     )
     return {"data": traces, "layout": layout}
+
+
+def sharers(own: Sequence[SpanFlow], spans: Sequence[PathSpan]) -> str:
+    """Return the names of the spans of one exchange, who asked before who answered."""
+    ids = {flow.span_id for flow in own}
+    names = [span.span_name for _, span in tree_order(spans) if span.span_id in ids]
+    return " \u2192 ".join(names) or own[0].span_id
 
 
 def stage_stamps(facts: DecisionFacts) -> list[tuple[str, int]]:

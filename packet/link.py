@@ -158,6 +158,7 @@ def link(
     for place in timed:
         if (lag_ns := lags.get(_whose(ordered[place]), 0)) != 0:
             found[place] = _timed(ordered[place], lag_ns, traffic, owned)
+    _leave_to_others(found, traffic)
 
     claimants: Counter[_Claimed] = Counter()
     said: Counter[_Claimed] = Counter()
@@ -170,24 +171,6 @@ def link(
         for claims in found
         for claim in claims
     ]
-
-
-def with_ports(spans: Iterable[SpanEndpoints], contexts: Iterable[Context]) -> list[SpanEndpoints]:
-    """Return the spans; one that names no ports has those of the request that named it.
-
-    A span of which no context is known either stays without.
-    """
-    said = {(each.trace_id, each.span_id): each for each in contexts}
-    filled = []
-    for span in spans:
-        context = said.get((span.trace_id, span.sender_id))
-        if span.port_pair or context is None:
-            filled.append(span)
-            continue
-        ports = context.client_port, context.server_port
-        local, peer = reversed(ports) if span.is_server else ports
-        filled.append(replace(span, local_port=local, peer_port=peer))
-    return filled
 
 
 def _until_ns(span: SpanEndpoints, first_ns: int | None = None) -> int:
@@ -295,7 +278,10 @@ def _lags(
     for whose, group in voters.items():
         if sum(fits for _, fits in group) < AGREED * len(group):
             offsets = [_offsets(span, traffic) for span, _ in group[:VOTERS_MAX]]
-            lags[whose] = voted_lag(offsets, of_callees=whose[1])
+            lag_ns = voted_lag(offsets, of_callees=whose[1])
+            # Less than the slack is how long a request took to leave: the clock is right, and the
+            # others do not fit because their packets were not kept.
+            lags[whose] = lag_ns if abs(lag_ns) > SLACK_NS else 0
     return lags
 
 
@@ -343,6 +329,40 @@ def _claimed(
         if begin < end:
             return begin, end, certainty
     return 0, 0, 0.0
+
+
+def _leave_to_others(found: Sequence[list[_Claim]], traffic: Traffic) -> None:
+    """Leave the last exchange of a caller to whom it fits whole.
+
+    A connection goes back to its pool while the caller's span still runs, and the next caller's
+    request is on the wire before that ends. Where nobody else is known it may have been this one's,
+    which gave up: that is not sure.
+    """
+    whole = Counter(
+        exchange
+        for claims in found
+        for claim in claims
+        for exchange in _claimed_by(claim)
+        if _is_answered(claim, exchange[2], traffic)
+    )
+    for claims in found:
+        for place, claim in enumerate(claims):
+            last = claim.end - 1
+            if claim.is_said or claim.span.is_server or last == claim.begin:
+                continue
+            exchanges = traffic.exchanges(claim.flow_hash, claim.client_port)
+            is_late = exchanges.answered_ns[last] > claim.until_ns
+            if is_late and whole[claim.flow_hash, False, last]:
+                claims[place] = replace(claim, end=last)
+            elif is_late and _is_answered(claim, last - 1, traffic):
+                sure = min(claim.confidence, AMBIGUOUS_CONFIDENCE)
+                claims[place] = replace(claim, confidence=sure)
+
+
+def _is_answered(claim: _Claim, index: int, traffic: Traffic) -> bool:
+    """Return whether the answer of one exchange came while the span of a claim ran."""
+    answered_ns = traffic.exchanges(claim.flow_hash, claim.client_port).answered_ns[index]
+    return 0 <= int(answered_ns) <= claim.until_ns
 
 
 def _claimed_by(claim: _Claim) -> list[_Claimed]:

@@ -10,11 +10,12 @@ from packet.byte_budget import Tier
 from packet.columns import PacketColumns, concat_columns
 from packet.contexts import ContextRows, as_contexts, carried_by
 from packet.decode import decode
-from packet.link import WINDOW_MARGIN_NS, SpanEndpoints, with_ports
+from packet.link import WINDOW_MARGIN_NS, SpanEndpoints
 from packet.queries import Reader
 from packet.recorder import Recorder
 from packet.sampler import Selection
 from packet.store import Writer
+from packet.windows import with_ports
 
 
 @dataclass(slots=True)

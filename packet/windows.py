@@ -1,14 +1,34 @@
-"""Pure: which packets of a connection are of the time of its spans."""
+"""Pure: where the packets of a span are looked for: on which ports, and when."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from packet.columns import I64, SYN, Mask, PacketColumns, port_pairs, rows_by_key
+from packet.contexts import Context
 from packet.link import WINDOW_MARGIN_NS, SpanEndpoints
+
+
+def with_ports(spans: Iterable[SpanEndpoints], contexts: Iterable[Context]) -> list[SpanEndpoints]:
+    """Return the spans; one that names no ports has those of the request that named it.
+
+    A span of which no context is known either stays without.
+    """
+    said = {(each.trace_id, each.span_id): each for each in contexts}
+    filled = []
+    for span in spans:
+        context = said.get((span.trace_id, span.sender_id))
+        if span.port_pair or context is None:
+            filled.append(span)
+            continue
+        ports = context.client_port, context.server_port
+        local, peer = reversed(ports) if span.is_server else ports
+        filled.append(replace(span, local_port=local, peer_port=peer))
+    return filled
 
 
 def within_windows(

@@ -112,6 +112,7 @@ class _Flow:
         # Who gives up waits no longer, and asks for nothing.
         self.requests = (self.asked & ~is_reset)[self.messages]
         self.payload = packets.payload_bytes.astype(np.int64)
+        self.seq, self.ack = packets.tcp_seq, packets.tcp_ack
         self.flags = packets.tcp_flags
         handshake = self.flags & np.uint16(SYN | ACK)
         self.syn = np.flatnonzero((handshake == SYN) & self.asked)
@@ -125,6 +126,19 @@ class _Flow:
         self.rtt_ns = self._rtt_ns(packets)
         for way in (self.asked, ~self.asked):
             self.troubles += _filled_holes(packets, way, self.rtt_ns)
+
+    def is_answered_by(self, at: int) -> bool:
+        """Return whether a message answers the request that is the one before it.
+
+        One that acknowledges more than what the client is known to have sent answers a request that
+        was not kept.
+        """
+        if not 0 < at < len(self.messages) or self.requests[at] or not self.requests[at - 1]:
+            return False
+        answer = int(self.messages[at])
+        sent = np.flatnonzero(self.asked[:answer] & (self.payload[:answer] > 0))[-1]
+        ahead = int(self.ack[answer]) - int(self.seq[sent]) - int(self.payload[sent])
+        return (ahead + 2**31) % 2**32 <= 2**31
 
     def _rtt_ns(self, packets: PacketColumns) -> int | None:
         """Return the least time from a segment of the client to its acknowledgement."""
@@ -151,7 +165,7 @@ def _wire_time(span: SpanEndpoints, row: SpanFlow, flow: _Flow) -> WireTime:
     ts_ns = flow.ts_ns[flow.messages]
     begin, end = np.searchsorted(ts_ns, [row.from_ns, row.to_ns + 1]).tolist()
     # An answer that came too late for the span was waited for until it was over.
-    if end < len(ts_ns) and flow.requests[end - 1] and not flow.requests[end]:
+    if flow.is_answered_by(end):
         end += 1
     phases, exchanges = _phases(ts_ns[begin:end], flow.requests[begin:end])
     opened = flow.syn[

@@ -13,7 +13,7 @@ from collector.clock import NS_PER_MS, NS_PER_S
 from dashboard.health_items import HealthItem
 from dashboard.link_text import burst_line, is_one_of_a_set, linked_by
 from dashboard.missing import read_missing
-from dashboard.packet_rows import Burst, Packet, SpanEvidence, SpanFlow
+from dashboard.packet_rows import Burst, Packet, SpanEvidence, SpanFlow, by_exchange
 from dashboard.pages.context import PageContext
 from dashboard.pages.decision_gaps import evidence_line, missing_line, revisions_line
 from dashboard.pages.overview import RECORDER
@@ -37,6 +37,7 @@ from dashboard.waterfall import (
     LANE_PX,
     ROW_PX,
     packet_lane,
+    sharers,
     tree_order,
     waterfall,
 )
@@ -182,7 +183,7 @@ def show(found: DecisionRead) -> dict[str, object]:
         "decision-packets.figure": lane,
         "decision-packets-box.aria-label": f"{len(found.packets)} packets on the time axis above.",
         "decision-packets-box.style": {
-            "height": f"{max(190, len(found.flows) * LANE_PX + LANE_HEAD_PX)}px"
+            "height": f"{max(190, len(by_exchange(found.flows)) * LANE_PX + LANE_HEAD_PX)}px"
         },
         "decision-packets-table.children": _exchange_table(found),
         "decision-packets-note.children": _packet_note(found),
@@ -288,7 +289,8 @@ def _path_summary(spans: Sequence[PathSpan]) -> str:
 
 
 def _packet_note(found: DecisionRead) -> str:
-    linked = linked_by([(flow.method, flow.confidence) for flow in found.flows])
+    exchanges = [own[0] for own in by_exchange(found.flows)]
+    linked = linked_by([(each.method, each.confidence) for each in exchanges])
     told = (linked if found.flows else "", burst_line(found.bursts))
     return "; ".join(part for part in told if part)
 
@@ -296,25 +298,26 @@ def _packet_note(found: DecisionRead) -> str:
 def _exchange_table(found: DecisionRead) -> Component:
     if not found.flows:
         return " ".join(why_no_packets(found.recorder)).replace("<br>", " ")
-    names = {span.span_id: span.span_name for span in found.spans}
     rows = [
         (
-            names.get(flow.span_id, flow.span_id),
+            sharers(own, found.spans),
             f"{flow.client_address}:{flow.client_port} → {flow.server_address}:{flow.server_port}",
             ms(flow.from_ns - found.facts.ingress_ns, 3),
+            ms(flow.to_ns - found.facts.ingress_ns, 3),
             UNKNOWN if flow.wire_ns is None else ms(flow.wire_ns, 3),
             count(flow.packets),
             count(flow.retransmissions),
             flow.method,
             f"{flow.confidence:.2f}" + (", a set" if is_one_of_a_set(flow.confidence) else ""),
         )
-        for flow in found.flows
+        for own in by_exchange(found.flows)
+        for flow in own[:1]
     ]
     headings = (
-        "Span", "Connection", "From", "On the wire", "Packets", "Retransmits", "Linked by",
-        "Confidence",
+        "Span", "Connection", "From", "To", "Request to answer", "Packets", "Retransmits",
+        "Linked by", "Confidence",
     )  # fmt: skip
-    return table(headings, rows, numeric=(2, 3, 4, 5, 7))
+    return table(headings, rows, numeric=(2, 3, 4, 5, 6, 8))
 
 
 def _budget(split: Attribution | None) -> tuple[Component, str]:

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboard.packet_rows import Packet, SpanFlow
+from dashboard.packet_rows import Packet, SpanFlow, by_exchange
 from dashboard.queries import Reader
 from dashboard.rows import DecisionFacts, PathSpan
-from dashboard.waterfall import flag_names, packet_lane, stage_stamps, tree_order, waterfall
+from dashboard.waterfall import (
+    flag_names,
+    packet_lane,
+    sharers,
+    stage_stamps,
+    tree_order,
+    waterfall,
+)
 
 Evidence = tuple[DecisionFacts, list[PathSpan], list[SpanFlow], list[Packet]]
 NONE = ("No packet was kept", "Wait for an alert.")
@@ -64,6 +73,18 @@ def test_packets_lie_on_the_row_of_the_span_that_they_carried(evidence: Evidence
     spans_axis = waterfall(facts, spans)["layout"]
     assert figure["layout"]["xaxis"]["range"] == spans_axis["xaxis"]["range"]
     assert figure["layout"]["margin"]["l"] == spans_axis["margin"]["l"]
+
+
+def test_caller_and_callee_of_one_exchange_share_a_row(evidence: Evidence) -> None:
+    """They are its two ends: the same packets twice looked like two exchanges."""
+    facts, spans, flows, packets = evidence
+    callee = replace(flows[-1], span_id=spans[0].span_id)
+    shared = by_exchange([callee, *flows])
+    assert [len(own) for own in shared] == [2, 1, 1]
+    assert sharers(shared[0], spans) == f"{spans[0].span_name} → POST /fulfil"
+    figure = packet_lane(facts, spans, [*flows, callee], packets, NONE)
+    assert len(figure["layout"]["yaxis"]["tickvals"]) == 3
+    assert len(figure["data"][1]["x"]) == 6
 
 
 def test_a_decision_without_packets_says_why(evidence: Evidence) -> None:

@@ -7,7 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from packet.columns import SYN
-from packet.link import PORTS_AND_TIME, SLACK_NS, TUPLE_AND_TIME, link
+from packet.link import (
+    AMBIGUOUS_CONFIDENCE,
+    PORTS_AND_TIME,
+    SLACK_NS,
+    TUPLE_AND_TIME,
+    link,
+)
 from tests.packet.build import (
     CLIENT,
     SERVER,
@@ -168,3 +174,39 @@ def test_link_is_never_surer_than_its_rivals_allow(
                 if {row.span_id, one.span_id} <= sides and row.from_ns == one.from_ns
             ]
             assert sum(row.confidence for row in rivals) <= 1 + 1e-9
+
+
+_POOLED = [
+    *exchange(_T + 10, _T + 128 * SLACK_NS),
+    *(
+        replace(each, seq=each.seq + 5_000, ack=each.ack + 5_000)
+        for each in exchange(_T + 158 * SLACK_NS, _T + 168 * SLACK_NS)
+    ),
+]
+
+
+def test_next_request_of_a_pooled_connection_is_the_next_callers() -> None:
+    """A store call of 128 ms was said to have been 138 ms on the wire, and drawn over 168."""
+    caller = client_span("c1", _T, _T + 159 * SLACK_NS)
+    follower = client_span("c2", _T + 157 * SLACK_NS, _T + 169 * SLACK_NS)
+    first, second = link([caller, follower], columns(_POOLED))
+    assert (first.to_ns, first.packets) == (_T + 128 * SLACK_NS + 1, 3)
+    assert (first.wire_ns, first.confidence) == (128 * SLACK_NS - 10, 1.0)
+    assert (second.from_ns, second.packets) == (_T + 158 * SLACK_NS, 3)
+    assert (second.wire_ns, second.confidence) == (10 * SLACK_NS, 1.0)
+
+
+def test_request_that_was_answered_too_late_is_not_sure_to_be_ones_own() -> None:
+    """It asked again and gave up, or another caller's span is not there."""
+    (row,) = link([client_span("c1", _T, _T + 159 * SLACK_NS)], columns(_POOLED))
+    assert (row.packets, row.wire_ns, row.confidence) == (4, None, AMBIGUOUS_CONFIDENCE)
+
+
+def test_packets_that_were_not_kept_are_no_lag_of_the_clock() -> None:
+    """One call in four has its packets, where the clock says they are."""
+    starts = [_T + 7 * SLACK_NS * n + n * n * 1_000 for n in range(1, 80)]
+    packets = [packet for at in starts[::4] for packet in exchange(at, at + 300_000)]
+    spans = [client_span(f"s{at}", at - 400_000, at + 500_000) for at in starts]
+    rows = link(spans, columns(packets))
+    assert [row.from_ns for row in rows] == starts[::4]
+    assert {(row.method, row.confidence) for row in rows} == {(TUPLE_AND_TIME, 1.0)}

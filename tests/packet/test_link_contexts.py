@@ -16,7 +16,8 @@ from packet.contexts import (
     carried_by,
     no_contexts,
 )
-from packet.link import AMBIGUOUS_CONFIDENCE, SLACK_NS, TUPLE_AND_TIME, link, with_ports
+from packet.link import AMBIGUOUS_CONFIDENCE, SLACK_NS, TUPLE_AND_TIME, link
+from packet.windows import with_ports
 from packet.wire_time import Stretch, wire_times
 from tests.packet.build import (
     CLIENT,

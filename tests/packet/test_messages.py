@@ -142,6 +142,14 @@ def test_answer_that_comes_too_late_was_waited_for_and_is_not_counted() -> None:
     assert waited.outside_ns == FAR - 400_000
 
 
+def test_answer_to_a_request_that_was_not_kept_is_nobodys() -> None:
+    """The next packet that was kept is 300 ms later, and of another call."""
+    later = down(300 * NS_PER_MS, 9_000, 5_000, 60)
+    row, waited = both([REQUEST, later], [])
+    assert (row.packets, row.wire_ns, waited.outside_ns) == (1, None, 0)
+    assert told(waited) == [("host", 0, 400_000)]
+
+
 def test_span_that_answers_has_what_it_sent_and_nothing_later() -> None:
     """Its response leaves when it is over; what comes 100 ms later is another thing."""
     callee = server_span("s", T + 20_000, T + 290_000)
