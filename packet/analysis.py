@@ -26,7 +26,7 @@ class TcpAnalysis:
 
     events: NDArray[np.uint16]  # bits of `analysis_exact`
     rtt_ns: I64  # NO_RTT where there is none
-    rtt_valid: Mask  # the segment acknowledged was sent once
+    rtt_valid: Mask  # the segment acknowledged was sent once, and before
     connection: NDArray[np.uint32]  # counts the connections that used the same two endpoints
 
 

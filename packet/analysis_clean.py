@@ -100,7 +100,7 @@ def find_clean(columns: PacketColumns, flows: Flows, rtt_ns: I64, rtt_valid: Mas
     is_real = waited != 0
     rows = flows.rows[acking[is_real]]
     rtt_ns[rows] = waited[is_real]
-    rtt_valid[rows] = True
+    rtt_valid[rows] = rtt_ns[rows] > 0
     return np.flatnonzero(is_bad)
 
 

@@ -1,4 +1,4 @@
-"""Pure: HTTP traffic of many connections as a pcap file, some segments of which are lost."""
+"""Pure: HTTP traffic of many connections as a pcap file, some lossy, and some in tunnels."""
 
 from __future__ import annotations
 
@@ -23,6 +23,10 @@ _RESPONSE_SEGMENTS: Final = (1, 1, 1, 2, 2, 3, 5, 8)
 _MAC = bytes(range(12)) + b"\x08\x00"
 _IP = struct.Struct(">BBHHHBBH4s4s")
 _TCP = struct.Struct(">HHIIBBHHH")
+# RFC 7348, 8926 and 2784: an Ethernet frame each, and IP alone.
+_VXLAN, _GENEVE = b"\x08\0\0\0\0\0\x05\0", b"\0\0\x65\x58\0\0\x05\0"
+_GRE = b"\0\0\x08\0"
+_TUNNELS: Final = (b"", _VXLAN, _GENEVE, _GRE)
 _TIMESTAMPS = b"\x01\x01\x08\x0a" + b"\x00\x01\x02\x03" * 2
 
 
@@ -37,11 +41,16 @@ class _Packet:
     sack: tuple[int, int] | None = None
 
 
-def http_capture(packets: int, seed: int = 1) -> bytes:
+def http_capture(packets: int, seed: int = 1, *, tunnelled: bool = False) -> bytes:
     """Return a pcap of at least `packets` packets of HTTP/1.1 over Ethernet, IPv4 and TCP.
 
     Connections overlap in time; one in fifty loses a segment, which is asked for with duplicate
     ACKs and SACK blocks and sent again.
+
+    Args:
+        packets: how many, at least.
+        seed: other traffic for another.
+        tunnelled: put three connections in four into VXLAN, GENEVE and GRE, one each.
     """
     rng = random.Random(seed)  # noqa: S311 - traffic, not a secret
     streams: list[Iterator[tuple[int, int, bytes]]] = []
@@ -49,7 +58,8 @@ def http_capture(packets: int, seed: int = 1) -> bytes:
     while count < packets:
         one = _connection(rng, _START_NS + rng.randrange(2_000_000_000))
         count += len(one)
-        streams.append(iter(_frames(number, one)))
+        tunnel = _TUNNELS[number % len(_TUNNELS)] if tunnelled else b""
+        streams.append(_frames(number, one, tunnel))
         number += 1
     parts = [struct.pack("<IHHiIII", 0xA1B23C4D, 2, 4, 0, 0, 262_144, 1)]
     for ts_ns, _, frame in heapq.merge(*streams):
@@ -108,7 +118,22 @@ def _response(client: int, server: int, count: int, ts_ns: int, is_lossy: bool) 
     return packets
 
 
-def _frames(number: int, packets: list[_Packet]) -> Iterator[tuple[int, int, bytes]]:
+def _carried(frame: bytes, tunnel: bytes) -> bytes:
+    """Return a frame as it is on the wire between the two ends of a tunnel."""
+    if not tunnel:
+        return frame
+    inner = frame[len(_MAC) :] if tunnel == _GRE else frame
+    body = tunnel + inner
+    if tunnel == _GRE:
+        protocol = 47
+    else:
+        protocol, port = 17, 4789 if tunnel == _VXLAN else 6081
+        body = struct.pack(">HHHH", 50_000, port, 8 + len(body), 0) + body
+    ends = (b"\xac\x10\x00\x01", b"\xac\x10\x00\x02")
+    return _MAC + _IP.pack(0x45, 0, 20 + len(body), 0, 0, 64, protocol, 0, *ends) + body
+
+
+def _frames(number: int, packets: list[_Packet], tunnel: bytes) -> Iterator[tuple[int, int, bytes]]:
     client = b"\x0a" + number.to_bytes(4, "big")[1:]
     server = b"\xc0\xa8\x00" + bytes([number % 8 + 1])
     port = 32_768 + number % 28_000
@@ -121,16 +146,13 @@ def _frames(number: int, packets: list[_Packet]) -> Iterator[tuple[int, int, byt
         if not packet.from_client:
             ends, ports = ends[::-1], ports[::-1]
         offset = (20 + len(options)) // 4 << 4
-        yield (
-            packet.ts_ns,
-            number,
-            b"".join(
-                (
-                    _MAC,
-                    _IP.pack(0x45, 0, size, 0, 0x4000, 64, 6, 0, *ends),
-                    _TCP.pack(*ports, packet.seq, packet.ack, offset, packet.flags, 502, 0, 0),
-                    options,
-                    packet.payload,
-                )
-            ),
+        frame = b"".join(
+            (
+                _MAC,
+                _IP.pack(0x45, 0, size, 0, 0x4000, 64, 6, 0, *ends),
+                _TCP.pack(*ports, packet.seq, packet.ack, offset, packet.flags, 502, 0, 0),
+                options,
+                packet.payload,
+            )
         )
+        yield packet.ts_ns, number, _carried(frame, tunnel)

@@ -1,9 +1,10 @@
 """Pure: captured frames -> columns. NumPy takes the many, a walk through the layers the few left.
 
 `headers` reads Ethernet with VLAN tags, Linux's cooked and BSD's loopback captures and raw IP, IPv4
-with options and IPv6 with extension headers, for all frames at once. Tunnels, rare links and
-fragments are walked one by one (`layers`, `links`); for a link type that has no walk, scapy is
-asked. What none can use is counted by a named reason. No bytes make any of them raise.
+with options and IPv6 with extension headers, for all frames at once, and `decode_tunnels` what
+VXLAN, GENEVE and GRE carry. Other tunnels, rare links and fragments are walked one by one
+(`layers`, `links`); for a link type that has no walk, scapy is asked. What none can use is counted
+by a named reason. No bytes make any of them raise.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ from packet.columns import (
     PROTOCOL_TCP,
     PROTOCOL_UDP,
     SACK_EDGES,
+    U8,
+    U32,
     Mask,
     PacketColumns,
     address_words,
@@ -35,6 +38,7 @@ from packet.decode_fast import (
     Fast,
     read_fast,
 )
+from packet.decode_tunnels import read_tunnels
 from packet.fragments import Fragments
 from packet.frames import Frames
 from packet.headers import has_fast_path, sack_edges
@@ -53,6 +57,8 @@ _Scapy: TypeAlias = Any  # a scapy layer or its class; scapy ships no types
 
 # Why a frame is not among the columns, beside `decode_fast.REASONS`.
 UNDECODABLE: Final = "undecodable"  # a link type that nothing here knows
+
+_TCP_BYTES_MAX: Final = 60  # a header with all the options it can have
 
 _FRAMES_AT_ONCE: Final = 1 << 15  # what is made of so many fits into the processor's cache
 
@@ -116,13 +122,17 @@ def _decode_part(
         return Decoded(fast.columns, taken + start, dict(counts), fast.is_partial)
     del counts[UNREAD]
     unread = np.flatnonzero(reasons == CODES[UNREAD])
+    carried, inside = read_tunnels(part, unread, fragments is not None)
+    unread = np.setdiff1d(unread, inside, assume_unique=True)
     found, rows, cut, missed = _decode_deep(part, unread, partial, fragments)
-    order = np.argsort(np.concatenate([taken, rows]), kind="stable")
+    places = np.concatenate([taken, inside, rows])
+    order = np.argsort(places, kind="stable")
+    is_partial = np.concatenate([fast.is_partial, np.zeros(len(inside), np.bool_), cut])
     return Decoded(
-        concat_columns([fast.columns, found]).take(order),
-        np.concatenate([taken, rows])[order] + start,
+        concat_columns([fast.columns, carried, found]).take(order),
+        places[order] + start,
         dict(counts + missed),
-        np.concatenate([fast.is_partial, cut])[order],
+        is_partial[order],
     )
 
 
@@ -140,7 +150,7 @@ def _decode_deep(
 ) -> tuple[PacketColumns, I64, Mask, Counter[str]]:
     """Walk through single frames; return what was found, where, what is partial, and the rest."""
     found: list[tuple[int, ...]] = []
-    sack: list[tuple[int, ...]] = []
+    heads: list[bytes] = []
     taken: list[int] = []
     cut: list[bool] = []
     missed: Counter[str] = Counter()
@@ -158,11 +168,11 @@ def _decode_deep(
             missed[reason] += 1
             continue
         found.append(fields)
-        sack.append(_sack_of(transport))
+        heads.append(transport.data[transport.at : transport.at + _TCP_BYTES_MAX])
         taken.append(row)
         cut.append(bool(reason) or not transport.is_whole)
     taken_rows = np.array(taken, np.int64)
-    columns = _deep_columns(frames, taken_rows, found, sack)
+    columns = _deep_columns(frames, taken_rows, found, heads)
     return columns, taken_rows, np.array(cut, np.bool_), missed
 
 
@@ -198,19 +208,21 @@ def _fields(transport: Transport) -> tuple[tuple[int, ...], str]:
     return (*fields, max(payload, 0)), reason
 
 
-def _sack_of(transport: Transport) -> tuple[int, ...]:
-    """Return the edges of the SACK blocks of one TCP header, zeros where it has none."""
-    data = np.frombuffer(transport.data, np.uint8)
-    if transport.protocol != PROTOCOL_TCP or transport.at + TCP_BYTES > data.size:
-        return (0,) * SACK_EDGES
-    at = np.array([transport.at])
-    header = (data[at + 12] >> 4).astype(np.int64) * 4
-    _, edges = sack_edges(data, at, header, np.array([data.size]))
-    return tuple(edges[0].tolist()) if len(edges) else (0,) * SACK_EDGES
+def _sack_of(heads: list[bytes], protocol: U8) -> U32:
+    """Return the edges of the SACK blocks of each TCP header, zeros where it has none."""
+    sack = np.zeros((len(heads), SACK_EDGES), np.uint32)
+    data = np.frombuffer(b"".join(heads), np.uint8)
+    sizes = np.array([len(head) for head in heads], np.int64)
+    ends = np.cumsum(sizes)
+    whole = np.flatnonzero((protocol == PROTOCOL_TCP) & (sizes >= TCP_BYTES))
+    at = (ends - sizes)[whole]
+    rows, edges = sack_edges(data, at, (data[at + 12] >> 4).astype(np.int64) * 4, ends[whole])
+    sack[whole[rows]] = edges
+    return sack
 
 
 def _deep_columns(
-    frames: Frames, rows: I64, found: list[tuple[int, ...]], sack: list[tuple[int, ...]]
+    frames: Frames, rows: I64, found: list[tuple[int, ...]], heads: list[bytes]
 ) -> PacketColumns:
     table = np.array(found, np.int64).reshape(-1, 17)
     src, dst = table[:, 0:4].astype(np.uint32), table[:, 4:8].astype(np.uint32)
@@ -231,7 +243,7 @@ def _deep_columns(
         tcp_window=table[:, 15].astype(np.uint32),
         payload_bytes=table[:, 16].astype(np.uint32),
         wire_bytes=frames.wire_bytes[rows],
-        tcp_sack=np.array(sack, np.uint32).reshape(-1, SACK_EDGES),
+        tcp_sack=_sack_of(heads, protocol),
     )
 
 

@@ -87,6 +87,7 @@ def read_fast(frames: Frames, deep: bool, partial: bool, is_joining: bool) -> Fa
 
     is_plain = is_v4 & (first == 0x45) & ((halves[:, 3] & np.uint16(0x3FFF)) == 0)
     is_plain &= is_transport(protocol) & (at + _IPV4 + TCP_BYTES <= ends) & is_read
+    is_plain &= until >= at + _IPV4 + PORT_BYTES  # else it is no packet: the rest is judged
     reasons = np.zeros(len(frames), np.uint8)
     rest = np.flatnonzero(~is_plain)
     if len(rest):

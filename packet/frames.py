@@ -32,6 +32,10 @@ _PCAP_MAGICS = {
     b"\xa1\xb2\xcd\x34": (">", 1000, _PCAP_RECORD_PATCHED),
 }
 
+# 2.3 and before have lengths in another order at times, and none has been written since 1998. The
+# last is what DG/UX wrote; libpcap takes the same.
+_PCAP_VERSIONS = {(2, minor) for minor in range(5)} | {(543, 0)}
+
 # struct tpacket_block_desc and tpacket3_hdr of linux/if_packet.h.
 _BLOCK_COUNTS = struct.Struct("=II")  # num_pkts, offset_to_first_pkt
 _BLOCK_COUNTS_AT = 12
@@ -136,7 +140,8 @@ class PcapParser:
         """Read the file's header.
 
         Raises:
-            DecodeError: it does not begin with one of the magics of pcap, or is cut off.
+            DecodeError: it does not begin with one of the magics of pcap, is cut off, or of a
+                version that never was.
         """
         if len(header) < PCAP_HEADER_BYTES or header[:4] not in _PCAP_MAGICS:
             raise DecodeError(
@@ -145,6 +150,12 @@ class PcapParser:
                 "convert other formats with `editcap -F nsecpcap`"
             )
         order, self._tick_ns, head_bytes = _PCAP_MAGICS[header[:4]]
+        version = struct.unpack_from(f"{order}HH", header, 4)
+        if version not in _PCAP_VERSIONS:
+            raise DecodeError(
+                f"pcap: says version {version[0]}.{version[1]}, expected 2.4; its records would be "
+                "read by another version's form"
+            )
         self._form = RecordForm(order, head_bytes, NS_PER_S // self._tick_ns)
         # The upper half of the field says whether frames end in a check sequence.
         self.link_type: int = struct.unpack_from(f"{order}I", header, 20)[0] & 0xFFFF

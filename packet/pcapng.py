@@ -17,7 +17,9 @@ from packet.record_starts import RECORD_BYTES_MAX, Searchable
 
 _SECTION, _INTERFACE, _OLD_PACKET, _SIMPLE_PACKET, _PACKET = 0x0A0D0D0A, 1, 2, 3, 6
 SECTION_MAGIC: Final = b"\x0a\x0d\x0d\x0a"
-SECTION_HEAD_BYTES: Final = 12  # up to the magic that tells the order of bytes
+SECTION_HEAD_BYTES: Final = 16  # up to the version
+_SECTION_BYTES_MIN: Final = 28
+_VERSIONS: Final = ((1, 0), (1, 2))  # the second is what some wrote before there was a standard
 _BYTE_ORDERS = {b"\x4d\x3c\x2b\x1a": "<", b"\x1a\x2b\x3c\x4d": ">"}
 _BLOCK_BYTES_MIN = 12  # type, length, and the length again at the end
 _HEAD_BYTES = 28  # of an enhanced packet block, up to its frame
@@ -88,7 +90,7 @@ class PcapngParser:
         """Look at the first bytes of the file, which are read again by `parse`.
 
         Raises:
-            DecodeError: they are no section header of either byte order.
+            DecodeError: they are no section header of either byte order, or one that lies.
         """
         if head[:4] != SECTION_MAGIC or head[8:12] not in _BYTE_ORDERS:
             raise DecodeError(
@@ -96,6 +98,14 @@ class PcapngParser:
                 "(0a0d0d0a) with a byte-order magic at offset 8"
             )
         self._order = _BYTE_ORDERS[head[8:12]]
+        if len(head) < SECTION_HEAD_BYTES:
+            raise DecodeError("pcapng: its section header is cut off")
+        _, length, _, *version = struct.unpack_from(f"{self._order}IIIHH", head)
+        if length < _SECTION_BYTES_MIN or length % 4 or tuple(version) not in _VERSIONS:
+            raise DecodeError(
+                f"pcapng: its section header says {length} bytes and version "
+                f"{version[0]}.{version[1]}, expected 28 or more in steps of 4 and 1.0"
+            )
         self._interfaces: list[_Interface] = []
         self._count = 0  # frames so far
 

@@ -32,7 +32,8 @@ def last_stop_v4(options: bytes) -> bytes | None:
             return None
         if kind in ROUTE_OPTIONS:
             pointer = options[at + 2] if size > 2 else 0
-            is_left = _ROUTE_FIRST <= pointer <= size - 3 and pointer % 4 == 0
+            # Three bytes and whole addresses: what is of another length states no way.
+            is_left = _ROUTE_FIRST <= pointer <= size - 3 and pointer % 4 == 0 and size % 4 == 3
             return options[at + size - 4 : at + size] if is_left else None
         at += size
     return None

@@ -143,7 +143,8 @@ def _handshake_rtt_ns(packets: PacketColumns, client_sent: Mask) -> int | None:
     done = np.flatnonzero((handshake == ACK) & client_sent & ~_before(packets, answered[0]))
     if not len(asked) or not len(done):
         return None
-    return int(packets.ts_ns[done[0]] - packets.ts_ns[asked[-1]])
+    waited_ns = int(packets.ts_ns[done[0]]) - int(packets.ts_ns[asked[-1]])
+    return waited_ns if waited_ns >= 0 else None  # the clock was set back meanwhile
 
 
 def _before(packets: PacketColumns, row: np.intp) -> Mask:

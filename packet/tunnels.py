@@ -67,7 +67,8 @@ def _gtp(walk: Walk) -> Step:
         return NOT_TCP_UDP
     if flags >> 5 == 0:  # GTP version 0
         return walk.skip(20, ip)
-    if not flags & 0x10:  # GTP', which carries records of charges
+    # GTP' carries records of charges, version 2 only signals, and others there are none.
+    if flags >> 5 != 1 or not flags & 0x10:
         return NOT_TCP_UDP
     walk.at += 8
     if flags & 7:
@@ -162,6 +163,9 @@ PROTOCOLS: Final[Mapping[int, Step]] = {
     137: mpls,
     143: ethernet,
 }
+# The second is Linux's own, from before there was a standard.
+VXLAN_PORTS: Final = (4789, 8472)
+GENEVE_PORT: Final = 6081
 # By either port; IANA's, RFC 7348, 8926, 8086, 7510, 4380.
 TUNNELS: Final[Mapping[int, Step]] = {
     1701: _l2tp,
@@ -169,12 +173,11 @@ TUNNELS: Final[Mapping[int, Step]] = {
     3544: _teredo,
     4341: _lisp,
     4754: gre,
-    4789: _vxlan,
+    **dict.fromkeys(VXLAN_PORTS, _vxlan),
     4790: _vxlan_gpe,
     5072: _ayiya,
     5247: _capwap,
-    6081: _geneve,
+    GENEVE_PORT: _geneve,
     6635: mpls,
-    8472: _vxlan,  # Linux's own port, from before there was a standard
     37008: _tzsp,
 }

@@ -47,9 +47,10 @@ class Direction:
     rtt_max_ns: int = 0
     rtt_first_ns: int = 0
     rtt_last_ns: int = 0
-    jitter_sum_ns: int = (
-        0  # of the differences from one to the next, RFC 5481's IPDV on round trips
-    )
+    # Of the differences from one to the next, RFC 5481's IPDV on round trips.
+    jitter_sum_ns: int = 0
+    # Segments acknowledged before they were sent: the clock of the capture was set back.
+    clock_steps: int = 0
     ttls: Counter[int] = field(default_factory=Counter)
     ttl_first: int = 0
     ttl_last: int = 0
@@ -66,6 +67,7 @@ class Direction:
             self.wire_bytes += later.wire_bytes
             self.payload_bytes += later.payload_bytes
             self.events = [a + b for a, b in zip(self.events, later.events, strict=True)]
+        self.clock_steps += later.clock_steps
         if later.rtt_count:
             if self.rtt_count:
                 self.jitter_sum_ns += abs(later.rtt_first_ns - self.rtt_last_ns)
@@ -91,6 +93,7 @@ class Direction:
             "rtt_min_ns": self.rtt_min_ns if count else None,
             "rtt_mean_ns": self.rtt_sum_ns // count if count else None,
             "rtt_max_ns": self.rtt_max_ns if count else None,
+            "clock_steps": self.clock_steps,
             "jitter_ns": self.jitter_sum_ns // (count - 1) if count > 1 else None,
             "ttl": ttl,
             "hops": None if ttl is None else hops(ttl),
@@ -242,7 +245,10 @@ def _count(
 def _time(analysis: TcpAnalysis, lanes: _Lanes, directions: list[Direction]) -> None:
     """Write the round trips; `lanes` have each ACK in the lane of what it acknowledges."""
     lane = np.repeat(lanes.numbers, np.diff(np.append(lanes.starts, len(lanes.rows))))
-    timed = analysis.rtt_valid[lanes.rows] & (analysis.rtt_ns[lanes.rows] != NO_RTT)
+    waited_ns = analysis.rtt_ns[lanes.rows]
+    for number, steps in enumerate(np.bincount(lane[(waited_ns < 0) & (waited_ns != NO_RTT)])):
+        directions[number].clock_steps = int(steps)
+    timed = analysis.rtt_valid[lanes.rows] & (waited_ns != NO_RTT)
     rtt_ns, lane = analysis.rtt_ns[lanes.rows][timed], lane[timed]
     if not len(rtt_ns):
         return
@@ -292,7 +298,8 @@ def _handshakes(
     whole = (asked >= 0) & (completed < _FAR)
     handshake_ns: list[int | None] = [None] * count
     for each in np.flatnonzero(whole).tolist():
-        handshake_ns[each] = int(ts_ns[completed[each]]) - int(ts_ns[asked[each]])
+        waited_ns = int(ts_ns[completed[each]]) - int(ts_ns[asked[each]])
+        handshake_ns[each] = waited_ns if waited_ns >= 0 else None
     opener: list[bool | None] = [None] * count
     for each in np.flatnonzero((opened < _FAR) | (answered < _FAR)).tolist():
         by_syn = opened[each] < _FAR

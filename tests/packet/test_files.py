@@ -185,6 +185,35 @@ def test_flow_has_the_figures_of_each_direction(tmp_path: Path) -> None:
     assert (server["rtt_count"], server["rtt_mean_ns"], server["jitter_ns"]) == (2, _MS, 0)
 
 
+@pytest.mark.parametrize("parts", [1, 2])
+def test_clock_that_was_set_back_is_told_and_measures_nothing(tmp_path: Path, parts: int) -> None:
+    """One step of two seconds gave a mean round trip of less than nothing."""
+    one, two = ("10.0.0.1", 40_000), ("10.0.0.2", 443)
+    packets = [Packet(0, one, two, seq=100, ack=900, payload=1)]
+    for number in range(1, 30):
+        at = number * 10 * _MS - (2_000 * _MS if number >= 15 else 0)
+        packets.append(Packet(at, two, one, seq=900, ack=100 + number))
+        packets.append(Packet(at, one, two, seq=100 + number, ack=900, payload=1))
+    path = tmp_path / "one.pcap"
+    path.write_bytes(capture_of([replace(p, ts_ns=_START + p.ts_ns) for p in packets]))
+    (flow,) = _flows(path, len(packets) // parts + 1)
+    client = flow["from_client"]
+    assert (client["clock_steps"], flow["from_server"]["clock_steps"]) == (1, 0)
+    assert (client["rtt_count"], client["rtt_min_ns"], client["rtt_max_ns"]) == (
+        28, 10 * _MS, 10 * _MS,
+    )  # fmt: skip
+    assert (client["rtt_mean_ns"], client["jitter_ns"]) == (10 * _MS, 0)
+
+
+def test_handshake_over_which_the_clock_was_set_back_has_no_round_trip(tmp_path: Path) -> None:
+    """Unknown, and not less than nothing."""
+    opened = [Packet(10, flags=2), Packet(20, SERVER, CLIENT, flags=18, ack=1), Packet(5, ack=1)]
+    path = tmp_path / "one.pcap"
+    path.write_bytes(capture_of([replace(p, ts_ns=_START + p.ts_ns) for p in opened]))
+    (flow,) = _flows(path)
+    assert flow["handshake_rtt_ns"] is None
+
+
 def test_direction_without_a_round_trip_has_none(tmp_path: Path) -> None:
     """Unknown is null, never zero; and the lower port listens where no handshake was seen."""
     path = tmp_path / "one.pcap"

@@ -6,6 +6,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scapy.layers.inet import IP, TCP
+from scapy.layers.l2 import Ether
+from scapy.packet import Raw
 
 from collector.errors import DecodeError
 from packet.decode import decode
@@ -69,11 +72,35 @@ def test_record_that_is_cut_off_ends_the_file(cut: int) -> None:
     assert frames.unread_bytes == 18 - cut
 
 
+@pytest.mark.parametrize("version", [(0, 0), (1, 4), (2, 5), (3, 0), (65_535, 65_535)])
+def test_version_that_never_was_is_refused(version: tuple[int, int]) -> None:
+    """Its records have another form, and everything read of them would be made up."""
+    header = struct.pack("<IHHiIII", 0xA1B2C3D4, *version, 0, 0, 65_535, 1)
+    with pytest.raises(DecodeError, match=f"version {version[0]}\\.{version[1]}, expected 2.4"):
+        parse_pcap(header + _pcap([b"first"])[24:])
+
+
 @given(st.binary(max_size=400))
 def test_arbitrary_bytes_raise_only_decode_error(data: bytes) -> None:
     """A file from outside is refused by name, or read."""
     with pytest.raises(DecodeError, match="convert other formats"):
         parse_pcap(b"\x00" + data)
+
+
+@pytest.mark.parametrize("deep", [True, False])
+@pytest.mark.parametrize(
+    ("total", "is_packet"), [(10, False), (19, False), (22, False), (30, True)]
+)
+def test_packet_that_says_it_is_shorter_than_its_header_is_refused(
+    total: int, is_packet: bool, deep: bool
+) -> None:
+    """Ports that lie behind its end are no ports; of a longer one they are all that is true."""
+    frame = bytearray(bytes(Ether() / IP() / TCP() / Raw(b"x" * 10)))
+    frame[16:18] = total.to_bytes(2, "big")
+    decoded = decode(frames_of([(5, len(frame), bytes(frame))]), deep=deep, partial=True)
+    assert len(decoded.columns) == is_packet
+    assert decoded.is_partial.tolist() == [True] * is_packet
+    assert sum(decoded.undecoded.values()) == 1 - is_packet
 
 
 @given(st.binary(max_size=300), st.sampled_from([0, 1, 101, 113, 276, 9999]))

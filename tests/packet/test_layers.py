@@ -220,6 +220,14 @@ def test_extension_headers_are_no_payload(extension: Layer) -> None:
         pytest.param(
             UDP(dport=2152) / Raw(b"\x20\xff\x00\x2d" + b"\x00" * 4 + bytes(_V4)), id="GTP'"
         ),
+        *(
+            pytest.param(
+                UDP(dport=2152)
+                / Raw(bytes([version << 5 | 0x10, 0xFF]) + b"\x00\x2d" + bytes(4) + bytes(_V4)),
+                id=f"GTP version {version}",
+            )
+            for version in range(2, 8)
+        ),
         pytest.param(UDP(dport=4789) / Raw(b"\x08"), id="VXLAN cut off"),
     ],
 )

@@ -35,6 +35,22 @@ def _packet(order: str, index: int, ticks: int, frame: bytes) -> bytes:
 
 
 @pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize(
+    ("length", "major", "minor"), [(0, 1, 0), (24, 1, 0), (30, 1, 0), (28, 0, 9), (28, 2, 0)]
+)
+def test_section_header_that_lies_is_refused(
+    order: str, length: int, major: int, minor: int
+) -> None:
+    """What follows a length or a version that never was is no block."""
+    body = struct.pack(f"{order}IHHq", 0x1A2B3C4D, major, minor, -1)
+    head = struct.pack(f"{order}II", 0x0A0D0D0A, length) + body + struct.pack(f"{order}I", length)
+    with pytest.raises(DecodeError, match="section header says"):
+        parse_pcapng(head + _interface(order, 1) + _packet(order, 0, 1, b"x"))
+    with pytest.raises(DecodeError, match="cut off"):
+        parse_pcapng(_section(order)[:14])
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
 def test_interfaces_keep_their_link_types_and_units_of_time(order: str) -> None:
     """One file may hold several kinds of link, each with a clock's resolution of its own."""
     data = _section(order) + _interface(order, 1) + _interface(order, 113, 9)

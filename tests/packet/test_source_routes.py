@@ -32,6 +32,12 @@ _RECORD = IPOption_RR(routers=["0.0.0.0"])
         pytest.param(
             IP(options=[IPOption_LSRR(routers=_STOPS, pointer=5)]), "10.0.0.9", id="pointer lies"
         ),
+        pytest.param(
+            IP(options=[IPOption_LSRR(routers=_STOPS, length=10)]), "10.0.0.9", id="length lies"
+        ),
+        pytest.param(
+            IP(options=[IPOption_LSRR(routers=_STOPS, length=40)]), "10.0.0.9", id="length too long"
+        ),
         pytest.param(IP(options=[_RECORD]), "10.0.0.9", id="no route"),
         pytest.param(
             IPv6() / IPv6ExtHdrRouting(type=0, addresses=_STOPS6, segleft=2), "fd00::2", id="type 0"
