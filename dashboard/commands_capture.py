@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import ipaddress
 import json
 import os
 import sys
@@ -13,20 +14,19 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich import box
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.table import Table
 
-from collector.clock import NS_PER_MS
 from collector.errors import DecodeError, InputError
-from dashboard.options import ConfigOption, MetricsOption
+from dashboard.capture_table import TOP, Sort, capture_table, dearest
+from dashboard.options import ConfigOption, MetricsOption, parse_instant
 from packet.files import FileReport
 from packet.packet_lines import packet_lines
 from packet.read_files import analysed_blocks, flows_of_file
+from packet.wire_chosen import Chosen
 from packet.wire_flows import WireFlow
 
-_PIPE_COLUMNS = 200  # two IPv6 addresses with their ports, and the figures
+_PIPE_COLUMNS = 260  # two IPv6 addresses with their ports, and the figures
 
 
 def capture(
@@ -43,6 +43,22 @@ def capture(
     packets: Annotated[
         bool, typer.Option("--packets", help="One JSON object a TCP packet instead of a flow.")
     ] = False,
+    top: Annotated[
+        int, typer.Option(min=0, help="Rows of the table, the dearest; 0 for all.")
+    ] = TOP,
+    sort: Annotated[Sort, typer.Option(help="What makes a connection dear.")] = Sort.BYTES,
+    host: Annotated[
+        str | None, typer.Option(help="Only packets from or to an address, or a network.")
+    ] = None,
+    port: Annotated[
+        int | None, typer.Option(min=0, max=65_535, help="Only packets from or to a port.")
+    ] = None,
+    begin: Annotated[
+        str | None, typer.Option("--from", help="Only packets since, ISO 8601, UTC.")
+    ] = None,
+    end: Annotated[
+        str | None, typer.Option("--until", help="Only packets until, ISO 8601, UTC.")
+    ] = None,
     config: ConfigOption = None,
     metrics_port: MetricsOption = -1,
 ) -> None:
@@ -58,21 +74,25 @@ def capture(
     """
     console = Console(stderr=True, highlight=False, soft_wrap=True, markup=False)
     paths = _expanded([*(read or []), *(files or [])])
+    chosen = _chosen(host, port, begin, end)
     if not paths:
-        if packets:
-            raise InputError("capture: --packets is of files; name one with --read")
+        if packets or not chosen.is_all:
+            raise InputError(
+                "capture: --packets, --host, --port, --from and --until are of files; name one "
+                "with --read"
+            )
         # Loading the service's side takes a second, which a file does not need.
         from dashboard.commands_roles import run_role
 
         run_role("capture", config, metrics_port, as_json=as_json)
         return
-    session = _Session(console, paths, is_lines=as_json or packets)
+    session = _Session(console, paths, chosen, is_lines=as_json or packets)
     try:
         with _progress(console) as track:
             for path in paths:
                 with track(path) as progress:
                     session.one(path, progress, packets=packets)
-        session.finish()
+        session.finish(sort, top)
     except BrokenPipeError:
         # Whoever read us, as `head`, has seen enough. What is still held must not be tried again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -82,8 +102,11 @@ def capture(
 class _Session:
     """Several files, their output and whether all of them could be read."""
 
-    def __init__(self, console: Console, paths: list[Path], *, is_lines: bool) -> None:
+    def __init__(
+        self, console: Console, paths: list[Path], chosen: Chosen, *, is_lines: bool
+    ) -> None:
         self._console = console
+        self._chosen = chosen
         self._is_lines = is_lines
         self._names = _names(paths)
         self._flows = list[WireFlow]()
@@ -94,11 +117,11 @@ class _Session:
         report = FileReport()
         try:
             if packets:
-                for block, analysis in analysed_blocks(path, report, progress):
+                for block, analysis in analysed_blocks(path, report, progress, chosen=self._chosen):
                     lines = packet_lines(block, analysis, self._names.get(path))
                     sys.stdout.writelines(lines)
             else:
-                self._show(path, flows_of_file(path, report, progress))
+                self._show(path, flows_of_file(path, report, progress, chosen=self._chosen))
         except (DecodeError, InputError) as error:
             self._console.print(f"{path}: {error}")
             self._is_incomplete = True
@@ -120,17 +143,39 @@ class _Session:
         for flow in flows:
             sys.stdout.write(json.dumps(named | flow.as_json()) + "\n")
 
-    def finish(self) -> None:
+    def finish(self, sort: Sort, top: int) -> None:
         """Print the table, where there is one, and exit 1 if a file was not read to its end."""
         if not self._is_lines:
             out = Console(highlight=False, markup=False)
             if not out.is_terminal:
                 # A pipe has no width, and a table cut to 80 columns would lose addresses.
                 out.width = _PIPE_COLUMNS
-            out.print(_table(self._flows))
+            shown = dearest(self._flows, sort, top)
+            out.print(capture_table(shown))
+            if len(shown) < len(self._flows):
+                self._console.print(
+                    f"{len(shown):,} of {len(self._flows):,} connections by {sort}; --top 0 shows "
+                    "all of them"
+                )
         sys.stdout.flush()
         if self._is_incomplete:
             raise typer.Exit(1)
+
+
+def _chosen(host: str | None, port: int | None, begin: str | None, end: str | None) -> Chosen:
+    """Return what is asked for. Raises InputError where an address or a time is none."""
+    try:
+        network = None if host is None else ipaddress.ip_network(host)
+    except ValueError as error:
+        raise InputError(
+            f"--host {host!r} is no address and no network; give 10.0.0.1 or 10.0.0.0/24"
+        ) from error
+    return Chosen(
+        host=network,
+        port=port,
+        from_ns=0 if begin is None else max(parse_instant(begin, "--from"), 0),
+        to_ns=2**64 - 1 if end is None else max(parse_instant(end, "--until"), 0),
+    )
 
 
 def _expanded(paths: list[Path]) -> list[Path]:
@@ -177,25 +222,3 @@ def _progress(console: Console) -> Iterator[Callable[[Path], Any]]:
             progress.remove_task(task)
 
         yield track
-
-
-def _table(flows: list[WireFlow]) -> Table:
-    table = Table(box=box.SIMPLE_HEAD)
-    for name in ("client", "server", "protocol"):
-        table.add_column(name)
-    for name in ("packets", "bytes", "handshake RTT (ms)", "retransmissions", "zero windows"):
-        table.add_column(name, justify="right")
-    for flow in flows:
-        figures = flow.as_json()
-        rtt_ns = flow.handshake_rtt_ns
-        table.add_row(
-            f"{flow.client[0]} {flow.client[1]}",
-            f"{flow.server[0]} {flow.server[1]}",
-            {6: "TCP", 17: "UDP"}[flow.protocol],
-            f"{figures['packets']:,}",
-            f"{figures['wire_bytes']:,}",
-            "unknown" if rtt_ns is None else f"{rtt_ns / NS_PER_MS:,.3f}",
-            f"{figures['retransmissions']:,}",
-            f"{figures['zero_windows']:,}",
-        )
-    return table

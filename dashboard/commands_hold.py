@@ -5,16 +5,13 @@ from __future__ import annotations
 import getpass
 import json
 import sys
-from datetime import UTC, datetime
 from typing import Annotated, Any
 from urllib.parse import quote
 
 import typer
 from rich.console import Console
 
-from collector.clock import NS_PER_S
-from collector.errors import InputError
-from dashboard.options import ConfigOption, JsonOption, UrlOption
+from dashboard.options import ConfigOption, JsonOption, UrlOption, parse_instant
 from dashboard.settings import load
 from dashboard.text import utc_iso
 
@@ -93,21 +90,6 @@ def release(
     body = {"actor": by or getpass.getuser()}
     with ApiClient.open(load(config).settings, url) as api:
         _print(api.post(f"/api/v1/holds/{quote(name, safe='')}/release", body), as_json=as_json)
-
-
-def parse_instant(text: str, option: str) -> int:
-    """Return an instant in Unix nanoseconds. Raises InputError where the text is none."""
-    try:
-        instant = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise InputError(
-            f"{option} {text!r} is no time; give 2026-11-01 or 2026-11-01T12:00:00 (UTC)"
-        ) from error
-    if instant.tzinfo is None:
-        instant = instant.replace(tzinfo=UTC)
-    elapsed = instant - datetime(1970, 1, 1, tzinfo=UTC)
-    seconds = elapsed.days * 86_400 + elapsed.seconds
-    return seconds * NS_PER_S + elapsed.microseconds * 1_000
 
 
 def _print(hold: dict[str, Any], *, as_json: bool) -> None:

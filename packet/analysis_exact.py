@@ -68,8 +68,7 @@ def _timed(events: int, rtt_ns: int | None, is_valid: bool) -> Finding:
         return Finding(events & REPORTED, None, False) if events else _QUIET
     if not -_NS_HALF <= rtt_ns < _NS_HALF:
         rtt_ns = (rtt_ns + _NS_HALF) % (2 * _NS_HALF) - _NS_HALF  # stamps that make no sense
-    # Before the segment was sent it was not acknowledged: the clock of the capture was set back.
-    return Finding(events & REPORTED, rtt_ns, is_valid and rtt_ns > 0)
+    return Finding(events & REPORTED, rtt_ns, is_valid and rtt_ns > 0)  # less: a clock set back
 
 
 class _Unacked:

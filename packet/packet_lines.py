@@ -10,7 +10,7 @@ import numpy as np
 
 from packet import analysis_exact as exact
 from packet.analysis import NO_RTT, TcpAnalysis
-from packet.columns import PROTOCOL_TCP
+from packet.columns import PROTOCOL_TCP, address_texts
 from packet.files import PacketBlock
 
 NAMES: Final = {
@@ -47,8 +47,30 @@ def packet_lines(
     """
     rows = np.flatnonzero(block.columns.protocol == PROTOCOL_TCP)
     head = "{" if file_name is None else f'{{"file": {json.dumps(file_name)}, '
-    for number, rtt_ns, is_valid, events in zip(
+    columns = block.columns.take(rows)
+    for (
+        number,
+        at_ns,
+        flow,
+        nth,
+        src,
+        src_port,
+        dst,
+        dst_port,
+        size,
+        rtt_ns,
+        is_valid,
+        events,
+    ) in zip(
         block.numbers[rows].tolist(),
+        columns.ts_ns.tolist(),
+        columns.flow_hash.tolist(),
+        analysis.connection[rows].tolist(),
+        address_texts(columns.src),
+        columns.src_port.tolist(),
+        address_texts(columns.dst),
+        columns.dst_port.tolist(),
+        columns.payload_bytes.tolist(),
         analysis.rtt_ns[rows].tolist(),
         analysis.rtt_valid[rows].tolist(),
         analysis.events[rows].tolist(),
@@ -56,4 +78,10 @@ def packet_lines(
     ):
         rtt = "null" if rtt_ns == _NONE else rtt_ns
         valid = "true" if is_valid else "false"
-        yield f'{head}"frame": {number}, "rtt_ns": {rtt}, "rtt_valid": {valid}, {_TAILS[events]}'
+        step = "true" if _NONE < rtt_ns < 0 else "false"
+        yield (
+            f'{head}"frame": {number}, "ts_ns": {at_ns}, "flow_hash": {flow}, "connection": {nth}, '
+            f'"src_address": "{src}", "src_port": {src_port}, "dst_address": "{dst}", '
+            f'"dst_port": {dst_port}, "payload_bytes": {size}, "rtt_ns": {rtt}, '
+            f'"rtt_valid": {valid}, "clock_step": {step}, {_TAILS[events]}'
+        )

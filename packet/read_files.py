@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import fields
 from pathlib import Path
+from typing import Final
 
 from packet.analysis import TcpAnalysis, analyse_packets
 from packet.analysis_blocks import BlockAnalysis, Spans
 from packet.files import PACKETS_A_BLOCK, CaptureFile, FileReport, PacketBlock
+from packet.wire_chosen import Chosen
 from packet.wire_flows import WireFlow, flows_of
+
+_ALL: Final = Chosen()
 
 
 def analysed_blocks(
@@ -16,8 +21,11 @@ def analysed_blocks(
     report: FileReport,
     progress: Callable[[int], None] = lambda _: None,
     packets_max: int = PACKETS_A_BLOCK,
+    chosen: Chosen = _ALL,
 ) -> Iterator[tuple[PacketBlock, TcpAnalysis]]:
     """Read a file block by block, each with what its TCP packets are.
+
+    All of the file is analysed, whatever is asked for: what a packet is rests on those before it.
 
     A file of more than one block is read twice, and `progress` begins anew for the second time.
 
@@ -26,11 +34,29 @@ def analysed_blocks(
         report: an empty one, complete when the file has been read.
         progress: is told the bytes read so far.
         packets_max: of a block, about.
+        chosen: what is asked for.
 
     Raises:
         InputError: the file cannot be read.
         DecodeError: it is no capture file.
     """
+    for block, analysis in _analysed(path, report, progress, packets_max):
+        yield (block, analysis) if chosen.is_all else _narrowed(block, analysis, chosen)
+
+
+def _narrowed(
+    block: PacketBlock, analysis: TcpAnalysis, chosen: Chosen
+) -> tuple[PacketBlock, TcpAnalysis]:
+    wanted = chosen.among(block.columns)
+    return (
+        PacketBlock(block.columns.take(wanted), block.numbers[wanted], block.is_partial[wanted]),
+        TcpAnalysis(*(getattr(analysis, each.name)[wanted] for each in fields(analysis))),
+    )
+
+
+def _analysed(
+    path: Path, report: FileReport, progress: Callable[[int], None], packets_max: int
+) -> Iterator[tuple[PacketBlock, TcpAnalysis]]:
     file = CaptureFile(path)
     blocks = file.blocks(report, progress, packets_max)
     first = next(blocks, None)
@@ -56,13 +82,14 @@ def flows_of_file(
     report: FileReport,
     progress: Callable[[int], None] = lambda _: None,
     packets_max: int = PACKETS_A_BLOCK,
+    chosen: Chosen = _ALL,
 ) -> list[WireFlow]:
     """Return the connections in a file, in the order in which they began.
 
     The arguments and errors are those of `analysed_blocks`.
     """
     flows: dict[tuple[int, int], WireFlow] = {}
-    for block, analysis in analysed_blocks(path, report, progress, packets_max):
+    for block, analysis in analysed_blocks(path, report, progress, packets_max, chosen):
         for flow in flows_of(block.columns, analysis):
             known = flows.setdefault((flow.flow_hash, flow.connection), flow)
             if known is not flow:

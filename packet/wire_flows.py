@@ -15,7 +15,7 @@ import numpy as np
 from packet import analysis_exact as exact
 from packet.analysis import NO_RTT, TcpAnalysis
 from packet.analysis_clean import order_by_flow
-from packet.columns import ACK, I64, PROTOCOL_TCP, SYN, Mask, PacketColumns, address_text
+from packet.columns import ACK, FIN, I64, PROTOCOL_TCP, RST, SYN, Mask, PacketColumns, address_text
 
 EVENTS: Final = {
     "retransmissions": exact.RETRANSMISSION,
@@ -39,6 +39,7 @@ class Direction:
     packets: int = 0
     wire_bytes: int = 0
     payload_bytes: int = 0
+    flags: int = 0  # of TCP, of all its packets together
     events: list[int] = field(default_factory=lambda: [0] * len(EVENTS))  # in the order of EVENTS
     # Round trips from where the capture stands to the other end, of segments sent once.
     rtt_count: int = 0
@@ -66,6 +67,7 @@ class Direction:
             self.packets += later.packets
             self.wire_bytes += later.wire_bytes
             self.payload_bytes += later.payload_bytes
+            self.flags |= later.flags
             self.events = [a + b for a, b in zip(self.events, later.events, strict=True)]
         self.clock_steps += later.clock_steps
         if later.rtt_count:
@@ -121,6 +123,20 @@ class WireFlow:
     from_client: Direction
     from_server: Direction
 
+    @property
+    def state(self) -> str | None:
+        """Return what became of a connection of TCP, as its flags say; None of any other."""
+        if self.protocol != PROTOCOL_TCP:
+            return None
+        one, other = self.from_client.flags, self.from_server.flags
+        if (one | other) & RST:
+            return "reset"
+        if one & FIN and other & FIN:
+            return "closed"
+        if (one | other) & FIN:
+            return "half closed"
+        return "unanswered" if one & SYN and not self.from_server.packets else "open"
+
     def join(self, later: WireFlow) -> None:
         """Add what came in a later block."""
         self.last_ns = max(self.last_ns, later.last_ns)
@@ -134,6 +150,8 @@ class WireFlow:
         totals = [sum(counts) for counts in zip(*(each.events for each in both), strict=True)]
         return {
             "flow_hash": self.flow_hash,
+            "connection": self.connection,
+            "state": self.state,
             "first_ns": self.first_ns,
             "last_ns": self.last_ns,
             "client_address": self.client[0],
@@ -221,6 +239,7 @@ def _count(
     ends = np.append(starts[1:], len(rows))
     wire = np.add.reduceat(columns.wire_bytes[rows].astype(np.int64), starts).tolist()
     payload = np.add.reduceat(columns.payload_bytes[rows].astype(np.int64), starts).tolist()
+    flags = np.bitwise_or.reduceat(columns.tcp_flags[rows], starts).tolist()
     events = [
         np.add.reduceat(((analysis.events[rows] & bit) != 0).astype(np.int64), starts).tolist()
         for bit in EVENTS.values()
@@ -234,7 +253,7 @@ def _count(
     for place, (start, end, number) in enumerate(spans):
         one = directions[number]
         one.packets, one.wire_bytes, one.payload_bytes = end - start, wire[place], payload[place]
-        one.events = [each[place] for each in events]
+        one.events, one.flags = [each[place] for each in events], flags[place]
         one.path_changes = changes[place]
         one.ttl_first, one.ttl_last = int(ttl[start]), int(ttl[end - 1])
         one.ttls = Counter(

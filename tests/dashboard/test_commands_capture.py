@@ -6,12 +6,17 @@ import struct
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
+import pytest
 from scapy.layers.inet import IP, TCP
 from scapy.layers.l2 import Ether
 from typer.testing import CliRunner
 
 from dashboard.cli import app
+from packet.bench_traffic import http_capture
+from packet.files import FileReport
+from packet.read_files import flows_of_file
 from tests.tree import ROOT
 
 
@@ -69,8 +74,81 @@ def test_packets_are_one_object_each(tmp_path: Path) -> None:
         "duplicate_ack", "zero_window", "keep_alive", "lost_segment",
     }  # fmt: skip
     for line in lines:
-        assert line.keys() == {"frame", "rtt_ns", "rtt_valid", *names}
-        assert all(line[name] is False for name in names)
+        assert line.keys() == {
+            "frame", "ts_ns", "flow_hash", "connection", "src_address", "src_port", "dst_address",
+            "dst_port", "payload_bytes", "rtt_ns", "rtt_valid", "clock_step", *names,
+        }  # fmt: skip
+        assert not any(line[name] for name in (*names, "clock_step"))
+    assert [line["ts_ns"] - lines[0]["ts_ns"] for line in lines] == [0, 250_000, 500_000]
+    assert (lines[1]["src_address"], lines[1]["dst_port"]) == ("10.0.0.2", 40_000)
+    flows = CliRunner().invoke(app, ["capture", "--read", str(path), "--json"])
+    assert {line["flow_hash"] for line in lines} == {json.loads(flows.stdout)["flow_hash"]}
+
+
+def _mixed(path: Path) -> None:
+    path.write_bytes(http_capture(2_000, tunnelled=True))
+
+
+def test_table_has_the_dearest_connections_and_says_how_many_there_are(tmp_path: Path) -> None:
+    """A day's capture has as many as nobody reads, and the longest are not the dearest."""
+    path = tmp_path / "one.pcap"
+    _mixed(path)
+    flows = [flow.as_json() for flow in flows_of_file(path, FileReport())]
+    result = CliRunner().invoke(app, ["capture", "--read", str(path), "--top", "3"])
+    rows = [line for line in result.stdout.splitlines() if " TCP " in line]
+    most = sorted((flow["wire_bytes"] for flow in flows), reverse=True)[:3]
+    assert f"3 of {len(flows)} connections by bytes; --top 0 shows all" in result.stderr
+    told = [line.split()[9:11] for line in rows]
+    assert [sum(int(each.replace(",", "")) for each in pair) for pair in told] == most
+    assert all(line.rstrip().endswith("closed") for line in rows)
+    every = CliRunner().invoke(
+        app, ["capture", "--read", str(path), "--top", "0", "--sort", "begin"]
+    )
+    begun = [" ".join(line.split()[5:7]) for line in every.stdout.splitlines() if " TCP " in line]
+    assert begun == sorted(begun)
+    assert (len(begun), every.stderr) == (len(flows), "")
+
+
+@pytest.mark.parametrize("what", ["packets", "json"])
+def test_host_port_and_time_narrow_what_is_shown(tmp_path: Path, what: str) -> None:
+    """What a packet is rests on all of them; what is shown is what was asked for."""
+    path = tmp_path / "one.pcap"
+    _mixed(path)
+
+    def shown(*options: str) -> list[dict[str, Any]]:
+        arguments = ["capture", "--read", str(path), f"--{what}", *options]
+        result = CliRunner().invoke(app, arguments)
+        assert result.exit_code == 0, result.stderr
+        return [json.loads(line) for line in result.stdout.splitlines()]
+
+    every = shown()
+    ends = [
+        {each.get(f"{name}_address") for name in ("src", "dst", "client", "server")}
+        for each in every
+    ]
+    of_one = [row for row, own in zip(every, ends, strict=True) if "10.0.0.2" in own]
+    assert shown("--host", "10.0.0.2") == of_one != []
+    assert shown("--host", "10.0.0.2/32") == of_one
+    assert shown("--host", "10.0.0.0/8", "--port", "80") == every
+    assert shown("--port", "81") == shown("--host", "fd00::/8") == []
+    assert shown("--until", "2001-01-01") == shown("--from", "2101-01-01") == []
+    assert shown("--from", "2001-01-01", "--until", "2101-01-01T00:00:00") == every
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--host", "nobody"], "--host 'nobody' is no address and no network"),
+        (["--from", "yesterday"], "--from 'yesterday' is no time"),
+    ],
+)
+def test_what_is_no_filter_is_named(tmp_path: Path, options: list[str], said: str) -> None:
+    """Nothing is read before that is right."""
+    path = tmp_path / "one.pcap"
+    path.write_bytes(_handshake())
+    result = _millworth("capture", "--read", str(path), *options)
+    assert (result.returncode, result.stdout) == (2, "")
+    assert said in result.stderr
 
 
 def test_files_may_be_many_and_named_by_a_pattern(tmp_path: Path) -> None:
@@ -171,4 +249,7 @@ def test_command_says_the_same_whichever_way_it_begins(tmp_path: Path) -> None:
         assert short.stdout.split() == whole.stdout.split()
     empty = _millworth("capture", "--packets")
     assert (empty.returncode, empty.stdout) == (2, "")
-    assert empty.stderr == "millworth: capture: --packets is of files; name one with --read\n"
+    assert empty.stderr == (
+        "millworth: capture: --packets, --host, --port, --from and --until are of files; name one "
+        "with --read\n"
+    )

@@ -12,7 +12,7 @@ from collector.clock import NS_PER_S, SystemClock
 from collector.errors import InputError
 from collector.retention import DAY_S
 from collector.store.connect import Connections
-from dashboard.commands_hold import parse_instant
+from dashboard.options import parse_instant
 from tests.dashboard.conftest import Run
 
 DAY_NS = DAY_S * NS_PER_S
