@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import sys
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -100,7 +101,9 @@ def _attribution(runs: int, progress: Callable[[str], None]) -> dict[str, float]
 def _packets(runs: int, progress: Callable[[str], None]) -> dict[str, float]:
     from packet.bench import run_packets
 
-    return run_packets(runs, progress)
+    # As it is run where it is installed or not: by the interpreter that runs this.
+    begin = "from dashboard.entry import main; main()"
+    return run_packets(runs, progress, [sys.executable, "-c", begin, "capture"])
 
 
 def _causal(runs: int, progress: Callable[[str], None]) -> dict[str, float]:

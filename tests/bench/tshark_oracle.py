@@ -4,8 +4,9 @@
 
 Every file under DIR that either of the two reads is compared frame by frame. Printed are, per
 field, precision and recall of ours against tshark's, the share of tshark's round trips that ours
-equal within a microsecond, the share of its TCP packets that are listed, and the files that differ
-most. What an ICMP error quotes of a packet is no packet, and is left out.
+equal within a microsecond, the share of its TCP packets that are listed, how many packets and round
+trips are ours alone, and the files that differ most. What an ICMP error quotes of a packet is no
+packet, and is left out.
 
 Our rules are those of tshark 4.4 (4.4.19 in Debian 13). 4.0 (4.0.17 in Debian 12) judges otherwise
 where an acknowledgement ends inside a segment (no round trip), where a duplicate one has a SACK
@@ -63,8 +64,9 @@ class Result:
     def differences(self) -> int:
         """Return how many answers differ."""
         wrong = sum(self.counts[f"{name} {kind}"] for name in NAMES for kind in ("extra", "missed"))
-        unlisted = self.counts["tcp"] - self.counts["listed"]
-        return wrong + unlisted + self.counts["rtt"] - self.counts["rtt near"]
+        unlisted = self.counts["tcp"] - self.counts["listed"] + self.counts["listed extra"]
+        untimed = self.counts["rtt"] - self.counts["rtt near"] + self.counts["rtt extra"]
+        return wrong + unlisted + untimed
 
 
 def tshark_version() -> tuple[int, int]:
@@ -116,19 +118,23 @@ def our_rows(path: Path) -> dict[int, Row]:
 
 
 def compare(theirs: dict[int, Row], ours: dict[int, Row]) -> Counter[str]:
-    """Return counts over the packets that tshark lists."""
-    counts = Counter({"tcp": len(theirs), "listed": len(theirs.keys() & ours.keys())})
+    """Return counts over the packets that either of the two lists."""
+    listed = theirs.keys() & ours.keys()
+    counts = Counter({"tcp": len(theirs), "listed": len(listed)})
+    counts["listed extra"] = len(ours) - len(listed)
     unlisted = Row(None, frozenset())
-    for frame, their in theirs.items():
-        our = ours.get(frame, unlisted)
+    for frame in theirs.keys() | ours.keys():
+        their, our = theirs.get(frame, unlisted), ours.get(frame, unlisted)
         if their.rtt_ns is not None:
             counts["rtt"] += 1
             is_near = our.rtt_ns is not None and abs(our.rtt_ns - their.rtt_ns) <= RTT_NEAR_NS
             counts["rtt near"] += is_near
+        elif our.rtt_ns is not None:
+            counts["rtt extra"] += 1
         for name in our.names | their.names:
             kind = "both" if name in our.names & their.names else "missed"
             counts[f"{name} {'extra' if name not in their.names else kind}"] += 1
-    return counts
+    return +counts
 
 
 def compare_file(path: Path) -> Result:
@@ -151,8 +157,10 @@ def figures(total: Counter[str]) -> dict[str, float | int | None]:
     found: dict[str, float | int | None] = {
         "tcp_packets": total["tcp"],
         "listed_ratio": _ratio(total["listed"], total["tcp"]),
+        "listed_extra": total["listed extra"],
         "rtt_samples": total["rtt"],
         "rtt_near_ratio": _ratio(total["rtt near"], total["rtt"]),
+        "rtt_extra": total["rtt extra"],
         "crashed_files": total["crashed"],
     }
     for name in NAMES:
@@ -172,7 +180,10 @@ def _show(console: Console, results: list[Result], worst: int) -> None:
         shown = ("-" if cell is None else f"{cell:.4f}" for cell in cells)
         table.add_row(name, str(values[f"{name}_count"]), *shown)
     console.print(f"{len(results)} files, {total['tcp']} TCP packets of tshark's")
-    for label in ("listed_ratio", "rtt_near_ratio", "rtt_samples", "crashed_files"):
+    for label in (
+        "listed_ratio", "listed_extra", "rtt_near_ratio", "rtt_samples", "rtt_extra",
+        "crashed_files",
+    ):  # fmt: skip
         console.print(f"{label}: {values[label]}")
     console.print(table)
     differing = sorted(results, key=Result.differences, reverse=True)[:worst]

@@ -1,0 +1,26 @@
+from __future__ import annotations
+
+import sys
+
+import pytest
+
+from packet import bench
+
+
+@pytest.mark.integration
+def test_benchmark_of_files_runs_both_commands_as_a_user_does(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """How many times as fast is a machine's matter; that both read the whole mix is a promise."""
+    lines: list[str] = []
+    command = [sys.executable, "-c", "from dashboard.entry import main; main()", "capture"]
+    figures = bench.run_packets(1, lines.append, command, packets=2_000)
+    assert set(figures) == {
+        "packets_per_s", "packets", "x_tshark", "x_scapy", "x_dpkt", "tshark_packets_per_s",
+        "scapy_packets_per_s", "dpkt_packets_per_s", "lines_packets_per_s",
+        "table_packets_per_s", "x_tshark_lines", "x_tshark_table",
+    }  # fmt: skip
+    assert figures["packets"] >= 2_000
+    assert all(each > 0 for each in figures.values())
+    assert len(lines) == 1
+    assert capsys.readouterr().out == ""
