@@ -32,9 +32,10 @@ _PCAP_MAGICS = {
     b"\xa1\xb2\xcd\x34": (">", 1000, _PCAP_RECORD_PATCHED),
 }
 
-# 2.3 and before have lengths in another order at times, and none has been written since 1998. The
-# last is what DG/UX wrote; libpcap takes the same.
+# As libpcap takes them; the last is what DG/UX wrote.
 _PCAP_VERSIONS = {(2, minor) for minor in range(5)} | {(543, 0)}
+
+_RESERVED_BITS: Final = 0x03FF0000  # of the link type
 
 # struct tpacket_block_desc and tpacket3_hdr of linux/if_packet.h.
 _BLOCK_COUNTS = struct.Struct("=II")  # num_pkts, offset_to_first_pkt
@@ -140,8 +141,8 @@ class PcapParser:
         """Read the file's header.
 
         Raises:
-            DecodeError: it does not begin with one of the magics of pcap, is cut off, or of a
-                version that never was.
+            DecodeError: it does not begin with one of the magics of pcap, is cut off, of a version
+                that never was, or of a link type that cannot be.
         """
         if len(header) < PCAP_HEADER_BYTES or header[:4] not in _PCAP_MAGICS:
             raise DecodeError(
@@ -157,8 +158,11 @@ class PcapParser:
                 "read by another version's form"
             )
         self._form = RecordForm(order, head_bytes, NS_PER_S // self._tick_ns)
-        # The upper half of the field says whether frames end in a check sequence.
-        self.link_type: int = struct.unpack_from(f"{order}I", header, 20)[0] & 0xFFFF
+        # The upper six bits say whether frames end in a check sequence; ten are reserved.
+        link_type: int = struct.unpack_from(f"{order}I", header, 20)[0]
+        if link_type & _RESERVED_BITS:
+            raise DecodeError(f"pcap: says link type {link_type:#x}, which has reserved bits set")
+        self.link_type = link_type & 0xFFFF
 
     def parse(self, data: Searchable, buffer: U8, at: int, bytes_max: int) -> tuple[Frames, int]:
         """Return the frames of the whole records from `at` on, and where the next one begins.

@@ -169,12 +169,14 @@ class PcapngParser:
         else:
             order, interfaces = self._order, list(self._interfaces)
         kind, length = struct.unpack_from(f"{order}II", data, at)
-        if length < _BLOCK_BYTES_MIN or length % 4 or at + length > len(data):
+        head = _SECTION_BYTES_MIN - 4 if kind == _SECTION else _BLOCK_BYTES_MIN + 4
+        if length < head + 4 or length % 4 or at + length > len(data):
+            return at, True
+        options = _options(data, at + head, at + length - 4, order)
+        if options is None:
             return at, True
         if kind == _INTERFACE:
-            if length < _BLOCK_BYTES_MIN + 8:
-                return at, True
-            interfaces.append(_interface(data, at + 8, at + length - 4, order))
+            interfaces.append(_interface(data, at + 8, options, order))
         self._order, self._interfaces = order, interfaces
         return at + length, False
 
@@ -236,21 +238,32 @@ def _nanoseconds(ticks: U64, interface: _Interface) -> U64:
     return shifted
 
 
-def _interface(data: Searchable, start: int, end: int, order: str) -> _Interface:
-    link_type, _, snap_bytes = struct.unpack_from(f"{order}HHI", data, start)
-    ticks_per_s, offset_s = 10**_MICROSECONDS, 0
-    at = start + 8
+def _options(data: Searchable, at: int, end: int, order: str) -> list[tuple[int, int, int]] | None:
+    """Return code, place and length of each option; None where one reaches behind its block."""
+    found = []
     while at + 4 <= end:
         code, length = struct.unpack_from(f"{order}HH", data, at)
-        at += 4
-        if code == _END_OF_OPTIONS or at + length > end:
+        if code == _END_OF_OPTIONS:
             break
+        at += 4
+        if at + length > end:
+            return None
+        found.append((code, at, length))
+        at += (length + 3) // 4 * 4
+    return found
+
+
+def _interface(
+    data: Searchable, start: int, options: list[tuple[int, int, int]], order: str
+) -> _Interface:
+    link_type, _, snap_bytes = struct.unpack_from(f"{order}HHI", data, start)
+    ticks_per_s, offset_s = 10**_MICROSECONDS, 0
+    for code, at, length in options:
         if code == _TIME_RESOLUTION and length == 1:
             power = data[at] & 0x7F
             ticks_per_s = (2 if data[at] & 0x80 else 10) ** power
         elif code == _TIME_OFFSET and length == 8:
             (offset_s,) = struct.unpack_from(f"{order}q", data, at)
-        at += (length + 3) // 4 * 4
     return _Interface(link_type, snap_bytes, ticks_per_s, offset_s)
 
 

@@ -80,6 +80,13 @@ def test_version_that_never_was_is_refused(version: tuple[int, int]) -> None:
         parse_pcap(header + _pcap([b"first"])[24:])
 
 
+def test_link_type_with_reserved_bits_is_refused() -> None:
+    """What the lower half then says is a guess; a check sequence at the end is none."""
+    with pytest.raises(DecodeError, match="reserved bits"):
+        parse_pcap(_pcap([b"first"], link_type=0x00010001))
+    assert parse_pcap(_pcap([b"first"], link_type=0x24000001)).link_type == 1
+
+
 @given(st.binary(max_size=400))
 def test_arbitrary_bytes_raise_only_decode_error(data: bytes) -> None:
     """A file from outside is refused by name, or read."""

@@ -51,6 +51,25 @@ def test_section_header_that_lies_is_refused(
 
 
 @pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize("kind", ["section", "interface"])
+def test_option_that_reaches_behind_its_block_ends_the_file(order: str, kind: str) -> None:
+    """How frames are to be read is in these two; what lies there is no description."""
+    option = struct.pack(f"{order}HH", 3, 400) + b"abcd"
+    section, interface = _section(order), _interface(order, 1)
+    if kind == "section":
+        head = struct.pack(f"{order}IHHq", 0x1A2B3C4D, 1, 0, -1)
+        section = _block(order, 0x0A0D0D0A, head + option)
+    else:
+        interface = _block(order, 1, struct.pack(f"{order}HHI", 1, 0, 0) + option)
+    whole = _section(order) + _interface(order, 1) + _packet(order, 0, 1, b"x")
+    assert len(parse_pcapng(whole)) == 1
+    (group,) = parse_pcapng(whole + section + interface + _packet(order, 0, 1, b"x"))
+    assert len(group.frames) == 1
+    assert group.frames.unread_bytes > 0
+    assert parse_pcapng(section + interface + _packet(order, 0, 1, b"x")) == []
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
 def test_interfaces_keep_their_link_types_and_units_of_time(order: str) -> None:
     """One file may hold several kinds of link, each with a clock's resolution of its own."""
     data = _section(order) + _interface(order, 1) + _interface(order, 113, 9)
