@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from collector.log import lines_lost
+
 # The budget of an answer is 15 ms at 30,000 spans a second.
 ACK_BUCKETS = (0.001, 0.002, 0.005, 0.01, 0.015, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
@@ -154,6 +156,18 @@ class Counters:
 
     def _count_rooms(self, r: CollectorRegistry) -> None:
         self._add_access(r)
+        self.worker_deaths = Counter(
+            "millworth_worker_deaths",
+            "Times that a thread ended with an error and was begun again",
+            ["worker"],
+            registry=r,
+        )
+        self.log_lines_lost = Gauge(
+            "millworth_log_lines_lost",
+            "Log lines that standard error did not take, since the start of the process",
+            registry=r,
+        )
+        self.log_lines_lost.set_function(lines_lost)
         self.job_runs = Counter(
             "millworth_job_runs", "Runs of a job", ["job", "result"], registry=r
         )

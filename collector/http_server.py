@@ -21,10 +21,12 @@ from typing import Any
 
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.server import ServerState
 
 from collector.clock import Clock
 from collector.counters import Counters
 from collector.log import get_logger
+from collector.worker import Worker
 
 _LOG = get_logger("collector")
 # A request line and headers: proxies and browsers stay below 32 KiB.
@@ -203,18 +205,17 @@ class BoundedServer(uvicorn.Server):
         self._on_stop = on_stop
         self._open: set[object] = set()
         self._ticked_ns = clock.monotonic_ns()
-        self._thread = threading.Thread(target=self.run, name=name, daemon=True)
+        self.worker = Worker(name, self.run, counters, clock)
 
     def start(self) -> None:
         """Answer, and return once it does; what came since the listener was made waits in it."""
-        self._thread.start()
+        self.worker.start()
         self.answering.wait()
 
     def stop(self) -> None:
         """Accept no more; return when those under way are answered."""
         self.should_exit = True
-        if self._thread.is_alive():
-            self._thread.join()
+        self.worker.end()
         self._listener.close()
 
     def ticked_ns(self) -> int:
@@ -222,20 +223,29 @@ class BoundedServer(uvicorn.Server):
         return self._ticked_ns
 
     async def on_tick(self, counter: int) -> bool:
-        """Note that the loop turns."""
+        """Note that the loop turns; without what accepts it would turn for nothing."""
         self._ticked_ns = self._clock.monotonic_ns()
+        if self._accepting.done():
+            self._accepting.result()  # raises what it ended with
         return await super().on_tick(counter)
 
     async def serve(self, sockets: list[socket.socket] | None = None) -> None:
         """Serve; also a server that never began does not keep `start` waiting."""
         try:
             await super().serve(sockets)
+        except Exception:
+            for connection in list(self.server_state.connections):
+                connection.transport.abort()
+            await asyncio.sleep(0)  # the loop that they belong to ends here
+            raise
         finally:
             self.answering.set()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Begin to accept."""
+        """Begin to accept; again after a loop that ended with an error, and its connections."""
         await self.lifespan.startup()
+        self._open.clear()
+        self.server_state = ServerState()
         self.servers = []  # none of asyncio's: it would take connections without end
         self._listener.setblocking(False)
         self._accepting = asyncio.get_running_loop().create_task(self._accept())

@@ -37,6 +37,7 @@ from collector.rpc_status import rpc_status
 from collector.slow_reads import SlowReads
 from collector.tls import Certificates
 from collector.tokens import Scope
+from collector.worker import Worker
 
 if TYPE_CHECKING:
     # Generic in the stubs alone.
@@ -80,7 +81,8 @@ class GrpcReceiver:
         self._slow_reads = SlowReads(
             config.read_seconds_max,
             lambda: self._calls.held > _THREADS,
-            counters.connections_refused.labels(_LISTENER, "slow_body").inc,
+            counters,
+            _LISTENER,
             clock,
         )
         # Refusals have a thread of their own: they shall not wait behind the calls that are held.
@@ -94,6 +96,11 @@ class GrpcReceiver:
         )
         for signal, service in _SERVICES.items():
             self._server.add_generic_rpc_handlers((_Service(service, self._handler(signal)),))
+
+    @property
+    def worker(self) -> Worker:
+        """Return its thread; those that answer are gRPC's own, which outlive what they run."""
+        return self._slow_reads.worker
 
     @property
     def port(self) -> int:

@@ -14,6 +14,7 @@ from collector.http_server import BoundedServer, Bounds
 from collector.intake import Intake
 from collector.otlp_app import LISTENER, OtlpApp
 from collector.tls import Certificates
+from collector.worker import Worker
 
 _BACKLOG = 2048
 # An answer is a few hundred bytes: whoever does not read it is not there.
@@ -97,6 +98,12 @@ class HttpReceiver:
         if self._server is not None:
             self._server.stop()
         self._app.close()
+
+    @property
+    def worker(self) -> Worker:
+        """Return the thread that answers."""
+        assert self._server is not None, "bind comes before start"
+        return self._server.worker
 
     def ticked_ns(self) -> int:
         """Return the monotonic instant at which its loop last showed that it turns."""

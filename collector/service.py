@@ -21,6 +21,7 @@ from collector.receiver_grpc import GrpcReceiver
 from collector.receiver_http import HttpReceiver
 from collector.store.connect import Connections
 from collector.wal import Budget, Log, claim_directory
+from collector.worker import Worker
 from collector.writer import StoreWriter
 
 _LOG = get_logger("collector")
@@ -100,6 +101,7 @@ class CollectorService:
                 on_sealed=self._writers[signal].submit,
                 disk=self._disk,
                 arrivals=self._arrivals[signal],
+                counters=counters,
             )
             for signal in Signal
         }
@@ -157,6 +159,14 @@ class CollectorService:
     def http_ticked_ns(self) -> int:
         """Return the monotonic instant at which the HTTP receiver last showed that it turns."""
         return self._http.ticked_ns()
+
+    def workers(self) -> dict[str, list[Worker]]:
+        """Return the threads by the stage that rests on them; after `start`."""
+        return {
+            "received": [self._grpc.worker, self._http.worker],
+            "logged": [log.worker for log in self._logs.values()],
+            "stored": [writer.worker for writer in self._writers.values()],
+        }
 
     def flush(self, seconds_max: float) -> bool:
         """Bring everything acknowledged so far into the store; return whether it is there."""

@@ -12,6 +12,8 @@ from contextlib import contextmanager
 from typing import Protocol
 
 from collector.clock import NS_PER_S, Clock
+from collector.counters import Counters
+from collector.worker import Worker
 
 _LOOKS_PER_LIMIT = 4
 # While others wait for a thread, a message that takes longer than this gives its thread up.
@@ -33,26 +35,26 @@ class SlowReads:
         self,
         seconds_max: float,
         is_crowded: Callable[[], bool],
-        on_cancel: Callable[[], None],
+        counters: Counters,
+        listener: str,
         clock: Clock,
     ) -> None:
         self._seconds_max = seconds_max
         self._is_crowded = is_crowded
-        self._on_cancel = on_cancel
+        self._cancelled = counters.connections_refused.labels(listener, "slow_body")
         self._clock = clock
         self._since_ns: dict[Call, int] = {}
         self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="otlp-slow-reads", daemon=True)
+        self.worker = Worker("otlp-slow-reads", self._run, counters, clock)
 
     def start(self) -> None:
         """Look again and again."""
-        self._thread.start()
+        self.worker.start()
 
     def stop(self) -> None:
         """Look no more."""
         self._stopping.set()
-        if self._thread.is_alive():
-            self._thread.join()
+        self.worker.end()
 
     @contextmanager
     def reading(self, call: Call) -> Iterator[None]:
@@ -71,7 +73,7 @@ class SlowReads:
         before_ns = self._clock.monotonic_ns() - round(limit_s * NS_PER_S)
         for call, since_ns in list(self._since_ns.items()):
             if since_ns <= before_ns and self._since_ns.pop(call, None) is not None:
-                self._on_cancel()
+                self._cancelled.inc()
                 call.cancel()
 
     def _run(self) -> None:

@@ -23,11 +23,13 @@ from prometheus_client import Gauge
 
 from collector.arrivals import Arrivals
 from collector.clock import NS_PER_S, Clock
+from collector.counters import Counters
 from collector.disk import Disk
 from collector.drain_rate import DrainRate
 from collector.errors import InputError, LogFullError, LogWriteError
 from collector.log import get_logger
 from collector.wal_frames import encode_frame
+from collector.worker import Worker
 
 _LOG = get_logger("collector")
 _SUFFIX = ".segment"
@@ -119,6 +121,7 @@ class Log:
         on_sealed: Callable[[Path], None],
         disk: Disk | None = None,
         arrivals: Arrivals | None = None,
+        counters: Counters | None = None,
     ) -> None:
         self._directory = directory
         self._name = name
@@ -135,7 +138,7 @@ class Log:
         self._is_closing = False
         self._segment: _Segment | None = None
         self._made = 0
-        self._thread = threading.Thread(target=self._run, name=f"wal-{name}", daemon=True)
+        self.worker = Worker(f"wal-{name}", self._run, counters or Counters(), clock)
 
     def recover(self) -> list[Path]:
         """Return the segments of earlier runs, oldest first.
@@ -151,7 +154,7 @@ class Log:
 
     def start(self) -> None:
         """Start the thread that writes."""
-        self._thread.start()
+        self.worker.start()
 
     @property
     def open_segment_ns(self) -> int | None:
@@ -204,7 +207,7 @@ class Log:
         with self._ready:
             self._is_closing = True
             self._ready.notify()
-        self._thread.join()
+        self.worker.end()
 
     def _run(self) -> None:
         while True:
@@ -214,11 +217,17 @@ class Log:
                 self._waiting.clear()
                 seals, self._seals = self._seals, []
                 is_closing = self._is_closing
-            self._write(entries)
-            if seals or is_closing or self._is_due():
-                self._seal()
-            for sealed in seals:
-                sealed.set_result(None)
+            try:
+                self._write(entries)
+                if seals or is_closing or self._is_due():
+                    self._seal()
+            except Exception as error:
+                # Whoever begins again knows nothing of those who wait for an answer.
+                self._give_up([entry for entry in entries if not entry.synced.done()], error)
+                raise
+            finally:
+                for sealed in seals:
+                    sealed.set_result(None)
             if is_closing:
                 return
 
@@ -259,14 +268,14 @@ class Log:
             _write_all(segment.descriptor, content)
             self._disk.sync(segment.descriptor)
         except OSError as error:
-            self._give_up(group, content, error)
+            self._give_up(group, error)
             return
         segment.size += len(content)
         self._arrivals.logged(segment.path, [entry.received_ns for entry in group])
         for entry in group:
             entry.synced.set_result(None)
 
-    def _give_up(self, group: list[_Entry], content: bytes, error: OSError) -> None:
+    def _give_up(self, group: list[_Entry], error: Exception) -> None:
         """Answer a group that could not be synced, and leave nothing of it in the segment.
 
         After a failed sync the state of the pages is unknown, so the segment is not written again.
@@ -276,9 +285,10 @@ class Log:
             with contextlib.suppress(OSError):
                 os.ftruncate(self._segment.descriptor, self._segment.size)
             self._seal()
-        self._budget.release(len(content))
-        reason = f"the write-ahead log cannot be written in {self._directory}: {error.strerror}"
+        said = error.strerror if isinstance(error, OSError) else type(error).__name__
+        reason = f"the write-ahead log cannot be written in {self._directory}: {said}"
         for entry in group:
+            self._budget.release(len(entry.frame))
             self._arrivals.refused(entry.received_ns)
             entry.synced.set_exception(LogWriteError(f"{reason}; free space or repair the disk"))
 
@@ -289,17 +299,20 @@ class Log:
         stem = f"{self._name}-{self._clock.now_ns():020d}-{self._made:06d}-{secrets.token_hex(4)}"
         path = self._directory / f"{stem}{_SUFFIX}"
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o640)
-        self._disk.sync_directory(self._directory)
+        # Ours before anything can fail: what it holds is sealed or deleted then.
         self._segment = _Segment(path, descriptor, self._clock.monotonic_ns())
+        self._disk.sync_directory(self._directory)
         return self._segment
 
     def _seal(self) -> None:
         segment, self._segment = self._segment, None
         if segment is None:
             return
-        os.close(segment.descriptor)
+        with contextlib.suppress(OSError):
+            os.close(segment.descriptor)  # what it holds is synced, and the descriptor is gone
         if segment.size == 0:
-            segment.path.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                segment.path.unlink()  # a next start finds nothing in it
             return
         self._on_sealed(segment.path)
 

@@ -31,9 +31,10 @@ from collector.otlp import Signal, count_items, load_schema, normalise
 from collector.otlp_spans import is_scalar, unmarked
 from collector.protection import Protection
 from collector.store.connect import Connections
-from collector.store.failures import explain
+from collector.store.failures import explain, is_schema_damaged
 from collector.wal import Budget, delete_segment, segment_created_ns
 from collector.wal_frames import TRAILER_BYTES, Frame, encode_frame
+from collector.worker import Worker
 
 _LOG = get_logger("collector")
 _BACKOFF_S_MIN = 0.1
@@ -99,11 +100,11 @@ class StoreWriter:
         self._stop = threading.Event()
         self._stored = 0
         self._quarantined = 0
-        self._thread = threading.Thread(target=self._run, name=f"writer-{signal}", daemon=True)
+        self.worker = Worker(f"writer-{signal}", self._run, counters, clock)
 
     def start(self) -> None:
         """Start the thread."""
-        self._thread.start()
+        self.worker.start()
 
     def submit(self, segment: Path) -> None:
         """Queue a sealed segment."""
@@ -121,28 +122,29 @@ class StoreWriter:
         self._stop.set()
         with self._ready:
             self._ready.notify_all()
-        self._thread.join()
+        self.worker.end()
 
     def figures(self) -> Stored:
         """Return what was stored and quarantined so far."""
         return Stored(self._stored, self._quarantined)
 
     def _run(self) -> None:
-        while True:
-            with self._ready:
-                self._ready.wait_for(lambda: self._segments or self._stop.is_set())
-                if self._stop.is_set():
-                    break
-                segment = self._segments[0]
-            try:
+        try:
+            while True:
+                with self._ready:
+                    self._ready.wait_for(lambda: self._segments or self._stop.is_set())
+                    if self._stop.is_set():
+                        return
+                    segment = self._segments[0]
                 self._store_segment(segment)
-            except _Stopped:
-                break
-            self._arrivals.stored(segment)
-            with self._ready:
-                self._segments.popleft()
-                self._ready.notify_all()
-        self._store.close()
+                self._arrivals.stored(segment)
+                with self._ready:
+                    self._segments.popleft()
+                    self._ready.notify_all()
+        except _Stopped:
+            return
+        finally:
+            self._store.close()
 
     def _store_segment(self, path: Path) -> None:
         try:
@@ -277,7 +279,9 @@ class StoreWriter:
                 # The embedded engine leaves output of a failed query on the connection, which
                 # would come first in the next answer.
                 self._store.close()
-                if is_unparsable(error):
+                if is_schema_damaged(error):
+                    self._forget_schemas()
+                elif is_unparsable(error):
                     raise _Unparsable(first_line(error)) from error
                 # Tried again in any case: what was acknowledged is not given up.
                 failure = explain(error, self._store.config.place)
@@ -286,6 +290,14 @@ class StoreWriter:
                 backoff_s = self._back_off(backoff_s, error)
             else:
                 return
+
+    def _forget_schemas(self) -> None:
+        """Let the engine write its copies of the schemas anew; if it cannot, it is asked again."""
+        try:
+            self._store.client().command("SYSTEM DROP FORMAT SCHEMA CACHE")
+        except (MillworthError, ClickHouseError, RuntimeError, OSError) as error:
+            self._store.close()
+            _LOG.warning("schemas_not_forgotten", reason=first_line(error))
 
     def _persist(self, step: Callable[[], _T]) -> _T:
         """Call `step`, which uses the disk, until it returns.

@@ -139,28 +139,22 @@ def up(config: ConfigOption = None, as_json: JsonOption = False) -> None:
     host = service.settings.dashboard.host
     scheme = "https" if service.settings.dashboard.tls.is_on else "http"
     if as_json:
-        _print_json(
-            {
-                "ready": True,
-                "grpc_port": ports.grpc,
-                "http_port": ports.http,
-                "dashboard_port": ports.dashboard,
-            }
-        )
+        ready = {"ready": True, "grpc_port": ports.grpc, "http_port": ports.http}
+        log.say(json.dumps(ready | {"dashboard_port": ports.dashboard}))
     else:
-        out.print(
+        log.say(
             f"ready: OTLP on {authority(service.settings.collector.host, ports.grpc)} (gRPC) and "
             f":{ports.http} (HTTP); dashboard {scheme}://{authority(host, ports.dashboard)}"
         )
         if service.recorder is None:
-            out.print(f"packets: off. {service.capture_off_reason}")
+            log.say(f"packets: off. {service.capture_off_reason}")
     supervisor = Supervisor(service_manager())
     supervisor.ready(f"OTLP on ports {ports.grpc} and {ports.http}, pages on {ports.dashboard}")
     supervisor.watch(stop, service.stalled)
     supervisor.stopping()
     drained = service.stop(service.settings.collector.drain_seconds_max)
     if not drained:
-        out.print("stopped; what is not stored yet is in the write-ahead log and follows next time")
+        log.say("stopped; what is not stored yet is in the write-ahead log and follows next time")
 
 
 @app.command()

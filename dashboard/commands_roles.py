@@ -8,11 +8,8 @@ from __future__ import annotations
 
 import json
 import signal
-import sys
 import threading
 from pathlib import Path
-
-from rich.console import Console
 
 from collector import log
 from dashboard.options import ConfigOption, JsonOption, MetricsOption
@@ -61,18 +58,15 @@ def run_role(name: str, config: Path | None, metrics_port: int, *, as_json: bool
             ready["dashboard_port"] = process.dashboard_port
         if metrics_port >= 0:
             ready["metrics_port"] = process.metrics_port
-        sys.stdout.write(json.dumps(ready) + "\n")
-        sys.stdout.flush()
+        log.say(json.dumps(ready))
     else:
-        Console(highlight=False, soft_wrap=True, markup=False).print(f"ready: {what}")
+        log.say(f"ready: {what}")
     supervisor = Supervisor(service_manager())
     supervisor.ready(what)
     supervisor.watch(stop, process.stalled)
     supervisor.stopping()
     if not process.stop(settings.collector.drain_seconds_max):
-        sys.stderr.write(
-            "stopped; what is not stored yet is in the write-ahead log and follows next time\n"
-        )
+        log.say("stopped; what is not stored yet is in the write-ahead log and follows next time")
 
 
 def stop_event() -> threading.Event:

@@ -6,10 +6,13 @@ imports take three times as long as all that it does for a file of usual size.
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
 
 from collector.errors import MillworthError
+
+_STDOUT, _STDERR = 1, 2
 
 
 def main() -> None:
@@ -24,6 +27,7 @@ def main() -> None:
 
 def run(command: Callable[[], object]) -> None:
     """Run a command; an error of ours is one line and exit 2, never a traceback."""
+    _hold_standard_streams()
     try:
         command()
     except MillworthError as error:
@@ -31,6 +35,19 @@ def run(command: Callable[[], object]) -> None:
         sys.exit(2)
     except BrokenPipeError:
         sys.exit(0)
+
+
+def _hold_standard_streams() -> None:
+    """Open what we were started without, or a file of the store would get its number.
+
+    What the engine then writes to standard error would be written into that file.
+    """
+    while (descriptor := os.open(os.devnull, os.O_RDWR)) <= _STDERR:
+        pass
+    os.close(descriptor)
+    for number, name in ((_STDOUT, "stdout"), (_STDERR, "stderr")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(number, "w", closefd=False))
 
 
 def _capture(arguments: list[str]) -> None:

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import itertools
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from collector.clock import NS_PER_S
 from collector.errors import CaptureError
+from collector.log import lines_lost
 from collector.schema import BUDGET_BYTES
 from dashboard.health_access import access_items
 from dashboard.health_clocks import clock_items
-from dashboard.health_items import HealthItem
+from dashboard.health_items import HealthItem, Status
 from dashboard.health_promises import promise_items
 from dashboard.stages import signal_items, stage_items
 
 if TYPE_CHECKING:
+    from collector.worker import Worker
     from dashboard.runtime import JobLoop, Service
 
 # A sender's own retry looks as `replayed` does, and transport may reorder.
@@ -42,6 +45,7 @@ class ServiceHealth:
         return [
             *stage_items(self._service.stages),
             *signal_items(self._service.stages, self._service.clock.now_ns()),
+            *_worker_items(self._service.workers()),
             *self._collector(),
             *self._sizes(),
             *self._provenance(),
@@ -177,8 +181,22 @@ class ServiceHealth:
         )
 
 
+def _worker_items(workers: Mapping[str, Iterable[Worker]]) -> Iterator[HealthItem]:
+    """Yield the threads that died since the start, and what of the log nobody could read."""
+    for worker in itertools.chain.from_iterable(workers.values()):
+        if worker.deaths:
+            detail = f"the last time of {worker.last_error}; see worker_died in the log"
+            status: Status = "bad" if worker.is_down else "warn"
+            yield HealthItem(f"worker.{worker.name}", worker.deaths, "deaths", status, detail)
+    lost = lines_lost()
+    detail = "standard error did not take them: its disk was full, or its reader gone"
+    yield HealthItem("log.lost", lost, "lines", "warn" if lost else "ok", detail if lost else "")
+
+
 def _job_item(loop: JobLoop, now_ns: int) -> HealthItem:
     name = f"job.{loop.name}"
+    if loop.worker.is_down:
+        return HealthItem(name, "died", "", "bad", f"begins again; {loop.worker.last_error}")
     if loop.last_error:
         return HealthItem(name, "failed", "", "bad", loop.last_error)
     if loop.last_success_ns == 0:

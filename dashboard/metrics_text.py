@@ -36,7 +36,7 @@ This page is written by `python -m dashboard.metrics_text > docs/metrics.md`.
 
 _TAIL: Final = """
 Worth an alert of your own: `millworth_stage_behind_seconds{stage="stored"} > 60`,
-`increase(millworth_stage_lost_total[5m]) > 0`,
+`increase(millworth_stage_lost_total[5m]) > 0`, `increase(millworth_worker_deaths_total[5m]) > 0`,
 `millworth_provenance_events_total{verdict=~"tampered|missing|rechained"}` growing, and
 `histogram_quantile(0.99, rate(millworth_ack_seconds_bucket[5m])) > 0.015`.
 

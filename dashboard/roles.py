@@ -172,7 +172,7 @@ class RoleProcess:
             turned_ns["dashboard"] = self._server.ticked_ns()
         return [
             *(name for name, at_ns in turned_ns.items() if at_ns < before_ns),
-            *(loop.name for loop in self.loops if not loop.is_alive),
+            *(loop.name for loop in self.loops if not loop.worker.is_alive),
             *(["recorder"] if self._capture_lost else []),
         ]
 

@@ -30,6 +30,7 @@ from collector.service import CollectorService
 from collector.store.connect import Connections
 from collector.store.migrate import apply_views, migrate
 from collector.store.retention import apply_retention
+from collector.worker import Worker
 from dashboard.app import create_app
 from dashboard.budget_gauges import BudgetGauges
 from dashboard.canary import Canary
@@ -90,27 +91,24 @@ class JobLoop:
         self._counters = counters
         self._close = close
         self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._loop, name=f"job-{name}", daemon=True)
+        self.worker = Worker(f"job-{name}", self._loop, counters, clock)
 
     def start(self) -> None:
         """Begin with a first run at once."""
-        self._thread.start()
+        self.worker.start()
 
     def stop(self) -> None:
         """Let the current run finish, and end."""
         self._stopping.set()
-        self._thread.join()
-
-    @property
-    def is_alive(self) -> bool:
-        """Say whether its thread runs."""
-        return self._thread.is_alive()
+        self.worker.end()
 
     def _loop(self) -> None:
-        while not self._stopping.is_set():
-            self.run_now()
-            self._stopping.wait(self.interval_s)
-        self._close()
+        try:
+            while not self._stopping.is_set():
+                self.run_now()
+                self._stopping.wait(self.interval_s)
+        finally:
+            self._close()
 
     def run_now(self) -> None:
         """Run once, in the caller's thread."""
@@ -306,8 +304,18 @@ class Service:
             turned_ns["dashboard"] = self._server.ticked_ns()
         return [
             *(name for name, at_ns in turned_ns.items() if at_ns < before_ns),
-            *(loop.name for loop in self.loops if not loop.is_alive),
+            *(loop.name for loop in self.loops if not loop.worker.is_alive),
         ]
+
+    def workers(self) -> dict[str, list[Worker]]:
+        """Return the threads of the service by the stage that rests on them, "" where none does."""
+        of_stage = {"attribution": "attributed", "alerts": "alerted", "webhooks": "alerted"}
+        workers = self.collector.workers()
+        for loop in self.loops:
+            workers.setdefault(of_stage.get(loop.name, ""), []).append(loop.worker)
+        if self._server is not None:
+            workers.setdefault("", []).append(self._server.worker)
+        return workers
 
     def stop_jobs(self) -> None:
         """End every job after its current run."""

@@ -13,6 +13,7 @@ from collector.counters import Counters
 from collector.errors import AddressInUseError, InputError
 from collector.http_server import BoundedServer, Bounds
 from collector.tls import Certificates
+from collector.worker import Worker
 from dashboard.api import IMPORT_BYTES_MAX
 from dashboard.config import DashboardConfig
 from dashboard.security import LISTENER, AccessGuard
@@ -88,6 +89,12 @@ class DashboardServer:
             return
         self._server.stop()
         self._server = None
+
+    @property
+    def worker(self) -> Worker:
+        """Return the thread that answers."""
+        assert self._server is not None, "asked for after start"
+        return self._server.worker
 
     def ticked_ns(self) -> int:
         """Return the monotonic instant at which its loop last showed that it turns."""

@@ -7,7 +7,7 @@ told, or its bytes are kept.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -58,10 +58,13 @@ class Stage:
     name: str
     behind_s: float | None
     lost: Mapping[str, int]  # by reason, since the start of this process
+    down: Sequence[str] = ()  # threads that died and are not begun again yet
 
     @property
     def status(self) -> Status:
         """Return how it is."""
+        if self.down:
+            return "bad"
         limits = LIMITS.get(self.name)
         if limits is None:
             return "ok"
@@ -76,6 +79,8 @@ class Stage:
         """Return what is wrong and what to do; empty where nothing is."""
         if self.status == "ok":
             return ""
+        if self.down:
+            return f"{', '.join(self.down)} died, and begins again: see worker_died in the log"
         if self.behind_s is None:
             return "it has not come through once since the start"
         return LIMITS[self.name].remedy
@@ -105,10 +110,12 @@ class Stages:
             "alerted": since(service.done_ns("alerts"), settings.alerts.lateness_s),
         }
         lost = losses(service.counters, service.alerts.status().dead)
-        return [
-            Stage(name, None if ns is None else max(ns, 0) / NS_PER_S, lost[name])
-            for name, ns in behind.items()
-        ]
+        down = {
+            name: [worker.name for worker in workers if worker.is_down]
+            for name, workers in service.workers().items()
+        }
+        behind_s = {n: None if ns is None else max(ns, 0) / NS_PER_S for n, ns in behind.items()}
+        return [Stage(n, s, lost[n], down.get(n, ())) for n, s in behind_s.items()]
 
     def flows(self) -> Mapping[Signal, SignalFlow]:
         """Return where each signal stands between the sender and the store."""

@@ -8,6 +8,7 @@ import select
 import signal
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -33,9 +34,12 @@ def millworth(*arguments: str, **environment: str) -> subprocess.CompletedProces
 
 
 class RunningService:
-    """A service on a directory, on free ports; a context manager that ends it with SIGTERM."""
+    """A service on a directory, on free ports; a context manager that ends it with SIGTERM.
 
-    def __init__(self, directory: Path, **settings: str) -> None:
+    `wrapper` is a command that becomes the one that its further arguments are.
+    """
+
+    def __init__(self, directory: Path, wrapper: Sequence[str] = (), **settings: str) -> None:
         self.store_path = directory / "store"
         self.environment = {
             "MILLWORTH__STORE__URL": f"chdb://{self.store_path}",
@@ -45,12 +49,13 @@ class RunningService:
             "MILLWORTH__PACKET__ENABLED": "false",
             **settings,
         }
+        self._wrapper = wrapper
         self._log_path = directory / "service.log"
 
     def __enter__(self) -> Self:
         self._log = self._log_path.open("w")
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "dashboard.cli", "up", "--json"],
+            [*self._wrapper, sys.executable, "-m", "dashboard.cli", "up", "--json"],
             stdout=subprocess.PIPE,
             stderr=self._log,
             text=True,

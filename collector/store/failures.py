@@ -51,6 +51,13 @@ _REMEDIES: Final = {
     225: "give it a Keeper, which ON CLUSTER and replicated tables need",  # NO_ZOOKEEPER
 }
 
+# The engine keeps each schema that comes with an insert in a file, and does not write it twice. A
+# full disk, or a power cut, leaves a part of it, which no later insert gets past.
+_DAMAGED_SCHEMA = re.compile(
+    r"DB::Exception: (?:Could not find a message named '\w+' in the schema file|Cannot parse) "
+    r"'__cache__/"
+)
+
 # What the client itself finds, before it asks: it has read which settings a user may change.
 _CLIENT_READONLY = re.compile(r"Setting \w+ is (?:unknown or )?readonly")
 _NOT_CLICKHOUSE = re.compile(r"Unexpected (?:response|row)|HTTP status (?:3\d\d|40[0145])")
@@ -78,6 +85,11 @@ def explain(error: Exception, where: str) -> MillworthError:
         f"store {where} does not answer; start that server, or correct store.url "
         f"(MILLWORTH__STORE__URL): {said}"
     )
+
+
+def is_schema_damaged(error: Exception) -> bool:
+    """Return whether the engine's own copy of a schema is what an insert failed at."""
+    return _DAMAGED_SCHEMA.search(str(error)) is not None
 
 
 def error_code(error: Exception) -> int | None:

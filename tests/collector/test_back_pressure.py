@@ -374,7 +374,7 @@ def test_message_that_came_is_watched_no_more(clock: ManualClock) -> None:
 
 
 def _watched(seconds_max: float, crowd: list[bool], clock: Clock) -> SlowReads:
-    return SlowReads(seconds_max, lambda: bool(crowd), lambda: None, clock)
+    return SlowReads(seconds_max, lambda: bool(crowd), Counters(), "grpc", clock)
 
 
 def test_stop_does_not_wait_for_a_slow_sender_who_is_told_to_come_back(tmp_path: Path) -> None:

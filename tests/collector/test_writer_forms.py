@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -67,3 +68,20 @@ def test_store_and_log_of_an_earlier_release_go_on(
     assert {name[:3] for name in added} == {"006"}
     assert names(empty_store) == ["decide price", "new"]
     assert client.query("SELECT count() FROM decisions").result_rows == [(1,)]
+
+
+@pytest.mark.parametrize("kept", [0, 40, 400], ids=["nothing", "a line", "half"])
+def test_schema_of_which_the_engine_kept_a_part_is_written_anew(
+    store: Connections, segments: Segments, kept: int
+) -> None:
+    """The engine writes it once; of a full disk a part is left, which no insert gets past."""
+    client = store.client()
+    segments.store(store, segments.write("s", frame_of("a")))
+    for copy in Path("__cache__").iterdir():  # in the directory that the engine was started in
+        os.truncate(copy, kept)
+    client.command("SYSTEM DROP FORMAT SCHEMA CACHE FOR Protobuf")  # as a restart does
+
+    writer = segments.store(store, segments.write("t", frame_of("b")))
+
+    assert names(store) == ["a", "b"]
+    assert writer.figures().quarantined == 0

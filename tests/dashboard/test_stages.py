@@ -18,6 +18,7 @@ from collector.counters import Counters
 from collector.otlp import Signal
 from collector.service import SignalFlow
 from collector.store.connect import Connections
+from collector.worker import Worker
 from dashboard.metrics_text import metrics_page
 from dashboard.stage_metrics import StageMetrics
 from dashboard.stages import LIMITS, STAGES, Stage, Stages, stage_items
@@ -41,6 +42,7 @@ class FakeService:
     flows: dict[Signal, SignalFlow] = field(default_factory=dict)
     done: dict[str, int] = field(default_factory=dict)
     dead: int = 0
+    threads: dict[str, list[Worker]] = field(default_factory=dict)
     settings: Any = field(
         default_factory=lambda: SimpleNamespace(
             attribution=AttributionConfig(settle_s=5.0), alerts=AlertsConfig(lateness_s=10.0)
@@ -56,6 +58,10 @@ class FakeService:
     def alerts(self) -> Any:  # noqa: ANN401  stands for the job
         """Return what knows the dead letters."""
         return SimpleNamespace(status=lambda: SimpleNamespace(dead=self.dead))
+
+    def workers(self) -> dict[str, list[Worker]]:
+        """Return threads by stage."""
+        return self.threads
 
     def done_ns(self, job: str) -> int | None:
         """Return how far a job has come."""
@@ -208,3 +214,13 @@ def test_names_follow_the_conventions_of_prometheus() -> None:
         assert name.endswith("_total") == (kind == "counter")
         assert not name.endswith(("_ms", "_ns", "_kb", "_mib", "_percent"))
         assert meaning[0].isupper() or meaning[0] == "1"
+
+
+def test_stage_whose_thread_died_is_not_ready_until_it_runs_again(clock: ManualClock) -> None:
+    """A balancer has to know at once, not when what waits for the thread is old."""
+    worker = Worker("wal-traces", lambda: None, Counters(), clock)
+    service = FakeService(flows={Signal.TRACES: flow()}, threads={"logged": [worker]})
+    worker.is_down = True
+    logged = {item.name: item for item in stage_items(service.stages())}["stage.logged"]
+    assert logged.status == "bad"
+    assert logged.detail == "wal-traces died, and begins again: see worker_died in the log"

@@ -1,0 +1,157 @@
+"""`millworth up` whose store, write-ahead log and log lines share one disk, which fills up."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import grpc
+import httpx
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from collector.clock import SystemClock
+from tests.builders import span, trace_request
+from tests.collector.clients import TRACES, WAIT_S
+from tests.service import RunningService
+
+pytestmark = pytest.mark.integration
+
+SPANS = 20
+ROUNDS = 3
+TRIES = 2_000
+# A disk of its own that no other process sees, gone with the service.
+ON_A_DISK = 'mount -t tmpfs -o size=60m tmpfs "$0" && cd "$0" && exec "$@" 2>lines'
+
+
+class Service:
+    """One service on one small disk, as its sender sees it."""
+
+    def __init__(self, running: RunningService, disk: Path, channel: grpc.Channel) -> None:
+        self.acknowledged: list[str] = []
+        self.refused: list[grpc.StatusCode] = []
+        # Open, so that it can be read when the disk is gone.
+        self.lines = (disk / "lines").open()
+        self._ballast = disk / "ballast"
+        self._running = running
+        self._export = channel.unary_unary(TRACES, None, None)
+
+    def send(self) -> bool:
+        """Send a request of its own name once; return whether it was acknowledged."""
+        name = f"request-{len(self.acknowledged) + len(self.refused)}"
+        now_ns = SystemClock().now_ns()
+        spans = [span(name=name, start_ns=now_ns - 1000, end_ns=now_ns) for _ in range(SPANS)]
+        try:
+            self._export(trace_request(*spans).SerializeToString(), timeout=WAIT_S)
+        except grpc.RpcError as error:
+            self.refused.append(error.code())
+            return False
+        self.acknowledged.append(name)
+        return True
+
+    def fill(self) -> None:
+        """Leave no byte of the disk, also none that the store gave back since."""
+        with self._ballast.open("ab", buffering=0) as file:
+            for size in (1024 * 1024, 1):
+                try:
+                    while True:
+                        file.write(bytes(size))
+                except OSError:
+                    continue
+
+    def free(self) -> None:
+        """Give the disk back."""
+        self._ballast.unlink()
+
+    def lines_lost(self) -> float:
+        """Return how many log lines found no room."""
+        text = self._get("/metrics").text
+        (found,) = [
+            family.samples[0].value
+            for family in text_string_to_metric_families(text)
+            if family.name == "millworth_log_lines_lost"
+        ]
+        return found
+
+    def health(self) -> dict[str, object]:
+        """Return the figures of the Health page by their name."""
+        return {item["name"]: item["value"] for item in self._get("/api/v1/health").json()["items"]}
+
+    def _get(self, path: str) -> httpx.Response:
+        return httpx.get(f"{self._running.url}{path}", trust_env=False, timeout=WAIT_S)
+
+    def stored(self) -> dict[str, int]:
+        """Return the spans of each request that are in the store."""
+        sql = "SELECT SpanName, count() FROM otel_traces GROUP BY SpanName"
+        answer = self._running.command("query", sql)
+        assert answer.returncode == 0, answer.stderr
+        return dict(json.loads(line).values() for line in answer.stdout.splitlines())
+
+
+@contextmanager
+def on_one_disk(directory: Path) -> Iterator[Service]:
+    """Yield a service whose every file is on one small disk."""
+    disk = directory / "disk"
+    disk.mkdir()
+    wrapper = ["unshare", "--mount", "sh", "-c", ON_A_DISK, str(disk)]
+    python = {"PYTHONPATH": str(Path(__file__).parents[2])}
+    settings = {"MILLWORTH__STORE__URL": f"chdb://{disk}/store", **python}
+    with (
+        RunningService(directory, wrapper, **settings) as running,
+        grpc.insecure_channel(f"127.0.0.1:{running.ready['grpc_port']}") as channel,
+    ):
+        yield Service(running, Path(f"/proc/{running.process.pid}/root{disk}"), channel)
+        assert running.process.poll() is None, "the process that was started is the one that runs"
+
+
+def until(happens: Callable[[], bool]) -> None:
+    """Try until something happens."""
+    assert any(happens() for _ in range(TRIES))
+
+
+def test_disk_that_fills_and_is_freed_costs_no_restart_and_no_request(tmp_path: Path) -> None:
+    """With the log lines on the same disk a line that was refused took the receiving thread along.
+
+    Senders then waited for ever, with space again too.
+    """
+    with on_one_disk(tmp_path) as service:
+        for _ in range(ROUNDS):
+            assert service.send()
+            lost_before, refused_before = service.lines_lost(), len(service.refused)
+
+            def is_full(lost_before: float = lost_before) -> bool:
+                service.fill()
+                service.send()
+                return service.lines_lost() > lost_before
+
+            until(is_full)
+            assert len(service.refused) > refused_before
+            service.free()
+            until(service.send)
+        until(lambda: service.stored() == dict.fromkeys(service.acknowledged, SPANS))
+        lost = service.lines_lost()
+        assert service.health()["log.lost"] == lost
+
+    with service.lines:
+        lines = service.lines.read()
+    assert set(service.refused) == {grpc.StatusCode.UNAVAILABLE}
+    # A line that gets through again is followed by how many did not; the stop writes one.
+    said = [json.loads(line) for line in lines.splitlines() if '"log_lines_lost"' in line]
+    assert said[-1]["since_start"] == lost
+    assert "worker_died" not in lines
+
+
+def test_service_runs_on_where_nobody_reads_what_it_says(tmp_path: Path) -> None:
+    """Of `millworth up 2>&1 | head -1` the pipe is closed; data is received all the same."""
+    without_reader = ["bash", "-c", 'exec "$0" "$@" 2> >(exec true)']
+    with (
+        RunningService(tmp_path, without_reader) as running,
+        grpc.insecure_channel(f"127.0.0.1:{running.ready['grpc_port']}") as channel,
+    ):
+        assert running.process.stdout is not None
+        running.process.stdout.close()
+        export = channel.unary_unary(TRACES, None, None)
+        export(trace_request(span()).SerializeToString(), timeout=WAIT_S)
+    assert running.process.returncode == 0
