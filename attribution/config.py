@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pydantic import Field, model_validator
 
-from attribution.spans import segments_of
 from collector.config import Section
 from collector.errors import InputError
 
@@ -51,6 +50,9 @@ class LatencyBudget(Section):
         if self.p50_ms is None and self.p95_ms is None:
             raise ValueError(f"budget {self.name!r} promises nothing; give p50_ms or p95_ms")
         try:
+            # NumPy comes with it, and what reads settings alone does not need that.
+            from attribution.spans import segments_of
+
             segments_of(self.segment)
         except InputError as error:
             raise ValueError(f"budget {self.name!r}: {error}") from error

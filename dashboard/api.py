@@ -22,7 +22,7 @@ from collector.audit import append_audit
 from collector.clock import Clock, SystemClock
 from collector.config import OutcomesConfig
 from collector.counters import Counters
-from collector.errors import InputError, MillworthError
+from collector.errors import InputError
 from collector.imports import ImportReport, Replace, import_outcomes
 from collector.log import get_logger
 from collector.protection import Protection
@@ -39,10 +39,12 @@ from dashboard.api_rejected import rejected_router
 from dashboard.api_retention import retention_router
 from dashboard.api_vram import vram_router
 from dashboard.caller import caller
+from dashboard.config import IMPORT_BYTES_MAX
 from dashboard.health_items import HealthItem, HealthSource, Status
 from dashboard.missing import read_missing
 from dashboard.packet_rows import Burst, SpanEvidence, SpanFlow
 from dashboard.queries import Reader, alerts_with_exemplars
+from dashboard.readiness import readiness
 from dashboard.rows import (
     AlertRow,
     Answer,
@@ -60,13 +62,7 @@ from dashboard.workers import Workers
 
 # Two statements from outside at a time: they shall not take the pages' threads.
 OUTSIDE_WORKERS = 2
-IMPORT_BYTES_MAX = 64 * 1024 * 1024
 
-_STAGE = "stage."
-_JOB = "job."
-# Without these, what is sent here is refused or kept waiting. The others only come later, and a
-# balancer that took the service out for them would stop the data as well.
-_MUST_BE_READY = ("received", "logged", "stored")
 
 _log = get_logger("dashboard")
 
@@ -304,25 +300,8 @@ def _probe_router(
     @router.get("/readyz")
     async def readyz() -> Response:
         """Say whether data is taken and stored, and of every stage how it is."""
-        try:
-            await workers.run(reader.ping)
-        except MillworthError as error:
-            text = f"not ready\nstored: the store does not answer: {error}\n"
-            return PlainTextResponse(text, status_code=503)
-        items = await workers.run(health.health)
-        stages = [i for i in items if i.name.startswith(_STAGE)]
-        lines = [f"{i.name.removeprefix(_STAGE)}: {_readiness(i)}\n" for i in stages]
-        # Why is for whoever may ask for it: this page needs no token.
-        lines += [
-            f"{i.name}: not ready: its last run failed: see /api/v1/health\n"
-            for i in items
-            if i.name.startswith(_JOB) and i.status == "bad"
-        ]
-        waits = any(
-            i.status == "bad" and i.name.removeprefix(_STAGE) in _MUST_BE_READY for i in stages
-        )
-        head = "not ready\n" if waits else "ready\n"
-        return PlainTextResponse(head + "".join(lines), status_code=503 if waits else 200)
+        status, text = await workers.run(readiness, reader.ping, health.health)
+        return PlainTextResponse(text, status_code=status)
 
     @router.get("/metrics")
     async def metrics(request: Request) -> Response:
@@ -330,14 +309,6 @@ def _probe_router(
         return Response(await workers.run(encode, counters.registry), media_type=content_type)
 
     return router
-
-
-def _readiness(item: HealthItem) -> str:
-    is_unknown = item.value is None and item.status != "ok"
-    if item.status != "bad" and not is_unknown:
-        return "ready"
-    value = "unknown" if item.value is None else f"{item.value} {item.unit}"
-    return f"not ready: {value}: {item.detail}"
 
 
 def _trace(reader: Reader, wanted: str) -> Trace:

@@ -69,8 +69,9 @@ def _crash(
     runs: int, progress: Callable[[str], None], *, outage_minutes: float
 ) -> dict[str, float]:
     from collector.bench_crash import run_crash
+    from dashboard.bench_start import run_start
 
-    return run_crash(runs, progress, outage_minutes)
+    return run_start(runs, progress) | run_crash(runs, progress, outage_minutes)
 
 
 def _hostile(runs: int, progress: Callable[[str], None]) -> dict[str, float]:

@@ -17,7 +17,6 @@ from rich.console import Console
 from rich.text import Text
 
 from collector import log
-from collector.address import authority
 from collector.clock import SystemClock
 from dashboard.commands_access import ready, token_app
 from dashboard.commands_attribute import attribute
@@ -33,12 +32,13 @@ from dashboard.commands_recompute import recompute
 from dashboard.commands_reconcile import import_costs, import_ledger, import_rates, reconcile
 from dashboard.commands_rejected import rejected_app
 from dashboard.commands_roles import alert, collect, serve, stop_event
+from dashboard.commands_up import up
 from dashboard.commands_verify import verify_app
 from dashboard.commands_verify_retention import retention
 from dashboard.commands_vram import vram_app
 from dashboard.entry import run
 from dashboard.options import ConfigOption, JsonOption, UrlOption
-from dashboard.settings import Loaded, load, service_manager
+from dashboard.settings import Loaded, load
 
 app = typer.Typer(
     name="millworth",
@@ -66,6 +66,7 @@ app.command()(attribute)
 app.command()(collect)
 app.command()(alert)
 app.command()(serve)
+app.command()(up)
 app.command()(capture)
 app.command()(packets)
 app.command()(drill)
@@ -114,47 +115,6 @@ def demo(
         sys.stdout.write(json.dumps(summary) + "\n")
     else:
         running.print_summary(summary)
-
-
-@app.command()
-def up(config: ConfigOption = None, as_json: JsonOption = False) -> None:
-    """Run the whole service: receivers, jobs, alerts and dashboard.
-
-    The embedded store has one owner: a second `up` on the same directory is refused.
-    """
-    from dashboard.runtime import Service
-    from dashboard.supervisor import Supervisor
-
-    log.configure()
-    stop = stop_event()
-    service = Service(_settings(config).settings)
-    service.start()
-    try:
-        service.start_packets()
-    except BaseException:
-        # The engine's threads do not survive an interpreter that ends under them.
-        service.stop(drain_seconds=0)
-        raise
-    ports = service.ports
-    host = service.settings.dashboard.host
-    scheme = "https" if service.settings.dashboard.tls.is_on else "http"
-    if as_json:
-        ready = {"ready": True, "grpc_port": ports.grpc, "http_port": ports.http}
-        log.say(json.dumps(ready | {"dashboard_port": ports.dashboard}))
-    else:
-        log.say(
-            f"ready: OTLP on {authority(service.settings.collector.host, ports.grpc)} (gRPC) and "
-            f":{ports.http} (HTTP); dashboard {scheme}://{authority(host, ports.dashboard)}"
-        )
-        if service.recorder is None:
-            log.say(f"packets: off. {service.capture_off_reason}")
-    supervisor = Supervisor(service_manager())
-    supervisor.ready(f"OTLP on ports {ports.grpc} and {ports.http}, pages on {ports.dashboard}")
-    supervisor.watch(stop, service.stalled)
-    supervisor.stopping()
-    drained = service.stop(service.settings.collector.drain_seconds_max)
-    if not drained:
-        log.say("stopped; what is not stored yet is in the write-ahead log and follows next time")
 
 
 @app.command()

@@ -6,6 +6,9 @@ from pydantic import Field
 
 from collector.config import Section, TlsConfig
 
+# Of one file of outcomes, costs or rates that is sent to be imported.
+IMPORT_BYTES_MAX = 64 * 1024 * 1024
+
 
 class DashboardConfig(Section):
     """Where the pages and `/api/v1` are served, and how often the pages read anew."""

@@ -1,7 +1,7 @@
-"""I/O: where `millworth` begins: `capture` is run without the imports of all other commands.
+"""I/O: where `millworth` begins: two commands are run without the imports of all the others.
 
-It is the one command that is run again for each of many files, by scripts and by hand, and those
-imports take three times as long as all that it does for a file of usual size.
+`capture` is run again for each of many files, by scripts and by hand, and those imports take three
+times as long as all that it does for a file of usual size; and a start of `up` is waited for.
 """
 
 from __future__ import annotations
@@ -9,16 +9,24 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
+from importlib import import_module
 
 from collector.errors import MillworthError
 
 _STDOUT, _STDERR = 1, 2
+# The module and the function of each command that is run alone.
+_ALONE = {
+    "capture": ("dashboard.commands_capture", "capture"),
+    "up": ("dashboard.commands_up", "up"),
+}
 
 
 def main() -> None:
     """Run the command that the arguments name."""
-    if sys.argv[1:2] == ["capture"]:
-        _capture(sys.argv[2:])
+    name = sys.argv[1] if len(sys.argv) > 1 else ""
+    if name in _ALONE:
+        module, function = _ALONE[name]
+        _run_alone(name, getattr(import_module(module), function))
     else:
         from dashboard.cli import main as run_any
 
@@ -50,13 +58,11 @@ def _hold_standard_streams() -> None:
             setattr(sys, name, os.fdopen(number, "w", closefd=False))
 
 
-def _capture(arguments: list[str]) -> None:
+def _run_alone(name: str, command: Callable[..., object]) -> None:
     import typer
-
-    from dashboard.commands_capture import capture
 
     app = typer.Typer(
         pretty_exceptions_enable=False, rich_markup_mode="markdown", add_completion=False
     )
-    app.command()(capture)
-    run(lambda: app(arguments, prog_name="millworth capture"))
+    app.command()(command)
+    run(lambda: app(sys.argv[2:], prog_name=f"millworth {name}"))

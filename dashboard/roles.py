@@ -293,7 +293,7 @@ class RoleProcess:
             clock=self.clock,
         )
         gate = Gate(load_tokens(s.access), self.counters, self.clock)
-        self._server = DashboardServer(pages, s.dashboard, gate, self.counters, self.clock)
+        self._server = DashboardServer(pages.server, s.dashboard, gate, self.counters, self.clock)
         self._server.start()
         scheme = "https" if s.dashboard.tls.is_on else "http"
         return f"dashboard {scheme}://{authority(s.dashboard.host, self._server.port)}"

@@ -10,41 +10,41 @@ import os
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from alerts.dead_man_watch import Progress
-from alerts.job import AlertsJob
-from attribution.evidence_job import EvidenceJob
-from attribution.experiment_job import ExperimentJob
-from attribution.job import AttributionJob
-from attribution.questions import Analyst
-from attribution.slope_job import SlopeJob
 from collector.access import Gate, load_tokens
 from collector.address import authority
 from collector.clock import NS_PER_S, Clock, SystemClock
 from collector.counters import Counters
 from collector.errors import CaptureError, MillworthError
-from collector.event_sizes import EventSizes
 from collector.log import get_logger
-from collector.provenance_job import ProvenanceJob
 from collector.service import CollectorService
 from collector.store.connect import Connections
 from collector.store.migrate import apply_views, migrate
 from collector.store.retention import apply_retention
 from collector.worker import Worker
-from dashboard.app import create_app
-from dashboard.budget_gauges import BudgetGauges
-from dashboard.canary import Canary
-from dashboard.health import ServiceHealth
-from dashboard.protection import protection_of, rejected_of
+from dashboard.protection import protection_of
 from dashboard.queries import Reader
+from dashboard.readiness import Answer, FrontDoor, readiness
 from dashboard.server import DashboardServer
 from dashboard.settings import Settings
 from dashboard.stage_metrics import StageMetrics
-from dashboard.stages import Stages
-from packet.config import PacketConfig
-from packet.engines import start_recorder
-from packet.job import PacketJob
-from packet.recorder_rows import RunningRecorder
+from dashboard.stages import Stages, stage_items
+
+if TYPE_CHECKING:
+    from alerts.dead_man_watch import Progress
+    from alerts.job import AlertsJob
+    from attribution.evidence_job import EvidenceJob
+    from attribution.experiment_job import ExperimentJob
+    from attribution.job import AttributionJob
+    from attribution.slope_job import SlopeJob
+    from collector.event_sizes import EventSizes
+    from collector.provenance_job import ProvenanceJob
+    from dashboard.budget_gauges import BudgetGauges
+    from dashboard.canary import Canary
+    from packet.config import PacketConfig
+    from packet.job import PacketJob
+    from packet.recorder_rows import RunningRecorder
 
 _log = get_logger("dashboard")
 
@@ -140,7 +140,19 @@ class Ports:
 
 
 class Service:
-    """The whole service over one store."""
+    """The whole service over one store.
+
+    What receives and stores is imported with this module, and starts first; the jobs and the pages
+    take twice as long to load, and come while it receives.
+    """
+
+    attribution: AttributionJob
+    alerts: AlertsJob
+    sizes: EventSizes
+    evidence: EvidenceJob
+    slope: SlopeJob
+    experiments: ExperimentJob
+    budgets: BudgetGauges
 
     def __init__(self, settings: Settings, clock: Clock | None = None) -> None:
         settings.require_secrets()
@@ -152,7 +164,7 @@ class Service:
         self.store = Connections(settings.store)
         self.protection = protection_of(settings)
         wal_dir, alerts_path = settings.wal_dir.absolute(), settings.alerts_path.absolute()
-        provenance = settings.provenance.anchored()
+        self._alerts_path, self._provenance = alerts_path, settings.provenance.anchored()
         # Opened first: whoever holds the store holds the log and the alert state beside it.
         self.store.client()
         if settings.store.embedded_path is not None:
@@ -170,26 +182,15 @@ class Service:
             self.protection,
             gate=self.gate,
         )
-        self.attribution = AttributionJob(settings.attribution, settings.attributes, self.store)
-        self.sizes = EventSizes(self.store, self.counters, self.collector.stored_ns)
         self.provenance: ProvenanceJob | None = None
-        if provenance.keys_path is not None:
-            self.provenance = ProvenanceJob(
-                provenance, self.store, self.counters, self.collector.stored_ns
-            )
-        self.alerts = AlertsJob(
-            settings.alerts, self.store, alerts_path, self.counters, progress=self._progress
-        )
-        self.evidence = EvidenceJob(self.store)
-        self.slope = SlopeJob(settings.attribution, self.store)
-        self.experiments = ExperimentJob(settings.attribution, self.store)
-        self.budgets = BudgetGauges(Analyst(settings.attribution, self.store), self.counters)
         self.canary: Canary | None = None
         self.packets: PacketJob | None = None
         self.stages = Stages(self)
         self.counters.registry.register(StageMetrics(self.stages, self.clock.now_ns))
         self.loops: list[JobLoop] = []
+        self._front_door = FrontDoor(self._early_readiness)
         self._server: DashboardServer | None = None
+        self._has_rooms = False
 
     def start(self) -> None:
         """Open the store, bring its schema up, replay the log, and start to serve.
@@ -214,29 +215,60 @@ class Service:
                 _log.info("retention_applied", tables=altered)
             self.collector.start()
             self._server = DashboardServer(
-                create_app(
-                    Reader(self.store),
-                    s.dashboard,
-                    ServiceHealth(self),
-                    self.counters,
-                    self.store,
-                    attribution=s.attribution,
-                    attribution_job=self.attribution,
-                    outcomes=s.outcomes,
-                    protection=self.protection,
-                    rejected=rejected_of(s, self.store, self.protection, self.counters, self.clock),
-                    retention=s.retention,
-                    clock=self.clock,
-                ),
-                s.dashboard,
-                self.gate,
-                self.counters,
-                self.clock,
+                self._front_door, s.dashboard, self.gate, self.counters, self.clock
             )
             self._server.start()
+            self._load_rooms()
         except MillworthError:
             self.stop(drain_seconds=0)
             raise
+        self._start_jobs()
+
+    def _load_rooms(self) -> None:
+        """Make the jobs and the pages; what they import takes longer than all that came before."""
+        from alerts.job import AlertsJob
+        from attribution.evidence_job import EvidenceJob
+        from attribution.experiment_job import ExperimentJob
+        from attribution.job import AttributionJob
+        from attribution.questions import Analyst
+        from attribution.slope_job import SlopeJob
+        from collector.event_sizes import EventSizes
+        from collector.provenance_job import ProvenanceJob
+        from dashboard.app import create_app
+        from dashboard.budget_gauges import BudgetGauges
+        from dashboard.health import ServiceHealth
+        from dashboard.protection import rejected_of
+
+        s, store, stored_ns = self.settings, self.store, self.collector.stored_ns
+        self.attribution = AttributionJob(s.attribution, s.attributes, store)
+        self.sizes = EventSizes(store, self.counters, stored_ns)
+        if self._provenance.keys_path is not None:
+            self.provenance = ProvenanceJob(self._provenance, store, self.counters, stored_ns)
+        self.alerts = AlertsJob(
+            s.alerts, store, self._alerts_path, self.counters, progress=self._progress
+        )
+        self.evidence = EvidenceJob(store)
+        self.slope = SlopeJob(s.attribution, store)
+        self.experiments = ExperimentJob(s.attribution, store)
+        self.budgets = BudgetGauges(Analyst(s.attribution, store), self.counters)
+        self._has_rooms = True
+        self._front_door.pages = create_app(
+            Reader(store),
+            s.dashboard,
+            ServiceHealth(self),
+            self.counters,
+            store,
+            attribution=s.attribution,
+            attribution_job=self.attribution,
+            outcomes=s.outcomes,
+            protection=self.protection,
+            rejected=rejected_of(s, store, self.protection, self.counters, self.clock),
+            retention=s.retention,
+            clock=self.clock,
+        ).server
+
+    def _start_jobs(self) -> None:
+        s = self.settings
         self._start_loop("attribution", ATTRIBUTION_INTERVAL_S, self._attribute)
         self._start_loop("sizes", SIZES_INTERVAL_S, self.sizes.run_once)
         if self.provenance is not None:
@@ -248,12 +280,17 @@ class Service:
         self._start_loop("experiments", EXPERIMENTS_INTERVAL_S, self.experiments.run_once)
         self._start_loop("budgets", BUDGET_INTERVAL_S, self.budgets.run_once)
         if s.reference.canary_every_s > 0:
+            from dashboard.canary import Canary
+
             endpoint = f"http://{authority(s.collector.host, self.collector.http_port)}"
             self.canary = Canary(endpoint, self.store, self.counters)
             self._start_loop("canary", s.reference.canary_every_s, self.canary.run_once)
 
     def start_packets(self, config: PacketConfig | None = None) -> None:
         """Start the recorder, or run on without it and say why on the Health page."""
+        from packet.engines import start_recorder
+        from packet.job import PacketJob
+
         config = config or self.settings.packet
         try:
             if not config.enabled:
@@ -282,7 +319,17 @@ class Service:
         assert self.packets is not None
         return self.packets.run_once(now_ns, self.collector.stored_ns())
 
+    def _early_readiness(self) -> Answer:
+        """Say how the stages are while there are no jobs and no pages."""
+        return readiness(Reader(self.store).ping, lambda: stage_items(self.stages))
+
+    def dead_webhooks(self) -> int:
+        """Return how many deliveries were given up."""
+        return self.alerts.status().dead if self._has_rooms else 0
+
     def _progress(self) -> Progress:
+        from alerts.dead_man_watch import Progress
+
         return Progress(self.collector.newest_ns() or 0, self.collector.stored_ns())
 
     def done_ns(self, job: str) -> int | None:
@@ -338,7 +385,8 @@ class Service:
         if self._server is not None:
             self._server.stop()
             self._server = None
-        self.alerts.close()
+        if self._has_rooms:
+            self.alerts.close()
         self.store.close()
         return drained
 

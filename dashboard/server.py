@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import socket
-from typing import TYPE_CHECKING
 
 from collector.access import Gate, open_listener
 from collector.address import authority
@@ -14,12 +13,9 @@ from collector.errors import AddressInUseError, InputError
 from collector.http_server import BoundedServer, Bounds
 from collector.tls import Certificates
 from collector.worker import Worker
-from dashboard.api import IMPORT_BYTES_MAX
-from dashboard.config import DashboardConfig
+from dashboard.config import IMPORT_BYTES_MAX, DashboardConfig
+from dashboard.readiness import Asgi
 from dashboard.security import LISTENER, AccessGuard
-
-if TYPE_CHECKING:
-    from dash import Dash
 
 
 class DashboardServer:
@@ -27,7 +23,7 @@ class DashboardServer:
 
     def __init__(
         self,
-        app: Dash,
+        app: Asgi,
         config: DashboardConfig,
         gate: Gate | None = None,
         counters: Counters | None = None,
@@ -65,7 +61,7 @@ class DashboardServer:
         listener = self._listen()
         self._port = listener.getsockname()[1]
         self._server = BoundedServer(
-            AccessGuard(self._app.server, self._gate),
+            AccessGuard(self._app, self._gate),
             listener,
             LISTENER,
             Bounds(

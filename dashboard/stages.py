@@ -109,7 +109,7 @@ class Stages:
             "attributed": since(service.done_ns("attribution"), settings.attribution.settle_s),
             "alerted": since(service.done_ns("alerts"), settings.alerts.lateness_s),
         }
-        lost = losses(service.counters, service.alerts.status().dead)
+        lost = losses(service.counters, service.dead_webhooks())
         down = {
             name: [worker.name for worker in workers if worker.is_down]
             for name, workers in service.workers().items()

@@ -117,6 +117,11 @@ def connect(config: StoreConfig) -> Client:
     return client
 
 
+def is_embedded(client: Client) -> bool:
+    """Return whether a connection is to the engine in this process."""
+    return str(client.uri).startswith("chdb")
+
+
 def _connect_reader(config: StoreConfig, more: dict[str, int | str]) -> Client:
     """Connect for reading alone; the database has to be there."""
     limits = {

@@ -66,9 +66,7 @@ def serving(
     """Yield the port of a dashboard that asks for these tokens."""
     counters, clock = Counters(), SystemClock()
     gate = Gate(load_tokens(AccessConfig(tokens=tokens)), counters, clock)
-    server = DashboardServer(
-        Pages(), config, gate, counters, clock
-    )  # of Dash it takes `server` alone
+    server = DashboardServer(Pages().server, config, gate, counters, clock)
     server.start()
     try:
         yield server.port, counters

@@ -29,7 +29,7 @@ def app(world: Connections) -> Dash:
 def test_it_answers_once_started_and_frees_the_port_when_stopped(app: Dash) -> None:
     """A restart finds the port free."""
     config = DashboardConfig(port=0)
-    server = DashboardServer(app, config)
+    server = DashboardServer(app.server, config)
     server.start()
     port = server.port
     answer = httpx.get(f"http://127.0.0.1:{port}/healthz", trust_env=False)
@@ -44,7 +44,7 @@ def test_a_taken_port_is_named_with_the_key_to_change(app: Dash) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
         with pytest.raises(AddressInUseError, match=rf"127.0.0.1:{port}.*dashboard.port"):
-            DashboardServer(app, DashboardConfig(port=port)).start()
+            DashboardServer(app.server, DashboardConfig(port=port)).start()
 
 
 def test_a_slow_reading_does_not_hold_up_others(app: Dash) -> None:
@@ -61,7 +61,7 @@ def test_a_slow_reading_does_not_hold_up_others(app: Dash) -> None:
 
     workers = Workers(1, "slow")
     app.server.add_api_route("/slow", slow)
-    server = DashboardServer(app, DashboardConfig(port=0))
+    server = DashboardServer(app.server, DashboardConfig(port=0))
     server.start()
     base = f"http://127.0.0.1:{server.port}"
     answers: list[httpx.Response] = []

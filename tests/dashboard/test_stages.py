@@ -54,10 +54,9 @@ class FakeService:
         """Return what knows the flows."""
         return SimpleNamespace(flow=lambda: self.flows)
 
-    @property
-    def alerts(self) -> Any:  # noqa: ANN401  stands for the job
-        """Return what knows the dead letters."""
-        return SimpleNamespace(status=lambda: SimpleNamespace(dead=self.dead))
+    def dead_webhooks(self) -> int:
+        """Return the dead letters."""
+        return self.dead
 
     def workers(self) -> dict[str, list[Worker]]:
         """Return threads by stage."""
