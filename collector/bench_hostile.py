@@ -119,7 +119,7 @@ def run_hostile(runs: int, progress: Callable[[str], None]) -> dict[str, float]:
     OK and are neither stored nor quarantined), `quarantined`; `neighbours` (answered OK),
     `neighbours_refused`, `neighbours_lost` (not stored as sent), `neighbours_twice`,
     `neighbour_ack_p50_ms`, `_p99_ms`, `_max_ms`; `drained_s` (from the last answer until all is
-    stored) and `rss_mib_before`, `rss_mib_after` of the collector.
+    stored) and `rss_mib_before`, `rss_mib_peak`, `rss_mib_after` of the collector.
     """
     spawn = multiprocessing.get_context("spawn")
     with (
@@ -169,7 +169,8 @@ def hostile(
         assert report is not None, "a collector that nobody sends to ended"
     for line in answers.unexpected[:_UNEXPECTED_KEPT]:
         progress(line)
-    memory = {"rss_mib_before": hello["rss_mib"], "rss_mib_after": report["rss_mib"]}
+    memory = {name: report[name] for name in ("rss_mib_peak", "rss_mib_after")}
+    memory["rss_mib_before"] = hello["rss_mib"]
     figures = {"crashes": crashes, "drained_s": drained_s, **memory}
     return {**_of_mutants(answers), **_of_neighbour(beside, report), **figures}
 

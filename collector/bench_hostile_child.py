@@ -14,6 +14,7 @@ import os
 import sys
 from pathlib import Path
 
+from collector.allocator import return_large_blocks
 from collector.clock import SystemClock
 from collector.config import (
     AttributesConfig,
@@ -35,6 +36,7 @@ _MIB = 1024 * 1024
 
 def main(directory: Path) -> None:
     """Collect until the input ends."""
+    return_large_blocks()
     configure("error")  # to standard error; standard output is for the other process
     store = Connections(StoreConfig(url=f"chdb://{directory / 'store'}"))
     now_ns = SystemClock().now_ns()
@@ -57,7 +59,8 @@ def main(directory: Path) -> None:
                 "drained": is_drained,
                 "status": dataclasses.asdict(service.status()),
                 "rows": rows,
-                "rss_mib": _rss_mib(),
+                "rss_mib_after": _rss_mib(),
+                "rss_mib_peak": _peak_mib(),
             }
         )
     service.stop(_FLUSH_S)
@@ -66,6 +69,11 @@ def main(directory: Path) -> None:
 def _rss_mib() -> float:
     pages = int(Path("/proc/self/statm").read_text().split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE") / _MIB
+
+
+def _peak_mib() -> float:
+    status = Path("/proc/self/status").read_text()
+    return int(status.partition("VmHWM:")[2].split()[0]) / 1024
 
 
 def _say(message: dict[str, object]) -> None:

@@ -12,6 +12,7 @@ import threading
 from pathlib import Path
 
 from collector import log
+from collector.allocator import return_large_blocks
 from dashboard.options import ConfigOption, JsonOption, MetricsOption
 from dashboard.settings import load, service_manager
 
@@ -44,6 +45,7 @@ def run_role(name: str, config: Path | None, metrics_port: int, *, as_json: bool
     from dashboard.roles import Role, RoleProcess
     from dashboard.supervisor import Supervisor
 
+    return_large_blocks()
     log.configure()
     settings = load(config).settings
     process = RoleProcess(Role(name), settings, metrics_port=metrics_port)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from collector import log
 from collector.address import authority
+from collector.allocator import return_large_blocks
 from dashboard.commands_roles import stop_event
 from dashboard.options import ConfigOption, JsonOption
 from dashboard.settings import load, service_manager
@@ -24,6 +25,7 @@ def up(config: ConfigOption = None, as_json: JsonOption = False) -> None:
     # What serves is of no use to any other command.
     from dashboard.runtime import Service
 
+    return_large_blocks()
     log.configure()
     stop = stop_event()
     service = Service(load(config).settings)
