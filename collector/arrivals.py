@@ -86,6 +86,12 @@ class Arrivals:
             instants.append(first_unlogged)
         return min(instants, default=None)
 
+    @property
+    def unstored_segments(self) -> int:
+        """Return how many segments wait for the store, the open one included."""
+        with self._lock:
+            return len(self._unstored)
+
     def stored_ns(self) -> int:
         """Return an instant by which everything received is in the store."""
         # Read before: what begins after it has a later instant.

@@ -234,6 +234,8 @@ class BoundedServer(uvicorn.Server):
         try:
             await super().serve(sockets)
         except Exception:
+            for task in (self._accepting, *self._entering):
+                task.cancel()
             for connection in list(self.server_state.connections):
                 connection.transport.abort()
             await asyncio.sleep(0)  # the loop that they belong to ends here
@@ -248,8 +250,8 @@ class BoundedServer(uvicorn.Server):
         self.server_state = ServerState()
         self.servers = []  # none of asyncio's: it would take connections without end
         self._listener.setblocking(False)
-        self._accepting = asyncio.get_running_loop().create_task(self._accept())
         self._entering: set[asyncio.Task[None]] = set()
+        self._accepting = asyncio.get_running_loop().create_task(self._accept())
         self.started = True
         self.answering.set()
 

@@ -20,6 +20,7 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 from collector.clock import Clock
 from collector.config import AttributesConfig
 from collector.counters import Counters
+from collector.entrance import insert_settings
 from collector.errors import DecodeError, StoreUnavailableError
 from collector.identifiers_config import IdentifiersConfig
 from collector.otlp import Signal, check, limits_at, normalise
@@ -27,7 +28,7 @@ from collector.protection import Protection
 from collector.store.connect import Connections
 from collector.store.rerun_view import count_source_rows, rerun, still_rejected
 from collector.wal_frames import encode_frame
-from collector.writer import first_line, insert_settings, is_unparsable
+from collector.writer import first_line, is_unparsable
 
 _SQL: Final = Path(__file__).parent / "sql"
 _ITEMS: Final = (_SQL / "rejected_items.sql").read_text()

@@ -21,6 +21,7 @@ from collector.receiver_grpc import GrpcReceiver
 from collector.receiver_http import HttpReceiver
 from collector.store.connect import Connections
 from collector.wal import Budget, Log, claim_directory
+from collector.wal_groups import recover_group
 from collector.worker import Worker
 from collector.writer import StoreWriter
 
@@ -55,6 +56,7 @@ class SignalFlow:
     unstored_ns: int | None  # the oldest one that is not in the store
     open_segment_ns: int | None  # age of the open segment
     waiting_bytes: int  # to be written
+    unstored_segments: int  # on disk, the open one included
 
 
 class CollectorService:
@@ -148,8 +150,8 @@ class CollectorService:
             self._release()
             raise
         for signal in Signal:
-            for segment in self._logs[signal].recover():
-                self._writers[signal].submit(segment)
+            group = recover_group(self._wal_dir, signal, self._disk)
+            self._writers[signal].recover(self._logs[signal].recover(), group)
             self._writers[signal].start()
             self._logs[signal].start()
         self._grpc.start()
@@ -231,6 +233,7 @@ class CollectorService:
                 unstored_ns=arrivals.unstored_ns,
                 open_segment_ns=self._logs[signal].open_segment_ns,
                 waiting_bytes=self._logs[signal].waiting_bytes,
+                unstored_segments=arrivals.unstored_segments,
             )
             for signal, arrivals in self._arrivals.items()
         }

@@ -138,6 +138,7 @@ class Log:
         self._is_closing = False
         self._segment: _Segment | None = None
         self._made = 0
+        self._newest_ns = 0
         self.worker = Worker(f"wal-{name}", self._run, counters or Counters(), clock)
 
     def recover(self) -> list[Path]:
@@ -148,6 +149,7 @@ class Log:
         """
         segments = sorted(self._directory.glob(f"{self._name}-*{_SUFFIX}"))
         for path in segments:
+            self._newest_ns = max(self._newest_ns, segment_created_ns(path))
             self._budget.adopt(path.stat().st_size)
             self._arrivals.recovered(path, segment_created_ns(path))
         return segments
@@ -294,9 +296,11 @@ class Log:
 
     def _open(self) -> _Segment:
         # Never a name twice, over restarts and clock steps too: it is the token by which the store
-        # knows that it has a segment already.
+        # knows that it has a segment already. Nor one that sorts before an older segment: which of
+        # those that are left was in hand at a crash, their order says.
         self._made += 1
-        stem = f"{self._name}-{self._clock.now_ns():020d}-{self._made:06d}-{secrets.token_hex(4)}"
+        self._newest_ns = max(self._clock.now_ns(), self._newest_ns + 1)
+        stem = f"{self._name}-{self._newest_ns:020d}-{self._made:06d}-{secrets.token_hex(4)}"
         path = self._directory / f"{stem}{_SUFFIX}"
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o640)
         # Ours before anything can fail: what it holds is sealed or deleted then.
@@ -321,12 +325,6 @@ def segment_created_ns(path: Path) -> int:
     """Return when a segment was begun, which its name says; 0 for a name that is not ours."""
     match = _CREATED.search(path.name)
     return int(match[1]) if match else 0
-
-
-def delete_segment(path: Path, disk: Disk) -> None:
-    """Delete a segment so that it stays deleted after a power cut; once more is harmless."""
-    path.unlink(missing_ok=True)
-    disk.sync_directory(path.parent)
 
 
 def claim_directory(directory: Path, disk: Disk) -> int:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 _RECEIVED_TAG = b"\xc1\x3e"  # field 1000, fixed64
 _ITEMS_TAG = b"\xd5\x3e"  # field 1002, fixed32
@@ -38,6 +38,10 @@ class Frame:
     received_ns: int  # 0 where the frame is damaged
     items: int  # spans or records; 0 where the frame is damaged
     is_intact: bool  # the CRC matches
+
+    def moved(self, by: int) -> Frame:
+        """Return where it lies when so many bytes are put before its segment."""
+        return replace(self, start=self.start + by, body=self.body + by, end=self.end + by)
 
     def request(self, segment: bytes) -> bytes:
         """Return the request as it was appended; of a damaged frame, everything there is."""

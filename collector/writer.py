@@ -1,10 +1,11 @@
 """I/O: segments of the log into the store, exactly once.
 
 A segment goes in whole, as it lies on disk, under its own name as the token by which the store
-knows it again. It is deleted after the insert returned; after a crash the same bytes go in under
-the same token. Only bytes that the store cannot parse are made anew and then divided, because such
-an insert stored nothing; any other failure may have stored a part, and is retried with the same
-bytes and token (measured: halves under new tokens stored 8 rows as 22).
+knows it again; of a backlog several go in as one, under a name that `wal_groups` keeps for them.
+They are deleted after the insert returned; after a crash the same bytes go in under the same token.
+Only bytes that the store cannot parse are made anew and then divided, because such an insert stored
+nothing; any other failure may have stored a part, and is retried with the same bytes and token
+(measured: halves under new tokens stored 8 rows as 22).
 """
 
 from __future__ import annotations
@@ -13,10 +14,11 @@ import random
 import re
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
@@ -25,20 +27,24 @@ from collector.arrivals import Arrivals
 from collector.clock import NS_PER_S, Clock
 from collector.counters import Counters
 from collector.disk import Disk
+from collector.entrance import Entrance
 from collector.errors import DecodeError, MillworthError, PermanentError
 from collector.log import get_logger
-from collector.otlp import Signal, count_items, load_schema, normalise
+from collector.otlp import Signal, count_items, normalise
 from collector.otlp_spans import is_scalar, unmarked
 from collector.protection import Protection
 from collector.store.connect import Connections
 from collector.store.failures import explain, is_schema_damaged
-from collector.wal import Budget, delete_segment, segment_created_ns
+from collector.wal import Budget, segment_created_ns
 from collector.wal_frames import TRAILER_BYTES, Frame, encode_frame
+from collector.wal_groups import Batch, delete_batch, draft_group, fix_group
 from collector.worker import Worker
 
 _LOG = get_logger("collector")
 _BACKOFF_S_MIN = 0.1
 _BACKOFF_S_MAX = 10.0
+# What one insert parses, which its memory grows with: as much as a segment has by default.
+INSERT_BYTES_MAX = 16 * 1024 * 1024
 
 # What ClickHouse says of bytes that it cannot parse (seen over 13,000 mutations): attempt to read
 # after the end, cannot read all, bad arguments (a oneof twice), protobuf bad cast, unknown protobuf
@@ -47,13 +53,6 @@ _UNPARSABLE_CODES = frozenset({32, 33, 36, 436, 444})
 _READER = "ProtobufRowInputFormat"
 _CODE = re.compile(r"Code: (\d+)")
 _T = TypeVar("_T")
-
-_TABLES = {
-    Signal.TRACES: "otlp_traces_in",
-    Signal.LOGS: "otlp_logs_in",
-    Signal.METRICS: "otlp_metrics_in",
-}
-_SCALAR_SPANS_TABLE = "otlp_spans_in"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +83,8 @@ class StoreWriter:
         clock: Clock,
         disk: Disk | None = None,
         arrivals: Arrivals | None = None,
+        *,
+        insert_bytes_max: int = INSERT_BYTES_MAX,
     ) -> None:
         self._signal = signal
         self._store = store
@@ -97,6 +98,8 @@ class StoreWriter:
         self.protection = Protection()  # whoever encrypts the log gives its own
         self._ready = threading.Condition()
         self._segments: deque[Path] = deque()
+        self._insert_bytes_max = insert_bytes_max
+        self._batch: Batch | None = None  # in hand: tried again as it is until it is stored
         self._stop = threading.Event()
         self._stored = 0
         self._quarantined = 0
@@ -111,6 +114,21 @@ class StoreWriter:
         with self._ready:
             self._segments.append(segment)
             self._ready.notify_all()
+
+    def recover(self, segments: Sequence[Path], group: Batch | None) -> None:
+        """Queue what an earlier run left; called once, before `start`.
+
+        Args:
+            segments: all of them, oldest first.
+            group: what that run had in hand, where it was more than one; else that was the oldest,
+                which may be in the store already under its own name.
+        """
+        if group is None and segments:
+            group = Batch.alone(segments[0])
+        in_hand = () if group is None else group.segments
+        with self._ready:
+            self._batch = group
+            self._segments.extend([*in_hand, *(one for one in segments if one not in in_hand)])
 
     def drain(self, seconds_max: float) -> bool:
         """Wait until everything submitted is in the store; return whether it is."""
@@ -135,28 +153,64 @@ class StoreWriter:
                     self._ready.wait_for(lambda: self._segments or self._stop.is_set())
                     if self._stop.is_set():
                         return
-                    segment = self._segments[0]
-                self._store_segment(segment)
-                self._arrivals.stored(segment)
+                    waiting = list(self._segments)
+                if self._batch is None:
+                    self._batch = self._next_batch(waiting)
+                self._store_batch(self._batch)
                 with self._ready:
-                    self._segments.popleft()
+                    for segment in self._batch.segments:
+                        self._arrivals.stored(segment)
+                        self._segments.popleft()
+                    self._batch = None
                     self._ready.notify_all()
         except _Stopped:
             return
         finally:
             self._store.close()
 
-    def _store_segment(self, path: Path) -> None:
+    def _next_batch(self, waiting: Sequence[Path]) -> Batch:
+        """Return the oldest segments that make one insert together: the order stays as it came."""
+        size, together = 0, list[Path]()
+        for segment in waiting:
+            with suppress(FileNotFoundError):  # told where it is read
+                size += segment.stat().st_size
+            if together and size > self._insert_bytes_max:
+                break
+            together.append(segment)
+        if len(together) == 1:
+            return Batch.alone(together[0])
         try:
-            content = self._persist(path.read_bytes)
-        except FileNotFoundError:
-            # Waiting does not bring it back, and those behind it have their answers too.
-            _LOG.error("segment_missing", segment=path.name)
-            return
-        held_bytes = len(content)
-        content, frames, torn_bytes = self.protection.plain_segment(self._signal, content)
-        if torn_bytes:
-            _LOG.warning("log_tail_torn", segment=path.name, bytes=torn_bytes)
+            draft = draft_group(together, self._disk)
+        except OSError:
+            return Batch.alone(together[0])  # no room to write it down: one by one makes some
+        return self._persist(lambda: fix_group(draft, together, self._disk))
+
+    def _read(self, batch: Batch) -> tuple[bytes, list[Frame], int]:
+        """Return the content of a batch, its frames, and how many bytes the log holds of it.
+
+        The same of the same files, whatever a crash has put behind their last frame.
+        """
+        parts, frames, at, held_bytes = list[bytes](), list[Frame](), 0, 0
+        for path in batch.segments:
+            try:
+                content = self._persist(path.read_bytes)
+            except FileNotFoundError:
+                # Waiting does not bring it back, and those behind it have their answers too.
+                _LOG.error("segment_missing", segment=path.name)
+                continue
+            held_bytes += len(content)
+            content, found, torn_bytes = self.protection.plain_segment(self._signal, content)
+            if torn_bytes:
+                _LOG.warning("log_tail_torn", segment=path.name, bytes=torn_bytes)
+            frames += [frame.moved(at) for frame in found] if at else found
+            end = found[-1].end if found else 0
+            parts.append(content[:end])
+            at += end
+        return b"".join(parts), frames, held_bytes
+
+    def _store_batch(self, batch: Batch) -> None:
+        path = batch.path
+        content, frames, held_bytes = self._read(batch)
         intact = [frame for frame in frames if frame.is_intact]
         for frame in frames:
             if not frame.is_intact:
@@ -165,9 +219,10 @@ class StoreWriter:
         for entrance, part in self._by_entrance(content, intact):
             self._store_frames(path, content, part, entrance, path.name + entrance.token_suffix)
         self._counters.insert_seconds.labels(self._signal).observe(
-            (self._clock.monotonic_ns() - started_ns) / NS_PER_S, self._arrivals.example(path)
+            (self._clock.monotonic_ns() - started_ns) / NS_PER_S,
+            self._arrivals.example(batch.segments[0]),
         )
-        self._persist(lambda: delete_segment(path, self._disk))
+        self._persist(lambda: delete_batch(batch, self._disk))
         self._budget.drain(held_bytes)
 
     def _by_entrance(
@@ -325,46 +380,6 @@ class StoreWriter:
     def _count_stored(self, items: int) -> None:
         self._counters.stored.labels(self._signal).inc(items)
         self._stored += items
-
-
-@dataclass(frozen=True, slots=True)
-class Entrance:
-    """Where log bytes go in, and how."""
-
-    table: str
-    settings: Mapping[str, Any]  # but the token
-    token_suffix: str  # the store knows a token by the table that it came through
-
-    @classmethod
-    def of(cls, signal: Signal, *, scalar: bool = False) -> Entrance:
-        """Return that of a signal; `scalar` of spans whose every attribute value is one."""
-        if not scalar:
-            return cls(_TABLES[signal], insert_settings(signal), "")
-        return cls(_SCALAR_SPANS_TABLE, insert_settings(signal, scalar=True), ":scalar")
-
-
-def insert_settings(signal: Signal, *, scalar: bool = False) -> dict[str, Any]:
-    """Return the settings of an insert of log bytes, except its token."""
-    return {
-        "format_schema_source": "string",
-        "format_schema": load_schema(signal, scalar=scalar),
-        "format_schema_message_name": signal.request_class.DESCRIPTOR.name,
-        # Without it the stored values of attributes are empty, and no error says so.
-        "input_format_protobuf_oneof_presence": 1,
-        # One block an insert: bytes that cannot be parsed then mean that nothing was stored.
-        "input_format_parallel_parsing": 0,
-        # Many days in one segment are no reason to refuse it.
-        "max_partitions_per_insert_block": 0,
-        # A replay passes every table of the chain, and each knows what it has.
-        "deduplicate_blocks_in_dependent_materialized_views": 1,
-        # The bloom filter of the trace id costs 0.6 us a span here and no less at the first merge,
-        # which comes soon; until then a look-up reads the ids of the newest parts.
-        "materialize_skip_indexes_on_insert": 0,
-        # There is nothing to find a better way for, and to look for one is a tenth of what a small
-        # insert costs.
-        "query_plan_enable_optimizations": 0,
-        "async_insert": 0,
-    }
 
 
 def is_unparsable(error: Exception) -> bool:

@@ -30,6 +30,10 @@ _UNSTORED: Final = (
     "millworth_unstored_age_seconds",
     "Age of the oldest request that is not in the store",
 )
+_SEGMENTS: Final = (
+    "millworth_unstored_segments",
+    "Segments of the log that are not in the store; one or two at rest, a backlog above",
+)
 
 
 class StageMetrics(Collector):
@@ -43,7 +47,7 @@ class StageMetrics(Collector):
         """Yield the families without samples."""
         yield GaugeMetricFamily(*_BEHIND, labels=["stage"])
         yield CounterMetricFamily(*_LOST, labels=["stage", "reason"])
-        for name in (_WATERMARK, _LAST, _QUEUE, _SEGMENT, _UNSTORED):
+        for name in (_WATERMARK, _LAST, _QUEUE, _SEGMENT, _UNSTORED, _SEGMENTS):
             yield GaugeMetricFamily(*name, labels=["signal"])
 
     def collect(self) -> Iterator[Metric]:
@@ -69,7 +73,9 @@ class StageMetrics(Collector):
         queue = GaugeMetricFamily(*_QUEUE, labels=["signal"])
         segment = GaugeMetricFamily(*_SEGMENT, labels=["signal"])
         unstored = GaugeMetricFamily(*_UNSTORED, labels=["signal"])
+        segments = GaugeMetricFamily(*_SEGMENTS, labels=["signal"])
         for signal, flow in self._stages.flows().items():
+            segments.add_metric([signal], flow.unstored_segments)
             queue.add_metric([signal], flow.waiting_bytes)
             # Where nothing waits, nothing is old: that is known, and it is zero.
             segment.add_metric([signal], (flow.open_segment_ns or 0) / NS_PER_S)
@@ -77,4 +83,4 @@ class StageMetrics(Collector):
             unstored.add_metric([signal], max(waiting_ns, 0) / NS_PER_S)
             if flow.newest_ns is not None:
                 last.add_metric([signal], flow.newest_ns / NS_PER_S)
-        yield from (last, queue, segment, unstored)
+        yield from (last, queue, segment, unstored, segments)

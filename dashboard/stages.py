@@ -153,6 +153,8 @@ def signal_items(stages: Stages, now_ns: int) -> list[HealthItem]:
         for name, (age_ns, unit) in figures.items():
             age_s = None if age_ns is None else round(age_ns / NS_PER_S, 1)
             items.append(HealthItem(f"signal.{signal}.{name}", age_s, unit, "ok"))
+        waiting = flow.unstored_segments
+        items.append(HealthItem(f"signal.{signal}.unstored_segments", waiting, "segments", "ok"))
         items.append(HealthItem(f"signal.{signal}.queue", flow.waiting_bytes, "bytes", "ok"))
     return items
 

@@ -15,12 +15,12 @@ from opentelemetry.proto.metrics.v1.metrics_pb2 import Metric
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
 from collector.config import AttributesConfig
+from collector.entrance import Entrance
 from collector.otlp import Signal, check, limits_at
 from collector.otlp_spans import SCALAR_MARK
 from collector.otlp_values import Request
 from collector.store.connect import Connections
 from collector.wal_frames import encode_frame
-from collector.writer import Entrance
 from tests.conftest import NOW_NS
 
 TRACE_ID = "0af7651916cd43dd8448eb211c80319c"

@@ -11,6 +11,7 @@ from collector.config import (
     DecisionsConfig,
     OutcomesConfig,
 )
+from collector.entrance import Entrance
 from collector.errors import MigrationError
 from collector.otlp import DAY_NS, Signal
 from collector.store.connect import Connections
@@ -22,7 +23,6 @@ from collector.store.migrate import (
     migrate,
 )
 from collector.wal_frames import encode_frame
-from collector.writer import Entrance
 from tests.builders import (
     decision_span,
     key_values,

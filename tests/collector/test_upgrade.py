@@ -13,6 +13,7 @@ from typing import Any
 
 from collector.audit import append_audit, first_broken, read_audit
 from collector.config import AttributesConfig, DecisionsConfig, OutcomesConfig
+from collector.entrance import insert_settings
 from collector.otlp import Signal
 from collector.retention import RetentionConfig
 from collector.store.connect import Connections
@@ -27,7 +28,6 @@ from collector.store.migrate import (
 )
 from collector.store.retention import apply_retention, read_retention
 from collector.wal_frames import encode_frame
-from collector.writer import insert_settings
 from tests.builders import (
     decision_span,
     logs_request,

@@ -14,6 +14,7 @@ from collector.config import (
 )
 from collector.counters import Counters
 from collector.disk import Disk
+from collector.entrance import Entrance
 from collector.errors import StoreUnavailableError
 from collector.otlp import DAY_NS, Signal
 from collector.otlp_spans import LISTS_MARK, SCALAR_MARK
@@ -21,7 +22,8 @@ from collector.store.connect import Connections
 from collector.store.migrate import load_views
 from collector.wal import Budget
 from collector.wal_frames import encode_frame
-from collector.writer import Entrance, StoreWriter
+from collector.wal_groups import recover_group
+from collector.writer import StoreWriter
 from tests.builders import (
     any_value,
     decision_span,
@@ -118,10 +120,9 @@ class Segments:
         signal: Signal = Signal.TRACES,
         disk: Disk | None = None,
     ) -> StoreWriter:
-        """Bring segments into the store; return the writer, stopped."""
+        """Bring segments into the store, as a start does; return the writer, stopped."""
         writer = StoreWriter(signal, store, self.budget, self.counters, self.clock, disk)
-        for path in paths:
-            writer.submit(path)
+        writer.recover(paths, recover_group(self.directory, "traces", Disk()))
         writer.start()
         assert writer.drain(WAIT_S)
         writer.stop()

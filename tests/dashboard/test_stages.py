@@ -79,6 +79,7 @@ def flow(**changes: int | None) -> SignalFlow:
         "unstored_ns": None,
         "open_segment_ns": None,
         "waiting_bytes": 0,
+        "unstored_segments": 0,
         **changes,
     }
     return SignalFlow(**fields)
@@ -156,7 +157,11 @@ def test_metrics_of_the_stages_are_read_at_the_scrape(store: Connections) -> Non
         store,
         flows={
             Signal.TRACES: flow(
-                newest_ns=ago(2), unstored_ns=ago(4), open_segment_ns=NS_PER_S, waiting_bytes=77
+                newest_ns=ago(2),
+                unstored_ns=ago(4),
+                open_segment_ns=NS_PER_S,
+                waiting_bytes=77,
+                unstored_segments=3,
             ),
             Signal.METRICS: flow(),
         },
@@ -186,6 +191,8 @@ def test_metrics_of_the_stages_are_read_at_the_scrape(store: Connections) -> Non
         ("segment_age_seconds", "metrics"): 0.0,
         ("unstored_age_seconds", "traces"): 4.0,
         ("unstored_age_seconds", "metrics"): 0.0,
+        ("unstored_segments", "traces"): 3.0,
+        ("unstored_segments", "metrics"): 0.0,
     }
     encode, _ = choose_encoder("application/openmetrics-text")
     assert encode(registry).endswith(b"# EOF\n")
