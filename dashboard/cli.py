@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import sys
+from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated
 from urllib.parse import quote
@@ -81,6 +82,22 @@ import_app.command("costs")(import_costs)
 
 # Names of spans and cells of files may hold anything, square brackets too.
 out = Console(highlight=False, soft_wrap=True, markup=False)
+
+
+def _show_version(asked: bool) -> None:
+    if asked:
+        out.print(f"millworth {version('millworth')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _millworth(
+    _: Annotated[
+        bool,
+        typer.Option("--version", help="Print the version.", callback=_show_version, is_eager=True),
+    ] = False,
+) -> None:
+    pass
 
 
 @app.command()

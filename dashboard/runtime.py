@@ -6,7 +6,6 @@ process; only the packet recorder, which alone has a privilege, is a process of 
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,7 +18,7 @@ from collector.counters import Counters
 from collector.errors import CaptureError, MillworthError
 from collector.log import get_logger
 from collector.service import CollectorService
-from collector.store.connect import Connections
+from collector.store.connect import Connections, enter_directory
 from collector.store.migrate import apply_views, migrate
 from collector.store.retention import apply_retention
 from collector.worker import Worker
@@ -166,10 +165,8 @@ class Service:
         wal_dir, alerts_path = settings.wal_dir.absolute(), settings.alerts_path.absolute()
         self._alerts_path, self._provenance = alerts_path, settings.provenance.anchored()
         # Opened first: whoever holds the store holds the log and the alert state beside it.
+        enter_directory(settings.store)
         self.store.client()
-        if settings.store.embedded_path is not None:
-            # The embedded engine keeps the schemas it is handed in the working directory.
-            os.chdir(settings.store.embedded_path)
         self.recorder: RunningRecorder | None = None
         self.capture_off_reason = "the packet recorder has not been started"
         self.collector = CollectorService(

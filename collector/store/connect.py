@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import fcntl
 import math
+import os
 import threading
+from contextlib import suppress
 from pathlib import Path
 
 import clickhouse_connect
@@ -37,6 +39,15 @@ _CLUSTER_SETTINGS: dict[str, int | str] = {
     "distributed_product_mode": "global",
     "parallel_distributed_insert_select": 0,
 }
+
+# The engine reads this in the working directory; an option that comes with the connection is too
+# late for it. Where there are no cgroups, as in a namespace, it would write a stack of 30 lines at
+# each start; with them it would take what all processes of the container use for its own.
+_ENGINE_FILE = Path("config.xml")
+_ENGINE_SETTINGS = """<clickhouse>
+    <memory_worker_use_cgroup>0</memory_worker_use_cgroup>
+</clickhouse>
+"""
 
 # Ours by the default settings, so its missing parents are made.
 _STATE_DIR = Path("/var/lib/millworth")
@@ -115,6 +126,28 @@ def connect(config: StoreConfig) -> Client:
     except (ClickHouseError, RuntimeError) as error:
         raise _explain(error, config) from error
     return client
+
+
+def enter_directory(config: StoreConfig) -> None:
+    """Make the directory of the embedded engine the working directory, before it is opened.
+
+    The engine reads its own settings there, and keeps the schemas that it is handed.
+
+    Raises:
+        InputError: the directory cannot be made or entered.
+    """
+    path = config.embedded_path
+    if path is None:
+        return
+    _prepare_directory(path)
+    try:
+        os.chdir(path)
+    except OSError as error:
+        raise InputError(
+            f"store.url: cannot enter the directory {path}: {error.strerror}"
+        ) from error
+    with suppress(OSError):  # without it the engine says more, and that is all
+        _ENGINE_FILE.write_text(_ENGINE_SETTINGS, encoding="utf-8")
 
 
 def is_embedded(client: Client) -> bool:

@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -164,3 +165,10 @@ def test_certificate_that_cannot_be_used_ends_the_start_before_anything_is_made(
 
     assert_one_line(millworth("up", **environment), "dashboard.tls.key_file: ", "nowhere.key")
     assert not (tmp_path / "store").exists()
+
+
+def test_version_is_that_of_the_package() -> None:
+    """The first question of whoever is asked for help."""
+    answer = millworth("--version")
+
+    assert (answer.returncode, answer.stdout) == (0, f"millworth {version('millworth')}\n")
