@@ -16,6 +16,7 @@ from dashboard.settings import ServiceManager
 _LOG = get_logger("dashboard")
 # systemd asks for twice the rate at which it would lose patience.
 _SAYS_PER_LIMIT = 2
+_LOOK_S = 0.5
 
 
 class Supervisor:
@@ -39,10 +40,12 @@ class Supervisor:
         acknowledged is in the log.
         """
         limit_s = self._manager.watchdog_seconds
-        if limit_s is None:
-            stop.wait()
-            return
-        while not stop.wait(limit_s / _SAYS_PER_LIMIT):
+        # Never without end: a signal that another thread than this one takes sets `stop` only once
+        # this one looks, and a SIGTERM was lost so, of a service whose outputs nobody read.
+        pause_s = _LOOK_S if limit_s is None else limit_s / _SAYS_PER_LIMIT
+        while not stop.wait(pause_s):
+            if limit_s is None:
+                continue
             if which := stalled():
                 _LOG.error("service_stalled", parts=which)
             else:
