@@ -22,6 +22,12 @@ class StoreConfig(Section):
         pattern=r"^(chdb:///|https?://).+",
         description="chdb:///PATH for the embedded engine, or http(s)://user:password@host:port",
     )
+    query_url: str = Field(
+        default="",
+        pattern=r"^(https?://.+)?$",
+        description="The same server with the user for SQL from outside, who may SELECT from the "
+        "database and nothing else; by default that of url",
+    )
     database: str = Field(
         default="millworth", pattern=r"^[a-z_][a-z0-9_]*$", description="Database of every table"
     )
@@ -69,6 +75,11 @@ class StoreConfig(Section):
             raise ValueError(
                 f"store.cluster is {self.cluster!r} and store.url is embedded; "
                 "name the server in store.url, or leave store.cluster empty"
+            )
+        if self.query_url and self.embedded_path is not None:
+            raise ValueError(
+                "store.query_url names a server and store.url is embedded; leave store.query_url "
+                "empty: the embedded engine has no rights on anything but its tables"
             )
         return self
 

@@ -201,8 +201,8 @@ def _refuse_old_schema(settings: Settings, store: Connections) -> None:
     if pending:
         store.close()
         raise InputError(
-            f"store {settings.store.url} lacks {len(pending)} statements of this program's schema, "
-            f"the first {pending[0].name}; bring it up with `millworth migrate`"
+            f"store {settings.store.place} lacks {len(pending)} statements of this program's "
+            f"schema, the first {pending[0].name}; bring it up with `millworth migrate`"
         )
 
 

@@ -14,6 +14,7 @@ from collector.address import authority
 from collector.clock import SystemClock
 from collector.errors import ConfigError, MillworthError
 from collector.store.connect import Connections
+from collector.store.rights import excess_rights
 from dashboard.client import ApiClient, answers, service_url, trust
 from dashboard.protection import protection_of
 from dashboard.settings import Settings
@@ -53,6 +54,8 @@ def _findings(settings: Settings) -> Iterator[Finding]:
             yield from _service(settings)
         else:
             yield _tried("store", lambda: _store(settings))
+            if settings.store.embedded_path is None:
+                yield _tried("SQL from outside", lambda: _outside_rights(settings))
             yield from _ports(settings)
             personal = protection_of(settings)
             yield _tried("personal data", lambda: personal.describe(settings.wal_dir))
@@ -124,8 +127,22 @@ def _store(settings: Settings) -> str:
     store = Connections(settings.store)
     version = store.client().query("SELECT version()").result_rows[0][0]
     store.close()
-    where = settings.store.embedded_path or settings.store.url.rsplit("@", 1)[-1]
-    return f"ClickHouse {version} at {where}"
+    return f"ClickHouse {version} at {settings.store.place}"
+
+
+def _outside_rights(settings: Settings) -> str:
+    """Say that the server lets SQL from outside read our database and nothing else."""
+    store, database = Connections(settings.store), settings.store.database
+    grants = [str(row[0]) for row in store.outside().query("SHOW GRANTS").result_rows]
+    store.close()
+    excess = excess_rights(grants, database)
+    if excess:
+        raise ConfigError(
+            f"its user may do more than read {database}: {excess[0][:200]}; "
+            f"CREATE USER millworth_query, GRANT SELECT ON {database}.* TO it, and name it in "
+            "store.query_url"
+        )
+    return f"its user may read {database}, and nothing else"
 
 
 def _disk(directory: Path) -> Finding:

@@ -1,78 +1,68 @@
-"""Pure: which SQL from outside may reach the store's read-only connection.
+"""Pure: SQL from outside on its way to the engine, and the engine's answer on its way back.
 
-`readonly = 1` refuses writes and every table function that reaches out of the store. Seen in chDB
-26.9, it does not refuse `INTO OUTFILE`, which writes a file, nor the scalar function `file()`,
-which reads one; and a second statement behind a semicolon is run too. Those are refused here, on
-the words of the statement: the text is split as ClickHouse's own lexer splits it, and what that
-lexer might read in another way (heredocs, comments that start with #, typographic quotes) is
-refused.
+`readonly = 1` does not suffice: seen in chDB 26.9, it lets the scalar function `file()` read any
+file, `INTO OUTFILE` write one, and `DESCRIBE TABLE url(...)` call another machine. So the engine
+parses each statement, `dashboard/outside_tree.py` judges the tree, and what runs is the text that
+the engine wrote of that tree, never the text that came.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
 from decimal import Decimal
 
 from collector.errors import InputError
+from dashboard.outside_tree import ANSWERED, Tree
 from dashboard.rows import Answer
 
 SQL_CHARS_MAX = 100_000
 
-_FIRST_WORDS = frozenset(
-    {"select", "with", "from", "show", "describe", "desc", "explain", "exists", "("}
+# Their trees are not written by the engine. What follows is what may follow FROM, and is judged so.
+_OF_A_TABLE = ("DESCRIBE TABLE", "SHOW CREATE TABLE", "EXISTS TABLE")
+# What the engine says around the reason when it parses for us.
+_NO_TREE = re.compile(
+    r"AST node of type '(?P<kind>[A-Za-z]+?)(?:Query)?(?:_[^']*)?' does not support"
 )
-_REFUSED = {
-    "outfile": "INTO OUTFILE writes a file; take the rows from the answer",
-    "file": "file() reads files of this machine; give a column of that name another alias",
-}
-
-# In this order: what opens a comment or a string hides all that follows up to its end.
-_TOKEN = re.compile(
-    r"""
-    (?P<space>[\s]+)
-    | (?P<comment>--[^\n]*|/\*.*?\*/)
-    | (?P<string>'(?:[^'\\]|\\.|'')*+')
-    | (?P<quoted>`(?:[^`\\]|\\.|``)*+`|"(?:[^"\\]|\\.|"")*+")
-    | (?P<word>[A-Za-z_][A-Za-z0-9_]*)
-    | (?P<number>[0-9][0-9A-Za-z_]*)
-    | (?P<symbol>[-+*/%=<>!(),.\[\]{}:;?|^&~@])
-    """,
-    re.VERBOSE | re.DOTALL,
-)
+_NO_PARSER = re.compile(r"Function with name `?(?:parseQueryToJSON|formatQuery)`? does not exist")
+_SCOPE = re.compile(r":? In scope SELECT (?:formatQuery|parseQueryToJSON)\(.*", re.DOTALL)
 _PARAMETER = re.compile(r"\{\s*[A-Za-z_]\w*\s*:")
 
 
-def check_statement(sql: str) -> str:
-    """Return the one statement to run, without its closing semicolon.
+def check_size(sql: str) -> str:
+    """Return the statement, ready to be parsed.
 
     Raises:
-        InputError: the statement is none, more than one, or asks for more than rows of the store.
+        InputError: there is none, or it is too long.
     """
     if len(sql) > SQL_CHARS_MAX:
         raise InputError(f"sql has {len(sql)} characters, at most {SQL_CHARS_MAX} are taken")
-    tokens = [(kind, text, at) for kind, text, at in _tokens(sql) if kind != "space"]
-    code = [token for token in tokens if token[0] != "comment"]
-    end = len(sql)
-    while code and code[-1][1] == ";":
-        end = code.pop()[2]
-    if not code:
+    if not sql.strip(" \t\r\n;"):
         raise InputError("sql is empty; send one SELECT")
-    if code[0][1].lower() not in _FIRST_WORDS:
-        raise InputError(
-            f"{code[0][1][:40]} is not read-only; only SELECT, WITH, SHOW, DESCRIBE, EXPLAIN and "
-            "EXISTS are answered"
-        )
-    for kind, text, _ in code:
-        if text == ";":
-            raise InputError("sql has more than one statement; send them one by one")
-        name = text.lower() if kind == "word" else text[1:-1].lower() if kind == "quoted" else ""
-        if name in _REFUSED:
-            raise InputError(_REFUSED[name])
-    if len(code) > 2 and code[-2][0] == "word" and code[-2][1].lower() == "format":
-        raise InputError("FORMAT is not taken: the answer is always JSON; leave it out")
-    return sql[:end]
+    if "\0" in sql:
+        raise InputError("sql has a NUL character; leave it out")
+    return sql
+
+
+def judged_as(formatted: str) -> str:
+    """Return what stands for a statement, in the engine's own words, where its tree is judged."""
+    for prefix in _OF_A_TABLE:
+        if formatted.startswith(prefix):
+            return "SELECT * FROM" + formatted.removeprefix(prefix)
+    return formatted
+
+
+def read_tree(text: str) -> Tree:
+    """Return the tree that the engine wrote.
+
+    Raises:
+        InputError: it nests too deep to be read.
+    """
+    try:
+        tree: Tree = json.loads(text)
+    except RecursionError as error:
+        raise InputError("sql nests too deep; send a plainer SELECT") from error
+    return tree
 
 
 def check_parameters(sql: str, parameters: dict[str, object]) -> dict[str, object] | None:
@@ -107,6 +97,24 @@ def read_answer(text: bytes) -> Answer:
     return Answer(columns=names, types=types, rows=rows, row_count=len(rows))
 
 
+def parse_failure(error: Exception) -> str:
+    """Return why the engine could not parse a statement, without the query that had it parsed."""
+    said = first_line(error)
+    unknown = _NO_TREE.search(said)
+    if unknown:
+        return f"{unknown['kind']} is not read-only; {ANSWERED}"
+    if "Empty query" in said:
+        return "sql is empty; send one SELECT"
+    if _NO_PARSER.search(said):
+        return (
+            "SQL from outside is judged on the tree that the store's own parser makes, and this "
+            f"server has no function parseQueryToJSON; bring ClickHouse up to 26.9: {said}"
+        )
+    return _SCOPE.sub("", said).replace(
+        "Multi-statements are not allowed", "more than one statement"
+    )
+
+
 def first_line(error: Exception) -> str:
     """Return what the engine says in one line, without its code numbers."""
     text = " ".join(str(error).split())
@@ -115,20 +123,6 @@ def first_line(error: Exception) -> str:
     text = re.sub(r"\. Expected one of:.*", "", text)
     text = re.sub(r"\s*\(version [^)]*\)", "", text)
     return text[:400] or type(error).__name__
-
-
-def _tokens(sql: str) -> Iterator[tuple[str, str, int]]:
-    at = 0
-    while at < len(sql):
-        match = _TOKEN.match(sql, at)
-        if match is None:
-            raise InputError(
-                f"sql: {sql[at]!r} at character {at + 1} is not taken outside of quotes, or a "
-                "quote is not closed"
-            )
-        assert match.lastgroup is not None
-        yield match.lastgroup, match.group(), at
-        at = match.end()
 
 
 def _value(value: object, *, as_text: bool) -> object:

@@ -13,7 +13,16 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 from collector.clock import NS_PER_MINUTE, NS_PER_S
 from collector.errors import InputError, StoreUnavailableError
 from collector.store.connect import Connections
-from dashboard.outside_sql import check_parameters, check_statement, first_line, read_answer
+from dashboard.outside_sql import (
+    check_parameters,
+    check_size,
+    first_line,
+    judged_as,
+    parse_failure,
+    read_answer,
+    read_tree,
+)
+from dashboard.outside_tree import judge
 from dashboard.packet_rows import Burst, KeptPackets, Packet, SpanEvidence, SpanFlow
 from dashboard.rows import (
     SEGMENTS,
@@ -259,16 +268,25 @@ class Reader:
         Raises:
             InputError: the statement is refused, by us or by the engine, in one line.
         """
-        statement = check_statement(sql)
+        statement = self._parsed("format_statement", check_size(sql))
+        tree = self._parsed("parse_statement", judged_as(statement))
+        judge(read_tree(tree), self._store.config.database)
         bound = check_parameters(statement, parameters)
         try:
             text = self._store.outside().raw_query(statement, parameters=bound, fmt="JSONCompact")
         except (ClickHouseError, TypeError, ValueError) as error:
             self._store.close()
             raise InputError(first_line(error)) from error
-        if not text:
-            raise InputError("the statement returns no rows; send a SELECT")
         return read_answer(text)
+
+    def _parsed(self, name: str, sql: str) -> str:
+        """Have the engine parse a statement from outside: a value here, which does not run."""
+        try:
+            result = self._store.outside().query(_sql(name), parameters={"sql": sql})
+        except (ClickHouseError, ValueError) as error:
+            # It fails before it has put anything out, so the connection is as it was.
+            raise InputError(parse_failure(error)) from error
+        return str(result.result_rows[0][0])
 
     def _segment_means(
         self, seen: Range, reference: Reference, *, met_only: bool

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -11,6 +12,9 @@ from pydantic.fields import FieldInfo
 
 from dashboard.settings import Settings
 
+_MASK = "**********"
+# Of a URL: after the user, or as a parameter; a password may hold an @ of its own.
+_PASSWORD = re.compile(r"(://[^/\s:@]*:)[^/\s]*(?=@)|([?&]password=)[^&\s]*", re.IGNORECASE)
 _HEAD = """\
 # Every setting of Millworth with its default. It runs as it is.
 # Any key from the environment: MILLWORTH__STORE__URL, MILLWORTH__DASHBOARD__PORT, ...
@@ -136,7 +140,7 @@ def _entries(key: str, value: tuple[Any, ...], *, with_meaning: bool) -> Iterato
 
 def _value(value: object) -> str:
     if isinstance(value, SecretStr):
-        return '"**********"' if value.get_secret_value() else '""'
+        return f'"{_MASK}"' if value.get_secret_value() else '""'
     if isinstance(value, bool | int | float):
         return json.dumps(value)
     if isinstance(value, tuple):
@@ -145,4 +149,4 @@ def _value(value: object) -> str:
         inner = ", ".join(f"{_value(name)} = {_value(item)}" for name, item in value.items())
         return f"{{{inner}}}"
     # A TOML basic string escapes as JSON does.
-    return json.dumps(str(value), ensure_ascii=False)
+    return json.dumps(_PASSWORD.sub(rf"\1\2{_MASK}", str(value)), ensure_ascii=False)

@@ -30,6 +30,8 @@ _OTHER_PATH = "already initialized with path"
 # it bytes that cannot be parsed are told from a failure that a retry heals.
 common.set_setting("max_error_size", 16 * 1024)
 
+_ENGINE_CONFIG = Path(__file__).parent / "embedded.xml"
+
 _CONNECT_SECONDS = 10
 
 # What a cluster needs of every request (docs/adr/006): an insert returns when the shards have it; a
@@ -85,12 +87,13 @@ class Connections:
     def outside(self) -> Client:
         """Return this thread's read-only connection for SQL from outside, limited in rows too.
 
-        With `readonly=1` the engine refuses inserts, `file()`, `url()` and `executable()`.
+        `readonly = 1` is not a wall by itself (dashboard/outside_sql.py).
         """
         client: Client | None = getattr(self._local, "outside", None)
         if client is None:
+            url = self.config.query_url or self.config.url
             client = self._local.outside = _connect_reader(
-                self.config,
+                self.config.model_copy(update={"url": url}),
                 {
                     "max_result_rows": self.config.query_rows_max,
                     "result_overflow_mode": "throw",
@@ -209,13 +212,16 @@ def _use(client: Client, config: StoreConfig) -> None:
     client.database = config.database
 
 
-def _engine_options(config: StoreConfig) -> dict[str, int]:
-    """Return the limits of the embedded engine; those of the first connection hold.
+def _engine_options(config: StoreConfig) -> dict[str, int | str]:
+    """Return the rights and limits of the embedded engine; those of the first connection hold.
 
     The caches are 5 GiB each by default, which is more than the engine may take in all.
     """
     memory_max = config.memory_max_mib * 1024 * 1024
     return {
+        # Without a file of its own the engine would not look for its users elsewhere.
+        "config-file": str(_ENGINE_CONFIG),
+        "users_config": str(_ENGINE_CONFIG),
         "max_server_memory_usage": memory_max,
         "mark_cache_size": memory_max // 8,
         "primary_index_cache_size": memory_max // 8,

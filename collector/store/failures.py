@@ -18,7 +18,10 @@ _ENVELOPE = re.compile(
     r"| \(version (?:[^()]|\([^()]*\))*\)| \(for url [^)]*\)"
 )
 
-_CREDENTIALS: Final = "correct user and password in store.url (MILLWORTH__STORE__URL)"
+_CREDENTIALS: Final = (
+    "correct user and password in store.url (MILLWORTH__STORE__URL), or store.query_url for SQL "
+    "from outside"
+)
 _RIGHTS: Final = (
     "grant its user CREATE, ALTER, INSERT and SELECT on the database, and let it change "
     "settings (readonly = 0)"

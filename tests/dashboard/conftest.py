@@ -14,6 +14,7 @@ from collector.store.connect import Connections
 from collector.store.migrate import migrate
 from dashboard.cli import app
 from dashboard.queries import Reader
+from tests.dashboard.canary import Canary
 from tests.dashboard.seed import TODAY_NS, seed_world
 
 Run = Callable[..., Result]
@@ -31,10 +32,18 @@ def world(store_path: Path) -> Iterator[Connections]:
     connections.close()
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def reader(world: Connections) -> Reader:
     """Return a reader of the shared store."""
     return Reader(world)
+
+
+@pytest.fixture
+def canary(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Canary]:
+    """Yield what SQL from outside must not touch."""
+    canary = Canary(tmp_path_factory.mktemp("canary"))
+    yield canary
+    canary.close()
 
 
 @pytest.fixture

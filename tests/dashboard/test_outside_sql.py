@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-import socket
+import contextlib
 from decimal import Decimal
-from pathlib import Path
 
 import pytest
+from clickhouse_connect.driver.exceptions import DatabaseError
 from hypothesis import given
 from hypothesis import strategies as st
 
 from collector.errors import InputError
-from dashboard.outside_sql import SQL_CHARS_MAX, check_statement, read_answer
+from collector.store.connect import Connections
+from dashboard.outside_sql import SQL_CHARS_MAX, read_answer
+from dashboard.outside_tree import FUNCTIONS, is_known_function
 from dashboard.queries import Reader
+from tests.dashboard.canary import Canary
+
+COLUMNS = "SELECT ServiceName, SpanAttributes['file'] AS `a file` FROM otel_traces"
+DEEP = "SELECT " + "(" * 900 + "1" + ")" * 900
 
 
 @pytest.mark.parametrize(
@@ -23,103 +29,184 @@ from dashboard.queries import Reader
         "-- why\nWITH 1 AS a SELECT a",
         "/* a; b */ SELECT ';', 'INTO OUTFILE', SpanAttributes['file'] FROM otel_traces",
         "SELECT 'it''s', 'a\\'b;' AS x",
+        "SELECT $a$ file('x') $a$ AS heredoc # and a comment",
+        COLUMNS,
+        "SELECT count() FROM dashboard_world.decisions AS d WHERE d.action != ''",
+        "WITH t AS (SELECT number AS n FROM numbers(9)) SELECT n, sum(n) OVER (ORDER BY n) FROM t",
+        "SELECT arrayMap(x -> x + 1, [1, 2]), countIf(1), quantilesTDigestIf(0.5, 0.9)(1, 1)",
+        "SELECT * EXCEPT (span_id) APPLY(toString) FROM path_spans LIMIT 1",
+        "SELECT action FROM decisions WHERE decision_id IN (SELECT decision_id FROM outcomes)",
+        "SELECT 1 WHERE 1 IN (1, 2) AND ('a', 2) IN (('a', 2)) AND now() > toDateTime(9)",
+        "SELECT 1 UNION ALL SELECT 2 INTERSECT SELECT 2",
+        "SELECT CASE WHEN 1 THEN 'a' ELSE 'b' END, toIntervalHour(1), 1::Decimal(9, 2), [1][1]",
+        "SELECT a, b FROM values('a UInt8, b String', (1, 'x')) ARRAY JOIN [1, 2] AS c",
+        "SELECT l.action FROM decisions AS l ANY LEFT JOIN outcomes AS r USING (decision_id)",
+        "SELECT ServiceName, count() FROM otel_traces GROUP BY ROLLUP(ServiceName) ORDER BY ALL",
+        "SELECT action FROM decisions FINAL PREWHERE action != '' LIMIT 1 BY action LIMIT 2, 1",
         "SHOW TABLES",
+        "SHOW TABLES LIKE 'otel%'",
+        "SHOW CREATE TABLE decisions",
+        "DESCRIBE otel_traces",
+        "DESC (SELECT 1 AS a)",
+        "EXISTS decisions",
         "EXPLAIN SELECT 1",
-        "SELECT {a:Array(String)}, x -> x + 1, 1.5e-3::Float64",
+        "EXPLAIN indexes = 1 SELECT count() FROM otel_traces WHERE ServiceName = 'a'",
     ],
 )
-def test_a_statement_that_reads_is_taken(sql: str) -> None:
-    """What stands in quotes and comments is no code."""
-    assert check_statement(sql).strip() == sql.strip().rstrip(";").strip()
+def test_a_statement_that_reads_is_answered(reader: Reader, sql: str) -> None:
+    """What stands in quotes and comments is no code, and everything that only computes is open."""
+    assert reader.outside(sql, {}).columns
 
 
-@pytest.mark.parametrize(
-    ("sql", "reason"),
-    [
-        ("", "empty"),
-        ("-- only a comment", "empty"),
-        ("INSERT INTO decisions VALUES (1)", "not read-only"),
-        ("SET readonly = 0", "not read-only"),
-        ("USE system", "not read-only"),
-        ("SELECT 1; SELECT 2", "more than one"),
-        ("SELECT 1 INTO OUTFILE 'x'", "OUTFILE"),
-        ("SELECT 1 into/**/outfile 'x'", "OUTFILE"),
-        ("SELECT file('/etc/hostname')", "file"),
-        ("SELECT `file`('/etc/hostname')", "file"),
-        ('SELECT "file"("x")', "file"),
-        ("SELECT arrayMap(file, ['/etc/hostname'])", "file"),
-        ("SELECT 'a\\\\', file('/etc/hostname')", "file"),
-        ("SELECT 'a''', file('/etc/hostname'), ''", "file"),
-        ("SELECT 1 -- x\n, file('/etc/hostname')", "file"),
-        ("SELECT $a$ file('x') $a$", "not taken outside"),
-        ("SELECT 1 # x\n", "not taken outside"),
-        ("SELECT \u2018a\u2019", "not taken outside"),
-        ("SELECT 'open", "not taken outside"),
-        ("SELECT 1 FORMAT CSV", "FORMAT"),
-        ("SELECT " + "1," * SQL_CHARS_MAX, "characters"),
-    ],
-)
-def test_a_statement_that_does_more_is_refused_with_the_reason(sql: str, reason: str) -> None:
-    """Each of these passes the engine's own read-only mode, or leaves its connection changed."""
-    with pytest.raises(InputError, match=reason):
-        check_statement(sql)
+REFUSED = [
+    ("", "empty"),
+    (" ; ", "empty"),
+    ("-- only a comment", "empty"),
+    ("INSERT INTO decisions SELECT 1", "not read-only"),
+    ("INSERT INTO decisions VALUES (1)", "not read-only"),
+    ("SET readonly = 0", "not read-only"),
+    ("USE system", "not read-only"),
+    ("SYSTEM SHUTDOWN", "System is not read-only"),
+    ("EXECUTE AS a SELECT 1", "not read-only"),
+    ("SELECT 1 PARALLEL WITH SELECT 2", "not read-only"),
+    ("SELECT 1; SELECT 2", "one statement"),
+    ("EXPLAIN AST SELECT 1", "EXPLAIN AST is not taken"),
+    ("EXPLAIN AST SELECT 1; INSERT INTO decisions SELECT 1", "one statement"),
+    ("SELECT 1 INTO OUTFILE '{file}'", "OUTFILE"),
+    ("SELECT 1 into/**/outfile '{file}'", "OUTFILE"),
+    ("EXPLAIN SELECT 1 INTO OUTFILE '{file}'", "OUTFILE"),
+    ("DESCRIBE TABLE decisions INTO OUTFILE '{file}'", "OUTFILE"),
+    ("SHOW TABLES INTO OUTFILE '{file}'", "OUTFILE"),
+    ("SELECT 1 FORMAT CSV", "FORMAT"),
+    ("SELECT 1 SETTINGS max_execution_time = 1000", "SETTINGS"),
+    ("SELECT file('{file}')", "function file"),
+    ("SELECT FILE('{file}')", "function FILE"),
+    ("SELECT `file`('{file}')", "function file"),
+    ("SELECT \"file\"('{file}')", "function file"),
+    (r"SELECT `\x66ile`('{file}')", "function file"),
+    (r"""SELECT "\x66\x69le"('{file}')""", "function file"),
+    ("SELECT arrayMap(file, ['{file}'])", "no placeholder|file"),
+    ("SELECT arrayMap(x -> file(x), ['{file}'])", "function file"),
+    ("SELECT * APPLY(file) FROM values('a String', '{file}')", "function file"),
+    (r"SELECT COLUMNS('a') APPLY(`\x66ile`) FROM values('a String', '{file}')", "function file"),
+    ("SELECT * APPLY(x -> file(x)) FROM values('a String', '{file}')", "function file"),
+    ("SELECT * REPLACE(file(a) AS a) FROM values('a String', '{file}')", "function file"),
+    ("WITH file('{file}') AS f SELECT f", "function file"),
+    ("WITH x -> file(x) AS f SELECT f('{file}')", "function f"),
+    ("SELECT 1 ORDER BY file('{file}')", "function file"),
+    ("SELECT 1 LIMIT length(file('{file}'))", "function file"),
+    ("SELECT sum(1) OVER (PARTITION BY file('{file}'))", "function file"),
+    ("EXPLAIN SYNTAX SELECT file('{file}')", "function file"),
+    ("DESCRIBE (SELECT file('{file}'))", "function file"),
+    ("SELECT * FROM values('a String', file('{file}'))", "function file"),
+    ("SELECT * FROM file('{file}', 'LineAsString')", "function file"),
+    (r"SELECT * FROM `\x66ile`('{file}', 'LineAsString')", "function file"),
+    ("DESCRIBE TABLE file('{file}')", "function file"),
+    ("SELECT 1 IN file('{file}', 'LineAsString')", "function file"),
+    ("SELECT * FROM numbers(1) WHERE number IN (SELECT length(file('{file}')))", "function file"),
+    ("SELECT * FROM view(SELECT * FROM file('{file}', 'LineAsString'))", "function"),
+    ("DESCRIBE TABLE url('http://{address}/', 'RawBLOB')", "function url"),
+    ("SELECT * FROM url('http://{address}/', 'RawBLOB')", "function url"),
+    ("DESCRIBE TABLE s3('http://{address}/bucket/key')", "function s3"),
+    ("DESCRIBE TABLE gcs('http://{address}/bucket/key')", "function gcs"),
+    ("DESCRIBE TABLE remote('{address}', 'system', 'one')", "function remote"),
+    ("DESCRIBE TABLE mysql('{address}', 'a', 'b', 'c', 'd')", "function mysql"),
+    ("DESCRIBE TABLE postgresql('{address}', 'a', 'b', 'c', 'd')", "function postgresql"),
+    ("DESCRIBE TABLE jdbc('a', 'b', 'c')", "function jdbc"),
+    ("DESCRIBE TABLE odbc('a', 'b', 'c')", "function odbc"),
+    ("DESCRIBE TABLE executable('x', 'TSV', 'a String')", "function executable"),
+    ("SELECT * FROM executable('x', 'TSV', 'a String')", "function executable"),
+    ("SELECT * FROM Python(sys)", "function Python"),
+    ("SELECT * FROM system.users", "system.users"),
+    ("SELECT * FROM `system`.`users`", "system.users"),
+    (r"SELECT * FROM `\x73ystem`.users", "system.users"),
+    ("SELECT * FROM information_schema.tables", "information_schema"),
+    ("SELECT 1 WHERE 'default' IN system.users", "system.users"),
+    ("SELECT system.users.name FROM decisions", "system"),
+    ("DESCRIBE TABLE system.users", "system.users"),
+    ("SHOW CREATE TABLE system.users", "system.users"),
+    ("SHOW TABLES FROM system", "'from'"),
+    ("SHOW DATABASES", "'databases'"),
+    ("SHOW GRANTS", "not read-only"),
+    ("SELECT * FROM {t:Identifier}", "Identifier|table ''"),
+    ("SELECT {c:Identifier} FROM decisions", "'children'|Identifier"),
+    ("SELECT sleep(3)", "function sleep"),
+    ("SELECT getSetting('readonly')", "function getSetting"),
+    ("SELECT dictGet('d', 'a', 1)", "function dictGet"),
+    ("SELECT joinGet('t', 'a', 1)", "function joinGet"),
+    ("SELECT addressToLine(1)", "function addressToLine"),
+    ("SELECT aiGenerate('a')", "function aiGenerate"),
+    ("SELECT 1 FROM decisions STREAM", "stream_settings"),
+    ("SELECT \u2018a\u2019", "Unknown|no placeholder"),
+    ("SELECT 'open", "not closed"),
+    ("SELECT 1\0, 2", "NUL"),
+    ("SELECT " + "1," * SQL_CHARS_MAX, "characters"),
+    ("[" * SQL_CHARS_MAX, "depth"),
+    (DEEP.replace("(", "abs("), "deep"),
+]
+
+
+@pytest.mark.parametrize(("sql", "reason"), REFUSED)
+def test_a_statement_that_does_more_is_refused_with_the_reason(
+    reader: Reader, canary: Canary, sql: str, reason: str
+) -> None:
+    """Each reads or writes a file, calls another machine, sees other databases, or might."""
+    sql = sql.replace("{file}", str(canary.file)).replace("{address}", canary.address)
+    with pytest.raises(InputError, match=reason) as refused:
+        reader.outside(sql, {"t": "decisions", "c": "action"})
+    assert canary.SECRET not in str(refused.value)
+    assert "\n" not in str(refused.value)
+    assert "DB::Exception" not in str(refused.value)
+    assert not canary.touched()
+
+
+def test_a_function_is_known_by_its_name_in_the_engine_alone() -> None:
+    """An ending such as `If` opens aggregate functions, and no other function by accident."""
+    assert is_known_function("sumIf")
+    assert is_known_function("uniqExactMergeState")
+    assert not is_known_function("fileOrNull")
+
+
+def test_no_function_of_this_engine_is_open_by_its_ending(
+    reader: Reader, engine: Connections
+) -> None:
+    """What the engine has beyond the list stays closed, also where an allowed name begins it."""
+    rows = engine.client().query("SELECT name, is_aggregate FROM system.functions").result_rows
+    names = {str(name) for name, _ in rows}
+    opened = {name for name in names if is_known_function(name) and name.lower() not in FUNCTIONS}
+    aggregates = {str(name) for name, is_aggregate in rows if is_aggregate}
+    assert opened <= aggregates
+    syntax = {"lambda", "exists", "notexists", "untuple", "grouping"}
+    assert {name.lower() for name in names} >= FUNCTIONS - syntax
+
+
+def test_the_engine_itself_has_no_right_to_sources(engine: Connections) -> None:
+    """The second wall: no statement of this process reads a file or calls out, judged or not."""
+    for source in (
+        "file('/etc/hostname', 'LineAsString')",
+        "url('http://127.0.0.1:9/', 'RawBLOB')",
+    ):
+        with pytest.raises(DatabaseError, match="Not enough privileges"):
+            engine.client().query(f"SELECT * FROM {source}")
+    engine.close()
 
 
 @given(st.text(max_size=200))
-def test_any_text_is_taken_or_refused(text: str) -> None:
+def test_any_text_is_answered_or_refused(reader: Reader, text: str) -> None:
     """Text from outside raises nothing but a refusal."""
-    try:
-        check_statement(text)
-    except InputError:
-        return
-    assert text.strip()
-
-
-@given(st.text("'\"`\\-/* \nab;", max_size=40))
-def test_no_way_of_quoting_hides_the_function_that_reads_files(prefix: str) -> None:
-    """Whatever stands before it, `file(` outside of quotes is seen: else the text is refused."""
-    sql = f"SELECT '{prefix.replace(chr(92), chr(92) * 2).replace(chr(39), chr(39) * 2)}', file(1)"
-    with pytest.raises(InputError):
-        check_statement(sql)
+    with contextlib.suppress(InputError):
+        reader.outside(text, {})
 
 
 @pytest.mark.parametrize(
-    "sql",
-    [
-        "SELECT * FROM file('/etc/passwd', 'LineAsString')",
-        "SELECT * FROM remote('127.0.0.1', 'system', 'one')",
-        "SELECT * FROM executable('x', 'TSV', 'a String')",
-        "SELECT * FROM numbers(10) SETTINGS max_execution_time = 1000",
-        "SELECT * FROM system.numbers",
-        "SELECT nothing FROM decisions",
-        "SELECT {q:UInt64}",
-    ],
+    "sql", ["SELECT nothing FROM decisions", "SELECT {q:UInt64}", "SELECT throwIf(1)"]
 )
 def test_the_engine_refuses_the_rest_in_one_line(reader: Reader, sql: str) -> None:
-    """Limits and read-only mode hold behind the words, and say why without a traceback."""
+    """What is judged and fails says why without a traceback."""
     with pytest.raises(InputError) as refused:
         reader.outside(sql, {})
     assert "\n" not in str(refused.value)
     assert "DB::Exception" not in str(refused.value)
-
-
-def test_url_is_refused_before_it_is_fetched(reader: Reader) -> None:
-    """A statement must not make this machine call another."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        server.setblocking(False)
-        port = server.getsockname()[1]
-        with pytest.raises(InputError, match="readonly"):
-            reader.outside(f"SELECT * FROM url('http://127.0.0.1:{port}/', 'RawBLOB')", {})
-        with pytest.raises(BlockingIOError):
-            server.accept()
-
-
-def test_no_file_is_written(reader: Reader, tmp_path: Path) -> None:
-    """The engine alone would write it, read-only mode or not."""
-    target = tmp_path / "rows"
-    with pytest.raises(InputError):
-        reader.outside(f"SELECT 1 INTO OUTFILE '{target}'", {})
-    assert not target.exists()
 
 
 def test_a_result_over_the_limit_is_refused_not_cut(reader: Reader) -> None:
@@ -170,5 +257,8 @@ def test_a_failed_query_leaves_nothing_in_the_next_answer(reader: Reader) -> Non
     for _ in range(3):
         with pytest.raises(InputError):
             reader.outside("SELECT number FROM numbers(20000)", {})
+        for unparsed in ("SELECT (", "SELECT 1; SELECT 2", "SYSTEM SHUTDOWN"):
+            with pytest.raises(InputError):
+                reader.outside(unparsed, {})
         assert reader.outside("SELECT 7 AS n", {}).rows == [[7]]
         assert reader.job_cursors() == {}

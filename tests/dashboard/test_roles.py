@@ -15,16 +15,25 @@ import pytest
 from typer.testing import CliRunner
 
 from collector.clock import NS_PER_S
-from collector.errors import AddressInUseError, CaptureError, ConfigError, MigrationError
+from collector.errors import (
+    AddressInUseError,
+    CaptureError,
+    ConfigError,
+    MigrationError,
+    StoreRefusedError,
+)
 from collector.store.connect import Connections
+from collector.store.migrate import migrate
 from dashboard.cli import app
+from dashboard.doctor import examine
+from dashboard.queries import Reader
 from dashboard.roles import Role, RoleProcess
 from dashboard.runtime import Service
 from dashboard.settings import Settings
 from tests.builders import decision_span, trace_request
 from tests.collector.clickhouse_double import Double
 from tests.collector.clients import WAIT_S, post
-from tests.conftest import ManualClock
+from tests.conftest import NOW_NS, ManualClock
 from tests.packet.traffic import echo_server, talk
 
 pytestmark = pytest.mark.integration
@@ -206,3 +215,29 @@ def test_embedded_store_has_one_owner(role: Role, tmp_path: Path) -> None:
     assert isinstance(result.exception, ConfigError)
     assert f"`millworth {role}` needs a server in store.url" in str(result.exception)
     assert not (tmp_path / "store").exists()
+
+
+def test_doctor_names_what_sql_from_outside_may_do_on_a_server(
+    server: Double, tmp_path: Path
+) -> None:
+    """The second wall behind the judge of statements: a user who can do nothing but read."""
+    given = settings(server, tmp_path)
+    found = {finding.check: finding for finding in examine(given)}
+    assert not found["SQL from outside"].ok
+    assert "GRANT SELECT ON millworth.*" in found["SQL from outside"].detail
+    assert "secret" not in str(found.values())
+
+
+def test_sql_from_outside_runs_as_the_user_who_is_named_for_it(
+    server: Double, tmp_path: Path
+) -> None:
+    """A user that the server does not let in is refused there, and nowhere else."""
+    config = server.config("writer", "secret")
+    named = config.model_copy(update={"query_url": server.config("writer", "wrong").url})
+    store = Connections(named)
+    migrate(store.client(), NOW_NS)
+    assert Reader(store).table_sizes()
+    with pytest.raises(StoreRefusedError, match=r"query_url|password"):
+        store.outside()
+    store.close()
+    assert Reader(Connections(config)).outside("SELECT 1 AS a", {}).rows == [[1]]
