@@ -5,7 +5,8 @@ MillworthError
 │   ├── StoreUnavailableError
 │   ├── LogFullError         the write-ahead log holds all it may: the sender has to wait
 │   ├── LogWriteError        the write-ahead log could not be written or synced
-│   └── RateLimitedError     a sender did as much as its token allows for now
+│   ├── RateLimitedError     a sender did as much as its token allows for now
+│   └── BusyError            as many requests wait as may
 └── PermanentError           the same input fails again
     ├── ConfigError          a key or value in millworth.toml; ends the start with exit 2
     ├── StoreInUseError      another process owns the embedded store; exit 2
@@ -44,6 +45,14 @@ class LogWriteError(TransientError):
 
 class RateLimitedError(TransientError):
     """A sender did as much as its token allows for now."""
+
+    def __init__(self, message: str, retry_seconds: int) -> None:
+        super().__init__(message)
+        self.retry_seconds = retry_seconds
+
+
+class BusyError(TransientError):
+    """As many requests wait as may."""
 
     def __init__(self, message: str, retry_seconds: int) -> None:
         super().__init__(message)

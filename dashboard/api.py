@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, FastAPI, Request, Response
-from fastapi.responses import JSONResponse, PlainTextResponse
+from fastapi.responses import PlainTextResponse
 from prometheus_client.exposition import choose_encoder
-from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 
 from attribution.config import AttributionConfig
@@ -33,6 +31,7 @@ from dashboard.api_errors import add_error_handlers
 from dashboard.api_experiments import experiments_router
 from dashboard.api_invest import invest_routers
 from dashboard.api_packets import packets_router
+from dashboard.api_query import query_router
 from dashboard.api_questions import questions_router, recompute_router
 from dashboard.api_reconcile import reconcile_router
 from dashboard.api_rejected import rejected_router
@@ -47,7 +46,6 @@ from dashboard.queries import Reader, alerts_with_exemplars
 from dashboard.readiness import readiness
 from dashboard.rows import (
     AlertRow,
-    Answer,
     Attribution,
     DecisionFacts,
     Outcome,
@@ -60,22 +58,11 @@ from dashboard.scope import parse_scope
 from dashboard.verdicts import VerdictReader, verdicts_router
 from dashboard.workers import Workers
 
-# Two statements from outside at a time: they shall not take the pages' threads.
-OUTSIDE_WORKERS = 2
-
+# Long questions at a time: they shall not take the pages' threads.
+QUESTION_THREADS = 2
+QUESTIONS_WAITING_MAX = 20
 
 _log = get_logger("dashboard")
-
-
-class QueryRequest(BaseModel):
-    """One read-only statement."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    sql: str = Field(description="One SELECT, WITH, SHOW, DESCRIBE, EXPLAIN or EXISTS")
-    parameters: dict[str, object] = Field(
-        default_factory=dict, description="Values of placeholders such as {name:String}"
-    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,21 +151,22 @@ def create_api(
     )
     add_error_handlers(app)
     workers = workers or Workers(4, "api")
-    outside = Workers(OUTSIDE_WORKERS, "outside-sql")
+    questions = Workers(QUESTION_THREADS, "questions", QUESTIONS_WAITING_MAX)
     attribution = attribution or AttributionConfig()
     reference = reference_of(attribution)
     clock = clock or SystemClock()
-    app.include_router(_data_router(reader, workers, outside, clock))
+    app.include_router(query_router(reader, workers, store.config.query_seconds_max))
+    app.include_router(_data_router(reader, workers, clock))
     app.include_router(_state_router(reader, workers, health, clock, reference))
-    app.include_router(questions_router(Analyst(attribution, store), outside, clock))
-    app.include_router(reconcile_router(attribution, store, outside, clock))
+    app.include_router(questions_router(Analyst(attribution, store), questions, clock))
+    app.include_router(reconcile_router(attribution, store, questions, clock))
     vram, slope = VramJob(attribution, store), SlopeJob(attribution, store)
-    app.include_router(vram_router(vram, slope, store, outside, clock))
-    for router in invest_routers(attribution, store, outside, clock):
+    app.include_router(vram_router(vram, slope, store, questions, clock))
+    for router in invest_routers(attribution, store, questions, clock):
         app.include_router(router)
     app.include_router(experiments_router(attribution, store, workers, clock))
     if attribution_job is not None:
-        app.include_router(recompute_router(attribution_job, store, outside, clock))
+        app.include_router(recompute_router(attribution_job, store, questions, clock))
     app.include_router(
         _import_router(store, workers, outcomes or OutcomesConfig(), clock, protection)
     )
@@ -188,24 +176,14 @@ def create_api(
             rejected or RejectedItems(store, protection, counters, clock), store, workers, clock
         )
     )
-    app.include_router(packets_router(store, outside))
-    app.include_router(retention_router(store, retention or RetentionConfig(), outside, clock))
+    app.include_router(packets_router(store, questions))
+    app.include_router(retention_router(store, retention or RetentionConfig(), questions, clock))
     app.include_router(_probe_router(reader, health, workers, counters))
     return app
 
 
-def _data_router(reader: Reader, workers: Workers, outside: Workers, clock: Clock) -> APIRouter:
+def _data_router(reader: Reader, workers: Workers, clock: Clock) -> APIRouter:
     router = APIRouter(prefix="/api/v1")
-
-    @router.post("/query", response_model=Answer)
-    async def query(request: QueryRequest) -> Response:
-        """Answer read-only SQL within limits on rows, memory and time.
-
-        Integers are JSON integers at any size; a Decimal is a string, so that no digit is lost;
-        times are strings with all their digits; NaN and infinities are null.
-        """
-        answer = await outside.run(reader.outside, request.sql, request.parameters)
-        return JSONResponse(dataclasses.asdict(answer))
 
     @router.get("/traces/{trace_id}")
     async def trace(trace_id: str) -> Trace:

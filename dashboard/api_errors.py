@@ -9,7 +9,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from collector.errors import InputError, MillworthError, StoreUnavailableError
+from collector.errors import BusyError, InputError, MillworthError, StoreUnavailableError
 from collector.log import get_logger
 from dashboard.outside_sql import first_line
 
@@ -21,6 +21,7 @@ _log = get_logger("dashboard")
 def add_error_handlers(app: FastAPI) -> None:
     """Answer what is raised below: no error reaches a client as a page, or as nothing."""
     app.add_exception_handler(InputError, _refused)
+    app.add_exception_handler(BusyError, _busy)
     app.add_exception_handler(MillworthError, _unavailable)
     app.add_exception_handler(ClickHouseError, _store_failed)
     app.add_exception_handler(RequestValidationError, _invalid)
@@ -33,6 +34,12 @@ async def _store_failed(request: Request, error: Exception) -> Response:
 
 async def _refused(_: Request, error: Exception) -> Response:
     return JSONResponse({"error": str(error)}, status_code=400)
+
+
+async def _busy(_: Request, error: Exception) -> Response:
+    assert isinstance(error, BusyError)
+    headers = {"retry-after": str(error.retry_seconds)}
+    return JSONResponse({"error": str(error)}, status_code=429, headers=headers)
 
 
 async def _unavailable(request: Request, error: Exception) -> Response:

@@ -24,6 +24,7 @@ from collector.protection import Protection
 from collector.rejected import RejectedItems
 from collector.retention import RetentionConfig
 from collector.store.connect import Connections
+from dashboard.abandoned import AbandonedRequests
 from dashboard.api import create_api, reference_of
 from dashboard.config import DashboardConfig
 from dashboard.episode_links import EpisodeLinks
@@ -115,6 +116,7 @@ def create_app(
     _serve_pages(app)
     policy = content_security_policy(app.csp_hashes())
     server.add_middleware(EpisodeLinks, reader=reader, workers=workers)
+    server.add_middleware(AbandonedRequests)
     server.add_middleware(RequestGuard, public_url=config.public_url, host=config.host)
     server.add_middleware(SecurityHeaders, policy=policy)
     return app

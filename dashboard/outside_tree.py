@@ -82,7 +82,7 @@ _PARTS: Final = {
         "SampleRatio": "numerator denominator",
         "SelectIntersectExceptQuery": "final_operator children",
         "SelectQuery": "with recursive_with distinct select tables prewhere where group_by "
-        "group_by_all group_by_with_totals group_by_with_rollup group_by_with_cube "
+        "group_by_all group_by_with_rollup group_by_with_cube "
         "group_by_with_grouping_sets having window qualify order_by order_by_all interpolate "
         "limit_by limit_by_length limit_by_offset limit_length limit_offset limit_with_ties",
         "SelectWithUnionQuery": _OUTPUT + "union_mode list_of_modes list_of_selects",
@@ -102,6 +102,7 @@ _PARTS: Final = {
     }.items()
 }
 _REMEDIES: Final = {
+    "group_by_with_totals": "WITH TOTALS is not taken: an answer is rows; use GROUP BY ROLLUP(...)",
     "out_file": "INTO OUTFILE writes a file; take the rows from the answer",
     "format_ast": "FORMAT is not taken: the answer is always JSON; leave it out",
     "settings": "SETTINGS are not taken; the limits of this service hold",

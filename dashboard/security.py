@@ -143,9 +143,14 @@ class AccessGuard:
 
 def needed_scope(scope: Scope) -> TokenScope:
     """Return what a token must be allowed to, for one request."""
-    if scope["method"] in _READS or scope["path"] in READING_POSTS:
+    if only_reads(scope):
         return TokenScope.READ
     return TokenScope.OUTCOMES if scope["path"] == _OUTCOMES else TokenScope.ADMIN
+
+
+def only_reads(scope: Scope) -> bool:
+    """Say whether a request is known to change nothing."""
+    return scope["method"] in _READS or scope["path"] in READING_POSTS
 
 
 class SecurityHeaders:

@@ -10,24 +10,55 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import functools
+import threading
 from collections.abc import Awaitable, Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import ParamSpec, TypeVar
+
+from collector.errors import BusyError
+
+# A page asks some ten questions at once: a few people who open one at the same time are no flood.
+WAITING_MAX = 100
+RETRY_AFTER_S = 5
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 
 class Workers:
-    """A fixed number of threads; what does not fit waits its turn."""
+    """A fixed number of threads; some more calls wait their turn, and the rest are refused."""
 
-    def __init__(self, threads: int, name: str) -> None:
+    def __init__(self, threads: int, name: str, waiting_max: int = WAITING_MAX) -> None:
         self._pool = ThreadPoolExecutor(max_workers=threads, thread_name_prefix=name)
+        self._name = name
+        self._calls_max = threads + waiting_max
+        self._calls = 0
+        self._lock = threading.Lock()
 
     async def run(self, read: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Call `read` in a thread of the pool and wait for what it returns or raises."""
+        """Call `read` in a thread of the pool and wait for what it returns or raises.
+
+        Whoever is cancelled while it waits its turn gives up its place.
+
+        Raises:
+            BusyError: as many calls wait already as may.
+        """
+        with self._lock:
+            if self._calls >= self._calls_max:
+                raise BusyError(
+                    f"{self._calls} requests are under way or wait here ({self._name}), which is "
+                    "as many as may; ask again a little later",
+                    RETRY_AFTER_S,
+                )
+            self._calls += 1
         bound = functools.partial(contextvars.copy_context().run, read, *args, **kwargs)
-        return await asyncio.get_running_loop().run_in_executor(self._pool, bound)
+        call = self._pool.submit(bound)
+        call.add_done_callback(self._ended)
+        return await asyncio.wrap_future(call)
+
+    def _ended(self, _: Future[T]) -> None:
+        with self._lock:
+            self._calls -= 1
 
     def threaded(self, read: Callable[P, T]) -> Callable[P, Awaitable[T]]:
         """Return `read` as a coroutine function for Dash."""

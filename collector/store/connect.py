@@ -10,6 +10,7 @@ import fcntl
 import math
 import os
 import threading
+import uuid
 from contextlib import suppress
 from pathlib import Path
 
@@ -33,6 +34,7 @@ common.set_setting("max_error_size", 16 * 1024)
 _ENGINE_CONFIG = Path(__file__).parent / "embedded.xml"
 
 _CONNECT_SECONDS = 10
+OUTSIDE_ARRAY_MAX = 5_000_000
 
 # What a cluster needs of every request (docs/adr/006): an insert returns when the shards have it; a
 # subquery over a spread table sees all shards; rows that a query writes are placed by their key.
@@ -92,14 +94,24 @@ class Connections:
         client: Client | None = getattr(self._local, "outside", None)
         if client is None:
             url = self.config.query_url or self.config.url
+            self._local.outside_mark = f"outside-{uuid.uuid4()}"
             client = self._local.outside = _connect_reader(
                 self.config.model_copy(update={"url": url}),
                 {
                     "max_result_rows": self.config.query_rows_max,
                     "result_overflow_mode": "throw",
+                    # One call of a function is not interrupted; so it may not make 500 million.
+                    "function_range_max_elements_in_block": OUTSIDE_ARRAY_MAX,
+                    "log_comment": self._local.outside_mark,
                 },
             )
         return client
+
+    @property
+    def outside_mark(self) -> str:
+        """Return by what `KILL QUERY` knows the statement of this thread's `outside()`."""
+        self.outside()
+        return str(self._local.outside_mark)
 
     def close(self) -> None:
         """Close this thread's connections."""

@@ -78,6 +78,7 @@ REFUSED = [
     ("DESCRIBE TABLE decisions INTO OUTFILE '{file}'", "OUTFILE"),
     ("SHOW TABLES INTO OUTFILE '{file}'", "OUTFILE"),
     ("SELECT 1 FORMAT CSV", "FORMAT"),
+    ("SELECT number FROM numbers(2) GROUP BY number WITH TOTALS HAVING 0", "TOTALS"),
     ("SELECT 1 SETTINGS max_execution_time = 1000", "SETTINGS"),
     ("SELECT file('{file}')", "function file"),
     ("SELECT FILE('{file}')", "function FILE"),

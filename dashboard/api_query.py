@@ -1,0 +1,74 @@
+"""I/O: `/api/v1/query`: SQL from outside, of which few run and few wait at a time."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import dataclasses
+
+from fastapi import APIRouter
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.responses import Response
+
+from collector.errors import BusyError, InputError
+from dashboard.queries import Reader, Running
+from dashboard.rows import Answer
+from dashboard.workers import Workers
+
+# Threads of its own: neither pages nor long questions wait for somebody's SQL.
+THREADS = 2
+WAITING_MAX = 8
+
+
+class QueryRequest(BaseModel):
+    """One read-only statement."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    sql: str = Field(
+        description="One SELECT, WITH, SHOW TABLES, SHOW CREATE TABLE, DESCRIBE, EXISTS, or EXPLAIN"
+    )
+    parameters: dict[str, object] = Field(
+        default_factory=dict, description="Values of placeholders such as {name:String}"
+    )
+
+
+def query_router(reader: Reader, workers: Workers, seconds_max: float) -> APIRouter:
+    """Return the route.
+
+    Args:
+        reader: it runs the statements.
+        workers: in which another statement is stopped.
+        seconds_max: from the moment of asking, waiting included.
+    """
+    router = APIRouter(prefix="/api/v1")
+    statements = Workers(THREADS, "outside-sql", WAITING_MAX)
+
+    @router.post("/query", response_model=Answer)
+    async def query(request: QueryRequest) -> Response:
+        """Answer read-only SQL within limits on rows, memory and time.
+
+        Integers are JSON integers at any size; a Decimal is a string, so that no digit is lost;
+        times are strings with all their digits; NaN and infinities are null. A statement ends
+        when its client leaves. 429 where too many wait.
+        """
+        running = Running()
+        try:
+            async with asyncio.timeout(seconds_max):
+                answer = await statements.run(
+                    reader.outside, request.sql, request.parameters, running
+                )
+        except (asyncio.CancelledError, TimeoutError) as error:
+            # A call that still waited has given up its place; one that runs is told to end.
+            with contextlib.suppress(BusyError):  # it ends by its own limit of time then
+                await asyncio.shield(workers.run(reader.stop_outside, running))
+            if isinstance(error, asyncio.CancelledError):
+                raise
+            raise InputError(
+                f"no answer within {seconds_max:g} s of asking, waiting included "
+                "(store.query_seconds_max); narrow the statement, or ask again later"
+            ) from error
+        return JSONResponse(dataclasses.asdict(answer))
+
+    return router
