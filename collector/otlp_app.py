@@ -16,7 +16,7 @@ from typing import Any
 from google.protobuf import json_format
 from google.protobuf.message import Message
 
-from collector.access import CHALLENGE, Gate, Sender
+from collector.access import CHALLENGE, Gate, Sender, is_loopback
 from collector.compression import ENCODINGS, TooLargeError, decompress
 from collector.errors import (
     DecodeError,
@@ -25,6 +25,7 @@ from collector.errors import (
     TransientError,
     UnauthenticatedError,
 )
+from collector.foreign_pages import LOOPBACK_HOSTS, page_refusal
 from collector.intake import Intake
 from collector.otlp import Signal
 from collector.otlp_json import MARKS_MAX, count_marks, decode_json
@@ -100,12 +101,17 @@ class OtlpApp:
         body_bytes_max: int,
         gate: Gate,
         *,
+        host: str = "127.0.0.1",
         held_bytes_max: int | None = None,
         read_seconds_max: float = _READ_SECONDS_MAX,
     ) -> None:
         self._intake = intake
         self._gate = gate
         self._body_bytes_max = body_bytes_max
+        # Where others reach us under names of their own, they show a token or a certificate.
+        self._hosts = (
+            LOOPBACK_HOSTS | {f"[{host}]" if ":" in host else host} if is_loopback(host) else None
+        )
         self._held_bytes_max = held_bytes_max or _BODIES_MAX * body_bytes_max
         self._read_seconds_max = read_seconds_max
         # Changed on the server's thread alone.
@@ -135,6 +141,8 @@ class OtlpApp:
         try:
             signal = _route(scope, content_type)
             sender = self._admit(signal, headers.get(b"authorization"))
+            if not self._gate.asks and (refusal := page_refusal(scope["headers"], self._hosts)):
+                raise _Refused(HTTPStatus.FORBIDDEN, f"{refusal}, or ask for tokens")
             await self._read(receive, headers, chunks)
             body = b"".join(chunks)
             encoding = headers.get(b"content-encoding", "identity").lower()

@@ -35,7 +35,11 @@ class HttpReceiver:
         self._clock = clock
         self._port = config.http_port
         self._app = OtlpApp(
-            intake, config.body_bytes_max, gate, read_seconds_max=config.read_seconds_max
+            intake,
+            config.body_bytes_max,
+            gate,
+            host=config.host,
+            read_seconds_max=config.read_seconds_max,
         )
         self._server: BoundedServer | None = None
 

@@ -302,7 +302,7 @@ class Log:
         self._newest_ns = max(self._clock.now_ns(), self._newest_ns + 1)
         stem = f"{self._name}-{self._newest_ns:020d}-{self._made:06d}-{secrets.token_hex(4)}"
         path = self._directory / f"{stem}{_SUFFIX}"
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o640)
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
         # Ours before anything can fail: what it holds is sealed or deleted then.
         self._segment = _Segment(path, descriptor, self._clock.monotonic_ns())
         self._disk.sync_directory(self._directory)
@@ -341,7 +341,7 @@ def claim_directory(directory: Path, disk: Disk) -> int:
         directory.mkdir(parents=True, exist_ok=True)
         for path in missing:
             disk.sync_directory(path.parent)
-        descriptor = os.open(directory / "lock", os.O_RDWR | os.O_CREAT, 0o640)
+        descriptor = os.open(directory / "lock", os.O_RDWR | os.O_CREAT, 0o600)
     except OSError as error:
         raise InputError(
             f"collector.wal_dir: cannot use {directory}: {error.strerror}; make it writable, or "

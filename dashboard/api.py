@@ -41,6 +41,7 @@ from dashboard.caller import caller
 from dashboard.config import IMPORT_BYTES_MAX
 from dashboard.health_items import HealthItem, HealthSource, Status
 from dashboard.missing import read_missing
+from dashboard.outside_reader import OutsideReader
 from dashboard.packet_rows import Burst, SpanEvidence, SpanFlow
 from dashboard.queries import Reader, alerts_with_exemplars
 from dashboard.readiness import readiness
@@ -155,7 +156,7 @@ def create_api(
     attribution = attribution or AttributionConfig()
     reference = reference_of(attribution)
     clock = clock or SystemClock()
-    app.include_router(query_router(reader, workers, store.config.query_seconds_max))
+    app.include_router(query_router(OutsideReader(store), workers, store.config.query_seconds_max))
     app.include_router(_data_router(reader, workers, clock))
     app.include_router(_state_router(reader, workers, health, clock, reference))
     app.include_router(questions_router(Analyst(attribution, store), questions, clock))

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
 from collector.errors import BusyError, InputError
-from dashboard.queries import Reader, Running
+from dashboard.outside_reader import OutsideReader, Running
 from dashboard.rows import Answer
 from dashboard.workers import Workers
 
@@ -34,7 +34,7 @@ class QueryRequest(BaseModel):
     )
 
 
-def query_router(reader: Reader, workers: Workers, seconds_max: float) -> APIRouter:
+def query_router(reader: OutsideReader, workers: Workers, seconds_max: float) -> APIRouter:
     """Return the route.
 
     Args:
@@ -57,12 +57,12 @@ def query_router(reader: Reader, workers: Workers, seconds_max: float) -> APIRou
         try:
             async with asyncio.timeout(seconds_max):
                 answer = await statements.run(
-                    reader.outside, request.sql, request.parameters, running
+                    reader.answer, request.sql, request.parameters, running
                 )
         except (asyncio.CancelledError, TimeoutError) as error:
             # A call that still waited has given up its place; one that runs is told to end.
             with contextlib.suppress(BusyError):  # it ends by its own limit of time then
-                await asyncio.shield(workers.run(reader.stop_outside, running))
+                await asyncio.shield(workers.run(reader.stop, running))
             if isinstance(error, asyncio.CancelledError):
                 raise
             raise InputError(

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
 
 from collector.audit import append_audit
@@ -15,6 +15,7 @@ from collector.errors import InputError
 from collector.rejected import RejectedItem, RejectedItems, Result
 from collector.store.connect import Connections
 from dashboard.caller import caller
+from dashboard.scope import INSTANT_NS_MAX
 from dashboard.workers import Workers
 
 # One call ends within seconds; `next` says where the following one goes on.
@@ -31,7 +32,9 @@ class ReplayRequest(BaseModel):
     ids: list[str] = Field(
         default_factory=list, max_length=ITEMS_MAX, description="Only these; empty: any"
     )
-    from_ns: int = Field(default=0, ge=0, description="Only what arrived since, Unix ns")
+    from_ns: int = Field(
+        default=0, ge=0, le=INSTANT_NS_MAX, description="Only what arrived since, Unix ns"
+    )
     dry_run: bool = Field(default=False, description="Say what would happen, and change nothing")
     after: str = Field(default="", description="`next` of the call before")
 
@@ -74,7 +77,10 @@ def rejected_router(
 
     @router.get("")
     async def listed(
-        reason: str = "", from_ns: int = 0, after: str = "", limit: int = ITEMS_MAX
+        from_ns: Annotated[int, Query(ge=0, le=INSTANT_NS_MAX)] = 0,
+        reason: str = "",
+        after: str = "",
+        limit: int = ITEMS_MAX,
     ) -> Rejected:
         """Return what was rejected, with what became of it, oldest first."""
         found = await workers.run(

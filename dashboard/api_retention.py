@@ -12,6 +12,7 @@ from collector.retention import Hold, RetentionConfig, TableRetention
 from collector.store.connect import Connections
 from collector.store.retention import add_hold, read_holds, read_retention, release_hold
 from dashboard.caller import caller
+from dashboard.scope import INSTANT_NS_MAX
 from dashboard.workers import Workers
 
 
@@ -22,8 +23,8 @@ class HoldRequest(BaseModel):
 
     name: str = Field(description="Used once, also after its release")
     tables: list[str] = Field(description="Tables with a TTL, or * alone for all of them")
-    from_ns: int = Field(ge=0, description="Events from this time on, Unix ns")
-    to_ns: int = Field(gt=0, description="Up to this one, not included")
+    from_ns: int = Field(ge=0, le=INSTANT_NS_MAX, description="Events from this time on, Unix ns")
+    to_ns: int = Field(gt=0, le=INSTANT_NS_MAX, description="Up to this one, not included")
     reason: str = Field(description="For the auditor")
     actor: str = Field(min_length=1, description="Who asks for it")
 

@@ -27,6 +27,7 @@ from collector.store.connect import Connections
 from dashboard.abandoned import AbandonedRequests
 from dashboard.api import create_api, reference_of
 from dashboard.config import DashboardConfig
+from dashboard.dash_requests import DashRequests
 from dashboard.episode_links import EpisodeLinks
 from dashboard.health_items import HealthSource
 from dashboard.pages import decision, decisions, health, overview
@@ -115,6 +116,7 @@ def create_app(
     app._setup_server()
     _serve_pages(app)
     policy = content_security_policy(app.csp_hashes())
+    server.add_middleware(DashRequests, dash_app=app)
     server.add_middleware(EpisodeLinks, reader=reader, workers=workers)
     server.add_middleware(AbandonedRequests)
     server.add_middleware(RequestGuard, public_url=config.public_url, host=config.host)

@@ -42,6 +42,7 @@ def _findings(settings: Settings) -> Iterator[Finding]:
     python = ".".join(map(str, sys.version_info[:3]))
     yield Finding("python", (3, 11) <= sys.version_info[:2] < (3, 14), f"{python}, needs 3.11-3.13")
     yield _disk(settings.data_dir)
+    yield from _open_to_others(settings)
     try:
         url = service_url(settings)
         is_running = answers(url, trust(settings, url))
@@ -154,6 +155,19 @@ def _disk(directory: Path) -> Finding:
         f"{free / 1024**3:.1f} GiB free at {existing}, "
         f"{DISK_BYTES_MIN / 1024**3:.0f} GiB are a day of 60 decisions a second",
     )
+
+
+def _open_to_others(settings: Settings) -> Iterator[Finding]:
+    """Name directories of an older version, which made them as the umask said."""
+    for path in (settings.store.embedded_path, settings.wal_dir):
+        try:
+            mode = path.stat().st_mode & 0o777 if path is not None else 0
+        except OSError:
+            continue  # not made yet, or closed to us as well
+        if mode & 0o077:
+            yield Finding(
+                "files", False, f"{path} is open to other users (0{mode:o}); chmod -R go= {path}"
+            )
 
 
 def _port(key: str, host: str, port: int) -> Finding:

@@ -34,7 +34,12 @@ def main() -> None:
 
 
 def run(command: Callable[[], object]) -> None:
-    """Run a command; an error of ours is one line and exit 2, never a traceback."""
+    """Run a command; an error of ours is one line and exit 2, never a traceback.
+
+    What it writes is for its user alone, whatever the umask that it was started with: the store,
+    the log, keys and packets hold what others of this machine may not read.
+    """
+    os.umask(0o077)
     _hold_standard_streams()
     try:
         command()

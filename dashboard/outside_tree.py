@@ -110,8 +110,11 @@ _REMEDIES: Final = {
 }
 
 
-def judge(tree: Tree, database: str) -> None:
+def judge(tree: Tree, database: str) -> set[str]:
     """Let a statement pass, or say what of it is not taken.
+
+    Returns the names in it that may be columns, in lower case. One that is no column may be a
+    function, as in `arrayMap(file, ...)`, so none of them may name a function of the engine.
 
     Raises:
         InputError: it is not a read of tables of `database` by functions that only compute.
@@ -122,6 +125,7 @@ def judge(tree: Tree, database: str) -> None:
         # Options of EXPLAIN itself, such as `indexes = 1`; the engine knows no others there.
         tree = {key: value for key, value in tree.items() if key != "settings"}
         _judge_explain(tree)
+    names = set()
     for node in _nodes(tree):
         _judge_parts(node)
         kind = node["type"]
@@ -133,11 +137,13 @@ def judge(tree: Tree, database: str) -> None:
             _judge_table(node, database)
         elif kind == "Identifier":
             _judge_identifier(node, database)
+            names.add(str(node["name"]).lower())
         elif kind == "QueryParameter" and "identifier" in node["param_type"].lower():
             raise InputError(
                 f"parameter {node['name']} is an Identifier; parameters are values, write the "
                 "name into the statement"
             )
+    return names - FUNCTIONS
 
 
 def _judge_explain(tree: Tree) -> None:
@@ -166,10 +172,7 @@ def _judge_function(node: Tree, database: str) -> None:
     """Judge a name in the place of a function; APPLY has it in a part of its own."""
     name = str(node.get("name") or node.get("func_name") or "lambda")
     if not is_known_function(name) and name.lower() not in TABLE_FUNCTIONS:
-        raise InputError(
-            f"function {name[:60]} is not taken here; functions that compute on rows are, what "
-            "reads files, settings or other machines is not"
-        )
+        raise InputError(closed_function(name))
     arguments = node.get("arguments", {}).get("children", ())
     if name.lower() in _IN_FUNCTIONS and len(arguments) == 2:
         right = arguments[1]
@@ -202,6 +205,14 @@ def _judge_identifier(node: Tree, database: str) -> None:
         raise InputError(
             f"{node['name'][:100]!r} is of database {parts[0]}, which is not read here"
         )
+
+
+def closed_function(name: str) -> str:
+    """Return why a function is refused."""
+    return (
+        f"function {name[:60]} is not taken here; functions that compute on rows are, what reads "
+        "files, settings or other machines is not"
+    )
 
 
 def is_known_function(name: str) -> bool:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -13,24 +11,13 @@ from typing import Any
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from collector.clock import NS_PER_MINUTE, NS_PER_S
-from collector.errors import InputError, StoreUnavailableError
-from collector.log import get_logger
+from collector.errors import StoreUnavailableError
 from collector.store.connect import Connections
-from dashboard.outside_sql import (
-    check_parameters,
-    check_size,
-    first_line,
-    judged_as,
-    parse_failure,
-    read_answer,
-    read_tree,
-)
-from dashboard.outside_tree import judge
+from dashboard.outside_sql import first_line
 from dashboard.packet_rows import Burst, KeptPackets, Packet, SpanEvidence, SpanFlow
 from dashboard.rows import (
     SEGMENTS,
     AlertRow,
-    Answer,
     Attribution,
     Cell,
     DecisionFacts,
@@ -52,8 +39,6 @@ from dashboard.rows import (
     segment_place,
 )
 
-_log = get_logger("dashboard")
-
 SQL_DIR = Path(__file__).parent / "sql"
 # Under this width of a window, columns are made of the decisions themselves: at 100 a second some
 # 100,000 rows, which are read in tens of milliseconds.
@@ -67,35 +52,6 @@ OPEN_STATES = ("pending", "firing", "cooling", "unknown")
 PACKETS_MAX = 5_000
 BURSTS_MAX = 20
 HABIT_CALLS_MAX = 5_000
-
-
-class Running:
-    """A statement from outside while it runs: by what it may be stopped, and not the next one.
-
-    The mark belongs to a connection, which goes from one statement to the next; so whoever stops
-    one holds the other up until the engine has been told.
-    """
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._mark = ""
-
-    @contextmanager
-    def under(self, mark: str) -> Iterator[None]:
-        """Run under a mark."""
-        with self._lock:
-            self._mark = mark
-        try:
-            yield
-        finally:
-            with self._lock:
-                self._mark = ""
-
-    @contextmanager
-    def mark(self) -> Iterator[str]:
-        """Hold it as it is: the mark, "" where it has not begun or has ended."""
-        with self._lock:
-            yield self._mark
 
 
 class Reader:
@@ -295,51 +251,6 @@ class Reader:
     def job_cursors(self) -> dict[str, int]:
         """Return how far each job has read, as received_ns."""
         return {str(row["job"]): int(row["cursor_ns"]) for row in self._rows("job_cursors", {})}
-
-    def outside(
-        self, sql: str, parameters: dict[str, object], running: Running | None = None
-    ) -> Answer:
-        """Answer SQL from outside, read-only and within the reader's limits.
-
-        Args:
-            running: by which another thread may stop it meanwhile.
-
-        Raises:
-            InputError: the statement is refused, by us or by the engine, in one line.
-        """
-        with (running or Running()).under(self._store.outside_mark):
-            return self._outside(sql, parameters)
-
-    def stop_outside(self, running: Running) -> None:
-        """End a statement from outside that another thread runs; one that has ended is no error."""
-        with running.mark() as mark:
-            if mark:
-                try:
-                    self._store.client().command(_sql("stop_statement"), parameters={"mark": mark})
-                except ClickHouseError as error:
-                    # It ends by its own limit of time then.
-                    _log.warning("statement_not_stopped", error=first_line(error))
-
-    def _outside(self, sql: str, parameters: dict[str, object]) -> Answer:
-        statement = self._parsed("format_statement", check_size(sql))
-        tree = self._parsed("parse_statement", judged_as(statement))
-        judge(read_tree(tree), self._store.config.database)
-        bound = check_parameters(statement, parameters)
-        try:
-            text = self._store.outside().raw_query(statement, parameters=bound, fmt="JSONCompact")
-        except (ClickHouseError, TypeError, ValueError) as error:
-            self._store.close()
-            raise InputError(first_line(error)) from error
-        return read_answer(text)
-
-    def _parsed(self, name: str, sql: str) -> str:
-        """Have the engine parse a statement from outside: a value here, which does not run."""
-        try:
-            result = self._store.outside().query(_sql(name), parameters={"sql": sql})
-        except (ClickHouseError, ValueError) as error:
-            # It fails before it has put anything out, so the connection is as it was.
-            raise InputError(parse_failure(error)) from error
-        return str(result.result_rows[0][0])
 
     def _segment_means(
         self, seen: Range, reference: Reference, *, met_only: bool

@@ -23,7 +23,7 @@ _STEPS_NS = tuple(
 )
 _COLUMNS_MAX = 100
 UNBOUNDED_NS = 2**63
-_INSTANT_NS_MAX = 9 * 10**18  # in 2255: 64 bits hold it, and a window behind it
+INSTANT_NS_MAX = 9 * 10**18  # in 2255: 64 bits hold it, and a window behind it
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +120,7 @@ def instant_ns(text: str) -> int | None:
         instant = instant.replace(tzinfo=UTC)
     elapsed = instant - datetime(1970, 1, 1, tzinfo=UTC)
     ns = (elapsed.days * 86_400 + elapsed.seconds) * NS_PER_S + elapsed.microseconds * 1000
-    return ns if 0 < ns < _INSTANT_NS_MAX else None
+    return ns if 0 < ns < INSTANT_NS_MAX else None
 
 
 def _milliseconds(text: str) -> float | None:

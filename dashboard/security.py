@@ -11,6 +11,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from collector.access import CHALLENGE, Gate
 from collector.errors import PermissionDeniedError, RateLimitedError, UnauthenticatedError
+from collector.foreign_pages import LOOPBACK_HOSTS, page_refusal
 from collector.tokens import Scope as TokenScope
 from dashboard.caller import note_caller
 
@@ -32,7 +33,6 @@ READING_POSTS = frozenset(
     }
 )
 _OUTCOMES = "/api/v1/import/outcomes"
-_LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "[::1]", "::1"})
 _READS = frozenset({"GET", "HEAD", "OPTIONS"})
 _BY_BEARER = "millworth.by_bearer"  # in the scope of a request that showed a good bearer token
 
@@ -58,47 +58,35 @@ def content_security_policy(script_hashes: Sequence[str]) -> str:
 
 
 class RequestGuard:
-    """Refuses requests that a foreign page makes in an operator's browser.
-
-    A page that has its own name resolve to 127.0.0.1 is stopped by the Host header; a page that
-    posts to us across sites is stopped by Sec-Fetch-Site and Origin.
-    """
+    """Refuses requests that a foreign page makes in an operator's browser."""
 
     def __init__(self, app: ASGIApp, public_url: str = "", host: str = "127.0.0.1") -> None:
         self._app = app
+        self._public_url = public_url
         public_host = urlsplit(public_url).hostname
         own = f"[{host}]" if ":" in host else host
-        self._hosts = _LOOPBACK_HOSTS | {own} | ({public_host} if public_host else set())
+        self._hosts = LOOPBACK_HOSTS | {own} | ({public_host} if public_host else set())
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, or answer 403 with the reason."""
-        if scope["type"] not in ("http", "websocket"):
-            await self._app(scope, receive, send)
-            return
-        refusal = self._refusal(scope)
+        refusal = self._refusal(scope) if scope["type"] in ("http", "websocket") else None
         if refusal is None:
             await self._app(scope, receive, send)
         else:
             await JSONResponse({"error": refusal}, status_code=403)(scope, receive, send)
 
     def _refusal(self, scope: Scope) -> str | None:
-        headers = Headers(scope=scope)
         if scope["path"] in PROBES or scope.get(_BY_BEARER):
             return None
-        host = headers.get("host", "")
-        if _host_name(host) not in self._hosts:
-            return (
-                f"host {host[:100]!r} is not served here; use 127.0.0.1, or name it in "
-                "dashboard.public_url"
-            )
-        if scope.get("method") in _READS:
-            return None
-        if headers.get("sec-fetch-site", "none") not in ("same-origin", "none"):
-            return "a request from another site may not change or query anything here"
-        origin = headers.get("origin")
-        if origin is not None and _host_name(urlsplit(origin).netloc) not in self._hosts:
-            return f"origin {origin[:100]!r} may not change or query anything here"
-        return None
+        refusal = page_refusal(
+            scope["headers"],
+            self._hosts,
+            public_url=self._public_url,
+            reads=scope.get("method") in _READS,
+        )
+        return refusal and refusal.replace(
+            "use 127.0.0.1", "use 127.0.0.1, or name it in dashboard.public_url"
+        )
 
 
 class AccessGuard:
@@ -179,10 +167,3 @@ class SecurityHeaders:
             await send(message)
 
         await self._app(scope, receive, send_with_headers)
-
-
-def _host_name(netloc: str) -> str:
-    """Return the host of `host:port`, in lower case."""
-    if netloc.startswith("["):
-        return netloc.partition("]")[0].lower() + "]"
-    return netloc.partition(":")[0].lower()

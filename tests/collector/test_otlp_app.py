@@ -35,6 +35,7 @@ class Exchange:
         self._events: asyncio.Queue[MutableMapping[str, Any]] = asyncio.Queue()
         self.sent: list[MutableMapping[str, Any]] = []
         headers = [
+            (b"host", b"127.0.0.1:4318"),
             (b"content-type", content_type.encode()),
             (b"content-encoding", encoding.encode()),
         ]

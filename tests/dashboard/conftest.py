@@ -13,6 +13,7 @@ from collector.config import StoreConfig
 from collector.store.connect import Connections
 from collector.store.migrate import migrate
 from dashboard.cli import app
+from dashboard.outside_reader import OutsideReader
 from dashboard.queries import Reader
 from tests.dashboard.canary import Canary
 from tests.dashboard.seed import TODAY_NS, seed_world
@@ -36,6 +37,12 @@ def world(store_path: Path) -> Iterator[Connections]:
 def reader(world: Connections) -> Reader:
     """Return a reader of the shared store."""
     return Reader(world)
+
+
+@pytest.fixture(scope="session")
+def outside(world: Connections) -> OutsideReader:
+    """Return what answers SQL from outside over the shared store."""
+    return OutsideReader(world)
 
 
 @pytest.fixture

@@ -23,7 +23,7 @@ from collector.config import StoreConfig
 from collector.errors import InputError
 from collector.store.connect import Connections
 from collector.store.migrate import migrate
-from dashboard.queries import Reader
+from dashboard.outside_reader import OutsideReader
 from tests.dashboard.canary import Canary
 
 _STRING = re.compile(r"'(?:[^'\\]|\\.)*'")
@@ -217,7 +217,7 @@ class Tally:
 
 
 def try_statements(
-    reader: Reader, grammar: Grammar, canary: Canary, count: int
+    reader: OutsideReader, grammar: Grammar, canary: Canary, count: int
 ) -> Iterator[tuple[Tally, str]]:
     """Try statements; yield the tally after each, with what is wrong of it, "" for nothing."""
     tally = Tally()
@@ -227,7 +227,7 @@ def try_statements(
             continue
         tally.tried += 1
         try:
-            answer = reader.outside(sql, dict(_PARAMETERS) if "{" in sql else {})
+            answer = reader.answer(sql, dict(_PARAMETERS) if "{" in sql else {})
         except InputError as error:
             tally.refused += 1
             said = str(error)
@@ -278,7 +278,7 @@ def main() -> int:
         scripts.mkdir(exist_ok=True)
         (scripts / "program").symlink_to(canary.program)
         grammar = grammar_of(store, canary, chosen.seed, read_scripts(chosen.corpus))
-        reader, began_ns, tally = Reader(store), clock.monotonic_ns(), Tally()
+        reader, began_ns, tally = OutsideReader(store), clock.monotonic_ns(), Tally()
         for tally, fault in try_statements(reader, grammar, canary, chosen.statements):
             if fault:
                 faults += 1

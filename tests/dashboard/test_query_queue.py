@@ -163,7 +163,6 @@ def test_only_what_reads_is_cancelled_when_its_client_leaves(
 
         async def receive() -> Message:
             if not left.is_set() and not ended:
-                await asyncio.sleep(0)
                 if not told:
                     told.append(True)
                     return {"type": "http.request", "body": b"", "more_body": False}

@@ -26,6 +26,7 @@ from collector.store.connect import Connections
 from collector.store.migrate import migrate
 from dashboard.cli import app
 from dashboard.doctor import examine
+from dashboard.outside_reader import OutsideReader
 from dashboard.queries import Reader
 from dashboard.roles import Role, RoleProcess
 from dashboard.runtime import Service
@@ -240,4 +241,4 @@ def test_sql_from_outside_runs_as_the_user_who_is_named_for_it(
     with pytest.raises(StoreRefusedError, match=r"query_url|password"):
         store.outside()
     store.close()
-    assert Reader(Connections(config)).outside("SELECT 1 AS a", {}).rows == [[1]]
+    assert OutsideReader(Connections(config)).answer("SELECT 1 AS a", {}).rows == [[1]]

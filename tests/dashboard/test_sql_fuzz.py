@@ -6,7 +6,7 @@ import pytest
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from collector.store.connect import Connections
-from dashboard.queries import Reader
+from dashboard.outside_reader import OutsideReader
 from tests.dashboard.canary import Canary
 from tests.dashboard.sql_fuzz import grammar_of, try_statements
 
@@ -18,7 +18,7 @@ def test_random_statements_touch_no_file_no_socket_and_no_program(
 ) -> None:
     """A way around the lists that nobody thought of shows here, by what it does."""
     hasty = Connections(world.config.model_copy(update={"query_seconds_max": 0.1}))
-    reader = Reader(hasty)
+    reader = OutsideReader(hasty)
     grammar = grammar_of(world, canary, seed=4, scripts=())
     faults, answered = [], 0
     for tally, fault in try_statements(reader, grammar, canary, STATEMENTS):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -82,6 +83,25 @@ def test_stop_under_load_stores_all_that_was_acknowledged(tmp_path: Path) -> Non
     acknowledged = [name for sender in senders for name in sender.acknowledged]
     assert len(acknowledged) > 2 * BEFORE_STOP
     assert {name: stored.get(name) for name in acknowledged} == dict.fromkeys(acknowledged, SPANS)
+
+
+def test_what_the_service_writes_is_for_its_user_alone(tmp_path: Path) -> None:
+    """Decisions, packets and keys lie there; a common umask of 022 lets every user read them."""
+    before = os.umask(0o022)
+    try:
+        with RunningService(tmp_path) as service, httpx.Client(trust_env=False) as client:
+            body = trace_request(span()).SerializeToString()
+            assert by_http(client, service.ready["http_port"])(body)
+            service.process.terminate()
+            assert service.process.wait(WAIT_S) == 0
+    finally:
+        os.umask(before)
+    data = Path(service.environment["MILLWORTH__STORE__URL"].removeprefix("chdb://")).parent
+    ours = {tmp_path / "service.log"}
+    written = [path for path in data.rglob("*") if not path.is_symlink() and path not in ours]
+    assert {"store", "wal", "alerts.sqlite"} <= {path.name for path in written}
+    opened = [path for path in written if path.stat().st_mode & 0o077]
+    assert opened == []
 
 
 def by_grpc(channel: grpc.Channel) -> Callable[[bytes], bool]:

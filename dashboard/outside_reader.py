@@ -1,0 +1,128 @@
+"""I/O: SQL from outside: parsed by the engine, judged, run, and stopped."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+
+from clickhouse_connect.driver.exceptions import ClickHouseError
+
+from collector.errors import InputError
+from collector.log import get_logger
+from collector.store.connect import Connections
+from dashboard.outside_sql import (
+    check_parameters,
+    check_size,
+    first_line,
+    judged_as,
+    parse_failure,
+    read_answer,
+    read_tree,
+)
+from dashboard.outside_tree import closed_function, judge
+from dashboard.rows import Answer
+
+SQL_DIR = Path(__file__).parent / "sql"
+
+_log = get_logger("dashboard")
+
+
+class Running:
+    """A statement from outside while it runs: by what it may be stopped, and not the next one.
+
+    The mark belongs to a connection, which goes from one statement to the next; so whoever stops
+    one holds the other up until the engine has been told.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._mark = ""
+
+    @contextmanager
+    def under(self, mark: str) -> Iterator[None]:
+        """Run under a mark."""
+        with self._lock:
+            self._mark = mark
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._mark = ""
+
+    @contextmanager
+    def mark(self) -> Iterator[str]:
+        """Hold it as it is: the mark, "" where it has not begun or has ended."""
+        with self._lock:
+            yield self._mark
+
+
+class OutsideReader:
+    """Answers SQL from outside; each thread over its own connection.
+
+    A connection on which a query failed is given up, as in `dashboard.queries`.
+    """
+
+    def __init__(self, store: Connections) -> None:
+        self._store = store
+
+    def answer(
+        self, sql: str, parameters: dict[str, object], running: Running | None = None
+    ) -> Answer:
+        """Answer SQL from outside, read-only and within the reader's limits.
+
+        Args:
+            running: by which another thread may stop it meanwhile.
+
+        Raises:
+            InputError: the statement is refused, by us or by the engine, in one line.
+        """
+        with (running or Running()).under(self._store.outside_mark):
+            return self._answer(sql, parameters)
+
+    def stop(self, running: Running) -> None:
+        """End a statement from outside that another thread runs; one that has ended is no error."""
+        with running.mark() as mark:
+            if mark:
+                try:
+                    self._store.client().command(_sql("stop_statement"), parameters={"mark": mark})
+                except ClickHouseError as error:
+                    # It ends by its own limit of time then.
+                    _log.warning("statement_not_stopped", error=first_line(error))
+
+    def _answer(self, sql: str, parameters: dict[str, object]) -> Answer:
+        statement = self._parsed("format_statement", check_size(sql))
+        tree = read_tree(self._parsed("parse_statement", judged_as(statement)))
+        self._refuse_functions(judge(tree, self._store.config.database))
+        bound = check_parameters(statement, parameters)
+        try:
+            text = self._store.outside().raw_query(statement, parameters=bound, fmt="JSONCompact")
+        except (ClickHouseError, TypeError, ValueError) as error:
+            self._store.close()
+            raise InputError(first_line(error)) from error
+        return read_answer(text)
+
+    def _refuse_functions(self, names: set[str]) -> None:
+        """Refuse a name that is a function beyond the list; a column has another alias then."""
+        if not names:
+            return
+        asked = {"names": sorted(names)}
+        found = self._store.outside().query(_sql("functions_named"), asked).result_rows
+        for (name,) in found:
+            raise InputError(f"{closed_function(str(name))}; a column may have another alias")
+
+    def _parsed(self, name: str, sql: str) -> str:
+        """Have the engine parse a statement from outside: a value here, which does not run."""
+        try:
+            result = self._store.outside().query(_sql(name), parameters={"sql": sql})
+        except (ClickHouseError, ValueError) as error:
+            # It fails before it has put anything out, so the connection is as it was.
+            raise InputError(parse_failure(error)) from error
+        return str(result.result_rows[0][0])
+
+
+@cache
+def _sql(name: str) -> str:
+    return (SQL_DIR / f"{name}.sql").read_text()
