@@ -9,10 +9,11 @@ thought of, is closed. Nothing is judged by the text, where a name has many spel
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any, Final
 
 from collector.errors import InputError
+from dashboard.outside_zones import judge_type, judge_zones
+from dashboard.sql_functions import FUNCTIONS, is_known_function
 
 Tree = dict[str, Any]
 
@@ -22,17 +23,6 @@ ANSWERED: Final = (
 # What may name rows without a table of ours.
 TABLE_FUNCTIONS: Final = frozenset(
     {"numbers", "numbers_mt", "zeros", "zeros_mt", "generate_series", "generateseries", "values"}
-)
-FUNCTIONS: Final = frozenset(
-    name.lower()
-    for line in (Path(__file__).parent / "sql_functions.txt").read_text().splitlines()
-    if not line.startswith("#")
-    for name in line.split()
-)
-# What an aggregate function may end in (system.aggregate_function_combinators).
-_COMBINATORS: Final = (
-    *("if", "array", "map", "simplestate", "state", "merge", "foreach", "distinct", "ordefault"),
-    *("ornull", "resample", "argmin", "argmax", "null", "tuple"),
 )
 # The second argument of these may be the name of a table.
 _IN_FUNCTIONS: Final = frozenset(
@@ -125,10 +115,18 @@ def judge(tree: Tree, database: str) -> set[str]:
         # Options of EXPLAIN itself, such as `indexes = 1`; the engine knows no others there.
         tree = {key: value for key, value in tree.items() if key != "settings"}
         _judge_explain(tree)
-    names = set()
+    nodes = []
+    aliases: dict[str, list[Tree]] = {}
     for node in _nodes(tree):
         _judge_parts(node)
+        nodes.append(node)
+        if "alias" in node:
+            aliases.setdefault(str(node["alias"]), []).append(node)
+    names = set()
+    for node in nodes:
         kind = node["type"]
+        if kind == "Function":
+            judge_zones(node, aliases)
         if kind in ("Function", "ColumnsApplyTransformer"):
             _judge_function(node, database)
         elif kind == "TableExpression":
@@ -138,11 +136,8 @@ def judge(tree: Tree, database: str) -> set[str]:
         elif kind == "Identifier":
             _judge_identifier(node, database)
             names.add(str(node["name"]).lower())
-        elif kind == "QueryParameter" and "identifier" in node["param_type"].lower():
-            raise InputError(
-                f"parameter {node['name']} is an Identifier; parameters are values, write the "
-                "name into the statement"
-            )
+        elif kind == "QueryParameter":
+            _judge_parameter(node)
     return names - FUNCTIONS
 
 
@@ -199,6 +194,15 @@ def _judge_table(node: Tree, database: str) -> None:
         )
 
 
+def _judge_parameter(node: Tree) -> None:
+    judge_type(node["param_type"])
+    if "identifier" in node["param_type"].lower():
+        raise InputError(
+            f"parameter {node['name']} is an Identifier; parameters are values, write the name "
+            "into the statement"
+        )
+
+
 def _judge_identifier(node: Tree, database: str) -> None:
     parts = node.get("name_parts", ())
     if len(parts) > 1 and parts[0].lower() in _FOREIGN_DATABASES - {database}:
@@ -213,17 +217,6 @@ def closed_function(name: str) -> str:
         f"function {name[:60]} is not taken here; functions that compute on rows are, what reads "
         "files, settings or other machines is not"
     )
-
-
-def is_known_function(name: str) -> bool:
-    """Say whether a function is on the list, also with endings such as `If` or `MergeState`."""
-    name = name.lower()
-    while name not in FUNCTIONS:
-        ending = next((end for end in _COMBINATORS if name.endswith(end)), None)
-        if ending is None:
-            return False
-        name = name.removesuffix(ending)
-    return True
 
 
 def _nodes(tree: Tree) -> Iterator[Tree]:

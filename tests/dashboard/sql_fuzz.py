@@ -30,6 +30,7 @@ _STRING = re.compile(r"'(?:[^'\\]|\\.)*'")
 _CALL = re.compile(r"\b[A-Za-z_]\w*(?=\()")
 # Read out of a script and dull: they take their time, and touch nothing.
 _SLOW = re.compile(r"sleep|numbers\(\d{7,}|zeros\(\d{7,}|range\(\d{6,}|repeat\(", re.IGNORECASE)
+PATH = "{canary}"
 _PARAMETERS = {"p": "x", "d": "system", "i": "users"}
 _READING = ["file", "FILE", "catboostEvaluate"]
 _TAKING_ANYTHING = ["tuple", "toString", "ignore", "toTypeName", "cityHash64", "length", "hex"]
@@ -62,6 +63,8 @@ _TEMPLATES = (
     "({s}) EXCEPT ({s})",
     "SELECT {{p:String}} FROM {{d:Identifier}}.{{i:Identifier}}",
     "SELECT CAST({f} AS {a}), {f}::String",
+    "SELECT CAST(now() AS {a}), now()::DateTime({a}), now() AT TIME ZONE {a}",
+    "SELECT {n}(now(), {a}), {n}(now(), {f}), {n}('2020-01-01 00:00:00', {a})",
     "SELECT {f} SETTINGS max_threads = 1",
     "SELECT {f} INTO OUTFILE {a} TRUNCATE",
     "SELECT {f} FORMAT TSV",
@@ -101,6 +104,8 @@ class Grammar:
     functions: Sequence[str]
     table_functions: Sequence[str]
     arguments: Sequence[str]
+    directory: Path  # of the canary
+    files: Sequence[str]
     scripts: Sequence[str]  # statements from elsewhere, to be changed; may be empty
 
     def statement(self) -> str:
@@ -114,7 +119,7 @@ class Grammar:
             "f": lambda: self._call(self.functions, depth),
             "t": lambda: self._table(depth),
             "n": lambda: self._spelled(self.draw.choice(self.functions)),
-            "a": lambda: self.draw.choice(self.arguments),
+            "a": lambda: self._argument(),
             "s": lambda: (
                 self._filled(self.draw.choice(_TEMPLATES), depth + 1) if depth < 3 else "SELECT 1"
             ),
@@ -126,7 +131,7 @@ class Grammar:
         arguments = [
             self._call(names, depth + 1)
             if depth < 3 and self.draw.random() < 0.1
-            else self.draw.choice(self.arguments)
+            else self._argument()
             for _ in range(self.draw.choice((0, 1, 1, 1, 2, 2, 3, 4)))
         ]
         return f"{self._spelled(self.draw.choice(names))}({', '.join(arguments)})"
@@ -137,6 +142,14 @@ class Grammar:
             return self._call(self.table_functions, depth)
         names = ("decisions", "system.users", "system.processes", "information_schema.tables")
         return self._spelled(self.draw.choice(names))
+
+    def _argument(self) -> str:
+        """Return a literal; a path in a spelling of its own, since the engine remembers names."""
+        text = self.draw.choice(self.arguments)
+        if PATH not in text:
+            return text
+        steps = "".join(self.draw.choice(("/.", "/")) for _ in range(24))
+        return text.replace(PATH, f"{self.directory}{steps}/{self.draw.choice(self.files)}")
 
     def _spelled(self, name: str) -> str:
         """Return a name in one of the ways that all mean it."""
@@ -159,7 +172,7 @@ class Grammar:
         for _ in range(self.draw.choice((0, 1, 1, 2, 3))):
             how = self.draw.randrange(4)
             if how == 0:
-                text = self._replaced(_STRING, text, self.draw.choice(self.arguments))
+                text = self._replaced(_STRING, text, self._argument())
             elif how == 1:
                 names = self.draw.choice((self.functions, self.table_functions))
                 name = self._spelled(self.draw.choice(names))
@@ -187,11 +200,14 @@ def grammar_of(store: Connections, canary: Canary, seed: int, scripts: Sequence[
     tables = client.query("SELECT name FROM system.table_functions ORDER BY name").result_rows
     host, _, port = canary.address.partition(":")
     arguments = [
-        *(f"'{place}'" for place in (canary.file, f"file://{canary.file}", canary.program)),
-        *(f"'{place}'" for place in (f"{canary.file.parent}/*", f"../..{canary.file}")),
+        *(f"'{place}'" for place in (PATH, f"file://{PATH}", f"file:{PATH}", f"../..{PATH}")),
+        *(rf"'{kind}(\'{PATH}\')'" for kind in ("DateTime", "a DateTime", "Array(DateTime")),
+        rf"'DateTime(\'file:{PATH}\')'",
+        f"'{canary.file.parent}/*'",
         *(f"'{place}'" for place in (canary.address, f"http://{canary.address}/a", host)),
         f"'DSN=x;Server={host};Port={port}'",
         *("'LineAsString'", "'RawBLOB'", "'a String'", "'system'", "'users'", "'one'", "'x'", "''"),
+        *("now()", "toDateTime(0)", "'2020-01-01 00:00:00'", "'%Y'", "'day'", "INTERVAL 1 DAY"),
         *("1", "0", port, "NULL", "[1]", "number", "a", "x", "*", "system.users", "decisions"),
     ]
     return Grammar(
@@ -201,6 +217,8 @@ def grammar_of(store: Connections, canary: Canary, seed: int, scripts: Sequence[
         [str(name) for (name,) in functions] + _READING * 100 + _TAKING_ANYTHING * 300,
         [str(name) for (name,) in tables] + ["file", "url", "executable", "remote", "s3"] * 10,
         arguments,
+        canary.file.parent,
+        [canary.file.name, canary.program.name],
         scripts,
     )
 

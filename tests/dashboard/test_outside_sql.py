@@ -14,8 +14,8 @@ from collector.errors import InputError
 from collector.store.connect import Connections
 from dashboard.outside_reader import OutsideReader
 from dashboard.outside_sql import SQL_CHARS_MAX, read_answer
-from dashboard.outside_tree import FUNCTIONS, is_known_function
 from dashboard.queries import Reader
+from dashboard.sql_functions import FUNCTIONS, is_known_function
 from tests.dashboard.canary import Canary
 
 COLUMNS = "SELECT ServiceName, SpanAttributes['file'] AS `a file` FROM otel_traces"
@@ -44,6 +44,12 @@ DEEP = "SELECT " + "(" * 900 + "1" + ")" * 900
         "SELECT l.action FROM decisions AS l ANY LEFT JOIN outcomes AS r USING (decision_id)",
         "SELECT ServiceName, count() FROM otel_traces GROUP BY ROLLUP(ServiceName) ORDER BY ALL",
         "SELECT action FROM decisions FINAL PREWHERE action != '' LIMIT 1 BY action LIMIT 2, 1",
+        "SELECT toDateTime('2020-01-01', 'Europe/Berlin'), now('UTC'), '/checkout' = 'file:x'",
+        "SELECT dateDiff('ms', min(Timestamp), max(Timestamp)) FROM otel_traces",
+        "SELECT dateDiff('s', toDateTime(number), now()), toString(now(), 'UTC') FROM numbers(2)",
+        "SELECT toStartOfInterval(now(), INTERVAL 5 MINUTE), formatDateTime(now(), '%Y/%m', 'UTC')",
+        "SELECT toDecimal64(1.5, 2), toInt64OrDefault('x', toInt64(-1)), 1::DateTime64(3)",
+        "SELECT toTimeZone(toDateTime64(1, 9), 'America/Argentina/Buenos_Aires') AS at",
         "SHOW TABLES",
         "SHOW TABLES LIKE 'otel%'",
         "SHOW CREATE TABLE decisions",
@@ -136,6 +142,32 @@ REFUSED = [
     ("SHOW GRANTS", "not read-only"),
     ("SELECT * FROM {t:Identifier}", "Identifier|table ''"),
     ("SELECT {c:Identifier} FROM decisions", "'children'|Identifier"),
+    ("SELECT toDateTime(0, 'file://{file}')", "not a time zone"),
+    ("SELECT toDateTime(0, '{file}')", "not a time zone"),
+    ("SELECT toTimeZone(now(), '../../..{file}')", "not a time zone"),
+    ("SELECT now() AT TIME ZONE '{file}'", "not a time zone"),
+    ("SELECT now('{file}')", "not a time zone"),
+    ("SELECT now64(3, '{file}')", "not a time zone"),
+    ("SELECT toString(now(), '{file}')", "not a time zone"),
+    ("SELECT formatDateTime(now(), '%Y', '{file}')", "not a time zone"),
+    ("SELECT toStartOfInterval(now(), INTERVAL 1 DAY, '{file}')", "not a time zone"),
+    ("SELECT dateDiff('s', now(), now(), '{file}')", "not a time zone"),
+    ("SELECT makeDateTime(2020, 1, 1, 1, 1, 1, '{file}')", "not a time zone"),
+    ("SELECT toDateTime(0, concat('fi', 'le:{file}'))", "written out"),
+    ("SELECT toDateTime(0, lower('FILE:{file}'))", "written out"),
+    ("SELECT toDateTime(0, (SELECT 'file:{file}'))", "written out"),
+    ("SELECT toDateTime(0, ('file:{file}', 1).1)", "written out"),
+    ("SELECT toDateTime(0, if(1, 'file:{file}', ''))", "written out"),
+    ("WITH 'file:{file}' AS z SELECT toDateTime(0, z)", "not a time zone"),
+    ("WITH concat('file:', '{file}') AS z SELECT toDateTime(0, z)", "written out"),
+    ("WITH 'file:{file}' AS z, z AS y SELECT toDateTime(0, y)", "not a time zone"),
+    ("SELECT now()::DateTime('file://{file}')", "not a time zone"),
+    (r"SELECT CAST(now(), 'DateTime(\'{file}\')')", "not a time zone"),
+    (r"SELECT CAST(now(), 'Array(Nullable(DateTime64(3, \'\\x66ile:{file}\')))')", "not a time"),
+    ("SELECT {t:DateTime('file:{file}')}", "leads to a file"),
+    ("SELECT JSONExtract('{}', 'a', 'DateTime(''file:{file}'')')", "not a time zone"),
+    ("SELECT * FROM values('a DateTime(''file:{file}'')', 1)", "not a time zone"),
+    ("SELECT defaultValueOfTypeName('DateTime(''file:{file}'')')", "not a time zone"),
     ("SELECT sleep(3)", "function sleep"),
     ("SELECT getSetting('readonly')", "function getSetting"),
     ("SELECT dictGet('d', 'a', 1)", "function dictGet"),

@@ -1,0 +1,89 @@
+"""Pure: texts in SQL from outside that the engine would open as files.
+
+The engine reads a time zone from a file of its name, and takes `file:/any/path`, an absolute path
+and one with `..` as they stand. A type in a text, such as `DateTime('UTC')`, carries one too. So
+where a function may take a zone or a type, the text has to stand there, and to lead nowhere else.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+
+from collector.errors import InputError
+from dashboard.sql_functions import NUMERIC, ZONED, is_aggregate
+
+Tree = dict[str, Any]
+
+# Also within a type, where a quote opens the zone; an escape there could spell any of these.
+_LEADS_AWAY: Final = re.compile(r"""(?:^|['"`])\s*/|file:|\.\.|\\""", re.IGNORECASE)
+# The first argument is what is converted; in these there is none, or more than one come before.
+_FIRST_PLACES: Final = {
+    **dict.fromkeys(("now", "now64", "nowinblock", "nowinblock64", "today", "timezone"), 0),
+    **dict.fromkeys(("current_timestamp", "localtimestamp", "localtime", "utctimestamp"), 0),
+    **dict.fromkeys(("utc_timestamp", "curdate", "current_date", "yesterday"), 0),
+    "defaultvalueoftypename": 0,
+    **dict.fromkeys(("datetrunc", "date_trunc", "todatetime64", "formatdatetime"), 2),
+    **dict.fromkeys(("date_format", "fromunixtimestamp", "from_unixtime"), 2),
+    **dict.fromkeys(("datediff", "date_diff", "timestampdiff", "timestamp_diff", "age"), 3),
+}
+# What these return is no text: a number or a time.
+_NO_TEXT: Final = re.compile(
+    r"(?:to(?:date|u?int|float|decimal\d|start|unix|monday|year|month|quarter|week|hour|minute"
+    r"|second|relative|yyyy|lastday|day)|parsedate|add|subtract|make|now|today|yesterday"
+    r"|current_(?:timestamp|date)|reinterpretas(?:u?int|float|date))"
+)
+
+
+def judge_zones(function: Tree, aliases: Mapping[str, list[Tree]]) -> None:
+    """Refuse a function whose time zone or type is not written out, or leads to a file.
+
+    Args:
+        function: the node of a call.
+        aliases: by name, what stands for it anywhere in the statement.
+
+    Raises:
+        InputError: it does.
+    """
+    name = str(function["name"]).lower()
+    if name not in ZONED and name != "values":
+        return
+    arguments = function.get("arguments", {}).get("children", ())
+    # Of `values` the structure comes first, and rows after it.
+    places = slice(0, 1) if name == "values" else slice(_FIRST_PLACES.get(name, 1), None)
+    for argument in arguments[places]:
+        _judge(str(function["name"]), argument, aliases, depth=0)
+
+
+def judge_type(text: str) -> None:
+    """Refuse a type whose time zone leads to a file."""
+    if _LEADS_AWAY.search(text):
+        raise InputError(f"type {text[:60]!r} is not taken: its time zone leads to a file")
+
+
+def _judge(name: str, argument: Tree, aliases: Mapping[str, list[Tree]], depth: int) -> None:
+    kind = argument["type"]
+    if kind == "Literal":
+        value = argument["value"]
+        if value["field_type"] in ("String", "Array", "Tuple", "Map") and _LEADS_AWAY.search(
+            str(value["value"])
+        ):
+            raise InputError(f"{str(value['value'])[:60]!r} is not a time zone or a type of {name}")
+    elif kind == "Identifier":
+        # An alias of an alias and so on; a column has none, and is no constant.
+        if depth > 8:
+            raise InputError(f"{name} is given {argument['name'][:60]!r}, which stands for itself")
+        for meant in aliases.get(str(argument["name"]), ()):
+            if meant is not argument:
+                _judge(name, meant, aliases, depth + 1)
+    elif not (kind == "Function" and _returns_no_text(str(argument["name"]))):
+        raise InputError(
+            f"{name} may take a time zone or a type here, which has to be written out; where it "
+            "is another value, make it a column of a subquery"
+        )
+
+
+def _returns_no_text(name: str) -> bool:
+    lower = name.lower()
+    return lower in NUMERIC or _NO_TEXT.match(lower) is not None or is_aggregate(lower)
