@@ -52,7 +52,7 @@ class _Moment:
     """The instant on which all verdicts of a pass agree."""
 
     now_ns: int
-    settled_ns: int  # what is older should have arrived
+    known_ns: int  # what is older has arrived, and is in the dollars: a silence up to here is one
     end_ns: int  # of every window
 
 
@@ -111,11 +111,13 @@ class AlertsJob:
         Windows end where the data ends: at the newest second of `revenue_cells`, or `lateness_s`
         ago if that is earlier, so that a verdict never rests on seconds that are still filling.
         """
-        settled_ns = now_ns - round(self._config.lateness_s * NS_PER_S)
-        settled_ns -= settled_ns % NS_PER_S
-        watermark_ns = self._reader.watermark_ns()
-        end_ns = settled_ns if watermark_ns is None else min(settled_ns, watermark_ns)
-        moment = _Moment(now_ns=now_ns, settled_ns=settled_ns, end_ns=end_ns)
+        watermark = self._reader.watermark()
+        settled_ns = self._settled_ns(now_ns)
+        end_ns = min(settled_ns, watermark.newest_ns or settled_ns)
+        # Attribution that is behind is no silence of those who decide: taken for one, it would hold
+        # every alert back for as long as it lasts.
+        known_ns = self._settled_ns(min(now_ns, watermark.attributed_ns or now_ns))
+        moment = _Moment(now_ns=now_ns, known_ns=known_ns, end_ns=end_ns)
         known = self._memory.states()
         judgements = list(self._dead_man(known, now_ns))
         judgements += self._close_gone(known, moment)
@@ -133,6 +135,11 @@ class AlertsJob:
         mirror(self._memory, self._store)
         self._prune(now_ns)
         return sum(judgement.event is not None for judgement in judgements)
+
+    def _settled_ns(self, at_ns: int) -> int:
+        """Return up to which second everything should have arrived at an instant."""
+        settled_ns = at_ns - round(self._config.lateness_s * NS_PER_S)
+        return settled_ns - settled_ns % NS_PER_S
 
     def deliver_due(self, now_ns: int) -> int:
         """Send the webhooks whose time has come; return how many were delivered."""
@@ -181,7 +188,7 @@ class AlertsJob:
             long=empty_window(rule.long_window_s), short=empty_window(rule.short_window_s)
         )
         newest_ns = max(state.data_ns, windows.long.newest_ns)
-        silent_ns = moment.settled_ns - newest_ns
+        silent_ns = moment.known_ns - newest_ns
         verdict = evaluate(rule, windows)
         after, transition = advance(
             state,
@@ -254,7 +261,7 @@ class AlertsJob:
             rule = rules.get(state.rule)
             if rule is None:
                 reason = f"rule {state.rule} is no longer configured: nothing judges this any more"
-            elif named_class(rule) is None and is_forgotten(state, moment.settled_ns, _FORGET_NS):
+            elif named_class(rule) is None and is_forgotten(state, moment.known_ns, _FORGET_NS):
                 reason = f"no decisions of {state.decision_class} for a day: it is taken for gone"
             else:
                 continue

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -19,15 +20,24 @@ _SQL = {path.stem: path.read_text() for path in _SQL_DIR.glob("*.sql")}
 _NS_PER_DAY = 86_400 * NS_PER_S
 
 
+@dataclass(frozen=True, slots=True)
+class Watermark:
+    """How far the dollars of decisions have come; Unix ns, None where nothing is there."""
+
+    newest_ns: int | None  # newest second with a decision
+    attributed_ns: int | None  # what was received before it has been attributed
+
+
 class AlertReader:
     """Reads through the calling thread's limited, read-only connection."""
 
     def __init__(self, store: Connections) -> None:
         self._store = store
 
-    def watermark_ns(self) -> int | None:
-        """Return the newest second with a decision, None where there is none."""
-        return int(self._rows("watermark")[0][0]) or None
+    def watermark(self) -> Watermark:
+        """Return how far the dollars of decisions have come."""
+        newest_ns, attributed_ns = self._rows("watermark")[0]
+        return Watermark(int(newest_ns) or None, int(attributed_ns) or None)
 
     def windows(self, rule: BurnRule, end_ns: int) -> dict[DecisionClass, Windows]:
         """Return the two windows of a rule, for every class that decided anything in the long one.

@@ -109,7 +109,11 @@ class OutsideReader:
         if not names:
             return
         asked = {"names": sorted(names)}
-        found = self._store.outside().query(_sql("functions_named"), asked).result_rows
+        try:
+            found = self._store.outside().query(_sql("functions_named"), asked).result_rows
+        except ClickHouseError as error:
+            self._store.close()
+            raise InputError(first_line(error)) from error
         for (name,) in found:
             raise InputError(f"{closed_function(str(name))}; a column may have another alias")
 

@@ -1,4 +1,6 @@
--- The newest second of which anything is known.
--- Returns: newest_ns UInt64, 0 where there is no decision yet; always one row.
-SELECT max(second_ns) AS newest_ns
-FROM revenue_cells
+-- How far the dollars of decisions have come.
+-- Returns: newest_ns UInt64, the newest second of which anything is known, 0 where there is none; attributed_ns
+-- UInt64, what was received before it is in the dollars, 0 where attribution never ran; always one row.
+SELECT
+    (SELECT max(second_ns) FROM revenue_cells) AS newest_ns,
+    (SELECT max(cursor_ns) FROM job_cursors WHERE job = 'attribution') AS attributed_ns
