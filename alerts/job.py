@@ -114,8 +114,7 @@ class AlertsJob:
         watermark = self._reader.watermark()
         settled_ns = self._settled_ns(now_ns)
         end_ns = min(settled_ns, watermark.newest_ns or settled_ns)
-        # Attribution that is behind is no silence of those who decide: taken for one, it would hold
-        # every alert back for as long as it lasts.
+        # Attribution that is behind is no silence: that would hold every alert back.
         known_ns = self._settled_ns(min(now_ns, watermark.attributed_ns or now_ns))
         moment = _Moment(now_ns=now_ns, known_ns=known_ns, end_ns=end_ns)
         known = self._memory.states()
