@@ -212,6 +212,7 @@ class AttributionJob:
                 every, is_wanted = loaded.every_decision()
                 done = attribute(every, loaded.spans, self._config)
                 self._write(done, loaded.stored, is_wanted, now_ns, report)
+                self._reader.drop_superseded(loaded.superseded)
                 began = ints(loaded.decisions["ingress_ns"])
                 seconds.update((began - began % NS_PER_S).tolist())
         self._rewrite_minutes(seconds, report)
@@ -250,12 +251,12 @@ class AttributionJob:
             around,
             until_ns,
         )
-        decisions = one_each(decisions)
+        decisions, superseded = one_each(decisions)
         stored = self._reader.attributions(
             decisions["ingress_ns"].to_pylist(), decisions["decision_id"].to_pylist()
         )
         if len(decisions) == 0:
-            return Loaded(decisions, decisions, spans, stored), []
+            return Loaded(decisions, decisions, spans, stored, superseded), []
         more = self._companions(decisions, stored, until_ns) - set(trace_ids)
         others = self._reader.trace_bounds(sorted(more)) if more else []
         for begin, end in in_groups([each[1] for each in others], _APART_NS, _TRACES_MAX):
@@ -268,11 +269,11 @@ class AttributionJob:
         if others:
             around = min(each[1] for each in others), max(each[2] for each in others)
             theirs = self._reader.decisions([each[0] for each in others], [], around, until_ns)
-            companions = without(one_each(theirs), decisions)
+            companions = without(one_each(theirs)[0], decisions)
         has_new = len(stored) < len(decisions)
         theirs_too = _texts(companions["trace_id"]) if has_new else set()
         return (
-            Loaded(decisions, companions, spans, stored),
+            Loaded(decisions, companions, spans, stored, superseded),
             [each for each in others if each[0] in theirs_too],
         )
 

@@ -24,6 +24,7 @@ class Loaded:
     companions: Table
     spans: Table
     stored: Table  # what was written of `decisions` before
+    superseded: Table  # other rows of the same roots, which are not the current ones
 
     def every_decision(self) -> tuple[Table, Bools]:
         """Return all decisions, and which of them are to be attributed."""
@@ -31,21 +32,24 @@ class Loaded:
         return every, np.arange(len(every)) < len(self.decisions)
 
 
-def one_each(decisions: Table) -> Table:
-    """Keep one decision a root span: the first received, where a retry stamped it otherwise."""
+def one_each(decisions: Table) -> tuple[Table, Table]:
+    """Return one decision a root span, and the others: a retry that stamped it otherwise.
+
+    The first received is the current one.
+    """
     order = pc.sort_indices(
         decisions, sort_keys=[("received_ns", "ascending"), ("ingress_ns", "ascending")]
     )
     decisions = decisions.take(order)
     seen: set[tuple[str, str]] = set()
     keep = []
-    for at, key in enumerate(
-        zip(decisions["trace_id"].to_pylist(), decisions["root_span_id"].to_pylist(), strict=True)
+    for key in zip(
+        decisions["trace_id"].to_pylist(), decisions["root_span_id"].to_pylist(), strict=True
     ):
-        if key not in seen:
-            seen.add(key)
-            keep.append(at)
-    return decisions.take(pa.array(keep, pa.int64()))
+        keep.append(key not in seen)
+        seen.add(key)
+    is_kept = pa.array(keep, pa.bool_())
+    return decisions.filter(is_kept), decisions.filter(pc.invert(is_kept))
 
 
 def without(decisions: Table, known: Table) -> Table:

@@ -18,6 +18,7 @@ from attribution.targets import Measured
 from collector.clock import NS_PER_MINUTE, NS_PER_MS, NS_PER_S
 from collector.config import AttributesConfig
 from collector.store.connect import Connections
+from collector.store.render import render
 
 _SQL = {path.stem: path.read_text() for path in (Path(__file__).parent / "sql").glob("*.sql")}
 
@@ -216,6 +217,20 @@ class Reader:
     def attributions_between(self, from_ns: int, to_ns: int) -> Table:
         """Return what was written for the decisions in [from, to)."""
         return self._table("attributions_between", from_ns=from_ns, to_ns=to_ns)
+
+    def drop_superseded(self, decisions: pa.Table) -> None:
+        """Remove rows of `decisions` that are not the current ones of their roots, if any."""
+        if not len(decisions):
+            return
+        parameters = {
+            "ingress_ns": decisions["ingress_ns"].to_pylist(),
+            "decision_ids": decisions["decision_id"].to_pylist(),
+        }
+        statement = render(_SQL["drop_superseded"], self._store.config.cluster)
+        for (partition,) in self._rows("superseded_partitions", **parameters):
+            self._store.client().command(
+                statement, parameters={"partition": partition, **parameters}
+            )
 
     def rewrite_minutes(self, minutes_ns: Sequence[int]) -> None:
         """Write these minutes whole, under a new revision."""
