@@ -24,6 +24,13 @@ _NAMES: Final = b"|".join(re.escape(name.encode()) for name in SECRET_NAMES)
 # may stand a letter of another script.
 _HOST: Final = re.compile(rb"@(?<=[!-~\x80-\xff]@)[A-Za-z0-9-]{1,63}[.:/]")
 _ADDRESS: Final = re.compile(rb"@(?<=[A-Za-z0-9_%+'\x80-\xff-]@)[A-Za-z0-9-]{1,63}\.[A-Za-z0-9]")
+# Letters beyond ASCII in a domain (IDN): two bytes and more each.
+_IDN: Final = re.compile(
+    rb"@(?<=[A-Za-z0-9_%+'\x80-\xff-]@)[A-Za-z0-9-]{0,62}[\xc2-\xf4][\x80-\xbf]"
+    rb"[A-Za-z0-9\x80-\xf4-]{0,200}\.[A-Za-z0-9\xc2-\xf4]"
+)
+_PHONE: Final = re.compile(rb"\+[1-9][0-9 ().\-/]{9}")
+_BEARERS: Final = (b"earer ", b"uthorization", b"eyJ")
 _ENCODED: Final = re.compile(
     rb"%40(?<=[A-Za-z0-9_%+'\x80-\xff-]%40)[A-Za-z0-9-]{1,63}\.[A-Za-z0-9]"
 )
@@ -42,14 +49,14 @@ _BREAK: Final = re.compile(rb"[\t-\r\x1c-\x20/?#]")
 _SIGNS_MAX: Final = 50_000  # in one request, a microsecond each
 _CARDS_MAX: Final = 20_000  # likewise, up to a hundred where somebody means harm
 
-_DIGITISH: Final = bytes(1 if chr(code) in "0123456789 -" else 0 for code in range(256))
+_DIGITISH: Final = bytes(1 if chr(code) in "0123456789 -." else 0 for code in range(256))
 _DIGITS_MIN: Final = 13
 _RUN_MIN: Final = b"\x01" * _DIGITS_MIN
 _RUN_BYTES_MAX: Final = 48  # a card in groups has 23; what is longer is looked at as text
 # What a card begins with, in one or in groups: at the start, behind a separator, or behind a
 # string's length, which may be a digit.
 _NO_START: Final = b"01789"
-_START: Final = re.compile(rb"(?:^|(?<=^.)|(?<=[ -]))[2-6]")
+_START: Final = re.compile(rb"(?:^|(?<=^.)|(?<=[ .-]))[2-6]")
 
 
 def may_hold_sign(body: bytes, *, email: bool, url: bool) -> bool:
@@ -62,7 +69,17 @@ def may_hold_sign(body: bytes, *, email: bool, url: bool) -> bool:
             return True
         if looks >= _SIGNS_MAX or (url and _is_behind_user(body, at)):
             return True
-    return False
+    return _IDN.search(body) is not None
+
+
+def may_hold_phone(body: bytes) -> bool:
+    """Return whether a telephone number in its international form may be in there."""
+    return _PHONE.search(body) is not None
+
+
+def may_hold_bearer(body: bytes) -> bool:
+    """Return whether a token that authenticates may be in there, as headers write it."""
+    return any(sign in body for sign in _BEARERS)
 
 
 def may_hold_query(body: bytes) -> bool:
@@ -88,7 +105,7 @@ def may_hold_card(body: bytes) -> bool:
         run = body[at : end if end >= 0 else len(body)]
         # Most runs are the decimal stamps of decisions, which begin as no card does.
         is_stamp = run[0] in _NO_START and run[1] in _NO_START and run.isdigit()
-        if not is_stamp and len(run.translate(None, b" -")) >= _DIGITS_MIN:
+        if not is_stamp and len(run.translate(None, b" -.")) >= _DIGITS_MIN:
             looks += 1
             if looks >= _CARDS_MAX or len(run) > _RUN_BYTES_MAX or _holds_card(run):
                 return True
@@ -159,7 +176,7 @@ def _is_behind_user(body: bytes, at: int) -> bool:
 
 def _holds_card(run: bytes) -> bool:
     for start in _START.finditer(run):
-        digits = run[start.end() - 1 :].translate(None, b" -")
+        digits = run[start.end() - 1 :].translate(None, b" -.")
         if any(is_card(digits[:size]) for size in range(_DIGITS_MIN, min(19, len(digits)) + 1)):
             return True
     return False

@@ -45,9 +45,10 @@ class IdentifiersConfig(Section):
     defaults: bool = Field(
         default=True, description="Whether the shipped rules apply too; your own come first"
     )
-    patterns: tuple[Literal["email", "card", "url"], ...] = Field(
-        default=("email", "card", "url"),
-        description="Values replaced in any text: e-mail addresses, card numbers, secrets in URLs",
+    patterns: tuple[Literal["email", "card", "phone", "url", "bearer"], ...] = Field(
+        default=("email", "card", "phone", "url", "bearer"),
+        description="Values replaced in any text: e-mail addresses, card and international "
+        "telephone numbers, secrets in URLs, tokens of headers",
     )
     rotation_days: int = Field(
         default=30,
@@ -139,6 +140,31 @@ _DROPPED: Final = (
     "cvc", "card.cvv", "card_cvv",
 )  # fmt: skip
 
+# What the last word of any name says by itself, however the words are joined: lastName,
+# customer.last_name, payment.iban.
+_LAST_WORDS: Final = {
+    **dict.fromkeys(
+        (
+            "firstname", "lastname", "fullname", "givenname", "familyname", "surname",
+            "middlename", "maidenname", "birthdate", "dateofbirth", "birthday",
+            "email", "emailaddress", "mailaddress", "phone", "phonenumber", "telephone",
+            "telephonenumber", "mobilephone", "mobilenumber", "msisdn", "streetaddress",
+            "postaladdress", "homeaddress", "ssn", "socialsecuritynumber", "taxid", "nationalid",
+            "passportnumber", "iban", "accountnumber", "bankaccount", "bankaccountnumber",
+            "cardnumber", "creditcard", "creditcardnumber",
+        ),
+        Action.TOKENISE,
+    ),
+    **dict.fromkeys(
+        (
+            "password", "passwd", "passphrase", "clientsecret", "apikey", "accesstoken",
+            "refreshtoken", "idtoken", "authtoken", "sessiontoken", "bearertoken", "privatekey",
+            "cvv", "cvc",
+        ),
+        Action.DROP,
+    ),
+}  # fmt: skip
+
 DEFAULT_RULES: Final = (
     *(IdentifierRule(attribute=name, action=Action.TOKENISE) for name in _TOKENISED),
     *(IdentifierRule(attribute=name, action=Action.DROP) for name in _DROPPED),
@@ -161,6 +187,7 @@ class Rules:
         kept = [IdentifierRule(attribute=name, action=Action.KEEP) for name in keep]
         tiers = (config.rules, kept, shipped) if config.enabled else ()
         self._tiers = [_tier(rules) for rules in tiers]
+        self._last_words = _LAST_WORDS if config.enabled and config.defaults else {}
         self._known: dict[str, Action | None] = {}
 
     def action(self, name: str) -> Action | None:
@@ -189,7 +216,12 @@ class Rules:
                 action = next((a for prefix, a in prefixes if name.startswith(prefix)), None)
             if action is not None:
                 return action
-        return None
+        return self._last_words.get(_last_word(name))
+
+
+def _last_word(name: str) -> str:
+    """Return what stands behind the last dot, without what joins its words."""
+    return name.rpartition(".")[2].replace("_", "").replace("-", "")
 
 
 _KNOWN_MAX: Final = 16_384  # names that senders make up must not fill the memory

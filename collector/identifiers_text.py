@@ -1,4 +1,4 @@
-"""Pure: values that are personal wherever they stand: e-mail addresses, cards, secrets in URLs.
+"""Pure: values that are personal wherever they stand: addresses, cards, telephones, secrets.
 
 The bytes of a request are asked first (`collector.identifiers_bytes`), since nearly no request
 holds any; only then is it worth to look at its texts one by one.
@@ -17,9 +17,11 @@ from collector.identifiers_bytes import (
     SECRET_NAMES,
     is_card,
     is_card_number,
+    may_hold_bearer,
     may_hold_card,
     may_hold_card_number,
     may_hold_encoded_sign,
+    may_hold_phone,
     may_hold_query,
     may_hold_sign,
 )
@@ -29,27 +31,44 @@ REDACTED: Final = "REDACTED"  # as the semantic conventions write it in url.full
 _LOCAL_CHARS_MAX: Final = 64  # RFC 5321
 # Read backwards from the sign: forwards, each character of a long word would begin a search.
 _LOCAL_REVERSED: Final = re.compile(r"[\w%+'-][\w.%+'-]{0,63}")
-_DOMAIN: Final = r"(?:[A-Za-z0-9-]{1,63}\.){1,8}[A-Za-z]{2,24}"
+# Of any script: a domain may be written as its owner does (IDN).
+_DOMAIN: Final = r"(?:(?:[^\W_]|-){1,63}\.){1,8}[^\W\d_]{2,24}"
 _SIGN: Final = re.compile(f"@{_DOMAIN}")
 _ENCODED_SIGN: Final = re.compile(f"%40{_DOMAIN}")
 # To the last sign before the host: a password may have one.
-_USERINFO: Final = re.compile(r"(?<=://)[^\s/?#]{1,512}(?<=[!-~])@(?=[A-Za-z0-9-]{1,63}[.:/])")
+_USERINFO: Final = re.compile(r"(?<=://)[^\s/?#]{1,512}(?<=[!-~])@(?=(?:[^\W_]|-){1,63}[.:/])")
 _QUERY: Final = re.compile(r"(?<=[!-~])[?#][!-~]+")
 _SECRET: Final = re.compile(
     rf"((?:^|(?<=[?&#;]))(?i:{'|'.join(map(re.escape, SECRET_NAMES))})=)([^&#\s]+)"
 )
 # As people and forms write a card: in one, or in the groups of its network. Not inside a word: of
-# ten thousand hexadecimal ids one has digits that pass for a card.
+# ten thousand hexadecimal ids one has digits that pass for a card. Nor behind a decimal point.
 _CARD: Final = re.compile(
-    r"(?<![0-9A-Za-z])(?="
-    r"([0-9]{4}([ -])[0-9]{4}\2[0-9]{4}\2[0-9]{4}(?:\2[0-9]{3})?(?![0-9A-Za-z])"
+    r"(?<![0-9A-Za-z])(?<![0-9]\.)(?="
+    r"([0-9]{4}([ .-])[0-9]{4}\2[0-9]{4}\2[0-9]{4}(?:\2[0-9]{3})?(?![0-9A-Za-z])"
     r"|[0-9]{4}([ -])[0-9]{6}\3[0-9]{4,5}(?![0-9A-Za-z])"
     r"|[0-9]{6}([ -])[0-9]{7,13}(?![0-9A-Za-z])"
     r"|[0-9]{13,19}(?![0-9A-Za-z])))"
 )
-_DIGITS: Final = re.compile(r"[0-9][0-9 -]{11}")
+_DIGITS: Final = re.compile(r"[0-9][0-9 .-]{11}")
+# In the international form (E.164), where it cannot be another number: 10 to 15 digits behind the
+# sign, and no unit after them.
+_PHONE: Final = re.compile(
+    r"(?<![\w+.])\+(?:[1-9][0-9]{9,14}"
+    r"|[1-9][0-9]{0,3}(?: ?\(0\) ?[0-9]{1,4})?(?:[ .\-/(]{1,2}[0-9]{2,8}\)?){2,6})"
+    r"(?![0-9A-Za-z])(?!\.[0-9]|\s?%|\s?(?:[nuµm]?s|[kMGT]?i?B|USD|EUR)\b)"
+)
+# As a header is logged, and what looks like a JWT by itself. A word behind "bearer" has no digit.
+_AUTHORIZATION: Final = re.compile(
+    r"(\b[Aa]uthorization[\"']?\s{0,4}[:=]\s{0,4}[\"']?(?:[A-Za-z]{3,16} )?)([^\s\"',;]{8,4096})"
+)
+_BEARER: Final = re.compile(r"(\b[Bb]earer {1,4})(?=[^\s]{0,64}[0-9])([A-Za-z0-9._~+/=-]{12,4096})")
+_JWT: Final = re.compile(
+    r"\beyJ[A-Za-z0-9_-]{8,4096}\.eyJ[A-Za-z0-9_-]{8,4096}\.[A-Za-z0-9_-]{8,4096}"
+)
 # A look at a text that has nothing, which is nearly every one; a part of a URL alone needs more.
-has_any: Final = re.compile(r"[@?#]|%40|[0-9][0-9 -]{11}").search
+has_any: Final = re.compile(r"[@?#]|%40|[0-9][0-9 .-]{11}|\+[1-9]|eyJ|earer |uthorization").search
+_SEPARATORS: Final = re.compile(r"[ ().\-/]")
 URL_PARTS: Final = ("url.query", "url.fragment")
 _PLAIN_MAX: Final = 16_384  # names that senders make up must not fill the memory
 
@@ -72,6 +91,8 @@ class Patterns:
             or (has_email and may_hold_encoded_sign(body))
             or (has_url and may_hold_query(body))
             or (has_card and (may_hold_card(body) or may_hold_card_number(body)))
+            or ("phone" in self._names and may_hold_phone(body))
+            or ("bearer" in self._names and may_hold_bearer(body))
         )
 
     def replace_number(self, number: float, token: Replace) -> str | None:
@@ -103,6 +124,11 @@ class Patterns:
                 text = _without_addresses(
                     text, _ENCODED_SIGN, lambda found: token(found.replace("%40", "@"))
                 )
+        if "bearer" in self._names:
+            text = _AUTHORIZATION.sub(rf"\g<1>{REDACTED}", text)
+            text = _JWT.sub(REDACTED, _BEARER.sub(rf"\g<1>{REDACTED}", text))
+        if "phone" in self._names and "+" in text:
+            text = _PHONE.sub(lambda found: _without_phone(found[0], token), text)
         if "card" in self._names and _DIGITS.search(text) is not None:
             text = _without(text, card_spans(text), token)
         return text
@@ -122,9 +148,14 @@ def card_spans(text: str) -> Iterator[tuple[int, int]]:
     end = 0
     for found in _CARD.finditer(text):
         start, stop = found.span(1)
-        if start >= end and is_card(found[1].encode().translate(None, b" -")):
+        if start >= end and is_card(found[1].encode().translate(None, b" .-")):
             yield start, stop
             end = stop
+
+
+def _without_phone(found: str, token: Replace) -> str:
+    digits = _SEPARATORS.sub("", found.replace("(0)", ""))
+    return token(digits) if len("+1234567890") <= len(digits) <= len("+123456789012345") else found
 
 
 def _without_secrets(query: str) -> str:

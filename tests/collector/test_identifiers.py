@@ -296,6 +296,14 @@ words = st.sampled_from(
         "https://c.example/p#jwt=7",
         "/users/a.b%40c.example/x",
         "josé@c.example",
+        "jo@münchen.de",
+        "https://a:b@münchen.de/",
+        "+491701234567",
+        "+44 (0)20 7946 0958",
+        "4111.1111.1111.1111",
+        "Bearer abcdef0123456789",
+        "Authorization: Basic abcdefgh",
+        "eyJhbGciOiJ9.eyJzdWIiOiJ9.dozjgNry",
         "Users#show",
     ]
 )

@@ -122,3 +122,79 @@ def test_other_numbers_are_left(number: float) -> None:
     """Times and ids are numbers of as many digits."""
     request = trace_request(span(attributes={"n": number}))
     assert SHIPPED.rewrite(Signal.TRACES, body := request.SerializeToString(), NOW_NS) is body
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("call +49 170 1234567 now", "+491701234567"),
+        ("+1 (415) 555-0132", "+14155550132"),
+        ("tel:+442079460958,", "+442079460958"),
+        ("+33.12.34.56.78.90", "+331234567890"),
+        ("+44 (0)20 7946 0958", "+442079460958"),
+        ("card 4111.1111.1111.1111 paid", "4111.1111.1111.1111"),
+        ("of anna@münchen.de", "anna@münchen.de"),
+        ("of anna@пример.рф", "anna@пример.рф"),
+        ("of 花子@例え.テスト today", "花子@例え.テスト"),
+    ],
+)
+def test_numbers_and_addresses_in_plain_text_become_tokens(text: str, found: str) -> None:
+    """What a person wrote into a form ends in a message."""
+    told = str(one_span({"note": text})["note"])
+    assert TOKENS.rotating(found, NOW_NS) in told
+    assert found not in told
+
+
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [
+        ("GET / Authorization: Bearer abc.def-123456789", "GET / Authorization: Bearer REDACTED"),
+        ("authorization=Basic dXNlcjpwYXNzd29yZA==", "authorization=Basic REDACTED"),
+        ("sent bearer mwt_0123456789abcdef to it", "sent bearer REDACTED to it"),
+        ("{'Authorization': 'Token 0123456789abcdef'}", "{'Authorization': 'Token REDACTED'}"),
+        (
+            "got eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.dozjgNryP4J3jVmN then",
+            "got REDACTED then",
+        ),
+    ],
+)
+def test_tokens_of_headers_in_plain_text_are_redacted(text: str, left: str) -> None:
+    """Whoever reads a log line must not be able to act for who wrote it."""
+    assert one_span({"note": text})["note"] == left
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "clock off by +1234567890 ns", "+12345678901ns late", "grew +1234567890%", "+1 20 30",
+        "1+4912345678901", "a+4912345678901", "+12345678", "+0491701234567",
+        "2026-11-26T19:00:00+01:00", "+1 2026-11-26",
+        "+12345678901.5", "bearer authentication is on", "Bearer of good news",
+        "1.4111111111111111", "0.4111.1111.1111.1111", "2448.4111111111111111",
+        "eyJhbGciOiJIUzI1NiJ9", "authorization: none", "v4.1111.2222.3333",
+    ],
+)  # fmt: skip
+def test_what_only_looks_personal_is_left(text: str) -> None:
+    """A number with a sign, a price with many digits, a word behind a word."""
+    assert one_span({"note": text}) == {"note": text}
+
+
+@pytest.mark.parametrize(
+    ("name", "is_kept"),
+    [
+        ("lastName", False), ("customer.lastName", False), ("customer.last_name", False),
+        ("payment.iban", False), ("IBAN", False), ("order.billing-account-number", True),
+        ("account-number", False), ("checkout.cardNumber", False), ("x.dateOfBirth", False),
+        ("app.user.Email", False), ("email.template", False), ("phone.model", False),
+        ("service.iban.check", True), ("lastNames", True), ("deadphone", True),
+    ],
+)  # fmt: skip
+def test_the_last_word_of_a_name_decides(name: str, *, is_kept: bool) -> None:
+    """However a service joins its words; what lies before the last dot does not matter."""
+    assert (one_span({name: "Smith-1"}) == {name: "Smith-1"}) == is_kept
+
+
+@pytest.mark.parametrize("name", ["db.passWord", "oauth.clientSecret", "session.refresh_token"])
+def test_a_secret_is_dropped_by_the_last_word_of_its_name(name: str) -> None:
+    """It is of no use to anybody who reads it."""
+    assert one_span({name: "s3cr3t", "a": "b"}) == {"a": "b"}
