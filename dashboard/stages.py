@@ -44,7 +44,10 @@ class Limits:
 LIMITS: Final = {
     "logged": Limits(1.0, 10.0, "the disk of collector.wal_dir does not keep up: look at its load"),
     "stored": Limits(
-        30.0, 120.0, "the store does not take what is logged: see insert_failed in the log"
+        30.0,
+        120.0,
+        "the store takes less than comes: look at the load of its machine and disk; where inserts "
+        "fail, standard error of the service says insert_failed and why",
     ),
     "attributed": Limits(60.0, 600.0, "attribution does not keep up: see job.attribution"),
     "alerted": Limits(60.0, 600.0, "alert rules are not judged: see job.alerts"),

@@ -14,6 +14,7 @@ from dashboard.app import create_app
 from dashboard.config import DashboardConfig
 from dashboard.queries import Reader
 from tests.dashboard.test_api import FixedHealth
+from tests.examples import examples
 
 HEADERS = {"host": "127.0.0.1"}
 
@@ -27,7 +28,7 @@ def test_no_operation_answers_with_a_server_error(own_world: Connections) -> Non
     faults = []
     for operation in operations:
 
-        @settings(max_examples=20, suppress_health_check=list(HealthCheck))
+        @settings(max_examples=examples(20), suppress_health_check=list(HealthCheck))
         @given(case=operation.as_strategy())
         def tried(case: schemathesis.Case[Any]) -> None:
             answer = case.call(headers=HEADERS)
