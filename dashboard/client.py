@@ -28,11 +28,13 @@ from dashboard.api import create_api
 from dashboard.health import NoHealth
 from dashboard.protection import protection_of, rejected_of
 from dashboard.queries import Reader
+from dashboard.readiness import PAGES_LOADING, RETRY_S
 from dashboard.settings import Settings
 
 # A query may take `store.query_seconds_max`; an import of a large file takes longer.
 TIMEOUT_S = 300.0
 _CONNECT_S = 3.0
+_PAGES_TRIES = 60  # at a second each; a start takes a few
 
 
 class ApiClient:
@@ -168,7 +170,14 @@ class ApiClient:
             timeout=TIMEOUT_S,
             trust_env=False,
         ) as client:
-            return await client.request(method, path, **arguments)
+            response = await client.request(method, path, **arguments)
+            for _ in range(_PAGES_TRIES):
+                # A service that has just started answers its probes first.
+                if response.text != PAGES_LOADING:
+                    break
+                await asyncio.sleep(RETRY_S)
+                response = await client.request(method, path, **arguments)
+            return response
 
     def __enter__(self) -> Self:
         return self

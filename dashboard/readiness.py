@@ -19,7 +19,8 @@ _JOB: Final = "job."
 # balancer that took the service out for them would stop the data as well.
 _MUST_BE_READY: Final = ("received", "logged", "stored")
 _PAGES_LATER: Final = "pages: not ready: they are being loaded\n"
-_RETRY_S: Final = 1
+RETRY_S: Final = 1
+PAGES_LOADING: Final = "the pages are being loaded; ask again\n"
 
 Answer = tuple[int, str]
 Asgi = Callable[[Any, Any, Any], Any]
@@ -70,7 +71,7 @@ class FrontDoor:
             status, text = await asyncio.to_thread(self._ready)
             text += _PAGES_LATER
         else:
-            status, text = 503, "the pages are being loaded; ask again\n"
+            status, text = 503, PAGES_LOADING
         headers = [
             (b"content-type", b"text/plain; charset=utf-8"),
             (b"content-length", str(len(text.encode())).encode()),
@@ -78,6 +79,6 @@ class FrontDoor:
             (b"x-content-type-options", b"nosniff"),
         ]
         if status == 503:
-            headers.append((b"retry-after", str(_RETRY_S).encode()))
+            headers.append((b"retry-after", str(RETRY_S).encode()))
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": text.encode()})

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
+import threading
 from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import httpx
 from fastapi.responses import PlainTextResponse
@@ -14,9 +16,11 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families
 from collector.counters import Counters
 from collector.store.connect import Connections
 from dashboard.api import create_api
+from dashboard.client import ApiClient
 from dashboard.health_items import HealthItem
 from dashboard.queries import Reader
 from dashboard.readiness import FrontDoor
+from dashboard.settings import Settings
 
 TRACE_ID = "0af7651916cd43dd8448eb211c80319c"
 
@@ -135,3 +139,38 @@ def test_scraper_gets_the_format_that_it_asks_for(world: Connections) -> None:
     assert families["millworth_acknowledged"].type == "counter"
     (exemplar,) = [s.exemplar for s in families["millworth_ack_seconds"].samples if s.exemplar]
     assert (exemplar.labels, exemplar.value) == ({"trace_id": TRACE_ID}, 0.003)
+
+
+def test_a_command_waits_for_the_pages_of_a_service_that_has_just_started() -> None:
+    """`millworth up & millworth query ...` in a script: it is ready, and answers a little later."""
+    door = FrontDoor(lambda: (200, "ready\n"))
+    asked = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(self.path)
+            if len(asked) > 3:
+                door.pages = PlainTextResponse('{"alerts": []}', media_type="application/json")
+            answer = asyncio.run(through(door, self.path))
+            self.send_response(answer.status_code)
+            self.send_header("content-length", str(len(answer.content)))
+            self.end_headers()
+            self.wfile.write(answer.content)
+
+        def log_message(self, format: str, *arguments: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever).start()
+        url = f"http://127.0.0.1:{server.server_port}"
+        with ApiClient.open(Settings(), url) as api:
+            assert api.get("/api/v1/alerts") == {"alerts": []}
+        server.shutdown()
+    assert asked == ["/healthz", *["/api/v1/alerts"] * 3]
+
+
+async def through(door: FrontDoor, path: str) -> httpx.Response:
+    """Ask an ASGI application."""
+    transport = httpx.ASGITransport(app=door)
+    async with httpx.AsyncClient(transport=transport, base_url="http://local") as client:
+        return await client.get(path)
