@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -24,3 +26,18 @@ def test_start_in_a_namespace_without_cgroups_says_nothing_of_it(tmp_path: Path)
         "collector_started",
         "packets_not_recorded",
     ]
+
+
+def test_the_store_opens_where_there_is_no_network(tmp_path: Path) -> None:
+    """A container without one, a namespace of a test: the engine is asked by its own process."""
+    done = subprocess.run(
+        [
+            *("unshare", "--net", "env", f"MILLWORTH__STORE__URL=chdb://{tmp_path}/store"),
+            *(sys.executable, "-m", "dashboard.cli", "migrate"),
+        ],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
