@@ -8,9 +8,12 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pytest
 
 from collector.imports import COLUMNS, OutcomeRow, parse_outcomes
 from collector.store.connect import Connections
+from collector.store.migrate import migrate
+from tests.collector.clickhouse_double import Double
 from tests.conftest import NOW_NS
 from tests.test_readme import READ_NS
 from tests.tree import text
@@ -34,8 +37,9 @@ def test_page_names_every_column() -> None:
     assert [column for column in COLUMNS if f"`{column}`" not in text("docs/imports.md")] == []
 
 
-def test_statement_of_the_page_stores_an_order(store: Connections, tmp_path: Path) -> None:
-    """The engine reads the file; here from the disk, where the page has a bucket."""
+@pytest.mark.integration
+def test_statement_of_the_page_stores_an_order(tmp_path: Path) -> None:
+    """A server reads the file; here from the disk, where the page has a bucket."""
     path = tmp_path / "orders.parquet"
     order = {
         "order_id": ["A-1"],
@@ -49,10 +53,12 @@ def test_statement_of_the_page_stores_an_order(store: Connections, tmp_path: Pat
     pq.write_table(pa.table(order), path)
     statement = re.sub(r"s3\('.*', 'Parquet'\)", f"file('{path}', 'Parquet')", block("sql"))
 
-    store.client().command(statement)
-
-    rows = store.client().query(
-        "SELECT outcome_id, kind, outcome_key, converted, toString(revenue), margin, currency, "
-        "event_ns FROM outcomes FINAL"
-    )
+    with Double(tmp_path / "server") as server:
+        store = Connections(server.config("writer", "secret"))
+        migrate(store.client(), NOW_NS)
+        store.client().command(statement)
+        rows = store.client().query(
+            "SELECT outcome_id, kind, outcome_key, converted, toString(revenue), margin, currency, "
+            "event_ns FROM outcomes FINAL"
+        )
     assert rows.result_rows == [("A-1", "sale", "s-1", 1, "49.9", None, "EUR", NOW_NS)]

@@ -15,8 +15,9 @@ PAGE = text("docs/security.md")
 
 def test_settings_of_the_page_open_no_door() -> None:
     """They are copied as they stand."""
-    [block] = re.findall(r"```toml\n(.*?)```", PAGE, re.DOTALL)
-    settings = Settings.model_validate(tomllib.loads(block))
+    door, query = re.findall(r"```toml\n(.*?)```", PAGE, re.DOTALL)
+    assert Settings.model_validate(tomllib.loads(query)).store.query_url
+    settings = Settings.model_validate(tomllib.loads(door))
     settings.require_secrets()
     assert [token.name for token in load_tokens(settings.access)] == ["shop"]
     assert settings.collector.host == settings.dashboard.host == "0.0.0.0"
