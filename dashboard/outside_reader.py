@@ -25,6 +25,9 @@ from dashboard.outside_sql import (
 from dashboard.outside_tree import closed_function, judge
 from dashboard.rows import Answer
 
+STOP_TRIES = 20
+STOP_AGAIN_S = 0.1
+
 SQL_DIR = Path(__file__).parent / "sql"
 
 _log = get_logger("dashboard")
@@ -40,6 +43,7 @@ class Running:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._mark = ""
+        self._is_stopped = False
 
     @contextmanager
     def under(self, mark: str) -> Iterator[None]:
@@ -51,6 +55,17 @@ class Running:
         finally:
             with self._lock:
                 self._mark = ""
+
+    def check(self) -> None:
+        """Go on, or end here where it was stopped before the engine knew of it."""
+        with self._lock:
+            if self._is_stopped:
+                raise InputError("stopped: its client left, or its time was over")
+
+    def stop(self) -> None:
+        """Let it not begin what it has not begun."""
+        with self._lock:
+            self._is_stopped = True
 
     @contextmanager
     def mark(self) -> Iterator[str]:
@@ -79,24 +94,34 @@ class OutsideReader:
         Raises:
             InputError: the statement is refused, by us or by the engine, in one line.
         """
-        with (running or Running()).under(self._store.outside_mark):
-            return self._answer(sql, parameters)
+        running = running or Running()
+        with running.under(self._store.outside_mark):
+            return self._answer(sql, parameters, running)
 
     def stop(self, running: Running) -> None:
         """End a statement from outside that another thread runs; one that has ended is no error."""
-        with running.mark() as mark:
-            if mark:
+        running.stop()
+        waiting = threading.Event()
+        for _ in range(STOP_TRIES):
+            with running.mark() as mark:
+                if not mark:
+                    return
                 try:
                     self._store.client().command(_sql("stop_statement"), parameters={"mark": mark})
                 except ClickHouseError as error:
                     # It ends by its own limit of time then.
                     _log.warning("statement_not_stopped", error=first_line(error))
+                    return
+            # The engine may not have known of it yet.
+            waiting.wait(STOP_AGAIN_S)
 
-    def _answer(self, sql: str, parameters: dict[str, object]) -> Answer:
+    def _answer(self, sql: str, parameters: dict[str, object], running: Running) -> Answer:
         statement = self._parsed("format_statement", check_size(sql))
         tree = read_tree(self._parsed("parse_statement", judged_as(statement)))
-        self._refuse_functions(judge(tree, self._store.config.database))
-        bound = check_parameters(statement, parameters)
+        judged = judge(tree, self._store.config.database)
+        self._refuse_functions(judged.names)
+        bound = check_parameters(statement, parameters, is_asked=judged.has_parameters)
+        running.check()
         try:
             text = self._store.outside().raw_query(statement, parameters=bound, fmt="JSONCompact")
         except (ClickHouseError, TypeError, ValueError) as error:
@@ -104,7 +129,7 @@ class OutsideReader:
             raise InputError(first_line(error)) from error
         return read_answer(text)
 
-    def _refuse_functions(self, names: set[str]) -> None:
+    def _refuse_functions(self, names: frozenset[str]) -> None:
         """Refuse a name that is a function beyond the list; a column has another alias then."""
         if not names:
             return

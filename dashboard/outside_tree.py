@@ -9,6 +9,7 @@ thought of, is closed. Nothing is judged by the text, where a name has many spel
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any, Final
 
 from collector.errors import InputError
@@ -100,11 +101,18 @@ _REMEDIES: Final = {
 }
 
 
-def judge(tree: Tree, database: str) -> set[str]:
-    """Let a statement pass, or say what of it is not taken.
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What has to be asked of a statement that passes."""
 
-    Returns the names in it that may be columns, in lower case. One that is no column may be a
-    function, as in `arrayMap(file, ...)`, so none of them may name a function of the engine.
+    # In lower case. One that is no column may be a function, as in `arrayMap(file, ...)`, so none
+    # of them may name a function of the engine.
+    names: frozenset[str]
+    has_parameters: bool
+
+
+def judge(tree: Tree, database: str) -> Judged:
+    """Let a statement pass, or say what of it is not taken.
 
     Raises:
         InputError: it is not a read of tables of `database` by functions that only compute.
@@ -122,7 +130,7 @@ def judge(tree: Tree, database: str) -> set[str]:
         nodes.append(node)
         if "alias" in node:
             aliases.setdefault(str(node["alias"]), []).append(node)
-    names = set()
+    names, has_parameters = set(), False
     for node in nodes:
         kind = node["type"]
         if kind == "Function":
@@ -137,8 +145,9 @@ def judge(tree: Tree, database: str) -> set[str]:
             _judge_identifier(node, database)
             names.add(str(node["name"]).lower())
         elif kind == "QueryParameter":
+            has_parameters = True
             _judge_parameter(node)
-    return names - FUNCTIONS
+    return Judged(frozenset(names - FUNCTIONS), has_parameters)
 
 
 def _judge_explain(tree: Tree) -> None:
@@ -205,6 +214,8 @@ def _judge_parameter(node: Tree) -> None:
 
 def _judge_identifier(node: Tree, database: str) -> None:
     parts = node.get("name_parts", ())
+    # A part of a value is named by its type, as in d.`DateTime('UTC')`.
+    judge_type(str(node["name"]))
     if len(parts) > 1 and parts[0].lower() in _FOREIGN_DATABASES - {database}:
         raise InputError(
             f"{node['name'][:100]!r} is of database {parts[0]}, which is not read here"

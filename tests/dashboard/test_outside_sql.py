@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 from decimal import Decimal
 
 import pytest
@@ -49,6 +50,8 @@ DEEP = "SELECT " + "(" * 900 + "1" + ")" * 900
         "SELECT dateDiff('s', toDateTime(number), now()), toString(now(), 'UTC') FROM numbers(2)",
         "SELECT toStartOfInterval(now(), INTERVAL 5 MINUTE), formatDateTime(now(), '%Y/%m', 'UTC')",
         "SELECT toDecimal64(1.5, 2), toInt64OrDefault('x', toInt64(-1)), 1::DateTime64(3)",
+        "SELECT addSeconds(now(), length('abc')), subtractHours(now(), 2::Int32), toWeek(now(), 3)",
+        "SELECT toFloat64OrDefault('x', if(1, 0.5, 1.5)), JSONExtract('{}', 'a', 'Int64')",
         "SELECT toTimeZone(toDateTime64(1, 9), 'America/Argentina/Buenos_Aires') AS at",
         "SHOW TABLES",
         "SHOW TABLES LIKE 'otel%'",
@@ -164,10 +167,20 @@ REFUSED = [
     ("SELECT now()::DateTime('file://{file}')", "not a time zone"),
     (r"SELECT CAST(now(), 'DateTime(\'{file}\')')", "not a time zone"),
     (r"SELECT CAST(now(), 'Array(Nullable(DateTime64(3, \'\\x66ile:{file}\')))')", "not a time"),
-    ("SELECT {t:DateTime('file:{file}')}", "leads to a file"),
+    ("SELECT {t:DateTime('file:{file}')}", "may lead to a file"),
     ("SELECT JSONExtract('{}', 'a', 'DateTime(''file:{file}'')')", "not a time zone"),
     ("SELECT * FROM values('a DateTime(''file:{file}'')', 1)", "not a time zone"),
     ("SELECT defaultValueOfTypeName('DateTime(''file:{file}'')')", "not a time zone"),
+    ("SELECT toDateTime(untuple((0, 'file:{file}')))", "one by one"),
+    ("SELECT toString(untuple((now(), 'file:{file}')))", "one by one"),
+    ("SELECT toDateTime(* REPLACE('file:{file}' AS z)) FROM (SELECT 0 AS a, 1 AS z)", "one by one"),
+    ("SELECT toDateTime(COLUMNS('a|z')) FROM (SELECT 0 AS a, 'file:{file}' AS z)", "one by one"),
+    ("SELECT toDateTime(t.*) FROM (SELECT 0 AS a, 'file:{file}' AS z) AS t", "one by one"),
+    ("SELECT d.`DateTime('file:{file}')` FROM (SELECT 1::Int64::Dynamic AS d)", "may lead"),
+    ("SELECT j.a.:`DateTime('file:{file}')` FROM (SELECT '{}'::JSON AS j)", "may lead"),
+    ("SELECT parseDateTimeInJodaSyntax('1 file:{file}', 'yyyy zzzz')", "function parseDateTime"),
+    ("SELECT finalizeAggregation(CAST(unhex('01'), 'AggregateFunction(any, Dynamic)'))", "of CAST"),
+    ("SELECT {t:AggregateFunction(any, Dynamic)}", "may lead"),
     ("SELECT sleep(3)", "function sleep"),
     ("SELECT getSetting('readonly')", "function getSetting"),
     ("SELECT dictGet('d', 'a', 1)", "function dictGet"),
@@ -196,6 +209,45 @@ def test_a_statement_that_does_more_is_refused_with_the_reason(
     assert "\n" not in str(refused.value)
     assert "DB::Exception" not in str(refused.value)
     assert not canary.touched()
+
+
+@pytest.mark.parametrize(
+    ("sql", "parameters"),
+    [
+        ("SELECT '{a:', '%(x)s'", {"x": ", file($${file}$$), "}),
+        ("SELECT '{a:', '%(x)s{file}.new'", {"x": " INTO OUTFILE "}),
+        ("SELECT '{a:}', '%(x)s'", {"x": ", file($${file}$$), "}),
+        ("SELECT {a:String}, '%(x)s'", {"a": "1", "x": ", file($${file}$$), "}),
+        ("DESCRIBE TABLE (SELECT '{a:' AS q, '%(x)s' AS z)", {"x": ", file($${file}$$), "}),
+        ("SELECT 1, $b$", {"b": "1"}),
+        ("SELECT {a:String}", {"a": "1", "$b$": "2", "x y": "3"}),
+    ],
+)
+def test_no_parameter_changes_the_statement_that_was_judged(
+    outside: OutsideReader, canary: Canary, sql: str, parameters: dict[str, object]
+) -> None:
+    """A client that puts values into the text would put SQL there."""
+    values = {
+        name: str(value).replace("{file}", str(canary.file)) for name, value in parameters.items()
+    }
+    try:
+        answer = outside.answer(sql.replace("{file}", str(canary.file)), dict(values))
+    except InputError:
+        pass
+    else:
+        assert Canary.SECRET not in str(answer.rows)
+        assert answer.rows == [["1", "%(x)s"]]
+    assert not canary.touched()
+
+
+def test_many_aliases_of_one_name_are_judged_in_no_time(outside: OutsideReader) -> None:
+    """Each is looked at once: of seven levels of a thousand the ways through are 10 to the 21st."""
+    levels = "abcdefgh"
+    names = ", ".join(
+        f"{after} AS {before}" for before, after in itertools.pairwise(levels) for _ in range(300)
+    )
+    with contextlib.suppress(InputError):
+        outside.answer(f"SELECT toDateTime(0, a), {names}, 1 AS h", {})
 
 
 def test_a_function_is_known_by_its_name_in_the_engine_alone() -> None:
