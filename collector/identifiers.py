@@ -9,7 +9,7 @@ still one; ids of traces and spans are never touched, so it is one over a rotati
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from typing import Final, Protocol
 
@@ -37,7 +37,9 @@ class Pairs(Protocol):
     def __len__(self) -> int: ...
     def __iter__(self) -> Iterator[KeyValue]: ...
     def __getitem__(self, index: int, /) -> KeyValue: ...
-    def __delitem__(self, index: int, /) -> None: ...
+    def __delitem__(self, index: slice, /) -> None: ...
+    def extend(self, pairs: Iterable[KeyValue], /) -> None:
+        """Add attributes at the end."""
 
 
 class Identifiers:
@@ -157,22 +159,24 @@ class _Pass:
                 self._apply(getattr(item, name), ruled, places)
 
     def _apply_pairs(self, pairs: Pairs, names: frozenset[str]) -> None:
-        found = [index for index, pair in enumerate(pairs) if pair.key in names]
-        for index in reversed(found):
-            pair = pairs[index]
-            self._act(pairs, index, pair, self._rules.action(pair.key))
+        dropped = [
+            pair.key in names and self._act(pair, self._rules.action(pair.key)) for pair in pairs
+        ]
+        self._drop(pairs, dropped)
 
     def walk_pairs(self, pairs: Pairs) -> None:
         """Rewrite attributes by their names, those inside values too, and by patterns."""
-        for index in range(len(pairs) - 1, -1, -1):
-            pair = pairs[index]
+        dropped = []
+        for pair in pairs:
             action = self._rules.action(pair.key)
             if action is not None:
-                self._act(pairs, index, pair, action)
+                dropped.append(self._act(pair, action))
             else:
+                dropped.append(False)
                 self._walk_value(pair.value, pair.key)
             if self.looks_at_texts:
                 self._walk_name(pair)
+        self._drop(pairs, dropped)
 
     def _walk_name(self, pair: KeyValue) -> None:
         name = self._patterns.replace_name(pair.key, self._rotate)
@@ -203,12 +207,20 @@ class _Pass:
                 else:
                     self.walk(getattr(item, name), ruled, is_deep=is_deep)
 
-    def _act(self, pairs: Pairs, index: int, pair: KeyValue, action: Action | None) -> None:
+    def _act(self, pair: KeyValue, action: Action | None) -> bool:
+        """Do what a rule says with a value; return whether the attribute is to be dropped."""
         if action is Action.DROP:
-            del pairs[index]
+            return True
+        self._tokenise(pair.value, self._last if action is Action.HASH else self._rotate)
+        return False
+
+    def _drop(self, pairs: Pairs, dropped: Sequence[bool]) -> None:
+        """Leave out what is dropped, all at once: one by one takes the square of their number."""
+        if any(dropped):
+            kept = [pair for pair, is_dropped in zip(pairs, dropped, strict=True) if not is_dropped]
+            del pairs[:]
+            pairs.extend(kept)
             self.has_changed = True
-        else:
-            self._tokenise(pair.value, self._last if action is Action.HASH else self._rotate)
 
     def _tokenise(self, value: AnyValue, token: Replace) -> None:
         """Put tokens in the place of a value, of each value inside it where it holds several."""
@@ -220,7 +232,7 @@ class _Pass:
         elif kind == "kvlist_value":
             for pair in value.kvlist_value.values:
                 self._tokenise(pair.value, token)
-        elif text := text or value_text(value):
+        elif kind != "bool_value" and (text := text or value_text(value)):  # yes is nobody's name
             made = token(text)
             if made != text:
                 value.string_value = made

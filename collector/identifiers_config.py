@@ -146,9 +146,9 @@ _LAST_WORDS: Final = {
     **dict.fromkeys(
         (
             "firstname", "lastname", "fullname", "givenname", "familyname", "surname",
-            "middlename", "maidenname", "birthdate", "dateofbirth", "birthday",
-            "email", "emailaddress", "mailaddress", "phone", "phonenumber", "telephone",
-            "telephonenumber", "mobilephone", "mobilenumber", "msisdn", "streetaddress",
+            "middlename", "maidenname", "birthdate", "dateofbirth",
+            "emailaddress", "mailaddress", "phonenumber", "telephonenumber",
+            "mobilephone", "mobilenumber", "msisdn", "streetaddress",
             "postaladdress", "homeaddress", "ssn", "socialsecuritynumber", "taxid", "nationalid",
             "passportnumber", "iban", "accountnumber", "bankaccount", "bankaccountnumber",
             "cardnumber", "creditcard", "creditcardnumber",

@@ -33,6 +33,8 @@ _LOCAL_CHARS_MAX: Final = 64  # RFC 5321
 _LOCAL_REVERSED: Final = re.compile(r"[\w%+'-][\w.%+'-]{0,63}")
 # Of any script: a domain may be written as its owner does (IDN).
 _DOMAIN: Final = r"(?:(?:[^\W_]|-){1,63}\.){1,8}[^\W\d_]{2,24}"
+# As files of images are named for screens of more pixels: logo@2x.png.
+_DENSITY: Final = re.compile(r"(?:@|%40)[1-9]x\.")
 _SIGN: Final = re.compile(f"@{_DOMAIN}")
 _ENCODED_SIGN: Final = re.compile(f"%40{_DOMAIN}")
 # To the last sign before the host: a password may have one.
@@ -54,8 +56,9 @@ _DIGITS: Final = re.compile(r"[0-9][0-9 .-]{11}")
 # In the international form (E.164), where it cannot be another number: 10 to 15 digits behind the
 # sign, and no unit after them.
 _PHONE: Final = re.compile(
-    r"(?<![\w+.])\+(?:[1-9][0-9]{9,14}"
-    r"|[1-9][0-9]{0,3}(?: ?\(0\) ?[0-9]{1,4})?(?:[ .\-/(]{1,2}[0-9]{2,8}\)?){2,6})"
+    r"(?<![\w+.])\+(?:[1-9][0-9]{10,14}"
+    r"|[1-9][0-9]{0,3}(?: ?\(0\) ?[0-9]{1,4})?"
+    r"(?:(?:[ \-/(]{1,2}[0-9]{2,8}\)?){2,6}|(?:\.[0-9]{2,4}){3,6}))"
     r"(?![0-9A-Za-z])(?!\.[0-9]|\s?%|\s?(?:[nuµm]?s|[kMGT]?i?B|USD|EUR)\b)"
 )
 # As a header is logged, and what looks like a JWT by itself. A word behind "bearer" has no digit.
@@ -64,7 +67,7 @@ _AUTHORIZATION: Final = re.compile(
 )
 _BEARER: Final = re.compile(r"(\b[Bb]earer {1,4})(?=[^\s]{0,64}[0-9])([A-Za-z0-9._~+/=-]{12,4096})")
 _JWT: Final = re.compile(
-    r"\beyJ[A-Za-z0-9_-]{8,4096}\.eyJ[A-Za-z0-9_-]{8,4096}\.[A-Za-z0-9_-]{8,4096}"
+    r"(?<![A-Za-z0-9_-])eyJ[A-Za-z0-9_-]{8,4096}\.eyJ[A-Za-z0-9_-]{8,4096}\.[A-Za-z0-9_-]{8,4096}"
 )
 # A look at a text that has nothing, which is nearly every one; a part of a URL alone needs more.
 has_any: Final = re.compile(r"[@?#]|%40|[0-9][0-9 .-]{11}|\+[1-9]|eyJ|earer |uthorization").search
@@ -171,7 +174,11 @@ def _address_spans(text: str, sign: re.Pattern[str]) -> Iterator[tuple[int, int]
     for found in sign.finditer(text):
         before = text[max(end, found.start() - _LOCAL_CHARS_MAX) : found.start()]
         local = _LOCAL_REVERSED.match(before[::-1])
-        if local is not None and local[0] != REDACTED[::-1]:
+        if (
+            _DENSITY.match(text, found.start()) is None
+            and local is not None
+            and local[0] != REDACTED[::-1]
+        ):
             yield found.start() - len(local[0]), found.end()
             end = found.end()
 
