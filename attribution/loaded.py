@@ -33,23 +33,28 @@ class Loaded:
 
 
 def one_each(decisions: Table) -> tuple[Table, Table]:
-    """Return one decision a root span, and the others: a retry that stamped it otherwise.
+    """Return one decision a root span, and the rows that a retry of it stamped otherwise.
 
-    The first received is the current one.
+    The first received is the current one. Another decision under the ids of a span that is there is
+    left out too, and is no retry: its row stays.
     """
     order = pc.sort_indices(
         decisions, sort_keys=[("received_ns", "ascending"), ("ingress_ns", "ascending")]
     )
     decisions = decisions.take(order)
-    seen: set[tuple[str, str]] = set()
-    keep = []
-    for key in zip(
-        decisions["trace_id"].to_pylist(), decisions["root_span_id"].to_pylist(), strict=True
+    first: dict[tuple[str, str], tuple[str, str]] = {}
+    keep, retried = [], []
+    for trace, span, *meant in zip(
+        *(decisions[name].to_pylist() for name in ("trace_id", "root_span_id")),
+        *(decisions[name].to_pylist() for name in ("decision_id", "action")),
+        strict=True,
     ):
-        keep.append(key not in seen)
-        seen.add(key)
-    is_kept = pa.array(keep, pa.bool_())
-    return decisions.filter(is_kept), decisions.filter(pc.invert(is_kept))
+        keep.append((trace, span) not in first)
+        retried.append(not keep[-1] and first[trace, span] == tuple(meant))
+        first.setdefault((trace, span), (meant[0], meant[1]))
+    return decisions.filter(pa.array(keep, pa.bool_())), decisions.filter(
+        pa.array(retried, pa.bool_())
+    )
 
 
 def without(decisions: Table, known: Table) -> Table:

@@ -54,6 +54,14 @@ def test_decisions_of_one_id_in_traces_of_their_own_stay(store: Connections) -> 
     assert current(store) == [("order-1", 0), ("order-1", 3)]
 
 
+def test_another_decision_under_the_same_ids_keeps_its_row(store: Connections) -> None:
+    """Processes that were forked with one seed draw the same ids for different work."""
+    put_spans(store, decision("a", decision__id="order-1"))
+    put_spans(store, decision("a", start_ms=3.0, received_s=1.5, decision__id="order-2"))
+    job(store).run_once(at(20))
+    assert current(store) == [("order-1", 0), ("order-2", 3)]
+
+
 def test_any_order_of_retries_leaves_the_first_received(store: Connections) -> None:
     """Many decisions, many retries, stored in any order."""
     draw = random.Random(11)
