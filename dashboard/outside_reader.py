@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
+from clickhouse_connect.driver.binding import bind_query
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from collector.errors import InputError
 from collector.log import get_logger
 from collector.store.connect import Connections
 from dashboard.outside_sql import (
-    check_parameters,
     check_size,
     first_line,
     judged_as,
@@ -25,6 +26,7 @@ from dashboard.outside_sql import (
 from dashboard.outside_tree import closed_function, judge
 from dashboard.rows import Answer
 
+_NAME = re.compile(r"[A-Za-z_]\w*")
 STOP_TRIES = 20
 STOP_AGAIN_S = 0.1
 
@@ -150,6 +152,38 @@ class OutsideReader:
             # It fails before it has put anything out, so the connection is as it was.
             raise InputError(parse_failure(error)) from error
         return str(result.result_rows[0][0])
+
+
+def check_parameters(
+    sql: str, parameters: dict[str, object], *, is_asked: bool
+) -> dict[str, object] | None:
+    """Return what to bind, None where nothing is.
+
+    The client puts values into the text with `%` where it finds no placeholder of its own; so its
+    own rule is asked whether the text stays as it was judged.
+
+    Args:
+        sql: the text that was judged, and will run.
+        parameters: by name.
+        is_asked: there is a placeholder in its tree.
+
+    Raises:
+        InputError: there are parameters and no placeholder.
+    """
+    if not parameters:
+        return None
+    odd = [name for name in parameters if not _NAME.fullmatch(name)]
+    if odd:
+        raise InputError(f"parameter {odd[0][:60]!r} has no name of letters, digits and _")
+    try:
+        text, bound = bind_query(sql, dict(parameters))
+    except (ClickHouseError, TypeError, ValueError, KeyError) as error:
+        raise InputError(f"parameters cannot be bound: {error}") from error
+    if not is_asked or text != sql or not bound:
+        raise InputError(
+            "parameters are given, but sql has no placeholder such as {name:String} outside of text"
+        )
+    return parameters
 
 
 @cache

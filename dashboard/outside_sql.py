@@ -12,9 +12,6 @@ import json
 import re
 from decimal import Decimal
 
-from clickhouse_connect.driver.binding import bind_query
-from clickhouse_connect.driver.exceptions import ClickHouseError
-
 from collector.errors import InputError
 from dashboard.outside_tree import ANSWERED, Tree
 from dashboard.rows import Answer
@@ -28,7 +25,6 @@ _NO_TREE = re.compile(
     r"AST node of type '(?P<kind>[A-Za-z]+?)(?:Query)?(?:_[^']*)?' does not support"
 )
 _NO_PARSER = re.compile(r"Function with name `?(?:parseQueryToJSON|formatQuery)`? does not exist")
-_NAME = re.compile(r"[A-Za-z_]\w*")
 _SCOPE = re.compile(r":? In scope SELECT (?:formatQuery|parseQueryToJSON)\(.*", re.DOTALL)
 
 
@@ -66,38 +62,6 @@ def read_tree(text: str) -> Tree:
     except RecursionError as error:
         raise InputError("sql nests too deep; send a plainer SELECT") from error
     return tree
-
-
-def check_parameters(
-    sql: str, parameters: dict[str, object], *, is_asked: bool
-) -> dict[str, object] | None:
-    """Return what to bind, None where nothing is.
-
-    The client puts values into the text with `%` where it finds no placeholder of its own; so its
-    own rule is asked whether the text stays as it was judged.
-
-    Args:
-        sql: the text that was judged, and will run.
-        parameters: by name.
-        is_asked: there is a placeholder in its tree.
-
-    Raises:
-        InputError: there are parameters and no placeholder.
-    """
-    if not parameters:
-        return None
-    odd = [name for name in parameters if not _NAME.fullmatch(name)]
-    if odd:
-        raise InputError(f"parameter {odd[0][:60]!r} has no name of letters, digits and _")
-    try:
-        text, bound = bind_query(sql, dict(parameters))
-    except (ClickHouseError, TypeError, ValueError, KeyError) as error:
-        raise InputError(f"parameters cannot be bound: {error}") from error
-    if not is_asked or text != sql or not bound:
-        raise InputError(
-            "parameters are given, but sql has no placeholder such as {name:String} outside of text"
-        )
-    return parameters
 
 
 def read_answer(text: bytes) -> Answer:
