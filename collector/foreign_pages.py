@@ -7,6 +7,7 @@ comes twice is refused: which of the two another program would believe is not kn
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Collection, Iterable
 from urllib.parse import urlsplit
 
@@ -37,7 +38,7 @@ def page_refusal(
                 return f"two {name.decode()} headers; send one"
             told[name] = value.decode("latin-1").strip()
     host = told.get(b"host", "")
-    if hosts is not None and _host_name(host) not in hosts:
+    if hosts is not None and not _is_served(_host_name(host), hosts):
         return f"host {host[:100]!r} is not served here; use 127.0.0.1"
     if reads:
         return None
@@ -59,6 +60,16 @@ def _is_ours(origin: str, host: str, public_url: str) -> bool:
             place == (url.hostname, url.port or _DEFAULT_PORTS.get(url.scheme)) for url in ours
         )
     except ValueError:  # a port that is no number, brackets that do not close
+        return False
+
+
+def _is_served(name: str, hosts: Collection[str]) -> bool:
+    """Say whether a name is one of ours; any address of the loopback is, since no page has one."""
+    if name.rstrip(".") in hosts:
+        return True
+    try:
+        return ipaddress.ip_address(name.strip("[]")).is_loopback
+    except ValueError:
         return False
 
 

@@ -32,7 +32,7 @@ pytestmark = pytest.mark.integration
 # Nothing is stored: every item of it is refused.
 REFUSED = trace_request(span(trace_id="")).SerializeToString()
 SHORT_S = 0.1
-HEAD = b"POST /v1/traces HTTP/1.1\r\nhost: x\r\ncontent-type: application/x-protobuf\r\n"
+HEAD = b"POST /v1/traces HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/x-protobuf\r\n"
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 
 

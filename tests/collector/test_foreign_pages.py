@@ -36,6 +36,14 @@ def test_own_pages_and_programs_are_let_in(headers: list[tuple[str, str]]) -> No
 
 
 @pytest.mark.parametrize(
+    "host", ["localhost.:8050", "LOCALHOST", "127.0.0.2:8050", "[::1]:8050", "[0:0:0:0:0:0:0:1]"]
+)
+def test_every_name_of_the_loopback_is_ours(host: str) -> None:
+    """No page has one of these for its own."""
+    assert refusal(host=host) is None
+
+
+@pytest.mark.parametrize(
     ("headers", "reason"),
     [
         ([("origin", "https://evil.example")], "origin"),
