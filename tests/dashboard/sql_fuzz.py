@@ -31,7 +31,6 @@ _CALL = re.compile(r"\b[A-Za-z_]\w*(?=\()")
 # Read out of a script and dull: they take their time, and touch nothing.
 _SLOW = re.compile(r"sleep|numbers\(\d{7,}|zeros\(\d{7,}|range\(\d{6,}|repeat\(", re.IGNORECASE)
 PATH = "{canary}"
-_PARAMETERS = {"p": "x", "d": "system", "i": "users"}
 _READING = ["file", "FILE", "catboostEvaluate"]
 _TAKING_ANYTHING = ["tuple", "toString", "ignore", "toTypeName", "cityHash64", "length", "hex"]
 _TEMPLATES = (
@@ -90,6 +89,11 @@ _TEMPLATES = (
     "EXECUTE AS default {s}",
     "{s} PARALLEL WITH {s}",
     "SELECT $x$ {a} $x$, {f}",
+    "SELECT '{{p:', '%(p)s', {f}",
+    "SELECT {{p:String}}, '%(p)s', {a}",
+    "SELECT {n}(untuple(({a}, {a}))), {n}(COLUMNS('a')) FROM values('a String', {a})",
+    "SELECT d.`DateTime({a})`, {n}(d, {a}) FROM (SELECT 1::Int64::Dynamic AS d)",
+    "SELECT {n}(CAST(unhex({a}), 'AggregateFunction(any, Dynamic)')), {n}({a}, 'yyyy zzzz')",
     "FROM {t} SELECT {f}",
     "{f}",
     "VALUES ({f})",
@@ -113,6 +117,13 @@ class Grammar:
         if self.scripts and self.draw.random() < 0.5:
             return self._changed(self.draw.choice(self.scripts))
         return self._filled(self.draw.choice(_TEMPLATES), depth=0)
+
+    def parameters(self) -> dict[str, object]:
+        """Return values, some of which would be SQL if they were put into the text."""
+        path = f"{self.directory}/{self.draw.choice(self.files)}"
+        values = ("x", f", file($${path}$$), ", " INTO OUTFILE ", f"', file('{path}")
+        value: dict[str, object] = {"p": self.draw.choice(values)}
+        return value if self.draw.random() < 0.5 else value | {"d": "system", "i": "users"}
 
     def _filled(self, template: str, depth: int) -> str:
         fillers: dict[str, Callable[[], str]] = {
@@ -245,7 +256,7 @@ def try_statements(
             continue
         tally.tried += 1
         try:
-            answer = reader.answer(sql, dict(_PARAMETERS) if "{" in sql else {})
+            answer = reader.answer(sql, grammar.parameters() if "{" in sql else {})
         except InputError as error:
             tally.refused += 1
             said = str(error)
