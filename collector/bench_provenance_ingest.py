@@ -114,7 +114,9 @@ def job_rate(seed: int, runs: int, progress: Callable[[str], None]) -> float:
             for table in ("provenance_events", "provenance_chains"):
                 store.client().command("TRUNCATE TABLE {t:Identifier}", parameters={"t": table})
             config = ProvenanceConfig(keys_path=keys)
-            job = ProvenanceJob(config, store, Counters(), lambda: now_ns + NS_PER_S)
+            job = ProvenanceJob(
+                config, store, Counters(), AttributesConfig(), lambda: now_ns + NS_PER_S
+            )
             began_ns = time.process_time_ns()
             report = job.run_once(now_ns + NS_PER_S)
             spent_ns = time.process_time_ns() - began_ns

@@ -93,6 +93,7 @@ class Event(NamedTuple):
     prev: str
     tag: str
     fields: tuple[str, ...]
+    received_ns: int = 0  # when it arrived, 0 where that is not known
 
 
 class ChainMac:

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import heapq
 import json
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
-from typing import Final
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, astuple, dataclass, field
+from typing import Any, Final
 
 from collector.provenance import SIGNED, TRACE_ID_INDEX, Event
 from collector.provenance_checkpoint import NO_ROOT, Checkpoint
@@ -21,6 +22,10 @@ ChainKey = tuple[str, str]  # producer, epoch; neither is empty
 NO_LINE: Final = -1
 # Forged events may claim any number; what they claim only keeps it from being missed.
 CLAIMS_MAX: Final = 10_000
+# A lost checkpoint leaves two coverings where there was one.
+COVERINGS_MAX: Final = 1_000
+SETTLED_MAX: Final = 64
+OPEN: Final = 2**63  # no chain gets there: nothing closed it
 
 
 @dataclass(slots=True)
@@ -48,17 +53,110 @@ class Hole:
 
 
 @dataclass(slots=True)
+class Covering:
+    """Numbers that signed checkpoints are over, each following the one before it."""
+
+    first: int
+    next: int
+    prev_root: str  # that the first of the checkpoints names
+    root: str  # of the last one
+
+
+@dataclass(slots=True)
 class Chain:
     """One producer's epoch."""
 
     runs: list[Run] = field(default_factory=list)
     claims: set[int] = field(default_factory=set)  # numbers that tampered events say they have
     leaves: dict[int, bytes] = field(default_factory=dict)
-    checkpoints: dict[int, Checkpoint] = field(default_factory=dict)
-    proven: int = 0  # a checkpoint proves that all numbers below it were given
+    checkpoints: dict[int, Checkpoint] = field(default_factory=dict)  # not compared yet
+    settled: dict[int, str] = field(default_factory=dict)  # roots of the last that were, by number
+    covered: list[Covering] = field(default_factory=list)
+    closed: int = OPEN  # the number that none has: a signed checkpoint says the producer ended
     start: int = 0  # what came before is not missed
-    root: str = NO_ROOT  # of the last checkpoint that was compared
-    gaps: dict[int, Hole] = field(default_factory=dict)  # by their first number
+    gaps: dict[int, Hole] = field(default_factory=dict)  # of events, by their first number
+    uncovered: dict[int, Hole] = field(default_factory=dict)  # of checkpoints
+
+    @property
+    def proven(self) -> int:
+        """Return the number below which all were given, as signed checkpoints say."""
+        return self.covered[-1].next if self.covered else 0
+
+    @property
+    def has_holes(self) -> bool:
+        """Return whether anything is waited for."""
+        return bool(self.gaps or self.uncovered)
+
+    def has_forgotten(self, checkpoint: Checkpoint) -> bool:
+        """Return whether a checkpoint is over what was covered by one that is not remembered."""
+        first, last = checkpoint.first_seq, checkpoint.last_seq
+        is_old = last < min(self.settled, default=0)
+        return is_old and any(each.first <= first and last < each.next for each in self.covered)
+
+    def conflict(self, checkpoint: Checkpoint) -> str:
+        """Return what a signed checkpoint contradicts among those that are here, "" for nothing."""
+        first, after = checkpoint.first_seq, checkpoint.last_seq + 1
+        if any(first < each.next and each.first < after for each in self.covered):
+            return "another one is over the same events"
+        if after > self.closed or (checkpoint.closing and after < self.proven):
+            return "another one says where the chain ended"
+        return ""
+
+    def cover(self, checkpoint: Checkpoint) -> bool:
+        """Note what a signed checkpoint is over; return whether it follows the one before it.
+
+        Checkpoints come in any order: each is held against the one before it and the one behind
+        it, whichever of the two is here.
+        """
+        covered, first, after = self.covered, checkpoint.first_seq, checkpoint.last_seq + 1
+        at = bisect_right(covered, first, key=lambda each: each.first)
+        before = covered[at - 1] if at else None
+        behind = covered[at] if at < len(covered) else None
+        fits = first > 0 or checkpoint.prev_root == NO_ROOT
+        if before is not None and before.next == first:
+            fits = before.root == checkpoint.prev_root
+            before.next, before.root = after, checkpoint.root
+        else:
+            before = Covering(first, after, checkpoint.prev_root, checkpoint.root)
+            covered.insert(at, before)
+        if behind is not None and behind.first == after:
+            fits = fits and behind.prev_root == checkpoint.root
+            before.next, before.root = behind.next, behind.root
+            covered.remove(behind)
+        if checkpoint.closing:
+            self.closed = after
+        return fits
+
+    def uncovered_holes(self, start: int) -> Iterator[tuple[int, int]]:
+        """Yield first and last of the numbers from `start` on that lack a checkpoint.
+
+        Only before one that is here: what comes after the last one is unproven, not missed.
+        """
+        for each in self.covered:
+            if each.first > start:
+                yield start, each.first - 1
+            start = max(start, each.next)
+
+    def held(self, first: int, last: int) -> int:
+        """Return how many of these numbers have an event."""
+        return sum(max(0, min(run.next, last + 1) - max(run.first, first)) for run in self.runs)
+
+    def settle(self, checkpoint: Checkpoint) -> None:
+        """Let a checkpoint go that was compared, or never can be."""
+        self.checkpoints.pop(checkpoint.first_seq, None)
+        self.settled[checkpoint.first_seq] = checkpoint.root
+
+    def trim(self) -> None:
+        """Forget the oldest of what was compared, for who never ends."""
+        for first in sorted(self.settled)[:-SETTLED_MAX]:
+            del self.settled[first]
+        while len(self.covered) > COVERINGS_MAX:
+            oldest, second = self.covered[:2]
+            oldest.next, oldest.root = second.next, second.root
+            del self.covered[1]
+        if self.claims:
+            held = [(run.first, run.next) for run in self.runs]
+            self.claims = {c for c in self.claims if not any(a <= c < b for a, b in held)}
 
     def holes(self, start: int, end: int) -> Iterator[tuple[int, int]]:
         """Yield first and last of the numbers that neither an event nor a tampered one has.
@@ -104,7 +202,6 @@ class Chain:
 
         Leaves are kept for chains that send checkpoints, which is how long they are few.
         """
-        has_checkpoints = bool(self.proven or self.checkpoints)
         return json.dumps(
             {
                 "runs": [
@@ -113,23 +210,28 @@ class Chain:
                 ],
                 "claims": sorted(self.claims),
                 "leaves": {seq: leaf.hex() for seq, leaf in self.leaves.items()}
-                if has_checkpoints
+                if self.covered
                 else {},
                 "checkpoints": [asdict(checkpoint) for checkpoint in self.checkpoints.values()],
-                "proven": self.proven,
+                "settled": self.settled,
+                "covered": [list(astuple(covering)) for covering in self.covered],
+                "closed": self.closed,
                 "start": self.start,
-                "root": self.root,
-                "gaps": {first: asdict(hole) for first, hole in self.gaps.items()},
+                "gaps": _holes_to_json(self.gaps),
+                "uncovered": _holes_to_json(self.uncovered),
             },
             separators=(",", ":"),
         )
 
 
 def chain_from_json(key: ChainKey, text: str) -> Chain:
-    """Return the chain that `to_json` wrote."""
+    """Return the chain that `to_json` wrote, of this release or an earlier one."""
     said = json.loads(text)
     checkpoints = [Checkpoint(**each) for each in said["checkpoints"]]
-    return Chain(
+    covered: Iterable[tuple[int, int, str, str]] = said.get("covered", ())
+    if said.get("proven"):  # as releases before coverings wrote it
+        covered = [(0, said["proven"], NO_ROOT, said["root"])]
+    chain = Chain(
         runs=[
             Run(_opening(key, first, prev, trace_id), NO_LINE, after, tag)
             for first, after, tag, prev, trace_id in said["runs"]
@@ -137,11 +239,25 @@ def chain_from_json(key: ChainKey, text: str) -> Chain:
         claims=set(said["claims"]),
         leaves={int(seq): bytes.fromhex(leaf) for seq, leaf in said["leaves"].items()},
         checkpoints={checkpoint.first_seq: checkpoint for checkpoint in checkpoints},
-        proven=said["proven"],
+        settled={int(first): root for first, root in said.get("settled", {}).items()},
+        covered=[Covering(*each) for each in covered],
+        closed=said.get("closed", OPEN),
         start=said["start"],
-        root=said["root"],
-        gaps={int(first): Hole(**hole) for first, hole in said["gaps"].items()},
+        gaps=_holes_from_json(said["gaps"]),
+        uncovered=_holes_from_json(said.get("uncovered", {})),
     )
+    if "covered" not in said:
+        for checkpoint in chain.checkpoints.values():
+            chain.cover(checkpoint)
+    return chain
+
+
+def _holes_to_json(holes: Mapping[int, Hole]) -> dict[int, dict[str, object]]:
+    return {first: asdict(hole) for first, hole in holes.items()}
+
+
+def _holes_from_json(said: Mapping[str, dict[str, Any]]) -> dict[int, Hole]:
+    return {int(first): Hole(**hole) for first, hole in said.items()}
 
 
 def _opening(key: ChainKey, seq: int, prev: str, trace_id: str) -> Event:

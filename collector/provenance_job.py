@@ -9,26 +9,39 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
 import pyarrow as pa
 
 from collector.clock import NS_PER_MINUTE, NS_PER_S
+from collector.config import AttributesConfig, DecisionsConfig, OutcomesConfig
 from collector.counters import Counters
 from collector.log import get_logger
-from collector.provenance import Event
+from collector.provenance import TRACE_ID_INDEX, Event
 from collector.provenance_chain import ChainKey
+from collector.provenance_checkpoint import Checkpoint
 from collector.provenance_config import ProvenanceConfig
+from collector.provenance_copies import equal_copies
 from collector.provenance_keys import KeyRing
 from collector.provenance_lines import checkpoint_of
 from collector.provenance_ring import read_ring
-from collector.provenance_stream import Judged, Missing, Stream
+from collector.provenance_rows import (
+    COLUMNS,
+    event_rows,
+    events_of,
+    missing_row,
+    run_row,
+    verdicts_of,
+)
+from collector.provenance_stream import Judged, Stream
 from collector.provenance_verify import Finding, Verdict
 from collector.store.connect import Connections
 from collector.store.cursors import next_received_ns, write_cursor
+from collector.store.migrate import render_view
+from collector.store.render import render
 
 CURSOR: Final = "provenance"
 PAGE_ITEMS: Final = 50_000  # spans read at a time, of which decisions are some
@@ -43,12 +56,10 @@ _IDLE_NS: Final = NS_PER_MINUTE
 # Where the pass itself is, among the chains: no chain has it, since a seal or a checkpoint without
 # a producer or an epoch is incomplete.
 _PASS: Final[ChainKey] = "", ""
+_COPIES: Final = 2_000  # replays whose copies are read at a time
+_RETRIED: Final = "a sender sent it again, byte for byte"
+_EVER: Final = 2**63 - 1
 _SQL: Final = {p.stem: p.read_text() for p in (Path(__file__).parent / "sql").glob("*.sql")}
-_COLUMNS: Final = (
-    "producer", "epoch", "seq", "item_id", "verdict", "count", "reason", "kid", "trace_id",
-    "span_id", "ended_ns", "received_ns", "revision",
-)  # fmt: skip
-
 _LOG = get_logger("collector")
 
 
@@ -67,6 +78,7 @@ class ProvenanceJob:
         config: where the keys are, and how long a hole is given.
         store: where everything is read and written.
         counters: what is counted on /metrics.
+        attributes: a customer's own names, whose values are what is summed, and so sealed.
         stored_ns: returns an instant by which everything received is stored, None where unknown.
 
     Raises:
@@ -78,6 +90,7 @@ class ProvenanceJob:
         config: ProvenanceConfig,
         store: Connections,
         counters: Counters,
+        attributes: AttributesConfig,
         stored_ns: Callable[[], int] | None = None,
     ) -> None:
         assert config.keys_path is not None
@@ -86,6 +99,7 @@ class ProvenanceJob:
         self._store = store
         self._counters = counters
         self._stored_ns = stored_ns
+        self._sql = sealed_sql(attributes)
         self.page_items = PAGE_ITEMS
         self._lock = threading.Lock()
         self._totals: Counter[str] = Counter()
@@ -114,9 +128,9 @@ class ProvenanceJob:
         return dict(self._totals)
 
     def _run(self, now_ns: int) -> ProvenanceReport:
-        stream = self._stream or self._resume(now_ns)
-        self._follow_keys(stream, now_ns)
         report = ProvenanceReport()
+        stream = self._stream or self._resume(now_ns, report)
+        self._follow_keys(stream, now_ns, report)
         until_ns = now_ns if self._stored_ns is None else min(now_ns, self._stored_ns())
         overlap_ns = _OVERLAP_NS if self._stored_ns is None else 0
         while self._cursor_ns < until_ns:
@@ -136,50 +150,73 @@ class ProvenanceJob:
         for page in self._pages(after_ns, until_ns):
             self._judge(stream, page, until_ns, report)
         found = stream.missing(now_ns)
-        self._insert([_missing_row(hole, until_ns) for hole in found], report)
+        self._insert([missing_row(hole, until_ns) for hole in found], report)
         states = stream.states()
         self._cursor_ns = until_ns
         if states or until_ns - self._noted_ns >= _IDLE_NS:
             self._remember(states, until_ns)
 
-    def _resume(self, now_ns: int) -> Stream:
+    def _resume(self, now_ns: int, report: ProvenanceReport) -> Stream:
         """Return the chains as the last remembered pass left them."""
         client = self._store.client()
         producer, epoch = _PASS
         rows = client.query(
-            _SQL["chain_states"], parameters={"producers": [producer], "epochs": [epoch]}
+            self._sql["chain_states"], parameters={"producers": [producer], "epochs": [epoch]}
         ).result_rows
         self._cursor_ns = self._noted_ns = int(rows[0][3]) if rows else 0
         self._began_ns = int(rows[0][2]) if rows else 0
         missing_after_ns = round(self._config.missing_after_s * NS_PER_S)
         stream = self._stream = Stream(self._ring, missing_after_ns)
-        open_chains = client.query(_SQL["open_chains"]).result_rows
+        open_chains = client.query(self._sql["open_chains"]).result_rows
         stream.restore({(producer, epoch): state for producer, epoch, state in open_chains})
-        self._withdraw(KeyRing({}, {}), now_ns)
+        self._reconsider(stream, KeyRing({}, {}), now_ns, report)
         return stream
 
-    def _follow_keys(self, stream: Stream, now_ns: int) -> None:
+    def _follow_keys(self, stream: Stream, now_ns: int, report: ProvenanceReport) -> None:
         text, ring = read_ring(self._path)
         if text == self._keys_text:
             return
         before, self._ring, self._keys_text = self._ring, ring, text
         stream.change_keys(self._ring)
         _LOG.info("provenance_keys_changed", kids=sorted(self._ring.macs))
-        self._withdraw(before, now_ns)
+        self._reconsider(stream, before, now_ns, report)
 
-    def _withdraw(self, before: KeyRing, now_ns: int) -> None:
-        """Take back what was said of events whose key does not count any more."""
+    def _reconsider(
+        self, stream: Stream, before: KeyRing, now_ns: int, report: ProvenanceReport
+    ) -> None:
+        """Say what the keys of now say of events that were judged by others."""
         for kid, key in self._ring.macs.items():
-            if before.macs.get(kid) == key or not (key.revoked or key.retired_ns is not None):
+            if before.macs.get(kid) == key:
                 continue
-            reason = "is revoked" if key.revoked else "was retired before it ended"
-            self._command(
-                "withdraw_key",
-                kid=kid,
-                after_ns=0 if key.revoked else key.retired_ns,
-                reason=f"key {kid} {reason}",
-                revision=now_ns,
-            )
+            until_ns = 0 if key.revoked else _EVER if key.retired_ns is None else key.retired_ns
+            if until_ns < _EVER:
+                why = "is revoked" if key.revoked else "was retired before it ended or arrived"
+                self._command(
+                    "withdraw_key",
+                    kid=kid,
+                    after_ns=until_ns,
+                    reason=f"taken back: key {kid} {why}",
+                    revision=now_ns,
+                )
+            if until_ns > 0:
+                self._command("restore_key", kid=kid, until_ns=until_ns, revision=now_ns)
+                self._judge_refused(stream, kid, now_ns, report)
+
+    def _judge_refused(
+        self, stream: Stream, kid: str, now_ns: int, report: ProvenanceReport
+    ) -> None:
+        """Judge again what arrived while its key did not hold, or was not known."""
+        (times,) = self._query("refused_arrivals", kid=kid).to_pylist()
+        if not times["last_ns"]:
+            return
+        whole = times["first_ns"] - 1, times["last_ns"]
+        for page in self._pages(*whole):
+            self._judge(stream, page, now_ns, report, kid)
+        # Before what was said is dropped: a stop in between judges them once more.
+        self._remember(stream.states(), self._cursor_ns)
+        statement = render(self._sql["drop_refused"], self._store.config.cluster)
+        parameters = {"kid": kid, "after_ns": whole[0], "until_ns": whole[1], "revision": now_ns}
+        self._store.client().command(statement, parameters=parameters)
 
     def _pages(self, after_ns: int, until_ns: int) -> Iterator[tuple[int, int]]:
         """Cut (after, until] so that a page holds PAGE_ITEMS, whole instants only."""
@@ -195,27 +232,69 @@ class ProvenanceJob:
             yield begin_ns, until_ns
 
     def _judge(
-        self, stream: Stream, page: tuple[int, int], revision: int, report: ProvenanceReport
+        self,
+        stream: Stream,
+        page: tuple[int, int],
+        revision: int,
+        report: ProvenanceReport,
+        kid: str = "",
     ) -> None:
-        span = {"after_ns": page[0], "until_ns": page[1]}
-        table = self._query("sealed_events", **span, cursor_ns=self._cursor_ns)
-        events = list(_events(table))
-        records = self._query("sealed_checkpoints", **span)["attributes"].to_pylist()
-        checkpoints = [checkpoint_of(dict(record)) for record in records]
+        """Judge what arrived in a page, or again those of it whose key did not hold then."""
+        table = self._events("refused" if kid else "new", page, kid=kid)
+        events = list(events_of(table))
+        checkpoints = [] if kid else self._checkpoints(page)
         self._load(stream, stream.unknown(events, checkpoints))
         judged = stream.judge(
             events,
-            table["form"].cast(pa.binary()).to_pylist(),
+            _forms(table),
             checkpoints,
             first_look=page[1] <= self._began_ns + _FIRST_LOOK_NS,
         )
+        self._tell_retries(events, judged)
         rows = event_rows(table, judged, revision)
-        report.verdicts.update(_verdicts(rows))
+        report.verdicts.update(verdicts_of(rows))
         if len(rows):
             self._store.client().insert_arrow("provenance_events", rows)
         for finding in judged.earlier:
             self._amend(finding, revision, report)
-        self._insert([_run_row(finding, revision) for finding in judged.runs], report)
+        for finding in judged.runs:
+            if finding.verdict is Verdict.TAMPERED:
+                self._amend(finding, revision, report)
+            else:
+                self._insert([run_row(finding, revision)], report)
+
+    def _tell_retries(self, events: Sequence[Event], judged: Judged) -> None:
+        """Tell a sender's own retries from replays, by all the copies that are stored."""
+        replays = [n for n, said in judged.events.items() if said.verdict is Verdict.REPLAYED]
+        for begin in range(0, len(replays), _COPIES):
+            part = replays[begin : begin + _COPIES]
+            traces = sorted({events[line].fields[TRACE_ID_INDEX] for line in part})
+            table = self._events("copies", (0, 0), trace_ids=traces)
+            contents = table["copy"].cast(pa.binary()).to_pylist()
+            copies = zip(events_of(table), _forms(table), contents, strict=True)
+            equal = equal_copies(self._ring.macs, copies)
+            for line in part:
+                event = events[line]
+                if (event.producer, event.epoch, event.seq, event.received_ns) in equal:
+                    said = judged.events[line]
+                    judged.events[line] = replace(said, verdict=Verdict.RETRIED, reason=_RETRIED)
+
+    def _checkpoints(self, page: tuple[int, int]) -> list[Checkpoint]:
+        records = self._query("sealed_checkpoints", after_ns=page[0], until_ns=page[1])
+        return [checkpoint_of(dict(record)) for record in records["attributes"].to_pylist()]
+
+    def _events(
+        self, mode: str, page: tuple[int, int], *, kid: str = "", trace_ids: Sequence[str] = ()
+    ) -> Any:  # noqa: ANN401  # an Arrow table
+        return self._query(
+            "sealed_events",
+            mode=mode,
+            after_ns=page[0],
+            until_ns=page[1],
+            cursor_ns=self._cursor_ns,
+            kid=kid,
+            trace_ids=list(trace_ids),
+        )
 
     def _load(self, stream: Stream, keys: set[ChainKey]) -> None:
         if not keys:
@@ -226,19 +305,20 @@ class ProvenanceJob:
 
     def _amend(self, finding: Finding, revision: int, report: ProvenanceReport) -> None:
         self._command(
-            "amend_event",
+            "amend_run",
             verdict=finding.verdict.value,
             reason=finding.reason,
             producer=finding.producer,
             epoch=finding.epoch,
-            seq=finding.first_seq,
+            first_seq=finding.first_seq,
+            last_seq=finding.last_seq,
             revision=revision,
         )
-        report.verdicts[finding.verdict] += 1
+        report.verdicts[finding.verdict] += finding.count
 
     def _insert(self, rows: list[list[Any]], report: ProvenanceReport) -> None:
         if rows:
-            self._store.client().insert("provenance_events", rows, column_names=list(_COLUMNS))
+            self._store.client().insert("provenance_events", rows, column_names=list(COLUMNS))
         for row in rows:
             report.verdicts[row[4]] += row[5]
 
@@ -259,67 +339,19 @@ class ProvenanceJob:
         self._totals.update(report.verdicts)
 
     def _query(self, name: str, **parameters: object) -> Any:  # noqa: ANN401  # an Arrow table
-        return self._store.client().query_arrow(_SQL[name], parameters=parameters)
+        return self._store.client().query_arrow(self._sql[name], parameters=parameters)
 
     def _command(self, name: str, **parameters: object) -> None:
-        self._store.client().command(_SQL[name], parameters=parameters)
+        self._store.client().command(self._sql[name], parameters=parameters)
 
 
-def event_rows(table: Any, judged: Judged, revision: int) -> Any:  # noqa: ANN401  # Arrow tables
-    """Return the rows of a batch: every event is ok where nothing else is said of it."""
-    size = len(table)
-    verdicts, reasons = [Verdict.OK.value] * size, [""] * size
-    items, counts = [""] * size, [1] * size
-    spans = {name: table[name] for name in ("trace_id", "span_id", "received_ns")}
-    copies: Counter[str] = Counter()
-    for line, finding in judged.events.items():
-        is_late = finding.verdict is Verdict.OK
-        verdicts[line] = (Verdict.REORDERED if is_late else finding.verdict).value
-        reasons[line] = finding.reason
-        if not (is_late or finding.holds_place):
-            items[line] = ":".join(str(column[line].as_py()) for column in spans.values())
-            copies[items[line]] += 1
-    for line in judged.events:
-        counts[line] = copies.get(items[line], 1)
-    return pa.table(
-        {
-            **{name: table[name] for name in ("producer", "epoch", "seq", "kid")},
-            **spans,
-            "ended_ns": table["ended_ns"],
-            "item_id": pa.array(items),
-            "verdict": pa.array(verdicts).dictionary_encode(),
-            "count": pa.array(counts, pa.uint64()),
-            "reason": pa.array(reasons).dictionary_encode(),
-            "revision": pa.array([revision] * size, pa.uint64()),
-        }
-    )
+def sealed_sql(attributes: AttributesConfig) -> dict[str, str]:
+    """Return the statements, with a customer's names where they read sealed values."""
+    return {
+        name: render_view(text, attributes, DecisionsConfig(), OutcomesConfig())
+        for name, text in _SQL.items()
+    }
 
 
-def _events(table: Any) -> Iterator[Event]:  # noqa: ANN401  # an Arrow table
-    column = {name: table[name].to_pylist() for name in table.column_names if name != "form"}
-    ended = map(str, column["ended_ns"])
-    starts = [""] * len(table)
-    fields = zip(column["trace_id"], column["span_id"], starts, ended, strict=True)
-    names = ("kid", "producer", "epoch", "seq", "prev", "tag")
-    return map(Event._make, zip(*(column[name] for name in names), fields, strict=True))
-
-
-def _verdicts(rows: Any) -> Counter[str]:  # noqa: ANN401  # an Arrow table
-    counted = rows["verdict"].value_counts().to_pylist()
-    return Counter({each["values"]: each["counts"] for each in counted})
-
-
-def _run_row(finding: Finding, revision: int) -> list[Any]:
-    count = finding.last_seq - finding.first_seq + 1
-    item = f"checkpoint:{finding.first_seq}-{finding.last_seq}"
-    return [
-        finding.producer, finding.epoch, finding.first_seq, item, finding.verdict.value,
-        max(count, 0), finding.reason, "", "", "", 0, revision, revision,
-    ]  # fmt: skip
-
-
-def _missing_row(hole: Missing, revision: int) -> list[Any]:
-    return [
-        hole.producer, hole.epoch, hole.first_seq, "", Verdict.MISSING.value, hole.count,
-        "it is not here", "", "", "", 0, hole.seen_ns, revision,
-    ]  # fmt: skip
+def _forms(table: Any) -> list[bytes]:  # noqa: ANN401  # an Arrow table
+    return list(table["form"].cast(pa.binary()).to_pylist())

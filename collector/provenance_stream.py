@@ -27,13 +27,14 @@ CHECKPOINTS_MAX: Final = 64  # of one chain, whose events are not here yet
 
 @dataclass(frozen=True, slots=True)
 class Missing:
-    """Numbers that are not here; `count` 1 or more, from `first_seq` on."""
+    """Numbers that are not here, `count` of them from `first_seq` on."""
 
     producer: str
     epoch: str
     first_seq: int
-    count: int
+    count: int  # 0 where what was missing came after all
     seen_ns: int  # when it was seen that they are not here
+    verdict: Verdict = Verdict.MISSING  # or that no checkpoint is over them
 
 
 @dataclass(slots=True)
@@ -72,7 +73,7 @@ class Stream:
         """Take chains back that `states` gave."""
         for key, text in states.items():
             chain = self._chains[key] = chain_from_json(key, text)
-            if chain.gaps:
+            if chain.has_holes:
                 self._holed.add(key)
 
     def judge(
@@ -124,20 +125,33 @@ class Stream:
         found: list[Missing] = []
         for key in sorted(self._holed):
             chain = self._chains[key]
-            before, chain.gaps = chain.gaps, {}
-            for first, last in chain.holes(chain.start, _proven(chain)):
-                hole = _inherited(before, first, last, now_ns)
-                if hole.is_told and before.get(first) == hole:
-                    chain.gaps[first] = hole
-                    continue
-                if hole.is_told or now_ns - hole.seen_ns >= self._missing_after_ns:
-                    hole.is_told = True
-                    found.append(Missing(*key, first, last - first + 1, hole.seen_ns))
-                chain.gaps[first] = hole
-            if chain.gaps != before:
+            before = chain.gaps, chain.uncovered
+            holes = chain.holes(chain.start, chain.proven)
+            chain.gaps, due = self._looked_at(before[0], holes, now_ns)
+            found += [Missing(*key, *hole) for hole in due]
+            holes = chain.uncovered_holes(chain.start)
+            chain.uncovered, due = self._looked_at(before[1], holes, now_ns)
+            due += _filled(before[1], chain.uncovered)
+            found += [Missing(*key, *hole, Verdict.MISSING_CHECKPOINT) for hole in due]
+            if before != (chain.gaps, chain.uncovered):
                 self._touched.add(key)
-        self._holed = {key for key in self._holed if self._chains[key].gaps}
+        self._holed = {key for key in self._holed if self._chains[key].has_holes}
         return found
+
+    def _looked_at(
+        self, before: Mapping[int, Hole], holes: Iterable[tuple[int, int]], now_ns: int
+    ) -> tuple[dict[int, Hole], list[tuple[int, int, int]]]:
+        """Return the holes as they are now; first number, count and age of those to be written."""
+        now: dict[int, Hole] = {}
+        due: list[tuple[int, int, int]] = []
+        for first, last in holes:
+            hole = now[first] = _inherited(before, first, last, now_ns)
+            if hole.is_told and before.get(first) == hole:
+                continue
+            if hole.is_told or now_ns - hole.seen_ns >= self._missing_after_ns:
+                hole.is_told = True
+                due.append((first, last - first + 1, hole.seen_ns))
+        return now, due
 
     def states(self) -> dict[ChainKey, str]:
         """Return what changed since the last call, as text, and put away what is too much."""
@@ -157,50 +171,30 @@ class Stream:
 
     def _hold(self, checkpoint: Checkpoint, *, first_look: bool) -> bool:
         """Keep a checkpoint until its events are here; False where it says nothing new."""
-        key = checkpoint.producer, checkpoint.epoch
         reason = self._ring.check(checkpoint)
         if reason:
-            self._verifier.name_run(Verdict.BAD_CHECKPOINT, checkpoint, reason)
+            self._verifier.name_forged(checkpoint, reason)
             return False
         fresh = Chain(start=checkpoint.last_seq + 1) if first_look else Chain()
-        chain = self._chains.setdefault(key, fresh)
-        if checkpoint.last_seq < chain.proven:
-            return False  # a sender's own retry
-        held = chain.checkpoints.setdefault(checkpoint.first_seq, checkpoint)
-        if held.statement() != checkpoint.statement():
-            reason = "another one begins with the same event"
-            self._verifier.name_run(Verdict.BAD_CHECKPOINT, checkpoint, reason)
-            return False
-        return True
+        chain = self._chains.setdefault((checkpoint.producer, checkpoint.epoch), fresh)
+        return self._verifier.accept(chain, checkpoint)
 
     def _prove(self, chain: Chain) -> None:
-        """Compare the roots of one chain whose events are all here, in order."""
+        """Compare the roots of one chain whose events are all here."""
         for first in sorted(chain.checkpoints):
             checkpoint = chain.checkpoints[first]
             is_kept = len(chain.checkpoints) <= CHECKPOINTS_MAX and _awaits(chain, checkpoint)
-            if not self._verifier.settle(chain, checkpoint) and is_kept:
-                continue
-            if first == chain.proven and checkpoint.prev_root != chain.root:
-                reason = "it does not follow the one before it"
-                self._verifier.name_run(Verdict.BAD_CHECKPOINT, checkpoint, reason)
-            del chain.checkpoints[first]
-            chain.proven = max(chain.proven, checkpoint.last_seq + 1)
-            chain.root = checkpoint.root
-        self._trim(chain)
-
-    def _trim(self, chain: Chain) -> None:
-        needed = min(chain.checkpoints, default=chain.proven)
+            if not self._verifier.settle(chain, checkpoint) and not is_kept:
+                chain.settle(checkpoint)
+        chain.trim()
+        waits = [first for first, _ in islice(chain.uncovered_holes(chain.start), 1)]
+        needed = min([chain.proven, *waits, *chain.checkpoints])
         surplus = len(chain.leaves) - LEAVES_MAX
         if surplus > 0 or (chain.leaves and next(iter(chain.leaves)) < needed):
             kept = sorted(seq for seq in chain.leaves if seq >= needed)[-LEAVES_MAX:]
             chain.leaves = {seq: chain.leaves[seq] for seq in kept}
         while len(chain.runs) > HOLES_MAX and chain.close_oldest():
             pass
-        if chain.claims:
-            held = [(run.first, run.next) for run in chain.runs]
-            chain.claims = {
-                claim for claim in chain.claims if not any(a <= claim < b for a, b in held)
-            }
 
     def _is_empty(self, key: ChainKey) -> bool:
         return not (self._chains[key].runs or self._chains[key].checkpoints)
@@ -221,11 +215,6 @@ class Stream:
         return judged
 
 
-def _proven(chain: Chain) -> int:
-    """Return the number below which all were given, by whatever checkpoint is here."""
-    return max([chain.proven, *(c.last_seq + 1 for c in chain.checkpoints.values())])
-
-
 def _awaits(chain: Chain, checkpoint: Checkpoint) -> bool:
     """Return whether an event of the run may still come, so that its root can be compared.
 
@@ -236,7 +225,7 @@ def _awaits(chain: Chain, checkpoint: Checkpoint) -> bool:
         first <= checkpoint.last_seq
         and last >= checkpoint.first_seq
         and not any(a <= first and last <= b for a, b in told)
-        for first, last in chain.holes(chain.start, _proven(chain))
+        for first, last in chain.holes(chain.start, chain.proven)
     )
 
 
@@ -247,3 +236,12 @@ def _inherited(before: Mapping[int, Hole], first: int, last: int, now_ns: int) -
         if start <= first and last <= hole.last:
             return Hole(last, hole.seen_ns, hole.is_told)
     return Hole(last, now_ns)
+
+
+def _filled(before: Mapping[int, Hole], now: Mapping[int, Hole]) -> list[tuple[int, int, int]]:
+    """Return the holes that were written and are none any more, as holes of no number."""
+    return [
+        (first, 0, hole.seen_ns)
+        for first, hole in before.items()
+        if hole.is_told and first not in now
+    ]

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from hmac import compare_digest
+from typing import Final
 
 from collector.provenance import (
     END_NS_INDEX,
@@ -25,8 +26,10 @@ from collector.provenance import (
     canonical_rest,
     is_unsigned,
 )
-from collector.provenance_chain import Chain, ChainKey, Run
-from collector.provenance_checkpoint import NO_ROOT, Checkpoint, merkle_root
+from collector.provenance_chain import OPEN, Chain, ChainKey, Run
+from collector.provenance_checkpoint import Checkpoint, merkle_root
+
+_SAID_MAX: Final = 80  # letters of what anybody may have sent
 
 
 class Verdict(StrEnum):
@@ -35,11 +38,13 @@ class Verdict(StrEnum):
     OK = "ok"
     TAMPERED = "tampered"
     REPLAYED = "replayed"
+    RETRIED = "retried"  # replayed, and every byte is as it was: whoever holds both says so
     REORDERED = "reordered"
     MISSING = "missing"
     UNSIGNED = "unsigned"
     RECHAINED = "rechained"  # every seal holds, and yet the signed root is another
-    BAD_CHECKPOINT = "bad_checkpoint"  # not signed by a key that counts, or beside another
+    BAD_CHECKPOINT = "bad_checkpoint"  # signed, and another one that is signed says otherwise
+    FORGED_CHECKPOINT = "forged_checkpoint"  # no key that counts signed it: it is nobody's
     MISSING_CHECKPOINT = "missing_checkpoint"
 
 
@@ -56,6 +61,7 @@ class Finding:
     line: int | None = None  # the event's place in what was taken, from 0; None where it is gone
     trace_id: str = ""
     holds_place: bool = False  # its number is taken by it all the same
+    count: int = 1  # events, or numbers; or records that are nobody's
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,13 +121,15 @@ class Verifier:
         """
         if forms is None:
             events = list(events)
-            forms = [canonical_rest(seq, prev, fields) for _, _, _, seq, prev, _, fields in events]
+            forms = [
+                canonical_rest(seq, prev, fields) for _, _, _, seq, prev, _, fields, _ in events
+            ]
         line = self._events - 1
         macs = self._macs
         keep = self._keep_leaves
         # The last one is counted.
         for line, (event, rest) in enumerate(zip(events, forms, strict=True), self._events):
-            kid, producer, epoch, seq, prev, tag, _ = event
+            kid, producer, epoch, seq, prev, tag, _, _ = event
             known = macs.get((kid, producer, epoch)) or self._known(event)
             if known is None:
                 self._refuse(event, line, self._key_problem(event))
@@ -131,8 +139,11 @@ class Verifier:
             if not (tag.isascii() and compare_digest(mac.tag(rest), tag)):
                 self._refuse(event, line, "its content or its seal was changed")
                 continue
-            if retired_ns is not None and not _ended_by(event, retired_ns):
-                self._refuse(event, line, f"key {kid} was retired before it ended")
+            if retired_ns is not None and (late := _retired_before(event, retired_ns)):
+                self._refuse(event, line, f"key {kid} was retired before it {late}")
+                continue
+            if seq >= chain.closed:
+                self._refuse(event, line, "its chain was closed before it")
                 continue
             if keep:
                 chain.leaves.setdefault(seq, mac.leaf(rest, tag))
@@ -148,18 +159,34 @@ class Verifier:
         """Judge one checkpoint, at once where its events are here already."""
         assert self._check is not None
         self._checkpoints += 1
-        chain = self._chain(checkpoint.producer, checkpoint.epoch)
         reason = self._check(checkpoint)
         if reason:
-            self.name_run(Verdict.BAD_CHECKPOINT, checkpoint, reason)
+            self.name_forged(checkpoint, reason)
             return
-        held = chain.checkpoints.setdefault(checkpoint.first_seq, checkpoint)
-        if held.statement() != checkpoint.statement():
-            self.name_run(
-                Verdict.BAD_CHECKPOINT, checkpoint, "another one begins with the same event"
+        chain = self._chain(checkpoint.producer, checkpoint.epoch)
+        if self.accept(chain, checkpoint):
+            self.settle(chain, checkpoint)
+
+    def accept(self, chain: Chain, checkpoint: Checkpoint) -> bool:
+        """Hold a signed checkpoint until its events are here; False where it says nothing new."""
+        first = checkpoint.first_seq
+        waiting = chain.checkpoints.get(first)
+        known = waiting.root if waiting is not None else chain.settled.get(first)
+        if known == checkpoint.root:
+            return False  # a sender's own retry
+        if known is None and chain.has_forgotten(checkpoint):
+            return False  # a retry, of one that is older than what is remembered
+        if conflict := chain.conflict(checkpoint):
+            self._name_run(Verdict.BAD_CHECKPOINT, checkpoint, conflict)
+            return False
+        if not chain.cover(checkpoint):
+            self._name_run(
+                Verdict.BAD_CHECKPOINT, checkpoint, "it does not follow the one before it"
             )
-            return
-        self.settle(chain, checkpoint)
+        chain.checkpoints[first] = checkpoint
+        if checkpoint.closing and chain.runs and chain.runs[-1].next > chain.closed:
+            self._name_beyond(chain, checkpoint)
+        return True
 
     def drain(self) -> tuple[list[Finding], list[Finding]]:
         """Return what was found since the last call, and what came late; lines begin at 0 anew.
@@ -180,22 +207,27 @@ class Verifier:
         """Name what is missing, and sum up; nothing is taken after it."""
         unproven = open_chains = 0
         for (producer, epoch), chain in self.chains.items():
-            checkpoints = [chain.checkpoints[first] for first in sorted(chain.checkpoints)]
-            proven = max((c.last_seq for c in checkpoints), default=-1) + 1
-            start = 0 if self._whole else chain.runs[0].first if chain.runs else proven
-            for first, last in chain.holes(start, proven):
+            for checkpoint in list(chain.checkpoints.values()):
+                self.settle(chain, checkpoint)
+            first_here = chain.runs[0].first if chain.runs else chain.proven
+            for first, last in chain.holes(0 if self._whole else first_here, chain.proven):
                 self._name(Verdict.MISSING, (producer, epoch, first, last), "it is not here")
-            self._follow(checkpoints)
+            start = 0 if self._whole or not chain.covered else chain.covered[0].first
+            for first, last in chain.uncovered_holes(start):
+                where = (producer, epoch, first, last)
+                self._name(Verdict.MISSING_CHECKPOINT, where, "no checkpoint is over it")
             if chain.runs:
-                unproven += max(0, chain.runs[-1].next - proven)
-                open_chains += not any(checkpoint.closing for checkpoint in checkpoints)
+                unproven += max(0, chain.runs[-1].next - chain.proven)
+                open_chains += chain.closed == OPEN
         verdicts: Counter[Verdict] = Counter()
-        named = set()
+        named, beyond = set(), 0
         for finding in self._findings:
-            verdicts[finding.verdict] += finding.last_seq - finding.first_seq + 1
+            verdicts[finding.verdict] += finding.count
             if finding.line is not None:
                 named.add(finding.line)
-        verdicts[Verdict.OK] = self._events - len(named)
+            elif finding.verdict is Verdict.TAMPERED:
+                beyond += finding.count
+        verdicts[Verdict.OK] = self._events - len(named) - beyond
         return Report(
             events=self._events,
             verdicts=verdicts,
@@ -279,24 +311,16 @@ class Verifier:
         leaves = [chain.leaves.pop(number) for number in numbers]
         if merkle_root(leaves).hex() != checkpoint.root:
             reason = "every seal holds, and the signed root is of other events"
-            self.name_run(Verdict.RECHAINED, checkpoint, reason)
+            self._name_run(Verdict.RECHAINED, checkpoint, reason)
+        chain.settle(checkpoint)
         return True
 
-    def _follow(self, checkpoints: list[Checkpoint]) -> None:
-        """Settle what is left of one chain, and see that checkpoints follow one another."""
-        previous: Checkpoint | None = None
-        for checkpoint in checkpoints:
-            first = checkpoint.first_seq
-            self.settle(self._chain(checkpoint.producer, checkpoint.epoch), checkpoint)
-            due = previous.last_seq + 1 if previous is not None else 0 if self._whole else first
-            root = previous.root if previous is not None else NO_ROOT
-            if due < first:
-                where = (checkpoint.producer, checkpoint.epoch, due, first - 1)
-                self._name(Verdict.MISSING_CHECKPOINT, where, "no checkpoint is over it")
-            elif due > first or (checkpoint.prev_root != root and (previous or self._whole)):
-                reason = "it does not follow the one before it"
-                self.name_run(Verdict.BAD_CHECKPOINT, checkpoint, reason)
-            previous = checkpoint
+    def _name_beyond(self, chain: Chain, checkpoint: Checkpoint) -> None:
+        """Name the events that stand behind the end of their chain."""
+        first, last = chain.closed, chain.runs[-1].next - 1
+        where = (checkpoint.producer, checkpoint.epoch, first, last)
+        count = chain.held(first, last)
+        self._name(Verdict.TAMPERED, where, "its chain was closed before it", count)
 
     def _name_late(self, event: Event, line: int) -> None:
         if not self._arrival:
@@ -312,15 +336,39 @@ class Verifier:
         where = (event.producer, event.epoch, event.seq, event.seq)
         self._findings.append(Finding(verdict, *where, reason, line, trace_id, holds_place))
 
-    def name_run(self, verdict: Verdict, checkpoint: Checkpoint, reason: str) -> None:
-        """Note what is wrong with a checkpoint."""
+    def name_forged(self, checkpoint: Checkpoint, reason: str) -> None:
+        """Note a checkpoint that is nobody's: whatever it says of whom, it accuses none of them."""
+        said = f"{checkpoint.producer[:_SAID_MAX]} {checkpoint.epoch[:_SAID_MAX]}"
+        reason = (
+            f"{reason}; it says to be of {said}, {checkpoint.first_seq} to {checkpoint.last_seq}"
+        )
+        self._name(Verdict.FORGED_CHECKPOINT, ("", "", -1, -1), reason)
+
+    def _name_run(self, verdict: Verdict, checkpoint: Checkpoint, reason: str) -> None:
+        """Note what is wrong with a signed checkpoint, for the events of its run that are here."""
         first, last = checkpoint.first_seq, checkpoint.last_seq
-        self._name(verdict, (checkpoint.producer, checkpoint.epoch, first, last), reason)
+        where = (checkpoint.producer, checkpoint.epoch, first, last)
+        count = self._chain(checkpoint.producer, checkpoint.epoch).held(first, last)
+        self._name(verdict, where, reason, count)
 
-    def _name(self, verdict: Verdict, where: tuple[str, str, int, int], reason: str) -> None:
-        self._findings.append(Finding(verdict, *where, reason))
+    def _name(
+        self,
+        verdict: Verdict,
+        where: tuple[str, str, int, int],
+        reason: str,
+        count: int | None = None,
+    ) -> None:
+        count = where[3] - where[2] + 1 if count is None else count
+        self._findings.append(Finding(verdict, *where, reason, count=count))
 
 
-def _ended_by(event: Event, retired_ns: int) -> bool:
+def _retired_before(event: Event, retired_ns: int) -> str:
+    """Return what an event did too late for its key, "" where it ended and arrived in time.
+
+    The end is what the producer says; who has a key that was put away can say an earlier one, and
+    cannot make the event arrive earlier.
+    """
     end_ns = event.fields[END_NS_INDEX]
-    return end_ns.isdecimal() and int(end_ns) <= retired_ns
+    if not (end_ns.isdecimal() and int(end_ns) <= retired_ns):
+        return "ended"
+    return "arrived" if event.received_ns > retired_ns else ""

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from collector.worker import Worker
     from dashboard.runtime import JobLoop, Service
 
-# A sender's own retry looks as `replayed` does, and transport may reorder.
-GOOD_VERDICTS = ("ok", "reordered", "replayed")
+# A sender may send again, and transport may reorder.
+GOOD_VERDICTS = ("ok", "reordered", "retried")
 # A job that has not come through for so many of its own intervals is behind.
 _LATE_INTERVALS = 10
 

@@ -263,7 +263,7 @@ class RoleProcess:
         self._loop("sizes", SIZES_INTERVAL_S, sizes.run_once)
         if s.provenance.keys_path is not None:
             # Without a collector in this process it reads what came late again.
-            provenance = ProvenanceJob(s.provenance, self.store, self.counters)
+            provenance = ProvenanceJob(s.provenance, self.store, self.counters, s.attributes)
             self._loop("provenance", PROVENANCE_INTERVAL_S, provenance.run_once)
         return f"attributing what is in {s.store.place}"
 

@@ -240,7 +240,9 @@ class Service:
         self.attribution = AttributionJob(s.attribution, s.attributes, store)
         self.sizes = EventSizes(store, self.counters, stored_ns)
         if self._provenance.keys_path is not None:
-            self.provenance = ProvenanceJob(self._provenance, store, self.counters, stored_ns)
+            self.provenance = ProvenanceJob(
+                self._provenance, store, self.counters, s.attributes, stored_ns
+            )
         self.alerts = AlertsJob(
             s.alerts, store, self._alerts_path, self.counters, progress=self._progress
         )

@@ -1,7 +1,10 @@
--- Decisions that arrived in (after, until], with the end of the form that their producers sealed.
+-- Decisions with the end of the form that their producers sealed, of the values that decisions_mv takes: a value under
+-- a name that is mapped counts as money, so it is what has to be sealed. By `mode` those that arrived in (after, until]:
+-- 'new', but for what a pass up to `cursor_ns` has judged; 'refused', of which a key said nothing good; and 'copies',
+-- all that there are of some traces.
 -- Returns: received_ns UInt64, trace_id, span_id String, ended_ns UInt64, kid, producer, epoch String, seq Int64 (-1
---   where there is none), prev, tag, form String; in order of arrival, then of the producer. What a pass
---   up to `cursor_ns` has judged is left out.
+--   where there is none), prev, tag, form, copy String (of copies a hash of all that was sent, tokens apart, which a
+--   rotation of their key changes); in order of arrival, then of the producer.
 WITH
     SpanAttributes['provenance.seq'] AS said_seq,
     if(match(said_seq, '^[0-9]{1,18}$'), toInt64OrZero(said_seq), toInt64(-1)) AS number,
@@ -29,31 +32,68 @@ SELECT
                     toString(toUnixTimestamp64Nano(Timestamp)),
                     toString(end_ns),
                     toString(StatusCode),
-                    SpanAttributes['decision.schema'],
-                    SpanAttributes['decision.action'],
-                    SpanAttributes['decision.channel'],
-                    SpanAttributes['decision.region'],
-                    SpanAttributes['decision.cohort'],
-                    SpanAttributes['decision.offer_type'],
-                    SpanAttributes['decision.campaign'],
-                    SpanAttributes['decision.route'],
-                    SpanAttributes['decision.vendor'],
-                    SpanAttributes['decision.mode'],
-                    SpanAttributes['decision.value_usd'],
-                    SpanAttributes['decision.experiment'],
-                    SpanAttributes['decision.arm'],
-                    SpanAttributes['decision.injected_delay_ns'],
-                    SpanAttributes['decision.ts.ingress'],
-                    SpanAttributes['decision.ts.transform'],
-                    SpanAttributes['decision.ts.decision'],
-                    SpanAttributes['decision.ts.egress']
+                    ${attr:decision.schema:SpanAttributes},
+                    ${attr:decision.action:SpanAttributes},
+                    ${attr:decision.channel:SpanAttributes},
+                    ${attr:decision.region:SpanAttributes},
+                    ${attr:decision.cohort:SpanAttributes},
+                    ${attr:decision.offer_type:SpanAttributes},
+                    ${attr:decision.campaign:SpanAttributes},
+                    ${attr:decision.route:SpanAttributes},
+                    ${attr:decision.vendor:SpanAttributes},
+                    ${attr:decision.mode:SpanAttributes},
+                    ${attr:decision.value_usd:SpanAttributes},
+                    ${attr:decision.experiment:SpanAttributes},
+                    ${attr:decision.arm:SpanAttributes},
+                    ${attr:decision.injected_delay_ns:SpanAttributes},
+                    ${attr:decision.ts.ingress:SpanAttributes},
+                    ${attr:decision.ts.transform:SpanAttributes},
+                    ${attr:decision.ts.decision:SpanAttributes},
+                    ${attr:decision.ts.egress:SpanAttributes}
                 ]
             )
         ),
         ','
-    ) AS form
+    ) AS form,
+    if(
+        {mode:String} = 'copies',
+        SHA256(
+            replaceRegexpAll(
+                toString((
+                    Timestamp, TraceId, SpanId, ParentSpanId, TraceState, SpanName, SpanKind, ServiceName,
+                    ResourceAttributes, ScopeName, ScopeVersion, ScopeAttributes, SpanAttributes, Duration, StatusCode,
+                    StatusMessage, Events.Timestamp, Events.Name, Events.Attributes, Links.TraceId, Links.SpanId,
+                    Links.TraceState, Links.Attributes
+                )),
+                '(tok|key)_[0-9A-Za-z_-]+',
+                ''
+            )
+        ),
+        ''
+    ) AS copy
 FROM otel_traces
-WHERE received_ns > {after_ns:UInt64}
+WHERE
+(
+    {mode:String} = 'copies'
+    AND TraceId IN {trace_ids:Array(String)}
+    AND SpanAttributes['provenance.tag'] != ''
+)
+OR
+(
+    {mode:String} = 'refused'
+    AND received_ns > {after_ns:UInt64}
+    AND received_ns <= {until_ns:UInt64}
+    AND (TraceId, SpanId, received_ns) IN
+    (
+        SELECT trace_id, span_id, received_ns
+        FROM provenance_events FINAL
+        WHERE kid = {kid:String} AND verdict = 'tampered' AND startsWith(reason, 'key ')
+    )
+)
+OR
+(
+    {mode:String} = 'new'
+    AND received_ns > {after_ns:UInt64}
     AND received_ns <= {until_ns:UInt64}
     AND
     (
@@ -74,4 +114,5 @@ WHERE received_ns > {after_ns:UInt64}
             AND received_ns <= {cursor_ns:UInt64}
             AND revision <= {cursor_ns:UInt64}
     )
+)
 ORDER BY received_ns, producer, epoch, seq

@@ -14,7 +14,7 @@ SELECT
 FROM provenance_events FINAL
 WHERE received_ns > {from_ns:UInt64}
     AND received_ns <= {to_ns:UInt64}
-    AND verdict NOT IN ('ok', 'reordered', 'replayed')
+    AND verdict NOT IN ('ok', 'reordered', 'retried')
     AND (verdict != 'unsigned' OR {required:UInt8} = 1)
 ORDER BY received_ns DESC, producer, epoch, seq
 LIMIT {limit:UInt32}

@@ -13,6 +13,7 @@ from collector.counters import Counters
 from collector.service import CollectorService
 from collector.store.connect import Connections
 from tests.collector.clients import WAIT_S, storeless
+from tests.collector.provenance_scene import Scene
 from tests.conftest import ManualClock
 
 
@@ -51,3 +52,9 @@ def refusing(tmp_path: Path) -> Iterator[httpx.Client]:
     with httpx.Client(base_url=url, timeout=WAIT_S, trust_env=False) as client:
         yield client
     service.stop(WAIT_S)
+
+
+@pytest.fixture
+def scene(store: Connections, tmp_path: Path) -> Scene:
+    """Return an empty store and a job."""
+    return Scene(store, tmp_path)

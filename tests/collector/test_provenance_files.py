@@ -73,7 +73,7 @@ def test_checkpoint_without_numbers_is_bad_and_raises_nothing() -> None:
     for texts in ({}, {FIRST_SEQ: "x", LAST_SEQ: "9" * 40}):
         verifier.take_checkpoint(checkpoint_of(texts))
     verdicts = [finding.verdict for finding in verifier.finish().findings]
-    assert verdicts == [Verdict.BAD_CHECKPOINT] * 2
+    assert verdicts == [Verdict.FORGED_CHECKPOINT] * 2
 
 
 def test_key_ring_is_read() -> None:

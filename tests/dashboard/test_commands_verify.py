@@ -16,6 +16,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from typer.testing import CliRunner, Result
 
 from collector.bench_provenance_chains import sealed_chain
+from collector.config import AttributesConfig
 from collector.counters import Counters
 from collector.errors import InputError
 from collector.instrument import DecisionInstrument, DecisionSeal, MacKey
@@ -225,7 +226,8 @@ def test_what_the_service_said_is_read_back(
         "ALTER TABLE otel_traces UPDATE Duration = 1 WHERE SpanAttributes['provenance.seq'] = '3' "
         "SETTINGS mutations_sync = 1"
     )
-    job = ProvenanceJob(ProvenanceConfig(keys_path=keys), store, Counters(), lambda: 2**62)
+    config = ProvenanceConfig(keys_path=keys)
+    job = ProvenanceJob(config, store, Counters(), AttributesConfig(), lambda: 2**62)
     job.run_once(NOW_NS + 2_000_000_000)
     api = api_of(store, ManualClock(NOW_NS + 3_000_000_000))
     said = api.get("/api/v1/provenance?window=1h")
