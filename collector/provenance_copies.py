@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 from collector.provenance import Event, MacKey
-from collector.provenance_verify import Verifier
+from collector.provenance_verify import Finding, Verdict, Verifier
 
 Place = tuple[str, str, int, int]  # producer, epoch, number, and the instant of arrival
 Copy = tuple[Event, bytes, object]  # its form, and what is equal where every byte is
 
 
-def equal_copies(ring: Mapping[str, MacKey], copies: Iterable[Copy]) -> set[Place]:
-    """Return which replays are a sender's own retries: the same bytes once more.
+def equal_copies(ring: Mapping[str, MacKey], copies: Iterable[Copy]) -> dict[Place, bool]:
+    """Return of each replay whether it is a sender's own retry: the same bytes once more.
 
     Args:
         ring: keys of the chains, by id.
@@ -32,4 +33,18 @@ def equal_copies(ring: Mapping[str, MacKey], copies: Iterable[Copy]) -> set[Plac
             continue
         place = (*number, event.received_ns)
         equal[place] = equal.get(place, True) and first[number] == content
-    return {place for place, is_equal in equal.items() if is_equal}
+    return equal
+
+
+def retries_told(findings: Iterable[Finding], equal: Mapping[Place, bool]) -> list[Finding]:
+    """Return the findings with the replays as `retried` of whose number every copy is equal."""
+    is_retried: dict[tuple[str, str, int], bool] = {}
+    for place, is_equal in equal.items():
+        is_retried[place[:3]] = is_retried.get(place[:3], True) and is_equal
+    return [
+        replace(each, verdict=Verdict.RETRIED)
+        if each.verdict is Verdict.REPLAYED
+        and is_retried.get((each.producer, each.epoch, each.first_seq))
+        else each
+        for each in findings
+    ]

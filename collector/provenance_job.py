@@ -275,7 +275,7 @@ class ProvenanceJob:
             equal = equal_copies(self._ring.macs, copies)
             for line in part:
                 event = events[line]
-                if (event.producer, event.epoch, event.seq, event.received_ns) in equal:
+                if equal.get((event.producer, event.epoch, event.seq, event.received_ns)):
                     said = judged.events[line]
                     judged.events[line] = replace(said, verdict=Verdict.RETRIED, reason=_RETRIED)
 

@@ -1,8 +1,9 @@
 """Pure: an export of sealed events and checkpoints, one JSON object a line.
 
-A line is `{"event": {name: text, ...}}` with the names of the seal and of SIGNED, "" left out, or
-`{"checkpoint": {...}}`. Times are decimal texts, so that no reader rounds them. A line that is
-neither is refused, never skipped: who can make a reader skip lines can hide events.
+A line is `{"event": {name: text, ...}}` with the names of the seal and of SIGNED, "" left out,
+beside which `"received_ns"` says when it arrived where that is known; or `{"checkpoint": {...}}`.
+Times are decimal texts, so that no reader rounds them. A line that is neither is refused, never
+skipped: who can make a reader skip lines can hide events.
 """
 
 from __future__ import annotations
@@ -79,7 +80,10 @@ def write_line(item: Event | Checkpoint) -> str:
         return json.dumps({"checkpoint": checkpoint_attributes(item)}) + "\n"
     seal = seal_attributes(item) if item.tag or item.seq >= 0 else {}
     said = {**seal, **dict(zip(SIGNED, item.fields, strict=True))}
-    return json.dumps({"event": {name: text for name, text in said.items() if text}}) + "\n"
+    line: dict[str, object] = {"event": {name: text for name, text in said.items() if text}}
+    if item.received_ns:
+        line["received_ns"] = str(item.received_ns)
+    return json.dumps(line) + "\n"
 
 
 def read_lines(lines: Iterable[str | bytes], name: str) -> Iterator[Event | Checkpoint]:
@@ -102,7 +106,10 @@ def read_lines(lines: Iterable[str | bytes], name: str) -> Iterator[Event | Chec
 
 
 def _item(value: object) -> Event | Checkpoint:
-    if not isinstance(value, dict) or len(value) != 1:
+    if not isinstance(value, dict):
+        raise InputError("neither an event nor a checkpoint")
+    received_ns = _instant(value.pop(_RECEIVED, "0")) if "event" in value else 0
+    if len(value) != 1:
         raise InputError("neither an event nor a checkpoint")
     ((kind, said),) = value.items()
     if kind not in {"event", "checkpoint"} or not isinstance(said, dict):
@@ -113,7 +120,13 @@ def _item(value: object) -> Event | Checkpoint:
         return checkpoint_of(said)
     if unknown := said.keys() - _NAMES:
         raise InputError(f"{sorted(unknown)[0][:80]!r} is not signed, so it proves nothing")
-    return event_of(said)
+    return event_of(said)._replace(received_ns=received_ns)
+
+
+def _instant(text: object) -> int:
+    if not isinstance(text, str) or (instant := _seq(text)) < 0:
+        raise InputError(f"{_RECEIVED!r} is no text of Unix nanoseconds")
+    return instant
 
 
 def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
@@ -128,4 +141,5 @@ def _seq(text: str) -> int:
     return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else -1
 
 
+_RECEIVED: Final = "received_ns"
 _NAMES = {KID, PRODUCER, EPOCH, SEQ, PREV, TAG, *SIGNED}

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from hmac import compare_digest
 from typing import Final
@@ -75,6 +75,15 @@ class Report:
     checkpoints: int
     unproven: int  # events after the last checkpoint of a chain: that none followed is unproven
     open_chains: int  # chains without a closing checkpoint
+
+    def told_anew(self, findings: Sequence[Finding]) -> Report:
+        """Return the same, where some replays are known for a sender's own retries by now."""
+        retried = sum(each.verdict is Verdict.RETRIED for each in findings)
+        verdicts = Counter(self.verdicts)
+        verdicts[Verdict.REPLAYED] -= retried
+        verdicts[Verdict.RETRIED] += retried
+        left = tuple(each for each in findings if each.verdict is not Verdict.RETRIED)
+        return replace(self, verdicts=verdicts, findings=left)
 
 
 class Verifier:

@@ -36,6 +36,7 @@ from dashboard.api_questions import questions_router, recompute_router
 from dashboard.api_reconcile import reconcile_router
 from dashboard.api_rejected import rejected_router
 from dashboard.api_retention import retention_router
+from dashboard.api_sealed import sealed_router
 from dashboard.api_vram import vram_router
 from dashboard.caller import caller
 from dashboard.config import IMPORT_BYTES_MAX
@@ -56,6 +57,7 @@ from dashboard.rows import (
     TraceSpan,
 )
 from dashboard.scope import parse_scope
+from dashboard.sealed_store import SealedStore
 from dashboard.verdicts import VerdictReader, verdicts_router
 from dashboard.workers import Workers
 
@@ -135,6 +137,7 @@ def create_api(
     outcomes: OutcomesConfig | None = None,
     protection: Protection | None = None,
     rejected: RejectedItems | None = None,
+    sealed: SealedStore | None = None,
     retention: RetentionConfig | None = None,
     clock: Clock | None = None,
     workers: Workers | None = None,
@@ -172,6 +175,7 @@ def create_api(
         _import_router(store, workers, outcomes or OutcomesConfig(), clock, protection)
     )
     app.include_router(verdicts_router(VerdictReader(store), workers, clock))
+    app.include_router(sealed_router(sealed or SealedStore(store), questions, clock))
     app.include_router(
         rejected_router(
             rejected or RejectedItems(store, protection, counters, clock), store, workers, clock

@@ -33,6 +33,7 @@ from dashboard.health_items import HealthSource
 from dashboard.pages import decision, decisions, health, overview
 from dashboard.pages.context import ERROR_ID, PageContext
 from dashboard.queries import Reader
+from dashboard.sealed_store import SealedStore
 from dashboard.security import RequestGuard, SecurityHeaders, content_security_policy
 from dashboard.workers import Workers
 
@@ -76,6 +77,7 @@ def create_app(
     outcomes: OutcomesConfig | None = None,
     protection: Protection | None = None,
     rejected: RejectedItems | None = None,
+    sealed: SealedStore | None = None,
     retention: RetentionConfig | None = None,
     clock: Clock | None = None,
 ) -> Dash:
@@ -101,6 +103,7 @@ def create_app(
         outcomes=outcomes,
         protection=protection,
         rejected=rejected,
+        sealed=sealed,
         retention=retention,
         clock=clock,
         workers=workers,

@@ -26,7 +26,7 @@ from collector.store.connect import Connections
 from collector.store.migrate import pending_statements
 from dashboard.api import create_api
 from dashboard.health import NoHealth
-from dashboard.protection import protection_of, rejected_of
+from dashboard.protection import protection_of, rejected_of, sealed_of
 from dashboard.queries import Reader
 from dashboard.readiness import PAGES_LOADING, RETRY_S
 from dashboard.settings import Settings
@@ -98,6 +98,7 @@ class ApiClient:
             outcomes=settings.outcomes,
             protection=protection,
             rejected=rejected_of(settings, store, protection, counters, SystemClock()),
+            sealed=sealed_of(settings, store),
             retention=settings.retention,
         )
         client = cls("http://local", api, store)

@@ -4,22 +4,48 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn
 
 from collector.errors import InputError
-from collector.provenance import Event
+from collector.provenance import Event, canonical_rest
 from collector.provenance_checkpoint import Checkpoint
+from collector.provenance_copies import Copy, equal_copies, retries_told
 from collector.provenance_keys import KeyRing, read_keys
 from collector.provenance_lines import read_lines, write_line
 from collector.provenance_verify import Finding, Report, Verdict, Verifier
+from dashboard.sealed_rows import changed_rows, stored_copies, stored_items
 from dashboard.settings import load
+
+if TYPE_CHECKING:
+    from dashboard.client import ApiClient
+
+
+@dataclass(slots=True)
+class RowsReport:
+    """What became of the rows that money is summed from."""
+
+    decisions: int = 0
+    outcomes: int = 0
+    imported: int = 0
+    earlier: int = 0
+    changed: list[dict[str, Any]] = field(default_factory=list)
+
+    def add(self, page: dict[str, Any]) -> None:
+        """Take what the service said of one window."""
+        self.decisions += page["decisions"]
+        self.outcomes += page["outcomes"]
+        self.imported += page["imported"]
+        self.earlier += sum(each["is_earlier"] for each in page["changed"])
+        self.changed += [each for each in page["changed"] if not each["is_earlier"]]
+
 
 _BATCH_EVENTS: Final = 4_096
 _SHOWN_MAX: Final = 50  # a person reads the first ones; all of them are in the JSON
@@ -89,20 +115,32 @@ def provenance(
     if file is not None and export is not None:
         raise InputError("--export writes what is stored; leave FILE or --export away")
     ring = read_keys(_text(keys), str(keys))
+    rows: RowsReport | None = None
     with ExitStack() as open_files:
         if file is not None:
-            items = _file_items(file, open_files)
+            report = _verify_file(file, ring, whole=not part, arrival=arrival)
         else:
-            arrival = True
-            items = _stored_items(config, url, open_files)
+            api = _api(config, url, open_files)
+            items = stored_items(api)
             items = items if export is None else _copied(items, export, open_files)
-        report = _verify(items, ring, whole=not part, arrival=arrival)
+            report = _verify(items, ring, whole=not part, arrival=True)
+            report = report.told_anew(_retries_stored(api, ring, report.findings))
+            rows = _compare(api)
     found = [f for f in report.findings if not (allow_unsigned and f.verdict is Verdict.UNSIGNED)]
+    _write(report, found, rows, as_json=as_json)
+    raise typer.Exit(1 if found or (rows and rows.changed) else 0)
+
+
+def _write(report: Report, found: list[Finding], rows: RowsReport | None, *, as_json: bool) -> None:
     if as_json:
-        sys.stdout.write(json.dumps(_as_json(report, found)) + "\n")
-    else:
-        _show(report, found)
-    raise typer.Exit(1 if found else 0)
+        said = _as_json(report, found)
+        if rows is not None:
+            said["rows"] = asdict(rows)
+        sys.stdout.write(json.dumps(said) + "\n")
+        return
+    _show(report, found)
+    if rows is not None:
+        show_rows(rows)
 
 
 def _said(config: Path | None, url: str | None, window: str, *, unsigned: bool) -> dict[str, Any]:
@@ -132,16 +170,9 @@ def _verify(
     items: Iterable[Event | Checkpoint], ring: KeyRing, *, whole: bool, arrival: bool
 ) -> Report:
     verifier = Verifier(ring.macs, ring.check, whole=whole, arrival=arrival)
-    console = Console(stderr=True)
     batch: list[Event] = []
     taken = 0
-    with Progress(
-        SpinnerColumn(),
-        TextColumn("{task.completed:,} events"),
-        console=console,
-        transient=True,
-        disable=not console.is_terminal,
-    ) as progress:
+    with _progress("{task.completed:,} events") as progress:
         task = progress.add_task("", total=None)
         for item in items:
             if isinstance(item, Event):
@@ -157,6 +188,17 @@ def _verify(
     return verifier.finish()
 
 
+def _progress(text: str) -> Progress:
+    console = Console(stderr=True)
+    return Progress(
+        SpinnerColumn(),
+        TextColumn(text),
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    )
+
+
 def _file_items(path: Path, open_files: ExitStack) -> Iterator[Event | Checkpoint]:
     try:
         lines = open_files.enter_context(path.open("rb"))
@@ -165,15 +207,44 @@ def _file_items(path: Path, open_files: ExitStack) -> Iterator[Event | Checkpoin
     return read_lines(lines, str(path))
 
 
-def _stored_items(
-    config: Path | None, url: str | None, open_files: ExitStack
-) -> Iterator[Event | Checkpoint]:
+def _verify_file(path: Path, ring: KeyRing, *, whole: bool, arrival: bool) -> Report:
+    with ExitStack() as open_files:
+        report = _verify(_file_items(path, open_files), ring, whole=whole, arrival=arrival)
+    replays = {_number(each) for each in report.findings if each.verdict is Verdict.REPLAYED}
+    # A sender's retries are lines that are equal to the first of their number that holds.
+    copies: list[Copy] = []
+    with ExitStack() as open_files:
+        for item in _file_items(path, open_files) if replays else ():
+            if isinstance(item, Event) and (item.producer, item.epoch, item.seq) in replays:
+                form = canonical_rest(item.seq, item.prev, item.fields)
+                copies.append((item, form, item._replace(received_ns=0)))
+    return report.told_anew(retries_told(report.findings, equal_copies(ring.macs, copies)))
+
+
+def _retries_stored(api: ApiClient, ring: KeyRing, findings: Sequence[Finding]) -> list[Finding]:
+    traces = sorted({each.trace_id for each in findings if each.verdict is Verdict.REPLAYED})
+    return retries_told(findings, equal_copies(ring.macs, stored_copies(api, traces)))
+
+
+def _number(finding: Finding) -> tuple[str, str, int]:
+    return finding.producer, finding.epoch, finding.first_seq
+
+
+def _api(config: Path | None, url: str | None, open_files: ExitStack) -> ApiClient:
     # Loading the service's side takes a second, which a file does not need.
     from dashboard.client import ApiClient
-    from dashboard.sealed_rows import stored_items
 
-    api = open_files.enter_context(ApiClient.open(load(config).settings, url))
-    return stored_items(api)
+    return open_files.enter_context(ApiClient.open(load(config).settings, url))
+
+
+def _compare(api: ApiClient) -> RowsReport:
+    report = RowsReport()
+    with _progress("{task.completed:,} rows of money") as progress:
+        task = progress.add_task("", total=None)
+        for page in changed_rows(api):
+            report.add(page)
+            progress.update(task, completed=report.decisions + report.outcomes)
+    return report
 
 
 def _copied(
@@ -244,6 +315,29 @@ def _show(report: Report, found: list[Finding]) -> None:
         out.print(f"{report.unproven:,} events have no checkpoint yet: what followed is unproven")
     elif report.open_chains:
         out.print(f"{report.open_chains:,} chains are not closed: what followed is unproven")
+
+
+def show_rows(rows: RowsReport) -> None:
+    """Write what became of the rows that money is summed from."""
+    out = Console(highlight=False, soft_wrap=True, markup=False)
+    out.print(
+        f"{rows.decisions:,} rows of decisions and {rows.outcomes:,} of outcomes compared with "
+        f"their events: {len(rows.changed):,} not as they were sent"
+    )
+    for each in rows.changed[:_SHOWN_MAX]:
+        where = f", trace {json.dumps(each['trace_id'])}" if each["trace_id"] else ""
+        columns = f": {', '.join(each['columns'])}" if each["columns"] else ""
+        out.print(
+            f"{each['kind']}: row of {each['table']} {json.dumps(each['id'])}{where}{columns}"
+        )
+    if len(rows.changed) > _SHOWN_MAX:
+        out.print(f"and {len(rows.changed) - _SHOWN_MAX:,} more; --json has all of them")
+    if rows.imported:
+        out.print(f"{rows.imported:,} outcomes came from files, which have no event to compare")
+    if rows.earlier:
+        out.print(
+            f"{rows.earlier:,} rows differ whose events came before names were mapped as they are"
+        )
 
 
 def _line(finding: dict[str, Any]) -> str:

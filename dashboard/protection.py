@@ -10,6 +10,7 @@ from collector.identifiers_config import PEER_ADDRESSES
 from collector.protection import Protection
 from collector.rejected import RejectedItems
 from collector.store.connect import Connections
+from dashboard.sealed_store import SealedStore
 from dashboard.settings import Settings
 
 
@@ -29,6 +30,13 @@ def protection_of(settings: Settings, directory: Path | None = None) -> Protecti
         settings.attributes,
         keep=PEER_ADDRESSES if settings.packet.enabled else (),
         directory=directory,
+    )
+
+
+def sealed_of(settings: Settings, store: Connections) -> SealedStore:
+    """Return the sealed decisions of a store, under a customer's own names."""
+    return SealedStore(
+        store, settings.attributes, settings.decisions, settings.outcomes, settings.retention
     )
 
 

@@ -42,7 +42,7 @@ from dashboard.app import create_app
 from dashboard.budget_gauges import BudgetGauges
 from dashboard.canary import Canary
 from dashboard.health import NoHealth
-from dashboard.protection import protection_of, rejected_of
+from dashboard.protection import protection_of, rejected_of, sealed_of
 from dashboard.queries import Reader
 from dashboard.runtime import (
     ATTRIBUTION_INTERVAL_S,
@@ -289,6 +289,7 @@ class RoleProcess:
             outcomes=s.outcomes,
             protection=protection,
             rejected=rejected_of(s, self.store, protection, self.counters, self.clock),
+            sealed=sealed_of(s, self.store),
             retention=s.retention,
             clock=self.clock,
         )

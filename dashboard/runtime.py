@@ -234,7 +234,7 @@ class Service:
         from dashboard.app import create_app
         from dashboard.budget_gauges import BudgetGauges
         from dashboard.health import ServiceHealth
-        from dashboard.protection import rejected_of
+        from dashboard.protection import rejected_of, sealed_of
 
         s, store, stored_ns = self.settings, self.store, self.collector.stored_ns
         self.attribution = AttributionJob(s.attribution, s.attributes, store)
@@ -262,6 +262,7 @@ class Service:
             outcomes=s.outcomes,
             protection=self.protection,
             rejected=rejected_of(s, store, self.protection, self.counters, self.clock),
+            sealed=sealed_of(s, store),
             retention=s.retention,
             clock=self.clock,
         ).server

@@ -1,25 +1,26 @@
-"""I/O: sealed decisions and their checkpoints as the store holds them, over `/api/v1/query`."""
+"""I/O: sealed decisions and checkpoints as the store holds them, over `/api/v1/provenance`."""
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Iterator, Sequence
 from typing import Any, Final, Protocol
 
-from collector.clock import NS_PER_MINUTE
-from collector.provenance import Event, event_of
+from collector.provenance import Event, canonical_rest, event_of
 from collector.provenance_checkpoint import Checkpoint
+from collector.provenance_copies import Copy
 from collector.provenance_lines import checkpoint_of
 
 PAGE_ROWS: Final = 2_000
-# A page scans what arrived in its window, not all that came later.
-WINDOW_NS: Final = 10 * NS_PER_MINUTE
-_SQL: Final = Path(__file__).parent / "sql"
+_TRACES: Final = 500  # whose copies are read at a time
 
 
 class Api(Protocol):
     """What answers; `dashboard.client.ApiClient` is one."""
+
+    def get(self, path: str) -> dict[str, Any]:
+        """Return the JSON of one resource."""
+        ...
 
     def post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
         """Send JSON and return JSON."""
@@ -32,9 +33,11 @@ def stored_items(api: Api, page_rows: int = PAGE_ROWS) -> Iterator[Event | Check
     Checkpoints are read first: one that is read later might be over decisions that are not read.
     """
     waiting: dict[tuple[str, str], deque[Checkpoint]] = {}
-    for checkpoint in _checkpoints(api, page_rows):
+    for said in _pages(api, "checkpoints", page_rows):
+        checkpoint = checkpoint_of(said)
         waiting.setdefault((checkpoint.producer, checkpoint.epoch), deque()).append(checkpoint)
-    for event in _events(api, page_rows):
+    for said in _pages(api, "events", page_rows):
+        event = _event(said)
         yield event
         of_chain = waiting.get((event.producer, event.epoch))
         while of_chain and of_chain[0].last_seq <= event.seq:
@@ -43,26 +46,35 @@ def stored_items(api: Api, page_rows: int = PAGE_ROWS) -> Iterator[Event | Check
         yield from of_chain
 
 
-def _checkpoints(api: Api, page_rows: int) -> Iterator[Checkpoint]:
-    after_ns = 0
-    while rows := _rows(api, "sealed_checkpoints", after_ns=after_ns, limit=page_rows):
-        yield from (checkpoint_of(row["attributes"]) for row in rows)
-        after_ns = rows[-1]["received_ns"]
+def stored_copies(api: Api, trace_ids: Sequence[str]) -> Iterator[Copy]:
+    """Yield every copy of the decisions of some traces, in order of arrival by trace."""
+    for begin in range(0, len(trace_ids), _TRACES):
+        body = {"trace_ids": trace_ids[begin : begin + _TRACES]}
+        for said in api.post("/api/v1/provenance/copies", body)["items"]:
+            event = _event(said)
+            yield event, canonical_rest(event.seq, event.prev, event.fields), said["copy"]
 
 
-def _events(api: Api, page_rows: int) -> Iterator[Event]:
-    after_ns = 0
-    while next_ns := _rows(api, "sealed_next", after_ns=after_ns)[0]["next_ns"]:
-        until_ns = next_ns + WINDOW_NS
-        while rows := _rows(
-            api, "sealed_spans", after_ns=after_ns, until_ns=until_ns, limit=page_rows
-        ):
-            yield from (event_of(row) for row in rows)
-            after_ns = rows[-1]["received_ns"]
-        after_ns = until_ns
+def changed_rows(api: Api) -> Iterator[dict[str, Any]]:
+    """Yield, window by window, what became of the rows that money is summed from."""
+    next_ns = 0
+    while True:
+        page = api.get(f"/api/v1/provenance/rows?from_ns={next_ns}")
+        yield page
+        next_ns = page["next_ns"]
+        if not next_ns:
+            return
 
 
-def _rows(api: Api, name: str, **parameters: int) -> list[dict[str, Any]]:
-    sql = (_SQL / f"{name}.sql").read_text()
-    answer = api.post("/api/v1/query", {"sql": sql, "parameters": parameters})
-    return [dict(zip(answer["columns"], row, strict=True)) for row in answer["rows"]]
+def _event(said: dict[str, Any]) -> Event:
+    return event_of(said)._replace(received_ns=said["received_ns"])
+
+
+def _pages(api: Api, kind: str, page_rows: int) -> Iterator[dict[str, Any]]:
+    next_ns = 0
+    while True:
+        page = api.get(f"/api/v1/provenance/{kind}?after_ns={next_ns}&limit={page_rows}")
+        yield from page["items"]
+        next_ns = page["next_ns"]
+        if not next_ns:
+            return

@@ -1,6 +1,8 @@
--- Decisions as their producers sealed them, in order of arrival.
--- Returns: received_ns UInt64; then, all String, the signed fields and the seal under their own names; a
---   page of about `limit` rows, whole instants of arrival only; no rows where none came in between.
+-- Decisions as their producers sealed them, with the values that decisions_mv takes, in order of arrival: those that
+-- came in (after, until], or all copies of some traces.
+-- Returns: received_ns UInt64; then, all String, the signed fields and the seal under their own names, and copy: of
+--   copies a hash of all that was sent, tokens apart, which a rotation of their key changes. A page of about `limit`
+--   rows, whole instants of arrival only; no rows where none came in between.
 SELECT
     received_ns,
     lower(TraceId) AS trace_id,
@@ -8,44 +10,87 @@ SELECT
     toString(toUnixTimestamp64Nano(Timestamp)) AS start_ns,
     toString(toUnixTimestamp64Nano(Timestamp) + toInt64(Duration)) AS end_ns,
     StatusCode AS status,
-    SpanAttributes['decision.schema'] AS `decision.schema`,
-    SpanAttributes['decision.action'] AS `decision.action`,
-    SpanAttributes['decision.channel'] AS `decision.channel`,
-    SpanAttributes['decision.region'] AS `decision.region`,
-    SpanAttributes['decision.cohort'] AS `decision.cohort`,
-    SpanAttributes['decision.offer_type'] AS `decision.offer_type`,
-    SpanAttributes['decision.campaign'] AS `decision.campaign`,
-    SpanAttributes['decision.route'] AS `decision.route`,
-    SpanAttributes['decision.vendor'] AS `decision.vendor`,
-    SpanAttributes['decision.mode'] AS `decision.mode`,
-    SpanAttributes['decision.value_usd'] AS `decision.value_usd`,
-    SpanAttributes['decision.experiment'] AS `decision.experiment`,
-    SpanAttributes['decision.arm'] AS `decision.arm`,
-    SpanAttributes['decision.injected_delay_ns'] AS `decision.injected_delay_ns`,
-    SpanAttributes['decision.ts.ingress'] AS `decision.ts.ingress`,
-    SpanAttributes['decision.ts.transform'] AS `decision.ts.transform`,
-    SpanAttributes['decision.ts.decision'] AS `decision.ts.decision`,
-    SpanAttributes['decision.ts.egress'] AS `decision.ts.egress`,
+    ${attr:decision.schema:SpanAttributes} AS `decision.schema`,
+    ${attr:decision.action:SpanAttributes} AS `decision.action`,
+    ${attr:decision.channel:SpanAttributes} AS `decision.channel`,
+    ${attr:decision.region:SpanAttributes} AS `decision.region`,
+    ${attr:decision.cohort:SpanAttributes} AS `decision.cohort`,
+    ${attr:decision.offer_type:SpanAttributes} AS `decision.offer_type`,
+    ${attr:decision.campaign:SpanAttributes} AS `decision.campaign`,
+    ${attr:decision.route:SpanAttributes} AS `decision.route`,
+    ${attr:decision.vendor:SpanAttributes} AS `decision.vendor`,
+    ${attr:decision.mode:SpanAttributes} AS `decision.mode`,
+    ${attr:decision.value_usd:SpanAttributes} AS `decision.value_usd`,
+    ${attr:decision.experiment:SpanAttributes} AS `decision.experiment`,
+    ${attr:decision.arm:SpanAttributes} AS `decision.arm`,
+    ${attr:decision.injected_delay_ns:SpanAttributes} AS `decision.injected_delay_ns`,
+    ${attr:decision.ts.ingress:SpanAttributes} AS `decision.ts.ingress`,
+    ${attr:decision.ts.transform:SpanAttributes} AS `decision.ts.transform`,
+    ${attr:decision.ts.decision:SpanAttributes} AS `decision.ts.decision`,
+    ${attr:decision.ts.egress:SpanAttributes} AS `decision.ts.egress`,
     SpanAttributes['provenance.kid'] AS `provenance.kid`,
     SpanAttributes['provenance.producer'] AS `provenance.producer`,
     SpanAttributes['provenance.epoch'] AS `provenance.epoch`,
     SpanAttributes['provenance.seq'] AS `provenance.seq`,
     SpanAttributes['provenance.prev'] AS `provenance.prev`,
-    SpanAttributes['provenance.tag'] AS `provenance.tag`
+    SpanAttributes['provenance.tag'] AS `provenance.tag`,
+    if(
+        notEmpty({trace_ids:Array(String)}),
+        hex(SHA256(
+            replaceRegexpAll(
+                toString((
+                    Timestamp, TraceId, SpanId, ParentSpanId, TraceState, SpanName, SpanKind, ServiceName,
+                    ResourceAttributes, ScopeName, ScopeVersion, ScopeAttributes, SpanAttributes, Duration, StatusCode,
+                    StatusMessage, Events.Timestamp, Events.Name, Events.Attributes, Links.TraceId, Links.SpanId,
+                    Links.TraceState, Links.Attributes
+                )),
+                '(tok|key)_[0-9A-Za-z_-]+',
+                ''
+            )
+        )),
+        ''
+    ) AS copy
 FROM otel_traces
-WHERE received_ns > {after_ns:UInt64}
-    AND received_ns <= {until_ns:UInt64}
-    AND (SpanAttributes['decision.action'] != '' OR SpanAttributes['provenance.tag'] != '')
-    AND received_ns <= (
-        SELECT max(received_ns)
-        FROM (
-            SELECT received_ns
-            FROM otel_traces
-            WHERE received_ns > {after_ns:UInt64}
-                AND received_ns <= {until_ns:UInt64}
-                AND (SpanAttributes['decision.action'] != '' OR SpanAttributes['provenance.tag'] != '')
-            ORDER BY received_ns
-            LIMIT {limit:UInt32}
+WHERE (notEmpty({trace_ids:Array(String)}) AND TraceId IN {trace_ids:Array(String)})
+    OR
+    (
+        empty({trace_ids:Array(String)})
+        AND received_ns > {after_ns:UInt64}
+        AND received_ns <= {until_ns:UInt64}
+        AND
+        (
+            SpanAttributes['decision.action'] != ''
+            OR SpanAttributes['provenance.tag'] != ''
+            OR (TraceId, SpanId) IN
+            (
+                SELECT trace_id, root_span_id
+                FROM decisions
+                WHERE received_ns > {after_ns:UInt64} AND received_ns <= {until_ns:UInt64}
+            )
+        )
+        AND received_ns <=
+        (
+            SELECT max(received_ns)
+            FROM
+            (
+                SELECT received_ns
+                FROM otel_traces
+                WHERE received_ns > {after_ns:UInt64}
+                    AND received_ns <= {until_ns:UInt64}
+                    AND
+                    (
+                        SpanAttributes['decision.action'] != ''
+                        OR SpanAttributes['provenance.tag'] != ''
+                        OR (TraceId, SpanId) IN
+                        (
+                            SELECT trace_id, root_span_id
+                            FROM decisions
+                            WHERE received_ns > {after_ns:UInt64} AND received_ns <= {until_ns:UInt64}
+                        )
+                    )
+                ORDER BY received_ns
+                LIMIT {limit:UInt32}
+            )
         )
     )
 ORDER BY received_ns, `provenance.producer`, `provenance.epoch`, toUInt64OrZero(`provenance.seq`)

@@ -249,5 +249,5 @@ def test_equal_copies_are_told_from_replays() -> None:
         copy(events[2], 4, b"another decision.id"),
         copy(forged, 5, b"forged"),
     ]
-    places = {(seq, received_ns) for *_, seq, received_ns in equal_copies(RING.macs, copies)}
-    assert places == {(0, 3)}
+    told = {place[2:]: is_equal for place, is_equal in equal_copies(RING.macs, copies).items()}
+    assert told == {(0, 3): True, (1, 3): False, (2, 4): False}

@@ -15,12 +15,12 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from typer.testing import CliRunner, Result
 
-from collector.bench_provenance_chains import sealed_chain
+from collector.bench_provenance_chains import RING, sealed_chain
 from collector.config import AttributesConfig
 from collector.counters import Counters
 from collector.errors import InputError
 from collector.instrument import DecisionInstrument, DecisionSeal, MacKey
-from collector.provenance import Event
+from collector.provenance import Event, Sealer
 from collector.provenance_checkpoint import Checkpoint
 from collector.provenance_config import ProvenanceConfig
 from collector.provenance_job import ProvenanceJob
@@ -116,6 +116,25 @@ def test_forged_name_does_not_reach_the_terminal_as_it_is(tmp_path: Path, keys: 
     result = verify(path, "--keys", keys)
     assert result.exit_code == 1
     assert "\x1b" not in result.output
+
+
+def test_line_that_stands_twice_is_a_retry_and_another_of_its_number_is_not(
+    tmp_path: Path, keys: Path
+) -> None:
+    """An honest sender's retry ended with 1; who has the key may seal a number twice."""
+    events, checkpoints = sealed_chain(random.Random(1), 9)
+    path = export_file(tmp_path, [*events, events[3], *checkpoints])
+    result = verify(path, "--keys", keys)
+    assert result.exit_code == 0, result.output
+    assert "1 retried" in result.output
+    fork = Sealer(RING.macs["shop-1"], "shop/1")
+    fork.epoch = events[0].epoch
+    fork.rotate(RING.macs["shop-1"])
+    other = fork.seal(events[1].fields)
+    path.unlink()
+    path = export_file(tmp_path, [*events, events[0], other, *checkpoints])
+    answer = json.loads(verify(path, "--keys", keys, "--json").stdout)
+    assert (answer["verdicts"]["replayed"], answer["verdicts"]["retried"]) == (2, 0)
 
 
 def test_unsigned_events_are_found_unless_they_are_allowed(tmp_path: Path, keys: Path) -> None:

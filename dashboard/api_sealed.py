@@ -1,0 +1,65 @@
+"""I/O: `/api/v1/provenance/...`: what `millworth verify provenance` reads of a service."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query
+from pydantic import BaseModel, ConfigDict, Field
+
+from collector.clock import Clock
+from dashboard.scope import INSTANT_NS_MAX
+from dashboard.sealed_store import RowsPage, SealedPage, SealedStore
+from dashboard.workers import Workers
+
+LIMIT_MAX = 10_000
+TRACES_MAX = 1_000
+
+_After = Annotated[int, Query(ge=0, le=INSTANT_NS_MAX, description="Unix ns; exclusive")]
+_Limit = Annotated[int, Query(gt=0, le=LIMIT_MAX)]
+
+
+class CopiesRequest(BaseModel):
+    """Of which traces."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    trace_ids: list[str] = Field(max_length=TRACES_MAX, description="32 hex digits each")
+
+
+@dataclass(frozen=True, slots=True)
+class Copies:
+    """All copies of some decisions, in order of arrival."""
+
+    items: list[dict[str, Any]]
+
+
+def sealed_router(sealed: SealedStore, workers: Workers, clock: Clock) -> APIRouter:
+    """Return the routes."""
+    router = APIRouter(prefix="/api/v1/provenance")
+
+    @router.get("/events")
+    async def events(after_ns: _After = 0, limit: _Limit = 2_000) -> SealedPage:
+        """Return decisions as they were sealed, in order of arrival; about `limit` of them."""
+        return await workers.run(sealed.events, after_ns, limit)
+
+    @router.get("/checkpoints")
+    async def checkpoints(after_ns: _After = 0, limit: _Limit = 2_000) -> SealedPage:
+        """Return signed checkpoints, in order of arrival; about `limit` of them."""
+        return await workers.run(sealed.checkpoints, after_ns, limit)
+
+    @router.post("/copies")
+    async def copies(request: CopiesRequest) -> Copies:
+        """Return every copy of the decisions of some traces; equal ones have an equal `copy`."""
+        return Copies(await workers.run(sealed.copies, request.trace_ids))
+
+    @router.get("/rows")
+    async def rows(from_ns: _After = 0) -> RowsPage:
+        """Compare rows of decisions and outcomes with the events that they are made of.
+
+        One call looks at some minutes; `next_ns` says where the following one goes on.
+        """
+        return await workers.run(sealed.rows, from_ns, clock.now_ns())
+
+    return router

@@ -1,0 +1,193 @@
+"""I/O: sealed decisions as they are stored, and whether rows that money is summed from are so."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from clickhouse_connect.driver.exceptions import ClickHouseError
+
+from collector.clock import NS_PER_MINUTE, NS_PER_S
+from collector.config import AttributesConfig, DecisionsConfig, OutcomesConfig
+from collector.errors import StoreUnavailableError
+from collector.retention import RetentionConfig
+from collector.store.connect import Connections
+from collector.store.migrate import render_view
+from collector.store.render import render
+from collector.writer import first_line
+
+# A page scans what arrived in its window, not all that came later.
+_WINDOW_NS: Final = 10 * NS_PER_MINUTE
+_DAY_NS: Final = 86_400 * NS_PER_S
+# What was received in the last moments may be on its way into the second of two tables.
+_SETTLED_NS: Final = 10 * NS_PER_S
+_TABLES: Final[tuple[Literal["decisions", "outcomes"], ...]] = ("decisions", "outcomes")
+CHANGED_MAX: Final = 1_000  # rows named by window and table
+_SQL: Final = Path(__file__).parent / "sql"
+_VIEWS: Final = Path(__file__).parents[1] / "collector" / "store" / "views"
+_VIEW_HEAD: Final = re.compile(r"\A(?:--.*\n)*CREATE MATERIALIZED VIEW .* AS\n")
+_COLUMNS: Final = {
+    "decisions": (
+        "ingress_ns", "decision_id", "service_name", "start_ns", "end_ns", "transform_ns",
+        "decision_ns", "egress_ns", "action", "channel", "region", "cohort", "offer_type",
+        "campaign", "route", "vendor", "mode", "experiment", "arm", "injected_delay_ns",
+        "value_usd", "outcome_key", "is_error",
+    ),
+    "outcomes": (
+        "kind", "decision_id", "outcome_key", "converted", "revenue", "margin", "currency",
+        "channel", "event_ns",
+    ),
+}  # fmt: skip
+_IN_WINDOW: Final = (
+    "Timestamp >= fromUnixTimestamp64Nano({from_ns:Int64}) "
+    "AND Timestamp < fromUnixTimestamp64Nano({to_ns:Int64})"
+)
+_OF_WINDOW: Final = "FROM (SELECT * ${source}WHERE ${window})\n"
+_SOURCES: Final = {"decisions": "otel_traces", "outcomes": "otel_logs"}
+
+
+@dataclass(frozen=True, slots=True)
+class SealedPage:
+    """Decisions in order of arrival, by the names of the seal; where the next page begins."""
+
+    items: list[dict[str, Any]]
+    next_ns: int  # 0 where there is no more
+
+
+@dataclass(frozen=True, slots=True)
+class ChangedRow:
+    """A row that is not what its event says, or that one of the two lacks."""
+
+    table: Literal["decisions", "outcomes"]
+    kind: Literal["changed", "inserted", "deleted"]
+    trace_id: str
+    span_id: str
+    id: str  # of the decision or the outcome
+    columns: list[str]  # that differ
+    is_earlier: bool  # its event came before names were mapped as they are: no finding
+
+
+@dataclass(frozen=True, slots=True)
+class RowsPage:
+    """What became of the rows of one window; where the next window begins."""
+
+    decisions: int
+    outcomes: int
+    imported: int  # outcomes of files, which have no event here
+    changed: list[ChangedRow]
+    next_ns: int  # 0 where there is no more
+
+
+class SealedStore:
+    """Reads what `millworth verify provenance` asks a service for.
+
+    Args:
+        store: which is read.
+        attributes: a customer's own names: what they yield is what is sealed and summed.
+        decisions: which spans are decisions beside those that say so.
+        outcomes: how outcomes are read.
+        retention: rows that may have lost their events to it are not compared.
+    """
+
+    def __init__(
+        self,
+        store: Connections,
+        attributes: AttributesConfig | None = None,
+        decisions: DecisionsConfig | None = None,
+        outcomes: OutcomesConfig | None = None,
+        retention: RetentionConfig | None = None,
+    ) -> None:
+        self._store = store
+        self._names = (
+            attributes or AttributesConfig(),
+            decisions or DecisionsConfig(),
+            outcomes or OutcomesConfig(),
+        )
+        days = retention or RetentionConfig()
+        tables = ("decisions", "outcomes", "otel_traces", "otel_logs")
+        own = [days.tables[table] for table in tables if table in days.tables]
+        self._days = min([days.telemetry_days, days.decisions_days, *own])
+
+    def events(self, after_ns: int, limit: int) -> SealedPage:
+        """Return about `limit` decisions that arrived after an instant."""
+        (found,) = self._rows("sealed_next", after_ns=after_ns)
+        if not found["next_ns"]:
+            return SealedPage([], 0)
+        until_ns = found["next_ns"] + _WINDOW_NS
+        rows = self._rows(
+            "sealed_spans", after_ns=after_ns, until_ns=until_ns, limit=limit, trace_ids=[]
+        )
+        return SealedPage(rows, rows[-1]["received_ns"] if rows else until_ns)
+
+    def copies(self, trace_ids: list[str]) -> list[dict[str, Any]]:
+        """Return all copies of the decisions of some traces, in order of arrival."""
+        if not trace_ids:
+            return []
+        return self._rows("sealed_spans", after_ns=0, until_ns=0, limit=0, trace_ids=trace_ids)
+
+    def checkpoints(self, after_ns: int, limit: int) -> SealedPage:
+        """Return about `limit` checkpoints that arrived after an instant."""
+        rows = self._rows("sealed_checkpoints", after_ns=after_ns, limit=limit)
+        return SealedPage(
+            [row["attributes"] for row in rows], rows[-1]["received_ns"] if rows else 0
+        )
+
+    def rows(self, from_ns: int, now_ns: int) -> RowsPage:
+        """Compare the rows of decisions and outcomes of a window with their events."""
+        kept_ns = now_ns - (self._days - 1) * _DAY_NS
+        (found,) = self._rows("next_stored", from_ns=max(from_ns, kept_ns))
+        begin_ns = found["next_ns"]
+        if not begin_ns or begin_ns > now_ns + _DAY_NS:
+            return RowsPage(0, 0, 0, [], 0)
+        window = {"from_ns": begin_ns, "to_ns": begin_ns + _WINDOW_NS}
+        applied = {row["name"]: row["applied_ns"] for row in self._rows("views_applied")}
+        (counts,) = self._rows("stored_counts", **window)
+        changed = []
+        for table in _TABLES:
+            since_ns = applied.get(f"view {table}_mv", 0)
+            rows = self._changed(table, until_ns=now_ns - _SETTLED_NS, **window)
+            changed += [
+                ChangedRow(
+                    table,
+                    row["kind"],
+                    row["trace_id"],
+                    row["span_id"],
+                    row["id"],
+                    row["columns"],
+                    is_earlier=row["stored_ns"] < since_ns,
+                )
+                for row in rows
+            ]
+        return RowsPage(**counts, changed=changed, next_ns=window["to_ns"])
+
+    def _changed(self, table: str, **window: int) -> list[dict[str, Any]]:
+        """Return the rows of one table that its view does not make of what is stored."""
+        view = render(render_view((_VIEWS / f"{table}_mv.sql").read_text(), *self._names), "")
+        source = f"FROM {_SOURCES[table]}\n"
+        events = _VIEW_HEAD.sub("", view).replace(source, _OF_WINDOW.replace("${source}", source))
+        columns = _COLUMNS[table]
+        texts = ", ".join(f"ifNull(toString({name}), '')" for name in columns)
+        names = ", ".join(f"'{name}'" for name in columns)
+        sql = (_SQL / f"changed_{table}.sql").read_text()
+        parts = {
+            "events": events,
+            "texts": f"[{texts}]",
+            "names": f"[{names}]",
+            "window": _IN_WINDOW,
+        }
+        for name, text in parts.items():
+            sql = sql.replace(f"${{{name}}}", text)
+        return self._ask(sql, {**window, "limit": CHANGED_MAX})
+
+    def _rows(self, name: str, **parameters: object) -> list[dict[str, Any]]:
+        sql = render_view((_SQL / f"{name}.sql").read_text(), *self._names)
+        return self._ask(sql, parameters)
+
+    def _ask(self, sql: str, parameters: dict[str, Any]) -> list[dict[str, Any]]:
+        try:
+            return list(self._store.reader().query(sql, parameters=parameters).named_results())
+        except ClickHouseError as error:
+            self._store.close()
+            raise StoreUnavailableError(first_line(error)) from error

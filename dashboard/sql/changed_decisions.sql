@@ -1,0 +1,54 @@
+-- Rows of `decisions` that are not what decisions_mv makes of their spans, for roots that began in [from, to).
+-- `events` is the view's own statement over these spans; a row and its span may be in either alone.
+-- Returns: kind String (changed, inserted, deleted), trace_id, span_id, id String, columns Array(String) (those that
+--   differ), stored_ns UInt64 (when the span, or else the row, arrived); at most `limit` rows, by trace and span.
+WITH
+events AS
+(
+    SELECT trace_id, root_span_id, ingress_ns, decision_id, received_ns, ${texts} AS texts
+    FROM (${events})
+),
+stored AS
+(
+    SELECT trace_id, root_span_id, ingress_ns, decision_id, received_ns, ${texts} AS texts
+    FROM decisions
+    WHERE start_ns >= {from_ns:UInt64} AND start_ns < {to_ns:UInt64} AND received_ns <= {until_ns:UInt64}
+)
+SELECT
+    if(e.trace_id = '', 'inserted', 'changed') AS kind,
+    s.trace_id AS trace_id,
+    s.root_span_id AS span_id,
+    s.decision_id AS id,
+    if(kind = 'changed', arrayFilter((name, ours, theirs) -> ours != theirs, ${names}, s.texts, e.texts), []) AS columns,
+    multiIf(
+        kind = 'changed', e.received_ns,
+        (s.trace_id, s.root_span_id) IN (SELECT TraceId, SpanId FROM otel_traces WHERE ${window}), s.received_ns,
+        18446744073709551615
+    ) AS stored_ns
+FROM
+(
+    SELECT * FROM stored
+    WHERE (trace_id, root_span_id, SHA256(arrayStringConcat(texts, '\0'))) NOT IN
+    (
+        SELECT trace_id, root_span_id, SHA256(arrayStringConcat(texts, '\0')) FROM events
+    )
+) AS s
+LEFT JOIN
+(
+    SELECT trace_id, root_span_id, argMin(each.texts, each.received_ns) AS texts, min(each.received_ns) AS received_ns
+    FROM events AS each
+    GROUP BY trace_id, root_span_id
+) AS e ON s.trace_id = e.trace_id AND s.root_span_id = e.root_span_id
+UNION ALL
+SELECT 'deleted' AS kind, trace_id, root_span_id AS span_id, decision_id AS id, [] AS columns, received_ns AS stored_ns
+FROM events
+WHERE received_ns <= {until_ns:UInt64}
+    AND (trace_id, root_span_id) NOT IN (SELECT trace_id, root_span_id FROM stored)
+    AND (ingress_ns, decision_id) NOT IN
+    (
+        SELECT d.ingress_ns, d.decision_id
+        FROM decisions AS d
+        WHERE (d.ingress_ns, d.decision_id) IN (SELECT ingress_ns, decision_id FROM events)
+    )
+ORDER BY trace_id, span_id
+LIMIT {limit:UInt32}

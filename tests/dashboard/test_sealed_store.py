@@ -1,0 +1,170 @@
+"""Rows that money is summed from are held against the events that they are made of."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+
+from attribution.config import AttributionConfig
+from attribution.job import AttributionJob
+from collector.clock import NS_PER_S
+from collector.config import AttributesConfig, DecisionMatch, DecisionsConfig, OutcomesConfig
+from collector.imports import import_outcomes
+from collector.store.connect import Connections
+from collector.store.migrate import apply_views
+from dashboard.sealed_store import _COLUMNS, ChangedRow, SealedStore
+from tests.builders import decision_span, logs_request, outcome, span, store_request, trace_request
+from tests.conftest import NOW_NS
+
+LATER_NS = NOW_NS + 3_600 * NS_PER_S
+# Another value for each type that a column has.
+OTHER = {
+    "UInt64": "{c} + 1",
+    "UInt8": "1 - {c}",
+    "String": "concat({c}, 'x')",
+    "LowCardinality(String)": "concat({c}, 'x')",
+    "Nullable(Decimal(18, 6))": "ifNull({c}, 0) * 10 + 1",
+}
+
+
+def fill(store: Connections, count: int = 3) -> None:
+    """Store decisions, a span that is none, and outcomes with an amendment."""
+    spans = [decision_span(decision_id=f"d{n}", start_ns=NOW_NS + n) for n in range(count)]
+    store_request(store, trace_request(*spans, span()), received_ns=at(1))
+    records = [
+        outcome(outcome_id=f"o{n}", decision_id=f"d{n}", time_ns=NOW_NS + 10) for n in range(count)
+    ]
+    store_request(store, logs_request(*records), received_ns=at(1))
+    amended = outcome(outcome_id="o0", revenue=Decimal("11.50"), time_ns=NOW_NS + 20)
+    store_request(store, logs_request(amended), received_ns=at(2))
+
+
+def at(seconds: int) -> int:
+    """Return an instant of the test."""
+    return NOW_NS + seconds * NS_PER_S
+
+
+def types_of(store: Connections, table: str) -> dict[str, str]:
+    """Return the types of a table's columns."""
+    sql = "SELECT name, type FROM system.columns WHERE database = currentDatabase() AND table = "
+    return {
+        str(name): str(kind) for name, kind in store.client().query(sql + f"'{table}'").result_rows
+    }
+
+
+def count_of(store: Connections, table: str) -> int:
+    """Return the rows of a table."""
+    return int(store.client().query(f"SELECT count() FROM {table} FINAL").result_rows[0][0])
+
+
+def changed(store: Connections, sealed: SealedStore | None = None) -> list[ChangedRow]:
+    """Return every row that is not as it was sent."""
+    sealed = sealed or SealedStore(store)
+    found: list[ChangedRow] = []
+    next_ns = 0
+    while True:
+        page = sealed.rows(next_ns, LATER_NS)
+        found += page.changed
+        next_ns = page.next_ns
+        if not next_ns:
+            return found
+
+
+def put_in_place(store: Connections, table: str, change: str, where: str) -> None:
+    """Take rows away, and put others in their place, behind the service's back."""
+    client = store.client()
+    client.command("DROP TABLE IF EXISTS taken")
+    client.command(f"CREATE TABLE taken ENGINE = Memory AS SELECT * FROM {table} WHERE {where}")
+    client.command(f"DELETE FROM {table} WHERE {where}")
+    client.command(f"INSERT INTO {table} SELECT * REPLACE({change}) FROM taken")
+
+
+def test_clean_store_has_nothing_to_say(store: Connections) -> None:
+    """Retries, amendments, an import, and a row that attribution took away for a retry of it."""
+    fill(store)
+    first = decision_span(decision_id="d9", start_ns=NOW_NS + 50)
+    store_request(store, trace_request(first, first), received_ns=at(4))
+    stamps_ns = [NOW_NS + 51 + n for n in range(4)]
+    anew = decision_span(
+        decision_id="d9",
+        start_ns=NOW_NS + 50,
+        stamps_ns=stamps_ns,
+        trace_id=first.trace_id.hex(),
+        span_id=first.span_id.hex(),
+    )
+    store_request(store, trace_request(anew), received_ns=at(5))
+    assert count_of(store, "decisions") == 5
+    AttributionJob(AttributionConfig(), AttributesConfig(), store).drain(at(60))
+    assert count_of(store, "decisions") == 4
+    csv = b"outcome_id,decision_id,revenue,occurred_at\nc1,d1,3.00,2033-05-18T03:33:20Z\n"
+    assert import_outcomes(store.client(), "a.csv", csv, "USD", at(6)).imported == 1
+    sealed = SealedStore(store)
+    page = sealed.rows(0, LATER_NS)
+    assert page.changed == []
+    assert sealed.rows(page.next_ns, LATER_NS).next_ns == 0
+    assert changed(store) == []
+
+
+@pytest.mark.parametrize("table", ["decisions", "outcomes"])
+def test_every_column_that_was_changed_is_named(store: Connections, table: str) -> None:
+    """Whoever had SQL changed dollars, in 100 of 100 trials, and nothing said so."""
+    columns = _COLUMNS[table]
+    fill(store, len(columns) + 1)
+    types, name = types_of(store, table), "decision_id" if table == "decisions" else "outcome_id"
+    letter = "d" if table == "decisions" else "o"
+    for number, column in enumerate(columns, 1):
+        change = f"{OTHER[types[column]].format(c=column)} AS {column}"
+        put_in_place(store, table, change, f"{name} = '{letter}{number}'")
+    found = {(row.kind, *row.columns): row for row in changed(store)}
+    assert found.keys() >= {("changed", column) for column in columns if column != "event_ns"}
+    if (
+        table == "outcomes"
+    ):  # its time is its revision: a row that nobody sent, and one that is gone
+        assert found.keys() - {("changed", column) for column in columns} == {
+            ("inserted",),
+            ("deleted",),
+        }
+    assert all(row.table == table and not row.is_earlier for row in found.values())
+
+
+def test_rows_that_nobody_sent_or_that_are_gone_are_named(store: Connections) -> None:
+    """With the ids by which a person finds them; a row that says it came early as well."""
+    fill(store)
+    client = store.client()
+    client.command("DELETE FROM decisions WHERE decision_id = 'd1'")
+    client.command("DELETE FROM outcomes WHERE outcome_id = 'o2'")
+    client.command(
+        "INSERT INTO decisions SELECT * REPLACE('forged' AS decision_id, 'ab' AS root_span_id, "
+        "1 AS received_ns) FROM (SELECT * FROM decisions WHERE decision_id = 'd2')"
+    )
+    client.command(
+        "INSERT INTO outcomes SELECT * REPLACE('forged' AS outcome_id, event_ns + 1 AS event_ns) "
+        "FROM (SELECT * FROM outcomes WHERE outcome_id = 'o1')"
+    )
+    found = sorted((row.table, row.kind, row.id, row.is_earlier) for row in changed(store))
+    assert found == [
+        ("decisions", "deleted", "d1", False),
+        ("decisions", "inserted", "forged", False),
+        ("outcomes", "deleted", "o2", False),
+        ("outcomes", "inserted", "forged", False),
+    ]
+
+
+def test_rows_of_earlier_names_accuse_nobody(store: Connections) -> None:
+    """What was stored before a name was mapped, or a rule given, is told apart."""
+    store_request(
+        store,
+        trace_request(decision_span(attributes={"shop.value": "9.00"}), span(name="checkout")),
+        received_ns=at(1),
+    )
+    names = AttributesConfig(map={"decision.value_usd": "shop.value"})
+    rules = DecisionsConfig(match=(DecisionMatch(span_name="checkout"),))
+    apply_views(store.client(), names, rules, OutcomesConfig(), at(2))
+    sealed = SealedStore(store, names, rules)
+    assert {(row.kind, *row.columns, row.is_earlier) for row in changed(store, sealed)} == {
+        ("changed", "value_usd", True),
+        ("deleted", True),
+    }
+    apply_views(store.client(), AttributesConfig(), DecisionsConfig(), OutcomesConfig(), at(3))
+    assert changed(store) == []
