@@ -100,8 +100,7 @@ class AttributionJob:
         self._store = store
         self._reader = Reader(store, attributes)
         self._cells = CellWriter(config, store, self._reader)
-        self._seen_spans = _Seen()
-        self._seen_outcomes = _Seen()
+        self._forget()
         # The last pass of a demo runs beside the loop that is being stopped.
         self._lock = threading.Lock()
 
@@ -159,8 +158,11 @@ class AttributionJob:
                 return self._run(now_ns, until_ns, outcomes_until_ns)
             except BaseException:
                 # What a failed run saw it may not have written; the next one looks at it again.
-                self._seen_spans, self._seen_outcomes = _Seen(), _Seen()
+                self._forget()
                 raise
+
+    def _forget(self) -> None:
+        self._seen_spans, self._seen_outcomes, self._seen_withdrawals = _Seen(), _Seen(), _Seen()
 
     def _run(self, now_ns: int, until_ns: int, outcomes_until_ns: int) -> AttributionReport:
         client = self._store.client()
@@ -177,7 +179,9 @@ class AttributionJob:
             # Where nothing was ever received there is no backlog to take in steps.
             step_to_ns = min(cursor_ns + _STEP_NS, until_ns) if cursor_ns else until_ns
             touched = self._reader.touched_spans(max(cursor_ns - overlap_ns, 0), step_to_ns)
-            seconds = self._attribute_new(touched, step_to_ns, now_ns, report)
+            withdrawn = self._reader.withdrawn(max(cursor_ns - overlap_ns, 0), step_to_ns)
+            gone = self._reader.drop_withdrawn(self._seen_withdrawals.news(withdrawn))
+            seconds = self._attribute_new(touched, step_to_ns, now_ns, report, gone)
             cursor_ns = step_to_ns
             if cursor_ns < until_ns:  # of the last step they are rewritten with the outcomes'
                 report.cells_rewritten += self._cells.rewrite(sorted(seconds))
@@ -192,9 +196,17 @@ class AttributionJob:
         return report
 
     def _attribute_new(
-        self, touched: Table, until_ns: int, now_ns: int, report: AttributionReport
+        self,
+        touched: Table,
+        until_ns: int,
+        now_ns: int,
+        report: AttributionReport,
+        seconds: set[int],
     ) -> set[int]:
-        """Attribute the decisions of traces with new spans; return the seconds they began in."""
+        """Attribute the decisions of traces with new spans; return the seconds they began in.
+
+        With `seconds`, whose decisions are fewer now: their sums are made anew as well.
+        """
         news = self._seen_spans.news(touched)
         trace_ids = pc.unique(news["trace_id"]).to_pylist()
         bounds = self._reader.trace_bounds(trace_ids) if trace_ids else []
@@ -204,7 +216,6 @@ class AttributionJob:
             self._seen_spans.forget(
                 news.filter(pc.invert(pc.is_in(news["trace_id"].cast(pa.string()), placed)))
             )
-        seconds: set[int] = set()
         for begin, end in in_groups([each[1] for each in bounds], _APART_NS, _TRACES_MAX):
             loaded = self._load(bounds[begin:end], until_ns)
             if len(loaded.decisions):

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from attribution.answers import Selection
 from attribution.columns import Table
@@ -18,7 +19,7 @@ from attribution.targets import Measured
 from collector.clock import NS_PER_MINUTE, NS_PER_MS, NS_PER_S
 from collector.config import AttributesConfig
 from collector.store.connect import Connections
-from collector.store.render import render
+from collector.store.remove import OF_DECISIONS, remove_rows
 
 _SQL = {path.stem: path.read_text() for path in (Path(__file__).parent / "sql").glob("*.sql")}
 
@@ -220,17 +221,25 @@ class Reader:
 
     def drop_superseded(self, decisions: pa.Table) -> None:
         """Remove rows of `decisions` that are not the current ones of their roots, if any."""
-        if not len(decisions):
-            return
-        parameters = {
-            "ingress_ns": decisions["ingress_ns"].to_pylist(),
-            "decision_ids": decisions["decision_id"].to_pylist(),
-        }
-        statement = render(_SQL["drop_superseded"], self._store.config.cluster)
-        for (partition,) in self._rows("superseded_partitions", **parameters):
-            self._store.client().command(
-                statement, parameters={"partition": partition, **parameters}
-            )
+        if len(decisions):
+            remove_rows(self._store, "decisions", OF_DECISIONS, _keys(decisions))
+
+    def withdrawn(self, after_ns: int, until_ns: int) -> Table:
+        """Return the decisions that were taken out of the sums, or put back, with a row hash."""
+        return self._table("withdrawn", after_ns=after_ns, until_ns=until_ns)
+
+    def drop_withdrawn(self, withdrawn: Table) -> set[int]:
+        """Remove the attributions of decisions that were taken out of the sums.
+
+        Returns:
+            The starts of their seconds, Unix ns: what is left in them is to be summed anew.
+        """
+        if not len(withdrawn):
+            return set()
+        gone = withdrawn.filter(pc.equal(withdrawn["is_gone"], 1))
+        if len(gone):
+            remove_rows(self._store, "attributions", OF_DECISIONS, _keys(gone))
+        return {each - each % NS_PER_S for each in withdrawn["ingress_ns"].to_pylist()}
 
     def rewrite_minutes(self, minutes_ns: Sequence[int]) -> None:
         """Write these minutes whole, under a new revision."""
@@ -325,6 +334,13 @@ class Reader:
 
     def _rows(self, name: str, **parameters: object) -> Sequence[Sequence[Any]]:
         return self._store.client().query(_SQL[name], parameters=parameters).result_rows
+
+
+def _keys(decisions: Table) -> dict[str, Any]:
+    return {
+        "ingress_ns": decisions["ingress_ns"].to_pylist(),
+        "decision_ids": decisions["decision_id"].to_pylist(),
+    }
 
 
 def asked(selection: Selection) -> dict[str, Any]:

@@ -125,6 +125,12 @@ class Counters:
             registry=r,
         )
 
+        self.provenance_withdrawn = Counter(
+            "millworth_provenance_withdrawn",
+            "Decisions taken out of every sum for what their seals say",
+            registry=r,
+        )
+
     def _count_promises(self, r: CollectorRegistry) -> None:
         self.calibration_decisions = Gauge(
             "millworth_calibration_decisions",

@@ -12,6 +12,13 @@ Place = tuple[str, str, int, int]  # producer, epoch, number, and the instant of
 Copy = tuple[Event, bytes, object]  # its form, and what is equal where every byte is
 
 
+def seal_holds(ring: Mapping[str, MacKey], copy: Copy) -> bool:
+    """Return whether the seal of one copy is of what it says, under a key that counts."""
+    verifier = Verifier(ring, arrival=True, leaves=False)
+    verifier.take([copy[0]], [copy[1]])
+    return all(finding.holds_place for finding in verifier.drain()[0])
+
+
 def equal_copies(ring: Mapping[str, MacKey], copies: Iterable[Copy]) -> dict[Place, bool]:
     """Return of each replay whether it is a sender's own retry: the same bytes once more.
 
@@ -23,9 +30,7 @@ def equal_copies(ring: Mapping[str, MacKey], copies: Iterable[Copy]) -> dict[Pla
     first: dict[tuple[str, str, int], object] = {}
     equal: dict[Place, bool] = {}
     for event, form, content in copies:
-        verifier = Verifier(ring, arrival=True, leaves=False)
-        verifier.take([event], [form])
-        if any(not finding.holds_place for finding in verifier.drain()[0]):
+        if not seal_holds(ring, (event, form, content)):
             continue
         number = event.producer, event.epoch, event.seq
         if number not in first:

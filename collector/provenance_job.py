@@ -24,7 +24,7 @@ from collector.provenance import TRACE_ID_INDEX, Event
 from collector.provenance_chain import ChainKey
 from collector.provenance_checkpoint import Checkpoint
 from collector.provenance_config import ProvenanceConfig
-from collector.provenance_copies import equal_copies
+from collector.provenance_copies import Copy, equal_copies, seal_holds
 from collector.provenance_keys import KeyRing
 from collector.provenance_lines import checkpoint_of
 from collector.provenance_ring import read_ring
@@ -42,6 +42,8 @@ from collector.store.connect import Connections
 from collector.store.cursors import next_received_ns, write_cursor
 from collector.store.migrate import render_view
 from collector.store.render import render
+from collector.store.rerun_view import SPAN_CONTENT
+from collector.withdrawals import Withdrawals
 
 CURSOR: Final = "provenance"
 PAGE_ITEMS: Final = 50_000  # spans read at a time, of which decisions are some
@@ -100,6 +102,9 @@ class ProvenanceJob:
         self._counters = counters
         self._stored_ns = stored_ns
         self._sql = sealed_sql(attributes)
+        self._withdrawals = Withdrawals(
+            store, counters, self._genuine, required=config.required, sql=self._sql
+        )
         self.page_items = PAGE_ITEMS
         self._lock = threading.Lock()
         self._totals: Counter[str] = Counter()
@@ -127,8 +132,13 @@ class ProvenanceJob:
         """Return the events by verdict since the start of this process."""
         return dict(self._totals)
 
+    def withdrawn(self) -> int:
+        """Return the decisions that this process took out of every sum."""
+        return self._withdrawals.taken
+
     def _run(self, now_ns: int) -> ProvenanceReport:
         report = ProvenanceReport()
+        self._withdrawals.begin(now_ns)
         stream = self._stream or self._resume(now_ns, report)
         self._follow_keys(stream, now_ns, report)
         until_ns = now_ns if self._stored_ns is None else min(now_ns, self._stored_ns())
@@ -201,6 +211,7 @@ class ProvenanceJob:
             if until_ns > 0:
                 self._command("restore_key", kid=kid, until_ns=until_ns, revision=now_ns)
                 self._judge_refused(stream, kid, now_ns, report)
+            self._withdrawals.settle_key(kid)
 
     def _judge_refused(
         self, stream: Stream, kid: str, now_ns: int, report: ProvenanceReport
@@ -255,13 +266,14 @@ class ProvenanceJob:
         report.verdicts.update(verdicts_of(rows))
         if len(rows):
             self._store.client().insert_arrow("provenance_events", rows)
-        for finding in judged.earlier:
-            self._amend(finding, revision, report)
-        for finding in judged.runs:
+        self._withdrawals.settle(rows, page)
+        for finding in [*judged.earlier, *judged.runs]:
             if finding.verdict is Verdict.TAMPERED:
                 self._amend(finding, revision, report)
             else:
                 self._insert([run_row(finding, revision)], report)
+            if finding.verdict in (Verdict.TAMPERED, Verdict.RECHAINED):
+                self._withdrawals.settle_run(finding)
 
     def _tell_retries(self, events: Sequence[Event], judged: Judged) -> None:
         """Tell a sender's own retries from replays, by all the copies that are stored."""
@@ -269,15 +281,20 @@ class ProvenanceJob:
         for begin in range(0, len(replays), _COPIES):
             part = replays[begin : begin + _COPIES]
             traces = sorted({events[line].fields[TRACE_ID_INDEX] for line in part})
-            table = self._events("copies", (0, 0), trace_ids=traces)
-            contents = table["copy"].cast(pa.binary()).to_pylist()
-            copies = zip(events_of(table), _forms(table), contents, strict=True)
-            equal = equal_copies(self._ring.macs, copies)
+            equal = equal_copies(self._ring.macs, self._copies(traces))
             for line in part:
                 event = events[line]
                 if equal.get((event.producer, event.epoch, event.seq, event.received_ns)):
                     said = judged.events[line]
                     judged.events[line] = replace(said, verdict=Verdict.RETRIED, reason=_RETRIED)
+
+    def _copies(self, trace_ids: Sequence[str]) -> Iterator[Copy]:
+        table = self._events("copies", (0, 0), trace_ids=trace_ids)
+        return zip(events_of(table), _forms(table), table["copy"].to_pylist(), strict=True)
+
+    def _genuine(self, trace_ids: Sequence[str]) -> list[Copy]:
+        """Return the copies of the events of some traces whose seals hold."""
+        return [copy for copy in self._copies(trace_ids) if seal_holds(self._ring.macs, copy)]
 
     def _checkpoints(self, page: tuple[int, int]) -> list[Checkpoint]:
         records = self._query("sealed_checkpoints", after_ns=page[0], until_ns=page[1])
@@ -348,7 +365,12 @@ class ProvenanceJob:
 def sealed_sql(attributes: AttributesConfig) -> dict[str, str]:
     """Return the statements, with a customer's names where they read sealed values."""
     return {
-        name: render_view(text, attributes, DecisionsConfig(), OutcomesConfig())
+        name: render_view(
+            text.replace("${content}", SPAN_CONTENT),
+            attributes,
+            DecisionsConfig(),
+            OutcomesConfig(),
+        )
         for name, text in _SQL.items()
     }
 

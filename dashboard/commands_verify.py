@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
@@ -36,15 +37,34 @@ class RowsReport:
     outcomes: int = 0
     imported: int = 0
     earlier: int = 0
+    withdrawn: int = 0
     changed: list[dict[str, Any]] = field(default_factory=list)
 
-    def add(self, page: dict[str, Any]) -> None:
-        """Take what the service said of one window."""
+    def add(self, page: dict[str, Any], report: Report) -> None:
+        """Take what the service said of one window.
+
+        A row that it says it took out of the sums is deleted, unless the event has the verdict.
+        """
         self.decisions += page["decisions"]
         self.outcomes += page["outcomes"]
         self.imported += page["imported"]
-        self.earlier += sum(each["is_earlier"] for each in page["changed"])
-        self.changed += [each for each in page["changed"] if not each["is_earlier"]]
+        for each in page["changed"]:
+            if each["kind"] == "withdrawn" and _is_told(each, report):
+                self.withdrawn += 1
+            elif each["is_earlier"]:
+                self.earlier += 1
+            else:
+                kind = "deleted" if each["kind"] == "withdrawn" else each["kind"]
+                self.changed.append({**each, "kind": kind})
+
+
+def _is_told(row: dict[str, Any], report: Report) -> bool:
+    """Return whether a verdict of this run is why a row is not there."""
+    return any(
+        finding.trace_id == row["trace_id"]
+        or (finding.line is None and finding.verdict in row["columns"])
+        for finding in report.findings
+    )
 
 
 _BATCH_EVENTS: Final = 4_096
@@ -125,7 +145,7 @@ def provenance(
             items = items if export is None else _copied(items, export, open_files)
             report = _verify(items, ring, whole=not part, arrival=True)
             report = report.told_anew(_retries_stored(api, ring, report.findings))
-            rows = _compare(api)
+            rows = _compare(api, report)
     found = [f for f in report.findings if not (allow_unsigned and f.verdict is Verdict.UNSIGNED)]
     _write(report, found, rows, as_json=as_json)
     raise typer.Exit(1 if found or (rows and rows.changed) else 0)
@@ -159,6 +179,12 @@ def show_verdicts(said: dict[str, Any], *, as_json: bool) -> bool:
     out = Console(highlight=False, soft_wrap=True, markup=False)
     counts = ", ".join(f"{each['events']:,} {each['verdict']}" for each in said["counts"])
     out.print(f"judged as they arrived: {counts or 'nothing'}")
+    out_of_sums = said["withdrawn"]
+    if out_of_sums["decisions"]:
+        out.print(
+            f"{out_of_sums['decisions']:,} decisions are in no sum; "
+            f"they say they were worth {Decimal(out_of_sums['value_usd']):,.2f} USD"
+        )
     for each in findings[:_SHOWN_MAX]:
         out.print(_line(each))
     if len(findings) > _SHOWN_MAX:
@@ -237,12 +263,12 @@ def _api(config: Path | None, url: str | None, open_files: ExitStack) -> ApiClie
     return open_files.enter_context(ApiClient.open(load(config).settings, url))
 
 
-def _compare(api: ApiClient) -> RowsReport:
+def _compare(api: ApiClient, told: Report) -> RowsReport:
     report = RowsReport()
     with _progress("{task.completed:,} rows of money") as progress:
         task = progress.add_task("", total=None)
         for page in changed_rows(api):
-            report.add(page)
+            report.add(page, told)
             progress.update(task, completed=report.decisions + report.outcomes)
     return report
 
@@ -332,6 +358,8 @@ def show_rows(rows: RowsReport) -> None:
         )
     if len(rows.changed) > _SHOWN_MAX:
         out.print(f"and {len(rows.changed) - _SHOWN_MAX:,} more; --json has all of them")
+    if rows.withdrawn:
+        out.print(f"{rows.withdrawn:,} are in no sum for what is said of them above")
     if rows.imported:
         out.print(f"{rows.imported:,} outcomes came from files, which have no event to compare")
     if rows.earlier:

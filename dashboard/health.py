@@ -116,6 +116,16 @@ class ServiceHealth:
                 f"provenance.{verdict}", count, "events", "ok" if is_well else "bad", detail
             )
 
+        if taken := job.withdrawn():
+            yield HealthItem(
+                "sums.withdrawn",
+                taken,
+                "decisions",
+                "warn",
+                "in no sum since this start, and how much they say they were worth: "
+                "millworth verify provenance --verdicts",
+            )
+
     def _jobs(self) -> Iterator[HealthItem]:
         now_ns = self._service.clock.now_ns()
         for loop in self._service.loops:

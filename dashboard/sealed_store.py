@@ -16,6 +16,7 @@ from collector.retention import RetentionConfig
 from collector.store.connect import Connections
 from collector.store.migrate import render_view
 from collector.store.render import render
+from collector.store.rerun_view import SPAN_CONTENT
 from collector.writer import first_line
 
 # A page scans what arrived in its window, not all that came later.
@@ -61,11 +62,11 @@ class ChangedRow:
     """A row that is not what its event says, or that one of the two lacks."""
 
     table: Literal["decisions", "outcomes"]
-    kind: Literal["changed", "inserted", "deleted"]
+    kind: Literal["changed", "inserted", "deleted", "withdrawn"]
     trace_id: str
     span_id: str
     id: str  # of the decision or the outcome
-    columns: list[str]  # that differ
+    columns: list[str]  # that differ; of what was withdrawn the verdict
     is_earlier: bool  # its event came before names were mapped as they are: no finding
 
 
@@ -182,7 +183,8 @@ class SealedStore:
         return self._ask(sql, {**window, "limit": CHANGED_MAX})
 
     def _rows(self, name: str, **parameters: object) -> list[dict[str, Any]]:
-        sql = render_view((_SQL / f"{name}.sql").read_text(), *self._names)
+        sql = (_SQL / f"{name}.sql").read_text().replace("${content}", SPAN_CONTENT)
+        sql = render_view(sql, *self._names)
         return self._ask(sql, parameters)
 
     def _ask(self, sql: str, parameters: dict[str, Any]) -> list[dict[str, Any]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlencode
@@ -47,6 +48,14 @@ class VerdictFinding:
 
 
 @dataclass(frozen=True, slots=True)
+class Withdrawn:
+    """What was taken out of every sum: decisions, and what they would have been worth."""
+
+    decisions: int
+    value_usd: Decimal
+
+
+@dataclass(frozen=True, slots=True)
 class Verdicts:
     """What is said of the sealed decisions that arrived in a window."""
 
@@ -54,6 +63,7 @@ class Verdicts:
     to_ns: int
     counts: list[VerdictCount]
     findings: list[VerdictFinding]  # the latest FINDINGS_MAX of them
+    withdrawn: Withdrawn
 
 
 class VerdictReader:
@@ -80,7 +90,13 @@ class VerdictReader:
             to_ns,
             [VerdictCount(**row) for row in counts],
             [VerdictFinding(**row) for row in findings],
+            self.withdrawn(from_ns, to_ns),
         )
+
+    def withdrawn(self, from_ns: int, to_ns: int) -> Withdrawn:
+        """Return what was taken out of the sums, of what arrived in (from, to]."""
+        (row,) = self._rows("withdrawn", from_ns=from_ns, to_ns=to_ns)
+        return Withdrawn(**row)
 
     def _rows(self, name: str, **parameters: int) -> list[dict[str, Any]]:
         sql = (_SQL / f"{name}.sql").read_text()

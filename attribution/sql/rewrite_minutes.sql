@@ -1,5 +1,6 @@
 -- Writes whole minutes anew from the attributions; bucket = floor(8 * log2(ns)), 0 for 0 ns.
--- Their revision is one more than the highest that any of them has.
+-- Their revision is one more than the highest that any of them has. A minute of which no decision is left gets a row
+-- of none, since only a newer row can take its figures back.
 -- Returns: nothing.
 INSERT INTO attribution_minutes
     (minute_ns, revision, action, region, stage, class, bucket, decisions, sum_ns)
@@ -32,3 +33,18 @@ ARRAY JOIN [
 WHERE ingress_ns >= {from_ns:UInt64} AND ingress_ns < {to_ns:UInt64}
     AND intDiv(ingress_ns, 60000000000) * 60000000000 IN {minutes_ns:Array(UInt64)}
 GROUP BY minute_ns, action, region, stage, class, bucket
+UNION ALL
+SELECT
+    arrayJoin({minutes_ns:Array(UInt64)}) AS minute_ns,
+    (
+        SELECT max(m.revision) + 1
+        FROM attribution_minutes AS m
+        WHERE m.minute_ns IN {minutes_ns:Array(UInt64)}
+    ) AS revision,
+    '' AS action, '' AS region, '' AS stage, '' AS class, 0 AS bucket, 0 AS decisions, 0 AS sum_ns
+WHERE minute_ns NOT IN
+(
+    SELECT intDiv(ingress_ns, 60000000000) * 60000000000
+    FROM attributions
+    WHERE ingress_ns >= {from_ns:UInt64} AND ingress_ns < {to_ns:UInt64}
+)

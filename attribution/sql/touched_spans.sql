@@ -1,4 +1,4 @@
--- Which spans and decisions were received in a window, to find the traces that changed. An insert
+-- Which spans and decisions were received in a window, or taken out of the sums, to find the traces that changed. An insert
 -- reaches `decisions` a moment after `otel_traces`: who reads in between sees spans of no decision.
 -- Returns: trace_id String, row_hash UInt64 (of the row, to tell what was seen before); unordered.
 SELECT TraceId AS trace_id, cityHash64(TraceId, SpanId, received_ns, Timestamp, Duration) AS row_hash
@@ -8,3 +8,7 @@ UNION ALL
 SELECT trace_id, cityHash64('decision', trace_id, root_span_id, received_ns, ingress_ns) AS row_hash
 FROM decisions
 WHERE received_ns > {after_ns:UInt64} AND received_ns <= {until_ns:UInt64}
+UNION ALL
+SELECT trace_id, cityHash64('withdrawal', trace_id, root_span_id, received_ns, withdrawn_ns) AS row_hash
+FROM withdrawals
+WHERE withdrawn_ns > {after_ns:UInt64} AND withdrawn_ns <= {until_ns:UInt64}

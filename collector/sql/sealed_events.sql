@@ -3,8 +3,7 @@
 -- 'new', but for what a pass up to `cursor_ns` has judged; 'refused', of which a key said nothing good; and 'copies',
 -- all that there are of some traces.
 -- Returns: received_ns UInt64, trace_id, span_id String, ended_ns UInt64, kid, producer, epoch String, seq Int64 (-1
---   where there is none), prev, tag, form, copy String (of copies a hash of all that was sent, tokens apart, which a
---   rotation of their key changes); in order of arrival, then of the producer.
+--   where there is none), prev, tag, form, copy String (of copies what span_content.sql says); in order of arrival, then of the producer.
 WITH
     SpanAttributes['provenance.seq'] AS said_seq,
     if(match(said_seq, '^[0-9]{1,18}$'), toInt64OrZero(said_seq), toInt64(-1)) AS number,
@@ -55,22 +54,7 @@ SELECT
         ),
         ','
     ) AS form,
-    if(
-        {mode:String} = 'copies',
-        SHA256(
-            replaceRegexpAll(
-                toString((
-                    Timestamp, TraceId, SpanId, ParentSpanId, TraceState, SpanName, SpanKind, ServiceName,
-                    ResourceAttributes, ScopeName, ScopeVersion, ScopeAttributes, SpanAttributes, Duration, StatusCode,
-                    StatusMessage, Events.Timestamp, Events.Name, Events.Attributes, Links.TraceId, Links.SpanId,
-                    Links.TraceState, Links.Attributes
-                )),
-                '(tok|key)_[0-9A-Za-z_-]+',
-                ''
-            )
-        ),
-        ''
-    ) AS copy
+    if({mode:String} = 'copies', ${content}, '') AS copy
 FROM otel_traces
 WHERE
 (

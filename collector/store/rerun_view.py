@@ -32,6 +32,14 @@ _ROWS: Final = {
         "WHERE received_ns = {received_ns:UInt64}))"
     ),
 }
+# What was sent of a span, told by every byte: two copies may have come at one instant.
+SPAN_CONTENT: Final = (Path(__file__).parents[1] / "sql" / "span_content.sql").read_text()
+_SPANS: Final = (
+    "(SELECT * FROM otel_traces WHERE TraceId IN {trace_ids:Array(String)} "
+    "AND (TraceId, SpanId, received_ns) IN arrayZip("
+    "{trace_ids:Array(String)}, {span_ids:Array(String)}, {received_ns:Array(UInt64)}) "
+    "AND ${content} IN {contents:Array(String)})"
+).replace("${content}", SPAN_CONTENT)
 _KEYS: Final = {
     "decisions": "(ingress_ns, decision_id)",
     "outcomes": "(outcome_id, event_ns)",
@@ -43,7 +51,11 @@ _COUNT: Final = "SELECT count() FROM (${select})"
 _EMPTY: Final = "SELECT * FROM (${select}) LIMIT 0"
 _ALL: Final = "SELECT * FROM ${rows}"
 _REFUSED: Final = "SELECT reason_code, detail FROM (${select}) WHERE item_id = {item_id:String}"
-_NEW: Final = "SELECT * FROM (${select}) WHERE ${key} NOT IN (SELECT ${key} FROM ${target})"
+_NEW: Final = (
+    "SELECT * FROM (${select}) WHERE ${key} NOT IN "
+    "(SELECT ${key} FROM ${target} WHERE ${key} IN (SELECT ${key} FROM (${select})))"
+)
+_DECISION_KEYS: Final = "SELECT ingress_ns, decision_id FROM (${select})"
 _INSERT: Final = "INSERT INTO ${target} (${columns}) ${select}"
 
 Parameters = Mapping[str, object]  # received_ns, item_id and now_ns
@@ -68,19 +80,47 @@ def rerun(client: Client, view: str, target: str, parameters: Parameters, *, dry
     select = _fill(_NEW, key=_KEYS[target], target=target, select=_over(client, view))
     count = _count(client, select, parameters)
     if count and not dry_run:
-        empty = client.query(_fill(_EMPTY, select=select), parameters=dict(parameters))
-        columns = ", ".join(empty.column_names)
-        sql = _fill(_INSERT, target=target, columns=columns, select=select)
-        client.command(sql, parameters=dict(parameters))
+        _insert(client, target, select, parameters)
     return count
 
 
-def _over(client: Client, view: str) -> str:
+def rerun_spans(client: Client, spans: Parameters) -> None:
+    """Insert the decisions that these spans are, as they were received, where there are none.
+
+    Args:
+        client: of the store.
+        spans: trace_ids, span_ids, received_ns and contents, as SPAN_CONTENT has it, of each.
+    """
+    select = _over(client, "decisions_mv", _SPANS)
+    _insert(
+        client,
+        "decisions",
+        _fill(_NEW, key=_KEYS["decisions"], target="decisions", select=select),
+        spans,
+    )
+
+
+def decision_keys(client: Client, spans: Parameters) -> list[tuple[int, str]]:
+    """Return the ingress and the id of the decisions that these spans are."""
+    sql = _fill(_DECISION_KEYS, select=_over(client, "decisions_mv", _SPANS))
+    rows = client.query(sql, parameters=dict(spans)).result_rows
+    return [(int(ingress_ns), str(decision_id)) for ingress_ns, decision_id in rows]
+
+
+def _insert(client: Client, target: str, select: str, parameters: Parameters) -> None:
+    empty = client.query(_fill(_EMPTY, select=select), parameters=dict(parameters))
+    columns = ", ".join(empty.column_names)
+    sql = _fill(_INSERT, target=target, columns=columns, select=select)
+    # What was put in and taken away before may be put in again.
+    client.command(sql, parameters=dict(parameters), settings={"insert_deduplicate": 0})
+
+
+def _over(client: Client, view: str, rows: str = "") -> str:
     """Return the statement of a view over the chosen rows instead of its source."""
     found = client.query(_SELECT_OF, parameters={"view": view}).result_rows
     if not found:
         raise StoreUnavailableError(f"the store has no view {view}; run `millworth migrate`")
-    return _SOURCE.sub(lambda match: f"FROM {_ROWS[match[1]]}", str(found[0][0]))
+    return _SOURCE.sub(lambda match: f"FROM {rows or _ROWS[match[1]]}", str(found[0][0]))
 
 
 def _count(client: Client, select: str, parameters: Parameters) -> int:

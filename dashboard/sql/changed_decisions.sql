@@ -1,7 +1,7 @@
 -- Rows of `decisions` that are not what decisions_mv makes of their spans, for roots that began in [from, to).
 -- `events` is the view's own statement over these spans; a row and its span may be in either alone.
--- Returns: kind String (changed, inserted, deleted), trace_id, span_id, id String, columns Array(String) (those that
---   differ), stored_ns UInt64 (when the span, or else the row, arrived); at most `limit` rows, by trace and span.
+-- Returns: kind String (changed, inserted, deleted, withdrawn), trace_id, span_id, id String, columns Array(String) (those that
+--   differ; of one that was taken out of the sums what was said of it), stored_ns UInt64 (when the span, or else the row, arrived); at most `limit` rows, by trace and span.
 WITH
 events AS
 (
@@ -40,15 +40,31 @@ LEFT JOIN
     GROUP BY trace_id, root_span_id
 ) AS e ON s.trace_id = e.trace_id AND s.root_span_id = e.root_span_id
 UNION ALL
-SELECT 'deleted' AS kind, trace_id, root_span_id AS span_id, decision_id AS id, [] AS columns, received_ns AS stored_ns
-FROM events
-WHERE received_ns <= {until_ns:UInt64}
-    AND (trace_id, root_span_id) NOT IN (SELECT trace_id, root_span_id FROM stored)
-    AND (ingress_ns, decision_id) NOT IN
-    (
-        SELECT d.ingress_ns, d.decision_id
-        FROM decisions AS d
-        WHERE (d.ingress_ns, d.decision_id) IN (SELECT ingress_ns, decision_id FROM events)
-    )
-ORDER BY trace_id, span_id
+SELECT
+    if(w.verdict = '', 'deleted', 'withdrawn') AS kind,
+    e.trace_id AS trace_id,
+    e.root_span_id AS span_id,
+    e.decision_id AS id,
+    if(kind = 'deleted', [], [toString(w.verdict)]) AS columns,
+    e.received_ns AS stored_ns
+FROM
+(
+    SELECT trace_id, root_span_id, decision_id, received_ns
+    FROM events
+    WHERE received_ns <= {until_ns:UInt64}
+        AND (trace_id, root_span_id) NOT IN (SELECT trace_id, root_span_id FROM stored)
+        AND (ingress_ns, decision_id) NOT IN
+        (
+            SELECT d.ingress_ns, d.decision_id
+            FROM decisions AS d
+            WHERE (d.ingress_ns, d.decision_id) IN (SELECT ingress_ns, decision_id FROM events)
+        )
+) AS e
+LEFT JOIN
+(
+    SELECT trace_id, root_span_id, received_ns, verdict
+    FROM withdrawals FINAL
+    WHERE is_back = 0
+) AS w ON e.trace_id = w.trace_id AND e.root_span_id = w.root_span_id AND e.received_ns = w.received_ns
+ORDER BY kind = 'withdrawn', trace_id, span_id
 LIMIT {limit:UInt32}

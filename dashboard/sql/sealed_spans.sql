@@ -1,8 +1,7 @@
 -- Decisions as their producers sealed them, with the values that decisions_mv takes, in order of arrival: those that
 -- came in (after, until], or all copies of some traces.
 -- Returns: received_ns UInt64; then, all String, the signed fields and the seal under their own names, and copy: of
---   copies a hash of all that was sent, tokens apart, which a rotation of their key changes. A page of about `limit`
---   rows, whole instants of arrival only; no rows where none came in between.
+--   copies what span_content.sql says. A page of about `limit` rows, whole instants of arrival only; no rows where none came in between.
 SELECT
     received_ns,
     lower(TraceId) AS trace_id,
@@ -34,22 +33,7 @@ SELECT
     SpanAttributes['provenance.seq'] AS `provenance.seq`,
     SpanAttributes['provenance.prev'] AS `provenance.prev`,
     SpanAttributes['provenance.tag'] AS `provenance.tag`,
-    if(
-        notEmpty({trace_ids:Array(String)}),
-        hex(SHA256(
-            replaceRegexpAll(
-                toString((
-                    Timestamp, TraceId, SpanId, ParentSpanId, TraceState, SpanName, SpanKind, ServiceName,
-                    ResourceAttributes, ScopeName, ScopeVersion, ScopeAttributes, SpanAttributes, Duration, StatusCode,
-                    StatusMessage, Events.Timestamp, Events.Name, Events.Attributes, Links.TraceId, Links.SpanId,
-                    Links.TraceState, Links.Attributes
-                )),
-                '(tok|key)_[0-9A-Za-z_-]+',
-                ''
-            )
-        )),
-        ''
-    ) AS copy
+    if(notEmpty({trace_ids:Array(String)}), ${content}, '') AS copy
 FROM otel_traces
 WHERE (notEmpty({trace_ids:Array(String)}) AND TraceId IN {trace_ids:Array(String)})
     OR

@@ -42,11 +42,15 @@ class Producer:
         self.sealer = Sealer(KEY, name)
         self.checkpointer = Checkpointer(self.sealer, "audit", signer(PRIVATE))
 
-    def seal(self, count: int) -> list[Event]:
-        """Seal the next decisions."""
+    def seal(self, count: int, value: str = "") -> list[Event]:
+        """Seal the next decisions, each of a value where one is given."""
         events: list[Event] = []
         for _ in range(count):
-            made = decision_span(region="köln", start_ns=NOW_NS + random.randrange(NS_PER_S))
+            made = decision_span(
+                region="köln",
+                start_ns=NOW_NS + random.randrange(NS_PER_S),
+                attributes={"decision.value_usd": value} if value else {},
+            )
             events.append(self.sealer.seal(fields_of(made)))
             self.checkpointer.add(self.sealer.leaf)
         return events
@@ -110,6 +114,7 @@ class Scene:
         self.counters = Counters()
         self.producer = Producer(store)
         self.attributes = AttributesConfig()
+        self.required = False
         self.stored_ns = 2**62
         self.restart()
 
@@ -123,7 +128,7 @@ class Scene:
     def restart(self) -> None:
         """Begin anew, as a start of the service does."""
         self.job = ProvenanceJob(
-            ProvenanceConfig(keys_path=self.keys, missing_after_s=30.0),
+            ProvenanceConfig(keys_path=self.keys, missing_after_s=30.0, required=self.required),
             self.store,
             self.counters,
             self.attributes,

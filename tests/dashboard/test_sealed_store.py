@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 
@@ -11,10 +13,15 @@ from attribution.job import AttributionJob
 from collector.clock import NS_PER_S
 from collector.config import AttributesConfig, DecisionMatch, DecisionsConfig, OutcomesConfig
 from collector.imports import import_outcomes
+from collector.provenance import event_of
+from collector.provenance_verify import Verifier
 from collector.store.connect import Connections
 from collector.store.migrate import apply_views
+from dashboard.commands_verify import RowsReport
 from dashboard.sealed_store import _COLUMNS, ChangedRow, SealedStore
 from tests.builders import decision_span, logs_request, outcome, span, store_request, trace_request
+from tests.collector.provenance_scene import Scene, span_of
+from tests.collector.test_provenance_attacks import with_attributes
 from tests.conftest import NOW_NS
 
 LATER_NS = NOW_NS + 3_600 * NS_PER_S
@@ -168,3 +175,32 @@ def test_rows_of_earlier_names_accuse_nobody(store: Connections) -> None:
     }
     apply_views(store.client(), AttributesConfig(), DecisionsConfig(), OutcomesConfig(), at(3))
     assert changed(store) == []
+
+
+def test_row_that_was_taken_out_of_the_sums_is_told_from_one_that_was_deleted(
+    store: Connections, tmp_path: Path
+) -> None:
+    """Who deletes a row and says that it was withdrawn is found by the verdict that it has not."""
+    scene = Scene(store, tmp_path)
+    scene.required = True
+    scene.restart()
+    genuine, forged = scene.producer.seal(2, "10.00")
+    changed_span = with_attributes(forged, decision__value_usd="99.00")
+    store_request(store, trace_request(span_of(genuine), changed_span), received_ns=at(1))
+    assert scene.run(2) == {"ok": 1, "tampered": 1}
+    client = store.client()
+    client.command(
+        "INSERT INTO withdrawals (ingress_ns, decision_id, trace_id, root_span_id, received_ns, "
+        "withdrawn_ns, verdict) SELECT ingress_ns, decision_id, trace_id, root_span_id, "
+        "received_ns, 1, 'tampered' FROM decisions"
+    )
+    client.command("DELETE FROM decisions WHERE 1")
+    page = SealedStore(store).rows(0, LATER_NS)
+    report = RowsReport()
+    verifier = Verifier(scene.job._ring.macs)
+    said = [event_of(each) for each in SealedStore(store).events(0, 10).items]
+    verifier.take(said)
+    report.add(asdict(page), verifier.finish())
+    assert report.withdrawn == 1
+    ((kind, trace_id),) = [(each["kind"], each["trace_id"]) for each in report.changed]
+    assert (kind, trace_id) == ("deleted", genuine.fields[0])
