@@ -283,6 +283,7 @@ class ExperimentJob:
             actor=actor,
             action=action,
             detail=json.dumps(told, sort_keys=True),
+            seal=self._store.audit_seal,
         )
 
 

@@ -27,7 +27,7 @@ from collector.provenance_config import ProvenanceConfig
 from collector.provenance_copies import Copy, equal_copies, seal_holds
 from collector.provenance_keys import KeyRing
 from collector.provenance_lines import checkpoint_of
-from collector.provenance_ring import read_ring
+from collector.provenance_ring import note_ring, read_ring
 from collector.provenance_rows import (
     COLUMNS,
     event_rows,
@@ -110,6 +110,7 @@ class ProvenanceJob:
         self._totals: Counter[str] = Counter()
         self._keys_text, self._ring = read_ring(self._path)
         self._stream: Stream | None = None  # None: as the store has it
+        self._has_noted = False  # the keys, in the audit
         self._cursor_ns = 0
         self._noted_ns = 0  # the place that was remembered last
         self._began_ns = 0  # when the store's first span arrived
@@ -184,6 +185,10 @@ class ProvenanceJob:
 
     def _follow_keys(self, stream: Stream, now_ns: int, report: ProvenanceReport) -> None:
         text, ring = read_ring(self._path)
+        if text == self._keys_text and self._has_noted:
+            return
+        note_ring(self._store, ring, now_ns)
+        self._has_noted = True
         if text == self._keys_text:
             return
         before, self._ring, self._keys_text = self._ring, ring, text

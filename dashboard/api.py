@@ -27,6 +27,7 @@ from collector.protection import Protection
 from collector.rejected import RejectedItems
 from collector.retention import RetentionConfig
 from collector.store.connect import Connections
+from dashboard.api_audit import audit_router
 from dashboard.api_errors import add_error_handlers
 from dashboard.api_experiments import experiments_router
 from dashboard.api_invest import invest_routers
@@ -159,7 +160,7 @@ def create_api(
     attribution = attribution or AttributionConfig()
     reference = reference_of(attribution)
     clock = clock or SystemClock()
-    app.include_router(query_router(OutsideReader(store), workers, store.config.query_seconds_max))
+    app.include_router(query_router(OutsideReader(store), workers, store, clock))
     app.include_router(_data_router(reader, workers, clock))
     app.include_router(_state_router(reader, workers, health, clock, reference))
     app.include_router(questions_router(Analyst(attribution, store), questions, clock))
@@ -174,14 +175,15 @@ def create_api(
     app.include_router(
         _import_router(store, workers, outcomes or OutcomesConfig(), clock, protection)
     )
+    app.include_router(audit_router(store, questions))
     app.include_router(verdicts_router(VerdictReader(store), workers, clock))
-    app.include_router(sealed_router(sealed or SealedStore(store), questions, clock))
+    app.include_router(sealed_router(sealed or SealedStore(store), store, questions, clock))
     app.include_router(
         rejected_router(
             rejected or RejectedItems(store, protection, counters, clock), store, workers, clock
         )
     )
-    app.include_router(packets_router(store, questions))
+    app.include_router(packets_router(store, questions, clock))
     app.include_router(retention_router(store, retention or RetentionConfig(), questions, clock))
     app.include_router(_probe_router(reader, health, workers, counters))
     return app
@@ -267,6 +269,7 @@ def _import(
         actor=caller(),
         action="outcomes_imported",
         detail=f"{name}: {report.imported} imported, {len(report.refused)} refused",
+        seal=store.audit_seal,
     )
     return report
 

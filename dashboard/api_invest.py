@@ -194,7 +194,14 @@ def verdicts_of_gate_router(
 
 def _audit(store: Connections, now_ns: int, action: str, detail: str) -> None:
     try:
-        append_audit(store.client(), at_ns=now_ns, actor=caller(), action=action, detail=detail)
+        append_audit(
+            store.client(),
+            at_ns=now_ns,
+            actor=caller(),
+            action=action,
+            detail=detail,
+            seal=store.audit_seal,
+        )
     except BaseException:
         store.close()
         raise

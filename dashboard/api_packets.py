@@ -7,7 +7,10 @@ from dataclasses import dataclass
 from fastapi import APIRouter
 from fastapi.responses import Response
 
+from collector.audit import append_audit
+from collector.clock import Clock
 from collector.store.connect import Connections
+from dashboard.caller import caller
 from dashboard.workers import Workers
 from packet.export_reader import ExportReader, Rebuilt
 
@@ -21,10 +24,22 @@ class Reconstructions:
     reconstructions: list[Rebuilt]
 
 
-def packets_router(store: Connections, workers: Workers) -> APIRouter:
+def packets_router(store: Connections, workers: Workers, clock: Clock) -> APIRouter:
     """Return the route; a large file is built beside those that a page waits for."""
     router = APIRouter(prefix="/api/v1")
     reader = ExportReader(store)
+
+    def export(name: str) -> bytes:
+        content = reader.export(name)
+        append_audit(
+            store.client(),
+            at_ns=clock.now_ns(),
+            actor=caller(),
+            action="packets_exported",
+            detail=f"{name[:200]}: {len(content)} bytes",
+            seal=store.audit_seal,
+        )
+        return content
 
     @router.get(
         "/packets/{name:path}",
@@ -33,8 +48,7 @@ def packets_router(store: Connections, workers: Workers) -> APIRouter:
     )
     async def packets(name: str) -> Response:
         """Return packet headers of an alert's episode, a trigger, a decision or a trace."""
-        content = await workers.run(reader.export, name.strip())
-        return Response(content, media_type=PCAPNG)
+        return Response(await workers.run(export, name.strip()), media_type=PCAPNG)
 
     @router.get("/reconstructions/{name:path}")
     async def reconstructions(name: str) -> Reconstructions:

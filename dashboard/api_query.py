@@ -11,7 +11,11 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
+from collector.audit import append_audit
+from collector.clock import Clock
 from collector.errors import BusyError, InputError
+from collector.store.connect import Connections
+from dashboard.caller import caller
 from dashboard.outside_reader import OutsideReader, Running
 from dashboard.rows import Answer
 from dashboard.workers import Workers
@@ -19,6 +23,7 @@ from dashboard.workers import Workers
 # Threads of its own: neither pages nor long questions wait for somebody's SQL.
 THREADS = 2
 WAITING_MAX = 8
+DETAIL_MAX = 2_000  # letters of a statement that the audit keeps
 
 
 class QueryRequest(BaseModel):
@@ -34,16 +39,31 @@ class QueryRequest(BaseModel):
     )
 
 
-def query_router(reader: OutsideReader, workers: Workers, seconds_max: float) -> APIRouter:
+def query_router(
+    reader: OutsideReader, workers: Workers, store: Connections, clock: Clock
+) -> APIRouter:
     """Return the route.
 
     Args:
         reader: it runs the statements.
         workers: in which another statement is stopped.
-        seconds_max: from the moment of asking, waiting included.
+        store: whose audit says who asked what, before it is answered.
+        clock: for the audit.
     """
+    seconds_max = store.config.query_seconds_max  # of asking, waiting included
     router = APIRouter(prefix="/api/v1")
     statements = Workers(THREADS, "outside-sql", WAITING_MAX)
+
+    def _audited(request: QueryRequest, running: Running) -> Answer:
+        append_audit(
+            store.client(),
+            at_ns=clock.now_ns(),
+            actor=caller(),
+            action="queried",
+            detail=request.sql[:DETAIL_MAX],
+            seal=store.audit_seal,
+        )
+        return reader.answer(request.sql, request.parameters, running)
 
     @router.post("/query", response_model=Answer)
     async def query(request: QueryRequest) -> Response:
@@ -56,9 +76,7 @@ def query_router(reader: OutsideReader, workers: Workers, seconds_max: float) ->
         running = Running()
         try:
             async with asyncio.timeout(seconds_max):
-                answer = await statements.run(
-                    reader.answer, request.sql, request.parameters, running
-                )
+                answer = await statements.run(_audited, request, running)
         except (asyncio.CancelledError, TimeoutError) as error:
             # A call that still waited has given up its place; one that runs is told to end.
             with contextlib.suppress(BusyError):  # it ends by its own limit of time then

@@ -162,6 +162,7 @@ def recompute_router(
                 action="attribution_recomputed",
                 detail=f"{utc_iso(begin_ns)}Z to {utc_iso(end_ns)}Z: "
                 f"{report.attributed + report.revised} written, {report.unchanged} unchanged",
+                seal=store.audit_seal,
             )
         except BaseException:
             store.close()

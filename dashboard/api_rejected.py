@@ -126,6 +126,7 @@ def _replay(
             actor=caller(),
             action="rejected_replayed",
             detail=json.dumps(detail),
+            seal=store.audit_seal,
         )
     return Replays(replays, _next(found, REPLAYS_MAX))
 

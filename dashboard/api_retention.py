@@ -86,7 +86,9 @@ def retention_router(
             caller(request.actor),
             clock.now_ns(),
         )
-        return await one.run(lambda: add_hold(store.client(), config, hold, cluster=cluster))
+        return await one.run(
+            lambda: add_hold(store.client(), config, hold, cluster=cluster, seal=store.audit_seal)
+        )
 
     @router.post("/holds/{name}/release")
     async def release(name: str, request: ReleaseRequest) -> Hold:
@@ -94,7 +96,13 @@ def retention_router(
         now_ns, actor = clock.now_ns(), caller(request.actor)
         return await one.run(
             lambda: release_hold(
-                store.client(), config, name, actor=actor, now_ns=now_ns, cluster=cluster
+                store.client(),
+                config,
+                name,
+                actor=actor,
+                now_ns=now_ns,
+                cluster=cluster,
+                seal=store.audit_seal,
             )
         )
 

@@ -8,7 +8,10 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
 
+from collector.audit import append_audit
 from collector.clock import Clock
+from collector.store.connect import Connections
+from dashboard.caller import caller
 from dashboard.scope import INSTANT_NS_MAX
 from dashboard.sealed_store import RowsPage, SealedPage, SealedStore
 from dashboard.workers import Workers
@@ -35,14 +38,28 @@ class Copies:
     items: list[dict[str, Any]]
 
 
-def sealed_router(sealed: SealedStore, workers: Workers, clock: Clock) -> APIRouter:
+def sealed_router(
+    sealed: SealedStore, store: Connections, workers: Workers, clock: Clock
+) -> APIRouter:
     """Return the routes."""
     router = APIRouter(prefix="/api/v1/provenance")
+
+    def read(after_ns: int, limit: int) -> SealedPage:
+        if not after_ns:  # the first page of them all
+            append_audit(
+                store.client(),
+                at_ns=clock.now_ns(),
+                actor=caller(),
+                action="sealed_events_exported",
+                detail="",
+                seal=store.audit_seal,
+            )
+        return sealed.events(after_ns, limit)
 
     @router.get("/events")
     async def events(after_ns: _After = 0, limit: _Limit = 2_000) -> SealedPage:
         """Return decisions as they were sealed, in order of arrival; about `limit` of them."""
-        return await workers.run(sealed.events, after_ns, limit)
+        return await workers.run(read, after_ns, limit)
 
     @router.get("/checkpoints")
     async def checkpoints(after_ns: _After = 0, limit: _Limit = 2_000) -> SealedPage:

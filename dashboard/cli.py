@@ -35,6 +35,7 @@ from dashboard.commands_rejected import rejected_app
 from dashboard.commands_roles import alert, collect, serve, stop_event
 from dashboard.commands_up import up
 from dashboard.commands_verify import verify_app
+from dashboard.commands_verify_audit import audit
 from dashboard.commands_verify_retention import retention
 from dashboard.commands_vram import vram_app
 from dashboard.entry import run
@@ -58,6 +59,7 @@ app.add_typer(verify_app, name="verify")
 app.add_typer(vram_app, name="vram")
 app.add_typer(hold_app, name="hold")
 verify_app.command("retention")(retention)
+verify_app.command("audit")(audit)
 app.add_typer(rejected_app, name="rejected")
 app.add_typer(identifiers_app, name="identifiers")
 app.add_typer(token_app, name="token")

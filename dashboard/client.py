@@ -25,6 +25,7 @@ from collector.protection import Protection
 from collector.store.connect import Connections
 from collector.store.migrate import pending_statements
 from dashboard.api import create_api
+from dashboard.audited import seal_audit
 from dashboard.health import NoHealth
 from dashboard.protection import protection_of, rejected_of, sealed_of
 from dashboard.queries import Reader
@@ -86,6 +87,8 @@ class ApiClient:
                 "name its address with --url"
             ) from error
         _refuse_old_schema(settings, store)
+        if settings.wal_dir.is_dir():
+            seal_audit(store, settings)
         protection = protection_of(settings, settings.wal_dir)
         counters = Counters()
         api = create_api(

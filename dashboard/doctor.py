@@ -11,10 +11,12 @@ from pathlib import Path
 
 from collector.access import load_tokens, require_authentication
 from collector.address import authority
+from collector.audit import AuditState
 from collector.clock import SystemClock
 from collector.errors import ConfigError, MillworthError
 from collector.store.connect import Connections
 from collector.store.rights import excess_rights
+from dashboard.audited import checked, seal_audit
 from dashboard.client import ApiClient, answers, service_url, trust
 from dashboard.protection import protection_of
 from dashboard.settings import Settings
@@ -55,6 +57,7 @@ def _findings(settings: Settings) -> Iterator[Finding]:
             yield from _service(settings)
         else:
             yield _tried("store", lambda: _store(settings))
+            yield _tried("audit", lambda: _audit(settings))
             if settings.store.embedded_path is None:
                 yield _tried("SQL from outside", lambda: _outside_rights(settings))
             yield from _ports(settings)
@@ -101,8 +104,10 @@ def _service(settings: Settings) -> Iterator[Finding]:
     url = service_url(settings)
     with ApiClient.open(settings, url) as api:
         items = api.get("/api/v1/health")["items"]
+        audit = AuditState(**api.get("/api/v1/audit/check"))
     bad = [item for item in items if item["status"] == "bad"]
     yield Finding("service", True, f"runs at {url}, and holds store and ports")
+    yield Finding("audit", audit.broken_seq is None, _said_of(audit))
     for item in bad:
         yield Finding(item["name"], False, f"{item['value']} {item['unit']}: {item['detail']}")
 
@@ -129,6 +134,26 @@ def _store(settings: Settings) -> str:
     version = store.client().query("SELECT version()").result_rows[0][0]
     store.close()
     return f"ClickHouse {version} at {settings.store.place}"
+
+
+def _audit(settings: Settings) -> str:
+    """Say that the chain of the audit holds, where there is one."""
+    store = Connections(settings.store)
+    if not store.client().query("EXISTS TABLE audit").result_rows[0][0]:
+        return "nothing has been done here"
+    if settings.wal_dir.is_dir():
+        seal_audit(store, settings)
+    state = checked(store)
+    store.close()
+    if state.broken_seq is not None:
+        raise ConfigError(_said_of(state))
+    return _said_of(state)
+
+
+def _said_of(audit: AuditState) -> str:
+    if audit.broken_seq is not None:
+        return f"row {audit.broken_seq}: {audit.reason}"
+    return f"{audit.rows} rows hold, the last is {audit.last_seq}"
 
 
 def _outside_rights(settings: Settings) -> str:

@@ -49,6 +49,7 @@ class ServiceHealth:
             *self._collector(),
             *self._sizes(),
             *self._provenance(),
+            *self._audit(),
             *self._jobs(),
             *self._packets(),
             *self._alerts(),
@@ -125,6 +126,12 @@ class ServiceHealth:
                 "in no sum since this start, and how much they say they were worth: "
                 "millworth verify provenance --verdicts",
             )
+
+    def _audit(self) -> Iterator[HealthItem]:
+        found = self._service.audit
+        if found is not None and found.broken_seq is not None:
+            detail = f"row {found.broken_seq}: {found.reason}; millworth verify audit"
+            yield HealthItem("audit", "broken", "", "bad", detail)
 
     def _jobs(self) -> Iterator[HealthItem]:
         now_ns = self._service.clock.now_ns()

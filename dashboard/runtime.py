@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from collector.access import Gate, load_tokens
 from collector.address import authority
+from collector.audit import AuditState
 from collector.clock import NS_PER_S, Clock, SystemClock
 from collector.counters import Counters
 from collector.errors import CaptureError, MillworthError
@@ -22,6 +23,7 @@ from collector.store.connect import Connections, enter_directory
 from collector.store.migrate import apply_views, migrate
 from collector.store.retention import apply_retention
 from collector.worker import Worker
+from dashboard.audited import checked, note_start
 from dashboard.protection import protection_of
 from dashboard.queries import Reader
 from dashboard.readiness import Answer, FrontDoor, readiness
@@ -187,6 +189,7 @@ class Service:
         self.loops: list[JobLoop] = []
         self._front_door = FrontDoor(self._early_readiness)
         self._server: DashboardServer | None = None
+        self.audit: AuditState | None = None  # as the start found it
         self._has_rooms = False
 
     def start(self) -> None:
@@ -210,6 +213,7 @@ class Service:
             )
             if altered:
                 _log.info("retention_applied", tables=altered)
+            note_start(self.store, s, self.clock.now_ns())
             self.collector.start()
             self._server = DashboardServer(
                 self._front_door, s.dashboard, self.gate, self.counters, self.clock
@@ -240,9 +244,8 @@ class Service:
         self.attribution = AttributionJob(s.attribution, s.attributes, store)
         self.sizes = EventSizes(store, self.counters, stored_ns)
         if self._provenance.keys_path is not None:
-            self.provenance = ProvenanceJob(
-                self._provenance, store, self.counters, s.attributes, stored_ns
-            )
+            judged = store, self.counters, s.attributes, stored_ns
+            self.provenance = ProvenanceJob(self._provenance, *judged)
         self.alerts = AlertsJob(
             s.alerts, store, self._alerts_path, self.counters, progress=self._progress
         )
@@ -250,6 +253,7 @@ class Service:
         self.slope = SlopeJob(s.attribution, store)
         self.experiments = ExperimentJob(s.attribution, store)
         self.budgets = BudgetGauges(Analyst(s.attribution, store), self.counters)
+        self.audit = checked(self.store)
         self._has_rooms = True
         self._front_door.pages = create_app(
             Reader(store),

@@ -90,6 +90,26 @@ def effective(settings: Settings, origins: Mapping[str, str], *, with_origin: bo
     return "\n".join(lines).rstrip() + "\n"
 
 
+def flat(settings: Settings) -> dict[str, str]:
+    """Return every setting by its whole name, as text; secrets masked."""
+    return dict(_flat("", settings.model_dump()))
+
+
+def _flat(path: str, value: object) -> Iterator[tuple[str, str]]:
+    if isinstance(value, dict):
+        for name, item in value.items():
+            yield from _flat(f"{path}.{name}" if path else str(name), item)
+    elif isinstance(value, tuple) and _has_entries(value):
+        for number, item in enumerate(value):
+            yield from _flat(f"{path}.{number}", item)
+    elif value is not None:
+        yield path, _value(value)
+
+
+def _has_entries(value: tuple[Any, ...]) -> bool:
+    return bool(value) and isinstance(value[0], dict)
+
+
 def _section(
     path: str, section: BaseModel, origins: Mapping[str, str], *, with_meaning: bool
 ) -> Iterator[str]:

@@ -4,3 +4,4 @@ SELECT seq, at_ns, actor, action, detail, prev_hash, hash
 FROM audit
 WHERE seq > {after_seq:UInt64}
 ORDER BY seq
+LIMIT {limit:UInt64}

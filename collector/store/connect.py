@@ -19,6 +19,7 @@ from clickhouse_connect import common
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
+from collector.audit_seal import AuditSeal
 from collector.config import StoreConfig
 from collector.errors import InputError, StoreInUseError, StoreUnavailableError
 from collector.store.failures import explain
@@ -62,6 +63,7 @@ class Connections:
 
     def __init__(self, config: StoreConfig) -> None:
         self.config = config
+        self.audit_seal: AuditSeal | None = None  # by which acts on this store are sealed
         self._local = threading.local()
 
     def client(self) -> Client:

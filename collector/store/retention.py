@@ -19,6 +19,7 @@ from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from collector.audit import append_audit
+from collector.audit_seal import AuditSeal
 from collector.clock import NS_PER_S
 from collector.errors import InputError
 from collector.retention import (
@@ -179,7 +180,14 @@ def read_holds(client: Client) -> list[Hold]:
     ]
 
 
-def add_hold(client: Client, config: RetentionConfig, hold: Hold, *, cluster: str = "") -> Hold:
+def add_hold(
+    client: Client,
+    config: RetentionConfig,
+    hold: Hold,
+    *,
+    cluster: str = "",
+    seal: AuditSeal | None = None,
+) -> Hold:
     """Make a hold, put it into the audit table, and into the TTLs.
 
     A process that is killed on the way leaves the hold: the next start puts it into the TTLs, and
@@ -191,7 +199,7 @@ def add_hold(client: Client, config: RetentionConfig, hold: Hold, *, cluster: st
     with _CHANGING:
         holds = read_holds(client)
         checked_hold(hold, holds, sorted(kept_tables()))
-        _write(client, hold, "hold_added")
+        _write(client, hold, "hold_added", seal)
         _apply(client, config, [*holds, hold], cluster)
     return hold
 
@@ -204,6 +212,7 @@ def release_hold(
     actor: str,
     now_ns: int,
     cluster: str = "",
+    seal: AuditSeal | None = None,
 ) -> Hold:
     """End a hold: what it kept lapses as its table's policy says. Raises InputError."""
     with _CHANGING:
@@ -214,13 +223,13 @@ def release_hold(
         # The later row counts, whatever the clock says by now.
         at_ns = max(now_ns, holds[name].at_ns + 1)
         released = replace(holds[name], actor=actor, at_ns=at_ns, released_ns=at_ns)
-        _write(client, released, "hold_released")
+        _write(client, released, "hold_released", seal)
         holds[name] = released
         _apply(client, config, list(holds.values()), cluster)
     return released
 
 
-def _write(client: Client, hold: Hold, action: str) -> None:
+def _write(client: Client, hold: Hold, action: str, seal: AuditSeal | None) -> None:
     client.insert("holds", [list(astuple(hold))], column_names=[f.name for f in fields(Hold)])
     detail = {
         "name": hold.name,
@@ -230,7 +239,12 @@ def _write(client: Client, hold: Hold, action: str) -> None:
         "reason": hold.reason,
     }
     append_audit(
-        client, at_ns=hold.at_ns, actor=hold.actor, action=action, detail=json.dumps(detail)
+        client,
+        at_ns=hold.at_ns,
+        actor=hold.actor,
+        action=action,
+        detail=json.dumps(detail),
+        seal=seal,
     )
 
 

@@ -10,7 +10,7 @@ from attribution.config import AttributionConfig, ExperimentLimits
 from attribution.experiment_job import GUARD, ExperimentJob
 from attribution.experiments import Arm, Experiment, with_control
 from attribution.job import AttributionJob
-from collector.audit import first_broken, read_audit
+from collector.audit import check_audit, read_audit
 from collector.clock import NS_PER_MINUTE, NS_PER_S
 from collector.config import AttributesConfig
 from collector.errors import InputError
@@ -89,7 +89,7 @@ def test_stopped_is_stopped_for_good(store: Connections) -> None:
         job.stop("half", "bob", "again", BASE_NS + 3)
     rows = read_audit(store.client())
     assert [each.action for each in rows] == ["experiment_registered", "experiment_stopped"]
-    assert first_broken(rows) is None
+    assert check_audit(rows).broken_seq is None
 
 
 def test_nothing_runs_where_the_service_forbids_it(store: Connections) -> None:

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from collector.audit import AuditRow, append_audit, first_broken, read_audit, row_hash
+from collector.audit import AuditRow, append_audit, check_audit, read_audit, row_hash
 from collector.store.connect import Connections
 from tests.conftest import NOW_NS
 
@@ -23,9 +23,8 @@ def test_chain_holds_as_it_is_read_back(rows: list[AuditRow]) -> None:
     """Each row covers the one before it; equal acts are rows of their own."""
     assert [row.seq for row in rows] == [1, 2, 3]
     assert [row.prev_hash for row in rows[1:]] == [row.hash for row in rows[:-1]]
-    assert first_broken(rows) is None
-    assert first_broken(rows[1:], rows[0].hash) is None
-    assert first_broken([]) is None
+    assert check_audit(rows).broken_seq is None
+    assert check_audit([]).broken_seq is None
 
 
 def test_changed_row_breaks_the_chain(rows: list[AuditRow]) -> None:
@@ -33,14 +32,14 @@ def test_changed_row_breaks_the_chain(rows: list[AuditRow]) -> None:
     changed = replace(rows[1], detail="nothing happened")
     sealed = replace(changed, hash=row_hash(changed))
 
-    assert first_broken([rows[0], changed, rows[2]]) == 2
-    assert first_broken([rows[0], sealed, rows[2]]) == 3
+    assert check_audit([rows[0], changed, rows[2]]).broken_seq == 2
+    assert check_audit([rows[0], sealed, rows[2]]).broken_seq == 3
 
 
 def test_removed_row_breaks_the_chain(rows: list[AuditRow]) -> None:
     """A gap is an act that someone does not want seen."""
-    assert first_broken([rows[0], rows[2]]) == 3
-    assert first_broken(rows[1:]) == 2
+    assert check_audit([rows[0], rows[2]]).broken_seq == 2
+    assert check_audit(rows[1:]).broken_seq == 1
 
 
 def test_fields_do_not_run_into_each_other(rows: list[AuditRow]) -> None:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collector.audit import first_broken, read_audit
+from collector.audit import check_audit, read_audit
 from collector.clock import NS_PER_S, SystemClock
 from collector.config import StoreConfig
 from collector.errors import ConfigError, InputError
@@ -175,7 +175,7 @@ def test_hold_is_made_and_released_in_the_audit_table(kept: Connections) -> None
     release_hold(kept.client(), config, "case-7", actor="bob", now_ns=now_ns + 5)
 
     rows = read_audit(kept.client())
-    assert first_broken(rows) is None
+    assert check_audit(rows).broken_seq is None
     said = [(row.actor, row.action, row.at_ns) for row in rows[before:]]
     assert said == [("ada", "hold_added", now_ns), ("bob", "hold_released", now_ns + 5)]
     assert json.loads(rows[-1].detail)["reason"] == "claim 7 of 2026"

@@ -11,7 +11,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from collector.audit import append_audit, first_broken, read_audit
+from collector.audit import append_audit, check_audit, read_audit
 from collector.config import AttributesConfig, DecisionsConfig, OutcomesConfig
 from collector.entrance import insert_settings
 from collector.otlp import Signal
@@ -143,7 +143,7 @@ def test_store_of_the_release_is_upgraded_with_its_rows(
     assert not [t.problems for t in read_retention(client, RetentionConfig(), NOW_NS) if t.problems]
     assert read_cursor(client, "attribution") == NOW_NS - 5
     append_audit(client, at_ns=NOW_NS, actor="bob", action="x", detail="{}")
-    assert first_broken(read_audit(client)) is None
+    assert check_audit(read_audit(client)).broken_seq is None
 
     store_request(empty_store, trace_request(decision_span(decision_id="d-2")))
     rows = client.query("SELECT decision_id FROM decisions FINAL ORDER BY 1").result_rows

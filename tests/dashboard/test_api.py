@@ -204,6 +204,8 @@ def test_openapi_lists_the_resources_and_no_page(api: Api) -> None:
     paths = api.send("GET", "/api/v1/openapi.json").json()["paths"]
     assert sorted(paths) == [
         "/api/v1/alerts",
+        "/api/v1/audit",
+        "/api/v1/audit/check",
         "/api/v1/budgets",
         "/api/v1/compare",
         "/api/v1/cost",

@@ -1,0 +1,58 @@
+"""The audit of a service that runs: what it holds, and what is found after somebody had its SQL."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.collector.clients import WAIT_S
+from tests.service import RunningService, millworth
+
+pytestmark = pytest.mark.integration
+
+TAMPER = """
+import sys
+from collector.config import StoreConfig
+from collector.store.connect import Connections
+store = Connections(StoreConfig(url=sys.argv[1]))
+store.client().command("DELETE FROM audit WHERE action = 'queried'")
+store.close()
+"""
+
+
+def actions(service: RunningService) -> list[str]:
+    """Return what the audit holds."""
+    answer = httpx.get(f"{service.url}/api/v1/audit", trust_env=False, timeout=WAIT_S)
+    return [row["action"] for row in answer.json()["rows"]]
+
+
+def test_acts_are_in_the_audit_and_whoever_takes_one_away_is_found(tmp_path: Path) -> None:
+    """Who started it, under which settings, and who asked by SQL; also over the next start."""
+    with RunningService(tmp_path) as first:
+        assert first.command("query", "SELECT 42 AS answer").returncode == 0
+        assert actions(first) == ["started", "configured", "queried"]
+        answer = first.command("verify", "audit")
+        assert (answer.returncode, answer.stdout) == (0, "3 rows hold, the last is 3\n")
+    with RunningService(tmp_path, MILLWORTH__ATTRIBUTION__SETTLE_S="7") as second:
+        assert actions(second)[3:] == ["started", "configured"]
+        rows = httpx.get(f"{second.url}/api/v1/audit?after_seq=4", trust_env=False, timeout=WAIT_S)
+        (row,) = rows.json()["rows"]
+        assert "attribution.settle_s" in json.loads(row["detail"])["changed"]
+    environment = second.environment
+    url = environment["MILLWORTH__STORE__URL"]
+    subprocess.run([sys.executable, "-c", TAMPER, url], check=True, timeout=WAIT_S)
+    # With the service stopped too: the key and the head lie beside the log.
+    answer = millworth("verify", "audit", **environment)
+    assert (answer.returncode, answer.stdout) == (1, "broken at row 3: it is not here\n")
+    doctor = millworth("doctor", **environment)
+    assert "row 3: it is not here" in doctor.stdout
+    with RunningService(tmp_path) as third:
+        found = third.command("verify", "audit", "--json")
+        assert (found.returncode, json.loads(found.stdout)["broken_seq"]) == (1, 3)
+        health = httpx.get(f"{third.url}/api/v1/health", trust_env=False, timeout=WAIT_S).json()
+        assert [item["status"] for item in health["items"] if item["name"] == "audit"] == ["bad"]
