@@ -50,6 +50,7 @@ class Identifiers:
         tokeniser: makes the tokens.
         joined: names by which rows find each other, and a customer's own for each.
         keep: names that no shipped rule shall touch.
+        names: a customer's own names of ours, which are left as ours are.
     """
 
     def __init__(
@@ -58,8 +59,9 @@ class Identifiers:
         tokeniser: Tokeniser,
         joined: Mapping[str, str],
         keep: Iterable[str] = (),
+        names: Mapping[str, str] | None = None,
     ) -> None:
-        self._rules = Rules(config, joined, keep)
+        self._rules = Rules(config, joined, keep, names or {})
         self._patterns = Patterns(config.patterns if config.enabled else ())
         self._tokeniser = tokeniser
         self._is_off = not config.enabled
@@ -254,11 +256,6 @@ class _Pass:
             replaced = self._replaced(value.bytes_value.decode("latin-1"), name)
             if replaced is not None:
                 value.bytes_value = replaced.encode("latin-1")
-        elif kind in ("int_value", "double_value") and self.looks_at_texts:
-            found = self._patterns.replace_number(getattr(value, kind), self._token_of(name))
-            if found is not None:
-                value.string_value = found
-                self.has_changed = True
 
     def _walk_text(self, item: message.Message, name: str) -> None:
         replaced = self._replaced(getattr(item, name), "")
@@ -267,11 +264,13 @@ class _Pass:
 
     def _replaced(self, text: str, name: str) -> str | None:
         """Return a text without what the patterns find, None where they find nothing."""
-        if name not in URL_PARTS and has_any(text) is None:
+        if name in self._rules.exact or (name not in URL_PARTS and has_any(text) is None):
             return None
         if len(text) == SEAL_HEX.get(name) and _HEX.fullmatch(text):
             return None
-        replaced = self._patterns.replace(text, self._token_of(name), is_query=name in URL_PARTS)
+        replaced = self._patterns.replace(
+            text, self._token_of(name), name, is_query=name in URL_PARTS
+        )
         if replaced == text:
             return None
         self.has_changed = True

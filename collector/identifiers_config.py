@@ -10,7 +10,7 @@ from typing import Final, Literal
 from pydantic import ConfigDict, Field, SecretStr, model_validator
 
 from collector.config import Section
-from collector.provenance import SIGNED
+from collector.provenance import EPOCH, KID, PREV, PRODUCER, SEQ, SIGNED, TAG
 
 KEYS_FILE: Final = "identifiers.key"  # in the directory of the log
 # What the packet room links the spans of servers by; the packets themselves have it too.
@@ -69,18 +69,28 @@ class IdentifiersConfig(Section):
     )
 
     @model_validator(mode="after")
-    def _leaves_seals_alone(self) -> IdentifiersConfig:
-        for rule in self.rules:
-            if rule.action is Action.KEEP:
-                continue
-            sealed = [name for name in _UNTOUCHED if _covers(rule.attribute, name)]
-            if sealed:
-                raise ValueError(
-                    f"rules: {rule.attribute!r} covers {sealed[0]}, which producers seal and "
-                    "figures are grouped by, so it cannot be replaced; send the identifier under "
-                    "a name of its own"
-                )
+    def _leaves_figures_alone(self) -> IdentifiersConfig:
+        require_untouched(self, {name: name for name in UNTOUCHED})
         return self
+
+
+def require_untouched(config: IdentifiersConfig, names: Mapping[str, str]) -> None:
+    """Raise ValueError where a rule would change what is sealed or what figures come from.
+
+    Args:
+        config: the rules.
+        names: ours, and as what it is sent.
+    """
+    for rule in config.rules:
+        if rule.action is Action.KEEP:
+            continue
+        for ours, sent in names.items():
+            if ours in UNTOUCHED and _covers(rule.attribute, sent.lower()):
+                raise ValueError(
+                    f"rules: {rule.attribute!r} covers {sent}, which producers seal or figures "
+                    "are summed and grouped by, so it cannot be replaced; send the identifier "
+                    "under a name of its own"
+                )
 
 
 class EncryptionConfig(Section):
@@ -98,13 +108,22 @@ class EncryptionConfig(Section):
     )
 
 
-# The wire names of ours that rules leave alone, except those of JOINED.
-_UNTOUCHED: Final = (
+# The wire names of ours that rules leave alone, except those of JOINED: what is sealed, and what
+# figures are summed and grouped by. Rows would have NULL in the place of an amount.
+UNTOUCHED: Final = (
     *(name for name in SIGNED if "." in name),
-    "provenance.kid",
-    "provenance.tag",
+    KID, PRODUCER, EPOCH, SEQ, PREV, TAG,
     "service.name",
-)
+    "outcome.kind", "outcome.converted", "outcome.revenue", "outcome.margin", "outcome.currency",
+    "outcome.channel",
+)  # fmt: skip
+# Of those, no pattern is looked for in what says whose a seal is, nor in what is a number: an
+# honest event would be one that was tampered with, and an amount would be NULL.
+EXACT: Final = (
+    KID, PRODUCER, SEQ, "decision.value_usd", "decision.injected_delay_ns",
+    "decision.ts.ingress", "decision.ts.transform", "decision.ts.decision", "decision.ts.egress",
+    "outcome.revenue", "outcome.margin",
+)  # fmt: skip
 
 # Rows find each other by these, over months: their tokens are of the key that does not rotate.
 JOINED: Final = ("decision.id", "outcome.key", "outcome.id")
@@ -178,11 +197,18 @@ class Rules:
     """
 
     def __init__(
-        self, config: IdentifiersConfig, joined: Mapping[str, str], keep: Iterable[str]
+        self,
+        config: IdentifiersConfig,
+        joined: Mapping[str, str],
+        keep: Iterable[str],
+        names: Mapping[str, str],
     ) -> None:
         # A rule for one of the two names is one for both, since a file has ours and spans theirs.
         self._other_name = {**joined, **{theirs: ours for ours, theirs in joined.items()}}
         self.joined = frozenset(self._other_name)
+        self.exact = frozenset(EXACT).union(names[ours] for ours in EXACT if ours in names)
+        theirs = (names[ours].lower() for ours in UNTOUCHED if ours in names)
+        self._untouched = frozenset(UNTOUCHED).union(theirs)
         shipped = DEFAULT_RULES if config.defaults else ()
         kept = [IdentifierRule(attribute=name, action=Action.KEEP) for name in keep]
         tiers = (config.rules, kept, shipped) if config.enabled else ()
@@ -208,7 +234,7 @@ class Rules:
 
     def _said(self, spelling: str) -> Action | None:
         name = spelling.lower()
-        if name in _UNTOUCHED:
+        if name in self._untouched:
             return None
         for exact, prefixes in self._tiers:
             action = exact.get(name)

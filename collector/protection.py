@@ -58,6 +58,7 @@ class Protection:
         self._encryption = encryption or EncryptionConfig()
         names = attributes or AttributesConfig()
         self._joined = {ours: names.name(ours) for ours in JOINED}
+        self._names = names.map
         self._keep = tuple(keep)
         self._directory = directory
         self._identifiers: Identifiers | None = None
@@ -83,7 +84,9 @@ class Protection:
         self._cipher = cipher
         if tokens:
             tokeniser = Tokeniser(tokens, self._config.rotation_days)
-            self._identifiers = Identifiers(self._config, tokeniser, self._joined, self._keep)
+            self._identifiers = Identifiers(
+                self._config, tokeniser, self._joined, self._keep, self._names
+            )
 
     def describe(self, directory: Path) -> str:
         """Return in words what is in force, and change nothing.

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from alerts.config import AlertsConfig
 from attribution.config import AttributionConfig
@@ -29,7 +29,7 @@ from collector.config import (
     TlsConfig,
 )
 from collector.errors import ConfigError
-from collector.identifiers_config import EncryptionConfig, IdentifiersConfig
+from collector.identifiers_config import EncryptionConfig, IdentifiersConfig, require_untouched
 from collector.protection import check_keys
 from collector.provenance_config import ProvenanceConfig
 from collector.provenance_ring import read_ring
@@ -80,6 +80,11 @@ class Settings(Section):
     dashboard: DashboardConfig = Field(default_factory=DashboardConfig)
     access: AccessConfig = Field(default_factory=AccessConfig)
     reference: ReferenceConfig = Field(default_factory=ReferenceConfig)
+
+    @model_validator(mode="after")
+    def _rules_leave_figures_alone(self) -> Settings:
+        require_untouched(self.identifiers, self.attributes.map)
+        return self
 
     @property
     def data_dir(self) -> Path:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Mapping
 
 import pytest
@@ -273,9 +272,19 @@ def test_body_that_is_no_request_is_left_to_the_check() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["decision.action", "decision.*", "provenance.tag", "service.name"]
+    "name",
+    [
+        "decision.action",
+        "decision.*",
+        "provenance.tag",
+        "provenance.producer",
+        "service.name",
+        "decision.value_usd",
+        "outcome.revenue",
+        "outcome.m*",
+    ],
 )
-def test_rule_on_what_is_sealed_or_grouped_by_is_refused(name: str) -> None:
+def test_rule_on_what_is_sealed_or_summed_or_grouped_by_is_refused(name: str) -> None:
     """Its seal would never verify again, and no figure would be of anything."""
     with pytest.raises(ValueError, match="send the identifier under a name of its own"):
         rules((name, "tokenise"))
@@ -301,6 +310,8 @@ words = st.sampled_from(
         "+491701234567",
         "+44 (0)20 7946 0958",
         "4111.1111.1111.1111",
+        "/o/4111111111111111",
+        "card=4111111111111111",
         "Bearer abcdef0123456789",
         "Authorization: Basic abcdefgh",
         "eyJhbGciOiJ9.eyJzdWIiOiJ9.dozjgNry",
@@ -308,20 +319,8 @@ words = st.sampled_from(
     ]
 )
 texts = st.lists(words | st.text(max_size=20), max_size=4).map(" ".join)
-# As numbers too, and their neighbours, of which one in ten passes Luhn's check.
-numbers = st.builds(
-    operator.add,
-    st.sampled_from([4_111_111_111_111_111, 4_222_222_222_222, 6_200_000_000_000_000_000, 0]),
-    st.integers(-20, 20),
-)
 leaves = (
-    texts
-    | numbers
-    | numbers.map(float)
-    | st.integers(-(2**63), 2**63 - 1)
-    | st.floats()
-    | st.booleans()
-    | st.binary(max_size=40)
+    texts | st.integers(-(2**63), 2**63 - 1) | st.floats() | st.booleans() | st.binary(max_size=40)
 )
 values = st.recursive(leaves, lambda inner: st.lists(inner, max_size=3), max_leaves=6)
 

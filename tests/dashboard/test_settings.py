@@ -67,6 +67,13 @@ def test_secret_of_a_list_entry_comes_from_the_environment(tmp_path: Path) -> No
         ),
         pytest.param("[store\n", {}, "not TOML", id="no TOML"),
         pytest.param(
+            '[attributes.map]\n"decision.value_usd" = "Shop.value"\n'
+            '[[identifiers.rules]]\nattribute = "shop.*"\naction = "tokenise"\n',
+            {},
+            "rules: 'shop.*' covers Shop.value, which producers seal or figures are summed and",
+            id="a rule that would make an amount NULL",
+        ),
+        pytest.param(
             "",
             {"MILLWORTH__STORE__URI": "x"},
             "MILLWORTH__STORE__URI: store.uri is not a setting; did you mean store.url?",
