@@ -94,6 +94,12 @@ class Counters:
             ["signal"],
             registry=r,
         )
+        self.identifiers_changed = Counter(
+            "millworth_identifiers_changed",
+            "Values replaced or dropped as personal data, by attribute and by rule or pattern",
+            ["attribute", "by"],
+            registry=r,
+        )
         self.replayed = Counter(
             "millworth_replayed",
             "Rejected items that were replayed, by what became of them",

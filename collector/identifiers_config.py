@@ -136,16 +136,36 @@ _TOKENISED: Final = (
     "http.request.header.x-real-ip", "http.request.header.true-client-ip",
     "http.request.header.cf-connecting-ip", "db.query.parameter.*",
     # Common habits.
-    "email", "email.*", "email_address", "mail", "e_mail",
-    "phone", "phone.*", "phone_number", "mobile", "msisdn", "telephone",
+    "email", "email_address", "mail", "e_mail",
+    "phone", "phone_number", "mobile", "msisdn", "telephone",
     "user_id", "userid", "userId", "user.login", "username", "user_name", "user.phone", "login",
     "customer.id", "customer_id", "customerId", "customer.email", "customer.name",
     "customer.phone", "customer.address",
-    "first_name", "last_name", "full_name", "given_name", "family_name", "person.*",
-    "billing.*", "shipping.*", "address.street", "street_address",
+    "first_name", "last_name", "full_name", "given_name", "family_name",
+    "address.street", "street_address",
     "ssn", "tax_id", "national_id", "passport_number", "date_of_birth", "dob", "birth_date",
-    "card.number", "card_number", "credit_card", "credit_card.*", "pan", "iban", "account_number",
+    "card.number", "card_number", "credit_card", "pan", "iban", "account_number",
 )  # fmt: skip
+
+# Of what is often said under one word, the part that is personal: figures are grouped by the rest,
+# such as shipping.method, billing.plan, phone.model and a country.
+_ADDRESS: Final = (
+    "street", "line1", "line2", "zip", "zip_code", "zipcode", "postcode", "postal_code",
+    "postalcode",
+)  # fmt: skip
+_PERSON: Final = (
+    "name", "email", "mail", "phone", "mobile", "fax", "telephone", "contact", "recipient",
+    "address", "address1", "address2", "address_line1", "address_line2", *_ADDRESS,
+    *(f"address.{part}" for part in _ADDRESS),
+)  # fmt: skip
+_PARTS: Final = {
+    "person": ("id", "login", "username", "age", "gender", *_PERSON),
+    "billing": ("account", *_PERSON),
+    "shipping": _PERSON,
+    "email": ("address", "to", "from", "cc", "bcc", "sender", "recipient", "recipients"),
+    "phone": ("number", "home", "work", "mobile"),
+    "credit_card": ("number", "no", "holder", "holder_name", "name", "expiry", "expires"),
+}
 
 _DROPPED: Final = (
     "http.request.header.authorization", "http.request.header.proxy-authorization",
@@ -186,6 +206,11 @@ _LAST_WORDS: Final = {
 
 DEFAULT_RULES: Final = (
     *(IdentifierRule(attribute=name, action=Action.TOKENISE) for name in _TOKENISED),
+    *(
+        IdentifierRule(attribute=f"{group}.{part}", action=Action.TOKENISE)
+        for group, parts in _PARTS.items()
+        for part in parts
+    ),
     *(IdentifierRule(attribute=name, action=Action.DROP) for name in _DROPPED),
 )
 

@@ -20,7 +20,7 @@ from collector.encryption import (
     rejected_place,
 )
 from collector.errors import ConfigError, DecodeError
-from collector.identifiers import Identifiers
+from collector.identifiers import Changes, Identifiers
 from collector.identifiers_config import JOINED, KEYS_FILE, EncryptionConfig, IdentifiersConfig
 from collector.keys import Key, made_keys_file, parse_keys, read_keys_file
 from collector.memory_files import MemoryFiles
@@ -119,11 +119,16 @@ class Protection:
             self._memory = None
 
     def rewrite(
-        self, signal: Signal, body: bytes, now_ns: int, survey: SpanSurvey | None = None
+        self,
+        signal: Signal,
+        body: bytes,
+        now_ns: int,
+        survey: SpanSurvey | None = None,
+        changes: Changes | None = None,
     ) -> bytes:
         """Return a request as it may be logged; the same object where no rule applies."""
         rules = self._rules()
-        return body if rules is None else rules.rewrite(signal, body, now_ns, survey)
+        return body if rules is None else rules.rewrite(signal, body, now_ns, survey, changes)
 
     def has_rule(self, name: str) -> bool:
         """Return whether anything becomes of an attribute by its name."""

@@ -245,6 +245,28 @@ def test_the_last_word_of_a_name_decides(name: str, *, is_kept: bool) -> None:
     assert (one_span({name: "Smith-1"}) == {name: "Smith-1"}) == is_kept
 
 
+@pytest.mark.parametrize(
+    "name",
+    ["shipping.method", "shipping.carrier", "shipping.cost", "shipping.address.country",
+     "billing.plan", "billing.period", "billing.amount", "billing.id", "person.type", "phone.model",
+     "phone.os", "email.template", "email.provider", "credit_card.brand", "process.env.PWD"],
+)  # fmt: skip
+def test_what_figures_are_grouped_by_is_left(name: str) -> None:
+    """A whole family of names is not personal because one of it is."""
+    assert one_span({name: "express"}) == {name: "express"}
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["shipping.name", "shipping.address", "shipping.address.postal_code", "shipping.phone_number",
+     "billing.email", "billing.Street", "billing.firstName", "person.name", "person.lastName",
+     "email.to", "phone.number", "credit_card.holder"],
+)  # fmt: skip
+def test_what_is_personal_under_such_a_word_is_replaced(name: str) -> None:
+    """Name, address, telephone and mail, whoever they are of."""
+    assert one_span({name: "Smith-1"}) == {name: TOKENS.rotating("Smith-1", NOW_NS)}
+
+
 @pytest.mark.parametrize("name", ["db.passWord", "oauth.clientSecret", "session.refresh_token"])
 def test_a_secret_is_dropped_by_the_last_word_of_its_name(name: str) -> None:
     """It is of no use to anybody who reads it."""
