@@ -12,7 +12,7 @@ from collector.log import lines_lost
 from collector.schema import BUDGET_BYTES
 from dashboard.health_access import access_items
 from dashboard.health_clocks import clock_items
-from dashboard.health_items import HealthItem, Status
+from dashboard.health_items import KEY_RING, HealthItem, Status
 from dashboard.health_promises import promise_items
 from dashboard.stages import signal_items, stage_items
 
@@ -108,6 +108,10 @@ class ServiceHealth:
                 "provenance", "off", "", "ok", "provenance.keys_path names no key ring"
             )
             return
+        if job.keys_problem:
+            yield HealthItem(
+                KEY_RING, "not read", "", "bad", f"nothing is judged: {job.keys_problem}"
+            )
         required = self._service.settings.provenance.required
         for verdict, count in job.totals().items():
             is_well = verdict in GOOD_VERDICTS or (verdict == "unsigned" and not required)

@@ -218,7 +218,7 @@ class RoleProcess:
             self.counters,
             self.clock,
             s.attributes,
-            protection_of(s),
+            protection_of(s, store=self.store),
             gate=gate,
         )
         self.collector.start()
@@ -278,7 +278,7 @@ class RoleProcess:
 
     def _serve(self) -> str:
         s = self.settings
-        protection = protection_of(s, s.wal_dir)
+        protection = protection_of(s, s.wal_dir, self.store)
         pages = create_app(
             Reader(self.store),
             s.dashboard,

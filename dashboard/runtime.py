@@ -161,7 +161,7 @@ class Service:
         self.counters = Counters()
         self.gate = Gate(load_tokens(settings.access), self.counters, self.clock)
         self.store = Connections(settings.store)
-        self.protection = protection_of(settings)
+        self.protection = protection_of(settings, store=self.store)
         wal_dir, alerts_path = settings.wal_dir.absolute(), settings.alerts_path.absolute()
         self._alerts_path, self._provenance = alerts_path, settings.provenance.anchored()
         # Opened first: whoever holds the store holds the log and the alert state beside it.

@@ -11,7 +11,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from collector.clock import NS_PER_S
 from collector.counters import Counters
-from collector.errors import InputError
+from collector.errors import ConfigError, InputError
 from collector.provenance import SIGNED, Event, MacKey, Sealer
 from collector.provenance_checkpoint import CHECKPOINT_EVENT, Checkpoint, Checkpointer
 from collector.provenance_config import ProvenanceConfig
@@ -119,6 +119,7 @@ class Scene:
         text = f'[[mac]]\nkid = "shop-1"\nsecret = "{KEY.secret.hex()}"\n{mac}\n'
         if checkpoints:
             text += f'[[checkpoint]]\nkid = "audit"\npublic = "{public_of(PRIVATE).hex()}"\n'
+        self.keys.touch(mode=0o600)
         self.keys.write_text(text)
 
     def restart(self) -> None:
@@ -352,9 +353,26 @@ def test_key_file_that_cannot_be_read_stops_a_pass_not_the_chain(scene: Scene) -
     scene.keys.write_text("nonsense = [")
     with pytest.raises(InputError, match="not TOML"):
         scene.run(3)
+    assert "not TOML" in scene.job.keys_problem
+    scene.keys.unlink()
+    with pytest.raises(InputError, match="cannot be read"):
+        scene.run(3)
+    assert "cannot be read" in scene.job.keys_problem
     scene.write_keys()
     scene.producer.store_events(scene.producer.seal(1), at(4))
     assert scene.run(5) == {"ok": 1}
+    assert scene.job.keys_problem == ""
+
+
+def test_key_ring_that_others_may_read_is_refused(scene: Scene) -> None:
+    """Whoever reads it can seal; the public halves of checkpoints are for everybody."""
+    scene.keys.chmod(0o644)
+    with pytest.raises(ConfigError, match=r"may be read by others .mode 0644.; run `chmod 600"):
+        read_ring(scene.keys)
+    with pytest.raises(ConfigError, match="may be read by others"):
+        scene.run(1)
+    scene.keys.write_text(f'[[checkpoint]]\nkid = "a"\npublic = "{public_of(PRIVATE).hex()}"\n')
+    assert read_ring(scene.keys)[1].checkpoints
 
 
 def test_key_file_that_is_not_there_stops_the_start_with_a_remedy(tmp_path: Path) -> None:
