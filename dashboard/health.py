@@ -135,7 +135,9 @@ class ServiceHealth:
         except CaptureError as error:
             yield HealthItem("packet.recorder", "ended", "", "bad", str(error))
             return
-        yield HealthItem("packet.recorder", "recording", "", "ok")
+        again = f"it had ended: {recorder.lost}" if recorder.restarts else ""
+        yield HealthItem("packet.recorder", "recording", "", "warn" if again else "ok", again)
+        yield HealthItem("packet.recorder_restarts", recorder.restarts, "", "ok")
         yield HealthItem("packet.packets_seen", stats.packets, "packets", "ok")
         yield HealthItem("packet.memory_bytes", stats.held_bytes, "bytes", "ok")
         yield HealthItem(

@@ -59,9 +59,8 @@ from dashboard.runtime import (
 )
 from dashboard.server import DashboardServer
 from dashboard.settings import Settings
-from packet.engines import start_recorder
+from packet.engines import LastingRecorder
 from packet.job import PacketJob
-from packet.recorder_rows import RunningRecorder
 
 _log = get_logger("dashboard")
 # Sizes are taken of what was received so long ago: collectors elsewhere store within seconds.
@@ -114,7 +113,7 @@ class RoleProcess:
         self._server: DashboardServer | None = None
         self._alerts: AlertsJob | None = None
         self._canary: Canary | None = None
-        self.recorder: RunningRecorder | None = None
+        self.recorder: LastingRecorder | None = None
         self._capture_lost: str | None = None  # why the recorder did not answer the last run
         self._stop_metrics: Callable[[], None] = lambda: None
 
@@ -235,8 +234,8 @@ class RoleProcess:
         s, packet = self.settings, self.settings.packet
         if not packet.enabled:
             raise CaptureError("packet.enabled is false; set it to true to record packets")
-        self.recorder = start_recorder(packet)
-        job = PacketJob(packet, self.settings.attributes, self.store, self.recorder, self.counters)
+        self.recorder = recorder = LastingRecorder(packet, self.counters)
+        job = PacketJob(packet, s.attributes, self.store, recorder, self.counters, recorder.revive)
 
         def record(now_ns: int) -> None:
             self._capture_lost = job.run_once(now_ns).capture_lost

@@ -42,8 +42,8 @@ if TYPE_CHECKING:
     from dashboard.budget_gauges import BudgetGauges
     from dashboard.canary import Canary
     from packet.config import PacketConfig
+    from packet.engines import LastingRecorder
     from packet.job import PacketJob
-    from packet.recorder_rows import RunningRecorder
 
 _log = get_logger("dashboard")
 
@@ -167,7 +167,7 @@ class Service:
         # Opened first: whoever holds the store holds the log and the alert state beside it.
         enter_directory(settings.store)
         self.store.client()
-        self.recorder: RunningRecorder | None = None
+        self.recorder: LastingRecorder | None = None
         self.capture_off_reason = "the packet recorder has not been started"
         self.collector = CollectorService(
             settings.collector,
@@ -285,20 +285,25 @@ class Service:
 
     def start_packets(self, config: PacketConfig | None = None) -> None:
         """Start the recorder, or run on without it and say why on the Health page."""
-        from packet.engines import start_recorder
+        from packet.engines import LastingRecorder
         from packet.job import PacketJob
 
         config = config or self.settings.packet
         try:
             if not config.enabled:
                 raise CaptureError("packet.enabled is false; set it to true to record packets")
-            self.recorder = start_recorder(config)
+            self.recorder = LastingRecorder(config, self.counters)
         except CaptureError as error:
             self.capture_off_reason = str(error)
             _log.warning("packets_not_recorded", reason=str(error))
             return
         self.packets = PacketJob(
-            config, self.settings.attributes, self.store, self.recorder, self.counters
+            config,
+            self.settings.attributes,
+            self.store,
+            self.recorder,
+            self.counters,
+            self.recorder.revive,
         )
         self._start_loop("packets", PACKET_INTERVAL_S, self._link_packets)
 
