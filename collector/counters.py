@@ -23,6 +23,7 @@ class Counters:
         self._count_doors(r)
         self._count_store(r)
         self._count_rooms(r)
+        self._count_packets(r)
         self._count_promises(r)
 
     def _count_intake(self, r: CollectorRegistry) -> None:
@@ -92,6 +93,12 @@ class Counters:
             "millworth_rewritten",
             "Requests in which personal data was replaced or dropped before the log",
             ["signal"],
+            registry=r,
+        )
+        self.identifiers_changed = Counter(
+            "millworth_identifiers_changed",
+            "Values replaced or dropped as personal data, by attribute and by rule or pattern",
+            ["attribute", "by"],
             registry=r,
         )
         self.replayed = Counter(
@@ -180,12 +187,22 @@ class Counters:
         self.job_seconds = Histogram(
             "millworth_job_seconds", "Time of one run of a job", ["job"], registry=r
         )
+        self.webhooks = Counter(
+            "millworth_webhooks", "Webhook deliveries, by result", ["result"], registry=r
+        )
+
+    def _count_packets(self, r: CollectorRegistry) -> None:
         self.packets_recorded = Gauge(
             "millworth_packets_recorded", "Packets held in the recorder's memory", registry=r
         )
         self.packets_dropped = Gauge(
             "millworth_packets_dropped",
             "Packets the kernel dropped before the recorder",
+            registry=r,
+        )
+        self.recorder_restarts = Counter(
+            "millworth_recorder_restarts",
+            "Times that the packet recorder had ended and was started anew",
             registry=r,
         )
         self.contexts_found = Gauge(
@@ -225,9 +242,6 @@ class Counters:
             "millworth_packets_kept_ratio",
             "Share of the bytes seen whose packets were kept, since the start",
             registry=r,
-        )
-        self.webhooks = Counter(
-            "millworth_webhooks", "Webhook deliveries, by result", ["result"], registry=r
         )
 
     def _add_access(self, r: CollectorRegistry) -> None:

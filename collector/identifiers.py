@@ -9,6 +9,7 @@ still one; ids of traces and spans are never touched, so it is one over a rotati
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from typing import Final, Protocol
@@ -16,6 +17,7 @@ from typing import Final, Protocol
 from google.protobuf import message
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
+from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from collector.identifiers_config import Action, IdentifiersConfig, Rules
 from collector.identifiers_probe import is_attributes, names_by_place, places_in
@@ -28,7 +30,13 @@ from collector.tokenise import Tokeniser
 
 _HEX: Final = re.compile("[0-9a-f]+")
 
+# On a span: the names of its own attributes whose values are no more what was sent.
+REPLACED: Final = "identifiers.replaced"
+_REPLACED_CHARS_MAX: Final = 256
+OTHER: Final = "other"  # what is changed where no attribute's name can be told
+
 Ruled = Mapping[str, frozenset[str]]  # by place, the names that have a rule
+Changes = Counter[tuple[str, str]]  # values by the name of their attribute, and by rule or pattern
 
 
 class Pairs(Protocol):
@@ -50,6 +58,7 @@ class Identifiers:
         tokeniser: makes the tokens.
         joined: names by which rows find each other, and a customer's own for each.
         keep: names that no shipped rule shall touch.
+        names: a customer's own names of ours, which are left as ours are.
     """
 
     def __init__(
@@ -58,19 +67,30 @@ class Identifiers:
         tokeniser: Tokeniser,
         joined: Mapping[str, str],
         keep: Iterable[str] = (),
+        names: Mapping[str, str] | None = None,
     ) -> None:
-        self._rules = Rules(config, joined, keep)
+        self._rules = Rules(config, joined, keep, names or {})
         self._patterns = Patterns(config.patterns if config.enabled else ())
         self._tokeniser = tokeniser
         self._is_off = not config.enabled
 
     def rewrite(
-        self, signal: Signal, body: bytes, now_ns: int, survey: SpanSurvey | None = None
+        self,
+        signal: Signal,
+        body: bytes,
+        now_ns: int,
+        survey: SpanSurvey | None = None,
+        changes: Changes | None = None,
     ) -> bytes:
         """Return a request without personal data; the same object where it has none.
 
-        A body that is no request of this signal is returned as it is, for the check to refuse.
-        With a `survey` of it one pass of the parser is spared.
+        Args:
+            signal: what it is a request of; a body that is none is returned, for the check to
+                refuse.
+            body: the request.
+            now_ns: when it came.
+            survey: of the request; with it one pass of the parser is spared.
+            changes: to which the values that are changed are added.
         """
         if self._is_off:
             return body
@@ -91,6 +111,8 @@ class Identifiers:
             pass_.apply(request, ruled)
         if not pass_.has_changed:
             return body
+        if changes is not None:
+            changes.update(pass_.changed)
         # No column has a field that is not known, and what is in one cannot be judged.
         request.DiscardUnknownFields()
         return request.SerializeToString()
@@ -136,12 +158,17 @@ class _Pass:
     """One request, rewritten in place."""
 
     def __init__(self, rules: Rules, patterns: Patterns, tokeniser: Tokeniser, now_ns: int) -> None:
-        self.has_changed = False
+        self.changed: list[tuple[str, str]] = []  # as `Changes` counts them
         self.looks_at_texts = True  # false: there is no pattern in it, only names are looked at
         self._rules = rules
         self._patterns = patterns
         self._tokeniser = tokeniser
         self._now_ns = now_ns
+
+    @property
+    def has_changed(self) -> bool:
+        """Return whether anything is another than it was sent."""
+        return bool(self.changed)
 
     def apply(self, item: message.Message, ruled: Ruled) -> None:
         """Rewrite attributes by their names alone, at the places that have such names."""
@@ -151,7 +178,9 @@ class _Pass:
     def _apply(self, item: message.Message, ruled: Ruled, places: frozenset[str]) -> None:
         for name, kind in _ways(item.DESCRIPTOR, places):
             if kind == "pairs":
-                self._apply_pairs(getattr(item, name), ruled[item.DESCRIPTOR.name])
+                pairs, noted = getattr(item, name), len(self.changed)
+                self._apply_pairs(pairs, ruled[item.DESCRIPTOR.name])
+                self._mark(item, pairs, noted)
             elif kind == "items":
                 for child in getattr(item, name):
                     self._apply(child, ruled, places)
@@ -182,7 +211,7 @@ class _Pass:
         name = self._patterns.replace_name(pair.key, self._rotate)
         if name != pair.key:
             pair.key = name
-            self.has_changed = True
+            self._note("", "pattern")
 
     def walk(self, item: message.Message, ruled: Ruled, *, is_deep: bool) -> None:
         """Rewrite every text of a message, attributes by their names too.
@@ -194,7 +223,9 @@ class _Pass:
                 if self.looks_at_texts:
                     self._walk_text(item, name)
             elif kind == "pairs":
-                self.walk_pairs(getattr(item, name))
+                pairs, noted = getattr(item, name), len(self.changed)
+                self.walk_pairs(pairs)
+                self._mark(item, pairs, noted)
             elif kind == "items":
                 for child in getattr(item, name):
                     if is_deep or self._patterns.may_be_in(child.SerializeToString()):
@@ -210,9 +241,29 @@ class _Pass:
     def _act(self, pair: KeyValue, action: Action | None) -> bool:
         """Do what a rule says with a value; return whether the attribute is to be dropped."""
         if action is Action.DROP:
+            self._note(pair.key, "rule")
             return True
-        self._tokenise(pair.value, self._last if action is Action.HASH else self._rotate)
+        if self._tokenise(pair.value, self._last if action is Action.HASH else self._rotate):
+            self._note(pair.key, "rule")
         return False
+
+    def _note(self, name: str, by: str) -> None:
+        """Note a value that was changed; a name that holds personal data itself is not told."""
+        is_told = name and self._patterns.replace_name(name, self._rotate) == name
+        self.changed.append((name if is_told else OTHER, by))
+
+    def _mark(self, item: message.Message, pairs: Pairs, noted: int) -> None:
+        """Say on a span which of its attributes are no more what was sent."""
+        if item.DESCRIPTOR is not Span.DESCRIPTOR or len(self.changed) == noted:
+            return
+        mark = next((pair for pair in pairs if pair.key == REPLACED), None)
+        said = mark.value.string_value.split(",") if mark is not None else []
+        names = sorted({*said, *(name for name, _ in self.changed[noted:])} - {""})
+        text = ",".join(names)[:_REPLACED_CHARS_MAX]
+        if mark is None:
+            pairs.extend([KeyValue(key=REPLACED, value=AnyValue(string_value=text))])
+        else:
+            mark.value.string_value = text
 
     def _drop(self, pairs: Pairs, dropped: Sequence[bool]) -> None:
         """Leave out what is dropped, all at once: one by one takes the square of their number."""
@@ -220,23 +271,22 @@ class _Pass:
             kept = [pair for pair, is_dropped in zip(pairs, dropped, strict=True) if not is_dropped]
             del pairs[:]
             pairs.extend(kept)
-            self.has_changed = True
 
-    def _tokenise(self, value: AnyValue, token: Replace) -> None:
-        """Put tokens in the place of a value, of each value inside it where it holds several."""
+    def _tokenise(self, value: AnyValue, token: Replace) -> bool:
+        """Put tokens in the place of a value, of each value inside it; return whether it did."""
         text = value.string_value  # "" of any other kind
         kind = "" if text else value.WhichOneof("value")
         if kind == "array_value":
-            for item in value.array_value.values:
-                self._tokenise(item, token)
-        elif kind == "kvlist_value":
-            for pair in value.kvlist_value.values:
-                self._tokenise(pair.value, token)
-        elif kind != "bool_value" and (text := text or value_text(value)):  # yes is nobody's name
-            made = token(text)
-            if made != text:
-                value.string_value = made
-                self.has_changed = True
+            return sum(self._tokenise(item, token) for item in value.array_value.values) > 0
+        if kind == "kvlist_value":
+            inner = value.kvlist_value.values
+            return sum(self._tokenise(pair.value, token) for pair in inner) > 0
+        if kind == "bool_value" or not (text := text or value_text(value)):  # yes: nobody's name
+            return False
+        made = token(text)
+        if made != text:
+            value.string_value = made
+        return made != text
 
     def _walk_value(self, value: AnyValue, name: str) -> None:
         text = value.string_value  # "" of any other kind
@@ -254,11 +304,6 @@ class _Pass:
             replaced = self._replaced(value.bytes_value.decode("latin-1"), name)
             if replaced is not None:
                 value.bytes_value = replaced.encode("latin-1")
-        elif kind in ("int_value", "double_value") and self.looks_at_texts:
-            found = self._patterns.replace_number(getattr(value, kind), self._token_of(name))
-            if found is not None:
-                value.string_value = found
-                self.has_changed = True
 
     def _walk_text(self, item: message.Message, name: str) -> None:
         replaced = self._replaced(getattr(item, name), "")
@@ -267,14 +312,16 @@ class _Pass:
 
     def _replaced(self, text: str, name: str) -> str | None:
         """Return a text without what the patterns find, None where they find nothing."""
-        if name not in URL_PARTS and has_any(text) is None:
+        if name in self._rules.exact or (name not in URL_PARTS and has_any(text) is None):
             return None
         if len(text) == SEAL_HEX.get(name) and _HEX.fullmatch(text):
             return None
-        replaced = self._patterns.replace(text, self._token_of(name), is_query=name in URL_PARTS)
+        replaced = self._patterns.replace(
+            text, self._token_of(name), name, is_query=name in URL_PARTS
+        )
         if replaced == text:
             return None
-        self.has_changed = True
+        self._note(name, "pattern")
         return replaced
 
     def _token_of(self, name: str) -> Replace:

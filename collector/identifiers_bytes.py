@@ -9,7 +9,6 @@ it look too often has his request walked.
 from __future__ import annotations
 
 import re
-import struct
 from typing import Final
 
 SECRET_NAMES: Final = (
@@ -111,38 +110,6 @@ def may_hold_card(body: bytes) -> bool:
                 return True
         at = marks.find(_RUN_MIN, end) if end >= 0 else -1
     return False
-
-
-def may_hold_card_number(body: bytes) -> bool:
-    """Return whether the value of an attribute may be a card as a number, whole or floating."""
-    return any(is_card_number(_varint(found[1])) for found in _INT.finditer(body)) or any(
-        is_card_number(_DOUBLE_BYTES.unpack(found[1])[0]) for found in _DOUBLE.finditer(body)
-    )
-
-
-def is_card_number(number: float) -> bool:
-    """Return whether a number is a card's.
-
-    Of 19 digits only China UnionPay's are taken for one: of other networks there are hardly any,
-    and every instant in nanoseconds and many an id is that long. No floating number has so many.
-    """
-    ranges = _CARD_NUMBERS[:1] if isinstance(number, float) else _CARD_NUMBERS
-    if not any(low <= number < high for low, high in ranges):
-        return False
-    return number == int(number) and is_card(str(int(number)).encode())
-
-
-def _varint(encoded: bytes) -> int:
-    return sum((byte & 0x7F) << 7 * place for place, byte in enumerate(encoded))
-
-
-# 13 to 16 digits, and 19.
-_CARD_NUMBERS: Final = ((10**12, 10**16), (62 * 10**17, 63 * 10**17))
-# The tag of a value and as many bytes as those numbers have: what is inside may be another's tag.
-_INT: Final = re.compile(rb"\x18(?=([\x80-\xff]{5,7}[\x01-\x7f]|[\x80-\xff]{8}[\x56\x57]))")
-# With the length of a value that is a double, and its exponent for 13 to 16 digits.
-_DOUBLE: Final = re.compile(rb"\t!(?=([\x00-\xff]{6}(?:[\x6d-\xff]\x42|[\x00-\x41]\x43)))")
-_DOUBLE_BYTES: Final = struct.Struct("<d")
 
 
 def is_card(digits: bytes) -> bool:

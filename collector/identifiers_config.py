@@ -10,7 +10,7 @@ from typing import Final, Literal
 from pydantic import ConfigDict, Field, SecretStr, model_validator
 
 from collector.config import Section
-from collector.provenance import SIGNED
+from collector.provenance import EPOCH, KID, PREV, PRODUCER, SEQ, SIGNED, TAG
 
 KEYS_FILE: Final = "identifiers.key"  # in the directory of the log
 # What the packet room links the spans of servers by; the packets themselves have it too.
@@ -69,18 +69,28 @@ class IdentifiersConfig(Section):
     )
 
     @model_validator(mode="after")
-    def _leaves_seals_alone(self) -> IdentifiersConfig:
-        for rule in self.rules:
-            if rule.action is Action.KEEP:
-                continue
-            sealed = [name for name in _UNTOUCHED if _covers(rule.attribute, name)]
-            if sealed:
-                raise ValueError(
-                    f"rules: {rule.attribute!r} covers {sealed[0]}, which producers seal and "
-                    "figures are grouped by, so it cannot be replaced; send the identifier under "
-                    "a name of its own"
-                )
+    def _leaves_figures_alone(self) -> IdentifiersConfig:
+        require_untouched(self, {name: name for name in UNTOUCHED})
         return self
+
+
+def require_untouched(config: IdentifiersConfig, names: Mapping[str, str]) -> None:
+    """Raise ValueError where a rule would change what is sealed or what figures come from.
+
+    Args:
+        config: the rules.
+        names: ours, and as what it is sent.
+    """
+    for rule in config.rules:
+        if rule.action is Action.KEEP:
+            continue
+        for ours, sent in names.items():
+            if ours in UNTOUCHED and _covers(rule.attribute, sent.lower()):
+                raise ValueError(
+                    f"rules: {rule.attribute!r} covers {sent}, which producers seal or figures "
+                    "are summed and grouped by, so it cannot be replaced; send the identifier "
+                    "under a name of its own"
+                )
 
 
 class EncryptionConfig(Section):
@@ -98,13 +108,22 @@ class EncryptionConfig(Section):
     )
 
 
-# The wire names of ours that rules leave alone, except those of JOINED.
-_UNTOUCHED: Final = (
+# The wire names of ours that rules leave alone, except those of JOINED: what is sealed, and what
+# figures are summed and grouped by. Rows would have NULL in the place of an amount.
+UNTOUCHED: Final = (
     *(name for name in SIGNED if "." in name),
-    "provenance.kid",
-    "provenance.tag",
+    KID, PRODUCER, EPOCH, SEQ, PREV, TAG,
     "service.name",
-)
+    "outcome.kind", "outcome.converted", "outcome.revenue", "outcome.margin", "outcome.currency",
+    "outcome.channel",
+)  # fmt: skip
+# Of those, no pattern is looked for in what says whose a seal is, nor in what is a number: an
+# honest event would be one that was tampered with, and an amount would be NULL.
+EXACT: Final = (
+    KID, PRODUCER, SEQ, "decision.value_usd", "decision.injected_delay_ns",
+    "decision.ts.ingress", "decision.ts.transform", "decision.ts.decision", "decision.ts.egress",
+    "outcome.revenue", "outcome.margin",
+)  # fmt: skip
 
 # Rows find each other by these, over months: their tokens are of the key that does not rotate.
 JOINED: Final = ("decision.id", "outcome.key", "outcome.id")
@@ -117,16 +136,36 @@ _TOKENISED: Final = (
     "http.request.header.x-real-ip", "http.request.header.true-client-ip",
     "http.request.header.cf-connecting-ip", "db.query.parameter.*",
     # Common habits.
-    "email", "email.*", "email_address", "mail", "e_mail",
-    "phone", "phone.*", "phone_number", "mobile", "msisdn", "telephone",
+    "email", "email_address", "mail", "e_mail",
+    "phone", "phone_number", "mobile", "msisdn", "telephone",
     "user_id", "userid", "userId", "user.login", "username", "user_name", "user.phone", "login",
     "customer.id", "customer_id", "customerId", "customer.email", "customer.name",
     "customer.phone", "customer.address",
-    "first_name", "last_name", "full_name", "given_name", "family_name", "person.*",
-    "billing.*", "shipping.*", "address.street", "street_address",
+    "first_name", "last_name", "full_name", "given_name", "family_name",
+    "address.street", "street_address",
     "ssn", "tax_id", "national_id", "passport_number", "date_of_birth", "dob", "birth_date",
-    "card.number", "card_number", "credit_card", "credit_card.*", "pan", "iban", "account_number",
+    "card.number", "card_number", "credit_card", "pan", "iban", "account_number",
 )  # fmt: skip
+
+# Of what is often said under one word, the part that is personal: figures are grouped by the rest,
+# such as shipping.method, billing.plan, phone.model and a country.
+_ADDRESS: Final = (
+    "street", "line1", "line2", "zip", "zip_code", "zipcode", "postcode", "postal_code",
+    "postalcode",
+)  # fmt: skip
+_PERSON: Final = (
+    "name", "email", "mail", "phone", "mobile", "fax", "telephone", "contact", "recipient",
+    "address", "address1", "address2", "address_line1", "address_line2", *_ADDRESS,
+    *(f"address.{part}" for part in _ADDRESS),
+)  # fmt: skip
+_PARTS: Final = {
+    "person": ("id", "login", "username", "age", "gender", *_PERSON),
+    "billing": ("account", *_PERSON),
+    "shipping": _PERSON,
+    "email": ("address", "to", "from", "cc", "bcc", "sender", "recipient", "recipients"),
+    "phone": ("number", "home", "work", "mobile"),
+    "credit_card": ("number", "no", "holder", "holder_name", "name", "expiry", "expires"),
+}
 
 _DROPPED: Final = (
     "http.request.header.authorization", "http.request.header.proxy-authorization",
@@ -167,6 +206,11 @@ _LAST_WORDS: Final = {
 
 DEFAULT_RULES: Final = (
     *(IdentifierRule(attribute=name, action=Action.TOKENISE) for name in _TOKENISED),
+    *(
+        IdentifierRule(attribute=f"{group}.{part}", action=Action.TOKENISE)
+        for group, parts in _PARTS.items()
+        for part in parts
+    ),
     *(IdentifierRule(attribute=name, action=Action.DROP) for name in _DROPPED),
 )
 
@@ -178,11 +222,18 @@ class Rules:
     """
 
     def __init__(
-        self, config: IdentifiersConfig, joined: Mapping[str, str], keep: Iterable[str]
+        self,
+        config: IdentifiersConfig,
+        joined: Mapping[str, str],
+        keep: Iterable[str],
+        names: Mapping[str, str],
     ) -> None:
         # A rule for one of the two names is one for both, since a file has ours and spans theirs.
         self._other_name = {**joined, **{theirs: ours for ours, theirs in joined.items()}}
         self.joined = frozenset(self._other_name)
+        self.exact = frozenset(EXACT).union(names[ours] for ours in EXACT if ours in names)
+        theirs = (names[ours].lower() for ours in UNTOUCHED if ours in names)
+        self._untouched = frozenset(UNTOUCHED).union(theirs)
         shipped = DEFAULT_RULES if config.defaults else ()
         kept = [IdentifierRule(attribute=name, action=Action.KEEP) for name in keep]
         tiers = (config.rules, kept, shipped) if config.enabled else ()
@@ -208,7 +259,7 @@ class Rules:
 
     def _said(self, spelling: str) -> Action | None:
         name = spelling.lower()
-        if name in _UNTOUCHED:
+        if name in self._untouched:
             return None
         for exact, prefixes in self._tiers:
             action = exact.get(name)

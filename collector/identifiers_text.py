@@ -15,16 +15,14 @@ from typing import Final
 
 from collector.identifiers_bytes import (
     SECRET_NAMES,
-    is_card,
-    is_card_number,
     may_hold_bearer,
     may_hold_card,
-    may_hold_card_number,
     may_hold_encoded_sign,
     may_hold_phone,
     may_hold_query,
     may_hold_sign,
 )
+from collector.identifiers_cards import card_spans
 
 REDACTED: Final = "REDACTED"  # as the semantic conventions write it in url.full and url.query
 
@@ -42,15 +40,6 @@ _USERINFO: Final = re.compile(r"(?<=://)[^\s/?#]{1,512}(?<=[!-~])@(?=(?:[^\W_]|-
 _QUERY: Final = re.compile(r"(?<=[!-~])[?#][!-~]+")
 _SECRET: Final = re.compile(
     rf"((?:^|(?<=[?&#;]))(?i:{'|'.join(map(re.escape, SECRET_NAMES))})=)([^&#\s]+)"
-)
-# As people and forms write a card: in one, or in the groups of its network. Not inside a word: of
-# ten thousand hexadecimal ids one has digits that pass for a card. Nor behind a decimal point.
-_CARD: Final = re.compile(
-    r"(?<![0-9A-Za-z])(?<![0-9]\.)(?="
-    r"([0-9]{4}([ .-])[0-9]{4}\2[0-9]{4}\2[0-9]{4}(?:\2[0-9]{3})?(?![0-9A-Za-z])"
-    r"|[0-9]{4}([ -])[0-9]{6}\3[0-9]{4,5}(?![0-9A-Za-z])"
-    r"|[0-9]{6}([ -])[0-9]{7,13}(?![0-9A-Za-z])"
-    r"|[0-9]{13,19}(?![0-9A-Za-z])))"
 )
 _DIGITS: Final = re.compile(r"[0-9][0-9 .-]{11}")
 # In the international form (E.164), where it cannot be another number: 10 to 15 digits behind the
@@ -88,27 +77,22 @@ class Patterns:
     def may_be_in(self, body: bytes) -> bool:
         """Return whether a request may hold any; false only where it holds none."""
         has_email, has_url = "email" in self._names, "url" in self._names
-        has_card = "card" in self._names
         return (
             may_hold_sign(body, email=has_email, url=has_url)
             or (has_email and may_hold_encoded_sign(body))
             or (has_url and may_hold_query(body))
-            or (has_card and (may_hold_card(body) or may_hold_card_number(body)))
+            or ("card" in self._names and may_hold_card(body))
             or ("phone" in self._names and may_hold_phone(body))
             or ("bearer" in self._names and may_hold_bearer(body))
         )
 
-    def replace_number(self, number: float, token: Replace) -> str | None:
-        """Return what stands for a number that is a card's, None where it is none."""
-        is_found = "card" in self._names and is_card_number(number)
-        return token(str(int(number))) if is_found else None
-
-    def replace(self, text: str, token: Replace, *, is_query: bool = False) -> str:
+    def replace(self, text: str, token: Replace, name: str = "", *, is_query: bool = False) -> str:
         """Return a text with every find replaced.
 
         Args:
             text: the value of an attribute, or another text of a message.
             token: makes the token of what was found.
+            name: of the attribute, "" for a text that has none, in which more is a card.
             is_query: the text is a URL's query or fragment alone.
         """
         if not is_query and has_any(text) is None:
@@ -133,7 +117,7 @@ class Patterns:
         if "phone" in self._names and "+" in text:
             text = _PHONE.sub(lambda found: _without_phone(found[0], token), text)
         if "card" in self._names and _DIGITS.search(text) is not None:
-            text = _without(text, card_spans(text), token)
+            text = _without(text, card_spans(text, name), token)
         return text
 
     def replace_name(self, name: str, token: Replace) -> str:
@@ -144,16 +128,6 @@ class Patterns:
         if replaced == name and len(self._plain) < _PLAIN_MAX:
             self._plain.add(name)
         return replaced
-
-
-def card_spans(text: str) -> Iterator[tuple[int, int]]:
-    """Yield where card numbers stand: of a known network's prefix and length, by Luhn."""
-    end = 0
-    for found in _CARD.finditer(text):
-        start, stop = found.span(1)
-        if start >= end and is_card(found[1].encode().translate(None, b" .-")):
-            yield start, stop
-            end = stop
 
 
 def _without_phone(found: str, token: Replace) -> str:

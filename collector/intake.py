@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import traceback
+from collections import Counter
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from collector.clock import NS_PER_S, Clock
 from collector.config import AttributesConfig
 from collector.counters import Counters
 from collector.errors import DecodeError, LogFullError, TransientError
+from collector.identifiers import OTHER, Changes
 from collector.identifiers_config import IdentifiersConfig
 from collector.log import get_logger
 from collector.otlp import Checked, Signal, check, limits_at, response, survey_request
@@ -27,6 +29,8 @@ from collector.wal import Budget, Log
 _LOG = get_logger("collector")
 # How long a sender is asked to wait when the log cannot be written: a disk says nothing of when.
 _REPAIR_SECONDS = 2
+# Senders make up names, and each that is counted by is a series of its own.
+_CHANGED_NAMES_MAX = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +68,7 @@ class Intake:
         self._lock = threading.Lock()
         self._acknowledged = dict.fromkeys(Signal, 0)
         self._refused = 0
+        self._changed_names = {OTHER}
 
     def receive(self, signal: Signal, body: Callable[[], bytes] | bytes, transport: str) -> Receipt:
         """Take one request.
@@ -112,14 +117,24 @@ class Intake:
     def _check(self, signal: Signal, request: bytes, limits: Limits, now_ns: int) -> Checked:
         survey = survey_request(signal, request)
         # Before anything of it can reach a disk.
-        rewritten = self._protection.rewrite(signal, request, now_ns, survey)
+        changes: Changes = Counter()
+        rewritten = self._protection.rewrite(signal, request, now_ns, survey, changes)
         if rewritten is not request:
             self._counters.rewritten.labels(signal).inc()
+            self._count_changes(changes)
             survey = None
         checked = check(signal, rewritten, limits, survey)
         if signal is Signal.TRACES:
             self._plain.note(checked.accepted)
         return checked
+
+    def _count_changes(self, changes: Changes) -> None:
+        for (name, by), count in changes.items():
+            with self._lock:
+                if len(self._changed_names) < _CHANGED_NAMES_MAX:
+                    self._changed_names.add(name)
+                told = name if name in self._changed_names else OTHER
+            self._counters.identifiers_changed.labels(told, by).inc(count)
 
     def retry_seconds(self, error: TransientError) -> int:
         """Return how long a sender whose request was refused for now is asked to wait."""

@@ -47,6 +47,38 @@ def parse_keys(text: str, where: str) -> tuple[Key, ...]:
     return tuple(keys.values())
 
 
+def read_secret(path: Path, where: str, *, for_group: bool = False) -> bytes:
+    """Return the content of a file that nobody but its owner may read.
+
+    Args:
+        path: the file.
+        where: the setting that names it, for messages.
+        for_group: its group may read it too, as a file that root hands to a service.
+
+    Raises:
+        ConfigError: it cannot be read, or others may read it.
+    """
+    try:
+        with path.open("rb") as opened:
+            mode, content = os.fstat(opened.fileno()).st_mode, opened.read()
+    except OSError as error:
+        raise ConfigError(
+            f"{where}: {path} cannot be read: {error.strerror}; correct the path, or its owner and "
+            "mode"
+        ) from error
+    require_secret_mode(path, mode, where, for_group=for_group)
+    return content
+
+
+def require_secret_mode(path: Path, mode: int, where: str, *, for_group: bool = False) -> None:
+    """Raise ConfigError where the mode of a file lets others read, write or run it."""
+    if mode & (stat.S_IRWXO if for_group else stat.S_IRWXG | stat.S_IRWXO):
+        raise ConfigError(
+            f"{where}: {path} may be read by others (mode {stat.S_IMODE(mode):04o}); "
+            f"run `chmod {'640' if for_group else '600'} {path}`"
+        )
+
+
 def read_keys_file(path: Path, where: str) -> tuple[Key, ...]:
     """Return the keys in a file.
 
@@ -54,18 +86,9 @@ def read_keys_file(path: Path, where: str) -> tuple[Key, ...]:
         ConfigError: it cannot be read, others may read it, or it holds something else.
     """
     try:
-        mode = path.stat().st_mode
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "not UTF-8"
-        raise ConfigError(
-            f"{where}: {path} cannot be read: {reason}; correct the path, or its owner and mode"
-        ) from error
-    if mode & (stat.S_IRWXG | stat.S_IRWXO):
-        raise ConfigError(
-            f"{where}: {path} may be read by others (mode {stat.S_IMODE(mode):04o}); "
-            f"run `chmod 600 {path}`"
-        )
+        text = read_secret(path, where).decode()
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{where}: {path} cannot be read: not UTF-8; name the file") from error
     return parse_keys(text, f"{where}: {path}")
 
 

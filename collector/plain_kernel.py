@@ -13,7 +13,7 @@ from typing import Any, Final
 import numpy as np
 
 from collector import plain_schema as otlp
-from collector.plain_cards import CARD_DIGITS_MIN, compiled, may_be_card, may_hold_card, whole
+from collector.plain_cards import CARD_DIGITS_MIN, compiled, may_hold_card
 from collector.plain_schema import Bytes, Ints
 
 _HAS_TRACE, _HAS_SPAN, _START, _END, _IS_SPANS, _KEY = 4, 5, 6, 7, 8, 9
@@ -86,6 +86,13 @@ def _text_plain(body: Bytes, at: int, end: int, is_text: bool) -> int:
         high |= byte >= 0x80
     if high and is_text and not _is_utf8(body, at, end):
         return -1
+    # Of Bearer, Authorization, a JWT and a telephone number; as `identifiers_bytes` has them.
+    for each in range(at, end - 3):
+        first, second, third, fourth = body[each], body[each + 1], body[each + 2], body[each + 3]
+        sign |= (first == 0x61) & (second == 0x72) & (third == 0x65) & (fourth == 0x72)  # arer
+        sign |= (first == 0x68) & (second == 0x6F) & (third == 0x72) & (fourth == 0x69)  # hori
+        sign |= (first == 0x65) & (second == 0x79) & (third == 0x4A)  # eyJ
+        sign |= (first == 0x2B) & (second >= 0x31) & (second <= 0x39)  # +49
     sign |= hash_sign & equals  # in a fragment a secret has a name; names of code have a hash too
     if sign or end - at < CARD_DIGITS_MIN:
         return int(sign)
@@ -240,7 +247,7 @@ _bytes = compiled(_bytes_plain)
 
 
 def _number_plain(body: Bytes, at: int, end: int, kind: int, role: int, state: Ints) -> int:
-    """Look at a number; return where it ends, -1 where it is not canonical or may be a card."""
+    """Look at a number; return where it ends, -1 where it is not canonical."""
     if kind in (otlp.FIXED64, otlp.FIXED32):
         size = 8 if kind == otlp.FIXED64 else 4
         if at + size > end:
@@ -257,10 +264,6 @@ def _number_plain(body: Bytes, at: int, end: int, kind: int, role: int, state: I
         if kind != otlp.INT64 and not 0 <= value <= most:
             return -1
     if role == otlp.VALUE:
-        if (kind == otlp.INT64 and may_be_card(value)) or (
-            kind == otlp.FIXED64 and may_be_card(whole(value))
-        ):
-            return -1
         if kind == otlp.INT64 and 1 <= state[_KEY] <= 4:
             state[_STAMP + state[_KEY]] = value
         return at

@@ -20,16 +20,18 @@ from collector.encryption import (
     rejected_place,
 )
 from collector.errors import ConfigError, DecodeError
-from collector.identifiers import Identifiers
+from collector.identifiers import Changes, Identifiers
 from collector.identifiers_config import JOINED, KEYS_FILE, EncryptionConfig, IdentifiersConfig
 from collector.keys import Key, made_keys_file, parse_keys, read_keys_file
 from collector.memory_files import MemoryFiles
 from collector.otlp import DAY_NS, Signal
 from collector.otlp_survey import SpanSurvey
+from collector.store.connect import Connections
 from collector.tokenise import Tokeniser
 from collector.wal_frames import TRAILER_BYTES, Frame
 
 KEPT_NS = 31 * DAY_NS  # the TTL of the tables, and a day for the parts that wait for it
+_TOKEN_TABLES = ("otel_traces", "otel_logs", "decisions", "outcomes")
 # A frame's length stands before its envelope.
 _LENGTH_BYTES_MAX = 5
 
@@ -44,6 +46,8 @@ class Protection:
         keep: names that no shipped rule shall touch.
         directory: of the log, for a command: the keys are read where it first needs them, since
             most commands run in a shell that knows no secrets.
+        store: what is there already holds tokens, which another key would leave alone. Without it
+            a command makes no key.
     """
 
     def __init__(
@@ -53,13 +57,17 @@ class Protection:
         attributes: AttributesConfig | None = None,
         keep: Iterable[str] = (),
         directory: Path | None = None,
+        store: Connections | None = None,
     ) -> None:
         self._config = identifiers or IdentifiersConfig()
         self._encryption = encryption or EncryptionConfig()
         names = attributes or AttributesConfig()
         self._joined = {ours: names.name(ours) for ours in JOINED}
+        self._names = names.map
         self._keep = tuple(keep)
         self._directory = directory
+        self._is_late = directory is not None
+        self._store = store
         self._identifiers: Identifiers | None = None
         self._cipher = Cipher()
         self._memory: MemoryFiles | None = None
@@ -71,19 +79,35 @@ class Protection:
             directory: of the log; a key that is made lies there.
 
         Raises:
-            ConfigError: keys are wrong, cannot be read, or do not open what the log holds.
+            ConfigError: keys are wrong, cannot be read, or do not open what the log holds; or the
+                key that made the tokens of the store is gone.
         """
-        self._directory = None
         cipher = self._checked_cipher(directory)
         tokens = _configured(self._config, "identifiers") if self._config.enabled else ()
         if not tokens and self._config.enabled:
+            self._require_key_or_nothing_stored(directory / KEYS_FILE)
             tokens = made_keys_file(directory / KEYS_FILE, "the key of [identifiers]")
+        self._directory = None
         if cipher.is_on:
             self._memory = MemoryFiles()
         self._cipher = cipher
         if tokens:
             tokeniser = Tokeniser(tokens, self._config.rotation_days)
-            self._identifiers = Identifiers(self._config, tokeniser, self._joined, self._keep)
+            self._identifiers = Identifiers(
+                self._config, tokeniser, self._joined, self._keep, self._names
+            )
+
+    def _require_key_or_nothing_stored(self, path: Path) -> None:
+        if path.exists():
+            return
+        may_be_made = not self._is_late if self._store is None else not _has_rows(self._store)
+        if not may_be_made:
+            raise ConfigError(
+                f"the key of [identifiers]: {path} is not there, and with another one nothing that "
+                "comes has the tokens of what is stored; put it back from a backup, name your "
+                "keys in identifiers.keys or keys_path, or, where it is lost for good or nothing "
+                f'is stored yet, make one: (umask 077; echo "b1:$(openssl rand -hex 32)" > {path})'
+            )
 
     def describe(self, directory: Path) -> str:
         """Return in words what is in force, and change nothing.
@@ -92,9 +116,9 @@ class Protection:
             ConfigError: as `open`.
         """
         is_encrypted = self._checked_cipher(directory).is_on
-        keys = (
-            "your keys" if _configured(self._config, "identifiers") else f"{directory / KEYS_FILE}"
-        )
+        path = directory / KEYS_FILE
+        made = f"{path}" if path.exists() else f"{path}, which is not there yet"
+        keys = "your keys" if _configured(self._config, "identifiers") else made
         rules = "the shipped rules" if self._config.defaults else "no shipped rule"
         said = f"replaced by {rules} and {len(self._config.rules)} of yours, tokens by {keys}"
         log = "the log is encrypted" if is_encrypted else "the log is not encrypted"
@@ -116,11 +140,16 @@ class Protection:
             self._memory = None
 
     def rewrite(
-        self, signal: Signal, body: bytes, now_ns: int, survey: SpanSurvey | None = None
+        self,
+        signal: Signal,
+        body: bytes,
+        now_ns: int,
+        survey: SpanSurvey | None = None,
+        changes: Changes | None = None,
     ) -> bytes:
         """Return a request as it may be logged; the same object where no rule applies."""
         rules = self._rules()
-        return body if rules is None else rules.rewrite(signal, body, now_ns, survey)
+        return body if rules is None else rules.rewrite(signal, body, now_ns, survey, changes)
 
     def has_rule(self, name: str) -> bool:
         """Return whether anything becomes of an attribute by its name."""
@@ -198,6 +227,12 @@ def check_keys(identifiers: IdentifiersConfig, encryption: EncryptionConfig) -> 
     """Raise ConfigError where a key that is given is none, or cannot be read."""
     _configured(identifiers, "identifiers")
     _configured(encryption, "encryption")
+
+
+def _has_rows(store: Connections) -> bool:
+    """Return whether anything is stored that may hold a token."""
+    look = " UNION ALL ".join(f"(SELECT 1 FROM {table} LIMIT 1)" for table in _TOKEN_TABLES)  # noqa: S608 - names of ours
+    return bool(store.client().query(look).result_rows)
 
 
 def _configured(config: IdentifiersConfig | EncryptionConfig, section: str) -> tuple[Key, ...]:

@@ -19,6 +19,7 @@ import pyarrow as pa
 from collector.clock import NS_PER_MINUTE, NS_PER_S
 from collector.config import AttributesConfig, DecisionsConfig, OutcomesConfig
 from collector.counters import Counters
+from collector.errors import PermanentError
 from collector.log import get_logger
 from collector.provenance import TRACE_ID_INDEX, Event
 from collector.provenance_chain import ChainKey
@@ -85,6 +86,7 @@ class ProvenanceJob:
 
     Raises:
         InputError: the file of the keys cannot be read, or is no key ring.
+        ConfigError: others may read it.
     """
 
     def __init__(
@@ -114,6 +116,7 @@ class ProvenanceJob:
         self._cursor_ns = 0
         self._noted_ns = 0  # the place that was remembered last
         self._began_ns = 0  # when the store's first span arrived
+        self.keys_problem = ""  # why nothing is judged: what is in the way of the key ring
 
     def run_once(self, now_ns: int) -> ProvenanceReport:
         """Judge what arrived and is stored by now.
@@ -184,11 +187,15 @@ class ProvenanceJob:
         return stream
 
     def _follow_keys(self, stream: Stream, now_ns: int, report: ProvenanceReport) -> None:
-        text, ring = read_ring(self._path)
-        if text == self._keys_text and self._has_noted:
-            return
-        note_ring(self._store, ring, now_ns)
-        self._has_noted = True
+        try:
+            text, ring = read_ring(self._path)
+        except PermanentError as error:
+            self.keys_problem = str(error)
+            raise
+        self.keys_problem = ""
+        if not self._has_noted or text != self._keys_text:
+            note_ring(self._store, ring, now_ns)
+            self._has_noted = True
         if text == self._keys_text:
             return
         before, self._ring, self._keys_text = self._ring, ring, text

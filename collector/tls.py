@@ -24,6 +24,7 @@ from collector.clock import NS_PER_S, Clock
 from collector.config import TlsConfig
 from collector.counters import Counters
 from collector.errors import ConfigError
+from collector.keys import require_secret_mode
 from collector.log import get_logger
 
 _LOG = get_logger("collector")
@@ -161,6 +162,8 @@ def load(config: TlsConfig, section: str, now_ns: int) -> Material:
     ours = _certificates(certificate, config.cert_file, f"{section}.cert_file")[0]
     _require_valid(ours, config.cert_file, f"{section}.cert_file", now_ns)
     _require_key(key, ours, config, section)
+    mode = config.key_file.stat().st_mode
+    require_secret_mode(config.key_file, mode, f"{section}.key_file", for_group=True)
     client_ca = None
     if config.client_ca_file is not None:
         client_ca = _read(config.client_ca_file, f"{section}.client_ca_file")

@@ -43,6 +43,7 @@ def run_bench(
         "hostile": _hostile,
         "instrument": _instrument,
         "provenance": _provenance,
+        "identifiers": _identifiers,
         "attribution": _attribution,
         "packets": _packets,
         "causal": _causal,
@@ -90,6 +91,12 @@ def _provenance(runs: int, progress: Callable[[str], None]) -> dict[str, float]:
     from collector.bench_provenance import run_provenance
 
     return run_provenance(runs, progress)
+
+
+def _identifiers(runs: int, progress: Callable[[str], None]) -> dict[str, float]:
+    from collector.bench_identifiers import run_identifiers
+
+    return run_identifiers(runs, progress)
 
 
 def _attribution(runs: int, progress: Callable[[str], None]) -> dict[str, float]:

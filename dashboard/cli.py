@@ -267,8 +267,8 @@ def bench(
     name: Annotated[
         str,
         typer.Argument(
-            help="ingest, crash, hostile, instrument, provenance, attribution, packets, capture, "
-            "reconstruction, wire, causal or recovery"
+            help="ingest, crash, hostile, instrument, provenance, identifiers, attribution, "
+            "packets, capture, reconstruction, wire, causal or recovery"
         ),
     ],
     runs: Annotated[int, typer.Option(min=5, help="Runs; medians are printed.")] = 5,

@@ -21,6 +21,7 @@ from collector.address import authority
 from collector.clock import SystemClock
 from collector.counters import Counters
 from collector.errors import ConfigError, InputError, StoreInUseError, StoreUnavailableError
+from collector.keys import read_secret
 from collector.protection import Protection
 from collector.store.connect import Connections
 from collector.store.migrate import pending_statements
@@ -89,7 +90,7 @@ class ApiClient:
         _refuse_old_schema(settings, store)
         if settings.wal_dir.is_dir():
             seal_audit(store, settings)
-        protection = protection_of(settings, settings.wal_dir)
+        protection = protection_of(settings, settings.wal_dir, store)
         counters = Counters()
         api = create_api(
             Reader(store),
@@ -243,6 +244,8 @@ def trust(settings: Settings, base_url: str) -> ssl.SSLContext | bool:
     try:
         context = ssl.create_default_context(cafile=access.ca_file)
         if access.client_cert_file is not None:
+            if access.client_key_file is not None:
+                read_secret(access.client_key_file, "access.client_key_file", for_group=True)
             context.load_cert_chain(access.client_cert_file, access.client_key_file)
     except OSError as error:
         # An unreadable file, or (ssl.SSLError) one that holds something else.

@@ -19,8 +19,9 @@ from collector.errors import InputError
 from collector.provenance import Event, canonical_rest
 from collector.provenance_checkpoint import Checkpoint
 from collector.provenance_copies import Copy, equal_copies, retries_told
-from collector.provenance_keys import KeyRing, read_keys
+from collector.provenance_keys import KeyRing
 from collector.provenance_lines import read_lines, write_line
+from collector.provenance_ring import read_ring
 from collector.provenance_verify import Finding, Report, Verdict, Verifier
 from dashboard.sealed_rows import changed_rows, stored_copies, stored_items
 from dashboard.settings import load
@@ -134,7 +135,7 @@ def provenance(
         raise InputError("--keys names the key ring to verify by; or give --verdicts")
     if file is not None and export is not None:
         raise InputError("--export writes what is stored; leave FILE or --export away")
-    ring = read_keys(_text(keys), str(keys))
+    _, ring = read_ring(keys, str(keys))
     rows: RowsReport | None = None
     with ExitStack() as open_files:
         if file is not None:
@@ -285,15 +286,6 @@ def _copied(
     for item in items:
         target.write(write_line(item))
         yield item
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise _unreadable(path, error) from error
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path}: not UTF-8; it is read as TOML") from error
 
 
 def _unreadable(path: Path, error: OSError) -> InputError:

@@ -12,13 +12,14 @@ from collector.log import lines_lost
 from collector.schema import BUDGET_BYTES
 from dashboard.health_access import access_items
 from dashboard.health_clocks import clock_items
-from dashboard.health_items import HealthItem, Status
+from dashboard.health_items import KEY_RING, HealthItem, Status
 from dashboard.health_promises import promise_items
 from dashboard.stages import signal_items, stage_items
 
 if TYPE_CHECKING:
     from collector.worker import Worker
-    from dashboard.runtime import JobLoop, Service
+    from dashboard.job_loop import JobLoop
+    from dashboard.runtime import Service
 
 # A sender may send again, and transport may reorder.
 GOOD_VERDICTS = ("ok", "reordered", "retried")
@@ -109,6 +110,10 @@ class ServiceHealth:
                 "provenance", "off", "", "ok", "provenance.keys_path names no key ring"
             )
             return
+        if job.keys_problem:
+            yield HealthItem(
+                KEY_RING, "not read", "", "bad", f"nothing is judged: {job.keys_problem}"
+            )
         required = self._service.settings.provenance.required
         for verdict, count in job.totals().items():
             is_well = verdict in GOOD_VERDICTS or (verdict == "unsigned" and not required)
@@ -148,7 +153,9 @@ class ServiceHealth:
         except CaptureError as error:
             yield HealthItem("packet.recorder", "ended", "", "bad", str(error))
             return
-        yield HealthItem("packet.recorder", "recording", "", "ok")
+        again = f"it had ended: {recorder.lost}" if recorder.restarts else ""
+        yield HealthItem("packet.recorder", "recording", "", "warn" if again else "ok", again)
+        yield HealthItem("packet.recorder_restarts", recorder.restarts, "", "ok")
         yield HealthItem("packet.packets_seen", stats.packets, "packets", "ok")
         yield HealthItem("packet.memory_bytes", stats.held_bytes, "bytes", "ok")
         yield HealthItem(

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Final, Literal, Protocol
 
+KEY_RING: Final = "key_ring"  # an item that is there while the ring cannot be read
 Status = Literal["ok", "warn", "bad"]
 
 

@@ -14,12 +14,15 @@ from dashboard.sealed_store import SealedStore
 from dashboard.settings import Settings
 
 
-def protection_of(settings: Settings, directory: Path | None = None) -> Protection:
+def protection_of(
+    settings: Settings, directory: Path | None = None, store: Connections | None = None
+) -> Protection:
     """Return the rules and the cipher of a service with these settings, not opened.
 
     Args:
         settings: of the service.
         directory: of the log, for a command that reads keys only where it needs them.
+        store: by which a key that is gone is told from one that nobody has needed yet.
 
     Where packets are recorded, the address of a server's peer is left: spans find their packets by
     it, and the packets hold it anyway.
@@ -30,6 +33,7 @@ def protection_of(settings: Settings, directory: Path | None = None) -> Protecti
         settings.attributes,
         keep=PEER_ADDRESSES if settings.packet.enabled else (),
         directory=directory,
+        store=store,
     )
 
 

@@ -156,7 +156,11 @@ class Reader:
     def decision(self, decision_id: str) -> DecisionFacts | None:
         """Return one decision as its root told it, None where it is unknown."""
         rows = self._rows("decision_facts", {"decision_id": decision_id})
-        return DecisionFacts(**rows[0]) if rows else None
+        if not rows:
+            return None
+        root = {name: rows[0][name] for name in ("trace_id", "root_span_id")}
+        replaced = [str(row["replaced"]) for row in self._rows("replaced", root)]
+        return DecisionFacts(**rows[0], replaced=next(iter(replaced), ""))
 
     def attribution(self, facts: DecisionFacts) -> Attribution | None:
         """Return how a decision was split, None while it is not attributed."""

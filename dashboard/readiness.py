@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 from collector.errors import MillworthError
-from dashboard.health_items import HealthItem
+from dashboard.health_items import KEY_RING, HealthItem
 
 _STAGE: Final = "stage."
 _JOB: Final = "job."
@@ -40,6 +40,11 @@ def readiness(ping: Callable[[], object], health: Callable[[], Iterable[HealthIt
         f"{i.name}: not ready: its last run failed: see /api/v1/health\n"
         for i in items
         if i.name.startswith(_JOB) and i.status == "bad"
+    ]
+    lines += [
+        "provenance: not ready: its key ring cannot be read: see /api/v1/health\n"
+        for i in items
+        if i.name == KEY_RING
     ]
     waits = any(i.status == "bad" and i.name.removeprefix(_STAGE) in _MUST_BE_READY for i in stages)
     return (503, "not ready\n" + "".join(lines)) if waits else (200, "ready\n" + "".join(lines))

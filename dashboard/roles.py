@@ -42,6 +42,7 @@ from dashboard.app import create_app
 from dashboard.budget_gauges import BudgetGauges
 from dashboard.canary import Canary
 from dashboard.health import NoHealth
+from dashboard.job_loop import JobLoop
 from dashboard.protection import protection_of, rejected_of, sealed_of
 from dashboard.queries import Reader
 from dashboard.runtime import (
@@ -55,13 +56,11 @@ from dashboard.runtime import (
     SIZES_INTERVAL_S,
     SLOPE_INTERVAL_S,
     STALLED_S,
-    JobLoop,
 )
 from dashboard.server import DashboardServer
 from dashboard.settings import Settings
-from packet.engines import start_recorder
+from packet.engines import LastingRecorder
 from packet.job import PacketJob
-from packet.recorder_rows import RunningRecorder
 
 _log = get_logger("dashboard")
 # Sizes are taken of what was received so long ago: collectors elsewhere store within seconds.
@@ -114,7 +113,7 @@ class RoleProcess:
         self._server: DashboardServer | None = None
         self._alerts: AlertsJob | None = None
         self._canary: Canary | None = None
-        self.recorder: RunningRecorder | None = None
+        self.recorder: LastingRecorder | None = None
         self._capture_lost: str | None = None  # why the recorder did not answer the last run
         self._stop_metrics: Callable[[], None] = lambda: None
 
@@ -218,7 +217,7 @@ class RoleProcess:
             self.counters,
             self.clock,
             s.attributes,
-            protection_of(s),
+            protection_of(s, store=self.store),
             gate=gate,
         )
         self.collector.start()
@@ -235,8 +234,8 @@ class RoleProcess:
         s, packet = self.settings, self.settings.packet
         if not packet.enabled:
             raise CaptureError("packet.enabled is false; set it to true to record packets")
-        self.recorder = start_recorder(packet)
-        job = PacketJob(packet, self.settings.attributes, self.store, self.recorder, self.counters)
+        self.recorder = recorder = LastingRecorder(packet, self.counters)
+        job = PacketJob(packet, s.attributes, self.store, recorder, self.counters, recorder.revive)
 
         def record(now_ns: int) -> None:
             self._capture_lost = job.run_once(now_ns).capture_lost
@@ -278,7 +277,7 @@ class RoleProcess:
 
     def _serve(self) -> str:
         s = self.settings
-        protection = protection_of(s, s.wal_dir)
+        protection = protection_of(s, s.wal_dir, self.store)
         pages = create_app(
             Reader(self.store),
             s.dashboard,

@@ -196,6 +196,7 @@ class DecisionFacts:
     value_usd: Decimal | None
     outcome_key: str
     is_error: int
+    replaced: str  # the root's attributes whose values are no more what was sent, commas between
 
 
 @dataclass(frozen=True, slots=True)

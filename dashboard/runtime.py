@@ -6,7 +6,6 @@ process; only the packet recorder, which alone has a privilege, is a process of 
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -24,6 +23,7 @@ from collector.store.migrate import apply_views, migrate
 from collector.store.retention import apply_retention
 from collector.worker import Worker
 from dashboard.audited import checked, note_start
+from dashboard.job_loop import JobLoop
 from dashboard.protection import protection_of
 from dashboard.queries import Reader
 from dashboard.readiness import Answer, FrontDoor, readiness
@@ -44,8 +44,8 @@ if TYPE_CHECKING:
     from dashboard.budget_gauges import BudgetGauges
     from dashboard.canary import Canary
     from packet.config import PacketConfig
+    from packet.engines import LastingRecorder
     from packet.job import PacketJob
-    from packet.recorder_rows import RunningRecorder
 
 _log = get_logger("dashboard")
 
@@ -64,71 +64,6 @@ SLOPE_INTERVAL_S = 3600.0
 EXPERIMENTS_INTERVAL_S = 10.0
 PROVENANCE_INTERVAL_S = 4.0
 SIZES_INTERVAL_S = 30.0
-
-
-class JobLoop:
-    """One job, run again and again by a thread of its own until it is stopped.
-
-    A run that fails is logged and counted, and the next one starts afresh: a job reads what it
-    has to do from the store, so nothing is lost by a failed run.
-    """
-
-    def __init__(
-        self,
-        name: str,
-        interval_s: float,
-        run: Callable[[int], object],
-        clock: Clock,
-        counters: Counters,
-        close: Callable[[], None],
-    ) -> None:
-        self.name = name
-        self.last_success_ns = 0
-        self.done_ns: int | None = None  # the instant that the last run that came through was given
-        self.last_error = ""
-        self.interval_s = interval_s
-        self._run = run
-        self._clock = clock
-        self._counters = counters
-        self._close = close
-        self._stopping = threading.Event()
-        self.worker = Worker(f"job-{name}", self._loop, counters, clock)
-
-    def start(self) -> None:
-        """Begin with a first run at once."""
-        self.worker.start()
-
-    def stop(self) -> None:
-        """Let the current run finish, and end."""
-        self._stopping.set()
-        self.worker.end()
-
-    def _loop(self) -> None:
-        try:
-            while not self._stopping.is_set():
-                self.run_now()
-                self._stopping.wait(self.interval_s)
-        finally:
-            self._close()
-
-    def run_now(self) -> None:
-        """Run once, in the caller's thread."""
-        started_ns, now_ns = self._clock.monotonic_ns(), self._clock.now_ns()
-        try:
-            self._run(now_ns)
-        except Exception as error:  # noqa: BLE001  a job's loop outlives any failure of one run
-            self.last_error = f"{type(error).__name__}: {error}".splitlines()[0][:500]
-            self._counters.job_runs.labels(self.name, "failed").inc()
-            _log.error("job_failed", job=self.name, error=self.last_error, exc_info=True)
-            # The embedded engine leaves the rest of a failed answer on its connection.
-            self._close()
-        else:
-            self.last_success_ns = self._clock.now_ns()
-            self.done_ns = now_ns
-            self.last_error = ""
-            self._counters.job_runs.labels(self.name, "done").inc()
-        elapsed_ns = self._clock.monotonic_ns() - started_ns
-        self._counters.job_seconds.labels(self.name).observe(elapsed_ns / NS_PER_S)
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,13 +98,13 @@ class Service:
         self.counters = Counters()
         self.gate = Gate(load_tokens(settings.access), self.counters, self.clock)
         self.store = Connections(settings.store)
-        self.protection = protection_of(settings)
+        self.protection = protection_of(settings, store=self.store)
         wal_dir, alerts_path = settings.wal_dir.absolute(), settings.alerts_path.absolute()
         self._alerts_path, self._provenance = alerts_path, settings.provenance.anchored()
         # Opened first: whoever holds the store holds the log and the alert state beside it.
         enter_directory(settings.store)
         self.store.client()
-        self.recorder: RunningRecorder | None = None
+        self.recorder: LastingRecorder | None = None
         self.capture_off_reason = "the packet recorder has not been started"
         self.collector = CollectorService(
             settings.collector,
@@ -292,20 +227,25 @@ class Service:
 
     def start_packets(self, config: PacketConfig | None = None) -> None:
         """Start the recorder, or run on without it and say why on the Health page."""
-        from packet.engines import start_recorder
+        from packet.engines import LastingRecorder
         from packet.job import PacketJob
 
         config = config or self.settings.packet
         try:
             if not config.enabled:
                 raise CaptureError("packet.enabled is false; set it to true to record packets")
-            self.recorder = start_recorder(config)
+            self.recorder = LastingRecorder(config, self.counters)
         except CaptureError as error:
             self.capture_off_reason = str(error)
             _log.warning("packets_not_recorded", reason=str(error))
             return
         self.packets = PacketJob(
-            config, self.settings.attributes, self.store, self.recorder, self.counters
+            config,
+            self.settings.attributes,
+            self.store,
+            self.recorder,
+            self.counters,
+            self.recorder.revive,
         )
         self._start_loop("packets", PACKET_INTERVAL_S, self._link_packets)
 

@@ -8,13 +8,14 @@ from __future__ import annotations
 import difflib
 import json
 import os
+import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from alerts.config import AlertsConfig
 from attribution.config import AttributionConfig
@@ -29,7 +30,8 @@ from collector.config import (
     TlsConfig,
 )
 from collector.errors import ConfigError
-from collector.identifiers_config import EncryptionConfig, IdentifiersConfig
+from collector.identifiers_config import EncryptionConfig, IdentifiersConfig, require_untouched
+from collector.keys import require_secret_mode
 from collector.protection import check_keys
 from collector.provenance_config import ProvenanceConfig
 from collector.provenance_ring import read_ring
@@ -41,6 +43,8 @@ from packet.config import PacketConfig
 
 ENV_PREFIX = "MILLWORTH__"
 DEFAULT_FILE = Path("millworth.toml")
+_SECRET_KEY: Final = re.compile(r"alerts\.webhooks\.\d+\.secret|(?:identifiers|encryption)\.keys")
+_PASSWORD: Final = re.compile(r"://[^/@\s:]*:[^/@\s]+@")  # in an address
 
 
 class ReferenceConfig(Section):
@@ -80,6 +84,11 @@ class Settings(Section):
     dashboard: DashboardConfig = Field(default_factory=DashboardConfig)
     access: AccessConfig = Field(default_factory=AccessConfig)
     reference: ReferenceConfig = Field(default_factory=ReferenceConfig)
+
+    @model_validator(mode="after")
+    def _rules_leave_figures_alone(self) -> Settings:
+        require_untouched(self.identifiers, self.attributes.map)
+        return self
 
     @property
     def data_dir(self) -> Path:
@@ -193,7 +202,8 @@ def load(
 
 def _read_file(path: Path) -> dict[str, Any]:
     try:
-        text = path.read_text(encoding="utf-8")
+        with path.open(encoding="utf-8") as opened:
+            mode, text = os.fstat(opened.fileno()).st_mode, opened.read()
     except FileNotFoundError as error:
         raise ConfigError(
             f"{path}: there is no such file; name one with --config, or write one with "
@@ -207,9 +217,26 @@ def _read_file(path: Path) -> dict[str, Any]:
             "another file with --config"
         ) from error
     try:
-        return tomllib.loads(text)
+        tree = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{path}: not TOML: {error}; correct that line") from error
+    for key in _secrets(tree, ""):
+        require_secret_mode(path, mode, f"{key} is a secret")
+    return tree
+
+
+def _secrets(tree: object, place: str) -> Iterator[str]:
+    """Yield the keys under which a file holds secrets."""
+    if isinstance(tree, dict):
+        for key, value in tree.items():
+            yield from _secrets(value, f"{place}.{key}" if place else key)
+    elif isinstance(tree, list):
+        for number, value in enumerate(tree):
+            yield from _secrets(value, f"{place}.{number}")
+    elif isinstance(tree, str) and (
+        (tree and _SECRET_KEY.fullmatch(place)) or _PASSWORD.search(tree)
+    ):
+        yield place
 
 
 def _merge_environment(

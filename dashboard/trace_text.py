@@ -66,6 +66,8 @@ def _decision_line(decision: dict[str, Any]) -> str:
     facts, split = decision["facts"], decision["attribution"]
     scope = " ".join(part for part in (facts["action"], facts["region"]) if part)
     line = f"decision {_visible(facts['decision_id'])}: {_visible(scope)}"
+    if facts.get("replaced"):  # a service of an earlier release does not say
+        line += f", replaced as personal: {_visible(facts['replaced'])}"
     if split is None:
         return line + ", not attributed yet"
     parts = sorted(zip(split["segments_ns"], SEGMENTS, strict=True), reverse=True)

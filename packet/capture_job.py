@@ -12,10 +12,13 @@ from collector.clock import NS_PER_S
 from packet.byte_budget import ByteBudget, Tier
 from packet.columns import U64, Mask, PacketColumns, port_pairs
 from packet.config import PacketConfig
-from packet.link import WINDOW_MARGIN_NS, SpanEndpoints
+from packet.contexts import as_contexts
+from packet.coverage import Coverage, Drops, moved, window_of
+from packet.lag import LAG_MAX_NS
+from packet.link import WINDOW_MARGIN_NS, SpanEndpoints, link
 from packet.queries import REACH_NS, CaptureRequest, Reader
 from packet.reconstruction import Captured, judge
-from packet.recorder import Recorder, RecorderStats
+from packet.recorder import Recorder
 from packet.sampler import Selection
 from packet.store import ReconstructionRow, Writer
 from packet.tally import Keeper, Tally, on_the_wire
@@ -23,6 +26,8 @@ from packet.windows import within_windows
 
 # OpenTelemetry SDKs export a batch every 5 s, and a stored batch may be another second old.
 LATE_NS = 10 * NS_PER_S
+# A request that nobody answered so long is left without an answer: the recorder was off for days.
+_HORIZON_NS = 24 * 3_600 * NS_PER_S
 # Requests of one incident share connections, so an incident may have more of them than of those.
 _TRACES_PER_FLOW = 5
 
@@ -38,7 +43,8 @@ class _Capture:
     packets: U64 = field(default_factory=lambda: np.zeros(0, np.uint64))  # names of those paid for
     refused_flows: int = 0
     refused_bytes: int = 0
-    done: bool = False
+    cut_packets: int = 0  # left out of answers of the recorder
+    coverage: Coverage = field(default_factory=Coverage)
 
 
 @dataclass(slots=True)
@@ -75,6 +81,9 @@ class CaptureJob:
         # Lost in a restart, as is what the recorder holds: an older request then finds nothing.
         self._captures: dict[str, _Capture] = {}
         self._closing: list[CaptureRequest] = []
+        self._drops = Drops()
+        # From when on there was somebody to answer requests; of earlier ones nothing is said.
+        self._began_ns = reader.first_budget_ns()
 
     def keep(self, recorder: Recorder, until_ns: int, now_ns: int, tally: Tally) -> None:
         """Keep what open requests ask for, as far as their decisions have come in.
@@ -83,44 +92,48 @@ class CaptureJob:
         would take longer than the minute, on a day on which alert follows alert.
         """
         stats = recorder.stats()
-        requests = []
-        if stats.oldest_ns is not None:
-            requests = self._reader.capture_requests(stats.oldest_ns)
-        looks = list(self._looks(requests, stats.since_ns, until_ns, now_ns))
+        self._drops.note(now_ns, stats.packets, stats.kernel_drops)
+        looks = list(self._looks(stats.since_ns, until_ns, now_ns))
         spans_of = self._spans_of(looks, recorder)
         for look in looks:
             self._choose(look, spans_of, tally)
         wanted = [look for look in looks if look.range_ns is not None]
         if wanted:
+            # Around them: a clock that is off has its packets there.
             selection = Selection(
-                min(look.range_ns[0] for look in wanted if look.range_ns),
-                max(look.range_ns[1] for look in wanted if look.range_ns),
+                min(look.range_ns[0] for look in wanted if look.range_ns) - LAG_MAX_NS,
+                min(max(look.range_ns[1] for look in wanted if look.range_ns) + LAG_MAX_NS, now_ns),
                 frozenset(pair for look in wanted for pair in look.pairs),
             )
             packets = tally.pulled(recorder, selection)
+            after = recorder.stats()
             for look in wanted:
-                self._keep_one(look, packets, tally)
+                look.capture.cut_packets += after.refused - stats.refused
+                self._keep_one(look, packets, after.since_ns, tally)
         for look in looks:
-            look.capture.received_ns, look.capture.done = until_ns, look.is_last
+            look.capture.received_ns = until_ns
             tally.open_requests += not look.is_last
-            if look.is_last:
-                self._closing.append(look.request)
+        self._closing += [look.request for look in looks if look.is_last]
 
-    def _looks(
-        self, requests: Sequence[CaptureRequest], since_ns: int, until_ns: int, now_ns: int
-    ) -> Iterator[_Look]:
+    def keep_nothing(self, until_ns: int, now_ns: int) -> None:
+        """Close the requests that are due while no recorder answers."""
+        looks = self._looks(now_ns, until_ns, now_ns)
+        self._closing = [look.request for look in looks if look.is_last]
+
+    def _looks(self, since_ns: int, until_ns: int, now_ns: int) -> Iterator[_Look]:
         """Yield the requests that are open, with the traces that are new to them."""
+        if self._began_ns is None:
+            self._began_ns = min(since_ns, now_ns)
+        horizon_ns = max(self._began_ns, until_ns - _HORIZON_NS, 0)
         known, self._captures = self._captures, {}
-        for request in requests:
+        for request in self._reader.capture_requests(horizon_ns, LATE_NS):
             capture = known.get(request.trigger_id) or _Capture(now_ns, since_ns)
             self._captures[request.trigger_id] = capture
             is_last = until_ns >= request.to_ns + LATE_NS
-            if capture.done and is_last:
-                continue
             if is_last:
                 # Spans of a decision come in by themselves: the last look is at all of them again.
                 capture.received_ns = 0
-            traces = self._traces(request, capture.received_ns, until_ns)
+            traces, _ = self._traces(request, capture.received_ns, until_ns)
             until = min(request.to_ns, until_ns)
             yield _Look(request, capture, traces, is_last, until)
 
@@ -156,64 +169,73 @@ class CaptureJob:
         capture.pairs.update(new[:room])
         look.spans = [span for span in spans if span.port_pair in capture.pairs]
         look.pairs = {span.port_pair for span in look.spans} | set(request.port_pairs)
-        times = [
-            (span.start_ns - WINDOW_MARGIN_NS, span.end_ns + WINDOW_MARGIN_NS)
-            for span in look.spans
-        ]
+        times = [window_of(span) for span in look.spans]
         if request.port_pairs:
             times.append((request.from_ns, look.until_ns))
         if times:
             look.range_ns = min(begin for begin, _ in times), max(end for _, end in times)
 
-    def close(self, stats: RecorderStats, now_ns: int) -> None:
+    def close(self, now_ns: int) -> None:
         """Say what became of the requests that were looked at for the last time, once linked."""
         closing, self._closing = self._closing, []
         for request in closing:
             capture = self._captures.get(request.trigger_id)
             if capture is not None:
-                self._writer.reconstruction(self._judged(request, capture, stats, now_ns), now_ns)
+                self._writer.reconstruction(self._judged(request, capture, now_ns), now_ns)
 
     def forget(self) -> None:
         """Begin anew with every request: what a run that failed had kept may be nowhere."""
         self._captures.clear()
         self._closing.clear()
 
-    def _judged(
-        self, request: CaptureRequest, capture: _Capture, stats: RecorderStats, now_ns: int
-    ) -> ReconstructionRow:
-        traces = self._traces(request, 0, now_ns)
+    def _judged(self, request: CaptureRequest, capture: _Capture, now_ns: int) -> ReconstructionRow:
+        traces, total = self._traces(request, 0, now_ns)
         spans = self._spans(request, traces)
         touched = {span.trace_id for span in spans} | set(traces)
         linked = self._reader.linked_spans(sorted(touched))
-        # One that names no ports had to be found by its context; it may have used no network.
+        # What answers and names no ports may have used no network, and its caller has a span of its
+        # own. A call is over the network: one that names none and was not found is missing.
         spans = [
-            span for span in spans if span.port_pair or (span.trace_id, span.span_id) in linked
+            span
+            for span in spans
+            if span.port_pair or not span.is_server or (span.trace_id, span.span_id) in linked
         ]
-        unlinked = {
-            span.trace_id for span in spans if (span.trace_id, span.span_id) not in linked
-        } | (touched - {span.trace_id for span in spans})
+        keys = [(span.trace_id, span.span_id) for span in spans]
+        whole = {key for key in keys if capture.coverage.is_whole(key, linked.get(key, ()))}
+        unlinked = {key[0] for key in keys if key not in whole} | (
+            touched - {key[0] for key in keys}
+        )
         # The first request that the incident touched, not the window in which it was looked for.
         begin_ns = min((span.start_ns for span in spans), default=request.from_ns)
+        end_ns = max((span.end_ns for span in spans), default=request.to_ns)
+        recorded, dropped = self._drops.between(begin_ns, end_ns)
         captured = Captured(
-            requests=len(touched),
+            requests=max(total, len(touched)),
+            looked_at=len(touched),
             rebuilt=len(touched - unlinked),
             spans=len(spans),
             packets=len(capture.packets),
+            # Of each exchange one of the request and one of the answer: without, none was found.
+            proven=min(sum(2 * len(linked[key]) for key in whole), len(capture.packets)),
             held_s=(capture.asked_ns - capture.since_ns) / NS_PER_S,
             needed_s=(capture.asked_ns - begin_ns) / NS_PER_S,
-            recorded=stats.packets,
-            dropped=stats.kernel_drops,
+            recorded=recorded,
+            dropped=dropped,
             refused_flows=capture.refused_flows,
             refused_bytes=capture.refused_bytes,
+            cut_packets=capture.cut_packets,
             sample_ratio=self._config.sample_ratio,
         )
         return ReconstructionRow(
             request.trigger_id, request.from_ns, request.cause, captured, judge(captured)
         )
 
-    def _traces(self, request: CaptureRequest, after_ns: int, until_ns: int) -> list[str]:
+    def _traces(
+        self, request: CaptureRequest, after_ns: int, until_ns: int
+    ) -> tuple[list[str], int]:
+        """Return the traces of a request that are looked at, and how many there are."""
         if request.cause != "alert":
-            return list(request.trace_ids)
+            return list(request.trace_ids), len(request.trace_ids)
         traces_max = self._config.capture_flows_max * _TRACES_PER_FLOW
         return self._reader.affected_traces(request, after_ns, until_ns, traces_max)
 
@@ -228,11 +250,17 @@ class CaptureJob:
             )
         return spans
 
-    def _keep_one(self, look: _Look, pulled: PacketColumns, tally: Tally) -> None:
+    def _keep_one(self, look: _Look, pulled: PacketColumns, since_ns: int, tally: Tally) -> None:
         assert look.range_ns is not None
         pairs = port_pairs(pulled.src_port, pulled.dst_port)
         packets = pulled.take(np.isin(pairs, np.array(sorted(look.pairs), np.uint32)))
-        kept = within_windows(packets, look.spans)
+        # Found among all packets of their connections, not among those of their own time alone.
+        links = link(look.spans, packets, as_contexts(tally.contexts[-1]))
+        elsewhere = moved(look.spans, links)
+        look.capture.coverage.add(look.spans, since_ns)
+        # Where their begin is known by what was seen of it alone, there may have been more before.
+        look.capture.coverage.add(elsewhere, since_ns + WINDOW_MARGIN_NS)
+        kept = within_windows(packets, [*look.spans, *elsewhere])
         if look.request.port_pairs:
             kept |= _named(packets, look.request)
         packets = packets.take(kept)

@@ -202,8 +202,7 @@ class DumpcapRecorder:
     def _check(self) -> None:
         if self._process.poll() is not None:
             raise CaptureError(
-                f"dumpcap has ended (exit {self._process.returncode}): {self._said()}; packets are "
-                "not recorded until the service is started again"
+                f"dumpcap has ended (exit {self._process.returncode}): {self._said()}"
             )
 
     def _listen(self) -> None:

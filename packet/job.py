@@ -7,7 +7,7 @@ run again over the same time and leaves the same rows.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,6 +23,7 @@ from packet.capture_job import LATE_NS, CaptureJob
 from packet.clock_job import ClockJob, ClockReport
 from packet.columns import PacketColumns, port_pairs
 from packet.config import PacketConfig
+from packet.lag import LAG_MAX_NS
 from packet.link import AMBIGUOUS_CONFIDENCE, WINDOW_MARGIN_NS, SpanEndpoints, link
 from packet.meter import Meter
 from packet.own_cursor import OwnCursor
@@ -77,10 +78,22 @@ class PacketJob:
         store: Connections,
         recorder: Recorder | None,
         counters: Counters | None = None,
+        revive: Callable[[int], None] = lambda _: None,
     ) -> None:
+        """Take the parts.
+
+        Args:
+            config: the settings.
+            attributes: a customer's names of attributes.
+            store: where everything is read and written.
+            recorder: which packets are asked of.
+            counters: what is counted on /metrics.
+            revive: starts a recorder that has ended anew; it is given the instant.
+        """
         self._config = config
         self._store = store
         self._recorder = recorder
+        self._revive = revive
         self._reader = Reader(store, attributes, config.host)
         self._writer = Writer(store, frozenset(config.ports), config.host)
         self._keeper = Keeper(self._reader, self._writer)
@@ -129,6 +142,7 @@ class PacketJob:
         tally = Tally()
         if self._recorder is not None:
             try:
+                self._revive(now_ns)
                 tally.triggers = self._triggers.run_once(self._recorder, spans_until_ns, now_ns)
                 self._keep_sample(self._recorder, until_ns, tally)
                 self._keep_traces(self._recorder, spans_until_ns, tally)
@@ -136,12 +150,12 @@ class PacketJob:
             except CaptureError as error:
                 # Spans are linked to what was kept before; the page says what is missing.
                 tally.capture_lost = str(error)
+                self._captures.keep_nothing(until_ns, now_ns)
         tally.flows = self._keeper.analyse(tally.contexts, now_ns)
         self._link_new_spans(spans_until_ns, now_ns, tally)
+        self._captures.close(now_ns)
         if self._recorder is not None and tally.capture_lost is None:
-            stats = self._recorder.stats()
-            self._captures.close(stats, now_ns)
-            self._meter.note(stats)
+            self._meter.note(self._recorder.stats())
         self._meter.write(now_ns)
         tally.joined = self._joined.run_once(now_ns)
         return self._report(tally, self._clocks.run_once(now_ns))
@@ -220,8 +234,9 @@ class PacketJob:
         spans = self._spans(from_ns - _RIVAL_NS, to_ns + _RIVAL_NS, kept, flow_hashes)
         if not spans:
             return
-        begin_ns = min(span.start_ns for span in spans) - WINDOW_MARGIN_NS
-        end_ns = max(span.end_ns for span in spans) + WINDOW_MARGIN_NS
+        # Those of a clock that is off lie outside of the time of its spans.
+        begin_ns = max(min(span.start_ns for span in spans) - LAG_MAX_NS, 0)
+        end_ns = max(span.end_ns for span in spans) + LAG_MAX_NS
         packets = self._reader.packets(begin_ns, end_ns, flow_hashes)
         contexts = self._reader.contexts(begin_ns, end_ns, flow_hashes)
         inside = {

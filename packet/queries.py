@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -103,9 +104,13 @@ class Reader:
             for parameter, names in _ENDPOINT_NAMES.items()
         }
 
-    def capture_requests(self, oldest_ns: int) -> list[CaptureRequest]:
-        """Return the requests that end after `oldest_ns`, oldest first."""
-        rows = self._rows("capture_requests", {"oldest_ns": oldest_ns})
+    def capture_requests(self, horizon_ns: int, late_ns: int) -> list[CaptureRequest]:
+        """Return the requests that end after `horizon_ns` and are not judged yet, oldest first.
+
+        One is judged `late_ns` after its end; what was judged before that has grown since.
+        """
+        bounds = {"horizon_ns": horizon_ns, "late_ns": late_ns, "host": self._host}
+        rows = self._rows("capture_requests", bounds)
         return [
             CaptureRequest(name, cause, from_ns, to_ns, action, region, tuple(traces), tuple(pairs))
             for name, cause, from_ns, to_ns, action, region, traces, pairs in rows
@@ -113,10 +118,11 @@ class Reader:
 
     def affected_traces(
         self, request: CaptureRequest, after_ns: int, until_ns: int, traces_max: int
-    ) -> list[str]:
+    ) -> tuple[list[str], int]:
         """Return traces whose decisions a request names, received in (after_ns, until_ns].
 
-        The slowest decision is first, so that a limit leaves out those that matter least.
+        The slowest decision is first, so that a limit leaves out those that matter least; how many
+        there are without it stands beside them.
         """
         rows = self._rows(
             "affected_traces",
@@ -130,7 +136,7 @@ class Reader:
                 "traces_max": traces_max,
             },
         )
-        return [str(row[0]) for row in rows]
+        return [str(row[0]) for row in rows], int(rows[0][1]) if rows else 0
 
     def spans(
         self,
@@ -167,13 +173,17 @@ class Reader:
             )
         return [SpanEndpoints(*(*row[:8], normal_address(row[8]), *row[9:])) for row in rows]
 
-    def linked_spans(self, trace_ids: Sequence[str]) -> set[tuple[str, str]]:
-        """Return (trace id, span id) of the spans that a request and a response were linked to."""
-        found = set[tuple[str, str]]()
+    def linked_spans(
+        self, trace_ids: Sequence[str]
+    ) -> dict[tuple[str, str], list[tuple[int, int]]]:
+        """Return by (trace id, span id) when its exchanges were on the wire, with their answers."""
+        found: dict[tuple[str, str], list[tuple[int, int]]] = defaultdict(list)
         for at in range(0, len(trace_ids), _TRACES_A_QUERY):
             part = list(trace_ids[at : at + _TRACES_A_QUERY])
-            rows = self._rows("linked_spans", {"trace_ids": part})
-            found |= {(str(row[0]), str(row[1])) for row in rows}
+            for trace_id, span_id, from_ns, to_ns in self._rows(
+                "linked_spans", {"trace_ids": part}
+            ):
+                found[trace_id, span_id].append((from_ns, to_ns))
         return found
 
     def kept_traces(
@@ -209,6 +219,11 @@ class Reader:
     def budget_left(self) -> int | None:
         """Return what was left in the byte budget before this start, None where none was kept."""
         rows = self._rows("budget_left", {"host": self._host})
+        return int(rows[0][0]) if rows else None
+
+    def first_budget_ns(self) -> int | None:
+        """Return when this host's recorder first kept account, None where it never did."""
+        rows = self._rows("first_budget", {"host": self._host})
         return int(rows[0][0]) if rows else None
 
     def span_reach(self, after_ns: int, until_ns: int, late_ns: int) -> SpanReach:

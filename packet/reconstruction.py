@@ -15,15 +15,18 @@ class Captured:
     """What is known of one request to the recorder when it is closed."""
 
     requests: int  # that the incident touched, as far as decisions are stored
-    rebuilt: int  # of these, with packets on every span that names its connection
-    spans: int  # of these requests that name their connection
+    looked_at: int  # ... of these, the slowest ones
+    rebuilt: int  # ... of these, with every exchange of every call in a time that was all kept
+    spans: int  # of these requests: calls, and what answers where it names its connection
     packets: int  # kept
+    proven: int  # ... of these, that no exchange would have been found without
     held_s: float  # how far back the recorder reached when it was asked
     needed_s: float  # ... and how far it had to
-    recorded: int  # packets that the recorder saw
+    recorded: int  # packets that the recorder saw while the incident lasted
     dropped: int  # ... and that the kernel dropped before it
     refused_flows: int  # over packet.capture_flows_max
     refused_bytes: int  # over the byte budget
+    cut_packets: int  # left out of answers of the recorder that grew too large
     sample_ratio: float
 
 
@@ -39,28 +42,30 @@ class Reconstruction:
 def judge(captured: Captured) -> Reconstruction:
     """Return the probability that nothing of an incident is missing, and its grounds.
 
-    A packet that the kernel dropped is anybody's: each that was needed escapes it by the share
-    that was not dropped. Everything else is seen and not assumed.
+    A packet that the kernel dropped is anybody's: each that was needed, and whose loss would not
+    have been seen, escapes it by the share that was not dropped. Everything else is seen and not
+    assumed; what was not looked at counts as missing.
     """
     seen = captured.recorded + captured.dropped
     drop_ratio = captured.dropped / seen if seen else 0.0
     covered = captured.held_s >= captured.needed_s
-    refused = captured.refused_flows > 0 or captured.refused_bytes > 0
+    refused = captured.refused_flows + captured.refused_bytes + captured.cut_packets > 0
     unlinked = captured.requests - captured.rebuilt
     whole = covered and not refused and captured.requests > 0 and unlinked == 0
-    kept = (1 - drop_ratio) ** captured.packets if whole else 0.0
+    kept = (1 - drop_ratio) ** (captured.packets - captured.proven) if whole else 0.0
     return Reconstruction(
         probability=kept,
         sampled_probability=1 - (1 - captured.sample_ratio) ** captured.requests,
         grounds=(
-            f"requests touched: {captured.requests}, packets on every span of "
-            f"{captured.rebuilt} (measured)",
-            f"spans that name their connection: {captured.spans} (measured)",
+            f"requests touched: {captured.requests}, looked at: {captured.looked_at}, with all "
+            f"packets of every call: {captured.rebuilt} (measured)",
+            f"calls and answers: {captured.spans} spans (measured)",
             f"recorder reached back {captured.held_s:.3f} s, needed {captured.needed_s:.3f} s "
             "(measured)",
-            f"kernel dropped {captured.dropped} of {seen} packets (measured)",
+            f"kernel dropped {captured.dropped} of {seen} packets meanwhile (measured)",
             f"refused: {captured.refused_flows} connections over packet.capture_flows_max, "
-            f"{captured.refused_bytes} bytes over the budget (measured)",
+            f"{captured.refused_bytes} bytes over the budget, {captured.cut_packets} packets of "
+            "too large an answer (measured)",
             f"sampling alone at {captured.sample_ratio:g} would have one request whole with "
             f"probability {1 - (1 - captured.sample_ratio) ** captured.requests:.3f} (reckoned)",
         ),

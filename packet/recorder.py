@@ -147,8 +147,7 @@ class RecorderProcess:
                 # A late answer would be taken for the answer to the next request.
                 self._process.kill()
                 raise CaptureError(
-                    f"the packet recorder has ended (exit {self._process.poll()}): {error}; "
-                    "packets are not recorded until the service is started again"
+                    f"the packet recorder has ended (exit {self._process.poll()}): {error}"
                 ) from error
 
     def _answer(self, seconds_max: float) -> tuple[dict[str, Any], list[Frames]]:

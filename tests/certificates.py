@@ -55,6 +55,7 @@ class Authority:
         certificate = self._sign(_name(name), key.public_key(), begins, ends, is_ca=False)
         files = Files(self._directory / f"{name}.pem", self._directory / f"{name}.key")
         encryption = BestAvailableEncryption(passphrase) if passphrase else NoEncryption()
+        files.key.touch(mode=0o600)
         files.key.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, encryption))
         files.cert.write_bytes(certificate.public_bytes(Encoding.PEM))
         return files

@@ -253,6 +253,8 @@ def _facts(found: DecisionRead) -> list[tuple[str, object]]:
         ("trace", html.A(facts.trace_id, href=f"/api/v1/traces/{facts.trace_id}")),
     ]
     listed += [(name.replace("_", " "), value) for name, value in named if value]
+    if facts.replaced:
+        listed.append(("replaced as personal", facts.replaced.replace(",", ", ")))
     if found.revisions:
         listed.append(("what changed", revisions_line(found.revisions, found.spans)))
     if facts.injected_delay_ns:

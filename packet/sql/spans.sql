@@ -1,5 +1,5 @@
 -- Spans of one end of a connection that overlap [from_ns, to_ns], those that name both ports, or all
--- where portless is set; only those of the given traces and of the given pairs of ports (the lower port times 65536 plus the higher one),
+-- where portless is set, but those that say they stayed on their machine (a Unix socket, a pipe, SQLite); only those of the given traces and of the given pairs of ports (the lower port times 65536 plus the higher one),
 -- where these are not empty; of one host and of none where a host is given. A span longer than
 -- reach_ns may be left out.
 -- Returns: trace_id String, span_id String, decision_id String (empty for none; of several roots in
@@ -55,7 +55,10 @@ FROM
         -- What arrived long before the range cannot overlap it; this is what the index is on.
         AND received_ns >= {from_ns:UInt64} - {reach_ns:UInt64}
         AND (empty({trace_ids:Array(String)}) OR TraceId IN {trace_ids:Array(String)})
-        AND ((local_port != 0 AND peer_port != 0) OR {portless:Bool})
+        AND ((local_port != 0 AND peer_port != 0) OR ({portless:Bool}
+            AND SpanAttributes['network.transport'] NOT IN ('unix', 'pipe')
+            AND SpanAttributes['net.transport'] NOT IN ('pipe', 'inproc', 'unix')
+            AND SpanAttributes['db.system.name'] != 'sqlite' AND SpanAttributes['db.system'] != 'sqlite'))
         AND ({host:String} = '' OR ResourceAttributes['host.name'] IN ('', {host:String}))
         AND (empty({port_pairs:Array(UInt32)}) OR port_pair IN {port_pairs:Array(UInt32)})
     ORDER BY received_ns

@@ -123,6 +123,7 @@ class Scene:
         text = f'[[mac]]\nkid = "shop-1"\nsecret = "{KEY.secret.hex()}"\n{mac}\n'
         if checkpoints:
             text += f'[[checkpoint]]\nkid = "audit"\npublic = "{public_of(PRIVATE).hex()}"\n'
+        self.keys.touch(mode=0o600)
         self.keys.write_text(text)
 
     def restart(self) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Mapping
 
 import pytest
@@ -25,7 +24,7 @@ from opentelemetry.proto.metrics.v1.metrics_pb2 import (
 )
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
-from collector.identifiers import Identifiers
+from collector.identifiers import REPLACED, Identifiers
 from collector.identifiers_config import DEFAULT_RULES, JOINED, Action, IdentifiersConfig
 from collector.keys import Key
 from collector.otlp import DAY_NS, Signal
@@ -72,7 +71,7 @@ def one_span(attributes: Mapping[str, object], by: Identifiers = SHIPPED) -> dic
     """Return what the attributes of a span become, texts as texts."""
     request = rewritten(trace_request(span(attributes=attributes)), by)
     pairs = request.resource_spans[0].scope_spans[0].spans[0].attributes  # type: ignore[union-attr]  # a trace request
-    return {pair.key: pair.value.string_value for pair in pairs}
+    return {pair.key: pair.value.string_value for pair in pairs if pair.key != REPLACED}
 
 
 def test_request_without_personal_data_is_the_bytes_that_came() -> None:
@@ -121,7 +120,9 @@ def test_same_value_has_the_same_token_whatever_its_attribute_and_type() -> None
 def test_value_that_nests_is_replaced_leaf_by_leaf() -> None:
     """A list of addresses stays a list, and a record keeps its keys."""
     request = rewritten(
-        trace_request(span(attributes={"email": ["a", "b"], "person.data": {"age": 7, "x": ["y"]}}))
+        trace_request(
+            span(attributes={"email": ["a", "b"], "billing.address": {"age": 7, "x": ["y"]}})
+        )
     )
     pairs = request.resource_spans[0].scope_spans[0].spans[0].attributes  # type: ignore[union-attr]  # a trace request
 
@@ -273,9 +274,19 @@ def test_body_that_is_no_request_is_left_to_the_check() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["decision.action", "decision.*", "provenance.tag", "service.name"]
+    "name",
+    [
+        "decision.action",
+        "decision.*",
+        "provenance.tag",
+        "provenance.producer",
+        "service.name",
+        "decision.value_usd",
+        "outcome.revenue",
+        "outcome.m*",
+    ],
 )
-def test_rule_on_what_is_sealed_or_grouped_by_is_refused(name: str) -> None:
+def test_rule_on_what_is_sealed_or_summed_or_grouped_by_is_refused(name: str) -> None:
     """Its seal would never verify again, and no figure would be of anything."""
     with pytest.raises(ValueError, match="send the identifier under a name of its own"):
         rules((name, "tokenise"))
@@ -301,6 +312,8 @@ words = st.sampled_from(
         "+491701234567",
         "+44 (0)20 7946 0958",
         "4111.1111.1111.1111",
+        "/o/4111111111111111",
+        "card=4111111111111111",
         "Bearer abcdef0123456789",
         "Authorization: Basic abcdefgh",
         "eyJhbGciOiJ9.eyJzdWIiOiJ9.dozjgNry",
@@ -308,20 +321,8 @@ words = st.sampled_from(
     ]
 )
 texts = st.lists(words | st.text(max_size=20), max_size=4).map(" ".join)
-# As numbers too, and their neighbours, of which one in ten passes Luhn's check.
-numbers = st.builds(
-    operator.add,
-    st.sampled_from([4_111_111_111_111_111, 4_222_222_222_222, 6_200_000_000_000_000_000, 0]),
-    st.integers(-20, 20),
-)
 leaves = (
-    texts
-    | numbers
-    | numbers.map(float)
-    | st.integers(-(2**63), 2**63 - 1)
-    | st.floats()
-    | st.booleans()
-    | st.binary(max_size=40)
+    texts | st.integers(-(2**63), 2**63 - 1) | st.floats() | st.booleans() | st.binary(max_size=40)
 )
 values = st.recursive(leaves, lambda inner: st.lists(inner, max_size=3), max_leaves=6)
 

@@ -61,8 +61,8 @@ def test_what_is_in_force_is_said_without_making_a_key(tmp_path: Path) -> None:
     rules = [{"attribute": "a", "action": "drop"}]
     made = Protection(IdentifiersConfig.model_validate({"rules": rules}))
     assert made.describe(tmp_path) == (
-        f"replaced by the shipped rules and 1 of yours, tokens by {tmp_path / 'identifiers.key'}; "
-        "the log is not encrypted"
+        f"replaced by the shipped rules and 1 of yours, tokens by {tmp_path / 'identifiers.key'}, "
+        "which is not there yet; the log is not encrypted"
     )
     off = IdentifiersConfig(enabled=False)
     encrypted = Protection(off, EncryptionConfig(keys=SecretStr(f"e1:{HEX}")))
@@ -97,6 +97,41 @@ def test_file_that_others_may_read_is_refused(tmp_path: Path) -> None:
         read_keys_file(tmp_path / "none", "encryption.keys_path")
     with pytest.raises(ConfigError, match="cannot be made: No such file"):
         made_keys_file(tmp_path / "none" / "key", "the key")
+
+
+def test_key_that_is_gone_beside_what_is_stored_stops_the_start(
+    store: Connections, tmp_path: Path
+) -> None:
+    """A new one would be another person for each; nobody would be told that tokens stop joining."""
+
+    def start() -> str:
+        made = Protection(store=store)
+        made.open(tmp_path)
+        return made.replace("user.id", "7", NOW_NS)
+
+    token = start()  # nothing is stored yet
+    path = tmp_path / "identifiers.key"
+    store_request(store, trace_request(decision_span()))
+    assert start() == token
+    kept = path.rename(tmp_path / "elsewhere")
+    for _ in range(2):
+        with pytest.raises(ConfigError, match=r"identifiers.key is not there.*put it back from"):
+            start()
+    assert not path.exists()
+    kept.rename(path)
+    assert start() == token
+    path.write_text(f"b1:{HEX}\n")  # as the message says, once it is lost for good
+    assert start().startswith("tok_b1-")
+
+
+def test_command_makes_no_key(tmp_path: Path) -> None:
+    """It would answer a person's question by tokens that no row has."""
+    late = Protection(directory=tmp_path / "wal")
+    for _ in range(2):
+        with pytest.raises(ConfigError, match=r"identifiers.key is not there"):
+            late.tokens("alice", NOW_NS)
+    opened(tmp_path / "wal").replace("user.id", "7", NOW_NS)
+    assert late.tokens("alice", NOW_NS)
 
 
 def test_two_sources_of_keys_are_one_too_many(tmp_path: Path) -> None:

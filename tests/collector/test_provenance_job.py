@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 
 from collector.clock import NS_PER_S
-from collector.errors import InputError
+from collector.errors import ConfigError, InputError
 from collector.provenance import SIGNED, Sealer
 from collector.provenance_config import ProvenanceConfig
 from collector.provenance_job import ProvenanceJob
-from collector.provenance_keys import signer
+from collector.provenance_keys import public_of, signer
 from collector.provenance_ring import read_ring
 from dashboard.settings import Settings
 from tests.builders import decision_span, span, store_request, trace_request
@@ -192,9 +192,26 @@ def test_key_file_that_cannot_be_read_stops_a_pass_not_the_chain(scene: Scene) -
     scene.keys.write_text("nonsense = [")
     with pytest.raises(InputError, match="not TOML"):
         scene.run(3)
+    assert "not TOML" in scene.job.keys_problem
+    scene.keys.unlink()
+    with pytest.raises(InputError, match="cannot be read"):
+        scene.run(3)
+    assert "cannot be read" in scene.job.keys_problem
     scene.write_keys()
     scene.producer.store_events(scene.producer.seal(1), at(4))
     assert scene.run(5) == {"ok": 1}
+    assert scene.job.keys_problem == ""
+
+
+def test_key_ring_that_others_may_read_is_refused(scene: Scene) -> None:
+    """Whoever reads it can seal; the public halves of checkpoints are for everybody."""
+    scene.keys.chmod(0o644)
+    with pytest.raises(ConfigError, match=r"may be read by others .mode 0644.; run `chmod 600"):
+        read_ring(scene.keys)
+    with pytest.raises(ConfigError, match="may be read by others"):
+        scene.run(1)
+    scene.keys.write_text(f'[[checkpoint]]\nkid = "a"\npublic = "{public_of(PRIVATE).hex()}"\n')
+    assert read_ring(scene.keys)[1].checkpoints
 
 
 def test_key_file_that_is_not_there_stops_the_start_with_a_remedy(tmp_path: Path) -> None:

@@ -66,6 +66,16 @@ def test_key_of_another_certificate_is_refused(authority: Authority) -> None:
         certificates(TlsConfig(cert_file=server.cert, key_file=other.key))
 
 
+def test_key_that_anybody_may_read_is_refused(authority: Authority) -> None:
+    """Its group may: root hands it to the service that way."""
+    server = authority.issue("server")
+    server.key.chmod(0o640)
+    certificates(TlsConfig(cert_file=server.cert, key_file=server.key))
+    server.key.chmod(0o644)
+    with pytest.raises(ConfigError, match=r"key_file: .* may be read by others .mode 0644.; run"):
+        certificates(TlsConfig(cert_file=server.cert, key_file=server.key))
+
+
 def test_key_with_a_passphrase_is_refused_with_the_remedy(authority: Authority) -> None:
     """A service that starts by itself cannot be asked for one."""
     with pytest.raises(ConfigError, match="needs a passphrase; take it off with `openssl pkey"):

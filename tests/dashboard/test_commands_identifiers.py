@@ -29,6 +29,7 @@ def opened(directory: Path, **settings: object) -> Protection:
 def test_every_token_of_a_person_can_be_listed(tmp_path: Path) -> None:
     """A person may ask what is stored of him, over every period and under every key."""
     settings = tmp_path / "millworth.toml"
+    settings.touch(mode=0o600)
     settings.write_text(
         f'[collector]\nwal_dir = "{tmp_path}"\n[identifiers]\nrotation_days = 7\n'
         f'keys = "k2:{"22" * 32},k1:{HEX}"\n'
@@ -65,6 +66,7 @@ def test_bad_key_is_found_before_the_start_and_not_shown(
 ) -> None:
     """`config check` is what is run before a restart; its output ends in a log."""
     settings = tmp_path / "millworth.toml"
+    settings.touch(mode=0o600)
     settings.write_text(text)
     checked = CliRunner().invoke(app, ["config", "check", "--config", str(settings)])
     assert isinstance(checked.exception, ConfigError)

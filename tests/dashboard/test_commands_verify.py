@@ -71,6 +71,7 @@ class OldAnchor:
 def keys(tmp_path: Path) -> Path:
     """Return a key ring on disk."""
     path = tmp_path / "keys.toml"
+    path.touch(mode=0o600)
     path.write_text(KEYS)
     return path
 

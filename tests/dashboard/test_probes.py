@@ -17,7 +17,7 @@ from collector.counters import Counters
 from collector.store.connect import Connections
 from dashboard.api import create_api
 from dashboard.client import ApiClient
-from dashboard.health_items import HealthItem
+from dashboard.health_items import KEY_RING, HealthItem
 from dashboard.queries import Reader
 from dashboard.readiness import FrontDoor
 from dashboard.settings import Settings
@@ -80,6 +80,17 @@ def test_readiness_names_the_stage_that_is_not_ready(world: Connections) -> None
     assert answer.text == (
         "not ready\nlogged: ready\nstored: not ready: 130.0 s behind: do this\n"
         "attributed: not ready: unknown: do this\n"
+    )
+
+
+def test_readiness_tells_a_key_ring_that_is_gone(world: Connections) -> None:
+    """Nothing is judged without it; where it is, is for whoever may ask for the health."""
+    gone = HealthItem(KEY_RING, "not read", "", "bad", "nothing is judged: /etc/ring.toml ...")
+    answer = get(world, "/readyz", [stage("stored"), gone], Counters())
+    assert (answer.status_code, answer.text) == (
+        200,
+        "ready\nstored: ready\n"
+        "provenance: not ready: its key ring cannot be read: see /api/v1/health\n",
     )
 
 

@@ -17,6 +17,7 @@ SECRET = "whsec_" + "QUJD" * 8  # 24 bytes, the least that is taken
 def write(tmp_path: Path, text: str) -> Path:
     """Write a settings file."""
     path = tmp_path / "millworth.toml"
+    path.touch(mode=0o600)
     path.write_text(text)
     return path
 
@@ -67,6 +68,13 @@ def test_secret_of_a_list_entry_comes_from_the_environment(tmp_path: Path) -> No
         ),
         pytest.param("[store\n", {}, "not TOML", id="no TOML"),
         pytest.param(
+            '[attributes.map]\n"decision.value_usd" = "Shop.value"\n'
+            '[[identifiers.rules]]\nattribute = "shop.*"\naction = "tokenise"\n',
+            {},
+            "rules: 'shop.*' covers Shop.value, which producers seal or figures are summed and",
+            id="a rule that would make an amount NULL",
+        ),
+        pytest.param(
             "",
             {"MILLWORTH__STORE__URI": "x"},
             "MILLWORTH__STORE__URI: store.uri is not a setting; did you mean store.url?",
@@ -89,6 +97,22 @@ def test_wrong_settings_end_in_one_line_that_names_the_key(
 
     assert message in str(caught.value)
     assert "\n" not in str(caught.value).strip()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '[identifiers]\nkeys = "k1:00"\n',
+        '[[alerts.webhooks]]\nname = "a"\nurl = "https://h.example"\nsecret = "whsec_x"\n',
+        '[store]\nurl = "http://u:hunter2@db.example:8123"\n',
+    ],
+)
+def test_file_with_a_secret_that_others_may_read_is_refused(tmp_path: Path, text: str) -> None:
+    """What others could have read is no secret; the environment is the place for it."""
+    path = write(tmp_path, text)
+    path.chmod(0o640)
+    with pytest.raises(ConfigError, match=r"is a secret: .* may be read by others .mode 0640"):
+        load(path, environment={})
 
 
 def test_named_file_that_is_not_there_is_an_error(tmp_path: Path) -> None:

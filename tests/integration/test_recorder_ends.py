@@ -3,10 +3,12 @@ from __future__ import annotations
 import os
 import signal
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 
+from tests.integration.test_full_disk import until
 from tests.service import RunningService, ended_within
 
 pytestmark = pytest.mark.integration
@@ -20,7 +22,7 @@ def _recorder_pid(service_pid: int) -> int:
     raise AssertionError("the service has no recorder")
 
 
-def test_recorder_that_ended_is_said_and_stops_nothing(tmp_path: Path) -> None:
+def test_recorder_that_ended_is_said_and_started_anew(tmp_path: Path) -> None:
     """Health and metrics are asked for just when something is wrong."""
     with RunningService(tmp_path, MILLWORTH__PACKET__ENABLED="true") as service:
         before = httpx.get(f"{service.url}/api/v1/health", trust_env=False).json()
@@ -33,8 +35,20 @@ def test_recorder_that_ended_is_said_and_stops_nothing(tmp_path: Path) -> None:
         os.kill(pid, signal.SIGKILL)
         assert ended_within(watched, 30)
         os.close(watched)
-        after = httpx.get(f"{service.url}/api/v1/health", trust_env=False)
-        (item,) = [i for i in after.json()["items"] if i["name"].startswith("packet.")]
-        assert (item["value"], item["status"]) == ("ended", "bad")
+        # Whoever asks first is told, and nobody has to start it again.
+        until(lambda: recorder(service)["value"] == "recording")
+        item = recorder(service)
+        assert item["status"] == "warn"
         assert "the packet recorder has ended" in item["detail"]
-        assert httpx.get(f"{service.url}/metrics", trust_env=False).status_code == 200
+        assert _recorder_pid(service.process.pid) != pid
+        told = httpx.get(f"{service.url}/metrics", trust_env=False)
+        assert told.status_code == 200
+        assert "millworth_recorder_restarts_total 1.0" in told.text
+
+
+def recorder(service: RunningService) -> dict[str, Any]:
+    """Return what the Health page says of the recorder; for once it may say that it has ended."""
+    said = httpx.get(f"{service.url}/api/v1/health", trust_env=False).json()["items"]
+    (item,) = [item for item in said if item["name"] == "packet.recorder"]
+    assert item["value"] in ("recording", "ended")
+    return dict(item)

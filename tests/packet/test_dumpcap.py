@@ -11,11 +11,12 @@ from pathlib import Path
 import pytest
 
 from collector.clock import NS_PER_S, SystemClock
+from collector.counters import Counters
 from collector.errors import CaptureError
 from packet.config import PacketConfig
 from packet.decode import decode
 from packet.dumpcap import DumpcapRecorder, capture_filter, dumpcap_available
-from packet.engines import start_recorder
+from packet.engines import LastingRecorder
 from packet.export import pcapng
 from packet.sampler import Selection
 from tests.packet.build import Packet, columns
@@ -31,8 +32,7 @@ def _dumpcap(port: int, **settings: object) -> Iterator[DumpcapRecorder]:
     config = PacketConfig.model_validate(
         {"engine": "dumpcap", "dumpcap_dir": directory, "ports": (port,), **settings}
     )
-    recorder = start_recorder(config)
-    assert isinstance(recorder, DumpcapRecorder)
+    recorder = DumpcapRecorder.start(config)
     try:
         yield recorder
     finally:
@@ -99,7 +99,7 @@ def test_what_dumpcap_says_is_read_all_the_time(tmp_path: Path) -> None:
     says = "import sys; [print('File: ring', n, file=sys.stderr) for n in range(20_000)]"
     with _over(tmp_path, says) as recorder:
         assert os.waitid(os.P_PID, recorder.pid, os.WEXITED | os.WNOWAIT) is not None
-        with pytest.raises(CaptureError, match=r"ended \(exit 0\): File: ring 19999; packets"):
+        with pytest.raises(CaptureError, match=r"ended \(exit 0\): File: ring 19999"):
             recorder.stats()
 
 
@@ -137,7 +137,7 @@ def test_dumpcap_that_cannot_start_says_why() -> None:
     """Its own last words are in the message, and the remedy."""
     config = PacketConfig(engine="dumpcap", interface="eth-none", dumpcap_dir=_MEMORY / "mw-none")
     with pytest.raises(CaptureError, match=r'on eth-none: .*; set packet.engine to "ring"'):
-        start_recorder(config)
+        LastingRecorder(config, Counters())
     (_MEMORY / "mw-none").rmdir()
 
 

@@ -8,15 +8,18 @@ from packet.reconstruction import Captured, judge
 
 _WHOLE = Captured(
     requests=300,
+    looked_at=300,
     rebuilt=300,
     spans=600,
     packets=1_500,
+    proven=1_000,
     held_s=100,
     needed_s=40,
     recorded=10_000_000,
     dropped=0,
     refused_flows=0,
     refused_bytes=0,
+    cut_packets=0,
     sample_ratio=0.001,
 )
 
@@ -29,8 +32,9 @@ def test_incident_that_is_whole_is_rebuilt_for_sure() -> None:
 
 
 def test_packets_that_the_kernel_dropped_may_be_the_ones() -> None:
-    """One in ten million, and 1,500 were needed."""
-    assert judge(replace(_WHOLE, dropped=1)).probability == pytest.approx(1 - 1.5e-4, rel=1e-3)
+    """One in ten million; 1,500 were needed, of which 1,000 are seen to be there."""
+    assert judge(replace(_WHOLE, dropped=1)).probability == pytest.approx(1 - 5e-5, rel=1e-6)
+    assert judge(replace(_WHOLE, dropped=10**6)).probability < 1e-20
 
 
 @pytest.mark.parametrize(
@@ -40,6 +44,8 @@ def test_packets_that_the_kernel_dropped_may_be_the_ones() -> None:
         pytest.param(replace(_WHOLE, refused_flows=1), id="too many connections"),
         pytest.param(replace(_WHOLE, refused_bytes=1), id="no room in the budget"),
         pytest.param(replace(_WHOLE, rebuilt=299), id="a request without its packets"),
+        pytest.param(replace(_WHOLE, requests=301), id="a request that was not looked at"),
+        pytest.param(replace(_WHOLE, cut_packets=1), id="an answer that was cut"),
         pytest.param(replace(_WHOLE, requests=0, rebuilt=0), id="nothing is known of it"),
     ],
 )
@@ -52,10 +58,11 @@ def test_grounds_name_every_figure_and_where_it_is_from() -> None:
     """A probability that cannot be checked is an opinion."""
     grounds = judge(replace(_WHOLE, dropped=7, refused_bytes=5)).grounds
     assert grounds == (
-        "requests touched: 300, packets on every span of 300 (measured)",
-        "spans that name their connection: 600 (measured)",
+        "requests touched: 300, looked at: 300, with all packets of every call: 300 (measured)",
+        "calls and answers: 600 spans (measured)",
         "recorder reached back 100.000 s, needed 40.000 s (measured)",
-        "kernel dropped 7 of 10000007 packets (measured)",
-        "refused: 0 connections over packet.capture_flows_max, 5 bytes over the budget (measured)",
+        "kernel dropped 7 of 10000007 packets meanwhile (measured)",
+        "refused: 0 connections over packet.capture_flows_max, 5 bytes over the budget, 0 packets "
+        "of too large an answer (measured)",
         "sampling alone at 0.001 would have one request whole with probability 0.259 (reckoned)",
     )
