@@ -24,6 +24,7 @@ from collector.bench_provenance_chains import (
     sealed_chain,
     signed_fields,
 )
+from collector.bench_provenance_honest import run_honest
 from collector.bench_provenance_ingest import forms, job_rate, run_ingest_trials
 from collector.clock import NS_PER_MS, NS_PER_S
 from collector.provenance import Sealer
@@ -45,7 +46,8 @@ def run_provenance(runs: int, progress: Callable[[str], None]) -> dict[str, floa
     Keys: `verify_events_per_s`, `verify_with_roots_events_per_s` (medians), `clean_events`,
     `trials`, `missed`, `false_alarms`, `insider_missed`; and at ingest `ingest_missed`,
     `ingest_false_alarms` over the same trials in batches with restarts, `ingest_clean_alarms` over
-    the clean events, and `ingest_events_per_cpu_s`, whole passes over a store.
+    the clean events, and `ingest_events_per_cpu_s`, whole passes over a store; and what is said
+    of honest events that transport treats badly (`run_honest`).
     """
     rates: dict[bool, list[float]] = {False: [], True: []}
     false_alarms = clean_alarms = 0
@@ -81,6 +83,7 @@ def run_provenance(runs: int, progress: Callable[[str], None]) -> dict[str, floa
         "missed": float(missed),
         "false_alarms": float(false_alarms),
         "insider_missed": float(insider_missed),
+        **run_honest(_SEED, CLEAN_EVENTS, progress),
         **run_ingest_trials(_SEED, TRIALS, TRIAL_EVENTS, progress),
         "ingest_events_per_cpu_s": job_rate(_SEED, runs, progress),
     }
