@@ -10,7 +10,7 @@ from typing import Final, Literal
 from pydantic import ConfigDict, Field, SecretStr, model_validator
 
 from collector.config import Section
-from collector.provenance import EPOCH, KID, PREV, PRODUCER, SEQ, SIGNED, TAG
+from collector.provenance import EPOCH, KID, OUTCOME_SIGNED, PREV, PRODUCER, SEQ, SIGNED, TAG
 
 KEYS_FILE: Final = "identifiers.key"  # in the directory of the log
 # What the packet room links the spans of servers by; the packets themselves have it too.
@@ -112,10 +112,9 @@ class EncryptionConfig(Section):
 # figures are summed and grouped by. Rows would have NULL in the place of an amount.
 UNTOUCHED: Final = (
     *(name for name in SIGNED if "." in name),
+    *(name for name in OUTCOME_SIGNED if "." in name),
     KID, PRODUCER, EPOCH, SEQ, PREV, TAG,
     "service.name",
-    "outcome.kind", "outcome.converted", "outcome.revenue", "outcome.margin", "outcome.currency",
-    "outcome.channel",
 )  # fmt: skip
 # Of those, no pattern is looked for in what says whose a seal is, nor in what is a number: an
 # honest event would be one that was tampered with, and an amount would be NULL.

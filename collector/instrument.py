@@ -52,7 +52,7 @@ from collector.instrument_hooks import (
     mark_packet_sample,
     reporting_connection,
 )
-from collector.instrument_seal import DecisionSeal
+from collector.instrument_seal import DecisionSeal, OutcomeSeal
 from collector.provenance import MacKey
 
 if TYPE_CHECKING:
@@ -68,6 +68,7 @@ __all__ = [
     "DecisionSeal",
     "DelayInjector",
     "MacKey",
+    "OutcomeSeal",
     "StageProcessor",
     "asgi_request_hook",
     "httpx_async_response_hook",
@@ -277,6 +278,7 @@ def outcome(
     currency: str = "",
     channel: str = "",
     at_ns: int | None = None,
+    seal: OutcomeSeal | None = None,
 ) -> None:
     """Send what a decision earned, as a log record named `decision.outcome`.
 
@@ -292,6 +294,7 @@ def outcome(
         currency: ISO 4217; empty takes the one that the service is configured with.
         channel: where it was earned, if not where it was decided.
         at_ns: Unix ns of the event, by default now.
+        seal: seals it, so that a later change of it can be found.
 
     Raises:
         ValueError: without an id, or without a decision or key to join by.
@@ -309,11 +312,13 @@ def outcome(
         "outcome.currency": currency,
         "outcome.channel": channel,
     }
+    said = {key: value for key, value in said.items() if value != ""}
+    at_ns = AnchoredClock().now_ns() if at_ns is None else at_ns
     logger.emit(
-        timestamp=AnchoredClock().now_ns() if at_ns is None else at_ns,
+        timestamp=at_ns,
         severity_number=SeverityNumber.INFO,
         event_name="decision.outcome",
-        attributes={key: value for key, value in said.items() if value != ""},
+        attributes=said if seal is None else {**said, **seal.seal_outcome(said, at_ns)},
     )
 
 

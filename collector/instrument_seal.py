@@ -11,14 +11,25 @@ and a verifier says that it is missing.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, MutableMapping
+import os
+import threading
+import weakref
+from collections.abc import Callable, Mapping, MutableMapping
 from typing import Any, Final
 
 from opentelemetry._logs import Logger, SeverityNumber
 from opentelemetry.trace import SpanContext
 from opentelemetry.trace.status import StatusCode
 
-from collector.provenance import SIGNED, MacKey, Sealer
+from collector.provenance import (
+    OUTCOME_SIGNED,
+    SIGNED,
+    SUBJECT,
+    Event,
+    MacKey,
+    Sealer,
+    subject_of,
+)
 from collector.provenance_checkpoint import CHECKPOINT_EVENT, Checkpoint, Checkpointer, Sign
 from collector.provenance_lines import checkpoint_attributes, seal_attributes
 
@@ -26,8 +37,8 @@ _ATTRIBUTES: Final = SIGNED[5:]  # the rest of the signed fields are of the span
 _LOG: Final = logging.getLogger(__name__)
 
 
-class DecisionSeal:
-    """One producer's seal, for one `DecisionInstrument`.
+class _ChainSeal:
+    """One producer's chain, and its checkpoints.
 
     Args:
         key: of the chain; the verifier has the same one.
@@ -57,7 +68,7 @@ class DecisionSeal:
         self._checkpointer = self._make_checkpointer()
 
     def rotate(self, key: MacKey) -> None:
-        """Seal with another key from the next decision on; may be called in any thread."""
+        """Seal with another key from the next event on; may be called in any thread."""
         self._key_wanted = key
 
     def restart(self) -> None:
@@ -65,40 +76,16 @@ class DecisionSeal:
         self._sealer.restart()
         self._checkpointer = self._make_checkpointer()
 
-    def seal(
-        self,
-        attributes: MutableMapping[str, Any],
-        context: SpanContext,
-        start_ns: int,
-        end_ns: int,
-        status: StatusCode,
-    ) -> None:
-        """Add the seal to the attributes of a finished root span.
-
-        A signed value that is neither text nor integer becomes the text that was signed, because
-        no two renderings of a fraction need agree.
-        """
+    def _follow_key(self) -> None:
         if self._key is not self._key_wanted:
             self._key = self._key_wanted
             self._sealer.rotate(self._key)
-        for name in _ATTRIBUTES:
-            value = attributes.get(name, "")
-            if isinstance(value, bool) or not isinstance(value, str | int):
-                attributes[name] = "" if value is None else str(value)
-        event = self._sealer.seal(
-            (
-                f"{context.trace_id:032x}",
-                f"{context.span_id:016x}",
-                str(start_ns),
-                str(end_ns),
-                status.name.capitalize(),
-                *[str(attributes.get(name, "")) for name in _ATTRIBUTES],
-            )
-        )
-        attributes.update(seal_attributes(event))
+
+    def _sealed(self, event: Event) -> dict[str, str]:
         checkpointer = self._checkpointer
         if checkpointer is not None:
             self._emit(lambda: checkpointer.add(self._sealer.leaf))
+        return seal_attributes(event)
 
     def cut(self, *, closing: bool = False) -> None:
         """Send a checkpoint over what waits for one; `closing` says that nothing follows."""
@@ -123,3 +110,113 @@ class DecisionSeal:
         except Exception:  # noqa: BLE001  # a signing key that is kept elsewhere may be away
             # Its run stays without a checkpoint, which a verifier names; decisions go on.
             _LOG.exception("a checkpoint of sealed decisions could not be made")
+
+
+class DecisionSeal(_ChainSeal):
+    """One producer's seal, for one `DecisionInstrument`; the arguments are those of a chain.
+
+    `names` are your own names of signed attributes, as the service has them in [attributes.map]:
+    what they yield is summed, and so it is what is sealed.
+    """
+
+    def __init__(
+        self,
+        key: MacKey,
+        producer: str,
+        *,
+        sign: Sign | None = None,
+        sign_kid: str = "",
+        logger: Logger | None = None,
+        names: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(key, producer, sign=sign, sign_kid=sign_kid, logger=logger)
+        self._names = dict(names or {})
+
+    def seal(
+        self,
+        attributes: MutableMapping[str, Any],
+        context: SpanContext,
+        start_ns: int,
+        end_ns: int,
+        status: StatusCode,
+    ) -> None:
+        """Add the seal to the attributes of a finished root span.
+
+        A signed value that is neither text nor integer becomes the text that was signed, because
+        no two renderings of a fraction need agree.
+        """
+        self._follow_key()
+        event = self._sealer.seal(
+            (
+                f"{context.trace_id:032x}",
+                f"{context.span_id:016x}",
+                str(start_ns),
+                str(end_ns),
+                status.name.capitalize(),
+                *[self._text(attributes, name) for name in _ATTRIBUTES],
+            )
+        )
+        attributes.update(self._sealed(event))
+
+    def _text(self, attributes: MutableMapping[str, Any], name: str) -> str:
+        """Return the text of a signed attribute, under our name or else under the customer's."""
+        text = ""
+        for each in (name, self._names.get(name, name)):
+            value = attributes.get(each, "")
+            if isinstance(value, bool) or not isinstance(value, str | int):
+                value = attributes[each] = "" if value is None else str(value)
+            text = text or str(value)
+        return text
+
+
+class OutcomeSeal(_ChainSeal):
+    """One producer's seal of the outcomes that `outcome` sends, in whichever thread.
+
+    Its chain is one of its own: name another `producer` than that of decisions, or the same one,
+    whose epochs differ. `close` before the logger provider is shut down.
+    """
+
+    def __init__(
+        self,
+        key: MacKey,
+        producer: str,
+        *,
+        sign: Sign | None = None,
+        sign_kid: str = "",
+        logger: Logger | None = None,
+    ) -> None:
+        super().__init__(key, producer, sign=sign, sign_kid=sign_kid, logger=logger)
+        self._lock = threading.Lock()
+        reference = weakref.ref(self)
+        os.register_at_fork(after_in_child=lambda: _restart(reference))
+
+    def restart(self) -> None:
+        """Begin an epoch of its own, in a forked child, where no other thread holds the lock."""
+        self._lock = threading.Lock()
+        super().restart()
+
+    def seal_outcome(self, said: Mapping[str, object], at_ns: int) -> dict[str, str]:
+        """Return the attributes of the seal of an outcome, by the names of its attributes."""
+        with self._lock:
+            self._follow_key()
+            ids = (str(said.get(name, "")) for name in ("outcome.id", "decision.id", "outcome.key"))
+            subject = subject_of(self._key.secret, *ids)
+            texts = {name: _outcome_text(said.get(name, "")) for name in OUTCOME_SIGNED}
+            texts |= {"time_ns": str(at_ns), SUBJECT: subject}
+            event = self._sealer.seal_outcome([texts[name] for name in OUTCOME_SIGNED])
+            return {**self._sealed(event), SUBJECT: subject}
+
+    def close(self) -> None:
+        """Send the closing checkpoint."""
+        with self._lock:
+            self.cut(closing=True)
+
+
+def _outcome_text(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _restart(reference: weakref.ref[OutcomeSeal]) -> None:
+    seal = reference()
+    if seal is not None:
+        seal.restart()

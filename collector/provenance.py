@@ -11,6 +11,7 @@ A customer's service imports this through `collector.instrument`.
 from __future__ import annotations
 
 import hashlib
+import hmac
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -55,6 +56,22 @@ SIGNED: Final = (
     "decision.ts.transform",
     "decision.ts.decision",
     "decision.ts.egress",
+)
+# Of an outcome, which is a log record; its form has so many parts fewer that none is a decision's.
+# Which one it is, and of which decision, is bound by `provenance.subject`, under the key: rules may
+# replace the ids.
+OUTCOME: Final = "decision.outcome"
+SUBJECT: Final = "provenance.subject"
+SUBJECT_DOMAIN: Final = "millworth.provenance.subject.v1"
+OUTCOME_SIGNED: Final = (
+    "time_ns",
+    "outcome.kind",
+    "outcome.converted",
+    "outcome.revenue",
+    "outcome.margin",
+    "outcome.currency",
+    "outcome.channel",
+    SUBJECT,
 )
 END_NS_INDEX: Final = SIGNED.index("end_ns")
 TRACE_ID_INDEX: Final = SIGNED.index("trace_id")
@@ -168,13 +185,41 @@ class Sealer:
         """
         values = tuple(fields)
         assert len(values) == len(SIGNED)
-        rest = canonical_rest(self._seq, self._prev, values)
+        return self._next(canonical_rest(self._seq, self._prev, values), values)
+
+    def seal_outcome(self, values: Sequence[str]) -> Event:
+        """Return the event of an outcome that comes next in the chain.
+
+        Args:
+            values: those of OUTCOME_SIGNED as text, "" where absent.
+        """
+        rest = outcome_rest(self._seq, self._prev, values)
+        return self._next(rest, outcome_fields(values))
+
+    def _next(self, rest: bytes, values: tuple[str, ...]) -> Event:
         tag = self._mac.tag(rest)
         self.leaf = self._mac.leaf(rest, tag)
         event = Event(self._key.kid, self.producer, self.epoch, self._seq, self._prev, tag, values)
         self._seq += 1
         self._prev = tag
         return event
+
+
+def outcome_rest(seq: int, prev: str, values: Sequence[str]) -> bytes:
+    """Return the part of the canonical form of an outcome that differs between events."""
+    assert len(values) == len(OUTCOME_SIGNED)
+    return netstrings((str(seq), prev, OUTCOME, *values))
+
+
+def outcome_fields(values: Sequence[str]) -> tuple[str, ...]:
+    """Return what a verifier looks at of an outcome's values: it ends when it happened."""
+    return ("", f"outcome:{values[-1]}", "", values[0])
+
+
+def subject_of(secret: bytes, outcome_id: str, decision_id: str, outcome_key: str) -> str:
+    """Return what binds an outcome to its id and its decision, to whoever has the key."""
+    bound = netstrings((SUBJECT_DOMAIN, outcome_id, decision_id, outcome_key))[1:]
+    return hmac.digest(secret, bound, "sha256")[: TAG_HEX // 2].hex()
 
 
 def canonical(event: Event) -> bytes:

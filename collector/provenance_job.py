@@ -33,6 +33,7 @@ from collector.provenance_rows import (
     COLUMNS,
     event_rows,
     events_of,
+    merged,
     missing_row,
     run_row,
     verdicts_of,
@@ -60,6 +61,7 @@ _IDLE_NS: Final = NS_PER_MINUTE
 # a producer or an epoch is incomplete.
 _PASS: Final[ChainKey] = "", ""
 _COPIES: Final = 2_000  # replays whose copies are read at a time
+_IDS: Final = (TRACE_ID_INDEX, TRACE_ID_INDEX + 1)  # trace and span among the fields
 _RETRIED: Final = "a sender sent it again, byte for byte"
 _EVER: Final = 2**63 - 1
 _SQL: Final = {p.stem: p.read_text() for p in (Path(__file__).parent / "sql").glob("*.sql")}
@@ -263,7 +265,7 @@ class ProvenanceJob:
         kid: str = "",
     ) -> None:
         """Judge what arrived in a page, or again those of it whose key did not hold then."""
-        table = self._events("refused" if kid else "new", page, kid=kid)
+        table = self._sealed("refused" if kid else "new", page, kid=kid)
         events = list(events_of(table))
         checkpoints = [] if kid else self._checkpoints(page)
         self._load(stream, stream.unknown(events, checkpoints))
@@ -292,16 +294,16 @@ class ProvenanceJob:
         replays = [n for n, said in judged.events.items() if said.verdict is Verdict.REPLAYED]
         for begin in range(0, len(replays), _COPIES):
             part = replays[begin : begin + _COPIES]
-            traces = sorted({events[line].fields[TRACE_ID_INDEX] for line in part})
-            equal = equal_copies(self._ring.macs, self._copies(traces))
+            traces, spans = (sorted({events[line].fields[n] for line in part}) for n in _IDS)
+            equal = equal_copies(self._ring.macs, self._copies(traces, spans))
             for line in part:
                 event = events[line]
                 if equal.get((event.producer, event.epoch, event.seq, event.received_ns)):
                     said = judged.events[line]
                     judged.events[line] = replace(said, verdict=Verdict.RETRIED, reason=_RETRIED)
 
-    def _copies(self, trace_ids: Sequence[str]) -> Iterator[Copy]:
-        table = self._events("copies", (0, 0), trace_ids=trace_ids)
+    def _copies(self, trace_ids: Sequence[str], spans: Sequence[str] = ()) -> Iterator[Copy]:
+        table = self._sealed("copies", (0, 0), trace_ids=trace_ids, spans=spans)
         return zip(events_of(table), _forms(table), table["copy"].to_pylist(), strict=True)
 
     def _genuine(self, trace_ids: Sequence[str]) -> list[Copy]:
@@ -312,18 +314,21 @@ class ProvenanceJob:
         records = self._query("sealed_checkpoints", after_ns=page[0], until_ns=page[1])
         return [checkpoint_of(dict(record)) for record in records["attributes"].to_pylist()]
 
-    def _events(
-        self, mode: str, page: tuple[int, int], *, kid: str = "", trace_ids: Sequence[str] = ()
+    def _sealed(
+        self,
+        mode: str,
+        page: tuple[int, int],
+        *,
+        kid: str = "",
+        trace_ids: Sequence[str] = (),
+        spans: Sequence[str] = (),
     ) -> Any:  # noqa: ANN401  # an Arrow table
-        return self._query(
-            "sealed_events",
-            mode=mode,
-            after_ns=page[0],
-            until_ns=page[1],
-            cursor_ns=self._cursor_ns,
-            kid=kid,
-            trace_ids=list(trace_ids),
-        )
+        """Return decisions, and outcomes that are sealed, in order of arrival."""
+        asked = {"mode": mode, "after_ns": page[0], "until_ns": page[1], "kid": kid}
+        asked["cursor_ns"] = self._cursor_ns
+        events = self._query("sealed_events", **asked, trace_ids=[*filter(None, trace_ids)])
+        outcomes = self._query("sealed_outcomes", **asked, spans=list(spans))
+        return merged(events, outcomes, self._ring.macs)
 
     def _load(self, stream: Stream, keys: set[ChainKey]) -> None:
         if not keys:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 import pyarrow as pa
 
-from collector.provenance import Event
+from collector.provenance import Event, MacKey
+from collector.provenance_lines import is_bound
 from collector.provenance_stream import Judged, Missing
 from collector.provenance_verify import Finding, Verdict
 
@@ -17,6 +18,33 @@ COLUMNS: Final = (
     "producer", "epoch", "seq", "item_id", "verdict", "count", "reason", "kid", "trace_id",
     "span_id", "ended_ns", "received_ns", "revision",
 )  # fmt: skip
+
+
+_SEAL: Final = ("kid", "producer", "epoch", "seq", "prev", "tag")
+
+
+def merged(events: Any, outcomes: Any, macs: Mapping[str, MacKey]) -> Any:  # noqa: ANN401  # Arrow tables
+    """Return both tables as one, in order of arrival.
+
+    An outcome that is bound to other ids than it has gets a form that no seal holds for.
+    """
+    if not len(outcomes):
+        return events
+    forms = [
+        form if is_bound(macs, kid, subject, ids) else b""
+        for form, kid, subject, *ids in zip(
+            *(outcomes[name].to_pylist() for name in ("form", "kid", "subject", *_BOUND)),
+            strict=True,
+        )
+    ]
+    at = outcomes.column_names.index("form")
+    outcomes = outcomes.set_column(at, "form", pa.array(forms, events.schema.field("form").type))
+    outcomes = outcomes.select(events.column_names).cast(events.schema)
+    order = [(name, "ascending") for name in ("received_ns", "producer", "epoch", "seq")]
+    return pa.concat_tables([events, outcomes]).sort_by(order)
+
+
+_BOUND: Final = ("outcome_id", "decision_id", "outcome_key")
 
 
 def event_rows(table: Any, judged: Judged, revision: int) -> Any:  # noqa: ANN401  # Arrow tables
@@ -51,13 +79,12 @@ def event_rows(table: Any, judged: Judged, revision: int) -> Any:  # noqa: ANN40
 
 def events_of(table: Any) -> Iterator[Event]:  # noqa: ANN401  # an Arrow table
     """Yield the events of `sealed_events.sql`; of their fields only ids and the end are filled."""
-    unread = {"form", "copy"}
-    column = {name: table[name].to_pylist() for name in table.column_names if name not in unread}
+    names = ("trace_id", "span_id", "ended_ns", "received_ns", *_SEAL)
+    column = {name: table[name].to_pylist() for name in names}
     ended = map(str, column["ended_ns"])
     starts = [""] * len(table)
     fields = zip(column["trace_id"], column["span_id"], starts, ended, strict=True)
-    names = ("kid", "producer", "epoch", "seq", "prev", "tag")
-    said = (column[name] for name in names)
+    said = (column[name] for name in _SEAL)
     return map(Event._make, zip(*said, fields, column["received_ns"], strict=True))
 
 

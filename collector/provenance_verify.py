@@ -61,6 +61,7 @@ class Finding:
     line: int | None = None  # the event's place in what was taken, from 0; None where it is gone
     trace_id: str = ""
     holds_place: bool = False  # its number is taken by it all the same
+    subject: str = ""  # of an outcome
     count: int = 1  # events, or numbers; or records that are nobody's
 
 
@@ -341,9 +342,12 @@ class Verifier:
     def _name_event(
         self, verdict: Verdict, event: Event, line: int, reason: str, *, holds_place: bool = False
     ) -> None:
-        trace_id = event.fields[TRACE_ID_INDEX]
+        trace_id, span_id = event.fields[TRACE_ID_INDEX : TRACE_ID_INDEX + 2]
+        subject = span_id.removeprefix("outcome:") if span_id.startswith("outcome:") else ""
         where = (event.producer, event.epoch, event.seq, event.seq)
-        self._findings.append(Finding(verdict, *where, reason, line, trace_id, holds_place))
+        self._findings.append(
+            Finding(verdict, *where, reason, line, trace_id, holds_place, subject)
+        )
 
     def name_forged(self, checkpoint: Checkpoint, reason: str) -> None:
         """Note a checkpoint that is nobody's: whatever it says of whom, it accuses none of them."""

@@ -216,7 +216,9 @@ class Withdrawals:
 
 def _said_of(rows: pa.Table, verdicts: Sequence[str]) -> list[Said]:
     is_one = pc.is_in(rows["verdict"].cast(pa.string()), pa.array(verdicts, pa.string()))
-    chosen = rows.select(Said._fields).filter(is_one)
+    # What an outcome says is compared with its row, and is not taken out of the sums.
+    is_decision = pc.invert(pc.starts_with(rows["span_id"], "outcome:"))
+    chosen = rows.select(Said._fields).filter(pc.and_(is_one, is_decision))
     return [Said(**row) for row in chosen.to_pylist()]
 
 

@@ -29,13 +29,17 @@ class CopiesRequest(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     trace_ids: list[str] = Field(max_length=TRACES_MAX, description="32 hex digits each")
+    subjects: list[str] = Field(
+        default_factory=list, max_length=TRACES_MAX, description="Of outcomes; 32 hex digits each"
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class Copies:
-    """All copies of some decisions, in order of arrival."""
+    """All copies of some decisions and outcomes, each in order of arrival."""
 
     items: list[dict[str, Any]]
+    outcomes: list[dict[str, Any]]
 
 
 def sealed_router(
@@ -69,7 +73,15 @@ def sealed_router(
     @router.post("/copies")
     async def copies(request: CopiesRequest) -> Copies:
         """Return every copy of the decisions of some traces; equal ones have an equal `copy`."""
-        return Copies(await workers.run(sealed.copies, request.trace_ids))
+        return Copies(
+            await workers.run(sealed.copies, request.trace_ids),
+            await workers.run(sealed.outcome_copies, request.subjects),
+        )
+
+    @router.get("/outcomes")
+    async def outcomes(after_ns: _After = 0, limit: _Limit = 2_000) -> SealedPage:
+        """Return sealed outcomes, in order of arrival; about `limit` of them."""
+        return await workers.run(sealed.outcomes, after_ns, limit)
 
     @router.get("/rows")
     async def rows(from_ns: _After = 0) -> RowsPage:

@@ -20,10 +20,10 @@ from collector.provenance import Event, canonical_rest
 from collector.provenance_checkpoint import Checkpoint
 from collector.provenance_copies import Copy, equal_copies, retries_told
 from collector.provenance_keys import KeyRing
-from collector.provenance_lines import read_lines, write_line
+from collector.provenance_lines import Outcome, read_lines, write_line
 from collector.provenance_ring import read_ring
 from collector.provenance_verify import Finding, Report, Verdict, Verifier
-from dashboard.sealed_rows import changed_rows, stored_copies, stored_items
+from dashboard.sealed_rows import Item, changed_rows, stored_copies, stored_items
 from dashboard.settings import load
 
 if TYPE_CHECKING:
@@ -193,26 +193,33 @@ def show_verdicts(said: dict[str, Any], *, as_json: bool) -> bool:
     return bool(findings)
 
 
-def _verify(
-    items: Iterable[Event | Checkpoint], ring: KeyRing, *, whole: bool, arrival: bool
-) -> Report:
+def _verify(items: Iterable[Item], ring: KeyRing, *, whole: bool, arrival: bool) -> Report:
     verifier = Verifier(ring.macs, ring.check, whole=whole, arrival=arrival)
-    batch: list[Event] = []
-    taken = 0
+    batch: list[tuple[Event, bytes]] = []
     with _progress("{task.completed:,} events") as progress:
         task = progress.add_task("", total=None)
         for item in items:
-            if isinstance(item, Event):
-                batch.append(item)
-            if len(batch) >= _BATCH_EVENTS or isinstance(item, Checkpoint):
-                verifier.take(batch)
-                taken += len(batch)
-                batch.clear()
-                progress.update(task, completed=taken)
             if isinstance(item, Checkpoint):
+                _take(verifier, batch)
                 verifier.take_checkpoint(item)
-        verifier.take(batch)
+            else:
+                batch.append(_event_and_form(item, ring))
+                progress.advance(task)
+            if len(batch) >= _BATCH_EVENTS:
+                _take(verifier, batch)
+        _take(verifier, batch)
     return verifier.finish()
+
+
+def _take(verifier: Verifier, batch: list[tuple[Event, bytes]]) -> None:
+    verifier.take([event for event, _ in batch], [form for _, form in batch])
+    batch.clear()
+
+
+def _event_and_form(item: Event | Outcome, ring: KeyRing) -> tuple[Event, bytes]:
+    if isinstance(item, Outcome):
+        return item.event, item.form(ring.macs)
+    return item, canonical_rest(item.seq, item.prev, item.fields)
 
 
 def _progress(text: str) -> Progress:
@@ -226,7 +233,7 @@ def _progress(text: str) -> Progress:
     )
 
 
-def _file_items(path: Path, open_files: ExitStack) -> Iterator[Event | Checkpoint]:
+def _file_items(path: Path, open_files: ExitStack) -> Iterator[Item]:
     try:
         lines = open_files.enter_context(path.open("rb"))
     except OSError as error:
@@ -242,15 +249,17 @@ def _verify_file(path: Path, ring: KeyRing, *, whole: bool, arrival: bool) -> Re
     copies: list[Copy] = []
     with ExitStack() as open_files:
         for item in _file_items(path, open_files) if replays else ():
-            if isinstance(item, Event) and (item.producer, item.epoch, item.seq) in replays:
-                form = canonical_rest(item.seq, item.prev, item.fields)
-                copies.append((item, form, item._replace(received_ns=0)))
+            if isinstance(item, Checkpoint):
+                continue
+            event, form = _event_and_form(item, ring)
+            if (event.producer, event.epoch, event.seq) in replays:
+                copies.append((event, form, form))
     return report.told_anew(retries_told(report.findings, equal_copies(ring.macs, copies)))
 
 
 def _retries_stored(api: ApiClient, ring: KeyRing, findings: Sequence[Finding]) -> list[Finding]:
-    traces = sorted({each.trace_id for each in findings if each.verdict is Verdict.REPLAYED})
-    return retries_told(findings, equal_copies(ring.macs, stored_copies(api, traces)))
+    replays = [each for each in findings if each.verdict is Verdict.REPLAYED]
+    return retries_told(findings, equal_copies(ring.macs, stored_copies(api, ring, replays)))
 
 
 def _number(finding: Finding) -> tuple[str, str, int]:
@@ -274,9 +283,7 @@ def _compare(api: ApiClient, told: Report) -> RowsReport:
     return report
 
 
-def _copied(
-    items: Iterable[Event | Checkpoint], path: Path, open_files: ExitStack
-) -> Iterator[Event | Checkpoint]:
+def _copied(items: Iterable[Item], path: Path, open_files: ExitStack) -> Iterator[Item]:
     try:
         target = open_files.enter_context(path.open("x", encoding="utf-8"))
     except OSError as error:

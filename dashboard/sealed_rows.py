@@ -9,8 +9,11 @@ from typing import Any, Final, Protocol
 from collector.provenance import Event, canonical_rest, event_of
 from collector.provenance_checkpoint import Checkpoint
 from collector.provenance_copies import Copy
-from collector.provenance_lines import checkpoint_of
+from collector.provenance_keys import KeyRing
+from collector.provenance_lines import Outcome, checkpoint_of, outcome_of
+from collector.provenance_verify import Finding
 
+Item = Event | Checkpoint | Outcome
 PAGE_ROWS: Final = 2_000
 _TRACES: Final = 500  # whose copies are read at a time
 
@@ -27,8 +30,8 @@ class Api(Protocol):
         ...
 
 
-def stored_items(api: Api, page_rows: int = PAGE_ROWS) -> Iterator[Event | Checkpoint]:
-    """Yield the decisions in order of arrival, and each checkpoint behind the last of its events.
+def stored_items(api: Api, page_rows: int = PAGE_ROWS) -> Iterator[Item]:
+    """Yield decisions, then outcomes, and each checkpoint behind the last of its events.
 
     Checkpoints are read first: one that is read later might be over decisions that are not read.
     """
@@ -36,9 +39,9 @@ def stored_items(api: Api, page_rows: int = PAGE_ROWS) -> Iterator[Event | Check
     for said in _pages(api, "checkpoints", page_rows):
         checkpoint = checkpoint_of(said)
         waiting.setdefault((checkpoint.producer, checkpoint.epoch), deque()).append(checkpoint)
-    for said in _pages(api, "events", page_rows):
-        event = _event(said)
-        yield event
+    for item in _sealed(api, page_rows):
+        event = item.event if isinstance(item, Outcome) else item
+        yield item
         of_chain = waiting.get((event.producer, event.epoch))
         while of_chain and of_chain[0].last_seq <= event.seq:
             yield of_chain.popleft()
@@ -46,13 +49,21 @@ def stored_items(api: Api, page_rows: int = PAGE_ROWS) -> Iterator[Event | Check
         yield from of_chain
 
 
-def stored_copies(api: Api, trace_ids: Sequence[str]) -> Iterator[Copy]:
-    """Yield every copy of the decisions of some traces, in order of arrival by trace."""
-    for begin in range(0, len(trace_ids), _TRACES):
-        body = {"trace_ids": trace_ids[begin : begin + _TRACES]}
-        for said in api.post("/api/v1/provenance/copies", body)["items"]:
+def stored_copies(api: Api, ring: KeyRing, replays: Sequence[Finding]) -> Iterator[Copy]:
+    """Yield every copy of the events that came again, in order of arrival."""
+    for begin in range(0, len(replays), _TRACES):
+        part = replays[begin : begin + _TRACES]
+        body = {
+            "trace_ids": sorted({each.trace_id for each in part if each.trace_id}),
+            "subjects": sorted({each.subject for each in part if each.subject}),
+        }
+        answer = api.post("/api/v1/provenance/copies", body)
+        for said in answer["items"]:
             event = _event(said)
             yield event, canonical_rest(event.seq, event.prev, event.fields), said["copy"]
+        for said in answer["outcomes"]:
+            outcome = _outcome(said)
+            yield outcome.event, outcome.form(ring.macs), said["copy"]
 
 
 def changed_rows(api: Api) -> Iterator[dict[str, Any]]:
@@ -64,6 +75,16 @@ def changed_rows(api: Api) -> Iterator[dict[str, Any]]:
         next_ns = page["next_ns"]
         if not next_ns:
             return
+
+
+def _sealed(api: Api, page_rows: int) -> Iterator[Event | Outcome]:
+    yield from map(_event, _pages(api, "events", page_rows))
+    yield from map(_outcome, _pages(api, "outcomes", page_rows))
+
+
+def _outcome(said: dict[str, Any]) -> Outcome:
+    outcome = outcome_of(said)
+    return outcome._replace(event=outcome.event._replace(received_ns=said["received_ns"]))
 
 
 def _event(said: dict[str, Any]) -> Event:

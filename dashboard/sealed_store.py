@@ -122,6 +122,17 @@ class SealedStore:
         )
         return SealedPage(rows, rows[-1]["received_ns"] if rows else until_ns)
 
+    def outcomes(self, after_ns: int, limit: int) -> SealedPage:
+        """Return about `limit` sealed outcomes that arrived after an instant."""
+        rows = self._rows("sealed_outcomes", after_ns=after_ns, limit=limit, subjects=[])
+        return SealedPage(rows, rows[-1]["received_ns"] if rows else 0)
+
+    def outcome_copies(self, subjects: list[str]) -> list[dict[str, Any]]:
+        """Return all copies of the sealed outcomes that are bound by some subjects."""
+        if not subjects:
+            return []
+        return self._rows("sealed_outcomes", after_ns=0, limit=2**31, subjects=subjects)
+
     def copies(self, trace_ids: list[str]) -> list[dict[str, Any]]:
         """Return all copies of the decisions of some traces, in order of arrival."""
         if not trace_ids:

@@ -10,7 +10,7 @@ FROM
     UNION ALL
     SELECT received_ns, count() AS items
     FROM otel_logs
-    WHERE EventName = 'provenance.checkpoint'
+    WHERE (EventName = 'provenance.checkpoint' OR LogAttributes['provenance.tag'] != '')
         AND received_ns > {after_ns:UInt64}
         AND received_ns <= {until_ns:UInt64}
     GROUP BY received_ns

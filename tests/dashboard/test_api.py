@@ -226,6 +226,7 @@ def test_openapi_lists_the_resources_and_no_page(api: Api) -> None:
         "/api/v1/provenance/checkpoints",
         "/api/v1/provenance/copies",
         "/api/v1/provenance/events",
+        "/api/v1/provenance/outcomes",
         "/api/v1/provenance/rows",
         "/api/v1/query",
         "/api/v1/reconcile",
