@@ -113,7 +113,8 @@ def outcomes(url: str, name: str, sort: Sort, each: int) -> Iterator[Outcome]:
             happened = incident(sort, SEED + number, begin_ns + number * _APART_NS)
             yield _outcome(store, job, recorder, sort, happened, f"{name}-{number}")
     finally:
-        client.command(f"DROP DATABASE IF EXISTS bench_{name}")
+        database = {"name": f"bench_{name}"}
+        client.command("DROP DATABASE IF EXISTS {name:Identifier}", parameters=database)
         store.close()
 
 
