@@ -129,8 +129,9 @@ def _capture(runs: int, progress: Callable[[str], None]) -> dict[str, float]:
 
 def _reconstruction(runs: int, progress: Callable[[str], None]) -> dict[str, float]:
     from dashboard.bench_reconstruction import run_reconstruction
+    from packet.bench_sorts import run_sorts
 
-    return run_reconstruction(runs, progress)
+    return run_sorts(progress) | run_reconstruction(runs, progress)
 
 
 def _wire(runs: int, progress: Callable[[str], None]) -> dict[str, float]:

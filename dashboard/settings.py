@@ -43,7 +43,9 @@ from packet.config import PacketConfig
 
 ENV_PREFIX = "MILLWORTH__"
 DEFAULT_FILE = Path("millworth.toml")
-_SECRET_KEY: Final = re.compile(r"alerts\.webhooks\.\d+\.secret|(?:identifiers|encryption)\.keys")
+_SECRET_KEY: Final = re.compile(
+    r"alerts\.webhooks\.\d+\.secret|(?:identifiers|encryption)\.keys|access\.token"
+)
 _PASSWORD: Final = re.compile(r"://[^/@\s:]*:[^/@\s]+@")  # in an address
 
 

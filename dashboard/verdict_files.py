@@ -23,6 +23,7 @@ from cryptography.hazmat.primitives.serialization import (
 
 from attribution.gate import canonical, digest, reproduce
 from collector.errors import InputError
+from collector.keys import require_secret_mode
 
 
 def new_key(path: Path) -> Path:
@@ -48,6 +49,7 @@ def sign(told: dict[str, Any], key_path: Path) -> tuple[str, str]:
         raise InputError(f"{key_path}: no private key without a password: {error}") from error
     if not isinstance(key, Ed25519PrivateKey):
         raise InputError(f"{key_path}: no Ed25519 key; make one with --new-key")
+    require_secret_mode(key_path, key_path.stat().st_mode, "the key that signs")
     public = key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
     return key.sign(canonical(told)).hex(), public.decode()
 

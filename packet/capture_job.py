@@ -13,9 +13,9 @@ from packet.byte_budget import ByteBudget, Tier
 from packet.columns import U64, Mask, PacketColumns, port_pairs
 from packet.config import PacketConfig
 from packet.contexts import as_contexts
-from packet.coverage import Coverage, Drops, moved, window_of
+from packet.coverage import Coverage, Drops, edges_of, moved, tears_of, window_of
 from packet.lag import LAG_MAX_NS
-from packet.link import WINDOW_MARGIN_NS, SpanEndpoints, link
+from packet.link import LAGGED, WINDOW_MARGIN_NS, SpanEndpoints, SpanFlow, link
 from packet.queries import REACH_NS, CaptureRequest, Reader
 from packet.reconstruction import Captured, judge
 from packet.recorder import Recorder
@@ -192,16 +192,11 @@ class CaptureJob:
         traces, total = self._traces(request, 0, now_ns)
         spans = self._spans(request, traces)
         touched = {span.trace_id for span in spans} | set(traces)
-        linked = self._reader.linked_spans(sorted(touched))
         # What answers and names no ports may have used no network, and its caller has a span of its
         # own. A call is over the network: one that names none and was not found is missing.
-        spans = [
-            span
-            for span in spans
-            if span.port_pair or not span.is_server or (span.trace_id, span.span_id) in linked
-        ]
+        spans = [span for span in spans if span.port_pair or not span.is_server]
         keys = [(span.trace_id, span.span_id) for span in spans]
-        whole = {key for key in keys if capture.coverage.is_whole(key, linked.get(key, ()))}
+        whole = {key for key in keys if capture.coverage.is_whole(key)}
         unlinked = {key[0] for key in keys if key not in whole} | (
             touched - {key[0] for key in keys}
         )
@@ -215,8 +210,7 @@ class CaptureJob:
             rebuilt=len(touched - unlinked),
             spans=len(spans),
             packets=len(capture.packets),
-            # Of each exchange one of the request and one of the answer: without, none was found.
-            proven=min(sum(2 * len(linked[key]) for key in whole), len(capture.packets)),
+            unproven=capture.coverage.unproven,
             held_s=(capture.asked_ns - capture.since_ns) / NS_PER_S,
             needed_s=(capture.asked_ns - begin_ns) / NS_PER_S,
             recorded=recorded,
@@ -255,14 +249,17 @@ class CaptureJob:
         pairs = port_pairs(pulled.src_port, pulled.dst_port)
         packets = pulled.take(np.isin(pairs, np.array(sorted(look.pairs), np.uint32)))
         # Found among all packets of their connections, not among those of their own time alone.
-        links = link(look.spans, packets, as_contexts(tally.contexts[-1]))
+        links = self._links(look, packets, tally)
+        coverage = look.capture.coverage
+        coverage.found(links, tears_of(packets, {span.client_port for span in look.spans}))
         elsewhere = moved(look.spans, links)
-        look.capture.coverage.add(look.spans, since_ns)
+        coverage.add(look.spans, since_ns)
         # Where their begin is known by what was seen of it alone, there may have been more before.
-        look.capture.coverage.add(elsewhere, since_ns + WINDOW_MARGIN_NS)
+        coverage.add(elsewhere, since_ns + WINDOW_MARGIN_NS)
         kept = within_windows(packets, [*look.spans, *elsewhere])
         if look.request.port_pairs:
             kept |= _named(packets, look.request)
+        coverage.unproven = int(np.isin(edges_of(packets), packets.ts_ns[kept]).sum())
         packets = packets.take(kept)
         # What an earlier look kept is kept, paid for and linked.
         fresh = packets.take(~np.isin(packet_names(packets), look.capture.packets))
@@ -272,6 +269,22 @@ class CaptureJob:
             self._keeper.keep(fresh, Tier.DUMPED, look.request.trigger_id)
             look.capture.packets = np.union1d(look.capture.packets, packet_names(fresh))
             tally.ranges.append((int(fresh.ts_ns.min()), int(fresh.ts_ns.max())))
+
+    def _links(self, look: _Look, packets: PacketColumns, tally: Tally) -> list[SpanFlow]:
+        contexts = as_contexts(tally.contexts[-1])
+        links = link(look.spans, packets, contexts)
+        if not any(row.method.endswith(LAGGED) for row in links):
+            return links
+        # By a lag a span may reach into the exchange of the next one on its connection, which has
+        # to be known to have it.
+        assert look.range_ns is not None
+        named = {(span.trace_id, span.span_id) for span in look.spans}
+        others = self._reader.spans(*look.range_ns, port_pairs=look.pairs)
+        rivals = [span for span in others if (span.trace_id, span.span_id) not in named]
+        links = link([*look.spans, *rivals], packets, contexts)
+        links = [row for row in links if (row.trace_id, row.span_id) in named]
+        tally.lagged += links
+        return links
 
     def _paid(
         self, packets: PacketColumns, capture: _Capture, by_rank: Sequence[int]

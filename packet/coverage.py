@@ -8,10 +8,14 @@ what was kept for somebody else.
 from __future__ import annotations
 
 from collections import defaultdict, deque
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from typing import Final
 
+import numpy as np
+
+from packet.columns import I64, U32, PacketColumns, rows_by_key
 from packet.link import WINDOW_MARGIN_NS, SpanEndpoints, SpanFlow
 
 Key = tuple[str, str]  # trace and span
@@ -21,10 +25,13 @@ _READINGS_MAX: Final = 4_096  # two hours of a job that runs every 2 s
 
 
 class Coverage:
-    """For each span the windows of which the recorder had everything."""
+    """For each span its exchanges, and the windows of which the recorder had everything."""
 
     def __init__(self) -> None:
         self._windows: dict[Key, set[Window]] = defaultdict(set)
+        self._exchanges: dict[Key, list[Window]] = {}
+        self._torn: set[Key] = set()
+        self.unproven = 0  # first and last packets of sides of connections that were kept
 
     def add(self, spans: Iterable[SpanEndpoints], since_ns: int) -> None:
         """Note the windows of spans that were pulled from a recorder that holds all since then."""
@@ -32,12 +39,33 @@ class Coverage:
             if span.start_ns >= since_ns:
                 self._windows[span.trace_id, span.span_id].add(window_of(span))
 
-    def is_whole(self, key: Key, exchanges: Collection[Window]) -> bool:
-        """Return whether there are exchanges of a span, and all of them lie in what was there."""
-        windows = self._windows.get(key, set())
-        return bool(exchanges) and all(
-            any(begin <= first and last <= end for begin, end in windows)
-            for first, last in exchanges
+    def found(self, links: Iterable[SpanFlow], tears: Mapping[int, Sequence[int]]) -> None:
+        """Note the exchanges of spans, found among all packets of their connections.
+
+        Args:
+            links: of spans to what the recorder had.
+            tears: by connection, when bytes of it are missing.
+        """
+        found: dict[Key, list[Window]] = defaultdict(list)
+        for row in links:
+            if row.wire_ns is None:
+                continue
+            key = row.trace_id, row.span_id
+            found[key].append((row.from_ns, row.to_ns))
+            if any(row.from_ns <= at <= row.to_ns for at in tears.get(row.flow_hash, ())):
+                self._torn.add(key)
+        self._exchanges |= found
+
+    def is_whole(self, key: Key) -> bool:
+        """Return whether a span has exchanges, none torn, and all of them in what was there."""
+        exchanges, windows = self._exchanges.get(key, ()), self._windows.get(key, ())
+        return (
+            bool(exchanges)
+            and key not in self._torn
+            and all(
+                any(begin <= first and last <= end for begin, end in windows)
+                for first, last in exchanges
+            )
         )
 
 
@@ -84,3 +112,53 @@ def moved(spans: Sequence[SpanEndpoints], links: Iterable[SpanFlow]) -> list[Spa
         if row.from_ns < begin_ns or row.to_ns > end_ns:
             found.append(replace(span, start_ns=row.from_ns, end_ns=row.to_ns))
     return found
+
+
+def tears_of(packets: PacketColumns, client_ports: AbstractSet[int]) -> dict[int, list[int]]:
+    """Return by connection when bytes are missing that were on their way.
+
+    What nobody saw, and the other side acknowledged before the next segment came, is of what was
+    answered by that where it is of a request, and of the answer before it where it is of one. Else
+    it is of the next segment's exchange.
+    """
+    found: dict[int, list[int]] = defaultdict(list)
+    for here, back in _sides(packets):
+        first = here.tcp_seq[0]
+        begins = _since(here.tcp_seq, first)
+        order = np.argsort(begins, kind="stable")
+        ends = np.maximum.accumulate((begins + here.payload_bytes)[order])
+        for at in np.flatnonzero(begins[order][1:] > ends[:-1]).tolist():
+            before_ns, after_ns = (int(here.ts_ns[order[place]]) for place in (at, at + 1))
+            said = _since(back.tcp_ack, first)
+            told = (back.ts_ns > before_ns) & (back.ts_ns < after_ns) & (said > ends[at])
+            times = found[int(here.flow_hash[0])]
+            if told.any():
+                is_request = int(here.src_port[0]) in client_ports
+                times.append(int(back.ts_ns[told].min()) if is_request else before_ns)
+            if not told.any() or said[told].max() < begins[order[at + 1]]:
+                times.append(after_ns)  # all of it, or what was not acknowledged
+    return found
+
+
+def edges_of(packets: PacketColumns) -> list[int]:
+    """Return when each side of each connection was first and last seen to say something.
+
+    What it said before and behind that, and nobody saw, leaves no gap.
+    """
+    return [int(ns) for here, _ in _sides(packets) for ns in (here.ts_ns.min(), here.ts_ns.max())]
+
+
+def _sides(packets: PacketColumns) -> Iterator[tuple[PacketColumns, PacketColumns]]:
+    """Yield what each side of each connection says, and what the other side sends meanwhile."""
+    for rows in rows_by_key(packets.flow_hash):
+        flow = packets.take(rows)
+        for port in np.unique(flow.src_port).tolist():
+            here = flow.take((flow.src_port == port) & (flow.payload_bytes > 0))
+            if len(here):
+                yield here, flow.take(flow.src_port != port)
+
+
+def _since(numbers: U32, first: np.uint32) -> I64:
+    """Return how far TCP's numbers are behind one of them; they begin anew at 2^32."""
+    behind: I64 = (numbers - first).astype(np.int32).astype(np.int64)
+    return behind

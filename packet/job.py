@@ -153,6 +153,8 @@ class PacketJob:
                 self._captures.keep_nothing(until_ns, now_ns)
         tally.flows = self._keeper.analyse(tally.contexts, now_ns)
         self._link_new_spans(spans_until_ns, now_ns, tally)
+        # They replace what this run made of the kept packets alone.
+        self._writer.span_flows(tally.lagged, now_ns + 1)
         self._captures.close(now_ns)
         if self._recorder is not None and tally.capture_lost is None:
             self._meter.note(self._recorder.stats())

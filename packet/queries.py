@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -172,19 +171,6 @@ class Reader:
                 },
             )
         return [SpanEndpoints(*(*row[:8], normal_address(row[8]), *row[9:])) for row in rows]
-
-    def linked_spans(
-        self, trace_ids: Sequence[str]
-    ) -> dict[tuple[str, str], list[tuple[int, int]]]:
-        """Return by (trace id, span id) when its exchanges were on the wire, with their answers."""
-        found: dict[tuple[str, str], list[tuple[int, int]]] = defaultdict(list)
-        for at in range(0, len(trace_ids), _TRACES_A_QUERY):
-            part = list(trace_ids[at : at + _TRACES_A_QUERY])
-            for trace_id, span_id, from_ns, to_ns in self._rows(
-                "linked_spans", {"trace_ids": part}
-            ):
-                found[trace_id, span_id].append((from_ns, to_ns))
-        return found
 
     def kept_traces(
         self, threshold: str, after_ns: int, until_ns: int, traces_max: int

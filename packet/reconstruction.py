@@ -19,7 +19,7 @@ class Captured:
     rebuilt: int  # ... of these, with every exchange of every call in a time that was all kept
     spans: int  # of these requests: calls, and what answers where it names its connection
     packets: int  # kept
-    proven: int  # ... of these, that no exchange would have been found without
+    unproven: int  # places where another may have been: before or behind it nothing was seen
     held_s: float  # how far back the recorder reached when it was asked
     needed_s: float  # ... and how far it had to
     recorded: int  # packets that the recorder saw while the incident lasted
@@ -42,9 +42,9 @@ class Reconstruction:
 def judge(captured: Captured) -> Reconstruction:
     """Return the probability that nothing of an incident is missing, and its grounds.
 
-    A packet that the kernel dropped is anybody's: each that was needed, and whose loss would not
-    have been seen, escapes it by the share that was not dropped. Everything else is seen and not
-    assumed; what was not looked at counts as missing.
+    A packet that the kernel dropped leaves a gap in the numbers of its connection, unless nothing
+    was seen before or behind it: there it may have been, by the share that was dropped. Everything
+    else is seen and not assumed; what was not looked at counts as missing.
     """
     seen = captured.recorded + captured.dropped
     drop_ratio = captured.dropped / seen if seen else 0.0
@@ -52,7 +52,7 @@ def judge(captured: Captured) -> Reconstruction:
     refused = captured.refused_flows + captured.refused_bytes + captured.cut_packets > 0
     unlinked = captured.requests - captured.rebuilt
     whole = covered and not refused and captured.requests > 0 and unlinked == 0
-    kept = (1 - drop_ratio) ** (captured.packets - captured.proven) if whole else 0.0
+    kept = (1 - drop_ratio) ** captured.unproven if whole else 0.0
     return Reconstruction(
         probability=kept,
         sampled_probability=1 - (1 - captured.sample_ratio) ** captured.requests,

@@ -10,7 +10,7 @@ from packet.byte_budget import Tier
 from packet.columns import PacketColumns, concat_columns
 from packet.contexts import ContextRows, as_contexts, carried_by
 from packet.decode import decode
-from packet.link import WINDOW_MARGIN_NS, SpanEndpoints
+from packet.link import WINDOW_MARGIN_NS, SpanEndpoints, SpanFlow
 from packet.queries import Reader
 from packet.recorder import Recorder
 from packet.sampler import Selection
@@ -36,6 +36,8 @@ class Tally:
     capture_lost: str | None = None
     ranges: list[tuple[int, int]] = field(default_factory=list)
     contexts: list[ContextRows] = field(default_factory=list)  # of the packets that were pulled
+    # Links by a lag that all packets of a connection agree on; those that are kept may not.
+    lagged: list[SpanFlow] = field(default_factory=list)
 
     def pulled(self, recorder: Recorder, selection: Selection) -> PacketColumns:
         """Return the selected packets; frames of no use are counted, contexts are put aside."""

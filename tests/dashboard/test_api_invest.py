@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from collector.audit import read_audit
+from collector.errors import ConfigError
 from collector.store.connect import Connections
 from dashboard.verdict_files import new_key, sign
 from tests.dashboard.test_api import Api
@@ -80,6 +81,10 @@ def test_verdict_is_kept_signed_and_found_good(store: Connections, tmp_path: Pat
     assert told["document"]["verdict"]["ruling"] == "fund"
     key = tmp_path / "key"
     new_key(key)
+    key.chmod(0o640)
+    with pytest.raises(ConfigError, match=r"may be read by others .mode 0640.; run `chmod 600"):
+        sign(told["document"], key)
+    key.chmod(0o600)
     signature, public = sign(told["document"], key)
     seal = {"signature": signature, "public_key": public}
     path = f"/api/v1/vram/verdicts/{told['sha256']}"

@@ -105,6 +105,7 @@ def test_wrong_settings_end_in_one_line_that_names_the_key(
         '[identifiers]\nkeys = "k1:00"\n',
         '[[alerts.webhooks]]\nname = "a"\nurl = "https://h.example"\nsecret = "whsec_x"\n',
         '[store]\nurl = "http://u:hunter2@db.example:8123"\n',
+        '[access]\ntoken = "mwt_x"\n',
     ],
 )
 def test_file_with_a_secret_that_others_may_read_is_refused(tmp_path: Path, text: str) -> None:

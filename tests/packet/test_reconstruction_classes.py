@@ -117,6 +117,25 @@ def test_clock_that_is_off_is_found_or_nothing_is_said_to_be_whole(
     assert kept == len(packets)
 
 
+def test_what_was_found_by_a_lag_is_linked_beside_spans_that_were_not_kept(
+    store: Connections,
+) -> None:
+    """Ordinary spans of these connections, of which nothing is kept, would have outvoted it."""
+    packets, drawn = _incident(store, 12, 400 * _MS, ports=4), Random(6)
+    for number in range(60):
+        at_ns, port = _T + NS_PER_S + number * 30 * _MS, CLIENT[1] + number % 4
+        at_ns += drawn.randrange(9 * _MS)
+        packets += exchange(at_ns + _MS, at_ns + 20 * _MS, (CLIENT[0], port))
+        insert_spans(store, [_call(f"other{number}", at_ns + 400 * _MS, port)])
+    row = _verdict(store, _job(store, HeldFrames(frames(packets))), _T + 3 * NS_PER_S)
+    assert (row["rebuilt"], row["probability"]) == (12, 1.0)
+    links = store.client().query(
+        "SELECT uniqExact(trace_id), uniqExact(method), any(method) FROM span_flows FINAL "
+        "WHERE startsWith(trace_id, 't') AND wire_ns IS NOT NULL"
+    )
+    assert links.result_rows == [(12, 1, "tuple+time+lag")]
+
+
 def test_links_of_others_packets_make_nothing_whole(store: Connections) -> None:
     """Too few to vote: what lies at the time of a span need not be its own."""
     held = HeldFrames(frames(_incident(store, 6, 400 * _MS, gap_ns=400 * _MS)[:-3]))
