@@ -239,6 +239,8 @@ class _Calls:
         with self._lock:
             if self.held >= self._most:
                 return False
+            if self.held == 0:
+                self._ended.begin()
             self.held += 1
             return True
 

@@ -75,10 +75,10 @@ class Budget:
         with self._lock:
             self._add(-count)
 
-    def drain(self, count: int) -> None:
-        """Give bytes back that the store has now."""
+    def drain(self, count: int, took_ns: int) -> None:
+        """Give bytes back that the store has now, after so long."""
         with self._lock:
-            self._drain_rate.note(count)
+            self._drain_rate.note(count, took_ns)
             self._add(-count)
 
     def retry_seconds(self) -> int:
@@ -87,6 +87,8 @@ class Budget:
             return self._drain_rate.seconds_for(self._held - self._bytes_max * 9 // 10)
 
     def _add(self, count: int) -> None:
+        if self._held == 0:
+            self._drain_rate.begin()
         self._held += count
         self._gauge.set(self._held)
 

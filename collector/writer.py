@@ -210,6 +210,7 @@ class StoreWriter:
 
     def _store_batch(self, batch: Batch) -> None:
         path = batch.path
+        begun_ns = self._clock.monotonic_ns()
         content, frames, held_bytes = self._read(batch)
         intact = [frame for frame in frames if frame.is_intact]
         for frame in frames:
@@ -223,7 +224,7 @@ class StoreWriter:
             self._arrivals.example(batch.segments[0]),
         )
         self._persist(lambda: delete_batch(batch, self._disk))
-        self._budget.drain(held_bytes)
+        self._budget.drain(held_bytes, self._clock.monotonic_ns() - begun_ns)
 
     def _by_entrance(
         self, content: bytes, frames: Sequence[Frame]

@@ -15,6 +15,7 @@ import httpx
 import pytest
 from clickhouse_connect.driver.client import Client
 
+from collector.clock import NS_PER_S
 from collector.config import CollectorConfig
 from collector.counters import Counters
 from collector.disk import Disk
@@ -123,7 +124,10 @@ def test_store_that_is_behind_costs_nothing_that_was_acknowledged(
             if answer.status_code != 200:
                 break
             acknowledged.append(name)
-        assert (answer.status_code, answer.headers["retry-after"]) == (503, "30")
+        assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
+        clock.ns += 7 * NS_PER_S
+        answer = post(client, trace_request(span(name="refused")))
+        assert (answer.status_code, answer.headers["retry-after"]) == (503, "7")
         assert held.asked.wait(WAIT_S)
         held.is_away = False
         held.may_answer.set()
