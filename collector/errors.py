@@ -5,6 +5,7 @@ MillworthError
 │   ├── StoreUnavailableError
 │   ├── LogFullError         the write-ahead log holds all it may: the sender has to wait
 │   ├── LogWriteError        the write-ahead log could not be written or synced
+│   ├── ClientGoneError      nobody waits for the answer any more, so nothing was kept
 │   ├── RateLimitedError     a sender did as much as its token allows for now
 │   └── BusyError            as many requests wait as may
 └── PermanentError           the same input fails again
@@ -41,6 +42,10 @@ class LogFullError(TransientError):
 
 class LogWriteError(TransientError):
     """The write-ahead log could not be written or synced, so nothing was acknowledged."""
+
+
+class ClientGoneError(TransientError):
+    """Who sent a request no longer waits for the answer, and will send it again."""
 
 
 class RateLimitedError(TransientError):

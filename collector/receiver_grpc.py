@@ -23,6 +23,7 @@ from collector.counters import Counters
 from collector.drain_rate import DrainRate
 from collector.errors import (
     AddressInUseError,
+    ClientGoneError,
     DecodeError,
     LogFullError,
     LogWriteError,
@@ -181,7 +182,7 @@ class GrpcReceiver:
             except LogFullError as error:
                 seconds = self._intake.retry_seconds(error)
                 _ask_to_retry(context, grpc.StatusCode.RESOURCE_EXHAUSTED, str(error), seconds)
-            except LogWriteError as error:
+            except (LogWriteError, ClientGoneError) as error:
                 seconds = self._intake.retry_seconds(error)
                 _ask_to_retry(context, grpc.StatusCode.UNAVAILABLE, str(error), seconds)
             except grpc.RpcError:
@@ -205,7 +206,9 @@ class GrpcReceiver:
             raise DecodeError("the call has no message; send an export request")
         self._gate.charge(sender, len(request))
         self._require_outcomes(sender, signal, request)
-        receipt = self._intake.receive(signal, request, _LISTENER)
+        receipt = self._intake.receive(
+            signal, request, _LISTENER, is_gone=lambda: not context.is_active()
+        )
         receipt.synced.result()
         return receipt.answer.SerializeToString()
 

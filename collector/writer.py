@@ -35,8 +35,8 @@ from collector.otlp_spans import is_scalar, unmarked
 from collector.protection import Protection
 from collector.store.connect import Connections
 from collector.store.failures import explain, is_schema_damaged
-from collector.wal import Budget, segment_created_ns
-from collector.wal_frames import TRAILER_BYTES, Frame, encode_frame
+from collector.wal import Budget
+from collector.wal_frames import TRAILER_BYTES, Frame, encode_frame, segment_created_ns
 from collector.wal_groups import Batch, delete_batch, draft_group, fix_group
 from collector.worker import Worker
 

@@ -221,12 +221,10 @@ def test_calls_over_the_limit_are_told_when_to_come_back(
 ) -> None:
     """gRPC's own limit says nothing of a retry, and a sender would drop its batch."""
     disk = HeldDisk()
-    body = trace_request(span()).SerializeToString()
+    bodies = [trace_request(span()).SerializeToString() for _ in range(4 + 3)]
     with collecting(tmp_path, disk, clock, calls_max=4) as (service, counters):
         errors = queue.SimpleQueue[grpc.RpcError | None]()
-        senders = [
-            threading.Thread(target=_send, args=(service, body, errors)) for _ in range(4 + 3)
-        ]
+        senders = [threading.Thread(target=_send, args=(service, body, errors)) for body in bodies]
         for sender in senders:
             sender.start()
         refused = [errors.get(timeout=WAIT_S) for _ in range(3)]
@@ -242,7 +240,7 @@ def test_calls_over_the_limit_are_told_when_to_come_back(
         assert service.status().spans_acked == 4
         assert ended(counters, "grpc", "too_many") == 3
         with channel_to(service) as export:
-            assert export(body, timeout=WAIT_S) == b""
+            assert export(bodies[0], timeout=WAIT_S) == b""
 
 
 def _send(

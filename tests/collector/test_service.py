@@ -120,11 +120,11 @@ def test_log_directory_that_is_a_file_ends_the_start(tmp_path: Path) -> None:
 def test_stop_stores_what_was_acknowledged(
     service: CollectorService, store: Connections, http: httpx.Client, tmp_path: Path
 ) -> None:
-    """A clean stop leaves an empty log."""
+    """A clean stop leaves an empty log, and what its retries are known by."""
     post(http, trace_request(span(name="last")))
 
     assert service.stop(WAIT_S)
     assert service.stop(WAIT_S)  # once more is harmless
     assert store.client().query("SELECT SpanName FROM otel_traces").result_rows == [("last",)]
     left = sorted(path.name for path in (tmp_path / "wal").iterdir())
-    assert left == ["identifiers.key", "lock"]
+    assert left == ["identifiers.key", "lock", "receipts.key", "traces.receipts"]
