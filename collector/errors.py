@@ -14,6 +14,7 @@ MillworthError
     ├── StoreRefusedError    the store answers and will refuse again: rights, names, version; exit 2
     ├── AddressInUseError    a port is taken; exit 2
     ├── MigrationError       an edited or unknown migration; exit 2
+    ├── RequestTooLargeError a request that is larger than what may ever be taken
     ├── DecodeError          bytes from outside that are not what they claim to be
     ├── UnauthenticatedError a request without a token, or with one that is not good
     ├── PermissionDeniedError  a token that may not do this
@@ -86,6 +87,10 @@ class AddressInUseError(PermanentError):
 
 class MigrationError(PermanentError):
     """A migration was edited after it was applied, or the store is newer than the program."""
+
+
+class RequestTooLargeError(PermanentError):
+    """A request is larger than what may ever be taken; smaller ones are welcome."""
 
 
 class DecodeError(PermanentError):

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from pathlib import Path
 
-from collector.clock import NS_PER_S, Clock
+from collector.clock import NS_PER_MINUTE, NS_PER_S, Clock
 from collector.config import AttributesConfig
 from collector.counters import Counters
 from collector.errors import (
@@ -32,6 +32,7 @@ from collector.wal_frames import NO_DIGEST
 _LOG = get_logger("collector")
 # How long a sender is asked to wait when the log cannot be written: a disk says nothing of when.
 _REPAIR_SECONDS = 2
+_SAY_AGAIN_NS = NS_PER_MINUTE
 
 
 class Intake:
@@ -61,6 +62,7 @@ class Intake:
         self._lock = threading.Lock()
         self._acknowledged = dict.fromkeys(Signal, 0)
         self._refused = 0
+        self._said_ns: dict[tuple[Signal, str], int] = {}
 
     def receive(
         self,
@@ -80,6 +82,7 @@ class Intake:
         Raises:
             DecodeError: it is not a request of this signal.
             LogFullError: the log holds all it may; the sender has to retry.
+            RequestTooLargeError: the log never holds so much.
             ClientGoneError: the sender is gone; nothing was kept.
         """
         began_ns = self._clock.monotonic_ns()
@@ -139,6 +142,21 @@ class Intake:
         if isinstance(error, LogFullError):
             return self._budget.retry_seconds()
         return _REPAIR_SECONDS
+
+    def refuse_too_large(self, signal: Signal, transport: str, reason: str) -> None:
+        """Count a request that is too large for any time, and say so, once a minute at most."""
+        self._refuse(signal, {"too_large": 1})
+        now_ns = self._clock.monotonic_ns()
+        with self._lock:
+            said_ns = self._said_ns.get((signal, transport))
+            if said_ns is not None and now_ns - said_ns < _SAY_AGAIN_NS:
+                return
+            self._said_ns[signal, transport] = now_ns
+        _LOG.warning("request_too_large", signal=signal, transport=transport, reason=reason)
+
+    def refuse_unread(self, signal: Signal) -> None:
+        """Count a call that ended before its message was here."""
+        self._refuse(signal, {"unread": 1})
 
     def refuse_json(self, signal: Signal) -> None:
         """Count a request in JSON that found no room among those that wait."""

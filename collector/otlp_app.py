@@ -22,6 +22,7 @@ from collector.errors import (
     DecodeError,
     PermissionDeniedError,
     RateLimitedError,
+    RequestTooLargeError,
     TransientError,
     UnauthenticatedError,
 )
@@ -140,6 +141,7 @@ class OtlpApp:
         content_type = headers.get(b"content-type", "").split(";")[0].strip().lower()
         answer_type = JSON if content_type == JSON else PROTOBUF
         chunks: list[bytes] = []
+        signal = None
         try:
             signal = _route(scope, content_type)
             sender = self._admit(signal, headers.get(b"authorization"))
@@ -157,6 +159,8 @@ class OtlpApp:
                     self._take_protobuf, sender, signal, body, encoding, is_gone
                 )
         except _Refused as refused:
+            if signal is not None and refused.status is HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+                self._intake.refuse_too_large(signal, LISTENER, refused.reason)
             code = _CODES[refused.status]
             status = rpc_status(code, refused.reason, refused.retry_seconds)
             await _answer(send, refused.status, status, answer_type, refused.headers)
@@ -280,6 +284,8 @@ class OtlpApp:
             receipt.synced.result()
         except DecodeError as error:
             raise _Refused(HTTPStatus.BAD_REQUEST, str(error)) from error
+        except RequestTooLargeError as error:
+            raise _Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, str(error)) from error
         except PermissionDeniedError as error:
             raise _Refused(HTTPStatus.FORBIDDEN, str(error)) from error
         except TransientError as error:

@@ -25,7 +25,7 @@ from collector.clock import NS_PER_S, Clock
 from collector.counters import Counters
 from collector.disk import Disk
 from collector.drain_rate import DrainRate
-from collector.errors import InputError, LogFullError, LogWriteError
+from collector.errors import InputError, LogFullError, LogWriteError, RequestTooLargeError
 from collector.log import get_logger
 from collector.receipts import Receipts
 from collector.wal_frames import encode_frame, segment_created_ns
@@ -55,7 +55,13 @@ class Budget:
 
         Raises:
             LogFullError: that would be more than there may be.
+            RequestTooLargeError: that is more than there may ever be.
         """
+        if count > self._bytes_max:
+            raise RequestTooLargeError(
+                f"the request takes {count} bytes in the log, which may hold {self._bytes_max}; "
+                "send smaller batches, or raise collector.wal_bytes_max"
+            )
         with self._lock:
             if self._held + count > self._bytes_max:
                 raise LogFullError(
@@ -194,12 +200,13 @@ class Log:
 
         Raises:
             LogFullError: the log holds all it may; nothing was queued.
+            RequestTooLargeError: it never fits; nothing was queued.
         """
         received_ns = self._arrivals.begin(trace_id)
         frame = encode_frame(request, received_ns, items, digest)
         try:
             self._budget.reserve(len(frame))
-        except LogFullError:
+        except (LogFullError, RequestTooLargeError):
             self._arrivals.refused(received_ns)
             raise
         entry = _Entry(frame, digest, received_ns, synced or Future())

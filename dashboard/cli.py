@@ -159,6 +159,7 @@ def config_check(config: ConfigOption = None, as_json: JsonOption = False) -> No
     loaded.settings.require_secrets()
     loaded.settings.require_certificates(SystemClock().now_ns())
     check_retention(loaded.settings.retention, loaded.settings.collector.retention_days)
+    loaded.settings.collector.check_limits()
     if as_json:
         _print_json({"ok": True, "origins": loaded.origins})
         return
