@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import multiprocessing
+import re
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -19,6 +21,7 @@ _IN_FLIGHT = 16
 # An open loop sends when it is time, whatever the answers do; this many may be missing.
 _OPEN_IN_FLIGHT = 64
 _ANSWER_S_MAX = 120.0
+_FIRST_SPAN = re.compile(rb"\x0a\x10.{16}\x12\x08", re.DOTALL)  # up to its span_id
 # A machine with other work on it may take longer to read a request than a crowded receiver waits.
 _TRIES_MAX = 20
 _RETRYABLE = (
@@ -81,6 +84,13 @@ def read_load(path: Path) -> list[bytes]:
     return requests
 
 
+def renewed(request: bytes, number: int) -> bytes:
+    """Return a request whose first span has another id: equal bytes are taken for a retry."""
+    found = _FIRST_SPAN.search(request)
+    assert found is not None, "a request of the load has a span"
+    return request[: found.end()] + number.to_bytes(8, "big") + request[found.end() + 8 :]
+
+
 def _insist(call: Callable[[], object]) -> None:
     """Call again where OTLP says that a sender shall; the time to the answer counts all of it."""
     for _ in range(_TRIES_MAX):
@@ -102,7 +112,10 @@ def _send(pipe: Connection, load: Path, port: int, requests_per_s: float, second
     ) as channel:
         export = channel.unary_unary(EXPORT, bytes, bytes)
 
+        numbers = itertools.count(1)
+
         def send(request: bytes, due_ns: int | None = None) -> float:
+            request = renewed(request, next(numbers))
             began_ns = clock.monotonic_ns() if due_ns is None else due_ns
             _insist(lambda: export(request, timeout=_ANSWER_S_MAX, wait_for_ready=True))
             return (clock.monotonic_ns() - began_ns) / NS_PER_MS

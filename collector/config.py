@@ -7,6 +7,8 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from collector.errors import ConfigError
+
 
 class Section(BaseModel):
     """One section of millworth.toml: frozen, and a key it does not know is an error."""
@@ -164,6 +166,18 @@ class CollectorConfig(Section):
         description="Check spans with compiled code, where the extra accel (numba, 130 MB of "
         "memory) is installed, once 50,000 have come",
     )
+
+    def check_limits(self) -> None:
+        """Raise ConfigError where the log has no room for a request that may come.
+
+        Twice its size: names and numbers of people are replaced by longer tokens.
+        """
+        if self.wal_bytes_max < 2 * self.body_bytes_max:
+            raise ConfigError(
+                f"collector.body_bytes_max is {self.body_bytes_max} and collector.wal_bytes_max "
+                f"{self.wal_bytes_max}: what is under the first and over the second is refused for "
+                f"good; lower the first, or raise the second to {2 * self.body_bytes_max} or more"
+            )
 
 
 class AttributesConfig(Section):

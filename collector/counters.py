@@ -39,6 +39,12 @@ class Counters:
             ["signal"],
             registry=r,
         )
+        self.repeated = Counter(
+            "millworth_repeated",
+            "Requests that came again and were answered as the first time, without being stored",
+            ["signal"],
+            registry=r,
+        )
         self.refused = Counter(
             "millworth_refused",
             "Items or requests refused, by reason",

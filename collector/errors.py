@@ -5,6 +5,7 @@ MillworthError
 │   ├── StoreUnavailableError
 │   ├── LogFullError         the write-ahead log holds all it may: the sender has to wait
 │   ├── LogWriteError        the write-ahead log could not be written or synced
+│   ├── ClientGoneError      nobody waits for the answer any more, so nothing was kept
 │   ├── RateLimitedError     a sender did as much as its token allows for now
 │   └── BusyError            as many requests wait as may
 └── PermanentError           the same input fails again
@@ -13,6 +14,7 @@ MillworthError
     ├── StoreRefusedError    the store answers and will refuse again: rights, names, version; exit 2
     ├── AddressInUseError    a port is taken; exit 2
     ├── MigrationError       an edited or unknown migration; exit 2
+    ├── RequestTooLargeError a request that is larger than what may ever be taken
     ├── DecodeError          bytes from outside that are not what they claim to be
     ├── UnauthenticatedError a request without a token, or with one that is not good
     ├── PermissionDeniedError  a token that may not do this
@@ -41,6 +43,10 @@ class LogFullError(TransientError):
 
 class LogWriteError(TransientError):
     """The write-ahead log could not be written or synced, so nothing was acknowledged."""
+
+
+class ClientGoneError(TransientError):
+    """Who sent a request no longer waits for the answer, and will send it again."""
 
 
 class RateLimitedError(TransientError):
@@ -81,6 +87,10 @@ class AddressInUseError(PermanentError):
 
 class MigrationError(PermanentError):
     """A migration was edited after it was applied, or the store is newer than the program."""
+
+
+class RequestTooLargeError(PermanentError):
+    """A request is larger than what may ever be taken; smaller ones are welcome."""
 
 
 class DecodeError(PermanentError):

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import math
+import select
 import socket
 import ssl
 import struct
@@ -34,6 +35,8 @@ HEAD_BYTES_MAX = 64 * 1024
 # No descriptor or no memory for another connection: those that wait are taken a little later.
 _ACCEPT_AGAIN_S = 0.1
 _RETRY_AFTER_S = 1
+# The key of the ASGI scope's state under which an application finds `BoundedProtocol.is_gone`.
+IS_GONE = "millworth.is_gone"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +76,7 @@ class BoundedProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's own
         """Begin to wait for the first head."""
         super().connection_made(transport)
+        self._descriptor = transport.get_extra_info("socket").fileno()
         self._await_head()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -99,6 +103,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._settle()
         self._in_head = False
         self._head_bytes = self._body_bytes = 0
+        self.scope["state"][IS_GONE] = self.is_gone
         if self._bounds.body_seconds_max is not None:
             self._owed = self.loop.call_later(
                 self._bounds.body_seconds_max,
@@ -135,6 +140,15 @@ class BoundedProtocol(HttpToolsProtocol):
             self._unread.cancel()
             self._unread = None
         super().resume_writing()
+
+    def is_gone(self) -> bool:
+        """Return whether the peer has hung up, also where the loop has not come to see it yet.
+
+        Any thread may ask. Where the descriptor is another connection's by now, this one is gone.
+        """
+        poll = select.poll()
+        poll.register(self._descriptor, select.POLLRDHUP)
+        return self.transport.is_closing() or bool(poll.poll(0))
 
     def _await_head(self) -> None:
         self._owed = self.loop.call_later(

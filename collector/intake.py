@@ -7,15 +7,18 @@ import traceback
 from collections import Counter
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
-from dataclasses import dataclass
 from pathlib import Path
 
-from google.protobuf.message import Message
-
-from collector.clock import NS_PER_S, Clock
+from collector.clock import NS_PER_MINUTE, NS_PER_S, Clock
 from collector.config import AttributesConfig
 from collector.counters import Counters
-from collector.errors import DecodeError, LogFullError, TransientError
+from collector.errors import (
+    ClientGoneError,
+    DecodeError,
+    LogFullError,
+    LogWriteError,
+    TransientError,
+)
 from collector.identifiers import OTHER, Changes
 from collector.identifiers_config import IdentifiersConfig
 from collector.log import get_logger
@@ -24,21 +27,16 @@ from collector.otlp_limits import Limits
 from collector.otlp_plain import PlainLook
 from collector.otlp_spans import SCALAR_MARK
 from collector.protection import Protection
+from collector.receipts import Receipt, logged
 from collector.wal import Budget, Log
+from collector.wal_frames import NO_DIGEST
 
 _LOG = get_logger("collector")
 # How long a sender is asked to wait when the log cannot be written: a disk says nothing of when.
 _REPAIR_SECONDS = 2
 # Senders make up names, and each that is counted by is a series of its own.
 _CHANGED_NAMES_MAX = 200
-
-
-@dataclass(frozen=True, slots=True)
-class Receipt:
-    """What a sender is told once `synced` is done; not before."""
-
-    answer: Message
-    synced: Future[None]  # fails with LogWriteError
+_SAY_AGAIN_NS = NS_PER_MINUTE
 
 
 class Intake:
@@ -69,22 +67,37 @@ class Intake:
         self._acknowledged = dict.fromkeys(Signal, 0)
         self._refused = 0
         self._changed_names = {OTHER}
+        self._said_ns: dict[tuple[Signal, str], int] = {}
 
-    def receive(self, signal: Signal, body: Callable[[], bytes] | bytes, transport: str) -> Receipt:
-        """Take one request.
+    def receive(
+        self,
+        signal: Signal,
+        body: Callable[[], bytes] | bytes,
+        transport: str,
+        is_gone: Callable[[], bool],
+    ) -> Receipt:
+        """Take one request; of one that was taken already, return its receipt.
 
         Args:
             signal: what the sender says it is.
             body: a serialised export request, or what makes one of what was sent.
             transport: grpc or http, for the count.
+            is_gone: whether nobody waits for the answer any more.
 
         Raises:
             DecodeError: it is not a request of this signal.
             LogFullError: the log holds all it may; the sender has to retry.
+            RequestTooLargeError: the log never holds so much.
+            ClientGoneError: the sender is gone; nothing was kept.
         """
         began_ns = self._clock.monotonic_ns()
+        receipts = self._logs[signal].receipts
         try:
             request = body if isinstance(body, bytes) else body()
+            digest = receipts.digest(request)
+            if (known := receipts.find(digest)) is not None:
+                self._counters.repeated.labels(signal).inc()
+                return known
             now_ns = self._clock.now_ns()
             limits = limits_at(now_ns, self._retention_days, self._attributes)
             checked = self._take_plain(signal, request, limits) or self._check(
@@ -93,15 +106,18 @@ class Intake:
         except DecodeError:
             self._refuse(signal, {"undecodable": 1})
             raise
+        if receipts.is_earlier(digest):
+            # Its sender has not heard yet what of it was refused.
+            self._counters.repeated.labels(signal).inc()
+            return Receipt(response(signal, checked), logged())
         self._counters.received.labels(signal, transport).inc(
             checked.accepted + checked.refused_count
         )
         self._refuse(signal, checked.refused)
-        synced = self._log(signal, checked)
-        synced.add_done_callback(
-            lambda done: self._settle(signal, transport, checked, began_ns, done)
-        )
-        return Receipt(response(signal, checked), synced)
+        if is_gone():
+            self._refuse(signal, {"client_gone": checked.accepted})
+            raise ClientGoneError("nobody waits for the answer, so nothing is kept; send it again")
+        return self._log(signal, checked, digest, transport, began_ns)
 
     def _take_plain(self, signal: Signal, request: bytes, limits: Limits) -> Checked | None:
         """Return a request of spans as it goes to the log where one look at its bytes is enough."""
@@ -142,6 +158,21 @@ class Intake:
             return self._budget.retry_seconds()
         return _REPAIR_SECONDS
 
+    def refuse_too_large(self, signal: Signal, transport: str, reason: str) -> None:
+        """Count a request that is too large for any time, and say so, once a minute at most."""
+        self._refuse(signal, {"too_large": 1})
+        now_ns = self._clock.monotonic_ns()
+        with self._lock:
+            said_ns = self._said_ns.get((signal, transport))
+            if said_ns is not None and now_ns - said_ns < _SAY_AGAIN_NS:
+                return
+            self._said_ns[signal, transport] = now_ns
+        _LOG.warning("request_too_large", signal=signal, transport=transport, reason=reason)
+
+    def refuse_unread(self, signal: Signal) -> None:
+        """Count a call that ended before its message was here."""
+        self._refuse(signal, {"unread": 1})
+
     def refuse_json(self, signal: Signal) -> None:
         """Count a request in JSON that found no room among those that wait."""
         self._refuse(signal, {"json_full": 1})
@@ -170,17 +201,31 @@ class Intake:
         with self._lock:
             return dict(self._acknowledged), self._refused
 
-    def _log(self, signal: Signal, checked: Checked) -> Future[None]:
+    def _log(
+        self, signal: Signal, checked: Checked, digest: bytes, transport: str, began_ns: int
+    ) -> Receipt:
+        """Log a request, unless another thread has just begun to log the same."""
+        log, answer = self._logs[signal], response(signal, checked)
         if checked.accepted == 0:
-            nothing: Future[None] = Future()
-            nothing.set_result(None)
-            return nothing
+            self._settle(signal, transport, checked, began_ns, nothing := logged())
+            return Receipt(answer, nothing)
+        if not checked.is_timed:  # equal records without a time may be two
+            digest, receipt = NO_DIGEST, Receipt(answer, Future())
+        else:
+            receipt, is_ours = log.receipts.claim(digest, answer)
+            if not is_ours:
+                self._counters.repeated.labels(signal).inc()
+                return receipt
+        receipt.synced.add_done_callback(
+            lambda done: self._settle(signal, transport, checked, began_ns, done)
+        )
         try:
             payload = self._protection.seal(signal, checked.payload)
-            return self._logs[signal].append(payload, checked.accepted, checked.trace_id)
-        except LogFullError:
-            self._refuse(signal, {"log_full": checked.accepted})
+            log.append(payload, checked.accepted, checked.trace_id, digest, receipt.synced)
+        except Exception as error:
+            receipt.synced.set_exception(error)
             raise
+        return receipt
 
     def _settle(
         self,
@@ -190,8 +235,12 @@ class Intake:
         began_ns: int,
         synced: Future[None],
     ) -> None:
-        if synced.exception() is not None:
-            self._refuse(signal, {"log_write_failed": checked.accepted})
+        error = synced.exception()
+        if error is not None:
+            if isinstance(error, LogFullError):
+                self._refuse(signal, {"log_full": checked.accepted})
+            elif isinstance(error, LogWriteError):
+                self._refuse(signal, {"log_write_failed": checked.accepted})
             return
         self._counters.ack_seconds.labels(signal, transport).observe(
             (self._clock.monotonic_ns() - began_ns) / NS_PER_S,

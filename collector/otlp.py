@@ -64,6 +64,14 @@ _REQUESTS: Mapping[Signal, type[Request]] = {
 }
 
 
+# One for all whose every item was taken: receipts keep them, and nobody changes one.
+_WHOLE: Mapping[Signal, message.Message] = {
+    Signal.TRACES: ExportTraceServiceResponse(),
+    Signal.LOGS: ExportLogsServiceResponse(),
+    Signal.METRICS: ExportMetricsServiceResponse(),
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Checked:
     """A request that was taken, wholly or in part."""
@@ -73,6 +81,7 @@ class Checked:
     refused: Mapping[str, int]  # items by reason code
     message: str  # for the sender; empty where nothing was refused
     trace_id: str = ""  # of the first span that was taken, hex: an example of the request
+    is_timed: bool = True  # every item says when it was, so equal bytes are the same items
 
     @property
     def refused_count(self) -> int:
@@ -127,13 +136,13 @@ def check(signal: Signal, body: bytes, limits: Limits, survey: SpanSurvey | None
             f"the body is not an OTLP {signal} request ({error}); send "
             f"{signal.request_class.DESCRIPTOR.full_name}"
         ) from error
-    trace_id = ""
+    trace_id, is_timed = "", True
     if isinstance(request, ExportTraceServiceRequest):
         payload, accepted, refusals = check_spans(request, body, limits, survey)
         trace_id = _first_trace_id(request)
     else:
         if isinstance(request, ExportLogsServiceRequest):
-            accepted, refusals = _keep_good_records(request, limits)
+            accepted, refusals, is_timed = _keep_good_records(request, limits)
         else:
             accepted, refusals = _keep_good_points(request, limits)
         is_deep = has_deep_values(signal, body)
@@ -146,6 +155,7 @@ def check(signal: Signal, body: bytes, limits: Limits, survey: SpanSurvey | None
         refused=Counter(refusal.reason for refusal in refusals),
         message=_explain(refusals, accepted),
         trace_id=trace_id,
+        is_timed=is_timed,
     )
 
 
@@ -193,6 +203,8 @@ def normalise(signal: Signal, body: bytes) -> bytes:
 
 def response(signal: Signal, checked: Checked) -> message.Message:
     """Return the answer to a request: partial success is set only where something was refused."""
+    if not checked.refused_count:
+        return _WHOLE[signal]
     answer: ExportTraceServiceResponse | ExportLogsServiceResponse | ExportMetricsServiceResponse
     if signal is Signal.TRACES:
         answer = ExportTraceServiceResponse()
@@ -204,27 +216,27 @@ def response(signal: Signal, checked: Checked) -> message.Message:
         answer = ExportMetricsServiceResponse()
         answer.partial_success.rejected_data_points = checked.refused_count
     answer.partial_success.error_message = checked.message
-    if not checked.refused_count:
-        answer.ClearField("partial_success")
     return answer
 
 
 def _keep_good_records(
     request: ExportLogsServiceRequest, limits: Limits
-) -> tuple[int, list[Refusal]]:
+) -> tuple[int, list[Refusal], bool]:
     accepted = 0
+    is_timed = True
     refusals: list[Refusal] = []
     for resource_logs in request.resource_logs:
         for scope_logs in resource_logs.scope_logs:
             bad = {}
             for index, record in enumerate(scope_logs.log_records):
+                is_timed &= bool(record.time_unix_nano or record.observed_time_unix_nano)
                 refusal = refuse_record(record, limits)
                 if refusal is not None:
                     bad[index] = refusal
             accepted += len(scope_logs.log_records) - len(bad)
             remove(scope_logs.log_records, bad)
             refusals += bad.values()
-    return accepted, refusals
+    return accepted, refusals, is_timed
 
 
 def _keep_good_points(

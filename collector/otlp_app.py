@@ -22,10 +22,12 @@ from collector.errors import (
     DecodeError,
     PermissionDeniedError,
     RateLimitedError,
+    RequestTooLargeError,
     TransientError,
     UnauthenticatedError,
 )
 from collector.foreign_pages import LOOPBACK_HOSTS, page_refusal
+from collector.http_server import IS_GONE
 from collector.intake import Intake
 from collector.otlp import Signal
 from collector.otlp_json import MARKS_MAX, count_marks, decode_json
@@ -45,6 +47,7 @@ from collector.tokens import Scope as TokenScope
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+Ask = Callable[[], bool]
 
 PROTOBUF = "application/x-protobuf"
 JSON = "application/json"
@@ -138,6 +141,7 @@ class OtlpApp:
         content_type = headers.get(b"content-type", "").split(";")[0].strip().lower()
         answer_type = JSON if content_type == JSON else PROTOBUF
         chunks: list[bytes] = []
+        signal = None
         try:
             signal = _route(scope, content_type)
             sender = self._admit(signal, headers.get(b"authorization"))
@@ -146,14 +150,17 @@ class OtlpApp:
             await self._read(receive, headers, chunks)
             body = b"".join(chunks)
             encoding = headers.get(b"content-encoding", "identity").lower()
+            is_gone = scope.get("state", {}).get(IS_GONE, lambda: False)
             # Both wait for the sync, which must not hold up everyone else's answers.
             if content_type == JSON:
-                message = await self._take_json(sender, signal, body, encoding)
+                message = await self._take_json(sender, signal, body, encoding, is_gone)
             else:
                 message = await asyncio.to_thread(
-                    self._take_protobuf, sender, signal, body, encoding
+                    self._take_protobuf, sender, signal, body, encoding, is_gone
                 )
         except _Refused as refused:
+            if signal is not None and refused.status is HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+                self._intake.refuse_too_large(signal, LISTENER, refused.reason)
             code = _CODES[refused.status]
             status = rpc_status(code, refused.reason, refused.retry_seconds)
             await _answer(send, refused.status, status, answer_type, refused.headers)
@@ -224,7 +231,7 @@ class OtlpApp:
         return self._held_bytes + more > self._held_bytes_max
 
     async def _take_json(
-        self, sender: Sender, signal: Signal, body: bytes, encoding: str
+        self, sender: Sender, signal: Signal, body: bytes, encoding: str, is_gone: Ask
     ) -> Message:
         """Take one request by threads for JSON alone: it is slow, and shall hold up no other."""
         plain, marks = await asyncio.to_thread(self._measure_json, body, encoding)
@@ -239,7 +246,7 @@ class OtlpApp:
         self._held_bytes += len(plain)
         try:
             return await asyncio.get_running_loop().run_in_executor(
-                self._json, self._take, sender, signal, plain, JSON
+                self._json, self._take, sender, signal, plain, JSON, is_gone
             )
         finally:
             self._json_marks -= marks
@@ -256,10 +263,14 @@ class OtlpApp:
             )
         return plain, marks
 
-    def _take_protobuf(self, sender: Sender, signal: Signal, body: bytes, encoding: str) -> Message:
-        return self._take(sender, signal, self._decompress(body, encoding), PROTOBUF)
+    def _take_protobuf(
+        self, sender: Sender, signal: Signal, body: bytes, encoding: str, is_gone: Ask
+    ) -> Message:
+        return self._take(sender, signal, self._decompress(body, encoding), PROTOBUF, is_gone)
 
-    def _take(self, sender: Sender, signal: Signal, plain: bytes, content_type: str) -> Message:
+    def _take(
+        self, sender: Sender, signal: Signal, plain: bytes, content_type: str, is_gone: Ask
+    ) -> Message:
         """Check and log one request; return after the sync."""
         self._gate.charge(sender, len(plain))
 
@@ -269,10 +280,12 @@ class OtlpApp:
             )
 
         try:
-            receipt = self._intake.receive(signal, request, LISTENER)
+            receipt = self._intake.receive(signal, request, LISTENER, is_gone)
             receipt.synced.result()
         except DecodeError as error:
             raise _Refused(HTTPStatus.BAD_REQUEST, str(error)) from error
+        except RequestTooLargeError as error:
+            raise _Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, str(error)) from error
         except PermissionDeniedError as error:
             raise _Refused(HTTPStatus.FORBIDDEN, str(error)) from error
         except TransientError as error:
@@ -310,11 +323,15 @@ class OtlpApp:
             raise _Refused(HTTPStatus.BAD_REQUEST, str(error)) from error
 
     def _too_large(self) -> _Refused:
-        return _Refused(
-            HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-            f"the body is over {self._body_bytes_max} bytes; send smaller batches, or raise "
-            "collector.body_bytes_max",
-        )
+        return _Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, say_too_large(self._body_bytes_max))
+
+
+def say_too_large(body_bytes_max: int) -> str:
+    """Return what the sender of a request that is too large is told, over either transport."""
+    return (
+        f"the body is over {body_bytes_max} bytes; send smaller batches, or raise "
+        "collector.body_bytes_max"
+    )
 
 
 def _route(scope: Scope, content_type: str) -> Signal:

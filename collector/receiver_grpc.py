@@ -23,15 +23,18 @@ from collector.counters import Counters
 from collector.drain_rate import DrainRate
 from collector.errors import (
     AddressInUseError,
+    ClientGoneError,
     DecodeError,
     LogFullError,
     LogWriteError,
     PermissionDeniedError,
     RateLimitedError,
+    RequestTooLargeError,
     UnauthenticatedError,
 )
 from collector.intake import Intake
 from collector.otlp import Signal
+from collector.otlp_app import say_too_large
 from collector.outcome_records import carries_outcome
 from collector.rpc_status import rpc_status
 from collector.slow_reads import SlowReads
@@ -59,6 +62,9 @@ _METADATA_BYTES_MAX = 16 * 1024
 # A peer that has vanished without a word is noticed after these two.
 _KEEPALIVE_MS = 60_000
 _KEEPALIVE_TIMEOUT_MS = 20_000
+# What gRPC itself refuses hears no word of ours, so it takes more than may be taken: less than a
+# message of the largest size takes while it is parsed, which is about five times its bytes.
+_REFUSED_SHARE = 4
 _LISTENER = "grpc"
 
 Behaviour = Callable[[Iterator[bytes], grpc.ServicerContext], bytes]
@@ -167,6 +173,9 @@ class GrpcReceiver:
                 return self._take(signal, requests, context)
             except DecodeError as error:
                 context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error))
+            except RequestTooLargeError as error:
+                self._intake.refuse_too_large(signal, _LISTENER, str(error))
+                context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error))
             except UnauthenticatedError as error:
                 context.abort(grpc.StatusCode.UNAUTHENTICATED, str(error))
             except PermissionDeniedError as error:
@@ -181,7 +190,7 @@ class GrpcReceiver:
             except LogFullError as error:
                 seconds = self._intake.retry_seconds(error)
                 _ask_to_retry(context, grpc.StatusCode.RESOURCE_EXHAUSTED, str(error), seconds)
-            except LogWriteError as error:
+            except (LogWriteError, ClientGoneError) as error:
                 seconds = self._intake.retry_seconds(error)
                 _ask_to_retry(context, grpc.StatusCode.UNAVAILABLE, str(error), seconds)
             except grpc.RpcError:
@@ -199,13 +208,21 @@ class GrpcReceiver:
         self, signal: Signal, requests: Iterator[bytes], context: grpc.ServicerContext
     ) -> bytes:
         sender = self._gate.admit(_LISTENER, _authorization(context), Scope(signal))
-        with self._slow_reads.reading(context):
-            request = next(requests, None)
+        try:
+            with self._slow_reads.reading(context):
+                request = next(requests, None)
+        except grpc.RpcError:
+            self._intake.refuse_unread(signal)
+            raise
         if request is None:
             raise DecodeError("the call has no message; send an export request")
+        if len(request) > self._config.body_bytes_max:
+            raise RequestTooLargeError(say_too_large(self._config.body_bytes_max))
         self._gate.charge(sender, len(request))
         self._require_outcomes(sender, signal, request)
-        receipt = self._intake.receive(signal, request, _LISTENER)
+        receipt = self._intake.receive(
+            signal, request, _LISTENER, is_gone=lambda: not context.is_active()
+        )
         receipt.synced.result()
         return receipt.answer.SerializeToString()
 
@@ -239,6 +256,8 @@ class _Calls:
         with self._lock:
             if self.held >= self._most:
                 return False
+            if self.held == 0:
+                self._ended.begin()
             self.held += 1
             return True
 
@@ -269,7 +288,7 @@ class _Service(_GenericRpcHandler):
 def _options(config: CollectorConfig) -> list[tuple[str, int]]:
     return [
         # Also what a message may expand to, judged while it is expanded.
-        ("grpc.max_receive_message_length", config.body_bytes_max),
+        ("grpc.max_receive_message_length", _REFUSED_SHARE * config.body_bytes_max),
         # Otherwise a second service binds a taken port, and each gets half the calls.
         ("grpc.so_reuseport", 0),
         ("grpc.max_allowed_incoming_connections", config.connections_max),

@@ -10,13 +10,12 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
-import re
 import secrets
 import threading
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from prometheus_client import Gauge
@@ -26,14 +25,14 @@ from collector.clock import NS_PER_S, Clock
 from collector.counters import Counters
 from collector.disk import Disk
 from collector.drain_rate import DrainRate
-from collector.errors import InputError, LogFullError, LogWriteError
+from collector.errors import InputError, LogFullError, LogWriteError, RequestTooLargeError
 from collector.log import get_logger
-from collector.wal_frames import encode_frame
+from collector.receipts import Receipts
+from collector.wal_frames import encode_frame, segment_created_ns
 from collector.worker import Worker
 
 _LOG = get_logger("collector")
 _SUFFIX = ".segment"
-_CREATED = re.compile(r"-(\d{20})-")
 
 
 class Budget:
@@ -56,7 +55,13 @@ class Budget:
 
         Raises:
             LogFullError: that would be more than there may be.
+            RequestTooLargeError: that is more than there may ever be.
         """
+        if count > self._bytes_max:
+            raise RequestTooLargeError(
+                f"the request takes {count} bytes in the log, which may hold {self._bytes_max}; "
+                "send smaller batches, or raise collector.wal_bytes_max"
+            )
         with self._lock:
             if self._held + count > self._bytes_max:
                 raise LogFullError(
@@ -75,10 +80,10 @@ class Budget:
         with self._lock:
             self._add(-count)
 
-    def drain(self, count: int) -> None:
-        """Give bytes back that the store has now."""
+    def drain(self, count: int, took_ns: int) -> None:
+        """Give bytes back that the store has now, after so long."""
         with self._lock:
-            self._drain_rate.note(count)
+            self._drain_rate.note(count, took_ns)
             self._add(-count)
 
     def retry_seconds(self) -> int:
@@ -87,6 +92,8 @@ class Budget:
             return self._drain_rate.seconds_for(self._held - self._bytes_max * 9 // 10)
 
     def _add(self, count: int) -> None:
+        if self._held == 0:
+            self._drain_rate.begin()
         self._held += count
         self._gauge.set(self._held)
 
@@ -97,11 +104,13 @@ class _Segment:
     descriptor: int
     opened_ns: int  # monotonic
     size: int = 0
+    digests: list[bytes] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
     frame: bytes
+    digest: bytes
     received_ns: int
     synced: Future[None]
 
@@ -132,6 +141,7 @@ class Log:
         self._on_sealed = on_sealed
         self._disk = disk or Disk()
         self._arrivals = arrivals or Arrivals(clock)
+        self.receipts = Receipts(directory, name, clock, self._disk)
         self._ready = threading.Condition()
         self._waiting: deque[_Entry] = deque()
         self._seals: list[Future[None]] = []
@@ -144,14 +154,15 @@ class Log:
     def recover(self) -> list[Path]:
         """Return the segments of earlier runs, oldest first.
 
-        None is read here: that would hold up the start for as long as the store was away. What
-        stores them leaves torn tails out. Called once, before `start`.
+        Only what was not sealed is read here: all would hold up the start for as long as the store
+        was away. What stores them leaves torn tails out. Called once, before `start`.
         """
         segments = sorted(self._directory.glob(f"{self._name}-*{_SUFFIX}"))
         for path in segments:
             self._newest_ns = max(self._newest_ns, segment_created_ns(path))
             self._budget.adopt(path.stat().st_size)
             self._arrivals.recovered(path, segment_created_ns(path))
+        self.receipts.open(segments)
         return segments
 
     def start(self) -> None:
@@ -170,20 +181,35 @@ class Log:
         with self._ready:
             return sum(len(entry.frame) for entry in self._waiting)
 
-    def append(self, request: bytes, items: int, trace_id: str = "") -> Future[None]:
+    def append(
+        self,
+        request: bytes,
+        items: int,
+        trace_id: str = "",
+        digest: bytes = b"",
+        synced: Future[None] | None = None,
+    ) -> Future[None]:
         """Queue one request; the future is done when it is on disk, or has a LogWriteError.
+
+        Args:
+            request: as it is stored.
+            items: spans, log records or points in it.
+            trace_id: an example of the request.
+            digest: what a retry of it is known by.
+            synced: the future, where somebody waits on it already.
 
         Raises:
             LogFullError: the log holds all it may; nothing was queued.
+            RequestTooLargeError: it never fits; nothing was queued.
         """
         received_ns = self._arrivals.begin(trace_id)
-        frame = encode_frame(request, received_ns, items)
+        frame = encode_frame(request, received_ns, items, digest)
         try:
             self._budget.reserve(len(frame))
-        except LogFullError:
+        except (LogFullError, RequestTooLargeError):
             self._arrivals.refused(received_ns)
             raise
-        entry = _Entry(frame, received_ns, Future())
+        entry = _Entry(frame, digest, received_ns, synced or Future())
         with self._ready:
             if self._is_closing:
                 self._budget.release(len(frame))
@@ -273,6 +299,7 @@ class Log:
             self._give_up(group, error)
             return
         segment.size += len(content)
+        segment.digests += [entry.digest for entry in group if entry.digest]
         self._arrivals.logged(segment.path, [entry.received_ns for entry in group])
         for entry in group:
             entry.synced.set_result(None)
@@ -318,13 +345,8 @@ class Log:
             with contextlib.suppress(OSError):
                 segment.path.unlink()  # a next start finds nothing in it
             return
+        self.receipts.save(segment.path, segment.digests)
         self._on_sealed(segment.path)
-
-
-def segment_created_ns(path: Path) -> int:
-    """Return when a segment was begun, which its name says; 0 for a name that is not ours."""
-    match = _CREATED.search(path.name)
-    return int(match[1]) if match else 0
 
 
 def claim_directory(directory: Path, disk: Disk) -> int:

@@ -1,9 +1,10 @@
 """Pure: how a request lies in the log.
 
 A segment is a plain length-delimited Protobuf file, so that the store reads it as it is: a frame is
-a varint length, the request, and three fields that Protobuf lets us append to it: 1000 received_ns,
-1002 the number of items, and last 1001, the CRC-32 of all that precedes it in the frame. Where a
-sender has set one of these itself, ours comes later and counts.
+a varint length, the request, and fields that Protobuf lets us put around it: before it 1004, the
+digest that it is known by (`collector.receipts`), which earlier releases did not write; after it
+1000 received_ns, 1002 the number of items, and last 1001, the CRC-32 of all that precedes it in the
+frame. Where a sender has set one of the latter itself, ours comes later and counts.
 """
 
 from __future__ import annotations
@@ -11,11 +12,17 @@ from __future__ import annotations
 import re
 import zlib
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 _RECEIVED_TAG = b"\xc1\x3e"  # field 1000, fixed64
 _ITEMS_TAG = b"\xd5\x3e"  # field 1002, fixed32
 _CRC_TAG = b"\xcd\x3e"  # field 1001, fixed32
 TRAILER_BYTES = 22
+DIGEST_BYTES = 16
+# Of a request that is not known again.
+NO_DIGEST = bytes(DIGEST_BYTES)
+_DIGEST_TAG = b"\xe2\x3e\x10"  # field 1004, 16 bytes
+_DIGEST_FIELD_BYTES = len(_DIGEST_TAG) + DIGEST_BYTES
 _CRC_BYTES = 6
 _TRAILER = re.compile(
     re.escape(_RECEIVED_TAG)
@@ -26,6 +33,7 @@ _TRAILER = re.compile(
     + b".{4}",
     re.DOTALL,
 )
+_CREATED = re.compile(r"-(\d{20})-")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +46,7 @@ class Frame:
     received_ns: int  # 0 where the frame is damaged
     items: int  # spans or records; 0 where the frame is damaged
     is_intact: bool  # the CRC matches
+    digest: bytes = b""  # empty where the frame has none
 
     def moved(self, by: int) -> Frame:
         """Return where it lies when so many bytes are put before its segment."""
@@ -61,10 +70,21 @@ class Scan:
         return sum(frame.items for frame in self.frames)
 
 
-def encode_frame(request: bytes, received_ns: int, items: int) -> bytes:
-    """Return one frame. It is never empty, not even of an empty request."""
+def segment_created_ns(path: Path) -> int:
+    """Return when a segment was begun, which its name says; 0 for a name that is not ours."""
+    match = _CREATED.search(path.name)
+    return int(match[1]) if match else 0
+
+
+def encode_frame(request: bytes, received_ns: int, items: int, digest: bytes = b"") -> bytes:
+    """Return one frame. It is never empty, not even of an empty request.
+
+    The log gives every frame a digest, if NO_DIGEST: or what a sender put there would be taken for
+    one.
+    """
     body = b"".join(
         (
+            _DIGEST_TAG + digest if digest else b"",
             request,
             _RECEIVED_TAG,
             received_ns.to_bytes(8, "little"),
@@ -98,6 +118,14 @@ def scan(segment: bytes) -> Scan:
     return Scan(tuple(frames), at)
 
 
+def has_digest(segment: bytes) -> bool:
+    """Return whether the first frame of a segment, or of its beginning, has a digest."""
+    at = 0
+    while at < len(segment) and segment[at] > 0x7F:
+        at += 1
+    return segment.startswith(_DIGEST_TAG, at + 1)
+
+
 def _bounds(segment: bytes, at: int) -> tuple[int, int] | None:
     """Return where body and frame begin and end by the length at `at`, None if that cannot be."""
     length = shift = 0
@@ -124,13 +152,18 @@ def _intact_frame(segment: bytes, at: int) -> Frame | None:
     crc = zlib.crc32(memoryview(segment)[body : end - _CRC_BYTES])
     if not _TRAILER.fullmatch(trailer) or int.from_bytes(trailer[18:], "little") != crc:
         return None
+    has_field = segment.startswith(_DIGEST_TAG, body) and end - body >= (
+        TRAILER_BYTES + _DIGEST_FIELD_BYTES
+    )
+    request = body + _DIGEST_FIELD_BYTES if has_field else body
     return Frame(
         start=at,
-        body=body,
+        body=request,
         end=end,
         received_ns=int.from_bytes(trailer[2:10], "little"),
         items=int.from_bytes(trailer[12:16], "little"),
         is_intact=True,
+        digest=segment[body + len(_DIGEST_TAG) : request],
     )
 
 

@@ -35,8 +35,8 @@ from collector.otlp_spans import is_scalar, unmarked
 from collector.protection import Protection
 from collector.store.connect import Connections
 from collector.store.failures import explain, is_schema_damaged
-from collector.wal import Budget, segment_created_ns
-from collector.wal_frames import TRAILER_BYTES, Frame, encode_frame
+from collector.wal import Budget
+from collector.wal_frames import TRAILER_BYTES, Frame, encode_frame, segment_created_ns
 from collector.wal_groups import Batch, delete_batch, draft_group, fix_group
 from collector.worker import Worker
 
@@ -210,6 +210,7 @@ class StoreWriter:
 
     def _store_batch(self, batch: Batch) -> None:
         path = batch.path
+        begun_ns = self._clock.monotonic_ns()
         content, frames, held_bytes = self._read(batch)
         intact = [frame for frame in frames if frame.is_intact]
         for frame in frames:
@@ -223,7 +224,7 @@ class StoreWriter:
             self._arrivals.example(batch.segments[0]),
         )
         self._persist(lambda: delete_batch(batch, self._disk))
-        self._budget.drain(held_bytes)
+        self._budget.drain(held_bytes, self._clock.monotonic_ns() - begun_ns)
 
     def _by_entrance(
         self, content: bytes, frames: Sequence[Frame]

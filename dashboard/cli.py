@@ -32,7 +32,7 @@ from dashboard.commands_questions import compare, what_if
 from dashboard.commands_recompute import recompute
 from dashboard.commands_reconcile import import_costs, import_ledger, import_rates, reconcile
 from dashboard.commands_rejected import rejected_app
-from dashboard.commands_roles import alert, collect, serve, stop_event
+from dashboard.commands_roles import alert, collect, serve
 from dashboard.commands_up import up
 from dashboard.commands_verify import verify_app
 from dashboard.commands_verify_audit import audit
@@ -41,6 +41,7 @@ from dashboard.commands_vram import vram_app
 from dashboard.entry import run
 from dashboard.options import ConfigOption, JsonOption, UrlOption
 from dashboard.settings import Loaded, load
+from dashboard.stop import StopSignal
 
 app = typer.Typer(
     name="millworth",
@@ -128,7 +129,7 @@ def demo(
     log.configure("info" if verbose else "warning")
     duration_s = parse_duration(for_) if for_ else None
     with Demo(duration_s=duration_s, data_dir=data, quiet=as_json) as running:
-        running.wait_until_end(stop_event())
+        running.wait_until_end(StopSignal())
         summary = running.finish()
     if as_json:
         sys.stdout.write(json.dumps(summary) + "\n")
@@ -160,6 +161,7 @@ def config_check(config: ConfigOption = None, as_json: JsonOption = False) -> No
     loaded.settings.require_secrets()
     loaded.settings.require_certificates(SystemClock().now_ns())
     check_retention(loaded.settings.retention, loaded.settings.collector.retention_days)
+    loaded.settings.collector.check_limits()
     if as_json:
         _print_json({"ok": True, "origins": loaded.origins})
         return

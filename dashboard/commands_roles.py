@@ -7,14 +7,13 @@ files.
 from __future__ import annotations
 
 import json
-import signal
-import threading
 from pathlib import Path
 
 from collector import log
 from collector.allocator import return_large_blocks
 from dashboard.options import ConfigOption, JsonOption, MetricsOption
 from dashboard.settings import load, service_manager
+from dashboard.stop import StopSignal
 
 
 def collect(
@@ -49,7 +48,7 @@ def run_role(name: str, config: Path | None, metrics_port: int, *, as_json: bool
     log.configure()
     settings = load(config).settings
     process = RoleProcess(Role(name), settings, metrics_port=metrics_port)
-    stop = stop_event()
+    stop = StopSignal()
     what = process.start()
     if as_json:
         ready: dict[str, object] = {"ready": True, "role": name}
@@ -69,11 +68,3 @@ def run_role(name: str, config: Path | None, metrics_port: int, *, as_json: bool
     supervisor.stopping()
     if not process.stop(settings.collector.drain_seconds_max):
         log.say("stopped; what is not stored yet is in the write-ahead log and follows next time")
-
-
-def stop_event() -> threading.Event:
-    """Return an event that SIGINT and SIGTERM set."""
-    event = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: event.set())
-    return event

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 from collector import log
 from collector.address import authority
 from collector.allocator import return_large_blocks
-from dashboard.commands_roles import stop_event
 from dashboard.options import ConfigOption, JsonOption
 from dashboard.settings import load, service_manager
+from dashboard.stop import StopSignal
 from dashboard.supervisor import Supervisor
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def up(config: ConfigOption = None, as_json: JsonOption = False) -> None:
 
     return_large_blocks()
     log.configure()
-    stop = stop_event()
+    stop = StopSignal()
     service = Service(load(config).settings)
     service.start()
     try:

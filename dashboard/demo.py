@@ -25,6 +25,7 @@ from dashboard.reference.launch import ReferencePath, ReferencePathError
 from dashboard.reference.scenario import FaultWindow, Scenario
 from dashboard.runtime import Service
 from dashboard.settings import Settings, load
+from dashboard.stop import Stop
 
 INJECTED_STAGE = "decision"
 INJECTED_CLASS = "store"
@@ -159,7 +160,7 @@ class Demo:
             }
         ).settings
 
-    def wait_until_end(self, stop: threading.Event) -> None:
+    def wait_until_end(self, stop: Stop) -> None:
         """Wait for the end of `--for`, or for the stop signal, whichever comes first."""
         stop.wait(self._duration_s)
 

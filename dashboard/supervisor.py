@@ -7,11 +7,11 @@ that does not listen is no reason to stop.
 from __future__ import annotations
 
 import socket
-import threading
 from collections.abc import Callable
 
 from collector.log import get_logger
 from dashboard.settings import ServiceManager
+from dashboard.stop import Stop
 
 _LOG = get_logger("dashboard")
 # systemd asks for twice the rate at which it would lose patience.
@@ -33,15 +33,13 @@ class Supervisor:
         """Say that no more is taken, and what is there is being stored."""
         self._say("STOPPING=1", "STATUS=storing what was acknowledged")
 
-    def watch(self, stop: threading.Event, stalled: Callable[[], list[str]]) -> None:
-        """Return when `stop` is set; until then say that we are well, for as long as we are.
+    def watch(self, stop: Stop, stalled: Callable[[], list[str]]) -> None:
+        """Return when it is time to stop; until then say that we are well, for as long as we are.
 
         Where something stalls we fall silent, and the service manager starts us anew: what was
         acknowledged is in the log.
         """
         limit_s = self._manager.watchdog_seconds
-        # Never without end: a signal that another thread than this one takes sets `stop` only once
-        # this one looks, and a SIGTERM was lost so, of a service whose outputs nobody read.
         pause_s = _LOOK_S if limit_s is None else limit_s / _SAYS_PER_LIMIT
         while not stop.wait(pause_s):
             if limit_s is None:

@@ -52,21 +52,32 @@ class RunningService:
         self._wrapper = wrapper
         self._log_path = directory / "service.log"
 
+    def begin(self) -> subprocess.Popen[str]:
+        """Begin to start it, and wait for nothing."""
+        with self._log_path.open("w") as said:
+            return subprocess.Popen(
+                [*self._wrapper, sys.executable, "-m", "dashboard.cli", "up", "--json"],
+                stdout=subprocess.PIPE,
+                stderr=said,
+                text=True,
+                env={**os.environ, **self.environment},
+            )
+
     def __enter__(self) -> Self:
-        self._log = self._log_path.open("w")
-        self.process = subprocess.Popen(
-            [*self._wrapper, sys.executable, "-m", "dashboard.cli", "up", "--json"],
-            stdout=subprocess.PIPE,
-            stderr=self._log,
-            text=True,
-            env={**os.environ, **self.environment},
-        )
+        self.process = self.begin()
         assert self.process.stdout is not None
         line = self.process.stdout.readline()
         assert line, f"the service did not start: {self._log_path.read_text()}"
         self.ready: dict[str, Any] = json.loads(line)
         self.url = f"http://127.0.0.1:{self.ready['dashboard_port']}"
         return self
+
+    def kill(self) -> None:
+        """End it as a crash does."""
+        self.process.kill()
+        self.process.wait()
+        assert self.process.stdout is not None
+        self.process.stdout.close()
 
     def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run a command against this service."""
@@ -82,4 +93,3 @@ class RunningService:
         assert self.process.stdout is not None
         self.process.stdout.close()
         self.process.wait(timeout=60)
-        self._log.close()

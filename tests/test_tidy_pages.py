@@ -6,6 +6,7 @@ import ast
 import re
 import tomllib
 
+from attribution.membership import Flag
 from tests.tree import ROOMS, assert_none, docstrings, modules, text, tracked, tree
 
 # A room makes its scratch directories; pages and images may name that of a container.
@@ -89,6 +90,13 @@ def test_wire_attributes_are_those_of_the_registry() -> None:
         f"docs/attributes.md: {name} is nowhere in the code"
         for name in sorted(listed - in_code.keys())
     )
+
+
+def test_flags_of_a_decision_are_explained() -> None:
+    """`clipped_ingress` stands on nearly every decision, and whoever reads it looks it up."""
+    part = text("docs/attributes.md").partition("## What is odd about a decision")[2]
+    explained = re.findall(r"^\| `([a-z_]+)`", part, re.MULTILINE)
+    assert explained == [str(flag.name).lower() for flag in Flag]
 
 
 def test_dependency_is_justified_and_pinned() -> None:

@@ -78,7 +78,14 @@ _REJECTED_COLUMNS = [
 ]
 _TABLE_COLUMNS = [
     {"field": "table", "headerName": "Table", "minWidth": 160, "flex": 2},
-    {"field": "rows", "headerName": "Rows", "width": 120, "type": "rightAligned"},
+    {
+        "field": "rows",
+        "headerName": "Rows",
+        "headerTooltip": "Of otel_*: at least once. A retry may be a second row where it came to "
+        "another collector, or after ten minutes; docs/store.md",
+        "width": 120,
+        "type": "rightAligned",
+    },
     {"field": "size", "headerName": "On disk", "width": 110, "type": "rightAligned"},
     {"field": "parts", "headerName": "Parts", "width": 84, "type": "rightAligned"},
 ]

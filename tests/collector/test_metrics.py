@@ -189,18 +189,20 @@ def test_refused_points_are_told_in_each_transport(
     service: CollectorService, store: Connections, http: httpx.Client
 ) -> None:
     """OK with a count and a reason: the sender must not send the batch again."""
-    request = metrics_request(gauge("good"), gauge("bad", time_unix_nano=1))
+    one, other = (
+        metrics_request(gauge(name), gauge("bad", time_unix_nano=1)) for name in ("good", "well")
+    )
     with grpc.insecure_channel(f"127.0.0.1:{service.grpc_port}") as channel:
         export = channel.unary_unary(METRICS, request_serializer=None, response_deserializer=None)
-        told = export(request.SerializeToString(), timeout=WAIT_S)
-    answers = [told, post(http, request, "/v1/metrics").content]
+        told = export(one.SerializeToString(), timeout=WAIT_S)
+    answers = [told, post(http, other, "/v1/metrics").content]
 
     for answer in answers:
         partial = ExportMetricsServiceResponse.FromString(answer).partial_success
         assert partial.rejected_data_points == 1
         assert "time_out_of_range" in partial.error_message
     assert service.flush(WAIT_S)
-    assert [row["MetricName"] for row in rows(store, "gauge")] == ["good", "good"]
+    assert [row["MetricName"] for row in rows(store, "gauge")] == ["good", "well"]
 
 
 def test_metric_of_two_kinds_on_the_wire_is_its_last(

@@ -7,6 +7,7 @@ import gzip
 import json
 from collections.abc import MutableMapping
 from http import HTTPStatus
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,9 +18,10 @@ from collector.config import AttributesConfig
 from collector.counters import Counters
 from collector.intake import Intake
 from collector.log import configure
+from collector.otlp import Signal
 from collector.otlp_app import JSON, PROTOBUF, OtlpApp
 from collector.otlp_json import MARKS_MAX
-from collector.wal import Budget
+from collector.wal import Budget, Log
 from tests.builders import span, trace_request
 from tests.conftest import ManualClock
 
@@ -79,10 +81,14 @@ def counters() -> Counters:
 
 
 @pytest.fixture
-def intake(clock: ManualClock, counters: Counters) -> Intake:
-    """Return an intake without logs."""
+def intake(clock: ManualClock, counters: Counters, tmp_path: Path) -> Intake:
+    """Return an intake into a log that nothing may reach."""
     budget = Budget(1, counters.wal_bytes, clock)
-    return Intake({}, budget, 30, AttributesConfig(), counters, clock)
+    log = Log(
+        tmp_path, "traces", budget, clock,
+        segment_bytes_max=1, segment_seconds_max=1.0, on_sealed=lambda _: None,
+    )  # fmt: skip
+    return Intake({Signal.TRACES: log}, budget, 30, AttributesConfig(), counters, clock)
 
 
 @pytest.fixture
@@ -134,16 +140,17 @@ def refused(counters: Counters, reason: str) -> float:
 
 
 def test_request_that_nobody_foresaw_is_counted_logged_and_answered(
-    intake: Intake, gate: Gate, counters: Counters, capsys: pytest.CaptureFixture[str]
+    clock: ManualClock, gate: Gate, counters: Counters, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Its sender must not take the service for gone, nor its operator find a traceback alone."""
-
+    budget = Budget(1, counters.wal_bytes, clock)
+    intake = Intake({}, budget, 30, AttributesConfig(), counters, clock)
     configure(json=True)
 
     async def scenario() -> None:
         app = OtlpApp(intake, 1_000_000, gate)
         odd = Exchange(app)
-        # An intake without a log fails at whatever has to be logged.
+        # An intake without a log fails at whatever comes.
         await odd.body(trace_request(span()).SerializeToString(), more=False)
         assert await odd.status() is HTTPStatus.INTERNAL_SERVER_ERROR
         assert "failed at this request (KeyError)" in odd.message

@@ -130,12 +130,17 @@ def test_partial_success_is_told_in_each_transport(
     http: httpx.Client,
 ) -> None:
     """OK with a count and a reason: the sender must not send the batch again."""
-    request = trace_request(
-        span(name="good"), span(trace_id="00" * 16), decision_span(stamps_ns=[NOW_NS, NOW_NS - 1])
+    one, other = (
+        trace_request(
+            span(name="good"),
+            span(trace_id="00" * 16),
+            decision_span(stamps_ns=[NOW_NS, NOW_NS - 1]),
+        )
+        for _ in range(2)
     )
     answers = [
-        ExportTraceServiceResponse.FromString(export(TRACES, request.SerializeToString())),
-        ExportTraceServiceResponse.FromString(post(http, request).content),
+        ExportTraceServiceResponse.FromString(export(TRACES, one.SerializeToString())),
+        ExportTraceServiceResponse.FromString(post(http, other).content),
     ]
 
     for answer in answers:

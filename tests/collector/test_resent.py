@@ -12,7 +12,7 @@ from google.protobuf.message import Message
 
 from attribution.config import AttributionConfig
 from attribution.job import AttributionJob
-from collector.clock import NS_PER_S
+from collector.clock import NS_PER_MINUTE, NS_PER_S
 from collector.config import AttributesConfig
 from collector.service import CollectorService
 from collector.store.connect import Connections
@@ -87,10 +87,11 @@ def test_batch_sent_five_times_gives_the_same_decisions_and_dollars(
                         message.SerializeToString(), timeout=WAIT_S
                     )
             assert service.flush(WAIT_S)
-            clock.ns += 20 * NS_PER_S
+            clock.ns += 25 * NS_PER_MINUTE  # a retry that is known by its bytes is not stored
             job.run_once(clock.ns)
             found.append(read(store))
 
+    assert store.client().query("SELECT count() FROM otel_traces").result_rows == [(4 * TIMES,)]
     assert all(later == found[0] for later in found)
     assert [row["decision_id"] for row in found[0]["decisions"]] == sorted(
         row["decision_id"] for row in found[0]["attributions"]

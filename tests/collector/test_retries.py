@@ -15,6 +15,7 @@ import httpx
 import pytest
 from clickhouse_connect.driver.client import Client
 
+from collector.clock import NS_PER_MINUTE, NS_PER_S
 from collector.config import CollectorConfig
 from collector.counters import Counters
 from collector.disk import Disk
@@ -94,7 +95,7 @@ def test_batch_sent_five_times_counts_once(
     read: list[object] = []
     with grpc.insecure_channel(f"127.0.0.1:{service.grpc_port}") as channel:
         for time in range(TIMES):
-            clock.ns += 1
+            clock.ns += 25 * NS_PER_MINUTE  # a retry that is known by its bytes is not stored
             for path, body in ((TRACES, traces), (LOGS, logs)):
                 call = channel.unary_unary(
                     path, request_serializer=None, response_deserializer=None
@@ -104,6 +105,7 @@ def test_batch_sent_five_times_counts_once(
                 assert service.flush(WAIT_S)
                 read.append(figures(store))
 
+    assert store.client().query("SELECT count() FROM otel_traces").result_rows == [(3 * TIMES,)]
     assert read[0] == read[1]
     assert read[0] == {"decisions": (3, 3), "outcomes": (2, Decimal(10))}
 
@@ -123,7 +125,10 @@ def test_store_that_is_behind_costs_nothing_that_was_acknowledged(
             if answer.status_code != 200:
                 break
             acknowledged.append(name)
-        assert (answer.status_code, answer.headers["retry-after"]) == (503, "30")
+        assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
+        clock.ns += 7 * NS_PER_S
+        answer = post(client, trace_request(span(name="refused")))
+        assert (answer.status_code, answer.headers["retry-after"]) == (503, "7")
         assert held.asked.wait(WAIT_S)
         held.is_away = False
         held.may_answer.set()

@@ -10,8 +10,8 @@ from prometheus_client import CollectorRegistry, Gauge
 
 from collector.disk import Disk
 from collector.errors import InputError, LogFullError, LogWriteError
-from collector.wal import Budget, Log, claim_directory, segment_created_ns
-from collector.wal_frames import encode_frame, scan
+from collector.wal import Budget, Log, claim_directory
+from collector.wal_frames import encode_frame, scan, segment_created_ns
 from tests.conftest import NOW_NS, ManualClock
 
 WAIT_S = 30  # for what happens at once; never the time that a test takes
@@ -137,7 +137,7 @@ def test_failed_sync_answers_nobody_and_leaves_nothing(
 def test_segment_turns_at_its_size(log: Log, sealed: list[Path]) -> None:
     """A segment is one insert, so its size bounds the memory of one."""
     for number in range(8):
-        log.append(bytes(300), number).result(WAIT_S)
+        log.append(bytes(280), number).result(WAIT_S)
     log.close()
 
     assert [len(requests_in(segment)) for segment in sealed] == [4, 4]

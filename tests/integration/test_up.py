@@ -4,24 +4,30 @@ from __future__ import annotations
 
 import json
 import os
+import random
+import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import grpc
 import httpx
 import pytest
 
-from collector.clock import SystemClock
+from collector.clock import NS_PER_S, SystemClock
 from tests.builders import span, trace_request
 from tests.collector.clients import PROTOBUF, TRACES, WAIT_S
 from tests.notified import listening, waiting
-from tests.service import RunningService, millworth
+from tests.service import RunningService, ended_within, millworth
 
 pytestmark = pytest.mark.integration
 
 SPANS = 20
 BEFORE_STOP = 30
+INSTANTS = 40
+AT_ONCE = 4
+END_S = 120
 
 
 class Sender:
@@ -102,6 +108,45 @@ def test_what_the_service_writes_is_for_its_user_alone(tmp_path: Path) -> None:
     assert {"store", "wal", "alerts.sqlite"} <= {path.name for path in written}
     opened = [path for path in written if path.stat().st_mode & 0o077]
     assert opened == []
+
+
+def test_sigterm_at_any_instant_of_the_start_ends_the_process(tmp_path: Path) -> None:
+    """A service that does not hear it is killed by its manager, in the middle of what it does."""
+    clock = SystemClock()
+    began_ns = clock.monotonic_ns()
+    with RunningService(tmp_path):
+        start_s = (clock.monotonic_ns() - began_ns) / NS_PER_S
+    draw = random.Random(13)
+    # Twice as long as a start takes alone, since several begin at once here.
+    instants = [draw.uniform(0, 2 * start_s) for _ in range(INSTANTS)]
+    directories = [tmp_path / str(number) for number in range(AT_ONCE)]
+    lanes = [(path, instants[n::AT_ONCE]) for n, path in enumerate(directories)]
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        codes = [
+            code for lane in pool.map(lambda lane: told_to_stop(*lane), lanes) for code in lane
+        ]
+
+    assert len(codes) == INSTANTS
+    assert set(codes) <= {0, -signal.SIGTERM}, codes
+    assert {0, -signal.SIGTERM} <= set(codes), "before and after it listens to signals"
+
+
+def told_to_stop(directory: Path, instants: Sequence[float]) -> list[int]:
+    """Start a service anew for each instant, and return how each ended that was told then."""
+    directory.mkdir()
+    codes = []
+    for instant in instants:
+        with RunningService(directory).begin() as process:
+            pidfd = os.pidfd_open(process.pid)
+            try:
+                assert not ended_within(pidfd, instant)
+                process.terminate()
+                assert ended_within(pidfd, END_S), f"told to stop {instant:.3f} s after its begin"
+            finally:
+                process.kill()  # nothing, where it has ended
+                os.close(pidfd)
+        codes.append(process.returncode)
+    return codes
 
 
 def by_grpc(channel: grpc.Channel) -> Callable[[bytes], bool]:

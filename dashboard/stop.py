@@ -1,0 +1,38 @@
+"""I/O: SIGINT and SIGTERM, heard at whatever instant they come, by whichever thread.
+
+Python runs a handler between any two steps of the main thread. A handler that sets a
+`threading.Event` takes the lock of that event, which the main thread may hold at that instant,
+because it is about to wait for it: then neither goes on, and the process is there for ever. So the
+handlers do nothing here; what the interpreter writes to a pipe when a signal comes takes no lock.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+from typing import Protocol
+
+
+class Stop(Protocol):
+    """What somebody waits for who would stop."""
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Return whether it is time, after at most `timeout` seconds."""
+        ...
+
+
+class StopSignal:
+    """Whether this process was told to stop; made by the main thread, once."""
+
+    def __init__(self) -> None:
+        self._told, wakeup = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+        signal.set_wakeup_fd(wakeup, warn_on_full_buffer=False)
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda *_: None)
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Return whether a signal came, after at most `timeout` seconds."""
+        poll = select.poll()
+        poll.register(self._told, select.POLLIN)
+        return bool(poll.poll(None if timeout is None else timeout * 1000))

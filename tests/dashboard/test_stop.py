@@ -1,0 +1,59 @@
+"""SIGTERM is heard at every instant of the wait for it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+WAIT_S = 60
+
+# Told to stop at each step of the main thread in turn, in a process of its own a step.
+TOLD_AT_EACH_STEP = """
+import json, os, select, signal, sys
+from dashboard.settings import ServiceManager
+from dashboard.stop import StopSignal
+from dashboard.supervisor import Supervisor
+
+STEPS = 90
+
+def run(left):
+    def step(frame, event, argument):
+        nonlocal left
+        frame.f_trace_opcodes = True
+        left -= 1
+        if left == 0:
+            sys.settrace(None)
+            os.kill(os.getpid(), signal.SIGTERM)
+        return step
+
+    stop = StopSignal()
+    sys.settrace(step)
+    Supervisor(ServiceManager("", None)).watch(stop, list)
+
+stuck = []
+for number in range(1, STEPS):
+    pid = os.fork()
+    if pid == 0:
+        run(number)
+        os._exit(0)
+    poll = select.poll()
+    poll.register(os.pidfd_open(pid), select.POLLIN)
+    if not poll.poll(10_000):
+        stuck.append(number)
+        os.kill(pid, signal.SIGKILL)
+    os.waitpid(pid, 0)
+print(json.dumps(stuck))
+"""
+
+
+def test_signal_at_any_step_of_the_wait_ends_it() -> None:
+    """A handler that waits for a lock of its own thread waits for ever, and so does its process."""
+    ran = subprocess.run(
+        [sys.executable, "-c", TOLD_AT_EACH_STEP],
+        capture_output=True,
+        text=True,
+        timeout=WAIT_S * 10,
+        check=True,
+    )
+    assert json.loads(ran.stdout) == []
