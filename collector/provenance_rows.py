@@ -10,7 +10,7 @@ from typing import Any, Final
 import pyarrow as pa
 
 from collector.provenance import Event, MacKey
-from collector.provenance_lines import is_bound
+from collector.provenance_export import is_bound
 from collector.provenance_stream import Judged, Missing
 from collector.provenance_verify import Finding, Verdict
 

@@ -19,8 +19,8 @@ from collector.errors import InputError
 from collector.provenance import Event, canonical_rest
 from collector.provenance_checkpoint import Checkpoint
 from collector.provenance_copies import Copy, equal_copies, retries_told
+from collector.provenance_export import Outcome, read_lines, write_line
 from collector.provenance_keys import KeyRing
-from collector.provenance_lines import Outcome, read_lines, write_line
 from collector.provenance_ring import read_ring
 from collector.provenance_verify import Finding, Report, Verdict, Verifier
 from dashboard.sealed_rows import Item, changed_rows, stored_copies, stored_items

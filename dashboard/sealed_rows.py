@@ -9,8 +9,9 @@ from typing import Any, Final, Protocol
 from collector.provenance import Event, canonical_rest, event_of
 from collector.provenance_checkpoint import Checkpoint
 from collector.provenance_copies import Copy
+from collector.provenance_export import Outcome, outcome_of
 from collector.provenance_keys import KeyRing
-from collector.provenance_lines import Outcome, checkpoint_of, outcome_of
+from collector.provenance_lines import checkpoint_of
 from collector.provenance_verify import Finding
 
 Item = Event | Checkpoint | Outcome

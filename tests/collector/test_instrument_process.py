@@ -33,7 +33,7 @@ assert ours == {
     "collector.instrument", "collector.instrument_export", "collector.instrument_hooks",
     "collector.instrument_delay",
     "collector.decision_span", "collector.schema",
-    "collector.clock", "collector.clock_error", "collector.errors",
+    "collector.clock", "collector.clock_error",
     "collector.instrument_seal", "collector.provenance", "collector.provenance_checkpoint",
     "collector.provenance_lines", "collector.packet_sample", "collector.schema",
 }, ours

@@ -11,8 +11,9 @@ from collector.bench_provenance_chains import RING, sealed_chain
 from collector.errors import InputError
 from collector.provenance import Event, event_of
 from collector.provenance_checkpoint import Checkpoint, merkle_root
+from collector.provenance_export import read_lines, write_line
 from collector.provenance_keys import public_of, read_keys, signer
-from collector.provenance_lines import FIRST_SEQ, LAST_SEQ, checkpoint_of, read_lines, write_line
+from collector.provenance_lines import FIRST_SEQ, LAST_SEQ, checkpoint_of
 from collector.provenance_verify import Verdict, Verifier
 
 PRIVATE = bytes(range(32))

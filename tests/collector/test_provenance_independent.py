@@ -14,8 +14,9 @@ from collector.bench_provenance_chains import PRIVATE, RING, sealed_chain
 from collector.clock import NS_PER_MS
 from collector.provenance import event_of
 from collector.provenance_checkpoint import CHECKPOINT_EVENT
+from collector.provenance_export import write_line
 from collector.provenance_keys import public_of
-from collector.provenance_lines import checkpoint_of, write_line
+from collector.provenance_lines import checkpoint_of
 from collector.provenance_verify import Verdict, Verifier
 from dashboard.sealed_store import SealedStore
 from tests.builders import key_values, logs_request, span, store_request, trace_request

@@ -12,8 +12,8 @@ from opentelemetry.sdk._logs import LoggerProvider
 from opentelemetry.sdk._logs.export import InMemoryLogRecordExporter, SimpleLogRecordProcessor
 
 from collector.instrument import OutcomeSeal, outcome
+from collector.provenance_export import Outcome, outcome_of, read_lines, write_line
 from collector.provenance_keys import signer
-from collector.provenance_lines import Outcome, outcome_of, read_lines, write_line
 from collector.provenance_verify import Verdict, Verifier
 from dashboard.sealed_store import SealedStore
 from tests.builders import logs_request, store_request
@@ -25,7 +25,7 @@ COUNT = 4
 
 def sealed_records(count: int = COUNT, *, closing: bool = True) -> list[LogRecord]:
     """Return outcomes as a service sends them through its logger provider, and a checkpoint."""
-    exporter = InMemoryLogRecordExporter()  # type: ignore[no-untyped-call]
+    exporter = InMemoryLogRecordExporter()  # type: ignore[no-untyped-call]  # of the SDK
     provider = LoggerProvider(shutdown_on_exit=False)
     provider.add_log_record_processor(SimpleLogRecordProcessor(exporter))
     logger = provider.get_logger("shop")

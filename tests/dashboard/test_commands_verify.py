@@ -23,9 +23,9 @@ from collector.instrument import DecisionInstrument, DecisionSeal, MacKey
 from collector.provenance import Event, Sealer
 from collector.provenance_checkpoint import Checkpoint
 from collector.provenance_config import ProvenanceConfig
+from collector.provenance_export import write_line
 from collector.provenance_job import ProvenanceJob
 from collector.provenance_keys import KeyRing, public_of, read_keys, signer
-from collector.provenance_lines import write_line
 from collector.provenance_verify import Verdict, Verifier
 from collector.store.connect import Connections
 from dashboard.api import create_api
