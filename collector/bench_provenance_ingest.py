@@ -104,6 +104,7 @@ def job_rate(seed: int, runs: int, progress: Callable[[str], None]) -> float:
         folder = Path(directory)
         store = Connections(StoreConfig(url=f"chdb://{folder / 'store'}"))
         keys = folder / "keys.toml"
+        keys.touch(mode=0o600)
         keys.write_text(
             "".join(f'[[mac]]\nkid = "{k.kid}"\nsecret = "{k.secret.hex()}"\n' for k in MACS)
         )
