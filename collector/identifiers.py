@@ -32,6 +32,7 @@ _HEX: Final = re.compile("[0-9a-f]+")
 
 # On a span: the names of its own attributes whose values are no more what was sent.
 REPLACED: Final = "identifiers.replaced"
+_MARK: Final = REPLACED.encode()
 _REPLACED_CHARS_MAX: Final = 256
 OTHER: Final = "other"  # what is changed where no attribute's name can be told
 
@@ -105,6 +106,7 @@ class Identifiers:
             return body
         pass_ = _Pass(self._rules, self._patterns, self._tokeniser, now_ns)
         pass_.looks_at_texts = may_hold_pattern
+        pass_.has_marks = _MARK in body
         if may_hold_pattern or is_deep:
             pass_.walk(request, ruled, is_deep=is_deep)
         else:
@@ -159,6 +161,7 @@ class _Pass:
 
     def __init__(self, rules: Rules, patterns: Patterns, tokeniser: Tokeniser, now_ns: int) -> None:
         self.changed: list[tuple[str, str]] = []  # as `Changes` counts them
+        self.has_marks = False  # a span of it may be marked already
         self.looks_at_texts = True  # false: there is no pattern in it, only names are looked at
         self._rules = rules
         self._patterns = patterns
@@ -180,7 +183,7 @@ class _Pass:
             if kind == "pairs":
                 pairs, noted = getattr(item, name), len(self.changed)
                 self._apply_pairs(pairs, ruled[item.DESCRIPTOR.name])
-                self._mark(item, pairs, noted)
+                self._mark(item, noted)
             elif kind == "items":
                 for child in getattr(item, name):
                     self._apply(child, ruled, places)
@@ -225,7 +228,7 @@ class _Pass:
             elif kind == "pairs":
                 pairs, noted = getattr(item, name), len(self.changed)
                 self.walk_pairs(pairs)
-                self._mark(item, pairs, noted)
+                self._mark(item, noted)
             elif kind == "items":
                 for child in getattr(item, name):
                     if is_deep or self._patterns.may_be_in(child.SerializeToString()):
@@ -252,18 +255,21 @@ class _Pass:
         is_told = name and self._patterns.replace_name(name, self._rotate) == name
         self.changed.append((name if is_told else OTHER, by))
 
-    def _mark(self, item: message.Message, pairs: Pairs, noted: int) -> None:
+    def _mark(self, item: message.Message, noted: int) -> None:
         """Say on a span which of its attributes are no more what was sent."""
-        if item.DESCRIPTOR is not Span.DESCRIPTOR or len(self.changed) == noted:
+        if len(self.changed) == noted or not isinstance(item, Span):
             return
-        mark = next((pair for pair in pairs if pair.key == REPLACED), None)
-        said = mark.value.string_value.split(",") if mark is not None else []
-        names = sorted({*said, *(name for name, _ in self.changed[noted:])} - {""})
-        text = ",".join(names)[:_REPLACED_CHARS_MAX]
+        names = {name for name, _ in self.changed[noted:]}
+        pairs = item.attributes
+        # To look at every name costs as much as all the rest, and hardly any request has a mark.
+        mark = (
+            next((pair for pair in pairs if pair.key == REPLACED), None) if self.has_marks else None
+        )
         if mark is None:
-            pairs.extend([KeyValue(key=REPLACED, value=AnyValue(string_value=text))])
+            mark = pairs.add(key=REPLACED)
         else:
-            mark.value.string_value = text
+            names.update(filter(None, mark.value.string_value.split(",")))
+        mark.value.string_value = ",".join(sorted(names))[:_REPLACED_CHARS_MAX]
 
     def _drop(self, pairs: Pairs, dropped: Sequence[bool]) -> None:
         """Leave out what is dropped, all at once: one by one takes the square of their number."""

@@ -13,7 +13,7 @@ from packet.byte_budget import ByteBudget, Tier
 from packet.columns import U64, Mask, PacketColumns, port_pairs
 from packet.config import PacketConfig
 from packet.contexts import as_contexts
-from packet.coverage import Coverage, Drops, edges_of, moved, tears_of, window_of
+from packet.coverage import Coverage, Drops, Key, edges_of, moved, tears_of, window_of
 from packet.lag import LAG_MAX_NS
 from packet.link import LAGGED, WINDOW_MARGIN_NS, SpanEndpoints, SpanFlow, link
 from packet.queries import REACH_NS, CaptureRequest, Reader
@@ -62,6 +62,17 @@ class _Look:
     range_ns: tuple[int, int] | None = None  # None: nothing is asked for
 
 
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """What the recorder had for all looks of one run, and what was found in it."""
+
+    packets: PacketColumns
+    since_ns: int  # of it everything is there
+    links: Mapping[Key, Sequence[SpanFlow]]
+    tears: Mapping[int, Sequence[int]]
+    edges: Sequence[int]
+
+
 class CaptureJob:
     """Answers `capture_requests` and `capture_triggers` from the recorder's memory."""
 
@@ -107,9 +118,10 @@ class CaptureJob:
             )
             packets = tally.pulled(recorder, selection)
             after = recorder.stats()
+            held = self._held(wanted, packets, after.since_ns, tally)
             for look in wanted:
                 look.capture.cut_packets += after.refused - stats.refused
-                self._keep_one(look, packets, after.since_ns, tally)
+                self._keep_one(look, held, tally)
         for look in looks:
             look.capture.received_ns = until_ns
             tally.open_requests += not look.is_last
@@ -244,22 +256,46 @@ class CaptureJob:
             )
         return spans
 
-    def _keep_one(self, look: _Look, pulled: PacketColumns, since_ns: int, tally: Tally) -> None:
-        assert look.range_ns is not None
-        pairs = port_pairs(pulled.src_port, pulled.dst_port)
-        packets = pulled.take(np.isin(pairs, np.array(sorted(look.pairs), np.uint32)))
-        # Found among all packets of their connections, not among those of their own time alone.
-        links = self._links(look, packets, tally)
-        coverage = look.capture.coverage
-        coverage.found(links, tears_of(packets, {span.client_port for span in look.spans}))
-        elsewhere = moved(look.spans, links)
-        coverage.add(look.spans, since_ns)
+    def _held(
+        self, looks: Sequence[_Look], packets: PacketColumns, since_ns: int, tally: Tally
+    ) -> _Held:
+        """Find, once for all looks, what is of which span, and what is missing.
+
+        Among all packets of the connections, not among those of a span's own time alone.
+        """
+        spans = list({_key(span): span for look in looks for span in look.spans}.values())
+        contexts = as_contexts(tally.contexts[-1])
+        links = link(spans, packets, contexts)
+        if any(row.method.endswith(LAGGED) for row in links):
+            # By a lag a span may reach into the exchange of the next one on its connection, which
+            # has to be known to have it.
+            named = {_key(span) for span in spans}
+            from_ns, to_ns = zip(*(window_of(span) for span in spans), strict=True)
+            pairs = {span.port_pair for span in spans}
+            others = self._reader.spans(min(from_ns), max(to_ns), port_pairs=pairs)
+            rivals = [span for span in others if _key(span) not in named]
+            found = link([*spans, *rivals], packets, contexts)
+            links = [row for row in found if (row.trace_id, row.span_id) in named]
+            tally.lagged += links
+        by_key: dict[Key, list[SpanFlow]] = defaultdict(list)
+        for row in links:
+            by_key[row.trace_id, row.span_id].append(row)
+        tears = tears_of(packets, {span.client_port for span in spans})
+        return _Held(packets, since_ns, by_key, tears, edges_of(packets))
+
+    def _keep_one(self, look: _Look, held: _Held, tally: Tally) -> None:
+        pairs = port_pairs(held.packets.src_port, held.packets.dst_port)
+        packets = held.packets.take(np.isin(pairs, np.array(sorted(look.pairs), np.uint32)))
+        links = [row for span in look.spans for row in held.links.get(_key(span), ())]
+        coverage, elsewhere = look.capture.coverage, moved(look.spans, links)
+        coverage.found(links, held.tears)
+        coverage.add(look.spans, held.since_ns)
         # Where their begin is known by what was seen of it alone, there may have been more before.
-        coverage.add(elsewhere, since_ns + WINDOW_MARGIN_NS)
+        coverage.add(elsewhere, held.since_ns + WINDOW_MARGIN_NS)
         kept = within_windows(packets, [*look.spans, *elsewhere])
         if look.request.port_pairs:
             kept |= _named(packets, look.request)
-        coverage.unproven = int(np.isin(edges_of(packets), packets.ts_ns[kept]).sum())
+        coverage.unproven = int(np.isin(held.edges, packets.ts_ns[kept]).sum())
         packets = packets.take(kept)
         # What an earlier look kept is kept, paid for and linked.
         fresh = packets.take(~np.isin(packet_names(packets), look.capture.packets))
@@ -269,22 +305,6 @@ class CaptureJob:
             self._keeper.keep(fresh, Tier.DUMPED, look.request.trigger_id)
             look.capture.packets = np.union1d(look.capture.packets, packet_names(fresh))
             tally.ranges.append((int(fresh.ts_ns.min()), int(fresh.ts_ns.max())))
-
-    def _links(self, look: _Look, packets: PacketColumns, tally: Tally) -> list[SpanFlow]:
-        contexts = as_contexts(tally.contexts[-1])
-        links = link(look.spans, packets, contexts)
-        if not any(row.method.endswith(LAGGED) for row in links):
-            return links
-        # By a lag a span may reach into the exchange of the next one on its connection, which has
-        # to be known to have it.
-        assert look.range_ns is not None
-        named = {(span.trace_id, span.span_id) for span in look.spans}
-        others = self._reader.spans(*look.range_ns, port_pairs=look.pairs)
-        rivals = [span for span in others if (span.trace_id, span.span_id) not in named]
-        links = link([*look.spans, *rivals], packets, contexts)
-        links = [row for row in links if (row.trace_id, row.span_id) in named]
-        tally.lagged += links
-        return links
 
     def _paid(
         self, packets: PacketColumns, capture: _Capture, by_rank: Sequence[int]
@@ -298,6 +318,10 @@ class CaptureJob:
         count = self._budget.take(Tier.DUMPED, sizes.astype(np.int64))
         capture.refused_bytes += self._budget.refused_bytes - before
         return packets.take(place < count)
+
+
+def _key(span: SpanEndpoints) -> Key:
+    return span.trace_id, span.span_id
 
 
 def packet_names(packets: PacketColumns) -> U64:
