@@ -83,7 +83,7 @@ lint: install-dev ## Lint, types and imports
 # packets or drives a browser has the machine to itself, one test at a time.
 .PHONY: unit
 unit: install-dev ## Unit and property tests, on every core
-	$(BIN)/python -m pytest -n auto --maxprocesses 8 --dist loadfile -m 'not integration and not browser' $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n auto --maxprocesses 8 --dist loadfile -m 'not integration and not browser and not agents' $(PYTEST_ARGS)
 
 .PHONY: test
 test: install-test lint unit ## Everything: check, then integration and browser tests
@@ -93,8 +93,13 @@ test: install-test lint unit ## Everything: check, then integration and browser 
 # PYTEST_ARGS='--hypothesis-seed N'.
 .PHONY: test-deep
 test-deep: install-dev ## The properties with 50 times their examples, drawn anew at each run
-	env -u CI $(BIN)/python -m pytest -n auto --maxprocesses 8 --dist loadfile -m 'hypothesis and not integration and not browser' \
+	env -u CI $(BIN)/python -m pytest -n auto --maxprocesses 8 --dist loadfile -m 'hypothesis and not integration and not browser and not agents' \
 	  --hypothesis-profile deep --timeout 7200 $(PYTEST_ARGS)
+
+# Programs that this project does not install: tests/agents/README.md.
+.PHONY: test-agents
+test-agents: install-dev ## Go's collector (OTELCOL) and Rotel (ROTEL) in front of a service that fails
+	OTELCOL='$(OTELCOL)' ROTEL='$(ROTEL)' $(BIN)/python -m pytest -m agents tests/agents $(PYTEST_ARGS)
 
 .PHONY: example
 example: install ## Write millworth.example.toml and the generated pages of docs/ anew

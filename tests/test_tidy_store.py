@@ -128,3 +128,23 @@ def test_table_has_one_room_that_writes_it() -> None:
         for table, rooms in sorted(writers.items())
         if len(rooms) > 1 and table not in SHARED_TABLES
     )
+
+
+def test_page_says_of_each_table_how_often_an_item_is_there() -> None:
+    """Whoever counts rows wants to know whether a sender's retry is one of them."""
+    made = {
+        name
+        for path in tracked()
+        if path.startswith(MIGRATIONS) and path.endswith(".sql")
+        for name, engine in re.findall(
+            r"CREATE TABLE IF NOT EXISTS (\w+)(?s:.*?)ENGINE = (?:\$\{replicated\})?(\w+)",
+            text(path),
+        )
+        if engine not in ("Null", "Distributed")
+    }
+    section = text("docs/store.md").partition("## Once, or at least once")[2].partition("\n## ")[0]
+    said = re.findall(r"^\| ([^|]*`[^|]*) \|", section, re.MULTILINE)
+    named = {name for cell in said for name in re.findall(r"`(\w+)`", cell)}
+
+    assert len(made) > 40
+    assert named == made | {"schema_migrations"}

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-from collector.bench_sender import read_load, write_load
+from collector.bench_sender import read_load, renewed, write_load
 from collector.bench_soak import growth_bytes
 from collector.bench_spans import SPANS_PER_TRACE, make_requests
 from collector.config import AttributesConfig
@@ -51,6 +51,17 @@ def test_load_is_read_as_it_was_written(tmp_path: Path) -> None:
     write_load(tmp_path / "load", requests)
 
     assert read_load(tmp_path / "load") == requests
+
+
+def test_request_that_is_sent_again_is_another_one() -> None:
+    """Equal bytes are answered from a receipt: the figure would be that of a look into a dict."""
+    (body,) = make_requests(1, 64, 64, NOW_NS)
+    again = ExportTraceServiceRequest.FromString(renewed(body, 7))
+    (found, *others) = again.resource_spans[0].scope_spans[0].spans
+
+    assert found.span_id == (7).to_bytes(8, "big")
+    first = ExportTraceServiceRequest.FromString(body).resource_spans[0].scope_spans[0].spans[0]
+    assert (found.trace_id, found.name, len(others)) == (first.trace_id, first.name, 63)
 
 
 def test_growth_leaves_the_warm_up_out_and_sees_what_follows() -> None:

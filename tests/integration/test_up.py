@@ -110,6 +110,7 @@ def test_what_the_service_writes_is_for_its_user_alone(tmp_path: Path) -> None:
     assert opened == []
 
 
+@pytest.mark.timeout(900)  # 40 starts
 def test_sigterm_at_any_instant_of_the_start_ends_the_process(tmp_path: Path) -> None:
     """A service that does not hear it is killed by its manager, in the middle of what it does."""
     clock = SystemClock()
