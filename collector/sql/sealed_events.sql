@@ -90,6 +90,13 @@ OR
             WHERE received_ns > {after_ns:UInt64} AND received_ns <= {until_ns:UInt64}
         )
     )
+    AND NOT
+    (
+        -- The service's own calibration, which is in no sum and has no key to be sealed with.
+        SpanAttributes['decision.action'] = 'calibration'
+        AND SpanAttributes['provenance.tag'] = ''
+        AND ${attr:decision.value_usd:SpanAttributes} = ''
+    )
     AND (TraceId, SpanId, received_ns) NOT IN
     (
         SELECT trace_id, span_id, received_ns

@@ -52,6 +52,13 @@ WHERE (notEmpty({trace_ids:Array(String)}) AND TraceId IN {trace_ids:Array(Strin
                 WHERE received_ns > {after_ns:UInt64} AND received_ns <= {until_ns:UInt64}
             )
         )
+        AND NOT
+        (
+            -- The service's own calibration, which is in no sum and has no key to be sealed with.
+            SpanAttributes['decision.action'] = 'calibration'
+            AND SpanAttributes['provenance.tag'] = ''
+            AND ${attr:decision.value_usd:SpanAttributes} = ''
+        )
         AND received_ns <=
         (
             SELECT max(received_ns)
@@ -71,6 +78,12 @@ WHERE (notEmpty({trace_ids:Array(String)}) AND TraceId IN {trace_ids:Array(Strin
                             FROM decisions
                             WHERE received_ns > {after_ns:UInt64} AND received_ns <= {until_ns:UInt64}
                         )
+                    )
+                    AND NOT
+                    (
+                        SpanAttributes['decision.action'] = 'calibration'
+                        AND SpanAttributes['provenance.tag'] = ''
+                        AND ${attr:decision.value_usd:SpanAttributes} = ''
                     )
                 ORDER BY received_ns
                 LIMIT {limit:UInt32}

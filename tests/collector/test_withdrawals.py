@@ -181,3 +181,18 @@ def test_run_that_was_built_anew_is_out_of_the_sums(books: Books) -> None:
     producer.store_checkpoint(checkpoint, at(4))
     assert books.summed(5) == {"köln": (2, Decimal(20))}
     assert {row[0] for row in books.withdrawn()} == {"rechained"}
+
+
+def test_calibration_of_the_service_itself_is_not_judged(books: Books) -> None:
+    """It is in no sum and has no key; what only calls itself so and states a value is judged."""
+    books.required = True
+    books.restart()
+    spans = [
+        decision_span(action="calibration", start_ns=NOW_NS),
+        decision_span(
+            action="calibration", start_ns=NOW_NS, attributes={"decision.value_usd": "900.00"}
+        ),
+    ]
+    store_request(books.store, trace_request(*spans), received_ns=at(1))
+    assert books.summed(2) == {"eu-west": (1, Decimal(0))}
+    assert books.withdrawn() == [("unsigned", "900", 0)]

@@ -204,3 +204,19 @@ def test_row_that_was_taken_out_of_the_sums_is_told_from_one_that_was_deleted(
     assert report.withdrawn == 1
     ((kind, trace_id),) = [(each["kind"], each["trace_id"]) for each in report.changed]
     assert (kind, trace_id) == ("deleted", genuine.fields[0])
+
+
+def test_page_of_calibration_alone_skips_nothing(store: Connections) -> None:
+    """What is not judged must not fill a page, and hide what came behind it."""
+    for number in range(5):
+        made = decision_span(action="calibration", start_ns=NOW_NS + number)
+        store_request(store, trace_request(made), received_ns=at(1) + number)
+    store_request(store, trace_request(decision_span(start_ns=NOW_NS)), received_ns=at(2))
+    sealed, next_ns, found = SealedStore(store), 0, []
+    while True:
+        page = sealed.events(next_ns, 2)
+        found += page.items
+        next_ns = page.next_ns
+        if not next_ns:
+            break
+    assert [each["decision.action"] for each in found] == ["price"]
