@@ -14,6 +14,7 @@ from typing import Any, Final, NamedTuple, TypeVar
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from collector.clock import NS_PER_S
 from collector.counters import Counters
 from collector.provenance import TRACE_ID_INDEX
 from collector.provenance_copies import Copy
@@ -28,7 +29,7 @@ _FORGED: Final = (Verdict.TAMPERED.value, Verdict.UNSIGNED.value)
 _REMEMBERED_MAX: Final = 100_000
 _CHUNK: Final = 2_000
 _SHADOWED_MAX: Final = 1_000  # of a page
-_AROUND_NS: Final = 3_600 * 10**9  # a decision begins within so long of its end
+_LASTS_NS: Final = 60 * NS_PER_S  # nearly every decision begins within so long of its end
 _OF_SPANS: Final = (
     "trace_id IN {trace_ids:Array(String)} AND (trace_id, root_span_id, received_ns) IN "
     "arrayZip({trace_ids:Array(String)}, {span_ids:Array(String)}, {received_ns:Array(UInt64)})"
@@ -106,8 +107,10 @@ class Withdrawals:
                     out += [each for each in copies if each.verdict in _FORGED]
                     back += genuine
         self._take_out(out)
-        if forged:
-            back += self._unshadowed(page)
+        ended = _chosen(rows, _HOLDS)["ended_ns"]
+        if forged and len(ended):
+            bounds = pc.min_max(ended).as_py()
+            back += self._unshadowed(page, (bounds["min"], bounds["max"]))
         self._put_back(back)
 
     def settle_run(self, finding: Finding) -> None:
@@ -151,14 +154,18 @@ class Withdrawals:
                 found.setdefault(each.root, []).append(each)
         return found
 
-    def _unshadowed(self, page: tuple[int, int]) -> list[Said]:
-        """Take out what holds the place of genuine decisions of a page; return these."""
+    def _unshadowed(self, page: tuple[int, int], ended: tuple[int, int]) -> list[Said]:
+        """Take out what holds the place of genuine decisions of a page; return these.
+
+        One that began longer before it ended than is looked at is put back where it is already,
+        which changes nothing.
+        """
         rows = self._rows(
             "shadowed",
             after_ns=page[0],
             until_ns=page[1],
-            from_ns=max(0, page[0] - _AROUND_NS),
-            to_ns=page[1] + _AROUND_NS,
+            from_ns=max(0, ended[0] - _LASTS_NS),
+            to_ns=ended[1],
             limit=_SHADOWED_MAX,
         )
         genuine = [Said(**row, verdict=Verdict.OK.value, reason="") for row in rows]
@@ -215,11 +222,15 @@ class Withdrawals:
 
 
 def _said_of(rows: pa.Table, verdicts: Sequence[str]) -> list[Said]:
+    return [Said(**row) for row in _chosen(rows, verdicts).select(Said._fields).to_pylist()]
+
+
+def _chosen(rows: pa.Table, verdicts: Sequence[str]) -> pa.Table:
+    """Return the rows of decisions that have one of some verdicts."""
     is_one = pc.is_in(rows["verdict"].cast(pa.string()), pa.array(verdicts, pa.string()))
     # What an outcome says is compared with its row, and is not taken out of the sums.
     is_decision = pc.invert(pc.starts_with(rows["span_id"], "outcome:"))
-    chosen = rows.select(Said._fields).filter(pc.and_(is_one, is_decision))
-    return [Said(**row) for row in chosen.to_pylist()]
+    return rows.filter(pc.and_(is_one, is_decision))
 
 
 def _spans(said: Sequence[Said]) -> dict[str, Any]:
