@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import dataclasses
 
+from clickhouse_connect.driver.exceptions import ClickHouseError
 from fastapi import APIRouter
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
@@ -13,8 +14,9 @@ from starlette.responses import Response
 
 from collector.audit import append_audit
 from collector.clock import Clock
-from collector.errors import BusyError, InputError
+from collector.errors import BusyError, InputError, StoreUnavailableError
 from collector.store.connect import Connections
+from collector.writer import first_line
 from dashboard.caller import caller
 from dashboard.outside_reader import OutsideReader, Running
 from dashboard.rows import Answer
@@ -55,14 +57,20 @@ def query_router(
     statements = Workers(THREADS, "outside-sql", WAITING_MAX)
 
     def _audited(request: QueryRequest, running: Running) -> Answer:
-        append_audit(
-            store.client(),
-            at_ns=clock.now_ns(),
-            actor=caller(),
-            action="queried",
-            detail=request.sql[:DETAIL_MAX],
-            seal=store.audit_seal,
-        )
+        try:
+            append_audit(
+                store.client(),
+                at_ns=clock.now_ns(),
+                actor=caller(),
+                action="queried",
+                detail=request.sql[:DETAIL_MAX],
+                seal=store.audit_seal,
+            )
+        except (ClickHouseError, OSError) as error:
+            store.close()
+            raise StoreUnavailableError(
+                f"the audit cannot be written, so nothing is answered: {first_line(error)}"
+            ) from error
         return reader.answer(request.sql, request.parameters, running)
 
     @router.post("/query", response_model=Answer)

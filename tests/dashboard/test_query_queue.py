@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shutil
 import socket
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import httpx
 import pytest
 from starlette.types import Message, Receive, Scope, Send
 
+from collector.audit_seal import AuditSeal
 from collector.counters import Counters
 from collector.store.connect import Connections
 from dashboard.abandoned import AbandonedRequests
@@ -182,3 +185,21 @@ def test_only_what_reads_is_cancelled_when_its_client_leaves(
 
     asyncio.run(drive())
     assert ended == ["cancelled" if is_cancelled else "done"]
+
+
+def test_statement_that_cannot_be_written_down_is_not_answered(
+    world: Connections, tmp_path: Path
+) -> None:
+    """Who asked what is known before it is answered, or nothing is."""
+    store = Connections(world.config)
+    store.audit_seal = AuditSeal(tmp_path)
+    app = create_app(Reader(store), DashboardConfig(), FixedHealth(), Counters(), store)
+    server = DashboardServer(app, DashboardConfig(port=0))
+    server.start()
+    try:
+        shutil.rmtree(tmp_path)
+        answer = ask(server, "SELECT 1")
+        assert answer.status_code == 503
+        assert "the audit cannot be written, so nothing is answered" in answer.json()["error"]
+    finally:
+        server.stop()
