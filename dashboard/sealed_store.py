@@ -16,7 +16,7 @@ from collector.retention import RetentionConfig
 from collector.store.connect import Connections
 from collector.store.migrate import render_view
 from collector.store.render import render
-from collector.store.rerun_view import SPAN_CONTENT
+from collector.store.rerun_view import OUTCOME_CONTENT, SPAN_CONTENT
 from collector.writer import first_line
 
 # A page scans what arrived in its window, not all that came later.
@@ -195,6 +195,7 @@ class SealedStore:
 
     def _rows(self, name: str, **parameters: object) -> list[dict[str, Any]]:
         sql = (_SQL / f"{name}.sql").read_text().replace("${content}", SPAN_CONTENT)
+        sql = sql.replace("${outcome_content}", OUTCOME_CONTENT)
         sql = render_view(sql, *self._names)
         return self._ask(sql, parameters)
 
