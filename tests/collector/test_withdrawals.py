@@ -12,6 +12,8 @@ from attribution.job import AttributionJob
 from collector.config import AttributesConfig
 from collector.provenance import Event
 from collector.store.connect import Connections
+from collector.store.remove import remove_rows
+from collector.withdrawals import Said
 from tests.builders import decision_span, store_request, trace_request
 from tests.collector.provenance_scene import Scene, at, span_of
 from tests.collector.test_provenance_attacks import with_attributes
@@ -184,6 +186,21 @@ def test_stop_before_the_old_word_is_gone_accuses_nobody(books: Books, *, requir
     assert books.summed(6) == {"köln": (3, Decimal(30))}
     assert books.totals() == {"ok": 3}
     assert books.measured() == 3
+
+
+def test_attribution_that_looks_before_the_row_is_gone_looks_again(books: Books) -> None:
+    """A removal that took longer than decisions settle left the attribution, and its dollars."""
+    genuine, forged = books.producer.seal(2, "10.00")
+    books.send(1, genuine)
+    books.send(1, forged, decision__value_usd="5000.00")
+    assert books.summed(2) == {"köln": (2, Decimal("5010.00"))}
+    said = Said(forged.fields[0], forged.fields[1], at(1), "tampered", "")
+    books.job._withdrawals.begin(at(4))
+    books.job._withdrawals._note([said], "tampered", "", is_back=False)
+    books.attribution.run_once(at(10))
+    remove_rows(books.store, "decisions", "trace_id = {id:String}", {"id": said.trace_id})
+    assert books.summed(12) == {"köln": (1, Decimal(10))}
+    assert books.measured() == 1
 
 
 def test_what_is_not_proven_is_out_of_the_sums_where_proof_is_required(books: Books) -> None:
