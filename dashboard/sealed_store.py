@@ -24,6 +24,7 @@ _WINDOW_NS: Final = 10 * NS_PER_MINUTE
 _DAY_NS: Final = 86_400 * NS_PER_S
 # What was received in the last moments may be on its way into the second of two tables.
 _SETTLED_NS: Final = 10 * NS_PER_S
+_SKEW_NS: Final = 60 * NS_PER_MINUTE  # a sender's clock may be so far ahead
 _TABLES: Final[tuple[Literal["decisions", "outcomes"], ...]] = ("decisions", "outcomes")
 CHANGED_MAX: Final = 1_000  # rows named by window and table
 _SQL: Final = Path(__file__).parent / "sql"
@@ -154,12 +155,14 @@ class SealedStore:
         if not begin_ns or begin_ns > now_ns + _DAY_NS:
             return RowsPage(0, 0, 0, [], 0)
         window = {"from_ns": begin_ns, "to_ns": begin_ns + _WINDOW_NS}
+        told = {"until_ns": now_ns - _SETTLED_NS, "kept_ns": max(kept_ns, 0)}
+        told["ahead_ns"] = now_ns + _DAY_NS
         applied = {row["name"]: row["applied_ns"] for row in self._rows("views_applied")}
         (counts,) = self._rows("stored_counts", **window)
         changed = []
         for table in _TABLES:
             since_ns = applied.get(f"view {table}_mv", 0)
-            rows = self._changed(table, until_ns=now_ns - _SETTLED_NS, **window)
+            rows = self._changed(table, **told, **window)
             changed += [
                 ChangedRow(
                     table,
@@ -168,7 +171,9 @@ class SealedStore:
                     row["span_id"],
                     row["id"],
                     row["columns"],
-                    is_earlier=row["stored_ns"] < since_ns,
+                    # No arrival is sealed: what happened later did not arrive before.
+                    is_earlier=row["stored_ns"] < since_ns
+                    and row["happened_ns"] < since_ns + _SKEW_NS,
                 )
                 for row in rows
             ]
