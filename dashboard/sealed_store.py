@@ -135,7 +135,7 @@ class SealedStore:
         return self._rows("sealed_outcomes", after_ns=0, limit=2**31, subjects=subjects)
 
     def copies(self, trace_ids: list[str]) -> list[dict[str, Any]]:
-        """Return all copies of the decisions of some traces, in order of arrival."""
+        """Return all copies of the sealed decisions of some traces, in order of arrival."""
         if not trace_ids:
             return []
         return self._rows("sealed_spans", after_ns=0, until_ns=0, limit=0, trace_ids=trace_ids)

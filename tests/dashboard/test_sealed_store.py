@@ -198,6 +198,16 @@ def test_early_copy_of_the_event_makes_no_row_an_earlier_one(store: Connections)
     assert [(row.kind, row.is_earlier) for row in page.changed] == [("changed", False)]
 
 
+def test_copies_are_of_sealed_decisions_alone(store: Connections, tmp_path: Path) -> None:
+    """A trace with 200,000 child spans made an answer of 200,001 items."""
+    scene = Scene(store, tmp_path)
+    (event,) = scene.producer.seal(1)
+    child = span(trace_id=event.fields[0])
+    store_request(store, trace_request(span_of(event), child), received_ns=at(1))
+    said = SealedStore(store).copies([event.fields[0]])
+    assert [each["span_id"] for each in said] == [event.fields[1]]
+
+
 def test_rows_of_earlier_names_accuse_nobody(store: Connections) -> None:
     """What was stored before a name was mapped, or a rule given, is told apart."""
     store_request(
