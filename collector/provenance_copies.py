@@ -37,8 +37,28 @@ def equal_copies(ring: Mapping[str, MacKey], copies: Iterable[Copy]) -> dict[Pla
             first[number] = content
             continue
         place = (*number, event.received_ns)
-        equal[place] = equal.get(place, True) and first[number] == content
+        equal[place] = equal.get(place, True) and _is_equal(first[number], content)
     return equal
+
+
+def _is_equal(first: object, content: object) -> bool:
+    """Return whether two contents are of the same bytes.
+
+    A stored one is a hash, and tokens in their order. One value has another token under another
+    key, so that these are not compared; under one key it has one.
+    """
+    if first == content or not (isinstance(first, str) and isinstance(content, str)):
+        return first == content
+    (hashed, *ours), (again, *theirs) = first.split(" "), content.split(" ")
+    pairs = [
+        (our.rpartition("_"), their.rpartition("_"))
+        for our, their in zip(ours, theirs, strict=False)
+    ]
+    return (
+        hashed == again
+        and len(ours) == len(theirs)
+        and all(our == their or our[0] != their[0] for our, their in pairs)
+    )
 
 
 def retries_told(findings: Iterable[Finding], equal: Mapping[Place, bool]) -> list[Finding]:

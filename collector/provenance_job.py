@@ -11,13 +11,12 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any, Final
 
 import pyarrow as pa
 
 from collector.clock import NS_PER_MINUTE, NS_PER_S
-from collector.config import AttributesConfig, DecisionsConfig, OutcomesConfig
+from collector.config import AttributesConfig
 from collector.counters import Counters
 from collector.errors import PermanentError
 from collector.log import get_logger
@@ -25,7 +24,7 @@ from collector.provenance import TRACE_ID_INDEX, Event
 from collector.provenance_chain import ChainKey
 from collector.provenance_checkpoint import Checkpoint
 from collector.provenance_config import ProvenanceConfig
-from collector.provenance_copies import Copy, equal_copies, seal_holds
+from collector.provenance_copies import Copy, Place, equal_copies, seal_holds
 from collector.provenance_keys import KeyRing
 from collector.provenance_lines import checkpoint_of
 from collector.provenance_ring import note_ring, read_ring
@@ -38,13 +37,12 @@ from collector.provenance_rows import (
     run_row,
     verdicts_of,
 )
+from collector.provenance_sql import sealed_sql
 from collector.provenance_stream import Judged, Stream
 from collector.provenance_verify import Finding, Verdict
 from collector.store.connect import Connections
 from collector.store.cursors import next_received_ns, write_cursor
-from collector.store.migrate import render_view
 from collector.store.render import render
-from collector.store.rerun_view import SPAN_CONTENT
 from collector.withdrawals import Withdrawals
 
 CURSOR: Final = "provenance"
@@ -64,7 +62,6 @@ _COPIES: Final = 2_000  # replays whose copies are read at a time
 _IDS: Final = (TRACE_ID_INDEX, TRACE_ID_INDEX + 1)  # trace and span among the fields
 _RETRIED: Final = "a sender sent it again, byte for byte"
 _EVER: Final = 2**63 - 1
-_SQL: Final = {p.stem: p.read_text() for p in (Path(__file__).parent / "sql").glob("*.sql")}
 _LOG = get_logger("collector")
 
 
@@ -275,7 +272,7 @@ class ProvenanceJob:
             checkpoints,
             first_look=page[1] <= self._began_ns + _FIRST_LOOK_NS,
         )
-        self._tell_retries(events, judged)
+        self._tell_retries(events, judged, is_again=bool(kid))
         rows = event_rows(table, judged, revision)
         report.verdicts.update(verdicts_of(rows))
         if len(rows):
@@ -289,16 +286,28 @@ class ProvenanceJob:
             if finding.verdict in (Verdict.TAMPERED, Verdict.RECHAINED):
                 self._withdrawals.settle_run(finding)
 
-    def _tell_retries(self, events: Sequence[Event], judged: Judged) -> None:
-        """Tell a sender's own retries from replays, by all the copies that are stored."""
+    def _tell_retries(
+        self, events: Sequence[Event], judged: Judged, *, is_again: bool = False
+    ) -> None:
+        """Tell a sender's own retries from replays, by all the copies that are stored.
+
+        What is judged again may have its number already: a stop came before the old word was gone.
+        """
         replays = [n for n, said in judged.events.items() if said.verdict is Verdict.REPLAYED]
+        held: set[Place] = set()
         for begin in range(0, len(replays), _COPIES):
             part = replays[begin : begin + _COPIES]
             traces, spans = (sorted({events[line].fields[n] for line in part}) for n in _IDS)
             equal = equal_copies(self._ring.macs, self._copies(traces, spans))
+            numbers = self._query("held_numbers", trace_ids=traces, span_ids=spans).to_pylist()
+            held |= {(*number.values(),) for number in numbers if is_again}
             for line in part:
                 event = events[line]
-                if equal.get((event.producer, event.epoch, event.seq, event.received_ns)):
+                place = event.producer, event.epoch, event.seq, event.received_ns
+                if place in held:
+                    held.remove(place)
+                    del judged.events[line]
+                elif equal.get(place):
                     said = judged.events[line]
                     judged.events[line] = replace(said, verdict=Verdict.RETRIED, reason=_RETRIED)
 
@@ -377,19 +386,6 @@ class ProvenanceJob:
 
     def _command(self, name: str, **parameters: object) -> None:
         self._store.client().command(self._sql[name], parameters=parameters)
-
-
-def sealed_sql(attributes: AttributesConfig) -> dict[str, str]:
-    """Return the statements, with a customer's names where they read sealed values."""
-    return {
-        name: render_view(
-            text.replace("${content}", SPAN_CONTENT),
-            attributes,
-            DecisionsConfig(),
-            OutcomesConfig(),
-        )
-        for name, text in _SQL.items()
-    }
 
 
 def _forms(table: Any) -> list[bytes]:  # noqa: ANN401  # an Arrow table

@@ -28,7 +28,7 @@ _FORGED: Final = (Verdict.TAMPERED.value, Verdict.UNSIGNED.value)
 # Forgeries whose genuine copies may be still to come.
 _REMEMBERED_MAX: Final = 100_000
 _CHUNK: Final = 2_000
-_SHADOWED_MAX: Final = 1_000  # of a page
+_SHADOWED_MAX: Final = 1_000  # read at a time
 _LASTS_NS: Final = 60 * NS_PER_S  # nearly every decision begins within so long of its end
 _OF_SPANS: Final = (
     "trace_id IN {trace_ids:Array(String)} AND (trace_id, root_span_id, received_ns) IN "
@@ -82,6 +82,7 @@ class Withdrawals:
         self._sql = sql
         self._forged: dict[Root, None] | None = None  # the latest; None: not read yet
         self._began = (0, 0)
+        self.page_rows = _SHADOWED_MAX
         self.taken = 0  # out of the sums since this process began
 
     def begin(self, now_ns: int) -> None:
@@ -97,8 +98,10 @@ class Withdrawals:
         for root in list(islice(forged, max(0, len(forged) - _REMEMBERED_MAX))):
             del forged[root]
         out = _said_of(rows, (Verdict.REPLAYED.value,))
+        # What came at the instant of its replay goes with it, and has to come back.
+        instants = {each[:3] for each in out}
+        back = [each for each in _said_of(rows, _HOLDS) if each[:3] in instants]
         out += bad if self._required else []
-        back: list[Said] = []
         if forged:
             holds = [each for each in _said_of(rows, _HOLDS) if each.root in forged]
             for copies in self._copies({each.trace_id for each in [*bad, *holds]}).values():
@@ -160,15 +163,7 @@ class Withdrawals:
         One that began longer before it ended than is looked at is put back where it is already,
         which changes nothing.
         """
-        rows = self._rows(
-            "shadowed",
-            after_ns=page[0],
-            until_ns=page[1],
-            from_ns=max(0, ended[0] - _LASTS_NS),
-            to_ns=ended[1],
-            limit=_SHADOWED_MAX,
-        )
-        genuine = [Said(**row, verdict=Verdict.OK.value, reason="") for row in rows]
+        genuine = list(self._shadowed(page, ended))
         for part in _chunks(genuine):
             keys = decision_keys(self._store.client(), self._with_contents(part))
             holders = self._rows(
@@ -183,6 +178,23 @@ class Withdrawals:
             ]
             self._take_out(out)
         return genuine
+
+    def _shadowed(self, page: tuple[int, int], ended: tuple[int, int]) -> Iterable[Said]:
+        """Yield the genuine decisions of a page that nobody sees, all of them."""
+        last: Root = ("", "")
+        while rows := self._rows(
+            "shadowed",
+            after_ns=page[0],
+            until_ns=page[1],
+            from_ns=max(0, ended[0] - _LASTS_NS),
+            to_ns=ended[1],
+            after_trace=last[0],
+            after_span=last[1],
+            limit=self.page_rows,
+        ):
+            said = [Said(**row, verdict=Verdict.OK.value, reason="") for row in rows]
+            yield from said
+            last = said[-1].root
 
     def _take_out(self, said: Sequence[Said]) -> None:
         by_word: dict[tuple[str, str], list[Said]] = {}
@@ -204,12 +216,13 @@ class Withdrawals:
         """Return the spans with what was sent of those whose seals hold, among all their copies."""
         wanted = {each[:3] for each in said}
         traces = sorted({each.trace_id for each in said})
-        contents = [
-            content
-            for event, _, content in self._genuine(traces)
-            if (*event.fields[TRACE_ID_INDEX : TRACE_ID_INDEX + 2], event.received_ns) in wanted
-        ]
-        return {**_spans(said), "contents": contents}
+        contents: dict[tuple[str, str, int], str] = {}
+        for event, _, content in self._genuine(traces):
+            trace_id, span_id = event.fields[TRACE_ID_INDEX : TRACE_ID_INDEX + 2]
+            place = trace_id, span_id, event.received_ns
+            if place in wanted:  # of copies of one instant any, but one and the same each time
+                contents[place] = min(str(content), contents.get(place, str(content)))
+        return {**_spans(said), "contents": sorted(contents.values())}
 
     def _note(self, said: Sequence[Said], verdict: str, reason: str, *, is_back: bool) -> None:
         now_ns = self._began[0] + time.monotonic_ns() - self._began[1]

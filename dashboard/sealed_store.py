@@ -16,7 +16,7 @@ from collector.retention import RetentionConfig
 from collector.store.connect import Connections
 from collector.store.migrate import render_view
 from collector.store.render import render
-from collector.store.rerun_view import SPAN_CONTENT
+from collector.store.rerun_view import OUTCOME_CONTENT, SPAN_CONTENT
 from collector.writer import first_line
 
 # A page scans what arrived in its window, not all that came later.
@@ -24,6 +24,7 @@ _WINDOW_NS: Final = 10 * NS_PER_MINUTE
 _DAY_NS: Final = 86_400 * NS_PER_S
 # What was received in the last moments may be on its way into the second of two tables.
 _SETTLED_NS: Final = 10 * NS_PER_S
+_SKEW_NS: Final = 60 * NS_PER_MINUTE  # a sender's clock may be so far ahead
 _TABLES: Final[tuple[Literal["decisions", "outcomes"], ...]] = ("decisions", "outcomes")
 CHANGED_MAX: Final = 1_000  # rows named by window and table
 _SQL: Final = Path(__file__).parent / "sql"
@@ -134,7 +135,7 @@ class SealedStore:
         return self._rows("sealed_outcomes", after_ns=0, limit=2**31, subjects=subjects)
 
     def copies(self, trace_ids: list[str]) -> list[dict[str, Any]]:
-        """Return all copies of the decisions of some traces, in order of arrival."""
+        """Return all copies of the sealed decisions of some traces, in order of arrival."""
         if not trace_ids:
             return []
         return self._rows("sealed_spans", after_ns=0, until_ns=0, limit=0, trace_ids=trace_ids)
@@ -154,12 +155,14 @@ class SealedStore:
         if not begin_ns or begin_ns > now_ns + _DAY_NS:
             return RowsPage(0, 0, 0, [], 0)
         window = {"from_ns": begin_ns, "to_ns": begin_ns + _WINDOW_NS}
+        told = {"until_ns": now_ns - _SETTLED_NS, "kept_ns": max(kept_ns, 0)}
+        told["ahead_ns"] = now_ns + _DAY_NS
         applied = {row["name"]: row["applied_ns"] for row in self._rows("views_applied")}
         (counts,) = self._rows("stored_counts", **window)
         changed = []
         for table in _TABLES:
             since_ns = applied.get(f"view {table}_mv", 0)
-            rows = self._changed(table, until_ns=now_ns - _SETTLED_NS, **window)
+            rows = self._changed(table, **told, **window)
             changed += [
                 ChangedRow(
                     table,
@@ -168,7 +171,9 @@ class SealedStore:
                     row["span_id"],
                     row["id"],
                     row["columns"],
-                    is_earlier=row["stored_ns"] < since_ns,
+                    # No arrival is sealed: what happened later did not arrive before.
+                    is_earlier=row["stored_ns"] < since_ns
+                    and row["happened_ns"] < since_ns + _SKEW_NS,
                 )
                 for row in rows
             ]
@@ -195,6 +200,7 @@ class SealedStore:
 
     def _rows(self, name: str, **parameters: object) -> list[dict[str, Any]]:
         sql = (_SQL / f"{name}.sql").read_text().replace("${content}", SPAN_CONTENT)
+        sql = sql.replace("${outcome_content}", OUTCOME_CONTENT)
         sql = render_view(sql, *self._names)
         return self._ask(sql, parameters)
 

@@ -14,6 +14,6 @@ SELECT
             WHERE w.withdrawn_ns > {after_ns:UInt64} AND w.withdrawn_ns <= {until_ns:UInt64}
         )
     ) AS is_gone,
-    cityHash64(ingress_ns, decision_id, trace_id, root_span_id, received_ns, withdrawn_ns) AS row_hash
+    cityHash64(ingress_ns, decision_id, trace_id, root_span_id, received_ns, withdrawn_ns, is_gone) AS row_hash
 FROM withdrawals
 WHERE withdrawn_ns > {after_ns:UInt64} AND withdrawn_ns <= {until_ns:UInt64}

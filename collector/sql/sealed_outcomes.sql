@@ -39,20 +39,7 @@ SELECT
         ),
         ','
     ) AS form,
-    if(
-        {mode:String} = 'copies',
-        hex(SHA256(
-            replaceRegexpAll(
-                toString((
-                    Timestamp, TraceId, SpanId, SeverityText, SeverityNumber, ServiceName, Body, ResourceAttributes,
-                    ScopeName, ScopeVersion, ScopeAttributes, LogAttributes, EventName
-                )),
-                '(tok|key)_[0-9A-Za-z_-]+',
-                ''
-            )
-        )),
-        ''
-    ) AS copy,
+    if({mode:String} = 'copies', ${outcome_content}, '') AS copy,
     LogAttributes['provenance.subject'] AS subject,
     ${attr:outcome.id:LogAttributes} AS outcome_id,
     ${attr:decision.id:LogAttributes} AS decision_id,

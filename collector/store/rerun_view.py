@@ -34,6 +34,7 @@ _ROWS: Final = {
 }
 # What was sent of a span, told by every byte: two copies may have come at one instant.
 SPAN_CONTENT: Final = (Path(__file__).parents[1] / "sql" / "span_content.sql").read_text()
+OUTCOME_CONTENT: Final = (Path(__file__).parents[1] / "sql" / "outcome_content.sql").read_text()
 _SPANS: Final = (
     "(SELECT * FROM otel_traces WHERE TraceId IN {trace_ids:Array(String)} "
     "AND (TraceId, SpanId, received_ns) IN arrayZip("

@@ -1,7 +1,8 @@
 -- Rows of `outcomes` that are not what outcomes_mv makes of their log records, for records of [from, to).
 -- `events` is the view's own statement over these records. What was imported from a file has no record here.
 -- Returns: kind String (changed, inserted, deleted), trace_id, span_id (both empty), id String, columns Array(String)
---   (those that differ), stored_ns UInt64 (when the record, or else the row, arrived); at most `limit` rows, by id.
+--   (those that differ), stored_ns UInt64 (when the record, or else the row, arrived), happened_ns UInt64; at most
+--   `limit` rows, by id.
 WITH
 events AS
 (
@@ -15,7 +16,8 @@ stored AS
     WHERE source = 'otlp'
         AND event_ns >= {from_ns:UInt64}
         AND event_ns < {to_ns:UInt64}
-        AND received_ns <= {until_ns:UInt64}
+        -- What says that it came long after now did not.
+        AND (received_ns <= {until_ns:UInt64} OR received_ns > {ahead_ns:UInt64})
 )
 SELECT
     if(e.outcome_id = '', 'inserted', 'changed') AS kind,
@@ -27,7 +29,8 @@ SELECT
         kind = 'changed', e.received_ns,
         s.event_ns IN (SELECT toUInt64(toUnixTimestamp64Nano(Timestamp)) FROM otel_logs WHERE ${window}), s.received_ns,
         18446744073709551615
-    ) AS stored_ns
+    ) AS stored_ns,
+    s.event_ns AS happened_ns
 FROM
 (
     SELECT * FROM stored
@@ -43,7 +46,9 @@ LEFT JOIN
     GROUP BY outcome_id, event_ns
 ) AS e ON s.outcome_id = e.outcome_id AND s.event_ns = e.event_ns
 UNION ALL
-SELECT 'deleted' AS kind, '' AS trace_id, '' AS span_id, outcome_id AS id, [] AS columns, received_ns AS stored_ns
+SELECT
+    'deleted' AS kind, '' AS trace_id, '' AS span_id, outcome_id AS id, [] AS columns, received_ns AS stored_ns,
+    event_ns AS happened_ns
 FROM events
 WHERE received_ns <= {until_ns:UInt64}
     AND (outcome_id, event_ns) NOT IN (SELECT outcome_id, event_ns FROM stored)

@@ -5,6 +5,8 @@ FROM
 (
     SELECT start_ns AS next_ns FROM decisions WHERE start_ns >= {from_ns:UInt64}
     UNION ALL
+    SELECT ingress_ns AS next_ns FROM decisions WHERE ingress_ns >= {from_ns:UInt64}
+    UNION ALL
     SELECT event_ns AS next_ns FROM outcomes WHERE event_ns >= {from_ns:UInt64} AND source = 'otlp'
     UNION ALL
     SELECT toUInt64(toUnixTimestamp64Nano(min(Timestamp))) AS next_ns

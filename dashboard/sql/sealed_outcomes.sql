@@ -1,7 +1,7 @@
 -- Outcomes as their producers sealed them, in order of arrival: those that came in after an instant, or all that have one
 -- of some subjects.
 -- Returns: received_ns UInt64; then, all String, the signed fields, the ids that they are bound to, and the seal under
---   their own names, and copy: of those of subjects, a hash of all that was sent. A page of about `limit` rows, whole
+--   their own names, and copy: of those of subjects, what outcome_content.sql says. A page of about `limit` rows, whole
 --   instants of arrival only.
 SELECT
     received_ns,
@@ -22,11 +22,7 @@ SELECT
     LogAttributes['provenance.seq'] AS `provenance.seq`,
     LogAttributes['provenance.prev'] AS `provenance.prev`,
     LogAttributes['provenance.tag'] AS `provenance.tag`,
-    if(
-        notEmpty({subjects:Array(String)}),
-        hex(SHA256(toString((Timestamp, ServiceName, Body, ResourceAttributes, LogAttributes, EventName)))),
-        ''
-    ) AS copy
+    if(notEmpty({subjects:Array(String)}), ${outcome_content}, '') AS copy
 FROM otel_logs
 WHERE (EventName = 'decision.outcome' OR LogAttributes['event.name'] = 'decision.outcome')
     AND LogAttributes['provenance.tag'] != ''

@@ -1,5 +1,5 @@
 -- Decisions as their producers sealed them, with the values that decisions_mv takes, in order of arrival: those that
--- came in (after, until], or all copies of some traces.
+-- came in (after, until], or all copies with a seal of some traces.
 -- Returns: received_ns UInt64; then, all String, the signed fields and the seal under their own names, and copy: of
 --   copies what span_content.sql says. A page of about `limit` rows, whole instants of arrival only; no rows where none came in between.
 SELECT
@@ -35,7 +35,12 @@ SELECT
     SpanAttributes['provenance.tag'] AS `provenance.tag`,
     if(notEmpty({trace_ids:Array(String)}), ${content}, '') AS copy
 FROM otel_traces
-WHERE (notEmpty({trace_ids:Array(String)}) AND TraceId IN {trace_ids:Array(String)})
+WHERE
+    (
+        notEmpty({trace_ids:Array(String)})
+        AND TraceId IN {trace_ids:Array(String)}
+        AND SpanAttributes['provenance.tag'] != ''
+    )
     OR
     (
         empty({trace_ids:Array(String)})

@@ -12,6 +12,8 @@ from attribution.job import AttributionJob
 from collector.config import AttributesConfig
 from collector.provenance import Event
 from collector.store.connect import Connections
+from collector.store.remove import remove_rows
+from collector.withdrawals import Said
 from tests.builders import decision_span, store_request, trace_request
 from tests.collector.provenance_scene import Scene, at, span_of
 from tests.collector.test_provenance_attacks import with_attributes
@@ -118,6 +120,87 @@ def test_replay_under_another_id_is_no_second_decision(books: Books) -> None:
     count = books.store.client().query("SELECT count() FROM decisions FINAL").result_rows
     assert count == [(10,)]
     assert books.withdrawn() == [("replayed", "10", 0)] * 50
+
+
+def test_replay_with_a_token_behind_its_id_is_no_retry(books: Books) -> None:
+    """30 rows more of `decisions`, each `retried`: what looked like a token was not compared."""
+    events = books.producer.seal(10, "10.00")
+    books.send(1, *events, decision__id="d")
+    books.send(2, *events, decision__id="dtok_1")
+    books.send(3, *events, decision__id=f"dtok_a-1_{'a' * 20}")
+    books.send(4, *events, decision__id="d", outcome__key=f"tok_a-1_{'a' * 20}")
+    assert books.summed(10) == {"köln": (10, Decimal(100))}
+    assert books.totals() == {"ok": 10, "replayed": 30}
+
+
+def test_token_of_another_value_is_a_replay_and_of_another_key_a_retry(books: Books) -> None:
+    """A key that rotates makes another token of one value; one key does not."""
+    event, other = books.producer.seal(2, "10.00")
+    books.send(1, event, decision__id=f"tok_a-1_{'a' * 20}")
+    books.send(2, event, decision__id=f"tok_a-1_{'b' * 20}")
+    books.send(3, other, decision__id=f"tok_a-1_{'c' * 20}")
+    books.send(4, other, decision__id=f"tok_a-2_{'d' * 20}")
+    assert books.summed(10) == {"köln": (2, Decimal(20))}
+    assert books.totals() == {"ok": 2, "replayed": 1, "retried": 1}
+
+
+def test_replay_in_the_same_request_takes_nothing_along(books: Books) -> None:
+    """All the money of the request was gone: both arrived at one instant."""
+    events = books.producer.seal(3, "10.00")
+    books.send(1, *events)
+    books.send(1, *events, decision__id="other")
+    assert books.summed(6) == {"köln": (3, Decimal(30))}
+    assert books.totals() == {"ok": 3, "replayed": 3}
+
+
+def test_every_genuine_decision_gets_its_place_back(books: Books) -> None:
+    """Of a page the first thousand did, sealed outcomes among them, which have no place there."""
+    books.job._withdrawals.page_rows = 3
+    events = books.producer.seal(8, "10.00")
+    for number, event in enumerate(events):
+        forged = with_attributes(event, decision__id=f"d{number}", decision__value_usd="7.00")
+        forged.trace_id, forged.span_id = bytes([number + 1] * 16), bytes([number + 1] * 8)
+        store_request(books.store, trace_request(forged), received_ns=at(1) + number)
+        books.send(3, event, decision__id=f"d{number}")
+    assert books.summed(8) == {"köln": (8, Decimal(80))}
+    assert books.totals() == {"ok": 8, "tampered": 8}
+
+
+@pytest.mark.parametrize("required", [False, True])
+def test_stop_before_the_old_word_is_gone_accuses_nobody(books: Books, *, required: bool) -> None:
+    """What a key that came late had given its word for was `replayed`, and out of the sums."""
+    books.required = required
+    books.write_keys("revoked = true")
+    books.restart()
+    books.send(1, *books.producer.seal(3, "10.00"))
+    books.run(2)
+    client = books.store.client()
+    client.command(
+        "CREATE TABLE kept ENGINE = Memory AS SELECT * FROM provenance_events WHERE reason != ''"
+    )
+    books.write_keys()
+    assert books.summed(4) == {"köln": (3, Decimal(30))}
+    # A stop right before the DELETE leaves these.
+    client.command("INSERT INTO provenance_events SELECT * FROM kept")
+    books.restart()
+    assert books.summed(6) == {"köln": (3, Decimal(30))}
+    assert books.totals() == {"ok": 3}
+    assert books.measured() == 3
+
+
+def test_attribution_that_looks_before_the_row_is_gone_looks_again(books: Books) -> None:
+    """A removal that took longer than decisions settle left the attribution, and its dollars."""
+    genuine, forged = books.producer.seal(2, "10.00")
+    books.send(1, genuine)
+    books.send(1, forged, decision__value_usd="5000.00")
+    assert books.summed(2) == {"köln": (2, Decimal("5010.00"))}
+    said = Said(forged.fields[0], forged.fields[1], at(1), "tampered", "")
+    books.job._withdrawals.begin(at(4))
+    books.job._withdrawals._note([said], "tampered", "", is_back=False)
+    books.attribution.run_once(at(10))
+    remove_rows(books.store, "decisions", "trace_id = {id:String}", {"id": said.trace_id})
+    assert books.summed(12) == {"köln": (1, Decimal(10))}
+    assert books.measured() == 1
 
 
 def test_what_is_not_proven_is_out_of_the_sums_where_proof_is_required(books: Books) -> None:

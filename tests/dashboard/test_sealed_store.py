@@ -158,6 +158,56 @@ def test_rows_that_nobody_sent_or_that_are_gone_are_named(store: Connections) ->
     ]
 
 
+@pytest.mark.parametrize(
+    "hidden",
+    [
+        {"start_ns": "0"},
+        {"start_ns": "4000000000000000000"},
+        {"received_ns": "9000000000000000000"},
+        {"decision_id": "'x'", "start_ns": "0", "root_span_id": "'x'"},
+        {"decision_id": "'x'", "ingress_ns": "ingress_ns + 3000000000000", "start_ns": "0"},
+    ],
+)
+def test_row_of_money_hides_in_no_time(store: Connections, hidden: dict[str, str]) -> None:
+    """A row that began, or came, when nothing is compared was summed by its ingress."""
+    fill(store)
+    change = ", ".join(f"{text} AS {name}" for name, text in hidden.items())
+    put_in_place(
+        store, "decisions", f"{change}, toDecimal64(777, 6) AS value_usd", "decision_id = 'd1'"
+    )
+    assert {row.kind for row in changed(store)} & {"changed", "inserted"}
+
+
+def test_outcome_that_says_it_comes_later_is_named(store: Connections) -> None:
+    """It was taken for one that is on its way."""
+    fill(store)
+    change = "'x' AS outcome_id, 9000000000000000000 AS received_ns"
+    put_in_place(store, "outcomes", change, "outcome_id = 'o1'")
+    assert {(row.kind, row.id) for row in changed(store)} == {("inserted", "x"), ("deleted", "o1")}
+
+
+def test_early_copy_of_the_event_makes_no_row_an_earlier_one(store: Connections) -> None:
+    """Whoever has SQL put a copy of the event where it came before the names were as they are."""
+    made = decision_span(start_ns=NOW_NS + 2 * 3_600 * NS_PER_S)
+    store_request(store, trace_request(made), received_ns=at(7_201))
+    put_in_place(store, "decisions", "toDecimal64(777, 6) AS value_usd", "1")
+    client = store.client()
+    client.command("CREATE TABLE copied ENGINE = Memory AS SELECT * FROM otel_traces")
+    client.command("INSERT INTO otel_traces SELECT * REPLACE(1 AS received_ns) FROM copied")
+    page = SealedStore(store).rows(0, at(8_000))
+    assert [(row.kind, row.is_earlier) for row in page.changed] == [("changed", False)]
+
+
+def test_copies_are_of_sealed_decisions_alone(store: Connections, tmp_path: Path) -> None:
+    """A trace with 200,000 child spans made an answer of 200,001 items."""
+    scene = Scene(store, tmp_path)
+    (event,) = scene.producer.seal(1)
+    child = span(trace_id=event.fields[0])
+    store_request(store, trace_request(span_of(event), child), received_ns=at(1))
+    said = SealedStore(store).copies([event.fields[0]])
+    assert [each["span_id"] for each in said] == [event.fields[1]]
+
+
 def test_rows_of_earlier_names_accuse_nobody(store: Connections) -> None:
     """What was stored before a name was mapped, or a rule given, is told apart."""
     store_request(
