@@ -299,8 +299,9 @@ class ProvenanceJob:
             part = replays[begin : begin + _COPIES]
             traces, spans = (sorted({events[line].fields[n] for line in part}) for n in _IDS)
             equal = equal_copies(self._ring.macs, self._copies(traces, spans))
-            numbers = self._query("held_numbers", trace_ids=traces, span_ids=spans).to_pylist()
-            held |= {(*number.values(),) for number in numbers if is_again}
+            if is_again:
+                numbers = self._query("held_numbers", trace_ids=traces, span_ids=spans).to_pylist()
+                held |= {(*number.values(),) for number in numbers}
             for line in part:
                 event = events[line]
                 place = event.producer, event.epoch, event.seq, event.received_ns
