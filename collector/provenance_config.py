@@ -17,7 +17,8 @@ class ProvenanceConfig(Section):
         description="Key ring in TOML, read again when it changes; without one nothing is judged",
     )
     required: bool = Field(
-        default=False, description="A decision without a seal is a finding, not only counted"
+        default=False,
+        description="A decision without a seal is a finding, and what is not proven is in no sum",
     )
     missing_after_s: float = Field(
         default=30.0, gt=0, description="Time that an event may be late before it is missing"
