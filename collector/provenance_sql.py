@@ -10,14 +10,23 @@ from collector.store.migrate import render_view
 from collector.store.rerun_view import OUTCOME_CONTENT, SPAN_CONTENT
 
 _SQL: Final = {p.stem: p.read_text() for p in (Path(__file__).parent / "sql").glob("*.sql")}
+_PARTS: Final = {
+    "content": SPAN_CONTENT,
+    "outcome_content": OUTCOME_CONTENT,
+    "is_judged": _SQL["is_judged"],
+}
 
 
 def sealed_sql(attributes: AttributesConfig) -> dict[str, str]:
     """Return the statements, with a customer's names where they read sealed values."""
-    contents = {"${content}": SPAN_CONTENT, "${outcome_content}": OUTCOME_CONTENT}
-    statements: dict[str, str] = {}
-    for name, text in _SQL.items():
-        for part, content in contents.items():
-            text = text.replace(part, content)
-        statements[name] = render_view(text, attributes, DecisionsConfig(), OutcomesConfig())
-    return statements
+    return {
+        name: render_view(with_parts(text), attributes, DecisionsConfig(), OutcomesConfig())
+        for name, text in _SQL.items()
+    }
+
+
+def with_parts(text: str) -> str:
+    """Put the parts that several statements share into one of them."""
+    for name, part in _PARTS.items():
+        text = text.replace(f"${{{name}}}", part)
+    return text

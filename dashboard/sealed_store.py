@@ -12,11 +12,11 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 from collector.clock import NS_PER_MINUTE, NS_PER_S
 from collector.config import AttributesConfig, DecisionsConfig, OutcomesConfig
 from collector.errors import StoreUnavailableError
+from collector.provenance_sql import with_parts
 from collector.retention import RetentionConfig
 from collector.store.connect import Connections
 from collector.store.migrate import render_view
 from collector.store.render import render
-from collector.store.rerun_view import OUTCOME_CONTENT, SPAN_CONTENT
 from collector.writer import first_line
 
 # A page scans what arrived in its window, not all that came later.
@@ -199,8 +199,7 @@ class SealedStore:
         return self._ask(sql, {**window, "limit": CHANGED_MAX})
 
     def _rows(self, name: str, **parameters: object) -> list[dict[str, Any]]:
-        sql = (_SQL / f"{name}.sql").read_text().replace("${content}", SPAN_CONTENT)
-        sql = sql.replace("${outcome_content}", OUTCOME_CONTENT)
+        sql = with_parts((_SQL / f"{name}.sql").read_text())
         sql = render_view(sql, *self._names)
         return self._ask(sql, parameters)
 

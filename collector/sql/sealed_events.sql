@@ -79,24 +79,7 @@ OR
     {mode:String} = 'new'
     AND received_ns > {after_ns:UInt64}
     AND received_ns <= {until_ns:UInt64}
-    AND
-    (
-        SpanAttributes['decision.action'] != ''
-        OR SpanAttributes['provenance.tag'] != ''
-        OR (TraceId, SpanId) IN
-        (
-            SELECT trace_id, root_span_id
-            FROM decisions
-            WHERE received_ns > {after_ns:UInt64} AND received_ns <= {until_ns:UInt64}
-        )
-    )
-    AND NOT
-    (
-        -- The service's own calibration, which is in no sum and has no key to be sealed with.
-        SpanAttributes['decision.action'] = 'calibration'
-        AND SpanAttributes['provenance.tag'] = ''
-        AND ${attr:decision.value_usd:SpanAttributes} = ''
-    )
+    AND ${is_judged}
     AND (TraceId, SpanId, received_ns) NOT IN
     (
         SELECT trace_id, span_id, received_ns

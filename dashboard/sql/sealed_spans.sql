@@ -46,24 +46,7 @@ WHERE
         empty({trace_ids:Array(String)})
         AND received_ns > {after_ns:UInt64}
         AND received_ns <= {until_ns:UInt64}
-        AND
-        (
-            SpanAttributes['decision.action'] != ''
-            OR SpanAttributes['provenance.tag'] != ''
-            OR (TraceId, SpanId) IN
-            (
-                SELECT trace_id, root_span_id
-                FROM decisions
-                WHERE received_ns > {after_ns:UInt64} AND received_ns <= {until_ns:UInt64}
-            )
-        )
-        AND NOT
-        (
-            -- The service's own calibration, which is in no sum and has no key to be sealed with.
-            SpanAttributes['decision.action'] = 'calibration'
-            AND SpanAttributes['provenance.tag'] = ''
-            AND ${attr:decision.value_usd:SpanAttributes} = ''
-        )
+        AND ${is_judged}
         AND received_ns <=
         (
             SELECT max(received_ns)
@@ -73,23 +56,7 @@ WHERE
                 FROM otel_traces
                 WHERE received_ns > {after_ns:UInt64}
                     AND received_ns <= {until_ns:UInt64}
-                    AND
-                    (
-                        SpanAttributes['decision.action'] != ''
-                        OR SpanAttributes['provenance.tag'] != ''
-                        OR (TraceId, SpanId) IN
-                        (
-                            SELECT trace_id, root_span_id
-                            FROM decisions
-                            WHERE received_ns > {after_ns:UInt64} AND received_ns <= {until_ns:UInt64}
-                        )
-                    )
-                    AND NOT
-                    (
-                        SpanAttributes['decision.action'] = 'calibration'
-                        AND SpanAttributes['provenance.tag'] = ''
-                        AND ${attr:decision.value_usd:SpanAttributes} = ''
-                    )
+                    AND ${is_judged}
                 ORDER BY received_ns
                 LIMIT {limit:UInt32}
             )
