@@ -6,9 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-STAGES = ("ingress", "transform", "decision", "egress")
-CLASSES = ("network", "compute", "store", "untraced")
-SEGMENTS = tuple((stage, latency_class) for stage in STAGES for latency_class in CLASSES)
+from attribution.segments import SEGMENTS
 
 # Fewer decisions than these describe neither what is usual nor what is not.
 _DECISIONS_MIN = 8

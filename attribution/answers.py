@@ -10,25 +10,14 @@ import numpy as np
 
 from attribution.compare import Comparison
 from attribution.replay import Change
-from attribution.spans import SEGMENTS, Ints
+from attribution.segments import SEGMENTS
+from attribution.selection import Selection
+from attribution.spans import Ints
 from attribution.targets import Promise, Verdict
 from attribution.what_if import WhatIf
 from collector.clock import NS_PER_MS, NS_PER_S
 
 MICROS = 1_000_000
-_ANY_NS = 2**63
-
-
-@dataclass(frozen=True, slots=True)
-class Selection:
-    """Decisions that began in [from, to) and took [low, high); "" is any action or region."""
-
-    from_ns: int
-    to_ns: int
-    action: str = ""
-    region: str = ""
-    low_ns: int = 0
-    high_ns: int = _ANY_NS
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,17 +8,8 @@ import numpy as np
 
 from attribution.assemble import Trees
 from attribution.critical_path import CriticalPath
-from attribution.spans import (
-    CLASSES,
-    DECISION,
-    NONE,
-    SEGMENTS,
-    STAGES,
-    UNTRACED,
-    Ints,
-    Roots,
-    Small,
-)
+from attribution.segments import CLASSES, DECISION, SEGMENTS, STAGES, UNTRACED
+from attribution.spans import NONE, Ints, Roots, Small
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,17 +15,14 @@ import numpy as np
 from attribution.assemble import Trees
 from attribution.config import ClassRule
 from attribution.membership import nearest
+from attribution.segments import CLASSES, COMPUTE, NETWORK, STORE
 from attribution.spans import (
-    CLASSES,
     CLIENT,
-    COMPUTE,
     CONSUMER,
     INTERNAL,
-    NETWORK,
     NONE,
     PRODUCER,
     SERVER,
-    STORE,
     Bools,
     Ints,
     Small,

@@ -15,7 +15,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from attribution.revenue import Floats
-from attribution.spans import SEGMENTS, Ints
+from attribution.segments import SEGMENTS
+from attribution.spans import Ints
 
 # Below this many decisions in a population, the mean of a skewed latency is not yet normal.
 DECISIONS_MIN = 30

@@ -51,7 +51,7 @@ class LatencyBudget(Section):
             raise ValueError(f"budget {self.name!r} promises nothing; give p50_ms or p95_ms")
         try:
             # NumPy comes with it, and what reads settings alone does not need that.
-            from attribution.spans import segments_of
+            from attribution.segments import segments_of
 
             segments_of(self.segment)
         except InputError as error:

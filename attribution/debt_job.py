@@ -9,7 +9,6 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from attribution.answers import Selection
 from attribution.config import AttributionConfig
 from attribution.debt import Burden, Item, Priced, Worth, in_all, ledger
 from attribution.debt_file import DebtEntry
@@ -31,6 +30,7 @@ from attribution.invest import Range, cents
 from attribution.invest_file import InvestFile
 from attribution.queries import Reader
 from attribution.runtimes import READ_ON
+from attribution.selection import Selection
 from attribution.unit_cost import Bills
 from attribution.vram import SECONDS_A_YEAR
 from attribution.vram_job import VramJob

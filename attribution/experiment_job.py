@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 
-from attribution.answers import Selection
 from attribution.columns import Table, ints, micros_in_halves
 from attribution.config import AttributionConfig
 from attribution.earned_window import whole
@@ -20,6 +19,7 @@ from attribution.experiment_report import Loss, Measured, loss_of, measured
 from attribution.experiments import RUNNING, SCHEDULED, Arm, Experiment, check, variance_ms2
 from attribution.queries import Reader
 from attribution.revenue import MICROS
+from attribution.selection import Selection
 from attribution.slope import Demands, SlopeEstimate, estimate_slope, power_decisions
 from attribution.slope_job import best_cells, demands_of, read_book
 from attribution.slope_sums import INJECTED, OUTCOME

@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 from attribution.rows import Attributed, flag_names
-from attribution.spans import CLASSES, STAGES
+from attribution.segments import CLASSES, STAGES
 
 
 class SpanShare(TypedDict):

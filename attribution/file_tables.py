@@ -15,17 +15,8 @@ import pyarrow as pa
 
 from attribution.columns import Table
 from attribution.file_span import TIME_LIMIT_NS, FileSpan
-from attribution.spans import (
-    CLASSES,
-    CLIENT,
-    INTERNAL,
-    KINDS,
-    NONE,
-    SERVER,
-    STAGES,
-    UNSPECIFIED,
-    UNTRACED,
-)
+from attribution.segments import CLASSES, STAGES, UNTRACED
+from attribution.spans import CLIENT, INTERNAL, KINDS, NONE, SERVER, UNSPECIFIED
 from collector.config import AttributesConfig, DecisionMatch, DecisionsConfig
 from collector.schema import accepts, names_of
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from attribution import earned
-from attribution.answers import Selection
 from attribution.columns import ints
 from attribution.config import AttributionConfig
 from attribution.queries import asked
@@ -22,6 +21,7 @@ from attribution.revenue import (
     Earned,
     class_values,
 )
+from attribution.selection import Selection
 from collector.clock import NS_PER_S
 from collector.store.connect import Connections
 

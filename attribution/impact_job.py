@@ -10,13 +10,12 @@ from pathlib import Path
 import numpy as np
 
 from attribution import earned
-from attribution.answers import Selection
 from attribution.caches import Asked, CacheSpread, spread
 from attribution.columns import ints
 from attribution.config import AttributionConfig
 from attribution.modes import CAUTION, ModeCell, ModeImpact, impacts
 from attribution.queries import Reader
-from attribution.recovery import CALIBRATION_ACTION
+from attribution.selection import CALIBRATION_ACTION, Selection
 from collector.clock import NS_PER_S
 from collector.config import AttributesConfig
 from collector.store.connect import Connections

@@ -29,7 +29,7 @@ from attribution.debt_file import DebtEntry
 from attribution.gate import Basis, Demand
 from attribution.invest import Driver, Option, Range, product
 from attribution.replay import Change
-from attribution.spans import segments_of
+from attribution.segments import segments_of
 from attribution.tiers import Tier
 from collector.config import Section
 from collector.errors import InputError

@@ -8,7 +8,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from attribution.answers import Money, Selection, WhatIfAnswer
+from attribution.answers import Money, WhatIfAnswer
 from attribution.config import AttributionConfig
 from attribution.gate import Basis, Evidence, Replayed, canonical, digest, document
 from attribution.invest import Driver, Option, Range
@@ -16,6 +16,7 @@ from attribution.invest_answers import Comparison, compare_options
 from attribution.invest_file import InvestFile, OptionEntry
 from attribution.queries import Reader
 from attribution.questions import Analyst
+from attribution.selection import Selection
 from attribution.slope_job import read_book
 from collector.config import AttributesConfig
 from collector.errors import InputError

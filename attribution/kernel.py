@@ -12,7 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from attribution.compact import BLOCKING_SHIFT, CLASS_BITS, STAGE_BITS, STAGE_SHIFT, CompactTrees
-from attribution.spans import CLASSES, SEGMENTS, STAGES, UNTRACED, Bools, Ints
+from attribution.segments import CLASSES, SEGMENTS, STAGES, UNTRACED
+from attribution.spans import Bools, Ints
 
 
 @dataclass(frozen=True, slots=True)

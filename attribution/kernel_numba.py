@@ -15,7 +15,8 @@ from attribution.compact import (
     Words,
 )
 from attribution.kernel import Split
-from attribution.spans import CLASSES, SEGMENTS, STAGES, UNTRACED, Ints
+from attribution.segments import CLASSES, SEGMENTS, STAGES, UNTRACED
+from attribution.spans import Ints
 
 _CLASSES, _STAGES, _SEGMENTS = len(CLASSES), len(STAGES), len(SEGMENTS)
 _BLOCK = 8  # decisions whose sums of one segment fill a cache line

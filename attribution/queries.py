@@ -10,11 +10,10 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from attribution.answers import Selection
 from attribution.columns import Table
 from attribution.config import LatencyBudget
-from attribution.recovery import CALIBRATION_ACTION
-from attribution.spans import SEGMENTS, segments_of
+from attribution.segments import SEGMENTS, segments_of
+from attribution.selection import CALIBRATION_ACTION, Selection
 from attribution.targets import Measured
 from collector.clock import NS_PER_MINUTE, NS_PER_MS, NS_PER_S
 from collector.config import AttributesConfig

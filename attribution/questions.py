@@ -10,7 +10,6 @@ import numpy as np
 from attribution.answers import (
     BudgetStanding,
     CompareAnswer,
-    Selection,
     WhatIfAnswer,
     bases_of,
     compare_answer,
@@ -23,10 +22,11 @@ from attribution.compare import Population, compare
 from attribution.config import AttributionConfig, LatencyBudget
 from attribution.earned_window import whole
 from attribution.queries import Reader
-from attribution.recovery import CALIBRATION_ACTION, REFERENCE_REGION
+from attribution.recovery import REFERENCE_REGION
 from attribution.replay import Change
 from attribution.revenue import Floats, Slope
 from attribution.rows import SEGMENT_COLUMNS, Attributed
+from attribution.selection import CALIBRATION_ACTION, Selection
 from attribution.slope_job import read_book
 from attribution.spans import Ints
 from attribution.targets import promises, worst

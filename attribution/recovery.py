@@ -11,10 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from attribution.spans import CLASSES, SEGMENTS, STAGES
+from attribution.segments import CLASSES, SEGMENTS, STAGES
 
-# decision.action of what calibrates: no customer's, and in no budget but one that names it.
-CALIBRATION_ACTION = "calibration"
 # The region in which the reference path takes its own time, and nothing is added.
 REFERENCE_REGION = "reference"
 

@@ -23,7 +23,8 @@ import numpy.typing as npt
 from attribution import kernel
 from attribution.compact import CompactTrees
 from attribution.replay_plan import Plan, plan_of
-from attribution.spans import SEGMENTS, Ints, segments_name
+from attribution.segments import SEGMENTS, segments_name
+from attribution.spans import Ints
 from collector.clock import NS_PER_MS
 
 Floats: TypeAlias = npt.NDArray[np.float64]

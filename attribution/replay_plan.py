@@ -13,7 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from attribution.compact import BLOCKING_SHIFT, CLASS_BITS, STAGE_BITS, STAGE_SHIFT, CompactTrees
-from attribution.spans import CLASSES, NONE, STAGES, UNTRACED, Bools, Ints
+from attribution.segments import CLASSES, STAGES, UNTRACED
+from attribution.spans import NONE, Bools, Ints
 
 # At one instant: what ends there, then spans of no length in their order, then what starts there.
 _ENDS, _INSTANT, _STARTS = range(3)

@@ -15,7 +15,8 @@ from attribution.columns import Column, Table, names_of, roots_from_table, spans
 from attribution.config import AttributionConfig
 from attribution.critical_path import CriticalPath, critical_path
 from attribution.membership import Flag
-from attribution.spans import CLASSES, NONE, SEGMENTS, STAGES, Bools, Ints, Small
+from attribution.segments import CLASSES, SEGMENTS, STAGES
+from attribution.spans import NONE, Bools, Ints, Small
 from collector.clock import NS_PER_S
 
 SEGMENT_COLUMNS = tuple(f"{stage}_{latency_class}_ns" for stage, latency_class in SEGMENTS)

@@ -12,7 +12,7 @@ from typing import Literal
 import numpy as np
 
 from attribution import earned
-from attribution.recovery import CALIBRATION_ACTION
+from attribution.selection import CALIBRATION_ACTION
 from attribution.slope_sums import CellSums, cells_from_columns
 from attribution.spans import Ints
 from collector.store.connect import Connections

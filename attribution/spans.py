@@ -12,18 +12,10 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from collector.errors import InputError
-
 Ints: TypeAlias = npt.NDArray[np.int64]
 Ids: TypeAlias = npt.NDArray[np.uint64]
 Small: TypeAlias = npt.NDArray[np.int8]
 Bools: TypeAlias = npt.NDArray[np.bool_]
-
-STAGES = ("ingress", "transform", "decision", "egress")
-CLASSES = ("network", "compute", "store", "untraced")
-SEGMENTS = tuple((stage, latency_class) for stage in STAGES for latency_class in CLASSES)
-NETWORK, COMPUTE, STORE, UNTRACED = range(4)
-INGRESS, TRANSFORM, DECISION, EGRESS = range(4)
 
 KINDS = ("Unspecified", "Internal", "Server", "Client", "Producer", "Consumer")
 UNSPECIFIED, INTERNAL, SERVER, CLIENT, PRODUCER, CONSUMER = range(6)
@@ -89,43 +81,9 @@ class Roots:
         return len(self.trace)
 
 
-def no_links() -> Links:
-    """Return the links of spans that have none."""
-    empty = np.empty(0, np.int64)
-    return Links(empty, empty, empty.astype(np.uint64))
-
-
 def lookup(keys: Ints, wanted: Ints) -> Ints:
     """Return where each of `wanted` is in the sorted `keys`, NONE where it is not."""
     if len(keys) == 0:
         return np.full(len(wanted), NONE, np.int64)
     at = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
     return np.where(keys[at] == wanted, at, NONE)
-
-
-def segments_of(text: str) -> frozenset[int]:
-    """Return the segments that a person names: a class, a stage, `stage/class` or `all`.
-
-    Raises:
-        InputError: it names none.
-    """
-    name = text.strip().lower()
-    found = frozenset(
-        at
-        for at, (stage, latency_class) in enumerate(SEGMENTS)
-        if name in ("all", stage, latency_class, f"{stage}/{latency_class}")
-    )
-    if not found:
-        raise InputError(
-            f"{text!r} names no segment; give a class ({', '.join(CLASSES)}), a stage "
-            f"({', '.join(STAGES)}), both as decision/store, or all"
-        )
-    return found
-
-
-def segments_name(segments: frozenset[int]) -> str:
-    """Return the shortest name that `segments_of` takes, or several of them."""
-    for name in ("all", *CLASSES, *STAGES):
-        if segments == segments_of(name):
-            return name
-    return ", ".join("/".join(SEGMENTS[each]) for each in sorted(segments))

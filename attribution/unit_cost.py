@@ -14,10 +14,9 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from attribution.answers import Selection
 from attribution.config import AttributionConfig
-from attribution.recovery import CALIBRATION_ACTION
-from attribution.spans import CLASSES, COMPUTE, NETWORK, STORE
+from attribution.segments import CLASSES, COMPUTE, NETWORK, STORE
+from attribution.selection import CALIBRATION_ACTION, Selection
 from collector.clock import NS_PER_S
 from collector.store.connect import Connections
 

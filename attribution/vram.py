@@ -24,8 +24,9 @@ from attribution import kernel
 from attribution.compact import CompactTrees
 from attribution.replay import Change, Replay
 from attribution.revenue import Floats, Slope
+from attribution.segments import SEGMENTS
 from attribution.shapley import shapley
-from attribution.spans import SEGMENTS, Bools, Ints
+from attribution.spans import Bools, Ints
 from collector.clock import NS_PER_MS
 
 SECONDS_A_YEAR = 31_557_600  # of 365.25 days

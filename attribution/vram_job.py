@@ -12,7 +12,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from attribution.answers import Selection
 from attribution.columns import Table, ints
 from attribution.compact import no_trees
 from attribution.compact_rows import trees_from_rows
@@ -20,6 +19,7 @@ from attribution.config import AttributionConfig
 from attribution.group_values import GroupValue, read_group_values
 from attribution.queries import Reader
 from attribution.revenue import Slope
+from attribution.selection import Selection
 from attribution.slope_groups import DIMENSIONS
 from attribution.slope_job import read_book, read_groups
 from attribution.spans import Ints

@@ -10,8 +10,9 @@ import numpy as np
 from attribution.compact import CompactTrees
 from attribution.replay import Change, Replay
 from attribution.revenue import Floats, Slope, lost_shares
+from attribution.segments import SEGMENTS
 from attribution.shapley import is_exact, shapley
-from attribution.spans import SEGMENTS, Bools, Ints
+from attribution.spans import Bools, Ints
 
 # How changes are told apart in the shares: by class, by stage, or each segment for itself.
 SHARES = ("class", "stage", "segment")

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from typing import Final
 
 from collector.clock import NS_PER_MS
-from collector.provenance import SIGNED, Event, MacKey, Sealer
+from collector.provenance import Event, MacKey, Sealer
 from collector.provenance_checkpoint import Checkpoint, Checkpointer
 from collector.provenance_keys import CheckpointKey, KeyRing, public_of, signer
 from collector.provenance_verify import Finding, Verdict, Verifier
+from collector.schema import SIGNED
 
 START_NS: Final = 1_764_000_000_000_000_000
 _REGIONS: Final = ("eu-west", "us-east", "ap-south")

@@ -22,7 +22,7 @@ from collector.bench_provenance_chains import ATTACKS, MACS, RING, Attack, seale
 from collector.clock import NS_PER_S, SystemClock
 from collector.config import AttributesConfig, DecisionsConfig, OutcomesConfig, StoreConfig
 from collector.counters import Counters
-from collector.provenance import SIGNED, Event, canonical_rest
+from collector.provenance import Event, canonical_rest
 from collector.provenance_chain import ChainKey
 from collector.provenance_checkpoint import Checkpoint
 from collector.provenance_config import ProvenanceConfig
@@ -30,6 +30,7 @@ from collector.provenance_job import ProvenanceJob
 from collector.provenance_lines import seal_attributes
 from collector.provenance_stream import Missing, Stream
 from collector.provenance_verify import Finding, Verdict
+from collector.schema import SIGNED
 from collector.store.connect import Connections
 from collector.store.migrate import apply_views, migrate
 

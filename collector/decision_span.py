@@ -31,13 +31,12 @@ from opentelemetry.trace.status import Status, StatusCode
 from collector.clock import AnchoredClock
 from collector.clock_error import KernelClock
 from collector.instrument_hooks import Headers, asgi_attributes, parent_of
-from collector.schema import CURRENT
+from collector.schema import CURRENT, STAGES
 
 if TYPE_CHECKING:
     from opentelemetry.util.types import AnyValue, Attributes, AttributeValue
 
 SCHEMA: Final = CURRENT.spellings[0]
-STAGES: Final = ("ingress", "transform", "decision", "egress")
 
 DECISION_KEY: Final = create_key("millworth-decision")
 # The key under which OpenTelemetry keeps the current span, learnt through its public call; to

@@ -25,7 +25,7 @@ from collector.identifiers_text import URL_PARTS, Patterns, Replace, has_any
 from collector.otlp import Signal
 from collector.otlp_survey import SpanSurvey
 from collector.otlp_values import has_deep_values, value_text
-from collector.provenance_lines import SEAL_HEX
+from collector.schema import SEAL_HEX
 from collector.tokenise import Tokeniser
 
 _HEX: Final = re.compile("[0-9a-f]+")

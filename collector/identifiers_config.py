@@ -10,7 +10,7 @@ from typing import Final, Literal
 from pydantic import ConfigDict, Field, SecretStr, model_validator
 
 from collector.config import Section
-from collector.provenance import EPOCH, KID, OUTCOME_SIGNED, PREV, PRODUCER, SEQ, SIGNED, TAG
+from collector.schema import EPOCH, KID, OUTCOME_SIGNED, PREV, PRODUCER, SEQ, SIGNED, TAG
 
 KEYS_FILE: Final = "identifiers.key"  # in the directory of the log
 # What the packet room links the spans of servers by; the packets themselves have it too.

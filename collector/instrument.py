@@ -34,14 +34,7 @@ from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
 from collector.clock import NS_PER_S, AnchoredClock
 from collector.clock_error import KernelClock, kernel_clock
-from collector.decision_span import (
-    DECISION_KEY,
-    STAGES,
-    Anchor,
-    Base,
-    Decision,
-    DecisionFields,
-)
+from collector.decision_span import DECISION_KEY, Anchor, Base, Decision, DecisionFields
 from collector.instrument_delay import DelayInjector
 from collector.instrument_export import DecisionExporter
 from collector.instrument_hooks import (
@@ -54,6 +47,7 @@ from collector.instrument_hooks import (
 )
 from collector.instrument_seal import DecisionSeal, OutcomeSeal
 from collector.provenance import MacKey
+from collector.schema import STAGES
 
 if TYPE_CHECKING:
     from opentelemetry.util.types import AttributeValue

@@ -21,17 +21,10 @@ from opentelemetry._logs import Logger, SeverityNumber
 from opentelemetry.trace import SpanContext
 from opentelemetry.trace.status import StatusCode
 
-from collector.provenance import (
-    OUTCOME_SIGNED,
-    SIGNED,
-    SUBJECT,
-    Event,
-    MacKey,
-    Sealer,
-    subject_of,
-)
+from collector.provenance import Event, MacKey, Sealer, subject_of
 from collector.provenance_checkpoint import CHECKPOINT_EVENT, Checkpoint, Checkpointer, Sign
 from collector.provenance_lines import checkpoint_attributes, seal_attributes
+from collector.schema import OUTCOME_SIGNED, SIGNED, SUBJECT
 
 _ATTRIBUTES: Final = SIGNED[5:]  # the rest of the signed fields are of the span itself
 _LOG: Final = logging.getLogger(__name__)

@@ -38,9 +38,9 @@ from collector.otlp_metrics import bad_points, metrics, points
 from collector.otlp_spans import check_spans
 from collector.otlp_survey import SpanSurvey, survey_spans
 from collector.otlp_values import Request, flatten_deep_values, has_deep_values
+from collector.schema import STAGES
 
 DAY_NS = 86_400 * NS_PER_S
-STAGES = ("ingress", "transform", "decision", "egress")
 STAMPS = tuple(f"decision.ts.{stage}" for stage in STAGES)
 
 

@@ -17,62 +17,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
+from collector.schema import EPOCH, KID, OUTCOME, OUTCOME_SIGNED, PREV, PRODUCER, SEQ, SIGNED, TAG
+
 DOMAIN: Final = "millworth.provenance.v1"
+SUBJECT_DOMAIN: Final = "millworth.provenance.subject.v1"
 NO_TAG: Final = "0" * 32  # `prev` of the first event of an epoch
 TAG_HEX: Final = 32
 SECRET_BYTES_MIN: Final = 16
 
-KID: Final = "provenance.kid"
-PRODUCER: Final = "provenance.producer"
-EPOCH: Final = "provenance.epoch"
-SEQ: Final = "provenance.seq"
-PREV: Final = "provenance.prev"
-TAG: Final = "provenance.tag"
-
-# The first five are of the span, the rest are its attributes. `decision.id` and `outcome.key` are
-# left out: rules may replace identifiers before they are stored, and the stored event has to verify
-# as well. What is in this list cannot be named by such a rule (collector/identifiers_config.py).
-SIGNED: Final = (
-    "trace_id",
-    "span_id",
-    "start_ns",
-    "end_ns",
-    "status",
-    "decision.schema",
-    "decision.action",
-    "decision.channel",
-    "decision.region",
-    "decision.cohort",
-    "decision.offer_type",
-    "decision.campaign",
-    "decision.route",
-    "decision.vendor",
-    "decision.mode",
-    "decision.value_usd",
-    "decision.experiment",
-    "decision.arm",
-    "decision.injected_delay_ns",
-    "decision.ts.ingress",
-    "decision.ts.transform",
-    "decision.ts.decision",
-    "decision.ts.egress",
-)
-# Of an outcome, which is a log record; its form has so many parts fewer that none is a decision's.
-# Which one it is, and of which decision, is bound by `provenance.subject`, under the key: rules may
-# replace the ids.
-OUTCOME: Final = "decision.outcome"
-SUBJECT: Final = "provenance.subject"
-SUBJECT_DOMAIN: Final = "millworth.provenance.subject.v1"
-OUTCOME_SIGNED: Final = (
-    "time_ns",
-    "outcome.kind",
-    "outcome.converted",
-    "outcome.revenue",
-    "outcome.margin",
-    "outcome.currency",
-    "outcome.channel",
-    SUBJECT,
-)
 END_NS_INDEX: Final = SIGNED.index("end_ns")
 TRACE_ID_INDEX: Final = SIGNED.index("trace_id")
 

@@ -13,8 +13,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, astuple, dataclass, field
 from typing import Any, Final
 
-from collector.provenance import SIGNED, TRACE_ID_INDEX, Event
+from collector.provenance import TRACE_ID_INDEX, Event
 from collector.provenance_checkpoint import NO_ROOT, Checkpoint
+from collector.schema import SIGNED
 
 ChainKey = tuple[str, str]  # producer, epoch; neither is empty
 

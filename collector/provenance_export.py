@@ -15,22 +15,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from collector.errors import InputError
-from collector.provenance import (
-    EPOCH,
-    KID,
-    OUTCOME_SIGNED,
-    PREV,
-    PRODUCER,
-    SEQ,
-    SIGNED,
-    TAG,
-    Event,
-    MacKey,
-    event_of,
-    outcome_fields,
-    outcome_rest,
-    subject_of,
-)
+from collector.provenance import Event, MacKey, event_of, outcome_fields, outcome_rest, subject_of
 from collector.provenance_checkpoint import Checkpoint
 from collector.provenance_lines import (
     checkpoint_attributes,
@@ -38,6 +23,7 @@ from collector.provenance_lines import (
     seal_attributes,
     seq_of,
 )
+from collector.schema import EPOCH, KID, OUTCOME_SIGNED, PREV, PRODUCER, SEQ, SIGNED, TAG
 from collector.tokenise import is_token
 
 

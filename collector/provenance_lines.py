@@ -3,39 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final
 
-from collector.provenance import (
-    EPOCH,
-    KID,
-    PREV,
-    PRODUCER,
-    SEQ,
-    SUBJECT,
-    TAG,
-    Event,
-)
+from collector.provenance import Event
 from collector.provenance_checkpoint import Checkpoint
-
-FIRST_SEQ = "provenance.first_seq"
-LAST_SEQ = "provenance.last_seq"
-PREV_ROOT = "provenance.prev_root"
-ROOT = "provenance.root"
-CLOSING = "provenance.closing"
-SIGNATURE = "provenance.signature"
-
-
-# How many hex digits each has. Among so many digits at random there is now and then a run that
-# looks like a card number.
-SEAL_HEX: Final = {
-    EPOCH: 16,
-    PREV: 32,
-    TAG: 32,
-    SUBJECT: 32,
-    PREV_ROOT: 64,
-    ROOT: 64,
-    SIGNATURE: 128,
-}
+from collector.schema import (
+    CLOSING,
+    EPOCH,
+    FIRST_SEQ,
+    KID,
+    LAST_SEQ,
+    PREV,
+    PREV_ROOT,
+    PRODUCER,
+    ROOT,
+    SEQ,
+    SIGNATURE,
+    TAG,
+)
 
 
 def seal_attributes(event: Event) -> dict[str, str]:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from collector.provenance import SIGNED
-from collector.schema import BUDGET_BYTES, CURRENT, PREVIOUS, EventField
+from collector.schema import BUDGET_BYTES, CURRENT, PREVIOUS, SIGNED, EventField
 
 _HEAD: Final = """# Schema of decision events
 

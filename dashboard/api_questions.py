@@ -8,11 +8,12 @@ from typing import Annotated
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from attribution.answers import BudgetStanding, CompareAnswer, Selection, WhatIfAnswer
+from attribution.answers import BudgetStanding, CompareAnswer, WhatIfAnswer
 from attribution.job import AttributionJob, AttributionReport
 from attribution.questions import Analyst
 from attribution.replay import Change
-from attribution.spans import segments_of
+from attribution.segments import segments_of
+from attribution.selection import Selection
 from collector.audit import append_audit
 from collector.clock import NS_PER_MS, NS_PER_S, Clock
 from collector.errors import InputError

@@ -11,7 +11,7 @@ from statistics import median
 import numpy as np
 
 from attribution.recovery import summary_of
-from attribution.spans import SEGMENTS
+from attribution.segments import SEGMENTS
 from collector.address import authority
 from collector.clock import NS_PER_S, SystemClock
 from collector.errors import TransientError

@@ -15,15 +15,9 @@ from typing import Any, Self
 
 import httpx
 
-from attribution.recovery import (
-    CALIBRATION_ACTION,
-    REFERENCE_REGION,
-    PathSection,
-    Recovered,
-    pieces_of,
-    recovered,
-)
-from attribution.spans import SEGMENTS as ALL_SEGMENTS
+from attribution.recovery import REFERENCE_REGION, PathSection, Recovered, pieces_of, recovered
+from attribution.segments import SEGMENTS as ALL_SEGMENTS
+from attribution.selection import CALIBRATION_ACTION
 from collector.clock import AnchoredClock
 from collector.store.connect import Connections
 from dashboard.reference.launch import InjectedDelay, ReferencePath

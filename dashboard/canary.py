@@ -20,9 +20,6 @@ DELAY_MS = 20.0
 JUDGED_HELD = 70
 # A decision settles in seconds; what takes a minute is not judged, and counted.
 LOST_AFTER_NS = 60 * NS_PER_S
-# Below this, or above that, the Health page warns: what `millworth bench recovery` has to reach.
-RIGHT_SEGMENT_RATIO_MIN = 0.99
-ERROR_RATIO_MAX = 0.02
 
 
 class Canary:

@@ -15,7 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
 
 from attribution.explain import DecisionShare
-from attribution.spans import CLASSES
+from attribution.segments import CLASSES
 from collector.clock import NS_PER_MS
 from dashboard.commands_roles import run_role
 from dashboard.options import MetricsOption

@@ -10,8 +10,8 @@ from typing import Any, Final
 
 import numpy as np
 
+from attribution.segments import SEGMENTS
 from collector.clock import NS_PER_MS
-from dashboard.rows import SEGMENTS
 from packet.decode import decode
 from packet.frames import frames_of
 from packet.lab import LogRows

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
+from attribution.segments import CLASSES, SEGMENTS, STAGES
 from collector.clock import NS_PER_MS
-from dashboard.rows import CLASSES, SEGMENTS, STAGES, Cell, Range, SegmentMeans
+from dashboard.rows import Cell, Range, SegmentMeans
 from dashboard.text import ms, signed_ms, utc_iso
 from dashboard.theme import (
     ALARM,

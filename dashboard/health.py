@@ -18,8 +18,7 @@ from dashboard.stages import signal_items, stage_items
 
 if TYPE_CHECKING:
     from collector.worker import Worker
-    from dashboard.job_loop import JobLoop
-    from dashboard.runtime import Service
+    from dashboard.running import RunningJob, RunningService
 
 # A sender may send again, and transport may reorder.
 GOOD_VERDICTS = ("ok", "reordered", "retried")
@@ -38,7 +37,7 @@ class NoHealth:
 class ServiceHealth:
     """The state of one running service."""
 
-    def __init__(self, service: Service) -> None:
+    def __init__(self, service: RunningService) -> None:
         self._service = service
 
     def health(self) -> list[HealthItem]:
@@ -217,7 +216,7 @@ def _worker_items(workers: Mapping[str, Iterable[Worker]]) -> Iterator[HealthIte
     yield HealthItem("log.lost", lost, "lines", "warn" if lost else "ok", detail if lost else "")
 
 
-def _job_item(loop: JobLoop, now_ns: int) -> HealthItem:
+def _job_item(loop: RunningJob, now_ns: int) -> HealthItem:
     name = f"job.{loop.name}"
     if loop.worker.is_down:
         return HealthItem(name, "died", "", "bad", f"begins again; {loop.worker.last_error}")

@@ -6,14 +6,17 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from attribution.targets import Verdict
-from dashboard.canary import ERROR_RATIO_MAX, RIGHT_SEGMENT_RATIO_MIN, Canary
 from dashboard.health_items import HealthItem
 
 if TYPE_CHECKING:
-    from dashboard.runtime import Service
+    from dashboard.running import KnownDelays, RunningService
+
+# Below this, or above that, the page warns: what `millworth bench recovery` has to reach.
+_RIGHT_SEGMENT_RATIO_MIN = 0.99
+_ERROR_RATIO_MAX = 0.02
 
 
-def promise_items(service: Service) -> Iterator[HealthItem]:
+def promise_items(service: RunningService) -> Iterator[HealthItem]:
     """Yield how each budget stands, and whether known delays were found."""
     for budget in service.budgets.standings:
         missed = budget.verdict is Verdict.MISSED
@@ -32,21 +35,21 @@ def promise_items(service: Service) -> Iterator[HealthItem]:
         yield from _canary_items(service.canary)
 
 
-def _canary_items(canary: Canary) -> Iterator[HealthItem]:
+def _canary_items(canary: KnownDelays) -> Iterator[HealthItem]:
     recovery = canary.recovery
     right, error = recovery.right_segment_ratio, recovery.error_ratio_p99
     yield HealthItem(
         "calibration.right_segment",
         None if right is None else round(right, 4),
         "of known delays",
-        "warn" if right is not None and right < RIGHT_SEGMENT_RATIO_MIN else "ok",
+        "warn" if right is not None and right < _RIGHT_SEGMENT_RATIO_MIN else "ok",
         f"decisions: {recovery.decisions}, not attributed in time: {canary.lost}",
     )
     yield HealthItem(
         "calibration.error",
         None if error is None else round(error, 4),
         "of a known delay, p99",
-        "warn" if error is not None and error > ERROR_RATIO_MAX else "ok",
+        "warn" if error is not None and error > _ERROR_RATIO_MAX else "ok",
         "what went to other segments",
     )
 

@@ -10,13 +10,13 @@ from typing import Any
 
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
+from attribution.segments import SEGMENTS
 from collector.clock import NS_PER_MINUTE, NS_PER_S
 from collector.errors import StoreUnavailableError
 from collector.store.connect import Connections
 from dashboard.outside_sql import first_line
 from dashboard.packet_rows import Burst, KeptPackets, Packet, SpanEvidence, SpanFlow
 from dashboard.rows import (
-    SEGMENTS,
     AlertRow,
     Attribution,
     Cell,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from dashboard.rows import SEGMENTS, Revision
+from attribution.segments import SEGMENTS
+from dashboard.rows import Revision
 from dashboard.text import ms
 
 _SPANS_MAX = 3

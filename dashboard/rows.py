@@ -6,13 +6,11 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from alerts.config import DEAD_MAN
+from attribution.segments import CLASSES, SEGMENTS, STAGES
 from collector.clock import NS_PER_S
 from dashboard.packet_rows import KeptPackets
 
-STAGES = ("ingress", "transform", "decision", "egress")
-CLASSES = ("network", "compute", "store", "untraced")
 # The order in which every query returns the sixteen segments.
-SEGMENTS = tuple((stage, latency_class) for stage in STAGES for latency_class in CLASSES)
 
 
 def segment_place(stage: str, latency_class: str) -> int:

@@ -24,7 +24,7 @@ from dashboard.health_items import HealthItem, Status
 if TYPE_CHECKING:
     from collector.counters import Counters
     from collector.service import SignalFlow
-    from dashboard.runtime import Service
+    from dashboard.running import RunningService
 
 STAGES: Final = ("received", "logged", "stored", "attributed", "alerted")
 # What a sender was told because the log could not take it; every other reason is of its own making.
@@ -92,7 +92,7 @@ class Stage:
 class Stages:
     """Reads the stages of one service, cheaply: no data is looked at."""
 
-    def __init__(self, service: Service) -> None:
+    def __init__(self, service: RunningService) -> None:
         self._service = service
 
     def read(self) -> list[Stage]:

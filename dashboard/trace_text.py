@@ -10,10 +10,11 @@ from rich.cells import cell_len, set_cell_size
 from rich.console import Console
 from rich.text import Text
 
+from attribution.segments import SEGMENTS
 from dashboard.link_text import burst_line, evidence_totals, linked_by
 from dashboard.packet_rows import Burst
 from dashboard.revision_text import revision_line
-from dashboard.rows import SEGMENTS, Revision
+from dashboard.rows import Revision
 
 BAR_WIDTH = 40
 BAR_WIDTH_MIN = 10

@@ -6,9 +6,10 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 
+from attribution.segments import CLASSES
 from collector.clock import NS_PER_MS
 from dashboard.packet_rows import Packet, SpanFlow, by_exchange
-from dashboard.rows import CLASSES, DecisionFacts, PathSpan
+from dashboard.rows import DecisionFacts, PathSpan
 from dashboard.text import ms, shorten
 from dashboard.theme import (
     CLASS_COLOURS,

@@ -9,6 +9,7 @@ from decimal import Decimal
 from dash import Dash, Input, dcc, html
 
 from attribution.missing import MissingSpan
+from attribution.segments import CLASSES, STAGES
 from collector.clock import NS_PER_MS, NS_PER_S
 from dashboard.health_items import HealthItem
 from dashboard.link_text import burst_line, is_one_of_a_set, linked_by
@@ -18,16 +19,7 @@ from dashboard.pages.context import PageContext
 from dashboard.pages.decision_gaps import evidence_line, missing_line, revisions_line
 from dashboard.pages.overview import RECORDER
 from dashboard.pages.parts import Component, chart, facts_list, legend, page, panel, table
-from dashboard.rows import (
-    CLASSES,
-    STAGES,
-    Attribution,
-    DecisionFacts,
-    Outcome,
-    PathSpan,
-    Revision,
-    TraceSpan,
-)
+from dashboard.rows import Attribution, DecisionFacts, Outcome, PathSpan, Revision, TraceSpan
 from dashboard.scope import parse_scope
 from dashboard.text import UNKNOWN, count, ms, usd, utc_full
 from dashboard.theme import message

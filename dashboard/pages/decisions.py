@@ -7,6 +7,7 @@ from urllib.parse import urlencode
 import dash_mantine_components as dmc
 from dash import Dash, Input, dcc, html
 
+from attribution.segments import SEGMENTS
 from collector.clock import NS_PER_MS, NS_PER_S
 from dashboard.pages.context import PageContext
 from dashboard.pages.parts import (
@@ -18,7 +19,7 @@ from dashboard.pages.parts import (
     scope_tools,
     scope_view,
 )
-from dashboard.rows import SEGMENTS, DecisionFacts, ListedDecision
+from dashboard.rows import DecisionFacts, ListedDecision
 from dashboard.scope import Scope, parse_scope
 from dashboard.text import count, ms, utc_iso
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from dash import Dash, Input, dcc, html
 
+from attribution.segments import CLASSES, SEGMENTS
 from collector.clock import NS_PER_S
 from dashboard.alert_lines import ALERT_COLUMNS, alert_line
 from dashboard.cards import (
@@ -34,7 +35,7 @@ from dashboard.pages.parts import (
     table,
 )
 from dashboard.queries import OPEN_STATES, alerts_with_exemplars
-from dashboard.rows import CLASSES, SEGMENTS, AlertRow, Cell, Evidence, Range, Revenue, SegmentMeans
+from dashboard.rows import AlertRow, Cell, Evidence, Range, Revenue, SegmentMeans
 from dashboard.scope import Scope, parse_scope, step_of
 from dashboard.text import UNKNOWN, count, ms, signed_ms, utc_clock
 

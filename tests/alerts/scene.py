@@ -8,10 +8,10 @@ from typing import Any
 
 from clickhouse_connect.driver.client import Client
 
-from alerts.blame import SEGMENTS
 from alerts.config import AlertsConfig
 from alerts.job import AlertsJob
 from alerts.receiver import DemoReceiver
+from attribution.segments import SEGMENTS
 from collector.clock import NS_PER_MS, NS_PER_S
 from collector.store.connect import Connections
 from tests.alerts.builders import rule

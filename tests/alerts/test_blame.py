@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alerts.blame import SEGMENTS, Baseline, SegmentTimes, blame, pool
+from alerts.blame import Baseline, SegmentTimes, blame, pool
+from attribution.segments import SEGMENTS
 
 MS = 1_000_000.0
 STORE = SEGMENTS.index(("decision", "store"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from alerts.blame import SEGMENTS
+from attribution.segments import SEGMENTS
 from tests.alerts.scene import HURT, INCIDENT_S, PER_SECOND, WELL, Scene, write_seconds
 
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from attribution.reference import PlainSpan
-from attribution.spans import CLASSES, KINDS, NONE, STAGES, Links, Roots, Spans
+from attribution.segments import CLASSES, STAGES
+from attribution.spans import KINDS, NONE, Links, Roots, Spans
 
 
 @dataclass(frozen=True, slots=True)

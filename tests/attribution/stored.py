@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
-from attribution.spans import SEGMENTS
+from attribution.segments import SEGMENTS
 from collector.clock import NS_PER_MINUTE, NS_PER_S
 from collector.store.connect import Connections
 from tests.conftest import NOW_NS

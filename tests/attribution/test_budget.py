@@ -11,7 +11,8 @@ from attribution.assemble import assemble
 from attribution.budget import budgets
 from attribution.classify import classify, rule_classes, sent_stages
 from attribution.critical_path import critical_path
-from attribution.spans import NONE, SEGMENTS, STAGES
+from attribution.segments import SEGMENTS, STAGES
+from attribution.spans import NONE
 from tests.attribution.spans_builder import R, S, columns, labels, link_columns, root_columns
 from tests.attribution.test_critical_path import random_trace
 from tests.examples import examples

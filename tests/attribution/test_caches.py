@@ -5,11 +5,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from attribution.answers import Selection
 from attribution.caches import Asked, spread
 from attribution.config import AttributionConfig
 from attribution.impact_job import ImpactJob
 from attribution.job import AttributionJob
+from attribution.selection import Selection
 from collector.clock import NS_PER_MS, NS_PER_S
 from collector.config import AttributesConfig
 from collector.store.connect import Connections

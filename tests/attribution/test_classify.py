@@ -5,7 +5,8 @@ import pytest
 from attribution.assemble import assemble
 from attribution.classify import classify, rule_classes, sent_stages
 from attribution.config import ClassRule
-from attribution.spans import CLASSES, NONE, STAGES
+from attribution.segments import CLASSES, STAGES
+from attribution.spans import NONE
 from tests.attribution.spans_builder import R, S, columns, labels, link_columns, root_columns
 
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from attribution.compare import Population, compare, false_discovery_shares
-from attribution.spans import SEGMENTS
+from attribution.segments import SEGMENTS
 
 MS = 1_000_000
 STORE = SEGMENTS.index(("decision", "store"))

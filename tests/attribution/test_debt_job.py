@@ -7,12 +7,12 @@ from decimal import Decimal
 
 import pytest
 
-from attribution.answers import Selection
 from attribution.config import AttributionConfig
 from attribution.debt import Priced
 from attribution.debt_job import Debt, DebtJob
 from attribution.invest_file import InvestFile
 from attribution.job import AttributionJob
+from attribution.selection import Selection
 from collector.clock import NS_PER_S
 from collector.config import AttributesConfig
 from collector.imports_costs import import_costs

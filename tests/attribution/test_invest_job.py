@@ -8,12 +8,12 @@ from decimal import Decimal
 
 import pytest
 
-from attribution.answers import Selection
 from attribution.config import AttributionConfig
 from attribution.gate import reproduce
 from attribution.invest_file import InvestFile, parse_invest
 from attribution.invest_job import InvestJob, StoredVerdict
 from attribution.job import AttributionJob
+from attribution.selection import Selection
 from attribution.slope_job import SlopeJob
 from attribution.slope_model import SlopeModel
 from collector.clock import NS_PER_MS, NS_PER_S

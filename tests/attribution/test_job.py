@@ -10,7 +10,7 @@ from clickhouse_connect.driver.exceptions import DatabaseError
 
 from attribution.config import AttributionConfig
 from attribution.job import AttributionJob, AttributionReport
-from attribution.spans import SEGMENTS
+from attribution.segments import SEGMENTS
 from collector.clock import NS_PER_MINUTE, NS_PER_S
 from collector.config import AttributesConfig
 from collector.store.connect import Connections

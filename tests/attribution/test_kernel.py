@@ -16,7 +16,8 @@ from attribution.compact import CompactTrees, Packed, is_long, pack
 from attribution.critical_path import critical_path
 from attribution.kernel import Split
 from attribution.reference import plain_path
-from attribution.spans import NONE, STAGES, Ints
+from attribution.segments import STAGES
+from attribution.spans import NONE, Ints
 from tests.attribution.spans_builder import R, S, columns, link_columns, root_columns
 from tests.attribution.test_critical_path import SKEW_MAX_NS, random_trace
 

@@ -6,11 +6,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from attribution.answers import Selection
 from attribution.config import AttributionConfig
 from attribution.impact_job import ImpactJob
 from attribution.job import AttributionJob
 from attribution.modes import ModeCell, ModeImpact, impacts
+from attribution.selection import Selection
 from attribution.slope_job import best_cells
 from collector.clock import NS_PER_S
 from collector.config import AttributesConfig

@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from attribution.answers import Selection
 from attribution.config import AttributionConfig, LatencyBudget
 from attribution.job import AttributionJob
 from attribution.questions import REPLAYED_MAX, Analyst
 from attribution.replay import Change
-from attribution.spans import segments_of
+from attribution.segments import segments_of
+from attribution.selection import Selection
 from collector.clock import NS_PER_S
 from collector.config import AttributesConfig
 from collector.store.connect import Connections

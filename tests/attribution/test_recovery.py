@@ -12,7 +12,7 @@ from attribution.recovery import (
     recovered,
     summary_of,
 )
-from attribution.spans import SEGMENTS
+from attribution.segments import SEGMENTS
 
 STORE = SEGMENTS.index(("decision", "store"))
 COMPUTE = SEGMENTS.index(("decision", "compute"))

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from attribution.compact import CompactTrees, no_trees
 from attribution.replay import Change, Replay
-from attribution.spans import CLASSES, SEGMENTS, STAGES, UNTRACED
+from attribution.segments import CLASSES, SEGMENTS, STAGES, UNTRACED
 from tests.attribution.spans_builder import R, S
 from tests.attribution.test_critical_path import random_trace
 from tests.attribution.test_kernel import packed, stamped

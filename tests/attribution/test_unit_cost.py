@@ -4,9 +4,9 @@ from decimal import Decimal
 
 import pytest
 
-from attribution.answers import Selection
 from attribution.config import AttributionConfig
 from attribution.job import AttributionJob
+from attribution.selection import Selection
 from attribution.unit_cost import CostPart, RateMissing, merged, unit_cost
 from collector.clock import NS_PER_S
 from collector.config import AttributesConfig

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from attribution.revenue import Slope
-from attribution.spans import SEGMENTS
+from attribution.segments import SEGMENTS
 from attribution.vram import (
     FLOOR_QUANTILE,
     SECONDS_A_YEAR,

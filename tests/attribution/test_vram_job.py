@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from attribution.answers import Selection
 from attribution.config import AttributionConfig
 from attribution.job import AttributionJob
+from attribution.selection import Selection
 from attribution.vram import SECONDS_A_YEAR
 from attribution.vram_job import SAMPLE_MAX, VramJob
 from attribution.vram_model import content_hash, differences

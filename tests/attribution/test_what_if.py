@@ -7,7 +7,7 @@ import pytest
 
 from attribution.replay import Change
 from attribution.revenue import Slope
-from attribution.spans import SEGMENTS, segments_of
+from attribution.segments import SEGMENTS, segments_of
 from attribution.what_if import Dollars, Worth, what_if
 from collector.errors import InputError
 from tests.attribution.spans_builder import R, S

@@ -12,12 +12,13 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span
 from collector.clock import NS_PER_S
 from collector.config import AttributesConfig
 from collector.counters import Counters
-from collector.provenance import SIGNED, Event, MacKey, Sealer
+from collector.provenance import Event, MacKey, Sealer
 from collector.provenance_checkpoint import CHECKPOINT_EVENT, Checkpoint, Checkpointer
 from collector.provenance_config import ProvenanceConfig
 from collector.provenance_job import ProvenanceJob
 from collector.provenance_keys import public_of, signer
 from collector.provenance_lines import checkpoint_attributes, seal_attributes
+from collector.schema import SIGNED
 from collector.store.connect import Connections
 from tests.builders import (
     decision_span,

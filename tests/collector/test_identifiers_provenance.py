@@ -10,9 +10,10 @@ from collector.identifiers import Identifiers
 from collector.identifiers_config import JOINED, IdentifiersConfig
 from collector.keys import Key
 from collector.otlp import Signal
-from collector.provenance import SIGNED, Event, MacKey, Sealer, event_of
-from collector.provenance_lines import SEAL_HEX, seal_attributes
+from collector.provenance import Event, MacKey, Sealer, event_of
+from collector.provenance_lines import seal_attributes
 from collector.provenance_verify import Verdict, Verifier
+from collector.schema import SEAL_HEX, SIGNED
 from collector.tokenise import Tokeniser
 from tests.builders import decision_span, key_values, trace_request
 from tests.conftest import NOW_NS

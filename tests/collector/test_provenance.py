@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 from collector.provenance import (
     DOMAIN,
     NO_TAG,
-    SIGNED,
     Event,
     MacKey,
     Sealer,
@@ -20,6 +19,7 @@ from collector.provenance import (
     netstrings,
 )
 from collector.provenance_lines import seal_attributes
+from collector.schema import SIGNED
 
 KEY = MacKey("k1", b"s" * 32)
 # Any text that JSON can carry, lone surrogates too.

@@ -8,7 +8,8 @@ import pytest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from collector.config import AttributesConfig, DecisionsConfig, OutcomesConfig
-from collector.provenance import SIGNED, Event
+from collector.provenance import Event
+from collector.schema import SIGNED
 from collector.store.migrate import apply_views
 from tests.builders import key_values, store_request, trace_request
 from tests.collector.provenance_scene import Producer, Scene, at, span_of

@@ -10,8 +10,8 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
 from collector.config import AttributesConfig
 from collector.otlp import Signal, check, limits_at
-from collector.provenance import SIGNED, Sealer
-from collector.provenance_lines import SEAL_HEX
+from collector.provenance import Sealer
+from collector.schema import SEAL_HEX, SIGNED
 from dashboard.sealed_store import SealedStore
 from tests.builders import decision_span, key_values, store_request, trace_request
 from tests.collector.provenance_scene import KEY, Scene, at, fields_of, span_of

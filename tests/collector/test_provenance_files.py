@@ -13,8 +13,9 @@ from collector.provenance import Event, event_of
 from collector.provenance_checkpoint import Checkpoint, merkle_root
 from collector.provenance_export import read_lines, write_line
 from collector.provenance_keys import public_of, read_keys, signer
-from collector.provenance_lines import FIRST_SEQ, LAST_SEQ, checkpoint_of
+from collector.provenance_lines import checkpoint_of
 from collector.provenance_verify import Verdict, Verifier
+from collector.schema import FIRST_SEQ, LAST_SEQ
 
 PRIVATE = bytes(range(32))
 

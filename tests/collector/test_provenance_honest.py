@@ -13,13 +13,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from collector.bench_provenance_chains import MACS, PRIVATE, RING, sealed_chain, signed_fields
-from collector.provenance import SIGNED, Event, Sealer, canonical_rest
+from collector.provenance import Event, Sealer, canonical_rest
 from collector.provenance_chain import SETTLED_MAX, ChainKey, chain_from_json
 from collector.provenance_checkpoint import Checkpoint, Checkpointer
 from collector.provenance_copies import equal_copies
 from collector.provenance_keys import signer
 from collector.provenance_stream import Missing, Stream
 from collector.provenance_verify import Finding, Verdict, Verifier
+from collector.schema import SIGNED
 from tests.examples import examples
 
 GRACE_NS: Final = 30

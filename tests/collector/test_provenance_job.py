@@ -7,11 +7,12 @@ import pytest
 
 from collector.clock import NS_PER_S
 from collector.errors import ConfigError, InputError
-from collector.provenance import SIGNED, Sealer
+from collector.provenance import Sealer
 from collector.provenance_config import ProvenanceConfig
 from collector.provenance_job import ProvenanceJob
 from collector.provenance_keys import public_of, signer
 from collector.provenance_ring import read_ring
+from collector.schema import SIGNED
 from dashboard.settings import Settings
 from tests.builders import decision_span, span, store_request, trace_request
 from tests.collector.provenance_scene import DAY_NS, KEY, PRIVATE, Scene, at

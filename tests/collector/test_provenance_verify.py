@@ -17,9 +17,10 @@ from collector.bench_provenance_chains import (
     sealed_chain,
     tail_cut,
 )
-from collector.provenance import SIGNED, Event, MacKey, Sealer, event_of
+from collector.provenance import Event, MacKey, Sealer, event_of
 from collector.provenance_checkpoint import Checkpoint
 from collector.provenance_verify import Report, Verdict, Verifier
+from collector.schema import SIGNED
 
 COUNT = 300  # more than one checkpoint
 

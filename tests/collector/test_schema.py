@@ -9,12 +9,12 @@ from collector.config import AttributesConfig, DecisionsConfig, OutcomesConfig
 from collector.counters import Counters
 from collector.event_sizes import OTHERS, SERVICES_MAX, EventSizes
 from collector.instrument import DecisionInstrument, DecisionSeal, MacKey
-from collector.provenance import SIGNED
 from collector.schema import (
     ACCEPTED,
     BUDGET_BYTES,
     CURRENT,
     PREVIOUS,
+    SIGNED,
     Version,
     accepts,
     event_bytes,

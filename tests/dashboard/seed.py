@@ -9,8 +9,8 @@ from typing import Any
 
 from clickhouse_connect.driver.client import Client
 
+from attribution.segments import SEGMENTS
 from collector.clock import NS_PER_MINUTE, NS_PER_MS, NS_PER_S, SystemClock
-from dashboard.rows import SEGMENTS
 
 # The store drops rows older than its retention as they arrive, so this world is of this minute.
 TODAY_NS = SystemClock().now_ns() // NS_PER_MINUTE * NS_PER_MINUTE

@@ -14,11 +14,11 @@ from scapy.layers.inet import IP, TCP
 from scapy.layers.l2 import Ether
 from scapy.packet import Raw
 
+from attribution.segments import SEGMENTS
 from collector.clock import NS_PER_MS
 from collector.errors import InputError
 from dashboard.commands_drill import Fault, impairment_of
 from dashboard.drill_judge import Made, Said, as_json, judge, true_times
-from dashboard.rows import SEGMENTS
 from packet.lab import LogRows
 from packet.lab_forwarder import FORWARDED, HEAD_BYTES, LOG_ROW, LOST
 from tests.tree import ROOT

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from attribution.segments import SEGMENTS
 from collector.clock import NS_PER_MS, NS_PER_S
 from dashboard.figures import (
     bucket_bounds_ns,
@@ -18,7 +19,7 @@ from dashboard.figures import (
     quantile_ns,
     worst_segment,
 )
-from dashboard.rows import SEGMENTS, Cell, Range, SegmentMeans
+from dashboard.rows import Cell, Range, SegmentMeans
 from dashboard.theme import ALARM, CLASS_COLOURS
 
 SEEN = Range(1_790_000_000 * NS_PER_S, 1_790_000_060 * NS_PER_S)

@@ -7,11 +7,12 @@ from decimal import Decimal
 
 import pytest
 
+from attribution.segments import SEGMENTS
 from collector.clock import NS_PER_MINUTE, NS_PER_MS, NS_PER_S
 from collector.errors import StoreUnavailableError
 from collector.store.connect import Connections
 from dashboard.queries import Reader, alerts_with_exemplars
-from dashboard.rows import SEGMENTS, Range, Reference
+from dashboard.rows import Range, Reference
 from tests.dashboard.seed import ACTIONS, REGIONS, TODAY_NS, Seed
 
 HOUR = Range(TODAY_NS - 3600 * NS_PER_S, TODAY_NS + NS_PER_S)

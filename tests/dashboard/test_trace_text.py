@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 from rich.console import Console
 
+from attribution.segments import SEGMENTS
 from dashboard.link_text import EVIDENCE
-from dashboard.rows import SEGMENTS
 from dashboard.trace_text import render_trace
 
 

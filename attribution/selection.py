@@ -1,0 +1,22 @@
+"""Pure: which decisions a question is about."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+# decision.action of what calibrates: no customer's, and in no budget but one that names it.
+CALIBRATION_ACTION: Final = "calibration"
+_ANY_NS = 2**63
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Decisions that began in [from, to) and took [low, high); "" is any action or region."""
+
+    from_ns: int
+    to_ns: int
+    action: str = ""
+    region: str = ""
+    low_ns: int = 0
+    high_ns: int = _ANY_NS
