@@ -38,8 +38,8 @@ from dashboard.commands_verify import verify_app
 from dashboard.commands_verify_audit import audit
 from dashboard.commands_verify_retention import retention
 from dashboard.commands_vram import vram_app
-from dashboard.entry import run
 from dashboard.options import ConfigOption, JsonOption, UrlOption
+from dashboard.run_command import run
 from dashboard.settings import Loaded, load
 from dashboard.stop import StopSignal
 

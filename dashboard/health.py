@@ -14,7 +14,7 @@ from dashboard.health_access import access_items
 from dashboard.health_clocks import clock_items
 from dashboard.health_items import KEY_RING, HealthItem, Status
 from dashboard.health_promises import promise_items
-from dashboard.stages import signal_items, stage_items
+from dashboard.stages import Stages, signal_items, stage_items
 
 if TYPE_CHECKING:
     from collector.worker import Worker
@@ -37,14 +37,15 @@ class NoHealth:
 class ServiceHealth:
     """The state of one running service."""
 
-    def __init__(self, service: RunningService) -> None:
+    def __init__(self, service: RunningService, stages: Stages) -> None:
         self._service = service
+        self._stages = stages
 
     def health(self) -> list[HealthItem]:
         """Return every figure of the service, the collector's first."""
         return [
-            *stage_items(self._service.stages),
-            *signal_items(self._service.stages, self._service.clock.now_ns()),
+            *stage_items(self._stages),
+            *signal_items(self._stages, self._service.clock.now_ns()),
             *_worker_items(self._service.workers()),
             *self._collector(),
             *self._sizes(),

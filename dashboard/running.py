@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from collector.store.connect import Connections
     from collector.worker import Worker
     from dashboard.settings import Settings
-    from dashboard.stages import Stages
     from packet.engines import LastingRecorder
     from packet.job import PacketJob
 
@@ -60,7 +59,6 @@ class RunningService(Protocol):
     gate: Gate
     store: Connections
     collector: CollectorService
-    stages: Stages
     sizes: EventSizes
     provenance: ProvenanceJob | None
     audit: AuditState | None  # as the start found it

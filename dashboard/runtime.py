@@ -193,7 +193,7 @@ class Service:
         self._front_door.pages = create_app(
             Reader(store),
             s.dashboard,
-            ServiceHealth(self),
+            ServiceHealth(self, self.stages),
             self.counters,
             store,
             attribution=s.attribution,
