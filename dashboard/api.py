@@ -11,13 +11,12 @@ from prometheus_client.exposition import choose_encoder
 from starlette.exceptions import HTTPException
 
 from attribution.config import AttributionConfig
-from attribution.job import AttributionJob
 from attribution.missing import MissingSpan
 from attribution.questions import Analyst
 from attribution.slope_job import SlopeJob
 from attribution.vram_job import VramJob
 from collector.audit import append_audit
-from collector.clock import Clock, SystemClock
+from collector.clock import Clock
 from collector.config import OutcomesConfig
 from collector.counters import Counters
 from collector.errors import InputError
@@ -25,7 +24,6 @@ from collector.imports import ImportReport, Replace, import_outcomes
 from collector.log import get_logger
 from collector.protection import Protection
 from collector.rejected import RejectedItems
-from collector.retention import RetentionConfig
 from collector.store.connect import Connections
 from dashboard.api_audit import audit_router
 from dashboard.api_errors import add_error_handlers
@@ -39,6 +37,7 @@ from dashboard.api_rejected import rejected_router
 from dashboard.api_retention import retention_router
 from dashboard.api_sealed import sealed_router
 from dashboard.api_vram import vram_router
+from dashboard.app_context import AppContext
 from dashboard.caller import caller
 from dashboard.config import IMPORT_BYTES_MAX
 from dashboard.health_items import HealthItem, HealthSource, Status
@@ -127,22 +126,7 @@ def worst_status(items: list[HealthItem]) -> Status:
     return "bad" if "bad" in statuses else "warn" if "warn" in statuses else "ok"
 
 
-def create_api(
-    reader: Reader,
-    health: HealthSource,
-    counters: Counters,
-    store: Connections,
-    *,
-    attribution: AttributionConfig | None = None,
-    attribution_job: AttributionJob | None = None,
-    outcomes: OutcomesConfig | None = None,
-    protection: Protection | None = None,
-    rejected: RejectedItems | None = None,
-    sealed: SealedStore | None = None,
-    retention: RetentionConfig | None = None,
-    clock: Clock | None = None,
-    workers: Workers | None = None,
-) -> FastAPI:
+def create_api(of: AppContext, workers: Workers | None = None) -> FastAPI:
     """Return the application that answers `/api/v1`, `/healthz`, `/readyz` and `/metrics`.
 
     Whoever serves it to a network puts `dashboard.security.RequestGuard` in front.
@@ -157,12 +141,11 @@ def create_api(
     add_error_handlers(app)
     workers = workers or Workers(4, "api")
     questions = Workers(QUESTION_THREADS, "questions", QUESTIONS_WAITING_MAX)
-    attribution = attribution or AttributionConfig()
-    reference = reference_of(attribution)
-    clock = clock or SystemClock()
+    store, reader, clock, attribution = of.store, of.reader, of.clock, of.attribution
     app.include_router(query_router(OutsideReader(store), workers, store, clock))
     app.include_router(_data_router(reader, workers, clock))
-    app.include_router(_state_router(reader, workers, health, clock, reference))
+    reference = reference_of(attribution)
+    app.include_router(_state_router(reader, workers, of.health, clock, reference))
     app.include_router(questions_router(Analyst(attribution, store), questions, clock))
     app.include_router(reconcile_router(attribution, store, questions, clock))
     vram, slope = VramJob(attribution, store), SlopeJob(attribution, store)
@@ -170,22 +153,18 @@ def create_api(
     for router in invest_routers(attribution, store, questions, clock):
         app.include_router(router)
     app.include_router(experiments_router(attribution, store, workers, clock))
-    if attribution_job is not None:
-        app.include_router(recompute_router(attribution_job, store, questions, clock))
-    app.include_router(
-        _import_router(store, workers, outcomes or OutcomesConfig(), clock, protection)
-    )
+    if of.attribution_job is not None:
+        app.include_router(recompute_router(of.attribution_job, store, questions, clock))
+    app.include_router(_import_router(store, workers, of.outcomes, clock, of.protection))
     app.include_router(audit_router(store, questions))
     app.include_router(verdicts_router(VerdictReader(store), workers, clock))
-    app.include_router(sealed_router(sealed or SealedStore(store), store, questions, clock))
-    app.include_router(
-        rejected_router(
-            rejected or RejectedItems(store, protection, counters, clock), store, workers, clock
-        )
-    )
+    sealed = of.sealed or SealedStore(store)
+    app.include_router(sealed_router(sealed, store, questions, clock))
+    rejected = of.rejected or RejectedItems(store, of.protection, of.counters, clock)
+    app.include_router(rejected_router(rejected, store, workers, clock))
     app.include_router(packets_router(store, questions, clock))
-    app.include_router(retention_router(store, retention or RetentionConfig(), questions, clock))
-    app.include_router(_probe_router(reader, health, workers, counters))
+    app.include_router(retention_router(store, of.retention, questions, clock))
+    app.include_router(_probe_router(reader, of.health, workers, of.counters))
     return app
 
 

@@ -13,27 +13,15 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
-from attribution.config import AttributionConfig
-from attribution.job import AttributionJob
-from collector.clock import Clock, SystemClock
-from collector.config import OutcomesConfig
-from collector.counters import Counters
 from collector.errors import MillworthError
 from collector.log import get_logger
-from collector.protection import Protection
-from collector.rejected import RejectedItems
-from collector.retention import RetentionConfig
-from collector.store.connect import Connections
 from dashboard.abandoned import AbandonedRequests
 from dashboard.api import create_api, reference_of
-from dashboard.config import DashboardConfig
+from dashboard.app_context import AppContext
 from dashboard.dash_requests import DashRequests
 from dashboard.episode_links import EpisodeLinks
-from dashboard.health_items import HealthSource
 from dashboard.pages import decision, decisions, health, overview
 from dashboard.pages.context import ERROR_ID, PageContext
-from dashboard.queries import Reader
-from dashboard.sealed_store import SealedStore
 from dashboard.security import RequestGuard, SecurityHeaders, content_security_policy
 from dashboard.workers import Workers
 
@@ -65,49 +53,20 @@ _INDEX = """<!DOCTYPE html>
 _log = get_logger("dashboard")
 
 
-def create_app(
-    reader: Reader,
-    config: DashboardConfig,
-    health_source: HealthSource,
-    counters: Counters,
-    store: Connections,
-    *,
-    attribution: AttributionConfig | None = None,
-    attribution_job: AttributionJob | None = None,
-    outcomes: OutcomesConfig | None = None,
-    protection: Protection | None = None,
-    rejected: RejectedItems | None = None,
-    sealed: SealedStore | None = None,
-    retention: RetentionConfig | None = None,
-    clock: Clock | None = None,
-) -> Dash:
+def create_app(of: AppContext) -> Dash:
     """Return the application; `.server` is the FastAPI application that uvicorn runs."""
-    attribution = attribution or AttributionConfig()
-    workers = Workers(config.workers, "pages")
+    workers = Workers(of.dashboard.workers, "pages")
+    reader = of.reader
     context = PageContext(
         reader=reader,
-        health=health_source,
+        health=of.health,
         workers=workers,
-        config=config,
-        clock=clock or SystemClock(),
-        reference=reference_of(attribution),
-        prior_basis=attribution.slope.basis,
+        config=of.dashboard,
+        clock=of.clock,
+        reference=reference_of(of.attribution),
+        prior_basis=of.attribution.slope.basis,
     )
-    server = create_api(
-        reader,
-        health_source,
-        counters,
-        store,
-        attribution=attribution,
-        attribution_job=attribution_job,
-        outcomes=outcomes,
-        protection=protection,
-        rejected=rejected,
-        sealed=sealed,
-        retention=retention,
-        clock=clock,
-        workers=workers,
-    )
+    server = create_api(of, workers)
     app = _dash(server)
     # Otherwise each page opens a WebSocket beside the requests that its callbacks make.
     app.backend.websocket_capability = False
@@ -122,7 +81,7 @@ def create_app(
     server.add_middleware(DashRequests, dash_app=app)
     server.add_middleware(EpisodeLinks, reader=reader, workers=workers)
     server.add_middleware(AbandonedRequests)
-    server.add_middleware(RequestGuard, public_url=config.public_url, host=config.host)
+    server.add_middleware(RequestGuard, public_url=of.dashboard.public_url, host=of.dashboard.host)
     server.add_middleware(SecurityHeaders, policy=policy)
     return app
 

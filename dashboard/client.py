@@ -26,10 +26,10 @@ from collector.protection import Protection
 from collector.store.connect import Connections
 from collector.store.migrate import pending_statements
 from dashboard.api import create_api
+from dashboard.app_context import AppContext
 from dashboard.audited import seal_audit
-from dashboard.health import NoHealth
-from dashboard.protection import protection_of, rejected_of, sealed_of
-from dashboard.queries import Reader
+from dashboard.health_items import NoHealth
+from dashboard.protection import protection_of
 from dashboard.readiness import PAGES_LOADING, RETRY_S
 from dashboard.settings import Settings
 
@@ -91,20 +91,16 @@ class ApiClient:
         if settings.wal_dir.is_dir():
             seal_audit(store, settings)
         protection = protection_of(settings, settings.wal_dir, store)
-        counters = Counters()
-        api = create_api(
-            Reader(store),
-            NoHealth(),
-            counters,
+        context = AppContext.of(
+            settings,
             store,
-            attribution=settings.attribution,
-            attribution_job=AttributionJob(settings.attribution, settings.attributes, store),
-            outcomes=settings.outcomes,
-            protection=protection,
-            rejected=rejected_of(settings, store, protection, counters, SystemClock()),
-            sealed=sealed_of(settings, store),
-            retention=settings.retention,
+            NoHealth(),
+            Counters(),
+            SystemClock(),
+            protection,
+            AttributionJob(settings.attribution, settings.attributes, store),
         )
+        api = create_api(context)
         client = cls("http://local", api, store)
         client._protection = protection
         return client

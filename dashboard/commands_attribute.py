@@ -17,7 +17,7 @@ from rich.table import Table
 from attribution.explain import DecisionShare
 from attribution.segments import CLASSES
 from collector.clock import NS_PER_MS
-from dashboard.commands_roles import run_role
+from dashboard.commands_up import run_service
 from dashboard.options import MetricsOption
 from dashboard.settings import load
 
@@ -56,7 +56,7 @@ def attribute(
     is named on standard error, and the rest is done.
     """
     if file is None:
-        run_role("attribute", config, metrics_port, as_json=as_json)
+        run_service(config, as_json=as_json, role="attribute", metrics_port=metrics_port)
         return
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     count, shares, refused = 0, list[DecisionShare](), list[str]()

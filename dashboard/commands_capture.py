@@ -82,9 +82,9 @@ def capture(
                 "with --read"
             )
         # Loading the service's side takes a second, which a file does not need.
-        from dashboard.commands_roles import run_role
+        from dashboard.commands_up import run_service
 
-        run_role("capture", config, metrics_port, as_json=as_json)
+        run_service(config, as_json=as_json, role="capture", metrics_port=metrics_port)
         return
     session = _Session(console, paths, chosen, is_lines=as_json or packets)
     try:

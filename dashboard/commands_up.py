@@ -1,12 +1,13 @@
-"""I/O: `millworth up`: the whole service in one process."""
+"""I/O: `millworth up`: the whole service in one process; and how one role is run."""
 
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from collector import log
-from collector.address import authority
 from collector.allocator import return_large_blocks
 from dashboard.options import ConfigOption, JsonOption
 from dashboard.settings import load, service_manager
@@ -22,42 +23,52 @@ def up(config: ConfigOption = None, as_json: JsonOption = False) -> None:
 
     The embedded store has one owner: a second `up` on the same directory is refused.
     """
+    run_service(config, as_json=as_json)
+
+
+def run_service(
+    config: Path | None, *, as_json: bool, role: str = "", metrics_port: int = -1
+) -> None:
+    """Run the service, or one role of it, until it is told to stop.
+
+    Args:
+        config: the settings file, None for the one in the working directory.
+        as_json: print what is ready as one JSON object.
+        role: that runs alone, over a store that is a server; "" for all of the service.
+        metrics_port: of a role without pages, negative for none.
+    """
     # What serves is of no use to any other command.
+    from dashboard.role import ALL, Role
     from dashboard.runtime import Service
 
     return_large_blocks()
     log.configure()
+    settings = load(config).settings
+    service = Service(
+        settings,
+        {Role(role)} if role else ALL,
+        metrics_port=metrics_port if metrics_port >= 0 else None,
+    )
     stop = StopSignal()
-    service = Service(load(config).settings)
     service.start()
     try:
-        service.start_packets()
+        if not role:
+            service.start_packets()
     except BaseException:
         # The engine's threads do not survive an interpreter that ends under them.
         service.stop(drain_seconds=0)
         raise
-    _say_ready(service, as_json=as_json)
-    ports = service.ports
+    log.say(_ready_json(service, role) if as_json else f"ready: {service.describe()}")
+    if service.is_whole and service.recorder is None and not as_json:
+        log.say(f"packets: off. {service.capture_off_reason}")
     supervisor = Supervisor(service_manager())
-    supervisor.ready(f"OTLP on ports {ports.grpc} and {ports.http}, pages on {ports.dashboard}")
+    supervisor.ready(service.describe())
     supervisor.watch(stop, service.stalled)
     supervisor.stopping()
-    drained = service.stop(service.settings.collector.drain_seconds_max)
-    if not drained:
+    if not service.stop(settings.collector.drain_seconds_max):
         log.say("stopped; what is not stored yet is in the write-ahead log and follows next time")
 
 
-def _say_ready(service: Service, *, as_json: bool) -> None:
-    ports = service.ports
-    if as_json:
-        ready = {"ready": True, "grpc_port": ports.grpc, "http_port": ports.http}
-        log.say(json.dumps(ready | {"dashboard_port": ports.dashboard}))
-        return
-    collector, dashboard = service.settings.collector, service.settings.dashboard
-    scheme = "https" if dashboard.tls.is_on else "http"
-    log.say(
-        f"ready: OTLP on {authority(collector.host, ports.grpc)} (gRPC) and "
-        f":{ports.http} (HTTP); dashboard {scheme}://{authority(dashboard.host, ports.dashboard)}"
-    )
-    if service.recorder is None:
-        log.say(f"packets: off. {service.capture_off_reason}")
+def _ready_json(service: Service, role: str) -> str:
+    ports = {f"{name}_port": port for name, port in asdict(service.ports).items() if port}
+    return json.dumps({"ready": True} | ({"role": role} if role else {}) | ports)

@@ -26,14 +26,6 @@ GOOD_VERDICTS = ("ok", "reordered", "retried")
 _LATE_INTERVALS = 10
 
 
-class NoHealth:
-    """Stands in where a command reads the store and no service runs."""
-
-    def health(self) -> list[HealthItem]:
-        """Return nothing: there is no service."""
-        return []
-
-
 class ServiceHealth:
     """The state of one running service."""
 

@@ -30,3 +30,11 @@ class HealthSource(Protocol):
     def health(self) -> list[HealthItem]:
         """Return every figure, cheaply: it is asked on each reading of a page."""
         ...
+
+
+class NoHealth:
+    """Stands in where a command reads the store and no service runs."""
+
+    def health(self) -> list[HealthItem]:
+        """Return nothing: there is no service."""
+        return []

@@ -58,14 +58,22 @@ class RunningService(Protocol):
     counters: Counters
     gate: Gate
     store: Connections
-    collector: CollectorService
     sizes: EventSizes
     provenance: ProvenanceJob | None
     audit: AuditState | None  # as the start found it
     recorder: LastingRecorder | None
     capture_off_reason: str
     packets: PacketJob | None
-    alerts: AlertsJob
+
+    @property
+    def collector(self) -> CollectorService:
+        """Return what receives."""
+        ...
+
+    @property
+    def alerts(self) -> AlertsJob:
+        """Return what judges the rules."""
+        ...
 
     @property
     def budgets(self) -> Budgets:

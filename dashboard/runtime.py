@@ -1,12 +1,14 @@
-"""I/O: `up`: every room in one process over one store.
+"""I/O: the service in one process over one store: all of it (`millworth up`), or some roles.
 
-The embedded store has one owner, so the receivers, the jobs and the pages are threads of this
-process; only the packet recorder, which alone has a privilege, is a process of its own.
+The embedded store has one owner, so with it the receivers, the jobs and the pages are threads of
+one process; only the packet recorder, which alone has a privilege, is a process of its own. Over a
+store that is a server each role may run in processes of its own, which exchange data through tables
+alone. `dashboard.roles` lists the jobs.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -15,18 +17,26 @@ from collector.address import authority
 from collector.audit import AuditState
 from collector.clock import NS_PER_S, Clock, SystemClock
 from collector.counters import Counters
-from collector.errors import CaptureError, MillworthError
+from collector.errors import (
+    CaptureError,
+    ConfigError,
+    MigrationError,
+    MillworthError,
+)
 from collector.log import get_logger
 from collector.service import CollectorService
 from collector.store.connect import Connections, enter_directory
-from collector.store.migrate import apply_views, migrate
+from collector.store.migrate import apply_views, migrate, pending_statements
 from collector.store.retention import apply_retention
 from collector.worker import Worker
 from dashboard.audited import checked, note_start
+from dashboard.health_items import NoHealth
 from dashboard.job_loop import JobLoop
+from dashboard.metrics_port import MetricsPort
 from dashboard.protection import protection_of
 from dashboard.queries import Reader
-from dashboard.readiness import Answer, FrontDoor, readiness
+from dashboard.readiness import Answer, Asgi, FrontDoor, readiness
+from dashboard.role import ALL, Role
 from dashboard.server import DashboardServer
 from dashboard.settings import Settings
 from dashboard.stage_metrics import StageMetrics
@@ -35,246 +45,283 @@ from dashboard.stages import Stages, stage_items
 if TYPE_CHECKING:
     from alerts.dead_man_watch import Progress
     from alerts.job import AlertsJob
-    from attribution.evidence_job import EvidenceJob
-    from attribution.experiment_job import ExperimentJob
     from attribution.job import AttributionJob
-    from attribution.slope_job import SlopeJob
     from collector.event_sizes import EventSizes
     from collector.provenance_job import ProvenanceJob
     from dashboard.budget_gauges import BudgetGauges
     from dashboard.canary import Canary
+    from dashboard.roles import Job
     from packet.config import PacketConfig
     from packet.engines import LastingRecorder
     from packet.job import PacketJob
 
 _log = get_logger("dashboard")
 
-# Short enough that a figure on a page is seconds old, long enough that a run is a batch: most of
-# an attribution run is the fixed cost of its queries, so every second would cost twice as much.
-ATTRIBUTION_INTERVAL_S = 2.0
-PACKET_INTERVAL_S = 2.0
-DELIVERY_INTERVAL_S = 1.0
 # An event loop turns ten times a second; this is far beyond a busy machine.
 STALLED_S = 30.0
-EVIDENCE_INTERVAL_S = 5.0
-BUDGET_INTERVAL_S = 30.0
-# A slope rests on weeks of decisions: an hour more is no news.
-SLOPE_INTERVAL_S = 3600.0
-# What an experiment may overspend is what it spends in this time, and in the services' own second.
-EXPERIMENTS_INTERVAL_S = 10.0
-PROVENANCE_INTERVAL_S = 4.0
-SIZES_INTERVAL_S = 30.0
 
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """Where the service listens, known once it is up."""
+    """Where the service listens, known once it is up; 0 is what this process does not open."""
 
     grpc: int
     http: int
     dashboard: int
+    metrics: int
 
 
 class Service:
-    """The whole service over one store.
+    """The whole service, or some of its roles, started and stopped.
 
     What receives and stores is imported with this module, and starts first; the jobs and the pages
     take twice as long to load, and come while it receives.
+
+    Args:
+        settings: of every room.
+        roles: that this process runs.
+        clock: the time.
+        metrics_port: where a process without pages serves `/metrics`, 0 for any port.
+
+    Raises:
+        ConfigError: some roles alone over an embedded store, or a setting is missing.
     """
 
+    # Set by the jobs that make them, so only where their role runs.
     attribution: AttributionJob
-    alerts: AlertsJob
     sizes: EventSizes
-    evidence: EvidenceJob
-    slope: SlopeJob
-    experiments: ExperimentJob
     budgets: BudgetGauges
 
-    def __init__(self, settings: Settings, clock: Clock | None = None) -> None:
-        settings.require_secrets()
+    def __init__(
+        self,
+        settings: Settings,
+        roles: Collection[Role] = ALL,
+        clock: Clock | None = None,
+        metrics_port: int | None = None,
+    ) -> None:
+        self.roles = frozenset(roles)
+        _require_server(settings, self.roles)
+        if Role.ALERT in self.roles:
+            settings.require_secrets()
         self.settings = settings
         self.clock = clock or SystemClock()
         settings.require_certificates(self.clock.now_ns())
         self.counters = Counters()
-        self.gate = Gate(load_tokens(settings.access), self.counters, self.clock)
+        listens = self.roles & {Role.COLLECT, Role.SERVE}
+        tokens = load_tokens(settings.access) if listens else ()
+        self.gate = Gate(tokens, self.counters, self.clock)
         self.store = Connections(settings.store)
-        self.protection = protection_of(settings, store=self.store)
-        wal_dir, alerts_path = settings.wal_dir.absolute(), settings.alerts_path.absolute()
-        self._alerts_path, self._provenance = alerts_path, settings.provenance.anchored()
+        # Paths may be relative, and the working directory is about to be that of the store.
+        wal_dir = settings.wal_dir.absolute()
+        self.alerts_path = settings.alerts_path.absolute()
+        self.provenance_config = settings.provenance.anchored()
+        self.protection = protection_of(
+            settings, None if Role.COLLECT in self.roles else wal_dir, self.store
+        )
         # Opened first: whoever holds the store holds the log and the alert state beside it.
         enter_directory(settings.store)
         self.store.client()
-        self.recorder: LastingRecorder | None = None
-        self.capture_off_reason = "the packet recorder has not been started"
-        self.collector = CollectorService(
-            settings.collector,
-            self.store,
-            wal_dir,
-            self.counters,
-            self.clock,
-            settings.attributes,
-            self.protection,
-            gate=self.gate,
-        )
+        self._collector: CollectorService | None = None
+        if Role.COLLECT in self.roles:
+            self._collector = CollectorService(
+                settings.collector,
+                self.store,
+                wal_dir,
+                self.counters,
+                self.clock,
+                settings.attributes,
+                self.protection,
+                gate=self.gate,
+            )
+        self.alerts_job: AlertsJob | None = None
         self.provenance: ProvenanceJob | None = None
         self.canary: Canary | None = None
         self.packets: PacketJob | None = None
+        self.recorder: LastingRecorder | None = None
+        self.packet_config = settings.packet
+        self.capture_off_reason = "the packet recorder has not been started"
+        self.capture_lost: str | None = None  # why the recorder did not answer the last run
         self.stages = Stages(self)
-        self.counters.registry.register(StageMetrics(self.stages, self.clock.now_ns))
+        if self.is_whole:
+            self.counters.registry.register(StageMetrics(self.stages, self.clock.now_ns))
         self.loops: list[JobLoop] = []
-        self._front_door = FrontDoor(self._early_readiness)
+        self._jobs: dict[str, Job] = {}  # of each loop
         self._server: DashboardServer | None = None
+        self._metrics_port = metrics_port
+        self._metrics: MetricsPort | None = None
         self.audit: AuditState | None = None  # as the start found it
-        self._has_rooms = False
+
+    @property
+    def is_whole(self) -> bool:
+        """Return whether this process is all of the service."""
+        return self.roles == ALL
+
+    @property
+    def collector(self) -> CollectorService:
+        """Return what receives; this process has the role `collect`."""
+        assert self._collector is not None
+        return self._collector
+
+    @property
+    def alerts(self) -> AlertsJob:
+        """Return what judges the rules; this process has the role `alert`, and its rooms."""
+        assert self.alerts_job is not None
+        return self.alerts_job
+
+    @property
+    def ports(self) -> Ports:
+        """Return where this process listens."""
+        return Ports(
+            grpc=self._collector.grpc_port if self._collector else 0,
+            http=self._collector.http_port if self._collector else 0,
+            dashboard=self._server.port if self._server else 0,
+            metrics=self._metrics.port if self._metrics else 0,
+        )
 
     def start(self) -> None:
-        """Open the store, bring its schema up, replay the log, and start to serve.
+        """Bring the schema up or check it, replay the log, and begin to serve.
+
+        `collect` brings the schema up, as `millworth migrate` does; the others need it to be there.
 
         Raises:
             MillworthError: a line that names what is in the way; whatever was started is stopped.
         """
-        client = self.store.client()
         try:
-            cluster = self.settings.store.cluster
-            applied = migrate(client, self.clock.now_ns(), cluster=cluster)
-            if applied:
-                _log.info("schema_migrated", migrations=len(applied), last=applied[-1])
-            s = self.settings
-            apply_views(
-                client, s.attributes, s.decisions, s.outcomes, self.clock.now_ns(), cluster=cluster
-            )
-            altered = apply_retention(
-                client, s.retention, accepted_days=s.collector.retention_days, cluster=cluster
-            )
-            if altered:
-                _log.info("retention_applied", tables=altered)
-            note_start(self.store, s, self.clock.now_ns())
-            self.collector.start()
-            self._server = DashboardServer(
-                self._front_door, s.dashboard, self.gate, self.counters, self.clock
-            )
-            self._server.start()
-            self._load_rooms()
+            self._prepare_schema()
+            if self._metrics_port is not None:
+                self._metrics = MetricsPort(self._metrics_port, self.counters.registry)
+            if self.is_whole:
+                note_start(self.store, self.settings, self.clock.now_ns())
+            if self._collector is not None:
+                self._collector.start()
+            door = FrontDoor(self._early_readiness)
+            if Role.SERVE in self.roles:
+                self._server = DashboardServer(
+                    door, self.settings.dashboard, self.gate, self.counters, self.clock
+                )
+                self._server.start()
+            self._start_jobs(door)
+            if self.roles == {Role.CAPTURE}:
+                self._record(self.settings.packet)
         except MillworthError:
             self.stop(drain_seconds=0)
             raise
-        self._start_jobs()
 
-    def _load_rooms(self) -> None:
-        """Make the jobs and the pages; what they import takes longer than all that came before."""
-        from alerts.job import AlertsJob
-        from attribution.evidence_job import EvidenceJob
-        from attribution.experiment_job import ExperimentJob
-        from attribution.job import AttributionJob
-        from attribution.questions import Analyst
-        from attribution.slope_job import SlopeJob
-        from collector.event_sizes import EventSizes
-        from collector.provenance_job import ProvenanceJob
+    def _start_jobs(self, door: FrontDoor) -> None:
+        """Make the jobs and the pages, then start; what they import takes longest of all."""
+        from dashboard.roles import JOBS
+
+        runs = [
+            (job, run)
+            for job in JOBS
+            if job.role in self.roles - {Role.CAPTURE} and (run := job.make(self)) is not None
+        ]
+        if self.is_whole:
+            self.audit = checked(self.store)
+        if Role.SERVE in self.roles:
+            door.pages = self._pages()
+        for job, run in runs:
+            self._start_loop(job, run)
+
+    def _pages(self) -> Asgi:
         from dashboard.app import create_app
-        from dashboard.budget_gauges import BudgetGauges
+        from dashboard.app_context import AppContext
         from dashboard.health import ServiceHealth
-        from dashboard.protection import rejected_of, sealed_of
 
-        s, store, stored_ns = self.settings, self.store, self.collector.stored_ns
-        self.attribution = AttributionJob(s.attribution, s.attributes, store)
-        self.sizes = EventSizes(store, self.counters, stored_ns)
-        if self._provenance.keys_path is not None:
-            judged = store, self.counters, s.attributes, stored_ns
-            self.provenance = ProvenanceJob(self._provenance, *judged)
-        self.alerts = AlertsJob(
-            s.alerts, store, self._alerts_path, self.counters, progress=self._progress
-        )
-        self.evidence = EvidenceJob(store)
-        self.slope = SlopeJob(s.attribution, store)
-        self.experiments = ExperimentJob(s.attribution, store)
-        self.budgets = BudgetGauges(Analyst(s.attribution, store), self.counters)
-        self.audit = checked(self.store)
-        self._has_rooms = True
-        self._front_door.pages = create_app(
-            Reader(store),
-            s.dashboard,
-            ServiceHealth(self, self.stages),
+        context = AppContext.of(
+            self.settings,
+            self.store,
+            ServiceHealth(self, self.stages) if self.is_whole else NoHealth(),
             self.counters,
-            store,
-            attribution=s.attribution,
-            attribution_job=self.attribution,
-            outcomes=s.outcomes,
-            protection=self.protection,
-            rejected=rejected_of(s, store, self.protection, self.counters, self.clock),
-            sealed=sealed_of(s, store),
-            retention=s.retention,
-            clock=self.clock,
-        ).server
-
-    def _start_jobs(self) -> None:
-        s = self.settings
-        self._start_loop("attribution", ATTRIBUTION_INTERVAL_S, self._attribute)
-        self._start_loop("sizes", SIZES_INTERVAL_S, self.sizes.run_once)
-        if self.provenance is not None:
-            self._start_loop("provenance", PROVENANCE_INTERVAL_S, self.provenance.run_once)
-        self._start_loop("alerts", s.alerts.interval_s, self.alerts.run_once)
-        self._start_loop("webhooks", DELIVERY_INTERVAL_S, self.alerts.deliver_due)
-        self._start_loop("evidence", EVIDENCE_INTERVAL_S, self.evidence.run_once)
-        self._start_loop("slope", SLOPE_INTERVAL_S, self.slope.run_once)
-        self._start_loop("experiments", EXPERIMENTS_INTERVAL_S, self.experiments.run_once)
-        self._start_loop("budgets", BUDGET_INTERVAL_S, self.budgets.run_once)
-        if s.reference.canary_every_s > 0:
-            from dashboard.canary import Canary
-
-            endpoint = f"http://{authority(s.collector.host, self.collector.http_port)}"
-            self.canary = Canary(endpoint, self.store, self.counters)
-            self._start_loop("canary", s.reference.canary_every_s, self.canary.run_once)
+            self.clock,
+            self.protection,
+            self.attribution if Role.ATTRIBUTE in self.roles else None,
+        )
+        pages: Asgi = create_app(context).server
+        return pages
 
     def start_packets(self, config: PacketConfig | None = None) -> None:
         """Start the recorder, or run on without it and say why on the Health page."""
-        from packet.engines import LastingRecorder
-        from packet.job import PacketJob
-
-        config = config or self.settings.packet
         try:
-            if not config.enabled:
-                raise CaptureError("packet.enabled is false; set it to true to record packets")
-            self.recorder = LastingRecorder(config, self.counters)
+            self._record(config or self.settings.packet)
         except CaptureError as error:
             self.capture_off_reason = str(error)
             _log.warning("packets_not_recorded", reason=str(error))
+
+    def _record(self, config: PacketConfig) -> None:
+        from dashboard.roles import JOBS
+        from packet.engines import LastingRecorder
+
+        if not config.enabled:
+            raise CaptureError("packet.enabled is false; set it to true to record packets")
+        self.packet_config = config
+        self.recorder = LastingRecorder(config, self.counters)
+        for job in JOBS:
+            if job.role is Role.CAPTURE and (run := job.make(self)) is not None:
+                self._start_loop(job, run)
+
+    def _start_loop(self, job: Job, run: Callable[[int], object]) -> None:
+        interval_s = job.interval_s(self.settings)
+        loop = JobLoop(job.name, interval_s, run, self.clock, self.counters, self.store.close)
+        self._jobs[job.name] = job
+        self.loops.append(loop)
+        loop.start()
+
+    def _prepare_schema(self) -> None:
+        s, client, now_ns = self.settings, self.store.client(), self.clock.now_ns()
+        cluster, given = s.store.cluster, (s.attributes, s.decisions, s.outcomes)
+        if Role.COLLECT not in self.roles:
+            pending = pending_statements(client, *given, cluster=cluster)
+            if pending:
+                raise MigrationError(
+                    f"the store lacks {pending[0].name} and {len(pending) - 1} more; start "
+                    "`millworth collect` with these settings, or run `millworth migrate`, first"
+                )
             return
-        self.packets = PacketJob(
-            config,
-            self.settings.attributes,
-            self.store,
-            self.recorder,
-            self.counters,
-            self.recorder.revive,
-        )
-        self._start_loop("packets", PACKET_INTERVAL_S, self._link_packets)
-
-    @property
-    def ports(self) -> Ports:
-        """Return where the service listens."""
-        assert self._server is not None
-        return Ports(self.collector.grpc_port, self.collector.http_port, self._server.port)
-
-    def _attribute(self, now_ns: int) -> object:
-        # No further than what is stored: an insert may take longer than any overlap.
-        return self.attribution.run_once(now_ns, self.collector.stored_ns())
-
-    def _link_packets(self, now_ns: int) -> object:
-        assert self.packets is not None
-        return self.packets.run_once(now_ns, self.collector.stored_ns())
+        applied = migrate(client, now_ns, cluster=cluster)
+        if applied:
+            _log.info("schema_migrated", migrations=len(applied), last=applied[-1])
+        apply_views(client, *given, now_ns, cluster=cluster)
+        days = s.collector.retention_days
+        altered = apply_retention(client, s.retention, accepted_days=days, cluster=cluster)
+        if altered:
+            _log.info("retention_applied", tables=altered)
 
     def _early_readiness(self) -> Answer:
-        """Say how the stages are while there are no jobs and no pages."""
-        return readiness(Reader(self.store).ping, lambda: stage_items(self.stages))
+        """Return how the stages are while there are no jobs and no pages."""
+        stages = self.stages if self.is_whole else None
+        return readiness(Reader(self.store).ping, lambda: stage_items(stages) if stages else ())
 
-    def dead_webhooks(self) -> int:
-        """Return how many deliveries were given up."""
-        return self.alerts.status().dead if self._has_rooms else 0
+    def describe(self) -> str:
+        """Return what is ready in words for a person."""
+        s, ports, parts = self.settings, self.ports, []
+        if Role.COLLECT in self.roles:
+            grpc = authority(s.collector.host, ports.grpc)
+            parts.append(f"OTLP on {grpc} (gRPC) and :{ports.http} (HTTP)")
+        if Role.SERVE in self.roles:
+            scheme = "https" if s.dashboard.tls.is_on else "http"
+            parts.append(f"dashboard {scheme}://{authority(s.dashboard.host, ports.dashboard)}")
+        if self.roles == {Role.CAPTURE}:
+            parts.append(f"recording {s.packet.interface} of {s.packet.host} into {s.store.place}")
+        if self.roles == {Role.ATTRIBUTE}:
+            parts.append(f"attributing what is in {s.store.place}")
+        if self.roles == {Role.ALERT}:
+            parts.append(f"judging what is in {s.store.place}")
+        return "; ".join(parts)
 
-    def _progress(self) -> Progress:
+    def stored_ns(self) -> int | None:
+        """Return until when all that was received is stored; None where this does not receive."""
+        return self._collector.stored_ns() if self._collector is not None else None
+
+    def progress(self) -> Progress:
+        """Return how far the collector has come, for the dead man."""
         from alerts.dead_man_watch import Progress
 
         return Progress(self.collector.newest_ns() or 0, self.collector.stored_ns())
+
+    def dead_webhooks(self) -> int:
+        """Return how many deliveries were given up."""
+        return self.alerts_job.status().dead if self.alerts_job is not None else 0
 
     def done_ns(self, job: str) -> int | None:
         """Return the instant up to which a job has done its work, None before its first run."""
@@ -288,22 +335,25 @@ class Service:
             self.provenance.run_once(now_ns + waited_ns)
 
     def stalled(self) -> list[str]:
-        """Return what does not turn any more; whoever watches over us starts us anew for it."""
+        """Return the names of threads without a heartbeat; the service manager restarts on any."""
         before_ns = self.clock.monotonic_ns() - round(STALLED_S * NS_PER_S)
-        turned_ns = {"otlp-http": self.collector.http_ticked_ns()}
+        beats_ns = {}
+        if self._collector is not None:
+            beats_ns["otlp-http"] = self._collector.http_ticked_ns()
         if self._server is not None:
-            turned_ns["dashboard"] = self._server.ticked_ns()
+            beats_ns["dashboard"] = self._server.ticked_ns()
+        recorder_lost = self.capture_lost and Role.SERVE not in self.roles
         return [
-            *(name for name, at_ns in turned_ns.items() if at_ns < before_ns),
+            *(name for name, at_ns in beats_ns.items() if at_ns < before_ns),
             *(loop.name for loop in self.loops if not loop.worker.is_alive),
+            *(["recorder"] if recorder_lost else []),
         ]
 
     def workers(self) -> dict[str, list[Worker]]:
         """Return the threads of the service by the stage that rests on them, "" where none does."""
-        of_stage = {"attribution": "attributed", "alerts": "alerted", "webhooks": "alerted"}
-        workers = self.collector.workers()
+        workers = self._collector.workers() if self._collector is not None else {}
         for loop in self.loops:
-            workers.setdefault(of_stage.get(loop.name, ""), []).append(loop.worker)
+            workers.setdefault(self._jobs[loop.name].stage, []).append(loop.worker)
         if self._server is not None:
             workers.setdefault("", []).append(self._server.worker)
         return workers
@@ -321,7 +371,7 @@ class Service:
                 if loop.name == "canary":
                     loop.stop()
             self.canary.close()
-        drained = self.collector.stop(drain_seconds)
+        drained = self._collector.stop(drain_seconds) if self._collector is not None else True
         self.stop_jobs()
         if self.recorder is not None:
             self.recorder.stop()
@@ -329,12 +379,22 @@ class Service:
         if self._server is not None:
             self._server.stop()
             self._server = None
-        if self._has_rooms:
-            self.alerts.close()
+        if self.alerts_job is not None:
+            self.alerts_job.close()
+        if self._metrics is not None:
+            self._metrics.close()
         self.store.close()
         return drained
 
-    def _start_loop(self, name: str, interval_s: float, run: Callable[[int], object]) -> None:
-        loop = JobLoop(name, interval_s, run, self.clock, self.counters, self.store.close)
-        self.loops.append(loop)
-        loop.start()
+
+def _require_server(settings: Settings, roles: frozenset[Role]) -> None:
+    if roles != ALL and settings.store.embedded_path is not None:
+        raise ConfigError(
+            f"`millworth {', '.join(sorted(roles))}` needs a server in store.url; the embedded "
+            "store has one owner: run `millworth up`, which does all of it"
+        )
+    if roles == {Role.CAPTURE} and not settings.packet.host:
+        raise ConfigError(
+            "packet.host is empty, and recorders that share a store are told apart by it; "
+            "name this machine as its spans do in host.name"
+        )

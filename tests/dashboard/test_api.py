@@ -9,14 +9,13 @@ from typing import Any
 import httpx
 import pytest
 
-from attribution.config import AttributionConfig
 from attribution.job import AttributionJob
 from collector.counters import Counters
 from collector.store.connect import Connections
 from dashboard.app import create_app
+from dashboard.app_context import AppContext
 from dashboard.config import DashboardConfig
 from dashboard.health_items import HealthItem
-from dashboard.queries import Reader
 from tests.conftest import ManualClock
 from tests.dashboard.seed import TODAY_NS
 
@@ -45,16 +44,15 @@ class Api:
         now_ns: int = TODAY_NS,
     ) -> None:
         self.counters = Counters()
-        self.app = create_app(
-            Reader(store),
-            config or DashboardConfig(),
+        context = AppContext(
+            store,
             FixedHealth(),
             self.counters,
-            store,
-            attribution=AttributionConfig(),
+            ManualClock(now_ns),
+            dashboard=config or DashboardConfig(),
             attribution_job=attribution_job,
-            clock=ManualClock(now_ns),
         )
+        self.app = create_app(context)
 
     def send(self, method: str, path: str, **arguments: Any) -> httpx.Response:  # noqa: ANN401  httpx
         """Send one request and return the answer."""

@@ -9,8 +9,8 @@ from collector.clock import NS_PER_S, SystemClock
 from collector.counters import Counters
 from collector.store.connect import Connections
 from dashboard.api import create_api
-from dashboard.health import NoHealth
-from dashboard.queries import Reader
+from dashboard.app_context import AppContext
+from dashboard.health_items import NoHealth
 from packet.pcapng import parse_pcapng
 
 # What the store keeps expires by the machine's own clock, so a test's time is near it.
@@ -18,7 +18,7 @@ _T = (SystemClock().now_ns() // NS_PER_S - 600) * NS_PER_S
 
 
 def _get(store: Connections, path: str) -> httpx.Response:
-    api = create_api(Reader(store), NoHealth(), Counters(), store)
+    api = create_api(AppContext(store, NoHealth(), Counters()))
 
     async def ask() -> httpx.Response:
         transport = httpx.ASGITransport(app=api)

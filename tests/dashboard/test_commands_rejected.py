@@ -13,10 +13,10 @@ from collector.rejected import RejectedItems
 from collector.store.connect import Connections
 from dashboard.api import create_api
 from dashboard.api_rejected import REPLAYS_MAX
+from dashboard.app_context import AppContext
 from dashboard.client import ApiClient
 from dashboard.commands_rejected import show_rejected, show_replays
-from dashboard.health import NoHealth
-from dashboard.queries import Reader
+from dashboard.health_items import NoHealth
 from tests.builders import span, trace_request
 from tests.conftest import NOW_NS, ManualClock
 
@@ -25,7 +25,7 @@ def api_of(store: Connections) -> ApiClient:
     """Return the API over one store."""
     counters, clock = Counters(), ManualClock()
     items = RejectedItems(store, None, counters, clock)
-    api = create_api(Reader(store), NoHealth(), counters, store, rejected=items, clock=clock)
+    api = create_api(AppContext(store, NoHealth(), counters, rejected=items, clock=clock))
     return ApiClient("http://local", api, None)
 
 

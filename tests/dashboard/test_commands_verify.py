@@ -16,6 +16,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from typer.testing import CliRunner, Result
 
 from collector.bench_provenance_chains import RING, sealed_chain
+from collector.clock import SystemClock
 from collector.config import AttributesConfig
 from collector.counters import Counters
 from collector.errors import InputError
@@ -29,11 +30,11 @@ from collector.provenance_keys import KeyRing, public_of, read_keys, signer
 from collector.provenance_verify import Verdict, Verifier
 from collector.store.connect import Connections
 from dashboard.api import create_api
+from dashboard.app_context import AppContext
 from dashboard.cli import app
 from dashboard.client import ApiClient
 from dashboard.commands_verify import show_verdicts
-from dashboard.health import NoHealth
-from dashboard.queries import Reader
+from dashboard.health_items import NoHealth
 from dashboard.sealed_rows import stored_items
 from tests.builders import decision_span, store_request, trace_request
 from tests.conftest import NOW_NS, ManualClock
@@ -201,7 +202,7 @@ def sealed_by_a_service(store: Connections, count: int) -> KeyRing:
 
 def api_of(store: Connections, clock: ManualClock | None = None) -> ApiClient:
     """Return the API over one store."""
-    api = create_api(Reader(store), NoHealth(), Counters(), store, clock=clock)
+    api = create_api(AppContext(store, NoHealth(), Counters(), clock or SystemClock()))
     return ApiClient("http://local", api, None)
 
 

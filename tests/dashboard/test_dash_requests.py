@@ -12,8 +12,7 @@ from hypothesis import strategies as st
 from collector.counters import Counters
 from collector.store.connect import Connections
 from dashboard.app import create_app
-from dashboard.config import DashboardConfig
-from dashboard.queries import Reader
+from dashboard.app_context import AppContext
 from tests.dashboard.test_api import Api, FixedHealth
 
 CALLBACKS = "/_dash-update-component"
@@ -122,7 +121,7 @@ def test_no_body_is_answered_with_500(api: Api, field: str, value: object) -> No
 def test_every_callback_takes_any_value(world: Connections) -> None:
     """Whoever sends a number where a page sends a text gets an answer, and no traceback."""
     api = Api(world)
-    app = create_app(Reader(world), DashboardConfig(), FixedHealth(), Counters(), world)
+    app = create_app(AppContext(world, FixedHealth(), Counters()))
     app.index  # noqa: B018  the callbacks are set up with the first page
     for output, known in app.callback_map.items():
         named = [name.rpartition(".") for name in output.strip(".").split("...")]

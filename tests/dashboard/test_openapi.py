@@ -11,8 +11,7 @@ from schemathesis.core.result import Ok
 from collector.counters import Counters
 from collector.store.connect import Connections
 from dashboard.app import create_app
-from dashboard.config import DashboardConfig
-from dashboard.queries import Reader
+from dashboard.app_context import AppContext
 from tests.dashboard.test_api import FixedHealth
 from tests.examples import examples
 
@@ -21,7 +20,7 @@ HEADERS = {"host": "127.0.0.1"}
 
 def test_no_operation_answers_with_a_server_error(own_world: Connections) -> None:
     """Whatever a client sends is answered, or refused with what is wrong with it."""
-    app = create_app(Reader(own_world), DashboardConfig(), FixedHealth(), Counters(), own_world)
+    app = create_app(AppContext(own_world, FixedHealth(), Counters()))
     document = schemathesis.openapi.from_asgi("/api/v1/openapi.json", app.server, headers=HEADERS)
     operations = [result.ok() for result in document.get_all_operations() if isinstance(result, Ok)]
     assert len(operations) > 30

@@ -18,6 +18,7 @@ from collector.counters import Counters
 from collector.store.connect import Connections
 from dashboard.alert_lines import alert_line
 from dashboard.app import PAGES, create_app
+from dashboard.app_context import AppContext
 from dashboard.config import DashboardConfig
 from dashboard.episode_links import overview_of
 from dashboard.health_items import HealthItem
@@ -353,7 +354,7 @@ def test_link_of_an_alert_shows_its_own_time(state: str, expected: str) -> None:
 
 def test_webhook_link_leads_to_the_alert(world: Connections) -> None:
     """`/?episode=ID` is what every webhook carries."""
-    app = create_app(Reader(world), DashboardConfig(), FixedHealth(), Counters(), world)
+    app = create_app(AppContext(world, FixedHealth(), Counters()))
 
     async def visit(episode_id: str) -> httpx.Response:
         transport = httpx.ASGITransport(app=app.server)
@@ -368,7 +369,7 @@ def test_webhook_link_leads_to_the_alert(world: Connections) -> None:
 
 def test_a_failed_reading_is_one_visible_panel(empty_store: Connections) -> None:
     """The page keeps what it showed, says why it is not fresh, and the service runs on."""
-    app = create_app(Reader(empty_store), DashboardConfig(), FixedHealth(), Counters(), empty_store)
+    app = create_app(AppContext(empty_store, FixedHealth(), Counters()))
     output = next(name for name in app.callback_map if "overview-alerts.rowData" in name)
     outputs = [
         {"id": target.component_id, "property": target.component_property}

@@ -16,9 +16,9 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families
 from collector.counters import Counters
 from collector.store.connect import Connections
 from dashboard.api import create_api
+from dashboard.app_context import AppContext
 from dashboard.client import ApiClient
 from dashboard.health_items import KEY_RING, HealthItem
-from dashboard.queries import Reader
 from dashboard.readiness import FrontDoor
 from dashboard.settings import Settings
 
@@ -40,7 +40,7 @@ def get(
     store: Connections, path: str, items: list[HealthItem], counters: Counters, accept: str = "*/*"
 ) -> httpx.Response:
     """Ask one application once."""
-    api = create_api(Reader(store), SaidHealth(items), counters, store)
+    api = create_api(AppContext(store, SaidHealth(items), counters))
 
     async def send() -> httpx.Response:
         transport = httpx.ASGITransport(app=api)

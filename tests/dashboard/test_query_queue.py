@@ -21,8 +21,8 @@ from collector.store.connect import Connections
 from dashboard.abandoned import AbandonedRequests
 from dashboard.api_query import THREADS, WAITING_MAX
 from dashboard.app import create_app
+from dashboard.app_context import AppContext
 from dashboard.config import DashboardConfig
-from dashboard.queries import Reader
 from dashboard.server import DashboardServer
 from tests.collector.clients import WAIT_S
 from tests.dashboard.test_api import FixedHealth
@@ -43,7 +43,7 @@ def serve(world: Connections) -> Iterator[Callable[[float], DashboardServer]]:
     def start(query_seconds_max: float) -> DashboardServer:
         config = world.config.model_copy(update={"query_seconds_max": query_seconds_max})
         store = Connections(config)
-        app = create_app(Reader(store), DashboardConfig(), FixedHealth(), Counters(), store)
+        app = create_app(AppContext(store, FixedHealth(), Counters()))
         servers.append(DashboardServer(app, DashboardConfig(port=0)))
         servers[-1].start()
         return servers[-1]
@@ -193,7 +193,7 @@ def test_statement_that_cannot_be_written_down_is_not_answered(
     """Who asked what is known before it is answered, or nothing is."""
     store = Connections(world.config)
     store.audit_seal = AuditSeal(tmp_path)
-    app = create_app(Reader(store), DashboardConfig(), FixedHealth(), Counters(), store)
+    app = create_app(AppContext(store, FixedHealth(), Counters()))
     server = DashboardServer(app, DashboardConfig(port=0))
     server.start()
     try:

@@ -28,7 +28,7 @@ from dashboard.cli import app
 from dashboard.doctor import examine
 from dashboard.outside_reader import OutsideReader
 from dashboard.queries import Reader
-from dashboard.roles import Role, RoleProcess
+from dashboard.role import Role
 from dashboard.runtime import Service
 from dashboard.settings import Settings
 from tests.builders import decision_span, trace_request
@@ -70,27 +70,27 @@ def test_four_processes_do_together_what_one_does(
 ) -> None:
     """A decision goes in at one, is attributed by another, and is read from a third."""
     given = settings(server, tmp_path)
-    collect = RoleProcess(Role.COLLECT, given, clock, metrics_port=0)
-    assert collect.start().startswith("OTLP on 127.0.0.1:")
-    assert collect.collector is not None
+    collect = Service(given, {Role.COLLECT}, clock, metrics_port=0)
+    collect.start()
+    assert collect.describe().startswith("OTLP on 127.0.0.1:")
     url = f"http://127.0.0.1:{collect.collector.http_port}"
     with httpx.Client(base_url=url, trust_env=False, timeout=WAIT_S) as http:
         root = decision_span(decision_id="d-1", duration_ns=7_000_000)
         assert post(http, trace_request(root)).status_code == 200
     assert collect.collector.flush(WAIT_S)
-    metrics = get(f"http://127.0.0.1:{collect.metrics_port}/metrics").text
+    metrics = get(f"http://127.0.0.1:{collect.ports.metrics}/metrics").text
     assert 'millworth_stored_total{signal="traces"} 1.0' in metrics
     assert collect.stalled() == []
 
     clock.ns += 60 * NS_PER_S
-    others = [RoleProcess(role, given, clock) for role in (Role.ATTRIBUTE, Role.ALERT, Role.SERVE)]
+    others = [Service(given, {role}, clock) for role in (Role.ATTRIBUTE, Role.ALERT, Role.SERVE)]
     for other in others:
         other.start()
     attribute, alert, serve = others
     for loop in (*attribute.loops, *alert.loops):
         loop.run_now()
         assert loop.last_error == "", loop.name
-    decision = get(f"http://127.0.0.1:{serve.dashboard_port}/api/v1/decisions/d-1").json()
+    decision = get(f"http://127.0.0.1:{serve.ports.dashboard}/api/v1/decisions/d-1").json()
 
     assert decision["attribution"]["total_ns"] == 7_000_000
     assert [sorted(loop.name for loop in other.loops) for other in others] == [
@@ -107,8 +107,8 @@ def test_roles_run_every_job_that_up_does(
 ) -> None:
     """A job that no role runs would leave its tables empty wherever a server is used."""
     given = settings(server, tmp_path, packet={"host": "web"}, reference={"canary_every_s": 3600.0})
-    service = Service(given, clock)
-    roles = [RoleProcess(role, given, clock) for role in Role]
+    service = Service(given, clock=clock)
+    roles = [Service(given, {role}, clock) for role in Role]
     with ExitStack() as stack:
         stack.callback(service.stop, WAIT_S)
         service.start()
@@ -127,15 +127,16 @@ def test_two_recorders_share_a_store(server: Double, tmp_path: Path) -> None:
     """Each has rows and cursors of its own; of one that ended, whoever watches over us hears."""
     with ExitStack() as stack:
         port = stack.enter_context(echo_server())
-        roles = [RoleProcess(Role.COLLECT, settings(server, tmp_path))]
+        roles = [Service(settings(server, tmp_path), {Role.COLLECT})]
         for host in ("web", "app"):
             packet = {"host": host, "ports": [port], "sample_ratio": 1.0}
             given = settings(server, tmp_path, packet=packet)
-            roles.append(RoleProcess(Role.CAPTURE, given, metrics_port=0))
+            roles.append(Service(given, {Role.CAPTURE}, metrics_port=0))
         said = []
         for role in roles:
             stack.callback(role.stop, WAIT_S)
-            said.append(role.start())
+            role.start()
+            said.append(role.describe())
         _, web, app = roles
         talk(port, rounds=10, size=100)
         client = Connections(given.store).client()
@@ -147,7 +148,7 @@ def test_two_recorders_share_a_store(server: Double, tmp_path: Path) -> None:
             "SELECT DISTINCT job FROM job_cursors WHERE job LIKE 'packet.sample%' ORDER BY job"
         )
         own = [row[0] for row in client.query(cursors).result_rows]
-        metrics = get(f"http://127.0.0.1:{web.metrics_port}/metrics").text
+        metrics = get(f"http://127.0.0.1:{web.ports.metrics}/metrics").text
 
         assert said[1] == f"recording lo of web into {given.store.place}"
         assert own == ["packet.sample.app", "packet.sample.web"]
@@ -173,18 +174,18 @@ def wait_for(is_so: Callable[[], bool]) -> None:
 def test_recorder_without_a_name_is_refused(server: Double, tmp_path: Path) -> None:
     """Two of them would take each other's cursors, and stamps of two clocks for those of one."""
     with pytest.raises(ConfigError, match=r"packet\.host is empty.* as its spans do in host.name"):
-        RoleProcess(Role.CAPTURE, settings(server, tmp_path))
+        Service(settings(server, tmp_path), {Role.CAPTURE})
 
 
 def test_recorder_that_may_not_record_ends_at_once(server: Double, tmp_path: Path) -> None:
     """`up` has other things to do and runs on without packets; here there is nothing else."""
     given = settings(server, tmp_path, packet={"host": "web", "enabled": False})
     with ExitStack() as stack:
-        collect = RoleProcess(Role.COLLECT, given)
+        collect = Service(given, {Role.COLLECT})
         stack.callback(collect.stop, WAIT_S)
         collect.start()
         with pytest.raises(CaptureError, match=r"packet\.enabled is false; set it to true"):
-            RoleProcess(Role.CAPTURE, given).start()
+            Service(given, {Role.CAPTURE}).start()
 
 
 def test_role_that_finds_no_schema_says_who_makes_it(
@@ -192,7 +193,7 @@ def test_role_that_finds_no_schema_says_who_makes_it(
 ) -> None:
     """Two processes that alter one table at once is what is avoided."""
     with pytest.raises(MigrationError, match="the store lacks 0001_create_otel_traces and"):
-        RoleProcess(Role.SERVE, settings(server, tmp_path), clock).start()
+        Service(settings(server, tmp_path), {Role.SERVE}, clock).start()
     assert server.requests("CREATE TABLE") == []
 
 
@@ -200,7 +201,7 @@ def test_port_of_the_metrics_that_is_taken_is_named(
     server: Double, tmp_path: Path, clock: ManualClock
 ) -> None:
     """The rest is stopped again, so that another start finds nothing of it."""
-    process = RoleProcess(Role.COLLECT, settings(server, tmp_path), clock, metrics_port=server.port)
+    process = Service(settings(server, tmp_path), {Role.COLLECT}, clock, metrics_port=server.port)
     with pytest.raises(AddressInUseError, match=f"--metrics-port {server.port} is taken"):
         process.start()
 

@@ -13,8 +13,8 @@ from collector.counters import Counters
 from collector.errors import AddressInUseError
 from collector.store.connect import Connections
 from dashboard.app import create_app
+from dashboard.app_context import AppContext
 from dashboard.config import DashboardConfig
-from dashboard.queries import Reader
 from dashboard.server import DashboardServer
 from dashboard.workers import Workers
 from tests.dashboard.test_api import FixedHealth
@@ -23,7 +23,7 @@ from tests.dashboard.test_api import FixedHealth
 @pytest.fixture
 def app(world: Connections) -> Dash:
     """Return the whole application over the shared store."""
-    return create_app(Reader(world), DashboardConfig(), FixedHealth(), Counters(), world)
+    return create_app(AppContext(world, FixedHealth(), Counters()))
 
 
 def test_it_answers_once_started_and_frees_the_port_when_stopped(app: Dash) -> None:

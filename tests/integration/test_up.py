@@ -62,7 +62,7 @@ def test_stop_under_load_stores_all_that_was_acknowledged(tmp_path: Path) -> Non
         watch = {"NOTIFY_SOCKET": address, "WATCHDOG_USEC": "200000"}
         with RunningService(tmp_path, **watch) as service:
             ports = service.ready
-            assert manager.recv(4096).startswith(b"READY=1\nSTATUS=OTLP on ports")
+            assert manager.recv(4096).startswith(b"READY=1\nSTATUS=OTLP on 127.0.0.1:")
             assert manager.recv(4096) == b"WATCHDOG=1"
             enough = threading.Barrier(3)
             with (
