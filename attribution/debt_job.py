@@ -79,18 +79,14 @@ class DebtJob:
             window: of the telemetry, and of the decisions that say what time is worth.
             days_min: that a flag or a cache has to be observed.
         """
-        try:
-            worth = self._worth(window)
-            runtimes = [RuntimeSeen(*row) for row in self._rows("debt_runtimes", window)]
-            found = [*old_runtimes(runtimes, window.to_ns)]
-            flags = [FlagSeen(*row) for row in self._rows("debt_flags", window)]
-            found += stale_flags(flags, days_min, window.to_ns)
-            rows = self._rows("debt_caches", window, reads=list(READS), writes=list(WRITES))
-            caches = useless_caches([CacheSeen(*row) for row in rows], days_min, window.to_ns)
-            found += self._billed(caches, window)
-        except BaseException:
-            self._store.close()
-            raise
+        worth = self._worth(window)
+        runtimes = [RuntimeSeen(*row) for row in self._rows("debt_runtimes", window)]
+        found = [*old_runtimes(runtimes, window.to_ns)]
+        flags = [FlagSeen(*row) for row in self._rows("debt_flags", window)]
+        found += stale_flags(flags, days_min, window.to_ns)
+        rows = self._rows("debt_caches", window, reads=list(READS), writes=list(WRITES))
+        caches = useless_caches([CacheSeen(*row) for row in rows], days_min, window.to_ns)
+        found += self._billed(caches, window)
         items = joined(found, told.debt)
         priced = ledger(items, worth, told.invest.rate, told.invest.quarters)
         return Debt(

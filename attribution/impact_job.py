@@ -64,15 +64,11 @@ class ImpactJob:
 
     def caches(self, window: Selection, target: float) -> Caches:
         """Say how the misses of each cache and the spread of latency go together."""
-        try:
-            count = self._reader.selected_count(window)
-            every = max(1, math.ceil(count / _DECISIONS_MAX))
-            table = self._store.client().query_arrow(
-                _CACHE_DECISIONS, parameters={**asdict(window), "every": every}
-            )
-        except BaseException:
-            self._store.close()
-            raise
+        count = self._reader.selected_count(window)
+        every = max(1, math.ceil(count / _DECISIONS_MAX))
+        table = self._store.client().query_arrow(
+            _CACHE_DECISIONS, parameters={**asdict(window), "every": every}
+        )
         names = np.array(table["cache"].to_pylist(), object)
         pairs = list(zip(table["action"].to_pylist(), table["region"].to_pylist(), strict=True))
         codes = {pair: at for at, pair in enumerate(sorted(set(pairs)))}
@@ -106,9 +102,5 @@ class ImpactJob:
             "known_until_ns": known_until_ns,
             "left_out": CALIBRATION_ACTION,
         }
-        try:
-            result = self._store.client().query(_MODE_CELLS, parameters=parameters)
-        except BaseException:
-            self._store.close()
-            raise
+        result = self._store.client().query(_MODE_CELLS, parameters=parameters)
         return [ModeCell(*row) for row in result.result_rows]

@@ -100,11 +100,7 @@ class InvestJob:
 
     def verdicts(self, sha256: str = "") -> list[StoredVerdict]:
         """Return every verdict, or those whose name begins so, the newest first."""
-        try:
-            found = self._store.client().query(_SQL, parameters={"sha256": sha256}).result_rows
-        except BaseException:
-            self._store.close()
-            raise
+        found = self._store.client().query(_SQL, parameters={"sha256": sha256}).result_rows
         return [
             StoredVerdict(
                 judged_ns=row[0], sha256=row[1], option=row[2], ruling=row[3], gain_low_usd=row[4],
@@ -195,19 +191,11 @@ class InvestJob:
 
     def _days(self, selection: Selection) -> int:
         """Return on how many days of the window there are decisions."""
-        try:
-            return self._reader.selected_extent(selection).days
-        except BaseException:
-            self._store.close()
-            raise
+        return self._reader.selected_extent(selection).days
 
     def _slope(self, at_ns: int) -> Evidence:
         """Return what the slope in force rests on, and what it lacks."""
-        try:
-            book = read_book(self._store, self._config)
-        except BaseException:
-            self._store.close()
-            raise
+        book = read_book(self._store, self._config)
         model, last = book.in_force(at_ns), book.last
         if model is not None:
             return Evidence(Basis.ESTIMATE, model_version=model.version)
@@ -221,19 +209,15 @@ class InvestJob:
         )
 
     def _write(self, row: StoredVerdict, now_ns: int) -> None:
-        try:
-            self._store.client().insert(
-                "gate_verdicts",
-                [[
-                    row.judged_ns, row.sha256, now_ns, row.option, row.ruling, row.gain_low_usd,
-                    row.cost_usd, canonical(row.document).decode(), row.signature or "",
-                    row.public_key or "", row.actor,
-                ]],
-                column_names=_COLUMNS,
-            )  # fmt: skip
-        except BaseException:
-            self._store.close()
-            raise
+        self._store.client().insert(
+            "gate_verdicts",
+            [[
+                row.judged_ns, row.sha256, now_ns, row.option, row.ruling, row.gain_low_usd,
+                row.cost_usd, canonical(row.document).decode(), row.signature or "",
+                row.public_key or "", row.actor,
+            ]],
+            column_names=_COLUMNS,
+        )  # fmt: skip
 
 
 def _replayed_of(

@@ -52,13 +52,9 @@ def reconcile(
     """
     begin_ns = from_ns // DAY_NS * DAY_NS
     end_ns = -(-to_ns // DAY_NS) * DAY_NS
-    try:
-        rows = Reader(store, AttributesConfig()).reconciled(
-            begin_ns, end_ns, config.currency, config.rate_days_max
-        )
-    except BaseException:
-        store.close()
-        raise
+    rows = Reader(store, AttributesConfig()).reconciled(
+        begin_ns, end_ns, config.currency, config.rate_days_max
+    )
     days = []
     for row in rows:
         known = row["matched"] + row["unmatched"] + row["ambiguous"]

@@ -136,11 +136,7 @@ class Bills:
         }
 
     def _rows(self, name: str, **parameters: object) -> Sequence[Sequence[Any]]:
-        try:
-            return self._store.client().query(_SQL[name], parameters=parameters).result_rows
-        except BaseException:
-            self._store.close()
-            raise
+        return self._store.client().query(_SQL[name], parameters=parameters).result_rows
 
 
 def unit_cost(config: AttributionConfig, store: Connections, window: Selection) -> UnitCost:

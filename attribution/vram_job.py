@@ -58,27 +58,23 @@ class VramJob:
         Returns:
             The document with its version and instant; those of an equal one that is stored.
         """
-        try:
-            fresh = self.made(selection, dimension)
-            name = content_hash(fresh)
-            stored = self.versions()
-            twin = next((each for each in reversed(stored) if each[2] == name), None)
-            if twin is not None:
-                return {"version": twin[0], "computed_ns": twin[1], **fresh}
-            version = stored[-1][0] + 1 if stored else 1
-            lineage = fresh["lineage"]
-            told = {"version": version, "computed_ns": now_ns, **fresh}
-            self._store.client().insert(
-                "vram_models",
-                [[
-                    version, now_ns, selection.from_ns, selection.to_ns, dimension,
-                    lineage["decisions"], lineage["slope_version"], name, json.dumps(told),
-                ]],
-                column_names=_COLUMNS,
-            )  # fmt: skip
-        except BaseException:
-            self._store.close()
-            raise
+        fresh = self.made(selection, dimension)
+        name = content_hash(fresh)
+        stored = self.versions()
+        twin = next((each for each in reversed(stored) if each[2] == name), None)
+        if twin is not None:
+            return {"version": twin[0], "computed_ns": twin[1], **fresh}
+        version = stored[-1][0] + 1 if stored else 1
+        lineage = fresh["lineage"]
+        told = {"version": version, "computed_ns": now_ns, **fresh}
+        self._store.client().insert(
+            "vram_models",
+            [[
+                version, now_ns, selection.from_ns, selection.to_ns, dimension,
+                lineage["decisions"], lineage["slope_version"], name, json.dumps(told),
+            ]],
+            column_names=_COLUMNS,
+        )  # fmt: skip
         return told
 
     def versions(self, version: int = 0) -> list[tuple[int, int, str, str]]:

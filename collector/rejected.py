@@ -162,8 +162,6 @@ class RejectedItems:
             if not dry_run:
                 self._note(client, item, outcome)
         except (ClickHouseError, RuntimeError) as error:
-            # The embedded engine leaves the rest of a failed answer on its connection.
-            self._store.close()
             raise StoreUnavailableError(
                 f"rejected item {item.id}: the store failed: {first_line(error)}; replay it again"
             ) from error
@@ -220,8 +218,6 @@ class RejectedItems:
             except (ClickHouseError, RuntimeError) as error:
                 if not is_unparsable(error):
                     raise
-                self._store.close()
-                client = self._store.client()
                 reason = first_line(error)
             else:
                 return ""

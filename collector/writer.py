@@ -332,9 +332,6 @@ class StoreWriter:
             try:
                 insert(self._store.client())
             except (MillworthError, ClickHouseError, RuntimeError, OSError) as error:
-                # The embedded engine leaves output of a failed query on the connection, which
-                # would come first in the next answer.
-                self._store.close()
                 if is_schema_damaged(error):
                     self._forget_schemas()
                 elif is_unparsable(error):
@@ -352,7 +349,6 @@ class StoreWriter:
         try:
             self._store.client().command("SYSTEM DROP FORMAT SCHEMA CACHE")
         except (MillworthError, ClickHouseError, RuntimeError, OSError) as error:
-            self._store.close()
             _LOG.warning("schemas_not_forgotten", reason=first_line(error))
 
     def _persist(self, step: Callable[[], _T]) -> _T:

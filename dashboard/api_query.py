@@ -67,7 +67,6 @@ def query_router(
                 seal=store.audit_seal,
             )
         except (ClickHouseError, OSError) as error:
-            store.close()
             raise StoreUnavailableError(
                 f"the audit cannot be written, so nothing is answered: {first_line(error)}"
             ) from error

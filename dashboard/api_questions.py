@@ -153,20 +153,16 @@ def recompute_router(
     router = APIRouter(prefix="/api/v1")
 
     def run(begin_ns: int, end_ns: int) -> AttributionReport:
-        try:
-            report = job.recompute(begin_ns, end_ns, clock.now_ns())
-            append_audit(
-                store.client(),
-                at_ns=clock.now_ns(),
-                actor=caller(),
-                action="attribution_recomputed",
-                detail=f"{utc_iso(begin_ns)}Z to {utc_iso(end_ns)}Z: "
-                f"{report.attributed + report.revised} written, {report.unchanged} unchanged",
-                seal=store.audit_seal,
-            )
-        except BaseException:
-            store.close()
-            raise
+        report = job.recompute(begin_ns, end_ns, clock.now_ns())
+        append_audit(
+            store.client(),
+            at_ns=clock.now_ns(),
+            actor=caller(),
+            action="attribution_recomputed",
+            detail=f"{utc_iso(begin_ns)}Z to {utc_iso(end_ns)}Z: "
+            f"{report.attributed + report.revised} written, {report.unchanged} unchanged",
+            seal=store.audit_seal,
+        )
         return report
 
     @router.post("/recompute")

@@ -127,7 +127,6 @@ class OutsideReader:
         try:
             text = self._store.outside().raw_query(statement, parameters=bound, fmt="JSONCompact")
         except (ClickHouseError, TypeError, ValueError) as error:
-            self._store.close()
             raise InputError(first_line(error)) from error
         return read_answer(text)
 
@@ -139,7 +138,6 @@ class OutsideReader:
         try:
             found = self._store.outside().query(_sql("functions_named"), asked).result_rows
         except ClickHouseError as error:
-            self._store.close()
             raise InputError(first_line(error)) from error
         for (name,) in found:
             raise InputError(f"{closed_function(str(name))}; a column may have another alias")
@@ -149,7 +147,6 @@ class OutsideReader:
         try:
             result = self._store.outside().query(_sql(name), parameters={"sql": sql})
         except (ClickHouseError, ValueError) as error:
-            # It fails before it has put anything out, so the connection is as it was.
             raise InputError(parse_failure(error)) from error
         return str(result.result_rows[0][0])
 

@@ -55,11 +55,7 @@ HABIT_CALLS_MAX = 5_000
 
 
 class Reader:
-    """Reads for the pages and `/api/v1`; each thread reads over its own connection.
-
-    A connection on which a query failed is given up: seen in chDB 26.9, what the failed query had
-    already put out comes first in the answer to the next one.
-    """
+    """Reads for the pages and `/api/v1`; each thread reads over its own connection."""
 
     def __init__(self, store: Connections) -> None:
         self._store = store
@@ -281,11 +277,9 @@ class Reader:
 
     def _query(self, sql: str, parameters: dict[str, Any]) -> list[dict[str, Any]]:
         try:
-            result = self._store.reader().query(sql, parameters=parameters)
+            return list(self._store.reader().query(sql, parameters=parameters).named_results())
         except ClickHouseError as error:
-            self._store.close()
             raise StoreUnavailableError(first_line(error)) from error
-        return list(result.named_results())
 
 
 def alerts_with_exemplars(reader: Reader, seen: Range, reference: Reference) -> list[AlertRow]:

@@ -207,5 +207,4 @@ class SealedStore:
         try:
             return list(self._store.reader().query(sql, parameters=parameters).named_results())
         except ClickHouseError as error:
-            self._store.close()
             raise StoreUnavailableError(first_line(error)) from error

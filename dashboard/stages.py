@@ -179,7 +179,6 @@ def watermarks(store: Connections, lateness_s: float) -> dict[str, int]:
     try:
         rows = store.reader().query((_SQL / "newest_times.sql").read_text()).result_rows
     except (ClickHouseError, MillworthError):
-        store.close()
         return {}  # a store that is away makes it unknown, not zero
     late_ns = round(lateness_s * NS_PER_S)
     return {str(signal): int(newest) - late_ns for signal, newest in rows if newest}

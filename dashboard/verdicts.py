@@ -103,7 +103,6 @@ class VerdictReader:
         try:
             return list(self._store.reader().query(sql, parameters=parameters).named_results())
         except ClickHouseError as error:
-            self._store.close()
             raise StoreUnavailableError(first_line(error)) from error
 
 

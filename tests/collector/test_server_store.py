@@ -210,6 +210,22 @@ def test_reader_may_only_read_and_within_its_limits(server: Double) -> None:
     assert "session_id" not in server.requests("getSetting('readonly')")[-1]["parameters"]
 
 
+def test_read_that_is_cut_in_the_middle_leaves_nothing_to_the_next(server: Double) -> None:
+    """Over HTTP an answer has its own end, and a stream that is left half read its own request."""
+    store = Connections(server.config("writer", "secret", query_seconds_max=9))
+    sql = "SELECT number, toString(number) FROM numbers(200000)"
+    reader = store.reader()
+    server.fail("cut_answer", sql)
+    with pytest.raises(ClickHouseError):
+        reader.query(sql).result_rows  # noqa: B018  read as it comes
+    assert reader.query("SELECT 42").result_rows == [(42,)]
+    with reader.query_rows_stream(sql) as rows:
+        assert next(iter(rows)) == (0, "0")
+    assert reader.query("SELECT 43").result_rows == [(43,)]
+
+    store.close()
+
+
 @both
 def test_retention_and_holds_reach_the_tables_of_a_server(
     server: Double, remote: Connections
