@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 from alerts.blame import SegmentTimes
@@ -12,10 +11,8 @@ from alerts.config import BurnRule
 from alerts.evaluate import Window, Windows
 from alerts.rule import DecisionClass
 from collector.clock import NS_PER_S
+from collector.sql_text import sql
 from collector.store.connect import Connections
-
-_SQL_DIR = Path(__file__).parent / "sql"
-_SQL = {path.stem: path.read_text() for path in _SQL_DIR.glob("*.sql")}
 
 _NS_PER_DAY = 86_400 * NS_PER_S
 
@@ -102,7 +99,9 @@ class AlertReader:
         }
 
     def _rows(self, name: str, **parameters: str | int) -> list[Any]:
-        return list(self._store.reader().query(_SQL[name], parameters=parameters).result_rows)
+        return list(
+            self._store.reader().query(sql(name, __file__), parameters=parameters).result_rows
+        )
 
 
 def empty_window(seconds: int) -> Window:

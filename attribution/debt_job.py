@@ -6,7 +6,6 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 from attribution.answers import Selection
@@ -35,14 +34,11 @@ from attribution.unit_cost import Bills
 from attribution.vram import SECONDS_A_YEAR
 from attribution.vram_job import VramJob
 from collector.config import AttributesConfig
+from collector.sql_text import sql
 from collector.store.connect import Connections
 
 # Decisions whose spans are read for the time that a cache takes.
 _SAMPLED_MAX = 50_000
-_SQL = {
-    name: (Path(__file__).parent / "sql" / f"{name}.sql").read_text()
-    for name in ("debt_runtimes", "debt_flags", "debt_caches", "debt_drag")
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,8 +164,8 @@ class DebtJob:
         return mean_ms.quantize(Decimal("0.000001"))
 
     def _rows(self, name: str, window: Selection, **parameters: object) -> Sequence[Sequence[Any]]:
-        bounds = {"from_ns": window.from_ns, "to_ns": window.to_ns}
-        return self._store.client().query(_SQL[name], parameters=bounds | parameters).result_rows
+        bound = {"from_ns": window.from_ns, "to_ns": window.to_ns, **parameters}
+        return self._store.client().query(sql(name, __file__), parameters=bound).result_rows
 
 
 def joined(found: Sequence[Item], entries: Sequence[DebtEntry]) -> list[Item]:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from collector.clock import NS_PER_S
+from collector.sql_text import sql
 
-_SQL_DIR = Path(__file__).parent / "sql"
-_EARNED = (_SQL_DIR / "earned.sql").read_text().rstrip()
+_EARNED = sql("earned", __file__).rstrip()
 
 # A decision begins within a day of another of its id, and an outcome is told after its decision
 # began, whatever the clocks say.
@@ -17,9 +15,9 @@ _HOUR_NS = 3_600 * NS_PER_S
 _UNKNOWN_MAX = 0.02
 
 
-def statement(name: str) -> str:
-    """Return a statement of `sql/` with `earned.sql` where it says so."""
-    outer, inner = (_SQL_DIR / f"{name}.sql").read_text().split("\n${earned}\n")
+def statement(name: str, of: str) -> str:
+    """Return a statement of a module's `sql/` with `earned.sql` where it says so."""
+    outer, inner = sql(name, of).split("\n${earned}\n")
     return f"{outer}\n{_EARNED}\n{inner}"
 
 

@@ -7,7 +7,6 @@ import threading
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -28,14 +27,14 @@ from collector.clock import NS_PER_MINUTE, NS_PER_S
 from collector.config import AttributesConfig
 from collector.errors import InputError
 from collector.log import get_logger
+from collector.sql_text import sql
 from collector.store.connect import Connections
 
 GUARD = "experiment guard"
 # A service that hears nothing for so long delays nothing any more.
 HOLDS_S = 5.0
-_DIR = Path(__file__).parent / "sql"
-_ALL = (_DIR / "experiments.sql").read_text()
-_MINUTES = (_DIR / "experiment_minutes.sql").read_text()
+_ALL = sql("experiments", __file__)
+_MINUTES = sql("experiment_minutes", __file__)
 _COLUMNS = [
     "name", "owner", "purpose", "arms", "targets", "from_ns", "to_ns", "budget_usd",
     "registered_ns", "registered_by", "stopped_ns", "stopped_by", "stop_reason", "revision",

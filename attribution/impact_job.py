@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
 
 import numpy as np
 
@@ -19,10 +18,11 @@ from attribution.queries import Reader
 from attribution.recovery import CALIBRATION_ACTION
 from collector.clock import NS_PER_S
 from collector.config import AttributesConfig
+from collector.sql_text import sql
 from collector.store.connect import Connections
 
-_MODE_CELLS = earned.statement("mode_cells")
-_CACHE_DECISIONS = (Path(__file__).parent / "sql" / "cache_decisions.sql").read_text()
+_MODE_CELLS = earned.statement("mode_cells", __file__)
+_CACHE_DECISIONS = sql("cache_decisions", __file__)
 _DECISIONS_MAX = 200_000
 
 

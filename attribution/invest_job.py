@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, replace
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 from attribution.answers import Money, Selection, WhatIfAnswer
@@ -19,11 +18,12 @@ from attribution.questions import Analyst
 from attribution.slope_job import read_book
 from collector.config import AttributesConfig
 from collector.errors import InputError
+from collector.sql_text import sql
 from collector.store.connect import Connections
 
 # The uncertainty of replayed gains is that of one slope: it is drawn once for all options.
 SLOPE_DRIVER = "sensitivity of value to latency"
-_SQL = (Path(__file__).parent / "sql" / "gate_verdicts.sql").read_text()
+_SQL = sql("gate_verdicts", __file__)
 _COLUMNS = [
     "judged_ns", "sha256", "changed_ns", "option", "ruling", "gain_low_usd", "cost_usd", "document",
     "signature", "public_key", "actor",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -18,10 +17,9 @@ from attribution.spans import SEGMENTS, segments_of
 from attribution.targets import Measured
 from collector.clock import NS_PER_MINUTE, NS_PER_MS, NS_PER_S
 from collector.config import AttributesConfig
+from collector.sql_text import sql
 from collector.store.connect import Connections
 from collector.store.remove import OF_DECISIONS, remove_rows
-
-_SQL = {path.stem: path.read_text() for path in (Path(__file__).parent / "sql").glob("*.sql")}
 
 # A stamp may lie before its root's start by the whole length of a decision; a day is longer.
 _DAY_NS = 86_400 * NS_PER_S
@@ -139,7 +137,7 @@ class Reader:
             threads: of the engine; 0 leaves it the choice.
         """
         table = self._store.client().query_arrow(
-            _SQL["path_columns"],
+            sql("path_columns", __file__),
             parameters={"from_ns": from_ns, "to_ns": to_ns},
             # What never leaves the process need not be packed, nor words written out a row each. Of
             # blocks of 1 MiB, as the engine cuts them, a fifth of the time is spent on the cuts.
@@ -157,7 +155,7 @@ class Reader:
     def repeat_path_columns(self, copies: int, apart_ns: int) -> None:
         """Store the trees again as later decisions, until there are `copies` of each."""
         self._store.client().command(
-            _SQL["bench_columns"], parameters={"copies": copies, "apart_ns": apart_ns}
+            sql("bench_columns", __file__), parameters={"copies": copies, "apart_ns": apart_ns}
         )
 
     def selected_count(self, selection: Selection) -> int:
@@ -245,7 +243,7 @@ class Reader:
         """Write these minutes whole, under a new revision."""
         minutes = list(minutes_ns)
         self._store.client().command(
-            _SQL["rewrite_minutes"],
+            sql("rewrite_minutes", __file__),
             parameters={
                 "minutes_ns": minutes,
                 "from_ns": min(minutes),
@@ -264,7 +262,7 @@ class Reader:
     ) -> list[dict[str, Any]]:
         """Return the revenue of outcomes by day, by whether it finds its decision."""
         result = self._store.client().query(
-            _SQL["reconcile"],
+            sql("reconcile", __file__),
             parameters={
                 "from_ns": from_ns,
                 "to_ns": to_ns,
@@ -330,10 +328,10 @@ class Reader:
         return int(second_ns), int(revision)
 
     def _table(self, name: str, **parameters: object) -> Table:
-        return self._store.client().query_arrow(_SQL[name], parameters=parameters)
+        return self._store.client().query_arrow(sql(name, __file__), parameters=parameters)
 
     def _rows(self, name: str, **parameters: object) -> Sequence[Sequence[Any]]:
-        return self._store.client().query(_SQL[name], parameters=parameters).result_rows
+        return self._store.client().query(sql(name, __file__), parameters=parameters).result_rows
 
 
 def _keys(decisions: Table) -> dict[str, Any]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import astuple, dataclass, fields, replace
-from pathlib import Path
 from typing import Literal
 
 from attribution import earned
@@ -15,10 +14,11 @@ from attribution.slope_cells import SlopeCells, read_slope_cells
 from attribution.slope_groups import DIMENSIONS, GroupSlope, group_slopes
 from attribution.slope_model import ESTIMATE, SlopeBook, SlopeModel, is_news, model_of, numbered
 from collector.clock import NS_PER_MINUTE, NS_PER_S
+from collector.sql_text import sql
 from collector.store.connect import Connections
 
-_SQL = (Path(__file__).parent / "sql" / "slope_models.sql").read_text()
-_GROUPS_SQL = (Path(__file__).parent / "sql" / "slope_groups.sql").read_text()
+_SQL = sql("slope_models", __file__)
+_GROUPS_SQL = sql("slope_groups", __file__)
 _COLUMNS = [field.name for field in fields(SlopeModel)]
 _OUTCOMES: Sequence[Literal["margin", "revenue", "converted"]] = ("margin", "revenue", "converted")
 _DAY_NS = 86_400 * NS_PER_S

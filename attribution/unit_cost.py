@@ -11,7 +11,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 from attribution.answers import Selection
@@ -19,6 +18,7 @@ from attribution.config import AttributionConfig
 from attribution.recovery import CALIBRATION_ACTION
 from attribution.spans import CLASSES, COMPUTE, NETWORK, STORE
 from collector.clock import NS_PER_S
+from collector.sql_text import sql
 from collector.store.connect import Connections
 
 # ServiceCategory of FOCUS 1.2 -> the class of time that the money buys.
@@ -32,10 +32,6 @@ _CLASS_OF = {
 OTHER = "other"
 # A millionth: with one digit more a small cost would be written as 1E-7.
 _PER_DECISION = Decimal("0.000001")
-_SQL = {
-    name: (Path(__file__).parent / "sql" / f"{name}.sql").read_text()
-    for name in ("costs", "cost_periods", "cost_decisions")
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +132,7 @@ class Bills:
         }
 
     def _rows(self, name: str, **parameters: object) -> Sequence[Sequence[Any]]:
-        return self._store.client().query(_SQL[name], parameters=parameters).result_rows
+        return self._store.client().query(sql(name, __file__), parameters=parameters).result_rows
 
 
 def unit_cost(config: AttributionConfig, store: Connections, window: Selection) -> UnitCost:

@@ -6,7 +6,6 @@ import json
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -28,6 +27,7 @@ from attribution.vram_model import Document, content_hash, document
 from collector.clock import NS_PER_S
 from collector.config import AttributesConfig
 from collector.errors import InputError
+from collector.sql_text import sql
 from collector.store.connect import Connections
 
 SHIFTS_MS = (-50, -20, -10, -5, -1, 0, 1, 5, 10, 20, 50, 100, 200)
@@ -37,7 +37,7 @@ _OF_GROUP_MIN = 50
 _THIN_MAX = 1_000
 # A first decision a moment ago is not a rate of thousands a second.
 _COUNTED_NS_MIN = 60 * NS_PER_S
-_SQL = (Path(__file__).parent / "sql" / "vram_models.sql").read_text()
+_SQL = sql("vram_models", __file__)
 _COLUMNS = [
     "version", "computed_ns", "from_ns", "to_ns", "dimension", "decisions", "slope_version",
     "content_hash", "document",

@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import astuple, dataclass, fields
 from enum import StrEnum
-from pathlib import Path
 from typing import Final
 
 from clickhouse_connect.driver.client import Client
@@ -25,14 +24,14 @@ from collector.errors import DecodeError, StoreUnavailableError
 from collector.identifiers_config import IdentifiersConfig
 from collector.otlp import Signal, check, limits_at, normalise
 from collector.protection import Protection
+from collector.sql_text import sql
 from collector.store.connect import Connections
 from collector.store.rerun_view import count_source_rows, rerun, still_rejected
 from collector.wal_frames import encode_frame
 from collector.writer import first_line, is_unparsable
 
-_SQL: Final = Path(__file__).parent / "sql"
-_ITEMS: Final = (_SQL / "rejected_items.sql").read_text()
-_BYTES: Final = (_SQL / "rejected_bytes.sql").read_text()
+_ITEMS: Final = sql("rejected_items", __file__)
+_BYTES: Final = sql("rejected_bytes", __file__)
 RETENTION_DAYS_MAX: Final = 30  # of the tables
 _TARGETS: Final = {
     Signal.TRACES: "otlp_traces_in",

@@ -6,14 +6,13 @@ import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cache
-from pathlib import Path
 
 from clickhouse_connect.driver.binding import bind_query
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from collector.errors import InputError
 from collector.log import get_logger
+from collector.sql_text import sql
 from collector.store.connect import Connections
 from dashboard.outside_sql import (
     check_size,
@@ -30,7 +29,6 @@ _NAME = re.compile(r"[A-Za-z_]\w*")
 STOP_TRIES = 20
 STOP_AGAIN_S = 0.1
 
-SQL_DIR = Path(__file__).parent / "sql"
 
 _log = get_logger("dashboard")
 
@@ -109,7 +107,9 @@ class OutsideReader:
                 if not mark:
                     return
                 try:
-                    self._store.client().command(_sql("stop_statement"), parameters={"mark": mark})
+                    self._store.client().command(
+                        sql("stop_statement", __file__), parameters={"mark": mark}
+                    )
                 except ClickHouseError as error:
                     # It ends by its own limit of time then.
                     _log.warning("statement_not_stopped", error=first_line(error))
@@ -136,16 +136,16 @@ class OutsideReader:
             return
         asked = {"names": sorted(names)}
         try:
-            found = self._store.outside().query(_sql("functions_named"), asked).result_rows
+            found = self._store.outside().query(sql("functions_named", __file__), asked).result_rows
         except ClickHouseError as error:
             raise InputError(first_line(error)) from error
         for (name,) in found:
             raise InputError(f"{closed_function(str(name))}; a column may have another alias")
 
-    def _parsed(self, name: str, sql: str) -> str:
+    def _parsed(self, name: str, statement: str) -> str:
         """Have the engine parse a statement from outside: a value here, which does not run."""
         try:
-            result = self._store.outside().query(_sql(name), parameters={"sql": sql})
+            result = self._store.outside().query(sql(name, __file__), parameters={"sql": statement})
         except (ClickHouseError, ValueError) as error:
             raise InputError(parse_failure(error)) from error
         return str(result.result_rows[0][0])
@@ -181,8 +181,3 @@ def check_parameters(
             "parameters are given, but sql has no placeholder such as {name:String} outside of text"
         )
     return parameters
-
-
-@cache
-def _sql(name: str) -> str:
-    return (SQL_DIR / f"{name}.sql").read_text()

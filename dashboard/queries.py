@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
-from functools import cache
-from pathlib import Path
 from typing import Any
 
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from collector.clock import NS_PER_MINUTE, NS_PER_S
 from collector.errors import StoreUnavailableError
+from collector.sql_text import sql
 from collector.store.connect import Connections
 from dashboard.outside_sql import first_line
 from dashboard.packet_rows import Burst, KeptPackets, Packet, SpanEvidence, SpanFlow
@@ -39,7 +38,6 @@ from dashboard.rows import (
     segment_place,
 )
 
-SQL_DIR = Path(__file__).parent / "sql"
 # Under this width of a window, columns are made of the decisions themselves: at 100 a second some
 # 100,000 rows, which are read in tens of milliseconds.
 RECENT_MAX_NS = 20 * NS_PER_MINUTE
@@ -273,7 +271,7 @@ class Reader:
         return means if means.decisions else None
 
     def _rows(self, name: str, parameters: dict[str, Any]) -> list[dict[str, Any]]:
-        return self._query(_sql(name), parameters)
+        return self._query(sql(name, __file__), parameters)
 
     def _query(self, sql: str, parameters: dict[str, Any]) -> list[dict[str, Any]]:
         try:
@@ -318,11 +316,6 @@ def _with_cost_now(reader: Reader, alert: AlertRow, seen: Range) -> AlertRow:
         now_low_usd_per_h=cost.loss_low_usd * cost.per_hour,
         now_high_usd_per_h=cost.loss_high_usd * cost.per_hour,
     )
-
-
-@cache
-def _sql(name: str) -> str:
-    return (SQL_DIR / f"{name}.sql").read_text()
 
 
 def _of(seen: Range) -> dict[str, Any]:

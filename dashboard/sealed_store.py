@@ -14,6 +14,7 @@ from collector.config import AttributesConfig, DecisionsConfig, OutcomesConfig
 from collector.errors import StoreUnavailableError
 from collector.provenance_sql import with_parts
 from collector.retention import RetentionConfig
+from collector.sql_text import sql
 from collector.store.connect import Connections
 from collector.store.migrate import render_view
 from collector.store.render import render
@@ -27,7 +28,6 @@ _SETTLED_NS: Final = 10 * NS_PER_S
 _SKEW_NS: Final = 60 * NS_PER_MINUTE  # a sender's clock may be so far ahead
 _TABLES: Final[tuple[Literal["decisions", "outcomes"], ...]] = ("decisions", "outcomes")
 CHANGED_MAX: Final = 1_000  # rows named by window and table
-_SQL: Final = Path(__file__).parent / "sql"
 _VIEWS: Final = Path(__file__).parents[1] / "collector" / "store" / "views"
 _VIEW_HEAD: Final = re.compile(r"\A(?:--.*\n)*CREATE MATERIALIZED VIEW .* AS\n")
 _COLUMNS: Final = {
@@ -187,24 +187,23 @@ class SealedStore:
         columns = _COLUMNS[table]
         texts = ", ".join(f"ifNull(toString({name}), '')" for name in columns)
         names = ", ".join(f"'{name}'" for name in columns)
-        sql = (_SQL / f"changed_{table}.sql").read_text()
+        text = sql(f"changed_{table}", __file__)
         parts = {
             "events": events,
             "texts": f"[{texts}]",
             "names": f"[{names}]",
             "window": _IN_WINDOW,
         }
-        for name, text in parts.items():
-            sql = sql.replace(f"${{{name}}}", text)
-        return self._ask(sql, {**window, "limit": CHANGED_MAX})
+        for name, part in parts.items():
+            text = text.replace(f"${{{name}}}", part)
+        return self._ask(text, {**window, "limit": CHANGED_MAX})
 
     def _rows(self, name: str, **parameters: object) -> list[dict[str, Any]]:
-        sql = with_parts((_SQL / f"{name}.sql").read_text())
-        sql = render_view(sql, *self._names)
-        return self._ask(sql, parameters)
+        text = render_view(with_parts(sql(name, __file__)), *self._names)
+        return self._ask(text, parameters)
 
-    def _ask(self, sql: str, parameters: dict[str, Any]) -> list[dict[str, Any]]:
+    def _ask(self, text: str, parameters: dict[str, Any]) -> list[dict[str, Any]]:
         try:
-            return list(self._store.reader().query(sql, parameters=parameters).named_results())
+            return list(self._store.reader().query(text, parameters=parameters).named_results())
         except ClickHouseError as error:
             raise StoreUnavailableError(first_line(error)) from error

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,13 +11,12 @@ import pyarrow as pa
 
 from collector.clock import NS_PER_S
 from collector.config import AttributesConfig
+from collector.sql_text import sql
 from collector.store.connect import Connections
 from packet.columns import U32, PacketColumns, address_words, normal_address
 from packet.contexts import Context
 from packet.link import SpanEndpoints, SpanFlow
 from packet.triggers import Outlier
-
-_SQL = Path(__file__).parent / "sql"
 
 # A span longer than this is not looked for behind the start of a range.
 REACH_NS = 60 * NS_PER_S
@@ -237,7 +235,7 @@ class Reader:
         `host` is the recorder that kept them, by default the reader's own.
         """
         table = self._store.client().query_arrow(
-            _text("packets"),
+            sql("packets", __file__),
             parameters={
                 "from_ns": from_ns,
                 "to_ns": to_ns,
@@ -298,12 +296,10 @@ class Reader:
         return [FlowSpan(*row) for row in rows]
 
     def _rows(self, noun: str, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
-        rows = self._store.client().query(_text(noun), parameters=dict(parameters)).result_rows
+        rows = (
+            self._store.client().query(sql(noun, __file__), parameters=dict(parameters)).result_rows
+        )
         return [tuple(row) for row in rows]
-
-
-def _text(noun: str) -> str:
-    return (_SQL / f"{noun}.sql").read_text()
 
 
 def columns_of(table: pa.Table) -> PacketColumns:
