@@ -10,11 +10,9 @@ from alerts.blame import SegmentTimes
 from alerts.config import BurnRule
 from alerts.evaluate import Window, Windows
 from alerts.rule import DecisionClass
-from collector.clock import NS_PER_S
+from collector.clock import NS_PER_DAY, NS_PER_S
 from collector.sql_text import sql
 from collector.store.connect import Connections
-
-_NS_PER_DAY = 86_400 * NS_PER_S
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +49,7 @@ class AlertReader:
 
     def budget_spent(self, rule: BurnRule, decision_class: DecisionClass, end_ns: int) -> Decimal:
         """Return what a class lost in the time that the rule's budget is for."""
-        from_ns = max(0, end_ns - round(rule.budget_days * _NS_PER_DAY))
+        from_ns = max(0, end_ns - round(rule.budget_days * NS_PER_DAY))
         rows = self._rows(
             "budget_spent",
             from_ns=from_ns,

@@ -13,7 +13,6 @@ from attribution.config import AttributionConfig
 from attribution.debt import Burden, Item, Priced, Worth, in_all, ledger
 from attribution.debt_file import DebtEntry
 from attribution.debt_found import (
-    DAY_NS,
     READS,
     WRITES,
     CacheSeen,
@@ -33,6 +32,7 @@ from attribution.runtimes import READ_ON
 from attribution.unit_cost import Bills
 from attribution.vram import SECONDS_A_YEAR
 from attribution.vram_job import VramJob
+from collector.clock import NS_PER_DAY
 from collector.config import AttributesConfig
 from collector.sql_text import sql
 from collector.store.connect import Connections
@@ -134,7 +134,7 @@ class DebtJob:
                 a_year = cents(spent * SECONDS_A_YEAR * 10**9 / bills.covered_ns)
                 burden = replace(burden, run_usd_per_year=Range.exactly(a_year))
                 bases.append("bill")
-                evidence |= {"resources": resources, "billed_days": bills.covered_ns / DAY_NS}
+                evidence |= {"resources": resources, "billed_days": bills.covered_ns / NS_PER_DAY}
             else:
                 missing.append("what it costs to run: no line of a bill bears its name")
             if item.evidence["lookups"]:

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from collector.clock import NS_PER_S
+from collector.clock import NS_PER_DAY, NS_PER_HOUR
 from collector.sql_text import sql
 
 _EARNED = sql("earned", __file__).rstrip()
 
-# A decision begins within a day of another of its id, and an outcome is told after its decision
-# began, whatever the clocks say.
-_DAY_NS = 86_400 * NS_PER_S
-_HOUR_NS = 3_600 * NS_PER_S
 # An amount that is unknown for more of the decisions that earned says too little about the others.
 _UNKNOWN_MAX = 0.02
 
@@ -39,8 +35,10 @@ def parameters(from_ns: int, outcome: str, currency: str, rate_days: int) -> dic
         rate_days: how old a rate may be; without one an amount is unknown.
     """
     return {
-        "candidates_from_ns": max(from_ns - _DAY_NS, 0),
-        "received_from_ns": max(from_ns - _HOUR_NS, 0),
+        # A decision begins within a day of another of its id, and an outcome is told after its
+        # decision began, whatever the clocks say.
+        "candidates_from_ns": max(from_ns - NS_PER_DAY, 0),
+        "received_from_ns": max(from_ns - NS_PER_HOUR, 0),
         "outcome": outcome,
         "currency": currency,
         "rate_days": rate_days,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import astuple, dataclass, fields
 
 from attribution.evidence import Evidence, Waited, finding, split_by_evidence
-from collector.clock import NS_PER_S
+from collector.clock import NS_PER_HOUR, NS_PER_S
 from collector.sql_text import sql
 from collector.store.connect import Connections
 from collector.store.cursors import read_cursor, write_cursor
@@ -14,7 +14,7 @@ CURSOR = "attribution.evidence"
 # Rows that were written under an earlier instant may become visible after the last run.
 _OVERLAP_NS = 30 * NS_PER_S
 # A decision begins at most so long before the first packet of one of its spans.
-_REACH_NS = 3_600 * NS_PER_S
+_REACH_NS = NS_PER_HOUR
 _SQL = sql("evidence_spans", __file__)
 _PARTS = [field.name for field in fields(Evidence)]
 

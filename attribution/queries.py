@@ -15,16 +15,13 @@ from attribution.config import LatencyBudget
 from attribution.recovery import CALIBRATION_ACTION
 from attribution.spans import SEGMENTS, segments_of
 from attribution.targets import Measured
-from collector.clock import NS_PER_MINUTE, NS_PER_MS, NS_PER_S
+from collector.clock import NS_PER_DAY, NS_PER_HOUR, NS_PER_MINUTE, NS_PER_MS, NS_PER_S
 from collector.config import AttributesConfig
 from collector.sql_text import sql
 from collector.store.connect import Connections
 from collector.store.remove import OF_DECISIONS, remove_rows
 
-# A stamp may lie before its root's start by the whole length of a decision; a day is longer.
-_DAY_NS = 86_400 * NS_PER_S
 _BLOCK_BYTES = 16 * 2**20
-_HOUR_NS = 3_600 * NS_PER_S
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +77,10 @@ class Reader:
             "decisions",
             trace_ids=list(trace_ids),
             decision_ids=list(decision_ids),
-            from_ns=max(around[0] - _DAY_NS, 0),
-            to_ns=around[1] + _DAY_NS,
+            # A stamp may lie before its root's start by the whole length of a decision; a day is
+            # longer.
+            from_ns=max(around[0] - NS_PER_DAY, 0),
+            to_ns=around[1] + NS_PER_DAY,
             until_ns=until_ns,
         )
 
@@ -299,7 +298,7 @@ class Reader:
             currency=currency,
             rate_days=rate_days,
             # An outcome is told after its decision began, whatever the clocks say.
-            received_from_ns=max(window["from_ns"] - _HOUR_NS, 0),
+            received_from_ns=max(window["from_ns"] - NS_PER_HOUR, 0),
         )
 
     def cell_candidates(
@@ -310,8 +309,8 @@ class Reader:
             "cell_candidates",
             decision_ids=list(decision_ids),
             outcome_keys=list(outcome_keys),
-            from_ns=max(min(seconds_ns) - _HOUR_NS, 0),
-            to_ns=max(seconds_ns) + _HOUR_NS,
+            from_ns=max(min(seconds_ns) - NS_PER_HOUR, 0),
+            to_ns=max(seconds_ns) + NS_PER_HOUR,
         )
 
     def cells(self, from_ns: int, to_ns: int) -> Table:

@@ -31,14 +31,13 @@ from attribution.slope_job import read_book
 from attribution.spans import Ints
 from attribution.targets import promises, worst
 from attribution.what_if import MICROS, Worth, what_if
-from collector.clock import NS_PER_MS, NS_PER_S
+from collector.clock import NS_PER_DAY, NS_PER_MS, NS_PER_S
 from collector.config import AttributesConfig
 from collector.store.connect import Connections
 
 # Sixteen parts of a change are shared out in a second or two over so many decisions of ten spans.
 REPLAYED_MAX = 5_000
 COMPARED_MAX = 200_000
-_DAY_NS = 86_400 * NS_PER_S
 
 
 class Analyst:
@@ -113,7 +112,7 @@ class Analyst:
         of_reference = budget.model_copy(
             update={"action": CALIBRATION_ACTION, "region": REFERENCE_REGION, "channel": ""}
         )
-        reference = self._reader.measured(of_reference, now_ns - _DAY_NS, now_ns)
+        reference = self._reader.measured(of_reference, now_ns - NS_PER_DAY, now_ns)
         known = reference.decisions > 0
         return BudgetStanding(
             name=budget.name,

@@ -24,7 +24,7 @@ from attribution.slope_job import read_book, read_groups
 from attribution.spans import Ints
 from attribution.vram import Group, curve, segment_weights, worth
 from attribution.vram_model import Document, content_hash, document
-from collector.clock import NS_PER_S
+from collector.clock import NS_PER_MINUTE, NS_PER_S
 from collector.config import AttributesConfig
 from collector.errors import InputError
 from collector.sql_text import sql
@@ -36,7 +36,7 @@ SAMPLE_MAX = 2_000
 _OF_GROUP_MIN = 50
 _THIN_MAX = 1_000
 # A first decision a moment ago is not a rate of thousands a second.
-_COUNTED_NS_MIN = 60 * NS_PER_S
+_COUNTED_NS_MIN = NS_PER_MINUTE
 _SQL = sql("vram_models", __file__)
 _COLUMNS = [
     "version", "computed_ns", "from_ns", "to_ns", "dimension", "decisions", "slope_version",

@@ -14,7 +14,7 @@ from typing import Any, Final, NamedTuple, TypeVar
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from collector.clock import NS_PER_S
+from collector.clock import NS_PER_MINUTE
 from collector.counters import Counters
 from collector.provenance import TRACE_ID_INDEX
 from collector.provenance_copies import Copy
@@ -29,7 +29,7 @@ _FORGED: Final = (Verdict.TAMPERED.value, Verdict.UNSIGNED.value)
 _REMEMBERED_MAX: Final = 100_000
 _CHUNK: Final = 2_000
 _SHADOWED_MAX: Final = 1_000  # read at a time
-_LASTS_NS: Final = 60 * NS_PER_S  # nearly every decision begins within so long of its end
+_LASTS_NS: Final = NS_PER_MINUTE  # nearly every decision begins within so long of its end
 _OF_SPANS: Final = (
     "trace_id IN {trace_ids:Array(String)} AND (trace_id, root_span_id, received_ns) IN "
     "arrayZip({trace_ids:Array(String)}, {span_ids:Array(String)}, {received_ns:Array(UInt64)})"

@@ -13,10 +13,10 @@ from attribution.config import AttributionConfig
 from attribution.experiment_job import HOLDS_S, ExperimentJob, Plan, Report
 from attribution.experiments import TARGETS, Arm, Experiment, with_control
 from collector.clock import NS_PER_MS, Clock
-from collector.errors import InputError
 from collector.store.connect import Connections
+from collector.times import instant_ns
 from dashboard.caller import caller
-from dashboard.scope import instant_ns, window_length_ns
+from dashboard.scope import window_length_ns
 from dashboard.workers import Workers
 
 
@@ -130,11 +130,7 @@ def experiments_router(
 
 
 def _experiment(request: RegisterRequest, now_ns: int) -> Experiment:
-    begins_ns = instant_ns(request.begins) if request.begins else now_ns
-    if begins_ns is None:
-        raise InputError(
-            f"begins {request.begins[:40]!r} is no instant; give ISO 8601 such as 2026-05-01T12:00Z"
-        )
+    begins_ns = instant_ns(request.begins, "begins") if request.begins else now_ns
     targets = {name: tuple(getattr(request, name)) for name in TARGETS if getattr(request, name)}
     return Experiment(
         name=request.name,

@@ -14,16 +14,17 @@ from attribution.questions import Analyst
 from attribution.replay import Change
 from attribution.spans import segments_of
 from collector.audit import append_audit
-from collector.clock import NS_PER_MS, NS_PER_S, Clock
+from collector.clock import NS_PER_DAY, NS_PER_MS, Clock
 from collector.errors import InputError
 from collector.store.connect import Connections
+from collector.times import instant_ns
 from dashboard.caller import caller
-from dashboard.scope import UNBOUNDED_NS, instant_ns, window_length_ns
+from dashboard.scope import UNBOUNDED_NS, window_length_ns
 from dashboard.text import utc_iso
 from dashboard.workers import Workers
 
 CHANGES_MAX = 32
-RECOMPUTE_NS_MAX = 86_400 * NS_PER_S
+RECOMPUTE_NS_MAX = NS_PER_DAY
 
 
 class Chosen(BaseModel):
@@ -44,11 +45,7 @@ class Chosen(BaseModel):
 
     def selection(self, now_ns: int) -> Selection:
         """Return what the cores take. Raises InputError for a time that cannot be read."""
-        to_ns = instant_ns(self.until) if self.until else now_ns
-        if to_ns is None:
-            raise InputError(
-                f"until {self.until[:40]!r} is no instant; give ISO 8601 such as 2026-05-01T12:00Z"
-            )
+        to_ns = instant_ns(self.until, "until") if self.until else now_ns
         high_ns = UNBOUNDED_NS if self.high_ms is None else round(self.high_ms * NS_PER_MS)
         return Selection(
             max(0, to_ns - window_length_ns(self.window)),
@@ -133,17 +130,12 @@ class RecomputeRequest(BaseModel):
 
     def range_ns(self) -> tuple[int, int]:
         """Return both as Unix ns. Raises InputError for what is no range."""
-        found = []
-        for name, text in (("begin", self.begin), ("end", self.end)):
-            ns = instant_ns(text)
-            if ns is None:
-                raise InputError(f"{name} {text[:40]!r} is no instant; give ISO 8601")
-            found.append(ns)
-        if not 0 < found[1] - found[0] <= RECOMPUTE_NS_MAX:
+        begin_ns, end_ns = instant_ns(self.begin, "begin"), instant_ns(self.end, "end")
+        if not 0 < end_ns - begin_ns <= RECOMPUTE_NS_MAX:
             raise InputError(
                 f"{self.begin} to {self.end} is no range of at most a day; ask day by day"
             )
-        return found[0], found[1]
+        return begin_ns, end_ns
 
 
 def recompute_router(

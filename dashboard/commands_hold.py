@@ -11,7 +11,8 @@ from urllib.parse import quote
 import typer
 from rich.console import Console
 
-from dashboard.options import ConfigOption, JsonOption, UrlOption, parse_instant
+from collector.times import instant_ns
+from dashboard.options import ConfigOption, JsonOption, UrlOption
 from dashboard.settings import load
 from dashboard.text import utc_iso
 
@@ -49,8 +50,8 @@ def add(
     body = {
         "name": name,
         "tables": tables or ["*"],
-        "from_ns": parse_instant(from_, "--from"),
-        "to_ns": parse_instant(to, "--to"),
+        "from_ns": instant_ns(from_, "--from"),
+        "to_ns": instant_ns(to, "--to"),
         "reason": reason,
         "actor": by or getpass.getuser(),
     }

@@ -12,7 +12,9 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from collector.clock import NS_PER_MS
 from collector.errors import InputError
+from collector.times import duration_ns, instant_ns
 from dashboard.options import ConfigOption, JsonOption, UntilOption, UrlOption, WindowOption
 from dashboard.settings import load
 
@@ -112,15 +114,13 @@ def compare(
     something differs.
     """
     from collector.clock import SystemClock
-    from dashboard.scope import instant_ns, window_length_ns
+    from dashboard.scope import window_length_ns
     from dashboard.text import utc_iso
 
     if slow_ms is not None and versus_region:
         raise InputError("--slow-ms and --versus-region each choose both sides; give one of them")
     # One instant for both sides: the end of the first is the begin of the second.
-    until_ns = instant_ns(until) if until else SystemClock().now_ns()
-    if until_ns is None:
-        raise InputError(f"--until {until!r} is no instant; give ISO 8601")
+    until_ns = instant_ns(until, "--until") if until else SystemClock().now_ns()
     after = _chosen(window, utc_iso(until_ns) + "Z", action, region, 0.0, None)
     if slow_ms is not None:
         before = {**after, "high_ms": slow_ms}
@@ -185,10 +185,7 @@ def _number(option: str, text: str, value: str) -> float:
 
 def milliseconds(option: str, text: str, value: str) -> float:
     """Return a time such as 10ms; a bare number would leave its unit to a guess."""
-    for unit in ("us", "ms", "s"):
-        if value.endswith(unit):
-            return _number(option, text, value.removesuffix(unit)) * _UNITS_MS[unit]
-    raise InputError(f"{option} {text!r}: {value!r} has no unit; give us, ms or s, such as 10ms")
+    return duration_ns(value, f"{option} {text!r}:", ("us", "ms", "s")) / NS_PER_MS
 
 
 def _ask(path: str, body: dict[str, Any], config: Path | None, url: str | None) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import sys
 from collections import Counter
 from collections.abc import Iterator
@@ -14,12 +13,11 @@ import typer
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn
 
-from collector.clock import NS_PER_S, SystemClock
-from collector.errors import InputError
+from collector.clock import SystemClock
+from collector.times import duration_ns
 from dashboard.options import ConfigOption, JsonOption, UrlOption
 from dashboard.settings import load
 
-_SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 _SHOWN_MAX = 200  # a person reads the first ones; all of them are in the JSON
 
 ReasonOption = Annotated[str, typer.Option(help="Only with this reason code.")]
@@ -185,7 +183,4 @@ def _from_ns(since: str) -> int:
     """Return since when, 0 for any time."""
     if not since:
         return 0
-    match = re.fullmatch(r"([0-9]{1,6})([smhd])", since)
-    if match is None:
-        raise InputError(f"--since {since!r} is no time; write a number and s, m, h or d, as 24h")
-    return SystemClock().now_ns() - int(match[1]) * _SECONDS[match[2]] * NS_PER_S
+    return max(0, SystemClock().now_ns() - duration_ns(since, "--since"))

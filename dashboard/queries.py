@@ -8,7 +8,7 @@ from typing import Any
 
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
-from collector.clock import NS_PER_MINUTE, NS_PER_S
+from collector.clock import NS_PER_DAY, NS_PER_MINUTE, NS_PER_S
 from collector.errors import StoreUnavailableError
 from collector.sql_text import sql
 from collector.store.connect import Connections
@@ -44,7 +44,7 @@ RECENT_MAX_NS = 20 * NS_PER_MINUTE
 # A mean over the latest of them: more would move it by less than the reading costs.
 MEAN_DECISIONS_MAX = 50_000
 # An open alert is shown however long ago it last changed, up to this.
-ALERT_LOOKBACK_NS = 7 * 24 * 3600 * NS_PER_S
+ALERT_LOOKBACK_NS = 7 * NS_PER_DAY
 ALERTS_MAX = 50
 OPEN_STATES = ("pending", "firing", "cooling", "unknown")
 PACKETS_MAX = 5_000

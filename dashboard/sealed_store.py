@@ -9,7 +9,7 @@ from typing import Any, Final, Literal
 
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
-from collector.clock import NS_PER_MINUTE, NS_PER_S
+from collector.clock import NS_PER_DAY, NS_PER_MINUTE, NS_PER_S
 from collector.config import AttributesConfig, DecisionsConfig, OutcomesConfig
 from collector.errors import StoreUnavailableError
 from collector.provenance_sql import with_parts
@@ -22,7 +22,6 @@ from collector.writer import first_line
 
 # A page scans what arrived in its window, not all that came later.
 _WINDOW_NS: Final = 10 * NS_PER_MINUTE
-_DAY_NS: Final = 86_400 * NS_PER_S
 # What was received in the last moments may be on its way into the second of two tables.
 _SETTLED_NS: Final = 10 * NS_PER_S
 _SKEW_NS: Final = 60 * NS_PER_MINUTE  # a sender's clock may be so far ahead
@@ -149,14 +148,14 @@ class SealedStore:
 
     def rows(self, from_ns: int, now_ns: int) -> RowsPage:
         """Compare the rows of decisions and outcomes of a window with their events."""
-        kept_ns = now_ns - (self._days - 1) * _DAY_NS
+        kept_ns = now_ns - (self._days - 1) * NS_PER_DAY
         (found,) = self._rows("next_stored", from_ns=max(from_ns, kept_ns))
         begin_ns = found["next_ns"]
-        if not begin_ns or begin_ns > now_ns + _DAY_NS:
+        if not begin_ns or begin_ns > now_ns + NS_PER_DAY:
             return RowsPage(0, 0, 0, [], 0)
         window = {"from_ns": begin_ns, "to_ns": begin_ns + _WINDOW_NS}
         told = {"until_ns": now_ns - _SETTLED_NS, "kept_ns": max(kept_ns, 0)}
-        told["ahead_ns"] = now_ns + _DAY_NS
+        told["ahead_ns"] = now_ns + NS_PER_DAY
         applied = {row["name"]: row["applied_ns"] for row in self._rows("views_applied")}
         (counts,) = self._rows("stored_counts", **window)
         changed = []

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from collector.clock import NS_PER_S
+from collector.clock import NS_PER_MINUTE, NS_PER_S
 from collector.config import AttributesConfig
 from collector.counters import Counters
 from collector.errors import CaptureError
@@ -42,7 +42,7 @@ _LINK_CURSOR = "packet.link"
 _TRACE_CURSOR = "packet.traces"
 
 # A span that arrives later than this after its time is not linked: it would have all packets read.
-_LINK_REACH_NS = 600 * NS_PER_S
+_LINK_REACH_NS = 10 * NS_PER_MINUTE
 # Spans this far outside a range are read too, because they may claim the same exchange.
 _RIVAL_NS = NS_PER_S
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from collector.clock import NS_PER_S
+from collector.clock import NS_PER_MINUTE
 from collector.config import AttributesConfig
 from collector.sql_text import sql
 from collector.store.connect import Connections
@@ -19,10 +19,10 @@ from packet.link import SpanEndpoints, SpanFlow
 from packet.triggers import Outlier
 
 # A span longer than this is not looked for behind the start of a range.
-REACH_NS = 60 * NS_PER_S
+REACH_NS = NS_PER_MINUTE
 _TRACES_A_QUERY = 2_000  # 72 kB of ids; a query may have 256 KiB
 # What is usual is what the ten minutes before were; 99.9 % of fewer decisions is their slowest one.
-_USUAL_NS = 600 * NS_PER_S
+_USUAL_NS = 10 * NS_PER_MINUTE
 _USUAL_DECISIONS_MIN = 1_000
 _CALLS_MAX = 100_000  # of a minute: more do not make an estimate better
 

@@ -7,6 +7,7 @@ import pytest
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import OperationalError
 
+from collector.clock import NS_PER_DAY
 from collector.config import (
     AttributesConfig,
     DecisionsConfig,
@@ -16,7 +17,7 @@ from collector.counters import Counters
 from collector.disk import Disk
 from collector.entrance import Entrance
 from collector.errors import StoreUnavailableError
-from collector.otlp import DAY_NS, Signal
+from collector.otlp import Signal
 from collector.otlp_spans import LISTS_MARK, SCALAR_MARK
 from collector.store.connect import Connections
 from collector.store.migrate import load_views
@@ -353,7 +354,7 @@ def test_stop_leaves_what_is_not_stored(
 
 def test_many_days_in_one_segment_are_stored(store: Connections, segments: Segments) -> None:
     """A day is a partition, and the store's default refuses more than a hundred in an insert."""
-    frames = [frame_of("day", start_ns=NOW_NS + day * DAY_NS) for day in range(110)]
+    frames = [frame_of("day", start_ns=NOW_NS + day * NS_PER_DAY) for day in range(110)]
 
     segments.store(store, segments.write("s", *frames))
 
