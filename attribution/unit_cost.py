@@ -18,6 +18,7 @@ from attribution.config import AttributionConfig
 from attribution.recovery import CALIBRATION_ACTION
 from attribution.spans import CLASSES, COMPUTE, NETWORK, STORE
 from collector.clock import NS_PER_S
+from collector.intervals import merge
 from collector.sql_text import sql
 from collector.store.connect import Connections
 
@@ -100,7 +101,7 @@ class Bills:
         self._store = store
         self._window = window
         spans = {"from_ns": window.from_ns, "to_ns": window.to_ns}
-        self.covered = merged(self._rows("cost_periods", **spans))
+        self.covered = merge((begin, end) for begin, end in self._rows("cost_periods", **spans))
 
     @property
     def covered_ns(self) -> int:
@@ -182,17 +183,6 @@ def unit_cost(config: AttributionConfig, store: Connections, window: Selection) 
             if row.unconverted
         ],
     )
-
-
-def merged(periods: Sequence[Sequence[int]]) -> list[tuple[int, int]]:
-    """Return periods that ascend and do not touch, of some that ascend by their begin."""
-    found: list[tuple[int, int]] = []
-    for begin, end in periods:
-        if found and begin <= found[-1][1]:
-            found[-1] = (found[-1][0], max(found[-1][1], end))
-        else:
-            found.append((begin, end))
-    return found
 
 
 def _regions(rows: Sequence[Billed], counted: Mapping[str, tuple[int, int]]) -> list[CostPart]:

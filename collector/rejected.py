@@ -20,7 +20,7 @@ from collector.clock import Clock
 from collector.config import AttributesConfig
 from collector.counters import Counters
 from collector.entrance import insert_settings
-from collector.errors import DecodeError, StoreUnavailableError
+from collector.errors import DecodeError, StoreUnavailableError, first_line
 from collector.identifiers_config import IdentifiersConfig
 from collector.otlp import Signal, check, limits_at, normalise
 from collector.protection import Protection
@@ -28,7 +28,7 @@ from collector.sql_text import sql
 from collector.store.connect import Connections
 from collector.store.rerun_view import count_source_rows, rerun, still_rejected
 from collector.wal_frames import encode_frame
-from collector.writer import first_line, is_unparsable
+from collector.writer import is_unparsable
 
 _ITEMS: Final = sql("rejected_items", __file__)
 _BYTES: Final = sql("rejected_bytes", __file__)

@@ -28,7 +28,7 @@ from collector.clock import NS_PER_S, Clock
 from collector.counters import Counters
 from collector.disk import Disk
 from collector.entrance import Entrance
-from collector.errors import DecodeError, MillworthError, PermanentError
+from collector.errors import DecodeError, MillworthError, PermanentError, first_line
 from collector.log import get_logger
 from collector.otlp import Signal, count_items, normalise
 from collector.otlp_spans import is_scalar, unmarked
@@ -384,11 +384,6 @@ def is_unparsable(error: Exception) -> bool:
     text = str(error)
     match = _CODE.search(text)
     return match is not None and int(match[1]) in _UNPARSABLE_CODES and _READER in text
-
-
-def first_line(error: Exception) -> str:
-    """Return what an error says, short enough for a log line."""
-    return (str(error).splitlines() or [repr(error)])[0][:300]
 
 
 def _token(path: Path, frames: Sequence[Frame]) -> str:

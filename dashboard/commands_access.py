@@ -16,6 +16,7 @@ from collector.clock import NS_PER_S, NS_PER_US, SystemClock
 from collector.errors import InputError
 from collector.times import duration_ns, iso_ns
 from collector.tokens import Scope, TokenConfig, hash_text, new_token
+from dashboard.json_output import print_json
 from dashboard.settings import load
 
 token_app = typer.Typer(help="Make tokens for senders and readers.", no_args_is_help=True)
@@ -48,7 +49,7 @@ def token_new(
     now = datetime.fromtimestamp(SystemClock().now_ns() // NS_PER_S, UTC)
     entry = _entry(name, token, scopes, parse_expiry(expires, now), requests_per_s, bytes_per_s)
     if as_json:
-        sys.stdout.write(json.dumps({"token": token, "entry": entry}, default=str) + "\n")
+        print_json({"token": token, "entry": entry})
         return
     out = Console(highlight=False, soft_wrap=True, markup=False)
     out.print(token)

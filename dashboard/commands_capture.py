@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import glob
 import ipaddress
-import json
 import os
 import sys
 from collections import Counter
@@ -20,6 +19,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 from collector.errors import DecodeError, InputError
 from collector.times import instant_ns
 from dashboard.capture_table import TOP, Sort, capture_table, dearest
+from dashboard.json_output import print_json
 from dashboard.options import ConfigOption, MetricsOption
 from packet.files import FileReport
 from packet.packet_lines import packet_lines
@@ -142,7 +142,7 @@ class _Session:
             return
         named: dict[str, Any] = {"file": self._names[path]} if self._names else {}
         for flow in flows:
-            sys.stdout.write(json.dumps(named | flow.as_json()) + "\n")
+            print_json(named | flow.as_json())
 
     def finish(self, sort: Sort, top: int) -> None:
         """Print the table, where there is one, and exit 1 if a file was not read to its end."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import getpass
 import json
-import sys
 from typing import Annotated, Any
 from urllib.parse import quote
 
@@ -12,6 +11,7 @@ import typer
 from rich.console import Console
 
 from collector.times import instant_ns
+from dashboard.json_output import print_json
 from dashboard.options import ConfigOption, JsonOption, UrlOption
 from dashboard.settings import load
 from dashboard.text import utc_iso
@@ -69,7 +69,7 @@ def list_holds(
     with ApiClient.open(load(config).settings, url) as api:
         answer = api.get("/api/v1/holds")
     if as_json:
-        sys.stdout.write(json.dumps(answer, ensure_ascii=False) + "\n")
+        print_json(answer)
         return
     for hold in answer["holds"]:
         _print(hold, as_json=False)
@@ -95,7 +95,7 @@ def release(
 
 def _print(hold: dict[str, Any], *, as_json: bool) -> None:
     if as_json:
-        sys.stdout.write(json.dumps(hold, ensure_ascii=False) + "\n")
+        print_json(hold)
         return
     state = f"released {utc_iso(hold['released_ns'])}" if hold["released_ns"] else "in force"
     # As JSON writes it: a name or a reason must not reach a terminal as it is.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -15,6 +14,7 @@ from rich.table import Table
 from collector.clock import NS_PER_MS
 from collector.errors import InputError
 from collector.times import duration_ns, instant_ns
+from dashboard.json_output import print_json
 from dashboard.options import ConfigOption, JsonOption, UntilOption, UrlOption, WindowOption
 from dashboard.settings import load
 
@@ -80,7 +80,7 @@ def what_if(
     }
     found = _from_file(file, config, body) if file else _ask("/api/v1/what-if", body, config, url)
     if as_json:
-        _print_json(found)
+        print_json(found)
     else:
         _render_what_if(Console(highlight=False), found)
 
@@ -132,7 +132,7 @@ def compare(
         before = {**after, "window": before_window or window, "until": before_until or begin}
     found = _ask("/api/v1/compare", {"before": before, "after": after}, config, url)
     if as_json:
-        _print_json(found)
+        print_json(found)
     else:
         _render_compare(Console(highlight=False), found)
     raise typer.Exit(1 if found["verdict"] == "different" else 0)
@@ -289,7 +289,3 @@ def _render_compare(out: Console, found: dict[str, Any]) -> None:
     out.print(f"* different; dollars rest on: {found['slope']}")
     if found["uncompared"]:
         out.print(f"of an action and region that was not there before: {found['uncompared']}")
-
-
-def _print_json(value: object) -> None:
-    sys.stdout.write(json.dumps(value, default=str, ensure_ascii=False) + "\n")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import sys
 from collections import Counter
 from typing import Annotated
 
@@ -14,6 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from collector.clock import NS_PER_HOUR
 from collector.errors import InputError
 from collector.times import instant_ns
+from dashboard.json_output import print_json
 from dashboard.options import ConfigOption, JsonOption, UrlOption
 from dashboard.settings import load
 from dashboard.text import utc_iso
@@ -64,7 +63,7 @@ def recompute(
             if not console.is_terminal:
                 console.print(f"{utc_iso(hour_ns)}Z: {report['unchanged']} unchanged", markup=False)
     if as_json:
-        sys.stdout.write(json.dumps({name: done[name] for name in _SUMS}) + "\n")
+        print_json({name: done[name] for name in _SUMS})
     else:
         out = Console(highlight=False)
         for name in _SUMS:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections import Counter
 from collections.abc import Iterator
 from typing import Annotated, Any, Protocol
@@ -15,6 +14,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn
 
 from collector.clock import SystemClock
 from collector.times import duration_ns
+from dashboard.json_output import print_json
 from dashboard.options import ConfigOption, JsonOption, UrlOption
 from dashboard.settings import load
 
@@ -97,7 +97,7 @@ def show_rejected(api: Api, reason: str, from_ns: int, *, as_json: bool) -> bool
     """Print what was rejected; return whether any of it is not stored."""
     items = list(_items(api, reason, from_ns))
     if as_json:
-        sys.stdout.write(json.dumps({"items": items}, ensure_ascii=False) + "\n")
+        print_json({"items": items})
     else:
         _show_items(items)
     return any(item["result"] != "stored" for item in items)
@@ -109,7 +109,7 @@ def show_replays(api: Api, body: dict[str, Any], *, as_json: bool) -> bool:
     dry_run = bool(body["dry_run"])
     if as_json:
         said = {"dry_run": dry_run, "replays": replays}
-        sys.stdout.write(json.dumps(said, ensure_ascii=False) + "\n")
+        print_json(said)
     else:
         _show_replays(replays, dry_run=dry_run)
     return any(one["result"] in ("refused", "gone") for one in replays)

@@ -16,7 +16,7 @@ from collector.sql_text import sql
 from collector.store.connect import Connections
 from dashboard.outside_sql import (
     check_size,
-    first_line,
+    engine_error,
     judged_as,
     parse_failure,
     read_answer,
@@ -112,7 +112,7 @@ class OutsideReader:
                     )
                 except ClickHouseError as error:
                     # It ends by its own limit of time then.
-                    _log.warning("statement_not_stopped", error=first_line(error))
+                    _log.warning("statement_not_stopped", error=engine_error(error))
                     return
             # The engine may not have known of it yet.
             waiting.wait(STOP_AGAIN_S)
@@ -127,7 +127,7 @@ class OutsideReader:
         try:
             text = self._store.outside().raw_query(statement, parameters=bound, fmt="JSONCompact")
         except (ClickHouseError, TypeError, ValueError) as error:
-            raise InputError(first_line(error)) from error
+            raise InputError(engine_error(error)) from error
         return read_answer(text)
 
     def _refuse_functions(self, names: frozenset[str]) -> None:
@@ -138,7 +138,7 @@ class OutsideReader:
         try:
             found = self._store.outside().query(sql("functions_named", __file__), asked).result_rows
         except ClickHouseError as error:
-            raise InputError(first_line(error)) from error
+            raise InputError(engine_error(error)) from error
         for (name,) in found:
             raise InputError(f"{closed_function(str(name))}; a column may have another alias")
 

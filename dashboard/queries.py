@@ -12,7 +12,7 @@ from collector.clock import NS_PER_DAY, NS_PER_MINUTE, NS_PER_S
 from collector.errors import StoreUnavailableError
 from collector.sql_text import sql
 from collector.store.connect import Connections
-from dashboard.outside_sql import first_line
+from dashboard.outside_sql import engine_error
 from dashboard.packet_rows import Burst, KeptPackets, Packet, SpanEvidence, SpanFlow
 from dashboard.rows import (
     SEGMENTS,
@@ -277,7 +277,7 @@ class Reader:
         try:
             return list(self._store.reader().query(sql, parameters=parameters).named_results())
         except ClickHouseError as error:
-            raise StoreUnavailableError(first_line(error)) from error
+            raise StoreUnavailableError(engine_error(error)) from error
 
 
 def alerts_with_exemplars(reader: Reader, seen: Range, reference: Reference) -> list[AlertRow]:

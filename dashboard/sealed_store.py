@@ -11,14 +11,13 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from collector.clock import NS_PER_DAY, NS_PER_MINUTE, NS_PER_S
 from collector.config import AttributesConfig, DecisionsConfig, OutcomesConfig
-from collector.errors import StoreUnavailableError
+from collector.errors import StoreUnavailableError, first_line
 from collector.provenance_sql import with_parts
 from collector.retention import RetentionConfig
 from collector.sql_text import sql
 from collector.store.connect import Connections
 from collector.store.migrate import render_view
 from collector.store.render import render
-from collector.writer import first_line
 
 # A page scans what arrived in its window, not all that came later.
 _WINDOW_NS: Final = 10 * NS_PER_MINUTE

@@ -11,10 +11,9 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 from fastapi import APIRouter
 
 from collector.clock import Clock
-from collector.errors import StoreUnavailableError
+from collector.errors import StoreUnavailableError, first_line
 from collector.sql_text import sql
 from collector.store.connect import Connections
-from collector.writer import first_line
 from dashboard.scope import parse_scope
 from dashboard.workers import Workers
 

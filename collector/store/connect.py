@@ -23,7 +23,7 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from collector.audit_seal import AuditSeal
 from collector.config import StoreConfig
-from collector.errors import InputError, StoreInUseError, StoreUnavailableError
+from collector.errors import InputError, StoreInUseError, StoreUnavailableError, first_line
 from collector.store.failures import explain
 from collector.store.unspoilt import unspoilt
 
@@ -285,9 +285,7 @@ def _explain(error: Exception, config: StoreConfig) -> Exception:
         )
     if config.embedded_path is None:
         return explain(error, config.place)
-    return StoreUnavailableError(
-        f"store {config.embedded_path} did not open: {text.splitlines()[0][:300]}"
-    )
+    return StoreUnavailableError(f"store {config.embedded_path} did not open: {first_line(error)}")
 
 
 def _is_locked(path: Path) -> bool:
