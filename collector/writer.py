@@ -81,6 +81,7 @@ class StoreWriter:
         budget: Budget,
         counters: Counters,
         clock: Clock,
+        protection: Protection,
         disk: Disk | None = None,
         arrivals: Arrivals | None = None,
         *,
@@ -95,7 +96,7 @@ class StoreWriter:
         self._arrivals = arrivals or Arrivals(clock)
         self._entrance = Entrance.of(signal)
         self._scalar_entrance = Entrance.of(signal, scalar=True)
-        self.protection = Protection()  # whoever encrypts the log gives its own
+        self._protection = protection  # that of the log: what is quarantined is encrypted as it is
         self._ready = threading.Condition()
         self._segments: deque[Path] = deque()
         self._insert_bytes_max = insert_bytes_max
@@ -199,7 +200,7 @@ class StoreWriter:
                 _LOG.error("segment_missing", segment=path.name)
                 continue
             held_bytes += len(content)
-            content, found, torn_bytes = self.protection.plain_segment(self._signal, content)
+            content, found, torn_bytes = self._protection.plain_segment(self._signal, content)
             if torn_bytes:
                 _LOG.warning("log_tail_torn", segment=path.name, bytes=torn_bytes)
             frames += [frame.moved(at) for frame in found] if at else found
@@ -298,7 +299,7 @@ class StoreWriter:
             "detail": f"{reason}; the bytes are kept here, report them with this text",
             "item_id": f"{path.stem}:{frame.start}",
             "item_count": items,
-            "bytes": self.protection.seal_rejected(f"{path.stem}:{frame.start}", request),
+            "bytes": self._protection.seal_rejected(f"{path.stem}:{frame.start}", request),
         }
         settings = {"insert_deduplication_token": f"{_token(path, [frame])}:rejected"}
 

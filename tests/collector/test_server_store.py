@@ -23,6 +23,7 @@ from collector.config import (
 from collector.counters import Counters
 from collector.errors import StoreRefusedError, StoreUnavailableError
 from collector.otlp import Signal
+from collector.protection import Protection
 from collector.retention import Hold, RetentionConfig
 from collector.service import CollectorService
 from collector.store.connect import Connections, connect
@@ -168,7 +169,14 @@ def test_server_that_is_killed_and_started_again_has_everything_once(
     """It dies after it stored a segment and before it said so; the next one waits for it too."""
     paths = [segments.write(name, frame_of(name)) for name in ("a", "b")]
     server.fail("hang_after", INTO_SPANS)
-    writer = StoreWriter(Signal.TRACES, remote, segments.budget, segments.counters, segments.clock)
+    writer = StoreWriter(
+        Signal.TRACES,
+        remote,
+        segments.budget,
+        segments.counters,
+        segments.clock,
+        Protection(),
+    )
     for path in paths:
         writer.submit(path)
     writer.start()

@@ -19,6 +19,7 @@ from collector.entrance import Entrance
 from collector.errors import StoreUnavailableError
 from collector.otlp import Signal
 from collector.otlp_spans import LISTS_MARK, SCALAR_MARK
+from collector.protection import Protection
 from collector.store.connect import Connections
 from collector.store.migrate import load_views
 from collector.wal import Budget
@@ -120,7 +121,9 @@ class Segments:
         disk: Disk | None = None,
     ) -> StoreWriter:
         """Bring segments into the store, as a start does; return the writer, stopped."""
-        writer = StoreWriter(signal, store, self.budget, self.counters, self.clock, disk)
+        writer = StoreWriter(
+            signal, store, self.budget, self.counters, self.clock, Protection(), disk
+        )
         writer.recover(paths, recover_group(self.directory, "traces", Disk()))
         writer.start()
         assert writer.drain(WAIT_S)
@@ -342,7 +345,7 @@ def test_stop_leaves_what_is_not_stored(
     made = Segments(tmp_path, clock)
     path = made.write("s", frame_of("a"))
     flaky = FlakyStore(store, failures=10**9)
-    writer = StoreWriter(Signal.TRACES, flaky, made.budget, made.counters, clock)
+    writer = StoreWriter(Signal.TRACES, flaky, made.budget, made.counters, clock, Protection())
     writer.submit(path)
     writer.start()
 
