@@ -12,10 +12,10 @@ from alerts.queries import AlertReader
 from alerts.rows import AlertEvent
 from alerts.rule import DecisionClass
 from alerts.state import AlertState, Transition
-from collector.clock import NS_PER_S
+from collector.clock import NS_PER_MINUTE, NS_PER_S
 
 # What arrived so long before the newest may be stored after it: signals are stored apart.
-_LATE_STORED_NS: Final = 60 * NS_PER_S
+_LATE_STORED_NS: Final = NS_PER_MINUTE
 
 Judged = tuple[AlertState, AlertEvent | None, Transition | None]
 

@@ -12,12 +12,12 @@ from alerts.evaluate import Windows
 from alerts.queries import AlertReader
 from alerts.reroute import Move, propose
 from alerts.rule import DecisionClass
-from collector.clock import NS_PER_S
+from collector.clock import NS_PER_HOUR, NS_PER_MINUTE, NS_PER_S
 
 # What was usual: the class in the ten minutes before the window.
-_BASELINE_NS = 600 * NS_PER_S
+_BASELINE_NS = 10 * NS_PER_MINUTE
 # The segments of more decisions than an hour has say nothing more about which one it is.
-_BLAME_NS_MAX = 3_600 * NS_PER_S
+_BLAME_NS_MAX = NS_PER_HOUR
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,16 +33,16 @@ from alerts.state import (
 )
 from alerts.store import AlertStore, Judgement
 from alerts.webhook import WebhookSender
-from collector.clock import NS_PER_S
+from collector.clock import NS_PER_DAY, NS_PER_HOUR, NS_PER_S
 from collector.counters import Counters
 from collector.log import get_logger
 from collector.store.connect import Connections
 
 # A capture reaches a little past the window on both sides: connections outlive decisions.
 _CAPTURE_MARGIN_NS = 5 * NS_PER_S
-_FORGET_NS = 86_400 * NS_PER_S
-_KEEP_NS = 30 * 86_400 * NS_PER_S
-_PRUNE_NS = 3_600 * NS_PER_S
+_FORGET_NS = NS_PER_DAY
+_KEEP_NS = 30 * NS_PER_DAY
+_PRUNE_NS = NS_PER_HOUR
 
 _log = get_logger("alerts")
 

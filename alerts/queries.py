@@ -4,20 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 from alerts.blame import SegmentTimes
 from alerts.config import BurnRule
 from alerts.evaluate import Window, Windows
 from alerts.rule import DecisionClass
-from collector.clock import NS_PER_S
+from collector.clock import NS_PER_DAY, NS_PER_S
+from collector.sql_text import sql
 from collector.store.connect import Connections
-
-_SQL_DIR = Path(__file__).parent / "sql"
-_SQL = {path.stem: path.read_text() for path in _SQL_DIR.glob("*.sql")}
-
-_NS_PER_DAY = 86_400 * NS_PER_S
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +49,7 @@ class AlertReader:
 
     def budget_spent(self, rule: BurnRule, decision_class: DecisionClass, end_ns: int) -> Decimal:
         """Return what a class lost in the time that the rule's budget is for."""
-        from_ns = max(0, end_ns - round(rule.budget_days * _NS_PER_DAY))
+        from_ns = max(0, end_ns - round(rule.budget_days * NS_PER_DAY))
         rows = self._rows(
             "budget_spent",
             from_ns=from_ns,
@@ -102,7 +97,9 @@ class AlertReader:
         }
 
     def _rows(self, name: str, **parameters: str | int) -> list[Any]:
-        return list(self._store.reader().query(_SQL[name], parameters=parameters).result_rows)
+        return list(
+            self._store.reader().query(sql(name, __file__), parameters=parameters).result_rows
+        )
 
 
 def empty_window(seconds: int) -> Window:

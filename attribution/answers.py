@@ -15,7 +15,7 @@ from attribution.selection import Selection
 from attribution.spans import Ints
 from attribution.targets import Promise, Verdict
 from attribution.what_if import WhatIf
-from collector.clock import NS_PER_MS, NS_PER_S
+from collector.clock import NS_PER_HOUR, NS_PER_MS
 
 MICROS = 1_000_000
 
@@ -234,4 +234,4 @@ def _cents(usd: float) -> Decimal:
 
 def _per_hour(usd: Decimal, selection: Selection) -> Decimal:
     width_ns = max(selection.to_ns - selection.from_ns, 1)
-    return (usd * 3600 * NS_PER_S / width_ns).quantize(Decimal("0.01"))
+    return (usd * NS_PER_HOUR / width_ns).quantize(Decimal("0.01"))

@@ -27,7 +27,7 @@ from attribution.reference import PlainSpan, plain_path
 from attribution.rows import attribute, attribution_rows
 from attribution.spans import KINDS, Roots, Spans
 from attribution.synthetic import otel_rows
-from collector.clock import NS_PER_MS, NS_PER_S, SystemClock
+from collector.clock import NS_PER_HOUR, NS_PER_MS, NS_PER_S, SystemClock
 from collector.config import AttributesConfig, DecisionsConfig, OutcomesConfig, StoreConfig
 from collector.store.connect import Connections
 from collector.store.migrate import apply_views, migrate
@@ -95,12 +95,12 @@ def _one_run(store: Connections, spans_each: int, count: int, seed: int) -> dict
     client = store.client()
     migrate(client, clock.now_ns())
     apply_views(client, AttributesConfig(), DecisionsConfig(), OutcomesConfig(), clock.now_ns())
-    start_ns = clock.now_ns() - 3_600 * NS_PER_S
+    start_ns = clock.now_ns() - NS_PER_HOUR
     rows = otel_rows(count, spans_each, seed, start_ns)
     # Into a database of the bench's own: in a service only the collector writes this table.
     client.insert_arrow(table="otel_traces", arrow_table=rows)
     trace_ids = pc.unique(rows["TraceId"]).to_pylist()
-    end_ns = start_ns + 3_600 * NS_PER_S
+    end_ns = start_ns + NS_PER_HOUR
 
     batches = [trace_ids[at : at + _BATCH] for at in range(0, count, _BATCH)]
     began = cpu_s()

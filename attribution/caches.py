@@ -16,10 +16,9 @@ import numpy as np
 from attribution.answers import Latencies, latencies_of
 from attribution.revenue import Floats
 from attribution.spans import Bools, Ints
-from attribution.targets import wilson
+from attribution.targets import Z95, wilson
 from collector.clock import NS_PER_MS
 
-_Z95 = 1.959964
 DECISIONS_MIN = 30
 TAIL = 0.95
 
@@ -120,7 +119,7 @@ def _added(group: Ints, ms: Floats, is_missed: Bools) -> tuple[float, float] | N
         variance += n * n * float(missed.var(ddof=1) / n + hit.var(ddof=1) / len(hit))
     if compared < DECISIONS_MIN:
         return None
-    return change / compared, _Z95 * math.sqrt(variance) / compared
+    return change / compared, Z95 * math.sqrt(variance) / compared
 
 
 def _explained(group: Ints, ms: Floats, is_missed: Bools) -> float:

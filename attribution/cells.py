@@ -44,10 +44,10 @@ from attribution.revenue import (
 from attribution.slope_job import read_book
 from attribution.slope_model import SlopeBook
 from attribution.spans import NONE, Ints, lookup
-from collector.clock import NS_PER_S
+from collector.clock import NS_PER_MINUTE, NS_PER_S
 from collector.store.connect import Connections
 
-_APART_NS = 600 * NS_PER_S
+_APART_NS = 10 * NS_PER_MINUTE
 _SECONDS_MAX = 600
 _KEY = ("second_ns", "action", "region")
 

@@ -17,11 +17,11 @@ import numpy as np
 from attribution.revenue import Floats
 from attribution.segments import SEGMENTS
 from attribution.spans import Ints
+from attribution.targets import Z95
 
 # Below this many decisions in a population, the mean of a skewed latency is not yet normal.
 DECISIONS_MIN = 30
 FALSE_DISCOVERIES_MAX = 0.05
-_Z95 = 1.959964
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,8 +104,8 @@ def compare(
             mean_before_ns=float(base[at]),
             mean_after_ns=float(base[at] + changes[at]),
             change_ns=float(changes[at]),
-            low_ns=float(changes[at] - _Z95 * math.sqrt(variance[at])),
-            high_ns=float(changes[at] + _Z95 * math.sqrt(variance[at])),
+            low_ns=float(changes[at] - Z95 * math.sqrt(variance[at])),
+            high_ns=float(changes[at] + Z95 * math.sqrt(variance[at])),
             p=float(p[at]),
             q=float(q[at]),
             is_different=is_enough and bool(q[at] <= FALSE_DISCOVERIES_MAX),

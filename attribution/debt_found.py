@@ -13,8 +13,8 @@ from datetime import UTC, date, datetime
 from attribution.debt import Item
 from attribution.runtimes import READ_ON, end_of_life
 from attribution.targets import wilson
+from collector.clock import NS_PER_DAY
 
-DAY_NS = 86_400 * 10**9
 # Fewer lookups than that say little, and cost little.
 _LOOKUPS_MIN = 1_000
 _WRITES_MIN = 100
@@ -83,7 +83,7 @@ def old_runtimes(seen: Sequence[RuntimeSeen], now_ns: int) -> list[Item]:
     found = []
     for each in seen:
         # A day after the last of them a service has been moved on.
-        if each.last_ns < newest[each.service] - DAY_NS:
+        if each.last_ns < newest[each.service] - NS_PER_DAY:
             continue
         end = end_of_life(each.runtime, each.version, each.language)
         if end is None or end.ends_on >= today:
@@ -125,8 +125,8 @@ def stale_flags(seen: Sequence[FlagSeen], days_min: int, now_ns: int) -> list[It
     """Return the flags that are still asked for and have given one answer all the time."""
     found = []
     for each in seen:
-        days = (each.last_ns - each.first_ns) / DAY_NS
-        is_asked = each.last_ns >= now_ns - DAY_NS
+        days = (each.last_ns - each.first_ns) / NS_PER_DAY
+        is_asked = each.last_ns >= now_ns - NS_PER_DAY
         if len(each.variants) != 1 or not each.variants[0] or days < days_min or not is_asked:
             continue
         found.append(
@@ -151,8 +151,8 @@ def useless_caches(seen: Sequence[CacheSeen], days_min: int, now_ns: int) -> lis
     """Return the caches that are written and never read, never hit, or no longer called."""
     found = []
     for each in seen:
-        days = (each.last_ns - each.first_ns) / DAY_NS
-        silent = (now_ns - each.last_ns) / DAY_NS
+        days = (each.last_ns - each.first_ns) / NS_PER_DAY
+        silent = (now_ns - each.last_ns) / NS_PER_DAY
         if silent >= days_min:
             what = f"cache {each.cache} has not been called for {silent:.0f} days"
         elif each.writes >= _WRITES_MIN and not each.reads and not each.others and days >= days_min:

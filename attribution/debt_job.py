@@ -6,14 +6,12 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 from attribution.config import AttributionConfig
 from attribution.debt import Burden, Item, Priced, Worth, in_all, ledger
 from attribution.debt_file import DebtEntry
 from attribution.debt_found import (
-    DAY_NS,
     READS,
     WRITES,
     CacheSeen,
@@ -34,15 +32,13 @@ from attribution.selection import Selection
 from attribution.unit_cost import Bills
 from attribution.vram import SECONDS_A_YEAR
 from attribution.vram_job import VramJob
+from collector.clock import NS_PER_DAY
 from collector.config import AttributesConfig
+from collector.sql_text import sql
 from collector.store.connect import Connections
 
 # Decisions whose spans are read for the time that a cache takes.
 _SAMPLED_MAX = 50_000
-_SQL = {
-    name: (Path(__file__).parent / "sql" / f"{name}.sql").read_text()
-    for name in ("debt_runtimes", "debt_flags", "debt_caches", "debt_drag")
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,18 +75,14 @@ class DebtJob:
             window: of the telemetry, and of the decisions that say what time is worth.
             days_min: that a flag or a cache has to be observed.
         """
-        try:
-            worth = self._worth(window)
-            runtimes = [RuntimeSeen(*row) for row in self._rows("debt_runtimes", window)]
-            found = [*old_runtimes(runtimes, window.to_ns)]
-            flags = [FlagSeen(*row) for row in self._rows("debt_flags", window)]
-            found += stale_flags(flags, days_min, window.to_ns)
-            rows = self._rows("debt_caches", window, reads=list(READS), writes=list(WRITES))
-            caches = useless_caches([CacheSeen(*row) for row in rows], days_min, window.to_ns)
-            found += self._billed(caches, window)
-        except BaseException:
-            self._store.close()
-            raise
+        worth = self._worth(window)
+        runtimes = [RuntimeSeen(*row) for row in self._rows("debt_runtimes", window)]
+        found = [*old_runtimes(runtimes, window.to_ns)]
+        flags = [FlagSeen(*row) for row in self._rows("debt_flags", window)]
+        found += stale_flags(flags, days_min, window.to_ns)
+        rows = self._rows("debt_caches", window, reads=list(READS), writes=list(WRITES))
+        caches = useless_caches([CacheSeen(*row) for row in rows], days_min, window.to_ns)
+        found += self._billed(caches, window)
         items = joined(found, told.debt)
         priced = ledger(items, worth, told.invest.rate, told.invest.quarters)
         return Debt(
@@ -142,7 +134,7 @@ class DebtJob:
                 a_year = cents(spent * SECONDS_A_YEAR * 10**9 / bills.covered_ns)
                 burden = replace(burden, run_usd_per_year=Range.exactly(a_year))
                 bases.append("bill")
-                evidence |= {"resources": resources, "billed_days": bills.covered_ns / DAY_NS}
+                evidence |= {"resources": resources, "billed_days": bills.covered_ns / NS_PER_DAY}
             else:
                 missing.append("what it costs to run: no line of a bill bears its name")
             if item.evidence["lookups"]:
@@ -172,8 +164,8 @@ class DebtJob:
         return mean_ms.quantize(Decimal("0.000001"))
 
     def _rows(self, name: str, window: Selection, **parameters: object) -> Sequence[Sequence[Any]]:
-        bounds = {"from_ns": window.from_ns, "to_ns": window.to_ns}
-        return self._store.client().query(_SQL[name], parameters=bounds | parameters).result_rows
+        bound = {"from_ns": window.from_ns, "to_ns": window.to_ns, **parameters}
+        return self._store.client().query(sql(name, __file__), parameters=bound).result_rows
 
 
 def joined(found: Sequence[Item], entries: Sequence[DebtEntry]) -> list[Item]:

@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from collector.clock import NS_PER_DAY, NS_PER_HOUR
+from collector.sql_text import sql
 
-from collector.clock import NS_PER_S
+_EARNED = sql("earned", __file__).rstrip()
 
-_SQL_DIR = Path(__file__).parent / "sql"
-_EARNED = (_SQL_DIR / "earned.sql").read_text().rstrip()
-
-# A decision begins within a day of another of its id, and an outcome is told after its decision
-# began, whatever the clocks say.
-_DAY_NS = 86_400 * NS_PER_S
-_HOUR_NS = 3_600 * NS_PER_S
 # An amount that is unknown for more of the decisions that earned says too little about the others.
 _UNKNOWN_MAX = 0.02
 
 
-def statement(name: str) -> str:
-    """Return a statement of `sql/` with `earned.sql` where it says so."""
-    outer, inner = (_SQL_DIR / f"{name}.sql").read_text().split("\n${earned}\n")
+def statement(name: str, of: str) -> str:
+    """Return a statement of a module's `sql/` with `earned.sql` where it says so."""
+    outer, inner = sql(name, of).split("\n${earned}\n")
     return f"{outer}\n{_EARNED}\n{inner}"
 
 
@@ -41,8 +35,10 @@ def parameters(from_ns: int, outcome: str, currency: str, rate_days: int) -> dic
         rate_days: how old a rate may be; without one an amount is unknown.
     """
     return {
-        "candidates_from_ns": max(from_ns - _DAY_NS, 0),
-        "received_from_ns": max(from_ns - _HOUR_NS, 0),
+        # A decision begins within a day of another of its id, and an outcome is told after its
+        # decision began, whatever the clocks say.
+        "candidates_from_ns": max(from_ns - NS_PER_DAY, 0),
+        "received_from_ns": max(from_ns - NS_PER_HOUR, 0),
         "outcome": outcome,
         "currency": currency,
         "rate_days": rate_days,

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import astuple, dataclass, fields
-from pathlib import Path
 
 from attribution.evidence import Evidence, Waited, finding, split_by_evidence
-from collector.clock import NS_PER_S
+from collector.clock import NS_PER_HOUR, NS_PER_S
+from collector.sql_text import sql
 from collector.store.connect import Connections
 from collector.store.cursors import read_cursor, write_cursor
 
@@ -14,8 +14,8 @@ CURSOR = "attribution.evidence"
 # Rows that were written under an earlier instant may become visible after the last run.
 _OVERLAP_NS = 30 * NS_PER_S
 # A decision begins at most so long before the first packet of one of its spans.
-_REACH_NS = 3_600 * NS_PER_S
-_SQL = (Path(__file__).parent / "sql" / "evidence_spans.sql").read_text()
+_REACH_NS = NS_PER_HOUR
+_SQL = sql("evidence_spans", __file__)
 _PARTS = [field.name for field in fields(Evidence)]
 
 

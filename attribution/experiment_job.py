@@ -7,7 +7,6 @@ import threading
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -24,23 +23,22 @@ from attribution.slope import Demands, SlopeEstimate, estimate_slope, power_deci
 from attribution.slope_job import best_cells, demands_of, read_book
 from attribution.slope_sums import INJECTED, OUTCOME
 from collector.audit import append_audit
-from collector.clock import NS_PER_MINUTE, NS_PER_S
+from collector.clock import NS_PER_DAY, NS_PER_MINUTE, NS_PER_S
 from collector.config import AttributesConfig
 from collector.errors import InputError
 from collector.log import get_logger
+from collector.sql_text import sql
 from collector.store.connect import Connections
 
 GUARD = "experiment guard"
 # A service that hears nothing for so long delays nothing any more.
 HOLDS_S = 5.0
-_DIR = Path(__file__).parent / "sql"
-_ALL = (_DIR / "experiments.sql").read_text()
-_MINUTES = (_DIR / "experiment_minutes.sql").read_text()
+_ALL = sql("experiments", __file__)
+_MINUTES = sql("experiment_minutes", __file__)
 _COLUMNS = [
     "name", "owner", "purpose", "arms", "targets", "from_ns", "to_ns", "budget_usd",
     "registered_ns", "registered_by", "stopped_ns", "stopped_by", "stop_reason", "revision",
 ]  # fmt: skip
-_DAY_NS = 86_400 * NS_PER_S
 # Services ask every second, each of their processes.
 _CACHED_NS = NS_PER_S
 _LOSS_EVERY_NS = 10 * NS_PER_MINUTE
@@ -180,7 +178,7 @@ class ExperimentJob:
         """
         check(fresh, self.all(), self._config.experiments, now_ns)
         to_ns = now_ns // NS_PER_MINUTE * NS_PER_MINUTE
-        outcome, found = best_cells(self._store, self._config, max(to_ns - _DAY_NS, 0), to_ns)
+        outcome, found = best_cells(self._store, self._config, max(to_ns - NS_PER_DAY, 0), to_ns)
         keep = [
             row
             for row in range(len(found.cells))
@@ -191,10 +189,10 @@ class ExperimentJob:
             )
         ]
         cells = found.cells.take(np.array(keep, np.int64))
-        n, days = int(cells.n.sum()), (fresh.to_ns - fresh.from_ns) / _DAY_NS
+        n, days = int(cells.n.sum()), (fresh.to_ns - fresh.from_ns) / NS_PER_DAY
         # Of a service that is younger than a day, a day is what it has seen of one.
         first_ns = int(cells.minute.min()) if len(cells) else to_ns
-        per_day = n / (max(to_ns - first_ns, NS_PER_MINUTE) / _DAY_NS)
+        per_day = n / (max(to_ns - first_ns, NS_PER_MINUTE) / NS_PER_DAY)
         mean = float(cells.sums[:, OUTCOME].sum() / n) if n else 0.0
         needed = None
         if mean > 0:
@@ -239,7 +237,7 @@ class ExperimentJob:
 
     def _values(self, from_ns: int, to_ns: int) -> Mapping[tuple[str, str], float]:
         """Return the value of a decision by action and region, since a day before it began."""
-        table = self._reader.selected_values(Selection(max(from_ns - _DAY_NS, 0), to_ns))
+        table = self._reader.selected_values(Selection(max(from_ns - NS_PER_DAY, 0), to_ns))
         amount = whole(micros_in_halves(table["value_usd"]))
         pairs = zip(table["action"].to_pylist(), table["region"].to_pylist(), strict=True)
         valued = ints(table["valued"]).tolist()

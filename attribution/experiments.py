@@ -19,7 +19,7 @@ import numpy as np
 
 from attribution.config import ExperimentLimits
 from attribution.spans import Ints
-from collector.clock import NS_PER_MS, NS_PER_S
+from collector.clock import NS_PER_DAY, NS_PER_MS
 from collector.errors import InputError
 
 CONTROL = "control"
@@ -32,7 +32,6 @@ RATIO_MINUTES_MIN = 10
 # Of the prior over shares: its weight in decisions. Sensitive to a tenth of an arm of 5 %.
 _PRIOR_DECISIONS = 100.0
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
-_DAY_NS = 86_400 * NS_PER_S
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +107,7 @@ def check(
     """
     _check_words(fresh)
     _check_arms(fresh.arms, limits)
-    days = (fresh.to_ns - fresh.from_ns) / _DAY_NS
+    days = (fresh.to_ns - fresh.from_ns) / NS_PER_DAY
     if fresh.to_ns <= max(now_ns, fresh.from_ns):
         raise InputError("the experiment ends before it begins; give an end that lies ahead")
     if days > limits.days_max:

@@ -18,12 +18,12 @@ from enum import StrEnum
 from typing import Any
 
 from attribution.invest import Driver, Option, Range, cents, factors, product
+from collector.clock import NS_PER_DAY
 from collector.errors import InputError
 
 VERSION = 2
 # Of 365.25 days.
 QUARTER_NS = 31_557_600 * 10**9 // 4
-_DAY_NS = 86_400 * 10**9
 
 
 class Basis(StrEnum):
@@ -73,7 +73,7 @@ class Replayed:
     @property
     def days_seen(self) -> float:
         """Return on how many days there are decisions."""
-        return (self.to_ns - self.from_ns) / _DAY_NS if self.days is None else self.days
+        return (self.to_ns - self.from_ns) / NS_PER_DAY if self.days is None else self.days
 
     def quarterly(self) -> Range:
         """Return what is saved in a quarter, at the pace of the window."""

@@ -25,7 +25,7 @@ from attribution.selection import Selection
 from collector.clock import NS_PER_S
 from collector.store.connect import Connections
 
-_SQL = earned.statement("group_values")
+_SQL = earned.statement("group_values", __file__)
 
 
 @dataclass(frozen=True, slots=True)

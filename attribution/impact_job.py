@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
 
 import numpy as np
 
@@ -18,10 +17,11 @@ from attribution.queries import Reader
 from attribution.selection import CALIBRATION_ACTION, Selection
 from collector.clock import NS_PER_S
 from collector.config import AttributesConfig
+from collector.sql_text import sql
 from collector.store.connect import Connections
 
-_MODE_CELLS = earned.statement("mode_cells")
-_CACHE_DECISIONS = (Path(__file__).parent / "sql" / "cache_decisions.sql").read_text()
+_MODE_CELLS = earned.statement("mode_cells", __file__)
+_CACHE_DECISIONS = sql("cache_decisions", __file__)
 _DECISIONS_MAX = 200_000
 
 
@@ -63,15 +63,11 @@ class ImpactJob:
 
     def caches(self, window: Selection, target: float) -> Caches:
         """Say how the misses of each cache and the spread of latency go together."""
-        try:
-            count = self._reader.selected_count(window)
-            every = max(1, math.ceil(count / _DECISIONS_MAX))
-            table = self._store.client().query_arrow(
-                _CACHE_DECISIONS, parameters={**asdict(window), "every": every}
-            )
-        except BaseException:
-            self._store.close()
-            raise
+        count = self._reader.selected_count(window)
+        every = max(1, math.ceil(count / _DECISIONS_MAX))
+        table = self._store.client().query_arrow(
+            _CACHE_DECISIONS, parameters={**asdict(window), "every": every}
+        )
         names = np.array(table["cache"].to_pylist(), object)
         pairs = list(zip(table["action"].to_pylist(), table["region"].to_pylist(), strict=True))
         codes = {pair: at for at, pair in enumerate(sorted(set(pairs)))}
@@ -105,9 +101,5 @@ class ImpactJob:
             "known_until_ns": known_until_ns,
             "left_out": CALIBRATION_ACTION,
         }
-        try:
-            result = self._store.client().query(_MODE_CELLS, parameters=parameters)
-        except BaseException:
-            self._store.close()
-            raise
+        result = self._store.client().query(_MODE_CELLS, parameters=parameters)
         return [ModeCell(*row) for row in result.result_rows]

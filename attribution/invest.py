@@ -19,14 +19,13 @@ from statistics import NormalDist
 import numpy as np
 
 from attribution.revenue import Floats
+from attribution.targets import Z90
 from collector.errors import InputError
 
 CENT = Decimal("0.01")
 QUARTERS_A_YEAR = 4
 # Digits of the discount factors: a trillion dollars over ten years stays exact to the cent.
 _PRECISION = 40
-# A range is the 5 % and the 95 % quantile.
-_Z90 = NormalDist().inv_cdf(0.95)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +50,7 @@ class Range:
 
         The side below the median is scaled by `low`, the one above by `high`.
         """
-        z = NormalDist().inv_cdf(probability) / _Z90
+        z = NormalDist().inv_cdf(probability) / Z90
         edge = self.low if z < 0 else self.high
         with localcontext() as context:
             # Decimal, so that a verdict is worked out again to the same cent on any machine.
@@ -292,7 +291,7 @@ def _share(option: Option, quarter: int) -> Decimal:
 
 def _drawn(amount: Range, normal: Floats) -> Floats:
     """Return draws of an amount, as `Range.quantile` has them."""
-    z = normal / _Z90
+    z = normal / Z90
     low, median, high = float(amount.low), float(amount.median), float(amount.high)
     edge = np.where(z < 0, low, high)
     if amount.low > 0:

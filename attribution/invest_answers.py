@@ -17,8 +17,7 @@ from attribution.invest import (
     present_values,
     tornado,
 )
-
-_DAY_NS = 86_400 * 10**9
+from collector.clock import NS_PER_DAY
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +73,7 @@ def _told(evidence: Evidence) -> str:
     """Say what a gain rests on, and from how little it was scaled up."""
     scaled = ""
     if evidence.replayed is not None:
-        days = (evidence.replayed.to_ns - evidence.replayed.from_ns) / _DAY_NS
+        days = (evidence.replayed.to_ns - evidence.replayed.from_ns) / NS_PER_DAY
         scaled = (
             f"; scaled to a quarter from {evidence.replayed.decisions:,} decisions of a window of "
             f"{days:.3g} days"

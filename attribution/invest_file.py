@@ -18,7 +18,6 @@ which is replayed on stored decisions.
 
 from __future__ import annotations
 
-import re
 import tomllib
 from decimal import Decimal
 
@@ -31,20 +30,17 @@ from attribution.invest import Driver, Option, Range, product
 from attribution.replay import Change
 from attribution.segments import segments_of
 from attribution.tiers import Tier
+from collector.clock import NS_PER_HOUR
 from collector.config import Section
 from collector.errors import InputError
+from collector.times import duration_ns
 
 # An hour: no decision takes as long.
-_SAVED_NS_MAX = 3_600 * 10**9
-_UNIT_NS = {"us": 1_000, "ms": 1_000_000, "s": 1_000_000_000}
+_SAVED_NS_MAX = NS_PER_HOUR
 
 
-def _saved_ns(text: str) -> int:
-    """Return a time such as 10ms; a bare number would leave its unit to a guess."""
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)(us|ms|s)", text.strip())
-    if match is None:
-        raise ValueError(f"{text!r} is no time; give a number and us, ms or s, such as 10ms")
-    saved_ns = round(Decimal(match[1]) * _UNIT_NS[match[2]])
+def _saved_ns(segment: str, text: str) -> int:
+    saved_ns = duration_ns(text, segment, ("us", "ms", "s"))
     if saved_ns > _SAVED_NS_MAX:
         raise ValueError(f"{text!r} is over an hour; give a time that a decision may take")
     return saved_ns
@@ -126,7 +122,7 @@ class OptionEntry(Section):
     def changes(self) -> list[Change]:
         """Return what is replayed."""
         return [
-            Change(segments_of(segment), decision_ns=_saved_ns(text))
+            Change(segments_of(segment), decision_ns=_saved_ns(segment, text))
             for segment, text in self.saves.items()
         ]
 

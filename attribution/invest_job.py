@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, replace
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 from attribution.answers import Money, WhatIfAnswer
@@ -20,11 +19,12 @@ from attribution.selection import Selection
 from attribution.slope_job import read_book
 from collector.config import AttributesConfig
 from collector.errors import InputError
+from collector.sql_text import sql
 from collector.store.connect import Connections
 
 # The uncertainty of replayed gains is that of one slope: it is drawn once for all options.
 SLOPE_DRIVER = "sensitivity of value to latency"
-_SQL = (Path(__file__).parent / "sql" / "gate_verdicts.sql").read_text()
+_SQL = sql("gate_verdicts", __file__)
 _COLUMNS = [
     "judged_ns", "sha256", "changed_ns", "option", "ruling", "gain_low_usd", "cost_usd", "document",
     "signature", "public_key", "actor",
@@ -101,11 +101,7 @@ class InvestJob:
 
     def verdicts(self, sha256: str = "") -> list[StoredVerdict]:
         """Return every verdict, or those whose name begins so, the newest first."""
-        try:
-            found = self._store.client().query(_SQL, parameters={"sha256": sha256}).result_rows
-        except BaseException:
-            self._store.close()
-            raise
+        found = self._store.client().query(_SQL, parameters={"sha256": sha256}).result_rows
         return [
             StoredVerdict(
                 judged_ns=row[0], sha256=row[1], option=row[2], ruling=row[3], gain_low_usd=row[4],
@@ -196,19 +192,11 @@ class InvestJob:
 
     def _days(self, selection: Selection) -> int:
         """Return on how many days of the window there are decisions."""
-        try:
-            return self._reader.selected_extent(selection).days
-        except BaseException:
-            self._store.close()
-            raise
+        return self._reader.selected_extent(selection).days
 
     def _slope(self, at_ns: int) -> Evidence:
         """Return what the slope in force rests on, and what it lacks."""
-        try:
-            book = read_book(self._store, self._config)
-        except BaseException:
-            self._store.close()
-            raise
+        book = read_book(self._store, self._config)
         model, last = book.in_force(at_ns), book.last
         if model is not None:
             return Evidence(Basis.ESTIMATE, model_version=model.version)
@@ -222,19 +210,15 @@ class InvestJob:
         )
 
     def _write(self, row: StoredVerdict, now_ns: int) -> None:
-        try:
-            self._store.client().insert(
-                "gate_verdicts",
-                [[
-                    row.judged_ns, row.sha256, now_ns, row.option, row.ruling, row.gain_low_usd,
-                    row.cost_usd, canonical(row.document).decode(), row.signature or "",
-                    row.public_key or "", row.actor,
-                ]],
-                column_names=_COLUMNS,
-            )  # fmt: skip
-        except BaseException:
-            self._store.close()
-            raise
+        self._store.client().insert(
+            "gate_verdicts",
+            [[
+                row.judged_ns, row.sha256, now_ns, row.option, row.ruling, row.gain_low_usd,
+                row.cost_usd, canonical(row.document).decode(), row.signature or "",
+                row.public_key or "", row.actor,
+            ]],
+            column_names=_COLUMNS,
+        )  # fmt: skip
 
 
 def _replayed_of(

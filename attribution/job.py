@@ -32,7 +32,7 @@ from collector.store.cursors import next_received_ns, read_cursor, write_cursor
 CURSOR = "attribution"
 
 # One step reads this much time of reception at most: a backlog of hours is worked off in pieces.
-_STEP_NS = 60 * NS_PER_S
+_STEP_NS = NS_PER_MINUTE
 # Decisions of so long are attributed again in one piece.
 _RECOMPUTE_NS = 10 * NS_PER_MINUTE
 # Traces this far apart are read apart, so that neither reads the hours between them.
@@ -40,7 +40,7 @@ _APART_NS = 10 * NS_PER_MINUTE
 _TRACES_MAX = 2_000
 # A trace that names a decision by id or link may have come in long before its root did, which was
 # sent late. None comes in before the decision begins, but by as much as clocks are apart.
-_CLOCKS_APART_NS = 60 * NS_PER_S
+_CLOCKS_APART_NS = NS_PER_MINUTE
 _ROOT_LATE_NS = 10 * NS_PER_MINUTE
 
 

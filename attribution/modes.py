@@ -14,7 +14,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-_Z95 = 1.959964
+from attribution.targets import Z95
+
 NORMAL = "normal"
 # Fewer on either side have no interval to speak of.
 COMPARED_MIN = 30
@@ -137,7 +138,7 @@ def _difference(pairs: Sequence[tuple[Sums, Sums]]) -> Difference | None:
         variance += n * n * own
     if compared < COMPARED_MIN:
         return None
-    half = _Z95 * math.sqrt(variance) / compared
+    half = Z95 * math.sqrt(variance) / compared
     mean = change / compared
     return Difference(mean, mean - half, mean + half, compared)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -15,17 +14,13 @@ from attribution.config import LatencyBudget
 from attribution.segments import SEGMENTS, segments_of
 from attribution.selection import CALIBRATION_ACTION, Selection
 from attribution.targets import Measured
-from collector.clock import NS_PER_MINUTE, NS_PER_MS, NS_PER_S
+from collector.clock import NS_PER_DAY, NS_PER_HOUR, NS_PER_MINUTE, NS_PER_MS, NS_PER_S
 from collector.config import AttributesConfig
+from collector.sql_text import sql
 from collector.store.connect import Connections
 from collector.store.remove import OF_DECISIONS, remove_rows
 
-_SQL = {path.stem: path.read_text() for path in (Path(__file__).parent / "sql").glob("*.sql")}
-
-# A stamp may lie before its root's start by the whole length of a decision; a day is longer.
-_DAY_NS = 86_400 * NS_PER_S
 _BLOCK_BYTES = 16 * 2**20
-_HOUR_NS = 3_600 * NS_PER_S
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +76,10 @@ class Reader:
             "decisions",
             trace_ids=list(trace_ids),
             decision_ids=list(decision_ids),
-            from_ns=max(around[0] - _DAY_NS, 0),
-            to_ns=around[1] + _DAY_NS,
+            # A stamp may lie before its root's start by the whole length of a decision; a day is
+            # longer.
+            from_ns=max(around[0] - NS_PER_DAY, 0),
+            to_ns=around[1] + NS_PER_DAY,
             until_ns=until_ns,
         )
 
@@ -138,7 +135,7 @@ class Reader:
             threads: of the engine; 0 leaves it the choice.
         """
         table = self._store.client().query_arrow(
-            _SQL["path_columns"],
+            sql("path_columns", __file__),
             parameters={"from_ns": from_ns, "to_ns": to_ns},
             # What never leaves the process need not be packed, nor words written out a row each. Of
             # blocks of 1 MiB, as the engine cuts them, a fifth of the time is spent on the cuts.
@@ -156,7 +153,7 @@ class Reader:
     def repeat_path_columns(self, copies: int, apart_ns: int) -> None:
         """Store the trees again as later decisions, until there are `copies` of each."""
         self._store.client().command(
-            _SQL["bench_columns"], parameters={"copies": copies, "apart_ns": apart_ns}
+            sql("bench_columns", __file__), parameters={"copies": copies, "apart_ns": apart_ns}
         )
 
     def selected_count(self, selection: Selection) -> int:
@@ -244,7 +241,7 @@ class Reader:
         """Write these minutes whole, under a new revision."""
         minutes = list(minutes_ns)
         self._store.client().command(
-            _SQL["rewrite_minutes"],
+            sql("rewrite_minutes", __file__),
             parameters={
                 "minutes_ns": minutes,
                 "from_ns": min(minutes),
@@ -263,7 +260,7 @@ class Reader:
     ) -> list[dict[str, Any]]:
         """Return the revenue of outcomes by day, by whether it finds its decision."""
         result = self._store.client().query(
-            _SQL["reconcile"],
+            sql("reconcile", __file__),
             parameters={
                 "from_ns": from_ns,
                 "to_ns": to_ns,
@@ -300,7 +297,7 @@ class Reader:
             currency=currency,
             rate_days=rate_days,
             # An outcome is told after its decision began, whatever the clocks say.
-            received_from_ns=max(window["from_ns"] - _HOUR_NS, 0),
+            received_from_ns=max(window["from_ns"] - NS_PER_HOUR, 0),
         )
 
     def cell_candidates(
@@ -311,8 +308,8 @@ class Reader:
             "cell_candidates",
             decision_ids=list(decision_ids),
             outcome_keys=list(outcome_keys),
-            from_ns=max(min(seconds_ns) - _HOUR_NS, 0),
-            to_ns=max(seconds_ns) + _HOUR_NS,
+            from_ns=max(min(seconds_ns) - NS_PER_HOUR, 0),
+            to_ns=max(seconds_ns) + NS_PER_HOUR,
         )
 
     def cells(self, from_ns: int, to_ns: int) -> Table:
@@ -329,10 +326,10 @@ class Reader:
         return int(second_ns), int(revision)
 
     def _table(self, name: str, **parameters: object) -> Table:
-        return self._store.client().query_arrow(_SQL[name], parameters=parameters)
+        return self._store.client().query_arrow(sql(name, __file__), parameters=parameters)
 
     def _rows(self, name: str, **parameters: object) -> Sequence[Sequence[Any]]:
-        return self._store.client().query(_SQL[name], parameters=parameters).result_rows
+        return self._store.client().query(sql(name, __file__), parameters=parameters).result_rows
 
 
 def _keys(decisions: Table) -> dict[str, Any]:

@@ -31,22 +31,17 @@ from attribution.slope_job import read_book
 from attribution.spans import Ints
 from attribution.targets import promises, worst
 from attribution.what_if import MICROS, Worth, what_if
-from collector.clock import NS_PER_MS, NS_PER_S
+from collector.clock import NS_PER_DAY, NS_PER_MS, NS_PER_S
 from collector.config import AttributesConfig
 from collector.store.connect import Connections
 
 # Sixteen parts of a change are shared out in a second or two over so many decisions of ten spans.
 REPLAYED_MAX = 5_000
 COMPARED_MAX = 200_000
-_DAY_NS = 86_400 * NS_PER_S
 
 
 class Analyst:
-    """Asks the store, and the pure cores, on behalf of a person.
-
-    A connection on which a query failed is given up: what is left of its answer would come first
-    in the next one.
-    """
+    """Asks the store, and the pure cores, on behalf of a person."""
 
     def __init__(self, config: AttributionConfig, store: Connections) -> None:
         self._config = config
@@ -64,54 +59,6 @@ class Analyst:
             by: how their shares are told apart.
             signed: with a low end that is below 0 where the slope's is.
         """
-        try:
-            return self._what_if(selection, changes, by, signed=signed)
-        except BaseException:
-            self._store.close()
-            raise
-
-    def compare(self, before: Selection, after: Selection) -> CompareAnswer:
-        """Say in which segments two populations differ, and what that costs."""
-        try:
-            return self._compare(before, after)
-        except BaseException:
-            self._store.close()
-            raise
-
-    def budgets(self, now_ns: int) -> list[BudgetStanding]:
-        """Say how every latency budget stands."""
-        try:
-            return [self._standing(budget, now_ns) for budget in self._config.budgets]
-        except BaseException:
-            self._store.close()
-            raise
-
-    def _standing(self, budget: LatencyBudget, now_ns: int) -> BudgetStanding:
-        window_s = self._config.budget_window_s
-        measured = self._reader.measured(budget, now_ns - window_s * NS_PER_S, now_ns)
-        judged = promises(budget.p50_ms, budget.p95_ms, measured)
-        of_reference = budget.model_copy(
-            update={"action": CALIBRATION_ACTION, "region": REFERENCE_REGION, "channel": ""}
-        )
-        reference = self._reader.measured(of_reference, now_ns - _DAY_NS, now_ns)
-        known = reference.decisions > 0
-        return BudgetStanding(
-            name=budget.name,
-            action=budget.action,
-            region=budget.region,
-            channel=budget.channel,
-            segment=budget.segment,
-            window_s=window_s,
-            decisions=measured.decisions,
-            verdict=worst(judged),
-            promises=judged,
-            reference_p50_ms=reference.p50_ns / NS_PER_MS if known else None,
-            reference_p95_ms=reference.p95_ns / NS_PER_MS if known else None,
-        )
-
-    def _what_if(
-        self, selection: Selection, changes: Sequence[Change], by: str, *, signed: bool
-    ) -> WhatIfAnswer:
         count = self._reader.selected_count(selection)
         every = max(1, math.ceil(count / REPLAYED_MAX))
         rows = self._reader.selected_trees(selection, every)
@@ -126,7 +73,8 @@ class Analyst:
         version = None if model is None else model.version
         return what_if_answer(count, done, selection, changes, bases, (told, version))
 
-    def _compare(self, before: Selection, after: Selection) -> CompareAnswer:
+    def compare(self, before: Selection, after: Selection) -> CompareAnswer:
+        """Say in which segments two populations differ, and what that costs."""
         tables, counts = [], []
         for selection in (before, after):
             counts.append(self._reader.selected_count(selection))
@@ -151,6 +99,33 @@ class Analyst:
             after,
             counts[1],
             book.told(after.to_ns, self._config.slope.basis),
+        )
+
+    def budgets(self, now_ns: int) -> list[BudgetStanding]:
+        """Say how every latency budget stands."""
+        return [self._standing(budget, now_ns) for budget in self._config.budgets]
+
+    def _standing(self, budget: LatencyBudget, now_ns: int) -> BudgetStanding:
+        window_s = self._config.budget_window_s
+        measured = self._reader.measured(budget, now_ns - window_s * NS_PER_S, now_ns)
+        judged = promises(budget.p50_ms, budget.p95_ms, measured)
+        of_reference = budget.model_copy(
+            update={"action": CALIBRATION_ACTION, "region": REFERENCE_REGION, "channel": ""}
+        )
+        reference = self._reader.measured(of_reference, now_ns - NS_PER_DAY, now_ns)
+        known = reference.decisions > 0
+        return BudgetStanding(
+            name=budget.name,
+            action=budget.action,
+            region=budget.region,
+            channel=budget.channel,
+            segment=budget.segment,
+            window_s=window_s,
+            decisions=measured.decisions,
+            verdict=worst(judged),
+            promises=judged,
+            reference_p50_ms=reference.p50_ns / NS_PER_MS if known else None,
+            reference_p95_ms=reference.p95_ns / NS_PER_MS if known else None,
         )
 
     def _values(self, selection: Selection, rows: Table) -> tuple[Floats, list[str]]:

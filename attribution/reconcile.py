@@ -7,11 +7,10 @@ from decimal import Decimal
 
 from attribution.config import AttributionConfig
 from attribution.queries import Reader
-from collector.clock import NS_PER_S
+from collector.clock import NS_PER_DAY
 from collector.config import AttributesConfig
 from collector.store.connect import Connections
 
-DAY_NS = 86_400 * NS_PER_S
 _CENT = Decimal("0.01")
 
 
@@ -50,15 +49,11 @@ def reconcile(
         from_ns: start of the first day.
         to_ns: behind the last.
     """
-    begin_ns = from_ns // DAY_NS * DAY_NS
-    end_ns = -(-to_ns // DAY_NS) * DAY_NS
-    try:
-        rows = Reader(store, AttributesConfig()).reconciled(
-            begin_ns, end_ns, config.currency, config.rate_days_max
-        )
-    except BaseException:
-        store.close()
-        raise
+    begin_ns = from_ns // NS_PER_DAY * NS_PER_DAY
+    end_ns = -(-to_ns // NS_PER_DAY) * NS_PER_DAY
+    rows = Reader(store, AttributesConfig()).reconciled(
+        begin_ns, end_ns, config.currency, config.rate_days_max
+    )
     days = []
     for row in rows:
         known = row["matched"] + row["unmatched"] + row["ambiguous"]

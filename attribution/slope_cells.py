@@ -17,7 +17,7 @@ from attribution.slope_sums import CellSums, cells_from_columns
 from attribution.spans import Ints
 from collector.store.connect import Connections
 
-_SQL = earned.statement("slope_cells")
+_SQL = earned.statement("slope_cells", __file__)
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,11 +21,10 @@ from attribution.slope import (
     relative_slope,
 )
 from attribution.slope_sums import CellSums
+from attribution.targets import Z90
 from collector.clock import NS_PER_MS
 
 DIMENSIONS = ("channel", "region", "cohort", "offer_type", "action")
-# A standard normal exceeds it with a chance of 5 %: from an error to the 5 and 95 % quantiles.
-_Z90 = 1.644854
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +106,7 @@ def _drawn(
 ) -> GroupSlope:
     estimate, error, weight = pooled
     median = -estimate / NS_PER_MS
-    reach = _Z90 * error / NS_PER_MS
+    reach = Z90 * error / NS_PER_MS
     return GroupSlope(
         version=version,
         dimension=dimension,
@@ -138,7 +137,7 @@ def _few(
     used, weight = all_of_them, 1.0
     basis = f"the slope of all; its own: {told.reason}"
     if told.status is Status.IDENTIFIED and own is not None and own.estimate < 0:
-        median, reach = -own.estimate / NS_PER_MS, _Z90 * own.se / NS_PER_MS
+        median, reach = -own.estimate / NS_PER_MS, Z90 * own.se / NS_PER_MS
         used, weight = Slope(median, max(median - reach, 0.0), median + reach), 0.0
         basis = f"its own {told.n:,} decisions"
     return GroupSlope(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import astuple, dataclass, fields, replace
-from pathlib import Path
 from typing import Literal
 
 from attribution import earned
@@ -14,14 +13,14 @@ from attribution.slope import Demands, estimate_slope
 from attribution.slope_cells import SlopeCells, read_slope_cells
 from attribution.slope_groups import DIMENSIONS, GroupSlope, group_slopes
 from attribution.slope_model import ESTIMATE, SlopeBook, SlopeModel, is_news, model_of, numbered
-from collector.clock import NS_PER_MINUTE, NS_PER_S
+from collector.clock import NS_PER_DAY, NS_PER_MINUTE, NS_PER_S
+from collector.sql_text import sql
 from collector.store.connect import Connections
 
-_SQL = (Path(__file__).parent / "sql" / "slope_models.sql").read_text()
-_GROUPS_SQL = (Path(__file__).parent / "sql" / "slope_groups.sql").read_text()
+_SQL = sql("slope_models", __file__)
+_GROUPS_SQL = sql("slope_groups", __file__)
 _COLUMNS = [field.name for field in fields(SlopeModel)]
 _OUTCOMES: Sequence[Literal["margin", "revenue", "converted"]] = ("margin", "revenue", "converted")
-_DAY_NS = 86_400 * NS_PER_S
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +42,7 @@ class SlopeJob:
         """Estimate over the window that ends when outcomes have arrived; store what is news."""
         config = self._config
         to_ns = (now_ns - config.outcome_delay_s * NS_PER_S) // NS_PER_MINUTE * NS_PER_MINUTE
-        from_ns = max(to_ns - config.slope_window_days * _DAY_NS, 0)
+        from_ns = max(to_ns - config.slope_window_days * NS_PER_DAY, 0)
         outcome, found = best_cells(self._store, config, from_ns, to_ns)
         basis = f"{outcome} of your own decisions"
         estimate = estimate_slope(found.cells, basis, demands_of(config))

@@ -17,11 +17,12 @@ from attribution.config import SlopePrior
 from attribution.revenue import Slope, Slopes, slope_of
 from attribution.slope import Instrument, SlopeEstimate, Status
 from attribution.spans import Ints
+from attribution.targets import Z90, Z95
 from collector.clock import NS_PER_MS
 
 ESTIMATE, PRIOR = "estimate", "prior"
 # An estimate has a 95 % interval; what is used are the 5 % and the 95 % quantile.
-_TO_90 = 1.644854 / 1.959964
+_TO_90 = Z90 / Z95
 # A version that moves the median by less than this share of its interval is no news.
 _NEWS = 0.25
 _NEEDED_NEWS = 0.1

@@ -11,8 +11,11 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from statistics import NormalDist
 
-_Z95 = 1.959964
+# Of the standard normal distribution, for two-sided intervals of 90 and of 95 %.
+Z90 = NormalDist().inv_cdf(0.95)
+Z95 = NormalDist().inv_cdf(0.975)
 
 
 class Verdict(StrEnum):
@@ -81,9 +84,9 @@ def promises(p50_ms: float | None, p95_ms: float | None, measured: Measured) -> 
 
 def wilson(count: int, total: int) -> tuple[float, float]:
     """Return the 95 % interval of a share. Source: Wilson (1927)."""
-    share, z2 = count / total, _Z95**2
+    share, z2 = count / total, Z95**2
     centre = (share + z2 / (2 * total)) / (1 + z2 / total)
-    half = _Z95 / (1 + z2 / total) * math.sqrt(share * (1 - share) / total + z2 / (4 * total**2))
+    half = Z95 / (1 + z2 / total) * math.sqrt(share * (1 - share) / total + z2 / (4 * total**2))
     return max(0.0, centre - half), min(1.0, centre + half)
 
 

@@ -11,13 +11,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 from attribution.config import AttributionConfig
 from attribution.segments import CLASSES, COMPUTE, NETWORK, STORE
 from attribution.selection import CALIBRATION_ACTION, Selection
 from collector.clock import NS_PER_S
+from collector.intervals import merge
+from collector.sql_text import sql
 from collector.store.connect import Connections
 
 # ServiceCategory of FOCUS 1.2 -> the class of time that the money buys.
@@ -31,10 +32,6 @@ _CLASS_OF = {
 OTHER = "other"
 # A millionth: with one digit more a small cost would be written as 1E-7.
 _PER_DECISION = Decimal("0.000001")
-_SQL = {
-    name: (Path(__file__).parent / "sql" / f"{name}.sql").read_text()
-    for name in ("costs", "cost_periods", "cost_decisions")
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +100,7 @@ class Bills:
         self._store = store
         self._window = window
         spans = {"from_ns": window.from_ns, "to_ns": window.to_ns}
-        self.covered = merged(self._rows("cost_periods", **spans))
+        self.covered = merge((begin, end) for begin, end in self._rows("cost_periods", **spans))
 
     @property
     def covered_ns(self) -> int:
@@ -135,11 +132,7 @@ class Bills:
         }
 
     def _rows(self, name: str, **parameters: object) -> Sequence[Sequence[Any]]:
-        try:
-            return self._store.client().query(_SQL[name], parameters=parameters).result_rows
-        except BaseException:
-            self._store.close()
-            raise
+        return self._store.client().query(sql(name, __file__), parameters=parameters).result_rows
 
 
 def unit_cost(config: AttributionConfig, store: Connections, window: Selection) -> UnitCost:
@@ -189,17 +182,6 @@ def unit_cost(config: AttributionConfig, store: Connections, window: Selection) 
             if row.unconverted
         ],
     )
-
-
-def merged(periods: Sequence[Sequence[int]]) -> list[tuple[int, int]]:
-    """Return periods that ascend and do not touch, of some that ascend by their begin."""
-    found: list[tuple[int, int]] = []
-    for begin, end in periods:
-        if found and begin <= found[-1][1]:
-            found[-1] = (found[-1][0], max(found[-1][1], end))
-        else:
-            found.append((begin, end))
-    return found
 
 
 def _regions(rows: Sequence[Billed], counted: Mapping[str, tuple[int, int]]) -> list[CostPart]:

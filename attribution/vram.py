@@ -27,11 +27,11 @@ from attribution.revenue import Floats, Slope
 from attribution.segments import SEGMENTS
 from attribution.shapley import shapley
 from attribution.spans import Bools, Ints
+from attribution.targets import Z90
 from collector.clock import NS_PER_MS
 
 SECONDS_A_YEAR = 31_557_600  # of 365.25 days
 FLOOR_QUANTILE = 0.1
-_Z90 = NormalDist().inv_cdf(0.95)
 # Quantiles of the slope over which a band is taken: its median twice, once for either side.
 _DRAWS = 201
 _NANOS = 10**9
@@ -100,7 +100,7 @@ class Weight:
 def slopes(slope: Slope, count: int = _DRAWS) -> Floats:
     """Return slopes at even quantiles: log-normal on either side of the median."""
     probability = (np.arange(count) + 0.5) / count
-    z = np.array([NormalDist().inv_cdf(each) for each in probability]) / _Z90
+    z = np.array([NormalDist().inv_cdf(each) for each in probability]) / Z90
     edge = np.where(z < 0, slope.low, slope.high)
     drawn: Floats
     if slope.low > 0:

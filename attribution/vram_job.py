@@ -6,7 +6,6 @@ import json
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -25,9 +24,10 @@ from attribution.slope_job import read_book, read_groups
 from attribution.spans import Ints
 from attribution.vram import Group, curve, segment_weights, worth
 from attribution.vram_model import Document, content_hash, document
-from collector.clock import NS_PER_S
+from collector.clock import NS_PER_MINUTE, NS_PER_S
 from collector.config import AttributesConfig
 from collector.errors import InputError
+from collector.sql_text import sql
 from collector.store.connect import Connections
 
 SHIFTS_MS = (-50, -20, -10, -5, -1, 0, 1, 5, 10, 20, 50, 100, 200)
@@ -36,8 +36,8 @@ SAMPLE_MAX = 2_000
 _OF_GROUP_MIN = 50
 _THIN_MAX = 1_000
 # A first decision a moment ago is not a rate of thousands a second.
-_COUNTED_NS_MIN = 60 * NS_PER_S
-_SQL = (Path(__file__).parent / "sql" / "vram_models.sql").read_text()
+_COUNTED_NS_MIN = NS_PER_MINUTE
+_SQL = sql("vram_models", __file__)
 _COLUMNS = [
     "version", "computed_ns", "from_ns", "to_ns", "dimension", "decisions", "slope_version",
     "content_hash", "document",
@@ -58,27 +58,23 @@ class VramJob:
         Returns:
             The document with its version and instant; those of an equal one that is stored.
         """
-        try:
-            fresh = self.made(selection, dimension)
-            name = content_hash(fresh)
-            stored = self.versions()
-            twin = next((each for each in reversed(stored) if each[2] == name), None)
-            if twin is not None:
-                return {"version": twin[0], "computed_ns": twin[1], **fresh}
-            version = stored[-1][0] + 1 if stored else 1
-            lineage = fresh["lineage"]
-            told = {"version": version, "computed_ns": now_ns, **fresh}
-            self._store.client().insert(
-                "vram_models",
-                [[
-                    version, now_ns, selection.from_ns, selection.to_ns, dimension,
-                    lineage["decisions"], lineage["slope_version"], name, json.dumps(told),
-                ]],
-                column_names=_COLUMNS,
-            )  # fmt: skip
-        except BaseException:
-            self._store.close()
-            raise
+        fresh = self.made(selection, dimension)
+        name = content_hash(fresh)
+        stored = self.versions()
+        twin = next((each for each in reversed(stored) if each[2] == name), None)
+        if twin is not None:
+            return {"version": twin[0], "computed_ns": twin[1], **fresh}
+        version = stored[-1][0] + 1 if stored else 1
+        lineage = fresh["lineage"]
+        told = {"version": version, "computed_ns": now_ns, **fresh}
+        self._store.client().insert(
+            "vram_models",
+            [[
+                version, now_ns, selection.from_ns, selection.to_ns, dimension,
+                lineage["decisions"], lineage["slope_version"], name, json.dumps(told),
+            ]],
+            column_names=_COLUMNS,
+        )  # fmt: skip
         return told
 
     def versions(self, version: int = 0) -> list[tuple[int, int, str, str]]:

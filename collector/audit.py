@@ -13,19 +13,18 @@ import threading
 from collections.abc import Iterable
 from contextlib import nullcontext
 from dataclasses import astuple, dataclass, fields, replace
-from pathlib import Path
 
 from clickhouse_connect.driver.client import Client
 
 from collector.audit_seal import AuditSeal, Head
+from collector.sql_text import sql
 
 FIRST_PREV_HASH = "0" * 64
 _ALL = 2**62
 _APPENDING = threading.Lock()
-_SQL_DIR = Path(__file__).parent / "sql"
-_AFTER = (_SQL_DIR / "audit_after.sql").read_text()
-_LAST_ACT = (_SQL_DIR / "last_act.sql").read_text()
-_LAST = (_SQL_DIR / "audit_last.sql").read_text()
+_AFTER = sql("audit_after", __file__)
+_LAST_ACT = sql("last_act", __file__)
+_LAST = sql("audit_last", __file__)
 
 
 @dataclass(frozen=True, slots=True)

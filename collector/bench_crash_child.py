@@ -35,10 +35,11 @@ from collector.counters import Counters
 from collector.disk import Disk
 from collector.log import configure
 from collector.service import CollectorService
+from collector.sql_text import sql
 from collector.store.connect import Connections
 from collector.store.migrate import apply_views, migrate
 
-STORED_COPIES = (Path(__file__).parent / "sql" / "stored_copies.sql").read_text()
+STORED_COPIES = sql("stored_copies", __file__)
 SUFFIX = ".segment"
 _CHAIN = ("otel_traces", "otel_traces_trace_id_ts", "decisions", "otel_logs", "outcomes")
 _FLUSH_S = 60.0

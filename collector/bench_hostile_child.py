@@ -26,10 +26,11 @@ from collector.config import (
 from collector.counters import Counters
 from collector.log import configure
 from collector.service import CollectorService
+from collector.sql_text import sql
 from collector.store.connect import Connections
 from collector.store.migrate import apply_views, migrate
 
-NEIGHBOURS = (Path(__file__).parent / "sql" / "hostile_neighbours.sql").read_text()
+NEIGHBOURS = sql("hostile_neighbours", __file__)
 _FLUSH_S = 3600.0
 _MIB = 1024 * 1024
 

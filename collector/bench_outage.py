@@ -38,10 +38,11 @@ from collector.config import (
 from collector.counters import Counters
 from collector.errors import InputError, StoreUnavailableError
 from collector.service import CollectorService, CollectorStatus
+from collector.sql_text import sql
 from collector.store.connect import Connections
 from collector.store.migrate import apply_views, migrate
 
-OUTAGE_REQUESTS = (Path(__file__).parent / "sql" / "outage_requests.sql").read_text()
+OUTAGE_REQUESTS = sql("outage_requests", __file__)
 SPANS_PER_S = 10_000
 SPANS_PER_REQUEST = 500
 WARM_S = 10.0

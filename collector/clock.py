@@ -9,9 +9,12 @@ from __future__ import annotations
 import time
 from typing import Protocol
 
-NS_PER_S = 1_000_000_000
+NS_PER_US = 1_000
 NS_PER_MS = 1_000_000
+NS_PER_S = 1_000_000_000
 NS_PER_MINUTE = 60 * NS_PER_S
+NS_PER_HOUR = 60 * NS_PER_MINUTE
+NS_PER_DAY = 24 * NS_PER_HOUR
 
 
 class Clock(Protocol):

@@ -29,6 +29,11 @@ class MillworthError(Exception):
     """Any error of ours. The message names the value, what was expected and the remedy."""
 
 
+def first_line(error: Exception) -> str:
+    """Return what an error says, short enough for a log line."""
+    return (str(error).splitlines() or [repr(error)])[0][:300]
+
+
 class TransientError(MillworthError):
     """The same call may succeed later."""
 

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 from collector.counters import Counters
 from collector.log import get_logger
 from collector.schema import BUDGET_BYTES, IDS_AND_TIMES_BYTES
+from collector.sql_text import sql
 from collector.store.connect import Connections
 
 # Names come from outside: more of them than this are one, so that nobody fills a scraper's store.
 SERVICES_MAX: Final = 100
 OTHERS: Final = "(others)"
-_SQL: Final = (Path(__file__).parent / "sql" / "event_sizes.sql").read_text()
+_SQL: Final = sql("event_sizes", __file__)
 _LOG = get_logger("collector")
 
 

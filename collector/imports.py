@@ -11,16 +11,15 @@ import hashlib
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import astuple, dataclass, fields
-from datetime import datetime
 from decimal import Decimal, InvalidOperation
 
 from clickhouse_connect.driver.client import Client
 
-from collector.clock import NS_PER_S
+from collector.clock import NS_PER_DAY
 from collector.errors import InputError
 from collector.import_files import read_records
-from collector.otlp import DAY_NS
 from collector.outcome_records import AMOUNT_MAX, KINDS
+from collector.times import iso_ns
 
 COLUMNS = (
     "outcome_id",
@@ -42,12 +41,11 @@ _ATTRIBUTES = {
     "channel": "outcome.channel",
 }
 Replace = Callable[[str, str, int], str]  # attribute, value, now_ns
-RETENTION_NS = 30 * DAY_NS  # the TTL of `outcomes`: what is older would vanish as it is stored
+RETENTION_NS = 30 * NS_PER_DAY  # the TTL of `outcomes`: what is older would vanish as it is stored
 _AMOUNT_PLACES = 6
 _TRUE = ("true", "1", "yes")
 _FALSE = ("false", "0", "no")
 _UNIX_NS_DIGITS_MAX = 19
-_FRACTION = re.compile(r"[.,](\d{1,9})\d*")
 _ROWS_PER_INSERT = 50_000
 
 
@@ -221,21 +219,17 @@ def _amount(column: str, value: str) -> Decimal | None:
 def _occurred(value: str, now_ns: int) -> int:
     is_number = value.isascii() and value.isdigit() and len(value) <= _UNIX_NS_DIGITS_MAX
     event_ns = int(value) if is_number else _iso_ns(value)
-    if not now_ns - RETENTION_NS <= event_ns <= now_ns + DAY_NS:
+    if not now_ns - RETENTION_NS <= event_ns <= now_ns + NS_PER_DAY:
         raise _BadValue("occurred_at", value, "is not within the last 30 days, which are kept")
     return event_ns
 
 
 def _iso_ns(value: str) -> int:
-    # datetime stops at microseconds, so the fraction is read apart.
-    fraction = _FRACTION.search(value)
-    try:
-        moment = datetime.fromisoformat(_FRACTION.sub("", value, count=1))
-    except ValueError as error:
-        raise _BadValue(
-            "occurred_at", value, "is neither ISO 8601 with an offset nor Unix nanoseconds"
-        ) from error
-    if moment.tzinfo is None:
-        raise _BadValue("occurred_at", value, "has no offset; add one, such as Z or +02:00")
-    nanoseconds = int(fraction[1].ljust(9, "0")) if fraction else 0
-    return int(moment.timestamp()) * NS_PER_S + nanoseconds
+    found = iso_ns(value, has_offset=True)
+    if found is not None:
+        return found
+    if iso_ns(value) is None:
+        what = "is neither ISO 8601 with an offset nor Unix nanoseconds"
+    else:
+        what = "has no offset; add one, such as Z or +02:00"
+    raise _BadValue("occurred_at", value, what)

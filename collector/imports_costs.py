@@ -11,7 +11,6 @@ import re
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import astuple, dataclass, fields
-from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 
 from clickhouse_connect.driver.client import Client
@@ -20,7 +19,8 @@ from collector.clock import NS_PER_S
 from collector.errors import InputError
 from collector.import_files import read_records
 from collector.imports import ImportReport
-from collector.imports_dated import YEARS
+from collector.imports_dated import YEARS, YEARS_END_NS
+from collector.times import iso_ns
 
 NEEDED = ("BilledCost", "EffectiveCost", "BillingCurrency", "ChargePeriodStart", "ChargePeriodEnd")
 _TEXTS = {
@@ -152,17 +152,14 @@ def _amount(values: Mapping[str, str], column: str) -> Decimal | None:
 
 def _ns(values: Mapping[str, str], column: str) -> int:
     text = values[column].strip()
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise _BadValue(f"{column} {text[:40]!r}: is no instant in ISO 8601") from error
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)  # FOCUS: instants are UTC
-    if moment.year not in YEARS or (seconds := int(moment.timestamp())) <= 0:
+    found = iso_ns(text)  # FOCUS: instants are UTC
+    if found is None:
+        raise _BadValue(f"{column} {text[:40]!r}: is not an instant in ISO 8601")
+    if not 0 < found < YEARS_END_NS:
         raise _BadValue(
             f"{column} {text[:40]!r}: is not in {YEARS.start} to {YEARS.stop - 1}; correct the year"
         )
-    return seconds * NS_PER_S
+    return found // NS_PER_S * NS_PER_S
 
 
 def _hash(text: str) -> int:

@@ -5,21 +5,21 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
 
 from clickhouse_connect.driver.client import Client
 
-from collector.clock import NS_PER_S
+from collector.clock import NS_PER_DAY, NS_PER_S
 from collector.errors import InputError
 from collector.import_files import read_records
 from collector.imports import ImportReport
 
-_DAY_NS = 86_400 * NS_PER_S
 _EPOCH = date(1970, 1, 1).toordinal()
 _AMOUNT_MAX = Decimal(10) ** 12
 _RATE_MAX = Decimal(10) ** 8
 YEARS = range(1970, 2100)  # DateTime, by which the store keeps rows, ends in 2106
+YEARS_END_NS = int(datetime(YEARS.stop, 1, 1, tzinfo=UTC).timestamp()) * NS_PER_S
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,4 +140,4 @@ def _row(kind: DatedFile, where: str, values: dict[str, str]) -> tuple[int, str,
         wrong = f"has more than {kind.places} decimal places"
     if wrong:
         return f"{where}: {number} {values[number][:40]!r}: {wrong}"
-    return (day.toordinal() - _EPOCH) * _DAY_NS, values["currency"], amount
+    return (day.toordinal() - _EPOCH) * NS_PER_DAY, values["currency"], amount

@@ -30,7 +30,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
 )
 from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 
-from collector.clock import NS_PER_S
+from collector.clock import NS_PER_DAY
 from collector.config import AttributesConfig
 from collector.errors import DecodeError
 from collector.otlp_limits import Limits, Refusal, remove
@@ -40,7 +40,6 @@ from collector.otlp_survey import SpanSurvey, survey_spans
 from collector.otlp_values import Request, flatten_deep_values, has_deep_values
 from collector.schema import STAGES
 
-DAY_NS = 86_400 * NS_PER_S
 STAMPS = tuple(f"decision.ts.{stage}" for stage in STAGES)
 
 
@@ -92,8 +91,8 @@ class Checked:
 def limits_at(now_ns: int, retention_days: int, attributes: AttributesConfig) -> Limits:
     """Return the limits of a request that arrives at `now_ns`."""
     return Limits(
-        earliest_ns=now_ns - retention_days * DAY_NS,
-        latest_ns=now_ns + DAY_NS,
+        earliest_ns=now_ns - retention_days * NS_PER_DAY,
+        latest_ns=now_ns + NS_PER_DAY,
         stamp_names=tuple(
             (stamp,) if attributes.name(stamp) == stamp else (stamp, attributes.name(stamp))
             for stamp in STAMPS

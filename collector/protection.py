@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
+from collector.clock import NS_PER_DAY
 from collector.config import AttributesConfig
 from collector.encryption import (
     HEAD_BYTES_MAX,
@@ -24,13 +25,13 @@ from collector.identifiers import Changes, Identifiers
 from collector.identifiers_config import JOINED, KEYS_FILE, EncryptionConfig, IdentifiersConfig
 from collector.keys import Key, made_keys_file, parse_keys, read_keys_file
 from collector.memory_files import MemoryFiles
-from collector.otlp import DAY_NS, Signal
+from collector.otlp import Signal
 from collector.otlp_survey import SpanSurvey
 from collector.store.connect import Connections
 from collector.tokenise import Tokeniser
 from collector.wal_frames import TRAILER_BYTES, Frame
 
-KEPT_NS = 31 * DAY_NS  # the TTL of the tables, and a day for the parts that wait for it
+KEPT_NS = 31 * NS_PER_DAY  # the TTL of the tables, and a day for the parts that wait for it
 _TOKEN_TABLES = ("otel_traces", "otel_logs", "decisions", "outcomes")
 # A frame's length stands before its envelope.
 _LENGTH_BYTES_MAX = 5

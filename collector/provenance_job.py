@@ -174,13 +174,13 @@ class ProvenanceJob:
         client = self._store.client()
         producer, epoch = _PASS
         rows = client.query(
-            self._sql["chain_states"], parameters={"producers": [producer], "epochs": [epoch]}
+            self._sql("chain_states"), parameters={"producers": [producer], "epochs": [epoch]}
         ).result_rows
         self._cursor_ns = self._noted_ns = int(rows[0][3]) if rows else 0
         self._began_ns = int(rows[0][2]) if rows else 0
         missing_after_ns = round(self._config.missing_after_s * NS_PER_S)
         stream = self._stream = Stream(self._ring, missing_after_ns)
-        open_chains = client.query(self._sql["open_chains"]).result_rows
+        open_chains = client.query(self._sql("open_chains")).result_rows
         stream.restore({(producer, epoch): state for producer, epoch, state in open_chains})
         self._reconsider(stream, KeyRing({}, {}), now_ns, report)
         return stream
@@ -236,7 +236,7 @@ class ProvenanceJob:
             self._judge(stream, page, now_ns, report, kid)
         # Before what was said is dropped: a stop in between judges them once more.
         self._remember(stream.states(), self._cursor_ns)
-        statement = render(self._sql["drop_refused"], self._store.config.cluster)
+        statement = render(self._sql("drop_refused"), self._store.config.cluster)
         parameters = {"kid": kid, "after_ns": whole[0], "until_ns": whole[1], "revision": now_ns}
         self._store.client().command(statement, parameters=parameters)
 
@@ -383,10 +383,10 @@ class ProvenanceJob:
         self._totals.update(report.verdicts)
 
     def _query(self, name: str, **parameters: object) -> Any:  # noqa: ANN401  # an Arrow table
-        return self._store.client().query_arrow(self._sql[name], parameters=parameters)
+        return self._store.client().query_arrow(self._sql(name), parameters=parameters)
 
     def _command(self, name: str, **parameters: object) -> None:
-        self._store.client().command(self._sql[name], parameters=parameters)
+        self._store.client().command(self._sql(name), parameters=parameters)
 
 
 def _forms(table: Any) -> list[bytes]:  # noqa: ANN401  # an Arrow table

@@ -2,27 +2,31 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Callable
+from functools import cache
 from typing import Final
 
 from collector.config import AttributesConfig, DecisionsConfig, OutcomesConfig
+from collector.sql_text import sql
 from collector.store.migrate import render_view
 from collector.store.rerun_view import OUTCOME_CONTENT, SPAN_CONTENT
 
-_SQL: Final = {p.stem: p.read_text() for p in (Path(__file__).parent / "sql").glob("*.sql")}
 _PARTS: Final = {
     "content": SPAN_CONTENT,
     "outcome_content": OUTCOME_CONTENT,
-    "is_judged": _SQL["is_judged"],
+    "is_judged": sql("is_judged", __file__),
 }
 
 
-def sealed_sql(attributes: AttributesConfig) -> dict[str, str]:
-    """Return the statements, with a customer's names where they read sealed values."""
-    return {
-        name: render_view(with_parts(text), attributes, DecisionsConfig(), OutcomesConfig())
-        for name, text in _SQL.items()
-    }
+def sealed_sql(attributes: AttributesConfig) -> Callable[[str], str]:
+    """Return what reads a statement, with a customer's names where it reads sealed values."""
+
+    @cache
+    def read(name: str) -> str:
+        text = with_parts(sql(name, __file__))
+        return render_view(text, attributes, DecisionsConfig(), OutcomesConfig())
+
+    return read
 
 
 def with_parts(text: str) -> str:

@@ -27,7 +27,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from google.protobuf.message import Message
 
-from collector.clock import NS_PER_S, Clock
+from collector.clock import NS_PER_MINUTE, Clock
 from collector.disk import Disk
 from collector.log import get_logger
 from collector.wal_frames import (
@@ -43,7 +43,7 @@ _KEY_FILE = "receipts.key"
 _KEY_BYTES = 16
 _NONCE_BYTES = 12
 # Go's collector and Rotel give a request up after 300 s of retries, SDKs sooner.
-WINDOW_NS = 600 * NS_PER_S
+WINDOW_NS = 10 * NS_PER_MINUTE
 # 218 requests a second for the window; at 100 bytes each, of a signal at most 26 MB in the two.
 KEPT_MAX = 131_072
 _HEAD = struct.Struct("<IQI")  # CRC-32 of the rest, when the segment was begun, how many digests

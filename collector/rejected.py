@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import astuple, dataclass, fields
 from enum import StrEnum
-from pathlib import Path
 from typing import Final
 
 from clickhouse_connect.driver.client import Client
@@ -21,18 +20,18 @@ from collector.clock import Clock
 from collector.config import AttributesConfig
 from collector.counters import Counters
 from collector.entrance import insert_settings
-from collector.errors import DecodeError, StoreUnavailableError
+from collector.errors import DecodeError, StoreUnavailableError, first_line
 from collector.identifiers_config import IdentifiersConfig
 from collector.otlp import Signal, check, limits_at, normalise
 from collector.protection import Protection
+from collector.sql_text import sql
 from collector.store.connect import Connections
 from collector.store.rerun_view import count_source_rows, rerun, still_rejected
 from collector.wal_frames import encode_frame
-from collector.writer import first_line, is_unparsable
+from collector.writer import is_unparsable
 
-_SQL: Final = Path(__file__).parent / "sql"
-_ITEMS: Final = (_SQL / "rejected_items.sql").read_text()
-_BYTES: Final = (_SQL / "rejected_bytes.sql").read_text()
+_ITEMS: Final = sql("rejected_items", __file__)
+_BYTES: Final = sql("rejected_bytes", __file__)
 RETENTION_DAYS_MAX: Final = 30  # of the tables
 _TARGETS: Final = {
     Signal.TRACES: "otlp_traces_in",
@@ -162,8 +161,6 @@ class RejectedItems:
             if not dry_run:
                 self._note(client, item, outcome)
         except (ClickHouseError, RuntimeError) as error:
-            # The embedded engine leaves the rest of a failed answer on its connection.
-            self._store.close()
             raise StoreUnavailableError(
                 f"rejected item {item.id}: the store failed: {first_line(error)}; replay it again"
             ) from error
@@ -220,8 +217,6 @@ class RejectedItems:
             except (ClickHouseError, RuntimeError) as error:
                 if not is_unparsable(error):
                     raise
-                self._store.close()
-                client = self._store.client()
                 reason = first_line(error)
             else:
                 return ""

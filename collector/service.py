@@ -86,12 +86,17 @@ class CollectorService:
         self._arrivals = {signal: Arrivals(clock) for signal in Signal}
         self._writers = {
             signal: StoreWriter(
-                signal, store, self._budget, counters, clock, self._disk, self._arrivals[signal]
+                signal,
+                store,
+                self._budget,
+                counters,
+                clock,
+                self.protection,
+                self._disk,
+                self._arrivals[signal],
             )
             for signal in Signal
         }
-        for writer in self._writers.values():
-            writer.protection = self.protection
         self._logs = {
             signal: Log(
                 wal_dir,

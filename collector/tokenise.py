@@ -13,10 +13,9 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
-from collector.clock import NS_PER_S
+from collector.clock import NS_PER_DAY
 from collector.keys import Key
 
-_DAY_NS: Final = 86_400 * NS_PER_S
 _DOMAIN: Final = b"millworth.identifiers.v1"
 _CHARS: Final = 20  # of base32: 100 bits, so that two of a thousand million values meet by 1e-12
 _TOKEN: Final = re.compile(r"(?:tok|key)_[a-z0-9]{1,12}(?:-[0-9]{1,6})?_[a-z2-7]{20}")
@@ -35,7 +34,7 @@ class Tokeniser:
         assert keys
         self._keys = tuple(keys)
         self._newest, self._oldest = keys[0], keys[-1]
-        self._rotation_ns = rotation_days * _DAY_NS
+        self._rotation_ns = rotation_days * NS_PER_DAY
         self._lasting = _Source(self._oldest, "key", "")
         self._rotating = _Source(self._newest, "tok", self._period(0))
 

@@ -7,14 +7,14 @@ need not ask. Where its genuine copy was kept from the table by it, that copy is
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import islice
 from typing import Any, Final, NamedTuple, TypeVar
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from collector.clock import NS_PER_S
+from collector.clock import NS_PER_MINUTE
 from collector.counters import Counters
 from collector.provenance import TRACE_ID_INDEX
 from collector.provenance_copies import Copy
@@ -29,7 +29,7 @@ _FORGED: Final = (Verdict.TAMPERED.value, Verdict.UNSIGNED.value)
 _REMEMBERED_MAX: Final = 100_000
 _CHUNK: Final = 2_000
 _SHADOWED_MAX: Final = 1_000  # read at a time
-_LASTS_NS: Final = 60 * NS_PER_S  # nearly every decision begins within so long of its end
+_LASTS_NS: Final = NS_PER_MINUTE  # nearly every decision begins within so long of its end
 _OF_SPANS: Final = (
     "trace_id IN {trace_ids:Array(String)} AND (trace_id, root_span_id, received_ns) IN "
     "arrayZip({trace_ids:Array(String)}, {span_ids:Array(String)}, {received_ns:Array(UInt64)})"
@@ -63,7 +63,7 @@ class Withdrawals:
         genuine: returns the copies of the events of some traces whose seals hold.
         required: a decision that is not proven does not count; else only what stands in the way
             of the genuine copy, and what is replayed.
-        sql: statements of this room, by name.
+        sql: reads a statement of this room by its name.
     """
 
     def __init__(
@@ -73,7 +73,7 @@ class Withdrawals:
         genuine: Callable[[Sequence[str]], Iterable[Copy]],
         *,
         required: bool,
-        sql: Mapping[str, str],
+        sql: Callable[[str], str],
     ) -> None:
         self._store = store
         self._counters = counters
@@ -227,10 +227,10 @@ class Withdrawals:
     def _note(self, said: Sequence[Said], verdict: str, reason: str, *, is_back: bool) -> None:
         now_ns = self._began[0] + time.monotonic_ns() - self._began[1]
         word = {"verdict": verdict, "reason": reason, "now_ns": now_ns, "is_back": int(is_back)}
-        self._store.client().command(self._sql["withdraw"], parameters={**_spans(said), **word})
+        self._store.client().command(self._sql("withdraw"), parameters={**_spans(said), **word})
 
     def _rows(self, name: str, **parameters: object) -> list[dict[str, Any]]:
-        result = self._store.client().query(self._sql[name], parameters=parameters)
+        result = self._store.client().query(self._sql(name), parameters=parameters)
         return list(result.named_results())
 
 

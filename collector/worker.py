@@ -10,7 +10,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
-from collector.clock import NS_PER_S, Clock
+from collector.clock import NS_PER_MINUTE, Clock
 from collector.counters import Counters
 from collector.log import get_logger
 
@@ -18,7 +18,7 @@ _LOG = get_logger("collector")
 _PAUSE_S_MIN = 0.1
 _PAUSE_S_MAX = 10.0
 # A run that lasted so long was well: what ends it is no sequel of what ended the one before.
-_WELL_NS = 60 * NS_PER_S
+_WELL_NS = NS_PER_MINUTE
 
 
 class Worker:

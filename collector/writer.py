@@ -28,7 +28,7 @@ from collector.clock import NS_PER_S, Clock
 from collector.counters import Counters
 from collector.disk import Disk
 from collector.entrance import Entrance
-from collector.errors import DecodeError, MillworthError, PermanentError
+from collector.errors import DecodeError, MillworthError, PermanentError, first_line
 from collector.log import get_logger
 from collector.otlp import Signal, count_items, normalise
 from collector.otlp_spans import is_scalar, unmarked
@@ -81,6 +81,7 @@ class StoreWriter:
         budget: Budget,
         counters: Counters,
         clock: Clock,
+        protection: Protection,
         disk: Disk | None = None,
         arrivals: Arrivals | None = None,
         *,
@@ -95,7 +96,7 @@ class StoreWriter:
         self._arrivals = arrivals or Arrivals(clock)
         self._entrance = Entrance.of(signal)
         self._scalar_entrance = Entrance.of(signal, scalar=True)
-        self.protection = Protection()  # whoever encrypts the log gives its own
+        self._protection = protection  # that of the log: what is quarantined is encrypted as it is
         self._ready = threading.Condition()
         self._segments: deque[Path] = deque()
         self._insert_bytes_max = insert_bytes_max
@@ -199,7 +200,7 @@ class StoreWriter:
                 _LOG.error("segment_missing", segment=path.name)
                 continue
             held_bytes += len(content)
-            content, found, torn_bytes = self.protection.plain_segment(self._signal, content)
+            content, found, torn_bytes = self._protection.plain_segment(self._signal, content)
             if torn_bytes:
                 _LOG.warning("log_tail_torn", segment=path.name, bytes=torn_bytes)
             frames += [frame.moved(at) for frame in found] if at else found
@@ -298,7 +299,7 @@ class StoreWriter:
             "detail": f"{reason}; the bytes are kept here, report them with this text",
             "item_id": f"{path.stem}:{frame.start}",
             "item_count": items,
-            "bytes": self.protection.seal_rejected(f"{path.stem}:{frame.start}", request),
+            "bytes": self._protection.seal_rejected(f"{path.stem}:{frame.start}", request),
         }
         settings = {"insert_deduplication_token": f"{_token(path, [frame])}:rejected"}
 
@@ -332,9 +333,6 @@ class StoreWriter:
             try:
                 insert(self._store.client())
             except (MillworthError, ClickHouseError, RuntimeError, OSError) as error:
-                # The embedded engine leaves output of a failed query on the connection, which
-                # would come first in the next answer.
-                self._store.close()
                 if is_schema_damaged(error):
                     self._forget_schemas()
                 elif is_unparsable(error):
@@ -352,7 +350,6 @@ class StoreWriter:
         try:
             self._store.client().command("SYSTEM DROP FORMAT SCHEMA CACHE")
         except (MillworthError, ClickHouseError, RuntimeError, OSError) as error:
-            self._store.close()
             _LOG.warning("schemas_not_forgotten", reason=first_line(error))
 
     def _persist(self, step: Callable[[], _T]) -> _T:
@@ -388,11 +385,6 @@ def is_unparsable(error: Exception) -> bool:
     text = str(error)
     match = _CODE.search(text)
     return match is not None and int(match[1]) in _UNPARSABLE_CODES and _READER in text
-
-
-def first_line(error: Exception) -> str:
-    """Return what an error says, short enough for a log line."""
-    return (str(error).splitlines() or [repr(error)])[0][:300]
 
 
 def _token(path: Path, frames: Sequence[Frame]) -> str:

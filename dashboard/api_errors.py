@@ -11,7 +11,7 @@ from starlette.responses import JSONResponse, Response
 
 from collector.errors import BusyError, InputError, MillworthError, StoreUnavailableError
 from collector.log import get_logger
-from dashboard.outside_sql import first_line
+from dashboard.outside_sql import engine_error
 
 RETRY_AFTER_S = "5"
 
@@ -29,7 +29,7 @@ def add_error_handlers(app: FastAPI) -> None:
 
 
 async def _store_failed(request: Request, error: Exception) -> Response:
-    return await _unavailable(request, StoreUnavailableError(first_line(error)))
+    return await _unavailable(request, StoreUnavailableError(engine_error(error)))
 
 
 async def _refused(_: Request, error: Exception) -> Response:

@@ -13,10 +13,10 @@ from attribution.config import AttributionConfig
 from attribution.experiment_job import HOLDS_S, ExperimentJob, Plan, Report
 from attribution.experiments import TARGETS, Arm, Experiment, with_control
 from collector.clock import NS_PER_MS, Clock
-from collector.errors import InputError
 from collector.store.connect import Connections
+from collector.times import instant_ns
 from dashboard.caller import caller
-from dashboard.scope import instant_ns, window_length_ns
+from dashboard.scope import window_length_ns
 from dashboard.workers import Workers
 
 
@@ -92,24 +92,11 @@ def experiments_router(
     router = APIRouter(prefix="/api/v1/experiments")
     job = ExperimentJob(config, store)
 
-    async def run(what: Any, *arguments: Any) -> Any:  # noqa: ANN401  of the job
-        def call() -> Any:  # noqa: ANN401  of the job
-            try:
-                return what(*arguments)
-            except InputError:
-                raise
-            except BaseException:
-                # The embedded engine leaves the rest of a failed answer on its connection.
-                store.close()
-                raise
-
-        return await workers.run(call)
-
     @router.get("")
     async def every() -> Experiments:
         """Return every experiment with its state."""
         now_ns = clock.now_ns()
-        found = await run(job.all)
+        found = await workers.run(job.all)
         return Experiments(
             config.experiments.enabled, [Listed(each.state(now_ns), each) for each in found]
         )
@@ -117,7 +104,7 @@ def experiments_router(
     @router.get("/active")
     async def active() -> dict[str, Any]:
         """Return what services delay by now; each asks once a second."""
-        found = await run(job.active, clock.now_ns())
+        found = await workers.run(job.active, clock.now_ns())
         return {"holds_s": HOLDS_S, "experiments": [_told(each) for each in found]}
 
     @router.post("")
@@ -126,30 +113,24 @@ def experiments_router(
         now_ns = clock.now_ns()
         fresh = _experiment(request, now_ns)
         expect = job.expect if request.dry_run else job.register
-        return Registered(not request.dry_run, fresh, await run(expect, fresh, now_ns))
+        return Registered(not request.dry_run, fresh, await workers.run(expect, fresh, now_ns))
 
     @router.get("/{name}")
     async def one(name: str) -> Report:
         """Return one experiment: its arms, what was put at risk, and what it found."""
-        found: Report = await run(job.report, name, clock.now_ns())
-        return found
+        return await workers.run(job.report, name, clock.now_ns())
 
     @router.post("/{name}/stop")
     async def stop(name: str, request: StopRequest) -> Experiment:
         """End an experiment now and for good: the kill switch."""
         actor = caller(request.actor)
-        found: Experiment = await run(job.stop, name, actor, request.reason, clock.now_ns())
-        return found
+        return await workers.run(job.stop, name, actor, request.reason, clock.now_ns())
 
     return router
 
 
 def _experiment(request: RegisterRequest, now_ns: int) -> Experiment:
-    begins_ns = instant_ns(request.begins) if request.begins else now_ns
-    if begins_ns is None:
-        raise InputError(
-            f"begins {request.begins[:40]!r} is no instant; give ISO 8601 such as 2026-05-01T12:00Z"
-        )
+    begins_ns = instant_ns(request.begins, "begins") if request.begins else now_ns
     targets = {name: tuple(getattr(request, name)) for name in TARGETS if getattr(request, name)}
     return Experiment(
         name=request.name,

@@ -193,18 +193,14 @@ def verdicts_of_gate_router(
 
 
 def _audit(store: Connections, now_ns: int, action: str, detail: str) -> None:
-    try:
-        append_audit(
-            store.client(),
-            at_ns=now_ns,
-            actor=caller(),
-            action=action,
-            detail=detail,
-            seal=store.audit_seal,
-        )
-    except BaseException:
-        store.close()
-        raise
+    append_audit(
+        store.client(),
+        at_ns=now_ns,
+        actor=caller(),
+        action=action,
+        detail=detail,
+        seal=store.audit_seal,
+    )
 
 
 def _told(row: StoredVerdict) -> dict[str, Any]:

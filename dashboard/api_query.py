@@ -14,9 +14,8 @@ from starlette.responses import Response
 
 from collector.audit import append_audit
 from collector.clock import Clock
-from collector.errors import BusyError, InputError, StoreUnavailableError
+from collector.errors import BusyError, InputError, StoreUnavailableError, first_line
 from collector.store.connect import Connections
-from collector.writer import first_line
 from dashboard.caller import caller
 from dashboard.outside_reader import OutsideReader, Running
 from dashboard.rows import Answer
@@ -67,7 +66,6 @@ def query_router(
                 seal=store.audit_seal,
             )
         except (ClickHouseError, OSError) as error:
-            store.close()
             raise StoreUnavailableError(
                 f"the audit cannot be written, so nothing is answered: {first_line(error)}"
             ) from error

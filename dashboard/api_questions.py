@@ -15,16 +15,17 @@ from attribution.replay import Change
 from attribution.segments import segments_of
 from attribution.selection import Selection
 from collector.audit import append_audit
-from collector.clock import NS_PER_MS, NS_PER_S, Clock
+from collector.clock import NS_PER_DAY, NS_PER_MS, Clock
 from collector.errors import InputError
 from collector.store.connect import Connections
+from collector.times import instant_ns
 from dashboard.caller import caller
-from dashboard.scope import UNBOUNDED_NS, instant_ns, window_length_ns
+from dashboard.scope import UNBOUNDED_NS, window_length_ns
 from dashboard.text import utc_iso
 from dashboard.workers import Workers
 
 CHANGES_MAX = 32
-RECOMPUTE_NS_MAX = 86_400 * NS_PER_S
+RECOMPUTE_NS_MAX = NS_PER_DAY
 
 
 class Chosen(BaseModel):
@@ -45,11 +46,7 @@ class Chosen(BaseModel):
 
     def selection(self, now_ns: int) -> Selection:
         """Return what the cores take. Raises InputError for a time that cannot be read."""
-        to_ns = instant_ns(self.until) if self.until else now_ns
-        if to_ns is None:
-            raise InputError(
-                f"until {self.until[:40]!r} is no instant; give ISO 8601 such as 2026-05-01T12:00Z"
-            )
+        to_ns = instant_ns(self.until, "until") if self.until else now_ns
         high_ns = UNBOUNDED_NS if self.high_ms is None else round(self.high_ms * NS_PER_MS)
         return Selection(
             max(0, to_ns - window_length_ns(self.window)),
@@ -134,17 +131,12 @@ class RecomputeRequest(BaseModel):
 
     def range_ns(self) -> tuple[int, int]:
         """Return both as Unix ns. Raises InputError for what is no range."""
-        found = []
-        for name, text in (("begin", self.begin), ("end", self.end)):
-            ns = instant_ns(text)
-            if ns is None:
-                raise InputError(f"{name} {text[:40]!r} is no instant; give ISO 8601")
-            found.append(ns)
-        if not 0 < found[1] - found[0] <= RECOMPUTE_NS_MAX:
+        begin_ns, end_ns = instant_ns(self.begin, "begin"), instant_ns(self.end, "end")
+        if not 0 < end_ns - begin_ns <= RECOMPUTE_NS_MAX:
             raise InputError(
                 f"{self.begin} to {self.end} is no range of at most a day; ask day by day"
             )
-        return found[0], found[1]
+        return begin_ns, end_ns
 
 
 def recompute_router(
@@ -154,20 +146,16 @@ def recompute_router(
     router = APIRouter(prefix="/api/v1")
 
     def run(begin_ns: int, end_ns: int) -> AttributionReport:
-        try:
-            report = job.recompute(begin_ns, end_ns, clock.now_ns())
-            append_audit(
-                store.client(),
-                at_ns=clock.now_ns(),
-                actor=caller(),
-                action="attribution_recomputed",
-                detail=f"{utc_iso(begin_ns)}Z to {utc_iso(end_ns)}Z: "
-                f"{report.attributed + report.revised} written, {report.unchanged} unchanged",
-                seal=store.audit_seal,
-            )
-        except BaseException:
-            store.close()
-            raise
+        report = job.recompute(begin_ns, end_ns, clock.now_ns())
+        append_audit(
+            store.client(),
+            at_ns=clock.now_ns(),
+            actor=caller(),
+            action="attribution_recomputed",
+            detail=f"{utc_iso(begin_ns)}Z to {utc_iso(end_ns)}Z: "
+            f"{report.attributed + report.revised} written, {report.unchanged} unchanged",
+            seal=store.audit_seal,
+        )
         return report
 
     @router.post("/recompute")

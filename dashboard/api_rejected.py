@@ -14,8 +14,8 @@ from collector.clock import Clock
 from collector.errors import InputError
 from collector.rejected import RejectedItem, RejectedItems, Result
 from collector.store.connect import Connections
+from collector.times import INSTANT_NS_MAX
 from dashboard.caller import caller
-from dashboard.scope import INSTANT_NS_MAX
 from dashboard.workers import Workers
 
 # One call ends within seconds; `next` says where the following one goes on.

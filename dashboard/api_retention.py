@@ -11,8 +11,8 @@ from collector.clock import Clock
 from collector.retention import Hold, RetentionConfig, TableRetention
 from collector.store.connect import Connections
 from collector.store.retention import add_hold, read_holds, read_retention, release_hold
+from collector.times import INSTANT_NS_MAX
 from dashboard.caller import caller
-from dashboard.scope import INSTANT_NS_MAX
 from dashboard.workers import Workers
 
 

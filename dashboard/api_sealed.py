@@ -11,8 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from collector.audit import append_audit
 from collector.clock import Clock
 from collector.store.connect import Connections
+from collector.times import INSTANT_NS_MAX
 from dashboard.caller import caller
-from dashboard.scope import INSTANT_NS_MAX
 from dashboard.sealed_store import RowsPage, SealedPage, SealedStore
 from dashboard.workers import Workers
 

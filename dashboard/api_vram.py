@@ -71,11 +71,7 @@ def vram_router(
         """Estimate the slope now; a version that is news is stored and in force from now on."""
 
         def run() -> dict[str, Any]:
-            try:
-                report = slope.run_once(clock.now_ns())
-            except BaseException:
-                store.close()
-                raise
+            report = slope.run_once(clock.now_ns())
             return {"stored_version": report.stored, "model": report.model}
 
         return await workers.run(run)

@@ -26,7 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from collector.address import authority
-from collector.clock import NS_PER_MS, NS_PER_S
+from collector.clock import NS_PER_MINUTE, NS_PER_MS, NS_PER_S
 from dashboard.runtime import Service
 from dashboard.settings import Settings, load
 from dashboard.spans_out import ExportTraceServiceRequest, Span, add_span, put, scope_of
@@ -46,7 +46,7 @@ SEED = 20261125
 # Plain consistent sampling as the article has it: one flow or trace in a thousand, for ever.
 PLAIN_RATIO = 0.001
 _HOUR_S = 3_600
-_STILL_NS = 60 * NS_PER_S
+_STILL_NS = NS_PER_MINUTE
 _CHECK_S = 0.5
 # The traffic waits while the service is further behind than this: incidents come once an hour and
 # not one a second, so how much of them a busy machine can do at once is not what is measured.

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
@@ -19,11 +18,12 @@ from attribution.recovery import REFERENCE_REGION, PathSection, Recovered, piece
 from attribution.segments import SEGMENTS as ALL_SEGMENTS
 from attribution.selection import CALIBRATION_ACTION
 from collector.clock import AnchoredClock
+from collector.sql_text import sql
 from collector.store.connect import Connections
 from dashboard.reference.launch import InjectedDelay, ReferencePath
 from dashboard.reference.scenario import BASE_MS, SEGMENTS, FaultWindow, Scenario
 
-_SQL = (Path(__file__).parent / "sql" / "calibration.sql").read_text()
+_SQL = sql("calibration", __file__)
 _FOREVER_S = 1e9
 _ANSWER_S_MAX = 10.0
 

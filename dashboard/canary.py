@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import deque
 
 from attribution.recovery import Recovered, Recovery, summary_of
-from collector.clock import NS_PER_S
+from collector.clock import NS_PER_MINUTE
 from collector.counters import Counters
 from collector.store.connect import Connections
 from dashboard.calibration import Calibration, Known, judge
@@ -19,7 +19,7 @@ DELAY_MS = 20.0
 # Of the last ten runs: the canary of one run is seven decisions.
 JUDGED_HELD = 70
 # A decision settles in seconds; what takes a minute is not judged, and counted.
-LOST_AFTER_NS = 60 * NS_PER_S
+LOST_AFTER_NS = NS_PER_MINUTE
 
 
 class Canary:

@@ -6,7 +6,6 @@ standard error that names the thing and the remedy.
 
 from __future__ import annotations
 
-import json
 import sys
 from importlib.metadata import version
 from pathlib import Path
@@ -38,6 +37,7 @@ from dashboard.commands_verify import verify_app
 from dashboard.commands_verify_audit import audit
 from dashboard.commands_verify_retention import retention
 from dashboard.commands_vram import vram_app
+from dashboard.json_output import print_json
 from dashboard.options import ConfigOption, JsonOption, UrlOption
 from dashboard.run_command import run
 from dashboard.settings import Loaded, load
@@ -132,7 +132,7 @@ def demo(
         running.wait_until_end(StopSignal())
         summary = running.finish()
     if as_json:
-        sys.stdout.write(json.dumps(summary) + "\n")
+        print_json(summary)
     else:
         running.print_summary(summary)
 
@@ -144,7 +144,7 @@ def doctor(config: ConfigOption = None, as_json: JsonOption = False) -> None:
 
     findings = examine(_settings(config).settings)
     if as_json:
-        _print_json([{"check": f.check, "ok": f.ok, "detail": f.detail} for f in findings])
+        print_json([{"check": f.check, "ok": f.ok, "detail": f.detail} for f in findings])
     else:
         for finding in findings:
             mark, style = ("ok     ", "green") if finding.ok else ("missing", "red")
@@ -163,7 +163,7 @@ def config_check(config: ConfigOption = None, as_json: JsonOption = False) -> No
     check_retention(loaded.settings.retention, loaded.settings.collector.retention_days)
     loaded.settings.collector.check_limits()
     if as_json:
-        _print_json({"ok": True, "origins": loaded.origins})
+        print_json({"ok": True, "origins": loaded.origins})
         return
     for key, origin in sorted(loaded.origins.items()):
         out.print(f"{key}: from {origin}")
@@ -205,7 +205,7 @@ def trace(
             api.get(f"/api/v1/decisions/{quote(one, safe='')}") for one in found["decisions"]
         ]
     if as_json:
-        _print_json(found | {"decision_details": decisions})
+        print_json(found | {"decision_details": decisions})
     else:
         render_trace(out, found, decisions)
 
@@ -226,7 +226,7 @@ def query(
     with ApiClient.open(_settings(config).settings, url) as api:
         answer = api.post("/api/v1/query", {"sql": sql})
     for row in answer["rows"]:
-        _print_json(dict(zip(answer["columns"], row, strict=True)))
+        print_json(dict(zip(answer["columns"], row, strict=True)))
 
 
 @import_app.command("outcomes")
@@ -253,7 +253,7 @@ def import_outcomes(
             report = api.import_outcomes(path)
             refused += len(report["refused"])
             if as_json:
-                _print_json({"file": str(path), **report})
+                print_json({"file": str(path), **report})
                 continue
             out.print(f"{path}: {report['imported']} imported, {len(report['refused'])} refused")
             for line in report["refused"]:
@@ -297,7 +297,7 @@ def bench(
     if quick:
         result["quick"] = True  # its memory figures are of a third of a minute
     if as_json:
-        _print_json(result)
+        print_json(result)
     else:
         out.print(f"{result['name']}: {result['machine']}, medians of {result['runs']} runs")
         for key, value in result["figures"].items():
@@ -306,11 +306,6 @@ def bench(
 
 def _settings(path: Path | None) -> Loaded:
     return load(path)
-
-
-def _print_json(value: object) -> None:
-    sys.stdout.write(json.dumps(value, default=str, ensure_ascii=False) + "\n")
-    sys.stdout.flush()
 
 
 def main() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,14 +12,15 @@ import typer
 from pydantic import ValidationError
 from rich.console import Console
 
-from collector.clock import NS_PER_S, SystemClock
+from collector.clock import NS_PER_S, NS_PER_US, SystemClock
 from collector.errors import InputError
+from collector.times import duration_ns, iso_ns
 from collector.tokens import Scope, TokenConfig, hash_text, new_token
+from dashboard.json_output import print_json
 from dashboard.settings import load
 
 token_app = typer.Typer(help="Make tokens for senders and readers.", no_args_is_help=True)
 
-_UNITS = {"h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}
 _EXPIRES_DEFAULT = "90d"
 
 
@@ -49,7 +49,7 @@ def token_new(
     now = datetime.fromtimestamp(SystemClock().now_ns() // NS_PER_S, UTC)
     entry = _entry(name, token, scopes, parse_expiry(expires, now), requests_per_s, bytes_per_s)
     if as_json:
-        sys.stdout.write(json.dumps({"token": token, "entry": entry}, default=str) + "\n")
+        print_json({"token": token, "entry": entry})
         return
     out = Console(highlight=False, soft_wrap=True, markup=False)
     out.print(token)
@@ -78,18 +78,18 @@ def parse_expiry(text: str, now: datetime) -> datetime | None:
     """Return the instant that a person means, None for never. Raises InputError."""
     if text == "never":
         return None
-    if match := re.fullmatch(r"(\d{1,5})([hdw])", text):
-        return now + int(match[1]) * _UNITS[match[2]]
+    found_ns = iso_ns(text)
     try:
-        found = datetime.fromisoformat(text)
-    except ValueError as error:
+        if found_ns is None:
+            return now + timedelta(microseconds=duration_ns(text, "", ("h", "d", "w")) // NS_PER_US)
+        found = datetime.fromtimestamp(found_ns // NS_PER_S, UTC)
+    except (InputError, OverflowError) as error:
         raise InputError(
             f"--expires {text}: not a time; write for example 90d, 2027-06-30 or never"
         ) from error
-    found = found if found.tzinfo is not None else found.replace(tzinfo=UTC)
     if found <= now:
         raise InputError(f"--expires {text}: has passed already; write a later one")
-    return found.astimezone(UTC).replace(microsecond=0)
+    return found
 
 
 def entry_toml(entry: dict[str, Any]) -> str:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -18,6 +16,7 @@ from attribution.explain import DecisionShare
 from attribution.segments import CLASSES
 from collector.clock import NS_PER_MS
 from dashboard.commands_up import run_service
+from dashboard.json_output import print_json
 from dashboard.options import MetricsOption
 from dashboard.settings import load
 
@@ -73,7 +72,7 @@ def attribute(
         console.print(f"{file}: spans read: {count}, decisions: {len(shares)}", markup=False)
     if as_json:
         for share in shares:
-            sys.stdout.write(json.dumps(share, ensure_ascii=False) + "\n")
+            print_json(share)
     else:
         _render(Console(highlight=False), shares)
     for line in refused[:_REFUSED_SHOWN_MAX]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import sys
 from typing import Any
 
 import typer
@@ -12,6 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from dashboard.json_output import print_json
 from dashboard.options import ConfigOption, JsonOption, UrlOption
 from dashboard.settings import load
 
@@ -33,7 +32,7 @@ def budgets(
     with ApiClient.open(load(config).settings, url) as api:
         found = api.get("/api/v1/budgets")
     if as_json:
-        sys.stdout.write(json.dumps(found, ensure_ascii=False) + "\n")
+        print_json(found)
     else:
         _render(Console(highlight=False), found["budgets"])
     missed = any(each["verdict"] == "missed" for each in found["budgets"])

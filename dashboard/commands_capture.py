@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import glob
 import ipaddress
-import json
 import os
 import sys
 from collections import Counter
@@ -18,8 +17,10 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
 from collector.errors import DecodeError, InputError
+from collector.times import instant_ns
 from dashboard.capture_table import TOP, Sort, capture_table, dearest
-from dashboard.options import ConfigOption, MetricsOption, parse_instant
+from dashboard.json_output import print_json
+from dashboard.options import ConfigOption, MetricsOption
 from packet.files import FileReport
 from packet.packet_lines import packet_lines
 from packet.read_files import analysed_blocks, flows_of_file
@@ -141,7 +142,7 @@ class _Session:
             return
         named: dict[str, Any] = {"file": self._names[path]} if self._names else {}
         for flow in flows:
-            sys.stdout.write(json.dumps(named | flow.as_json()) + "\n")
+            print_json(named | flow.as_json())
 
     def finish(self, sort: Sort, top: int) -> None:
         """Print the table, where there is one, and exit 1 if a file was not read to its end."""
@@ -173,8 +174,8 @@ def _chosen(host: str | None, port: int | None, begin: str | None, end: str | No
     return Chosen(
         host=network,
         port=port,
-        from_ns=0 if begin is None else max(parse_instant(begin, "--from"), 0),
-        to_ns=2**64 - 1 if end is None else max(parse_instant(end, "--until"), 0),
+        from_ns=0 if begin is None else instant_ns(begin, "--from"),
+        to_ns=2**64 - 1 if end is None else instant_ns(end, "--until"),
     )
 
 

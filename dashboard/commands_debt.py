@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,6 +10,7 @@ from rich.console import Console
 
 from attribution.invest_file import InvestFile
 from dashboard.commands_invest import read_invest
+from dashboard.json_output import print_json
 from dashboard.options import ConfigOption, JsonOption, UntilOption, UrlOption
 from dashboard.settings import load
 
@@ -48,7 +47,7 @@ def debt(
     with ApiClient.open(load(config).settings, url) as api:
         found = api.post("/api/v1/vram/debt", body)
     if as_json:
-        sys.stdout.write(json.dumps(found, ensure_ascii=False) + "\n")
+        print_json(found)
         return
     _render(Console(highlight=False, soft_wrap=True, markup=False), found)
 

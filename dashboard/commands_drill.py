@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from enum import StrEnum
@@ -19,6 +17,7 @@ from collector.clock import NS_PER_MS
 from collector.errors import InputError
 from dashboard.drill_judge import Drill, Phase
 from dashboard.drill_judge import as_json as drill_json
+from dashboard.json_output import print_json
 from packet.lab import Impairment
 
 
@@ -73,7 +72,7 @@ def drill(
         found = run_drill(impairment, decisions, progress)
     if as_json:
         told = {"drill": fault.value, "amount": amount or _AMOUNTS[fault], **drill_json(found)}
-        sys.stdout.write(json.dumps(told) + "\n")
+        print_json(told)
     else:
         _show(Console(highlight=False, soft_wrap=True, markup=False), found)
     raise typer.Exit(1 if found.misses else 0)

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import getpass
-import json
 import re
-import sys
 from typing import Annotated, Any
 from urllib.parse import quote
 
@@ -16,6 +14,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from collector.errors import InputError
+from dashboard.json_output import print_json
 from dashboard.options import ConfigOption, JsonOption, UrlOption
 from dashboard.settings import load
 from dashboard.text import span_of_time, utc_iso
@@ -91,7 +90,7 @@ def register(
     with ApiClient.open(load(config).settings, url) as api:
         found = api.post("/api/v1/experiments", body)
     if as_json:
-        _print_json(found)
+        print_json(found)
         return
     _render_plan(_console(), found)
 
@@ -106,7 +105,7 @@ def list_experiments(
     with ApiClient.open(load(config).settings, url) as api:
         found = api.get("/api/v1/experiments")
     if as_json:
-        _print_json(found)
+        print_json(found)
         return
     out = _console()
     for each in found["experiments"]:
@@ -135,7 +134,7 @@ def show(
     ratio = found["measured"]["sample_ratio"]
     is_wrong = ratio["evidence"] >= 1000 or ratio["unregistered"] > 0
     if as_json:
-        _print_json(found)
+        print_json(found)
     else:
         _render(_console(), found, is_wrong=is_wrong)
     raise typer.Exit(1 if is_wrong else 0)
@@ -157,7 +156,7 @@ def stop(
     with ApiClient.open(load(config).settings, url) as api:
         found = api.post(f"/api/v1/experiments/{quote(name, safe='')}/stop", body)
     if as_json:
-        _print_json(found)
+        print_json(found)
     else:
         _console().print(_line("stopped", found))
 
@@ -267,7 +266,3 @@ def _usd(amount: str | float) -> str:
 
 def _console() -> Console:
     return Console(highlight=False, soft_wrap=True, markup=False)
-
-
-def _print_json(value: object) -> None:
-    sys.stdout.write(json.dumps(value, default=str, ensure_ascii=False) + "\n")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import sys
 from pathlib import Path
 from typing import Annotated
 from urllib.parse import quote
@@ -12,6 +10,7 @@ import typer
 from rich.console import Console
 
 from collector.errors import InputError
+from dashboard.json_output import print_json
 from dashboard.settings import load
 
 
@@ -62,7 +61,7 @@ def packets(
         raise InputError(f"{export}: cannot be written: {error.strerror}") from error
     if as_json:
         written = {"file": str(export), "bytes": len(content), "reconstructions": found}
-        sys.stdout.write(json.dumps(written) + "\n")
+        print_json(written)
     else:
         out = Console(highlight=False, soft_wrap=True, markup=False)
         out.print(f"{export}: {len(content)} bytes; open it with wireshark or tshark -r")

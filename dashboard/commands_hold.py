@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import getpass
 import json
-import sys
 from typing import Annotated, Any
 from urllib.parse import quote
 
 import typer
 from rich.console import Console
 
-from dashboard.options import ConfigOption, JsonOption, UrlOption, parse_instant
+from collector.times import instant_ns
+from dashboard.json_output import print_json
+from dashboard.options import ConfigOption, JsonOption, UrlOption
 from dashboard.settings import load
 from dashboard.text import utc_iso
 
@@ -49,8 +50,8 @@ def add(
     body = {
         "name": name,
         "tables": tables or ["*"],
-        "from_ns": parse_instant(from_, "--from"),
-        "to_ns": parse_instant(to, "--to"),
+        "from_ns": instant_ns(from_, "--from"),
+        "to_ns": instant_ns(to, "--to"),
         "reason": reason,
         "actor": by or getpass.getuser(),
     }
@@ -68,7 +69,7 @@ def list_holds(
     with ApiClient.open(load(config).settings, url) as api:
         answer = api.get("/api/v1/holds")
     if as_json:
-        sys.stdout.write(json.dumps(answer, ensure_ascii=False) + "\n")
+        print_json(answer)
         return
     for hold in answer["holds"]:
         _print(hold, as_json=False)
@@ -94,7 +95,7 @@ def release(
 
 def _print(hold: dict[str, Any], *, as_json: bool) -> None:
     if as_json:
-        sys.stdout.write(json.dumps(hold, ensure_ascii=False) + "\n")
+        print_json(hold)
         return
     state = f"released {utc_iso(hold['released_ns'])}" if hold["released_ns"] else "in force"
     # As JSON writes it: a name or a reason must not reach a terminal as it is.

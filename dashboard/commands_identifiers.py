@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -11,6 +10,7 @@ import typer
 
 from collector.clock import SystemClock
 from collector.errors import InputError
+from dashboard.json_output import print_json
 from dashboard.protection import protection_of
 from dashboard.settings import load
 
@@ -52,6 +52,6 @@ def tokens(
     settings = load(config).settings
     found = protection_of(settings, settings.wal_dir).tokens(said, SystemClock().now_ns())
     if as_json:
-        sys.stdout.write(json.dumps({"tokens": found}) + "\n")
+        print_json({"tokens": found})
     else:
         sys.stdout.write("".join(f"{token}\n" for token in found))

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import sys
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
 import typer
 from rich.console import Console
 
+from dashboard.json_output import print_json
 from dashboard.options import ConfigOption, JsonOption, UntilOption, UrlOption, WindowOption
 from dashboard.settings import load
 from dashboard.text import utc_iso
@@ -34,7 +33,7 @@ def modes(
     with ApiClient.open(load(config).settings, url) as api:
         found = api.get(f"/api/v1/vram/modes?{query}")
     if as_json:
-        sys.stdout.write(json.dumps(found, ensure_ascii=False) + "\n")
+        print_json(found)
         return
     out = Console(highlight=False, soft_wrap=True, markup=False)
     for mode in found["modes"]:
@@ -74,7 +73,7 @@ def caches(
     with ApiClient.open(load(config).settings, url) as api:
         found = api.get(f"/api/v1/vram/caches?{query}")
     if as_json:
-        sys.stdout.write(json.dumps(found, ensure_ascii=False) + "\n")
+        print_json(found)
         return
     out = Console(highlight=False, soft_wrap=True, markup=False)
     for cache in found["caches"]:

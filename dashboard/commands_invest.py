@@ -20,6 +20,7 @@ from attribution.invest_file import InvestFile, parse_invest
 from attribution.tiers import tier_table
 from collector.clock import SystemClock
 from collector.errors import InputError
+from dashboard.json_output import print_json
 from dashboard.options import ConfigOption, JsonOption, UntilOption, UrlOption
 from dashboard.settings import load
 from dashboard.text import utc_iso
@@ -64,7 +65,7 @@ def npv(
         raise InputError(f"{file}: no [[options]]; add one")
     found = _compared(told, window, until, config, url)
     if as_json:
-        _print_json(found)
+        print_json(found)
         return
     _render_options(Console(highlight=False), found)
 
@@ -79,7 +80,7 @@ def tiers(file: FileArgument, as_json: JsonOption = False) -> None:
     except ValueError as error:
         raise InputError(f"{file}: {error}; correct [[tiers]]") from error
     if as_json:
-        _print_json(dataclasses.asdict(table))
+        print_json(dataclasses.asdict(table))
         return
     out = Console(highlight=False)
     shown = Table(box=box.SIMPLE, caption="USD per ms and year")
@@ -149,7 +150,7 @@ def gate(
             ruled["signature"], ruled["public_key"] = verdict_files.sign(ruled["document"], key)
     else:
         ruled = _judged(told, option, window, until, key, config, url)
-    _print_json(ruled)
+    print_json(ruled)
     raise typer.Exit(0 if ruled["document"]["verdict"]["ruling"] == Ruling.FUND else 1)
 
 
@@ -179,10 +180,10 @@ def verdicts(
             found = api.get("/api/v1/vram/verdicts")
     if sha256:
         wrong = found.pop("faults")
-        _print_json(found)
+        print_json(found)
         _verified(found["sha256"][:12], found, public_key, wrong, to_stderr=True)
     if as_json:
-        _print_json(found)
+        print_json(found)
         return
     out = Console(highlight=False, soft_wrap=True, markup=False)
     for row in found["verdicts"]:
@@ -349,7 +350,3 @@ def _render_options(out: Console, found: dict[str, Any]) -> None:
 
 def _dollars(text: str) -> str:
     return f"{float(text):,.2f}"
-
-
-def _print_json(value: object) -> None:
-    sys.stdout.write(json.dumps(value, default=str, ensure_ascii=False) + "\n")

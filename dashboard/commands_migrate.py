@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import sys
 from typing import Annotated
 
 import typer
 from rich.console import Console
 
 from collector.clock import SystemClock
+from dashboard.json_output import print_json
 from dashboard.options import ConfigOption, JsonOption
 from dashboard.settings import load
 
@@ -47,7 +46,7 @@ def migrate(
         names = [one.name for one in pending]
         more = {"statements": sent} if dry_run else {"retention": altered}
         answer = {"dry_run": dry_run, "migrations": names, **more}
-        sys.stdout.write(json.dumps(answer) + "\n")
+        print_json(answer)
         return
     out = Console(highlight=False, soft_wrap=True, markup=False)
     for one in pending:

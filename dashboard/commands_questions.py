@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -12,7 +11,10 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from collector.clock import NS_PER_MS
 from collector.errors import InputError
+from collector.times import duration_ns, instant_ns
+from dashboard.json_output import print_json
 from dashboard.options import ConfigOption, JsonOption, UntilOption, UrlOption, WindowOption
 from dashboard.settings import load
 
@@ -78,7 +80,7 @@ def what_if(
     }
     found = _from_file(file, config, body) if file else _ask("/api/v1/what-if", body, config, url)
     if as_json:
-        _print_json(found)
+        print_json(found)
     else:
         _render_what_if(Console(highlight=False), found)
 
@@ -112,15 +114,13 @@ def compare(
     something differs.
     """
     from collector.clock import SystemClock
-    from dashboard.scope import instant_ns, window_length_ns
+    from dashboard.scope import window_length_ns
     from dashboard.text import utc_iso
 
     if slow_ms is not None and versus_region:
         raise InputError("--slow-ms and --versus-region each choose both sides; give one of them")
     # One instant for both sides: the end of the first is the begin of the second.
-    until_ns = instant_ns(until) if until else SystemClock().now_ns()
-    if until_ns is None:
-        raise InputError(f"--until {until!r} is no instant; give ISO 8601")
+    until_ns = instant_ns(until, "--until") if until else SystemClock().now_ns()
     after = _chosen(window, utc_iso(until_ns) + "Z", action, region, 0.0, None)
     if slow_ms is not None:
         before = {**after, "high_ms": slow_ms}
@@ -132,7 +132,7 @@ def compare(
         before = {**after, "window": before_window or window, "until": before_until or begin}
     found = _ask("/api/v1/compare", {"before": before, "after": after}, config, url)
     if as_json:
-        _print_json(found)
+        print_json(found)
     else:
         _render_compare(Console(highlight=False), found)
     raise typer.Exit(1 if found["verdict"] == "different" else 0)
@@ -185,10 +185,7 @@ def _number(option: str, text: str, value: str) -> float:
 
 def milliseconds(option: str, text: str, value: str) -> float:
     """Return a time such as 10ms; a bare number would leave its unit to a guess."""
-    for unit in ("us", "ms", "s"):
-        if value.endswith(unit):
-            return _number(option, text, value.removesuffix(unit)) * _UNITS_MS[unit]
-    raise InputError(f"{option} {text!r}: {value!r} has no unit; give us, ms or s, such as 10ms")
+    return duration_ns(value, f"{option} {text!r}:", ("us", "ms", "s")) / NS_PER_MS
 
 
 def _ask(path: str, body: dict[str, Any], config: Path | None, url: str | None) -> dict[str, Any]:
@@ -292,7 +289,3 @@ def _render_compare(out: Console, found: dict[str, Any]) -> None:
     out.print(f"* different; dollars rest on: {found['slope']}")
     if found["uncompared"]:
         out.print(f"of an action and region that was not there before: {found['uncompared']}")
-
-
-def _print_json(value: object) -> None:
-    sys.stdout.write(json.dumps(value, default=str, ensure_ascii=False) + "\n")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import sys
 from collections import Counter
 from typing import Annotated
 
@@ -11,14 +9,14 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from collector.clock import NS_PER_S
+from collector.clock import NS_PER_HOUR
 from collector.errors import InputError
+from collector.times import instant_ns
+from dashboard.json_output import print_json
 from dashboard.options import ConfigOption, JsonOption, UrlOption
-from dashboard.scope import instant_ns
 from dashboard.settings import load
 from dashboard.text import utc_iso
 
-_HOUR_NS = 3_600 * NS_PER_S
 _SUMS = ("attributed", "revised", "unchanged", "minutes_rewritten", "cells_rewritten")
 
 
@@ -36,12 +34,9 @@ def recompute(
     """
     from dashboard.client import ApiClient
 
-    begin_ns, end_ns = instant_ns(begin), instant_ns(end)
-    if begin_ns is None or end_ns is None or begin_ns >= end_ns:
-        raise InputError(
-            f"--from {begin} --until {end} is no range; give two instants in ISO 8601, such as "
-            "2026-05-01T12:00Z"
-        )
+    begin_ns, end_ns = instant_ns(begin, "--from"), instant_ns(end, "--until")
+    if begin_ns >= end_ns:
+        raise InputError(f"--from {begin} --until {end} is no range; give a later --until")
     done = Counter[str]()
     console = Console(stderr=True, highlight=False)
     with (
@@ -56,19 +51,19 @@ def recompute(
             disable=not console.is_terminal,
         ) as progress,
     ):
-        for hour_ns in progress.track(range(begin_ns, end_ns, _HOUR_NS)):
+        for hour_ns in progress.track(range(begin_ns, end_ns, NS_PER_HOUR)):
             report = api.post(
                 "/api/v1/recompute",
                 {
                     "begin": f"{utc_iso(hour_ns)}Z",
-                    "end": f"{utc_iso(min(hour_ns + _HOUR_NS, end_ns))}Z",
+                    "end": f"{utc_iso(min(hour_ns + NS_PER_HOUR, end_ns))}Z",
                 },
             )
             done.update({name: report[name] for name in _SUMS})
             if not console.is_terminal:
                 console.print(f"{utc_iso(hour_ns)}Z: {report['unchanged']} unchanged", markup=False)
     if as_json:
-        sys.stdout.write(json.dumps({name: done[name] for name in _SUMS}) + "\n")
+        print_json({name: done[name] for name in _SUMS})
     else:
         out = Console(highlight=False)
         for name in _SUMS:

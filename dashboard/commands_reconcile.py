@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import sys
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import urlencode
@@ -13,6 +11,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from dashboard.json_output import print_json
 from dashboard.options import ConfigOption, JsonOption, UntilOption, UrlOption
 from dashboard.settings import load
 from dashboard.text import utc_iso
@@ -91,7 +90,7 @@ def cost(
     with ApiClient.open(load(config).settings, url) as api:
         found = api.get(f"/api/v1/cost?{query}")
     if as_json:
-        sys.stdout.write(json.dumps(found, ensure_ascii=False) + "\n")
+        print_json(found)
     else:
         out = Console(highlight=False, soft_wrap=True, markup=False)
         _render_cost(out, found)
@@ -117,7 +116,7 @@ def reconcile(
     with ApiClient.open(load(config).settings, url) as api:
         found = api.get(f"/api/v1/reconcile?{query}")
     if as_json:
-        sys.stdout.write(json.dumps(found, ensure_ascii=False) + "\n")
+        print_json(found)
     else:
         _render(Console(highlight=False), found)
     differs = any(
@@ -143,7 +142,7 @@ def _import(
             report = api.import_file(kind, path, query)
             refused += len(report["refused"])
             if as_json:
-                sys.stdout.write(json.dumps({"file": str(path), **report}) + "\n")
+                print_json({"file": str(path), **report})
                 continue
             out.print(f"{path}: {report['imported']} imported, {len(report['refused'])} refused")
             for line in report["refused"]:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
-import sys
 from collections import Counter
 from collections.abc import Iterator
 from typing import Annotated, Any, Protocol
@@ -14,12 +12,12 @@ import typer
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn
 
-from collector.clock import NS_PER_S, SystemClock
-from collector.errors import InputError
+from collector.clock import SystemClock
+from collector.times import duration_ns
+from dashboard.json_output import print_json
 from dashboard.options import ConfigOption, JsonOption, UrlOption
 from dashboard.settings import load
 
-_SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 _SHOWN_MAX = 200  # a person reads the first ones; all of them are in the JSON
 
 ReasonOption = Annotated[str, typer.Option(help="Only with this reason code.")]
@@ -99,7 +97,7 @@ def show_rejected(api: Api, reason: str, from_ns: int, *, as_json: bool) -> bool
     """Print what was rejected; return whether any of it is not stored."""
     items = list(_items(api, reason, from_ns))
     if as_json:
-        sys.stdout.write(json.dumps({"items": items}, ensure_ascii=False) + "\n")
+        print_json({"items": items})
     else:
         _show_items(items)
     return any(item["result"] != "stored" for item in items)
@@ -111,7 +109,7 @@ def show_replays(api: Api, body: dict[str, Any], *, as_json: bool) -> bool:
     dry_run = bool(body["dry_run"])
     if as_json:
         said = {"dry_run": dry_run, "replays": replays}
-        sys.stdout.write(json.dumps(said, ensure_ascii=False) + "\n")
+        print_json(said)
     else:
         _show_replays(replays, dry_run=dry_run)
     return any(one["result"] in ("refused", "gone") for one in replays)
@@ -185,7 +183,4 @@ def _from_ns(since: str) -> int:
     """Return since when, 0 for any time."""
     if not since:
         return 0
-    match = re.fullmatch(r"([0-9]{1,6})([smhd])", since)
-    if match is None:
-        raise InputError(f"--since {since!r} is no time; write a number and s, m, h or d, as 24h")
-    return SystemClock().now_ns() - int(match[1]) * _SECONDS[match[2]] * NS_PER_S
+    return max(0, SystemClock().now_ns() - duration_ns(since, "--since"))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
@@ -23,6 +22,7 @@ from collector.provenance_export import Outcome, read_lines, write_line
 from collector.provenance_keys import KeyRing
 from collector.provenance_ring import read_ring
 from collector.provenance_verify import Finding, Report, Verdict, Verifier
+from dashboard.json_output import print_json
 from dashboard.sealed_rows import Item, changed_rows, stored_copies, stored_items
 from dashboard.settings import load
 
@@ -157,7 +157,7 @@ def _write(report: Report, found: list[Finding], rows: RowsReport | None, *, as_
         said = _as_json(report, found)
         if rows is not None:
             said["rows"] = asdict(rows)
-        sys.stdout.write(json.dumps(said) + "\n")
+        print_json(said)
         return
     _show(report, found)
     if rows is not None:
@@ -175,7 +175,7 @@ def show_verdicts(said: dict[str, Any], *, as_json: bool) -> bool:
     """Write what the service said; return whether there is a finding."""
     findings = said["findings"]
     if as_json:
-        sys.stdout.write(json.dumps(said) + "\n")
+        print_json(said)
         return bool(findings)
     out = Console(highlight=False, soft_wrap=True, markup=False)
     counts = ", ".join(f"{each['events']:,} {each['verdict']}" for each in said["counts"])

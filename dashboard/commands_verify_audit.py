@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
-import sys
 from typing import Any, Protocol
 
 import typer
 from rich.console import Console
 
+from dashboard.json_output import print_json
 from dashboard.options import ConfigOption, JsonOption, UrlOption
 from dashboard.settings import load
 
@@ -40,7 +39,7 @@ def show_audit(api: Api, *, as_json: bool) -> bool:
     state = api.get("/api/v1/audit/check")
     is_broken = state["broken_seq"] is not None
     if as_json:
-        sys.stdout.write(json.dumps(state) + "\n")
+        print_json(state)
         return is_broken
     out = Console(highlight=False, soft_wrap=True, markup=False)
     if is_broken:

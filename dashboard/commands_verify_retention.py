@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import sys
 from pathlib import Path
 from typing import Annotated, Any, Protocol
 
@@ -11,6 +9,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from dashboard.json_output import print_json
 from dashboard.settings import load
 from dashboard.text import utc_iso
 
@@ -59,7 +58,7 @@ def show_retention(api: Api, *, as_json: bool) -> bool:
     answer = api.get("/api/v1/retention")
     tables = answer["tables"]
     if as_json:
-        sys.stdout.write(json.dumps(answer, ensure_ascii=False) + "\n")
+        print_json(answer)
     else:
         _show(tables)
     return any(table["problems"] for table in tables)

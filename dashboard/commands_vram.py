@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -19,6 +17,7 @@ from dashboard.commands_impact import caches, modes
 from dashboard.commands_invest import gate, npv, tiers, verdicts
 from dashboard.commands_questions import what_if
 from dashboard.commands_reconcile import cost
+from dashboard.json_output import print_json
 from dashboard.options import ConfigOption, JsonOption, UntilOption, UrlOption, WindowOption
 from dashboard.settings import load
 from dashboard.text import span_of_time
@@ -63,7 +62,7 @@ def rank(
     """
     told = _model(by, window, until, config, url)
     if as_json:
-        _print_json(told)
+        print_json(told)
         return
     out = Console(highlight=False)
     _render_lineage(out, told)
@@ -129,7 +128,7 @@ def curve(
     """Show the expected revenue velocity of each group at other latencies, with its band."""
     told = _model(by, window, until, config, url)
     if as_json:
-        _print_json(
+        print_json(
             {
                 "version": told["version"],
                 "lineage": told["lineage"],
@@ -164,7 +163,7 @@ def models(config: ConfigOption = None, url: UrlOption = None, as_json: JsonOpti
     with ApiClient.open(load(config).settings, url) as api:
         found = api.get("/api/v1/vram/models")
     if as_json:
-        _print_json(found)
+        print_json(found)
         return
     out = Console(highlight=False, soft_wrap=True, markup=False)
     for each in found["models"]:
@@ -191,7 +190,7 @@ def diff(
     with ApiClient.open(load(config).settings, url) as api:
         found = api.get(f"/api/v1/vram/diff?before={before}&after={after}")
     if as_json:
-        _print_json(found)
+        print_json(found)
     else:
         out = Console(highlight=False, soft_wrap=True, markup=False)
         for change in found["changes"]:
@@ -213,7 +212,7 @@ def slope(config: ConfigOption = None, url: UrlOption = None, as_json: JsonOptio
         found = api.post("/api/v1/slope", {})
     model = found["model"]
     if as_json:
-        _print_json(found)
+        print_json(found)
     else:
         out = Console(highlight=False, soft_wrap=True, markup=False)
         out.print(f"{model['status']}: {model['reason']}")
@@ -259,7 +258,3 @@ def _three(value: float) -> str:
     """Return three digits that count: a figure with such an interval has no more."""
     rounded = float(f"{value:.3g}")
     return f"{rounded:,.0f}" if abs(rounded) >= 100 else f"{rounded:g}"
-
-
-def _print_json(value: object) -> None:
-    sys.stdout.write(json.dumps(value, default=str, ensure_ascii=False) + "\n")

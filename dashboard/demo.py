@@ -6,7 +6,6 @@ scenario that says what is injected and when.
 
 from __future__ import annotations
 
-import re
 import tempfile
 import threading
 from pathlib import Path
@@ -19,6 +18,7 @@ from alerts.receiver import DemoReceiver
 from collector.address import authority
 from collector.clock import NS_PER_S
 from collector.errors import InputError, TransientError
+from collector.times import duration_ns
 from dashboard.demo_figures import DemoFigures
 from dashboard.demo_seal import make_keys
 from dashboard.reference.launch import ReferencePath, ReferencePathError
@@ -56,11 +56,8 @@ RULE: dict[str, Any] = {
 
 def parse_duration(text: str) -> float:
     """Return seconds for `90`, `90s`, `5m` or `1h`. Raises InputError."""
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)(s|m|h)?", text.strip())
-    seconds = float(match[1]) * {"s": 1, "m": 60, "h": 3600}[match[2] or "s"] if match else 0.0
-    if seconds <= 0:
-        raise InputError(f"--for {text}: not a duration; write for example 60s, 5m or 1h")
-    return seconds
+    unit = "s" if text.strip()[-1:].isdigit() else ""
+    return duration_ns(f"{text.strip()}{unit}", "--for", ("s", "m", "h"), least_ns=1) / NS_PER_S
 
 
 class Demo:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from collector.sql_text import sql
 
 if TYPE_CHECKING:
     from dashboard.runtime import Service
-
-_SQL = Path(__file__).parent / "sql"
 
 
 class DemoFigures:
@@ -47,13 +46,12 @@ class DemoFigures:
         }
 
     def _row(self) -> dict[str, int]:
-        sql = (_SQL / "demo_figures.sql").read_text()
-        result = self._service.store.client().query(sql)
+        result = self._service.store.client().query(sql("demo_figures", __file__))
         return {
             name: int(value or 0)
             for name, value in zip(result.column_names, result.result_rows[0], strict=True)
         }
 
     def _alerts(self) -> list[Any]:
-        sql = (_SQL / "demo_alerts.sql").read_text()
-        return list(self._service.store.client().query(sql).result_rows)
+        result = self._service.store.client().query(sql("demo_alerts", __file__))
+        return list(result.result_rows)

@@ -7,14 +7,14 @@ from urllib.parse import parse_qs
 from starlette.responses import RedirectResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from collector.clock import NS_PER_S
+from collector.clock import NS_PER_MINUTE, NS_PER_S
 from dashboard import scope as pages
 from dashboard.queries import OPEN_STATES, Reader
 from dashboard.rows import Episode
 from dashboard.workers import Workers
 
 # What is shown after an alert's end, to see that it is over.
-_AFTER_NS = 60 * NS_PER_S
+_AFTER_NS = NS_PER_MINUTE
 
 
 class EpisodeLinks:

@@ -67,8 +67,6 @@ class JobLoop:
             self.last_error = f"{type(error).__name__}: {error}".splitlines()[0][:500]
             self._counters.job_runs.labels(self.name, "failed").inc()
             _log.error("job_failed", job=self.name, error=self.last_error, exc_info=True)
-            # The embedded engine leaves the rest of a failed answer on its connection.
-            self._close()
         else:
             self.last_success_ns = self._clock.now_ns()
             self.done_ns = now_ns

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from attribution.missing import Assembled, Circumstances, Habit, MissingSpan, Sent, missing_spans
-from collector.clock import NS_PER_S
+from collector.clock import NS_PER_HOUR, NS_PER_MINUTE
 from dashboard.queries import Reader
 from dashboard.rows import Attribution, DecisionFacts, PathSpan, TraceSpan
 
 # Spans of a decision come within seconds; a sender that buffers for longer is late by any measure.
-YOUNG_NS = 60 * NS_PER_S
-_HABIT_NS = 600 * NS_PER_S
-_REJECTED_NS = 3_600 * NS_PER_S
+YOUNG_NS = NS_PER_MINUTE
+_HABIT_NS = 10 * NS_PER_MINUTE
+_REJECTED_NS = NS_PER_HOUR
 
 
 def read_missing(

@@ -6,18 +6,17 @@ import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cache
-from pathlib import Path
 
 from clickhouse_connect.driver.binding import bind_query
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from collector.errors import InputError
 from collector.log import get_logger
+from collector.sql_text import sql
 from collector.store.connect import Connections
 from dashboard.outside_sql import (
     check_size,
-    first_line,
+    engine_error,
     judged_as,
     parse_failure,
     read_answer,
@@ -30,7 +29,6 @@ _NAME = re.compile(r"[A-Za-z_]\w*")
 STOP_TRIES = 20
 STOP_AGAIN_S = 0.1
 
-SQL_DIR = Path(__file__).parent / "sql"
 
 _log = get_logger("dashboard")
 
@@ -109,10 +107,12 @@ class OutsideReader:
                 if not mark:
                     return
                 try:
-                    self._store.client().command(_sql("stop_statement"), parameters={"mark": mark})
+                    self._store.client().command(
+                        sql("stop_statement", __file__), parameters={"mark": mark}
+                    )
                 except ClickHouseError as error:
                     # It ends by its own limit of time then.
-                    _log.warning("statement_not_stopped", error=first_line(error))
+                    _log.warning("statement_not_stopped", error=engine_error(error))
                     return
             # The engine may not have known of it yet.
             waiting.wait(STOP_AGAIN_S)
@@ -127,8 +127,7 @@ class OutsideReader:
         try:
             text = self._store.outside().raw_query(statement, parameters=bound, fmt="JSONCompact")
         except (ClickHouseError, TypeError, ValueError) as error:
-            self._store.close()
-            raise InputError(first_line(error)) from error
+            raise InputError(engine_error(error)) from error
         return read_answer(text)
 
     def _refuse_functions(self, names: frozenset[str]) -> None:
@@ -137,19 +136,17 @@ class OutsideReader:
             return
         asked = {"names": sorted(names)}
         try:
-            found = self._store.outside().query(_sql("functions_named"), asked).result_rows
+            found = self._store.outside().query(sql("functions_named", __file__), asked).result_rows
         except ClickHouseError as error:
-            self._store.close()
-            raise InputError(first_line(error)) from error
+            raise InputError(engine_error(error)) from error
         for (name,) in found:
             raise InputError(f"{closed_function(str(name))}; a column may have another alias")
 
-    def _parsed(self, name: str, sql: str) -> str:
+    def _parsed(self, name: str, statement: str) -> str:
         """Have the engine parse a statement from outside: a value here, which does not run."""
         try:
-            result = self._store.outside().query(_sql(name), parameters={"sql": sql})
+            result = self._store.outside().query(sql(name, __file__), parameters={"sql": statement})
         except (ClickHouseError, ValueError) as error:
-            # It fails before it has put anything out, so the connection is as it was.
             raise InputError(parse_failure(error)) from error
         return str(result.result_rows[0][0])
 
@@ -184,8 +181,3 @@ def check_parameters(
             "parameters are given, but sql has no placeholder such as {name:String} outside of text"
         )
     return parameters
-
-
-@cache
-def _sql(name: str) -> str:
-    return (SQL_DIR / f"{name}.sql").read_text()

@@ -88,7 +88,7 @@ def read_answer(text: bytes) -> Answer:
 
 def parse_failure(error: Exception) -> str:
     """Return why the engine could not parse a statement, without the query that had it parsed."""
-    said = first_line(error)
+    said = engine_error(error)
     unknown = _NO_TREE.search(said)
     if unknown:
         return f"{unknown['kind']} is not read-only; {ANSWERED}"
@@ -104,7 +104,7 @@ def parse_failure(error: Exception) -> str:
     )
 
 
-def first_line(error: Exception) -> str:
+def engine_error(error: Exception) -> str:
     """Return what the engine says in one line, without its code numbers."""
     text = " ".join(str(error).split())
     text = re.sub(r"^(?:Code: \d+\. )?(?:DB::Exception: )*(?:\w+: (?=Cannot execute))?", "", text)

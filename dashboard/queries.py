@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
-from functools import cache
-from pathlib import Path
 from typing import Any
 
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from attribution.segments import SEGMENTS
-from collector.clock import NS_PER_MINUTE, NS_PER_S
+from collector.clock import NS_PER_DAY, NS_PER_MINUTE, NS_PER_S
 from collector.errors import StoreUnavailableError
+from collector.sql_text import sql
 from collector.store.connect import Connections
-from dashboard.outside_sql import first_line
+from dashboard.outside_sql import engine_error
 from dashboard.packet_rows import Burst, KeptPackets, Packet, SpanEvidence, SpanFlow
 from dashboard.rows import (
     AlertRow,
@@ -39,14 +38,13 @@ from dashboard.rows import (
     segment_place,
 )
 
-SQL_DIR = Path(__file__).parent / "sql"
 # Under this width of a window, columns are made of the decisions themselves: at 100 a second some
 # 100,000 rows, which are read in tens of milliseconds.
 RECENT_MAX_NS = 20 * NS_PER_MINUTE
 # A mean over the latest of them: more would move it by less than the reading costs.
 MEAN_DECISIONS_MAX = 50_000
 # An open alert is shown however long ago it last changed, up to this.
-ALERT_LOOKBACK_NS = 7 * 24 * 3600 * NS_PER_S
+ALERT_LOOKBACK_NS = 7 * NS_PER_DAY
 ALERTS_MAX = 50
 OPEN_STATES = ("pending", "firing", "cooling", "unknown")
 PACKETS_MAX = 5_000
@@ -55,11 +53,7 @@ HABIT_CALLS_MAX = 5_000
 
 
 class Reader:
-    """Reads for the pages and `/api/v1`; each thread reads over its own connection.
-
-    A connection on which a query failed is given up: seen in chDB 26.9, what the failed query had
-    already put out comes first in the answer to the next one.
-    """
+    """Reads for the pages and `/api/v1`; each thread reads over its own connection."""
 
     def __init__(self, store: Connections) -> None:
         self._store = store
@@ -277,15 +271,13 @@ class Reader:
         return means if means.decisions else None
 
     def _rows(self, name: str, parameters: dict[str, Any]) -> list[dict[str, Any]]:
-        return self._query(_sql(name), parameters)
+        return self._query(sql(name, __file__), parameters)
 
     def _query(self, sql: str, parameters: dict[str, Any]) -> list[dict[str, Any]]:
         try:
-            result = self._store.reader().query(sql, parameters=parameters)
+            return list(self._store.reader().query(sql, parameters=parameters).named_results())
         except ClickHouseError as error:
-            self._store.close()
-            raise StoreUnavailableError(first_line(error)) from error
-        return list(result.named_results())
+            raise StoreUnavailableError(engine_error(error)) from error
 
 
 def alerts_with_exemplars(reader: Reader, seen: Range, reference: Reference) -> list[AlertRow]:
@@ -324,11 +316,6 @@ def _with_cost_now(reader: Reader, alert: AlertRow, seen: Range) -> AlertRow:
         now_low_usd_per_h=cost.loss_low_usd * cost.per_hour,
         now_high_usd_per_h=cost.loss_high_usd * cost.per_hour,
     )
-
-
-@cache
-def _sql(name: str) -> str:
-    return (SQL_DIR / f"{name}.sql").read_text()
 
 
 def _of(seen: Range) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from alerts.config import DEAD_MAN
 from attribution.segments import CLASSES, SEGMENTS, STAGES
-from collector.clock import NS_PER_S
+from collector.clock import NS_PER_HOUR
 from dashboard.packet_rows import KeptPackets
 
 # The order in which every query returns the sixteen segments.
@@ -66,7 +66,7 @@ class Revenue:
         """
         if not self.last_ns or self.unvalued >= self.decisions:
             return None
-        return Decimal(3600 * NS_PER_S) / Decimal(self.last_ns - self.first_ns)
+        return Decimal(NS_PER_HOUR) / Decimal(self.last_ns - self.first_ns)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,28 +2,25 @@
 
 from __future__ import annotations
 
-import re
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from urllib.parse import parse_qsl, urlencode
 
-from collector.clock import NS_PER_MINUTE, NS_PER_MS, NS_PER_S
+from collector.clock import NS_PER_DAY, NS_PER_MS, NS_PER_S
 from collector.errors import InputError
+from collector.times import duration_ns, instant_ns
 from dashboard.rows import Range
 from dashboard.text import utc_iso
 
 WINDOWS = ("5m", "15m", "1h", "6h", "24h")
 DEFAULT_WINDOW = "15m"
-_UNITS_NS = {"s": NS_PER_S, "m": NS_PER_MINUTE, "h": 60 * NS_PER_MINUTE, "d": 1440 * NS_PER_MINUTE}
-_WINDOW = re.compile(r"([1-9][0-9]{0,4})([smhd])")
-_WINDOW_MAX_NS = 31 * 1440 * NS_PER_MINUTE
+_WINDOW_MAX_NS = 31 * NS_PER_DAY
 # Widths of a heatmap's columns: the narrowest that gives at most this many of them.
 _STEPS_NS = tuple(
     seconds * NS_PER_S for seconds in (1, 2, 5, 10, 60, 120, 300, 900, 3600, 21_600, 86_400)
 )
 _COLUMNS_MAX = 100
 UNBOUNDED_NS = 2**63
-INSTANT_NS_MAX = 9 * 10**18  # in 2255: 64 bits hold it, and a window behind it
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,12 +59,9 @@ def window_length_ns(text: str) -> int:
     """Return the length of a window such as 15m, at most 31 days.
 
     Raises:
-        InputError: it is none.
+        InputError: it is not a length of time.
     """
-    match = _WINDOW.fullmatch(text)
-    if match is None:
-        raise InputError(f"window {text[:40]!r} is no length of time; give one such as 15m or 24h")
-    return min(int(match[1]) * _UNITS_NS[match[2]], _WINDOW_MAX_NS)
+    return min(duration_ns(text, "window", least_ns=1), _WINDOW_MAX_NS)
 
 
 def step_of(width_ns: int) -> int:
@@ -79,10 +73,10 @@ def step_of(width_ns: int) -> int:
 def parse_scope(query: str | None) -> Scope:
     """Read the query part of a URL; what cannot be read is left at its default."""
     got = dict(parse_qsl((query or "").removeprefix("?"), keep_blank_values=True))
-    window = got.get("window", DEFAULT_WINDOW)
+    window, until = got.get("window", DEFAULT_WINDOW), got.get("until", "")
     return Scope(
-        window=window if _WINDOW.fullmatch(window) else DEFAULT_WINDOW,
-        until_ns=instant_ns(got.get("until", "")),
+        window=DEFAULT_WINDOW if _read(window_length_ns, window) is None else window,
+        until_ns=_read(lambda text: instant_ns(text, "until"), until),
         action=got.get("action", ""),
         region=got.get("region", ""),
         decision_id=got.get("id", "").strip(),
@@ -110,17 +104,11 @@ def format_scope(scope: Scope) -> str:
     return f"?{query}" if query else ""
 
 
-def instant_ns(text: str) -> int | None:
-    """Return an instant in ISO 8601, without an offset UTC, as Unix ns; None where it is none."""
+def _read(parse: Callable[[str], int], text: str) -> int | None:
     try:
-        instant = datetime.fromisoformat(text)
-    except ValueError:
+        return parse(text)
+    except InputError:
         return None
-    if instant.tzinfo is None:
-        instant = instant.replace(tzinfo=UTC)
-    elapsed = instant - datetime(1970, 1, 1, tzinfo=UTC)
-    ns = (elapsed.days * 86_400 + elapsed.seconds) * NS_PER_S + elapsed.microseconds * 1000
-    return ns if 0 < ns < INSTANT_NS_MAX else None
 
 
 def _milliseconds(text: str) -> float | None:

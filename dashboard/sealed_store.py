@@ -9,25 +9,23 @@ from typing import Any, Final, Literal
 
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
-from collector.clock import NS_PER_MINUTE, NS_PER_S
+from collector.clock import NS_PER_DAY, NS_PER_MINUTE, NS_PER_S
 from collector.config import AttributesConfig, DecisionsConfig, OutcomesConfig
-from collector.errors import StoreUnavailableError
+from collector.errors import StoreUnavailableError, first_line
 from collector.provenance_sql import with_parts
 from collector.retention import RetentionConfig
+from collector.sql_text import sql
 from collector.store.connect import Connections
 from collector.store.migrate import render_view
 from collector.store.render import render
-from collector.writer import first_line
 
 # A page scans what arrived in its window, not all that came later.
 _WINDOW_NS: Final = 10 * NS_PER_MINUTE
-_DAY_NS: Final = 86_400 * NS_PER_S
 # What was received in the last moments may be on its way into the second of two tables.
 _SETTLED_NS: Final = 10 * NS_PER_S
 _SKEW_NS: Final = 60 * NS_PER_MINUTE  # a sender's clock may be so far ahead
 _TABLES: Final[tuple[Literal["decisions", "outcomes"], ...]] = ("decisions", "outcomes")
 CHANGED_MAX: Final = 1_000  # rows named by window and table
-_SQL: Final = Path(__file__).parent / "sql"
 _VIEWS: Final = Path(__file__).parents[1] / "collector" / "store" / "views"
 _VIEW_HEAD: Final = re.compile(r"\A(?:--.*\n)*CREATE MATERIALIZED VIEW .* AS\n")
 _COLUMNS: Final = {
@@ -149,14 +147,14 @@ class SealedStore:
 
     def rows(self, from_ns: int, now_ns: int) -> RowsPage:
         """Compare the rows of decisions and outcomes of a window with their events."""
-        kept_ns = now_ns - (self._days - 1) * _DAY_NS
+        kept_ns = now_ns - (self._days - 1) * NS_PER_DAY
         (found,) = self._rows("next_stored", from_ns=max(from_ns, kept_ns))
         begin_ns = found["next_ns"]
-        if not begin_ns or begin_ns > now_ns + _DAY_NS:
+        if not begin_ns or begin_ns > now_ns + NS_PER_DAY:
             return RowsPage(0, 0, 0, [], 0)
         window = {"from_ns": begin_ns, "to_ns": begin_ns + _WINDOW_NS}
         told = {"until_ns": now_ns - _SETTLED_NS, "kept_ns": max(kept_ns, 0)}
-        told["ahead_ns"] = now_ns + _DAY_NS
+        told["ahead_ns"] = now_ns + NS_PER_DAY
         applied = {row["name"]: row["applied_ns"] for row in self._rows("views_applied")}
         (counts,) = self._rows("stored_counts", **window)
         changed = []
@@ -187,25 +185,23 @@ class SealedStore:
         columns = _COLUMNS[table]
         texts = ", ".join(f"ifNull(toString({name}), '')" for name in columns)
         names = ", ".join(f"'{name}'" for name in columns)
-        sql = (_SQL / f"changed_{table}.sql").read_text()
+        text = sql(f"changed_{table}", __file__)
         parts = {
             "events": events,
             "texts": f"[{texts}]",
             "names": f"[{names}]",
             "window": _IN_WINDOW,
         }
-        for name, text in parts.items():
-            sql = sql.replace(f"${{{name}}}", text)
-        return self._ask(sql, {**window, "limit": CHANGED_MAX})
+        for name, part in parts.items():
+            text = text.replace(f"${{{name}}}", part)
+        return self._ask(text, {**window, "limit": CHANGED_MAX})
 
     def _rows(self, name: str, **parameters: object) -> list[dict[str, Any]]:
-        sql = with_parts((_SQL / f"{name}.sql").read_text())
-        sql = render_view(sql, *self._names)
-        return self._ask(sql, parameters)
+        text = render_view(with_parts(sql(name, __file__)), *self._names)
+        return self._ask(text, parameters)
 
-    def _ask(self, sql: str, parameters: dict[str, Any]) -> list[dict[str, Any]]:
+    def _ask(self, text: str, parameters: dict[str, Any]) -> list[dict[str, Any]]:
         try:
-            return list(self._store.reader().query(sql, parameters=parameters).named_results())
+            return list(self._store.reader().query(text, parameters=parameters).named_results())
         except ClickHouseError as error:
-            self._store.close()
             raise StoreUnavailableError(first_line(error)) from error

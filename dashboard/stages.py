@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from clickhouse_connect.driver.exceptions import ClickHouseError
@@ -18,6 +17,7 @@ from prometheus_client import Counter
 from collector.clock import NS_PER_S
 from collector.errors import MillworthError
 from collector.otlp import Signal
+from collector.sql_text import sql
 from collector.store.connect import Connections
 from dashboard.health_items import HealthItem, Status
 
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 STAGES: Final = ("received", "logged", "stored", "attributed", "alerted")
 # What a sender was told because the log could not take it; every other reason is of its own making.
 _LOG_REASONS: Final = ("log_full", "log_write_failed")
-_SQL: Final = Path(__file__).parent / "sql"
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,9 +176,8 @@ def losses(counters: Counters, dead_webhooks: int) -> dict[str, dict[str, int]]:
 def watermarks(store: Connections, lateness_s: float) -> dict[str, int]:
     """Return the latest event time of each signal less the lateness that is waited for, in ns."""
     try:
-        rows = store.reader().query((_SQL / "newest_times.sql").read_text()).result_rows
+        rows = store.reader().query(sql("newest_times", __file__)).result_rows
     except (ClickHouseError, MillworthError):
-        store.close()
         return {}  # a store that is away makes it unknown, not zero
     late_ns = round(lateness_s * NS_PER_S)
     return {str(signal): int(newest) - late_ns for signal, newest in rows if newest}

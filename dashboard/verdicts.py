@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from decimal import Decimal
-from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlencode
 
@@ -12,14 +11,13 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 from fastapi import APIRouter
 
 from collector.clock import Clock
-from collector.errors import StoreUnavailableError
+from collector.errors import StoreUnavailableError, first_line
+from collector.sql_text import sql
 from collector.store.connect import Connections
-from collector.writer import first_line
 from dashboard.scope import parse_scope
 from dashboard.workers import Workers
 
 FINDINGS_MAX: Final = 200
-_SQL: Final = Path(__file__).parent / "sql"
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,11 +97,10 @@ class VerdictReader:
         return Withdrawn(**row)
 
     def _rows(self, name: str, **parameters: int) -> list[dict[str, Any]]:
-        sql = (_SQL / f"{name}.sql").read_text()
+        text = sql(name, __file__)
         try:
-            return list(self._store.reader().query(sql, parameters=parameters).named_results())
+            return list(self._store.reader().query(text, parameters=parameters).named_results())
         except ClickHouseError as error:
-            self._store.close()
             raise StoreUnavailableError(first_line(error)) from error
 
 

@@ -14,7 +14,7 @@ from typing import Final
 
 import pyarrow as pa
 
-from collector.clock import NS_PER_S, SystemClock
+from collector.clock import NS_PER_HOUR, NS_PER_MINUTE, NS_PER_S, SystemClock
 from collector.config import (
     AttributesConfig,
     DecisionsConfig,
@@ -37,7 +37,7 @@ from packet.job import PacketJob
 
 EACH: Final = 24  # incidents of a sort, so that all are more than 200
 SEED: Final = 20261126
-_APART_NS: Final = 120 * NS_PER_S  # incidents
+_APART_NS: Final = 2 * NS_PER_MINUTE  # incidents
 _RUN_NS: Final = 5 * NS_PER_S  # between two runs of the job
 _STORED_NS: Final = NS_PER_S  # spans are stored so long after they ended
 # Ten seconds after the end of what was asked for, and some runs; a dead recorder takes a few more.
@@ -99,7 +99,7 @@ def outcomes(url: str, name: str, sort: Sort, each: int) -> Iterator[Outcome]:
         apply_views(client, AttributesConfig(), DecisionsConfig(), OutcomesConfig(), now_ns)
         # What the store keeps expires by the machine's own clock.
         begin_ns = now_ns - (each + 1) * _APART_NS
-        recorder = SimulatedRecorder(sort, begin_ns - 3_600 * NS_PER_S)
+        recorder = SimulatedRecorder(sort, begin_ns - NS_PER_HOUR)
         config = PacketConfig(
             sample_ratio=0.0,
             trace_ratio=0.0,

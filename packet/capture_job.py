@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from collector.clock import NS_PER_S
+from collector.clock import NS_PER_DAY, NS_PER_S
 from packet.byte_budget import ByteBudget, Tier
 from packet.columns import U64, Mask, PacketColumns, port_pairs
 from packet.config import PacketConfig
@@ -27,7 +27,7 @@ from packet.windows import within_windows
 # OpenTelemetry SDKs export a batch every 5 s, and a stored batch may be another second old.
 LATE_NS = 10 * NS_PER_S
 # A request that nobody answered so long is left without an answer: the recorder was off for days.
-_HORIZON_NS = 24 * 3_600 * NS_PER_S
+_HORIZON_NS = NS_PER_DAY
 # Requests of one incident share connections, so an incident may have more of them than of those.
 _TRACES_PER_FLOW = 5
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from typing import Final, TypeVar
 
-from collector.clock import NS_PER_S
+from collector.clock import NS_PER_MINUTE, NS_PER_S
 from collector.counters import Counters
 from collector.errors import CaptureError
 from collector.log import get_logger
@@ -20,7 +20,7 @@ from packet.wire_watch import WireSecond
 
 _LOG = get_logger("packet")
 _WAIT_MIN_NS: Final = 2 * NS_PER_S
-_WAIT_MAX_NS: Final = 60 * NS_PER_S
+_WAIT_MAX_NS: Final = NS_PER_MINUTE
 _Answer = TypeVar("_Answer")
 
 

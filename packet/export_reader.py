@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from collector.clock import NS_PER_MS
 from collector.errors import InputError
+from collector.sql_text import sql
 from collector.store.connect import Connections
 from packet.columns import Mask, PacketColumns
 from packet.export import Carried, pcapng, rows_carried
 from packet.queries import REACH_NS, columns_of
 
-_SQL = Path(__file__).parent / "sql"
 _TRACES_MAX = 20_000
 _TRACES_A_QUERY = 2_000  # 72 kB of ids; a query may have 256 KiB
 _FLOWS_A_QUERY = 5_000
@@ -101,7 +100,7 @@ class ExportReader:
                 "name a decision or a trace of it"
             )
         table = self._store.reader().query_arrow(
-            (_SQL / "export_packets.sql").read_text(),
+            sql("export_packets", __file__),
             parameters={
                 "name": name,
                 "flow_hashes": flows,
@@ -119,7 +118,7 @@ class ExportReader:
         return columns_of(table.drop_columns(["host", "is_named"])), hosts, is_named
 
     def _rows(self, noun: str, **parameters: Any) -> list[tuple[Any, ...]]:  # noqa: ANN401  whatever the query binds
-        text = (_SQL / f"{noun}.sql").read_text()
+        text = sql(noun, __file__)
         return [tuple(row) for row in self._store.reader().query(text, parameters).result_rows]
 
 

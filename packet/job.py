@@ -7,15 +7,16 @@ run again over the same time and leaves the same rows.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
-from collector.clock import NS_PER_S
+from collector.clock import NS_PER_MINUTE, NS_PER_S
 from collector.config import AttributesConfig
 from collector.counters import Counters
 from collector.errors import CaptureError
+from collector.intervals import merge
 from collector.store.connect import Connections
 from collector.store.cursors import read_cursor, write_cursor
 from packet.byte_budget import ByteBudget, Tier
@@ -42,7 +43,7 @@ _LINK_CURSOR = "packet.link"
 _TRACE_CURSOR = "packet.traces"
 
 # A span that arrives later than this after its time is not linked: it would have all packets read.
-_LINK_REACH_NS = 600 * NS_PER_S
+_LINK_REACH_NS = 10 * NS_PER_MINUTE
 # Spans this far outside a range are read too, because they may claim the same exchange.
 _RIVAL_NS = NS_PER_S
 
@@ -222,7 +223,8 @@ class PacketJob:
         from_ns, to_ns = reach.new_ns if is_as_seen else reach.all_ns
         if to_ns:
             tally.ranges.append((max(from_ns, until_ns - _LINK_REACH_NS), to_ns))
-        for begin_ns, end_ns in _merged(tally.ranges):
+        # Each span is linked once in one run.
+        for begin_ns, end_ns in merge(tally.ranges):
             self._link_range(begin_ns, end_ns, now_ns, tally)
         write_cursor(self._store.client(), cursor, max(until_ns, after_ns))
         self._seen = (until_ns, reach.next_before)
@@ -272,14 +274,3 @@ class PacketJob:
                 and (span.trace_id, span.sender_id) in senders
             ]
         return found
-
-
-def _merged(ranges: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
-    """Return ranges of time that do not overlap, so that no span is linked twice in one run."""
-    merged: list[tuple[int, int]] = []
-    for from_ns, to_ns in sorted(ranges):
-        if merged and from_ns <= merged[-1][1]:
-            merged[-1] = merged[-1][0], max(merged[-1][1], to_ns)
-        else:
-            merged.append((from_ns, to_ns))
-    return merged

@@ -4,27 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
-from collector.clock import NS_PER_S
+from collector.clock import NS_PER_MINUTE
 from collector.config import AttributesConfig
+from collector.sql_text import sql
 from collector.store.connect import Connections
 from packet.columns import U32, PacketColumns, address_words, normal_address
 from packet.contexts import Context
 from packet.link import SpanEndpoints, SpanFlow
 from packet.triggers import Outlier
 
-_SQL = Path(__file__).parent / "sql"
-
 # A span longer than this is not looked for behind the start of a range.
-REACH_NS = 60 * NS_PER_S
+REACH_NS = NS_PER_MINUTE
 _TRACES_A_QUERY = 2_000  # 72 kB of ids; a query may have 256 KiB
 # What is usual is what the ten minutes before were; 99.9 % of fewer decisions is their slowest one.
-_USUAL_NS = 600 * NS_PER_S
+_USUAL_NS = 10 * NS_PER_MINUTE
 _USUAL_DECISIONS_MIN = 1_000
 _CALLS_MAX = 100_000  # of a minute: more do not make an estimate better
 
@@ -237,7 +235,7 @@ class Reader:
         `host` is the recorder that kept them, by default the reader's own.
         """
         table = self._store.client().query_arrow(
-            _text("packets"),
+            sql("packets", __file__),
             parameters={
                 "from_ns": from_ns,
                 "to_ns": to_ns,
@@ -298,12 +296,10 @@ class Reader:
         return [FlowSpan(*row) for row in rows]
 
     def _rows(self, noun: str, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
-        rows = self._store.client().query(_text(noun), parameters=dict(parameters)).result_rows
+        rows = (
+            self._store.client().query(sql(noun, __file__), parameters=dict(parameters)).result_rows
+        )
         return [tuple(row) for row in rows]
-
-
-def _text(noun: str) -> str:
-    return (_SQL / f"{noun}.sql").read_text()
 
 
 def columns_of(table: pa.Table) -> PacketColumns:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from collector.clock import NS_PER_S
+from collector.clock import NS_PER_MINUTE
 from packet.analysis import analyse_packets
 from packet.analysis_exact import RETRANSMISSION, ZERO_WINDOW
 from packet.columns import (
@@ -21,7 +21,7 @@ from packet.columns import (
 
 # A connection of which nothing was kept for so long goes on in a row of its own: a pooled one is
 # sampled for an epoch and then, hours later, for another.
-IDLE_NS = 60 * NS_PER_S
+IDLE_NS = NS_PER_MINUTE
 
 
 @dataclass(frozen=True, slots=True)

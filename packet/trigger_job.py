@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from collector.clock import NS_PER_S
+from collector.clock import NS_PER_MINUTE
 from collector.store.connect import Connections
 from collector.store.cursors import read_cursor, write_cursor
 from packet.config import PacketConfig
@@ -18,7 +18,7 @@ from packet.triggers import Debounce, Limits, Trigger, of_outliers, of_seconds
 _WIRE_CURSOR = "packet.wire"
 _OUTLIER_CURSOR = "packet.outliers"
 _OUTLIERS_MAX = 20  # of one run: more of them are what alerts are for
-_REACH_NS = 60 * NS_PER_S  # slow decisions that came in before that find no packets any more
+_REACH_NS = NS_PER_MINUTE  # slow decisions that came in before that find no packets any more
 
 
 class TriggerJob:

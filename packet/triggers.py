@@ -12,10 +12,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from collector.clock import NS_PER_MS, NS_PER_S
+from collector.clock import NS_PER_HOUR, NS_PER_MS, NS_PER_S
 from packet.wire_watch import WireSecond
 
-_HOUR_NS = 3_600 * NS_PER_S
 _NAMED_MAX = 256  # traces or connections that one trigger names
 
 
@@ -122,7 +121,7 @@ class Debounce:
             if known is not None and trigger.from_ns <= known.to_ns:
                 merged = _merged(known, trigger)
             else:
-                while self._raised_ns and self._raised_ns[0] <= trigger.began_ns - _HOUR_NS:
+                while self._raised_ns and self._raised_ns[0] <= trigger.began_ns - NS_PER_HOUR:
                     self._raised_ns.popleft()
                 if len(self._raised_ns) >= self._per_hour_max:
                     self.refused += 1

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import replace
 
 import numpy as np
 
-from packet.columns import I64, SYN, Mask, PacketColumns, port_pairs, rows_by_key
+from collector.intervals import merge
+from packet.columns import SYN, Mask, PacketColumns, port_pairs, rows_by_key
 from packet.contexts import Context
 from packet.link import WINDOW_MARGIN_NS, SpanEndpoints
 
@@ -52,17 +53,8 @@ def within_windows(
     for rows in rows_by_key(pairs):
         pair = int(pairs[rows[0]])
         if pair in windows:
-            begins, ends = _merged(windows[pair])
+            begins, ends = np.array(merge(windows[pair]), np.int64).T
             ts_ns = columns.ts_ns[rows].astype(np.int64)
             at = np.searchsorted(begins, ts_ns, side="right") - 1
             inside[rows] = (at >= 0) & (ts_ns <= ends[at])
     return inside
-
-
-def _merged(windows: Sequence[tuple[int, int]]) -> tuple[I64, I64]:
-    """Return begins and ends of windows that no longer overlap, ascending."""
-    ordered = np.array(sorted(windows), np.int64)
-    ends = np.maximum.accumulate(ordered[:, 1])
-    new = np.concatenate([[True], ordered[1:, 0] > ends[:-1]])
-    last = np.concatenate([new[1:], [True]])
-    return ordered[new, 0], ends[last]

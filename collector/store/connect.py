@@ -1,7 +1,8 @@
 """I/O: the one place where a connection to ClickHouse is made, embedded or server.
 
 A connection serves one thread at a time. `Connections` hands each thread its own; a read-only
-connection is separate, because `readonly` sticks to a handle once it is set.
+connection is separate, because `readonly` sticks to a handle once it is set. What a failed call
+leaves behind never reaches the next one: no caller has to close a connection after a failure.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import math
 import os
 import threading
 import uuid
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -21,8 +23,9 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from collector.audit_seal import AuditSeal
 from collector.config import StoreConfig
-from collector.errors import InputError, StoreInUseError, StoreUnavailableError
+from collector.errors import InputError, StoreInUseError, StoreUnavailableError, first_line
 from collector.store.failures import explain
+from collector.store.unspoilt import unspoilt
 
 # The engine holds this file locked while it runs; of a failed start it says no more than that.
 _LOCK_FILE = "status"
@@ -73,41 +76,37 @@ class Connections:
             StoreInUseError: another process owns the directory.
             StoreUnavailableError: the server does not answer.
         """
-        client: Client | None = getattr(self._local, "client", None)
-        if client is None:
-            client = self._local.client = connect(self.config)
-        return client
+        return self._of_thread("client", lambda: connect(self.config))
 
     def reader(self) -> Client:
         """Return this thread's read-only connection for our own queries: limits on time, memory.
 
         How many rows a query returns is its own business; a trace may have tens of thousands.
         """
-        client: Client | None = getattr(self._local, "reader", None)
-        if client is None:
-            client = self._local.reader = _connect_reader(self.config, {})
-        return client
+        return self._of_thread("reader", lambda: _connect_reader(self.config, {}))
 
     def outside(self) -> Client:
         """Return this thread's read-only connection for SQL from outside, limited in rows too.
 
         `readonly = 1` is not a wall by itself (dashboard/outside_sql.py).
         """
-        client: Client | None = getattr(self._local, "outside", None)
-        if client is None:
-            url = self.config.query_url or self.config.url
+        if not hasattr(self._local, "outside_mark"):
             self._local.outside_mark = f"outside-{uuid.uuid4()}"
-            client = self._local.outside = _connect_reader(
+        mark = str(self._local.outside_mark)
+        url = self.config.query_url or self.config.url
+        return self._of_thread(
+            "outside",
+            lambda: _connect_reader(
                 self.config.model_copy(update={"url": url}),
                 {
                     "max_result_rows": self.config.query_rows_max,
                     "result_overflow_mode": "throw",
                     # One call of a function is not interrupted; so it may not make 500 million.
                     "function_range_max_elements_in_block": OUTSIDE_ARRAY_MAX,
-                    "log_comment": self._local.outside_mark,
+                    "log_comment": mark,
                 },
-            )
-        return client
+            ),
+        )
 
     @property
     def outside_mark(self) -> str:
@@ -122,6 +121,13 @@ class Connections:
             if client is not None:
                 client.close()
                 delattr(self._local, name)
+
+    def _of_thread(self, name: str, make: Callable[[], Client]) -> Client:
+        client: Client | None = getattr(self._local, name, None)
+        if client is None:
+            client = make() if self.config.embedded_path is None else unspoilt(make)
+            setattr(self._local, name, client)
+        return client
 
 
 def connect(config: StoreConfig) -> Client:
@@ -279,9 +285,7 @@ def _explain(error: Exception, config: StoreConfig) -> Exception:
         )
     if config.embedded_path is None:
         return explain(error, config.place)
-    return StoreUnavailableError(
-        f"store {config.embedded_path} did not open: {text.splitlines()[0][:300]}"
-    )
+    return StoreUnavailableError(f"store {config.embedded_path} did not open: {first_line(error)}")
 
 
 def _is_locked(path: Path) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from collector.errors import MillworthError, StoreRefusedError, StoreUnavailableError
+from collector.errors import MillworthError, StoreRefusedError, StoreUnavailableError, first_line
 
 _CODE = re.compile(r"[Cc]ode: (\d+)")
 # What the client and the server wrap around the sentence that says what is wrong.
@@ -71,7 +71,7 @@ def explain(error: Exception, where: str) -> MillworthError:
     if isinstance(error, MillworthError):
         return error
     text = str(error)
-    said = _ENVELOPE.sub("", (text.splitlines() or [repr(error)])[0])[:300]
+    said = _ENVELOPE.sub("", first_line(error))
     code = error_code(error)
     if code in _REMEDIES:
         return StoreRefusedError(f"store {where} refuses: {_REMEDIES[code]}: {said}")

@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Final
 
 from clickhouse_connect.driver.client import Client
 
 from collector.errors import StoreUnavailableError
+from collector.sql_text import sql
 
-_SELECT_OF: Final = (Path(__file__).parents[1] / "sql" / "view_select.sql").read_text()
+_SELECT_OF: Final = sql("view_select", __file__)
 _SOURCE: Final = re.compile(r"\bFROM (?:`?\w+`?\.)?`?(otel_traces|otel_logs)(?:_local)?`?")
 
 # Rows of one span, or the outcomes of one request; with a new time of arrival, by which jobs find
@@ -33,8 +33,8 @@ _ROWS: Final = {
     ),
 }
 # What was sent of a span, told by every byte: two copies may have come at one instant.
-SPAN_CONTENT: Final = (Path(__file__).parents[1] / "sql" / "span_content.sql").read_text()
-OUTCOME_CONTENT: Final = (Path(__file__).parents[1] / "sql" / "outcome_content.sql").read_text()
+SPAN_CONTENT: Final = sql("span_content", __file__)
+OUTCOME_CONTENT: Final = sql("outcome_content", __file__)
 _SPANS: Final = (
     "(SELECT * FROM otel_traces WHERE TraceId IN {trace_ids:Array(String)} "
     "AND (TraceId, SpanId, received_ns) IN arrayZip("

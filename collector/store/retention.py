@@ -33,12 +33,13 @@ from collector.retention import (
     slack_s,
     ttl_expression,
 )
+from collector.sql_text import sql
 from collector.store.connect import is_embedded
 from collector.store.failures import explain
 from collector.store.migrate import MIGRATIONS_DIR
 from collector.store.render import render
 
-_HOLDS: Final = (Path(__file__).parents[1] / "sql" / "holds.sql").read_text()
+_HOLDS: Final = sql("holds", __file__)
 _TTL_LINE: Final = re.compile(
     r"^TTL (?P<event>.+) \+ INTERVAL (?P<lasts>\d+ (?:DAY|YEAR))$", re.MULTILINE
 )

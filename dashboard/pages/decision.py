@@ -10,7 +10,7 @@ from dash import Dash, Input, dcc, html
 
 from attribution.missing import MissingSpan
 from attribution.segments import CLASSES, STAGES
-from collector.clock import NS_PER_MS, NS_PER_S
+from collector.clock import NS_PER_MINUTE, NS_PER_MS
 from dashboard.health_items import HealthItem
 from dashboard.link_text import burst_line, is_one_of_a_set, linked_by
 from dashboard.missing import read_missing
@@ -57,7 +57,7 @@ TICK = "decision-tick"
 # A page that is opened while its decision is young is read again, at most so often.
 TICKS_MAX = 24
 # Outcomes may come days later; packets and the split are there after seconds.
-_YOUNG_NS = 120 * NS_PER_S
+_YOUNG_NS = 2 * NS_PER_MINUTE
 # Kept packets of a connection this far outside of the decision are still read: its handshake.
 _MARGIN_NS = 5 * NS_PER_MS
 

@@ -8,7 +8,7 @@ import dash_mantine_components as dmc
 from dash import Dash, Input, dcc, html
 
 from attribution.segments import SEGMENTS
-from collector.clock import NS_PER_MS, NS_PER_S
+from collector.clock import NS_PER_DAY, NS_PER_MS
 from dashboard.pages.context import PageContext
 from dashboard.pages.parts import (
     Component,
@@ -28,7 +28,7 @@ NAME = "decisions"
 TITLE = "Decisions"
 TICK = "decisions-tick"
 ROWS_MAX = 200
-SCOPES_WINDOW_NS = 24 * 3600 * NS_PER_S
+SCOPES_WINDOW_NS = NS_PER_DAY
 
 _COLUMNS = [
     {

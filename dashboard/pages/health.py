@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from dash import Dash, Input, dcc, html
 
-from collector.clock import NS_PER_S
+from collector.clock import NS_PER_DAY
 from dashboard.health_items import HealthItem
 from dashboard.pages.context import PageContext
 from dashboard.pages.parts import Component, grid, page, panel
@@ -16,7 +16,7 @@ from dashboard.text import UNKNOWN, count, size, span_of_time, utc_clock, utc_is
 PATH = "/health"
 TITLE = "Health"
 TICK = "health-tick"
-REJECTED_WINDOW_NS = 24 * 3600 * NS_PER_S
+REJECTED_WINDOW_NS = NS_PER_DAY
 
 _ITEM_COLUMNS = [
     {"field": "status", "headerName": "Status", "width": 88, "cellRenderer": "Tag"},

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from dash import Dash, Input, dcc, html
 
 from attribution.segments import CLASSES, SEGMENTS
-from collector.clock import NS_PER_S
+from collector.clock import NS_PER_DAY, NS_PER_MINUTE, NS_PER_S
 from dashboard.alert_lines import ALERT_COLUMNS, alert_line
 from dashboard.cards import (
     evidence_card,
@@ -45,11 +45,11 @@ TITLE = "Overview"
 TICK = "overview-tick"
 
 # Decisions of this long before the window's end give the reference of each segment.
-REFERENCE_WINDOW_NS = 24 * 3600 * NS_PER_S
-SCOPES_WINDOW_NS = 24 * 3600 * NS_PER_S
+REFERENCE_WINDOW_NS = NS_PER_DAY
+SCOPES_WINDOW_NS = NS_PER_DAY
 # A window of which less is empty at its start is drawn whole.
 EMPTY_SHARE_MAX = 0.25
-DRAWN_NS_MIN = 60 * NS_PER_S
+DRAWN_NS_MIN = NS_PER_MINUTE
 RECORDER = "packet.recorder"
 
 

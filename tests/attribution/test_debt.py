@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 
 from attribution.debt import Burden, Item, Worth, in_all, ledger, price, total
 from attribution.debt_found import (
-    DAY_NS,
     CacheSeen,
     FlagSeen,
     RuntimeSeen,
@@ -25,6 +24,7 @@ from attribution.debt_job import joined
 from attribution.invest import Range
 from attribution.invest_file import parse_invest
 from attribution.runtimes import end_of_life
+from collector.clock import NS_PER_DAY
 from collector.errors import InputError
 
 # A year's rate whose quarter is ten per cent: twelve quarters of a dollar are worth 6.813691823.
@@ -187,7 +187,7 @@ def runtime(**changes: Any) -> RuntimeSeen:  # noqa: ANN401  any field
     """Return Python 3.8 under the shop, seen now."""
     told: dict[str, Any] = {
         "service": "shop", "runtime": "cpython", "version": "3.8.10", "language": "python",
-        "spans": 9, "first_ns": NOW_NS - 20 * DAY_NS, "last_ns": NOW_NS - 1,
+        "spans": 9, "first_ns": NOW_NS - 20 * NS_PER_DAY, "last_ns": NOW_NS - 1,
     }  # fmt: skip
     return RuntimeSeen(**(told | changes))
 
@@ -197,7 +197,7 @@ def test_runtime_without_repairs_is_found_while_it_is_in_use() -> None:
     (item,) = old_runtimes([runtime(), runtime(version="3.8.9")], NOW_NS)
     assert item.id == "runtime/shop/cpython-3.8"
     assert (item.evidence["days_over"], item.evidence["ended_on"]) == (755, "2024-10-31")
-    moved = [runtime(last_ns=NOW_NS - 2 * DAY_NS), runtime(version="3.13.1")]
+    moved = [runtime(last_ns=NOW_NS - 2 * NS_PER_DAY), runtime(version="3.13.1")]
     assert old_runtimes(moved, NOW_NS) == []
     java = runtime(runtime="OpenJDK Runtime Environment", version="17.0.9", language="java")
     assert old_runtimes([java], NOW_NS) == []
@@ -210,15 +210,15 @@ def test_runtime_without_repairs_is_found_while_it_is_in_use() -> None:
         ({}, True),
         ({"variants": ["off", "on"]}, False),
         ({"variants": [""]}, False),  # the sender does not say what was answered
-        ({"first_ns": NOW_NS - 5 * DAY_NS}, False),
-        ({"last_ns": NOW_NS - 3 * DAY_NS}, False),  # nobody asks any more
+        ({"first_ns": NOW_NS - 5 * NS_PER_DAY}, False),
+        ({"last_ns": NOW_NS - 3 * NS_PER_DAY}, False),  # nobody asks any more
     ],
 )
 def test_flag_is_stale_that_always_answers_alike(changes: dict[str, Any], is_found: bool) -> None:
     """For so many days as are asked for, and still."""
     told: dict[str, Any] = {
         "flag": "new-price", "variants": ["on"], "services": ["shop"], "evaluations": 7,
-        "first_ns": NOW_NS - 20 * DAY_NS, "last_ns": NOW_NS - 1,
+        "first_ns": NOW_NS - 20 * NS_PER_DAY, "last_ns": NOW_NS - 1,
     }  # fmt: skip
     found = stale_flags([FlagSeen(**(told | changes))], 14, NOW_NS)
     assert [each.id for each in found] == (["flag/new-price"] if is_found else [])
@@ -230,11 +230,11 @@ def test_flag_is_stale_that_always_answers_alike(changes: dict[str, Any], is_fou
         ({"writes": 500, "reads": 0}, "was written 500 times and never read"),
         ({"writes": 500, "reads": 1}, None),
         ({"writes": 500, "others": 1}, None),  # what that call does is not known
-        ({"writes": 500, "first_ns": NOW_NS - 5 * DAY_NS}, None),
+        ({"writes": 500, "first_ns": NOW_NS - 5 * NS_PER_DAY}, None),
         ({"lookups": 10_000, "reads": 10_000, "hits": 100}, "hit 100 times of 10000"),
         ({"lookups": 10_000, "reads": 10_000, "hits": 480}, None),  # its interval reaches 5.2 %
         ({"lookups": 900, "reads": 900}, None),
-        ({"last_ns": NOW_NS - 15 * DAY_NS, "reads": 9}, "has not been called for 15 days"),
+        ({"last_ns": NOW_NS - 15 * NS_PER_DAY, "reads": 9}, "has not been called for 15 days"),
     ],
 )
 def test_cache_is_useless_that_gives_nothing_back(
@@ -243,7 +243,7 @@ def test_cache_is_useless_that_gives_nothing_back(
     """Written and never read, asked in vain, or forgotten; nothing else."""
     told: dict[str, Any] = {
         "cache": "redis s:6379", "reads": 0, "writes": 0, "others": 0, "lookups": 0, "hits": 0,
-        "first_ns": NOW_NS - 20 * DAY_NS, "last_ns": NOW_NS - 1,
+        "first_ns": NOW_NS - 20 * NS_PER_DAY, "last_ns": NOW_NS - 1,
     }  # fmt: skip
     found = useless_caches([CacheSeen(**(told | changes))], 14, NOW_NS)
     assert [what in each.what for each in found if what] == ([True] if what else [])

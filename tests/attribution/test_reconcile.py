@@ -9,15 +9,15 @@ from hypothesis import strategies as st
 
 from attribution.config import AttributionConfig
 from attribution.job import AttributionJob
-from attribution.reconcile import DAY_NS, ReconciledDay, reconcile
-from collector.clock import NS_PER_S
+from attribution.reconcile import ReconciledDay, reconcile
+from collector.clock import NS_PER_DAY, NS_PER_S
 from collector.config import AttributesConfig
 from collector.errors import InputError
 from collector.imports_dated import LEDGER, RATES, DatedFile, import_dated, parse_dated
 from collector.store.connect import Connections
 from tests.attribution.stored import BASE_NS, decision, put_outcome, put_spans, rows, trace_id
 
-DAY = BASE_NS // DAY_NS * DAY_NS
+DAY = BASE_NS // NS_PER_DAY * NS_PER_DAY
 CONFIG = AttributionConfig()
 
 
@@ -115,10 +115,12 @@ def test_day_is_reconciled_with_the_ledger(store: Connections) -> None:
     put_outcome(store, "none", decision_id=trace_id("a"), converted=False)
     ledger = b"day,currency,amount\n2033-05-18,USD,100.50\n2033-05-17,USD,5\n"
     import_dated(store.client(), LEDGER, "ledger.csv", ledger, BASE_NS, "shop")
-    got = reconcile(CONFIG, store, DAY - DAY_NS, DAY + 1)
+    got = reconcile(CONFIG, store, DAY - NS_PER_DAY, DAY + 1)
     assert got == [
         ReconciledDay(
-            DAY - DAY_NS, Decimal(0), Decimal(0), Decimal(0), 0, 0, 0, 0, Decimal(5), 0, Decimal(5)
+            DAY - NS_PER_DAY,
+            *(Decimal(0), Decimal(0), Decimal(0), 0, 0, 0, 0),
+            *(Decimal(5), 0, Decimal(5)),
         ),
         ReconciledDay(
             DAY, Decimal(70), Decimal(7), Decimal(20), 4, 1, 1, 1, Decimal("100.5"),
@@ -141,7 +143,7 @@ def test_day_is_reconciled_with_the_ledger(store: Connections) -> None:
 def test_day_without_a_ledger_agrees_with_nothing_to_hold_it_against(store: Connections) -> None:
     """Unknown is not a difference."""
     put_outcome(store, "lost", decision_id="nobody", revenue="7")
-    (day,) = reconcile(CONFIG, store, DAY, DAY + DAY_NS)
+    (day,) = reconcile(CONFIG, store, DAY, DAY + NS_PER_DAY)
     assert (day.unmatched, day.ledger, day.difference, day.agrees) == (Decimal(7), None, None, True)
 
 
@@ -149,10 +151,10 @@ def test_ledger_without_a_rate_does_not_agree(store: Connections) -> None:
     """It is there and cannot be held against the outcomes, which a check has to say."""
     ledger = b"day,currency,amount\n2033-05-18,EUR,100\n2033-05-18,USD,1\n"
     import_dated(store.client(), LEDGER, "ledger.csv", ledger, BASE_NS, "shop")
-    (day,) = reconcile(CONFIG, store, DAY, DAY + DAY_NS)
+    (day,) = reconcile(CONFIG, store, DAY, DAY + NS_PER_DAY)
     assert (day.ledger, day.unconverted, day.difference, day.agrees) == (None, 1, None, False)
     rates(store, "2033-05-18,EUR,1.1", 20)
-    (day,) = reconcile(CONFIG, store, DAY, DAY + DAY_NS)
+    (day,) = reconcile(CONFIG, store, DAY, DAY + NS_PER_DAY)
     assert (day.ledger, day.unconverted, day.agrees) == (Decimal(111), 0, False)
 
 
@@ -198,7 +200,7 @@ def test_refund_that_replaced_its_sale_is_nothing_here_and_in_the_cells(
                     event_s=second, received_s=second)  # fmt: skip
     job(store).drain(BASE_NS + 100 * NS_PER_S)
     assert rows(store, "SELECT sum(revenue_usd) AS usd FROM revenue_cells FINAL") == [{"usd": 0}]
-    (day,) = reconcile(CONFIG, store, DAY, DAY + DAY_NS)
+    (day,) = reconcile(CONFIG, store, DAY, DAY + NS_PER_DAY)
     assert (day.matched, day.unmatched, day.unknown_outcomes) == (Decimal(0), Decimal(0), 0)
 
 
@@ -210,14 +212,14 @@ def test_refund_under_an_id_of_its_own_takes_off_what_was_sold(
     """However each of the two names the decision, and though the sale was the day before."""
     put_spans(store, decision("a", 0, 50, outcome__key="s"))
     names = {"id": (trace_id("a"), ""), "key": ("", "s")}
-    a_day_s = DAY_NS // NS_PER_S
+    a_day_s = NS_PER_DAY // NS_PER_S
     put_outcome(store, "s1", decision_id=names[by][0], key=names[by][1], revenue="49.90")
     put_outcome(store, "s1-r", decision_id=names[back_by][0], key=names[back_by][1], kind="refund",
                 revenue="9.90", event_s=a_day_s)  # fmt: skip
     job(store).drain(BASE_NS + 100 * NS_PER_S)
     earned = "SELECT sum(revenue_usd) AS usd FROM revenue_cells FINAL"
     assert rows(store, earned) == [{"usd": Decimal(40)}]
-    (day,) = reconcile(CONFIG, store, DAY + DAY_NS, DAY + 2 * DAY_NS)
+    (day,) = reconcile(CONFIG, store, DAY + NS_PER_DAY, DAY + 2 * NS_PER_DAY)
     assert day.matched == Decimal("-9.90")
 
 

@@ -7,7 +7,7 @@ import pytest
 from attribution.config import AttributionConfig
 from attribution.job import AttributionJob
 from attribution.selection import Selection
-from attribution.unit_cost import CostPart, RateMissing, merged, unit_cost
+from attribution.unit_cost import CostPart, RateMissing, unit_cost
 from collector.clock import NS_PER_S
 from collector.config import AttributesConfig
 from collector.errors import InputError
@@ -154,11 +154,6 @@ def test_cost_is_told_by_class_service_and_region(store: Connections) -> None:
     assert (eu.name, eu.decisions, eu.per_decision) == ("eu", 4, Decimal("0.25"))
     # No decision calls its region so: it is shown, and shared out to nobody.
     assert (other.name, other.decisions, other.per_decision) == ("eu-west-1", None, None)
-
-
-def test_periods_that_touch_are_one() -> None:
-    """And what lies inside another adds nothing."""
-    assert merged([(0, 5), (1, 2), (5, 7), (9, 10)]) == [(0, 7), (9, 10)]
 
 
 # The columns of exports as providers send them.

@@ -79,8 +79,9 @@ class Double:
         """Let the next requests whose statement holds `match` meet a fault.
 
         Kinds: cut_during (the body is being sent), cut_before, cut_after (the engine has run it),
-        hang and hang_after (likewise, and not before `heal`), busy (503), foreign (404 of
-        something else), code (an exception of ClickHouse's by `code` and `name`).
+        cut_answer (half of it is sent), hang and hang_after (likewise, and not before `heal`),
+        busy (503), foreign (404 of something else), code (an exception of ClickHouse's by `code`
+        and `name`).
         """
         self._control({"kind": kind, "match": match, "times": times, **more})
 

@@ -243,6 +243,10 @@ class Handler(BaseHTTPRequestHandler):
         if kind in {"cut_after", "hang_after"}:
             self._cut(wait=kind == "hang_after")
             return
+        if kind == "cut_answer":
+            self._answer(200, answer, cut=len(answer) // 2)
+            self.close_connection = True
+            return
         self._answer(200, answer, {"X-ClickHouse-Summary": "{}"})
 
     def _cut(self, *, wait: bool) -> None:
@@ -266,13 +270,19 @@ class Handler(BaseHTTPRequestHandler):
             )
         return user
 
-    def _answer(self, status: int, body: bytes, headers: dict[str, str] | None = None) -> None:
+    def _answer(
+        self,
+        status: int,
+        body: bytes,
+        headers: dict[str, str] | None = None,
+        cut: int | None = None,
+    ) -> None:
         self.send_response(status)
         for name, value in (headers or {}).items():
             self.send_header(name, value)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
-        self.wfile.write(body)
+        self.wfile.write(body[:cut])
 
     def log_message(self, format: str, *args: object) -> None:
         """Say nothing: the test reads the log of requests instead."""

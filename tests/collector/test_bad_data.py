@@ -13,8 +13,8 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.proto.metrics.v1.metrics_pb2 import Gauge, Metric, NumberDataPoint
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
+from collector.clock import NS_PER_DAY
 from collector.counters import Counters
-from collector.otlp import DAY_NS
 from collector.service import CollectorService
 from collector.store.connect import Connections
 from tests.builders import (
@@ -53,13 +53,16 @@ REFUSED: Mapping[str, tuple[Span, str]] = {
     "short parent id": (span(name="bad", parent_span_id="ab"), "parent_span_id_invalid"),
     "end before start": (span(name="bad", duration_ns=-1), "ends_before_start"),
     "no start": (span(name="bad", start_ns=0), "time_out_of_range"),
-    "older than kept": (span(name="bad", start_ns=NOW_NS - 31 * DAY_NS), "time_out_of_range"),
-    "after tomorrow": (span(name="bad", start_ns=NOW_NS + 2 * DAY_NS), "time_out_of_range"),
+    "older than kept": (span(name="bad", start_ns=NOW_NS - 31 * NS_PER_DAY), "time_out_of_range"),
+    "after tomorrow": (span(name="bad", start_ns=NOW_NS + 2 * NS_PER_DAY), "time_out_of_range"),
     "stamp in milliseconds": (
         decision_span(stamps_ns=[STARTED_NS // MILLISECOND_NS]),
         "time_out_of_range",
     ),
-    "stamp older than kept": (decision_span(stamps_ns=[NOW_NS - 31 * DAY_NS]), "time_out_of_range"),
+    "stamp older than kept": (
+        decision_span(stamps_ns=[NOW_NS - 31 * NS_PER_DAY]),
+        "time_out_of_range",
+    ),
     "stamps out of order": (decision_span(stamps_ns=MIXED), "stamps_out_of_order"),
 }
 
@@ -137,7 +140,7 @@ def test_hundreds_of_days_in_one_request_cost_their_neighbours_nothing(
     service: CollectorService, http: httpx.Client, store: Connections
 ) -> None:
     """A day is a partition, and the store refuses a whole insert of more than a hundred."""
-    days = [span(name=f"day {n}", start_ns=NOW_NS - n * DAY_NS) for n in range(400)]
+    days = [span(name=f"day {n}", start_ns=NOW_NS - n * NS_PER_DAY) for n in range(400)]
 
     answer = answer_of(http, *days)
 
@@ -239,7 +242,10 @@ def test_bad_records_and_points_are_named_likewise(
     service: CollectorService, http: httpx.Client, store: Connections
 ) -> None:
     """The other signals keep the same promise."""
-    old, ahead = (outcome(time_ns=NOW_NS - 40 * DAY_NS), outcome(time_ns=NOW_NS + 2 * DAY_NS))
+    old, ahead = (
+        outcome(time_ns=NOW_NS - 40 * NS_PER_DAY),
+        outcome(time_ns=NOW_NS + 2 * NS_PER_DAY),
+    )
     records = logs_request(old, outcome(outcome_id="kept"), ahead, outcome(outcome_id=""))
     answer = post(http, records, "/v1/logs")
     assert b"2 time_out_of_range: " in answer.content

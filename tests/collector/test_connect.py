@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Callable, Generator
 
 import pytest
-from clickhouse_connect.driver.exceptions import DatabaseError
+from clickhouse_connect.driver.client import Client
+from clickhouse_connect.driver.exceptions import ClickHouseError, DatabaseError
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
@@ -23,6 +25,18 @@ from collector.store.connect import Connections, connect
 from collector.store.failures import error_code, explain
 
 MIB = 1024 * 1024
+
+# Three blocks come before the row that fails.
+FAILS_LATE = "SELECT number, throwIf(number = 200000) FROM numbers(1000000)"
+LONG = "SELECT number, toString(number) FROM numbers(1000000)"
+
+READS: dict[str, Callable[[Client, str], object]] = {
+    "query": lambda client, sql: client.query(sql).result_rows,
+    "query_arrow": lambda client, sql: client.query_arrow(sql),
+    "raw_query": lambda client, sql: client.raw_query(sql, fmt="JSONCompact"),
+    "command": lambda client, sql: client.command(sql),
+    "rows_stream": lambda client, sql: _read_stream(client, sql),
+}
 
 
 def test_server_that_does_not_answer_is_named_with_its_key() -> None:
@@ -61,6 +75,82 @@ def test_readers_have_their_limits_and_may_only_read(engine: Connections) -> Non
     ]
     store.close()
     assert rows == [[(1, 7, 1024 * MIB, 1)], [(1, 0, 1024 * MIB, 1)]]
+
+
+@pytest.mark.parametrize("read", READS)
+@pytest.mark.parametrize("kind", ["client", "reader", "outside"])
+def test_read_that_fails_in_mid_stream_leaves_nothing_to_the_next(
+    engine: Connections, kind: str, read: str
+) -> None:
+    """The engine would hand the rest of the failed answer to whatever its thread asks next."""
+    store = Connections(engine.config.model_copy(update={"query_rows_max": 10**7}))
+    client: Client = getattr(store, kind)()
+    for _ in range(2):
+        with pytest.raises(ClickHouseError, match="throwIf"):
+            READS[read](client, FAILS_LATE)
+        assert client.query("SELECT 41 + 1").result_rows == [(42,)]  # whoever kept it goes on
+        assert getattr(store, kind)().query("SELECT 43").result_rows == [(43,)]
+    store.close()
+
+
+def test_read_that_meets_its_own_time_limit_leaves_nothing_to_the_next(engine: Connections) -> None:
+    """It is the way in which a page of a large store fails; the next page is not to blame."""
+    store = Connections(engine.config.model_copy(update={"query_seconds_max": 1}))
+    # A block is 65,409 rows and 0.65 s, so the second one is past the limit.
+    slow = "SELECT number, sleepEachRow(0.00001) FROM numbers(1000000)"
+    with pytest.raises(ClickHouseError, match=r"Timeout exceeded|TIMEOUT_EXCEEDED"):
+        store.reader().query(slow)
+    assert store.reader().query("SELECT 42").result_rows == [(42,)]
+    store.close()
+
+
+@pytest.mark.parametrize("kind", ["client", "reader", "outside"])
+def test_stream_that_is_left_half_read_leaves_nothing_to_the_next(
+    engine: Connections, kind: str
+) -> None:
+    """A reader that has seen enough closes its generator; what it asked for runs no longer."""
+    store = Connections(engine.config.model_copy(update={"query_rows_max": 10**7}))
+    client: Client = getattr(store, kind)()
+
+    rows = _rows(client, LONG)
+    assert next(rows) == (0, "0")
+    assert client.query("SELECT 41").result_rows == [(41,)]  # while the stream is open
+    assert next(rows) == (1, "1")
+    rows.close()
+    assert client.query("SELECT 42").result_rows == [(42,)]
+
+    dropped = client.query_row_block_stream(LONG)  # never entered
+    del dropped
+    running = store.client().query(
+        "SELECT count() FROM system.processes WHERE query LIKE {like:String}",
+        parameters={"like": f"{LONG}%"},
+    )
+    assert running.result_rows == [(0,)]
+    store.close()
+
+
+def test_reader_keeps_its_limits_after_a_failure(engine: Connections) -> None:
+    """`readonly` is a wall; a connection that is made anew must not be without it."""
+    store = Connections(engine.config.model_copy(update={"query_rows_max": 7}))
+    for client in (store.reader(), store.outside()):
+        with pytest.raises(ClickHouseError):
+            client.query("SELECT FROM WHERE")
+        with pytest.raises(ClickHouseError, match="readonly"):
+            client.command("CREATE TABLE not_here (a UInt8) ENGINE = Memory")
+        assert client.query("SELECT currentDatabase()").result_rows == [("engine",)]
+    with pytest.raises(ClickHouseError, match="max rows: 7"):
+        store.outside().query("SELECT number FROM numbers(8)")
+    store.close()
+
+
+def _read_stream(client: Client, sql: str) -> object:
+    with client.query_rows_stream(sql) as stream:
+        return list(stream)
+
+
+def _rows(client: Client, sql: str) -> Generator[tuple[object, ...], None, None]:
+    with client.query_rows_stream(sql) as stream:
+        yield from stream
 
 
 def test_cluster_needs_a_server() -> None:

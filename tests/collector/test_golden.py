@@ -26,6 +26,7 @@ from collector.counters import Counters
 from collector.errors import DecodeError
 from collector.otlp import Signal, check, limits_at
 from collector.otlp_spans import SCALAR_MARK
+from collector.protection import Protection
 from collector.store.connect import Connections
 from collector.wal import Budget
 from collector.wal_frames import encode_frame
@@ -344,7 +345,7 @@ def store_mutants(store: Connections, directory: Path, seed: int, count: int) ->
     path = directory / f"traces-{seed}.segment"
     path.write_bytes(b"".join(frames))
     budget.adopt(path.stat().st_size)
-    writer = StoreWriter(Signal.TRACES, store, budget, counters, clock)
+    writer = StoreWriter(Signal.TRACES, store, budget, counters, clock, Protection())
     writer.submit(path)
     writer.start()
     assert writer.drain(60)

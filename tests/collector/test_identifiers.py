@@ -24,10 +24,11 @@ from opentelemetry.proto.metrics.v1.metrics_pb2 import (
 )
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
+from collector.clock import NS_PER_DAY
 from collector.identifiers import REPLACED, Identifiers
 from collector.identifiers_config import DEFAULT_RULES, JOINED, Action, IdentifiersConfig
 from collector.keys import Key
-from collector.otlp import DAY_NS, Signal
+from collector.otlp import Signal
 from collector.otlp_values import Request
 from collector.tokenise import Tokeniser, is_token
 from tests.builders import (
@@ -228,7 +229,7 @@ def test_name_is_ruled_however_it_is_capitalised() -> None:
 def test_join_key_keeps_its_token_over_a_rotation() -> None:
     """A decision and what it earned meet weeks later, whatever the rule says."""
     by = rules(("decision.id", "tokenise"), ("outcome.key", "hash"))
-    later_ns = NOW_NS + 90 * DAY_NS
+    later_ns = NOW_NS + 90 * NS_PER_DAY
     for name in ("decision.id", "outcome.key", "shop.decision.id"):
         token = TOKENS.lasting("order-9")
         assert one_span({name: "order-9"}, by) == {name: token}
@@ -240,9 +241,9 @@ def test_join_key_keeps_its_token_over_a_rotation() -> None:
 def test_retry_gives_the_same_bytes_until_the_key_is_another() -> None:
     """The store knows a repetition by its ids, which are never touched; within a period by all."""
     body = trace_request(span(attributes={"user.id": "7"})).SerializeToString()
-    start_ns = NOW_NS // (30 * DAY_NS) * 30 * DAY_NS
-    first, retry = (SHIPPED.rewrite(Signal.TRACES, body, start_ns + ns) for ns in (0, DAY_NS))
-    late = SHIPPED.rewrite(Signal.TRACES, body, start_ns + 30 * DAY_NS)
+    start_ns = NOW_NS // (30 * NS_PER_DAY) * 30 * NS_PER_DAY
+    first, retry = (SHIPPED.rewrite(Signal.TRACES, body, start_ns + ns) for ns in (0, NS_PER_DAY))
+    late = SHIPPED.rewrite(Signal.TRACES, body, start_ns + 30 * NS_PER_DAY)
     assert first == retry
     assert late != first
     spans = [
@@ -257,7 +258,7 @@ def test_rewritten_request_is_left_alone_the_second_time() -> None:
     """A collector may stand before ours, and what was rejected comes back by a replay."""
     request = trace_request(span(attributes={"user.id": "7", "note": f"to {ALICE}"}))
     once = SHIPPED.rewrite(Signal.TRACES, request.SerializeToString(), NOW_NS)
-    assert SHIPPED.rewrite(Signal.TRACES, once, NOW_NS + 400 * DAY_NS) == once
+    assert SHIPPED.rewrite(Signal.TRACES, once, NOW_NS + 400 * NS_PER_DAY) == once
 
 
 def test_unknown_field_goes_with_what_is_rewritten() -> None:
@@ -393,6 +394,6 @@ def test_token_tells_nothing_and_is_known_again(value: str, now_ns: int) -> None
 
 def test_period_and_key_are_named_by_the_token() -> None:
     """So whoever has the keys can say which one a row is of."""
-    assert TOKENS.rotating("7", 31 * DAY_NS).startswith("tok_k2-1_")
-    assert Tokeniser(KEYS, 0).rotating("7", 31 * DAY_NS).startswith("tok_k2_")
+    assert TOKENS.rotating("7", 31 * NS_PER_DAY).startswith("tok_k2-1_")
+    assert Tokeniser(KEYS, 0).rotating("7", 31 * NS_PER_DAY).startswith("tok_k2_")
     assert TOKENS.lasting("7").startswith("key_k1_")

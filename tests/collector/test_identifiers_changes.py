@@ -9,10 +9,11 @@ import httpx
 import pytest
 from prometheus_client import generate_latest
 
+from collector.clock import NS_PER_DAY
 from collector.config import CollectorConfig
 from collector.counters import Counters
 from collector.identifiers import REPLACED, Changes
-from collector.otlp import DAY_NS, Signal
+from collector.otlp import Signal
 from collector.service import CollectorService
 from collector.store.connect import Connections
 from dashboard.queries import Reader
@@ -51,7 +52,7 @@ def test_span_names_its_attributes_that_were_changed() -> None:
         ("user.id", "rule"): 1, ("cookie", "rule"): 1, ("note", "pattern"): 1,
         ("many", "pattern"): 2, ("other", "pattern"): 1,
     }  # fmt: skip
-    assert SHIPPED.rewrite(Signal.TRACES, once, NOW_NS + 400 * DAY_NS) == once
+    assert SHIPPED.rewrite(Signal.TRACES, once, NOW_NS + 400 * NS_PER_DAY) == once
     behind = rules(("shop", "tokenise")).rewrite(Signal.TRACES, once, NOW_NS)
     assert marks(behind) == ["cookie,many,note,other,shop,user.id", ""]
 

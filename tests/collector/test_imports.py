@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from collector.clock import NS_PER_DAY
 from collector.errors import InputError
 from collector.imports import ImportReport, OutcomeRow, import_outcomes, parse_outcomes
-from collector.otlp import DAY_NS
 from collector.store.connect import Connections
 from tests.conftest import NOW_NS
 
@@ -95,7 +95,9 @@ def test_time_is_read_to_the_nanosecond(occurred_at: str, event_ns: int) -> None
         pytest.param("o1,,d1,,,,,,,yesterday", "is neither ISO 8601 with an offset nor", id="time"),
         pytest.param(f"o1,,d1,,,,,,,{'9' * 5000}", "is neither ISO 8601 with an offset", id="long"),
         pytest.param("o1,,d1,,,,,,,2033-05-18T03:33:20", "has no offset; add one", id="no offset"),
-        pytest.param(f"o1,,d1,,,,,,,{NOW_NS - 31 * DAY_NS}", "within the last 30 days", id="old"),
+        pytest.param(
+            f"o1,,d1,,,,,,,{NOW_NS - 31 * NS_PER_DAY}", "within the last 30 days", id="old"
+        ),
         pytest.param(f"{GOOD},extra", "more values than the header", id="extra value"),
         pytest.param("o1,,d1", "occurred_at ''", id="short line"),
     ],
@@ -161,7 +163,7 @@ def test_importing_twice_changes_nothing(store: Connections) -> None:
 
 def test_row_that_has_become_good_is_stored(store: Connections) -> None:
     """The same file later: what it says to have imported is what is there."""
-    ahead = f"o2,sale,d1,,true,1,1,EUR,web,{NOW_NS + DAY_NS + 45_000_000_000}"
+    ahead = f"o2,sale,d1,,true,1,1,EUR,web,{NOW_NS + NS_PER_DAY + 45_000_000_000}"
     text = f"{HEADER}\n{GOOD}\n{ahead}\n"
     first, later = bring_in(store, text), bring_in(store, text, NOW_NS + 60_000_000_000)
     assert [(report.imported, len(report.refused)) for report in (first, later)] == [(1, 1), (2, 0)]

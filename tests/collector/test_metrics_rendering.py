@@ -21,7 +21,8 @@ from opentelemetry.proto.metrics.v1.metrics_pb2 import (
     SummaryDataPoint,
 )
 
-from collector.otlp import DAY_NS, Signal
+from collector.clock import NS_PER_DAY
+from collector.otlp import Signal
 from collector.otlp_metrics import Point
 from collector.otlp_values import has_deep_values
 from collector.store.connect import Connections
@@ -52,8 +53,8 @@ EXEMPLARS = st.lists(
 )
 COMMON = {
     "attributes": ATTRIBUTES,
-    "start_ns": st.integers(0, NOW_NS - DAY_NS),
-    "time_ns": st.integers(NOW_NS - DAY_NS, NOW_NS),
+    "start_ns": st.integers(0, NOW_NS - NS_PER_DAY),
+    "time_ns": st.integers(NOW_NS - NS_PER_DAY, NOW_NS),
     "flags": UINT32,
 }
 SUMMED = {"count": UINT64, "sum": st.floats()}

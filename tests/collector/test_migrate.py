@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from collector.clock import NS_PER_DAY
 from collector.config import (
     AttributesConfig,
     DecisionMatch,
@@ -13,7 +14,7 @@ from collector.config import (
 )
 from collector.entrance import Entrance
 from collector.errors import MigrationError
-from collector.otlp import DAY_NS, Signal
+from collector.otlp import Signal
 from collector.store.connect import Connections
 from collector.store.migrate import (
     MIGRATIONS_DIR,
@@ -188,7 +189,7 @@ def test_what_cannot_be_a_decision_is_named(store: Connections) -> None:
 def test_log_of_an_older_release_makes_no_partition_a_day_of_ingress(store: Connections) -> None:
     """It may hold stamps that are refused by now, each of which would be a part of its own."""
     days = [
-        decision_span(decision_id=f"{day}", stamps_ns=[NOW_NS - day * DAY_NS])
+        decision_span(decision_id=f"{day}", stamps_ns=[NOW_NS - day * NS_PER_DAY])
         for day in range(1, 90)
     ]
     entrance = Entrance.of(Signal.TRACES)

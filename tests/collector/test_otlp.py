@@ -7,10 +7,10 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
+from collector.clock import NS_PER_DAY
 from collector.config import AttributesConfig
 from collector.errors import DecodeError
 from collector.otlp import (
-    DAY_NS,
     Signal,
     check,
     count_items,
@@ -50,11 +50,15 @@ def refused_reasons(*spans: Span, limits: Limits = LIMITS) -> dict[str, int]:
         pytest.param(span(span_id="ab"), "span_id_invalid", id="short span id"),
         pytest.param(span(span_id=ZERO_SPAN_ID), "span_id_invalid", id="zero span id"),
         pytest.param(span(parent_span_id="ab"), "parent_span_id_invalid", id="short parent id"),
-        pytest.param(span(end_ns=NOW_NS - DAY_NS), "ends_before_start", id="ends before it starts"),
         pytest.param(
-            span(start_ns=NOW_NS - 30 * DAY_NS - 1), "time_out_of_range", id="older than is kept"
+            span(end_ns=NOW_NS - NS_PER_DAY), "ends_before_start", id="ends before it starts"
         ),
-        pytest.param(span(start_ns=NOW_NS + DAY_NS + 1), "time_out_of_range", id="in two days"),
+        pytest.param(
+            span(start_ns=NOW_NS - 30 * NS_PER_DAY - 1),
+            "time_out_of_range",
+            id="older than is kept",
+        ),
+        pytest.param(span(start_ns=NOW_NS + NS_PER_DAY + 1), "time_out_of_range", id="in two days"),
         pytest.param(span(start_ns=NOW_NS, end_ns=2**64 - 1), "time_out_of_range", id="never ends"),
         pytest.param(
             decision_span(stamps_ns=[NOW_NS, NOW_NS - 1]), "stamps_out_of_order", id="disorder"
@@ -70,12 +74,12 @@ def refused_reasons(*spans: Span, limits: Limits = LIMITS) -> dict[str, int]:
             id="disorder as text, two stamps missing",
         ),
         pytest.param(
-            decision_span(stamps_ns=[NOW_NS - 30 * DAY_NS - 1]),
+            decision_span(stamps_ns=[NOW_NS - 30 * NS_PER_DAY - 1]),
             "time_out_of_range",
             id="stamp older than is kept",
         ),
         pytest.param(
-            decision_span(stamps_ns=[NOW_NS, NOW_NS + DAY_NS + 1]),
+            decision_span(stamps_ns=[NOW_NS, NOW_NS + NS_PER_DAY + 1]),
             "time_out_of_range",
             id="stamp in two days",
         ),
@@ -133,7 +137,7 @@ def test_stamp_in_another_unit_is_refused_with_its_value(ns_in_unit: int) -> Non
 
 def test_of_a_stamp_that_is_there_twice_the_first_is_judged() -> None:
     """The store has the first, so the last must not stand for it."""
-    old = NOW_NS - 40 * DAY_NS
+    old = NOW_NS - 40 * NS_PER_DAY
     assert refused_reasons(_stamped_twice(old, NOW_NS)) == {"time_out_of_range": 1}
     assert refused_reasons(_stamped_twice(NOW_NS, old)) == {}
 
@@ -175,7 +179,7 @@ def test_log_record_out_of_range_is_refused() -> None:
     """Its row would be past the TTL and vanish as it is stored."""
     records = [
         LogRecord(time_unix_nano=1),
-        LogRecord(observed_time_unix_nano=NOW_NS + 2 * DAY_NS),
+        LogRecord(observed_time_unix_nano=NOW_NS + 2 * NS_PER_DAY),
         LogRecord(time_unix_nano=NOW_NS, observed_time_unix_nano=1),
         LogRecord(),
     ]

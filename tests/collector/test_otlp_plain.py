@@ -13,12 +13,13 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from collector.bench_hostile_mutations import MUTATIONS
 from collector.bench_spans import make_requests
+from collector.clock import NS_PER_DAY
 from collector.config import AttributesConfig
 from collector.errors import DecodeError
 from collector.identifiers import Identifiers
 from collector.identifiers_config import IdentifiersConfig
 from collector.keys import parse_keys
-from collector.otlp import DAY_NS, Signal, check, limits_at
+from collector.otlp import Signal, check, limits_at
 from collector.otlp_plain import PlainLook, PlainSpans, load
 from collector.otlp_spans import SCALAR_MARK
 from collector.tokenise import Tokeniser
@@ -45,7 +46,9 @@ SETS = st.dictionaries(
         ]
     ),
     SCALARS
-    | st.sampled_from([0, 1, NOW_NS, str(NOW_NS - 1), str(NOW_NS // 1_000), NOW_NS + 2 * DAY_NS])
+    | st.sampled_from(
+        [0, 1, NOW_NS, str(NOW_NS - 1), str(NOW_NS // 1_000), NOW_NS + 2 * NS_PER_DAY]
+    )
     | st.sampled_from(["a@b.example", "4111111111111111"])
     | st.sampled_from(["/a%40b.example", "x#jwt=1", "x?a;sid=1", "jwt=1", "é@b.example"])
     | st.sampled_from([4_111_111_111_111_111, 4_111_111_111_111_111.0, 6_200_000_000_000_000_000]),
@@ -202,7 +205,7 @@ def request_of(
 
 def late(one: Span) -> None:
     """Put a span's end beyond what is taken."""
-    one.end_time_unix_nano = NOW_NS + 2 * DAY_NS
+    one.end_time_unix_nano = NOW_NS + 2 * NS_PER_DAY
 
 
 STAMPED = {"decision.ts.ingress": NOW_NS, "decision.ts.decision": NOW_NS - 1}
@@ -225,7 +228,9 @@ TAIL_OF_NOBODY = b"\xfa\x3e\x01x"  # field 1007
             request_of({name: str(at) for name, at in STAMPED.items()}), id="stamps as text"
         ),
         pytest.param(request_of({"decision.ts.egress": NOW_NS // 1_000_000}), id="stamp in ms"),
-        pytest.param(request_of({"decision.ts.ingress": NOW_NS + 2 * DAY_NS}), id="stamp ahead"),
+        pytest.param(
+            request_of({"decision.ts.ingress": NOW_NS + 2 * NS_PER_DAY}), id="stamp ahead"
+        ),
         pytest.param(
             request_of(change=lambda one: one.attributes.extend([*STAMP, *STAMP])),
             id="stamp twice",

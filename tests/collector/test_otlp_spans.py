@@ -10,8 +10,9 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, InstrumentationScope, KeyValue
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
+from collector.clock import NS_PER_DAY
 from collector.config import AttributesConfig
-from collector.otlp import DAY_NS, Signal, check, limits_at
+from collector.otlp import Signal, check, limits_at
 from collector.otlp_limits import Refusal
 from collector.otlp_spans import LISTS_MARK, SCALAR_MARK, refuse_span, refuse_stamps, unmarked
 from collector.otlp_survey import survey_spans
@@ -21,7 +22,7 @@ from tests.conftest import NOW_NS
 
 LIMITS = limits_at(NOW_NS, 30, AttributesConfig(map={"decision.ts.egress": "shop.out"}))
 IDS = st.sampled_from(["", "00" * 8, "ab", "01" * 8, "01" * 16, "00" * 16])
-TIMES = st.sampled_from([0, NOW_NS - 31 * DAY_NS, NOW_NS - 1, NOW_NS, NOW_NS + 2 * DAY_NS])
+TIMES = st.sampled_from([0, NOW_NS - 31 * NS_PER_DAY, NOW_NS - 1, NOW_NS, NOW_NS + 2 * NS_PER_DAY])
 STAMPS = st.dictionaries(
     st.sampled_from(["decision.ts.ingress", "decision.ts.egress", "shop.out", "other"]),
     st.sampled_from([0, 1, NOW_NS, str(NOW_NS - 1), "soon", 1.5]),

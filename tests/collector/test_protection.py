@@ -10,13 +10,14 @@ import pytest
 from google.protobuf.message import Message
 from pydantic import SecretStr
 
+from collector.clock import NS_PER_DAY
 from collector.config import AttributesConfig, CollectorConfig
 from collector.counters import Counters
 from collector.errors import ConfigError
 from collector.identifiers_config import EncryptionConfig, IdentifiersConfig
 from collector.imports import import_outcomes
 from collector.keys import made_keys_file, parse_keys, read_keys_file
-from collector.otlp import DAY_NS, Signal
+from collector.otlp import Signal
 from collector.protection import Protection
 from collector.service import CollectorService
 from collector.store.connect import Connections
@@ -215,7 +216,7 @@ def test_batch_that_is_sent_again_over_a_rotation_counts_once(
         base_url=f"http://127.0.0.1:{service.http_port}", timeout=WAIT_S, trust_env=False
     ) as http:
         for day in range(2):
-            clock.ns = NOW_NS + day * DAY_NS
+            clock.ns = NOW_NS + day * NS_PER_DAY
             for _ in range(2):
                 assert post(http, trace_request(root)).status_code == 200
     assert service.stop(WAIT_S)

@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
+from collector.clock import NS_PER_DAY
 from collector.config import AttributesConfig, DecisionsConfig, OutcomesConfig
 from collector.counters import Counters
 from collector.errors import ConfigError
 from collector.identifiers_config import EncryptionConfig
-from collector.otlp import DAY_NS, Signal
+from collector.otlp import Signal
 from collector.protection import Protection
 from collector.rejected import RejectedItem, RejectedItems, Replay, Result
 from collector.store.connect import Connections
@@ -107,7 +108,7 @@ def test_request_that_cannot_be_read_yet_says_why(store: Connections) -> None:
 def test_longer_retention_lets_in_what_was_too_old(store: Connections) -> None:
     """What is within it is stored, and the rest is named."""
     old = trace_request(
-        span(name="old", start_ns=NOW_NS - 10 * DAY_NS), span(name="older", start_ns=1)
+        span(name="old", start_ns=NOW_NS - 10 * NS_PER_DAY), span(name="older", start_ns=1)
     )
     reject(store, old.SerializeToString())
     strict = items_of(store, retention_days=7)

@@ -23,6 +23,7 @@ from collector.config import (
 from collector.counters import Counters
 from collector.errors import StoreRefusedError, StoreUnavailableError
 from collector.otlp import Signal
+from collector.protection import Protection
 from collector.retention import Hold, RetentionConfig
 from collector.service import CollectorService
 from collector.store.connect import Connections, connect
@@ -168,7 +169,14 @@ def test_server_that_is_killed_and_started_again_has_everything_once(
     """It dies after it stored a segment and before it said so; the next one waits for it too."""
     paths = [segments.write(name, frame_of(name)) for name in ("a", "b")]
     server.fail("hang_after", INTO_SPANS)
-    writer = StoreWriter(Signal.TRACES, remote, segments.budget, segments.counters, segments.clock)
+    writer = StoreWriter(
+        Signal.TRACES,
+        remote,
+        segments.budget,
+        segments.counters,
+        segments.clock,
+        Protection(),
+    )
     for path in paths:
         writer.submit(path)
     writer.start()
@@ -208,6 +216,22 @@ def test_reader_may_only_read_and_within_its_limits(server: Double) -> None:
     with pytest.raises(ClickHouseError, match="TOO_MANY_ROWS"):
         reader.query("SELECT number FROM numbers(11)")
     assert "session_id" not in server.requests("getSetting('readonly')")[-1]["parameters"]
+
+
+def test_read_that_is_cut_in_the_middle_leaves_nothing_to_the_next(server: Double) -> None:
+    """Over HTTP an answer has its own end, and a stream that is left half read its own request."""
+    store = Connections(server.config("writer", "secret", query_seconds_max=9))
+    sql = "SELECT number, toString(number) FROM numbers(200000)"
+    reader = store.reader()
+    server.fail("cut_answer", sql)
+    with pytest.raises(ClickHouseError):
+        reader.query(sql).result_rows  # noqa: B018  read as it comes
+    assert reader.query("SELECT 42").result_rows == [(42,)]
+    with reader.query_rows_stream(sql) as rows:
+        assert next(iter(rows)) == (0, "0")
+    assert reader.query("SELECT 43").result_rows == [(43,)]
+
+    store.close()
 
 
 @both

@@ -10,6 +10,7 @@ import pytest
 
 from collector.disk import Disk
 from collector.otlp import Signal
+from collector.protection import Protection
 from collector.store.connect import Connections
 from collector.wal_groups import draft_group, fix_group, recover_group
 from collector.writer import StoreWriter
@@ -60,7 +61,13 @@ def test_group_is_no_larger_than_an_insert_may_be(
     paths = backlog(segments)
     two = 2 * paths[0].stat().st_size
     writer = StoreWriter(
-        Signal.TRACES, store, segments.budget, segments.counters, clock, insert_bytes_max=two
+        Signal.TRACES,
+        store,
+        segments.budget,
+        segments.counters,
+        clock,
+        Protection(),
+        insert_bytes_max=two,
     )
     for path in paths:
         writer.submit(path)

@@ -14,6 +14,7 @@ from collector.disk import Disk
 from collector.errors import LogWriteError
 from collector.http_server import BoundedServer
 from collector.otlp import Signal
+from collector.protection import Protection
 from collector.store.connect import Connections
 from collector.wal import Budget, Log
 from collector.worker import Worker
@@ -135,7 +136,9 @@ def test_writer_that_dies_stores_the_segment_once(
     """What it had in hand is stored by its next run, under the same token."""
     made = Segments(tmp_path, clock)
     paths = [made.write("s", frame_of("a")), made.write("t", frame_of("b"))]
-    writer = StoreWriter(Signal.TRACES, store, made.budget, made.counters, clock, BrokenDisk())
+    writer = StoreWriter(
+        Signal.TRACES, store, made.budget, made.counters, clock, Protection(), BrokenDisk()
+    )
     for path in paths:
         writer.submit(path)
     writer.start()

@@ -103,14 +103,18 @@ def test_recompute_rewrites_what_was_lost_and_is_audited(store: Connections, api
         (
             "what-if",
             {"changes": [{"segment": "store"}], "window": "soon"},
-            "window 'soon' is no length of time",
+            "window 'soon' is not a length of time",
         ),
         (
             "what-if",
             {"changes": [{"segment": "store"}], "until": "tomorrow"},
-            "until 'tomorrow' is no instant",
+            "until 'tomorrow' is not an instant",
         ),
-        ("recompute", {"begin": "2033-05-18T03:00Z", "end": "soon"}, "end 'soon' is no instant"),
+        (
+            "recompute",
+            {"begin": "2033-05-18T03:00Z", "end": "soon"},
+            "'soon' is not an instant",
+        ),
         ("recompute", {"begin": "2033-05-18", "end": "2033-05-20"}, "at most a day"),
         ("compare", {"before": {}, "after": {}}, "the same decisions"),
         ("compare", {"before": {"regoin": "eu"}, "after": {}}, "before.regoin"),

@@ -8,10 +8,9 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from collector.clock import SystemClock
+from collector.clock import NS_PER_DAY, SystemClock
 from collector.errors import ConfigError, InputError
 from collector.identifiers_config import IdentifiersConfig
-from collector.otlp import DAY_NS
 from collector.protection import Protection
 from dashboard.cli import app
 from dashboard.commands_identifiers import identifiers_app
@@ -44,7 +43,7 @@ def test_every_token_of_a_person_can_be_listed(tmp_path: Path) -> None:
     was = opened(tmp_path, keys=f"k1:{HEX}", rotation_days=7)
     assert made.replace("outcome.id", "alice@b.example", now_ns).startswith("key_k1_")
     for days in range(31):
-        then_ns = now_ns - days * DAY_NS
+        then_ns = now_ns - days * NS_PER_DAY
         assert made.replace("user.id", "alice", then_ns) in said
         assert was.replace("user.id", "alice", then_ns) in said
     assert len(said) == len(set(said))

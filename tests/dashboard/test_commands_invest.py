@@ -176,7 +176,7 @@ def test_gate_refuses_a_gain_that_nothing_proves(file: Path) -> None:
         (FILE.replace('low = "300"', 'low = "900"'), "do not ascend"),
         (FILE.replace('ramp = ["0.5", "1"]', 'ramp = ["2"]'), "a share of the gain by quarter"),
         (FILE.replace('basis = "experiment"', 'saves = {store = "5ms"}'), "not several"),
-        (SAVES.replace("5ms", "5"), "'5' is no time; give a number and us, ms or s"),
+        (SAVES.replace("5ms", "5"), "'5' is not a length of time; give a number and us, ms or s"),
         (SAVES.replace("5ms", "99999999999999s"), "'99999999999999s' is over an hour"),
         (FILE.replace('ramp = ["0.5", "1"]', "ramp = []"), "a share of the gain by quarter"),
         (FILE.replace('low = "300"', 'low = "-1e60"'), "should be greater than"),

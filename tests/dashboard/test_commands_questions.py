@@ -65,7 +65,7 @@ def test_answer_says_what_each_change_applies_to(
         ([], "nothing is changed"),
         (["--scale", "store"], "is not SEGMENT=VALUE"),
         (["--scale", "store=half"], "'half' is no number"),
-        (["--cut", "store=10"], "has no unit"),
+        (["--cut", "store=10"], "is not a length of time; give a number and us, ms or s"),
         (["--cut", "store=10ms", "--per", "day"], "neither call nor decision"),
         (["--scale", "cache=0.5", "--file", "FILE"], "names no segment"),
         (["--scale", "store=0.5", "--file", "FILE", "--region", "eu"], "every decision of the"),

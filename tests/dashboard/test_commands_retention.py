@@ -12,7 +12,7 @@ from collector.clock import NS_PER_S, SystemClock
 from collector.errors import InputError
 from collector.retention import DAY_S
 from collector.store.connect import Connections
-from dashboard.options import parse_instant
+from collector.times import instant_ns
 from tests.dashboard.conftest import Run
 
 DAY_NS = DAY_S * NS_PER_S
@@ -76,7 +76,7 @@ def test_time_that_is_none_is_refused(run: Run, arguments: list[str]) -> None:
     """Before anything is asked of a store."""
     result = run("hold", "add", "x", *arguments, "--reason", "r")
     assert isinstance(result.exception, InputError)
-    assert "--from 'soon' is no time" in str(result.exception)
+    assert "--from 'soon' is not an instant" in str(result.exception)
 
 
 @pytest.mark.parametrize(
@@ -90,4 +90,4 @@ def test_time_that_is_none_is_refused(run: Run, arguments: list[str]) -> None:
 )
 def test_time_of_a_hold_is_exact(text: str, ns: int) -> None:
     """No float in between; without a zone it is UTC."""
-    assert parse_instant(text, "--from") == ns
+    assert instant_ns(text, "--from") == ns

@@ -62,8 +62,8 @@ def test_service_reads_what_was_registered_and_that_it_was_stopped(store: Connec
 @pytest.mark.parametrize(
     ("change", "wrong"),
     [
-        ({"begins": "soon"}, "begins 'soon' is no instant"),
-        ({"begins": "9999-12-31"}, "begins '9999-12-31' is no instant"),
+        ({"begins": "soon"}, "begins 'soon' is not an instant"),
+        ({"begins": "9999-12-31"}, "begins '9999-12-31' is not an instant"),
         ({"lasts": "forever"}, "forever"),
         ({"arms": [{"name": "slow", "share": 0.6, "delay_ms": 40}]}, "share_max = 0.5"),
         ({"arms": [{"name": "slow", "share": 1.5, "delay_ms": 40}]}, "share"),
