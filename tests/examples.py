@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from hypothesis import settings
+from typing import Any
+
+from hypothesis import HealthCheck, settings
 
 _USUAL = 100  # what Hypothesis draws where nothing is said
 _DEEP = 50 * _USUAL
@@ -10,9 +12,10 @@ _DEEP = 50 * _USUAL
 # Where `CI` is set Hypothesis has a profile of its own by now, which draws the same examples each
 # time, and this one goes on from it: a run says what a change did, and not what luck did.
 # A property that is slow on a busy machine is not wrong: time is never asserted in a test.
-settings.register_profile("millworth", max_examples=_USUAL, deadline=None)
+_SLOW: dict[str, Any] = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
+settings.register_profile("millworth", max_examples=_USUAL, **_SLOW)
 # New ones, and more of them: `make test-deep`.
-settings.register_profile("deep", max_examples=_DEEP, deadline=None, derandomize=False)
+settings.register_profile("deep", max_examples=_DEEP, derandomize=False, **_SLOW)
 
 
 def examples(count: int) -> int:

@@ -55,6 +55,6 @@ def refusing(tmp_path: Path) -> Iterator[httpx.Client]:
 
 
 @pytest.fixture
-def scene(store: Connections, tmp_path: Path) -> Scene:
+def proof(store: Connections, tmp_path: Path) -> Scene:
     """Return an empty store and a job."""
     return Scene(store, tmp_path)

@@ -106,7 +106,7 @@ def _change_text(pair: KeyValue, dice: random.Random) -> None:
     pair.value.string_value = dice.choice([each for each in changes if each != text])
 
 
-def test_what_is_changed_of_an_event_on_its_way_is_found_or_is_a_limit(scene: Scene) -> None:
+def test_what_is_changed_of_an_event_on_its_way_is_found_or_is_a_limit(proof: Scene) -> None:
     """One change an event, anywhere in it: as a service says it that judges what arrives."""
     dice = random.Random(11)
     trials: dict[str, str] = {}
@@ -118,9 +118,9 @@ def test_what_is_changed_of_an_event_on_its_way_is_found_or_is_a_limit(scene: Sc
         # What the receiver refuses is found as well: the sender is told, and its number is missing.
         if not check(Signal.TRACES, request, limits_at(at(1), 30, AttributesConfig())).message:
             sent.append(made)
-    store_request(scene.store, trace_request(*sent), received_ns=at(1))
-    scene.run(2)
-    rows = scene.store.client().query("SELECT producer, verdict FROM provenance_events FINAL")
+    store_request(proof.store, trace_request(*sent), received_ns=at(1))
+    proof.run(2)
+    rows = proof.store.client().query("SELECT producer, verdict FROM provenance_events FINAL")
     ok = {str(producer) for producer, verdict in rows.result_rows if verdict == "ok"}
     unseen = {what for producer, what in trials.items() if producer in ok}
     assert unseen <= SENT_LIMITS.keys()
@@ -129,18 +129,18 @@ def test_what_is_changed_of_an_event_on_its_way_is_found_or_is_a_limit(scene: Sc
     assert len(set(trials.values())) > len(SIGNED)
 
 
-def test_what_is_changed_of_a_stored_span_is_found_or_is_a_limit(scene: Scene) -> None:
+def test_what_is_changed_of_a_stored_span_is_found_or_is_a_limit(proof: Scene) -> None:
     """Column by column, each in a row of its own: by its seal, or by the row that it made."""
     sql = (
         "SELECT name FROM system.columns WHERE table = 'otel_traces'"
         " AND database = currentDatabase() AND name NOT LIKE 'Events%'"
         " AND name NOT LIKE 'Links%' AND name != 'SpanAttributes'"
     )
-    names = {str(name) for (name,) in scene.store.client().query(sql).result_rows}
+    names = {str(name) for (name,) in proof.store.client().query(sql).result_rows}
     columns = sorted(names - NOT_SENT)
     for number in range(len(columns)):
-        store_request(scene.store, trace_request(sealed_span(number)), received_ns=at(1))
-    client = scene.store.client()
+        store_request(proof.store, trace_request(sealed_span(number)), received_ns=at(1))
+    client = proof.store.client()
     for number, column in enumerate(columns):
         where = f"SpanAttributes['provenance.producer'] = 'shop/{number}'"
         change = OTHER.get(column, f"concat({column}, 'x')")
@@ -153,10 +153,10 @@ def test_what_is_changed_of_a_stored_span_is_found_or_is_a_limit(scene: Scene) -
         client.command("DETACH TABLE decisions_mv")
         client.command(f"INSERT INTO otel_traces SELECT * REPLACE({change} AS {column}) FROM taken")
         client.command("ATTACH TABLE decisions_mv")
-    scene.run(2)
+    proof.run(2)
     rows = client.query("SELECT producer, verdict FROM provenance_events FINAL").result_rows
     ok = {str(producer) for producer, verdict in rows if verdict == "ok"}
-    named = {row.id for row in SealedStore(scene.store).rows(0, LATER_NS).changed}
+    named = {row.id for row in SealedStore(proof.store).rows(0, LATER_NS).changed}
     unseen = {
         column
         for number, column in enumerate(columns)

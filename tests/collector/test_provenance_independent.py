@@ -78,7 +78,7 @@ def test_its_source_imports_nothing_of_ours() -> None:
     assert names <= sys.stdlib_module_names | {"cryptography"}
 
 
-def test_what_another_producer_seals_is_ok_and_comes_back_as_it_was_sealed(scene: Scene) -> None:
+def test_what_another_producer_seals_is_ok_and_comes_back_as_it_was_sealed(proof: Scene) -> None:
     """Random events with numbers in every form: judged as they arrive, and by both verifiers."""
     dice = random.Random(7)
     producer = Producer(KEY.secret, KEY.kid, "théâtre/1", "0123456789abcdef", PRIVATE, "audit")
@@ -112,17 +112,17 @@ def test_what_another_producer_seals_is_ok_and_comes_back_as_it_was_sealed(scene
             )
             if len(producer.leaves) == 256:
                 records.append(producer.checkpoint())
-        store_request(scene.store, trace_request(*spans), received_ns=at(1) + begin)
+        store_request(proof.store, trace_request(*spans), received_ns=at(1) + begin)
     records.append(producer.checkpoint(closing=True))
     told = [
         LogRecord(time_unix_nano=NOW_NS, event_name=CHECKPOINT_EVENT, attributes=key_values(each))
         for each in records
     ]
-    store_request(scene.store, logs_request(*told), received_ns=at(2))
-    assert scene.run(3) == {"ok": EVENTS}
-    assert scene.run(60) == {}
+    store_request(proof.store, logs_request(*told), received_ns=at(2))
+    assert proof.run(3) == {"ok": EVENTS}
+    assert proof.run(60) == {}
 
-    sealed_store = SealedStore(scene.store)
+    sealed_store = SealedStore(proof.store)
     events = [event_of(each) for each in sealed_store.events(0, 2 * EVENTS).items]
     assert len(events) == EVENTS
     verifier = Verifier({KEY.kid: KEY})

@@ -55,9 +55,9 @@ def sealed_records(count: int = COUNT, *, closing: bool = True) -> list[LogRecor
     return records
 
 
-def store(scene: Scene, at_s: int, *records: LogRecord) -> None:
+def store(proof: Scene, at_s: int, *records: LogRecord) -> None:
     """Store records as one request."""
-    store_request(scene.store, logs_request(*records), received_ns=at(at_s))
+    store_request(proof.store, logs_request(*records), received_ns=at(at_s))
 
 
 def changed(record: LogRecord, name: str, text: str) -> LogRecord:
@@ -69,12 +69,12 @@ def changed(record: LogRecord, name: str, text: str) -> LogRecord:
     return other
 
 
-def test_sealed_outcomes_are_judged_as_they_arrive_and_by_verify(scene: Scene) -> None:
+def test_sealed_outcomes_are_judged_as_they_arrive_and_by_verify(proof: Scene) -> None:
     """Through the SDK, the views and back, with their checkpoint; and from an export."""
-    store(scene, 1, *sealed_records())
-    assert scene.run(2) == {"ok": COUNT}
-    assert scene.run(60) == {}
-    items = SealedStore(scene.store).outcomes(0, 100).items
+    store(proof, 1, *sealed_records())
+    assert proof.run(2) == {"ok": COUNT}
+    assert proof.run(60) == {}
+    items = SealedStore(proof.store).outcomes(0, 100).items
     outcomes = [outcome_of(each) for each in items]
     verifier = Verifier({KEY.kid: KEY}, arrival=True)
     verifier.take([o.event for o in outcomes], [o.form({KEY.kid: KEY}) for o in outcomes])
@@ -84,7 +84,7 @@ def test_sealed_outcomes_are_judged_as_they_arrive_and_by_verify(scene: Scene) -
     assert [each.form({KEY.kid: KEY}) for each in read] == [
         o.form({KEY.kid: KEY}) for o in outcomes
     ]
-    row = scene.store.client().query("SELECT sum(revenue), count() FROM outcomes FINAL").result_rows
+    row = proof.store.client().query("SELECT sum(revenue), count() FROM outcomes FINAL").result_rows
     assert row == [(Decimal(82), COUNT)]
 
 
@@ -102,16 +102,16 @@ def test_sealed_outcomes_are_judged_as_they_arrive_and_by_verify(scene: Scene) -
     ],
 )
 def test_outcome_that_was_changed_is_named(
-    scene: Scene, attack: Callable[[LogRecord], LogRecord]
+    proof: Scene, attack: Callable[[LogRecord], LogRecord]
 ) -> None:
     """Amount, currency, kind, and which decision it is of: dollars moved from one to another."""
     records = sealed_records()
-    store(scene, 1, records[0], attack(records[1]), *records[2:])
-    assert scene.run(2) == {"ok": COUNT - 1, "tampered": 1}
-    assert scene.rows()[1][:2] == (1, "tampered")
+    store(proof, 1, records[0], attack(records[1]), *records[2:])
+    assert proof.run(2) == {"ok": COUNT - 1, "tampered": 1}
+    assert proof.rows()[1][:2] == (1, "tampered")
 
 
-def test_outcome_that_is_dropped_doubled_or_stripped_is_told(scene: Scene) -> None:
+def test_outcome_that_is_dropped_doubled_or_stripped_is_told(proof: Scene) -> None:
     """A retry is none of its sender's doing; a hole is missed, also one that its seal left."""
     records = sealed_records()
     stripped = LogRecord()
@@ -119,20 +119,20 @@ def test_outcome_that_is_dropped_doubled_or_stripped_is_told(scene: Scene) -> No
     kept = [pair for pair in records[2].attributes if not pair.key.startswith("provenance.")]
     del stripped.attributes[:]
     stripped.attributes.extend(kept)
-    store(scene, 1, records[0], stripped, *records[3:])
-    store(scene, 2, records[0])
-    assert scene.run(3) == {"ok": 2, "retried": 1}
-    assert scene.run(60) == {"missing": 2}
-    store(scene, 61, records[3])
-    assert scene.run(62) == {"retried": 1}
+    store(proof, 1, records[0], stripped, *records[3:])
+    store(proof, 2, records[0])
+    assert proof.run(3) == {"ok": 2, "retried": 1}
+    assert proof.run(60) == {"missing": 2}
+    store(proof, 61, records[3])
+    assert proof.run(62) == {"retried": 1}
 
 
-def test_ids_that_a_rule_has_replaced_are_not_compared(scene: Scene) -> None:
+def test_ids_that_a_rule_has_replaced_are_not_compared(proof: Scene) -> None:
     """The seal holds all the same: its other fields are what they were."""
     (record,) = sealed_records(1, closing=False)
     token = "key_a1_" + "a" * 20
-    store(scene, 1, changed(record, "decision.id", token))
-    assert scene.run(2)["ok"] == 1
+    store(proof, 1, changed(record, "decision.id", token))
+    assert proof.run(2)["ok"] == 1
 
 
 def test_forked_child_begins_an_epoch_of_its_own() -> None:

@@ -21,7 +21,7 @@ from tests.conftest import NOW_NS
 
 
 class Books(Scene):
-    """A scene with an attribution of its own, whose sums are read."""
+    """A proof with an attribution of its own, whose sums are read."""
 
     def __init__(self, store: Connections, folder: Path) -> None:
         super().__init__(store, folder)
