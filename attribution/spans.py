@@ -89,12 +89,6 @@ class Roots:
         return len(self.trace)
 
 
-def no_links() -> Links:
-    """Return the links of spans that have none."""
-    empty = np.empty(0, np.int64)
-    return Links(empty, empty, empty.astype(np.uint64))
-
-
 def lookup(keys: Ints, wanted: Ints) -> Ints:
     """Return where each of `wanted` is in the sorted `keys`, NONE where it is not."""
     if len(keys) == 0:
