@@ -11,8 +11,6 @@ from collector.clock import NS_PER_DAY
 from collector.config import AttributesConfig
 from collector.store.connect import Connections
 
-_CENT = Decimal("0.01")
-
 
 @dataclass(frozen=True, slots=True)
 class ReconciledDay:
@@ -29,13 +27,6 @@ class ReconciledDay:
     ledger: Decimal | None  # None where no ledger has the day, or one of its amounts has no rate
     unconverted: int  # amounts of the ledger in a currency without a rate
     difference: Decimal | None  # ledger less all three; shown, and never spread
-
-    @property
-    def agrees(self) -> bool:
-        """Say whether nothing the books say of the day speaks against its outcomes, to the cent."""
-        if self.unconverted:
-            return False
-        return self.difference is None or abs(self.difference) < _CENT
 
 
 def reconcile(

@@ -3,7 +3,7 @@
 Every variable of a decision has finitely many values, so a decision is of one of some dozen kinds.
 How many of each kind a cell holds is multinomial, how many of those convert is binomial: cell sums
 drawn that way have exactly the distribution of sums over drawn rows, at a cost that does not grow
-with the number of decisions. `draw_rows` is the same world row by row, for the proof.
+with the number of decisions. The tests draw the same world row by row, for the proof.
 """
 
 from __future__ import annotations
@@ -122,15 +122,6 @@ def draw_cells(draw: Draw, rng: np.random.Generator) -> CellSums:
     products[:, OUTCOME, :] = products[:, :, OUTCOME] = earned
     products[:, OUTCOME, OUTCOME] = total
     return CellSums(draw.minute, n, sums, products)
-
-
-def draw_rows(draw: Draw, rng: np.random.Generator) -> tuple[Ints, Floats]:
-    """Draw every decision: the index of its cell, and the four variables."""
-    cell = np.repeat(np.arange(len(draw.minute)), rng.poisson(draw.expected))
-    kind = rng.choice(len(draw.kinds.share), size=len(cell), p=draw.kinds.share)
-    values = draw.values()[cell, kind]
-    values[:, OUTCOME] = rng.random(len(cell)) < draw.chances()[cell, kind]
-    return cell, values
 
 
 def _kinds(world: World) -> Kinds:

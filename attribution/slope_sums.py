@@ -39,23 +39,6 @@ class CellSums:
         return centred
 
 
-def cell_sums(minute: Ints, cell: Ints, values: Floats) -> CellSums:
-    """Sum decisions into cells, which come in the order of (minute, cell).
-
-    Args:
-        minute: of each decision.
-        cell: code of its region and cohort.
-        values: decisions x 4, the VARIABLES.
-    """
-    keys, at = np.unique(np.stack([minute, cell]), axis=1, return_inverse=True)
-    at, count = at.reshape(-1), keys.shape[1]
-    sums = np.zeros((count, 4))
-    products = np.zeros((count, 4, 4))
-    np.add.at(sums, at, values)
-    np.add.at(products, at, values[:, :, None] * values[:, None, :])
-    return CellSums(keys[0].astype(np.int64), np.bincount(at, minlength=count), sums, products)
-
-
 def cells_from_columns(columns: Mapping[str, npt.NDArray[np.generic]]) -> CellSums:
     """Return the answer of `sql/slope_cells.sql` as sums."""
     sums = np.stack([columns[f"sum_{name}"] for name in VARIABLES], axis=1)

@@ -119,14 +119,6 @@ class Cipher:
         return key
 
 
-def key_id(content: bytes) -> str:
-    """Return the id of the key of an envelope, "" of plain bytes."""
-    if not content.startswith(MAGIC) or len(content) <= len(MAGIC):
-        return ""
-    start = len(MAGIC) + 1
-    return content[start : start + content[len(MAGIC)]].decode("ascii", "replace")
-
-
 def log_place(signal: str) -> bytes:
     """Return the place of a request in the log."""
     return b"log|" + signal.encode()

@@ -7,14 +7,13 @@ standard library alone: a customer's service imports this through `collector.ins
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
 # Of a decision, in the order in which it passes them.
 STAGES: Final = ("ingress", "transform", "decision", "egress")
-BUDGET_BYTES: Final = 512  # of one event, as `event_bytes` counts
+BUDGET_BYTES: Final = 512  # of one event, as sql/event_sizes.sql counts
 IDS_AND_TIMES_BYTES: Final = 32 + 16 + 19 + 19 + 4  # trace, span, start and end
 PREFIXES: Final = ("decision.", "provenance.", "outcome.key")  # of what counts
 
@@ -154,14 +153,3 @@ def names_of(name: str, mapped: str, previous: Version = PREVIOUS) -> tuple[str,
     """
     names = (name, dict(previous.renamed).get(name, name), mapped)
     return tuple(dict.fromkeys(names))
-
-
-def event_bytes(attributes: Iterable[tuple[str, str]]) -> int:
-    """Return how large an event is: its ids, times and values as a row of texts.
-
-    Every value counts with its bytes and one byte of length, as ClickHouse's RowBinary has them.
-    Names are not counted: each table and each compressed batch holds them once.
-    """
-    return IDS_AND_TIMES_BYTES + sum(
-        len(text.encode()) + 1 for name, text in attributes if name.startswith(PREFIXES)
-    )

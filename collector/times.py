@@ -27,7 +27,7 @@ _UNITS_NS = {
     "d": NS_PER_DAY,
     "w": 7 * NS_PER_DAY,
 }
-_LENGTH = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,9})?)([a-z]{1,2})")
+_LENGTH = re.compile(r"([0-9]{1,18}(?:\.[0-9]{1,9})?)([a-z]{1,2})")
 _FRACTION = re.compile(r"(?<=[0-9:]{5})[.,]([0-9]{1,9})[0-9]*")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 

@@ -105,16 +105,6 @@ def _dash(server: FastAPI) -> Dash:
     )
 
 
-def ensure_plotly_bundle() -> Path | None:
-    """Return the small plotly bundle that `make install` fetched, None where there is none.
-
-    Dash serves whatever lies in `assets/`, and its graphs take the plotly that they find; without
-    the bundle they load the full one, three times its size, from this server too.
-    """
-    bundle = ASSETS_DIR / "vendor" / "plotly-cartesian.min.js"
-    return bundle if bundle.is_file() else None
-
-
 def _shell() -> Any:  # noqa: ANN401  a Dash component
     """Return the frame around every page: header, menu, the error panel, and the page's place."""
     header = html.Div(

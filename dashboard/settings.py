@@ -64,7 +64,8 @@ class ReferenceConfig(Section):
         ge=0,
         le=86_400,
         description="Send decisions with known delays through a reference path of its own so "
-        "often, and export how much of them attribution finds; 0 is never",
+        "often, and export how much of them attribution finds; 0 is never. Needs the extra demo, "
+        "or redis_url",
     )
 
 

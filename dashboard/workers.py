@@ -11,7 +11,7 @@ import asyncio
 import contextvars
 import functools
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import ParamSpec, TypeVar
 
@@ -59,15 +59,6 @@ class Workers:
     def _ended(self, _: Future[T]) -> None:
         with self._lock:
             self._calls -= 1
-
-    def threaded(self, read: Callable[P, T]) -> Callable[P, Awaitable[T]]:
-        """Return `read` as a coroutine function for Dash."""
-
-        @functools.wraps(read)
-        async def call(*args: P.args, **kwargs: P.kwargs) -> T:
-            return await self.run(read, *args, **kwargs)
-
-        return call
 
     def close(self) -> None:
         """Let what runs finish, refuse what waits."""

@@ -20,8 +20,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
-import dpkt
-
 from collector.errors import InputError
 from packet.bench_traffic import http_capture
 from packet.decode import dissect_all
@@ -63,8 +61,9 @@ def run_packets(
         and `x_tshark_table`: how many times as many as tshark that prints the same.
 
     Raises:
-        InputError: tshark is not installed.
+        InputError: tshark or dpkt is not installed.
     """
+    dissect_with_dpkt = _dpkt()
     rates: dict[str, list[float]] = defaultdict(list)
     with TemporaryDirectory() as folder:
         path = Path(folder) / "mix.pcap"
@@ -73,11 +72,11 @@ def run_packets(
         few, more = frames.between(0, _SCAPY_PACKETS), frames.between(0, _DPKT_PACKETS)
         count = _analyse(path)  # the first one pays for imports and the page cache
         dissect_all(few.between(0, 10))
-        _dissect_with_dpkt(more.between(0, 10))
+        dissect_with_dpkt(more.between(0, 10))
         for number in range(runs):
             rates["ours"].append(count / _seconds(lambda: _analyse(path)))
             rates["scapy"].append(len(few) / _seconds(lambda: dissect_all(few)))
-            rates["dpkt"].append(len(more) / _seconds(lambda: _dissect_with_dpkt(more)))
+            rates["dpkt"].append(len(more) / _seconds(lambda: dissect_with_dpkt(more)))
             for name, (own, theirs) in _COMMANDS.items():
                 rates[name].append(count / _child_seconds([*capture, str(path), *own]))
                 tshark = ["tshark", "-n", "-r", str(path), *theirs]
@@ -106,9 +105,19 @@ def _analyse(path: Path) -> int:
     return sum(len(analysis.events) for _, analysis in analysed_blocks(path, FileReport()))
 
 
-def _dissect_with_dpkt(frames: Frames) -> None:
-    for row in range(len(frames)):
-        dpkt.ethernet.Ethernet(frames.frame(row))
+def _dpkt() -> Callable[[Frames], None]:
+    try:
+        import dpkt
+    except ImportError as error:
+        raise InputError(
+            "the benchmark needs dpkt, which is not installed; pip install 'millworth[bench]'"
+        ) from error
+
+    def dissect(frames: Frames) -> None:
+        for row in range(len(frames)):
+            dpkt.ethernet.Ethernet(frames.frame(row))
+
+    return dissect
 
 
 def _seconds(work: Callable[[], object]) -> float:

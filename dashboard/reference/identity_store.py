@@ -17,9 +17,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
-import fakeredis
 import redis
-from fakeredis._clients import _tcp_server
 from redis.asyncio.connection import parse_url
 
 from dashboard.reference.child import HOST, Child, ChildError, run
@@ -135,7 +133,19 @@ async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
 
 
 def embedded() -> Address:
-    """Start the embedded server in a thread and return where it listens."""
+    """Start the embedded server in a thread and return where it listens.
+
+    Raises:
+        ChildError: it is not installed.
+    """
+    try:
+        import fakeredis
+        from fakeredis._clients import _tcp_server
+    except ImportError as error:
+        raise ChildError(
+            "the reference path's Redis server needs fakeredis, which is not installed; "
+            "pip install 'millworth[demo]', or name a server of yours in reference.redis_url"
+        ) from error
     _tcp_server._POLL_INTERVAL = _UNASKED_S  # it has no other name
     server = fakeredis.TcpFakeServer((HOST, 0), server_type="valkey")
     server.daemon_threads = True

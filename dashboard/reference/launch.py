@@ -151,7 +151,6 @@ class ReferencePath:
     def __init__(self) -> None:
         self._processes: dict[str, _Process] = {}
         self._ports: dict[str, int] = {}
-        self._summary: TrafficSummary | None = None  # of traffic that ended by itself
 
     @property
     def ports(self) -> tuple[int, ...]:
@@ -228,16 +227,11 @@ class ReferencePath:
             found += [InjectedDelay(*each) for each in said]
         return found
 
-    def wait_traffic(self, timeout_s: float) -> TrafficSummary:
-        """Wait for a scenario that has a duration to end by itself."""
-        self._summary = TrafficSummary(**self._processes["traffic"].hear("summary", timeout_s))
-        return self._summary
-
     def stop_traffic(self) -> TrafficSummary:
         """End the traffic: what is in flight is answered, outcomes are sent."""
         process = self._processes.pop("traffic")
         process.stop()
-        return self._summary or TrafficSummary(**process.hear("summary", 0))
+        return TrafficSummary(**process.hear("summary", 0))
 
     def stop(self) -> None:
         """Stop every process after its exporters are flushed; a second call does nothing."""

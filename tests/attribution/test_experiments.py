@@ -21,9 +21,9 @@ from attribution.experiments import (
     with_control,
 )
 from attribution.slope import Demands, estimate_slope
-from attribution.slope_sums import cell_sums
 from collector.clock import NS_PER_MINUTE, NS_PER_S
 from collector.errors import InputError
+from tests.attribution.cell_rows import cell_sums
 from tests.attribution.stored import BASE_NS
 
 DAY_NS = 86_400 * NS_PER_S

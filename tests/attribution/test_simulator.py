@@ -3,8 +3,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from attribution.simulator import ARMS, World, draw_cells, draw_rows, draw_world
-from attribution.slope_sums import INJECTED, LATENCY, OUTCOME, cell_sums
+from attribution.simulator import ARMS, World, draw_cells, draw_world
+from attribution.slope_sums import INJECTED, LATENCY, OUTCOME
+from tests.attribution.cell_rows import cell_sums, draw_rows
 
 SMALL = World(
     decisions=120, minutes=2, cohorts=2, conversion=0.3, relative_per_ms=4e-3, hidden=0.5, surge=0.5

@@ -23,10 +23,10 @@ from attribution.slope_sums import (
     LATENCY,
     OUTCOME,
     CellSums,
-    cell_sums,
     cells_from_columns,
 )
 from attribution.spans import Ints
+from tests.attribution.cell_rows import cell_sums
 from tests.examples import examples
 
 DEMANDS = Demands(relative_per_ms=1e-3)

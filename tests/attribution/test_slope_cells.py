@@ -12,10 +12,11 @@ from attribution.matching import Named, match_outcomes
 from attribution.revenue import MICROS, Outcome, earned_by_decision
 from attribution.segments import SEGMENTS
 from attribution.slope_cells import read_slope_cells
-from attribution.slope_sums import CellSums, cell_sums
+from attribution.slope_sums import CellSums
 from attribution.spans import NONE
 from collector.clock import NS_PER_MINUTE, NS_PER_S
 from collector.store.connect import Connections
+from tests.attribution.cell_rows import cell_sums
 from tests.attribution.stored import BASE_NS, MS
 
 MINUTES = 5

@@ -7,7 +7,8 @@ from attribution.revenue import Slope
 from attribution.simulator import World, draw_cells, draw_world
 from attribution.slope import Demands
 from attribution.slope_groups import group_slopes
-from attribution.slope_sums import CellSums, cell_sums
+from attribution.slope_sums import CellSums
+from tests.attribution.cell_rows import cell_sums
 
 ALL = Slope(1.4e-9, 1.0e-9, 1.8e-9)
 DEMANDS = Demands(5e-5)

@@ -29,7 +29,7 @@ def test_length_of_time_is_a_number_and_a_unit(text: str, ns: int) -> None:
     assert duration_ns(text, "--for") == ns
 
 
-@pytest.mark.parametrize("text", ["", "10", "s", "-1s", "1e3s", "10ms", "1s2m", "9999999999d"])
+@pytest.mark.parametrize("text", ["", "10", "s", "-1s", "1e3s", "10ms", "1s2m", "9" * 19 + "d"])
 def test_what_is_no_length_of_time_is_named_with_the_remedy(text: str) -> None:
     """A bare number would leave its unit to a guess; a unit that is too fine is one of another."""
     with pytest.raises(InputError) as raised:

@@ -139,7 +139,7 @@ def test_host_port_and_time_narrow_what_is_shown(tmp_path: Path, what: str) -> N
     ("options", "said"),
     [
         (["--host", "nobody"], "--host 'nobody' is no address and no network"),
-        (["--from", "yesterday"], "--from 'yesterday' is no time"),
+        (["--from", "yesterday"], "--from 'yesterday' is not an instant"),
     ],
 )
 def test_what_is_no_filter_is_named(tmp_path: Path, options: list[str], said: str) -> None:

@@ -70,7 +70,7 @@ def test_answer_says_what_each_change_applies_to(
         (["--scale", "cache=0.5", "--file", "FILE"], "names no segment"),
         (["--scale", "store=0.5", "--file", "FILE", "--region", "eu"], "every decision of the"),
         (["--scale", "store=-1", "--file", "FILE"], "changes.0.scale: -1.0"),
-        (["--cut", "store=-5ms", "--file", "FILE"], "changes.0."),
+        (["--cut", "store=-5ms", "--file", "FILE"], "'-5ms' is not a length of time"),
         (["--scale", "store=0.5", "--shares", "team"], "none of class, stage, segment"),
     ],
 )

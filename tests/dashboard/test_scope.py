@@ -48,7 +48,7 @@ def test_a_live_page_ends_now_and_a_frozen_one_where_it_was_frozen() -> None:
     assert frozen.range_at(now_ns).region == "eu-west"
 
 
-@pytest.mark.parametrize("query", ["?window=0m", "?window=x", "?window=99999999h", "?until=soon"])
+@pytest.mark.parametrize("query", ["?window=0m", "?window=x", "?window=1h5m", "?until=soon"])
 def test_what_cannot_be_read_is_left_at_its_default(query: str) -> None:
     """A typing error in the address bar is no reason for an empty page."""
     assert parse_scope(query) == Scope()

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import subprocess
 import sys
 
 import pytest
 
 from packet import bench
+from tests.tree import ROOT
 
 
 @pytest.mark.integration
@@ -24,3 +26,13 @@ def test_benchmark_of_files_runs_both_commands_as_a_user_does(
     assert all(each > 0 for each in figures.values())
     assert len(lines) == 1
     assert capsys.readouterr().out == ""
+
+
+def test_benchmark_without_its_rival_names_the_extra() -> None:
+    """The service does without dpkt; who asks for the benchmark hears what it takes."""
+    code = (
+        "import sys; sys.modules['dpkt'] = None; from packet.bench import run_packets; "
+        "run_packets(1, print, [])"
+    )
+    result = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert "pip install 'millworth[bench]'" in result.stderr.splitlines()[-1]

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 
 import fakeredis
@@ -8,6 +10,7 @@ from fakeredis._clients import _tcp_server
 
 from dashboard.reference.identity_store import Address, embedded, identity_key, offer_key, seed
 from dashboard.reference.world import OFFERS, World
+from tests.tree import ROOT
 
 
 @pytest.mark.parametrize(
@@ -55,3 +58,15 @@ def test_store_of_the_operator_is_filled_for_a_day() -> None:
     }
     assert offer == b"18.00 7.20 0.22"
     assert 0 < kept_s <= 86_400
+
+
+def test_store_without_its_library_names_the_extra() -> None:
+    """A service that runs no demo does without; the line reaches whoever started the path."""
+    code = (
+        "import sys; sys.modules['fakeredis'] = None; "
+        "from dashboard.reference.identity_store import embedded; embedded()"
+    )
+    result = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    said = result.stderr.splitlines()[-1]
+    assert "ChildError" in said
+    assert "pip install 'millworth[demo]', or name a server of yours in reference.redis_url" in said
