@@ -22,6 +22,8 @@ from collector.writer import first_line
 # A page scans what arrived in its window, not all that came later.
 _WINDOW_NS: Final = 10 * NS_PER_MINUTE
 _DAY_NS: Final = 86_400 * NS_PER_S
+# The next rows are looked for in the window that follows, then so far on, day by day.
+_LOOKS_NS: Final = (_WINDOW_NS, *[_DAY_NS] * 30)
 # What was received in the last moments may be on its way into the second of two tables.
 _SETTLED_NS: Final = 10 * NS_PER_S
 _SKEW_NS: Final = 60 * NS_PER_MINUTE  # a sender's clock may be so far ahead
@@ -148,12 +150,14 @@ class SealedStore:
         )
 
     def rows(self, from_ns: int, now_ns: int) -> RowsPage:
-        """Compare the rows of decisions and outcomes of a window with their events."""
+        """Compare the rows of decisions and outcomes of the next window with their events.
+
+        Of days without rows one call passes over a month; then it says where the next goes on.
+        """
         kept_ns = now_ns - (self._days - 1) * _DAY_NS
-        (found,) = self._rows("next_stored", from_ns=max(from_ns, kept_ns))
-        begin_ns = found["next_ns"]
-        if not begin_ns or begin_ns > now_ns + _DAY_NS:
-            return RowsPage(0, 0, 0, [], 0)
+        begin_ns, next_ns = self._next(max(from_ns, kept_ns, 0), now_ns + _DAY_NS)
+        if not begin_ns:
+            return RowsPage(0, 0, 0, [], next_ns)
         window = {"from_ns": begin_ns, "to_ns": begin_ns + _WINDOW_NS}
         told = {"until_ns": now_ns - _SETTLED_NS, "kept_ns": max(kept_ns, 0)}
         told["ahead_ns"] = now_ns + _DAY_NS
@@ -178,6 +182,18 @@ class SealedStore:
                 for row in rows
             ]
         return RowsPage(**counts, changed=changed, next_ns=window["to_ns"])
+
+    def _next(self, from_ns: int, end_ns: int) -> tuple[int, int]:
+        """Return when the first row is from an instant on, else where to look on; 0 for neither."""
+        for look_ns in _LOOKS_NS:
+            to_ns = min(from_ns + look_ns, end_ns)
+            if to_ns <= from_ns:
+                return 0, 0
+            (found,) = self._rows("next_stored", from_ns=from_ns, to_ns=to_ns)
+            if found["next_ns"]:
+                return found["next_ns"], 0
+            from_ns = to_ns
+        return 0, from_ns
 
     def _changed(self, table: str, **window: int) -> list[dict[str, Any]]:
         """Return the rows of one table that its view does not make of what is stored."""
