@@ -25,6 +25,7 @@ _APPENDING = threading.Lock()
 _SQL_DIR = Path(__file__).parent / "sql"
 _AFTER = (_SQL_DIR / "audit_after.sql").read_text()
 _LAST_ACT = (_SQL_DIR / "last_act.sql").read_text()
+_OF_ACTION = (_SQL_DIR / "audit_of_action.sql").read_text()
 _LAST = (_SQL_DIR / "audit_last.sql").read_text()
 
 
@@ -104,6 +105,17 @@ def last_act(client: Client, action: str) -> str:
     """Return the detail of the last row of an action, "" where there is none."""
     rows = client.query(_LAST_ACT, parameters={"action": action}).result_rows
     return str(rows[0][0]) if rows else ""
+
+
+def acts_that_hold(client: Client, action: str, seal: AuditSeal | None) -> list[AuditRow]:
+    """Return the rows of an action, in order, but those that this key did not seal as they are.
+
+    Without a seal nothing can be told apart, and all of them are returned. That none is gone is
+    said by `check_audit` alone.
+    """
+    result = client.query(_OF_ACTION, parameters={"action": action})
+    rows = [AuditRow(*values) for values in result.result_rows]
+    return [row for row in rows if seal is None or not seal.problem(row.hash, _covered(row))]
 
 
 def row_hash(row: AuditRow) -> str:

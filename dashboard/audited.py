@@ -12,6 +12,8 @@ from collector.audit import AuditState, append_audit, check_audit, last_act, rea
 from collector.audit_seal import AuditSeal
 from collector.log import get_logger
 from collector.store.connect import Connections
+from collector.store.migrate import load_views
+from collector.view_times import note_views
 from dashboard.settings import Settings
 from dashboard.settings_text import flat
 
@@ -39,6 +41,10 @@ def note_start(store: Connections, settings: Settings, now_ns: int) -> None:
     seal_audit(store, settings)
     who = {"version": version("millworth"), "user": getpass.getuser(), "pid": os.getpid()}
     _append(store, now_ns, "started", who)
+    views = load_views(
+        settings.attributes, settings.decisions, settings.outcomes, settings.store.cluster
+    )
+    note_views(store, views, now_ns)
     said, last = flat(settings), last_act(store.client(), _CONFIGURED)
     before = json.loads(last)["settings"] if last else said
     changed = sorted(name for name in {*before, *said} if before.get(name) != said.get(name))

@@ -36,8 +36,9 @@ from collector.log import get_logger
 from collector.provenance_job import ProvenanceJob
 from collector.service import CollectorService
 from collector.store.connect import Connections
-from collector.store.migrate import apply_views, migrate, pending_statements
+from collector.store.migrate import apply_views, load_views, migrate, pending_statements
 from collector.store.retention import apply_retention
+from collector.view_times import note_views
 from dashboard.app import create_app
 from dashboard.budget_gauges import BudgetGauges
 from dashboard.canary import Canary
@@ -188,6 +189,7 @@ class RoleProcess:
             return
         applied = migrate(client, now_ns, cluster=cluster)
         applied += apply_views(client, *given, now_ns, cluster=cluster)
+        note_views(self.store, load_views(*given, cluster), now_ns)
         days = s.collector.retention_days
         altered = apply_retention(client, s.retention, accepted_days=days, cluster=cluster)
         if applied or altered:

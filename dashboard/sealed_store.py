@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -15,8 +16,9 @@ from collector.errors import StoreUnavailableError
 from collector.provenance_sql import with_parts
 from collector.retention import RetentionConfig
 from collector.store.connect import Connections
-from collector.store.migrate import render_view
+from collector.store.migrate import load_views, render_view
 from collector.store.render import render
+from collector.view_times import view_times
 from collector.writer import first_line
 
 # A page scans what arrived in its window, not all that came later.
@@ -82,6 +84,7 @@ class RowsPage:
     imported: int  # outcomes of files, which have no event here
     changed: list[ChangedRow]
     next_ns: int  # 0 where there is no more
+    undated: Sequence[str]  # tables of whose view the audit does not say since when it is as it is
 
 
 class SealedStore:
@@ -157,15 +160,15 @@ class SealedStore:
         kept_ns = now_ns - (self._days - 1) * _DAY_NS
         begin_ns, next_ns = self._next(max(from_ns, kept_ns, 0), now_ns + _DAY_NS)
         if not begin_ns:
-            return RowsPage(0, 0, 0, [], next_ns)
+            return RowsPage(0, 0, 0, [], next_ns, [])
         window = {"from_ns": begin_ns, "to_ns": begin_ns + _WINDOW_NS}
         told = {"until_ns": now_ns - _SETTLED_NS, "kept_ns": max(kept_ns, 0)}
         told["ahead_ns"] = now_ns + _DAY_NS
-        applied = {row["name"]: row["applied_ns"] for row in self._rows("views_applied")}
+        since = self._view_times()
         (counts,) = self._rows("stored_counts", **window)
         changed = []
         for table in _TABLES:
-            since_ns = applied.get(f"view {table}_mv", 0)
+            since_ns = since.get(table, 0)
             rows = self._changed(table, **told, **window)
             changed += [
                 ChangedRow(
@@ -181,7 +184,19 @@ class SealedStore:
                 )
                 for row in rows
             ]
-        return RowsPage(**counts, changed=changed, next_ns=window["to_ns"])
+        undated = [table for table in _TABLES if table not in since]
+        return RowsPage(**counts, changed=changed, next_ns=window["to_ns"], undated=undated)
+
+    def _view_times(self) -> dict[str, int]:
+        """Return by table since when its view has the text that it has, where the audit says so."""
+        views = load_views(*self._names, self._store.config.cluster)
+        try:
+            times = view_times(self._store.reader(), views, self._store.audit_seal)
+        except ClickHouseError as error:
+            self._store.close()
+            raise StoreUnavailableError(first_line(error)) from error
+        names = {f"view {table}_mv": table for table in _TABLES}
+        return {names[name]: times[name] for name in names if name in times}
 
     def _next(self, from_ns: int, end_ns: int) -> tuple[int, int]:
         """Return when the first row is from an instant on, else where to look on; 0 for neither."""
