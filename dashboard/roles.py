@@ -36,6 +36,7 @@ from collector.log import get_logger
 from collector.provenance_job import ProvenanceJob
 from collector.service import CollectorService
 from collector.store.connect import Connections
+from collector.store.cursors import furthest_cursor
 from collector.store.migrate import apply_views, load_views, migrate, pending_statements
 from collector.store.retention import apply_retention
 from collector.view_times import note_views
@@ -222,6 +223,7 @@ class RoleProcess:
             protection_of(s, store=self.store),
             gate=gate,
         )
+        self.collector.go_on_from(furthest_cursor(self.store.client()))
         self.collector.start()
         if s.reference.canary_every_s > 0:
             endpoint = f"http://{authority(s.collector.host, self.collector.http_port)}"

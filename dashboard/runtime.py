@@ -19,6 +19,7 @@ from collector.errors import CaptureError, MillworthError
 from collector.log import get_logger
 from collector.service import CollectorService
 from collector.store.connect import Connections, enter_directory
+from collector.store.cursors import furthest_cursor
 from collector.store.migrate import apply_views, migrate
 from collector.store.retention import apply_retention
 from collector.worker import Worker
@@ -149,6 +150,7 @@ class Service:
             if altered:
                 _log.info("retention_applied", tables=altered)
             note_start(self.store, s, self.clock.now_ns())
+            self.collector.go_on_from(furthest_cursor(client))
             self.collector.start()
             self._server = DashboardServer(
                 self._front_door, s.dashboard, self.gate, self.counters, self.clock
@@ -211,7 +213,7 @@ class Service:
         self._start_loop("attribution", ATTRIBUTION_INTERVAL_S, self._attribute)
         self._start_loop("sizes", SIZES_INTERVAL_S, self.sizes.run_once)
         if self.provenance is not None:
-            self._start_loop("provenance", PROVENANCE_INTERVAL_S, self.provenance.run_once)
+            self._start_loop("provenance", PROVENANCE_INTERVAL_S, self._judge)
         self._start_loop("alerts", s.alerts.interval_s, self.alerts.run_once)
         self._start_loop("webhooks", DELIVERY_INTERVAL_S, self.alerts.deliver_due)
         self._start_loop("evidence", EVIDENCE_INTERVAL_S, self.evidence.run_once)
@@ -256,8 +258,15 @@ class Service:
         return Ports(self.collector.grpc_port, self.collector.http_port, self._server.port)
 
     def _attribute(self, now_ns: int) -> object:
-        # No further than what is stored: an insert may take longer than any overlap.
+        # By the time of what is received, which never falls, and no further than what is stored:
+        # an insert may take longer than any overlap.
+        now_ns = self.collector.now_ns()
         return self.attribution.run_once(now_ns, self.collector.stored_ns())
+
+    def _judge(self, now_ns: int) -> object:
+        assert self.provenance is not None
+        now_ns = self.collector.now_ns()
+        return self.provenance.run_once(now_ns)
 
     def _link_packets(self, now_ns: int) -> object:
         assert self.packets is not None
