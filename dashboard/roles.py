@@ -22,7 +22,7 @@ from attribution.questions import Analyst
 from attribution.slope_job import SlopeJob
 from collector.access import Gate, load_tokens
 from collector.address import authority
-from collector.clock import NS_PER_S, Clock, SystemClock
+from collector.clock import NS_PER_S, Clock, RisingClock, SystemClock
 from collector.counters import Counters
 from collector.errors import (
     AddressInUseError,
@@ -267,7 +267,13 @@ class RoleProcess:
         if s.provenance.keys_path is not None:
             # Without a collector in this process it reads what came late again.
             provenance = ProvenanceJob(s.provenance, self.store, self.counters, s.attributes)
-            self._loop("provenance", PROVENANCE_INTERVAL_S, provenance.run_once)
+            rising = RisingClock(self.clock)
+            rising.raise_to(furthest_cursor(self.store.client()))
+            self._loop(
+                "provenance",
+                PROVENANCE_INTERVAL_S,
+                lambda _: provenance.run_once(rising.now_ns()),
+            )
         return f"attributing what is in {s.store.place}"
 
     def _alert(self) -> str:
