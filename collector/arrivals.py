@@ -17,12 +17,17 @@ _EARLIER_NS = NS_PER_MINUTE
 
 
 class Arrivals:
-    """The requests of one signal on their way to the store; safe between threads."""
+    """The requests of one signal on their way to the store; safe between threads.
+
+    Where its clock never falls, as `RisingClock` does not, jobs go on when the machine's is set
+    back.
+    """
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._lock = threading.Lock()
         self._newest_ns = 0
+        self._said_ns = 0  # up to which everything was said to be stored
         self._unlogged: dict[int, str] = {}  # a trace of each, in order of their instants
         self._unstored: dict[Path, int] = {}  # the first instant of each segment
         self._traces: dict[Path, str] = {}  # a trace in each segment
@@ -30,7 +35,8 @@ class Arrivals:
     def begin(self, trace_id: str = "") -> int:
         """Return the instant of a request that is there now; `trace_id` is one that it carries."""
         with self._lock:
-            self._newest_ns = max(self._clock.now_ns(), self._newest_ns + 1)
+            first_ns = max(self._newest_ns, self._said_ns) + 1
+            self._newest_ns = max(self._clock.now_ns(), first_ns)
             self._unlogged[self._newest_ns] = trace_id
             return self._newest_ns
 
@@ -94,7 +100,7 @@ class Arrivals:
 
     def stored_ns(self) -> int:
         """Return an instant by which everything received is in the store."""
-        # Read before: what begins after it has a later instant.
-        now_ns = self._clock.now_ns()
+        with self._lock:  # what begins after this has a later instant
+            now_ns = self._said_ns = max(self._clock.now_ns(), self._said_ns)
         unstored_ns = self.unstored_ns
         return now_ns if unstored_ns is None else min(now_ns, unstored_ns - 1)

@@ -24,6 +24,7 @@ _ALL = 2**62
 _APPENDING = threading.Lock()
 _AFTER = sql("audit_after", __file__)
 _LAST_ACT = sql("last_act", __file__)
+_OF_ACTION = sql("audit_of_action", __file__)
 _LAST = sql("audit_last", __file__)
 
 
@@ -103,6 +104,17 @@ def last_act(client: Client, action: str) -> str:
     """Return the detail of the last row of an action, "" where there is none."""
     rows = client.query(_LAST_ACT, parameters={"action": action}).result_rows
     return str(rows[0][0]) if rows else ""
+
+
+def acts_that_hold(client: Client, action: str, seal: AuditSeal | None) -> list[AuditRow]:
+    """Return the rows of an action, in order, but those that this key did not seal as they are.
+
+    Without a seal nothing can be told apart, and all of them are returned. That none is gone is
+    said by `check_audit` alone.
+    """
+    result = client.query(_OF_ACTION, parameters={"action": action})
+    rows = [AuditRow(*values) for values in result.result_rows]
+    return [row for row in rows if seal is None or not seal.problem(row.hash, _covered(row))]
 
 
 def row_hash(row: AuditRow) -> str:

@@ -6,6 +6,7 @@ Needs nothing but the standard library, because a customer's service imports it 
 
 from __future__ import annotations
 
+import threading
 import time
 from typing import Protocol
 
@@ -39,6 +40,38 @@ class SystemClock:
     def monotonic_ns(self) -> int:
         """Return nanoseconds since an arbitrary zero; never steps back."""
         return time.monotonic_ns()
+
+
+class RisingClock:
+    """Unix epoch nanoseconds that never fall, for whoever remembers how far they have come.
+
+    Where the clock under it was set back, it goes on at half its pace until that has caught up, so
+    that what waits for some seconds still ends. Safe between threads.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._newest_ns = 0
+        self._read_ns = clock.monotonic_ns()
+
+    def now_ns(self) -> int:
+        """Return Unix epoch nanoseconds, no fewer than any time before."""
+        with self._lock:
+            mono_ns = self._clock.monotonic_ns()
+            slow_ns = self._newest_ns + max(mono_ns - self._read_ns, 0) // 2
+            self._newest_ns, self._read_ns = max(self._clock.now_ns(), slow_ns), mono_ns
+            return self._newest_ns
+
+    def raise_to(self, floor_ns: int) -> None:
+        """Return no instant up to this one from now on."""
+        with self._lock:
+            self._newest_ns = max(self._newest_ns, floor_ns + 1)
+            self._read_ns = self._clock.monotonic_ns()
+
+    def monotonic_ns(self) -> int:
+        """Return nanoseconds since an arbitrary zero; never steps back."""
+        return self._clock.monotonic_ns()
 
 
 class AnchoredClock:

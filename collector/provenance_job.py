@@ -10,10 +10,8 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any, Final
-
-import pyarrow as pa
 
 from collector.clock import NS_PER_MINUTE, NS_PER_S
 from collector.config import AttributesConfig
@@ -26,12 +24,15 @@ from collector.provenance_checkpoint import Checkpoint
 from collector.provenance_config import ProvenanceConfig
 from collector.provenance_copies import Copy, Place, equal_copies, seal_holds
 from collector.provenance_keys import KeyRing
+from collector.provenance_late import LateArrivals
 from collector.provenance_lines import checkpoint_of
 from collector.provenance_ring import note_ring, read_ring
 from collector.provenance_rows import (
     COLUMNS,
+    ProvenanceReport,
     event_rows,
     events_of,
+    forms_of,
     merged,
     missing_row,
     run_row,
@@ -63,14 +64,6 @@ _IDS: Final = (TRACE_ID_INDEX, TRACE_ID_INDEX + 1)  # trace and span among the f
 _RETRIED: Final = "a sender sent it again, byte for byte"
 _EVER: Final = 2**63 - 1
 _LOG = get_logger("collector")
-
-
-@dataclass(slots=True)
-class ProvenanceReport:
-    """What one run judged."""
-
-    verdicts: Counter[str] = field(default_factory=Counter)  # events by verdict
-    cursor_ns: int = 0  # everything that arrived up to here is judged
 
 
 class ProvenanceJob:
@@ -106,6 +99,7 @@ class ProvenanceJob:
         self._withdrawals = Withdrawals(
             store, counters, self._genuine, required=config.required, sql=self._sql
         )
+        self._late = LateArrivals()
         self.page_items = PAGE_ITEMS
         self._lock = threading.Lock()
         self._totals: Counter[str] = Counter()
@@ -153,6 +147,8 @@ class ProvenanceJob:
             # Where nothing came there is no backlog to take in steps.
             step_ns = max(next_ns, self._cursor_ns) + _STEP_NS if next_ns else until_ns
             self._step(stream, after_ns, min(step_ns, until_ns), now_ns, report)
+        if self._stored_ns is None:
+            self._judge_late(stream, now_ns, report)
         self._count(report)
         report.cursor_ns = self._cursor_ns
         return report
@@ -168,6 +164,18 @@ class ProvenanceJob:
         self._cursor_ns = until_ns
         if states or until_ns - self._noted_ns >= _IDLE_NS:
             self._remember(states, until_ns)
+
+    def _judge_late(self, stream: Stream, now_ns: int, report: ProvenanceReport) -> None:
+        """Judge what others stored later than a pass looks back."""
+        read_ns = max(self._cursor_ns - _OVERLAP_NS, 0)
+        for minutes in self._late.ranges(self._store.client(), read_ns, now_ns):
+            said = report.verdicts.total()
+            for page in self._pages(*minutes):
+                # Not read again once it is remembered, and read again if it is not.
+                self._judge(stream, page, self._cursor_ns + 1, report)
+            if report.verdicts.total() > said:
+                self._cursor_ns += 1
+                self._remember(stream.states(), self._cursor_ns)
 
     def _resume(self, now_ns: int, report: ProvenanceReport) -> Stream:
         """Return the chains as the last remembered pass left them."""
@@ -268,7 +276,7 @@ class ProvenanceJob:
         self._load(stream, stream.unknown(events, checkpoints))
         judged = stream.judge(
             events,
-            _forms(table),
+            forms_of(table),
             checkpoints,
             first_look=page[1] <= self._began_ns + _FIRST_LOOK_NS,
         )
@@ -314,7 +322,7 @@ class ProvenanceJob:
 
     def _copies(self, trace_ids: Sequence[str], spans: Sequence[str] = ()) -> Iterator[Copy]:
         table = self._sealed("copies", (0, 0), trace_ids=trace_ids, spans=spans)
-        return zip(events_of(table), _forms(table), table["copy"].to_pylist(), strict=True)
+        return zip(events_of(table), forms_of(table), table["copy"].to_pylist(), strict=True)
 
     def _genuine(self, trace_ids: Sequence[str]) -> list[Copy]:
         """Return the copies of the events of some traces whose seals hold."""
@@ -387,7 +395,3 @@ class ProvenanceJob:
 
     def _command(self, name: str, **parameters: object) -> None:
         self._store.client().command(self._sql(name), parameters=parameters)
-
-
-def _forms(table: Any) -> list[bytes]:  # noqa: ANN401  # an Arrow table
-    return list(table["form"].cast(pa.binary()).to_pylist())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import pyarrow as pa
@@ -18,6 +19,14 @@ COLUMNS: Final = (
     "producer", "epoch", "seq", "item_id", "verdict", "count", "reason", "kid", "trace_id",
     "span_id", "ended_ns", "received_ns", "revision",
 )  # fmt: skip
+
+
+@dataclass(slots=True)
+class ProvenanceReport:
+    """What one run judged."""
+
+    verdicts: Counter[str] = field(default_factory=Counter)  # events by verdict
+    cursor_ns: int = 0  # everything that arrived up to here is judged
 
 
 _SEAL: Final = ("kid", "producer", "epoch", "seq", "prev", "tag")
@@ -75,6 +84,11 @@ def event_rows(table: Any, judged: Judged, revision: int) -> Any:  # noqa: ANN40
             "revision": pa.array([revision] * size, pa.uint64()),
         }
     )
+
+
+def forms_of(table: Any) -> list[bytes]:  # noqa: ANN401  # an Arrow table
+    """Return the end of the sealed form of each event of `sealed_events.sql`."""
+    return list(table["form"].cast(pa.binary()).to_pylist())
 
 
 def events_of(table: Any) -> Iterator[Event]:  # noqa: ANN401  # an Arrow table

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from collector.access import Gate
 from collector.arrivals import Arrivals
-from collector.clock import NS_PER_S, Clock
+from collector.clock import NS_PER_S, Clock, RisingClock
 from collector.config import AttributesConfig, CollectorConfig
 from collector.counters import Counters
 from collector.disk import Disk
@@ -83,7 +83,8 @@ class CollectorService:
         self._wal_dir = wal_dir
         self.protection = protection or Protection(attributes=attributes)
         self._budget = Budget(config.wal_bytes_max, counters.wal_bytes, clock)
-        self._arrivals = {signal: Arrivals(clock) for signal in Signal}
+        self._rising = RisingClock(clock)
+        self._arrivals = {signal: Arrivals(self._rising) for signal in Signal}
         self._writers = {
             signal: StoreWriter(
                 signal,
@@ -219,6 +220,16 @@ class CollectorService:
             wal_bytes=self._budget.held,
             refused=refused,
         )
+
+    def go_on_from(self, cursor_ns: int) -> None:
+        """Receive nothing before an instant up to which jobs have read, whatever the clock says."""
+        self._rising.raise_to(cursor_ns)
+        if (behind_ns := cursor_ns - self._clock.now_ns()) > NS_PER_S:
+            _LOG.warning("clock_is_behind", seconds=behind_ns // NS_PER_S)
+
+    def now_ns(self) -> int:
+        """Return the time by which requests are received: one that never falls."""
+        return self._rising.now_ns()
 
     def stored_ns(self) -> int:
         """Return an instant by which everything received is in the store."""

@@ -12,6 +12,8 @@ from collector.audit import AuditState, append_audit, check_audit, last_act, rea
 from collector.audit_seal import AuditSeal
 from collector.log import get_logger
 from collector.store.connect import Connections
+from collector.store.migrate import load_views
+from collector.view_times import note_views
 from dashboard.settings import Settings
 from dashboard.settings_text import flat
 
@@ -39,11 +41,19 @@ def note_start(store: Connections, settings: Settings, now_ns: int) -> None:
     seal_audit(store, settings)
     who = {"version": version("millworth"), "user": getpass.getuser(), "pid": os.getpid()}
     _append(store, now_ns, "started", who)
+    note_schema(store, settings, now_ns)
     said, last = flat(settings), last_act(store.client(), _CONFIGURED)
     before = json.loads(last)["settings"] if last else said
     changed = sorted(name for name in {*before, *said} if before.get(name) != said.get(name))
     if changed or not last:
         _append(store, now_ns, _CONFIGURED, {"changed": changed, "settings": said})
+
+
+def note_schema(store: Connections, settings: Settings, now_ns: int) -> None:
+    """Write down since when the views have their texts, where these settings changed one."""
+    s = settings
+    views = load_views(s.attributes, s.decisions, s.outcomes, s.store.cluster)
+    note_views(store, views, now_ns)
 
 
 def checked(store: Connections) -> AuditState:

@@ -40,6 +40,7 @@ class RowsReport:
     earlier: int = 0
     withdrawn: int = 0
     changed: list[dict[str, Any]] = field(default_factory=list)
+    undated: list[str] = field(default_factory=list)
 
     def add(self, page: dict[str, Any], report: Report) -> None:
         """Take what the service said of one window.
@@ -49,6 +50,7 @@ class RowsReport:
         self.decisions += page["decisions"]
         self.outcomes += page["outcomes"]
         self.imported += page["imported"]
+        self.undated = sorted({*self.undated, *page["undated"]})
         for each in page["changed"]:
             if each["kind"] == "withdrawn" and _is_told(each, report):
                 self.withdrawn += 1
@@ -361,6 +363,12 @@ def show_rows(rows: RowsReport) -> None:
         out.print(f"{rows.withdrawn:,} are in no sum for what is said of them above")
     if rows.imported:
         out.print(f"{rows.imported:,} outcomes came from files, which have no event to compare")
+    for table in rows.undated:
+        out.print(
+            f"the audit does not say since when names are mapped to {table} as they are, so a row "
+            "of before that differs is a finding; see `millworth verify audit`, and start the "
+            "service with its settings where they are others"
+        )
     if rows.earlier:
         out.print(
             f"{rows.earlier:,} rows differ whose events came before names were mapped as they are"

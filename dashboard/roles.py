@@ -89,7 +89,7 @@ def _attribution(service: Service) -> Run:
     s = service.settings
     job = service.attribution = AttributionJob(s.attribution, s.attributes, service.store)
     # No further than what is stored: an insert may take longer than any overlap.
-    return lambda now_ns: job.run_once(now_ns, service.stored_ns())
+    return lambda _: job.run_once(service.rising_ns(), service.stored_ns())
 
 
 def _evidence(service: Service) -> Run:
@@ -124,14 +124,14 @@ def _provenance(service: Service) -> Run | None:
     if service.provenance_config.keys_path is None:
         return None
     # Without a collector in this process it reads what came late again.
-    service.provenance = ProvenanceJob(
+    job = service.provenance = ProvenanceJob(
         service.provenance_config,
         service.store,
         service.counters,
         s.attributes,
         service.collector.stored_ns if Role.COLLECT in service.roles else None,
     )
-    return service.provenance.run_once
+    return lambda _: job.run_once(service.rising_ns())
 
 
 def _alerts(service: Service) -> Run:

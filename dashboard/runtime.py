@@ -15,21 +15,19 @@ from typing import TYPE_CHECKING
 from collector.access import Gate, load_tokens
 from collector.address import authority
 from collector.audit import AuditState
-from collector.clock import NS_PER_S, Clock, SystemClock
+from collector.clock import NS_PER_S, Clock, RisingClock, SystemClock
 from collector.counters import Counters
 from collector.errors import (
     CaptureError,
     ConfigError,
-    MigrationError,
     MillworthError,
 )
 from collector.log import get_logger
 from collector.service import CollectorService
 from collector.store.connect import Connections, enter_directory
-from collector.store.migrate import apply_views, migrate, pending_statements
-from collector.store.retention import apply_retention
+from collector.store.cursors import furthest_cursor
 from collector.worker import Worker
-from dashboard.audited import checked, note_start
+from dashboard.audited import checked, note_schema, note_start
 from dashboard.health_items import NoHealth
 from dashboard.job_loop import JobLoop
 from dashboard.metrics_port import MetricsPort
@@ -37,6 +35,7 @@ from dashboard.protection import protection_of
 from dashboard.queries import Reader
 from dashboard.readiness import Answer, Asgi, FrontDoor, readiness
 from dashboard.role import ALL, Role
+from dashboard.schema_start import bring_up, require_schema
 from dashboard.server import DashboardServer
 from dashboard.settings import Settings
 from dashboard.stage_metrics import StageMetrics
@@ -106,6 +105,7 @@ class Service:
         self.settings = settings
         self.clock = clock or SystemClock()
         settings.require_certificates(self.clock.now_ns())
+        self._rising = RisingClock(self.clock)
         self.counters = Counters()
         listens = self.roles & {Role.COLLECT, Role.SERVE}
         tokens = load_tokens(settings.access) if listens else ()
@@ -187,13 +187,22 @@ class Service:
             MillworthError: a line that names what is in the way; whatever was started is stopped.
         """
         try:
-            self._prepare_schema()
+            now_ns = self.clock.now_ns()
+            if Role.COLLECT in self.roles:
+                bring_up(self.store, self.settings, now_ns)
+            else:
+                require_schema(self.store, self.settings)
             if self._metrics_port is not None:
                 self._metrics = MetricsPort(self._metrics_port, self.counters.registry)
             if self.is_whole:
-                note_start(self.store, self.settings, self.clock.now_ns())
+                note_start(self.store, self.settings, now_ns)
+            elif Role.COLLECT in self.roles:
+                note_schema(self.store, self.settings, now_ns)
             if self._collector is not None:
+                self._collector.go_on_from(furthest_cursor(self.store.client()))
                 self._collector.start()
+            elif Role.ATTRIBUTE in self.roles:
+                self._rising.raise_to(furthest_cursor(self.store.client()))
             door = FrontDoor(self._early_readiness)
             if Role.SERVE in self.roles:
                 self._server = DashboardServer(
@@ -267,26 +276,6 @@ class Service:
         self.loops.append(loop)
         loop.start()
 
-    def _prepare_schema(self) -> None:
-        s, client, now_ns = self.settings, self.store.client(), self.clock.now_ns()
-        cluster, given = s.store.cluster, (s.attributes, s.decisions, s.outcomes)
-        if Role.COLLECT not in self.roles:
-            pending = pending_statements(client, *given, cluster=cluster)
-            if pending:
-                raise MigrationError(
-                    f"the store lacks {pending[0].name} and {len(pending) - 1} more; start "
-                    "`millworth collect` with these settings, or run `millworth migrate`, first"
-                )
-            return
-        applied = migrate(client, now_ns, cluster=cluster)
-        if applied:
-            _log.info("schema_migrated", migrations=len(applied), last=applied[-1])
-        apply_views(client, *given, now_ns, cluster=cluster)
-        days = s.collector.retention_days
-        altered = apply_retention(client, s.retention, accepted_days=days, cluster=cluster)
-        if altered:
-            _log.info("retention_applied", tables=altered)
-
     def _early_readiness(self) -> Answer:
         """Return how the stages are while there are no jobs and no pages."""
         stages = self.stages if self.is_whole else None
@@ -312,6 +301,10 @@ class Service:
     def stored_ns(self) -> int | None:
         """Return until when all that was received is stored; None where this does not receive."""
         return self._collector.stored_ns() if self._collector is not None else None
+
+    def rising_ns(self) -> int:
+        """Return the time by which data arrive here: one that never falls, across restarts too."""
+        return self._rising.now_ns() if self._collector is None else self._collector.now_ns()
 
     def progress(self) -> Progress:
         """Return how far the collector has come, for the dead man."""

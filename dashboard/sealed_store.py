@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -16,11 +17,14 @@ from collector.provenance_sql import with_parts
 from collector.retention import RetentionConfig
 from collector.sql_text import sql
 from collector.store.connect import Connections
-from collector.store.migrate import render_view
+from collector.store.migrate import load_views, render_view
 from collector.store.render import render
+from collector.view_times import view_times
 
 # A page scans what arrived in its window, not all that came later.
 _WINDOW_NS: Final = 10 * NS_PER_MINUTE
+# The next rows are looked for in the window that follows, then so far on, day by day.
+_LOOKS_NS: Final = (_WINDOW_NS, *[NS_PER_DAY] * 30)
 # What was received in the last moments may be on its way into the second of two tables.
 _SETTLED_NS: Final = 10 * NS_PER_S
 _SKEW_NS: Final = 60 * NS_PER_MINUTE  # a sender's clock may be so far ahead
@@ -78,6 +82,7 @@ class RowsPage:
     imported: int  # outcomes of files, which have no event here
     changed: list[ChangedRow]
     next_ns: int  # 0 where there is no more
+    undated: Sequence[str]  # tables of whose view the audit does not say since when it is as it is
 
 
 class SealedStore:
@@ -146,20 +151,22 @@ class SealedStore:
         )
 
     def rows(self, from_ns: int, now_ns: int) -> RowsPage:
-        """Compare the rows of decisions and outcomes of a window with their events."""
+        """Compare the rows of decisions and outcomes of the next window with their events.
+
+        Of days without rows one call passes over a month; then it says where the next goes on.
+        """
         kept_ns = now_ns - (self._days - 1) * NS_PER_DAY
-        (found,) = self._rows("next_stored", from_ns=max(from_ns, kept_ns))
-        begin_ns = found["next_ns"]
-        if not begin_ns or begin_ns > now_ns + NS_PER_DAY:
-            return RowsPage(0, 0, 0, [], 0)
+        begin_ns, next_ns = self._next(max(from_ns, kept_ns, 0), now_ns + NS_PER_DAY)
+        if not begin_ns:
+            return RowsPage(0, 0, 0, [], next_ns, [])
         window = {"from_ns": begin_ns, "to_ns": begin_ns + _WINDOW_NS}
         told = {"until_ns": now_ns - _SETTLED_NS, "kept_ns": max(kept_ns, 0)}
         told["ahead_ns"] = now_ns + NS_PER_DAY
-        applied = {row["name"]: row["applied_ns"] for row in self._rows("views_applied")}
+        since = self._view_times()
         (counts,) = self._rows("stored_counts", **window)
         changed = []
         for table in _TABLES:
-            since_ns = applied.get(f"view {table}_mv", 0)
+            since_ns = since.get(table, 0)
             rows = self._changed(table, **told, **window)
             changed += [
                 ChangedRow(
@@ -175,7 +182,31 @@ class SealedStore:
                 )
                 for row in rows
             ]
-        return RowsPage(**counts, changed=changed, next_ns=window["to_ns"])
+        undated = [table for table in _TABLES if table not in since]
+        return RowsPage(**counts, changed=changed, next_ns=window["to_ns"], undated=undated)
+
+    def _view_times(self) -> dict[str, int]:
+        """Return by table since when its view has the text that it has, where the audit says so."""
+        views = load_views(*self._names, self._store.config.cluster)
+        try:
+            times = view_times(self._store.reader(), views, self._store.audit_seal)
+        except ClickHouseError as error:
+            self._store.close()
+            raise StoreUnavailableError(first_line(error)) from error
+        names = {f"view {table}_mv": table for table in _TABLES}
+        return {names[name]: times[name] for name in names if name in times}
+
+    def _next(self, from_ns: int, end_ns: int) -> tuple[int, int]:
+        """Return when the first row is from an instant on, else where to look on; 0 for neither."""
+        for look_ns in _LOOKS_NS:
+            to_ns = min(from_ns + look_ns, end_ns)
+            if to_ns <= from_ns:
+                return 0, 0
+            (found,) = self._rows("next_stored", from_ns=from_ns, to_ns=to_ns)
+            if found["next_ns"]:
+                return found["next_ns"], 0
+            from_ns = to_ns
+        return 0, from_ns
 
     def _changed(self, table: str, **window: int) -> list[dict[str, Any]]:
         """Return the rows of one table that its view does not make of what is stored."""

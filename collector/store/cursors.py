@@ -13,6 +13,15 @@ def read_cursor(client: Client, job: str) -> int:
     return int(rows[0][0])
 
 
+def furthest_cursor(client: Client) -> int:
+    """Return the instant up to which some job has read, 0 where none ever ran."""
+    rows = client.query(
+        "SELECT greatest((SELECT max(cursor_ns) FROM job_cursors),"
+        " (SELECT max(cursor_ns) FROM provenance_chains))"
+    ).result_rows
+    return int(rows[0][0])
+
+
 def write_cursor(client: Client, job: str, cursor_ns: int) -> None:
     """Record that `job` has read everything received before `cursor_ns`."""
     client.insert("job_cursors", [[job, cursor_ns]], column_names=["job", "cursor_ns"])

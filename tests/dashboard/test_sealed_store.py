@@ -16,7 +16,8 @@ from collector.imports import import_outcomes
 from collector.provenance import event_of
 from collector.provenance_verify import Verifier
 from collector.store.connect import Connections
-from collector.store.migrate import apply_views
+from collector.store.migrate import apply_views, load_views
+from collector.view_times import note_views
 from dashboard.commands_verify import RowsReport
 from dashboard.sealed_store import _COLUMNS, ChangedRow, SealedStore
 from tests.builders import decision_span, logs_request, outcome, span, store_request, trace_request
@@ -218,6 +219,7 @@ def test_rows_of_earlier_names_accuse_nobody(store: Connections) -> None:
     names = AttributesConfig(map={"decision.value_usd": "shop.value"})
     rules = DecisionsConfig(match=(DecisionMatch(span_name="checkout"),))
     apply_views(store.client(), names, rules, OutcomesConfig(), at(2))
+    note_views(store, load_views(names, rules, OutcomesConfig()), at(2))
     sealed = SealedStore(store, names, rules)
     assert {(row.kind, *row.columns, row.is_earlier) for row in changed(store, sealed)} == {
         ("changed", "value_usd", True),

@@ -35,12 +35,12 @@ def test_acts_are_in_the_audit_and_whoever_takes_one_away_is_found(tmp_path: Pat
     """Who started it, under which settings, and who asked by SQL; also over the next start."""
     with RunningService(tmp_path) as first:
         assert first.command("query", "SELECT 42 AS answer").returncode == 0
-        assert actions(first) == ["started", "configured", "queried"]
+        assert actions(first) == ["started", "views_changed", "configured", "queried"]
         answer = first.command("verify", "audit")
-        assert (answer.returncode, answer.stdout) == (0, "3 rows hold, the last is 3\n")
+        assert (answer.returncode, answer.stdout) == (0, "4 rows hold, the last is 4\n")
     with RunningService(tmp_path, MILLWORTH__ATTRIBUTION__SETTLE_S="7") as second:
-        assert actions(second)[3:] == ["started", "configured"]
-        rows = httpx.get(f"{second.url}/api/v1/audit?after_seq=4", trust_env=False, timeout=WAIT_S)
+        assert actions(second)[4:] == ["started", "configured"]
+        rows = httpx.get(f"{second.url}/api/v1/audit?after_seq=5", trust_env=False, timeout=WAIT_S)
         (row,) = rows.json()["rows"]
         assert "attribution.settle_s" in json.loads(row["detail"])["changed"]
     environment = second.environment
@@ -48,11 +48,11 @@ def test_acts_are_in_the_audit_and_whoever_takes_one_away_is_found(tmp_path: Pat
     subprocess.run([sys.executable, "-c", TAMPER, url], check=True, timeout=WAIT_S)
     # With the service stopped too: the key and the head lie beside the log.
     answer = millworth("verify", "audit", **environment)
-    assert (answer.returncode, answer.stdout) == (1, "broken at row 3: it is not here\n")
+    assert (answer.returncode, answer.stdout) == (1, "broken at row 4: it is not here\n")
     doctor = millworth("doctor", **environment)
-    assert "row 3: it is not here" in doctor.stdout
+    assert "row 4: it is not here" in doctor.stdout
     with RunningService(tmp_path) as third:
         found = third.command("verify", "audit", "--json")
-        assert (found.returncode, json.loads(found.stdout)["broken_seq"]) == (1, 3)
+        assert (found.returncode, json.loads(found.stdout)["broken_seq"]) == (1, 4)
         health = httpx.get(f"{third.url}/api/v1/health", trust_env=False, timeout=WAIT_S).json()
         assert [item["status"] for item in health["items"] if item["name"] == "audit"] == ["bad"]
