@@ -17,7 +17,7 @@ from collector.provenance_sql import with_parts
 from collector.retention import RetentionConfig
 from collector.sql_text import sql
 from collector.store.connect import Connections
-from collector.store.migrate import load_views, render_view
+from collector.store.migrate import VIEWS_DIR, load_views, render_view
 from collector.store.render import render
 from collector.view_times import view_times
 
@@ -30,7 +30,6 @@ _SETTLED_NS: Final = 10 * NS_PER_S
 _SKEW_NS: Final = 60 * NS_PER_MINUTE  # a sender's clock may be so far ahead
 _TABLES: Final[tuple[Literal["decisions", "outcomes"], ...]] = ("decisions", "outcomes")
 CHANGED_MAX: Final = 1_000  # rows named by window and table
-_VIEWS: Final = Path(__file__).parents[1] / "collector" / "store" / "views"
 _VIEW_HEAD: Final = re.compile(r"\A(?:--.*\n)*CREATE MATERIALIZED VIEW .* AS\n")
 _COLUMNS: Final = {
     "decisions": (
@@ -210,7 +209,7 @@ class SealedStore:
 
     def _changed(self, table: str, **window: int) -> list[dict[str, Any]]:
         """Return the rows of one table that its view does not make of what is stored."""
-        view = render(render_view((_VIEWS / f"{table}_mv.sql").read_text(), *self._names), "")
+        view = render(render_view((VIEWS_DIR / f"{table}_mv.sql").read_text(), *self._names), "")
         source = f"FROM {_SOURCES[table]}\n"
         events = _VIEW_HEAD.sub("", view).replace(source, _OF_WINDOW.replace("${source}", source))
         columns = _COLUMNS[table]

@@ -11,66 +11,66 @@ from tests.collector.provenance_scene import DAY_NS, Scene, at
 SIX_MINUTES = 360
 
 
-def split(scene: Scene) -> Scene:
+def split(proof: Scene) -> Scene:
     """Have a job of a process that receives nothing, and cannot know how far the store is."""
-    config = ProvenanceConfig(keys_path=scene.keys, missing_after_s=30.0)
-    scene.job = ProvenanceJob(config, scene.store, scene.counters, scene.attributes)
-    return scene
+    config = ProvenanceConfig(keys_path=proof.keys, missing_after_s=30.0)
+    proof.job = ProvenanceJob(config, proof.store, proof.counters, proof.attributes)
+    return proof
 
 
 @pytest.mark.parametrize("is_restarted", [False, True])
 def test_insert_that_was_held_up_for_longer_than_any_pass_looks_back_is_judged(
-    scene: Scene, is_restarted: bool
+    proof: Scene, is_restarted: bool
 ) -> None:
     """An insert later than 30 s was never judged, and its numbers stayed missing."""
-    split(scene)
-    events = scene.producer.seal(6)
-    scene.producer.store_events([events[0], events[3]], at(1))
-    assert scene.run(2) == {"ok": 2}
-    assert scene.run(100) == {"missing": 2}  # of one hole
+    split(proof)
+    events = proof.producer.seal(6)
+    proof.producer.store_events([events[0], events[3]], at(1))
+    assert proof.run(2) == {"ok": 2}
+    assert proof.run(100) == {"missing": 2}  # of one hole
     if is_restarted:
-        split(scene)
+        split(proof)
     forged = events[4]._replace(tag="0" * 32)
-    scene.producer.store_events([events[1], forged], at(5))
-    at_once = scene.run(104)
-    later = scene.run(100 + SIX_MINUTES)
+    proof.producer.store_events([events[1], forged], at(5))
+    at_once = proof.run(104)
+    later = proof.run(100 + SIX_MINUTES)
     found = {"reordered": 1, "tampered": 1}
     assert (at_once, later) == ((found, {"missing": 1}) if is_restarted else ({}, found))
-    assert scene.run(104 + SIX_MINUTES) == ({} if is_restarted else {"missing": 1})
-    assert scene.totals() == {"ok": 2, "missing": 1, **found}
-    scene.producer.store_events([events[2]], at(6))  # into a minute that was looked at
-    assert scene.run(100 + 2 * SIX_MINUTES) == {"reordered": 1}
-    assert scene.run(100 + 3 * SIX_MINUTES) == {}
-    assert scene.totals() == {"ok": 2, "reordered": 2, "tampered": 1}
+    assert proof.run(104 + SIX_MINUTES) == ({} if is_restarted else {"missing": 1})
+    assert proof.totals() == {"ok": 2, "missing": 1, **found}
+    proof.producer.store_events([events[2]], at(6))  # into a minute that was looked at
+    assert proof.run(100 + 2 * SIX_MINUTES) == {"reordered": 1}
+    assert proof.run(100 + 3 * SIX_MINUTES) == {}
+    assert proof.totals() == {"ok": 2, "reordered": 2, "tampered": 1}
 
 
-def test_nothing_is_said_twice_of_what_came_in_time(scene: Scene) -> None:
+def test_nothing_is_said_twice_of_what_came_in_time(proof: Scene) -> None:
     """Every minute is read once more when it is over, by pages of any size, retries included."""
-    split(scene)
-    scene.job.page_items = 3
-    events = scene.producer.seal(20)
+    split(proof)
+    proof.job.page_items = 3
+    events = proof.producer.seal(20)
     said: dict[str, int] = {}
     for number, event in enumerate(events):
-        scene.producer.store_events([event], at(40 * number))
+        proof.producer.store_events([event], at(40 * number))
         if number == 10:
-            scene.producer.store_events([event], at(40 * number + 1))
-        for verdict, count in scene.run(40 * number + 4).items():
+            proof.producer.store_events([event], at(40 * number + 1))
+        for verdict, count in proof.run(40 * number + 4).items():
             said[verdict] = said.get(verdict, 0) + count
-    assert scene.run(3_000) == {}
-    split(scene)
-    assert scene.run(4_000) == {}
-    assert said == scene.totals() == {"ok": 20, "retried": 1}
+    assert proof.run(3_000) == {}
+    split(proof)
+    assert proof.run(4_000) == {}
+    assert said == proof.totals() == {"ok": 20, "retried": 1}
 
 
-def test_what_is_late_by_more_than_a_day_is_looked_for_no_more(scene: Scene) -> None:
+def test_what_is_late_by_more_than_a_day_is_looked_for_no_more(proof: Scene) -> None:
     """The documented limit; `verify` finds it all the same."""
-    split(scene)
-    events = scene.producer.seal(3)
-    scene.producer.store_events(events[:1], at(1))
+    split(proof)
+    events = proof.producer.seal(3)
+    proof.producer.store_events(events[:1], at(1))
     day_s = DAY_NS // 10**9
-    assert scene.run(2) == {"ok": 1}
-    assert scene.run(day_s) == {}
-    scene.producer.store_events(events[1:2], at(500))
-    assert scene.run(day_s + SIX_MINUTES) == {"ok": 1}
-    scene.producer.store_events(events[2:], at(510))
-    assert scene.run(day_s + 2 * SIX_MINUTES) == {}
+    assert proof.run(2) == {"ok": 1}
+    assert proof.run(day_s) == {}
+    proof.producer.store_events(events[1:2], at(500))
+    assert proof.run(day_s + SIX_MINUTES) == {"ok": 1}
+    proof.producer.store_events(events[2:], at(510))
+    assert proof.run(day_s + 2 * SIX_MINUTES) == {}
