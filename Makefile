@@ -8,7 +8,7 @@ DEMO_ARGS ?=
 PYTEST_ARGS ?=
 # plotly.js without maps, 3-D and WebGL: a third of the size, and all that the pages draw.
 PLOTLY_BUNDLE := plotly.js-cartesian-dist-min@4.1.1
-VENDOR := dashboard/assets/vendor
+VENDOR := dashboard/web/assets/vendor
 NODE_TEST := tests/integration/node
 
 .DEFAULT_GOAL := help
@@ -104,8 +104,8 @@ test-agents: install-dev ## Go's collector (OTELCOL) and Rotel (ROTEL) in front 
 .PHONY: example
 example: install ## Write millworth.example.toml and the generated pages of docs/ anew
 	$(BIN)/millworth config print --example > millworth.example.toml
-	$(BIN)/python -m dashboard.metrics_text > docs/metrics.md
-	$(BIN)/python -m collector.schema_text > docs/schema.md
+	$(BIN)/python -m dashboard.docs.metrics > docs/metrics.md
+	$(BIN)/python -m dashboard.docs.event_schema > docs/schema.md
 
 .PHONY: clean
 clean: ## Remove what make made

@@ -8,8 +8,8 @@ from typing import Self
 from pydantic import ConfigDict, Field, SecretStr, field_validator, model_validator
 
 from alerts.signature import key_of
-from collector.config import Section
-from collector.errors import DecodeError
+from collector.core.config import Section
+from collector.core.errors import DecodeError
 
 DEAD_MAN = "dead-man"  # what is alerted under this name is data that stopped
 

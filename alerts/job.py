@@ -6,21 +6,19 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from alerts.blame import Blame
 from alerts.config import AlertsConfig, BurnRule
-from alerts.dead_man_watch import DeadManWatch, Progress
-from alerts.evaluate import Verdict, Windows, duration_text, evaluate
-from alerts.evidence import gather
-from alerts.late_blame import LateBlame
-from alerts.mirror import mirror
-from alerts.outbox import Outbox, Sender
-from alerts.payload import body
-from alerts.queries import AlertReader, empty_window
-from alerts.reroute import Move
-from alerts.retry import DeliveryStatus
+from alerts.delivery.outbox import Outbox, Sender
+from alerts.delivery.payload import body
+from alerts.delivery.webhook import WebhookSender
 from alerts.rows import AlertEvent, CaptureRequest, Message, webhook_id
-from alerts.rule import DecisionClass, covers, named_class
-from alerts.state import (
+from alerts.rules.burn_rate import Verdict, Windows, duration_text, evaluate
+from alerts.rules.dead_man_watch import DeadManWatch, Progress
+from alerts.rules.decision_class import DecisionClass, covers, named_class
+from alerts.rules.evidence import gather
+from alerts.rules.late_suspect import LateBlame
+from alerts.rules.reader import AlertReader, empty_window
+from alerts.rules.reroute import Move
+from alerts.rules.state_machine import (
     FIRED,
     AlertState,
     Observation,
@@ -31,11 +29,13 @@ from alerts.state import (
     is_forgotten,
     retire,
 )
-from alerts.store import AlertStore, Judgement
-from alerts.webhook import WebhookSender
-from collector.clock import NS_PER_DAY, NS_PER_HOUR, NS_PER_S
-from collector.counters import Counters
-from collector.log import get_logger
+from alerts.rules.suspect import Blame
+from alerts.state.mirror import mirror
+from alerts.state.retry import DeliveryStatus
+from alerts.state.sqlite import AlertStore, Judgement
+from collector.core.clock import NS_PER_DAY, NS_PER_HOUR, NS_PER_S
+from collector.core.counters import Counters
+from collector.core.log import get_logger
 from collector.store.connect import Connections
 
 # A capture reaches a little past the window on both sides: connections outlive decisions.

@@ -6,24 +6,24 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from collector.access import Gate
-from collector.arrivals import Arrivals
-from collector.clock import NS_PER_S, Clock, RisingClock
-from collector.config import AttributesConfig, CollectorConfig
-from collector.counters import Counters
-from collector.disk import Disk
-from collector.errors import AddressInUseError, ConfigError, MillworthError
-from collector.intake import Intake
-from collector.log import get_logger
-from collector.otlp import Signal
-from collector.protection import Protection
-from collector.receiver_grpc import GrpcReceiver
-from collector.receiver_http import HttpReceiver
+from collector.auth.gate import Gate
+from collector.core.clock import NS_PER_S, Clock, RisingClock
+from collector.core.config import AttributesConfig, CollectorConfig
+from collector.core.counters import Counters
+from collector.core.disk import Disk
+from collector.core.errors import AddressInUseError, ConfigError, MillworthError
+from collector.core.log import get_logger
+from collector.core.worker import Worker
+from collector.otlp.check import Signal
+from collector.privacy.guard import Protection
+from collector.receive.grpc import GrpcReceiver
+from collector.receive.http import HttpReceiver
+from collector.receive.pipeline import Intake
 from collector.store.connect import Connections
-from collector.wal import Budget, Log, claim_directory
-from collector.wal_groups import recover_group
-from collector.worker import Worker
-from collector.writer import StoreWriter
+from collector.wal.groups import recover_group
+from collector.wal.log import Budget, Log, claim_directory
+from collector.wal.watermarks import Arrivals
+from collector.write.writer import StoreWriter
 
 _LOG = get_logger("collector")
 # Calls under way when a stop begins need their sync and their answer.

@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from collector.config import Section
+from collector.core.config import Section
 
 
 class PacketConfig(Section):

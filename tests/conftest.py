@@ -11,10 +11,16 @@ import pytest
 from clickhouse_connect.driver.client import Client
 from hypothesis import settings
 
-from collector.config import AttributesConfig, DecisionsConfig, OutcomesConfig, StoreConfig
+from collector.core.config import AttributesConfig, DecisionsConfig, OutcomesConfig, StoreConfig
 from collector.store.connect import Connections
-from collector.store.migrate import apply_views, migrate
-from tests import examples as _examples  # noqa: F401  registers the profiles
+from collector.store.schema.migrate import apply_views, migrate
+from tests.support import examples as _examples  # noqa: F401  registers the profiles
+
+pytest_plugins = [
+    "tests.support.alerts.fixtures",
+    "tests.support.collector.fixtures",
+    "tests.support.dashboard.fixtures",
+]
 
 # 2033-05-18. Ahead of every machine's clock, because the engine drops at a merge what is older
 # than its table's TTL, by the machine's clock.
@@ -61,8 +67,8 @@ class StorePool:
     """Migrated databases, handed from test to test without their rows.
 
     To migrate costs 0.3 s, to empty every table 7 ms. `TRUNCATE` also forgets the tokens of what
-    was inserted (tests/test_store_pool.py). A database whose schema or ledger a test changed is
-    dropped.
+    was inserted (tests/house/test_store_pool.py). A database whose schema or ledger a test changed
+    is dropped.
     """
 
     def __init__(self, engine: Connections) -> None:

@@ -21,11 +21,11 @@ from clickhouse_connect import common
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
-from collector.audit_seal import AuditSeal
-from collector.config import StoreConfig
-from collector.errors import InputError, StoreInUseError, StoreUnavailableError, first_line
-from collector.store.failures import explain
-from collector.store.unspoilt import unspoilt
+from collector.audit.seal import AuditSeal
+from collector.core.config import StoreConfig
+from collector.core.errors import InputError, StoreInUseError, StoreUnavailableError, first_line
+from collector.store.errors import explain
+from collector.store.guarded_client import unspoilt
 
 # The engine holds this file locked while it runs; of a failed start it says no more than that.
 _LOCK_FILE = "status"
@@ -88,7 +88,7 @@ class Connections:
     def outside(self) -> Client:
         """Return this thread's read-only connection for SQL from outside, limited in rows too.
 
-        `readonly = 1` is not a wall by itself (dashboard/outside_sql.py).
+        `readonly = 1` is not a wall by itself (dashboard/read/adhoc/sql.py).
         """
         if not hasattr(self._local, "outside_mark"):
             self._local.outside_mark = f"outside-{uuid.uuid4()}"

@@ -18,11 +18,14 @@ from typing import Final
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
-from collector.audit import append_audit
-from collector.audit_seal import AuditSeal
-from collector.clock import NS_PER_S
-from collector.errors import InputError
-from collector.retention import (
+from collector.audit.log import append_audit
+from collector.audit.seal import AuditSeal
+from collector.core.clock import NS_PER_S
+from collector.core.errors import InputError
+from collector.core.sql import sql
+from collector.store.connect import is_embedded
+from collector.store.errors import explain
+from collector.store.retention_policy import (
     DAY_S,
     Hold,
     RetentionConfig,
@@ -33,11 +36,8 @@ from collector.retention import (
     slack_s,
     ttl_expression,
 )
-from collector.sql_text import sql
-from collector.store.connect import is_embedded
-from collector.store.failures import explain
-from collector.store.migrate import MIGRATIONS_DIR
-from collector.store.render import render
+from collector.store.schema.cluster import render
+from collector.store.schema.migrate import MIGRATIONS_DIR
 
 _HOLDS: Final = sql("holds", __file__)
 _TTL_LINE: Final = re.compile(

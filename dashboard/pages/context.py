@@ -8,12 +8,12 @@ from typing import Any
 
 from dash import Dash, Input, Output, State, set_props
 
-from collector.clock import Clock
-from dashboard.config import DashboardConfig
-from dashboard.health_items import HealthSource
-from dashboard.queries import Reader
-from dashboard.rows import Reference
-from dashboard.workers import Workers
+from collector.core.clock import Clock
+from dashboard.health.items import HealthSource
+from dashboard.read.reader import Reader
+from dashboard.read.rows import Reference
+from dashboard.read.workers import Workers
+from dashboard.settings.config import DashboardConfig
 
 # The one panel of the frame that says what could not be read.
 ERROR_ID = "app-error"
@@ -42,7 +42,7 @@ class PageContext:
     ) -> None:
         """Attach a callback that reads in a thread of the pool.
 
-        A failure is not caught here: `dashboard.app` shows it in one panel and logs one line; a
+        A failure is not caught here: `dashboard.web.app` shows it in one panel and logs one line; a
         success hides that panel again.
 
         Args:

@@ -8,22 +8,16 @@ from decimal import Decimal
 
 from dash import Dash, Input, dcc, html
 
-from attribution.missing import MissingSpan
-from attribution.segments import CLASSES, STAGES
-from collector.clock import NS_PER_MINUTE, NS_PER_MS
-from dashboard.health_items import HealthItem
-from dashboard.link_text import burst_line, is_one_of_a_set, linked_by
-from dashboard.missing import read_missing
-from dashboard.packet_rows import Burst, Packet, SpanEvidence, SpanFlow, by_exchange
+from attribution.core.segments import CLASSES, STAGES
+from attribution.path.missing_spans import MissingSpan
+from collector.core.clock import NS_PER_MINUTE, NS_PER_MS
+from dashboard.health.items import HealthItem
 from dashboard.pages.context import PageContext
 from dashboard.pages.decision_gaps import evidence_line, missing_line, revisions_line
 from dashboard.pages.overview import RECORDER
 from dashboard.pages.parts import Component, chart, facts_list, legend, page, panel, table
-from dashboard.rows import Attribution, DecisionFacts, Outcome, PathSpan, Revision, TraceSpan
-from dashboard.scope import parse_scope
-from dashboard.text import UNKNOWN, count, ms, usd, utc_full
-from dashboard.theme import message
-from dashboard.waterfall import (
+from dashboard.pages.theme import message
+from dashboard.pages.waterfall import (
     HEAD_PX,
     LANE_HEAD_PX,
     LANE_PX,
@@ -33,6 +27,12 @@ from dashboard.waterfall import (
     tree_order,
     waterfall,
 )
+from dashboard.read.link_wording import burst_line, is_one_of_a_set, linked_by
+from dashboard.read.missing_spans import read_missing
+from dashboard.read.packet_rows import Burst, Packet, SpanEvidence, SpanFlow, by_exchange
+from dashboard.read.rows import Attribution, DecisionFacts, Outcome, PathSpan, Revision, TraceSpan
+from dashboard.read.scope import parse_scope
+from dashboard.units import UNKNOWN, count, ms, usd, utc_full
 
 PATH = "/decision?id"
 TITLE = "Decision"

@@ -7,13 +7,13 @@ from collections.abc import Sequence
 
 from dash import html
 
-from attribution.missing import MissingSpan
-from dashboard.link_text import EVIDENCE
-from dashboard.packet_rows import SpanEvidence
+from attribution.path.missing_spans import MissingSpan
 from dashboard.pages.parts import Component
-from dashboard.revision_text import revision_line
-from dashboard.rows import PathSpan, Revision
-from dashboard.text import ms
+from dashboard.read.link_wording import EVIDENCE
+from dashboard.read.packet_rows import SpanEvidence
+from dashboard.read.revision_wording import revision_line
+from dashboard.read.rows import PathSpan, Revision
+from dashboard.units import ms
 
 
 def evidence_line(

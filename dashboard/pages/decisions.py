@@ -7,8 +7,8 @@ from urllib.parse import urlencode
 import dash_mantine_components as dmc
 from dash import Dash, Input, dcc, html
 
-from attribution.segments import SEGMENTS
-from collector.clock import NS_PER_DAY, NS_PER_MS
+from attribution.core.segments import SEGMENTS
+from collector.core.clock import NS_PER_DAY, NS_PER_MS
 from dashboard.pages.context import PageContext
 from dashboard.pages.parts import (
     Component,
@@ -19,9 +19,9 @@ from dashboard.pages.parts import (
     scope_tools,
     scope_view,
 )
-from dashboard.rows import DecisionFacts, ListedDecision
-from dashboard.scope import Scope, parse_scope
-from dashboard.text import count, ms, utc_iso
+from dashboard.read.rows import DecisionFacts, ListedDecision
+from dashboard.read.scope import Scope, parse_scope
+from dashboard.units import count, ms, utc_iso
 
 PATH = "/decision"
 NAME = "decisions"

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 
 from dash import Dash, Input, dcc, html
 
-from collector.clock import NS_PER_DAY
-from dashboard.health_items import HealthItem
+from collector.core.clock import NS_PER_DAY
+from dashboard.health.items import HealthItem
 from dashboard.pages.context import PageContext
 from dashboard.pages.parts import Component, grid, page, panel
-from dashboard.rows import Rejected, TableSize
-from dashboard.text import UNKNOWN, count, size, span_of_time, utc_clock, utc_iso
+from dashboard.read.rows import Rejected, TableSize
+from dashboard.units import UNKNOWN, count, size, span_of_time, utc_clock, utc_iso
 
 PATH = "/health"
 TITLE = "Health"

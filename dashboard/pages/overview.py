@@ -8,19 +8,19 @@ from dataclasses import dataclass
 
 from dash import Dash, Input, dcc, html
 
-from attribution.segments import CLASSES, SEGMENTS
-from collector.clock import NS_PER_DAY, NS_PER_MINUTE, NS_PER_S
-from dashboard.alert_lines import ALERT_COLUMNS, alert_line
-from dashboard.cards import (
+from attribution.core.segments import CLASSES, SEGMENTS
+from collector.core.clock import NS_PER_DAY, NS_PER_MINUTE, NS_PER_S
+from dashboard.health.items import HealthItem
+from dashboard.pages.alert_lines import ALERT_COLUMNS, alert_line
+from dashboard.pages.cards import (
     evidence_card,
     latency_card,
     risk_card,
     velocity_card,
     within_card,
 )
-from dashboard.figures import decision_path, heatmap, quantile_ns, worst_segment
-from dashboard.health_items import HealthItem
 from dashboard.pages.context import PageContext
+from dashboard.pages.figures import decision_path, heatmap, quantile_ns, worst_segment
 from dashboard.pages.parts import (
     Component,
     chart,
@@ -34,10 +34,10 @@ from dashboard.pages.parts import (
     scope_view,
     table,
 )
-from dashboard.queries import OPEN_STATES, alerts_with_exemplars
-from dashboard.rows import AlertRow, Cell, Evidence, Range, Revenue, SegmentMeans
-from dashboard.scope import Scope, parse_scope, step_of
-from dashboard.text import UNKNOWN, count, ms, signed_ms, utc_clock
+from dashboard.read.reader import OPEN_STATES, alerts_with_exemplars
+from dashboard.read.rows import AlertRow, Cell, Evidence, Range, Revenue, SegmentMeans
+from dashboard.read.scope import Scope, parse_scope, step_of
+from dashboard.units import UNKNOWN, count, ms, signed_ms, utc_clock
 
 PATH = "/"
 NAME = "overview"

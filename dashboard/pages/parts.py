@@ -9,9 +9,9 @@ import dash_ag_grid as dag
 import dash_mantine_components as dmc
 from dash import dcc, html
 
-from dashboard.scope import WINDOWS, Scope
-from dashboard.text import utc_clock, utc_iso
-from dashboard.theme import message
+from dashboard.pages.theme import message
+from dashboard.read.scope import WINDOWS, Scope
+from dashboard.units import utc_clock, utc_iso
 
 # Dash's components are untyped.
 Component = Any

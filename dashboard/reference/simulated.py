@@ -13,8 +13,8 @@ from typing import Final
 
 import numpy as np
 
-from collector.clock import NS_PER_MS
-from collector.instrument_delay import ActiveArm, ActiveExperiment
+from collector.core.clock import NS_PER_MS
+from collector.instrument.delay import ActiveArm, ActiveExperiment
 from dashboard.reference.scenario import BASE_MS
 from dashboard.reference.world import Offer, World, eligible, margin_per_ms_usd
 

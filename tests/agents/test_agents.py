@@ -17,11 +17,11 @@ import grpc
 import httpx
 import pytest
 
-from collector.bench_spans import make_requests
-from collector.clock import NS_PER_S, SystemClock
+from collector.bench.spans import make_requests
+from collector.core.clock import NS_PER_S, SystemClock
 from tests.agents.agents import Agent, Kind, binary, free_port
-from tests.collector.clients import TRACES
-from tests.service import RunningService
+from tests.support.collector.clients import TRACES
+from tests.support.service import RunningService
 
 pytestmark = [pytest.mark.agents, pytest.mark.timeout(1_800)]
 

@@ -4,7 +4,7 @@ import pytest
 from pydantic import ValidationError
 
 from alerts.config import AlertsConfig
-from tests.alerts.builders import SECRET, rule
+from tests.support.alerts.builders import SECRET, rule
 
 
 def test_short_window_has_to_be_shorter() -> None:

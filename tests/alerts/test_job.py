@@ -6,11 +6,11 @@ from pathlib import Path
 
 from alerts.config import AlertsConfig
 from alerts.job import AlertsJob
-from alerts.state import Phase
-from collector.clock import NS_PER_MS, NS_PER_S
+from alerts.rules.state_machine import Phase
+from collector.core.clock import NS_PER_MS, NS_PER_S
 from collector.store.connect import Connections
-from tests.alerts.builders import rule
-from tests.alerts.scene import (
+from tests.support.alerts.builders import rule
+from tests.support.alerts.scene import (
     CALM_S,
     HURT,
     INCIDENT_S,

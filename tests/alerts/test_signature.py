@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
 from alerts.signature import key_of, sign, verify
-from collector.clock import NS_PER_S
-from collector.errors import DecodeError
-from tests.alerts.builders import SECRET
+from collector.core.clock import NS_PER_S
+from collector.core.errors import DecodeError
 from tests.conftest import NOW_NS
+from tests.support.alerts.builders import SECRET
 
 NOW_S = NOW_NS // NS_PER_S
 BODY = b'{"type":"alert.firing"}'

@@ -40,7 +40,7 @@ class _Demo:
     def __init__(self, directory: Path) -> None:
         self.process = subprocess.Popen(
             [
-                *(sys.executable, "-m", "dashboard.cli", "demo"),
+                *(sys.executable, "-m", "dashboard.cli.main", "demo"),
                 *("--for", f"{RUN_S}s", "--json", "--data", str(directory / "demo")),
             ],
             stdout=subprocess.PIPE,

@@ -11,11 +11,11 @@ import httpx
 import pytest
 from google.rpc import error_details_pb2, status_pb2  # type: ignore[import-untyped]  # ships no types
 
-from collector.errors import AddressInUseError, InputError
+from collector.core.errors import AddressInUseError, InputError
 from collector.service import CollectorService
 from collector.store.connect import Connections
-from tests.builders import span, trace_request
-from tests.collector.clients import PROTOBUF, TRACES, WAIT_S, post, storeless
+from tests.support.builders import span, trace_request
+from tests.support.collector.clients import PROTOBUF, TRACES, WAIT_S, post, storeless
 
 pytestmark = pytest.mark.integration
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.collector.clients import WAIT_S
-from tests.service import RunningService, millworth
+from tests.support.collector.clients import WAIT_S
+from tests.support.service import RunningService, millworth
 
 pytestmark = pytest.mark.integration
 

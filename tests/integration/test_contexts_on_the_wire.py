@@ -16,18 +16,18 @@ import grpc
 import hpack
 import pytest
 
-from collector.clock import SystemClock
-from collector.config import AttributesConfig
+from collector.core.clock import SystemClock
+from collector.core.config import AttributesConfig
 from collector.store.connect import Connections
+from packet.capture.recorder import RecorderProcess
 from packet.config import PacketConfig
-from packet.contexts import HEADER, HPACK, as_contexts, naming
-from packet.decode import decode
-from packet.job import PacketJob
-from packet.recorder import RecorderProcess
-from packet.sampler import Selection
-from tests.packet.build import frame
-from tests.packet.seed import Span, insert_request, insert_spans
-from tests.packet.traffic import recorder
+from packet.correlate.trace_context import HEADER, HPACK, as_contexts, naming
+from packet.decode.decode import decode
+from packet.decode.sampler import Selection
+from packet.jobs.packets import PacketJob
+from tests.support.packet.build import frame
+from tests.support.packet.seed import Span, insert_request, insert_spans
+from tests.support.packet.traffic import recorder
 
 pytestmark = pytest.mark.integration
 

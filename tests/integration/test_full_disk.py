@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -12,16 +12,16 @@ import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from collector.clock import SystemClock
-from tests.builders import span, trace_request
-from tests.collector.clients import TRACES, WAIT_S
-from tests.service import RunningService
+from collector.core.clock import SystemClock
+from tests.support.builders import span, trace_request
+from tests.support.collector.clients import TRACES, WAIT_S
+from tests.support.full_disk import until
+from tests.support.service import RunningService
 
 pytestmark = pytest.mark.integration
 
 SPANS = 20
 ROUNDS = 3
-TRIES = 2_000
 # A disk of its own that no other process sees, gone with the service.
 ON_A_DISK = 'mount -t tmpfs -o size=60m tmpfs "$0" && cd "$0" && exec "$@" 2>lines'
 
@@ -109,11 +109,6 @@ def on_one_disk(directory: Path) -> Iterator[Service]:
             yield service
             assert running.process.poll() is None, "what was started is what runs"
         service.lines = lines.read()
-
-
-def until(happens: Callable[[], bool]) -> None:
-    """Try until something happens."""
-    assert any(happens() for _ in range(TRIES))
 
 
 def test_disk_that_fills_and_is_freed_costs_no_restart_and_no_request(tmp_path: Path) -> None:

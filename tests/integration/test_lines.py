@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.service import RunningService
+from tests.support.service import RunningService
 
 pytestmark = pytest.mark.integration
 
@@ -33,7 +33,7 @@ def test_the_store_opens_where_there_is_no_network(tmp_path: Path) -> None:
     done = subprocess.run(
         [
             *("unshare", "--net", "env", f"MILLWORTH__STORE__URL=chdb://{tmp_path}/store"),
-            *(sys.executable, "-m", "dashboard.cli", "migrate"),
+            *(sys.executable, "-m", "dashboard.cli.main", "migrate"),
         ],
         capture_output=True,
         text=True,

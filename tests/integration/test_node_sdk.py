@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from tests.service import RunningService
+from tests.support.service import RunningService
 
 NODE_DIR = Path(__file__).parent / "node"
 PROTOCOLS = ("grpc", "proto", "json")

@@ -8,8 +8,8 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.integration.test_full_disk import until
-from tests.service import RunningService, ended_within
+from tests.support.full_disk import until
+from tests.support.service import RunningService, ended_within
 
 pytestmark = pytest.mark.integration
 

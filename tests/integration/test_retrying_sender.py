@@ -19,10 +19,10 @@ import grpc
 import httpx
 import pytest
 
-from collector.bench_spans import make_requests
-from collector.clock import SystemClock
-from tests.collector.clients import PROTOBUF, TRACES, WAIT_S
-from tests.service import RunningService, millworth
+from collector.bench.spans import make_requests
+from collector.core.clock import SystemClock
+from tests.support.collector.clients import PROTOBUF, TRACES, WAIT_S
+from tests.support.service import RunningService, millworth
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
 

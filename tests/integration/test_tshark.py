@@ -1,8 +1,8 @@
 """Wireshark's own program as the oracle of TCP analysis; `make test` installs it.
 
 It is 4.0.17 on Debian 12 and 4.4.19 on Debian 13, which do not judge alike what breaks every rule
-(`tests/bench/tshark_oracle.py` says where). Ours are the rules of 4.4: there every packet has to be
-equal. What both agree in has to be equal on both.
+(`tests/support/packet/tshark_oracle.py` says where). Ours are the rules of 4.4: there every packet
+has to be equal. What both agree in has to be equal on both.
 """
 
 from __future__ import annotations
@@ -14,10 +14,16 @@ from pathlib import Path
 
 import pytest
 
-from packet.bench_traffic import http_capture
-from packet.columns import ACK, FIN, RST, SYN
-from tests.bench.tshark_oracle import RTT_NEAR_NS, Row, our_rows, tshark_rows, tshark_version
-from tests.packet.build import Packet, capture_of
+from packet.bench.traffic import http_capture
+from packet.decode.columns import ACK, FIN, RST, SYN
+from tests.support.packet.build import Packet, capture_of
+from tests.support.packet.tshark_oracle import (
+    RTT_NEAR_NS,
+    Row,
+    our_rows,
+    tshark_rows,
+    tshark_version,
+)
 
 pytestmark = pytest.mark.integration
 

@@ -15,11 +15,11 @@ import grpc
 import httpx
 import pytest
 
-from collector.clock import NS_PER_S, SystemClock
-from tests.builders import span, trace_request
-from tests.collector.clients import PROTOBUF, TRACES, WAIT_S
-from tests.notified import listening, waiting
-from tests.service import RunningService, ended_within, millworth
+from collector.core.clock import NS_PER_S, SystemClock
+from tests.support.builders import span, trace_request
+from tests.support.collector.clients import PROTOBUF, TRACES, WAIT_S
+from tests.support.notified import listening, waiting
+from tests.support.service import RunningService, ended_within, millworth
 
 pytestmark = pytest.mark.integration
 

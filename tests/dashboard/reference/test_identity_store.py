@@ -10,7 +10,7 @@ from fakeredis._clients import _tcp_server
 
 from dashboard.reference.identity_store import Address, embedded, identity_key, offer_key, seed
 from dashboard.reference.world import OFFERS, World
-from tests.tree import ROOT
+from tests.support.tree import ROOT
 
 
 @pytest.mark.parametrize(

@@ -9,15 +9,15 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from collector.clock import NS_PER_MS, SystemClock
-from packet.columns import PacketColumns
-from packet.decode import decode
-from packet.frames import frames_of
-from packet.lab import Host, Impairment, LogRows, slow_path
-from packet.lab_forwarder import LOST
-from packet.link import SpanEndpoints, link
-from packet.sampler import Selection
-from packet.wire_time import Stretch, WireTime, wire_times
+from collector.core.clock import NS_PER_MS, SystemClock
+from packet.correlate.spans import SpanEndpoints, link
+from packet.correlate.wait_times import Stretch, WireTime, wire_times
+from packet.decode.columns import PacketColumns
+from packet.decode.decode import decode
+from packet.decode.frames import frames_of
+from packet.decode.sampler import Selection
+from packet.lab.forwarder import LOST
+from packet.lab.network import Host, Impairment, LogRows, slow_path
 from tests.integration.lab.traffic import recording
 
 pytestmark = pytest.mark.integration

@@ -7,17 +7,17 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from collector.clock import NS_PER_MS, NS_PER_S, SystemClock
-from collector.errors import CaptureError
-from packet.columns import PacketColumns
+from collector.core.clock import NS_PER_MS, NS_PER_S, SystemClock
+from collector.core.errors import CaptureError
+from packet.capture.recorder import RecorderProcess
 from packet.config import PacketConfig
-from packet.decode import decode
-from packet.frames import frames_of
-from packet.lab import Impairment, LogRows, cable, forwarded, slow_path
-from packet.lab_forwarder import LOST
-from packet.offset import Samples, estimate, one_way, two_ways
-from packet.recorder import RecorderProcess
-from packet.sampler import Selection
+from packet.correlate.clock_offset import Samples, estimate, one_way, two_ways
+from packet.decode.columns import PacketColumns
+from packet.decode.decode import decode
+from packet.decode.frames import frames_of
+from packet.decode.sampler import Selection
+from packet.lab.forwarder import LOST
+from packet.lab.network import Impairment, LogRows, cable, forwarded, slow_path
 from tests.integration.lab.traffic import exchange, recording
 
 pytestmark = pytest.mark.integration

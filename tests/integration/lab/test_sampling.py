@@ -5,12 +5,12 @@ from contextlib import ExitStack
 import numpy as np
 import pytest
 
-from collector.clock import NS_PER_MS, NS_PER_S, SystemClock
-from packet.columns import PacketColumns
-from packet.decode import decode
-from packet.lab import Cable, cable
-from packet.recorder import RecorderProcess
-from packet.sampler import Selection, epochs, keep
+from collector.core.clock import NS_PER_MS, NS_PER_S, SystemClock
+from packet.capture.recorder import RecorderProcess
+from packet.decode.columns import PacketColumns
+from packet.decode.decode import decode
+from packet.decode.sampler import Selection, epochs, keep
+from packet.lab.network import Cable, cable
 from tests.integration.lab.traffic import exchange, recording
 
 pytestmark = pytest.mark.integration

@@ -7,9 +7,9 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from packet.capture.recorder import RecorderProcess
 from packet.config import PacketConfig
-from packet.lab import Host
-from packet.recorder import RecorderProcess
+from packet.lab.network import Host
 
 REQUEST_BYTES = 100
 

@@ -1,0 +1,104 @@
+"""Pure: which segment of a decision, stage and class, took the time that it did not take before."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from attribution.core.segments import SEGMENTS
+
+# Fewer decisions than these describe neither what is usual nor what is not.
+_DECISIONS_MIN = 8
+# Four standard errors: of sixteen segments one passes by chance in a thousand comparisons.
+_DEVIATIONS_MIN = 4.0
+# A segment below these shares is measurable, but it is not why decisions are late.
+_LATENCY_SHARE_MIN = 0.01
+_EXCESS_SHARE_MIN = 0.25
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentTimes:
+    """Time of the segments over a number of decisions, in the order of `SEGMENTS`."""
+
+    decisions: int
+    mean_ns: tuple[float, ...]
+    variance_ns2: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Baseline:
+    """What is usual, and by what right: "before" or "other regions"."""
+
+    name: str
+    times: SegmentTimes
+
+
+@dataclass(frozen=True, slots=True)
+class Blame:
+    """The segment that stands out."""
+
+    stage: str
+    latency_class: str
+    excess_ns: int  # mean over the baseline, a decision
+    baseline: str
+
+    @property
+    def segment(self) -> str:
+        """Return "stage/class"."""
+        return f"{self.stage}/{self.latency_class}"
+
+
+def blame(affected: SegmentTimes, baselines: Sequence[Baseline]) -> Blame | None:
+    """Return the segment that stands out from the first baseline from which one does.
+
+    Args:
+        affected: the class that loses, in the window in which it does.
+        baselines: in order of preference.
+
+    Returns:
+        None where too little is known, or nothing stands out.
+    """
+    for baseline in baselines:
+        found = _outstanding(affected, baseline)
+        if found is not None:
+            return found
+    return None
+
+
+def pool(parts: Sequence[SegmentTimes]) -> SegmentTimes:
+    """Return the times over all decisions of the parts together."""
+    total = sum(part.decisions for part in parts)
+    if total == 0:
+        return SegmentTimes(0, (0.0,) * len(SEGMENTS), (0.0,) * len(SEGMENTS))
+    means, variances = [], []
+    for index in range(len(SEGMENTS)):
+        mean = sum(part.decisions * part.mean_ns[index] for part in parts) / total
+        spread = sum(
+            part.decisions * (part.variance_ns2[index] + (part.mean_ns[index] - mean) ** 2)
+            for part in parts
+        )
+        means.append(mean)
+        variances.append(spread / total)
+    return SegmentTimes(total, tuple(means), tuple(variances))
+
+
+def _outstanding(affected: SegmentTimes, baseline: Baseline) -> Blame | None:
+    usual = baseline.times
+    if min(affected.decisions, usual.decisions) < _DECISIONS_MIN:
+        return None
+    excesses = [now - then for now, then in zip(affected.mean_ns, usual.mean_ns, strict=True)]
+    index = max(range(len(SEGMENTS)), key=excesses.__getitem__)
+    excess_ns = excesses[index]
+    # The spread of the baseline alone: the question is whether the usual could look like this, and
+    # a fault that hits half of the decisions would hide in the spread that it makes itself.
+    error_ns = math.sqrt(usual.variance_ns2[index] * (1 / affected.decisions + 1 / usual.decisions))
+    stands_out = (
+        excess_ns > _DEVIATIONS_MIN * error_ns
+        and excess_ns > _LATENCY_SHARE_MIN * sum(usual.mean_ns)
+        and excess_ns >= _EXCESS_SHARE_MIN * sum(excess for excess in excesses if excess > 0)
+    )
+    if not stands_out or excess_ns < 1:
+        return None
+    stage, latency_class = SEGMENTS[index]
+    return Blame(stage, latency_class, round(excess_ns), baseline.name)

@@ -1,0 +1,46 @@
+"""I/O: copies transitions and capture requests from the alert state to the store."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+
+from clickhouse_connect.driver.client import Client
+from clickhouse_connect.driver.exceptions import ClickHouseError
+
+from alerts.rows import AlertEvent, CaptureRequest
+from alerts.state.sqlite import AlertStore
+from collector.core.errors import StoreUnavailableError
+from collector.core.log import get_logger
+from collector.store.connect import Connections
+
+_ROWS_MAX = 1_000
+
+_log = get_logger("alerts")
+
+
+def mirror(memory: AlertStore, store: Connections) -> None:
+    """Copy what the store is not known to have; what fails is tried again at the next call.
+
+    A kill between an insert and the note of it inserts the rows again, and they collapse: their
+    tables keep one row a key. Captures go first: the recorder holds packets for minutes only.
+    """
+    try:
+        client = store.client()
+        while captures := memory.unmirrored_captures(_ROWS_MAX):
+            _insert(client, "capture_requests", captures)
+            memory.mark_captures_mirrored(captures)
+        while events := memory.unmirrored_events(_ROWS_MAX):
+            _insert(client, "alert_events", events)
+            memory.mark_events_mirrored(events)
+    except (ClickHouseError, StoreUnavailableError) as error:
+        _log.warning("alerts_unmirrored", reason=str(error)[:300])
+
+
+def _insert(
+    client: Client, table: str, rows: Sequence[AlertEvent] | Sequence[CaptureRequest]
+) -> None:
+    columns = [field.name for field in dataclasses.fields(rows[0])]
+    client.insert(
+        table, [[getattr(row, name) for name in columns] for row in rows], column_names=columns
+    )

@@ -1,0 +1,355 @@
+"""I/O: the memory of alerting: one SQLite file that works while the store of spans does not.
+
+A state, its transition, and the messages and the capture that follow from it are one transaction:
+after a kill at any instant either all of them are there or none.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from alerts.rows import (
+    AlertEvent,
+    CaptureRequest,
+    Message,
+    capture_from_json,
+    event_from_json,
+    to_json,
+)
+from alerts.rules.decision_class import DecisionClass
+from alerts.rules.state_machine import AlertState, Phase
+from alerts.state.retry import DeliveryStatus, Step
+from collector.core.errors import InputError
+
+SCHEMA_VERSION = 1
+# Messages of one endpoint that may wait: at 20 kB each, 20 MB. What comes on top is kept as dead.
+PENDING_MAX = 1_000
+
+_SCHEMA = """
+CREATE TABLE states (
+    rule TEXT, action TEXT, region TEXT, phase TEXT, is_unknown INTEGER, held_ns INTEGER,
+    judged_ns INTEGER, data_ns INTEGER, episodes INTEGER, episode_id TEXT, seq INTEGER,
+    started_ns INTEGER, PRIMARY KEY (rule, action, region)
+) STRICT;
+CREATE TABLE events (
+    episode_id TEXT, seq INTEGER, at_ns INTEGER, is_mirrored INTEGER DEFAULT 0, row TEXT,
+    PRIMARY KEY (episode_id, seq)
+) STRICT;
+CREATE INDEX events_unmirrored ON events (is_mirrored) WHERE is_mirrored = 0;
+CREATE TABLE captures (
+    trigger_id TEXT PRIMARY KEY, at_ns INTEGER, is_mirrored INTEGER DEFAULT 0, row TEXT
+) STRICT;
+CREATE TABLE deliveries (
+    webhook_id TEXT PRIMARY KEY, endpoint TEXT, episode_id TEXT, seq INTEGER, kind TEXT,
+    body BLOB, status TEXT, attempts INTEGER, due_ns INTEGER, created_ns INTEGER, detail TEXT
+) STRICT;
+CREATE INDEX deliveries_due ON deliveries (status, due_ns);
+CREATE TABLE disabled_endpoints (
+    endpoint TEXT PRIMARY KEY, url TEXT, disabled_ns INTEGER
+) STRICT;
+"""
+
+_WRITE_STATE = "INSERT OR REPLACE INTO states VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_WRITE_DELIVERY = "INSERT OR IGNORE INTO deliveries VALUES (?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?)"
+
+# A resolve must not overtake the alert that it ends: one endpoint gets an episode in order.
+_DUE = """
+SELECT webhook_id, endpoint, episode_id, seq, kind, body, attempts FROM deliveries AS d
+WHERE status = 'pending' AND due_ns <= ? AND NOT EXISTS (
+    SELECT 1 FROM deliveries AS earlier
+    WHERE earlier.endpoint = d.endpoint AND earlier.episode_id = d.episode_id
+        AND earlier.seq < d.seq AND earlier.status = 'pending'
+)
+ORDER BY due_ns, webhook_id LIMIT ?
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """One state after a judgement, and what follows from its transition."""
+
+    state: AlertState
+    event: AlertEvent | None = None
+    messages: tuple[Message, ...] = ()
+    capture: CaptureRequest | None = None
+    is_over: bool = False  # nothing judges this class any more: its state is dropped
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """A message whose time has come, and how often it was tried."""
+
+    message: Message
+    attempts: int
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """How much is done and how much is left to do."""
+
+    deliveries: dict[str, int]  # by status
+    unmirrored: int  # rows that `alert_events` or `capture_requests` does not have yet
+
+
+class AlertStore:
+    """The file, open; safe to use from several threads."""
+
+    def __init__(self, path: Path) -> None:
+        self._lock = threading.Lock()
+        self._db = _open(path)
+
+    def states(self) -> dict[tuple[str, DecisionClass], AlertState]:
+        """Return every state by rule and class."""
+        with self._lock:
+            rows = self._db.execute("SELECT * FROM states").fetchall()
+        return {(row[0], DecisionClass(row[1], row[2])): _state(row) for row in rows}
+
+    def record(self, judgements: Sequence[Judgement]) -> None:
+        """Write the judgements of one instant, and all that follows from them, all or nothing."""
+        with self._transaction() as db:
+            for judgement in judgements:
+                if judgement.is_over:
+                    _drop_state(db, judgement.state)
+                else:
+                    db.execute(_WRITE_STATE, _state_row(judgement.state))
+                if judgement.event is not None:
+                    _write_event(db, judgement.event)
+                    for message in judgement.messages:
+                        _enqueue(db, message, judgement.event.recorded_ns)
+                if judgement.capture is not None:
+                    _write_capture(db, judgement.capture)
+
+    def prune(self, before_ns: int) -> None:
+        """Drop what ended before an instant and is needed by no one: the store has the events."""
+        with self._transaction() as db:
+            db.execute("DELETE FROM events WHERE is_mirrored = 1 AND at_ns < ?", (before_ns,))
+            db.execute("DELETE FROM captures WHERE is_mirrored = 1 AND at_ns < ?", (before_ns,))
+            db.execute(
+                "DELETE FROM deliveries WHERE status != 'pending' AND created_ns < ?", (before_ns,)
+            )
+
+    def last_event(self, episode_id: str) -> AlertEvent | None:
+        """Return the latest event of an episode, None where it has none."""
+        with self._lock:
+            row = self._db.execute(
+                "SELECT row FROM events WHERE episode_id = ? ORDER BY seq DESC LIMIT 1",
+                (episode_id,),
+            ).fetchone()
+        return None if row is None else event_from_json(row[0])
+
+    def events(self, episode_id: str) -> list[AlertEvent]:
+        """Return the events of an episode, in order."""
+        with self._lock:
+            rows = self._db.execute(
+                "SELECT row FROM events WHERE episode_id = ? ORDER BY seq", (episode_id,)
+            ).fetchall()
+        return [event_from_json(row[0]) for row in rows]
+
+    def unmirrored_events(self, limit: int) -> list[AlertEvent]:
+        """Return events that are not known to be in `alert_events`, oldest first."""
+        return [event_from_json(text) for text in self._unmirrored("events", limit)]
+
+    def unmirrored_captures(self, limit: int) -> list[CaptureRequest]:
+        """Return requests that are not known to be in `capture_requests`, oldest first."""
+        return [capture_from_json(text) for text in self._unmirrored("captures", limit)]
+
+    def mark_events_mirrored(self, events: Sequence[AlertEvent]) -> None:
+        """Remember that the store has these."""
+        with self._transaction() as db:
+            db.executemany(
+                "UPDATE events SET is_mirrored = 1 WHERE episode_id = ? AND seq = ?",
+                [(event.episode_id, event.seq) for event in events],
+            )
+
+    def mark_captures_mirrored(self, captures: Sequence[CaptureRequest]) -> None:
+        """Remember that the store has these."""
+        with self._transaction() as db:
+            db.executemany(
+                "UPDATE captures SET is_mirrored = 1 WHERE trigger_id = ?",
+                [(capture.trigger_id,) for capture in captures],
+            )
+
+    def due(self, now_ns: int, limit: int) -> list[Due]:
+        """Return messages to send now, one an episode and endpoint, the longest due first."""
+        with self._lock:
+            rows = self._db.execute(_DUE, (now_ns, limit)).fetchall()
+        return [Due(Message(*row[:6]), row[6]) for row in rows]
+
+    def settle(self, due: Due, step: Step) -> None:
+        """Write what became of an attempt."""
+        with self._transaction() as db:
+            db.execute(
+                "UPDATE deliveries SET status = ?, due_ns = ?, attempts = ?, detail = ?"
+                " WHERE webhook_id = ?",
+                (step.status, step.due_ns, due.attempts + 1, step.detail, due.message.webhook_id),
+            )
+
+    def disable_endpoint(self, endpoint: str, url: str, now_ns: int) -> None:
+        """Stop sending to an endpoint for as long as it is configured with this URL."""
+        with self._transaction() as db:
+            db.execute(
+                "INSERT OR REPLACE INTO disabled_endpoints VALUES (?, ?, ?)",
+                (endpoint, url, now_ns),
+            )
+            db.execute(
+                "UPDATE deliveries SET status = ?, detail = ?"
+                " WHERE endpoint = ? AND status = 'pending'",
+                (DeliveryStatus.DISABLED, "the receiver answered 410", endpoint),
+            )
+
+    def disabled_endpoints(self) -> dict[str, str]:
+        """Return the URL with which each endpoint was disabled, by its name."""
+        with self._lock:
+            rows = self._db.execute("SELECT endpoint, url FROM disabled_endpoints").fetchall()
+        return dict(rows)
+
+    def backlog(self) -> Backlog:
+        """Count what is done and what is left."""
+        with self._lock:
+            deliveries = self._db.execute(
+                "SELECT status, count(*) FROM deliveries GROUP BY status"
+            ).fetchall()
+            (unmirrored,) = self._db.execute(
+                "SELECT (SELECT count(*) FROM events WHERE is_mirrored = 0)"
+                " + (SELECT count(*) FROM captures WHERE is_mirrored = 0)"
+            ).fetchone()
+        return Backlog(dict(deliveries), unmirrored)
+
+    def close(self) -> None:
+        """Close the file; what was recorded is on disk already."""
+        with self._lock:
+            self._db.close()
+
+    def _unmirrored(self, table: str, limit: int) -> list[str]:
+        query = {
+            "events": "SELECT row FROM events WHERE is_mirrored = 0 ORDER BY at_ns, seq LIMIT ?",
+            "captures": "SELECT row FROM captures WHERE is_mirrored = 0 ORDER BY at_ns LIMIT ?",
+        }[table]
+        with self._lock:
+            return [row[0] for row in self._db.execute(query, (limit,)).fetchall()]
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        with self._lock:
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._db
+            except BaseException:
+                self._db.execute("ROLLBACK")
+                raise
+            self._db.execute("COMMIT")
+
+
+def _open(path: Path) -> sqlite3.Connection:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    except (OSError, sqlite3.OperationalError) as error:
+        raise InputError(
+            f"alerts.state_path {path}: {error}; name a file in a directory that can be written"
+        ) from error
+    try:
+        db.execute("PRAGMA journal_mode = WAL")
+        # FULL: a transition that was acted upon survives a power cut, not only a kill.
+        db.execute("PRAGMA synchronous = FULL")
+        (version,) = db.execute("PRAGMA user_version").fetchone()
+        if version == 0:
+            db.executescript(f"BEGIN; {_SCHEMA} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
+    except sqlite3.DatabaseError as error:
+        db.close()
+        raise InputError(
+            f"alerts.state_path {path}: {error}; move the file away to start without its state"
+        ) from error
+    if version > SCHEMA_VERSION:
+        db.close()
+        raise InputError(
+            f"alerts.state_path {path} was written by a newer Millworth (schema {version}); run "
+            "that one, or name another file"
+        )
+    return db
+
+
+def _drop_state(db: sqlite3.Connection, state: AlertState) -> None:
+    named = state.decision_class
+    db.execute(
+        "DELETE FROM states WHERE rule = ? AND action = ? AND region = ?",
+        (state.rule, named.action, named.region),
+    )
+
+
+def _write_event(db: sqlite3.Connection, event: AlertEvent) -> None:
+    db.execute(
+        "INSERT OR IGNORE INTO events (episode_id, seq, at_ns, row) VALUES (?, ?, ?, ?)",
+        (event.episode_id, event.seq, event.at_ns, to_json(event)),
+    )
+
+
+def _write_capture(db: sqlite3.Connection, capture: CaptureRequest) -> None:
+    db.execute(
+        "INSERT OR IGNORE INTO captures (trigger_id, at_ns, row) VALUES (?, ?, ?)",
+        (capture.trigger_id, capture.at_ns, to_json(capture)),
+    )
+
+
+def _enqueue(db: sqlite3.Connection, message: Message, now_ns: int) -> None:
+    (waiting,) = db.execute(
+        "SELECT count(*) FROM deliveries WHERE endpoint = ? AND status = 'pending'",
+        (message.endpoint,),
+    ).fetchone()
+    is_full = waiting >= PENDING_MAX
+    db.execute(
+        _WRITE_DELIVERY,
+        (
+            message.webhook_id,
+            message.endpoint,
+            message.episode_id,
+            message.seq,
+            message.kind,
+            message.body,
+            DeliveryStatus.DEAD if is_full else DeliveryStatus.PENDING,
+            now_ns,
+            now_ns,
+            f"{PENDING_MAX} messages were waiting already" if is_full else "",
+        ),
+    )
+
+
+def _state_row(state: AlertState) -> tuple[str | int, ...]:
+    named = state.decision_class
+    return (
+        state.rule,
+        named.action,
+        named.region,
+        state.phase,
+        int(state.is_unknown),
+        state.held_ns,
+        state.judged_ns,
+        state.data_ns,
+        state.episodes,
+        state.episode_id,
+        state.seq,
+        state.started_ns,
+    )
+
+
+def _state(row: tuple[str | int, ...]) -> AlertState:
+    rule, action, region, phase, is_unknown, *numbers = row
+    held_ns, judged_ns, data_ns, episodes, episode_id, seq, started_ns = numbers
+    return AlertState(
+        rule=str(rule),
+        decision_class=DecisionClass(str(action), str(region)),
+        phase=Phase(str(phase)),
+        is_unknown=bool(is_unknown),
+        held_ns=int(held_ns),
+        judged_ns=int(judged_ns),
+        data_ns=int(data_ns),
+        episodes=int(episodes),
+        episode_id=str(episode_id),
+        seq=int(seq),
+        started_ns=int(started_ns),
+    )

@@ -1,0 +1,53 @@
+"""I/O: matched, unmatched and ambiguous revenue by day, against what the books say."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from attribution.core.config import AttributionConfig
+from attribution.read.reader import Reader
+from collector.core.clock import NS_PER_DAY
+from collector.core.config import AttributesConfig
+from collector.store.connect import Connections
+
+
+@dataclass(frozen=True, slots=True)
+class ReconciledDay:
+    """One day, UTC; amounts in `attribution.currency`, refunds taken off."""
+
+    day_ns: int
+    matched: Decimal  # of outcomes that name one decision
+    unmatched: Decimal  # ... none
+    ambiguous: Decimal  # ... several
+    matched_outcomes: int
+    unmatched_outcomes: int
+    ambiguous_outcomes: int
+    unknown_outcomes: int  # of no known amount, or in a currency without a rate: in no sum
+    ledger: Decimal | None  # None where no ledger has the day, or one of its amounts has no rate
+    unconverted: int  # amounts of the ledger in a currency without a rate
+    difference: Decimal | None  # ledger less all three; shown, and never spread
+
+
+def reconcile(
+    config: AttributionConfig, store: Connections, from_ns: int, to_ns: int
+) -> list[ReconciledDay]:
+    """Return every day that has an outcome or a ledger's total, by day.
+
+    Args:
+        config: the currency, and how old a rate may be.
+        store: read from.
+        from_ns: start of the first day.
+        to_ns: behind the last.
+    """
+    begin_ns = from_ns // NS_PER_DAY * NS_PER_DAY
+    end_ns = -(-to_ns // NS_PER_DAY) * NS_PER_DAY
+    rows = Reader(store, AttributesConfig()).reconciled(
+        begin_ns, end_ns, config.currency, config.rate_days_max
+    )
+    days = []
+    for row in rows:
+        known = row["matched"] + row["unmatched"] + row["ambiguous"]
+        ledger: Decimal | None = row["ledger"]
+        days.append(ReconciledDay(**row, difference=None if ledger is None else ledger - known))
+    return days

@@ -1,0 +1,169 @@
+"""Pure: rows of `path_columns` <-> compact trees, and from these rows of `attributions`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib.util import find_spec
+from typing import TypeAlias
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from attribution.compact import kernel
+from attribution.compact.trees import CompactTrees, Packed, is_long, pack
+from attribution.path.columns import Column, Table, roots_from_table
+from attribution.path.rows import SEGMENT_COLUMNS, Attributed, flag_names
+from attribution.path.spans import Bools, Ints
+
+# Compact trees -> latency of each decision by segment, as `kernel.Split.segment_ns`.
+Kernel: TypeAlias = Callable[[CompactTrees], Ints]
+
+_IDENTITY = ("trace_id", "action", "region", "channel", "cohort")
+
+
+def best_kernel() -> Kernel:
+    """Return the kernel that numba compiles where the extra `accel` is installed, else NumPy's."""
+    if find_spec("numba") is None:
+        return kernel.segments
+    from attribution.compact import kernel_numba
+
+    return kernel_numba.segments
+
+
+def packed_of(done: Attributed) -> Packed:
+    """Return what was computed in the compact order."""
+    roots = roots_from_table(done.decisions, done.spans)
+    split = done.budgets
+    return pack(done.trees, roots, split.bounds_ns, done.span_class, split.sent_stage)
+
+
+def compact_rows(done: Attributed, revisions: Ints, wanted: Bools) -> Table:
+    """Return rows of `path_columns` of the wanted decisions.
+
+    Args:
+        done: what was computed.
+        revisions: the revision of each decision.
+        wanted: which decisions to write.
+    """
+    d = done.decisions
+    bounds = done.budgets.bounds_ns
+    packed = packed_of(done)
+    trees = packed.trees
+    offsets = pa.array(trees.first.astype(np.int32))
+
+    def lists(values: np.ndarray) -> Column:
+        return pa.ListArray.from_arrays(offsets, pa.array(values))
+
+    return pa.table(
+        {
+            "ingress_ns": d["ingress_ns"].cast(pa.uint64()),
+            "decision_id": d["decision_id"],
+            "revision": pa.array(revisions).cast(pa.uint32()),
+            **{name: d[name] for name in _IDENTITY},
+            "is_error": d["is_error"],
+            "flags": pa.array(done.flags).cast(pa.uint16()),
+            "base_ns": pa.array(packed.base_ns).cast(pa.uint64()),
+            **{
+                name: pa.array(np.ascontiguousarray(bounds[:, at])).cast(pa.uint64())
+                for at, name in enumerate(("transform_ns", "decision_ns", "egress_ns", "end_ns"), 1)
+            },
+            "parent": lists(trees.parent),
+            # The conversion keeps the low 32 bits; what they lose is in long_ns.
+            "offset_ns": lists(trees.offset_ns.astype(np.uint32)),
+            "duration_ns": lists(trees.duration_ns.astype(np.uint32)),
+            "traits": lists(trees.traits),
+            "long_ns": _long_lists(trees),
+        }
+    ).filter(pa.array(wanted))
+
+
+def trees_from_rows(rows: Table) -> CompactTrees:
+    """Return the trees of one chunk of `path_columns`, without a copy of what belongs to spans."""
+    first = _values(rows["parent"].chunk(0).offsets).astype(np.int64)
+    base_ns = _values(rows["base_ns"].chunk(0)).view(np.int64)
+    bounds = np.empty((5, len(rows)), np.int64)
+    for at, name in enumerate(("ingress_ns", "transform_ns", "decision_ns", "egress_ns", "end_ns")):
+        np.subtract(_values(rows[name].chunk(0)).view(np.int64), base_ns, out=bounds[at])
+    offset_ns, duration_ns = _spans(rows, "offset_ns"), _spans(rows, "duration_ns")
+    long = rows["long_ns"].chunk(0)
+    if len(long.values):
+        offset_ns, duration_ns = offset_ns.astype(np.int64), duration_ns.astype(np.int64)
+        lists = _values(long.offsets)
+        for at in np.flatnonzero(np.diff(lists)).tolist():
+            whole = _values(long.values)[lists[at] : lists[at + 1]].view(np.int64)
+            own = slice(first[at] - first[0], first[at + 1] - first[0])
+            offset_ns[own], duration_ns[own] = np.split(whole, 2)
+    return CompactTrees(
+        first=first - first[0],
+        parent=_spans(rows, "parent"),
+        offset_ns=offset_ns,
+        duration_ns=duration_ns,
+        traits=_spans(rows, "traits"),
+        bounds_ns=bounds,
+    )
+
+
+def recomputed_rows(rows: Table, segments: Kernel) -> Table:
+    """Return rows of `attributions` without `revision` and `computed_ns`, computed anew.
+
+    Args:
+        rows: one chunk, as `sql/path_columns.sql` returns them.
+        segments: the kernel.
+    """
+    trees = trees_from_rows(rows)
+    segment_ns = segments(trees)
+    total_ns = trees.bounds_ns[-1] - trees.bounds_ns[0]
+    assert (segment_ns.sum(axis=0) == total_ns).all(), "the parts of a decision miss its total"
+    return pa.table(
+        {
+            "ingress_ns": rows["ingress_ns"],
+            "decision_id": rows["decision_id"],
+            "trace_id": _trace_ids(rows),
+            **{name: rows[name] for name in _IDENTITY[1:]},
+            "total_ns": pa.array(total_ns.view(np.uint64)),
+            **{
+                name: pa.array(segment_ns[at].view(np.uint64))
+                for at, name in enumerate(SEGMENT_COLUMNS)
+            },
+            "span_count": pa.array(np.diff(trees.first).astype(np.uint32)),
+            "flags": _flag_lists(rows["flags"]),
+            "is_error": rows["is_error"],
+        }
+    )
+
+
+def _trace_ids(rows: Table) -> Column:
+    others = rows["other_trace_id"]
+    is_own = pc.equal(others, "")
+    return (
+        rows["decision_id"]
+        if pc.all(is_own).as_py()
+        else pc.if_else(is_own, rows["decision_id"], others)
+    )
+
+
+def _flag_lists(bits: Column) -> Column:
+    encoded = pc.dictionary_encode(bits.combine_chunks())
+    if isinstance(encoded, pa.ChunkedArray):
+        encoded = encoded.combine_chunks()
+    names = [flag_names(each) for each in encoded.dictionary.to_pylist()]
+    return pa.array(names, pa.list_(pa.string())).take(encoded.indices)
+
+
+def _long_lists(trees: CompactTrees) -> Column:
+    """Return offsets and durations in full of each decision that needs more than 32 bits."""
+    long = is_long(trees)
+    lists: list[list[int]] = [[] for _ in range(len(trees))]
+    for at in np.flatnonzero(long).tolist():
+        own = slice(trees.first[at], trees.first[at + 1])
+        lists[at] = [*trees.offset_ns[own].tolist(), *trees.duration_ns[own].tolist()]
+    return pa.array(lists, pa.list_(pa.uint64()))
+
+
+def _spans(rows: Table, name: str) -> np.ndarray:
+    return _values(rows[name].chunk(0).flatten())
+
+
+def _values(column: Column) -> np.ndarray:
+    return np.asarray(column.to_numpy(zero_copy_only=False))

@@ -1,0 +1,135 @@
+"""Pure: the settings of the attribution engine."""
+
+from __future__ import annotations
+
+from pydantic import Field, model_validator
+
+from collector.core.config import Section
+from collector.core.errors import InputError
+
+
+class ClassRule(Section):
+    """Spans that match get this class of self time, before the conventions are asked."""
+
+    service: str = Field(default="", description="Regular expression on service.name")
+    span_name: str = Field(default="", description="Regular expression on the span's name")
+    latency_class: str = Field(pattern=r"^(network|compute|store)$", description="The class")
+
+
+class SlopePrior(Section):
+    """Relative loss of value per 100 ms, where no estimate has been identified yet.
+
+    Log-normal. Default: randomised slow-downs (Brutlag 2009; Kohavi 2014), 0.2 to 1 % per 100 ms.
+    """
+
+    median_per_100ms: float = Field(default=0.005, gt=0, description="Median")
+    low_per_100ms: float = Field(default=0.0015, gt=0, description="5 % quantile")
+    high_per_100ms: float = Field(default=0.017, gt=0, description="95 % quantile")
+    basis: str = Field(
+        default="article prior: randomised slow-down experiments, not your own data",
+        description="Printed beside every figure that rests on it",
+    )
+
+
+class LatencyBudget(Section):
+    """What is promised of some decisions: half take at most p50_ms, 19 of 20 at most p95_ms."""
+
+    name: str = Field(min_length=1, max_length=80, description="Shown, and a label on /metrics")
+    action: str = Field(default="", description="decision.action, empty for all")
+    region: str = Field(default="", description="decision.region, empty for all")
+    channel: str = Field(default="", description="decision.channel, empty for all")
+    segment: str = Field(
+        default="all",
+        description="all for the whole decision; or a class, a stage, or both as decision/store",
+    )
+    p50_ms: float | None = Field(default=None, gt=0, description="Promised to half of them")
+    p95_ms: float | None = Field(default=None, gt=0, description="Promised to 19 of 20")
+
+    @model_validator(mode="after")
+    def _promises_something(self) -> LatencyBudget:
+        if self.p50_ms is None and self.p95_ms is None:
+            raise ValueError(f"budget {self.name!r} promises nothing; give p50_ms or p95_ms")
+        try:
+            # NumPy comes with it, and what reads settings alone does not need that.
+            from attribution.core.segments import segments_of
+
+            segments_of(self.segment)
+        except InputError as error:
+            raise ValueError(f"budget {self.name!r}: {error}") from error
+        return self
+
+
+class ExperimentLimits(Section):
+    """What an experiment that delays decisions may do at most; a larger one is refused."""
+
+    enabled: bool = Field(
+        default=True, description="false ends every delay within seconds, whatever is registered"
+    )
+    delay_ms_max: float = Field(default=100.0, gt=0, le=1000, description="Delay of an arm")
+    share_max: float = Field(
+        default=0.5, gt=0, lt=1, description="Share of the decisions that are delayed, all arms"
+    )
+    days_max: float = Field(default=60.0, gt=0, le=366, description="From its start to its end")
+
+
+class AttributionConfig(Section):
+    """How decisions are assembled, judged against a reference, and valued."""
+
+    settle_s: float = Field(
+        default=5.0, ge=0, description="Age at which a decision is attributed first"
+    )
+    overlap_s: float = Field(
+        default=30.0, ge=0, description="Inserts this long after their receipt are still found"
+    )
+    skew_max_s: float = Field(
+        default=10.0, ge=0, description="Larger clock shifts are flagged, not applied; 0 disables"
+    )
+    reference_latency_ms: float = Field(
+        default=80.0, gt=0, description="Reference latency L0 of a decision"
+    )
+    reference_latency_by_action_ms: dict[str, float] = Field(
+        default_factory=dict, description="... of single actions"
+    )
+    value_window_s: int = Field(
+        default=86_400, gt=0, description="Decisions of this window give the mean value of a class"
+    )
+    currency: str = Field(
+        default="USD",
+        pattern=r"^[A-Z]{3}$",
+        description="Amounts in others are converted by `millworth import rates`, else unknown",
+    )
+    cost_per_decision_max: float = Field(
+        default=0.0025, gt=0, description="Target of the blended cost of a decision"
+    )
+    rate_days_max: int = Field(
+        default=7,
+        ge=0,
+        le=366,
+        description="A currency without a rate of the day takes the last one, at most so old",
+    )
+    rules: tuple[ClassRule, ...] = Field(default=(), description="Classes by your own rules")
+    slope: SlopePrior = Field(default_factory=SlopePrior, description="Prior of the slope")
+    experiments: ExperimentLimits = Field(
+        default_factory=ExperimentLimits, description="Bounds of `millworth vram experiments`"
+    )
+    slope_window_days: int = Field(
+        default=28, gt=0, le=30, description="Decisions that the slope is estimated from"
+    )
+    outcome_delay_s: int = Field(
+        default=86_400,
+        ge=0,
+        le=2_592_000,
+        description="Age at which a decision's outcome is taken to be known, for the slope",
+    )
+    budgets: tuple[LatencyBudget, ...] = Field(
+        default=(LatencyBudget(name="decision", p50_ms=80.0, p95_ms=100.0),),
+        description="Latency budgets, each judged over the last budget_window_s",
+    )
+    budget_window_s: int = Field(
+        default=3600, gt=0, le=2_592_000, description="Decisions that a budget is judged by"
+    )
+
+    def reference_ns(self, action: str) -> int:
+        """Return the reference latency of an action."""
+        reference_ms = self.reference_latency_by_action_ms.get(action, self.reference_latency_ms)
+        return round(reference_ms * 1_000_000)

@@ -1,0 +1,297 @@
+"""I/O: registers experiments, says which run, and ends those that must not go on."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+
+from attribution.core.config import AttributionConfig
+from attribution.core.selection import Selection
+from attribution.experiments.report import Loss, Measured, loss_of, measured
+from attribution.experiments.rules import RUNNING, SCHEDULED, Arm, Experiment, check, variance_ms2
+from attribution.path.columns import Table, ints, micros_in_halves
+from attribution.read.reader import Reader
+from attribution.revenue.loss import MICROS
+from attribution.revenue.window import whole
+from attribution.sensitivity.estimate import Demands, SlopeEstimate, estimate_slope, power_decisions
+from attribution.sensitivity.job import best_cells, demands_of, read_book
+from attribution.sensitivity.sums import INJECTED, OUTCOME
+from collector.audit.log import append_audit
+from collector.core.clock import NS_PER_DAY, NS_PER_MINUTE, NS_PER_S
+from collector.core.config import AttributesConfig
+from collector.core.errors import InputError
+from collector.core.log import get_logger
+from collector.core.sql import sql
+from collector.store.connect import Connections
+
+GUARD = "experiment guard"
+# A service that hears nothing for so long delays nothing any more.
+HOLDS_S = 5.0
+_ALL = sql("experiments", __file__)
+_MINUTES = sql("experiment_minutes", __file__)
+_COLUMNS = [
+    "name", "owner", "purpose", "arms", "targets", "from_ns", "to_ns", "budget_usd",
+    "registered_ns", "registered_by", "stopped_ns", "stopped_by", "stop_reason", "revision",
+]  # fmt: skip
+# Services ask every second, each of their processes.
+_CACHED_NS = NS_PER_S
+_LOSS_EVERY_NS = 10 * NS_PER_MINUTE
+
+_log = get_logger("attribution")
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What to expect of an experiment, by the decisions of the day before; None is unknown."""
+
+    decisions_per_day: int  # that match its targets
+    decisions_needed: int | None  # to see the effect that the prior names, with a power of 80 %
+    days_needed: float | None
+    at_risk_usd: Decimal | None  # over its whole time, at the high end of the slope
+    basis: str
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """One experiment: as registered, as measured, and what it found."""
+
+    experiment: Experiment
+    state: str
+    measured: Measured
+    at_risk_basis: str
+    outcomes_until_ns: int  # decisions after it count once their outcomes are known
+    loss: Loss | None  # None where the arms cannot tell yet
+    estimate: SlopeEstimate  # of its decisions alone
+
+
+class ExperimentJob:
+    """The one writer of `experiments`."""
+
+    def __init__(self, config: AttributionConfig, store: Connections) -> None:
+        self._config = config
+        self._store = store
+        self._reader = Reader(store, AttributesConfig())
+        self._writing = threading.Lock()
+        self._cached: tuple[int, list[Experiment]] | None = None
+        self._loss_ns: dict[str, int] = {}  # when the loss of each was measured last
+
+    def register(self, fresh: Experiment, now_ns: int) -> Plan:
+        """Register one, which begins by itself; return what to expect of it.
+
+        Raises:
+            InputError: it may not begin; what is wrong, and the remedy.
+        """
+        with self._writing:
+            plan = self.expect(fresh, now_ns)
+            self._store_revision(replace(fresh, registered_ns=now_ns), 1)
+            told = {"name": fresh.name, "owner": fresh.owner, "budget_usd": str(fresh.budget_usd),
+                    "arms": [asdict(arm) for arm in fresh.arms], "targets": dict(fresh.targets),
+                    "from_ns": fresh.from_ns, "to_ns": fresh.to_ns}  # fmt: skip
+            self._audit("experiment_registered", fresh.registered_by, told, now_ns)
+        return plan
+
+    def stop(self, name: str, actor: str, reason: str, now_ns: int) -> Experiment:
+        """End one now, for good. Raises InputError where there is none, or it has ended."""
+        with self._writing:
+            found = self.one(name)
+            state = found.state(now_ns)
+            if state not in (RUNNING, SCHEDULED):
+                raise InputError(f"experiment {name} is {state} already; there is nothing to stop")
+            stopped = replace(found, stopped_ns=now_ns, stopped_by=actor, stop_reason=reason)
+            self._store_revision(stopped, 2)
+            told = {"name": name, "reason": reason}
+            self._audit("experiment_stopped", actor, told, now_ns)
+        return stopped
+
+    def all(self) -> list[Experiment]:
+        """Return every experiment, in order of registration."""
+        rows = self._store.client().query(_ALL).result_rows
+        return [_experiment(row) for row in rows]
+
+    def one(self, name: str) -> Experiment:
+        """Return one by its name. Raises InputError where there is none."""
+        every = self.all()
+        for each in every:
+            if each.name == name:
+                return each
+        known = ", ".join(each.name for each in every) or "none yet"
+        raise InputError(f"there is no experiment {name[:80]!r}; registered: {known}")
+
+    def active(self, now_ns: int) -> list[Experiment]:
+        """Return those that run now, as services ask for them."""
+        if not self._config.experiments.enabled:
+            return []
+        cached = self._cached
+        if cached is None or not 0 <= now_ns - cached[0] < _CACHED_NS:
+            cached = self._cached = (now_ns, self.all())
+        return [each for each in cached[1] if each.state(now_ns) == RUNNING]
+
+    def run_once(self, now_ns: int) -> int:
+        """Stop what must not go on; return how many were stopped."""
+        stopped = 0
+        for each in self.all():
+            if each.state(now_ns) != RUNNING:
+                continue
+            reason = self._measured(each, now_ns).reason_to_stop(each.budget_usd)
+            if not reason and now_ns - self._loss_ns.get(each.name, 0) >= _LOSS_EVERY_NS:
+                self._loss_ns[each.name] = now_ns
+                loss = self._found(each, now_ns)[1]
+                if loss is not None and loss.low_usd >= each.budget_usd:
+                    reason = (
+                        f"the arms prove a loss of {loss.usd} USD, at least {loss.low_usd}, with "
+                        f"a budget of {each.budget_usd}"
+                    )
+            if reason:
+                self.stop(each.name, GUARD, reason, now_ns)
+                _log.warning("experiment_stopped", experiment=each.name, reason=reason)
+                stopped += 1
+        return stopped
+
+    def report(self, name: str, now_ns: int) -> Report:
+        """Return one as it stands."""
+        found = self.one(name)
+        estimate, loss, until_ns = self._found(found, now_ns)
+        book = read_book(self._store, self._config)
+        return Report(
+            experiment=found,
+            state=found.state(now_ns),
+            measured=self._measured(found, now_ns),
+            at_risk_basis=(
+                f"95 % quantile of the slope; {book.told(now_ns, self._config.slope.basis)}"
+            ),
+            outcomes_until_ns=until_ns,
+            loss=loss,
+            estimate=estimate,
+        )
+
+    def expect(self, fresh: Experiment, now_ns: int) -> Plan:
+        """Return what the decisions of the last day let expect of one that is not registered.
+
+        Raises:
+            InputError: it may not begin; what is wrong, and the remedy.
+        """
+        check(fresh, self.all(), self._config.experiments, now_ns)
+        to_ns = now_ns // NS_PER_MINUTE * NS_PER_MINUTE
+        outcome, found = best_cells(self._store, self._config, max(to_ns - NS_PER_DAY, 0), to_ns)
+        keep = [
+            row
+            for row in range(len(found.cells))
+            if all(
+                getattr(found, name)[row] in fresh.targets[name]
+                for name in ("action", "region", "cohort")
+                if fresh.targets.get(name)
+            )
+        ]
+        cells = found.cells.take(np.array(keep, np.int64))
+        n, days = int(cells.n.sum()), (fresh.to_ns - fresh.from_ns) / NS_PER_DAY
+        # Of a service that is younger than a day, a day is what it has seen of one.
+        first_ns = int(cells.minute.min()) if len(cells) else to_ns
+        per_day = n / (max(to_ns - first_ns, NS_PER_MINUTE) / NS_PER_DAY)
+        mean = float(cells.sums[:, OUTCOME].sum() / n) if n else 0.0
+        needed = None
+        if mean > 0:
+            spread = float(cells.within()[:, OUTCOME, OUTCOME].sum()) / n
+            demands = demands_of(self._config)
+            needed = round(
+                power_decisions(
+                    spread, demands.relative_per_ms * mean, variance_ms2(fresh.arms), demands.level
+                )
+            )
+        return Plan(
+            decisions_per_day=round(per_day),
+            decisions_needed=needed,
+            days_needed=needed / per_day if needed is not None and n else None,
+            at_risk_usd=self._planned_risk(fresh, per_day * days, mean, outcome, now_ns),
+            basis=f"{outcome} of the {n:,} decisions of the last 24 h; channel and offer type "
+            "of the targets are not taken into account",
+        )
+
+    def _planned_risk(
+        self, fresh: Experiment, decisions: float, mean: float, outcome: str, now_ns: int
+    ) -> Decimal | None:
+        if outcome == "converted" or not mean:
+            return None
+        high = read_book(self._store, self._config).slope(now_ns).high * 1e6
+        share = sum(arm.share * high * arm.delay_ms for arm in fresh.arms)
+        return Decimal(decisions * share * mean).quantize(Decimal("0.01"))
+
+    def _measured(self, found: Experiment, now_ns: int) -> Measured:
+        book = read_book(self._store, self._config)
+        to_ns = min(found.ended_ns + NS_PER_MINUTE, now_ns)
+        minutes: Table = self._store.client().query_arrow(
+            _MINUTES,
+            parameters={
+                "name": found.name,
+                "from_ns": found.from_ns,
+                "to_ns": max(to_ns, found.from_ns),
+                "beta": book.slope(now_ns).high,
+            },
+        )
+        return measured(found, minutes, self._values(found.from_ns, to_ns))
+
+    def _values(self, from_ns: int, to_ns: int) -> Mapping[tuple[str, str], float]:
+        """Return the value of a decision by action and region, since a day before it began."""
+        table = self._reader.selected_values(Selection(max(from_ns - NS_PER_DAY, 0), to_ns))
+        amount = whole(micros_in_halves(table["value_usd"]))
+        pairs = zip(table["action"].to_pylist(), table["region"].to_pylist(), strict=True)
+        valued = ints(table["valued"]).tolist()
+        return {
+            pair: usd / count / MICROS
+            for pair, usd, count in zip(pairs, amount.tolist(), valued, strict=True)
+            if count
+        }
+
+    def _found(self, found: Experiment, now_ns: int) -> tuple[SlopeEstimate, Loss | None, int]:
+        """Return the slope on its own decisions, what its delays cost those, and until when."""
+        delay_ns = self._config.outcome_delay_s * NS_PER_S
+        from_ns = found.from_ns // NS_PER_MINUTE * NS_PER_MINUTE
+        until_ns = min(found.ended_ns + NS_PER_MINUTE, now_ns - delay_ns)
+        to_ns = max(until_ns // NS_PER_MINUTE * NS_PER_MINUTE, from_ns)
+        outcome, cells = best_cells(
+            self._store, self._config, from_ns, to_ns, experiment=found.name
+        )
+        demands: Demands = demands_of(self._config)
+        basis = f"{outcome} of the decisions of experiment {found.name}"
+        estimate = estimate_slope(cells.cells, basis, demands)
+        delay_ms = float(cells.cells.sums[:, INJECTED].sum())
+        return estimate, loss_of(estimate, outcome, delay_ms), to_ns
+
+    def _store_revision(self, each: Experiment, revision: int) -> None:
+        row = {
+            **{name: getattr(each, name) for name in _COLUMNS if hasattr(each, name)},
+            "arms": json.dumps([asdict(arm) for arm in each.arms]),
+            "targets": json.dumps(dict(each.targets)),
+            "revision": revision,
+        }
+        self._store.client().insert(
+            "experiments", [[row[name] for name in _COLUMNS]], column_names=_COLUMNS
+        )
+        self._cached = None
+
+    def _audit(self, action: str, actor: str, told: Mapping[str, Any], now_ns: int) -> None:
+        append_audit(
+            self._store.client(),
+            at_ns=now_ns,
+            actor=actor,
+            action=action,
+            detail=json.dumps(told, sort_keys=True),
+            seal=self._store.audit_seal,
+        )
+
+
+def _experiment(row: Any) -> Experiment:  # noqa: ANN401  a row of the store
+    said = dict(zip(_COLUMNS, row, strict=True))
+    said.pop("revision")
+    return Experiment(
+        **{
+            **said,
+            "arms": tuple(Arm(**arm) for arm in json.loads(said["arms"])),
+            "targets": {k: tuple(v) for k, v in json.loads(said["targets"]).items()},
+        }
+    )

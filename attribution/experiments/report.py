@@ -1,0 +1,151 @@
+"""Pure: what an experiment has done so far: its arms, what it put at risk, and what it cost."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+
+import numpy as np
+
+from attribution.experiments.rules import Experiment, SampleRatio, sample_ratio
+from attribution.path.columns import Table, ints
+from attribution.revenue.loss import Floats
+from attribution.sensitivity.estimate import Instrument, SlopeEstimate
+
+_CENT = Decimal("0.01")
+# Delayed decisions of unknown value: more, and what is at risk is not known.
+UNVALUED_SHARE_MAX = 0.02
+# The value of a class is known once its first decisions are attributed.
+UNVALUED_MIN = 200
+
+
+@dataclass(frozen=True, slots=True)
+class ArmReport:
+    """One arm, as registered and as seen."""
+
+    name: str
+    share: float
+    delay_ms: float
+    decisions: int
+    share_observed: float | None  # None without a decision
+    delay_ms_mean: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What was counted from decisions."""
+
+    arms: tuple[ArmReport, ...]
+    sample_ratio: SampleRatio
+    decisions: int
+    delayed: int
+    unvalued: int  # delayed ones of unknown value: in no sum of money
+    at_risk_usd: Decimal  # value that the delays lose at the high end of the slope
+    at_risk_usd_per_minute: Decimal  # of the dearer one of the last two minutes
+
+    def reason_to_stop(self, budget_usd: Decimal) -> str:
+        """Return why it must not go on, "" where it may."""
+        ratio = self.sample_ratio
+        if ratio.unregistered:
+            return f"{ratio.unregistered} decisions came in an arm that is not registered"
+        if ratio.is_wrong:
+            return f"sample ratio mismatch: chi-square {ratio.chi2:.1f}, p {ratio.p_value:.1e}"
+        if self.at_risk_usd >= budget_usd:
+            return f"the budget is spent: {self.at_risk_usd} of {budget_usd} USD were at risk"
+        # Until every service has heard of it, a stopped experiment goes on for some seconds.
+        if self.at_risk_usd + self.at_risk_usd_per_minute >= budget_usd:
+            return (
+                f"another minute would overspend: {self.at_risk_usd} of {budget_usd} USD were at "
+                f"risk, and {self.at_risk_usd_per_minute} more each minute"
+            )
+        unvalued_max = max(UNVALUED_MIN, UNVALUED_SHARE_MAX * self.delayed)
+        if self.unvalued > unvalued_max:
+            return f"what is at risk is not known: {self.unvalued} decisions have no known value"
+        return ""
+
+
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """What the delays cost, by the randomised arms alone, with a 95 % interval."""
+
+    usd: Decimal
+    low_usd: Decimal
+    high_usd: Decimal
+    outcome: str  # margin or revenue
+    decisions: int  # whose outcomes are known
+
+
+def measured(
+    experiment: Experiment, minutes: Table, values_usd: Mapping[tuple[str, str], float]
+) -> Measured:
+    """Return what the decisions of an experiment say.
+
+    Args:
+        experiment: of which.
+        minutes: answer of `sql/experiment_minutes.sql`.
+        values_usd: of a decision, by action and region, where it is known.
+    """
+    names = [arm.name for arm in experiment.arms]
+    place = np.array([_place(names, arm) for arm in minutes["arm"].to_pylist()], np.int64)
+    decisions, delayed = ints(minutes["decisions"]), ints(minutes["delayed"])
+    each_minute, minute = np.unique(ints(minutes["minute_ns"]), return_inverse=True)
+    counts = np.zeros((len(each_minute), len(names)), np.int64)
+    own = place >= 0
+    np.add.at(counts, (minute.reshape(-1)[own], place[own]), decisions[own])
+    delay_ms = _floats(minutes, "delay_ms")
+    at_risk, unvalued = _at_risk(minutes, values_usd)
+    by_minute = np.bincount(minute.reshape(-1), weights=at_risk, minlength=len(each_minute))
+    seen = counts.sum(axis=0)
+    total = int(seen.sum())
+    return Measured(
+        arms=tuple(
+            ArmReport(
+                arm.name,
+                arm.share,
+                arm.delay_ms,
+                int(seen[at]),
+                float(seen[at] / total) if total else None,
+                float(delay_ms[place == at].sum() / seen[at]) if seen[at] else None,
+            )
+            for at, arm in enumerate(experiment.arms)
+        ),
+        sample_ratio=sample_ratio(experiment.arms, counts, int(decisions[~own].sum())),
+        decisions=int(decisions.sum()),
+        delayed=int(delayed.sum()),
+        unvalued=unvalued,
+        at_risk_usd=_usd(float(at_risk.sum())),
+        at_risk_usd_per_minute=_usd(float(by_minute[-2:].max(initial=0.0))),
+    )
+
+
+def loss_of(estimate: SlopeEstimate, outcome: str, delay_ms: float) -> Loss | None:
+    """Return what so many milliseconds, over all decisions, cost; None where it is not money."""
+    by_arms: Instrument | None = estimate.injection
+    if by_arms is None or outcome == "converted":
+        return None
+    low, high = sorted((-by_arms.low * delay_ms, -by_arms.high * delay_ms))
+    return Loss(_usd(-by_arms.estimate * delay_ms), _usd(low), _usd(high), outcome, estimate.n)
+
+
+def _at_risk(minutes: Table, values_usd: Mapping[tuple[str, str], float]) -> tuple[Floats, int]:
+    """Return dollars of each row, and how many delayed decisions have no known value."""
+    pairs = zip(minutes["action"].to_pylist(), minutes["region"].to_pylist(), strict=True)
+    value = np.array([values_usd.get(pair, np.nan) for pair in pairs], np.float64)
+    is_known = ~np.isnan(value)
+    lost, stated_usd = _floats(minutes, "lost_share"), _floats(minutes, "stated_lost_usd")
+    usd = np.where(is_known, np.maximum(np.nan_to_num(value), 0.0) * lost, stated_usd)
+    missing = ints(minutes["delayed"]) - ints(minutes["stated"])
+    return usd, int(missing[~is_known].sum())
+
+
+def _place(names: list[str], arm: str) -> int:
+    return names.index(arm) if arm in names else -1
+
+
+def _floats(table: Table, name: str) -> Floats:
+    return np.asarray(table[name].to_numpy(), np.float64)
+
+
+def _usd(value: float) -> Decimal:
+    return Decimal(value).quantize(_CENT)

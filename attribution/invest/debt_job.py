@@ -1,0 +1,217 @@
+"""I/O: the technical-debt ledger from what is stored, and from a file; writes nothing."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from typing import Any
+
+from attribution.books.unit_cost import Bills
+from attribution.core.config import AttributionConfig
+from attribution.core.selection import Selection
+from attribution.invest.debt import Burden, Item, Priced, Worth, in_all, ledger
+from attribution.invest.debt_file import DebtEntry
+from attribution.invest.debt_found import (
+    READS,
+    WRITES,
+    CacheSeen,
+    FlagSeen,
+    RuntimeSeen,
+    billed_for,
+    old_runtimes,
+    resource_names,
+    stale_flags,
+    unknown_runtimes,
+    useless_caches,
+)
+from attribution.invest.file import InvestFile
+from attribution.invest.npv import Range, cents
+from attribution.invest.runtimes import READ_ON
+from attribution.read.reader import Reader
+from attribution.vram.job import VramJob
+from attribution.vram.ranking import SECONDS_A_YEAR
+from collector.core.clock import NS_PER_DAY
+from collector.core.config import AttributesConfig
+from collector.core.sql import sql
+from collector.store.connect import Connections
+
+# Decisions whose spans are read for the time that a cache takes.
+_SAMPLED_MAX = 50_000
+
+
+@dataclass(frozen=True, slots=True)
+class Debt:
+    """The ledger: first what brings the most for a dollar of mending, last what is unknown."""
+
+    from_ns: int
+    to_ns: int
+    days_min: int  # observed, before a flag or a cache is a finding
+    rate: Decimal
+    years: int
+    worth: Worth
+    items: list[Priced]
+    loss_usd_per_year: Range | None  # of the items whose loss is known
+    unpriced: int  # items in no sum
+    runtimes_unknown: list[str]  # of which the table of ends says nothing
+    runtimes_read_on: str
+
+
+class DebtJob:
+    """Reads findings, and prices them with what a file says."""
+
+    def __init__(self, config: AttributionConfig, store: Connections) -> None:
+        self._config = config
+        self._store = store
+        self._vram = VramJob(config, store)
+        self._reader = Reader(store, AttributesConfig())
+
+    def ledger(self, told: InvestFile, window: Selection, days_min: int) -> Debt:
+        """Return the ledger of a window.
+
+        Args:
+            told: entries, and the rate and horizon that they are valued at.
+            window: of the telemetry, and of the decisions that say what time is worth.
+            days_min: that a flag or a cache has to be observed.
+        """
+        worth = self._worth(window)
+        runtimes = [RuntimeSeen(*row) for row in self._rows("debt_runtimes", window)]
+        found = [*old_runtimes(runtimes, window.to_ns)]
+        flags = [FlagSeen(*row) for row in self._rows("debt_flags", window)]
+        found += stale_flags(flags, days_min, window.to_ns)
+        rows = self._rows("debt_caches", window, reads=list(READS), writes=list(WRITES))
+        caches = useless_caches([CacheSeen(*row) for row in rows], days_min, window.to_ns)
+        found += self._billed(caches, window)
+        items = joined(found, told.debt)
+        priced = ledger(items, worth, told.invest.rate, told.invest.quarters)
+        return Debt(
+            from_ns=window.from_ns,
+            to_ns=window.to_ns,
+            days_min=days_min,
+            rate=told.invest.rate,
+            years=told.invest.years,
+            worth=worth,
+            items=priced,
+            loss_usd_per_year=in_all(priced, worth),
+            unpriced=sum(each.loss_usd_per_year is None for each in priced),
+            runtimes_unknown=unknown_runtimes(runtimes),
+            runtimes_read_on=str(READ_ON),
+        )
+
+    def _worth(self, window: Selection) -> Worth:
+        model = self._vram.made(window, "action")
+        lineage, groups = model["lineage"], model["groups"]
+        basis = "estimate" if lineage["slope_version"] else "prior"
+        if not groups:
+            told = "no decision of the window has a known value"
+            return Worth(None, None, basis, told)
+        # As if the low ends of all groups came together, which is the widest that they can be.
+        erv = _summed([each["erv_usd_per_s"] for each in groups], SECONDS_A_YEAR)
+        per_ms = _summed([each["marginal_usd_per_ms_year"] for each in groups], 1)
+        days = lineage["counted_s"] / 86_400
+        scaled = f"{lineage['decisions']} decisions in {days:.3g} days, as if they went on so"
+        return Worth(erv, per_ms, basis, f"{lineage['slope']}; a year of {scaled}")
+
+    def _billed(self, caches: Sequence[Item], window: Selection) -> list[Item]:
+        """Add what the bills say that a cache costs, and the time that vain lookups take."""
+        if not caches:
+            return []
+        bills = Bills(self._config, self._store, window)
+        by_resource = {each.name: each for each in bills.by("resource")}
+        found = []
+        for item in caches:
+            name = item.id.removeprefix("cache/")
+            burden, bases, missing = Burden(), [], []
+            evidence = dict(item.evidence)
+            resources = billed_for(resource_names(name), by_resource)
+            amounts = [by_resource[each].effective for each in resources]
+            known = [each for each in amounts if each is not None]
+            if len(known) < len(amounts):
+                missing.append("what it costs to run: its bill is in a currency without a rate")
+            elif known and bills.covered_ns:
+                spent = sum(known, Decimal(0))
+                a_year = cents(spent * SECONDS_A_YEAR * 10**9 / bills.covered_ns)
+                burden = replace(burden, run_usd_per_year=Range.exactly(a_year))
+                bases.append("bill")
+                evidence |= {"resources": resources, "billed_days": bills.covered_ns / NS_PER_DAY}
+            else:
+                missing.append("what it costs to run: no line of a bill bears its name")
+            if item.evidence["lookups"]:
+                drag_ms = self._drag_ms(name, window)
+                evidence["drag_ms"] = float(drag_ms)
+                if drag_ms:
+                    burden = replace(burden, drag_ms=Range.exactly(drag_ms))
+            found.append(
+                replace(
+                    item,
+                    evidence=evidence,
+                    burden=burden,
+                    bases=tuple(bases),
+                    missing=tuple(missing),
+                )
+            )
+        return found
+
+    def _drag_ms(self, cache: str, window: Selection) -> Decimal:
+        """Return the time on the critical path that lookups take of the mean decision."""
+        count = self._reader.selected_count(window)
+        every = max(1, math.ceil(count / _SAMPLED_MAX))
+        ((self_ns, decisions),) = self._rows("debt_drag", window, cache=cache, every=every)
+        if not decisions:
+            return Decimal(0)
+        mean_ms = Decimal(int(self_ns)) / int(decisions) / 1_000_000
+        return mean_ms.quantize(Decimal("0.000001"))
+
+    def _rows(self, name: str, window: Selection, **parameters: object) -> Sequence[Sequence[Any]]:
+        bound = {"from_ns": window.from_ns, "to_ns": window.to_ns, **parameters}
+        return self._store.client().query(sql(name, __file__), parameters=bound).result_rows
+
+
+def joined(found: Sequence[Item], entries: Sequence[DebtEntry]) -> list[Item]:
+    """Put the entries of a file to what telemetry found, by id; the others stand alone."""
+    by_id: dict[str, Item] = {each.id: each for each in found}
+    for entry in entries:
+        source = entry.source or "the file, without a source"
+        own = entry.burden()
+        item = by_id.get(entry.id)
+        if item is None:
+            item = Item(
+                id=entry.id,
+                kind="stated",
+                what=entry.what or entry.id,
+                found_by="file",
+                evidence={"source": source},
+                burden=own,
+                bases=("stated",),
+            )
+        else:
+            item = replace(
+                item,
+                found_by="telemetry and file",
+                evidence={**item.evidence, "source_of_amounts": source},
+                burden=_over(item.burden, own),
+                bases=tuple(sorted({*item.bases, "stated"})),
+                # Whoever says what running it costs need not be billed for it.
+                missing=item.missing if own.run_usd_per_year is None else (),
+            )
+        by_id[entry.id] = item
+    return list(by_id.values())
+
+
+def _over(found: Burden, stated: Burden) -> Burden:
+    """Return what is found, where nothing else is stated."""
+    given: Mapping[str, Range] = {
+        name: getattr(stated, name)
+        for name in Burden.__dataclass_fields__
+        if getattr(stated, name) is not None
+    }
+    return replace(found, **given)
+
+
+def _summed(bands: Sequence[Mapping[str, float]], factor: int) -> Range:
+    low, median, high = (
+        sum((Decimal(str(each[name])) for each in bands), Decimal(0)) * factor
+        for name in ("low", "median", "high")
+    )
+    return Range(min(low, median), median, max(median, high))

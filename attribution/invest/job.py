@@ -1,0 +1,242 @@
+"""I/O: replays what investments save on stored decisions, rules on them, and keeps the verdicts."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from typing import Any
+
+from attribution.core.config import AttributionConfig
+from attribution.core.selection import Selection
+from attribution.invest.answers import Comparison, compare_options
+from attribution.invest.file import InvestFile, OptionEntry
+from attribution.invest.gate import Basis, Evidence, Replayed, canonical, digest, document
+from attribution.invest.npv import Driver, Option, Range
+from attribution.read.reader import Reader
+from attribution.sensitivity.job import read_book
+from attribution.whatif.analyst import Analyst
+from attribution.whatif.answers import Money, WhatIfAnswer
+from collector.core.config import AttributesConfig
+from collector.core.errors import InputError
+from collector.core.sql import sql
+from collector.store.connect import Connections
+
+# The uncertainty of replayed gains is that of one slope: it is drawn once for all options.
+SLOPE_DRIVER = "sensitivity of value to latency"
+_SQL = sql("gate_verdicts", __file__)
+_COLUMNS = [
+    "judged_ns", "sha256", "changed_ns", "option", "ruling", "gain_low_usd", "cost_usd", "document",
+    "signature", "public_key", "actor",
+]  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class StoredVerdict:
+    """One verdict as it is kept."""
+
+    judged_ns: int
+    sha256: str
+    option: str
+    ruling: str
+    gain_low_usd: Decimal | None
+    cost_usd: Decimal | None
+    document: dict[str, Any]
+    signature: str | None
+    public_key: str | None
+    actor: str
+
+
+class InvestJob:
+    """The one writer of `gate_verdicts`."""
+
+    def __init__(self, config: AttributionConfig, store: Connections) -> None:
+        self._config = config
+        self._store = store
+        self._analyst = Analyst(config, store)
+        self._reader = Reader(store, AttributesConfig())
+
+    def compare(self, told: InvestFile, selection: Selection) -> Comparison:
+        """Compare the options of a file; what one saves is replayed on the selection."""
+        options = [self.option(each, told, selection) for each in told.options]
+        invest = told.invest
+        return compare_options(options, invest.rate, invest.years, invest.seed)
+
+    def judge(
+        self, told: InvestFile, name: str, selection: Selection, at: tuple[int, str], actor: str
+    ) -> StoredVerdict:
+        """Rule on one option and keep the verdict.
+
+        Args:
+            told: the file.
+            name: of the option; "" is the only one.
+            selection: what its gain is replayed on.
+            at: now, in ns and as ISO 8601.
+            actor: who asked.
+        """
+        option, evidence = self.option(told.chosen(name), told, selection)
+        evidence = self._held_now(evidence, at[0])
+        ruled = document(option, evidence, told.invest.demand(), at[1])
+        verdict = ruled["verdict"]
+        row = StoredVerdict(
+            judged_ns=at[0],
+            sha256=digest(ruled),
+            option=option.name,
+            ruling=verdict["ruling"],
+            gain_low_usd=_amount(verdict["gain_low_usd"]),
+            cost_usd=_amount(verdict["cost_usd"]),
+            document=ruled,
+            signature=None,
+            public_key=None,
+            actor=actor,
+        )
+        self._write(row, at[0])
+        return row
+
+    def sign(self, row: StoredVerdict, signature: str, public_key: str, now_ns: int) -> None:
+        """Keep a verdict's signature, which has been checked; one that is there stays."""
+        if row.signature is not None:
+            raise InputError(f"verdict {row.sha256[:12]} is signed already; judge again")
+        self._write(replace(row, signature=signature, public_key=public_key), now_ns)
+
+    def verdicts(self, sha256: str = "") -> list[StoredVerdict]:
+        """Return every verdict, or those whose name begins so, the newest first."""
+        found = self._store.client().query(_SQL, parameters={"sha256": sha256}).result_rows
+        return [
+            StoredVerdict(
+                judged_ns=row[0], sha256=row[1], option=row[2], ruling=row[3], gain_low_usd=row[4],
+                cost_usd=row[5], document=json.loads(row[6]), signature=row[7] or None,
+                public_key=row[8] or None, actor=row[9],
+            )
+            for row in found
+        ]  # fmt: skip
+
+    def verdict(self, sha256: str) -> StoredVerdict:
+        """Return one by the beginning of its name. Raises InputError where that is not one."""
+        found = self.verdicts(sha256)
+        if len(found) != 1 or not sha256:
+            raise InputError(
+                f"{len(found)} verdicts begin with {sha256[:64]!r}; `millworth vram verdicts` "
+                "lists them"
+            )
+        return found[0]
+
+    def replay_again(self, ruled: dict[str, Any]) -> list[str]:
+        """Replay what a verdict was replayed on; return what differs, a line each."""
+        before = ruled["evidence"]["replayed"]
+        if before is None:
+            return []
+        entry = OptionEntry.model_validate(
+            {"name": "x", "capex_usd": 0, "opex_usd_per_quarter": 0, "saves": before["saves"]}
+        )
+        _, evidence = self._replayed(entry, Selection(before["from_ns"], before["to_ns"]), 1)
+        now = evidence.replayed
+        if now is None:
+            return ["the decisions that it was replayed on are no longer stored"]
+        wrong = []
+        if now.decisions != before["decisions"]:
+            wrong.append(f"it was replayed on {before['decisions']} decisions; {now.decisions} now")
+        for name in ("low", "median", "high"):
+            was, amount = Decimal(before["saved_usd"][name]), getattr(now.saved, name)
+            if was != amount:
+                wrong.append(f"saved, {name}: {was} USD then, {amount} USD now")
+        return wrong
+
+    def option(
+        self, entry: OptionEntry, told: InvestFile, selection: Selection
+    ) -> tuple[Option, Evidence]:
+        """Return an option and what its gain rests on."""
+        try:
+            stated = entry.stated(told.invest.quarters)
+        except ValueError as error:
+            raise InputError(f"option {error}") from error
+        if stated is None:
+            return self._replayed(entry, selection, told.invest.quarters)
+        return stated, self._claimed(entry, selection)
+
+    def _claimed(self, entry: OptionEntry, selection: Selection) -> Evidence:
+        """Hold a stated gain that claims our own estimate against the slope in force."""
+        if entry.basis is not Basis.ESTIMATE:
+            return Evidence(entry.basis, source=entry.source)
+        return replace(self._slope(selection.to_ns), source=entry.source)
+
+    def _replayed(
+        self, entry: OptionEntry, selection: Selection, quarters: int
+    ) -> tuple[Option, Evidence]:
+        found = self._analyst.what_if(selection, entry.changes(), "class", signed=True)
+        money, slope = found.money, self._slope(selection.to_ns)
+        if money is None:
+            reason = "no decision of the window has a known value; import outcomes, or widen it"
+            return entry.option(quarters, Range.exactly(Decimal(0))), replace(
+                slope, basis=Basis.OBSERVATIONAL, reason=reason
+            )
+        replayed = _replayed_of(found, money, selection, entry, self._days(selection))
+        gain = replayed.quarterly()
+        option = entry.option(quarters, gain, (Driver(SLOPE_DRIVER, gain),))
+        return option, replace(slope, replayed=replayed)
+
+    def _held_now(self, evidence: Evidence, now_ns: int) -> Evidence:
+        """Hold what an estimate says against the slope in force now: it may be withdrawn since."""
+        if evidence.basis is not Basis.ESTIMATE or evidence.reason:
+            return evidence
+        now = self._slope(now_ns)
+        if now.model_version == evidence.model_version:
+            return evidence
+        reason = now.reason or (
+            f"the gain rests on slope version {evidence.model_version}, and version "
+            f"{now.model_version} is in force; take a window that ends later"
+        )
+        return replace(
+            evidence, basis=now.basis, reason=reason, decisions_missing=now.decisions_missing
+        )
+
+    def _days(self, selection: Selection) -> int:
+        """Return on how many days of the window there are decisions."""
+        return self._reader.selected_extent(selection).days
+
+    def _slope(self, at_ns: int) -> Evidence:
+        """Return what the slope in force rests on, and what it lacks."""
+        book = read_book(self._store, self._config)
+        model, last = book.in_force(at_ns), book.last
+        if model is not None:
+            return Evidence(Basis.ESTIMATE, model_version=model.version)
+        if last is None:
+            reason = "the slope is not yet identified: it was never estimated; "
+            return Evidence(Basis.PRIOR, reason + "say `millworth vram slope`")
+        return Evidence(
+            Basis.PRIOR,
+            f"the slope is not yet identified: {last.reason}",
+            decisions_missing=last.decisions_needed,
+        )
+
+    def _write(self, row: StoredVerdict, now_ns: int) -> None:
+        self._store.client().insert(
+            "gate_verdicts",
+            [[
+                row.judged_ns, row.sha256, now_ns, row.option, row.ruling, row.gain_low_usd,
+                row.cost_usd, canonical(row.document).decode(), row.signature or "",
+                row.public_key or "", row.actor,
+            ]],
+            column_names=_COLUMNS,
+        )  # fmt: skip
+
+
+def _replayed_of(
+    found: WhatIfAnswer, money: Money, selection: Selection, entry: OptionEntry, days: int
+) -> Replayed:
+    return Replayed(
+        from_ns=selection.from_ns,
+        to_ns=selection.to_ns,
+        saves=tuple(entry.saves.items()),
+        decisions=found.decisions,
+        replayed=found.replayed,
+        unvalued=money.unvalued,
+        saved=Range(money.low_usd, money.usd, money.high_usd),
+        bases=tuple(money.bases),
+        slope=money.slope,
+        days=days,
+    )
+
+
+def _amount(text: str | None) -> Decimal | None:
+    return None if text is None else Decimal(text)

@@ -1,0 +1,4 @@
+"""The loops that write attributions, revenue cells and evidence.
+
+Begin with `attribution`.
+"""

@@ -1,0 +1,294 @@
+"""I/O: rewrites `revenue_cells` whole, second by second, from decisions and outcomes.
+
+Two steps. A touched second is summed anew from its decisions. Then every later second of the
+window is valued anew from the stored sums, because what a class earned is part of their value.
+Only what differs from the stored rows is written. Where an outcome turns out to be another
+decision's than it was, the second that loses it is touched too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import fields
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from attribution.core.config import AttributionConfig
+from attribution.jobs.match_ledger import Matches
+from attribution.path.columns import (
+    Column,
+    Table,
+    ints,
+    micros,
+    micros_in_halves,
+    money,
+    names_of,
+)
+from attribution.path.spans import NONE, Ints, lookup
+from attribution.read.reader import Reader, in_groups
+from attribution.revenue.loss import (
+    BASES,
+    Cells,
+    Decisions,
+    Earned,
+    Outcome,
+    Values,
+    earned_by_decision,
+    replace_seconds,
+    sum_cells,
+    value_cells,
+)
+from attribution.revenue.matching import Named, match_outcomes
+from attribution.revenue.window import earned_in_window, halves
+from attribution.sensitivity.job import read_book
+from attribution.sensitivity.versions import SlopeBook
+from collector.core.clock import NS_PER_MINUTE, NS_PER_S
+from collector.store.connect import Connections
+
+_APART_NS = 10 * NS_PER_MINUTE
+_SECONDS_MAX = 600
+_KEY = ("second_ns", "action", "region")
+
+
+class _Groups:
+    """Codes of (action, region), as they are met."""
+
+    def __init__(self) -> None:
+        self.names: list[tuple[str, str]] = []
+        self._codes: dict[tuple[str, str], int] = {}
+
+    def codes(self, table: Table) -> Ints:
+        """Return the code of each row."""
+        pairs = zip(table["action"].to_pylist(), table["region"].to_pylist(), strict=True)
+        return np.array([self._code(pair) for pair in pairs], np.int64)
+
+    def _code(self, pair: tuple[str, str]) -> int:
+        if pair not in self._codes:
+            self._codes[pair] = len(self.names)
+            self.names.append(pair)
+        return self._codes[pair]
+
+
+class CellWriter:
+    """The one writer of `revenue_cells`."""
+
+    def __init__(self, config: AttributionConfig, store: Connections, reader: Reader) -> None:
+        self._config = config
+        self._store = store
+        self._reader = reader
+        self._window_ns = config.value_window_s * NS_PER_S
+
+    def rewrite(self, seconds_ns: Sequence[int]) -> int:
+        """Rewrite these seconds, ascending, and the values that follow from them.
+
+        Returns:
+            How many cells were written; those that came out as they are stored are not.
+        """
+        matches = Matches(self._store, self._reader)
+        written, due, done = 0, list(seconds_ns), set[int]()
+        while due:
+            for begin, end in in_groups(due, _APART_NS, _SECONDS_MAX):
+                written += self._rewrite_group(due[begin:end], matches)
+            done.update(due)
+            due = sorted(matches.touched - done)
+        matches.keep()
+        return written
+
+    def _rewrite_group(self, seconds_ns: Sequence[int], matches: Matches) -> int:
+        groups, book = _Groups(), read_book(self._store, self._config)
+        fresh = self._summed(seconds_ns, groups, book, matches)
+        from_ns = seconds_ns[0]
+        newest_ns, revision = self._reader.newest_cell(from_ns)
+        # A second outside the window of the last touched one is worth what it was.
+        to_ns = max(min(newest_ns, seconds_ns[-1] + self._window_ns), seconds_ns[-1]) + NS_PER_S
+        stored = self._reader.cells(from_ns, to_ns)
+        stored_cells = _stored_cells(stored, groups)
+        cells = replace_seconds(stored_cells, fresh, np.array(seconds_ns, np.int64))
+        window = self._window(cells, from_ns, to_ns, groups)
+        sources = book.sources(cells.second_ns)
+        rows = _rows(cells, value_cells(cells, window), groups.names, sources)
+        changed = _changed(rows, cells, stored, stored_cells)
+        if len(changed):
+            self._store.client().insert_arrow(
+                "revenue_cells",
+                changed.append_column(
+                    "revision", pa.array([revision + 1] * len(changed), pa.uint64())
+                ),
+            )
+        return len(changed)
+
+    def _summed(
+        self, seconds_ns: Sequence[int], groups: _Groups, book: SlopeBook, matches: Matches
+    ) -> Cells:
+        """Sum the decisions of these seconds and their outcomes."""
+        table = self._reader.cell_decisions(seconds_ns)
+        ingress_ns = ints(table["ingress_ns"])
+        stated, is_stated = micros(table["value_usd"])
+        actions = table["action"].to_pylist()
+        reference = {action: self._config.reference_ns(action) for action in set(actions)}
+        decisions = Decisions(
+            second_ns=ingress_ns - ingress_ns % NS_PER_S,
+            group=groups.codes(table),
+            total_ns=ints(table["total_ns"]),
+            reference_ns=np.array([reference[action] for action in actions], np.int64),
+            is_error=ints(table["is_error"]) != 0,
+            stated_micros=stated,
+            is_stated=is_stated,
+        )
+        earned = earned_by_decision(self._outcomes(seconds_ns, table, matches), len(table))
+        return sum_cells(decisions, earned, book.slopes(decisions.second_ns))
+
+    def _outcomes(
+        self, seconds_ns: Sequence[int], decisions: Table, matches: Matches
+    ) -> list[Outcome]:
+        """Return the outcomes of these decisions, each matched to one of them."""
+        table = self._reader.cell_outcomes(
+            seconds_ns, self._config.currency, self._config.rate_days_max
+        )
+        ids, keys = table["decision_id"].to_pylist(), table["outcome_key"].to_pylist()
+        if not ids:
+            return []
+        candidates = self._reader.cell_candidates(
+            seconds_ns,
+            sorted({each for each in ids if each}),
+            sorted({key for key, each in zip(keys, ids, strict=True) if not each}),
+        )
+        matched = match_outcomes(
+            _named(table),
+            [
+                (*pair, key)
+                for pair, key in zip(
+                    _pairs(candidates), candidates["outcome_key"].to_pylist(), strict=True
+                )
+            ],
+        )
+        matches.note(
+            {
+                outcome_id: found[0] - found[0] % NS_PER_S
+                for outcome_id, found in zip(table["outcome_id"].to_pylist(), matched, strict=True)
+                if found is not None
+            }
+        )
+        at = {key: index for index, key in enumerate(_pairs(decisions))}
+        return _outcomes(table, [NONE if each is None else at.get(each, NONE) for each in matched])
+
+    def _window(self, cells: Cells, from_ns: int, to_ns: int, groups: _Groups) -> Earned:
+        opens_ns = from_ns - self._window_ns + NS_PER_S
+        before_table = self._reader.earned_before(opens_ns, from_ns)
+        leaving_table = self._reader.cells(opens_ns, min(to_ns - self._window_ns, from_ns))
+        before_group = groups.codes(before_table)
+        leaving_group = groups.codes(leaving_table)
+        before = np.zeros((len(groups.names), len(fields(Earned)), 2), np.int64)
+        before[before_group] = _earned_in_halves(before_table)
+        return earned_in_window(
+            cells,
+            before,
+            ints(leaving_table["second_ns"]),
+            leaving_group,
+            _earned(leaving_table).matrix(),
+            self._window_ns,
+        )
+
+
+def _pairs(table: Table) -> list[tuple[int, str]]:
+    return list(zip(table["ingress_ns"].to_pylist(), table["decision_id"].to_pylist(), strict=True))
+
+
+def _named(table: Table) -> list[Named]:
+    is_refund = np.array(pc.equal(table["kind"], "refund").to_pylist(), bool)
+    is_earning = ints(table["converted"]) != 0
+    for name in ("margin", "revenue"):
+        is_earning |= micros(table[name])[1]
+    columns = [table[name].to_pylist() for name in ("decision_id", "outcome_key", "event_ns")]
+    flags = is_refund.tolist(), (is_earning & ~is_refund).tolist()
+    return [Named(*each) for each in zip(*columns, *flags, strict=True)]
+
+
+def _outcomes(table: Table, matched: Sequence[int]) -> list[Outcome]:
+    margin, margin_known = micros(table["margin"])
+    revenue, revenue_known = micros(table["revenue"])
+    kinds, converted = table["kind"].to_pylist(), table["converted"].to_pylist()
+    return [
+        Outcome(
+            decision=decision,
+            kind=kinds[row],
+            converted=bool(converted[row]),
+            margin_micros=int(margin[row]) if margin_known[row] else None,
+            revenue_micros=int(revenue[row]) if revenue_known[row] else None,
+        )
+        for row, decision in enumerate(matched)
+        if decision != NONE
+    ]
+
+
+def _earned(table: Table) -> Earned:
+    return Earned(*(_column(table, each.name) for each in fields(Earned)))
+
+
+def _earned_in_halves(table: Table) -> Ints:
+    """Return `Earned.matrix()` of sums that may be beyond 64 bits, in halves."""
+    return np.stack(
+        [
+            micros_in_halves(table[_stored_name(each.name)])
+            if each.name.endswith("_micros")
+            else halves(ints(table[each.name]))
+            for each in fields(Earned)
+        ],
+        axis=1,
+    )
+
+
+def _stored_name(name: str) -> str:
+    return name.replace("_micros", "_usd")
+
+
+def _column(table: Table, name: str) -> Column:
+    """Return the column that the cores call `name`, whole numbers or floats as it is stored."""
+    if name.endswith("_micros"):
+        return micros(table[_stored_name(name)])[0]
+    if name.endswith("_ns") or not pa.types.is_floating(table.schema.field(name).type):
+        return ints(table[name])
+    return np.asarray(table[name].to_numpy(), np.float64)
+
+
+def _stored_cells(table: Table, groups: _Groups) -> Cells:
+    columns: dict[str, Column] = {
+        each.name: groups.codes(table) if each.name == "group" else _column(table, each.name)
+        for each in fields(Cells)
+    }
+    return Cells(**columns)
+
+
+def _rows(
+    cells: Cells, values: Values, names: Sequence[tuple[str, str]], sources: Sequence[str]
+) -> Table:
+    """Return rows of `revenue_cells` without `revision`."""
+    columns: dict[str, Column] = {
+        "action": names_of(cells.group, [name[0] for name in names]),
+        "region": names_of(cells.group, [name[1] for name in names]),
+        "basis": names_of(values.basis, BASES),
+        "slope_source": pa.array(sources, pa.string()),
+    }
+    for source in (cells, values):
+        for each in fields(source):
+            column = getattr(source, each.name)
+            if each.name.endswith("_micros"):
+                columns[_stored_name(each.name)] = money(column)
+            elif each.name not in ("group", "basis"):
+                columns[each.name] = pa.array(column)
+    return pa.table(columns)
+
+
+def _changed(rows: Table, cells: Cells, stored: Table, stored_cells: Cells) -> Table:
+    """Return the rows that differ from what is stored under their key."""
+    count = int(max(cells.group.max(initial=0), stored_cells.group.max(initial=0))) + 1
+    stored_key = stored_cells.second_ns // NS_PER_S * count + stored_cells.group
+    order = np.argsort(stored_key)
+    at = lookup(stored_key[order], cells.second_ns // NS_PER_S * count + cells.group)
+    twins = stored.take(pa.array(order[at] if len(order) else at, mask=at < 0))
+    is_same = pa.array(at >= 0)
+    for name in set(rows.column_names) - set(_KEY):
+        is_same = pc.and_(is_same, pc.fill_null(pc.equal(rows[name], twins[name]), False))
+    return rows.filter(pc.invert(is_same))

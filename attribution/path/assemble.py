@@ -1,0 +1,180 @@
+"""Pure: spans -> compact decision trees, with clock skew corrected as an overlay.
+
+Skew follows Jaeger's adjuster (clockskew.go): across machines, a child that does not fit into its
+parent is moved; durations never change. Shifts are kept beside the raw times.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from attribution.path.membership import Flag, Members, find_members
+from attribution.path.spans import (
+    CLIENT,
+    CONSUMER,
+    INTERNAL,
+    NONE,
+    PRODUCER,
+    UNSPECIFIED,
+    Bools,
+    Ids,
+    Ints,
+    Links,
+    Roots,
+    Spans,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Trees:
+    """Trees of many decisions, one row a span; parents are indexes into the same arrays.
+
+    Rows are sorted by decision, shifted start and span id, so that one input gives one output.
+    """
+
+    row: Ints  # index into Spans
+    decision: Ints  # index into Roots
+    parent: Ints  # NONE for a root
+    start_ns: Ints  # after the shift
+    end_ns: Ints
+    shift_ns: Ints
+    bound_ns: Ints  # of the error against its parent's clock; 0 of one clock, NONE if unknown
+    span_id: Ids
+    is_blocking: Bools  # false where its parent did not wait for it
+    levels: tuple[Ints, ...]  # rows at each depth, the roots first
+    flags: Ints  # of each decision, bits of membership.Flag
+
+    def __len__(self) -> int:
+        return len(self.row)
+
+
+def assemble(spans: Spans, roots: Roots, links: Links, *, skew_max_ns: int) -> Trees:
+    """Build the tree of every decision.
+
+    Args:
+        spans: all spans of the traces that the decisions touch, in any order.
+        roots: the decisions; a span that is the root of two counts for the first.
+        links: span links among `spans`.
+        skew_max_ns: a larger shift is flagged and not applied; 0 applies none.
+    """
+    members = _sorted(find_members(spans, roots, links), spans)
+    own = spans.take(members.row)
+    levels = by_depth(members.parent)
+    is_blocking = _blocking(members, own)
+    bound_ns = _bounds(members, own)
+    # Shorter than what its clock may be wrong by: any place in its parent would be a guess.
+    lost = is_blocking & ~members.is_hung & (bound_ns > own.end_ns - own.start_ns)
+    is_blocking &= ~lost
+    shift_ns, oversized = _shifts(members, own, levels, is_blocking, skew_max_ns)
+    flags = members.flags.copy()
+    for mask, flag in (
+        (~is_blocking & ~lost, Flag.ASYNC),
+        (lost, Flag.CLOCK_EXCLUDED),
+        (shift_ns != 0, Flag.SHIFTED),
+        (oversized, Flag.SKEW_TOO_LARGE),
+    ):
+        flags[members.decision[mask]] |= flag
+    flags[roots.ingress_ns > roots.start_ns] |= Flag.CLIPPED_INGRESS
+    return Trees(
+        row=members.row,
+        decision=members.decision,
+        parent=members.parent,
+        start_ns=own.start_ns + shift_ns,
+        end_ns=own.end_ns + shift_ns,
+        shift_ns=shift_ns,
+        bound_ns=bound_ns,
+        span_id=own.span_id,
+        is_blocking=is_blocking,
+        levels=levels,
+        flags=flags,
+    )
+
+
+def by_depth(parent: Ints) -> tuple[Ints, ...]:
+    """Return the rows at each depth, in ascending order within one."""
+    depth, jump = (parent >= 0).astype(np.int64), parent.copy()
+    while len(open_ := np.flatnonzero(jump >= 0)):
+        through = jump[open_]
+        depth[open_] += depth[through]
+        jump[open_] = jump[through]
+    order = np.argsort(depth, kind="stable")
+    bounds = np.searchsorted(depth[order], np.arange(1, int(depth.max(initial=0)) + 1))
+    return tuple(np.split(order, bounds))
+
+
+def _sorted(members: Members, spans: Spans) -> Members:
+    order = np.lexsort((spans.span_id[members.row], spans.start_ns[members.row], members.decision))
+    at = np.empty(len(order), np.int64)
+    at[order] = np.arange(len(order))
+    parent = members.parent[order]
+    return Members(
+        row=members.row[order],
+        decision=members.decision[order],
+        parent=np.where(parent >= 0, at[parent], NONE) if len(order) else parent,
+        is_hung=members.is_hung[order],
+        is_linked=members.is_linked[order],
+        flags=members.flags,
+    )
+
+
+def _blocking(members: Members, own: Spans) -> Bools:
+    """Tell which spans their parent waited for; what the span says wins over inference."""
+    is_root = members.parent < 0
+    is_below_producer = ~members.is_hung & (own.kind[members.parent] == PRODUCER)
+    consumed = (own.kind == CONSUMER) & is_below_producer
+    inferred = is_root | ~(consumed | members.is_linked)
+    blocks: Bools = np.where(own.blocking == NONE, inferred, (own.blocking == 1) | is_root)
+    return blocks
+
+
+def _bounds(members: Members, own: Spans) -> Ints:
+    """Return by how much each span's place in its parent may be wrong."""
+    bound = np.zeros(len(own), np.int64)
+    child = np.flatnonzero(members.parent >= 0)
+    parent = members.parent[child]
+    error, other = own.clock_error_ns[child], own.clock_error_ns[parent]
+    known = (error >= 0) & (other >= 0)
+    apart = np.where(known, error + other, NONE)
+    bound[child] = np.where(_same_clock(own, child, parent), 0, apart)
+    return bound
+
+
+def _shifts(
+    members: Members, own: Spans, levels: tuple[Ints, ...], is_blocking: Bools, max_ns: int
+) -> tuple[Ints, Bools]:
+    """Return the shift of each span, and where one was too large to apply."""
+    shift = np.zeros(len(own), np.int64)
+    oversized = np.zeros(len(own), bool)
+    if max_ns == 0:
+        return shift, oversized
+    for rows in levels[1:]:
+        parent = members.parent[rows]
+        same_clock = _same_clock(own, rows, parent)
+        # Where its own parent is unknown, or did not wait for it, nothing says where it fits.
+        judged = ~same_clock & ~members.is_hung[rows] & is_blocking[rows]
+        start, end = own.start_ns[rows], own.end_ns[rows]
+        from_, to = own.start_ns[parent] + shift[parent], own.end_ns[parent] + shift[parent]
+        slack = (to - from_) - (end - start)
+        centred = from_ + slack // 2 - start
+        fits = (start >= from_) & (end <= to)
+        needed = np.where(slack < 0, np.maximum(from_ - start, 0), np.where(fits, 0, centred))
+        needed = np.where(judged, needed, 0)
+        oversized[rows] = np.abs(needed) > max_ns
+        applied = np.where(oversized[rows], 0, needed)
+        shift[rows] = np.where(same_clock & ~members.is_hung[rows], shift[parent], applied)
+    return shift, oversized
+
+
+def _same_clock(own: Spans, child: Ints, parent: Ints) -> Bools:
+    """Tell whether one clock stamped both: one machine, or one process.
+
+    Where a machine is not named, a child that did not cross the wire is its parent's process.
+    """
+    host, other = own.host[child], own.host[parent]
+    named = (host > 0) & (other > 0)
+    in_process = np.isin(own.kind[child], (UNSPECIFIED, INTERNAL, CLIENT, PRODUCER))
+    one_process = in_process & (own.service[child] == own.service[parent])
+    same: Bools = np.where(named, host == other, one_process)
+    return same

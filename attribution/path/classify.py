@@ -1,0 +1,100 @@
+"""Pure: the class and the stage of each span's self time.
+
+Classes, first match wins: `latency.class` as sent; a rule of the config; then the semantic
+conventions. A call to a store is store; where the store itself sent spans, the call is network and
+what is below it store. Any other client call is network. What runs in a process is compute.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+import numpy as np
+
+from attribution.core.config import ClassRule
+from attribution.core.segments import CLASSES, COMPUTE, NETWORK, STORE
+from attribution.path.assemble import Trees
+from attribution.path.membership import nearest
+from attribution.path.spans import (
+    CLIENT,
+    CONSUMER,
+    INTERNAL,
+    NONE,
+    PRODUCER,
+    SERVER,
+    Bools,
+    Ints,
+    Small,
+    Spans,
+)
+
+
+def rule_classes(rules: Sequence[ClassRule], labels: Sequence[tuple[str, str]]) -> Small:
+    """Return the class that the first matching rule gives each (service, span name), or NONE."""
+    compiled = [
+        (re.compile(rule.service), re.compile(rule.span_name), CLASSES.index(rule.latency_class))
+        for rule in rules
+    ]
+    return np.array(
+        [
+            next(
+                (
+                    code
+                    for service, name, code in compiled
+                    if service.search(label[0]) and name.search(label[1])
+                ),
+                NONE,
+            )
+            for label in labels
+        ],
+        np.int8,
+    )
+
+
+def classify(trees: Trees, spans: Spans, by_rule: Small) -> tuple[Small, Bools]:
+    """Return the class of each span, and which client calls have an unseen other side.
+
+    Args:
+        trees: as assembled.
+        spans: what the trees were assembled from.
+        by_rule: the class by config of each label code, or NONE.
+    """
+    own = spans.take(trees.row)
+    calls = (own.kind == CLIENT) | (own.kind == PRODUCER)
+    child = np.flatnonzero(trees.parent >= 0)
+    parent = trees.parent[child]
+    has_remote = np.zeros(len(own), bool)
+    has_remote[parent[np.isin(own.kind[child], (SERVER, CONSUMER))]] = True
+    has_store_call = np.zeros(len(own), bool)
+    has_store_call[parent[own.is_store[child] & (own.kind[child] == CLIENT)]] = True
+    # At any depth below: what an ORM spends around its driver's spans is its own.
+    for rows in reversed(trees.levels[1:]):
+        has_store_call[trees.parent[rows[has_store_call[rows]]]] = True
+
+    store_call = (own.kind == CLIENT) & own.is_store
+    store_inside = (own.kind == INTERNAL) & own.is_store & ~has_store_call
+    wire = calls | ((own.kind == CONSUMER) & own.is_receive)
+    by_convention = np.where(
+        store_inside | (store_call & ~has_remote), STORE, np.where(wire, NETWORK, COMPUTE)
+    )
+    # Below a call to a store that sent spans itself, all is store.
+    beneath = nearest(trees.parent, np.where(store_call & has_remote, 1, NONE)) > 0
+    by_convention[beneath & ~(store_call & has_remote)] = STORE
+
+    sent = own.latency_class
+    ruled = by_rule[own.label] if len(by_rule) else np.full(len(own), NONE, np.int8)
+    result = np.where(sent != NONE, sent, np.where(ruled != NONE, ruled, by_convention))
+    is_opaque = (
+        (own.kind == CLIENT) & ~own.is_store & ~has_remote & (sent == NONE) & (ruled == NONE)
+    )
+    return result.astype(np.int8), is_opaque
+
+
+def sent_stages(trees: Trees, spans: Spans) -> Ints:
+    """Return the stage that each span or its nearest ancestor says, NONE where the stamps decide.
+
+    What the root itself says is left out: it would hide its own stamps.
+    """
+    stage = spans.stage[trees.row].astype(np.int64)
+    return nearest(trees.parent, np.where(trees.parent < 0, NONE, stage))

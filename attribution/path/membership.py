@@ -1,0 +1,253 @@
+"""Pure: which spans belong to which decision, and where each hangs.
+
+A span belongs to its nearest ancestor root, else to the root that shares its decision.id, else
+through a span link; what is left of a tree whose top was lost hangs under the root of its trace.
+Spans above a root, and beside it under the same caller, are the caller's time and no member.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntFlag
+
+import numpy as np
+
+from attribution.path.spans import NONE, Bools, Ids, Ints, Links, Roots, Spans, lookup
+
+
+class Flag(IntFlag):
+    """What is odd about a decision. The names, in lower case, are the values of `flags`."""
+
+    ORPHAN = 1 << 0  # a span whose parent is not there hangs under the root
+    DUPLICATE_SPAN = 1 << 1  # one span id with different content: the first received counts
+    CYCLE = 1 << 2  # spans were each other's ancestors; cut at the earliest
+    LINKED = 1 << 3  # a span belongs through a span link only
+    NESTED = 1 << 4  # another decision began inside: its time is its own
+    ROOT_MISSING = 1 << 5  # the root's span is not there: all is untraced
+    ASYNC = 1 << 6  # a span that nothing waited for was pruned
+    OUTSIDE = 1 << 7  # a span lies wholly outside its parent and is off the path
+    SHIFTED = 1 << 8  # clock skew was corrected, as an overlay
+    SKEW_TOO_LARGE = 1 << 9  # ... or would have been by more than skew_max_s, so was not
+    OPAQUE_PEER = 1 << 10  # a client call whose other side sent no span: counted as network
+    CLIPPED_INGRESS = 1 << 11  # the ingress stamp lies after the root's start
+    CLOCK_EXCLUDED = 1 << 12  # a span is shorter than its clock's bound: where it lies is unknown
+
+
+@dataclass(frozen=True, slots=True)
+class Members:
+    """Spans that belong to a decision. `parent` indexes these arrays."""
+
+    row: Ints  # index into Spans
+    decision: Ints  # index into Roots
+    parent: Ints  # NONE for the root
+    is_hung: Bools  # under the root because its own parent is no member
+    is_linked: Bools  # ... and tied by a span link only
+    flags: Ints  # of each root
+
+
+@dataclass(frozen=True, slots=True)
+class _Forest:
+    """One row a distinct span, sorted by trace and span id."""
+
+    row: Ints  # index into Spans
+    parent: Ints
+    key: Ints  # trace and span id in one number, sorted
+    values: Ids  # the ids that keys are made of
+    is_clash: Bools
+    is_cut: Bools
+
+    def find(self, trace: Ints, span_id: Ids) -> Ints:
+        """Return the index of each span, NONE where it is not there."""
+        if len(self.values) == 0:
+            return np.full(len(trace), NONE, np.int64)
+        code = np.minimum(np.searchsorted(self.values, span_id), len(self.values) - 1)
+        key = np.where(trace >= 0, trace * len(self.values) + code, NONE)
+        return lookup(self.key, np.where(self.values[code] == span_id, key, NONE))
+
+
+def find_members(spans: Spans, roots: Roots, links: Links) -> Members:
+    """Find the members of every decision at once; the order of `spans` makes no difference."""
+    if len(roots) == 0:
+        none = np.empty(0, np.int64)
+        return Members(none, none, none, none.astype(bool), none.astype(bool), none)
+    forest = _plant(spans)
+    n, row = len(forest.row), forest.row
+    root_at = forest.find(roots.trace, roots.span_id)
+    present = np.flatnonzero(root_at >= 0)
+    own = np.full(n, NONE, np.int64)
+    # Of two decisions on one span the first counts: writing backwards leaves it in place.
+    own[root_at[present][::-1]] = present[::-1]
+    root_at[present[own[root_at[present]] != present]] = NONE
+    present = np.flatnonzero(root_at >= 0)
+    is_root = own >= 0
+    owner = nearest(forest.parent, own)
+
+    above = _ancestors(forest.parent, root_at[present])
+    seed, is_linked = _seeds(spans, roots, links, forest, owner, root_at, above)
+    top = nearest(forest.parent, np.where(forest.parent < 0, np.arange(n), NONE))
+    joined = nearest(np.where(owner < 0, forest.parent, NONE), np.where(owner < 0, seed, NONE))
+    has_root = np.zeros(n, bool)
+    has_root[top[root_at[present]]] = True
+    lost = np.flatnonzero((owner < 0) & (joined < 0) & ~has_root[top])
+    owner = np.where(owner >= 0, owner, joined)
+    owner[lost] = _adopter(spans, roots, present, row[top[lost]])
+
+    keep = np.flatnonzero(owner >= 0)
+    at = np.full(n, NONE, np.int64)
+    at[keep] = np.arange(len(keep))
+    parent = forest.parent[keep]
+    is_hung = ~is_root[keep] & ((parent < 0) | (owner[parent] != owner[keep]))
+    hook = at[root_at[owner[keep]]]
+    local = np.where(is_root[keep], NONE, np.where(is_hung, hook, at[parent]))
+    is_linked = is_linked[keep] & is_hung & (joined[keep] >= 0)
+    flags = _flags(spans, roots, forest, owner, keep, is_hung, is_linked, is_root)
+    flags[root_at < 0] |= Flag.ROOT_MISSING
+    return Members(row[keep], owner[keep], local, is_hung, is_linked, flags)
+
+
+def nearest(parent: Ints, own: Ints) -> Ints:
+    """Return the value of the nearest ancestor-or-self that has one; NONE where none has.
+
+    Pointer doubling: a chain of n spans takes log2(n) rounds. A cycle without a value stays NONE.
+    """
+    value, jump = own.copy(), parent.copy()
+    for _ in range(len(parent).bit_length() + 1):
+        open_ = np.flatnonzero((value < 0) & (jump >= 0))
+        if len(open_) == 0:
+            break
+        through = jump[open_]
+        value[open_], jump[open_] = value[through], jump[through]
+    return value
+
+
+def _plant(spans: Spans) -> _Forest:
+    order = np.lexsort((spans.content, spans.received_ns, spans.span_id, spans.trace))
+    trace, span_id = spans.trace[order], spans.span_id[order]
+    first = np.ones(len(order), bool)
+    first[1:] = (trace[1:] != trace[:-1]) | (span_id[1:] != span_id[:-1])
+    group = np.cumsum(first) - 1
+    row = order[first]
+    is_clash = np.zeros(len(row), bool)
+    is_clash[group[spans.content[order] != spans.content[row][group]]] = True
+
+    parent_id = spans.parent_id[row]
+    values = np.unique(np.concatenate([spans.span_id[row], parent_id]))
+    key = spans.trace[row] * len(values) + np.searchsorted(values, spans.span_id[row])
+    parent_key = spans.trace[row] * len(values) + np.searchsorted(values, parent_id)
+    parent = np.where(parent_id == 0, NONE, lookup(key, parent_key))
+    parent, is_cut = _cut_cycles(parent, spans.start_ns[row])
+    return _Forest(row, parent, key, values, is_clash, is_cut)
+
+
+def _cut_cycles(parent: Ints, start_ns: Ints) -> tuple[Ints, Bools]:
+    """Make the earliest span of each cycle parentless; of equals, the smallest span id."""
+    is_cut = np.zeros(len(parent), bool)
+    reached = nearest(parent, np.where(parent < 0, 0, NONE))
+    unreached = np.flatnonzero(reached < 0)
+    if len(unreached) == 0:
+        return parent, is_cut
+    parent, seen = parent.copy(), set[int]()
+    for begin in unreached.tolist():
+        trail: dict[int, None] = {}
+        node = begin
+        while node >= 0 and node not in seen:
+            seen.add(node)
+            trail[node] = None
+            node = int(parent[node])
+        if node in trail:
+            walked = list(trail)
+            cycle = walked[walked.index(node) :]
+            cut = min(cycle, key=lambda at: (int(start_ns[at]), at))
+            parent[cut], is_cut[cut] = NONE, True
+    return parent, is_cut
+
+
+def _ancestors(parent: Ints, of: Ints) -> Bools:
+    """Mark every proper ancestor of the spans `of`."""
+    above = np.zeros(len(parent), bool)
+    step = parent[of]
+    while len(step := np.unique(step[step >= 0])):
+        step = step[~above[step]]
+        above[step] = True
+        step = parent[step]
+    return above
+
+
+def _seeds(
+    spans: Spans,
+    roots: Roots,
+    links: Links,
+    forest: _Forest,
+    owner: Ints,
+    root_at: Ints,
+    above: Bools,
+) -> tuple[Ints, Bools]:
+    """Return the decision that each span names itself, by id or else by link, and which by link."""
+    by_code = np.full(max(int(roots.decision.max(initial=0)), 0) + 1, NONE, np.int64)
+    order = np.lexsort((roots.span_id, roots.trace, roots.ingress_ns))[::-1]
+    by_code[roots.decision[order]] = order  # the earliest of those that share an id
+    code = spans.decision[forest.row]
+    known = (code >= 0) & (code < len(by_code))
+    seed = np.where(known, by_code[np.where(known, code, 0)], NONE)
+    seed[seed >= 0] = np.where(root_at[seed[seed >= 0]] >= 0, seed[seed >= 0], NONE)
+    # A caller that carries the id of what it called is not a part of it.
+    same_trace = spans.trace[forest.row] == roots.trace[seed]
+    seed[above & same_trace] = NONE
+
+    at = np.full(len(spans), NONE, np.int64)
+    at[forest.row] = np.arange(len(forest.row))
+    is_linked = np.zeros(len(forest.row), bool)
+    target = forest.find(links.trace, links.span_id)
+    for link in np.lexsort((target, at[links.row])).tolist():
+        source, to = int(at[links.row[link]]), int(target[link])
+        if source >= 0 and to >= 0 and owner[source] < 0 and seed[source] < 0 and owner[to] >= 0:
+            seed[source], is_linked[source] = owner[to], True
+    return seed, is_linked
+
+
+def _adopter(spans: Spans, roots: Roots, present: Ints, row: Ints) -> Ints:
+    """Return the decision of the trace that a span without a known parent falls into.
+
+    With several decisions in a trace: the last that began before the span, else the first.
+    """
+    order = present[
+        np.lexsort((roots.span_id[present], roots.start_ns[present], roots.trace[present]))
+    ]
+    if len(order) == 0:
+        return np.full(len(row), NONE, np.int64)
+    trace, start_ns = roots.trace[order], roots.start_ns[order]
+    # Ranks make (trace, time) one sortable number without losing a nanosecond.
+    times = np.unique(np.concatenate([start_ns, spans.start_ns[row]]))
+    keys = trace * len(times) + np.searchsorted(times, start_ns)
+    wanted = spans.trace[row] * len(times) + np.searchsorted(times, spans.start_ns[row])
+    last = np.searchsorted(keys, wanted, side="right") - 1
+    first = np.minimum(np.searchsorted(trace, spans.trace[row]), len(order) - 1)
+    pick = np.maximum(last, first)
+    return np.where(trace[pick] == spans.trace[row], order[pick], NONE)
+
+
+def _flags(
+    spans: Spans,
+    roots: Roots,
+    forest: _Forest,
+    owner: Ints,
+    keep: Ints,
+    is_hung: Bools,
+    is_linked: Bools,
+    is_root: Bools,
+) -> Ints:
+    flags = np.zeros(len(roots), np.int64)
+    own = owner[keep]
+    lost = is_hung & ~is_linked & (spans.trace[forest.row[keep]] == roots.trace[own])
+    for mask, flag in (
+        (lost, Flag.ORPHAN),
+        (is_linked, Flag.LINKED),
+        (forest.is_clash[keep], Flag.DUPLICATE_SPAN),
+        (forest.is_cut[keep], Flag.CYCLE),
+    ):
+        flags[own[mask]] |= flag
+    inner = np.flatnonzero(is_root & (forest.parent >= 0))
+    outer = owner[forest.parent[inner]]
+    # A caller may be a part of what it called, by a link to it: that is not inside of itself.
+    flags[outer[(outer >= 0) & (outer != owner[inner])]] |= Flag.NESTED
+    return flags

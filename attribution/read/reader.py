@@ -1,0 +1,362 @@
+"""I/O: what the job reads from the store, one method a file of `sql/`; answers are Arrow tables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from attribution.core.config import LatencyBudget
+from attribution.core.segments import SEGMENTS, segments_of
+from attribution.core.selection import CALIBRATION_ACTION, Selection
+from attribution.core.slo import Measured
+from attribution.path.columns import Table
+from collector.core.clock import NS_PER_DAY, NS_PER_HOUR, NS_PER_MINUTE, NS_PER_MS, NS_PER_S
+from collector.core.config import AttributesConfig
+from collector.core.sql import sql
+from collector.store.connect import Connections
+from collector.store.row_removal import OF_DECISIONS, remove_rows
+
+_BLOCK_BYTES = 16 * 2**20
+
+
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """How many decisions a question is about, and when they were."""
+
+    decisions: int
+    first_ns: int  # 0 without any
+    days: int  # of 24 hours since the beginning, that have one
+
+
+class Reader:
+    """Typed access to the queries of this room, over this thread's connection."""
+
+    def __init__(self, store: Connections, attributes: AttributesConfig) -> None:
+        self._store = store
+        self._attributes = attributes
+
+    def touched_spans(self, after_ns: int, until_ns: int) -> Table:
+        """Return trace and row hash of the spans and decisions received in (after, until]."""
+        return self._table("touched_spans", after_ns=after_ns, until_ns=until_ns)
+
+    def trace_bounds(self, trace_ids: Sequence[str]) -> list[tuple[str, int, int]]:
+        """Return each trace with the first and last start of its spans, by time."""
+        return [
+            (str(trace_id), int(from_ns), int(to_ns))
+            for trace_id, from_ns, to_ns in self._rows("trace_bounds", trace_ids=list(trace_ids))
+        ]
+
+    def spans(self, trace_ids: Sequence[str], from_ns: int, to_ns: int) -> Table:
+        """Return every span of these traces that started in [from, to]."""
+        name = self._attributes.name
+        return self._table(
+            "spans",
+            trace_ids=list(trace_ids),
+            from_ns=from_ns,
+            to_ns=to_ns,
+            class_name=name("latency.class"),
+            stage_name=name("decision.stage"),
+            blocking_name=name("latency.blocking"),
+            id_name=name("decision.id"),
+        )
+
+    def decisions(
+        self,
+        trace_ids: Sequence[str],
+        decision_ids: Sequence[str],
+        around: tuple[int, int],
+        until_ns: int,
+    ) -> Table:
+        """Return the decisions of these traces or ids whose root was received by `until_ns`."""
+        return self._table(
+            "decisions",
+            trace_ids=list(trace_ids),
+            decision_ids=list(decision_ids),
+            # A stamp may lie before its root's start by the whole length of a decision; a day is
+            # longer.
+            from_ns=max(around[0] - NS_PER_DAY, 0),
+            to_ns=around[1] + NS_PER_DAY,
+            until_ns=until_ns,
+        )
+
+    def attributions(self, ingress_ns: Sequence[int], decision_ids: Sequence[str]) -> Table:
+        """Return what was written for these decisions before."""
+        return self._table(
+            "attributions", ingress_ns=list(ingress_ns), decision_ids=list(decision_ids)
+        )
+
+    def known_traces(self, ingress_ns: Sequence[int], decision_ids: Sequence[str]) -> set[str]:
+        """Return the traces that these decisions were made of before."""
+        rows = self._rows(
+            "known_traces", ingress_ns=list(ingress_ns), decision_ids=list(decision_ids)
+        )
+        return {str(row[0]) for row in rows}
+
+    def known_spans(
+        self, ingress_ns: Sequence[int], decision_ids: Sequence[str]
+    ) -> dict[tuple[int, str], set[str]]:
+        """Return the spans that these decisions have at the revision in force."""
+        rows = self._rows(
+            "known_spans", ingress_ns=list(ingress_ns), decision_ids=list(decision_ids)
+        )
+        return {(int(began_ns), str(each)): set(span_ids) for began_ns, each, span_ids in rows}
+
+    def foreign_traces(self, decision_ids: Sequence[str], after_ns: int, until_ns: int) -> set[str]:
+        """Return traces received in (after, until] of which a span names one of these."""
+        rows = self._rows(
+            "foreign_traces",
+            decision_ids=list(decision_ids),
+            after_ns=max(after_ns, 0),
+            until_ns=until_ns,
+            id_name=self._attributes.name("decision.id"),
+        )
+        return {str(row[0]) for row in rows}
+
+    def linking_traces(self, trace_ids: Sequence[str], after_ns: int, until_ns: int) -> set[str]:
+        """Return traces received in (after, until] of which a span links to one of these."""
+        rows = self._rows(
+            "linking_traces",
+            trace_ids=list(trace_ids),
+            after_ns=max(after_ns, 0),
+            until_ns=until_ns,
+        )
+        return {str(row[0]) for row in rows}
+
+    def path_columns(self, from_ns: int, to_ns: int, *, threads: int = 0) -> Iterator[Table]:
+        """Yield the trees of the decisions in [from, to), in chunks, each column one array.
+
+        Args:
+            from_ns: first ingress.
+            to_ns: behind the last ingress.
+            threads: of the engine; 0 leaves it the choice.
+        """
+        table = self._store.client().query_arrow(
+            sql("path_columns", __file__),
+            parameters={"from_ns": from_ns, "to_ns": to_ns},
+            # What never leaves the process need not be packed, nor words written out a row each. Of
+            # blocks of 1 MiB, as the engine cuts them, a fifth of the time is spent on the cuts.
+            settings={
+                "preferred_block_size_bytes": _BLOCK_BYTES,
+                "output_format_arrow_compression_method": "none",
+                "output_format_arrow_low_cardinality_as_dictionary": 1,
+            }
+            | ({"max_threads": threads} if threads else {}),
+        )
+        for batch in table.to_batches():
+            if len(batch):
+                yield pa.Table.from_batches([batch])
+
+    def repeat_path_columns(self, copies: int, apart_ns: int) -> None:
+        """Store the trees again as later decisions, until there are `copies` of each."""
+        self._store.client().command(
+            sql("bench_columns", __file__), parameters={"copies": copies, "apart_ns": apart_ns}
+        )
+
+    def selected_count(self, selection: Selection) -> int:
+        """Return how many decisions a question is about."""
+        return self.selected_extent(selection).decisions
+
+    def selected_extent(self, selection: Selection) -> Extent:
+        """Return the same, with when they were."""
+        return Extent(*self._rows("selected_count", **asked(selection))[0])
+
+    def selected_segments(self, selection: Selection, every: int) -> Table:
+        """Return the split of one in `every` of these decisions, the same ones every time."""
+        return self._table("selected_segments", **asked(selection), every=every)
+
+    def selected_trees(
+        self, selection: Selection, every: int, *, by: str = "", names: Sequence[str] = ()
+    ) -> Table:
+        """Return the trees of one in `every` of these decisions, each column one chunk.
+
+        Args:
+            selection: of the decisions.
+            every: so many stand for one.
+            by: the dimension of `names`; the offer type of all is "" where it is not that.
+            names: of these groups alone, by default of all.
+        """
+        table = self._table(
+            "selected_trees", **asked(selection), every=every, by=by, names=list(names)
+        )
+        return table.combine_chunks()
+
+    def selected_values(self, selection: Selection) -> Table:
+        """Return what the decisions of this time were worth, by action and region."""
+        return self._table(
+            "selected_values",
+            from_ns=selection.from_ns - selection.from_ns % NS_PER_S,
+            to_ns=selection.to_ns,
+        )
+
+    def measured(self, budget: LatencyBudget, from_ns: int, to_ns: int) -> Measured:
+        """Return how the decisions of one budget stand in [from, to)."""
+        segments = segments_of(budget.segment)
+        is_whole = len(segments) == len(SEGMENTS)
+        row = self._rows(
+            "budget",
+            from_ns=from_ns,
+            to_ns=to_ns,
+            action=budget.action,
+            region=budget.region,
+            channel=budget.channel,
+            left_out=[] if budget.action == CALIBRATION_ACTION else [CALIBRATION_ACTION],
+            is_whole=int(is_whole),
+            mask=[int(at in segments) for at in range(len(SEGMENTS))],
+            target_p50_ns=round((budget.p50_ms or 0.0) * NS_PER_MS),
+            target_p95_ns=round((budget.p95_ms or 0.0) * NS_PER_MS),
+        )[0]
+        return Measured(*(int(each) for each in row))
+
+    def attributions_between(self, from_ns: int, to_ns: int) -> Table:
+        """Return what was written for the decisions in [from, to)."""
+        return self._table("attributions_between", from_ns=from_ns, to_ns=to_ns)
+
+    def drop_superseded(self, decisions: pa.Table) -> None:
+        """Remove rows of `decisions` that are not the current ones of their roots, if any."""
+        if len(decisions):
+            remove_rows(self._store, "decisions", OF_DECISIONS, _keys(decisions))
+
+    def withdrawn(self, after_ns: int, until_ns: int) -> Table:
+        """Return the decisions that were taken out of the sums, or put back, with a row hash."""
+        return self._table("withdrawn", after_ns=after_ns, until_ns=until_ns)
+
+    def drop_withdrawn(self, withdrawn: Table) -> set[int]:
+        """Remove the attributions of decisions that were taken out of the sums.
+
+        Returns:
+            The starts of their seconds, Unix ns: what is left in them is to be summed anew.
+        """
+        if not len(withdrawn):
+            return set()
+        gone = withdrawn.filter(pc.equal(withdrawn["is_gone"], 1))
+        if len(gone):
+            remove_rows(self._store, "attributions", OF_DECISIONS, _keys(gone))
+        return {each - each % NS_PER_S for each in withdrawn["ingress_ns"].to_pylist()}
+
+    def rewrite_minutes(self, minutes_ns: Sequence[int]) -> None:
+        """Write these minutes whole, under a new revision."""
+        minutes = list(minutes_ns)
+        self._store.client().command(
+            sql("rewrite_minutes", __file__),
+            parameters={
+                "minutes_ns": minutes,
+                "from_ns": min(minutes),
+                "to_ns": max(minutes) + NS_PER_MINUTE,
+            },
+        )
+
+    def touched_outcomes(self, after_ns: int, until_ns: int, rate_days: int) -> Table:
+        """Return the names and row hash of outcomes that came, or whose rate did."""
+        return self._table(
+            "touched_outcomes", after_ns=after_ns, until_ns=until_ns, rate_days=rate_days
+        )
+
+    def reconciled(
+        self, from_ns: int, to_ns: int, currency: str, rate_days: int
+    ) -> list[dict[str, Any]]:
+        """Return the revenue of outcomes by day, by whether it finds its decision."""
+        result = self._store.client().query(
+            sql("reconcile", __file__),
+            parameters={
+                "from_ns": from_ns,
+                "to_ns": to_ns,
+                "currency": currency,
+                "rate_days": rate_days,
+            },
+        )
+        return list(result.named_results())
+
+    def outcome_seconds(
+        self, decision_ids: Sequence[str], outcome_keys: Sequence[str]
+    ) -> list[int]:
+        """Return the seconds in which the decisions of these ids or keys began."""
+        rows = self._rows(
+            "outcome_seconds", decision_ids=list(decision_ids), outcome_keys=list(outcome_keys)
+        )
+        return [int(row[0]) for row in rows]
+
+    def outcome_matches(self, outcome_ids: Sequence[str]) -> dict[str, tuple[int, int]]:
+        """Return in which second the decision of each began, as last counted, and its revision."""
+        rows = self._rows("outcome_matches", outcome_ids=list(outcome_ids)) if outcome_ids else ()
+        return {str(row[0]): (int(row[1]), int(row[2])) for row in rows}
+
+    def cell_decisions(self, seconds_ns: Sequence[int]) -> Table:
+        """Return the attributed decisions of these seconds."""
+        return self._table("cell_decisions", **_seconds(seconds_ns))
+
+    def cell_outcomes(self, seconds_ns: Sequence[int], currency: str, rate_days: int) -> Table:
+        """Return the outcomes that name decisions of these seconds."""
+        window = _seconds(seconds_ns)
+        return self._table(
+            "cell_outcomes",
+            **window,
+            currency=currency,
+            rate_days=rate_days,
+            # An outcome is told after its decision began, whatever the clocks say.
+            received_from_ns=max(window["from_ns"] - NS_PER_HOUR, 0),
+        )
+
+    def cell_candidates(
+        self, seconds_ns: Sequence[int], decision_ids: Sequence[str], outcome_keys: Sequence[str]
+    ) -> Table:
+        """Return the decisions of these ids around these seconds, and of these keys at any time."""
+        return self._table(
+            "cell_candidates",
+            decision_ids=list(decision_ids),
+            outcome_keys=list(outcome_keys),
+            from_ns=max(min(seconds_ns) - NS_PER_HOUR, 0),
+            to_ns=max(seconds_ns) + NS_PER_HOUR,
+        )
+
+    def cells(self, from_ns: int, to_ns: int) -> Table:
+        """Return the stored cells of the seconds in [from, to)."""
+        return self._table("cells", from_ns=max(from_ns, 0), to_ns=max(to_ns, 0))
+
+    def earned_before(self, from_ns: int, to_ns: int) -> Table:
+        """Return what decisions of the seconds in [from, to) earned, by class."""
+        return self._table("earned_before", from_ns=max(from_ns, 0), to_ns=max(to_ns, 0))
+
+    def newest_cell(self, from_ns: int) -> tuple[int, int]:
+        """Return the last second that has a cell, and the highest revision since `from_ns`."""
+        second_ns, revision = self._rows("newest_cell", from_ns=from_ns)[0]
+        return int(second_ns), int(revision)
+
+    def _table(self, name: str, **parameters: object) -> Table:
+        return self._store.client().query_arrow(sql(name, __file__), parameters=parameters)
+
+    def _rows(self, name: str, **parameters: object) -> Sequence[Sequence[Any]]:
+        return self._store.client().query(sql(name, __file__), parameters=parameters).result_rows
+
+
+def _keys(decisions: Table) -> dict[str, Any]:
+    return {
+        "ingress_ns": decisions["ingress_ns"].to_pylist(),
+        "decision_ids": decisions["decision_id"].to_pylist(),
+    }
+
+
+def asked(selection: Selection) -> dict[str, Any]:
+    """Return the parameters; a calibration is no customer's, and in no answer but its own."""
+    return {**asdict(selection), "calibration": CALIBRATION_ACTION}
+
+
+def in_groups(instants: Sequence[int], apart_ns: int, count_max: int) -> Iterator[tuple[int, int]]:
+    """Yield (from, to) slices of ascending instants, so that each reads one short range of time."""
+    begin = 0
+    for at in range(1, len(instants) + 1):
+        is_end = at == len(instants)
+        if is_end or instants[at] - instants[at - 1] > apart_ns or at - begin == count_max:
+            yield begin, at
+            begin = at
+
+
+def _seconds(seconds_ns: Sequence[int]) -> dict[str, Any]:
+    return {
+        "seconds_ns": list(seconds_ns),
+        "from_ns": min(seconds_ns),
+        "to_ns": max(seconds_ns) + NS_PER_S,
+    }

@@ -1,0 +1,45 @@
+"""I/O: statements that join decisions with what they earned, by one text for all of them."""
+
+from __future__ import annotations
+
+from collector.core.clock import NS_PER_DAY, NS_PER_HOUR
+from collector.core.sql import sql
+
+_EARNED = sql("earned", __file__).rstrip()
+
+# An amount that is unknown for more of the decisions that earned says too little about the others.
+_UNKNOWN_MAX = 0.02
+
+
+def statement(name: str, of: str) -> str:
+    """Return a statement of a module's `sql/` with `earned.sql` where it says so."""
+    outer, inner = sql(name, of).split("\n${earned}\n")
+    return f"{outer}\n{_EARNED}\n{inner}"
+
+
+def is_known(unknown: int, earning: int) -> bool:
+    """Say whether an amount is known of nearly all decisions that earned something.
+
+    Of those alone: that the others earned nothing says nothing of the amount.
+    """
+    return unknown <= _UNKNOWN_MAX * earning
+
+
+def parameters(from_ns: int, outcome: str, currency: str, rate_days: int) -> dict[str, object]:
+    """Return the values of what `earned.sql` leaves open.
+
+    Args:
+        from_ns: no decision before it is asked about.
+        outcome: margin or revenue, the amount that is summed; converted needs none.
+        currency: amounts in others are converted by dated rates.
+        rate_days: how old a rate may be; without one an amount is unknown.
+    """
+    return {
+        # A decision begins within a day of another of its id, and an outcome is told after its
+        # decision began, whatever the clocks say.
+        "candidates_from_ns": max(from_ns - NS_PER_DAY, 0),
+        "received_from_ns": max(from_ns - NS_PER_HOUR, 0),
+        "outcome": outcome,
+        "currency": currency,
+        "rate_days": rate_days,
+    }

@@ -1,0 +1,365 @@
+"""Pure: what decisions were worth, and what their lateness cost.
+
+A decision loses l = v * (1 - exp(-beta * (L - L0)+)); one that failed loses all of v. The value v
+is that of its class, action x region, in the window up to its second: the mean contribution margin
+of what was earned x the rate at which decisions earn; else the same of revenue; else the value that
+the decision states itself; else unknown, which is never zero.
+
+Money is whole millionths of a dollar, so sums are exact and no order changes them. A sum that no
+column can hold is unknown.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from attribution.core.config import SlopePrior
+from attribution.path.spans import Bools, Ints
+from collector.core.clock import NS_PER_MS
+
+Floats = npt.NDArray[np.float64]
+Column = Ints | Floats | Bools
+
+MICROS = 1_000_000
+# Decimal(18, 6) ends at 10^18 millionths; the rest leaves room for the rounding of floats.
+SUM_MAX = 9 * 10**17
+BASES = ("margin", "revenue", "expected", "unknown")
+MARGIN, REVENUE, EXPECTED, UNKNOWN = range(4)
+
+
+@dataclass(frozen=True, slots=True)
+class Slope:
+    """Relative loss of value per nanosecond over the reference: median, low and high."""
+
+    median: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class Slopes:
+    """The same for each of many decisions."""
+
+    median: Floats
+    low: Floats
+    high: Floats
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """One outcome, matched to a decision. None is unknown."""
+
+    decision: int  # index of the decision
+    kind: str  # sale, refund or correction
+    converted: bool
+    margin_micros: int | None
+    revenue_micros: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Earned:
+    """What decisions earned, one row a decision or the sums of many.
+
+    Whole numbers, and floats for a window, whose sums may be beyond 64 bits.
+    """
+
+    decisions: Ints | Floats
+    matched: Ints | Floats  # with an outcome
+    converted: Ints | Floats  # ... that earned something, or should have
+    margins: Ints | Floats  # ... whose margin is known
+    margin_micros: Ints | Floats
+    revenues: Ints | Floats
+    revenue_micros: Ints | Floats
+
+    def matrix(self) -> Ints:
+        """Return the columns side by side."""
+        return np.stack([getattr(self, field.name) for field in fields(self)], axis=1)
+
+    @classmethod
+    def from_matrix(cls, matrix: Ints | Floats) -> Earned:
+        """Return the columns of `matrix()`."""
+        return cls(*(matrix[:, at] for at in range(matrix.shape[1])))
+
+    def rate(self) -> Floats:
+        """Return the share of decisions that earn something, NaN of none.
+
+        Where some outcome did not convert, non-sales are told too: a decision without an outcome is
+        not known yet. Where every one did, sales alone are told: without one nothing was earned.
+        """
+        told = np.where(self.converted < self.matched, self.matched, self.decisions)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            rate: Floats = self.converted / told
+        return rate
+
+
+@dataclass(frozen=True, slots=True)
+class Decisions:
+    """Attributed decisions, one row each."""
+
+    second_ns: Ints  # start of the second in which each began
+    group: Ints  # code of (action, region)
+    total_ns: Ints
+    reference_ns: Ints
+    is_error: Bools
+    stated_micros: Ints  # decision.value_usd
+    is_stated: Bools
+
+
+@dataclass(frozen=True, slots=True)
+class Cells:
+    """Sums by second and class, sorted by second then class; none rests on a mean value."""
+
+    second_ns: Ints
+    group: Ints  # code of (action, region)
+    decisions: Ints
+    late: Ints
+    failed: Ints
+    lost_share: Floats  # sum of the share of its value that each decision lost
+    lost_share_low: Floats
+    lost_share_high: Floats
+    lost_share_squared: Floats  # of the median
+    stated: Ints  # decisions that state a value
+    stated_micros: Ints
+    stated_loss_micros: Ints
+    stated_loss_low_micros: Ints
+    stated_loss_high_micros: Ints
+    stated_loss_squared: Floats  # USD^2
+    matched: Ints
+    converted: Ints
+    margins: Ints
+    margin_micros: Ints
+    revenues: Ints
+    revenue_micros: Ints
+
+    def __len__(self) -> int:
+        return len(self.second_ns)
+
+    def take(self, rows: Ints) -> Cells:
+        """Return these cells, in this order."""
+        return Cells(*(getattr(self, each.name)[rows] for each in fields(self)))
+
+    def beside(self, other: Cells) -> Cells:
+        """Return the cells of both, unsorted."""
+        return Cells(
+            *(
+                np.concatenate([getattr(self, each.name), getattr(other, each.name)])
+                for each in fields(self)
+            )
+        )
+
+    @property
+    def earned(self) -> Earned:
+        """Return what the decisions of each cell earned."""
+        return Earned(*(getattr(self, each.name) for each in fields(Earned)))
+
+
+@dataclass(frozen=True, slots=True)
+class Values:
+    """What cells are worth and lost, by the value of their class."""
+
+    basis: Ints  # index into BASES
+    unvalued: Ints
+    value_micros: Ints
+    loss_micros: Ints
+    loss_low_micros: Ints
+    loss_high_micros: Ints
+    loss_squared: Floats  # USD^2
+
+
+def slope_of(prior: SlopePrior) -> Slope:
+    """Return the slope of a prior that is stated as a loss per 100 ms."""
+
+    def per_ns(per_100ms: float) -> float:
+        return -math.log1p(-per_100ms) / (100 * NS_PER_MS)
+
+    return Slope(
+        per_ns(prior.median_per_100ms), per_ns(prior.low_per_100ms), per_ns(prior.high_per_100ms)
+    )
+
+
+def earned_by_decision(outcomes: Sequence[Outcome], decisions: int) -> Earned:
+    """Sum the outcomes of each decision.
+
+    A sale or correction adds its amounts, a refund takes its own off whatever their sign. A refund
+    that stands alone has replaced its sale under one id: the decision earned nothing. An outcome
+    that did not convert and names no amount earned nothing, which is known. One amount that is
+    missing makes the decision's margin (or revenue) unknown, and so does a sum beyond SUM_MAX.
+    """
+    total = np.zeros((decisions, len(fields(Earned))), np.int64)
+    total[:, 0] = 1
+    by_decision: dict[int, list[Outcome]] = {}
+    for outcome in outcomes:
+        by_decision.setdefault(outcome.decision, []).append(outcome)
+    for at, own in by_decision.items():
+        total[at, 1] = 1
+        sold = [each for each in own if each.kind != "refund"]
+        earning = [each for each in own if _is_earning(each)]
+        if not earning:
+            continue
+        total[at, 2] = 1
+        for column, name in ((3, "margin_micros"), (5, "revenue_micros")):
+            amounts = [_signed(each, getattr(each, name)) for each in earning]
+            earned = sum(a for a in amounts if a is not None) if sold else 0
+            if None not in amounts and abs(earned) <= SUM_MAX:
+                total[at, column : column + 2] = 1, earned
+    return Earned.from_matrix(total)
+
+
+def _is_earning(outcome: Outcome) -> bool:
+    amounts = (outcome.margin_micros, outcome.revenue_micros)
+    return outcome.converted or outcome.kind == "refund" or any(a is not None for a in amounts)
+
+
+def _signed(outcome: Outcome, amount: int | None) -> int | None:
+    if amount is None:
+        return None
+    return -abs(amount) if outcome.kind == "refund" else amount
+
+
+def lost_shares(
+    total_ns: Ints, reference_ns: Ints, is_error: Bools, slope: Slope | Slopes
+) -> tuple[Floats, Floats, Floats]:
+    """Return the share of its value that each decision lost, at the median, low and high slope."""
+    late_ns = np.maximum(total_ns - reference_ns, 0).astype(np.float64)
+
+    def share(beta: float | Floats) -> Floats:
+        lost: Floats = np.where(is_error, 1.0, -np.expm1(-beta * late_ns))
+        return lost
+
+    return share(slope.median), share(slope.low), share(slope.high)
+
+
+def sum_cells(decisions: Decisions, earned: Earned, slope: Slope | Slopes) -> Cells:
+    """Sum decisions into cells; the order of the decisions changes nothing.
+
+    Amounts that add up to more than SUM_MAX, whatever their signs, are unknown for their cell.
+    """
+    d = decisions
+    # Floats add up alike to the last bit only in one order.
+    order = np.lexsort((d.stated_micros, d.total_ns, d.is_error, d.group, d.second_ns))
+    second_ns, group = d.second_ns[order], d.group[order]
+    first = np.ones(len(order), bool)
+    first[1:] = (second_ns[1:] != second_ns[:-1]) | (group[1:] != group[:-1])
+    cell, count = np.cumsum(first) - 1, int(first.sum())
+
+    def exact(values: Column) -> Ints:
+        sums = np.zeros(count, np.int64)
+        np.add.at(sums, cell, values[order].astype(np.int64))
+        return sums
+
+    def summed(values: Floats) -> Floats:
+        return np.bincount(cell, weights=values[order], minlength=count).astype(np.float64)
+
+    def amounts(known: Column, micros: Column) -> tuple[Ints, Ints]:
+        """Return how many amounts a cell has, and their sum."""
+        is_held = summed(np.abs(micros).astype(np.float64)) <= SUM_MAX
+        return np.where(is_held, exact(known), 0), np.where(is_held, exact(micros), 0)
+
+    median, low, high = lost_shares(d.total_ns, d.reference_ns, d.is_error, slope)
+    own_micros = np.where(d.is_stated, d.stated_micros, 0)
+    at_risk = np.maximum(own_micros, 0).astype(np.float64)
+    stated, stated_micros = amounts(d.is_stated, own_micros)
+    margins, margin_micros = amounts(earned.margins, earned.margin_micros)
+    revenues, revenue_micros = amounts(earned.revenues, earned.revenue_micros)
+
+    def stated_loss(share: Floats) -> Ints:
+        return _rounded(np.where(stated > 0, summed(share * at_risk), 0.0))
+
+    return Cells(
+        second_ns=second_ns[first],
+        group=group[first],
+        decisions=exact(earned.decisions),
+        late=exact(d.total_ns > d.reference_ns),
+        failed=exact(d.is_error),
+        lost_share=summed(median),
+        lost_share_low=summed(low),
+        lost_share_high=summed(high),
+        lost_share_squared=summed(median**2),
+        stated=stated,
+        stated_micros=stated_micros,
+        stated_loss_micros=stated_loss(median),
+        stated_loss_low_micros=stated_loss(low),
+        stated_loss_high_micros=stated_loss(high),
+        stated_loss_squared=np.where(stated > 0, summed((median * at_risk / MICROS) ** 2), 0.0),
+        matched=exact(earned.matched),
+        converted=exact(earned.converted),
+        margins=margins,
+        margin_micros=margin_micros,
+        revenues=revenues,
+        revenue_micros=revenue_micros,
+    )
+
+
+def replace_seconds(stored: Cells, fresh: Cells, seconds_ns: Ints) -> Cells:
+    """Put the fresh cells of these seconds in the place of the stored ones, and sort.
+
+    A stored cell of such a second that has no decision any more becomes a row of zeros: nothing is
+    ever deleted, so only a newer row can take its figures back.
+    """
+    is_touched = np.isin(stored.second_ns, seconds_ns)
+    blank = Cells(*(np.zeros_like(getattr(stored, each.name)) for each in fields(Cells)))
+    blank = replace(blank, second_ns=stored.second_ns, group=stored.group)
+    both = fresh.beside(stored.take(np.flatnonzero(~is_touched)))
+    both = both.beside(blank.take(np.flatnonzero(is_touched)))
+    order = np.lexsort((np.arange(len(both)), both.group, both.second_ns))
+    second_ns, group = both.second_ns[order], both.group[order]
+    first = np.ones(len(order), bool)
+    first[1:] = (second_ns[1:] != second_ns[:-1]) | (group[1:] != group[:-1])
+    return both.take(order[first])
+
+
+def class_values(window: Earned, stated: Ints) -> tuple[Ints, Floats]:
+    """Return what the value of each class rests on, and its mean, 0 where nothing was earned.
+
+    Args:
+        window: what it earned.
+        stated: how many decisions state a value, which counts where no amount is known.
+    """
+    with np.errstate(divide="ignore", invalid="ignore"):
+        by_margin = window.margin_micros / window.margins * window.rate()
+        by_revenue = window.revenue_micros / window.revenues * window.rate()
+    basis = np.select(
+        [window.margins > 0, window.revenues > 0, stated > 0],
+        [MARGIN, REVENUE, EXPECTED],
+        UNKNOWN,
+    )
+    mean = np.select([basis == MARGIN, basis == REVENUE], [by_margin, by_revenue], 0.0)
+    return basis.astype(np.int64), mean
+
+
+def value_cells(cells: Cells, window: Earned) -> Values:
+    """Value each cell by what its class earned in its window, else by what decisions state."""
+    basis, mean = class_values(window, cells.stated)
+    is_held = np.abs(mean * cells.decisions) <= SUM_MAX
+    basis, mean = np.where(is_held, basis, UNKNOWN), np.where(is_held, mean, 0.0)
+    # Losing a decision that costs money is no loss; its value stays as it is.
+    at_risk = np.maximum(mean, 0.0)
+    by_class, stated = basis <= REVENUE, basis == EXPECTED
+
+    def loss(share: Floats, stated_micros: Ints) -> Ints:
+        return np.where(stated, stated_micros, _rounded(np.where(by_class, at_risk * share, 0.0)))
+
+    return Values(
+        basis=basis,
+        unvalued=np.select(
+            [by_class, stated], [0, cells.decisions - cells.stated], cells.decisions
+        ),
+        value_micros=np.where(stated, cells.stated_micros, _rounded(mean * cells.decisions)),
+        loss_micros=loss(cells.lost_share, cells.stated_loss_micros),
+        loss_low_micros=loss(cells.lost_share_low, cells.stated_loss_low_micros),
+        loss_high_micros=loss(cells.lost_share_high, cells.stated_loss_high_micros),
+        loss_squared=np.select(
+            [by_class, stated],
+            [(at_risk / MICROS) ** 2 * cells.lost_share_squared, cells.stated_loss_squared],
+            0.0,
+        ),
+    )
+
+
+def _rounded(values: Floats) -> Ints:
+    return np.rint(values).astype(np.int64)

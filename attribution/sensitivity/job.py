@@ -1,0 +1,142 @@
+"""I/O: estimates the slope from what is stored, and keeps its versions."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import astuple, dataclass, fields, replace
+from typing import Literal
+
+from attribution.core.config import AttributionConfig
+from attribution.revenue import earned
+from attribution.sensitivity.cells import SlopeCells, read_slope_cells
+from attribution.sensitivity.estimate import Demands, estimate_slope
+from attribution.sensitivity.groups import DIMENSIONS, GroupSlope, group_slopes
+from attribution.sensitivity.versions import (
+    ESTIMATE,
+    SlopeBook,
+    SlopeModel,
+    is_news,
+    model_of,
+    numbered,
+)
+from collector.core.clock import NS_PER_DAY, NS_PER_MINUTE, NS_PER_S
+from collector.core.sql import sql
+from collector.store.connect import Connections
+
+_SQL = sql("slope_models", __file__)
+_GROUPS_SQL = sql("slope_groups", __file__)
+_COLUMNS = [field.name for field in fields(SlopeModel)]
+_OUTCOMES: Sequence[Literal["margin", "revenue", "converted"]] = ("margin", "revenue", "converted")
+
+
+@dataclass(frozen=True, slots=True)
+class SlopeReport:
+    """What one run found; `stored` None where it was no news."""
+
+    model: SlopeModel
+    stored: int | None  # its version
+
+
+class SlopeJob:
+    """The one writer of `slope_models`."""
+
+    def __init__(self, config: AttributionConfig, store: Connections) -> None:
+        self._config = config
+        self._store = store
+
+    def run_once(self, now_ns: int) -> SlopeReport:
+        """Estimate over the window that ends when outcomes have arrived; store what is news."""
+        config = self._config
+        to_ns = (now_ns - config.outcome_delay_s * NS_PER_S) // NS_PER_MINUTE * NS_PER_MINUTE
+        from_ns = max(to_ns - config.slope_window_days * NS_PER_DAY, 0)
+        outcome, found = best_cells(self._store, config, from_ns, to_ns)
+        basis = f"{outcome} of your own decisions"
+        estimate = estimate_slope(found.cells, basis, demands_of(config))
+        fresh = replace(
+            model_of(estimate, config.slope, outcome, (from_ns, to_ns)),
+            config_hash=config_hash(config),
+        )
+        last = read_book(self._store, config).last
+        if not is_news(fresh, last):
+            return SlopeReport(fresh, None)
+        model = numbered(fresh, last, now_ns)
+        if model.source == ESTIMATE:
+            # First: whoever finds the version finds its groups.
+            self._store_groups(model, found)
+        self.store(model)
+        return SlopeReport(model, model.version)
+
+    def store(self, model: SlopeModel) -> None:
+        """Store one version; it is never changed."""
+        self._store.client().insert("slope_models", [list(astuple(model))], column_names=_COLUMNS)
+
+    def _store_groups(self, model: SlopeModel, found: SlopeCells) -> None:
+        rows: list[GroupSlope] = []
+        for dimension in DIMENSIONS:
+            cells = found
+            if dimension in ("channel", "offer_type"):
+                cells = best_cells(
+                    self._store, self._config, model.from_ns, model.to_ns, by=dimension
+                )[1]
+            groups, demands = cells.groups(dimension), demands_of(self._config)
+            rows += group_slopes(groups, dimension, model.slope, demands, model.version)
+        self._store.client().insert(
+            "slope_groups",
+            [[*astuple(row), model.computed_ns] for row in rows],
+            column_names=[*(field.name for field in fields(GroupSlope)), "computed_ns"],
+        )
+
+
+def best_cells(
+    store: Connections,
+    config: AttributionConfig,
+    from_ns: int,
+    to_ns: int,
+    *,
+    by: str = "",
+    experiment: str = "",
+) -> tuple[Literal["margin", "revenue", "converted"], SlopeCells]:
+    """Return the sums of the best outcome that is known of nearly all decisions that earned."""
+    for outcome in _OUTCOMES:
+        found = read_slope_cells(
+            store,
+            from_ns,
+            to_ns,
+            outcome,
+            config.currency,
+            config.rate_days_max,
+            by=by,
+            experiment=experiment,
+        )
+        has_earned = bool(found.cells.sums[:, 0].any())
+        if has_earned and earned.is_known(int(found.unknown.sum()), int(found.earning.sum())):
+            return outcome, found
+    return "converted", found
+
+
+def demands_of(config: AttributionConfig) -> Demands:
+    """Return what has to hold before a slope is shown."""
+    return Demands(config.slope.median_per_100ms / 100)
+
+
+def read_book(store: Connections, config: AttributionConfig) -> SlopeBook:
+    """Return every version that is stored."""
+    rows = store.client().query(_SQL).result_rows
+    return SlopeBook([SlopeModel(*row) for row in rows], config.slope)
+
+
+def read_groups(store: Connections, version: int, dimension: str) -> dict[str, GroupSlope]:
+    """Return the groups of one version by name; none of the prior, or of an earlier program."""
+    found = store.client().query(
+        _GROUPS_SQL, parameters={"version": version, "dimension": dimension}
+    )
+    return {each.name: each for each in (GroupSlope(*row) for row in found.result_rows)}
+
+
+def config_hash(config: AttributionConfig) -> str:
+    """Return what names the settings that a slope is estimated under."""
+    told = config.model_dump_json(
+        include={"slope", "slope_window_days", "outcome_delay_s", "currency"}
+    )
+    return hashlib.sha256(told.encode()).hexdigest()

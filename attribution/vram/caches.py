@@ -1,0 +1,164 @@
+"""Pure: how much of the spread of latency goes with a cache's hits and misses.
+
+A decision is a miss of a cache where one of its lookups missed. Within each action and region the
+variance of latency is split into what lies between hits and misses and what lies within them; the
+first over the sum is what the cache explains. What another hit ratio would give is a mixture of
+the same two populations: it holds only if what would hit then is like what hits now.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from attribution.core.slo import Z95, wilson
+from attribution.path.spans import Bools, Ints
+from attribution.revenue.loss import Floats
+from attribution.whatif.answers import Latencies, latencies_of
+from collector.core.clock import NS_PER_MS
+
+DECISIONS_MIN = 30
+TAIL = 0.95
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Decisions that asked one cache."""
+
+    group: Ints  # code of (action, region)
+    total_ns: Ints
+    hits: Ints
+    misses: Ints
+
+
+@dataclass(frozen=True, slots=True)
+class AtTarget:
+    """What latency would spread like if fewer decisions, or more, missed."""
+
+    hit_ratio: float  # of decisions, not of lookups
+    sd_ms: float
+    variance_ratio: float  # over that of now
+    p95_ms: float
+    p99_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class CacheSpread:
+    """One cache; figures that need both hits and misses are None where either is too few."""
+
+    cache: str
+    decisions: int  # of the sample
+    lookups: int
+    hit_ratio: float
+    hit_ratio_low: float
+    hit_ratio_high: float
+    decisions_missed: int
+    hit: Latencies | None
+    missed: Latencies | None
+    sd_ms: float
+    miss_adds_ms: float | None  # within action and region
+    miss_adds_low_ms: float | None
+    miss_adds_high_ms: float | None
+    explained_ratio: float | None  # of the variance of latency within action and region
+    tail_missed_ratio: float | None  # of the slowest twentieth, so many missed
+    at_target: AtTarget | None
+    verdict: str
+
+
+def spread(cache: str, asked: Asked, target: float) -> CacheSpread:
+    """Return how a cache's misses and the spread of latency go together.
+
+    Args:
+        cache: its name.
+        asked: at least one decision.
+        target: share of decisions without a miss that the last figure is for.
+    """
+    is_missed = asked.misses > 0
+    ms = asked.total_ns / NS_PER_MS
+    lookups, hits = int((asked.hits + asked.misses).sum()), int(asked.hits.sum())
+    low, high = wilson(hits, lookups)
+    missed = int(is_missed.sum())
+    is_enough = min(missed, len(ms) - missed) >= DECISIONS_MIN
+    adds = _added(asked.group, ms, is_missed) if is_enough else None
+    at_target = _at_target(ms, is_missed, target) if is_enough else None
+    tail = ms >= np.quantile(ms, TAIL)
+    return CacheSpread(
+        cache=cache,
+        decisions=len(ms),
+        lookups=lookups,
+        hit_ratio=hits / lookups,
+        hit_ratio_low=low,
+        hit_ratio_high=high,
+        decisions_missed=missed,
+        hit=latencies_of(asked.total_ns[~is_missed]),
+        missed=latencies_of(asked.total_ns[is_missed]),
+        sd_ms=float(ms.std()),
+        miss_adds_ms=None if adds is None else adds[0],
+        miss_adds_low_ms=None if adds is None else adds[0] - adds[1],
+        miss_adds_high_ms=None if adds is None else adds[0] + adds[1],
+        explained_ratio=_explained(asked.group, ms, is_missed) if is_enough else None,
+        tail_missed_ratio=float(is_missed[tail].mean()) if is_enough else None,
+        at_target=at_target,
+        verdict=_verdict(adds),
+    )
+
+
+def _added(group: Ints, ms: Floats, is_missed: Bools) -> tuple[float, float] | None:
+    """Return what a miss adds within a group, weighed by misses, and half of its interval."""
+    compared, change, variance = 0, 0.0, 0.0
+    for code in np.unique(group).tolist():
+        own = group == code
+        missed, hit = ms[own & is_missed], ms[own & ~is_missed]
+        if len(missed) < 2 or len(hit) < 2:
+            continue
+        n = len(missed)
+        compared += n
+        change += n * float(missed.mean() - hit.mean())
+        variance += n * n * float(missed.var(ddof=1) / n + hit.var(ddof=1) / len(hit))
+    if compared < DECISIONS_MIN:
+        return None
+    return change / compared, Z95 * math.sqrt(variance) / compared
+
+
+def _explained(group: Ints, ms: Floats, is_missed: Bools) -> float:
+    """Return the share of the variance within groups that lies between hits and misses."""
+    whole = rest = 0.0
+    for code in np.unique(group).tolist():
+        own = group == code
+        whole += float(((ms[own] - ms[own].mean()) ** 2).sum())
+        for part in (ms[own & is_missed], ms[own & ~is_missed]):
+            if len(part):
+                rest += float(((part - part.mean()) ** 2).sum())
+    return 1.0 - rest / whole if whole else 0.0
+
+
+def _at_target(ms: Floats, is_missed: Bools, target: float) -> AtTarget:
+    """Weigh hits and misses as they would be at another share, and measure them again."""
+    weight = np.where(is_missed, (1 - target) / is_missed.sum(), target / (~is_missed).sum())
+    mean = float((weight * ms).sum())
+    variance = float((weight * (ms - mean) ** 2).sum())
+    order = np.argsort(ms, kind="stable")
+    reached = np.cumsum(weight[order])
+
+    def quantile(share: float) -> float:
+        at = min(int(np.searchsorted(reached, share * reached[-1])), len(ms) - 1)
+        return float(ms[order][at])
+
+    now = float(ms.var())
+    return AtTarget(
+        hit_ratio=target,
+        sd_ms=math.sqrt(variance),
+        variance_ratio=variance / now if now else 1.0,
+        p95_ms=quantile(0.95),
+        p99_ms=quantile(0.99),
+    )
+
+
+def _verdict(adds: tuple[float, float] | None) -> str:
+    if adds is None:
+        return "n too small"
+    if adds[0] - adds[1] > 0:
+        return "misses are slower"
+    return "misses are faster" if adds[0] + adds[1] < 0 else "no difference found"

@@ -1,0 +1,177 @@
+"""I/O: answers what-if and comparisons from what is stored; writes nothing."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from attribution.compact.rows import packed_of, trees_from_rows
+from attribution.compact.trees import no_trees
+from attribution.core.config import AttributionConfig, LatencyBudget
+from attribution.core.selection import CALIBRATION_ACTION, Selection
+from attribution.core.slo import promises, worst
+from attribution.path.columns import Table, ints, micros_in_halves
+from attribution.path.rows import SEGMENT_COLUMNS, Attributed
+from attribution.path.spans import Ints
+from attribution.read.reader import Reader
+from attribution.revenue.loss import Floats, Slope
+from attribution.revenue.window import whole
+from attribution.sensitivity.job import read_book
+from attribution.whatif.answers import (
+    BudgetStanding,
+    CompareAnswer,
+    WhatIfAnswer,
+    bases_of,
+    compare_answer,
+    what_if_answer,
+)
+from attribution.whatif.compare import Population, compare
+from attribution.whatif.recovery import REFERENCE_REGION
+from attribution.whatif.replay import Change
+from attribution.whatif.what_if import MICROS, Worth, what_if
+from collector.core.clock import NS_PER_DAY, NS_PER_MS, NS_PER_S
+from collector.core.config import AttributesConfig
+from collector.store.connect import Connections
+
+# Sixteen parts of a change are shared out in a second or two over so many decisions of ten spans.
+REPLAYED_MAX = 5_000
+COMPARED_MAX = 200_000
+
+
+class Analyst:
+    """Asks the store, and the pure cores, on behalf of a person."""
+
+    def __init__(self, config: AttributionConfig, store: Connections) -> None:
+        self._config = config
+        self._store = store
+        self._reader = Reader(store, AttributesConfig())
+
+    def what_if(
+        self, selection: Selection, changes: Sequence[Change], by: str, *, signed: bool = False
+    ) -> WhatIfAnswer:
+        """Say what these decisions would have taken, and been worth, under some changes.
+
+        Args:
+            selection: the decisions.
+            changes: made together.
+            by: how their shares are told apart.
+            signed: with a low end that is below 0 where the slope's is.
+        """
+        count = self._reader.selected_count(selection)
+        every = max(1, math.ceil(count / REPLAYED_MAX))
+        rows = self._reader.selected_trees(selection, every)
+        values, bases = self._values(selection, rows)
+        worth = Worth(values, self._reference(rows), ints(rows["is_error"]) != 0)
+        trees = trees_from_rows(rows) if len(rows) else no_trees()
+        book = read_book(self._store, self._config)
+        slope = book.signed(selection.to_ns) if signed else book.slope(selection.to_ns)
+        done = what_if(trees, changes, worth, slope, by)
+        model = book.in_force(selection.to_ns)
+        told = book.told(selection.to_ns, self._config.slope.basis)
+        version = None if model is None else model.version
+        return what_if_answer(count, done, selection, changes, bases, (told, version))
+
+    def compare(self, before: Selection, after: Selection) -> CompareAnswer:
+        """Say in which segments two populations differ, and what that costs."""
+        tables, counts = [], []
+        for selection in (before, after):
+            counts.append(self._reader.selected_count(selection))
+            every = max(1, math.ceil(counts[-1] / COMPARED_MAX))
+            tables.append(self._reader.selected_segments(selection, every))
+        names = sorted({pair for table in tables for pair in _pairs(table)})
+        codes = {pair: at for at, pair in enumerate(names)}
+        populations = [
+            Population(
+                np.stack([ints(table[name]) for name in SEGMENT_COLUMNS], axis=1),
+                np.array([codes[pair] for pair in _pairs(table)], np.int64),
+            )
+            for table in tables
+        ]
+        book = read_book(self._store, self._config)
+        beta = book.slope(after.to_ns).median
+        price = self._price(after, tables[1], populations[1].group, len(names), beta)
+        found = compare(populations[0], populations[1], price.tolist())
+        return compare_answer(
+            found,
+            (ints(tables[0]["total_ns"]), ints(tables[1]["total_ns"])),
+            after,
+            counts[1],
+            book.told(after.to_ns, self._config.slope.basis),
+        )
+
+    def budgets(self, now_ns: int) -> list[BudgetStanding]:
+        """Say how every latency budget stands."""
+        return [self._standing(budget, now_ns) for budget in self._config.budgets]
+
+    def _standing(self, budget: LatencyBudget, now_ns: int) -> BudgetStanding:
+        window_s = self._config.budget_window_s
+        measured = self._reader.measured(budget, now_ns - window_s * NS_PER_S, now_ns)
+        judged = promises(budget.p50_ms, budget.p95_ms, measured)
+        of_reference = budget.model_copy(
+            update={"action": CALIBRATION_ACTION, "region": REFERENCE_REGION, "channel": ""}
+        )
+        reference = self._reader.measured(of_reference, now_ns - NS_PER_DAY, now_ns)
+        known = reference.decisions > 0
+        return BudgetStanding(
+            name=budget.name,
+            action=budget.action,
+            region=budget.region,
+            channel=budget.channel,
+            segment=budget.segment,
+            window_s=window_s,
+            decisions=measured.decisions,
+            verdict=worst(judged),
+            promises=judged,
+            reference_p50_ms=reference.p50_ns / NS_PER_MS if known else None,
+            reference_p95_ms=reference.p95_ns / NS_PER_MS if known else None,
+        )
+
+    def _values(self, selection: Selection, rows: Table) -> tuple[Floats, list[str]]:
+        """Return the value of each decision, NaN where it is unknown, and what it rests on."""
+        table = self._reader.selected_values(selection)
+        amount = whole(micros_in_halves(table["value_usd"]))
+        valued = ints(table["valued"])
+        mean = {
+            pair: each / count if count else math.nan
+            for pair, each, count in zip(
+                _pairs(table), amount.tolist(), valued.tolist(), strict=True
+            )
+        }
+        values = [mean.get(pair, math.nan) for pair in _pairs(rows)]
+        return np.array(values, np.float64), bases_of(table["bases"].to_pylist())
+
+    def _price(
+        self, selection: Selection, rows: Table, group: Ints, groups: int, beta: float
+    ) -> Floats:
+        """Return by group what a nanosecond more costs a decision on average, NaN if unknown."""
+        values, _ = self._values(selection, rows)
+        late_ns = ints(rows["total_ns"]) - self._reference(rows)
+        margin = np.where(late_ns > 0, beta * np.exp(-beta * np.maximum(late_ns, 0)), 0.0)
+        margin = np.where(ints(rows["is_error"]) != 0, 0.0, margin)
+        cost = np.maximum(values, 0.0) / MICROS * margin
+        count = np.bincount(group, minlength=groups)
+        price: Floats = np.full(groups, math.nan)
+        filled = count > 0
+        price[filled] = np.bincount(group, cost, minlength=groups)[filled] / count[filled]
+        return price
+
+    def _reference(self, rows: Table) -> Ints:
+        actions = rows["action"].to_pylist()
+        return np.array([self._config.reference_ns(each) for each in actions], np.int64)
+
+
+def replay_alone(done: Attributed | None, changes: Sequence[Change], by: str) -> WhatIfAnswer:
+    """Replay decisions that are in no store, such as those of a file: without dollars."""
+    trees, count = no_trees(), 0
+    if done is not None:
+        count = len(done.decisions)
+        trees = packed_of(done).trees
+    none = Worth(np.full(count, math.nan), np.zeros(count, np.int64), np.zeros(count, np.bool_))
+    told = what_if(trees, changes, none, Slope(0.0, 0.0, 0.0), by)
+    return what_if_answer(count, told, Selection(0, 1), changes, [], ("", None))
+
+
+def _pairs(table: Table) -> list[tuple[str, str]]:
+    return list(zip(table["action"].to_pylist(), table["region"].to_pylist(), strict=True))

@@ -1,0 +1,237 @@
+"""Pure: what a question about decisions is, and what is answered; `/api/v1` sends it as it is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+import numpy as np
+
+from attribution.core.segments import SEGMENTS
+from attribution.core.selection import Selection
+from attribution.core.slo import Promise, Verdict
+from attribution.path.spans import Ints
+from attribution.whatif.compare import Comparison
+from attribution.whatif.replay import Change
+from attribution.whatif.what_if import WhatIf
+from collector.core.clock import NS_PER_HOUR, NS_PER_MS
+
+MICROS = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Latencies:
+    """Latency of a population, in ms."""
+
+    mean_ms: float
+    p50_ms: float
+    p95_ms: float
+    p99_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class Money:
+    """Dollars with their interval and what they rest on."""
+
+    usd: Decimal
+    low_usd: Decimal
+    high_usd: Decimal
+    usd_per_hour: Decimal
+    bases: list[str]  # margin, revenue or expected
+    slope: str  # where the sensitivity of value to latency comes from
+    slope_version: int | None  # None for the prior
+    unvalued: int  # decisions of unknown value, in none of the figures
+
+
+@dataclass(frozen=True, slots=True)
+class SharePart:
+    """What one part of the changes saves; the parts sum to the whole."""
+
+    part: str
+    saved_ns: int
+    saved_ms_mean: float
+    usd: Decimal | None
+
+
+@dataclass(frozen=True, slots=True)
+class WhatIfAnswer:
+    """What decisions would have taken. Without a decision there are no latencies."""
+
+    changes: list[str]  # in words, such as "store: 2 ms off each call"
+    decisions: int  # that the question is about
+    replayed: int  # of them, the same for the same question
+    before: Latencies | None
+    after: Latencies | None
+    saved_ns: int  # over those replayed
+    saved_ms_mean: float | None
+    money: Money | None  # of all decisions; None where the value of none is known
+    shares: list[SharePart]
+    shares_method: str
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentDifference:
+    """How much longer one segment took, between decisions of equal action and region."""
+
+    segment: str  # stage/class
+    before_ms: float
+    after_ms: float
+    change_ms: float
+    low_ms: float
+    high_ms: float
+    q: float  # share of false discoveries, if this and all that are clearer are believed
+    is_different: bool
+    usd_per_hour: Decimal | None
+
+
+@dataclass(frozen=True, slots=True)
+class CompareAnswer:
+    """Where two populations differ. `mix_ms` and the changes of all segments sum to `change_ms`."""
+
+    verdict: str  # "different", "no difference found" or "n too small"
+    decisions_before: int
+    decisions_after: int
+    before: Latencies | None
+    after: Latencies | None
+    change_ms: float
+    mix_ms: float
+    uncompared: int
+    slope: str
+    segments: list[SegmentDifference]  # the dearest first
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetStanding:
+    """One latency budget over the window that ends now."""
+
+    name: str
+    action: str
+    region: str
+    channel: str
+    segment: str
+    window_s: int
+    decisions: int
+    verdict: Verdict
+    promises: list[Promise]
+    # What the reference decision path itself takes there, of its last day; None where none ran.
+    reference_p50_ms: float | None
+    reference_p95_ms: float | None
+
+
+def latencies_of(total_ns: Ints) -> Latencies | None:
+    """Return mean and quantiles, None of no decisions."""
+    if len(total_ns) == 0:
+        return None
+    p50, p95, p99 = np.quantile(total_ns, [0.5, 0.95, 0.99]) / NS_PER_MS
+    return Latencies(float(total_ns.mean()) / NS_PER_MS, float(p50), float(p95), float(p99))
+
+
+def what_if_answer(
+    decisions: int,
+    done: WhatIf,
+    selection: Selection,
+    changes: Sequence[Change],
+    bases: list[str],
+    slope: tuple[str, int | None],
+) -> WhatIfAnswer:
+    """Put a replay into an answer; dollars of a sample are scaled to all decisions."""
+    replayed = len(done.before_ns)
+    scale = Decimal(decisions) / Decimal(replayed) if replayed else Decimal(0)
+    is_valued = replayed > done.dollars.unvalued
+    money = None
+    if is_valued:
+        median, low, high = (
+            _usd(each, scale) for each in (done.dollars.median, done.dollars.low, done.dollars.high)
+        )
+        money = Money(
+            usd=median,
+            low_usd=low,
+            high_usd=high,
+            usd_per_hour=_per_hour(median, selection),
+            bases=bases,
+            slope=slope[0],
+            slope_version=slope[1],
+            unvalued=round(done.dollars.unvalued * scale),
+        )
+    saved_ns = int((done.before_ns - done.after_ns).sum())
+    return WhatIfAnswer(
+        changes=[each.told() for each in changes],
+        decisions=decisions,
+        replayed=replayed,
+        before=latencies_of(done.before_ns),
+        after=latencies_of(done.after_ns),
+        saved_ns=saved_ns,
+        saved_ms_mean=saved_ns / replayed / NS_PER_MS if replayed else None,
+        money=money,
+        shares=[
+            SharePart(
+                part=each.name,
+                saved_ns=each.saved_ns,
+                saved_ms_mean=each.saved_ns / replayed / NS_PER_MS if replayed else 0.0,
+                usd=_usd(each.saved_micros, scale) if is_valued else None,
+            )
+            for each in done.shares
+        ],
+        shares_method="every order" if done.is_exact else "400 drawn orders",
+    )
+
+
+def compare_answer(
+    found: Comparison,
+    totals: tuple[Ints, Ints],
+    after: Selection,
+    decisions_after: int,
+    slope: str,
+) -> CompareAnswer:
+    """Put a comparison into an answer; dollars are those of all decisions of the second one."""
+    is_different = any(each.is_different for each in found.differences)
+    return CompareAnswer(
+        verdict="n too small"
+        if not found.is_enough
+        else "different"
+        if is_different
+        else "no difference found",
+        decisions_before=found.decisions_before,
+        decisions_after=found.decisions_after,
+        before=latencies_of(totals[0]),
+        after=latencies_of(totals[1]),
+        change_ms=found.change_ns / NS_PER_MS,
+        mix_ms=found.mix_ns / NS_PER_MS,
+        uncompared=found.uncompared,
+        slope=slope,
+        segments=[
+            SegmentDifference(
+                segment="/".join(SEGMENTS[each.segment]),
+                before_ms=each.mean_before_ns / NS_PER_MS,
+                after_ms=each.mean_after_ns / NS_PER_MS,
+                change_ms=each.change_ns / NS_PER_MS,
+                low_ms=each.low_ns / NS_PER_MS,
+                high_ms=each.high_ns / NS_PER_MS,
+                q=each.q,
+                is_different=each.is_different,
+                usd_per_hour=None
+                if each.usd_per_decision is None
+                else _per_hour(_cents(each.usd_per_decision * decisions_after), after),
+            )
+            for each in found.differences
+        ],
+    )
+
+
+def bases_of(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Return what the values of several groups rest on, unknown left out."""
+    return sorted({basis for each in rows for basis in each} - {"unknown"})
+
+
+def _usd(micros: int, scale: Decimal) -> Decimal:
+    return (Decimal(micros) * scale / MICROS).quantize(Decimal("0.01"))
+
+
+def _cents(usd: float) -> Decimal:
+    return Decimal(usd).quantize(Decimal("0.01"))
+
+
+def _per_hour(usd: Decimal, selection: Selection) -> Decimal:
+    width_ns = max(selection.to_ns - selection.from_ns, 1)
+    return (usd * NS_PER_HOUR / width_ns).quantize(Decimal("0.01"))

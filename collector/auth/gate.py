@@ -1,0 +1,268 @@
+"""I/O: lets a request in by its bearer token, or says why not; counts both by sender.
+
+One gate serves every listener of the process, so that a sender's limit holds over all of them.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import threading
+from collections.abc import Sequence
+
+from collector.auth.tokens import (
+    HASH_PREFIX,
+    AccessConfig,
+    Allowance,
+    Scope,
+    Token,
+    TokenConfig,
+    find,
+    presented_token,
+)
+from collector.core.clock import NS_PER_MINUTE, NS_PER_S, Clock
+from collector.core.config import TlsConfig
+from collector.core.counters import Counters
+from collector.core.errors import (
+    ConfigError,
+    PermissionDeniedError,
+    RateLimitedError,
+    UnauthenticatedError,
+)
+from collector.core.log import get_logger
+
+_LOG = get_logger("collector")
+# A sender with a wrong token asks again and again: one line a minute and reason is enough.
+_SAY_AGAIN_NS = NS_PER_MINUTE
+# RFC 6750: a request without credentials is told the scheme and no error code.
+CHALLENGE = 'Bearer realm="millworth"'
+
+
+def load_tokens(config: AccessConfig) -> tuple[Token, ...]:
+    """Return what is kept of each token.
+
+    Raises:
+        ConfigError: an entry has no hash, a file cannot be read, or two entries are one token.
+    """
+    tokens = tuple(_token(place, entry) for place, entry in enumerate(config.tokens))
+    by_digest: dict[bytes, str] = {}
+    for token in tokens:
+        other = by_digest.setdefault(token.digest, token.name)
+        if other != token.name:
+            raise ConfigError(
+                f"access.tokens: {other} and {token.name} have the same hash, so neither could be "
+                "told from the other; make a token for each with `millworth token new`"
+            )
+    return tokens
+
+
+def _token(place: int, entry: TokenConfig) -> Token:
+    expires = entry.expires
+    return Token(
+        name=entry.name,
+        digest=bytes.fromhex(_hash(place, entry).removeprefix(HASH_PREFIX)),
+        scopes=frozenset(entry.scopes),
+        # To the second: datetime holds no nanoseconds, and a float of them would be rounded.
+        expires_ns=None if expires is None else int(expires.timestamp()) * NS_PER_S,
+        requests_per_s=entry.requests_per_s,
+        bytes_per_s=entry.bytes_per_s,
+    )
+
+
+def _hash(place: int, entry: TokenConfig) -> str:
+    key = f"access.tokens.{place}"
+    if bool(entry.hash) == (entry.hash_file is not None):
+        raise ConfigError(
+            f"{key}: token {entry.name} needs hash or hash_file, and not both; `millworth token "
+            "new` prints an entry, and the hash may be in the environment as "
+            f"MILLWORTH__ACCESS__TOKENS__{place}__HASH"
+        )
+    if entry.hash_file is None:
+        return entry.hash
+    try:
+        text = entry.hash_file.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        said = error.strerror if isinstance(error, OSError) else "not text"
+        raise ConfigError(
+            f"{key}.hash_file: {entry.hash_file} cannot be read: {said}; correct the path or its "
+            "mode"
+        ) from error
+    digits = text.removeprefix(HASH_PREFIX)
+    if not text.startswith(HASH_PREFIX) or len(digits) != 64 or set(digits) - set(_HEX):
+        # Not shown: whoever put the token itself there shall not find it in a log.
+        raise ConfigError(
+            f"{key}.hash_file: {entry.hash_file} is not sha256: and 64 hex digits; put there what "
+            "`millworth token new` prints as hash"
+        )
+    return text
+
+
+_HEX = "0123456789abcdef"
+
+
+class Sender:
+    """Who was let in, and how much it may still do."""
+
+    def __init__(self, token: Token | None, now_ns: int) -> None:
+        self._scopes = None if token is None else token.scopes
+        self.name = "" if token is None else token.name
+        self.expires_ns = None if token is None else token.expires_ns
+        self.allowances = [
+            (per_request, Allowance(per_s, now_ns))
+            for per_request, per_s in (
+                () if token is None else ((True, token.requests_per_s), (False, token.bytes_per_s))
+            )
+            if per_s is not None
+        ]
+
+    def may(self, scope: Scope) -> bool:
+        """Say whether it may do this; whoever had to show no token may do everything."""
+        return self._scopes is None or scope in self._scopes
+
+
+class Gate:
+    """Admits requests. Without a token in the settings it is open."""
+
+    def __init__(self, tokens: Sequence[Token], counters: Counters, clock: Clock) -> None:
+        self._tokens = tuple(tokens)
+        self._counters = counters
+        self._clock = clock
+        now_ns = clock.monotonic_ns()
+        self._senders = {token.name: Sender(token, now_ns) for token in self._tokens}
+        self._anybody = Sender(None, now_ns)
+        self._lock = threading.Lock()
+        self._said_ns: dict[tuple[str, str, str], int] = {}
+
+    @property
+    def asks(self) -> bool:
+        """Say whether a request has to show a token."""
+        return bool(self._tokens)
+
+    def admit(self, listener: str, authorization: str | None, scope: Scope) -> Sender:
+        """Let one request in, before its body is read.
+
+        Args:
+            listener: grpc, http or dashboard, for the count.
+            authorization: the header as it came, None without one.
+            scope: what the request does.
+
+        Raises:
+            UnauthenticatedError: no token, one that nobody has, or one that has expired.
+            PermissionDeniedError: it may not do this.
+            RateLimitedError: it did as much as it may for now.
+        """
+        if not self._tokens:
+            return self._anybody
+        sender = self._known(listener, authorization)
+        self.require(listener, sender, scope)
+        self._spend_request(listener, sender)
+        self._counters.admitted.labels(listener, sender.name).inc()
+        return sender
+
+    def require(self, listener: str, sender: Sender, scope: Scope) -> None:
+        """Raise PermissionDeniedError where a sender may not do this."""
+        if sender.may(scope):
+            return
+        self._deny(listener, sender.name, "scope")
+        raise PermissionDeniedError(
+            f"token {sender.name} has no scope {scope}; add it to the token's entry in "
+            "[[access.tokens]], or send with another token"
+        )
+
+    def charge(self, sender: Sender, size: int) -> None:
+        """Count the bytes of a request that was read."""
+        if not sender.allowances:
+            return
+        now_ns = self._clock.monotonic_ns()
+        with self._lock:
+            for per_request, allowance in sender.allowances:
+                if not per_request:
+                    allowance.take(size, now_ns)
+
+    def _known(self, listener: str, authorization: str | None) -> Sender:
+        presented = presented_token(authorization) if authorization else None
+        if presented is None:
+            self._deny(listener, "", "missing")
+            raise UnauthenticatedError(
+                "a token is needed; send the header `Authorization: Bearer TOKEN`"
+            )
+        token = find(presented, self._tokens)
+        if token is None:
+            self._deny(listener, "", "unknown")
+            raise UnauthenticatedError(
+                "this token is not known here; check it, or make one with `millworth token new`"
+            )
+        if token.expires_ns is not None and token.expires_ns <= self._clock.now_ns():
+            self._deny(listener, token.name, "expired")
+            raise UnauthenticatedError(
+                f"token {token.name} has expired; make another with `millworth token new`"
+            )
+        return self._senders[token.name]
+
+    def _spend_request(self, listener: str, sender: Sender) -> None:
+        if not sender.allowances:
+            return
+        now_ns = self._clock.monotonic_ns()
+        with self._lock:
+            seconds = max(allowance.wait_seconds(now_ns) for _, allowance in sender.allowances)
+            if seconds == 0:
+                for per_request, allowance in sender.allowances:
+                    if per_request:
+                        allowance.take(1, now_ns)
+                return
+        self._deny(listener, sender.name, "rate")
+        raise RateLimitedError(
+            f"token {sender.name} sent as much as it may for now; retry after {seconds} s, or "
+            "raise its limit in [[access.tokens]]",
+            seconds,
+        )
+
+    def _deny(self, listener: str, name: str, reason: str) -> None:
+        self._counters.denied.labels(listener, name, reason).inc()
+        now_ns = self._clock.monotonic_ns()
+        with self._lock:
+            said_ns = self._said_ns.get((listener, name, reason))
+            if said_ns is not None and now_ns - said_ns < _SAY_AGAIN_NS:
+                return
+            self._said_ns[listener, name, reason] = now_ns
+        _LOG.warning("request_denied", listener=listener, sender=name or None, reason=reason)
+
+
+def require_authentication(
+    listener: str, key: str, host: str, tls: TlsConfig, *, asks: bool
+) -> None:
+    """Refuse to listen where others can reach an open door.
+
+    Args:
+        listener: its name for a person, such as OTLP/gRPC.
+        key: the setting that holds the address.
+        host: the address.
+        tls: of this listener; a client authority in it authenticates.
+        asks: whether a token is needed.
+
+    Raises:
+        ConfigError: others can reach the address, and anybody would be let in.
+    """
+    if asks or tls.client_ca_file is not None or is_loopback(host):
+        return
+    raise ConfigError(
+        f"{key}: {listener} would listen on {host} for everybody, without authentication; add a "
+        f"token (`millworth token new`), or set {key.rpartition('.')[0]}.tls.client_ca_file, or "
+        "listen on 127.0.0.1"
+    )
+
+
+def open_listener(listener: str, key: str, host: str, tls: TlsConfig, *, asks: bool) -> None:
+    """As `require_authentication`, by a listener about to open; warns of tokens in the clear."""
+    require_authentication(listener, key, host, tls, asks=asks)
+    if asks and not tls.is_on and not is_loopback(host):
+        _LOG.warning("tokens_in_clear", listener=listener, host=host)
+
+
+def is_loopback(host: str) -> bool:
+    """Say whether only this machine reaches an address; a name that is not localhost may be any."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

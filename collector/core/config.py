@@ -1,0 +1,228 @@
+"""Pure: the settings of the store, the collector, and how a customer's names map to ours."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from collector.core.errors import ConfigError
+
+
+class Section(BaseModel):
+    """One section of millworth.toml: frozen, and a key it does not know is an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class StoreConfig(Section):
+    """Where ClickHouse is: in this process over one directory, or a server."""
+
+    url: str = Field(
+        default="chdb:///var/lib/millworth/store",
+        pattern=r"^(chdb:///|https?://).+",
+        description="chdb:///PATH for the embedded engine, or http(s)://user:password@host:port",
+    )
+    query_url: str = Field(
+        default="",
+        pattern=r"^(https?://.+)?$",
+        description="The same server with the user for SQL from outside, who may SELECT from the "
+        "database and nothing else; by default that of url",
+    )
+    database: str = Field(
+        default="millworth", pattern=r"^[a-z_][a-z0-9_]*$", description="Database of every table"
+    )
+    cluster: str = Field(
+        default="",
+        pattern=r"^([A-Za-z_][A-Za-z0-9_.-]*)?$",
+        description="Cluster of the server (system.clusters) whose shards hold the tables; "
+        "empty for one machine",
+    )
+    timeout_seconds: float = Field(
+        default=60.0,
+        gt=0,
+        description="Time that a server may take to answer before the call is made again",
+    )
+    memory_max_mib: int = Field(
+        default=4096, gt=255, description="Memory that the embedded engine may take"
+    )
+    query_seconds_max: float = Field(
+        default=20.0, gt=0, description="Time that one read may take before it is stopped"
+    )
+    query_rows_max: int = Field(
+        default=10_000, gt=0, description="Rows that one query from outside may return"
+    )
+    query_memory_max_mib: int = Field(
+        default=1024, gt=0, description="Memory that one read may take"
+    )
+
+    @property
+    def embedded_path(self) -> Path | None:
+        """Return the directory of the embedded engine, None for a server."""
+        prefix = "chdb://"
+        return Path(self.url.removeprefix(prefix)) if self.url.startswith(prefix) else None
+
+    @property
+    def place(self) -> str:
+        """Return where the store is, as it may be shown: without user and password."""
+        path = self.embedded_path
+        if path is not None:
+            return str(path)
+        return re.sub(r"//[^/]*@", "//", self.url).partition("?")[0]
+
+    @model_validator(mode="after")
+    def _cluster_has_a_server(self) -> StoreConfig:
+        if self.cluster and self.embedded_path is not None:
+            raise ValueError(
+                f"store.cluster is {self.cluster!r} and store.url is embedded; "
+                "name the server in store.url, or leave store.cluster empty"
+            )
+        if self.query_url and self.embedded_path is not None:
+            raise ValueError(
+                "store.query_url names a server and store.url is embedded; leave store.query_url "
+                "empty: the embedded engine has no rights on anything but its tables"
+            )
+        return self
+
+
+class TlsConfig(Section):
+    """The certificate of a listener. Its files are read again when they change."""
+
+    cert_file: Path | None = Field(
+        default=None, description="Certificate in PEM, its chain after it; by default no TLS"
+    )
+    key_file: Path | None = Field(default=None, description="Its key in PEM, without a passphrase")
+    client_ca_file: Path | None = Field(
+        default=None,
+        description="Authorities in PEM; with them whoever has no certificate of theirs is refused",
+    )
+
+    @property
+    def is_on(self) -> bool:
+        """Say whether there is TLS."""
+        return self.cert_file is not None
+
+    @model_validator(mode="after")
+    def _belong_together(self) -> TlsConfig:
+        if (self.cert_file is None) != (self.key_file is None):
+            raise ValueError("cert_file and key_file go together; set both, or neither")
+        if self.client_ca_file is not None and self.cert_file is None:
+            raise ValueError("client_ca_file needs cert_file and key_file; set them too")
+        return self
+
+
+class CollectorConfig(Section):
+    """The OTLP receivers and the write-ahead log."""
+
+    host: str = Field(default="127.0.0.1", description="Address of both OTLP receivers")
+    grpc_port: int = Field(default=4317, ge=0, le=65535, description="OTLP/gRPC; 0 takes any")
+    http_port: int = Field(default=4318, ge=0, le=65535, description="OTLP/HTTP; 0 takes any")
+    body_bytes_max: int = Field(
+        default=20 * 1024 * 1024, gt=0, description="Largest request after decompression (413 over)"
+    )
+    connections_max: int = Field(
+        default=1024, gt=0, description="Connections of each receiver at a time; 503 over it"
+    )
+    calls_max: int = Field(
+        default=512, gt=0, description="gRPC calls held at a time; RESOURCE_EXHAUSTED over it"
+    )
+    head_seconds_max: float = Field(
+        default=10.0, gt=0, description="Time for a handshake and for the head of a request"
+    )
+    read_seconds_max: float = Field(
+        default=30.0, ge=0, description="Time for the rest of a request"
+    )
+    idle_seconds_max: float = Field(
+        default=120.0, gt=0, description="A connection without a request is closed after this"
+    )
+    tls: TlsConfig = Field(default_factory=TlsConfig)
+    wal_dir: Path | None = Field(
+        default=None, description="Write-ahead log; by default `wal` beside the embedded store"
+    )
+    segment_bytes_max: int = Field(
+        default=16 * 1024 * 1024, gt=0, description="A segment of the log is stored at this size"
+    )
+    segment_seconds_max: float = Field(
+        default=1.0, gt=0, description="... or at this age, whichever comes first"
+    )
+    wal_bytes_max: int = Field(
+        default=4 * 1024**3,
+        gt=0,
+        description="Bytes acknowledged and not yet stored before senders are told to wait",
+    )
+    retention_days: int = Field(
+        default=30,
+        gt=0,
+        le=3_650,
+        description="Spans, log records and metrics older than this are refused; at most the days "
+        "that [retention] keeps them",
+    )
+    drain_seconds_max: float = Field(
+        default=30.0, ge=0, description="Time that a stop may take to store what is in the log"
+    )
+    accel: bool = Field(
+        default=True,
+        description="Check spans with compiled code, where the extra accel (numba, 130 MB of "
+        "memory) is installed, once 50,000 have come",
+    )
+
+    def check_limits(self) -> None:
+        """Raise ConfigError where the log has no room for a request that may come.
+
+        Twice its size: names and numbers of people are replaced by longer tokens.
+        """
+        if self.wal_bytes_max < 2 * self.body_bytes_max:
+            raise ConfigError(
+                f"collector.body_bytes_max is {self.body_bytes_max} and collector.wal_bytes_max "
+                f"{self.wal_bytes_max}: what is under the first and over the second is refused for "
+                f"good; lower the first, or raise the second to {2 * self.body_bytes_max} or more"
+            )
+
+
+class AttributesConfig(Section):
+    """A customer's own attribute names for ours, so that no service needs a change."""
+
+    map: dict[str, str] = Field(
+        default_factory=dict,
+        description='Ours on the left, yours on the right: "decision.action" = "shop.operation"',
+    )
+
+    def name(self, canonical: str) -> str:
+        """Return the customer's name of one of our attributes; our own where none is mapped.
+
+        A reader takes our own name first and this one where ours is absent.
+        """
+        return self.map.get(canonical, canonical)
+
+
+class DecisionMatch(Section):
+    """A span that matches every key given here is the root of a decision."""
+
+    service: str = Field(default="", description="service.name, empty for any")
+    span_name: str = Field(default="", description="Name of the span, empty for any")
+    kind: str = Field(
+        default="",
+        pattern=r"^(|server|client|producer|consumer|internal)$",
+        description="Kind of the span, empty for any",
+    )
+    attributes: dict[str, str] = Field(
+        default_factory=dict, description="Attributes and the values they must have"
+    )
+    action: str = Field(
+        default="", description="decision.action of what matches; by default the span's name"
+    )
+
+
+class DecisionsConfig(Section):
+    """Which spans are decisions, beside those that carry decision.action."""
+
+    match: tuple[DecisionMatch, ...] = Field(default=(), description="Rules, each a root")
+
+
+class OutcomesConfig(Section):
+    """How outcomes are read."""
+
+    currency: str = Field(
+        default="USD", pattern=r"^[A-Z]{3}$", description="Currency of an outcome that names none"
+    )

@@ -1,0 +1,155 @@
+"""Pure: the registry of decision events: versions, fields, and what becomes of the version before.
+
+`decision.schema` says which version a root span speaks. The current one and the one before it are
+taken; any other is kept in `rejected`, because a name may mean something else in it. Needs the
+standard library alone: a customer's service imports this through `collector.instrument.instrument`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+# Of a decision, in the order in which it passes them.
+STAGES: Final = ("ingress", "transform", "decision", "egress")
+BUDGET_BYTES: Final = 512  # of one event, as sql/event_sizes.sql counts
+IDS_AND_TIMES_BYTES: Final = 32 + 16 + 19 + 19 + 4  # trace, span, start and end
+PREFIXES: Final = ("decision.", "provenance.", "outcome.key")  # of what counts
+
+
+class Kind(StrEnum):
+    """What a value is; all of them may be sent as text."""
+
+    TEXT = "text"
+    DECIMAL = "decimal"
+    NS = "integer, ns"
+    UNIX_NS = "integer, Unix ns"
+
+
+@dataclass(frozen=True, slots=True)
+class EventField:
+    """One attribute of a decision event."""
+
+    name: str
+    kind: Kind = Kind.TEXT
+    since: int = 0  # the version that brought it
+    required: bool = False
+    signed: bool = False  # by the seal of a producer that has a key
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """One version of the event.
+
+    `spellings` are the values of `decision.schema` that mean it; `renamed` has today's name of a
+    field and the one that it had in it.
+    """
+
+    number: int
+    spellings: tuple[str, ...]
+    fields: tuple[EventField, ...]
+    renamed: tuple[tuple[str, str], ...] = ()
+
+
+KID: Final = "provenance.kid"
+PRODUCER: Final = "provenance.producer"
+EPOCH: Final = "provenance.epoch"
+SEQ: Final = "provenance.seq"
+PREV: Final = "provenance.prev"
+TAG: Final = "provenance.tag"
+FIRST_SEQ: Final = "provenance.first_seq"
+LAST_SEQ: Final = "provenance.last_seq"
+PREV_ROOT: Final = "provenance.prev_root"
+ROOT: Final = "provenance.root"
+CLOSING: Final = "provenance.closing"
+SIGNATURE: Final = "provenance.signature"
+_FIELDS: Final = (
+    EventField("decision.schema", since=1, signed=True),
+    EventField("decision.id"),
+    EventField("decision.action", required=True, signed=True),
+    EventField("decision.channel", signed=True),
+    EventField("decision.region", signed=True),
+    EventField("decision.cohort", signed=True),
+    EventField("decision.offer_type", signed=True),
+    EventField("decision.campaign", signed=True),
+    EventField("decision.route", signed=True),
+    EventField("decision.vendor", signed=True),
+    EventField("decision.mode", signed=True),
+    EventField("decision.value_usd", Kind.DECIMAL, signed=True),
+    EventField("decision.experiment", signed=True),
+    EventField("decision.arm", signed=True),
+    EventField("decision.injected_delay_ns", Kind.NS, signed=True),
+    EventField("decision.ts.ingress", Kind.UNIX_NS, signed=True),
+    EventField("decision.ts.transform", Kind.UNIX_NS, signed=True),
+    EventField("decision.ts.decision", Kind.UNIX_NS, signed=True),
+    EventField("decision.ts.egress", Kind.UNIX_NS, signed=True),
+    EventField("outcome.key"),
+    EventField(KID, since=1),
+    EventField(PRODUCER, since=1),
+    EventField(EPOCH, since=1),
+    EventField(SEQ, since=1),
+    EventField(PREV, since=1),
+    EventField(TAG, since=1),
+)
+
+# What a decision's seal is over: five things of the span, then attributes in this order, which is
+# that of the seal's bytes. `decision.id` and `outcome.key` are left out: rules may replace
+# identifiers before they are stored, and the stored event has to verify as well. What is in this
+# list cannot be named by such a rule.
+SIGNED: Final = (
+    *("trace_id", "span_id", "start_ns", "end_ns", "status"),
+    *(each.name for each in _FIELDS if each.signed),
+)
+# Of an outcome, which is a log record; its form has so many parts fewer that none is a decision's.
+# Which one it is, and of which decision, is bound by `provenance.subject`, under the key: rules may
+# replace the ids.
+OUTCOME: Final = "decision.outcome"
+SUBJECT: Final = "provenance.subject"
+OUTCOME_SIGNED: Final = (
+    "time_ns",
+    "outcome.kind",
+    "outcome.converted",
+    "outcome.revenue",
+    "outcome.margin",
+    "outcome.currency",
+    "outcome.channel",
+    SUBJECT,
+)
+# How many hex digits each has. Among so many digits at random there is now and then a run that
+# looks like a card number.
+SEAL_HEX: Final = {
+    EPOCH: 16,
+    PREV: 32,
+    TAG: 32,
+    SUBJECT: 32,
+    PREV_ROOT: 64,
+    ROOT: 64,
+    SIGNATURE: 128,
+}
+
+
+def _version(number: int, spellings: tuple[str, ...]) -> Version:
+    return Version(number, spellings, tuple(each for each in _FIELDS if each.since <= number))
+
+
+# What was sent before events said their version says none; it may say 0 as well.
+PREVIOUS: Final = _version(0, ("", "0"))
+CURRENT: Final = _version(1, ("1",))
+ACCEPTED: Final = (*PREVIOUS.spellings, *CURRENT.spellings)
+
+
+def accepts(spelling: str) -> bool:
+    """Return whether a version is taken."""
+    return spelling in ACCEPTED
+
+
+def names_of(name: str, mapped: str, previous: Version = PREVIOUS) -> tuple[str, ...]:
+    """Return under which names a field may come, the first that is not empty counts.
+
+    Ours of today, then ours of the version before, which is all that it takes to read an event of
+    that version: what it did not have is absent, which is unknown and never a default. Then the
+    customer's own, `mapped`.
+    """
+    names = (name, dict(previous.renamed).get(name, name), mapped)
+    return tuple(dict.fromkeys(names))

@@ -1,0 +1,235 @@
+"""I/O: outcomes from CSV, Parquet and JSON. A bad row is named and left out, the rest is kept.
+
+Importing a file again changes nothing: the store knows its rows by their hash, and of rows with
+one outcome id the latest `occurred_at` counts. A row that was refused before is another one.
+"""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import astuple, dataclass, fields
+from decimal import Decimal, InvalidOperation
+
+from clickhouse_connect.driver.client import Client
+
+from collector.core.clock import NS_PER_DAY
+from collector.core.errors import InputError
+from collector.core.times import iso_ns
+from collector.imports.files import read_records
+from collector.otlp.outcomes import AMOUNT_MAX, KINDS
+
+COLUMNS = (
+    "outcome_id",
+    "kind",
+    "decision_id",
+    "outcome_key",
+    "converted",
+    "revenue",
+    "margin",
+    "currency",
+    "channel",
+    "occurred_at",
+)
+# What a log record calls the columns that may name a person or be joined by.
+_ATTRIBUTES = {
+    "outcome_id": "outcome.id",
+    "decision_id": "decision.id",
+    "outcome_key": "outcome.key",
+    "channel": "outcome.channel",
+}
+Replace = Callable[[str, str, int], str]  # attribute, value, now_ns
+RETENTION_NS = 30 * NS_PER_DAY  # the TTL of `outcomes`: what is older would vanish as it is stored
+_AMOUNT_PLACES = 6
+_TRUE = ("true", "1", "yes")
+_FALSE = ("false", "0", "no")
+_UNIX_NS_DIGITS_MAX = 19
+_ROWS_PER_INSERT = 50_000
+
+
+@dataclass(frozen=True, slots=True)
+class OutcomeRow:
+    """One row of `outcomes`, in the order of its columns."""
+
+    outcome_id: str
+    kind: str
+    decision_id: str
+    outcome_key: str
+    converted: bool
+    revenue: Decimal | None  # None where it is not known
+    margin: Decimal | None
+    currency: str
+    channel: str
+    event_ns: int  # when it happened; also its revision
+    source: str
+    received_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class ImportReport:
+    """What became of a file."""
+
+    imported: int
+    refused: tuple[str, ...]  # one line each: file:line, column, value, remedy
+
+
+class _BadValue(Exception):  # noqa: N818 - becomes a line of the report
+    def __init__(self, column: str, value: str, remedy: str) -> None:
+        super().__init__(f"{column} {value[:80]!r}: {remedy}")
+
+
+def import_outcomes(
+    client: Client,
+    name: str,
+    content: bytes,
+    currency_default: str,
+    now_ns: int,
+    replace: Replace | None = None,
+) -> ImportReport:
+    """Import the content of a file that lines of the report call `name`.
+
+    Args:
+        replace: what the rules for personal data make of an attribute's value, so that a row still
+            finds its decision where that id is replaced.
+    """
+    rows: list[OutcomeRow] = []
+    refused: list[str] = []
+    for parsed in parse_outcomes(name, content, currency_default, now_ns, replace):
+        if isinstance(parsed, OutcomeRow):
+            rows.append(parsed)
+        else:
+            refused.append(parsed)
+    for start in range(0, len(rows), _ROWS_PER_INSERT):
+        part = rows[start : start + _ROWS_PER_INSERT]
+        client.insert(
+            "outcomes",
+            [astuple(row) for row in part],
+            column_names=[field.name for field in fields(OutcomeRow)],
+            settings={"insert_deduplication_token": f"csv:{_digest(part)}"},  # of any format
+        )
+    return ImportReport(len(rows), tuple(refused))
+
+
+def _digest(rows: Sequence[OutcomeRow]) -> str:
+    """Return what tells these rows from others, whenever they come: `received_ns` is the last."""
+    told = [astuple(row)[:-1] for row in rows]
+    return hashlib.sha256(repr(told).encode()).hexdigest()
+
+
+def parse_outcomes(
+    name: str,
+    content: bytes,
+    currency_default: str,
+    now_ns: int,
+    replace: Replace | None = None,
+) -> Iterator[OutcomeRow | str]:
+    """Yield a row for each good line and a sentence for each bad one.
+
+    Raises:
+        InputError: it is none of CSV, Parquet and JSON, or its header is not one of outcomes.
+    """
+    file = read_records(name, content, COLUMNS)
+    if file.columns is not None and (wrong := _wrong_columns(file.columns)):
+        raise InputError(f"{name}: {wrong}")
+    for where, record in file.records:
+        if isinstance(record, str):
+            yield f"{where}: {record}"
+            continue
+        if file.columns is None and (wrong := _wrong_columns(tuple(record))):
+            yield f"{where}: {wrong}"
+            continue
+        values = record
+        if replace is not None:
+            values = record | {
+                column: replace(attribute, record[column], now_ns)
+                for column, attribute in _ATTRIBUTES.items()
+                if record.get(column)
+            }
+        try:
+            yield _row(values, currency_default, now_ns, file.format)
+        except _BadValue as error:
+            yield f"{where}: {error}"
+
+
+def _wrong_columns(columns: Sequence[str]) -> str:
+    """Return what is wrong with the names of columns, "" where nothing is."""
+    for column in columns:
+        if column not in COLUMNS:
+            near = difflib.get_close_matches(column, COLUMNS, n=1)
+            hint = f"did you mean {near[0]}?" if near else f"use {', '.join(COLUMNS)}"
+            return f"{column!r} is not a column of outcomes; {hint}"
+    missing = [column for column in ("outcome_id", "occurred_at") if column not in columns]
+    if "decision_id" not in columns and "outcome_key" not in columns:
+        missing.append("decision_id or outcome_key")
+    return f"lacks {', '.join(missing)}; add what is missing" if missing else ""
+
+
+def _row(values: Mapping[str, str], currency_default: str, now_ns: int, source: str) -> OutcomeRow:
+    if not values["outcome_id"]:
+        raise _BadValue("outcome_id", "", "is missing; give an id that stays the same on a retry")
+    if not values.get("decision_id") and not values.get("outcome_key"):
+        raise _BadValue("decision_id", "", "neither it nor outcome_key is there; give one")
+    kind = values.get("kind") or "sale"
+    if kind not in KINDS:
+        raise _BadValue("kind", kind, f"is not one of {', '.join(KINDS)}")
+    currency = values.get("currency") or currency_default
+    if not re.fullmatch("[A-Z]{3}", currency):
+        raise _BadValue("currency", currency, "is not an ISO 4217 code; write it like USD")
+    return OutcomeRow(
+        outcome_id=values["outcome_id"],
+        kind=kind,
+        decision_id=values.get("decision_id", ""),
+        outcome_key=values.get("outcome_key", ""),
+        converted=_converted(values.get("converted", ""), kind),
+        revenue=_amount("revenue", values.get("revenue", "")),
+        margin=_amount("margin", values.get("margin", "")),
+        currency=currency,
+        channel=values.get("channel", ""),
+        event_ns=_occurred(values["occurred_at"], now_ns),
+        source=source,
+        received_ns=now_ns,
+    )
+
+
+def _converted(value: str, kind: str) -> bool:
+    if not value:
+        return kind == "sale"
+    if value.lower() not in _TRUE + _FALSE:
+        raise _BadValue("converted", value, "is neither true nor false")
+    return value.lower() in _TRUE
+
+
+def _amount(column: str, value: str) -> Decimal | None:
+    if not value:
+        return None
+    try:
+        amount = Decimal(value)
+    except InvalidOperation as error:
+        raise _BadValue(column, value, "is not a number; write it like 12.50") from error
+    # Compared, not made positive first: the context has no such number as 1e999999999.
+    if not amount.is_finite() or not -AMOUNT_MAX < amount < AMOUNT_MAX:
+        raise _BadValue(column, value, f"is not below {AMOUNT_MAX:,}; correct it or its unit")
+    if amount != round(amount, _AMOUNT_PLACES):
+        raise _BadValue(column, value, f"has more than {_AMOUNT_PLACES} decimal places")
+    return amount
+
+
+def _occurred(value: str, now_ns: int) -> int:
+    is_number = value.isascii() and value.isdigit() and len(value) <= _UNIX_NS_DIGITS_MAX
+    event_ns = int(value) if is_number else _iso_ns(value)
+    if not now_ns - RETENTION_NS <= event_ns <= now_ns + NS_PER_DAY:
+        raise _BadValue("occurred_at", value, "is not within the last 30 days, which are kept")
+    return event_ns
+
+
+def _iso_ns(value: str) -> int:
+    found = iso_ns(value, has_offset=True)
+    if found is not None:
+        return found
+    if iso_ns(value) is None:
+        what = "is neither ISO 8601 with an offset nor Unix nanoseconds"
+    else:
+        what = "has no offset; add one, such as Z or +02:00"
+    raise _BadValue("occurred_at", value, what)

@@ -1,0 +1,117 @@
+"""I/O: sends a service's decisions over OTLP/HTTP; needs OpenTelemetry alone.
+
+Any exporter of OpenTelemetry does. This one holds the interpreter for shorter: the stock one takes
+a millisecond an export whatever is in it, most of it in its HTTP client, and a decision that wakes
+from a wait then has to wait again (measured: 1 to 2 ms more at p99; with this one 0.2 ms).
+"""
+
+from __future__ import annotations
+
+import http.client
+import logging
+import random
+import ssl
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from http import HTTPStatus
+from typing import Final
+from urllib.parse import urlsplit
+
+from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
+
+from collector.core.clock import NS_PER_S, AnchoredClock
+
+_LOG: Final = logging.getLogger(__name__)
+_RETRYABLE: Final = frozenset(
+    {
+        HTTPStatus.TOO_MANY_REQUESTS,
+        HTTPStatus.BAD_GATEWAY,
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        HTTPStatus.GATEWAY_TIMEOUT,
+    }
+)
+_BACKOFF_S_MIN: Final = 0.1
+_BACKOFF_S_MAX: Final = 5.0
+
+
+class DecisionExporter(SpanExporter):
+    """Posts spans in OTLP/Protobuf over one connection that it keeps open.
+
+    Args:
+        endpoint: such as `http://127.0.0.1:4318/v1/traces`; https is verified as usual.
+        headers: sent with each request, such as `authorization`.
+        timeout_s: after which it gives up on a batch that it is asked to send again.
+        tls: for https, where certificates of one's own are needed.
+    """
+
+    # What `DecisionInstrument` hands over at a time: the encoding of four takes 0.1 ms.
+    slice_spans: Final = 4
+
+    def __init__(
+        self,
+        endpoint: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        timeout_s: float = 10.0,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
+        # Here, because who uses another exporter need not have what this one imports.
+        from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
+
+        url = urlsplit(endpoint)
+        if url.scheme not in ("http", "https") or not url.hostname:
+            raise ValueError(f"endpoint {endpoint!r} is not http://HOST:PORT/PATH, or https")
+        self._encode: Callable[[Sequence[ReadableSpan]], bytes] = lambda spans: encode_spans(
+            spans
+        ).SerializeToString()
+        self._path = url.path or "/v1/traces"
+        self._headers = {"content-type": "application/x-protobuf", **(headers or {})}
+        self._timeout_s = timeout_s
+        self._stopping = threading.Event()
+        self._connection = (
+            http.client.HTTPSConnection(url.hostname, url.port, timeout=timeout_s, context=tls)
+            if url.scheme == "https"
+            else http.client.HTTPConnection(url.hostname, url.port, timeout=timeout_s)
+        )
+
+    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        """Send a batch; as OTLP says, again where the answer asks for it or does not come."""
+        clock = AnchoredClock()
+        until_ns = clock.monotonic_ns() + round(self._timeout_s * NS_PER_S)
+        body = self._encode(spans)
+        backoff_s = 0.0  # at first at once: the other side closes a connection that was idle
+        while True:
+            asked_s = 0.0
+            try:
+                status, asked_s = self._post(body)
+                if status == HTTPStatus.OK:
+                    return SpanExportResult.SUCCESS
+                said = f"status {status}"
+                if status not in _RETRYABLE:
+                    break
+                backoff_s = max(backoff_s, _BACKOFF_S_MIN)
+            except (OSError, http.client.HTTPException) as error:
+                self._connection.close()  # the next request connects again
+                said = f"{type(error).__name__}: {error}"
+            wait_s = max(asked_s, backoff_s * random.uniform(0.5, 1.0))  # noqa: S311  jitter
+            if wait_s * NS_PER_S > until_ns - clock.monotonic_ns() or self._stopping.wait(wait_s):
+                break
+            backoff_s = min(max(2 * backoff_s, _BACKOFF_S_MIN), _BACKOFF_S_MAX)
+        if self._stopping.is_set():
+            self._connection.close()
+        _LOG.warning("%d decisions were not taken by %s: %s", len(spans), self._path, said)
+        return SpanExportResult.FAILURE
+
+    def shutdown(self) -> None:
+        """Wait for no answer any more, and close the connection."""
+        self._stopping.set()
+        self._connection.close()
+
+    def _post(self, body: bytes) -> tuple[int, float]:
+        """Return the status of the answer, and how long it asks to wait."""
+        self._connection.request("POST", self._path, body, self._headers)
+        answer = self._connection.getresponse()
+        answer.read()
+        asked = answer.headers.get("retry-after", "")
+        return answer.status, float(asked) if asked.isdecimal() else 0.0

@@ -1,0 +1,36 @@
+"""I/O: the statements by which sealed events are judged."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from typing import Final
+
+from collector.core.config import AttributesConfig, DecisionsConfig, OutcomesConfig
+from collector.core.sql import sql
+from collector.store.schema.backfill import OUTCOME_CONTENT, SPAN_CONTENT
+from collector.store.schema.migrate import render_view
+
+_PARTS: Final = {
+    "content": SPAN_CONTENT,
+    "outcome_content": OUTCOME_CONTENT,
+    "is_judged": sql("is_judged", __file__),
+}
+
+
+def sealed_sql(attributes: AttributesConfig) -> Callable[[str], str]:
+    """Return what reads a statement, with a customer's names where it reads sealed values."""
+
+    @cache
+    def read(name: str) -> str:
+        text = with_parts(sql(name, __file__))
+        return render_view(text, attributes, DecisionsConfig(), OutcomesConfig())
+
+    return read
+
+
+def with_parts(text: str) -> str:
+    """Put the parts that several statements share into one of them."""
+    for name, part in _PARTS.items():
+        text = text.replace(f"${{{name}}}", part)
+    return text

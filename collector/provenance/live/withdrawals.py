@@ -1,0 +1,258 @@
+"""I/O: takes decisions out of every sum for what their seals say, and puts genuine ones back.
+
+A row of `decisions` that does not count is noted in `withdrawals` and removed, so that whoever sums
+need not ask. Where its genuine copy was kept from the table by it, that copy is put in its place.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from itertools import islice
+from typing import Any, Final, NamedTuple, TypeVar
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from collector.core.clock import NS_PER_MINUTE
+from collector.core.counters import Counters
+from collector.provenance.event import TRACE_ID_INDEX
+from collector.provenance.live.copies import Copy
+from collector.provenance.verify import Finding, Verdict
+from collector.store.connect import Connections
+from collector.store.row_removal import remove_rows
+from collector.store.schema.backfill import decision_keys, rerun_spans
+
+_HOLDS: Final = (Verdict.OK.value, Verdict.REORDERED.value)
+_FORGED: Final = (Verdict.TAMPERED.value, Verdict.UNSIGNED.value)
+# Forgeries whose genuine copies may be still to come.
+_REMEMBERED_MAX: Final = 100_000
+_CHUNK: Final = 2_000
+_SHADOWED_MAX: Final = 1_000  # read at a time
+_LASTS_NS: Final = NS_PER_MINUTE  # nearly every decision begins within so long of its end
+_OF_SPANS: Final = (
+    "trace_id IN {trace_ids:Array(String)} AND (trace_id, root_span_id, received_ns) IN "
+    "arrayZip({trace_ids:Array(String)}, {span_ids:Array(String)}, {received_ns:Array(UInt64)})"
+)
+
+_T = TypeVar("_T")
+Root = tuple[str, str]  # trace and span
+
+
+class Said(NamedTuple):
+    """What is said of one copy of an event."""
+
+    trace_id: str
+    span_id: str
+    received_ns: int
+    verdict: str
+    reason: str
+
+    @property
+    def root(self) -> Root:
+        """Return trace and span."""
+        return self.trace_id, self.span_id
+
+
+class Withdrawals:
+    """Keeps what does not count out of `decisions`.
+
+    Args:
+        store: whose decisions they are.
+        counters: what is counted on /metrics.
+        genuine: returns the copies of the events of some traces whose seals hold.
+        required: a decision that is not proven does not count; else only what stands in the way
+            of the genuine copy, and what is replayed.
+        sql: reads a statement of this room by its name.
+    """
+
+    def __init__(
+        self,
+        store: Connections,
+        counters: Counters,
+        genuine: Callable[[Sequence[str]], Iterable[Copy]],
+        *,
+        required: bool,
+        sql: Callable[[str], str],
+    ) -> None:
+        self._store = store
+        self._counters = counters
+        self._genuine = genuine
+        self._required = required
+        self._sql = sql
+        self._forged: dict[Root, None] | None = None  # the latest; None: not read yet
+        self._began = (0, 0)
+        self.page_rows = _SHADOWED_MAX
+        self.taken = 0  # out of the sums since this process began
+
+    def begin(self, now_ns: int) -> None:
+        """Say when it is, at the beginning of a pass: what a long one does late is noted so."""
+        self._began = now_ns, time.monotonic_ns()
+
+    def settle(self, rows: pa.Table, page: tuple[int, int]) -> None:
+        """Act on the rows of a page of events, that arrived in (after, until]."""
+        forged = self._remembered()
+        bad = _said_of(rows, _FORGED)
+        for each in bad:
+            forged[each.root] = None
+        for root in list(islice(forged, max(0, len(forged) - _REMEMBERED_MAX))):
+            del forged[root]
+        out = _said_of(rows, (Verdict.REPLAYED.value,))
+        # What came at the instant of its replay goes with it, and has to come back.
+        instants = {each[:3] for each in out}
+        back = [each for each in _said_of(rows, _HOLDS) if each[:3] in instants]
+        out += bad if self._required else []
+        if forged:
+            holds = [each for each in _said_of(rows, _HOLDS) if each.root in forged]
+            for copies in self._copies({each.trace_id for each in [*bad, *holds]}).values():
+                genuine = [each for each in copies if each.verdict in _HOLDS]
+                if genuine:
+                    out += [each for each in copies if each.verdict in _FORGED]
+                    back += genuine
+        self._take_out(out)
+        ended = _chosen(rows, _HOLDS)["ended_ns"]
+        if forged and len(ended):
+            bounds = pc.min_max(ended).as_py()
+            back += self._unshadowed(page, (bounds["min"], bounds["max"]))
+        self._put_back(back)
+
+    def settle_run(self, finding: Finding) -> None:
+        """Act on what was said of a whole run of events."""
+        if self._required and finding.producer:
+            rows = self._rows(
+                "events_of_run",
+                kid="",
+                producer=finding.producer,
+                epoch=finding.epoch,
+                first_seq=finding.first_seq,
+                last_seq=finding.last_seq,
+                verdicts=[*_HOLDS, finding.verdict.value],
+            )
+            said = [Said(**row) for row in rows]
+            self._take_out(
+                [e._replace(verdict=finding.verdict.value, reason=finding.reason) for e in said]
+            )
+
+    def settle_key(self, kid: str) -> None:
+        """Act on what a change of a key made of its events."""
+        if not self._required:
+            return
+        run = {"producer": "", "epoch": "", "first_seq": 0, "last_seq": 0}
+        rows = self._rows("events_of_run", kid=kid, verdicts=[Verdict.TAMPERED.value], **run)
+        self._take_out([Said(**row) for row in rows])
+        rows = self._rows("withdrawn_of_key", kid=kid)
+        self._put_back([Said(**row, verdict=Verdict.OK.value, reason="") for row in rows])
+
+    def _remembered(self) -> dict[Root, None]:
+        if self._forged is None:
+            rows = self._rows("recent_forgeries", limit=_REMEMBERED_MAX)
+            self._forged = {(row["trace_id"], row["span_id"]): None for row in reversed(rows)}
+        return self._forged
+
+    def _copies(self, trace_ids: Iterable[str]) -> dict[Root, list[Said]]:
+        found: dict[Root, list[Said]] = {}
+        for part in _chunks(sorted(trace_ids)):
+            for row in self._rows("siblings", trace_ids=part):
+                each = Said(**row)
+                found.setdefault(each.root, []).append(each)
+        return found
+
+    def _unshadowed(self, page: tuple[int, int], ended: tuple[int, int]) -> list[Said]:
+        """Take out what holds the place of genuine decisions of a page; return these.
+
+        One that began longer before it ended than is looked at is put back where it is already,
+        which changes nothing.
+        """
+        genuine = list(self._shadowed(page, ended))
+        for part in _chunks(genuine):
+            keys = decision_keys(self._store.client(), self._with_contents(part))
+            holders = self._rows(
+                "shadowing",
+                ingress_ns=[ingress_ns for ingress_ns, _ in keys],
+                decision_ids=[decision_id for _, decision_id in keys],
+            )
+            copies = self._copies({row["trace_id"] for row in holders})
+            roots = {(row["trace_id"], row["span_id"]) for row in holders}
+            out = [
+                each for root in roots for each in copies.get(root, ()) if each.verdict in _FORGED
+            ]
+            self._take_out(out)
+        return genuine
+
+    def _shadowed(self, page: tuple[int, int], ended: tuple[int, int]) -> Iterable[Said]:
+        """Yield the genuine decisions of a page that nobody sees, all of them."""
+        last: Root = ("", "")
+        while rows := self._rows(
+            "shadowed",
+            after_ns=page[0],
+            until_ns=page[1],
+            from_ns=max(0, ended[0] - _LASTS_NS),
+            to_ns=ended[1],
+            after_trace=last[0],
+            after_span=last[1],
+            limit=self.page_rows,
+        ):
+            said = [Said(**row, verdict=Verdict.OK.value, reason="") for row in rows]
+            yield from said
+            last = said[-1].root
+
+    def _take_out(self, said: Sequence[Said]) -> None:
+        by_word: dict[tuple[str, str], list[Said]] = {}
+        for each in said:
+            by_word.setdefault((each.verdict, each.reason), []).append(each)
+        for (verdict, reason), events in by_word.items():
+            for part in _chunks(events):
+                self._note(part, verdict, reason, is_back=False)
+                remove_rows(self._store, "decisions", _OF_SPANS, _spans(part))
+                self._counters.provenance_withdrawn.inc(len(part))
+                self.taken += len(part)
+
+    def _put_back(self, said: Sequence[Said]) -> None:
+        for part in _chunks(said):
+            rerun_spans(self._store.client(), self._with_contents(part))
+            self._note(part, Verdict.OK.value, "", is_back=True)
+
+    def _with_contents(self, said: Sequence[Said]) -> dict[str, Any]:
+        """Return the spans with what was sent of those whose seals hold, among all their copies."""
+        wanted = {each[:3] for each in said}
+        traces = sorted({each.trace_id for each in said})
+        contents: dict[tuple[str, str, int], str] = {}
+        for event, _, content in self._genuine(traces):
+            trace_id, span_id = event.fields[TRACE_ID_INDEX : TRACE_ID_INDEX + 2]
+            place = trace_id, span_id, event.received_ns
+            if place in wanted:  # of copies of one instant any, but one and the same each time
+                contents[place] = min(str(content), contents.get(place, str(content)))
+        return {**_spans(said), "contents": sorted(contents.values())}
+
+    def _note(self, said: Sequence[Said], verdict: str, reason: str, *, is_back: bool) -> None:
+        now_ns = self._began[0] + time.monotonic_ns() - self._began[1]
+        word = {"verdict": verdict, "reason": reason, "now_ns": now_ns, "is_back": int(is_back)}
+        self._store.client().command(self._sql("withdraw"), parameters={**_spans(said), **word})
+
+    def _rows(self, name: str, **parameters: object) -> list[dict[str, Any]]:
+        result = self._store.client().query(self._sql(name), parameters=parameters)
+        return list(result.named_results())
+
+
+def _said_of(rows: pa.Table, verdicts: Sequence[str]) -> list[Said]:
+    return [Said(**row) for row in _chosen(rows, verdicts).select(Said._fields).to_pylist()]
+
+
+def _chosen(rows: pa.Table, verdicts: Sequence[str]) -> pa.Table:
+    """Return the rows of decisions that have one of some verdicts."""
+    is_one = pc.is_in(rows["verdict"].cast(pa.string()), pa.array(verdicts, pa.string()))
+    # What an outcome says is compared with its row, and is not taken out of the sums.
+    is_decision = pc.invert(pc.starts_with(rows["span_id"], "outcome:"))
+    return rows.filter(pc.and_(is_one, is_decision))
+
+
+def _spans(said: Sequence[Said]) -> dict[str, Any]:
+    return {
+        "trace_ids": [each.trace_id for each in said],
+        "span_ids": [each.span_id for each in said],
+        "received_ns": [each.received_ns for each in said],
+    }
+
+
+def _chunks(items: Sequence[_T]) -> Iterable[Sequence[_T]]:
+    return (items[begin : begin + _CHUNK] for begin in range(0, len(items), _CHUNK))

@@ -1,0 +1,115 @@
+"""I/O: OTLP over HTTP: the server of `collector.receive.http_app`, on a thread of its own."""
+
+from __future__ import annotations
+
+import socket
+
+from collector.auth.gate import Gate, open_listener
+from collector.auth.tls import Certificates
+from collector.core.clock import Clock
+from collector.core.config import CollectorConfig
+from collector.core.counters import Counters
+from collector.core.errors import AddressInUseError
+from collector.core.http.address import authority
+from collector.core.http.server import BoundedServer, Bounds
+from collector.core.worker import Worker
+from collector.receive.http_app import LISTENER, OtlpApp
+from collector.receive.pipeline import Intake
+
+_BACKLOG = 2048
+# An answer is a few hundred bytes: whoever does not read it is not there.
+_WRITE_SECONDS_MAX = 10.0
+# What is under way when the service stops has this long to come, to be synced and answered.
+_STOP_SECONDS_MAX = 5.0
+
+
+class HttpReceiver:
+    """The HTTP server of the collector, on a thread of its own."""
+
+    def __init__(
+        self, intake: Intake, config: CollectorConfig, gate: Gate, counters: Counters, clock: Clock
+    ) -> None:
+        self._config = config
+        self._gate = gate
+        self._counters = counters
+        self._clock = clock
+        self._port = config.http_port
+        self._app = OtlpApp(
+            intake,
+            config.body_bytes_max,
+            gate,
+            host=config.host,
+            read_seconds_max=config.read_seconds_max,
+        )
+        self._server: BoundedServer | None = None
+
+    @property
+    def port(self) -> int:
+        """Return the port that it listens on, also where any was asked for."""
+        return self._port
+
+    def bind(self) -> None:
+        """Take the port.
+
+        Raises:
+            AddressInUseError: another process has it.
+            ConfigError: strangers would be let in, or a certificate is not good.
+        """
+        config = self._config
+        open_listener("OTLP/HTTP", "collector.host", config.host, config.tls, asks=self._gate.asks)
+        tls = None
+        if config.tls.is_on:
+            certificates = Certificates(config.tls, "collector.tls", self._clock, self._counters)
+            tls = certificates.http_context()
+        try:
+            family = socket.AF_INET6 if ":" in config.host else socket.AF_INET
+            listener = socket.create_server(
+                (config.host, self._port), family=family, backlog=_BACKLOG
+            )
+        except OSError as error:
+            raise AddressInUseError(
+                f"{authority(config.host, self._port)} cannot be listened on ({error.strerror}); "
+                "stop what listens there, or set collector.http_port (or collector.host) to another"
+            ) from error
+        self._port = listener.getsockname()[1]
+        bounds = Bounds(
+            connections_max=config.connections_max,
+            head_seconds_max=config.head_seconds_max,
+            idle_seconds_max=config.idle_seconds_max,
+            body_seconds_max=None,  # the application has both, and answers as OTLP wants
+            body_bytes_max=None,
+            write_seconds_max=_WRITE_SECONDS_MAX,
+            stop_seconds_max=_STOP_SECONDS_MAX,
+        )
+        self._server = BoundedServer(
+            self._app,
+            listener,
+            LISTENER,
+            bounds,
+            self._counters,
+            self._clock,
+            tls,
+            on_stop=self._app.hasten,
+        )
+
+    def start(self) -> None:
+        """Answer requests; those that came since `bind` wait in the backlog."""
+        assert self._server is not None, "bind comes before start"
+        self._server.start()
+
+    def stop(self) -> None:
+        """Accept no more; return when those under way are answered."""
+        if self._server is not None:
+            self._server.stop()
+        self._app.close()
+
+    @property
+    def worker(self) -> Worker:
+        """Return the thread that answers."""
+        assert self._server is not None, "bind comes before start"
+        return self._server.worker
+
+    def ticked_ns(self) -> int:
+        """Return the monotonic instant at which its loop last showed that it turns."""
+        assert self._server is not None, "bind comes before start"
+        return self._server.ticked_ns()

@@ -1,0 +1,320 @@
+"""I/O: brings a store to the schema of this program.
+
+Migrations are forward-only files of one statement, applied in order and remembered in a ledger
+with their SHA-256: a file edited after it was applied stops the start. Every statement can be run
+again, so a start that was killed resumes. Views that depend on configuration are rendered from
+`views/` and changed whenever their text changes. On a cluster every statement names it, and each
+table is a local one and a `Distributed` one (render.py, docs/adr).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from clickhouse_connect.driver.client import Client
+from clickhouse_connect.driver.exceptions import ClickHouseError
+
+from collector.core.config import AttributesConfig, DecisionMatch, DecisionsConfig, OutcomesConfig
+from collector.core.errors import MigrationError
+from collector.core.event_schema import ACCEPTED, PREVIOUS, Version, names_of
+from collector.otlp.outcomes import AMOUNT_MAX, KINDS
+from collector.store.errors import explain
+from collector.store.schema.cluster import DISTRIBUTED, render, render_migration
+
+MIGRATIONS_DIR = Path(__file__).parent / "migrations"
+VIEWS_DIR = Path(__file__).parent / "views"
+
+_LEDGER_NAME = "schema_migrations"
+_LEDGER = """CREATE TABLE IF NOT EXISTS schema_migrations${local} ${on_cluster} (
+    name String,
+    sha256 String,
+    applied_ns UInt64
+) ENGINE = ${replicated}MergeTree
+ORDER BY name
+"""
+_NUMBER = r"^[+-]?([0-9]+([.][0-9]*)?|[.][0-9]+)([eE][+-]?[0-9]+)?$"
+_VIEW_HEAD = re.compile(r"CREATE MATERIALIZED VIEW (?P<name>\w+) [^()]*? AS\n(?=SELECT|WITH)")
+
+
+@dataclass(frozen=True, slots=True)
+class Migration:
+    """One statement as it is sent; `name` is its file's without the ending."""
+
+    name: str
+    sha256: str
+    statement: str
+
+
+def load_migrations(
+    directory: Path = MIGRATIONS_DIR, *, cluster: str = "", database: str = ""
+) -> list[Migration]:
+    """Read the migrations in order of their numbers, rendered for one machine or a cluster."""
+    keys: dict[str, str] = {}
+    return [
+        Migration(rendered.name, _digest(rendered.identity), rendered.statement)
+        for path in sorted(directory.glob("[0-9]*.sql"))
+        for rendered in render_migration(
+            path.stem, path.read_text(encoding="utf-8"), cluster, database, keys
+        )
+    ]
+
+
+def migrate(
+    client: Client,
+    now_ns: int,
+    *,
+    cluster: str = "",
+    dry_run: bool = False,
+    directory: Path = MIGRATIONS_DIR,
+) -> list[str]:
+    """Apply what is pending and return its names, in order; with `dry_run` only name it.
+
+    Raises:
+        MigrationError: an applied file was edited, the store has a migration that this program
+            does not know, or it was made for one machine and this is a cluster, or the reverse.
+        StoreRefusedError: the store's user may not do this, or the store is too old.
+        StoreUnavailableError: the store failed; the next call goes on where this one stopped.
+    """
+    migrations = load_migrations(directory, cluster=cluster, database=str(client.database))
+    with _explained(client):
+        applied = _applied(client)
+        _refuse_drift(migrations, applied, cluster)
+        pending = [migration for migration in migrations if migration.name not in applied]
+        if not dry_run:
+            for statement in ledger_statements(cluster, str(client.database)):
+                client.command(statement)
+            _apply(client, pending, now_ns)
+    return [migration.name for migration in pending]
+
+
+def _apply(client: Client, pending: Sequence[Migration], now_ns: int) -> None:
+    done: list[list[object]] = []
+    try:
+        for migration in pending:
+            client.command(migration.statement)
+            done.append([migration.name, migration.sha256, now_ns])
+    finally:
+        # Once for all, since an insert costs as much as a statement does. A start that is killed
+        # before it runs the statements again, which each of them allows.
+        if done:
+            client.insert(_LEDGER_NAME, done, column_names=["name", "sha256", "applied_ns"])
+
+
+def pending_statements(
+    client: Client,
+    attributes: AttributesConfig,
+    decisions: DecisionsConfig,
+    outcomes: OutcomesConfig,
+    *,
+    cluster: str = "",
+) -> list[Migration]:
+    """Return what `migrate` and `apply_views` would send, in order, and change nothing.
+
+    Raises:
+        MigrationError: as `migrate`.
+    """
+    migrations = load_migrations(cluster=cluster, database=str(client.database))
+    views = load_views(attributes, decisions, outcomes, cluster)
+    with _explained(client):
+        applied = _applied(client)
+        known = _view_digests(client) if applied else {}
+    _refuse_drift(migrations, applied, cluster)
+    return [m for m in migrations if m.name not in applied] + [
+        view for view in views if known.get(view.name) != view.sha256
+    ]
+
+
+def ledger_statements(cluster: str, database: str) -> list[str]:
+    """Return what makes the ledger itself."""
+    rendered = render_migration(_LEDGER_NAME, _LEDGER, cluster, database, {})
+    return [one.statement for one in rendered]
+
+
+def load_views(
+    attributes: AttributesConfig,
+    decisions: DecisionsConfig,
+    outcomes: OutcomesConfig,
+    cluster: str = "",
+) -> list[Migration]:
+    """Read the views that depend on configuration, rendered."""
+    views = []
+    for path in sorted(VIEWS_DIR.glob("*.sql")):
+        text = render(path.read_text(encoding="utf-8"), cluster)
+        statement = render_view(text, attributes, decisions, outcomes)
+        views.append(Migration(f"view {path.stem}", _digest(statement), statement))
+    return views
+
+
+def apply_views(
+    client: Client,
+    attributes: AttributesConfig,
+    decisions: DecisionsConfig,
+    outcomes: OutcomesConfig,
+    now_ns: int,
+    *,
+    cluster: str = "",
+) -> list[str]:
+    """Make the configured views, changing those whose text changed; return their names.
+
+    A view that is there is changed in place: on a server another process may be inserting, and
+    what passes while a view is away is lost to it. A view of another target needs another name.
+    """
+    made = []
+    with _explained(client):
+        known = _view_digests(client)
+        for view in load_views(attributes, decisions, outcomes, cluster):
+            if known.get(view.name) == view.sha256:
+                continue
+            name = view.name.removeprefix("view ")
+            # Asked of the store, since a start may have been killed before it wrote the ledger.
+            ((exists,),) = client.query(f"EXISTS TABLE {name}").result_rows
+            client.command(_change(view.statement, cluster) if exists else view.statement)
+            client.insert(
+                _LEDGER_NAME,
+                [[view.name, view.sha256, now_ns]],
+                column_names=["name", "sha256", "applied_ns"],
+            )
+            made.append(name)
+    return made
+
+
+@contextmanager
+def _explained(client: Client) -> Iterator[None]:
+    """Turn an error of the client into one of ours."""
+    try:
+        yield
+    except ClickHouseError as error:
+        raise explain(error, str(client.uri)) from error
+
+
+def _change(statement: str, cluster: str) -> str:
+    """Return the statement that gives a view that is there its new text."""
+    head = _VIEW_HEAD.search(statement)
+    assert head is not None, f"a view begins otherwise: {statement[:200]}"
+    alter = render(f"ALTER TABLE {head['name']} ${{on_cluster}} MODIFY QUERY", cluster)
+    return f"{alter}\n{statement[head.end() :]}"
+
+
+def render_view(
+    template: str,
+    attributes: AttributesConfig,
+    decisions: DecisionsConfig,
+    outcomes: OutcomesConfig,
+    previous: Version = PREVIOUS,
+) -> str:
+    """Put a customer's names, root rules, currency and the versions taken into a view's text.
+
+    `${attr:NAME:MAP}` is the value of our attribute NAME in the column MAP, the customer's own
+    name after ours, and `${amount:NAME:MAP}` the amount that it states; `${matches}` is true for a
+    span that a rule makes a root; `${match_action}` is that rule's action; `${currency}` is the
+    currency of an outcome that names none; `${kinds}` lists what an outcome may be, `${accepted}`
+    the values of `decision.schema` that are taken, and no amount reaches `${amount_max}`. Where the
+    version before the current one called a field otherwise, its name there comes between ours and
+    the customer's.
+    """
+
+    def attribute(match: re.Match[str]) -> str:
+        canonical, column = match[1], match[2]
+        names = names_of(canonical, attributes.name(canonical), previous)
+        *others, last = [f"{column}[{_literal(name)}]" for name in names]
+        for value in reversed(others):
+            last = f"if({value} != '', {value}, {last})"
+        return last
+
+    text = re.sub(r"\$\{attr:([a-z0-9_.]+):(\w+)\}", attribute, template)
+    text = re.sub(r"\$\{amount:([a-z0-9_.]+):(\w+)\}", lambda m: _amount(attribute(m)), text)
+    text = text.replace("${matches}", _matches(decisions.match))
+    text = text.replace("${match_action}", _match_action(decisions.match))
+    text = text.replace("${kinds}", ", ".join(map(_literal, KINDS)))
+    text = text.replace("${amount_max}", str(AMOUNT_MAX))
+    text = text.replace("${accepted}", ", ".join(map(_literal, ACCEPTED)))
+    return text.replace("${currency}", _literal(outcomes.currency))
+
+
+def _amount(text: str) -> str:
+    """Return the amount that a text states, null where it is no number or too large for one.
+
+    The engine reads a number as far as it goes: 1.2.3 is 1.23 to it, and a hyphen 0.
+    """
+    number = f"toDecimal64OrNull(if(match({text}, {_literal(_NUMBER)}), {text}, ''), 6)"
+    return f"if(abs({number}) < {AMOUNT_MAX}, {number}, NULL)"
+
+
+def _matches(rules: Sequence[DecisionMatch]) -> str:
+    return " OR ".join(f"({_condition(rule)})" for rule in rules) or "false"
+
+
+def _match_action(rules: Sequence[DecisionMatch]) -> str:
+    arms = "".join(
+        f"{_condition(rule)}, {_literal(rule.action) if rule.action else 'toString(SpanName)'}, "
+        for rule in rules
+    )
+    return f"multiIf({arms}'')" if arms else "''"
+
+
+def _condition(rule: DecisionMatch) -> str:
+    parts = []
+    if rule.service:
+        parts.append(f"ServiceName = {_literal(rule.service)}")
+    if rule.span_name:
+        parts.append(f"SpanName = {_literal(rule.span_name)}")
+    if rule.kind:
+        parts.append(f"SpanKind = {_literal(rule.kind.capitalize())}")
+    parts += [
+        f"SpanAttributes[{_literal(name)}] = {_literal(value)}"
+        for name, value in sorted(rule.attributes.items())
+    ]
+    return " AND ".join(parts) or "false"  # an empty rule matches nothing, never everything
+
+
+def _literal(value: str) -> str:
+    escaped = value.replace("\\", "\\\\").replace("'", "\\'")
+    return f"'{escaped}'"
+
+
+def _applied(client: Client) -> dict[str, str]:
+    ((exists,),) = client.query("EXISTS TABLE schema_migrations").result_rows
+    if not exists:
+        return {}
+    rows = client.query("SELECT name, sha256 FROM schema_migrations ORDER BY name").result_rows
+    return {str(name): str(digest) for name, digest in rows if not str(name).startswith("view ")}
+
+
+def _view_digests(client: Client) -> dict[str, str]:
+    rows = client.query(
+        "SELECT name, argMax(sha256, applied_ns) FROM schema_migrations"
+        " WHERE startsWith(name, 'view ') GROUP BY name"
+    ).result_rows
+    return {str(name): str(digest) for name, digest in rows}
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _refuse_drift(migrations: Sequence[Migration], applied: dict[str, str], cluster: str) -> None:
+    by_name = {migration.name: migration for migration in migrations}
+    is_of_cluster = any(name.endswith(DISTRIBUTED) for name in applied)
+    if applied and is_of_cluster != bool(cluster):
+        made_for = "a cluster" if is_of_cluster else "one machine"
+        raise MigrationError(
+            f"the tables of this database were made for {made_for}; "
+            f"{'name it in' if is_of_cluster else 'empty'} store.cluster, or name another "
+            "database in store.database"
+        )
+    for name, digest in applied.items():
+        if name not in by_name:
+            raise MigrationError(
+                f"the store has migration {name}, which this program does not know; "
+                "run the newer Millworth that wrote it"
+            )
+        if by_name[name].sha256 != digest:
+            raise MigrationError(
+                f"migration {name} was edited after it was applied; restore the file and put the "
+                "change into a new migration"
+            )

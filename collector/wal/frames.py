@@ -1,0 +1,191 @@
+"""Pure: how a request lies in the log.
+
+A segment is a plain length-delimited Protobuf file, so that the store reads it as it is: a frame is
+a varint length, the request, and fields that Protobuf lets us put around it: before it 1004, the
+digest that it is known by (`collector.wal.receipts`), which earlier releases did not write; after
+it 1000 received_ns, 1002 the number of items, and last 1001, the CRC-32 of all that precedes it in
+the frame. Where a sender has set one of the latter itself, ours comes later and counts.
+"""
+
+from __future__ import annotations
+
+import re
+import zlib
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+_RECEIVED_TAG = b"\xc1\x3e"  # field 1000, fixed64
+_ITEMS_TAG = b"\xd5\x3e"  # field 1002, fixed32
+_CRC_TAG = b"\xcd\x3e"  # field 1001, fixed32
+TRAILER_BYTES = 22
+DIGEST_BYTES = 16
+# Of a request that is not known again.
+NO_DIGEST = bytes(DIGEST_BYTES)
+_DIGEST_TAG = b"\xe2\x3e\x10"  # field 1004, 16 bytes
+_DIGEST_FIELD_BYTES = len(_DIGEST_TAG) + DIGEST_BYTES
+_CRC_BYTES = 6
+_TRAILER = re.compile(
+    re.escape(_RECEIVED_TAG)
+    + b".{8}"
+    + re.escape(_ITEMS_TAG)
+    + b".{4}"
+    + re.escape(_CRC_TAG)
+    + b".{4}",
+    re.DOTALL,
+)
+_CREATED = re.compile(r"-(\d{20})-")
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """Where one request lies in its segment."""
+
+    start: int  # of the varint
+    body: int  # of the request
+    end: int  # after the CRC
+    received_ns: int  # 0 where the frame is damaged
+    items: int  # spans or records; 0 where the frame is damaged
+    is_intact: bool  # the CRC matches
+    digest: bytes = b""  # empty where the frame has none
+
+    def moved(self, by: int) -> Frame:
+        """Return where it lies when so many bytes are put before its segment."""
+        return replace(self, start=self.start + by, body=self.body + by, end=self.end + by)
+
+    def request(self, segment: bytes) -> bytes:
+        """Return the request as it was appended; of a damaged frame, everything there is."""
+        return segment[self.body : self.end - TRAILER_BYTES if self.is_intact else self.end]
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """What a segment holds."""
+
+    frames: tuple[Frame, ...]
+    end: int  # of the last frame; what follows is torn
+
+    @property
+    def items(self) -> int:
+        """Return the spans or records in intact frames."""
+        return sum(frame.items for frame in self.frames)
+
+
+def segment_created_ns(path: Path) -> int:
+    """Return when a segment was begun, which its name says; 0 for a name that is not ours."""
+    match = _CREATED.search(path.name)
+    return int(match[1]) if match else 0
+
+
+def encode_frame(request: bytes, received_ns: int, items: int, digest: bytes = b"") -> bytes:
+    """Return one frame. It is never empty, not even of an empty request.
+
+    The log gives every frame a digest, if NO_DIGEST: or what a sender put there would be taken for
+    one.
+    """
+    body = b"".join(
+        (
+            _DIGEST_TAG + digest if digest else b"",
+            request,
+            _RECEIVED_TAG,
+            received_ns.to_bytes(8, "little"),
+            _ITEMS_TAG,
+            items.to_bytes(4, "little"),
+            _CRC_TAG,
+        )
+    )
+    crc = zlib.crc32(memoryview(body)[:-2])
+    return b"".join((_varint(len(body) + 4), body, crc.to_bytes(4, "little")))
+
+
+def scan(segment: bytes) -> Scan:
+    """Find the frames of a segment, damaged ones included.
+
+    A write that was cut off ends the segment: nothing after the last whole frame was acknowledged.
+    Damage before that is another matter: what was acknowledged there goes on as a damaged frame,
+    and reading resumes where the next one begins.
+    """
+    frames = []
+    at = 0
+    while at < len(segment):
+        frame = _intact_frame(segment, at)
+        if frame is None:
+            end = _end_of_damage(segment, at)
+            if end is None:
+                break
+            frame = Frame(at, at, end, 0, 0, is_intact=False)
+        frames.append(frame)
+        at = frame.end
+    return Scan(tuple(frames), at)
+
+
+def has_digest(segment: bytes) -> bool:
+    """Return whether the first frame of a segment, or of its beginning, has a digest."""
+    at = 0
+    while at < len(segment) and segment[at] > 0x7F:
+        at += 1
+    return segment.startswith(_DIGEST_TAG, at + 1)
+
+
+def _bounds(segment: bytes, at: int) -> tuple[int, int] | None:
+    """Return where body and frame begin and end by the length at `at`, None if that cannot be."""
+    length = shift = 0
+    body = at
+    while True:
+        if body >= len(segment) or shift > 28:
+            return None
+        byte = segment[body]
+        length |= (byte & 0x7F) << shift
+        shift += 7
+        body += 1
+        if byte < 0x80:
+            break
+    end = body + length
+    return None if length < TRAILER_BYTES or end > len(segment) else (body, end)
+
+
+def _intact_frame(segment: bytes, at: int) -> Frame | None:
+    bounds = _bounds(segment, at)
+    if bounds is None:
+        return None
+    body, end = bounds
+    trailer = segment[end - TRAILER_BYTES : end]
+    crc = zlib.crc32(memoryview(segment)[body : end - _CRC_BYTES])
+    if not _TRAILER.fullmatch(trailer) or int.from_bytes(trailer[18:], "little") != crc:
+        return None
+    has_field = segment.startswith(_DIGEST_TAG, body) and end - body >= (
+        TRAILER_BYTES + _DIGEST_FIELD_BYTES
+    )
+    request = body + _DIGEST_FIELD_BYTES if has_field else body
+    return Frame(
+        start=at,
+        body=request,
+        end=end,
+        received_ns=int.from_bytes(trailer[2:10], "little"),
+        items=int.from_bytes(trailer[12:16], "little"),
+        is_intact=True,
+        digest=segment[body + len(_DIGEST_TAG) : request],
+    )
+
+
+def _end_of_damage(segment: bytes, at: int) -> int | None:
+    """Return where a damaged frame ends, None where no frame ends after `at`."""
+    ends = []
+    trailer = _TRAILER.search(segment, at)
+    if trailer is not None:
+        ends.append(trailer.end())
+    bounds = _bounds(segment, at)
+    # Its length is believed where another frame, or the end of the segment, follows.
+    if bounds is not None:
+        end = bounds[1]
+        if end == len(segment) or _intact_frame(segment, end) is not None:
+            ends.append(end)
+    return min(ends, default=None)
+
+
+def _varint(value: int) -> bytes:
+    encoded = bytearray()
+    while value > 0x7F:
+        encoded.append(value & 0x7F | 0x80)
+        value >>= 7
+    encoded.append(value)
+    return bytes(encoded)

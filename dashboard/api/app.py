@@ -1,0 +1,317 @@
+"""I/O: `/api/v1` and the probes: the one way in for commands, automation and the pages' actions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, FastAPI, Request, Response
+from fastapi.responses import PlainTextResponse
+from prometheus_client.exposition import choose_encoder
+from starlette.exceptions import HTTPException
+
+from attribution.core.config import AttributionConfig
+from attribution.path.missing_spans import MissingSpan
+from attribution.sensitivity.job import SlopeJob
+from attribution.vram.job import VramJob
+from attribution.whatif.analyst import Analyst
+from collector.audit.log import append_audit
+from collector.core.clock import Clock
+from collector.core.config import OutcomesConfig
+from collector.core.counters import Counters
+from collector.core.errors import InputError
+from collector.core.log import get_logger
+from collector.imports.outcomes import ImportReport, Replace, import_outcomes
+from collector.privacy.guard import Protection
+from collector.store.connect import Connections
+from collector.write.quarantine import RejectedItems
+from dashboard.api.caller import caller
+from dashboard.api.context import AppContext
+from dashboard.api.errors import add_error_handlers
+from dashboard.api.packets import packets_router
+from dashboard.api.provenance.audit import audit_router
+from dashboard.api.provenance.sealed import sealed_router
+from dashboard.api.provenance.verdicts import VerdictReader, verdicts_router
+from dashboard.api.query import query_router
+from dashboard.api.reconcile import reconcile_router
+from dashboard.api.rejected import rejected_router
+from dashboard.api.retention import retention_router
+from dashboard.api.vram.experiments import experiments_router
+from dashboard.api.vram.invest import invest_routers
+from dashboard.api.vram.main import vram_router
+from dashboard.api.vram.questions import questions_router, recompute_router
+from dashboard.health.items import HealthItem, HealthSource, Status
+from dashboard.health.readiness import readiness
+from dashboard.read.adhoc.reader import OutsideReader
+from dashboard.read.missing_spans import read_missing
+from dashboard.read.packet_rows import Burst, SpanEvidence, SpanFlow
+from dashboard.read.reader import Reader, alerts_with_exemplars
+from dashboard.read.rows import (
+    AlertRow,
+    Attribution,
+    DecisionFacts,
+    Outcome,
+    PathSpan,
+    Reference,
+    Revision,
+    TraceSpan,
+)
+from dashboard.read.scope import parse_scope
+from dashboard.read.sealed_store import SealedStore
+from dashboard.read.workers import Workers
+from dashboard.settings.config import IMPORT_BYTES_MAX
+
+# Long questions at a time: they shall not take the pages' threads.
+QUESTION_THREADS = 2
+QUESTIONS_WAITING_MAX = 20
+
+_log = get_logger("dashboard")
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """One trace: every span as sent, and the decisions it made."""
+
+    trace_id: str
+    decisions: list[str]
+    spans: list[TraceSpan]
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """One decision with its split, its spans, what it earned, and its packets' exchanges."""
+
+    facts: DecisionFacts
+    trace_ids: list[str]  # that of the root first
+    attribution: Attribution | None
+    classes: dict[str, int]  # ns, which sum to the total; empty before it is attributed
+    stages: dict[str, int]  # likewise
+    spans: list[PathSpan]
+    outcomes: list[Outcome]
+    flows: list[SpanFlow]
+    evidence: list[SpanEvidence]  # network and store time by what the packets prove
+    missing: list[MissingSpan]  # what is not there of its trace, and why
+    bursts: list[Burst]  # on the wire while it ran; none unless packet.link_mbit is set
+    revisions: list[Revision]  # what late spans changed of its split, the latest last
+
+
+@dataclass(frozen=True, slots=True)
+class Alerts:
+    """Open alerts and those that changed in the window, dearest first."""
+
+    alerts: list[AlertRow]
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """The state of the service; `status` is the worst of its items."""
+
+    status: Status
+    items: list[HealthItem]
+
+
+def reference_of(config: AttributionConfig) -> Reference:
+    """Return the reference latencies that attribution judges by."""
+    return Reference(
+        default_ns=config.reference_ns(""),
+        by_action_ns={
+            action: config.reference_ns(action) for action in config.reference_latency_by_action_ms
+        },
+    )
+
+
+def worst_status(items: list[HealthItem]) -> Status:
+    """Return the worst status of all."""
+    statuses = {item.status for item in items}
+    return "bad" if "bad" in statuses else "warn" if "warn" in statuses else "ok"
+
+
+def create_api(of: AppContext, workers: Workers | None = None) -> FastAPI:
+    """Return the application that answers `/api/v1`, `/healthz`, `/readyz` and `/metrics`.
+
+    Whoever serves it to a network puts `dashboard.web.security.RequestGuard` in front.
+    """
+    # The documentation pages of FastAPI load scripts from elsewhere.
+    app = FastAPI(
+        title="Millworth",
+        docs_url=None,
+        redoc_url=None,
+        openapi_url="/api/v1/openapi.json",
+    )
+    add_error_handlers(app)
+    workers = workers or Workers(4, "api")
+    questions = Workers(QUESTION_THREADS, "questions", QUESTIONS_WAITING_MAX)
+    store, reader, clock, attribution = of.store, of.reader, of.clock, of.attribution
+    app.include_router(query_router(OutsideReader(store), workers, store, clock))
+    app.include_router(_data_router(reader, workers, clock))
+    reference = reference_of(attribution)
+    app.include_router(_state_router(reader, workers, of.health, clock, reference))
+    app.include_router(questions_router(Analyst(attribution, store), questions, clock))
+    app.include_router(reconcile_router(attribution, store, questions, clock))
+    vram, slope = VramJob(attribution, store), SlopeJob(attribution, store)
+    app.include_router(vram_router(vram, slope, store, questions, clock))
+    for router in invest_routers(attribution, store, questions, clock):
+        app.include_router(router)
+    app.include_router(experiments_router(attribution, store, workers, clock))
+    if of.attribution_job is not None:
+        app.include_router(recompute_router(of.attribution_job, store, questions, clock))
+    app.include_router(_import_router(store, workers, of.outcomes, clock, of.protection))
+    app.include_router(audit_router(store, questions))
+    app.include_router(verdicts_router(VerdictReader(store), workers, clock))
+    sealed = of.sealed or SealedStore(store)
+    app.include_router(sealed_router(sealed, store, questions, clock))
+    rejected = of.rejected or RejectedItems(store, of.protection, of.counters, clock)
+    app.include_router(rejected_router(rejected, store, workers, clock))
+    app.include_router(packets_router(store, questions, clock))
+    app.include_router(retention_router(store, of.retention, questions, clock))
+    app.include_router(_probe_router(reader, of.health, workers, of.counters))
+    return app
+
+
+def _data_router(reader: Reader, workers: Workers, clock: Clock) -> APIRouter:
+    router = APIRouter(prefix="/api/v1")
+
+    @router.get("/traces/{trace_id}")
+    async def trace(trace_id: str) -> Trace:
+        """Return one trace by its id, or by the id of a decision that it made."""
+        return await workers.run(_trace, reader, trace_id.strip())
+
+    @router.get("/decisions/{decision_id}")
+    async def decision(decision_id: str) -> Decision:
+        """Return one decision with its split and its evidence."""
+        return await workers.run(_decision, reader, decision_id.strip(), clock.now_ns())
+
+    return router
+
+
+def _state_router(
+    reader: Reader, workers: Workers, health: HealthSource, clock: Clock, reference: Reference
+) -> APIRouter:
+    router = APIRouter(prefix="/api/v1")
+
+    @router.get("/alerts")
+    async def alerts(window: str = "24h", until: str = "") -> Alerts:
+        """Return open alerts and those that changed in the window; both as in a page's URL."""
+        scope = parse_scope(urlencode({"window": window, "until": until}))
+        found = await workers.run(
+            alerts_with_exemplars, reader, scope.range_at(clock.now_ns()), reference
+        )
+        return Alerts(found)
+
+    @router.get("/health")
+    async def health_items() -> Health:
+        """Return the state of the service, figure by figure."""
+        items = await workers.run(health.health)
+        return Health(worst_status(items), items)
+
+    return router
+
+
+def _import_router(
+    store: Connections,
+    workers: Workers,
+    outcomes: OutcomesConfig,
+    clock: Clock,
+    protection: Protection | None,
+) -> APIRouter:
+    router = APIRouter(prefix="/api/v1/import")
+    replace = protection.replace if protection is not None else None
+
+    @router.post("/outcomes")
+    async def import_csv(request: Request, name: str = "outcomes.csv") -> ImportReport:
+        """Import a file of outcomes, CSV, Parquet or JSON; the same file twice changes nothing."""
+        content = bytearray()
+        async for chunk in request.stream():
+            content += chunk
+            if len(content) > IMPORT_BYTES_MAX:
+                raise InputError(f"{name}: over {IMPORT_BYTES_MAX} bytes; split the file")
+        return await workers.run(
+            _import, store, name, bytes(content), outcomes, clock.now_ns(), replace
+        )
+
+    return router
+
+
+def _import(
+    store: Connections,
+    name: str,
+    content: bytes,
+    outcomes: OutcomesConfig,
+    now_ns: int,
+    replace: Replace | None,
+) -> ImportReport:
+    client = store.client()
+    report = import_outcomes(client, name, content, outcomes.currency, now_ns, replace)
+    append_audit(
+        client,
+        at_ns=now_ns,
+        actor=caller(),
+        action="outcomes_imported",
+        detail=f"{name}: {report.imported} imported, {len(report.refused)} refused",
+        seal=store.audit_seal,
+    )
+    return report
+
+
+def _probe_router(
+    reader: Reader, health: HealthSource, workers: Workers, counters: Counters
+) -> APIRouter:
+    router = APIRouter(include_in_schema=False)
+
+    @router.get("/healthz")
+    async def healthz() -> Response:
+        return PlainTextResponse("ok\n")
+
+    @router.get("/readyz")
+    async def readyz() -> Response:
+        """Say whether data is taken and stored, and of every stage how it is."""
+        status, text = await workers.run(readiness, reader.ping, health.health)
+        return PlainTextResponse(text, status_code=status)
+
+    @router.get("/metrics")
+    async def metrics(request: Request) -> Response:
+        encode, content_type = choose_encoder(request.headers.get("accept", ""))
+        return Response(await workers.run(encode, counters.registry), media_type=content_type)
+
+    return router
+
+
+def _trace(reader: Reader, wanted: str) -> Trace:
+    spans = reader.trace_spans(wanted.lower())
+    if spans:
+        return Trace(wanted.lower(), reader.trace_decisions(wanted.lower()), spans)
+    facts = reader.decision(wanted)
+    spans = reader.trace_spans(facts.trace_id) if facts else []
+    if facts is None or not spans:
+        raise HTTPException(
+            404,
+            f"no trace and no decision has the id {wanted[:100]!r}; ids are lower-case hex, and "
+            "spans are stored about a second after they arrive",
+        )
+    return Trace(facts.trace_id, reader.trace_decisions(facts.trace_id), spans)
+
+
+def _decision(reader: Reader, decision_id: str, now_ns: int) -> Decision:
+    facts = reader.decision(decision_id)
+    if facts is None:
+        raise HTTPException(
+            404,
+            f"no decision has the id {decision_id[:100]!r}; a decision is a span that carries "
+            "decision.action, or that a [[decisions.match]] rule names",
+        )
+    split, spans = reader.attribution(facts), reader.path_spans(facts)
+    sent = reader.trace_spans(facts.trace_id)
+    return Decision(
+        facts=facts,
+        trace_ids=[facts.trace_id, *sorted({span.trace_id for span in spans} - {facts.trace_id})],
+        attribution=split,
+        classes=split.by_class() if split else {},
+        stages=split.by_stage() if split else {},
+        spans=spans,
+        outcomes=reader.outcomes(facts),
+        flows=reader.span_flows(facts.decision_id),
+        evidence=reader.path_evidence(facts),
+        missing=read_missing(reader, facts, split, spans, sent, now_ns),
+        bursts=reader.bursts(facts.ingress_ns, facts.end_ns),
+        revisions=reader.revisions(facts, split),
+    )

@@ -1,0 +1,96 @@
+"""Pure: what pages and API are made from, by a service or by a command over a store."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Self
+
+from attribution.core.config import AttributionConfig
+from collector.core.clock import Clock, SystemClock
+from collector.core.config import OutcomesConfig
+from collector.core.counters import Counters
+from collector.store.connect import Connections
+from collector.store.retention_policy import RetentionConfig
+from collector.write.quarantine import RejectedItems
+from dashboard.health.items import HealthSource
+from dashboard.read.reader import Reader
+from dashboard.read.sealed_store import SealedStore
+from dashboard.settings.config import DashboardConfig
+
+if TYPE_CHECKING:
+    from attribution.jobs.attribution import AttributionJob
+    from collector.privacy.guard import Protection
+    from dashboard.settings.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class AppContext:
+    """One store, and what is known of the service over it.
+
+    Attributes:
+        store: that everything is read from.
+        health: of the service, or `NoHealth` where none runs.
+        counters: that `/metrics` shows.
+        clock: the time.
+        dashboard: the settings of the pages.
+        attribution: the settings that dollars rest on.
+        attribution_job: recomputes on request; None where another process attributes.
+        outcomes: how imported outcomes are read.
+        retention: what is kept for how long.
+        protection: guards what is imported and replayed; None guards nothing.
+        rejected: the quarantine; by default as a collector without settings replays it.
+        sealed: the sealed decisions; by default under their own names.
+    """
+
+    store: Connections
+    health: HealthSource
+    counters: Counters
+    clock: Clock = field(default_factory=SystemClock)
+    dashboard: DashboardConfig = field(default_factory=DashboardConfig)
+    attribution: AttributionConfig = field(default_factory=AttributionConfig)
+    attribution_job: AttributionJob | None = None
+    outcomes: OutcomesConfig = field(default_factory=OutcomesConfig)
+    retention: RetentionConfig = field(default_factory=RetentionConfig)
+    protection: Protection | None = None
+    rejected: RejectedItems | None = None
+    sealed: SealedStore | None = None
+
+    @classmethod
+    def of(
+        cls,
+        s: Settings,
+        store: Connections,
+        health: HealthSource,
+        counters: Counters,
+        clock: Clock,
+        protection: Protection,
+        attribution_job: AttributionJob | None = None,
+    ) -> Self:
+        """Return the context of a service with these settings."""
+        rejected = RejectedItems(
+            store,
+            protection,
+            counters,
+            clock,
+            attributes=s.attributes,
+            retention_days=s.collector.retention_days,
+        )
+        return cls(
+            store,
+            health,
+            counters,
+            clock,
+            dashboard=s.dashboard,
+            attribution=s.attribution,
+            attribution_job=attribution_job,
+            outcomes=s.outcomes,
+            retention=s.retention,
+            protection=protection,
+            rejected=rejected,
+            sealed=SealedStore(store, s.attributes, s.decisions, s.outcomes, s.retention),
+        )
+
+    @property
+    def reader(self) -> Reader:
+        """Return the one reader of the pages."""
+        return Reader(self.store)

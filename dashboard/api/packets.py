@@ -1,0 +1,58 @@
+"""I/O: `/api/v1/packets` and `/api/v1/reconstructions`: the packets of an incident, and if all."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from fastapi import APIRouter
+from fastapi.responses import Response
+
+from collector.audit.log import append_audit
+from collector.core.clock import Clock
+from collector.store.connect import Connections
+from dashboard.api.caller import caller
+from dashboard.read.workers import Workers
+from packet.files.export import ExportReader, Rebuilt
+
+PCAPNG = "application/x-pcapng"
+
+
+@dataclass(frozen=True, slots=True)
+class Reconstructions:
+    """One a request to a recorder, by time; none where no packets were asked for."""
+
+    reconstructions: list[Rebuilt]
+
+
+def packets_router(store: Connections, workers: Workers, clock: Clock) -> APIRouter:
+    """Return the route; a large file is built beside those that a page waits for."""
+    router = APIRouter(prefix="/api/v1")
+    reader = ExportReader(store)
+
+    def export(name: str) -> bytes:
+        content = reader.export(name)
+        append_audit(
+            store.client(),
+            at_ns=clock.now_ns(),
+            actor=caller(),
+            action="packets_exported",
+            detail=f"{name[:200]}: {len(content)} bytes",
+            seal=store.audit_seal,
+        )
+        return content
+
+    @router.get(
+        "/packets/{name:path}",
+        response_class=Response,
+        responses={200: {"content": {PCAPNG: {}}, "description": "pcapng"}},
+    )
+    async def packets(name: str) -> Response:
+        """Return packet headers of an alert's episode, a trigger, a decision or a trace."""
+        return Response(await workers.run(export, name.strip()), media_type=PCAPNG)
+
+    @router.get("/reconstructions/{name:path}")
+    async def reconstructions(name: str) -> Reconstructions:
+        """Return how likely nothing is missing of an alert's episode or a trigger, and why."""
+        return Reconstructions(await workers.run(reader.rebuilt, name.strip()))
+
+    return router

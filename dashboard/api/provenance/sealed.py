@@ -1,0 +1,94 @@
+"""I/O: `/api/v1/provenance/...`: what `millworth verify provenance` reads of a service."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query
+from pydantic import BaseModel, ConfigDict, Field
+
+from collector.audit.log import append_audit
+from collector.core.clock import Clock
+from collector.core.times import INSTANT_NS_MAX
+from collector.store.connect import Connections
+from dashboard.api.caller import caller
+from dashboard.read.sealed_store import RowsPage, SealedPage, SealedStore
+from dashboard.read.workers import Workers
+
+LIMIT_MAX = 10_000
+TRACES_MAX = 1_000
+
+_After = Annotated[int, Query(ge=0, le=INSTANT_NS_MAX, description="Unix ns; exclusive")]
+_Limit = Annotated[int, Query(gt=0, le=LIMIT_MAX)]
+
+
+class CopiesRequest(BaseModel):
+    """Of which traces."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    trace_ids: list[str] = Field(max_length=TRACES_MAX, description="32 hex digits each")
+    subjects: list[str] = Field(
+        default_factory=list, max_length=TRACES_MAX, description="Of outcomes; 32 hex digits each"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Copies:
+    """All copies of some decisions and outcomes, each in order of arrival."""
+
+    items: list[dict[str, Any]]
+    outcomes: list[dict[str, Any]]
+
+
+def sealed_router(
+    sealed: SealedStore, store: Connections, workers: Workers, clock: Clock
+) -> APIRouter:
+    """Return the routes."""
+    router = APIRouter(prefix="/api/v1/provenance")
+
+    def read(after_ns: int, limit: int) -> SealedPage:
+        if not after_ns:  # the first page of them all
+            append_audit(
+                store.client(),
+                at_ns=clock.now_ns(),
+                actor=caller(),
+                action="sealed_events_exported",
+                detail="",
+                seal=store.audit_seal,
+            )
+        return sealed.events(after_ns, limit)
+
+    @router.get("/events")
+    async def events(after_ns: _After = 0, limit: _Limit = 2_000) -> SealedPage:
+        """Return decisions as they were sealed, in order of arrival; about `limit` of them."""
+        return await workers.run(read, after_ns, limit)
+
+    @router.get("/checkpoints")
+    async def checkpoints(after_ns: _After = 0, limit: _Limit = 2_000) -> SealedPage:
+        """Return signed checkpoints, in order of arrival; about `limit` of them."""
+        return await workers.run(sealed.checkpoints, after_ns, limit)
+
+    @router.post("/copies")
+    async def copies(request: CopiesRequest) -> Copies:
+        """Return every copy of the decisions of some traces; equal ones have an equal `copy`."""
+        return Copies(
+            await workers.run(sealed.copies, request.trace_ids),
+            await workers.run(sealed.outcome_copies, request.subjects),
+        )
+
+    @router.get("/outcomes")
+    async def outcomes(after_ns: _After = 0, limit: _Limit = 2_000) -> SealedPage:
+        """Return sealed outcomes, in order of arrival; about `limit` of them."""
+        return await workers.run(sealed.outcomes, after_ns, limit)
+
+    @router.get("/rows")
+    async def rows(from_ns: _After = 0) -> RowsPage:
+        """Compare rows of decisions and outcomes with the events that they are made of.
+
+        One call looks at some minutes; `next_ns` says where the following one goes on.
+        """
+        return await workers.run(sealed.rows, from_ns, clock.now_ns())
+
+    return router

@@ -1,0 +1,4 @@
+"""`/api/v1/vram`, questions, experiments, investments and impact.
+
+Begin with `main`.
+"""

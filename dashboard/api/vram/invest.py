@@ -1,0 +1,208 @@
+"""I/O: `/api/v1/vram/npv`, `gate`, `verdicts` and `debt`: investments, and what was ruled."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query
+from pydantic import Field
+
+from attribution.core.config import AttributionConfig
+from attribution.invest.answers import Comparison
+from attribution.invest.debt_job import Debt, DebtJob
+from attribution.invest.file import InvestFile
+from attribution.invest.job import InvestJob, StoredVerdict
+from attribution.invest.tiers import TierTable, tier_table
+from attribution.vram.impact import ImpactJob
+from collector.audit.log import append_audit
+from collector.core.clock import Clock
+from collector.core.config import Section
+from collector.core.errors import InputError
+from collector.store.connect import Connections
+from dashboard.api.caller import caller
+from dashboard.api.provenance.verdict_files import faults
+from dashboard.api.vram.impact import impact_router
+from dashboard.api.vram.questions import Chosen
+from dashboard.read.workers import Workers
+from dashboard.units import utc_iso
+
+
+class InvestRequest(Chosen):
+    """A file of investments, and the decisions that `saves` is replayed on."""
+
+    window: str = Field(default="7d", description="Length of the window")
+    file: InvestFile = Field(description="As in TOML; see docs/invest.md")
+
+
+class GateRequest(InvestRequest):
+    """... and which of them is ruled on."""
+
+    option: str = Field(default="", description="Its name; by default the only one")
+
+
+class DebtRequest(InvestRequest):
+    """... whose entries price what telemetry found, and add to it."""
+
+    window: str = Field(default="30d", description="Length of the window, of telemetry too")
+    days: int = Field(
+        default=14, ge=1, le=30, description="A flag or a cache is observed so long, or is none"
+    )
+    file: InvestFile = Field(default_factory=InvestFile, description="As in TOML")
+
+
+class SignatureRequest(Section):
+    """What proves who stands behind a verdict."""
+
+    signature: str = Field(description="Ed25519 over the canonical document, in hex")
+    public_key: str = Field(description="In PEM")
+
+
+def invest_routers(
+    config: AttributionConfig, store: Connections, workers: Workers, clock: Clock
+) -> list[APIRouter]:
+    """Return every route of investments, verdicts, debt, modes and caches."""
+    invest = InvestJob(config, store)
+    return [
+        invest_router(invest, store, workers, clock),
+        verdicts_of_gate_router(invest, store, workers, clock),
+        debt_router(DebtJob(config, store), workers, clock),
+        impact_router(ImpactJob(config, store), workers, clock),
+    ]
+
+
+def invest_router(
+    invest: InvestJob, store: Connections, workers: Workers, clock: Clock
+) -> APIRouter:
+    """Return the routes of investments."""
+    router = APIRouter(prefix="/api/v1/vram")
+
+    @router.post("/npv")
+    async def npv(request: InvestRequest) -> Comparison:
+        """Compare the options of a file: present values, tornado, and draws of all inputs."""
+        if not request.file.options:
+            raise InputError("file: no options; add one")
+        return await workers.run(invest.compare, request.file, request.selection(clock.now_ns()))
+
+    @router.post("/tiers")
+    async def tiers(request: InvestRequest) -> TierTable:
+        """Compare target latencies: what the next millisecond brings and costs."""
+        told = request.file
+        try:
+            return tier_table(
+                [entry.tier() for entry in told.tiers], told.invest.rate, told.invest.years
+            )
+        except ValueError as error:
+            raise InputError(f"file: {error}; correct tiers") from error
+
+    @router.post("/gate")
+    async def gate(request: GateRequest) -> dict[str, Any]:
+        """Rule on one option; the verdict is kept with every input, and the audit says so."""
+        now_ns = clock.now_ns()
+        selection = request.selection(now_ns)
+
+        def run() -> StoredVerdict:
+            at = (now_ns, f"{utc_iso(now_ns)}Z")
+            row = invest.judge(request.file, request.option, selection, at, caller())
+            _audit(store, now_ns, "gate_judged", f"{row.option}: {row.ruling}, {row.sha256}")
+            return row
+
+        return _told(await workers.run(run))
+
+    return router
+
+
+def debt_router(debt: DebtJob, workers: Workers, clock: Clock) -> APIRouter:
+    """Return the routes of the technical-debt ledger."""
+    router = APIRouter(prefix="/api/v1/vram")
+
+    @router.get("/debt")
+    async def found(
+        window: str = "30d", until: str = "", days: Annotated[int, Query(ge=1, le=30)] = 14
+    ) -> Debt:
+        """Return what telemetry shows of technical debt, with the dollars that it can say."""
+        selection = Chosen(window=window, until=until).selection(clock.now_ns())
+        return await workers.run(debt.ledger, InvestFile(), selection, days)
+
+    @router.post("/debt")
+    async def priced(request: DebtRequest) -> Debt:
+        """Return the same, with the entries of a file put to what is found."""
+        selection = request.selection(clock.now_ns())
+        return await workers.run(debt.ledger, request.file, selection, request.days)
+
+    return router
+
+
+def verdicts_of_gate_router(
+    invest: InvestJob, store: Connections, workers: Workers, clock: Clock
+) -> APIRouter:
+    """Return the routes of the verdicts that were kept."""
+    router = APIRouter(prefix="/api/v1/vram")
+
+    @router.get("/verdicts")
+    async def verdicts() -> dict[str, Any]:
+        """Return every verdict that was kept, the newest first, without its inputs."""
+        found = await workers.run(invest.verdicts)
+        return {
+            "verdicts": [
+                {
+                    "judged_ns": row.judged_ns,
+                    "sha256": row.sha256,
+                    "option": row.option,
+                    "ruling": row.ruling,
+                    "gain_low_usd": row.gain_low_usd,
+                    "cost_usd": row.cost_usd,
+                    "is_signed": row.signature is not None,
+                    "actor": row.actor,
+                }
+                for row in found
+            ]
+        }
+
+    @router.get("/verdicts/{sha256}")
+    async def verdict(sha256: str, replay: bool = False) -> dict[str, Any]:
+        """Return one verdict, and what is wrong with it.
+
+        It is worked out again from its inputs, and its signature is held against the key beside
+        it; with `replay` its gain is replayed again on the stored decisions.
+        """
+        row = await workers.run(invest.verdict, sha256)
+        wrong = faults(_told(row), row.public_key)
+        if replay:
+            wrong += await workers.run(invest.replay_again, row.document)
+        return {**_told(row), "faults": wrong}
+
+    @router.post("/verdicts/{sha256}/signature")
+    async def signature(sha256: str, request: SignatureRequest) -> dict[str, Any]:
+        """Keep the signature of a verdict; one that does not hold is refused."""
+        now_ns = clock.now_ns()
+
+        def run() -> StoredVerdict:
+            row = invest.verdict(sha256)
+            told = {**_told(row), "signature": request.signature}
+            wrong = faults(told, request.public_key)
+            if wrong:
+                raise InputError(f"verdict {row.sha256[:12]}: {'; '.join(wrong)}")
+            invest.sign(row, request.signature, request.public_key, now_ns)
+            _audit(store, now_ns, "gate_signed", f"{row.option}: {row.sha256}")
+            return invest.verdict(row.sha256)
+
+        return _told(await workers.run(run))
+
+    return router
+
+
+def _audit(store: Connections, now_ns: int, action: str, detail: str) -> None:
+    append_audit(
+        store.client(),
+        at_ns=now_ns,
+        actor=caller(),
+        action=action,
+        detail=detail,
+        seal=store.audit_seal,
+    )
+
+
+def _told(row: StoredVerdict) -> dict[str, Any]:
+    told = dataclasses.asdict(row)
+    return {name: told[name] for name in ("document", "sha256", "signature", "public_key")}

@@ -1,0 +1,79 @@
+"""I/O: `/api/v1/vram`: what latency is worth; a model that says something new is stored."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Any
+
+from fastapi import APIRouter
+from pydantic import Field
+
+from attribution.sensitivity.groups import DIMENSIONS
+from attribution.sensitivity.job import SlopeJob
+from attribution.vram.document import differences
+from attribution.vram.job import VramJob
+from collector.core.clock import Clock
+from collector.store.connect import Connections
+from dashboard.api.vram.questions import Chosen
+from dashboard.read.workers import Workers
+
+Version = Annotated[int, Field(ge=1, lt=2**32, description="As `millworth vram models` has it")]
+
+
+class ModelRequest(Chosen):
+    """Decisions, and how they are grouped."""
+
+    dimension: str = Field(default="channel", description=f"One of {', '.join(DIMENSIONS)}")
+
+
+def vram_router(
+    vram: VramJob, slope: SlopeJob, store: Connections, workers: Workers, clock: Clock
+) -> APIRouter:
+    """Return the routes of the model, its versions and the slope."""
+    router = APIRouter(prefix="/api/v1")
+
+    @router.post("/vram/model")
+    async def model(request: ModelRequest) -> dict[str, Any]:
+        """Return what latency is worth to the groups of some decisions, the dearest first.
+
+        A model that says something new is stored under the next version.
+        """
+        now_ns = clock.now_ns()
+        selection = request.selection(now_ns)
+        return await workers.run(vram.model, selection, request.dimension, now_ns)
+
+    @router.get("/vram/models")
+    async def models() -> dict[str, Any]:
+        """Return every version with its lineage."""
+        found = await workers.run(vram.versions)
+        return {
+            "models": [
+                {"version": version, "computed_ns": computed_ns, "content_hash": name,
+                 "lineage": json.loads(told)["lineage"]}
+                for version, computed_ns, name, told in found
+            ]
+        }  # fmt: skip
+
+    @router.get("/vram/models/{version}")
+    async def one(version: Version) -> dict[str, Any]:
+        """Return one version."""
+        return await workers.run(vram.stored, version)
+
+    @router.get("/vram/diff")
+    async def diff(before: Version, after: Version) -> dict[str, Any]:
+        """Return what changed between two versions, the largest change of money first."""
+        old = await workers.run(vram.stored, before)
+        new = await workers.run(vram.stored, after)
+        return {"before": before, "after": after, "changes": differences(old, new)}
+
+    @router.post("/slope")
+    async def estimate() -> dict[str, Any]:
+        """Estimate the slope now; a version that is news is stored and in force from now on."""
+
+        def run() -> dict[str, Any]:
+            report = slope.run_once(clock.now_ns())
+            return {"stored_version": report.stored, "model": report.model}
+
+        return await workers.run(run)
+
+    return router

@@ -1,0 +1,4 @@
+"""`millworth bench`: the registry, and the benchmarks of the whole service.
+
+Begin with `run`.
+"""

@@ -1,0 +1,147 @@
+"""I/O: `millworth bench recovery`: delays injected through the reference path, and found again."""
+
+from __future__ import annotations
+
+import tempfile
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from statistics import median
+
+import numpy as np
+
+from attribution.core.segments import SEGMENTS
+from attribution.whatif.recovery import summary_of
+from collector.core.clock import NS_PER_S, SystemClock
+from collector.core.errors import TransientError
+from collector.core.http.address import authority
+from dashboard.reference.launch import ReferencePathError
+from dashboard.service.calibration import Calibration, Judged, Known, judge
+from dashboard.service.process import Service
+from dashboard.settings.settings import load
+
+DELAYS_MS = (1.0, 5.0, 20.0, 80.0)
+ROUNDS = 20
+DRAIN_S_MAX = 60.0
+_CHECK_S = 0.25
+
+
+def run_recovery(runs: int, progress: Callable[[str], None]) -> dict[str, float]:
+    """Inject 1, 5, 20 and 80 ms into each segment in turn, and count what attribution finds.
+
+    Returns:
+        Medians over the runs. `right_segment_ratio` and `error_ratio_*` hold the very stretch of
+        time that was injected against the critical path; `blamed_ratio_*` looks as an operator
+        does, at the segment that is furthest above its usual, and `largest_ratio` is the rival:
+        the segment that takes longest.
+    """
+    with tempfile.TemporaryDirectory(
+        prefix="millworth-recovery-", ignore_cleanup_errors=True
+    ) as directory:
+        settings = load(
+            overrides={
+                "store": {"url": f"chdb://{directory}/store"},
+                "collector": {"grpc_port": 0, "http_port": 0},
+                "dashboard": {"port": 0},
+                "packet": {"enabled": False},
+                "attribution": {"settle_s": 2.0},
+            }
+        ).settings
+        service = Service(settings)
+        service.start()
+        try:
+            progress("starting the reference decision path ...")
+            endpoint = f"http://{authority(settings.collector.host, service.ports.http)}"
+            with Calibration(endpoint, DELAYS_MS) as calibration:
+                figures = [
+                    _run(service, calibration, f"run {number + 1} of {runs}", progress)
+                    for number in range(runs)
+                ]
+        except ReferencePathError as error:
+            raise TransientError(f"the reference decision path: {error}") from error
+        finally:
+            service.stop(drain_seconds=0)
+            # The engine's directory is the working directory, and goes away with it.
+            _leave(Path(directory))
+    return {key: median(each[key] for each in figures) for key in figures[0]}
+
+
+def _leave(directory: Path) -> None:
+    import os
+
+    if Path.cwd().is_relative_to(directory.resolve()):
+        os.chdir("/")
+
+
+def _run(
+    service: Service, calibration: Calibration, name: str, progress: Callable[[str], None]
+) -> dict[str, float]:
+    clock = SystemClock()
+    from_ns = clock.now_ns()
+    done = 0
+
+    def count() -> None:
+        nonlocal done
+        done += 1
+        if done % 140 == 0:
+            progress(f"{name}: {done} decisions")
+
+    known = calibration.run(ROUNDS, count)
+    judged = _settled(service, known, from_ns)
+    return _figures(known, judged)
+
+
+def _settled(service: Service, known: Sequence[Known], from_ns: int) -> list[Judged]:
+    """Wait until every decision is attributed with all its spans, and judge."""
+    deadline_ns = service.clock.monotonic_ns() + round(DRAIN_S_MAX * NS_PER_S)
+    waiting = threading.Event()
+    # Exporters of the path's processes send twice a second; later spans give a new revision.
+    waiting.wait(2.0)
+    service.collector.flush(DRAIN_S_MAX)
+    while True:
+        service.attribution.drain(service.clock.now_ns())
+        judged = judge(known, service.store, from_ns)
+        if len(judged) == len(known) or service.clock.monotonic_ns() > deadline_ns:
+            return judged
+        waiting.wait(_CHECK_S)
+
+
+def _figures(known: Sequence[Known], judged: Sequence[Judged]) -> dict[str, float]:
+    if not judged:
+        raise TransientError("no decision of the calibration was attributed; look at the log")
+    whole = summary_of([each.recovered for each in judged])
+    assert whole.right_segment_ratio is not None
+    assert whole.error_ratio_p50 is not None
+    assert whole.error_ratio_p99 is not None
+    figures = {
+        "decisions": float(len(judged)),
+        "unjudged": float(len(known) - len(judged)),
+        "right_segment_ratio": whole.right_segment_ratio,
+        "error_ratio_p50": whole.error_ratio_p50,
+        "error_ratio_p99": whole.error_ratio_p99,
+    }
+    time_ns = np.array([each.segment_ns for each in judged])
+    segment = np.array([SEGMENTS.index(_pair(each.known.segment)) for each in judged])
+    usual = np.array(
+        [
+            np.median(time_ns[segment != at, at]) if (segment != at).any() else 0.0
+            for at in range(len(SEGMENTS))
+        ]
+    )
+    blamed = (time_ns - usual).argmax(axis=1) == segment
+    added = np.array([each.known.added_ms for each in judged])
+    for added_ms in DELAYS_MS:
+        own = added == added_ms
+        part = summary_of(
+            [each.recovered for each, is_own in zip(judged, own, strict=True) if is_own]
+        )
+        figures[f"error_ratio_p99_{added_ms:g}ms"] = part.error_ratio_p99 or 0.0
+        figures[f"blamed_ratio_{added_ms:g}ms"] = float(blamed[own].mean())
+    figures["blamed_ratio"] = float(blamed.mean())
+    figures["largest_ratio"] = float((time_ns.argmax(axis=1) == segment).mean())
+    return figures
+
+
+def _pair(segment: str) -> tuple[str, str]:
+    stage, _, latency_class = segment.partition("/")
+    return stage, latency_class

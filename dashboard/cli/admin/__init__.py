@@ -1,0 +1,4 @@
+"""Commands of whoever keeps the service: tokens, migrations, holds, rejected items.
+
+Begin with `migrate`.
+"""

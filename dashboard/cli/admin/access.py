@@ -1,0 +1,136 @@
+"""I/O: `millworth token new` and `millworth ready`."""
+
+from __future__ import annotations
+
+import json
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from pydantic import ValidationError
+from rich.console import Console
+
+from collector.auth.tokens import Scope, TokenConfig, hash_text, new_token
+from collector.core.clock import NS_PER_S, NS_PER_US, SystemClock
+from collector.core.errors import InputError
+from collector.core.times import duration_ns, iso_ns
+from dashboard.cli.json_output import print_json
+from dashboard.settings.settings import load
+
+token_app = typer.Typer(help="Make tokens for senders and readers.", no_args_is_help=True)
+
+_EXPIRES_DEFAULT = "90d"
+
+
+@token_app.command("new")
+def token_new(
+    name: Annotated[str, typer.Option(help="Who it is for: a-z, 0-9, dot, dash.")],
+    scope: Annotated[
+        list[str],
+        typer.Option(help=f"Of {', '.join(Scope)}; several with commas, or the option again."),
+    ],
+    expires: Annotated[
+        str, typer.Option(help="So long from now (12h, 90d, 8w), a date, or never.")
+    ] = _EXPIRES_DEFAULT,
+    requests_per_s: Annotated[
+        float | None, typer.Option(help="Its limit; by default none.")
+    ] = None,
+    bytes_per_s: Annotated[float | None, typer.Option(help="Its limit; by default none.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Machine output: JSON.")] = False,
+) -> None:
+    """Make a token, shown this once, and the entry of millworth.toml that lets it in.
+
+    The entry holds a hash, from which the token cannot be had. Nothing is written.
+    """
+    token = new_token()
+    scopes = [part.strip() for given in scope for part in given.split(",") if part.strip()]
+    now = datetime.fromtimestamp(SystemClock().now_ns() // NS_PER_S, UTC)
+    entry = _entry(name, token, scopes, parse_expiry(expires, now), requests_per_s, bytes_per_s)
+    if as_json:
+        print_json({"token": token, "entry": entry})
+        return
+    out = Console(highlight=False, soft_wrap=True, markup=False)
+    out.print(token)
+    out.print("\nThat is the token, shown this once. The service needs this in millworth.toml:\n")
+    sys.stdout.write(entry_toml(entry))
+
+
+def ready(
+    config: Annotated[
+        Path | None,
+        typer.Option("--config", "-c", help="Settings file; by default ./millworth.toml if there."),
+    ] = None,
+    url: Annotated[
+        str | None, typer.Option(help="The service; by default as in the settings.")
+    ] = None,
+) -> None:
+    """Ask the running service whether it is ready. Exit 1 where it is not, for health checks."""
+    from dashboard.cli.client import readiness
+
+    why_not = readiness(load(config).settings, url)
+    sys.stdout.write("ready\n" if why_not is None else f"not ready: {why_not}\n")
+    raise typer.Exit(0 if why_not is None else 1)
+
+
+def parse_expiry(text: str, now: datetime) -> datetime | None:
+    """Return the instant that a person means, None for never. Raises InputError."""
+    if text == "never":
+        return None
+    found_ns = iso_ns(text)
+    try:
+        if found_ns is None:
+            return now + timedelta(microseconds=duration_ns(text, "", ("h", "d", "w")) // NS_PER_US)
+        found = datetime.fromtimestamp(found_ns // NS_PER_S, UTC)
+    except (InputError, OverflowError) as error:
+        raise InputError(
+            f"--expires {text}: not a time; write for example 90d, 2027-06-30 or never"
+        ) from error
+    if found <= now:
+        raise InputError(f"--expires {text}: has passed already; write a later one")
+    return found
+
+
+def entry_toml(entry: dict[str, Any]) -> str:
+    """Return an entry of [[access.tokens]] as TOML."""
+    lines = ["[[access.tokens]]"]
+    for key, value in entry.items():
+        # A date is bare in TOML; texts, numbers and lists of texts are as in JSON.
+        shown = f"{value:%Y-%m-%dT%H:%M:%SZ}" if isinstance(value, datetime) else json.dumps(value)
+        lines.append(f"{key} = {shown}")
+    return "\n".join(lines) + "\n"
+
+
+def _entry(
+    name: str,
+    token: str,
+    scopes: list[str],
+    expires: datetime | None,
+    requests_per_s: float | None,
+    bytes_per_s: float | None,
+) -> dict[str, Any]:
+    values = {
+        "name": name,
+        "hash": hash_text(token),
+        "scopes": scopes,
+        "expires": expires,
+        "requests_per_s": requests_per_s,
+        "bytes_per_s": bytes_per_s,
+    }
+    entry = {key: value for key, value in values.items() if value is not None}
+    try:
+        TokenConfig.model_validate(entry)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        option = str(first["loc"][0]).replace("scopes", "scope").replace("_", "-")
+        raise InputError(f"--{option}: {_said(option, first['msg'])}") from error
+    return entry
+
+
+def _said(option: str, message: str) -> str:
+    if option == "scope":
+        return f"give one or more of {', '.join(Scope)}"
+    if option == "name":
+        return "a-z, 0-9, dot and dash, at most 63 of them, beginning with a letter or a digit"
+    return message

@@ -1,0 +1,110 @@
+"""I/O: `millworth hold`: rows that no TTL removes while a person says so."""
+
+from __future__ import annotations
+
+import getpass
+import json
+from typing import Annotated, Any
+from urllib.parse import quote
+
+import typer
+from rich.console import Console
+
+from collector.core.times import instant_ns
+from dashboard.cli.json_output import print_json
+from dashboard.cli.options import ConfigOption, JsonOption, UrlOption
+from dashboard.settings.settings import load
+from dashboard.units import utc_iso
+
+ByOption = Annotated[
+    str | None, typer.Option("--by", help="Who asks, for the audit; by default this user.")
+]
+NameArgument = Annotated[str, typer.Argument(help="Name of the hold.")]
+
+hold_app = typer.Typer(
+    help="Legal holds: keep rows beyond their days. Each act is in the audit table.",
+    no_args_is_help=True,
+)
+
+
+@hold_app.command("add")
+def add(
+    name: NameArgument,
+    from_: Annotated[
+        str, typer.Option("--from", help="Events since, UTC: 2026-11-01 or 2026-11-01T12:00:00.")
+    ],
+    to: Annotated[str, typer.Option("--to", help="Events before, likewise; may lie ahead.")],
+    reason: Annotated[str, typer.Option("--reason", help="Why, for the auditor.")],
+    tables: Annotated[
+        list[str] | None,
+        typer.Option("--table", help="Only this table. Repeatable; by default all of them."),
+    ] = None,
+    by: ByOption = None,
+    config: ConfigOption = None,
+    url: UrlOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Keep the rows of a time, those that are still to come too, until the hold is released."""
+    from dashboard.cli.client import ApiClient
+
+    body = {
+        "name": name,
+        "tables": tables or ["*"],
+        "from_ns": instant_ns(from_, "--from"),
+        "to_ns": instant_ns(to, "--to"),
+        "reason": reason,
+        "actor": by or getpass.getuser(),
+    }
+    with ApiClient.open(load(config).settings, url) as api:
+        _print(api.post("/api/v1/holds", body), as_json=as_json)
+
+
+@hold_app.command("list")
+def list_holds(
+    config: ConfigOption = None, url: UrlOption = None, as_json: JsonOption = False
+) -> None:
+    """List every hold, those that were released too."""
+    from dashboard.cli.client import ApiClient
+
+    with ApiClient.open(load(config).settings, url) as api:
+        answer = api.get("/api/v1/holds")
+    if as_json:
+        print_json(answer)
+        return
+    for hold in answer["holds"]:
+        _print(hold, as_json=False)
+    if not answer["holds"]:
+        _console().print("no holds")
+
+
+@hold_app.command("release")
+def release(
+    name: NameArgument,
+    by: ByOption = None,
+    config: ConfigOption = None,
+    url: UrlOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """End a hold: what it kept lapses as [retention] says."""
+    from dashboard.cli.client import ApiClient
+
+    body = {"actor": by or getpass.getuser()}
+    with ApiClient.open(load(config).settings, url) as api:
+        _print(api.post(f"/api/v1/holds/{quote(name, safe='')}/release", body), as_json=as_json)
+
+
+def _print(hold: dict[str, Any], *, as_json: bool) -> None:
+    if as_json:
+        print_json(hold)
+        return
+    state = f"released {utc_iso(hold['released_ns'])}" if hold["released_ns"] else "in force"
+    # As JSON writes it: a name or a reason must not reach a terminal as it is.
+    _console().print(
+        f"{json.dumps(hold['name'])[1:-1]}: {state}; {', '.join(hold['tables'])} from "
+        f"{utc_iso(hold['from_ns'])} to {utc_iso(hold['to_ns'])}; "
+        f"{json.dumps(hold['reason'])} ({json.dumps(hold['actor'])[1:-1]})"
+    )
+
+
+def _console() -> Console:
+    return Console(highlight=False, soft_wrap=True, markup=False)

@@ -1,0 +1,58 @@
+"""I/O: `millworth migrate`: the schema of the store, or what would be sent to it."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from collector.core.clock import SystemClock
+from dashboard.cli.json_output import print_json
+from dashboard.cli.options import ConfigOption, JsonOption
+from dashboard.settings.settings import load
+
+
+def migrate(
+    config: ConfigOption = None,
+    dry_run: Annotated[bool, typer.Option(help="Only say what would be applied.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Bring the store to the schema of this program. `up` does this by itself.
+
+    With --dry-run each statement is printed as it would be sent, and nothing is changed.
+    """
+    from collector.store.connect import Connections
+    from collector.store.retention import apply_retention
+    from collector.store.schema.migrate import apply_views, pending_statements
+    from collector.store.schema.migrate import migrate as apply
+
+    s = load(config).settings
+    store, cluster = Connections(s.store), s.store.cluster
+    given = (s.attributes, s.decisions, s.outcomes)
+    pending = pending_statements(store.client(), *given, cluster=cluster)
+    altered: list[str] = []
+    if not dry_run:
+        now_ns = SystemClock().now_ns()
+        apply(store.client(), now_ns, cluster=cluster)
+        apply_views(store.client(), *given, now_ns, cluster=cluster)
+        accepted_days = s.collector.retention_days
+        altered = apply_retention(
+            store.client(), s.retention, accepted_days=accepted_days, cluster=cluster
+        )
+    store.close()
+    if as_json:
+        sent = [{"name": one.name, "statement": one.statement} for one in pending]
+        names = [one.name for one in pending]
+        more = {"statements": sent} if dry_run else {"retention": altered}
+        answer = {"dry_run": dry_run, "migrations": names, **more}
+        print_json(answer)
+        return
+    out = Console(highlight=False, soft_wrap=True, markup=False)
+    for one in pending:
+        sql = f"-- {one.name}\n{one.statement.strip()};\n"
+        out.print(sql if dry_run else f"applied {one.name}")
+    for table in altered:
+        out.print(f"applied retention of {table}")
+    if not pending and not altered:
+        out.print("nothing to do: the schema is current")

@@ -1,0 +1,186 @@
+"""I/O: `millworth rejected`: what was rejected, and its replay once the cause is gone."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+from typing import Annotated, Any, Protocol
+from urllib.parse import urlencode
+
+import typer
+from rich.console import Console
+from rich.progress import Progress, SpinnerColumn, TextColumn
+
+from collector.core.clock import SystemClock
+from collector.core.times import duration_ns
+from dashboard.cli.json_output import print_json
+from dashboard.cli.options import ConfigOption, JsonOption, UrlOption
+from dashboard.settings.settings import load
+
+_SHOWN_MAX = 200  # a person reads the first ones; all of them are in the JSON
+
+ReasonOption = Annotated[str, typer.Option(help="Only with this reason code.")]
+SinceOption = Annotated[
+    str, typer.Option(help="Only what arrived in this time: a number and s, m, h or d.")
+]
+
+
+class Api(Protocol):
+    """What answers; `dashboard.cli.client.ApiClient` is one."""
+
+    def get(self, path: str) -> dict[str, Any]:
+        """Return the JSON of one resource."""
+        ...
+
+    def post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
+        """Send JSON and return JSON."""
+        ...
+
+
+rejected_app = typer.Typer(
+    help="What was rejected, and its way back in once the cause is gone.", no_args_is_help=True
+)
+
+
+@rejected_app.command("list")
+def list_rejected(
+    reason: ReasonOption = "",
+    since: SinceOption = "",
+    config: ConfigOption = None,
+    url: UrlOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """List what was rejected, oldest first, and what became of it. Exit 1 if any is not stored."""
+    # Loading the service's side takes a second, which no other command needs.
+    from dashboard.cli.client import ApiClient
+
+    from_ns = _from_ns(since)
+    with ApiClient.open(load(config).settings, url) as api:
+        found = show_rejected(api, reason, from_ns, as_json=as_json)
+    raise typer.Exit(1 if found else 0)
+
+
+@rejected_app.command("replay")
+def replay_rejected(
+    reason: ReasonOption = "",
+    ids: Annotated[
+        list[str] | None, typer.Option("--id", help="Only this item. Repeatable.")
+    ] = None,
+    since: SinceOption = "",
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would happen, and change nothing.")
+    ] = False,
+    config: ConfigOption = None,
+    url: UrlOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Send rejected items through the same checks again. Exit 1 if any is still refused.
+
+    Do it after a fix: an upgrade, a mapped name in [attributes.map], a longer retention. What an
+    earlier replay has stored is left alone, so a second call changes nothing.
+    """
+    from dashboard.cli.client import ApiClient
+
+    body = {
+        "reason": reason,
+        "ids": ids or [],
+        "from_ns": _from_ns(since),
+        "dry_run": dry_run,
+    }
+    with ApiClient.open(load(config).settings, url) as api:
+        left = show_replays(api, body, as_json=as_json)
+    raise typer.Exit(1 if left else 0)
+
+
+def show_rejected(api: Api, reason: str, from_ns: int, *, as_json: bool) -> bool:
+    """Print what was rejected; return whether any of it is not stored."""
+    items = list(_items(api, reason, from_ns))
+    if as_json:
+        print_json({"items": items})
+    else:
+        _show_items(items)
+    return any(item["result"] != "stored" for item in items)
+
+
+def show_replays(api: Api, body: dict[str, Any], *, as_json: bool) -> bool:
+    """Replay, and print what became of each item; return whether any is still refused."""
+    replays = list(_replays(api, body))
+    dry_run = bool(body["dry_run"])
+    if as_json:
+        said = {"dry_run": dry_run, "replays": replays}
+        print_json(said)
+    else:
+        _show_replays(replays, dry_run=dry_run)
+    return any(one["result"] in ("refused", "gone") for one in replays)
+
+
+def _items(api: Api, reason: str, from_ns: int) -> Iterator[dict[str, Any]]:
+    after = ""
+    while True:
+        query = urlencode({"reason": reason, "from_ns": from_ns, "after": after})
+        answer = api.get(f"/api/v1/rejected?{query}")
+        yield from answer["items"]
+        after = answer["next"]
+        if not after:
+            return
+
+
+def _replays(api: Api, body: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    console = Console(stderr=True)
+    with Progress(
+        SpinnerColumn(),
+        TextColumn("{task.completed:,} items"),
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    ) as progress:
+        task = progress.add_task("", total=None)
+        after = ""
+        while True:
+            answer = api.post("/api/v1/rejected/replay", {**body, "after": after})
+            yield from answer["replays"]
+            progress.advance(task, len(answer["replays"]))
+            after = answer["next"]
+            if not after:
+                return
+
+
+def _show_items(items: list[dict[str, Any]]) -> None:
+    out = Console(highlight=False, soft_wrap=True, markup=False)
+    for item in items[:_SHOWN_MAX]:
+        size = f", {item['bytes']:,} bytes kept" if item["bytes"] else ""
+        became = item["result"] or "not replayed"
+        # As JSON writes them: names and texts are a sender's, and must not reach a terminal as
+        # they are.
+        out.print(
+            f"{item['id']} {item['signal']} {item['reason_code']} {json.dumps(item['item_id'])}"
+            f"{size}: {json.dumps(item['detail'])} ({became})"
+        )
+    _say_more(out, len(items))
+    counts = Counter(item["reason_code"] for item in items)
+    out.print(", ".join(f"{n:,} {code}" for code, n in counts.items()) or "nothing was rejected")
+
+
+def _show_replays(replays: list[dict[str, Any]], *, dry_run: bool) -> None:
+    out = Console(highlight=False, soft_wrap=True, markup=False)
+    for one in replays[:_SHOWN_MAX]:
+        count = f", {one['items']:,} items" if one["items"] else ""
+        why = f": {json.dumps(one['detail'])}" if one["detail"] else ""
+        out.print(f"{one['id']} {one['signal']} {one['reason_code']}: {one['result']}{count}{why}")
+    _say_more(out, len(replays))
+    counts = Counter(one["result"] for one in replays)
+    summary = ", ".join(f"{n:,} {result}" for result, n in counts.items())
+    out.print(f"{'would be: ' if dry_run and summary else ''}{summary or 'nothing to replay'}")
+
+
+def _say_more(out: Console, count: int) -> None:
+    if count > _SHOWN_MAX:
+        out.print(f"and {count - _SHOWN_MAX:,} more; --json has all of them")
+
+
+def _from_ns(since: str) -> int:
+    """Return since when, 0 for any time."""
+    if not since:
+        return 0
+    return max(0, SystemClock().now_ns() - duration_ns(since, "--since"))

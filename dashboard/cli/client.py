@@ -1,0 +1,311 @@
+"""I/O: how a command asks for data: the running service, else the store itself.
+
+The embedded store has one owner, so a command speaks to whoever holds it over `/api/v1`. Where
+nobody does, the same application is asked inside this process, so the answers cannot differ.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from http import HTTPStatus
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import httpx
+from fastapi import FastAPI
+
+from attribution.jobs.attribution import AttributionJob
+from collector.core.clock import SystemClock
+from collector.core.counters import Counters
+from collector.core.errors import ConfigError, InputError, StoreInUseError, StoreUnavailableError
+from collector.core.http.address import authority
+from collector.core.key_files import read_secret
+from collector.privacy.guard import Protection
+from collector.store.connect import Connections
+from collector.store.schema.migrate import pending_statements
+from dashboard.api.app import create_api
+from dashboard.api.context import AppContext
+from dashboard.health.items import NoHealth
+from dashboard.health.readiness import PAGES_LOADING, RETRY_S
+from dashboard.service.audit import seal_audit
+from dashboard.service.privacy import protection_of
+from dashboard.settings.settings import Settings
+
+# A query may take `store.query_seconds_max`; an import of a large file takes longer.
+TIMEOUT_S = 300.0
+_CONNECT_S = 3.0
+_PAGES_TRIES = 60  # at a second each; a start takes a few
+
+
+class ApiClient:
+    """One open way to `/api/v1`; a context manager."""
+
+    def __init__(
+        self,
+        base_url: str,
+        local: FastAPI | None,
+        store: Connections | None,
+        settings: Settings | None = None,
+    ) -> None:
+        self._base_url = base_url
+        token = "" if settings is None else settings.access.token.get_secret_value()
+        self._headers = {"authorization": f"Bearer {token}"} if token else {}
+        self._verify = True if settings is None else trust(settings, base_url)
+        self._local = local
+        self._store = store
+        self._protection: Protection | None = None
+
+    @classmethod
+    def open(cls, settings: Settings, url: str | None) -> Self:
+        """Find the service.
+
+        Raises:
+            StoreUnavailableError: a service was named and does not answer.
+            StoreInUseError: no service answers, and yet another process holds the store.
+        """
+        base_url = (url or service_url(settings)).rstrip("/")
+        if answers(base_url, trust(settings, base_url)):
+            return cls(base_url, None, None, settings)
+        if url is not None:
+            raise StoreUnavailableError(
+                f"no Millworth answers at {base_url}; start it with `millworth up`, or leave --url "
+                "away to read the store directly"
+            )
+        path = settings.store.embedded_path
+        if path is not None and not path.exists():
+            raise InputError(
+                f"no Millworth answers at {base_url}, and there is no store at {path}; start one "
+                "with `millworth up`, or name the service with --url"
+            )
+        store = Connections(settings.store)
+        try:
+            store.client()
+        except StoreInUseError as error:
+            raise StoreInUseError(
+                f"store {path} is held by another process that does not answer at {base_url}; "
+                "name its address with --url"
+            ) from error
+        _refuse_old_schema(settings, store)
+        if settings.wal_dir.is_dir():
+            seal_audit(store, settings)
+        protection = protection_of(settings, settings.wal_dir, store)
+        context = AppContext.of(
+            settings,
+            store,
+            NoHealth(),
+            Counters(),
+            SystemClock(),
+            protection,
+            AttributionJob(settings.attribution, settings.attributes, store),
+        )
+        api = create_api(context)
+        client = cls("http://local", api, store)
+        client._protection = protection
+        return client
+
+    def get(self, path: str) -> dict[str, Any]:
+        """Return the JSON of one resource. Raises InputError with the service's own words."""
+        return self._call("GET", path, None)
+
+    def get_bytes(self, path: str) -> bytes:
+        """Return one resource as it is. Raises InputError with the service's own words."""
+        return self._answer("GET", path, None).content
+
+    def post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
+        """Send JSON and return JSON. Raises InputError with the service's own words."""
+        return self._call("POST", path, {"json": body})
+
+    def import_outcomes(self, path: Path) -> dict[str, Any]:
+        """Send one file of outcomes; return the report."""
+        return self.import_file("outcomes", path, {})
+
+    def import_file(self, kind: str, path: Path, query: dict[str, str]) -> dict[str, Any]:
+        """Send one file, of whatever format; return the report.
+
+        Args:
+            kind: outcomes, rates, ledger or costs.
+            path: of the file.
+            query: what the resource takes beside the file.
+        """
+        try:
+            content = path.read_bytes()
+        except OSError as error:
+            raise InputError(
+                f"{path}: cannot be read: {error.strerror}; correct the path, or its mode"
+            ) from error
+        return self._call(
+            "POST",
+            f"/api/v1/import/{kind}",
+            {
+                "content": content,
+                "headers": {"content-type": "application/octet-stream"},
+                "params": {"name": str(path), **query},
+            },
+        )
+
+    def _call(self, method: str, path: str, arguments: dict[str, Any] | None) -> dict[str, Any]:
+        answer: dict[str, Any] = self._answer(method, path, arguments).json()
+        return answer
+
+    def _answer(self, method: str, path: str, arguments: dict[str, Any] | None) -> httpx.Response:
+        try:
+            response = asyncio.run(self._send(method, path, arguments or {}))
+        except httpx.HTTPError as error:
+            raise StoreUnavailableError(
+                f"{self._base_url} did not answer: {error or type(error).__name__}; "
+                "look at its log, and try again"
+            ) from error
+        if response.is_success:
+            return response
+        raise InputError(_error_text(response))
+
+    async def _send(self, method: str, path: str, arguments: dict[str, Any]) -> httpx.Response:
+        transport = httpx.ASGITransport(app=self._local) if self._local is not None else None
+        async with httpx.AsyncClient(
+            base_url=self._base_url,
+            headers=self._headers,
+            verify=self._verify,
+            transport=transport,
+            timeout=TIMEOUT_S,
+            trust_env=False,
+        ) as client:
+            response = await client.request(method, path, **arguments)
+            for _ in range(_PAGES_TRIES):
+                # A service that has just started answers its probes first.
+                if response.text != PAGES_LOADING:
+                    break
+                await asyncio.sleep(RETRY_S)
+                response = await client.request(method, path, **arguments)
+            return response
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        where: TracebackType | None,
+    ) -> None:
+        if self._store is not None:
+            self._store.close()
+        if self._protection is not None:
+            self._protection.close()
+
+
+def _refuse_old_schema(settings: Settings, store: Connections) -> None:
+    """Say what brings a store up to this program, before a table is missed that it lacks."""
+    try:
+        pending = pending_statements(
+            store.client(),
+            settings.attributes,
+            settings.decisions,
+            settings.outcomes,
+            cluster=settings.store.cluster,
+        )
+    except BaseException:
+        store.close()
+        raise
+    if pending:
+        store.close()
+        raise InputError(
+            f"store {settings.store.place} lacks {len(pending)} statements of this program's "
+            f"schema, the first {pending[0].name}; bring it up with `millworth migrate`"
+        )
+
+
+def service_url(settings: Settings) -> str:
+    """Return where the settings say that the pages and `/api/v1` are served."""
+    scheme = "https" if settings.dashboard.tls.is_on else "http"
+    # Every address is listened on, and this machine's own is the nearest.
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(  # noqa: S104  looked for, not bound
+        settings.dashboard.host, settings.dashboard.host
+    )
+    return f"{scheme}://{authority(host, settings.dashboard.port)}"
+
+
+def trust(settings: Settings, base_url: str) -> ssl.SSLContext | bool:
+    """Return whose certificate is believed there, and which is shown.
+
+    Raises:
+        ConfigError: one of the files that [access] names cannot be used.
+    """
+    access = settings.access
+    if not base_url.startswith("https:") or (
+        access.ca_file is None and access.client_cert_file is None
+    ):
+        return True
+    try:
+        context = ssl.create_default_context(cafile=access.ca_file)
+        if access.client_cert_file is not None:
+            if access.client_key_file is not None:
+                read_secret(access.client_key_file, "access.client_key_file", for_group=True)
+            context.load_cert_chain(access.client_cert_file, access.client_key_file)
+    except OSError as error:
+        # An unreadable file, or (ssl.SSLError) one that holds something else.
+        named = [access.ca_file, access.client_cert_file, access.client_key_file]
+        raise ConfigError(
+            f"access: {', '.join(str(path) for path in named if path is not None)} cannot be used: "
+            f"{error.strerror or error}; name in access.ca_file, client_cert_file and "
+            "client_key_file PEM files that belong together"
+        ) from error
+    return context
+
+
+def answers(base_url: str, verify: ssl.SSLContext | bool = True) -> bool:
+    """Say whether a service answers there.
+
+    Raises:
+        ConfigError: it does, and its certificate is not one that is trusted here.
+    """
+    try:
+        return httpx.get(
+            f"{base_url}/healthz", timeout=_CONNECT_S, verify=verify, trust_env=False
+        ).is_success
+    except httpx.HTTPError as error:
+        if "CERTIFICATE_VERIFY_FAILED" in str(error):
+            raise ConfigError(
+                f"{base_url} is not trusted: {_reason(error)}; name its authority in "
+                "access.ca_file (MILLWORTH__ACCESS__CA_FILE), and use a name that is in its "
+                "certificate"
+            ) from error
+        if "CERTIFICATE_REQUIRED" in str(error).upper():
+            raise ConfigError(
+                f"{base_url} asks for a client certificate; name one in access.client_cert_file "
+                "and access.client_key_file"
+            ) from error
+        return False
+
+
+def readiness(settings: Settings, url: str | None) -> str | None:
+    """Return why a service is not ready, None where it is."""
+    base_url = (url or service_url(settings)).rstrip("/")
+    try:
+        answer = httpx.get(
+            f"{base_url}/readyz",
+            timeout=_CONNECT_S,
+            verify=trust(settings, base_url),
+            trust_env=False,
+        )
+    except httpx.HTTPError as error:
+        return f"{base_url} does not answer: {error or type(error).__name__}"
+    return None if answer.is_success else answer.text.strip()
+
+
+def _reason(error: httpx.HTTPError) -> str:
+    """Return OpenSSL's own words without its codes."""
+    return str(error).partition("certificate verify failed: ")[2].partition(" (_ssl")[0]
+
+
+def _error_text(response: httpx.Response) -> str:
+    if response.status_code == HTTPStatus.UNAUTHORIZED:
+        return (
+            f"{response.url.host} wants a token that it knows; set access.token "
+            "(MILLWORTH__ACCESS__TOKEN) to one with the scope read"
+        )
+    try:
+        return str(response.json()["error"])
+    except (ValueError, KeyError, TypeError):
+        return f"HTTP {response.status_code}: {response.text[:300]}"

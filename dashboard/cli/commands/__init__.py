@@ -1,0 +1,4 @@
+"""The daily commands, one file a verb.
+
+Begin with `up`.
+"""

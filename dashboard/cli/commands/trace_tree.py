@@ -1,0 +1,156 @@
+"""Pure: one trace as text for a terminal: a tree of spans with bars on one time axis."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any
+
+from rich.cells import cell_len, set_cell_size
+from rich.console import Console
+from rich.text import Text
+
+from attribution.core.segments import SEGMENTS
+from dashboard.read.link_wording import burst_line, evidence_totals, linked_by
+from dashboard.read.packet_rows import Burst
+from dashboard.read.revision_wording import revision_line
+from dashboard.read.rows import Revision
+
+BAR_WIDTH = 40
+BAR_WIDTH_MIN = 10
+NAME_WIDTH_MIN = 20
+_MISSING_MAX = 5
+_GAP = "  "
+_HEADINGS = ("span", "service", "kind", "start", "duration")
+_RIGHT = (3, 4)
+
+
+def render_trace(
+    out: Console, found: dict[str, Any], decisions: Sequence[dict[str, Any]] = ()
+) -> None:
+    """Print the answer of `/api/v1/traces/ID`, and of `/api/v1/decisions/ID` for each in it.
+
+    On a terminal a line of the tree stays one line: names are cut where it is too narrow. In a
+    pipe nothing is cut, so that it can be searched.
+    """
+    spans = found["spans"]
+    first_ns = min(span["start_ns"] for span in spans)
+    total_ns = max(span["start_ns"] + span["duration_ns"] for span in spans) - first_ns
+    out.print(f"trace {found['trace_id']}: {len(spans)} spans, {_ms(total_ns)}")
+    for decision in decisions:
+        out.print(_decision_line(decision))
+        if decision["flows"]:
+            out.print(_packets_line(decision))
+        if bursts := [Burst(**burst) for burst in decision.get("bursts", ())]:
+            out.print("wire: " + burst_line(bursts))
+        for line in _missing_lines(decision.get("missing", ())):
+            out.print(line)
+        names = {span["span_id"]: span["span_name"] for span in decision.get("spans", ())}
+        for revision in decision.get("revisions", ()):
+            out.print("revision " + _visible(revision_line(Revision(**revision), names)))
+    tree = _tree(spans)
+    rows = [_HEADINGS, *(_cells(depth, span, first_ns) for depth, span in tree)]
+    widths = [max(cell_len(row[place]) for row in rows) for place in range(len(_HEADINGS))]
+    bar_width = BAR_WIDTH
+    if out.is_terminal:
+        rest = out.width - sum(widths[1:]) - len(_GAP) * len(widths)
+        widths[0] = min(widths[0], max(NAME_WIDTH_MIN, rest - BAR_WIDTH_MIN))
+        bar_width = min(BAR_WIDTH, max(BAR_WIDTH_MIN, rest - widths[0]))
+    out.print(Text(_line(rows[0], widths).rstrip(), style="bold"))
+    for row, (_, span) in zip(rows[1:], tree, strict=True):
+        bar = _bar(span, first_ns, max(total_ns, 1), bar_width)
+        out.print(Text(_line(row, widths) + _GAP) + bar)
+
+
+def _decision_line(decision: dict[str, Any]) -> str:
+    """Say what one decision was and how its time was spent, the largest parts first."""
+    facts, split = decision["facts"], decision["attribution"]
+    scope = " ".join(part for part in (facts["action"], facts["region"]) if part)
+    line = f"decision {_visible(facts['decision_id'])}: {_visible(scope)}"
+    if facts.get("replaced"):  # a service of an earlier release does not say
+        line += f", replaced as personal: {_visible(facts['replaced'])}"
+    if split is None:
+        return line + ", not attributed yet"
+    parts = sorted(zip(split["segments_ns"], SEGMENTS, strict=True), reverse=True)
+    spent = ", ".join(f"{stage}/{of} {_ms(ns)}" for ns, (stage, of) in parts if ns)
+    return f"{line}, {_ms(split['total_ns'])} = {spent or _ms(0)}"
+
+
+def _packets_line(decision: dict[str, Any]) -> str:
+    """Say what links packets to one decision, and what they prove of its time."""
+    flows, evidence = decision["flows"], decision["evidence"]
+    line = "packets: " + linked_by([(flow["method"], flow["confidence"]) for flow in flows])
+    proved = ", ".join(f"{name} {_ms(ns)}" for name, ns in evidence_totals(evidence))
+    odd = [each for each in evidence if each["finding"]]
+    if proved:
+        line += f"; of network and store: {proved}"
+    if odd:
+        apart = max(each["outside_ns"] for each in odd)
+        line += f"; {len(odd)} spans disagree with their packets, by {_ms(apart)} at most"
+    return line
+
+
+def _missing_lines(gaps: Sequence[dict[str, Any]]) -> list[str]:
+    """Say which spans are not there and why, a line each; of many how many more there are."""
+    lines = [
+        f"missing: {gap['what']} {gap['span_id']}, {gap['reason']}; {gap['detail']}"
+        for gap in gaps[:_MISSING_MAX]
+    ]
+    if len(gaps) > _MISSING_MAX:
+        lines.append(f"missing: {len(gaps) - _MISSING_MAX} more")
+    return lines
+
+
+def _cells(depth: int, span: dict[str, Any], first_ns: int) -> tuple[str, ...]:
+    return (
+        "  " * depth + _visible(span["name"]),
+        _visible(span["service_name"]),
+        span["kind"],
+        _ms(span["start_ns"] - first_ns),
+        _ms(span["duration_ns"]),
+    )
+
+
+def _line(row: Sequence[str], widths: Sequence[int]) -> str:
+    return _GAP.join(
+        _fit(text, width, right=place in _RIGHT)
+        for place, (text, width) in enumerate(zip(row, widths, strict=True))
+    )
+
+
+def _fit(text: str, width: int, *, right: bool) -> str:
+    missing = width - cell_len(text)
+    if missing < 0:
+        return set_cell_size(text, width - 1) + "…"
+    return " " * missing + text if right else text + " " * missing
+
+
+def _visible(text: str) -> str:
+    """Return text whose control characters are spelled out: they would steer the terminal."""
+    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
+
+
+def _tree(spans: list[dict[str, Any]]) -> list[tuple[int, dict[str, Any]]]:
+    """Order spans parents first, children by start; an orphan stands at the top."""
+    ids = {span["span_id"] for span in spans}
+    children: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for span in sorted(spans, key=lambda span: (span["start_ns"], span["span_id"])):
+        parent = span["parent_span_id"]
+        children[parent if parent in ids and parent != span["span_id"] else ""].append(span)
+    ordered: list[tuple[int, dict[str, Any]]] = []
+    waiting = [(0, span) for span in reversed(children[""])]
+    while waiting:
+        depth, span = waiting.pop()
+        ordered.append((depth, span))
+        waiting += [(depth + 1, child) for child in reversed(children.pop(span["span_id"], []))]
+    return ordered
+
+
+def _bar(span: dict[str, Any], first_ns: int, total_ns: int, width: int) -> Text:
+    left = min((span["start_ns"] - first_ns) * width // total_ns, width - 1)
+    length = max(1, min(round(span["duration_ns"] * width / total_ns), width - left))
+    return Text(" " * left + "█" * length, style="red" if span["status"] == "Error" else "cyan")
+
+
+def _ms(ns: int) -> str:
+    return f"{ns / 1e6:,.3f} ms"

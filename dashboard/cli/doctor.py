@@ -1,0 +1,210 @@
+"""I/O: looks at what the service needs on this machine, and names what is missing."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from collector.audit.log import AuditState
+from collector.auth.gate import load_tokens, require_authentication
+from collector.core.clock import SystemClock
+from collector.core.errors import ConfigError, MillworthError
+from collector.core.http.address import authority
+from collector.store.connect import Connections
+from collector.store.grants import excess_rights
+from dashboard.cli.client import ApiClient, answers, service_url, trust
+from dashboard.service.audit import checked, seal_audit
+from dashboard.service.privacy import protection_of
+from dashboard.settings.settings import Settings
+from packet.capture.start import recording_available
+
+# A day of 60 decisions a second is about 2 GiB.
+DISK_BYTES_MIN = 2 * 1024**3
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at."""
+
+    check: str
+    ok: bool
+    detail: str
+
+
+def examine(settings: Settings) -> list[Finding]:
+    """Look at everything; one failed check hides none of the others."""
+    return list(_findings(settings))
+
+
+def _findings(settings: Settings) -> Iterator[Finding]:
+    python = ".".join(map(str, sys.version_info[:3]))
+    yield Finding("python", (3, 11) <= sys.version_info[:2] < (3, 14), f"{python}, needs 3.11-3.13")
+    yield _disk(settings.data_dir)
+    yield from _open_to_others(settings)
+    try:
+        url = service_url(settings)
+        is_running = answers(url, trust(settings, url))
+    except ConfigError as error:
+        # It runs, and this command is not let in, or does not trust it.
+        yield Finding("service", False, str(error))
+    else:
+        if is_running:
+            # It holds the store and the ports, as it should.
+            yield from _service(settings)
+        else:
+            yield _tried("store", lambda: _store(settings))
+            yield _tried("audit", lambda: _audit(settings))
+            if settings.store.embedded_path is None:
+                yield _tried("SQL from outside", lambda: _outside_rights(settings))
+            yield from _ports(settings)
+            personal = protection_of(settings)
+            yield _tried("personal data", lambda: personal.describe(settings.wal_dir))
+    yield _tried("access", lambda: _access(settings))
+    reason = recording_available(settings.packet)
+    yield Finding(
+        "packets",
+        reason is None,
+        reason or f"can be recorded from {settings.packet.interface}",
+    )
+    for webhook in settings.alerts.webhooks:
+        has_secret = bool(webhook.secret.get_secret_value())
+        yield Finding(
+            f"webhook {webhook.name}",
+            has_secret,
+            f"{webhook.url}, "
+            + ("its secret is set" if has_secret else "without a secret here: `up` refuses it"),
+        )
+    if not settings.alerts.rules:
+        # Nothing is broken without one, so it does not change the exit status.
+        yield Finding(
+            "alert rules", True, "none yet; add [[alerts.rules]], see millworth.example.toml"
+        )
+
+
+def _access(settings: Settings) -> str:
+    """Say who is let in, and whether what proves it is in order."""
+    tokens = load_tokens(settings.access)
+    settings.require_certificates(SystemClock().now_ns())
+    for listener, key, host, tls in settings.listeners:
+        require_authentication(listener, key, host, tls, asks=bool(tokens))
+    secured = [name for name, _, _, tls in settings.listeners if tls.is_on]
+    return (
+        f"{len(tokens)} tokens; TLS on {', '.join(secured) or 'nothing'}"
+        if tokens or secured
+        else "everything listens on this machine alone, and asks nobody for a token"
+    )
+
+
+def _service(settings: Settings) -> Iterator[Finding]:
+    """Ask the running service, which knows best what is wrong with it."""
+    url = service_url(settings)
+    with ApiClient.open(settings, url) as api:
+        items = api.get("/api/v1/health")["items"]
+        audit = AuditState(**api.get("/api/v1/audit/check"))
+    bad = [item for item in items if item["status"] == "bad"]
+    yield Finding("service", True, f"runs at {url}, and holds store and ports")
+    yield Finding("audit", audit.broken_seq is None, _said_of(audit))
+    for item in bad:
+        yield Finding(item["name"], False, f"{item['value']} {item['unit']}: {item['detail']}")
+
+
+def _ports(settings: Settings) -> Iterator[Finding]:
+    collector, dashboard = settings.collector, settings.dashboard
+    for key, host, port in (
+        ("collector.grpc_port", collector.host, collector.grpc_port),
+        ("collector.http_port", collector.host, collector.http_port),
+        ("dashboard.port", dashboard.host, dashboard.port),
+    ):
+        yield _port(key, host, port)
+
+
+def _tried(check: str, look: Callable[[], str]) -> Finding:
+    try:
+        return Finding(check, True, look())
+    except MillworthError as error:
+        return Finding(check, False, str(error))
+
+
+def _store(settings: Settings) -> str:
+    store = Connections(settings.store)
+    version = store.client().query("SELECT version()").result_rows[0][0]
+    store.close()
+    return f"ClickHouse {version} at {settings.store.place}"
+
+
+def _audit(settings: Settings) -> str:
+    """Say that the chain of the audit holds, where there is one."""
+    store = Connections(settings.store)
+    if not store.client().query("EXISTS TABLE audit").result_rows[0][0]:
+        return "nothing has been done here"
+    if settings.wal_dir.is_dir():
+        seal_audit(store, settings)
+    state = checked(store)
+    store.close()
+    if state.broken_seq is not None:
+        raise ConfigError(_said_of(state))
+    return _said_of(state)
+
+
+def _said_of(audit: AuditState) -> str:
+    if audit.broken_seq is not None:
+        return f"row {audit.broken_seq}: {audit.reason}"
+    return f"{audit.rows} rows hold, the last is {audit.last_seq}"
+
+
+def _outside_rights(settings: Settings) -> str:
+    """Say that the server lets SQL from outside read our database and nothing else."""
+    store, database = Connections(settings.store), settings.store.database
+    grants = [str(row[0]) for row in store.outside().query("SHOW GRANTS").result_rows]
+    store.close()
+    excess = excess_rights(grants, database)
+    if excess:
+        raise ConfigError(
+            f"its user may do more than read {database}: {excess[0][:200]}; "
+            f"CREATE USER millworth_query, GRANT SELECT ON {database}.* TO it, and name it in "
+            "store.query_url"
+        )
+    return f"its user may read {database}, and nothing else"
+
+
+def _disk(directory: Path) -> Finding:
+    existing = next(path for path in (directory, *directory.parents) if path.exists())
+    free = shutil.disk_usage(existing).free
+    return Finding(
+        "disk",
+        free >= DISK_BYTES_MIN,
+        f"{free / 1024**3:.1f} GiB free at {existing}, "
+        f"{DISK_BYTES_MIN / 1024**3:.0f} GiB are a day of 60 decisions a second",
+    )
+
+
+def _open_to_others(settings: Settings) -> Iterator[Finding]:
+    """Name directories of an older version, which made them as the umask said."""
+    for path in (settings.store.embedded_path, settings.wal_dir):
+        try:
+            mode = path.stat().st_mode & 0o777 if path is not None else 0
+        except OSError:
+            continue  # not made yet, or closed to us as well
+        if mode & 0o077:
+            yield Finding(
+                "files", False, f"{path} is open to other users (0{mode:o}); chmod -R go= {path}"
+            )
+
+
+def _port(key: str, host: str, port: int) -> Finding:
+    try:
+        with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind((host, port))
+    except OSError as error:
+        return Finding(
+            key,
+            False,
+            f"{authority(host, port)} is not free ({error.strerror}); end what holds it, "
+            f"or set {key}",
+        )
+    return Finding(key, True, f"{authority(host, port)} is free")

@@ -1,0 +1,4 @@
+"""`millworth verify ...`: provenance, retention, the audit.
+
+Begin with `main`.
+"""

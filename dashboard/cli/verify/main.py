@@ -1,0 +1,386 @@
+"""I/O: `millworth verify`: what was done to what is kept, with or without a service."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass, field
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import typer
+from rich.console import Console
+from rich.progress import Progress, SpinnerColumn, TextColumn
+
+from collector.core.errors import InputError
+from collector.provenance.checkpoint import Checkpoint
+from collector.provenance.event import Event, canonical_rest
+from collector.provenance.export_file import Outcome, read_lines, write_line
+from collector.provenance.keyring import KeyRing
+from collector.provenance.keyring_file import read_ring
+from collector.provenance.live.copies import Copy, equal_copies, retries_told
+from collector.provenance.verify import Finding, Report, Verdict, Verifier
+from dashboard.cli.json_output import print_json
+from dashboard.read.sealed_rows import Item, changed_rows, stored_copies, stored_items
+from dashboard.settings.settings import load
+
+if TYPE_CHECKING:
+    from dashboard.cli.client import ApiClient
+
+
+@dataclass(slots=True)
+class RowsReport:
+    """What became of the rows that money is summed from."""
+
+    decisions: int = 0
+    outcomes: int = 0
+    imported: int = 0
+    earlier: int = 0
+    withdrawn: int = 0
+    changed: list[dict[str, Any]] = field(default_factory=list)
+    undated: list[str] = field(default_factory=list)
+
+    def add(self, page: dict[str, Any], report: Report) -> None:
+        """Take what the service said of one window.
+
+        A row that it says it took out of the sums is deleted, unless the event has the verdict.
+        """
+        self.decisions += page["decisions"]
+        self.outcomes += page["outcomes"]
+        self.imported += page["imported"]
+        self.undated = sorted({*self.undated, *page["undated"]})
+        for each in page["changed"]:
+            if each["kind"] == "withdrawn" and _is_told(each, report):
+                self.withdrawn += 1
+            elif each["is_earlier"]:
+                self.earlier += 1
+            else:
+                kind = "deleted" if each["kind"] == "withdrawn" else each["kind"]
+                self.changed.append({**each, "kind": kind})
+
+
+def _is_told(row: dict[str, Any], report: Report) -> bool:
+    """Return whether a verdict of this run is why a row is not there."""
+    return any(
+        finding.trace_id == row["trace_id"]
+        or (finding.line is None and finding.verdict in row["columns"])
+        for finding in report.findings
+    )
+
+
+_BATCH_EVENTS: Final = 4_096
+_SHOWN_MAX: Final = 50  # a person reads the first ones; all of them are in the JSON
+
+verify_app = typer.Typer(help="Find what was changed after it was recorded.", no_args_is_help=True)
+
+
+@verify_app.callback()
+def verify() -> None:
+    """Find what was changed after it was recorded."""
+
+
+@verify_app.command("provenance")
+def provenance(
+    keys: Annotated[
+        Path | None, typer.Option("--keys", help="Key ring in TOML: [[mac]], [[checkpoint]].")
+    ] = None,
+    file: Annotated[
+        Path | None,
+        typer.Argument(help="Export to verify, without a service; by default what is stored."),
+    ] = None,
+    export: Annotated[
+        Path | None,
+        typer.Option(help="Also write what is stored there; verify that file with --arrival."),
+    ] = None,
+    part: Annotated[
+        bool, typer.Option("--part", help="Do not miss what a chain held before its first event.")
+    ] = False,
+    arrival: Annotated[
+        bool,
+        typer.Option("--arrival", help="FILE is in order of arrival; late is no finding then."),
+    ] = False,
+    allow_unsigned: Annotated[
+        bool, typer.Option("--allow-unsigned", help="A decision without a seal is no finding.")
+    ] = False,
+    verdicts: Annotated[
+        bool,
+        typer.Option(
+            "--verdicts", help="Judge nothing: show what the service said as events arrived."
+        ),
+    ] = False,
+    window: Annotated[
+        str, typer.Option(help="With --verdicts: what arrived in so long, such as 1h or 7d.")
+    ] = "24h",
+    config: Annotated[
+        Path | None,
+        typer.Option("--config", "-c", help="Settings file; by default ./millworth.toml if there."),
+    ] = None,
+    url: Annotated[
+        str | None,
+        typer.Option("--url", help="The running service; by default the settings' address."),
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Machine output: one JSON object.")
+    ] = False,
+) -> None:
+    """Verify sealed decisions: tampered, replayed, reordered, missing or unsigned. Exit 1 if any.
+
+    Each finding names producer, epoch and number; a chain that was built anew with its own key is
+    found by signed checkpoint, 256 events at most. What no checkpoint covers is told as unproven.
+    """
+    if verdicts:
+        said = _said(config, url, window, unsigned=not allow_unsigned)
+        raise typer.Exit(int(show_verdicts(said, as_json=as_json)))
+    if keys is None:
+        raise InputError("--keys names the key ring to verify by; or give --verdicts")
+    if file is not None and export is not None:
+        raise InputError("--export writes what is stored; leave FILE or --export away")
+    _, ring = read_ring(keys, str(keys))
+    rows: RowsReport | None = None
+    with ExitStack() as open_files:
+        if file is not None:
+            report = _verify_file(file, ring, whole=not part, arrival=arrival)
+        else:
+            api = _api(config, url, open_files)
+            items = stored_items(api)
+            items = items if export is None else _copied(items, export, open_files)
+            report = _verify(items, ring, whole=not part, arrival=True)
+            report = report.told_anew(_retries_stored(api, ring, report.findings))
+            rows = _compare(api, report)
+    found = [f for f in report.findings if not (allow_unsigned and f.verdict is Verdict.UNSIGNED)]
+    _write(report, found, rows, as_json=as_json)
+    raise typer.Exit(1 if found or (rows and rows.changed) else 0)
+
+
+def _write(report: Report, found: list[Finding], rows: RowsReport | None, *, as_json: bool) -> None:
+    if as_json:
+        said = _as_json(report, found)
+        if rows is not None:
+            said["rows"] = asdict(rows)
+        print_json(said)
+        return
+    _show(report, found)
+    if rows is not None:
+        show_rows(rows)
+
+
+def _said(config: Path | None, url: str | None, window: str, *, unsigned: bool) -> dict[str, Any]:
+    from dashboard.cli.client import ApiClient
+
+    with ApiClient.open(load(config).settings, url) as api:
+        return api.get(f"/api/v1/provenance?window={window}&unsigned={int(unsigned)}")
+
+
+def show_verdicts(said: dict[str, Any], *, as_json: bool) -> bool:
+    """Write what the service said; return whether there is a finding."""
+    findings = said["findings"]
+    if as_json:
+        print_json(said)
+        return bool(findings)
+    out = Console(highlight=False, soft_wrap=True, markup=False)
+    counts = ", ".join(f"{each['events']:,} {each['verdict']}" for each in said["counts"])
+    out.print(f"judged as they arrived: {counts or 'nothing'}")
+    out_of_sums = said["withdrawn"]
+    if out_of_sums["decisions"]:
+        out.print(
+            f"{out_of_sums['decisions']:,} decisions are in no sum; "
+            f"they say they were worth {Decimal(out_of_sums['value_usd']):,.2f} USD"
+        )
+    for each in findings[:_SHOWN_MAX]:
+        out.print(_line(each))
+    if len(findings) > _SHOWN_MAX:
+        out.print(f"and {len(findings) - _SHOWN_MAX:,} more; --json has up to 200 of them")
+    return bool(findings)
+
+
+def _verify(items: Iterable[Item], ring: KeyRing, *, whole: bool, arrival: bool) -> Report:
+    verifier = Verifier(ring.macs, ring.check, whole=whole, arrival=arrival)
+    batch: list[tuple[Event, bytes]] = []
+    with _progress("{task.completed:,} events") as progress:
+        task = progress.add_task("", total=None)
+        for item in items:
+            if isinstance(item, Checkpoint):
+                _take(verifier, batch)
+                verifier.take_checkpoint(item)
+            else:
+                batch.append(_event_and_form(item, ring))
+                progress.advance(task)
+            if len(batch) >= _BATCH_EVENTS:
+                _take(verifier, batch)
+        _take(verifier, batch)
+    return verifier.finish()
+
+
+def _take(verifier: Verifier, batch: list[tuple[Event, bytes]]) -> None:
+    verifier.take([event for event, _ in batch], [form for _, form in batch])
+    batch.clear()
+
+
+def _event_and_form(item: Event | Outcome, ring: KeyRing) -> tuple[Event, bytes]:
+    if isinstance(item, Outcome):
+        return item.event, item.form(ring.macs)
+    return item, canonical_rest(item.seq, item.prev, item.fields)
+
+
+def _progress(text: str) -> Progress:
+    console = Console(stderr=True)
+    return Progress(
+        SpinnerColumn(),
+        TextColumn(text),
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    )
+
+
+def _file_items(path: Path, open_files: ExitStack) -> Iterator[Item]:
+    try:
+        lines = open_files.enter_context(path.open("rb"))
+    except OSError as error:
+        raise _unreadable(path, error) from error
+    return read_lines(lines, str(path))
+
+
+def _verify_file(path: Path, ring: KeyRing, *, whole: bool, arrival: bool) -> Report:
+    with ExitStack() as open_files:
+        report = _verify(_file_items(path, open_files), ring, whole=whole, arrival=arrival)
+    replays = {_number(each) for each in report.findings if each.verdict is Verdict.REPLAYED}
+    # A sender's retries are lines that are equal to the first of their number that holds.
+    copies: list[Copy] = []
+    with ExitStack() as open_files:
+        for item in _file_items(path, open_files) if replays else ():
+            if isinstance(item, Checkpoint):
+                continue
+            event, form = _event_and_form(item, ring)
+            if (event.producer, event.epoch, event.seq) in replays:
+                copies.append((event, form, form))
+    return report.told_anew(retries_told(report.findings, equal_copies(ring.macs, copies)))
+
+
+def _retries_stored(api: ApiClient, ring: KeyRing, findings: Sequence[Finding]) -> list[Finding]:
+    replays = [each for each in findings if each.verdict is Verdict.REPLAYED]
+    return retries_told(findings, equal_copies(ring.macs, stored_copies(api, ring, replays)))
+
+
+def _number(finding: Finding) -> tuple[str, str, int]:
+    return finding.producer, finding.epoch, finding.first_seq
+
+
+def _api(config: Path | None, url: str | None, open_files: ExitStack) -> ApiClient:
+    # Loading the service's side takes a second, which a file does not need.
+    from dashboard.cli.client import ApiClient
+
+    return open_files.enter_context(ApiClient.open(load(config).settings, url))
+
+
+def _compare(api: ApiClient, told: Report) -> RowsReport:
+    report = RowsReport()
+    with _progress("{task.completed:,} rows of money") as progress:
+        task = progress.add_task("", total=None)
+        for page in changed_rows(api):
+            report.add(page, told)
+            progress.update(task, completed=report.decisions + report.outcomes)
+    return report
+
+
+def _copied(items: Iterable[Item], path: Path, open_files: ExitStack) -> Iterator[Item]:
+    try:
+        target = open_files.enter_context(path.open("x", encoding="utf-8"))
+    except OSError as error:
+        raise InputError(
+            f"{path}: cannot be written: {error.strerror}; name a file that is not there yet"
+        ) from error
+    for item in items:
+        target.write(write_line(item))
+        yield item
+
+
+def _unreadable(path: Path, error: OSError) -> InputError:
+    return InputError(f"{path}: cannot be read: {error.strerror}; correct the path, or its mode")
+
+
+def _as_json(report: Report, found: list[Finding]) -> dict[str, Any]:
+    return {
+        "events": report.events,
+        "verdicts": {verdict.value: report.verdicts.get(verdict, 0) for verdict in Verdict},
+        "findings": [_finding(finding) for finding in found],
+        "out_of_order_arrival": [_finding(finding) for finding in report.late],
+        "checkpoints": report.checkpoints,
+        "unproven": report.unproven,
+        "open_chains": report.open_chains,
+    }
+
+
+def _finding(finding: Finding) -> dict[str, Any]:
+    return {
+        "verdict": finding.verdict.value,
+        "producer": finding.producer,
+        "epoch": finding.epoch,
+        "first_seq": finding.first_seq,
+        "last_seq": finding.last_seq,
+        "trace_id": finding.trace_id,
+        "event_index": finding.line,
+        "reason": finding.reason,
+    }
+
+
+def _show(report: Report, found: list[Finding]) -> None:
+    out = Console(highlight=False, soft_wrap=True, markup=False)
+    counts = ", ".join(f"{n:,} {v.value}" for v, n in report.verdicts.items() if n)
+    out.print(
+        f"{report.events:,} events, {report.checkpoints:,} checkpoints: {counts or 'nothing'}"
+    )
+    for finding in found[:_SHOWN_MAX]:
+        out.print(_line(_finding(finding)))
+    if len(found) > _SHOWN_MAX:
+        out.print(f"and {len(found) - _SHOWN_MAX:,} more; --json has all of them")
+    if report.late:
+        out.print(f"{len(report.late):,} events arrived out of order, which is no finding")
+    if report.unproven:
+        out.print(f"{report.unproven:,} events have no checkpoint yet: what followed is unproven")
+    elif report.open_chains:
+        out.print(f"{report.open_chains:,} chains are not closed: what followed is unproven")
+
+
+def show_rows(rows: RowsReport) -> None:
+    """Write what became of the rows that money is summed from."""
+    out = Console(highlight=False, soft_wrap=True, markup=False)
+    out.print(
+        f"{rows.decisions:,} rows of decisions and {rows.outcomes:,} of outcomes compared with "
+        f"their events: {len(rows.changed):,} not as they were sent"
+    )
+    for each in rows.changed[:_SHOWN_MAX]:
+        where = f", trace {json.dumps(each['trace_id'])}" if each["trace_id"] else ""
+        columns = f": {', '.join(each['columns'])}" if each["columns"] else ""
+        out.print(
+            f"{each['kind']}: row of {each['table']} {json.dumps(each['id'])}{where}{columns}"
+        )
+    if len(rows.changed) > _SHOWN_MAX:
+        out.print(f"and {len(rows.changed) - _SHOWN_MAX:,} more; --json has all of them")
+    if rows.withdrawn:
+        out.print(f"{rows.withdrawn:,} are in no sum for what is said of them above")
+    if rows.imported:
+        out.print(f"{rows.imported:,} outcomes came from files, which have no event to compare")
+    for table in rows.undated:
+        out.print(
+            f"the audit does not say since when names are mapped to {table} as they are, so a row "
+            "of before that differs is a finding; see `millworth verify audit`, and start the "
+            "service with its settings where they are others"
+        )
+    if rows.earlier:
+        out.print(
+            f"{rows.earlier:,} rows differ whose events came before names were mapped as they are"
+        )
+
+
+def _line(finding: dict[str, Any]) -> str:
+    # As JSON writes it: what a forger put into a name must not reach a terminal as it is.
+    where = f"{json.dumps(finding['producer'])} epoch {json.dumps(finding['epoch'])}"
+    numbers = f"{finding['first_seq']}"
+    if finding["last_seq"] != finding["first_seq"]:
+        numbers += f" to {finding['last_seq']}"
+    trace = f", trace {json.dumps(finding['trace_id'])}" if finding["trace_id"] else ""
+    reason = json.dumps(finding["reason"], ensure_ascii=True)[1:-1]
+    return f"{finding['verdict']}: {where} event {numbers}{trace}: {reason}"

@@ -1,0 +1,4 @@
+"""`millworth vram ...`: questions, experiments, investments, debt, impact.
+
+Begin with `main`.
+"""

@@ -1,0 +1,90 @@
+"""I/O: `millworth vram debt`: what old things cost, found in telemetry and stated in a file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from attribution.invest.file import InvestFile
+from dashboard.cli.json_output import print_json
+from dashboard.cli.options import ConfigOption, JsonOption, UntilOption, UrlOption
+from dashboard.cli.vram.invest import read_invest
+from dashboard.settings.settings import load
+
+
+def debt(
+    file: Annotated[
+        Path | None,
+        typer.Argument(help="[[debt]] entries in TOML that price what is found; docs/invest.md."),
+    ] = None,
+    window: Annotated[
+        str, typer.Option(help="How far back telemetry is read: a number and d or h.")
+    ] = "30d",
+    days: Annotated[
+        int, typer.Option(min=1, max=30, help="A flag or cache is observed so long, or is none.")
+    ] = 14,
+    until: UntilOption = "",
+    config: ConfigOption = None,
+    url: UrlOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show the technical-debt ledger: what is owed, what it costs a year, and what mending brings.
+
+    Telemetry shows runtimes that their makers no longer repair, feature flags that always answer
+    alike, and caches that are never read, never hit or no longer called. Each has its evidence;
+    what it costs is unknown until telemetry, a bill or an entry of the file says it. First comes
+    what brings the most for a dollar of mending.
+    """
+    from dashboard.cli.client import ApiClient
+
+    told = InvestFile() if file is None else read_invest(file)
+    body = {
+        "file": told.model_dump(mode="json"), "window": window, "until": until, "days": days,
+    }  # fmt: skip
+    with ApiClient.open(load(config).settings, url) as api:
+        found = api.post("/api/v1/vram/debt", body)
+    if as_json:
+        print_json(found)
+        return
+    _render(Console(highlight=False, soft_wrap=True, markup=False), found)
+
+
+def _render(out: Console, found: dict[str, Any]) -> None:
+    for priced in found["items"]:
+        item, loss = priced["item"], priced["loss_usd_per_year"]
+        at_least = "at least " if priced["is_partial"] else ""
+        cost = f"{at_least}{_range(loss)} USD a year" if loss else "unknown"
+        out.print(f"{item['id']}: {item['what']}")
+        out.print(f"  costs {cost}; rests on {', '.join(priced['bases']) or 'nothing yet'}")
+        if priced["npv_usd"] is not None:
+            ratio = priced["npv_per_fix_usd"]
+            each = f", {ratio} for a dollar" if ratio is not None else ""
+            out.print(
+                f"  mending for {_range(priced['fix_usd'])} USD is worth "
+                f"{_dollars(priced['npv_usd'])} USD over {found['years']} years "
+                f"({_dollars(priced['npv_low_usd'])} to {_dollars(priced['npv_high_usd'])}){each}"
+            )
+        evidence = ", ".join(f"{name} {value}" for name, value in item["evidence"].items())
+        out.print(f"  evidence: {evidence}")
+        for line in priced["missing"]:
+            out.print(f"  missing: {line}")
+    if not found["items"]:
+        out.print("nothing is owed that telemetry shows, and no entry says more")
+    loss = found["loss_usd_per_year"]
+    known = f"{_range(loss)} USD a year" if loss else "unknown"
+    out.print(f"in all: {known}; {found['unpriced']} items of unknown cost are in no sum")
+    out.print(f"what time is worth: {found['worth']['told']}")
+    for line in found["runtimes_unknown"]:
+        out.print(f"runtime not in the table of {found['runtimes_read_on']}: {line}")
+
+
+def _range(told: dict[str, str]) -> str:
+    low, median, high = (_dollars(told[name]) for name in ("low", "median", "high"))
+    return median if low == high else f"{median} ({low} to {high})"
+
+
+def _dollars(text: str) -> str:
+    return f"{float(text):,.2f}"

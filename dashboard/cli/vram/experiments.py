@@ -1,0 +1,268 @@
+"""I/O: `millworth vram experiments`: delays that are injected on purpose, and what they find."""
+
+from __future__ import annotations
+
+import getpass
+import re
+from typing import Annotated, Any
+from urllib.parse import quote
+
+import typer
+from rich import box
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from collector.core.errors import InputError
+from dashboard.cli.json_output import print_json
+from dashboard.cli.options import ConfigOption, JsonOption, UrlOption
+from dashboard.settings.settings import load
+from dashboard.units import span_of_time, utc_iso
+
+experiments_app = typer.Typer(
+    help="Delays that are injected on purpose: the proof of what a millisecond is worth.",
+    no_args_is_help=True,
+)
+
+NameArgument = Annotated[str, typer.Argument(help="Name of the experiment.")]
+ByOption = Annotated[
+    str | None, typer.Option("--by", help="Who asks, for the audit; by default this user.")
+]
+_ARM = re.compile(r"([a-z0-9._-]+)=([0-9.]+)(%?):([0-9.]+)(?:ms)?")
+
+
+@experiments_app.command("register")
+def register(
+    name: NameArgument,
+    arm: Annotated[
+        list[str],
+        typer.Option(
+            "--arm",
+            help="A delayed arm, such as slow40=5%:40ms; repeatable. The rest is the control.",
+        ),
+    ],
+    budget: Annotated[
+        str, typer.Option(help="USD that may be at risk in all; then it is stopped.")
+    ],
+    owner: Annotated[str, typer.Option(help="Who answers for it.")],
+    lasts: Annotated[str, typer.Option(help="Its length: a number and m, h or d.")] = "14d",
+    begins: Annotated[str, typer.Option(help="Its start, ISO 8601; by default now.")] = "",
+    action: Annotated[list[str] | None, typer.Option(help="Only this action; repeatable.")] = None,
+    region: Annotated[list[str] | None, typer.Option(help="Only this region; repeatable.")] = None,
+    cohort: Annotated[list[str] | None, typer.Option(help="Only this cohort; repeatable.")] = None,
+    channel: Annotated[list[str] | None, typer.Option(help="Only this channel.")] = None,
+    offer_type: Annotated[list[str] | None, typer.Option(help="Only this offer type.")] = None,
+    purpose: Annotated[str, typer.Option(help="What it is to show.")] = "",
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what to expect, and register nothing.")
+    ] = False,
+    by: ByOption = None,
+    config: ConfigOption = None,
+    url: UrlOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Register a randomised delay; services that use `DelayInjector` begin within a second.
+
+    It ends by its date, when the budget is spent, when the arms get other shares than these, or by
+    `millworth vram experiments stop`. The plan says how many decisions it takes to see the effect
+    that the prior names, and what that puts at risk.
+    """
+    from dashboard.cli.client import ApiClient
+
+    body = {
+        "name": name,
+        "owner": owner,
+        "purpose": purpose,
+        "arms": [_arm(each) for each in arm],
+        "begins": begins,
+        "lasts": lasts,
+        "budget_usd": budget,
+        "actor": by or getpass.getuser(),
+        "dry_run": dry_run,
+    } | {
+        target: values
+        for target, values in (
+            ("action", action), ("region", region), ("cohort", cohort), ("channel", channel),
+            ("offer_type", offer_type),
+        )
+        if values
+    }  # fmt: skip
+    with ApiClient.open(load(config).settings, url) as api:
+        found = api.post("/api/v1/experiments", body)
+    if as_json:
+        print_json(found)
+        return
+    _render_plan(_console(), found)
+
+
+@experiments_app.command("list")
+def list_experiments(
+    config: ConfigOption = None, url: UrlOption = None, as_json: JsonOption = False
+) -> None:
+    """List every experiment and whether it runs."""
+    from dashboard.cli.client import ApiClient
+
+    with ApiClient.open(load(config).settings, url) as api:
+        found = api.get("/api/v1/experiments")
+    if as_json:
+        print_json(found)
+        return
+    out = _console()
+    for each in found["experiments"]:
+        out.print(_line(each["state"], each["experiment"]))
+    if not found["experiments"]:
+        out.print("no experiment; register one with millworth vram experiments register")
+    if not found["is_enabled"]:
+        out.print("attribution.experiments.enabled is false: nothing is delayed, whatever runs")
+
+
+@experiments_app.command("show")
+def show(
+    name: NameArgument,
+    config: ConfigOption = None,
+    url: UrlOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show what an experiment did: its arms, its budget, and what its delays cost.
+
+    Exit 1 where the arms have other shares than were registered: nothing it says can be believed.
+    """
+    from dashboard.cli.client import ApiClient
+
+    with ApiClient.open(load(config).settings, url) as api:
+        found = api.get(f"/api/v1/experiments/{quote(name, safe='')}")
+    ratio = found["measured"]["sample_ratio"]
+    is_wrong = ratio["evidence"] >= 1000 or ratio["unregistered"] > 0
+    if as_json:
+        print_json(found)
+    else:
+        _render(_console(), found, is_wrong=is_wrong)
+    raise typer.Exit(1 if is_wrong else 0)
+
+
+@experiments_app.command("stop")
+def stop(
+    name: NameArgument,
+    reason: Annotated[str, typer.Option(help="Why, for the audit.")] = "stopped by hand",
+    by: ByOption = None,
+    config: ConfigOption = None,
+    url: UrlOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """End an experiment now and for good: services stop within a second, delays in flight too."""
+    from dashboard.cli.client import ApiClient
+
+    body = {"actor": by or getpass.getuser(), "reason": reason}
+    with ApiClient.open(load(config).settings, url) as api:
+        found = api.post(f"/api/v1/experiments/{quote(name, safe='')}/stop", body)
+    if as_json:
+        print_json(found)
+    else:
+        _console().print(_line("stopped", found))
+
+
+def _arm(text: str) -> dict[str, Any]:
+    match = _ARM.fullmatch(text.strip())
+    try:
+        if match is None:
+            raise ValueError(text)
+        share = float(match[2]) / (100 if match[3] else 1)
+        return {"name": match[1], "share": share, "delay_ms": float(match[4])}
+    except ValueError as error:
+        raise InputError(
+            f"--arm {text[:60]!r}: give NAME=SHARE:DELAY, such as slow40=5%:40ms"
+        ) from error
+
+
+def _line(state: str, each: dict[str, Any]) -> str:
+    arms = ", ".join(
+        f"{arm['name']} {arm['share']:.4g} of them +{arm['delay_ms']:g} ms"
+        for arm in each["arms"]
+        if arm["delay_ms"]
+    )
+    targets = "; ".join(f"{k} {', '.join(v)}" for k, v in each["targets"].items()) or "everybody"
+    line = (
+        f"{each['name']}: {state}; {arms}; {targets}; {utc_iso(each['from_ns'])} to "
+        f"{utc_iso(each['to_ns'])}; budget {_usd(each['budget_usd'])} USD; {each['owner']}"
+    )
+    if each["stopped_ns"]:
+        line += (
+            f"\n  stopped {utc_iso(each['stopped_ns'])} by {each['stopped_by']}: "
+            f"{each['stop_reason']}"
+        )
+    return line
+
+
+def _render_plan(out: Console, found: dict[str, Any]) -> None:
+    out.print(_line("registered" if found["is_registered"] else "would be", found["experiment"]))
+    plan = found["plan"]
+    needed, days, risk = plan["decisions_needed"], plan["days_needed"], plan["at_risk_usd"]
+    out.print(
+        f"decisions a day: {plan['decisions_per_day']:,}; needed: "
+        f"{'unknown' if needed is None else f'{needed:,}'}"
+        f"{'' if days is None else f', in about {span_of_time(days * 86_400e9)}'}"
+    )
+    out.print(
+        f"at risk over its whole time, at most: {'unknown' if risk is None else f'{risk} USD'}, "
+        f"with a budget of {_usd(found['experiment']['budget_usd'])} USD"
+    )
+    out.print(f"by: {plan['basis']}")
+
+
+def _render(out: Console, found: dict[str, Any], *, is_wrong: bool) -> None:
+    measured, ratio = found["measured"], found["measured"]["sample_ratio"]
+    out.print(_line(found["state"], found["experiment"]))
+    table = Table(box=box.SIMPLE)
+    table.add_column("arm", no_wrap=True)
+    for title in ("delay ms", "mean seen", "share", "seen", "decisions"):
+        table.add_column(title, justify="right")
+    for arm in measured["arms"]:
+        seen, mean = arm["share_observed"], arm["delay_ms_mean"]
+        table.add_row(
+            escape(arm["name"]),
+            f"{arm['delay_ms']:g}",
+            "unknown" if mean is None else f"{mean:.2f}",
+            f"{arm['share']:.2%}",
+            "unknown" if seen is None else f"{seen:.2%}",
+            f"{arm['decisions']:,}",
+        )
+    out.print(table)
+    if ratio["chi2"] is None:
+        out.print("no decision is in it yet")
+    else:
+        verdict = "WRONG: believe nothing of it" if is_wrong else "as registered, so far"
+        out.print(
+            f"sample ratio: {verdict}; chi-square {ratio['chi2']:.2f}, p {ratio['p_value']:.3g} of "
+            f"this one look; counts of a minute vary up to {ratio['dispersion']:.3g} times as much "
+            "as chance"
+        )
+    out.print(
+        f"at risk so far: {_usd(measured['at_risk_usd'])} of "
+        f"{_usd(found['experiment']['budget_usd'])} USD ({found['at_risk_basis']})"
+    )
+    if measured["unvalued"]:
+        out.print(f"delayed decisions of unknown value, in no dollar: {measured['unvalued']:,}")
+    loss, estimate = found["loss"], found["estimate"]
+    if not estimate["n"]:
+        out.print(
+            f"outcomes are known of decisions until {utc_iso(found['outcomes_until_ns'])} "
+            "(attribution.outcome_delay_s): none of its own yet"
+        )
+        return
+    if loss is None:
+        out.print("what the delays cost: the arms cannot tell yet")
+    else:
+        out.print(
+            f"what the delays cost, by its arms alone: {_usd(loss['usd'])} USD, 95 % "
+            f"{_usd(loss['low_usd'])} to {_usd(loss['high_usd'])}, in {loss['outcome']} of "
+            f"{loss['decisions']:,} decisions"
+        )
+    out.print(f"slope: {estimate['status']}; {estimate['reason']}")
+
+
+def _usd(amount: str | float) -> str:
+    return f"{float(amount):,.2f}"
+
+
+def _console() -> Console:
+    return Console(highlight=False, soft_wrap=True, markup=False)

@@ -1,0 +1,145 @@
+"""I/O: `millworth vram modes` and `caches`: what degraded modes and cache misses go with."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+from urllib.parse import urlencode
+
+import typer
+from rich.console import Console
+
+from dashboard.cli.json_output import print_json
+from dashboard.cli.options import ConfigOption, JsonOption, UntilOption, UrlOption, WindowOption
+from dashboard.settings.settings import load
+from dashboard.units import utc_iso
+
+
+def modes(
+    window: WindowOption = "24h",
+    until: UntilOption = "",
+    config: ConfigOption = None,
+    url: UrlOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show what degraded decisions took and earned, beside normal ones of the same hour and kind.
+
+    Each decision whose decision.mode is not normal is compared with the normal ones of its hour,
+    action, region and channel; those without such a twin are counted apart. It is correlation:
+    what made the mode change is not held equal.
+    """
+    from dashboard.cli.client import ApiClient
+
+    query = urlencode({"window": window, "until": until})
+    with ApiClient.open(load(config).settings, url) as api:
+        found = api.get(f"/api/v1/vram/modes?{query}")
+    if as_json:
+        print_json(found)
+        return
+    out = Console(highlight=False, soft_wrap=True, markup=False)
+    for mode in found["modes"]:
+        _render_mode(out, found, mode)
+    if not found["modes"]:
+        out.print("no decision in this window")
+        return
+    out.print(found["caution"])
+
+
+def caches(
+    window: WindowOption = "24h",
+    until: UntilOption = "",
+    action: Annotated[str, typer.Option(help="decision.action, empty for all.")] = "",
+    region: Annotated[str, typer.Option(help="decision.region, empty for all.")] = "",
+    target: Annotated[
+        float,
+        typer.Option(
+            min=0.001, max=0.999, help="Share of decisions without a miss, for the last figure."
+        ),
+    ] = 0.92,
+    config: ConfigOption = None,
+    url: UrlOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show how much of the variance of latency, and of its tail, goes with cache misses.
+
+    Calls of a cache say whether they hit by cache.hit; an answer 304 is a hit. The variance is
+    split within each action and region. What another hit ratio would give holds only if what
+    would hit then is like what hits now.
+    """
+    from dashboard.cli.client import ApiClient
+
+    query = urlencode(
+        {"window": window, "until": until, "action": action, "region": region, "target": target}
+    )
+    with ApiClient.open(load(config).settings, url) as api:
+        found = api.get(f"/api/v1/vram/caches?{query}")
+    if as_json:
+        print_json(found)
+        return
+    out = Console(highlight=False, soft_wrap=True, markup=False)
+    for cache in found["caches"]:
+        _render_cache(out, cache)
+    if not found["caches"]:
+        out.print("no lookup says whether it hit; set cache.hit on the spans of your caches")
+    if found["sampled_every"] > 1:
+        out.print(f"of one in {found['sampled_every']} of {found['decisions']} decisions")
+
+
+def _render_mode(out: Console, found: dict[str, Any], mode: dict[str, Any]) -> None:
+    name = mode["mode"] or "(no mode said)"
+    earned = mode["mean_usd"]
+    unit = "sales" if found["outcome"] == "converted" else f"{found['currency']} {found['outcome']}"
+    until = utc_iso(found["outcomes_until_ns"])
+    young = f"earnings unknown: no outcome of a decision before {until}Z"
+    each = f"{earned:,.4f} {unit} each" if earned is not None else young
+    out.print(
+        f"{name}: {mode['decisions']} decisions, {mode['failed']} failed, "
+        f"{mode['mean_ms']:,.1f} ms, {each}"
+    )
+    if name == found["compared_with"]:
+        return
+    ms, usd = mode["ms"], mode["usd"]
+    told = _interval(ms, "ms") if ms else "unknown"
+    raw = mode["raw_ms"]
+    beside = f" (whatever the hour: {raw:+,.1f})" if raw is not None else ""
+    out.print(f"  {mode['verdict']}: {told} a decision{beside}")
+    out.print(f"  earned: {_interval(usd, unit) if usd else 'unknown'} a decision")
+    if mode["total_usd"] is not None:
+        out.print(
+            f"  in all {mode['total_usd']} {unit} ({mode['total_low_usd']} to "
+            f"{mode['total_high_usd']}) in this window"
+        )
+    if mode["uncompared"]:
+        out.print(f"  {mode['uncompared']} decisions have no normal twin, and are in no figure")
+
+
+def _render_cache(out: Console, cache: dict[str, Any]) -> None:
+    out.print(
+        f"{cache['cache']}: {cache['hit_ratio']:.1%} of {cache['lookups']} lookups hit "
+        f"({cache['hit_ratio_low']:.1%} to {cache['hit_ratio_high']:.1%}); "
+        f"{cache['decisions_missed']} of {cache['decisions']} decisions missed"
+    )
+    for title, latencies in (("without a miss", cache["hit"]), ("with one", cache["missed"])):
+        if latencies:
+            quantiles = ", ".join(f"{q} {latencies[f'{q}_ms']:,.1f}" for q in ("p50", "p95", "p99"))
+            out.print(f"  {title}: mean {latencies['mean_ms']:,.1f} ms, {quantiles}")
+    if cache["miss_adds_ms"] is None or cache["at_target"] is None:
+        out.print(f"  {cache['verdict']}: both need 30 decisions")
+        return
+    out.print(
+        f"  {cache['verdict']}: a miss adds {cache['miss_adds_ms']:,.2f} ms "
+        f"({cache['miss_adds_low_ms']:,.2f} to {cache['miss_adds_high_ms']:,.2f}); misses explain "
+        f"{cache['explained_ratio']:.1%} of the variance"
+    )
+    out.print(f"  of the slowest twentieth {cache['tail_missed_ratio']:.1%} missed")
+    at = cache["at_target"]
+    out.print(
+        f"  if {at['hit_ratio']:.1%} of decisions had no miss: {at['variance_ratio']:.2f} times "
+        f"the variance, sd {at['sd_ms']:,.1f} ms (now {cache['sd_ms']:,.1f}), "
+        f"p95 {at['p95_ms']:,.1f}, p99 {at['p99_ms']:,.1f} ms"
+    )
+
+
+def _interval(told: dict[str, float], unit: str) -> str:
+    digits = 1 if unit == "ms" else 4
+    change, low, high = (f"{told[name]:+,.{digits}f}" for name in ("change", "low", "high"))
+    return f"{change} {unit} ({low} to {high}, {told['compared']} compared)"

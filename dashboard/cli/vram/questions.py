@@ -1,0 +1,291 @@
+"""I/O: `millworth what-if` and `millworth compare`: questions about decisions."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from collector.core.clock import NS_PER_MS
+from collector.core.errors import InputError
+from collector.core.times import duration_ns, instant_ns
+from dashboard.cli.json_output import print_json
+from dashboard.cli.options import ConfigOption, JsonOption, UntilOption, UrlOption, WindowOption
+from dashboard.settings.settings import load
+
+_UNITS_MS = {"us": 0.001, "ms": 1.0, "s": 1000.0}
+_SHARES = ("class", "stage", "segment")
+
+ActionOption = Annotated[str, typer.Option(help="Only this decision.action.")]
+RegionOption = Annotated[str, typer.Option(help="Only this decision.region.")]
+LowOption = Annotated[float, typer.Option(min=0, help="Only decisions that took at least this.")]
+HighOption = Annotated[float | None, typer.Option(min=0, help="Only those that took less.")]
+
+
+def what_if(
+    scale: Annotated[
+        list[str] | None,
+        typer.Option(help="SEGMENT=FACTOR: store=0.5 halves every call's own time. Repeatable."),
+    ] = None,
+    cut: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="SEGMENT=TIME: decision/store=10ms takes so much off; see --per. Repeatable."
+        ),
+    ] = None,
+    per: Annotated[
+        str, typer.Option(help="What --cut is taken off: each `call`, or each `decision` once.")
+    ] = "decision",
+    floor: Annotated[
+        list[str] | None,
+        typer.Option(help="SEGMENT=TIME: a decision spends no more than this there. Repeatable."),
+    ] = None,
+    shares: Annotated[
+        str, typer.Option(help="How the saving is shared out: class, stage or segment.")
+    ] = "class",
+    window: WindowOption = "15m",
+    until: UntilOption = "",
+    action: ActionOption = "",
+    region: RegionOption = "",
+    low_ms: LowOption = 0.0,
+    high_ms: HighOption = None,
+    file: Annotated[
+        Path | None,
+        typer.Option("--file", "-f", help="Replay a trace file instead: no service, no dollars."),
+    ] = None,
+    config: ConfigOption = None,
+    url: UrlOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Replay decisions as if some of their time had been different.
+
+    A SEGMENT is a class (network, compute, store, untraced), a stage (ingress, transform,
+    decision, egress), both as decision/store, or all. Time saved beside the critical path saves
+    nothing, and the replay knows it. For example:
+
+    millworth what-if --scale store=0.5 --cut egress/network=5ms --window 1h
+    """
+    changes = _changes(scale or [], cut or [], floor or [], per)
+    if shares not in _SHARES:
+        raise InputError(f"--shares {shares!r} is none of {', '.join(_SHARES)}")
+    body = {
+        **_chosen(window, until, action, region, low_ms, high_ms),
+        "changes": changes,
+        "shares": shares,
+    }
+    found = _from_file(file, config, body) if file else _ask("/api/v1/what-if", body, config, url)
+    if as_json:
+        print_json(found)
+    else:
+        _render_what_if(Console(highlight=False), found)
+
+
+def compare(
+    window: WindowOption = "15m",
+    until: UntilOption = "",
+    before_window: Annotated[
+        str, typer.Option(help="Length of the time compared with; by default as --window.")
+    ] = "",
+    before_until: Annotated[
+        str, typer.Option(help="Its end; by default the begin of the window: before and after.")
+    ] = "",
+    slow_ms: Annotated[
+        float | None,
+        typer.Option(min=0, help="Instead: in one window, decisions from here on with the faster."),
+    ] = None,
+    action: ActionOption = "",
+    region: RegionOption = "",
+    versus_region: Annotated[
+        str, typer.Option(help="Instead: in one window, --region with this region.")
+    ] = "",
+    config: ConfigOption = None,
+    url: UrlOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Say in which segments two populations of decisions differ, the dearest first.
+
+    By default the last 15 minutes and the 15 before. A segment is called different only where
+    that holds after control of false discoveries; with few decisions nothing is said. Exit 1 if
+    something differs.
+    """
+    from collector.core.clock import SystemClock
+    from dashboard.read.scope import window_length_ns
+    from dashboard.units import utc_iso
+
+    if slow_ms is not None and versus_region:
+        raise InputError("--slow-ms and --versus-region each choose both sides; give one of them")
+    # One instant for both sides: the end of the first is the begin of the second.
+    until_ns = instant_ns(until, "--until") if until else SystemClock().now_ns()
+    after = _chosen(window, utc_iso(until_ns) + "Z", action, region, 0.0, None)
+    if slow_ms is not None:
+        before = {**after, "high_ms": slow_ms}
+        after = {**after, "low_ms": slow_ms}
+    elif versus_region:
+        before = {**after, "region": versus_region}
+    else:
+        begin = utc_iso(until_ns - window_length_ns(window)) + "Z"
+        before = {**after, "window": before_window or window, "until": before_until or begin}
+    found = _ask("/api/v1/compare", {"before": before, "after": after}, config, url)
+    if as_json:
+        print_json(found)
+    else:
+        _render_compare(Console(highlight=False), found)
+    raise typer.Exit(1 if found["verdict"] == "different" else 0)
+
+
+def _chosen(
+    window: str, until: str, action: str, region: str, low_ms: float, high_ms: float | None
+) -> dict[str, Any]:
+    return {
+        "window": window,
+        "until": until,
+        "action": action,
+        "region": region,
+        "low_ms": low_ms,
+        "high_ms": high_ms,
+    }
+
+
+def _changes(scale: list[str], cut: list[str], floor: list[str], per: str) -> list[dict[str, Any]]:
+    if per not in ("call", "decision"):
+        raise InputError(f"--per {per!r} is neither call nor decision")
+    found: list[dict[str, Any]] = []
+    for text in scale:
+        segment, value = _named("--scale", text)
+        found.append({"segment": segment, "scale": _number("--scale", text, value)})
+    for text in cut:
+        segment, value = _named("--cut", text)
+        found.append({"segment": segment, f"cut_ms_per_{per}": milliseconds("--cut", text, value)})
+    for text in floor:
+        segment, value = _named("--floor", text)
+        found.append({"segment": segment, "floor_ms": milliseconds("--floor", text, value)})
+    if not found:
+        raise InputError("nothing is changed; give --scale store=0.5, --cut store=10ms or --floor")
+    return found
+
+
+def _named(option: str, text: str) -> tuple[str, str]:
+    segment, equals, value = text.partition("=")
+    if not equals or not segment or not value:
+        raise InputError(f"{option} {text!r} is not SEGMENT=VALUE, such as store=0.5")
+    return segment, value
+
+
+def _number(option: str, text: str, value: str) -> float:
+    try:
+        return float(value)
+    except ValueError as error:
+        raise InputError(f"{option} {text!r}: {value!r} is no number") from error
+
+
+def milliseconds(option: str, text: str, value: str) -> float:
+    """Return a time such as 10ms; a bare number would leave its unit to a guess."""
+    return duration_ns(value, f"{option} {text!r}:", ("us", "ms", "s")) / NS_PER_MS
+
+
+def _ask(path: str, body: dict[str, Any], config: Path | None, url: str | None) -> dict[str, Any]:
+    from dashboard.cli.client import ApiClient
+
+    with ApiClient.open(load(config).settings, url) as api:
+        return api.post(path, body)
+
+
+def _from_file(file: Path, config: Path | None, body: dict[str, Any]) -> dict[str, Any]:
+    """Replay every decision of a trace file. What they are worth is not in it."""
+    import dataclasses
+
+    from pydantic import ValidationError
+
+    from attribution.whatif.analyst import replay_alone
+    from dashboard.api.vram.questions import WhatIfRequest
+    from dashboard.cli.commands.trace_file import split_trace_file
+
+    try:
+        request = WhatIfRequest(**body)
+    except ValidationError as error:
+        wrong = error.errors()[0]
+        at = ".".join(str(each) for each in wrong["loc"])
+        raise InputError(f"{at}: {wrong['input']!r}: {wrong['msg']}") from error
+    if request != WhatIfRequest(changes=request.changes, shares=request.shares):
+        raise InputError("--file replays every decision of the file; leave the other filters away")
+    found = split_trace_file(file, load(config).settings)
+    if found.refused:
+        sys.stderr.write(f"{file}: spans not used: {len(found.refused)}; see millworth attribute\n")
+    changes = [each.change() for each in request.changes]
+    return dataclasses.asdict(replay_alone(found.done, changes, request.shares))
+
+
+def _render_what_if(out: Console, found: dict[str, Any]) -> None:
+    if not found["replayed"]:
+        out.print("no decisions in this window")
+        return
+    for change in found["changes"]:
+        out.print(change)
+    out.print(f"decisions: {found['decisions']}, replayed: {found['replayed']}")
+    latencies = Table(box=box.SIMPLE)
+    for name in ("ms", "mean", "p50", "p95", "p99"):
+        latencies.add_column(name, justify="left" if name == "ms" else "right")
+    for name in ("before", "after"):
+        each = found[name]
+        latencies.add_row(
+            name, *(f"{each[f'{key}_ms']:,.3f}" for key in ("mean", "p50", "p95", "p99"))
+        )
+    out.print(latencies)
+    parts = Table(box=box.SIMPLE, caption=f"shares over {found['shares_method']}")
+    for name in ("saved by", "ms a decision", "USD"):
+        parts.add_column(name, justify="left" if name == "saved by" else "right")
+    for share in found["shares"]:
+        usd = "unknown" if share["usd"] is None else share["usd"]
+        parts.add_row(share["part"], f"{share['saved_ms_mean']:,.3f}", str(usd))
+    out.print(parts)
+    money = found["money"]
+    if money is None:
+        out.print("dollars: unknown, no decision of this window has a known value")
+        return
+    out.print(
+        f"dollars in this window: {money['usd']} ({money['low_usd']} to {money['high_usd']}), "
+        f"{money['usd_per_hour']} an hour; value by {', '.join(money['bases'])}; "
+        f"{money['slope']}"
+    )
+    if money["unvalued"]:
+        out.print(f"decisions of unknown value, in no dollar figure: {money['unvalued']}")
+
+
+def _render_compare(out: Console, found: dict[str, Any]) -> None:
+    out.print(
+        f"{found['verdict']}; decisions before: {found['decisions_before']}, "
+        f"after: {found['decisions_after']}"
+    )
+    if found["before"] is None or found["after"] is None:
+        return
+    table = Table(
+        box=box.SIMPLE,
+        caption=f"mean {found['before']['mean_ms']:,.3f} -> {found['after']['mean_ms']:,.3f} ms; "
+        f"of {found['change_ms']:+,.3f} ms, {found['mix_ms']:+,.3f} by the mix of decisions",
+    )
+    # On a narrow terminal the interval is broken, and never the name.
+    table.add_column("segment", min_width=max(len(each["segment"]) for each in found["segments"]))
+    for name in ("before ms", "after ms", "change ms", "95 %", "q", "USD/h"):
+        table.add_column(name, justify="right", min_width=0 if name == "95 %" else 9)
+    for each in found["segments"]:
+        if not each["before_ms"] and not each["after_ms"]:
+            continue
+        usd = "unknown" if each["usd_per_hour"] is None else each["usd_per_hour"]
+        table.add_row(
+            each["segment"],
+            f"{each['before_ms']:,.3f}",
+            f"{each['after_ms']:,.3f}",
+            f"{each['change_ms']:+,.3f}",
+            f"{each['low_ms']:+,.3f} to {each['high_ms']:+,.3f}",
+            f"{each['q']:.2g}{' *' if each['is_different'] else ''}",
+            str(usd),
+        )
+    out.print(table)
+    out.print(f"* different; dollars rest on: {found['slope']}")
+    if found["uncompared"]:
+        out.print(f"of an action and region that was not there before: {found['uncompared']}")

@@ -1,0 +1,4 @@
+"""Writes the generated pages of `docs/`: the event's schema and the metrics.
+
+Begin with `metrics`.
+"""

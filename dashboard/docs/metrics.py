@@ -1,0 +1,94 @@
+"""Pure: the page docs/metrics.md, from the registry itself; a test holds the page against it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Final, cast
+
+from prometheus_client.metrics import MetricWrapperBase
+
+from collector.core.counters import Counters
+from dashboard.health.pipeline import Stages
+from dashboard.health.pipeline_metrics import StageMetrics
+
+_HEAD: Final = """# Metrics
+
+`GET /metrics` on the dashboard's port answers in the Prometheus text format, and in OpenMetrics
+where the scraper asks for it with `Accept: application/openmetrics-text`, which Prometheus does.
+In OpenMetrics the latency histograms carry exemplars: the id of a trace that was in the request or
+in the segment. Start Prometheus with `--enable-feature=exemplar-storage` to keep them.
+
+Counters begin at zero with each start of the process. What is unknown has no sample: before the
+first request there is no `millworth_last_request_timestamp_seconds`, and while the store is away
+no watermark.
+
+A stage (`received`, `logged`, `stored`, `attributed`, `alerted`) is as far behind as the instant
+is old up to which everything has passed it. That includes what it waits for on purpose:
+`attribution.settle_s`, `alerts.lateness_s`. The same figures are on the Health page, at
+`/api/v1/health` (`stage.*`), and at `/readyz`, which answers 503 while data cannot be received,
+logged or stored, and says of every stage how it is, and which jobs fail.
+
+This page is written by `python -m dashboard.docs.metrics > docs/metrics.md`.
+
+| metric | type | labels | meaning |
+|---|---|---|---|
+"""
+
+_TAIL: Final = """
+Worth an alert of your own: `millworth_stage_behind_seconds{stage="stored"} > 60`,
+`increase(millworth_stage_lost_total[5m]) > 0`, `increase(millworth_worker_deaths_total[5m]) > 0`,
+`millworth_provenance_events_total{verdict=~"tampered|missing|rechained"}` growing, and
+`histogram_quantile(0.99, rate(millworth_ack_seconds_bucket[5m])) > 0.015`.
+
+## Data that stop
+
+Where data were received and none came for `alerts.dead_man_seconds` (300; 0 is never), the alert
+`dead-man` fires, goes out over the webhooks like any other, and ends with the next arrival, of
+whatever signal. Each service in `alerts.dead_man_services` is watched by itself as well; in the
+alert it stands where a rule has its action. A service that was just started counts silence from
+its start, one that nobody ever sent to misses nothing, and an alert that burns goes on over a
+restart. What was received and waits for the store has arrived. What silence costs is unknown: the
+webhook says null, and the pages say so; in `alert_events`, where columns have no null, the basis
+is `unknown`. What cannot be told from inside is that Millworth
+itself is gone: let Prometheus watch `up`.
+"""
+
+
+def metrics_page() -> str:
+    """Return the page."""
+    rows = sorted({*_own(Counters()), *_staged()})
+    lines = [
+        f"| `{name}` | {kind} | {_labels(labels)} | {meaning} |\n"
+        for name, kind, labels, meaning in rows
+    ]
+    return _HEAD + "".join(lines) + _TAIL
+
+
+def _own(counters: Counters) -> Iterator[tuple[str, str, tuple[str, ...], str]]:
+    for metric in vars(counters).values():
+        if isinstance(metric, MetricWrapperBase):
+            (family,) = metric.describe()
+            labels = tuple(metric._labelnames)
+            yield _shown(family.name, family.type), family.type, labels, family.documentation
+
+
+def _staged() -> Iterator[tuple[str, str, tuple[str, ...], str]]:
+    # Described, not read: there is no service.
+    described = StageMetrics(cast("Stages", None), cast("Callable[[], int]", None)).describe()
+    for family in described:
+        labels = tuple(family._labelnames)  # type: ignore[attr-defined]  # every family has them
+        yield _shown(family.name, family.type), family.type, labels, family.documentation
+
+
+def _shown(name: str, kind: str) -> str:
+    return f"{name}_total" if kind == "counter" else name
+
+
+def _labels(labels: tuple[str, ...]) -> str:
+    return ", ".join(f"`{label}`" for label in labels)
+
+
+if __name__ == "__main__":
+    import sys
+
+    sys.stdout.write(metrics_page())

@@ -1,0 +1,40 @@
+"""I/O: what the running service knows of its certificates and of those that it did not let in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from collector.auth.gate import Gate
+from collector.core.clock import NS_PER_S
+from collector.core.counters import Counters
+from dashboard.health.items import HealthItem
+
+_DAY_S = 86_400
+# Authorities that issue for 90 days have theirs renewed a month before; half of that is late.
+_RENEW_DAYS = 14
+
+
+def access_items(counters: Counters, gate: Gate, now_ns: int) -> Iterator[HealthItem]:
+    """Yield the days of each certificate in use, and how many requests had no good token."""
+    for metric in counters.certificate_expires.collect():
+        for sample in metric.samples:
+            days = (sample.value - now_ns / NS_PER_S) / _DAY_S
+            soon = days < _RENEW_DAYS
+            yield HealthItem(
+                f"{sample.labels['section']}.days_left",
+                round(days, 1),
+                "days",
+                "bad" if days <= 0 else "warn" if soon else "ok",
+                "renew the certificate; its file is read again when it changes" if soon else "",
+            )
+    if gate.asks:
+        denied = sum(
+            sample.value
+            for metric in counters.denied.collect()
+            for sample in metric.samples
+            if sample.name.endswith("_total")
+        )
+        # Anybody can knock, so it is nothing to act on by itself.
+        yield HealthItem(
+            "access.denied", int(denied), "requests", "ok", "see millworth_denied on /metrics"
+        )

@@ -1,0 +1,201 @@
+"""I/O: how far data has come in the running service, stage by stage, and what each stage lost.
+
+received -> logged -> stored -> attributed -> alerted. A stage is as far behind as the instant is
+old up to which everything has passed it; what it lost is counted by reason, and its sender was
+told, or its bytes are kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from clickhouse_connect.driver.exceptions import ClickHouseError
+from prometheus_client import Counter
+
+from collector.core.clock import NS_PER_S
+from collector.core.errors import MillworthError
+from collector.core.sql import sql
+from collector.otlp.check import Signal
+from collector.store.connect import Connections
+from dashboard.health.items import HealthItem, Status
+
+if TYPE_CHECKING:
+    from collector.core.counters import Counters
+    from collector.service import SignalFlow
+    from dashboard.health.running import RunningService
+
+STAGES: Final = ("received", "logged", "stored", "attributed", "alerted")
+# What a sender was told because the log could not take it; every other reason is of its own making.
+_LOG_REASONS: Final = ("log_full", "log_write_failed")
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Seconds behind at which a stage needs a look, and at which it is not ready."""
+
+    warn_s: float
+    bad_s: float
+    remedy: str
+
+
+LIMITS: Final = {
+    "logged": Limits(1.0, 10.0, "the disk of collector.wal_dir does not keep up: look at its load"),
+    "stored": Limits(
+        30.0,
+        120.0,
+        "the store takes less than comes: look at the load of its machine and disk; where inserts "
+        "fail, standard error of the service says insert_failed and why",
+    ),
+    "attributed": Limits(60.0, 600.0, "attribution does not keep up: see job.attribution"),
+    "alerted": Limits(60.0, 600.0, "alert rules are not judged: see job.alerts"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """One stage. `behind_s` is None where nothing is known yet, as of `received` before data."""
+
+    name: str
+    behind_s: float | None
+    lost: Mapping[str, int]  # by reason, since the start of this process
+    down: Sequence[str] = ()  # threads that died and are not begun again yet
+
+    @property
+    def status(self) -> Status:
+        """Return how it is."""
+        if self.down:
+            return "bad"
+        limits = LIMITS.get(self.name)
+        if limits is None:
+            return "ok"
+        if self.behind_s is None:
+            return "warn"
+        if self.behind_s > limits.bad_s:
+            return "bad"
+        return "warn" if self.behind_s > limits.warn_s else "ok"
+
+    @property
+    def detail(self) -> str:
+        """Return what is wrong and what to do; empty where nothing is."""
+        if self.status == "ok":
+            return ""
+        if self.down:
+            return f"{', '.join(self.down)} died, and begins again: see worker_died in the log"
+        if self.behind_s is None:
+            return "it has not come through once since the start"
+        return LIMITS[self.name].remedy
+
+
+class Stages:
+    """Reads the stages of one service, cheaply: no data is looked at."""
+
+    def __init__(self, service: RunningService) -> None:
+        self._service = service
+
+    def read(self) -> list[Stage]:
+        """Return every stage in the order of the flow."""
+        service, settings = self._service, self._service.settings
+        now_ns = service.clock.now_ns()
+
+        def since(done_ns: int | None, waited_s: float) -> int | None:
+            return None if done_ns is None else now_ns - done_ns + round(waited_s * NS_PER_S)
+
+        flows = service.collector.flow().values()
+        newest_ns = max((f.newest_ns for f in flows if f.newest_ns is not None), default=None)
+        behind = {
+            "received": None if newest_ns is None else now_ns - newest_ns,
+            "logged": now_ns - _oldest(now_ns, [f.unlogged_ns for f in flows]),
+            "stored": now_ns - _oldest(now_ns, [f.unstored_ns for f in flows]),
+            "attributed": since(service.done_ns("attribution"), settings.attribution.settle_s),
+            "alerted": since(service.done_ns("alerts"), settings.alerts.lateness_s),
+        }
+        lost = losses(service.counters, service.dead_webhooks())
+        down = {
+            name: [worker.name for worker in workers if worker.is_down]
+            for name, workers in service.workers().items()
+        }
+        behind_s = {n: None if ns is None else max(ns, 0) / NS_PER_S for n, ns in behind.items()}
+        return [Stage(n, s, lost[n], down.get(n, ())) for n, s in behind_s.items()]
+
+    def flows(self) -> Mapping[Signal, SignalFlow]:
+        """Return where each signal stands between the sender and the store."""
+        return self._service.collector.flow()
+
+    def watermarks(self) -> dict[str, int]:
+        """Return by signal the event time of which what is older is final; only what is known."""
+        return watermarks(self._service.store, self._service.settings.alerts.lateness_s)
+
+
+def stage_items(stages: Stages) -> list[HealthItem]:
+    """Return a figure a stage, with what it lost."""
+    items = []
+    for stage in stages.read():
+        unit = "s ago" if stage.name == "received" else "s behind"
+        behind = None if stage.behind_s is None else round(stage.behind_s, 1)
+        lost = ", ".join(f"{count:,} {reason}" for reason, count in sorted(stage.lost.items()))
+        detail = "; ".join(part for part in (stage.detail, lost and f"lost: {lost}") if part)
+        items.append(HealthItem(f"stage.{stage.name}", behind, unit, stage.status, detail))
+    return items
+
+
+def signal_items(stages: Stages, now_ns: int) -> list[HealthItem]:
+    """Return the figures of each signal between its senders and the store."""
+    items = []
+    watermarks = stages.watermarks()
+    for signal, flow in stages.flows().items():
+        figures: dict[str, tuple[int | None, str]] = {
+            "last_request": (_age(flow.newest_ns, now_ns), "s ago"),
+            "watermark": (_age(watermarks.get(signal), now_ns), "s ago"),
+            # Where nothing waits nothing is old, and that is known.
+            "segment_age": (flow.open_segment_ns or 0, "s"),
+            "unstored_age": (_age(flow.unstored_ns, now_ns) or 0, "s"),
+        }
+        for name, (age_ns, unit) in figures.items():
+            age_s = None if age_ns is None else round(age_ns / NS_PER_S, 1)
+            items.append(HealthItem(f"signal.{signal}.{name}", age_s, unit, "ok"))
+        waiting = flow.unstored_segments
+        items.append(HealthItem(f"signal.{signal}.unstored_segments", waiting, "segments", "ok"))
+        items.append(HealthItem(f"signal.{signal}.queue", flow.waiting_bytes, "bytes", "ok"))
+    return items
+
+
+def losses(counters: Counters, dead_webhooks: int) -> dict[str, dict[str, int]]:
+    """Return by stage what did not pass it, by reason."""
+    refused = _by_reason(counters.refused)
+    return {
+        "received": {r: n for r, n in refused.items() if r not in _LOG_REASONS},
+        "logged": {r: n for r, n in refused.items() if r in _LOG_REASONS},
+        "stored": _by_reason(counters.quarantined),
+        "attributed": {},
+        "alerted": {"webhook_dead": dead_webhooks} if dead_webhooks else {},
+    }
+
+
+def watermarks(store: Connections, lateness_s: float) -> dict[str, int]:
+    """Return the latest event time of each signal less the lateness that is waited for, in ns."""
+    try:
+        rows = store.reader().query(sql("newest_times", __file__)).result_rows
+    except (ClickHouseError, MillworthError):
+        return {}  # a store that is away makes it unknown, not zero
+    late_ns = round(lateness_s * NS_PER_S)
+    return {str(signal): int(newest) - late_ns for signal, newest in rows if newest}
+
+
+def _oldest(now_ns: int, instants: list[int | None]) -> int:
+    return min((ns for ns in instants if ns is not None), default=now_ns)
+
+
+def _age(then_ns: int | None, now_ns: int) -> int | None:
+    return None if then_ns is None else max(now_ns - then_ns, 0)
+
+
+def _by_reason(counter: Counter) -> dict[str, int]:
+    counts: dict[str, int] = {}
+    for metric in counter.collect():
+        for sample in metric.samples:
+            if sample.name.endswith("_total") and sample.value:
+                reason = sample.labels["reason"]
+                counts[reason] = counts.get(reason, 0) + int(sample.value)
+    return counts

@@ -1,0 +1,89 @@
+"""I/O: `/healthz` and `/readyz`, which answer before there are pages.
+
+What serves the pages takes longer to load than all that receives and stores, so a service answers
+its probes first; until the pages are there, whoever asks for one is told to come again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable
+from typing import Any, Final
+
+from collector.core.errors import MillworthError
+from dashboard.health.items import KEY_RING, HealthItem
+
+_STAGE: Final = "stage."
+_JOB: Final = "job."
+# Without these, what is sent here is refused or kept waiting. The others only come later, and a
+# balancer that took the service out for them would stop the data as well.
+_MUST_BE_READY: Final = ("received", "logged", "stored")
+_PAGES_LATER: Final = "pages: not ready: they are being loaded\n"
+RETRY_S: Final = 1
+PAGES_LOADING: Final = "the pages are being loaded; ask again\n"
+
+Answer = tuple[int, str]
+Asgi = Callable[[Any, Any, Any], Any]
+
+
+def readiness(ping: Callable[[], object], health: Callable[[], Iterable[HealthItem]]) -> Answer:
+    """Return status and text: whether data is taken and stored, and of every stage how it is."""
+    try:
+        ping()
+    except MillworthError as error:
+        return 503, f"not ready\nstored: the store does not answer: {error}\n"
+    items = list(health())
+    stages = [i for i in items if i.name.startswith(_STAGE)]
+    lines = [f"{i.name.removeprefix(_STAGE)}: {_readiness(i)}\n" for i in stages]
+    # Why is for whoever may ask for it: this page needs no token.
+    lines += [
+        f"{i.name}: not ready: its last run failed: see /api/v1/health\n"
+        for i in items
+        if i.name.startswith(_JOB) and i.status == "bad"
+    ]
+    lines += [
+        "provenance: not ready: its key ring cannot be read: see /api/v1/health\n"
+        for i in items
+        if i.name == KEY_RING
+    ]
+    waits = any(i.status == "bad" and i.name.removeprefix(_STAGE) in _MUST_BE_READY for i in stages)
+    return (503, "not ready\n" + "".join(lines)) if waits else (200, "ready\n" + "".join(lines))
+
+
+def _readiness(item: HealthItem) -> str:
+    is_unknown = item.value is None and item.status != "ok"
+    if item.status != "bad" and not is_unknown:
+        return "ready"
+    value = "unknown" if item.value is None else f"{item.value} {item.unit}"
+    return f"not ready: {value}: {item.detail}"
+
+
+class FrontDoor:
+    """An ASGI application that answers the probes, until it is given the one that has the pages."""
+
+    def __init__(self, ready: Callable[[], Answer]) -> None:
+        self._ready = ready
+        self.pages: Asgi | None = None
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:  # noqa: ANN401  as ASGI has it
+        """Answer, or hand on."""
+        if self.pages is not None:
+            await self.pages(scope, receive, send)
+            return
+        if scope["path"] == "/healthz":
+            status, text = 200, "ok\n"
+        elif scope["path"] == "/readyz":
+            status, text = await asyncio.to_thread(self._ready)
+            text += _PAGES_LATER
+        else:
+            status, text = 503, PAGES_LOADING
+        headers = [
+            (b"content-type", b"text/plain; charset=utf-8"),
+            (b"content-length", str(len(text.encode())).encode()),
+            (b"cache-control", b"no-store"),
+            (b"x-content-type-options", b"nosniff"),
+        ]
+        if status == 503:
+            headers.append((b"retry-after", str(RETRY_S).encode()))
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": text.encode()})

@@ -1,0 +1,228 @@
+"""I/O: what the running service knows about itself, for the Health page and `/api/v1/health`."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING
+
+from collector.core.clock import NS_PER_S
+from collector.core.errors import CaptureError
+from collector.core.event_schema import BUDGET_BYTES
+from collector.core.log import lines_lost
+from dashboard.health.access import access_items
+from dashboard.health.clocks import clock_items
+from dashboard.health.items import KEY_RING, HealthItem, Status
+from dashboard.health.pipeline import Stages, signal_items, stage_items
+from dashboard.health.slo import promise_items
+
+if TYPE_CHECKING:
+    from collector.core.worker import Worker
+    from dashboard.health.running import RunningJob, RunningService
+
+# A sender may send again, and transport may reorder.
+GOOD_VERDICTS = ("ok", "reordered", "retried")
+# A job that has not come through for so many of its own intervals is behind.
+_LATE_INTERVALS = 10
+
+
+class ServiceHealth:
+    """The state of one running service."""
+
+    def __init__(self, service: RunningService, stages: Stages) -> None:
+        self._service = service
+        self._stages = stages
+
+    def health(self) -> list[HealthItem]:
+        """Return every figure of the service, the collector's first."""
+        return [
+            *stage_items(self._stages),
+            *signal_items(self._stages, self._service.clock.now_ns()),
+            *_worker_items(self._service.workers()),
+            *self._collector(),
+            *self._sizes(),
+            *self._provenance(),
+            *self._audit(),
+            *self._jobs(),
+            *self._packets(),
+            *self._alerts(),
+            *promise_items(self._service),
+            *access_items(self._service.counters, self._service.gate, self._service.clock.now_ns()),
+        ]
+
+    def _collector(self) -> Iterator[HealthItem]:
+        status = self._service.collector.status()
+        waiting = status.spans_acked - status.spans_stored - status.spans_quarantined
+        yield HealthItem("collector.spans_acked", status.spans_acked, "spans", "ok")
+        yield HealthItem("collector.spans_stored", status.spans_stored, "spans", "ok")
+        yield HealthItem(
+            "collector.spans_waiting", max(waiting, 0), "spans", "ok", "in the write-ahead log"
+        )
+        yield HealthItem(
+            "collector.spans_quarantined",
+            status.spans_quarantined,
+            "spans",
+            "warn" if status.spans_quarantined else "ok",
+            "kept with their bytes and a reason in `rejected`" if status.spans_quarantined else "",
+        )
+        yield HealthItem("collector.logs_acked", status.logs_acked, "records", "ok")
+        yield HealthItem("collector.points_acked", status.points_acked, "points", "ok")
+        refused = status.refused
+        yield HealthItem(
+            "collector.refused",
+            refused,
+            "items",
+            "warn" if refused else "ok",
+            "the senders were told why; see millworth_refused on /metrics" if refused else "",
+        )
+        full = status.wal_bytes > self._service.settings.collector.wal_bytes_max // 2
+        yield HealthItem(
+            "collector.wal_bytes",
+            status.wal_bytes,
+            "bytes",
+            "bad" if full else "ok",
+            "over half of collector.wal_bytes_max: the store does not keep up" if full else "",
+        )
+
+    def _sizes(self) -> Iterator[HealthItem]:
+        for service, found in self._service.sizes.found.items():
+            yield HealthItem(
+                f"schema.over_budget.{service}",
+                found.events,
+                "events",
+                "warn",
+                f"over {BUDGET_BYTES} bytes, the largest has {found.largest:,}: shorten what this "
+                f"service says, as in trace {found.example}",
+            )
+
+    def _provenance(self) -> Iterator[HealthItem]:
+        job = self._service.provenance
+        if job is None:
+            yield HealthItem(
+                "provenance", "off", "", "ok", "provenance.keys_path names no key ring"
+            )
+            return
+        if job.keys_problem:
+            yield HealthItem(
+                KEY_RING, "not read", "", "bad", f"nothing is judged: {job.keys_problem}"
+            )
+        required = self._service.settings.provenance.required
+        for verdict, count in job.totals().items():
+            is_well = verdict in GOOD_VERDICTS or (verdict == "unsigned" and not required)
+            detail = "" if is_well else "which ones: millworth verify provenance --verdicts"
+            yield HealthItem(
+                f"provenance.{verdict}", count, "events", "ok" if is_well else "bad", detail
+            )
+
+        if taken := job.withdrawn():
+            yield HealthItem(
+                "sums.withdrawn",
+                taken,
+                "decisions",
+                "warn",
+                "in no sum since this start, and how much they say they were worth: "
+                "millworth verify provenance --verdicts",
+            )
+
+    def _audit(self) -> Iterator[HealthItem]:
+        found = self._service.audit
+        if found is not None and found.broken_seq is not None:
+            detail = f"row {found.broken_seq}: {found.reason}; millworth verify audit"
+            yield HealthItem("audit", "broken", "", "bad", detail)
+
+    def _jobs(self) -> Iterator[HealthItem]:
+        now_ns = self._service.clock.now_ns()
+        for loop in self._service.loops:
+            yield _job_item(loop, now_ns)
+
+    def _packets(self) -> Iterator[HealthItem]:
+        recorder = self._service.recorder
+        if recorder is None:
+            yield HealthItem("packet.recorder", "off", "", "warn", self._service.capture_off_reason)
+            return
+        try:
+            stats = recorder.stats()
+        except CaptureError as error:
+            yield HealthItem("packet.recorder", "ended", "", "bad", str(error))
+            return
+        again = f"it had ended: {recorder.lost}" if recorder.restarts else ""
+        yield HealthItem("packet.recorder", "recording", "", "warn" if again else "ok", again)
+        yield HealthItem("packet.recorder_restarts", recorder.restarts, "", "ok")
+        yield HealthItem("packet.packets_seen", stats.packets, "packets", "ok")
+        yield HealthItem("packet.memory_bytes", stats.held_bytes, "bytes", "ok")
+        yield HealthItem(
+            "packet.kernel_drops",
+            stats.kernel_drops,
+            "packets",
+            "warn" if stats.kernel_drops else "ok",
+            "lost before the recorder saw them" if stats.kernel_drops else "",
+        )
+        if self._service.packets is not None:
+            budget = self._service.packets.budget
+            yield HealthItem("packet.budget_left_bytes", budget.left_bytes, "bytes", "ok")
+            yield HealthItem(
+                "packet.refused_bytes",
+                budget.refused_bytes,
+                "bytes",
+                "warn" if budget.refused_bytes else "ok",
+                "no room in packet.budget_ratio of what was seen" if budget.refused_bytes else "",
+            )
+            yield HealthItem("packet.contexts", stats.contexts, "requests", "ok")
+            if stats.unsearched:
+                yield HealthItem(
+                    "packet.unsearched",
+                    stats.unsearched,
+                    "requests",
+                    "warn",
+                    "too many at once to search for their trace context; time links them",
+                )
+            yield from clock_items(self._service.packets.clocks)
+
+    def _alerts(self) -> Iterator[HealthItem]:
+        status = self._service.alerts.status()
+        yield HealthItem("alerts.firing", status.firing, "alerts", "ok")
+        yield HealthItem(
+            "alerts.webhooks_waiting",
+            status.pending,
+            "deliveries",
+            "warn" if status.pending else "ok",
+            "retried by schedule" if status.pending else "",
+        )
+        yield HealthItem(
+            "alerts.webhooks_dead",
+            status.dead,
+            "deliveries",
+            "bad" if status.dead else "ok",
+            "given up after the last try; correct the receiver" if status.dead else "",
+        )
+
+
+def _worker_items(workers: Mapping[str, Iterable[Worker]]) -> Iterator[HealthItem]:
+    """Yield the threads that died since the start, and what of the log nobody could read."""
+    for worker in itertools.chain.from_iterable(workers.values()):
+        if worker.deaths:
+            detail = f"the last time of {worker.last_error}; see worker_died in the log"
+            status: Status = "bad" if worker.is_down else "warn"
+            yield HealthItem(f"worker.{worker.name}", worker.deaths, "deaths", status, detail)
+    lost = lines_lost()
+    detail = "standard error did not take them: its disk was full, or its reader gone"
+    yield HealthItem("log.lost", lost, "lines", "warn" if lost else "ok", detail if lost else "")
+
+
+def _job_item(loop: RunningJob, now_ns: int) -> HealthItem:
+    name = f"job.{loop.name}"
+    if loop.worker.is_down:
+        return HealthItem(name, "died", "", "bad", f"begins again; {loop.worker.last_error}")
+    if loop.last_error:
+        return HealthItem(name, "failed", "", "bad", loop.last_error)
+    if loop.last_success_ns == 0:
+        return HealthItem(name, None, "s ago", "ok", "its first run is not over yet")
+    age_s = (now_ns - loop.last_success_ns) / NS_PER_S
+    late = age_s > loop.interval_s * _LATE_INTERVALS
+    return HealthItem(
+        name,
+        round(age_s, 1),
+        "s ago",
+        "warn" if late else "ok",
+        "the last run is long ago: this machine does not keep up" if late else "",
+    )

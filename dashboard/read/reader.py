@@ -1,0 +1,349 @@
+"""I/O: reads of the store: one typed method per file in `sql/`, each within the reader's limits."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any
+
+from clickhouse_connect.driver.exceptions import ClickHouseError
+
+from attribution.core.segments import SEGMENTS
+from collector.core.clock import NS_PER_DAY, NS_PER_MINUTE, NS_PER_S
+from collector.core.errors import StoreUnavailableError
+from collector.core.sql import sql
+from collector.store.connect import Connections
+from dashboard.read.adhoc.sql import engine_error
+from dashboard.read.packet_rows import Burst, KeptPackets, Packet, SpanEvidence, SpanFlow
+from dashboard.read.rows import (
+    AlertRow,
+    Attribution,
+    Cell,
+    DecisionFacts,
+    Episode,
+    Evidence,
+    ListedDecision,
+    Outcome,
+    PathSpan,
+    Range,
+    Reference,
+    Rejected,
+    Revenue,
+    Revision,
+    SegmentMeans,
+    SpanEvent,
+    SpanLink,
+    TableSize,
+    TraceSpan,
+    segment_place,
+)
+
+# Under this width of a window, columns are made of the decisions themselves: at 100 a second some
+# 100,000 rows, which are read in tens of milliseconds.
+RECENT_MAX_NS = 20 * NS_PER_MINUTE
+# A mean over the latest of them: more would move it by less than the reading costs.
+MEAN_DECISIONS_MAX = 50_000
+# An open alert is shown however long ago it last changed, up to this.
+ALERT_LOOKBACK_NS = 7 * NS_PER_DAY
+ALERTS_MAX = 50
+OPEN_STATES = ("pending", "firing", "cooling", "unknown")
+PACKETS_MAX = 5_000
+BURSTS_MAX = 20
+HABIT_CALLS_MAX = 5_000
+
+
+class Reader:
+    """Reads for the pages and `/api/v1`; each thread reads over its own connection."""
+
+    def __init__(self, store: Connections) -> None:
+        self._store = store
+
+    def ping(self) -> None:
+        """Raise StoreUnavailableError unless the store answers."""
+        self._query("SELECT 1", {})
+
+    def scopes(self, from_ns: int, to_ns: int) -> tuple[list[str], list[str]]:
+        """Return the actions and the regions that had decisions, each sorted."""
+        row = self._rows("scopes", {"from_ns": from_ns, "to_ns": to_ns})[0]
+        return [a for a in row["actions"] if a], [r for r in row["regions"] if r]
+
+    def revenue(self, seen: Range) -> Revenue:
+        """Return what decisions were worth and what lateness cost."""
+        return Revenue(**self._rows("revenue", _of(seen))[0])
+
+    def latency_cells(self, seen: Range, step_ns: int) -> list[Cell]:
+        """Return counts by column of time and log2 bucket, in that order.
+
+        A `step_ns` of less than a minute reads the decisions, otherwise the rollup by minute.
+        """
+        name = "latency_cells_recent" if step_ns < NS_PER_MINUTE else "latency_cells_minutes"
+        return [Cell(**row) for row in self._rows(name, {**_of(seen), "step_ns": step_ns})]
+
+    def segment_means(self, seen: Range) -> SegmentMeans | None:
+        """Return the mean of each segment over the latest decisions, None without any."""
+        return self._segment_means(seen, Reference(0, {}), met_only=False)
+
+    def reference_means(self, seen: Range, reference: Reference) -> SegmentMeans | None:
+        """Return the same over the decisions that met their reference latency."""
+        return self._segment_means(seen, reference, met_only=True)
+
+    def alerts(self, seen: Range) -> list[AlertRow]:
+        """Return open alerts and those that changed in the range, dearest first."""
+        parameters = {
+            "from_ns": seen.from_ns,
+            "to_ns": seen.to_ns,
+            "lookback_ns": max(0, seen.to_ns - ALERT_LOOKBACK_NS),
+            "rows_max": ALERTS_MAX,
+        }
+        return [AlertRow(**row) for row in self._rows("alerts", parameters)]
+
+    def kept_packets(self, episode_ids: Sequence[str], seen: Range) -> dict[str, KeptPackets]:
+        """Return what is known of the packets of alerts, by episode."""
+        lookback_ns = max(0, seen.to_ns - ALERT_LOOKBACK_NS)
+        parameters = {"episode_ids": list(episode_ids), "lookback_ns": lookback_ns}
+        rows = self._rows("kept_packets", parameters) if episode_ids else []
+        return {row.pop("episode_id"): KeptPackets(**row) for row in rows}
+
+    def episode(self, episode_id: str) -> Episode | None:
+        """Return one alert by the id that webhooks carry, None where it is unknown."""
+        rows = self._rows("episode", {"episode_id": episode_id})
+        return Episode(**rows[0]) if rows else None
+
+    def exemplar(self, alert: AlertRow, reference: Reference) -> str:
+        """Return the decision that shows best what an alert is about, "" without any."""
+        began_ns = alert.started_ns or alert.first_ns
+        rows = self._rows(
+            "exemplar",
+            {
+                "from_ns": began_ns - alert.window_s * NS_PER_S,
+                "to_ns": alert.at_ns + 1,
+                "action": alert.action,
+                "region": alert.region,
+                "reference_ns": reference.of(alert.action),
+                "segment": segment_place(alert.blamed_stage, alert.blamed_class),
+            },
+        )
+        return str(rows[0]["decision_id"]) if rows else ""
+
+    def evidence(self, seen: Range) -> Evidence:
+        """Return how far figures rest on packets and on moved clocks."""
+        return Evidence(**self._rows("evidence", _of(seen))[0])
+
+    def decisions(
+        self, seen: Range, *, low_ns: int, high_ns: int, slowest: bool, rows_max: int
+    ) -> list[ListedDecision]:
+        """Return decisions whose latency lies in [low_ns, high_ns), newest or slowest first."""
+        parameters = {
+            **_of(seen),
+            "low_ns": low_ns,
+            "high_ns": high_ns,
+            "by_latency": int(slowest),
+            "rows_max": rows_max,
+        }
+        return [ListedDecision(**row) for row in self._rows("decision_list", parameters)]
+
+    def decision_ids(self, wanted: str, rows_max: int = 20) -> list[str]:
+        """Return the decisions meant by a decision id, a trace id or an outcome key."""
+        rows = self._rows("decision_ids", {"id": wanted, "rows_max": rows_max})
+        return [str(row["decision_id"]) for row in rows]
+
+    def decision(self, decision_id: str) -> DecisionFacts | None:
+        """Return one decision as its root told it, None where it is unknown."""
+        rows = self._rows("decision_facts", {"decision_id": decision_id})
+        if not rows:
+            return None
+        root = {name: rows[0][name] for name in ("trace_id", "root_span_id")}
+        replaced = [str(row["replaced"]) for row in self._rows("replaced", root)]
+        return DecisionFacts(**rows[0], replaced=next(iter(replaced), ""))
+
+    def attribution(self, facts: DecisionFacts) -> Attribution | None:
+        """Return how a decision was split, None while it is not attributed."""
+        rows = self._rows("attribution", _key(facts))
+        return Attribution(**rows[0]) if rows else None
+
+    def revisions(self, facts: DecisionFacts, latest: Attribution | None) -> list[Revision]:
+        """Return what each revision up to the latest changed; none where there is only one."""
+        if latest is None or latest.revision == 1:
+            return []
+        rows = self._rows("revisions", _key(facts) | {"revision": latest.revision})
+        return [Revision(**row) for row in rows]
+
+    def path_spans(self, facts: DecisionFacts) -> list[PathSpan]:
+        """Return its spans as assembled at the latest revision, by start."""
+        return [
+            PathSpan(latency_class=row.pop("class"), **row)
+            for row in self._rows("path_spans", _key(facts))
+        ]
+
+    def path_evidence(self, facts: DecisionFacts) -> list[SpanEvidence]:
+        """Return its network and store time by what the packets prove, by span."""
+        return [
+            SpanEvidence(latency_class=row.pop("class"), **row)
+            for row in self._rows("path_evidence", _key(facts))
+        ]
+
+    def call_habits(
+        self, calls: Sequence[tuple[str, str]], from_ns: int, to_ns: int
+    ) -> dict[tuple[str, str], tuple[int, int]]:
+        """Return by service and span name how many calls there were, and how many were answered."""
+        parameters = {
+            "calls": list(calls),
+            "from_ns": from_ns,
+            "to_ns": to_ns,
+            "calls_max": HABIT_CALLS_MAX,
+        }
+        return {
+            (row["service_name"], row["span_name"]): (row["calls"], row["answered"])
+            for row in self._rows("call_habits", parameters)
+        }
+
+    def rejected_spans(self, trace_ids: Sequence[str], from_ns: int, to_ns: int) -> dict[str, str]:
+        """Return why spans of these traces were quarantined, by span id."""
+        parameters = {"trace_ids": list(trace_ids), "from_ns": from_ns, "to_ns": to_ns}
+        rows = self._rows("rejected_spans", parameters)
+        return {row["span_id"]: row["reason_code"] for row in rows}
+
+    def outcomes(self, facts: DecisionFacts) -> list[Outcome]:
+        """Return what it earned, by time."""
+        parameters = {"decision_id": facts.decision_id, "outcome_key": facts.outcome_key}
+        return [Outcome(**row) for row in self._rows("outcomes", parameters)]
+
+    def span_flows(self, decision_id: str) -> list[SpanFlow]:
+        """Return which exchanges carried its spans, by time."""
+        rows = self._rows("span_flows", {"decision_id": decision_id})
+        return [SpanFlow(**row) for row in rows]
+
+    def packets(self, flow_hashes: Sequence[int], from_ns: int, to_ns: int) -> list[Packet]:
+        """Return the kept packets of connections between two instants, by time."""
+        parameters = {
+            "flow_hashes": sorted(set(flow_hashes)),
+            "from_ns": from_ns,
+            "to_ns": to_ns,
+            "rows_max": PACKETS_MAX,
+        }
+        return [Packet(**row) for row in self._rows("packets", parameters)]
+
+    def bursts(self, from_ns: int, to_ns: int) -> list[Burst]:
+        """Return the bursts on the wire that overlap a time, by start."""
+        parameters = {"from_ns": from_ns, "to_ns": to_ns, "rows_max": BURSTS_MAX}
+        return [Burst(**row) for row in self._rows("microbursts", parameters)]
+
+    def trace_spans(self, trace_id: str) -> list[TraceSpan]:
+        """Return every span of one trace by start, empty where it is unknown."""
+        spans = [_trace_span(row) for row in self._rows("trace_spans", {"trace_id": trace_id})]
+        return sorted(spans, key=lambda span: (span.start_ns, -span.duration_ns, span.span_id))
+
+    def trace_decisions(self, trace_id: str) -> list[str]:
+        """Return the decisions of one trace."""
+        rows = self._rows("trace_decisions", {"trace_id": trace_id})
+        return [str(row["decision_id"]) for row in rows]
+
+    def rejected(self, from_ns: int) -> list[Rejected]:
+        """Return what could not be used since an instant, by reason, most first."""
+        return [Rejected(**row) for row in self._rows("rejected", {"from_ns": from_ns})]
+
+    def table_sizes(self) -> list[TableSize]:
+        """Return what each table takes, largest first."""
+        return [TableSize(**row) for row in self._rows("table_sizes", {})]
+
+    def job_cursors(self) -> dict[str, int]:
+        """Return how far each job has read, as received_ns."""
+        return {str(row["job"]): int(row["cursor_ns"]) for row in self._rows("job_cursors", {})}
+
+    def _segment_means(
+        self, seen: Range, reference: Reference, *, met_only: bool
+    ) -> SegmentMeans | None:
+        # The engine refuses an empty list of actions, so a name that no action has stands in.
+        by_action = reference.by_action_ns or {"": reference.default_ns}
+        rows = self._rows(
+            "segment_means",
+            {
+                **_of(seen),
+                "met_only": int(met_only),
+                "reference_actions": list(by_action),
+                "reference_ns": list(by_action.values()),
+                "default_reference_ns": reference.default_ns,
+                "decisions_max": MEAN_DECISIONS_MAX,
+            },
+        )
+        means = SegmentMeans(**rows[0])
+        assert means.decisions == 0 or len(means.segments_ns) == len(SEGMENTS)
+        return means if means.decisions else None
+
+    def _rows(self, name: str, parameters: dict[str, Any]) -> list[dict[str, Any]]:
+        return self._query(sql(name, __file__), parameters)
+
+    def _query(self, sql: str, parameters: dict[str, Any]) -> list[dict[str, Any]]:
+        try:
+            return list(self._store.reader().query(sql, parameters=parameters).named_results())
+        except ClickHouseError as error:
+            raise StoreUnavailableError(engine_error(error)) from error
+
+
+def alerts_with_exemplars(reader: Reader, seen: Range, reference: Reference) -> list[AlertRow]:
+    """Return the alerts of a range, dearest first.
+
+    Each has the decision that shows best what it is about, and an open one what it costs now: its
+    row says what it cost at its last transition, which may be hours ago. Where its packets were
+    asked for, it says whether all of them were kept.
+    """
+    found = reader.alerts(seen)
+    packets = reader.kept_packets([alert.episode_id for alert in found], seen)
+    alerts = [
+        dataclasses.replace(
+            _with_cost_now(reader, alert, seen),
+            exemplar=reader.exemplar(alert, reference),
+            packets=packets.get(alert.episode_id),
+        )
+        for alert in found
+    ]
+    return sorted(
+        alerts, key=lambda a: a.now_usd_per_h or a.revenue_at_risk_usd_per_h, reverse=True
+    )
+
+
+def _with_cost_now(reader: Reader, alert: AlertRow, seen: Range) -> AlertRow:
+    # An empty action or region would mean all of them.
+    if alert.state not in OPEN_STATES or not (alert.action and alert.region):
+        return alert
+    from_ns = max(0, seen.to_ns - alert.window_s * NS_PER_S)
+    cost = reader.revenue(Range(from_ns, seen.to_ns, alert.action, alert.region))
+    if cost.per_hour is None:
+        return alert
+    return dataclasses.replace(
+        alert,
+        now_usd_per_h=cost.loss_usd * cost.per_hour,
+        now_low_usd_per_h=cost.loss_low_usd * cost.per_hour,
+        now_high_usd_per_h=cost.loss_high_usd * cost.per_hour,
+    )
+
+
+def _of(seen: Range) -> dict[str, Any]:
+    return {
+        "from_ns": seen.from_ns,
+        "to_ns": seen.to_ns,
+        "action": seen.action,
+        "region": seen.region,
+    }
+
+
+def _key(facts: DecisionFacts) -> dict[str, Any]:
+    return {"ingress_ns": facts.ingress_ns, "decision_id": facts.decision_id}
+
+
+def _trace_span(row: dict[str, Any]) -> TraceSpan:
+    events = zip(
+        row.pop("event_ns"), row.pop("event_names"), row.pop("event_attributes"), strict=True
+    )
+    links = zip(
+        row.pop("link_trace_ids"),
+        row.pop("link_span_ids"),
+        row.pop("link_trace_states"),
+        row.pop("link_attributes"),
+        strict=True,
+    )
+    return TraceSpan(
+        **row,
+        events=[SpanEvent(*event) for event in events],
+        links=[SpanLink(*link) for link in links],
+    )

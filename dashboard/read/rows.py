@@ -1,0 +1,344 @@
+"""Pure: what the pages and `/api/v1` are told by the store. Times are Unix ns, ids lower-case."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from alerts.config import DEAD_MAN
+from attribution.core.segments import CLASSES, SEGMENTS, STAGES
+from collector.core.clock import NS_PER_HOUR
+from dashboard.read.packet_rows import KeptPackets
+
+# The order in which every query returns the sixteen segments.
+
+
+def segment_place(stage: str, latency_class: str) -> int:
+    """Return 1 to 16 for a segment, 0 for what is none: a blamed segment may be empty."""
+    segment = (stage, latency_class)
+    return SEGMENTS.index(segment) + 1 if segment in SEGMENTS else 0
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """What a page looks at: [from_ns, to_ns), and one action or region, "" for all."""
+
+    from_ns: int
+    to_ns: int
+    action: str = ""
+    region: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """Reference latency L0: of the actions named, and of the others."""
+
+    default_ns: int
+    by_action_ns: dict[str, int]
+
+    def of(self, action: str) -> int:
+        """Return the reference latency of one action; of "" the default."""
+        return self.by_action_ns.get(action, self.default_ns)
+
+
+@dataclass(frozen=True, slots=True)
+class Revenue:
+    """What decisions of a range were worth, and what lateness cost."""
+
+    decisions: int
+    late: int
+    unvalued: int
+    value_usd: Decimal
+    loss_usd: Decimal
+    loss_low_usd: Decimal
+    loss_high_usd: Decimal
+    bases: list[str]
+    slope_sources: list[str]
+    first_ns: int  # 0 when nothing happened
+    last_ns: int
+
+    @property
+    def per_hour(self) -> Decimal | None:
+        """Return what turns a sum of the range into a rate, None where no value is known.
+
+        By the time between the first and the last decision, not by the window: a service that is
+        up for a minute would seem to earn a fifteenth of what it does.
+        """
+        if not self.last_ns or self.unvalued >= self.decisions:
+            return None
+        return Decimal(NS_PER_HOUR) / Decimal(self.last_ns - self.first_ns)
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """Decisions of one column of time whose latency fell into one log2 bucket."""
+
+    column_ns: int
+    bucket: int  # floor(8 * log2(ns)), 0 for 0 ns
+    decisions: int
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentMeans:
+    """Mean time of each segment; `segments_ns` has sixteen in the order of SEGMENTS."""
+
+    decisions: int
+    total_ns: float
+    segments_ns: list[float]
+
+
+@dataclass(frozen=True, slots=True)
+class AlertRow:
+    """One alert as of its last transition, and a decision that shows what it is about."""
+
+    episode_id: str
+    seq: int
+    rule: str
+    severity: str
+    action: str
+    region: str
+    state: str
+    first_ns: int
+    at_ns: int
+    started_ns: int
+    window_s: int
+    loss_usd: Decimal
+    loss_low_usd: Decimal
+    loss_high_usd: Decimal
+    revenue_at_risk_usd_per_h: Decimal
+    burn: float
+    basis: str
+    blamed_stage: str
+    blamed_class: str
+    blamed_excess_ns: int
+    reason: str
+    exemplar: str = ""  # "" where no decision of its window is attributed
+    # What it costs while it is open, over its window up to now; None where that is not known.
+    now_usd_per_h: Decimal | None = None
+    now_low_usd_per_h: Decimal | None = None
+    now_high_usd_per_h: Decimal | None = None
+    packets: KeptPackets | None = None  # None: not judged yet, or never asked for
+
+    @property
+    def is_priced(self) -> bool:
+        """Return whether its dollars mean something: what silence costs nobody knows."""
+        return self.rule != DEAD_MAN
+
+
+@dataclass(frozen=True, slots=True)
+class Episode:
+    """One alert from its first transition to its last."""
+
+    action: str
+    region: str
+    state: str
+    first_ns: int
+    at_ns: int
+    window_s: int
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """How far the figures of a range rest on packets and on moved clocks."""
+
+    packets: int
+    linked_decisions: int
+    shifted_spans: int
+    spans: int
+    shift_max_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class ListedDecision:
+    """One line of a list of decisions."""
+
+    decision_id: str
+    ingress_ns: int
+    action: str
+    region: str
+    total_ns: int
+    worst: int
+    worst_ns: int
+    span_count: int
+    is_error: int
+    revision: int
+    packets: int
+
+
+@dataclass(frozen=True, slots=True)
+class DecisionFacts:
+    """One decision as its root span told it; a stamp of 0 was not sent."""
+
+    decision_id: str
+    trace_id: str
+    root_span_id: str
+    service_name: str
+    ingress_ns: int
+    start_ns: int
+    end_ns: int
+    transform_ns: int
+    decision_ns: int
+    egress_ns: int
+    action: str
+    channel: str
+    region: str
+    cohort: str
+    offer_type: str
+    campaign: str
+    route: str
+    vendor: str
+    mode: str
+    experiment: str
+    arm: str
+    injected_delay_ns: int
+    value_usd: Decimal | None
+    outcome_key: str
+    is_error: int
+    replaced: str  # the root's attributes whose values are no more what was sent, commas between
+
+
+@dataclass(frozen=True, slots=True)
+class Attribution:
+    """How one decision's latency was split; the sixteen parts sum to `total_ns` exactly."""
+
+    revision: int
+    total_ns: int
+    segments_ns: list[int]
+    span_count: int
+    flags: list[str]
+    is_error: int
+    computed_ns: int
+
+    def by_class(self) -> dict[str, int]:
+        """Return the nanoseconds of each class."""
+        parts = list(zip(SEGMENTS, self.segments_ns, strict=True))
+        return {name: sum(ns for (_, each), ns in parts if each == name) for name in CLASSES}
+
+    def by_stage(self) -> dict[str, int]:
+        """Return the nanoseconds of each stage."""
+        parts = list(zip(SEGMENTS, self.segments_ns, strict=True))
+        return {name: sum(ns for (each, _), ns in parts if each == name) for name in STAGES}
+
+
+@dataclass(frozen=True, slots=True)
+class Revision:
+    """What changed of a decision's attribution from the revision before to this one."""
+
+    revision: int
+    changes: list[dict[str, str]]  # name of a column, before, after
+    spans_added: list[str]
+    spans_removed: list[str]
+    computed_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class PathSpan:
+    """One span of a decision as assembled; `sections` are its parts of the critical path."""
+
+    trace_id: str
+    span_id: str
+    parent_span_id: str
+    service_name: str
+    span_name: str
+    span_kind: str
+    start_ns: int
+    duration_ns: int
+    shift_ns: int
+    clock_bound_ns: int | None
+    on_path: int
+    self_ns: int
+    stage: str
+    latency_class: str
+    sections: list[tuple[int, int]]
+
+    @property
+    def shown_ns(self) -> int:
+        """Return its start on the decision's clock: as sent plus the shift."""
+        return self.start_ns + self.shift_ns
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a decision earned."""
+
+    outcome_id: str
+    kind: str
+    converted: int
+    revenue: Decimal | None
+    margin: Decimal | None
+    currency: str
+    event_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class SpanEvent:
+    """An event of a span."""
+
+    at_ns: int
+    name: str
+    attributes: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class SpanLink:
+    """A link from a span to another."""
+
+    trace_id: str
+    span_id: str
+    trace_state: str
+    attributes: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class TraceSpan:
+    """One span as sent; attribute values are strings, rendered as clickhouseexporter does."""
+
+    span_id: str
+    parent_span_id: str
+    name: str
+    service_name: str
+    kind: str
+    start_ns: int
+    duration_ns: int
+    status: str
+    status_message: str
+    trace_state: str
+    scope_name: str
+    scope_version: str
+    attributes: dict[str, str]
+    resource_attributes: dict[str, str]
+    events: list[SpanEvent]
+    links: list[SpanLink]
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """What could not be used for one reason, with the last example."""
+
+    reason_code: str
+    signal: str
+    rows: int
+    items: int
+    last_ns: int
+    item_id: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class TableSize:
+    """What one table takes on disk."""
+
+    table: str
+    rows: int
+    bytes_on_disk: int
+    parts: int
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The answer to SQL from outside, ready for JSON."""
+
+    columns: list[str]
+    types: list[str]
+    rows: list[list[object]]
+    row_count: int

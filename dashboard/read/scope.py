@@ -1,0 +1,119 @@
+"""Pure: what a page looks at, as its URL says it; the one parser of page URLs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from urllib.parse import parse_qsl, urlencode
+
+from collector.core.clock import NS_PER_DAY, NS_PER_MS, NS_PER_S
+from collector.core.errors import InputError
+from collector.core.times import duration_ns, instant_ns
+from dashboard.read.rows import Range
+from dashboard.units import utc_iso
+
+WINDOWS = ("5m", "15m", "1h", "6h", "24h")
+DEFAULT_WINDOW = "15m"
+_WINDOW_MAX_NS = 31 * NS_PER_DAY
+# Widths of a heatmap's columns: the narrowest that gives at most this many of them.
+_STEPS_NS = tuple(
+    seconds * NS_PER_S for seconds in (1, 2, 5, 10, 60, 120, 300, 900, 3600, 21_600, 86_400)
+)
+_COLUMNS_MAX = 100
+UNBOUNDED_NS = 2**63
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """The state of a page. `until_ns` None follows the clock, else the page stands still."""
+
+    window: str = DEFAULT_WINDOW
+    until_ns: int | None = None
+    action: str = ""
+    region: str = ""
+    decision_id: str = ""
+    search: str = ""
+    slowest: bool = False
+    low_ms: float | None = None
+    high_ms: float | None = None
+
+    @property
+    def window_ns(self) -> int:
+        """Return the length of the window."""
+        return window_length_ns(self.window)
+
+    @property
+    def latency_ns(self) -> tuple[int, int]:
+        """Return the latencies [low, high) that a list is of."""
+        low = 0 if self.low_ms is None else int(self.low_ms * NS_PER_MS)
+        high = UNBOUNDED_NS if self.high_ms is None else int(self.high_ms * NS_PER_MS)
+        return low, high
+
+    def range_at(self, now_ns: int) -> Range:
+        """Return what the page looks at when the clock says `now_ns`."""
+        to_ns = now_ns if self.until_ns is None else self.until_ns
+        return Range(max(0, to_ns - self.window_ns), to_ns, self.action, self.region)
+
+
+def window_length_ns(text: str) -> int:
+    """Return the length of a window such as 15m, at most 31 days.
+
+    Raises:
+        InputError: it is not a length of time.
+    """
+    return min(duration_ns(text, "window", least_ns=1), _WINDOW_MAX_NS)
+
+
+def step_of(width_ns: int) -> int:
+    """Return the width of a heatmap's columns over so much time."""
+    fits = (step for step in _STEPS_NS if width_ns <= step * _COLUMNS_MAX)
+    return next(fits, _STEPS_NS[-1])
+
+
+def parse_scope(query: str | None) -> Scope:
+    """Read the query part of a URL; what cannot be read is left at its default."""
+    got = dict(parse_qsl((query or "").removeprefix("?"), keep_blank_values=True))
+    window, until = got.get("window", DEFAULT_WINDOW), got.get("until", "")
+    return Scope(
+        window=DEFAULT_WINDOW if _read(window_length_ns, window) is None else window,
+        until_ns=_read(lambda text: instant_ns(text, "until"), until),
+        action=got.get("action", ""),
+        region=got.get("region", ""),
+        decision_id=got.get("id", "").strip(),
+        search=got.get("q", "").strip(),
+        slowest=got.get("order") == "slowest",
+        low_ms=_milliseconds(got.get("low_ms", "")),
+        high_ms=_milliseconds(got.get("high_ms", "")),
+    )
+
+
+def format_scope(scope: Scope) -> str:
+    """Write the query part of a URL, `?` included; a default is left out."""
+    parts = {
+        "id": scope.decision_id,
+        "q": scope.search,
+        "window": scope.window if scope.window != DEFAULT_WINDOW else "",
+        "until": "" if scope.until_ns is None else utc_iso(scope.until_ns) + "Z",
+        "action": scope.action,
+        "region": scope.region,
+        "order": "slowest" if scope.slowest else "",
+        "low_ms": "" if scope.low_ms is None else f"{scope.low_ms:g}",
+        "high_ms": "" if scope.high_ms is None else f"{scope.high_ms:g}",
+    }
+    query = urlencode({name: value for name, value in parts.items() if value})
+    return f"?{query}" if query else ""
+
+
+def _read(parse: Callable[[str], int], text: str) -> int | None:
+    try:
+        return parse(text)
+    except InputError:
+        return None
+
+
+def _milliseconds(text: str) -> float | None:
+    try:
+        value = float(text)
+    except ValueError:
+        return None
+    return value if 0 <= value < 1e9 else None

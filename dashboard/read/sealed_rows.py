@@ -1,0 +1,102 @@
+"""I/O: sealed decisions and checkpoints as the store holds them, over `/api/v1/provenance`."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator, Sequence
+from typing import Any, Final, Protocol
+
+from collector.provenance.checkpoint import Checkpoint
+from collector.provenance.event import Event, canonical_rest, event_of
+from collector.provenance.export_file import Outcome, outcome_of
+from collector.provenance.keyring import KeyRing
+from collector.provenance.live.copies import Copy
+from collector.provenance.records import checkpoint_of
+from collector.provenance.verify import Finding
+
+Item = Event | Checkpoint | Outcome
+PAGE_ROWS: Final = 2_000
+_TRACES: Final = 500  # whose copies are read at a time
+
+
+class Api(Protocol):
+    """What answers; `dashboard.cli.client.ApiClient` is one."""
+
+    def get(self, path: str) -> dict[str, Any]:
+        """Return the JSON of one resource."""
+        ...
+
+    def post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
+        """Send JSON and return JSON."""
+        ...
+
+
+def stored_items(api: Api, page_rows: int = PAGE_ROWS) -> Iterator[Item]:
+    """Yield decisions, then outcomes, and each checkpoint behind the last of its events.
+
+    Checkpoints are read first: one that is read later might be over decisions that are not read.
+    """
+    waiting: dict[tuple[str, str], deque[Checkpoint]] = {}
+    for said in _pages(api, "checkpoints", page_rows):
+        checkpoint = checkpoint_of(said)
+        waiting.setdefault((checkpoint.producer, checkpoint.epoch), deque()).append(checkpoint)
+    for item in _sealed(api, page_rows):
+        event = item.event if isinstance(item, Outcome) else item
+        yield item
+        of_chain = waiting.get((event.producer, event.epoch))
+        while of_chain and of_chain[0].last_seq <= event.seq:
+            yield of_chain.popleft()
+    for of_chain in waiting.values():
+        yield from of_chain
+
+
+def stored_copies(api: Api, ring: KeyRing, replays: Sequence[Finding]) -> Iterator[Copy]:
+    """Yield every copy of the events that came again, in order of arrival."""
+    for begin in range(0, len(replays), _TRACES):
+        part = replays[begin : begin + _TRACES]
+        body = {
+            "trace_ids": sorted({each.trace_id for each in part if each.trace_id}),
+            "subjects": sorted({each.subject for each in part if each.subject}),
+        }
+        answer = api.post("/api/v1/provenance/copies", body)
+        for said in answer["items"]:
+            event = _event(said)
+            yield event, canonical_rest(event.seq, event.prev, event.fields), said["copy"]
+        for said in answer["outcomes"]:
+            outcome = _outcome(said)
+            yield outcome.event, outcome.form(ring.macs), said["copy"]
+
+
+def changed_rows(api: Api) -> Iterator[dict[str, Any]]:
+    """Yield, window by window, what became of the rows that money is summed from."""
+    next_ns = 0
+    while True:
+        page = api.get(f"/api/v1/provenance/rows?from_ns={next_ns}")
+        yield page
+        next_ns = page["next_ns"]
+        if not next_ns:
+            return
+
+
+def _sealed(api: Api, page_rows: int) -> Iterator[Event | Outcome]:
+    yield from map(_event, _pages(api, "events", page_rows))
+    yield from map(_outcome, _pages(api, "outcomes", page_rows))
+
+
+def _outcome(said: dict[str, Any]) -> Outcome:
+    outcome = outcome_of(said)
+    return outcome._replace(event=outcome.event._replace(received_ns=said["received_ns"]))
+
+
+def _event(said: dict[str, Any]) -> Event:
+    return event_of(said)._replace(received_ns=said["received_ns"])
+
+
+def _pages(api: Api, kind: str, page_rows: int) -> Iterator[dict[str, Any]]:
+    next_ns = 0
+    while True:
+        page = api.get(f"/api/v1/provenance/{kind}?after_ns={next_ns}&limit={page_rows}")
+        yield from page["items"]
+        next_ns = page["next_ns"]
+        if not next_ns:
+            return

@@ -1,0 +1,75 @@
+"""I/O: what a service writes into the audit of its own accord: its start and its settings."""
+
+from __future__ import annotations
+
+import getpass
+import json
+import os
+from importlib.metadata import version
+from typing import Any, Final
+
+from collector.audit.log import AuditState, append_audit, check_audit, last_act, read_audit
+from collector.audit.seal import AuditSeal
+from collector.core.log import get_logger
+from collector.store.connect import Connections
+from collector.store.schema.migrate import load_views
+from collector.store.schema.view_times import note_views
+from dashboard.settings.settings import Settings
+from dashboard.settings.text import flat
+
+ACTOR: Final = "millworth"
+_CONFIGURED: Final = "configured"
+_log = get_logger("dashboard")
+
+
+def seal_audit(store: Connections, settings: Settings) -> None:
+    """Have what is done over this connection sealed by the key beside the log.
+
+    Raises:
+        ConfigError: the key is gone, and the head of the chain is not.
+    """
+    settings.wal_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    store.audit_seal = AuditSeal(settings.wal_dir.absolute())
+
+
+def note_start(store: Connections, settings: Settings, now_ns: int) -> None:
+    """Write down that this process began, by whom, and its settings where they are others.
+
+    Secrets are masked. `changed` names what differs from the last start. All that is done over
+    this connection is sealed from now on.
+    """
+    seal_audit(store, settings)
+    who = {"version": version("millworth"), "user": getpass.getuser(), "pid": os.getpid()}
+    _append(store, now_ns, "started", who)
+    note_schema(store, settings, now_ns)
+    said, last = flat(settings), last_act(store.client(), _CONFIGURED)
+    before = json.loads(last)["settings"] if last else said
+    changed = sorted(name for name in {*before, *said} if before.get(name) != said.get(name))
+    if changed or not last:
+        _append(store, now_ns, _CONFIGURED, {"changed": changed, "settings": said})
+
+
+def note_schema(store: Connections, settings: Settings, now_ns: int) -> None:
+    """Write down since when the views have their texts, where these settings changed one."""
+    s = settings
+    views = load_views(s.attributes, s.decisions, s.outcomes, s.store.cluster)
+    note_views(store, views, now_ns)
+
+
+def checked(store: Connections) -> AuditState:
+    """Return whether the whole chain holds; where it does not, the log says so."""
+    state = check_audit(read_audit(store.client()), store.audit_seal)
+    if state.broken_seq is not None:
+        _log.error("audit_broken", row=state.broken_seq, reason=state.reason)
+    return state
+
+
+def _append(store: Connections, now_ns: int, action: str, detail: dict[str, Any]) -> None:
+    append_audit(
+        store.client(),
+        at_ns=now_ns,
+        actor=ACTOR,
+        action=action,
+        detail=json.dumps(detail, sort_keys=True),
+        seal=store.audit_seal,
+    )

@@ -1,0 +1,72 @@
+"""I/O: the calibration canary: known delays through a live service, and what it made of them.
+
+Every so often a few decisions that suffer known delays go through a reference path beside the
+service, over its own receivers, log, store and jobs. How much of each delay attribution gives to
+the right segment is exported as an indicator of what its figures can be trusted with.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+
+from attribution.whatif.recovery import Recovered, Recovery, summary_of
+from collector.core.clock import NS_PER_MINUTE
+from collector.core.counters import Counters
+from collector.store.connect import Connections
+from dashboard.service.calibration import Calibration, Known, judge
+
+DELAY_MS = 20.0
+# Of the last ten runs: the canary of one run is seven decisions.
+JUDGED_HELD = 70
+# A decision settles in seconds; what takes a minute is not judged, and counted.
+LOST_AFTER_NS = NS_PER_MINUTE
+
+
+class Canary:
+    """Sends a few decisions a run, and judges those of earlier runs that are attributed by now."""
+
+    def __init__(self, otlp_endpoint: str, store: Connections, counters: Counters) -> None:
+        self._endpoint = otlp_endpoint
+        self._store = store
+        self._counters = counters
+        self._calibration: Calibration | None = None
+        self._sent: list[tuple[int, Known]] = []  # with the instant of their run
+        self._judged: deque[Recovered] = deque(maxlen=JUDGED_HELD)
+        self.lost = 0  # sent, and not attributed in time
+
+    @property
+    def recovery(self) -> Recovery:
+        """Return what became of the delays of the last runs."""
+        return summary_of(list(self._judged))
+
+    def run_once(self, now_ns: int) -> None:
+        """Judge what is attributed by now, and send anew."""
+        if self._calibration is None:
+            self._calibration = Calibration(self._endpoint, [DELAY_MS])
+            self._calibration.__enter__()
+        if self._sent:
+            self._judge(now_ns)
+        self._sent += [(now_ns, each) for each in self._calibration.run(1)]
+
+    def _judge(self, now_ns: int) -> None:
+        found = judge([each for _, each in self._sent], self._store, self._sent[0][0])
+        self._judged.extend(each.recovered for each in found)
+        done = {each.known.decision_id for each in found}
+        waiting = [each for each in self._sent if each[1].decision_id not in done]
+        self._sent = [each for each in waiting if now_ns - each[0] < LOST_AFTER_NS]
+        self.lost += len(waiting) - len(self._sent)
+        self._export()
+
+    def close(self) -> None:
+        """Stop the reference path."""
+        if self._calibration is not None:
+            self._calibration.__exit__(None, None, None)
+            self._calibration = None
+
+    def _export(self) -> None:
+        recovery = self.recovery
+        self._counters.calibration_decisions.set(recovery.decisions)
+        if recovery.right_segment_ratio is not None:
+            self._counters.calibration_right_ratio.set(recovery.right_segment_ratio)
+        if recovery.error_ratio_p99 is not None:
+            self._counters.calibration_error_ratio.set(recovery.error_ratio_p99)

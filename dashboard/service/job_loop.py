@@ -1,0 +1,76 @@
+"""I/O: one job of the service, run again and again."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+from collector.core.clock import NS_PER_S, Clock
+from collector.core.counters import Counters
+from collector.core.log import get_logger
+from collector.core.worker import Worker
+
+_log = get_logger("dashboard")
+
+
+class JobLoop:
+    """One job, run again and again by a thread of its own until it is stopped.
+
+    A run that fails is logged and counted, and the next one starts afresh: a job reads what it
+    has to do from the store, so nothing is lost by a failed run.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        interval_s: float,
+        run: Callable[[int], object],
+        clock: Clock,
+        counters: Counters,
+        close: Callable[[], None],
+    ) -> None:
+        self.name = name
+        self.last_success_ns = 0
+        self.done_ns: int | None = None  # the instant that the last run that came through was given
+        self.last_error = ""
+        self.interval_s = interval_s
+        self._run = run
+        self._clock = clock
+        self._counters = counters
+        self._close = close
+        self._stopping = threading.Event()
+        self.worker = Worker(f"job-{name}", self._loop, counters, clock)
+
+    def start(self) -> None:
+        """Begin with a first run at once."""
+        self.worker.start()
+
+    def stop(self) -> None:
+        """Let the current run finish, and end."""
+        self._stopping.set()
+        self.worker.end()
+
+    def _loop(self) -> None:
+        try:
+            while not self._stopping.is_set():
+                self.run_now()
+                self._stopping.wait(self.interval_s)
+        finally:
+            self._close()
+
+    def run_now(self) -> None:
+        """Run once, in the caller's thread."""
+        started_ns, now_ns = self._clock.monotonic_ns(), self._clock.now_ns()
+        try:
+            self._run(now_ns)
+        except Exception as error:  # noqa: BLE001  a job's loop outlives any failure of one run
+            self.last_error = f"{type(error).__name__}: {error}".splitlines()[0][:500]
+            self._counters.job_runs.labels(self.name, "failed").inc()
+            _log.error("job_failed", job=self.name, error=self.last_error, exc_info=True)
+        else:
+            self.last_success_ns = self._clock.now_ns()
+            self.done_ns = now_ns
+            self.last_error = ""
+            self._counters.job_runs.labels(self.name, "done").inc()
+        elapsed_ns = self._clock.monotonic_ns() - started_ns
+        self._counters.job_seconds.labels(self.name).observe(elapsed_ns / NS_PER_S)

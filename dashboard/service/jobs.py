@@ -1,0 +1,169 @@
+"""I/O: the roles of the service, and the jobs of each: the one list of what runs, and how often."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+from alerts.job import AlertsJob
+from attribution.experiments.job import ExperimentJob
+from attribution.jobs.attribution import AttributionJob
+from attribution.jobs.evidence import EvidenceJob
+from attribution.sensitivity.job import SlopeJob
+from attribution.whatif.analyst import Analyst
+from collector.core.clock import NS_PER_S
+from collector.core.errors import CaptureError
+from collector.core.http.address import authority
+from collector.provenance.live.job import ProvenanceJob
+from collector.write.event_sizes import EventSizes
+from dashboard.service.canary import Canary
+from dashboard.service.role import Role
+from dashboard.service.slo_gauges import BudgetGauges
+from dashboard.settings.settings import Settings
+from packet.jobs.packets import PacketJob
+
+if TYPE_CHECKING:
+    from dashboard.service.process import Service
+
+Run: TypeAlias = Callable[[int], object]  # is given the instant of the run
+
+# Event sizes are measured up to so long ago where no collector in this process says what is stored.
+_STORED_AFTER_S: Final = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One job of a role.
+
+    Attributes:
+        role: the processes that run it.
+        name: in the log, in metrics and on Health.
+        interval_s: seconds between the end of a run and the next.
+        make: returns the run, or None where the settings leave the job out.
+        stage: the stage of the pipeline that rests on it, "" for none.
+    """
+
+    role: Role
+    name: str
+    interval_s: Callable[[Settings], float]
+    make: Callable[[Service], Run | None]
+    stage: str = ""
+
+
+def _every(seconds: float) -> Callable[[Settings], float]:
+    return lambda _: seconds
+
+
+def _canary(service: Service) -> Run | None:
+    s = service.settings
+    if s.reference.canary_every_s <= 0:
+        return None
+    endpoint = f"http://{authority(s.collector.host, service.collector.http_port)}"
+    service.canary = Canary(endpoint, service.store, service.counters)
+    return service.canary.run_once
+
+
+def _packets(service: Service) -> Run:
+    recorder, s = service.recorder, service.settings
+    assert recorder is not None
+    job = service.packets = PacketJob(
+        service.packet_config,
+        s.attributes,
+        service.store,
+        recorder,
+        service.counters,
+        recorder.revive,
+    )
+
+    def run(now_ns: int) -> None:
+        service.capture_lost = job.run_once(now_ns, service.stored_ns()).capture_lost
+        if service.capture_lost and Role.SERVE not in service.roles:
+            # No page of this process would show it: a failed run is in the log and counted.
+            raise CaptureError(service.capture_lost)
+
+    return run
+
+
+def _attribution(service: Service) -> Run:
+    s = service.settings
+    job = service.attribution = AttributionJob(s.attribution, s.attributes, service.store)
+    # No further than what is stored: an insert may take longer than any overlap.
+    return lambda _: job.run_once(service.rising_ns(), service.stored_ns())
+
+
+def _evidence(service: Service) -> Run:
+    return EvidenceJob(service.store).run_once
+
+
+def _experiments(service: Service) -> Run:
+    return ExperimentJob(service.settings.attribution, service.store).run_once
+
+
+def _slope(service: Service) -> Run:
+    return SlopeJob(service.settings.attribution, service.store).run_once
+
+
+def _budgets(service: Service) -> Run:
+    analyst = Analyst(service.settings.attribution, service.store)
+    service.budgets = BudgetGauges(analyst, service.counters)
+    return service.budgets.run_once
+
+
+def _sizes(service: Service) -> Run:
+    def stored_ns() -> int:
+        known_ns = service.stored_ns()
+        return service.clock.now_ns() - _STORED_AFTER_S * NS_PER_S if known_ns is None else known_ns
+
+    service.sizes = EventSizes(service.store, service.counters, stored_ns)
+    return service.sizes.run_once
+
+
+def _provenance(service: Service) -> Run | None:
+    s = service.settings
+    if service.provenance_config.keys_path is None:
+        return None
+    # Without a collector in this process it reads what came late again.
+    job = service.provenance = ProvenanceJob(
+        service.provenance_config,
+        service.store,
+        service.counters,
+        s.attributes,
+        service.collector.stored_ns if Role.COLLECT in service.roles else None,
+    )
+    return lambda _: job.run_once(service.rising_ns())
+
+
+def _alerts(service: Service) -> Run:
+    service.alerts_job = AlertsJob(
+        service.settings.alerts,
+        service.store,
+        service.alerts_path,
+        service.counters,
+        progress=service.progress if Role.COLLECT in service.roles else None,
+    )
+    return service.alerts_job.run_once
+
+
+def _webhooks(service: Service) -> Run:
+    return service.alerts.deliver_due
+
+
+# In the order in which they are made and started.
+JOBS: Final = (
+    # A run of attribution is mostly the fixed cost of its queries: every second would cost twice
+    # as much, and a figure on a page is seconds old as it is.
+    Job(Role.ATTRIBUTE, "attribution", _every(2.0), _attribution, stage="attributed"),
+    Job(Role.ATTRIBUTE, "sizes", _every(30.0), _sizes),
+    Job(Role.ATTRIBUTE, "provenance", _every(4.0), _provenance),
+    Job(Role.ALERT, "alerts", lambda s: s.alerts.interval_s, _alerts, stage="alerted"),
+    Job(Role.ALERT, "webhooks", _every(1.0), _webhooks, stage="alerted"),
+    Job(Role.ATTRIBUTE, "evidence", _every(5.0), _evidence),
+    # A slope rests on weeks of decisions: an hour more is no news.
+    Job(Role.ATTRIBUTE, "slope", _every(3600.0), _slope),
+    # What an experiment may overspend is what it spends in this time, and in the services' second.
+    Job(Role.ATTRIBUTE, "experiments", _every(10.0), _experiments),
+    Job(Role.ATTRIBUTE, "budgets", _every(30.0), _budgets),
+    Job(Role.COLLECT, "canary", lambda s: s.reference.canary_every_s, _canary),
+    Job(Role.CAPTURE, "packets", _every(2.0), _packets),
+)

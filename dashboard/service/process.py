@@ -1,0 +1,393 @@
+"""I/O: the service in one process over one store: all of it (`millworth up`), or some roles.
+
+The embedded store has one owner, so with it the receivers, the jobs and the pages are threads of
+one process; only the packet recorder, which alone has a privilege, is a process of its own. Over a
+store that is a server each role may run in processes of its own, which exchange data through tables
+alone. `dashboard.service.jobs` lists the jobs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from collector.audit.log import AuditState
+from collector.auth.gate import Gate, load_tokens
+from collector.core.clock import NS_PER_S, Clock, RisingClock, SystemClock
+from collector.core.counters import Counters
+from collector.core.errors import (
+    CaptureError,
+    ConfigError,
+    MillworthError,
+)
+from collector.core.http.address import authority
+from collector.core.log import get_logger
+from collector.core.worker import Worker
+from collector.service import CollectorService
+from collector.store.connect import Connections, enter_directory
+from collector.store.cursors import furthest_cursor
+from dashboard.health.items import NoHealth
+from dashboard.health.pipeline import Stages, stage_items
+from dashboard.health.pipeline_metrics import StageMetrics
+from dashboard.health.readiness import Answer, Asgi, FrontDoor, readiness
+from dashboard.read.reader import Reader
+from dashboard.service.audit import checked, note_schema, note_start
+from dashboard.service.job_loop import JobLoop
+from dashboard.service.metrics_port import MetricsPort
+from dashboard.service.privacy import protection_of
+from dashboard.service.role import ALL, Role
+from dashboard.service.schema import bring_up, require_schema
+from dashboard.settings.settings import Settings
+from dashboard.web.server import DashboardServer
+
+if TYPE_CHECKING:
+    from alerts.job import AlertsJob
+    from alerts.rules.dead_man_watch import Progress
+    from attribution.jobs.attribution import AttributionJob
+    from collector.provenance.live.job import ProvenanceJob
+    from collector.write.event_sizes import EventSizes
+    from dashboard.service.canary import Canary
+    from dashboard.service.jobs import Job
+    from dashboard.service.slo_gauges import BudgetGauges
+    from packet.capture.start import LastingRecorder
+    from packet.config import PacketConfig
+    from packet.jobs.packets import PacketJob
+
+_log = get_logger("dashboard")
+
+# An event loop turns ten times a second; this is far beyond a busy machine.
+STALLED_S = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """Where the service listens, known once it is up; 0 is what this process does not open."""
+
+    grpc: int
+    http: int
+    dashboard: int
+    metrics: int
+
+
+class Service:
+    """The whole service, or some of its roles, started and stopped.
+
+    What receives and stores is imported with this module, and starts first; the jobs and the pages
+    take twice as long to load, and come while it receives.
+
+    Args:
+        settings: of every room.
+        roles: that this process runs.
+        clock: the time.
+        metrics_port: where a process without pages serves `/metrics`, 0 for any port.
+
+    Raises:
+        ConfigError: some roles alone over an embedded store, or a setting is missing.
+    """
+
+    # Set by the jobs that make them, so only where their role runs.
+    attribution: AttributionJob
+    sizes: EventSizes
+    budgets: BudgetGauges
+
+    def __init__(
+        self,
+        settings: Settings,
+        roles: Collection[Role] = ALL,
+        clock: Clock | None = None,
+        metrics_port: int | None = None,
+    ) -> None:
+        self.roles = frozenset(roles)
+        _require_server(settings, self.roles)
+        if Role.ALERT in self.roles:
+            settings.require_secrets()
+        self.settings = settings
+        self.clock = clock or SystemClock()
+        settings.require_certificates(self.clock.now_ns())
+        self._rising = RisingClock(self.clock)
+        self.counters = Counters()
+        listens = self.roles & {Role.COLLECT, Role.SERVE}
+        tokens = load_tokens(settings.access) if listens else ()
+        self.gate = Gate(tokens, self.counters, self.clock)
+        self.store = Connections(settings.store)
+        # Paths may be relative, and the working directory is about to be that of the store.
+        wal_dir = settings.wal_dir.absolute()
+        self.alerts_path = settings.alerts_path.absolute()
+        self.provenance_config = settings.provenance.anchored()
+        self.protection = protection_of(
+            settings, None if Role.COLLECT in self.roles else wal_dir, self.store
+        )
+        # Opened first: whoever holds the store holds the log and the alert state beside it.
+        enter_directory(settings.store)
+        self.store.client()
+        self._collector: CollectorService | None = None
+        if Role.COLLECT in self.roles:
+            self._collector = CollectorService(
+                settings.collector,
+                self.store,
+                wal_dir,
+                self.counters,
+                self.clock,
+                settings.attributes,
+                self.protection,
+                gate=self.gate,
+            )
+        self.alerts_job: AlertsJob | None = None
+        self.provenance: ProvenanceJob | None = None
+        self.canary: Canary | None = None
+        self.packets: PacketJob | None = None
+        self.recorder: LastingRecorder | None = None
+        self.packet_config = settings.packet
+        self.capture_off_reason = "the packet recorder has not been started"
+        self.capture_lost: str | None = None  # why the recorder did not answer the last run
+        self.stages = Stages(self)
+        if self.is_whole:
+            self.counters.registry.register(StageMetrics(self.stages, self.clock.now_ns))
+        self.loops: list[JobLoop] = []
+        self._jobs: dict[str, Job] = {}  # of each loop
+        self._server: DashboardServer | None = None
+        self._metrics_port = metrics_port
+        self._metrics: MetricsPort | None = None
+        self.audit: AuditState | None = None  # as the start found it
+
+    @property
+    def is_whole(self) -> bool:
+        """Return whether this process is all of the service."""
+        return self.roles == ALL
+
+    @property
+    def collector(self) -> CollectorService:
+        """Return what receives; this process has the role `collect`."""
+        assert self._collector is not None
+        return self._collector
+
+    @property
+    def alerts(self) -> AlertsJob:
+        """Return what judges the rules; this process has the role `alert`, and its rooms."""
+        assert self.alerts_job is not None
+        return self.alerts_job
+
+    @property
+    def ports(self) -> Ports:
+        """Return where this process listens."""
+        return Ports(
+            grpc=self._collector.grpc_port if self._collector else 0,
+            http=self._collector.http_port if self._collector else 0,
+            dashboard=self._server.port if self._server else 0,
+            metrics=self._metrics.port if self._metrics else 0,
+        )
+
+    def start(self) -> None:
+        """Bring the schema up or check it, replay the log, and begin to serve.
+
+        `collect` brings the schema up, as `millworth migrate` does; the others need it to be there.
+
+        Raises:
+            MillworthError: a line that names what is in the way; whatever was started is stopped.
+        """
+        try:
+            now_ns = self.clock.now_ns()
+            if Role.COLLECT in self.roles:
+                bring_up(self.store, self.settings, now_ns)
+            else:
+                require_schema(self.store, self.settings)
+            if self._metrics_port is not None:
+                self._metrics = MetricsPort(self._metrics_port, self.counters.registry)
+            if self.is_whole:
+                note_start(self.store, self.settings, now_ns)
+            elif Role.COLLECT in self.roles:
+                note_schema(self.store, self.settings, now_ns)
+            if self._collector is not None:
+                self._collector.go_on_from(furthest_cursor(self.store.client()))
+                self._collector.start()
+            elif Role.ATTRIBUTE in self.roles:
+                self._rising.raise_to(furthest_cursor(self.store.client()))
+            door = FrontDoor(self._early_readiness)
+            if Role.SERVE in self.roles:
+                self._server = DashboardServer(
+                    door, self.settings.dashboard, self.gate, self.counters, self.clock
+                )
+                self._server.start()
+            self._start_jobs(door)
+            if self.roles == {Role.CAPTURE}:
+                self._record(self.settings.packet)
+        except MillworthError:
+            self.stop(drain_seconds=0)
+            raise
+
+    def _start_jobs(self, door: FrontDoor) -> None:
+        """Make the jobs and the pages, then start; what they import takes longest of all."""
+        from dashboard.service.jobs import JOBS
+
+        runs = [
+            (job, run)
+            for job in JOBS
+            if job.role in self.roles - {Role.CAPTURE} and (run := job.make(self)) is not None
+        ]
+        if self.is_whole:
+            self.audit = checked(self.store)
+        if Role.SERVE in self.roles:
+            door.pages = self._pages()
+        for job, run in runs:
+            self._start_loop(job, run)
+
+    def _pages(self) -> Asgi:
+        from dashboard.api.context import AppContext
+        from dashboard.health.service import ServiceHealth
+        from dashboard.web.app import create_app
+
+        context = AppContext.of(
+            self.settings,
+            self.store,
+            ServiceHealth(self, self.stages) if self.is_whole else NoHealth(),
+            self.counters,
+            self.clock,
+            self.protection,
+            self.attribution if Role.ATTRIBUTE in self.roles else None,
+        )
+        pages: Asgi = create_app(context).server
+        return pages
+
+    def start_packets(self, config: PacketConfig | None = None) -> None:
+        """Start the recorder, or run on without it and say why on the Health page."""
+        try:
+            self._record(config or self.settings.packet)
+        except CaptureError as error:
+            self.capture_off_reason = str(error)
+            _log.warning("packets_not_recorded", reason=str(error))
+
+    def _record(self, config: PacketConfig) -> None:
+        from dashboard.service.jobs import JOBS
+        from packet.capture.start import LastingRecorder
+
+        if not config.enabled:
+            raise CaptureError("packet.enabled is false; set it to true to record packets")
+        self.packet_config = config
+        self.recorder = LastingRecorder(config, self.counters)
+        for job in JOBS:
+            if job.role is Role.CAPTURE and (run := job.make(self)) is not None:
+                self._start_loop(job, run)
+
+    def _start_loop(self, job: Job, run: Callable[[int], object]) -> None:
+        interval_s = job.interval_s(self.settings)
+        loop = JobLoop(job.name, interval_s, run, self.clock, self.counters, self.store.close)
+        self._jobs[job.name] = job
+        self.loops.append(loop)
+        loop.start()
+
+    def _early_readiness(self) -> Answer:
+        """Return how the stages are while there are no jobs and no pages."""
+        stages = self.stages if self.is_whole else None
+        return readiness(Reader(self.store).ping, lambda: stage_items(stages) if stages else ())
+
+    def describe(self) -> str:
+        """Return what is ready in words for a person."""
+        s, ports, parts = self.settings, self.ports, []
+        if Role.COLLECT in self.roles:
+            grpc = authority(s.collector.host, ports.grpc)
+            parts.append(f"OTLP on {grpc} (gRPC) and :{ports.http} (HTTP)")
+        if Role.SERVE in self.roles:
+            scheme = "https" if s.dashboard.tls.is_on else "http"
+            parts.append(f"dashboard {scheme}://{authority(s.dashboard.host, ports.dashboard)}")
+        if self.roles == {Role.CAPTURE}:
+            parts.append(f"recording {s.packet.interface} of {s.packet.host} into {s.store.place}")
+        if self.roles == {Role.ATTRIBUTE}:
+            parts.append(f"attributing what is in {s.store.place}")
+        if self.roles == {Role.ALERT}:
+            parts.append(f"judging what is in {s.store.place}")
+        return "; ".join(parts)
+
+    def stored_ns(self) -> int | None:
+        """Return until when all that was received is stored; None where this does not receive."""
+        return self._collector.stored_ns() if self._collector is not None else None
+
+    def rising_ns(self) -> int:
+        """Return the time by which data arrive here: one that never falls, across restarts too."""
+        return self._rising.now_ns() if self._collector is None else self._collector.now_ns()
+
+    def progress(self) -> Progress:
+        """Return how far the collector has come, for the dead man."""
+        from alerts.rules.dead_man_watch import Progress
+
+        return Progress(self.collector.newest_ns() or 0, self.collector.stored_ns())
+
+    def dead_webhooks(self) -> int:
+        """Return how many deliveries were given up."""
+        return self.alerts_job.status().dead if self.alerts_job is not None else 0
+
+    def done_ns(self, job: str) -> int | None:
+        """Return the instant up to which a job has done its work, None before its first run."""
+        return next((loop.done_ns for loop in self.loops if loop.name == job), None)
+
+    def judge_provenance(self, now_ns: int) -> None:
+        """Judge all that is stored, where nothing comes any more: what is not here is missing."""
+        if self.provenance is not None:
+            self.provenance.run_once(now_ns)
+            waited_ns = round(self.settings.provenance.missing_after_s * NS_PER_S)
+            self.provenance.run_once(now_ns + waited_ns)
+
+    def stalled(self) -> list[str]:
+        """Return the names of threads without a heartbeat; the service manager restarts on any."""
+        before_ns = self.clock.monotonic_ns() - round(STALLED_S * NS_PER_S)
+        beats_ns = {}
+        if self._collector is not None:
+            beats_ns["otlp-http"] = self._collector.http_ticked_ns()
+        if self._server is not None:
+            beats_ns["dashboard"] = self._server.ticked_ns()
+        recorder_lost = self.capture_lost and Role.SERVE not in self.roles
+        return [
+            *(name for name, at_ns in beats_ns.items() if at_ns < before_ns),
+            *(loop.name for loop in self.loops if not loop.worker.is_alive),
+            *(["recorder"] if recorder_lost else []),
+        ]
+
+    def workers(self) -> dict[str, list[Worker]]:
+        """Return the threads of the service by the stage that rests on them, "" where none does."""
+        workers = self._collector.workers() if self._collector is not None else {}
+        for loop in self.loops:
+            workers.setdefault(self._jobs[loop.name].stage, []).append(loop.worker)
+        if self._server is not None:
+            workers.setdefault("", []).append(self._server.worker)
+        return workers
+
+    def stop_jobs(self) -> None:
+        """End every job after its current run."""
+        for loop in self.loops:
+            loop.stop()
+
+    def stop(self, drain_seconds: float) -> bool:
+        """Stop receiving, store what is in the log, end the jobs; True if all was stored."""
+        if self.canary is not None:
+            # Before the receivers: its path exports what it still holds.
+            for loop in self.loops:
+                if loop.name == "canary":
+                    loop.stop()
+            self.canary.close()
+        drained = self._collector.stop(drain_seconds) if self._collector is not None else True
+        self.stop_jobs()
+        if self.recorder is not None:
+            self.recorder.stop()
+            self.recorder = None
+        if self._server is not None:
+            self._server.stop()
+            self._server = None
+        if self.alerts_job is not None:
+            self.alerts_job.close()
+        if self._metrics is not None:
+            self._metrics.close()
+        self.store.close()
+        return drained
+
+
+def _require_server(settings: Settings, roles: frozenset[Role]) -> None:
+    if roles != ALL and settings.store.embedded_path is not None:
+        raise ConfigError(
+            f"`millworth {', '.join(sorted(roles))}` needs a server in store.url; the embedded "
+            "store has one owner: run `millworth up`, which does all of it"
+        )
+    if roles == {Role.CAPTURE} and not settings.packet.host:
+        raise ConfigError(
+            "packet.host is empty, and recorders that share a store are told apart by it; "
+            "name this machine as its spans do in host.name"
+        )

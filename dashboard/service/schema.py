@@ -1,0 +1,46 @@
+"""I/O: the schema of the store at a start: brought up by who receives, checked by the others."""
+
+from __future__ import annotations
+
+from collector.core.errors import MigrationError
+from collector.core.log import get_logger
+from collector.store.connect import Connections
+from collector.store.retention import apply_retention
+from collector.store.schema.migrate import apply_views, migrate, pending_statements
+from dashboard.settings.settings import Settings
+
+_log = get_logger("dashboard")
+
+
+def bring_up(store: Connections, settings: Settings, now_ns: int) -> None:
+    """Apply what the store lacks: migrations, views under these settings, retention.
+
+    Raises:
+        MillworthError: the store does not take it.
+    """
+    s, client, cluster = settings, store.client(), settings.store.cluster
+    applied = migrate(client, now_ns, cluster=cluster)
+    if applied:
+        _log.info("schema_migrated", migrations=len(applied), last=applied[-1])
+    apply_views(client, s.attributes, s.decisions, s.outcomes, now_ns, cluster=cluster)
+    days = s.collector.retention_days
+    altered = apply_retention(client, s.retention, accepted_days=days, cluster=cluster)
+    if altered:
+        _log.info("retention_applied", tables=altered)
+
+
+def require_schema(store: Connections, settings: Settings) -> None:
+    """Check that the store has the schema of these settings.
+
+    Raises:
+        MigrationError: it lacks something; the text names the first.
+    """
+    s = settings
+    pending = pending_statements(
+        store.client(), s.attributes, s.decisions, s.outcomes, cluster=s.store.cluster
+    )
+    if pending:
+        raise MigrationError(
+            f"the store lacks {pending[0].name} and {len(pending) - 1} more; start "
+            "`millworth collect` with these settings, or run `millworth migrate`, first"
+        )

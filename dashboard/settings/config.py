@@ -1,0 +1,35 @@
+"""Pure: the settings of the dashboard and of `/api/v1`."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from collector.core.config import Section, TlsConfig
+
+# Of one file of outcomes, costs or rates that is sent to be imported.
+IMPORT_BYTES_MAX = 64 * 1024 * 1024
+
+
+class DashboardConfig(Section):
+    """Where the pages and `/api/v1` are served, and how often the pages read anew."""
+
+    host: str = Field(
+        default="127.0.0.1",
+        description="Address to listen on; beyond loopback only with tokens or client certificates",
+    )
+    port: int = Field(default=8050, ge=0, le=65535, description="Port to listen on; 0 takes any")
+    refresh_s: float = Field(
+        default=5.0, ge=1, le=3600, description="Time between two readings of an open page"
+    )
+    public_url: str = Field(
+        default="",
+        pattern=r"^(|https?://[^/\s]+)/?$",
+        description="Address by which browsers reach the pages; its host is then accepted",
+    )
+    workers: int = Field(
+        default=4, ge=1, le=64, description="Reads of the store that run at the same time"
+    )
+    connections_max: int = Field(
+        default=256, gt=0, description="Connections at a time; 503 over it"
+    )
+    tls: TlsConfig = Field(default_factory=TlsConfig)

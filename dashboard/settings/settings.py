@@ -1,0 +1,370 @@
+"""I/O: one TOML with every room's section; the only reader of settings files and environment.
+
+A key is looked up in this order: the environment (`MILLWORTH__STORE__URL`), the file, the default.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import os
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from pydantic import BaseModel, Field, ValidationError, model_validator
+
+from alerts.config import AlertsConfig
+from attribution.core.config import AttributionConfig
+from collector.auth.gate import load_tokens, require_authentication
+from collector.auth.tls import load as load_certificate
+from collector.auth.tokens import AccessConfig
+from collector.core.config import (
+    AttributesConfig,
+    CollectorConfig,
+    DecisionsConfig,
+    OutcomesConfig,
+    Section,
+    StoreConfig,
+    TlsConfig,
+)
+from collector.core.errors import ConfigError
+from collector.core.key_files import require_secret_mode
+from collector.privacy.guard import check_keys
+from collector.privacy.rules import EncryptionConfig, IdentifiersConfig, require_untouched
+from collector.provenance.config import ProvenanceConfig
+from collector.provenance.keyring_file import read_ring
+from collector.store.retention_policy import RetentionConfig
+from dashboard.settings.config import DashboardConfig
+from packet.config import PacketConfig
+
+ENV_PREFIX = "MILLWORTH__"
+DEFAULT_FILE = Path("millworth.toml")
+_SECRET_KEY: Final = re.compile(
+    r"alerts\.webhooks\.\d+\.secret|(?:identifiers|encryption)\.keys|access\.token"
+)
+_PASSWORD: Final = re.compile(r"://[^/@\s:]*:[^/@\s]+@")  # in an address
+
+
+class ReferenceConfig(Section):
+    """The reference decision path, which `millworth demo` and the calibration canary run."""
+
+    seed: int = Field(default=20261125, ge=0, description="Seed of the world and of the traffic")
+    rate_per_s: float = Field(default=60.0, gt=0, le=1000, description="Decisions a second")
+    redis_url: str | None = Field(
+        default=None,
+        pattern=r"^(redis|rediss|valkey|unix)://.+",
+        description="A Valkey or Redis for identity and offers; by default an embedded one",
+    )
+    canary_every_s: float = Field(
+        default=0.0,
+        ge=0,
+        le=86_400,
+        description="Send decisions with known delays through a reference path of its own so "
+        "often, and export how much of them attribution finds; 0 is never. Needs the extra demo, "
+        "or redis_url",
+    )
+
+
+class Settings(Section):
+    """Everything that millworth.toml can say."""
+
+    store: StoreConfig = Field(default_factory=StoreConfig)
+    collector: CollectorConfig = Field(default_factory=CollectorConfig)
+    attributes: AttributesConfig = Field(default_factory=AttributesConfig)
+    decisions: DecisionsConfig = Field(default_factory=DecisionsConfig)
+    outcomes: OutcomesConfig = Field(default_factory=OutcomesConfig)
+    retention: RetentionConfig = Field(default_factory=RetentionConfig)
+    identifiers: IdentifiersConfig = Field(default_factory=IdentifiersConfig)
+    encryption: EncryptionConfig = Field(default_factory=EncryptionConfig)
+    provenance: ProvenanceConfig = Field(default_factory=ProvenanceConfig)
+    packet: PacketConfig = Field(default_factory=PacketConfig)
+    attribution: AttributionConfig = Field(default_factory=AttributionConfig)
+    alerts: AlertsConfig = Field(default_factory=AlertsConfig)
+    dashboard: DashboardConfig = Field(default_factory=DashboardConfig)
+    access: AccessConfig = Field(default_factory=AccessConfig)
+    reference: ReferenceConfig = Field(default_factory=ReferenceConfig)
+
+    @model_validator(mode="after")
+    def _rules_leave_figures_alone(self) -> Settings:
+        require_untouched(self.identifiers, self.attributes.map)
+        return self
+
+    @property
+    def data_dir(self) -> Path:
+        """Return the directory of everything that is not in the store: the log, alert state."""
+        path = self.store.embedded_path
+        return path.parent if path is not None else Path("/var/lib/millworth")
+
+    @property
+    def wal_dir(self) -> Path:
+        """Return the directory of the write-ahead log."""
+        return self.collector.wal_dir or self.data_dir / "wal"
+
+    @property
+    def alerts_path(self) -> Path:
+        """Return the file that holds the state of alerts."""
+        return self.alerts.state_path or self.data_dir / "alerts.sqlite"
+
+    @property
+    def listeners(self) -> tuple[tuple[str, str, str, TlsConfig], ...]:
+        """Return each listener: its name, the key of its address, the address and its TLS."""
+        return (
+            ("OTLP/gRPC", "collector.host", self.collector.host, self.collector.tls),
+            ("OTLP/HTTP", "collector.host", self.collector.host, self.collector.tls),
+            ("the dashboard", "dashboard.host", self.dashboard.host, self.dashboard.tls),
+        )
+
+    def require_secrets(self) -> None:
+        """Raise ConfigError where a webhook or a token lacks its secret, or a door is open.
+
+        Only what serves needs them: a query shall run in a shell that knows no secrets.
+        """
+        check_keys(self.identifiers, self.encryption)
+        if self.provenance.keys_path is not None:
+            read_ring(self.provenance.keys_path)
+        asks = bool(load_tokens(self.access))
+        for listener, key, host, tls in self.listeners:
+            require_authentication(listener, key, host, tls, asks=asks)
+        for place, webhook in enumerate(self.alerts.webhooks):
+            if not webhook.secret.get_secret_value():
+                raise ConfigError(
+                    f"alerts.webhooks.{place}.secret: webhook {webhook.name} has none; set "
+                    f"{ENV_PREFIX}ALERTS__WEBHOOKS__{place}__SECRET to whsec_ and base64 of 24 to "
+                    "64 random bytes"
+                )
+
+    def require_certificates(self, now_ns: int) -> None:
+        """Raise ConfigError where a certificate or its key cannot be used at this instant."""
+        for tls, section in (
+            (self.collector.tls, "collector.tls"),
+            (self.dashboard.tls, "dashboard.tls"),
+        ):
+            if tls.is_on:
+                load_certificate(tls, section, now_ns)
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """Settings, and where each key that is not a default came from (`store.url` -> `env`)."""
+
+    settings: Settings
+    origins: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceManager:
+    """How systemd wants to hear from us; see sd_notify(3) and sd_watchdog_enabled(3)."""
+
+    notify_socket: str  # empty where nobody listens
+    watchdog_seconds: float | None  # None where nobody waits
+
+
+def service_manager(environment: Mapping[str, str] | None = None) -> ServiceManager:
+    """Return what the environment says of the service manager."""
+    variables = os.environ if environment is None else environment
+    limit = variables.get("WATCHDOG_USEC", "")
+    is_for_us = variables.get("WATCHDOG_PID", str(os.getpid())) == str(os.getpid())
+    return ServiceManager(
+        notify_socket=variables.get("NOTIFY_SOCKET", ""),
+        watchdog_seconds=int(limit) / 1e6 if limit.isdigit() and is_for_us else None,
+    )
+
+
+def load(
+    path: Path | None = None,
+    overrides: Mapping[str, Any] | None = None,
+    environment: Mapping[str, str] | None = None,
+) -> Loaded:
+    """Read the settings.
+
+    Args:
+        path: the file; None reads `millworth.toml` here where there is one.
+        overrides: values that beat file and environment, nested as the file is.
+        environment: by default the process's own.
+
+    Raises:
+        ConfigError: one line that names the file or variable, the key and the remedy.
+    """
+    named = path or DEFAULT_FILE
+    origins: dict[str, str] = {}
+    tree = _read_file(named) if path is not None or named.exists() else {}
+    _note(origins, tree, str(named))
+    _merge_environment(tree, os.environ if environment is None else environment, origins)
+    if overrides:
+        _merge(tree, overrides)
+        _note(origins, overrides, "command")
+    try:
+        return Loaded(Settings.model_validate(tree), origins)
+    except ValidationError as error:
+        raise ConfigError(_explain(error, named, origins)) from error
+
+
+def _read_file(path: Path) -> dict[str, Any]:
+    try:
+        with path.open(encoding="utf-8") as opened:
+            mode, text = os.fstat(opened.fileno()).st_mode, opened.read()
+    except FileNotFoundError as error:
+        raise ConfigError(
+            f"{path}: there is no such file; name one with --config, or write one with "
+            "`millworth config print --example > millworth.toml`"
+        ) from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path}: not UTF-8 text; save it as UTF-8") from error
+    except OSError as error:
+        raise ConfigError(
+            f"{path}: cannot be read: {error.strerror}; correct its owner or mode, or name "
+            "another file with --config"
+        ) from error
+    try:
+        tree = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{path}: not TOML: {error}; correct that line") from error
+    for key in _secrets(tree, ""):
+        require_secret_mode(path, mode, f"{key} is a secret")
+    return tree
+
+
+def _secrets(tree: object, place: str) -> Iterator[str]:
+    """Yield the keys under which a file holds secrets."""
+    if isinstance(tree, dict):
+        for key, value in tree.items():
+            yield from _secrets(value, f"{place}.{key}" if place else key)
+    elif isinstance(tree, list):
+        for number, value in enumerate(tree):
+            yield from _secrets(value, f"{place}.{number}")
+    elif isinstance(tree, str) and (
+        (tree and _SECRET_KEY.fullmatch(place)) or _PASSWORD.search(tree)
+    ):
+        yield place
+
+
+def _merge_environment(
+    tree: dict[str, Any], environment: Mapping[str, str], origins: dict[str, str]
+) -> None:
+    for name in sorted(environment):
+        if not name.startswith(ENV_PREFIX):
+            continue
+        keys = [key.lower() for key in name.removeprefix(ENV_PREFIX).split("__")]
+        _set(tree, keys, _env_value(environment[name]), name)
+        origins[".".join(keys)] = name
+
+
+def _env_value(text: str) -> object:
+    """Read a variable: JSON where it is JSON (numbers, booleans, lists), else the text itself."""
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError:
+        return text
+
+
+def _set(tree: dict[str, Any], keys: list[str], value: object, name: str) -> None:
+    """Put a value at a path; a number in the path is an index of a list that is there."""
+    here: Any = tree
+    for key in keys[:-1]:
+        if isinstance(here, list):
+            index = int(key) if key.isdigit() else -1
+            if not 0 <= index < len(here):
+                raise ConfigError(f"{name}: there is no entry {key}; the file has {len(here)}")
+            here = here[index]
+        elif key.isdigit() and key not in here:
+            raise ConfigError(
+                f"{name}: the settings have no list with an entry {key} there; add the entry to "
+                "the file, or name the file with --config"
+            )
+        else:
+            here = here.setdefault(key, {})
+        if not isinstance(here, dict | list):
+            raise ConfigError(f"{name}: {key} is a value, not a section; remove what follows it")
+    if isinstance(here, list):
+        raise ConfigError(f"{name}: names an entry of a list; add the key inside it")
+    here[keys[-1]] = value
+
+
+def _merge(tree: dict[str, Any], more: Mapping[str, Any]) -> None:
+    for key, value in more.items():
+        if isinstance(value, Mapping) and isinstance(tree.get(key), dict):
+            _merge(tree[key], value)
+        else:
+            tree[key] = value
+
+
+def _note(origins: dict[str, str], tree: Mapping[str, Any], origin: str, prefix: str = "") -> None:
+    for key, value in tree.items():
+        if isinstance(value, Mapping):
+            _note(origins, value, origin, f"{prefix}{key}.")
+        else:
+            origins[f"{prefix}{key}"] = origin
+
+
+def _explain(error: ValidationError, path: Path, origins: Mapping[str, str]) -> str:
+    first = error.errors(include_url=False)[0]
+    location = [part for part in first["loc"] if part != "[key]"]
+    key = ".".join(str(part) for part in location)
+    origin = origins.get(key, str(path))
+    more = "" if error.error_count() == 1 else f" (and {error.error_count() - 1} more)"
+    if first["type"] == "extra_forbidden":
+        near = _did_you_mean(location)
+        hint = f"; did you mean {near}?" if near else "; remove it"
+        return f"{origin}: {key} is not a setting{hint}{more}"
+    if first["type"] == "missing":
+        return f"{origin}: {key} is missing; set it there, or in {_variable(location)}{more}"
+    value = first.get("input")
+    # The value of a section would show the secrets in it.
+    whole = ":" if first["type"] == "value_error" else ""  # what is said of a section
+    shown = f" is {value!r}:" if _may_be_shown(key, value) else whole
+    said = first["msg"].removeprefix("Value error, ")
+    if first["type"] == "string_pattern_mismatch":
+        # What the key means helps where a regular expression would be shown.
+        said = f"expected {_meaning(location) or first['ctx']['pattern']}"
+    return f"{origin}: {key}{shown} {said}{more}"
+
+
+def _variable(location: list[int | str]) -> str:
+    return ENV_PREFIX + "__".join(str(part).upper() for part in location)
+
+
+def _meaning(location: list[int | str]) -> str | None:
+    model: Any = Settings
+    names = [part for part in location if isinstance(part, str)]
+    for part in names[:-1]:
+        model = _section_of(model, part)
+        if model is None:
+            return None
+    field = model.model_fields.get(names[-1])
+    return field.description if field is not None else None
+
+
+def _may_be_shown(key: str, value: object) -> bool:
+    # Of a token, what was put in the wrong place may be the token itself.
+    return (
+        isinstance(value, str | int | float)
+        and "secret" not in key
+        and not key.startswith("access.")
+        and not key.endswith(".keys")
+    )
+
+
+def _did_you_mean(location: list[int | str]) -> str | None:
+    model: Any = Settings
+    for part in location[:-1]:
+        if isinstance(part, int):
+            continue
+        model = _section_of(model, part)
+        if model is None:
+            return None
+    near = difflib.get_close_matches(str(location[-1]), list(model.model_fields), n=1, cutoff=0.5)
+    return ".".join(map(str, [*location[:-1], near[0]])) if near else None
+
+
+def _section_of(model: type[BaseModel], key: str) -> type[BaseModel] | None:
+    field = model.model_fields.get(key)
+    if field is None:
+        return None
+    for candidate in (field.annotation, *getattr(field.annotation, "__args__", ())):
+        if isinstance(candidate, type) and issubclass(candidate, BaseModel):
+            return candidate
+    return None

@@ -1,0 +1,172 @@
+"""Pure: settings as text: the effective ones, and the commented example with every key."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from pydantic import BaseModel, SecretStr
+from pydantic.fields import FieldInfo
+
+from dashboard.settings.settings import Settings
+
+_MASK = "**********"
+# Of a URL: after the user, or as a parameter; a password may hold an @ of its own.
+_PASSWORD = re.compile(r"(://[^/\s:@]*:)[^/\s]*(?=@)|([?&]password=)[^&\s]*", re.IGNORECASE)
+_HEAD = """\
+# Every setting of Millworth with its default. It runs as it is.
+# Any key from the environment: MILLWORTH__STORE__URL, MILLWORTH__DASHBOARD__PORT, ...
+# Secrets belong in the environment: MILLWORTH__ALERTS__WEBHOOKS__0__SECRET,
+# MILLWORTH__ACCESS__TOKEN.
+# Written by `millworth config print --example`; do not edit it here.
+"""
+
+# Lists of tables cannot be shown by a default of none: each gets one entry, commented out.
+_ENTRIES = {
+    "decisions.match": """\
+# [[decisions.match]]
+# service = "shop"                 # service.name, empty for any
+# span_name = "POST /checkout"     # name of the span, empty for any
+# kind = "server"                  # server, client, producer, consumer or internal
+# attributes = {"http.route" = "/checkout"}
+# action = "checkout"              # decision.action of what matches
+""",
+    "attribution.rules": """\
+# [[attribution.rules]]
+# service = "^pricing$"            # regular expression on service.name
+# span_name = "^cache\\\\."          # regular expression on the span's name
+# latency_class = "store"          # network, compute or store
+""",
+    "alerts.rules": """\
+# [[alerts.rules]]
+# name = "fast-burn"
+# severity = "page"                # page or ticket
+# budget_usd = 10000.0             # loss allowed in budget_days
+# budget_days = 30.0
+# budget_share = 0.02              # share of it lost in the long window at which it fires
+# long_window_s = 3600
+# short_window_s = 300
+# runbook_url = "https://example.com/runbooks/fast-burn"
+""",
+    "access.tokens": """\
+# [[access.tokens]]                # `millworth token new` prints one
+# name = "shop"                    # in counters and logs
+# hash = "sha256:..."              # or hash_file = "/path"; never the token
+# scopes = ["traces", "logs", "metrics"]  # beside them outcomes, read and admin
+# expires = 2027-06-30T00:00:00Z   # by default never
+# requests_per_s = 100.0           # by default any
+# bytes_per_s = 10000000.0         # after decompression; by default any
+""",
+    "identifiers.rules": """\
+# [[identifiers.rules]]
+# attribute = "customer.*"         # a name, or a prefix with * at its end
+# action = "tokenise"              # tokenise, hash (a token that never rotates), drop or keep
+""",
+    "alerts.webhooks": """\
+# [[alerts.webhooks]]
+# name = "router"
+# url = "https://router.example.com/hooks/millworth"
+""",
+}
+
+
+def example() -> str:
+    """Return millworth.example.toml: every key, its meaning and its default."""
+    lines = [_HEAD]
+    defaults = Settings()
+    for name in Settings.model_fields:
+        lines += _section(name, getattr(defaults, name), {}, with_meaning=True)
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def effective(settings: Settings, origins: Mapping[str, str], *, with_origin: bool) -> str:
+    """Return the settings in force as TOML, secrets masked."""
+    lines: list[str] = []
+    shown = origins if with_origin else {}
+    for name in Settings.model_fields:
+        lines += _section(name, getattr(settings, name), shown, with_meaning=False)
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def flat(settings: Settings) -> dict[str, str]:
+    """Return every setting by its whole name, as text; secrets masked."""
+    return dict(_flat("", settings.model_dump()))
+
+
+def _flat(path: str, value: object) -> Iterator[tuple[str, str]]:
+    if isinstance(value, dict):
+        for name, item in value.items():
+            yield from _flat(f"{path}.{name}" if path else str(name), item)
+    elif isinstance(value, tuple) and _has_entries(value):
+        for number, item in enumerate(value):
+            yield from _flat(f"{path}.{number}", item)
+    elif value is not None:
+        yield path, _value(value)
+
+
+def _has_entries(value: tuple[Any, ...]) -> bool:
+    return bool(value) and isinstance(value[0], dict)
+
+
+def _section(
+    path: str, section: BaseModel, origins: Mapping[str, str], *, with_meaning: bool
+) -> Iterator[str]:
+    yield f"[{path}]"
+    later: list[str] = []
+    for name, field in type(section).model_fields.items():
+        key, value = f"{path}.{name}", getattr(section, name)
+        if isinstance(value, BaseModel):
+            later += _section(key, value, origins, with_meaning=with_meaning)
+        elif isinstance(value, dict):
+            later += _table(key, value, field, with_meaning=with_meaning)
+        elif isinstance(value, tuple) and (key in _ENTRIES or _has_tables(value)):
+            later += _entries(key, value, with_meaning=with_meaning)
+        else:
+            if with_meaning and field.description:
+                yield f"# {field.description}"
+            origin = f"  # {origins[key]}" if key in origins else ""
+            yield f"# {name} =" if value is None else f"{name} = {_value(value)}{origin}"
+    yield ""
+    yield from later
+
+
+def _has_tables(value: tuple[Any, ...]) -> bool:
+    return bool(value) and isinstance(value[0], BaseModel)
+
+
+def _table(
+    key: str, value: Mapping[str, Any], field: FieldInfo, *, with_meaning: bool
+) -> Iterator[str]:
+    if with_meaning and field.description:
+        yield f"# {field.description}"
+    yield f"[{key}]"
+    yield from (f"{_value(name)} = {_value(item)}" for name, item in value.items())
+    yield ""
+
+
+def _entries(key: str, value: tuple[Any, ...], *, with_meaning: bool) -> Iterator[str]:
+    if with_meaning and not value:
+        yield _ENTRIES[key]
+    for entry in value:
+        yield f"[[{key}]]"
+        for name in type(entry).model_fields:
+            # TOML has no null: a key that is not set is left out.
+            if getattr(entry, name) is not None:
+                yield f"{name} = {_value(getattr(entry, name))}"
+        yield ""
+
+
+def _value(value: object) -> str:
+    if isinstance(value, SecretStr):
+        return f'"{_MASK}"' if value.get_secret_value() else '""'
+    if isinstance(value, bool | int | float):
+        return json.dumps(value)
+    if isinstance(value, tuple):
+        return f"[{', '.join(_value(item) for item in value)}]"
+    if isinstance(value, Mapping):
+        inner = ", ".join(f"{_value(name)} = {_value(item)}" for name, item in value.items())
+        return f"{{{inner}}}"
+    # A TOML basic string escapes as JSON does.
+    return json.dumps(_PASSWORD.sub(rf"\1\2{_MASK}", str(value)), ensure_ascii=False)

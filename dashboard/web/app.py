@@ -1,0 +1,273 @@
+"""I/O: joins pages, `/api/v1` and the store into one application."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import dash_mantine_components as dmc
+from dash import ClientsideFunction, Dash, Input, Output, State, dcc, html, set_props
+from dash.backends._fastapi import reset_current_request, set_current_request
+from fastapi import FastAPI
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse, Response
+
+from collector.core.errors import MillworthError
+from collector.core.log import get_logger
+from dashboard.api.app import create_api, reference_of
+from dashboard.api.context import AppContext
+from dashboard.pages import decision, decisions, health, overview
+from dashboard.pages.context import ERROR_ID, PageContext
+from dashboard.read.workers import Workers
+from dashboard.web.abandoned import AbandonedRequests
+from dashboard.web.dash_requests import DashRequests
+from dashboard.web.episode_links import EpisodeLinks
+from dashboard.web.security import RequestGuard, SecurityHeaders, content_security_policy
+
+ASSETS_DIR = Path(__file__).parent / "assets"
+# In the order of the menu; a page of the menu has a path, one that is reached from another has not.
+PAGES = (overview, decisions, decision, health)
+MENU = (overview, decisions, health)
+
+_INDEX = """<!DOCTYPE html>
+<html lang="en">
+    <head>
+        {%metas%}
+        <title>{%title%}</title>
+        <script src="/assets/boot.js"></script>
+        <link rel="icon" href="/assets/icon.svg" type="image/svg+xml">
+        {%css%}
+    </head>
+    <body>
+        <a class="skip" href="#page">Skip to the page</a>
+        {%app_entry%}
+        <footer>
+            {%config%}
+            {%scripts%}
+            {%renderer%}
+        </footer>
+    </body>
+</html>"""
+
+_log = get_logger("dashboard")
+
+
+def create_app(of: AppContext) -> Dash:
+    """Return the application; `.server` is the FastAPI application that uvicorn runs."""
+    workers = Workers(of.dashboard.workers, "pages")
+    reader = of.reader
+    context = PageContext(
+        reader=reader,
+        health=of.health,
+        workers=workers,
+        config=of.dashboard,
+        clock=of.clock,
+        reference=reference_of(of.attribution),
+        prior_basis=of.attribution.slope.basis,
+    )
+    server = create_api(of, workers)
+    app = _dash(server)
+    # Otherwise each page opens a WebSocket beside the requests that its callbacks make.
+    app.backend.websocket_capability = False
+    app.layout = _shell()
+    for module in PAGES:
+        module.register(app, context)
+    _register_frame(app, context)
+    # Dash does this on the first request of "/" only; a permalink may be the first of all.
+    app._setup_server()
+    _serve_pages(app)
+    policy = content_security_policy(app.csp_hashes())
+    server.add_middleware(DashRequests, dash_app=app)
+    server.add_middleware(EpisodeLinks, reader=reader, workers=workers)
+    server.add_middleware(AbandonedRequests)
+    server.add_middleware(RequestGuard, public_url=of.dashboard.public_url, host=of.dashboard.host)
+    server.add_middleware(SecurityHeaders, policy=policy)
+    return app
+
+
+def _dash(server: FastAPI) -> Dash:
+    return Dash(
+        "dashboard",
+        server=server,
+        backend="fastapi",
+        title="Millworth",
+        update_title="",
+        index_string=_INDEX,
+        assets_folder=str(ASSETS_DIR),
+        # The index page loads it itself, before anything is drawn.
+        assets_ignore=r"boot\.js",
+        compress=True,
+        suppress_callback_exceptions=True,
+        on_error=_show_failure,
+        meta_tags=[{"name": "viewport", "content": "width=device-width, initial-scale=1"}],
+        add_log_handler=False,
+    )
+
+
+def _shell() -> Any:  # noqa: ANN401  a Dash component
+    """Return the frame around every page: header, menu, the error panel, and the page's place."""
+    header = html.Div(
+        [
+            dmc.Burger(id="menu-burger", size="sm", hiddenFrom="sm", **_label("Menu")),
+            html.A("Millworth", href="/", className="brand"),
+            html.Span("what each millisecond is worth", className="note tagline"),
+            dmc.SegmentedControl(
+                id="theme",
+                data=[
+                    {"value": value, "label": label}
+                    for value, label in (("light", "Light"), ("dark", "Dark"), ("auto", "System"))
+                ],
+                value="auto",
+                size="xs",
+                persistence=True,
+                persistence_type="local",
+                **_label("Colour scheme"),
+            ),
+        ],
+        className="header",
+    )
+    menu = [dmc.NavLink(label=m.TITLE, href=m.PATH, active="exact") for m in MENU]
+    return dmc.MantineProvider(
+        [
+            dcc.Location(id="url", refresh="callback-nav"),
+            dcc.Store(id="route"),
+            dmc.AppShell(
+                [
+                    dmc.AppShellHeader(header),
+                    dmc.AppShellNavbar(menu, p="xs"),
+                    dmc.AppShellMain(
+                        [
+                            html.Div(id=ERROR_ID, className="error", role="alert", hidden=True),
+                            html.Div(id="page", tabIndex=-1),
+                        ]
+                    ),
+                ],
+                id="frame",
+                header={"height": 48},
+                navbar={"width": 152, "breakpoint": "sm", "collapsed": {"mobile": True}},
+                padding="sm",
+            ),
+        ],
+        id="mantine",
+        defaultColorScheme="auto",
+        theme={"primaryColor": "blue", "cursorType": "pointer"},
+    )
+
+
+def _register_frame(app: Dash, context: PageContext) -> None:
+    """Attach what every page shares; what only the browser can know runs in the browser."""
+
+    def open_page(route: str | None, query: str | None) -> Any:  # noqa: ANN401  a component
+        for module in PAGES:
+            if route == module.PATH:
+                return module.layout(query or "", context)
+        return html.Div([html.H1("No such page"), html.A("Go to the overview", href="/")])
+
+    app.callback(
+        Output("page", "children"),
+        Input("route", "data"),
+        State("url", "search"),
+        prevent_initial_call=True,
+    )(open_page)
+
+    def in_browser(name: str, outputs: object, *inputs: object) -> None:
+        app.clientside_callback(ClientsideFunction("millworth", name), outputs, *inputs)
+
+    in_browser(
+        "route",
+        Output("route", "data"),
+        Input("url", "pathname"),
+        Input("url", "search"),
+        State("route", "data"),
+    )
+    in_browser("theme", Output("mantine", "forceColorScheme"), Input("theme", "value"))
+    in_browser(
+        "menu",
+        [Output("frame", "navbar"), Output("menu-burger", "opened")],
+        Input("menu-burger", "opened"),
+        Input("route", "data"),
+        State("frame", "navbar"),
+    )
+    for name, tick in ((overview.NAME, overview.TICK), (decisions.NAME, decisions.TICK)):
+        controls = [
+            (f"{name}-{part}", prop)
+            for part, prop in (
+                ("window", "value"), ("action", "value"), ("region", "value"), ("live", "checked")
+            )
+        ]  # fmt: skip
+        in_browser(
+            "scope",
+            [Output(*control) for control in controls],
+            Input("url", "search"),
+            *(Input(*control) for control in controls),
+            State(f"{name}-asof-iso", "data"),
+        )
+        in_browser("pace", Output(tick, "max_intervals"), Input(f"{name}-live", "checked"))
+    in_browser(
+        "openCell",
+        Output("overview-heatmap-go", "data"),
+        Input("overview-heatmap", "clickData"),
+        State("overview-heatmap", "figure"),
+    )
+    in_browser(
+        "search",
+        Output("decisions-go", "data"),
+        Input("decisions-search", "n_submit"),
+        Input("decisions-order", "value"),
+        State("decisions-search", "value"),
+    )
+    in_browser(
+        "sameTime",
+        Output("decision-packets-box", "data-range"),
+        Input("decision-waterfall", "relayoutData"),
+    )
+
+
+def _serve_pages(app: Dash) -> None:
+    """Answer each page's path with the index; any other path is 404, as it should be."""
+
+    def index(request: Request, status: int) -> HTMLResponse:
+        # Dash sets this for "/" itself, and its index reads it.
+        token = set_current_request(request)
+        try:
+            return HTMLResponse(app.index(), status_code=status)
+        finally:
+            reset_current_request(token)
+
+    async def page(request: Request) -> HTMLResponse:
+        return index(request, 200)
+
+    async def missing(request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)
+        wants_page = "text/html" in request.headers.get("accept", "")
+        if wants_page and not request.url.path.startswith("/api/"):
+            return index(request, 404)
+        return JSONResponse({"error": str(error.detail)}, status_code=404)
+
+    for path in {module.PATH.partition("?")[0] for module in PAGES} - {"/"}:
+        app.server.add_api_route(path, page, methods=["GET"], include_in_schema=False)
+    app.server.add_exception_handler(404, missing)
+
+
+def _show_failure(error: Exception) -> None:
+    """Turn a failed reading into one visible panel and one log line; figures stay as they were."""
+    known = isinstance(error, MillworthError)
+    _log.error(
+        "page_read_failed",
+        error=f"{type(error).__name__}: {error}".splitlines()[0][:500],
+        exc_info=None if known else error,
+    )
+    said = str(error).splitlines()[0][:300] if known else "an error of ours; the log has it"
+    set_props(
+        ERROR_ID,
+        {
+            "hidden": False,
+            "children": f"This page could not be read: {said}. What is shown is from the reading "
+            "before. It is tried again by itself.",
+        },
+    )
+
+
+def _label(text: str) -> dict[str, str]:
+    return {"aria-label": text}

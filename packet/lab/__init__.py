@@ -1,0 +1,4 @@
+"""Network namespaces and a delaying forwarder, for tests and drills.
+
+Imports nothing of the room. Begin with `network`.
+"""

@@ -1,0 +1,286 @@
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from alerts.config import WebhookConfig
+from alerts.delivery.outbox import Outbox
+from alerts.delivery.webhook import WebhookSender
+from alerts.rows import Message
+from alerts.rules.decision_class import DecisionClass
+from alerts.rules.state_machine import first_state
+from alerts.signature import verify
+from alerts.state.retry import RETRY_DELAYS_S
+from alerts.state.sqlite import AlertStore, Judgement
+from collector.core.clock import NS_PER_S
+from collector.core.counters import Counters
+from tests.conftest import NOW_NS, ManualClock
+from tests.support.alerts.builders import SECRET, endpoint, event, message
+
+ALLOWED = ("127.0.0.1",)
+STATE = first_state("burn", DecisionClass("checkout", "eu-west"), NOW_NS)
+
+
+class ScriptedReceiver:
+    """A real HTTP server that answers what the test says, and 200 when the script is over."""
+
+    def __init__(self) -> None:
+        self.answers: list[tuple[int, dict[str, str]]] = []
+        self.requests: list[tuple[dict[str, str], bytes]] = []
+        outer = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["content-length"]))
+                outer.requests.append(({k.lower(): v for k, v in self.headers.items()}, body))
+                status, headers = outer.answers.pop(0) if outer.answers else (200, {})
+                self.send_response(status)
+                for name, value in headers.items():
+                    self.send_header(name, value)
+                self.end_headers()
+
+            def log_message(self, format: str, *args: object) -> None:
+                """Say nothing."""
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,))
+        self._thread.start()
+        self.url = f"http://127.0.0.1:{self._server.server_address[1]}/hook"
+
+    def stop(self) -> None:
+        """Stop listening."""
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()
+
+
+class Desk:
+    """An outbox over a fresh file, with a clock that only the test moves."""
+
+    def __init__(self, directory: Path, clock: ManualClock) -> None:
+        self.memory = AlertStore(directory / "alerts.sqlite")
+        self.clock = clock
+        self.counters = Counters()
+        self._senders: list[WebhookSender] = []
+
+    def post(self, *messages: Message) -> None:
+        """Put messages into the outbox with one transition."""
+        self.memory.record([Judgement(STATE, event(), messages)])
+
+    def outbox(self, *endpoints: WebhookConfig, allowed: tuple[str, ...] = ALLOWED) -> Outbox:
+        """Return an outbox for these endpoints, as a restart would make it."""
+        self._senders.append(WebhookSender(allowed))
+        return Outbox(self.memory, endpoints, self._senders[-1], self.counters)
+
+    def deliveries(self) -> dict[str, int]:
+        """Return the number of messages by status."""
+        return self.memory.backlog().deliveries
+
+    def close(self) -> None:
+        """Close everything."""
+        for sender in self._senders:
+            sender.close()
+        self.memory.close()
+
+
+@pytest.fixture
+def receiver() -> Iterator[ScriptedReceiver]:
+    """A receiver on this machine."""
+    receiver = ScriptedReceiver()
+    yield receiver
+    receiver.stop()
+
+
+@pytest.fixture
+def desk(tmp_path: Path, clock: ManualClock) -> Iterator[Desk]:
+    """An outbox that delivers nothing by itself."""
+    desk = Desk(tmp_path, clock)
+    yield desk
+    desk.close()
+
+
+def test_message_arrives_signed_once(desk: Desk, receiver: ScriptedReceiver) -> None:
+    """The receiver can tell that it is from us, unchanged, and which event it is."""
+    desk.post(message())
+    outbox = desk.outbox(endpoint(receiver.url))
+
+    assert outbox.deliver_due(NOW_NS) == 1
+    assert outbox.deliver_due(NOW_NS) == 0
+
+    [(headers, body)] = receiver.requests
+    assert verify(SECRET, headers, body, NOW_NS) == "episode-1-router"
+    assert body == message().body
+    assert {name: headers[name] for name in headers if name.startswith("ce-")} == {
+        "ce-specversion": "1.0",
+        "ce-id": "episode-1-router",
+        "ce-source": "/millworth/alerts",
+        "ce-type": "alert.firing",
+        "ce-subject": "episode",
+        "ce-time": "2033-05-18T03:33:20Z",
+    }
+
+
+def test_failed_message_comes_again_under_its_id(desk: Desk, receiver: ScriptedReceiver) -> None:
+    """A retry is signed for its own time, but is the same message, also after a restart."""
+    receiver.answers = [(500, {})]
+    desk.post(message())
+
+    assert desk.outbox(endpoint(receiver.url)).deliver_due(NOW_NS) == 0
+    outbox = desk.outbox(endpoint(receiver.url))
+    assert outbox.deliver_due(NOW_NS + 4 * NS_PER_S) == 0
+    assert outbox.deliver_due(NOW_NS + 6 * NS_PER_S) == 1
+
+    (first, _), (second, body) = receiver.requests
+    assert first["webhook-id"] == second["webhook-id"]
+    assert first["webhook-signature"] != second["webhook-signature"]
+    assert verify(SECRET, second, body, NOW_NS + 6 * NS_PER_S)
+
+
+def test_message_is_dead_after_the_last_attempt(desk: Desk, receiver: ScriptedReceiver) -> None:
+    """Three days of trying is enough; it is kept for a person, and counted."""
+    receiver.answers = [(500, {})] * 50
+    desk.post(message())
+    outbox = desk.outbox(endpoint(receiver.url))
+
+    for _ in range(30):
+        outbox.deliver_due(desk.clock.now_ns())
+        desk.clock.ns += 25 * 3_600 * NS_PER_S
+
+    assert len(receiver.requests) == len(RETRY_DELAYS_S) + 1 == 10
+    assert desk.deliveries() == {"dead": 1}
+    assert (
+        desk.counters.registry.get_sample_value("millworth_webhooks_total", {"result": "dead"}) == 1
+    )
+
+
+def test_throttling_receiver_is_left_alone(desk: Desk, receiver: ScriptedReceiver) -> None:
+    """It says how long it needs."""
+    receiver.answers = [(429, {"retry-after": "60"})]
+    desk.post(message())
+    outbox = desk.outbox(endpoint(receiver.url))
+
+    outbox.deliver_due(NOW_NS)
+
+    assert outbox.deliver_due(NOW_NS + 59 * NS_PER_S) == 0
+    assert outbox.deliver_due(NOW_NS + 60 * NS_PER_S) == 1
+
+
+def test_receiver_that_is_gone_is_disabled_until_its_url_changes(
+    desk: Desk, receiver: ScriptedReceiver
+) -> None:
+    """410 is for good, also after a restart; a new URL is a new receiver."""
+    receiver.answers = [(410, {})]
+    desk.post(message(), message(episode_id="other", webhook_id="other-1-router"))
+    desk.outbox(endpoint(receiver.url)).deliver_due(NOW_NS)
+    assert desk.deliveries() == {"disabled": 2}
+
+    desk.memory.record([Judgement(STATE, event(seq=2), (message(seq=2),))])
+    assert desk.outbox(endpoint(receiver.url)).deliver_due(NOW_NS) == 0
+    assert len(receiver.requests) == 1
+
+    desk.memory.record([Judgement(STATE, event(seq=3), (message(seq=3),))])
+    assert desk.outbox(endpoint(receiver.url + "/new")).deliver_due(NOW_NS) == 1
+
+
+def test_redirect_is_not_followed(desk: Desk, receiver: ScriptedReceiver) -> None:
+    """It would lead past the check of the address."""
+    receiver.answers = [(307, {"location": receiver.url + "/elsewhere"})]
+    desk.post(message())
+
+    assert desk.outbox(endpoint(receiver.url)).deliver_due(NOW_NS) == 0
+    assert len(receiver.requests) == 1
+
+
+def test_resolve_does_not_overtake_its_alert(desk: Desk, receiver: ScriptedReceiver) -> None:
+    """A receiver that hears of the end first would reroute afterwards, for good."""
+    receiver.answers = [(500, {})]
+    desk.post(message(seq=1), message(seq=2, kind="alert.resolved"))
+    outbox = desk.outbox(endpoint(receiver.url))
+
+    outbox.deliver_due(NOW_NS)
+    later_ns = NOW_NS + 10 * NS_PER_S
+    outbox.deliver_due(later_ns)
+    outbox.deliver_due(later_ns)
+
+    kinds = [headers["ce-type"] for headers, _ in receiver.requests]
+    assert kinds == ["alert.firing", "alert.firing", "alert.resolved"]
+
+
+def test_endpoint_that_fails_does_not_hold_up_another(
+    desk: Desk, receiver: ScriptedReceiver
+) -> None:
+    """Ten messages for a dead host are one timeout, not ten."""
+    dead = [message(seq=1, endpoint="dead", episode_id=f"e{n}", webhook_id=f"d{n}") for n in "123"]
+    desk.post(*dead, message(endpoint="router"))
+    outbox = desk.outbox(endpoint(receiver.url), endpoint("http://127.0.0.1:1/", name="dead"))
+
+    assert outbox.deliver_due(NOW_NS) == 1
+    assert (
+        desk.counters.registry.get_sample_value("millworth_webhooks_total", {"result": "failed"})
+        == 1
+    )
+
+
+def test_private_address_gets_nothing_unless_allowed(
+    desk: Desk, receiver: ScriptedReceiver
+) -> None:
+    """A URL in a configuration must not turn the service into a door to the inside."""
+    desk.post(message())
+
+    assert desk.outbox(endpoint(receiver.url), allowed=()).deliver_due(NOW_NS) == 0
+
+    assert receiver.requests == []
+    assert desk.deliveries() == {"pending": 1}
+
+
+@pytest.mark.parametrize(
+    "addresses",
+    [
+        pytest.param(["169.254.169.254"], id="a metadata service"),
+        pytest.param(["127.0.0.1", "169.254.169.254"], id="one good and one bad"),
+        pytest.param([], id="none"),
+    ],
+)
+def test_name_is_judged_by_every_address_it_has(
+    receiver: ScriptedReceiver, addresses: list[str]
+) -> None:
+    """A name can point anywhere, and at several places at once."""
+    sender = WebhookSender(("127.0.0.1",), resolver=lambda _host, _port: addresses)
+
+    reply = sender.send(endpoint("http://hook.example/x"), message(), NOW_NS)
+    sender.close()
+
+    assert reply.status_code is None
+    assert "hook.example" in reply.error
+    assert receiver.requests == []
+
+
+def test_name_is_resolved_once_and_its_address_pinned(receiver: ScriptedReceiver) -> None:
+    """Between a check and a connection a name may move; the Host header stays the name's."""
+    asked: list[tuple[str, int]] = []
+    port = int(receiver.url.rpartition(":")[2].partition("/")[0])
+
+    def resolver(host: str, port: int) -> list[str]:
+        asked.append((host, port))
+        return ["127.0.0.1"]
+
+    sender = WebhookSender(("hook.example",), resolver=resolver)
+    reply = sender.send(endpoint(f"http://hook.example:{port}/x"), message(), NOW_NS)
+    sender.close()
+
+    assert reply.status_code == 200
+    assert asked == [("hook.example", port)]
+    assert receiver.requests[0][0]["host"] == f"hook.example:{port}"
+
+
+def test_message_for_a_receiver_that_was_taken_out_is_dead(desk: Desk) -> None:
+    """It has nowhere to go, and must not stay due for ever."""
+    desk.post(message())
+
+    desk.outbox().deliver_due(NOW_NS)
+
+    assert desk.deliveries() == {"dead": 1}

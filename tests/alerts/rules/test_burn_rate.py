@@ -1,0 +1,168 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from alerts.rules.burn_rate import (
+    Status,
+    Window,
+    Windows,
+    duration_text,
+    effective_events,
+    evaluate,
+    lower_bound,
+)
+from tests.support.alerts.builders import rule, window, windows
+
+NOTHING = window(decisions=0, basis="", slope_source="")
+DOLLARS = st.decimals(min_value=0, max_value=100_000, places=6)
+LOSSES = st.lists(st.decimals(min_value="0.01", max_value=500, places=2), min_size=1, max_size=60)
+
+
+@pytest.mark.parametrize(
+    ("seen", "status"),
+    [
+        pytest.param(windows(NOTHING), Status.NO_DATA, id="silence is not health"),
+        pytest.param(
+            windows(window("500"), NOTHING), Status.NO_DATA, id="a silence just now is not health"
+        ),
+        pytest.param(
+            windows(window(unvalued=1_000, basis="")),
+            Status.NO_DATA,
+            id="unknown value is not zero",
+        ),
+        pytest.param(windows(window("0")), Status.OK, id="nothing lost"),
+        pytest.param(windows(window("99")), Status.OK, id="lost less than the share"),
+        pytest.param(
+            windows(window("500"), window("9.99")), Status.OK, id="lost, but not any more"
+        ),
+        pytest.param(windows(window("500"), window("10")), Status.BREACHED, id="burns in both"),
+        pytest.param(
+            windows(window("101")), Status.BURNING, id="over the threshold, but not surely"
+        ),
+        pytest.param(
+            windows(window("5000", loss_squared=5000.0**2)),
+            Status.BURNING,
+            id="one large honest loss pages nobody",
+        ),
+        pytest.param(
+            windows(window("300", loss_low_usd=Decimal(80))),
+            Status.BURNING,
+            id="the slope may be so flat that the budget holds",
+        ),
+        pytest.param(
+            windows(window("300", unvalued=999)), Status.BREACHED, id="known values suffice"
+        ),
+    ],
+)
+def test_status(seen: Windows, status: Status) -> None:
+    """Each row is one sentence of the specification."""
+    assert evaluate(rule(), seen).status is status
+
+
+def test_verdict_says_the_same_alert_three_ways() -> None:
+    """A burn rate explains itself to nobody; dollars an hour, a share and a time do."""
+    seen = Windows(
+        window("310", loss_low_usd=Decimal(150), loss_high_usd=Decimal(600)),
+        window("31", seconds=6),
+        spent_usd=Decimal(1_400),
+    )
+
+    verdict = evaluate(rule(), seen)
+
+    assert verdict.risk_usd_per_h == Decimal(18_600)
+    assert verdict.budget_share == pytest.approx(0.031)
+    assert verdict.burn == pytest.approx(0.031 * 30 * 86_400 / 60)
+    assert verdict.exhaustion_s == pytest.approx(8_600 / 18_600 * 3_600)
+    assert verdict.reason.startswith(
+        "$18,600/h at risk, 3.1% of the 30 d budget in 60 s, the rest of it gone in 28 min; "
+    )
+
+
+def test_verdict_names_its_basis_interval_and_unknowns() -> None:
+    """A dollar figure without its source and interval is a guess in a suit."""
+    seen = windows(
+        window("300", loss_low_usd=Decimal(150), loss_high_usd=Decimal(600), unvalued=37)
+    )
+
+    reason = evaluate(rule(), seen).reason
+
+    assert "margin basis, slope: article prior, 90% interval $150.00 to $600.00" in reason
+    assert "37 of 1000 decisions have no known value" in reason
+
+
+def test_many_events_are_bounded_by_the_low_slope() -> None:
+    """At z = 1.645 and with sampling noise gone, the bound is the loss at the 5 % slope."""
+    sure = window("1000", loss_low_usd=Decimal(300), loss_squared=1e-3)
+
+    assert float(lower_bound(sure, 1.645)) == pytest.approx(300, rel=1e-3)
+
+
+def test_effective_events_of_equal_losses_are_their_number() -> None:
+    """The floor is about how many losses matter, whatever each is worth."""
+    assert effective_events(of_losses([Decimal(3)] * 40)) == pytest.approx(40)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0, "0 s"), (119, "119 s"), (120, "2 min"), (7_199, "120 min"), (7_200, "2 h"), (2e6, "23 d")],
+)
+def test_duration_is_said_in_a_unit_that_fits(seconds: float, text: str) -> None:
+    """A person reads two figures and a unit."""
+    assert duration_text(seconds) == text
+
+
+@given(LOSSES, LOSSES, st.integers(2, 50))
+def test_the_same_losses_more_often_never_lower_the_status(
+    long: list[Decimal], short: list[Decimal], times: int
+) -> None:
+    """A worse incident of the same kind is at least as much of an alert."""
+    once = evaluate(rule(), Windows(of_losses(long), of_losses(short)))
+    more = evaluate(rule(), Windows(of_losses(long * times), of_losses(short * times)))
+
+    assert severity(more.status) >= severity(once.status)
+
+
+@given(LOSSES, st.floats(1.001, 100))
+def test_dearer_losses_never_lower_the_status(losses: list[Decimal], factor: float) -> None:
+    """What is worth more is judged no milder."""
+    dearer = [loss * Decimal(factor) for loss in losses]
+
+    before = evaluate(rule(), windows(of_losses(losses)))
+    after = evaluate(rule(), windows(of_losses(dearer)))
+
+    assert severity(after.status) >= severity(before.status)
+
+
+@given(LOSSES, LOSSES)
+def test_more_loss_never_ends_an_alert(losses: list[Decimal], added: list[Decimal]) -> None:
+    """However uneven what comes on top: burning or breached does not become OK."""
+    before = evaluate(rule(), windows(of_losses(losses)))
+    after = evaluate(rule(), windows(of_losses(losses + added)))
+
+    assert (severity(before.status) >= 1) <= (severity(after.status) >= 1)
+
+
+@given(DOLLARS, st.floats(0, 5), st.floats(0.001, 1))
+def test_bound_is_between_nothing_and_the_loss(loss: Decimal, z: float, low: float) -> None:
+    """A lower bound that is negative or above the loss would be no bound."""
+    seen = window(loss, loss_low_usd=(loss * Decimal(low)).quantize(Decimal("0.000001")))
+
+    assert 0 <= lower_bound(seen, z) <= loss
+
+
+def of_losses(losses: list[Decimal]) -> Window:
+    """Return the window that a list of single losses makes."""
+    total = sum(losses, Decimal(0))
+    return replace(
+        window(total), loss_low_usd=total / 2, loss_squared=sum(float(x) ** 2 for x in losses)
+    )
+
+
+def severity(status: Status) -> int:
+    """Order what is no alert, what keeps one and what begins one."""
+    return {Status.OK: 0, Status.BURNING: 1, Status.BREACHED: 2}[status]

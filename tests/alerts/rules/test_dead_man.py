@@ -1,0 +1,235 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from alerts.config import DEAD_MAN, AlertsConfig
+from alerts.delivery.demo_receiver import DemoReceiver
+from alerts.job import AlertsJob
+from alerts.rows import AlertEvent
+from alerts.rules.dead_man import ALL_DATA, Arrivals, judge, watched
+from alerts.rules.dead_man_watch import Progress
+from alerts.rules.decision_class import DecisionClass
+from alerts.rules.state_machine import AlertState, Phase
+from collector.core.clock import NS_PER_S
+from collector.store.connect import Connections
+from tests.conftest import NOW_NS, ManualClock
+from tests.support.alerts.builders import rule
+from tests.support.builders import decision_span, outcome, store_request, trace_request
+from tests.support.builders import logs_request as records
+
+LIMIT_S = 300
+SHOP = DecisionClass("shop", "")
+CONFIG = AlertsConfig(dead_man_seconds=LIMIT_S, dead_man_services=("shop",))
+
+
+def at(seconds: float) -> int:
+    """Return an instant of the test."""
+    return NOW_NS + round(seconds * NS_PER_S)
+
+
+class Watch:
+    """States that a test carries from one pass to the next."""
+
+    def __init__(self) -> None:
+        self.states: dict[DecisionClass, AlertState] = {}
+        self.started_s = 0.0
+
+    def see(
+        self,
+        now_s: float,
+        newest_s: float | None = None,
+        *,
+        stored_s: float | None = None,
+        **services: float,
+    ) -> list[AlertEvent]:
+        """Judge one instant; return what changed."""
+        seen = Arrivals(
+            now_ns=at(now_s),
+            started_ns=at(self.started_s),
+            stored_ns=at(now_s if stored_s is None else stored_s),
+            newest_ns=0 if newest_s is None else at(newest_s),
+            by_service={name: at(seconds) for name, seconds in services.items()},
+        )
+        events = []
+        for state, event, _ in judge(CONFIG, self.states, seen):
+            self.states[state.decision_class] = state
+            events += [event] if event is not None else []
+        return events
+
+
+def test_service_that_was_never_sent_to_misses_nothing() -> None:
+    """A fresh installation is silent for good reasons."""
+    watch = Watch()
+    assert watch.see(0) == watch.see(10 * LIMIT_S) == []
+    assert watch.states == {}
+
+
+def test_silence_fires_once_and_the_next_arrival_ends_it() -> None:
+    """The alert says since when, and in words what to look at."""
+    watch = Watch()
+    assert watch.see(1, 1) == watch.see(1 + LIMIT_S, 1) == []
+    (fired,) = watch.see(2 + LIMIT_S)
+    assert (fired.rule, fired.action, fired.from_state, fired.to_state) == (
+        *(DEAD_MAN, "", "inactive", "firing"),
+    )
+    assert fired.reason.startswith("no data of any service for 5 min, the last came at 2033-05-18 ")
+    assert watch.see(3 + LIMIT_S) == watch.see(5 * LIMIT_S) == []
+    (ended,) = watch.see(6 * LIMIT_S, 6 * LIMIT_S - 1)
+    assert (ended.to_state, ended.reason) == ("resolved", "data of any service arrive again")
+    assert ended.episode_id == fired.episode_id
+    (again,) = watch.see(8 * LIMIT_S)
+    assert (again.to_state, again.episode_id != fired.episode_id) == ("firing", True)
+
+
+def test_restart_is_no_silence_and_ends_none() -> None:
+    """What was away itself has missed arrivals; what burned before burns until data come."""
+    watch = Watch()
+    watch.see(1, 1)
+    watch.started_s = 10_000
+    assert watch.see(10_000) == watch.see(10_000 + LIMIT_S) == []
+    (fired,) = watch.see(10_001 + LIMIT_S)
+    watch.started_s = 20_000
+    assert watch.see(20_000) == watch.see(20_000 + 2 * LIMIT_S) == []
+    assert watch.states[ALL_DATA].phase is Phase.FIRING
+    (ended,) = watch.see(21_000, 20_999)
+    assert (ended.to_state, ended.episode_id) == ("resolved", fired.episode_id)
+
+
+def test_service_is_watched_by_its_name_while_others_go_on() -> None:
+    """One sender of many that stops is seen, where it was named."""
+    watch = Watch()
+    watch.see(1, 1, shop=1, cart=1)
+    (fired,) = watch.see(2 + LIMIT_S, 2 + LIMIT_S, cart=2 + LIMIT_S)
+    assert (fired.action, fired.reason.split(",")[0]) == (
+        "shop",
+        "no data of service shop for 5 min",
+    )
+    (ended,) = watch.see(400, 399, shop=399)
+    assert (ended.action, ended.to_state) == ("shop", "resolved")
+
+
+def test_store_that_is_behind_makes_no_service_silent() -> None:
+    """What was received and waits in the log is data all the same."""
+    watch = Watch()
+    watch.see(1, 1, shop=1)
+    assert watch.see(900, 899, stored_s=5) == []
+    (fired,) = watch.see(901, 900, stored_s=901)
+    assert fired.action == "shop"
+
+
+@given(st.lists(st.tuples(st.floats(0.1, 1_000), st.booleans()), max_size=20))
+def test_it_fires_exactly_after_the_limit(steps: list[tuple[float, bool]]) -> None:
+    """At every instant: alight where the last arrival is older than the limit, else not."""
+    watch = Watch()
+    now_s, newest_s = 0.0, 0.0
+    watch.see(0, 0)
+    for wait_s, arrives in steps:
+        now_s += wait_s
+        newest_s = now_s if arrives else newest_s
+        watch.see(now_s, newest_s)
+        silent_ns = at(now_s) - at(newest_s)
+        is_alight = watch.states[ALL_DATA].phase is Phase.FIRING
+        assert is_alight == (silent_ns > LIMIT_S * NS_PER_S)
+
+
+def test_it_can_be_switched_off_and_its_name_is_taken() -> None:
+    """Zero is never; a rule of the same name would share its state."""
+    assert watched(AlertsConfig(dead_man_seconds=0, dead_man_services=("shop",))) == set()
+    assert watched(CONFIG) == {ALL_DATA, SHOP}
+    with pytest.raises(ValidationError, match="dead-man is our own"):
+        AlertsConfig(rules=(rule(name=DEAD_MAN),))
+
+
+class Scene:
+    """A store, a receiver of webhooks, and a job that a test restarts."""
+
+    def __init__(self, store: Connections, folder: Path, clock: ManualClock) -> None:
+        self.store, self.clock = store, clock
+        self.receiver = DemoReceiver(clock=clock)
+        self.receiver.start()
+        self._path = folder / "alerts.sqlite"
+        self.newest_ns = 0
+        self.job = self.start()
+
+    def start(self, **changes: object) -> AlertsJob:
+        """Open the state as a start of the service does."""
+        webhook = {"name": "hook", "url": self.receiver.url, "secret": self.receiver.secret}
+        settings: dict[str, Any] = {
+            "allowed_hosts": ["127.0.0.1"],
+            "dead_man_seconds": LIMIT_S,
+            "dead_man_services": ["shop"],
+            "webhooks": [webhook],
+            **changes,
+        }
+        config = AlertsConfig.model_validate(settings)
+        return AlertsJob(
+            config, self.store, self._path, progress=lambda: Progress(self.newest_ns, 2**62)
+        )
+
+    def restart(self, **changes: object) -> None:
+        """Close the job and start it again."""
+        self.job.close()
+        self.job = self.start(**changes)
+
+    def run(self, seconds: float) -> int:
+        """Judge and deliver at one instant; return how many webhooks went out."""
+        self.clock.ns = at(seconds)
+        self.job.run_once(self.clock.ns)
+        return self.job.deliver_due(self.clock.ns)
+
+    def events(self) -> list[tuple[str, str]]:
+        """Return whom the mirrored transitions are about, and to what."""
+        rows = self.store.client().query(
+            "SELECT action, to_state FROM alert_events FINAL WHERE rule = 'dead-man'"
+            " ORDER BY at_ns, action"
+        )
+        return [(str(row[0]), str(row[1])) for row in rows.result_rows]
+
+
+@pytest.fixture
+def scene(store: Connections, tmp_path: Path, clock: ManualClock) -> Iterator[Scene]:
+    """Yield an empty store and a job of which nothing was asked yet."""
+    scene = Scene(store, tmp_path, clock)
+    yield scene
+    scene.job.close()
+    scene.receiver.stop()
+
+
+def test_stored_data_that_stop_page_a_person_over_a_restart(scene: Scene) -> None:
+    """From rows of the store, traces and logs alike, to a signed webhook and back."""
+    assert scene.run(0) == 0
+    request = trace_request(decision_span(start_ns=at(0)), service="router")
+    store_request(scene.store, request, received_ns=at(10))
+    store_request(scene.store, records(outcome(time_ns=at(1))), received_ns=at(20))
+    assert scene.run(25) == scene.run(320) == 0
+    assert scene.run(321) == 2  # all data, and the shop, whose last was a log record
+    assert scene.events() == [("", "firing"), ("shop", "firing")]
+    told = [delivery.message["data"] for delivery in scene.receiver.deliveries]
+    assert {(data["rule"], data["action"]) for data in told} == {(DEAD_MAN, ""), (DEAD_MAN, "shop")}
+    money = ("revenue_at_risk_usd_per_h", "loss_usd", "low", "high")
+    assert all(data[name] is None for data in told for name in money)
+    scene.restart()
+    assert scene.run(330) == scene.run(900) == 0
+
+    store_request(scene.store, trace_request(decision_span(), service="router"), at(901))
+    assert scene.run(902) == 1
+    assert scene.events()[2:] == [("", "resolved")]
+    scene.restart(dead_man_services=[])
+    assert scene.run(903) == 1  # nobody watches the shop any more
+    assert scene.events()[3:] == [("shop", "resolved")]
+
+
+def test_request_that_waits_in_the_log_is_an_arrival(scene: Scene) -> None:
+    """While the store is away data have not stopped."""
+    store_request(scene.store, trace_request(decision_span()), received_ns=at(1))
+    scene.run(2)
+    scene.newest_ns = at(600)
+    assert scene.run(601) == 0
+    assert scene.run(901) == 1

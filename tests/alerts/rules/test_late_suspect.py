@@ -1,0 +1,114 @@
+"""What an alert that fires already is blamed on, later or anew."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from attribution.core.segments import SEGMENTS
+from tests.support.alerts.scene import HURT, INCIDENT_S, PER_SECOND, WELL, Scene, write_seconds
+
+
+def _lose_without_a_cause(scene: Scene) -> None:
+    """Let an alert fire while no segment takes longer than it did."""
+    write_seconds(
+        scene.client,
+        scene.end_ns,
+        INCIDENT_S,
+        HURT,
+        late=PER_SECOND,
+        loss_usd=Decimal(5),
+        loss_low_usd=Decimal(3),
+        loss_high_usd=Decimal(15),
+        loss_squared=5.0,
+    )
+    scene.go_on(INCIDENT_S, regions=())
+    scene.go_on(1)
+    assert scene.judge() == 1
+
+
+def test_segment_that_stands_out_later_is_blamed_then(scene: Scene) -> None:
+    """What set an alert off is not always what keeps it alight; nobody is paged twice for that."""
+    _lose_without_a_cause(scene)
+    scene.go_on(INCIDENT_S, slow_ms=120)
+
+    assert scene.judge() == 1
+    assert scene.judge() == 0
+
+    rows = scene.client.query(
+        "SELECT seq, from_state, to_state, blamed_stage, blamed_class FROM alert_events FINAL"
+        " WHERE region = {region:String} ORDER BY seq",
+        parameters={"region": HURT},
+    ).result_rows
+    assert [row[1:] for row in rows] == [
+        ("inactive", "firing", "", ""),
+        ("firing", "firing", "decision", "store"),
+    ]
+    assert scene.deliver() == 1
+
+
+def _revise(scene: Scene, from_ns: int, computed_ns: int) -> None:
+    """Move what the store took in the hurt region to the network, as late spans would show it."""
+    names = [f"{stage}_{latency_class}_ns" for stage, latency_class in SEGMENTS]
+    moved = {"decision_store_ns": "decision_network_ns", "decision_network_ns": "decision_store_ns"}
+    scene.client.command(
+        f"INSERT INTO attributions (revision, ingress_ns, decision_id, action, region, total_ns,"
+        f" {', '.join(names)}) SELECT 2, ingress_ns, decision_id, action, region, total_ns,"
+        f" {', '.join(moved.get(name, name) for name in names)} FROM attributions FINAL"
+        f" WHERE ingress_ns >= {from_ns} AND region = '{HURT}'"
+    )
+    scene.client.command(
+        "INSERT INTO attribution_revisions (ingress_ns, decision_id, revision, action, region,"
+        f" computed_ns) SELECT ingress_ns, decision_id, 2, action, region, {computed_ns}"
+        f" FROM attributions FINAL WHERE ingress_ns >= {from_ns} AND region = '{HURT}'"
+    )
+
+
+def test_alert_follows_decisions_that_late_spans_split_otherwise(scene: Scene) -> None:
+    """It says what it had said if the spans had come in time; nobody is paged twice for that."""
+    from_ns = scene.end_ns
+    scene.go_on(INCIDENT_S, slow_ms=120)
+    assert scene.judge() == 1
+    scene.go_on(5, slow_ms=120)
+    assert scene.judge() == 0
+
+    _revise(scene, from_ns, scene.clock.ns)
+    assert scene.judge() == 1
+    assert scene.judge() == 0
+    scene.restart()
+    assert scene.judge() == 0
+    rows = scene.client.query(
+        "SELECT seq, from_state, to_state, blamed_stage, blamed_class, blamed_excess_ns"
+        " FROM alert_events FINAL ORDER BY seq"
+    ).result_rows
+    first, second = (row[1:] for row in rows)
+    assert first[:-1] == ("inactive", "firing", "decision", "store")
+    assert second[:-1] == ("firing", "firing", "decision", "network")
+    assert first[-1] == second[-1]
+    assert scene.deliver() == 1
+
+
+def test_segment_that_no_longer_stands_out_is_taken_back(scene: Scene) -> None:
+    """What late spans clear of blame is not blamed any more."""
+    from_ns = scene.end_ns
+    scene.go_on(INCIDENT_S, slow_ms=120)
+    assert scene.judge() == 1
+    _revise(scene, from_ns, scene.clock.ns)
+    scene.client.command(
+        "ALTER TABLE attributions UPDATE decision_network_ns = ingress_network_ns WHERE 1",
+        settings={"mutations_sync": 2},
+    )
+    assert scene.judge() == 1
+    rows = scene.client.query(
+        "SELECT blamed_stage, reason FROM alert_events FINAL ORDER BY seq DESC LIMIT 1"
+    ).result_rows
+    assert rows[0][0] == ""
+    assert rows[0][1].endswith("no segment stands out")
+
+
+def test_class_that_falls_silent_before_it_is_blamed_stops_no_judgement(scene: Scene) -> None:
+    """One alert without a cause and without decisions must not keep all others from firing."""
+    _lose_without_a_cause(scene)
+    for _ in range(20):
+        scene.go_on(10, regions=(WELL,))
+        scene.judge()
+    assert scene.events() == ["firing", "unknown"]

@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+import pytest
+
+from alerts.rules.burn_rate import Window, Windows
+from alerts.rules.decision_class import DecisionClass
+from alerts.rules.reroute import Move, propose
+from tests.support.alerts.builders import rule, window
+
+HURT = DecisionClass("checkout", "eu-west")
+TROUBLE = Windows(window("500"), window("300"))
+
+
+def well(loss_usd: str = "1", **changes: object) -> Windows:
+    """Return the windows of a class that loses next to nothing."""
+    seen: Window = window(loss_usd, **changes)
+    return Windows(seen, seen)
+
+
+@pytest.mark.parametrize(
+    ("others", "to_region"),
+    [
+        pytest.param({"us-east": well()}, "us-east", id="a healthy region"),
+        pytest.param({"us-east": well("9"), "ap-south": well("2")}, "ap-south", id="the best"),
+        pytest.param({}, None, id="no other region"),
+        pytest.param({"us-east": TROUBLE}, None, id="in the same trouble"),
+        pytest.param({"us-east": well("90")}, None, id="not well enough"),
+        pytest.param({"us-east": well(decisions=0)}, None, id="silence is not health"),
+        pytest.param({"us-east": well(unvalued=1_000)}, None, id="unknown value is not health"),
+        pytest.param({"": well()}, None, id="a region without a name"),
+    ],
+)
+def test_region_to_move_to(others: dict[str, Windows], to_region: str | None) -> None:
+    """A proposal names a place that is known to be better, or none."""
+    seen = {HURT: TROUBLE} | {DecisionClass("checkout", name): w for name, w in others.items()}
+
+    move = propose(rule(), HURT, seen, "tier1-a")
+
+    assert (move.to_region if move else None) == to_region
+
+
+def test_another_action_is_no_refuge() -> None:
+    """That browsing is fast in a region says nothing of its checkout."""
+    seen = {HURT: TROUBLE, DecisionClass("browse", "us-east"): well()}
+
+    assert propose(rule(), HURT, seen, "") is None
+
+
+def test_move_names_what_is_moved() -> None:
+    """A machine acts on these four fields."""
+    seen = {HURT: TROUBLE, DecisionClass("checkout", "us-east"): well()}
+
+    assert propose(rule(), HURT, seen, "tier1-a") == Move(
+        action="checkout", region="eu-west", from_route="tier1-a", to_region="us-east"
+    )

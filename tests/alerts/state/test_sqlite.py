@@ -1,0 +1,192 @@
+from __future__ import annotations
+
+import itertools
+import signal
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from alerts.rows import CaptureRequest
+from alerts.rules.decision_class import DecisionClass
+from alerts.rules.state_machine import AlertState, first_state
+from alerts.state.retry import DeliveryStatus, Step
+from alerts.state.sqlite import PENDING_MAX, AlertStore, Judgement
+from collector.core.errors import InputError
+from tests.conftest import NOW_NS
+from tests.support.alerts.builders import event, message
+from tests.support.alerts.state_machine import SCRIPTS, observations, run
+from tests.support.examples import examples
+
+CHECKOUT = DecisionClass("checkout", "eu-west")
+STATE = first_state("burn", CHECKOUT, NOW_NS)
+CAPTURE = CaptureRequest("episode/1", NOW_NS, NOW_NS - 5, NOW_NS + 5, "checkout", "eu-west")
+KILLED_AFTER = 25
+
+_FILES = itertools.count()
+
+
+def reopen(memory: AlertStore, path: Path) -> AlertStore:
+    """Close the file and open it again, as a restart does."""
+    memory.close()
+    return AlertStore(path)
+
+
+def test_everything_survives_a_restart(tmp_path: Path) -> None:
+    """What was acted upon is remembered, value by value."""
+    path = tmp_path / "deep" / "alerts.sqlite"
+    memory = AlertStore(path)
+    state = replace(STATE, held_ns=7, episodes=2, episode_id="ab", seq=3, started_ns=NOW_NS)
+
+    memory.record([Judgement(state, event(), (message(),), CAPTURE)])
+    memory = reopen(memory, path)
+
+    assert memory.states() == {("burn", CHECKOUT): state}
+    assert memory.unmirrored_events(10) == [event()]
+    assert memory.unmirrored_captures(10) == [CAPTURE]
+    assert [due.message for due in memory.due(NOW_NS, 10)] == [message()]
+    memory.close()
+
+
+def test_what_is_mirrored_is_not_mirrored_again(tmp_path: Path) -> None:
+    """The note outlives the process that made it."""
+    path = tmp_path / "alerts.sqlite"
+    memory = AlertStore(path)
+    memory.record([Judgement(STATE, event(), (), CAPTURE)])
+
+    memory.mark_events_mirrored(memory.unmirrored_events(10))
+    memory.mark_captures_mirrored(memory.unmirrored_captures(10))
+    memory = reopen(memory, path)
+
+    assert memory.backlog().unmirrored == 0
+    memory.close()
+
+
+def test_repeated_pass_adds_nothing(tmp_path: Path) -> None:
+    """An id names an event and a message for ever."""
+    memory = AlertStore(tmp_path / "alerts.sqlite")
+    judgement = Judgement(STATE, event(), (message(),), CAPTURE)
+
+    memory.record([judgement])
+    memory.settle(memory.due(NOW_NS, 1)[0], Step(DeliveryStatus.DELIVERED, NOW_NS, "HTTP 200"))
+    memory.record([judgement])
+
+    assert memory.backlog().deliveries == {"delivered": 1}
+    assert memory.backlog().unmirrored == 2
+    memory.close()
+
+
+def test_pass_that_fails_leaves_nothing_behind(tmp_path: Path) -> None:
+    """A transition without its message, or the other way round, is an alert that lies."""
+    memory = AlertStore(tmp_path / "alerts.sqlite")
+    unwritable = message(body="text is no body")
+    bad = Judgement(replace(STATE, rule="other"), event(seq=2), (unwritable,))
+
+    with pytest.raises(Exception, match="cannot store TEXT value in BLOB column"):
+        memory.record([Judgement(STATE, event(), (message(),), CAPTURE), bad])
+
+    assert memory.states() == {}
+    assert memory.backlog().deliveries == {}
+    assert memory.backlog().unmirrored == 0
+    memory.close()
+
+
+def test_full_queue_keeps_the_message_as_dead_and_says_so(tmp_path: Path) -> None:
+    """A receiver that never answers must not fill the disk, and nothing vanishes."""
+    memory = AlertStore(tmp_path / "alerts.sqlite")
+    many = tuple(message(seq=n) for n in range(PENDING_MAX + 3))
+
+    memory.record([Judgement(STATE, event(), many)])
+
+    assert memory.backlog().deliveries == {"pending": PENDING_MAX, "dead": 3}
+    memory.close()
+
+
+def test_old_and_finished_is_pruned(tmp_path: Path) -> None:
+    """The file does not grow for ever; what is still owed to somebody stays."""
+    memory = AlertStore(tmp_path / "alerts.sqlite")
+    memory.record([Judgement(STATE, event(), (message(),), CAPTURE)])
+    memory.prune(NOW_NS + 1)
+    assert memory.backlog().unmirrored == 2
+    assert memory.backlog().deliveries == {"pending": 1}
+
+    memory.mark_events_mirrored([event()])
+    memory.settle(memory.due(NOW_NS, 1)[0], Step(DeliveryStatus.DEAD, NOW_NS, "given up"))
+    memory.prune(NOW_NS + 1)
+
+    assert memory.backlog().deliveries == {}
+    assert memory.last_event(event().episode_id) is None
+    memory.close()
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        pytest.param(b"this is no database at all" * 50, "move the file away", id="another file"),
+        pytest.param(None, "name a file in a directory", id="a directory"),
+    ],
+)
+def test_file_that_cannot_be_used_is_named(
+    tmp_path: Path, content: bytes | None, message: str
+) -> None:
+    """The start ends with one line that says what to do."""
+    path = tmp_path / "alerts.sqlite"
+    path.write_bytes(content) if content is not None else path.mkdir()
+
+    with pytest.raises(InputError, match=message):
+        AlertStore(path)
+
+
+@settings(max_examples=examples(25), suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(SCRIPTS, st.sets(st.integers(0, 40)))
+def test_restarts_change_no_transition(tmp_path: Path, script: str, restarts: set[int]) -> None:
+    """Wherever the service stops, it goes on as if it had not."""
+    path = tmp_path / f"{next(_FILES)}.sqlite"
+    memory = AlertStore(path)
+    state, transitions = STATE, []
+    for number, seen in enumerate(observations(script)):
+        if number in restarts:
+            memory = reopen(memory, path)
+            state = memory.states().get(STATE.key, STATE)
+        state, new = run([seen], state, for_s=20)
+        transitions += new
+        memory.record([Judgement(state)])
+    memory.close()
+
+    assert (state, transitions) == run(script, for_s=20)
+
+
+@pytest.mark.integration
+def test_kill_leaves_whole_judgements(tmp_path: Path) -> None:
+    """After kill -9 at any instant, state, events and messages tell the same story."""
+    path = tmp_path / "alerts.sqlite"
+    writer = subprocess.Popen(
+        [sys.executable, "-m", "tests.support.alerts.endless_writer", str(path)],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert writer.stdout is not None
+    acknowledged = 0
+    while acknowledged < KILLED_AFTER:
+        acknowledged = int(writer.stdout.readline())
+    writer.send_signal(signal.SIGKILL)
+    said = writer.stdout.read().split()
+    writer.stdout.close()
+    writer.wait()
+
+    memory = AlertStore(path)
+    (state,) = memory.states().values()
+    assert_whole(memory, state)
+    assert state.seq >= max(acknowledged, *map(int, said[:-1] or ["0"]))
+    memory.close()
+
+
+def assert_whole(memory: AlertStore, state: AlertState) -> None:
+    """Hold what is there against the state: one event and one message a transition."""
+    sequence = list(range(1, state.seq + 1))
+    assert sorted(event.seq for event in memory.unmirrored_events(100_000)) == sequence
+    assert memory.backlog().deliveries.get("pending", 0) == min(state.seq, PENDING_MAX)

@@ -1,0 +1,213 @@
+from __future__ import annotations
+
+import math
+import random
+from dataclasses import replace
+from decimal import Decimal
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from attribution.core.config import ExperimentLimits
+from attribution.experiments.report import loss_of, measured
+from attribution.experiments.rules import (
+    Arm,
+    Experiment,
+    check,
+    chi2_above,
+    sample_ratio,
+    variance_ms2,
+    with_control,
+)
+from attribution.sensitivity.estimate import Demands, estimate_slope
+from collector.core.clock import NS_PER_MINUTE, NS_PER_S
+from collector.core.errors import InputError
+from tests.support.attribution.cell_rows import cell_sums
+from tests.support.attribution.stored import BASE_NS
+
+DAY_NS = 86_400 * NS_PER_S
+NOW_NS = BASE_NS
+ARMS = with_control([Arm("slow40", 0.05, 40.0), Arm("slow80", 0.05, 80.0)])
+ONE = Experiment(
+    "e1", "ana", "", ARMS, {"region": ("eu", "us")}, NOW_NS, NOW_NS + DAY_NS, Decimal(100)
+)
+
+
+def test_sound_experiment_may_begin() -> None:
+    """The control takes the rest; two at a time may run on different decisions."""
+    check(ONE, [], ExperimentLimits(), NOW_NS)
+    assert ARMS[-1] == Arm("control", 0.9, 0.0)
+    other = replace(ONE, name="e2", targets={"region": ("ap",)})
+    check(other, [ONE], ExperimentLimits(), NOW_NS)
+    check(replace(ONE, name="e2"), [replace(ONE, stopped_ns=NOW_NS)], ExperimentLimits(), NOW_NS)
+    # 0.05 x 1600 + 0.05 x 6400 - 6^2
+    assert variance_ms2(ARMS) == pytest.approx(364.0)
+
+
+@pytest.mark.parametrize(
+    ("change", "wrong"),
+    [
+        ({"name": "Über"}, "name 'Über': up to 64"),
+        ({"owner": " "}, "owner: say who answers"),
+        ({"targets": {"team": ("a",)}}, "target 'team': choose action"),
+        ({"arms": with_control([Arm("slow", 0.6, 10.0)])}, "60.0% of the decisions would be"),
+        ({"arms": with_control([Arm("slow", 0.1, 101.0)])}, "101 ms are over"),
+        ({"arms": with_control([Arm("slow", 0.1, 1e-7)])}, "a delay of a nanosecond or more"),
+        ({"arms": with_control([Arm("control", 0.1, 10.0)])}, "a name of its own"),
+        ({"arms": (Arm("a", 0.5, 0.0), Arm("b", 0.5, 0.0))}, "give one or more"),
+        ({"to_ns": NOW_NS}, "ends before it begins"),
+        ({"to_ns": NOW_NS + 61 * DAY_NS}, "61.0 days are over"),
+        ({"budget_usd": Decimal(0)}, "budget 0 USD"),
+    ],
+)
+def test_what_must_not_begin_is_refused(change: dict[str, object], wrong: str) -> None:
+    """With the value and the remedy."""
+    with pytest.raises(InputError, match=wrong):
+        check(replace(ONE, **change), [], ExperimentLimits(), NOW_NS)  # type: ignore[arg-type]  # one field each
+
+
+def test_one_decision_is_in_one_experiment() -> None:
+    """And a name is used once, also after the end."""
+    beside = replace(ONE, name="e2", targets={"cohort": ("new",)})
+    with pytest.raises(InputError, match="experiment e1 takes some of the same decisions"):
+        check(beside, [ONE], ExperimentLimits(), NOW_NS)
+    with pytest.raises(InputError, match="e1 was registered before"):
+        check(ONE, [replace(ONE, stopped_ns=NOW_NS)], ExperimentLimits(), NOW_NS)
+
+
+@pytest.mark.parametrize(
+    ("value", "freedom", "chance"),
+    [(3.841459, 1, 0.05), (5.991465, 2, 0.05), (7.814728, 3, 0.05), (18.466827, 4, 0.001)],
+)
+def test_chi_square_is_that_of_the_tables(value: float, freedom: int, chance: float) -> None:
+    """Abramowitz and Stegun, table 26.8."""
+    assert chi2_above(value, freedom) == pytest.approx(chance, rel=1e-5)
+
+
+def drawn(shares: list[float], seed: int, minutes: int = 200, alike: int = 1) -> np.ndarray:
+    """Return decisions of each minute by arm, where `alike` in a row have one arm."""
+    dice = np.random.default_rng(seed)
+    return dice.multinomial(200 // alike, shares, size=minutes).astype(np.int64) * alike
+
+
+def test_registered_shares_raise_no_alarm_however_often_they_are_looked_at() -> None:
+    """Every tenth minute of 200, in 100 experiments: a p-value below 5 % comes in most of them."""
+    shares = [arm.share for arm in ARMS]
+    stopped = crossed = 0
+    for seed in range(100):
+        counts = drawn(shares, seed)
+        looks = [sample_ratio(ARMS, counts[: minute + 1]) for minute in range(0, 200, 10)]
+        stopped += any(each.is_wrong for each in looks)
+        crossed += any(each.p_value is not None and each.p_value < 0.05 for each in looks)
+    assert stopped == 0
+    assert crossed > 15
+
+
+def test_units_that_keep_an_arm_raise_no_alarm() -> None:
+    """Ten decisions of a customer in a minute are one draw, not ten."""
+    looks = [sample_ratio(ARMS, drawn([0.05, 0.05, 0.9], seed, alike=10)) for seed in range(100)]
+    assert not any(each.is_wrong for each in looks)
+    # The upper end of what 200 minutes and two degrees of freedom say of it.
+    assert np.mean([each.dispersion for each in looks]) == pytest.approx(11.2, rel=0.03)
+
+
+def test_first_minutes_of_a_few_customers_raise_no_alarm() -> None:
+    """Sixty a second of 500 customers: seven decisions are one draw, and ten minutes know it."""
+    shares = [0.2, 0.8]
+    arms = with_control([Arm("slow", 0.2, 40.0)])
+    stopped = 0
+    for seed in range(200):
+        dice = np.random.default_rng(seed)
+        counts = dice.multinomial(500, shares, size=40).astype(np.int64) * 7
+        stopped += any(sample_ratio(arms, counts[:upto]).is_wrong for upto in range(1, 41))
+    # One in a thousand is called wrong; the error of what is measured adds to it.
+    assert stopped <= 2
+
+
+def test_arm_that_loses_a_fifth_of_its_decisions_is_found() -> None:
+    """As where delayed customers leave before their decision is told."""
+    lost = [0.05, 0.04, 0.9]
+    found = [
+        sample_ratio(ARMS, drawn([each / sum(lost) for each in lost], seed)).is_wrong
+        for seed in range(50)
+    ]
+    assert sum(found) == 50
+    assert sample_ratio(ARMS, drawn([0.05, 0.05, 0.9], 1), unregistered=1).is_wrong
+
+
+def minutes_of(rows: list[tuple[int, str, str, int, float, int, float]]) -> pa.Table:
+    """Return an answer of `experiment_minutes.sql`: minute, arm, region, decisions, ...."""
+    minute, arm, region, decisions, lost, stated, stated_usd = zip(*rows, strict=True)
+    delays = {"slow40": 40.0, "slow80": 80.0}
+    return pa.table(
+        {
+            "minute_ns": [BASE_NS + each * NS_PER_MINUTE for each in minute],
+            "arm": arm,
+            "action": ["offer"] * len(rows),
+            "region": region,
+            "decisions": decisions,
+            "delayed": [n if a in delays else 0 for a, n in zip(arm, decisions, strict=True)],
+            "stated": stated,
+            "delay_ms": [n * delays.get(a, 0.0) for a, n in zip(arm, decisions, strict=True)],
+            "lost_share": lost,
+            "stated_lost_usd": stated_usd,
+        }
+    )
+
+
+def test_what_was_put_at_risk_is_counted_to_the_cent() -> None:
+    """By the value of the class, else by what decisions state; what is unknown is in no dollar."""
+    table = minutes_of(
+        [
+            (0, "control", "eu", 90, 0.0, 0, 0.0),
+            (0, "slow40", "eu", 5, 0.5, 0, 0.0),  # 0.5 x 20 USD
+            (1, "slow80", "us", 5, 0.25, 4, 1.25),  # 1.25 USD are stated, of one nothing is
+        ]
+    )
+    told = measured(ONE, table, {("offer", "eu"): 20.0})
+    assert (told.at_risk_usd, told.at_risk_usd_per_minute) == (Decimal("11.25"), Decimal("10.00"))
+    assert (told.decisions, told.delayed, told.unvalued) == (100, 10, 1)
+    assert [(a.name, a.decisions, a.delay_ms_mean) for a in told.arms] == [
+        ("slow40", 5, 40.0),
+        ("slow80", 5, 80.0),
+        ("control", 90, 0.0),
+    ]
+    assert told.reason_to_stop(Decimal(100)) == ""
+    assert "another minute would overspend" in told.reason_to_stop(Decimal("21.25"))
+    assert "the budget is spent: 11.25 of 11.25" in told.reason_to_stop(Decimal("11.25"))
+
+
+def test_experiment_whose_risk_cannot_be_known_is_stopped() -> None:
+    """Unknown is not zero: delays of decisions of no known value have no budget."""
+    told = measured(
+        ONE,
+        minutes_of(
+            [
+                (0, "slow40", "eu", 201, 0.5, 0, 0.0),
+                (0, "slow80", "eu", 201, 0.5, 0, 0.0),
+                (0, "control", "eu", 3618, 0.0, 0, 0.0),
+            ]
+        ),
+        {},
+    )
+    assert "402 decisions have no known value" in told.reason_to_stop(Decimal(100))
+
+
+def test_loss_is_what_the_arms_say_with_its_interval() -> None:
+    """Ten cents less for every ms, over all that was injected."""
+    dice = random.Random(4)
+    rows = []
+    for _ in range(4000):
+        delay = dice.choice((0.0, 0.0, 40.0))
+        rows.append([50 - 0.1 * delay + dice.gauss(0, 1), 60 + delay, 30 + delay, delay])
+    minute = np.arange(4000) // 100
+    values = np.array(rows)
+    cells = cell_sums(minute, np.zeros(4000, np.int64), values)
+    delay_ms = float(values[:, 3].sum())
+    estimate = estimate_slope(cells, "", Demands(5e-5))
+    loss = loss_of(estimate, "margin", delay_ms)
+    assert loss is not None
+    assert float(loss.low_usd) < 0.1 * delay_ms < float(loss.high_usd)
+    assert math.isclose(float(loss.usd), 0.1 * delay_ms, rel_tol=0.05)
+    assert loss_of(estimate, "converted", delay_ms) is None

@@ -1,0 +1,136 @@
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from attribution.core.config import AttributionConfig
+from attribution.jobs.attribution import AttributionJob
+from attribution.jobs.evidence import EvidenceJob
+from attribution.path.evidence import OUTSIDE_SPAN, Evidence, Waited, finding, split_by_evidence
+from collector.core.clock import NS_PER_S
+from collector.core.config import AttributesConfig
+from collector.store.connect import Connections
+from tests.support.attribution.stored import (
+    BASE_NS,
+    MS,
+    Stored,
+    decision,
+    put_spans,
+    rows,
+    span_id,
+    trace_id,
+)
+
+KINDS = ("host", "handshake", "send", "answer", "receive", "retransmission", "zero_window")
+
+
+def waited(*pieces: tuple[str, int], rtt: int | None = 5, exchanges: int = 1) -> Waited:
+    """Return stretches from 0, each as (kind, end)."""
+    return Waited(0, [kind for kind, _ in pieces], [end for _, end in pieces], exchanges, rtt, 0)
+
+
+WHOLE = waited(
+    ("host", 10), ("handshake", 16), ("send", 20), ("retransmission", 60), ("answer", 90),
+    ("zero_window", 94), ("receive", 97), ("host", 100),
+)  # fmt: skip
+
+
+def test_store_call_is_wire_and_store_at_work() -> None:
+    """Of 30 ns of answer one round trip is the wire's, the rest the store's."""
+    assert split_by_evidence([(0, 100)], WHOLE, "store") == Evidence(
+        rtt_ns=5, handshake_ns=6, transfer_ns=7, retransmission_ns=40, zero_window_ns=4,
+        host_queue_ns=13, think_ns=25,
+    )  # fmt: skip
+
+
+def test_network_time_is_what_the_callee_does_not_cover() -> None:
+    """The callee's span took 65 to 85 off the path: ten of the answer are left, five explained."""
+    got = split_by_evidence([(0, 65), (85, 100)], WHOLE, "network")
+    assert (got.rtt_ns, got.unexplained_ns, got.think_ns) == (5, 5, 0)
+    assert got.total_ns == 80
+
+
+def test_unknown_round_trip_explains_nothing() -> None:
+    """Unknown is not zero: the answer is unexplained, not a fast wire."""
+    got = split_by_evidence([(0, 100)], waited(("answer", 100), rtt=None), "network")
+    assert (got.rtt_ns, got.unexplained_ns) == (0, 100)
+
+
+def test_packets_outside_their_span_are_a_finding_beyond_the_clock_bound() -> None:
+    """Within the bound the clocks may explain it."""
+    odd = Waited(0, ["host"], [10], 1, None, outside_ns=400)
+    assert [finding(odd, bound) for bound in (None, 399, 400)] == [OUTSIDE_SPAN, OUTSIDE_SPAN, ""]
+
+
+@given(
+    cuts=st.lists(st.integers(0, 200), min_size=1, max_size=8),
+    kinds=st.lists(st.sampled_from(KINDS), min_size=9, max_size=9),
+    edges=st.lists(st.integers(-20, 220), min_size=2, max_size=8, unique=True),
+    rtt=st.one_of(st.none(), st.integers(0, 300)),
+    latency_class=st.sampled_from(["network", "store"]),
+)
+def test_parts_sum_to_the_self_time_whatever_the_packets_show(
+    cuts: list[int], kinds: list[str], edges: list[int], rtt: int | None, latency_class: str
+) -> None:
+    """Clipped, shifted or cut short: no nanosecond is lost, and none is negative."""
+    ends = sorted(cuts)
+    told = Waited(0, kinds[: len(ends)], ends, 2, rtt, 0)
+    ordered = sorted(edges)
+    sections = list(zip(ordered[::2], ordered[1::2], strict=False))
+    got = split_by_evidence(sections, told, latency_class)
+    assert got.total_ns == sum(end - begin for begin, end in sections)
+    assert min(got.rtt_ns, got.host_queue_ns, got.think_ns, got.unexplained_ns) >= 0
+
+
+def put_wire_time(store: Connections, name: str, linked_s: float = 5.0) -> None:
+    """Store what the span `name` of decision a, from 10 to 30 ms, waited for."""
+    begin = BASE_NS + 10 * MS
+    store.client().insert(
+        "wire_times",
+        [[
+            trace_id("a"), span_id(name), trace_id("a"), begin, begin + 20 * MS, 1, MS,
+            ["host", "answer", "host"], [begin + 2 * MS, begin + 17 * MS, begin + 20 * MS],
+            3 * MS, 1.0, BASE_NS + round(linked_s * NS_PER_S),
+        ]],
+        column_names=[
+            "trace_id", "span_id", "decision_id", "start_ns", "end_ns", "exchanges", "rtt_ns",
+            "kinds", "ends_ns", "outside_ns", "confidence", "linked_ns",
+        ],
+    )  # fmt: skip
+
+
+def test_evidence_follows_packets_and_late_spans(store: Connections) -> None:
+    """Stored once; a run more changes nothing; a span that comes late gives other parts."""
+    put_spans(store, decision())
+    attribution = AttributionJob(AttributionConfig(), AttributesConfig(), store)
+    attribution.drain(BASE_NS + 4 * NS_PER_S)
+    job = EvidenceJob(store)
+    assert job.run_once(BASE_NS + 4 * NS_PER_S).spans == 0
+    put_wire_time(store, "get")
+    assert job.run_once(BASE_NS + 6 * NS_PER_S) == job.run_once(BASE_NS + 7 * NS_PER_S)
+
+    asked = "SELECT * EXCEPT (computed_ns) FROM path_evidence FINAL"
+    (row,) = rows(store, asked)
+    assert (row["decision_id"], row["span_id"], row["class"]) == (
+        trace_id("a"), span_id("get"), "store",
+    )  # fmt: skip
+    assert (row["self_ns"], row["host_queue_ns"], row["rtt_ns"], row["think_ns"]) == (
+        20 * MS, 5 * MS, MS, 14 * MS,
+    )  # fmt: skip
+    assert (row["finding"], row["outside_ns"], row["revision"]) == ("outside_span", 3 * MS, 1)
+
+    put_spans(store, [Stored("late", "get", 10, 15, "Internal", received_s=60)])
+    attribution.drain(BASE_NS + 70 * NS_PER_S)
+    assert job.run_once(BASE_NS + 71 * NS_PER_S).spans == 1
+    (row,) = rows(store, asked)
+    assert (row["revision"], row["self_ns"], row["think_ns"]) == (2, 5 * MS, MS)
+
+
+def test_only_time_on_the_critical_path_is_split(store: Connections) -> None:
+    """A call that nobody waited for explains nothing."""
+    put_spans(store, [Stored("root", "", 0, 100, "Server", attributes={"decision.action": "x"}),
+                      Stored("post", "root", 10, 20, "Client"),
+                      Stored("beside", "root", 5, 90, "Client")])  # fmt: skip
+    AttributionJob(AttributionConfig(), AttributesConfig(), store).drain(BASE_NS + 4 * NS_PER_S)
+    put_wire_time(store, "post")
+    assert EvidenceJob(store).run_once(BASE_NS + 6 * NS_PER_S).spans == 0

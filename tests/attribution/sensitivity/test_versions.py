@@ -1,0 +1,194 @@
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from decimal import Decimal
+
+import numpy as np
+import pytest
+
+from attribution.bench.simulator import World, draw_cells, draw_world
+from attribution.core.config import AttributionConfig, SlopePrior
+from attribution.jobs.attribution import AttributionJob
+from attribution.revenue.loss import slope_of
+from attribution.sensitivity.estimate import Demands, SlopeEstimate, Status, estimate_slope
+from attribution.sensitivity.job import SlopeJob, read_book
+from attribution.sensitivity.versions import (
+    ESTIMATE,
+    PRIOR,
+    SlopeBook,
+    SlopeModel,
+    is_news,
+    model_of,
+    numbered,
+)
+from collector.core.clock import NS_PER_S
+from collector.core.config import AttributesConfig
+from collector.store.connect import Connections
+from tests.support.attribution.stored import (
+    BASE_NS,
+    decision,
+    put_outcome,
+    put_spans,
+    rows,
+    trace_id,
+)
+
+PRIOR_SETTINGS = SlopePrior()
+
+
+def estimate(**changes: object) -> SlopeEstimate:
+    """Return an identified estimate: a margin of 4 USD loses 0.002 USD a millisecond."""
+    told: dict[str, object] = {
+        "status": Status.IDENTIFIED, "reason": "precise enough", "estimate": -0.002,
+        "low": -0.003, "high": -0.001, "n": 10**6, "minutes": 600, "mean_outcome": 4.0,
+        "basis": "margin", "backend": None, "injection": None, "gap": None, "gap_se": None,
+        "decisions_needed": 0,
+    }  # fmt: skip
+    return SlopeEstimate(**{**told, **changes})  # type: ignore[arg-type]  # one field changed
+
+
+def model(**changes: object) -> SlopeModel:
+    """Return a version as it is stored."""
+    made = model_of(estimate(), PRIOR_SETTINGS, "margin", (0, 1))
+    return replace(made, **changes)  # type: ignore[arg-type]  # one field changed
+
+
+def test_identified_estimate_is_used_with_its_interval() -> None:
+    """0.0005 of the value a millisecond; its 95 % interval narrowed to the 90 % that is used."""
+    got = model()
+    assert got.source == ESTIMATE
+    assert got.median_per_ns == pytest.approx(5e-10)
+    assert got.low_per_ns == pytest.approx(5e-10 - 2.5e-10 * 1.644854 / 1.959964)
+    assert got.high_per_ns == pytest.approx(5e-10 + 2.5e-10 * 1.644854 / 1.959964)
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"status": Status.NOT_YET, "estimate": None, "reason": "9,000 more"}, "9,000 more"),
+        ({"status": Status.DISAGREE, "estimate": None, "reason": "they differ"}, "they differ"),
+        ({"estimate": 0.002, "low": 0.001, "high": 0.003}, "slower decisions earn more"),
+    ],
+)
+def test_what_is_not_identified_falls_back_to_the_prior(
+    changes: dict[str, object], reason: str
+) -> None:
+    """And the version says why, and how many decisions are missing."""
+    got = model_of(estimate(**changes), PRIOR_SETTINGS, "margin", (0, 1))
+    assert (got.source, got.median_per_ns) == (PRIOR, slope_of(PRIOR_SETTINGS).median)
+    assert reason in got.reason
+
+
+def test_each_version_is_in_force_from_its_instant_on() -> None:
+    """A second computed again a year later gives the dollars that it gave."""
+    first = model(version=1, effective_ns=100)
+    second = model(version=2, effective_ns=200, source=PRIOR)
+    third = model(version=3, effective_ns=300, median_per_ns=9e-10)
+    book = SlopeBook([third, first, second], PRIOR_SETTINGS)
+    instants = np.array([99, 100, 199, 200, 300])
+    prior = slope_of(PRIOR_SETTINGS).median
+    assert book.slopes(instants).median.tolist() == [
+        prior, first.median_per_ns, first.median_per_ns, prior, 9e-10,
+    ]  # fmt: skip
+    assert book.sources(instants) == [PRIOR, ESTIMATE, ESTIMATE, PRIOR, ESTIMATE]
+    assert book.slope(300).median == 9e-10
+    assert book.last == third
+    assert book.told(100, "the prior").startswith("slope version 1, estimated on the margin of 1,0")
+    assert (book.told(99, "the prior"), book.told(250, "the prior")) == ("the prior",) * 2
+    assert SlopeBook([], PRIOR_SETTINGS).sources(instants) == [PRIOR] * 5
+
+
+def test_only_news_makes_a_version() -> None:
+    """A median that wobbles within its interval would give a version a run."""
+    last = model(version=4)
+    assert not is_news(last, last)
+    assert is_news(last, None)
+    width = last.high_per_ns - last.low_per_ns
+    assert not is_news(replace(last, median_per_ns=last.median_per_ns + 0.2 * width), last)
+    assert is_news(replace(last, median_per_ns=last.median_per_ns + 0.3 * width), last)
+    assert is_news(replace(last, source=PRIOR), last)
+    assert is_news(replace(last, config_hash="other"), last)
+    assert numbered(last, last, 7).version == 5
+
+
+def test_how_many_decisions_are_missing_is_news() -> None:
+    """The gate refuses with the number of the last version, which was true some weeks ago."""
+    last = model(source=PRIOR, decisions_needed=21_000_000)
+    assert is_news(replace(last, decisions_needed=1_000_000), last)
+    assert not is_news(replace(last, decisions_needed=20_000_000), last)
+    assert is_news(replace(last, decisions_needed=None), last)
+    assert not is_news(replace(last, decisions_needed=None), replace(last, decisions_needed=None))
+
+
+def test_low_end_as_it_was_estimated_is_below_zero_where_dollars_stop() -> None:
+    """How sure it is that a wait costs anything is in the part that dollars leave out."""
+    wide = model_of(estimate(low=-0.006, high=0.002), PRIOR_SETTINGS, "margin", (0, 1))
+    assert wide.low_per_ns == 0.0
+    book = SlopeBook([replace(wide, version=1, effective_ns=100)], PRIOR_SETTINGS)
+    assert book.slope(100).low == 0.0
+    signed = book.signed(100)
+    # 1e-9 is the half width of the 95 % interval, a thousandth of the value over a millisecond.
+    assert signed.low == pytest.approx(5e-10 - 1e-9 * 1.644854 / 1.959964)
+    assert (signed.median, signed.high) == (wide.median_per_ns, wide.high_per_ns)
+    assert book.signed(99) == slope_of(PRIOR_SETTINGS)
+    sure = SlopeBook([model(version=1, effective_ns=100)], PRIOR_SETTINGS)
+    assert sure.signed(100) == sure.slope(100)
+
+
+def test_truth_of_a_simulated_world_is_what_is_used() -> None:
+    """From cells to the slope that dollars are computed with, where the truth is known."""
+    rng = np.random.default_rng(5)
+    cells = draw_cells(draw_world(World(decisions=400e6), rng), rng)
+    truth = World(decisions=400e6).relative_per_ms
+    got = model_of(
+        estimate_slope(cells, "simulated", Demands(0.005 / 100)), PRIOR_SETTINGS, "margin", (0, 1)
+    )
+    assert got.source == ESTIMATE
+    assert got.low_per_ns * 1e6 < truth < got.high_per_ns * 1e6
+
+
+def test_dollars_follow_the_version_of_their_second(store: Connections) -> None:
+    """One decision before and one after a version: each keeps its own slope when all is redone."""
+    put_spans(store, decision("a", 0, 180) + decision("b", 60_000, 180))
+    put_outcome(store, "o1", decision_id=trace_id("a"), margin="10")
+    put_outcome(store, "o2", decision_id=trace_id("b"), margin="10", event_s=61, received_s=61)
+    config = AttributionConfig()
+    steep = model(
+        version=1, computed_ns=BASE_NS, effective_ns=BASE_NS + 30 * NS_PER_S,
+        median_per_ns=1e-8, low_per_ns=5e-9,
+        high_per_ns=2e-8,
+    )  # fmt: skip
+    job = AttributionJob(config, AttributesConfig(), store)
+    SlopeJob(config, store).store(steep)
+    job.drain(BASE_NS + 100 * NS_PER_S)
+    asked = "SELECT second_ns, loss_usd, slope_source FROM revenue_cells FINAL ORDER BY second_ns"
+    first = rows(store, asked)
+    job.recompute(BASE_NS, BASE_NS + 90 * NS_PER_S, BASE_NS + 100 * NS_PER_S)
+
+    late_ns = 100e6
+    assert [(row["slope_source"], row["loss_usd"]) for row in first] == [
+        ("prior", usd(10 * -math.expm1(-slope_of(PRIOR_SETTINGS).median * late_ns))),
+        ("estimate", usd(10 * -math.expm1(-1e-8 * late_ns))),
+    ]
+    assert rows(store, asked) == first
+
+
+def usd(amount: float) -> Decimal:
+    """Return an amount as the cells hold it."""
+    return Decimal(round(amount * 1_000_000)) / 1_000_000
+
+
+def test_slope_job_says_what_is_missing_and_makes_one_version(store: Connections) -> None:
+    """Without a randomised delay nothing is identified; asked again, nothing new is stored."""
+    put_spans(store, [each for at in range(5) for each in decision(f"d{at}", 100 * at, 100)])
+    put_outcome(store, "o1", decision_id=trace_id("d0"), margin="10")
+    config = AttributionConfig(outcome_delay_s=0)
+    AttributionJob(config, AttributesConfig(), store).drain(BASE_NS + 60 * NS_PER_S)
+    job = SlopeJob(config, store)
+    first = job.run_once(BASE_NS + 120 * NS_PER_S)
+    assert (first.stored, first.model.source, first.model.outcome) == (1, PRIOR, "margin")
+    assert (first.model.status, first.model.decisions) == (str(Status.UNCONFIRMED), 5)
+    assert "no delay was injected at random" in first.model.reason
+    assert job.run_once(BASE_NS + 180 * NS_PER_S).stored is None
+    assert read_book(store, config).last == first.model

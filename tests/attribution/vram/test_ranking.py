@@ -1,0 +1,133 @@
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from attribution.core.segments import SEGMENTS
+from attribution.revenue.loss import Slope
+from attribution.vram.ranking import (
+    FLOOR_QUANTILE,
+    SECONDS_A_YEAR,
+    Group,
+    curve,
+    erv,
+    segment_weights,
+    slopes,
+    worth,
+)
+from tests.support.attribution.kernel import packed
+from tests.support.attribution.replay import MS, odd_trees
+from tests.support.attribution.spans_builder import R, S
+
+PER_100MS = 1 / (100 * MS)
+# One per cent in 100 ms, known to a factor of two.
+SLOPE = Slope(0.01 * PER_100MS, 0.005 * PER_100MS, 0.02 * PER_100MS)
+
+
+def group(latencies_ms: list[float], *, errors: int = 0, slope: Slope = SLOPE) -> Group:
+    """Return ten decisions a second worth five dollars each at 80 ms."""
+    total_ns = np.array([round(each * MS) for each in latencies_ms], np.int64)
+    return Group(
+        "web", 10, 10.0, 5.0, slope, total_ns, np.full(len(total_ns), 80 * MS, np.int64),
+        np.arange(len(total_ns)) < errors,
+    )  # fmt: skip
+
+
+def test_revenue_velocity_agrees_with_a_calculation_by_hand() -> None:
+    """Fifty dollars a second at 80 ms; at 180 one per cent less, at -20 one per cent more."""
+    assert erv(group([80]), 0, SLOPE.median) == pytest.approx(50.0)
+    assert erv(group([180]), 0, SLOPE.median) == pytest.approx(50 * math.exp(-0.01))
+    assert erv(group([80]), 100 * MS, SLOPE.median) == pytest.approx(50 * math.exp(0.01))
+    assert erv(group([180, 80], errors=1), 0, SLOPE.median) == pytest.approx(25.0)
+    assert erv(group([]), 0, SLOPE.median) == 0.0
+
+
+def test_marginal_millisecond_is_the_derivative_and_ten_are_its_integral() -> None:
+    """50 x 0.0001 a millisecond, for a year: 157,788 dollars."""
+    got = worth(group([80]))
+    assert got.marginal_usd_per_ms_year.median == pytest.approx(50 * 0.0001 * SECONDS_A_YEAR)
+    ten = 50 * math.expm1(0.001) * SECONDS_A_YEAR
+    assert got.gain_10ms_usd_per_year.median == pytest.approx(ten)
+    # The interval of the slope, a factor of two either way.
+    assert got.marginal_usd_per_ms_year.low == pytest.approx(ten / 20, rel=0.01)
+    assert got.marginal_usd_per_ms_year.high == pytest.approx(ten / 5, rel=0.01)
+
+
+def test_slopes_have_the_quantiles_of_their_interval() -> None:
+    """5, 50 and 95 per cent."""
+    drawn = slopes(SLOPE, 10_001)
+    assert np.quantile(drawn, [0.05, 0.5, 0.95]) == pytest.approx(
+        [SLOPE.low, SLOPE.median, SLOPE.high], rel=1e-3
+    )
+
+
+def test_curve_falls_with_latency_and_holds_its_median() -> None:
+    """Every point inside its own band."""
+    points = curve(group([60, 90, 140]), [-50, 0, 50, 200])
+    told = worth(group([60, 90, 140]))
+    medians = [each.erv_usd_per_s.median for each in points]
+    assert medians == sorted(medians, reverse=True)
+    for each in points:
+        assert each.erv_usd_per_s.low <= each.erv_usd_per_s.median <= each.erv_usd_per_s.high
+    assert points[1].erv_usd_per_s == told.erv_usd_per_s
+    assert points[1].change_usd_per_year.median == points[1].change_usd_per_year.high == 0
+    ten = curve(group([60, 90, 140]), [-10])[0]
+    assert ten.change_usd_per_year == told.gain_10ms_usd_per_year
+
+
+def test_weights_are_shares_of_what_the_floors_would_bring() -> None:
+    """Store takes 10 or 50 ms and network always 20: all of the gain is the store's."""
+    spans, roots = [], []
+    for trace in range(10):
+        store_ms = 10 if trace < 2 else 50
+        end = (30 + store_ms + 20) * MS
+        spans += [
+            S(1, start=0, end=end, kind="Server", trace=trace),
+            S(2, 1, 10 * MS, (10 + store_ms) * MS, kind="Client", is_store=True, trace=trace),
+            S(3, 1, end - 20 * MS, end, kind="Client", trace=trace),
+        ]
+        roots.append(R(end=end, trace=trace, code=trace))
+    trees = packed(spans, roots)[1].trees
+    all_ = group([(root.end - root.start) / MS for root in roots])
+    weights = segment_weights(trees, [all_], [np.arange(10)])
+    by_name = {each.segment: each for each in weights}
+    assert weights[0].segment == "decision/store"
+    assert weights[0].weight == pytest.approx(1.0)
+    assert weights[0].floor_ms == 10.0
+    assert by_name["decision/network"].weight == 0.0
+    assert by_name["decision/network"].time_share == pytest.approx(200 / 920)
+    before = erv(all_, 0, SLOPE.median)
+    saved = np.array([0] * 2 + [40 * MS] * 8)
+    gain = (erv(all_, saved, SLOPE.median) - before) * SECONDS_A_YEAR
+    assert weights[0].gain_usd_per_year == pytest.approx(gain, rel=1e-6)
+
+
+@given(seed=st.integers(0, 200))
+def test_weights_sum_to_one_or_nothing_is_to_gain(seed: int) -> None:
+    """On odd trees: no segment weighs less than nothing, and the shares are of the whole."""
+    trees = odd_trees(seed, 12)
+    total_ns = trees.bounds_ns[-1] - trees.bounds_ns[0]
+    steep = Slope(1e-3, 5e-4, 2e-3)
+    all_ = Group("x", 12, 1.0, 1.0, steep, total_ns, np.zeros(12, np.int64), np.zeros(12, np.bool_))
+    weights = segment_weights(trees, [all_], [np.arange(12)])
+    assert len(weights) <= len(SEGMENTS)
+    assert sum(each.weight for each in weights) == pytest.approx(1.0) or not any(
+        each.gain_usd_per_year for each in weights
+    )
+    assert 0 < FLOOR_QUANTILE < 1
+
+
+def test_few_sales_widen_the_interval_and_leave_the_figure() -> None:
+    """One sale may have been a quarter or four times of what is to come; 400 not."""
+    surest = worth(group([180])).erv_usd_per_s
+    for error, factor in ((1.0, 3.93), (0.05, 1.086)):
+        got = worth(replace(group([180]), error=error)).erv_usd_per_s
+        assert got.median == surest.median
+        # exp(1.645 sqrt(log(1 + error^2)))
+        assert got.high / got.median == pytest.approx(factor, rel=0.03)
+        assert got.median / got.low == pytest.approx(factor, rel=0.03)

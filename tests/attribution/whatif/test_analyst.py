@@ -1,0 +1,187 @@
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from attribution.core.config import AttributionConfig, LatencyBudget
+from attribution.core.segments import segments_of
+from attribution.core.selection import Selection
+from attribution.jobs.attribution import AttributionJob
+from attribution.whatif.analyst import REPLAYED_MAX, Analyst
+from attribution.whatif.replay import Change
+from collector.core.clock import NS_PER_S
+from collector.core.config import AttributesConfig
+from collector.store.connect import Connections
+from tests.support.attribution.stored import (
+    BASE_NS,
+    MS,
+    decision,
+    put_outcome,
+    put_sales,
+    put_spans,
+    trace_id,
+)
+
+HOUR = Selection(BASE_NS, BASE_NS + 3600 * NS_PER_S)
+STORE = segments_of("store")
+
+
+def analyst(store: Connections) -> Analyst:
+    """Return one that asks this store."""
+    return Analyst(AttributionConfig(), store)
+
+
+def attributed(store: Connections) -> None:
+    """Let the job work off what is stored."""
+    config = AttributionConfig()
+    AttributionJob(config, AttributesConfig(), store).drain(BASE_NS + 3000 * NS_PER_S)
+
+
+def test_what_if_is_answered_from_what_the_job_stored(store: Connections) -> None:
+    """Two decisions of 100 and 200 ms, each waits 20 ms for a store; one earned ten dollars."""
+    put_spans(store, decision("a", 0, 100) + decision("b", 400, 200))
+    put_outcome(store, "o1", decision_id=trace_id("a"), margin="10")
+    attributed(store)
+    got = analyst(store).what_if(HOUR, [Change(STORE, 0.25)], "class")
+    assert (got.decisions, got.replayed, got.saved_ns) == (2, 2, 30 * MS)
+    assert got.before is not None
+    assert got.after is not None
+    assert (got.before.mean_ms, got.after.mean_ms) == (150.0, 135.0)
+    assert [(each.part, each.saved_ns) for each in got.shares] == [("store", 30 * MS)]
+    assert got.money is not None
+    beta = -math.log1p(-0.005) / 100
+    lost = [-math.expm1(-beta * over) for over in (20, 120, 5, 105)]
+    # Both are worth the mean margin of their class: ten dollars.
+    saved = 10 * (lost[0] + lost[1] - lost[2] - lost[3])
+    assert got.money.usd == Decimal(saved).quantize(Decimal("0.01"))
+    assert got.money.low_usd < got.money.usd < got.money.high_usd
+    assert (got.money.bases, got.money.unvalued) == (["margin"], 0)
+    assert got.money.slope.startswith("article prior")
+    assert sum(each.usd or 0 for each in got.shares) == got.money.usd
+
+
+def test_selection_narrows_by_region_and_latency(store: Connections) -> None:
+    """What a page has brushed is what is replayed."""
+    put_spans(
+        store,
+        decision("a", 0, 100)
+        + decision("b", 400, 200)
+        + decision("c", 800, 90, decision__region="us"),
+    )
+    attributed(store)
+    slow = Selection(HOUR.from_ns, HOUR.to_ns, region="eu", low_ns=150 * MS)
+    got = analyst(store).what_if(slow, [Change(STORE, 0.0)], "class")
+    assert (got.decisions, got.saved_ns) == (1, 20 * MS)
+    assert got.money is None  # nobody has said what a decision is worth
+
+
+def test_calibration_is_in_no_answer_but_its_own(store: Connections) -> None:
+    """What is delayed on purpose is no customer's."""
+    put_spans(store, decision("a"))
+    put_spans(store, decision("b", 400, decision__action="calibration"))
+    attributed(store)
+    ask = analyst(store)
+    assert ask.what_if(HOUR, [Change(STORE, 0.5)], "class").decisions == 1
+    alone = replace(HOUR, action="calibration")
+    assert ask.what_if(alone, [Change(STORE, 0.5)], "class").decisions == 1
+    assert ask.compare(HOUR, alone).decisions_before == 1
+
+
+def test_an_empty_window_is_an_answer(store: Connections) -> None:
+    """No decisions: no latencies, no money, and no error."""
+    got = analyst(store).what_if(HOUR, [Change(STORE, 0.5)], "class")
+    assert (got.decisions, got.before, got.money, got.saved_ms_mean) == (0, None, None, None)
+    compared = analyst(store).compare(HOUR, HOUR)
+    assert (compared.verdict, compared.before, compared.change_ms) == ("n too small", None, 0.0)
+
+
+def test_a_sample_stands_for_all_and_is_the_same_every_time(store: Connections) -> None:
+    """Dollars are those of all decisions, whatever part of them is replayed."""
+    count = REPLAYED_MAX + 400
+    ten = [each for at in range(count) for each in decision(f"{at:05d}", at / 10, 100)]
+    put_spans(store, [each for each in ten if each.span_id != "post"])
+    put_sales(store, [f"{at:05d}" for at in range(count)], "10")
+    attributed(store)
+    first = analyst(store).what_if(HOUR, [Change(STORE, 0.0)], "class")
+    assert first.decisions == count
+    assert first.replayed == pytest.approx(count / 2, rel=0.1)
+    assert first.money is not None
+    each = 10 * -math.expm1(math.log1p(-0.005) / 100 * 20)
+    assert float(first.money.usd) == pytest.approx(each * count, rel=1e-4)
+    assert analyst(store).what_if(HOUR, [Change(STORE, 0.0)], "class") == first
+
+
+def test_comparison_names_the_segment_that_got_slower(store: Connections) -> None:
+    """An hour before and an hour after: 60 decisions each, the root 40 ms longer."""
+    jitter = [7 * at % 13 for at in range(60)]
+    before = [decision(f"a{at}", 1_000 * at, 100 + jitter[at]) for at in range(60)]
+    after = [decision(f"b{at}", 600_000 + 1_000 * at, 140 + jitter[-at]) for at in range(60)]
+    put_spans(store, [each for one in before + after for each in one])
+    put_outcome(store, "o1", decision_id=trace_id("b0"), margin="10", event_s=700)
+    attributed(store)
+    cut = BASE_NS + 600 * NS_PER_S
+    got = analyst(store).compare(
+        Selection(BASE_NS, cut), Selection(cut, cut + 600 * NS_PER_S, region="eu")
+    )
+    assert got.verdict == "different"
+    first = got.segments[0]
+    assert (first.segment, first.is_different) == ("decision/compute", True)
+    assert first.low_ms < 40 < first.high_ms
+    assert got.mix_ms == pytest.approx(0, abs=1e-9)
+    assert first.usd_per_hour is not None
+    assert first.usd_per_hour > 0
+    assert [each.is_different for each in got.segments[1:]] == [False] * 15
+
+
+def test_budgets_are_judged_by_their_own_decisions(store: Connections) -> None:
+    """By action, region and segment; what calibrates is in none, and is shown beside them."""
+    put_spans(
+        store,
+        [each for at in range(40) for each in decision(f"a{at}", 1_000 * at, 70 + at % 5)]
+        + decision("us", 0, 500, decision__region="us")
+        + [
+            each
+            for at in range(3)
+            for each in decision(
+                f"c{at}", 1_000 * at, 400, decision__action="calibration",
+                decision__region="reference",
+            )
+        ],
+    )  # fmt: skip
+    attributed(store)
+    budgets = (
+        LatencyBudget(name="eu", region="eu", p50_ms=80, p95_ms=60),
+        LatencyBudget(name="store", region="eu", segment="decision/store", p50_ms=19.999),
+        LatencyBudget(name="nobody", action="price", p95_ms=10),
+    )
+    config = AttributionConfig(budgets=budgets, budget_window_s=3600)
+    got = Analyst(config, store).budgets(BASE_NS + 3000 * NS_PER_S)
+
+    assert [(each.name, str(each.verdict), each.decisions) for each in got] == [
+        ("eu", "missed", 40), ("store", "missed", 40), ("nobody", "no decisions", 0),
+    ]  # fmt: skip
+    assert [each.measured_ms for each in got[0].promises] == [72.0, 74.0]
+    assert [str(each.verdict) for each in got[0].promises] == ["met", "missed"]
+    assert (got[1].promises[0].measured_ms, got[1].promises[0].over_ratio) == (20.0, 1.0)
+    assert got[2].promises[0].measured_ms is None
+    assert (got[0].reference_p50_ms, got[1].reference_p50_ms) == (400.0, 20.0)
+
+
+@pytest.mark.parametrize(
+    ("settings", "error"),
+    [
+        ({"name": "x"}, "budget 'x' promises nothing"),
+        ({"name": "x", "p50_ms": 1, "segment": "cache"}, "'cache' names no segment"),
+    ],
+)
+def test_a_budget_that_cannot_be_judged_stops_the_start(
+    settings: dict[str, Any], error: str
+) -> None:
+    """In the line that every bad setting gets."""
+    with pytest.raises(ValidationError, match=error):
+        LatencyBudget(**settings)

@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+import gzip
+import json
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from backports import zstd
+
+from tests.support.attribution.detect import SPANS, read
+from tests.support.attribution.trace_files import (
+    TRACE,
+    WRITERS,
+    jaeger_json,
+    otlp_json,
+    otlp_protobuf,
+    otlp_spans,
+)
+
+
+def test_requests_with_their_length_before_them() -> None:
+    """The collector's file exporter writes Protobuf so."""
+    parts = [otlp_protobuf([span]) for span in SPANS]
+    body = b"".join(len(part).to_bytes(4, "big") + part for part in parts)
+
+    assert read(body) == read(otlp_protobuf(SPANS))
+
+
+def test_frames_that_the_exporter_compressed() -> None:
+    """With compression on, the collector's file exporter frames JSON too, each frame in zstd."""
+    parts = [zstd.compress(otlp_json([span])) for span in SPANS]
+    body = b"".join(len(part).to_bytes(4, "big") + part for part in parts)
+
+    assert read(body) == read(otlp_json(SPANS))
+
+
+@pytest.mark.parametrize("name", WRITERS)
+@pytest.mark.parametrize("compress", [gzip.compress, zstd.compress], ids=["gzip", "zstd"])
+def test_compressed_file_says_the_same(compress: Callable[[bytes], bytes], name: str) -> None:
+    """Traces of an incident are sent compressed, and renamed on the way."""
+    assert read(compress(WRITERS[name](SPANS))) == read(WRITERS[name](SPANS))
+
+
+@pytest.mark.parametrize(
+    "wrap",
+    [
+        lambda request: {"result": request},
+        lambda request: {"trace": request},
+        lambda request: {"batches": request["resourceSpans"]},
+        lambda request: json.loads(re.sub(r"([a-z])([A-Z])(?=\w*\":)", snake, json.dumps(request))),
+    ],
+    ids=["Jaeger's third API", "Tempo's second", "Tempo's first", "snake_case"],
+)
+def test_request_as_other_programs_write_it(wrap: Callable[[Any], object]) -> None:
+    """What Jaeger and Tempo answer is OTLP in a wrapper, and Protobuf's JSON has two spellings."""
+    request = otlp_spans(SPANS)
+
+    assert read(json.dumps(wrap(request)).encode()) == read(json.dumps(request).encode())
+
+
+def snake(found: re.Match[str]) -> str:
+    """Return the letters at a border of words with an underscore between."""
+    return f"{found[1]}_{found[2].lower()}"
+
+
+def test_trace_and_spans_of_jaeger_alone() -> None:
+    """An answer for one trace, and the documents that Jaeger keeps in Elasticsearch."""
+    [trace] = json.loads(jaeger_json(SPANS))["data"]
+    processes = trace["processes"]
+    lone = [
+        {**span, "traceID": TRACE, "process": processes[span["processID"]]}
+        for span in trace["spans"]
+    ]
+    wanted = read(jaeger_json(SPANS))
+
+    assert read(json.dumps({"data": trace}).encode()) == wanted
+    assert read(json.dumps(trace).encode()) == wanted
+    assert read(json.dumps(lone).encode()) == wanted
+    assert read("\n".join(json.dumps(each) for each in lone).encode()) == wanted

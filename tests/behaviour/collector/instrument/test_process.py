@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[4]
+
+
+def run_script(script: str) -> None:
+    """Run Python in a process of its own; it must end with 0."""
+    result = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert result.returncode == 0, result.stderr
+
+
+def test_import_needs_nothing_but_opentelemetry() -> None:
+    """The base install is what a customer's service takes: no web, no store, no redis."""
+    run_script(
+        """
+import sys
+from opentelemetry.sdk import _logs, trace  # whatever OpenTelemetry itself needs is there
+allowed = {"opentelemetry", "collector", *sys.stdlib_module_names}
+class Refuse:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] not in allowed:
+            raise ImportError(f"{name} is not part of the base install")
+sys.meta_path.insert(0, Refuse())
+import collector.instrument
+ours = {name for name in sys.modules if name.startswith("collector.")}
+assert ours == {
+    "collector.core", "collector.core.clock", "collector.core.event_schema",
+    "collector.instrument", "collector.instrument.clock_error", "collector.instrument.decision",
+    "collector.instrument.delay", "collector.instrument.export", "collector.instrument.hooks",
+    "collector.instrument.instrument", "collector.instrument.packet_sample",
+    "collector.instrument.seal", "collector.provenance", "collector.provenance.checkpoint",
+    "collector.provenance.event", "collector.provenance.records",
+}, ours
+"""
+    )
+
+
+def test_forked_worker_exports_its_own_decisions() -> None:
+    """Servers fork their workers after the application is loaded; threads stay behind."""
+    run_script(
+        """
+import os, warnings
+warnings.simplefilter("ignore")
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from collector.instrument import DecisionInstrument
+instrument = DecisionInstrument(InMemorySpanExporter(), Resource({}), export_every_s=3600)
+instrument.begin("offer").end()
+pid = os.fork()
+if pid == 0:
+    instrument.begin("offer").end()
+    os._exit(0 if instrument.flush() and instrument.exported == 1 else 1)
+assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+assert instrument.flush() and instrument.exported == 1
+"""
+    )

@@ -1,0 +1,174 @@
+"""Whatever is wrong at a start ends in one line that names it and the remedy, with exit 2."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+
+from tests.support.certificates import Authority
+from tests.support.service import RunningService, millworth
+
+pytestmark = pytest.mark.integration
+
+
+def assert_one_line(result: subprocess.CompletedProcess[str], *parts: str) -> None:
+    """Assert exit 2 and one line on standard error that holds every part."""
+    assert result.returncode == 2, result.stderr
+    lines = [line for line in result.stderr.splitlines() if line.startswith("millworth: ")]
+    assert len(lines) == 1, result.stderr
+    assert "Traceback" not in result.stderr
+    for part in parts:
+        assert part in lines[0]
+
+
+@pytest.fixture
+def taken_port() -> Iterator[int]:
+    """Yield a port that something listens on."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        yield listener.getsockname()[1]
+
+
+def test_second_service_on_one_directory_is_refused(tmp_path: Path) -> None:
+    """Two owners of one embedded store would destroy it."""
+    with RunningService(tmp_path) as first:
+        assert_one_line(
+            millworth("up", **first.environment), str(first.store_path), "another process"
+        )
+
+
+@pytest.mark.parametrize("key", ["COLLECTOR__GRPC_PORT", "COLLECTOR__HTTP_PORT", "DASHBOARD__PORT"])
+def test_taken_port_names_the_port_and_the_key(tmp_path: Path, taken_port: int, key: str) -> None:
+    """An operator has to know which of the three ports, and which key moves it."""
+    environment = {
+        "MILLWORTH__STORE__URL": f"chdb://{tmp_path / 'store'}",
+        "MILLWORTH__COLLECTOR__GRPC_PORT": "0",
+        "MILLWORTH__COLLECTOR__HTTP_PORT": "0",
+        "MILLWORTH__DASHBOARD__PORT": "0",
+        f"MILLWORTH__{key}": str(taken_port),
+    }
+
+    result = millworth("up", **environment)
+
+    assert_one_line(result, f"127.0.0.1:{taken_port}", key.lower().replace("__", "."))
+    assert "add_port" not in result.stderr  # a library's own words beside ours
+
+
+def test_wrong_key_is_named_with_the_right_one(tmp_path: Path) -> None:
+    """A typing error in a settings file never starts the service."""
+    path = tmp_path / "millworth.toml"
+    path.write_text("[packet]\nsnaplen_byte = 96\n")
+
+    assert_one_line(
+        millworth("up", "--config", str(path)),
+        "packet.snaplen_byte is not a setting",
+        "packet.snaplen_bytes",
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("[retention.tables]\nrejectd = 10\n", "did you mean rejected?"),
+        ("[retention]\ntelemetry_days = 10\n", "which would lapse as they are stored"),
+    ],
+)
+def test_retention_that_no_start_takes_is_not_called_good(
+    tmp_path: Path, text: str, says: str
+) -> None:
+    """`config check` is what is asked before a roll-out."""
+    path = tmp_path / "millworth.toml"
+    path.write_text(text)
+
+    assert_one_line(millworth("config", "check", "--config", str(path)), says)
+
+
+def test_missing_directory_is_named(tmp_path: Path) -> None:
+    """A missing parent is most often a typing error: it is not made silently."""
+    result = millworth("up", MILLWORTH__STORE__URL=f"chdb://{tmp_path / 'nowhere' / 'store'}")
+
+    assert_one_line(result, str(tmp_path / "nowhere"), "does not exist")
+
+
+def test_file_without_read_permission_is_named(tmp_path: Path) -> None:
+    """Root reads every file, unless it lays down the right to."""
+    path = tmp_path / "millworth.toml"
+    path.write_text("[store]\n")
+    path.chmod(0)
+    rights = "-dac_override,-dac_read_search"
+    lay_down = ["setpriv", f"--bounding-set={rights}", f"--inh-caps={rights}"]
+
+    result = subprocess.run(
+        [
+            *(lay_down if os.geteuid() == 0 else []),
+            *(sys.executable, "-m", "dashboard.cli.main", "config", "check", "--config", str(path)),
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert_one_line(result, str(path), "cannot be read: Permission denied")
+
+
+def test_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    """A directory stands in for a file without read permission: the tests may run as root."""
+    assert_one_line(millworth("config", "check", "--config", str(tmp_path)), str(tmp_path))
+
+
+def test_import_of_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+    """The path that was typed is in the message."""
+    store = f"chdb://{tmp_path / 'store'}"
+    assert millworth("migrate", MILLWORTH__STORE__URL=store).returncode == 0
+
+    result = millworth(
+        "import",
+        "outcomes",
+        str(tmp_path / "none.csv"),
+        MILLWORTH__STORE__URL=store,
+        MILLWORTH__DASHBOARD__PORT="1",
+    )
+
+    assert_one_line(result, "none.csv")
+
+
+@pytest.mark.parametrize("section", ["collector", "dashboard"])
+def test_open_door_ends_the_start_before_anything_is_made(tmp_path: Path, section: str) -> None:
+    """Neither a port nor a store: a machine on a network must not learn it from its visitors."""
+    environment = {
+        "MILLWORTH__STORE__URL": f"chdb://{tmp_path / 'store'}",
+        f"MILLWORTH__{section.upper()}__HOST": "0.0.0.0",
+    }
+
+    assert_one_line(millworth("up", **environment), f"{section}.host: ", "without authentication")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_certificate_that_cannot_be_used_ends_the_start_before_anything_is_made(
+    tmp_path: Path,
+) -> None:
+    """The service would migrate a store and then not listen."""
+    files = Authority(tmp_path).issue("server")
+    environment = {
+        "MILLWORTH__STORE__URL": f"chdb://{tmp_path / 'store'}",
+        "MILLWORTH__DASHBOARD__TLS__CERT_FILE": str(files.cert),
+        "MILLWORTH__DASHBOARD__TLS__KEY_FILE": str(tmp_path / "nowhere.key"),
+    }
+
+    assert_one_line(millworth("up", **environment), "dashboard.tls.key_file: ", "nowhere.key")
+    assert not (tmp_path / "store").exists()
+
+
+def test_version_is_that_of_the_package() -> None:
+    """The first question of whoever is asked for help."""
+    answer = millworth("--version")
+
+    assert (answer.returncode, answer.stdout) == (0, f"millworth {version('millworth')}\n")

@@ -1,0 +1,42 @@
+"""Commands beside a running service, in a shell that has not its environment."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.support.service import RunningService, millworth
+
+pytestmark = pytest.mark.integration
+
+SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+
+
+def test_commands_beside_a_running_service(tmp_path: Path) -> None:
+    """A doctor that calls a healthy service's own ports taken would be believed once."""
+    file = tmp_path / "millworth.toml"
+    file.write_text(
+        '[[alerts.webhooks]]\nname = "router"\nurl = "https://router.example.com/h"\n'
+        '[[alerts.rules]]\nname = "burn"\nbudget_usd = 100.0\nbudget_share = 0.02\n'
+        "long_window_s = 3600\nshort_window_s = 300\n"
+    )
+    with RunningService(tmp_path) as service:
+        environment = {
+            **service.environment,
+            "MILLWORTH__DASHBOARD__PORT": str(service.ready["dashboard_port"]),
+        }
+        asked = millworth("query", "SELECT 1 AS one", "--config", str(file), **environment)
+        examined = millworth(
+            "doctor",
+            "--config",
+            str(file),
+            **environment,
+            MILLWORTH__ALERTS__WEBHOOKS__0__SECRET=SECRET,
+        )
+
+    assert asked.stdout == '{"one": 1}\n', asked.stderr
+    assert "service: runs at" in examined.stdout
+    # Only the recorder is missing: the fixture turns it off.
+    missing = [line for line in examined.stdout.splitlines() if line.startswith("missing")]
+    assert [line.split()[1] for line in missing] == ["packets:"], examined.stdout

@@ -1,0 +1,40 @@
+"""Every operation of the OpenAPI document, with values of its schema and with others: never 5xx."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import schemathesis
+from hypothesis import HealthCheck, given, settings
+from schemathesis.core.result import Ok
+
+from collector.core.counters import Counters
+from collector.store.connect import Connections
+from dashboard.api.context import AppContext
+from dashboard.web.app import create_app
+from tests.support.dashboard.app import FixedHealth
+from tests.support.examples import examples
+
+HEADERS = {"host": "127.0.0.1"}
+
+
+def test_no_operation_answers_with_a_server_error(own_world: Connections) -> None:
+    """Whatever a client sends is answered, or refused with what is wrong with it."""
+    app = create_app(AppContext(own_world, FixedHealth(), Counters()))
+    document = schemathesis.openapi.from_asgi("/api/v1/openapi.json", app.server, headers=HEADERS)
+    operations = [result.ok() for result in document.get_all_operations() if isinstance(result, Ok)]
+    assert len(operations) > 30
+    faults = []
+    for operation in operations:
+
+        @settings(max_examples=examples(20), suppress_health_check=list(HealthCheck))
+        @given(case=operation.as_strategy())
+        def tried(case: schemathesis.Case[Any]) -> None:
+            answer = case.call(headers=HEADERS)
+            assert answer.status_code < 500, f"{case.as_curl_command()}: {answer.text[:300]}"
+
+        try:
+            tried()
+        except AssertionError as error:
+            faults.append(str(error))
+    assert faults == []

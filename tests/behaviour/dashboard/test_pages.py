@@ -1,0 +1,399 @@
+"""Pages: what is laid out, and what is said of what was read."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import json
+import random
+from collections.abc import Iterator
+from types import ModuleType
+from typing import Any
+
+import httpx
+import pytest
+
+from collector.core.clock import NS_PER_S
+from collector.core.counters import Counters
+from collector.store.connect import Connections
+from dashboard.api.context import AppContext
+from dashboard.health.items import HealthItem
+from dashboard.pages import decision, decisions, health, overview
+from dashboard.pages.alert_lines import alert_line
+from dashboard.pages.context import PageContext
+from dashboard.read.reader import Reader
+from dashboard.read.rows import Episode, Range, Reference
+from dashboard.read.scope import parse_scope
+from dashboard.read.workers import Workers
+from dashboard.settings.config import DashboardConfig
+from dashboard.units import utc_clock
+from dashboard.web.app import PAGES, create_app
+from dashboard.web.episode_links import overview_of
+from tests.conftest import ManualClock
+from tests.support.attribution.stored import trace_id
+from tests.support.dashboard.app import FixedHealth
+from tests.support.dashboard.revisions import LINE, put_late_span
+from tests.support.dashboard.seed import TODAY_NS, Seed
+
+
+@pytest.fixture
+def context(reader: Reader) -> Iterator[PageContext]:
+    """Return what pages are given, over the shared store."""
+    workers = Workers(1, "test")
+    yield PageContext(
+        reader=reader,
+        health=FixedHealth(),
+        workers=workers,
+        config=DashboardConfig(),
+        clock=ManualClock(TODAY_NS),
+        reference=Reference(80_000_000, {}),
+        prior_basis="article prior: not your own data",
+    )
+    workers.close()
+
+
+def text_of(component: Any) -> str:  # noqa: ANN401  a Dash component
+    """Return a component as its JSON, to look for words in."""
+    return json.dumps(component, default=lambda part: part.to_plotly_json(), ensure_ascii=False)
+
+
+def ids_of(component: Any) -> set[str]:  # noqa: ANN401  a Dash component
+    """Return every id in a layout."""
+    return {part.id for part in component._traverse() if getattr(part, "id", None)}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.PATH)
+def test_each_output_of_a_page_is_in_its_layout(page: ModuleType, context: PageContext) -> None:
+    """An output that is not laid out fails in the browser, without a word on the page."""
+    ids = ids_of(page.layout("", context))
+    assert {output.rsplit(".", 1)[0] for output in page.OUTPUTS} <= ids
+
+
+def test_the_ids_that_other_tests_hold_on_to(context: PageContext) -> None:
+    """A browser test follows an alert to its decision by these."""
+    assert {"overview-alerts", "overview-path"} <= ids_of(overview.layout("", context))
+    assert {"decision-waterfall", "decision-packets"} <= ids_of(decision.layout("", context))
+    assert "health-items" in ids_of(health.layout("", context))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.PATH)
+def test_each_page_has_one_main_heading(page: ModuleType, context: PageContext) -> None:
+    """A screen reader finds its way by headings."""
+    assert text_of(page.layout("", context)).count('"type": "H1"') == 1
+
+
+def test_overview_says_what_the_store_holds(context: PageContext) -> None:
+    """Figures, their uncertainty, their basis, and the label of what is a prior."""
+    shown = overview.show(overview.read(context, ""), context.prior_basis)
+    assert set(shown) == set(overview.OUTPUTS)
+    assert shown["overview-within-value.children"] == "66.7 %"
+    assert shown["overview-within-note.children"] == "5 of 15 late"
+    assert shown["overview-velocity-note.children"] == "basis margin · over 11 s"
+    assert shown["overview-risk-value.children"] == "$81.82 / h"
+    risk = text_of(shown["overview-risk-note.children"])
+    assert "90 %: $20.45 to $245.45" in risk
+    assert "article prior" in risk
+    assert shown["overview-evidence-value.children"] == "no packets"
+    path = shown["overview-path-box.aria-label"]
+    assert isinstance(path, str)
+    assert path.endswith("decision/store stands out by +52.0 ms.")
+
+
+def test_alert_row_leads_to_its_decision(context: PageContext) -> None:
+    """From the page that woke someone to the evidence is one click."""
+    rows = overview.show(overview.read(context, ""), "")["overview-alerts.rowData"]
+    assert isinstance(rows, list)
+    assert rows[0]["href"] == "/decision?id=d-12"
+    assert rows[0]["blamed"] == "decision/store"
+
+
+def test_open_alert_tells_what_it_costs_now(context: PageContext) -> None:
+    """Hours after the page, what it cost when it fired ranks and frightens nobody rightly."""
+    found = overview.read(context, "")
+    line = alert_line(found.alerts[0])
+    assert (line["at_risk"], line["usd_per_h"]) == ("$900.00 now", 900.0)  # 0.25 USD in a second
+    assert line["interval"] == "$225.00 to $2,700"
+
+    over = dataclasses.replace(found.alerts[0], state="resolved", now_usd_per_h=None)
+    line = alert_line(over)
+    assert line["at_risk"] == f"$1,840 at {utc_clock(over.at_ns)}"
+    assert line["interval"] == "$552.15 to $5,522"  # 30 % to 300 % of what was at risk
+
+
+def test_alert_says_how_likely_it_can_be_rebuilt_and_on_what_that_rests(
+    context: PageContext, own_world: Connections
+) -> None:
+    """A figure without its grounds is a claim; an alert that nobody judged yet claims nothing."""
+    context = dataclasses.replace(context, reader=Reader(own_world))
+    found = overview.read(context, "")
+    assert alert_line(found.alerts[0])["whole"] == "unknown"
+    seed = Seed(random.Random(0))
+    for trigger_id, chance, rebuilt in (
+        ("episode-1/1", 1.0, 300), ("episode-1/2", 0.9987, 299), ("episode-2/1", 0.0, 0),
+    ):  # fmt: skip
+        seed.add(
+            "reconstructions", from_ns=found.seen.to_ns, trigger_id=trigger_id, cause="alert",
+            requests=300, rebuilt=rebuilt, probability=chance, sampled_probability=0.1,
+            grounds=[f"packets on every span of {rebuilt}", "kernel dropped 0"],
+        )  # fmt: skip
+    seed.insert(own_world.client())
+    line = alert_line(overview.read(context, "").alerts[0])
+    assert (line["whole"], line["rebuilt"]) == ("99.87 % whole", "299 of 300")
+    ending = "missing. packets on every span of 299; kernel dropped 0"
+    assert str(line["grounds"]).endswith(ending)
+
+
+def test_silence_that_is_alerted_costs_unknown_and_leads_the_path_nowhere(
+    context: PageContext,
+) -> None:
+    """What data that stopped cost nobody knows, and no decision shows it."""
+    found = overview.read(context, "")
+    silent = dataclasses.replace(found.alerts[0], rule="dead-man", action="shop", region="")
+    line = alert_line(silent)
+    assert (line["at_risk"], line["interval"], line["usd_per_h"]) == ("unknown", "", None)
+    assert overview.path_range(found.seen, [silent]) == found.seen
+
+
+@pytest.mark.parametrize(
+    ("first_s", "drawn_s"),
+    [
+        pytest.param(0, 1_000, id="nothing happened"),
+        pytest.param(1_100, 1_000, id="decisions from the start on"),
+        pytest.param(1_700, 1_700, id="up for a part of the window"),
+        pytest.param(1_899, 1_840, id="never narrower than a minute"),
+    ],
+)
+def test_heatmap_begins_where_its_decisions_do(first_s: int, drawn_s: int) -> None:
+    """A minute of data in a window of fifteen is a sliver at its edge."""
+    seen = Range(1_000 * NS_PER_S, 1_900 * NS_PER_S)
+    assert overview.drawn_from(seen, first_s * NS_PER_S) == drawn_s * NS_PER_S
+
+
+def test_heatmap_that_is_cut_says_so(context: PageContext) -> None:
+    """Otherwise the axis seems to show the window that the picker names."""
+    shown = overview.show(overview.read(context, ""), "")
+    assert "None before" in str(shown["overview-heatmap-note.children"])
+
+
+def test_silence_is_unknown_not_zero(context: PageContext) -> None:
+    """A window without decisions must not read as a healthy one."""
+    found = overview.read(context, "?until=2020-01-01T00:00:00Z")
+    shown = overview.show(found, "")
+    for card in ("p50", "within", "velocity", "risk"):
+        assert shown[f"overview-{card}-value.children"] == "unknown"
+    assert "No decision in this window" in text_of(shown["overview-heatmap.figure"])
+
+
+def test_path_follows_the_dearest_open_alert_until_a_picker_says_otherwise(
+    context: PageContext,
+) -> None:
+    """An incident of one region drowns in the mean over all of them."""
+    seen = Range(TODAY_NS - 900 * NS_PER_S, TODAY_NS)
+    alerts = context.reader.alerts(seen)
+    assert overview.path_range(seen, alerts) == Range(
+        TODAY_NS - 50 * NS_PER_S, TODAY_NS, "offer.select", "eu-west"
+    )
+    picked = Range(seen.from_ns, seen.to_ns, region="us-east")
+    assert overview.path_range(picked, alerts) == picked
+    assert overview.path_range(seen, []) == seen
+
+
+def test_decision_shows_parts_that_sum_to_its_latency(context: PageContext) -> None:
+    """The sum is written out, so that anyone can check it."""
+    found = decision.read(context, "d-12")
+    assert found is not None
+    shown = decision.show(found)
+    assert set(shown) == set(decision.OUTPUTS)
+    check = shown["decision-budget-note.children"]
+    assert check == "16 parts: 111,000,000 ns = 111,000,000 ns from ingress to egress"
+    assert "66.000 ms" in text_of(shown["decision-budget.children"])
+    assert "network.local.port" in text_of(shown["decision-spans.children"])
+    assert "order-12" not in text_of(shown["decision-facts.children"])
+
+
+def test_decision_says_what_a_late_span_changed(context: PageContext, store: Connections) -> None:
+    """From its revision before; one without late spans has nothing to say."""
+    put_late_span(store)
+    shown = {}
+    for name in ("a", "b"):
+        found = decision.read(dataclasses.replace(context, reader=Reader(store)), trace_id(name))
+        assert found is not None
+        shown[name] = text_of(decision.show(found)["decision-facts.children"])
+    assert LINE in shown["a"]
+    assert "what changed" not in shown["b"]
+
+
+def test_decision_without_packets_says_which_remedy_applies(context: PageContext) -> None:
+    """No privilege and not sampled look the same, and are mended differently."""
+    found = decision.read(context, "d-3")
+    assert found is not None
+    assert "run as root" in text_of(decision.show(found)["decision-packets.figure"])
+    assert decision.why_no_packets(HealthItem("packet.recorder", "on", "", "ok"))[0] == (
+        "No packet of this decision was kept"
+    )
+
+
+def test_young_decision_is_read_again_until_its_packets_are_weighed(
+    context: PageContext, store: Connections
+) -> None:
+    """Who follows an alert at once is ahead of the packets, and would never see what they prove."""
+    seed = Seed(random.Random(1))
+    began_ns = TODAY_NS - NS_PER_S
+    seed.decision(began_ns, 1)
+    seed.decision(began_ns, 2, packets=True)
+    seed.insert(store.client())
+    here = dataclasses.replace(context, reader=Reader(store))
+
+    def ticks(decision_id: str, line: str, seconds: int = 0) -> object:
+        later = ManualClock(TODAY_NS + seconds * NS_PER_S)
+        found = decision.read(dataclasses.replace(here, clock=later), decision_id)
+        assert found is not None
+        shown = decision.show(found)
+        assert line in text_of(shown["decision-facts.children"])
+        return shown["decision-tick.max_intervals"]
+
+    assert ticks("d-1", "no packets of it are kept") == decision.TICKS_MAX
+    assert ticks("d-2", "linked, being weighed") == decision.TICKS_MAX
+    assert ticks("d-2", "none of its waits has packets", 600) == 0
+    store.client().insert(
+        "path_evidence",
+        [[began_ns, "d-2", "a" * 16, "decision", "store", 7_000_000, 7_000_000]],
+        column_names=[
+            "ingress_ns", "decision_id", "span_id", "stage", "class", "self_ns", "think_ns",
+        ],
+    )  # fmt: skip
+    assert ticks("d-2", "think 7.000 ms") == 0
+
+
+def test_unknown_decision_says_so(context: PageContext) -> None:
+    """A link into another store, or a decision that has expired."""
+    assert decision.read(context, "nope") is None
+    shown = decision.show_unknown("nope")
+    assert set(shown) == set(decision.OUTPUTS)
+    assert "No decision has this id" in text_of(shown["decision-waterfall.figure"])
+
+
+def test_list_finds_by_trace_id(context: PageContext) -> None:
+    """A search is not bound to the window."""
+    scope = parse_scope(f"?q={12:032x}&until=2020-01-01T00:00:00Z")
+    rows = decisions.read(context, scope)["decisions-list.rowData"]
+    assert isinstance(rows, list)
+    assert [row["href"] for row in rows] == ["/decision?id=d-12"]
+
+
+def test_health_lists_the_worst_first_with_its_remedy(context: PageContext) -> None:
+    """What needs a hand stands on top."""
+    shown = health.read(context)
+    assert set(shown) == set(health.OUTPUTS)
+    items = shown["health-items.rowData"]
+    assert isinstance(items, list)
+    assert (items[0]["name"], items[0]["detail"]) == ("packet.recorder", "run as root")
+    assert shown["health-items-note.children"] == "1 needs a look"
+    rejected = shown["health-rejected.rowData"]
+    assert isinstance(rejected, list)
+    assert rejected[0]["example"] == "log-1: outcome.id is missing"
+
+
+def test_health_shows_the_way_of_the_data_by_stage_and_by_signal() -> None:
+    """What stands still, what was lost where, and what is not known, each in its place."""
+    items = [
+        HealthItem("stage.received", None, "s ago", "ok"),
+        HealthItem("stage.stored", 130.5, "s behind", "bad", "do this; lost: 4 unparsable"),
+        HealthItem("signal.traces.last_request", 1.5, "s ago", "ok"),
+        HealthItem("signal.traces.queue", 2048, "bytes", "ok"),
+        HealthItem("signal.logs.watermark", None, "s ago", "ok"),
+        HealthItem("collector.spans_acked", 12, "spans", "ok"),
+    ]
+    assert [health.stage_line(item) for item in items[:2]] == [
+        {
+            "id": "stage.received",
+            "status": "ok",
+            "stage": "received",
+            "behind": "never",
+            "detail": "",
+        },
+        {
+            "id": "stage.stored",
+            "status": "bad",
+            "stage": "stored",
+            "behind": "130.5 s behind",
+            "detail": "do this; lost: 4 unparsable",
+        },
+    ]
+    assert health.signal_lines(items) == [
+        {"id": "traces", "signal": "traces", "last_request": "1.5 s ago", "queue": "2.0 KiB"},
+        {"id": "logs", "signal": "logs", "watermark": "unknown"},
+    ]
+
+
+def test_health_keeps_the_order_of_the_flow() -> None:
+    """What is well is read from the collector on, not by the alphabet."""
+    names = ("collector.spans_acked", "job.alerts", "packet.recorder", "alerts.firing")
+    items = [HealthItem(name, 1, "", "ok") for name in names]
+    bad = HealthItem("alerts.webhooks_dead", 1, "", "bad")
+    assert [item.name for item in health.by_urgency([*items, bad])] == [bad.name, *names]
+
+
+@pytest.mark.parametrize(
+    ("state", "expected"),
+    [
+        pytest.param("firing", "/?window=5m&action=offer&region=eu-west", id="open: live"),
+        pytest.param(
+            "resolved",
+            "/?window=5m&until=2023-11-14T22%3A16%3A20.000Z&action=offer&region=eu-west",
+            id="over: frozen after its end",
+        ),
+    ],
+)
+def test_link_of_an_alert_shows_its_own_time(state: str, expected: str) -> None:
+    """Read a week later, the overview of now says nothing about it."""
+    began_ns = 1_700_000_000 * NS_PER_S
+    episode = Episode("offer", "eu-west", state, began_ns, began_ns + 120 * NS_PER_S, 60)
+    assert overview_of(episode) == expected
+
+
+def test_webhook_link_leads_to_the_alert(world: Connections) -> None:
+    """`/?episode=ID` is what every webhook carries."""
+    app = create_app(AppContext(world, FixedHealth(), Counters()))
+
+    async def visit(episode_id: str) -> httpx.Response:
+        transport = httpx.ASGITransport(app=app.server)
+        async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
+            return await client.get("/", params={"episode": episode_id})
+
+    known, unknown = asyncio.run(visit("episode-1")), asyncio.run(visit("no-such"))
+    assert known.status_code == 302
+    assert known.headers["location"] == "/?window=5m&action=offer.select&region=eu-west"
+    assert unknown.status_code == 200
+
+
+def test_a_failed_reading_is_one_visible_panel(empty_store: Connections) -> None:
+    """The page keeps what it showed, says why it is not fresh, and the service runs on."""
+    app = create_app(AppContext(empty_store, FixedHealth(), Counters()))
+    output = next(name for name in app.callback_map if "overview-alerts.rowData" in name)
+    outputs = [
+        {"id": target.component_id, "property": target.component_property}
+        for target in app.callback_map[output]["output"]
+    ]
+    body = {
+        "output": output,
+        "outputs": outputs,
+        "inputs": [
+            {"id": "url", "property": "search", "value": ""},
+            {"id": overview.TICK, "property": "n_intervals", "value": 1},
+        ],
+        "changedPropIds": [f"{overview.TICK}.n_intervals"],
+        "state": [],
+    }
+
+    async def send() -> httpx.Response:
+        transport = httpx.ASGITransport(app=app.server)
+        async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
+            return await client.post("/_dash-update-component", json=body)
+
+    answer = asyncio.run(send())
+    assert answer.status_code == 200
+    panel = answer.json()["sideUpdate"]["app-error"]
+    assert panel["hidden"] is False
+    assert "revenue_cells" in panel["children"]
+    assert "overview-alerts" not in answer.json().get("response", {})

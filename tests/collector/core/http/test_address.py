@@ -1,0 +1,20 @@
+"""Addresses as one text."""
+
+from __future__ import annotations
+
+import pytest
+
+from collector.core.http.address import authority
+
+
+@pytest.mark.parametrize(
+    ("host", "expected"),
+    [
+        pytest.param("127.0.0.1", "127.0.0.1:4317", id="IPv4"),
+        pytest.param("localhost", "localhost:4317", id="name"),
+        pytest.param("::1", "[::1]:4317", id="IPv6 in brackets"),
+    ],
+)
+def test_address_of_each_kind(host: str, expected: str) -> None:
+    """Without the brackets gRPC read `::1:4317` as one long address and did not start."""
+    assert authority(host, 4317) == expected

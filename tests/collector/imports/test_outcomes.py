@@ -1,0 +1,181 @@
+from __future__ import annotations
+
+import contextlib
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from collector.core.clock import NS_PER_DAY
+from collector.core.errors import InputError
+from collector.imports.outcomes import ImportReport, OutcomeRow, import_outcomes, parse_outcomes
+from collector.store.connect import Connections
+from tests.conftest import NOW_NS
+
+HEADER = (
+    "outcome_id,kind,decision_id,outcome_key,converted,revenue,margin,currency,channel,occurred_at"
+)
+GOOD = f"o1,sale,d1,,true,20.00,5.25,EUR,web,{NOW_NS}"
+
+
+def parse(*lines: str, header: str = HEADER) -> list[OutcomeRow | str]:
+    """Parse lines under a header."""
+    content = "\n".join([header, *lines]).encode()
+    return list(parse_outcomes("shop.csv", content, "USD", NOW_NS))
+
+
+def test_row_is_read_as_it_stands() -> None:
+    """Money is exact and time is whole nanoseconds, from the file to the table."""
+    assert parse(GOOD) == [
+        OutcomeRow(
+            outcome_id="o1",
+            kind="sale",
+            decision_id="d1",
+            outcome_key="",
+            converted=True,
+            revenue=Decimal("20.00"),
+            margin=Decimal("5.25"),
+            currency="EUR",
+            channel="web",
+            event_ns=NOW_NS,
+            source="csv",
+            received_ns=NOW_NS,
+        )
+    ]
+
+
+def test_what_is_not_there_is_unknown_and_not_zero() -> None:
+    """A margin of zero would be a claim; the currency of the configuration is one that was made."""
+    (row,) = parse(f"o1,order-7,{NOW_NS}", header="outcome_id,outcome_key,occurred_at")
+
+    assert isinstance(row, OutcomeRow)
+    assert (row.revenue, row.margin, row.currency, row.kind) == (None, None, "USD", "sale")
+    assert (row.decision_id, row.outcome_key, row.converted) == ("", "order-7", True)
+
+
+@pytest.mark.parametrize(
+    ("occurred_at", "event_ns"),
+    [
+        pytest.param("2033-05-18T03:33:20Z", NOW_NS, id="zulu"),
+        pytest.param("2033-05-18T05:33:20.5+02:00", NOW_NS + 500_000_000, id="offset"),
+        pytest.param("2033-05-18 03:33:20.000000001+00:00", NOW_NS + 1, id="nanoseconds"),
+        pytest.param(str(NOW_NS - 1), NOW_NS - 1, id="Unix ns"),
+    ],
+)
+def test_time_is_read_to_the_nanosecond(occurred_at: str, event_ns: int) -> None:
+    """It is the revision, so two corrections in one microsecond must differ."""
+    (row,) = parse(f"o1,,d1,,,,,,,{occurred_at}")
+
+    assert isinstance(row, OutcomeRow)
+    assert row.event_ns == event_ns
+
+
+@pytest.mark.parametrize(
+    ("line", "sentence"),
+    [
+        pytest.param(f",sale,d1,,,,,,,{NOW_NS}", "outcome_id '': is missing", id="no id"),
+        pytest.param(f"o1,sale,,,,,,,,{NOW_NS}", "neither it nor outcome_key", id="no key"),
+        pytest.param(f"o1,gift,d1,,,,,,,{NOW_NS}", "kind 'gift': is not one of", id="kind"),
+        pytest.param(
+            f"o1,,d1,,maybe,,,,,{NOW_NS}", "converted 'maybe': is neither", id="converted"
+        ),
+        pytest.param(f"o1,,d1,,,'5',,,,{NOW_NS}", "is not a number; write it like", id="revenue"),
+        pytest.param(f"o1,,d1,,,NaN,,,,{NOW_NS}", "revenue 'NaN': is not below", id="NaN"),
+        pytest.param(
+            f"o1,,d1,,,,1e10,,,{NOW_NS}",
+            "margin '1e10': is not below 10,000,000,000; correct it or its unit",
+            id="too large",
+        ),
+        pytest.param(f"o1,,d1,,,-1e10,,,,{NOW_NS}", "revenue '-1e10': is not below", id="too low"),
+        pytest.param(f"o1,,d1,,,1e999999999,,,,{NOW_NS}", "is not below", id="beyond Decimal"),
+        pytest.param(f"o1,,d1,,,1e-999999999,,,,{NOW_NS}", "6 decimal places", id="below it"),
+        pytest.param(f"o1,,d1,,,0.0000001,,,,{NOW_NS}", "more than 6 decimal places", id="places"),
+        pytest.param(f"o1,,d1,,,,,Euro,,{NOW_NS}", "currency 'Euro': is not an ISO", id="currency"),
+        pytest.param("o1,,d1,,,,,,,yesterday", "is neither ISO 8601 with an offset nor", id="time"),
+        pytest.param(f"o1,,d1,,,,,,,{'9' * 5000}", "is neither ISO 8601 with an offset", id="long"),
+        pytest.param("o1,,d1,,,,,,,2033-05-18T03:33:20", "has no offset; add one", id="no offset"),
+        pytest.param(
+            f"o1,,d1,,,,,,,{NOW_NS - 31 * NS_PER_DAY}", "within the last 30 days", id="old"
+        ),
+        pytest.param(f"{GOOD},extra", "more values than the header", id="extra value"),
+        pytest.param("o1,,d1", "occurred_at ''", id="short line"),
+    ],
+)
+def test_bad_row_is_named_and_the_rest_kept(line: str, sentence: str) -> None:
+    """One bad order must not keep a day's revenue out; a person can correct it by the message."""
+    first, bad, last = parse(GOOD, line, GOOD)
+
+    assert isinstance(first, OutcomeRow)
+    assert isinstance(last, OutcomeRow)
+    assert isinstance(bad, str)
+    assert bad.startswith("shop.csv:3: ")
+    assert sentence in bad
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        pytest.param(b"", "shop.csv: lacks outcome_id, occurred_at, decision_id or", id="empty"),
+        pytest.param(b"outcome_id,revenu,occurred_at\n", "did you mean revenue?", id="misspelt"),
+        pytest.param(b"outcome_id,occurred_at\n", "lacks decision_id or outcome_key", id="no key"),
+        pytest.param(b"\xff\xfe", "shop.csv: not UTF-8 at byte 0", id="UTF-16"),
+        pytest.param(
+            HEADER.encode() + b'\n"o1',
+            "shop.csv: not CSV after line 1: unexpected end",
+            id="open quote",
+        ),
+    ],
+)
+def test_file_that_is_not_of_outcomes_is_refused_whole(content: bytes, sentence: str) -> None:
+    """One line that names the place and the remedy."""
+    with pytest.raises(InputError) as raised:
+        list(parse_outcomes("shop.csv", content, "USD", NOW_NS))
+
+    assert sentence in str(raised.value)
+
+
+@given(st.binary(max_size=200))
+def test_any_file_raises_only_input_error(content: bytes) -> None:
+    """A file from outside never ends in a traceback."""
+    with contextlib.suppress(InputError):
+        list(parse_outcomes("f", HEADER.encode() + b"\n" + content, "USD", NOW_NS))
+
+
+def bring_in(store: Connections, text: str, now_ns: int = NOW_NS) -> ImportReport:
+    """Import the text of a file."""
+    return import_outcomes(store.client(), "shop.csv", text.encode(), "USD", now_ns)
+
+
+def test_importing_twice_changes_nothing(store: Connections) -> None:
+    """A nightly job may run again; revenue must not double, nor a newer revision be undone."""
+    text = f"{HEADER}\n{GOOD}\no2,,d2,,,x,,,,{NOW_NS}\n"
+    client = store.client()
+
+    first = bring_in(store, text)
+    before = client.query("SELECT * FROM outcomes").result_rows
+    again = bring_in(store, text, NOW_NS + 1)
+
+    assert (first.imported, len(first.refused)) == (1, 1)
+    assert first == again
+    assert client.query("SELECT * FROM outcomes").result_rows == before
+
+
+def test_row_that_has_become_good_is_stored(store: Connections) -> None:
+    """The same file later: what it says to have imported is what is there."""
+    ahead = f"o2,sale,d1,,true,1,1,EUR,web,{NOW_NS + NS_PER_DAY + 45_000_000_000}"
+    text = f"{HEADER}\n{GOOD}\n{ahead}\n"
+    first, later = bring_in(store, text), bring_in(store, text, NOW_NS + 60_000_000_000)
+    assert [(report.imported, len(report.refused)) for report in (first, later)] == [(1, 1), (2, 0)]
+    rows = store.client().query("SELECT outcome_id FROM outcomes FINAL ORDER BY 1").result_rows
+    assert rows == [("o1",), ("o2",)]
+
+
+def test_latest_revision_counts(store: Connections) -> None:
+    """A correction of an order replaces it, whichever is imported first."""
+    correction = GOOD.replace("5.25", "4.00").replace(str(NOW_NS), str(NOW_NS + 1))
+    for line in (correction, GOOD):
+        bring_in(store, f"{HEADER}\n{line}\n")
+
+    rows = store.client().query("SELECT toString(margin), source FROM outcomes FINAL").result_rows
+    assert rows == [("4", "csv")]

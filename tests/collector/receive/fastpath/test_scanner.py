@@ -1,0 +1,348 @@
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from random import Random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
+from opentelemetry.proto.trace.v1.trace_pb2 import Span
+
+from collector.bench.hostile.mutations import MUTATIONS
+from collector.bench.spans import make_requests
+from collector.core.clock import NS_PER_DAY
+from collector.core.config import AttributesConfig
+from collector.core.errors import DecodeError
+from collector.core.key_files import parse_keys
+from collector.otlp.check import Signal, check, limits_at
+from collector.otlp.spans import SCALAR_MARK
+from collector.privacy.pseudonyms import Tokeniser
+from collector.privacy.redact import Identifiers
+from collector.privacy.rules import IdentifiersConfig
+from collector.receive.fastpath.scanner import PlainLook, PlainSpans, load
+from tests.conftest import NOW_NS
+from tests.support.builders import key_values, span, trace_request
+from tests.support.collector.golden import whole_spans
+from tests.support.collector.rendering import ATTRIBUTES, SCALARS, TEXTS
+from tests.support.collector.spans import odd_spans
+
+LIMITS = limits_at(NOW_NS, 30, AttributesConfig())
+RULES = Identifiers(IdentifiersConfig(), Tokeniser(parse_keys("a:" + "01" * 32, "keys"), 0), {})
+# The default shapes of SDKs, and everything that the other way has to be asked about.
+SETS = st.dictionaries(
+    TEXTS
+    | st.sampled_from(
+        [
+            "user.id",
+            "User.Id",
+            "url.query",
+            "url.fragment",
+            "decision.ts.ingress",
+            "decision.ts.decision",
+            "http.route",
+        ]
+    ),
+    SCALARS
+    | st.sampled_from(
+        [0, 1, NOW_NS, str(NOW_NS - 1), str(NOW_NS // 1_000), NOW_NS + 2 * NS_PER_DAY]
+    )
+    | st.sampled_from(["a@b.example", "4111111111111111"])
+    | st.sampled_from(["/a%40b.example", "x#jwt=1", "x?a;sid=1", "jwt=1", "é@b.example"])
+    | st.sampled_from([4_111_111_111_111_111, 4_111_111_111_111_111.0, 6_200_000_000_000_000_000]),
+    max_size=5,
+)
+
+
+@pytest.fixture(scope="module")
+def plain_look() -> PlainLook:
+    """Return one whose kernel is ready."""
+    load()
+    return PlainLook(RULES.has_rule, LIMITS.stamp_names)
+
+
+def hold_to_the_other_way(look: PlainLook, body: bytes) -> PlainSpans | None:
+    """Look; what is taken for plain has to come out of the other way as it went in."""
+    found = look.look(body, LIMITS)
+    if found is None or (
+        RULES.may_hold_pattern(body)
+        if found.doubtful is None
+        else RULES.holds_pattern(found.doubtful)
+    ):
+        return None
+    # The same bytes, though nobody promises that they were never walked.
+    assert RULES.rewrite(Signal.TRACES, body, NOW_NS) == body
+    checked = check(Signal.TRACES, body, LIMITS)
+    assert checked.payload == body + SCALAR_MARK
+    assert (checked.accepted, checked.trace_id) == (found.spans, found.trace_id)
+    assert not checked.refused
+    return found
+
+
+@given(st.lists(whole_spans(SETS | ATTRIBUTES) | odd_spans(), min_size=1, max_size=3), SETS)
+def test_what_is_plain_is_what_the_other_way_leaves_alone(
+    plain_look: PlainLook, spans: list[Span], resource: dict[str, object]
+) -> None:
+    """A wrong yes would store what a rule forbids, or what the sender should have been told."""
+    for number, one in enumerate(spans, 1):
+        one.trace_id = one.trace_id or number.to_bytes(16)
+        one.span_id = one.span_id or number.to_bytes(8)
+    body = trace_request(*spans, resource=resource).SerializeToString()
+
+    hold_to_the_other_way(plain_look, body)
+
+
+CARDS = ["4111111111111111", "4111.1111.1111.1111", "5500 0000 0000 0004", "3400-000000-00009",
+         "6011000000000004", "2223000048400011", "4222222222222"]  # fmt: skip
+
+
+@given(
+    st.lists(
+        st.sampled_from([*CARDS, "a", " ", "-", ".", "+", "7", "é", "@", "?", "=", "token"])
+        | st.text("0123456789 -.+", max_size=20),
+        max_size=6,
+    ).map("".join)
+)
+def test_no_card_is_overlooked(plain_look: PlainLook, text: str) -> None:
+    """Whatever stands around it: what the patterns replace is never plain."""
+    hold_to_the_other_way(plain_look, request_of({"note": text}))
+
+
+@pytest.mark.parametrize("number", [4_111_111_111_111_111, 4_111_111_111_111_111.0])
+def test_number_is_no_card(plain_look: PlainLook, number: float) -> None:
+    """A number is never text."""
+    assert hold_to_the_other_way(plain_look, request_of({"n": number})) is not None
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["+491701234567", "call +49 170 1234567 now", "card 4111.1111.1111.1111 paid",
+     "Bearer mwt_0123456789abcdef", "authorization=Basic dXNlcjpwYXNzd29yZA==",
+     "got eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.dozjgNryP4J3jVmN", "of anna@münchen.de"],
+)  # fmt: skip
+def test_every_pattern_is_seen(plain_look: PlainLook, text: str) -> None:
+    """What the patterns know and the kernel does not would be stored as it is."""
+    assert RULES.rewrite(Signal.TRACES, request_of({"note": text}), NOW_NS) != request_of(
+        {"note": text}
+    )
+    assert hold_to_the_other_way(plain_look, request_of({"note": text})) is None
+
+
+@pytest.mark.parametrize(
+    "text", ["Users#show", "a;b=c", "Mozilla/5.0 (X11; Linux x86_64)", "color: #fff"]
+)
+def test_hash_and_semicolon_alone_are_no_doubt(plain_look: PlainLook, text: str) -> None:
+    """Names of code and of browsers have them in nearly every span."""
+    found = plain_look.look(request_of({"note": text}), LIMITS)
+
+    assert found is not None
+    assert found.doubtful == ()
+
+
+@pytest.mark.parametrize("text", ["ab12345678901234", "1795605322981007976", "550e8400-e29b-41d4"])
+def test_ids_and_instants_are_no_cards(plain_look: PlainLook, text: str) -> None:
+    """They stand in every span; to look for a card in each request costs as much as the rest."""
+    found = plain_look.look(request_of({"note": text}), LIMITS)
+
+    assert found is not None
+    assert found.doubtful == ()
+
+
+@pytest.mark.parametrize("has_decisions", [False, True])
+def test_what_an_sdk_sends_is_plain(plain_look: PlainLook, has_decisions: bool) -> None:
+    """Otherwise nothing is gained."""
+    for body in make_requests(3, 64, 640, NOW_NS, decisions=has_decisions):
+        found = hold_to_the_other_way(plain_look, body)
+        assert found is not None
+        assert (found.spans, found.doubtful) == (64, ())
+
+
+def test_no_mutant_is_taken_for_what_it_is_not(plain_look: PlainLook) -> None:
+    """4,000 requests that were changed on the wire, a length that lies among them."""
+    draw = Random(7)
+    sources = list(make_requests(5, 8, 64, NOW_NS, decisions=True))
+    plain = 0
+    for number in range(4_000):
+        _, mutation = MUTATIONS[number % len(MUTATIONS)]
+        plain += hold_to_the_other_way(plain_look, mutation(draw, draw.choice(sources))) is not None
+    assert 0 < plain < 2_000
+
+
+def flipped(body: bytes, at: int, bit: int) -> bytes:
+    """Return bytes of which one bit is another."""
+    return body[:at] + bytes([body[at] ^ 1 << bit]) + body[at + 1 :]
+
+
+def test_no_flipped_bit_is_overlooked(plain_look: PlainLook) -> None:
+    """Every bit of a request with a value of each kind: the two ways agree on all of them."""
+    body = trace_request(
+        span(
+            parent_span_id="03" * 8,
+            attributes={"s": "té", "i": 300, "d": 1.5, "b": True, "y": b"\x01", "z": ""},
+            events=[Span.Event(time_unix_nano=7, name="e", attributes=key_values({"k": 1}))],
+            links=[Span.Link(trace_id=b"\x01" * 16, span_id=b"\x02" * 8)],
+        ),
+        resource={"service.name": "shop"},
+    ).SerializeToString()
+    assert hold_to_the_other_way(plain_look, body) is not None
+
+    for at in range(len(body)):
+        for bit in range(8):
+            hold_to_the_other_way(plain_look, flipped(body, at, bit))
+
+
+def request_of(
+    attributes: Mapping[str, object] | None = None,
+    change: Callable[[Span], object] = lambda _: None,
+) -> bytes:
+    """Return a request with one span that was changed."""
+    one = span(attributes={"a": 1, **(attributes or {})})
+    change(one)
+    return trace_request(one).SerializeToString()
+
+
+def late(one: Span) -> None:
+    """Put a span's end beyond what is taken."""
+    one.end_time_unix_nano = NOW_NS + 2 * NS_PER_DAY
+
+
+STAMPED = {"decision.ts.ingress": NOW_NS, "decision.ts.decision": NOW_NS - 1}
+STAMP = key_values({"decision.ts.ingress": NOW_NS})
+TAIL_OF_NOBODY = b"\xfa\x3e\x01x"  # field 1007
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param(b"", id="nothing"),
+        pytest.param(ExportTraceServiceRequest().SerializeToString(), id="no span"),
+        pytest.param(request_of(change=late), id="late"),
+        pytest.param(request_of(change=lambda one: one.ClearField("span_id")), id="no id"),
+        pytest.param(request_of({"user_id": "u"}), id="rule"),
+        pytest.param(request_of({"l": [1]}), id="array"),
+        pytest.param(request_of({"m": {"a": 1}}), id="pairs"),
+        pytest.param(request_of(STAMPED), id="stamps out of order"),
+        pytest.param(
+            request_of({name: str(at) for name, at in STAMPED.items()}), id="stamps as text"
+        ),
+        pytest.param(request_of({"decision.ts.egress": NOW_NS // 1_000_000}), id="stamp in ms"),
+        pytest.param(
+            request_of({"decision.ts.ingress": NOW_NS + 2 * NS_PER_DAY}), id="stamp ahead"
+        ),
+        pytest.param(
+            request_of(change=lambda one: one.attributes.extend([*STAMP, *STAMP])),
+            id="stamp twice",
+        ),
+        pytest.param(request_of() + TAIL_OF_NOBODY, id="unknown field"),
+        pytest.param(request_of() + b"\x0a", id="cut off"),
+        pytest.param(
+            request_of(
+                change=lambda one: one.attributes.append(KeyValue(value=AnyValue(int_value=1)))
+            ),
+            id="no name",
+        ),
+    ],
+)
+def test_what_has_something_to_it_goes_the_other_way(plain_look: PlainLook, body: bytes) -> None:
+    """The other way says what, to the sender."""
+    assert plain_look.look(body, LIMITS) is None
+
+
+def test_own_names_of_stamps_go_the_other_way() -> None:
+    """Of two names of one stage the first counts, and the kernel does not look back."""
+    limits = limits_at(NOW_NS, 30, AttributesConfig(map={"decision.ts.egress": "shop.out"}))
+    load()
+    look = PlainLook(RULES.has_rule, limits.stamp_names)
+
+    assert look.look(request_of({"shop.out": NOW_NS}), limits) is None
+    assert look.look(request_of({"decision.ts.ingress": NOW_NS}), limits) is not None
+
+
+def test_an_events_stamp_is_not_its_spans(plain_look: PlainLook) -> None:
+    """It would hide one that is out of order."""
+    names = {"decision.ts.decision": NOW_NS}
+    event = Span.Event(time_unix_nano=1, name="e", attributes=key_values(names))
+
+    def with_event(one: Span) -> None:
+        one.events.append(event)
+
+    assert plain_look.look(request_of(STAMPED, with_event), LIMITS) is None
+
+
+def test_names_that_senders_make_up_fill_nothing() -> None:
+    """Ten thousand names, in requests of ten: each is judged, and the table stays as large."""
+    load()
+    look = PlainLook(RULES.has_rule, LIMITS.stamp_names)
+    taken = 0
+    for number in range(1_000):
+        made_up: Mapping[str, object] = {f"n{number}.{each}": 1 for each in range(10)}
+        taken += look.look(request_of(made_up), LIMITS) is not None
+    assert taken > 950  # those that find no place go the other way
+
+
+def test_without_the_kernel_everything_goes_the_other_way() -> None:
+    """The extra is one: numba takes 130 MB, and collector.accel says no to it."""
+    load()
+    look = PlainLook(RULES.has_rule, LIMITS.stamp_names, is_on=False)
+
+    assert look.look(request_of(), LIMITS) is None
+
+
+def test_kernel_is_loaded_once_much_was_sent() -> None:
+    """A start does not wait for a compiler, and who sends little never has one in memory."""
+    before = set(threading.enumerate())
+    look = PlainLook(RULES.has_rule, LIMITS.stamp_names)
+    look.note(49_999)
+    assert set(threading.enumerate()) <= before
+    look.note(1)
+    for thread in set(threading.enumerate()) - before:
+        assert thread.name == "plain-kernel"
+        thread.join()
+
+    assert look.look(request_of(), LIMITS) is not None
+
+
+def test_garbage_is_no_request(plain_look: PlainLook) -> None:
+    """Bytes at random, of every length up to a few hundred."""
+    draw = Random(1)
+    for size in range(400):
+        body = draw.randbytes(size)
+        try:
+            check(Signal.TRACES, body, LIMITS)
+        except DecodeError:
+            assert plain_look.look(body, LIMITS) is None
+
+
+def test_url_query_is_looked_at_wherever_it_stands(plain_look: PlainLook) -> None:
+    """A query has no question mark of its own by which one would know it."""
+    secret, plain = {"url.query": "token=abc"}, {"url.query": "page=2"}
+
+    def on_event(one: Span) -> None:
+        event = Span.Event(time_unix_nano=1, name="e", attributes=key_values(secret))
+        one.events.append(event)
+
+    assert hold_to_the_other_way(plain_look, request_of(plain)) is not None
+    assert hold_to_the_other_way(plain_look, request_of(secret)) is None
+    assert hold_to_the_other_way(plain_look, request_of(plain, on_event)) is None
+
+
+def test_more_doubtful_texts_than_are_listed_are_not_forgotten(plain_look: PlainLook) -> None:
+    """The last of them may be the one that matters."""
+    spans = [span(attributes={"url.full": f"https://a.example/?page={n}"}) for n in range(80)]
+    harmless = trace_request(*spans).SerializeToString()
+    spans[79].attributes[0].value.string_value = "https://a.example/?token=abc"
+    found = plain_look.look(harmless, LIMITS)
+
+    assert found is not None
+    assert found.doubtful is None
+    assert hold_to_the_other_way(plain_look, harmless) is not None
+    assert hold_to_the_other_way(plain_look, trace_request(*spans).SerializeToString()) is None
+
+
+def test_a_large_request_is_plain_as_well(plain_look: PlainLook) -> None:
+    """Of 8,192 spans one always has an id of digits alone; the request was walked for it."""
+    (body,) = make_requests(3, 8192, 8192, NOW_NS)
+
+    assert hold_to_the_other_way(plain_look, body) is not None

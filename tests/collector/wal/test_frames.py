@@ -1,0 +1,86 @@
+from __future__ import annotations
+
+from itertools import pairwise
+
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from collector.otlp.check import Signal, count_items
+from collector.wal.frames import encode_frame, scan
+from tests.conftest import NOW_NS
+from tests.support.builders import span, trace_request
+
+REQUESTS = st.lists(st.binary(max_size=300), max_size=6)
+
+
+def segment_of(requests: list[bytes]) -> bytes:
+    """Return a segment of these requests, each of as many items as its place in the list."""
+    return b"".join(
+        encode_frame(request, NOW_NS + number, number) for number, request in enumerate(requests)
+    )
+
+
+@given(REQUESTS)
+def test_what_was_appended_is_found(requests: list[bytes]) -> None:
+    """Empty requests too: a frame is never empty, so an acknowledged one is never torn."""
+    segment = segment_of(requests)
+
+    found = scan(segment)
+
+    assert [frame.request(segment) for frame in found.frames] == requests
+    assert [frame.received_ns - NOW_NS for frame in found.frames] == list(range(len(requests)))
+    assert [frame.items for frame in found.frames] == list(range(len(requests)))
+    assert found.end == len(segment)
+    assert all(frame.is_intact for frame in found.frames)
+
+
+@given(REQUESTS, st.binary(max_size=300), st.data())
+def test_torn_tail_is_cut_at_the_last_whole_frame(
+    requests: list[bytes], last: bytes, data: st.DataObject
+) -> None:
+    """A write that was cut off was not acknowledged; all before it was."""
+    whole = segment_of(requests)
+    frame = encode_frame(last, NOW_NS, 1)
+    torn = frame[: data.draw(st.integers(0, len(frame) - 1))]
+
+    found = scan(whole + torn)
+
+    assert found.end == len(whole)
+    assert len(found.frames) == len(requests)
+
+
+@given(REQUESTS.filter(len), st.data())
+@example([b"a", b"b", b"c"], None)
+def test_damage_costs_one_frame_and_not_those_after_it(
+    requests: list[bytes], data: st.DataObject | None
+) -> None:
+    """A flipped bit on the disk must not lose what was acknowledged after it."""
+    segment = bytearray(segment_of([*requests, b"last"]))
+    first = scan(bytes(segment)).frames[0]
+    at = 1 if data is None else data.draw(st.integers(first.start, first.end - 1))
+    segment[at] ^= 0x40
+
+    found = scan(bytes(segment))
+
+    assert not found.frames[0].is_intact
+    intact = [frame.request(bytes(segment)) for frame in found.frames if frame.is_intact]
+    assert intact == [*requests[1:], b"last"]
+    assert found.end == len(segment)
+    covered = [(frame.start, frame.end) for frame in found.frames]
+    assert covered[0][0] == 0
+    assert all(ends == begins for (_, ends), (begins, _) in pairwise(covered))
+
+
+@given(st.binary(max_size=400))
+def test_any_bytes_are_scanned(content: bytes) -> None:
+    """Whatever is in the directory, the start goes on."""
+    assert 0 <= scan(content).end <= len(content)
+
+
+def test_frame_is_still_a_request_to_any_protobuf_reader() -> None:
+    """What the log appends are fields, so a segment can be read with standard tools."""
+    request = trace_request(span()).SerializeToString()
+    frame = encode_frame(request, NOW_NS, 1)
+    (found,) = scan(frame).frames
+
+    assert count_items(Signal.TRACES, frame[found.body : found.end]) == 1

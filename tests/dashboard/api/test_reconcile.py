@@ -1,0 +1,50 @@
+"""Rates, ledgers and the reconciliation as a person and an automation meet them."""
+
+from __future__ import annotations
+
+import pytest
+
+from collector.store.connect import Connections
+from tests.support.attribution.stored import put_outcome
+from tests.support.dashboard.app import Api
+
+UNTIL = "2033-05-19T00:00:00Z"
+
+
+def test_ledger_and_rates_are_imported_and_held_against_the_outcomes(store: Connections) -> None:
+    """A bad line is told, the good ones count; amounts keep every digit."""
+    api = Api(store)
+    put_outcome(store, "o1", decision_id="nobody", revenue="10", currency="EUR")
+    rates = "day,currency,rate\n2033-05-18,EUR,1.1\n2033-05-18,euro,2\n"
+    told = api.send("POST", "/api/v1/import/rates", content=rates, params={"name": "r.csv"}).json()
+    assert (told["imported"], len(told["refused"])) == (1, 1)
+    assert told["refused"][0].startswith("r.csv:3: currency 'euro'")
+    ledger = "day,currency,amount\n2033-05-18,USD,12.25\n"
+    params = {"name": "l.csv", "source": "shop"}
+    assert api.send("POST", "/api/v1/import/ledger", content=ledger, params=params).json() == {
+        "imported": 1, "refused": [],
+    }  # fmt: skip
+    answer = api.send("GET", "/api/v1/reconcile", params={"window": "1d", "until": UNTIL}).json()
+    assert answer["currency"] == "USD"
+    (day,) = answer["days"]
+    assert (day["unmatched"], day["ledger"], day["difference"]) == (
+        "11.000000",
+        "12.250000",
+        "1.250000",
+    )
+
+
+@pytest.mark.parametrize(
+    ("resource", "content", "error"),
+    [
+        ("rates", b"day,rate\n", "has the columns day, currency, rate"),
+        ("ledger", b"\xff\xfe", "not UTF-8 at byte 0"),
+    ],
+)
+def test_file_of_another_shape_is_400(
+    store: Connections, resource: str, content: bytes, error: str
+) -> None:
+    """One line, with the remedy."""
+    answer = Api(store).send("POST", f"/api/v1/import/{resource}", content=content)
+    assert answer.status_code == 400
+    assert error in answer.json()["error"]

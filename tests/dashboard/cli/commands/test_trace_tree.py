@@ -1,0 +1,116 @@
+"""A trace on a terminal: whatever a span is called, its line stays one line."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.cells import cell_len
+from rich.console import Console
+
+from attribution.core.segments import SEGMENTS
+from dashboard.cli.commands.trace_tree import render_trace
+from dashboard.read.link_wording import EVIDENCE
+
+
+def span(name: str, start_ns: int = 0, duration_ns: int = 1_000_000) -> dict[str, Any]:
+    """Return a span as `/api/v1/traces/ID` tells it."""
+    return {
+        "span_id": "1" * 16,
+        "parent_span_id": "",
+        "name": name,
+        "service_name": "shop",
+        "kind": "Server",
+        "start_ns": start_ns,
+        "duration_ns": duration_ns,
+        "status": "Unset",
+    }
+
+
+def rendered(*spans: dict[str, Any], width: int | None, **more: Any) -> list[str]:  # noqa: ANN401  passed on
+    """Return the lines; a width means a terminal of that width, None a pipe."""
+    out = Console(
+        file=io.StringIO(),
+        width=width,
+        force_terminal=width is not None,
+        color_system=None,
+        highlight=False,
+        markup=False,
+        soft_wrap=True,
+    )
+    render_trace(out, {"trace_id": "a" * 32, "spans": list(spans)}, **more)
+    assert isinstance(out.file, io.StringIO)
+    return out.file.getvalue().splitlines()
+
+
+@given(st.lists(st.text(max_size=200), min_size=1, max_size=5), st.integers(80, 200))
+def test_no_line_of_the_tree_is_wider_than_the_terminal(names: list[str], width: int) -> None:
+    """A line that wraps hides the tree and the time axis."""
+    lines = rendered(*map(span, names), width=width)
+
+    assert len(lines) == 2 + len(names)
+    assert all(cell_len(line) <= width for line in lines[1:])
+
+
+def test_name_in_a_pipe_is_whole_and_its_brackets_are_kept() -> None:
+    """What cannot be found with grep is not there; `[red]` is a name here and no colour."""
+    name = "[red]SELECT[/blue] " + "x" * 200
+
+    assert name in rendered(span(name), width=None)[2]
+
+
+def test_control_characters_of_a_name_are_spelled_out() -> None:
+    """A sender must not steer the terminal of whoever reads its trace."""
+    assert r"a\x1b[2J\nb" in rendered(span("a\x1b[2J\nb"), width=120)[2]
+
+
+def test_decision_tells_its_parts_largest_first() -> None:
+    """The question behind a trace is where the time went."""
+    parts = dict.fromkeys(SEGMENTS, 0)
+    parts["decision", "store"], parts["ingress", "compute"] = 3_000_000, 1_000_000
+    decision = {
+        "facts": {"decision_id": "d-1", "action": "offer", "region": "eu-west"},
+        "attribution": {"total_ns": 4_000_000, "segments_ns": list(parts.values())},
+        "flows": [],
+        "evidence": [],
+    }
+
+    assert (
+        "decision d-1: offer eu-west, 4.000 ms = decision/store 3.000 ms, ingress/compute 1.000 ms"
+        in rendered(span("POST"), width=None, decisions=[decision])
+    )
+
+
+def test_packets_of_a_decision_say_what_links_them_and_what_they_prove() -> None:
+    """Which of two exchanges is whose may not be known: then it is said."""
+    parts = dict.fromkeys(EVIDENCE, 0)
+    evidence = {f"{name}_ns": 0 for name in parts} | {"rtt_ns": 200_000, "think_ns": 3_000_000}
+    links = [("header", 1.0), ("header", 1.0), ("hpack", 0.5), ("tuple+time", 0.9)]
+    decision = {
+        "facts": {"action": "price", "region": "eu", "decision_id": "d1"},
+        "attribution": None,
+        "flows": [{"method": method, "confidence": sure} for method, sure in links],
+        "evidence": [{**evidence, "finding": "outside_span", "outside_ns": 1_500_000}],
+    }
+    line = rendered(span("root"), width=None, decisions=[decision])[2]
+    assert line == (
+        "packets: 4 exchanges linked by 2 header, 1 hpack, 1 tuple+time; 1 of them one of a set; "
+        "of network and store: rtt 0.200 ms, think 3.000 ms; 1 spans disagree with their packets, "
+        "by 1.500 ms at most"
+    )
+    assert rendered(span("root"), width=None, decisions=[{**decision, "flows": []}])[2] != line
+
+
+def test_spans_that_are_not_there_are_named_with_the_reason() -> None:
+    """A hole in the tree looks like time of the parent, unless something says that it is one."""
+    gap = {"what": "parent", "span_id": "ab", "reason": "lost before ingest", "detail": "no row"}
+    facts = {"decision_id": "d", "action": "offer", "region": "eu"}
+    decision = {"facts": facts, "attribution": None, "flows": [], "missing": [gap] * 7}
+    lines = rendered(span("root"), width=None, decisions=[decision])
+
+    assert lines[2:8] == [
+        *["missing: parent ab, lost before ingest; no row"] * 5,
+        "missing: 2 more",
+    ]

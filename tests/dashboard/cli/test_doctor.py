@@ -1,0 +1,29 @@
+"""What `millworth doctor` finds on a machine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from dashboard.cli.doctor import examine
+from dashboard.settings.settings import Settings
+
+
+def test_directories_that_others_can_read_are_named(store_path: Path, tmp_path: Path) -> None:
+    """An older version made them as the umask said; what lies there is nobody else's business."""
+    closed, opened = tmp_path / "closed", tmp_path / "opened"
+    closed.mkdir(mode=0o700)
+    opened.mkdir()
+    opened.chmod(0o755)
+    found = {}
+    for wal_dir in (closed, opened, tmp_path / "missing"):
+        given = Settings.model_validate(
+            {
+                "store": {"url": f"chdb://{store_path}", "database": "doctor"},
+                "collector": {"wal_dir": wal_dir, "grpc_port": 0, "http_port": 0},
+                "dashboard": {"port": 0},
+            }
+        )
+        details = [finding.detail for finding in examine(given) if finding.check == "files"]
+        found[wal_dir.name] = [detail for detail in details if str(wal_dir) in detail]
+    assert found["closed"] == found["missing"] == []
+    assert found["opened"] == [f"{opened} is open to other users (0755); chmod -R go= {opened}"]

@@ -1,0 +1,86 @@
+"""`millworth vram rank`, `curve`, `slope`, `models` and `diff`, as a person reads them."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from attribution.core.config import AttributionConfig
+from attribution.jobs.attribution import AttributionJob
+from collector.core.clock import NS_PER_S
+from collector.core.config import AttributesConfig
+from collector.core.errors import InputError
+from collector.store.connect import Connections
+from tests.support.attribution.stored import BASE_NS, decision, put_sales, put_spans
+from tests.support.dashboard.fixtures import Run
+
+WINDOW = ("--window", "1h", "--until", "2033-05-18T04:33:00Z")
+
+
+@pytest.fixture
+def traded(store: Connections) -> Connections:
+    """Return a store of forty decisions on two offers, of ten dollars each."""
+    spans = [
+        each
+        for at in range(40)
+        for each in decision(f"a{at}", 1_000 * at, 100 + at, decision__region="eu",
+                             decision__offer_type=("bundle", "upgrade")[at % 2])
+    ]  # fmt: skip
+    put_spans(store, spans)
+    put_sales(store, [f"a{at}" for at in range(40)], "10")
+    config = AttributionConfig()
+    AttributionJob(config, AttributesConfig(), store).drain(BASE_NS + 100 * NS_PER_S)
+    return store
+
+
+def test_offers_are_ranked_with_what_their_slope_rests_on(run: Run, traded: Connections) -> None:
+    """In 80 columns without a broken figure, and the same as one object."""
+    assert traded
+    shown = run("vram", "rank", "--by", "offer_type", *WINDOW)
+    assert shown.exit_code == 0, shown.output
+    lines = shown.stdout.splitlines()
+    assert "40 decisions, 40 of them replayed" in lines[0]
+    (bundle,) = (line for line in lines if line.lstrip().startswith("bundle"))
+    assert " to " in bundle
+    assert "0.50%" in bundle
+    assert any(line.startswith("slope of ") and "article prior" in line for line in lines)
+    told = json.loads(run("vram", "rank", "--by", "offer_type", *WINDOW, "--json").stdout)
+    assert {each["name"] for each in told["groups"]} == {"bundle", "upgrade"}
+    assert all("article prior" in each["slope_basis"] for each in told["groups"])
+    assert sum(each["weight"] for each in told["weights"]) == pytest.approx(1.0, abs=1e-4)
+
+
+def test_curve_has_its_integral_and_versions_differ(run: Run, traded: Connections) -> None:
+    """Dollars a year against now: nothing at no shift, more where it is faster."""
+    assert traded
+    told = json.loads(run("vram", "curve", "--by", "region", *WINDOW, "--json").stdout)
+    change = {
+        point["shift_ms"]: point["change_usd_per_year"]["median"] for point in told["curves"]["eu"]
+    }
+    assert change[0] == 0
+    assert change[-10] > 0 > change[10]
+    assert run("vram", "curve", "--by", "region", *WINDOW).exit_code == 0
+    run("vram", "rank", "--by", "offer_type", *WINDOW)
+    assert run("vram", "models").stdout.count("40 decisions") == 2
+    diff = run("vram", "diff", "1", "2")
+    assert diff.exit_code == 1
+    assert "group bundle: None -> " in diff.stdout
+
+
+def test_slope_says_what_each_instrument_knows(run: Run, traded: Connections) -> None:
+    """And that the prior is used: exit 1, since nothing is identified."""
+    assert traded
+    shown = run("vram", "slope")
+    assert shown.exit_code == 1, shown.output
+    assert "by the jitter of the back end: " in shown.stdout
+    assert "by the randomised delay: it does not vary, or nothing was earned" in shown.stdout
+    assert "by prior" in shown.stdout
+
+
+def test_group_that_is_none_is_refused_with_those_there_are(run: Run, traded: Connections) -> None:
+    """One line, exit 2."""
+    assert traded
+    refused = run("vram", "rank", "--by", "team", *WINDOW)
+    assert isinstance(refused.exception, InputError)
+    assert "choose channel, region, cohort, offer_type, action" in str(refused.exception)

@@ -1,0 +1,46 @@
+"""What the Health page says of certificates and of those who were not let in."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from collector.auth.gate import Gate, load_tokens
+from collector.auth.tls import Certificates
+from collector.auth.tokens import AccessConfig, Scope, TokenConfig, hash_text
+from collector.core.clock import NS_PER_S
+from collector.core.config import TlsConfig
+from collector.core.counters import Counters
+from collector.core.errors import UnauthenticatedError
+from dashboard.health.access import access_items
+from tests.conftest import ManualClock
+from tests.support.certificates import ENDS, Authority
+
+DAY_NS = 86_400 * NS_PER_S
+ENDS_NS = int(ENDS.timestamp()) * NS_PER_S
+
+
+@pytest.mark.parametrize(("days", "status"), [(15, "ok"), (13, "warn"), (0, "bad"), (-1, "bad")])
+def test_certificate_that_ends_soon_is_shown(tmp_path: Path, days: int, status: str) -> None:
+    """Two weeks before every sender is turned away at once."""
+    files = Authority(tmp_path).issue("server")
+    counters, clock = Counters(), ManualClock()
+    config = TlsConfig(cert_file=files.cert, key_file=files.key)
+    Certificates(config, "collector.tls", clock, counters)
+    (item,) = access_items(counters, Gate((), counters, clock), ENDS_NS - days * DAY_NS)
+    assert (item.name, item.value, item.status) == ("collector.tls.days_left", days, status)
+    assert bool(item.detail) == (status != "ok")
+
+
+def test_those_who_were_not_let_in_are_counted(clock: ManualClock) -> None:
+    """Of all listeners and reasons together."""
+    entry = {"name": "ops", "hash": hash_text("mwt_ops"), "scopes": ["read"]}
+    counters = Counters()
+    tokens = load_tokens(AccessConfig(tokens=(TokenConfig.model_validate(entry),)))
+    gate = Gate(tokens, counters, clock)
+    for listener, header in (("http", None), ("grpc", "Bearer x"), ("grpc", "Bearer x")):
+        with pytest.raises(UnauthenticatedError):
+            gate.admit(listener, header, Scope.READ)
+    (item,) = access_items(counters, gate, clock.now_ns())
+    assert (item.name, item.value) == ("access.denied", 3)

@@ -1,0 +1,127 @@
+"""Figures are held as JSON values: what an operator reads is what the rows say."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from attribution.core.segments import SEGMENTS
+from collector.core.clock import NS_PER_MS, NS_PER_S
+from dashboard.pages.figures import (
+    bucket_bounds_ns,
+    bucket_position,
+    decision_path,
+    heatmap,
+    quantile_ns,
+    worst_segment,
+)
+from dashboard.pages.theme import ALARM, CLASS_COLOURS
+from dashboard.read.rows import Cell, Range, SegmentMeans
+
+SEEN = Range(1_790_000_000 * NS_PER_S, 1_790_000_060 * NS_PER_S)
+TARGET_NS = 80 * NS_PER_MS
+
+
+def means(**ms_by_segment: float) -> SegmentMeans:
+    """Return means with the named segments (`decision_store=40`) and zero elsewhere."""
+    segments = [ms_by_segment.get(f"{s}_{c}", 0.0) * NS_PER_MS for s, c in SEGMENTS]
+    return SegmentMeans(100, sum(segments), segments)
+
+
+def test_heatmap_places_each_cell_at_its_time_and_bucket() -> None:
+    """Off by one bucket is 9 % wrong in latency, and looks right."""
+    bucket = int(bucket_position(100 * NS_PER_MS))
+    figure = heatmap([Cell(SEEN.from_ns, bucket, 100)], SEEN, 10 * NS_PER_S, TARGET_NS)
+    trace = figure["data"][0]
+    row = trace["y"].index(bucket + 0.5)
+    assert trace["z"][row] == [2.0]
+    assert trace["text"][row] == ["100"]
+    assert trace["x"] == ["2026-09-21T14:13:25.000"]
+    assert sum(n is not None for line in trace["z"] for n in line) == 1
+
+
+def test_heatmap_draws_the_target_where_its_latency_lies() -> None:
+    """The axis counts buckets, so the line is at the bucket's position, not at 80."""
+    figure = heatmap([Cell(SEEN.from_ns, 200, 1)], SEEN, 10 * NS_PER_S, TARGET_NS)
+    line = figure["layout"]["shapes"][0]
+    assert line["y0"] == line["y1"] == pytest.approx(8 * math.log2(80_000_000))
+    axis = figure["layout"]["yaxis"]
+    assert axis["tickvals"][axis["ticktext"].index("80")] == line["y0"]
+
+
+def test_heatmap_has_a_column_for_each_step_without_traffic_too() -> None:
+    """A gap in traffic must be seen as a gap."""
+    cells = [Cell(SEEN.from_ns, 200, 1), Cell(SEEN.from_ns + 30 * NS_PER_S, 200, 1)]
+    trace = heatmap(cells, SEEN, 10 * NS_PER_S, TARGET_NS)["data"][0]
+    assert len(trace["x"]) == 4
+    assert [n is None for n in trace["z"][trace["y"].index(200.5)]] == [False, True, True, False]
+
+
+def test_empty_heatmap_says_why() -> None:
+    """An empty panel without a word looks like a fault of the page."""
+    figure = heatmap([], SEEN, 10 * NS_PER_S, TARGET_NS)
+    assert figure["data"] == []
+    assert "No decision in this window" in figure["layout"]["annotations"][0]["text"]
+
+
+@given(st.lists(st.integers(1, 10**11), min_size=1, max_size=60), st.floats(0.01, 0.99))
+def test_quantile_lies_in_the_bucket_of_the_exact_one(latencies: list[int], share: float) -> None:
+    """The stated error holds for any latencies: the answer is in the right bucket."""
+    cells = [Cell(0, int(bucket_position(ns)), 1) for ns in latencies]
+    exact = sorted(latencies)[max(0, math.ceil(share * len(latencies)) - 1)]
+    found = quantile_ns(cells, share)
+    assert found is not None
+    low, high = bucket_bounds_ns(int(bucket_position(exact)))
+    assert low * 0.999999 <= found <= high * 1.000001
+
+
+def test_quantile_of_nothing_is_unknown() -> None:
+    """Unknown is not zero."""
+    assert quantile_ns([], 0.5) is None
+
+
+def test_path_pairs_observed_with_reference_and_outlines_the_worst() -> None:
+    """The segment that exceeds its reference most stands out, not the largest one."""
+    observed = means(decision_store=50, decision_compute=60, egress_network=11)
+    reference = means(decision_store=14, decision_compute=59, egress_network=11)
+    figure = decision_path(observed, reference, ("decision", "store"))
+    bars = {trace["name"]: trace for trace in figure["data"] if trace["type"] == "bar"}
+    place = SEGMENTS.index(("decision", "store"))
+    assert worst_segment(observed, reference) == place
+    assert bars["reference"]["y"][place] == pytest.approx(14)
+    row = bars["store"]["text"].index("decision/store")
+    assert bars["store"]["y"][row] == pytest.approx(50)
+    assert bars["store"]["marker"]["line"]["width"] == [0, 0, 3, 0]
+    assert bars["store"]["marker"]["line"]["color"] == ALARM
+    assert bars["store"]["marker"]["color"] == CLASS_COLOURS["store"]
+    notes = [note["text"] for note in figure["layout"]["annotations"] if note["text"]]
+    assert notes == ["<b>blamed</b><br><b>+36.0 ms</b>"]
+
+
+def test_path_without_an_excess_points_at_nothing() -> None:
+    """Noise of a mean must not send anyone after a segment."""
+    observed = means(decision_store=14.5)
+    assert worst_segment(observed, means(decision_store=14)) is None
+    figure = decision_path(observed, means(decision_store=14), None)
+    assert [note for note in figure["layout"]["annotations"] if note["text"]] == []
+
+
+def test_path_without_a_reference_shows_what_was_observed() -> None:
+    """No decision met its target: there is no grey bar, and none is invented."""
+    figure = decision_path(means(decision_store=14), None, None)
+    assert "reference" not in [trace.get("name") for trace in figure["data"]]
+    assert "ref" not in figure["data"][-1]["text"][2]
+
+
+def test_figures_are_plain_json() -> None:
+    """What Dash sends is JSON; a NaN in it would break the page."""
+    cells = [Cell(SEEN.from_ns, 210, 3)]
+    figures = [
+        heatmap(cells, SEEN, NS_PER_S, TARGET_NS),
+        decision_path(means(decision_store=3), means(decision_store=2), None),
+    ]
+    assert json.loads(json.dumps(figures, allow_nan=False)) == figures

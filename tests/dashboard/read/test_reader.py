@@ -1,0 +1,170 @@
+"""The reader over a real store: the values that were written, not only their number."""
+
+from __future__ import annotations
+
+import random
+from decimal import Decimal
+
+import pytest
+
+from attribution.core.segments import SEGMENTS
+from collector.core.clock import NS_PER_MINUTE, NS_PER_MS, NS_PER_S
+from collector.core.errors import StoreUnavailableError
+from collector.store.connect import Connections
+from dashboard.read.reader import Reader, alerts_with_exemplars
+from dashboard.read.rows import Range, Reference
+from tests.support.dashboard.seed import ACTIONS, REGIONS, TODAY_NS, Seed
+
+HOUR = Range(TODAY_NS - 3600 * NS_PER_S, TODAY_NS + NS_PER_S)
+REFERENCE = Reference(80 * NS_PER_MS, {})
+PLACE = SEGMENTS.index(("decision", "store"))
+
+
+def test_revenue_adds_up_cells_and_names_their_basis(reader: Reader) -> None:
+    """Money is exact, and says what it is made of."""
+    revenue = reader.revenue(HOUR)
+    assert (revenue.decisions, revenue.late) == (15, 5)
+    assert revenue.value_usd == Decimal("6.300000")
+    assert (revenue.loss_usd, revenue.loss_low_usd) == (Decimal("0.25"), Decimal("0.0625"))
+    assert (revenue.bases, revenue.slope_sources) == (["margin"], ["prior"])
+    assert revenue.last_ns - revenue.first_ns == 11 * NS_PER_S
+
+
+def test_revenue_of_silence_is_empty_not_wrong(reader: Reader) -> None:
+    """A window without decisions has no first instant, and no basis."""
+    revenue = reader.revenue(Range(0, NS_PER_S))
+    assert (revenue.decisions, revenue.first_ns, revenue.last_ns, revenue.bases) == (0, 0, 0, [])
+
+
+@pytest.mark.parametrize("step_ns", [10 * NS_PER_S, NS_PER_MINUTE])
+def test_latency_cells_agree_from_decisions_and_from_the_rollup(
+    reader: Reader, step_ns: int
+) -> None:
+    """A change of the window must not change the figures."""
+    wide = Range(HOUR.from_ns, HOUR.to_ns + NS_PER_MINUTE, region=REGIONS[1])
+    cells = reader.latency_cells(wide, step_ns)
+    assert sum(cell.decisions for cell in cells) == 10
+    assert {cell.bucket for cell in cells} == {206}  # 2 ** (206 / 8) ns is 56 ms, the next 61 ms
+
+
+def test_latency_cells_take_the_latest_writing_of_a_minute(own_world: Connections) -> None:
+    """A minute is rewritten whole: a bucket that is no longer in it must not linger."""
+    reader = Reader(own_world)
+    own_world.client().command(
+        "INSERT INTO attribution_minutes SELECT intDiv(ingress_ns, 60000000000) * 60000000000,"
+        " 2, action, region, '', '', 99, count(), 1 FROM attributions FINAL GROUP BY 1, 3, 4"
+    )
+    wide = Range(HOUR.from_ns, HOUR.to_ns + NS_PER_MINUTE)
+    cells = reader.latency_cells(wide, NS_PER_MINUTE)
+    assert {cell.bucket for cell in cells} == {99}
+    assert sum(cell.decisions for cell in cells) == 15
+
+
+def test_means_split_observed_from_what_met_its_target(reader: Reader) -> None:
+    """The reference is the path as it is when it is well."""
+    observed, reference = reader.segment_means(HOUR), reader.reference_means(HOUR, REFERENCE)
+    assert observed is not None
+    assert reference is not None
+    assert (observed.decisions, reference.decisions) == (15, 10)
+    assert reference.segments_ns[PLACE] == 14 * NS_PER_MS
+    slow = (sum(range(50, 55)) + 5 * 14) / 5 * NS_PER_MS
+    assert observed.segments_ns[PLACE] == pytest.approx((10 * 14 * NS_PER_MS + 5 * slow) / 15)
+
+
+def test_reference_of_one_action_holds_for_it_alone(reader: Reader) -> None:
+    """A tighter target of an action leaves nothing that met it."""
+    tight = Reference(80 * NS_PER_MS, {ACTIONS[0]: 50 * NS_PER_MS})
+    assert reader.reference_means(HOUR, tight) is None
+
+
+def test_alert_is_shown_at_its_last_state_with_the_decision_that_shows_it(reader: Reader) -> None:
+    """Of the late decisions the one with packets is the evidence, although another is slower."""
+    (alert,) = alerts_with_exemplars(reader, HOUR, REFERENCE)
+    assert (alert.state, alert.seq, alert.severity) == ("firing", 2, "page")
+    assert alert.revenue_at_risk_usd_per_h == Decimal("1840.5")
+    assert alert.first_ns == TODAY_NS - 30 * NS_PER_S
+    assert alert.exemplar == "d-12"
+
+
+def test_a_resolved_alert_leaves_the_page_with_its_window(own_world: Connections) -> None:
+    """An open alert stays however old it is; a resolved one goes."""
+    reader = Reader(own_world)
+    late = Range(TODAY_NS + 10 * NS_PER_S, TODAY_NS + 20 * NS_PER_S)
+    assert [alert.state for alert in reader.alerts(late)] == ["firing"]
+    seed = Seed(random.Random(0))
+    seed.alert(TODAY_NS, 3, "resolved")
+    seed.insert(own_world.client())
+    assert reader.alerts(late) == []
+
+
+def test_a_decision_is_found_by_its_id_its_trace_and_its_outcome_key(reader: Reader) -> None:
+    """An operator has one of the three, and seldom the one that we chose."""
+    for wanted in ("d-12", f"{12:032x}", "order-12"):
+        assert reader.decision_ids(wanted) == ["d-12"]
+    assert reader.decision_ids("nothing") == []
+
+
+def test_a_decision_reads_back_to_the_nanosecond(reader: Reader) -> None:
+    """Parts sum to the whole, stamps are as sent, money is Decimal."""
+    facts = reader.decision("d-12")
+    assert facts is not None
+    split = reader.attribution(facts)
+    assert split is not None
+    assert facts.ingress_ns == TODAY_NS - 48 * NS_PER_S
+    assert sum(split.segments_ns) == split.total_ns == facts.end_ns - facts.ingress_ns
+    assert split.segments_ns[PLACE] == (14 + 52) * NS_PER_MS
+    assert facts.value_usd == Decimal("0.42")
+
+
+def test_only_the_spans_of_the_latest_revision_are_shown(own_world: Connections) -> None:
+    """A span that a late one displaced is not drawn beside it."""
+    reader = Reader(own_world)
+    own_world.client().command(
+        "INSERT INTO path_spans (ingress_ns, decision_id, revision, span_id, span_name)"
+        " SELECT ingress_ns, decision_id, 2, 'f', 'late' FROM decisions WHERE decision_id = 'd-3'"
+    )
+    facts = reader.decision("d-3")
+    assert facts is not None
+    assert [span.span_name for span in reader.path_spans(facts)] == ["late"]
+
+
+def test_a_trace_reads_back_with_events_and_once_a_span(own_world: Connections) -> None:
+    """A sender's retry leaves a row twice; the trace shows the span once."""
+    reader = Reader(own_world)
+    own_world.client().command(
+        f"INSERT INTO otel_traces SELECT * FROM otel_traces WHERE TraceId = '{12:032x}'"
+    )
+    spans = reader.trace_spans(f"{12:032x}")
+    assert [span.name for span in spans] == [
+        "POST /decide", "GET identity", "ZRANGE offers", "score offers", "POST /fulfil",
+    ]  # fmt: skip
+    assert spans[0].attributes["decision.action"] == ACTIONS[0]
+    assert spans[0].events[0].at_ns == TODAY_NS - 48 * NS_PER_S + 5
+    assert spans[0].events[0].attributes == {"key": "offers"}
+
+
+def test_a_list_is_bounded_by_latency_and_sorted(reader: Reader) -> None:
+    """A cell of the heatmap leads to the decisions in it, and to no other."""
+    low, high = 100 * NS_PER_MS, 113 * NS_PER_MS
+    found = reader.decisions(HOUR, low_ns=low, high_ns=high, slowest=True, rows_max=10)
+    assert [decision.decision_id for decision in found] == ["d-13", "d-12", "d-11", "d-10"]
+    assert [decision.packets for decision in found] == [0, 1, 0, 0]
+    assert {SEGMENTS[decision.worst - 1] for decision in found} == {("decision", "store")}
+
+
+def test_evidence_counts_packets_and_moved_spans(reader: Reader) -> None:
+    """A figure that rests on moved clocks says so."""
+    evidence = reader.evidence(HOUR)
+    assert (evidence.packets, evidence.linked_decisions) == (12, 1)
+    assert (evidence.spans, evidence.shifted_spans, evidence.shift_max_ns) == (75, 0, 0)
+
+
+def test_scopes_are_what_had_decisions(reader: Reader) -> None:
+    """A picker offers what there is."""
+    assert reader.scopes(HOUR.from_ns, HOUR.to_ns) == ([ACTIONS[0]], sorted(REGIONS))
+
+
+def test_a_store_without_its_tables_is_one_clear_error(empty_store: Connections) -> None:
+    """The page shows this line; a traceback helps nobody there."""
+    with pytest.raises(StoreUnavailableError, match="revenue_cells"):
+        Reader(empty_store).revenue(HOUR)

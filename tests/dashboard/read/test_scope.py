@@ -1,0 +1,68 @@
+"""The URL is the state of a page."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from collector.core.clock import NS_PER_MINUTE, NS_PER_MS, NS_PER_S
+from dashboard.read.rows import Range
+from dashboard.read.scope import UNBOUNDED_NS, WINDOWS, Scope, format_scope, parse_scope, step_of
+
+NAMES = st.text(st.characters(codec="utf-8", exclude_categories=("Cs", "Cc", "Z")), max_size=20)
+
+
+@given(
+    st.builds(
+        Scope,
+        window=st.sampled_from([*WINDOWS, "10s", "3d"]),
+        until_ns=st.none() | st.integers(1, 2 * 10**12).map(lambda ms: ms * NS_PER_MS),
+        action=NAMES,
+        region=NAMES,
+        decision_id=NAMES,
+        search=NAMES,
+        slowest=st.booleans(),
+        low_ms=st.none() | st.integers(0, 10**5).map(float),
+    )
+)
+def test_a_permalink_opens_what_it_was_made_of(scope: Scope) -> None:
+    """A colleague sees the same page."""
+    assert parse_scope(format_scope(scope)) == scope
+
+
+@given(st.text(max_size=60))
+def test_any_query_gives_a_page(query: str) -> None:
+    """A mangled link shows the default, never an error."""
+    scope = parse_scope(query)
+    assert scope.window_ns > 0
+    assert step_of(scope.window_ns) >= NS_PER_S
+
+
+def test_a_live_page_ends_now_and_a_frozen_one_where_it_was_frozen() -> None:
+    """An incident is discussed on figures that stand still."""
+    now_ns = 1_790_000_000 * NS_PER_S
+    assert Scope(window="5m").range_at(now_ns) == Range(now_ns - 5 * NS_PER_MINUTE, now_ns)
+    frozen = parse_scope("?window=5m&until=2026-09-21T14:00:00.250Z&region=eu-west")
+    assert frozen.range_at(now_ns).to_ns == 1_789_999_200 * NS_PER_S + 250 * NS_PER_MS
+    assert frozen.range_at(now_ns).region == "eu-west"
+
+
+@pytest.mark.parametrize("query", ["?window=0m", "?window=x", "?window=1h5m", "?until=soon"])
+def test_what_cannot_be_read_is_left_at_its_default(query: str) -> None:
+    """A typing error in the address bar is no reason for an empty page."""
+    assert parse_scope(query) == Scope()
+
+
+@pytest.mark.parametrize(
+    ("window", "seconds"), [("5m", 5), ("15m", 10), ("1h", 60), ("6h", 300), ("24h", 900)]
+)
+def test_a_heatmap_has_at_most_a_hundred_columns(window: str, seconds: int) -> None:
+    """More are narrower than the eye tells apart; under a minute the decisions are read."""
+    assert step_of(Scope(window=window).window_ns) == seconds * NS_PER_S
+
+
+def test_a_list_without_bounds_takes_every_latency() -> None:
+    """The upper bound is beyond any latency."""
+    assert Scope().latency_ns == (0, UNBOUNDED_NS)
+    assert Scope(low_ms=1.5, high_ms=2).latency_ns == (1_500_000, 2_000_000)

@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import httpx
+import pytest
+
+from attribution.core.config import AttributionConfig
+from attribution.jobs.attribution import AttributionJob
+from collector.core.clock import SystemClock
+from collector.core.config import AttributesConfig, CollectorConfig
+from collector.core.counters import Counters
+from collector.service import CollectorService
+from collector.store.connect import Connections
+from dashboard.reference.scenario import SEGMENTS
+from dashboard.service.calibration import Calibration, judge
+from tests.support.service import RunningService
+
+pytestmark = pytest.mark.integration
+
+
+def test_known_delays_are_found_where_they_were_injected(
+    store: Connections, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Real processes, a real collector, a real store: seven segments suffer 20 ms each."""
+    clock = SystemClock()
+    from_ns = clock.now_ns()
+    collector = CollectorService(
+        CollectorConfig(grpc_port=0, http_port=0),
+        store,
+        tmp_path_factory.mktemp("wal"),
+        Counters(),
+        clock,
+    )
+    collector.start()
+    try:
+        with Calibration(f"http://127.0.0.1:{collector.http_port}", [20.0]) as calibration:
+            known = calibration.run(1)
+    finally:
+        collector.stop(drain_seconds=30)
+    assert [each.segment for each in known] == list(SEGMENTS)
+    AttributionJob(AttributionConfig(), AttributesConfig(), store).drain(clock.now_ns())
+
+    judged = judge(known, store, from_ns)
+
+    assert len(judged) == len(SEGMENTS)
+    for each in judged:
+        assert each.recovered.is_right, each
+        assert each.recovered.injected_ns >= 20_000_000
+        assert each.recovered.error_ratio <= 0.02, each
+
+
+def test_canary_of_a_running_service_is_exported(tmp_path: Path) -> None:
+    """What the figures can be trusted with is on /metrics and among the health items."""
+    with RunningService(
+        tmp_path,
+        MILLWORTH__REFERENCE__CANARY_EVERY_S="2",
+        MILLWORTH__ATTRIBUTION__SETTLE_S="1",
+    ) as service:
+        found = wait_for(
+            lambda: metric(service.url, "millworth_calibration_decisions"),
+            lambda decisions: decisions >= 7,
+        )
+        right = metric(service.url, "millworth_calibration_right_segment_ratio")
+        error = metric(service.url, "millworth_calibration_error_ratio")
+        items = httpx.get(f"{service.url}/api/v1/health", trust_env=False).json()["items"]
+        budgets = service.command("budgets", "--json")
+
+    assert found >= 7  # the last of a round may wait for the next judgement
+    assert right == 1.0
+    assert error <= 0.02
+    by_name = {item["name"]: item for item in items}
+    assert by_name["calibration.right_segment"]["value"] == 1.0
+    (budget,) = json.loads(budgets.stdout)["budgets"]
+    # No customer asked for anything: calibration is in no budget.
+    assert (budget["decisions"], budget["verdict"], budgets.returncode) == (0, "no decisions", 0)
+    assert budget["reference_p50_ms"] > 30
+
+
+def metric(url: str, name: str) -> float:
+    """Return the value of one metric without labels, 0 before it is set."""
+    text = httpx.get(f"{url}/metrics", trust_env=False).text
+    return next(
+        (float(line.split()[1]) for line in text.splitlines() if line.startswith(f"{name} ")), 0.0
+    )
+
+
+def wait_for(read: Callable[[], float], enough: Callable[[float], bool]) -> float:
+    """Read again and again until it is enough, at most a minute; return the last reading."""
+    waiting = threading.Event()
+    for _ in range(240):
+        if enough(value := read()):
+            return value
+        waiting.wait(0.25)
+    return value

@@ -1,0 +1,217 @@
+"""One TOML, overridden by the environment; whatever is wrong is one line that names the key."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from collector.core.errors import ConfigError
+from dashboard.settings import text as settings_text
+from dashboard.settings.settings import Settings, load
+
+SECRET = "whsec_" + "QUJD" * 8  # 24 bytes, the least that is taken
+
+
+def write(tmp_path: Path, text: str) -> Path:
+    """Write a settings file."""
+    path = tmp_path / "millworth.toml"
+    path.touch(mode=0o600)
+    path.write_text(text)
+    return path
+
+
+def test_environment_beats_the_file_and_the_file_beats_the_default(tmp_path: Path) -> None:
+    """An operator who sets a variable has to see it take effect."""
+    path = write(tmp_path, "[dashboard]\nport = 9000\n[collector]\ngrpc_port = 9001\n")
+
+    loaded = load(path, environment={"MILLWORTH__DASHBOARD__PORT": "9002", "PATH": "/bin"})
+
+    assert loaded.settings.dashboard.port == 9002
+    assert loaded.settings.collector.grpc_port == 9001
+    assert loaded.settings.collector.http_port == 4318
+    assert loaded.origins["dashboard.port"] == "MILLWORTH__DASHBOARD__PORT"
+    assert loaded.origins["collector.grpc_port"] == str(path)
+    assert "collector.http_port" not in loaded.origins
+
+
+def test_secret_of_a_list_entry_comes_from_the_environment(tmp_path: Path) -> None:
+    """A secret belongs in no file, also where the rest of its entry is in one."""
+    path = write(
+        tmp_path, '[[alerts.webhooks]]\nname = "router"\nurl = "https://r.example.com/h"\n'
+    )
+
+    loaded = load(path, environment={"MILLWORTH__ALERTS__WEBHOOKS__0__SECRET": SECRET})
+
+    assert loaded.settings.alerts.webhooks[0].secret.get_secret_value() == SECRET
+    assert SECRET not in settings_text.effective(loaded.settings, loaded.origins, with_origin=True)
+
+
+@pytest.mark.parametrize(
+    ("text", "environment", "message"),
+    [
+        pytest.param(
+            "[packet]\nsnaplen_byte = 96\n",
+            {},
+            "packet.snaplen_byte is not a setting; did you mean packet.snaplen_bytes?",
+            id="a key with a typing error",
+        ),
+        pytest.param(
+            "[packets]\nenabled = true\n",
+            {},
+            "packets is not a setting; did you mean packet?",
+            id="a section with a typing error",
+        ),
+        pytest.param(
+            '[dashboard]\nport = "many"\n', {}, "dashboard.port is 'many':", id="a wrong type"
+        ),
+        pytest.param("[store\n", {}, "not TOML", id="no TOML"),
+        pytest.param(
+            '[attributes.map]\n"decision.value_usd" = "Shop.value"\n'
+            '[[identifiers.rules]]\nattribute = "shop.*"\naction = "tokenise"\n',
+            {},
+            "rules: 'shop.*' covers Shop.value, which producers seal or figures are summed and",
+            id="a rule that would make an amount NULL",
+        ),
+        pytest.param(
+            "",
+            {"MILLWORTH__STORE__URI": "x"},
+            "MILLWORTH__STORE__URI: store.uri is not a setting; did you mean store.url?",
+            id="a variable with a typing error",
+        ),
+        pytest.param(
+            "",
+            {"MILLWORTH__STORE__URL": "sqlite:///x"},
+            "MILLWORTH__STORE__URL: store.url is 'sqlite:///x':",
+            id="a variable with a wrong value",
+        ),
+    ],
+)
+def test_wrong_settings_end_in_one_line_that_names_the_key(
+    tmp_path: Path, text: str, environment: dict[str, str], message: str
+) -> None:
+    """Whoever mistypes a key has to find it without reading our code."""
+    with pytest.raises(ConfigError) as caught:
+        load(write(tmp_path, text), environment=environment)
+
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value).strip()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '[identifiers]\nkeys = "k1:00"\n',
+        '[[alerts.webhooks]]\nname = "a"\nurl = "https://h.example"\nsecret = "whsec_x"\n',
+        '[store]\nurl = "http://u:hunter2@db.example:8123"\n',
+        '[access]\ntoken = "mwt_x"\n',
+    ],
+)
+def test_file_with_a_secret_that_others_may_read_is_refused(tmp_path: Path, text: str) -> None:
+    """What others could have read is no secret; the environment is the place for it."""
+    path = write(tmp_path, text)
+    path.chmod(0o640)
+    with pytest.raises(ConfigError, match=r"is a secret: .* may be read by others .mode 0640"):
+        load(path, environment={})
+
+
+def test_named_file_that_is_not_there_is_an_error(tmp_path: Path) -> None:
+    """Defaults in place of a file that somebody named would hide a wrong path."""
+    with pytest.raises(ConfigError, match="there is no such file"):
+        load(tmp_path / "nowhere.toml", environment={})
+
+
+def test_directory_in_place_of_a_file_is_an_error(tmp_path: Path) -> None:
+    """It names the path and what the system said."""
+    with pytest.raises(ConfigError, match="cannot be read: Is a directory"):
+        load(tmp_path, environment={})
+
+
+def test_example_holds_every_key_and_runs_as_it_is(tmp_path: Path) -> None:
+    """It is the reference of the settings: a key that is missing there does not exist for users."""
+    text = settings_text.example()
+
+    assert load(write(tmp_path, text), environment={}).settings == Settings()
+    for section, field in Settings.model_fields.items():
+        assert f"[{section}]" in text
+        for key in field.annotation.model_fields:  # type: ignore[union-attr]  # all are sections
+            assert (
+                f"{key} =" in text
+                or f"[{section}.{key}]" in text
+                or (f"[[{section}.{key}]]" in text)
+            ), f"{section}.{key}"
+
+
+def test_committed_example_is_the_generated_one() -> None:
+    """It is generated; an edit by hand, or a new key without `make example`, fails here."""
+    committed = Path(__file__).parents[3] / "millworth.example.toml"
+
+    assert committed.read_text() == settings_text.example()
+
+
+def test_effective_settings_are_toml_that_reads_back() -> None:
+    """What `config print` shows can be saved as millworth.toml."""
+    settings = load(
+        None,
+        overrides={"attributes": {"map": {"decision.action": "shop.operation"}}},
+        environment={},
+    ).settings
+
+    text = settings_text.effective(settings, {}, with_origin=False)
+
+    assert Settings.model_validate(tomllib.loads(text)) == settings
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("http://u:hunter2@db:8123", "http://u:**********@db:8123"),
+        ("https://u:hunter2@%40@db:8443/?a=1", "https://u:**********@db:8443/?a=1"),
+        ("http://:hunter2@db", "http://:**********@db"),
+        (
+            "http://db:8123/?user=u&password=hunter2&a=1",
+            "http://db:8123/?user=u&password=**********&a=1",
+        ),
+        ("http://u@db:8123", "http://u@db:8123"),
+        ("chdb:///var/lib/a:b@c", "chdb:///var/lib/a:b@c"),
+    ],
+)
+def test_a_password_in_a_url_is_not_printed(url: str, shown: str) -> None:
+    """`config print` goes into tickets and terminals of others."""
+    settings = load(None, overrides={"store": {"url": url}}, environment={}).settings
+    text = settings_text.effective(settings, {}, with_origin=False)
+    assert f'url = "{shown}"' in text
+    assert "hunter2" not in text
+
+
+def test_webhook_without_a_secret_stops_only_what_delivers(tmp_path: Path) -> None:
+    """The service has its secrets; the shell in which someone asks it a question has none."""
+    file = tmp_path / "millworth.toml"
+    file.write_text('[[alerts.webhooks]]\nname = "router"\nurl = "https://r.example/h"\n')
+
+    settings = load(file, environment={}).settings
+
+    with pytest.raises(ConfigError, match="MILLWORTH__ALERTS__WEBHOOKS__0__SECRET"):
+        settings.require_secrets()
+
+
+def test_missing_key_names_the_variable_that_sets_it(tmp_path: Path) -> None:
+    """`Field required` says what is wrong and not what to do."""
+    file = tmp_path / "millworth.toml"
+    file.write_text('[[alerts.webhooks]]\nname = "router"\n')
+
+    with pytest.raises(ConfigError, match="MILLWORTH__ALERTS__WEBHOOKS__0__URL"):
+        load(file, environment={})
+
+
+def test_value_of_the_wrong_form_is_told_what_the_key_means() -> None:
+    """A regular expression is no remedy."""
+    with pytest.raises(ConfigError, match="'store': expected chdb:///PATH"):
+        load(environment={"MILLWORTH__STORE__URL": "store"})
+
+
+def test_variable_for_an_entry_that_the_file_lacks_says_so() -> None:
+    """A shell with the service's secrets, in another directory than its file."""
+    with pytest.raises(ConfigError, match="WEBHOOKS__0__SECRET: the settings have no list"):
+        load(environment={"MILLWORTH__ALERTS__WEBHOOKS__0__SECRET": "whsec_x"})

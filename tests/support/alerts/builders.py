@@ -1,0 +1,104 @@
+"""What the tests of alerting are made of: valid by default, one keyword to break."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+from alerts.config import BurnRule, WebhookConfig
+from alerts.rows import AlertEvent, Message
+from alerts.rules.burn_rate import Window, Windows
+from tests.conftest import NOW_NS
+
+SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+
+
+def rule(**changes: object) -> BurnRule:
+    """Return a rule that fires at $100 in 60 s, with $10 in 6 s."""
+    settings: dict[str, Any] = {
+        "name": "burn",
+        "budget_usd": 10_000.0,
+        "budget_share": 0.01,
+        "long_window_s": 60,
+        "short_window_s": 6,
+        "keep_firing_s": 30.0,
+        **changes,
+    }
+    return BurnRule.model_validate(settings)
+
+
+def window(loss_usd: str | Decimal = "0", **changes: object) -> Window:
+    """Return a window of a thousand decisions, whose loss comes from a hundred equal ones."""
+    loss = Decimal(loss_usd)
+    fields: dict[str, Any] = {
+        "seconds": 60,
+        "decisions": 1_000,
+        "late": 100 if loss else 0,
+        "unvalued": 0,
+        "loss_usd": loss,
+        "loss_low_usd": loss,
+        "loss_high_usd": loss,
+        "loss_squared": float(loss) ** 2 / 100,
+        "basis": "margin",
+        "slope_source": "prior",
+        "newest_ns": NOW_NS,
+        **changes,
+    }
+    return Window(**fields)
+
+
+def windows(long: Window, short: Window | None = None) -> Windows:
+    """Return two windows; by default the short one burns as fast as anyone could ask."""
+    return Windows(long, short or long)
+
+
+def event(**changes: object) -> AlertEvent:
+    """Return the first transition of an episode: it fires."""
+    fields: dict[str, Any] = {
+        "episode_id": "0" * 31 + "1",
+        "seq": 1,
+        "rule": "burn",
+        "severity": "page",
+        "action": "checkout",
+        "region": "eu-west",
+        "from_state": "inactive",
+        "to_state": "firing",
+        "at_ns": NOW_NS,
+        "recorded_ns": NOW_NS,
+        "started_ns": NOW_NS,
+        "window_s": 60,
+        "loss_usd": Decimal("123.456789"),
+        "loss_low_usd": Decimal("37.000000"),
+        "loss_high_usd": Decimal("420.000000"),
+        "revenue_at_risk_usd_per_h": Decimal("7407.407340"),
+        "burn": 533.3,
+        "basis": "margin",
+        "slope_source": "prior",
+        "blamed_stage": "decision",
+        "blamed_class": "store",
+        "blamed_excess_ns": 120_000_000,
+        "reason": "because",
+        **changes,
+    }
+    return AlertEvent(**fields)
+
+
+def message(seq: int = 1, endpoint: str = "router", **changes: object) -> Message:
+    """Return a message of one episode."""
+    fields: dict[str, Any] = {
+        "webhook_id": f"episode-{seq}-{endpoint}",
+        "endpoint": endpoint,
+        "episode_id": "episode",
+        "seq": seq,
+        "kind": "alert.firing",
+        "body": b'{"type":"alert.firing"}',
+        **changes,
+    }
+    return Message(**fields)
+
+
+def endpoint(url: str = "http://127.0.0.1:1/hook", name: str = "router") -> WebhookConfig:
+    """Return a receiver that does not answer unless the URL says otherwise."""
+    return WebhookConfig.model_validate(
+        {"name": name, "url": url, "secret": SECRET, "timeout_s": 5.0}
+    )

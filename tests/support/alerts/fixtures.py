@@ -1,0 +1,22 @@
+"""A scene in which alerts fire."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from collector.store.connect import Connections
+from tests.conftest import ManualClock
+from tests.support.alerts.scene import CALM_S, Scene
+
+
+@pytest.fixture
+def scene(store: Connections, tmp_path: Path, clock: ManualClock) -> Iterator[Scene]:
+    """Some calm minutes have passed, and the job has judged them."""
+    scene = Scene(store, tmp_path, clock)
+    scene.go_on(CALM_S)
+    scene.judge()
+    yield scene
+    scene.close()

@@ -1,0 +1,57 @@
+"""What several tests of attribution share."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from attribution.core.config import AttributionConfig
+from attribution.jobs.attribution import AttributionJob
+from collector.core.clock import NS_PER_S
+from collector.core.config import AttributesConfig
+from collector.store.connect import Connections
+from tests.support.attribution.stored import (
+    BASE_NS,
+    rows,
+)
+
+CONFIG = AttributionConfig()
+
+
+def job(store: Connections, config: AttributionConfig = CONFIG, **mapped: str) -> AttributionJob:
+    """Return a job that never ran in this process."""
+    names = {ours.replace("__", "."): theirs for ours, theirs in mapped.items()}
+    return AttributionJob(config, AttributesConfig(map=names), store)
+
+
+def at(second: float) -> int:
+    """Return the instant so many seconds after the base."""
+    return BASE_NS + round(second * NS_PER_S)
+
+
+def everything(store: Connections) -> dict[str, list[dict[str, Any]]]:
+    """Return all that the job wrote, but for revisions and when it was computed."""
+    tables = {
+        "attributions": "SELECT * EXCEPT (revision, computed_ns) FROM attributions FINAL"
+        " ORDER BY ingress_ns, decision_id",
+        "path_spans": "SELECT * EXCEPT revision FROM path_spans FINAL"
+        " QUALIFY revision = max(revision) OVER (PARTITION BY ingress_ns, decision_id)"
+        " ORDER BY ingress_ns, decision_id, span_id",
+        "path_columns": "SELECT * EXCEPT revision FROM path_columns FINAL"
+        " ORDER BY ingress_ns, decision_id",
+        "minutes": "SELECT * EXCEPT revision FROM attribution_minutes FINAL WHERE (minute_ns,"
+        " revision) IN (SELECT minute_ns, max(revision) FROM attribution_minutes GROUP BY 1)"
+        " ORDER BY ALL",
+        "cells": "SELECT * EXCEPT revision FROM revenue_cells FINAL ORDER BY ALL",
+    }
+    return {name: rows(store, sql) for name, sql in tables.items()}
+
+
+def computed_afresh(store: Connections, second: float) -> dict[str, list[dict[str, Any]]]:
+    """Return what a job writes that meets everything stored for the first time."""
+    for table in (
+        "path_spans", "path_columns", "attributions", "attribution_minutes", "revenue_cells",
+        "outcome_matches", "job_cursors",
+    ):  # fmt: skip
+        store.client().command("TRUNCATE TABLE {table:Identifier}", parameters={"table": table})
+    job(store).drain(at(second))
+    return everything(store)

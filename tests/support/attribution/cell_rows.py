@@ -1,0 +1,36 @@
+"""Decisions row by row, by which the sums of cells are proven."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from attribution.bench.simulator import Draw
+from attribution.path.spans import Ints
+from attribution.revenue.loss import Floats
+from attribution.sensitivity.sums import OUTCOME, CellSums
+
+
+def cell_sums(minute: Ints, cell: Ints, values: Floats) -> CellSums:
+    """Sum decisions into cells, which come in the order of (minute, cell).
+
+    Args:
+        minute: of each decision.
+        cell: code of its region and cohort.
+        values: decisions x 4, the VARIABLES.
+    """
+    keys, at = np.unique(np.stack([minute, cell]), axis=1, return_inverse=True)
+    at, count = at.reshape(-1), keys.shape[1]
+    sums = np.zeros((count, 4))
+    products = np.zeros((count, 4, 4))
+    np.add.at(sums, at, values)
+    np.add.at(products, at, values[:, :, None] * values[:, None, :])
+    return CellSums(keys[0].astype(np.int64), np.bincount(at, minlength=count), sums, products)
+
+
+def draw_rows(draw: Draw, rng: np.random.Generator) -> tuple[Ints, Floats]:
+    """Draw every decision: the index of its cell, and the four variables."""
+    cell = np.repeat(np.arange(len(draw.minute)), rng.poisson(draw.expected))
+    kind = rng.choice(len(draw.kinds.share), size=len(cell), p=draw.kinds.share)
+    values = draw.values()[cell, kind]
+    values[:, OUTCOME] = rng.random(len(cell)) < draw.chances()[cell, kind]
+    return cell, values

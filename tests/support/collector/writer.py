@@ -1,0 +1,83 @@
+"""What several tests of writer share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from collector.core.counters import Counters
+from collector.core.disk import Disk
+from collector.otlp.check import Signal
+from collector.privacy.guard import Protection
+from collector.store.connect import Connections
+from collector.wal.frames import encode_frame
+from collector.wal.groups import recover_group
+from collector.wal.log import Budget
+from collector.write.writer import StoreWriter
+from tests.conftest import NOW_NS, ManualClock
+from tests.support.builders import (
+    any_value,
+    span,
+    trace_request,
+)
+
+WAIT_S = 30
+
+
+class Segments:
+    """Writes segments by hand and runs a writer over them."""
+
+    def __init__(self, directory: Path, clock: ManualClock) -> None:
+        self.directory = directory
+        self.clock = clock
+        self.counters = Counters()
+        self.budget = Budget(2**30, self.counters.wal_bytes, clock)
+
+    def write(self, name: str, *frames: bytes) -> Path:
+        """Write one segment as the log would have left it."""
+        path = self.directory / f"{name}.segment"
+        path.write_bytes(b"".join(frames))
+        self.budget.adopt(path.stat().st_size)
+        return path
+
+    def store(
+        self,
+        store: Connections,
+        *paths: Path,
+        signal: Signal = Signal.TRACES,
+        disk: Disk | None = None,
+    ) -> StoreWriter:
+        """Bring segments into the store, as a start does; return the writer, stopped."""
+        writer = StoreWriter(
+            signal, store, self.budget, self.counters, self.clock, Protection(), disk
+        )
+        writer.recover(paths, recover_group(self.directory, "traces", Disk()))
+        writer.start()
+        assert writer.drain(WAIT_S)
+        writer.stop()
+        return writer
+
+
+def names(store: Connections) -> list[str]:
+    """Return the names of all stored spans."""
+    return [
+        row[0]
+        for row in store.client().query("SELECT SpanName FROM otel_traces ORDER BY 1").result_rows
+    ]
+
+
+def frame_of(name: str, start_ns: int = NOW_NS, mark: bytes = b"") -> bytes:
+    """Return the frame of a request of one span; without a mark as releases before wrote it."""
+    request = trace_request(span(name=name, start_ns=start_ns))
+    return encode_frame(request.SerializeToString() + mark, NOW_NS, 1)
+
+
+def twice_frame(name: str) -> bytes:
+    """Return the frame of a span one of whose values is set twice, which Protobuf allows."""
+    message = trace_request(span(name=name))
+    twice = b"\x0a\x01a" + any_value(7).SerializeToString()
+    pair = b"\x0a\x01k\x12" + bytes([len(twice)]) + twice
+    resource = b"\x0a" + bytes([len(pair)]) + pair
+    group = b"\x0a" + bytes([len(resource)]) + resource
+    return encode_frame(
+        message.SerializeToString() + b"\x0a" + bytes([len(group)]) + group, NOW_NS, 1
+    )

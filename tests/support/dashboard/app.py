@@ -1,0 +1,69 @@
+"""What several tests of app share."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import httpx
+
+from attribution.jobs.attribution import AttributionJob
+from collector.core.counters import Counters
+from collector.store.connect import Connections
+from dashboard.api.context import AppContext
+from dashboard.health.items import HealthItem
+from dashboard.settings.config import DashboardConfig
+from dashboard.web.app import create_app
+from tests.conftest import ManualClock
+from tests.support.dashboard.seed import TODAY_NS
+
+ITEMS = [
+    HealthItem("collector.spans_acked", 12, "spans", "ok"),
+    HealthItem("packet.recorder", "off", "", "bad", "run as root"),
+]
+
+
+class FixedHealth:
+    """A service that says the same each time."""
+
+    def health(self) -> list[HealthItem]:
+        """Return two figures."""
+        return ITEMS
+
+
+class Api:
+    """Sends requests to one application over ASGI."""
+
+    def __init__(
+        self,
+        store: Connections,
+        config: DashboardConfig | None = None,
+        attribution_job: AttributionJob | None = None,
+        now_ns: int = TODAY_NS,
+    ) -> None:
+        self.counters = Counters()
+        context = AppContext(
+            store,
+            FixedHealth(),
+            self.counters,
+            ManualClock(now_ns),
+            dashboard=config or DashboardConfig(),
+            attribution_job=attribution_job,
+        )
+        self.app = create_app(context)
+
+    def send(self, method: str, path: str, **arguments: Any) -> httpx.Response:  # noqa: ANN401  httpx
+        """Send one request and return the answer."""
+
+        async def send() -> httpx.Response:
+            transport = httpx.ASGITransport(app=self.app.server)
+            async with httpx.AsyncClient(
+                transport=transport, base_url="http://127.0.0.1:8050"
+            ) as client:
+                return await client.request(method, path, **arguments)
+
+        return asyncio.run(send())
+
+    def query(self, sql: str, **parameters: object) -> httpx.Response:
+        """Send one statement."""
+        return self.send("POST", "/api/v1/query", json={"sql": sql, "parameters": parameters})
