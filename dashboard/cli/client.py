@@ -30,7 +30,7 @@ from dashboard.api.context import AppContext
 from dashboard.health.items import NoHealth
 from dashboard.health.readiness import PAGES_LOADING, RETRY_S
 from dashboard.service.audit import seal_audit
-from dashboard.service.privacy import protection_of
+from dashboard.settings.privacy import protection_of
 from dashboard.settings.settings import Settings
 
 # A query may take `store.query_seconds_max`; an import of a large file takes longer.

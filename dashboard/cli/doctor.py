@@ -18,7 +18,7 @@ from collector.store.connect import Connections
 from collector.store.grants import excess_rights
 from dashboard.cli.client import ApiClient, answers, service_url, trust
 from dashboard.service.audit import checked, seal_audit
-from dashboard.service.privacy import protection_of
+from dashboard.settings.privacy import protection_of
 from dashboard.settings.settings import Settings
 from packet.capture.start import recording_available
 

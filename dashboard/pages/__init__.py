@@ -1,1 +1,4 @@
-"""One page a module: layout() and register(app, reader)."""
+"""The pages, and what they draw: one file a page, and figures from rows.
+
+Imports read and health. Begin with `overview`.
+"""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import Final, TypeAlias
 
 from alerts.job import AlertsJob
 from attribution.experiments.job import ExperimentJob
@@ -18,13 +18,11 @@ from collector.core.http.address import authority
 from collector.provenance.live.job import ProvenanceJob
 from collector.write.event_sizes import EventSizes
 from dashboard.service.canary import Canary
+from dashboard.service.parts import Parts
 from dashboard.service.role import Role
 from dashboard.service.slo_gauges import BudgetGauges
 from dashboard.settings.settings import Settings
 from packet.jobs.packets import PacketJob
-
-if TYPE_CHECKING:
-    from dashboard.service.process import Service
 
 Run: TypeAlias = Callable[[int], object]  # is given the instant of the run
 
@@ -47,7 +45,7 @@ class Job:
     role: Role
     name: str
     interval_s: Callable[[Settings], float]
-    make: Callable[[Service], Run | None]
+    make: Callable[[Parts], Run | None]
     stage: str = ""
 
 
@@ -55,7 +53,7 @@ def _every(seconds: float) -> Callable[[Settings], float]:
     return lambda _: seconds
 
 
-def _canary(service: Service) -> Run | None:
+def _canary(service: Parts) -> Run | None:
     s = service.settings
     if s.reference.canary_every_s <= 0:
         return None
@@ -64,7 +62,7 @@ def _canary(service: Service) -> Run | None:
     return service.canary.run_once
 
 
-def _packets(service: Service) -> Run:
+def _packets(service: Parts) -> Run:
     recorder, s = service.recorder, service.settings
     assert recorder is not None
     job = service.packets = PacketJob(
@@ -85,32 +83,32 @@ def _packets(service: Service) -> Run:
     return run
 
 
-def _attribution(service: Service) -> Run:
+def _attribution(service: Parts) -> Run:
     s = service.settings
     job = service.attribution = AttributionJob(s.attribution, s.attributes, service.store)
     # No further than what is stored: an insert may take longer than any overlap.
     return lambda _: job.run_once(service.rising_ns(), service.stored_ns())
 
 
-def _evidence(service: Service) -> Run:
+def _evidence(service: Parts) -> Run:
     return EvidenceJob(service.store).run_once
 
 
-def _experiments(service: Service) -> Run:
+def _experiments(service: Parts) -> Run:
     return ExperimentJob(service.settings.attribution, service.store).run_once
 
 
-def _slope(service: Service) -> Run:
+def _slope(service: Parts) -> Run:
     return SlopeJob(service.settings.attribution, service.store).run_once
 
 
-def _budgets(service: Service) -> Run:
+def _budgets(service: Parts) -> Run:
     analyst = Analyst(service.settings.attribution, service.store)
     service.budgets = BudgetGauges(analyst, service.counters)
     return service.budgets.run_once
 
 
-def _sizes(service: Service) -> Run:
+def _sizes(service: Parts) -> Run:
     def stored_ns() -> int:
         known_ns = service.stored_ns()
         return service.clock.now_ns() - _STORED_AFTER_S * NS_PER_S if known_ns is None else known_ns
@@ -119,7 +117,7 @@ def _sizes(service: Service) -> Run:
     return service.sizes.run_once
 
 
-def _provenance(service: Service) -> Run | None:
+def _provenance(service: Parts) -> Run | None:
     s = service.settings
     if service.provenance_config.keys_path is None:
         return None
@@ -134,7 +132,7 @@ def _provenance(service: Service) -> Run | None:
     return lambda _: job.run_once(service.rising_ns())
 
 
-def _alerts(service: Service) -> Run:
+def _alerts(service: Parts) -> Run:
     service.alerts_job = AlertsJob(
         service.settings.alerts,
         service.store,
@@ -145,7 +143,7 @@ def _alerts(service: Service) -> Run:
     return service.alerts_job.run_once
 
 
-def _webhooks(service: Service) -> Run:
+def _webhooks(service: Parts) -> Run:
     return service.alerts.deliver_due
 
 

@@ -11,7 +11,7 @@ import typer
 from collector.core.clock import SystemClock
 from collector.core.errors import InputError
 from dashboard.cli.json_output import print_json
-from dashboard.service.privacy import protection_of
+from dashboard.settings.privacy import protection_of
 from dashboard.settings.settings import load
 
 identifiers_app = typer.Typer(help="Personal data, as it is stored.", no_args_is_help=True)

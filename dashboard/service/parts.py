@@ -1,0 +1,136 @@
+"""I/O: the parts of a service that its jobs share: the store, the collector, and each other."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import TYPE_CHECKING
+
+from collector.auth.gate import Gate, load_tokens
+from collector.core.clock import Clock, RisingClock, SystemClock
+from collector.core.counters import Counters
+from collector.core.errors import ConfigError
+from collector.service import CollectorService
+from collector.store.connect import Connections, enter_directory
+from dashboard.service.role import ALL, Role
+from dashboard.settings.privacy import protection_of
+from dashboard.settings.settings import Settings
+
+if TYPE_CHECKING:
+    from alerts.job import AlertsJob
+    from alerts.rules.dead_man_watch import Progress
+    from attribution.jobs.attribution import AttributionJob
+    from collector.provenance.live.job import ProvenanceJob
+    from collector.write.event_sizes import EventSizes
+    from dashboard.service.canary import Canary
+    from dashboard.service.slo_gauges import BudgetGauges
+    from packet.capture.start import LastingRecorder
+    from packet.jobs.packets import PacketJob
+
+
+class Parts:
+    """What the roles of one process have, made and not started.
+
+    Args:
+        settings: of every room.
+        roles: that this process runs.
+        clock: the time.
+
+    Raises:
+        ConfigError: some roles alone over an embedded store, or a setting is missing.
+    """
+
+    # Set by the jobs that make them, so only where their role runs.
+    attribution: AttributionJob
+    sizes: EventSizes
+    budgets: BudgetGauges
+
+    def __init__(
+        self, settings: Settings, roles: Collection[Role] = ALL, clock: Clock | None = None
+    ) -> None:
+        self.roles = frozenset(roles)
+        _require_server(settings, self.roles)
+        if Role.ALERT in self.roles:
+            settings.require_secrets()
+        self.settings = settings
+        self.clock = clock or SystemClock()
+        settings.require_certificates(self.clock.now_ns())
+        self._rising = RisingClock(self.clock)
+        self.counters = Counters()
+        listens = self.roles & {Role.COLLECT, Role.SERVE}
+        tokens = load_tokens(settings.access) if listens else ()
+        self.gate = Gate(tokens, self.counters, self.clock)
+        self.store = Connections(settings.store)
+        # Paths may be relative, and the working directory is about to be that of the store.
+        wal_dir = settings.wal_dir.absolute()
+        self.alerts_path = settings.alerts_path.absolute()
+        self.provenance_config = settings.provenance.anchored()
+        self.protection = protection_of(
+            settings, None if Role.COLLECT in self.roles else wal_dir, self.store
+        )
+        # Opened first: whoever holds the store holds the log and the alert state beside it.
+        enter_directory(settings.store)
+        self.store.client()
+        self._collector: CollectorService | None = None
+        if Role.COLLECT in self.roles:
+            self._collector = CollectorService(
+                settings.collector,
+                self.store,
+                wal_dir,
+                self.counters,
+                self.clock,
+                settings.attributes,
+                self.protection,
+                gate=self.gate,
+            )
+        self.alerts_job: AlertsJob | None = None
+        self.provenance: ProvenanceJob | None = None
+        self.canary: Canary | None = None
+        self.packets: PacketJob | None = None
+        self.recorder: LastingRecorder | None = None
+        self.packet_config = settings.packet
+        self.capture_off_reason = "the packet recorder has not been started"
+        self.capture_lost: str | None = None  # why the recorder did not answer the last run
+
+    @property
+    def is_whole(self) -> bool:
+        """Return whether this process is all of the service."""
+        return self.roles == ALL
+
+    @property
+    def collector(self) -> CollectorService:
+        """Return what receives; this process has the role `collect`."""
+        assert self._collector is not None
+        return self._collector
+
+    @property
+    def alerts(self) -> AlertsJob:
+        """Return what judges the rules; this process has the role `alert`, and its rooms."""
+        assert self.alerts_job is not None
+        return self.alerts_job
+
+    def stored_ns(self) -> int | None:
+        """Return until when all that was received is stored; None where this does not receive."""
+        return self._collector.stored_ns() if self._collector is not None else None
+
+    def rising_ns(self) -> int:
+        """Return the time by which data arrive here: one that never falls, across restarts too."""
+        return self._rising.now_ns() if self._collector is None else self._collector.now_ns()
+
+    def progress(self) -> Progress:
+        """Return how far the collector has come, for the dead man."""
+        from alerts.rules.dead_man_watch import Progress
+
+        return Progress(self.collector.newest_ns() or 0, self.collector.stored_ns())
+
+
+def _require_server(settings: Settings, roles: frozenset[Role]) -> None:
+    if roles != ALL and settings.store.embedded_path is not None:
+        raise ConfigError(
+            f"`millworth {', '.join(sorted(roles))}` needs a server in store.url; the embedded "
+            "store has one owner: run `millworth up`, which does all of it"
+        )
+    if roles == {Role.CAPTURE} and not settings.packet.host:
+        raise ConfigError(
+            "packet.host is empty, and recorders that share a store are told apart by it; "
+            "name this machine as its spans do in host.name"
+        )
