@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
-# As packet.wire_time.Stretch spells them in the table `wire_times`.
+# As packet.correlate.wait_times.Stretch spells them in the table `wire_times`.
 _PARTS = {
     "host": "host_queue_ns",
     "handshake": "handshake_ns",

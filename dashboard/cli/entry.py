@@ -14,8 +14,8 @@ from dashboard.cli.run import run
 
 # The module and the function of each command that is run alone.
 _ALONE = {
-    "capture": ("dashboard.commands_capture", "capture"),
-    "up": ("dashboard.commands_up", "up"),
+    "capture": ("dashboard.cli.commands.capture", "capture"),
+    "up": ("dashboard.cli.commands.up", "up"),
 }
 
 

@@ -138,7 +138,7 @@ def test_test_neither_sleeps_nor_patches() -> None:
 def test_property_draws_more_in_a_deep_run() -> None:
     """A number of its own is not multiplied."""
     assert_none(
-        f"{path}:{number}: max_examples=examples(...) of tests.examples"
+        f"{path}:{number}: max_examples=examples(...) of tests.support.examples"
         for path in python_files()
         for number, line in enumerate(text(path).splitlines(), 1)
         if re.search(r"max_examples=\d", line)

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.integration
 
 TAMPER = """
 import sys
-from collector.config import StoreConfig
+from collector.core.config import StoreConfig
 from collector.store.connect import Connections
 store = Connections(StoreConfig(url=sys.argv[1]))
 store.client().command("DELETE FROM audit WHERE action = 'queried'")

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.integration
 def _recorder_pid(service_pid: int) -> int:
     for children in Path(f"/proc/{service_pid}/task").glob("*/children"):
         for pid in children.read_text().split():
-            if b"packet.recorder" in Path(f"/proc/{pid}/cmdline").read_bytes():
+            if b"packet.capture.recorder" in Path(f"/proc/{pid}/cmdline").read_bytes():
                 return int(pid)
     raise AssertionError("the service has no recorder")
 

@@ -18,7 +18,7 @@ from tests.support.dashboard.app import Api
 from tests.support.dashboard.seed import TODAY_NS
 
 # What changes something. Whoever adds a route with POST says here, or in
-# dashboard.security.READING_POSTS, which of the two it is.
+# dashboard.web.security.READING_POSTS, which of the two it is.
 CHANGING = {
     "/api/v1/import/outcomes",
     "/api/v1/import/rates",

@@ -12,8 +12,8 @@ WAIT_S = 60
 TOLD_AT_EACH_STEP = """
 import json, os, select, signal, sys
 from dashboard.settings import ServiceManager
-from dashboard.stop import StopSignal
-from dashboard.supervisor import Supervisor
+from dashboard.service.stop import StopSignal
+from dashboard.service.systemd import Supervisor
 
 STEPS = 90
 

@@ -24,10 +24,10 @@ SHORT_WRITES = """
 import resource, sys
 from pathlib import Path
 from prometheus_client import CollectorRegistry, Gauge
-from collector.clock import SystemClock
-from collector.errors import LogWriteError
+from collector.core.clock import SystemClock
+from collector.core.errors import LogWriteError
 from collector.wal import Budget, Log
-from collector.wal_frames import scan
+from collector.wal.frames import scan
 
 resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
 gauge = Gauge("wal_bytes", "as in Counters", registry=CollectorRegistry())
