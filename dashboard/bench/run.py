@@ -110,7 +110,7 @@ def _packets(runs: int, progress: Callable[[str], None]) -> dict[str, float]:
     from packet.bench.packets import run_packets
 
     # As it is run where it is installed or not: by the interpreter that runs this.
-    begin = "from dashboard.cli.entry import main; main()"
+    begin = "from dashboard.cli.main import main; main()"
     return run_packets(runs, progress, [sys.executable, "-c", begin, "capture"])
 
 

@@ -21,7 +21,7 @@ from collector.bench.spans import make_requests
 from collector.core.clock import NS_PER_S, SystemClock
 from collector.core.errors import InputError
 
-_START = "import sys; from dashboard.cli.entry import main; main()"
+_START = "import sys; from dashboard.cli.main import main; main()"
 _START_S_MAX = 120.0
 _LOOK_S = 0.01
 _SPANS = 20 * 512

@@ -23,6 +23,8 @@ from collector.provenance.keyring_file import read_ring
 from collector.provenance.live.copies import Copy, equal_copies, retries_told
 from collector.provenance.verify import Finding, Report, Verdict, Verifier
 from dashboard.cli.json_output import print_json
+from dashboard.cli.verify.audit import audit
+from dashboard.cli.verify.retention import retention
 from dashboard.read.sealed_rows import Item, changed_rows, stored_copies, stored_items
 from dashboard.settings.settings import load
 
@@ -74,6 +76,8 @@ _BATCH_EVENTS: Final = 4_096
 _SHOWN_MAX: Final = 50  # a person reads the first ones; all of them are in the JSON
 
 verify_app = typer.Typer(help="Find what was changed after it was recorded.", no_args_is_help=True)
+verify_app.command("retention")(retention)
+verify_app.command("audit")(audit)
 
 
 @verify_app.callback()

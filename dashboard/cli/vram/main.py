@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from dashboard.cli.commands.reconcile import cost
+from dashboard.cli.imports.reconcile import cost
 from dashboard.cli.json_output import print_json
 from dashboard.cli.options import ConfigOption, JsonOption, UntilOption, UrlOption, WindowOption
 from dashboard.cli.vram.debt import debt

@@ -203,7 +203,7 @@ def _from_file(file: Path, config: Path | None, body: dict[str, Any]) -> dict[st
 
     from attribution.whatif.analyst import replay_alone
     from dashboard.api.vram.questions import WhatIfRequest
-    from dashboard.cli.commands.trace_file import split_trace_file
+    from dashboard.cli.files.trace_file import split_trace_file
 
     try:
         request = WhatIfRequest(**body)

@@ -19,8 +19,8 @@ from collector.core.clock import SystemClock
 from collector.core.config import StoreConfig, TlsConfig
 from collector.core.counters import Counters
 from collector.core.errors import ConfigError, InputError
+from dashboard.cli.admin.doctor import examine
 from dashboard.cli.client import ApiClient, answers, readiness, service_url, trust
-from dashboard.cli.doctor import examine
 from dashboard.settings.config import DashboardConfig
 from dashboard.settings.settings import Settings
 from dashboard.web.security import RequestGuard

@@ -120,7 +120,7 @@ def test_service_receives_before_anything_that_serves_pages_is_loaded() -> None:
     """Of a start of 4.2 s these were 2.5; a slow restart is data that senders have to hold."""
     slow = "dash, plotly, pandas, scapy, pyarrow, fastapi, dash_mantine_components"
     program = (
-        "import sys, dashboard.cli.entry, dashboard.cli.commands.up, dashboard.service.process; "
+        "import sys, dashboard.cli.main, dashboard.cli.running.up, dashboard.service.process; "
         f"sys.exit(', '.join({{*{slow.split(', ')!r}}} & sys.modules.keys()))"
     )
     found = subprocess.run(

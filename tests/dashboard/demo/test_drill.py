@@ -17,7 +17,7 @@ from scapy.packet import Raw
 from attribution.core.segments import SEGMENTS
 from collector.core.clock import NS_PER_MS
 from collector.core.errors import InputError
-from dashboard.cli.commands.drill import Fault, impairment_of
+from dashboard.cli.running.drill import Fault, impairment_of
 from dashboard.demo.drill_report import Made, Said, as_json, judge, true_times
 from packet.lab.forwarder import FORWARDED, HEAD_BYTES, LOG_ROW, LOST
 from packet.lab.network import LogRows

@@ -24,7 +24,7 @@ from collector.core.errors import (
 )
 from collector.store.connect import Connections
 from collector.store.schema.migrate import migrate
-from dashboard.cli.doctor import examine
+from dashboard.cli.admin.doctor import examine
 from dashboard.cli.main import app
 from dashboard.read.adhoc.reader import OutsideReader
 from dashboard.read.reader import Reader

@@ -15,7 +15,7 @@ def test_benchmark_of_files_runs_both_commands_as_a_user_does(
 ) -> None:
     """How many times as fast is a machine's matter; that both read the whole mix is a promise."""
     lines: list[str] = []
-    command = [sys.executable, "-c", "from dashboard.cli.entry import main; main()", "capture"]
+    command = [sys.executable, "-c", "from dashboard.cli.main import main; main()", "capture"]
     figures = bench.run_packets(1, lines.append, command, packets=2_000)
     assert set(figures) == {
         "packets_per_s", "packets", "x_tshark", "x_scapy", "x_dpkt", "tshark_packets_per_s",

@@ -198,7 +198,7 @@ def test_lines_go_to_standard_output_while_a_bar_is_drawn(tmp_path: Path) -> Non
     path = tmp_path / "one.pcap"
     path.write_bytes(_handshake())
     reader, terminal = os.openpty()
-    command = [sys.executable, "-c", "from dashboard.cli.entry import main; main()"]
+    command = [sys.executable, "-c", "from dashboard.cli.main import main; main()"]
     result = subprocess.run(
         [*command, "capture", "--read", str(path), "--packets", "--json"],
         stdout=subprocess.PIPE,
@@ -215,7 +215,7 @@ def test_lines_go_to_standard_output_while_a_bar_is_drawn(tmp_path: Path) -> Non
     assert [json.loads(line)["frame"] for line in result.stdout.splitlines()] == [1, 2, 3]
 
 
-_ENTRY = "import sys; from dashboard.cli.entry import main; main()"
+_ENTRY = "import sys; from dashboard.cli.main import main; main()"
 
 
 def _millworth(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -236,7 +236,7 @@ def test_command_begins_without_what_it_does_not_need(tmp_path: Path) -> None:
     )  # fmt: skip
     assert json.loads(result.stdout)["packets"] == 3
     unwanted = {
-        "dashboard.cli.main",
+        "dashboard.cli.client",
         "pyarrow",
         "clickhouse_connect",
         "cryptography",

@@ -18,7 +18,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 
 from collector.core.errors import DecodeError, InputError
 from collector.core.times import instant_ns
-from dashboard.cli.commands.capture_table import TOP, Sort, capture_table, dearest
+from dashboard.cli.files.capture_table import TOP, Sort, capture_table, dearest
 from dashboard.cli.json_output import print_json
 from dashboard.cli.options import ConfigOption, MetricsOption
 from packet.files.analyse import analysed_blocks, flows_of_file
@@ -83,7 +83,7 @@ def capture(
                 "with --read"
             )
         # Loading the service's side takes a second, which a file does not need.
-        from dashboard.cli.commands.up import run_service
+        from dashboard.cli.running.up import run_service
 
         run_service(config, as_json=as_json, role="capture", metrics_port=metrics_port)
         return

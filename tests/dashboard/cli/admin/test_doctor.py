@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from dashboard.cli.doctor import examine
+from dashboard.cli.admin.doctor import examine
 from dashboard.settings.settings import Settings
 
 

@@ -6,8 +6,8 @@ files.
 
 from __future__ import annotations
 
-from dashboard.cli.commands.up import run_service
 from dashboard.cli.options import ConfigOption, JsonOption, MetricsOption
+from dashboard.cli.running.up import run_service
 
 
 def collect(

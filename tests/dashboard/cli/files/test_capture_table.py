@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from dashboard.cli.commands.capture_table import Sort, capture_table, dearest
+from dashboard.cli.files.capture_table import Sort, capture_table, dearest
 from packet.decode.columns import ACK, FIN, RST, SYN
 from packet.tcp.connections import Direction, WireFlow
 

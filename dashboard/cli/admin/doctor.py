@@ -9,6 +9,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import typer
+from rich.console import Console
+from rich.text import Text
+
 from collector.audit.log import AuditState
 from collector.auth.gate import load_tokens, require_authentication
 from collector.core.clock import SystemClock
@@ -17,13 +21,17 @@ from collector.core.http.address import authority
 from collector.store.connect import Connections
 from collector.store.grants import excess_rights
 from dashboard.cli.client import ApiClient, answers, service_url, trust
+from dashboard.cli.json_output import print_json
+from dashboard.cli.options import ConfigOption, JsonOption
 from dashboard.service.audit import checked, seal_audit
 from dashboard.settings.privacy import protection_of
-from dashboard.settings.settings import Settings
+from dashboard.settings.settings import Settings, load
 from packet.capture.start import recording_available
 
 # A day of 60 decisions a second is about 2 GiB.
 DISK_BYTES_MIN = 2 * 1024**3
+
+_OUT = Console(highlight=False, soft_wrap=True, markup=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,3 +216,15 @@ def _port(key: str, host: str, port: int) -> Finding:
             f"or set {key}",
         )
     return Finding(key, True, f"{authority(host, port)} is free")
+
+
+def doctor(config: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """Look at what the service needs here, and say what is missing. Exit 1 if something is."""
+    findings = examine(load(config).settings)
+    if as_json:
+        print_json([{"check": f.check, "ok": f.ok, "detail": f.detail} for f in findings])
+    else:
+        for finding in findings:
+            mark, style = ("ok     ", "green") if finding.ok else ("missing", "red")
+            _OUT.print(Text.assemble((mark, style), f" {finding.check}: {finding.detail}"))
+    raise typer.Exit(0 if all(finding.ok for finding in findings) else 1)

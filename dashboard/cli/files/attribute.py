@@ -15,9 +15,9 @@ from rich.table import Table
 from attribution.core.segments import CLASSES
 from attribution.path.explain import DecisionShare
 from collector.core.clock import NS_PER_MS
-from dashboard.cli.commands.up import run_service
 from dashboard.cli.json_output import print_json
 from dashboard.cli.options import MetricsOption
+from dashboard.cli.running.up import run_service
 from dashboard.settings.settings import load
 
 # A person reads the slowest; all of them are in the JSON.
@@ -87,7 +87,7 @@ def _shares(
 ) -> tuple[int, list[DecisionShare], list[str]]:
     """Return how many spans were read, every decision, and a line for what cannot be used."""
     from attribution.path.explain import explain
-    from dashboard.cli.commands.trace_file import split_trace_file
+    from dashboard.cli.files.trace_file import split_trace_file
 
     settings = load(config).settings
     found = split_trace_file(

@@ -11,7 +11,7 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from attribution.core.segments import SEGMENTS
-from dashboard.cli.commands.trace_tree import render_trace
+from dashboard.cli.ask.trace_tree import render_trace
 from dashboard.read.link_wording import EVIDENCE
 
 

@@ -1,0 +1,52 @@
+"""I/O: `millworth bench NAME`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Final
+
+import typer
+from rich.console import Console
+
+from dashboard.bench.run import run_bench
+from dashboard.cli.json_output import print_json
+from dashboard.cli.options import JsonOption
+
+_OUT = Console(highlight=False, soft_wrap=True, markup=False)
+_QUICK_SOAK_MINUTES: Final = 1 / 3
+
+
+def bench(
+    name: Annotated[
+        str,
+        typer.Argument(
+            help="ingest, crash, hostile, instrument, provenance, identifiers, attribution, "
+            "packets, capture, reconstruction, wire, causal or recovery"
+        ),
+    ],
+    runs: Annotated[int, typer.Option(min=5, help="Runs; medians are printed.")] = 5,
+    outage_minutes: Annotated[
+        float, typer.Option(min=0.05, help="crash: how long the store is away.")
+    ] = 10.0,
+    soak_minutes: Annotated[
+        float, typer.Option(min=0.1, help="ingest: how long memory is watched under load.")
+    ] = 10.0,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="ingest: a soak of 20 s, which is no soak.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Measure this machine. Every figure is compared with its rival in the same run."""
+    result = run_bench(
+        name,
+        runs,
+        outage_minutes=outage_minutes,
+        soak_minutes=_QUICK_SOAK_MINUTES if quick else soak_minutes,
+    )
+    if quick:
+        result["quick"] = True  # its memory figures are of a third of a minute
+    if as_json:
+        print_json(result)
+    else:
+        _OUT.print(f"{result['name']}: {result['machine']}, medians of {result['runs']} runs")
+        for key, value in result["figures"].items():
+            _OUT.print(f"  {key:<40} {value:>16,.4g}")

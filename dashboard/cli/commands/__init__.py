@@ -1,4 +1,0 @@
-"""The daily commands, one file a verb.
-
-Begin with `up`.
-"""
