@@ -124,7 +124,7 @@ def _millworth(
 
 def main() -> None:
     """Run the command that the arguments name; an error of ours is one line and exit 2."""
-    run(app)
+    run(lambda: app(prog_name="millworth"))
 
 
 if __name__ == "__main__":

@@ -160,7 +160,7 @@ def test_request_that_nobody_foresaw_is_counted_logged_and_answered(
     assert refused(counters, "failed") == 1
     (line,) = capsys.readouterr().err.splitlines()
     assert json.loads(line)["event"] == "request_failed"
-    assert json.loads(line)["where"].startswith("intake.py:")
+    assert json.loads(line)["where"].startswith("pipeline.py:")
 
 
 # Not a span in it, and a mark for every other byte.

@@ -11,7 +11,7 @@ WAIT_S = 60
 # Told to stop at each step of the main thread in turn, in a process of its own a step.
 TOLD_AT_EACH_STEP = """
 import json, os, select, signal, sys
-from dashboard.settings import ServiceManager
+from dashboard.settings.settings import ServiceManager
 from dashboard.service.stop import StopSignal
 from dashboard.service.systemd import Supervisor
 

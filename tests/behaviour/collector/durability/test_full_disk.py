@@ -26,7 +26,7 @@ from pathlib import Path
 from prometheus_client import CollectorRegistry, Gauge
 from collector.core.clock import SystemClock
 from collector.core.errors import LogWriteError
-from collector.wal import Budget, Log
+from collector.wal.log import Budget, Log
 from collector.wal.frames import scan
 
 resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))

@@ -46,14 +46,14 @@ class SteppedClock:
 class Received:
     """A collector and a job of one process, as the service has them."""
 
-    def __init__(self, scene: Scene, clock: SteppedClock, wal_dir: Path) -> None:
+    def __init__(self, proof: Scene, clock: SteppedClock, wal_dir: Path) -> None:
         self.clock = clock
         ports = CollectorConfig(grpc_port=0, http_port=0)
-        self.collector = CollectorService(ports, scene.store, wal_dir, Counters(), clock)
-        self.collector.go_on_from(furthest_cursor(scene.store.client()))
+        self.collector = CollectorService(ports, proof.store, wal_dir, Counters(), clock)
+        self.collector.go_on_from(furthest_cursor(proof.store.client()))
         self.collector.start()
-        config = ProvenanceConfig(keys_path=scene.keys, missing_after_s=30.0)
-        judged = scene.store, Counters(), AttributesConfig(), self.collector.stored_ns
+        config = ProvenanceConfig(keys_path=proof.keys, missing_after_s=30.0)
+        judged = proof.store, Counters(), AttributesConfig(), self.collector.stored_ns
         self.job = ProvenanceJob(config, *judged)
 
     def send(self, *events: Event) -> None:
@@ -72,19 +72,19 @@ class Received:
 
 @pytest.mark.parametrize("is_restarted", [False, True])
 def test_clock_that_was_set_back_stops_no_judging(
-    scene: Scene, tmp_path: Path, is_restarted: bool
+    proof: Scene, tmp_path: Path, is_restarted: bool
 ) -> None:
     """Nothing was judged for an hour; after a restart, what arrived meanwhile never was."""
     clock = SteppedClock()
-    running = Received(scene, clock, tmp_path / "wal")
+    running = Received(proof, clock, tmp_path / "wal")
     try:
-        events = scene.producer.seal(6)
+        events = proof.producer.seal(6)
         running.send(*events[:2])
         assert running.judge(1) == {"ok": 2}
         clock.offset_ns -= HOUR_NS
         if is_restarted:
             running.collector.stop(WAIT_S)
-            running = Received(scene, clock, tmp_path / "wal")
+            running = Received(proof, clock, tmp_path / "wal")
         forged = events[2]._replace(tag="0" * 32)
         running.send(forged, events[3])
         assert running.judge(4) == {"ok": 1, "tampered": 1}
@@ -95,7 +95,7 @@ def test_clock_that_was_set_back_stops_no_judging(
         running.send(events[4])
         assert running.judge(1) == {"reordered": 1}
         clock.offset_ns += 2 * HOUR_NS
-        running.send(*scene.producer.seal(1))
+        running.send(*proof.producer.seal(1))
         assert running.judge(1) == {"ok": 1}
     finally:
         running.collector.stop(WAIT_S)
