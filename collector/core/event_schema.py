@@ -8,8 +8,9 @@ standard library alone: a customer's service imports this through `collector.ins
 from __future__ import annotations
 
 from dataclasses import dataclass
+from decimal import Decimal
 from enum import StrEnum
-from typing import Final
+from typing import Final, TypedDict
 
 # Of a decision, in the order in which it passes them.
 STAGES: Final = ("ingress", "transform", "decision", "egress")
@@ -27,6 +28,25 @@ class Kind(StrEnum):
     UNIX_NS = "integer, Unix ns"
 
 
+class DecisionFields(TypedDict, total=False):
+    """What a service may state about a decision: `decision.<name>` on the root span."""
+
+    id: str  # by default the trace id
+    region: str
+    channel: str
+    cohort: str
+    offer_type: str
+    campaign: str
+    route: str
+    vendor: str
+    mode: str
+    value_usd: Decimal | str | int | None
+    experiment: str
+    arm: str
+    injected_delay_ns: int
+    outcome_key: str  # sent as `outcome.key`: the order or session id that an outcome will carry
+
+
 @dataclass(frozen=True, slots=True)
 class EventField:
     """One attribute of a decision event."""
@@ -36,6 +56,12 @@ class EventField:
     since: int = 0  # the version that brought it
     required: bool = False
     signed: bool = False  # by the seal of a producer that has a key
+    dimension: bool = False  # a text column of `decisions` of the same name, shown with a decision
+
+    @property
+    def column(self) -> str:
+        """Return the column of `decisions` that a dimension fills."""
+        return self.name.removeprefix("decision.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,17 +94,17 @@ _FIELDS: Final = (
     EventField("decision.schema", since=1, signed=True),
     EventField("decision.id"),
     EventField("decision.action", required=True, signed=True),
-    EventField("decision.channel", signed=True),
-    EventField("decision.region", signed=True),
-    EventField("decision.cohort", signed=True),
-    EventField("decision.offer_type", signed=True),
-    EventField("decision.campaign", signed=True),
-    EventField("decision.route", signed=True),
-    EventField("decision.vendor", signed=True),
-    EventField("decision.mode", signed=True),
+    EventField("decision.channel", signed=True, dimension=True),
+    EventField("decision.region", signed=True, dimension=True),
+    EventField("decision.cohort", signed=True, dimension=True),
+    EventField("decision.offer_type", signed=True, dimension=True),
+    EventField("decision.campaign", signed=True, dimension=True),
+    EventField("decision.route", signed=True, dimension=True),
+    EventField("decision.vendor", signed=True, dimension=True),
+    EventField("decision.mode", signed=True, dimension=True),
     EventField("decision.value_usd", Kind.DECIMAL, signed=True),
-    EventField("decision.experiment", signed=True),
-    EventField("decision.arm", signed=True),
+    EventField("decision.experiment", signed=True, dimension=True),
+    EventField("decision.arm", signed=True, dimension=True),
     EventField("decision.injected_delay_ns", Kind.NS, signed=True),
     EventField("decision.ts.ingress", Kind.UNIX_NS, signed=True),
     EventField("decision.ts.transform", Kind.UNIX_NS, signed=True),
@@ -93,14 +119,13 @@ _FIELDS: Final = (
     EventField(TAG, since=1),
 )
 
+DIMENSIONS: Final = tuple(each for each in _FIELDS if each.dimension)
 # What a decision's seal is over: five things of the span, then attributes in this order, which is
 # that of the seal's bytes. `decision.id` and `outcome.key` are left out: rules may replace
 # identifiers before they are stored, and the stored event has to verify as well. What is in this
 # list cannot be named by such a rule.
-SIGNED: Final = (
-    *("trace_id", "span_id", "start_ns", "end_ns", "status"),
-    *(each.name for each in _FIELDS if each.signed),
-)
+SIGNED_ATTRIBUTES: Final = tuple(each.name for each in _FIELDS if each.signed)
+SIGNED: Final = ("trace_id", "span_id", "start_ns", "end_ns", "status", *SIGNED_ATTRIBUTES)
 # Of an outcome, which is a log record; its form has so many parts fewer that none is a decision's.
 # Which one it is, and of which decision, is bound by `provenance.subject`, under the key: rules may
 # replace the ids.

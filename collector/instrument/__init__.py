@@ -3,8 +3,8 @@
 The public names; begin with `DecisionInstrument`.
 """
 
-from collector.core.event_schema import STAGES
-from collector.instrument.decision import Decision, DecisionFields
+from collector.core.event_schema import STAGES, DecisionFields
+from collector.instrument.decision import Decision
 from collector.instrument.delay import DelayInjector
 from collector.instrument.export import DecisionExporter
 from collector.instrument.hooks import (

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from contextvars import Token
 from decimal import Decimal
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Final, Protocol, Self, TypedDict, Unpack
+from typing import TYPE_CHECKING, Any, Final, Protocol, Self, Unpack
 
 from opentelemetry.context import Context, attach, create_key, detach, get_current
 from opentelemetry.sdk.resources import Resource
@@ -29,7 +29,7 @@ from opentelemetry.trace import (
 from opentelemetry.trace.status import Status, StatusCode
 
 from collector.core.clock import AnchoredClock
-from collector.core.event_schema import CURRENT, STAGES
+from collector.core.event_schema import CURRENT, STAGES, DecisionFields
 from collector.instrument.clock_error import KernelClock
 from collector.instrument.hooks import Headers, asgi_attributes, parent_of
 
@@ -72,25 +72,6 @@ def _runtime() -> tuple[
 
 
 get_context, set_context, reset_context = _runtime()
-
-
-class DecisionFields(TypedDict, total=False):
-    """What a decision may say of itself; each becomes `decision.<name>` on the root span."""
-
-    id: str  # by default the trace id
-    region: str
-    channel: str
-    cohort: str
-    offer_type: str
-    campaign: str
-    route: str
-    vendor: str
-    mode: str
-    value_usd: Decimal | str | int | None
-    experiment: str
-    arm: str
-    injected_delay_ns: int
-    outcome_key: str  # sent as `outcome.key`: the order or session id that an outcome will carry
 
 
 class Anchor(Protocol):

@@ -33,8 +33,9 @@ from opentelemetry.sdk.trace import SpanProcessor
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
 from collector.core.clock import NS_PER_S, AnchoredClock
+from collector.core.event_schema import DecisionFields
 from collector.instrument.clock_error import KernelClock, kernel_clock
-from collector.instrument.decision import DECISION_KEY, Anchor, Base, Decision, DecisionFields
+from collector.instrument.decision import DECISION_KEY, Anchor, Base, Decision
 from collector.instrument.hooks import (
     Headers,
 )

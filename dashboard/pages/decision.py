@@ -220,13 +220,7 @@ def _facts(found: DecisionRead) -> list[tuple[str, object]]:
     facts, split = found.facts, found.attribution
     total_ns = split.total_ns if split else facts.end_ns - facts.ingress_ns
     value = UNKNOWN if facts.value_usd is None else f"{usd(facts.value_usd)} expected"
-    named = [
-        (name, getattr(facts, name))
-        for name in (
-            "channel", "cohort", "offer_type", "campaign", "route", "vendor", "mode",
-            "experiment", "arm",
-        )
-    ]  # fmt: skip
+    named = [(name, value) for name, value in facts.dimensions.items() if name != "region"]
     listed: list[tuple[str, object]] = [
         ("latency", html.Span(ms(total_ns, 3), title=f"{total_ns:,} ns")),
         ("action", facts.action),

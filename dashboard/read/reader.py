@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
+from dataclasses import fields
 from typing import Any
 
 from clickhouse_connect.driver.exceptions import ClickHouseError
@@ -11,6 +12,7 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 from attribution.core.segments import SEGMENTS
 from collector.core.clock import NS_PER_DAY, NS_PER_MINUTE, NS_PER_S
 from collector.core.errors import StoreUnavailableError
+from collector.core.event_schema import DIMENSIONS
 from collector.core.sql import sql
 from collector.store.connect import Connections
 from dashboard.read.adhoc.sql import engine_error
@@ -152,9 +154,14 @@ class Reader:
         rows = self._rows("decision_facts", {"decision_id": decision_id})
         if not rows:
             return None
-        root = {name: rows[0][name] for name in ("trace_id", "root_span_id")}
-        replaced = [str(row["replaced"]) for row in self._rows("replaced", root)]
-        return DecisionFacts(**rows[0], replaced=next(iter(replaced), ""))
+        (row,) = rows
+        root = {name: row[name] for name in ("trace_id", "root_span_id")}
+        replaced = [str(each["replaced"]) for each in self._rows("replaced", root)]
+        return DecisionFacts(
+            **{each.name: row[each.name] for each in fields(DecisionFacts) if each.name in row},
+            dimensions={each.column: row[each.column] for each in DIMENSIONS},
+            replaced=next(iter(replaced), ""),
+        )
 
     def attribution(self, facts: DecisionFacts) -> Attribution | None:
         """Return how a decision was split, None while it is not attributed."""

@@ -167,7 +167,7 @@ class ListedDecision:
 
 @dataclass(frozen=True, slots=True)
 class DecisionFacts:
-    """One decision as its root span told it; a stamp of 0 was not sent."""
+    """One decision as its root span stated it; a stamp of 0 was not sent."""
 
     decision_id: str
     trace_id: str
@@ -180,16 +180,8 @@ class DecisionFacts:
     decision_ns: int
     egress_ns: int
     action: str
-    channel: str
     region: str
-    cohort: str
-    offer_type: str
-    campaign: str
-    route: str
-    vendor: str
-    mode: str
-    experiment: str
-    arm: str
+    dimensions: dict[str, str]  # every dimension of the event's schema, region among them
     injected_delay_ns: int
     value_usd: Decimal | None
     outcome_key: str

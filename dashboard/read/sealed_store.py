@@ -12,6 +12,7 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 from collector.core.clock import NS_PER_DAY, NS_PER_MINUTE, NS_PER_S
 from collector.core.config import AttributesConfig, DecisionsConfig, OutcomesConfig
 from collector.core.errors import StoreUnavailableError, first_line
+from collector.core.event_schema import DIMENSIONS
 from collector.core.sql import sql
 from collector.provenance.live.statements import with_parts
 from collector.store.connect import Connections
@@ -33,9 +34,8 @@ _VIEW_HEAD: Final = re.compile(r"\A(?:--.*\n)*CREATE MATERIALIZED VIEW .* AS\n")
 _COLUMNS: Final = {
     "decisions": (
         "ingress_ns", "decision_id", "service_name", "start_ns", "end_ns", "transform_ns",
-        "decision_ns", "egress_ns", "action", "channel", "region", "cohort", "offer_type",
-        "campaign", "route", "vendor", "mode", "experiment", "arm", "injected_delay_ns",
-        "value_usd", "outcome_key", "is_error",
+        "decision_ns", "egress_ns", "action", *(each.column for each in DIMENSIONS),
+        "injected_delay_ns", "value_usd", "outcome_key", "is_error",
     ),
     "outcomes": (
         "kind", "decision_id", "outcome_key", "converted", "revenue", "margin", "currency",

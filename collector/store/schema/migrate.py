@@ -21,7 +21,15 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from collector.core.config import AttributesConfig, DecisionMatch, DecisionsConfig, OutcomesConfig
 from collector.core.errors import MigrationError
-from collector.core.event_schema import ACCEPTED, PREVIOUS, Version, names_of
+from collector.core.event_schema import (
+    ACCEPTED,
+    DIMENSIONS,
+    PREVIOUS,
+    SIGNED_ATTRIBUTES,
+    EventField,
+    Version,
+    names_of,
+)
 from collector.otlp.outcomes import AMOUNT_MAX, KINDS
 from collector.store.errors import explain
 from collector.store.schema.cluster import DISTRIBUTED, render, render_migration
@@ -55,13 +63,37 @@ def load_migrations(
 ) -> list[Migration]:
     """Read the migrations in order of their numbers, rendered for one machine or a cluster."""
     keys: dict[str, str] = {}
+    texts = {
+        path.stem: path.read_text(encoding="utf-8") for path in sorted(directory.glob("[0-9]*.sql"))
+    }
     return [
         Migration(rendered.name, _digest(rendered.identity), rendered.statement)
-        for path in sorted(directory.glob("[0-9]*.sql"))
-        for rendered in render_migration(
-            path.stem, path.read_text(encoding="utf-8"), cluster, database, keys
-        )
+        for name, text in {
+            **texts,
+            **added_dimensions("\n".join(texts.values()), DIMENSIONS),
+        }.items()
+        for rendered in render_migration(name, text, cluster, database, keys)
     ]
+
+
+def added_dimensions(said: str, dimensions: Sequence[EventField]) -> dict[str, str]:
+    """Return by name a statement for each dimension of the registry that no migration makes.
+
+    A dimension is a text column of `decisions`: the registry says all that such a file would.
+
+    Args:
+        said: the text of the migrations.
+        dimensions: the registry's.
+    """
+    table = re.search(r"(?s)CREATE TABLE IF NOT EXISTS decisions\$.*?\n\)", said)
+    if table is None:
+        return {}
+    return {
+        f"column decisions.{each.column}": "ALTER TABLE decisions${local} ${on_cluster} "
+        f"ADD COLUMN IF NOT EXISTS {each.column} LowCardinality(String)"
+        for each in dimensions
+        if not re.search(rf"^    {each.column} ", table[0], re.MULTILINE)
+    }
 
 
 def migrate(
@@ -210,7 +242,9 @@ def render_view(
     """Put a customer's names, root rules, currency and the versions taken into a view's text.
 
     `${attr:NAME:MAP}` is the value of our attribute NAME in the column MAP, the customer's own
-    name after ours, and `${amount:NAME:MAP}` the amount that it states; `${matches}` is true for a
+    name after ours. Of the registry, `${dimensions:MAP}` is every dimension as its column, and
+    `${signed_values:MAP}` and `${signed_columns:MAP}` are what a seal covers, in its order, without
+    and with their names. `${amount:NAME:MAP}` the amount that it states; `${matches}` is true for a
     span that a rule makes a root; `${match_action}` is that rule's action; `${currency}` is the
     currency of an outcome that names none; `${kinds}` lists what an outcome may be, `${accepted}`
     the values of `decision.schema` that are taken, and no amount reaches `${amount_max}`. Where the
@@ -226,7 +260,8 @@ def render_view(
             last = f"if({value} != '', {value}, {last})"
         return last
 
-    text = re.sub(r"\$\{attr:([a-z0-9_.]+):(\w+)\}", attribute, template)
+    text = re.sub(r"\$\{(dimensions|signed_values|signed_columns):(\w+)\}", _fields, template)
+    text = re.sub(r"\$\{attr:([a-z0-9_.]+):(\w+)\}", attribute, text)
     text = re.sub(r"\$\{amount:([a-z0-9_.]+):(\w+)\}", lambda m: _amount(attribute(m)), text)
     text = text.replace("${matches}", _matches(decisions.match))
     text = text.replace("${match_action}", _match_action(decisions.match))
@@ -234,6 +269,18 @@ def render_view(
     text = text.replace("${amount_max}", str(AMOUNT_MAX))
     text = text.replace("${accepted}", ", ".join(map(_literal, ACCEPTED)))
     return text.replace("${currency}", _literal(outcomes.currency))
+
+
+def _fields(match: re.Match[str]) -> str:
+    """Return a placeholder for each field of the registry that one placeholder stands for."""
+    which, column = match[1], match[2]
+    if which == "dimensions":
+        parts = [f"${{attr:{each.name}:{column}}} AS {each.column}" for each in DIMENSIONS]
+    elif which == "signed_values":
+        parts = [f"${{attr:{name}:{column}}}" for name in SIGNED_ATTRIBUTES]
+    else:
+        parts = [f"${{attr:{name}:{column}}} AS `{name}`" for name in SIGNED_ATTRIBUTES]
+    return ",\n    ".join(parts)
 
 
 def _amount(text: str) -> str:

@@ -12,10 +12,12 @@ from collector.core.event_schema import (
     ACCEPTED,
     BUDGET_BYTES,
     CURRENT,
+    DIMENSIONS,
     IDS_AND_TIMES_BYTES,
     PREFIXES,
     PREVIOUS,
     SIGNED,
+    DecisionFields,
     Version,
     accepts,
     names_of,
@@ -211,3 +213,12 @@ def test_names_of_services_are_bounded(store: Connections) -> None:
         sizes.run_once(stored_ns)
     assert len(sizes.found) == SERVICES_MAX + 1
     assert sizes.found[OTHERS].events == 1
+
+
+def test_what_a_service_may_state_is_what_the_registry_has() -> None:
+    """The type that a customer's editor completes cannot be derived from a value."""
+    ours = {f"decision.{name}" for name in DecisionFields.__annotations__} - {
+        "decision.outcome_key"
+    }
+    assert ours <= {field.name for field in CURRENT.fields}
+    assert {f"decision.{field.column}" for field in DIMENSIONS} <= ours

@@ -31,24 +31,7 @@ SELECT
                     toString(toUnixTimestamp64Nano(Timestamp)),
                     toString(end_ns),
                     toString(StatusCode),
-                    ${attr:decision.schema:SpanAttributes},
-                    ${attr:decision.action:SpanAttributes},
-                    ${attr:decision.channel:SpanAttributes},
-                    ${attr:decision.region:SpanAttributes},
-                    ${attr:decision.cohort:SpanAttributes},
-                    ${attr:decision.offer_type:SpanAttributes},
-                    ${attr:decision.campaign:SpanAttributes},
-                    ${attr:decision.route:SpanAttributes},
-                    ${attr:decision.vendor:SpanAttributes},
-                    ${attr:decision.mode:SpanAttributes},
-                    ${attr:decision.value_usd:SpanAttributes},
-                    ${attr:decision.experiment:SpanAttributes},
-                    ${attr:decision.arm:SpanAttributes},
-                    ${attr:decision.injected_delay_ns:SpanAttributes},
-                    ${attr:decision.ts.ingress:SpanAttributes},
-                    ${attr:decision.ts.transform:SpanAttributes},
-                    ${attr:decision.ts.decision:SpanAttributes},
-                    ${attr:decision.ts.egress:SpanAttributes}
+                    ${signed_values:SpanAttributes}
                 ]
             )
         ),

@@ -13,11 +13,14 @@ from collector.core.config import (
     OutcomesConfig,
 )
 from collector.core.errors import MigrationError
+from collector.core.event_schema import DIMENSIONS, EventField
 from collector.otlp.check import Signal
 from collector.store.connect import Connections
+from collector.store.schema.cluster import render
 from collector.store.schema.migrate import (
     MIGRATIONS_DIR,
     VIEWS_DIR,
+    added_dimensions,
     apply_views,
     load_migrations,
     migrate,
@@ -222,3 +225,16 @@ def test_of_a_stamp_that_is_there_twice_the_store_has_the_first(store: Connectio
 
     rows = store.client().query("SELECT action, ingress_ns FROM decisions ORDER BY 1").result_rows
     assert rows == [("listed", START_NS - 2), ("offer", START_NS - 1)]
+
+
+def test_dimension_that_the_registry_adds_becomes_a_column(store: Connections) -> None:
+    """One entry of the registry is enough: no migration is written for a text of a decision."""
+    said = "\n".join(path.read_text() for path in sorted(MIGRATIONS_DIR.glob("[0-9]*.sql")))
+    assert added_dimensions(said, DIMENSIONS) == {}
+    tenant = EventField("decision.tenant", dimension=True)
+    ((name, text),) = added_dimensions(said, (*DIMENSIONS, tenant)).items()
+    assert name == "column decisions.tenant"
+    for _ in range(2):  # a start that was killed runs it again
+        store.client().command(render(text, ""))
+    columns = store.client().query("DESCRIBE TABLE decisions").result_rows
+    assert ("tenant", "LowCardinality(String)") in [row[:2] for row in columns]
