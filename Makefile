@@ -104,8 +104,8 @@ test-agents: install-dev ## Go's collector (OTELCOL) and Rotel (ROTEL) in front 
 .PHONY: example
 example: install ## Write millworth.example.toml and the generated pages of docs/ anew
 	$(BIN)/millworth config print --example > millworth.example.toml
-	$(BIN)/python -m dashboard.docs.metrics > docs/metrics.md
-	$(BIN)/python -m dashboard.docs.event_schema > docs/schema.md
+	$(BIN)/python -m dashboard.docs.metrics > docs/reference/metrics.md
+	$(BIN)/python -m dashboard.docs.event_schema > docs/reference/schema.md
 
 .PHONY: clean
 clean: ## Remove what make made
