@@ -115,8 +115,15 @@ test-agents: install-dev ## Go's collector (OTELCOL) and Rotel (ROTEL) in front 
 .PHONY: example
 example: install ## Write millworth.example.toml and the generated pages of docs/ anew
 	$(BIN)/millworth config print --example > millworth.example.toml
-	$(BIN)/python -m dashboard.docs.metrics > docs/metrics.md
-	$(BIN)/python -m dashboard.docs.event_schema > docs/schema.md
+	$(BIN)/python -m dashboard.docs.metrics > docs/reference/metrics.md
+	$(BIN)/python -m dashboard.docs.event_schema > docs/reference/schema.md
+	$(BIN)/python -m dashboard.docs.cli > docs/reference/cli.md
+	$(BIN)/python -m dashboard.docs.settings > docs/reference/settings.md
+	$(BIN)/python -m dashboard.docs.api > docs/reference/api.md
+
+.PHONY: screenshot
+screenshot: install-test ## Take docs/images/overview.png of a running demo, in two minutes
+	$(BIN)/python -m tests.browser.screenshot docs/images/overview.png
 
 .PHONY: clean
 clean: ## Remove what make made

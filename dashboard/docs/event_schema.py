@@ -1,4 +1,4 @@
-"""Pure: the page docs/schema.md, from the registry itself; a test holds the page against it."""
+"""Pure: the page docs/reference/schema.md, from the registry itself; a test holds it."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ A decision event is the root span of a decision. `decision.schema` says which ve
 fields it speaks: the current one and the one before it are taken. Another is kept in `rejected`
 with the reason `schema_unknown`, because a name may mean something else in it; its span is stored
 in `otel_traces` all the same, and `millworth rejected replay` makes it a decision once a program
-runs that knows its version. What each field means is in [attributes.md](attributes.md).
+runs that knows its version. What each field means is in [attributes.md](../use/attributes.md).
 
 A field that is no part of any version is stored with the span and is in no figure. A value that
 is not of its kind is unknown, never zero.
 
-This page is written by `python -m dashboard.docs.event_schema > docs/schema.md`.
+This page is written by `python -m dashboard.docs.event_schema > docs/reference/schema.md`.
 
 """
 

@@ -1,4 +1,4 @@
-"""Pure: the page docs/metrics.md, from the registry itself; a test holds the page against it."""
+"""Pure: the page docs/reference/metrics.md, from the registry itself; a test holds it."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ is old up to which everything has passed it. That includes what it waits for on 
 `/api/v1/health` (`stage.*`), and at `/readyz`, which answers 503 while data cannot be received,
 logged or stored, and says of every stage how it is, and which jobs fail.
 
-This page is written by `python -m dashboard.docs.metrics > docs/metrics.md`.
+This page is written by `python -m dashboard.docs.metrics > docs/reference/metrics.md`.
 
 | metric | type | labels | meaning |
 |---|---|---|---|

@@ -82,7 +82,7 @@ _TABLE_COLUMNS = [
         "field": "rows",
         "headerName": "Rows",
         "headerTooltip": "Of otel_*: at least once. A retry may be a second row where it came to "
-        "another collector, or after ten minutes; docs/store.md",
+        "another collector, or after ten minutes; docs/reference/store.md",
         "width": 120,
         "type": "rightAligned",
     },

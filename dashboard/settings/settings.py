@@ -43,6 +43,8 @@ from packet.config import PacketConfig
 
 ENV_PREFIX = "MILLWORTH__"
 DEFAULT_FILE = Path("millworth.toml")
+# What lies beside a store of this name has no prefix; beside another it has the store's name.
+USUAL_STORE = "store"
 _SECRET_KEY: Final = re.compile(
     r"alerts\.webhooks\.\d+\.secret|(?:identifiers|encryption)\.keys|access\.token"
 )
@@ -102,12 +104,18 @@ class Settings(Section):
     @property
     def wal_dir(self) -> Path:
         """Return the directory of the write-ahead log."""
-        return self.collector.wal_dir or self.data_dir / "wal"
+        return self.collector.wal_dir or self._beside_the_store("wal")
 
     @property
     def alerts_path(self) -> Path:
         """Return the file that holds the state of alerts."""
-        return self.alerts.state_path or self.data_dir / "alerts.sqlite"
+        return self.alerts.state_path or self._beside_the_store("alerts.sqlite")
+
+    def _beside_the_store(self, name: str) -> Path:
+        """Return a path beside the store that no other store in the same directory has."""
+        path = self.store.embedded_path
+        is_usual = path is None or path.name == USUAL_STORE
+        return self.data_dir / (name if is_usual or path is None else f"{path.name}-{name}")
 
     @property
     def listeners(self) -> tuple[tuple[str, str, str, TlsConfig], ...]:

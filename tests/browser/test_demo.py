@@ -9,16 +9,14 @@ from __future__ import annotations
 import json
 import os
 import re
-import subprocess
-import sys
 from collections.abc import Iterator
-from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import pytest
 from playwright.sync_api import expect
 
 from tests.browser.conftest import Visit
+from tests.support.dashboard.demo import RunningDemo
 
 pytestmark = [pytest.mark.browser, pytest.mark.integration]
 
@@ -27,54 +25,11 @@ RUN_S = 120
 ALERT_WAIT_MS = 75_000
 
 
-class RunningDemo(Protocol):
-    """What the fixture hands out."""
-
-    url: str
-    process: subprocess.Popen[str]
-
-
-class _Demo:
-    """One run of the demo, ready."""
-
-    def __init__(self, directory: Path) -> None:
-        self.process = subprocess.Popen(
-            [
-                *(sys.executable, "-m", "dashboard.cli.main", "demo"),
-                *("--for", f"{RUN_S}s", "--json", "--data", str(directory / "demo")),
-            ],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            env={
-                **os.environ,
-                "MILLWORTH__DASHBOARD__PORT": "0",
-                "MILLWORTH__COLLECTOR__GRPC_PORT": "0",
-                "MILLWORTH__COLLECTOR__HTTP_PORT": "0",
-            },
-        )
-        assert self.process.stderr is not None
-        said = ""
-        for line in self.process.stderr:
-            said += line
-            found = re.search(r"http://127\.0\.0\.1:\d+", line)
-            if found:
-                self.url = found[0]
-                return
-        raise AssertionError(f"the demo did not become ready: {said}")
-
-
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningDemo]:
     """Start the demo; end it if a test did not wait for its end."""
-    running = _Demo(tmp_path_factory.mktemp("demo"))
-    yield running
-    if running.process.poll() is None:
-        running.process.terminate()
-        running.process.communicate(timeout=90)
-    for stream in (running.process.stdout, running.process.stderr):
-        assert stream is not None
-        stream.close()
+    with RunningDemo(tmp_path_factory.mktemp("demo") / "demo", RUN_S) as running:
+        yield running
 
 
 def test_alert_leads_to_a_decision_and_its_waterfall(demo: RunningDemo, visit: Visit) -> None:
@@ -105,7 +60,7 @@ def test_alert_leads_to_a_decision_and_its_waterfall(demo: RunningDemo, visit: V
 
 def test_demo_ends_by_itself_and_sums_up(demo: RunningDemo) -> None:
     """Every figure is read from what was stored; the blamed segment is the injected one."""
-    stdout, stderr = demo.process.communicate(timeout=RUN_S + 90)
+    stdout, stderr = demo.finish()
 
     assert demo.process.returncode == 0, stderr
     summary: dict[str, Any] = json.loads(stdout.splitlines()[-1])

@@ -1,4 +1,4 @@
-"""What docs/imports.md tells to write has to be taken."""
+"""What docs/use/imports.md tells to write has to be taken."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from collector.store.connect import Connections
 from collector.store.schema.migrate import migrate
 from tests.conftest import NOW_NS
 from tests.support.clickhouse.double import Double
-from tests.support.readme import READ_NS
+from tests.support.pages import READ_NS
 from tests.support.tree import text
 
 
 def block(language: str) -> str:
     """Return the page's one code block in a language."""
-    [found] = re.findall(rf"```{language}\n(.*?)```", text("docs/imports.md"), re.DOTALL)
+    [found] = re.findall(rf"```{language}\n(.*?)```", text("docs/use/imports.md"), re.DOTALL)
     return str(found)
 
 
@@ -34,7 +34,7 @@ def test_lines_of_the_page_are_imported_whole() -> None:
 
 def test_page_names_every_column() -> None:
     """What is not named is not sent."""
-    assert [column for column in COLUMNS if f"`{column}`" not in text("docs/imports.md")] == []
+    assert [column for column in COLUMNS if f"`{column}`" not in text("docs/use/imports.md")] == []
 
 
 @pytest.mark.integration

@@ -124,7 +124,7 @@ def test_image_is_built_from_what_there_is() -> None:
     installs = next(a for name, a in IMAGE if name == "RUN" and "pip install" in a)
     assert '".[${EXTRAS}]"' in installs
     [extras] = [a.removeprefix("EXTRAS=") for _, a in IMAGE if a.startswith("EXTRAS=")]
-    offered = re.findall(r"EXTRAS=([\w,]+)", text("docs/deploy.md"))
+    offered = re.findall(r"EXTRAS=([\w,]+)", text("docs/operate/deploy.md"))
     assert {each for said in (extras, *offered) for each in said.split(",")} <= set(
         PROJECT["optional-dependencies"]
     )
@@ -150,7 +150,9 @@ def test_image_is_of_no_root_and_keeps_one_directory() -> None:
     assert last("EXPOSE") == " ".join(map(str, ports))
 
 
-@pytest.mark.parametrize("path", ["packaging/Containerfile", "docs/deploy.md", "docs/security.md"])
+@pytest.mark.parametrize(
+    "path", ["packaging/Containerfile", "docs/operate/deploy.md", "docs/operate/security.md"]
+)
 def test_variables_are_settings(path: str) -> None:
     """One with a typing error would set nothing, or stop the start."""
     for name in re.findall(r"MILLWORTH__[A-Z_]*[A-Z]", text(path)):
@@ -159,7 +161,7 @@ def test_variables_are_settings(path: str) -> None:
 
 def test_page_names_files_that_there_are() -> None:
     """They are copied line by line."""
-    page = text("docs/deploy.md")
+    page = text("docs/operate/deploy.md")
     named = set(re.findall(r"packaging/[A-Za-z.]+[a-z]", page))
     files = {f"packaging/{path.name}" for path in (ROOT / "packaging").iterdir()}
     assert files == named

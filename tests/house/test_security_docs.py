@@ -1,4 +1,4 @@
-"""What docs/security.md tells an operator to write has to be what the settings take."""
+"""What docs/operate/security.md tells an operator to write has to be what the settings take."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from collector.auth.tokens import Scope
 from dashboard.settings.settings import Settings
 from tests.support.tree import text
 
-PAGE = text("docs/security.md")
+PAGE = text("docs/operate/security.md")
 
 
 def test_settings_of_the_page_open_no_door() -> None:

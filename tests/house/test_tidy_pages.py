@@ -77,24 +77,24 @@ def wire_names_in_code() -> dict[str, str]:
 
 
 def test_wire_attributes_are_those_of_the_registry() -> None:
-    """docs/attributes.md is what a customer's engineer reads; it holds all of them and no other."""
+    """docs/use/attributes.md, which a customer reads, holds all of them and no other."""
     in_code = wire_names_in_code()
-    listed = set(re.findall(rf"^\| `({WIRE_NAME})`", text("docs/attributes.md"), re.MULTILINE))
+    listed = set(re.findall(rf"^\| `({WIRE_NAME})`", text("docs/use/attributes.md"), re.MULTILINE))
 
     assert_none(
-        f"{place}: {name} is not in docs/attributes.md"
+        f"{place}: {name} is not in docs/use/attributes.md"
         for name, place in in_code.items()
         if name not in listed
     )
     assert_none(
-        f"docs/attributes.md: {name} is nowhere in the code"
+        f"docs/use/attributes.md: {name} is nowhere in the code"
         for name in sorted(listed - in_code.keys())
     )
 
 
 def test_flags_of_a_decision_are_explained() -> None:
     """`clipped_ingress` stands on nearly every decision, and whoever reads it looks it up."""
-    part = text("docs/attributes.md").partition("## What is odd about a decision")[2]
+    part = text("docs/use/attributes.md").partition("## What is odd about a decision")[2]
     explained = re.findall(r"^\| `([a-z_]+)`", part, re.MULTILINE)
     assert explained == [str(flag.name).lower() for flag in Flag]
 

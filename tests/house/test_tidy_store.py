@@ -142,7 +142,11 @@ def test_page_says_of_each_table_how_often_an_item_is_there() -> None:
         )
         if engine not in ("Null", "Distributed")
     }
-    section = text("docs/store.md").partition("## Once, or at least once")[2].partition("\n## ")[0]
+    section = (
+        text("docs/reference/store.md")
+        .partition("## Once, or at least once")[2]
+        .partition("\n## ")[0]
+    )
     said = re.findall(r"^\| ([^|]*`[^|]*) \|", section, re.MULTILINE)
     named = {name for cell in said for name in re.findall(r"`(\w+)`", cell)}
 

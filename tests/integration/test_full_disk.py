@@ -15,8 +15,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from collector.core.clock import SystemClock
 from tests.support.builders import span, trace_request
 from tests.support.collector.clients import TRACES, WAIT_S
-from tests.support.full_disk import until
-from tests.support.service import RunningService
+from tests.support.service import RunningService, until
 
 pytestmark = pytest.mark.integration
 

@@ -8,8 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.support.full_disk import until
-from tests.support.service import RunningService, ended_within
+from tests.support.service import RunningService, ended_within, until
 
 pytestmark = pytest.mark.integration
 

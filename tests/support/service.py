@@ -8,10 +8,12 @@ import select
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Final, Self
+
+_TRIES: Final = 2_000
 
 
 def ended_within(pidfd: int, seconds: float) -> bool:
@@ -93,3 +95,8 @@ class RunningService:
         assert self.process.stdout is not None
         self.process.stdout.close()
         self.process.wait(timeout=60)
+
+
+def until(happens: Callable[[], bool]) -> None:
+    """Try until something happens."""
+    assert any(happens() for _ in range(_TRIES))

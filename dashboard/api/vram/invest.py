@@ -32,7 +32,7 @@ class InvestRequest(Chosen):
     """A file of investments, and the decisions that `saves` is replayed on."""
 
     window: str = Field(default="7d", description="Length of the window")
-    file: InvestFile = Field(description="As in TOML; see docs/invest.md")
+    file: InvestFile = Field(description="As in TOML; see docs/use/invest.md")
 
 
 class GateRequest(InvestRequest):

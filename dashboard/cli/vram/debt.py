@@ -18,7 +18,9 @@ from dashboard.settings.settings import load
 def debt(
     file: Annotated[
         Path | None,
-        typer.Argument(help="[[debt]] entries in TOML that price what is found; docs/invest.md."),
+        typer.Argument(
+            help="[[debt]] entries in TOML that price what is found; docs/use/invest.md."
+        ),
     ] = None,
     window: Annotated[
         str, typer.Option(help="How far back telemetry is read: a number and d or h.")

@@ -25,7 +25,7 @@ from dashboard.cli.options import ConfigOption, JsonOption, UntilOption, UrlOpti
 from dashboard.settings.settings import load
 from dashboard.units import utc_iso
 
-FileArgument = Annotated[Path, typer.Argument(help="Investments in TOML; see docs/invest.md.")]
+FileArgument = Annotated[Path, typer.Argument(help="Investments in TOML; see docs/use/invest.md.")]
 OptionalFile = Annotated[
     Path | None, typer.Argument(help="Investments in TOML; begin with --template.")
 ]

@@ -59,7 +59,7 @@ def test_fields_are_those_of_the_page_of_attributes_and_of_the_seal() -> None:
     names = [field.name for field in CURRENT.fields]
     assert len(names) == len(set(names))
     assert set(SIGNED[5:]) <= set(names)
-    documented = (ROOT / "docs" / "attributes.md").read_text()
+    documented = (ROOT / "docs" / "use" / "attributes.md").read_text()
     assert all(f"`{name}`" in documented for name in names)
     assert {f.name for f in CURRENT.fields} - {f.name for f in PREVIOUS.fields} == {
         "decision.schema",
@@ -68,8 +68,8 @@ def test_fields_are_those_of_the_page_of_attributes_and_of_the_seal() -> None:
 
 
 def test_page_of_the_schema_is_the_registry() -> None:
-    """Write it with `python -m dashboard.docs.event_schema > docs/schema.md`."""
-    assert (ROOT / "docs" / "schema.md").read_text() == schema_page()
+    """Write it with `python -m dashboard.docs.event_schema > docs/reference/schema.md`."""
+    assert (ROOT / "docs" / "reference" / "schema.md").read_text() == schema_page()
 
 
 def test_version_that_is_not_known_is_kept_and_is_no_decision(store: Connections) -> None:

@@ -205,8 +205,8 @@ def test_store_that_is_away_leaves_the_watermark_unknown(empty_store: Connection
 
 
 def test_page_of_metrics_is_the_registry() -> None:
-    """Write it with `python -m dashboard.docs.metrics > docs/metrics.md`."""
-    committed = Path(__file__).parents[3] / "docs" / "metrics.md"
+    """Write it with `python -m dashboard.docs.metrics > docs/reference/metrics.md`."""
+    committed = Path(__file__).parents[3] / "docs" / "reference" / "metrics.md"
     assert committed.read_text() == metrics_page()
 
 

@@ -215,3 +215,30 @@ def test_variable_for_an_entry_that_the_file_lacks_says_so() -> None:
     """A shell with the service's secrets, in another directory than its file."""
     with pytest.raises(ConfigError, match="WEBHOOKS__0__SECRET: the settings have no list"):
         load(environment={"MILLWORTH__ALERTS__WEBHOOKS__0__SECRET": "whsec_x"})
+
+
+def test_siblings_of_a_store_are_its_own() -> None:
+    """Two stores in one directory shared the log, its keys and the state of alerts."""
+    usual = Settings.model_validate({"store": {"url": "chdb:///srv/millworth/store"}})
+    other = Settings.model_validate({"store": {"url": "chdb:///srv/millworth/canary"}})
+    server = Settings.model_validate({"store": {"url": "http://clickhouse:8123"}})
+
+    assert usual.wal_dir == Path("/srv/millworth/wal")
+    assert usual.alerts_path == Path("/srv/millworth/alerts.sqlite")
+    assert other.wal_dir == Path("/srv/millworth/canary-wal")
+    assert other.alerts_path == Path("/srv/millworth/canary-alerts.sqlite")
+    assert server.wal_dir == Path("/var/lib/millworth/wal")
+
+
+def test_paths_that_are_set_stay_as_they_are() -> None:
+    """Who names a place gets that place."""
+    settings = Settings.model_validate(
+        {
+            "store": {"url": "chdb:///srv/millworth/canary"},
+            "collector": {"wal_dir": "/srv/log"},
+            "alerts": {"state_path": "/srv/alerts.sqlite"},
+        }
+    )
+
+    assert settings.wal_dir == Path("/srv/log")
+    assert settings.alerts_path == Path("/srv/alerts.sqlite")

@@ -1,4 +1,4 @@
-"""A producer and a verifier of sealed events, written from docs/provenance.md alone.
+"""A producer and a verifier of sealed events, written from docs/reference/provenance.md alone.
 
 Nothing of ours is imported: that two implementations agree is what shows that the page suffices.
 """

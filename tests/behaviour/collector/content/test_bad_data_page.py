@@ -1,4 +1,4 @@
-"""docs/bad-data.md names every reason that the code gives, and no other."""
+"""docs/operate/bad-data.md names every reason that the code gives, and no other."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def reasons_in_the_code() -> set[str]:
 
 def test_page_names_every_reason() -> None:
     """An operator who finds a code in a counter or a row looks for it there."""
-    page = (ROOT / "docs" / "bad-data.md").read_text()
+    page = (ROOT / "docs" / "operate" / "bad-data.md").read_text()
     named = set(re.findall(r"^\| `([a-z]+(?:_[a-z]+)*)` \|", page, re.MULTILINE))
     results = {"stored", "refused", "gone"}
     assert len(reasons_in_the_code()) > 12

@@ -1,4 +1,4 @@
-"""Whatever is changed of an event, sent or stored: it is found, or docs/provenance.md says not."""
+"""Whatever is changed of an event is found, or docs/reference/provenance.md says not."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.support.collector.provenance_scene import KEY, Scene, at, fields_of, 
 
 TRIALS = 400
 LATER_NS = at(3_600)
-PAGE = (Path(__file__).parents[4] / "docs" / "provenance.md").read_text()
+PAGE = (Path(__file__).parents[4] / "docs" / "reference" / "provenance.md").read_text()
 # What may be changed unseen, with the words that say so.
 SENT_LIMITS = {
     "decision.id": "`decision.id`, `outcome.key` | no",

@@ -1,0 +1,25 @@
+"""docs/reference/cli.md is as the commands are."""
+
+from __future__ import annotations
+
+from typer.core import TyperArgument, TyperOption
+
+from dashboard.docs.cli import cli_page, commands
+from tests.support.tree import text
+
+
+def test_page_of_the_commands_is_written() -> None:
+    """Write it with `make example`."""
+    assert text("docs/reference/cli.md") == cli_page()
+
+
+def test_every_command_and_option_is_explained() -> None:
+    """An option without a help text is a riddle in the terminal too."""
+    bare = [
+        f"{name} {parameter.opts[0]}"
+        for name, command in commands()
+        for parameter in command.params
+        if isinstance(parameter, TyperArgument | TyperOption) and not (parameter.help or "").strip()
+    ]
+    assert bare == []
+    assert [name for name, command in commands() if not command.help] == []

@@ -1,0 +1,1 @@
+"""The pages: their commands and fragments run as they stand, their lists name what there is."""

@@ -1,0 +1,213 @@
+"""docs/operate/alerts.md: its settings, its arithmetic, its fields, and its receiver."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+import select
+import socket
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from alerts.config import WebhookConfig
+from alerts.delivery.payload import body
+from alerts.delivery.webhook import message_headers
+from alerts.rows import Message
+from alerts.rules.burn_rate import Window, Windows, evaluate
+from alerts.rules.decision_class import long_threshold_usd, short_threshold_usd
+from alerts.rules.reroute import Move
+from alerts.rules.state_machine import Phase
+from alerts.signature import KEY_BYTES_MIN, key_of
+from alerts.state.retry import RETRY_DELAYS_S
+from collector.core.clock import SystemClock
+from dashboard.settings.settings import Settings
+from tests.conftest import NOW_NS
+from tests.support.alerts.builders import event, rule
+from tests.support.builders import span, trace_request
+from tests.support.pages import PageShell, only
+from tests.support.service import RunningService
+from tests.support.tree import text
+
+PAGE = "docs/operate/alerts.md"
+SETTINGS = Settings.model_validate(tomllib.loads(only(PAGE, "toml")))
+WAIT_S = 120
+
+
+def section(heading: str) -> str:
+    """Return the text below a heading."""
+    return text(PAGE).partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
+
+
+def rows(heading: str) -> dict[str, list[str]]:
+    """Return the rows of the tables below a heading, by their first cell."""
+    lines = [line for line in section(heading).splitlines() if line.startswith("| ")]
+    cells = [[cell.strip() for cell in line.strip("|").split(" | ")] for line in lines]
+    return {row[0]: row[1:] for row in cells}
+
+
+def numbers(cell: str) -> list[float]:
+    """Return the numbers of a cell."""
+    return [float(found.replace(",", "")) for found in re.findall(r"\d[\d,]*\.?\d*", cell)]
+
+
+def test_worked_example_is_what_the_rule_computes() -> None:
+    """A reader checks the arithmetic of their own rule by it."""
+    said = rows("When a rule fires")
+
+    def of(name: str) -> float:
+        [number] = numbers(said[name][0])
+        return number
+
+    [fast_burn] = SETTINGS.alerts.rules
+    low, high = numbers(said["at the 5 % sensitivity; at the 95 %"][0])
+    decisions, late = (int(n) for n in numbers(said["loss in the long window"][1]))
+    long_loss = Decimal(str(of("loss in the long window")))
+    long = Window(
+        seconds=fast_burn.long_window_s,
+        decisions=decisions,
+        late=late,
+        unvalued=0,
+        loss_usd=long_loss,
+        loss_low_usd=Decimal(str(low)),
+        loss_high_usd=Decimal(str(high)),
+        loss_squared=of("sum of squared losses"),
+        basis="margin",
+        slope_source="prior",
+        newest_ns=NOW_NS,
+    )
+    short_loss = Decimal(str(of("loss in the short window")))
+    short = Window(300, 10, 5, 0, short_loss, short_loss, short_loss, 9.0, "margin", "prior", 1)
+    spent = Decimal(str(of("spent of the budget in its 30 days")))
+
+    verdict = evaluate(fast_burn, Windows(long, short, spent))
+
+    assert of("threshold of the long window") == float(long_threshold_usd(fast_burn))
+    assert of("threshold of the short window") == round(float(short_threshold_usd(fast_burn)), 2)
+    assert of("effective events") == verdict.effective_events
+    assert of("lower bound") == round(float(verdict.lower_bound_usd), 2)
+    assert said["verdict"][0] == verdict.status.value
+    assert of("revenue at risk") == float(verdict.risk_usd_per_h)
+    assert of("burn") == round(verdict.burn, 2)
+    assert verdict.exhaustion_s is not None
+    assert of("budget gone in") == round(verdict.exhaustion_s / 3600)
+    by_hand = 640 * math.exp(-1.645 * math.sqrt(1 / 128 + (math.log(2) / 1.644854) ** 2))
+    assert of("lower bound") == round(by_hand, 2)
+
+
+def test_states_are_those_of_the_machine() -> None:
+    """A state that is not explained is asked for at night."""
+    assert [name.strip("`") for name in rows("States") if name.startswith("`")] == [
+        phase.value
+        for phase in (
+            Phase.INACTIVE, Phase.PENDING, Phase.FIRING, Phase.COOLING, Phase.RESOLVED,
+            Phase.UNKNOWN,
+        )
+    ]  # fmt: skip
+    assert len(Phase) == 6
+
+
+def fields(prefix: str, value: Any) -> Iterator[str]:  # noqa: ANN401  # any JSON
+    """Yield the names of what is no object, with the objects around them."""
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            yield from fields(f"{prefix}.{name}" if prefix else name, inner)
+    else:
+        yield prefix
+
+
+def test_every_field_and_header_is_explained() -> None:
+    """The body is public: a receiver is written from this page."""
+    explained = rows("The webhook")
+    move = Move("checkout", "eu-west", "tier1-a", "us-east")
+    message = json.loads(body("alert.firing", event(), rule(), move))
+    secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+    endpoint = WebhookConfig(name="router", url="https://r.example.com/h", secret=secret)  # type: ignore[arg-type]  # as from a file
+    headers = message_headers(endpoint, Message("id", "router", "e", 1, "alert.firing", b""), 1)
+
+    named = {name for cell in explained for name in re.findall(r"`([\w.-]+)`", cell)}
+    assert set(fields("", message)) | {"data.reroute"} | set(headers) == named
+
+
+def test_retries_are_those_of_the_schedule() -> None:
+    """An operator plans an outage of a receiver by them."""
+    said = section("Answers and retries").partition("tried again after ")[2].partition(", each")[0]
+    units = {"s": 1, "min": 60, "h": 3600}
+    waits = [int(n) * units[unit] for n, unit in re.findall(r"(\d+) (s|min|h)", said)]
+    assert waits == list(RETRY_DELAYS_S)
+
+
+def test_secret_of_the_page_is_usable(tmp_path: Path) -> None:
+    """One that is too short would stop the start."""
+    [line] = PageShell(tmp_path).run(only(PAGE, "sh")).splitlines()
+    name, _, secret = line.partition("=")
+    assert name == "MILLWORTH__ALERTS__WEBHOOKS__0__SECRET"
+    assert len(key_of(secret)) >= KEY_BYTES_MIN
+
+
+def free_port() -> int:
+    """Return a port that nothing listens on now."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+@pytest.mark.integration
+def test_receiver_of_the_page_takes_a_real_delivery(tmp_path: Path) -> None:
+    """A service whose data stopped sends `dead-man`, and the receiver verifies it."""
+    secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+    port = free_port()
+    (tmp_path / "millworth.toml").write_text(
+        "[alerts]\ndead_man_seconds = 1.0\ninterval_s = 0.5\nallowed_hosts = ['127.0.0.1']\n"
+        f"[[alerts.webhooks]]\nname = 'router'\nurl = 'http://127.0.0.1:{port}/'\n"
+    )
+    receiver = subprocess.Popen(
+        [
+            "env",
+            f"WEBHOOK_SECRET={secret}",
+            f"PORT={port}",
+            sys.executable,
+            "-c",
+            only(PAGE, "python"),
+        ],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        with RunningService(
+            tmp_path,
+            wrapper=("env", "-C", str(tmp_path)),
+            MILLWORTH__ALERTS__WEBHOOKS__0__SECRET=secret,
+        ) as service:
+            httpx.post(
+                f"http://127.0.0.1:{service.ready['http_port']}/v1/traces",
+                content=trace_request(span(start_ns=SystemClock().now_ns())).SerializeToString(),
+                headers={"content-type": "application/x-protobuf"},
+            ).raise_for_status()
+            assert receiver.stdout is not None
+            readable, _, _ = select.select([receiver.stdout], [], [], WAIT_S)
+            assert readable, "nothing was delivered"
+            webhook_id, kind = receiver.stdout.readline().split()
+        forged = httpx.post(
+            f"http://127.0.0.1:{port}/",
+            content=b"{}",
+            headers={
+                "webhook-id": webhook_id, "webhook-timestamp": "1", "webhook-signature": "v1,AAAA",
+            },
+        )  # fmt: skip
+    finally:
+        receiver.terminate()
+        receiver.communicate(timeout=WAIT_S)
+
+    assert kind == "alert.firing"
+    assert webhook_id.endswith("-router")
+    assert forged.status_code == 401
