@@ -83,7 +83,7 @@ class KeptTable:
 def kept_tables(directory: Path = MIGRATIONS_DIR) -> dict[str, KeptTable]:
     """Return the tables that have a TTL, by name."""
     found = {}
-    for path in sorted(directory.glob("[0-9]*.sql")):
+    for path in sorted(directory.glob("*/[0-9]*.sql")):
         text = path.read_text(encoding="utf-8")
         table, ttl = _TABLE.search(text), _TTL_LINE.search(text)
         if table is not None and ttl is not None:

@@ -17,9 +17,9 @@ from tests.support.tree import ROOMS, assert_none, modules, python_files, tracke
 
 ENTRIES_MAX: Final = 15
 # Folders of one kind of thing each, of which there are as many as there are tables and questions.
-COLLECTIONS: Final = re.compile(r"(^|/)(sql|migrations|adr|release_0050)(/|$)")
+COLLECTIONS: Final = re.compile(r"(^|/)(sql|adr)(/|$)")
 # What lies beside the mirror of the rooms.
-BESIDE: Final = {"agents", "behaviour", "browser", "data", "house", "integration", "support"}
+BESIDE: Final = {"agents", "behaviour", "browser", "house", "integration", "support"}
 
 
 def folders() -> dict[str, set[str]]:

@@ -1,10 +1,10 @@
 """I/O: brings a store to the schema of this program.
 
-Migrations are forward-only files of one statement, applied in order and remembered in a ledger
-with their SHA-256: a file edited after it was applied stops the start. Every statement can be run
-again, so a start that was killed resumes. Views that depend on configuration are rendered from
-`views/` and changed whenever their text changes. On a cluster every statement names it, and each
-table is a local one and a `Distributed` one (render.py, docs/adr).
+Migrations are forward-only files of one statement, in folders by what they make, remembered in a
+ledger with their SHA-256: a file edited after it was applied stops the start. Every statement can
+be run again, so a start that was killed resumes. Views that depend on configuration are rendered
+from `views/` and changed whenever their text changes. On a cluster every statement names it, and
+each table is a local one and a `Distributed` one (render.py, docs/adr).
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ from collector.core.event_schema import (
     Version,
     names_of,
 )
+from collector.core.sql import sql
 from collector.otlp.outcomes import AMOUNT_MAX, KINDS
 from collector.store.errors import explain
 from collector.store.schema.cluster import DISTRIBUTED, render, render_migration
@@ -37,6 +38,9 @@ from collector.store.schema.cluster import DISTRIBUTED, render, render_migration
 MIGRATIONS_DIR = Path(__file__).parent / "migrations"
 VIEWS_DIR = Path(__file__).parent / "views"
 
+_VALUE_TEXT = sql("value_text", __file__)
+# As a data directory of before the first release names what was applied to it.
+_BEFORE_RELEASE = re.compile(r"\d{4}_")
 _LEDGER_NAME = "schema_migrations"
 _LEDGER = """CREATE TABLE IF NOT EXISTS schema_migrations${local} ${on_cluster} (
     name String,
@@ -51,7 +55,7 @@ _VIEW_HEAD = re.compile(r"CREATE MATERIALIZED VIEW (?P<name>\w+) [^()]*? AS\n(?=
 
 @dataclass(frozen=True, slots=True)
 class Migration:
-    """One statement as it is sent; `name` is its file's without the ending."""
+    """One statement as it is sent; `name` is its file's with its folder, without the ending."""
 
     name: str
     sha256: str
@@ -64,7 +68,8 @@ def load_migrations(
     """Read the migrations in order of their numbers, rendered for one machine or a cluster."""
     keys: dict[str, str] = {}
     texts = {
-        path.stem: path.read_text(encoding="utf-8") for path in sorted(directory.glob("[0-9]*.sql"))
+        f"{path.parent.name}/{path.stem}": path.read_text(encoding="utf-8")
+        for path in sorted(directory.glob("*/[0-9]*.sql"))
     }
     return [
         Migration(rendered.name, _digest(rendered.identity), rendered.statement)
@@ -260,7 +265,8 @@ def render_view(
             last = f"if({value} != '', {value}, {last})"
         return last
 
-    text = re.sub(r"\$\{(dimensions|signed_values|signed_columns):(\w+)\}", _fields, template)
+    text = template.replace("${value_text}", _VALUE_TEXT)
+    text = re.sub(r"\$\{(dimensions|signed_values|signed_columns):(\w+)\}", _fields, text)
     text = re.sub(r"\$\{attr:([a-z0-9_.]+):(\w+)\}", attribute, text)
     text = re.sub(r"\$\{amount:([a-z0-9_.]+):(\w+)\}", lambda m: _amount(attribute(m)), text)
     text = text.replace("${matches}", _matches(decisions.match))
@@ -355,6 +361,11 @@ def _refuse_drift(migrations: Sequence[Migration], applied: dict[str, str], clus
             "database in store.database"
         )
     for name, digest in applied.items():
+        if _BEFORE_RELEASE.match(name):
+            raise MigrationError(
+                f"the store has {name}, of a program of before the first release; name an empty "
+                "directory or database in store.url, and keep the old one for the old program"
+            )
         if name not in by_name:
             raise MigrationError(
                 f"the store has migration {name}, which this program does not know; "

@@ -100,7 +100,7 @@ def test_defaults_are_what_the_tables_were_made_with(kept: Connections) -> None:
     assert apply_retention(kept.client(), RetentionConfig(), accepted_days=30) == []
     with_ttl = {
         table[1]
-        for path in MIGRATIONS_DIR.glob("*.sql")
+        for path in MIGRATIONS_DIR.glob("*/*.sql")
         if "\nTTL " in (text := path.read_text())
         and (table := re.search(r"CREATE TABLE IF NOT EXISTS (\w+)", text))
     }

@@ -192,7 +192,7 @@ def test_role_that_finds_no_schema_says_who_makes_it(
     server: Double, tmp_path: Path, clock: ManualClock
 ) -> None:
     """Two processes that alter one table at once is what is avoided."""
-    with pytest.raises(MigrationError, match="the store lacks 0001_create_otel_traces and"):
+    with pytest.raises(MigrationError, match="the store lacks alerts/001_create_alert_events and"):
         Service(settings(server, tmp_path), {Role.SERVE}, clock).start()
     assert server.requests("CREATE TABLE") == []
 

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from collector.core.config import AttributesConfig, DecisionsConfig, OutcomesConfig
 from collector.otlp.spans import LISTS_MARK, SCALAR_MARK
 from collector.store.connect import Connections
-from collector.store.schema.migrate import MIGRATIONS_DIR, apply_views, migrate
 from collector.wal.frames import encode_frame
 from tests.conftest import NOW_NS, ManualClock
 from tests.support.builders import decision_span, trace_request
@@ -44,30 +41,20 @@ def test_segment_of_both_forms_is_stored_once(store: Connections, segments: Segm
     assert writer.figures().stored == 4
 
 
-def test_store_and_log_of_an_earlier_release_go_on(
-    empty_store: Connections, segments: Segments, tmp_path: Path
+def test_frame_without_a_mark_is_read_in_its_general_form(
+    store: Connections, segments: Segments
 ) -> None:
-    """It had neither marks nor a table for them, and its last segment may be in already."""
-    client = empty_store.client()
-    earlier = tmp_path / "earlier"
-    shutil.copytree(MIGRATIONS_DIR, earlier, ignore=shutil.ignore_patterns("006*"))
-    migrate(client, NOW_NS, directory=earlier)
-    ours = (AttributesConfig(), DecisionsConfig(), OutcomesConfig())
-    apply_views(client, *ours, NOW_NS)
+    """A log may hold both, and its last segment may be in already."""
     old = encode_frame(trace_request(decision_span()).SerializeToString(), NOW_NS, 1)
-    segments.store(empty_store, segments.write("old", old))
-
-    added = migrate(client, NOW_NS + 1)
-    apply_views(client, *ours, NOW_NS + 1)
+    segments.store(store, segments.write("old", old))
     segments.store(
-        empty_store,
+        store,
         segments.write("old", old),
         segments.write("new", frame_of("new", mark=SCALAR_MARK)),
     )
 
-    assert {name[:3] for name in added} == {"006"}
-    assert names(empty_store) == ["decide price", "new"]
-    assert client.query("SELECT count() FROM decisions").result_rows == [(1,)]
+    assert names(store) == ["decide price", "new"]
+    assert store.client().query("SELECT count() FROM decisions").result_rows == [(1,)]
 
 
 @pytest.mark.parametrize("kept", [0, 40, 400], ids=["nothing", "a line", "half"])

@@ -71,7 +71,7 @@ def test_every_statement_names_the_cluster() -> None:
 
 def test_what_final_reads_is_placed_by_a_part_of_its_key() -> None:
     """`FINAL` replaces rows within a shard: two versions on two shards would both count."""
-    for path in sorted(MIGRATIONS_DIR.glob("*_create_*.sql")):
+    for path in sorted(MIGRATIONS_DIR.glob("*/*.sql")):
         text = path.read_text()
         table = re.search(r"CREATE TABLE IF NOT EXISTS (\w+)\$\{local\}", text)
         if table is None or "ReplacingMergeTree" not in text:
@@ -90,7 +90,7 @@ def test_views_of_a_shard_read_its_rows_and_write_to_all_shards() -> None:
 
     assert "decisions_mv ON CLUSTER 'prod' TO decisions AS" in views["view decisions_mv"]
     assert "FROM otel_traces_local\n" in views["view decisions_mv"]
-    assert by_name["0001_create_otel_traces/distributed"] == (
+    assert by_name["otlp/001_create_otel_traces/distributed"] == (
         "CREATE OR REPLACE TABLE otel_traces ON CLUSTER 'prod' AS otel_traces_local\n"
         "ENGINE = Distributed('prod', 'm', 'otel_traces_local', cityHash64(TraceId))"
     )

@@ -46,8 +46,9 @@ OURS = (AttributesConfig(), DecisionsConfig(), OutcomesConfig())
 @pytest.fixture
 def two_migrations(tmp_path: Path) -> Path:
     """Return a directory with the first two migrations."""
-    for path in sorted(MIGRATIONS_DIR.glob("*.sql"))[:2]:
-        shutil.copy(path, tmp_path)
+    (tmp_path / "otlp").mkdir()
+    for path in sorted((MIGRATIONS_DIR / "otlp").glob("*.sql"))[:2]:
+        shutil.copy(path, tmp_path / "otlp")
     return tmp_path
 
 
@@ -63,11 +64,14 @@ def test_second_run_changes_nothing(empty_store: Connections) -> None:
     assert apply_views(client, *OURS, NOW_NS) == []
 
 
-def test_latest_names_the_last_migration() -> None:
-    """Two branches that take one number then conflict in git, not in production."""
-    last = max(path.stem for path in MIGRATIONS_DIR.glob("[0-9]*.sql"))
+def test_store_of_before_the_first_release_is_refused(empty_store: Connections) -> None:
+    """Its tables are others under the same names; one line says so, and what to do."""
+    client = empty_store.client()
+    migrate(client, NOW_NS)
+    client.command("INSERT INTO schema_migrations VALUES ('0001_create_otel_traces', 'digest', 1)")
 
-    assert (MIGRATIONS_DIR / "LATEST").read_text().strip() == last
+    with pytest.raises(MigrationError, match="before the first release; name an empty directory"):
+        migrate(client, NOW_NS)
 
 
 def test_dry_run_names_what_is_pending_and_does_nothing(
@@ -75,7 +79,7 @@ def test_dry_run_names_what_is_pending_and_does_nothing(
 ) -> None:
     """An operator sees what a release will do before it does it."""
     client = empty_store.client()
-    names = [path.stem for path in sorted(two_migrations.iterdir())]
+    names = [f"otlp/{path.stem}" for path in sorted((two_migrations / "otlp").iterdir())]
 
     assert migrate(client, NOW_NS, dry_run=True, directory=two_migrations) == names
     assert client.query("EXISTS TABLE otel_traces").result_rows == [(0,)]
@@ -94,10 +98,10 @@ def test_edited_migration_is_refused(empty_store: Connections, two_migrations: P
     """Two stores of one version must have one schema."""
     client = empty_store.client()
     migrate(client, NOW_NS, directory=two_migrations)
-    edited = next(iter(sorted(two_migrations.iterdir())))
+    edited = next(iter(sorted((two_migrations / "otlp").iterdir())))
     edited.write_text(edited.read_text() + "-- and more\n")
 
-    with pytest.raises(MigrationError, match=f"migration {edited.stem} was edited after"):
+    with pytest.raises(MigrationError, match=f"migration otlp/{edited.stem} was edited after"):
         migrate(client, NOW_NS, directory=two_migrations)
 
 
@@ -107,10 +111,12 @@ def test_store_of_a_newer_program_is_refused(
     """An old program must not write into tables it does not know."""
     client = empty_store.client()
     migrate(client, NOW_NS, directory=two_migrations)
-    newest = max(two_migrations.iterdir())
+    newest = max((two_migrations / "otlp").iterdir())
     newest.unlink()
 
-    with pytest.raises(MigrationError, match=f"has migration {newest.stem}, which this program"):
+    with pytest.raises(
+        MigrationError, match=f"has migration otlp/{newest.stem}, which this program"
+    ):
         migrate(client, NOW_NS, directory=two_migrations)
 
 
@@ -229,7 +235,7 @@ def test_of_a_stamp_that_is_there_twice_the_store_has_the_first(store: Connectio
 
 def test_dimension_that_the_registry_adds_becomes_a_column(store: Connections) -> None:
     """One entry of the registry is enough: no migration is written for a text of a decision."""
-    said = "\n".join(path.read_text() for path in sorted(MIGRATIONS_DIR.glob("[0-9]*.sql")))
+    said = "\n".join(path.read_text() for path in sorted(MIGRATIONS_DIR.glob("*/*.sql")))
     assert added_dimensions(said, DIMENSIONS) == {}
     tenant = EventField("decision.tenant", dimension=True)
     ((name, text),) = added_dimensions(said, (*DIMENSIONS, tenant)).items()

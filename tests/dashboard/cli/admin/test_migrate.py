@@ -31,7 +31,7 @@ def test_dry_run_prints_what_a_run_then_sends(empty_store: Connections, tmp_path
     done = json.loads(run("--json"))
 
     assert tables == []
-    assert "-- 0001_create_otel_traces\n" in printed
+    assert "-- otlp/001_create_otel_traces\n" in printed
     assert "\nCREATE TABLE IF NOT EXISTS otel_traces  (\n" in printed
     assert "CREATE MATERIALIZED VIEW decisions_mv" in printed
     assert [one["name"] for one in planned["statements"]] == done["migrations"]

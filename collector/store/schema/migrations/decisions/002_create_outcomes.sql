@@ -1,0 +1,26 @@
+-- Why: what a decision earned; the latest revision of an outcome id counts
+-- Sorted: outcome id, so that FINAL finds every revision
+-- Read by: attribution (value of a decision). Always with FINAL
+-- Blocking: no, a new table.
+CREATE TABLE IF NOT EXISTS outcomes${local} ${on_cluster} (
+    outcome_id String CODEC(ZSTD(1)),
+    kind LowCardinality(String) COMMENT 'sale, refund or correction',
+    decision_id String CODEC(ZSTD(1)) COMMENT 'empty where only the key is known',
+    outcome_key String CODEC(ZSTD(1)),
+    converted UInt8,
+    revenue Nullable(Decimal(18, 6)) CODEC(ZSTD(1)),
+    margin Nullable(Decimal(18, 6)) CODEC(ZSTD(1)),
+    currency LowCardinality(String),
+    channel LowCardinality(String),
+    event_ns UInt64 CODEC(Delta(8), ZSTD(1)) COMMENT 'when it happened; also its revision',
+    source LowCardinality(String) COMMENT 'otlp or csv',
+    received_ns UInt64 CODEC(Delta(8), ZSTD(1)),
+    INDEX idx_decision_id decision_id TYPE bloom_filter(0.001) GRANULARITY 1,
+    INDEX idx_received received_ns TYPE minmax GRANULARITY 1,
+    INDEX idx_event event_ns TYPE minmax GRANULARITY 1
+) ENGINE = ${replicated}ReplacingMergeTree(event_ns)
+PARTITION BY toStartOfMonth(toDateTime(intDiv(event_ns, 1000000000)))
+ORDER BY outcome_id
+TTL toDateTime(intDiv(event_ns, 1000000000)) + INTERVAL 30 DAY
+SETTINGS index_granularity = 8192, ttl_only_drop_parts = 1, non_replicated_deduplication_window = 10000,
+    fsync_after_insert = 1, fsync_part_directory = 1
