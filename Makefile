@@ -10,6 +10,7 @@ PYTEST_ARGS ?=
 PLOTLY_BUNDLE := plotly.js-cartesian-dist-min@4.1.1
 VENDOR := dashboard/web/assets/vendor
 NODE_TEST := tests/integration/node
+PROXIES := $(VENV)/proxies
 
 .DEFAULT_GOAL := help
 
@@ -47,7 +48,7 @@ $(VENV)/.installed-dev: $(VENV)/.installed
 	touch $@
 
 .PHONY: install-test
-install-test: install-dev $(NODE_TEST)/node_modules/.installed ## Install what the tests need, Chromium included
+install-test: install-dev $(NODE_TEST)/node_modules/.installed $(PROXIES)/.installed ## Install what the tests need, Chromium included
 	@if command -v chromium >/dev/null; then :; \
 	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium fonts-dejavu-core; \
@@ -56,6 +57,15 @@ install-test: install-dev $(NODE_TEST)/node_modules/.installed ## Install what t
 	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends tshark; \
 	else echo 'no tshark here and no right to install it: tests/integration/test_tshark.py will fail'; fi
+
+# Unpacked and not installed: an installed package would start a server on port 80.
+$(PROXIES)/.installed: Makefile
+	mkdir -p $(PROXIES)
+	@if command -v apt-get >/dev/null && command -v dpkg >/dev/null; then \
+	  { test "$$(id -u)" != 0 || apt-get update -qq; } && cd $(PROXIES) && apt-get download -qq nginx caddy \
+	  && for package in *.deb; do dpkg -x $$package . && rm $$package; done; \
+	else echo 'no apt-get here: put nginx and caddy on the path, or tests/house/pages/test_proxy.py will fail'; fi
+	touch $@
 
 $(NODE_TEST)/node_modules/.installed: $(NODE_TEST)/package.json
 	@if command -v npm >/dev/null; then cd $(NODE_TEST) && npm install --silent --no-audit --no-fund --no-package-lock; \

@@ -22,8 +22,8 @@ Counters begin at zero with each start of the process. What is unknown has no sa
 first request there is no `millworth_last_request_timestamp_seconds`, and while the store is away
 no watermark.
 
-A stage (`received`, `logged`, `stored`, `attributed`, `alerted`) is as far behind as the instant
-is old up to which everything has passed it. That includes what it waits for on purpose:
+Lag of a stage (`received`, `logged`, `stored`, `attributed`, `alerted`) is the age of the point in
+time up to which everything has passed it. That includes what it waits for on purpose:
 `attribution.settle_s`, `alerts.lateness_s`. The same figures are on the Health page, at
 `/api/v1/health` (`stage.*`), and at `/readyz`, which answers 503 while data cannot be received,
 logged or stored, and says of every stage how it is, and which jobs fail.
@@ -35,6 +35,10 @@ This page is written by `python -m dashboard.docs.metrics > docs/reference/metri
 """
 
 _TAIL: Final = """
+`millworth_quarantined_total` counts what the writer puts into `rejected`. Decisions and outcomes
+that a view finds unusable are in that table alone, and in no counter:
+`SELECT reason, count() FROM rejected FINAL GROUP BY reason`.
+
 Worth an alert of your own: `millworth_stage_behind_seconds{stage="stored"} > 60`,
 `increase(millworth_stage_lost_total[5m]) > 0`, `increase(millworth_worker_deaths_total[5m]) > 0`,
 `millworth_provenance_events_total{verdict=~"tampered|missing|rechained"}` growing, and
@@ -45,12 +49,11 @@ Worth an alert of your own: `millworth_stage_behind_seconds{stage="stored"} > 60
 Where data were received and none came for `alerts.dead_man_seconds` (300; 0 is never), the alert
 `dead-man` fires, goes out over the webhooks like any other, and ends with the next arrival, of
 whatever signal. Each service in `alerts.dead_man_services` is watched by itself as well; in the
-alert it stands where a rule has its action. A service that was just started counts silence from
-its start, one that nobody ever sent to misses nothing, and an alert that burns goes on over a
-restart. What was received and waits for the store has arrived. What silence costs is unknown: the
-webhook says null, and the pages say so; in `alert_events`, where columns have no null, the basis
-is `unknown`. What cannot be told from inside is that Millworth
-itself is gone: let Prometheus watch `up`.
+alert it stands where a rule has its action. After a restart the timer begins anew. Without any data
+ever, no alert fires. An alert that is firing goes on over a restart. What was received and waits
+for the store has arrived. What silence costs is unknown: the webhook says null, and the pages say
+so; in `alert_events`, where columns have no null, the basis is `unknown`. What cannot be told from
+inside is that Millworth itself is gone: let Prometheus watch `up`.
 """
 
 

@@ -111,16 +111,38 @@ def test_dependency_is_justified_and_pinned() -> None:
     names = {canonical(re.split(r"[<>=!~; ]", requirement)[0]) for requirement in wanted}
     pins = re.findall(r"^([\w.-]+)==([\w.]+)$", text("constraints.txt"), re.MULTILINE)
     pinned = {canonical(name): version for name, version in pins}
-    rows = re.findall(r"^\| `([\w.-]+)` \|.*\| (\S+) \|$", text("CONTRIBUTING.md"), re.MULTILINE)
+    page = "docs/dependencies.md"
+    rows = re.findall(r"^\| `([\w.-]+)` \|.*\| (\S+) \|$", text(page), re.MULTILINE)
     justified = {canonical(name): version for name, version in rows}
 
     assert_none(f"constraints.txt: {name} is not pinned" for name in names - pinned.keys())
-    assert_none(f"CONTRIBUTING.md: {name} is not in the table" for name in names - justified.keys())
     assert_none(
-        f"CONTRIBUTING.md: {name} {version} is pinned as {pinned.get(name)}"
+        f"docs/dependencies.md: {name} is not in the table" for name in names - justified.keys()
+    )
+    assert_none(
+        f"{page}: {name} {version} is pinned as {pinned.get(name)}"
         for name, version in justified.items()
         if pinned.get(name) != version
     )
+
+
+def test_dependency_stands_under_its_extra() -> None:
+    """A reader learns from the page what an install brings."""
+    project = tomllib.loads(text("pyproject.toml"))
+    groups = {
+        "base": project["project"]["dependencies"],
+        **project["project"]["optional-dependencies"],
+        "dev": project["dependency-groups"]["dev"],
+        "build": project["build-system"]["requires"],
+    }
+    wanted: dict[str, list[str]] = {}
+    for group, requirements in groups.items():
+        for requirement in requirements:
+            wanted.setdefault(canonical(re.split(r"[<>=!~; ]", requirement)[0]), []).append(group)
+    rows = re.findall(
+        r"^\| `([\w.-]+)` \| ([\w, ]+) \|", text("docs/dependencies.md"), re.MULTILINE
+    )
+    assert {canonical(name): extra.split(", ") for name, extra in rows} == wanted
 
 
 def canonical(name: str) -> str:

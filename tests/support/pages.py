@@ -15,16 +15,24 @@ import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 import httpx
 
 from collector.core.clock import NS_PER_MINUTE, NS_PER_S, SystemClock
-from tests.support.service import RunningService
 from tests.support.tree import text, tracked
 
 _ROWS_WAIT_NS = NS_PER_MINUTE
 # The day after the outcomes of the examples, which have to be of the last thirty days.
 READ_NS = 1_795_651_200 * NS_PER_S
+
+
+class Running(Protocol):
+    """A service that answers at an address."""
+
+    url: str
+
+
 _YOURS = re.compile(r"^(?:export )?([A-Z_]+)=.*# yours.*$", re.MULTILINE)
 
 
@@ -55,7 +63,9 @@ def invocations(page: str) -> Iterator[list[str]]:
         for line in re.sub(r"\\\n", " ", block).splitlines():
             words = shlex.split(line, comments=True)
             for place, word in enumerate(words):
-                if Path(word).name == "millworth" and (place == 0 or _begins(words[place - 1])):
+                if "=" in word or Path(word).name != "millworth":
+                    continue
+                if place == 0 or _begins(words[place - 1]):
                     yield _one_command(words[place + 1 :])
 
 
@@ -132,7 +142,7 @@ class PageShell:
         return done.stdout
 
 
-def await_rows(service: RunningService, statement: str, count: int) -> None:
+def await_rows(service: Running, statement: str, count: int) -> None:
     """Wait until a statement that counts gives at least so many; fail after a minute."""
     clock, pause = SystemClock(), threading.Event()
     until_ns = clock.monotonic_ns() + _ROWS_WAIT_NS

@@ -1,0 +1,81 @@
+"""docs/operate/credentials.md: its commands, against a service with certificates."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import ssl
+import tomllib
+from pathlib import Path
+
+import httpx
+import pytest
+
+from collector.auth.gate import load_tokens
+from dashboard.settings.settings import Settings
+from tests.support.pages import PageShell, blocks
+from tests.support.service import RunningService
+
+pytestmark = pytest.mark.integration
+
+PAGE = "docs/operate/credentials.md"
+TOKEN, ISSUE, TRY, RENEW = blocks(PAGE, "sh")
+[FIVE_MINUTES, *_] = blocks("docs/operate/security.md", "sh")
+
+
+@pytest.fixture
+def shell(tmp_path: Path) -> PageShell:
+    """Return a shell in a directory with the authority and the certificate of security.md."""
+    there = PageShell(tmp_path)
+    there.run(FIVE_MINUTES)
+    return there
+
+
+def test_token_of_the_page_is_let_in_for_its_time(tmp_path: Path) -> None:
+    """The entry is copied as it is printed."""
+    printed = PageShell(tmp_path).run(TOKEN)
+    entry = printed[printed.index("[[access.tokens]]") :]
+    settings = Settings.model_validate(tomllib.loads(entry))
+
+    [token] = load_tokens(settings.access)
+    assert token.name == "shop-2"
+    assert re.search(r"^mwt_\S+|\bmwt_\S+", printed)
+    assert settings.access.tokens[0].expires is not None
+
+
+def test_client_certificate_of_the_page_opens_the_door(shell: PageShell) -> None:
+    """With it a request is taken, without it there is no handshake; a renewal needs no restart."""
+    here = shell.directory
+    shell.run(ISSUE, NAME="shop")
+    with RunningService(
+        here,
+        MILLWORTH__COLLECTOR__TLS__CERT_FILE=str(here / "server.pem"),
+        MILLWORTH__COLLECTOR__TLS__KEY_FILE=str(here / "server.key"),
+        MILLWORTH__COLLECTOR__TLS__CLIENT_CA_FILE=str(here / "ca.pem"),
+    ) as service:
+        otlp = f"https://localhost:{service.ready['http_port']}"
+        shell.run(TRY, NAME="shop", OTLP=otlp)
+        trusting = ssl.create_default_context(cafile=str(here / "ca.pem"))
+        with (
+            httpx.Client(verify=trusting, trust_env=False) as stranger,
+            pytest.raises(httpx.TransportError),
+        ):
+            stranger.post(f"{otlp}/v1/traces", json={})
+        before = _serial(service.ready["http_port"], here)
+        shell.run(RENEW, NAME="server")
+        shell.run(TRY, NAME="shop", OTLP=otlp)
+        assert _serial(service.ready["http_port"], here) != before
+
+
+def _serial(port: int, here: Path) -> str:
+    """Return the serial number of the certificate that is served."""
+    openssl = PageShell(here)
+    return openssl.run(
+        f"openssl s_client -connect localhost:{port} -cert shop.pem -key shop.key </dev/null "
+        "2>/dev/null | openssl x509 -noout -serial"
+    )
+
+
+def test_openssl_is_there() -> None:
+    """The pages need it, and so do these tests."""
+    assert shutil.which("openssl")
