@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal
 
-from alerts.config import DEAD_MAN
+from alerts.rows import UNKNOWN
 from attribution.core.segments import CLASSES, SEGMENTS, STAGES
 from collector.core.clock import NS_PER_HOUR
 from dashboard.read.packet_rows import KeptPackets
@@ -121,8 +121,13 @@ class AlertRow:
 
     @property
     def is_priced(self) -> bool:
-        """Return whether its dollars mean something: what silence costs nobody knows."""
-        return self.rule != DEAD_MAN
+        """Return whether its dollars mean something: nobody knows what a silence costs."""
+        return self.basis != UNKNOWN
+
+    @property
+    def is_about_decisions(self) -> bool:
+        """Return whether decisions show it; a service that is watched has no region."""
+        return self.is_priced or bool(self.action and self.region)
 
 
 @dataclass(frozen=True, slots=True)

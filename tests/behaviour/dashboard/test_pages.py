@@ -143,17 +143,6 @@ def test_alert_says_how_likely_it_can_be_rebuilt_and_on_what_that_rests(
     assert str(line["grounds"]).endswith(ending)
 
 
-def test_silence_that_is_alerted_costs_unknown_and_leads_the_path_nowhere(
-    context: PageContext,
-) -> None:
-    """What data that stopped cost nobody knows, and no decision shows it."""
-    found = overview.read(context, "")
-    silent = dataclasses.replace(found.alerts[0], rule="dead-man", action="shop", region="")
-    line = alert_line(silent)
-    assert (line["at_risk"], line["interval"], line["usd_per_h"]) == ("unknown", "", None)
-    assert overview.path_range(found.seen, [silent]) == found.seen
-
-
 @pytest.mark.parametrize(
     ("first_s", "drawn_s"),
     [
