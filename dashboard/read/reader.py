@@ -292,7 +292,7 @@ def alerts_with_exemplars(reader: Reader, seen: Range, reference: Reference) -> 
     alerts = [
         dataclasses.replace(
             _with_cost_now(reader, alert, seen),
-            exemplar=reader.exemplar(alert, reference),
+            exemplar=reader.exemplar(alert, reference) if alert.is_about_decisions else "",
             packets=packets.get(alert.episode_id),
         )
         for alert in found

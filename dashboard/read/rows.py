@@ -126,8 +126,8 @@ class AlertRow:
 
     @property
     def is_about_decisions(self) -> bool:
-        """Return whether decisions show it; a service that is watched has no region."""
-        return self.is_priced or bool(self.action and self.region)
+        """Return whether action and region are those of decisions, and not of a service."""
+        return _names_decisions(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,9 +137,20 @@ class Episode:
     action: str
     region: str
     state: str
+    basis: str
     first_ns: int
     at_ns: int
     window_s: int
+
+    @property
+    def is_about_decisions(self) -> bool:
+        """Return whether action and region are those of decisions, and not of a service."""
+        return _names_decisions(self)
+
+
+def _names_decisions(alert: AlertRow | Episode) -> bool:
+    # A service has no region; a class of decisions may have none, and then has a price.
+    return alert.basis != UNKNOWN or bool(alert.action and alert.region)
 
 
 @dataclass(frozen=True, slots=True)

@@ -337,7 +337,7 @@ def test_health_keeps_the_order_of_the_flow() -> None:
 def test_link_of_an_alert_shows_its_own_time(state: str, expected: str) -> None:
     """Read a week later, the overview of now says nothing about it."""
     began_ns = 1_700_000_000 * NS_PER_S
-    episode = Episode("offer", "eu-west", state, began_ns, began_ns + 120 * NS_PER_S, 60)
+    episode = Episode("offer", "eu-west", state, "margin", began_ns, began_ns + 120 * NS_PER_S, 60)
     assert overview_of(episode) == expected
 
 

@@ -10,7 +10,8 @@ import pytest
 from collector.core.clock import NS_PER_HOUR
 from dashboard.pages import overview
 from dashboard.pages.alert_lines import alert_line
-from dashboard.read.rows import AlertRow, Range
+from dashboard.read.rows import AlertRow, Episode, Range
+from dashboard.web.episode_links import overview_of
 from tests.conftest import NOW_NS
 
 BURN = AlertRow(
@@ -75,6 +76,15 @@ def test_alert_without_dollars_is_shown_by_its_words(alert: AlertRow) -> None:
     assert (line["at_risk"], line["interval"], line["usd_per_h"]) == ("unknown", "", None)
     assert (line["what"], line["blamed"]) == (alert.rule, "none")
     assert str(line["reason"]).startswith(alert.reason)
+
+
+def test_webhook_of_an_alert_on_a_service_leads_to_the_whole_overview() -> None:
+    """A service is not an action: filtered by it, the page would be empty."""
+    episode = Episode("shop", "", "firing", "unknown", NOW_NS, NOW_NS, 300)
+    assert "action" not in overview_of(episode)
+    assert "action=checkout" in overview_of(
+        dataclasses.replace(episode, action="checkout", region="eu-west")
+    )
 
 
 def test_path_follows_an_alert_on_decisions_and_no_other() -> None:
