@@ -66,13 +66,10 @@ _AnyRule = Rule[RuleConfig, Any]
 class AlertsStatus:
     """The states of all alerts, and what is left to deliver."""
 
-    evaluated_ns: int  # end of the windows of the last pass, 0 before the first
     states: tuple[AlertState, ...]
     pending: int
     delivered: int
     dead: int
-    disabled: int
-    disabled_endpoints: tuple[str, ...]
     unmirrored: int
 
     @property
@@ -119,7 +116,6 @@ class AlertsJob:
         assert outlet is not None
         self._outbox = Outbox(self._memory, config.webhooks, outlet, counters)
         self._started_ns = 0
-        self._evaluated_ns = 0
         self._pruned_ns = 0
 
     def run_once(self, now_ns: int) -> int:
@@ -137,7 +133,6 @@ class AlertsJob:
             }
             updates += self._evaluate(rule, states, moment)
         self._memory.record(updates)
-        self._evaluated_ns = moment.end_ns
         mirror(self._memory, self._store)
         self._prune(now_ns)
         return sum(update.event is not None for update in updates)
@@ -174,13 +169,10 @@ class AlertsJob:
         backlog = self._memory.backlog()
         done = backlog.deliveries
         return AlertsStatus(
-            evaluated_ns=self._evaluated_ns,
             states=tuple(self._memory.states().values()),
             pending=done.get(DeliveryStatus.PENDING, 0),
             delivered=done.get(DeliveryStatus.DELIVERED, 0),
             dead=done.get(DeliveryStatus.DEAD, 0),
-            disabled=done.get(DeliveryStatus.DISABLED, 0),
-            disabled_endpoints=tuple(sorted(self._memory.disabled_endpoints())),
             unmirrored=backlog.unmirrored,
         )
 

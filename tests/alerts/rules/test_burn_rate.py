@@ -7,7 +7,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alerts.rules.base import duration_text
 from alerts.rules.burn_rate import Window, Windows, burn_of, effective_events, lower_bound
 from alerts.state.state_machine import Status
 from tests.support.alerts.builders import rule, window, windows
@@ -99,15 +98,6 @@ def test_many_events_are_bounded_by_the_low_slope() -> None:
 def test_effective_events_of_equal_losses_are_their_number() -> None:
     """The floor is about how many losses matter, whatever each is worth."""
     assert effective_events(of_losses([Decimal(3)] * 40)) == pytest.approx(40)
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [(0, "0 s"), (119, "119 s"), (120, "2 min"), (7_199, "120 min"), (7_200, "2 h"), (2e6, "23 d")],
-)
-def test_duration_is_said_in_a_unit_that_fits(seconds: float, text: str) -> None:
-    """A person reads two figures and a unit."""
-    assert duration_text(seconds) == text
 
 
 @given(LOSSES, LOSSES, st.integers(2, 50))

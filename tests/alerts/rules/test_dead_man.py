@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -17,6 +17,7 @@ from alerts.rules.dead_man import ALL_DATA, Arrivals, DeadMan, DeadManConfig
 from alerts.state.state_machine import (
     AlertState,
     Phase,
+    Status,
     Timing,
     Transition,
     advance,
@@ -29,6 +30,7 @@ from tests.conftest import NOW_NS, ManualClock
 from tests.support.alerts.builders import moment, rule
 from tests.support.builders import decision_span, outcome, store_request, trace_request
 from tests.support.builders import logs_request as records
+from tests.support.examples import examples
 
 LIMIT_S = 300
 SHOP = Subject("shop", "")
@@ -235,6 +237,39 @@ def test_stored_data_that_stop_page_a_person_over_a_restart(scene: Scene) -> Non
     scene.restart(dead_man_services=[])
     assert scene.run(903) == 1  # nobody watches the shop any more
     assert scene.events()[3:] == [("shop", "resolved")]
+
+
+def test_silence_that_is_listed_as_a_rule_has_a_limit_of_its_own(scene: Scene) -> None:
+    """A queue that may pause for minutes and a shop that may not are two rules."""
+    listed = {"name": "shop-quiet", "kind": "dead_man", "silence_s": 60, "services": ["shop"]}
+    scene.restart(rules=[{**listed, "severity": "ticket", "note": "ask the shop"}])
+    store_request(scene.store, trace_request(decision_span(), service="shop"), received_ns=at(1))
+    assert scene.run(2) == scene.run(62) == 0  # since the first pass
+    assert scene.run(63) == 2
+    sent = [delivery.message["data"] for delivery in scene.receiver.deliveries]
+    assert {(data["rule"], data["action"], data["severity"], data["note"]) for data in sent} == {
+        ("shop-quiet", action, "ticket", "ask the shop") for action in ("", "shop")
+    }
+    assert scene.run(303) == 2  # dead-man, after its own limit
+
+
+@settings(max_examples=examples(100))
+@given(*(st.integers(0, 1_000),) * 4)
+def test_service_fires_by_what_is_stored_and_never_before_the_limit(
+    last_s: int, started_s: int, stored_s: int, now_s: int
+) -> None:
+    """Whatever the order of instants: silent is the time since the last arrival or the start."""
+    facts = Arrivals(
+        moment(now_s, started_ns=at(started_s), progress=Progress(0, at(stored_s))),
+        newest_ns=at(last_s),
+        by_service={"shop": at(last_s)},
+    )
+    state = first_state("dead-man", SHOP, at(last_s))
+    evaluation = DeadMan(CONFIG).evaluate(facts, state)
+    assert evaluation == DeadMan(CONFIG).evaluate(facts, state)
+    silent_s = min(now_s, stored_s) - max(last_s, started_s)
+    assert (evaluation.seen.status is Status.BREACHED) == (silent_s > LIMIT_S)
+    assert evaluation.cost.basis == "unknown"
 
 
 def test_request_that_waits_in_the_log_is_an_arrival(scene: Scene) -> None:
