@@ -1,6 +1,6 @@
-"""Attributions in, verdicts and actions out.
+"""Attributions in, alerts out: rules, their states, and signed webhooks.
 
-Reads: `revenue_cells`, `attributions`.
-Writes: `alert_events`, `capture_requests`; its own state and outbox live in SQLite.
-Promises: a page is worth money; an action is safe, reversible and explained.
+Reads: `revenue_cells`, `attributions`, and what the kinds in `rules` read.
+Writes: `alert_events`, `capture_requests`; states and outbox are in SQLite.
+Promises: a page is worth money; an action is safe, reversible and explained. Begin with `job`.
 """

@@ -8,10 +8,13 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+# The basis of an alert whose dollars nobody knows: its columns of money have no null.
+UNKNOWN = "unknown"
+
 
 @dataclass(frozen=True, slots=True)
 class AlertEvent:
-    """One row of `alert_events`, field by column: a transition and the verdict behind it."""
+    """One row of `alert_events`, field by column: a transition and the evaluation behind it."""
 
     episode_id: str
     seq: int
@@ -36,6 +39,11 @@ class AlertEvent:
     blamed_class: str
     blamed_excess_ns: int
     reason: str
+
+    @property
+    def is_priced(self) -> bool:
+        """Return whether its dollars mean something."""
+        return self.basis != UNKNOWN
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +71,7 @@ class Message:
 
 
 def webhook_id(episode_id: str, seq: int, endpoint: str) -> str:
-    """Name a message for ever, so that a receiver knows a retry for one."""
+    """Return the id of a message; a retry has the same, so that a receiver can drop it."""
     return f"{episode_id}-{seq}-{endpoint}"
 
 

@@ -54,7 +54,7 @@ def verify(
         headers: of the request; the case of their names does not matter.
         body: exactly as it arrived, before any parsing.
         now_ns: the receiver's time.
-        tolerance_s: age, or lead, at which a message is taken for a replay.
+        tolerance_s: a message that is older, or further ahead, is rejected as a replay.
 
     Raises:
         DecodeError: a header is missing or malformed, the message is too old or too new, or no

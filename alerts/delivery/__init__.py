@@ -1,4 +1,4 @@
-"""Signed webhooks: payload, outbox, retries, and the addresses that are not called.
+"""Signed webhooks: payload, outbox, retries, and the addresses that are never called.
 
-Imports rules and state. Begin with `webhook`.
+Imports `alerts.rules`, `alerts.state` and `alerts.config`. Begin with `webhook`.
 """

@@ -1,8 +1,8 @@
 """Pure: which network addresses a webhook may reach.
 
 A receiver of a self-hosted service is often private, so private addresses are opened one by one in
-`alerts.allowed_hosts`. What no receiver can honestly be at, the metadata services of clouds above
-all, stays closed whatever is configured.
+`alerts.allowed_hosts`. Addresses at which no receiver can be, above all the metadata services of
+clouds, stay closed whatever is configured.
 """
 
 from __future__ import annotations

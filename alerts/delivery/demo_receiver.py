@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from alerts.config import DEAD_MAN
 from alerts.delivery.payload import BODY_BYTES_MAX
 from alerts.signature import SECRET_PREFIX, verify
 from collector.core.clock import Clock, SystemClock
@@ -34,12 +33,12 @@ class Received:
 
 
 def new_secret() -> str:
-    """Return a secret that nobody has seen."""
+    """Return a new random secret."""
     return SECRET_PREFIX + base64.b64encode(secrets.token_bytes(32)).decode()
 
 
 class DemoReceiver:
-    """Verifies what arrives, refuses what is not genuine, and says what it would reroute."""
+    """Verifies each message, rejects a forged one, and announces what it would reroute."""
 
     def __init__(
         self,
@@ -58,7 +57,7 @@ class DemoReceiver:
 
     @property
     def url(self) -> str:
-        """Return where it listens, once started."""
+        """Return the URL of the receiver. Raises InputError before the start."""
         if self._server is None:
             raise InputError("the receiver has no address before it is started")
         return f"http://127.0.0.1:{self._server.server_address[1]}/webhooks"
@@ -82,7 +81,7 @@ class DemoReceiver:
         self._thread.start()
 
     def stop(self) -> None:
-        """Stop listening; what arrived stays. Stopping twice is nothing."""
+        """Stop listening; deliveries stay. A second call does nothing."""
         if self._server is None or self._thread is None:
             return
         self._server.shutdown()
@@ -91,7 +90,7 @@ class DemoReceiver:
         self._server = self._thread = None
 
     def accept(self, headers: dict[str, str], content: bytes) -> int:
-        """Take one request and return the status to answer: 204, 401, or 400 for no JSON."""
+        """Take one request and return the status of the answer: 204, 401, or 400 if not JSON."""
         now_ns = self._clock.now_ns()
         try:
             message_id = verify(self.secret, headers, content, now_ns)
@@ -102,7 +101,7 @@ class DemoReceiver:
             return 401
         try:
             message = json.loads(content)
-            line = say(message)
+            line = describe(message)
         except (ValueError, KeyError, TypeError) as error:
             self._announce(f"signed, but not a message of ours: {error}")
             return 400
@@ -119,16 +118,16 @@ class DemoReceiver:
         return 204
 
 
-def say(message: dict[str, Any]) -> str:
-    """Say in one line what a message is about and what this receiver would do."""
+def describe(message: dict[str, Any]) -> str:
+    """Return one line about a message and what this receiver would do."""
     data = message["data"]
-    if data["rule"] == DEAD_MAN:
+    if data["revenue_at_risk_usd_per_h"] is None:
         return f"signature verified, {message['type']}: {data['reason']}"
     where = f"{data['action']}/{data['region']}"
     if message["type"] != "alert.firing":
         return f"signature verified, {message['type']} {where}: would send it home again"
     cost = f"${data['revenue_at_risk_usd_per_h']:,.0f}/h at risk"
-    blamed = data["blamed_segment"] or "no segment stands out"
+    suspect = data["blamed_segment"] or "no segment stands out"
     proposal = data["reroute"]
     if proposal is None:
         remedy = "no healthy region is known, would leave it and page a person"
@@ -136,7 +135,7 @@ def say(message: dict[str, Any]) -> str:
         move = proposal["move"]
         route = f" from route {move['from_route']}" if move["from_route"] else ""
         remedy = f"would reroute {move['action']}/{move['region']}{route} to {move['to_region']}"
-    return f"signature verified, {message['type']} {where}: {cost}, {blamed}; {remedy}"
+    return f"signature verified, {message['type']} {where}: {cost}, {suspect}; {remedy}"
 
 
 def _handler(receiver: DemoReceiver) -> type[BaseHTTPRequestHandler]:
@@ -156,6 +155,6 @@ def _handler(receiver: DemoReceiver) -> type[BaseHTTPRequestHandler]:
             self.end_headers()
 
         def log_message(self, format: str, *args: object) -> None:
-            """Say nothing: `announce` says what matters."""
+            """Write no log of requests: `announce` has a line for each message."""
 
     return Handler

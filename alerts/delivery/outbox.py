@@ -1,7 +1,7 @@
-"""I/O: takes due messages out of the alert state, sends them, and writes down what became of them.
+"""I/O: takes due messages out of the alert state, sends them, and records the result.
 
-A message is sent at least once: a kill between the answer and the note of it sends it again, under
-the same `webhook-id`, by which a receiver drops the second.
+A message is sent at least once: after a kill between the answer and its record it is sent again,
+with the same `webhook-id`, by which a receiver drops the second.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Sender(Protocol):
 
 
 class Outbox:
-    """Delivers what the alert state holds for the configured endpoints."""
+    """Delivers the messages in the alert state to the configured endpoints."""
 
     def __init__(
         self,

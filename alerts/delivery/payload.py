@@ -9,30 +9,33 @@ from decimal import Decimal
 from typing import Any
 from urllib.parse import quote
 
-from alerts.config import DEAD_MAN, BurnRule
 from alerts.rows import AlertEvent
-from alerts.rules.reroute import Move
+from alerts.rules.base import Move, Wording
 from collector.core.clock import NS_PER_MS, NS_PER_S
 
 # Standard Webhooks asks for less than 20 kB.
 BODY_BYTES_MAX = 20_000
-# What comes from attributes of spans may be of any length.
+# Attributes of spans may be of any length.
 _TEXT_MAX = 200
 _REASON_MAX = 500
 
 
-def body(kind: str, event: AlertEvent, rule: BurnRule | None, move: Move | None) -> bytes:
+def body(notification: str, event: AlertEvent, wording: Wording, move: Move | None) -> bytes:
     """Return the JSON of one message; the same event gives the same bytes.
 
-    `rule` is None where it is configured no longer, and what only it knew is then unknown.
+    Money is a number in USD, null where nobody knows it, for example of data that stopped. `low`
+    and `high` are the loss at the 5 % and the 95 % slope. Of two messages of an episode the later
+    one has the larger `seq`.
 
-    Money is a number in USD, null where nobody knows it, as of data that stopped. `low` and `high`
-    are the loss at the 5 % and the 95 % slope, `seq` tells a receiver which of two messages of an
-    episode is the later one.
+    Args:
+        notification: alert.firing or alert.resolved.
+        event: the transition.
+        wording: of the rule; NO_WORDING where the rule is no longer configured.
+        move: a proposal, None without one.
     """
-    blamed = f"{event.blamed_stage}/{event.blamed_class}" if event.blamed_stage else None
+    suspect = f"{event.blamed_stage}/{event.blamed_class}" if event.blamed_stage else None
     message = {
-        "type": kind,
+        "type": notification,
         "timestamp": _iso(event.at_ns),
         "data": {
             "episode_id": event.episode_id,
@@ -49,13 +52,13 @@ def body(kind: str, event: AlertEvent, rule: BurnRule | None, move: Move | None)
             "basis": event.basis,
             "slope_source": event.slope_source,
             "burn": event.burn,
-            "blamed_segment": blamed,
-            "excess_ms": event.blamed_excess_ns / NS_PER_MS if blamed else None,
-            "windows": {"long_s": event.window_s, "short_s": rule.short_window_s if rule else None},
+            "blamed_segment": suspect,
+            "excess_ms": event.blamed_excess_ns / NS_PER_MS if suspect else None,
+            "windows": {"long_s": event.window_s, "short_s": wording.short_s},
             "reason": event.reason[:_REASON_MAX],
-            "note": rule.note[:_REASON_MAX] if rule else "",
+            "note": wording.note[:_REASON_MAX],
             "reroute": _reroute(move),
-            "runbook_url": rule.runbook_url[:_REASON_MAX] if rule else "",
+            "runbook_url": wording.runbook_url[:_REASON_MAX],
             "dashboard": f"/?episode={quote(event.episode_id)}",
         },
     }
@@ -67,7 +70,7 @@ def body(kind: str, event: AlertEvent, rule: BurnRule | None, move: Move | None)
 
 
 def _usd(event: AlertEvent, amount: Decimal) -> float | None:
-    return None if event.rule == DEAD_MAN else float(amount)
+    return float(amount) if event.is_priced else None
 
 
 def _reroute(move: Move | None) -> dict[str, Any] | None:

@@ -38,7 +38,7 @@ class WebhookSender:
         self._allowed_hosts = tuple(allowed_hosts)
         self._resolver = resolver
         # No proxy from the environment and no redirect: either would take a message past the
-        # check. No connection is kept: one that stood for minutes is a connection to nobody.
+        # check. No connection is kept: after minutes its other end may be gone.
         self._client = httpx.Client(
             trust_env=False,
             follow_redirects=False,

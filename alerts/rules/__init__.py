@@ -1,4 +1,5 @@
-"""What fires: the kinds of rules, the states of an alert, and the segment under suspicion.
+"""The kinds of rules: each reads its facts, compares them with its setting, and finds the words.
 
-Pure but for `reader`. Imports `alerts.config` and `alerts.rows`. Begin with `burn_rate`.
+Pure: a kind reads through the reader that it is given. Imports `alerts.state` and `alerts.rows`.
+Begin with `base`; `kinds` is the table; docs/extend.md adds a kind.
 """

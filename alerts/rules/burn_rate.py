@@ -1,14 +1,17 @@
-"""Pure: one rule over two windows gives a verdict in dollars."""
+"""Pure: the arithmetic of the dollar burn: a rule over two windows of one class of decisions."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
 from decimal import Decimal
-from enum import StrEnum
+from typing import Literal, Self
 
-from alerts.config import BurnRule
-from alerts.rules.decision_class import long_threshold_usd, short_threshold_usd
+from pydantic import Field, model_validator
+
+from alerts.rows import UNKNOWN
+from alerts.rules.base import Cost, DecisionRuleConfig, duration_text
+from alerts.state.transitions import Status
 
 _S_PER_DAY = 86_400
 _S_PER_H = 3_600
@@ -18,18 +21,47 @@ _ZERO = Decimal(0)
 _LOW_Z = 1.6448536269514722
 
 
-class Status(StrEnum):
-    """What a judgement says."""
+class DollarBurnConfig(DecisionRuleConfig):
+    """Burn of a dollar budget over two windows: both have to burn, so that an alert also ends."""
 
-    NO_DATA = "no_data"  # nothing is known: neither begins nor ends an alert
-    OK = "ok"
-    BURNING = "burning"  # over both thresholds, not surely: keeps an alert, begins none
-    BREACHED = "breached"
+    kind: Literal["dollar_burn"] = Field(default="dollar_burn", description="Kind of the rule")
+    budget_usd: float = Field(gt=0, description="Loss allowed in budget_days")
+    budget_days: float = Field(default=30.0, gt=0, description="Time that the budget is for")
+    long_window_s: int = Field(gt=0, description="Window that has to burn")
+    short_window_s: int = Field(gt=0, description="... and the window that has to burn still")
+    budget_share: float = Field(
+        gt=0, le=1, description="Share of the budget lost in the long window at which it fires"
+    )
+    events_min: float = Field(
+        default=8.0, ge=1, description="Effective number of losing decisions, (sum l)^2 / sum l^2"
+    )
+    confidence_z: float = Field(
+        default=1.645, ge=0, description="The lower bound at this z has to exceed the threshold"
+    )
+
+    @model_validator(mode="after")
+    def _short_is_shorter(self) -> Self:
+        if self.short_window_s >= self.long_window_s:
+            raise ValueError(
+                f"rule {self.name}: short_window_s {self.short_window_s} has to be less than "
+                f"long_window_s {self.long_window_s}"
+            )
+        return self
+
+    @property
+    def long_threshold_usd(self) -> Decimal:
+        """Return the loss in the long window at which the rule fires."""
+        return Decimal(str(self.budget_usd)) * Decimal(str(self.budget_share))
+
+    @property
+    def short_threshold_usd(self) -> Decimal:
+        """Return the loss in the short window at the same rate: the budget still burns."""
+        return self.long_threshold_usd * self.short_window_s / self.long_window_s
 
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """What the decisions of one class cost between two instants."""
+    """The cost of the decisions of one class between two instants."""
 
     seconds: int
     decisions: int
@@ -44,36 +76,66 @@ class Window:
     newest_ns: int  # newest second with a decision, 0 where there is none
 
 
+def empty_window(seconds: int) -> Window:
+    """Return the window of a class without decisions."""
+    return Window(
+        seconds=seconds,
+        decisions=0,
+        late=0,
+        unvalued=0,
+        loss_usd=_ZERO,
+        loss_low_usd=_ZERO,
+        loss_high_usd=_ZERO,
+        loss_squared=0.0,
+        basis="",
+        slope_source="",
+        newest_ns=0,
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Windows:
     """The two windows of a rule, which end at the same instant."""
 
     long: Window
     short: Window
-    spent_usd: Decimal | None = None  # loss in the time of the budget; None: not asked
+    spent_usd: Decimal | None = None  # loss in the time of the budget; None: not read
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
-    """What one rule says of one class at one instant."""
+class Burn:
+    """The result of one rule for one class at one instant."""
 
     status: Status
     loss_usd: Decimal  # in the long window, with the interval of the slope
     loss_low_usd: Decimal
     loss_high_usd: Decimal
-    lower_bound_usd: Decimal  # of the loss in the long window, what is compared
+    lower_bound_usd: Decimal  # of the loss in the long window; compared with the threshold
     effective_events: float
     burn: float  # multiple of the budget's own rate
     risk_usd_per_h: Decimal  # at the rate of the short window
     budget_share: float  # lost in the long window
-    exhaustion_s: float | None  # until the budget is gone at this rate; None: it is not going
+    exhaustion_s: float | None  # until the budget is spent at this rate; None: nothing burns
     basis: str
     slope_source: str
     reason: str
 
+    @property
+    def cost(self) -> Cost:
+        """Return the figures that an alert carries."""
+        return Cost(
+            loss_usd=self.loss_usd,
+            loss_low_usd=self.loss_low_usd,
+            loss_high_usd=self.loss_high_usd,
+            risk_usd_per_h=self.risk_usd_per_h,
+            burn=self.burn,
+            basis=self.basis or UNKNOWN,
+            slope_source=self.slope_source,
+        )
 
-def evaluate(rule: BurnRule, windows: Windows) -> Verdict:
-    """Judge one class by one rule.
+
+def burn_of(rule: DollarBurnConfig, windows: Windows) -> Burn:
+    """Compare the loss of one class with the budget of a rule.
 
     It is breached when the lower bound of the loss in the long window reaches the rule's share of
     the budget, the short window burns at that rate still, and the loss comes from enough events.
@@ -86,7 +148,7 @@ def evaluate(rule: BurnRule, windows: Windows) -> Verdict:
     long, short = windows.long, windows.short
     lower_bound_usd = lower_bound(long, rule.confidence_z)
     events = effective_events(long)
-    status, why = _judge(rule, windows, lower_bound_usd, events)
+    status, why = _status(rule, windows, lower_bound_usd, events)
     budget_usd = Decimal(str(rule.budget_usd))
     risk_usd_per_h = short.loss_usd * _S_PER_H / rule.short_window_s
     budget_s = rule.budget_days * _S_PER_DAY
@@ -95,9 +157,9 @@ def evaluate(rule: BurnRule, windows: Windows) -> Verdict:
     exhaustion_s = float(left_usd / risk_usd_per_h) * _S_PER_H if risk_usd_per_h > 0 else None
     reason = why
     if status in (Status.BREACHED, Status.BURNING):
-        said = _three_ways(rule, risk_usd_per_h, share, exhaustion_s)
-        reason = f"{said}; {why}; {_provenance(long)}"
-    return Verdict(
+        summary = _three_ways(rule, risk_usd_per_h, share, exhaustion_s)
+        reason = f"{summary}; {why}; {_provenance(long)}"
+    return Burn(
         status=status,
         loss_usd=long.loss_usd,
         loss_low_usd=long.loss_low_usd,
@@ -137,19 +199,11 @@ def lower_bound(window: Window, z: float) -> Decimal:
     return (window.loss_usd * Decimal(math.exp(-z * deviation))).quantize(_MICRO_USD)
 
 
-def duration_text(seconds: float) -> str:
-    """Say a duration in the largest unit of which there are two, to two figures."""
-    for unit, size in (("d", _S_PER_DAY), ("h", _S_PER_H), ("min", 60)):
-        if seconds >= 2 * size:
-            return f"{seconds / size:.0f} {unit}"
-    return f"{seconds:.0f} s"
-
-
-def _judge(
-    rule: BurnRule, windows: Windows, lower_bound_usd: Decimal, events: float
+def _status(
+    rule: DollarBurnConfig, windows: Windows, lower_bound_usd: Decimal, events: float
 ) -> tuple[Status, str]:
     long, short = windows.long, windows.short
-    long_usd, short_usd = long_threshold_usd(rule), short_threshold_usd(rule)
+    long_usd, short_usd = rule.long_threshold_usd, rule.short_threshold_usd
     for name, window in (("long", long), ("short", short)):
         if window.decisions == 0:
             seconds = rule.long_window_s if name == "long" else rule.short_window_s
@@ -171,7 +225,7 @@ def _judge(
 
 
 def _three_ways(
-    rule: BurnRule, risk_usd_per_h: Decimal, share: float, exhaustion_s: float | None
+    rule: DollarBurnConfig, risk_usd_per_h: Decimal, share: float, exhaustion_s: float | None
 ) -> str:
     # "Burn 14.4" is what nobody can explain to a colleague: a rate, a share and a time are.
     lasts = "not going" if exhaustion_s is None else f"gone in {duration_text(exhaustion_s)}"

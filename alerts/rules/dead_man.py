@@ -1,144 +1,137 @@
-"""Pure: data that stopped. Whoever was sent to, and is not any more, says so by itself.
+"""Pure: the rule kind `dead_man`: data that arrived before have stopped.
 
-Silence is counted from the last arrival, and never from before the start of the service: one that
-was just started, or that nobody ever sent to, has nothing to miss. An alert that burns goes on
-over a restart, until data come again.
+Silence counts from the last arrival, but never from before the start of the process: a service
+that was just started, or that nobody ever sent to, misses nothing. An alert that fires goes on over
+a restart until data arrive again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from decimal import Decimal
-from typing import Final
+from typing import ClassVar, Final, Literal
 
-from alerts.config import DEAD_MAN, AlertsConfig, BurnRule
-from alerts.rows import AlertEvent
-from alerts.rules.burn_rate import Status, duration_text
-from alerts.rules.decision_class import DecisionClass
-from alerts.rules.state_machine import (
-    AlertState,
-    Observation,
-    Phase,
-    Transition,
-    advance,
-    first_state,
+from pydantic import Field
+
+from alerts.rules.base import (
+    Evaluation,
+    Moment,
+    Reader,
+    Rule,
+    RuleConfig,
+    Wording,
+    duration_text,
 )
-from collector.core.clock import NS_PER_S
+from alerts.state.subject import Subject
+from alerts.state.transitions import AlertState, Observation, Phase, Status
+from collector.core.clock import NS_PER_MINUTE, NS_PER_S
 
-ALL_DATA: Final = DecisionClass("", "")
-_NOTHING: Final = Decimal(0)
+ALL_DATA: Final = Subject("", "")
+# What arrived so long before the newest may be stored after it: signals are stored apart.
+_LATE_STORED_NS: Final = NS_PER_MINUTE
+
+
+class DeadManConfig(RuleConfig):
+    """Data stop: all of them, or those of a service that is named."""
+
+    kind: Literal["dead_man"] = Field(default="dead_man", description="Kind of the rule")
+    silence_s: float = Field(gt=0, description="Silence after which it fires")
+    services: tuple[str, ...] = Field(
+        default=(), description="Services (service.name) that are watched one by one as well"
+    )
+    keep_firing_s: float = Field(
+        default=0.0, ge=0, description="Time that the alert fires on after data arrived again"
+    )
+
+    @property
+    def watched(self) -> frozenset[Subject]:
+        """Return all data, and each service that is named."""
+        return frozenset({ALL_DATA, *(Subject(name, "") for name in self.services)})
+
+    def covers(self, subject: Subject) -> bool:
+        """Return whether a subject is watched."""
+        return subject in self.watched
+
+    def expects(self, subject: Subject) -> bool:
+        """Return whether a subject is watched: its silence is the point."""
+        return subject in self.watched
 
 
 @dataclass(frozen=True, slots=True)
 class Arrivals:
-    """What is known of arrivals at one instant, Unix ns."""
+    """The newest arrivals at one moment, Unix ns."""
 
-    now_ns: int
-    started_ns: int  # of this process
-    stored_ns: int  # everything that was received by then is stored
+    moment: Moment
     newest_ns: int  # of all data, 0 where none ever came
-    by_service: Mapping[str, int]  # the newest of each; a service of which nothing new came is out
+    by_service: Mapping[str, int]  # of each service that sent anything since the last pass
 
 
-def watched(config: AlertsConfig) -> set[DecisionClass]:
-    """Return what is watched: all data, and the services that are named; nothing where it is off.
+@dataclass(frozen=True, slots=True)
+class DeadMan(Rule[DeadManConfig, Arrivals]):
+    """Fires when no data came for a time, and ends with the next arrival."""
 
-    A service stands where a rule has an action.
-    """
-    if config.dead_man_seconds == 0:
-        return set()
-    return {ALL_DATA, *(DecisionClass(name, "") for name in config.dead_man_services)}
+    model: ClassVar = DeadManConfig
 
+    config: DeadManConfig
 
-def judge(
-    config: AlertsConfig, states: Mapping[DecisionClass, AlertState], seen: Arrivals
-) -> Iterator[tuple[AlertState, AlertEvent | None, Transition | None]]:
-    """Yield the state of each thing that is watched and was ever there, and what changed."""
-    for what in sorted(watched(config)):
-        is_all = what == ALL_DATA
-        newest_ns = seen.newest_ns if is_all else seen.by_service.get(what.action, 0)
-        state = states.get(what)
-        if state is None:
-            if newest_ns == 0:
-                continue
-            state = first_state(DEAD_MAN, what, newest_ns)
+    @property
+    def window_s(self) -> int:
+        """Return the silence after which it fires."""
+        return round(self.config.silence_s)
+
+    def read(
+        self, reader: Reader, moment: Moment, states: Mapping[Subject, AlertState]
+    ) -> Arrivals:
+        """Read what arrived since the newest arrival that a state remembers."""
+        before_start_ns = moment.started_ns - round(self.config.silence_s * NS_PER_S)
+        known_ns = max([before_start_ns, *(state.data_ns for state in states.values())])
+        after_ns = max(known_ns - _LATE_STORED_NS, 0)
+        rows = reader.rows("arrivals", __file__, after_ns=after_ns)
+        by_service = {str(service): int(newest_ns) for service, newest_ns in rows}
+        newest_ns = max([moment.progress.newest_ns, *by_service.values()])
+        return Arrivals(moment, newest_ns, by_service)
+
+    def subjects(self, facts: Arrivals) -> Mapping[Subject, int]:
+        """Return what is watched and has ever sent anything."""
+        arrived = {each: _newest_ns(facts, each) for each in self.config.watched}
+        return {each: newest_ns for each, newest_ns in arrived.items() if newest_ns}
+
+    def evaluate(self, facts: Arrivals, state: AlertState) -> Evaluation:
+        """Compare the time since the last arrival with the limit."""
+        moment, newest_ns = facts.moment, _newest_ns(facts, state.subject)
         last_ns = max(newest_ns, state.data_ns)
         # A store that is behind makes no service silent.
-        until_ns = seen.now_ns if is_all else min(seen.now_ns, seen.stored_ns)
-        silent_ns = until_ns - max(last_ns, seen.started_ns)
-        is_over = newest_ns > state.data_ns
-        burns_on = state.phase is Phase.FIRING and not is_over
-        breached = burns_on or silent_ns > config.dead_man_seconds * NS_PER_S
-        after, transition = advance(
-            state,
-            _rule(config),
-            Observation(
-                status=Status.BREACHED if breached else Status.OK,
-                at_ns=seen.now_ns,
-                newest_ns=last_ns,
-                is_silent=False,
-            ),
+        until_ns = moment.now_ns
+        if state.subject != ALL_DATA:
+            until_ns = min(until_ns, moment.progress.stored_ns)
+        silent_ns = until_ns - max(last_ns, moment.started_ns)
+        has_come = newest_ns > state.data_ns
+        fires_on = state.phase is Phase.FIRING and not has_come
+        is_breached = fires_on or silent_ns > self.config.silence_s * NS_PER_S
+        seen = Observation(
+            status=Status.BREACHED if is_breached else Status.OK,
+            at_ns=moment.now_ns,
+            newest_ns=last_ns,
+            is_silent=False,
         )
-        event = None
-        if transition is not None:
-            silence_ns = seen.now_ns - last_ns
-            event = _event(config, after, transition, _reason(what, last_ns, silence_ns, breached))
-        yield after, event, transition
+        who = self.wording(state.subject).subject
+        if not is_breached:
+            return Evaluation(seen, f"{who} arrive again")
+        at = datetime.fromtimestamp(last_ns // NS_PER_S, UTC).strftime("%Y-%m-%d %H:%M:%S")
+        silence = duration_text((moment.now_ns - last_ns) / NS_PER_S)
+        return Evaluation(
+            seen,
+            f"no {who} for {silence}, the last came at {at} UTC; look at the senders, and at what "
+            "is between them and this service",
+        )
+
+    def wording(self, subject: Subject) -> Wording:
+        """Return the words for all data, or for those of a service."""
+        of = f"service {subject.action}" if subject.action else "any service"
+        return self.config.wording(f"data of {of}")
 
 
-def _rule(config: AlertsConfig) -> BurnRule:
-    # Only its times matter here: it fires at once, and ends with the first arrival.
-    window_s = max(2, round(config.dead_man_seconds))
-    return BurnRule(
-        name=DEAD_MAN,
-        budget_usd=1.0,
-        budget_share=1.0,
-        long_window_s=window_s,
-        short_window_s=1,
-        keep_firing_s=0.0,
-    )
-
-
-def _reason(what: DecisionClass, last_ns: int, silent_ns: int, breached: bool) -> str:
-    who = f"service {what.action}" if what.action else "any service"
-    at = datetime.fromtimestamp(last_ns // NS_PER_S, UTC).strftime("%Y-%m-%d %H:%M:%S")
-    if not breached:
-        return f"data of {who} arrive again"
-    silence = duration_text(silent_ns / NS_PER_S)
-    return (
-        f"no data of {who} for {silence}, the last came at {at} UTC; "
-        "look at the senders, and at what is between them and this service"
-    )
-
-
-def _event(
-    config: AlertsConfig, state: AlertState, transition: Transition, reason: str
-) -> AlertEvent:
-    return AlertEvent(
-        episode_id=transition.episode_id,
-        seq=transition.seq,
-        rule=DEAD_MAN,
-        severity="page",
-        action=state.decision_class.action,
-        region="",
-        from_state=transition.from_state.value,
-        to_state=transition.to_state.value,
-        at_ns=transition.at_ns,
-        recorded_ns=transition.at_ns,
-        started_ns=transition.started_ns,
-        window_s=round(config.dead_man_seconds),
-        # What silence costs nobody knows; "unknown" says so where the columns have no null.
-        loss_usd=_NOTHING,
-        loss_low_usd=_NOTHING,
-        loss_high_usd=_NOTHING,
-        revenue_at_risk_usd_per_h=_NOTHING,
-        burn=0.0,
-        basis="unknown",
-        slope_source="",
-        blamed_stage="",
-        blamed_class="",
-        blamed_excess_ns=0,
-        reason=reason,
-    )
+def _newest_ns(facts: Arrivals, subject: Subject) -> int:
+    """Return the newest arrival of a subject, 0 where the facts have none."""
+    return facts.newest_ns if subject == ALL_DATA else facts.by_service.get(subject.action, 0)

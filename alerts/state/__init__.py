@@ -1,4 +1,4 @@
-"""The state of every alert and the outbox, in SQLite beside the store, and its copy in the store.
+"""The state machine of alerts; states and outbox in SQLite; their copy in the store.
 
-Imports rules. Begin with `sqlite`.
+Imports `alerts.rows`. Begin with `state_machine`, which is pure, then `sqlite`.
 """

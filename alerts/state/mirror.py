@@ -20,7 +20,7 @@ _log = get_logger("alerts")
 
 
 def mirror(memory: AlertStore, store: Connections) -> None:
-    """Copy what the store is not known to have; what fails is tried again at the next call.
+    """Copy the rows that are not noted as copied; a failure is tried again at the next call.
 
     A kill between an insert and the note of it inserts the rows again, and they collapse: their
     tables keep one row a key. Captures go first: the recorder holds packets for minutes only.

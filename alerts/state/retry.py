@@ -1,4 +1,4 @@
-"""Pure: what becomes of a webhook after an attempt.
+"""Pure: the next step of a webhook after an attempt.
 
 Source: Standard Webhooks 1.0.0, "Deliverability and reliability".
 """
@@ -24,17 +24,17 @@ _THROTTLING = (429, 502, 503, 504)
 
 
 class DeliveryStatus(StrEnum):
-    """Where one message stands."""
+    """The status of one message."""
 
     PENDING = "pending"
     DELIVERED = "delivered"
-    DISABLED = "disabled"  # the receiver said that it is gone
+    DISABLED = "disabled"  # the receiver answered that it is gone
     DEAD = "dead"  # given up; kept so that a person can send it again
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What an attempt met: an answer, or an error and no answer."""
+    """The result of an attempt: an answer, or an error without one."""
 
     status_code: int | None
     retry_after: str = ""  # the header as it came
@@ -51,7 +51,7 @@ class Step:
 
 
 def next_step(reply: Reply, attempts: int, webhook_id: str, now_ns: int) -> Step:
-    """Decide on a message after its attempt number `attempts`, counted from 1.
+    """Return the next step of a message after its attempt number `attempts`, counted from 1.
 
     2xx is done, 410 disables the endpoint, everything else, redirects too, is tried again until
     the schedule ends.

@@ -1,4 +1,4 @@
-"""I/O: the memory of alerting: one SQLite file that works while the store of spans does not.
+"""I/O: the state of alerts in one SQLite file, which works while the store of spans does not.
 
 A state, its transition, and the messages and the capture that follow from it are one transaction:
 after a kill at any instant either all of them are there or none.
@@ -21,9 +21,9 @@ from alerts.rows import (
     event_from_json,
     to_json,
 )
-from alerts.rules.decision_class import DecisionClass
-from alerts.rules.state_machine import AlertState, Phase
 from alerts.state.retry import DeliveryStatus, Step
+from alerts.state.subject import Subject
+from alerts.state.transitions import AlertState, Phase
 from collector.core.errors import InputError
 
 SCHEMA_VERSION = 1
@@ -70,19 +70,19 @@ ORDER BY due_ns, webhook_id LIMIT ?
 
 
 @dataclass(frozen=True, slots=True)
-class Judgement:
-    """One state after a judgement, and what follows from its transition."""
+class Update:
+    """The state of one subject after an evaluation, and what follows from its transition."""
 
     state: AlertState
     event: AlertEvent | None = None
     messages: tuple[Message, ...] = ()
     capture: CaptureRequest | None = None
-    is_over: bool = False  # nothing judges this class any more: its state is dropped
+    is_over: bool = False  # nothing evaluates this subject any more: its state is dropped
 
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """A message whose time has come, and how often it was tried."""
+    """A message to send now, and the attempts so far."""
 
     message: Message
     attempts: int
@@ -90,7 +90,7 @@ class Due:
 
 @dataclass(frozen=True, slots=True)
 class Backlog:
-    """How much is done and how much is left to do."""
+    """The deliveries by status, and the rows that are not in the store yet."""
 
     deliveries: dict[str, int]  # by status
     unmirrored: int  # rows that `alert_events` or `capture_requests` does not have yet
@@ -103,29 +103,29 @@ class AlertStore:
         self._lock = threading.Lock()
         self._db = _open(path)
 
-    def states(self) -> dict[tuple[str, DecisionClass], AlertState]:
-        """Return every state by rule and class."""
+    def states(self) -> dict[tuple[str, Subject], AlertState]:
+        """Return every state by rule and subject."""
         with self._lock:
             rows = self._db.execute("SELECT * FROM states").fetchall()
-        return {(row[0], DecisionClass(row[1], row[2])): _state(row) for row in rows}
+        return {(row[0], Subject(row[1], row[2])): _state(row) for row in rows}
 
-    def record(self, judgements: Sequence[Judgement]) -> None:
-        """Write the judgements of one instant, and all that follows from them, all or nothing."""
+    def record(self, updates: Sequence[Update]) -> None:
+        """Write the updates of one pass, and all that follows from them, all or nothing."""
         with self._transaction() as db:
-            for judgement in judgements:
-                if judgement.is_over:
-                    _drop_state(db, judgement.state)
+            for update in updates:
+                if update.is_over:
+                    _drop_state(db, update.state)
                 else:
-                    db.execute(_WRITE_STATE, _state_row(judgement.state))
-                if judgement.event is not None:
-                    _write_event(db, judgement.event)
-                    for message in judgement.messages:
-                        _enqueue(db, message, judgement.event.recorded_ns)
-                if judgement.capture is not None:
-                    _write_capture(db, judgement.capture)
+                    db.execute(_WRITE_STATE, _state_row(update.state))
+                if update.event is not None:
+                    _write_event(db, update.event)
+                    for message in update.messages:
+                        _enqueue(db, message, update.event.recorded_ns)
+                if update.capture is not None:
+                    _write_capture(db, update.capture)
 
     def prune(self, before_ns: int) -> None:
-        """Drop what ended before an instant and is needed by no one: the store has the events."""
+        """Delete what ended before an instant; the store has the events."""
         with self._transaction() as db:
             db.execute("DELETE FROM events WHERE is_mirrored = 1 AND at_ns < ?", (before_ns,))
             db.execute("DELETE FROM captures WHERE is_mirrored = 1 AND at_ns < ?", (before_ns,))
@@ -159,7 +159,7 @@ class AlertStore:
         return [capture_from_json(text) for text in self._unmirrored("captures", limit)]
 
     def mark_events_mirrored(self, events: Sequence[AlertEvent]) -> None:
-        """Remember that the store has these."""
+        """Note that the store has these."""
         with self._transaction() as db:
             db.executemany(
                 "UPDATE events SET is_mirrored = 1 WHERE episode_id = ? AND seq = ?",
@@ -167,7 +167,7 @@ class AlertStore:
             )
 
     def mark_captures_mirrored(self, captures: Sequence[CaptureRequest]) -> None:
-        """Remember that the store has these."""
+        """Note that the store has these."""
         with self._transaction() as db:
             db.executemany(
                 "UPDATE captures SET is_mirrored = 1 WHERE trigger_id = ?",
@@ -181,7 +181,7 @@ class AlertStore:
         return [Due(Message(*row[:6]), row[6]) for row in rows]
 
     def settle(self, due: Due, step: Step) -> None:
-        """Write what became of an attempt."""
+        """Write the result of an attempt."""
         with self._transaction() as db:
             db.execute(
                 "UPDATE deliveries SET status = ?, due_ns = ?, attempts = ?, detail = ?"
@@ -221,7 +221,7 @@ class AlertStore:
         return Backlog(dict(deliveries), unmirrored)
 
     def close(self) -> None:
-        """Close the file; what was recorded is on disk already."""
+        """Close the file; all that was recorded is on disk."""
         with self._lock:
             self._db.close()
 
@@ -275,10 +275,10 @@ def _open(path: Path) -> sqlite3.Connection:
 
 
 def _drop_state(db: sqlite3.Connection, state: AlertState) -> None:
-    named = state.decision_class
+    subject = state.subject
     db.execute(
         "DELETE FROM states WHERE rule = ? AND action = ? AND region = ?",
-        (state.rule, named.action, named.region),
+        (state.rule, subject.action, subject.region),
     )
 
 
@@ -320,11 +320,11 @@ def _enqueue(db: sqlite3.Connection, message: Message, now_ns: int) -> None:
 
 
 def _state_row(state: AlertState) -> tuple[str | int, ...]:
-    named = state.decision_class
+    subject = state.subject
     return (
         state.rule,
-        named.action,
-        named.region,
+        subject.action,
+        subject.region,
         state.phase,
         int(state.is_unknown),
         state.held_ns,
@@ -342,7 +342,7 @@ def _state(row: tuple[str | int, ...]) -> AlertState:
     held_ns, judged_ns, data_ns, episodes, episode_id, seq, started_ns = numbers
     return AlertState(
         rule=str(rule),
-        decision_class=DecisionClass(str(action), str(region)),
+        subject=Subject(str(action), str(region)),
         phase=Phase(str(phase)),
         is_unknown=bool(is_unknown),
         held_ns=int(held_ns),

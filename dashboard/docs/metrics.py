@@ -52,8 +52,10 @@ whatever signal. Each service in `alerts.dead_man_services` is watched by itself
 alert it stands where a rule has its action. After a restart the timer begins anew. Without any data
 ever, no alert fires. An alert that is firing goes on over a restart. What was received and waits
 for the store has arrived. What silence costs is unknown: the webhook says null, and the pages say
-so; in `alert_events`, where columns have no null, the basis is `unknown`. What cannot be told from
-inside is that Millworth itself is gone: let Prometheus watch `up`.
+so; in `alert_events`, where columns have no null, the basis is `unknown`. A silence with a limit, a
+severity or a runbook of its own is an entry of `[[alerts.rules]]` with `kind = "dead_man"`,
+`silence_s` and `services`. Millworth cannot report that it is gone itself: let Prometheus watch
+`up`.
 """
 
 

@@ -82,14 +82,14 @@ def _section(path: str, model: type[BaseModel], defaults: BaseModel | None) -> I
     later: list[str] = []
     for name, field in model.model_fields.items():
         key = f"{path}.{name}" if path else name
-        inner = _model_of(field)
+        inner = list(_models_of(field.annotation))
         value = getattr(defaults, name) if defaults is not None else field.default
-        if inner is None:
+        if not inner:
             rows.append((f"`{key}`", unit_of(name, field), *_row(field, value)))
         elif isinstance(value, BaseModel):
-            later += _section(key, inner, value)
+            later += _section(key, inner[0], value)
         else:
-            later += _entries(key, inner, field)
+            later += (line for each in inner for line in _entries(key, each, field))
     if path:
         yield f"## {path}\n\n{model.__doc__ or ''}\n\n"
         yield table(("key", "unit", "default", "bounds", "effect"), rows)
@@ -106,11 +106,12 @@ def _entries(key: str, inner: type[BaseModel], field: FieldInfo) -> Iterator[str
     yield table(("key", "unit", "default", "bounds", "effect"), rows)
 
 
-def _model_of(field: FieldInfo) -> type[BaseModel] | None:
-    for kind in (field.annotation, *get_args(field.annotation)):
-        if isinstance(kind, type) and issubclass(kind, BaseModel):
-            return kind
-    return None
+def _models_of(annotation: object) -> Iterator[type[BaseModel]]:
+    """Yield the models that a setting may be, or that its entries may be."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for part in get_args(annotation):
+        yield from _models_of(part)
 
 
 def _row(field: FieldInfo, value: object) -> tuple[str, str, str]:

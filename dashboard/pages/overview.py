@@ -195,7 +195,7 @@ def path_range(seen: Range, alerts: Sequence[AlertRow]) -> Range:
     """
     if seen.action or seen.region:
         return seen
-    dearest = (alert for alert in alerts if alert.is_priced and alert.state in OPEN_STATES)
+    dearest = (a for a in alerts if a.is_about_decisions and a.state in OPEN_STATES)
     top = next(dearest, None)
     if top is None:
         return seen

@@ -299,7 +299,7 @@ def alerts_with_exemplars(reader: Reader, seen: Range, reference: Reference) -> 
     alerts = [
         dataclasses.replace(
             _with_cost_now(reader, alert, seen),
-            exemplar=reader.exemplar(alert, reference),
+            exemplar=reader.exemplar(alert, reference) if alert.is_about_decisions else "",
             packets=packets.get(alert.episode_id),
         )
         for alert in found
@@ -310,8 +310,9 @@ def alerts_with_exemplars(reader: Reader, seen: Range, reference: Reference) -> 
 
 
 def _with_cost_now(reader: Reader, alert: AlertRow, seen: Range) -> AlertRow:
-    # An empty action or region would mean all of them.
-    if alert.state not in OPEN_STATES or not (alert.action and alert.region):
+    # An empty action or region would mean all of them; not every kind of rule is about dollars.
+    has_cost = alert.is_priced and alert.action and alert.region
+    if alert.state not in OPEN_STATES or not has_cost:
         return alert
     from_ns = max(0, seen.to_ns - alert.window_s * NS_PER_S)
     cost = reader.revenue(Range(from_ns, seen.to_ns, alert.action, alert.region))

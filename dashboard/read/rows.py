@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal
 
-from alerts.config import DEAD_MAN
+from alerts.rows import UNKNOWN
 from attribution.core.segments import CLASSES, SEGMENTS, STAGES
 from collector.core.clock import NS_PER_HOUR
 from dashboard.read.packet_rows import KeptPackets
@@ -121,8 +121,13 @@ class AlertRow:
 
     @property
     def is_priced(self) -> bool:
-        """Return whether its dollars mean something: what silence costs nobody knows."""
-        return self.rule != DEAD_MAN
+        """Return whether its dollars mean something: nobody knows what a silence costs."""
+        return self.basis != UNKNOWN
+
+    @property
+    def is_about_decisions(self) -> bool:
+        """Return whether action and region are those of decisions, and not of a service."""
+        return _names_decisions(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,9 +137,20 @@ class Episode:
     action: str
     region: str
     state: str
+    basis: str
     first_ns: int
     at_ns: int
     window_s: int
+
+    @property
+    def is_about_decisions(self) -> bool:
+        """Return whether action and region are those of decisions, and not of a service."""
+        return _names_decisions(self)
+
+
+def _names_decisions(alert: AlertRow | Episode) -> bool:
+    # A service has no region; a class of decisions may have none, and then has a price.
+    return alert.basis != UNKNOWN or bool(alert.action and alert.region)
 
 
 @dataclass(frozen=True, slots=True)

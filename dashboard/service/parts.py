@@ -17,7 +17,7 @@ from dashboard.settings.settings import Settings
 
 if TYPE_CHECKING:
     from alerts.job import AlertsJob
-    from alerts.rules.dead_man_watch import Progress
+    from alerts.rules.base import Progress
     from attribution.jobs.attribution import AttributionJob
     from collector.provenance.live.job import ProvenanceJob
     from collector.write.event_sizes import EventSizes
@@ -118,7 +118,7 @@ class Parts:
 
     def progress(self) -> Progress:
         """Return how far the collector has come, for the dead man."""
-        from alerts.rules.dead_man_watch import Progress
+        from alerts.rules.base import Progress
 
         return Progress(self.collector.newest_ns() or 0, self.collector.stored_ns())
 

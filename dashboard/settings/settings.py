@@ -13,9 +13,10 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 from pydantic import BaseModel, Field, ValidationError, model_validator
+from pydantic.fields import FieldInfo
 
 from alerts.config import AlertsConfig
 from attribution.core.config import AttributionConfig
@@ -336,13 +337,7 @@ def _variable(location: list[int | str]) -> str:
 
 
 def _meaning(location: list[int | str]) -> str | None:
-    model: Any = Settings
-    names = [part for part in location if isinstance(part, str)]
-    for part in names[:-1]:
-        model = _section_of(model, part)
-        if model is None:
-            return None
-    field = model.model_fields.get(names[-1])
+    field = _fields_beside(location).get(str(location[-1]))
     return field.description if field is not None else None
 
 
@@ -357,22 +352,22 @@ def _may_be_shown(key: str, value: object) -> bool:
 
 
 def _did_you_mean(location: list[int | str]) -> str | None:
-    model: Any = Settings
-    for part in location[:-1]:
-        if isinstance(part, int):
-            continue
-        model = _section_of(model, part)
-        if model is None:
-            return None
-    near = difflib.get_close_matches(str(location[-1]), list(model.model_fields), n=1, cutoff=0.5)
+    beside = list(_fields_beside(location))
+    near = difflib.get_close_matches(str(location[-1]), beside, n=1, cutoff=0.5)
     return ".".join(map(str, [*location[:-1], near[0]])) if near else None
 
 
-def _section_of(model: type[BaseModel], key: str) -> type[BaseModel] | None:
-    field = model.model_fields.get(key)
-    if field is None:
-        return None
-    for candidate in (field.annotation, *getattr(field.annotation, "__args__", ())):
-        if isinstance(candidate, type) and issubclass(candidate, BaseModel):
-            return candidate
-    return None
+def _fields_beside(location: list[int | str]) -> dict[str, FieldInfo]:
+    """Return the settings of the section that holds a key; of every model where it has several."""
+    models: list[type[BaseModel]] = [Settings]
+    for part in location[:-1]:
+        if isinstance(part, str):
+            fields = [model.model_fields.get(part) for model in models]
+            models = [found for field in fields if field for found in _models_in(field.annotation)]
+    return {name: field for model in models for name, field in model.model_fields.items()}
+
+
+def _models_in(annotation: object) -> list[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [model for part in get_args(annotation) for model in _models_in(part)]

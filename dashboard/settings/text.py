@@ -42,6 +42,7 @@ _ENTRIES = {
     "alerts.rules": """\
 # [[alerts.rules]]
 # name = "fast-burn"
+# kind = "dollar_burn"             # by default this; or dead_man, with silence_s and services
 # severity = "page"                # page or ticket
 # budget_usd = 10000.0             # loss allowed in budget_days
 # budget_days = 30.0

@@ -39,7 +39,10 @@ class EpisodeLinks:
 
 
 def overview_of(episode: Episode) -> str:
-    """Return the overview of one alert: live while it is open, else frozen after its end."""
+    """Return the overview of one alert: live while it is open, else frozen after its end.
+
+    Of an alert that is not about decisions the whole of it: a service is not an action.
+    """
     is_open = episode.state in OPEN_STATES
     until_ns = episode.at_ns + _AFTER_NS
     needed_ns = until_ns - episode.first_ns + episode.window_s * NS_PER_S
@@ -47,8 +50,8 @@ def overview_of(episode: Episode) -> str:
     shown = pages.Scope(
         window=next(fits, pages.WINDOWS[-1]),
         until_ns=None if is_open else until_ns,
-        action=episode.action,
-        region=episode.region,
+        action=episode.action if episode.is_about_decisions else "",
+        region=episode.region if episode.is_about_decisions else "",
     )
     return "/" + pages.format_scope(shown)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from alerts.config import AlertsConfig
 from alerts.job import AlertsJob
-from alerts.rules.state_machine import Phase
+from alerts.state.transitions import Phase
 from collector.core.clock import NS_PER_MS, NS_PER_S
 from collector.store.connect import Connections
 from tests.support.alerts.builders import rule
@@ -167,6 +167,21 @@ def test_rule_that_is_taken_out_resolves_what_it_began(scene: Scene) -> None:
     assert scene.job.status().states == ()
 
 
+def test_class_that_its_rule_no_longer_covers_is_closed(scene: Scene) -> None:
+    """A rule that is narrowed evaluates the rest no more: an alert on it would fire for ever."""
+    scene.go_on(INCIDENT_S, slow_ms=120)
+    scene.judge()
+
+    scene.restart(rules=[rule(budget_usd=5_000.0, region=WELL)])
+    scene.judge()
+
+    assert scene.events() == ["firing", "resolved"]
+    [(reason,)] = scene.client.query(
+        "SELECT reason FROM alert_events FINAL WHERE to_state = 'resolved'"
+    ).result_rows
+    assert reason.startswith("rule burn no longer covers decisions of checkout/eu-west")
+
+
 def test_class_that_is_gone_for_a_day_is_let_go(scene: Scene) -> None:
     """Regions come and go; the page must not show the dead for ever."""
     for day in (0, 2):
@@ -176,7 +191,7 @@ def test_class_that_is_gone_for_a_day_is_let_go(scene: Scene) -> None:
     scene.judge()
     scene.judge()
 
-    assert [state.decision_class.region for state in scene.job.status().states] == [WELL]
+    assert [state.subject.region for state in scene.job.status().states] == [WELL]
 
 
 def test_what_the_store_missed_is_mirrored_later(

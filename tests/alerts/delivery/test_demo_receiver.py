@@ -9,9 +9,9 @@ from alerts.delivery.demo_receiver import DemoReceiver
 from alerts.delivery.payload import BODY_BYTES_MAX, body
 from alerts.delivery.webhook import WebhookSender, message_headers
 from alerts.rows import Message
-from alerts.rules.reroute import Move
+from alerts.rules.base import Move, Wording
 from tests.conftest import NOW_NS, ManualClock
-from tests.support.alerts.builders import SECRET, endpoint, event, message, rule
+from tests.support.alerts.builders import SECRET, endpoint, event, message
 
 MOVE = Move("checkout", "eu-west", "tier1-a", "us-east")
 
@@ -34,7 +34,7 @@ def receiver(said: list[str], clock: ManualClock) -> Iterator[DemoReceiver]:
 
 def alert(kind: str = "alert.firing", move: Move | None = MOVE) -> Message:
     """Return a message with a real body."""
-    return message(kind=kind, body=body(kind, event(), rule(), move))
+    return message(kind=kind, body=body(kind, event(), Wording(short_s=6), move))
 
 
 def send(receiver: DemoReceiver, sent: Message) -> int | None:

@@ -11,18 +11,18 @@ from alerts.config import WebhookConfig
 from alerts.delivery.outbox import Outbox
 from alerts.delivery.webhook import WebhookSender
 from alerts.rows import Message
-from alerts.rules.decision_class import DecisionClass
-from alerts.rules.state_machine import first_state
 from alerts.signature import verify
 from alerts.state.retry import RETRY_DELAYS_S
-from alerts.state.sqlite import AlertStore, Judgement
+from alerts.state.sqlite import AlertStore, Update
+from alerts.state.subject import Subject
+from alerts.state.transitions import first_state
 from collector.core.clock import NS_PER_S
 from collector.core.counters import Counters
 from tests.conftest import NOW_NS, ManualClock
 from tests.support.alerts.builders import SECRET, endpoint, event, message
 
 ALLOWED = ("127.0.0.1",)
-STATE = first_state("burn", DecisionClass("checkout", "eu-west"), NOW_NS)
+STATE = first_state("burn", Subject("checkout", "eu-west"), NOW_NS)
 
 
 class ScriptedReceiver:
@@ -69,7 +69,7 @@ class Desk:
 
     def post(self, *messages: Message) -> None:
         """Put messages into the outbox with one transition."""
-        self.memory.record([Judgement(STATE, event(), messages)])
+        self.memory.record([Update(STATE, event(), messages)])
 
     def outbox(self, *endpoints: WebhookConfig, allowed: tuple[str, ...] = ALLOWED) -> Outbox:
         """Return an outbox for these endpoints, as a restart would make it."""
@@ -178,11 +178,11 @@ def test_receiver_that_is_gone_is_disabled_until_its_url_changes(
     desk.outbox(endpoint(receiver.url)).deliver_due(NOW_NS)
     assert desk.deliveries() == {"disabled": 2}
 
-    desk.memory.record([Judgement(STATE, event(seq=2), (message(seq=2),))])
+    desk.memory.record([Update(STATE, event(seq=2), (message(seq=2),))])
     assert desk.outbox(endpoint(receiver.url)).deliver_due(NOW_NS) == 0
     assert len(receiver.requests) == 1
 
-    desk.memory.record([Judgement(STATE, event(seq=3), (message(seq=3),))])
+    desk.memory.record([Update(STATE, event(seq=3), (message(seq=3),))])
     assert desk.outbox(endpoint(receiver.url + "/new")).deliver_due(NOW_NS) == 1
 
 

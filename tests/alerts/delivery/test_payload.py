@@ -3,16 +3,16 @@ from __future__ import annotations
 import json
 
 from alerts.delivery.payload import BODY_BYTES_MAX, body
-from alerts.rules.reroute import Move
-from tests.support.alerts.builders import event, rule
+from alerts.rules.base import NO_WORDING, Move, Wording
+from tests.support.alerts.builders import event
 
 
 def test_body_of_an_alert_that_fires() -> None:
     """The whole body is public: a change here is a change for every receiver."""
     move = Move("checkout", "eu-west", "tier1-a", "us-east")
-    sent = rule(runbook_url="https://runbooks.example/burn", note="look at the store first")
+    words = Wording("", 6, "look at the store first", "https://runbooks.example/burn")
 
-    assert json.loads(body("alert.firing", event(), sent, move)) == {
+    assert json.loads(body("alert.firing", event(), words, move)) == {
         "type": "alert.firing",
         "timestamp": "2033-05-18T03:33:20.000Z",
         "data": {
@@ -52,7 +52,7 @@ def test_body_of_an_alert_that_fires() -> None:
 
 def test_unknown_is_null() -> None:
     """No blame is not the blame of nothing, and no proposal is not a move to nowhere."""
-    data = json.loads(body("alert.resolved", event(blamed_stage=""), None, None))["data"]
+    data = json.loads(body("alert.resolved", event(blamed_stage=""), NO_WORDING, None))["data"]
 
     assert data["blamed_segment"] is None
     assert data["excess_ms"] is None
@@ -60,15 +60,24 @@ def test_unknown_is_null() -> None:
     assert data["windows"] == {"long_s": 60, "short_s": None}
 
 
+def test_money_that_nobody_knows_is_null() -> None:
+    """Zero dollars would be an answer."""
+    data = json.loads(body("alert.firing", event(basis="unknown"), NO_WORDING, None))["data"]
+
+    money = ("revenue_at_risk_usd_per_h", "loss_usd", "low", "high")
+    assert [data[name] for name in money] == [None] * 4
+    assert data["basis"] == "unknown"
+
+
 def test_body_stays_below_its_bound_whatever_a_span_carried() -> None:
     """Attributes are from outside: neither their length nor their characters are ours."""
     hostile = "\0" * 100_000 + "\ud800"
     widest = event(action=hostile, region=hostile, reason=hostile)
-    sent = rule(runbook_url=hostile, note=hostile)
+    words = Wording(note=hostile, runbook_url=hostile)
 
-    assert len(body("alert.firing", widest, sent, Move(*(hostile,) * 4))) < BODY_BYTES_MAX
+    assert len(body("alert.firing", widest, words, Move(*(hostile,) * 4))) < BODY_BYTES_MAX
 
 
 def test_lone_surrogate_does_not_stop_a_page() -> None:
     """Text that cannot be encoded is replaced; the alert is worth more than the name."""
-    assert b"?" in body("alert.firing", event(region="\ud800"), rule(), None)
+    assert b"?" in body("alert.firing", event(region="\ud800"), NO_WORDING, None)

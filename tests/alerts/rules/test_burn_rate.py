@@ -7,15 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alerts.rules.burn_rate import (
-    Status,
-    Window,
-    Windows,
-    duration_text,
-    effective_events,
-    evaluate,
-    lower_bound,
-)
+from alerts.rules.burn_rate import Window, Windows, burn_of, effective_events, lower_bound
+from alerts.state.transitions import Status
 from tests.support.alerts.builders import rule, window, windows
 
 NOTHING = window(decisions=0, basis="", slope_source="")
@@ -61,10 +54,10 @@ LOSSES = st.lists(st.decimals(min_value="0.01", max_value=500, places=2), min_si
 )
 def test_status(seen: Windows, status: Status) -> None:
     """Each row is one sentence of the specification."""
-    assert evaluate(rule(), seen).status is status
+    assert burn_of(rule(), seen).status is status
 
 
-def test_verdict_says_the_same_alert_three_ways() -> None:
+def test_burn_says_the_same_alert_three_ways() -> None:
     """A burn rate explains itself to nobody; dollars an hour, a share and a time do."""
     seen = Windows(
         window("310", loss_low_usd=Decimal(150), loss_high_usd=Decimal(600)),
@@ -72,24 +65,24 @@ def test_verdict_says_the_same_alert_three_ways() -> None:
         spent_usd=Decimal(1_400),
     )
 
-    verdict = evaluate(rule(), seen)
+    burn = burn_of(rule(), seen)
 
-    assert verdict.risk_usd_per_h == Decimal(18_600)
-    assert verdict.budget_share == pytest.approx(0.031)
-    assert verdict.burn == pytest.approx(0.031 * 30 * 86_400 / 60)
-    assert verdict.exhaustion_s == pytest.approx(8_600 / 18_600 * 3_600)
-    assert verdict.reason.startswith(
+    assert burn.risk_usd_per_h == Decimal(18_600)
+    assert burn.budget_share == pytest.approx(0.031)
+    assert burn.burn == pytest.approx(0.031 * 30 * 86_400 / 60)
+    assert burn.exhaustion_s == pytest.approx(8_600 / 18_600 * 3_600)
+    assert burn.reason.startswith(
         "$18,600/h at risk, 3.1% of the 30 d budget in 60 s, the rest of it gone in 28 min; "
     )
 
 
-def test_verdict_names_its_basis_interval_and_unknowns() -> None:
+def test_burn_names_its_basis_interval_and_unknowns() -> None:
     """A dollar figure without its source and interval is a guess in a suit."""
     seen = windows(
         window("300", loss_low_usd=Decimal(150), loss_high_usd=Decimal(600), unvalued=37)
     )
 
-    reason = evaluate(rule(), seen).reason
+    reason = burn_of(rule(), seen).reason
 
     assert "margin basis, slope: article prior, 90% interval $150.00 to $600.00" in reason
     assert "37 of 1000 decisions have no known value" in reason
@@ -107,22 +100,13 @@ def test_effective_events_of_equal_losses_are_their_number() -> None:
     assert effective_events(of_losses([Decimal(3)] * 40)) == pytest.approx(40)
 
 
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [(0, "0 s"), (119, "119 s"), (120, "2 min"), (7_199, "120 min"), (7_200, "2 h"), (2e6, "23 d")],
-)
-def test_duration_is_said_in_a_unit_that_fits(seconds: float, text: str) -> None:
-    """A person reads two figures and a unit."""
-    assert duration_text(seconds) == text
-
-
 @given(LOSSES, LOSSES, st.integers(2, 50))
 def test_the_same_losses_more_often_never_lower_the_status(
     long: list[Decimal], short: list[Decimal], times: int
 ) -> None:
     """A worse incident of the same kind is at least as much of an alert."""
-    once = evaluate(rule(), Windows(of_losses(long), of_losses(short)))
-    more = evaluate(rule(), Windows(of_losses(long * times), of_losses(short * times)))
+    once = burn_of(rule(), Windows(of_losses(long), of_losses(short)))
+    more = burn_of(rule(), Windows(of_losses(long * times), of_losses(short * times)))
 
     assert severity(more.status) >= severity(once.status)
 
@@ -132,8 +116,8 @@ def test_dearer_losses_never_lower_the_status(losses: list[Decimal], factor: flo
     """What is worth more is judged no milder."""
     dearer = [loss * Decimal(factor) for loss in losses]
 
-    before = evaluate(rule(), windows(of_losses(losses)))
-    after = evaluate(rule(), windows(of_losses(dearer)))
+    before = burn_of(rule(), windows(of_losses(losses)))
+    after = burn_of(rule(), windows(of_losses(dearer)))
 
     assert severity(after.status) >= severity(before.status)
 
@@ -141,8 +125,8 @@ def test_dearer_losses_never_lower_the_status(losses: list[Decimal], factor: flo
 @given(LOSSES, LOSSES)
 def test_more_loss_never_ends_an_alert(losses: list[Decimal], added: list[Decimal]) -> None:
     """However uneven what comes on top: burning or breached does not become OK."""
-    before = evaluate(rule(), windows(of_losses(losses)))
-    after = evaluate(rule(), windows(of_losses(losses + added)))
+    before = burn_of(rule(), windows(of_losses(losses)))
+    after = burn_of(rule(), windows(of_losses(losses + added)))
 
     assert (severity(before.status) >= 1) <= (severity(after.status) >= 1)
 

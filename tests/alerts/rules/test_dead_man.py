@@ -5,28 +5,36 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from alerts.config import DEAD_MAN, AlertsConfig
 from alerts.delivery.demo_receiver import DemoReceiver
 from alerts.job import AlertsJob
-from alerts.rows import AlertEvent
-from alerts.rules.dead_man import ALL_DATA, Arrivals, judge, watched
-from alerts.rules.dead_man_watch import Progress
-from alerts.rules.decision_class import DecisionClass
-from alerts.rules.state_machine import AlertState, Phase
+from alerts.rules.base import Progress
+from alerts.rules.dead_man import ALL_DATA, Arrivals, DeadMan, DeadManConfig
+from alerts.state.subject import Subject
+from alerts.state.transitions import (
+    AlertState,
+    Phase,
+    Status,
+    Timing,
+    Transition,
+    advance,
+    first_state,
+)
 from collector.core.clock import NS_PER_S
 from collector.store.connect import Connections
 from tests.conftest import NOW_NS, ManualClock
-from tests.support.alerts.builders import rule
+from tests.support.alerts.builders import moment, rule
 from tests.support.builders import decision_span, outcome, store_request, trace_request
 from tests.support.builders import logs_request as records
+from tests.support.examples import examples
 
 LIMIT_S = 300
-SHOP = DecisionClass("shop", "")
-CONFIG = AlertsConfig(dead_man_seconds=LIMIT_S, dead_man_services=("shop",))
+SHOP = Subject("shop", "")
+CONFIG = DeadManConfig(name="dead-man", silence_s=LIMIT_S, services=("shop",))
 
 
 def at(seconds: float) -> int:
@@ -38,7 +46,8 @@ class Watch:
     """States that a test carries from one pass to the next."""
 
     def __init__(self) -> None:
-        self.states: dict[DecisionClass, AlertState] = {}
+        self.rule = DeadMan(CONFIG)
+        self.states: dict[Subject, AlertState] = {}
         self.started_s = 0.0
 
     def see(
@@ -48,20 +57,27 @@ class Watch:
         *,
         stored_s: float | None = None,
         **services: float,
-    ) -> list[AlertEvent]:
-        """Judge one instant; return what changed."""
-        seen = Arrivals(
-            now_ns=at(now_s),
-            started_ns=at(self.started_s),
-            stored_ns=at(now_s if stored_s is None else stored_s),
+    ) -> list[tuple[str, Transition, str]]:
+        """Evaluate one instant; return who made which transition, and why."""
+        facts = Arrivals(
+            moment(
+                now_s,
+                started_ns=at(self.started_s),
+                progress=Progress(0, at(now_s if stored_s is None else stored_s)),
+            ),
             newest_ns=0 if newest_s is None else at(newest_s),
             by_service={name: at(seconds) for name, seconds in services.items()},
         )
-        events = []
-        for state, event, _ in judge(CONFIG, self.states, seen):
-            self.states[state.decision_class] = state
-            events += [event] if event is not None else []
-        return events
+        found = self.rule.subjects(facts)
+        transitions = []
+        for subject in sorted({*found, *self.states}):
+            state = self.states.get(subject) or first_state("dead-man", subject, found[subject])
+            evaluation = self.rule.evaluate(facts, state)
+            timing = Timing(CONFIG.for_s, CONFIG.keep_firing_s, self.rule.window_s)
+            self.states[subject], transition = advance(state, timing, evaluation.seen)
+            if transition is not None:
+                transitions.append((subject.action, transition, evaluation.reason))
+        return transitions
 
 
 def test_service_that_was_never_sent_to_misses_nothing() -> None:
@@ -75,16 +91,14 @@ def test_silence_fires_once_and_the_next_arrival_ends_it() -> None:
     """The alert says since when, and in words what to look at."""
     watch = Watch()
     assert watch.see(1, 1) == watch.see(1 + LIMIT_S, 1) == []
-    (fired,) = watch.see(2 + LIMIT_S)
-    assert (fired.rule, fired.action, fired.from_state, fired.to_state) == (
-        *(DEAD_MAN, "", "inactive", "firing"),
-    )
-    assert fired.reason.startswith("no data of any service for 5 min, the last came at 2033-05-18 ")
+    [(who, fired, reason)] = watch.see(2 + LIMIT_S)
+    assert (who, fired.from_state, fired.to_state) == ("", "inactive", "firing")
+    assert reason.startswith("no data of any service for 5 min, the last came at 2033-05-18 ")
     assert watch.see(3 + LIMIT_S) == watch.see(5 * LIMIT_S) == []
-    (ended,) = watch.see(6 * LIMIT_S, 6 * LIMIT_S - 1)
-    assert (ended.to_state, ended.reason) == ("resolved", "data of any service arrive again")
+    [(_, ended, reason)] = watch.see(6 * LIMIT_S, 6 * LIMIT_S - 1)
+    assert (ended.to_state, reason) == ("resolved", "data of any service arrive again")
     assert ended.episode_id == fired.episode_id
-    (again,) = watch.see(8 * LIMIT_S)
+    [(_, again, _)] = watch.see(8 * LIMIT_S)
     assert (again.to_state, again.episode_id != fired.episode_id) == ("firing", True)
 
 
@@ -94,11 +108,11 @@ def test_restart_is_no_silence_and_ends_none() -> None:
     watch.see(1, 1)
     watch.started_s = 10_000
     assert watch.see(10_000) == watch.see(10_000 + LIMIT_S) == []
-    (fired,) = watch.see(10_001 + LIMIT_S)
+    [(_, fired, _)] = watch.see(10_001 + LIMIT_S)
     watch.started_s = 20_000
     assert watch.see(20_000) == watch.see(20_000 + 2 * LIMIT_S) == []
     assert watch.states[ALL_DATA].phase is Phase.FIRING
-    (ended,) = watch.see(21_000, 20_999)
+    [(_, ended, _)] = watch.see(21_000, 20_999)
     assert (ended.to_state, ended.episode_id) == ("resolved", fired.episode_id)
 
 
@@ -106,13 +120,10 @@ def test_service_is_watched_by_its_name_while_others_go_on() -> None:
     """One sender of many that stops is seen, where it was named."""
     watch = Watch()
     watch.see(1, 1, shop=1, cart=1)
-    (fired,) = watch.see(2 + LIMIT_S, 2 + LIMIT_S, cart=2 + LIMIT_S)
-    assert (fired.action, fired.reason.split(",")[0]) == (
-        "shop",
-        "no data of service shop for 5 min",
-    )
-    (ended,) = watch.see(400, 399, shop=399)
-    assert (ended.action, ended.to_state) == ("shop", "resolved")
+    [(who, _, reason)] = watch.see(2 + LIMIT_S, 2 + LIMIT_S, cart=2 + LIMIT_S)
+    assert (who, reason.split(",")[0]) == ("shop", "no data of service shop for 5 min")
+    [(who, ended, _)] = watch.see(400, 399, shop=399)
+    assert (who, ended.to_state) == ("shop", "resolved")
 
 
 def test_store_that_is_behind_makes_no_service_silent() -> None:
@@ -120,8 +131,8 @@ def test_store_that_is_behind_makes_no_service_silent() -> None:
     watch = Watch()
     watch.see(1, 1, shop=1)
     assert watch.see(900, 899, stored_s=5) == []
-    (fired,) = watch.see(901, 900, stored_s=901)
-    assert fired.action == "shop"
+    [(who, _, _)] = watch.see(901, 900, stored_s=901)
+    assert who == "shop"
 
 
 @given(st.lists(st.tuples(st.floats(0.1, 1_000), st.booleans()), max_size=20))
@@ -141,9 +152,11 @@ def test_it_fires_exactly_after_the_limit(steps: list[tuple[float, bool]]) -> No
 
 def test_it_can_be_switched_off_and_its_name_is_taken() -> None:
     """Zero is never; a rule of the same name would share its state."""
-    assert watched(AlertsConfig(dead_man_seconds=0, dead_man_services=("shop",))) == set()
-    assert watched(CONFIG) == {ALL_DATA, SHOP}
-    with pytest.raises(ValidationError, match="dead-man is our own"):
+    assert AlertsConfig(dead_man_seconds=0, dead_man_services=("shop",)).all_rules == ()
+    made = AlertsConfig(dead_man_seconds=LIMIT_S, dead_man_services=("shop",)).all_rules
+    assert made == (CONFIG,)
+    assert CONFIG.watched == {ALL_DATA, SHOP}
+    with pytest.raises(ValidationError, match="dead-man is made by dead_man_seconds"):
         AlertsConfig(rules=(rule(name=DEAD_MAN),))
 
 
@@ -211,10 +224,10 @@ def test_stored_data_that_stop_page_a_person_over_a_restart(scene: Scene) -> Non
     assert scene.run(25) == scene.run(320) == 0
     assert scene.run(321) == 2  # all data, and the shop, whose last was a log record
     assert scene.events() == [("", "firing"), ("shop", "firing")]
-    told = [delivery.message["data"] for delivery in scene.receiver.deliveries]
-    assert {(data["rule"], data["action"]) for data in told} == {(DEAD_MAN, ""), (DEAD_MAN, "shop")}
+    sent = [delivery.message["data"] for delivery in scene.receiver.deliveries]
+    assert {(data["rule"], data["action"]) for data in sent} == {(DEAD_MAN, ""), (DEAD_MAN, "shop")}
     money = ("revenue_at_risk_usd_per_h", "loss_usd", "low", "high")
-    assert all(data[name] is None for data in told for name in money)
+    assert all(data[name] is None for data in sent for name in money)
     scene.restart()
     assert scene.run(330) == scene.run(900) == 0
 
@@ -224,6 +237,39 @@ def test_stored_data_that_stop_page_a_person_over_a_restart(scene: Scene) -> Non
     scene.restart(dead_man_services=[])
     assert scene.run(903) == 1  # nobody watches the shop any more
     assert scene.events()[3:] == [("shop", "resolved")]
+
+
+def test_silence_that_is_listed_as_a_rule_has_a_limit_of_its_own(scene: Scene) -> None:
+    """A queue that may pause for minutes and a shop that may not are two rules."""
+    listed = {"name": "shop-quiet", "kind": "dead_man", "silence_s": 60, "services": ["shop"]}
+    scene.restart(rules=[{**listed, "severity": "ticket", "note": "ask the shop"}])
+    store_request(scene.store, trace_request(decision_span(), service="shop"), received_ns=at(1))
+    assert scene.run(2) == scene.run(62) == 0  # since the first pass
+    assert scene.run(63) == 2
+    sent = [delivery.message["data"] for delivery in scene.receiver.deliveries]
+    assert {(data["rule"], data["action"], data["severity"], data["note"]) for data in sent} == {
+        ("shop-quiet", action, "ticket", "ask the shop") for action in ("", "shop")
+    }
+    assert scene.run(303) == 2  # dead-man, after its own limit
+
+
+@settings(max_examples=examples(100))
+@given(*(st.integers(0, 1_000),) * 4)
+def test_service_fires_by_what_is_stored_and_never_before_the_limit(
+    last_s: int, started_s: int, stored_s: int, now_s: int
+) -> None:
+    """Whatever the order of instants: silent is the time since the last arrival or the start."""
+    facts = Arrivals(
+        moment(now_s, started_ns=at(started_s), progress=Progress(0, at(stored_s))),
+        newest_ns=at(last_s),
+        by_service={"shop": at(last_s)},
+    )
+    state = first_state("dead-man", SHOP, at(last_s))
+    evaluation = DeadMan(CONFIG).evaluate(facts, state)
+    assert evaluation == DeadMan(CONFIG).evaluate(facts, state)
+    silent_s = min(now_s, stored_s) - max(last_s, started_s)
+    assert (evaluation.seen.status is Status.BREACHED) == (silent_s > LIMIT_S)
+    assert evaluation.cost.basis == "unknown"
 
 
 def test_request_that_waits_in_the_log_is_an_arrival(scene: Scene) -> None:

@@ -2,12 +2,13 @@ from __future__ import annotations
 
 import pytest
 
+from alerts.rules.base import Move
 from alerts.rules.burn_rate import Window, Windows
-from alerts.rules.decision_class import DecisionClass
-from alerts.rules.reroute import Move, propose
+from alerts.rules.reroute import propose
+from alerts.state.subject import Subject
 from tests.support.alerts.builders import rule, window
 
-HURT = DecisionClass("checkout", "eu-west")
+HURT = Subject("checkout", "eu-west")
 TROUBLE = Windows(window("500"), window("300"))
 
 
@@ -32,7 +33,7 @@ def well(loss_usd: str = "1", **changes: object) -> Windows:
 )
 def test_region_to_move_to(others: dict[str, Windows], to_region: str | None) -> None:
     """A proposal names a place that is known to be better, or none."""
-    seen = {HURT: TROUBLE} | {DecisionClass("checkout", name): w for name, w in others.items()}
+    seen = {HURT: TROUBLE} | {Subject("checkout", name): w for name, w in others.items()}
 
     move = propose(rule(), HURT, seen, "tier1-a")
 
@@ -41,14 +42,14 @@ def test_region_to_move_to(others: dict[str, Windows], to_region: str | None) ->
 
 def test_another_action_is_no_refuge() -> None:
     """That browsing is fast in a region says nothing of its checkout."""
-    seen = {HURT: TROUBLE, DecisionClass("browse", "us-east"): well()}
+    seen = {HURT: TROUBLE, Subject("browse", "us-east"): well()}
 
     assert propose(rule(), HURT, seen, "") is None
 
 
 def test_move_names_what_is_moved() -> None:
     """A machine acts on these four fields."""
-    seen = {HURT: TROUBLE, DecisionClass("checkout", "us-east"): well()}
+    seen = {HURT: TROUBLE, Subject("checkout", "us-east"): well()}
 
     assert propose(rule(), HURT, seen, "tier1-a") == Move(
         action="checkout", region="eu-west", from_route="tier1-a", to_region="us-east"

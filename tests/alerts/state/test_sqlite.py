@@ -12,17 +12,17 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from alerts.rows import CaptureRequest
-from alerts.rules.decision_class import DecisionClass
-from alerts.rules.state_machine import AlertState, first_state
 from alerts.state.retry import DeliveryStatus, Step
-from alerts.state.sqlite import PENDING_MAX, AlertStore, Judgement
+from alerts.state.sqlite import PENDING_MAX, AlertStore, Update
+from alerts.state.subject import Subject
+from alerts.state.transitions import AlertState, first_state
 from collector.core.errors import InputError
 from tests.conftest import NOW_NS
 from tests.support.alerts.builders import event, message
 from tests.support.alerts.state_machine import SCRIPTS, observations, run
 from tests.support.examples import examples
 
-CHECKOUT = DecisionClass("checkout", "eu-west")
+CHECKOUT = Subject("checkout", "eu-west")
 STATE = first_state("burn", CHECKOUT, NOW_NS)
 CAPTURE = CaptureRequest("episode/1", NOW_NS, NOW_NS - 5, NOW_NS + 5, "checkout", "eu-west")
 KILLED_AFTER = 25
@@ -42,7 +42,7 @@ def test_everything_survives_a_restart(tmp_path: Path) -> None:
     memory = AlertStore(path)
     state = replace(STATE, held_ns=7, episodes=2, episode_id="ab", seq=3, started_ns=NOW_NS)
 
-    memory.record([Judgement(state, event(), (message(),), CAPTURE)])
+    memory.record([Update(state, event(), (message(),), CAPTURE)])
     memory = reopen(memory, path)
 
     assert memory.states() == {("burn", CHECKOUT): state}
@@ -56,7 +56,7 @@ def test_what_is_mirrored_is_not_mirrored_again(tmp_path: Path) -> None:
     """The note outlives the process that made it."""
     path = tmp_path / "alerts.sqlite"
     memory = AlertStore(path)
-    memory.record([Judgement(STATE, event(), (), CAPTURE)])
+    memory.record([Update(STATE, event(), (), CAPTURE)])
 
     memory.mark_events_mirrored(memory.unmirrored_events(10))
     memory.mark_captures_mirrored(memory.unmirrored_captures(10))
@@ -69,11 +69,11 @@ def test_what_is_mirrored_is_not_mirrored_again(tmp_path: Path) -> None:
 def test_repeated_pass_adds_nothing(tmp_path: Path) -> None:
     """An id names an event and a message for ever."""
     memory = AlertStore(tmp_path / "alerts.sqlite")
-    judgement = Judgement(STATE, event(), (message(),), CAPTURE)
+    update = Update(STATE, event(), (message(),), CAPTURE)
 
-    memory.record([judgement])
+    memory.record([update])
     memory.settle(memory.due(NOW_NS, 1)[0], Step(DeliveryStatus.DELIVERED, NOW_NS, "HTTP 200"))
-    memory.record([judgement])
+    memory.record([update])
 
     assert memory.backlog().deliveries == {"delivered": 1}
     assert memory.backlog().unmirrored == 2
@@ -84,10 +84,10 @@ def test_pass_that_fails_leaves_nothing_behind(tmp_path: Path) -> None:
     """A transition without its message, or the other way round, is an alert that lies."""
     memory = AlertStore(tmp_path / "alerts.sqlite")
     unwritable = message(body="text is no body")
-    bad = Judgement(replace(STATE, rule="other"), event(seq=2), (unwritable,))
+    bad = Update(replace(STATE, rule="other"), event(seq=2), (unwritable,))
 
     with pytest.raises(Exception, match="cannot store TEXT value in BLOB column"):
-        memory.record([Judgement(STATE, event(), (message(),), CAPTURE), bad])
+        memory.record([Update(STATE, event(), (message(),), CAPTURE), bad])
 
     assert memory.states() == {}
     assert memory.backlog().deliveries == {}
@@ -100,7 +100,7 @@ def test_full_queue_keeps_the_message_as_dead_and_says_so(tmp_path: Path) -> Non
     memory = AlertStore(tmp_path / "alerts.sqlite")
     many = tuple(message(seq=n) for n in range(PENDING_MAX + 3))
 
-    memory.record([Judgement(STATE, event(), many)])
+    memory.record([Update(STATE, event(), many)])
 
     assert memory.backlog().deliveries == {"pending": PENDING_MAX, "dead": 3}
     memory.close()
@@ -109,7 +109,7 @@ def test_full_queue_keeps_the_message_as_dead_and_says_so(tmp_path: Path) -> Non
 def test_old_and_finished_is_pruned(tmp_path: Path) -> None:
     """The file does not grow for ever; what is still owed to somebody stays."""
     memory = AlertStore(tmp_path / "alerts.sqlite")
-    memory.record([Judgement(STATE, event(), (message(),), CAPTURE)])
+    memory.record([Update(STATE, event(), (message(),), CAPTURE)])
     memory.prune(NOW_NS + 1)
     assert memory.backlog().unmirrored == 2
     assert memory.backlog().deliveries == {"pending": 1}
@@ -154,7 +154,7 @@ def test_restarts_change_no_transition(tmp_path: Path, script: str, restarts: se
             state = memory.states().get(STATE.key, STATE)
         state, new = run([seen], state, for_s=20)
         transitions += new
-        memory.record([Judgement(state)])
+        memory.record([Update(state)])
     memory.close()
 
     assert (state, transitions) == run(script, for_s=20)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from alerts.rules.state_machine import Phase
+from alerts.state.transitions import Phase
 from collector.core.clock import NS_PER_S
 from collector.store.connect import Connections
 from collector.store.cursors import write_cursor
@@ -50,7 +50,7 @@ def stand_still(scene: Scene, seconds: int) -> None:
 def shown(scene: Scene) -> Phase:
     """Return what is shown of the class that may hurt."""
     states = scene.job.status().states
-    return next((s.shown for s in states if s.decision_class.region == HURT), Phase.INACTIVE)
+    return next((s.shown for s in states if s.subject.region == HURT), Phase.INACTIVE)
 
 
 @pytest.mark.parametrize("gap_s", [10, 40, 600])

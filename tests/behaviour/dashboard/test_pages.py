@@ -143,17 +143,6 @@ def test_alert_says_how_likely_it_can_be_rebuilt_and_on_what_that_rests(
     assert str(line["grounds"]).endswith(ending)
 
 
-def test_silence_that_is_alerted_costs_unknown_and_leads_the_path_nowhere(
-    context: PageContext,
-) -> None:
-    """What data that stopped cost nobody knows, and no decision shows it."""
-    found = overview.read(context, "")
-    silent = dataclasses.replace(found.alerts[0], rule="dead-man", action="shop", region="")
-    line = alert_line(silent)
-    assert (line["at_risk"], line["interval"], line["usd_per_h"]) == ("unknown", "", None)
-    assert overview.path_range(found.seen, [silent]) == found.seen
-
-
 @pytest.mark.parametrize(
     ("first_s", "drawn_s"),
     [
@@ -348,7 +337,7 @@ def test_health_keeps_the_order_of_the_flow() -> None:
 def test_link_of_an_alert_shows_its_own_time(state: str, expected: str) -> None:
     """Read a week later, the overview of now says nothing about it."""
     began_ns = 1_700_000_000 * NS_PER_S
-    episode = Episode("offer", "eu-west", state, began_ns, began_ns + 120 * NS_PER_S, 60)
+    episode = Episode("offer", "eu-west", state, "margin", began_ns, began_ns + 120 * NS_PER_S, 60)
     assert overview_of(episode) == expected
 
 

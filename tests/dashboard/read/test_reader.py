@@ -86,6 +86,15 @@ def test_alert_is_shown_at_its_last_state_with_the_decision_that_shows_it(reader
     assert alert.exemplar == "d-12"
 
 
+def test_alert_on_a_service_is_shown_by_no_decision(own_world: Connections) -> None:
+    """Any decision before a silence would be an arbitrary one."""
+    seed = Seed(random.Random(0))
+    seed.alert(TODAY_NS, 1, "firing", episode_id="silence", action="", region="", basis="unknown")
+    seed.insert(own_world.client())
+    found = alerts_with_exemplars(Reader(own_world), HOUR, REFERENCE)
+    assert {alert.episode_id: alert.exemplar for alert in found}["silence"] == ""
+
+
 def test_a_resolved_alert_leaves_the_page_with_its_window(own_world: Connections) -> None:
     """An open alert stays however old it is; a resolved one goes."""
     reader = Reader(own_world)

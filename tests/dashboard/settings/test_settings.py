@@ -143,6 +143,31 @@ def test_example_holds_every_key_and_runs_as_it_is(tmp_path: Path) -> None:
             ), f"{section}.{key}"
 
 
+BURN = "budget_usd = 5\nbudget_share = 1\nlong_window_s = 9\nshort_window_s = 3\n"
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        (
+            f"{BURN}notes = 5",
+            "alerts.rules.0.notes is not a setting; did you mean alerts.rules.0.note?",
+        ),
+        ('kind = "dead_man"\nsilence_s = 5\nservice = []', "did you mean alerts.rules.0.services?"),
+        ('kind = "burn"', "alerts.rules.0: kind 'burn' is not one of dead_man, dollar_burn"),
+        ('kind = "dead_man"', "alerts.rules.0.silence_s is missing"),
+    ],
+)
+def test_mistake_in_a_rule_names_its_key_and_the_remedy(
+    tmp_path: Path, line: str, message: str
+) -> None:
+    """Each kind of rule has settings of its own; none of their models is in the message."""
+    path = write(tmp_path, f'[[alerts.rules]]\nname = "a"\n{line}\n')
+    with pytest.raises(ConfigError) as caught:
+        load(path, environment={})
+    assert message in str(caught.value)
+
+
 def test_committed_example_is_the_generated_one() -> None:
     """It is generated; an edit by hand, or a new key without `make example`, fails here."""
     committed = Path(__file__).parents[3] / "millworth.example.toml"

@@ -22,16 +22,15 @@ from alerts.config import WebhookConfig
 from alerts.delivery.payload import body
 from alerts.delivery.webhook import message_headers
 from alerts.rows import Message
-from alerts.rules.burn_rate import Window, Windows, evaluate
-from alerts.rules.decision_class import long_threshold_usd, short_threshold_usd
-from alerts.rules.reroute import Move
-from alerts.rules.state_machine import Phase
+from alerts.rules.base import Move, Wording
+from alerts.rules.burn_rate import DollarBurnConfig, Window, Windows, burn_of
 from alerts.signature import KEY_BYTES_MIN, key_of
 from alerts.state.retry import RETRY_DELAYS_S
+from alerts.state.transitions import Phase
 from collector.core.clock import SystemClock
 from dashboard.settings.settings import Settings
 from tests.conftest import NOW_NS
-from tests.support.alerts.builders import event, rule
+from tests.support.alerts.builders import event
 from tests.support.builders import span, trace_request
 from tests.support.pages import PageShell, only
 from tests.support.service import RunningService
@@ -68,6 +67,7 @@ def test_worked_example_is_what_the_rule_computes() -> None:
         return number
 
     [fast_burn] = SETTINGS.alerts.rules
+    assert isinstance(fast_burn, DollarBurnConfig)
     low, high = numbers(said["at the 5 % sensitivity; at the 95 %"][0])
     decisions, late = (int(n) for n in numbers(said["loss in the long window"][1]))
     long_loss = Decimal(str(of("loss in the long window")))
@@ -88,10 +88,10 @@ def test_worked_example_is_what_the_rule_computes() -> None:
     short = Window(300, 10, 5, 0, short_loss, short_loss, short_loss, 9.0, "margin", "prior", 1)
     spent = Decimal(str(of("spent of the budget in its 30 days")))
 
-    verdict = evaluate(fast_burn, Windows(long, short, spent))
+    verdict = burn_of(fast_burn, Windows(long, short, spent))
 
-    assert of("threshold of the long window") == float(long_threshold_usd(fast_burn))
-    assert of("threshold of the short window") == round(float(short_threshold_usd(fast_burn)), 2)
+    assert of("threshold of the long window") == float(fast_burn.long_threshold_usd)
+    assert of("threshold of the short window") == round(float(fast_burn.short_threshold_usd), 2)
     assert of("effective events") == verdict.effective_events
     assert of("lower bound") == round(float(verdict.lower_bound_usd), 2)
     assert said["verdict"][0] == verdict.status.value
@@ -128,7 +128,7 @@ def test_every_field_and_header_is_explained() -> None:
     """The body is public: a receiver is written from this page."""
     explained = rows("The webhook")
     move = Move("checkout", "eu-west", "tier1-a", "us-east")
-    message = json.loads(body("alert.firing", event(), rule(), move))
+    message = json.loads(body("alert.firing", event(), Wording(short_s=6), move))
     secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
     endpoint = WebhookConfig(name="router", url="https://r.example.com/h", secret=secret)  # type: ignore[arg-type]  # as from a file
     headers = message_headers(endpoint, Message("id", "router", "e", 1, "alert.firing", b""), 1)

@@ -5,15 +5,17 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
-from alerts.config import BurnRule, WebhookConfig
+from alerts.config import WebhookConfig
 from alerts.rows import AlertEvent, Message
-from alerts.rules.burn_rate import Window, Windows
+from alerts.rules.base import Moment, Progress
+from alerts.rules.burn_rate import DollarBurnConfig, Window, Windows
+from collector.core.clock import NS_PER_S
 from tests.conftest import NOW_NS
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 
 
-def rule(**changes: object) -> BurnRule:
+def rule(**changes: object) -> DollarBurnConfig:
     """Return a rule that fires at $100 in 60 s, with $10 in 6 s."""
     settings: dict[str, Any] = {
         "name": "burn",
@@ -24,7 +26,7 @@ def rule(**changes: object) -> BurnRule:
         "keep_firing_s": 30.0,
         **changes,
     }
-    return BurnRule.model_validate(settings)
+    return DollarBurnConfig.model_validate(settings)
 
 
 def window(loss_usd: str | Decimal = "0", **changes: object) -> Window:
@@ -50,6 +52,21 @@ def window(loss_usd: str | Decimal = "0", **changes: object) -> Window:
 def windows(long: Window, short: Window | None = None) -> Windows:
     """Return two windows; by default the short one burns as fast as anyone could ask."""
     return Windows(long, short or long)
+
+
+def moment(seconds: float = 0, **changes: object) -> Moment:
+    """Return a pass at which everything up to its instant is known and stored."""
+    now_ns = NOW_NS + round(seconds * NS_PER_S)
+    fields: dict[str, Any] = {
+        "now_ns": now_ns,
+        "known_ns": now_ns,
+        "end_ns": now_ns,
+        "started_ns": NOW_NS,
+        "nodata_ns": 300 * NS_PER_S,
+        "progress": Progress(0, now_ns),
+        **changes,
+    }
+    return Moment(**fields)
 
 
 def event(**changes: object) -> AlertEvent:

@@ -7,9 +7,9 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from alerts.rules.decision_class import DecisionClass
-from alerts.rules.state_machine import first_state
-from alerts.state.sqlite import AlertStore, Judgement
+from alerts.state.sqlite import AlertStore, Update
+from alerts.state.subject import Subject
+from alerts.state.transitions import first_state
 from tests.conftest import NOW_NS
 from tests.support.alerts.builders import event, message
 
@@ -17,9 +17,9 @@ from tests.support.alerts.builders import event, message
 def main(path: Path) -> None:
     """Record, and say after each commit how far it is."""
     memory = AlertStore(path)
-    state = first_state("burn", DecisionClass("checkout", "eu-west"), NOW_NS)
+    state = first_state("burn", Subject("checkout", "eu-west"), NOW_NS)
     for seq in itertools.count(1):
-        memory.record([Judgement(replace(state, seq=seq), event(seq=seq), (message(seq=seq),))])
+        memory.record([Update(replace(state, seq=seq), event(seq=seq), (message(seq=seq),))])
         sys.stdout.write(f"{seq}\n")
         sys.stdout.flush()
 

@@ -6,20 +6,20 @@ from collections.abc import Iterable
 
 from hypothesis import strategies as st
 
-from alerts.rules.burn_rate import Status
-from alerts.rules.decision_class import DecisionClass
-from alerts.rules.state_machine import (
+from alerts.state.subject import Subject
+from alerts.state.transitions import (
     AlertState,
     Observation,
+    Status,
+    Timing,
     Transition,
     advance,
     first_state,
 )
 from collector.core.clock import NS_PER_S
 from tests.conftest import NOW_NS
-from tests.support.alerts.builders import rule
 
-CHECKOUT = DecisionClass("checkout", "eu-west")
+CHECKOUT = Subject("checkout", "eu-west")
 
 
 STATUS = {"+": Status.BREACHED, "~": Status.BURNING, "-": Status.OK, "?": Status.NO_DATA}
@@ -42,14 +42,18 @@ def observations(script: str) -> list[Observation]:
 
 
 def run(
-    script: str | Iterable[Observation], state: AlertState | None = None, **changes: float
+    script: str | Iterable[Observation],
+    state: AlertState | None = None,
+    for_s: float = 0.0,
+    keep_firing_s: float = 30.0,
 ) -> tuple[AlertState, list[Transition]]:
-    """Judge one after another, and return the last state and all transitions."""
+    """Advance by one after another, and return the last state and all transitions."""
+    timing = Timing(for_s, keep_firing_s, window_s=60)
     state = state or first_state("burn", CHECKOUT, NOW_NS)
     seen = observations(script) if isinstance(script, str) else script
     transitions = []
     for observation in seen:
-        state, transition = advance(state, rule(**changes), observation)
+        state, transition = advance(state, timing, observation)
         if transition is not None:
             transitions.append(transition)
     return state, transitions

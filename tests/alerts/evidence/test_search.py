@@ -105,7 +105,7 @@ def test_segment_that_no_longer_stands_out_is_taken_back(scene: Scene) -> None:
     assert rows[0][1].endswith("no segment stands out")
 
 
-def test_class_that_falls_silent_before_it_is_blamed_stops_no_judgement(scene: Scene) -> None:
+def test_class_that_falls_silent_before_it_is_blamed_stops_no_update(scene: Scene) -> None:
     """One alert without a cause and without decisions must not keep all others from firing."""
     _lose_without_a_cause(scene)
     for _ in range(20):

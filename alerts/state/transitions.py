@@ -6,14 +6,21 @@ import hashlib
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from alerts.config import BurnRule
-from alerts.rules.burn_rate import Status
-from alerts.rules.decision_class import DecisionClass
+from alerts.state.subject import Subject
 from collector.core.clock import NS_PER_MS, NS_PER_S
 
 
+class Status(StrEnum):
+    """The result of comparing one subject with one rule."""
+
+    NO_DATA = "no_data"  # nothing is known: neither begins nor ends an alert
+    OK = "ok"
+    BURNING = "burning"  # over the threshold, but not surely: keeps an alert, begins none
+    BREACHED = "breached"
+
+
 class Phase(StrEnum):
-    """Where an alert stands. `UNKNOWN` is only ever shown: what it covers is kept beneath."""
+    """The phase of an alert. `UNKNOWN` is only shown; the phase beneath it is kept."""
 
     INACTIVE = "inactive"
     PENDING = "pending"
@@ -32,44 +39,53 @@ _ALIGHT = (Phase.FIRING, Phase.COOLING)
 
 @dataclass(frozen=True, slots=True)
 class AlertState:
-    """Everything that the next judgement of one class by one rule needs to remember."""
+    """Everything that the next evaluation of one subject by one rule needs."""
 
     rule: str
-    decision_class: DecisionClass
+    subject: Subject
     phase: Phase
     is_unknown: bool
-    held_ns: int  # time that the phase's own condition has held, by judgements that knew
-    judged_ns: int  # end of the windows judged last
-    data_ns: int  # newest second in which the class decided anything
+    held_ns: int  # time that the phase's own condition has held, by evaluations that had data
+    judged_ns: int  # instant of the last evaluation
+    data_ns: int  # newest data of the subject
     episodes: int  # opened so far
     episode_id: str  # 32 hex digits, "" before the first
     seq: int  # of the last transition in the episode
     started_ns: int  # when the episode began to fire, 0 before
 
     @property
-    def key(self) -> tuple[str, DecisionClass]:
-        """Return what the state is kept by."""
-        return self.rule, self.decision_class
+    def key(self) -> tuple[str, Subject]:
+        """Return the rule and the subject, under which the state is stored."""
+        return self.rule, self.subject
 
     @property
     def shown(self) -> Phase:
-        """Return what a person is shown."""
+        """Return the phase that a person sees."""
         return Phase.UNKNOWN if self.is_unknown else self.phase
 
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """One judgement, and whether the class has been silent for too long to believe it."""
+    """The status of a subject at one instant, and whether it has been silent for too long."""
 
     status: Status
-    at_ns: int  # end of the windows
-    newest_ns: int  # newest second with a decision of the class, 0 where none is known
-    is_silent: bool
+    at_ns: int
+    newest_ns: int  # newest data of the subject, 0 where none is known
+    is_silent: bool  # the status then means nothing: the alert is unknown
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """The times of a rule, in seconds."""
+
+    for_s: float  # a breach has to last so long before the alert fires
+    keep_firing_s: float  # the alert fires on for so long after the breach
+    window_s: int  # time before an instant that one evaluation looks at
 
 
 @dataclass(frozen=True, slots=True)
 class Transition:
-    """A change of what is shown. `(episode_id, seq)` names it for ever."""
+    """A change of the phase that is shown. `(episode_id, seq)` identifies it."""
 
     episode_id: str
     seq: int
@@ -77,14 +93,14 @@ class Transition:
     to_state: Phase
     at_ns: int
     started_ns: int
-    notification: str  # alert.firing, alert.resolved or "": most changes are nobody's business
+    notification: str  # alert.firing, alert.resolved or "": most changes are not sent
 
 
-def first_state(rule: str, decision_class: DecisionClass, at_ns: int) -> AlertState:
-    """Return the state of a class that was never judged; its silence is counted from now."""
+def first_state(rule: str, subject: Subject, at_ns: int) -> AlertState:
+    """Return the state of a subject before its first evaluation; silence counts from `at_ns`."""
     return AlertState(
         rule=rule,
-        decision_class=decision_class,
+        subject=subject,
         phase=Phase.INACTIVE,
         is_unknown=False,
         held_ns=0,
@@ -98,18 +114,18 @@ def first_state(rule: str, decision_class: DecisionClass, at_ns: int) -> AlertSt
 
 
 def advance(
-    state: AlertState, rule: BurnRule, seen: Observation
+    state: AlertState, timing: Timing, seen: Observation
 ) -> tuple[AlertState, Transition | None]:
-    """Return the state after one judgement, and the change of what is shown, if there is one.
+    """Return the state after one evaluation, and the change of the phase shown, if there is one.
 
-    Judging an instant again changes nothing; an earlier one than the last is ignored. Without data
+    The same instant again changes nothing; an earlier one than the last is ignored. Without data
     the phase stays and its clock stands still: silence neither fires nor resolves.
     """
     if seen.at_ns < state.judged_ns:
         return state, None
     status = Status.NO_DATA if seen.is_silent else seen.status
-    held_ns = state.held_ns + _evidence_ns(state, rule, status, seen.at_ns)
-    phase = _next_phase(state.phase, status, held_ns, rule)
+    held_ns = state.held_ns + _covered_ns(state, timing, status, seen.at_ns)
+    phase = _next_phase(state.phase, status, held_ns, timing)
     if seen.is_silent and phase is Phase.RESOLVED:
         phase = Phase.INACTIVE  # the episode is over: a silence after it is not a part of it
     after = replace(
@@ -124,7 +140,7 @@ def advance(
 
 
 def retire(state: AlertState, at_ns: int) -> tuple[AlertState, Transition | None]:
-    """Close the episode of a rule that is no longer configured: nothing judges it any more."""
+    """Return the state with its episode closed, and the transition: nothing evaluates it now."""
     if state.shown in _CLOSED:
         return state, None
     phase = Phase.RESOLVED if state.phase in _ALIGHT else Phase.INACTIVE
@@ -133,38 +149,38 @@ def retire(state: AlertState, at_ns: int) -> tuple[AlertState, Transition | None
 
 
 def is_forgotten(state: AlertState, settled_ns: int, forget_ns: int) -> bool:
-    """Tell whether a class has been gone for so long that its state says nothing to anyone.
+    """Return whether a subject has been gone for so long that its state can be dropped.
 
-    A class that was alight when it fell silent is kept: nobody has seen its end.
+    One that was firing when it fell silent is kept: nobody has seen the end of it.
     """
     return state.phase not in _ALIGHT and settled_ns - state.data_ns > forget_ns
 
 
-def _next_phase(phase: Phase, status: Status, held_ns: int, rule: BurnRule) -> Phase:
+def _next_phase(phase: Phase, status: Status, held_ns: int, timing: Timing) -> Phase:
     if status is Status.NO_DATA:
         return phase
     if phase in _CLOSED:
         if status is not Status.BREACHED:
             return phase
-        return Phase.PENDING if rule.for_s > 0 else Phase.FIRING
+        return Phase.PENDING if timing.for_s > 0 else Phase.FIRING
     if phase is Phase.PENDING:
         if status is Status.OK:
             return Phase.INACTIVE
-        return Phase.FIRING if held_ns >= rule.for_s * NS_PER_S else Phase.PENDING
+        return Phase.FIRING if held_ns >= timing.for_s * NS_PER_S else Phase.PENDING
     if status is not Status.OK:
         return Phase.FIRING
     if phase is Phase.FIRING:
-        return Phase.COOLING if rule.keep_firing_s > 0 else Phase.RESOLVED
-    return Phase.RESOLVED if held_ns >= rule.keep_firing_s * NS_PER_S else Phase.COOLING
+        return Phase.COOLING if timing.keep_firing_s > 0 else Phase.RESOLVED
+    return Phase.RESOLVED if held_ns >= timing.keep_firing_s * NS_PER_S else Phase.COOLING
 
 
-def _evidence_ns(state: AlertState, rule: BurnRule, status: Status, at_ns: int) -> int:
+def _covered_ns(state: AlertState, timing: Timing, status: Status, at_ns: int) -> int:
     needed = {Phase.PENDING: Status.BREACHED, Phase.COOLING: Status.OK}.get(state.phase)
     if status is not needed:
         return 0
-    # A judgement speaks for its long window at most: what lies before, after a stop of the
-    # service for instance, nobody has seen.
-    return min(at_ns - state.judged_ns, rule.long_window_s * NS_PER_S)
+    # An evaluation covers its window at most: nobody has seen the time before, for instance while
+    # the service was stopped.
+    return min(at_ns - state.judged_ns, timing.window_s * NS_PER_S)
 
 
 def _numbered(
@@ -199,8 +215,8 @@ def _numbered(
 
 
 def _episode_id(state: AlertState, at_ns: int) -> str:
-    # Sorted by time like a UUIDv7, but derived: a judgement that is repeated after a crash gives
+    # Sorted by time like a UUIDv7, but derived: an evaluation that is repeated after a crash gives
     # the same id, and so the same rows and the same webhook-id.
-    named = state.decision_class
+    named = state.subject
     text = "\0".join((state.rule, named.action, named.region, str(at_ns), str(state.episodes)))
     return f"{at_ns // NS_PER_MS:012x}{hashlib.sha256(text.encode()).hexdigest()[:20]}"

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alerts.rules.suspect import Baseline, SegmentTimes, blame, pool
+from alerts.evidence.suspect import Baseline, SegmentTimes, find_suspect, pool
 from attribution.core.segments import SEGMENTS
 
 MS = 1_000_000.0
@@ -46,14 +46,14 @@ def test_segment_that_stands_out(
     during: SegmentTimes, before: SegmentTimes, segment: str | None
 ) -> None:
     """Blame is a claim: it needs a change that is real, large, and one segment's own."""
-    found = blame(during, [Baseline("before", before)])
+    found = find_suspect(during, [Baseline("before", before)])
 
     assert (found.segment if found else None) == segment
 
 
 def test_excess_is_the_mean_a_decision() -> None:
     """The page shows this figure beside the segment."""
-    found = blame(times(decision_store=120), [Baseline("before", times())])
+    found = find_suspect(times(decision_store=120), [Baseline("before", times())])
 
     assert found is not None
     assert found.excess_ns == 120_000_000
@@ -66,7 +66,7 @@ def test_fault_that_hits_a_twentieth_of_the_window_is_blamed() -> None:
     variances[STORE] += 0.05 * 0.95 * (120 * MS) ** 2
     mixed = SegmentTimes(200, tuple(means), tuple(variances))
 
-    found = blame(mixed, [Baseline("before", times())])
+    found = find_suspect(mixed, [Baseline("before", times())])
 
     assert found is not None
     assert found.segment == "decision/store"
@@ -76,7 +76,9 @@ def test_other_regions_serve_where_before_shows_nothing() -> None:
     """After a restart in mid-incident, what was before is the incident itself."""
     during = times(decision_store=120)
 
-    found = blame(during, [Baseline("before", during), Baseline("in other regions", times())])
+    found = find_suspect(
+        during, [Baseline("before", during), Baseline("in other regions", times())]
+    )
 
     assert found is not None
     assert (found.segment, found.baseline) == ("decision/store", "in other regions")
@@ -93,7 +95,7 @@ def test_pool_weighs_by_decisions_and_keeps_the_spread_between() -> None:
 
 def test_pool_of_nothing_describes_nothing() -> None:
     """The only region of an action has no other to be compared with."""
-    assert blame(times(decision_store=120), [Baseline("in other regions", pool([]))]) is None
+    assert find_suspect(times(decision_store=120), [Baseline("in other regions", pool([]))]) is None
 
 
 @given(
@@ -106,7 +108,7 @@ def test_blamed_segment_has_the_largest_excess(
 ) -> None:
     """Whatever the times: the one that is named grew most, by a nanosecond at least."""
     still = (0.0,) * 16
-    found = blame(
+    found = find_suspect(
         SegmentTimes(decisions, tuple(during), still),
         [Baseline("before", SegmentTimes(decisions, tuple(before), still))],
     )

@@ -1,4 +1,4 @@
-"""Pure: which segment of a decision, stage and class, took the time that it did not take before."""
+"""Pure: the segment of decisions, stage and class, that takes longer than it did before."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 from attribution.core.segments import SEGMENTS
 
-# Fewer decisions than these describe neither what is usual nor what is not.
+# Fewer decisions than these say nothing about a mean.
 _DECISIONS_MIN = 8
 # Four standard errors: of sixteen segments one passes by chance in a thousand comparisons.
 _DEVIATIONS_MIN = 4.0
-# A segment below these shares is measurable, but it is not why decisions are late.
+# A segment below these shares is measurably slower, but does not make decisions late.
 _LATENCY_SHARE_MIN = 0.01
 _EXCESS_SHARE_MIN = 0.25
 
@@ -28,14 +28,14 @@ class SegmentTimes:
 
 @dataclass(frozen=True, slots=True)
 class Baseline:
-    """What is usual, and by what right: "before" or "other regions"."""
+    """The times that are usual."""
 
-    name: str
+    name: str  # completes "takes longer than": before, in other regions
     times: SegmentTimes
 
 
 @dataclass(frozen=True, slots=True)
-class Blame:
+class Suspect:
     """The segment that stands out."""
 
     stage: str
@@ -49,7 +49,7 @@ class Blame:
         return f"{self.stage}/{self.latency_class}"
 
 
-def blame(affected: SegmentTimes, baselines: Sequence[Baseline]) -> Blame | None:
+def find_suspect(affected: SegmentTimes, baselines: Sequence[Baseline]) -> Suspect | None:
     """Return the segment that stands out from the first baseline from which one does.
 
     Args:
@@ -83,7 +83,7 @@ def pool(parts: Sequence[SegmentTimes]) -> SegmentTimes:
     return SegmentTimes(total, tuple(means), tuple(variances))
 
 
-def _outstanding(affected: SegmentTimes, baseline: Baseline) -> Blame | None:
+def _outstanding(affected: SegmentTimes, baseline: Baseline) -> Suspect | None:
     usual = baseline.times
     if min(affected.decisions, usual.decisions) < _DECISIONS_MIN:
         return None
@@ -101,4 +101,4 @@ def _outstanding(affected: SegmentTimes, baseline: Baseline) -> Blame | None:
     if not stands_out or excess_ns < 1:
         return None
     stage, latency_class = SEGMENTS[index]
-    return Blame(stage, latency_class, round(excess_ns), baseline.name)
+    return Suspect(stage, latency_class, round(excess_ns), baseline.name)

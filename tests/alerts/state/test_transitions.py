@@ -4,12 +4,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alerts.rules.burn_rate import Status
-from alerts.rules.state_machine import (
+from alerts.state.transitions import (
     FIRED,
     RESOLVED,
     Observation,
     Phase,
+    Status,
     is_forgotten,
     retire,
 )

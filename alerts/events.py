@@ -1,0 +1,103 @@
+"""Pure: the rows that the job writes of a transition."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from alerts.evidence.suspect import Suspect
+from alerts.rows import AlertEvent, CaptureRequest
+from alerts.rules.base import Evaluation, Moment, Rule, RuleConfig
+from alerts.state.transitions import AlertState, Transition
+from collector.core.clock import NS_PER_S
+
+# A capture reaches a little past the window on both sides: connections outlive decisions.
+_CAPTURE_MARGIN_NS = 5 * NS_PER_S
+
+
+def transition_event(
+    rule: Rule[RuleConfig, Any],
+    state: AlertState,
+    transition: Transition,
+    evaluation: Evaluation,
+    moment: Moment,
+) -> AlertEvent:
+    """Return the row of a transition; it names no suspect yet."""
+    cost = evaluation.cost
+    return AlertEvent(
+        episode_id=transition.episode_id,
+        seq=transition.seq,
+        rule=rule.config.name,
+        severity=rule.config.severity,
+        action=state.subject.action,
+        region=state.subject.region,
+        from_state=transition.from_state.value,
+        to_state=transition.to_state.value,
+        at_ns=transition.at_ns,
+        recorded_ns=moment.now_ns,
+        started_ns=transition.started_ns,
+        window_s=rule.window_s,
+        loss_usd=cost.loss_usd,
+        loss_low_usd=cost.loss_low_usd,
+        loss_high_usd=cost.loss_high_usd,
+        revenue_at_risk_usd_per_h=cost.risk_usd_per_h,
+        burn=cost.burn,
+        basis=cost.basis,
+        slope_source=cost.slope_source,
+        blamed_stage="",
+        blamed_class="",
+        blamed_excess_ns=0,
+        reason=evaluation.reason,
+    )
+
+
+def with_suspect(event: AlertEvent, suspect: Suspect | None) -> AlertEvent:
+    """Return the event with its suspect segment, None where no segment stands out."""
+    if suspect is None:
+        return replace(event, reason=f"{event.reason}; no segment stands out")
+    return replace(
+        event,
+        blamed_stage=suspect.stage,
+        blamed_class=suspect.latency_class,
+        blamed_excess_ns=suspect.excess_ns,
+        reason=f"{event.reason}; {suspect.segment} takes longer than {suspect.baseline}",
+    )
+
+
+def with_suspect_of(event: AlertEvent, last: AlertEvent) -> AlertEvent:
+    """Return the event with the suspect of the one before it."""
+    return replace(
+        event,
+        blamed_stage=last.blamed_stage,
+        blamed_class=last.blamed_class,
+        blamed_excess_ns=last.blamed_excess_ns,
+    )
+
+
+def capture_request(
+    rule: Rule[RuleConfig, Any], event: AlertEvent, moment: Moment
+) -> CaptureRequest:
+    """Return the request to keep the packets of the window in which an alert began to fire."""
+    return CaptureRequest(
+        trigger_id=f"{event.episode_id}/{event.seq}",
+        at_ns=moment.now_ns,
+        from_ns=moment.end_ns - rule.window_s * NS_PER_S - _CAPTURE_MARGIN_NS,
+        to_ns=moment.now_ns + _CAPTURE_MARGIN_NS,
+        action=event.action,
+        region=event.region,
+    )
+
+
+def closing_event(
+    last: AlertEvent, transition: Transition, moment: Moment, reason: str
+) -> AlertEvent:
+    """Return the row of an episode that nothing evaluates any more, with its last figures."""
+    return replace(
+        last,
+        seq=transition.seq,
+        from_state=transition.from_state.value,
+        to_state=transition.to_state.value,
+        at_ns=transition.at_ns,
+        recorded_ns=moment.now_ns,
+        reason=reason,
+    )

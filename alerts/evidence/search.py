@@ -1,0 +1,123 @@
+"""I/O: finds the suspect segment of an alert when it fires, and again while it fires."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from alerts.evidence.suspect import Baseline, SegmentTimes, Suspect, find_suspect, pool
+from alerts.reader import AlertReader
+from alerts.rows import AlertEvent
+from alerts.state.subject import Subject
+from collector.core.clock import NS_PER_HOUR, NS_PER_MINUTE, NS_PER_S
+
+# What was usual: the class in the ten minutes before the window.
+_BASELINE_NS = 10 * NS_PER_MINUTE
+# An hour has enough decisions to find the segment; more only cost time.
+_SEARCHED_NS_MAX = NS_PER_HOUR
+# An excess that moved by less than this share is the same suspect.
+_EXCESS_MOVED = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The result of a search: a segment, or None where no segment stands out."""
+
+    suspect: Suspect | None
+
+
+class SuspectSearch:
+    """Finds the segment of a class that takes longer in a window than before it.
+
+    While an alert without a suspect fires, each pass searches anew: the cause that lasts may not be
+    the cause that set it off. An alert with a suspect is searched again, over the window in which
+    the suspect was found, once late spans changed how decisions of that time are split.
+    """
+
+    def __init__(self, reader: AlertReader) -> None:
+        self._reader = reader
+        # By episode, the revisions at its last search. After a restart there is one search more.
+        self._searched: dict[str, tuple[int, int]] = {}
+
+    def at(self, subject: Subject, window_s: int, end_ns: int) -> Suspect | None:
+        """Return the segment that stands out in the window that ends at an instant."""
+        start_ns = end_ns - window_s * NS_PER_S
+        during = self._segment_times(
+            subject.action, max(start_ns, end_ns - _SEARCHED_NS_MAX), end_ns
+        )
+        if subject.region not in during:
+            return None
+        before = self._segment_times(subject.action, start_ns - _BASELINE_NS, start_ns)
+        baselines = []
+        if subject.region in before:
+            baselines.append(Baseline("before", before[subject.region]))
+        others = [times for region, times in during.items() if region != subject.region]
+        baselines.append(Baseline("in other regions", pool(others)))
+        return find_suspect(during[subject.region], baselines)
+
+    def again(
+        self, subject: Subject, window_s: int, events: Sequence[AlertEvent], end_ns: int
+    ) -> Found | None:
+        """Search an alert that fires once more; return None where its suspect stays.
+
+        Args:
+            subject: of the alert.
+            window_s: of its rule.
+            events: of its episode, in order; at least one.
+            end_ns: of the windows of this pass.
+        """
+        found_ns = suspected_ns(events)
+        if found_ns is None:
+            suspect = self.at(subject, window_s, end_ns)
+            return None if suspect is None else Found(suspect)
+        last = events[-1]
+        from_ns = found_ns - window_s * NS_PER_S - _BASELINE_NS
+        revisions = self._revisions(subject.action, from_ns, found_ns)
+        if revisions == self._searched.get(last.episode_id, (0, 0)):
+            return None
+        suspect = self.at(subject, window_s, found_ns)
+        self._searched[last.episode_id] = revisions
+        return Found(suspect) if _is_another(last, suspect) else None
+
+    def forget(self, episode_ids: set[str]) -> None:
+        """Drop what is remembered of all episodes but these."""
+        self._searched = {key: seen for key, seen in self._searched.items() if key in episode_ids}
+
+    def _segment_times(self, action: str, from_ns: int, end_ns: int) -> dict[str, SegmentTimes]:
+        """Return the times of the segments by region."""
+        rows = self._reader.rows(
+            "segment_times", __file__, action=action, from_ns=from_ns, end_ns=end_ns
+        )
+        return {
+            str(region): SegmentTimes(int(decisions), tuple(mean_ns), tuple(variance_ns2))
+            for region, decisions, mean_ns, variance_ns2 in rows
+        }
+
+    def _revisions(self, action: str, from_ns: int, end_ns: int) -> tuple[int, int]:
+        """Return how many revisions the decisions of [from, end) have, and the newest instant."""
+        [(revisions, newest_ns)] = self._reader.rows(
+            "revised", __file__, action=action, from_ns=max(from_ns, 0), end_ns=end_ns
+        )
+        return int(revisions), int(newest_ns)
+
+
+def suspected_ns(events: Sequence[AlertEvent]) -> int | None:
+    """Return the end of the window in which the suspect of an alert was found, None without one.
+
+    Later events repeat the suspect, or name another in the same window.
+    """
+    at_ns = None
+    for event in events:
+        if not event.blamed_stage:
+            at_ns = None
+        elif at_ns is None:
+            at_ns = event.at_ns
+    return at_ns
+
+
+def _is_another(last: AlertEvent, found: Suspect | None) -> bool:
+    before = last.blamed_stage, last.blamed_class
+    if found is None or (found.stage, found.latency_class) != before:
+        return True
+    moved_ns = abs(found.excess_ns - last.blamed_excess_ns)
+    return moved_ns > _EXCESS_MOVED * last.blamed_excess_ns

@@ -1,0 +1,249 @@
+"""Pure: the parts of every kind of rule. A kind implements `Rule`; the job knows nothing else.
+
+One pass over one rule: `read` asks the store, `subjects` lists what to evaluate, `evaluate`
+compares each with the rule, and the state machine (alerts/state) makes transitions of the results.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, ClassVar, Protocol, TypeVar
+
+from pydantic import Field
+
+from alerts.rows import UNKNOWN
+from alerts.state.subject import Subject
+from alerts.state.transitions import AlertState, Observation, Status
+from collector.core.config import Section
+
+_S_PER_DAY = 86_400
+_S_PER_H = 3_600
+_NOTHING = Decimal(0)
+
+
+@dataclass(frozen=True, slots=True)
+class Wording:
+    """How messages and pages speak of a rule and a subject."""
+
+    subject: str = "data"  # completes "no ... for 5 min"
+    short_s: int | None = None  # the shorter of two windows, None where there is one
+    note: str = ""
+    runbook_url: str = ""
+
+
+# Of a rule that is configured no longer: what only the rule knew is unknown.
+NO_WORDING = Wording()
+
+
+class RuleConfig(Section):
+    """The settings that rules of every kind have. A kind adds its own, and `kind` as a Literal."""
+
+    name: str = Field(
+        pattern=r"^[a-z0-9][a-z0-9-]*$", max_length=64, description="Name of the rule"
+    )
+    kind: str = Field(description="Kind of the rule")
+    severity: str = Field(default="page", pattern=r"^(page|ticket)$", description="page or ticket")
+    for_s: float = Field(
+        default=0.0, ge=0, description="Time that the condition has to hold before the alert fires"
+    )
+    keep_firing_s: float = Field(
+        default=180.0, ge=0, description="Time that the alert fires on after the condition ended"
+    )
+    runbook_url: str = Field(default="", description="What to do")
+    note: str = Field(default="", description="Printed beside the alert")
+
+    def covers(self, subject: Subject) -> bool:
+        """Return whether the rule is about a subject; an alert on any other is closed."""
+        return True
+
+    def expects(self, subject: Subject) -> bool:
+        """Return whether the rule names a subject; the state of any other is dropped in time."""
+        return False
+
+    def wording(self, subject: str, short_s: int | None = None) -> Wording:
+        """Return the words of a rule with its note and its runbook."""
+        return Wording(subject, short_s, self.note, self.runbook_url)
+
+
+class DecisionRuleConfig(RuleConfig):
+    """The settings of a rule about classes of decisions: an action in a region."""
+
+    action: str = Field(
+        default="", description="Only this action; empty evaluates each action by itself"
+    )
+    region: str = Field(
+        default="", description="Only this region; empty evaluates each region by itself"
+    )
+
+    def covers(self, subject: Subject) -> bool:
+        """Return whether the action and the region are those of the rule."""
+        return self.action in ("", subject.action) and self.region in ("", subject.region)
+
+    def expects(self, subject: Subject) -> bool:
+        """Return whether the rule names the class in full."""
+        return subject == self.named
+
+    @property
+    def named(self) -> Subject | None:
+        """Return the one class that the rule names in full, None where it takes what comes.
+
+        Such a class is evaluated before its first decision, so that its silence is seen.
+        """
+        return Subject(self.action, self.region) if self.action and self.region else None
+
+    def classes(self, found: Iterable[Subject], since_ns: int) -> dict[Subject, int]:
+        """Return the class that the rule names, and those found that it covers, each since then."""
+        named = [] if self.named is None else [self.named]
+        return {each: since_ns for each in (*found, *named) if self.covers(each)}
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """What the receivers of this process know of arrivals; Unix ns."""
+
+    newest_ns: int  # of the last request, 0 before the first of this process
+    stored_ns: int  # everything that was received by then is stored
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """The instant of one pass over all rules; Unix ns."""
+
+    now_ns: int
+    known_ns: int  # everything older has arrived and is attributed
+    end_ns: int  # of every window of decisions
+    started_ns: int  # of the first pass of this process
+    nodata_ns: int  # duration without decisions after which a state is unknown
+    progress: Progress
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What a subject costs, with the interval of the slope. The default: nobody knows."""
+
+    loss_usd: Decimal = _NOTHING  # in the rule's window
+    loss_low_usd: Decimal = _NOTHING  # at the 5 % slope
+    loss_high_usd: Decimal = _NOTHING  # at the 95 % slope
+    risk_usd_per_h: Decimal = _NOTHING
+    burn: float = 0.0  # multiple of the budget's own rate
+    basis: str = (
+        UNKNOWN  # margin, revenue, expected, joined by +; unknown: the dollars mean nothing
+    )
+    slope_source: str = ""  # prior or estimate
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """The result of one rule for one subject at one instant."""
+
+    seen: Observation  # what the state machine needs
+    reason: str  # a sentence for the webhook and the pages
+    cost: Cost = Cost()
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """A proposal: send the decisions of one class to another region."""
+
+    action: str
+    region: str
+    from_route: str  # "" where the decisions carry no route
+    to_region: str
+
+
+ConfigT = TypeVar("ConfigT", bound=RuleConfig, covariant=True)
+FactsT = TypeVar("FactsT")
+
+
+class Reader(Protocol):
+    """Reads from the store."""
+
+    def rows(self, name: str, of: str, **parameters: str | int) -> list[Any]:
+        """Return the rows of the statement `sql/NAME.sql` beside the module whose file is `of`."""
+        ...
+
+
+class Rule(Protocol[ConfigT, FactsT]):
+    """One configured rule. A kind implements what has no default here, and keeps no state.
+
+    Attributes:
+        model: the settings of the kind.
+        explains_decisions: whether subjects are classes of decisions. When such an alert fires,
+            the job records packets of the window and searches it for a suspect segment.
+    """
+
+    model: ClassVar[type[RuleConfig]]
+    explains_decisions: ClassVar[bool] = False
+
+    def __init__(self, config: ConfigT) -> None:
+        """Make a rule of its settings."""
+        ...
+
+    @property
+    def config(self) -> ConfigT:
+        """Return the settings of this rule."""
+        ...
+
+    @property
+    def window_s(self) -> int:
+        """Return the time before an instant that one evaluation looks at."""
+        ...
+
+    def read(self, reader: Reader, moment: Moment, states: Mapping[Subject, AlertState]) -> FactsT:
+        """Read what one pass needs; the only I/O of an evaluation.
+
+        Args:
+            reader: of the store.
+            moment: the instant of the pass.
+            states: of this rule, by subject.
+        """
+        ...
+
+    def subjects(self, facts: FactsT) -> Mapping[Subject, int]:
+        """Return the subjects of the facts, each with the instant from which it is known, Unix ns.
+
+        A subject with a state is evaluated whether it is among them or not.
+        """
+        ...
+
+    def evaluate(self, facts: FactsT, state: AlertState) -> Evaluation:
+        """Compare one subject with the rule. Pure: equal arguments give equal results."""
+        ...
+
+    def wording(self, subject: Subject) -> Wording:
+        """Return the words for a subject."""
+        ...
+
+    def explain(
+        self, reader: Reader, facts: FactsT, state: AlertState, evaluation: Evaluation
+    ) -> tuple[Evaluation, Move | None]:
+        """Return what a person needs when an alert begins to fire: more to say, and a proposal."""
+        return evaluation, None
+
+
+def observe(status: Status, state: AlertState, newest_ns: int, moment: Moment) -> Observation:
+    """Return the observation of a class of decisions at the end of the windows.
+
+    Args:
+        status: by the rule.
+        state: of the class.
+        newest_ns: the newest second with a decision in the window, 0 without any.
+        moment: the instant of the pass.
+    """
+    latest_ns = max(state.data_ns, newest_ns)
+    return Observation(
+        status=status,
+        at_ns=moment.end_ns,
+        newest_ns=latest_ns,
+        is_silent=moment.known_ns - latest_ns > moment.nodata_ns,
+    )
+
+
+def duration_text(seconds: float) -> str:
+    """Return a duration in the largest unit of which there are two, to two figures."""
+    for unit, size in (("d", _S_PER_DAY), ("h", _S_PER_H), ("min", 60)):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{seconds:.0f} s"
