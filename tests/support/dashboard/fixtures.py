@@ -9,9 +9,14 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from collector.core.config import StoreConfig
+from collector.core.config import (
+    AttributesConfig,
+    DecisionsConfig,
+    OutcomesConfig,
+    StoreConfig,
+)
 from collector.store.connect import Connections
-from collector.store.schema.migrate import migrate
+from collector.store.schema.migrate import load_views, migrate
 from dashboard.cli.main import app
 from dashboard.read.adhoc.reader import OutsideReader
 from dashboard.read.reader import Reader
@@ -27,6 +32,10 @@ def world(store_path: Path) -> Iterator[Connections]:
     config = StoreConfig(url=f"chdb://{store_path}", database="dashboard_world")
     connections = Connections(config)
     migrate(connections.client(), TODAY_NS)
+    # Of the views this alone: the decisions of the seed are written, not derived.
+    ours = (AttributesConfig(), DecisionsConfig(), OutcomesConfig())
+    views = {view.name: view.statement for view in load_views(*ours)}
+    connections.client().command(views["view otel_traces_trace_id_ts_mv"])
     seed_world(connections.client())
     yield connections
     connections.client().command(f"DROP DATABASE IF EXISTS {config.database}")
