@@ -13,8 +13,8 @@ import pytest
 from collector.core.clock import NS_PER_S, SystemClock
 from collector.imports.outcomes import OutcomeRow, parse_outcomes
 from dashboard.settings.settings import Settings
-from tests.support.pages import PageShell, await_rows, blocks, only
-from tests.support.readme import READ_NS
+from tests.support.docs.pages import PageShell, await_rows, blocks, only
+from tests.support.docs.readme import READ_NS
 from tests.support.service import RunningService
 from tests.support.tree import ROOT, text
 

@@ -14,8 +14,8 @@ import pytest
 
 from collector.core.clock import SystemClock
 from tests.support.builders import logs_request, outcome, span, trace_request
-from tests.support.pages import PageShell, await_rows, blocks
-from tests.support.systemd import Machine
+from tests.support.docs.pages import PageShell, await_rows, blocks
+from tests.support.docs.systemd import Machine
 from tests.support.tree import text
 
 pytestmark = pytest.mark.integration

@@ -13,7 +13,7 @@ import pytest
 
 from collector.auth.gate import load_tokens
 from dashboard.settings.settings import Settings
-from tests.support.pages import PageShell, blocks
+from tests.support.docs.pages import PageShell, blocks
 from tests.support.service import RunningService
 
 pytestmark = pytest.mark.integration

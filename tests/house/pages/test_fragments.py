@@ -16,7 +16,7 @@ import yaml  # type: ignore[import-untyped]  # schemathesis brings it, without t
 from attribution.invest.file import parse_invest
 from collector.store.connect import Connections
 from dashboard.settings.settings import Settings
-from tests.support.pages import blocks, pages
+from tests.support.docs.pages import blocks, pages
 from tests.support.tree import text
 
 KNOWN = {

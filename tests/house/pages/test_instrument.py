@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import collector.instrument
-from tests.support.pages import PageShell, await_rows, only
+from tests.support.docs.pages import PageShell, await_rows, only
 from tests.support.service import RunningService
 from tests.support.tree import text
 
