@@ -15,7 +15,7 @@ from collector.store.connect import Connections
 from collector.store.schema.migrate import migrate
 from tests.conftest import NOW_NS
 from tests.support.clickhouse.double import Double
-from tests.support.pages import READ_NS
+from tests.support.docs.pages import READ_NS
 from tests.support.tree import text
 
 

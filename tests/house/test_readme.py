@@ -13,7 +13,7 @@ import pytest
 from collector.core.clock import NS_PER_S, SystemClock
 from collector.imports.outcomes import OutcomeRow, parse_outcomes
 from dashboard.settings.settings import Settings
-from tests.support.pages import READ_NS, PageShell, await_rows, blocks, only
+from tests.support.docs.pages import READ_NS, PageShell, await_rows, blocks, only
 from tests.support.service import RunningService
 from tests.support.tree import ROOT, text
 

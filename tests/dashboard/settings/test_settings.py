@@ -10,6 +10,7 @@ import pytest
 from collector.core.errors import ConfigError
 from dashboard.settings import text as settings_text
 from dashboard.settings.settings import Settings, load
+from tests.support.service import RunningService
 
 SECRET = "whsec_" + "QUJD" * 8  # 24 bytes, the least that is taken
 
@@ -267,3 +268,21 @@ def test_paths_that_are_set_stay_as_they_are() -> None:
 
     assert settings.wal_dir == Path("/srv/log")
     assert settings.alerts_path == Path("/srv/alerts.sqlite")
+
+
+@pytest.mark.integration
+def test_two_services_on_siblings_share_no_file(tmp_path: Path) -> None:
+    """One store's alert appeared on the other's pages, and both wrote one log."""
+    first = RunningService(tmp_path, MILLWORTH__STORE__URL=f"chdb://{tmp_path / 'store'}")
+    with first:
+        second = RunningService(tmp_path, MILLWORTH__STORE__URL=f"chdb://{tmp_path / 'other'}")
+        with second:
+            there = {path.name for path in tmp_path.iterdir()}
+
+    own = {"store", "wal", "alerts.sqlite"}
+    others = {"other", "other-wal", "other-alerts.sqlite"}
+    assert own | others <= there
+    for name in ("identifiers.key", "audit.key", "receipts.key"):
+        kept = [tmp_path / directory / name for directory in ("wal", "other-wal")]
+        if any(path.exists() for path in kept):
+            assert kept[0].read_bytes() != kept[1].read_bytes(), name

@@ -32,7 +32,7 @@ from dashboard.settings.settings import Settings
 from tests.conftest import NOW_NS
 from tests.support.alerts.builders import event
 from tests.support.builders import span, trace_request
-from tests.support.pages import PageShell, only
+from tests.support.docs.pages import PageShell, only
 from tests.support.service import RunningService
 from tests.support.tree import text
 

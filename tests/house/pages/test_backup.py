@@ -14,8 +14,8 @@ import pytest
 
 from collector.core.clock import SystemClock
 from tests.support.builders import logs_request, outcome, span, trace_request
-from tests.support.pages import PageShell, await_rows, blocks
-from tests.support.systemd import Machine
+from tests.support.docs.pages import PageShell, await_rows, blocks
+from tests.support.docs.systemd import Machine
 from tests.support.tree import text
 
 pytestmark = pytest.mark.integration
@@ -94,6 +94,7 @@ def test_what_was_backed_up_is_read_back(machine: Machine) -> None:
     send(machine, decision(9, now_ns))
     await_rows(machine, "SELECT count() FROM decisions FINAL", 4)
     shell.run("systemctl stop millworth")
+    assert_paths_are_there(machine.state)
     shutil.rmtree(machine.state)
     shell.run(restore, STATE=machine.state, BACKUP=copy)
     after = asked(machine, COUNTS)
@@ -115,20 +116,13 @@ def test_what_was_backed_up_is_read_back(machine: Machine) -> None:
         assert alerts.execute("SELECT count(*) FROM states").fetchone()[0] >= 1
 
 
-def test_every_path_of_the_page_is_written_by_a_service(machine: Machine) -> None:
-    """A file that is renamed would be missing from a backup by hand."""
-    shell = shell_of(machine)
-    shell.run("systemctl start millworth")
-    send(machine, decision(1, SystemClock().now_ns()))
-    await_rows(machine, "SELECT count() FROM decisions FINAL", 1)
-    shell.run("systemctl stop millworth")
+def assert_paths_are_there(state: Path) -> None:
+    """Assert that a service writes every path of the page: a renamed one would not be copied."""
     table = text(BACKUP).partition("| path |")[2].partition("\n\n")[0]
     cells = [line.split("|")[1] for line in table.splitlines()[1:] if line.startswith("| `")]
     named = {name for cell in cells for name in re.findall(r"`([^`]+)`", cell)}
-
-    written = {str(path.relative_to(machine.state)) for path in machine.state.rglob("*")}
-    fixed = {name.rstrip("/") for name in named if "*" not in name}
-    assert fixed <= written
+    written = {str(path.relative_to(state)) for path in state.rglob("*")}
+    assert {name.rstrip("/") for name in named if "*" not in name} <= written
     assert any(name.endswith(".receipts") for name in written)
 
 

@@ -12,8 +12,8 @@ import pytest
 from collector.core.clock import SystemClock
 from tests.support.builders import span, trace_request
 from tests.support.clickhouse.double import Double
-from tests.support.pages import PageShell, await_rows, blocks, only
-from tests.support.systemd import Machine
+from tests.support.docs.pages import PageShell, await_rows, blocks, only
+from tests.support.docs.systemd import Machine
 
 pytestmark = pytest.mark.integration
 

@@ -6,7 +6,7 @@ import pytest
 from typer.core import TyperCommand, TyperOption
 
 from dashboard.docs.cli import commands
-from tests.support.pages import invocations, pages
+from tests.support.docs.pages import invocations, pages
 
 KNOWN = {tuple(name.split()[1:]): command for name, command in commands()}
 # Of every command; these are not among its parameters.

@@ -13,14 +13,14 @@ import pytest
 
 from collector.auth.gate import load_tokens
 from dashboard.settings.settings import Settings
-from tests.support.pages import PageShell, blocks
+from tests.support.docs.pages import PageShell, blocks
 from tests.support.service import RunningService
 
 pytestmark = pytest.mark.integration
 
 PAGE = "docs/operate/credentials.md"
 TOKEN, ISSUE, TRY, RENEW = blocks(PAGE, "sh")
-[FIVE_MINUTES, *_] = blocks("docs/operate/security.md", "sh")
+FIVE_MINUTES, CURL, *_ = blocks("docs/operate/security.md", "sh")
 
 
 @pytest.fixture
@@ -65,6 +65,22 @@ def test_client_certificate_of_the_page_opens_the_door(shell: PageShell) -> None
         shell.run(RENEW, NAME="server")
         shell.run(TRY, NAME="shop", OTLP=otlp)
         assert _serial(service.ready["http_port"], here) != before
+
+
+def test_five_minutes_of_security_end_with_a_request_that_is_taken(tmp_path: Path) -> None:
+    """Authority, certificate, tokens, entries and the request, one after another."""
+    shell = PageShell(tmp_path)
+    printed = shell.run(FIVE_MINUTES)
+    token = re.findall(r"\bmwt_[\w-]+", printed)[0]
+    entries = re.findall(r"^\[\[access.tokens\]\]\n(?:\w+ = .*\n)+", printed, re.MULTILINE)
+    assert len(entries) == 2
+    (tmp_path / "millworth.toml").write_text(
+        f'[collector.tls]\ncert_file = "{tmp_path}/server.pem"\n'
+        f'key_file = "{tmp_path}/server.key"\n' + "".join(entries)
+    )
+    with RunningService(tmp_path, wrapper=("env", "-C", str(tmp_path))) as service:
+        trying = CURL.replace(":4318", f":{service.ready['http_port']}")
+        assert shell.run(f"export TOKEN={token}\n{trying}") == "{}"
 
 
 def _serial(port: int, here: Path) -> str:

@@ -23,7 +23,7 @@ from dashboard.settings.settings import Settings
 from tests.support.builders import span, trace_request
 from tests.support.certificates import Authority
 from tests.support.collector.clients import TRACES
-from tests.support.pages import only
+from tests.support.docs.pages import only
 from tests.support.service import RunningService
 from tests.support.tree import ROOT
 
