@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from clickhouse_connect.driver.exceptions import ClickHouseError
+
 from alerts.config import AlertsConfig
 from alerts.delivery.outbox import Outbox, Sender
 from alerts.delivery.payload import body
@@ -50,6 +52,7 @@ from alerts.state.transitions import (
 )
 from collector.core.clock import NS_PER_DAY, NS_PER_HOUR, NS_PER_S
 from collector.core.counters import Counters
+from collector.core.errors import StoreUnavailableError
 from collector.core.log import get_logger
 from collector.store.connect import Connections
 
@@ -119,22 +122,34 @@ class AlertsJob:
         self._pruned_ns = 0
 
     def run_once(self, now_ns: int) -> int:
-        """Evaluate every rule at one instant; return the number of transitions."""
+        """Evaluate every rule at one instant; return the number of transitions.
+
+        Raises:
+            ClickHouseError, StoreUnavailableError: of the first rule that could not be read, once
+                the results of all others are recorded.
+        """
         self._started_ns = self._started_ns or now_ns
         moment = self._moment(now_ns)
         known = self._memory.states()
         updates = list(self._close_gone(known, moment))
         closed = {update.state.key for update in updates}
+        failed: list[Exception] = []
         for name, rule in self._rules.items():
             states = {
                 state.subject: state
                 for key, state in known.items()
                 if state.rule == name and key not in closed
             }
-            updates += self._evaluate(rule, states, moment)
+            try:
+                updates += list(self._evaluate(rule, states, moment))
+            except (ClickHouseError, StoreUnavailableError) as error:
+                _log.warning("rule_not_evaluated", rule=name, reason=str(error)[:300])
+                failed.append(error)
         self._memory.record(updates)
         mirror(self._memory, self._store)
         self._prune(now_ns)
+        if failed:
+            raise failed[0]
         return sum(update.event is not None for update in updates)
 
     def _moment(self, now_ns: int) -> Moment:

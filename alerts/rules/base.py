@@ -128,9 +128,7 @@ class Cost:
     loss_high_usd: Decimal = _NOTHING  # at the 95 % slope
     risk_usd_per_h: Decimal = _NOTHING
     burn: float = 0.0  # multiple of the budget's own rate
-    basis: str = (
-        UNKNOWN  # margin, revenue, expected, joined by +; unknown: the dollars mean nothing
-    )
+    basis: str = UNKNOWN  # margin, revenue, expected, joined by +; unknown: no dollars are known
     slope_source: str = ""  # prior or estimate
 
 

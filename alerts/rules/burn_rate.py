@@ -63,9 +63,7 @@ class DollarBurnConfig(DecisionRuleConfig):
 class Window:
     """The cost of the decisions of one class between two instants."""
 
-    seconds: int
     decisions: int
-    late: int  # over the reference latency of their action
     unvalued: int  # of unknown value: in no dollar figure
     loss_usd: Decimal  # at the median slope
     loss_low_usd: Decimal  # at the 5 % slope
@@ -76,21 +74,18 @@ class Window:
     newest_ns: int  # newest second with a decision, 0 where there is none
 
 
-def empty_window(seconds: int) -> Window:
-    """Return the window of a class without decisions."""
-    return Window(
-        seconds=seconds,
-        decisions=0,
-        late=0,
-        unvalued=0,
-        loss_usd=_ZERO,
-        loss_low_usd=_ZERO,
-        loss_high_usd=_ZERO,
-        loss_squared=0.0,
-        basis="",
-        slope_source="",
-        newest_ns=0,
-    )
+# Of a class without decisions.
+EMPTY_WINDOW = Window(
+    decisions=0,
+    unvalued=0,
+    loss_usd=_ZERO,
+    loss_low_usd=_ZERO,
+    loss_high_usd=_ZERO,
+    loss_squared=0.0,
+    basis="",
+    slope_source="",
+    newest_ns=0,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,8 +105,6 @@ class Burn:
     loss_usd: Decimal  # in the long window, with the interval of the slope
     loss_low_usd: Decimal
     loss_high_usd: Decimal
-    lower_bound_usd: Decimal  # of the loss in the long window; compared with the threshold
-    effective_events: float
     burn: float  # multiple of the budget's own rate
     risk_usd_per_h: Decimal  # at the rate of the short window
     budget_share: float  # lost in the long window
@@ -146,9 +139,7 @@ def burn_of(rule: DollarBurnConfig, windows: Windows) -> Burn:
     effective events are ours.
     """
     long, short = windows.long, windows.short
-    lower_bound_usd = lower_bound(long, rule.confidence_z)
-    events = effective_events(long)
-    status, why = _status(rule, windows, lower_bound_usd, events)
+    status, why = _status(rule, windows)
     budget_usd = Decimal(str(rule.budget_usd))
     risk_usd_per_h = short.loss_usd * _S_PER_H / rule.short_window_s
     budget_s = rule.budget_days * _S_PER_DAY
@@ -164,8 +155,6 @@ def burn_of(rule: DollarBurnConfig, windows: Windows) -> Burn:
         loss_usd=long.loss_usd,
         loss_low_usd=long.loss_low_usd,
         loss_high_usd=long.loss_high_usd,
-        lower_bound_usd=lower_bound_usd,
-        effective_events=events,
         burn=share * budget_s / rule.long_window_s,
         risk_usd_per_h=risk_usd_per_h.quantize(_MICRO_USD),
         budget_share=share,
@@ -199,9 +188,7 @@ def lower_bound(window: Window, z: float) -> Decimal:
     return (window.loss_usd * Decimal(math.exp(-z * deviation))).quantize(_MICRO_USD)
 
 
-def _status(
-    rule: DollarBurnConfig, windows: Windows, lower_bound_usd: Decimal, events: float
-) -> tuple[Status, str]:
+def _status(rule: DollarBurnConfig, windows: Windows) -> tuple[Status, str]:
     long, short = windows.long, windows.short
     long_usd, short_usd = rule.long_threshold_usd, rule.short_threshold_usd
     for name, window in (("long", long), ("short", short)):
@@ -214,10 +201,12 @@ def _status(
         return Status.OK, f"loss {_usd(long.loss_usd)} < {_usd(long_usd)}"
     if short.loss_usd < short_usd:
         return Status.OK, f"loss {_usd(short.loss_usd)} < {_usd(short_usd)} in the short window"
+    events = effective_events(long)
     if events < rule.events_min:
         return Status.BURNING, (
             f"loss {_usd(long.loss_usd)} from {events:.1f} effective events < {rule.events_min:g}"
         )
+    lower_bound_usd = lower_bound(long, rule.confidence_z)
     bound = f"at least {_usd(lower_bound_usd)} at z {rule.confidence_z:g}"
     if lower_bound_usd < long_usd:
         return Status.BURNING, f"loss {_usd(long.loss_usd)}, {bound} < {_usd(long_usd)}"

@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import ClassVar
 
 from alerts.rules.base import Evaluation, Moment, Move, Reader, Rule, Wording, observe
-from alerts.rules.burn_rate import DollarBurnConfig, Window, Windows, burn_of, empty_window
+from alerts.rules.burn_rate import EMPTY_WINDOW, DollarBurnConfig, Window, Windows, burn_of
 from alerts.rules.reroute import propose
 from alerts.state.subject import Subject
 from alerts.state.transitions import AlertState
@@ -43,10 +43,9 @@ class DollarBurn(Rule[DollarBurnConfig, BurnFacts]):
         """Read what every class lost in the two windows."""
         long = _losses(reader, self.config.long_window_s, moment.end_ns)
         short = _losses(reader, self.config.short_window_s, moment.end_ns)
-        nothing = empty_window(self.config.short_window_s)
         return BurnFacts(
             moment,
-            {each: Windows(window, short.get(each, nothing)) for each, window in long.items()},
+            {each: Windows(window, short.get(each, EMPTY_WINDOW)) for each, window in long.items()},
         )
 
     def subjects(self, facts: BurnFacts) -> Mapping[Subject, int]:
@@ -75,10 +74,7 @@ class DollarBurn(Rule[DollarBurnConfig, BurnFacts]):
         )
 
     def _windows(self, facts: BurnFacts, state: AlertState) -> Windows:
-        return facts.by_class.get(state.subject) or Windows(
-            long=empty_window(self.config.long_window_s),
-            short=empty_window(self.config.short_window_s),
-        )
+        return facts.by_class.get(state.subject) or Windows(EMPTY_WINDOW, EMPTY_WINDOW)
 
     def _evaluate(self, facts: BurnFacts, state: AlertState, windows: Windows) -> Evaluation:
         burn = burn_of(self.config, windows)
@@ -89,8 +85,7 @@ class DollarBurn(Rule[DollarBurnConfig, BurnFacts]):
 def _losses(reader: Reader, seconds: int, end_ns: int) -> dict[Subject, Window]:
     rows = reader.rows("loss_windows", __file__, from_ns=end_ns - seconds * NS_PER_S, end_ns=end_ns)
     return {
-        Subject(str(action), str(region)): Window(seconds, *figures)
-        for action, region, *figures in rows
+        Subject(str(action), str(region)): Window(*figures) for action, region, *figures in rows
     }
 
 

@@ -4,6 +4,9 @@ import json
 from decimal import Decimal
 from pathlib import Path
 
+import pytest
+from clickhouse_connect.driver.exceptions import ClickHouseError
+
 from alerts.config import AlertsConfig
 from alerts.job import AlertsJob
 from alerts.state.transitions import Phase
@@ -210,6 +213,19 @@ def test_what_the_store_missed_is_mirrored_later(
     scene.judge()
     assert scene.events() == ["firing"]
     assert scene.job.status().idle
+
+
+def test_rule_that_cannot_read_stops_no_other(scene: Scene) -> None:
+    """A statement of one kind that fails holds no other alert back, and is not hidden either."""
+    scene.restart(dead_man_seconds=60.0)
+    scene.go_on(INCIDENT_S, slow_ms=120)
+    scene.client.command("RENAME TABLE otel_metrics_sum TO otel_metrics_sum_away")
+
+    with pytest.raises(ClickHouseError, match="otel_metrics_sum"):
+        scene.judge()
+
+    assert scene.events() == ["firing"]
+    assert scene.deliver() == 1
 
 
 def test_empty_store_is_judged_without_a_word(store: Connections, tmp_path: Path) -> None:

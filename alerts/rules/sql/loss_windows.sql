@@ -1,12 +1,11 @@
 -- What lateness cost every class of decisions in one window [from_ns, end_ns).
--- Returns: action, region String, decisions, late, unvalued UInt64, loss_usd, loss_low_usd, loss_high_usd
+-- Returns: action, region String, decisions, unvalued UInt64, loss_usd, loss_low_usd, loss_high_usd
 -- Decimal(38, 6), loss_squared Float64, basis, slope_source String (joined by + where mixed, empty where
 -- nothing has a value), newest_ns UInt64; a row a class that decided anything.
 SELECT
     action,
     region,
     sum(cell.decisions) AS decisions,
-    sum(cell.late) AS late,
     sum(cell.unvalued) AS unvalued,
     sum(cell.loss_usd) AS loss_usd,
     sum(cell.loss_low_usd) AS loss_low_usd,

@@ -61,7 +61,7 @@ def test_burn_says_the_same_alert_three_ways() -> None:
     """A burn rate explains itself to nobody; dollars an hour, a share and a time do."""
     seen = Windows(
         window("310", loss_low_usd=Decimal(150), loss_high_usd=Decimal(600)),
-        window("31", seconds=6),
+        window("31"),
         spent_usd=Decimal(1_400),
     )
 

@@ -23,7 +23,14 @@ from alerts.delivery.payload import body
 from alerts.delivery.webhook import message_headers
 from alerts.rows import Message
 from alerts.rules.base import Move, Wording
-from alerts.rules.burn_rate import DollarBurnConfig, Window, Windows, burn_of
+from alerts.rules.burn_rate import (
+    DollarBurnConfig,
+    Window,
+    Windows,
+    burn_of,
+    effective_events,
+    lower_bound,
+)
 from alerts.signature import KEY_BYTES_MIN, key_of
 from alerts.state.retry import RETRY_DELAYS_S
 from alerts.state.transitions import Phase
@@ -69,12 +76,10 @@ def test_worked_example_is_what_the_rule_computes() -> None:
     [fast_burn] = SETTINGS.alerts.rules
     assert isinstance(fast_burn, DollarBurnConfig)
     low, high = numbers(said["at the 5 % sensitivity; at the 95 %"][0])
-    decisions, late = (int(n) for n in numbers(said["loss in the long window"][1]))
+    decisions, _ = (int(n) for n in numbers(said["loss in the long window"][1]))
     long_loss = Decimal(str(of("loss in the long window")))
     long = Window(
-        seconds=fast_burn.long_window_s,
         decisions=decisions,
-        late=late,
         unvalued=0,
         loss_usd=long_loss,
         loss_low_usd=Decimal(str(low)),
@@ -85,15 +90,15 @@ def test_worked_example_is_what_the_rule_computes() -> None:
         newest_ns=NOW_NS,
     )
     short_loss = Decimal(str(of("loss in the short window")))
-    short = Window(300, 10, 5, 0, short_loss, short_loss, short_loss, 9.0, "margin", "prior", 1)
+    short = Window(10, 0, short_loss, short_loss, short_loss, 9.0, "margin", "prior", 1)
     spent = Decimal(str(of("spent of the budget in its 30 days")))
 
     verdict = burn_of(fast_burn, Windows(long, short, spent))
 
     assert of("threshold of the long window") == float(fast_burn.long_threshold_usd)
     assert of("threshold of the short window") == round(float(fast_burn.short_threshold_usd), 2)
-    assert of("effective events") == verdict.effective_events
-    assert of("lower bound") == round(float(verdict.lower_bound_usd), 2)
+    assert of("effective events") == effective_events(long)
+    assert of("lower bound") == round(float(lower_bound(long, fast_burn.confidence_z)), 2)
     assert said["verdict"][0] == verdict.status.value
     assert of("revenue at risk") == float(verdict.risk_usd_per_h)
     assert of("burn") == round(verdict.burn, 2)

@@ -33,9 +33,7 @@ def window(loss_usd: str | Decimal = "0", **changes: object) -> Window:
     """Return a window of a thousand decisions, whose loss comes from a hundred equal ones."""
     loss = Decimal(loss_usd)
     fields: dict[str, Any] = {
-        "seconds": 60,
         "decisions": 1_000,
-        "late": 100 if loss else 0,
         "unvalued": 0,
         "loss_usd": loss,
         "loss_low_usd": loss,
