@@ -108,7 +108,7 @@ def no_trees() -> CompactTrees:
 
 
 def is_long(trees: CompactTrees) -> Bools:
-    """Tell which decisions have a time that does not fit into 32 bits."""
+    """Return which decisions have a time that does not fit into 32 bits."""
     beyond = (trees.offset_ns > WORD_NS_MAX) | (trees.duration_ns > WORD_NS_MAX)
     total = np.zeros(len(beyond) + 1, np.int64)
     np.cumsum(beyond, out=total[1:])

@@ -90,7 +90,7 @@ class SampleRatio:
 
     @property
     def is_wrong(self) -> bool:
-        """Say whether the shares cannot be believed."""
+        """Return whether the shares cannot be believed."""
         return self.evidence >= EVIDENCE_MAX or self.unregistered > 0
 
 
@@ -259,7 +259,7 @@ def _evidence(
 
 
 def _overlap(one: Experiment, other: Experiment) -> bool:
-    """Say whether a decision may be in both."""
+    """Return whether a decision may be in both."""
     for name in TARGETS:
         mine, its = set(one.targets.get(name, ())), set(other.targets.get(name, ()))
         if mine and its and not mine & its:

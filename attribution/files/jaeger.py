@@ -38,7 +38,7 @@ _LEGACY_STORES = ("db.type", "sql.query")
 
 
 def is_jaeger(document: Json) -> bool:
-    """Tell whether a JSON object is a trace or span of Jaeger, or an answer that holds some."""
+    """Return whether a JSON object is a trace or span of Jaeger, or an answer that holds some."""
     return _traces(document) is not None
 
 

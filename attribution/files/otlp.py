@@ -44,7 +44,7 @@ _SCOPES = ("scopeSpans", "instrumentationLibrarySpans")
 
 
 def is_otlp(document: Json) -> bool:
-    """Tell whether a JSON object is an export request, or an answer that holds one."""
+    """Return whether a JSON object is an export request, or an answer that holds one."""
     return _request(document) is not None
 
 

@@ -104,7 +104,7 @@ def _tops(trace: _Trace) -> list[FileSpan]:
 
 
 def _matches(span: FileSpan, rules: Iterable[DecisionMatch]) -> bool:
-    """Tell whether any rule names this span; a rule without a condition names none."""
+    """Return whether any rule names this span; a rule without a condition names none."""
     return any(
         (rule.service or rule.span_name or rule.kind or rule.attributes)
         and rule.service in ("", span.service)

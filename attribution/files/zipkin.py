@@ -31,7 +31,7 @@ _SERVER_HALF = "\0server"
 
 
 def is_zipkin(document: Json) -> bool:
-    """Tell whether a JSON object is a span of Zipkin's second version."""
+    """Return whether a JSON object is a span of Zipkin's second version."""
     return "traceId" in document and "id" in document
 
 

@@ -70,7 +70,7 @@ def compare_options(
 
 
 def _told(evidence: Evidence) -> str:
-    """Say what a gain rests on, and from how little it was scaled up."""
+    """Return what a gain rests on, and from how little it was scaled up."""
     scaled = ""
     if evidence.replayed is not None:
         days = (evidence.replayed.to_ns - evidence.replayed.from_ns) / NS_PER_DAY

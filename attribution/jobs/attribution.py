@@ -60,7 +60,7 @@ class AttributionReport:
     cursor_ns: int = 0  # everything received up to here has been seen
 
     def count(self, found: Revisions) -> None:
-        """Count decisions by what became of them."""
+        """Count decisions by their result."""
         self.attributed += int((found.is_new & (found.revision == 1)).sum())
         self.revised += int((found.is_new & (found.revision > 1)).sum())
         self.unchanged += int((~found.is_new).sum())

@@ -120,7 +120,7 @@ def _sorted(members: Members, spans: Spans) -> Members:
 
 
 def _blocking(members: Members, own: Spans) -> Bools:
-    """Tell which spans their parent waited for; what the span says wins over inference."""
+    """Return which spans their parent waited for; what the span says wins over inference."""
     is_root = members.parent < 0
     is_below_producer = ~members.is_hung & (own.kind[members.parent] == PRODUCER)
     consumed = (own.kind == CONSUMER) & is_below_producer
@@ -168,7 +168,7 @@ def _shifts(
 
 
 def _same_clock(own: Spans, child: Ints, parent: Ints) -> Bools:
-    """Tell whether one clock stamped both: one machine, or one process.
+    """Return whether one clock stamped both: one machine, or one process.
 
     Where a machine is not named, a child that did not cross the wire is its parent's process.
     """

@@ -145,7 +145,7 @@ def _same_clock(child: PlainSpan, parent: PlainSpan) -> bool:
 
 
 def _is_lost(child: PlainSpan, parent: PlainSpan) -> bool:
-    """Tell whether a span is shorter than what the two clocks may differ by."""
+    """Return whether a span is shorter than what the two clocks may differ by."""
     if _same_clock(child, parent) or child.clock_error_ns is None or parent.clock_error_ns is None:
         return False
     return child.clock_error_ns + parent.clock_error_ns > child.end_ns - child.start_ns

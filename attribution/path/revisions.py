@@ -30,12 +30,12 @@ class Revisions:
 
     @property
     def is_revised(self) -> Bools:
-        """Tell which decisions had another result before."""
+        """Return which decisions had another result before."""
         was_there: Bools = self.before["revision"].is_valid().to_numpy(zero_copy_only=False)
         return self.is_new & was_there
 
     def of(self, wanted: Bools) -> Revisions:
-        """Return what became of some of them."""
+        """Return the result of some of them."""
         return Revisions(
             self.revision[wanted], self.is_new[wanted], self.before.filter(pa.array(wanted))
         )

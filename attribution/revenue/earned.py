@@ -18,7 +18,7 @@ def statement(name: str, of: str) -> str:
 
 
 def is_known(unknown: int, earning: int) -> bool:
-    """Say whether an amount is known of nearly all decisions that earned something.
+    """Return whether an amount is known of nearly all decisions that earned something.
 
     Of those alone: that the others earned nothing says nothing of the amount.
     """

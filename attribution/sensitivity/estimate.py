@@ -93,7 +93,7 @@ class _Fit:
 
     @property
     def is_exact(self) -> bool:
-        """Say whether its error is that of digits: the data leave nothing to be told from."""
+        """Return whether its error is that of digits: the data leave nothing to be told from."""
         return self.shown.se <= _ROUNDING * abs(self.shown.estimate)
 
 

@@ -110,7 +110,7 @@ def model_of(
 
 
 def is_news(fresh: SlopeModel, last: SlopeModel | None) -> bool:
-    """Say whether a version differs from the last by what its readers would see."""
+    """Return whether a version differs from the last by what its readers would see."""
     if last is None or (fresh.source, fresh.status) != (last.source, last.status):
         return True
     if fresh.config_hash != last.config_hash or fresh.outcome != last.outcome:
@@ -124,7 +124,7 @@ def is_news(fresh: SlopeModel, last: SlopeModel | None) -> bool:
 
 
 def _differ(fresh: int | None, last: int | None) -> bool:
-    """Say whether what is missing changed by a tenth: whoever is refused is told the number."""
+    """Return whether what is missing changed by a tenth: whoever is refused is told the number."""
     if fresh is None or last is None:
         return fresh is not last
     return abs(fresh - last) > _NEEDED_NEWS * last

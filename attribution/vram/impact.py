@@ -55,14 +55,14 @@ class ImpactJob:
         self._reader = Reader(store, AttributesConfig())
 
     def modes(self, window: Selection, now_ns: int) -> Modes:
-        """Say what the decisions of each mode took and earned, beside normal ones."""
+        """Return what the decisions of each mode took and earned, beside normal ones."""
         known_until_ns = max(now_ns - self._config.outcome_delay_s * NS_PER_S, 0)
         outcome, cells = self._cells(window, known_until_ns)
         base, found = impacts(cells)
         return Modes(outcome, self._config.currency, known_until_ns, base, found, CAUTION)
 
     def caches(self, window: Selection, target: float) -> Caches:
-        """Say how the misses of each cache and the spread of latency go together."""
+        """Return how the misses of each cache and the spread of latency go together."""
         count = self._reader.selected_count(window)
         every = max(1, math.ceil(count / _DECISIONS_MAX))
         table = self._store.client().query_arrow(

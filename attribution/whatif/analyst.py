@@ -51,7 +51,7 @@ class Analyst:
     def what_if(
         self, selection: Selection, changes: Sequence[Change], by: str, *, signed: bool = False
     ) -> WhatIfAnswer:
-        """Say what these decisions would have taken, and been worth, under some changes.
+        """Return what these decisions would have taken, and been worth, under some changes.
 
         Args:
             selection: the decisions.
@@ -74,7 +74,7 @@ class Analyst:
         return what_if_answer(count, done, selection, changes, bases, (told, version))
 
     def compare(self, before: Selection, after: Selection) -> CompareAnswer:
-        """Say in which segments two populations differ, and what that costs."""
+        """Return in which segments two populations differ, and what that costs."""
         tables, counts = [], []
         for selection in (before, after):
             counts.append(self._reader.selected_count(selection))
@@ -102,7 +102,7 @@ class Analyst:
         )
 
     def budgets(self, now_ns: int) -> list[BudgetStanding]:
-        """Say how every latency budget stands."""
+        """Return how every latency budget stands."""
         return [self._standing(budget, now_ns) for budget in self._config.budgets]
 
     def _standing(self, budget: LatencyBudget, now_ns: int) -> BudgetStanding:

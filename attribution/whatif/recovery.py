@@ -78,7 +78,7 @@ def pieces_of(sections: Iterable[PathSection], bounds_ns: Sequence[int]) -> list
 def recovered(
     segment: int, delays_ns: Sequence[tuple[int, int]], pieces: Sequence[Piece]
 ) -> Recovered:
-    """Say where attribution put the delays that one decision suffered in one segment.
+    """Return where attribution put the delays that one decision suffered in one segment.
 
     Args:
         segment: that they were injected into.

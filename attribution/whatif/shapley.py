@@ -55,7 +55,7 @@ def shapley(players: int, value: Value, *, orders: int = 200) -> list[list[int]]
 
 
 def is_exact(players: int) -> bool:
-    """Say whether the shares of so many players are averages over every order."""
+    """Return whether the shares of so many players are averages over every order."""
     return players <= EXACT_PLAYERS_MAX
 
 

@@ -51,7 +51,7 @@ def page_refusal(
 
 
 def _is_ours(origin: str, host: str, public_url: str) -> bool:
-    """Say whether a page is served by us: another port of this machine is another program."""
+    """Return whether a page is served by us: another port of this machine is another program."""
     try:
         page = urlsplit(origin)
         ours = (urlsplit(f"{page.scheme}://{host}"), urlsplit(public_url))
@@ -64,7 +64,7 @@ def _is_ours(origin: str, host: str, public_url: str) -> bool:
 
 
 def _is_served(name: str, hosts: Collection[str]) -> bool:
-    """Say whether a name is one of ours; any address of the loopback is, since no page has one."""
+    """Return whether a name is ours; any loopback address is, since no page has one."""
     if name.rstrip(".") in hosts:
         return True
     try:

@@ -115,7 +115,7 @@ class Sender:
         ]
 
     def may(self, scope: Scope) -> bool:
-        """Say whether it may do this; whoever had to show no token may do everything."""
+        """Return whether it may do this; whoever had to show no token may do everything."""
         return self._scopes is None or scope in self._scopes
 
 
@@ -134,7 +134,7 @@ class Gate:
 
     @property
     def asks(self) -> bool:
-        """Say whether a request has to show a token."""
+        """Return whether a request has to show a token."""
         return bool(self._tokens)
 
     def admit(self, listener: str, authorization: str | None, scope: Scope) -> Sender:
@@ -259,7 +259,7 @@ def open_listener(listener: str, key: str, host: str, tls: TlsConfig, *, asks: b
 
 
 def is_loopback(host: str) -> bool:
-    """Say whether only this machine reaches an address; a name that is not localhost may be any."""
+    """Return whether only this machine reaches an address; other names may be any."""
     if host == "localhost":
         return True
     try:

@@ -100,7 +100,7 @@ class TlsConfig(Section):
 
     @property
     def is_on(self) -> bool:
-        """Say whether there is TLS."""
+        """Return whether there is TLS."""
         return self.cert_file is not None
 
     @model_validator(mode="after")

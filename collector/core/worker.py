@@ -55,7 +55,7 @@ class Worker:
 
     @property
     def is_alive(self) -> bool:
-        """Say whether the thread is there, at work or in a pause."""
+        """Return whether the thread is there, at work or in a pause."""
         return self._thread.is_alive()
 
     def _live(self) -> None:

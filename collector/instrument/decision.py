@@ -210,7 +210,7 @@ class Decision(Span):
         self.stage_name = name
 
     def set(self, **fields: Unpack[DecisionFields]) -> None:
-        """Say what became known; the last value of a field counts."""
+        """Add what is known by now; the last value of a field counts."""
         self._fields.update(fields)
 
     def end(self, end_time: int | None = None, *, error: bool = False) -> None:

@@ -65,7 +65,7 @@ class ActiveExperiment:
     targets: tuple[tuple[str, frozenset[str]], ...]  # field of the decision, values
 
     def takes(self, action: str, fields: Mapping[str, Any]) -> bool:
-        """Say whether a decision is part of it."""
+        """Return whether a decision is part of it."""
         if self.actions and action not in self.actions:
             return False
         return all(fields.get(name, "") in values for name, values in self.targets)

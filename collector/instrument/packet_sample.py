@@ -32,7 +32,7 @@ class PacketSample:
     epoch_s: int = 10
 
     def keeps(self, one: tuple[str, int], other: tuple[str, int], at_ns: int) -> bool | None:
-        """Say whether a TCP connection's packets are kept at an instant.
+        """Return whether a TCP connection's packets are kept at an instant.
 
         Args:
             one: address and port of one end, whichever.

@@ -18,7 +18,7 @@ AMOUNT_MAX = 10**10
 
 
 def carries_outcome(request: bytes) -> bool:
-    """Say whether a record in a serialised logs request is an outcome.
+    """Return whether a record in a serialised logs request is an outcome.
 
     A name is one run of bytes on the wire, so most requests need no decoding. Bytes that are no
     request carry nothing: whoever stores them refuses them.

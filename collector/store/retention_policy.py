@@ -140,7 +140,7 @@ class Hold:
     released_ns: int = 0  # 0 while it holds
 
     def covers(self, table: str) -> bool:
-        """Say whether the hold is in force for a table."""
+        """Return whether the hold is in force for a table."""
         return not self.released_ns and (ALL_TABLES in self.tables or table in self.tables)
 
 

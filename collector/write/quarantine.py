@@ -56,7 +56,7 @@ class Result(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RejectedItem:
-    """What one rejected item is called, why it was rejected, and what became of it."""
+    """The name of one rejected item, why it was rejected, and its state."""
 
     id: str  # 16 hex digits
     received_ns: int
@@ -143,7 +143,7 @@ class RejectedItems:
         return [RejectedItem(*row) for row in rows]
 
     def replay(self, item: RejectedItem, *, dry_run: bool) -> Replay:
-        """Store one item if its cause is gone, and note what became of it.
+        """Store one item if its cause is gone, and note the result.
 
         Raises:
             ConfigError: its bytes are encrypted under a key that is not there.

@@ -264,7 +264,7 @@ def _probe_router(
 
     @router.get("/readyz")
     async def readyz() -> Response:
-        """Say whether data is taken and stored, and of every stage how it is."""
+        """Return whether data is taken and stored, and of every stage how it is."""
         status, text = await workers.run(readiness, reader.ping, health.health)
         return PlainTextResponse(text, status_code=status)
 

@@ -9,7 +9,7 @@ _TOKEN: ContextVar[str] = ContextVar("token", default="")
 
 
 def note_caller(token_name: str) -> None:
-    """Say who makes the request of this context; empty where no token was asked for.
+    """Keep who makes the request of this context; empty where no token was asked for.
 
     The threads that answer it copy the context, and so does what they call.
     """

@@ -82,7 +82,7 @@ def rejected_router(
         after: str = "",
         limit: int = ITEMS_MAX,
     ) -> Rejected:
-        """Return what was rejected, with what became of it, oldest first."""
+        """Return what was rejected, with its state, oldest first."""
         found = await workers.run(
             lambda: items.find(
                 from_ns=from_ns, reason=reason, after=_place(after), limit=_limited(limit)

@@ -298,7 +298,7 @@ def _flowing_s(truths: Sequence[_Truth]) -> float:
 
 
 def _plain_keeps(trace_id: str) -> bool:
-    """Say whether a sample of one in a thousand keeps a trace, by OpenTelemetry's rule."""
+    """Return whether a sample of one in a thousand keeps a trace, by OpenTelemetry's rule."""
     return int(trace_id[18:], 16) >= round((1 - PLAIN_RATIO) * 2**56)
 
 
@@ -332,7 +332,7 @@ class _Payload:
         return cls(found)
 
     def has_all(self, done: Done) -> bool:
-        """Say whether each byte of a request and of its response is among them."""
+        """Return whether each byte of a request and of its response is among them."""
         if done.port not in self.of_port:
             return False
         ts_ns, sent, came = self.of_port[done.port]

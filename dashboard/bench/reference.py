@@ -51,7 +51,7 @@ class SeedResult:
 
     @property
     def holds(self) -> bool:
-        """Say whether the truth is in the interval that is shown."""
+        """Return whether the truth is in the interval that is shown."""
         return (
             self.low is not None and self.high is not None and self.low <= self.truth <= self.high
         )

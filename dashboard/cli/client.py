@@ -196,7 +196,7 @@ class ApiClient:
 
 
 def _refuse_old_schema(settings: Settings, store: Connections) -> None:
-    """Say what brings a store up to this program, before a table is missed that it lacks."""
+    """Refuse a store that lacks a table of this program, and name the command that adds it."""
     try:
         pending = pending_statements(
             store.client(),
@@ -255,7 +255,7 @@ def trust(settings: Settings, base_url: str) -> ssl.SSLContext | bool:
 
 
 def answers(base_url: str, verify: ssl.SSLContext | bool = True) -> bool:
-    """Say whether a service answers there.
+    """Return whether a service answers there.
 
     Raises:
         ConfigError: it does, and its certificate is not one that is trusted here.

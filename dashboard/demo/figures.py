@@ -17,7 +17,7 @@ class DemoFigures:
         self._service = service
 
     def settled(self) -> bool:
-        """Say whether all that was acknowledged is stored, and each decision attributed."""
+        """Return whether all that was acknowledged is stored, and each decision attributed."""
         status = self._service.collector.status()
         if status.spans_acked > status.spans_stored + status.spans_quarantined:
             return False

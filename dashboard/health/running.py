@@ -40,7 +40,7 @@ class KnownDelays(Protocol):
 
     @property
     def recovery(self) -> Recovery:
-        """Return what became of the delays of the last runs."""
+        """Return how much of the delays of the last runs was found."""
         ...
 
 

@@ -161,7 +161,7 @@ def read(context: PageContext, decision_id: str) -> DecisionRead | None:
 
 
 def show(found: DecisionRead) -> dict[str, object]:
-    """Say what was read: a value for each of OUTPUTS."""
+    """Return what was read: a value for each of OUTPUTS."""
     facts, spans = found.facts, found.spans
     lane = packet_lane(facts, spans, found.flows, found.packets, why_no_packets(found.recorder))
     budget, check = _budget(found.attribution)

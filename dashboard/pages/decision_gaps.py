@@ -19,7 +19,7 @@ from dashboard.units import ms
 def evidence_line(
     spans: Sequence[SpanEvidence], *, is_linked: bool, is_settled: bool
 ) -> Component | str:
-    """Say what network and store time was, and on the pointer of which span."""
+    """Return what network and store time was, and on the pointer of which span."""
     if not spans and not is_linked:
         return "no packets of it are kept"
     if not spans:  # packets are linked first and weighed seconds later
@@ -46,7 +46,7 @@ def evidence_line(
 
 
 def missing_line(gaps: Sequence[MissingSpan]) -> Component | str:
-    """Say how many spans are not there, and on the pointer which and why."""
+    """Return how many spans are not there, and on the pointer which and why."""
     if not gaps:
         return "none"
     reasons = Counter(str(gap.reason) for gap in gaps)
@@ -56,7 +56,7 @@ def missing_line(gaps: Sequence[MissingSpan]) -> Component | str:
 
 
 def revisions_line(revisions: Sequence[Revision], spans: Sequence[PathSpan]) -> Component:
-    """Say what the latest revision changed, and on the pointer what each did."""
+    """Return what the latest revision changed, and on the pointer what each did."""
     names = {span.span_id: span.span_name for span in spans}
     lines = [revision_line(each, names) for each in revisions]
     return html.Span(lines[-1], title="\n".join(lines), className="whole-line")

@@ -215,7 +215,7 @@ def drawn_from(seen: Range, first_ns: int) -> int:
 
 
 def show(found: OverviewRead, prior_basis: str) -> dict[str, object]:
-    """Say what was read: a value for each of OUTPUTS."""
+    """Return what was read: a value for each of OUTPUTS."""
     top = next((alert for alert in found.alerts if alert.state in OPEN_STATES), None)
     blamed = (top.blamed_stage, top.blamed_class) if top is not None else None
     return {

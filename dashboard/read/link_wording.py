@@ -33,7 +33,7 @@ def linked_by(links: Sequence[tuple[str, float]]) -> str:
 
 
 def burst_line(bursts: Sequence[Burst]) -> str:
-    """Say how many bursts a time crossed, and what the fullest was; nothing where there is none."""
+    """Return how many bursts a time crossed, and the fullest; nothing where there is none."""
     if not bursts:
         return ""
     worst = max(bursts, key=lambda burst: (burst.queue_ns, burst.peak_ratio))

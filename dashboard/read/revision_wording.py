@@ -13,7 +13,7 @@ _SEGMENTS = {f"{stage}_{of}_ns": f"{stage}/{of}" for stage, of in SEGMENTS}
 
 
 def revision_line(revision: Revision, span_names: Mapping[str, str]) -> str:
-    """Say what came and went, and which parts of the latency that moved.
+    """Return what came and went, and which parts of the latency that moved.
 
     Args:
         revision: the later of the two.

@@ -68,7 +68,7 @@ def stored_copies(api: Api, ring: KeyRing, replays: Sequence[Finding]) -> Iterat
 
 
 def changed_rows(api: Api) -> Iterator[dict[str, Any]]:
-    """Yield, window by window, what became of the rows that money is summed from."""
+    """Yield, window by window, how the rows that money is summed from differ from their events."""
     next_ns = 0
     while True:
         page = api.get(f"/api/v1/provenance/rows?from_ns={next_ns}")

@@ -36,7 +36,7 @@ class Canary:
 
     @property
     def recovery(self) -> Recovery:
-        """Return what became of the delays of the last runs."""
+        """Return how much of the delays of the last runs was found."""
         return summary_of(list(self._judged))
 
     def run_once(self, now_ns: int) -> None:

@@ -138,7 +138,7 @@ def needed_scope(scope: Scope) -> TokenScope:
 
 
 def only_reads(scope: Scope) -> bool:
-    """Say whether a request is known to change nothing."""
+    """Return whether a request is known to change nothing."""
     return scope["method"] in _READS or scope["path"] in READING_POSTS
 
 

@@ -94,7 +94,7 @@ class UnderWay:
         self._left -= 1
 
     def __bool__(self) -> bool:
-        """Say whether requests of it are to come."""
+        """Return whether requests of it are to come."""
         return self._left > 0
 
 

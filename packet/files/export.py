@@ -66,7 +66,7 @@ class ExportReader:
         return pcapng(packets, chosen, self._on_wire(packets), f"packets of {name}")
 
     def rebuilt(self, name: str) -> list[Rebuilt]:
-        """Return what became of the requests of an episode, or of one request or trigger."""
+        """Return the reconstructed requests of an episode, or of one request or trigger."""
         return [Rebuilt(*row) for row in self._rows("reconstructions", name=name)]
 
     def _carried(self, name: str) -> list[Carried]:

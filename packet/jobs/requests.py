@@ -1,4 +1,4 @@
-"""I/O: keeps the packets that alerts and triggers ask for, and says what became of each request."""
+"""I/O: keeps the packets that alerts and triggers ask for, and writes the result of each."""
 
 from __future__ import annotations
 
@@ -188,7 +188,7 @@ class CaptureJob:
             look.range_ns = min(begin for begin, _ in times), max(end for _, end in times)
 
     def close(self, now_ns: int) -> None:
-        """Say what became of the requests that were looked at for the last time, once linked."""
+        """Write the results of requests that are over, once their packets are linked."""
         closing, self._closing = self._closing, []
         for request in closing:
             capture = self._captures.get(request.trigger_id)

@@ -195,7 +195,7 @@ class Writer:
         )
 
     def reconstruction(self, row: ReconstructionRow, now_ns: int) -> None:
-        """Write what became of a request."""
+        """Write the result of a request."""
         captured, judged = row.captured, row.judged
         self._insert(
             "reconstructions",

@@ -135,7 +135,7 @@ class WireFlow:
 
     @property
     def state(self) -> str | None:
-        """Return what became of a connection of TCP, as its flags say; None of any other."""
+        """Return the end of a TCP connection, as its flags say; None of any other."""
         if self.protocol != PROTOCOL_TCP:
             return None
         one, other = self.from_client.flags, self.from_server.flags

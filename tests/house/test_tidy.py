@@ -10,7 +10,17 @@ import re
 import subprocess
 import sys
 
-from tests.support.tree import ROOMS, ROOT, assert_none, imports, modules, python_files, text, tree
+from tests.support.tree import (
+    ROOMS,
+    ROOT,
+    assert_none,
+    docstrings,
+    imports,
+    modules,
+    python_files,
+    text,
+    tree,
+)
 
 FILE_LINES_MAX = 400
 FUNCTION_LINES_MAX = 70
@@ -169,3 +179,26 @@ def test_imports_look_up_the_tree() -> None:
         check=False,
     )
     assert result.returncode == 0, result.stdout + result.stderr
+
+
+# A reader who is tired and not a native speaker is the measure.
+BANNED_PHRASES = (
+    "Say whether",
+    "Say which",
+    "Say how",
+    "Say what",
+    "Tell whether",
+    "what became of",
+)
+
+
+def test_docstring_is_plain_english() -> None:
+    """Subject, verb, object: `Return the requests of an episode`."""
+    assert_none(
+        f"{path}:{node.lineno}: `{phrase}`; begin with what it returns or does"
+        for path in modules()
+        for node in docstrings(path)
+        if isinstance(node, ast.Constant)
+        for phrase in BANNED_PHRASES
+        if phrase in str(node.value)
+    )

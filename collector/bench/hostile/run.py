@@ -112,7 +112,7 @@ class Client:
 
 
 def run_hostile(runs: int, progress: Callable[[str], None]) -> dict[str, float]:
-    """Send 20,000 mutants a run, and return what became of them and of their neighbour.
+    """Send 20,000 mutants a run, and return the results of them and of their neighbour.
 
     Keys: `mutants`, of which `accepted` (in whole or in part) and `refused`; `unexpected` (any
     other answer, none within a minute included), `crashes`, `unaccounted` (items that were answered

@@ -213,7 +213,7 @@ class ProvenanceJob:
     def _reconsider(
         self, stream: Stream, before: KeyRing, now_ns: int, report: ProvenanceReport
     ) -> None:
-        """Say what the keys of now say of events that were judged by others."""
+        """Judge events again that were judged by keys which have changed since."""
         for kid, key in self._ring.macs.items():
             if before.macs.get(kid) == key:
                 continue

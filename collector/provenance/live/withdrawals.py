@@ -86,7 +86,7 @@ class Withdrawals:
         self.taken = 0  # out of the sums since this process began
 
     def begin(self, now_ns: int) -> None:
-        """Say when it is, at the beginning of a pass: what a long one does late is noted so."""
+        """Set the time of a pass at its beginning; what a long pass does late is noted by it."""
         self._began = now_ns, time.monotonic_ns()
 
     def settle(self, rows: pa.Table, page: tuple[int, int]) -> None:

@@ -186,7 +186,7 @@ def questions_router(analyst: Analyst, workers: Workers, clock: Clock) -> APIRou
 
     @router.post("/compare")
     async def compare(request: CompareRequest) -> CompareAnswer:
-        """Say in which segments two populations of decisions differ, and what that costs."""
+        """Return in which segments two populations of decisions differ, and what that costs."""
         now_ns = clock.now_ns()
         return await workers.run(
             analyst.compare, request.before.selection(now_ns), request.after.selection(now_ns)

@@ -94,7 +94,7 @@ def _findings(settings: Settings) -> Iterator[Finding]:
 
 
 def _access(settings: Settings) -> str:
-    """Say who is let in, and whether what proves it is in order."""
+    """Return who is let in, and whether what proves it is in order."""
     tokens = load_tokens(settings.access)
     settings.require_certificates(SystemClock().now_ns())
     for listener, key, host, tls in settings.listeners:

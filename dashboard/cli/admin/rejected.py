@@ -51,7 +51,7 @@ def list_rejected(
     url: UrlOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """List what was rejected, oldest first, and what became of it. Exit 1 if any is not stored."""
+    """List what was rejected, oldest first, and its state. Exit 1 if any is not stored."""
     # Loading the service's side takes a second, which no other command needs.
     from dashboard.cli.client import ApiClient
 
@@ -104,7 +104,7 @@ def show_rejected(api: Api, reason: str, from_ns: int, *, as_json: bool) -> bool
 
 
 def show_replays(api: Api, body: dict[str, Any], *, as_json: bool) -> bool:
-    """Replay, and print what became of each item; return whether any is still refused."""
+    """Replay, and print the result of each item; return whether any is still refused."""
     replays = list(_replays(api, body))
     dry_run = bool(body["dry_run"])
     if as_json:

@@ -63,7 +63,7 @@ def render_trace(
 
 
 def _decision_line(decision: dict[str, Any]) -> str:
-    """Say what one decision was and how its time was spent, the largest parts first."""
+    """Return what one decision was and how its time was spent, the largest parts first."""
     facts, split = decision["facts"], decision["attribution"]
     scope = " ".join(part for part in (facts["action"], facts["region"]) if part)
     line = f"decision {_visible(facts['decision_id'])}: {_visible(scope)}"
@@ -77,7 +77,7 @@ def _decision_line(decision: dict[str, Any]) -> str:
 
 
 def _packets_line(decision: dict[str, Any]) -> str:
-    """Say what links packets to one decision, and what they prove of its time."""
+    """Return what links packets to one decision, and what they prove of its time."""
     flows, evidence = decision["flows"], decision["evidence"]
     line = "packets: " + linked_by([(flow["method"], flow["confidence"]) for flow in flows])
     proved = ", ".join(f"{name} {_ms(ns)}" for name, ns in evidence_totals(evidence))
@@ -91,7 +91,7 @@ def _packets_line(decision: dict[str, Any]) -> str:
 
 
 def _missing_lines(gaps: Sequence[dict[str, Any]]) -> list[str]:
-    """Say which spans are not there and why, a line each; of many how many more there are."""
+    """Return which spans are not there and why, a line each; of many how many more there are."""
     lines = [
         f"missing: {gap['what']} {gap['span_id']}, {gap['reason']}; {gap['detail']}"
         for gap in gaps[:_MISSING_MAX]

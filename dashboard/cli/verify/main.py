@@ -349,7 +349,7 @@ def _show(report: Report, found: list[Finding]) -> None:
 
 
 def show_rows(rows: RowsReport) -> None:
-    """Write what became of the rows that money is summed from."""
+    """Write whether the rows that money is summed from are those of their events."""
     out = Console(highlight=False, soft_wrap=True, markup=False)
     out.print(
         f"{rows.decisions:,} rows of decisions and {rows.outcomes:,} of outcomes compared with "

@@ -277,7 +277,7 @@ def _judged_offline(told: InvestFile, option: str) -> dict[str, Any]:
 
 
 def _claims(basis: Basis) -> bool:
-    """Say whether the service has to be asked if there is such an estimate."""
+    """Return whether the service has to be asked if there is such an estimate."""
     return basis is Basis.ESTIMATE
 
 
@@ -289,7 +289,7 @@ def _verified(
     *,
     to_stderr: bool = False,
 ) -> None:
-    """Say what is wrong with a verdict, and end."""
+    """Print what is wrong with a verdict, and end."""
     from dashboard.api.provenance import verdict_files
 
     # The key beside it says that nothing was changed since somebody signed, and not who that was.

@@ -184,7 +184,7 @@ def diff(
     url: UrlOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Say what changed between two versions of the model. Exit 1 if anything did."""
+    """Show what changed between two versions of the model. Exit 1 if anything did."""
     from dashboard.cli.client import ApiClient
 
     with ApiClient.open(load(config).settings, url) as api:

@@ -107,7 +107,7 @@ def compare(
     url: UrlOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Say in which segments two populations of decisions differ, the dearest first.
+    """Show in which segments two populations of decisions differ, the dearest first.
 
     By default the last 15 minutes and the 15 before. A segment is called different only where
     that holds after control of false discoveries; with few decisions nothing is said. Exit 1 if

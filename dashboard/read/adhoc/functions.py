@@ -36,12 +36,12 @@ NUMERIC: Final = frozenset().union(
 
 
 def is_known_function(name: str) -> bool:
-    """Say whether a function is on the list, also with endings such as `If` or `MergeState`."""
+    """Return whether a function is on the list, also with endings such as `If` or `MergeState`."""
     return name.lower() in FUNCTIONS or is_aggregate(name)
 
 
 def is_aggregate(name: str) -> bool:
-    """Say whether a name is that of an aggregate function, with any endings."""
+    """Return whether a name is that of an aggregate function, with any endings."""
     name = name.lower()
     while name not in AGGREGATES:
         ending = next((end for end in _COMBINATORS if name.endswith(end)), None)

@@ -110,7 +110,7 @@ def _judge(name: str, argument: Tree, aliases: Mapping[str, list[Tree]], judged:
 
 
 def _is_no_text(argument: Tree) -> bool:
-    """Say whether a value is a number or a time, whatever it is made of."""
+    """Return whether a value is a number or a time, whatever it is made of."""
     if argument["type"] == "QueryParameter":
         return _NO_TEXT_TYPE.match(str(argument["param_type"])) is not None
     if argument["type"] != "Function":
