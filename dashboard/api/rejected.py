@@ -155,6 +155,6 @@ def _place(after: str) -> tuple[int, str]:
     if not after:
         return 0, ""
     received, _, item = after.partition("-")
-    if not received.isdigit() or len(received) > 20:
+    if not (received.isascii() and received.isdigit() and len(received) < 20):
         raise InputError(f"after: {after[:60]!r} is no `next` of a call before; leave it away")
     return int(received), item

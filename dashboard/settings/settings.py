@@ -179,7 +179,9 @@ def service_manager(environment: Mapping[str, str] | None = None) -> ServiceMana
     is_for_us = variables.get("WATCHDOG_PID", str(os.getpid())) == str(os.getpid())
     return ServiceManager(
         notify_socket=variables.get("NOTIFY_SOCKET", ""),
-        watchdog_seconds=int(limit) / 1e6 if limit.isdigit() and is_for_us else None,
+        watchdog_seconds=int(limit) / 1e6
+        if limit.isascii() and limit.isdigit() and is_for_us
+        else None,
     )
 
 
@@ -275,11 +277,11 @@ def _set(tree: dict[str, Any], keys: list[str], value: object, name: str) -> Non
     here: Any = tree
     for key in keys[:-1]:
         if isinstance(here, list):
-            index = int(key) if key.isdigit() else -1
+            index = int(key) if key.isascii() and key.isdigit() else -1
             if not 0 <= index < len(here):
                 raise ConfigError(f"{name}: there is no entry {key}; the file has {len(here)}")
             here = here[index]
-        elif key.isdigit() and key not in here:
+        elif key.isascii() and key.isdigit() and key not in here:
             raise ConfigError(
                 f"{name}: the settings have no list with an entry {key} there; add the entry to "
                 "the file, or name the file with --config"

@@ -49,6 +49,14 @@ def test_secret_of_a_list_entry_comes_from_the_environment(tmp_path: Path) -> No
     assert SECRET not in settings_text.effective(loaded.settings, loaded.origins, with_origin=True)
 
 
+def test_index_that_is_a_digit_of_another_script_is_named(tmp_path: Path) -> None:
+    """`²` is a digit to Python and no number."""
+    path = write(tmp_path, "[[alerts.webhooks]]\nname = 'a'\nurl = 'https://a.example'\n")
+
+    with pytest.raises(ConfigError, match="there is no entry ²; the file has 1"):
+        load(path, environment={"MILLWORTH__ALERTS__WEBHOOKS__²__SECRET": SECRET})
+
+
 @pytest.mark.parametrize(
     ("text", "environment", "message"),
     [

@@ -101,7 +101,7 @@ def test_more_items_than_one_call_takes_are_all_replayed(
     assert len({one["id"] for one in said["replays"]}) == REPLAYS_MAX + 3
 
 
-@pytest.mark.parametrize("after", ["x", "-", "9" * 30 + "-ab"])
+@pytest.mark.parametrize("after", ["x", "-", "²", "9" * 20 + "-a", "9" * 30 + "-ab"])
 def test_page_that_is_none_is_refused(store: Connections, after: str) -> None:
     """A number out of range would reach the store."""
     with pytest.raises(InputError, match="is no `next` of a call before"):
