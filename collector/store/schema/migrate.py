@@ -210,7 +210,7 @@ def apply_views(
             name = view.name.removeprefix("view ")
             # Asked of the store, since a start may have been killed before it wrote the ledger.
             ((exists,),) = client.query(f"EXISTS TABLE {name}").result_rows
-            client.command(_change(view.statement, cluster) if exists else view.statement)
+            client.command((_change if exists else _create)(view.statement, cluster))
             client.insert(
                 _LEDGER_NAME,
                 [[view.name, view.sha256, now_ns]],
@@ -227,6 +227,11 @@ def _explained(client: Client) -> Iterator[None]:
         yield
     except ClickHouseError as error:
         raise explain(error, str(client.uri)) from error
+
+
+def _create(statement: str, _: str) -> str:
+    """Return the statement that makes a view, which another process may make at this instant."""
+    return statement.replace("MATERIALIZED VIEW ", "MATERIALIZED VIEW IF NOT EXISTS ", 1)
 
 
 def _change(statement: str, cluster: str) -> str:

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import shutil
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -245,3 +247,23 @@ def test_dimension_that_the_registry_adds_becomes_a_column(store: Connections) -
         store.client().command(render(text, ""))
     columns = store.client().query("DESCRIBE TABLE decisions").result_rows
     assert ("invented", "LowCardinality(String)") in [row[:2] for row in columns]
+
+
+def test_two_collectors_may_start_at_once_on_an_empty_store(empty_store: Connections) -> None:
+    """Any number of them may run, and a rollout starts them together."""
+    together = threading.Barrier(2)
+
+    def start() -> list[str]:
+        connections = Connections(empty_store.config)
+        try:
+            client = connections.client()
+            together.wait()
+            return migrate(client, NOW_NS) + apply_views(client, *OURS, NOW_NS)
+        finally:
+            connections.close()
+
+    with ThreadPoolExecutor(2) as pool:
+        made = [start.result() for start in [pool.submit(start) for _ in range(2)]]
+
+    assert {*made[0], *made[1]} >= {path.stem for path in VIEWS_DIR.glob("*.sql")}
+    assert apply_views(empty_store.client(), *OURS, NOW_NS) == []
