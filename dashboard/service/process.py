@@ -277,6 +277,7 @@ class Service(Parts):
         if self.recorder is not None:
             self.recorder.stop()
             self.recorder = None
+            self.capture_off_reason = "the service is stopping"  # pages are served until the end
         if self._server is not None:
             self._server.stop()
             self._server = None
