@@ -129,7 +129,7 @@ class Cost:
     risk_usd_per_h: Decimal = _NOTHING
     burn: float = 0.0  # multiple of the budget's own rate
     basis: str = UNKNOWN  # margin, revenue, expected, joined by +; unknown: no dollars are known
-    slope_source: str = ""  # prior or estimate
+    slope_source: str = ""  # prior, estimate or unknown
 
 
 @dataclass(frozen=True, slots=True)

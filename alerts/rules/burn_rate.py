@@ -70,7 +70,7 @@ class Window:
     loss_high_usd: Decimal  # at the 95 % slope
     loss_squared: float  # sum of squared losses, USD^2
     basis: str  # margin, revenue, expected; joined by + where they are mixed
-    slope_source: str  # prior or estimate
+    slope_source: str  # prior, estimate or unknown
     newest_ns: int  # newest second with a decision, 0 where there is none
 
 
@@ -225,7 +225,9 @@ def _three_ways(
 
 
 def _provenance(window: Window) -> str:
-    source = "article prior" if window.slope_source == "prior" else window.slope_source
+    source = {"prior": "article prior", "unknown": "unknown, lateness is in no figure"}.get(
+        window.slope_source, window.slope_source
+    )
     return (
         f"{window.basis} basis, slope: {source}, "
         f"90% interval {_usd(window.loss_low_usd)} to {_usd(window.loss_high_usd)}"

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from pydantic import Field, model_validator
+from pydantic import Field, PrivateAttr, model_validator
 
-from collector.core.config import Section
+from collector.core.config import OutcomesConfig, Section
 from collector.core.errors import InputError
 
 
@@ -128,6 +128,20 @@ class AttributionConfig(Section):
     budget_window_s: int = Field(
         default=3600, gt=0, le=2_592_000, description="Decisions that a budget is judged by"
     )
+
+    # Declared once, in a section of its own, and read with the settings of attribution.
+    _outcomes: OutcomesConfig = PrivateAttr(default_factory=OutcomesConfig)
+
+    @property
+    def outcomes(self) -> OutcomesConfig:
+        """Return what outcomes are complete in: the section `outcomes`."""
+        return self._outcomes
+
+    def reading(self, outcomes: OutcomesConfig) -> AttributionConfig:
+        """Return these settings for outcomes that are complete in this."""
+        copied = self.model_copy()
+        copied._outcomes = outcomes
+        return copied
 
     def reference_ns(self, action: str) -> int:
         """Return the reference latency of an action."""

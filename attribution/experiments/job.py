@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from decimal import Decimal
 from typing import Any
@@ -13,14 +13,17 @@ import numpy as np
 
 from attribution.core.config import AttributionConfig
 from attribution.core.selection import Selection
+from attribution.experiments.proposal import Proposal, Traffic, propose
 from attribution.experiments.report import Loss, Measured, loss_of, measured
-from attribution.experiments.rules import RUNNING, SCHEDULED, Arm, Experiment, check, variance_ms2
+from attribution.experiments.rules import check
 from attribution.path.columns import Table, ints, micros_in_halves
 from attribution.read.reader import Reader
 from attribution.revenue.loss import MICROS
 from attribution.revenue.window import whole
-from attribution.sensitivity.estimate import Demands, SlopeEstimate, estimate_slope, power_decisions
+from attribution.sensitivity.estimate import Demands, SlopeEstimate, estimate_slope
 from attribution.sensitivity.job import best_cells, demands_of, read_book
+from attribution.sensitivity.registered import RUNNING, SCHEDULED, Experiment, variance_ms2
+from attribution.sensitivity.registry import read_experiments, write_experiment
 from attribution.sensitivity.sums import INJECTED, OUTCOME
 from collector.audit.log import append_audit
 from collector.core.clock import NS_PER_DAY, NS_PER_MINUTE, NS_PER_S
@@ -33,12 +36,7 @@ from collector.store.connect import Connections
 GUARD = "experiment guard"
 # A service that hears nothing for so long delays nothing any more.
 HOLDS_S = 5.0
-_ALL = sql("experiments", __file__)
 _MINUTES = sql("experiment_minutes", __file__)
-_COLUMNS = [
-    "name", "owner", "purpose", "arms", "targets", "from_ns", "to_ns", "budget_usd",
-    "registered_ns", "registered_by", "stopped_ns", "stopped_by", "stop_reason", "revision",
-]  # fmt: skip
 # Services ask every second, each of their processes.
 _CACHED_NS = NS_PER_S
 _LOSS_EVERY_NS = 10 * NS_PER_MINUTE
@@ -111,8 +109,7 @@ class ExperimentJob:
 
     def all(self) -> list[Experiment]:
         """Return every experiment, in order of registration."""
-        rows = self._store.client().query(_ALL).result_rows
-        return [_experiment(row) for row in rows]
+        return read_experiments(self._store)
 
     def one(self, name: str) -> Experiment:
         """Return one by its name. Raises InputError where there is none."""
@@ -163,7 +160,7 @@ class ExperimentJob:
             state=found.state(now_ns),
             measured=self._measured(found, now_ns),
             at_risk_basis=(
-                f"95 % quantile of the slope; {book.told(now_ns, self._config.slope.basis)}"
+                f"95 % quantile of the slope; {book.basis(now_ns, self._config.slope.basis)}"
             ),
             outcomes_until_ns=until_ns,
             loss=loss,
@@ -177,49 +174,57 @@ class ExperimentJob:
             InputError: it may not begin; what is wrong, and the remedy.
         """
         check(fresh, self.all(), self._config.experiments, now_ns)
+        seen = self._last_day(fresh.targets, now_ns)
+        days = (fresh.to_ns - fresh.from_ns) / NS_PER_DAY
+        needed = seen.needed(variance_ms2(fresh.arms), demands_of(self._config))
+        return Plan(
+            decisions_per_day=round(seen.per_day),
+            decisions_needed=needed,
+            days_needed=needed / seen.per_day if needed is not None and seen.n else None,
+            at_risk_usd=self._planned_risk(fresh, seen, days, now_ns),
+            basis=f"{seen.outcome} of the {seen.n:,} decisions of the last 24 h; channel and offer "
+            "type of the targets are not taken into account",
+        )
+
+    def propose(self, now_ns: int) -> Proposal:
+        """Return the experiment that would identify the slope, by the decisions of the last day."""
+        book = read_book(self._store, self._config)
+        slope = book.slope(now_ns)
+        return propose(
+            self._last_day({}, now_ns),
+            self._config.experiments,
+            demands_of(self._config),
+            days_max=self._config.slope_window_days,
+            per_ns=(float(slope.median), book.cautious(now_ns)),
+        )
+
+    def _last_day(self, targets: Mapping[str, Sequence[str]], now_ns: int) -> Traffic:
+        """Return what the decisions of the last 24 h earned, of those that match the targets."""
         to_ns = now_ns // NS_PER_MINUTE * NS_PER_MINUTE
         outcome, found = best_cells(self._store, self._config, max(to_ns - NS_PER_DAY, 0), to_ns)
         keep = [
             row
             for row in range(len(found.cells))
             if all(
-                getattr(found, name)[row] in fresh.targets[name]
+                getattr(found, name)[row] in targets[name]
                 for name in ("action", "region", "cohort")
-                if fresh.targets.get(name)
+                if targets.get(name)
             )
         ]
-        cells = found.cells.take(np.array(keep, np.int64))
-        n, days = int(cells.n.sum()), (fresh.to_ns - fresh.from_ns) / NS_PER_DAY
+        cells = found.cells.take(np.array(keep, np.int64)).cells()
+        n = int(cells.n.sum())
         # Of a service that is younger than a day, a day is what it has seen of one.
         first_ns = int(cells.minute.min()) if len(cells) else to_ns
         per_day = n / (max(to_ns - first_ns, NS_PER_MINUTE) / NS_PER_DAY)
         mean = float(cells.sums[:, OUTCOME].sum() / n) if n else 0.0
-        needed = None
-        if mean > 0:
-            spread = float(cells.within()[:, OUTCOME, OUTCOME].sum()) / n
-            demands = demands_of(self._config)
-            needed = round(
-                power_decisions(
-                    spread, demands.relative_per_ms * mean, variance_ms2(fresh.arms), demands.level
-                )
-            )
-        return Plan(
-            decisions_per_day=round(per_day),
-            decisions_needed=needed,
-            days_needed=needed / per_day if needed is not None and n else None,
-            at_risk_usd=self._planned_risk(fresh, per_day * days, mean, outcome, now_ns),
-            basis=f"{outcome} of the {n:,} decisions of the last 24 h; channel and offer type "
-            "of the targets are not taken into account",
-        )
+        variance = float(cells.within()[:, OUTCOME, OUTCOME].sum()) / n if n else 0.0
+        return Traffic(n, per_day, outcome, mean, variance)
 
     def _planned_risk(
-        self, fresh: Experiment, decisions: float, mean: float, outcome: str, now_ns: int
+        self, fresh: Experiment, seen: Traffic, days: float, now_ns: int
     ) -> Decimal | None:
-        if outcome == "converted" or not mean:
-            return None
-        high = read_book(self._store, self._config).slope(now_ns).high * 1e6
-        share = sum(arm.share * high * arm.delay_ms for arm in fresh.arms)
-        return Decimal(decisions * share * mean).quantize(Decimal("0.01"))
+        high = read_book(self._store, self._config).cautious(now_ns)
+        return seen.cost_usd(fresh.arms, seen.per_day * days, high)
 
     def _measured(self, found: Experiment, now_ns: int) -> Measured:
         book = read_book(self._store, self._config)
@@ -230,7 +235,7 @@ class ExperimentJob:
                 "name": found.name,
                 "from_ns": found.from_ns,
                 "to_ns": max(to_ns, found.from_ns),
-                "beta": book.slope(now_ns).high,
+                "beta": book.cautious(now_ns),
             },
         )
         return measured(found, minutes, self._values(found.from_ns, to_ns))
@@ -263,15 +268,7 @@ class ExperimentJob:
         return estimate, loss_of(estimate, outcome, delay_ms), to_ns
 
     def _store_revision(self, each: Experiment, revision: int) -> None:
-        row = {
-            **{name: getattr(each, name) for name in _COLUMNS if hasattr(each, name)},
-            "arms": json.dumps([asdict(arm) for arm in each.arms]),
-            "targets": json.dumps(dict(each.targets)),
-            "revision": revision,
-        }
-        self._store.client().insert(
-            "experiments", [[row[name] for name in _COLUMNS]], column_names=_COLUMNS
-        )
+        write_experiment(self._store, each, revision)
         self._cached = None
 
     def _audit(self, action: str, actor: str, told: Mapping[str, Any], now_ns: int) -> None:
@@ -283,15 +280,3 @@ class ExperimentJob:
             detail=json.dumps(told, sort_keys=True),
             seal=self._store.audit_seal,
         )
-
-
-def _experiment(row: Any) -> Experiment:  # noqa: ANN401  a row of the store
-    said = dict(zip(_COLUMNS, row, strict=True))
-    said.pop("revision")
-    return Experiment(
-        **{
-            **said,
-            "arms": tuple(Arm(**arm) for arm in json.loads(said["arms"])),
-            "targets": {k: tuple(v) for k, v in json.loads(said["targets"]).items()},
-        }
-    )

@@ -8,10 +8,16 @@ from decimal import Decimal
 
 import numpy as np
 
-from attribution.experiments.rules import Experiment, SampleRatio, sample_ratio
 from attribution.path.columns import Table, ints
 from attribution.revenue.loss import Floats
 from attribution.sensitivity.estimate import Instrument, SlopeEstimate
+from attribution.sensitivity.registered import (
+    UNREGISTERED_ARM,
+    WRONG_SHARES,
+    Experiment,
+    SampleRatio,
+    sample_ratio,
+)
 
 _CENT = Decimal("0.01")
 # Delayed decisions of unknown value: more, and what is at risk is not known.
@@ -48,9 +54,9 @@ class Measured:
         """Return why it must not go on, "" where it may."""
         ratio = self.sample_ratio
         if ratio.unregistered:
-            return f"{ratio.unregistered} decisions came in an arm that is not registered"
+            return f"{ratio.unregistered} {UNREGISTERED_ARM}"
         if ratio.is_wrong:
-            return f"sample ratio mismatch: chi-square {ratio.chi2:.1f}, p {ratio.p_value:.1e}"
+            return f"{WRONG_SHARES}: chi-square {ratio.chi2:.1f}, p {ratio.p_value:.1e}"
         if self.at_risk_usd >= budget_usd:
             return f"the budget is spent: {self.at_risk_usd} of {budget_usd} USD were at risk"
         # Until every service has heard of it, a stopped experiment goes on for some seconds.

@@ -34,6 +34,7 @@ from attribution.vram.job import VramJob
 from attribution.vram.ranking import SECONDS_A_YEAR
 from collector.core.clock import NS_PER_DAY
 from collector.core.config import AttributesConfig
+from collector.core.errors import InputError
 from collector.core.sql import sql
 from collector.store.connect import Connections
 
@@ -67,15 +68,18 @@ class DebtJob:
         self._vram = VramJob(config, store)
         self._reader = Reader(store, AttributesConfig())
 
-    def ledger(self, told: InvestFile, window: Selection, days_min: int) -> Debt:
+    def ledger(
+        self, told: InvestFile, window: Selection, days_min: int, *, annualise: bool = False
+    ) -> Debt:
         """Return the ledger of a window.
 
         Args:
             told: entries, and the rate and horizon that they are valued at.
             window: of the telemetry, and of the decisions that say what time is worth.
             days_min: that a flag or a cache has to be observed.
+            annualise: state what a year is worth on fewer days than that takes.
         """
-        worth = self._worth(window)
+        worth = self._worth(window, annualise=annualise)
         runtimes = [RuntimeSeen(*row) for row in self._rows("debt_runtimes", window)]
         found = [*old_runtimes(runtimes, window.to_ns)]
         flags = [FlagSeen(*row) for row in self._rows("debt_flags", window)]
@@ -99,19 +103,21 @@ class DebtJob:
             runtimes_read_on=str(READ_ON),
         )
 
-    def _worth(self, window: Selection) -> Worth:
-        model = self._vram.made(window, "action")
+    def _worth(self, window: Selection, *, annualise: bool) -> Worth:
+        try:
+            model = self._vram.made(window, "action", annualise=annualise)
+        except InputError as error:
+            return Worth(None, None, "prior", str(error))
         lineage, groups = model["lineage"], model["groups"]
         basis = "estimate" if lineage["slope_version"] else "prior"
         if not groups:
-            told = "no decision of the window has a known value"
-            return Worth(None, None, basis, told)
+            return Worth(None, None, basis, "no decision of the window has a known value")
+        if not lineage["is_annualised"]:
+            return Worth(None, None, basis, lineage["annualised"])
         # As if the low ends of all groups came together, which is the widest that they can be.
         erv = _summed([each["erv_usd_per_s"] for each in groups], SECONDS_A_YEAR)
         per_ms = _summed([each["marginal_usd_per_ms_year"] for each in groups], 1)
-        days = lineage["counted_s"] / 86_400
-        scaled = f"{lineage['decisions']} decisions in {days:.3g} days, as if they went on so"
-        return Worth(erv, per_ms, basis, f"{lineage['slope']}; a year of {scaled}")
+        return Worth(erv, per_ms, basis, f"{lineage['slope']}; {lineage['annualised']}")
 
     def _billed(self, caches: Sequence[Item], window: Selection) -> list[Item]:
         """Add what the bills say that a cache costs, and the time that vain lookups take."""

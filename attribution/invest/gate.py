@@ -21,7 +21,7 @@ from attribution.invest.npv import Driver, Option, Range, cents, factors, produc
 from collector.core.clock import NS_PER_DAY
 from collector.core.errors import InputError
 
-VERSION = 2
+VERSION = 3
 # Of 365.25 days.
 QUARTER_NS = 31_557_600 * 10**9 // 4
 
@@ -30,7 +30,7 @@ class Basis(StrEnum):
     """What a gain rests on."""
 
     ESTIMATE = "estimate"  # a slope that our own data have identified
-    EXPERIMENT = "experiment"  # measured in a randomised experiment
+    EXPERIMENT = "experiment"  # a registered experiment alone, which is estimated anew
     PRIOR = "prior"  # the literature
     OBSERVATIONAL = "observational"  # correlation
 
@@ -92,8 +92,10 @@ class Evidence:
     reason: str = ""  # why it is no proof, where it is none
     model_version: int | None = None
     decisions_missing: int | None = None
-    source: str = ""  # where a stated gain is written down
+    source: str = ""  # where a stated gain is written down; the experiment, where it rests on one
     replayed: Replayed | None = None
+    # Of the experiment whose estimate was recomputed; None where none was.
+    experiment_decisions: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,27 +110,31 @@ class Verdict:
 
 
 def judge(option: Option, evidence: Evidence, demand: Demand) -> Verdict:
-    """Rule on one option."""
+    """Rule on one option.
+
+    A refusal has the figures too where the file states the gain: what they come to, not a ruling.
+    """
     why = _refusal(evidence, demand)
-    if why:
+    if why and (evidence.replayed is not None or evidence.basis is Basis.OBSERVATIONAL):
         return Verdict(Ruling.REFUSE, why, None, None, None)
     gain_factor, opex_factor = factors(option, demand.rate)
     probability = float(demand.probability)
     low = option.gain.quantile(1 - probability) * gain_factor
     cost = option.capex.quantile(probability) + option.opex.quantile(probability) * opex_factor
     gain_low, cost_usd = cents(low), cents(cost)
-    if cost_usd <= 0:
+    multiple = (gain_low / cost_usd).quantize(Decimal("0.0001")) if cost_usd > 0 else None
+    if why:
+        return Verdict(Ruling.REFUSE, why, gain_low, cost_usd, multiple)
+    if multiple is None:
         is_funded = gain_low >= cost_usd
         reason = f"it costs nothing ({cost_usd} USD) and brings {gain_low} USD"
-        ruling = Ruling.FUND if is_funded else Ruling.REJECT
-        return Verdict(ruling, reason, gain_low, cost_usd, None)
-    multiple = (gain_low / cost_usd).quantize(Decimal("0.0001"))
-    is_enough = gain_low >= demand.multiple * cost_usd
-    reason = (
-        f"with a probability of {demand.probability} the gain is at least {gain_low} USD, "
-        f"{multiple} times the cost of {cost_usd} USD; {demand.multiple} times is asked for"
-    )
-    ruling = Ruling.FUND if is_enough else Ruling.REJECT
+    else:
+        is_funded = gain_low >= demand.multiple * cost_usd
+        reason = (
+            f"with a probability of {demand.probability} the gain is at least {gain_low} USD, "
+            f"{multiple} times the cost of {cost_usd} USD; {demand.multiple} times is asked for"
+        )
+    ruling = Ruling.FUND if is_funded else Ruling.REJECT
     return Verdict(ruling, reason, gain_low, cost_usd, multiple)
 
 
@@ -139,6 +145,11 @@ def _refusal(evidence: Evidence, demand: Demand) -> str:
         told = f"; {missing:,} more decisions are needed" if missing else ""
         why = evidence.reason or f"the gain rests on {evidence.basis}, which proves no cause"
         return f"{why}{told}"
+    if evidence.basis is Basis.EXPERIMENT and evidence.experiment_decisions is None:
+        return (
+            f"nobody recomputed experiment {evidence.source[:80]!r}; name a registered one in "
+            "source, and ask the service, not --offline"
+        )
     found = evidence.replayed
     if found is not None and found.days_seen < demand.days_min:
         return (
@@ -184,6 +195,7 @@ def document(option: Option, evidence: Evidence, demand: Demand, at: str) -> dic
             "model_version": evidence.model_version,
             "decisions_missing": evidence.decisions_missing,
             "source": evidence.source,
+            "experiment_decisions": evidence.experiment_decisions,
             "replayed": _told(evidence.replayed),
         },
         "demand": {
@@ -237,6 +249,7 @@ def reproduce(told: dict[str, Any]) -> dict[str, Any]:
                 evidence["decisions_missing"],
                 evidence["source"],
                 replayed,
+                evidence["experiment_decisions"],
             ),
             Demand(
                 rate=Decimal(demand["rate"]),

@@ -8,15 +8,29 @@ from decimal import Decimal
 from typing import Any
 
 from attribution.core.config import AttributionConfig
+from attribution.core.segments import SEGMENTS
 from attribution.core.selection import Selection
+from attribution.experiments.job import ExperimentJob
 from attribution.invest.answers import Comparison, compare_options
 from attribution.invest.file import InvestFile, OptionEntry
-from attribution.invest.gate import Basis, Evidence, Replayed, canonical, digest, document
+from attribution.invest.gate import (
+    QUARTER_NS,
+    Basis,
+    Evidence,
+    Replayed,
+    canonical,
+    digest,
+    document,
+)
 from attribution.invest.npv import Driver, Option, Range
 from attribution.read.reader import Reader
+from attribution.revenue.loss import Slope
+from attribution.sensitivity.estimate import Status
 from attribution.sensitivity.job import read_book
+from attribution.sensitivity.versions import own_slope
 from attribution.whatif.analyst import Analyst
 from attribution.whatif.answers import Money, WhatIfAnswer
+from attribution.whatif.replay import Change
 from collector.core.config import AttributesConfig
 from collector.core.errors import InputError
 from collector.core.sql import sql
@@ -54,6 +68,7 @@ class InvestJob:
         self._config = config
         self._store = store
         self._analyst = Analyst(config, store)
+        self._experiments = ExperimentJob(config, store)
         self._reader = Reader(store, AttributesConfig())
 
     def compare(self, told: InvestFile, selection: Selection) -> Comparison:
@@ -126,11 +141,15 @@ class InvestJob:
         before = ruled["evidence"]["replayed"]
         if before is None:
             return []
+        evidence = ruled["evidence"]
         entry = OptionEntry.model_validate(
-            {"name": "x", "capex_usd": 0, "opex_usd_per_quarter": 0, "saves": before["saves"]}
-        )
-        _, evidence = self._replayed(entry, Selection(before["from_ns"], before["to_ns"]), 1)
-        now = evidence.replayed
+            {
+                "name": "x", "capex_usd": 0, "opex_usd_per_quarter": 0, "saves": before["saves"],
+                "basis": evidence["basis"], "source": evidence["source"],
+            }
+        )  # fmt: skip
+        _, again = self._replayed(entry, Selection(before["from_ns"], before["to_ns"]), 1)
+        now = again.replayed
         if now is None:
             return ["the decisions that it was replayed on are no longer stored"]
         wrong = []
@@ -152,34 +171,53 @@ class InvestJob:
             raise InputError(f"option {error}") from error
         if stated is None:
             return self._replayed(entry, selection, told.invest.quarters)
-        return stated, self._claimed(entry, selection)
+        return stated, self._claimed(stated, entry, selection)
 
-    def _claimed(self, entry: OptionEntry, selection: Selection) -> Evidence:
-        """Hold a stated gain that claims our own estimate against the slope in force."""
-        if entry.basis is not Basis.ESTIMATE:
+    def _claimed(self, option: Option, entry: OptionEntry, selection: Selection) -> Evidence:
+        """Hold a stated gain against the experiment or the estimate that it claims.
+
+        What a file states is nobody's measurement. It is taken where the slope that it names is
+        identified, and all the latency of the decisions costs so much at all.
+        """
+        if entry.basis not in (Basis.ESTIMATE, Basis.EXPERIMENT):
             return Evidence(entry.basis, source=entry.source)
-        return replace(self._slope(selection.to_ns), source=entry.source)
+        evidence, slope = self._slope(entry, selection.to_ns)
+        if evidence.reason:
+            return evidence
+        every = [Change(frozenset(range(len(SEGMENTS))), scale=0.0)]
+        money = self._analyst.what_if(selection, every, "class", slope=slope).money
+        quarters = Decimal(QUARTER_NS) / max(selection.to_ns - selection.from_ns, 1)
+        most = None if money is None else money.high_usd * quarters
+        if most is None or option.gain.median > most:
+            reason = (
+                f"the file states a gain of {option.gain.median} USD a quarter; all the latency "
+                f"of this window costs {'an unknown amount' if most is None else f'{most:.2f} USD'}"
+                " at most: give saves, which is replayed"
+            )
+            return replace(evidence, reason=reason)
+        return evidence
 
     def _replayed(
         self, entry: OptionEntry, selection: Selection, quarters: int
     ) -> tuple[Option, Evidence]:
-        found = self._analyst.what_if(selection, entry.changes(), "class", signed=True)
-        money, slope = found.money, self._slope(selection.to_ns)
+        evidence, slope = self._slope(entry, selection.to_ns)
+        found = self._analyst.what_if(selection, entry.changes(), "class", signed=True, slope=slope)
+        money = found.money
         if money is None:
-            reason = "no decision of the window has a known value; import outcomes, or widen it"
+            reason = f"{found.no_money}; import outcomes, or widen the window"
             return entry.option(quarters, Range.exactly(Decimal(0))), replace(
-                slope, basis=Basis.OBSERVATIONAL, reason=reason
+                evidence, basis=Basis.OBSERVATIONAL, reason=reason
             )
         replayed = _replayed_of(found, money, selection, entry, self._days(selection))
         gain = replayed.quarterly()
         option = entry.option(quarters, gain, (Driver(SLOPE_DRIVER, gain),))
-        return option, replace(slope, replayed=replayed)
+        return option, replace(evidence, replayed=replayed)
 
     def _held_now(self, evidence: Evidence, now_ns: int) -> Evidence:
         """Hold what an estimate says against the slope in force now: it may be withdrawn since."""
         if evidence.basis is not Basis.ESTIMATE or evidence.reason:
             return evidence
-        now = self._slope(now_ns)
+        now = self._in_force(now_ns)
         if now.model_version == evidence.model_version:
             return evidence
         reason = now.reason or (
@@ -194,7 +232,27 @@ class InvestJob:
         """Return on how many days of the window there are decisions."""
         return self._reader.selected_extent(selection).days
 
-    def _slope(self, at_ns: int) -> Evidence:
+    def _slope(self, entry: OptionEntry, at_ns: int) -> tuple[Evidence, Slope | None]:
+        """Return what a gain rests on, and the slope where it is not the one in force."""
+        if entry.basis is not Basis.EXPERIMENT:
+            return replace(self._in_force(at_ns), source=entry.source), None
+        claimed = Evidence(Basis.EXPERIMENT, source=entry.source)
+        try:
+            found = self._experiments.report(entry.source, at_ns)
+        except InputError as error:
+            return replace(claimed, reason=str(error)), None
+        estimate = found.estimate
+        if found.experiment.is_disproved or found.measured.sample_ratio.is_wrong:
+            why = "decisions did not fall into its arms as registered"
+        elif estimate.status is not Status.IDENTIFIED:
+            why = estimate.reason
+        else:
+            slope = own_slope(estimate)
+            return replace(claimed, experiment_decisions=estimate.n), slope
+        reason = f"experiment {entry.source} proves nothing: {why}"
+        return replace(claimed, reason=reason, decisions_missing=estimate.decisions_needed), None
+
+    def _in_force(self, at_ns: int) -> Evidence:
         """Return what the slope in force rests on, and what it lacks."""
         book = read_book(self._store, self._config)
         model, last = book.in_force(at_ns), book.last

@@ -123,7 +123,7 @@ class CellWriter:
         self, seconds_ns: Sequence[int], groups: _Groups, book: SlopeBook, matches: Matches
     ) -> Cells:
         """Sum the decisions of these seconds and their outcomes."""
-        table = self._reader.cell_decisions(seconds_ns)
+        table = self._reader.cell_decisions(seconds_ns, self._config.outcomes)
         ingress_ns = ints(table["ingress_ns"])
         stated, is_stated = micros(table["value_usd"])
         actions = table["action"].to_pylist()
@@ -136,6 +136,7 @@ class CellWriter:
             is_error=ints(table["is_error"]) != 0,
             stated_micros=stated,
             is_stated=is_stated,
+            is_silent=ints(table["is_silent"]) != 0,
         )
         earned = earned_by_decision(self._outcomes(seconds_ns, table, matches), len(table))
         return sum_cells(decisions, earned, book.slopes(decisions.second_ns))

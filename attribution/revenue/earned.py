@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from attribution.core.config import AttributionConfig
 from collector.core.clock import NS_PER_DAY, NS_PER_HOUR
 from collector.core.sql import sql
 
@@ -25,14 +26,14 @@ def is_known(unknown: int, earning: int) -> bool:
     return unknown <= _UNKNOWN_MAX * earning
 
 
-def parameters(from_ns: int, outcome: str, currency: str, rate_days: int) -> dict[str, object]:
-    """Return the values of what `earned.sql` leaves open.
+def parameters(from_ns: int, outcome: str, config: AttributionConfig) -> dict[str, object]:
+    """Return the values of what `earned.sql`, and whoever joins it, leaves open.
 
     Args:
         from_ns: no decision before it is asked about.
         outcome: margin or revenue, the amount that is summed; converted needs none.
-        currency: amounts in others are converted by dated rates.
-        rate_days: how old a rate may be; without one an amount is unknown.
+        config: amounts of other currencies than its own are converted by dated rates, and without
+            one unknown; a decision without an outcome earned nothing, or is not known, as it says.
     """
     return {
         # A decision begins within a day of another of its id, and an outcome is told after its
@@ -40,6 +41,8 @@ def parameters(from_ns: int, outcome: str, currency: str, rate_days: int) -> dic
         "candidates_from_ns": max(from_ns - NS_PER_DAY, 0),
         "received_from_ns": max(from_ns - NS_PER_HOUR, 0),
         "outcome": outcome,
-        "currency": currency,
-        "rate_days": rate_days,
+        "currency": config.currency,
+        "rate_days": config.rate_days_max,
+        "all_sent": int(config.outcomes.all_sent),
+        "other_channels": config.outcomes.other_channels,
     }

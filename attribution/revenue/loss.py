@@ -1,9 +1,11 @@
 """Pure: what decisions were worth, and what their lateness cost.
 
 A decision loses l = v * (1 - exp(-beta * (L - L0)+)); one that failed loses all of v. The value v
-is that of its class, action x region, in the window up to its second: the mean contribution margin
-of what was earned x the rate at which decisions earn; else the same of revenue; else the value that
-the decision states itself; else unknown, which is never zero.
+is that of its class, action x region, in the window up to its second: what a decision would earn
+that neither fails nor is late. It is what was earned over the sum of the shares that were kept, so
+that failures and lateness count once; by contribution margin, else by revenue, else it is the value
+that the decision states itself, else unknown, which is never zero. Earned is over the decisions
+whose outcome is known (`outcomes.complete`).
 
 Money is whole millionths of a dollar, so sums are exact and no order changes them. A sum that no
 column can hold is unknown.
@@ -26,6 +28,7 @@ Floats = npt.NDArray[np.float64]
 Column = Ints | Floats | Bools
 
 MICROS = 1_000_000
+_PPB = 1_000_000_000
 # Decimal(18, 6) ends at 10^18 millionths; the rest leaves room for the rounding of floats.
 SUM_MAX = 9 * 10**17
 BASES = ("margin", "revenue", "expected", "unknown")
@@ -69,7 +72,8 @@ class Earned:
     """
 
     decisions: Ints | Floats
-    matched: Ints | Floats  # with an outcome
+    known: Ints | Floats  # what they earned is known, be it nothing
+    kept_ppb: Ints | Floats  # ... the share of its value that each kept, in billionths
     converted: Ints | Floats  # ... that earned something, or should have
     margins: Ints | Floats  # ... whose margin is known
     margin_micros: Ints | Floats
@@ -85,16 +89,35 @@ class Earned:
         """Return the columns of `matrix()`."""
         return cls(*(matrix[:, at] for at in range(matrix.shape[1])))
 
-    def rate(self) -> Floats:
-        """Return the share of decisions that earn something, NaN of none.
+    def a_decision(self) -> tuple[Ints, Floats]:
+        """Return what a known decision earned: the index into BASES, and millionths of a dollar.
 
-        Where some outcome did not convert, non-sales are told too: a decision without an outcome is
-        not known yet. Where every one did, sales alone are told: without one nothing was earned.
+        MARGIN, REVENUE or UNKNOWN; 0 where it is unknown.
         """
-        told = np.where(self.converted < self.matched, self.matched, self.decisions)
+        return self._over(np.asarray(self.known, np.float64))
+
+    def a_sound_one(self) -> tuple[Ints, Floats]:
+        """Return the same of a decision that neither fails nor is late."""
+        return self._over(np.asarray(self.kept_ppb, np.float64) / _PPB)
+
+    def _over(self, shared_by: Floats) -> tuple[Ints, Floats]:
         with np.errstate(divide="ignore", invalid="ignore"):
-            rate: Floats = self.converted / told
-        return rate
+            # An amount that is missing is the mean of the others.
+            by_margin, by_revenue = (
+                amount / count * self.converted / shared_by
+                for amount, count in (
+                    (self.margin_micros, self.margins),
+                    (self.revenue_micros, self.revenues),
+                )
+            )
+        is_shared = shared_by > 0
+        basis = np.select(
+            [is_shared & (self.margins > 0), is_shared & (self.revenues > 0)],
+            [MARGIN, REVENUE],
+            UNKNOWN,
+        )
+        mean = np.select([basis == MARGIN, basis == REVENUE], [by_margin, by_revenue], 0.0)
+        return basis.astype(np.int64), mean
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +131,7 @@ class Decisions:
     is_error: Bools
     stated_micros: Ints  # decision.value_usd
     is_stated: Bools
+    is_silent: Bools  # no outcome is sent of what earned nothing: without one it did
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +153,8 @@ class Cells:
     stated_loss_low_micros: Ints
     stated_loss_high_micros: Ints
     stated_loss_squared: Floats  # USD^2
-    matched: Ints
+    known: Ints
+    kept_ppb: Ints
     converted: Ints
     margins: Ints
     margin_micros: Ints
@@ -165,6 +190,7 @@ class Values:
     basis: Ints  # index into BASES
     unvalued: Ints
     value_micros: Ints
+    earned_micros: Ints  # by as many decisions of its class on average, failed and late ones too
     loss_micros: Ints
     loss_low_micros: Ints
     loss_high_micros: Ints
@@ -183,7 +209,7 @@ def slope_of(prior: SlopePrior) -> Slope:
 
 
 def earned_by_decision(outcomes: Sequence[Outcome], decisions: int) -> Earned:
-    """Sum the outcomes of each decision.
+    """Sum the outcomes of each decision; `known` are those that have one, and `kept_ppb` is open.
 
     A sale or correction adds its amounts, a refund takes its own off whatever their sign. A refund
     that stands alone has replaced its sale under one id: the decision earned nothing. An outcome
@@ -201,8 +227,8 @@ def earned_by_decision(outcomes: Sequence[Outcome], decisions: int) -> Earned:
         earning = [each for each in own if _is_earning(each)]
         if not earning:
             continue
-        total[at, 2] = 1
-        for column, name in ((3, "margin_micros"), (5, "revenue_micros")):
+        total[at, 3] = 1
+        for column, name in ((4, "margin_micros"), (6, "revenue_micros")):
             amounts = [_signed(each, getattr(each, name)) for each in earning]
             earned = sum(a for a in amounts if a is not None) if sold else 0
             if None not in amounts and abs(earned) <= SUM_MAX:
@@ -261,6 +287,7 @@ def sum_cells(decisions: Decisions, earned: Earned, slope: Slope | Slopes) -> Ce
         return np.where(is_held, exact(known), 0), np.where(is_held, exact(micros), 0)
 
     median, low, high = lost_shares(d.total_ns, d.reference_ns, d.is_error, slope)
+    is_known = d.is_silent | (earned.known > 0)
     own_micros = np.where(d.is_stated, d.stated_micros, 0)
     at_risk = np.maximum(own_micros, 0).astype(np.float64)
     stated, stated_micros = amounts(d.is_stated, own_micros)
@@ -286,7 +313,8 @@ def sum_cells(decisions: Decisions, earned: Earned, slope: Slope | Slopes) -> Ce
         stated_loss_low_micros=stated_loss(low),
         stated_loss_high_micros=stated_loss(high),
         stated_loss_squared=np.where(stated > 0, summed((median * at_risk / MICROS) ** 2), 0.0),
-        matched=exact(earned.matched),
+        known=exact(is_known),
+        kept_ppb=exact(np.where(is_known, np.rint((1 - median) * _PPB), 0)),
         converted=exact(earned.converted),
         margins=margins,
         margin_micros=margin_micros,
@@ -313,29 +341,12 @@ def replace_seconds(stored: Cells, fresh: Cells, seconds_ns: Ints) -> Cells:
     return both.take(order[first])
 
 
-def class_values(window: Earned, stated: Ints) -> tuple[Ints, Floats]:
-    """Return what the value of each class rests on, and its mean, 0 where nothing was earned.
-
-    Args:
-        window: what it earned.
-        stated: how many decisions state a value, which counts where no amount is known.
-    """
-    with np.errstate(divide="ignore", invalid="ignore"):
-        by_margin = window.margin_micros / window.margins * window.rate()
-        by_revenue = window.revenue_micros / window.revenues * window.rate()
-    basis = np.select(
-        [window.margins > 0, window.revenues > 0, stated > 0],
-        [MARGIN, REVENUE, EXPECTED],
-        UNKNOWN,
-    )
-    mean = np.select([basis == MARGIN, basis == REVENUE], [by_margin, by_revenue], 0.0)
-    return basis.astype(np.int64), mean
-
-
 def value_cells(cells: Cells, window: Earned) -> Values:
     """Value each cell by what its class earned in its window, else by what decisions state."""
-    basis, mean = class_values(window, cells.stated)
-    is_held = np.abs(mean * cells.decisions) <= SUM_MAX
+    basis, mean = window.a_sound_one()
+    basis = np.where((basis == UNKNOWN) & (cells.stated > 0), EXPECTED, basis)
+    earned = window.a_decision()[1] * cells.decisions
+    is_held = (np.abs(mean * cells.decisions) <= SUM_MAX) & (np.abs(earned) <= SUM_MAX)
     basis, mean = np.where(is_held, basis, UNKNOWN), np.where(is_held, mean, 0.0)
     # Losing a decision that costs money is no loss; its value stays as it is.
     at_risk = np.maximum(mean, 0.0)
@@ -350,6 +361,14 @@ def value_cells(cells: Cells, window: Earned) -> Values:
             [by_class, stated], [0, cells.decisions - cells.stated], cells.decisions
         ),
         value_micros=np.where(stated, cells.stated_micros, _rounded(mean * cells.decisions)),
+        earned_micros=np.select(
+            [by_class, stated],
+            [
+                _rounded(np.where(is_held, earned, 0.0)),
+                cells.stated_micros - cells.stated_loss_micros,
+            ],
+            0,
+        ),
         loss_micros=loss(cells.lost_share, cells.stated_loss_micros),
         loss_low_micros=loss(cells.lost_share_low, cells.stated_loss_low_micros),
         loss_high_micros=loss(cells.lost_share_high, cells.stated_loss_high_micros),

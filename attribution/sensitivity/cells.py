@@ -6,32 +6,49 @@ latency and in intent, and only inside it was the delay drawn at random.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
+import numpy.typing as npt
 
+from attribution.core.config import AttributionConfig
 from attribution.core.selection import CALIBRATION_ACTION
 from attribution.path.spans import Ints
 from attribution.revenue import earned
+from attribution.sensitivity.registered import Experiment, drawn_arms, sample_ratio
+from attribution.sensitivity.registry import read_experiments
 from attribution.sensitivity.sums import CellSums, cells_from_columns
 from collector.store.connect import Connections
 
+Outcome = Literal["margin", "revenue", "converted"]
+Words = npt.NDArray[Any]  # of text
 _SQL = earned.statement("slope_cells", __file__)
+_CELL = ("region", "cohort", "action", "experiment", "part")
 
 
 @dataclass(frozen=True, slots=True)
 class SlopeCells:
-    """Cells of whole minutes, with what they are of."""
+    """Cells of whole minutes, one row an arm, with what they are of."""
 
     cells: CellSums
     region: tuple[str, ...]
     cohort: tuple[str, ...]
     action: tuple[str, ...]
-    experiment: tuple[str, ...]
+    experiment: tuple[str, ...]  # "" of decisions that are in none
     part: tuple[str, ...]  # channel or offer type, "" where neither was asked for
-    unknown: Ints  # decisions of each cell whose amount is not known; they are in no sum
+    unknown: Ints  # decisions of each row whose amount is not known; they are in no sum
     earning: Ints  # ... that earned something, of a known amount or not
+    # Decisions that claim an experiment or a delay which Millworth did not draw, or of experiments
+    # whose shares do not hold: they are in no sum.
+    not_randomised: int
+    wrong_shares: tuple[str, ...]  # these experiments
+
+    @property
+    def experiments(self) -> tuple[str, ...]:
+        """Return the experiments that the decisions are of."""
+        return tuple(sorted(set(self.experiment) - {""}))
 
     def groups(self, by: str) -> dict[str, CellSums]:
         """Return the cells of each region, cohort, action, channel or offer type, by name."""
@@ -44,11 +61,10 @@ class SlopeCells:
 
 def read_slope_cells(
     store: Connections,
+    config: AttributionConfig,
     from_ns: int,
     to_ns: int,
-    outcome: Literal["converted", "margin", "revenue"],
-    currency: str,
-    rate_days: int = 7,
+    outcome: Outcome,
     *,
     by: str = "",
     experiment: str = "",
@@ -57,31 +73,56 @@ def read_slope_cells(
 
     Args:
         store: to read from.
+        config: in which currency, and what is known of a decision without an outcome.
         from_ns: the start of a minute.
         to_ns: the start of a minute, long enough ago that outcomes have arrived.
         outcome: what is summed as the outcome.
-        currency: amounts in others are converted by dated rates.
-        rate_days: how old a rate may be; without one an amount is unknown.
         by: channel or offer_type, where the cells have to tell those apart.
         experiment: of these decisions alone; by default of all.
     """
+    registered = read_experiments(store)
+    arms = drawn_arms(registered)
     table = store.client().query_arrow(
         _SQL,
         parameters={
-            **earned.parameters(from_ns, outcome, currency, rate_days),
+            **earned.parameters(from_ns, outcome, config),
             "from_ns": from_ns,
             "to_ns": to_ns,
             "by": by,
             "experiment": experiment,
+            "arms": [f"{e}\x1f{arm}" for e, arm in zip(arms.experiment, arms.arm, strict=True)],
+            "delays_ns": list(arms.delay_ns),
+            "firsts": list(arms.first),
+            "ends": list(arms.end),
+            "begin_ns": list(arms.from_ns),
+            "end_ns": list(arms.to_ns),
             # Nobody bought anything in these, however long they took.
             "left_out": [CALIBRATION_ACTION],
         },
     )
-    texts = ("region", "cohort", "action", "experiment", "part")
+    texts = (*_CELL, "arm")
     columns = {name: table[name].to_numpy() for name in table.column_names if name not in texts}
+    words = {name: np.array(table[name].to_pylist(), object) for name in texts}
+    cells = cells_from_columns(columns)
+    wrong = [each.name for each in registered if _is_wrong(each, words, cells)]
+    keep = ~np.isin(words["experiment"], wrong)
+    left_out = columns["not_randomised"].sum() + cells.answers.enrolled[~keep].sum()
     return SlopeCells(
-        cells=cells_from_columns(columns),
-        **{name: tuple(table[name].to_pylist()) for name in texts},
-        unknown=columns["unknown"].astype("int64"),
-        earning=columns["earning"].astype("int64"),
+        cells=cells.take(keep),
+        **{name: tuple(words[name][keep].tolist()) for name in _CELL},
+        unknown=columns["unknown"].astype(np.int64)[keep],
+        earning=columns["earning"].astype(np.int64)[keep],
+        not_randomised=int(left_out),
+        wrong_shares=tuple(sorted(wrong)),
     )
+
+
+def _is_wrong(one: Experiment, words: Mapping[str, Words], cells: CellSums) -> bool:
+    """Return whether an experiment's decisions did not fall into its arms as registered."""
+    own = np.flatnonzero(words["experiment"] == one.name)
+    _, minute = np.unique(cells.minute[own], return_inverse=True)
+    counts = np.zeros((int(minute.max(initial=-1)) + 1, len(one.arms)), np.int64)
+    for at, arm in enumerate(one.arms):
+        rows = words["arm"][own] == arm.name
+        np.add.at(counts[:, at], minute.reshape(-1)[rows], cells.answers.enrolled[own[rows]])
+    return sample_ratio(one.arms, counts).is_wrong

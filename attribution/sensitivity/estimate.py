@@ -1,10 +1,14 @@
 """Pure: what a millisecond of latency does to an outcome, from sums, or why that cannot be said.
 
 Minute x region x cohort cells absorb what moves latency and intent together from outside. Inside a
-cell two instruments move latency: the randomised delay, and the jitter of the back end. Each gives
-a slope of its own; where they disagree nothing is shown. What is shown is 2SLS on both: where both
-hold it is the efficient one, hence uncorrelated with their gap, so that the test costs no coverage
-(Hausman 1978). Errors are clustered by minute. Outcomes are in the caller's unit, latency in ms.
+cell only the delay that Millworth drew is known to be random, so what is shown rests on it alone:
+the outcome's change with the delay over the latency's. Errors are clustered by minute.
+
+A line through the arms gives the mean effect of the delays injected. What the next millisecond does
+differs from it as far as the effect bends; the interval that is shown has both the error of the
+line and what the arms leave open of a bend. Where the arms show one, nothing is shown. The jitter
+of the back end gives a second opinion, which is observational and used for nothing. Outcomes are in
+the caller's unit, latency in ms.
 """
 
 from __future__ import annotations
@@ -17,6 +21,16 @@ from statistics import NormalDist
 import numpy as np
 
 from attribution.path.spans import Ints
+from attribution.sensitivity.arms import (
+    Bend,
+    LostOutcomes,
+    bend_of,
+    failing,
+    latencies_ms,
+    left_open,
+    lost_outcomes,
+)
+from attribution.sensitivity.clusters import clustered, left_out, spread, student_quantile
 from attribution.sensitivity.sums import BACKEND, INJECTED, LATENCY, OUTCOME, CellSums, Floats
 
 _UNIT = np.eye(4)
@@ -28,6 +42,8 @@ _ROUNDING = 1e-9
 POOLED_MINUTES_MIN = 10
 # Nobody has as many, and `slope_models` has room for it.
 _NEEDED_MAX = 10**15
+# A millisecond that was injected and moves the latency by less, or by more, was not just waited.
+_REACH_MIN, _REACH_MAX = 0.5, 2.0
 
 
 class Status(StrEnum):
@@ -36,7 +52,9 @@ class Status(StrEnum):
     IDENTIFIED = "identified"
     NOT_YET = "not yet identified"
     UNCONFIRMED = "not confirmed by a randomised delay"
-    DISAGREE = "the instruments disagree"
+    NOT_APPLIED = "the delay does not reach the latency"
+    NOT_LINEAR = "the arms disagree with a line"
+    LOST = "outcomes are lost more often when slow"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +68,6 @@ class Demands:
     minutes_min: int = 30
     # Above it the t-ratio of an instrument is not distorted (Lee et al., AER 2022).
     first_stage_f_min: float = 104.7
-    # A randomised delay that could not see a gap this large, in errors allowed, confirms nothing.
-    gap_se_ratio_max: float = 4.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,107 +87,126 @@ class SlopeEstimate:
 
     status: Status
     reason: str
-    estimate: float | None  # change of the outcome per ms
+    estimate: float | None  # change of the outcome by the next ms
     low: float | None
     high: float | None
     n: int
     minutes: int
     mean_outcome: float
     basis: str
-    backend: Instrument | None  # None where it does not vary inside cells of enough minutes
-    injection: Instrument | None
+    injection: Instrument | None  # the line through the arms; None where no delay varies
+    next_ms: Instrument | None  # with what the arms leave open: what is shown, once it may be
+    delay_max_ms: float
+    # Mean latency without the delay less its standard deviation, and with the longest delay more
+    # that: between them the effect was measured. None where there are no arms.
+    latencies_ms: tuple[float, float] | None
+    bend: Bend | None  # how the effect changes with the delay; None of one arm
+    backend: Instrument | None  # second opinion, observational
     gap: float | None  # backend less injection
     gap_se: float | None
+    lost: LostOutcomes | None  # None where every outcome is known
     decisions_needed: int | None  # further ones; None where more of the same would not help
 
 
 @dataclass(frozen=True, slots=True)
 class _Fit:
-    shown: Instrument
-    influence: Floats  # of each minute on the estimate, as `_left_out` has it
-    minutes: int  # that it is spread over, as `_spread` counts them
+    line: Instrument
+    influence: Floats  # of each minute on the estimate, as `left_out` has it
+    minutes: int  # that it is spread over, as `spread` counts them
+    reach: float  # by how much the latency moves with the instrument
 
     @property
     def is_exact(self) -> bool:
-        """Return whether its error is that of digits: the data leave nothing to be told from."""
-        return self.shown.se <= _ROUNDING * abs(self.shown.estimate)
+        """Return whether its error is that of digits: the data leave nothing to learn from."""
+        return self.line.se <= _ROUNDING * abs(self.line.estimate)
 
 
 @dataclass(frozen=True, slots=True)
 class _Fits:
     """What each instrument says; None where it says nothing."""
 
-    delayed_minutes: int  # as `_spread` counts them
+    delayed_minutes: int  # as `spread` counts them
     injection: _Fit | None = None
     backend: _Fit | None = None
-    both: _Fit | None = None
 
     @property
-    def shown(self) -> _Fit | None:
-        """Return what is shown once it may be: an injected delay has to be seen by itself."""
-        return self.both or self.injection
-
-    @property
-    def gap(self) -> tuple[float, float, int] | None:
-        """Return backend less injection, its error, and how many minutes that rests on."""
+    def gap(self) -> tuple[float, float] | None:
+        """Return backend less injection, and its error."""
         if self.backend is None or self.injection is None:
             return None
         return (
-            self.backend.shown.estimate - self.injection.shown.estimate,
-            _clustered(self.backend.influence - self.injection.influence),
-            min(self.backend.minutes, self.injection.minutes),
+            self.backend.line.estimate - self.injection.line.estimate,
+            clustered(self.backend.influence - self.injection.influence),
         )
 
 
-def estimate_slope(cells: CellSums, basis: str, demands: Demands) -> SlopeEstimate:
+def estimate_slope(rows: CellSums, basis: str, demands: Demands) -> SlopeEstimate:
     """Return the slope of the outcome on latency, or why there is none.
 
     Args:
-        cells: of one population, whole minutes.
+        rows: of one population, whole minutes; one row an arm, or the tests of the arms are left
+            out and the bend is all that it may be.
         basis: what the outcome is and where it comes from; printed beside the figure.
         demands: what has to hold.
     """
+    cells = rows.cells()
     n, minutes = int(cells.n.sum()), len(np.unique(cells.minute))
     mean, fits = _mean_outcome(cells), _fits(cells, demands.level, demands.minutes_min)
-    backend, injection, shown, gap = fits.backend, fits.injection, fits.shown, fits.gap
-    status, reason, needed = _judge(fits, n, minutes, mean, demands)
-    is_shown = status is Status.IDENTIFIED and shown is not None
+    bend, lost = bend_of(rows, demands.level), lost_outcomes(rows)
+    next_ms = None
+    if fits.injection is not None:
+        next_ms = _next_ms(fits.injection, left_open(rows), demands.level)
+    against = _against(rows, bend, lost, fits, mean)
+    status, reason, needed = _judge(fits, n, minutes, mean, demands, against)
+    shown = next_ms if status is Status.IDENTIFIED else None
+    gap = fits.gap
     return SlopeEstimate(
         status=status,
         reason=reason,
-        estimate=shown.shown.estimate if shown and is_shown else None,
-        low=shown.shown.low if shown and is_shown else None,
-        high=shown.shown.high if shown and is_shown else None,
+        estimate=shown.estimate if shown else None,
+        low=shown.low if shown else None,
+        high=shown.high if shown else None,
         n=n,
         minutes=minutes,
         mean_outcome=mean,
         basis=basis,
-        backend=backend.shown if backend else None,
-        injection=injection.shown if injection else None,
+        injection=fits.injection.line if fits.injection else None,
+        next_ms=next_ms,
+        delay_max_ms=_delay_max_ms(rows),
+        latencies_ms=latencies_ms(rows),
+        bend=bend,
+        backend=fits.backend.line if fits.backend else None,
         gap=gap[0] if gap else None,
         gap_se=gap[1] if gap else None,
+        lost=lost,
         decisions_needed=needed,
     )
 
 
-def relative_slope(cells: CellSums, level: float = 0.95) -> Instrument | None:
-    """Return the slope by both instruments as a share of the mean outcome, for pooling.
+def relative_slope(rows: CellSums, level: float = 0.95) -> Instrument | None:
+    """Return the line through the arms as a share of the mean outcome, for pooling.
 
-    Little is demanded of it: pooling is for what is weak by itself. None where an instrument is
-    missing, or spread over fewer than POOLED_MINUTES_MIN, or nothing was earned. The mean's own
-    error is left out: the slope's is some hundred times larger, relative to what each estimates.
+    Little is demanded of it: pooling is for what is weak by itself. None where no delay varies, or
+    over fewer than POOLED_MINUTES_MIN, or nothing was earned. The mean's own error is left out: the
+    slope's is some hundred times larger, relative to what each estimates. What the arms leave open
+    (`arms.left_open`) is left out too: it is alike in all groups, and no mean of them takes it off.
     """
-    mean, both = _mean_outcome(cells), _fits(cells, level, POOLED_MINUTES_MIN).both
-    if both is None or both.minutes < POOLED_MINUTES_MIN or both.is_exact or not mean:
+    cells = rows.cells()
+    mean, injection = _mean_outcome(cells), _fits(cells, level, POOLED_MINUTES_MIN).injection
+    if injection is None or injection.minutes < POOLED_MINUTES_MIN or injection.is_exact:
         return None
-    low, high = sorted((both.shown.low / mean, both.shown.high / mean))
-    return Instrument(
-        both.shown.estimate / mean, both.shown.se / abs(mean), low, high, both.shown.first_stage_f
-    )
+    return relative(injection.line, mean) if mean else None
 
 
-def naive_slope(cells: CellSums, level: float = 0.95) -> Instrument:
+def relative(found: Instrument, mean: float) -> Instrument:
+    """Return a slope as a share of the mean outcome, which is not 0."""
+    low, high = sorted((found.low / mean, found.high / mean))
+    return Instrument(found.estimate / mean, found.se / abs(mean), low, high, found.first_stage_f)
+
+
+def naive_slope(rows: CellSums, level: float = 0.95) -> Instrument:
     """Return the slope of plain regression over all decisions: correlation, not cause."""
+    cells = rows.cells()
     n = float(cells.n.sum())
     mean = cells.sums.sum(axis=0) / n
     # Deviations from the mean of all, so that each cell's products hold what it adds to the whole.
@@ -181,7 +216,7 @@ def naive_slope(cells: CellSums, level: float = 0.95) -> Instrument:
         - mean[:, None] * cells.sums[:, None, :]
         + cells.n[:, None, None] * np.outer(mean, mean)
     )
-    return _fit(own, _minute_codes(cells.minute), _UNIT[LATENCY], level).shown
+    return _fit(own, _minute_codes(cells.minute), _UNIT[LATENCY], level).line
 
 
 def power_decisions(
@@ -195,56 +230,36 @@ def power_decisions(
     return _multiplier(level) ** 2 * variance_outcome / (effect**2 * variance_instrument)
 
 
-def student_quantile(probability: float, freedom: int) -> float:
-    """Return a quantile of Student's t (Cornish-Fisher; Abramowitz & Stegun 26.7.5).
-
-    Good to four digits from ten degrees of freedom on, which `minutes_min` is above; to 3 % from
-    two on, and a quarter short with one.
-    """
-    z = NormalDist().inv_cdf(probability)
-    return (
-        z
-        + (z**3 + z) / (4 * freedom)
-        + (5 * z**5 + 16 * z**3 + 3 * z) / (96 * freedom**2)
-        + (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / (384 * freedom**3)
-    )
-
-
 def _fits(cells: CellSums, level: float, minutes_min: int) -> _Fits:
     """Return what each instrument says; one that does not vary inside cells says nothing.
 
-    Nor does the jitter of a few minutes: with so few clusters no gap to the injection is seen, and
-    what both say together would be what those minutes do.
+    Nor does the jitter of a few minutes: with so few clusters no gap to the injection is seen.
     """
     own, minute = cells.within(), _minute_codes(cells.minute)
     total = own.sum(axis=0)
     scale = np.diagonal(cells.products.sum(axis=0))
     varies = np.diagonal(total) > _ROUNDING * np.maximum(scale, 1e-300)
-    delayed = _spread(minute, own[:, INJECTED, INJECTED]) if varies[INJECTED] else 0
+    delayed = spread(minute, own[:, INJECTED, INJECTED]) if varies[INJECTED] else 0
     if not (varies[LATENCY] and varies[OUTCOME]):
         return _Fits(delayed)
-    injection = backend = both = None
+    injection = backend = None
     jitter = _UNIT[BACKEND].copy()
     if varies[INJECTED]:
-        injection = _told(own, minute, _UNIT[INJECTED], level)
+        injection = _with_error(own, minute, _UNIT[INJECTED], level)
         # Wherever the delay was charged to, the jitter is what it does not explain.
         jitter[INJECTED] = -total[BACKEND, INJECTED] / total[INJECTED, INJECTED]
     left = float(jitter @ total @ jitter)
     if varies[BACKEND] and left > _ROUNDING * total[BACKEND, BACKEND]:
-        backend = _told(own, minute, jitter, level, minutes_min)
-    if injection and backend:
-        pair = np.stack([jitter, _UNIT[INJECTED]])
-        first_stage = np.linalg.solve(pair @ total @ pair.T, pair @ total @ _UNIT[LATENCY])
-        both = _told(own, minute, first_stage @ pair, level)
-    return _Fits(delayed, injection, backend, both)
+        backend = _with_error(own, minute, jitter, level, minutes_min)
+    return _Fits(delayed, injection, backend)
 
 
-def _told(
+def _with_error(
     own: Floats, minute: Ints, instrument: Floats, level: float, minutes_min: int = 2
 ) -> _Fit | None:
     """Return the same, None where it has no error, as one minute alone has none."""
     fit = _fit(own, minute, instrument, level)
-    return fit if fit.minutes >= minutes_min and math.isfinite(fit.shown.se) else None
+    return fit if fit.minutes >= minutes_min and math.isfinite(fit.line.se) else None
 
 
 def _fit(own: Floats, minute: Ints, instrument: Floats, level: float) -> _Fit:
@@ -257,16 +272,16 @@ def _fit(own: Floats, minute: Ints, instrument: Floats, level: float) -> _Fit:
     """
     moved = np.einsum("cab,a->cb", own, instrument)
     total, strength = moved.sum(axis=0), moved @ instrument
-    # Without anything to divide by there is no error: NaN or infinite, which `_told` finds.
+    # Without anything to divide by there is no error: NaN or infinite, which `_with_error` finds.
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         slope = float(total[OUTCOME] / total[LATENCY])
         scores = moved @ (_UNIT[OUTCOME] - slope * _UNIT[LATENCY])
-        influence = _left_out(minute, scores, moved[:, LATENCY])
-        se = _clustered(influence)
+        influence = left_out(minute, scores, moved[:, LATENCY])
+        se = clustered(influence)
         first = float(total[LATENCY] / strength.sum())
         residuals = moved @ (_UNIT[LATENCY] - first * instrument)
-        first_se = _clustered(_left_out(minute, residuals, strength))
-    minutes = _spread(minute, strength)
+        first_se = clustered(left_out(minute, residuals, strength))
+    minutes = spread(minute, strength)
     reach = student_quantile(0.5 + level / 2, max(minutes - 1, 1)) * se
     # Where latency follows the instrument to the last digit, it is as strong as digits can tell.
     first_se = max(first_se, _ROUNDING * abs(first))
@@ -280,18 +295,49 @@ def _fit(own: Floats, minute: Ints, instrument: Floats, level: float) -> _Fit:
         ),
         influence,
         minutes,
+        first,
     )
 
 
+def _next_ms(fit: _Fit, open_share: float, level: float) -> Instrument:
+    """Return the slope where the line through the arms begins, with what the arms leave open."""
+    line = fit.line
+    se = math.hypot(line.se, open_share * line.estimate)
+    reach = student_quantile(0.5 + level / 2, max(fit.minutes - 1, 1)) * se
+    return Instrument(
+        line.estimate, se, line.estimate - reach, line.estimate + reach, line.first_stage_f
+    )
+
+
+def _against(
+    rows: CellSums, bend: Bend | None, lost: LostOutcomes | None, fits: _Fits, mean: float
+) -> tuple[Status, str] | None:
+    """Return what in the arms themselves says that no figure may rest on them."""
+    if lost is not None and lost.reason:
+        return Status.LOST, lost.reason
+    if bend is not None and bend.is_seen:
+        return Status.NOT_LINEAR, bend.reason
+    if fits.injection is None or not mean:
+        return None
+    injection = fits.injection
+    reason = failing(rows, injection.line.estimate * injection.reach / mean)
+    return (Status.NOT_LINEAR, reason) if reason else None
+
+
 def _judge(
-    fits: _Fits, n: int, minutes: int, mean: float, demands: Demands
+    fits: _Fits,
+    n: int,
+    minutes: int,
+    mean: float,
+    demands: Demands,
+    against: tuple[Status, str] | None,
 ) -> tuple[Status, str, int | None]:
     """Return status, reason and how many more decisions are needed.
 
     Precision is judged by the error alone, never by the estimate: to show what is significant would
     show what is exaggerated.
     """
-    delayed, injection, shown, gap = fits.delayed_minutes, fits.injection, fits.shown, fits.gap
+    delayed, injection = fits.delayed_minutes, fits.injection
     if not delayed:
         return Status.UNCONFIRMED, "no delay was injected at random in this window", None
     if delayed < demands.minutes_min:
@@ -303,31 +349,40 @@ def _judge(
         return Status.NOT_YET, reason, more
     if mean == 0:
         return Status.NOT_YET, "no decision earned anything in this window", None
-    if injection is None or shown is None or shown.is_exact:
+    if injection is None or injection.is_exact:
         reason = "latency or the outcome does not vary, or follows the other to the last digit"
         return Status.NOT_YET, reason, None
-    if gap is not None:
-        reach = student_quantile(0.5 + demands.level / 2, gap[2] - 1) * gap[1]
-        if abs(gap[0]) > reach:
-            reason = f"backend less injection is {gap[0]:.3g} per ms, chance reaches {reach:.3g}"
-            return Status.DISAGREE, reason, None
-    if injection.shown.first_stage_f < demands.first_stage_f_min:
-        ratio = demands.first_stage_f_min / max(injection.shown.first_stage_f, 1e-9)
+    if against is not None:
+        return (*against, None)
+    if injection.line.first_stage_f < demands.first_stage_f_min:
+        ratio = demands.first_stage_f_min / max(injection.line.first_stage_f, 1e-9)
         more = _at_most(n * (ratio - 1))
         reason = f"the delay hardly moves latency; {more:,} more decisions needed"
         return Status.NOT_YET, reason, more
+    if not _REACH_MIN <= injection.reach <= _REACH_MAX:
+        reason = (
+            f"1 ms of delay moves the latency by {injection.reach:.2f} ms, where "
+            f"{_REACH_MIN:g} to {_REACH_MAX:g} is a delay that was waited"
+        )
+        return Status.NOT_APPLIED, reason, None
     allowed = demands.relative_per_ms * abs(mean) / _multiplier(demands.level)
-    ratio = (shown.shown.se / allowed) ** 2
-    if gap is not None:
-        ratio = max(ratio, (gap[1] / (demands.gap_se_ratio_max * allowed)) ** 2)
+    ratio = (injection.line.se / allowed) ** 2
     if ratio > 1:
         more = _at_most(n * (ratio - 1))
         return Status.NOT_YET, f"not yet identified, {more:,} more decisions needed", more
-    return Status.IDENTIFIED, "precise enough, and the instruments agree", 0
+    return Status.IDENTIFIED, "precise enough, by delays drawn at random alone", 0
 
 
 def _at_most(decisions: float) -> int:
     return max(math.ceil(min(decisions, _NEEDED_MAX)), 1)
+
+
+def _delay_max_ms(rows: CellSums) -> float:
+    if rows.has_arms:
+        return float(rows.answers.delay_ms.max(initial=0.0))
+    # Of whole cells the longest is not known; the mean delay of those that were delayed is less.
+    total = float(rows.sums[:, INJECTED].sum())
+    return float(rows.products[:, INJECTED, INJECTED].sum()) / total if total else 0.0
 
 
 def _mean_outcome(cells: CellSums) -> float:
@@ -340,33 +395,6 @@ def _mean_outcome(cells: CellSums) -> float:
 
 def _multiplier(level: float) -> float:
     return NormalDist().inv_cdf(0.5 + level / 2) + NormalDist().inv_cdf(_POWER)
-
-
-def _spread(minute: Ints, strength: Floats) -> int:
-    """Return over how many minutes of equal weight an instrument is spread.
-
-    The effective number of clusters (Carter, Schnepel & Steigerwald 2017): a minute with next to no
-    delayed decision is next to no minute.
-    """
-    each = np.bincount(minute, weights=strength)
-    squares = float(each @ each)
-    return round(float(each.sum()) ** 2 / squares) if squares else 0
-
-
-def _left_out(minute: Ints, scores: Floats, weights: Floats) -> Floats:
-    """Return how far each minute moves the slope: what leaving it out would change.
-
-    The jackknife, since the plain sandwich is too narrow where a few minutes hold much of the
-    data (MacKinnon, Nielsen & Webb 2023).
-    """
-    own = np.bincount(minute, weights=weights)
-    moved: Floats = np.bincount(minute, weights=scores) / (own.sum() - own)
-    return moved
-
-
-def _clustered(influence: Floats) -> float:
-    clusters = len(influence)
-    return math.sqrt((clusters - 1) / clusters * float(influence @ influence))
 
 
 def _minute_codes(minute: Ints) -> Ints:

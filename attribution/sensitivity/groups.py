@@ -6,6 +6,7 @@ With fewer, a group has its own slope once that is identified, and until then th
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -13,6 +14,7 @@ import numpy as np
 
 from attribution.core.slo import Z90
 from attribution.revenue.loss import Slope
+from attribution.sensitivity.arms import left_open
 from attribution.sensitivity.estimate import (
     Demands,
     Instrument,
@@ -106,7 +108,7 @@ def _drawn(
 ) -> GroupSlope:
     estimate, error, weight = pooled
     median = -estimate / NS_PER_MS
-    reach = Z90 * error / NS_PER_MS
+    reach = Z90 * math.hypot(error, left_open(cells) * estimate) / NS_PER_MS
     return GroupSlope(
         version=version,
         dimension=dimension,
@@ -137,7 +139,8 @@ def _few(
     used, weight = all_of_them, 1.0
     basis = f"the slope of all; its own: {told.reason}"
     if told.status is Status.IDENTIFIED and own is not None and own.estimate < 0:
-        median, reach = -own.estimate / NS_PER_MS, Z90 * own.se / NS_PER_MS
+        median = -own.estimate / NS_PER_MS
+        reach = Z90 * math.hypot(own.se, left_open(cells) * own.estimate) / NS_PER_MS
         used, weight = Slope(median, max(median - reach, 0.0), median + reach), 0.0
         basis = f"its own {told.n:,} decisions"
     return GroupSlope(

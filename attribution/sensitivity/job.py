@@ -5,11 +5,10 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import astuple, dataclass, fields, replace
-from typing import Literal
 
 from attribution.core.config import AttributionConfig
 from attribution.revenue import earned
-from attribution.sensitivity.cells import SlopeCells, read_slope_cells
+from attribution.sensitivity.cells import Outcome, SlopeCells, read_slope_cells
 from attribution.sensitivity.estimate import Demands, estimate_slope
 from attribution.sensitivity.groups import DIMENSIONS, GroupSlope, group_slopes
 from attribution.sensitivity.versions import (
@@ -27,7 +26,7 @@ from collector.store.connect import Connections
 _SQL = sql("slope_models", __file__)
 _GROUPS_SQL = sql("slope_groups", __file__)
 _COLUMNS = [field.name for field in fields(SlopeModel)]
-_OUTCOMES: Sequence[Literal["margin", "revenue", "converted"]] = ("margin", "revenue", "converted")
+_OUTCOMES: Sequence[Outcome] = ("margin", "revenue", "converted")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +54,8 @@ class SlopeJob:
         estimate = estimate_slope(found.cells, basis, demands_of(config))
         fresh = replace(
             model_of(estimate, config.slope, outcome, (from_ns, to_ns)),
+            not_randomised=found.not_randomised,
+            experiments=list(found.experiments),
             config_hash=config_hash(config),
         )
         last = read_book(self._store, config).last
@@ -96,18 +97,11 @@ def best_cells(
     *,
     by: str = "",
     experiment: str = "",
-) -> tuple[Literal["margin", "revenue", "converted"], SlopeCells]:
+) -> tuple[Outcome, SlopeCells]:
     """Return the sums of the best outcome that is known of nearly all decisions that earned."""
     for outcome in _OUTCOMES:
         found = read_slope_cells(
-            store,
-            from_ns,
-            to_ns,
-            outcome,
-            config.currency,
-            config.rate_days_max,
-            by=by,
-            experiment=experiment,
+            store, config, from_ns, to_ns, outcome, by=by, experiment=experiment
         )
         has_earned = bool(found.cells.sums[:, 0].any())
         if has_earned and earned.is_known(int(found.unknown.sum()), int(found.earning.sum())):
@@ -136,7 +130,8 @@ def read_groups(store: Connections, version: int, dimension: str) -> dict[str, G
 
 def config_hash(config: AttributionConfig) -> str:
     """Return what names the settings that a slope is estimated under."""
-    told = config.model_dump_json(
+    used = config.model_dump_json(
         include={"slope", "slope_window_days", "outcome_delay_s", "currency"}
     )
-    return hashlib.sha256(told.encode()).hexdigest()
+    complete = config.outcomes.model_dump_json(include={"complete", "complete_by_channel"})
+    return hashlib.sha256(f"{used}{complete}".encode()).hexdigest()

@@ -1,14 +1,16 @@
 """Pure: versions of the slope: what an estimate says, what is used, and from when on.
 
 A version whose estimate is identified is used; one that is not falls back to the prior and says
-what is missing. Each is in force from its instant on: the dollars of a second follow from the
-version of that second, whenever they are computed.
+what is missing. Where an experiment of one's own contradicts the prior, neither is used: what
+lateness costs is unknown until the experiment is precise enough. Each version is in force from its
+instant on: the dollars of a second follow from the version of that second, whenever they are
+computed.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -17,15 +19,17 @@ from attribution.core.config import SlopePrior
 from attribution.core.slo import Z90, Z95
 from attribution.path.spans import Ints
 from attribution.revenue.loss import Slope, Slopes, slope_of
-from attribution.sensitivity.estimate import Instrument, SlopeEstimate, Status
+from attribution.sensitivity.estimate import Instrument, SlopeEstimate, Status, relative
 from collector.core.clock import NS_PER_MS
 
-ESTIMATE, PRIOR = "estimate", "prior"
+ESTIMATE, PRIOR, UNKNOWN = "estimate", "prior", "unknown"
 # An estimate has a 95 % interval; what is used are the 5 % and the 95 % quantile.
 _TO_90 = Z90 / Z95
 # A version that moves the median by less than this share of its interval is no news.
 _NEWS = 0.25
 _NEEDED_NEWS = 0.1
+# These say nothing of the effect, neither for the prior nor against it.
+_UNUSABLE = (Status.UNCONFIRMED, Status.NOT_APPLIED, Status.LOST)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +56,17 @@ class SlopeModel:
     backend_se: float | None
     injection_per_ms: float | None
     injection_se: float | None
+    delay_max_ns: int  # the longest delay of an arm
+    latency_low_ns: int  # between these two latencies the effect was measured; 0 where none was
+    latency_high_ns: int
+    not_randomised: int  # decisions whose delay Millworth did not draw: in no figure
+    experiments: list[str]  # that it rests on
     config_hash: str
 
     @property
     def slope(self) -> Slope:
-        """Return what the dollars are computed with."""
-        return Slope(self.median_per_ns, self.low_per_ns, self.high_per_ns)
+        """Return what the dollars are computed with: no loss is below 0."""
+        return _no_gain(Slope(self.median_per_ns, self.low_per_ns, self.high_per_ns))
 
 
 def model_of(
@@ -67,23 +76,13 @@ def model_of(
 
     Args:
         estimate: of the change of the outcome per ms.
-        prior: used where the estimate is not identified, or says that latency earns money.
+        prior: used where the estimate is not identified, and nothing speaks against it.
         outcome: what was estimated on.
         window: of the data, in ns.
     """
-    used, source, reason = slope_of(prior), PRIOR, estimate.reason
     mean = estimate.mean_outcome
-    if estimate.status is Status.IDENTIFIED and estimate.estimate is not None and mean > 0:
-        assert estimate.low is not None
-        assert estimate.high is not None
-        median = _per_ns(estimate.estimate, mean)
-        if median > 0:
-            # What loses least is the high end of the estimate, which is negative.
-            low = median - (median - _per_ns(estimate.high, mean)) * _TO_90
-            high = median + (_per_ns(estimate.low, mean) - median) * _TO_90
-            used, source = Slope(median, max(low, 0.0), high), ESTIMATE
-        else:
-            reason = "the estimate says that slower decisions earn more; the prior is used"
+    used, source, reason = _used(estimate, prior, mean)
+    low_ms, high_ms = estimate.latencies_ms or (0.0, 0.0)
     return SlopeModel(
         version=0,
         effective_ns=0,
@@ -105,8 +104,55 @@ def model_of(
         backend_se=_relative_se(estimate.backend, mean),
         injection_per_ms=_relative(estimate.injection, mean),
         injection_se=_relative_se(estimate.injection, mean),
+        delay_max_ns=round(estimate.delay_max_ms * NS_PER_MS),
+        latency_low_ns=max(round(low_ms * NS_PER_MS), 0),
+        latency_high_ns=max(round(high_ms * NS_PER_MS), 0),
+        not_randomised=0,
+        experiments=[],
         config_hash="",
     )
+
+
+def _used(estimate: SlopeEstimate, prior: SlopePrior, mean: float) -> tuple[Slope, str, str]:
+    """Return the slope that is used, with its source and the reason."""
+    fallback = slope_of(prior)
+    if estimate.next_ms is None or mean <= 0 or estimate.status in _UNUSABLE:
+        return fallback, PRIOR, estimate.reason
+    own, low, high = own_slope(estimate), *_ends(estimate)[1:]
+    told = f"{_per_100ms(low)} to {_per_100ms(high)} of the value per 100 ms"
+    if high <= 0:
+        return own, UNKNOWN, f"slower decisions earn more, {told}: find out why before it is used"
+    if estimate.status is Status.IDENTIFIED:
+        return own, ESTIMATE, estimate.reason
+    if not low <= fallback.median <= high:
+        reason = (
+            f"{estimate.reason}; your own experiment says {told}, which the prior of "
+            f"{_per_100ms(float(fallback.median))} contradicts: it is not used"
+        )
+        return own, UNKNOWN, reason
+    return fallback, PRIOR, estimate.reason
+
+
+def own_slope(estimate: SlopeEstimate) -> Slope:
+    """Return what an estimate says, shown or not: its low end below 0 where a wait may earn money.
+
+    Of one with `next_ms`, and a mean outcome above 0.
+    """
+    median, low, high = _ends(estimate)
+    return Slope(median, median + (low - median) * _TO_90, median + (high - median) * _TO_90)
+
+
+def _ends(estimate: SlopeEstimate) -> tuple[float, float, float]:
+    """Return the relative loss per ns, and the ends of its 95 % interval."""
+    assert estimate.next_ms is not None
+    found = relative(estimate.next_ms, estimate.mean_outcome)
+    # What loses least is the high end of the estimate, which is negative.
+    return -found.estimate / NS_PER_MS, -found.high / NS_PER_MS, -found.low / NS_PER_MS
+
+
+def _per_100ms(per_ns: float) -> str:
+    """Return in words which share of the value another 100 ms lose."""
+    return f"{-math.expm1(-per_ns * 100 * NS_PER_MS):.3%}"
 
 
 def is_news(fresh: SlopeModel, last: SlopeModel | None) -> bool:
@@ -115,7 +161,7 @@ def is_news(fresh: SlopeModel, last: SlopeModel | None) -> bool:
         return True
     if fresh.config_hash != last.config_hash or fresh.outcome != last.outcome:
         return True
-    if fresh.source == PRIOR and _differ(fresh.decisions_needed, last.decisions_needed):
+    if fresh.source != ESTIMATE and _differ(fresh.decisions_needed, last.decisions_needed):
         return True
     width = last.high_per_ns - last.low_per_ns
     moved = abs(fresh.median_per_ns - last.median_per_ns)
@@ -144,8 +190,8 @@ class SlopeBook:
 
     def __init__(self, models: Sequence[SlopeModel], prior: SlopePrior) -> None:
         self._models = sorted(models, key=lambda model: (model.effective_ns, model.version))
-        before = slope_of(prior)
-        used = [before, *(m.slope if m.source == ESTIMATE else before for m in self._models)]
+        self._prior = slope_of(prior)
+        used = [self._prior, *(_BY_SOURCE[m.source](m, self._prior) for m in self._models)]
         self._instants = np.array([model.effective_ns for model in self._models], np.int64)
         self._sources = [PRIOR, *(model.source for model in self._models)]
         self._columns = np.array([(each.median, each.low, each.high) for each in used])
@@ -165,29 +211,46 @@ class SlopeBook:
         return Slope(*self._columns[self._at(np.array([instant_ns]))[0]].tolist())
 
     def signed(self, instant_ns: int) -> Slope:
-        """Return the slope at an instant with its 5 % quantile as it was estimated.
+        """Return the slope at an instant as it was estimated, where a wait may earn money.
 
-        What dollars are computed with has none below 0. How likely it is that a wait costs nothing
-        is in that part, which is as far below the median as the 95 % quantile is above it.
+        What dollars are computed with has no end below 0. How likely it is that a wait costs
+        nothing is in that part.
         """
-        used = self.slope(instant_ns)
-        if used.low > 0 or self.in_force(instant_ns) is None:
-            return used
-        return replace(used, low=2 * used.median - used.high)
+        model = self.in_force(instant_ns)
+        if model is None:
+            return self.slope(instant_ns)
+        return Slope(model.median_per_ns, model.low_per_ns, model.high_per_ns)
+
+    def cautious(self, instant_ns: int) -> float:
+        """Return the largest loss per ns that an instant leaves possible: what a delay may cost."""
+        place = int(self._at(np.array([instant_ns]))[0])
+        high = float(self._columns[place][2])
+        if self._sources[place] != UNKNOWN:
+            return high
+        return max(float(self._prior.high), self._models[place - 1].high_per_ns)
 
     def in_force(self, instant_ns: int) -> SlopeModel | None:
-        """Return the estimate that is used at an instant, None where that is the prior."""
+        """Return the estimate that is used at an instant, None where there is none."""
         place = int(self._at(np.array([instant_ns]))[0])
-        return None if self._sources[place] == PRIOR else self._models[place - 1]
+        return self._models[place - 1] if self._sources[place] == ESTIMATE else None
 
-    def told(self, instant_ns: int, prior_basis: str) -> str:
+    def refusal(self, instant_ns: int) -> str:
+        """Return why what lateness costs is unknown at an instant, "" where it is not."""
+        place = int(self._at(np.array([instant_ns]))[0])
+        return self._models[place - 1].reason if self._sources[place] == UNKNOWN else ""
+
+    def basis(self, instant_ns: int, prior_basis: str) -> str:
         """Return in words what the dollars of an instant rest on."""
+        refusal = self.refusal(instant_ns)
+        if refusal:
+            return f"unknown, lateness is in no figure: {refusal}"
         model = self.in_force(instant_ns)
         if model is None:
             return prior_basis
         return (
             f"slope version {model.version}, estimated on the {model.outcome} of "
-            f"{model.decisions:,} decisions of your own"
+            f"{model.decisions:,} decisions of your own, delayed at random by up to "
+            f"{model.delay_max_ns / NS_PER_MS:g} ms"
         )
 
     def sources(self, instants_ns: Ints) -> list[str]:
@@ -199,9 +262,16 @@ class SlopeBook:
         return np.searchsorted(self._instants, instants_ns, side="right")
 
 
-def _per_ns(change_per_ms: float, mean: float) -> float:
-    """Return the relative loss per ns of a change per ms; a loss is positive."""
-    return -change_per_ms / mean / NS_PER_MS
+def _no_gain(slope: Slope) -> Slope:
+    return Slope(*(max(each, 0.0) for each in (slope.median, slope.low, slope.high)))
+
+
+# What an unknown slope makes of lateness is nothing, and `sources` says so.
+_BY_SOURCE: Mapping[str, Callable[[SlopeModel, Slope], Slope]] = {
+    ESTIMATE: lambda model, _: model.slope,
+    PRIOR: lambda _, prior: prior,
+    UNKNOWN: lambda _, __: Slope(0.0, 0.0, 0.0),
+}
 
 
 def _relative(instrument: Instrument | None, mean: float) -> float | None:

@@ -12,7 +12,7 @@ from attribution.vram.ranking import CurvePoint, Weight, Worth
 
 Document: TypeAlias = dict[str, Any]
 
-FORMAT = 3
+FORMAT = 4
 # Digits that are told: a figure with an interval of a factor of two has no more.
 _DIGITS = 6
 # What says when and under which number, not what.
@@ -72,11 +72,11 @@ def differences(before: Document, after: Document) -> list[Document]:
     """
     figures = {
         "group": [
-            {each["name"]: each["marginal_usd_per_ms_year"]["median"] for each in told["groups"]}
+            {each["name"]: each["marginal_usd_per_ms_hour"]["median"] for each in told["groups"]}
             for told in (before, after)
         ],
         "segment": [
-            {each["segment"]: each["gain_usd_per_year"] for each in told["weights"]}
+            {each["segment"]: each["gain_usd_per_hour"] for each in told["weights"]}
             for told in (before, after)
         ],
         "lineage": [before["lineage"], after["lineage"]],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,12 +21,15 @@ from attribution.revenue.loss import (
     REVENUE,
     UNKNOWN,
     Earned,
-    class_values,
 )
 from collector.core.clock import NS_PER_S
+from collector.core.config import OutcomesConfig
 from collector.store.connect import Connections
 
 _SQL = earned.statement("group_values", __file__)
+# Fewer decisions contradict nothing, and so does a smaller share of outcomes.
+_JUDGED_MIN = 100
+_CONTRADICTING = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +40,16 @@ class GroupValue:
     region: str
     name: str
     selected: int  # decisions that a question is about
-    value_usd: float  # of one, at the reference latency; NaN is unknown
+    decisions: int  # of the value window, those among them
+    first_ns: int  # when they began
+    last_ns: int
+    known: int  # ... of which it is known what they earned
+    earned_usd: float  # by these, an unknown amount being the mean of the known ones
+    value_usd: float  # of one, failed ones among them; NaN is unknown
     basis: str
-    error: float  # relative, of the value times their number: few large sales say little
+    error: float  # relative, of the value: few large sales say little
+    told: int  # decisions of the value window with an outcome
+    unsold: int  # ... that says that nothing was earned
 
 
 def read_group_values(
@@ -47,7 +58,8 @@ def read_group_values(
     """Return the value of every group that has a decision, by action, region and name.
 
     A group is worth what its own decisions earned in the value window that ends with the
-    selection, or in the whole selection where that is longer: never the mean of the others.
+    selection, or in the whole selection where that is longer: never the mean of the others. What it
+    earns a second is over the same window.
     """
     value_from_ns = min(selection.from_ns, selection.to_ns - config.value_window_s * NS_PER_S)
     value_from_ns = max(value_from_ns, 0)
@@ -56,16 +68,18 @@ def read_group_values(
             _SQL,
             parameters={
                 **asked(selection),
-                **earned.parameters(value_from_ns, outcome, config.currency, config.rate_days_max),
+                **earned.parameters(value_from_ns, outcome, config),
                 "value_from_ns": value_from_ns,
                 "by": dimension,
             },
         )
         for outcome in ("margin", "revenue")
     )
+    known = ints(margin["known"])
     window = Earned(
         decisions=ints(margin["decisions"]),
-        matched=ints(margin["matched"]),
+        known=known,
+        kept_ppb=np.zeros_like(known),
         converted=ints(margin["converted"]),
         margins=ints(margin["amounts"]),
         margin_micros=ints(margin["amount_micros"]),
@@ -73,25 +87,58 @@ def read_group_values(
         revenue_micros=ints(revenue["amount_micros"]),
     )
     stated = ints(margin["stated"])
-    basis, mean = class_values(window, stated)
+    basis, mean = window.a_decision()
+    basis = np.where((basis == UNKNOWN) & (stated > 0), EXPECTED, basis)
     expected = ints(margin["stated_micros"]) / np.maximum(stated, 1)
     micros = np.select([basis == EXPECTED, basis == UNKNOWN], [expected, math.nan], mean)
-    squared, earned_micros = (
+    of = np.where(basis == EXPECTED, stated, known)
+    squared, amounts = (
         np.select([basis == MARGIN, basis == REVENUE, basis == EXPECTED], columns, 0.0)
         for columns in (
             [margin["amount_squared"], revenue["amount_squared"], margin["stated_squared"]],
             [window.margin_micros, window.revenue_micros, ints(margin["stated_micros"])],
         )
     )
-    # Of a compound Poisson sum: how many sell, and for how much, are both drawn; and of a rate that
-    # rests on fewer decisions than the value does.
-    of_sum = squared * (MICROS / np.maximum(np.abs(earned_micros), 1)) ** 2
-    of_rate = 1 / np.maximum(ints(margin["selected"]), 1) - 1 / window.decisions
-    error = np.sqrt(of_sum + np.maximum(of_rate, 0.0))
-    columns = [margin[name].to_pylist() for name in ("action", "region", "name", "selected")]
-    return [
-        GroupValue(action, region, name, selected, value / MICROS, BASES[code], own_error)
-        for action, region, name, selected, value, code, own_error in zip(
-            *columns, micros.tolist(), basis.tolist(), error.tolist(), strict=True
-        )
-    ]
+    # Of a compound Poisson sum: how many sell, and for how much, are both drawn.
+    error = np.sqrt(squared) * MICROS / np.maximum(np.abs(amounts), 1)
+    names = ("action", "region", "name", "selected", "decisions", "first_ns", "last_ns")
+    found = (
+        *(margin[name].to_pylist() for name in names),
+        of.tolist(),
+        (micros * of / MICROS).tolist(),
+        (micros / MICROS).tolist(),
+        [BASES[code] for code in basis.tolist()],
+        error.tolist(),
+        margin["told"].to_pylist(),
+        margin["unsold"].to_pylist(),
+    )
+    return [GroupValue(*row) for row in zip(*found, strict=True)]
+
+
+def contradictions(values: Sequence[GroupValue], outcomes: OutcomesConfig) -> list[str]:
+    """Return in words where the outcomes that came are not complete in what they should be.
+
+    Where the mode differs by channel nothing is said: groups may mix them.
+    """
+    decisions, told, unsold = (
+        sum(getattr(each, name) for each in values) for name in ("decisions", "told", "unsold")
+    )
+    if outcomes.complete_by_channel or decisions < _JUDGED_MIN:
+        return []
+    if not outcomes.all_sent and unsold > _CONTRADICTING * told:
+        return [
+            f"outcomes.complete is sales, and {unsold:,} of {told:,} outcomes say that nothing was "
+            "sold: if every decision gets one, say all; else values are too low by those that are "
+            "still to come"
+        ]
+    if outcomes.all_sent and told < (1 - _CONTRADICTING) * decisions:
+        return [
+            f"outcomes.complete is all, and {decisions - told:,} of {decisions:,} decisions have "
+            "no outcome yet: where those sold nothing, say sales; values are too high by as much"
+        ]
+    if outcomes.all_sent and not unsold:
+        return [
+            f"outcomes.complete is all, and every one of {told:,} outcomes is a sale: if only "
+            "sales are sent, say sales; values are too high by those that did not sell"
+        ]
+    return []

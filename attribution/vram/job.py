@@ -21,11 +21,12 @@ from attribution.read.reader import Reader
 from attribution.revenue.loss import Slope
 from attribution.sensitivity.groups import DIMENSIONS
 from attribution.sensitivity.job import read_book, read_groups
+from attribution.sensitivity.versions import SlopeModel
 from attribution.vram.document import Document, content_hash, document
-from attribution.vram.group_values import GroupValue, read_group_values
+from attribution.vram.group_values import GroupValue, contradictions, read_group_values
 from attribution.vram.ranking import Group, curve, segment_weights, worth
-from collector.core.clock import NS_PER_MINUTE, NS_PER_S
-from collector.core.config import AttributesConfig
+from collector.core.clock import NS_PER_MS, NS_PER_S
+from collector.core.config import AttributesConfig, OutcomesConfig
 from collector.core.errors import InputError
 from collector.core.sql import sql
 from collector.store.connect import Connections
@@ -36,7 +37,10 @@ SAMPLE_MAX = 2_000
 _OF_GROUP_MIN = 50
 _THIN_MAX = 1_000
 # A first decision a moment ago is not a rate of thousands a second.
-_COUNTED_NS_MIN = NS_PER_MINUTE
+_COUNTED_S_MIN = 60
+# Each weekday once.
+YEAR_DAYS_MIN = 7
+SECONDS_A_DAY = 86_400
 _SQL = sql("vram_models", __file__)
 _COLUMNS = [
     "version", "computed_ns", "from_ns", "to_ns", "dimension", "decisions", "slope_version",
@@ -52,13 +56,15 @@ class VramJob:
         self._store = store
         self._reader = Reader(store, AttributesConfig())
 
-    def model(self, selection: Selection, dimension: str, now_ns: int) -> Document:
+    def model(
+        self, selection: Selection, dimension: str, now_ns: int, *, annualise: bool = False
+    ) -> Document:
         """Make the model of some decisions; one that says something new is stored.
 
         Returns:
             The document with its version and instant; those of an equal one that is stored.
         """
-        fresh = self.made(selection, dimension)
+        fresh = self.made(selection, dimension, annualise=annualise)
         name = content_hash(fresh)
         stored = self.versions()
         twin = next((each for each in reversed(stored) if each[2] == name), None)
@@ -91,39 +97,52 @@ class VramJob:
         told: Document = json.loads(found[0][3])
         return told
 
-    def made(self, selection: Selection, dimension: str) -> Document:
-        """Return the model of some decisions without a version, and store nothing."""
+    def made(self, selection: Selection, dimension: str, *, annualise: bool = False) -> Document:
+        """Return the model of some decisions without a version, and store nothing.
+
+        Args:
+            selection: the decisions.
+            dimension: one of DIMENSIONS.
+            annualise: state figures of a year on fewer than YEAR_DAYS_MIN days too.
+
+        Raises:
+            InputError: the dimension is none, or what lateness costs is unknown, with the reason.
+        """
         if dimension not in DIMENSIONS:
             raise InputError(f"{dimension!r} is no dimension; choose {', '.join(DIMENSIONS)}")
-        extent = self._reader.selected_extent(selection)
-        count, first_ns = extent.decisions, extent.first_ns
+        count = self._reader.selected_count(selection)
         values = [
             each
             for each in read_group_values(self._store, self._config, selection, dimension)
             if each.selected
         ]
-        rows = self._sampled(selection, dimension, count, values)
         book = read_book(self._store, self._config)
+        refusal = book.refusal(selection.to_ns)
+        if refusal:
+            raise InputError(f"no figure: {refusal}")
+        rows = self._sampled(selection, dimension, count, values)
         slope = book.slope(selection.to_ns)
         model = book.in_force(selection.to_ns)
         own = {} if model is None else read_groups(self._store, model.version, dimension)
-        # Before its first decision a service earned nothing, which says nothing of its rate.
-        counted_ns = selection.to_ns - max(selection.from_ns, first_ns)
+        counted_s = _counted_s(values)
+        is_long = counted_s >= YEAR_DAYS_MIN * SECONDS_A_DAY
+        a_year = annualise or is_long
         found = self._groups(
             rows,
             dimension,
             values,
-            max(counted_ns, _COUNTED_NS_MIN) / NS_PER_S,
+            counted_s,
             {each.name: own[each.name].slope if each.name in own else slope for each in values},
         )
         groups = [group for group, _ in found]
         valued = {each.name for each in values if not math.isnan(each.value_usd)}
         trees = trees_from_rows(rows) if len(rows) else no_trees()
         worths = sorted(
-            (worth(group) for group in groups),
-            key=lambda each: (-each.marginal_usd_per_ms_year.median, each.name),
+            (worth(group, a_year=a_year) for group in groups),
+            key=lambda each: (-each.marginal_usd_per_ms_hour.median, each.name),
         )
-        told = book.told(selection.to_ns, self._config.slope.basis)
+        basis = book.basis(selection.to_ns, self._config.slope.basis)
+        of = [at for _, at in found]
         return document(
             {
                 "from_ns": selection.from_ns,
@@ -134,15 +153,19 @@ class VramJob:
                 "decisions": count,
                 "sampled": len(rows),
                 "slope_version": 0 if model is None else model.version,
-                "slope": told,
-                "counted_s": counted_ns / NS_PER_S if count else 0.0,
+                "slope": basis,
+                "counted_s": counted_s if values else 0.0,
+                "is_annualised": a_year,
+                "annualised": _annualised(counted_s, a_year=a_year, is_long=is_long),
+                "denominator": _denominator(self._config.outcomes),
+                "warnings": contradictions(values, self._config.outcomes),
             },
             worths,
-            {group.name: curve(group, SHIFTS_MS) for group in groups},
-            segment_weights(trees, groups, [of for _, of in found]) if groups else [],
+            {group.name: curve(group, _shifts_ms(group, model), a_year=a_year) for group in groups},
+            segment_weights(trees, groups, of, a_year=a_year) if groups else [],
             sorted({each.name for each in values} - valued),
             sorted(valued - {group.name for group in groups}),
-            {group.name: own[group.name].basis if group.name in own else told for group in groups},
+            {group.name: own[group.name].basis if group.name in own else basis for group in groups},
         )
 
     def _sampled(
@@ -174,7 +197,6 @@ class VramJob:
         """Return the groups whose decisions have a value, each with its own of the sample."""
         keys = [rows[name].to_pylist() for name in ("action", "region", dimension)]
         total_ns = ints(rows["end_ns"]) - ints(rows["ingress_ns"])
-        reference_ns = np.array([self._config.reference_ns(each) for each in keys[0]], np.int64)
         is_error = ints(rows["is_error"]) != 0
         valued: dict[str, list[GroupValue]] = {}
         for each in values:
@@ -188,8 +210,8 @@ class VramJob:
         found = []
         for name, at_all in sorted(places.items()):
             own, of = valued[name], np.array(at_all)
-            count = sum(each.selected for each in own)
-            earned = [each.selected * each.value_usd for each in own]
+            count = sum(each.decisions for each in own)
+            earned = [each.decisions * each.value_usd for each in own]
             error = math.hypot(*(x * y.error for x, y in zip(earned, own, strict=True)))
             group = Group(
                 name=name,
@@ -199,9 +221,62 @@ class VramJob:
                 value_usd=max(sum(earned) / count, 0.0),
                 slope=slopes[name],
                 total_ns=total_ns[of],
-                reference_ns=reference_ns[of],
                 is_error=is_error[of],
                 error=error / abs(sum(earned)) if sum(earned) else 0.0,
+                known=sum(each.known for each in own),
+                earned_usd=sum(each.earned_usd for each in own),
             )
             found.append((group, of))
         return found
+
+
+def _counted_s(values: Sequence[GroupValue]) -> float:
+    """Return over how many seconds the decisions of a window are spread.
+
+    From the second of the first to that of the last: the time before a service's first decision,
+    and after its last one, says nothing of the rate at which it decides.
+    """
+    if not values:
+        return float(_COUNTED_S_MIN)
+    first_ns = min(each.first_ns for each in values)
+    last_ns = max(each.last_ns for each in values)
+    return float(max(last_ns // NS_PER_S - first_ns // NS_PER_S + 1, _COUNTED_S_MIN))
+
+
+def _annualised(counted_s: float, *, a_year: bool, is_long: bool) -> str:
+    """Return in words what a year of these decisions is."""
+    days = counted_s / SECONDS_A_DAY
+    if is_long:
+        return f"a year is {days:.3g} days of decisions, as if they went on so"
+    if a_year:
+        return f"a year is only {days:.3g} days of decisions, as if they went on so: as you asked"
+    return (
+        f"no figure of a year: {days:.3g} days of decisions, {YEAR_DAYS_MIN} are needed; "
+        "--annualise states it all the same"
+    )
+
+
+def _denominator(outcomes: OutcomesConfig) -> str:
+    """Return in words over which decisions a value is."""
+    told = {
+        "sales": "all decisions: one without an outcome earned nothing (outcomes.complete = sales)",
+        "all": "decisions with an outcome: without one what was earned is unknown "
+        "(outcomes.complete = all)",
+    }
+    others = outcomes.other_channels
+    if not others:
+        return told[outcomes.complete]
+    return f"{told[outcomes.complete]}; the other way round in {', '.join(others)}"
+
+
+def _shifts_ms(group: Group, model: SlopeModel | None) -> list[float]:
+    """Return the shifts for which a curve says something: within what the arms delayed."""
+    if model is None or not model.latency_high_ns:
+        return list(SHIFTS_MS)
+    mean_ns = float(group.total_ns.mean())
+    return [
+        shift
+        for shift in SHIFTS_MS
+        if shift == 0
+        or model.latency_low_ns <= mean_ns + shift * NS_PER_MS <= model.latency_high_ns
+    ]

@@ -1,14 +1,14 @@
 """Pure: VRAM, the Velocity Response Architecture Model: what latency is worth, group by group.
 
-The Expected Revenue Velocity of a group of decisions, in USD a second, when each takes d_i less:
+The Expected Revenue Velocity of a group is what it earns, in USD a second: now, what its decisions
+of the window earned over the window's length; when decision i takes d_i less,
 
-    ERV(d) = rate x value x mean over i of exp(-beta x (L_i - d_i - L0))
+    ERV(d) = ERV(0) x sum of exp(-beta x (L_i - d_i)) / sum of exp(-beta x L_i)
 
-It is the value that is left over at these latencies, of decisions worth `value` at the reference
-latency L0. Unlike revenue at risk it goes on below the reference: a faster decision earns more.
-beta has an interval, rate x value an error, and so has all that follows from them. The weight of a
-segment is its Shapley share of what is gained where every segment comes down to its own floor, its
-10 % quantile.
+over those that did not fail, which earn nothing at any latency. Failures and lateness are in ERV(0)
+and in no other place. beta has an interval, ERV(0) an error, and so has all that follows from them.
+The weight of a segment is its Shapley share of what is gained where every segment comes down to its
+own floor, its 10 % quantile.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ from attribution.whatif.shapley import shapley
 from collector.core.clock import NS_PER_MS
 
 SECONDS_A_YEAR = 31_557_600  # of 365.25 days
+SECONDS_AN_HOUR = 3_600
 FLOOR_QUANTILE = 0.1
 # Quantiles of the slope over which a band is taken: its median twice, once for either side.
 _DRAWS = 201
@@ -39,17 +40,18 @@ _NANOS = 10**9
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Decisions that are worth the same: a channel, or an action in a region."""
+    """Decisions of one kind: a channel, or an action in a region."""
 
     name: str
-    decisions: int
+    decisions: int  # of the window, over which it earns
     decisions_per_s: float
-    value_usd: float  # of one, at the reference latency
+    value_usd: float  # what one of them earned on average, failed ones among them
     slope: Slope  # per ns
     total_ns: Ints  # of a sample of them
-    reference_ns: Ints
     is_error: Bools  # these earn nothing, however fast
     error: float = 0.0  # relative, of what they earn in all
+    known: int = 0  # of the decisions, whose outcome is known: `value_usd` is over these
+    earned_usd: float = 0.0  # by these
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,20 +69,25 @@ class CurvePoint:
 
     shift_ms: float
     erv_usd_per_s: Band
-    change_usd_per_year: Band  # against no shift: the integral of revenue over these ms
+    change_usd_per_hour: Band  # against no shift: the integral of revenue over these ms
+    change_usd_per_year: Band | None  # None where a year would rest on too few days
 
 
 @dataclass(frozen=True, slots=True)
 class Worth:
-    """What a group earns, and what milliseconds do to it."""
+    """What a group earns, and what milliseconds do to it; a year is None on too few days."""
 
     name: str
     decisions: int
-    sampled: int  # of them, whose latencies stand for all
-    value_usd: float  # of one, at the reference latency
+    known: int  # ... whose outcome is known: the value is over these
+    sampled: int  # ... whose latencies stand for all
+    earned_usd: float  # in the window, by the known ones
+    value_usd: float  # of one, failed ones among them
     erv_usd_per_s: Band
-    marginal_usd_per_ms_year: Band  # of the next millisecond faster, for a year
-    gain_10ms_usd_per_year: Band  # of ten, in all
+    marginal_usd_per_ms_hour: Band  # of the next millisecond faster
+    marginal_usd_per_ms_year: Band | None
+    gain_10ms_usd_per_hour: Band  # of ten, in all
+    gain_10ms_usd_per_year: Band | None
     loss_per_100ms: Band  # share of the value that another 100 ms lose
 
 
@@ -90,9 +97,10 @@ class Weight:
 
     segment: str  # stage/class
     weight: float  # share of the gain; all sum to 1
-    gain_usd_per_year: float  # where all segments are at their floors, its Shapley share
-    gain_low_usd_per_year: float  # at the low ends of all slopes
-    gain_high_usd_per_year: float
+    gain_usd_per_hour: float  # where all segments are at their floors, its Shapley share
+    gain_low_usd_per_hour: float  # at the low ends of all slopes
+    gain_high_usd_per_hour: float
+    gain_usd_per_year: float | None  # None on too few days
     time_share: float  # of the critical path
     floor_ms: float  # 10 % quantile of the time that decisions spend in it
 
@@ -112,66 +120,66 @@ def slopes(slope: Slope, count: int = _DRAWS) -> Floats:
 
 def erv(group: Group, saved_ns: Ints | int, beta: float) -> float:
     """Return the expected revenue velocity at one slope, in USD a second."""
-    if len(group.total_ns) == 0:
-        return 0.0
-    late_ns = (group.total_ns - saved_ns - group.reference_ns).astype(np.float64)
-    left = np.where(group.is_error, 0.0, np.exp(-beta * late_ns))
-    return float(group.decisions_per_s * group.value_usd * left.mean())
+    now = group.decisions_per_s * group.value_usd
+    left = ~group.is_error
+    if not left.any():
+        return now
+    if isinstance(saved_ns, int):  # of all alike
+        return now * math.exp(beta * saved_ns)
+    total_ns = group.total_ns[left]
+    # Whatever is taken off all of them alike is taken off both sums.
+    over_ns = total_ns - total_ns.min()
+    kept = np.exp(-beta * over_ns.astype(np.float64))
+    shifted = np.exp(-beta * (over_ns - saved_ns[left]).astype(np.float64))
+    return float(now * shifted.sum() / kept.sum())
 
 
-def curve(group: Group, shifts_ms: Sequence[float]) -> list[CurvePoint]:
+def curve(group: Group, shifts_ms: Sequence[float], *, a_year: bool) -> list[CurvePoint]:
     """Return what a group earns at several shifts of its latency; faster is negative."""
     betas, median = slopes(group.slope), group.slope.median
-    now = np.array([erv(group, 0, beta) for beta in betas])
-    at_median = erv(group, 0, median)
+    now = erv(group, 0, median)
     points = []
     for shift in shifts_ms:
         saved_ns = round(-shift * NS_PER_MS)
         drawn = np.array([erv(group, saved_ns, beta) for beta in betas])
         shifted = erv(group, saved_ns, median)
+        change = _band(drawn - now, shifted - now, group.error)
         points.append(
             CurvePoint(
                 shift,
                 _band(drawn, shifted, group.error),
-                _band(
-                    (drawn - now) * SECONDS_A_YEAR,
-                    (shifted - at_median) * SECONDS_A_YEAR,
-                    group.error,
-                ),
+                _times(change, SECONDS_AN_HOUR),
+                _times(change, SECONDS_A_YEAR) if a_year else None,
             )
         )
     return points
 
 
-def worth(group: Group) -> Worth:
+def worth(group: Group, *, a_year: bool) -> Worth:
     """Return what a group earns and what milliseconds are worth to it."""
-    betas = slopes(group.slope)
-    now = np.array([erv(group, 0, beta) for beta in betas])
-    ten_ns = 10 * NS_PER_MS
+    betas, median = slopes(group.slope), group.slope.median
+    now, ten_ns = erv(group, 0, median), 10 * NS_PER_MS
+    per_ms = _band(betas * NS_PER_MS * now, median * NS_PER_MS * now, group.error)
     faster = np.array([erv(group, ten_ns, beta) for beta in betas])
-    median = group.slope.median
-    at_median = erv(group, 0, median)
-    per_ms = betas * NS_PER_MS * now * SECONDS_A_YEAR
+    gain = _band(faster - now, erv(group, ten_ns, median) - now, group.error)
     return Worth(
         name=group.name,
         decisions=group.decisions,
+        known=group.known,
         sampled=len(group.total_ns),
+        earned_usd=group.earned_usd,
         value_usd=group.value_usd,
-        erv_usd_per_s=_band(now, at_median, group.error),
-        marginal_usd_per_ms_year=_band(
-            per_ms, median * NS_PER_MS * at_median * SECONDS_A_YEAR, group.error
-        ),
-        gain_10ms_usd_per_year=_band(
-            (faster - now) * SECONDS_A_YEAR,
-            (erv(group, ten_ns, median) - at_median) * SECONDS_A_YEAR,
-            group.error,
-        ),
+        erv_usd_per_s=_band(np.full(_DRAWS, now), now, group.error),
+        marginal_usd_per_ms_hour=_times(per_ms, SECONDS_AN_HOUR),
+        marginal_usd_per_ms_year=_times(per_ms, SECONDS_A_YEAR) if a_year else None,
+        gain_10ms_usd_per_hour=_times(gain, SECONDS_AN_HOUR),
+        gain_10ms_usd_per_year=_times(gain, SECONDS_A_YEAR) if a_year else None,
         loss_per_100ms=_band(-np.expm1(-betas * 100 * NS_PER_MS), -math.expm1(-median * 1e8)),
     )
 
 
 def segment_weights(
-    trees: CompactTrees, groups: Sequence[Group], of: Sequence[Ints]
+    trees: CompactTrees, groups: Sequence[Group], of: Sequence[Ints], *, a_year: bool
 ) -> list[Weight]:
     """Return the weight of every segment that takes time, the heaviest first.
 
@@ -179,6 +187,7 @@ def segment_weights(
         trees: a sample of the decisions of all groups.
         groups: what they are worth.
         of: by group, which of the trees are its own, in the order of its `total_ns`.
+        a_year: there are days enough to speak of one.
     """
     own_ns = kernel.split(trees).segment_ns
     taken = [at for at in range(len(SEGMENTS)) if own_ns[at].any()]
@@ -218,15 +227,16 @@ def segment_weights(
         Weight(
             segment="/".join(SEGMENTS[at]),
             weight=share / whole if whole else 0.0,
-            gain_usd_per_year=share * SECONDS_A_YEAR,
-            gain_low_usd_per_year=float(own.min()) * SECONDS_A_YEAR,
-            gain_high_usd_per_year=float(own.max()) * SECONDS_A_YEAR,
+            gain_usd_per_hour=share * SECONDS_AN_HOUR,
+            gain_low_usd_per_hour=float(own.min()) * SECONDS_AN_HOUR,
+            gain_high_usd_per_hour=float(own.max()) * SECONDS_AN_HOUR,
+            gain_usd_per_year=share * SECONDS_A_YEAR if a_year else None,
             time_share=float(spent[at]) / time if time else 0.0,
             floor_ms=floors[at] / NS_PER_MS,
         )
         for at, share, own in zip(taken, shares, gains, strict=True)
     ]
-    return sorted(weights, key=lambda each: (-each.gain_usd_per_year, each.segment))
+    return sorted(weights, key=lambda each: (-each.gain_usd_per_hour, each.segment))
 
 
 def _band(drawn: Floats, median: float, error: float = 0.0) -> Band:
@@ -235,3 +245,7 @@ def _band(drawn: Floats, median: float, error: float = 0.0) -> Band:
         drawn = np.outer(drawn, np.exp(math.sqrt(math.log1p(error**2)) * z))
     low, high = np.quantile(drawn, [0.05, 0.95])
     return Band(median, min(float(low), median), max(float(high), median))
+
+
+def _times(band: Band, factor: int) -> Band:
+    return Band(band.median * factor, band.low * factor, band.high * factor)

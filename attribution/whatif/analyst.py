@@ -49,7 +49,13 @@ class Analyst:
         self._reader = Reader(store, AttributesConfig())
 
     def what_if(
-        self, selection: Selection, changes: Sequence[Change], by: str, *, signed: bool = False
+        self,
+        selection: Selection,
+        changes: Sequence[Change],
+        by: str,
+        *,
+        signed: bool = False,
+        slope: Slope | None = None,
     ) -> WhatIfAnswer:
         """Return what these decisions would have taken, and been worth, under some changes.
 
@@ -58,20 +64,27 @@ class Analyst:
             changes: made together.
             by: how their shares are told apart.
             signed: with a low end that is below 0 where the slope's is.
+            slope: by default the one in force at the end of the selection.
         """
         count = self._reader.selected_count(selection)
         every = max(1, math.ceil(count / REPLAYED_MAX))
         rows = self._reader.selected_trees(selection, every)
-        values, bases = self._values(selection, rows)
-        worth = Worth(values, self._reference(rows), ints(rows["is_error"]) != 0)
+        earned, bases = self._earned(selection, rows)
+        worth = Worth(earned, _codes(_pairs(rows)), ints(rows["is_error"]) != 0)
         trees = trees_from_rows(rows) if len(rows) else no_trees()
         book = read_book(self._store, self._config)
-        slope = book.signed(selection.to_ns) if signed else book.slope(selection.to_ns)
-        done = what_if(trees, changes, worth, slope, by)
         model = book.in_force(selection.to_ns)
-        told = book.told(selection.to_ns, self._config.slope.basis)
+        basis = book.basis(selection.to_ns, self._config.slope.basis)
         version = None if model is None else model.version
-        return what_if_answer(count, done, selection, changes, bases, (told, version))
+        refusal = book.refusal(selection.to_ns)
+        if slope is not None:
+            basis, version, refusal = "the slope of one experiment", None, ""
+        elif signed:
+            slope = book.signed(selection.to_ns)
+        else:
+            slope = book.slope(selection.to_ns)
+        done = what_if(trees, changes, worth, slope, by)
+        return what_if_answer(count, done, selection, changes, bases, (basis, version), refusal)
 
     def compare(self, before: Selection, after: Selection) -> CompareAnswer:
         """Return in which segments two populations differ, and what that costs."""
@@ -98,7 +111,7 @@ class Analyst:
             (ints(tables[0]["total_ns"]), ints(tables[1]["total_ns"])),
             after,
             counts[1],
-            book.told(after.to_ns, self._config.slope.basis),
+            book.basis(after.to_ns, self._config.slope.basis),
         )
 
     def budgets(self, now_ns: int) -> list[BudgetStanding]:
@@ -128,10 +141,10 @@ class Analyst:
             reference_p95_ms=reference.p95_ns / NS_PER_MS if known else None,
         )
 
-    def _values(self, selection: Selection, rows: Table) -> tuple[Floats, list[str]]:
-        """Return the value of each decision, NaN where it is unknown, and what it rests on."""
+    def _earned(self, selection: Selection, rows: Table) -> tuple[Floats, list[str]]:
+        """Return what a decision like each earned, NaN where it is unknown, and the bases."""
         table = self._reader.selected_values(selection)
-        amount = whole(micros_in_halves(table["value_usd"]))
+        amount = whole(micros_in_halves(table["earned_usd"]))
         valued = ints(table["valued"])
         mean = {
             pair: each / count if count else math.nan
@@ -146,20 +159,13 @@ class Analyst:
         self, selection: Selection, rows: Table, group: Ints, groups: int, beta: float
     ) -> Floats:
         """Return by group what a nanosecond more costs a decision on average, NaN if unknown."""
-        values, _ = self._values(selection, rows)
-        late_ns = ints(rows["total_ns"]) - self._reference(rows)
-        margin = np.where(late_ns > 0, beta * np.exp(-beta * np.maximum(late_ns, 0)), 0.0)
-        margin = np.where(ints(rows["is_error"]) != 0, 0.0, margin)
-        cost = np.maximum(values, 0.0) / MICROS * margin
+        earned, _ = self._earned(selection, rows)
+        cost = np.maximum(earned, 0.0) / MICROS * beta
         count = np.bincount(group, minlength=groups)
         price: Floats = np.full(groups, math.nan)
         filled = count > 0
         price[filled] = np.bincount(group, cost, minlength=groups)[filled] / count[filled]
         return price
-
-    def _reference(self, rows: Table) -> Ints:
-        actions = rows["action"].to_pylist()
-        return np.array([self._config.reference_ns(each) for each in actions], np.int64)
 
 
 def replay_alone(done: Attributed | None, changes: Sequence[Change], by: str) -> WhatIfAnswer:
@@ -169,9 +175,15 @@ def replay_alone(done: Attributed | None, changes: Sequence[Change], by: str) ->
         count = len(done.decisions)
         trees = packed_of(done).trees
     none = Worth(np.full(count, math.nan), np.zeros(count, np.int64), np.zeros(count, np.bool_))
-    told = what_if(trees, changes, none, Slope(0.0, 0.0, 0.0), by)
-    return what_if_answer(count, told, Selection(0, 1), changes, [], ("", None))
+    done_again = what_if(trees, changes, none, Slope(0.0, 0.0, 0.0), by)
+    return what_if_answer(count, done_again, Selection(0, 1), changes, [], ("", None))
 
 
 def _pairs(table: Table) -> list[tuple[str, str]]:
     return list(zip(table["action"].to_pylist(), table["region"].to_pylist(), strict=True))
+
+
+def _codes(pairs: list[tuple[str, str]]) -> Ints:
+    """Return a code for each pair, the same for the same one."""
+    codes = {pair: at for at, pair in enumerate(dict.fromkeys(pairs))}
+    return np.array([codes[pair] for pair in pairs], np.int64)

@@ -65,7 +65,8 @@ class WhatIfAnswer:
     after: Latencies | None
     saved_ns: int  # over those replayed
     saved_ms_mean: float | None
-    money: Money | None  # of all decisions; None where the value of none is known
+    money: Money | None  # of all decisions; None where it is unknown
+    no_money: str  # why it is unknown, "" where it is not
     shares: list[SharePart]
     shares_method: str
 
@@ -134,11 +135,23 @@ def what_if_answer(
     changes: Sequence[Change],
     bases: list[str],
     slope: tuple[str, int | None],
+    refusal: str = "",
 ) -> WhatIfAnswer:
-    """Put a replay into an answer; dollars of a sample are scaled to all decisions."""
+    """Put a replay into an answer; dollars of a sample are scaled to all decisions.
+
+    Args:
+        decisions: that the question is about.
+        done: the replay of a sample of them.
+        selection: the question.
+        changes: that were replayed.
+        bases: what the values rest on.
+        slope: in words, and its version.
+        refusal: why what lateness costs is unknown, "" where it is not.
+    """
     replayed = len(done.before_ns)
     scale = Decimal(decisions) / Decimal(replayed) if replayed else Decimal(0)
-    is_valued = replayed > done.dollars.unvalued
+    is_valued = replayed > done.dollars.unvalued and not refusal
+    no_money = "" if is_valued else refusal or "no decision of the window has a known value"
     money = None
     if is_valued:
         median, low, high = (
@@ -164,6 +177,7 @@ def what_if_answer(
         saved_ns=saved_ns,
         saved_ms_mean=saved_ns / replayed / NS_PER_MS if replayed else None,
         money=money,
+        no_money=no_money,
         shares=[
             SharePart(
                 part=each.name,

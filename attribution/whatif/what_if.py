@@ -10,7 +10,7 @@ import numpy as np
 from attribution.compact.trees import CompactTrees
 from attribution.core.segments import SEGMENTS
 from attribution.path.spans import Bools, Ints
-from attribution.revenue.loss import Floats, Slope, lost_shares
+from attribution.revenue.loss import Floats, Slope
 from attribution.whatif.replay import Change, Replay
 from attribution.whatif.shapley import is_exact, shapley
 
@@ -23,14 +23,14 @@ MICROS = 1_000_000
 class Worth:
     """What decides the dollars of each decision."""
 
-    value_micros: Floats  # expected value at the reference latency; NaN is unknown
-    reference_ns: Ints
-    is_error: Bools  # its whole value is lost, however fast it was
+    earned_micros: Floats  # by a decision of its class on average, failed ones too; NaN is unknown
+    group: Ints  # code of its class
+    is_error: Bools  # it earns nothing, however fast it were
 
 
 @dataclass(frozen=True, slots=True)
 class Dollars:
-    """Loss avoided, in millionths of a dollar, at the median, low and high slope."""
+    """What is earned more, in millionths of a dollar, at the median, low and high slope."""
 
     median: int
     low: int
@@ -96,16 +96,27 @@ def what_if(
 
 
 def saved_dollars(before_ns: Ints, after_ns: Ints, worth: Worth, slope: Slope) -> Dollars:
-    """Return the loss that is avoided when latencies become these."""
-    known = ~np.isnan(worth.value_micros)
+    """Return what is earned more when latencies become these: the change of the ERV, summed.
+
+    What a class earned is shared out among its decisions that did not fail, by exp(-slope x L).
+    """
+    known = ~np.isnan(worth.earned_micros)
     # Losing a decision that costs money is no loss.
-    value = np.where(known, np.maximum(worth.value_micros, 0.0), 0.0)
-    lost = lost_shares(before_ns, worth.reference_ns, worth.is_error, slope)
-    still = lost_shares(after_ns, worth.reference_ns, worth.is_error, slope)
-    median, low, high = (
-        round(float((value * (before - after)).sum()))
-        for before, after in zip(lost, still, strict=True)
-    )
+    earned = np.where(known, np.maximum(worth.earned_micros, 0.0), 0.0)
+    groups = int(worth.group.max(initial=-1)) + 1
+    total = np.bincount(worth.group, weights=earned, minlength=groups)
+    from_ns = int(before_ns.min(initial=0))
+
+    def gain(beta: float) -> int:
+        kept, then = (
+            np.where(worth.is_error, 0.0, np.exp(-beta * (each - from_ns).astype(np.float64)))
+            for each in (before_ns, after_ns)
+        )
+        share = np.bincount(worth.group, weights=kept, minlength=groups)
+        each_kept = np.divide(total, share, out=np.zeros(groups), where=share > 0)
+        return round(float((each_kept[worth.group] * (then - kept)).sum()))
+
+    median, low, high = gain(slope.median), gain(slope.low), gain(slope.high)
     return Dollars(median, min(low, median, high), max(low, median, high), int((~known).sum()))
 
 

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from collector.core.errors import ConfigError
+
+# What the outcomes that are sent are complete in.
+Complete = Literal["sales", "all"]
 
 
 class Section(BaseModel):
@@ -226,3 +230,23 @@ class OutcomesConfig(Section):
     currency: str = Field(
         default="USD", pattern=r"^[A-Z]{3}$", description="Currency of an outcome that names none"
     )
+    complete: Complete = Field(
+        default="sales",
+        description="What is sent: sales, where a decision without an outcome earned nothing; or "
+        "all, where each decision gets one, sold or not, and without it what it earned is unknown",
+    )
+    complete_by_channel: dict[str, Complete] = Field(
+        default_factory=dict, description="... of single channels"
+    )
+
+    @property
+    def all_sent(self) -> bool:
+        """Return whether every decision gets an outcome, but in `other_channels`."""
+        return self.complete == "all"
+
+    @property
+    def other_channels(self) -> list[str]:
+        """Return the channels in which that is the other way round."""
+        return sorted(
+            name for name, each in self.complete_by_channel.items() if each != self.complete
+        )

@@ -12,6 +12,8 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Final, TypedDict
 
+from collector.core.assignment import UNIT_HEX
+
 # Of a decision, in the order in which it passes them.
 STAGES: Final = ("ingress", "transform", "decision", "egress")
 BUDGET_BYTES: Final = 512  # of one event, as sql/event_sizes.sql counts
@@ -43,6 +45,7 @@ class DecisionFields(TypedDict, total=False):
     value_usd: Decimal | str | int | None
     experiment: str
     arm: str
+    unit: str  # whom the arm was drawn for: `collector.core.assignment.unit_digest`
     injected_delay_ns: int
     outcome_key: str  # sent as `outcome.key`: the order or session id that an outcome will carry
 
@@ -105,6 +108,7 @@ _FIELDS: Final = (
     EventField("decision.value_usd", Kind.DECIMAL, signed=True),
     EventField("decision.experiment", signed=True, dimension=True),
     EventField("decision.arm", signed=True, dimension=True),
+    EventField("decision.unit", signed=True, dimension=True),
     EventField("decision.injected_delay_ns", Kind.NS, signed=True),
     EventField("decision.ts.ingress", Kind.UNIX_NS, signed=True),
     EventField("decision.ts.transform", Kind.UNIX_NS, signed=True),
@@ -143,7 +147,8 @@ OUTCOME_SIGNED: Final = (
 )
 # How many hex digits each has. Among so many digits at random there is now and then a run that
 # looks like a card number.
-SEAL_HEX: Final = {
+HEX_DIGITS: Final = {
+    "decision.unit": UNIT_HEX,
     EPOCH: 16,
     PREV: 32,
     TAG: 32,

@@ -11,7 +11,8 @@ a delay over the cap that this service sets itself. Where none runs a call costs
 
 Who is delayed is a hash of experiment, unit and minute: the same everywhere, without a memory. A
 unit is drawn anew each minute, because a minute is what the estimate takes for one independent
-piece of evidence (`attribution.slope`).
+piece of evidence. The decision carries what was drawn from, so that the draw can be recomputed: a
+delay that Millworth did not draw counts for nothing (`attribution.sensitivity`).
 """
 
 from __future__ import annotations
@@ -24,12 +25,13 @@ import os
 import ssl
 import threading
 import weakref
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from hashlib import blake2b
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from collector.core.assignment import arm_ends, draw, unit_digest
 from collector.core.clock import NS_PER_MINUTE, NS_PER_MS, NS_PER_S, AnchoredClock
 from collector.instrument.decision import Decision
 
@@ -71,19 +73,9 @@ class ActiveExperiment:
         return all(fields.get(name, "") in values for name, values in self.targets)
 
     def arm(self, unit: str, minute: int) -> ActiveArm:
-        """Return the arm of a unit in one minute since the Unix epoch."""
-        left = draw(self.name, unit, minute)
-        for arm in self.arms:
-            left -= arm.share
-            if left < 0:
-                return arm
-        return self.arms[-1]  # the shares sum to 1 but for rounding
-
-
-def draw(experiment: str, unit: str, minute: int) -> float:
-    """Return a number in [0, 1), even over units and minutes."""
-    key = f"{experiment}\x1f{minute}\x1f{unit}".encode()
-    return int.from_bytes(blake2b(key, digest_size=7).digest()) / 2**56
+        """Return the arm of a unit, a `unit_digest`, in one minute since the Unix epoch."""
+        ends = arm_ends([arm.share for arm in self.arms])
+        return self.arms[bisect_right(ends, draw(self.name, minute, unit))]
 
 
 def parse_active(said: bytes, delay_ms_max: float) -> tuple[list[ActiveExperiment], int, float]:
@@ -234,12 +226,18 @@ class DelayInjector:
                     if self._in_flight >= self._in_flight_max:
                         self.crowded += 1
                         return 0.0, called_off
-                    arm = each.arm(unit or decision.id, decision.ingress_ns // NS_PER_MINUTE)
+                    drawn = unit_digest(each.name, unit or decision.id)
+                    arm = each.arm(drawn, decision.ingress_ns // NS_PER_MINUTE)
                     self.enrolled += 1
                     if arm.delay_ns:
                         self.delayed += 1
                         self._in_flight += 1
-                decision.set(experiment=each.name, arm=arm.name, injected_delay_ns=arm.delay_ns)
+                decision.set(
+                    experiment=each.name,
+                    arm=arm.name,
+                    unit=drawn,
+                    injected_delay_ns=arm.delay_ns,
+                )
                 return arm.delay_ns / NS_PER_S, called_off
         return 0.0, called_off
 

@@ -19,7 +19,7 @@ from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
-from collector.core.event_schema import SEAL_HEX
+from collector.core.event_schema import HEX_DIGITS
 from collector.otlp.check import Signal
 from collector.otlp.merged_scan import SpanSurvey
 from collector.otlp.values import has_deep_values, value_text
@@ -320,7 +320,7 @@ class _Pass:
         """Return a text without what the patterns find, None where they find nothing."""
         if name in self._rules.exact or (name not in URL_PARTS and has_any(text) is None):
             return None
-        if len(text) == SEAL_HEX.get(name) and _HEX.fullmatch(text):
+        if len(text) == HEX_DIGITS.get(name) and _HEX.fullmatch(text):
             return None
         replaced = self._patterns.replace(
             text, self._token_of(name), name, is_query=name in URL_PARTS

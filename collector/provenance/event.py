@@ -199,14 +199,15 @@ def canonical_rest(seq: int, prev: str, fields: tuple[str, ...]) -> bytes:
     said = _said.get(words) or _remembered(words)
     number, p = str(seq), _PREFIXES
     trace_id, span_id, start_ns, end_ns = fields[: _WORDS.start]
-    value, experiment, arm, delay, ingress, transform, decision, egress = fields[_WORDS.stop :]
+    value, experiment, arm, unit, delay, *stamps = fields[_WORDS.stop :]
+    ingress, transform, decision, egress = stamps
     try:
         joined = (
             f"{p[len(number)]}{number}{p[len(prev)]}{prev}{p[len(trace_id)]}{trace_id}"
             f"{p[len(span_id)]}{span_id}{p[len(start_ns)]}{start_ns}{p[len(end_ns)]}{end_ns}{said}"
             f"{p[len(value)]}{value}{p[len(experiment)]}{experiment}{p[len(arm)]}{arm}"
-            f"{p[len(delay)]}{delay}{p[len(ingress)]}{ingress}{p[len(transform)]}{transform}"
-            f"{p[len(decision)]}{decision}{p[len(egress)]}{egress},"
+            f"{p[len(unit)]}{unit}{p[len(delay)]}{delay}{p[len(ingress)]}{ingress}"
+            f"{p[len(transform)]}{transform}{p[len(decision)]}{decision}{p[len(egress)]}{egress},"
         )
     except IndexError:
         return netstrings((number, prev, *fields))

@@ -12,8 +12,6 @@ from starlette.exceptions import HTTPException
 
 from attribution.core.config import AttributionConfig
 from attribution.path.missing_spans import MissingSpan
-from attribution.sensitivity.job import SlopeJob
-from attribution.vram.job import VramJob
 from attribution.whatif.analyst import Analyst
 from collector.audit.log import append_audit
 from collector.core.clock import Clock
@@ -148,8 +146,7 @@ def create_api(of: AppContext, workers: Workers | None = None) -> FastAPI:
     app.include_router(_state_router(reader, workers, of.health, clock, reference))
     app.include_router(questions_router(Analyst(attribution, store), questions, clock))
     app.include_router(reconcile_router(attribution, store, questions, clock))
-    vram, slope = VramJob(attribution, store), SlopeJob(attribution, store)
-    app.include_router(vram_router(vram, slope, store, questions, clock))
+    app.include_router(vram_router(attribution, store, questions, clock))
     for router in invest_routers(attribution, store, questions, clock):
         app.include_router(router)
     app.include_router(experiments_router(attribution, store, workers, clock))

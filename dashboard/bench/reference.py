@@ -17,6 +17,8 @@ import pyarrow as pa
 from attribution.core.config import AttributionConfig, SlopePrior
 from attribution.sensitivity.estimate import Status, estimate_slope, naive_slope
 from attribution.sensitivity.job import best_cells, demands_of
+from attribution.sensitivity.registered import Arm, Experiment
+from attribution.sensitivity.registry import write_experiment
 from collector.core.clock import NS_PER_MINUTE, NS_PER_MS, SystemClock
 from collector.core.config import AttributesConfig, DecisionsConfig, OutcomesConfig, StoreConfig
 from collector.store.connect import Connections
@@ -106,6 +108,7 @@ def over_seeds(
         client = store.client()
         migrate(client, now_ns)
         apply_views(client, AttributesConfig(), DecisionsConfig(), OutcomesConfig(), now_ns)
+        register(store, now_ns - len(seeds) * (MINUTES + 61) * NS_PER_MINUTE)
         found = []
         for place, seed in enumerate(seeds, 1):
             from_ns = (now_ns // NS_PER_MINUTE - place * (MINUTES + 60)) * NS_PER_MINUTE
@@ -119,10 +122,20 @@ def over_seeds(
         store.close()
 
 
+def register(store: Connections, from_ns: int) -> None:
+    """Register the experiment of the simulated customers, from an instant on."""
+    arms = tuple(Arm(arm.name, arm.share, arm.delay_ns / NS_PER_MS) for arm in EXPERIMENT.arms)
+    one = Experiment(
+        name=EXPERIMENT.name, owner="bench", purpose="", arms=arms, targets={}, from_ns=from_ns,
+        to_ns=EXPERIMENT.to_ns, budget_usd=Decimal(1), registered_ns=from_ns,
+    )  # fmt: skip
+    write_experiment(store, one, 1)
+
+
 def _one_seed(
     store: Connections, seed: int, decisions: int, from_ns: int, config: AttributionConfig
 ) -> SeedResult:
-    simulated = simulate(seed, decisions, MINUTES)
+    simulated = simulate(seed, decisions, MINUTES, from_ns // NS_PER_MINUTE)
     for table, rows in tables_of(simulated, seed, from_ns).items():
         # Into a database of the bench's own: in a service each table has its one writer.
         store.client().insert_arrow(table, rows)
@@ -170,6 +183,7 @@ def tables_of(
         "received_ns": common["ingress_ns"],
         "experiment": pa.array([EXPERIMENT.name] * count),
         "arm": pa.array([each.arm for each in simulated]),
+        "unit": pa.array([each.unit for each in simulated]),
         "injected_delay_ns": ns("injected_ms"),
     }
     split = {name: each for name, each in common.items() if name != "offer_type"} | {

@@ -32,3 +32,9 @@ MetricsOption = Annotated[
 ]
 WindowOption = Annotated[str, typer.Option(help="How far back: a number and s, m, h or d.")]
 UntilOption = Annotated[str, typer.Option(help="End of the window, ISO 8601; by default now.")]
+AnnualiseOption = Annotated[
+    bool,
+    typer.Option(
+        "--annualise", help="State figures of a year on fewer than 7 days of decisions too."
+    ),
+]

@@ -51,6 +51,10 @@ def risk_card(revenue: Revenue, prior_basis: str) -> tuple[str, Note]:
         return UNKNOWN, "no valued decision in this window"
     low, high = revenue.loss_low_usd * per_hour, revenue.loss_high_usd * per_hour
     interval = f"90 %: {usd(low)} to {usd(high)}"
+    if "unknown" in revenue.slope_sources:
+        why = "your own experiment contradicts the prior; see millworth vram slope"
+        label = html.Span("failures alone, lateness unknown", className="badge", title=why)
+        return f"{usd(revenue.loss_usd * per_hour)} / h", html.Span([interval, " ", label])
     if "prior" not in revenue.slope_sources:
         return f"{usd(revenue.loss_usd * per_hour)} / h", interval
     label = html.Span("article prior", className="badge", title=prior_basis)

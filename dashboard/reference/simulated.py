@@ -13,6 +13,7 @@ from typing import Final
 
 import numpy as np
 
+from collector.core.assignment import unit_digest
 from collector.core.clock import NS_PER_MS
 from collector.instrument.delay import ActiveArm, ActiveExperiment
 from dashboard.reference.scenario import BASE_MS
@@ -43,6 +44,7 @@ class SimulatedDecision:
     cohort: str
     offer_type: str
     arm: str
+    unit: str  # whom it was drawn for
     injected_ms: float
     backend_ms: float  # computing and store, the injected delay included
     network_ms: float
@@ -50,8 +52,16 @@ class SimulatedDecision:
     true_usd_per_ms: float  # change of its expected margin a ms; nobody else knows it
 
 
-def simulate(seed: int, decisions: int, minutes: int) -> list[SimulatedDecision]:
+def simulate(
+    seed: int, decisions: int, minutes: int, first_minute: int = 0
+) -> list[SimulatedDecision]:
     """Return the decisions of one seed, in order of time.
+
+    Args:
+        seed: of the world and of the decisions.
+        decisions: in all.
+        minutes: over which they are spread.
+        first_minute: since the Unix epoch, which the arms are drawn by.
 
     Load moves arrivals, the back end and intent alike from minute to minute, as in the evening.
     """
@@ -66,7 +76,8 @@ def simulate(seed: int, decisions: int, minutes: int) -> list[SimulatedDecision]
         visit = world.visit(number)
         cohort, connection = world.cohort(visit.customer_id), world.connection(visit.customer_id)
         offer = best_offer(visit.customer_id)
-        arm = EXPERIMENT.arm(visit.customer_id, minute)
+        unit = unit_digest(EXPERIMENT.name, visit.customer_id)
+        arm = EXPERIMENT.arm(unit, first_minute + minute)
         injected_ms = arm.delay_ns / NS_PER_MS
         backend_ms = float(jitter[number] * (0.5 + 0.5 * load[minute])) + injected_ms
         network_ms = float(wire[number]) + connection.network_ms
@@ -82,6 +93,7 @@ def simulate(seed: int, decisions: int, minutes: int) -> list[SimulatedDecision]
                 cohort,
                 offer.offer_type,
                 arm.name,
+                unit,
                 injected_ms,
                 backend_ms,
                 network_ms,

@@ -96,6 +96,12 @@ class Settings(Section):
         require_untouched(self.identifiers, self.attributes.map)
         return self
 
+    @model_validator(mode="after")
+    def _attribution_reads_outcomes(self) -> Settings:
+        # The model is frozen, and this is still its making.
+        self.__dict__["attribution"] = self.attribution.reading(self.outcomes)
+        return self
+
     @property
     def data_dir(self) -> Path:
         """Return the directory of everything that is not in the store: the log, alert state."""

@@ -27,7 +27,7 @@ DRIFT_MAX = 500e-6
 DRIFTING = 1e-6
 _WINDOWS_MIN, _WINDOWS_MAX = 8, 40
 _WINDOW_SAMPLES = 25
-_PPM = 1e6
+_PPB = 1e6
 
 
 class ClockState(StrEnum):
@@ -71,13 +71,13 @@ class ClockOffset:
 
     def offsets(self, at_ns: I64) -> I64:
         """Return the offset at instants of clock A."""
-        drift = (self.drift_ppm or 0.0) / _PPM
+        drift = (self.drift_ppm or 0.0) / _PPB
         grown: I64 = self.offset_ns + np.rint(drift * (at_ns - self.at_ns)).astype(np.int64)
         return grown
 
     def bounds(self, at_ns: I64) -> I64:
         """Return what the error is at most at instants of clock A."""
-        unsure = DRIFT_MAX if self.drift_bound_ppm is None else self.drift_bound_ppm / _PPM
+        unsure = DRIFT_MAX if self.drift_bound_ppm is None else self.drift_bound_ppm / _PPB
         away = np.abs(at_ns - self.at_ns)
         bounds: I64 = self.bound_ns + np.ceil(unsure * away).astype(np.int64)
         return bounds
@@ -148,8 +148,8 @@ def estimate(forward: Samples, reverse: Samples) -> ClockOffset | None:
         bound_ns=bound_ns,
         median_offset_ns=base_ns + round(middle / 2),
         rtt_min_ns=max(round(upper - lower), 0),
-        drift_ppm=drift * _PPM if known else None,
-        drift_bound_ppm=max(most - drift, drift - least) * _PPM if known else None,
+        drift_ppm=drift * _PPB if known else None,
+        drift_bound_ppm=max(most - drift, drift - least) * _PPB if known else None,
         state=_state(begin, least, most, offset_ns, bound_ns),
         stepped_ns=first_ns + round(since) if begin else None,
         forward=len(forward),

@@ -8,7 +8,9 @@ SELECT
     toInt64(a.total_ns) AS total_ns,
     a.is_error AS is_error,
     d.value_usd AS value_usd,
-    d.outcome_key AS outcome_key
+    d.outcome_key AS outcome_key,
+    -- Without an outcome it earned nothing: only what earned something sends one.
+    has({other_channels:Array(String)}, toString(d.channel)) = {all_sent:UInt8} AS is_silent
 FROM
 (
     SELECT ingress_ns, decision_id, action, region, total_ns, is_error FROM attributions FINAL
@@ -17,7 +19,7 @@ FROM
 ) AS a
 LEFT JOIN
 (
-    SELECT ingress_ns, decision_id, value_usd, outcome_key FROM decisions FINAL
+    SELECT ingress_ns, decision_id, value_usd, outcome_key, channel FROM decisions FINAL
     WHERE ingress_ns >= {from_ns:UInt64} AND ingress_ns < {to_ns:UInt64}
         AND intDiv(ingress_ns, 1000000000) * 1000000000 IN {seconds_ns:Array(UInt64)}
 ) AS d ON a.ingress_ns = d.ingress_ns AND a.decision_id = d.decision_id

@@ -1,10 +1,13 @@
--- Sums of outcome, latency, backend time and injected delay by minute, region, cohort, action and experiment,
--- and by channel or offer type where `by` names one, of the decisions that did not fail. Inside a cell the
--- injected delay is drawn at random: decisions in an experiment and others may differ in anything. A decision
--- without an outcome earned nothing; one whose amount is not known is in `unknown` alone. ${earned} is earned.sql.
--- Returns: minute_ns UInt64, region, cohort, action, experiment, part String, n UInt64, unknown, earning UInt64, then Float64 sums of each
--- variable and of each product of two; outcome is 0 or 1, or money where it is not 'converted'; times are ms.
--- By these. No sum is named as a column it sums: the engine would put it in its place.
+-- Sums of outcome, latency, backend time and injected delay by minute, region, cohort, action, experiment and arm, and by
+-- channel or offer type where `by` names one. A decision that failed is in them with what it earned. A delay counts as
+-- drawn at random where everything says so that Millworth can recompute: a registered experiment that lasts, an arm and
+-- its delay, and the draw of the unit (collector/core/assignment.py). A decision that claims an experiment or a delay
+-- without that is in `not_randomised` alone. Where every outcome is sent (outcomes.complete), one that has none is not
+-- known, and in `enrolled` alone; else it earned nothing. One whose amount is not known is in `unknown`. ${earned} is earned.sql.
+-- Returns: minute_ns UInt64, region, cohort, action, experiment, arm, part String, cell, n, unknown, earning,
+-- not_randomised, enrolled, answered, failed UInt64, delay_ms, enrolled_ms, answered_ms Float64, then Float64 sums of each variable and of each
+-- product of two; outcome is 0 or 1, or money where it is not 'converted'; times are ms. By these.
+-- No sum is named as a column it sums: the engine would put it in its place.
 WITH
 measured AS
 (
@@ -13,11 +16,19 @@ measured AS
         toString(a.region) AS region,
         toString(a.cohort) AS cohort,
         toString(a.action) AS action,
-        toString(d.experiment) AS experiment,
+        d.is_claimed AS is_claimed,
+        d.is_drawn AS is_drawn,
+        is_claimed AND NOT is_drawn AS is_out,
+        if(is_drawn, toString(d.experiment), '') AS experiment,
+        if(is_drawn, toString(d.arm), '') AS arm,
         multiIf({by:String} = 'channel', toString(d.channel), {by:String} = 'offer_type', toString(d.offer_type), '')
             AS part,
+        a.is_error = 1 AS is_failed,
         e.has_earned = 1 AS is_earning,
+        NOT is_out AND (e.began_ns > 0 OR has({other_channels:Array(String)}, toString(d.channel)) = {all_sent:UInt8})
+            AS is_answered,
         {outcome:String} != 'converted' AND e.amounts_missing > 0 AS is_unknown,
+        is_answered AND NOT is_unknown AS is_used,
         if({outcome:String} = 'converted', toFloat64(e.has_sold), e.money) AS y,
         a.total_ns / 1e6 AS l,
         (a.ingress_compute_ns + a.ingress_store_ns + a.transform_compute_ns + a.transform_store_ns
@@ -26,7 +37,18 @@ measured AS
     FROM (SELECT * FROM attributions FINAL WHERE ingress_ns >= {from_ns:UInt64} AND ingress_ns < {to_ns:UInt64}) AS a
     INNER JOIN
     (
-        SELECT ingress_ns, decision_id, injected_delay_ns, experiment, channel, offer_type FROM decisions FINAL
+        SELECT
+            ingress_ns, decision_id, injected_delay_ns, experiment, arm, channel, offer_type,
+            experiment != '' OR injected_delay_ns > 0 AS is_claimed,
+            indexOf({arms:Array(String)}, concat(experiment, '\x1f', arm)) AS at,
+            if(at = 0, 0, reinterpretAsUInt64(reverse(substring(SHA256(concat(
+                experiment, '\x1f', toString(intDiv(ingress_ns, 60000000000)), '\x1f', unit)), 1, 7)))) AS drawn,
+            at > 0
+                AND injected_delay_ns = {delays_ns:Array(UInt64)}[at]
+                AND drawn >= {firsts:Array(UInt64)}[at] AND drawn < {ends:Array(UInt64)}[at]
+                AND ingress_ns >= {begin_ns:Array(UInt64)}[at] AND ingress_ns < {end_ns:Array(UInt64)}[at]
+                AS is_drawn
+        FROM decisions FINAL
         WHERE ingress_ns >= {from_ns:UInt64} AND ingress_ns < {to_ns:UInt64}
             AND ({experiment:String} = '' OR experiment = {experiment:String})
     ) AS d ON a.ingress_ns = d.ingress_ns AND a.decision_id = d.decision_id
@@ -34,7 +56,7 @@ measured AS
     (
 ${earned}
     ) AS e ON a.ingress_ns = e.began_ns AND a.decision_id = e.id
-    WHERE a.is_error = 0 AND a.action NOT IN {left_out:Array(String)}
+    WHERE a.action NOT IN {left_out:Array(String)}
 )
 SELECT
     minute_ns,
@@ -42,24 +64,33 @@ SELECT
     cohort,
     action,
     experiment,
+    arm,
     part,
-    countIf(NOT is_unknown) AS n,
-    countIf(is_unknown) AS unknown,
-    countIf(is_earning) AS earning,
-    sumIf(y, NOT is_unknown) AS sum_outcome,
-    sumIf(l, NOT is_unknown) AS sum_latency,
-    sumIf(b, NOT is_unknown) AS sum_backend,
-    sumIf(z, NOT is_unknown) AS sum_injected,
-    sumIf(y * y, NOT is_unknown) AS sum_outcome_outcome,
-    sumIf(y * l, NOT is_unknown) AS sum_outcome_latency,
-    sumIf(y * b, NOT is_unknown) AS sum_outcome_backend,
-    sumIf(y * z, NOT is_unknown) AS sum_outcome_injected,
-    sumIf(l * l, NOT is_unknown) AS sum_latency_latency,
-    sumIf(l * b, NOT is_unknown) AS sum_latency_backend,
-    sumIf(l * z, NOT is_unknown) AS sum_latency_injected,
-    sumIf(b * b, NOT is_unknown) AS sum_backend_backend,
-    sumIf(b * z, NOT is_unknown) AS sum_backend_injected,
-    sumIf(z * z, NOT is_unknown) AS sum_injected_injected
+    cityHash64(minute_ns, region, cohort, action, experiment, part) AS cell,
+    countIf(is_used) AS n,
+    countIf(is_answered AND is_unknown) AS unknown,
+    countIf(is_answered AND is_earning) AS earning,
+    countIf(is_out) AS not_randomised,
+    countIf(NOT is_out) AS enrolled,
+    countIf(is_answered) AS answered,
+    countIf(is_failed AND NOT is_out) AS failed,
+    if(experiment = '', 0., any(z)) AS delay_ms,
+    sumIf(l, NOT is_out) AS enrolled_ms,
+    sumIf(l, is_answered) AS answered_ms,
+    sumIf(y, is_used) AS sum_outcome,
+    sumIf(l, is_used) AS sum_latency,
+    sumIf(b, is_used) AS sum_backend,
+    sumIf(z, is_used) AS sum_injected,
+    sumIf(y * y, is_used) AS sum_outcome_outcome,
+    sumIf(y * l, is_used) AS sum_outcome_latency,
+    sumIf(y * b, is_used) AS sum_outcome_backend,
+    sumIf(y * z, is_used) AS sum_outcome_injected,
+    sumIf(l * l, is_used) AS sum_latency_latency,
+    sumIf(l * b, is_used) AS sum_latency_backend,
+    sumIf(l * z, is_used) AS sum_latency_injected,
+    sumIf(b * b, is_used) AS sum_backend_backend,
+    sumIf(b * z, is_used) AS sum_backend_injected,
+    sumIf(z * z, is_used) AS sum_injected_injected
 FROM measured
-GROUP BY minute_ns, region, cohort, action, experiment, part
-ORDER BY minute_ns, region, cohort, action, experiment, part
+GROUP BY minute_ns, region, cohort, action, experiment, arm, part
+ORDER BY minute_ns, region, cohort, action, experiment, arm, part

@@ -1,8 +1,10 @@
 -- How many decisions a question is about, and what those of its value window earned, by action, region and group.
 -- Amounts are those of `outcome`, margin or revenue. ${earned} is earned.sql.
--- Returns: action, region, name String; then Int64: selected: decisions of the question; decisions, matched, converted
---   of the value window; amounts: ... whose amount is known; amount_micros; stated: that state a value; stated_micros;
---   amount_squared, stated_squared Float64, USD^2. By action, region, name.
+-- Returns: action, region, name String; then Int64: selected: decisions of the question; decisions of the value window,
+--   first_ns and last_ns: when they began; known: of which it is known what they earned; told: with an outcome, unsold:
+--   ... that says that nothing was earned; converted; amounts: ... whose
+--   amount is known; amount_micros; stated: that state a value; stated_micros; amount_squared, stated_squared Float64, USD^2.
+--   By action, region, name.
 WITH
 measured AS
 (
@@ -12,7 +14,9 @@ measured AS
             {by:String} = 'offer_type', toString(d.offer_type), {by:String} = 'region', a.region, a.action) AS name,
         a.ingress_ns >= {from_ns:UInt64} AND a.total_ns >= {low_ns:UInt64} AND a.total_ns < {high_ns:UInt64}
             AS is_selected,
-        e.began_ns > 0 AS is_matched,
+        e.began_ns > 0 AS is_told,
+        is_told OR has({other_channels:Array(String)}, a.channel) = {all_sent:UInt8} AS is_answered,
+        a.ingress_ns AS began_ns,
         e.has_earned = 1 AS has_earned,
         has_earned AND e.amounts_missing = 0 AS is_known,
         e.money AS money,
@@ -40,7 +44,11 @@ SELECT
     action, region, name,
     toInt64(countIf(is_selected)) AS selected,
     toInt64(count()) AS decisions,
-    toInt64(countIf(is_matched)) AS matched,
+    toInt64(min(began_ns)) AS first_ns,
+    toInt64(max(began_ns)) AS last_ns,
+    toInt64(countIf(is_answered)) AS known,
+    toInt64(countIf(is_told)) AS told,
+    toInt64(countIf(is_told AND NOT has_earned)) AS unsold,
     toInt64(countIf(has_earned)) AS converted,
     toInt64(countIf(is_known)) AS amounts,
     toInt64(round(sumIf(money, is_known) * 1e6)) AS amount_micros,

@@ -1,7 +1,7 @@
 -- Latency and earnings of decisions by hour, action, region, channel and mode; what is younger than outcomes take
 -- to arrive counts for latency alone. ${earned} is earned.sql.
 -- Returns: hour_ns UInt64, action, region, channel, mode String, n, failed UInt64, sum_ms, sum_ms2 Float64; earned,
---   unknown, earning UInt64: decisions old enough whose amount is known, or not, and those that earned; sum_usd, sum_usd2 Float64, of the known ones:
+--   unknown, earning UInt64: decisions old enough whose outcome and its amount are known, or not the amount, and those that earned; sum_usd, sum_usd2 Float64, of the known ones:
 --   margin, revenue, or 1 for a sale, by `outcome`. By hour_ns, action, region, channel, mode.
 WITH
 measured AS
@@ -14,6 +14,8 @@ measured AS
         a.total_ns / 1e6 AS ms,
         a.ingress_ns < {known_until_ns:UInt64} AS is_old,
         is_old AND e.has_earned = 1 AS is_earning,
+        is_old AND (e.began_ns > 0 OR has({other_channels:Array(String)}, toString(a.channel)) = {all_sent:UInt8})
+            AS is_answered,
         is_old AND {outcome:String} != 'converted' AND e.amounts_missing > 0 AS is_unknown,
         if({outcome:String} = 'converted', toFloat64(e.has_sold), e.money) AS usd
     FROM
@@ -37,11 +39,11 @@ SELECT
     countIf(is_error = 1) AS failed,
     sum(ms) AS sum_ms,
     sum(ms * ms) AS sum_ms2,
-    countIf(is_old AND NOT is_unknown) AS earned,
+    countIf(is_answered AND NOT is_unknown) AS earned,
     countIf(is_unknown) AS unknown,
     countIf(is_earning) AS earning,
-    sumIf(usd, is_old AND NOT is_unknown) AS sum_usd,
-    sumIf(usd * usd, is_old AND NOT is_unknown) AS sum_usd2
+    sumIf(usd, is_answered AND NOT is_unknown) AS sum_usd,
+    sumIf(usd * usd, is_answered AND NOT is_unknown) AS sum_usd2
 FROM measured
 GROUP BY hour_ns, action, region, channel, mode
 ORDER BY hour_ns, action, region, channel, mode

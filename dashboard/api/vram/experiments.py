@@ -11,7 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from attribution.core.config import AttributionConfig
 from attribution.experiments.job import HOLDS_S, ExperimentJob, Plan, Report
-from attribution.experiments.rules import TARGETS, Arm, Experiment, with_control
+from attribution.experiments.rules import TARGETS
+from attribution.sensitivity.registered import Arm, Experiment, with_control
 from collector.core.clock import NS_PER_MS, Clock
 from collector.core.times import instant_ns
 from collector.store.connect import Connections

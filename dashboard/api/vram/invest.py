@@ -49,6 +49,9 @@ class DebtRequest(InvestRequest):
         default=14, ge=1, le=30, description="A flag or a cache is observed so long, or is none"
     )
     file: InvestFile = Field(default_factory=InvestFile, description="As in TOML")
+    annualise: bool = Field(
+        default=False, description="Say what a year is worth on fewer than 7 days of decisions too"
+    )
 
 
 class SignatureRequest(Section):
@@ -118,17 +121,23 @@ def debt_router(debt: DebtJob, workers: Workers, clock: Clock) -> APIRouter:
 
     @router.get("/debt")
     async def found(
-        window: str = "30d", until: str = "", days: Annotated[int, Query(ge=1, le=30)] = 14
+        window: str = "30d",
+        until: str = "",
+        days: Annotated[int, Query(ge=1, le=30)] = 14,
+        *,
+        annualise: bool = False,
     ) -> Debt:
         """Return what telemetry shows of technical debt, with the dollars that it can say."""
         selection = Chosen(window=window, until=until).selection(clock.now_ns())
-        return await workers.run(debt.ledger, InvestFile(), selection, days)
+        return await workers.run(debt.ledger, InvestFile(), selection, days, annualise=annualise)
 
     @router.post("/debt")
     async def priced(request: DebtRequest) -> Debt:
         """Return the same, with the entries of a file put to what is found."""
         selection = request.selection(clock.now_ns())
-        return await workers.run(debt.ledger, request.file, selection, request.days)
+        return await workers.run(
+            debt.ledger, request.file, selection, request.days, annualise=request.annualise
+        )
 
     return router
 

@@ -8,10 +8,13 @@ from typing import Annotated, Any
 from fastapi import APIRouter
 from pydantic import Field
 
+from attribution.core.config import AttributionConfig
+from attribution.experiments.job import ExperimentJob
 from attribution.sensitivity.groups import DIMENSIONS
 from attribution.sensitivity.job import SlopeJob
+from attribution.sensitivity.versions import ESTIMATE
 from attribution.vram.document import differences
-from attribution.vram.job import VramJob
+from attribution.vram.job import YEAR_DAYS_MIN, VramJob
 from collector.core.clock import Clock
 from collector.store.connect import Connections
 from dashboard.api.vram.questions import Chosen
@@ -24,13 +27,19 @@ class ModelRequest(Chosen):
     """Decisions, and how they are grouped."""
 
     dimension: str = Field(default="channel", description=f"One of {', '.join(DIMENSIONS)}")
+    annualise: bool = Field(
+        default=False,
+        description=f"State figures of a year on fewer than {YEAR_DAYS_MIN} days of decisions too",
+    )
 
 
 def vram_router(
-    vram: VramJob, slope: SlopeJob, store: Connections, workers: Workers, clock: Clock
+    config: AttributionConfig, store: Connections, workers: Workers, clock: Clock
 ) -> APIRouter:
     """Return the routes of the model, its versions and the slope."""
     router = APIRouter(prefix="/api/v1")
+    vram, slope = VramJob(config, store), SlopeJob(config, store)
+    experiments = ExperimentJob(config, store)
 
     @router.post("/vram/model")
     async def model(request: ModelRequest) -> dict[str, Any]:
@@ -40,7 +49,9 @@ def vram_router(
         """
         now_ns = clock.now_ns()
         selection = request.selection(now_ns)
-        return await workers.run(vram.model, selection, request.dimension, now_ns)
+        return await workers.run(
+            vram.model, selection, request.dimension, now_ns, annualise=request.annualise
+        )
 
     @router.get("/vram/models")
     async def models() -> dict[str, Any]:
@@ -68,11 +79,21 @@ def vram_router(
 
     @router.post("/slope")
     async def estimate() -> dict[str, Any]:
-        """Estimate the slope now; a version that is news is stored and in force from now on."""
+        """Estimate the slope now; a version that is news is stored and in force from now on.
+
+        Where it is not identified, `proposal` is the experiment that would decide it.
+        """
 
         def run() -> dict[str, Any]:
-            report = slope.run_once(clock.now_ns())
-            return {"stored_version": report.stored, "model": report.model}
+            now_ns = clock.now_ns()
+            report = slope.run_once(now_ns)
+            is_known = report.model.source == ESTIMATE
+            proposal = None if is_known else experiments.propose(now_ns)
+            return {
+                "stored_version": report.stored,
+                "model": report.model,
+                "proposal": proposal,
+            }
 
         return await workers.run(run)
 

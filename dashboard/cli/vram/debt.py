@@ -10,7 +10,7 @@ from rich.console import Console
 
 from attribution.invest.file import InvestFile
 from dashboard.cli.json_output import print_json
-from dashboard.cli.options import ConfigOption, JsonOption, UntilOption, UrlOption
+from dashboard.cli.options import AnnualiseOption, ConfigOption, JsonOption, UntilOption, UrlOption
 from dashboard.cli.vram.invest import read_invest
 from dashboard.settings.settings import load
 
@@ -28,6 +28,7 @@ def debt(
     days: Annotated[
         int, typer.Option(min=1, max=30, help="A flag or cache is observed so long, or is none.")
     ] = 14,
+    annualise: AnnualiseOption = False,
     until: UntilOption = "",
     config: ConfigOption = None,
     url: UrlOption = None,
@@ -45,6 +46,7 @@ def debt(
     told = InvestFile() if file is None else read_invest(file)
     body = {
         "file": told.model_dump(mode="json"), "window": window, "until": until, "days": days,
+        "annualise": annualise,
     }  # fmt: skip
     with ApiClient.open(load(config).settings, url) as api:
         found = api.post("/api/v1/vram/debt", body)

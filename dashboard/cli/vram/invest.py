@@ -118,7 +118,10 @@ def gate(
     ] = None,
     offline: Annotated[
         bool,
-        typer.Option("--offline", help="Ask no service: stated gains only, and nothing is kept."),
+        typer.Option(
+            "--offline",
+            help="Ask no service: what stated gains come to. Nothing is funded.",
+        ),
     ] = False,
     window: ReplayOption = "7d",
     until: UntilOption = "",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,9 +12,17 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from attribution.core.slo import Z95
 from dashboard.cli.imports.reconcile import cost
 from dashboard.cli.json_output import print_json
-from dashboard.cli.options import ConfigOption, JsonOption, UntilOption, UrlOption, WindowOption
+from dashboard.cli.options import (
+    AnnualiseOption,
+    ConfigOption,
+    JsonOption,
+    UntilOption,
+    UrlOption,
+    WindowOption,
+)
 from dashboard.cli.vram.debt import debt
 from dashboard.cli.vram.experiments import experiments_app
 from dashboard.cli.vram.impact import caches, modes
@@ -36,6 +45,8 @@ vram_app.command("caches")(caches)
 vram_app.command("cost")(cost)
 vram_app.add_typer(experiments_app, name="experiments")
 
+HOURS_A_YEAR = 8_766.0  # of 365.25 days
+
 ByOption = Annotated[
     str, typer.Option(help="Groups: channel, region, cohort, offer_type or action.")
 ]
@@ -51,60 +62,68 @@ def rank(
     by: ByOption = "channel",
     window: WindowOption = "24h",
     until: UntilOption = "",
+    annualise: AnnualiseOption = False,
     config: ConfigOption = None,
     url: UrlOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Rank groups by what their next millisecond is worth, and segments by what they weigh.
 
-    Every figure has its 90 % interval, and says what its slope rests on. A model that says
-    something new is stored under the next version.
+    Every figure has its 90 % interval, and says what its slope and its value rest on. A year is
+    stated from 7 days of decisions on. A model that says something new is stored under the next
+    version.
     """
-    told = _model(by, window, until, config, url)
+    told = _model(by, window, until, config, url, annualise=annualise)
     if as_json:
         print_json(told)
         return
     out = Console(highlight=False)
     _render_lineage(out, told)
-    table = Table(box=box.SIMPLE)
-    table.add_column(by)
-    for name in (
-        "decisions",
-        "USD a second",
-        "USD per ms and year",
-        "90 %",
-        "for 10 ms",
-        "lost per 100 ms",
-    ):
-        table.add_column(name, justify="right", no_wrap="%" in name)
+    lineage = told["lineage"]
+    unit = "year" if lineage["is_annualised"] else "hour"
+    table = _table(f"by {by}: USD that the next millisecond brings")
+    table.add_column(by, overflow="fold")
+    for name in ("decisions", "USD/s", f"USD/ms/{unit}", "90 %", "-100 ms"):
+        table.add_column(name, justify="right", no_wrap=True)
     for group in told["groups"]:
-        per_ms = group["marginal_usd_per_ms_year"]
+        per_ms = group[f"marginal_usd_per_ms_{unit}"]
         table.add_row(
             escape(group["name"] or "(none)"),
             f"{group['decisions']:,}",
             f"{group['erv_usd_per_s']['median']:,.4g}",
             _three(per_ms["median"]),
             f"{_three(per_ms['low'])} to {_three(per_ms['high'])}",
-            _three(group["gain_10ms_usd_per_year"]["median"]),
             f"{group['loss_per_100ms']['median']:.2%}",
         )
     out.print(table)
+    out.print("-100 ms: share of the value that 100 ms more lose, 1 - exp(-slope x 100 ms)")
     for basis in sorted({group["slope_basis"] for group in told["groups"]}):
-        groups = (group for group in told["groups"] if group["slope_basis"] == basis)
+        groups = [group for group in told["groups"] if group["slope_basis"] == basis]
         own = [group["name"] or "(none)" for group in groups]
-        out.print(f"slope of {', '.join(own)}: {basis}", markup=False, soft_wrap=True)
-    segments = Table(box=box.SIMPLE, caption="gain: all segments at their own 10 % quantile")
-    segments.add_column("segment")
-    for name in ("weight", "share of time", "floor ms", "gain USD a year", "90 %"):
-        segments.add_column(name, justify="right", no_wrap="%" in name)
+        loss = groups[0]["loss_per_100ms"]
+        out.print(
+            f"slope of {', '.join(own)}: {loss['median']:.2%} per 100 ms (90 %: {loss['low']:.2%} "
+            f"to {loss['high']:.2%}), {basis}",
+            markup=False,
+            soft_wrap=True,
+        )
+    segments = _table(f"by segment: gain a {unit} with every segment at its own 10 % quantile")
+    segments.add_column("segment", no_wrap=True)
+    for name in ("weight", "of time", "floor ms", "gain USD", "90 %"):
+        segments.add_column(name, justify="right", no_wrap=True)
+    # Their ends are told by the hour; a year of them is in the same proportion.
+    scale = HOURS_A_YEAR if lineage["is_annualised"] else 1.0
     for each in told["weights"]:
+        low, gain, high = (
+            _three(each[f"gain_{end}usd_per_hour"] * scale) for end in ("low_", "", "high_")
+        )
         segments.add_row(
             each["segment"],
             f"{each['weight']:.1%}",
             f"{each['time_share']:.1%}",
             f"{each['floor_ms']:,.3f}",
-            _three(each["gain_usd_per_year"]),
-            f"{_three(each['gain_low_usd_per_year'])} to {_three(each['gain_high_usd_per_year'])}",
+            gain,
+            f"{low} to {high}",
         )
     out.print(segments)
     for why, names in (
@@ -121,12 +140,13 @@ def curve(
     by: ByOption = "channel",
     window: WindowOption = "24h",
     until: UntilOption = "",
+    annualise: AnnualiseOption = False,
     config: ConfigOption = None,
     url: UrlOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Show the expected revenue velocity of each group at other latencies, with its band."""
-    told = _model(by, window, until, config, url)
+    told = _model(by, window, until, config, url, annualise=annualise)
     if as_json:
         print_json(
             {
@@ -139,11 +159,12 @@ def curve(
     out = Console(highlight=False)
     _render_lineage(out, told)
     for group in told["groups"]:
-        table = Table(box=box.SIMPLE, title=escape(group["name"] or "(none)"), title_justify="left")
-        for name in ("shift ms", "USD a second", "90 %", "USD a year against now", "90 %"):
-            table.add_column(name, justify="right", no_wrap="%" in name)
+        unit = "year" if told["lineage"]["is_annualised"] else "hour"
+        table = _table(escape(group["name"] or "(none)"))
+        for name in ("shift ms", "USD/s", "90 %", f"USD/{unit} against now", "90 %"):
+            table.add_column(name, justify="right", no_wrap=True)
         for point in group["curve"]:
-            erv, change = point["erv_usd_per_s"], point["change_usd_per_year"]
+            erv, change = point["erv_usd_per_s"], point[f"change_usd_per_{unit}"]
             table.add_row(
                 f"{point['shift_ms']:+g}",
                 f"{erv['median']:,.5g}",
@@ -152,6 +173,9 @@ def curve(
                 f"{_three(change['low'])} to {_three(change['high'])}",
             )
         out.print(table)
+    out.print(
+        "a shift beyond the latencies that an experiment delayed to is not shown", soft_wrap=True
+    )
 
 
 @vram_app.command("models")
@@ -214,34 +238,79 @@ def slope(config: ConfigOption = None, url: UrlOption = None, as_json: JsonOptio
     if as_json:
         print_json(found)
     else:
-        out = Console(highlight=False, soft_wrap=True, markup=False)
-        out.print(f"{model['status']}: {model['reason']}")
-        out.print(f"decisions: {model['decisions']} in {model['minutes']} minutes")
-        _render_instruments(out, model)
-        if model["decisions_needed"]:
-            out.print(f"more decisions needed: {model['decisions_needed']:,}")
-        per_100ms = model["median_per_ns"] * 1e8
-        out.print(f"in use: {per_100ms:.3%} of the value per 100 ms, by {model['source']}")
+        _render_slope(Console(highlight=False, soft_wrap=True, markup=False), found)
     raise typer.Exit(0 if model["source"] == "estimate" else 1)
 
 
-def _render_instruments(out: Console, model: dict[str, Any]) -> None:
-    """Show what each instrument says by itself, shown or not: where they part, nothing is used."""
-    for name, what in (("backend", "jitter of the back end"), ("injection", "randomised delay")):
+def _render_slope(out: Console, found: dict[str, Any]) -> None:
+    model = found["model"]
+    out.print(f"{model['status']}: {model['reason']}")
+    out.print(f"decisions: {model['decisions']:,} in {model['minutes']:,} minutes")
+    if model["not_randomised"]:
+        out.print(
+            f"not randomised: {model['not_randomised']:,} decisions claim a delay or an experiment "
+            "that Millworth did not draw; they are in no figure"
+        )
+    for name, what in (
+        ("injection", "randomised delay"),
+        ("backend", "jitter of the back end (observational, used for nothing)"),
+    ):
         slope, error = model[f"{name}_per_ms"], model[f"{name}_se"]
         if slope is None or error is None:
             out.print(f"by the {what}: it does not vary, or nothing was earned")
         else:
-            out.print(f"by the {what}: {slope * 100:+.3%} per 100 ms, error {error * 100:.3%}")
+            out.print(
+                f"by the {what}: {_lost(-slope * 100)} of the value per 100 ms (95 %: "
+                f"{_lost((-slope - Z95 * error) * 100)} to {_lost((-slope + Z95 * error) * 100)})"
+            )
+    if model["latency_high_ns"]:
+        out.print(
+            f"measured with delays of up to {model['delay_max_ns'] / 1e6:g} ms, between latencies "
+            f"of {model['latency_low_ns'] / 1e6:.0f} and {model['latency_high_ns'] / 1e6:.0f} ms, "
+            f"by {', '.join(model['experiments']) or 'no experiment'}"
+        )
+    if model["decisions_needed"]:
+        out.print(f"more decisions needed: {model['decisions_needed']:,}")
+    if model["source"] == "unknown":
+        out.print("in use: nothing; what lateness costs is unknown")
+    else:
+        low, median, high = (
+            _lost(model[f"{end}_per_ns"] * 1e8) for end in ("low", "median", "high")
+        )
+        out.print(
+            f"in use: {median} of the value per 100 ms (90 %: {low} to {high}), by the "
+            f"{model['source']}"
+        )
+    if found["proposal"] is not None:
+        _render_proposal(out, found["proposal"])
+
+
+def _lost(rate: float) -> str:
+    """Return which share of the value is lost at a rate, as everywhere: 1 - exp(-rate)."""
+    return f"{-math.expm1(-rate):.3%}"
+
+
+def _render_proposal(out: Console, proposal: dict[str, Any]) -> None:
+    """Show the experiment that would decide it."""
+    needed = proposal["decisions_needed"]
+    out.print("an experiment would decide it" if proposal["is_enough"] else "what would decide it")
+    out.print(f"  {proposal['command']}")
+    cost, risk = proposal["cost_usd"], proposal["at_risk_usd"]
+    out.print(
+        f"  {'unknown' if needed is None else f'{needed:,}'} decisions, {proposal['days']} days; "
+        f"expected to cost {'an unknown amount' if cost is None else f'{cost} USD'}, at most "
+        f"{'unknown' if risk is None else f'{risk} USD'}; {proposal['reason']}"
+    )
 
 
 def _model(
-    by: str, window: str, until: str, config: Path | None, url: str | None
+    by: str, window: str, until: str, config: Path | None, url: str | None, *, annualise: bool
 ) -> dict[str, Any]:
     from dashboard.cli.client import ApiClient
 
     with ApiClient.open(load(config).settings, url) as api:
-        return api.post("/api/v1/vram/model", {"window": window, "until": until, "dimension": by})
+        body = {"window": window, "until": until, "dimension": by, "annualise": annualise}
+        return api.post("/api/v1/vram/model", body)
 
 
 def _render_lineage(out: Console, told: dict[str, Any]) -> None:
@@ -252,6 +321,16 @@ def _render_lineage(out: Console, told: dict[str, Any]) -> None:
         markup=False,
         soft_wrap=True,
     )
+    out.print(f"value over {lineage['denominator']}", markup=False, soft_wrap=True)
+    out.print(lineage["annualised"], markup=False, soft_wrap=True)
+    for warning in lineage["warnings"]:
+        out.print(f"WARNING: {warning}", markup=False, soft_wrap=True)
+
+
+def _table(title: str) -> Table:
+    """Return a table whose figures are never cut, whatever the width."""
+    return Table(box=box.SIMPLE, title=title, title_justify="left", title_style="bold", padding=0,
+                 pad_edge=False, collapse_padding=True)  # fmt: skip
 
 
 def _three(value: float) -> str:

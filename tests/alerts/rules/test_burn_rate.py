@@ -86,6 +86,8 @@ def test_burn_names_its_basis_interval_and_unknowns() -> None:
 
     assert "margin basis, slope: article prior, 90% interval $150.00 to $600.00" in reason
     assert "37 of 1000 decisions have no known value" in reason
+    refused = burn_of(rule(), windows(window("300", slope_source="unknown"))).reason
+    assert "slope: unknown, lateness is in no figure" in refused
 
 
 def test_many_events_are_bounded_by_the_low_slope() -> None:

@@ -8,13 +8,14 @@ import pytest
 
 from attribution.core.config import AttributionConfig, ExperimentLimits
 from attribution.experiments.job import GUARD, ExperimentJob
-from attribution.experiments.rules import Arm, Experiment, with_control
 from attribution.jobs.attribution import AttributionJob
+from attribution.sensitivity.registered import Arm, Experiment, with_control
 from collector.audit.log import check_audit, read_audit
 from collector.core.clock import NS_PER_MINUTE, NS_PER_S
 from collector.core.config import AttributesConfig
 from collector.core.errors import InputError
 from collector.store.connect import Connections
+from tests.support.attribution.drawn import unit_in
 from tests.support.attribution.stored import (
     BASE_NS,
     decision,
@@ -40,17 +41,22 @@ END_NS = BASE_NS + 40 * NS_PER_MINUTE
 TOLD_S = 40 * 60 - 1  # all came in at once: each minute of reception would be a step of the job
 
 
-def run_decisions(store: Connections, arms: list[str], per_minute: int = 4) -> None:
+def run_decisions(
+    store: Connections, arms: list[str], per_minute: int = 4, *, is_enrolled: bool = True
+) -> None:
     """Store decisions that are in the experiment, each of ten dollars but where it was delayed."""
     spans = []
     for at, arm in enumerate(arms):
         delay_ms = 50 if arm == "slow" else 0
         start_ms = (at // per_minute) * 60_000 + (at % per_minute) * 1_000
-        spans += decision(
-            f"d{at}", start_ms, 100 + delay_ms, TOLD_S,
-            decision__experiment="half", decision__arm=arm,
-            decision__injected_delay_ns=str(delay_ms * 1_000_000),
-        )  # fmt: skip
+        drawn = {
+            "decision__experiment": "half",
+            "decision__arm": arm,
+            "decision__injected_delay_ns": str(delay_ms * 1_000_000),
+            "decision__unit": unit_in(HALF, arm, BASE_NS + start_ms * 1_000_000, str(at)),
+        }
+        own = drawn if is_enrolled else {}
+        spans += decision(f"d{at}", start_ms, 100 + delay_ms, TOLD_S, **own)
     put_spans(store, spans)
     put_outcomes(
         store,
@@ -116,8 +122,10 @@ def test_guard_lets_a_sound_experiment_run_and_reports_it(store: Connections) ->
     told = job.report("half", END_NS)
     assert [arm.decisions for arm in told.measured.arms] == [80, 80]
     assert [arm.delay_ms_mean for arm in told.measured.arms] == [50.0, 0.0]
-    # 80 x 9 USD x (1 - (1 - 0.017)^0.5)
-    assert float(told.measured.at_risk_usd) == pytest.approx(80 * 9 * 0.0085366, abs=0.01)
+    # Nine dollars are what is left of 9.02: half of them 20 ms late, half 70.
+    sound = 9 / ((0.995**0.2 + 0.995**0.7) / 2)
+    # x 80 x (1 - (1 - 0.017)^0.5)
+    assert float(told.measured.at_risk_usd) == pytest.approx(80 * sound * 0.0085366, abs=0.01)
     assert told.loss is not None
     # Two dollars less for 50 ms, in every one of 80: exactly, since nothing else varies.
     assert (told.loss.usd, told.loss.outcome) == (Decimal("160.00"), "margin")
@@ -158,7 +166,7 @@ def test_guard_stops_where_the_arms_have_other_shares(store: Connections) -> Non
 def test_plan_tells_what_it_takes_before_anything_is_delayed(store: Connections) -> None:
     """By the decisions of the day before; a dry run registers nothing."""
     job = ExperimentJob(CONFIG, store)
-    run_decisions(store, ["control"] * 160)
+    run_decisions(store, ["control"] * 160, is_enrolled=False)
     later = replace(HALF, name="next", from_ns=END_NS, to_ns=END_NS + 3600 * NS_PER_S)
     plan = job.expect(later, END_NS)
     assert plan.decisions_per_day == 5760  # 160 in 40 minutes

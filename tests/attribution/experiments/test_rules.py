@@ -11,16 +11,16 @@ import pytest
 
 from attribution.core.config import ExperimentLimits
 from attribution.experiments.report import loss_of, measured
-from attribution.experiments.rules import (
+from attribution.experiments.rules import check
+from attribution.sensitivity.estimate import Demands, estimate_slope
+from attribution.sensitivity.registered import (
     Arm,
     Experiment,
-    check,
     chi2_above,
     sample_ratio,
     variance_ms2,
     with_control,
 )
-from attribution.sensitivity.estimate import Demands, estimate_slope
 from collector.core.clock import NS_PER_MINUTE, NS_PER_S
 from collector.core.errors import InputError
 from tests.support.attribution.cell_rows import cell_sums

@@ -35,7 +35,9 @@ CACHE = {"cache.name": "offers", "cache.hit": "false"}
 
 def ledger(store: Connections, told: InvestFile | None = None) -> Debt:
     """Return the ledger."""
-    return DebtJob(AttributionConfig(), store).ledger(told or InvestFile(), MONTH, 14)
+    return DebtJob(AttributionConfig(), store).ledger(
+        told or InvestFile(), MONTH, 14, annualise=True
+    )
 
 
 def by_id(found: Debt) -> dict[str, Priced]:
@@ -109,8 +111,8 @@ def vain(store: Connections) -> Connections:
 def test_cache_that_never_hits_costs_what_its_time_and_its_bill_say(vain: Connections) -> None:
     """10 ms of each decision at what a millisecond is worth, and 24 dollars a day.
 
-    By hand: 1,000 dollars in the hour since the first decision, times exp(-beta x 100 ms), beta =
-    -ln(0.995) / 100 ms, are the ERV; times beta it is what a millisecond is worth.
+    By hand: 1,000 dollars in 100 seconds are the ERV; times beta, -ln(0.995) / 100 ms, it is what a
+    millisecond is worth.
     """
     bill = (
         "BilledCost,EffectiveCost,BillingCurrency,ChargePeriodStart,ChargePeriodEnd,ResourceId\n"
@@ -125,8 +127,10 @@ def test_cache_that_never_hits_costs_what_its_time_and_its_bill_say(vain: Connec
     assert item.item.burden.run_usd_per_year is not None
     assert item.item.burden.run_usd_per_year.median == Decimal("8766.00")  # 24 x 365.25
     beta = -math.log(0.995) / 100
-    per_ms = beta * 1000 * math.exp(-beta * 100) / 3600 * YEAR_S
-    assert found.worth.told.endswith("100 decisions in 0.0417 days, as if they went on so")
+    per_ms = beta * 1000 / 100 * YEAR_S
+    assert found.worth.told.endswith(
+        "only 0.00116 days of decisions, as if they went on so: as you asked"
+    )
     assert found.worth.usd_per_ms_year is not None
     assert float(found.worth.usd_per_ms_year.median) == pytest.approx(per_ms, rel=1e-5)
     loss = item.loss_usd_per_year
@@ -158,3 +162,12 @@ def test_entry_of_the_file_says_what_is_missing(vain: Connections) -> None:
     assert (item.is_partial, item.missing) == (False, ())
     assert item.npv_usd is not None
     assert item.bases == ("prior", "stated")
+
+
+def test_year_of_less_than_a_week_is_not_stated_unasked(vain: Connections) -> None:
+    """A hundred seconds say nothing of Sundays; what rests on it is missing, and says so."""
+    found = DebtJob(AttributionConfig(), vain).ledger(InvestFile(), MONTH, 14)
+    assert (found.worth.erv_usd_per_year, found.worth.usd_per_ms_year) == (None, None)
+    assert found.worth.told.startswith("no figure of a year: 0.00116 days of decisions, 7 are")
+    (item,) = found.items
+    assert (item.loss_usd_per_year, item.is_partial) == (None, False)

@@ -43,6 +43,14 @@ opex_usd_per_quarter = 0
 gain_usd_per_quarter = 1000000
 basis = "estimate"
 source = "a slide"
+
+[[options]]
+name = "modest"
+capex_usd = 1000
+opex_usd_per_quarter = 100
+gain_usd_per_quarter = 2000
+basis = "estimate"
+source = "a slide"
 """
 
 
@@ -81,7 +89,8 @@ def slope_version(source: str, *, needed: int | None = None, reason: str = "") -
         source=source, status="identified" if source == "estimate" else "wide", reason=reason,
         outcome="margin", decisions=5, minutes=1, decisions_needed=needed, mean_outcome=10.0,
         median_per_ns=beta, low_per_ns=beta, high_per_ns=beta, backend_per_ms=None,
-        backend_se=None, injection_per_ms=None, injection_se=None, config_hash="",
+        backend_se=None, injection_per_ms=None, injection_se=None, delay_max_ns=80 * NS_PER_MS,
+        latency_low_ns=0, latency_high_ns=0, not_randomised=0, experiments=["e1"], config_hash="",
     )  # fmt: skip
 
 
@@ -93,24 +102,29 @@ def judged(invest: InvestJob, name: str = "faster store") -> StoredVerdict:
 def test_gate_rules_to_the_cent_on_what_an_identified_slope_says(
     invest: InvestJob, store: Connections
 ) -> None:
-    """By hand: a decision 100 ms late keeps 0.9^5 of ten dollars, one 80 ms late 0.9^4.
+    """By hand: 100 decisions of 180 ms earned 1,000 dollars; 20 ms less keep 1 / 0.9 of them.
 
-    0.9^4 - 0.9^5 = 0.06561; times 1,000 dollars of 100 decisions 65.61 a week. A quarter is 91.3125
-    days, 65.61 x 91.3125 / 7 = 855.86. Over twelve quarters at 10 % a dollar each is worth
-    6.81369182: 5,831.57 against 1,000 + 681.37.
+    1,000 / 0.9 - 1,000 = 111.11 a week. A quarter is 91.3125 days, 111.11 x 91.3125 / 7 = 1,449.39.
+    Over twelve quarters at 10 % a dollar each is worth 6.81369182: 9,875.70 against 1,000 + 681.37.
     """
     SlopeJob(AttributionConfig(), store).store(slope_version("estimate"))
     row = judged(invest)
     evidence = row.document["evidence"]
-    assert evidence["replayed"]["saved_usd"] == {"low": "65.61", "median": "65.61", "high": "65.61"}
-    assert row.document["option"]["gain_usd_per_quarter"]["median"] == "855.86"
+    assert evidence["replayed"]["saved_usd"] == {
+        "low": "111.11", "median": "111.11", "high": "111.11",
+    }  # fmt: skip
+    assert row.document["option"]["gain_usd_per_quarter"]["median"] == "1449.39"
     assert (row.ruling, row.gain_low_usd, row.cost_usd) == (
-        "fund", Decimal("5831.57"), Decimal("1681.37"),
+        "fund", Decimal("9875.70"), Decimal("1681.37"),
     )  # fmt: skip
-    assert row.document["verdict"]["multiple"] == "3.4683"
+    assert row.document["verdict"]["multiple"] == "5.8736"
     assert (evidence["basis"], evidence["model_version"]) == ("estimate", 1)
-    # A claim of ours is held against the same slope, and believed now that there is one.
-    assert judged(invest, "claimed").ruling == "fund"
+    # A claim of ours is held against the same slope: as much as all the latency costs is taken, and
+    # no more. 1,000 / 0.9^9 - 1,000 = 1,581.17 a week, and so 20,625.84 a quarter.
+    assert judged(invest, "modest").ruling == "fund"
+    claimed = judged(invest, "claimed")
+    assert claimed.ruling == "refuse"
+    assert "all the latency of this window costs 206" in claimed.document["verdict"]["reason"]
 
 
 def test_gate_refuses_while_no_slope_is_identified_and_says_what_is_missing(
@@ -154,14 +168,14 @@ def test_gate_refuses_a_slope_that_was_withdrawn_since_the_window(
     job.store(slope_version("estimate"))
     later = (WEEK.to_ns + 86_400 * NS_PER_S, "2033-05-26T00:00:00Z")
     assert invest.judge(told(), "faster store", WEEK, later, "cfo").ruling == "fund"
-    withdrawn = slope_version("prior", reason="the instruments disagree")
+    withdrawn = slope_version("prior", reason="the delays were not drawn")
     job.store(replace(withdrawn, version=2, effective_ns=WEEK.to_ns + 1))
-    for name in ("faster store", "claimed"):
+    for name in ("faster store", "modest"):
         row = invest.judge(told(), name, WEEK, later, "cfo")
         assert row.ruling == "refuse"
-        assert "the instruments disagree" in row.document["verdict"]["reason"]
+        assert "the delays were not drawn" in row.document["verdict"]["reason"]
     job.store(replace(slope_version("estimate"), version=3, effective_ns=WEEK.to_ns + 2))
-    reason = invest.judge(told(), "claimed", WEEK, later, "cfo").document["verdict"]["reason"]
+    reason = invest.judge(told(), "modest", WEEK, later, "cfo").document["verdict"]["reason"]
     assert "rests on slope version 1, and version 3 is in force" in reason
 
 
@@ -172,7 +186,9 @@ def test_gate_knows_how_likely_it_is_that_a_wait_costs_nothing(
     median = slope_version("estimate").median_per_ns
     # A normal slope of 0.59 errors: its 5 % quantile is as far below the median as the 95 % above.
     wide = replace(
-        slope_version("estimate"), low_per_ns=0.0, high_per_ns=median * (1 + 1.644854 / 0.59)
+        slope_version("estimate"),
+        low_per_ns=median * (1 - 1.644854 / 0.59),
+        high_per_ns=median * (1 + 1.644854 / 0.59),
     )
     SlopeJob(AttributionConfig(), store).store(wide)
     row = judged(invest)
@@ -200,7 +216,7 @@ def test_verdict_is_kept_and_reproduces_from_its_stored_inputs_and_decisions(
     job.drain(BASE_NS + 900 * NS_PER_S)
     wrong = invest.replay_again(kept.document)
     assert wrong[0] == "it was replayed on 100 decisions; 101 now"
-    assert "saved, median: 65.61 USD then, 66.27 USD now" in wrong
+    assert "saved, median: 111.11 USD then, 112.22 USD now" in wrong
 
 
 def test_signature_is_kept_once(invest: InvestJob) -> None:

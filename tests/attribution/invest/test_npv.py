@@ -37,6 +37,7 @@ from attribution.invest.tiers import Tier, recovery_factor, tier_table
 
 # A year's rate whose quarter is ten per cent, so that the sums below are done by hand.
 RATE = Decimal("0.4641")
+PROVEN = Evidence(Basis.EXPERIMENT, source="checkout-40", experiment_decisions=10**6)
 AMOUNTS = st.decimals(0, 10**7, places=2)
 
 
@@ -194,7 +195,8 @@ def test_gate_funds_what_its_low_end_covers_and_says_by_how_much() -> None:
     [
         (Evidence(Basis.PRIOR), "rests on prior, which proves no cause"),
         (Evidence(Basis.OBSERVATIONAL), "rests on observational"),
-        (Evidence(Basis.EXPERIMENT), "not where that is written down; say so in source"),
+        (Evidence(Basis.ESTIMATE), "not where that is written down; say so in source"),
+        (Evidence(Basis.EXPERIMENT, source="x"), "nobody recomputed experiment 'x'"),
         (
             Evidence(Basis.ESTIMATE, "not yet identified", None, 1_200_000),
             "not yet identified; 1,200,000 more decisions are needed",
@@ -210,9 +212,7 @@ def test_gate_refuses_what_the_data_cannot_say(evidence: Evidence, reason: str) 
 
 def test_verdict_is_worked_out_again_from_its_own_inputs() -> None:
     """And a changed input, or a changed ruling, no longer equals it."""
-    told = document(
-        edge(), Evidence(Basis.EXPERIMENT, source="report 12"), Demand(), "2026-11-25T00:00:00Z"
-    )
+    told = document(edge(), PROVEN, Demand(), "2026-11-25T00:00:00Z")
     assert reproduce(told) == told
     assert digest(reproduce(told)) == digest(told)
     forged = {**told, "verdict": {**told["verdict"], "ruling": "fund"}}
@@ -220,7 +220,7 @@ def test_verdict_is_worked_out_again_from_its_own_inputs() -> None:
     cheaper = {**told, "option": {**told["option"], "name": "other"}}
     assert canonical(cheaper) != canonical(told)
     with pytest.raises(ValueError, match="it is no verdict"):
-        reproduce({"version": 2})
+        reproduce({"version": 3})
     with pytest.raises(ValueError, match="version 9"):
         reproduce({**told, "version": 9})
 
@@ -234,7 +234,7 @@ def test_factors_of_a_slow_ramp() -> None:
 
 def three() -> list[tuple[Option, Evidence]]:
     """Return in-house edge, managed edge and hybrid over three years."""
-    evidence = Evidence(Basis.EXPERIMENT, source="report 12")
+    evidence = PROVEN
     half = (Decimal("0.5"), Decimal(1))
     return [
         (Option("in-house edge", usd("500000"), usd("40000"), usd("150000"), half), evidence),
@@ -299,7 +299,7 @@ def test_gate_takes_costs_at_the_quantile_that_they_stay_below() -> None:
     """Capital of 1,000, in one case of five 1,200: x = 1000 (1200/1000)^1 at the 95 % quantile."""
     option = edge(capex=Range(Decimal(900), Decimal(1000), Decimal(1200)), opex=usd("0"))
     demand = Demand(rate=RATE, probability=Decimal("0.95"))
-    got = judge(option, Evidence(Basis.EXPERIMENT, source="report 12"), demand)
+    got = judge(option, PROVEN, demand)
     assert (got.cost_usd, got.gain_low_usd) == (Decimal("1200.00"), Decimal("640.50"))
 
 
@@ -308,7 +308,7 @@ def test_gate_does_not_fund_a_loss_because_it_is_free() -> None:
     option = edge(
         capex=usd("0"), opex=usd("0"), gain=Range(Decimal(-90), Decimal(20), Decimal(200))
     )
-    got = judge(option, Evidence(Basis.EXPERIMENT, source="report 12"), Demand(rate=RATE))
+    got = judge(option, PROVEN, Demand(rate=RATE))
     assert got.ruling is Ruling.REJECT
 
 
@@ -320,6 +320,6 @@ def test_verdict_of_any_amounts_reproduces(
     gain = Range(low, low + more, low + more + most)
     drivers = (Driver("a", gain), Driver("b", usd("0.3")))
     option = edge(gain=product([each.amount for each in drivers]), drivers=drivers)
-    evidence = Evidence(Basis.EXPERIMENT, source="report 12")
+    evidence = PROVEN
     told = document(option, evidence, Demand(probability=probability), "2026-11-25T00:00:00Z")
     assert reproduce(json.loads(canonical(told))) == told

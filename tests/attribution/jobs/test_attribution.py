@@ -26,6 +26,9 @@ from tests.support.attribution.stored import (
     trace_id,
 )
 
+# What a decision that is 20 ms late keeps of its value, at the prior.
+KEPT = round(0.995**0.2, 9)
+
 
 def test_decision_is_split_by_stage_and_class(store: Connections) -> None:
     """From stored spans to sixteen parts that sum to the latency."""
@@ -202,7 +205,9 @@ def test_minutes_equal_a_recount_of_the_attributions(store: Connections) -> None
 
 
 def test_cell_by_hand(store: Connections) -> None:
-    """100 ms where 80 were allowed, at 4 dollars: 4 x (1 - 0.995 ^ 0.2)."""
+    """100 ms where 80 were allowed, 50 ms in time: they earned 8 dollars, of what 1 + 0.995 ^ 0.2
+    sound ones would have.
+    """
     put_spans(store, decision() + decision("b", 200, 50))
     put_outcome(store, "o1", decision_id=trace_id("a"), margin="4", revenue="20")
     put_outcome(store, "o2", decision_id=trace_id("b"), margin="4", revenue="10")
@@ -210,10 +215,12 @@ def test_cell_by_hand(store: Connections) -> None:
     (cell,) = cells(store)
     assert cell["second_ns"] == at(0)
     assert (cell["decisions"], cell["late"], cell["failed"], cell["unvalued"]) == (2, 1, 0, 0)
-    assert (cell["basis"], cell["value_usd"]) == ("margin", Decimal("8"))
-    assert cell["loss_usd"] == round(Decimal(4 * (1 - 0.995**0.2)), 6)
-    assert cell["loss_low_usd"] == round(Decimal(4 * (1 - 0.9985**0.2)), 6)
-    assert cell["loss_high_usd"] == round(Decimal(4 * (1 - 0.983**0.2)), 6)
+    each = 8 / (1 + KEPT)
+    assert (cell["basis"], cell["value_usd"]) == ("margin", round(Decimal(2 * each), 6))
+    assert cell["value_usd"] - cell["loss_usd"] == Decimal(8)
+    assert (cell["known"], cell["kept_ppb"]) == (2, round((1 + KEPT) * 1e9))
+    assert cell["loss_low_usd"] == round(Decimal(each * (1 - 0.9985**0.2)), 6)
+    assert cell["loss_high_usd"] == round(Decimal(each * (1 - 0.983**0.2)), 6)
     assert cell["slope_source"] == "prior"
     assert (cell["margin_usd"], cell["revenue_usd"]) == (Decimal("8"), Decimal("30"))
 
@@ -235,12 +242,14 @@ def test_outcome_is_amended_by_its_id(store: Connections) -> None:
         put_outcome(store, case, decision_id=trace_id(case[:12]), margin="4")
     running = job(store)
     running.run_once(at(7))
-    assert {cell["value_usd"] for cell in cells(store)} == {Decimal(4)}
+    assert {cell["value_usd"] - cell["loss_usd"] for cell in cells(store)} == {Decimal(4)}
     for case, (second, _) in AMENDMENTS.items():
         put_outcome(store, case, decision_id=trace_id(case[:12]), received_s=8, **second)
     running.run_once(at(10))
     found = {
-        cell["action"]: None if cell["basis"] == "unknown" else str(cell["value_usd"].normalize())
+        cell["action"]: None
+        if cell["basis"] == "unknown"
+        else str((cell["value_usd"] - cell["loss_usd"]).normalize())
         for cell in cells(store)
     }
     assert found == {case: expected for case, (_, expected) in AMENDMENTS.items()}
@@ -273,11 +282,12 @@ def test_outcome_finds_its_decision_by_key(store: Connections) -> None:
     put_outcome(store, "o1", key="order-7", margin="6", event_s=3)
     put_outcome(store, "o2", key="order-8", margin="1", event_s=3)
     job(store).run_once(at(10))
-    assert [(cell["second_ns"], cell["matched"]) for cell in cells(store)] == [
+    first, second = cells(store)
+    assert [(cell["second_ns"], cell["converted"]) for cell in (first, second)] == [
         (at(0), 0),
         (at(1), 1),
     ]
-    assert cells(store)[1]["value_usd"] == Decimal("3")  # one of two sold for 6
+    assert second["value_usd"] - second["loss_usd"] == Decimal("3")  # one of two sold for 6
 
 
 def test_stated_value_is_used_and_named(store: Connections) -> None:
@@ -322,19 +332,22 @@ def test_large_amounts_stop_nothing(store: Connections) -> None:
     assert (first["converted"], first["margins"], first["revenues"]) == (1, 1, 0)
     assert (first["margin_usd"], first["revenue_usd"]) == (Decimal(10), Decimal(0))
     assert (second["revenues"], second["revenue_usd"]) == (1, Decimal(5))
-    assert [first["value_usd"], second["value_usd"]] == [Decimal(10), Decimal(6)]
+    earned = [cell["value_usd"] - cell["loss_usd"] for cell in (first, second)]
+    assert earned == [Decimal(10), Decimal(6)]
 
 
 def test_sums_of_a_window_beyond_64_bits_are_valued(store: Connections) -> None:
-    """Twelve seconds of 900 billion each are stored, and the thirteenth is read with them."""
+    """Twelve seconds of 800 billion each are stored, and the thirteenth is read with them."""
     put_spans(store, [span for n in range(13) for span in decision(f"d{n}", 1_000 * n)])
     for number in range(13):
-        put_outcome(store, f"o{number}", decision_id=trace_id(f"d{number}"), margin="900000000000")
+        put_outcome(store, f"o{number}", decision_id=trace_id(f"d{number}"), margin="800000000000")
     running = job(store)
     running.run_once(at(15))
-    assert [row["value_usd"] for row in cells(store)] == [Decimal(900_000_000_000)] * 13
+    for row in cells(store):
+        assert abs(row["value_usd"] - row["loss_usd"] - 800_000_000_000) < Decimal(100)
     put_outcome(store, "o12", decision_id=trace_id("d12"), margin="3", event_s=3, received_s=16)
     running.run_once(at(30))
     # The mean of twelve such and one of 3 USD, as exact as a float is.
-    expected = (12 * Decimal(900_000_000_000) + 3) / 13
-    assert abs(cells(store)[12]["value_usd"] - expected) < Decimal("0.001")
+    expected = (12 * Decimal(800_000_000_000) + 3) / 13
+    last = cells(store)[12]
+    assert abs(last["value_usd"] - last["loss_usd"] - expected) < Decimal(100)

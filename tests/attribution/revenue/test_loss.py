@@ -44,8 +44,11 @@ def sale(
     return Outcome(decision, kind, converted, margin, revenue)
 
 
-def decisions(*rows: tuple[int, int, float, bool, int | None]) -> Decisions:
-    """Return decisions of (second, group, latency ms, failed, stated millionths); L0 is 80 ms."""
+def decisions(*rows: tuple[int, int, float, bool, int | None], all_sent: bool = False) -> Decisions:
+    """Return decisions of (second, group, latency ms, failed, stated millionths); L0 is 80 ms.
+
+    Where all outcomes are sent, one without an outcome is not known; else it earned nothing.
+    """
     return Decisions(
         second_ns=np.array([row[0] * NS_PER_S for row in rows], np.int64),
         group=np.array([row[1] for row in rows], np.int64),
@@ -54,6 +57,7 @@ def decisions(*rows: tuple[int, int, float, bool, int | None]) -> Decisions:
         is_error=np.array([row[3] for row in rows], bool),
         stated_micros=np.array([row[4] or 0 for row in rows], np.int64),
         is_stated=np.array([row[4] is not None for row in rows], bool),
+        is_silent=np.full(len(rows), not all_sent),
     )
 
 
@@ -96,32 +100,32 @@ def test_share_lost(latency_ms: float, failed: bool, share: float) -> None:
 @pytest.mark.parametrize(
     ("outcomes", "expected"),
     [
-        pytest.param([sale(4, 20)], (1, 1, 1, 1, 4, 1, 20), id="a sale"),
-        pytest.param([sale(4, 20), sale(-4, -20, kind="refund")], (1, 1, 1, 1, 0, 1, 0),
+        pytest.param([sale(4, 20)], (1, 1, 0, 1, 1, 4, 1, 20), id="a sale"),
+        pytest.param([sale(4, 20), sale(-4, -20, kind="refund")], (1, 1, 0, 1, 1, 0, 1, 0),
                      id="a refund with its sign"),
-        pytest.param([sale(4, 20), sale(1, 5, kind="refund")], (1, 1, 1, 1, 3, 1, 15),
+        pytest.param([sale(4, 20), sale(1, 5, kind="refund")], (1, 1, 0, 1, 1, 3, 1, 15),
                      id="a refund without its sign"),
-        pytest.param([sale(4, 20, kind="refund")], (1, 1, 1, 1, 0, 1, 0),
+        pytest.param([sale(4, 20, kind="refund")], (1, 1, 0, 1, 1, 0, 1, 0),
                      id="a refund that replaced its sale"),
-        pytest.param([sale(4, 20), sale(-1, 2, kind="correction")], (1, 1, 1, 1, 3, 1, 22),
+        pytest.param([sale(4, 20), sale(-1, 2, kind="correction")], (1, 1, 0, 1, 1, 3, 1, 22),
                      id="a correction adds"),
-        pytest.param([sale(None, 20)], (1, 1, 1, 0, 0, 1, 20), id="margin unknown"),
-        pytest.param([sale(4, 20), sale(None, 5)], (1, 1, 1, 0, 0, 1, 25), id="half of it unknown"),
-        pytest.param([sale(converted=False)], (1, 1, 0, 0, 0, 0, 0), id="not converted"),
-        pytest.param([sale()], (1, 1, 1, 0, 0, 0, 0), id="converted, amounts unknown"),
-        pytest.param([], (1, 0, 0, 0, 0, 0, 0), id="no outcome"),
-        pytest.param([sale(4, 10**18 - 1)] * 10, (1, 1, 1, 1, 40, 0, 0), id="beyond 64 bits"),
-        pytest.param([sale(4, SUM_MAX), sale(4, 1)], (1, 1, 1, 1, 8, 0, 0), id="beyond the column"),
-        pytest.param([sale(4, SUM_MAX)], (1, 1, 1, 1, 4, 1, SUM_MAX), id="as much as there may be"),
+        pytest.param([sale(None, 20)], (1, 1, 0, 1, 0, 0, 1, 20), id="margin unknown"),
+        pytest.param([sale(4, 20), sale(None, 5)], (1, 1, 0, 1, 0, 0, 1, 25), id="half unknown"),
+        pytest.param([sale(converted=False)], (1, 1, 0, 0, 0, 0, 0, 0), id="not converted"),
+        pytest.param([sale()], (1, 1, 0, 1, 0, 0, 0, 0), id="converted, amounts unknown"),
+        pytest.param([], (1, 0, 0, 0, 0, 0, 0, 0), id="no outcome"),
+        pytest.param([sale(4, 10**18 - 1)] * 10, (1, 1, 0, 1, 1, 40, 0, 0), id="beyond 64 bits"),
+        pytest.param([sale(4, SUM_MAX), sale(4, 1)], (1, 1, 0, 1, 1, 8, 0, 0), id="beyond"),
+        pytest.param([sale(4, SUM_MAX)], (1, 1, 0, 1, 1, 4, 1, SUM_MAX), id="as much as may be"),
     ],
 )  # fmt: skip
 def test_what_a_decision_earned(outcomes: list[Outcome], expected: tuple[int, ...]) -> None:
-    """Decisions, matched, converted, margins known and their sum, revenues known and their sum."""
+    """Decisions, with an outcome, kept (open), converted, margins and sum, revenues and sum."""
     assert earned_by_decision(outcomes, 1).matrix().tolist() == [list(expected)]
 
 
 def test_value_is_the_mean_margin_of_the_class() -> None:
-    """Two of four decisions convert at 6 and 10 dollars: 4 dollars each, by hand."""
+    """Two of four decisions convert at 6 and 10 dollars: 4 dollars each, 0.5 % late, by hand."""
     own = decisions(*[(5, 0, 180, False, None)] * 4)
     outcomes = [
         sale(6_000_000, decision=0), sale(10_000_000, decision=1),
@@ -130,43 +134,60 @@ def test_value_is_the_mean_margin_of_the_class() -> None:
     cells, values = valued(own, outcomes)
     assert BASES[values.basis[0]] == "margin"
     assert (cells.decisions[0], cells.late[0], values.unvalued[0]) == (4, 4, 0)
-    assert values.value_micros.tolist() == [16_000_000]
-    assert values.loss_micros.tolist() == [80_000]  # 4 x $4 x 0.5 %
-    assert values.loss_low_micros.tolist() == [24_000]
-    assert values.loss_high_micros.tolist() == [272_000]
-    assert values.loss_squared[0] == pytest.approx(4 * 0.02**2)
+    # 16 dollars are what 99.5 % of the value earned.
+    assert values.value_micros.tolist() == [16_080_402]
+    assert (values.value_micros - values.loss_micros).tolist() == [16_000_000]
+    assert values.loss_micros.tolist() == [80_402]
+    assert values.loss_low_micros.tolist() == [24_121]
+    assert values.loss_high_micros.tolist() == [273_367]
+    assert values.loss_squared[0] == pytest.approx(4 * 0.0201005**2)
 
 
-def test_decision_without_an_outcome_earned_nothing_where_sales_alone_are_told() -> None:
-    """200 decisions and 4 sales of 10 dollars are worth 20 cents each, not 10 dollars."""
-    own = decisions(*[(5, 0, 180, False, None)] * 200)
-    _, values = valued(own, [sale(10_000_000, decision=at) for at in (0, 50, 100, 150)])
+@pytest.mark.parametrize("told", [0, 1, 40])
+def test_decision_without_an_outcome_earned_nothing_where_sales_are_sent(told: int) -> None:
+    """200 decisions and 4 sales are worth 20 cents each, whoever else says that nothing was sold.
+
+    One record `converted: false` multiplied a channel by 92 where data chose the denominator.
+    """
+    own = decisions(*[(5, 0, 80, False, None)] * 200)
+    sales = [sale(10_000_000, decision=at) for at in (0, 50, 100, 150)]
+    nothing = [sale(converted=False, decision=151 + at) for at in range(told)]
+    cells, values = valued(own, [*sales, *nothing])
+    assert (cells.known.tolist(), cells.kept_ppb.tolist()) == ([200], [200_000_000_000])
     assert values.value_micros.tolist() == [40_000_000]
 
 
-def test_decision_without_an_outcome_is_not_known_yet_where_non_sales_are_told() -> None:
-    """One outcome that did not convert shows that its sender tells them: others may come late."""
-    own = decisions(*[(5, 0, 180, False, None)] * 200)
+def test_decision_without_an_outcome_is_not_known_where_all_are_sent() -> None:
+    """Three of four known decisions sold for ten dollars: 7.50 each, of all 200."""
+    own = decisions(*[(5, 0, 80, False, None)] * 200, all_sent=True)
     outcomes = [sale(10_000_000, decision=at) for at in range(3)]
-    _, values = valued(own, [*outcomes, sale(converted=False, decision=3)])
-    assert values.value_micros.tolist() == [1_500_000_000]  # 7.50 each
+    cells, values = valued(own, [*outcomes, sale(converted=False, decision=3)])
+    assert cells.known.tolist() == [4]
+    assert values.value_micros.tolist() == [1_500_000_000]
 
 
 def test_failed_decision_loses_its_whole_value() -> None:
-    """At every slope alike: what failed earned nothing."""
+    """At every slope alike: what failed would have earned what the other did, and counts once."""
     own = decisions((5, 0, 20, True, None), (5, 0, 20, False, None))
     cells, values = valued(own, [sale(6_000_000, decision=1)])
     assert cells.failed.tolist() == [1]
+    assert values.value_micros.tolist() == [12_000_000]
     assert [values.loss_micros[0], values.loss_low_micros[0], values.loss_high_micros[0]] == [
-        3_000_000
+        6_000_000
     ] * 3
+
+
+def test_where_all_failed_what_they_would_have_earned_is_unknown() -> None:
+    """And never nothing: an outage that lasts as long as the window is no cheap one."""
+    _, values = valued(decisions((5, 0, 20, True, None), (5, 0, 20, True, None)), [])
+    assert (BASES[values.basis[0]], values.unvalued[0], values.loss_micros[0]) == ("unknown", 2, 0)
 
 
 def test_without_margins_the_value_is_the_mean_revenue() -> None:
     """And says so: revenue is not profit."""
     _, values = valued(decisions((5, 0, 180, False, 9)), [sale(None, 20_000_000)])
     assert BASES[values.basis[0]] == "revenue"
-    assert values.loss_micros.tolist() == [100_000]
+    assert values.loss_micros.tolist() == [100_503]  # 0.5 % of what 99.5 % of it earned, 20 USD
 
 
 def test_without_outcomes_a_decision_is_worth_what_it_states() -> None:
@@ -189,14 +210,15 @@ def test_unknown_value_is_unknown() -> None:
 
 def test_class_that_costs_money_is_no_loss_to_lose() -> None:
     """Its value stays negative; losing it is not revenue at risk."""
-    _, values = valued(decisions((5, 0, 20, True, None)), [sale(-2_000_000)])
-    assert values.value_micros.tolist() == [-2_000_000]
+    own = decisions((5, 0, 20, True, None), (5, 0, 20, False, None))
+    _, values = valued(own, [sale(-2_000_000, decision=1)])
+    assert values.value_micros.tolist() == [-4_000_000]
     assert values.loss_micros.tolist() == [0]
 
 
 def test_classes_and_seconds_do_not_mix() -> None:
     """Checkout in one region says nothing about browsing in another."""
-    own = decisions((5, 0, 180, False, None), (5, 1, 180, False, None), (6, 1, 180, False, None))
+    own = decisions((5, 0, 80, False, None), (5, 1, 80, False, None), (6, 1, 80, False, None))
     _, values = valued(own, [sale(8_000_000, decision=0), sale(2_000_000, decision=2)])
     assert [BASES[basis] for basis in values.basis] == ["margin", "unknown", "margin"]
     assert values.value_micros.tolist() == [8_000_000, 0, 1_000_000]
@@ -308,15 +330,10 @@ def test_cells_do_not_depend_on_order_and_match_a_plain_sum(seed: int) -> None:
         inside = [
             i for i, row in enumerate(rows) if row[1] == group and second - 7 < row[0] <= second
         ]
-        count, matched, converted, margins, margin, revenues, revenue = (
-            earned[inside].sum(axis=0).tolist()
-        )
-        told = matched if converted < matched else count
-        mean = (
-            margin / margins * converted / told
-            if margins
-            else (revenue / revenues * converted / told if revenues else None)
-        )
+        _, _, _, converted, margins, margin, revenues, revenue = earned[inside].sum(axis=0).tolist()
+        kept = sum(kept_of(rows[i]) for i in inside)
+        amount, known = (margin, margins) if margins else (revenue, revenues)
+        mean = amount / known * converted / kept if known and kept else None
         own = [row for row in rows if row[:2] == (second, group)]
         lost = [1.0 if row[3] else 1 - 0.995 ** (max(row[2] - 80, 0) / 100) for row in own]
         if mean is None:
@@ -324,3 +341,8 @@ def test_cells_do_not_depend_on_order_and_match_a_plain_sum(seed: int) -> None:
         else:
             wanted = sum(lost) * mean
         assert values.loss_micros[at] == pytest.approx(wanted, abs=1)
+
+
+def kept_of(row: tuple[int, int, float, bool, int | None]) -> float:
+    """Return which share of its value a decision kept, to the billionth."""
+    return 0.0 if row[3] else round(0.995 ** (max(row[2] - 80, 0) / 100), 9)

@@ -2,21 +2,29 @@ from __future__ import annotations
 
 import itertools
 import random
+from bisect import bisect_right
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any, Literal
 
 import numpy as np
 import pytest
 
+from attribution.core.config import AttributionConfig
 from attribution.core.segments import SEGMENTS
 from attribution.path.spans import NONE
 from attribution.revenue.loss import MICROS, Outcome, earned_by_decision
 from attribution.revenue.matching import Named, match_outcomes
 from attribution.sensitivity.cells import read_slope_cells
+from attribution.sensitivity.registered import WRONG_SHARES, Arm, Experiment, with_control
+from attribution.sensitivity.registry import write_experiment
 from attribution.sensitivity.sums import CellSums
+from collector.core.assignment import arm_ends, draw, unit_digest
 from collector.core.clock import NS_PER_MINUTE, NS_PER_S
+from collector.core.config import OutcomesConfig
 from collector.store.connect import Connections
 from tests.support.attribution.cell_rows import cell_sums
+from tests.support.attribution.drawn import unit_in
 from tests.support.attribution.stored import BASE_NS, MS
 
 MINUTES = 5
@@ -28,35 +36,55 @@ CHANNELS = ("app", "web")
 END_NS = BASE_NS + MINUTES * NS_PER_MINUTE
 
 
+E1 = Experiment(
+    name="e1", owner="ana", purpose="", arms=with_control([Arm("slow", 0.3, 25.0)]), targets={},
+    from_ns=BASE_NS, to_ns=END_NS, budget_usd=Decimal(1), registered_ns=BASE_NS - 1,
+)  # fmt: skip
 KEYS: list[tuple[str, ...]] = sorted(
-    itertools.product(REGIONS, COHORTS, ACTIONS, EXPERIMENTS, ("", *CHANNELS))
+    itertools.product(
+        REGIONS, COHORTS, ACTIONS, EXPERIMENTS, ("", "control", "slow"), ("", *CHANNELS)
+    )
 )
 
 
 def key_of(one: dict[str, Any], by: str) -> tuple[str, ...]:
-    """Return which cell of its minute a decision falls into."""
-    names = ("region", "cohort", "action", "experiment")
+    """Return which row of its minute a decision falls into."""
+    names = ("region", "cohort", "action", "experiment", "arm")
     return (*(one[name] for name in names), one["channel"] if by == "channel" else "")
+
+
+def drawn(experiment: str, ingress_ns: int, rng: random.Random) -> dict[str, Any]:
+    """Return what a decision says of the arm that somebody was drawn into."""
+    if not experiment:
+        return {"experiment": "", "arm": "", "unit": "", "injected_delay_ns": 0}
+    unit = unit_digest("e1", str(rng.random()))
+    ends = arm_ends([arm.share for arm in E1.arms])
+    at = bisect_right(ends, draw("e1", ingress_ns // NS_PER_MINUTE, unit))
+    arm = E1.arms[at]
+    return {
+        "experiment": "e1", "arm": arm.name, "unit": unit,
+        "injected_delay_ns": round(arm.delay_ms * MS),
+    }  # fmt: skip
 
 
 def some_decisions(rng: random.Random, count: int) -> list[dict[str, Any]]:
     """Return decisions in order of time, some under one id or key, a few failed."""
     instants = sorted(rng.sample(range(MINUTES * 60_000), count))
+    starts = [BASE_NS + at * MS + rng.randrange(MS) for at in instants]
     return [
         {
-            "ingress_ns": BASE_NS + at * MS + rng.randrange(MS),
+            "ingress_ns": start_ns,
             "decision_id": f"d{number}" if number % 40 else "twice",
             "outcome_key": f"k{number % 60}" if number % 3 == 0 else "",
             "region": rng.choice(REGIONS),
             "cohort": rng.choice(COHORTS),
             "action": rng.choice(ACTIONS),
-            "experiment": rng.choice(EXPERIMENTS),
             "channel": rng.choice(CHANNELS),
-            "injected_delay_ns": rng.choice((0, 0, 25 * MS)),
+            **drawn(rng.choice(EXPERIMENTS), start_ns, rng),
             "parts": [rng.randrange(20 * MS) for _ in SEGMENTS],
             "is_error": int(rng.random() < 0.05),
         }
-        for number, at in enumerate(instants)
+        for number, start_ns in enumerate(starts)
     ]
 
 
@@ -89,7 +117,7 @@ def put(
     """Insert them, every attribution in two revisions of which the first is wrong."""
     names = [
         "ingress_ns", "decision_id", "outcome_key", "region", "cohort", "injected_delay_ns",
-        "experiment", "channel",
+        "experiment", "arm", "unit", "channel",
     ]  # fmt: skip
     store.client().insert(
         "decisions",
@@ -124,9 +152,13 @@ def is_known(outcome: dict[str, Any]) -> bool:
 
 
 def row_level(
-    decisions: list[dict[str, Any]], outcomes: list[dict[str, Any]], outcome: str, by: str
+    decisions: list[dict[str, Any]],
+    outcomes: list[dict[str, Any]],
+    outcome: str,
+    by: str,
+    sent: OutcomesConfig,
 ) -> tuple[CellSums, int]:
-    """Return the cells by the code that values decisions, and how many are unknown."""
+    """Return the rows by the code that values decisions, and how many are unknown."""
     index = {(each["ingress_ns"], each["decision_id"]): at for at, each in enumerate(decisions)}
     matched = match_outcomes(
         [
@@ -170,7 +202,8 @@ def row_level(
         ],
         axis=1,
     )
-    keep = np.array([each["is_error"] == 0 for each in decisions])
+    is_all = np.array([sent.all_sent != (d["channel"] in sent.other_channels) for d in decisions])
+    keep = (earned.known > 0) | ~is_all
     unknown = int((keep & is_unknown).sum()) if outcome == "margin" else 0
     if outcome == "margin":
         keep &= ~is_unknown
@@ -179,11 +212,20 @@ def row_level(
     return cell_sums(minute[keep], place[keep], values[keep]), unknown
 
 
-@pytest.mark.parametrize(("outcome", "by"), [("converted", ""), ("margin", "channel")])
+@pytest.mark.parametrize(
+    ("outcome", "by", "sent"),
+    [
+        ("converted", "", OutcomesConfig()),
+        ("margin", "channel", OutcomesConfig(complete="all", complete_by_channel={"web": "sales"})),
+    ],
+)
 def test_cells_of_the_store_are_the_sums_over_its_rows(
-    store: Connections, outcome: Literal["converted", "margin"], by: str
+    store: Connections, outcome: Literal["converted", "margin"], by: str, sent: OutcomesConfig
 ) -> None:
-    """Twelve digits, by other code: an alias that shadows its column merges cells silently."""
+    """Twelve digits, by other code: an alias that shadows its column merges cells silently.
+
+    Failed decisions are in them, with what they earned.
+    """
     rng = random.Random(20_261_125)
     decisions = some_decisions(rng, 900)
     outcomes = some_outcomes(rng, decisions)
@@ -193,21 +235,35 @@ def test_cells_of_the_store_are_the_sums_over_its_rows(
         for at, each in enumerate(some_decisions(rng, 50))
     ]
     put(store, decisions + asked, outcomes)
-    found = read_slope_cells(store, BASE_NS, END_NS, outcome, "USD", by=by)
-    expected, unknown = row_level(decisions, outcomes, outcome, by)
-    keys = zip(found.region, found.cohort, found.action, found.experiment, found.part, strict=True)
-    told = list(zip(found.cells.minute.tolist(), keys, strict=True))
+    write_experiment(store, E1, 1)
+    config = AttributionConfig().reading(sent)
+    found = read_slope_cells(store, config, BASE_NS, END_NS, outcome, by=by)
+    expected, unknown = row_level(decisions, outcomes, outcome, by, sent)
+    delays_ms = found.cells.answers.delay_ms.tolist()
+    arms = [
+        name and ("slow" if delay_ms else "control")
+        for name, delay_ms in zip(found.experiment, delays_ms, strict=True)
+    ]
+    keys = zip(
+        found.region, found.cohort, found.action, found.experiment, arms, found.part, strict=True
+    )
+    rows = list(zip(found.cells.minute.tolist(), keys, strict=True))
     assert (
-        told
-        == sorted(set(told))
+        rows
+        == sorted(set(rows))
         == sorted(
             {
                 (each["ingress_ns"] // NS_PER_MINUTE * NS_PER_MINUTE, key_of(each, by))
                 for each in decisions
-                if not each["is_error"]
             }
         )
     )
+    assert (found.not_randomised, found.wrong_shares, found.experiments) == (0, (), ("e1",))
+    assert int(found.cells.answers.enrolled.sum()) == len(decisions)
+    assert int(found.cells.answers.failed.sum()) == sum(each["is_error"] for each in decisions)
+    # The arms of a cell share its code, and nothing else does.
+    cells = {(minute, key[:4], key[5:]) for minute, key in rows}
+    assert len(np.unique(found.cells.answers.cell)) == len(cells)
     assert set(found.groups("channel")) == (set(CHANNELS) if by else {""})
     assert set(found.groups("cohort")) == set(COHORTS)
     known = found.cells.take(found.cells.n > 0)  # the others hold what is unknown alone
@@ -223,12 +279,97 @@ def test_cells_of_one_experiment_are_its_own(store: Connections) -> None:
     """Who is in it and who is not may differ in anything but what was drawn."""
     decisions = some_decisions(random.Random(7), 200)
     put(store, decisions, [])
-    found = read_slope_cells(store, BASE_NS, END_NS, "converted", "USD", experiment="e1")
-    own = [d for d in decisions if d["experiment"] == "e1" and not d["is_error"]]
+    write_experiment(store, E1, 1)
+    found = read_slope_cells(
+        store, AttributionConfig(), BASE_NS, END_NS, "converted", experiment="e1"
+    )
+    own = [d for d in decisions if d["experiment"] == "e1"]
     assert int(found.cells.n.sum()) == len(own) > 0
     assert set(found.experiment) == {"e1"}
 
 
+FORGED: dict[str, dict[str, Any]] = {
+    "an experiment that nobody registered": {"experiment": "e9"},
+    "an arm that there is not": {"arm": "fast"},
+    "a delay that the arm has not": {"injected_delay_ns": 26 * MS},
+    "a delay of the control": {"arm": "control"},
+    "somebody who was drawn into another arm": {"unit": unit_digest("e1", "x")},
+    "nobody in particular": {"unit": ""},
+    "a delay without an experiment": {"experiment": "", "arm": "", "unit": ""},
+}
+
+
+def test_delay_counts_only_where_millworth_drew_it(store: Connections) -> None:
+    """Whatever a sender claims: what does not recompute is counted, and is in no sum."""
+    rng = random.Random(11)
+    own = {each["decision_id"]: each for each in some_decisions(rng, 300)}
+    slow = next(each for each in own.values() if each["arm"] == "slow")
+    forged = [
+        {**slow, "decision_id": name, "outcome_key": "", **change}
+        for name, change in FORGED.items()
+    ]
+    # The other arm's draw, whoever "x" is: a unit is looked for that is in the control.
+    other = unit_in(E1, "control", slow["ingress_ns"])
+    forged[4]["unit"] = other
+    late = {**slow, **drawn("e1", END_NS, rng), "decision_id": "late", "ingress_ns": END_NS}
+    put(store, [*own.values(), *forged, late], [])
+    write_experiment(store, E1, 1)
+    config = AttributionConfig()
+    found = read_slope_cells(store, config, BASE_NS, END_NS + NS_PER_MINUTE, "converted")
+    assert found.not_randomised == len(forged) + 1
+    assert int(found.cells.n.sum()) == len(own)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param({"registered_ns": END_NS}, id="registered after the fact"),
+        pytest.param({"from_ns": END_NS}, id="not begun"),
+        pytest.param({"stopped_ns": BASE_NS}, id="stopped before"),
+        pytest.param(
+            {"stopped_ns": END_NS, "stop_reason": f"{WRONG_SHARES}: chi-square 40.0, p 1e-9"},
+            id="stopped for its shares",
+        ),
+        pytest.param({"arms": with_control([Arm("slow", 0.1, 25.0)])}, id="other shares"),
+    ],
+)
+def test_experiment_that_proves_nothing_is_in_no_sum(
+    store: Connections, change: dict[str, Any]
+) -> None:
+    """Its decisions are counted as not randomised, the control's too."""
+    decisions = some_decisions(random.Random(12), 300)
+    put(store, decisions, [])
+    write_experiment(store, replace(E1, **change), 1)
+    found = read_slope_cells(store, AttributionConfig(), BASE_NS, END_NS, "converted")
+    claimed = sum(each["experiment"] == "e1" for each in decisions)
+    if "arms" in change:  # those whose draw is in the control of either
+        assert 0 < found.not_randomised < claimed
+    else:
+        assert found.not_randomised == claimed
+        assert found.experiments == ()
+
+
+def test_shares_that_do_not_hold_put_an_experiment_out(store: Connections) -> None:
+    """Half of the delayed never arrive: what lost them may depend on what they would have done."""
+    rng = random.Random(13)
+    span_ns = 20 * NS_PER_MINUTE
+    long = replace(E1, to_ns=BASE_NS + span_ns)
+    decisions = []
+    for number in range(1_500):
+        start_ns = BASE_NS + number * (span_ns // 1_500)
+        one = some_decisions(random.Random(number), 1)[0]
+        one |= {"ingress_ns": start_ns, "decision_id": f"d{number}", **drawn("e1", start_ns, rng)}
+        if one["arm"] == "control" or rng.random() < 0.5:
+            decisions.append(one)
+    put(store, decisions, [])
+    write_experiment(store, long, 1)
+    found = read_slope_cells(store, AttributionConfig(), BASE_NS, BASE_NS + span_ns, "converted")
+    assert found.wrong_shares == ("e1",)
+    assert found.not_randomised == len(decisions)
+    assert int(found.cells.n.sum()) == 0
+
+
 def test_window_without_decisions_has_no_cells(store: Connections) -> None:
     """A new store asks for its slope too."""
-    assert len(read_slope_cells(store, 0, NS_PER_S, "margin", "USD").cells) == 0
+    found = read_slope_cells(store, AttributionConfig(), 0, NS_PER_S, "margin")
+    assert len(found.cells) == 0

@@ -16,7 +16,6 @@ from attribution.sensitivity.estimate import (
     naive_slope,
     power_decisions,
     relative_slope,
-    student_quantile,
 )
 from attribution.sensitivity.sums import (
     BACKEND,
@@ -92,14 +91,12 @@ def test_sums_give_what_rows_give_to_twelve_digits() -> None:
     own = np.stack([v - (np.bincount(cell, weights=v) / count)[cell] for v in values.T], axis=1)
     y, latency, backend, z = own.T
     jitter = backend - (backend @ z) / (z @ z) * z
-    first_stage, *_ = np.linalg.lstsq(np.stack([jitter, z], axis=1), latency, rcond=None)
-    both = np.stack([jitter, z], axis=1) @ first_stage
     assert found.injection is not None
     assert found.backend is not None
     for instrument, slope in (
         (z, found.injection.estimate),
         (jitter, found.backend.estimate),
-        (both, found.estimate),
+        (z, found.estimate),
     ):
         assert slope == pytest.approx((instrument @ y) / (instrument @ latency), rel=1e-12)
     # The error, from rows, one minute left out at a time.
@@ -108,7 +105,7 @@ def test_sums_give_what_rows_give_to_twelve_digits() -> None:
     assert found.injection.se == pytest.approx(math.sqrt(39 / 40 * (deviations @ deviations)), 1e-9)
 
 
-def test_hidden_quality_misleads_regression_but_not_the_instruments() -> None:
+def test_hidden_quality_misleads_regression_but_not_the_delay() -> None:
     """The claim that the product rests on: correlation is wrong here, the interval is not."""
     found = estimate(2)
     assert found.status is Status.IDENTIFIED
@@ -127,17 +124,23 @@ def test_naive_slope_is_plain_regression() -> None:
     assert naive_slope(cell_sums(*rows(3))).estimate == pytest.approx(slope, rel=1e-9)
 
 
-def test_instruments_that_disagree_block_the_estimate() -> None:
-    """A burst that brings load and intent at once is no cause, and more data does not help."""
-    found = estimate(4, jitter_bias=1.0)
-    assert (found.status, found.estimate, found.low) == (Status.DISAGREE, None, None)
-    assert found.backend is not None
+@pytest.mark.parametrize("jitter_bias", [-1.0, -0.1, 0.1, 1.0])
+def test_what_jitter_says_changes_nothing_that_is_shown(jitter_bias: float) -> None:
+    """A large basket takes the back end longer and buys differently: no cause, however strong.
+
+    With both instruments in one estimate, such an interval held the truth in none of 300 worlds.
+    """
+    found = estimate(4, jitter_bias=jitter_bias)
     assert found.injection is not None
+    assert found.backend is not None
+    assert (found.status, found.estimate) == (Status.IDENTIFIED, found.injection.estimate)
+    assert found.low is not None
+    assert found.high is not None
+    assert found.low <= -0.5 <= found.high
+    # What is left of the jitter is half of the latency's: it is a second opinion, and beside it.
     assert found.gap == pytest.approx(found.backend.estimate - found.injection.estimate)
     assert found.gap_se is not None
-    assert found.gap is not None
-    assert found.gap > 1.96 * found.gap_se
-    assert found.decisions_needed is None
+    assert abs((found.gap or 0.0) - jitter_bias) < 4 * found.gap_se
 
 
 def test_jitter_alone_is_never_shown() -> None:
@@ -205,7 +208,6 @@ def test_jitter_of_a_few_minutes_is_no_instrument() -> None:
     assert (found.backend, found.gap) == (None, None)
     assert found.injection is not None
     assert found.injection.low <= -0.5 <= found.injection.high
-    assert found.status is Status.NOT_YET or found.estimate == found.injection.estimate
 
 
 @given(
@@ -243,7 +245,7 @@ def test_degenerate_data_are_refused_with_a_reason(
     assert found.reason
     assert (found.estimate, found.low, found.high) == (None, None, None)
     told = [found.mean_outcome, found.gap, found.gap_se]
-    for each in (found.backend, found.injection, relative_slope(cells)):
+    for each in (found.backend, found.injection, found.next_ms, relative_slope(cells)):
         told += [] if each is None else [each.estimate, each.se, each.low, each.high]
         told += [] if each is None else [each.first_stage_f]
     assert all(each is None or math.isfinite(each) for each in told)
@@ -251,7 +253,7 @@ def test_degenerate_data_are_refused_with_a_reason(
 
 
 def test_outcome_that_follows_latency_to_the_last_digit_is_refused() -> None:
-    """An error of rounding alone would make a band without width, or instruments that disagree."""
+    """An error of rounding alone would make a band without width."""
     minute, place, values = rows(13)
     values[:, OUTCOME] = 500 - 0.5 * values[:, LATENCY]
     found = estimate_slope(cell_sums(minute, place, values), "test", DEMANDS)
@@ -285,28 +287,14 @@ def test_power_is_that_of_the_published_formula() -> None:
     assert needed == pytest.approx(21e6, rel=0.02)
 
 
-@pytest.mark.parametrize(
-    ("freedom", "quantile"),
-    [
-        pytest.param(10, 2.2281, id="10"),
-        pytest.param(29, 2.0452, id="29"),
-        pytest.param(120, 1.9799, id="120"),
-    ],
-)
-def test_student_quantile_is_that_of_the_tables(freedom: int, quantile: float) -> None:
-    """Thirty minutes are the fewest that are judged; their interval is 4 % wider than normal."""
-    assert student_quantile(0.975, freedom) == pytest.approx(quantile, abs=2e-4)
-
-
 def test_relative_slope_is_a_share_of_the_mean() -> None:
     """Cohorts that spend differently are alike only relative to what they spend."""
     cells = cell_sums(*rows(9))
-    share, found = relative_slope(cells), estimate(9)
+    share, line = relative_slope(cells), estimate(9).injection
     assert share is not None
-    assert found.estimate is not None
-    assert found.low is not None
-    assert share.estimate == pytest.approx(found.estimate / found.mean_outcome)
-    assert share.low == pytest.approx(found.low / found.mean_outcome)
+    assert line is not None
+    assert share.estimate == pytest.approx(line.estimate / estimate(9).mean_outcome)
+    assert share.low == pytest.approx(line.low / estimate(9).mean_outcome)
     assert relative_slope(cell_sums(*rows(9, injected_ms=0.0))) is None
 
 
@@ -314,8 +302,11 @@ def test_columns_of_the_store_become_the_same_cells() -> None:
     """A product in the wrong place would be a slope of something else."""
     cells = cell_sums(*rows(10, count=50, minutes=3))
     names = ("outcome", "latency", "backend", "injected")
+    count = len(cells)
     columns: dict[str, np.ndarray[tuple[int, ...], np.dtype[np.generic]]] = {
-        "minute_ns": cells.minute, "n": cells.n,
+        "minute_ns": cells.minute, "n": cells.n, "cell": np.arange(count), "failed": cells.n * 0,
+        **{name: np.arange(count) * 1.0 for name in ("delay_ms", "enrolled_ms", "answered_ms")},
+        **dict.fromkeys(("enrolled", "answered"), cells.n),
         **{f"sum_{name}": cells.sums[:, at] for at, name in enumerate(names)},
         **{
             f"sum_{names[a]}_{names[b]}": cells.products[:, a, b]
@@ -325,6 +316,7 @@ def test_columns_of_the_store_become_the_same_cells() -> None:
     again = cells_from_columns(columns)
     np.testing.assert_array_equal(again.products, cells.products)
     np.testing.assert_array_equal(again.sums, cells.sums)
+    assert again.answers.delay_ms.tolist() == list(range(count))
 
 
 @given(

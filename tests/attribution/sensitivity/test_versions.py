@@ -10,12 +10,19 @@ import pytest
 from attribution.bench.simulator import World, draw_cells, draw_world
 from attribution.core.config import AttributionConfig, SlopePrior
 from attribution.jobs.attribution import AttributionJob
-from attribution.revenue.loss import slope_of
-from attribution.sensitivity.estimate import Demands, SlopeEstimate, Status, estimate_slope
+from attribution.revenue.loss import Slope, slope_of
+from attribution.sensitivity.estimate import (
+    Demands,
+    Instrument,
+    SlopeEstimate,
+    Status,
+    estimate_slope,
+)
 from attribution.sensitivity.job import SlopeJob, read_book
 from attribution.sensitivity.versions import (
     ESTIMATE,
     PRIOR,
+    UNKNOWN,
     SlopeBook,
     SlopeModel,
     is_news,
@@ -39,13 +46,22 @@ PRIOR_SETTINGS = SlopePrior()
 
 def estimate(**changes: object) -> SlopeEstimate:
     """Return an identified estimate: a margin of 4 USD loses 0.002 USD a millisecond."""
-    told: dict[str, object] = {
-        "status": Status.IDENTIFIED, "reason": "precise enough", "estimate": -0.002,
-        "low": -0.003, "high": -0.001, "n": 10**6, "minutes": 600, "mean_outcome": 4.0,
-        "basis": "margin", "backend": None, "injection": None, "gap": None, "gap_se": None,
-        "decisions_needed": 0,
-    }  # fmt: skip
-    return SlopeEstimate(**{**told, **changes})  # type: ignore[arg-type]  # one field changed
+    fields: dict[str, object] = {
+        "status": Status.IDENTIFIED, "reason": "precise enough", "n": 10**6, "minutes": 600,
+        "mean_outcome": 4.0, "basis": "margin", "injection": None,
+        "next_ms": next_ms(-0.002, -0.003, -0.001), "delay_max_ms": 80.0,
+        "latencies_ms": (90.0, 210.0), "bend": None, "backend": None, "gap": None, "gap_se": None,
+        "lost": None, "decisions_needed": 0,
+    } | changes  # fmt: skip
+    shown = fields["next_ms"] if fields["status"] is Status.IDENTIFIED else None
+    for name in ("estimate", "low", "high"):
+        fields[name] = getattr(shown, name, None)
+    return SlopeEstimate(**fields)  # type: ignore[arg-type]  # one field changed
+
+
+def next_ms(estimate: float, low: float, high: float) -> Instrument:
+    """Return what the next ms does, USD, with its 95 % interval."""
+    return Instrument(estimate, (high - low) / 2 / 1.96, low, high, 1e4)
 
 
 def model(**changes: object) -> SlopeModel:
@@ -63,21 +79,60 @@ def test_identified_estimate_is_used_with_its_interval() -> None:
     assert got.high_per_ns == pytest.approx(5e-10 + 2.5e-10 * 1.644854 / 1.959964)
 
 
+# 0.5 % per 100 ms of 4 USD are 0.0002 USD a ms.
+SAYS_LITTLE = next_ms(-0.0005, -0.0015, 0.0005)
+
+
 @pytest.mark.parametrize(
-    ("changes", "reason"),
+    "changes",
     [
-        ({"status": Status.NOT_YET, "estimate": None, "reason": "9,000 more"}, "9,000 more"),
-        ({"status": Status.DISAGREE, "estimate": None, "reason": "they differ"}, "they differ"),
-        ({"estimate": 0.002, "low": 0.001, "high": 0.003}, "slower decisions earn more"),
+        pytest.param({"next_ms": None, "status": Status.UNCONFIRMED}, id="no experiment"),
+        pytest.param({"next_ms": SAYS_LITTLE}, id="too few, and it may well be"),
+        pytest.param({"status": Status.LOST}, id="its outcomes are lost"),
+        pytest.param({"status": Status.NOT_APPLIED}, id="its delays were not waited"),
     ],
 )
-def test_what_is_not_identified_falls_back_to_the_prior(
-    changes: dict[str, object], reason: str
-) -> None:
+def test_what_is_not_identified_falls_back_to_the_prior(changes: dict[str, object]) -> None:
     """And the version says why, and how many decisions are missing."""
-    got = model_of(estimate(**changes), PRIOR_SETTINGS, "margin", (0, 1))
+    told = {"status": Status.NOT_YET, "reason": "9,000 more", "decisions_needed": 9_000} | changes
+    got = model_of(estimate(**told), PRIOR_SETTINGS, "margin", (0, 1))
     assert (got.source, got.median_per_ns) == (PRIOR, slope_of(PRIOR_SETTINGS).median)
-    assert reason in got.reason
+    assert (got.reason, got.decisions_needed) == ("9,000 more", 9_000)
+
+
+@pytest.mark.parametrize(
+    ("found", "status"),
+    [
+        pytest.param(next_ms(0.0, -0.0001, 0.0001), Status.NOT_YET, id="next to nothing"),
+        pytest.param(next_ms(-0.002, -0.003, -0.001), Status.NOT_YET, id="ten times as much"),
+        pytest.param(next_ms(-0.002, -0.003, -0.001), Status.NOT_LINEAR, id="and no line"),
+    ],
+)
+def test_prior_that_an_experiment_contradicts_is_used_no_more(
+    found: Instrument, status: Status
+) -> None:
+    """Nor is what is not precise enough: what lateness costs is unknown, and says so."""
+    told = estimate(next_ms=found, status=status, reason="not yet")
+    got = model_of(told, PRIOR_SETTINGS, "margin", (0, 1))
+    assert got.source == UNKNOWN
+    assert "which the prior of 0.500% contradicts" in got.reason
+    book = SlopeBook([replace(got, version=1, effective_ns=100)], PRIOR_SETTINGS)
+    assert book.slope(100) == Slope(0.0, 0.0, 0.0)
+    assert book.sources(np.array([99, 100])) == [PRIOR, UNKNOWN]
+    assert book.refusal(100) == got.reason
+    assert (book.refusal(99), book.in_force(100)) == ("", None)
+    assert book.basis(100, "the prior").startswith("unknown, lateness is in no figure: not yet")
+    # What a delay puts at risk is the most that is possible, whatever is in force.
+    assert book.cautious(100) == max(got.high_per_ns, slope_of(PRIOR_SETTINGS).high)
+    assert book.cautious(99) == slope_of(PRIOR_SETTINGS).high
+
+
+def test_slower_decisions_that_earn_more_are_no_slope() -> None:
+    """Identified, and nothing that anybody would fund: it says to find out why."""
+    told = estimate(next_ms=next_ms(0.002, 0.001, 0.003))
+    got = model_of(told, PRIOR_SETTINGS, "margin", (0, 1))
+    assert got.source == UNKNOWN
+    assert "slower decisions earn more" in got.reason
 
 
 def test_each_version_is_in_force_from_its_instant_on() -> None:
@@ -94,8 +149,10 @@ def test_each_version_is_in_force_from_its_instant_on() -> None:
     assert book.sources(instants) == [PRIOR, ESTIMATE, ESTIMATE, PRIOR, ESTIMATE]
     assert book.slope(300).median == 9e-10
     assert book.last == third
-    assert book.told(100, "the prior").startswith("slope version 1, estimated on the margin of 1,0")
-    assert (book.told(99, "the prior"), book.told(250, "the prior")) == ("the prior",) * 2
+    assert book.basis(100, "the prior").startswith(
+        "slope version 1, estimated on the margin of 1,0"
+    )
+    assert (book.basis(99, "the prior"), book.basis(250, "the prior")) == ("the prior",) * 2
     assert SlopeBook([], PRIOR_SETTINGS).sources(instants) == [PRIOR] * 5
 
 
@@ -123,8 +180,9 @@ def test_how_many_decisions_are_missing_is_news() -> None:
 
 def test_low_end_as_it_was_estimated_is_below_zero_where_dollars_stop() -> None:
     """How sure it is that a wait costs anything is in the part that dollars leave out."""
-    wide = model_of(estimate(low=-0.006, high=0.002), PRIOR_SETTINGS, "margin", (0, 1))
-    assert wide.low_per_ns == 0.0
+    told = estimate(next_ms=next_ms(-0.002, -0.006, 0.002))
+    wide = model_of(told, PRIOR_SETTINGS, "margin", (0, 1))
+    assert wide.low_per_ns < 0.0
     book = SlopeBook([replace(wide, version=1, effective_ns=100)], PRIOR_SETTINGS)
     assert book.slope(100).low == 0.0
     signed = book.signed(100)
@@ -167,9 +225,13 @@ def test_dollars_follow_the_version_of_their_second(store: Connections) -> None:
     job.recompute(BASE_NS, BASE_NS + 90 * NS_PER_S, BASE_NS + 100 * NS_PER_S)
 
     late_ns = 100e6
+    prior_kept, steep_kept = (
+        round(math.exp(-beta * late_ns), 9) for beta in (slope_of(PRIOR_SETTINGS).median, 1e-8)
+    )
     assert [(row["slope_source"], row["loss_usd"]) for row in first] == [
-        ("prior", usd(10 * -math.expm1(-slope_of(PRIOR_SETTINGS).median * late_ns))),
-        ("estimate", usd(10 * -math.expm1(-1e-8 * late_ns))),
+        ("prior", usd(10 * math.expm1(slope_of(PRIOR_SETTINGS).median * late_ns))),
+        # Ten dollars each are what was left of two sound ones, at a slope each.
+        ("estimate", usd(20 / (prior_kept + steep_kept) * (1 - steep_kept))),
     ]
     assert rows(store, asked) == first
 

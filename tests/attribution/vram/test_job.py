@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,13 +10,21 @@ from attribution.core.config import AttributionConfig
 from attribution.core.selection import Selection
 from attribution.jobs.attribution import AttributionJob
 from attribution.vram.document import content_hash, differences
+from attribution.vram.group_values import GroupValue, contradictions
 from attribution.vram.job import SAMPLE_MAX, VramJob
-from attribution.vram.ranking import SECONDS_A_YEAR
 from collector.core.clock import NS_PER_S
-from collector.core.config import AttributesConfig
+from collector.core.config import AttributesConfig, OutcomesConfig
 from collector.core.errors import InputError
 from collector.store.connect import Connections
-from tests.support.attribution.stored import BASE_NS, decision, put_sales, put_spans
+from tests.support.attribution.stored import (
+    BASE_NS,
+    decision,
+    outcome,
+    put_outcomes,
+    put_sales,
+    put_spans,
+    trace_id,
+)
 
 HOUR = Selection(BASE_NS, BASE_NS + 3600 * NS_PER_S)
 NOW_NS = BASE_NS + 7200 * NS_PER_S
@@ -38,18 +47,23 @@ def vram(store: Connections) -> VramJob:
 
 
 def test_model_values_groups_by_what_their_decisions_are_worth(vram: VramJob) -> None:
-    """36 decisions an hour of ten dollars each; half of them 20 ms late, half 100 ms."""
+    """36 decisions in 36 seconds of ten dollars each, whatever their latency."""
     told = vram.model(HOUR, "channel", NOW_NS)
     assert told["lineage"]["decisions"] == 73
     assert told["unknown"] == ["kiosk"]
     assert [each["name"] for each in told["groups"]] == ["app", "web"]
     beta = -math.log1p(-0.005) / 100
-    late = (math.exp(-20 * beta) + math.exp(-100 * beta)) / 2
-    erv = 36 / 3600 * 10 * late
+    # A minute is the least that a rate is of.
+    erv = 36 / 60 * 10
     app = told["groups"][0]
-    assert app["erv_usd_per_s"]["median"] == pytest.approx(erv, rel=1e-5)
-    per_ms = app["marginal_usd_per_ms_year"]
-    assert per_ms["median"] == pytest.approx(beta * erv * SECONDS_A_YEAR, rel=1e-5)
+    assert (app["earned_usd"], app["known"], app["value_usd"]) == (360.0, 36, 10.0)
+    assert app["erv_usd_per_s"]["median"] == erv
+    assert told["lineage"]["counted_s"] * erv == 360.0
+    per_ms = app["marginal_usd_per_ms_hour"]
+    assert per_ms["median"] == pytest.approx(beta * erv * 3600, rel=1e-5)
+    assert app["marginal_usd_per_ms_year"] is None
+    assert told["lineage"]["annualised"].startswith("no figure of a year: 0.000694 days of")
+    assert told["lineage"]["denominator"].startswith("all decisions: one without an outcome")
     assert per_ms["low"] < per_ms["median"] < per_ms["high"]
     assert {point["shift_ms"] for point in app["curve"]} >= {-50, 0, 200}
     assert sum(each["weight"] for each in told["weights"]) == pytest.approx(1.0)
@@ -150,14 +164,117 @@ def test_small_groups_are_told_however_large_the_others_are(store: Connections) 
     assert (told["unknown"], told["unsampled"]) == ([], [])
 
 
-def test_one_decision_says_little_of_the_rate_of_its_group(store: Connections) -> None:
-    """Its value rests on forty sales, its rate on itself alone: the interval is that of one."""
-    put_spans(store, [each for at in range(40) for each in decision(f"w{at}", 1_000 * at, 180)])
+def test_rate_is_over_the_window_that_the_value_is_over(store: Connections) -> None:
+    """One decision is asked about; what its group earns a second rests on forty in 40 seconds."""
+    put_spans(store, [each for at in range(40) for each in decision(f"w{at}", 2_000 * at, 180)])
     put_sales(store, [f"w{at}" for at in range(40)], "100")
     config = AttributionConfig()
     AttributionJob(config, AttributesConfig(), store).drain(BASE_NS + 100 * NS_PER_S)
-    begun_ns = BASE_NS + 20 * NS_PER_S
-    told = VramJob(config, store).model(Selection(begun_ns, begun_ns + 1), "channel", NOW_NS)
+    begun_ns = BASE_NS + 78 * NS_PER_S
+    asked = Selection(begun_ns, begun_ns + 1)
+    told = VramJob(config, store).model(asked, "channel", NOW_NS)
     (one,) = told["groups"]
-    assert (one["decisions"], one["value_usd"]) == (1, 100.0)
-    assert one["erv_usd_per_s"]["high"] > 3 * one["erv_usd_per_s"]["median"]
+    assert told["lineage"]["decisions"] == 1
+    assert (one["decisions"], one["value_usd"], one["earned_usd"]) == (40, 100.0, 4000.0)
+    assert told["lineage"]["counted_s"] == 79.0
+    assert one["erv_usd_per_s"]["median"] == pytest.approx(4000 / 79, rel=1e-5)
+
+
+def test_idle_time_moves_no_rate(vram: VramJob) -> None:
+    """Asked again an hour later, nothing was earned and nothing lost: it is the same answer."""
+    first = vram.made(HOUR, "channel")
+    later = vram.made(Selection(HOUR.from_ns, HOUR.to_ns + 3600 * NS_PER_S), "channel")
+    assert later["groups"] == first["groups"]
+    assert later["lineage"]["counted_s"] == first["lineage"]["counted_s"] == 60.0
+
+
+def test_year_is_stated_where_it_is_asked_for(vram: VramJob) -> None:
+    """And then says of how little."""
+    told = vram.made(HOUR, "channel", annualise=True)
+    assert "only 0.000694 days" in told["lineage"]["annualised"]
+    app = told["groups"][0]
+    hour, year = app["marginal_usd_per_ms_hour"], app["marginal_usd_per_ms_year"]
+    assert year["median"] == pytest.approx(hour["median"] * 8766, rel=1e-5)
+    assert told["weights"][0]["gain_usd_per_year"] > 0
+
+
+FIXTURES: dict[str, tuple[OutcomesConfig, int, int, int, str, str]] = {
+    # outcomes, decisions, failed, sold, denominator, USD earned by hand
+    "sales alone": (OutcomesConfig(), 100, 0, 30, "100", "300.00"),
+    "sales, a fifth failed": (OutcomesConfig(), 100, 20, 30, "100", "300.00"),
+    "all, and most sold nothing": (OutcomesConfig(complete="all"), 100, 0, 30, "100", "300.00"),
+    "all, a fifth failed": (OutcomesConfig(complete="all"), 100, 20, 30, "100", "300.00"),
+    "all, of another channel": (
+        OutcomesConfig(complete_by_channel={"tv": "all"}), 100, 0, 30, "100", "300.00",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", FIXTURES)
+@pytest.mark.parametrize("latency_ms", [50, 180])
+def test_what_is_earned_is_the_velocity_to_the_cent(
+    store: Connections, name: str, latency_ms: int
+) -> None:
+    """Whatever failed, however late all were, and in both modes of outcomes."""
+    outcomes, count, failed, sold, known, usd = FIXTURES[name]
+    spans = []
+    for at in range(count):
+        one = decision(f"d{at}", 1_000 * at, latency_ms, decision__channel="web")
+        if at >= count - failed:
+            one[0] = replace(one[0], status="Error")
+        spans += one
+    put_spans(store, spans)
+    put_outcomes(
+        store,
+        [
+            outcome(f"o{at}", decision_id=trace_id(f"d{at}"), converted=at < sold,
+                    margin="10" if at < sold else None, event_s=at + 1.0, received_s=150)
+            for at in range(count if outcomes.complete == "all" else sold)
+        ],
+    )  # fmt: skip
+    config = AttributionConfig().reading(outcomes)
+    AttributionJob(config, AttributesConfig(), store).drain(BASE_NS + 200 * NS_PER_S)
+    told = VramJob(config, store).made(HOUR, "channel")
+    (web,) = told["groups"]
+    counted_s = told["lineage"]["counted_s"]
+    assert counted_s == 100.0
+    assert (web["known"], f"{web['earned_usd']:.2f}") == (int(known), usd)
+    assert f"{web['erv_usd_per_s']['median'] * counted_s:.2f}" == usd
+
+
+def test_one_record_of_no_sale_moves_no_dollar(store: Connections) -> None:
+    """300 decisions, 3 sales of 100 dollars; one `converted: false` made 92 times as much of it."""
+    put_spans(store, [each for at in range(300) for each in decision(f"d{at}", 1_000 * at, 100)])
+    put_sales(store, [f"d{at}" for at in range(3)], "100")
+    config = AttributionConfig()
+    job = AttributionJob(config, AttributesConfig(), store)
+    job.drain(BASE_NS + 400 * NS_PER_S)
+    before = VramJob(config, store).made(HOUR, "channel")["groups"]
+    put_outcomes(
+        store,
+        [outcome("n", decision_id=trace_id("d9"), converted=False, event_s=20, received_s=401)],
+    )
+    job.drain(BASE_NS + 500 * NS_PER_S)
+    assert VramJob(config, store).made(HOUR, "channel")["groups"] == before
+    assert before[0]["value_usd"] == 1.0
+
+
+@pytest.mark.parametrize(
+    ("complete", "told", "unsold", "warning"),
+    [
+        ("sales", 200, 5, ""),
+        ("sales", 200, 60, "60 of 200 outcomes say that nothing was sold: if every decision gets"),
+        ("all", 990, 700, ""),
+        ("all", 400, 300, "600 of 1,000 decisions have no outcome yet"),
+        ("all", 990, 0, "every one of 990 outcomes is a sale"),
+    ],
+)
+def test_outcomes_that_contradict_their_mode_are_told_with_every_figure(
+    complete: str, told: int, unsold: int, warning: str
+) -> None:
+    """A mode is declared, never guessed; data that speak against it are a warning."""
+    value = GroupValue(
+        "offer", "eu", "web", 1_000, 1_000, 0, 1, 1_000, 1.0, 1.0, "margin", 0.1, told, unsold
+    )
+    found = contradictions([value], OutcomesConfig.model_validate({"complete": complete}))
+    assert [warning in each for each in found] == ([True] if warning else [])

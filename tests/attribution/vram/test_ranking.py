@@ -13,6 +13,7 @@ from attribution.revenue.loss import Slope
 from attribution.vram.ranking import (
     FLOOR_QUANTILE,
     SECONDS_A_YEAR,
+    Band,
     Group,
     curve,
     erv,
@@ -30,32 +31,55 @@ SLOPE = Slope(0.01 * PER_100MS, 0.005 * PER_100MS, 0.02 * PER_100MS)
 
 
 def group(latencies_ms: list[float], *, errors: int = 0, slope: Slope = SLOPE) -> Group:
-    """Return ten decisions a second worth five dollars each at 80 ms."""
+    """Return ten decisions a second that earn five dollars each, at these latencies."""
     total_ns = np.array([round(each * MS) for each in latencies_ms], np.int64)
-    return Group(
-        "web", 10, 10.0, 5.0, slope, total_ns, np.full(len(total_ns), 80 * MS, np.int64),
-        np.arange(len(total_ns)) < errors,
-    )  # fmt: skip
+    return Group("web", 10, 10.0, 5.0, slope, total_ns, np.arange(len(total_ns)) < errors)
 
 
-def test_revenue_velocity_agrees_with_a_calculation_by_hand() -> None:
-    """Fifty dollars a second at 80 ms; at 180 one per cent less, at -20 one per cent more."""
-    assert erv(group([80]), 0, SLOPE.median) == pytest.approx(50.0)
-    assert erv(group([180]), 0, SLOPE.median) == pytest.approx(50 * math.exp(-0.01))
-    assert erv(group([80]), 100 * MS, SLOPE.median) == pytest.approx(50 * math.exp(0.01))
-    assert erv(group([180, 80], errors=1), 0, SLOPE.median) == pytest.approx(25.0)
-    assert erv(group([]), 0, SLOPE.median) == 0.0
+def test_revenue_velocity_is_what_is_earned_and_shifts_are_relative_to_it() -> None:
+    """Fifty dollars a second, however late they are and whoever failed; 100 ms more take 1 %."""
+    for now in (group([80]), group([180]), group([180, 80], errors=1), group([])):
+        assert erv(now, 0, SLOPE.median) == pytest.approx(50.0)
+        assert erv(now, 0, 0.0) == 50.0
+    for now in (group([80]), group([180, 80]), group([180, 80], errors=1)):
+        assert erv(now, 100 * MS, SLOPE.median) == pytest.approx(50 * math.exp(0.01))
+        assert erv(now, -100 * MS, SLOPE.median) == pytest.approx(50 * math.exp(-0.01))
+    # Of those that did not fail nothing is left to gain, whatever is saved.
+    assert erv(group([80, 90], errors=2), 100 * MS, SLOPE.median) == 50.0
+
+
+def test_what_single_decisions_save_counts_by_what_they_earn() -> None:
+    """The slower of two earns exp(-0.01) of the other, and 100 ms bring it there."""
+    saved = np.array([0, 100 * MS])
+    share = math.exp(-0.01)
+    gained = erv(group([80, 180]), saved, SLOPE.median) / 50
+    assert gained == pytest.approx(2 / (1 + share))
 
 
 def test_marginal_millisecond_is_the_derivative_and_ten_are_its_integral() -> None:
-    """50 x 0.0001 a millisecond, for a year: 157,788 dollars."""
-    got = worth(group([80]))
+    """50 x 0.0001 a millisecond: 18 dollars an hour, 157,788 a year."""
+    got = worth(group([80]), a_year=True)
+    assert got.marginal_usd_per_ms_hour.median == pytest.approx(18.0)
+    assert got.marginal_usd_per_ms_year is not None
+    assert got.gain_10ms_usd_per_year is not None
     assert got.marginal_usd_per_ms_year.median == pytest.approx(50 * 0.0001 * SECONDS_A_YEAR)
     ten = 50 * math.expm1(0.001) * SECONDS_A_YEAR
     assert got.gain_10ms_usd_per_year.median == pytest.approx(ten)
     # The interval of the slope, a factor of two either way.
     assert got.marginal_usd_per_ms_year.low == pytest.approx(ten / 20, rel=0.01)
     assert got.marginal_usd_per_ms_year.high == pytest.approx(ten / 5, rel=0.01)
+    # What is earned now does not depend on the slope.
+    assert got.erv_usd_per_s == Band(50.0, 50.0, 50.0)
+
+
+def test_year_is_stated_only_where_it_may_be() -> None:
+    """On too few days there are hours alone, with the same figures."""
+    long, short = worth(group([80]), a_year=True), worth(group([80]), a_year=False)
+    assert (short.marginal_usd_per_ms_year, short.gain_10ms_usd_per_year) == (None, None)
+    assert short.marginal_usd_per_ms_hour == long.marginal_usd_per_ms_hour
+    (point,) = curve(group([80]), [10], a_year=False)
+    assert point.change_usd_per_year is None
+    assert point.change_usd_per_hour.median < 0
 
 
 def test_slopes_have_the_quantiles_of_their_interval() -> None:
@@ -68,16 +92,17 @@ def test_slopes_have_the_quantiles_of_their_interval() -> None:
 
 def test_curve_falls_with_latency_and_holds_its_median() -> None:
     """Every point inside its own band."""
-    points = curve(group([60, 90, 140]), [-50, 0, 50, 200])
-    told = worth(group([60, 90, 140]))
+    points = curve(group([60, 90, 140]), [-50, 0, 50, 200], a_year=True)
+    told = worth(group([60, 90, 140]), a_year=True)
     medians = [each.erv_usd_per_s.median for each in points]
     assert medians == sorted(medians, reverse=True)
     for each in points:
         assert each.erv_usd_per_s.low <= each.erv_usd_per_s.median <= each.erv_usd_per_s.high
     assert points[1].erv_usd_per_s == told.erv_usd_per_s
-    assert points[1].change_usd_per_year.median == points[1].change_usd_per_year.high == 0
-    ten = curve(group([60, 90, 140]), [-10])[0]
+    assert points[1].change_usd_per_hour == Band(0.0, 0.0, 0.0)
+    ten = curve(group([60, 90, 140]), [-10], a_year=True)[0]
     assert ten.change_usd_per_year == told.gain_10ms_usd_per_year
+    assert ten.change_usd_per_hour == told.gain_10ms_usd_per_hour
 
 
 def test_weights_are_shares_of_what_the_floors_would_bring() -> None:
@@ -94,7 +119,7 @@ def test_weights_are_shares_of_what_the_floors_would_bring() -> None:
         roots.append(R(end=end, trace=trace, code=trace))
     trees = packed(spans, roots)[1].trees
     all_ = group([(root.end - root.start) / MS for root in roots])
-    weights = segment_weights(trees, [all_], [np.arange(10)])
+    weights = segment_weights(trees, [all_], [np.arange(10)], a_year=True)
     by_name = {each.segment: each for each in weights}
     assert weights[0].segment == "decision/store"
     assert weights[0].weight == pytest.approx(1.0)
@@ -113,20 +138,20 @@ def test_weights_sum_to_one_or_nothing_is_to_gain(seed: int) -> None:
     trees = odd_trees(seed, 12)
     total_ns = trees.bounds_ns[-1] - trees.bounds_ns[0]
     steep = Slope(1e-3, 5e-4, 2e-3)
-    all_ = Group("x", 12, 1.0, 1.0, steep, total_ns, np.zeros(12, np.int64), np.zeros(12, np.bool_))
-    weights = segment_weights(trees, [all_], [np.arange(12)])
+    all_ = Group("x", 12, 1.0, 1.0, steep, total_ns, np.zeros(12, np.bool_))
+    weights = segment_weights(trees, [all_], [np.arange(12)], a_year=False)
     assert len(weights) <= len(SEGMENTS)
     assert sum(each.weight for each in weights) == pytest.approx(1.0) or not any(
-        each.gain_usd_per_year for each in weights
+        each.gain_usd_per_hour for each in weights
     )
     assert 0 < FLOOR_QUANTILE < 1
 
 
 def test_few_sales_widen_the_interval_and_leave_the_figure() -> None:
     """One sale may have been a quarter or four times of what is to come; 400 not."""
-    surest = worth(group([180])).erv_usd_per_s
+    surest = worth(group([180]), a_year=False).erv_usd_per_s
     for error, factor in ((1.0, 3.93), (0.05, 1.086)):
-        got = worth(replace(group([180]), error=error)).erv_usd_per_s
+        got = worth(replace(group([180]), error=error), a_year=False).erv_usd_per_s
         assert got.median == surest.median
         # exp(1.645 sqrt(log(1 + error^2)))
         assert got.high / got.median == pytest.approx(factor, rel=0.03)

@@ -55,9 +55,9 @@ def test_what_if_is_answered_from_what_the_job_stored(store: Connections) -> Non
     assert [(each.part, each.saved_ns) for each in got.shares] == [("store", 30 * MS)]
     assert got.money is not None
     beta = -math.log1p(-0.005) / 100
-    lost = [-math.expm1(-beta * over) for over in (20, 120, 5, 105)]
-    # Both are worth the mean margin of their class: ten dollars.
-    saved = 10 * (lost[0] + lost[1] - lost[2] - lost[3])
+    kept = [math.exp(-beta * ms) for ms in (100, 200, 85, 185)]
+    # Ten dollars is what both earned together.
+    saved = 10 * ((kept[2] + kept[3]) / (kept[0] + kept[1]) - 1)
     assert got.money.usd == Decimal(saved).quantize(Decimal("0.01"))
     assert got.money.low_usd < got.money.usd < got.money.high_usd
     assert (got.money.bases, got.money.unvalued) == (["margin"], 0)
@@ -77,7 +77,8 @@ def test_selection_narrows_by_region_and_latency(store: Connections) -> None:
     slow = Selection(HOUR.from_ns, HOUR.to_ns, region="eu", low_ns=150 * MS)
     got = analyst(store).what_if(slow, [Change(STORE, 0.0)], "class")
     assert (got.decisions, got.saved_ns) == (1, 20 * MS)
-    assert got.money is None  # nobody has said what a decision is worth
+    assert got.money is None
+    assert got.no_money == "no decision of the window has a known value"
 
 
 def test_calibration_is_in_no_answer_but_its_own(store: Connections) -> None:
@@ -111,7 +112,7 @@ def test_a_sample_stands_for_all_and_is_the_same_every_time(store: Connections) 
     assert first.decisions == count
     assert first.replayed == pytest.approx(count / 2, rel=0.1)
     assert first.money is not None
-    each = 10 * -math.expm1(math.log1p(-0.005) / 100 * 20)
+    each = 10 * math.expm1(-math.log1p(-0.005) / 100 * 20)
     assert float(first.money.usd) == pytest.approx(each * count, rel=1e-4)
     assert analyst(store).what_if(HOUR, [Change(STORE, 0.0)], "class") == first
 

@@ -18,13 +18,9 @@ from tests.support.attribution.spans_builder import R, S
 SLOPE = Slope(*(-math.log1p(-each) / (100 * MS) for each in (0.01, 0.005, 0.02)))
 
 
-def worth(count: int, usd: float = 10.0, reference_ms: int = 80) -> Worth:
-    """Return decisions that are all worth the same."""
-    return Worth(
-        np.full(count, usd * 1e6),
-        np.full(count, reference_ms * MS, np.int64),
-        np.zeros(count, np.bool_),
-    )
+def worth(count: int, usd: float = 10.0) -> Worth:
+    """Return decisions of one class that earned this on average."""
+    return Worth(np.full(count, usd * 1e6), np.zeros(count, np.int64), np.zeros(count, np.bool_))
 
 
 def two_branches() -> list[S]:
@@ -51,38 +47,50 @@ def test_shares_of_branches_that_run_side_by_side_sum_to_the_whole() -> None:
     assert got.is_exact
 
 
-def test_dollars_are_the_loss_over_the_reference_that_is_avoided() -> None:
-    """From 20 ms over to 10 ms under: what lay under the reference earns nothing."""
+def test_dollars_are_the_change_of_what_is_earned() -> None:
+    """30 ms less, of a decision that earned ten dollars at the latency that it had."""
     trees = trees_of(two_branches(), R(end=100 * MS))
     got = what_if(trees, [Change(segments_of("all"), 0.7)], worth(1), SLOPE)
     assert got.after_ns.tolist() == [70 * MS]
     median, low, high = (
-        round(10e6 * -math.expm1(-beta * 20 * MS)) for beta in (SLOPE.median, SLOPE.low, SLOPE.high)
+        round(10e6 * math.expm1(beta * 30 * MS)) for beta in (SLOPE.median, SLOPE.low, SLOPE.high)
     )
     assert got.dollars == Dollars(median, low, high, unvalued=0)
 
 
 def test_unknown_value_and_failed_decisions_are_in_no_dollar_figure() -> None:
-    """Unknown is not zero: it is counted; and no speed brings a failed decision back."""
+    """Unknown is not zero: it is counted. A failed decision earned nothing at any speed, and what
+    its class earned on average, ten dollars each, was earned by the other one.
+    """
     trees = packed(
         [S(1, start=0, end=100 * MS, trace=each) for each in range(3)],
         [R(end=100 * MS, trace=each, code=each) for each in range(3)],
     )[1].trees
     known = Worth(
-        np.array([math.nan, 10e6, 10e6]),
-        np.full(3, 80 * MS, np.int64),
-        np.array([False, True, False]),
+        np.array([math.nan, 10e6, 10e6]), np.array([0, 1, 1]), np.array([False, True, False])
     )
     got = what_if(trees, [Change(segments_of("compute"), 0.5)], known, SLOPE)
     assert got.dollars.unvalued == 1
-    assert got.dollars.median == round(10e6 * -math.expm1(-SLOPE.median * 20 * MS))
+    assert got.dollars.median == round(20e6 * math.expm1(SLOPE.median * 50 * MS))
+
+
+def test_what_slower_decisions_of_a_class_earn_less_is_in_their_share() -> None:
+    """100 and 200 ms, ten dollars each on average: the slower one has the smaller part of it."""
+    trees = packed(
+        [S(1, start=0, end=(1 + each) * 100 * MS, trace=each) for each in range(2)],
+        [R(end=(1 + each) * 100 * MS, trace=each, code=each) for each in range(2)],
+    )[1].trees
+    got = what_if(trees, [Change(segments_of("compute"), 0.5)], worth(2), SLOPE)
+    kept = [math.exp(-SLOPE.median * each * MS) for each in (100, 200, 50, 100)]
+    earned_more = 20e6 * (sum(kept[2:]) / sum(kept[:2]) - 1)
+    assert got.dollars.median == pytest.approx(earned_more, abs=1)
 
 
 @pytest.mark.parametrize("by", ["class", "stage", "segment"])
 def test_shares_sum_to_the_whole_on_odd_trees(by: str) -> None:
     """In time and in money, however the parts are cut, and where orders are drawn."""
     trees = odd_trees(5, 40)
-    got = what_if(trees, [Change(segments_of("all"), 0.4)], worth(40, reference_ms=0), SLOPE, by)
+    got = what_if(trees, [Change(segments_of("all"), 0.4)], worth(40), SLOPE, by)
     assert sum(each.saved_ns for each in got.shares) == (got.before_ns - got.after_ns).sum()
     assert sum(each.saved_micros for each in got.shares) == got.dollars.median
     assert got.is_exact == (by != "segment")

@@ -8,7 +8,10 @@ from decimal import Decimal
 
 import pytest
 
+from attribution.core.config import AttributionConfig
+from attribution.jobs.attribution import AttributionJob
 from collector.core.clock import NS_PER_S
+from collector.core.config import AttributesConfig, OutcomesConfig
 from collector.imports.outcomes import import_outcomes
 from collector.imports.rates import RATES, import_dated
 from collector.store.connect import Connections
@@ -98,8 +101,8 @@ def test_each_kind_of_amendment_counts_once(store: Connections, name: str) -> No
     amend(store, 20)
     amended = running.run_once(at(30))
     (cell,) = cells(store)
-    assert cell["value_usd"] == cell["margin_usd"] == Decimal(expected)
-    assert cell["margins"] == cell["matched"] == 1
+    assert cell["earned_usd"] == cell["margin_usd"] == Decimal(expected)
+    assert cell["margins"] == cell["converted"] == 1
     assert amended.cells_rewritten == (0 if "import" in name else 1)
     again = rows(store, "SELECT * FROM revenue_cells FINAL ORDER BY ALL")
     amend(store, 35)
@@ -109,19 +112,24 @@ def test_each_kind_of_amendment_counts_once(store: Connections, name: str) -> No
     assert everything(store)["cells"] == computed_afresh(store, 60)["cells"]
 
 
-def test_first_outcome_that_did_not_convert_says_that_the_others_are_not_known_yet(
-    store: Connections,
+@pytest.mark.parametrize(("complete", "before", "after"), [("sales", 4, 4), ("all", 16, 8)])
+def test_outcome_that_did_not_convert_is_one_more_that_is_known(
+    store: Connections, complete: str, before: int, after: int
 ) -> None:
-    """Until then a decision without an outcome earned nothing; both as if computed anew."""
+    """Four decisions, a sale of four dollars, then a word that another sold nothing.
+
+    Where sales alone are sent it says nothing new; where all are, two are known and not one.
+    """
     put_spans(store, [span for name in "abcd" for span in decision(name, 0, 180)])
     sold(store)
-    running = job(store)
+    outcomes = OutcomesConfig.model_validate({"complete": complete})
+    config = AttributionConfig().reading(outcomes)
+    running = AttributionJob(config, AttributesConfig(), store)
     running.run_once(at(10))
-    assert [cell["value_usd"] for cell in cells(store)] == [4]
+    assert [cell["earned_usd"] for cell in cells(store)] == [before]
     put_outcome(store, "o2", decision_id=trace_id("b"), converted=False, received_s=20)
     running.run_once(at(30))
-    assert [cell["value_usd"] for cell in cells(store)] == [8]
-    assert everything(store)["cells"] == computed_afresh(store, 60)["cells"]
+    assert [cell["earned_usd"] for cell in cells(store)] == [after]
 
 
 def earned(store: Connections) -> list[Decimal]:
@@ -207,7 +215,7 @@ def test_refund_by_key_takes_back_what_its_session_sold(
             put_outcome(store, "o1-r", key="s", kind="refund", margin="12.40", event_s=20,
                         received_s=20 + 20 * step)  # fmt: skip
         running.run_once(at(30 + 20 * step))
-    assert [(cell["matched"], cell["margin_usd"]) for cell in cells(store)] == [(1, 0), (0, 0)]
+    assert [(cell["converted"], cell["margin_usd"]) for cell in cells(store)] == [(1, 0), (0, 0)]
     assert everything(store)["cells"] == computed_afresh(store, 100)["cells"]
 
 

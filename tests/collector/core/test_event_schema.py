@@ -155,14 +155,15 @@ def test_event_with_every_field_is_within_the_budget() -> None:
         value_usd="4.20",
         experiment="latency-2026",
         arm="control",
+        unit="0123456789abcdef",
         injected_delay_ns="10000000",
         outcome_key="order-0123456789",
     )
     assert {field.name for field in CURRENT.fields} == attributes.keys()
-    assert event_bytes(attributes.items()) == 443
+    assert event_bytes(attributes.items()) == 460
     assert event_bytes(attributes.items()) <= BUDGET_BYTES
     unsealed = {n: v for n, v in attributes.items() if not n.startswith("provenance.")}
-    assert event_bytes(unsealed.items()) == 330
+    assert event_bytes(unsealed.items()) == 347
 
 
 def test_events_over_the_budget_are_counted_by_service(store: Connections) -> None:

@@ -15,9 +15,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from collector.core.assignment import unit_digest
 from collector.core.clock import NS_PER_MS, NS_PER_S, AnchoredClock
 from collector.instrument import DecisionFields, DelayInjector
-from collector.instrument.delay import ActiveArm, ActiveExperiment, draw, parse_active
+from collector.instrument.delay import ActiveArm, ActiveExperiment, parse_active
 from tests.support.collector.instruments import Bench
 
 FOREVER_NS = 2**62
@@ -261,8 +262,7 @@ def test_arms_get_their_shares_and_units_keep_theirs_for_a_minute() -> None:
     """Even over units and over minutes, alike in every process, and another draw by experiment."""
     arms = (ActiveArm("control", 0.9, 0), ActiveArm("slow", 0.1, 1))
     one = ActiveExperiment("e1", 1, arms, frozenset(), ())
-    drawn = Counter(one.arm(f"c{unit}", minute).name for unit in range(500) for minute in range(40))
+    units = [unit_digest("e1", f"c{unit}") for unit in range(500)]
+    drawn = Counter(one.arm(unit, minute).name for unit in units for minute in range(40))
     # 20,000 draws: four standard errors of a share of a tenth are 0.0085.
     assert abs(drawn["slow"] / 20_000 - 0.1) < 0.0085
-    assert draw("e1", "c1", 5) == draw("e1", "c1", 5) == pytest.approx(0.33076, abs=5e-6)
-    assert draw("e1", "c1", 5) != draw("e2", "c1", 5) != draw("e2", "c1", 6)

@@ -294,3 +294,14 @@ def test_two_services_on_siblings_share_no_file(tmp_path: Path) -> None:
         kept = [tmp_path / directory / name for directory in ("wal", "other-wal")]
         if any(path.exists() for path in kept):
             assert kept[0].read_bytes() != kept[1].read_bytes(), name
+
+
+def test_what_outcomes_are_complete_in_reaches_what_values_decisions(tmp_path: Path) -> None:
+    """It is declared once, beside the currency of outcomes, and read by attribution."""
+    file = tmp_path / "millworth.toml"
+    file.write_text('[outcomes]\ncomplete = "all"\ncomplete_by_channel = { tv = "sales" }\n')
+    settings = load(file, environment={}).settings
+    outcomes = settings.attribution.outcomes
+    assert (outcomes.all_sent, outcomes.other_channels) == (True, ["tv"])
+    assert settings.attribution.model_copy().outcomes == outcomes
+    assert not load(None, environment={}).settings.attribution.outcomes.all_sent

@@ -7,7 +7,7 @@ import numpy as np
 from attribution.bench.simulator import Draw
 from attribution.path.spans import Ints
 from attribution.revenue.loss import Floats
-from attribution.sensitivity.sums import OUTCOME, CellSums
+from attribution.sensitivity.sums import LATENCY, OUTCOME, CellSums
 
 
 def cell_sums(minute: Ints, cell: Ints, values: Floats) -> CellSums:
@@ -28,9 +28,12 @@ def cell_sums(minute: Ints, cell: Ints, values: Floats) -> CellSums:
 
 
 def draw_rows(draw: Draw, rng: np.random.Generator) -> tuple[Ints, Floats]:
-    """Draw every decision: the index of its cell, and the four variables."""
+    """Draw every decision: the index of its row, an arm of a cell, and the four variables."""
     cell = np.repeat(np.arange(len(draw.minute)), rng.poisson(draw.expected))
-    kind = rng.choice(len(draw.kinds.share), size=len(cell), p=draw.kinds.share)
-    values = draw.values()[cell, kind]
-    values[:, OUTCOME] = rng.random(len(cell)) < draw.chances()[cell, kind]
-    return cell, values
+    share = draw.share()
+    drawn = rng.choice(share.size, size=len(cell), p=share.reshape(-1))
+    kind, arm = np.unravel_index(drawn, share.shape)
+    values = draw.values()[cell, kind, arm]
+    chances = draw.chances(draw.values()[..., LATENCY])
+    values[:, OUTCOME] = rng.random(len(cell)) < chances[cell, kind, arm]
+    return cell * share.shape[1] + arm, values

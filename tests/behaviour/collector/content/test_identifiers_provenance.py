@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
-from collector.core.event_schema import SEAL_HEX, SIGNED
+from collector.core.event_schema import HEX_DIGITS, SIGNED
 from collector.core.key_files import Key
 from collector.otlp.check import Signal
 from collector.privacy.pseudonyms import Tokeniser
@@ -102,7 +102,7 @@ def test_change_is_found_in_what_was_replaced_too() -> None:
 def test_card_in_the_digits_of_a_seal_is_none() -> None:
     """One tag in some thousands holds a run that passes for a card; a seal must not break by it."""
     card = "4111111111111111"
-    digits = {name: (card + "a" + "0" * size)[:size] for name, size in SEAL_HEX.items()}
+    digits = {name: (card + "a" + "0" * size)[:size] for name, size in HEX_DIGITS.items()}
     request = trace_request(decision_span(attributes={**digits, "note": f"paid with {card}"}))
     body = IDENTIFIERS.rewrite(Signal.TRACES, request.SerializeToString(), NOW_NS)
     after = said(type(request).FromString(body).resource_spans[0].scope_spans[0].spans[0])

@@ -9,7 +9,7 @@ from opentelemetry.proto.common.v1.common_pb2 import KeyValue
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
 from collector.core.config import AttributesConfig
-from collector.core.event_schema import SEAL_HEX, SIGNED
+from collector.core.event_schema import HEX_DIGITS, SIGNED
 from collector.otlp.check import Signal, check, limits_at
 from collector.provenance.event import Sealer
 from dashboard.read.sealed_store import SealedStore
@@ -97,7 +97,7 @@ def _change_text(pair: KeyValue, dice: random.Random) -> None:
     text = pair.value.string_value or str(pair.value.int_value)
     at_letter = dice.randrange(len(text))
     digits = (
-        "0123456789abcdef" if pair.key in SEAL_HEX else "0123456789" if text.isdigit() else "xyz"
+        "0123456789abcdef" if pair.key in HEX_DIGITS else "0123456789" if text.isdigit() else "xyz"
     )
     other = dice.choice([letter for letter in digits if letter != text[at_letter]])
     changes = [text[:at_letter] + other + text[at_letter + 1 :], "", text[:-1]]

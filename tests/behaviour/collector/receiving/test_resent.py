@@ -109,7 +109,7 @@ def test_batch_sent_five_times_gives_the_same_decisions_and_dollars(
         for row in found[0]["attributions"]
     ] == [(100 * MS, 30 * MS, 70 * MS, 2)] * 2
     (cell,) = found[0]["cells"]
-    assert (cell["second_ns"], cell["decisions"], cell["matched"]) == (STARTED_NS, 2, 2)
+    assert (cell["second_ns"], cell["decisions"], cell["converted"]) == (STARTED_NS, 2, 2)
     assert (cell["margin_usd"], cell["revenue_usd"]) == (Decimal("10.75"), Decimal(40))
     assert store.client().query("SELECT max(revision) FROM attributions").result_rows[0][0] == 1, (
         "a retry changes no result, so it is no revision"

@@ -78,7 +78,7 @@ def test_verdict_is_kept_signed_and_found_good(store: Connections, tmp_path: Pat
     """Judge, sign, list, verify; the audit has both acts."""
     api = Api(store)
     told = judged(api)
-    assert told["document"]["verdict"]["ruling"] == "fund"
+    assert told["document"]["verdict"]["ruling"] == "refuse"  # there is no such experiment
     key = tmp_path / "key"
     new_key(key)
     key.chmod(0o640)
@@ -94,7 +94,7 @@ def test_verdict_is_kept_signed_and_found_good(store: Connections, tmp_path: Pat
     found = api.send("GET", path, params={"replay": True}).json()
     assert (found["faults"], found["signature"], found["public_key"]) == ([], signature, public)
     (row,) = api.send("GET", "/api/v1/vram/verdicts").json()["verdicts"]
-    assert (row["option"], row["ruling"], row["is_signed"]) == ("managed edge", "fund", True)
+    assert (row["option"], row["ruling"], row["is_signed"]) == ("managed edge", "refuse", True)
     actions = [each.action for each in read_audit(store.client())]
     assert actions == ["gate_judged", "gate_signed"]
 
@@ -121,8 +121,8 @@ def test_stored_verdict_that_was_changed_is_found(store: Connections) -> None:
     told = judged(api)
     forged = store.client()
     forged.command(
-        "INSERT INTO gate_verdicts SELECT judged_ns, sha256, changed_ns + 1, option, 'reject', "
-        "gain_low_usd, cost_usd, replaceOne(document, '\"fund\"', '\"reject\"'), '', '', actor "
+        "INSERT INTO gate_verdicts SELECT judged_ns, sha256, changed_ns + 1, option, 'fund', "
+        "gain_low_usd, cost_usd, replaceOne(document, '\"refuse\"', '\"fund\"'), '', '', actor "
         "FROM gate_verdicts"
     )
     found = api.send("GET", f"/api/v1/vram/verdicts/{told['sha256']}").json()

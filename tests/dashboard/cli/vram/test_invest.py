@@ -105,9 +105,11 @@ def test_gate_signs_a_verdict_that_verifies(file: Path, tmp_path: Path) -> None:
     assert vram("gate", "--new-key", key).exit_code == 0
     assert key.stat().st_mode & 0o777 == 0o600
     ruled = vram("gate", file, "--option", "managed edge", "--key", key, "--offline")
-    assert ruled.exit_code == 0, ruled.output
-    told = json.loads(ruled.stdout)
-    assert told["document"]["verdict"]["ruling"] == "fund"
+    # Nobody recomputed the experiment: figures, and no ruling that anybody may act on.
+    assert ruled.exit_code == 1, ruled.output
+    told = json.loads(ruled.stdout)["document"]["verdict"]
+    assert (told["ruling"], told["cost_usd"]) == ("refuse", "168.14")
+    assert "nobody recomputed experiment 'holdout of May'" in told["reason"]
     verdict = tmp_path / "verdict.json"
     verdict.write_text(ruled.stdout)
     good = vram("gate", verdict, "--verify", "--public-key", f"{key}.pub")
@@ -134,7 +136,7 @@ def test_signature_that_the_key_beside_it_did_not_make_is_found(file: Path, tmp_
 @pytest.mark.parametrize(
     ("forge", "wrong"),
     [
-        (lambda t: t["document"]["verdict"].update(ruling="reject"), "do not follow"),
+        (lambda t: t["document"]["verdict"].update(ruling="fund"), "do not follow"),
         (lambda t: t["document"]["option"].update(name="other"), "digest is of another"),
         (lambda t: t.update(signature=None), "it is not signed"),
         (lambda t: t.update(signature="00" * 64), "not by this key"),
@@ -245,12 +247,14 @@ def test_gate_keeps_signs_and_finds_its_verdict_again(file: Path, tmp_path: Path
     assert millworth("migrate", **home).returncode == 0
     option = ("--option", "managed edge", "--key", str(key))
     ruled = millworth("vram", "gate", str(file), *option, **home)
-    assert ruled.returncode == 0, ruled.stderr
+    assert ruled.returncode == 1, ruled.stderr
     told = json.loads(ruled.stdout)
-    assert told["document"]["verdict"]["ruling"] == "fund"
+    assert told["document"]["verdict"]["ruling"] == "refuse"
+    reason = told["document"]["verdict"]["reason"]
+    assert reason == "there is no experiment 'holdout of May'; registered: none yet"
     listed = millworth("vram", "verdicts", **home).stdout
     assert listed.startswith(told["sha256"][:12])
-    assert "fund  managed edge: gain at least" in listed
+    assert "refuse  managed edge" in listed
     seal = ("--public-key", f"{key}.pub")
     again = millworth("vram", "verdicts", told["sha256"][:10], "--replay", *seal, **home)
     assert (again.returncode, json.loads(again.stdout)) == (0, told)

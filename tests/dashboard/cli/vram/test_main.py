@@ -52,11 +52,11 @@ def test_offers_are_ranked_with_what_their_slope_rests_on(run: Run, traded: Conn
 
 
 def test_curve_has_its_integral_and_versions_differ(run: Run, traded: Connections) -> None:
-    """Dollars a year against now: nothing at no shift, more where it is faster."""
+    """Dollars an hour against now: nothing at no shift, more where it is faster."""
     assert traded
     told = json.loads(run("vram", "curve", "--by", "region", *WINDOW, "--json").stdout)
     change = {
-        point["shift_ms"]: point["change_usd_per_year"]["median"] for point in told["curves"]["eu"]
+        point["shift_ms"]: point["change_usd_per_hour"]["median"] for point in told["curves"]["eu"]
     }
     assert change[0] == 0
     assert change[-10] > 0 > change[10]
@@ -73,9 +73,26 @@ def test_slope_says_what_each_instrument_knows(run: Run, traded: Connections) ->
     assert traded
     shown = run("vram", "slope")
     assert shown.exit_code == 1, shown.output
-    assert "by the jitter of the back end: " in shown.stdout
+    assert "by the jitter of the back end (observational, used for nothing): " in shown.stdout
     assert "by the randomised delay: it does not vary, or nothing was earned" in shown.stdout
-    assert "by prior" in shown.stdout
+    assert "in use: 0.500% of the value per 100 ms (90 %: 0.150% to 1.700%), by the prior" in (
+        shown.stdout
+    )
+    assert "millworth vram experiments register slope-1 --arm slow40=" in shown.stdout
+
+
+def test_figures_of_rank_are_whole_at_80_columns(run: Run, traded: Connections) -> None:
+    """None is cut, and each says what it is of: hours, until there are days enough."""
+    assert traded
+    for asked, unit in (((), "hour"), (("--annualise",), "year")):
+        shown = run("vram", "rank", "--by", "region", *WINDOW, *asked).stdout
+        assert "…" not in shown
+        assert f"USD/ms/{unit}" in shown
+        assert "value over all decisions" in shown
+        lines = [line.rstrip() for line in shown.splitlines()]
+        figures = [line for line in lines if line.lstrip().startswith(("eu", "us", "decision/"))]
+        assert len(figures) > 2
+        assert max(map(len, figures)) <= 80
 
 
 def test_group_that_is_none_is_refused_with_those_there_are(run: Run, traded: Connections) -> None:

@@ -21,7 +21,7 @@ CREATE TABLE IF NOT EXISTS alert_events${local} ${on_cluster} (
     revenue_at_risk_usd_per_h Decimal(18, 6),
     burn Float64 COMMENT 'multiple of the budget\'s own rate',
     basis LowCardinality(String),
-    slope_source LowCardinality(String) COMMENT 'prior or estimate',
+    slope_source LowCardinality(String) COMMENT 'prior or estimate; unknown: lateness is in no figure',
     blamed_stage LowCardinality(String) COMMENT 'empty where no segment stands out',
     blamed_class LowCardinality(String),
     blamed_excess_ns Int64 COMMENT 'mean excess over its reference, a decision',

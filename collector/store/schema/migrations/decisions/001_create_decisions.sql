@@ -25,6 +25,7 @@ CREATE TABLE IF NOT EXISTS decisions${local} ${on_cluster} (
     mode LowCardinality(String),
     experiment LowCardinality(String),
     arm LowCardinality(String),
+    unit String CODEC(ZSTD(1)) COMMENT 'whom the arm was drawn for, as 16 hex digits',
     injected_delay_ns UInt64 CODEC(ZSTD(1)),
     value_usd Nullable(Decimal(18, 6)) CODEC(ZSTD(1)),
     outcome_key String CODEC(ZSTD(1)) COMMENT 'order or session id by which an outcome finds it',

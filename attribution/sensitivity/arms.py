@@ -1,0 +1,226 @@
+"""Pure: what the arms of experiments say besides a line: does the effect bend, are outcomes lost.
+
+Inside a cell the arms differ in nothing but their delay. So the outcomes that are known have to be
+the same share of the decisions in every arm, and what an arm does beyond a line through all of them
+is how the effect changes with the delay.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from attribution.path.spans import Ints
+from attribution.sensitivity.clusters import clustered, left_out, spread, student_quantile
+from attribution.sensitivity.sums import INJECTED, LATENCY, OUTCOME, CellSums, Floats
+
+# What the arms leave open of the next ms, as a share of the effect, one standard deviation: so
+# much whatever they are, and so much for each 100 ms by which their delays go beyond it. Where
+# buyers give up at steps (`bench causal`), a line through 40 and 80 ms is off by a quarter.
+_OPEN = 0.05
+_OPEN_PER_100MS = 0.2
+# Tests of what should not be: one sound estimate in a hundred is refused by each.
+_LEVEL = 0.99
+# Outcomes that come less often when slow are a finding from this share of them per 100 ms on.
+_LOST_PER_100MS = 0.01
+# A delay that makes decisions fail is a finding from this part of what it costs on.
+_FAILING_PART = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Bend:
+    """How the effect on the outcome changes with the delay: y = a z + b z^2 over the delay z."""
+
+    per_ms2: float  # b, of the outcome
+    se: float
+    reach: float  # of the interval of b, to either side
+    off: float  # by which share a line through the arms would be off where it begins
+    allowed: float  # of that, what the interval of the line has anyway: `left_open`
+
+    @property
+    def is_seen(self) -> bool:
+        """Return whether the bend is neither chance nor small."""
+        return abs(self.per_ms2) > self.reach and self.off > self.allowed
+
+    @property
+    def reason(self) -> str:
+        """Return in words what the arms say."""
+        return (
+            f"the effect of a ms changes by {200 * self.per_ms2:.3g} over 100 ms of delay (chance "
+            f"reaches {200 * self.reach:.3g}), so that a line through the arms is off by "
+            f"{self.off:.0%}: register shorter delays"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class LostOutcomes:
+    """Which share of the outcomes is known, and how it changes with delay and latency."""
+
+    share: float
+    by_delay_per_100ms: float  # change of the share
+    by_latency_per_100ms: float
+    reason: str  # why no slope may rest on what is left, "" where one may
+
+
+def bend_of(rows: CellSums, level: float) -> Bend | None:
+    """Return how the effect bends; None where no cell has three different delays."""
+    if not rows.has_arms:
+        return None
+    z, minute, cell = rows.answers.delay_ms, _codes(rows.minute), _codes(rows.answers.cell)
+    n, y = rows.n.astype(np.float64), rows.sums[:, OUTCOME]
+    dz, dq = _deviations(cell, n, z), _deviations(cell, n, z**2)
+    szz = float(n @ dz**2)
+    if not szz:
+        return None
+    across = dq - float(n @ (dz * dq)) / szz * dz
+    strength = n * across**2
+    if float(strength.sum()) <= 1e-9 * float(n @ dq**2):
+        return None
+    slope = float(dz @ y) / szz
+    b = float(across @ y) / float(strength.sum())
+    mean_y = _cell_means(cell, n, y)
+    # What a row adds beyond line and bend, its cell's mean taken off.
+    residual = y - n * (mean_y + slope * dz + b * across)
+    by_minute = np.bincount(minute, weights=strength)
+    if (by_minute > 0).sum() < 2:
+        return None
+    influence = left_out(minute, across * residual, strength)
+    se = clustered(influence)
+    minutes = spread(minute, strength)
+    reach = student_quantile(0.5 + level / 2, max(minutes - 1, 1)) * se
+    off = abs(_middle_ms(rows) * b / slope) if slope else math.inf
+    return Bend(b, se, reach, off, left_open(rows))
+
+
+def left_open(rows: CellSums) -> float:
+    """Return by which share the next ms may differ from a line through the arms: one deviation.
+
+    Arms say what they delay by. What the first ms costs they do not say, the less the longer they
+    are; and where nobody sees a bend, one may be there that the data are too few for.
+    """
+    return _OPEN + _OPEN_PER_100MS * _middle_ms(rows) / 100.0
+
+
+def latencies_ms(rows: CellSums) -> tuple[float, float] | None:
+    """Return between which latencies delays were injected; None where there are no arms.
+
+    From the mean without a delay less its standard deviation to the mean with the longest one more
+    that, over decisions of experiments.
+    """
+    if not rows.has_arms:
+        return None
+    z, cell = rows.answers.delay_ms, _codes(rows.answers.cell)
+    delayed = np.isin(cell, cell[z > 0])
+    ends = []
+    for side, own in ((-1, delayed & (z == 0)), (1, delayed & (z == z.max(initial=0.0)))):
+        n = float(rows.n[own].sum())
+        if not n:
+            return None
+        mean = float(rows.sums[own, LATENCY].sum()) / n
+        square = float(rows.products[own, LATENCY, LATENCY].sum()) / n
+        ends.append(mean + side * math.sqrt(max(square - mean**2, 0.0)))
+    return ends[0], ends[1]
+
+
+def failing(rows: CellSums, lost_per_ms: float) -> str:
+    """Return in words how a delay makes decisions fail, "" where it does not.
+
+    Args:
+        rows: of the arms.
+        lost_per_ms: share of the outcome that a ms of delay costs in all. A failing that is a small
+            part of it changes nothing.
+
+    What fails at a deadline bends: the next ms costs next to nothing, and the last one all.
+    """
+    if not rows.has_arms:
+        return ""
+    told, minute, cell = rows.answers, _codes(rows.minute), _codes(rows.answers.cell)
+    n = told.enrolled.astype(np.float64)
+    dz = _deviations(cell, n, told.delay_ms)
+    by_delay, reach = _line(minute, dz * told.failed, n * dz**2, n * dz**2)
+    if by_delay <= reach or by_delay < _FAILING_PART * abs(lost_per_ms):
+        return ""
+    return (
+        f"with 100 ms of delay {100 * by_delay:.2%} more of the decisions fail (chance reaches "
+        f"{100 * reach:.2%}): they have a deadline, and a line says nothing of one; register "
+        "delays that stay below it"
+    )
+
+
+def lost_outcomes(rows: CellSums) -> LostOutcomes | None:
+    """Return how the share of known outcomes changes; None where all of them are known."""
+    told = rows.answers
+    if not rows.has_arms or int(told.answered.sum()) == int(told.enrolled.sum()):
+        return None
+    minute, cell = _codes(rows.minute), _codes(told.cell)
+    n = told.enrolled.astype(np.float64)
+    share = float(told.answered.sum() / n.sum())
+    dz = _deviations(cell, n, told.delay_ms)
+    by_delay, delay_reach = _line(minute, dz * told.answered, n * dz**2, n * dz**2)
+    # Of all decisions, in an experiment or not: their latency beyond that of their cell.
+    mean_ms = _cell_means(cell, n, told.enrolled_ms)
+    square = np.maximum(rows.products[:, LATENCY, LATENCY], 0.0) * n / np.maximum(rows.n, 1)
+    strength = np.maximum(square - n * mean_ms**2, 0.0)
+    answered = _cell_means(cell, n, told.answered.astype(np.float64))
+    score = (told.answered_ms - mean_ms * told.answered) - answered * (
+        told.enrolled_ms - mean_ms * n
+    )
+    by_latency, latency_reach = _line(minute, score, strength, strength)
+    reason = ""
+    if abs(by_delay) > delay_reach:
+        reason = (
+            f"{share:.1%} of the outcomes are known, and {100 * by_delay:+.2%} with 100 ms of "
+            f"injected delay (chance reaches {100 * delay_reach:.2%}): what is left is another "
+            "population; send outcomes from a place that delays do not reach"
+        )
+    elif by_latency < -latency_reach and -100 * by_latency > _LOST_PER_100MS * share:
+        reason = (
+            f"{share:.1%} of the outcomes are known, and {100 * by_latency:+.2%} with 100 ms of "
+            f"latency (chance reaches {100 * latency_reach:.2%}): send outcomes from a place that "
+            "latency does not reach"
+        )
+    return LostOutcomes(share, 100 * by_delay, 100 * by_latency, reason)
+
+
+def _line(minute: Ints, moved: Floats, strength: Floats, weights: Floats) -> tuple[float, float]:
+    """Return a slope, and how far chance takes it; 0 and infinity where nothing varies."""
+    total = float(strength.sum())
+    if not total or len(np.unique(minute)) < 2:
+        return 0.0, math.inf
+    slope = float(moved.sum()) / total
+    with np.errstate(divide="ignore", invalid="ignore"):
+        se = clustered(left_out(minute, moved - slope * strength, weights))
+    minutes = spread(minute, strength)
+    reach = student_quantile(0.5 + _LEVEL / 2, max(minutes - 1, 1)) * se
+    return slope, reach if math.isfinite(reach) else math.inf
+
+
+def _middle_ms(rows: CellSums) -> float:
+    """Return at which delay a curve of y = a z + b z^2 is as steep as a + b x this: sum zq / zz."""
+    if rows.has_arms:
+        z, cell = rows.answers.delay_ms, _codes(rows.answers.cell)
+        n = rows.n.astype(np.float64)
+        dz, dq = _deviations(cell, n, z), _deviations(cell, n, z**2)
+        szz = float(n @ dz**2)
+        return float(n @ (dz * dq)) / szz if szz else 0.0
+    # Of whole cells: the mean delay of the delayed, each weighed by its delay.
+    total = float(rows.sums[:, INJECTED].sum())
+    return float(rows.products[:, INJECTED, INJECTED].sum()) / total if total else 0.0
+
+
+def _cell_means(cell: Ints, n: Floats, sums: Floats) -> Floats:
+    """Return for each row the mean of its cell."""
+    own = np.bincount(cell, weights=n)
+    means: Floats = (np.bincount(cell, weights=sums) / np.maximum(own, 1e-300))[cell]
+    return means
+
+
+def _deviations(cell: Ints, n: Floats, values: Floats) -> Floats:
+    """Return how far each row's value is from the mean of its cell's decisions."""
+    return values - _cell_means(cell, n, n * values)
+
+
+def _codes(values: Ints) -> Ints:
+    return np.unique(values, return_inverse=True)[1].reshape(-1).astype(np.int64)

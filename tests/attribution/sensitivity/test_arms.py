@@ -1,0 +1,164 @@
+"""What arms say besides a line, in sums small enough to be done by hand, and in drawn worlds."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from attribution.bench.simulator import Draw, World, draw_cells, draw_world
+from attribution.sensitivity.arms import (
+    bend_of,
+    failing,
+    latencies_ms,
+    left_open,
+    lost_outcomes,
+)
+from attribution.sensitivity.estimate import Demands, Status, estimate_slope
+from attribution.sensitivity.sums import Answers, CellSums
+
+STEEP = World(4e6, minutes=60, cohorts=3, conversion=0.1, relative_per_ms=1e-3, hidden=0.5)
+DEMANDS = Demands(STEEP.relative_per_ms)
+
+
+def rows(outcomes: list[list[float]], delays_ms: tuple[float, ...], n: int = 100) -> CellSums:
+    """Return cells, one a minute, whose arms of n decisions have these mean outcomes."""
+    cells, arms = len(outcomes), len(delays_ms)
+    y, z = np.array(outcomes).reshape(-1), np.tile(delays_ms, cells)
+    values = np.stack([y, 50 + z, 30 + z, z], axis=1)
+    return CellSums(
+        np.repeat(np.arange(cells), arms),
+        np.full(cells * arms, n),
+        n * values,
+        n * values[:, :, None] * values[:, None, :],
+        Answers(
+            np.repeat(np.arange(cells), arms), z, np.full(cells * arms, n), n * (50 + z),
+            np.full(cells * arms, n), n * (50 + z), np.zeros(cells * arms, np.int64),
+        ),
+    )  # fmt: skip
+
+
+def test_bend_by_hand() -> None:
+    """y = 1 - 0.001 z - 0.0001 z^2 in both minutes, plus and minus something in the middle arm."""
+    delays = (0.0, 40.0, 80.0)
+    curve = [1 - 0.001 * z - 0.0001 * z**2 for z in delays]
+    wobble = np.array([0.0, 0.01, 0.0])
+    found = bend_of(rows([list(curve + wobble), list(curve - wobble)], delays), 0.95)
+    assert found is not None
+    assert found.per_ms2 == pytest.approx(-0.0001, rel=1e-9)
+    # The middle arm alone bends by 0.01 / 1600 either way: so far is each minute from the mean.
+    assert found.se == pytest.approx(0.01 / 1600, rel=1e-9)
+
+
+def test_one_arm_says_nothing_of_a_bend() -> None:
+    """Two points are always on a line; and whole cells have no arms."""
+    assert bend_of(rows([[1.0, 0.9]] * 3, (0.0, 80.0)), 0.95) is None
+    whole = rows([[1.0, 0.9]] * 3, (0.0, 80.0)).cells()
+    assert bend_of(whole, 0.95) is None
+    assert lost_outcomes(whole) is None
+    assert failing(whole, 1.0) == ""
+
+
+def test_what_is_left_open_grows_with_the_delays() -> None:
+    """A twentieth whatever they are, and a fifth for each 100 ms that a line's middle is away."""
+    assert left_open(rows([[1.0, 0.9]], (0.0, 10.0))) == pytest.approx(0.05 + 0.2 * 0.1)
+    assert left_open(rows([[1.0, 0.9]], (0.0, 100.0))) == pytest.approx(0.05 + 0.2)
+    # Sum z q over sum z z, each less its mean: (40, 80, -120) with (1600, 6400, 0) in three arms.
+    three = left_open(rows([[1.0, 0.95, 0.9]], (0.0, 40.0, 80.0)))
+    assert three == pytest.approx(0.05 + 0.2 * 0.8)
+
+
+def test_latencies_between_which_an_effect_was_measured() -> None:
+    """From the mean of the control to that of the longest arm; of constant latencies just that."""
+    assert latencies_ms(rows([[1.0, 0.95, 0.9]] * 2, (0.0, 40.0, 80.0))) == pytest.approx(
+        (50.0, 130.0)
+    )
+
+
+def test_interval_has_what_the_arms_leave_open() -> None:
+    """However many the decisions: a line through 40 and 80 ms does not say what the next one does.
+
+    Where buyers give up at steps, it is off by a quarter, and no error of a line says so.
+    """
+    world = replace(STEEP, decisions=4e9)
+    found = estimate_slope(draw_cells(*drawn(world, 1)), "", DEMANDS)
+    assert found.status is Status.IDENTIFIED
+    assert found.injection is not None
+    assert found.next_ms is not None
+    assert found.injection.se < 0.02 * abs(found.injection.estimate)
+    assert found.next_ms.estimate == found.injection.estimate
+    assert found.next_ms.se / abs(found.next_ms.estimate) == pytest.approx(0.194, abs=0.01)
+
+
+def drawn(world: World, seed: int) -> tuple[Draw, np.random.Generator]:
+    """Return a world and the dice that go on."""
+    rng = np.random.default_rng(seed)
+    return draw_world(world, rng), rng
+
+
+def test_effect_that_bends_is_refused() -> None:
+    """40 ms cost nothing, 80 cost a tenth: a line says a twentieth for 40, and is wrong."""
+    world = replace(STEEP, decisions=4e7, relative_per_ms=1e-5, steps=((180.0, 0.5),))
+    found = estimate_slope(draw_cells(*drawn(world, 2)), "", DEMANDS)
+    assert (found.status, found.estimate) == (Status.NOT_LINEAR, None)
+    assert "register shorter delays" in found.reason
+
+
+@pytest.mark.parametrize("arms", [((0.9, 0.0), (0.1, 80.0)), STEEP.arms])
+def test_decisions_that_fail_at_a_deadline_are_refused(
+    arms: tuple[tuple[float, float], ...],
+) -> None:
+    """Of one arm too, in which no bend can be seen."""
+    world = replace(STEEP, arms=arms, decisions=4e7, deadline_ms=200.0)
+    found = estimate_slope(draw_cells(*drawn(world, 3)), "", DEMANDS)
+    assert (found.status, found.estimate) == (Status.NOT_LINEAR, None)
+    single = draw_cells(*drawn(world, 3))
+    assert "they have a deadline" in failing(single, 1e-3)
+    # A failing that is a small part of what the delay costs changes nothing.
+    assert failing(single, 1.0) == ""
+
+
+def test_outcomes_that_are_lost_when_slow_are_refused_and_others_are_not() -> None:
+    """A fifth lost at random leaves the slope; two per cent more by 100 ms make another sample."""
+    lost = replace(STEEP, decisions=4e7, missing=0.1, missing_per_100ms=0.02)
+    found = estimate_slope(draw_cells(*drawn(lost, 4)), "", DEMANDS)
+    assert (found.status, found.estimate) == (Status.LOST, None)
+    assert found.lost is not None
+    assert found.lost.by_delay_per_100ms == pytest.approx(-0.02, abs=0.002)
+    assert found.lost.by_latency_per_100ms == pytest.approx(-0.02, abs=0.002)
+    assert "with 100 ms of injected delay" in found.reason
+    at_random = replace(STEEP, decisions=4e7, missing=0.2)
+    sound = estimate_slope(draw_cells(*drawn(at_random, 4)), "", DEMANDS)
+    assert sound.status is Status.IDENTIFIED
+    assert sound.lost is not None
+    assert sound.lost.share == pytest.approx(0.8, abs=0.001)
+
+
+def test_outcomes_that_poor_connections_lose_are_refused_by_latency() -> None:
+    """Arms of a thousandth cannot tell; all the other decisions can."""
+    world = replace(
+        STEEP, decisions=4e5, arms=((0.998, 0.0), (0.001, 40.0), (0.001, 80.0)),
+        missing=0.1, missing_per_100ms=0.02,
+    )  # fmt: skip
+    found = lost_outcomes(draw_cells(*drawn(world, 5)))
+    assert found is not None
+    assert "with 100 ms of latency" in found.reason
+
+
+def test_delay_that_nobody_waited_is_refused() -> None:
+    """A sender says 40 ms and waits 4: what it changes is not what latency does."""
+    rng = np.random.default_rng(6)
+    sums = [[1 + rng.normal(0, 0.01), 0.99 + rng.normal(0, 0.01)] for _ in range(60)]
+    said = rows(sums, (0.0, 40.0))
+    shift = np.array([0.0, -36.0, -36.0, 0.0])
+    values = said.sums / said.n[:, None] + (said.answers.delay_ms > 0)[:, None] * shift
+    values[:, 1] += np.tile([0.1, -0.1], 60) * rng.random(120)
+    liar = replace(
+        said,
+        sums=said.n[:, None] * values,
+        products=said.n[:, None, None] * values[:, :, None] * values[:, None, :],
+    )
+    found = estimate_slope(liar, "", Demands(1.0))
+    assert (found.status, found.estimate) == (Status.NOT_APPLIED, None)
+    assert "1 ms of delay moves the latency by 0.1" in found.reason
