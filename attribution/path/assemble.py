@@ -174,7 +174,27 @@ def _same_clock(own: Spans, child: Ints, parent: Ints) -> Bools:
     """
     host, other = own.host[child], own.host[parent]
     named = (host > 0) & (other > 0)
+    one_machine = host == other
+    if own.addresses:
+        one_machine |= _share_address(own, host, other)
     in_process = np.isin(own.kind[child], (UNSPECIFIED, INTERNAL, CLIENT, PRODUCER))
     one_process = in_process & (own.service[child] == own.service[parent])
-    same: Bools = np.where(named, host == other, one_process)
+    same: Bools = np.where(named, one_machine, one_process)
     return same
+
+
+def _share_address(own: Spans, host: Ints, other: Ints) -> Bools:
+    """Return where two machines have an address in common.
+
+    Each pair is judged by itself, and not by way of a third machine: what else is among the spans
+    makes no difference.
+    """
+    size = int(own.host.max(initial=0)) + 1
+    pair, at = np.unique(host * size + other, return_inverse=True)
+    none: frozenset[str] = frozenset()
+    get = own.addresses.get
+    shared = [
+        not get(each // size, none).isdisjoint(get(each % size, none)) for each in pair.tolist()
+    ]
+    found: Bools = np.array(shared, bool)[at]
+    return found

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -17,6 +18,8 @@ Column: TypeAlias = Any
 
 # Money is Decimal(18, 6) in the store and whole millionths of a dollar in the cores.
 MONEY = pa.decimal128(18, 6)
+# Loopback, and the bridge that Docker makes on every machine.
+EVERYWHERE = frozenset({"127.0.0.1", "::1", "172.17.0.1"})
 # A decimal is 128 bits, little-endian; the top ones only repeat the sign.
 _DECIMAL = np.dtype([("low", "<u4"), ("high", "<i8"), ("top", "<i4")])
 
@@ -27,15 +30,51 @@ def text_codes(column: Column) -> tuple[Ints, list[str]]:
     return ints(encoded.indices), encoded.dictionary.to_pylist()
 
 
+def ranked_codes(column: Column) -> tuple[Ints, list[str]]:
+    """Return a code of each value that sorts as the texts do, whatever their order; the values."""
+    code, values = text_codes(column)
+    ranked = sorted(values)
+    rank = {value: at for at, value in enumerate(ranked)}
+    return np.array([rank[value] for value in values], np.int64)[code], ranked
+
+
+def host_codes(hosts: Sequence[str]) -> Ints:
+    """Return the code of each machine, 0 for the one without a name."""
+    return np.array([at + 1 if host else 0 for at, host in enumerate(hosts)], np.int64)
+
+
+def addresses_of(hosts: Sequence[str]) -> Mapping[int, frozenset[str]]:
+    """Return the addresses of each machine by its code; none where no machine has a list.
+
+    A list is the text of a JSON array, as the store and the exporters write it.
+    """
+    lists = {at: found for at, host in enumerate(hosts) if (found := _listed(host))}
+    if not lists:
+        return {}
+    return {at + 1: lists.get(at, frozenset((host,))) for at, host in enumerate(hosts) if host}
+
+
+def _listed(host: str) -> frozenset[str]:
+    if not host.startswith("["):
+        return frozenset()
+    try:
+        found = json.loads(host)
+    except (ValueError, RecursionError):
+        return frozenset()
+    texts = frozenset(each for each in found if isinstance(each, str) and each)
+    # Every machine has these, and so they name none; alone they are all there is.
+    return texts - EVERYWHERE or texts
+
+
 def spans_from_table(table: Table, decisions: Table) -> tuple[Spans, Links, list[tuple[str, str]]]:
     """Return spans, their links, and (service, span name) of each label code.
 
     Trace codes and decision codes are those that `roots_from_table` gives the same tables.
     """
-    service, services = text_codes(table["service_name"])
-    name, names = text_codes(table["span_name"])
+    service, services = ranked_codes(table["service_name"])
+    name, names = ranked_codes(table["span_name"])
     pair, label = np.unique(service * len(names) + name, return_inverse=True)
-    host, hosts = text_codes(table["host"])
+    host, hosts = ranked_codes(table["host"])
     trace_ids = _trace_ids(table)
     spans = Spans(
         trace=_codes(table["trace_id"], trace_ids),
@@ -46,7 +85,7 @@ def spans_from_table(table: Table, decisions: Table) -> tuple[Spans, Links, list
         kind=_small(table["kind"]),
         service=service,
         label=label.astype(np.int64),
-        host=np.array([host_id != "" for host_id in hosts], np.int64)[host] * (host + 1),
+        host=host_codes(hosts)[host],
         clock_error_ns=ints(table["clock_error_ns"]),
         latency_class=_small(table["latency_class"]),
         stage=_small(table["stage"]),
@@ -56,6 +95,7 @@ def spans_from_table(table: Table, decisions: Table) -> tuple[Spans, Links, list
         decision=_codes(table["decision_id"], _decision_ids(decisions)),
         received_ns=ints(table["received_ns"]),
         content=_ids(table["content"]),
+        addresses=addresses_of(hosts),
     )
     links = table["link_traces"].combine_chunks()
     linked_spans = pc.list_flatten(table["link_spans"].combine_chunks())
@@ -130,11 +170,16 @@ def names_of(codes: Ints, names: Sequence[str]) -> Column:
 
 
 def _trace_ids(spans: Table) -> Column:
-    return pc.unique(spans["trace_id"])
+    return _sorted(pc.unique(spans["trace_id"]))
 
 
 def _decision_ids(decisions: Table) -> Column:
-    return pc.unique(decisions["decision_id"])
+    return _sorted(pc.unique(decisions["decision_id"]))
+
+
+def _sorted(values: Column) -> Column:
+    """Return values in their own order: a code must not depend on which was read first."""
+    return values.take(pc.array_sort_indices(values))
 
 
 def _codes(column: Column, values: Column) -> Ints:

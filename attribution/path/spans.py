@@ -6,7 +6,8 @@ epoch nanoseconds.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
 from typing import TypeAlias
 
 import numpy as np
@@ -45,13 +46,16 @@ class Spans:
     decision: Ints  # index of a decision id that it carries, or NONE
     received_ns: Ints
     content: Ids  # hash of everything sent, to tell a retry from a clash of ids
+    # By code of a machine, where one is named by a list: the addresses of each.
+    addresses: Mapping[int, frozenset[str]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.trace)
 
     def take(self, rows: Ints) -> Spans:
         """Return these rows, in this order."""
-        return Spans(*(getattr(self, field.name)[rows] for field in fields(self)))
+        columns = [each.name for each in fields(self) if each.name != "addresses"]
+        return replace(self, **{name: getattr(self, name)[rows] for name in columns})
 
 
 @dataclass(frozen=True, slots=True)
