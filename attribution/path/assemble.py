@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from attribution.path.membership import Flag, Members, find_members
+from attribution.path.membership import Flag, Forest, Members, find_members
 from attribution.path.spans import (
     CLIENT,
     CONSUMER,
@@ -50,7 +50,9 @@ class Trees:
         return len(self.row)
 
 
-def assemble(spans: Spans, roots: Roots, links: Links, *, skew_max_ns: int) -> Trees:
+def assemble(
+    spans: Spans, roots: Roots, links: Links, *, skew_max_ns: int, forest: Forest | None = None
+) -> Trees:
     """Build the tree of every decision.
 
     Args:
@@ -58,8 +60,9 @@ def assemble(spans: Spans, roots: Roots, links: Links, *, skew_max_ns: int) -> T
         roots: the decisions; a span that is the root of two counts for the first.
         links: span links among `spans`.
         skew_max_ns: a larger shift is flagged and not applied; 0 applies none.
+        forest: of these spans, where it is known.
     """
-    members = _sorted(find_members(spans, roots, links), spans)
+    members = _sorted(find_members(spans, roots, links, forest), spans)
     own = spans.take(members.row)
     levels = by_depth(members.parent)
     is_blocking = _blocking(members, own)

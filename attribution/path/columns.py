@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from attribution.path.spans import Bools, Ids, Ints, Links, Roots, Small, Spans
+from attribution.path.spans import (
+    Bools,
+    Ids,
+    Ints,
+    Links,
+    Roots,
+    Small,
+    Spans,
+    addresses_of,
+    host_codes,
+)
 
 # pyarrow ships no types; the columns of an answer are in the header of its query.
 Table: TypeAlias = Any
@@ -18,8 +27,6 @@ Column: TypeAlias = Any
 
 # Money is Decimal(18, 6) in the store and whole millionths of a dollar in the cores.
 MONEY = pa.decimal128(18, 6)
-# Loopback, and the bridge that Docker makes on every machine.
-EVERYWHERE = frozenset({"127.0.0.1", "::1", "172.17.0.1"})
 # A decimal is 128 bits, little-endian; the top ones only repeat the sign.
 _DECIMAL = np.dtype([("low", "<u4"), ("high", "<i8"), ("top", "<i4")])
 
@@ -36,34 +43,6 @@ def ranked_codes(column: Column) -> tuple[Ints, list[str]]:
     ranked = sorted(values)
     rank = {value: at for at, value in enumerate(ranked)}
     return np.array([rank[value] for value in values], np.int64)[code], ranked
-
-
-def host_codes(hosts: Sequence[str]) -> Ints:
-    """Return the code of each machine, 0 for the one without a name."""
-    return np.array([at + 1 if host else 0 for at, host in enumerate(hosts)], np.int64)
-
-
-def addresses_of(hosts: Sequence[str]) -> Mapping[int, frozenset[str]]:
-    """Return the addresses of each machine by its code; none where no machine has a list.
-
-    A list is the text of a JSON array, as the store and the exporters write it.
-    """
-    lists = {at: found for at, host in enumerate(hosts) if (found := _listed(host))}
-    if not lists:
-        return {}
-    return {at + 1: lists.get(at, frozenset((host,))) for at, host in enumerate(hosts) if host}
-
-
-def _listed(host: str) -> frozenset[str]:
-    if not host.startswith("["):
-        return frozenset()
-    try:
-        found = json.loads(host)
-    except (ValueError, RecursionError):
-        return frozenset()
-    texts = frozenset(each for each in found if isinstance(each, str) and each)
-    # Every machine has these, and so they name none; alone they are all there is.
-    return texts - EVERYWHERE or texts
 
 
 def spans_from_table(table: Table, decisions: Table) -> tuple[Spans, Links, list[tuple[str, str]]]:

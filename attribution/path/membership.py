@@ -66,12 +66,12 @@ class Forest:
         return lookup(self.key, np.where(self.values[code] == span_id, key, NONE))
 
 
-def find_members(spans: Spans, roots: Roots, links: Links) -> Members:
+def find_members(spans: Spans, roots: Roots, links: Links, forest: Forest | None = None) -> Members:
     """Find the members of every decision at once; the order of `spans` makes no difference."""
     if len(roots) == 0:
         none = np.empty(0, np.int64)
         return Members(none, none, none, none.astype(bool), none.astype(bool), none)
-    forest = plant(spans, roots)
+    forest = forest or plant(spans, roots)
     n, row = len(forest.row), forest.row
     root_at = forest.find(roots.trace, roots.span_id)
     present = np.flatnonzero(root_at >= 0)

@@ -6,7 +6,8 @@ epoch nanoseconds.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import TypeAlias
 
@@ -20,6 +21,9 @@ Bools: TypeAlias = npt.NDArray[np.bool_]
 
 KINDS = ("Unspecified", "Internal", "Server", "Client", "Producer", "Consumer")
 UNSPECIFIED, INTERNAL, SERVER, CLIENT, PRODUCER, CONSUMER = range(6)
+
+# Loopback, and the bridge that Docker makes on every machine.
+EVERYWHERE = frozenset({"127.0.0.1", "::1", "172.17.0.1"})
 
 NONE = -1  # a code that says: the span does not say
 
@@ -91,3 +95,31 @@ def lookup(keys: Ints, wanted: Ints) -> Ints:
         return np.full(len(wanted), NONE, np.int64)
     at = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
     return np.where(keys[at] == wanted, at, NONE)
+
+
+def host_codes(hosts: Sequence[str]) -> Ints:
+    """Return the code of each machine, 0 for the one without a name."""
+    return np.array([at + 1 if host else 0 for at, host in enumerate(hosts)], np.int64)
+
+
+def addresses_of(hosts: Sequence[str]) -> Mapping[int, frozenset[str]]:
+    """Return the addresses of each machine by its code; none where no machine has a list.
+
+    A list is the text of a JSON array, as the store and the exporters write it.
+    """
+    lists = {at: found for at, host in enumerate(hosts) if (found := _listed(host))}
+    if not lists:
+        return {}
+    return {at + 1: lists.get(at, frozenset((host,))) for at, host in enumerate(hosts) if host}
+
+
+def _listed(host: str) -> frozenset[str]:
+    if not host.startswith("["):
+        return frozenset()
+    try:
+        found = json.loads(host)
+    except (ValueError, RecursionError):
+        return frozenset()
+    texts = frozenset(each for each in found if isinstance(each, str) and each)
+    # Every machine has these, and so they name none; alone they are all there is.
+    return texts - EVERYWHERE or texts

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from attribution.path.assemble import Trees, assemble
 from attribution.path.membership import Flag
-from attribution.path.rows import flag_names
+from attribution.path.split import flag_names
 from tests.support.attribution.critical_path import random_trace
 from tests.support.attribution.spans_builder import R, S, columns, link_columns, root_columns
 from tests.support.examples import examples

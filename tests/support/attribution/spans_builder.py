@@ -8,9 +8,8 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from attribution.core.segments import CLASSES, STAGES
-from attribution.path.columns import addresses_of
 from attribution.path.oracle import PlainSpan
-from attribution.path.spans import KINDS, NONE, Links, Roots, Spans
+from attribution.path.spans import KINDS, NONE, Links, Roots, Spans, addresses_of
 
 
 @dataclass(frozen=True, slots=True)
