@@ -28,6 +28,7 @@ _PROTOBUF, _JSON = "OTLP Protobuf", "JSON"
 _SPACES = b" \t\r\n"
 _HEAD_BYTES = 4_096
 _LENGTH_BYTES = 4
+_JUNK_MAX = 10_000  # a file of which so much and nothing else was refused is no trace file
 _FRAME_MAX = 2**28  # one request; an exporter's are of megabytes
 
 
@@ -95,6 +96,8 @@ class _Reading:
         if is_span:
             number = f"span {self.spans + self.refused.spans + 1}"
             where = f"{where}, {number}" if self._text else f"{where}{number}"
+        if not (is_span or self.spans or self.refused.spans) and self.refused.count > _JUNK_MAX:
+            raise DecodeError(f"nothing of its first {_JUNK_MAX} parts is of any of the formats")
         self.refused.add(where.removesuffix(", ") or "the file", why, traces, is_span=is_span)
 
     def read(self, source: Source) -> None:
@@ -133,8 +136,8 @@ class _Reading:
             number += 1
             at = frames.position
             length = int.from_bytes(frames.take(_LENGTH_BYTES), "big")
-            if length > _FRAME_MAX:
-                raise DecodeError(f"a request of {length} bytes at byte {at} is too long")
+            if not 0 < length <= _FRAME_MAX:
+                raise DecodeError(f"a request of {length} bytes at byte {at} cannot be one")
             self._request = f"request {number}, "
             self._body(expanded(Source([frames.take(length)])))
         self._request = ""
@@ -143,7 +146,8 @@ class _Reading:
         head = source.head(_HEAD_BYTES)
         if _is_json(head) and not _is_short_request(head):
             self._text = Text(self._decoded(source))
-            Documents(self._text, self).read()
+            if not Documents(self._text, self).read() and not self._request and not self._ended:
+                raise DecodeError("no spans in it")
             self._text = None
         else:
             self._protobuf(source)
@@ -170,6 +174,9 @@ class _Reading:
         before = self.spans + self.refused.count
         self.found(_PROTOBUF)
         for resource_spans in protobuf.resources(protobuf.Bytes(iter(source))):
+            if isinstance(resource_spans, DecodeError):
+                self.refuse(str(resource_spans), is_span=False)
+                continue
             origin = Origin()
             protobuf.state_resource(origin, resource_spans)
             for scope in resource_spans.scope_spans:

@@ -20,7 +20,7 @@ _DEPTH_MAX = 3
 
 # Parsed, or a list or object that is still to be read.
 _Node: TypeAlias = Any
-_ReadSpan: TypeAlias = Callable[[Json], FileSpan]
+_ReadSpan: TypeAlias = Callable[[Json], FileSpan | None]  # None: read it later
 
 
 class Sink(Protocol):
@@ -45,9 +45,11 @@ class Documents:
         self._text = text
         self._sink = sink
 
-    def read(self) -> None:
-        """Read all of them."""
+    def read(self) -> int:
+        """Read all of them; return how many there were."""
+        count = 0
         while self._text.peek():
+            count += 1
             line = self._text.line
             try:
                 found = self._text.part()
@@ -58,6 +60,7 @@ class Documents:
                 self._broken(line, str(error), error.traces)
             except RecursionError:
                 self._broken(line, "not JSON: nested too deeply", ())
+        return count
 
     def _broken(self, line: int, why: str, traces: Iterable[str]) -> None:
         """Name the rest of a document, and go on with the next line that begins one."""
@@ -111,6 +114,7 @@ class Documents:
         rest: Json = {}
         was_read = False
         processes = jaeger.Processes()
+        late: list[Json] = []  # spans that need the id of their trace, which stands behind them
         trace_id: object = None
         for name, child in _fields(node):
             if name in otlp.RESOURCES:
@@ -118,16 +122,19 @@ class Documents:
                 self._resources(child, name)
             elif name == "spans":
                 self._sink.found(JAEGER)
-                self._jaeger_spans(child, trace_id, processes)
+                self._jaeger_spans(child, trace_id, processes, late)
             elif name in ("data", *otlp.WRAPPERS) and _is_inner(child) and depth < _DEPTH_MAX:
                 self._inner(child, name, depth + 1)
-            elif name == "processes" and (isinstance(child, dict | Pending)):
-                self._processes(child, processes)
+            elif name == "processes":
+                if child is not None and self._has_type(child, name, "object"):
+                    self._processes(child, processes)
             else:
                 rest[name] = child.whole() if isinstance(child, Pending) else child
                 trace_id = rest.get("traceID")
                 continue
             was_read = True
+        if late:
+            self._jaeger_spans(late, trace_id or "", processes, late)
         if not was_read:
             self._object(rest) if isinstance(node, Pending) else self._none(rest)
 
@@ -148,8 +155,13 @@ class Documents:
         processes = jaeger.Processes()
         self._span(span, lambda each: jaeger.span_of(each, None, processes))
 
-    def _jaeger_spans(self, node: _Node, trace_id: object, processes: jaeger.Processes) -> None:
-        def read(span: Json) -> FileSpan:
+    def _jaeger_spans(
+        self, node: _Node, trace_id: object, processes: jaeger.Processes, late: list[Json]
+    ) -> None:
+        def read(span: Json) -> FileSpan | None:
+            if trace_id is None and not span.get("traceID"):
+                late.append(span)
+                return None
             return jaeger.span_of(span, trace_id, processes)
 
         self._spans(node, read, "spans", as_text(trace_id))
@@ -212,10 +224,12 @@ class Documents:
             if each.__class__ is dict:
                 try:
                     span = read(each)
-                except DecodeError as error:
-                    self._sink.refuse(str(error), (_trace_of(each) or trace_id,))
+                except (DecodeError, RecursionError) as error:
+                    why = str(error) if isinstance(error, DecodeError) else "nested too deeply"
+                    self._sink.refuse(why, (_trace_of(each) or trace_id,))
                 else:
-                    add(span)
+                    if span is not None:
+                        add(span)
             elif isinstance(each, Malformed):
                 self._sink.refuse(each.why, each.traces or (trace_id,))
             else:

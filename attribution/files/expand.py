@@ -41,11 +41,15 @@ class Source:
         """Begin at the first byte."""
         self._chunks = iter(chunks)
         self._seen = b""
+        self._error: DecodeError | None = None
 
     def head(self, count: int) -> bytes:
         """Return the first bytes that were not read yet, fewer where there are no more."""
-        while len(self._seen) < count and (chunk := next(self._chunks, None)) is not None:
-            self._seen += chunk
+        try:
+            while len(self._seen) < count and (chunk := next(self._chunks, None)) is not None:
+                self._seen += chunk
+        except DecodeError as error:  # what came before it counts first
+            self._error = error
         return self._seen[:count]
 
     def __iter__(self) -> Iterator[bytes]:
@@ -53,6 +57,8 @@ class Source:
         if self._seen:
             seen, self._seen = self._seen, b""
             yield seen
+        if self._error is not None:
+            raise self._error
         yield from self._chunks
 
 

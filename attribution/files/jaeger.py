@@ -20,6 +20,7 @@ from attribution.files.span import (
     as_ns,
     as_parent,
     as_text,
+    as_word,
     check_times,
     kind_of,
     members,
@@ -60,12 +61,11 @@ class Processes:
         """
         state_process(self.of(name), process)
 
-    def of(self, name: object) -> Origin:
+    def of(self, name: str) -> Origin:
         """Return what sent the spans that name this process."""
-        text = name if isinstance(name, str) else as_text(name)
-        found = self._by_name.get(text)
+        found = self._by_name.get(name)
         if found is None:
-            found = self._by_name[text] = Origin()
+            found = self._by_name[name] = Origin()
         return found
 
 
@@ -113,7 +113,7 @@ def span_of(span: Json, trace_id: object, processes: Processes) -> FileSpan:
         origin = Origin()
         state_process(origin, inline)
     else:
-        origin = processes.of(get("processID"))
+        origin = processes.of(as_word(get("processID"), "processID"))
     references = get("references")
     parent_id, links = _references(references, trace) if references else ("", ())
     name, tags = get("operationName"), _tags(span)
@@ -123,8 +123,8 @@ def span_of(span: Json, trace_id: object, processes: Processes) -> FileSpan:
         (
             trace,
             span_id,
-            parent_id or as_parent(get("parentSpanID")),
-            name if name.__class__ is str else as_text(name),
+            parent_id or as_parent(get("parentSpanID"), "parentSpanID"),
+            name if name.__class__ is str else as_word(name, "operationName"),
             _KINDS.get(found) or kind_of(found) if (found := tags.get("span.kind")) else KINDS[0],
             origin,
             start_ns,
@@ -160,9 +160,9 @@ def _references(references: object, trace_id: str) -> tuple[str, tuple[tuple[str
                     return to, ()
     found = [
         (
-            each.get("refType"),
-            as_text(each.get("traceID")) or trace_id,
-            as_text(each.get("spanID")),
+            as_word(each.get("refType"), "refType"),
+            as_word(each.get("traceID"), "traceID of a reference") or trace_id,
+            as_word(each.get("spanID"), "spanID of a reference"),
         )
         for each in members({"references": references}, "references")
     ]
@@ -189,4 +189,7 @@ def _tags(node: Json) -> dict[str, str]:
             pass
         else:
             return found
-    return {as_text(pair.get("key")): as_text(pair.get("value")) for pair in members(node, "tags")}
+    return {
+        as_word(pair.get("key"), "the name of a tag"): as_text(pair.get("value"))
+        for pair in members(node, "tags")
+    }

@@ -22,6 +22,7 @@ from attribution.files.span import (
     Origin,
     as_ns,
     as_text,
+    as_word,
     check_times,
     kind_of,
     members,
@@ -108,21 +109,28 @@ def span_of(span: Json, origin: Origin) -> FileSpan:
             trace_id,
             span_id,
             parent,
-            name if name.__class__ is str else as_text(name),
-            _KINDS.get(kind) or kind_of(as_text(kind)) if _is_scalar(kind) else KINDS[0],
+            name if name.__class__ is str else as_word(name, "name"),
+            _kind(kind),
             origin,
             start_ns,
             end_ns,
             _attributes(span),
-            as_text(status.get("code")) if status.__class__ is dict and status else "",
+            _status(status) if status else "",
             _links(span) if links else (),
             False,
         ),
     )
 
 
-def _is_scalar(value: object) -> bool:
-    return value.__class__ is int or value.__class__ is str
+def _kind(kind: object) -> str:
+    text = as_word(kind, "kind")
+    return _KINDS.get(text) or kind_of(text)
+
+
+def _status(status: object) -> str:
+    if not isinstance(status, dict):
+        raise DecodeError(f"status is {shown(status)}, not an object")
+    return as_text(status.get("code"))
 
 
 def _times(start: object, end: object) -> tuple[int, int]:
@@ -158,7 +166,7 @@ def hex_id(value: object, length: int, what: str, *, may_be_none: bool = False) 
     Raises:
         DecodeError: it is neither, of another length, or all zeros.
     """
-    text = as_text(value)
+    text = as_word(value, what)
     if len(text) == 2 * length and _HEX.issuperset(text):
         found = text.lower()
     else:
@@ -212,10 +220,8 @@ def _attributes(node: Json) -> dict[str, str]:
             pass
         else:
             return found
-    return {
-        as_text(pair.get("key")): _value(pair.get("key"), pair.get("value"))
-        for pair in members(node, "attributes")
-    }
+    named = ((pair.get("key"), pair.get("value")) for pair in members(node, "attributes"))
+    return {as_word(key, "the name of an attribute"): _value(key, value) for key, value in named}
 
 
 def _value(key: object, value: object) -> str:

@@ -89,8 +89,8 @@ class Bytes:
         raise DecodeError(f"a number at byte {self.position} is too long")
 
 
-def resources(source: Bytes) -> Iterator[ResourceSpans]:
-    """Yield the resources of a file with their spans.
+def resources(source: Bytes) -> Iterator[ResourceSpans | DecodeError]:
+    """Yield the resources of a file with their spans, or why one is none.
 
     Raises:
         DecodeError: the bytes are not a request, from where it says on.
@@ -103,10 +103,12 @@ def resources(source: Bytes) -> Iterator[ResourceSpans]:
             length = source.varint()
             if length > _FIELD_MAX:
                 raise DecodeError(f"a resource of {length} bytes at byte {at} is too long")
+            body = source.take(length)
             try:
-                yield ResourceSpans.FromString(source.take(length))
+                found: ResourceSpans | DecodeError = ResourceSpans.FromString(body)
             except message.DecodeError as error:
-                raise DecodeError(f"not OTLP traces in Protobuf at byte {at} ({error})") from error
+                found = DecodeError(f"not OTLP traces in Protobuf at byte {at} ({error})")
+            yield found
         elif wire == _VARINT and tag >> 3:
             source.varint()
         elif wire in (_FIXED32, _FIXED64) and tag >> 3:

@@ -100,6 +100,17 @@ def as_text(value: object) -> str:
     return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
 
 
+def as_word(value: object, what: str) -> str:
+    """Return a scalar as text.
+
+    Raises:
+        DecodeError: it is a list or an object.
+    """
+    if isinstance(value, list | dict):
+        raise DecodeError(f"{what} is {shown(value)}, not a text")
+    return as_text(value)
+
+
 def as_id(value: object, what: str) -> str:
     """Return an id as it is spelled, whatever its length and its digits.
 
@@ -108,16 +119,19 @@ def as_id(value: object, what: str) -> str:
     Raises:
         DecodeError: it is missing, or all zeros.
     """
-    text = value if value.__class__ is str else as_text(value)
-    assert isinstance(text, str)
+    text = as_word(value, what)
     if not text.strip("0"):
         raise DecodeError(f"{what} is {shown(value) if text else 'missing'}; an id has a digit")
-    return text if text.isascii() else as_text(text)
+    return text
 
 
-def as_parent(value: object) -> str:
-    """Return the id of a parent, empty where it is absent or all zeros."""
-    text = as_text(value)
+def as_parent(value: object, what: str) -> str:
+    """Return the id of a parent, empty where it is absent or all zeros.
+
+    Raises:
+        DecodeError: it is a list or an object.
+    """
+    text = as_word(value, what)
     return text if text.strip("0") else ""
 
 

@@ -25,7 +25,8 @@ _FAILURES = (ValueError, ArithmeticError, StopIteration, RecursionError)
 _OPENINGS = frozenset('{["')
 _SPACE = " \t\n\r"
 _SPACES = re.compile(r"[ \t\n\r]*")
-_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\]]', re.DOTALL)
+# Possessive: a text of megabytes would be kept character by character, to go back over.
+_TOKEN = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"|[{}\[\]]', re.DOTALL)
 _MANY = re.compile(r'"(?:data|spans|batches|resourceSpans|resource_spans|scopeSpans)"\s*:\s*\[')
 _TRACE_ID = re.compile(r'"traceI[dD]"\s*:\s*"([^"]{1,64})"')
 _NEXT_DOCUMENT = re.compile(r"\n(?=[{\[])")

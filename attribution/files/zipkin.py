@@ -15,6 +15,7 @@ from attribution.files.span import (
     as_ns,
     as_parent,
     as_text,
+    as_word,
     check_times,
     kind_of,
     shown,
@@ -45,9 +46,9 @@ def span_of(span: Json) -> FileSpan:
     return FileSpan(
         trace_id,
         span_id,
-        as_parent(get("parentId")),
-        as_text(get("name")),
-        kind_of(as_text(get("kind")) or "internal"),  # what names none is local
+        as_parent(get("parentId"), "parentId"),
+        as_word(get("name"), "name"),
+        kind_of(as_word(get("kind"), "kind") or "internal"),  # what names none is local
         Origin(as_text(endpoint.get("serviceName")), host),
         start_ns,
         end_ns,
