@@ -8,11 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich import box
 from rich.console import Console
-from rich.markup import escape
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
-from rich.table import Table
 
 from attribution.core.segments import CLASSES
 from collector.core.clock import NS_PER_MS
@@ -93,6 +89,8 @@ def _split(file: Path, config: Path | None, console: Console) -> SplitFile:
     settings = load(config).settings
     if not console.is_terminal:
         return split_trace_file(file, settings)
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
+
     with Progress(
         TextColumn("{task.description}"),
         BarColumn(),
@@ -107,6 +105,10 @@ def _split(file: Path, config: Path | None, console: Console) -> SplitFile:
 
 def _render(out: Console, found: list[Summary]) -> None:
     """Print the slowest decisions, and where the time of all went."""
+    from rich import box
+    from rich.markup import escape
+    from rich.table import Table
+
     if not found:
         out.print("no decisions")
         return
