@@ -12,9 +12,10 @@ import pyarrow.compute as pc
 
 from attribution.compact import kernel
 from attribution.compact.trees import CompactTrees, Packed, is_long, pack
-from attribution.path.columns import Column, Table, roots_from_table
-from attribution.path.rows import SEGMENT_COLUMNS, Attributed, flag_names
+from attribution.path.columns import Column, Table
+from attribution.path.rows import SEGMENT_COLUMNS
 from attribution.path.spans import Bools, Ints
+from attribution.path.split import Attributed, flag_names
 
 # Compact trees -> latency of each decision by segment, as `kernel.Split.segment_ns`.
 Kernel: TypeAlias = Callable[[CompactTrees], Ints]
@@ -33,7 +34,7 @@ def best_kernel() -> Kernel:
 
 def packed_of(done: Attributed) -> Packed:
     """Return what was computed in the compact order."""
-    roots = roots_from_table(done.decisions, done.spans)
+    roots = done.roots
     split = done.budgets
     return pack(done.trees, roots, split.bounds_ns, done.span_class, split.sent_stage)
 

@@ -11,166 +11,204 @@ request, which zstd may have compressed.
 from __future__ import annotations
 
 import codecs
-import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from decimal import Decimal
-from typing import TypeAlias
+from typing import Protocol
 
-from attribution.files.jaeger import is_jaeger, jaeger_spans
-from attribution.files.otlp import is_otlp, json_spans, protobuf_spans
-from attribution.files.span import FileSpan, ReadSpan
-from attribution.files.zipkin import is_zipkin, split_shared, zipkin_span
+from attribution.files.documents import Documents
+from attribution.files.expand import Source, expanded
+from attribution.files.refused import Refused
+from attribution.files.span import FileSpan
+from attribution.files.text import Text
 from collector.core.errors import DecodeError
-from collector.core.http.compression import decompress
 
 REMEDY = "give OTLP JSON or Protobuf, Jaeger JSON, or Zipkin JSON v2; gzip and zstd are expanded"
 
-_PROTOBUF = "OTLP Protobuf"
-_OTLP, _JAEGER, _ZIPKIN = "OTLP JSON", "Jaeger JSON", "Zipkin JSON v2"
-_SPACE = " \t\r\n"
+_PROTOBUF, _JSON = "OTLP Protobuf", "JSON"
+_SPACES = b" \t\r\n"
+_HEAD_BYTES = 4_096
 _LENGTH_BYTES = 4
-_ENCODINGS = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd"}  # by how each begins
-# A file is held in memory whole: a few kilobytes that stand for more than this are not expanded.
-_EXPANDED_MAX = 2**31
-# Lists in lists: a Zipkin answer is a list of traces, and such lists may stand a line each.
-_DEPTH_MAX = 3
-
-_Read: TypeAlias = tuple[str, ReadSpan]  # the format that it is of
-# Goes through spans to be read, and may show how far it is.
-Track: TypeAlias = Callable[[Sequence[_Read]], Iterable[_Read]]
+_JUNK_MAX = 10_000  # a file of which so much and nothing else was refused is no trace file
+_FRAME_MAX = 2**28  # one request; an exporter's are of megabytes
 
 
 @dataclass(frozen=True, slots=True)
 class TraceFile:
-    """What a file holds, in its order: of two spans with one id the first counts."""
+    """What a file held beside its spans."""
 
     format: str
-    spans: list[FileSpan]
-    refused: list[str]  # a line each: which span, why
+    spans: int
+    refused: Refused
 
 
-def parse(name: str, body: bytes, track: Track = iter) -> TraceFile:
+def read_traces(name: str, chunks: Iterable[bytes], takes: Takes) -> TraceFile:
     """Read a trace file.
 
     Args:
         name: for messages only.
-        body: all of it.
-        track: goes through the spans as they are read, for a caller that shows progress.
+        chunks: its bytes, in pieces of any size; one after the other is held.
+        takes: takes each span that can be used.
 
     Raises:
-        DecodeError: it is none of the formats; names the file, what is wrong and the remedy.
+        DecodeError: nothing of it can be used; names the file, what is wrong and the remedy.
     """
+    reading = _Reading(takes)
     try:
-        return _parse(body, track)
+        reading.read(Source(chunks))
     except DecodeError as error:
         raise DecodeError(f"{name}: {error}; {REMEDY}") from error
-    except RecursionError as error:
-        raise DecodeError(f"{name}: nested too deeply; {REMEDY}") from error
+    return TraceFile(" and ".join(reading.formats), reading.spans, reading.refused)
 
 
-def _parse(body: bytes, track: Track) -> TraceFile:
-    reads: list[_Read] = []
-    kind = _PROTOBUF
-    for part in _frames(_expanded(body)):
-        found, kind = _reads(_expanded(part).removeprefix(codecs.BOM_UTF8))
-        reads += found
-    return _read_all(reads, kind, track)
+class Takes(Protocol):
+    """Takes spans, and knows how many it took."""
+
+    def add(self, span: FileSpan) -> None:
+        """Take one span."""
+
+    def __len__(self) -> int: ...
 
 
-def _expanded(body: bytes) -> bytes:
-    for begin, encoding in _ENCODINGS.items():
-        if body.startswith(begin):
-            return decompress(body, encoding, _EXPANDED_MAX)
-    return body
+class _Reading:
+    """Reads one file; what it cannot use it counts and names."""
 
+    def __init__(self, takes: Takes) -> None:
+        self.formats: dict[str, None] = {}
+        self.refused = Refused()
+        self.add = takes.add
+        self._takes = takes
+        self._text: Text | None = None
+        self._request = ""  # of frames: which one is read
+        self._ended: DecodeError | None = None  # what ended the bytes before their end
 
-def _frames(body: bytes) -> Iterator[bytes]:
-    if body[:1] != b"\0":  # no request begins with the field number 0, and no text with a zero
-        yield body
-        return
-    at = 0
-    while at < len(body):
-        length = int.from_bytes(body[at : at + _LENGTH_BYTES], "big")
-        at += _LENGTH_BYTES
-        if at + length > len(body):
-            raise DecodeError(f"a request of {length} bytes at byte {at} is cut off")
-        yield body[at : at + length]
-        at += length
+    @property
+    def spans(self) -> int:
+        """Return how many spans were taken."""
+        return len(self._takes)
 
+    def found(self, format_: str) -> None:
+        """Take the format of a document."""
+        self.formats[format_] = None
 
-def _reads(body: bytes) -> tuple[list[_Read], str]:
-    """Return what reads each span of one document or more, and what to call them if none is."""
-    if not body.lstrip().startswith((b"{", b"[")):
-        return _protobuf_reads(body), _PROTOBUF
-    try:
-        return list(_json_reads(body)), "JSON"
-    except DecodeError:
-        # The first field of a request is a line feed, and its length may be an opening brace.
-        if not body.startswith(b"\n"):
-            raise
-        with suppress(DecodeError):
-            if found := _protobuf_reads(body):
-                return found, _PROTOBUF
-        raise
+    def refuse(self, why: str, traces: Iterable[str] = (), *, is_span: bool = True) -> None:
+        """Count and name what cannot be used."""
+        where = f"{self._request}line {self._text.line}" if self._text else self._request
+        if is_span:
+            number = f"span {self.spans + self.refused.spans + 1}"
+            where = f"{where}, {number}" if self._text else f"{where}{number}"
+        if not (is_span or self.spans or self.refused.spans) and self.refused.count > _JUNK_MAX:
+            raise DecodeError(f"nothing of its first {_JUNK_MAX} parts is of any of the formats")
+        self.refused.add(where.removesuffix(", ") or "the file", why, traces, is_span=is_span)
 
+    def read(self, source: Source) -> None:
+        """Read all of it.
 
-def _read_all(reads: Sequence[_Read], otherwise: str, track: Track) -> TraceFile:
-    spans: list[FileSpan] = []
-    refused: list[str] = []
-    formats: dict[str, None] = {}
-    for at, (format_, read) in enumerate(track(reads), 1):
-        formats[format_] = None
+        Raises:
+            DecodeError: nothing of it can be used.
+        """
+        plain = expanded(source)
         try:
-            spans.append(read())
+            if plain.head(1) == b"\0":  # no request begins with field 0, and no text with a zero
+                self._frames(plain)
+            else:
+                self._body(plain)
         except DecodeError as error:
-            refused.append(f"span {at}: {error}")
-    if not spans and not refused and otherwise == _PROTOBUF:
-        raise DecodeError("no spans in it")  # any few bytes are an empty request with unknown parts
-    if _ZIPKIN in formats or _JAEGER in formats:
-        spans = split_shared(spans)
-    return TraceFile(" and ".join(formats) or otherwise, spans, refused)
+            self._end(error)
+        if self._ended is not None:
+            self._text = None
+            if not (self.spans or self.refused.spans):
+                raise self._ended
+            self.refuse(str(self._ended), is_span=False)
+        if not self.spans and self.refused.count and not self.refused.spans:
+            raise DecodeError(self.refused.lines[0])
+        if not self.formats:
+            self.found(_JSON)
 
+    def _end(self, error: DecodeError) -> None:
+        self._ended = self._ended or error
 
-def _protobuf_reads(body: bytes) -> list[_Read]:
-    return [(_PROTOBUF, read) for read in protobuf_spans(body)]
+    def _frames(self, source: Source) -> None:
+        from attribution.files.protobuf import Bytes
 
+        frames = Bytes(iter(source))
+        number = 0
+        while frames.peek(1):
+            number += 1
+            at = frames.position
+            length = int.from_bytes(frames.take(_LENGTH_BYTES), "big")
+            if not 0 < length <= _FRAME_MAX:
+                raise DecodeError(f"a request of {length} bytes at byte {at} cannot be one")
+            self._request = f"request {number}, "
+            self._body(expanded(Source([frames.take(length)])))
+        self._request = ""
 
-def _json_reads(body: bytes) -> Iterator[_Read]:
-    try:
-        text = body.decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise DecodeError(f"not UTF-8 at byte {error.start}") from error
-    # A float would lose nanoseconds, and microseconds may come with a fraction.
-    decoder = json.JSONDecoder(parse_float=Decimal, parse_constant=str)
-    at = 0
-    while at < len(text):
-        if text[at] in _SPACE:
-            at += 1
-            continue
+    def _body(self, source: Source) -> None:
+        head = source.head(_HEAD_BYTES)
+        if _is_json(head) and not _is_short_request(head):
+            self._text = Text(self._decoded(source))
+            if not Documents(self._text, self).read() and not self._request and not self._ended:
+                raise DecodeError("no spans in it")
+            self._text = None
+        else:
+            self._protobuf(source)
+
+    def _decoded(self, source: Source) -> Iterator[str]:
+        """Yield the text of a source, up to where its bytes end or cannot be expanded."""
+        # What is not UTF-8 costs the value that it is in: it is no text, and no JSON elsewhere.
+        decoder = codecs.getincrementaldecoder("utf-8")("surrogateescape")
+        is_first = True
         try:
-            document, at = decoder.raw_decode(text, at)
-        except (ValueError, ArithmeticError) as error:  # the latter: an exponent of many digits
-            raise DecodeError(f"not JSON: {str(error)[:200]}") from error
-        yield from _document(document, 0)
+            for chunk in source:
+                text = decoder.decode(chunk)
+                yield text.removeprefix("\ufeff") if is_first else text
+                is_first = is_first and not text
+        except DecodeError as error:
+            self._end(error)
+        yield decoder.decode(b"", final=True)
+
+    def _protobuf(self, source: Source) -> None:
+        # Loaded where it is needed: the messages take as long to import as a small file to read.
+        from attribution.files import protobuf
+        from attribution.files.span import Origin
+
+        before = self.spans + self.refused.count
+        self.found(_PROTOBUF)
+        for resource_spans in protobuf.resources(protobuf.Bytes(iter(source))):
+            if isinstance(resource_spans, DecodeError):
+                self.refuse(str(resource_spans), is_span=False)
+                continue
+            origin = Origin()
+            protobuf.state_resource(origin, resource_spans)
+            for scope in resource_spans.scope_spans:
+                for each in scope.spans:
+                    try:
+                        span = protobuf.span_of(each, origin)
+                    except DecodeError as error:
+                        self.refuse(str(error), (each.trace_id.hex(),))
+                    else:
+                        self.add(span)
+        if before == self.spans + self.refused.count and not self._request:
+            # Any few bytes are an empty request with parts that are not known.
+            raise DecodeError("no spans in it")
 
 
-def _document(document: object, depth: int) -> Iterator[_Read]:
-    if isinstance(document, list) and depth < _DEPTH_MAX:
-        for each in document:
-            yield from _document(each, depth + 1)
-        return
-    if isinstance(document, dict):
-        for is_this, reads, format_ in _JSON_FORMATS:
-            if is_this(document):
-                yield from ((format_, read) for read in reads(document))
-                return
-    raise DecodeError("JSON, and none of the formats")
+def _is_json(head: bytes) -> bool:
+    text = head.removeprefix(codecs.BOM_UTF8).lstrip(_SPACES)
+    return text[:1] in (b"{", b"[") or (bool(head) and not text)
 
 
-_JSON_FORMATS = (
-    (is_otlp, json_spans, _OTLP),
-    (is_zipkin, zipkin_span, _ZIPKIN),
-    (is_jaeger, jaeger_spans, _JAEGER),
-)
+def _is_short_request(head: bytes) -> bool:
+    """Return whether bytes that look like JSON begin with a short field of Protobuf.
+
+    The first byte of a request is a line feed, and the length behind it may be a brace.
+    """
+    if head[:1] != b"\n" or len(head) < 3 or len(head) < 2 + head[1]:
+        return False
+    from google.protobuf import message
+    from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans
+
+    try:
+        found = ResourceSpans.FromString(head[2 : 2 + head[1]])
+    except message.DecodeError:
+        return False
+    return any(len(span.trace_id) for scope in found.scope_spans for span in scope.spans)

@@ -10,127 +10,186 @@ Source: jaeger-ui, packages/jaeger-ui/src/model/OtelSpanFacade.ts.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from functools import partial
-
 from attribution.files.span import (
     NS_PER_US,
+    TIME_LIMIT_NS,
     FileSpan,
     Json,
-    ReadSpan,
+    Origin,
+    as_id,
     as_ns,
     as_parent,
     as_text,
-    checked,
-    clock_error_of,
-    host_of,
+    as_word,
+    check_times,
     kind_of,
     members,
 )
-from attribution.path.spans import NONE
+from attribution.path.spans import KINDS
 
 _SPAN = {"traceID", "spanID", "operationName"}
+_KINDS = {kind.lower(): kind for kind in KINDS}
+_US_LIMIT = TIME_LIMIT_NS // NS_PER_US
 _PARENTS = ("CHILD_OF", "FOLLOWS_FROM")
 # What Jaeger's own clients call the machine.
 _LEGACY_HOSTS = {"host.ip": "ip", "host.name": "hostname"}
 # OpenTracing's words for a call to a store.
-_LEGACY_STORES = ("db.type", "sql.query")
+_LEGACY_STORES = frozenset({"db.type", "sql.query"})
+_made = tuple.__new__
 
 
-def is_jaeger(document: Json) -> bool:
-    """Return whether a JSON object is a trace or span of Jaeger, or an answer that holds some."""
-    return _traces(document) is not None
+def is_span(document: Json) -> bool:
+    """Return whether a JSON object is a span of Jaeger that stands alone."""
+    return document.keys() >= _SPAN
 
 
-def jaeger_spans(document: Json) -> Iterator[ReadSpan]:
-    """Yield, for each span of a document, what reads it."""
-    for trace in _traces(document) or ():
-        found = trace.get("processes")
-        processes = {
-            name: _process(process)
-            for name, process in (found if isinstance(found, dict) else {}).items()
-            if isinstance(process, dict)
-        }
-        trace_id = as_text(trace.get("traceID"))
-        for span in members(trace, "spans"):
-            yield partial(_from_json, span, trace_id, processes)
+class Processes:
+    """What sent the spans of a trace, by the names that the trace gives them.
+
+    They may stand behind the spans: each has its origin when it is named first.
+    """
+
+    def __init__(self) -> None:
+        """Know none."""
+        self._by_name: dict[str, Origin] = {}
+
+    def state(self, name: str, process: Json) -> None:
+        """Take what a process says.
+
+        Raises:
+            DecodeError: its tags are not a list of tags.
+        """
+        state_process(self.of(name), process)
+
+    def of(self, name: str) -> Origin:
+        """Return what sent the spans that name this process."""
+        found = self._by_name.get(name)
+        if found is None:
+            found = self._by_name[name] = Origin()
+        return found
 
 
-def _traces(document: Json) -> Iterable[Json] | None:
-    found = document.get("data", document)
-    if isinstance(found, list):
-        return members(document, "data")
-    if not isinstance(found, dict):
-        return None
-    if found.keys() >= _SPAN:
-        return ({"spans": [found]},)
-    return (found,) if "spans" in found else None
+def state_process(origin: Origin, process: Json) -> None:
+    """Take what a process says, by its service and its tags.
+
+    Raises:
+        DecodeError: its tags are not a list of tags.
+    """
+    tags = _tags(process)
+    for name, legacy in _LEGACY_HOSTS.items():
+        tags.setdefault(name, tags.get(legacy, ""))
+    origin.state(as_text(process.get("serviceName")), tags)
 
 
 def with_store(attributes: dict[str, str]) -> dict[str, str]:
     """Return attributes that name a store as OpenTelemetry does, where OpenTracing's words do."""
-    if "db.system" not in attributes:
-        for name in _LEGACY_STORES:
-            if attributes.get(name):
-                return {**attributes, "db.system": attributes.get("db.type", "sql")}
+    if _LEGACY_STORES.isdisjoint(attributes) or "db.system" in attributes:
+        return attributes
+    if any(attributes.get(name) for name in _LEGACY_STORES):
+        return {**attributes, "db.system": attributes.get("db.type", "sql")}
     return attributes
 
 
-def _from_json(span: Json, trace_id: str, processes: dict[str, tuple[str, str, int]]) -> FileSpan:
-    trace_id = as_text(span.get("traceID")) or trace_id
-    start_ns = as_ns(span.get("startTime"), NS_PER_US, "startTime")
-    tags = _tags(span)
-    inline = span.get("process")
-    service, host, clock_error_ns = (
-        _process(inline)
-        if isinstance(inline, dict)
-        else processes.get(as_text(span.get("processID")), ("", "", NONE))
-    )
-    parent_id, links = _references(span, trace_id)
-    return checked(
-        FileSpan(
-            trace_id=trace_id,
-            span_id=as_text(span.get("spanID")),
-            parent_id=parent_id,
-            name=as_text(span.get("operationName")),
-            kind=kind_of(tags.get("span.kind", "")),
-            service=service,
-            host=host,
-            clock_error_ns=clock_error_ns,
-            start_ns=start_ns,
-            end_ns=start_ns + as_ns(span.get("duration"), NS_PER_US, "duration"),
-            attributes=with_store(tags),
-            status=tags.get("error", ""),
-            links=links,
-        )
+def span_of(span: Json, trace_id: object, processes: Processes) -> FileSpan:
+    """Read one span.
+
+    Args:
+        span: as it stands in a trace, or alone.
+        trace_id: that of the trace, for a span that does not say its own.
+        processes: those of the trace.
+
+    Raises:
+        DecodeError: a value is missing, impossible, or of another type.
+    """
+    get = span.get
+    trace, span_id = get("traceID") or trace_id, get("spanID")
+    if not (trace.__class__ is str and trace.isalnum() and trace.isascii() and trace.strip("0")):
+        trace = as_id(trace, "traceID")
+    if not (span_id.__class__ is str and span_id.isascii() and span_id.strip("0")):
+        span_id = as_id(span_id, "spanID")
+    start_ns, end_ns = _times(get("startTime"), get("duration"))
+    inline = get("process")
+    if isinstance(inline, dict):
+        origin = Origin()
+        state_process(origin, inline)
+    else:
+        origin = processes.of(as_word(get("processID"), "processID"))
+    references = get("references")
+    parent_id, links = _references(references, trace) if references else ("", ())
+    name, tags = get("operationName"), _tags(span)
+    # Made as a tuple: of a hundred thousand the names of the fields cost a twentieth.
+    return _made(
+        FileSpan,
+        (
+            trace,
+            span_id,
+            parent_id or as_parent(get("parentSpanID"), "parentSpanID"),
+            name if name.__class__ is str else as_word(name, "operationName"),
+            _KINDS.get(found) or kind_of(found) if (found := tags.get("span.kind")) else KINDS[0],
+            origin,
+            start_ns,
+            end_ns,
+            tags if _LEGACY_STORES.isdisjoint(tags) else with_store(tags),
+            tags.get("error", ""),
+            links,
+            True,
+        ),
     )
 
 
-def _references(span: Json, trace_id: str) -> tuple[str, tuple[tuple[str, str], ...]]:
-    """Return the parent, and what else the span points at as trace and span."""
+def _times(start: object, duration: object) -> tuple[int, int]:
+    if start.__class__ is int and duration.__class__ is int:
+        end = start + duration
+        if 0 <= start <= end < _US_LIMIT:
+            return start * NS_PER_US, end * NS_PER_US
+    start_ns = as_ns(start, NS_PER_US, "startTime")
+    end_ns = start_ns + as_ns(duration, NS_PER_US, "duration")
+    check_times(start_ns, end_ns)
+    return start_ns, end_ns
+
+
+def _references(references: object, trace_id: str) -> tuple[str, tuple[tuple[str, str], ...]]:
+    """Return the parent, empty for none, and what else the span points at as trace and span."""
+    if references.__class__ is list and len(references) == 1:
+        each = references[0]
+        if each.__class__ is dict and each.get("refType") == _PARENTS[0]:
+            to = each.get("spanID")
+            if to.__class__ is str and to.isascii() and to.strip("0"):
+                trace = each.get("traceID") or trace_id
+                if trace == trace_id:
+                    return to, ()
     found = [
         (
-            as_text(each.get("refType")),
-            as_text(each.get("traceID")) or trace_id,
-            as_text(each.get("spanID")),
+            as_word(each.get("refType"), "refType"),
+            as_word(each.get("traceID"), "traceID of a reference") or trace_id,
+            as_word(each.get("spanID"), "spanID of a reference"),
         )
-        for each in members(span, "references")
+        for each in members({"references": references}, "references")
     ]
     for wanted in _PARENTS:
         for at, (kind, trace, span_id) in enumerate(found):
-            if kind == wanted and trace == trace_id and span_id:
+            if kind == wanted and trace == trace_id and span_id.strip("0"):
                 rest = found[:at] + found[at + 1 :]
                 return span_id, tuple((other, target) for _, other, target in rest)
-    return as_parent(span.get("parentSpanID")), tuple((trace, to) for _, trace, to in found)
-
-
-def _process(process: Json) -> tuple[str, str, int]:
-    """Return the service and the machine of a process, and the bound of its clock's error."""
-    tags = _tags(process)
-    for name, legacy in _LEGACY_HOSTS.items():
-        tags.setdefault(name, tags.get(legacy, ""))
-    return as_text(process.get("serviceName")), host_of(tags), clock_error_of(tags)
+    return "", tuple((trace, to) for _, trace, to in found)
 
 
 def _tags(node: Json) -> dict[str, str]:
-    return {as_text(tag.get("key")): as_text(tag.get("value")) for tag in members(node, "tags")}
+    pairs = node.get("tags")
+    if not pairs and pairs in (None, []):
+        return {}
+    if pairs.__class__ is list:
+        try:
+            found = {
+                pair["key"]: value if (value := pair["value"]).__class__ is str else as_text(value)
+                for pair in pairs
+            }
+            "".join(found)  # fails where a name is not a text
+        except (KeyError, TypeError):
+            pass
+        else:
+            return found
+    return {
+        as_word(pair.get("key"), "the name of a tag"): as_text(pair.get("value"))
+        for pair in members(node, "tags")
+    }

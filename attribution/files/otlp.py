@@ -1,81 +1,71 @@
-"""Pure: OTLP traces of a file, JSON and Protobuf -> spans.
+"""Pure: OTLP traces of a file in JSON -> spans.
 
 The JSON is read as it is, not through Protobuf's parser, so that one span with a bad value costs
 that span and not the file. Older and neighbouring spellings are taken:
 `instrumentationLibrarySpans`, Tempo's `batches` and `trace`, the `result` of Jaeger's third API,
-and fields in snake_case, which Protobuf's JSON may have as well.
+ids in base64, and fields in snake_case, which Protobuf's JSON may have as well.
 
 Source: opentelemetry-proto docs/specification.md, "JSON Protobuf Encoding".
 """
 
 from __future__ import annotations
 
-import json
+import base64
+import binascii
+import re
 import string
-from collections.abc import Iterable, Iterator
-from functools import partial
-
-from google.protobuf import message
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
-from opentelemetry.proto.common.v1.common_pb2 import KeyValue
-from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, Span
 
 from attribution.files.span import (
+    TIME_LIMIT_NS,
     FileSpan,
     Json,
-    ReadSpan,
+    Origin,
     as_ns,
-    as_parent,
     as_text,
-    checked,
-    clock_error_of,
-    host_of,
+    as_word,
+    check_times,
     kind_of,
     members,
+    shown,
 )
 from attribution.path.spans import KINDS
+from collector.core.clock import NS_PER_S
 from collector.core.errors import DecodeError
-from collector.otlp.values import double_text, value_text
+from collector.otlp.go_json import double_text, quoted
+
+RESOURCES = ("resourceSpans", "resource_spans", "batches")
+WRAPPERS = ("result", "trace")
+SCOPES = ("scopeSpans", "instrumentationLibrarySpans")
+TRACE_ID_BYTES, SPAN_ID_BYTES = 16, 8
 
 _HEX = frozenset(string.hexdigits)
-_RESOURCES = ("resourceSpans", "batches")
-_WRAPPERS = ("result", "trace")
-_SCOPES = ("scopeSpans", "instrumentationLibrarySpans")
+_IS_TRACE_ID = re.compile("[0-9a-f]{32}").fullmatch
+_IS_SPAN_ID = re.compile("[0-9a-f]{16}").fullmatch
+_ZEROS = "0" * 32
+_SCALARS = ("stringValue", "intValue", "boolValue", "bytesValue")
+_KINDS: dict[object, str] = {
+    **dict(enumerate(KINDS)),
+    **{str(at): kind for at, kind in enumerate(KINDS)},
+    **{f"SPAN_KIND_{kind.upper()}": kind for kind in KINDS},
+}
+_ARE_TIMES = re.compile("[0-9]{19} [0-9]{19}").fullmatch  # in ns, from 2001 to 2286
+# A clock that begins at 0 is somebody's example; a span of decades has lost its start.
+_BEGINNING_NS = 86_400 * NS_PER_S
+_made = tuple.__new__
 
 
-def is_otlp(document: Json) -> bool:
-    """Return whether a JSON object is an export request, or an answer that holds one."""
-    return _request(document) is not None
+def is_request(document: Json) -> bool:
+    """Return whether a JSON object is an export request, or what an answer wraps it in."""
+    return any(name in document for name in RESOURCES)
 
 
-def json_spans(document: Json) -> Iterator[ReadSpan]:
-    """Yield, for each span of a request in JSON, what reads it."""
-    request = _request(document) or {}
-    for name in _RESOURCES:
-        for resource_spans in members(request, name):
-            resource = _json_attributes(_object(resource_spans, "resource"))
-            for scope_name in _SCOPES:
-                for scope in members(resource_spans, scope_name):
-                    for span in members(scope, "spans"):
-                        yield partial(_from_json, span, resource)
-
-
-def _request(document: Json) -> Json | None:
-    """Return the request that a document is or wraps, its fields in camelCase."""
-    for each in (document, *(_object(document, name) for name in _WRAPPERS)):
-        if "resource_spans" in each:
-            return {_camel(name): _camelled(value) for name, value in each.items()}
-        if any(name in each for name in _RESOURCES):
-            return each
-    return None
-
-
-def _camelled(value: object) -> object:
+def camelled(value: object) -> object:
+    """Return a document with the names of its fields in camelCase."""
     # Names of attributes are values here, so every key is the name of a field.
     if isinstance(value, list):
-        return [_camelled(each) for each in value]
+        return [camelled(each) for each in value]
     if isinstance(value, dict):
-        return {_camel(name): _camelled(each) for name, each in value.items()}
+        return {_camel(name): camelled(each) for name, each in value.items()}
     return value
 
 
@@ -84,112 +74,195 @@ def _camel(name: str) -> str:
     return first + "".join(word.capitalize() for word in rest)
 
 
-def protobuf_spans(body: bytes) -> Iterator[ReadSpan]:
-    """Yield the same for a request in Protobuf.
+def state_resource(origin: Origin, resource: Json) -> None:
+    """Take what a resource says.
 
     Raises:
-        DecodeError: the bytes are none.
+        DecodeError: its attributes are not a list of attributes.
     """
-    try:
-        request = ExportTraceServiceRequest.FromString(body)
-    except message.DecodeError as error:
-        raise DecodeError(f"not OTLP traces in Protobuf ({error})") from error
-    for resource_spans in request.resource_spans:
-        yield from _resource_spans(resource_spans)
+    named = _attributes(resource)
+    origin.state(named.get("service.name", ""), named)
 
 
-def _resource_spans(resource_spans: ResourceSpans) -> Iterator[ReadSpan]:
-    resource = _attributes(resource_spans.resource.attributes)
-    for scope in resource_spans.scope_spans:
-        for span in scope.spans:
-            yield partial(_from_message, span, resource)
+def span_of(span: Json, origin: Origin) -> FileSpan:
+    """Read one span.
 
-
-def _from_message(span: Span, resource: dict[str, str]) -> FileSpan:
-    return checked(
-        FileSpan(
-            trace_id=span.trace_id.hex(),
-            span_id=span.span_id.hex(),
-            parent_id=as_parent(span.parent_span_id.hex()),
-            name=span.name,
-            kind=kind_of(KINDS[span.kind] if 0 <= span.kind < len(KINDS) else ""),
-            service=resource.get("service.name", ""),
-            host=host_of(resource),
-            clock_error_ns=clock_error_of(resource),
-            start_ns=span.start_time_unix_nano,
-            end_ns=span.end_time_unix_nano,
-            attributes=_attributes(span.attributes),
-            status=str(span.status.code),
-            links=tuple((link.trace_id.hex(), link.span_id.hex()) for link in span.links),
-        )
+    Raises:
+        DecodeError: a value is missing, impossible, or of another type.
+    """
+    get = span.get
+    trace_id, span_id, parent = get("traceId"), get("spanId"), get("parentSpanId")
+    if not (isinstance(trace_id, str) and _IS_TRACE_ID(trace_id) and trace_id != _ZEROS):
+        trace_id = hex_id(trace_id, TRACE_ID_BYTES, "traceId")
+    if not (isinstance(span_id, str) and _IS_SPAN_ID(span_id) and span_id != _ZEROS[:16]):
+        span_id = hex_id(span_id, SPAN_ID_BYTES, "spanId")
+    if not parent or parent == _ZEROS[:16]:
+        parent = ""
+    elif not (isinstance(parent, str) and _IS_SPAN_ID(parent)):
+        parent = hex_id(parent, SPAN_ID_BYTES, "parentSpanId", may_be_none=True)
+    name, kind, status, links = get("name"), get("kind"), get("status"), get("links")
+    start_ns, end_ns = _times(get("startTimeUnixNano"), get("endTimeUnixNano"))
+    # Made as a tuple: of a hundred thousand the names of the fields cost a twentieth.
+    return _made(
+        FileSpan,
+        (
+            trace_id,
+            span_id,
+            parent,
+            name if name.__class__ is str else as_word(name, "name"),
+            _kind(kind),
+            origin,
+            start_ns,
+            end_ns,
+            _attributes(span),
+            _status(status) if status else "",
+            _links(span) if links else (),
+            False,
+        ),
     )
 
 
-def _attributes(pairs: Iterable[KeyValue]) -> dict[str, str]:
-    return {pair.key: value_text(pair.value) for pair in pairs}
+def _kind(kind: object) -> str:
+    text = as_word(kind, "kind")
+    return _KINDS.get(text) or kind_of(text)
 
 
-def _from_json(span: Json, resource: dict[str, str]) -> FileSpan:
-    status = span.get("status")
-    return checked(
-        FileSpan(
-            trace_id=_id(span.get("traceId")),
-            span_id=_id(span.get("spanId")),
-            parent_id=as_parent(_id(span.get("parentSpanId"))),
-            name=as_text(span.get("name")),
-            kind=_kind(span.get("kind")),
-            service=resource.get("service.name", ""),
-            host=host_of(resource),
-            clock_error_ns=clock_error_of(resource),
-            start_ns=_time(span, "startTimeUnixNano"),
-            end_ns=_time(span, "endTimeUnixNano"),
-            attributes=_json_attributes(span),
-            status=as_text(status.get("code")) if isinstance(status, dict) else "",
-            links=tuple(
-                (_id(link.get("traceId")), _id(link.get("spanId")))
-                for link in members(span, "links")
-            ),
-        )
-    )
+def _status(status: object) -> str:
+    if not isinstance(status, dict):
+        raise DecodeError(f"status is {shown(status)}, not an object")
+    return as_text(status.get("code"))
 
 
-def _time(span: Json, name: str) -> int:
+def _times(start: object, end: object) -> tuple[int, int]:
+    if start.__class__ is str and end.__class__ is str and _ARE_TIMES(f"{start} {end}"):
+        start_ns, end_ns = int(start), int(end)
+        if _BEGINNING_NS < start_ns <= end_ns < TIME_LIMIT_NS:
+            return start_ns, end_ns
+    if start is None and end is None:
+        raise DecodeError("startTimeUnixNano and endTimeUnixNano are missing")
     # Protobuf leaves out what is zero, and its JSON may.
-    value = span.get(name)
-    return 0 if value is None else as_ns(value, 1, name)
+    start_ns = 0 if start is None else as_ns(start, 1, "startTimeUnixNano")
+    end_ns = 0 if end is None else as_ns(end, 1, "endTimeUnixNano")
+    check_otlp_times(start_ns, end_ns)
+    return start_ns, end_ns
 
 
-def _id(value: object) -> str:
-    """Return an id; hex in lower case, as its case says nothing, and any other text as it is."""
+def check_otlp_times(start_ns: int, end_ns: int) -> None:
+    """Refuse times that no span can have, and those of which one was not sent.
+
+    Raises:
+        DecodeError: names what is wrong.
+    """
+    if end_ns == 0 < start_ns:
+        raise DecodeError("endTimeUnixNano is missing: the span had not ended")
+    if start_ns == 0 and end_ns > _BEGINNING_NS:
+        raise DecodeError(f"startTimeUnixNano is missing; it ends at {end_ns}")
+    check_times(start_ns, end_ns)
+
+
+def hex_id(value: object, length: int, what: str, *, may_be_none: bool = False) -> str:
+    """Return an id in hex, as the specification has it; base64 as Tempo and Protobuf write it.
+
+    Raises:
+        DecodeError: it is neither, of another length, or all zeros.
+    """
+    text = as_word(value, what)
+    if len(text) == 2 * length and _HEX.issuperset(text):
+        found = text.lower()
+    else:
+        found = _from_base64(text, length)
+    if not found:
+        why = "missing" if value is None or text == "" else f"{shown(value)}"
+        raise DecodeError(f"{what} is {why}, and not {2 * length} hex digits")
+    if found.strip("0"):
+        return found
+    if may_be_none:
+        return ""
+    raise DecodeError(f"{what} is all zeros")
+
+
+def _from_base64(text: str, length: int) -> str:
+    if len(text) != -(-length // 3) * 4:
+        return ""
+    try:
+        found = base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        return ""
+    return found.hex() if len(found) == length else ""
+
+
+def _links(span: Json) -> tuple[tuple[str, str], ...]:
+    return tuple(
+        (_linked(each.get("traceId"), TRACE_ID_BYTES), _linked(each.get("spanId"), SPAN_ID_BYTES))
+        for each in members(span, "links")
+    )
+
+
+def _linked(value: object, length: int) -> str:
     text = as_text(value)
-    return text.lower() if _HEX.issuperset(text) else text
+    return _from_base64(text, length) or text.lower()
 
 
-def _kind(value: object) -> str:
-    text = as_text(value).removeprefix("SPAN_KIND_")
-    number = int(text) if text in {str(each) for each in range(len(KINDS))} else 0
-    return kind_of(KINDS[number] if number else text)
-
-
-def _object(node: Json, name: str) -> Json:
-    found = node.get(name)
-    return found if isinstance(found, dict) else {}
-
-
-def _json_attributes(node: Json) -> dict[str, str]:
-    return {
-        as_text(pair.get("key")): _json_value(_object(pair, "value"))
-        for pair in members(node, "attributes")
-    }
-
-
-def _json_value(value: Json) -> str:
-    if "doubleValue" in value:
+def _attributes(node: Json) -> dict[str, str]:
+    pairs = node.get("attributes")
+    if not pairs and pairs in (None, []):
+        return {}
+    if pairs.__class__ is list:
         try:
-            return double_text(float(as_text(value["doubleValue"])))
-        except (ValueError, OverflowError) as error:
-            raise DecodeError(f"doubleValue {value['doubleValue']!r} is none") from error
-    for name in ("stringValue", "intValue", "boolValue", "bytesValue"):
-        if name in value:
+            found = {
+                pair["key"]: text
+                if (text := pair["value"].get("stringValue")).__class__ is str
+                else _value(pair["key"], pair["value"])
+                for pair in pairs
+            }
+            "".join(found)  # fails where a name is not a text
+        except (AttributeError, KeyError, TypeError):
+            pass
+        else:
+            return found
+    named = ((pair.get("key"), pair.get("value")) for pair in members(node, "attributes"))
+    return {as_word(key, "the name of an attribute"): _value(key, value) for key, value in named}
+
+
+def _value(key: object, value: object) -> str:
+    if value is None:
+        return ""
+    if not isinstance(value, dict):
+        raise DecodeError(f"the value of {shown(key)} is {shown(value)}, not an object")
+    for name in _SCALARS:
+        if (found := value.get(name)) is not None:
+            return as_text(found)
+    if value.get("doubleValue") is not None:
+        return _double(value["doubleValue"])
+    return _json_text(value) if value else ""
+
+
+def _double(value: object) -> str:
+    try:
+        return double_text(float(as_text(value)))
+    except (ValueError, OverflowError) as error:
+        raise DecodeError(f"doubleValue {shown(value)} is not a number") from error
+
+
+def _json_text(value: object) -> str:
+    """Return a list or a list of pairs as JSON, as the store has it."""
+    if not isinstance(value, dict):
+        return "null"
+    for name, of in (("arrayValue", "["), ("kvlistValue", "{")):
+        inner = value.get(name)
+        if isinstance(inner, dict):
+            items = list(members(inner, "values"))
+            if of == "[":
+                return f"[{','.join(_json_text(each) for each in items)}]"
+            pairs = {as_text(each.get("key")): each.get("value") for each in items}
+            ordered = sorted(pairs.items(), key=lambda pair: pair[0].encode())
+            return f"{{{','.join(f'{quoted(key)}:{_json_text(each)}' for key, each in ordered)}}}"
+    if value.get("doubleValue") is not None:
+        return _double(value["doubleValue"])
+    for name in ("intValue", "boolValue"):
+        if value.get(name) is not None:
             return as_text(value[name])
-    return as_text(json.dumps(value, default=str, sort_keys=True)) if value else ""
+    for name in ("stringValue", "bytesValue"):
+        if value.get(name) is not None:
+            return quoted(as_text(value[name]))
+    return "null"

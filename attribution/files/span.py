@@ -1,14 +1,15 @@
 """Pure: one span as a trace file holds it, and how values of such files are read.
 
-A value that is no number is never guessed: the span is refused with its reason, and the rest read.
+A value that is not a number is never guessed: the span is refused with its reason, and the rest
+read.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass
 from decimal import Decimal
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from attribution.path.spans import KINDS, NONE, UNSPECIFIED
 from collector.core.errors import DecodeError
@@ -22,60 +23,74 @@ NS_PER_US = 1_000
 
 # The machine whose clock stamped a span, first match wins; as the store's query takes it.
 _HOST_NAMES = ("host.id", "host.ip", "host.name", "service.instance.id")
+_SHOWN_MAX = 60
 
 
-@dataclass(frozen=True, slots=True)
-class FileSpan:
+@dataclass(slots=True)
+class Origin:
+    """What sent a span: a resource or a process. A file may state it after its spans."""
+
+    service: str = ""
+    host: str = ""
+    clock_error_ns: int = NONE  # clock.error_ns, NONE where it does not say
+    code: int = NONE  # its number among those of a file, once a span has it
+    is_stated: bool = False
+
+    def state(self, service: str, named: dict[str, str]) -> None:
+        """Take what the attributes of a resource or the tags of a process say."""
+        if self.is_stated:  # twice in one object; others may have its number by now
+            return
+        self.is_stated = True
+        self.service = service
+        self.host = next((named[name] for name in _HOST_NAMES if named.get(name)), "")
+        text = named.get("clock.error_ns", "")
+        if text.isascii() and text.isdigit() and len(text) <= 18:
+            self.clock_error_ns = int(text)
+
+
+class FileSpan(NamedTuple):
     """One finished span of a file. Ids are as the file spells them; times are Unix ns."""
 
     trace_id: str
     span_id: str
-    parent_id: str  # the key of its parent, empty for none
+    parent_id: str  # empty for none
     name: str
     kind: str  # one of spans.KINDS
-    service: str
-    host: str
+    origin: Origin
     start_ns: int
     end_ns: int
-    attributes: dict[str, str] = field(default_factory=dict)
+    attributes: dict[str, str]
     status: str = ""
-    links: tuple[tuple[str, str], ...] = ()  # trace and key
-    clock_error_ns: int = NONE  # clock.error_ns of the resource, NONE where it does not say
-    key: str = ""  # what parents are found by: the span id, but for the server's half of an RPC
-
-    @property
-    def content(self) -> tuple[object, ...]:
-        """Return everything that tells a repetition from another span of the same id."""
-        return (
-            *(self.parent_id, self.name, self.kind, self.service, self.start_ns, self.end_ns),
-            *(self.status, frozenset(self.attributes.items()), self.links),
-            *(self.host, self.clock_error_ns),
-        )
-
-
-# Reads one span; DecodeError refuses that span alone.
-ReadSpan: TypeAlias = Callable[[], FileSpan]
+    links: tuple[tuple[str, str], ...] = ()  # trace and span
+    may_be_shared: bool = False  # client and server of one call may have one id, as Zipkin's
 
 
 def members(node: Json, name: str) -> Iterator[Json]:
     """Yield the objects of a list in a document; a list that is absent or null is empty.
 
     Raises:
-        DecodeError: it is no list of objects.
+        DecodeError: it is not a list of objects.
     """
     found = node.get(name)
     if found is None:
         return
     if not isinstance(found, list):
-        raise DecodeError(f"{name} is {as_text(found)[:60]!r}, not a list")
+        raise DecodeError(f"{name} is {shown(found)}, not a list")
     for each in found:
         if not isinstance(each, dict):
-            raise DecodeError(f"{name} holds {as_text(each)[:60]!r}, not an object")
+            raise DecodeError(f"{name} holds {shown(each)}, not an object")
         yield each
+
+
+def shown(value: object) -> str:
+    """Return a value of a file as a message names it."""
+    return "null" if value is None else repr(as_text(value)[:_SHOWN_MAX])
 
 
 def as_text(value: object) -> str:
     """Return a scalar as attributes are stored: text, whole numbers, true and false."""
+    if value.__class__ is int:
+        return str(value)
     if value is None:
         return ""
     if isinstance(value, bool):
@@ -85,9 +100,38 @@ def as_text(value: object) -> str:
     return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
 
 
-def as_parent(value: object) -> str:
-    """Return the id of a parent, empty where it is absent or all zeros."""
-    text = as_text(value)
+def as_word(value: object, what: str) -> str:
+    """Return a scalar as text.
+
+    Raises:
+        DecodeError: it is a list or an object.
+    """
+    if isinstance(value, list | dict):
+        raise DecodeError(f"{what} is {shown(value)}, not a text")
+    return as_text(value)
+
+
+def as_id(value: object, what: str) -> str:
+    """Return an id as it is spelled, whatever its length and its digits.
+
+    Jaeger and Zipkin leave leading zeros out, and traces written by hand name spans as they like.
+
+    Raises:
+        DecodeError: it is missing, or all zeros.
+    """
+    text = as_word(value, what)
+    if not text.strip("0"):
+        raise DecodeError(f"{what} is {shown(value) if text else 'missing'}; an id has a digit")
+    return text
+
+
+def as_parent(value: object, what: str) -> str:
+    """Return the id of a parent, empty where it is absent or all zeros.
+
+    Raises:
+        DecodeError: it is a list or an object.
+    """
+    text = as_word(value, what)
     return text if text.strip("0") else ""
 
 
@@ -95,45 +139,34 @@ def as_ns(value: object, unit_ns: int, what: str) -> int:
     """Return a time of a file in nanoseconds, exactly.
 
     Raises:
-        DecodeError: it is no number, has parts of a nanosecond, or is out of range.
+        DecodeError: it is missing or not a number, has parts of a nanosecond, or is out of range.
     """
-    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 40:
-        value = int(value)
+    if value.__class__ is not int:
+        if value is None:
+            raise DecodeError(f"{what} is missing")
+        if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 40:
+            value = int(value)
     if isinstance(value, bool) or not isinstance(value, int | Decimal):
-        raise DecodeError(f"{what} is {as_text(value)[:60]!r}, not a number")
+        raise DecodeError(f"{what} is {shown(value)}, not a number")
     # Compared before it is multiplied: 1e999999 is short to write and long to expand.
     if not 0 <= value < TIME_LIMIT_NS:
-        raise DecodeError(f"{what} {str(value)[:60]} is out of range")
+        raise DecodeError(f"{what} {str(value)[:_SHOWN_MAX]} is out of range")
     ns = value * unit_ns
     if ns != int(ns):
-        raise DecodeError(f"{what} {str(value)[:60]} has parts of a nanosecond")
+        raise DecodeError(f"{what} {str(value)[:_SHOWN_MAX]} has parts of a nanosecond")
     return int(ns)
 
 
-def checked(span: FileSpan) -> FileSpan:
-    """Return a span that can be used.
+def check_times(start_ns: int, end_ns: int) -> None:
+    """Refuse times that no span can have.
 
     Raises:
-        DecodeError: an id is missing, or its times are impossible.
+        DecodeError: it ends before it starts, or out of the range of the cores.
     """
-    if not span.trace_id or not span.span_id:
-        raise DecodeError("it has no trace id or no span id")
-    if span.end_ns < span.start_ns:
-        raise DecodeError(f"it ends {span.start_ns - span.end_ns} ns before it starts")
-    if not 0 <= span.start_ns <= span.end_ns < TIME_LIMIT_NS:
-        raise DecodeError(f"its times {span.start_ns} to {span.end_ns} are out of range")
-    return span
-
-
-def host_of(resource: dict[str, str]) -> str:
-    """Return the machine that the attributes of a resource or process name, empty for none."""
-    return next((resource[name] for name in _HOST_NAMES if resource.get(name)), "")
-
-
-def clock_error_of(resource: dict[str, str]) -> int:
-    """Return the bound of the clock's error that a resource states, NONE where it states none."""
-    text = resource.get("clock.error_ns", "")
-    return int(text) if text.isascii() and text.isdigit() and len(text) <= 18 else NONE
+    if end_ns < start_ns:
+        raise DecodeError(f"it ends {start_ns - end_ns} ns before it starts")
+    if end_ns >= TIME_LIMIT_NS:
+        raise DecodeError(f"its times {start_ns} to {end_ns} are out of range")
 
 
 def kind_of(name: str) -> str:

@@ -1,4 +1,4 @@
-"""Pure: spans of a file -> the tables that attribution computes on, as the store's queries give.
+"""Pure: columns of a file -> what attribution computes on, as the store's queries give it.
 
 The roots are those that the store's view would find, by the same settings. Where a file holds none,
 every parentless span is a decision, and an orphan where its trace has no parentless span.
@@ -6,133 +6,294 @@ every parentless span is a decision, and an orphan where its trace has no parent
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TypeAlias
 
 import numpy as np
-import pyarrow as pa
 
-from attribution.core.segments import CLASSES, STAGES, UNTRACED
-from attribution.files.span import TIME_LIMIT_NS, FileSpan
-from attribution.path.columns import Table
-from attribution.path.spans import CLIENT, INTERNAL, KINDS, NONE, SERVER, UNSPECIFIED
-from collector.core.config import AttributesConfig, DecisionMatch, DecisionsConfig
-from collector.core.event_schema import accepts, names_of
+from attribution.core.segments import STAGES
+from attribution.files.collected import Collected, Columns, RootWords
+from attribution.files.shared import Keys, keys_of
+from attribution.files.span import TIME_LIMIT_NS, Origin
+from attribution.path.membership import Flag, Forest, plant
+from attribution.path.spans import (
+    CLIENT,
+    INTERNAL,
+    NONE,
+    SERVER,
+    UNSPECIFIED,
+    Bools,
+    Ids,
+    Ints,
+    Links,
+    Roots,
+    Small,
+    Spans,
+    addresses_of,
+    host_codes,
+)
+from attribution.path.split import Inputs
+from collector.core.event_schema import accepts
 
-_STAMPS = STAGES[1:]
-_BLOCKING = {"true": 1, "false": 0}
+_STAMPS = tuple(f"{stage}_ns" for stage in STAGES[1:])
+# A multiplier that spreads bits: 2**64 divided by the golden ratio.
+_ODD = np.uint64(0x9E3779B97F4A7C15)
+_TOP = np.uint64(2**63)
+_NO_WORDS = RootWords()
+_Refused: TypeAlias = tuple[str, str]  # why, and the trace
 
 # One clock for a trace in which no span names its machine: nothing tells skew from work that
 # outlives its parent, so nothing is shifted.
 _ONE_CLOCK = "unnamed"
 
-_Trace = dict[str, FileSpan]  # the spans of one trace by key, of each the first in the file
-
 
 @dataclass(frozen=True, slots=True)
 class FileTables:
-    """What rows.attribute takes. A row of `spans` is that of the same place in the file."""
+    """What rows.attribute takes, and how to name its rows."""
 
-    decisions: Table
-    spans: Table
-    refused: list[str]  # roots that cannot be decisions, a line each
+    inputs: Inputs
+    flags: Ints  # of each decision, what is known of it before it is split
+    names: Names
+    refused: list[_Refused]  # roots that cannot be decisions
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """How the file spells its ids."""
+
+    decision_ids: list[str]
+    root_traces: list[str]  # of each decision
+    traces: list[str]
+    trace: Ints
+    keys: Keys
+
+    def trace_ids(self, rows: Ints) -> list[str]:
+        """Return the trace of each of these rows."""
+        return [self.traces[each] for each in self.trace[rows].tolist()]
+
+    def span_ids(self, rows: Ints) -> list[str]:
+        """Return the id of each of these rows."""
+        return self.keys.shown(rows)
 
 
 @dataclass(frozen=True, slots=True)
 class _Root:
-    span: FileSpan
+    row: int
+    trace_id: str
+    shown_id: str
     own_id: str
     ingress_ns: int
-    stamps: dict[str, int]
+    stamps: tuple[int, ...]
 
 
-def tables_of(
-    spans: Sequence[FileSpan], attributes: AttributesConfig, decisions: DecisionsConfig
-) -> FileTables:
-    """Find the decisions of a file and bring everything into columns."""
-    traces: defaultdict[str, _Trace] = defaultdict(dict)
-    for span in spans:
-        traces[span.trace_id].setdefault(_key(span), span)
-    found = [
-        span
-        for trace in traces.values()
-        for span in trace.values()
-        if _value(span, "decision.action", attributes) or _matches(span, decisions.match)
-    ]
-    is_ruled = bool(found)
-    if not found:
-        found = [span for trace in traces.values() for span in _tops(trace)]
-    roots, refused = [], []
-    for span in found:
-        root = _root(span, attributes)
-        if isinstance(root, str):
-            refused.append(root)
-        else:
-            roots.append(root)
-    codes = _id_codes(spans)
+def tables_of(collected: Collected, refused_by_trace: Counter[str] | None = None) -> FileTables:
+    """Find the decisions of a file and bring everything into columns.
+
+    Args:
+        collected: all spans of the file.
+        refused_by_trace: how many spans of each trace could not be read.
+    """
+    columns = collected.columns()
+    services = [origin.service for origin in collected.origins]
+    keys = keys_of(collected, columns, services)
+    traces = sorted(collected.traces)
+    trace = _ranks(list(collected.traces), traces)[columns.trace]
+    names = Names([], [], traces, trace, keys)
+    spans, labels = _spans(collected, columns, keys, names.trace)
+    forest = plant(spans)
+    is_root = _is_root(collected, columns)[forest.row]
+    is_ruled = bool(is_root.any())
+    tops, orphaned = _tops(spans, forest)
+    found = forest.row[is_root if is_ruled else tops]
+    roots, refused = _roots(collected, columns, names, found, spans)
+    ordered = _ordered(roots, spans, is_ruled=is_ruled)
+    decision_ids = [decision_id for _, decision_id, *_ in ordered]
+    spans = replace(
+        spans,
+        kind=_kinds(spans, forest),
+        decision=_decisions(collected, columns, decision_ids),
+        # Of several spans of one id the one that counts was, as it were, received first.
+        received_ns=_not_first(len(spans), forest.row),
+    )
+    rows = np.array([root.row for *_, root in ordered], np.int64)
+    flags = np.zeros(len(rows), np.int64)
+    lost = set(forest.row[orphaned].tolist()) if not is_ruled else set()
+    flags[[row in lost for row in rows.tolist()]] |= Flag.ORPHAN
+    marked = refused_by_trace or Counter()
+    marked = marked + Counter(trace for _, trace in refused)
+    flags[[bool(marked[trace]) for trace in names.trace_ids(rows)]] |= Flag.REFUSED_SPANS
     return FileTables(
-        _decision_table(roots, codes, is_ruled=is_ruled),
-        _span_table(spans, attributes, codes),
+        Inputs(
+            decisions=None,
+            spans=None,
+            roots=_root_columns(ordered, spans, rows, decision_ids),
+            columns=spans,
+            links=_links(collected, keys, traces),
+            labels=labels,
+            forest=forest,
+        ),
+        flags,
+        replace(names, decision_ids=decision_ids, root_traces=names.trace_ids(rows)),
         refused,
     )
 
 
-def _tops(trace: _Trace) -> list[FileSpan]:
-    """Return what begins a trace: its parentless spans; else its orphans; else cuts of its cycles.
+def _spans(
+    collected: Collected, columns: Columns, keys: Keys, trace: Ints
+) -> tuple[Spans, list[tuple[str, str]]]:
+    """Return the spans as the file states them, and service and name of each label.
 
-    A cycle is cut at its earliest span, and of equals the smallest id, as assembly cuts it.
+    Kinds are as they were sent, and decisions are numbers of the ids that are named.
     """
-    parentless = [span for span in trace.values() if not span.parent_id]
-    if parentless:
-        return parentless
-    orphans = [span for span in trace.values() if span.parent_id not in trace]
-    if orphans:
-        return orphans
-    tops, seen = [], set[str]()
-    for key in trace:
-        trail: dict[str, None] = {}
-        while key not in seen:
-            seen.add(key)
-            trail[key] = None
-            key = trace[key].parent_id
-        if key in trail:
-            walked = list(trail)
-            cycle = walked[walked.index(key) :]
-            tops.append(trace[min(cycle, key=lambda each: (trace[each].start_ns, each))])
-    return tops
+    origins = collected.origins
+    service = _dense([origin.service for origin in origins])[columns.origin]
+    host, hosts = _hosts(columns, origins)
+    names = sorted(collected.names)
+    pair = service * len(names) + _ranks(list(collected.names), names)[columns.name]
+    pairs, label = np.unique(pair, return_inverse=True)
+    services = sorted({origin.service for origin in origins})
+    labels = [(services[each // len(names)], names[each % len(names)]) for each in pairs.tolist()]
+    traits = list(collected.traits)
 
+    def of_trait(name: str, type_: type[np.generic]) -> Small:
+        values = np.array([getattr(trait, name) for trait in traits], type_)
+        return values[columns.trait]
 
-def _matches(span: FileSpan, rules: Iterable[DecisionMatch]) -> bool:
-    """Return whether any rule names this span; a rule without a condition names none."""
-    return any(
-        (rule.service or rule.span_name or rule.kind or rule.attributes)
-        and rule.service in ("", span.service)
-        and rule.span_name in ("", span.name)
-        and rule.kind.capitalize() in ("", span.kind)
-        and all(span.attributes.get(name, "") == value for name, value in rule.attributes.items())
-        for rule in rules
+    error_ns = np.array([o.clock_error_ns for o in origins], np.int64)[columns.origin]
+    spans = Spans(
+        trace=trace,
+        span_id=keys.span,
+        parent_id=keys.parent,
+        start_ns=columns.start_ns,
+        end_ns=columns.end_ns,
+        kind=of_trait("kind", np.int8),
+        service=service,
+        label=label.astype(np.int64),
+        host=host,
+        clock_error_ns=error_ns,
+        latency_class=of_trait("latency_class", np.int8),
+        stage=of_trait("stage", np.int8),
+        blocking=of_trait("blocking", np.int8),
+        is_store=of_trait("is_store", np.bool_),  # type: ignore[arg-type]  # of the type that was named
+        is_receive=of_trait("is_receive", np.bool_),  # type: ignore[arg-type]  # likewise
+        decision=columns.decision.astype(np.int64),
+        received_ns=np.zeros(len(trace), np.int64),
+        content=_content(columns, keys, label, host, error_ns),
+        addresses=addresses_of(hosts),
     )
+    return spans, labels
 
 
-def _root(span: FileSpan, attributes: AttributesConfig) -> _Root | str:
-    """Return a root, or why it is none."""
-    where = f"span {span.span_id} of trace {span.trace_id}"
-    schema = _value(span, "decision.schema", attributes)
-    if not accepts(schema):
-        return f"{where}: decision.schema is {schema!r}; 1 is accepted"
-    stamped_ns = _stamp(_value(span, "decision.ts.ingress", attributes))
-    if stamped_ns > span.end_ns:
-        return (
-            f"{where}: decision.ts.ingress {stamped_ns} lies after its end {span.end_ns}; "
-            "correct the clock or the unit (Unix nanoseconds)"
-        )
-    return _Root(
-        span,
-        _value(span, "decision.id", attributes),
-        stamped_ns or span.start_ns,
-        {stage: _stamp(_value(span, f"decision.ts.{stage}", attributes)) for stage in _STAMPS},
-    )
+def _content(columns: Columns, keys: Keys, label: Ints, host: Ints, error_ns: Ints) -> Ids:
+    """Return a hash of everything that a span says; the top bit keeps its meaning."""
+    found = columns.content
+    said = (columns.start_ns, columns.end_ns, keys.parent, label, host, error_ns, columns.trait)
+    for values in said:
+        found = (found ^ values.astype(np.uint64)) * _ODD
+        found ^= found >> np.uint64(29)
+    return (columns.content & _TOP) | (found & ~_TOP)
+
+
+def _hosts(columns: Columns, origins: list[Origin]) -> tuple[Ints, list[str]]:
+    """Return the code of the machine of each span, and the machines."""
+    hosts = sorted({origin.host for origin in origins} | {"", _ONE_CLOCK})
+    code = host_codes(hosts)
+    at = {host: place for place, host in enumerate(hosts)}
+    found = code[np.array([at[origin.host] for origin in origins], np.int64)][columns.origin]
+    is_named = np.zeros(int(columns.trace.max(initial=-1)) + 1, bool)
+    is_named[columns.trace[found > 0]] = True
+    return np.where(is_named[columns.trace], found, code[at[_ONE_CLOCK]]), hosts
+
+
+def _is_root(collected: Collected, columns: Columns) -> Bools:
+    """Return which spans carry decision.action, or are named by a rule."""
+    services = [trait.root_of for trait in collected.traits]
+    if not any(services):
+        return np.zeros(len(columns.trait), bool)
+    pair = columns.trait.astype(np.int64) * len(collected.origins) + columns.origin
+    distinct, at = np.unique(pair, return_inverse=True)
+    names = [origin.service for origin in collected.origins]
+    found = [
+        not services[each // len(names)].isdisjoint(("", names[each % len(names)]))
+        for each in distinct.tolist()
+    ]
+    return np.array(found, bool)[at]
+
+
+def _tops(spans: Spans, forest: Forest) -> tuple[Bools, Bools]:
+    """Return what begins a trace, and which of it has lost its parent.
+
+    Its parentless spans; else its orphans; else cuts of its cycles, as assembly cuts them.
+    """
+    trace, parent_id = spans.trace[forest.row], spans.parent_id[forest.row]
+    size = int(trace.max(initial=-1)) + 1
+    parentless = parent_id == 0
+    orphaned = (parent_id != 0) & (forest.parent < 0) & ~forest.is_cut
+    has_parentless, has_orphan = np.zeros(size, bool), np.zeros(size, bool)
+    has_parentless[trace[parentless]] = True
+    has_orphan[trace[orphaned]] = True
+    orphaned &= ~has_parentless[trace]
+    cut = forest.is_cut & ~has_parentless[trace] & ~has_orphan[trace]
+    return parentless | orphaned | cut, orphaned
+
+
+def _kinds(spans: Spans, forest: Forest) -> Small:
+    """Return the kind of each span, by its place where it names none.
+
+    Entered from another service it is a server. Entered from its own, with all it waits for in
+    others, it is the call to them. Anything else is internal. A trace of one span a service has
+    servers only: nothing there tells a call from the work around it.
+    """
+    row = forest.row
+    above = forest.find(spans.trace[row], spans.parent_id[row])
+    above[spans.parent_id[row] == 0] = NONE
+    service = spans.service[row]
+    has = np.flatnonzero(above >= 0)
+    is_alike = service[above[has]] == service[has]
+    children = np.bincount(above[has], minlength=len(row))
+    alike = np.bincount(above[has][is_alike], minlength=len(row))
+    kind = np.full(len(row), INTERNAL, np.int8)
+    kind[has[is_alike & (children[has] > 0) & (alike[has] == 0)]] = CLIENT
+    kind[has[~is_alike]] = SERVER
+    found = spans.kind.copy()
+    found[row] = np.where(spans.kind[row] == UNSPECIFIED, kind, spans.kind[row])
+    return found
+
+
+def _roots(
+    collected: Collected, columns: Columns, names: Names, found: Ints, spans: Spans
+) -> tuple[list[_Root], list[_Refused]]:
+    """Return the roots among these rows, and why the others are none."""
+    roots, refused = [], []
+    ids = list(collected.decision_ids)
+    own = columns.decision[found].tolist()
+    times = zip(spans.start_ns[found].tolist(), spans.end_ns[found].tolist(), strict=True)
+    shown = zip(names.trace_ids(found), names.span_ids(found), strict=True)
+    for row, own_id, (start_ns, end_ns), (trace_id, span_id) in zip(
+        found.tolist(), own, times, shown, strict=True
+    ):
+        words = collected.root_words.get(row, _NO_WORDS)
+        where = f"span {span_id} of trace {trace_id}"
+        stamped_ns = _stamp(words.ingress)
+        if not accepts(words.schema):
+            refused.append(
+                (f"{where}: decision.schema is {words.schema!r}; 1 is accepted", trace_id)
+            )
+        elif stamped_ns > end_ns:
+            refused.append(
+                (
+                    f"{where}: decision.ts.ingress {stamped_ns} lies after its end {end_ns}; "
+                    "correct the clock or the unit (Unix nanoseconds)",
+                    trace_id,
+                )
+            )
+        else:
+            stamps = tuple(_stamp(each) for each in words.stamps)
+            ingress_ns = stamped_ns or start_ns
+            roots.append(_Root(row, trace_id, span_id, ids[own_id], ingress_ns, stamps))
+    return roots, refused
 
 
 def _stamp(text: str) -> int:
@@ -142,139 +303,73 @@ def _stamp(text: str) -> int:
     return int(text) if int(text) < TIME_LIMIT_NS else 0
 
 
-def _value(span: FileSpan, name: str, attributes: AttributesConfig) -> str:
-    values = (span.attributes.get(each, "") for each in names_of(name, attributes.name(name)))
-    return next((value for value in values if value), "")
-
-
-def _key(span: FileSpan) -> str:
-    return span.key or span.span_id
-
-
-def _id_codes(spans: Iterable[FileSpan]) -> dict[str, int]:
-    """Return a number for each id that sorts as its text does; 0 is none.
-
-    Ids of a file need not be hex: the numbers are ranks.
-    """
-    ids = {_key(span) for span in spans}
-    ids |= {span.parent_id for span in spans}
-    ids |= {target for span in spans for _, target in span.links}
-    ids.discard("")
-    return {"": 0, **{each: rank for rank, each in enumerate(sorted(ids), 1)}}
-
-
-def _kinds(spans: Sequence[FileSpan]) -> list[int]:
-    """Return the kind of each span, as index into KINDS, by its place where it names none.
-
-    Entered from another service it is a server. Entered from its own, with all it waits for in
-    others, it is the call to them. Anything else is internal. A trace of one span a service has
-    servers only: nothing there tells a call from the work around it.
-    """
-    services = {(span.trace_id, _key(span)): span.service for span in reversed(spans)}
-    below: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
-    for span in spans:
-        below[span.trace_id, span.parent_id].add(span.service)
-
-    def kind(span: FileSpan) -> int:
-        above = services.get((span.trace_id, span.parent_id))
-        children = below.get((span.trace_id, _key(span)), set())
-        if span.kind != KINDS[UNSPECIFIED]:
-            return KINDS.index(span.kind)
-        if above is not None and above != span.service:
-            return SERVER
-        return (
-            CLIENT if above is not None and children and span.service not in children else INTERNAL
-        )
-
-    return [kind(span) for span in spans]
-
-
-def _decision_table(roots: Sequence[_Root], codes: dict[str, int], *, is_ruled: bool) -> Table:
-    per_trace = Counter(root.span.trace_id for root in roots)
+def _ordered(
+    roots: list[_Root], spans: Spans, *, is_ruled: bool
+) -> list[tuple[int, str, int, int, _Root]]:
+    """Return roots by ingress, decision id, trace and span, with the first two of these."""
+    per_trace = Counter(root.trace_id for root in roots)
 
     def decision_id(root: _Root) -> str:
-        trace_id = root.span.trace_id
-        alone = per_trace[trace_id] == 1
+        alone = per_trace[root.trace_id] == 1
         # Where no rule says what a decision is, spans of one decision share its id.
         own_id = root.own_id if is_ruled or alone else ""
-        return own_id or (trace_id if alone else f"{trace_id}:{root.span.span_id}")
+        return own_id or (root.trace_id if alone else f"{root.trace_id}:{root.shown_id}")
 
-    ordered = sorted(
-        ((root.ingress_ns, decision_id(root), _key(root.span), root) for root in roots),
-        key=lambda each: each[:3],
-    )
-    sorted_roots = [root for *_, root in ordered]
-    return pa.table(
-        {
-            "decision_id": pa.array([each[1] for each in ordered], pa.string()),
-            "trace_id": pa.array([root.span.trace_id for root in sorted_roots], pa.string()),
-            "span_id": np.array([codes[_key(root.span)] for root in sorted_roots], np.uint64),
-            "ingress_ns": np.array([root.ingress_ns for root in sorted_roots], np.int64),
-            "start_ns": np.array([root.span.start_ns for root in sorted_roots], np.int64),
-            "end_ns": np.array([root.span.end_ns for root in sorted_roots], np.int64),
-            **{
-                f"{stage}_ns": np.array([root.stamps[stage] for root in sorted_roots], np.int64)
-                for stage in _STAMPS
-            },
-        }
-    )
+    def key(root: _Root) -> tuple[int, str, int, int, _Root]:
+        place = int(spans.trace[root.row]), int(spans.span_id[root.row])
+        return root.ingress_ns, decision_id(root), *place, root
+
+    return sorted((key(root) for root in roots), key=lambda each: each[:4])
 
 
-def _span_table(
-    spans: Sequence[FileSpan], attributes: AttributesConfig, codes: dict[str, int]
-) -> Table:
-    contents: dict[tuple[object, ...], int] = {}
-    named = {span.trace_id for span in spans if span.host}
-
-    def texts(values: Iterable[str]) -> object:
-        return pa.array(list(values), pa.string())
-
-    def indexes(name: str, values: Sequence[str]) -> object:
-        known = {value: at for at, value in enumerate(values)}
-        return np.array([known.get(_value(s, name, attributes), NONE) for s in spans], np.int8)
-
-    blocking = [_BLOCKING.get(_value(s, "latency.blocking", attributes), NONE) for s in spans]
-    return pa.table(
-        {
-            "trace_id": texts(s.trace_id for s in spans),
-            "shown_id": texts(s.span_id for s in spans),
-            "span_id": np.array([codes[_key(s)] for s in spans], np.uint64),
-            "parent_id": np.array([codes[s.parent_id] for s in spans], np.uint64),
-            "start_ns": np.array([s.start_ns for s in spans], np.int64),
-            "end_ns": np.array([s.end_ns for s in spans], np.int64),
-            "kind": np.array(_kinds(spans), np.int8),
-            "service_name": texts(s.service for s in spans),
-            "span_name": texts(s.name for s in spans),
-            "host": texts(s.host if s.trace_id in named else _ONE_CLOCK for s in spans),
-            "clock_error_ns": np.array([s.clock_error_ns for s in spans], np.int64),
-            "latency_class": indexes("latency.class", CLASSES[:UNTRACED]),
-            "stage": indexes("decision.stage", STAGES),
-            "blocking": np.array(blocking, np.int8),
-            "is_store": np.array([_is_store(s) for s in spans], np.bool_),
-            "is_receive": np.array([_is_receive(s) for s in spans], np.bool_),
-            "decision_id": texts(_value(s, "decision.id", attributes) for s in spans),
-            "link_traces": pa.array(
-                [[trace for trace, _ in s.links] for s in spans], pa.list_(pa.string())
-            ),
-            "link_spans": pa.array(
-                [[codes[to] for _, to in s.links] for s in spans], pa.list_(pa.uint64())
-            ),
-            # The first in the file counts as the first that was received.
-            "received_ns": np.arange(len(spans), dtype=np.int64),
-            "content": np.array(
-                [contents.setdefault(s.content, len(contents)) for s in spans], np.uint64
-            ),
-        }
+def _root_columns(
+    ordered: list[tuple[int, str, int, int, _Root]],
+    spans: Spans,
+    rows: Ints,
+    decision_ids: list[str],
+) -> Roots:
+    stamps = np.array([root.stamps for *_, root in ordered], np.int64).reshape(-1, len(_STAMPS))
+    return Roots(
+        trace=spans.trace[rows],
+        span_id=spans.span_id[rows],
+        decision=_dense(decision_ids),
+        ingress_ns=np.array([ingress_ns for ingress_ns, *_ in ordered], np.int64),
+        start_ns=spans.start_ns[rows],
+        end_ns=spans.end_ns[rows],
+        **{name: stamps[:, at] for at, name in enumerate(_STAMPS)},
     )
 
 
-def _is_store(span: FileSpan) -> bool:
-    get = span.attributes.get
-    return bool(
-        get("db.system.name") or get("db.system") or get("rpc.service") in ("S3", "DynamoDB")
+def _decisions(collected: Collected, columns: Columns, decision_ids: list[str]) -> Ints:
+    """Return the decision that each span names, as roots have it; NONE for none of them."""
+    rank = {each: at for at, each in enumerate(sorted(set(decision_ids)))}
+    codes = [rank.get(each, NONE) for each in collected.decision_ids]
+    return np.array(codes, np.int64)[columns.decision]
+
+
+def _links(collected: Collected, keys: Keys, traces: list[str]) -> Links:
+    rank = {trace: at for at, trace in enumerate(traces)}
+    found = collected.links
+    return Links(
+        row=np.array([row for row, _, _ in found], np.int64),
+        trace=np.array([rank.get(trace, NONE) for _, trace, _ in found], np.int64),
+        span_id=keys.of([to for _, _, to in found]),
     )
 
 
-def _is_receive(span: FileSpan) -> bool:
-    get = span.attributes.get
-    return "receive" in (get("messaging.operation.type"), get("messaging.operation"))
+def _not_first(count: int, first: Ints) -> Ints:
+    found = np.ones(count, np.int64)
+    found[first] = 0
+    return found
+
+
+def _ranks(values: list[str], ordered: list[str]) -> Ints:
+    """Return the place of each value in the ordered ones."""
+    at = {value: place for place, value in enumerate(ordered)}
+    return np.array([at[value] for value in values], np.int64)
+
+
+def _dense(values: Sequence[str]) -> Ints:
+    """Return a code of each value that sorts as the values do."""
+    at = {value: place for place, value in enumerate(sorted(set(values)))}
+    return np.array([at[value] for value in values], np.int64)

@@ -21,8 +21,9 @@ from attribution.jobs.revenue_cells import CellWriter
 from attribution.path.columns import Column, Table, ints
 from attribution.path.loaded import Loaded, one_each, without
 from attribution.path.revisions import DecisionKey, Revisions, revision_rows, revisions_of
-from attribution.path.rows import Attributed, attribute, attribution_rows, path_rows
+from attribution.path.rows import attribute, attribution_rows, path_rows
 from attribution.path.spans import Bools, Ids
+from attribution.path.split import Attributed
 from attribution.read.reader import Reader, in_groups
 from collector.core.clock import NS_PER_MINUTE, NS_PER_S
 from collector.core.config import AttributesConfig

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from attribution.path.membership import Flag, Members, find_members
+from attribution.path.membership import Flag, Forest, Members, find_members
 from attribution.path.spans import (
     CLIENT,
     CONSUMER,
@@ -50,7 +50,9 @@ class Trees:
         return len(self.row)
 
 
-def assemble(spans: Spans, roots: Roots, links: Links, *, skew_max_ns: int) -> Trees:
+def assemble(
+    spans: Spans, roots: Roots, links: Links, *, skew_max_ns: int, forest: Forest | None = None
+) -> Trees:
     """Build the tree of every decision.
 
     Args:
@@ -58,8 +60,9 @@ def assemble(spans: Spans, roots: Roots, links: Links, *, skew_max_ns: int) -> T
         roots: the decisions; a span that is the root of two counts for the first.
         links: span links among `spans`.
         skew_max_ns: a larger shift is flagged and not applied; 0 applies none.
+        forest: of these spans, where it is known.
     """
-    members = _sorted(find_members(spans, roots, links), spans)
+    members = _sorted(find_members(spans, roots, links, forest), spans)
     own = spans.take(members.row)
     levels = by_depth(members.parent)
     is_blocking = _blocking(members, own)
@@ -174,7 +177,27 @@ def _same_clock(own: Spans, child: Ints, parent: Ints) -> Bools:
     """
     host, other = own.host[child], own.host[parent]
     named = (host > 0) & (other > 0)
+    one_machine = host == other
+    if own.addresses:
+        one_machine |= _share_address(own, host, other)
     in_process = np.isin(own.kind[child], (UNSPECIFIED, INTERNAL, CLIENT, PRODUCER))
     one_process = in_process & (own.service[child] == own.service[parent])
-    same: Bools = np.where(named, host == other, one_process)
+    same: Bools = np.where(named, one_machine, one_process)
     return same
+
+
+def _share_address(own: Spans, host: Ints, other: Ints) -> Bools:
+    """Return where two machines have an address in common.
+
+    Each pair is judged by itself, and not by way of a third machine: what else is among the spans
+    makes no difference.
+    """
+    size = int(own.host.max(initial=0)) + 1
+    pair, at = np.unique(host * size + other, return_inverse=True)
+    none: frozenset[str] = frozenset()
+    get = own.addresses.get
+    shared = [
+        not get(each // size, none).isdisjoint(get(each % size, none)) for each in pair.tolist()
+    ]
+    found: Bools = np.array(shared, bool)[at]
+    return found

@@ -9,7 +9,17 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from attribution.path.spans import Bools, Ids, Ints, Links, Roots, Small, Spans
+from attribution.path.spans import (
+    Bools,
+    Ids,
+    Ints,
+    Links,
+    Roots,
+    Small,
+    Spans,
+    addresses_of,
+    host_codes,
+)
 
 # pyarrow ships no types; the columns of an answer are in the header of its query.
 Table: TypeAlias = Any
@@ -27,15 +37,23 @@ def text_codes(column: Column) -> tuple[Ints, list[str]]:
     return ints(encoded.indices), encoded.dictionary.to_pylist()
 
 
+def ranked_codes(column: Column) -> tuple[Ints, list[str]]:
+    """Return a code of each value that sorts as the texts do, whatever their order; the values."""
+    code, values = text_codes(column)
+    ranked = sorted(values)
+    rank = {value: at for at, value in enumerate(ranked)}
+    return np.array([rank[value] for value in values], np.int64)[code], ranked
+
+
 def spans_from_table(table: Table, decisions: Table) -> tuple[Spans, Links, list[tuple[str, str]]]:
     """Return spans, their links, and (service, span name) of each label code.
 
     Trace codes and decision codes are those that `roots_from_table` gives the same tables.
     """
-    service, services = text_codes(table["service_name"])
-    name, names = text_codes(table["span_name"])
+    service, services = ranked_codes(table["service_name"])
+    name, names = ranked_codes(table["span_name"])
     pair, label = np.unique(service * len(names) + name, return_inverse=True)
-    host, hosts = text_codes(table["host"])
+    host, hosts = ranked_codes(table["host"])
     trace_ids = _trace_ids(table)
     spans = Spans(
         trace=_codes(table["trace_id"], trace_ids),
@@ -46,7 +64,7 @@ def spans_from_table(table: Table, decisions: Table) -> tuple[Spans, Links, list
         kind=_small(table["kind"]),
         service=service,
         label=label.astype(np.int64),
-        host=np.array([host_id != "" for host_id in hosts], np.int64)[host] * (host + 1),
+        host=host_codes(hosts)[host],
         clock_error_ns=ints(table["clock_error_ns"]),
         latency_class=_small(table["latency_class"]),
         stage=_small(table["stage"]),
@@ -56,6 +74,7 @@ def spans_from_table(table: Table, decisions: Table) -> tuple[Spans, Links, list
         decision=_codes(table["decision_id"], _decision_ids(decisions)),
         received_ns=ints(table["received_ns"]),
         content=_ids(table["content"]),
+        addresses=addresses_of(hosts),
     )
     links = table["link_traces"].combine_chunks()
     linked_spans = pc.list_flatten(table["link_spans"].combine_chunks())
@@ -130,11 +149,16 @@ def names_of(codes: Ints, names: Sequence[str]) -> Column:
 
 
 def _trace_ids(spans: Table) -> Column:
-    return pc.unique(spans["trace_id"])
+    return _sorted(pc.unique(spans["trace_id"]))
 
 
 def _decision_ids(decisions: Table) -> Column:
-    return pc.unique(decisions["decision_id"])
+    return _sorted(pc.unique(decisions["decision_id"]))
+
+
+def _sorted(values: Column) -> Column:
+    """Return values in their own order: a code must not depend on which was read first."""
+    return values.take(pc.array_sort_indices(values))
 
 
 def _codes(column: Column, values: Column) -> Ints:

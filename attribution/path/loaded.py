@@ -35,12 +35,14 @@ class Loaded:
 def one_each(decisions: Table) -> tuple[Table, Table]:
     """Return one decision a root span, and the rows that a retry of it stamped otherwise.
 
-    The first received is the current one. Another decision under the ids of a span that is there is
+    The first received is the current one, and of those received at once the one that began first,
+    then the one that ended last. Another decision under the ids of a span that is there is
     left out too, and is no retry: its row stays.
     """
-    order = pc.sort_indices(
-        decisions, sort_keys=[("received_ns", "ascending"), ("ingress_ns", "ascending")]
-    )
+    # The order in which membership chooses among spans of one id.
+    keys = [(name, "ascending") for name in ("received_ns", "start_ns")]
+    keys += [("end_ns", "descending"), ("ingress_ns", "ascending"), ("decision_id", "ascending")]
+    order = pc.sort_indices(decisions, sort_keys=keys)
     decisions = decisions.take(order)
     first: dict[tuple[str, str], tuple[str, str]] = {}
     keep, retried = [], []

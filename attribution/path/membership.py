@@ -19,7 +19,7 @@ class Flag(IntFlag):
     """What is odd about a decision. The names, in lower case, are the values of `flags`."""
 
     ORPHAN = 1 << 0  # a span whose parent is not there hangs under the root
-    DUPLICATE_SPAN = 1 << 1  # one span id with different content: the first received counts
+    DUPLICATE_SPAN = 1 << 1  # one span id with different content: see `_distinct`
     CYCLE = 1 << 2  # spans were each other's ancestors; cut at the earliest
     LINKED = 1 << 3  # a span belongs through a span link only
     NESTED = 1 << 4  # another decision began inside: its time is its own
@@ -31,6 +31,7 @@ class Flag(IntFlag):
     OPAQUE_PEER = 1 << 10  # a client call whose other side sent no span: counted as network
     CLIPPED_INGRESS = 1 << 11  # the ingress stamp lies after the root's start
     CLOCK_EXCLUDED = 1 << 12  # a span is shorter than its clock's bound: where it lies is unknown
+    REFUSED_SPANS = 1 << 13  # spans of its traces could not be read from the file
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,7 @@ class Members:
 
 
 @dataclass(frozen=True, slots=True)
-class _Forest:
+class Forest:
     """One row a distinct span, sorted by trace and span id."""
 
     row: Ints  # index into Spans
@@ -65,12 +66,12 @@ class _Forest:
         return lookup(self.key, np.where(self.values[code] == span_id, key, NONE))
 
 
-def find_members(spans: Spans, roots: Roots, links: Links) -> Members:
+def find_members(spans: Spans, roots: Roots, links: Links, forest: Forest | None = None) -> Members:
     """Find the members of every decision at once; the order of `spans` makes no difference."""
     if len(roots) == 0:
         none = np.empty(0, np.int64)
         return Members(none, none, none, none.astype(bool), none.astype(bool), none)
-    forest = _plant(spans)
+    forest = forest or plant(spans, roots)
     n, row = len(forest.row), forest.row
     root_at = forest.find(roots.trace, roots.span_id)
     present = np.flatnonzero(root_at >= 0)
@@ -120,23 +121,60 @@ def nearest(parent: Ints, own: Ints) -> Ints:
     return value
 
 
-def _plant(spans: Spans) -> _Forest:
-    order = np.lexsort((spans.content, spans.received_ns, spans.span_id, spans.trace))
-    trace, span_id = spans.trace[order], spans.span_id[order]
-    first = np.ones(len(order), bool)
-    first[1:] = (trace[1:] != trace[:-1]) | (span_id[1:] != span_id[:-1])
-    group = np.cumsum(first) - 1
-    row = order[first]
-    is_clash = np.zeros(len(row), bool)
-    is_clash[group[spans.content[order] != spans.content[row][group]]] = True
-
+def plant(spans: Spans, roots: Roots | None = None) -> Forest:
+    """Return the distinct spans and where each hangs; `roots` as in `_distinct`."""
+    row, is_clash = _distinct(spans, roots)
     parent_id = spans.parent_id[row]
     values = np.unique(np.concatenate([spans.span_id[row], parent_id]))
     key = spans.trace[row] * len(values) + np.searchsorted(values, spans.span_id[row])
     parent_key = spans.trace[row] * len(values) + np.searchsorted(values, parent_id)
     parent = np.where(parent_id == 0, NONE, lookup(key, parent_key))
     parent, is_cut = _cut_cycles(parent, spans.start_ns[row])
-    return _Forest(row, parent, key, values, is_clash, is_cut)
+    return Forest(row, parent, key, values, is_clash, is_cut)
+
+
+def _distinct(spans: Spans, roots: Roots | None) -> tuple[Ints, Bools]:
+    """Return a row of each distinct span, by trace and span id, and which had several contents.
+
+    Of several the first received counts; of those received at once, as all of a file are, the one
+    that began first, then the one that ended last, then the least of the rest that it says. So no
+    order in which they were sent, written or read makes a difference. Of a decision's root it is
+    the span that the decision was made of.
+    """
+    order = np.lexsort((spans.received_ns, spans.span_id, spans.trace))
+    trace, span_id = spans.trace[order], spans.span_id[order]
+    first = np.ones(len(order), bool)
+    first[1:] = (trace[1:] != trace[:-1]) | (span_id[1:] != span_id[:-1])
+    group = np.cumsum(first) - 1
+    is_clash = np.zeros(int(first.sum()), bool)
+    content = spans.content[order]
+    is_clash[group[content != content[first][group]]] = True
+    at = np.flatnonzero(is_clash[group])
+    if len(at):
+        clashing = spans.take(order[at])
+        order[at] = order[at][_by_content(clashing, group[at], _is_of_root(clashing, roots))]
+    return order[first], is_clash
+
+
+def _is_of_root(spans: Spans, roots: Roots | None) -> Bools:
+    """Return which spans a decision was made of: those of the same ids and times."""
+    if roots is None:
+        return np.zeros(len(spans), bool)
+    names = ("trace", "span_id", "start_ns", "end_ns")
+    made = set(zip(*(getattr(roots, name).tolist() for name in names), strict=True))
+    ours = zip(*(getattr(spans, name).tolist() for name in names), strict=True)
+    return np.array([each in made for each in ours], bool)
+
+
+def _by_content(spans: Spans, group: Ints, is_of_root: Bools) -> Ints:
+    """Return the order of spans within their group; all that a split is computed from is a key.
+
+    The hash is the last: where the rest is equal, only links can make a difference.
+    """
+    times = (group, ~is_of_root, spans.received_ns, spans.start_ns, -spans.end_ns, spans.parent_id)
+    place = (spans.kind, spans.service, spans.label, spans.host, spans.clock_error_ns)
+    sent = (spans.latency_class, spans.stage, spans.blocking, spans.is_store, spans.is_receive)
+    return np.lexsort((spans.content, spans.decision, *reversed((*times, *place, *sent))))
 
 
 def _cut_cycles(parent: Ints, start_ns: Ints) -> tuple[Ints, Bools]:
@@ -177,7 +215,7 @@ def _seeds(
     spans: Spans,
     roots: Roots,
     links: Links,
-    forest: _Forest,
+    forest: Forest,
     owner: Ints,
     root_at: Ints,
     above: Bools,
@@ -229,7 +267,7 @@ def _adopter(spans: Spans, roots: Roots, present: Ints, row: Ints) -> Ints:
 def _flags(
     spans: Spans,
     roots: Roots,
-    forest: _Forest,
+    forest: Forest,
     owner: Ints,
     keep: Ints,
     is_hung: Bools,

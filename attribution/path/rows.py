@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from attribution.core.config import AttributionConfig
 from attribution.core.segments import CLASSES, SEGMENTS, STAGES
-from attribution.path.assemble import Trees, assemble
-from attribution.path.budget import Budgets, budgets
-from attribution.path.classify import classify, rule_classes, sent_stages
 from attribution.path.columns import Column, Table, names_of, roots_from_table, spans_from_table
-from attribution.path.critical_path import CriticalPath, critical_path
-from attribution.path.membership import Flag
-from attribution.path.spans import NONE, Bools, Ints, Small
-from collector.core.clock import NS_PER_S
+from attribution.path.critical_path import CriticalPath
+from attribution.path.spans import Bools, Ints
+from attribution.path.split import Attributed, Inputs, attribute_columns, flag_names
 
 SEGMENT_COLUMNS = tuple(f"{stage}_{latency_class}_ns" for stage, latency_class in SEGMENTS)
 # What says whether a result changed; `computed_ns` and `revision` follow from it.
@@ -36,19 +30,6 @@ RESULT_COLUMNS = (
 _SECTION = pa.struct([("1", pa.uint64()), ("2", pa.uint64())])
 
 
-@dataclass(frozen=True, slots=True)
-class Attributed:
-    """Everything computed for a batch of decisions."""
-
-    decisions: Table
-    spans: Table
-    trees: Trees
-    path: CriticalPath
-    span_class: Small
-    budgets: Budgets
-    flags: Ints
-
-
 def attribute(decisions: Table, spans: Table, config: AttributionConfig) -> Attributed:
     """Split the latency of these decisions.
 
@@ -59,17 +40,7 @@ def attribute(decisions: Table, spans: Table, config: AttributionConfig) -> Attr
     """
     roots = roots_from_table(decisions, spans)
     columns, links, labels = spans_from_table(spans, decisions)
-    trees = assemble(columns, roots, links, skew_max_ns=round(config.skew_max_s * NS_PER_S))
-    path = critical_path(trees, roots)
-    span_class, is_opaque = classify(trees, columns, rule_classes(config.rules, labels))
-    top = trees.levels[0]
-    root_stage = np.full(len(roots), NONE, np.int64)
-    root_stage[trees.decision[top]] = columns.stage[trees.row[top]]
-    split = budgets(trees, path, roots, span_class, sent_stages(trees, columns), root_stage)
-    flags = trees.flags.copy()
-    flags[trees.decision[path.is_outside]] |= Flag.OUTSIDE
-    flags[trees.decision[is_opaque]] |= Flag.OPAQUE_PEER
-    return Attributed(decisions, spans, trees, path, span_class, split, flags)
+    return attribute_columns(Inputs(decisions, spans, roots, columns, links, labels), config)
 
 
 def attribution_rows(done: Attributed) -> Table:
@@ -138,11 +109,6 @@ def path_rows(done: Attributed, revisions: Ints, wanted: Bools) -> Table:
 def _known(values: Ints) -> Column:
     """Return a column of these values, null where one is unknown."""
     return pa.array(values, mask=values < 0).cast(pa.uint64())
-
-
-def flag_names(bits: int) -> list[str]:
-    """Return the flags as `attributions.flags` spells them, in order of their bits."""
-    return [str(flag.name).lower() for flag in Flag if bits & flag]
 
 
 def _section_lists(path: CriticalPath, rows: int) -> Column:

@@ -6,7 +6,9 @@ epoch nanoseconds.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
 from typing import TypeAlias
 
 import numpy as np
@@ -19,6 +21,9 @@ Bools: TypeAlias = npt.NDArray[np.bool_]
 
 KINDS = ("Unspecified", "Internal", "Server", "Client", "Producer", "Consumer")
 UNSPECIFIED, INTERNAL, SERVER, CLIENT, PRODUCER, CONSUMER = range(6)
+
+# Loopback, and the bridge that Docker makes on every machine.
+EVERYWHERE = frozenset({"127.0.0.1", "::1", "172.17.0.1"})
 
 NONE = -1  # a code that says: the span does not say
 
@@ -45,13 +50,16 @@ class Spans:
     decision: Ints  # index of a decision id that it carries, or NONE
     received_ns: Ints
     content: Ids  # hash of everything sent, to tell a retry from a clash of ids
+    # By code of a machine, where one is named by a list: the addresses of each.
+    addresses: Mapping[int, frozenset[str]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.trace)
 
     def take(self, rows: Ints) -> Spans:
         """Return these rows, in this order."""
-        return Spans(*(getattr(self, field.name)[rows] for field in fields(self)))
+        columns = [each.name for each in fields(self) if each.name != "addresses"]
+        return replace(self, **{name: getattr(self, name)[rows] for name in columns})
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,3 +95,31 @@ def lookup(keys: Ints, wanted: Ints) -> Ints:
         return np.full(len(wanted), NONE, np.int64)
     at = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
     return np.where(keys[at] == wanted, at, NONE)
+
+
+def host_codes(hosts: Sequence[str]) -> Ints:
+    """Return the code of each machine, 0 for the one without a name."""
+    return np.array([at + 1 if host else 0 for at, host in enumerate(hosts)], np.int64)
+
+
+def addresses_of(hosts: Sequence[str]) -> Mapping[int, frozenset[str]]:
+    """Return the addresses of each machine by its code; none where no machine has a list.
+
+    A list is the text of a JSON array, as the store and the exporters write it.
+    """
+    lists = {at: found for at, host in enumerate(hosts) if (found := _listed(host))}
+    if not lists:
+        return {}
+    return {at + 1: lists.get(at, frozenset((host,))) for at, host in enumerate(hosts) if host}
+
+
+def _listed(host: str) -> frozenset[str]:
+    if not host.startswith("["):
+        return frozenset()
+    try:
+        found = json.loads(host)
+    except (ValueError, RecursionError):
+        return frozenset()
+    texts = frozenset(each for each in found if isinstance(each, str) and each)
+    # Every machine has these, and so they name none; alone they are all there is.
+    return texts - EVERYWHERE or texts

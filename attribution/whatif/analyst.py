@@ -13,8 +13,9 @@ from attribution.core.config import AttributionConfig, LatencyBudget
 from attribution.core.selection import CALIBRATION_ACTION, Selection
 from attribution.core.slo import promises, worst
 from attribution.path.columns import Table, ints, micros_in_halves
-from attribution.path.rows import SEGMENT_COLUMNS, Attributed
+from attribution.path.rows import SEGMENT_COLUMNS
 from attribution.path.spans import Ints
+from attribution.path.split import Attributed
 from attribution.read.reader import Reader
 from attribution.revenue.loss import Floats, Slope
 from attribution.revenue.window import whole
@@ -172,7 +173,7 @@ def replay_alone(done: Attributed | None, changes: Sequence[Change], by: str) ->
     """Replay decisions that are in no store, such as those of a file: without dollars."""
     trees, count = no_trees(), 0
     if done is not None:
-        count = len(done.decisions)
+        count = len(done.roots)
         trees = packed_of(done).trees
     none = Worth(np.full(count, math.nan), np.zeros(count, np.int64), np.zeros(count, np.bool_))
     done_again = what_if(trees, changes, none, Slope(0.0, 0.0, 0.0), by)

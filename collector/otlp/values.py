@@ -13,9 +13,7 @@ from __future__ import annotations
 
 import base64
 import math
-import re
 from collections.abc import Iterable, Iterator
-from decimal import Decimal
 
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 from google.protobuf.message import Message
@@ -24,6 +22,7 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportM
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 
+from collector.otlp.go_json import double_text, quoted
 from collector.otlp.merged_scan import have_deep_values
 from collector.otlp.metrics import metric_attributes
 
@@ -68,17 +67,6 @@ _PROBE: dict[str, dict[int, str]] = {
 }
 _LISTS = ("array_value", "kvlist_value")
 _NEVER_FIELD = 536_870_911  # the largest field number there is
-
-_ESCAPES = {
-    '"': '\\"',
-    "\\": "\\\\",
-    "\n": "\\n",
-    "\r": "\\r",
-    "\t": "\\t",
-    "\b": "\\b",
-    "\f": "\\f",
-}
-_ESCAPED = re.compile('["\\\\\x00-\x1f\u2028\u2029]')
 
 
 def _probe_classes() -> dict[str, type[Message]]:
@@ -198,31 +186,6 @@ def json_text(value: AnyValue) -> str:
         ordered = sorted(by_key.items(), key=lambda pair: pair[0].encode())
         return f"{{{','.join(f'{quoted(key)}:{json_text(item)}' for key, item in ordered)}}}"
     return "null"  # nothing, or no bytes: Go marshals a nil slice as null
-
-
-def double_text(number: float) -> str:
-    """Return a double as Go's strconv writes it for JSON: 0.000001, 1e-7, 100, 1e+21."""
-    if math.isnan(number):
-        return "json: unsupported value: NaN"
-    if math.isinf(number):
-        return f"json: unsupported value: {'+' if number > 0 else '-'}Inf"
-    shortest = Decimal(repr(number))
-    if number == 0 or 1e-6 <= abs(number) < 1e21:
-        text = f"{shortest:f}"
-        return text.rstrip("0").rstrip(".") if "." in text else text
-    sign, digits, _ = shortest.as_tuple()
-    mantissa = "".join(map(str, digits)).rstrip("0")
-    fraction = f".{mantissa[1:]}" if len(mantissa) > 1 else ""
-    return f"{'-' if sign else ''}{mantissa[0]}{fraction}e{shortest.adjusted():+d}"
-
-
-def quoted(text: str) -> str:
-    """Return text as a JSON string as Go writes it."""
-    return f'"{_ESCAPED.sub(_escape, text)}"'
-
-
-def _escape(match: re.Match[str]) -> str:
-    return _ESCAPES.get(match[0]) or f"\\u{ord(match[0]):04x}"
 
 
 def _is_deep(value: AnyValue) -> bool:

@@ -20,8 +20,6 @@ from pydantic.fields import FieldInfo
 
 from alerts.config import AlertsConfig
 from attribution.core.config import AttributionConfig
-from collector.auth.gate import load_tokens, require_authentication
-from collector.auth.tls import load as load_certificate
 from collector.auth.tokens import AccessConfig
 from collector.core.config import (
     AttributesConfig,
@@ -34,10 +32,8 @@ from collector.core.config import (
 )
 from collector.core.errors import ConfigError
 from collector.core.key_files import require_secret_mode
-from collector.privacy.guard import check_keys
 from collector.privacy.rules import EncryptionConfig, IdentifiersConfig, require_untouched
 from collector.provenance.config import ProvenanceConfig
-from collector.provenance.keyring_file import read_ring
 from collector.store.retention_policy import RetentionConfig
 from dashboard.settings.config import DashboardConfig
 from packet.config import PacketConfig
@@ -138,6 +134,11 @@ class Settings(Section):
 
         Only what serves needs them: a query shall run in a shell that knows no secrets.
         """
+        # Imported by what serves alone: they take longer than most commands.
+        from collector.auth.gate import load_tokens, require_authentication
+        from collector.privacy.guard import check_keys
+        from collector.provenance.keyring_file import read_ring
+
         check_keys(self.identifiers, self.encryption)
         if self.provenance.keys_path is not None:
             read_ring(self.provenance.keys_path)
@@ -154,6 +155,8 @@ class Settings(Section):
 
     def require_certificates(self, now_ns: int) -> None:
         """Raise ConfigError where a certificate or its key cannot be used at this instant."""
+        from collector.auth.tls import load as load_certificate
+
         for tls, section in (
             (self.collector.tls, "collector.tls"),
             (self.dashboard.tls, "dashboard.tls"),

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
+import gc
+import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich import box
 from rich.console import Console
-from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-from rich.table import Table
 
 from attribution.core.segments import CLASSES
-from attribution.path.explain import DecisionShare
 from collector.core.clock import NS_PER_MS
-from dashboard.cli.json_output import print_json
 from dashboard.cli.options import MetricsOption
-from dashboard.cli.running.up import run_service
 from dashboard.settings.settings import load
+
+if TYPE_CHECKING:
+    from attribution.files.explain import Summary
+    from dashboard.cli.files.trace_file import SplitFile
 
 # A person reads the slowest; all of them are in the JSON.
 _SHOWN_MAX = 20
@@ -55,79 +54,82 @@ def attribute(
     is named on standard error, and the rest is done.
     """
     if file is None:
+        from dashboard.cli.running.up import run_service
+
         run_service(config, as_json=as_json, role="attribute", metrics_port=metrics_port)
         return
+    from attribution.files.explain import explain, json_line, summaries
+
+    # Nothing of a file is in a cycle, and looking for some takes a tenth of the time.
+    gc.disable()
     console = Console(stderr=True, highlight=False, soft_wrap=True)
-    count, shares, refused = 0, list[DecisionShare](), list[str]()
-    with Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        console=console,
-        transient=True,
-        disable=not console.is_terminal,
-    ) as progress:
-        count, shares, refused = _shares(file, config, progress)
+    found = _split(file, config, console)
+    refused, done = found.refused, found.done
+    count = 0 if done is None else len(found.names.decision_ids)
     if not console.is_terminal:
-        console.print(f"{file}: spans read: {count}, decisions: {len(shares)}", markup=False)
-    if as_json:
-        for share in shares:
-            print_json(share)
-    else:
-        _render(Console(highlight=False), shares)
-    for line in refused[:_REFUSED_SHOWN_MAX]:
+        console.print(f"{file}: spans read: {found.spans}, decisions: {count}", markup=False)
+    if as_json and done is not None:
+        for share in explain(done, found.names, refused.by_trace, refused.count):
+            sys.stdout.write(f"{json_line(share)}\n")
+    elif not as_json:
+        _render(
+            Console(highlight=False), [] if done is None else list(summaries(done, found.names))
+        )
+    for line in refused.lines[:_REFUSED_SHOWN_MAX]:
         console.print(f"{file}: not used: {line}", markup=False)
-    if len(refused) > _REFUSED_SHOWN_MAX:
-        console.print(f"{file}: ... and {len(refused) - _REFUSED_SHOWN_MAX} more", markup=False)
-    raise typer.Exit(1 if refused else 0)
+    if refused.count > _REFUSED_SHOWN_MAX:
+        console.print(f"{file}: ... and {refused.count - _REFUSED_SHOWN_MAX} more", markup=False)
+    raise typer.Exit(1 if refused.count else 0)
 
 
-def _shares(
-    file: Path, config: Path | None, progress: Progress
-) -> tuple[int, list[DecisionShare], list[str]]:
-    """Return how many spans were read, every decision, and a line for what cannot be used."""
-    from attribution.path.explain import explain
+def _split(file: Path, config: Path | None, console: Console) -> SplitFile:
+    """Split a file, with a bar of the bytes that are read where a person watches."""
     from dashboard.cli.files.trace_file import split_trace_file
 
     settings = load(config).settings
-    found = split_trace_file(
-        file, settings, lambda reads: progress.track(reads, description="spans")
-    )
-    if found.done is None:
-        return found.spans, [], found.refused
-    shares = list(
-        progress.track(
-            explain(found.done), total=len(found.done.decisions), description="decisions"
-        )
-    )
-    return found.spans, shares, found.refused
+    if not console.is_terminal:
+        return split_trace_file(file, settings)
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
+
+    with Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        DownloadColumn(),
+        console=console,
+        transient=True,
+    ) as progress:
+        size = file.stat().st_size if file.is_file() else None
+        task = progress.add_task("read", total=size)
+        return split_trace_file(file, settings, lambda read: progress.advance(task, read))
 
 
-def _render(out: Console, shares: list[DecisionShare]) -> None:
+def _render(out: Console, found: list[Summary]) -> None:
     """Print the slowest decisions, and where the time of all went."""
-    if not shares:
+    from rich import box
+    from rich.markup import escape
+    from rich.table import Table
+
+    if not found:
         out.print("no decisions")
         return
-    slowest = sorted(shares, key=lambda share: (-share["total_ns"], share["decision_id"]))
-    table = Table(
-        box=box.SIMPLE, caption=f"decisions: {len(shares)}; times in ms", show_footer=True
-    )
+    slowest = sorted(found, key=lambda each: (-each.total_ns, each.decision_id))
+    table = Table(box=box.SIMPLE, caption=f"decisions: {len(found)}; times in ms", show_footer=True)
     table.add_column("decision", "all", overflow="fold")
-    sums = [sum(share["total_ns"] for share in shares)]
-    sums += [sum(share["classes"][name] for share in shares) for name in CLASSES]
+    sums = [sum(each.total_ns for each in found)]
+    sums += [sum(each.classes[at] for each in found) for at in range(len(CLASSES))]
     for name, total_ns in zip(("total", *CLASSES), sums, strict=True):
         table.add_column(name, _ms(total_ns), justify="right", no_wrap=True)
     table.add_column("flags", overflow="fold")
-    for share in slowest[:_SHOWN_MAX]:
+    for each in slowest[:_SHOWN_MAX]:
         table.add_row(
-            escape(share["decision_id"]),
-            _ms(share["total_ns"]),
-            *(_ms(share["classes"][name]) for name in CLASSES),
-            " ".join(share["flags"]),
+            escape(each.decision_id),
+            _ms(each.total_ns),
+            *(_ms(part_ns) for part_ns in each.classes),
+            " ".join(each.flags),
         )
     out.print(table)
-    if len(shares) > _SHOWN_MAX:
-        out.print(f"the {_SHOWN_MAX} slowest; --json prints all {len(shares)}")
+    if len(found) > _SHOWN_MAX:
+        out.print(f"the {_SHOWN_MAX} slowest; --json prints all {len(found)}")
 
 
 def _ms(value_ns: int) -> str:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from attribution.files.detect import Track, parse
-from attribution.files.tables import tables_of
-from attribution.path.rows import Attributed, attribute
+from attribution.files.collected import Collected
+from attribution.files.detect import read_traces
+from attribution.files.refused import Refused
+from attribution.files.tables import Names, tables_of
+from attribution.path.split import Attributed, attribute_columns
 from collector.core.errors import InputError
 from dashboard.settings.settings import Settings
+
+_CHUNK_BYTES = 2**18
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,28 +23,50 @@ class SplitFile:
 
     spans: int
     done: Attributed | None  # None of a file without a decision
-    refused: list[str]  # one line for each span that could not be used
+    names: Names
+    refused: Refused  # what could not be used
 
 
-def split_trace_file(file: Path, settings: Settings, track: Track = iter) -> SplitFile:
+def split_trace_file(
+    file: Path, settings: Settings, progress: Callable[[int], object] = lambda _: None
+) -> SplitFile:
     """Read a trace file and split its decisions.
 
     Args:
         file: OTLP JSON or Protobuf, Jaeger JSON, Zipkin JSON v2; the content tells.
         settings: how decisions are found and classes are given.
-        track: passes on what is read, so that a caller can show how far it is.
+        progress: takes the number of bytes that were read, again and again.
 
     Raises:
-        InputError: the file cannot be read, or is none of these.
+        InputError: the file cannot be read, or nothing of it can be used.
     """
     try:
-        body = file.read_bytes()
+        return split_traces(str(file), _chunks(file, progress), settings)
     except OSError as error:
         raise InputError(f"{file}: {error.strerror}; name a file that can be read") from error
-    found = parse(str(file), body, track)
-    tables = tables_of(found.spans, settings.attributes, settings.decisions)
-    refused = found.refused + tables.refused
-    if len(tables.decisions) == 0:
-        return SplitFile(len(found.spans), None, refused)
-    done = attribute(tables.decisions, tables.spans, settings.attribution)
-    return SplitFile(len(found.spans), done, refused)
+
+
+def split_traces(name: str, chunks: Iterable[bytes], settings: Settings) -> SplitFile:
+    """Split the decisions of a trace file that comes in pieces.
+
+    Raises:
+        DecodeError: nothing of it can be used; names the file, what is wrong and the remedy.
+    """
+    collected = Collected(settings.attributes, settings.decisions)
+    found = read_traces(name, chunks, collected)
+    refused = found.refused
+    tables = tables_of(collected, refused.by_trace)
+    for why, trace_id in tables.refused:
+        refused.add("a decision", why, (trace_id,))
+    if not len(tables.flags):
+        return SplitFile(found.spans, None, tables.names, refused)
+    done = attribute_columns(tables.inputs, settings.attribution)
+    done = replace(done, flags=done.flags | tables.flags)
+    return SplitFile(found.spans, done, tables.names, refused)
+
+
+def _chunks(file: Path, progress: Callable[[int], object]) -> Iterator[bytes]:
+    with file.open("rb") as opened:
+        while chunk := opened.read(_CHUNK_BYTES):
+            progress(len(chunk))
+            yield chunk

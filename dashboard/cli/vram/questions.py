@@ -214,8 +214,10 @@ def _from_file(file: Path, config: Path | None, body: dict[str, Any]) -> dict[st
     if request != WhatIfRequest(changes=request.changes, shares=request.shares):
         raise InputError("--file replays every decision of the file; leave the other filters away")
     found = split_trace_file(file, load(config).settings)
-    if found.refused:
-        sys.stderr.write(f"{file}: spans not used: {len(found.refused)}; see millworth attribute\n")
+    if found.refused.count:
+        sys.stderr.write(
+            f"{file}: spans not used: {found.refused.count}; see millworth attribute\n"
+        )
     changes = [each.change() for each in request.changes]
     return dataclasses.asdict(replay_alone(found.done, changes, request.shares))
 

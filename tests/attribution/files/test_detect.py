@@ -8,11 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-from attribution.files.detect import parse
 from attribution.files.span import FileSpan
 from attribution.path.spans import NONE
 from collector.core.errors import DecodeError
-from tests.support.attribution.detect import SPANS, read
+from tests.support.attribution.detect import SPANS, parse, read, split_file
 from tests.support.attribution.trace_files import (
     BASE_US,
     TRACE,
@@ -23,7 +22,6 @@ from tests.support.attribution.trace_files import (
     otlp_json,
     otlp_protobuf,
     otlp_spans,
-    split_file,
     zipkin_json,
 )
 from tests.support.examples import examples
@@ -88,6 +86,8 @@ def test_every_format_says_the_same(name: str) -> None:
             )
         ],
         "flags": [],
+        "refused_spans": 0,
+        "refused_in_file": 0,
     }
 
 
@@ -109,7 +109,7 @@ def test_protobuf_whose_length_is_a_brace_is_protobuf(length: int) -> None:
     span = (
         request.resource_spans.add()
         .scope_spans.add()
-        .spans.add(trace_id=bytes(15) + b"1", span_id=bytes(7) + b"1")
+        .spans.add(trace_id=bytes(15) + b"1", span_id=bytes(7) + b"1", end_time_unix_nano=1)
     )
     while request.ByteSize() < length + 2:
         span.name += "x"
@@ -140,15 +140,15 @@ def test_microseconds_become_nanoseconds_exactly() -> None:
     ("document", "reason"),
     [
         (otlp(endTimeUnixNano="1"), "before it starts"),
-        (otlp(spanId=""), "no trace id or no span id"),
+        (otlp(spanId=""), "spanId is missing, and not 16 hex digits"),
         (otlp(startTimeUnixNano="soon"), "startTimeUnixNano is 'soon', not a number"),
         (otlp(attributes=7), "attributes is '7', not a list"),
         (jaeger(startTime=-1), "startTime -1 is out of range"),
-        (jaeger(duration=None), "duration is '', not a number"),
+        (jaeger(duration=None), "duration is missing"),
         (jaeger(startTime=True), "startTime is 'true', not a number"),
         (jaeger(duration=0.0001), "parts of a nanosecond"),
         (zipkin(timestamp=2**63), "out of range"),
-        (zipkin(timestamp=None), "timestamp is '', not a number"),
+        (zipkin(timestamp=None), "timestamp is missing"),
     ],
 )
 def test_span_that_cannot_be_used_is_named(document: object, reason: str) -> None:
@@ -197,17 +197,18 @@ def test_jaeger_process_names_service_and_machine() -> None:
     """Skew is judged by the machine, which Jaeger's clients call `hostname`."""
     process = {"serviceName": "cart", "tags": [{"key": "hostname", "value": "node-7"}]}
 
-    assert (one(jaeger(processID="p")).service, one(jaeger(processID="q")).service) == ("shop", "")
+    assert one(jaeger(processID="p")).origin.service == "shop"
+    assert one(jaeger(processID="q")).origin.service == ""
     span = one(jaeger(process=process, tags=[{"key": "span.kind", "value": "server"}]))
-    assert (span.service, span.host, span.kind) == ("cart", "node-7", "Server")
+    assert (span.origin.service, span.origin.host, span.kind) == ("cart", "node-7", "Server")
 
 
 def test_bound_of_the_clock_is_read_in_every_format() -> None:
     """Of Jaeger it is a tag of the process, as it is an attribute of OTLP's resource."""
     process = {"serviceName": "cart", "tags": [{"key": "clock.error_ns", "value": 7_000}]}
 
-    assert one(jaeger(process=process)).clock_error_ns == 7_000
-    assert one(jaeger()).clock_error_ns == NONE
+    assert one(jaeger(process=process)).origin.clock_error_ns == 7_000
+    assert one(jaeger()).origin.clock_error_ns == NONE
 
 
 def test_words_of_opentracing_for_a_store_are_taken() -> None:
@@ -262,11 +263,12 @@ def test_shared_span_id_of_zipkin_is_client_and_server() -> None:
         (b"{}", "none of the formats"),
         (b"[1]", "none of the formats"),
         (b'{"resourceSpans": 5}', "resourceSpans is '5', not a list"),
-        (b'{"data": ["x"]}', "data holds 'x', not an object"),
+        (b'{"data": ["x"]}', "data[0] is 'x', not an object"),
         (b"[\xff]", "not UTF-8"),
-        (b"[" * 100_000, "nested too deeply"),
-        (b'{"resourceSpans": 1' + b"0" * 5_000 + b"}", "not JSON"),
-        (b"[1e" + b"9" * 40 + b"]", "not JSON"),
+        (b"[" * 100_000, "a list in lists"),
+        (b'{"a":' * 5_000, "nested too deeply"),
+        (b'{"resourceSpans": 1' + b"0" * 5_000 + b"}", "not a list"),
+        (b"[1e" + b"9" * 40 + b"]", "none of the formats"),
         (b'{"data": null, "errors": [{"code": 404}]}', "none of the formats"),
         (b'{"data": {"result": []}}', "none of the formats"),
         (b"\x1f\x8b\x08", "gzip body ends early"),
@@ -283,10 +285,12 @@ def test_file_that_is_none_is_named_with_the_remedy(body: bytes, reason: str) ->
 
 
 def test_text_that_cannot_be_written_is_replaced() -> None:
-    """Half a surrogate pair in a name would end the command where it prints."""
-    span = one(jaeger(operationName="\ud800", tags=[{"key": "a", "value": "\udfff"}]))
+    """Half a surrogate pair in an id would end the command where it prints."""
+    tags = [{"key": "decision.id", "value": "\udfff"}, {"key": "\ud801", "value": "\ud802"}]
+    body = json.dumps(jaeger(spanID="b\ud800", operationName="\ud803", tags=tags)).encode()
 
-    assert (span.name, span.attributes["a"]) == ("?", "?")
+    [share] = split_file(body)
+    assert (share["decision_id"], share["spans"][0]["span_id"]) == ("?", "b?")
 
 
 JSON_VALUES = st.recursive(

@@ -1,14 +1,19 @@
 from __future__ import annotations
 
+import random
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from attribution.path.assemble import Trees, assemble
 from attribution.path.membership import Flag
-from attribution.path.rows import flag_names
+from attribution.path.split import flag_names
+from tests.support.attribution.critical_path import random_trace
 from tests.support.attribution.spans_builder import R, S, columns, link_columns, root_columns
+from tests.support.examples import examples
 
 
 def trees_of(spans: list[S], roots: list[R], skew_max_ns: int = 0) -> Trees:
@@ -200,6 +205,62 @@ def test_span_shorter_than_its_clocks_bound_is_excluded_and_said_so() -> None:
     assert flags(trees_of([root, replace(short, host="a")], [R()], 10_000)) == set()
 
 
+@pytest.mark.parametrize(
+    ("host", "other", "is_one"),
+    [
+        ('["10.0.0.1", "a"]', '["b", "10.0.0.1"]', True),
+        ('["10.0.0.1", "a"]', '["10.0.0.2", "b"]', False),
+        ('["10.0.0.1", "a"]', "10.0.0.1", True),
+        ('["10.0.0.1", "a"]', "10.0.0.2", False),
+        ('["10.0.0.1", "127.0.0.1"]', '["10.0.0.2", "127.0.0.1", "172.17.0.1"]', False),
+        ('["127.0.0.1"]', '["127.0.0.1", "::1"]', True),
+        ("[10.0.0.1", "10.0.0.1]", False),
+    ],
+)
+def test_machines_that_share_an_address_are_one(host: str, other: str, is_one: bool) -> None:
+    """Resources of one machine list its addresses in any order, and not always all of them."""
+    parent = S(1, 0, 0, 100, kind="Client", host=host)
+    assert (shift_of(S(2, 1, -20, 10, kind="Server", host=other), parent) == 0) is is_one
+
+
+def test_two_machines_are_not_one_by_way_of_a_third() -> None:
+    """What else is in a batch must not change a decision."""
+    spans = [
+        S(1, host='["a"]'),
+        S(2, 1, 10, 60, "Server", host='["a", "c"]'),
+        S(3, 1, -20, 10, "Server", host='["c"]'),
+    ]
+    assert trees_of(spans, [R()], 10_000).shift_ns.tolist() == [55, 0, 0]
+
+
+@settings(max_examples=examples(60), deadline=None)
+@given(st.randoms(use_true_random=False))
+def test_spans_of_one_id_give_one_answer_in_every_order(rng: random.Random) -> None:
+    """Nothing was received first: what the spans say decides, and not the order of a file."""
+    spans, root = random_trace(rng, 0, 1_000)
+    spans = [replace(each, received=0) for each in spans]
+    twins = [
+        replace(
+            each,
+            end=each.end + rng.randint(0, 2),
+            parent_id=rng.choice([each.parent_id, root.span_id]),
+            kind=rng.choice(["Server", "Consumer", each.kind]),
+            service=rng.choice(["shop", "cart"]),
+            host=rng.choice(["", "a", '["a", "b"]']),
+            blocking=rng.choice([None, True, False]),
+        )
+        for each in spans
+        if each.span_id != root.span_id and rng.random() < 0.7
+    ]
+    answers = []
+    for _ in range(3):
+        order = rng.sample([*spans, *twins], len(spans) + len(twins))
+        trees = trees_of(order, [root], 60)
+        names = ("span_id", "parent", "start_ns", "end_ns", "shift_ns", "is_blocking", "flags")
+        answers.append([getattr(trees, name).tolist() for name in names])
+    assert answers[0] == answers[1] == answers[2]
+
+
 def test_shift_is_inherited_on_one_machine() -> None:
     """What one clock stamped moves together."""
     spans = [S(1, host="a"), S(2, 1, 1000, 1040, "Server", host="b"), S(3, 2, 1010, 1020, host="b")]
@@ -221,4 +282,5 @@ def test_flag_names_are_stable() -> None:
     assert flag_names(sum(Flag)) == [
         "orphan", "duplicate_span", "cycle", "linked", "nested", "root_missing", "async",
         "outside", "shifted", "skew_too_large", "opaque_peer", "clipped_ingress", "clock_excluded",
+        "refused_spans",
     ]  # fmt: skip

@@ -1,11 +1,32 @@
-"""What several tests of detect share."""
+"""Trace files read into spans, and split, as the command does it."""
 
 from __future__ import annotations
 
-from attribution.files.detect import TraceFile, parse
-from tests.support.attribution.trace_files import (
-    F,
-)
+from dataclasses import dataclass
+
+from attribution.files.detect import read_traces
+from attribution.files.explain import DecisionShare, explain
+from attribution.files.refused import Refused
+from attribution.files.span import FileSpan
+from dashboard.cli.files.trace_file import split_traces
+from dashboard.settings.settings import Settings
+from tests.support.attribution.trace_files import F, otlp_json
+
+
+class Kept(list[FileSpan]):
+    """Spans in the order in which they were read."""
+
+    add = list[FileSpan].append
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """What a file held."""
+
+    format: str
+    spans: list[FileSpan]
+    refused: list[str]
+
 
 SPANS = [
     F(1, 0, 0, 100, "Server", "shop", "offer", "10.0.0.1"),
@@ -15,8 +36,37 @@ SPANS = [
 ]
 
 
-def read(body: bytes) -> TraceFile:
+def parse(name: str, body: bytes, chunk_bytes: int = 2**18) -> Read:
+    """Read a file from pieces of this size."""
+    kept = Kept()
+    pieces = [body[at : at + chunk_bytes] for at in range(0, len(body), chunk_bytes)]
+    found = read_traces(name, pieces, kept)
+    return Read(found.format, list(kept), found.refused.lines)
+
+
+def read(body: bytes) -> Read:
     """Read a file of which every span can be used."""
     found = parse("traces", body)
     assert found.refused == []
     return found
+
+
+def answer(body: bytes, settings: Settings | None = None) -> tuple[list[DecisionShare], Refused]:
+    """Return the decisions of a file, and what could not be used."""
+    found = split_traces("traces", [body], settings or Settings())
+    if found.done is None:
+        return [], found.refused
+    shares = explain(found.done, found.names, found.refused.by_trace, found.refused.count)
+    return list(shares), found.refused
+
+
+def split_file(body: bytes, settings: Settings | None = None) -> list[DecisionShare]:
+    """Return the decisions of a file of which every span can be used."""
+    shares, refused = answer(body, settings)
+    assert refused.lines == []
+    return shares
+
+
+def split(spans: list[F], settings: Settings | None = None) -> list[DecisionShare]:
+    """Return the decisions of these spans, by way of OTLP/JSON."""
+    return split_file(otlp_json(spans), settings)

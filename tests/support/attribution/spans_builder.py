@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from attribution.core.segments import CLASSES, STAGES
 from attribution.path.oracle import PlainSpan
-from attribution.path.spans import KINDS, NONE, Links, Roots, Spans
+from attribution.path.spans import KINDS, NONE, Links, Roots, Spans, addresses_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,9 +98,8 @@ def columns(spans: Sequence[S]) -> Spans:
         is_receive=ints([s.is_receive for s in spans], np.bool_),
         decision=ints([s.decision for s in spans]),
         received_ns=ints([s.received for s in spans]),
-        content=ints(
-            [hash((s.start, s.end, s.kind, s.name)) & (2**63 - 1) for s in spans], np.uint64
-        ),
+        content=ints([hash(replace(s, received=0)) & (2**63 - 1) for s in spans], np.uint64),
+        addresses=addresses_of(hosts[1:]),
     )
 
 

@@ -10,12 +10,6 @@ from typing import Any
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
-from attribution.files.detect import parse
-from attribution.files.tables import tables_of
-from attribution.path.explain import DecisionShare, explain
-from attribution.path.rows import attribute
-from dashboard.settings.settings import Settings
-
 BASE_US = 1_764_000_000_000_000
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 
@@ -176,22 +170,6 @@ WRITERS: dict[str, Callable[[Sequence[F]], bytes]] = {
     "jaeger_json": jaeger_json,
     "zipkin_json": zipkin_json,
 }
-
-
-def split_file(body: bytes, settings: Settings | None = None) -> list[DecisionShare]:
-    """Return what the command makes of a file of which every span can be used."""
-    settings = settings or Settings()
-    found = parse("traces", body)
-    tables = tables_of(found.spans, settings.attributes, settings.decisions)
-    assert found.refused + tables.refused == []
-    if len(tables.decisions) == 0:
-        return []
-    return list(explain(attribute(tables.decisions, tables.spans, settings.attribution)))
-
-
-def split(spans: Sequence[F], settings: Settings | None = None) -> list[DecisionShare]:
-    """Return the decisions of these spans, by way of OTLP/JSON."""
-    return split_file(otlp_json(spans), settings)
 
 
 def _pair(name: str, value: str) -> dict[str, Any]:

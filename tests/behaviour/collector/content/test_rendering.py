@@ -17,7 +17,8 @@ from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord, SeverityNumber
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from collector.otlp.check import Signal
-from collector.otlp.values import double_text, has_deep_values, value_text
+from collector.otlp.go_json import double_text
+from collector.otlp.values import has_deep_values, value_text
 from collector.store.connect import Connections
 from tests.conftest import NOW_NS
 from tests.support.builders import (

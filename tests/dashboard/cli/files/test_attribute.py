@@ -7,7 +7,8 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from dashboard.cli.main import app
-from tests.support.attribution.trace_files import TRACE, WRITERS, F, otlp_json, otlp_spans, split
+from tests.support.attribution.detect import split
+from tests.support.attribution.trace_files import TRACE, WRITERS, F, otlp_json, otlp_spans
 from tests.support.service import millworth
 
 SPANS = [F(1, kind="Server"), F(2, 1, 10, 40, "Client")]
@@ -60,8 +61,10 @@ def test_span_that_cannot_be_used_is_named_and_the_rest_done(tmp_path: Path) -> 
     result = attribute("--file", path, "--json")
 
     assert result.exit_code == 1
-    assert json.loads(result.stdout) == split(SPANS)[0]
-    assert "not used: span 3: it ends" in result.stderr
+    lost = {"flags": ["opaque_peer", "refused_spans"], "refused_spans": 1, "refused_in_file": 1}
+    assert json.loads(result.stdout) == {**split(SPANS)[0], **lost}
+    assert "not used: line 1, span 3: it ends" in result.stderr
+    assert "refused_spans" in attribute("--file", path).stdout.replace("\n", "")
 
 
 def test_settings_of_the_file_that_is_named_apply(traces: Path, tmp_path: Path) -> None:

@@ -6,11 +6,10 @@ from typing import Any
 
 import pytest
 
-from attribution.files.detect import parse
-from attribution.files.tables import tables_of
-from attribution.path.explain import DecisionShare
+from attribution.files.explain import DecisionShare
 from attribution.path.oracle import PlainSpan, plain_path
 from dashboard.settings.settings import Settings
+from tests.support.attribution.detect import answer, split, split_file
 from tests.support.attribution.trace_files import (
     BASE_US,
     TRACE,
@@ -19,8 +18,6 @@ from tests.support.attribution.trace_files import (
     jaeger_json,
     otlp_json,
     otlp_protobuf,
-    split,
-    split_file,
 )
 
 OTHER = "1bf7651916cd43dd8448eb211c80319c"
@@ -223,11 +220,11 @@ def test_consumer_below_a_producer_is_not_waited_for_unless_it_says_so() -> None
 
 
 def test_span_id_that_comes_twice() -> None:
-    """A retry counts once; of two contents the first in the file counts, and the flag says so."""
+    """A retry counts once; of two contents the longer counts, and the flag says so."""
     spans = [F(1), F(2, 1, 10, 40)]
 
     assert split([*spans, *spans]) == split(spans)
-    [share] = split([*spans, F(2, 1, 10, 90)])
+    [share] = split([F(1), F(2, 1, 10, 20), F(2, 1, 10, 40)])
     assert sections(share) == sections(split(spans)[0])
     assert share["flags"] == ["duplicate_span"]
 
@@ -238,14 +235,12 @@ def test_root_that_cannot_be_a_decision_is_named() -> None:
     late = F(1, attributes={**action, "decision.ts.ingress": "4" + "0" * 18})
     future = F(2, attributes={**action, "decision.schema": "7"})
 
-    found = parse("traces", otlp_json([late, future, F(3, attributes=action)]))
-    tables = tables_of(found.spans, Settings().attributes, Settings().decisions)
+    shares, refused = answer(otlp_json([late, future, F(3, attributes=action)]))
 
-    assert len(tables.decisions) == 1
-    assert ["lies after its end" in tables.refused[0], "schema is '7'" in tables.refused[1]] == [
-        True,
-        True,
-    ]
+    assert "lies after its end" in refused.lines[0]
+    assert "schema is '7'" in refused.lines[1]
+    [share] = shares
+    assert (share["flags"], share["refused_spans"]) == (["orphan", "refused_spans"], 2)
 
 
 def test_ids_need_not_be_hex() -> None:
