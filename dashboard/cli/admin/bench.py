@@ -5,13 +5,12 @@ from __future__ import annotations
 from typing import Annotated, Final
 
 import typer
-from rich.console import Console
 
 from dashboard.bench.run import BENCHES, run_bench
+from dashboard.cli.console import OUT
 from dashboard.cli.json_output import print_json
 from dashboard.cli.options import JsonOption
 
-_OUT = Console(highlight=False, soft_wrap=True, markup=False)
 _QUICK_SOAK_MINUTES: Final = 1 / 3
 
 
@@ -45,9 +44,9 @@ def bench(
         print_json(result)
     else:
         before, after = result["load"]
-        _OUT.print(
+        OUT.print(
             f"{result['name']}: {result['machine']}, load {before} to {after}, "
             f"medians of {result['runs']} runs"
         )
         for key, value in result["figures"].items():
-            _OUT.print(f"  {key:<40} {value:>16,.4g}")
+            OUT.print(f"  {key:<40} {value:>16,.4g}")

@@ -16,7 +16,7 @@ from attribution.core.segments import CLASSES
 from attribution.path.explain import DecisionShare
 from collector.core.clock import NS_PER_MS
 from dashboard.cli.json_output import print_json
-from dashboard.cli.options import MetricsOption
+from dashboard.cli.options import ConfigOption, MetricsOption
 from dashboard.cli.running.up import run_service
 from dashboard.settings.settings import load
 
@@ -35,10 +35,7 @@ def attribute(
             "expanded. The content tells.",
         ),
     ] = None,
-    config: Annotated[
-        Path | None,
-        typer.Option("--config", "-c", help="Settings file; by default ./millworth.toml if there."),
-    ] = None,
+    config: ConfigOption = None,
     as_json: Annotated[
         bool,
         typer.Option("--json", help="Machine output: one JSON object a decision."),
