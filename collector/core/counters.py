@@ -1,6 +1,6 @@
 """I/O: our own health in numbers: received, refused, dropped, stored, and how far jobs have come.
 
-One registry a service, passed in, so that two services in one test do not share figures.
+One registry a service, so that two services in one test do not share figures.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ ACK_BUCKETS = (0.001, 0.002, 0.005, 0.01, 0.015, 0.025, 0.05, 0.1, 0.25, 0.5, 1.
 class Counters:
     """Every figure that the service exports on `/metrics`, prefixed `millworth_`."""
 
-    def __init__(self, registry: CollectorRegistry | None = None) -> None:
-        self.registry = registry or CollectorRegistry()
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
         self._count_intake()
         self._count_access()
         self._count_store()
