@@ -124,12 +124,7 @@ test-agents: install-dev ## Go's collector (OTELCOL) and Rotel (ROTEL) in front 
 
 .PHONY: example
 example: install ## Write millworth.example.toml and the generated pages of docs/ anew
-	$(BIN)/millworth config print --example > millworth.example.toml
-	$(BIN)/python -m dashboard.docs.metrics > docs/reference/metrics.md
-	$(BIN)/python -m dashboard.docs.event_schema > docs/reference/schema.md
-	$(BIN)/python -m dashboard.docs.cli > docs/reference/cli.md
-	$(BIN)/python -m dashboard.docs.settings > docs/reference/settings.md
-	$(BIN)/python -m dashboard.docs.api > docs/reference/api.md
+	$(BIN)/python -m dashboard.docs.write
 
 .PHONY: screenshot
 screenshot: install-test ## Take docs/images/overview.png of a running demo, in two minutes
