@@ -11,6 +11,9 @@ PLOTLY_BUNDLE := plotly.js-cartesian-dist-min@4.1.1
 VENDOR := dashboard/web/assets/vendor
 NODE_TEST := tests/integration/node
 PROXIES := $(VENV)/proxies
+PYTEST = $(BIN)/python -m pytest -n auto --maxprocesses 8 --dist loadgroup
+# Tests start the program a hundred times; compiled anew, each start takes half a second more.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 
@@ -100,21 +103,21 @@ quick: install-dev ## Lint, types and tests of one folder, in seconds: make quic
 	$(BIN)/lint-imports --no-logo | tail -n 1
 	$(BIN)/python -m pytest -q -m 'not integration and not browser and not agents' tests/$(ROOM) $(PYTEST_ARGS)
 
-# A file's tests stay in one process, which has a store of its own. What starts servers, captures
-# packets or drives a browser has the machine to itself, one test at a time.
+# A file's tests stay in one process, which has a store of its own (tests/conftest.py). What records
+# packets, drives a browser or waits for an incident is in one process too: one of these at a time.
 .PHONY: unit
 unit: install-dev ## Unit and property tests, on every core
-	$(BIN)/python -m pytest -n auto --maxprocesses 8 --dist loadfile -m 'not integration and not browser and not agents' $(PYTEST_ARGS)
+	$(PYTEST) -m 'not integration and not browser and not agents' $(PYTEST_ARGS)
 
 .PHONY: test
-test: install-test lint unit ## Everything: check, then integration and browser tests
-	$(BIN)/python -m pytest -m 'integration or browser' $(PYTEST_ARGS)
+test: install-test lint ## Everything: check, integration and browser tests
+	$(PYTEST) -m 'not agents' $(PYTEST_ARGS)
 
 # Minutes a test: the limit is for what hangs. A failure prints the example, and is drawn again with
 # PYTEST_ARGS='--hypothesis-seed N'.
 .PHONY: test-deep
 test-deep: install-dev ## The properties with 50 times their examples, drawn anew at each run
-	env -u CI $(BIN)/python -m pytest -n auto --maxprocesses 8 --dist loadfile -m 'hypothesis and not integration and not browser and not agents' \
+	env -u CI $(PYTEST) -m '(hypothesis or drawn) and not integration and not browser and not agents' \
 	  --hypothesis-profile deep --timeout 7200 $(PYTEST_ARGS)
 
 # Programs that this project does not install: tests/agents/README.md.
@@ -124,12 +127,7 @@ test-agents: install-dev ## Go's collector (OTELCOL) and Rotel (ROTEL) in front 
 
 .PHONY: example
 example: install ## Write millworth.example.toml and the generated pages of docs/ anew
-	$(BIN)/millworth config print --example > millworth.example.toml
-	$(BIN)/python -m dashboard.docs.metrics > docs/reference/metrics.md
-	$(BIN)/python -m dashboard.docs.event_schema > docs/reference/schema.md
-	$(BIN)/python -m dashboard.docs.cli > docs/reference/cli.md
-	$(BIN)/python -m dashboard.docs.settings > docs/reference/settings.md
-	$(BIN)/python -m dashboard.docs.api > docs/reference/api.md
+	$(BIN)/python -m dashboard.docs.write
 
 .PHONY: screenshot
 screenshot: install-test ## Take docs/images/overview.png of a running demo, in two minutes

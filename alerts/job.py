@@ -10,7 +10,7 @@ from typing import Any
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from alerts.config import AlertsConfig
-from alerts.delivery.outbox import Outbox, Sender
+from alerts.delivery.outbox import Outbox
 from alerts.delivery.payload import body
 from alerts.delivery.webhook import WebhookSender
 from alerts.events import (
@@ -94,7 +94,6 @@ class AlertsJob:
         store: of the rows that the rules read, and of `alert_events`.
         state_path: the SQLite file.
         counters: of deliveries.
-        sender: of webhooks; by default over HTTP.
         progress: asks the receivers of this process; without it only the store is asked.
     """
 
@@ -104,7 +103,6 @@ class AlertsJob:
         store: Connections,
         state_path: Path,
         counters: Counters | None = None,
-        sender: Sender | None = None,
         progress: Callable[[], Progress] | None = None,
     ) -> None:
         self._config = config
@@ -114,10 +112,8 @@ class AlertsJob:
         self._search = SuspectSearch(self._reader)
         self._progress = progress
         self._memory = AlertStore(state_path)
-        self._own_sender = None if sender else WebhookSender(config.allowed_hosts)
-        outlet = sender or self._own_sender
-        assert outlet is not None
-        self._outbox = Outbox(self._memory, config.webhooks, outlet, counters)
+        self._sender = WebhookSender(config.allowed_hosts)
+        self._outbox = Outbox(self._memory, config.webhooks, self._sender, counters)
         self._started_ns = 0
         self._pruned_ns = 0
 
@@ -193,8 +189,7 @@ class AlertsJob:
 
     def close(self) -> None:
         """Close the file of the state and the sender."""
-        if self._own_sender is not None:
-            self._own_sender.close()
+        self._sender.close()
         self._memory.close()
 
     def _evaluate(

@@ -12,13 +12,12 @@ from pydantic import Field, model_validator
 from alerts.rows import UNKNOWN
 from alerts.rules.base import Cost, DecisionRuleConfig, duration_text
 from alerts.state.transitions import Status
+from collector.core.intervals import Z90
 
 _S_PER_DAY = 86_400
 _S_PER_H = 3_600
 _MICRO_USD = Decimal("0.000001")
 _ZERO = Decimal(0)
-# z of the 5 % quantile, at which `loss_low_usd` is stated.
-_LOW_Z = 1.6448536269514722
 
 
 class DollarBurnConfig(DecisionRuleConfig):
@@ -178,12 +177,13 @@ def lower_bound(window: Window, z: float) -> Decimal:
     Two things vary: which decisions came (compound Poisson, relative variance sum l^2 / (sum l)^2)
     and the slope that turns lateness into dollars (log-normal, its deviation from the 5 % slope).
     They add up on the log scale: a literature prior is so wide that on the linear scale the bound
-    is below zero for every loss. With many events and z = 1.645 it is the loss at the 5 % slope.
+    is below zero for every loss. With many events and z = 1.645 it is the loss at the 5 % slope,
+    at which `loss_low_usd` is stated.
     """
     events = effective_events(window)
     if events == 0 or window.loss_low_usd <= 0:
         return _ZERO
-    slope_deviation = max(0.0, math.log(window.loss_usd / window.loss_low_usd) / _LOW_Z)
+    slope_deviation = max(0.0, math.log(window.loss_usd / window.loss_low_usd) / Z90)
     deviation = math.sqrt(1 / events + slope_deviation**2)
     return (window.loss_usd * Decimal(math.exp(-z * deviation))).quantize(_MICRO_USD)
 

@@ -9,14 +9,12 @@ algorithm in plain Python on spans that are in memory already.
 
 from __future__ import annotations
 
-import statistics
-import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from attribution.bench.columns import cpu_s, measure_columns
+from attribution.bench.columns import measure_columns
 from attribution.bench.synthetic import otel_rows
 from attribution.core.config import AttributionConfig
 from attribution.jobs.attribution import AttributionJob
@@ -27,10 +25,10 @@ from attribution.path.oracle import PlainSpan, plain_path
 from attribution.path.rows import attribute, attribution_rows
 from attribution.path.spans import KINDS, Roots, Spans
 from attribution.read.reader import Reader
+from collector.bench.harness import Progress, cpu_s, medians, own_database, own_directory
 from collector.core.clock import NS_PER_HOUR, NS_PER_MS, NS_PER_S, SystemClock
-from collector.core.config import AttributesConfig, DecisionsConfig, OutcomesConfig, StoreConfig
+from collector.core.config import AttributesConfig
 from collector.store.connect import Connections
-from collector.store.schema.migrate import apply_views, migrate
 
 # Decisions a run: about as many spans of either size, so that both reach a steady state.
 SIZES = {10: 8_000, 100: 1_000}
@@ -39,9 +37,7 @@ _SEED = 20_260_921
 _SKEW_MAX_NS = 10 * NS_PER_S
 
 
-def run_attribution(
-    runs: int, progress: Callable[[str], None] = lambda _: None
-) -> dict[str, float]:
+def run_attribution(runs: int, progress: Progress) -> dict[str, float]:
     """Return medians of `runs` for decisions of 10 and of 100 spans.
 
     Keys, N in 10 and 100. From `path_columns`: `numba_N` (where it is installed), `numpy_N` (rows
@@ -51,16 +47,14 @@ def run_attribution(
     From memory: `memory_N` (assembly and critical path), `plain_N` (the rival), `x_plain_N`
     (memory over plain). But for growth and ratio: decisions per second of CPU.
     """
-    with tempfile.TemporaryDirectory(
-        prefix="millworth-bench-", ignore_cleanup_errors=True
-    ) as scratch:
+    with own_directory() as scratch:
         return measure(f"chdb://{scratch}/store", runs, progress)
 
 
 def measure(
     url: str,
     runs: int,
-    progress: Callable[[str], None] = lambda _: None,
+    progress: Progress = lambda _: None,
     sizes: Mapping[int, int] = SIZES,
 ) -> dict[str, float]:
     """Measure on the store at `url`, in databases that are dropped afterwards.
@@ -73,29 +67,18 @@ def measure(
     """
     figures: dict[str, float] = {}
     for spans_each, count in sizes.items():
-        samples: dict[str, list[float]] = {}
+        done = []
         for run in range(runs):
-            store = Connections(StoreConfig(url=url, database=f"bench_{spans_each}_{run}"))
-            try:
-                for name, value in _one_run(store, spans_each, count, seed=_SEED + run).items():
-                    samples.setdefault(f"{name}_{spans_each}", []).append(value)
-            finally:
-                store.client().command(
-                    "DROP DATABASE IF EXISTS {name:Identifier}",
-                    parameters={"name": store.config.database},
-                )
-                store.close()
+            with own_database(url, f"bench_{spans_each}_{run}") as store:
+                done.append(_one_run(store, spans_each, count, seed=_SEED + run))
             progress(f"{spans_each} spans a decision: run {run + 1} of {runs}")
-        figures |= {name: statistics.median(values) for name, values in samples.items()}
+        figures |= {f"{name}_{spans_each}": value for name, value in medians(done).items()}
     return figures
 
 
 def _one_run(store: Connections, spans_each: int, count: int, seed: int) -> dict[str, float]:
-    clock = SystemClock()
     client = store.client()
-    migrate(client, clock.now_ns())
-    apply_views(client, AttributesConfig(), DecisionsConfig(), OutcomesConfig(), clock.now_ns())
-    start_ns = clock.now_ns() - NS_PER_HOUR
+    start_ns = SystemClock().now_ns() - NS_PER_HOUR
     rows = otel_rows(count, spans_each, seed, start_ns)
     # Into a database of the bench's own: in a service only the collector writes this table.
     client.insert_arrow(table="otel_traces", arrow_table=rows)

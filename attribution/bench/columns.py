@@ -6,13 +6,12 @@ a range costs once ids, parents and classes are resolved. The engine is given on
 
 from __future__ import annotations
 
-import resource
-
 import pyarrow as pa
 
 from attribution.compact import kernel
 from attribution.compact.rows import Kernel, best_kernel, recomputed_rows
 from attribution.read.reader import Reader
+from collector.bench.harness import cpu_s
 from collector.core.config import AttributesConfig
 from collector.store.connect import Connections
 
@@ -61,12 +60,6 @@ def measure_columns(
         client.insert_arrow("attributions", named)
     figures["insert"] = total / 10 / (cpu_s() - began)
     return figures
-
-
-def cpu_s() -> float:
-    """Return the CPU time of this process, the engine's threads included."""
-    usage = resource.getrusage(resource.RUSAGE_SELF)
-    return usage.ru_utime + usage.ru_stime
 
 
 def _rows(reader: Reader, segments: Kernel, from_ns: int, to_ns: int) -> list[pa.Table]:

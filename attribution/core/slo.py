@@ -7,15 +7,13 @@ of decisions neither keeps nor breaks a promise.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from statistics import NormalDist
 
-# Of the standard normal distribution, for two-sided intervals of 90 and of 95 %.
-Z90 = NormalDist().inv_cdf(0.95)
-Z95 = NormalDist().inv_cdf(0.975)
+from collector.core.intervals import Z90 as Z90
+from collector.core.intervals import Z95 as Z95
+from collector.core.intervals import wilson as wilson
 
 
 class Verdict(StrEnum):
@@ -80,14 +78,6 @@ def promises(p50_ms: float | None, p95_ms: float | None, measured: Measured) -> 
             )
         )
     return found
-
-
-def wilson(count: int, total: int) -> tuple[float, float]:
-    """Return the 95 % interval of a share. Source: Wilson (1927)."""
-    share, z2 = count / total, Z95**2
-    centre = (share + z2 / (2 * total)) / (1 + z2 / total)
-    half = Z95 / (1 + z2 / total) * math.sqrt(share * (1 - share) / total + z2 / (4 * total**2))
-    return max(0.0, centre - half), min(1.0, centre + half)
 
 
 def worst(all_: Sequence[Promise]) -> Verdict:

@@ -15,9 +15,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from attribution.core.segments import SEGMENTS
-from attribution.core.slo import Z95
 from attribution.path.spans import Ints
 from attribution.revenue.loss import Floats
+from collector.core.intervals import Z95
 
 # Below this many decisions in a population, the mean of a skewed latency is not yet normal.
 DECISIONS_MIN = 30

@@ -18,6 +18,7 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsSer
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 
+from collector.bench.harness import Progress
 from collector.core.key_files import Key
 from collector.otlp.check import Signal
 from collector.privacy.pseudonyms import Tokeniser
@@ -145,7 +146,7 @@ PERSONAL: Final = {
 MISSED: Final = {"cards_under_another_name": Kind(("ref",), card)}
 
 
-def run_identifiers(runs: int, progress: Callable[[str], None]) -> dict[str, float]:
+def run_identifiers(runs: int, progress: Progress) -> dict[str, float]:
     """Return finds by class: false ones of a million, and the share of the personal that goes."""
     rules = Identifiers(IdentifiersConfig(), Tokeniser((Key("b1", b"b" * 32),), 30), {})
     figures: dict[str, float] = {}

@@ -13,7 +13,6 @@ processor. All run in turns, in one call.
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import statistics
 import threading
@@ -30,6 +29,7 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
 
+from collector.bench.harness import Progress, medians, start_function
 from collector.core.clock import NS_PER_MS, NS_PER_S, AnchoredClock
 from collector.instrument import DecisionExporter, DecisionInstrument
 from collector.instrument.decision import DECISION_KEY, SPAN_KEY, reset_context, set_context
@@ -62,7 +62,7 @@ class NullExporter(SpanExporter):
         return SpanExportResult.SUCCESS
 
 
-def run_instrument(runs: int, progress: Callable[[str], None]) -> dict[str, float]:
+def run_instrument(runs: int, progress: Progress) -> dict[str, float]:
     """Return the figures of DESIGN's `instrument` line, medians of `runs`.
 
     Keys: `hot_path_us`, `whole_us`, `context_us`, `otel_span_us` (CPU time of the thread that
@@ -70,7 +70,7 @@ def run_instrument(runs: int, progress: Callable[[str], None]) -> dict[str, floa
     `otel_p99_added_ms`, `otel_p50_added_ms`, `bare_p50_ms`, `bare_p99_ms`; `fixed_priority`, 1
     where the latency could be measured under SCHED_FIFO.
     """
-    samples: dict[str, list[float]] = {}
+    done: list[dict[str, float]] = []
     with _process(_sink) as sink, _process(_measure_latency) as latency:
         latency.send(sink.recv())
         for number in range(runs):
@@ -78,10 +78,8 @@ def run_instrument(runs: int, progress: Callable[[str], None]) -> dict[str, floa
             figures = hot_path(BURST, BURSTS)
             progress(f"run {number + 1} of {runs}: latency, {3 * DECISIONS} decisions of 5 ms")
             latency.send(DECISIONS)
-            figures |= latency.recv()
-            for key, value in figures.items():
-                samples.setdefault(key, []).append(value)
-    return {key: statistics.median(values) for key, values in samples.items()}
+            done.append(figures | latency.recv())
+    return medians(done)
 
 
 def hot_path(burst: int, bursts: int) -> dict[str, float]:
@@ -279,11 +277,7 @@ class _Taker(BaseHTTPRequestHandler):
 @contextmanager
 def _process(target: Callable[[Connection], None]) -> Iterator[Connection]:
     """Run a function in a process of its own, and tell it to end with None."""
-    ours, theirs = multiprocessing.Pipe()
-    process = multiprocessing.get_context("spawn").Process(
-        target=target, args=(theirs,), daemon=True
-    )
-    process.start()
+    ours, process = start_function(target)
     try:
         yield ours
     finally:

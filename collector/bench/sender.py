@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import multiprocessing
 import re
 import threading
 from collections.abc import Callable, Sequence
@@ -13,6 +12,7 @@ from pathlib import Path
 
 import grpc
 
+from collector.bench.harness import start_function
 from collector.core.clock import NS_PER_MS, NS_PER_S, SystemClock
 from collector.core.errors import StoreUnavailableError
 
@@ -45,12 +45,7 @@ class Sender:
             requests_per_s: sent at fixed instants; 0 sends as fast as 16 at a time allow, once.
             seconds: how long to send at fixed instants, the load over and over.
         """
-        self._pipe, theirs = multiprocessing.Pipe()
-        self._process = multiprocessing.get_context("spawn").Process(
-            target=_send, args=(theirs, load, port, requests_per_s, seconds), daemon=True
-        )
-        self._process.start()
-        theirs.close()  # so that an end of the process is heard
+        self._pipe, self._process = start_function(_send, load, port, requests_per_s, seconds)
         assert self._pipe.recv() == "ready"
 
     def go(self) -> None:

@@ -6,49 +6,31 @@ nothing that they left warm hides growth.
 
 from __future__ import annotations
 
-import multiprocessing
 import statistics
 import threading
-from collections.abc import Callable
 from multiprocessing.connection import Connection
 from pathlib import Path
 
+from collector.bench.harness import MIB, Progress, p99, prepare, start_collector, start_function
 from collector.bench.sender import Sender
 from collector.core import log
 from collector.core.clock import NS_PER_S, SystemClock
-from collector.core.config import (
-    AttributesConfig,
-    CollectorConfig,
-    DecisionsConfig,
-    OutcomesConfig,
-    StoreConfig,
-)
-from collector.core.counters import Counters
-from collector.service import CollectorService
+from collector.core.config import StoreConfig
 from collector.store.connect import Connections
-from collector.store.schema.migrate import apply_views, migrate
 
 # Of the time, before growth counts: caches fill, the first merges run.
 _WARM_UP_SHARE = 0.2
 _SAMPLE_S = 1.0
 _REPORT_S = 30.0
-_MIB = 2**20
 
 
-def soak(
-    load: Path, requests_per_s: float, seconds: float, progress: Callable[[str], None]
-) -> dict[str, float]:
+def soak(load: Path, requests_per_s: float, seconds: float, progress: Progress) -> dict[str, float]:
     """Send at a fixed rate; return how resident memory went.
 
     `rss_growth_mib` is the median of the last fifth less that of the second one: the first is
     warm-up.
     """
-    ours, theirs = multiprocessing.Pipe()
-    collector = multiprocessing.get_context("spawn").Process(
-        target=_collect, args=(theirs, load.parent / "soak"), daemon=True
-    )
-    collector.start()
-    theirs.close()  # so that an end of the process is heard
+    ours, collector = start_function(_collect, load.parent / "soak")
     port: int = ours.recv()
     sender = Sender(load, port, requests_per_s=requests_per_s, seconds=seconds)
     sender.go()
@@ -59,19 +41,19 @@ def soak(
     while (past_s := (clock.monotonic_ns() - began_ns) / NS_PER_S) < seconds:
         rss.append(_resident_bytes(collector.pid))
         if len(rss) % round(_REPORT_S / _SAMPLE_S) == 0:
-            progress(f"soak: {past_s:.0f} of {seconds:.0f} s, {rss[-1] / _MIB:.0f} MiB")
+            progress(f"soak: {past_s:.0f} of {seconds:.0f} s, {rss[-1] / MIB:.0f} MiB")
         waiting.wait(_SAMPLE_S)
     times_ms = sender.times_ms()
     ours.send("stop")
     stored: int = ours.recv()
     collector.join()
     return {
-        "rss_growth_mib": growth_bytes(rss) / _MIB,
-        "rss_max_mib": max(rss) / _MIB,
+        "rss_growth_mib": growth_bytes(rss) / MIB,
+        "rss_max_mib": max(rss) / MIB,
         "soak_s": seconds,
         "soak_requests": len(times_ms),
         "soak_spans_stored": stored,
-        "soak_ack_p99_ms": times_ms[int(len(times_ms) * 0.99)],
+        "soak_ack_p99_ms": p99(times_ms),
     }
 
 
@@ -87,12 +69,8 @@ def _collect(pipe: Connection, directory: Path) -> None:
     log.configure("error")
     directory.mkdir()
     store = Connections(StoreConfig(url=f"chdb://{directory / 'store'}"))
-    now_ns = SystemClock().now_ns()
-    migrate(store.client(), now_ns)
-    apply_views(store.client(), AttributesConfig(), DecisionsConfig(), OutcomesConfig(), now_ns)
-    config = CollectorConfig(grpc_port=0, http_port=0)
-    service = CollectorService(config, store, directory / "wal", Counters(), SystemClock())
-    service.start()
+    prepare(store)
+    service = start_collector(store, directory / "wal")
     pipe.send(service.grpc_port)
     pipe.recv()
     service.stop(drain_seconds=60)

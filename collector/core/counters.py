@@ -1,9 +1,11 @@
 """I/O: our own health in numbers: received, refused, dropped, stored, and how far jobs have come.
 
-One registry a service, passed in, so that two services in one test do not share figures.
+One registry a service, so that two services in one test do not share figures.
 """
 
 from __future__ import annotations
+
+from functools import partial
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
@@ -16,239 +18,192 @@ ACK_BUCKETS = (0.001, 0.002, 0.005, 0.01, 0.015, 0.025, 0.05, 0.1, 0.25, 0.5, 1.
 class Counters:
     """Every figure that the service exports on `/metrics`, prefixed `millworth_`."""
 
-    def __init__(self, registry: CollectorRegistry | None = None) -> None:
-        self.registry = registry or CollectorRegistry()
-        r = self.registry
-        self._count_intake(r)
-        self._count_doors(r)
-        self._count_store(r)
-        self._count_rooms(r)
-        self._count_packets(r)
-        self._count_promises(r)
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self._count_intake()
+        self._count_access()
+        self._count_store()
+        self._count_rooms()
+        self._count_packets()
+        self._count_budgets()
 
-    def _count_intake(self, r: CollectorRegistry) -> None:
-        self.received = Counter(
-            "millworth_received",
-            "Items that arrived, acknowledged or not",
-            ["signal", "transport"],
-            registry=r,
+    def _count_intake(self) -> None:
+        counter = partial(Counter, registry=self.registry)
+        histogram = partial(Histogram, registry=self.registry)
+        self.received = counter(
+            "millworth_received", "Items that arrived, acknowledged or not", ["signal", "transport"]
         )
-        self.acknowledged = Counter(
+        self.acknowledged = counter(
             "millworth_acknowledged",
             "Items answered OK after the write-ahead log was synced",
             ["signal"],
-            registry=r,
         )
-        self.repeated = Counter(
+        self.repeated = counter(
             "millworth_repeated",
             "Requests that came again and were answered as the first time, without being stored",
             ["signal"],
-            registry=r,
         )
-        self.refused = Counter(
-            "millworth_refused",
-            "Items or requests refused, by reason",
-            ["signal", "reason"],
-            registry=r,
+        self.refused = counter(
+            "millworth_refused", "Items or requests refused, by reason", ["signal", "reason"]
         )
-        self.ack_seconds = Histogram(
+        self.ack_seconds = histogram(
             "millworth_ack_seconds",
             "Time from the body of a request to its answer, sync included",
             ["signal", "transport"],
             buckets=ACK_BUCKETS,
-            registry=r,
         )
 
-    def _count_doors(self, r: CollectorRegistry) -> None:
-        self.admitted = Counter(
-            "millworth_admitted",
-            "Requests let in by a token, by its name",
-            ["listener", "sender"],
-            registry=r,
+    def _count_access(self) -> None:
+        counter = partial(Counter, registry=self.registry)
+        gauge = partial(Gauge, registry=self.registry)
+        self.admitted = counter(
+            "millworth_admitted", "Requests let in by a token, by its name", ["listener", "sender"]
         )
-        self.denied = Counter(
+        self.denied = counter(
             "millworth_denied",
             "Requests not let in: missing, unknown, expired, scope, rate",
             ["listener", "sender", "reason"],
-            registry=r,
         )
-        self.connections_refused = Counter(
+        self.connections_refused = counter(
             "millworth_connections_refused",
             "Connections ended by us, by reason",
             ["listener", "reason"],
-            registry=r,
         )
-        self.certificate_expires = Gauge(
+        self.certificate_expires = gauge(
             "millworth_certificate_expires_seconds",
             "Unix time at which the certificate in use expires",
             ["section"],
-            registry=r,
         )
 
-    def _count_store(self, r: CollectorRegistry) -> None:
-        self.stored = Counter(
-            "millworth_stored", "Items inserted into the store", ["signal"], registry=r
-        )
-        self.quarantined = Counter(
+    def _count_store(self) -> None:
+        counter = partial(Counter, registry=self.registry)
+        gauge = partial(Gauge, registry=self.registry)
+        histogram = partial(Histogram, registry=self.registry)
+        self.stored = counter("millworth_stored", "Items inserted into the store", ["signal"])
+        self.quarantined = counter(
             "millworth_quarantined",
             "Items kept in `rejected` instead, by reason",
             ["signal", "reason"],
-            registry=r,
         )
-        self.rewritten = Counter(
+        self.rewritten = counter(
             "millworth_rewritten",
             "Requests in which personal data was replaced or dropped before the log",
             ["signal"],
-            registry=r,
         )
-        self.identifiers_changed = Counter(
+        self.identifiers_changed = counter(
             "millworth_identifiers_changed",
             "Values replaced or dropped as personal data, by attribute and by rule or pattern",
             ["attribute", "by"],
-            registry=r,
         )
-        self.replayed = Counter(
+        self.replayed = counter(
             "millworth_replayed",
             "Rejected items that were replayed, by what became of them",
             ["signal", "result"],
-            registry=r,
         )
-        self.insert_seconds = Histogram(
-            "millworth_insert_seconds", "Time of one insert into the store", ["signal"], registry=r
+        self.insert_seconds = histogram(
+            "millworth_insert_seconds", "Time of one insert into the store", ["signal"]
         )
-        self.wal_bytes = Gauge(
-            "millworth_wal_bytes", "Bytes acknowledged and not yet in the store", registry=r
-        )
-        self.events_over_budget = Counter(
+        self.wal_bytes = gauge("millworth_wal_bytes", "Bytes acknowledged and not yet in the store")
+        self.events_over_budget = counter(
             "millworth_decision_events_over_budget",
             "Decision events over 512 bytes, by service",
             ["service"],
-            registry=r,
         )
-        self.event_bytes_max = Gauge(
-            "millworth_decision_event_bytes_max",
-            "Largest of those since the start",
-            ["service"],
-            registry=r,
+        self.event_bytes_max = gauge(
+            "millworth_decision_event_bytes_max", "Largest of those since the start", ["service"]
         )
-        self.provenance_events = Counter(
-            "millworth_provenance_events",
-            "Sealed events judged, by verdict",
-            ["verdict"],
-            registry=r,
+        self.provenance_events = counter(
+            "millworth_provenance_events", "Sealed events judged, by verdict", ["verdict"]
         )
-
-        self.provenance_withdrawn = Counter(
+        self.provenance_withdrawn = counter(
             "millworth_provenance_withdrawn",
             "Decisions taken out of every sum for what their seals say",
-            registry=r,
         )
 
-    def _count_promises(self, r: CollectorRegistry) -> None:
-        self.calibration_decisions = Gauge(
+    def _count_budgets(self) -> None:
+        gauge = partial(Gauge, registry=self.registry)
+        self.calibration_decisions = gauge(
             "millworth_calibration_decisions",
             "Decisions with a known delay that the ratios below rest on",
-            registry=r,
         )
-        self.calibration_right_ratio = Gauge(
+        self.calibration_right_ratio = gauge(
             "millworth_calibration_right_segment_ratio",
             "Share of known delays that attribution gave to the segment that suffered them",
-            registry=r,
         )
-        self.calibration_error_ratio = Gauge(
+        self.calibration_error_ratio = gauge(
             "millworth_calibration_error_ratio",
             "Share of a known delay that went to other segments, 99th percentile",
-            registry=r,
         )
-        self.budget_quantile_seconds = Gauge(
+        self.budget_quantile_seconds = gauge(
             "millworth_budget_quantile_seconds",
             "Latency of the decisions of a budget, by quantile",
             ["budget", "quantile"],
-            registry=r,
         )
-        self.budget_missed = Gauge(
+        self.budget_missed = gauge(
             "millworth_budget_missed",
             "1 where a budget is missed, 0 where it is met, NaN where that is unclear",
             ["budget"],
-            registry=r,
         )
 
-    def _count_rooms(self, r: CollectorRegistry) -> None:
-        self._add_access(r)
-        self.worker_deaths = Counter(
+    def _count_rooms(self) -> None:
+        counter = partial(Counter, registry=self.registry)
+        gauge = partial(Gauge, registry=self.registry)
+        histogram = partial(Histogram, registry=self.registry)
+        self.worker_deaths = counter(
             "millworth_worker_deaths",
             "Times that a thread ended with an error and was begun again",
             ["worker"],
-            registry=r,
         )
-        self.log_lines_lost = Gauge(
+        self.log_lines_lost = gauge(
             "millworth_log_lines_lost",
             "Log lines that standard error did not take, since the start of the process",
-            registry=r,
         )
         self.log_lines_lost.set_function(lines_lost)
-        self.job_runs = Counter(
-            "millworth_job_runs", "Runs of a job", ["job", "result"], registry=r
-        )
-        self.job_seconds = Histogram(
-            "millworth_job_seconds", "Time of one run of a job", ["job"], registry=r
-        )
-        self.webhooks = Counter(
-            "millworth_webhooks", "Webhook deliveries, by result", ["result"], registry=r
-        )
+        self.job_runs = counter("millworth_job_runs", "Runs of a job", ["job", "result"])
+        self.job_seconds = histogram("millworth_job_seconds", "Time of one run of a job", ["job"])
+        self.webhooks = counter("millworth_webhooks", "Webhook deliveries, by result", ["result"])
 
-    def _count_packets(self, r: CollectorRegistry) -> None:
-        self.packets_recorded = Gauge(
-            "millworth_packets_recorded", "Packets held in the recorder's memory", registry=r
+    def _count_packets(self) -> None:
+        counter = partial(Counter, registry=self.registry)
+        gauge = partial(Gauge, registry=self.registry)
+        self.packets_recorded = gauge(
+            "millworth_packets_recorded", "Packets held in the recorder's memory"
         )
-        self.packets_dropped = Gauge(
-            "millworth_packets_dropped",
-            "Packets the kernel dropped before the recorder",
-            registry=r,
+        self.packets_dropped = gauge(
+            "millworth_packets_dropped", "Packets the kernel dropped before the recorder"
         )
-        self.recorder_restarts = Counter(
+        self.recorder_restarts = counter(
             "millworth_recorder_restarts",
             "Times that the packet recorder had ended and was started anew",
-            registry=r,
         )
-        self.contexts_found = Gauge(
+        self.contexts_found = gauge(
             "millworth_packet_contexts_found",
             "Requests on the wire that carried a trace context, since the recorder's start",
-            registry=r,
         )
-        self.requests_unsearched = Gauge(
+        self.requests_unsearched = gauge(
             "millworth_packet_requests_unsearched",
             "Requests that were not searched for a trace context: too many at once",
-            registry=r,
         )
-        self.wire_bytes = Counter(
-            "millworth_wire_bytes", "Bytes on the wire, all packets counted", registry=r
+        self.wire_bytes = counter("millworth_wire_bytes", "Bytes on the wire, all packets counted")
+        self.wire_retransmissions = counter(
+            "millworth_wire_retransmissions", "TCP segments seen a second time"
         )
-        self.wire_retransmissions = Counter(
-            "millworth_wire_retransmissions", "TCP segments seen a second time", registry=r
+        self.microbursts = counter(
+            "millworth_microbursts", "Bursts of milliseconds over the link's rate"
         )
-        self.microbursts = Counter(
-            "millworth_microbursts", "Bursts of milliseconds over the link's rate", registry=r
-        )
-        self.wire_queue_bytes = Gauge(
+        self.wire_queue_bytes = gauge(
             "millworth_wire_queue_bytes",
             "Reckoned queue before the link, at its fullest in the last second",
-            registry=r,
         )
-        self.packet_bytes = Counter(
+        self.packet_bytes = counter(
             "millworth_packet_bytes",
             "Bytes of packets kept by tier (sampled, pulled, dumped), or refused by the budget",
             ["tier"],
-            registry=r,
         )
-        self.packet_budget_left = Gauge(
-            "millworth_packet_budget_left_bytes", "Bytes of packets that may be kept", registry=r
+        self.packet_budget_left = gauge(
+            "millworth_packet_budget_left_bytes", "Bytes of packets that may be kept"
         )
-        self.packets_kept_ratio = Gauge(
+        self.packets_kept_ratio = gauge(
             "millworth_packets_kept_ratio",
             "Share of the bytes seen whose packets were kept, since the start",
-            registry=r,
         )
-
-    def _add_access(self, r: CollectorRegistry) -> None:
-        """Who was let in, who was not, and what a listener ended by itself."""

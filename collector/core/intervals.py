@@ -1,8 +1,14 @@
-"""Pure: intervals of whole numbers, such as ranges of time in nanoseconds."""
+"""Pure: ranges of whole numbers, such as of time in ns, and the 95 % interval of a share."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
+from statistics import NormalDist
+
+# Of the standard normal distribution, for two-sided intervals of 90 and of 95 %.
+Z90 = NormalDist().inv_cdf(0.95)
+Z95 = NormalDist().inv_cdf(0.975)
 
 
 def merge(intervals: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
@@ -18,3 +24,11 @@ def merge(intervals: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
         else:
             merged.append((begin, end))
     return merged
+
+
+def wilson(count: float, total: int) -> tuple[float, float]:
+    """Return the 95 % interval of a share. Source: Wilson (1927)."""
+    share, z2 = count / total, Z95**2
+    centre = (share + z2 / (2 * total)) / (1 + z2 / total)
+    half = Z95 / (1 + z2 / total) * math.sqrt(share * (1 - share) / total + z2 / (4 * total**2))
+    return max(0.0, centre - half), min(1.0, centre + half)

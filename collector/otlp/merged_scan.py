@@ -14,16 +14,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 
-from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 from google.protobuf.message import Message
 from google.protobuf.unknown_fields import UnknownFieldSet
+
+from collector.otlp.merged_schema import merged_classes
 
 TRACE_ID_BYTES = 16
 SPAN_ID_BYTES = 8
 NO_TRACE_ID = bytes(TRACE_ID_BYTES)
 NO_SPAN_ID = bytes(SPAN_ID_BYTES)
 
-_Field = descriptor_pb2.FieldDescriptorProto
 _ANY = {1: "bytes", 2: "bool", 3: "int64", 4: "double", 7: "bytes"}
 _SPAN = {
     1: "*bytes",
@@ -45,7 +45,6 @@ _SPAN = {
     15: "Status",
     16: "fixed32",
 }
-# {message: {field number: type}}; * gathers.
 _SURVEY: Mapping[str, Mapping[int, str]] = {
     "Item": {**_ANY, 5: "bytes", 6: "bytes"},
     "Array": {1: "Item"},
@@ -162,26 +161,5 @@ def _is_odd(pair: Message) -> bool:
     return any(len(UnknownFieldSet(message)) > 0 for message in (pair, value))
 
 
-def _message_class(package: str, schema: Mapping[str, Mapping[int, str]]) -> type[Message]:
-    file = descriptor_pb2.FileDescriptorProto(
-        name=f"{package}.proto", package=package, syntax="proto2"
-    )
-    for name, fields in schema.items():
-        message = file.message_type.add(name=name)
-        for number, kind in fields.items():
-            field = message.field.add(
-                name=f"f{number}",
-                number=number,
-                label=_Field.LABEL_REPEATED if kind[0] == "*" else _Field.LABEL_OPTIONAL,
-            )
-            if kind in schema:
-                field.type, field.type_name = _Field.TYPE_MESSAGE, f".{package}.{kind}"
-            else:
-                field.type = _Field.Type.Value(f"TYPE_{kind.lstrip('*').upper()}")
-    pool = descriptor_pool.DescriptorPool()
-    pool.AddSerializedFile(file.SerializeToString())
-    return message_factory.GetMessageClass(pool.FindMessageTypeByName(f"{package}.Request"))
-
-
-_SURVEY_CLASS = _message_class("millworth.survey", _SURVEY)
-_CUT_CLASS = _message_class("millworth.cut", _CUT)
+_SURVEY_CLASS = merged_classes("millworth.survey", _SURVEY)["Request"]
+_CUT_CLASS = merged_classes("millworth.cut", _CUT)["Request"]

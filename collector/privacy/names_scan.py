@@ -8,19 +8,16 @@ number of rules. To look for 80 names in the bytes costs many times that.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from functools import cache
 from typing import Final
 
-from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.message import Message
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 
 from collector.otlp.check import Signal
-
-_PACKAGE: Final = "millworth.names"
-_Field = descriptor_pb2.FieldDescriptorProto
+from collector.otlp.merged_schema import NAMES, merged_classes
 
 
 @cache
@@ -66,54 +63,23 @@ def _is_child(field: FieldDescriptor) -> bool:
     return field.type == FieldDescriptor.TYPE_MESSAGE and not is_attributes(field)
 
 
-def _add(file: descriptor_pb2.FileDescriptorProto, descriptor: Descriptor) -> None:
-    """Add a message and those in it to the second schema."""
-    if any(message.name == descriptor.name for message in file.message_type):
-        return
-    message = file.message_type.add(name=descriptor.name)
+def _schema(descriptor: Descriptor) -> dict[str, dict[int, str]]:
+    """Return the second schema of a message and of those in it."""
+    fields: dict[int, str] = {}
+    schema = {descriptor.name: fields}
     for field in descriptor.fields:
+        child = field.message_type
         if is_attributes(field):
-            _add_map(message, field)
-        elif (child := field.message_type) is not None and places_in(child):
-            message.field.add(
-                name=field.name,
-                number=field.number,
-                type=_Field.TYPE_MESSAGE,
-                type_name=f".{_PACKAGE}.{child.name}",
-                label=_Field.LABEL_OPTIONAL,
-            )
-            _add(file, child)
+            fields[field.number] = NAMES
+        elif child is not None and places_in(child):
+            fields[field.number] = child.name
+            schema |= _schema(child)
+    return schema
 
 
-def _add_map(message: descriptor_pb2.DescriptorProto, field: FieldDescriptor) -> None:
-    name = f"{field.name.capitalize()}Entry"
-    entry = message.nested_type.add(name=name)
-    entry.options.map_entry = True
-    for part, number, kind in (("key", 1, _Field.TYPE_STRING), ("value", 2, _Field.TYPE_BYTES)):
-        entry.field.add(name=part, number=number, type=kind, label=_Field.LABEL_OPTIONAL)
-    message.field.add(
-        name=field.name,
-        number=field.number,
-        type=_Field.TYPE_MESSAGE,
-        type_name=f".{_PACKAGE}.{message.name}.{name}",
-        label=_Field.LABEL_REPEATED,
-    )
-
-
-def _classes() -> Mapping[Signal, type[Message]]:
-    file = descriptor_pb2.FileDescriptorProto(
-        name="millworth/names.proto", package=_PACKAGE, syntax="proto2"
-    )
-    for signal in Signal:
-        _add(file, signal.request_class.DESCRIPTOR)
-    pool = descriptor_pool.DescriptorPool()
-    pool.AddSerializedFile(file.SerializeToString())
-    return {
-        signal: message_factory.GetMessageClass(
-            pool.FindMessageTypeByName(f"{_PACKAGE}.{signal.request_class.DESCRIPTOR.name}")
-        )
-        for signal in Signal
-    }
-
-
-_CLASSES: Final = _classes()
+_CLASSES: Final = {
+    signal: merged_classes(f"millworth.names.{signal}", _schema(signal.request_class.DESCRIPTOR))[
+        signal.request_class.DESCRIPTOR.name
+    ]
+    for signal in Signal
+}

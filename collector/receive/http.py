@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import socket
-
 from collector.auth.gate import Gate, open_listener
 from collector.auth.tls import Certificates
 from collector.core.clock import Clock
 from collector.core.config import CollectorConfig
 from collector.core.counters import Counters
-from collector.core.errors import AddressInUseError
-from collector.core.http.address import authority
+from collector.core.http.address import listen
 from collector.core.http.server import BoundedServer, Bounds
 from collector.core.worker import Worker
 from collector.receive.http_app import LISTENER, OtlpApp
 from collector.receive.pipeline import Intake
 
-_BACKLOG = 2048
 # An answer is a few hundred bytes: whoever does not read it is not there.
 _WRITE_SECONDS_MAX = 10.0
 # What is under way when the service stops has this long to come, to be synced and answered.
@@ -61,16 +57,7 @@ class HttpReceiver:
         if config.tls.is_on:
             certificates = Certificates(config.tls, "collector.tls", self._clock, self._counters)
             tls = certificates.http_context()
-        try:
-            family = socket.AF_INET6 if ":" in config.host else socket.AF_INET
-            listener = socket.create_server(
-                (config.host, self._port), family=family, backlog=_BACKLOG
-            )
-        except OSError as error:
-            raise AddressInUseError(
-                f"{authority(config.host, self._port)} cannot be listened on ({error.strerror}); "
-                "stop what listens there, or set collector.http_port (or collector.host) to another"
-            ) from error
+        listener = listen(config.host, self._port, "collector.http_port")
         self._port = listener.getsockname()[1]
         bounds = Bounds(
             connections_max=config.connections_max,

@@ -9,10 +9,9 @@ from __future__ import annotations
 import json
 import re
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import astuple, dataclass, fields, replace
 from functools import cache
-from pathlib import Path
 from typing import Final
 
 from clickhouse_connect.driver.client import Client
@@ -80,10 +79,11 @@ class KeptTable:
 
 
 @cache
-def kept_tables(directory: Path = MIGRATIONS_DIR) -> dict[str, KeptTable]:
+@cache
+def kept_tables() -> Mapping[str, KeptTable]:
     """Return the tables that have a TTL, by name."""
     found = {}
-    for path in sorted(directory.glob("*/[0-9]*.sql")):
+    for path in sorted(MIGRATIONS_DIR.glob("*/[0-9]*.sql")):
         text = path.read_text(encoding="utf-8")
         table, ttl = _TABLE.search(text), _TTL_LINE.search(text)
         if table is not None and ttl is not None:

@@ -11,21 +11,14 @@ from prometheus_client.exposition import choose_encoder
 from starlette.exceptions import HTTPException
 
 from attribution.core.config import AttributionConfig
-from attribution.path.missing_spans import MissingSpan
 from attribution.whatif.analyst import Analyst
-from collector.audit.log import append_audit
 from collector.core.clock import Clock
-from collector.core.config import OutcomesConfig
 from collector.core.counters import Counters
-from collector.core.errors import InputError
 from collector.core.log import get_logger
-from collector.imports.outcomes import ImportReport, Replace, import_outcomes
-from collector.privacy.guard import Protection
-from collector.store.connect import Connections
 from collector.write.quarantine import RejectedItems
-from dashboard.api.caller import caller
 from dashboard.api.context import AppContext
 from dashboard.api.errors import add_error_handlers
+from dashboard.api.imports import imports_router
 from dashboard.api.packets import packets_router
 from dashboard.api.provenance.audit import audit_router
 from dashboard.api.provenance.sealed import sealed_router
@@ -41,23 +34,12 @@ from dashboard.api.vram.questions import questions_router, recompute_router
 from dashboard.health.items import HealthItem, HealthSource, Status
 from dashboard.health.readiness import readiness
 from dashboard.read.adhoc.reader import OutsideReader
-from dashboard.read.missing_spans import read_missing
-from dashboard.read.packet_rows import Burst, SpanEvidence, SpanFlow
+from dashboard.read.decision_detail import Decision, read_decision
 from dashboard.read.reader import Reader, alerts_with_exemplars
-from dashboard.read.rows import (
-    AlertRow,
-    Attribution,
-    DecisionFacts,
-    Outcome,
-    PathSpan,
-    Reference,
-    Revision,
-    TraceSpan,
-)
+from dashboard.read.rows import AlertRow, Reference, TraceSpan
 from dashboard.read.scope import parse_scope
 from dashboard.read.sealed_store import SealedStore
 from dashboard.read.workers import Workers
-from dashboard.settings.config import IMPORT_BYTES_MAX
 
 # Long questions at a time: they shall not take the pages' threads.
 QUESTION_THREADS = 2
@@ -73,24 +55,6 @@ class Trace:
     trace_id: str
     decisions: list[str]
     spans: list[TraceSpan]
-
-
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """One decision with its split, its spans, what it earned, and its packets' exchanges."""
-
-    facts: DecisionFacts
-    trace_ids: list[str]  # that of the root first
-    attribution: Attribution | None
-    classes: dict[str, int]  # ns, which sum to the total; empty before it is attributed
-    stages: dict[str, int]  # likewise
-    spans: list[PathSpan]
-    outcomes: list[Outcome]
-    flows: list[SpanFlow]
-    evidence: list[SpanEvidence]  # network and store time by what the packets prove
-    missing: list[MissingSpan]  # what is not there of its trace, and why
-    bursts: list[Burst]  # on the wire while it ran; none unless packet.link_mbit is set
-    revisions: list[Revision]  # what late spans changed of its split, the latest last
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,13 +110,13 @@ def create_api(of: AppContext, workers: Workers | None = None) -> FastAPI:
     app.include_router(_state_router(reader, workers, of.health, clock, reference))
     app.include_router(questions_router(Analyst(attribution, store), questions, clock))
     app.include_router(reconcile_router(attribution, store, questions, clock))
+    app.include_router(imports_router(of, workers, questions))
     app.include_router(vram_router(attribution, store, questions, clock))
     for router in invest_routers(attribution, store, questions, clock):
         app.include_router(router)
     app.include_router(experiments_router(attribution, store, workers, clock))
     if of.attribution_job is not None:
         app.include_router(recompute_router(of.attribution_job, store, questions, clock))
-    app.include_router(_import_router(store, workers, of.outcomes, clock, of.protection))
     app.include_router(audit_router(store, questions))
     app.include_router(verdicts_router(VerdictReader(store), workers, clock))
     sealed = of.sealed or SealedStore(store)
@@ -204,52 +168,6 @@ def _state_router(
     return router
 
 
-def _import_router(
-    store: Connections,
-    workers: Workers,
-    outcomes: OutcomesConfig,
-    clock: Clock,
-    protection: Protection | None,
-) -> APIRouter:
-    router = APIRouter(prefix="/api/v1/import")
-    replace = protection.replace if protection is not None else None
-
-    @router.post("/outcomes")
-    async def import_csv(request: Request, name: str = "outcomes.csv") -> ImportReport:
-        """Import a file of outcomes, CSV, Parquet or JSON; the same file twice changes nothing."""
-        content = bytearray()
-        async for chunk in request.stream():
-            content += chunk
-            if len(content) > IMPORT_BYTES_MAX:
-                raise InputError(f"{name}: over {IMPORT_BYTES_MAX} bytes; split the file")
-        return await workers.run(
-            _import, store, name, bytes(content), outcomes, clock.now_ns(), replace
-        )
-
-    return router
-
-
-def _import(
-    store: Connections,
-    name: str,
-    content: bytes,
-    outcomes: OutcomesConfig,
-    now_ns: int,
-    replace: Replace | None,
-) -> ImportReport:
-    client = store.client()
-    report = import_outcomes(client, name, content, outcomes.currency, now_ns, replace)
-    append_audit(
-        client,
-        at_ns=now_ns,
-        actor=caller(),
-        action="outcomes_imported",
-        detail=f"{name}: {report.imported} imported, {len(report.refused)} refused",
-        seal=store.audit_seal,
-    )
-    return report
-
-
 def _probe_router(
     reader: Reader, health: HealthSource, workers: Workers, counters: Counters
 ) -> APIRouter:
@@ -296,19 +214,4 @@ def _decision(reader: Reader, decision_id: str, now_ns: int) -> Decision:
             f"no decision has the id {decision_id[:100]!r}; a decision is a span that carries "
             "decision.action, or that a [[decisions.match]] rule names",
         )
-    split, spans = reader.attribution(facts), reader.path_spans(facts)
-    sent = reader.trace_spans(facts.trace_id)
-    return Decision(
-        facts=facts,
-        trace_ids=[facts.trace_id, *sorted({span.trace_id for span in spans} - {facts.trace_id})],
-        attribution=split,
-        classes=split.by_class() if split else {},
-        stages=split.by_stage() if split else {},
-        spans=spans,
-        outcomes=reader.outcomes(facts),
-        flows=reader.span_flows(facts.decision_id),
-        evidence=reader.path_evidence(facts),
-        missing=read_missing(reader, facts, split, spans, sent, now_ns),
-        bursts=reader.bursts(facts.ingress_ns, facts.end_ns),
-        revisions=reader.revisions(facts, split),
-    )
+    return read_decision(reader, facts, reader.trace_spans(facts.trace_id), now_ns)

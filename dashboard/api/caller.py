@@ -1,8 +1,11 @@
-"""Pure: whose token a request showed, for the audit."""
+"""I/O: whose token a request showed, and the audit of what was done for it."""
 
 from __future__ import annotations
 
 from contextvars import ContextVar
+
+from collector.audit.log import append_audit
+from collector.store.connect import Connections
 
 NOBODY = "api"
 _TOKEN: ContextVar[str] = ContextVar("token", default="")
@@ -26,3 +29,15 @@ def caller(claimed: str = NOBODY) -> str:
     if not token:
         return claimed
     return f"token {token}" if claimed == NOBODY else f"{claimed} (token {token})"
+
+
+def audit(store: Connections, now_ns: int, action: str, detail: str = "") -> None:
+    """Write into the audit what was done for whoever makes the request of this context."""
+    append_audit(
+        store.client(),
+        at_ns=now_ns,
+        actor=caller(),
+        action=action,
+        detail=detail,
+        seal=store.audit_seal,
+    )

@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from fastapi import APIRouter
 from fastapi.responses import Response
 
-from collector.audit.log import append_audit
 from collector.core.clock import Clock
 from collector.store.connect import Connections
-from dashboard.api.caller import caller
+from dashboard.api.caller import audit
 from dashboard.read.workers import Workers
 from packet.files.export import ExportReader, Rebuilt
 
@@ -31,14 +30,7 @@ def packets_router(store: Connections, workers: Workers, clock: Clock) -> APIRou
 
     def export(name: str) -> bytes:
         content = reader.export(name)
-        append_audit(
-            store.client(),
-            at_ns=clock.now_ns(),
-            actor=caller(),
-            action="packets_exported",
-            detail=f"{name[:200]}: {len(content)} bytes",
-            seal=store.audit_seal,
-        )
+        audit(store, clock.now_ns(), "packets_exported", f"{name[:200]}: {len(content)} bytes")
         return content
 
     @router.get(

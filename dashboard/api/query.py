@@ -12,11 +12,10 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
-from collector.audit.log import append_audit
 from collector.core.clock import Clock
 from collector.core.errors import BusyError, InputError, StoreUnavailableError, first_line
 from collector.store.connect import Connections
-from dashboard.api.caller import caller
+from dashboard.api.caller import audit
 from dashboard.read.adhoc.reader import OutsideReader, Running
 from dashboard.read.rows import Answer
 from dashboard.read.workers import Workers
@@ -57,14 +56,7 @@ def query_router(
 
     def _audited(request: QueryRequest, running: Running) -> Answer:
         try:
-            append_audit(
-                store.client(),
-                at_ns=clock.now_ns(),
-                actor=caller(),
-                action="queried",
-                detail=request.sql[:DETAIL_MAX],
-                seal=store.audit_seal,
-            )
+            audit(store, clock.now_ns(), "queried", request.sql[:DETAIL_MAX])
         except (ClickHouseError, OSError) as error:
             raise StoreUnavailableError(
                 f"the audit cannot be written, so nothing is answered: {first_line(error)}"

@@ -9,13 +9,12 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
 
-from collector.audit.log import append_audit
 from collector.core.clock import Clock
 from collector.core.errors import InputError
 from collector.core.times import INSTANT_NS_MAX
 from collector.store.connect import Connections
 from collector.write.quarantine import RejectedItem, RejectedItems, Result
-from dashboard.api.caller import caller
+from dashboard.api.caller import audit
 from dashboard.read.workers import Workers
 
 # One call ends within seconds; `next` says where the following one goes on.
@@ -120,14 +119,7 @@ def _replay(
         detail = {
             "reason": request.reason, "first": replays[0].id, "last": replays[-1].id, **results
         }  # fmt: skip
-        append_audit(
-            store.client(),
-            at_ns=clock.now_ns(),
-            actor=caller(),
-            action="rejected_replayed",
-            detail=json.dumps(detail),
-            seal=store.audit_seal,
-        )
+        audit(store, clock.now_ns(), "rejected_replayed", json.dumps(detail))
     return Replays(replays, _next(found, REPLAYS_MAX))
 
 

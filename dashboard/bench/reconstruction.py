@@ -10,35 +10,23 @@ from __future__ import annotations
 
 import json
 import random
-import subprocess
-import sys
-import tempfile
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from typing import Final
 
-import httpx
 import numpy as np
 from numpy.typing import NDArray
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
+from collector.bench.harness import Progress
 from collector.core.clock import NS_PER_MINUTE, NS_PER_MS, NS_PER_S
-from collector.core.http.address import authority
-from dashboard.demo.spans import ExportTraceServiceRequest, Span, add_span, put, scope_of
+from dashboard.demo.own_service import add_span, own_service, put, rows, scope_of, send
 from dashboard.service.process import Service
-from dashboard.settings.settings import Settings, load
-from packet.bench.incidents import (
-    GO,
-    HOLD,
-    REQUEST_BYTES,
-    RESPONSE_BYTES,
-    Done,
-    incident_sizes,
-)
-from packet.lab.network import Cable, Host, cable
+from packet.bench.incidents import GO, HOLD, REQUEST_BYTES, RESPONSE_BYTES, Done, incident_sizes
+from packet.lab.network import Cable, cable
 
 INCIDENTS = 200
 SMALLEST, LARGEST = 50, 2_000
@@ -55,7 +43,7 @@ _BEHIND_NS = 8 * NS_PER_S
 _WAITING_NS = NS_PER_S
 _ATTRIBUTED = "SELECT max(ingress_ns) FROM attributions"
 _SLACK_NS = NS_PER_MS  # the record's stamps are taken around the calls that send and receive
-_ROOT = Path(__file__).parents[2]
+_ENDS = "packet.bench.incidents"
 
 # An alert on the ordinary requests, which a stalled machine makes late, is of no incident.
 _CLOSED = (
@@ -72,6 +60,27 @@ _SPENT = (
 )
 
 
+_SETTINGS: Final[dict[str, dict[str, object]]] = {
+    # Half of the answer's delay: ordinary answers of a busy machine are below it.
+    "attribution": {"settle_s": 2.0, "reference_latency_ms": 30.0},
+    "alerts": {
+        "interval_s": 1.0,
+        "lateness_s": 4.0,
+        "rules": [
+            {
+                "name": "burn",
+                "budget_usd": 1000.0,
+                "budget_share": 0.0005,
+                # Windows that are longer than a busy machine falls behind.
+                "long_window_s": 120,
+                "short_window_s": 60,
+                "keep_firing_s": 5.0,
+            }
+        ],
+    },
+}
+
+
 @dataclass(frozen=True, slots=True)
 class _Truth:
     """What the traffic says of one finished request."""
@@ -81,10 +90,7 @@ class _Truth:
 
 
 def run_reconstruction(
-    runs: int,
-    progress: Callable[[str], None],
-    incidents: int = INCIDENTS,
-    largest: int = LARGEST,
+    runs: int, progress: Progress, incidents: int = INCIDENTS, largest: int = LARGEST
 ) -> dict[str, float]:
     """Return how many incidents were rebuilt completely, and what was kept for it.
 
@@ -92,102 +98,47 @@ def run_reconstruction(
     """
     sizes = incident_sizes(incidents, SEED, SMALLEST, largest)
     progress(f"{incidents} incidents of {min(sizes)} to {max(sizes)} requests, {sum(sizes)} in all")
-    with (
-        tempfile.TemporaryDirectory(
-            prefix="millworth-bench-", ignore_cleanup_errors=True
-        ) as directory,
-        cable() as wire,
-    ):
-        service = Service(_settings(directory, wire.a))
-        service.start()
-        try:
-            with _server(wire.b) as port:
+    with cable() as wire:
+        packet = {"interface": wire.a.interface, "memory_mib": 512}
+        with own_service(packet=packet, **_SETTINGS) as service:
+            with wire.b.serving(_ENDS) as port:
                 with wire.a.entered():
                     service.start_packets()
                 truths = _traffic(service, wire, port, incidents, largest, progress)
             _drain(service, incidents, progress)
             return _figures(service, truths, sizes, port)
-        finally:
-            service.stop(drain_seconds=0)
-
-
-def _settings(directory: str, host: Host) -> Settings:
-    return load(
-        overrides={
-            "store": {"url": f"chdb://{directory}/store"},
-            "collector": {"grpc_port": 0, "http_port": 0},
-            "dashboard": {"port": 0},
-            "packet": {"interface": host.interface, "memory_mib": 512},
-            # Half of the answer's delay: ordinary answers of a busy machine are below it.
-            "attribution": {"settle_s": 2.0, "reference_latency_ms": 30.0},
-            "alerts": {
-                "interval_s": 1.0,
-                "lateness_s": 4.0,
-                "rules": [
-                    {
-                        "name": "burn",
-                        "budget_usd": 1000.0,
-                        "budget_share": 0.0005,
-                        # Windows that are longer than a busy machine falls behind.
-                        "long_window_s": 120,
-                        "short_window_s": 60,
-                        "keep_firing_s": 5.0,
-                    }
-                ],
-            },
-        },
-        environment={},
-    ).settings
 
 
 def _traffic(
-    service: Service,
-    wire: Cable,
-    port: int,
-    incidents: int,
-    largest: int,
-    progress: Callable[[str], None],
+    service: Service, wire: Cable, port: int, incidents: int, largest: int, progress: Progress
 ) -> list[_Truth]:
     """Run the client to its end; what it reports is sent on as spans, and returned."""
     drawn = random.Random(SEED)  # noqa: S311  seeded trace ids, not secrets
-    endpoint = authority(service.settings.collector.host, service.ports.http)
     truths: list[_Truth] = []
-    with wire.a.entered():
-        client = subprocess.Popen(  # noqa: S603  our own module and numbers that we made
-            [sys.executable, "-m", "packet.bench.incidents", "client", wire.b.address, str(port),
-             str(incidents), str(SEED), str(SMALLEST), str(largest)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            cwd=_ROOT,
-        )  # fmt: skip
+    numbers = map(str, (port, incidents, SEED, SMALLEST, largest))
+    client = wire.a.started(_ENDS, "client", wire.b.address, *numbers)
     assert client.stdin is not None
     assert client.stdout is not None
     newest, is_held, looked_ns = -1, False, service.clock.monotonic_ns()
-    with httpx.Client(trust_env=False, timeout=60) as sender:
-        for line in client.stdout:
-            batch = [
-                _Truth(Done(*fields), f"{drawn.getrandbits(128):032x}")
-                for fields in json.loads(line)
-            ]
-            truths += batch
-            if batch:
-                content = _spans(batch, port, wire.b.address)
-                sender.post(
-                    f"http://{endpoint}/v1/traces",
-                    content=content,
-                    headers={"content-type": "application/x-protobuf"},
-                ).raise_for_status()
-            if service.clock.monotonic_ns() - looked_ns > NS_PER_S:
-                looked_ns = service.clock.monotonic_ns()
-                if is_held != (_behind_ns(service, truths) > _BEHIND_NS):
-                    is_held = not is_held
-                    client.stdin.write(HOLD if is_held else GO)
-                    client.stdin.flush()
-            reached = max((truth.done.incident for truth in batch), default=-1)
-            if reached // 20 > newest // 20:
-                progress(f"incident {reached + 1} of {incidents}, {len(truths)} requests")
-            newest = max(newest, reached)
+    for line in client.stdout:
+        batch = [
+            _Truth(Done(*fields), f"{drawn.getrandbits(128):032x}") for fields in json.loads(line)
+        ]
+        truths += batch
+        if batch:
+            send(service, _spans(batch, port, wire.b.address))
+        if service.clock.monotonic_ns() - looked_ns > NS_PER_S:
+            looked_ns = service.clock.monotonic_ns()
+            if is_held != (_behind_ns(service, truths) > _BEHIND_NS):
+                is_held = not is_held
+                client.stdin.write(HOLD if is_held else GO)
+                client.stdin.flush()
+        reached = max((truth.done.incident for truth in batch), default=-1)
+        if reached // 20 > newest // 20:
+            progress(f"incident {reached + 1} of {incidents}, {len(truths)} requests")
+        newest = max(newest, reached)
     client.stdin.close()
+    client.stdout.close()
     assert client.wait() == 0
     return truths
 
@@ -196,7 +147,7 @@ def _behind_ns(service: Service, truths: Sequence[_Truth]) -> int:
     """Return how far whatever is furthest behind the traffic is: attribution, alerts, packets."""
     if not truths:
         return 0
-    (row,) = _rows(service, _ATTRIBUTED)
+    (row,) = rows(service, _ATTRIBUTED)
     attributed_ns = int(row[0]) or truths[0].done.start_ns
     behind = [truths[-1].done.end_ns - attributed_ns]
     for job in ("alerts", "packets"):
@@ -206,7 +157,7 @@ def _behind_ns(service: Service, truths: Sequence[_Truth]) -> int:
     return max(behind)
 
 
-def _spans(batch: Sequence[_Truth], port: int, address: str) -> bytes:
+def _spans(batch: Sequence[_Truth], port: int, address: str) -> ExportTraceServiceRequest:
     """Return a decision and its call for each request, as an SDK would send them."""
     message = ExportTraceServiceRequest()
     scope = scope_of(message, "shop")
@@ -225,10 +176,10 @@ def _spans(batch: Sequence[_Truth], port: int, address: str) -> bytes:
         put(call.attributes, "network.peer.address", address)
         put(call.attributes, "network.peer.port", port)
         put(call.attributes, "network.local.port", done.port)
-    return message.SerializeToString()
+    return message
 
 
-def _drain(service: Service, incidents: int, progress: Callable[[str], None]) -> None:
+def _drain(service: Service, incidents: int, progress: Progress) -> None:
     """Wait until every incident's request is closed, or none has moved for a minute.
 
     A machine that is shared falls behind; how far is not what is measured here.
@@ -237,7 +188,7 @@ def _drain(service: Service, incidents: int, progress: Callable[[str], None]) ->
     seen, moved_ns = (-1, -1), service.clock.monotonic_ns()
     while seen[1] < incidents and service.clock.monotonic_ns() - moved_ns < _STILL_NS:
         waiting.wait(_CHECK_S)
-        (row,) = _rows(service, _CLOSED)
+        (row,) = rows(service, _CLOSED)
         found = int(row[0]), int(row[1])
         if found != seen:
             seen, moved_ns = found, service.clock.monotonic_ns()
@@ -258,8 +209,8 @@ def _figures(
         assert len(touched) == size
         rebuilt += all(truth.trace_id in whole for truth in touched)
         plain += any(_plain_keeps(truth.trace_id) for truth in touched)
-    (alerts,) = _rows(service, _ALERTS)
-    (spent,) = _rows(service, _SPENT)
+    (alerts,) = rows(service, _ALERTS)
+    (spent,) = rows(service, _SPENT)
     seen, sampled, pulled, dumped, refused = (int(value) for value in spent)
     config = service.settings.packet
     elapsed_s = _flowing_s(truths)
@@ -323,12 +274,12 @@ class _Payload:
         )
         ports, starts = np.unique(client, return_index=True)
         found = {}
-        for port, rows in zip(
+        for port, places in zip(
             ports.tolist(), np.split(np.arange(len(client)), starts[1:]), strict=True
         ):
-            sent = np.where(source[rows] == port, payload[rows], 0).astype(np.int64)
-            came = np.where(source[rows] == port, 0, payload[rows]).astype(np.int64)
-            found[port] = (ts_ns[rows], np.r_[0, sent.cumsum()], np.r_[0, came.cumsum()])
+            sent = np.where(source[places] == port, payload[places], 0).astype(np.int64)
+            came = np.where(source[places] == port, 0, payload[places]).astype(np.int64)
+            found[port] = (ts_ns[places], np.r_[0, sent.cumsum()], np.r_[0, came.cumsum()])
         return cls(found)
 
     def has_all(self, done: Done) -> bool:
@@ -341,26 +292,3 @@ class _Payload:
         return bool(
             sent[end] - sent[begin] >= REQUEST_BYTES and came[end] - came[begin] >= RESPONSE_BYTES
         )
-
-
-@contextmanager
-def _server(host: Host) -> Iterator[int]:
-    with host.entered():
-        process = subprocess.Popen(  # noqa: S603  our own module and an address that we made
-            [sys.executable, "-m", "packet.bench.incidents", "server", host.address],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            cwd=_ROOT,
-        )
-    assert process.stdin is not None
-    assert process.stdout is not None
-    try:
-        yield int(process.stdout.readline())
-    finally:
-        process.stdin.close()
-        process.stdout.close()
-        process.wait()
-
-
-def _rows(service: Service, query: str) -> list[tuple[Any, ...]]:
-    return [tuple(row) for row in service.store.client().query(query).result_rows]

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import tempfile
 import threading
-from collections.abc import Callable, Sequence
-from pathlib import Path
-from statistics import median
+from collections.abc import Sequence
 
 import numpy as np
 
 from attribution.core.segments import SEGMENTS
 from attribution.whatif.recovery import summary_of
+from collector.bench.harness import Progress, medians
 from collector.core.clock import NS_PER_S, SystemClock
 from collector.core.errors import TransientError
-from collector.core.http.address import authority
+from dashboard.demo.own_service import endpoint, own_service
 from dashboard.reference.launch import ReferencePathError
 from dashboard.service.calibration import Calibration, Judged, Known, judge
 from dashboard.service.process import Service
-from dashboard.settings.settings import load
 
 DELAYS_MS = (1.0, 5.0, 20.0, 80.0)
 ROUNDS = 20
@@ -26,7 +23,7 @@ DRAIN_S_MAX = 60.0
 _CHECK_S = 0.25
 
 
-def run_recovery(runs: int, progress: Callable[[str], None]) -> dict[str, float]:
+def run_recovery(runs: int, progress: Progress) -> dict[str, float]:
     """Inject 1, 5, 20 and 80 ms into each segment in turn, and count what attribution finds.
 
     Returns:
@@ -35,46 +32,25 @@ def run_recovery(runs: int, progress: Callable[[str], None]) -> dict[str, float]
         does, at the segment that is furthest above its usual, and `largest_ratio` is the rival:
         the segment that takes longest.
     """
-    with tempfile.TemporaryDirectory(
-        prefix="millworth-recovery-", ignore_cleanup_errors=True
-    ) as directory:
-        settings = load(
-            overrides={
-                "store": {"url": f"chdb://{directory}/store"},
-                "collector": {"grpc_port": 0, "http_port": 0},
-                "dashboard": {"port": 0},
-                "packet": {"enabled": False},
-                "attribution": {"settle_s": 2.0},
-            }
-        ).settings
-        service = Service(settings)
-        service.start()
+    settings: dict[str, dict[str, object]] = {
+        "packet": {"enabled": False},
+        "attribution": {"settle_s": 2.0},
+    }
+    with own_service(**settings) as service:
+        progress("starting the reference decision path ...")
         try:
-            progress("starting the reference decision path ...")
-            endpoint = f"http://{authority(settings.collector.host, service.ports.http)}"
-            with Calibration(endpoint, DELAYS_MS) as calibration:
-                figures = [
+            with Calibration(endpoint(service), DELAYS_MS) as calibration:
+                done = [
                     _run(service, calibration, f"run {number + 1} of {runs}", progress)
                     for number in range(runs)
                 ]
         except ReferencePathError as error:
             raise TransientError(f"the reference decision path: {error}") from error
-        finally:
-            service.stop(drain_seconds=0)
-            # The engine's directory is the working directory, and goes away with it.
-            _leave(Path(directory))
-    return {key: median(each[key] for each in figures) for key in figures[0]}
-
-
-def _leave(directory: Path) -> None:
-    import os
-
-    if Path.cwd().is_relative_to(directory.resolve()):
-        os.chdir("/")
+    return medians(done)
 
 
 def _run(
-    service: Service, calibration: Calibration, name: str, progress: Callable[[str], None]
+    service: Service, calibration: Calibration, name: str, progress: Progress
 ) -> dict[str, float]:
     clock = SystemClock()
     from_ns = clock.now_ns()

@@ -6,8 +6,7 @@ is estimated from there as the service does, beside plain regression of what was
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -19,10 +18,9 @@ from attribution.sensitivity.estimate import Status, estimate_slope, naive_slope
 from attribution.sensitivity.job import best_cells, demands_of
 from attribution.sensitivity.registered import Arm, Experiment
 from attribution.sensitivity.registry import write_experiment
+from collector.bench.harness import Progress, own_database, own_directory
 from collector.core.clock import NS_PER_MINUTE, NS_PER_MS, SystemClock
-from collector.core.config import AttributesConfig, DecisionsConfig, OutcomesConfig, StoreConfig
 from collector.store.connect import Connections
-from collector.store.schema.migrate import apply_views, migrate
 from dashboard.reference.simulated import EXPERIMENT, SimulatedDecision, simulate
 
 SEEDS = 40
@@ -65,19 +63,15 @@ class SeedResult:
 
 
 def run_reference(
-    progress: Callable[[str], None] = lambda _: None,
-    seeds: int = SEEDS,
-    decisions: int = DECISIONS,
+    runs: int, progress: Progress, seeds: int = SEEDS, decisions: int = DECISIONS
 ) -> dict[str, float]:
-    """Return the figures over seeds 1, 2, ...
+    """Return the figures over seeds 1, 2, ...; `runs` changes nothing, the seeds are the sample.
 
     Keys: `reference_seeds`; `reference_shown`, share of them whose slope was identified;
     `reference_coverage`, share of those whose interval holds the truth; `reference_error`, mean
     error over the truth; `reference_naive_coverage` and `reference_naive_error` of all seeds.
     """
-    with tempfile.TemporaryDirectory(
-        prefix="millworth-bench-", ignore_cleanup_errors=True
-    ) as scratch:
+    with own_directory() as scratch:
         found = over_seeds(f"chdb://{scratch}/store", range(1, seeds + 1), decisions, progress)
     shown = [each for each in found if each.estimate is not None]
     figures = {
@@ -98,28 +92,19 @@ def over_seeds(
     url: str,
     seeds: Sequence[int],
     decisions: int,
-    progress: Callable[[str], None],
+    progress: Progress,
     config: AttributionConfig = CONFIG,
 ) -> list[SeedResult]:
     """Return the result of each seed, in a database that is dropped; seeds lie hours apart."""
     now_ns = SystemClock().now_ns()
-    store = Connections(StoreConfig(url=url, database=_DATABASE))
-    try:
-        client = store.client()
-        migrate(client, now_ns)
-        apply_views(client, AttributesConfig(), DecisionsConfig(), OutcomesConfig(), now_ns)
+    found = []
+    with own_database(url, _DATABASE) as store:
         register(store, now_ns - len(seeds) * (MINUTES + 61) * NS_PER_MINUTE)
-        found = []
         for place, seed in enumerate(seeds, 1):
             from_ns = (now_ns // NS_PER_MINUTE - place * (MINUTES + 60)) * NS_PER_MINUTE
             found.append(_one_seed(store, seed, decisions, from_ns, config))
             progress(f"reference path in simulated time: seed {seed}, {found[-1].status}")
-        return found
-    finally:
-        store.client().command(
-            "DROP DATABASE IF EXISTS {name:Identifier}", parameters={"name": _DATABASE}
-        )
-        store.close()
+    return found
 
 
 def register(store: Connections, from_ns: int) -> None:

@@ -10,13 +10,13 @@ import socket
 import statistics
 import subprocess
 import sys
-import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
 
+from collector.bench.harness import Progress, own_directory
 from collector.bench.spans import make_requests
 from collector.core.clock import NS_PER_S, SystemClock
 from collector.core.errors import InputError
@@ -37,18 +37,16 @@ enabled = false
 """
 
 
-def run_start(runs: int, progress: Callable[[str], None]) -> dict[str, float]:
+def run_start(runs: int, progress: Progress) -> dict[str, float]:
     """Return how long a start takes from the outside, over what a kill -9 under load left.
 
     Keys: `restart_s` (median, from the command to `/readyz` 200), `restart_s_max`, and
     `restart_receives_s`, the median until OTLP/HTTP answers.
     """
     ready, receives = list[float](), list[float]()
-    with tempfile.TemporaryDirectory(
-        prefix="millworth-start-", ignore_cleanup_errors=True
-    ) as scratch:
+    with own_directory() as scratch:
         for run in range(runs + 1):
-            with _started(Path(scratch)) as (http, seconds):
+            with _started(scratch) as (http, seconds):
                 if run:  # the first one makes the directory
                     receives.append(seconds[0])
                     ready.append(seconds[1])

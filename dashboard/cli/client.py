@@ -8,30 +8,26 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
 from http import HTTPStatus
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import httpx
-from fastapi import FastAPI
 
-from attribution.jobs.attribution import AttributionJob
-from collector.core.clock import SystemClock
-from collector.core.counters import Counters
-from collector.core.errors import ConfigError, InputError, StoreInUseError, StoreUnavailableError
+from collector.core.errors import ConfigError, InputError, StoreUnavailableError
 from collector.core.http.address import authority
 from collector.core.key_files import read_secret
-from collector.privacy.guard import Protection
-from collector.store.connect import Connections
-from collector.store.schema.migrate import pending_statements
-from dashboard.api.app import create_api
-from dashboard.api.context import AppContext
-from dashboard.health.items import NoHealth
 from dashboard.health.readiness import PAGES_LOADING, RETRY_S
-from dashboard.service.audit import seal_audit
-from dashboard.settings.privacy import protection_of
-from dashboard.settings.settings import Settings
+from dashboard.settings.settings import Settings, load
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+    from collector.privacy.guard import Protection
+    from collector.store.connect import Connections
 
 # A query may take `store.query_seconds_max`; an import of a large file takes longer.
 TIMEOUT_S = 300.0
@@ -73,34 +69,10 @@ class ApiClient:
                 f"no Millworth answers at {base_url}; start it with `millworth up`, or leave --url "
                 "away to read the store directly"
             )
-        path = settings.store.embedded_path
-        if path is not None and not path.exists():
-            raise InputError(
-                f"no Millworth answers at {base_url}, and there is no store at {path}; start one "
-                "with `millworth up`, or name the service with --url"
-            )
-        store = Connections(settings.store)
-        try:
-            store.client()
-        except StoreInUseError as error:
-            raise StoreInUseError(
-                f"store {path} is held by another process that does not answer at {base_url}; "
-                "name its address with --url"
-            ) from error
-        _refuse_old_schema(settings, store)
-        if settings.wal_dir.is_dir():
-            seal_audit(store, settings)
-        protection = protection_of(settings, settings.wal_dir, store)
-        context = AppContext.of(
-            settings,
-            store,
-            NoHealth(),
-            Counters(),
-            SystemClock(),
-            protection,
-            AttributionJob(settings.attribution, settings.attributes, store),
-        )
-        api = create_api(context)
+        # The service's own side takes as long to load as all else that a command does.
+        from dashboard.cli.local import open_store
+
+        api, store, protection = open_store(settings, base_url)
         client = cls("http://local", api, store)
         client._protection = protection
         return client
@@ -116,10 +88,6 @@ class ApiClient:
     def post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
         """Send JSON and return JSON. Raises InputError with the service's own words."""
         return self._call("POST", path, {"json": body})
-
-    def import_outcomes(self, path: Path) -> dict[str, Any]:
-        """Send one file of outcomes; return the report."""
-        return self.import_file("outcomes", path, {})
 
     def import_file(self, kind: str, path: Path, query: dict[str, str]) -> dict[str, Any]:
         """Send one file, of whatever format; return the report.
@@ -195,25 +163,17 @@ class ApiClient:
             self._protection.close()
 
 
-def _refuse_old_schema(settings: Settings, store: Connections) -> None:
-    """Refuse a store that lacks a table of this program, and name the command that adds it."""
-    try:
-        pending = pending_statements(
-            store.client(),
-            settings.attributes,
-            settings.decisions,
-            settings.outcomes,
-            cluster=settings.store.cluster,
-        )
-    except BaseException:
-        store.close()
-        raise
-    if pending:
-        store.close()
-        raise InputError(
-            f"store {settings.store.place} lacks {len(pending)} statements of this program's "
-            f"schema, the first {pending[0].name}; bring it up with `millworth migrate`"
-        )
+@contextmanager
+def asking(config: Path | None, url: str | None) -> Iterator[ApiClient]:
+    """Open the way to `/api/v1` with the settings of a file, or of where the command runs."""
+    with ApiClient.open(load(config).settings, url) as api:
+        yield api
+
+
+def asked(path: str, config: Path | None, url: str | None) -> dict[str, Any]:
+    """Return the JSON of one resource. Raises InputError with the service's own words."""
+    with asking(config, url) as api:
+        return api.get(path)
 
 
 def service_url(settings: Settings) -> str:

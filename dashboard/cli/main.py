@@ -6,6 +6,9 @@ standard error that names the thing and the remedy.
 
 from __future__ import annotations
 
+import os
+import sys
+from collections.abc import Callable
 from importlib import import_module
 from importlib.metadata import version
 from typing import Annotated, Any, Final
@@ -14,9 +17,10 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command, get_group
 
-from dashboard.cli.run_command import run
+from collector.core.errors import MillworthError
 
 _RUN, _ASK, _PROVE, _OPERATE = "Run", "Ask and act", "Import and prove", "Operate"
+_STDOUT, _STDERR = 1, 2
 _VRAM: Final = "What latency is worth: groups, curves, investments, a gate."
 
 # Name, where it is defined below dashboard.cli, panel of the help, and what the help says.
@@ -125,6 +129,36 @@ def _millworth(
 def main() -> None:
     """Run the command that the arguments name; an error of ours is one line and exit 2."""
     run(lambda: app(prog_name="millworth"))
+
+
+def run(command: Callable[[], object]) -> None:
+    """Run a command; an error of ours is one line and exit 2, never a traceback.
+
+    What it writes is for its user alone, whatever the umask that it was started with: the store,
+    the log, keys and packets hold what others of this machine may not read.
+    """
+    os.umask(0o077)
+    _hold_standard_streams()
+    try:
+        command()
+    except MillworthError as error:
+        sys.stderr.write(f"millworth: {error}\n")
+        sys.exit(2)
+    except BrokenPipeError:
+        sys.exit(0)
+
+
+def _hold_standard_streams() -> None:
+    """Open what we were started without, or a file of the store would get its number.
+
+    What the engine then writes to standard error would be written into that file.
+    """
+    while (descriptor := os.open(os.devnull, os.O_RDWR)) <= _STDERR:
+        pass
+    os.close(descriptor)
+    for number, name in ((_STDOUT, "stdout"), (_STDERR, "stderr")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(number, "w", closefd=False))
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ scenario that says what is injected and when.
 
 from __future__ import annotations
 
+import secrets
 import tempfile
 import threading
 from pathlib import Path
@@ -18,9 +19,9 @@ from alerts.delivery.demo_receiver import DemoReceiver
 from collector.core.clock import NS_PER_S
 from collector.core.errors import InputError, TransientError
 from collector.core.http.address import authority
+from collector.core.sql import sql
 from collector.core.times import duration_ns
-from dashboard.demo.figures import DemoFigures
-from dashboard.demo.seal import make_keys
+from collector.provenance.keyring import public_of
 from dashboard.reference.launch import ReferencePath, ReferencePathError
 from dashboard.reference.scenario import FaultWindow, Scenario
 from dashboard.service.process import Service
@@ -39,6 +40,8 @@ FAULT_REPEATS = 48
 
 DRAIN_SECONDS_MAX = 30.0
 _CHECK_S = 0.25
+_MAC_KID = "demo-chain"
+_SIGN_KID = "demo-audit"
 
 RULE: dict[str, Any] = {
     "name": "revenue-burn-demo",
@@ -58,6 +61,53 @@ def parse_duration(text: str) -> float:
     """Return seconds for `90`, `90s`, `5m` or `1h`. Raises InputError."""
     unit = "s" if text.strip()[-1:].isdigit() else ""
     return duration_ns(f"{text.strip()}{unit}", "--for", ("s", "m", "h"), least_ns=1) / NS_PER_S
+
+
+class DemoFigures:
+    """Reads the service's own store, as any reader of its tables would."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+
+    def settled(self) -> bool:
+        """Return whether all that was acknowledged is stored, and each decision attributed."""
+        status = self._service.collector.status()
+        if status.spans_acked > status.spans_stored + status.spans_quarantined:
+            return False
+        row = self._row()
+        return bool(row["decisions"] == row["attributed"]) and self._service.alerts.status().idle
+
+    def summary(self, webhooks_delivered: int) -> dict[str, Any]:
+        """Return the figures that the demo promises; unknown is None, never zero."""
+        row = self._row()
+        alerts = self._alerts()
+        captured = self._service.packets is not None
+        at_risk = float(alerts[0][2]) if alerts else None
+        return {
+            "decisions": row["decisions"],
+            "attributed": row["attributed"],
+            "sum_exact_ratio": row["exact"] / row["attributed"] if row["attributed"] else None,
+            "spans_acked": self._service.collector.status().spans_acked,
+            "spans_stored": row["spans_stored"] + row["spans_quarantined"],
+            "provenance_ok": row["provenance_ok"],
+            "provenance_bad": row["provenance_bad"],
+            "packets_linked": row["packets_linked"] if captured else None,
+            "alerts_fired": len(alerts),
+            "webhooks_delivered": webhooks_delivered,
+            "revenue_at_risk_usd_per_h": at_risk,
+            "blamed_segment": f"{alerts[0][0]}/{alerts[0][1]}" if alerts and alerts[0][0] else None,
+        }
+
+    def _row(self) -> dict[str, int]:
+        result = self._service.store.client().query(sql("demo_figures", __file__))
+        return {
+            name: int(value or 0)
+            for name, value in zip(result.column_names, result.result_rows[0], strict=True)
+        }
+
+    def _alerts(self) -> list[Any]:
+        result = self._service.store.client().query(sql("demo_alerts", __file__))
+        return list(result.result_rows)
 
 
 class Demo:
@@ -100,7 +150,7 @@ class Demo:
 
     def _start(self) -> None:
         self._receiver.start()
-        keys_path, seal = make_keys(self._dir)
+        keys_path, seal = _make_keys(self._dir)
         settings = self._settings(keys_path)
         self._scenario = scenario(settings)
         self._out.print("starting the service ...")
@@ -236,3 +286,24 @@ def _fresh(directory: Path) -> Path:
             f"--data {directory}: cannot be made: {error.strerror}; name another"
         ) from error
     return directory.absolute()
+
+
+def _make_keys(directory: Path) -> tuple[Path, dict[str, str]]:
+    """Write a new key ring, and return its path and the keys of the producer.
+
+    The ring has the secret of the chain, as every verifier needs it, and no half that signs.
+    """
+    mac, private = secrets.token_bytes(32), secrets.token_bytes(32)
+    path = directory / "keys.toml"
+    path.touch(mode=0o600)
+    path.write_text(
+        f'[[mac]]\nkid = "{_MAC_KID}"\nsecret = "{mac.hex()}"\n\n'
+        f'[[checkpoint]]\nkid = "{_SIGN_KID}"\npublic = "{public_of(private).hex()}"\n'
+    )
+    producer = {
+        "mac_kid": _MAC_KID,
+        "mac_secret": mac.hex(),
+        "sign_kid": _SIGN_KID,
+        "sign_private": private.hex(),
+    }
+    return path, producer

@@ -9,28 +9,24 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
-import tempfile
 import threading
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any, Final
 
-import httpx
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from collector.core.clock import NS_PER_MS, NS_PER_S
 from collector.core.errors import CaptureError
-from collector.core.http.address import authority
 from dashboard.demo.drill_report import Drill, Made, Said, judge
-from dashboard.demo.spans import ExportTraceServiceRequest, Span, add_span, put, scope_of
+from dashboard.demo.own_service import add_span, own_service, put, rows, scope_of, send
 from dashboard.service.process import Service
-from dashboard.settings.settings import Settings, load
 from packet.lab.drill_ends import ids
-from packet.lab.network import Host, Impairment, SlowPath, slow_path
+from packet.lab.network import Impairment, SlowPath, slow_path
 
 SOUND: Final = Impairment(delay_ns=NS_PER_MS // 5)
-_ROOT: Final = Path(__file__).parents[2]
+_ENDS: Final = "packet.lab.drill_ends"
 _STILL_NS: Final = 45 * NS_PER_S
 _CHECK_S: Final = 0.5
 _EDGE_NS: Final = 20_000  # of the root around its call
@@ -61,13 +57,16 @@ def run_drill(fault: Impairment, decisions: int, progress: Callable[[str], None]
     Raises:
         CaptureError: no namespaces, or no recorder, can be had here; the message has the remedy.
     """
-    with (
-        slow_path(SOUND) as path,
-        tempfile.TemporaryDirectory(prefix="millworth-drill-", ignore_cleanup_errors=True) as store,
-    ):
-        service = Service(_settings(store, path.a))
-        service.start()
-        try:
+    with slow_path(SOUND) as path:
+        packet = {
+            "interface": path.a.interface,
+            "memory_mib": 64,
+            "settle_s": 1.0,
+            # A drill is short, and every packet of it is looked at.
+            "sample_ratio": 1.0,
+            "budget_ratio": 1.0,
+        }
+        with own_service(packet=packet, attribution={"settle_s": 2.0}) as service:
             with path.a.entered():
                 service.start_packets()
             if service.recorder is None:
@@ -75,29 +74,7 @@ def run_drill(fault: Impairment, decisions: int, progress: Callable[[str], None]
             made, fault_ns = _traffic(service, path, fault, decisions, progress)
             _send(service, made)
             said = _said(service, made, progress)
-        finally:
-            service.stop(drain_seconds=0)
         return judge(made, said, path.log(), fault_ns)
-
-
-def _settings(directory: str, host: Host) -> Settings:
-    return load(
-        overrides={
-            "store": {"url": f"chdb://{directory}/store"},
-            "collector": {"grpc_port": 0, "http_port": 0},
-            "dashboard": {"port": 0},
-            "packet": {
-                "interface": host.interface,
-                "memory_mib": 64,
-                "settle_s": 1.0,
-                # A drill is short, and every packet of it is looked at.
-                "sample_ratio": 1.0,
-                "budget_ratio": 1.0,
-            },
-            "attribution": {"settle_s": 2.0},
-        },
-        environment={},
-    ).settings
 
 
 def _traffic(
@@ -110,17 +87,16 @@ def _traffic(
     """Make decisions over the sound path, then with the fault; return when that began, too."""
     fault_ns = 0
     asked: list[list[Any]] = []
-    with path.b.entered():
-        server = _start("server", path.b.address)
+    server = path.b.started(_ENDS, "server", path.b.address)
     try:
         assert server.stdout is not None
-        port = server.stdout.readline().strip()
+        port = int(server.stdout.readline())
         for first, impairment in ((1, SOUND), (1 + decisions, fault)):
             path.impair(impairment)
             fault_ns = service.clock.now_ns()
             progress(f"{decisions} decisions {'with the fault' if first > 1 else 'without it'}")
-            with path.a.entered():
-                client = _start("client", path.b.address, port, str(first), str(decisions))
+            numbers = map(str, (port, first, decisions))
+            client = path.a.started(_ENDS, "client", path.b.address, *numbers)
             asked += _lines(client)
             if client.wait():
                 raise CaptureError(f"drill: the caller gave up after {len(asked)} decisions")
@@ -134,17 +110,7 @@ def _traffic(
     return [Made(*each, *served[each[0]]) for each in asked], fault_ns
 
 
-def _start(*arguments: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(  # noqa: S603  our own module and numbers that we made
-        [sys.executable, "-m", "packet.lab.drill_ends", *arguments],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        cwd=_ROOT,
-    )
-
-
-def _lines(process: subprocess.Popen[str]) -> list[list[Any]]:
+def _lines(process: subprocess.Popen[bytes]) -> list[list[Any]]:
     assert process.stdout is not None
     with process.stdout as lines:
         return [json.loads(line) for line in lines]
@@ -170,13 +136,7 @@ def _send(service: Service, made: Sequence[Made]) -> None:
             (answer, each.served_start_ns, each.served_end_ns),
         ):
             span.start_time_unix_nano, span.end_time_unix_nano = start_ns, end_ns
-    endpoint = authority(service.settings.collector.host, service.ports.http)
-    with httpx.Client(trust_env=False, timeout=60) as sender:
-        sender.post(
-            f"http://{endpoint}/v1/traces",
-            content=message.SerializeToString(),
-            headers={"content-type": "application/x-protobuf"},
-        ).raise_for_status()
+    send(service, message)
 
 
 def _said(
@@ -187,19 +147,15 @@ def _said(
     seen, moved_ns = (-1, -1), service.clock.monotonic_ns()
     while min(seen) < len(made) and service.clock.monotonic_ns() - moved_ns < _STILL_NS:
         waiting.wait(_CHECK_S)
-        attributed, proved = _rows(service, _ATTRIBUTED), _rows(service, _PROVED)
+        attributed, proved = rows(service, _ATTRIBUTED), rows(service, _PROVED)
         if (len(attributed), len(proved)) != seen:
             seen, moved_ns = (len(attributed), len(proved)), service.clock.monotonic_ns()
             progress(f"{seen[0]} of {len(made)} are attributed, {seen[1]} have evidence")
     parts = {str(name): dict(zip(_PARTS, ns, strict=True)) for name, ns in proved}
     links = defaultdict(list)
-    for trace_id, method, confidence in _rows(service, _LINKED):
+    for trace_id, method, confidence in rows(service, _LINKED):
         links[trace_id].append((method, confidence))
     return {
         str(name): Said(tuple(ns), parts.get(str(name), {}), tuple(links[name]))
         for name, ns in attributed
     }
-
-
-def _rows(service: Service, query: str) -> list[tuple[Any, ...]]:
-    return [tuple(row) for row in service.store.client().query(query).result_rows]

@@ -1,4 +1,4 @@
-"""Writes the generated pages of `docs/`: the event's schema and the metrics.
+"""Writes the generated pages of `docs/reference/` and the example of the settings.
 
-Begin with `metrics`.
+Begin with `write`, which lists them; each page is a pure function.
 """

@@ -34,7 +34,7 @@ _HEAD: Final = """# API
   and 429 for who asks and how often, 404 for what is not there, 413 for what is too large, 503 with
   `Retry-After` while the store or the pages are not ready.
 
-This page is written by `python -m dashboard.docs.api > docs/reference/api.md`.
+This page is written by `make example`.
 
 """
 _VERBS: Final = ("get", "post", "put", "patch", "delete")
@@ -126,9 +126,3 @@ def _schemas(
         prose = " ".join(schema.get("description", "").split("\n\n")[0].split())
         yield f"### {name}\n\n{prose}\n\n" if prose else f"### {name}\n\n"
         yield table(("field", "type", "means"), rows)
-
-
-if __name__ == "__main__":
-    import sys
-
-    sys.stdout.write(api_page())

@@ -29,7 +29,7 @@ the store themselves, with the settings of `millworth.toml` in the working direc
 | 1 | found something: a check failed, a row was refused, a budget was missed, a seal is wrong |
 | 2 | bad usage or configuration, in one line that names the thing and the remedy |
 
-This page is written by `python -m dashboard.docs.cli > docs/reference/cli.md`.
+This page is written by `make example`.
 
 """
 
@@ -117,9 +117,3 @@ def _default(option: TyperOption) -> str:
     value = option.default.value if isinstance(option.default, enum.Enum) else option.default
     # Port -1 stands for none, as an empty text does.
     return "" if value in (None, "", False, -1, (), []) else f"`{value}`"
-
-
-if __name__ == "__main__":
-    import sys
-
-    sys.stdout.write(cli_page())

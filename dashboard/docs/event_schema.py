@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from collector.core.event_schema import BUDGET_BYTES, CURRENT, PREVIOUS, SIGNED, EventField
+from dashboard.docs.table import table
 
 _HEAD: Final = """# Schema of decision events
 
@@ -17,7 +18,7 @@ runs that knows its version. What each field means is in [attributes.md](../use/
 A field that is no part of any version is stored with the span and is in no figure. A value that
 is not of its kind is unknown, never zero.
 
-This page is written by `python -m dashboard.docs.event_schema > docs/reference/schema.md`.
+This page is written by `make example`.
 
 """
 
@@ -29,25 +30,26 @@ def schema_page() -> str:
 
 def _versions() -> str:
     rows = [
-        f"| {version.number} | {', '.join(map(_spelled, version.spellings))} | {state} |\n"
+        (str(version.number), ", ".join(map(_spelled, version.spellings)), state)
         for version, state in ((CURRENT, "current"), (PREVIOUS, "still taken"))
     ]
-    head = "## Versions\n\n| version | `decision.schema` | |\n|---|---|---|\n"
-    return head + "".join(rows) + "\n"
+    return "## Versions\n\n" + table(("version", "`decision.schema`", ""), rows)
 
 
 def _fields() -> str:
-    head = "## Fields\n\n| field | kind | in version | sealed | |\n|---|---|---|---|---|\n"
-    return head + "".join(_row(field) for field in CURRENT.fields) + "\n"
+    head = ("field", "kind", "in version", "sealed", "")
+    return "## Fields\n\n" + table(head, map(_row, CURRENT.fields))
 
 
-def _row(field: EventField) -> str:
-    versions = [v for v in (PREVIOUS, CURRENT) if field in v.fields]
-    sealed = "yes" if field.name in SIGNED else ""
+def _row(field: EventField) -> tuple[str, ...]:
+    versions = [str(v.number) for v in (PREVIOUS, CURRENT) if field in v.fields]
     required = "required, unless a `[[decisions.match]]` rule names the span"
     return (
-        f"| `{field.name}` | {field.kind} | {', '.join(str(v.number) for v in versions)} "
-        f"| {sealed} | {required if field.required else ''} |\n"
+        f"`{field.name}`",
+        str(field.kind),
+        ", ".join(versions),
+        "yes" if field.name in SIGNED else "",
+        required if field.required else "",
     )
 
 
@@ -81,9 +83,3 @@ is in `millworth_decision_event_bytes_max`, and the Health page names the servic
 
 def _spelled(text: str) -> str:
     return f"`{text}`" if text else "absent"
-
-
-if __name__ == "__main__":
-    import sys
-
-    sys.stdout.write(schema_page())

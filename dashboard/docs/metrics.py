@@ -8,6 +8,7 @@ from typing import Final, cast
 from prometheus_client.metrics import MetricWrapperBase
 
 from collector.core.counters import Counters
+from dashboard.docs.table import table
 from dashboard.health.pipeline import Stages
 from dashboard.health.pipeline_metrics import StageMetrics
 
@@ -28,13 +29,11 @@ time up to which everything has passed it. That includes what it waits for on pu
 `/api/v1/health` (`stage.*`), and at `/readyz`, which answers 503 while data cannot be received,
 logged or stored, and says of every stage how it is, and which jobs fail.
 
-This page is written by `python -m dashboard.docs.metrics > docs/reference/metrics.md`.
+This page is written by `make example`.
 
-| metric | type | labels | meaning |
-|---|---|---|---|
 """
 
-_TAIL: Final = """
+_TAIL: Final = """\
 `millworth_quarantined_total` counts what the writer puts into `rejected`. Decisions and outcomes
 that a view finds unusable are in that table alone, and in no counter:
 `SELECT reason, count() FROM rejected FINAL GROUP BY reason`.
@@ -61,12 +60,11 @@ severity or a runbook of its own is an entry of `[[alerts.rules]]` with `kind = 
 
 def metrics_page() -> str:
     """Return the page."""
-    rows = sorted({*_own(Counters()), *_staged()})
-    lines = [
-        f"| `{name}` | {kind} | {_labels(labels)} | {meaning} |\n"
-        for name, kind, labels, meaning in rows
+    rows = [
+        (f"`{name}`", kind, ", ".join(f"`{label}`" for label in labels), meaning)
+        for name, kind, labels, meaning in sorted({*_own(Counters()), *_staged()})
     ]
-    return _HEAD + "".join(lines) + _TAIL
+    return _HEAD + table(("metric", "type", "labels", "meaning"), rows) + _TAIL
 
 
 def _own(counters: Counters) -> Iterator[tuple[str, str, tuple[str, ...], str]]:
@@ -87,13 +85,3 @@ def _staged() -> Iterator[tuple[str, str, tuple[str, ...], str]]:
 
 def _shown(name: str, kind: str) -> str:
     return f"{name}_total" if kind == "counter" else name
-
-
-def _labels(labels: tuple[str, ...]) -> str:
-    return ", ".join(f"`{label}`" for label in labels)
-
-
-if __name__ == "__main__":
-    import sys
-
-    sys.stdout.write(metrics_page())

@@ -33,7 +33,7 @@ that two stores in one directory share nothing.
 Everything listens on 127.0.0.1. Beyond it the service starts only with tokens or client
 certificates: [security](../operate/security.md).
 
-This page is written by `python -m dashboard.docs.settings > docs/reference/settings.md`.
+This page is written by `make example`.
 
 """
 
@@ -160,9 +160,3 @@ def _choices(pattern: str) -> list[str]:
     """Return the words between which a pattern lets choose; nothing of other patterns."""
     match = re.fullmatch(r"\^\(([\w|-]+)\)\$", pattern)
     return [" or ".join(f"`{word}`" for word in match[1].split("|") if word)] if match else []
-
-
-if __name__ == "__main__":
-    import sys
-
-    sys.stdout.write(settings_page())

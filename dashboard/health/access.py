@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from collector.auth.gate import Gate
 from collector.core.clock import NS_PER_S
 from collector.core.counters import Counters
-from dashboard.health.items import HealthItem
+from dashboard.health.items import HealthItem, judged
 
 _DAY_S = 86_400
 # Authorities that issue for 90 days have theirs renewed a month before; half of that is late.
@@ -19,13 +19,13 @@ def access_items(counters: Counters, gate: Gate, now_ns: int) -> Iterator[Health
     for metric in counters.certificate_expires.collect():
         for sample in metric.samples:
             days = (sample.value - now_ns / NS_PER_S) / _DAY_S
-            soon = days < _RENEW_DAYS
-            yield HealthItem(
+            detail = "renew the certificate; its file is read again when it changes"
+            yield judged(
                 f"{sample.labels['section']}.days_left",
                 round(days, 1),
                 "days",
-                "bad" if days <= 0 else "warn" if soon else "ok",
-                "renew the certificate; its file is read again when it changes" if soon else "",
+                warn=detail if days < _RENEW_DAYS else "",
+                bad=detail if days <= 0 else "",
             )
     if gate.asks:
         denied = sum(

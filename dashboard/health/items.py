@@ -24,6 +24,13 @@ class HealthItem:
     detail: str = ""
 
 
+def judged(
+    name: str, value: float | int | str | None, unit: str = "", *, warn: str = "", bad: str = ""
+) -> HealthItem:
+    """Return a figure that is well, unless a text says what is wrong and what to do."""
+    return HealthItem(name, value, unit, "bad" if bad else "warn" if warn else "ok", bad or warn)
+
+
 class HealthSource(Protocol):
     """What knows the state of the running service."""
 

@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from collector.service import SignalFlow
     from dashboard.health.running import RunningService
 
-STAGES: Final = ("received", "logged", "stored", "attributed", "alerted")
 # What a sender was told because the log could not take it; every other reason is of its own making.
 _LOG_REASONS: Final = ("log_full", "log_write_failed")
 

@@ -12,7 +12,7 @@ from collector.core.event_schema import BUDGET_BYTES
 from collector.core.log import lines_lost
 from dashboard.health.access import access_items
 from dashboard.health.clocks import clock_items
-from dashboard.health.items import KEY_RING, HealthItem, Status
+from dashboard.health.items import KEY_RING, HealthItem, Status, judged
 from dashboard.health.pipeline import Stages, signal_items, stage_items
 from dashboard.health.slo import promise_items
 
@@ -52,83 +52,56 @@ class ServiceHealth:
 
     def _collector(self) -> Iterator[HealthItem]:
         status = self._service.collector.status()
-        waiting = status.spans_acked - status.spans_stored - status.spans_quarantined
-        yield HealthItem("collector.spans_acked", status.spans_acked, "spans", "ok")
-        yield HealthItem("collector.spans_stored", status.spans_stored, "spans", "ok")
+        waiting = max(status.spans_acked - status.spans_stored - status.spans_quarantined, 0)
+        yield judged("collector.spans_acked", status.spans_acked, "spans")
+        yield judged("collector.spans_stored", status.spans_stored, "spans")
         yield HealthItem(
-            "collector.spans_waiting", max(waiting, 0), "spans", "ok", "in the write-ahead log"
+            "collector.spans_waiting", waiting, "spans", "ok", "in the write-ahead log"
         )
-        yield HealthItem(
-            "collector.spans_quarantined",
-            status.spans_quarantined,
-            "spans",
-            "warn" if status.spans_quarantined else "ok",
-            "kept with their bytes and a reason in `rejected`" if status.spans_quarantined else "",
-        )
-        yield HealthItem("collector.logs_acked", status.logs_acked, "records", "ok")
-        yield HealthItem("collector.points_acked", status.points_acked, "points", "ok")
-        refused = status.refused
-        yield HealthItem(
-            "collector.refused",
-            refused,
-            "items",
-            "warn" if refused else "ok",
-            "the senders were told why; see millworth_refused on /metrics" if refused else "",
-        )
+        kept = "kept with their bytes and a reason in `rejected`"
+        yield _zero("collector.spans_quarantined", status.spans_quarantined, "spans", kept)
+        yield judged("collector.logs_acked", status.logs_acked, "records")
+        yield judged("collector.points_acked", status.points_acked, "points")
+        told = "the senders were told why; see millworth_refused on /metrics"
+        yield _zero("collector.refused", status.refused, "items", told)
         full = status.wal_bytes > self._service.settings.collector.wal_bytes_max // 2
-        yield HealthItem(
-            "collector.wal_bytes",
-            status.wal_bytes,
-            "bytes",
-            "bad" if full else "ok",
-            "over half of collector.wal_bytes_max: the store does not keep up" if full else "",
-        )
+        behind = "over half of collector.wal_bytes_max: the store does not keep up"
+        wal_bytes = status.wal_bytes
+        yield judged("collector.wal_bytes", wal_bytes, "bytes", bad=behind if full else "")
 
     def _sizes(self) -> Iterator[HealthItem]:
         for service, found in self._service.sizes.found.items():
-            yield HealthItem(
-                f"schema.over_budget.{service}",
-                found.events,
-                "events",
-                "warn",
+            detail = (
                 f"over {BUDGET_BYTES} bytes, the largest has {found.largest:,}: shorten what this "
-                f"service says, as in trace {found.example}",
+                f"service says, as in trace {found.example}"
             )
+            yield judged(f"schema.over_budget.{service}", found.events, "events", warn=detail)
 
     def _provenance(self) -> Iterator[HealthItem]:
         job = self._service.provenance
         if job is None:
-            yield HealthItem(
-                "provenance", "off", "", "ok", "provenance.keys_path names no key ring"
-            )
+            detail = "provenance.keys_path names no key ring"
+            yield HealthItem("provenance", "off", "", "ok", detail)
             return
         if job.keys_problem:
-            yield HealthItem(
-                KEY_RING, "not read", "", "bad", f"nothing is judged: {job.keys_problem}"
-            )
+            yield judged(KEY_RING, "not read", bad=f"nothing is judged: {job.keys_problem}")
         required = self._service.settings.provenance.required
         for verdict, count in job.totals().items():
             is_well = verdict in GOOD_VERDICTS or (verdict == "unsigned" and not required)
             detail = "" if is_well else "which ones: millworth verify provenance --verdicts"
-            yield HealthItem(
-                f"provenance.{verdict}", count, "events", "ok" if is_well else "bad", detail
-            )
-
+            yield judged(f"provenance.{verdict}", count, "events", bad=detail)
         if taken := job.withdrawn():
-            yield HealthItem(
-                "sums.withdrawn",
-                taken,
-                "decisions",
-                "warn",
+            detail = (
                 "in no sum since this start, and how much they say they were worth: "
-                "millworth verify provenance --verdicts",
+                "millworth verify provenance --verdicts"
             )
+            yield judged("sums.withdrawn", taken, "decisions", warn=detail)
 
     def _audit(self) -> Iterator[HealthItem]:
         found = self._service.audit
         if found is not None and found.broken_seq is not None:
             detail = f"row {found.broken_seq}: {found.reason}; millworth verify audit"
-            yield HealthItem("audit", "broken", "", "bad", detail)
+            yield judged("audit", "broken", bad=detail)
 
     def _jobs(self) -> Iterator[HealthItem]:
         now_ns = self._service.clock.now_ns()
@@ -143,58 +116,38 @@ class ServiceHealth:
         try:
             stats = recorder.stats()
         except CaptureError as error:
-            yield HealthItem("packet.recorder", "ended", "", "bad", str(error))
+            yield judged("packet.recorder", "ended", bad=str(error))
             return
         again = f"it had ended: {recorder.lost}" if recorder.restarts else ""
-        yield HealthItem("packet.recorder", "recording", "", "warn" if again else "ok", again)
-        yield HealthItem("packet.recorder_restarts", recorder.restarts, "", "ok")
-        yield HealthItem("packet.packets_seen", stats.packets, "packets", "ok")
-        yield HealthItem("packet.memory_bytes", stats.held_bytes, "bytes", "ok")
-        yield HealthItem(
-            "packet.kernel_drops",
-            stats.kernel_drops,
-            "packets",
-            "warn" if stats.kernel_drops else "ok",
-            "lost before the recorder saw them" if stats.kernel_drops else "",
-        )
+        yield judged("packet.recorder", "recording", warn=again)
+        yield judged("packet.recorder_restarts", recorder.restarts)
+        yield judged("packet.packets_seen", stats.packets, "packets")
+        yield judged("packet.memory_bytes", stats.held_bytes, "bytes")
+        unseen = "lost before the recorder saw them"
+        yield _zero("packet.kernel_drops", stats.kernel_drops, "packets", unseen)
         if self._service.packets is not None:
             budget = self._service.packets.budget
-            yield HealthItem("packet.budget_left_bytes", budget.left_bytes, "bytes", "ok")
-            yield HealthItem(
-                "packet.refused_bytes",
-                budget.refused_bytes,
-                "bytes",
-                "warn" if budget.refused_bytes else "ok",
-                "no room in packet.budget_ratio of what was seen" if budget.refused_bytes else "",
-            )
-            yield HealthItem("packet.contexts", stats.contexts, "requests", "ok")
+            yield judged("packet.budget_left_bytes", budget.left_bytes, "bytes")
+            no_room = "no room in packet.budget_ratio of what was seen"
+            yield _zero("packet.refused_bytes", budget.refused_bytes, "bytes", no_room)
+            yield judged("packet.contexts", stats.contexts, "requests")
             if stats.unsearched:
-                yield HealthItem(
-                    "packet.unsearched",
-                    stats.unsearched,
-                    "requests",
-                    "warn",
-                    "too many at once to search for their trace context; time links them",
-                )
+                detail = "too many at once to search for their trace context; time links them"
+                yield judged("packet.unsearched", stats.unsearched, "requests", warn=detail)
             yield from clock_items(self._service.packets.clocks)
 
     def _alerts(self) -> Iterator[HealthItem]:
         status = self._service.alerts.status()
-        yield HealthItem("alerts.firing", status.firing, "alerts", "ok")
-        yield HealthItem(
-            "alerts.webhooks_waiting",
-            status.pending,
-            "deliveries",
-            "warn" if status.pending else "ok",
-            "retried by schedule" if status.pending else "",
-        )
-        yield HealthItem(
-            "alerts.webhooks_dead",
-            status.dead,
-            "deliveries",
-            "bad" if status.dead else "ok",
-            "given up after the last try; correct the receiver" if status.dead else "",
-        )
+        yield judged("alerts.firing", status.firing, "alerts")
+        retried = "retried by schedule"
+        yield _zero("alerts.webhooks_waiting", status.pending, "deliveries", retried)
+        dead = "given up after the last try; correct the receiver" if status.dead else ""
+        yield judged("alerts.webhooks_dead", status.dead, "deliveries", bad=dead)
+
+
+def _zero(name: str, count: int, unit: str, otherwise: str) -> HealthItem:
+    """Return a figure that warns where it is not zero."""
+    return judged(name, count, unit, warn=otherwise if count else "")
 
 
 def _worker_items(workers: Mapping[str, Iterable[Worker]]) -> Iterator[HealthItem]:
@@ -204,25 +157,19 @@ def _worker_items(workers: Mapping[str, Iterable[Worker]]) -> Iterator[HealthIte
             detail = f"the last time of {worker.last_error}; see worker_died in the log"
             status: Status = "bad" if worker.is_down else "warn"
             yield HealthItem(f"worker.{worker.name}", worker.deaths, "deaths", status, detail)
-    lost = lines_lost()
-    detail = "standard error did not take them: its disk was full, or its reader gone"
-    yield HealthItem("log.lost", lost, "lines", "warn" if lost else "ok", detail if lost else "")
+    untaken = "standard error did not take them: its disk was full, or its reader gone"
+    yield _zero("log.lost", lines_lost(), "lines", untaken)
 
 
 def _job_item(loop: RunningJob, now_ns: int) -> HealthItem:
     name = f"job.{loop.name}"
     if loop.worker.is_down:
-        return HealthItem(name, "died", "", "bad", f"begins again; {loop.worker.last_error}")
+        return judged(name, "died", bad=f"begins again; {loop.worker.last_error}")
     if loop.last_error:
-        return HealthItem(name, "failed", "", "bad", loop.last_error)
+        return judged(name, "failed", bad=loop.last_error)
     if loop.last_success_ns == 0:
         return HealthItem(name, None, "s ago", "ok", "its first run is not over yet")
     age_s = (now_ns - loop.last_success_ns) / NS_PER_S
     late = age_s > loop.interval_s * _LATE_INTERVALS
-    return HealthItem(
-        name,
-        round(age_s, 1),
-        "s ago",
-        "warn" if late else "ok",
-        "the last run is long ago: this machine does not keep up" if late else "",
-    )
+    detail = "the last run is long ago: this machine does not keep up" if late else ""
+    return judged(name, round(age_s, 1), "s ago", warn=detail)

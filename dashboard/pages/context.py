@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from dash import Dash, Input, Output, State, set_props
+from dash import ClientsideFunction, Dash, Input, Output, State, set_props
 
 from collector.core.clock import Clock
 from dashboard.health.items import HealthSource
@@ -17,6 +17,11 @@ from dashboard.settings.config import DashboardConfig
 
 # The one panel of the frame that says what could not be read.
 ERROR_ID = "app-error"
+
+
+def in_browser(app: Dash, name: str, outputs: object, *inputs: Input | State) -> None:
+    """Attach a function of assets/millworth.js, for what only the browser can know."""
+    app.clientside_callback(ClientsideFunction("millworth", name), outputs, *inputs)
 
 
 @dataclass(frozen=True, slots=True)

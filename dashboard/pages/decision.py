@@ -6,13 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from dash import Dash, Input, dcc, html
+from dash import Dash, Input, Output, dcc, html
 
 from attribution.core.segments import CLASSES, STAGES
-from attribution.path.missing_spans import MissingSpan
 from collector.core.clock import NS_PER_MINUTE, NS_PER_MS
 from dashboard.health.items import HealthItem
-from dashboard.pages.context import PageContext
+from dashboard.pages.context import PageContext, in_browser
 from dashboard.pages.decision_gaps import evidence_line, missing_line, revisions_line
 from dashboard.pages.overview import RECORDER
 from dashboard.pages.parts import Component, chart, facts_list, legend, page, panel, table
@@ -27,15 +26,16 @@ from dashboard.pages.waterfall import (
     tree_order,
     waterfall,
 )
+from dashboard.read.decision_detail import Decision, read_decision
 from dashboard.read.link_wording import burst_line, is_one_of_a_set, linked_by
-from dashboard.read.missing_spans import read_missing
-from dashboard.read.packet_rows import Burst, Packet, SpanEvidence, SpanFlow, by_exchange
-from dashboard.read.rows import Attribution, DecisionFacts, Outcome, PathSpan, Revision, TraceSpan
+from dashboard.read.packet_rows import Packet, by_exchange
+from dashboard.read.rows import Attribution, Outcome, PathSpan, TraceSpan
 from dashboard.read.scope import parse_scope
 from dashboard.units import UNKNOWN, count, ms, usd, utc_full
 
 PATH = "/decision?id"
 TITLE = "Decision"
+IN_MENU = False  # it is reached from the list
 OUTPUTS = (
     "decision-title.children",
     "decision-facts.children",
@@ -66,17 +66,9 @@ _MARGIN_NS = 5 * NS_PER_MS
 class DecisionRead:
     """Everything that one reading of the page found about a decision that exists."""
 
-    facts: DecisionFacts
-    attribution: Attribution | None
-    spans: list[PathSpan]
+    detail: Decision
     sent: list[TraceSpan]
-    outcomes: list[Outcome]
-    flows: list[SpanFlow]
     packets: list[Packet]
-    missing: list[MissingSpan]
-    revisions: list[Revision]
-    bursts: list[Burst]
-    evidence: list[SpanEvidence]
     is_settled: bool  # nothing more is waited for
     recorder: HealthItem | None
 
@@ -124,6 +116,12 @@ def register(app: Dash, context: PageContext) -> None:
 
     inputs = [Input("url", "search"), Input(TICK, "n_intervals")]
     context.reading(app, OUTPUTS, inputs, refresh, tick=TICK)
+    in_browser(
+        app,
+        "sameTime",
+        Output("decision-packets-box", "data-range"),
+        Input("decision-waterfall", "relayoutData"),
+    )
 
 
 def read(context: PageContext, decision_id: str) -> DecisionRead | None:
@@ -132,39 +130,30 @@ def read(context: PageContext, decision_id: str) -> DecisionRead | None:
     facts = reader.decision(decision_id)
     if facts is None:
         return None
-    flows = reader.span_flows(decision_id)
+    sent, now_ns = reader.trace_spans(facts.trace_id), context.clock.now_ns()
+    detail = read_decision(reader, facts, sent, now_ns)
     packets = reader.packets(
-        [flow.flow_hash for flow in flows],
+        [flow.flow_hash for flow in detail.flows],
         facts.ingress_ns - _MARGIN_NS,
         facts.end_ns + _MARGIN_NS,
     )
     health = context.health.health()
-    attribution, spans = reader.attribution(facts), reader.path_spans(facts)
-    sent, now_ns = reader.trace_spans(facts.trace_id), context.clock.now_ns()
-    evidence = reader.path_evidence(facts)
     is_young = now_ns - facts.end_ns < _YOUNG_NS
     return DecisionRead(
-        facts=facts,
-        attribution=attribution,
-        is_settled=not is_young or (attribution is not None and bool(evidence)),
-        spans=spans,
+        detail=detail,
         sent=sent,
-        evidence=evidence,
-        missing=read_missing(reader, facts, attribution, spans, sent, now_ns),
-        revisions=reader.revisions(facts, attribution),
-        bursts=reader.bursts(facts.ingress_ns, facts.end_ns),
-        outcomes=reader.outcomes(facts),
-        flows=flows,
         packets=packets,
+        is_settled=not is_young or (detail.attribution is not None and bool(detail.evidence)),
         recorder=next((item for item in health if item.name == RECORDER), None),
     )
 
 
 def show(found: DecisionRead) -> dict[str, object]:
     """Return what was read: a value for each of OUTPUTS."""
-    facts, spans = found.facts, found.spans
-    lane = packet_lane(facts, spans, found.flows, found.packets, why_no_packets(found.recorder))
-    budget, check = _budget(found.attribution)
+    detail = found.detail
+    facts, spans = detail.facts, detail.spans
+    lane = packet_lane(facts, spans, detail.flows, found.packets, why_no_packets(found.recorder))
+    budget, check = _budget(detail.attribution)
     return {
         "decision-title.children": f"Decision {facts.decision_id}",
         "decision-facts.children": facts_list(_facts(found)),
@@ -175,10 +164,10 @@ def show(found: DecisionRead) -> dict[str, object]:
         "decision-packets.figure": lane,
         "decision-packets-box.aria-label": f"{len(found.packets)} packets on the time axis above.",
         "decision-packets-box.style": {
-            "height": f"{max(190, len(by_exchange(found.flows)) * LANE_PX + LANE_HEAD_PX)}px"
+            "height": f"{max(190, len(by_exchange(detail.flows)) * LANE_PX + LANE_HEAD_PX)}px"
         },
         "decision-packets-table.children": _exchange_table(found),
-        "decision-packets-note.children": _packet_note(found),
+        "decision-packets-note.children": _packet_note(detail),
         "decision-budget.children": budget,
         "decision-budget-note.children": check,
         "decision-spans.children": _span_table(found),
@@ -217,7 +206,8 @@ def why_no_packets(recorder: HealthItem | None) -> tuple[str, str]:
 
 
 def _facts(found: DecisionRead) -> list[tuple[str, object]]:
-    facts, split = found.facts, found.attribution
+    detail = found.detail
+    facts, split = detail.facts, detail.attribution
     total_ns = split.total_ns if split else facts.end_ns - facts.ingress_ns
     value = UNKNOWN if facts.value_usd is None else f"{usd(facts.value_usd)} expected"
     named = [(name, value) for name, value in facts.dimensions.items() if name != "region"]
@@ -226,23 +216,27 @@ def _facts(found: DecisionRead) -> list[tuple[str, object]]:
         ("action", facts.action),
         ("region", facts.region or UNKNOWN),
         ("value", value),
-        ("outcome", _outcome(found.outcomes)),
+        ("outcome", _outcome(detail.outcomes)),
         ("ingress", utc_full(facts.ingress_ns)),
         ("result", "error" if facts.is_error else "ok"),
         ("revision", split.revision if split else "not attributed yet"),
         ("flags", ", ".join(split.flags) or "none" if split else UNKNOWN),
         (
             "by the packets",
-            evidence_line(found.evidence, is_linked=bool(found.flows), is_settled=found.is_settled),
+            evidence_line(
+                detail.evidence,
+                is_linked=bool(detail.flows),
+                is_settled=found.is_settled,
+            ),
         ),
-        ("missing spans", missing_line(found.missing)),
+        ("missing spans", missing_line(detail.missing)),
         ("trace", html.A(facts.trace_id, href=f"/api/v1/traces/{facts.trace_id}")),
     ]
     listed += [(name.replace("_", " "), value) for name, value in named if value]
     if facts.replaced:
         listed.append(("replaced as personal", facts.replaced.replace(",", ", ")))
-    if found.revisions:
-        listed.append(("what changed", revisions_line(found.revisions, found.spans)))
+    if detail.revisions:
+        listed.append(("what changed", revisions_line(detail.revisions, detail.spans)))
     if facts.injected_delay_ns:
         listed.append(("injected delay", ms(facts.injected_delay_ns, 3)))
     return listed
@@ -276,29 +270,30 @@ def _path_summary(spans: Sequence[PathSpan]) -> str:
     )
 
 
-def _packet_note(found: DecisionRead) -> str:
-    exchanges = [own[0] for own in by_exchange(found.flows)]
+def _packet_note(detail: Decision) -> str:
+    exchanges = [own[0] for own in by_exchange(detail.flows)]
     linked = linked_by([(each.method, each.confidence) for each in exchanges])
-    told = (linked if found.flows else "", burst_line(found.bursts))
+    told = (linked if detail.flows else "", burst_line(detail.bursts))
     return "; ".join(part for part in told if part)
 
 
 def _exchange_table(found: DecisionRead) -> Component:
-    if not found.flows:
+    detail = found.detail
+    if not detail.flows:
         return " ".join(why_no_packets(found.recorder)).replace("<br>", " ")
     rows = [
         (
-            sharers(own, found.spans),
+            sharers(own, detail.spans),
             f"{flow.client_address}:{flow.client_port} → {flow.server_address}:{flow.server_port}",
-            ms(flow.from_ns - found.facts.ingress_ns, 3),
-            ms(flow.to_ns - found.facts.ingress_ns, 3),
+            ms(flow.from_ns - detail.facts.ingress_ns, 3),
+            ms(flow.to_ns - detail.facts.ingress_ns, 3),
             UNKNOWN if flow.wire_ns is None else ms(flow.wire_ns, 3),
             count(flow.packets),
             count(flow.retransmissions),
             flow.method,
             f"{flow.confidence:.2f}" + (", a set" if is_one_of_a_set(flow.confidence) else ""),
         )
-        for own in by_exchange(found.flows)
+        for own in by_exchange(detail.flows)
         for flow in own[:1]
     ]
     headings = (
@@ -331,8 +326,9 @@ def _budget(split: Attribution | None) -> tuple[Component, str]:
 
 
 def _span_table(found: DecisionRead) -> Component:
+    spans = found.detail.spans
     sent = {span.span_id: span for span in found.sent}
-    if not found.spans:
+    if not spans:
         return "No span of this decision is assembled yet."
     rows = [
         (
@@ -340,12 +336,12 @@ def _span_table(found: DecisionRead) -> Component:
             span.service_name,
             span.span_kind,
             f"{span.stage}/{span.latency_class}",
-            ms(span.shown_ns - found.facts.ingress_ns, 3),
+            ms(span.shown_ns - found.detail.facts.ingress_ns, 3),
             ms(span.duration_ns, 3),
             ms(span.self_ns, 3) if span.self_ns else "off",
             _attributes(sent.get(span.span_id)),
         )
-        for depth, span in tree_order(found.spans)
+        for depth, span in tree_order(spans)
     ]
     headings = ("Span", "Service", "Kind", "Segment", "Start", "Duration", "On path", "Carried")
     return table(headings, rows, numeric=(4, 5, 6))

@@ -5,16 +5,17 @@ from __future__ import annotations
 from urllib.parse import urlencode
 
 import dash_mantine_components as dmc
-from dash import Dash, Input, dcc, html
+from dash import Dash, Input, Output, State, dcc, html
 
 from attribution.core.segments import SEGMENTS
 from collector.core.clock import NS_PER_DAY, NS_PER_MS
-from dashboard.pages.context import PageContext
+from dashboard.pages.context import PageContext, in_browser
 from dashboard.pages.parts import (
     Component,
     grid,
     page,
     panel,
+    register_scope,
     scope_outputs,
     scope_tools,
     scope_view,
@@ -26,6 +27,7 @@ from dashboard.units import count, ms, utc_iso
 PATH = "/decision"
 NAME = "decisions"
 TITLE = "Decisions"
+IN_MENU = True
 TICK = "decisions-tick"
 ROWS_MAX = 200
 SCOPES_WINDOW_NS = NS_PER_DAY
@@ -103,6 +105,15 @@ def register(app: Dash, context: PageContext) -> None:
 
     inputs = [Input("url", "search"), Input(TICK, "n_intervals")]
     context.reading(app, OUTPUTS, inputs, refresh, tick=TICK)
+    register_scope(app, NAME, TICK)
+    in_browser(
+        app,
+        "search",
+        Output("decisions-go", "data"),
+        Input("decisions-search", "n_submit"),
+        Input("decisions-order", "value"),
+        State("decisions-search", "value"),
+    )
 
 
 def read(context: PageContext, scope: Scope) -> dict[str, object]:

@@ -15,6 +15,7 @@ from dashboard.units import UNKNOWN, count, size, span_of_time, utc_clock, utc_i
 
 PATH = "/health"
 TITLE = "Health"
+IN_MENU = True
 TICK = "health-tick"
 REJECTED_WINDOW_NS = NS_PER_DAY
 

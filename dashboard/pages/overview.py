@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from dash import Dash, Input, dcc, html
+from dash import Dash, Input, Output, State, dcc, html
 
 from attribution.core.segments import CLASSES, SEGMENTS
 from collector.core.clock import NS_PER_DAY, NS_PER_MINUTE, NS_PER_S
@@ -19,7 +19,7 @@ from dashboard.pages.cards import (
     velocity_card,
     within_card,
 )
-from dashboard.pages.context import PageContext
+from dashboard.pages.context import PageContext, in_browser
 from dashboard.pages.figures import decision_path, heatmap, quantile_ns, worst_segment
 from dashboard.pages.parts import (
     Component,
@@ -29,6 +29,7 @@ from dashboard.pages.parts import (
     legend,
     page,
     panel,
+    register_scope,
     scope_outputs,
     scope_tools,
     scope_view,
@@ -42,6 +43,7 @@ from dashboard.units import UNKNOWN, count, ms, signed_ms, utc_clock
 PATH = "/"
 NAME = "overview"
 TITLE = "Overview"
+IN_MENU = True
 TICK = "overview-tick"
 
 # Decisions of this long before the window's end give the reference of each segment.
@@ -128,6 +130,14 @@ def register(app: Dash, context: PageContext) -> None:
 
     inputs = [Input("url", "search"), Input(TICK, "n_intervals")]
     context.reading(app, OUTPUTS, inputs, refresh, tick=TICK)
+    register_scope(app, NAME, TICK)
+    in_browser(
+        app,
+        "openCell",
+        Output("overview-heatmap-go", "data"),
+        Input("overview-heatmap", "clickData"),
+        State("overview-heatmap", "figure"),
+    )
 
 
 OUTPUTS = (

@@ -7,8 +7,9 @@ from typing import Any
 
 import dash_ag_grid as dag
 import dash_mantine_components as dmc
-from dash import dcc, html
+from dash import Dash, Input, Output, State, dcc, html
 
+from dashboard.pages.context import in_browser
 from dashboard.pages.theme import message
 from dashboard.read.scope import WINDOWS, Scope
 from dashboard.units import utc_clock, utc_iso
@@ -202,6 +203,21 @@ def scope_tools(name: str, scope: Scope) -> list[Component]:
             className="tools",
         )
     ]
+
+
+def register_scope(app: Dash, name: str, tick: str) -> None:
+    """Attach the pickers of a page to its URL, and its dcc.Interval to the switch."""
+    parts = {"window": "value", "action": "value", "region": "value", "live": "checked"}
+    controls = [(f"{name}-{part}", prop) for part, prop in parts.items()]
+    in_browser(
+        app,
+        "scope",
+        [Output(*control) for control in controls],
+        Input("url", "search"),
+        *(Input(*control) for control in controls),
+        State(f"{name}-asof-iso", "data"),
+    )
+    in_browser(app, "pace", Output(tick, "max_intervals"), Input(f"{name}-live", "checked"))
 
 
 def scope_outputs(name: str) -> tuple[str, ...]:

@@ -51,6 +51,7 @@ ALERTS_MAX = 50
 OPEN_STATES = ("pending", "firing", "cooling", "unknown")
 PACKETS_MAX = 5_000
 BURSTS_MAX = 20
+FOUND_MAX = 20  # decisions of one search
 HABIT_CALLS_MAX = 5_000
 
 
@@ -144,9 +145,9 @@ class Reader:
         }
         return [ListedDecision(**row) for row in self._rows("decision_list", parameters)]
 
-    def decision_ids(self, wanted: str, rows_max: int = 20) -> list[str]:
+    def decision_ids(self, wanted: str) -> list[str]:
         """Return the decisions meant by a decision id, a trace id or an outcome key."""
-        rows = self._rows("decision_ids", {"id": wanted, "rows_max": rows_max})
+        rows = self._rows("decision_ids", {"id": wanted, "rows_max": FOUND_MAX})
         return [str(row["decision_id"]) for row in rows]
 
     def decision(self, decision_id: str) -> DecisionFacts | None:

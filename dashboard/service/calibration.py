@@ -44,7 +44,7 @@ class Known:
     delays_ns: list[tuple[int, int]]  # Unix ns
 
 
-def scenario(delays_ms: Sequence[float], seed: int) -> Scenario:
+def scenario(delays_ms: Sequence[float]) -> Scenario:
     """Return one region for each segment and delay, and one that takes what is usual."""
     faults = tuple(
         FaultWindow(-_FOREVER_S, _FOREVER_S, _region(segment, added_ms), segment, added_ms)
@@ -56,7 +56,7 @@ def scenario(delays_ms: Sequence[float], seed: int) -> Scenario:
         for segment, usual_ms in BASE_MS.items()
     )
     return Scenario(
-        seed=seed,
+        seed=1,
         rate_per_s=1.0,  # the traffic is never started: decisions are asked for one by one
         regions=(*(fault.region for fault in faults), REFERENCE_REGION),
         base_ms={},
@@ -69,8 +69,8 @@ def scenario(delays_ms: Sequence[float], seed: int) -> Scenario:
 class Calibration:
     """A reference path that suffers known delays; a context manager that takes it down."""
 
-    def __init__(self, otlp_endpoint: str, delays_ms: Sequence[float], seed: int = 1) -> None:
-        self._scenario = scenario(delays_ms, seed)
+    def __init__(self, otlp_endpoint: str, delays_ms: Sequence[float]) -> None:
+        self._scenario = scenario(delays_ms)
         self._endpoint = otlp_endpoint
         self._path = ReferencePath()
         self._number = 0

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import dash_mantine_components as dmc
-from dash import ClientsideFunction, Dash, Input, Output, State, dcc, html, set_props
+from dash import Dash, Input, Output, State, dcc, html, set_props
 from dash.backends._fastapi import reset_current_request, set_current_request
 from fastapi import FastAPI
 from starlette.exceptions import HTTPException
@@ -18,7 +18,7 @@ from collector.core.log import get_logger
 from dashboard.api.app import create_api, reference_of
 from dashboard.api.context import AppContext
 from dashboard.pages import decision, decisions, health, overview
-from dashboard.pages.context import ERROR_ID, PageContext
+from dashboard.pages.context import ERROR_ID, PageContext, in_browser
 from dashboard.read.workers import Workers
 from dashboard.web.abandoned import AbandonedRequests
 from dashboard.web.dash_requests import DashRequests
@@ -26,9 +26,8 @@ from dashboard.web.episode_links import EpisodeLinks
 from dashboard.web.security import RequestGuard, SecurityHeaders, content_security_policy
 
 ASSETS_DIR = Path(__file__).parent / "assets"
-# In the order of the menu; a page of the menu has a path, one that is reached from another has not.
+# In the order of the menu. A page declares PATH, TITLE and IN_MENU, and registers its callbacks.
 PAGES = (overview, decisions, decision, health)
-MENU = (overview, decisions, health)
 
 _INDEX = """<!DOCTYPE html>
 <html lang="en">
@@ -127,11 +126,12 @@ def _shell() -> Any:  # noqa: ANN401  a Dash component
         ],
         className="header",
     )
-    menu = [dmc.NavLink(label=m.TITLE, href=m.PATH, active="exact") for m in MENU]
+    menu = [dmc.NavLink(label=m.TITLE, href=m.PATH, active="exact") for m in PAGES if m.IN_MENU]
     return dmc.MantineProvider(
         [
             dcc.Location(id="url", refresh="callback-nav"),
             dcc.Store(id="route"),
+            dcc.Store(id="titles", data={page.PATH: page.TITLE for page in PAGES}),
             dmc.AppShell(
                 [
                     dmc.AppShellHeader(header),
@@ -171,56 +171,23 @@ def _register_frame(app: Dash, context: PageContext) -> None:
         prevent_initial_call=True,
     )(open_page)
 
-    def in_browser(name: str, outputs: object, *inputs: object) -> None:
-        app.clientside_callback(ClientsideFunction("millworth", name), outputs, *inputs)
-
     in_browser(
+        app,
         "route",
         Output("route", "data"),
         Input("url", "pathname"),
         Input("url", "search"),
         State("route", "data"),
+        State("titles", "data"),
     )
-    in_browser("theme", Output("mantine", "forceColorScheme"), Input("theme", "value"))
+    in_browser(app, "theme", Output("mantine", "forceColorScheme"), Input("theme", "value"))
     in_browser(
+        app,
         "menu",
         [Output("frame", "navbar"), Output("menu-burger", "opened")],
         Input("menu-burger", "opened"),
         Input("route", "data"),
         State("frame", "navbar"),
-    )
-    for name, tick in ((overview.NAME, overview.TICK), (decisions.NAME, decisions.TICK)):
-        controls = [
-            (f"{name}-{part}", prop)
-            for part, prop in (
-                ("window", "value"), ("action", "value"), ("region", "value"), ("live", "checked")
-            )
-        ]  # fmt: skip
-        in_browser(
-            "scope",
-            [Output(*control) for control in controls],
-            Input("url", "search"),
-            *(Input(*control) for control in controls),
-            State(f"{name}-asof-iso", "data"),
-        )
-        in_browser("pace", Output(tick, "max_intervals"), Input(f"{name}-live", "checked"))
-    in_browser(
-        "openCell",
-        Output("overview-heatmap-go", "data"),
-        Input("overview-heatmap", "clickData"),
-        State("overview-heatmap", "figure"),
-    )
-    in_browser(
-        "search",
-        Output("decisions-go", "data"),
-        Input("decisions-search", "n_submit"),
-        Input("decisions-order", "value"),
-        State("decisions-search", "value"),
-    )
-    in_browser(
-        "sameTime",
-        Output("decision-packets-box", "data-range"),
-        Input("decision-waterfall", "relayoutData"),
     )
 
 

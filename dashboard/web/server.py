@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import errno
-import socket
-
 from collector.auth.gate import Gate, open_listener
 from collector.auth.tls import Certificates
 from collector.core.clock import Clock, SystemClock
 from collector.core.counters import Counters
-from collector.core.errors import AddressInUseError, InputError
-from collector.core.http.address import authority
+from collector.core.http.address import listen
 from collector.core.http.server import BoundedServer, Bounds
 from collector.core.worker import Worker
 from dashboard.health.readiness import Asgi
@@ -46,9 +42,8 @@ class DashboardServer:
         """Listen, and return once requests are answered.
 
         Raises:
-            AddressInUseError: another program has the port.
+            AddressInUseError: the address cannot be listened on.
             ConfigError: strangers would be let in, or a certificate is not good.
-            InputError: the address cannot be listened on.
         """
         config = self._config
         open_listener(
@@ -58,7 +53,7 @@ class DashboardServer:
         if config.tls.is_on:
             certificates = Certificates(config.tls, "dashboard.tls", self._clock, self._counters)
             tls = certificates.http_context()
-        listener = self._listen()
+        listener = listen(config.host, config.port, "dashboard.port")
         self._port = listener.getsockname()[1]
         self._server = BoundedServer(
             AccessGuard(self._app, self._gate),
@@ -96,25 +91,3 @@ class DashboardServer:
         """Return the monotonic instant at which its loop last showed that it turns."""
         assert self._server is not None, "asked for after start"
         return self._server.ticked_ns()
-
-    def _listen(self) -> socket.socket:
-        host, port = self._config.host, self._config.port
-        address = authority(host, port)
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        listener = socket.socket(family, socket.SOCK_STREAM)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            listener.bind((host, port))
-            listener.listen(128)
-        except OSError as error:
-            listener.close()
-            if error.errno == errno.EADDRINUSE:
-                raise AddressInUseError(
-                    f"dashboard: {address} is in use by another program; stop that one, or set "
-                    "dashboard.port (MILLWORTH__DASHBOARD__PORT)"
-                ) from error
-            raise InputError(
-                f"dashboard: cannot listen on {address}: {error.strerror}; set dashboard.host "
-                "and dashboard.port"
-            ) from error
-        return listener

@@ -11,26 +11,24 @@ from __future__ import annotations
 
 import json
 import random
-import subprocess
-import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
+from collector.bench.harness import Progress
 from collector.core.clock import NS_PER_S, SystemClock
 from packet.bench.ends import REQUEST_BYTES
 from packet.capture.recorder import RecorderProcess
 from packet.config import PacketConfig
 from packet.decode.decode import decode
 from packet.decode.sampler import Selection
-from packet.lab.network import Cable, Host, cable
+from packet.lab.network import Cable, cable
 
 _REQUESTS_PER_S = 10_000  # and an answer each: 20 k packets a second
 _SECONDS = 2.0
 _CLOCK = SystemClock()
-_ROOT = Path(__file__).parents[2]
+_ENDS = "packet.bench.ends"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +43,7 @@ class _Round:
     unfound: int = 0  # requests whose context was not found, where it was searched
 
 
-def run_capture(
-    runs: int, progress: Callable[[str], None], seconds: float = _SECONDS
-) -> dict[str, float]:
+def run_capture(runs: int, progress: Progress, seconds: float = _SECONDS) -> dict[str, float]:
     """Return medians over the runs of four rounds; what was lost or not found is the sum of all."""
     shuffled = random.Random(20261125)  # noqa: S311  an order, not a secret
     modes: dict[str, PacketConfig | None] = {
@@ -57,7 +53,7 @@ def run_capture(
         "everything": PacketConfig(memory_mib=64, link_mbit=10_000),
     }
     runs_done: list[dict[str, _Round]] = []
-    with cable() as wire, _server(wire.b) as port:
+    with cable() as wire, wire.b.serving(_ENDS) as port:
         _ask(wire, port, seconds)
         for number in range(runs):
             names = list(modes)
@@ -131,38 +127,14 @@ def _measured(
     )
 
 
-@contextmanager
-def _server(host: Host) -> Iterator[int]:
-    with host.entered():
-        process = subprocess.Popen(  # noqa: S603  our own module and an address that we made
-            [sys.executable, "-m", "packet.bench.ends", "server", host.address],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            cwd=_ROOT,
-        )
-    assert process.stdin is not None
-    assert process.stdout is not None
-    try:
-        yield int(process.stdout.readline())
-    finally:
-        process.stdin.close()
-        process.stdout.close()
-        process.wait()
-
-
 def _ask(wire: Cable, port: int, seconds: float) -> tuple[list[int], float]:
     """Return the time of each request, and of all of them in seconds."""
     begin_ns = _CLOCK.monotonic_ns()
-    requests = round(_REQUESTS_PER_S * seconds)
-    with wire.a.entered():
-        result = subprocess.run(  # noqa: S603  our own module and numbers that we made
-            [sys.executable, "-m", "packet.bench.ends", "client", wire.b.address, str(port),
-             str(_REQUESTS_PER_S), str(requests)],
-            capture_output=True,
-            cwd=_ROOT,
-            check=True,
-        )  # fmt: skip
-    return json.loads(result.stdout), (_CLOCK.monotonic_ns() - begin_ns) / NS_PER_S
+    numbers = map(str, (port, _REQUESTS_PER_S, round(_REQUESTS_PER_S * seconds)))
+    with wire.a.started(_ENDS, "client", wire.b.address, *numbers) as client:
+        assert client.stdout is not None
+        took: list[int] = json.loads(client.stdout.read())
+    return took, (_CLOCK.monotonic_ns() - begin_ns) / NS_PER_S
 
 
 def _cpu_ns(pid: int) -> int:

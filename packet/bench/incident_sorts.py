@@ -7,22 +7,17 @@ packet of every call is among those that were kept.
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 import pyarrow as pa
 
+from collector.bench.harness import Progress, own_database, own_directory
 from collector.core.clock import NS_PER_HOUR, NS_PER_MINUTE, NS_PER_S, SystemClock
-from collector.core.config import (
-    AttributesConfig,
-    DecisionsConfig,
-    OutcomesConfig,
-    StoreConfig,
-)
+from collector.core.config import AttributesConfig
+from collector.core.intervals import wilson
 from collector.store.connect import Connections
-from collector.store.schema.migrate import apply_views, migrate
 from packet.bench.worlds import (
     SERVER_PORT,
     SORTS,
@@ -42,7 +37,6 @@ _RUN_NS: Final = 5 * NS_PER_S  # between two runs of the job
 _STORED_NS: Final = NS_PER_S  # spans are stored so long after they ended
 # Ten seconds after the end of what was asked for, and some runs; a dead recorder takes a few more.
 _JUDGED_NS: Final = 24 * NS_PER_S
-_Z: Final = 1.96  # of 95%
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,16 +50,19 @@ class Outcome:
     whole: int  # requests, as kept
 
 
-def run_sorts(progress: Callable[[str], None], each: int = EACH) -> dict[str, float]:
-    """Return by sort the mean of what was printed, the share that is whole, and what is worst."""
+def run_sorts(runs: int, progress: Progress, each: int = EACH) -> dict[str, float]:
+    """Return by sort the mean of what was printed, the share that is whole, and what is worst.
+
+    `runs` changes nothing: the incidents are the sample.
+    """
     figures: dict[str, float] = {}
     outside, worst, overstated = 0, 0.0, 0
-    with tempfile.TemporaryDirectory(prefix="millworth-bench-") as scratch:
+    with own_directory() as scratch:
         for name, sort in SORTS.items():
             found = list(outcomes(f"chdb://{scratch}/store", name, sort, each))
             printed = sum(one.printed for one in found) / each
             share = sum(one.is_whole for one in found) / each
-            low, high = interval(share, each)
+            low, high = wilson(share * each, each)
             outside += not low <= printed <= high
             worst = max(worst, printed - share)
             overstated = max(overstated, *(one.rebuilt - one.whole for one in found))
@@ -83,22 +80,11 @@ def run_sorts(progress: Callable[[str], None], each: int = EACH) -> dict[str, fl
     return figures
 
 
-def interval(share: float, count: int) -> tuple[float, float]:
-    """Return Wilson's interval of a share, 95%."""
-    middle = (share + _Z**2 / (2 * count)) / (1 + _Z**2 / count)
-    half = _Z / (1 + _Z**2 / count) * (share * (1 - share) / count + (_Z / (2 * count)) ** 2) ** 0.5
-    return middle - half, middle + half
-
-
 def outcomes(url: str, name: str, sort: Sort, each: int) -> Iterator[Outcome]:
     """Yield what becomes of incidents of one sort, through a store of their own."""
-    store = Connections(StoreConfig(url=url, database=f"bench_{name}"))
-    client, now_ns = store.client(), SystemClock().now_ns()
-    try:
-        migrate(client, now_ns)
-        apply_views(client, AttributesConfig(), DecisionsConfig(), OutcomesConfig(), now_ns)
+    with own_database(url, f"bench_{name}") as store:
         # What the store keeps expires by the machine's own clock.
-        begin_ns = now_ns - (each + 1) * _APART_NS
+        begin_ns = SystemClock().now_ns() - (each + 1) * _APART_NS
         recorder = SimulatedRecorder(sort, begin_ns - NS_PER_HOUR)
         config = PacketConfig(
             sample_ratio=0.0,
@@ -112,10 +98,6 @@ def outcomes(url: str, name: str, sort: Sort, each: int) -> Iterator[Outcome]:
         for number in range(each):
             happened = incident(sort, SEED + number, begin_ns + number * _APART_NS)
             yield _outcome(store, job, recorder, sort, happened, f"{name}-{number}")
-    finally:
-        database = {"name": f"bench_{name}"}
-        client.command("DROP DATABASE IF EXISTS {name:Identifier}", parameters=database)
-        store.close()
 
 
 def _outcome(

@@ -11,15 +11,13 @@ from __future__ import annotations
 
 import os
 import resource
-import statistics
 import subprocess
 import time
-from collections import defaultdict
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Final
 
+from collector.bench.harness import Progress, medians, own_directory
 from collector.core.errors import InputError
 from packet.bench.traffic import http_capture
 from packet.decode.decode import dissect_all
@@ -32,18 +30,13 @@ _PACKETS: Final = 200_000
 _SCAPY_PACKETS: Final = 4_000
 _DPKT_PACKETS: Final = 20_000
 _FIELDS: Final = ("frame.number", "tcp.analysis.ack_rtt", *(f"tcp.analysis.{n}" for n in NAMES))
-
-
 # What a user asks of both: a line a packet, and the connections.
 _LISTS: Final = ("-T", "fields", *(part for name in _FIELDS for part in ("-e", name)))
 _COMMANDS: Final = {"lines": (("--packets",), _LISTS), "table": ((), ("-q", "-z", "conv,tcp"))}
 
 
 def run_packets(
-    runs: int,
-    progress: Callable[[str], None],
-    capture: Sequence[str],
-    packets: int = _PACKETS,
+    runs: int, progress: Progress, capture: Sequence[str], packets: int = _PACKETS
 ) -> dict[str, float]:
     """Return medians over `runs` rounds.
 
@@ -64,9 +57,9 @@ def run_packets(
         InputError: tshark or dpkt is not installed.
     """
     dissect_with_dpkt = _dpkt()
-    rates: dict[str, list[float]] = defaultdict(list)
-    with TemporaryDirectory() as folder:
-        path = Path(folder) / "mix.pcap"
+    done = []
+    with own_directory() as folder:
+        path = folder / "mix.pcap"
         path.write_bytes(http_capture(packets, tunnelled=True))
         frames = parse_pcap(path.read_bytes())
         few, more = frames.between(0, _SCAPY_PACKETS), frames.between(0, _DPKT_PACKETS)
@@ -74,31 +67,23 @@ def run_packets(
         dissect_all(few.between(0, 10))
         dissect_with_dpkt(more.between(0, 10))
         for number in range(runs):
-            rates["ours"].append(count / _seconds(lambda: _analyse(path)))
-            rates["scapy"].append(len(few) / _seconds(lambda: dissect_all(few)))
-            rates["dpkt"].append(len(more) / _seconds(lambda: dissect_with_dpkt(more)))
+            ours = count / _seconds(lambda: _analyse(path))
+            rivals = {
+                "scapy": len(few) / _seconds(lambda: dissect_all(few)),
+                "dpkt": len(more) / _seconds(lambda: dissect_with_dpkt(more)),
+            }
+            figures = {"packets_per_s": ours, "packets": float(count)}
             for name, (own, theirs) in _COMMANDS.items():
-                rates[name].append(count / _child_seconds([*capture, str(path), *own]))
-                tshark = ["tshark", "-n", "-r", str(path), *theirs]
-                rates[f"tshark {name}"].append(count / _child_seconds(tshark))
-            shown = ", ".join(f"{name} {each[-1]:,.0f}" for name, each in rates.items())
-            progress(f"run {number + 1}: {shown} packets/s")
-    rates["tshark"] = rates["tshark lines"]
-    return {
-        "packets_per_s": statistics.median(rates["ours"]),
-        "packets": float(count),
-        **{f"x_{name}": _times(rates["ours"], rates[name]) for name in _OTHERS},
-        **{f"{name}_packets_per_s": statistics.median(rates[name]) for name in _OTHERS},
-        **{f"{name}_packets_per_s": statistics.median(rates[name]) for name in _COMMANDS},
-        **{f"x_tshark_{name}": _times(rates[name], rates[f"tshark {name}"]) for name in _COMMANDS},
-    }
-
-
-_OTHERS: Final = ("tshark", "scapy", "dpkt")
-
-
-def _times(ours: Sequence[float], theirs: Sequence[float]) -> float:
-    return statistics.median(a / b for a, b in zip(ours, theirs, strict=True))
+                rate = count / _child_seconds([*capture, str(path), *own])
+                tshark = count / _child_seconds(["tshark", "-n", "-r", str(path), *theirs])
+                figures |= {f"{name}_packets_per_s": rate, f"x_tshark_{name}": rate / tshark}
+                rivals.setdefault("tshark", tshark)  # with its lines, the first of the commands
+            figures |= {f"x_{name}": ours / rate for name, rate in rivals.items()}
+            figures |= {f"{name}_packets_per_s": rate for name, rate in rivals.items()}
+            done.append(figures)
+            shown = ", ".join(f"{name} {value:,.1f}" for name, value in figures.items())
+            progress(f"run {number + 1}: {shown}")
+    return medians(done)
 
 
 def _analyse(path: Path) -> int:

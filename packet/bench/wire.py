@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from statistics import median
+from dataclasses import replace
 
 import numpy as np
 
+from collector.bench.harness import Progress, medians
 from collector.core.clock import NS_PER_MS, NS_PER_S, Clock, SystemClock
 from collector.core.errors import CaptureError
 from packet.capture.recorder import RecorderProcess
@@ -36,46 +36,31 @@ _PATH = Impairment(delay_ns=200_000, jitter_ns=20_000, polls=True)
 _CLOCK = SystemClock()
 
 
-@dataclass(frozen=True, slots=True)
-class _Run:
-    """One run: what both ends saw, and what the path did."""
+def run_wire(runs: int, progress: Progress, seconds: float = _SECONDS) -> dict[str, float]:
+    """Return medians over the runs.
 
-    error_p50_us: float
-    error_p99_us: float
-    packets: int
-    offset_error_us: float
-    offset_bound_us: float
-    drift_error_ppm: float
-    drift_bound_ppm: float
-
-
-def run_wire(
-    runs: int, progress: Callable[[str], None], seconds: float = _SECONDS
-) -> dict[str, float]:
-    """Return medians over the runs; `offset_outside_bound` counts runs that broke the promise."""
+    Keys: `error_p50_us`, `error_p99_us` over so many `packets`; `offset_error_us`,
+    `offset_bound_us`, `drift_error_ppm`, `drift_bound_ppm`; and how many runs were
+    `outside_bound`, which breaks the promise.
+    """
     done = []
     for number in range(runs):
-        one = _run(replace(_PATH, seed=number + 1), seconds)
+        done.append(one := _run(replace(_PATH, seed=number + 1), seconds))
         progress(
-            f"run {number + 1}: {one.packets} packets, error p50 {one.error_p50_us:.1f} us, p99 "
-            f"{one.error_p99_us:.1f} us; offset off by {one.offset_error_us:.1f} of "
-            f"{one.offset_bound_us:.0f} us, drift by {one.drift_error_ppm:.1f} of "
-            f"{one.drift_bound_ppm:.0f} ppm"
+            f"run {number + 1}: {one['packets']} packets, error p50 {one['error_p50_us']:.1f} us, "
+            f"p99 {one['error_p99_us']:.1f} us; offset off by {one['offset_error_us']:.1f} of "
+            f"{one['offset_bound_us']:.0f} us, drift by {one['drift_error_ppm']:.1f} of "
+            f"{one['drift_bound_ppm']:.0f} ppm"
         )
-        done.append(one)
-    names = ("error_p50_us", "error_p99_us", "packets", "offset_error_us", "offset_bound_us",
-             "drift_error_ppm", "drift_bound_ppm")  # fmt: skip
-    figures: dict[str, float] = {
-        name: median(float(getattr(one, name)) for one in done) for name in names
-    }
-    figures["outside_bound"] = sum(
-        one.offset_error_us > one.offset_bound_us or one.drift_error_ppm > one.drift_bound_ppm
+    outside = sum(
+        one["offset_error_us"] > one["offset_bound_us"]
+        or one["drift_error_ppm"] > one["drift_bound_ppm"]
         for one in done
     )
-    return figures
+    return {**medians(done), "outside_bound": outside}
 
 
-def _run(impairment: Impairment, seconds: float) -> _Run:
+def _run(impairment: Impairment, seconds: float) -> dict[str, float]:
     with slow_path(impairment) as path, _recorder(path.a) as at_a, _recorder(path.b) as at_b:
         from_ns = _CLOCK.now_ns()
         _exchange(path.a, path.b, seconds, _CLOCK)
@@ -93,15 +78,15 @@ def _run(impairment: Impairment, seconds: float) -> _Run:
     if found is None or found.drift_ppm is None or found.drift_bound_ppm is None:
         raise CaptureError("the lab carried too little to compare the clocks of its ends")
     truth_ns = OFFSET_NS + DRIFT * (found.at_ns - from_ns)
-    return _Run(
-        error_p50_us=float(np.percentile(errors, 50)) / 1e3,
-        error_p99_us=float(np.percentile(errors, 99)) / 1e3,
-        packets=len(errors),
-        offset_error_us=abs(found.offset_ns - truth_ns) / 1e3,
-        offset_bound_us=found.bound_ns / 1e3,
-        drift_error_ppm=abs(found.drift_ppm - DRIFT * 1e6),
-        drift_bound_ppm=found.drift_bound_ppm,
-    )
+    return {
+        "error_p50_us": float(np.percentile(errors, 50)) / 1e3,
+        "error_p99_us": float(np.percentile(errors, 99)) / 1e3,
+        "packets": len(errors),
+        "offset_error_us": abs(found.offset_ns - truth_ns) / 1e3,
+        "offset_bound_us": found.bound_ns / 1e3,
+        "drift_error_ppm": abs(found.drift_ppm - DRIFT * 1e6),
+        "drift_bound_ppm": found.drift_bound_ppm,
+    }
 
 
 def _errors(seen: Samples, held: Samples) -> np.ndarray[tuple[int], np.dtype[np.int64]]:

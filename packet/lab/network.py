@@ -68,6 +68,24 @@ class Host:
             finally:
                 _set_namespace(before.fileno())
 
+    def started(self, module: str, *arguments: str) -> subprocess.Popen[bytes]:
+        """Start a module of ours on this host, with pipes for what it hears and says."""
+        with self.entered():
+            return _start(module, *arguments)
+
+    @contextmanager
+    def serving(self, module: str) -> Iterator[int]:
+        """Run the `server` of a module here until its input ends; yield the port it printed."""
+        process = self.started(module, "server", self.address)
+        assert process.stdin is not None
+        assert process.stdout is not None
+        try:
+            yield int(process.stdout.readline())
+        finally:
+            process.stdin.close()
+            process.stdout.close()
+            process.wait()
+
 
 @dataclass(frozen=True, slots=True)
 class Cable:
@@ -142,12 +160,7 @@ def slow_path(impairment: Impairment | None = None) -> Iterator[SlowPath]:
     """
     with _namespaces() as (one, other), ExitStack() as stack:
         a, b = _hosts(one, other, "tap")
-        process = subprocess.Popen(  # noqa: S603  our own module and names that we made
-            [sys.executable, "-m", "packet.lab.forwarder", one, a.interface, other, b.interface],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            cwd=Path(__file__).parents[2],
-        )
+        process = _start("packet.lab.forwarder", one, a.interface, other, b.interface)
         path = SlowPath(a, b, process)
         stack.callback(path.log)
         path.impair(impairment or Impairment())
@@ -196,6 +209,15 @@ def _address(host: Host, peer: Host) -> None:
     for address in (peer.address, peer.address_v6):
         _ip(*where, "neigh", "replace", address, "dev", host.interface,
             "lladdr", hardware[peer.interface[-1]], "nud", "permanent")  # fmt: skip
+
+
+def _start(module: str, *arguments: str) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(  # noqa: S603  our own module, and arguments that we made
+        [sys.executable, "-m", module, *arguments],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        cwd=Path(__file__).parents[2],
+    )
 
 
 def _ip(*arguments: str) -> None:

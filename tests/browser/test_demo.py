@@ -18,7 +18,7 @@ from playwright.sync_api import expect
 from tests.browser.conftest import Visit
 from tests.support.dashboard.demo import RunningDemo
 
-pytestmark = [pytest.mark.browser, pytest.mark.integration]
+pytestmark = [pytest.mark.browser, pytest.mark.integration, pytest.mark.alone]
 
 # The incident begins at 30 s; the rest is time to find its alert and to look behind it.
 RUN_S = 120

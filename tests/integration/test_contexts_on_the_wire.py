@@ -29,7 +29,7 @@ from tests.support.packet.build import frame
 from tests.support.packet.seed import Span, insert_request, insert_spans
 from tests.support.packet.traffic import recorder
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.alone]
 
 _CLOCK = SystemClock()
 _SECRET = "card-4111111111111111"

@@ -10,7 +10,7 @@ import pytest
 
 from tests.support.service import RunningService, ended_within, until
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.alone]
 
 
 def _recorder_pid(service_pid: int) -> int:

@@ -24,7 +24,7 @@ from collector.core.clock import SystemClock
 from tests.support.collector.clients import PROTOBUF, TRACES, WAIT_S
 from tests.support.service import RunningService, millworth
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.integration, pytest.mark.alone, pytest.mark.timeout(600)]
 
 SPANS = 24_576
 SIZE = 512

@@ -23,21 +23,13 @@ from typing import Any, cast
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.summary import QuerySummary
 
+from collector.bench.harness import prepare, say, start_collector
 from collector.core.clock import SystemClock
-from collector.core.config import (
-    AttributesConfig,
-    CollectorConfig,
-    DecisionsConfig,
-    OutcomesConfig,
-    StoreConfig,
-)
-from collector.core.counters import Counters
+from collector.core.config import StoreConfig
 from collector.core.disk import Disk
 from collector.core.log import configure
 from collector.core.sql import sql
-from collector.service import CollectorService
 from collector.store.connect import Connections
-from collector.store.schema.migrate import apply_views, migrate
 
 STORED_COPIES = sql("stored_copies", __file__)
 SUFFIX = ".segment"
@@ -235,26 +227,19 @@ def main(directory: Path, plan: Plan) -> None:
     trap = Trap(plan)
     clock = TrapClock(trap)
     store = TrapStore(StoreConfig(url=f"chdb://{directory / 'store'}"), trap)
+    prepare(store)
     client = store.client()
-    migrate(client, clock.now_ns())
-    apply_views(client, AttributesConfig(), DecisionsConfig(), OutcomesConfig(), clock.now_ns())
     store.tables += _data_paths(client)
-    service = CollectorService(
-        # Short segments, so that a round meets a rotation, an insert and a deletion.
-        CollectorConfig(grpc_port=0, http_port=0, segment_seconds_max=0.02),
-        store,
-        directory / "wal",
-        Counters(),
-        clock,
-        disk=TrapDisk(trap, directory),
+    # Short segments, so that a round meets a rotation, an insert and a deletion.
+    service = start_collector(
+        store, directory / "wal", clock, TrapDisk(trap, directory), segment_seconds_max=0.02
     )
-    service.start()
-    _say({"port": service.grpc_port})
+    say({"port": service.grpc_port})
     drained = service.flush(_FLUSH_S)
     copies = client.query(STORED_COPIES).result_rows
-    _say({"drained": drained, "copies": [list(row) for row in copies]})
+    say({"drained": drained, "copies": [list(row) for row in copies]})
     trap.arm()
-    _say({"armed": True})
+    say({"armed": True})
     threading.Event().wait()
 
 
@@ -274,11 +259,6 @@ def _directory_point() -> Point:
     """Return what a directory is synced for, which the thread that does it says."""
     is_writer = threading.current_thread().name.startswith("writer")
     return Point.DELETE if is_writer else Point.ROTATE
-
-
-def _say(message: dict[str, object]) -> None:
-    sys.stdout.write(json.dumps(message) + "\n")
-    sys.stdout.flush()
 
 
 if __name__ == "__main__":

@@ -8,13 +8,10 @@ then compared with the store request by request, by what the spans say and not b
 from __future__ import annotations
 
 import itertools
-import os
 import shutil
 import statistics
-import tempfile
 import threading
 import zlib
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,28 +22,27 @@ from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.summary import QuerySummary
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
+from collector.bench.harness import (
+    MIB,
+    Progress,
+    own_directory,
+    prepare,
+    rss_mib,
+    start_collector,
+)
 from collector.bench.sender import EXPORT
 from collector.bench.spans import make_requests
 from collector.core.clock import NS_PER_MS, NS_PER_S, SystemClock
-from collector.core.config import (
-    AttributesConfig,
-    CollectorConfig,
-    DecisionsConfig,
-    OutcomesConfig,
-    StoreConfig,
-)
-from collector.core.counters import Counters
+from collector.core.config import StoreConfig
 from collector.core.errors import InputError, StoreUnavailableError
 from collector.core.sql import sql
 from collector.service import CollectorService, CollectorStatus
 from collector.store.connect import Connections
-from collector.store.schema.migrate import apply_views, migrate
 
 OUTAGE_REQUESTS = sql("outage_requests", __file__)
 SPANS_PER_S = 10_000
 SPANS_PER_REQUEST = 500
 WARM_S = 10.0
-_MIB = 1024 * 1024
 _SENDERS = 8
 _SEND_S_MAX = 30.0
 _DRAIN_S_MAX = 1800.0
@@ -199,7 +195,7 @@ class Sender:
                 return
 
 
-def run_outage(minutes: float, progress: Callable[[str], None]) -> dict[str, float]:
+def run_outage(minutes: float, progress: Progress) -> dict[str, float]:
     """Return the figures of an outage over a store of its own.
 
     Keys: `outage_seconds`, `outage_spans_acked` (while the store was away), `outage_lost`,
@@ -212,37 +208,30 @@ def run_outage(minutes: float, progress: Callable[[str], None]) -> dict[str, flo
         InputError: the disk has no room for the log of that time.
     """
     plan = OutagePlan(away_s=60 * minutes)
-    with tempfile.TemporaryDirectory(
-        prefix="millworth-outage-", ignore_cleanup_errors=True
-    ) as scratch:
+    with own_directory() as scratch:
         need = int(plan.away_s * plan.spans_per_s * _BYTES_PER_SPAN)
         free = shutil.disk_usage(scratch).free
         if free < need:
             raise InputError(
-                f"an outage of {minutes:g} minutes takes up to {need // _MIB} MiB and {scratch} "
-                f"has {free // _MIB}; free space, name another with TMPDIR, or shorten it with "
+                f"an outage of {minutes:g} minutes takes up to {need // MIB} MiB and {scratch} "
+                f"has {free // MIB}; free space, name another with TMPDIR, or shorten it with "
                 "--outage-minutes"
             )
-        store = AwayStore(StoreConfig(url=f"chdb://{Path(scratch) / 'store'}"))
-        now_ns = SystemClock().now_ns()
-        migrate(store.client(), now_ns)
-        apply_views(store.client(), AttributesConfig(), DecisionsConfig(), OutcomesConfig(), now_ns)
+        store = AwayStore(StoreConfig(url=f"chdb://{scratch / 'store'}"))
+        prepare(store)
         try:
-            return outage(store, Path(scratch) / "wal", plan, progress)
+            return outage(store, scratch / "wal", plan, progress)
         finally:
             store.close()
 
 
 def outage(
-    store: AwayStore, wal_dir: Path, plan: OutagePlan, progress: Callable[[str], None]
+    store: AwayStore, wal_dir: Path, plan: OutagePlan, progress: Progress
 ) -> dict[str, float]:
     """Take a migrated store away from a collector, bring it back, and compare."""
     clock = SystemClock()
     template = make_template(plan.spans_per_request, clock.now_ns())
-    service = CollectorService(
-        CollectorConfig(grpc_port=0, http_port=0), store, wal_dir, Counters(), clock
-    )
-    service.start()
+    service = start_collector(store, wal_dir)
     sender = Sender(service.grpc_port, template, plan)
     watch = _Watch(service, progress)
     sender.start()
@@ -270,7 +259,7 @@ def outage(
         "outage_twice": twice,
         "outage_drained_s": drained_s,
         "outage_refused": sent.refused,
-        "outage_log_mib": away.status.wal_bytes / _MIB,
+        "outage_log_mib": away.status.wal_bytes / MIB,
         "outage_ack_p99_ms": statistics.quantiles(sent.ack_ms, n=100)[98],
         "outage_rss_mib_before": before.rss_mib,
         "outage_rss_mib_away": away.rss_mib,
@@ -322,12 +311,6 @@ def half_of(number: int) -> bytes:
     return _PREFIX + number.to_bytes(4, "big")
 
 
-def rss_mib() -> float:
-    """Return the memory that this process has."""
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE") / _MIB
-
-
 @dataclass(frozen=True, slots=True)
 class _Look:
     at_ns: int
@@ -338,7 +321,7 @@ class _Look:
 class _Watch:
     """Waits, and says now and then how far it is."""
 
-    def __init__(self, service: CollectorService, progress: Callable[[str], None]) -> None:
+    def __init__(self, service: CollectorService, progress: Progress) -> None:
         self._service = service
         self._progress = progress
         self._clock = SystemClock()
@@ -374,5 +357,5 @@ class _Watch:
         look = self.look()
         self._progress(
             f"{what}: {look.status.spans_acked} spans acknowledged, log "
-            f"{look.status.wal_bytes // _MIB} MiB, memory {look.rss_mib:.0f} MiB"
+            f"{look.status.wal_bytes // MIB} MiB, memory {look.rss_mib:.0f} MiB"
         )

@@ -7,19 +7,15 @@ What was sent and not answered is sent again to the next collector, as an SDK do
 
 from __future__ import annotations
 
-import json
 import random
 import statistics
 import subprocess
-import sys
-import tempfile
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import grpc
 from google.protobuf.message import Message
@@ -32,6 +28,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span
 from collector.bench.crash.child import Plan, Point
 from collector.bench.crash.outage import run_outage
 from collector.bench.crash.power_cut import Damage, cut_power, leave, tear
+from collector.bench.harness import Progress, heard, module_process, own_directory
 from collector.core.clock import NS_PER_MS, NS_PER_S, SystemClock
 from collector.core.errors import StoreUnavailableError
 
@@ -86,9 +83,7 @@ class CrashFigures:
     restarts_s: list[float] = field(default_factory=list)
 
 
-def run_crash(
-    runs: int, progress: Callable[[str], None], outage_minutes: float
-) -> dict[str, float]:
+def run_crash(runs: int, progress: Progress, outage_minutes: float) -> dict[str, float]:
     """Return the figures of DESIGN's `crash` line: 40 rounds a run, then an outage of the store.
 
     Keys: `rounds`, `acked_lost`, `counted_twice`, `collector_restart_s` (median, from the start of
@@ -111,26 +106,24 @@ def run_crash(
     }
 
 
-def crash_rounds(seeds: Sequence[int], progress: Callable[[str], None]) -> CrashFigures:
+def crash_rounds(seeds: Sequence[int], progress: Progress) -> CrashFigures:
     """Kill one collector a seed, ten over one directory; each seed says where and what follows."""
     figures = CrashFigures()
     for first in range(0, len(seeds), ROUNDS_PER_DIRECTORY):
-        with tempfile.TemporaryDirectory(
-            prefix="millworth-crash-", ignore_cleanup_errors=True
-        ) as scratch:
+        with own_directory() as scratch:
             ledger = Ledger()
             for number, seed in enumerate(seeds[first : first + ROUNDS_PER_DIRECTORY]):
                 draw = random.Random(seed)  # noqa: S311  a repeatable kill, not a secret
                 plan = make_plan(seed, draw, is_fresh=number == 0)
-                _round(Path(scratch), plan, draw, ledger, figures)
+                _round(scratch, plan, draw, ledger, figures)
                 damage = draw.choice(_DAMAGES)
-                damage(Path(scratch), draw)
+                damage(scratch, draw)
                 progress(
                     f"round {first + number + 1} of {len(seeds)}, seed {seed}: {plan.point} "
                     f"{plan.nth}, {damage.__name__}; lost {len(ledger.lost)}, "
                     f"twice {len(ledger.twice)}"
                 )
-            _round(Path(scratch), None, random.Random(0), ledger, figures)  # noqa: S311  unused
+            _round(scratch, None, random.Random(0), ledger, figures)  # noqa: S311  unused
         figures.rounds += number + 1
         figures.acked += len(ledger.answered)
         figures.acked_lost += len(ledger.lost)
@@ -159,15 +152,15 @@ def _round(
     with _started(directory, plan or Plan(Point.MIGRATE, 1_000, from_start=False)) as child:
         if plan and plan.point is Point.ANYWHERE and plan.from_start:
             _kill_later(child, draw.uniform(0.2, 2.0))
-        hello = _heard(child)
+        hello = heard(child)
         if hello is not None and is_restart:
             figures.restarts_s.append((clock.monotonic_ns() - started_ns) / NS_PER_S)
-        report = _heard(child)
+        report = heard(child)
         if report is not None:
             if not report["drained"]:
                 raise StoreUnavailableError("the log of a killed collector was not stored in 60 s")
             ledger.compare({(kind, key): count for kind, key, count in report["copies"]})
-        is_armed = _heard(child) is not None
+        is_armed = heard(child) is not None
         if plan is None:
             if not is_armed:
                 raise StoreUnavailableError("a collector that nobody kills did not start")
@@ -181,15 +174,10 @@ def _round(
 @contextmanager
 def _started(directory: Path, plan: Plan) -> Iterator[subprocess.Popen[str]]:
     """Start a collector over a directory; it is gone at the end, whatever happens."""
-    command = [sys.executable, "-m", "collector.bench.crash.child", str(directory), plan.to_json()]
-    with subprocess.Popen(  # noqa: S603  this interpreter and a module of ours
-        command, stdout=subprocess.PIPE, text=True
-    ) as child:
+    module = "collector.bench.crash.child"
+    with module_process(module, str(directory), plan.to_json()) as child:
         _kill_later(child, _START_S_MAX)
-        try:
-            yield child
-        finally:
-            child.kill()
+        yield child
 
 
 def _kill_later(child: subprocess.Popen[str], seconds: float) -> None:
@@ -202,13 +190,6 @@ def _kill_later(child: subprocess.Popen[str], seconds: float) -> None:
             child.kill()
 
     threading.Thread(target=wait_and_kill, daemon=True).start()
-
-
-def _heard(child: subprocess.Popen[str]) -> dict[str, Any] | None:
-    """Return what a collector says next, None where it was killed before."""
-    assert child.stdout is not None
-    line = child.stdout.readline()
-    return json.loads(line) if line.endswith("\n") else None
 
 
 def _send_until_killed(port: int, seed: int, ledger: Ledger) -> None:

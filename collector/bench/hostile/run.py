@@ -15,13 +15,10 @@ import multiprocessing
 import random
 import statistics
 import subprocess
-import sys
-import tempfile
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor, as_completed
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -29,11 +26,13 @@ from typing import Any
 import grpc
 from google.protobuf.message import Message
 
+from collector.bench.harness import Progress, heard, module_process, own_directory
 from collector.bench.hostile.mutations import Mutant, mutate
 from collector.bench.hostile.requests import Neighbour, make_neighbour, make_victim, to_json
 from collector.core.clock import NS_PER_MS, NS_PER_S, SystemClock
 from collector.otlp.check import Signal
 
+_CHILD = "collector.bench.hostile.child"
 MUTANTS_PER_RUN = 20_000  # five runs, the default, are a hundred thousand
 _SLICE = 500
 _WORKERS = 2
@@ -111,7 +110,7 @@ class Client:
         return str(answer.status)
 
 
-def run_hostile(runs: int, progress: Callable[[str], None]) -> dict[str, float]:
+def run_hostile(runs: int, progress: Progress) -> dict[str, float]:
     """Send 20,000 mutants a run, and return the results of them and of their neighbour.
 
     Keys: `mutants`, of which `accepted` (in whole or in part) and `refused`; `unexpected` (any
@@ -123,22 +122,18 @@ def run_hostile(runs: int, progress: Callable[[str], None]) -> dict[str, float]:
     """
     spawn = multiprocessing.get_context("spawn")
     with (
-        tempfile.TemporaryDirectory(
-            prefix="millworth-hostile-", ignore_cleanup_errors=True
-        ) as scratch,
+        own_directory() as scratch,
         ProcessPoolExecutor(_WORKERS, mp_context=spawn) as pool,
     ):
-        return hostile(Path(scratch), range(runs * MUTANTS_PER_RUN), pool, progress)
+        return hostile(scratch, range(runs * MUTANTS_PER_RUN), pool, progress)
 
 
-def hostile(
-    directory: Path, seeds: range, pool: Executor, progress: Callable[[str], None]
-) -> dict[str, float]:
+def hostile(directory: Path, seeds: range, pool: Executor, progress: Progress) -> dict[str, float]:
     """Send a mutant a seed to a collector over a directory, from a pool of workers."""
     clock = SystemClock()
     answers = Answers()
-    with _collector(directory) as child:
-        hello = _heard(child)
+    with module_process(_CHILD, str(directory)) as child:
+        hello = heard(child)
         assert hello is not None, "the collector did not start"
         neighbour = NeighbourSender(hello)
         neighbour.start()
@@ -163,8 +158,8 @@ def hostile(
     crashes = int(report is None)
     if report is None:
         progress("the collector ended; what it left is stored by another")
-        with _collector(directory) as child:
-            _heard(child)
+        with module_process(_CHILD, str(directory)) as child:
+            heard(child)
             report = _asked(child)
         assert report is not None, "a collector that nobody sends to ended"
     for line in answers.unexpected[:_UNEXPECTED_KEPT]:
@@ -280,19 +275,6 @@ def _of_neighbour(beside: Beside, report: dict[str, Any]) -> dict[str, float]:
     }
 
 
-@contextmanager
-def _collector(directory: Path) -> Iterator[subprocess.Popen[str]]:
-    """Start a collector over a directory; it is gone at the end, whatever happens."""
-    command = [sys.executable, "-m", "collector.bench.hostile.child", str(directory)]
-    with subprocess.Popen(  # noqa: S603  this interpreter and a module of ours
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as child:
-        try:
-            yield child
-        finally:
-            child.kill()
-
-
 def _asked(child: subprocess.Popen[str]) -> dict[str, Any] | None:
     """Return what is stored once everything is, None where the collector has ended."""
     assert child.stdin is not None
@@ -301,11 +283,4 @@ def _asked(child: subprocess.Popen[str]) -> dict[str, Any] | None:
         child.stdin.flush()
     except BrokenPipeError:
         return None
-    return _heard(child)
-
-
-def _heard(child: subprocess.Popen[str]) -> dict[str, Any] | None:
-    """Return what a collector says next, None where it has ended."""
-    assert child.stdout is not None
-    line = child.stdout.readline()
-    return json.loads(line) if line.endswith("\n") else None
+    return heard(child)

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
+from collector.bench.harness import Progress
 from collector.bench.provenance.chains import MACS, PRIVATE, RING, signed_fields
 from collector.bench.provenance.ingest import forms
 from collector.core.clock import NS_PER_MS
@@ -33,7 +34,7 @@ _START_NS: Final = 1_764_000_000_000_000_000
 Item = Event | Checkpoint
 
 
-def run_honest(seed: int, count: int, progress: Callable[[str], None]) -> dict[str, float]:
+def run_honest(seed: int, count: int, progress: Progress) -> dict[str, float]:
     """Return how many honest events were accused of what, as they arrive and by `verify`.
 
     Keys: `honest_events`, `honest_retries`, `honest_kills`, `accused` (findings of any kind, of

@@ -9,18 +9,17 @@ from __future__ import annotations
 
 import random
 import statistics
-import tempfile
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from itertools import pairwise
-from pathlib import Path
 from typing import Final
 
 import pyarrow as pa
 
+from collector.bench.harness import Progress, own_database, own_directory
 from collector.bench.provenance.chains import ATTACKS, MACS, RING, Attack, sealed_chain
 from collector.core.clock import NS_PER_S, SystemClock
-from collector.core.config import AttributesConfig, DecisionsConfig, OutcomesConfig, StoreConfig
+from collector.core.config import AttributesConfig
 from collector.core.counters import Counters
 from collector.core.event_schema import SIGNED
 from collector.provenance.chain import ChainKey
@@ -32,7 +31,6 @@ from collector.provenance.live.stream import Missing, Stream
 from collector.provenance.records import seal_attributes
 from collector.provenance.verify import Finding, Verdict
 from collector.store.connect import Connections
-from collector.store.schema.migrate import apply_views, migrate
 
 JOB_EVENTS: Final = 100_000
 CUTS: Final = 3
@@ -40,9 +38,7 @@ _GRACE_NS: Final = 1
 _PER_REQUEST: Final = 500
 
 
-def run_ingest_trials(
-    seed: int, trials: int, events: int, progress: Callable[[str], None]
-) -> dict[str, float]:
+def run_ingest_trials(seed: int, trials: int, events: int, progress: Progress) -> dict[str, float]:
     """Return `ingest_missed` and `ingest_false_alarms` over so many trials of each attack."""
     missed = false_alarms = 0
     for name, make in ATTACKS.items():
@@ -96,14 +92,13 @@ def forms(events: Iterable[Event]) -> list[bytes]:
     return [canonical_rest(event.seq, event.prev, event.fields) for event in events]
 
 
-def job_rate(seed: int, runs: int, progress: Callable[[str], None]) -> float:
+def job_rate(seed: int, runs: int, progress: Progress) -> float:
     """Return the median of the events a CPU second that passes over a store judge."""
     rates = []
-    with tempfile.TemporaryDirectory(
-        prefix="millworth-bench-", ignore_cleanup_errors=True
-    ) as directory:
-        folder = Path(directory)
-        store = Connections(StoreConfig(url=f"chdb://{folder / 'store'}"))
+    with (
+        own_directory() as folder,
+        own_database(f"chdb://{folder / 'store'}", "bench_provenance") as store,
+    ):
         keys = folder / "keys.toml"
         keys.touch(mode=0o600)
         keys.write_text(
@@ -124,14 +119,10 @@ def job_rate(seed: int, runs: int, progress: Callable[[str], None]) -> float:
             spent_ns = time.process_time_ns() - began_ns
             assert report.verdicts == {Verdict.OK: JOB_EVENTS}
             rates.append(JOB_EVENTS * NS_PER_S / spent_ns)
-        store.close()
     return statistics.median(rates)
 
 
 def _fill(store: Connections, dice: random.Random, now_ns: int) -> None:
-    client = store.client()
-    migrate(client, now_ns)
-    apply_views(client, AttributesConfig(), DecisionsConfig(), OutcomesConfig(), now_ns)
     events, _ = sealed_chain(dice, JOB_EVENTS, start_ns=now_ns)
     said = [dict(zip(SIGNED, event.fields, strict=True)) for event in events]
     attributes = [
@@ -140,7 +131,7 @@ def _fill(store: Connections, dice: random.Random, now_ns: int) -> None:
     ]
     starts = [int(one["start_ns"]) for one in said]
     lengths = [int(one["end_ns"]) - start for one, start in zip(said, starts, strict=True)]
-    client.insert_arrow(
+    store.client().insert_arrow(
         "otel_traces",
         pa.table(
             {

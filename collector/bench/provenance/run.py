@@ -10,9 +10,9 @@ from __future__ import annotations
 import random
 import statistics
 import time
-from collections.abc import Callable
 from typing import Final
 
+from collector.bench.harness import Progress
 from collector.bench.provenance.chains import (
     ATTACKS,
     MACS,
@@ -40,7 +40,7 @@ TRIAL_EVENTS: Final = 400
 _SEED: Final = 20_261_125
 
 
-def run_provenance(runs: int, progress: Callable[[str], None]) -> dict[str, float]:
+def run_provenance(runs: int, progress: Progress) -> dict[str, float]:
     """Return the figures of DESIGN's `provenance` line.
 
     Keys: `verify_events_per_s`, `verify_with_roots_events_per_s` (medians), `clean_events`,

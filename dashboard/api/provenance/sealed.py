@@ -8,11 +8,10 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
 
-from collector.audit.log import append_audit
 from collector.core.clock import Clock
 from collector.core.times import INSTANT_NS_MAX
 from collector.store.connect import Connections
-from dashboard.api.caller import caller
+from dashboard.api.caller import audit
 from dashboard.read.sealed_store import RowsPage, SealedPage, SealedStore
 from dashboard.read.workers import Workers
 
@@ -50,14 +49,7 @@ def sealed_router(
 
     def read(after_ns: int, limit: int) -> SealedPage:
         if not after_ns:  # the first page of them all
-            append_audit(
-                store.client(),
-                at_ns=clock.now_ns(),
-                actor=caller(),
-                action="sealed_events_exported",
-                detail="",
-                seal=store.audit_seal,
-            )
+            audit(store, clock.now_ns(), "sealed_events_exported")
         return sealed.events(after_ns, limit)
 
     @router.get("/events")

@@ -15,12 +15,11 @@ from attribution.invest.file import InvestFile
 from attribution.invest.job import InvestJob, StoredVerdict
 from attribution.invest.tiers import TierTable, tier_table
 from attribution.vram.impact import ImpactJob
-from collector.audit.log import append_audit
 from collector.core.clock import Clock
 from collector.core.config import Section
 from collector.core.errors import InputError
 from collector.store.connect import Connections
-from dashboard.api.caller import caller
+from dashboard.api.caller import audit, caller
 from dashboard.api.provenance.verdict_files import faults
 from dashboard.api.vram.impact import impact_router
 from dashboard.api.vram.questions import Chosen
@@ -107,7 +106,7 @@ def invest_router(
         def run() -> StoredVerdict:
             at = (now_ns, f"{utc_iso(now_ns)}Z")
             row = invest.judge(request.file, request.option, selection, at, caller())
-            _audit(store, now_ns, "gate_judged", f"{row.option}: {row.ruling}, {row.sha256}")
+            audit(store, now_ns, "gate_judged", f"{row.option}: {row.ruling}, {row.sha256}")
             return row
 
         return _told(await workers.run(run))
@@ -193,23 +192,12 @@ def verdicts_of_gate_router(
             if wrong:
                 raise InputError(f"verdict {row.sha256[:12]}: {'; '.join(wrong)}")
             invest.sign(row, request.signature, request.public_key, now_ns)
-            _audit(store, now_ns, "gate_signed", f"{row.option}: {row.sha256}")
+            audit(store, now_ns, "gate_signed", f"{row.option}: {row.sha256}")
             return invest.verdict(row.sha256)
 
         return _told(await workers.run(run))
 
     return router
-
-
-def _audit(store: Connections, now_ns: int, action: str, detail: str) -> None:
-    append_audit(
-        store.client(),
-        at_ns=now_ns,
-        actor=caller(),
-        action=action,
-        detail=detail,
-        seal=store.audit_seal,
-    )
 
 
 def _told(row: StoredVerdict) -> dict[str, Any]:

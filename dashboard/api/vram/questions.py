@@ -14,12 +14,11 @@ from attribution.jobs.attribution import AttributionJob, AttributionReport
 from attribution.whatif.analyst import Analyst
 from attribution.whatif.answers import BudgetStanding, CompareAnswer, WhatIfAnswer
 from attribution.whatif.replay import Change
-from collector.audit.log import append_audit
 from collector.core.clock import NS_PER_DAY, NS_PER_MS, Clock
 from collector.core.errors import InputError
 from collector.core.times import instant_ns
 from collector.store.connect import Connections
-from dashboard.api.caller import caller
+from dashboard.api.caller import audit
 from dashboard.read.scope import UNBOUNDED_NS, window_length_ns
 from dashboard.read.workers import Workers
 from dashboard.units import utc_iso
@@ -147,14 +146,12 @@ def recompute_router(
 
     def run(begin_ns: int, end_ns: int) -> AttributionReport:
         report = job.recompute(begin_ns, end_ns, clock.now_ns())
-        append_audit(
-            store.client(),
-            at_ns=clock.now_ns(),
-            actor=caller(),
-            action="attribution_recomputed",
-            detail=f"{utc_iso(begin_ns)}Z to {utc_iso(end_ns)}Z: "
+        audit(
+            store,
+            clock.now_ns(),
+            "attribution_recomputed",
+            f"{utc_iso(begin_ns)}Z to {utc_iso(end_ns)}Z: "
             f"{report.attributed + report.revised} written, {report.unchanged} unchanged",
-            seal=store.audit_seal,
         )
         return report
 

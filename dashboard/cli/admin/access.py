@@ -5,18 +5,19 @@ from __future__ import annotations
 import json
 import sys
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from pydantic import ValidationError
-from rich.console import Console
 
 from collector.auth.tokens import Scope, TokenConfig, hash_text, new_token
 from collector.core.clock import NS_PER_S, NS_PER_US, SystemClock
 from collector.core.errors import InputError
 from collector.core.times import duration_ns, iso_ns
+from dashboard.cli.client import readiness
+from dashboard.cli.console import OUT
 from dashboard.cli.json_output import print_json
+from dashboard.cli.options import ConfigOption, JsonOption, UrlOption
 from dashboard.settings.settings import load
 
 token_app = typer.Typer(help="Make tokens for senders and readers.", no_args_is_help=True)
@@ -38,7 +39,7 @@ def token_new(
         float | None, typer.Option(help="Its limit; by default none.")
     ] = None,
     bytes_per_s: Annotated[float | None, typer.Option(help="Its limit; by default none.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Machine output: JSON.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Make a token, shown this once, and the entry of millworth.toml that lets it in.
 
@@ -51,24 +52,13 @@ def token_new(
     if as_json:
         print_json({"token": token, "entry": entry})
         return
-    out = Console(highlight=False, soft_wrap=True, markup=False)
-    out.print(token)
-    out.print("\nThat is the token, shown this once. The service needs this in millworth.toml:\n")
+    OUT.print(token)
+    OUT.print("\nThat is the token, shown this once. The service needs this in millworth.toml:\n")
     sys.stdout.write(entry_toml(entry))
 
 
-def ready(
-    config: Annotated[
-        Path | None,
-        typer.Option("--config", "-c", help="Settings file; by default ./millworth.toml if there."),
-    ] = None,
-    url: Annotated[
-        str | None, typer.Option(help="The service; by default as in the settings.")
-    ] = None,
-) -> None:
+def ready(config: ConfigOption = None, url: UrlOption = None) -> None:
     """Ask the running service whether it is ready. Exit 1 where it is not, for health checks."""
-    from dashboard.cli.client import readiness
-
     why_not = readiness(load(config).settings, url)
     sys.stdout.write("ready\n" if why_not is None else f"not ready: {why_not}\n")
     raise typer.Exit(0 if why_not is None else 1)

@@ -5,23 +5,19 @@ from __future__ import annotations
 from typing import Annotated, Final
 
 import typer
-from rich.console import Console
 
-from dashboard.bench.run import run_bench
+from dashboard.bench.run import BENCHES, run_bench
+from dashboard.cli.console import OUT
 from dashboard.cli.json_output import print_json
 from dashboard.cli.options import JsonOption
 
-_OUT = Console(highlight=False, soft_wrap=True, markup=False)
 _QUICK_SOAK_MINUTES: Final = 1 / 3
 
 
 def bench(
     name: Annotated[
         str,
-        typer.Argument(
-            help="ingest, crash, hostile, instrument, provenance, identifiers, attribution, "
-            "packets, capture, reconstruction, wire, causal or recovery"
-        ),
+        typer.Argument(help=", ".join(BENCHES)),
     ],
     runs: Annotated[int, typer.Option(min=5, help="Runs; medians are printed.")] = 5,
     outage_minutes: Annotated[
@@ -47,6 +43,10 @@ def bench(
     if as_json:
         print_json(result)
     else:
-        _OUT.print(f"{result['name']}: {result['machine']}, medians of {result['runs']} runs")
+        before, after = result["load"]
+        OUT.print(
+            f"{result['name']}: {result['machine']}, load {before} to {after}, "
+            f"medians of {result['runs']} runs"
+        )
         for key, value in result["figures"].items():
-            _OUT.print(f"  {key:<40} {value:>16,.4g}")
+            OUT.print(f"  {key:<40} {value:>16,.4g}")

@@ -6,16 +6,14 @@ import sys
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from collector.core.clock import SystemClock
 from collector.store.retention import check_retention
+from dashboard.cli.console import OUT
 from dashboard.cli.json_output import print_json
 from dashboard.cli.options import ConfigOption, JsonOption
 from dashboard.settings import text as settings_text
 from dashboard.settings.settings import load
-
-_OUT = Console(highlight=False, soft_wrap=True, markup=False)
 
 config_app = typer.Typer(help="Check the settings, or print them.", no_args_is_help=True)
 
@@ -32,8 +30,8 @@ def config_check(config: ConfigOption = None, as_json: JsonOption = False) -> No
         print_json({"ok": True, "origins": loaded.origins})
         return
     for key, origin in sorted(loaded.origins.items()):
-        _OUT.print(f"{key}: from {origin}")
-    _OUT.print("settings are good; every other key has its default")
+        OUT.print(f"{key}: from {origin}")
+    OUT.print("settings are good; every other key has its default")
 
 
 @config_app.command("print")

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import typer
-from rich.console import Console
 from rich.text import Text
 
 from collector.audit.log import AuditState
@@ -21,6 +20,7 @@ from collector.core.http.address import authority
 from collector.store.connect import Connections
 from collector.store.grants import excess_rights
 from dashboard.cli.client import ApiClient, answers, service_url, trust
+from dashboard.cli.console import OUT
 from dashboard.cli.json_output import print_json
 from dashboard.cli.options import ConfigOption, JsonOption
 from dashboard.service.audit import checked, seal_audit
@@ -30,8 +30,6 @@ from packet.capture.start import recording_available
 
 # A day of 60 decisions a second is about 2 GiB.
 DISK_BYTES_MIN = 2 * 1024**3
-
-_OUT = Console(highlight=False, soft_wrap=True, markup=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,5 +224,5 @@ def doctor(config: ConfigOption = None, as_json: JsonOption = False) -> None:
     else:
         for finding in findings:
             mark, style = ("ok     ", "green") if finding.ok else ("missing", "red")
-            _OUT.print(Text.assemble((mark, style), f" {finding.check}: {finding.detail}"))
+            OUT.print(Text.assemble((mark, style), f" {finding.check}: {finding.detail}"))
     raise typer.Exit(0 if all(finding.ok for finding in findings) else 1)

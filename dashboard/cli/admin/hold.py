@@ -8,12 +8,12 @@ from typing import Annotated, Any
 from urllib.parse import quote
 
 import typer
-from rich.console import Console
 
 from collector.core.times import instant_ns
+from dashboard.cli.client import asked, asking
+from dashboard.cli.console import OUT
 from dashboard.cli.json_output import print_json
 from dashboard.cli.options import ConfigOption, JsonOption, UrlOption
-from dashboard.settings.settings import load
 from dashboard.units import utc_iso
 
 ByOption = Annotated[
@@ -45,8 +45,6 @@ def add(
     as_json: JsonOption = False,
 ) -> None:
     """Keep the rows of a time, those that are still to come too, until the hold is released."""
-    from dashboard.cli.client import ApiClient
-
     body = {
         "name": name,
         "tables": tables or ["*"],
@@ -55,7 +53,7 @@ def add(
         "reason": reason,
         "actor": by or getpass.getuser(),
     }
-    with ApiClient.open(load(config).settings, url) as api:
+    with asking(config, url) as api:
         _print(api.post("/api/v1/holds", body), as_json=as_json)
 
 
@@ -64,17 +62,14 @@ def list_holds(
     config: ConfigOption = None, url: UrlOption = None, as_json: JsonOption = False
 ) -> None:
     """List every hold, those that were released too."""
-    from dashboard.cli.client import ApiClient
-
-    with ApiClient.open(load(config).settings, url) as api:
-        answer = api.get("/api/v1/holds")
+    answer = asked("/api/v1/holds", config, url)
     if as_json:
         print_json(answer)
         return
     for hold in answer["holds"]:
         _print(hold, as_json=False)
     if not answer["holds"]:
-        _console().print("no holds")
+        OUT.print("no holds")
 
 
 @hold_app.command("release")
@@ -86,10 +81,8 @@ def release(
     as_json: JsonOption = False,
 ) -> None:
     """End a hold: what it kept lapses as [retention] says."""
-    from dashboard.cli.client import ApiClient
-
     body = {"actor": by or getpass.getuser()}
-    with ApiClient.open(load(config).settings, url) as api:
+    with asking(config, url) as api:
         _print(api.post(f"/api/v1/holds/{quote(name, safe='')}/release", body), as_json=as_json)
 
 
@@ -99,12 +92,8 @@ def _print(hold: dict[str, Any], *, as_json: bool) -> None:
         return
     state = f"released {utc_iso(hold['released_ns'])}" if hold["released_ns"] else "in force"
     # As JSON writes it: a name or a reason must not reach a terminal as it is.
-    _console().print(
+    OUT.print(
         f"{json.dumps(hold['name'])[1:-1]}: {state}; {', '.join(hold['tables'])} from "
         f"{utc_iso(hold['from_ns'])} to {utc_iso(hold['to_ns'])}; "
         f"{json.dumps(hold['reason'])} ({json.dumps(hold['actor'])[1:-1]})"
     )
-
-
-def _console() -> Console:
-    return Console(highlight=False, soft_wrap=True, markup=False)

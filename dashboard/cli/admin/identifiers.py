@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -11,6 +10,7 @@ import typer
 from collector.core.clock import SystemClock
 from collector.core.errors import InputError
 from dashboard.cli.json_output import print_json
+from dashboard.cli.options import ConfigOption, JsonOption
 from dashboard.settings.privacy import protection_of
 from dashboard.settings.settings import load
 
@@ -28,18 +28,8 @@ def tokens(
         str,
         typer.Argument(help="As it was sent; - reads a line, so that no shell remembers it."),
     ],
-    config: Annotated[
-        Path | None,
-        typer.Option(
-            "--config",
-            "-c",
-            help="Settings file; by default ./millworth.toml if there.",
-            readable=False,
-        ),
-    ] = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Machine output: one JSON object.")
-    ] = False,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Print the tokens of a value, those of every period and key that may still be stored.
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from collector.core.clock import SystemClock
+from dashboard.cli.console import OUT
 from dashboard.cli.json_output import print_json
 from dashboard.cli.options import ConfigOption, JsonOption
 from dashboard.settings.settings import load
@@ -48,11 +48,10 @@ def migrate(
         answer = {"dry_run": dry_run, "migrations": names, **more}
         print_json(answer)
         return
-    out = Console(highlight=False, soft_wrap=True, markup=False)
     for one in pending:
         sql = f"-- {one.name}\n{one.statement.strip()};\n"
-        out.print(sql if dry_run else f"applied {one.name}")
+        OUT.print(sql if dry_run else f"applied {one.name}")
     for table in altered:
-        out.print(f"applied retention of {table}")
+        OUT.print(f"applied retention of {table}")
     if not pending and not altered:
-        out.print("nothing to do: the schema is current")
+        OUT.print("nothing to do: the schema is current")

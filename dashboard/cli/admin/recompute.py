@@ -12,9 +12,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from collector.core.clock import NS_PER_HOUR
 from collector.core.errors import InputError
 from collector.core.times import instant_ns
+from dashboard.cli.client import asking
+from dashboard.cli.console import OUT
 from dashboard.cli.json_output import print_json
 from dashboard.cli.options import ConfigOption, JsonOption, UrlOption
-from dashboard.settings.settings import load
 from dashboard.units import utc_iso
 
 _SUMS = ("attributed", "revised", "unchanged", "minutes_rewritten", "cells_rewritten")
@@ -32,15 +33,13 @@ def recompute(
     For after a change of a reference latency or of the slope, or where rows were lost. What comes
     out as it is stored is left alone. Interrupted, it can be run again.
     """
-    from dashboard.cli.client import ApiClient
-
     begin_ns, end_ns = instant_ns(begin, "--from"), instant_ns(end, "--until")
     if begin_ns >= end_ns:
         raise InputError(f"--from {begin} --until {end} is no range; give a later --until")
     done = Counter[str]()
     console = Console(stderr=True, highlight=False)
     with (
-        ApiClient.open(load(config).settings, url) as api,
+        asking(config, url) as api,
         Progress(
             TextColumn("hours"),
             BarColumn(),
@@ -65,6 +64,5 @@ def recompute(
     if as_json:
         print_json({name: done[name] for name in _SUMS})
     else:
-        out = Console(highlight=False)
         for name in _SUMS:
-            out.print(f"{name.replace('_', ' ')}: {done[name]}")
+            OUT.print(f"{name.replace('_', ' ')}: {done[name]}")

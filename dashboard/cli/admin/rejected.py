@@ -9,14 +9,13 @@ from typing import Annotated, Any, Protocol
 from urllib.parse import urlencode
 
 import typer
-from rich.console import Console
-from rich.progress import Progress, SpinnerColumn, TextColumn
 
 from collector.core.clock import SystemClock
 from collector.core.times import duration_ns
+from dashboard.cli.client import asking
+from dashboard.cli.console import OUT, counting
 from dashboard.cli.json_output import print_json
 from dashboard.cli.options import ConfigOption, JsonOption, UrlOption
-from dashboard.settings.settings import load
 
 _SHOWN_MAX = 200  # a person reads the first ones; all of them are in the JSON
 
@@ -52,12 +51,8 @@ def list_rejected(
     as_json: JsonOption = False,
 ) -> None:
     """List what was rejected, oldest first, and its state. Exit 1 if any is not stored."""
-    # Loading the service's side takes a second, which no other command needs.
-    from dashboard.cli.client import ApiClient
-
-    from_ns = _from_ns(since)
-    with ApiClient.open(load(config).settings, url) as api:
-        found = show_rejected(api, reason, from_ns, as_json=as_json)
+    with asking(config, url) as api:
+        found = show_rejected(api, reason, _from_ns(since), as_json=as_json)
     raise typer.Exit(1 if found else 0)
 
 
@@ -80,15 +75,13 @@ def replay_rejected(
     Do it after a fix: an upgrade, a mapped name in [attributes.map], a longer retention. What an
     earlier replay has stored is left alone, so a second call changes nothing.
     """
-    from dashboard.cli.client import ApiClient
-
     body = {
         "reason": reason,
         "ids": ids or [],
         "from_ns": _from_ns(since),
         "dry_run": dry_run,
     }
-    with ApiClient.open(load(config).settings, url) as api:
+    with asking(config, url) as api:
         left = show_replays(api, body, as_json=as_json)
     raise typer.Exit(1 if left else 0)
 
@@ -127,14 +120,7 @@ def _items(api: Api, reason: str, from_ns: int) -> Iterator[dict[str, Any]]:
 
 
 def _replays(api: Api, body: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    console = Console(stderr=True)
-    with Progress(
-        SpinnerColumn(),
-        TextColumn("{task.completed:,} items"),
-        console=console,
-        transient=True,
-        disable=not console.is_terminal,
-    ) as progress:
+    with counting("items") as progress:
         task = progress.add_task("", total=None)
         after = ""
         while True:
@@ -147,36 +133,34 @@ def _replays(api: Api, body: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def _show_items(items: list[dict[str, Any]]) -> None:
-    out = Console(highlight=False, soft_wrap=True, markup=False)
     for item in items[:_SHOWN_MAX]:
         size = f", {item['bytes']:,} bytes kept" if item["bytes"] else ""
         became = item["result"] or "not replayed"
         # As JSON writes them: names and texts are a sender's, and must not reach a terminal as
         # they are.
-        out.print(
+        OUT.print(
             f"{item['id']} {item['signal']} {item['reason_code']} {json.dumps(item['item_id'])}"
             f"{size}: {json.dumps(item['detail'])} ({became})"
         )
-    _say_more(out, len(items))
+    _say_more(len(items))
     counts = Counter(item["reason_code"] for item in items)
-    out.print(", ".join(f"{n:,} {code}" for code, n in counts.items()) or "nothing was rejected")
+    OUT.print(", ".join(f"{n:,} {code}" for code, n in counts.items()) or "nothing was rejected")
 
 
 def _show_replays(replays: list[dict[str, Any]], *, dry_run: bool) -> None:
-    out = Console(highlight=False, soft_wrap=True, markup=False)
     for one in replays[:_SHOWN_MAX]:
         count = f", {one['items']:,} items" if one["items"] else ""
         why = f": {json.dumps(one['detail'])}" if one["detail"] else ""
-        out.print(f"{one['id']} {one['signal']} {one['reason_code']}: {one['result']}{count}{why}")
-    _say_more(out, len(replays))
+        OUT.print(f"{one['id']} {one['signal']} {one['reason_code']}: {one['result']}{count}{why}")
+    _say_more(len(replays))
     counts = Counter(one["result"] for one in replays)
     summary = ", ".join(f"{n:,} {result}" for result, n in counts.items())
-    out.print(f"{'would be: ' if dry_run and summary else ''}{summary or 'nothing to replay'}")
+    OUT.print(f"{'would be: ' if dry_run and summary else ''}{summary or 'nothing to replay'}")
 
 
-def _say_more(out: Console, count: int) -> None:
+def _say_more(count: int) -> None:
     if count > _SHOWN_MAX:
-        out.print(f"and {count - _SHOWN_MAX:,} more; --json has all of them")
+        OUT.print(f"and {count - _SHOWN_MAX:,} more; --json has all of them")
 
 
 def _from_ns(since: str) -> int:

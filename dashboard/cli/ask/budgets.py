@@ -10,9 +10,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from dashboard.cli.client import asked
 from dashboard.cli.json_output import print_json
 from dashboard.cli.options import ConfigOption, JsonOption, UrlOption
-from dashboard.settings.settings import load
 
 _STYLES = {"met": "green", "missed": "red"}
 
@@ -27,10 +27,7 @@ def budgets(
     Budgets are `[[attribution.budgets]]` in millworth.toml. One is missed where the share of
     decisions over its promise is too great beyond chance. Exit 1 if one is missed.
     """
-    from dashboard.cli.client import ApiClient
-
-    with ApiClient.open(load(config).settings, url) as api:
-        found = api.get("/api/v1/budgets")
+    found = asked("/api/v1/budgets", config, url)
     if as_json:
         print_json(found)
     else:

@@ -7,11 +7,12 @@ from typing import Annotated
 from urllib.parse import quote
 
 import typer
-from rich.console import Console
 
 from collector.core.errors import InputError
+from dashboard.cli.client import asking
+from dashboard.cli.console import OUT
 from dashboard.cli.json_output import print_json
-from dashboard.settings.settings import load
+from dashboard.cli.options import ConfigOption, JsonOption, UrlOption
 
 
 def packets(
@@ -24,35 +25,16 @@ def packets(
     export: Annotated[
         Path, typer.Option("--export", "-o", help="The pcapng file to write; it is replaced.")
     ],
-    config: Annotated[
-        Path | None,
-        typer.Option(
-            "--config",
-            "-c",
-            help="Settings file; by default ./millworth.toml if there.",
-            readable=False,
-        ),
-    ] = None,
-    url: Annotated[
-        str | None,
-        typer.Option(
-            "--url",
-            help="The running service; by default the settings' dashboard address. Where none "
-            "runs, the store is opened directly.",
-        ),
-    ] = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Machine output: JSON on stdout.")
-    ] = False,
+    config: ConfigOption = None,
+    url: UrlOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Write the packets that were kept for an incident, a decision or a trace as pcapng.
 
     Headers without payload; each packet's comment names the decision, trace and span that it
     carried, with the method and the confidence of that link. Wireshark and tshark open it.
     """
-    from dashboard.cli.client import ApiClient
-
-    with ApiClient.open(load(config).settings, url) as api:
+    with asking(config, url) as api:
         content = api.get_bytes(f"/api/v1/packets/{quote(name, safe='')}")
         found = api.get(f"/api/v1/reconstructions/{quote(name, safe='')}")["reconstructions"]
     try:
@@ -63,12 +45,11 @@ def packets(
         written = {"file": str(export), "bytes": len(content), "reconstructions": found}
         print_json(written)
     else:
-        out = Console(highlight=False, soft_wrap=True, markup=False)
-        out.print(f"{export}: {len(content)} bytes; open it with wireshark or tshark -r")
+        OUT.print(f"{export}: {len(content)} bytes; open it with wireshark or tshark -r")
         for row in found:
-            out.print(
+            OUT.print(
                 f"{row['trigger_id']}: nothing is missing with probability "
                 f"{row['probability']:.4f}; sampling alone {row['sampled_probability']:.4f}"
             )
             for ground in row["grounds"]:
-                out.print(f"  {ground}")
+                OUT.print(f"  {ground}")

@@ -6,10 +6,9 @@ from typing import Annotated
 
 import typer
 
-from dashboard.cli.client import ApiClient
+from dashboard.cli.client import asking
 from dashboard.cli.json_output import print_json
 from dashboard.cli.options import ConfigOption, UrlOption
-from dashboard.settings.settings import load
 
 
 def query(
@@ -22,7 +21,7 @@ def query(
     For example `millworth query "SHOW TABLES"`, or
     `millworth query "SELECT action, count() FROM decisions GROUP BY action"`.
     """
-    with ApiClient.open(load(config).settings, url) as api:
+    with asking(config, url) as api:
         answer = api.post("/api/v1/query", {"sql": sql})
     for row in answer["rows"]:
         print_json(dict(zip(answer["columns"], row, strict=True)))

@@ -12,7 +12,7 @@ from rich.console import Console
 
 from attribution.core.segments import CLASSES
 from collector.core.clock import NS_PER_MS
-from dashboard.cli.options import MetricsOption
+from dashboard.cli.options import ConfigOption, MetricsOption
 from dashboard.settings.settings import load
 
 if TYPE_CHECKING:
@@ -34,10 +34,7 @@ def attribute(
             "expanded. The content tells.",
         ),
     ] = None,
-    config: Annotated[
-        Path | None,
-        typer.Option("--config", "-c", help="Settings file; by default ./millworth.toml if there."),
-    ] = None,
+    config: ConfigOption = None,
     as_json: Annotated[
         bool,
         typer.Option("--json", help="Machine output: one JSON object a decision."),

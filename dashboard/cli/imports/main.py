@@ -6,28 +6,74 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
-from dashboard.cli.client import ApiClient
-from dashboard.cli.imports.reconcile import import_costs, import_ledger, import_rates
+from dashboard.cli.client import asking
+from dashboard.cli.console import OUT
 from dashboard.cli.json_output import print_json
 from dashboard.cli.options import ConfigOption, JsonOption, UrlOption
-from dashboard.settings.settings import load
 
-# Cells of files may hold anything, square brackets too.
-_OUT = Console(highlight=False, soft_wrap=True, markup=False)
+FilesArgument = Annotated[
+    list[Path], typer.Argument(help="CSV, Parquet or JSON files.", readable=False)
+]
 
 import_app = typer.Typer(help="Import what decisions earned and cost.", no_args_is_help=True)
-import_app.command("rates")(import_rates)
-import_app.command("ledger")(import_ledger)
-import_app.command("costs")(import_costs)
+
+
+@import_app.command("rates")
+def import_rates(
+    files: FilesArgument,
+    config: ConfigOption = None,
+    url: UrlOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Import what other currencies were worth, day by day.
+
+    Columns: day (2026-05-31), currency (EUR), rate: units of attribution.currency for one. A day
+    that was imported before is replaced, and the dollars that rest on it are computed again. Exit
+    1 if a row was left out.
+    """
+    _import(files, "rates", {}, config, url, as_json=as_json)
+
+
+@import_app.command("ledger")
+def import_ledger(
+    files: FilesArgument,
+    source: Annotated[
+        str, typer.Option(help="Name of the ledger: totals of several are added up.")
+    ] = "ledger",
+    config: ConfigOption = None,
+    url: UrlOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Import what the books say was earned, day by day, to hold the outcomes against.
+
+    Columns: day (2026-05-31), currency, amount: revenue of the day, refunds taken off. A day that
+    was imported before is replaced. Exit 1 if a row was left out.
+    """
+    _import(files, "ledger", {"source": source}, config, url, as_json=as_json)
+
+
+@import_app.command("costs")
+def import_costs(
+    files: FilesArgument,
+    source: Annotated[str, typer.Option(help="Name of the bill.")] = "bill",
+    config: ConfigOption = None,
+    url: UrlOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Import what the infrastructure cost: bills in FOCUS 1.2.
+
+    BilledCost, EffectiveCost, BillingCurrency, ChargePeriodStart and ChargePeriodEnd are needed;
+    ListCost, ContractedCost, ChargeCategory, ServiceCategory, ServiceName, RegionId and ResourceId
+    are read, other columns are left alone. The same lines again change nothing, in the format that
+    they first came in. Exit 1 if a row was left out.
+    """
+    _import(files, "costs", {"source": source}, config, url, as_json=as_json)
 
 
 @import_app.command("outcomes")
 def import_outcomes(
-    files: Annotated[
-        list[Path], typer.Argument(help="CSV, Parquet or JSON files.", readable=False)
-    ],
+    files: FilesArgument,
     config: ConfigOption = None,
     url: UrlOption = None,
     as_json: JsonOption = False,
@@ -39,15 +85,27 @@ def import_outcomes(
     its header; JSON is an array of flat objects, or one a line. A bad row is named and left out;
     the rest is imported. Exit 1 if a row was left out.
     """
+    _import(files, "outcomes", {}, config, url, as_json=as_json)
+
+
+def _import(
+    files: list[Path],
+    kind: str,
+    query: dict[str, str],
+    config: Path | None,
+    url: str | None,
+    *,
+    as_json: bool,
+) -> None:
     refused = 0
-    with ApiClient.open(load(config).settings, url) as api:
+    with asking(config, url) as api:
         for path in files:
-            report = api.import_outcomes(path)
+            report = api.import_file(kind, path, query)
             refused += len(report["refused"])
             if as_json:
                 print_json({"file": str(path), **report})
                 continue
-            _OUT.print(f"{path}: {report['imported']} imported, {len(report['refused'])} refused")
+            OUT.print(f"{path}: {report['imported']} imported, {len(report['refused'])} refused")
             for line in report["refused"]:
-                _OUT.print(f"  {line}")
+                OUT.print(f"  {line}")
     raise typer.Exit(1 if refused else 0)

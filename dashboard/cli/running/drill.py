@@ -15,7 +15,9 @@ from rich.table import Table
 from collector.core import log
 from collector.core.clock import NS_PER_MS
 from collector.core.errors import InputError
+from dashboard.cli.console import OUT
 from dashboard.cli.json_output import print_json
+from dashboard.cli.options import JsonOption
 from dashboard.demo.drill_report import Drill, Phase
 from dashboard.demo.drill_report import as_json as drill_json
 from packet.lab.network import Impairment
@@ -51,9 +53,7 @@ def drill(
         typer.Option(min=10, max=2_000, help="Made without the fault, and as many with it."),
     ] = 60,
     seed: Annotated[int, typer.Option(help="Of each packet's lot.")] = 1,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Machine output: JSON on stdout.")
-    ] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Rehearse a fault of the network, and see whether Millworth names it. Needs root.
 
@@ -74,7 +74,7 @@ def drill(
         told = {"drill": fault.value, "amount": amount or _AMOUNTS[fault], **drill_json(found)}
         print_json(told)
     else:
-        _show(Console(highlight=False, soft_wrap=True, markup=False), found)
+        _show(found)
     raise typer.Exit(1 if found.misses else 0)
 
 
@@ -113,33 +113,33 @@ def _steps(console: Console) -> Iterator[Callable[[str], None]]:
         yield lambda text: status.update(f"drill: {text}")
 
 
-def _show(out: Console, found: Drill) -> None:
+def _show(found: Drill) -> None:
     rows = Table(box=box.SIMPLE)
     for heading in ("mean of a decision", "sound", "fault", "added"):
         rows.add_column(heading, justify="left" if heading.startswith("mean") else "right")
     for name, sound, fault in _figures(found.sound, found.fault):
         rows.add_row(name, f"{sound:.3f} ms", f"{fault:.3f} ms", f"{fault - sound:+.3f} ms")
-    out.print(rows)
+    OUT.print(rows)
     half = found.fault
-    out.print(
+    OUT.print(
         f"the path's log: of {half.packets} packets with payload {half.lost} were lost and "
         f"{half.overtaken} overtaken"
     )
     methods = ", ".join(f"{number} {method}" for method, number in found.methods.items())
-    out.print(
+    OUT.print(
         f"Millworth: {found.blamed} grew most; packets were linked to "
         f"{found.sound.linked + half.linked} of {found.sound.decisions + half.decisions} decisions "
         f"({methods or 'none'})"
     )
     p50_ms, p99_ms = found.error_p50_ns / NS_PER_MS, found.error_p99_ns / NS_PER_MS
-    out.print(
+    OUT.print(
         f"network time of a decision: off from the log by {p50_ms:.3f} ms at the median, "
         f"{p99_ms:.3f} ms at p99"
     )
     for miss in found.misses:
-        out.print(f"missed: {miss}")
+        OUT.print(f"missed: {miss}")
     if not found.misses:
-        out.print("as it should be")
+        OUT.print("as it should be")
 
 
 def _figures(sound: Phase, fault: Phase) -> Iterator[tuple[str, float, float]]:

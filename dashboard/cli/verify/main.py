@@ -11,8 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
-from rich.console import Console
-from rich.progress import Progress, SpinnerColumn, TextColumn
 
 from collector.core.errors import InputError
 from collector.provenance.checkpoint import Checkpoint
@@ -22,11 +20,13 @@ from collector.provenance.keyring import KeyRing
 from collector.provenance.keyring_file import read_ring
 from collector.provenance.live.copies import Copy, equal_copies, retries_told
 from collector.provenance.verify import Finding, Report, Verdict, Verifier
+from dashboard.cli.client import asked, asking
+from dashboard.cli.console import OUT, counting
 from dashboard.cli.json_output import print_json
+from dashboard.cli.options import ConfigOption, JsonOption, UrlOption
 from dashboard.cli.verify.audit import audit
 from dashboard.cli.verify.retention import retention
 from dashboard.read.sealed_rows import Item, changed_rows, stored_copies, stored_items
-from dashboard.settings.settings import load
 
 if TYPE_CHECKING:
     from dashboard.cli.client import ApiClient
@@ -117,17 +117,9 @@ def provenance(
     window: Annotated[
         str, typer.Option(help="With --verdicts: what arrived in so long, such as 1h or 7d.")
     ] = "24h",
-    config: Annotated[
-        Path | None,
-        typer.Option("--config", "-c", help="Settings file; by default ./millworth.toml if there."),
-    ] = None,
-    url: Annotated[
-        str | None,
-        typer.Option("--url", help="The running service; by default the settings' address."),
-    ] = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Machine output: one JSON object.")
-    ] = False,
+    config: ConfigOption = None,
+    url: UrlOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Verify sealed decisions: tampered, replayed, reordered, missing or unsigned. Exit 1 if any.
 
@@ -135,7 +127,8 @@ def provenance(
     found by signed checkpoint, 256 events at most. What no checkpoint covers is told as unproven.
     """
     if verdicts:
-        said = _said(config, url, window, unsigned=not allow_unsigned)
+        query = f"window={window}&unsigned={int(not allow_unsigned)}"
+        said = asked(f"/api/v1/provenance?{query}", config, url)
         raise typer.Exit(int(show_verdicts(said, as_json=as_json)))
     if keys is None:
         raise InputError("--keys names the key ring to verify by; or give --verdicts")
@@ -147,7 +140,7 @@ def provenance(
         if file is not None:
             report = _verify_file(file, ring, whole=not part, arrival=arrival)
         else:
-            api = _api(config, url, open_files)
+            api = open_files.enter_context(asking(config, url))
             items = stored_items(api)
             items = items if export is None else _copied(items, export, open_files)
             report = _verify(items, ring, whole=not part, arrival=True)
@@ -170,39 +163,31 @@ def _write(report: Report, found: list[Finding], rows: RowsReport | None, *, as_
         show_rows(rows)
 
 
-def _said(config: Path | None, url: str | None, window: str, *, unsigned: bool) -> dict[str, Any]:
-    from dashboard.cli.client import ApiClient
-
-    with ApiClient.open(load(config).settings, url) as api:
-        return api.get(f"/api/v1/provenance?window={window}&unsigned={int(unsigned)}")
-
-
 def show_verdicts(said: dict[str, Any], *, as_json: bool) -> bool:
     """Write what the service said; return whether there is a finding."""
     findings = said["findings"]
     if as_json:
         print_json(said)
         return bool(findings)
-    out = Console(highlight=False, soft_wrap=True, markup=False)
     counts = ", ".join(f"{each['events']:,} {each['verdict']}" for each in said["counts"])
-    out.print(f"judged as they arrived: {counts or 'nothing'}")
+    OUT.print(f"judged as they arrived: {counts or 'nothing'}")
     out_of_sums = said["withdrawn"]
     if out_of_sums["decisions"]:
-        out.print(
+        OUT.print(
             f"{out_of_sums['decisions']:,} decisions are in no sum; "
             f"they say they were worth {Decimal(out_of_sums['value_usd']):,.2f} USD"
         )
     for each in findings[:_SHOWN_MAX]:
-        out.print(_line(each))
+        OUT.print(_line(each))
     if len(findings) > _SHOWN_MAX:
-        out.print(f"and {len(findings) - _SHOWN_MAX:,} more; --json has up to 200 of them")
+        OUT.print(f"and {len(findings) - _SHOWN_MAX:,} more; --json has up to 200 of them")
     return bool(findings)
 
 
 def _verify(items: Iterable[Item], ring: KeyRing, *, whole: bool, arrival: bool) -> Report:
     verifier = Verifier(ring.macs, ring.check, whole=whole, arrival=arrival)
     batch: list[tuple[Event, bytes]] = []
-    with _progress("{task.completed:,} events") as progress:
+    with counting("events") as progress:
         task = progress.add_task("", total=None)
         for item in items:
             if isinstance(item, Checkpoint):
@@ -226,17 +211,6 @@ def _event_and_form(item: Event | Outcome, ring: KeyRing) -> tuple[Event, bytes]
     if isinstance(item, Outcome):
         return item.event, item.form(ring.macs)
     return item, canonical_rest(item.seq, item.prev, item.fields)
-
-
-def _progress(text: str) -> Progress:
-    console = Console(stderr=True)
-    return Progress(
-        SpinnerColumn(),
-        TextColumn(text),
-        console=console,
-        transient=True,
-        disable=not console.is_terminal,
-    )
 
 
 def _file_items(path: Path, open_files: ExitStack) -> Iterator[Item]:
@@ -272,16 +246,9 @@ def _number(finding: Finding) -> tuple[str, str, int]:
     return finding.producer, finding.epoch, finding.first_seq
 
 
-def _api(config: Path | None, url: str | None, open_files: ExitStack) -> ApiClient:
-    # Loading the service's side takes a second, which a file does not need.
-    from dashboard.cli.client import ApiClient
-
-    return open_files.enter_context(ApiClient.open(load(config).settings, url))
-
-
 def _compare(api: ApiClient, told: Report) -> RowsReport:
     report = RowsReport()
-    with _progress("{task.completed:,} rows of money") as progress:
+    with counting("rows of money") as progress:
         task = progress.add_task("", total=None)
         for page in changed_rows(api):
             report.add(page, told)
@@ -331,50 +298,48 @@ def _finding(finding: Finding) -> dict[str, Any]:
 
 
 def _show(report: Report, found: list[Finding]) -> None:
-    out = Console(highlight=False, soft_wrap=True, markup=False)
     counts = ", ".join(f"{n:,} {v.value}" for v, n in report.verdicts.items() if n)
-    out.print(
+    OUT.print(
         f"{report.events:,} events, {report.checkpoints:,} checkpoints: {counts or 'nothing'}"
     )
     for finding in found[:_SHOWN_MAX]:
-        out.print(_line(_finding(finding)))
+        OUT.print(_line(_finding(finding)))
     if len(found) > _SHOWN_MAX:
-        out.print(f"and {len(found) - _SHOWN_MAX:,} more; --json has all of them")
+        OUT.print(f"and {len(found) - _SHOWN_MAX:,} more; --json has all of them")
     if report.late:
-        out.print(f"{len(report.late):,} events arrived out of order, which is no finding")
+        OUT.print(f"{len(report.late):,} events arrived out of order, which is no finding")
     if report.unproven:
-        out.print(f"{report.unproven:,} events have no checkpoint yet: what followed is unproven")
+        OUT.print(f"{report.unproven:,} events have no checkpoint yet: what followed is unproven")
     elif report.open_chains:
-        out.print(f"{report.open_chains:,} chains are not closed: what followed is unproven")
+        OUT.print(f"{report.open_chains:,} chains are not closed: what followed is unproven")
 
 
 def show_rows(rows: RowsReport) -> None:
     """Write whether the rows that money is summed from are those of their events."""
-    out = Console(highlight=False, soft_wrap=True, markup=False)
-    out.print(
+    OUT.print(
         f"{rows.decisions:,} rows of decisions and {rows.outcomes:,} of outcomes compared with "
         f"their events: {len(rows.changed):,} not as they were sent"
     )
     for each in rows.changed[:_SHOWN_MAX]:
         where = f", trace {json.dumps(each['trace_id'])}" if each["trace_id"] else ""
         columns = f": {', '.join(each['columns'])}" if each["columns"] else ""
-        out.print(
+        OUT.print(
             f"{each['kind']}: row of {each['table']} {json.dumps(each['id'])}{where}{columns}"
         )
     if len(rows.changed) > _SHOWN_MAX:
-        out.print(f"and {len(rows.changed) - _SHOWN_MAX:,} more; --json has all of them")
+        OUT.print(f"and {len(rows.changed) - _SHOWN_MAX:,} more; --json has all of them")
     if rows.withdrawn:
-        out.print(f"{rows.withdrawn:,} are in no sum for what is said of them above")
+        OUT.print(f"{rows.withdrawn:,} are in no sum for what is said of them above")
     if rows.imported:
-        out.print(f"{rows.imported:,} outcomes came from files, which have no event to compare")
+        OUT.print(f"{rows.imported:,} outcomes came from files, which have no event to compare")
     for table in rows.undated:
-        out.print(
+        OUT.print(
             f"the audit does not say since when names are mapped to {table} as they are, so a row "
             "of before that differs is a finding; see `millworth verify audit`, and start the "
             "service with its settings where they are others"
         )
     if rows.earlier:
-        out.print(
+        OUT.print(
             f"{rows.earlier:,} rows differ whose events came before names were mapped as they are"
         )
 

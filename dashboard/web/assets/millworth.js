@@ -1,12 +1,6 @@
 // What only the browser can do: routes, pickers and URL, theme, links in grids.
 (function () {
   const UNCHANGED = () => window.dash_clientside.no_update;
-  const TITLES = {
-    "/": "Overview",
-    "/decision": "Decisions",
-    "/decision?id": "Decision",
-    "/health": "Health",
-  };
 
   // Change the page without loading the application anew, as dcc.Link does.
   function go(href) {
@@ -39,11 +33,11 @@
   window.dash_clientside = Object.assign({}, window.dash_clientside, {
     millworth: {
       // A page is drawn when its route changes; its own state in the URL does not redraw it.
-      route: function (pathname, query, current) {
+      route: function (pathname, query, current, titles) {
         const path = (pathname || "/").replace(/\/+$/, "") || "/";
         const one = path === "/decision" && new URLSearchParams(query || "").get("id");
         const route = one ? "/decision?id" : path;
-        document.title = (TITLES[route] || "No such page") + " - Millworth";
+        document.title = (titles[route] || "No such page") + " - Millworth";
         return route === current ? UNCHANGED() : route;
       },
 

@@ -16,6 +16,7 @@ from attribution.path.spans import Ints
 from tests.support.attribution.critical_path import SKEW_MAX_NS, random_trace
 from tests.support.attribution.kernel import packed, stamped
 from tests.support.attribution.spans_builder import R, S
+from tests.support.examples import examples
 
 KERNELS, SEGMENTS = {"numpy": kernel.split}, {"numpy": kernel.segments}
 if find_spec("numba") is not None:  # the extra `accel`
@@ -24,9 +25,10 @@ if find_spec("numba") is not None:  # the extra `accel`
     KERNELS["numba"], SEGMENTS["numba"] = kernel_numba.split, kernel_numba.segments
 
 
+@pytest.mark.drawn
 def test_kernels_equal_the_long_way_and_the_plain_one() -> None:
-    """Three programs and the oracle agree to the nanosecond on 101,000 odd decisions."""
-    for seed in range(505):
+    """Three programs and the oracle agree to the nanosecond on 20,000 odd decisions; deep, 10^6."""
+    for seed in range(examples(101)):
         rng = random.Random(seed)
         skew_max_ns = rng.choice([0, SKEW_MAX_NS, 10**9])
         pairs = [

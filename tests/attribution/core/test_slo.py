@@ -1,10 +1,8 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from attribution.core.slo import Measured, Verdict, promises, wilson, worst
+from attribution.core.slo import Measured, Verdict, promises, worst
 
 MS = 1_000_000
 
@@ -39,17 +37,3 @@ def test_a_budget_that_promises_one_thing_is_judged_by_that() -> None:
     assert worst([]) is Verdict.NO_DATA
     unclear = promises(80.0, 100.0, Measured(1_000, 60 * MS, 100 * MS, 100, 50))
     assert worst(unclear) is Verdict.UNCLEAR
-
-
-def test_interval_agrees_with_a_worked_example() -> None:
-    """Ten of a hundred: 5.52 to 17.44 %, as in Wilson's paper and every table since."""
-    assert wilson(10, 100) == pytest.approx((0.0552, 0.1744), abs=5e-5)
-
-
-@given(total=st.integers(1, 10_000), data=st.data())
-def test_interval_holds_the_share_and_stays_a_share(total: int, data: st.DataObject) -> None:
-    """Whatever the counts, none and all included."""
-    count = data.draw(st.integers(0, total))
-    low, high = wilson(count, total)
-    assert 0 <= low <= count / total + 1e-12
-    assert count / total - 1e-12 <= high <= 1

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from attribution.core.segments import SEGMENTS
@@ -24,6 +24,7 @@ from attribution.vram.ranking import (
 from tests.support.attribution.kernel import packed
 from tests.support.attribution.replay import MS, odd_trees
 from tests.support.attribution.spans_builder import R, S
+from tests.support.examples import examples
 
 PER_100MS = 1 / (100 * MS)
 # One per cent in 100 ms, known to a factor of two.
@@ -132,6 +133,7 @@ def test_weights_are_shares_of_what_the_floors_would_bring() -> None:
     assert weights[0].gain_usd_per_year == pytest.approx(gain, rel=1e-6)
 
 
+@settings(max_examples=examples(25))
 @given(seed=st.integers(0, 200))
 def test_weights_sum_to_one_or_nothing_is_to_gain(seed: int) -> None:
     """On odd trees: no segment weighs less than nothing, and the shares are of the whole."""

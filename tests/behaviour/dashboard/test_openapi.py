@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 import schemathesis
 from hypothesis import HealthCheck, given, settings
 from schemathesis.core.result import Ok
@@ -18,6 +19,7 @@ from tests.support.examples import examples
 HEADERS = {"host": "127.0.0.1"}
 
 
+@pytest.mark.drawn
 def test_no_operation_answers_with_a_server_error(own_world: Connections) -> None:
     """Whatever a client sends is answered, or refused with what is wrong with it."""
     app = create_app(AppContext(own_world, FixedHealth(), Counters()))
@@ -27,7 +29,7 @@ def test_no_operation_answers_with_a_server_error(own_world: Connections) -> Non
     faults = []
     for operation in operations:
 
-        @settings(max_examples=examples(20), suppress_health_check=list(HealthCheck))
+        @settings(max_examples=examples(8), suppress_health_check=list(HealthCheck))
         @given(case=operation.as_strategy())
         def tried(case: schemathesis.Case[Any]) -> None:
             answer = case.call(headers=HEADERS)

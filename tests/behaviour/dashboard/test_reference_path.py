@@ -21,7 +21,7 @@ from dashboard.reference.world import World
 from tests.support.dashboard.sink import Sink, StoredSpan
 from tests.support.service import ended_within
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.alone]
 
 ROOT = Path(__file__).parents[3]
 MS = 1_000_000

@@ -12,10 +12,10 @@ from collector.store.connect import Connections
 from dashboard.read.adhoc.reader import OutsideReader
 from tests.support.dashboard.canary import Canary
 from tests.support.dashboard.sql_fuzz import grammar_of, try_statements
+from tests.support.examples import examples
 
-STATEMENTS = 1500
 
-
+@pytest.mark.drawn
 def test_random_statements_touch_no_file_no_socket_and_no_program(
     world: Connections, canary: Canary
 ) -> None:
@@ -23,13 +23,13 @@ def test_random_statements_touch_no_file_no_socket_and_no_program(
     hasty = Connections(world.config.model_copy(update={"query_seconds_max": 0.1}))
     reader = OutsideReader(hasty)
     grammar = grammar_of(world, canary, seed=4, scripts=())
-    faults, answered = [], 0
-    for tally, fault in try_statements(reader, grammar, canary, STATEMENTS):
+    faults, answered, statements = [], 0, examples(400)
+    for tally, fault in try_statements(reader, grammar, canary, statements):
         answered = tally.answered
         if fault:
             faults.append(fault)
     assert faults == []
-    assert answered > STATEMENTS / 100, "statements that nobody answers test nothing"
+    assert answered > statements / 100, "statements that nobody answers test nothing"
 
 
 def test_the_canary_sees_what_the_engine_alone_would_do(

@@ -27,7 +27,6 @@ from collector.store.connect import Connections
 from collector.store.schema.cluster import render
 from collector.store.schema.migrate import VIEWS_DIR, render_view
 from collector.write.event_sizes import OTHERS, SERVICES_MAX, EventSizes
-from dashboard.docs.event_schema import schema_page
 from tests.conftest import NOW_NS
 from tests.support.builders import decision_span, span, store_request, trace_request
 
@@ -65,11 +64,6 @@ def test_fields_are_those_of_the_page_of_attributes_and_of_the_seal() -> None:
         "decision.schema",
         *(f"provenance.{part}" for part in ("kid", "producer", "epoch", "seq", "prev", "tag")),
     }
-
-
-def test_page_of_the_schema_is_the_registry() -> None:
-    """Write it with `python -m dashboard.docs.event_schema > docs/reference/schema.md`."""
-    assert (ROOT / "docs" / "reference" / "schema.md").read_text() == schema_page()
 
 
 def test_version_that_is_not_known_is_kept_and_is_no_decision(store: Connections) -> None:

@@ -1,13 +1,14 @@
-"""Merging intervals."""
+"""Merged ranges, and the interval of a share: that of the books, whatever the counts."""
 
 from __future__ import annotations
 
 from itertools import pairwise
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from collector.core.intervals import merge
+from collector.core.intervals import Z90, Z95, merge, wilson
 from tests.support.examples import examples
 
 INTERVALS = st.lists(
@@ -34,3 +35,28 @@ def test_merged_intervals_cover_the_same_and_nothing_twice(
 
     assert covered(found) == covered(intervals)
     assert all(end < begin for (_, end), (begin, _) in pairwise(found))
+
+
+def test_quantiles_are_those_of_every_table() -> None:
+    """What is shown as 90 or 95 % is that."""
+    assert pytest.approx((1.644854, 1.959964), abs=5e-7) == (Z90, Z95)
+
+
+def test_interval_agrees_with_a_worked_example() -> None:
+    """Ten of a hundred: 5.52 to 17.44 %, as in Wilson's paper and every table since."""
+    assert wilson(10, 100) == pytest.approx((0.0552, 0.1744), abs=5e-5)
+
+
+def test_interval_of_none_leaves_some_possible() -> None:
+    """With none of 24 seen, one in eight is still possible."""
+    assert wilson(0, 24) == pytest.approx((0.0, 0.138), abs=0.001)
+    assert wilson(12, 24) == pytest.approx((0.314, 0.686), abs=0.001)
+
+
+@given(total=st.integers(1, 10_000), data=st.data())
+def test_interval_holds_the_share_and_stays_a_share(total: int, data: st.DataObject) -> None:
+    """Whatever the counts, none and all included."""
+    count = data.draw(st.integers(0, total))
+    low, high = wilson(count, total)
+    assert 0 <= low <= count / total + 1e-12
+    assert count / total - 1e-12 <= high <= 1

@@ -70,10 +70,7 @@ def test_line_to_a_pipe_that_nobody_reads_is_not_waited_for(*, has_reader: bool)
 
 def test_process_may_be_started_without_outputs() -> None:
     """Otherwise a file of the store gets the number, and what the engine says would be in it."""
-    probe = (
-        "import os, sys; from dashboard.cli.run_command import run; "
-        "run(lambda: sys.exit(os.dup(0)))"
-    )
+    probe = "import os, sys; from dashboard.cli.main import run; run(lambda: sys.exit(os.dup(0)))"
     command = ["sh", "-c", 'exec "$0" -c "$1" >&- 2>&-', sys.executable, probe]
 
     assert subprocess.run(command, stdin=subprocess.DEVNULL, check=False).returncode == 3

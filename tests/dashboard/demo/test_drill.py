@@ -115,6 +115,7 @@ def test_amount_has_the_unit_of_its_fault() -> None:
 
 
 @pytest.mark.integration
+@pytest.mark.alone
 def test_drill_runs_to_its_end_and_leaves_nothing_behind() -> None:
     """The real path, recorder and service: 25 ms each way are found, and on the right segment."""
     process = subprocess.Popen(

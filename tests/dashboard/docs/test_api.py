@@ -3,12 +3,6 @@
 from __future__ import annotations
 
 from dashboard.docs.api import api_page, openapi
-from tests.support.tree import text
-
-
-def test_page_of_the_api_is_written() -> None:
-    """Write it with `make example`."""
-    assert text("docs/reference/api.md") == api_page()
 
 
 def test_every_route_is_on_the_page_with_its_scope() -> None:

@@ -4,13 +4,7 @@ from __future__ import annotations
 
 from typer.core import TyperArgument, TyperOption
 
-from dashboard.docs.cli import cli_page, commands
-from tests.support.tree import text
-
-
-def test_page_of_the_commands_is_written() -> None:
-    """Write it with `make example`."""
-    assert text("docs/reference/cli.md") == cli_page()
+from dashboard.docs.cli import commands
 
 
 def test_every_command_and_option_is_explained() -> None:

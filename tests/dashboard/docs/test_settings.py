@@ -10,14 +10,8 @@ from pydantic.fields import FieldInfo
 from dashboard.docs.settings import settings_page, unit_of
 from dashboard.settings.settings import Settings
 from dashboard.settings.text import flat
-from tests.support.tree import text
 
 PAGE = "docs/reference/settings.md"
-
-
-def test_page_of_the_settings_is_written() -> None:
-    """Write it with `make example`."""
-    assert text(PAGE) == settings_page()
 
 
 def test_every_setting_is_explained() -> None:

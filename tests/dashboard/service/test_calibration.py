@@ -19,7 +19,7 @@ from dashboard.reference.scenario import SEGMENTS
 from dashboard.service.calibration import Calibration, judge
 from tests.support.service import RunningService
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.alone]
 
 
 def test_known_delays_are_found_where_they_were_injected(

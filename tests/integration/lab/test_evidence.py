@@ -20,7 +20,7 @@ from packet.lab.forwarder import LOST
 from packet.lab.network import Host, Impairment, LogRows, slow_path
 from tests.integration.lab.traffic import recording
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.alone]
 
 _CLOCK = SystemClock()
 _RESPONSE = 20_000

@@ -20,7 +20,7 @@ from packet.lab.forwarder import LOST
 from packet.lab.network import Impairment, LogRows, cable, forwarded, slow_path
 from tests.integration.lab.traffic import exchange, recording
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.alone]
 
 _CLOCK = SystemClock()
 

@@ -13,7 +13,7 @@ from packet.decode.sampler import Selection, epochs, keep
 from packet.lab.network import Cable, cable
 from tests.integration.lab.traffic import exchange, recording
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.alone]
 
 _CLOCK = SystemClock()
 _RATIO = 0.3

@@ -6,6 +6,7 @@ from packet.bench.capture import run_capture
 
 
 @pytest.mark.integration
+@pytest.mark.alone
 def test_benchmark_of_capture_loses_nothing_and_has_every_figure() -> None:
     """Its figures are a machine's, and not asserted; what the recorder lost would be a fault."""
     lines: list[str] = []

@@ -9,7 +9,7 @@ import pytest
 from collector.core.clock import NS_PER_MS, NS_PER_S
 from collector.core.errors import CaptureError
 from collector.store.connect import Connections
-from packet.bench.incident_sorts import interval, outcomes
+from packet.bench.incident_sorts import outcomes
 from packet.bench.worlds import SORTS, SimulatedRecorder, Sort, incident
 from packet.decode.decode import decode
 from packet.decode.sampler import Selection
@@ -49,12 +49,6 @@ def test_simulated_recorder_forgets_overflows_and_ends() -> None:
         recorder.stats()
     recorder.revive(recorder.now_ns)
     assert recorder.stats().since_ns == recorder.now_ns
-
-
-def test_interval_of_a_share_is_wilsons() -> None:
-    """With none of 24 seen, one in eight is still possible."""
-    assert interval(0.0, 24) == pytest.approx((0.0, 0.138), abs=0.001)
-    assert interval(0.5, 24) == pytest.approx((0.314, 0.686), abs=0.001)
 
 
 @pytest.mark.parametrize("name", ["half_named", "kernel_drops"])

@@ -6,6 +6,7 @@ from packet.bench.wire import run_wire
 
 
 @pytest.mark.integration
+@pytest.mark.alone
 def test_benchmark_of_wire_times_keeps_its_bound() -> None:
     """How near it comes is a machine's matter; that the truth is within the bound is a promise."""
     lines: list[str] = []

@@ -42,6 +42,7 @@ def _dumpcap(port: int, **settings: object) -> Iterator[DumpcapRecorder]:
 
 
 @pytest.mark.integration
+@pytest.mark.alone
 def test_dumpcap_answers_as_the_ring_does() -> None:
     """The same packets, the same selection, the same figures; nobody, with one capability."""
     with echo_server() as port, _dumpcap(port, window_s=3600, snaplen_bytes=96) as recorder:
@@ -69,6 +70,7 @@ def test_dumpcap_answers_as_the_ring_does() -> None:
 
 
 @pytest.mark.integration
+@pytest.mark.alone
 def test_dumpcap_that_ended_is_reported() -> None:
     """The service runs on, and says since when it has no packets."""
     with echo_server() as port, _dumpcap(port) as recorder:
@@ -133,6 +135,7 @@ def test_a_file_that_dumpcap_takes_away_in_between_is_no_failure(tmp_path: Path)
 
 
 @pytest.mark.integration
+@pytest.mark.alone
 def test_dumpcap_that_cannot_start_says_why() -> None:
     """Its own last words are in the message, and the remedy."""
     config = PacketConfig(engine="dumpcap", interface="eth-none", dumpcap_dir=_MEMORY / "mw-none")

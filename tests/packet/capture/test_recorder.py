@@ -30,6 +30,7 @@ def _status(pid: int) -> dict[str, str]:
 
 
 @pytest.mark.integration
+@pytest.mark.alone
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
 def test_every_packet_of_a_connection_is_recorded_once_and_without_payload(host: str) -> None:
     """The sum of the payload proves that none is missing; no byte of it is in memory."""
@@ -55,6 +56,7 @@ def test_every_packet_of_a_connection_is_recorded_once_and_without_payload(host:
 
 
 @pytest.mark.integration
+@pytest.mark.alone
 def test_pull_gives_the_wanted_connections_of_the_wanted_time() -> None:
     """An alert names its flows; everything else stays where it is."""
     with (
@@ -81,6 +83,7 @@ def test_pull_gives_the_wanted_connections_of_the_wanted_time() -> None:
 
 
 @pytest.mark.integration
+@pytest.mark.alone
 def test_excluded_port_takes_no_memory() -> None:
     """The service's own telemetry would fill the memory with itself."""
     with (
@@ -98,6 +101,7 @@ def test_excluded_port_takes_no_memory() -> None:
 
 
 @pytest.mark.integration
+@pytest.mark.alone
 def test_memory_holds_the_newest_packets_only() -> None:
     """A flight recorder forgets the oldest first, and never grows."""
     with echo_server() as port, recorder(PacketConfig(ports=(port,), memory_mib=1)) as process:
@@ -113,6 +117,7 @@ def test_memory_holds_the_newest_packets_only() -> None:
 
 
 @pytest.mark.integration
+@pytest.mark.alone
 def test_packets_older_than_the_window_are_forgotten() -> None:
     """The memory is bounded in time as well as in bytes."""
     with echo_server() as port, recorder(PacketConfig(ports=(port,), window_s=1)) as process:
@@ -127,6 +132,7 @@ def test_packets_older_than_the_window_are_forgotten() -> None:
 
 
 @pytest.mark.integration
+@pytest.mark.alone
 def test_every_second_of_the_wire_is_counted() -> None:
     """The figures are of all packets, whatever is kept of them."""
     with echo_server() as port, recorder(PacketConfig(ports=(port,), link_mbit=1_000)) as process:
@@ -147,6 +153,7 @@ def test_every_second_of_the_wire_is_counted() -> None:
 
 
 @pytest.mark.integration
+@pytest.mark.alone
 def test_recorder_is_nobody_without_a_capability() -> None:
     """What reads packets from everyone must not be able to do anything else."""
     with recorder(PacketConfig(ports=(1,))) as process:
@@ -159,6 +166,7 @@ def test_recorder_is_nobody_without_a_capability() -> None:
 
 
 @pytest.mark.integration
+@pytest.mark.alone
 def test_recorder_that_ended_is_reported() -> None:
     """The service runs on, and says since when it has no packets."""
     with recorder(PacketConfig(ports=(1,))) as process:
@@ -168,6 +176,7 @@ def test_recorder_that_ended_is_reported() -> None:
 
 
 @pytest.mark.integration
+@pytest.mark.alone
 def test_recorder_ends_with_its_parent() -> None:
     """A parent that was killed leaves no capture behind."""
     script = (
@@ -205,6 +214,7 @@ def _without_privilege(code: str) -> str:
 
 
 @pytest.mark.integration
+@pytest.mark.alone
 def test_missing_privilege_is_named_with_its_remedy() -> None:
     """The service runs on without packets; the operator reads what to grant."""
     text = _without_privilege(
@@ -224,6 +234,7 @@ def test_missing_privilege_is_named_with_its_remedy() -> None:
 
 
 @pytest.mark.integration
+@pytest.mark.alone
 def test_one_capability_opens_the_ring_and_none_is_left() -> None:
     """What systemd gives an ordinary user with AmbientCapabilities=CAP_NET_RAW."""
     script = (
@@ -251,6 +262,7 @@ def test_one_capability_opens_the_ring_and_none_is_left() -> None:
 
 
 @pytest.mark.integration
+@pytest.mark.alone
 def test_root_that_cannot_become_nobody_is_refused() -> None:
     """A container's root with one capability would go on as root."""
     script = (

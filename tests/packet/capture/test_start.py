@@ -13,7 +13,7 @@ from collector.core.errors import CaptureError
 from packet.capture.start import LastingRecorder
 from packet.config import PacketConfig
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.alone]
 
 
 def test_recorder_that_ended_is_started_anew_ever_more_seldom() -> None:

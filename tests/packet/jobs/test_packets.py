@@ -78,6 +78,7 @@ def _timed_rounds(port: int, rounds: int) -> tuple[int, list[tuple[int, int]]]:
 
 
 @pytest.mark.integration
+@pytest.mark.alone
 def test_recorded_traffic_is_kept_and_linked_to_the_spans_it_carried(store: Connections) -> None:
     """From the wire to the rows: each value of each table, and the same rows on a rerun."""
     with echo_server() as port, recorder(PacketConfig(ports=(port,))) as process:
@@ -122,6 +123,7 @@ def test_recorded_traffic_is_kept_and_linked_to_the_spans_it_carried(store: Conn
 
 
 @pytest.mark.integration
+@pytest.mark.alone
 def test_alert_keeps_the_connections_of_its_decisions_only(store: Connections) -> None:
     """At a sample of nothing, what is kept is what the alert names."""
     with (

@@ -179,9 +179,9 @@ def files_with(directory: Path, values: Sequence[str]) -> list[str]:
 
 
 @pytest.mark.parametrize("keys", ["", KEYS], ids=["no key", "encrypted"])
-def test_personal_values_are_on_no_disk_at_any_time(tmp_path: Path, keys: str) -> None:
+def test_personal_values_are_on_no_disk_at_any_time(disk_path: Path, keys: str) -> None:
     """Received, killed, recovered, damaged, stored, rejected: no file, temporary ones included."""
-    directory = tmp_path / "data"
+    directory = disk_path / "data"
     directory.mkdir()
     first = Child(directory, keys, "log")
     try:

@@ -1,0 +1,66 @@
+"""I/O: the store opened by a command itself, and asked by the application that a service has."""
+
+from __future__ import annotations
+
+from fastapi import FastAPI
+
+from attribution.jobs.attribution import AttributionJob
+from collector.core.clock import SystemClock
+from collector.core.counters import Counters
+from collector.core.errors import InputError, StoreInUseError
+from collector.privacy.guard import Protection
+from collector.store.connect import Connections
+from collector.store.schema.migrate import pending_statements
+from dashboard.api.app import create_api
+from dashboard.api.context import AppContext
+from dashboard.health.items import NoHealth
+from dashboard.service.audit import seal_audit
+from dashboard.settings.privacy import protection_of
+from dashboard.settings.settings import Settings
+
+
+def open_store(settings: Settings, base_url: str) -> tuple[FastAPI, Connections, Protection]:
+    """Open the store, where nobody answers at `base_url`; whoever asks closes it.
+
+    Raises:
+        InputError: there is no store, or it lacks a table of this program.
+        StoreInUseError: another process holds the store.
+    """
+    path = settings.store.embedded_path
+    if path is not None and not path.exists():
+        raise InputError(
+            f"no Millworth answers at {base_url}, and there is no store at {path}; start one "
+            "with `millworth up`, or name the service with --url"
+        )
+    store = Connections(settings.store)
+    try:
+        store.client()
+    except StoreInUseError as error:
+        raise StoreInUseError(
+            f"store {path} is held by another process that does not answer at {base_url}; "
+            "name its address with --url"
+        ) from error
+    _refuse_old_schema(settings, store)
+    if settings.wal_dir.is_dir():
+        seal_audit(store, settings)
+    protection = protection_of(settings, settings.wal_dir, store)
+    job = AttributionJob(settings.attribution, settings.attributes, store)
+    context = AppContext.of(settings, store, NoHealth(), Counters(), SystemClock(), protection, job)
+    return create_api(context), store, protection
+
+
+def _refuse_old_schema(settings: Settings, store: Connections) -> None:
+    """Refuse a store that lacks a table of this program, and name the command that adds it."""
+    s = settings
+    try:
+        pending = pending_statements(
+            store.client(), s.attributes, s.decisions, s.outcomes, cluster=s.store.cluster
+        )
+        if pending:
+            raise InputError(
+                f"store {s.store.place} lacks {len(pending)} statements of this program's schema, "
+                f"the first {pending[0].name}; bring it up with `millworth migrate`"
+            )
+    except BaseException:
+        store.close()
+        raise
