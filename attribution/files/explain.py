@@ -149,8 +149,14 @@ def _spans(
 ) -> tuple[list[str], list[SpanShare]]:
     """Return the traces and the shares of the spans from one row of the trees to another."""
     rows = done.trees.row[begin:end]
-    shares = [
-        SpanShare(span_id=span_id, on_path=on_path, self_ns=self_ns, sections=own, shift_ns=shift)
+    shares: list[SpanShare] = [
+        {
+            "span_id": span_id,
+            "on_path": on_path,
+            "self_ns": self_ns,
+            "sections": own,
+            "shift_ns": shift,
+        }
         for span_id, on_path, self_ns, own, shift in zip(
             names.span_ids(rows),
             done.path.on_path[begin:end].tolist(),
