@@ -26,9 +26,9 @@ from attribution.sensitivity.estimate import (
     Instrument,
     estimate_slope,
     naive_slope,
-    power_decisions,
     relative_slope,
 )
+from attribution.sensitivity.power import power_decisions
 from attribution.sensitivity.registered import Arm, Experiment
 from attribution.sensitivity.registry import write_experiment
 from attribution.sensitivity.shrinkage import shrink

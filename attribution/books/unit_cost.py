@@ -84,7 +84,8 @@ class UnitCost:
     per_decision: Decimal | None  # effective; None without decisions too
     target: Decimal
     is_met: bool | None  # None where nothing is known
-    by_class: Mapping[str, Decimal | None]  # effective; `other` is what buys no class of time
+    # Effective; `other` is what buys no class of time. None where nothing was billed at all.
+    by_class: Mapping[str, Decimal | None]
     per_decision_by_class: Mapping[str, Decimal | None]
     by_service: Sequence[CostPart]
     by_region: Sequence[CostPart]
@@ -151,7 +152,11 @@ def unit_cost(config: AttributionConfig, store: Connections, window: Selection) 
     for row in by_category:
         at = _CLASS_OF.get(row.name)
         classes[OTHER if at is None else CLASSES[at]].append(row)
-    by_class = {name: _sum(row.effective for row in rows) for name, rows in classes.items()}
+    # Without any line nothing is known of any class; with some, one without a line cost nothing.
+    by_class = {
+        name: _sum(row.effective for row in rows) if by_category else None
+        for name, rows in classes.items()
+    }
     effective = _sum(row.effective for row in by_category) if by_category else None
     target = Decimal(str(config.cost_per_decision_max))
     return UnitCost(

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from attribution.core.config import ExperimentLimits
-from attribution.sensitivity.estimate import Demands, power_decisions
+from attribution.sensitivity.estimate import Demands
+from attribution.sensitivity.power import power_decisions
 from attribution.sensitivity.registered import Arm, variance_ms2, with_control
 from collector.core.clock import NS_PER_MS
 

@@ -2,7 +2,8 @@
 
 Minute x region x cohort cells absorb what moves latency and intent together from outside. Inside a
 cell only the delay that Millworth drew is known to be random, so what is shown rests on it alone:
-the outcome's change with the delay over the latency's. Errors are clustered by minute.
+the outcome's change with the delay over the latency's. Errors are clustered by minute, and never
+below those of single decisions.
 
 A line through the arms gives the mean effect of the delays injected. What the next millisecond does
 differs from it as far as the effect bends; the interval that is shown has both the error of the
@@ -16,7 +17,6 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from enum import StrEnum
-from statistics import NormalDist
 
 import numpy as np
 
@@ -31,17 +31,15 @@ from attribution.sensitivity.arms import (
     lost_outcomes,
 )
 from attribution.sensitivity.clusters import clustered, left_out, spread, student_quantile
+from attribution.sensitivity.power import at_most, multiplier
 from attribution.sensitivity.sums import BACKEND, INJECTED, LATENCY, OUTCOME, CellSums, Floats
 
 _UNIT = np.eye(4)
-_POWER = 0.8
 # Sums of squares leave rounding errors of a smaller share than this where nothing varies.
 _ROUNDING = 1e-9
 # A clustered error of fewer minutes is not known well enough to weigh a cohort by: it is normal for
 # the pooling, and with two to four minutes the intervals of such cohorts held the truth in 85 %.
 POOLED_MINUTES_MIN = 10
-# Nobody has as many, and `slope_models` has room for it.
-_NEEDED_MAX = 10**15
 # A millisecond that was injected and moves the latency by less, or by more, was not just waited.
 _REACH_MIN, _REACH_MAX = 0.5, 2.0
 
@@ -216,18 +214,7 @@ def naive_slope(rows: CellSums, level: float = 0.95) -> Instrument:
         - mean[:, None] * cells.sums[:, None, :]
         + cells.n[:, None, None] * np.outer(mean, mean)
     )
-    return _fit(own, _minute_codes(cells.minute), _UNIT[LATENCY], level).line
-
-
-def power_decisions(
-    variance_outcome: float, effect: float, variance_instrument: float, level: float = 0.95
-) -> float:
-    """Return how many decisions see `effect` per ms with a power of 80 %.
-
-    For a conversion rate p and a relative effect theta: variance p (1 - p), effect p theta, hence
-    7.85 (1 - p) / (p theta^2 Var z).
-    """
-    return _multiplier(level) ** 2 * variance_outcome / (effect**2 * variance_instrument)
+    return _fit(own, _minute_codes(cells.minute), _UNIT[LATENCY], level, cells.n).line
 
 
 def _fits(cells: CellSums, level: float, minutes_min: int) -> _Fits:
@@ -245,30 +232,32 @@ def _fits(cells: CellSums, level: float, minutes_min: int) -> _Fits:
     injection = backend = None
     jitter = _UNIT[BACKEND].copy()
     if varies[INJECTED]:
-        injection = _with_error(own, minute, _UNIT[INJECTED], level)
+        injection = _with_error(own, minute, _UNIT[INJECTED], level, cells.n)
         # Wherever the delay was charged to, the jitter is what it does not explain.
         jitter[INJECTED] = -total[BACKEND, INJECTED] / total[INJECTED, INJECTED]
     left = float(jitter @ total @ jitter)
     if varies[BACKEND] and left > _ROUNDING * total[BACKEND, BACKEND]:
-        backend = _with_error(own, minute, jitter, level, minutes_min)
+        backend = _with_error(own, minute, jitter, level, cells.n, minutes_min)
     return _Fits(delayed, injection, backend)
 
 
 def _with_error(
-    own: Floats, minute: Ints, instrument: Floats, level: float, minutes_min: int = 2
+    own: Floats, minute: Ints, instrument: Floats, level: float, n: Ints, minutes_min: int = 2
 ) -> _Fit | None:
     """Return the same, None where it has no error, as one minute alone has none."""
-    fit = _fit(own, minute, instrument, level)
+    fit = _fit(own, minute, instrument, level, n)
     return fit if fit.minutes >= minutes_min and math.isfinite(fit.line.se) else None
 
 
-def _fit(own: Floats, minute: Ints, instrument: Floats, level: float) -> _Fit:
+def _fit(own: Floats, minute: Ints, instrument: Floats, level: float, n: Ints) -> _Fit:
     """Return the slope by one instrument, a combination of the variables.
 
     Args:
         own: products of deviations, cells x 4 x 4.
         minute: code of each cell's minute, dense from 0.
         instrument: weight of each variable.
+        level: of the interval.
+        n: decisions of each cell.
     """
     moved = np.einsum("cab,a->cb", own, instrument)
     total, strength = moved.sum(axis=0), moved @ instrument
@@ -277,7 +266,7 @@ def _fit(own: Floats, minute: Ints, instrument: Floats, level: float) -> _Fit:
         slope = float(total[OUTCOME] / total[LATENCY])
         scores = moved @ (_UNIT[OUTCOME] - slope * _UNIT[LATENCY])
         influence = left_out(minute, scores, moved[:, LATENCY])
-        se = clustered(influence)
+        se = max(clustered(influence), _plain_error(own, n, instrument, slope))
         first = float(total[LATENCY] / strength.sum())
         residuals = moved @ (_UNIT[LATENCY] - first * instrument)
         first_se = clustered(left_out(minute, residuals, strength))
@@ -297,6 +286,22 @@ def _fit(own: Floats, minute: Ints, instrument: Floats, level: float) -> _Fit:
         minutes,
         first,
     )
+
+
+def _plain_error(own: Floats, n: Ints, instrument: Floats, slope: float) -> float:
+    """Return the error of a slope as if each decision were a cluster.
+
+    An error of thirty clusters is itself uncertain to an eighth, and what is shown is chosen by its
+    error: of two errors that should be alike the larger one keeps that from choosing the small by
+    chance.
+    """
+    total = own.sum(axis=0)
+    residual = _UNIT[OUTCOME] - slope * _UNIT[LATENCY]
+    freedom = float(n.sum()) - len(n)
+    spread_of = max(float(residual @ total @ residual), 0.0) / freedom if freedom > 0 else 0.0
+    strength = float(instrument @ total @ instrument)
+    moved = abs(float(instrument @ total @ _UNIT[LATENCY]))
+    return math.sqrt(spread_of * strength) / moved if moved else 0.0
 
 
 def _next_ms(fit: _Fit, open_share: float, level: float) -> Instrument:
@@ -341,7 +346,7 @@ def _judge(
     if not delayed:
         return Status.UNCONFIRMED, "no delay was injected at random in this window", None
     if delayed < demands.minutes_min:
-        more = _at_most(n / minutes * (demands.minutes_min - delayed))
+        more = at_most(n / minutes * (demands.minutes_min - delayed))
         reason = (
             f"injected delays amount to {delayed} full minutes, {demands.minutes_min} are needed; "
             f"about {more:,} more decisions needed"
@@ -356,7 +361,7 @@ def _judge(
         return (*against, None)
     if injection.line.first_stage_f < demands.first_stage_f_min:
         ratio = demands.first_stage_f_min / max(injection.line.first_stage_f, 1e-9)
-        more = _at_most(n * (ratio - 1))
+        more = at_most(n * (ratio - 1))
         reason = f"the delay hardly moves latency; {more:,} more decisions needed"
         return Status.NOT_YET, reason, more
     if not _REACH_MIN <= injection.reach <= _REACH_MAX:
@@ -365,16 +370,12 @@ def _judge(
             f"{_REACH_MIN:g} to {_REACH_MAX:g} is a delay that was waited"
         )
         return Status.NOT_APPLIED, reason, None
-    allowed = demands.relative_per_ms * abs(mean) / _multiplier(demands.level)
+    allowed = demands.relative_per_ms * abs(mean) / multiplier(demands.level)
     ratio = (injection.line.se / allowed) ** 2
     if ratio > 1:
-        more = _at_most(n * (ratio - 1))
+        more = at_most(n * (ratio - 1))
         return Status.NOT_YET, f"not yet identified, {more:,} more decisions needed", more
     return Status.IDENTIFIED, "precise enough, by delays drawn at random alone", 0
-
-
-def _at_most(decisions: float) -> int:
-    return max(math.ceil(min(decisions, _NEEDED_MAX)), 1)
 
 
 def _delay_max_ms(rows: CellSums) -> float:
@@ -391,10 +392,6 @@ def _mean_outcome(cells: CellSums) -> float:
     mean = float(cells.sums[:, OUTCOME].sum() / max(n, 1))
     size = math.sqrt(float(cells.products[:, OUTCOME, OUTCOME].sum()) / max(n, 1))
     return mean if abs(mean) > _ROUNDING * size else 0.0
-
-
-def _multiplier(level: float) -> float:
-    return NormalDist().inv_cdf(0.5 + level / 2) + NormalDist().inv_cdf(_POWER)
 
 
 def _minute_codes(minute: Ints) -> Ints:

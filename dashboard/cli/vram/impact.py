@@ -95,14 +95,16 @@ def _render_mode(out: Console, found: dict[str, Any], mode: dict[str, Any]) -> N
         f"{name}: {mode['decisions']} decisions, {mode['failed']} failed, "
         f"{mode['mean_ms']:,.1f} ms, {each}"
     )
-    if name == found["compared_with"]:
+    if mode["mode"] == found["compared_with"]:
         return
     ms, usd = mode["ms"], mode["usd"]
-    told = _interval(ms, "ms") if ms else "unknown"
+    told = _interval(ms, "ms") if ms else "an unknown time"
     raw = mode["raw_ms"]
     beside = f" (whatever the hour: {raw:+,.1f})" if raw is not None else ""
-    out.print(f"  {mode['verdict']}: {told} a decision{beside}")
-    out.print(f"  earned: {_interval(usd, unit) if usd else 'unknown'} a decision")
+    out.print(f"  {mode['verdict']}; a decision takes {told} more{beside}")
+    out.print(
+        f"  a decision earns {f'{_interval(usd, unit)} more' if usd else 'an unknown amount'}"
+    )
     if mode["total_usd"] is not None:
         out.print(
             f"  in all {mode['total_usd']} {unit} ({mode['total_low_usd']} to "

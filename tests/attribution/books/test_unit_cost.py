@@ -101,6 +101,7 @@ def test_without_bills_or_decisions_the_cost_is_unknown(store: Connections) -> N
     """Never nought: nobody decides for free."""
     got = unit_cost(AttributionConfig(), store, HOURS)
     assert (got.effective, got.per_decision, got.is_met) == (None, None, None)
+    assert set(got.by_class.values()) == set(got.per_decision_by_class.values()) == {None}
     bill(store)
     assert unit_cost(AttributionConfig(), store, HOURS).per_decision is None
 

@@ -14,7 +14,6 @@ from attribution.sensitivity.estimate import (
     Status,
     estimate_slope,
     naive_slope,
-    power_decisions,
     relative_slope,
 )
 from attribution.sensitivity.sums import (
@@ -277,14 +276,6 @@ def test_no_decision_at_all_is_refused() -> None:
     )
     found = estimate_slope(empty, "test", DEMANDS)
     assert (found.status, found.n, found.estimate) == (Status.UNCONFIRMED, 0, None)
-
-
-def test_power_is_that_of_the_published_formula() -> None:
-    """3 % conversion, 0.7 % per 100 ms, half of all delayed by 100 ms: 21 million decisions."""
-    p, theta, variance = 0.03, 7e-5, 2_500.0
-    needed = power_decisions(p * (1 - p), p * theta, variance)
-    assert needed == pytest.approx(7.849 * (1 - p) / (p * theta**2 * variance), rel=1e-4)
-    assert needed == pytest.approx(21e6, rel=0.02)
 
 
 def test_relative_slope_is_a_share_of_the_mean() -> None:
