@@ -13,11 +13,11 @@ import sys
 from pathlib import Path
 
 from collector.bench.harness import prepare, rss_mib, say, start_collector
-from collector.core.allocator import return_large_blocks
 from collector.core.config import StoreConfig
 from collector.core.log import configure
 from collector.core.sql import sql
 from collector.store.connect import Connections
+from collector.write.allocator import return_large_blocks
 
 NEIGHBOURS = sql("hostile_neighbours", __file__)
 _FLUSH_S = 3600.0

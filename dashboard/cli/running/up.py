@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from collector.core import log
-from collector.core.allocator import return_large_blocks
+from collector.write.allocator import return_large_blocks
 from dashboard.cli.options import ConfigOption, JsonOption
 from dashboard.service.stop import StopSignal
 from dashboard.service.systemd import Supervisor

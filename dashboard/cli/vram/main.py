@@ -107,12 +107,24 @@ def rank(
             markup=False,
             soft_wrap=True,
         )
+    _render_segments(out, told)
+    for why, names in (
+        ("of unknown value", told["unknown"]),
+        ("too small for the sample", told["unsampled"]),
+    ):
+        if names:
+            listed = ", ".join(escape(name or "(none)") for name in names)
+            out.print(f"{why}, in no figure: {listed}")
+
+
+def _render_segments(out: Console, told: dict[str, Any]) -> None:
+    """Show what each segment weighs; a figure of a year is so many hours."""
+    is_year = told["lineage"]["is_annualised"]
+    unit, scale = ("year", HOURS_A_YEAR) if is_year else ("hour", 1.0)
     segments = _table(f"by segment: gain a {unit} with every segment at its own 10 % quantile")
     segments.add_column("segment", no_wrap=True)
     for name in ("weight", "of time", "floor ms", "gain USD", "90 %"):
         segments.add_column(name, justify="right", no_wrap=True)
-    # Their ends are told by the hour; a year of them is in the same proportion.
-    scale = HOURS_A_YEAR if lineage["is_annualised"] else 1.0
     for each in told["weights"]:
         low, gain, high = (
             _three(each[f"gain_{end}usd_per_hour"] * scale) for end in ("low_", "", "high_")
@@ -126,13 +138,6 @@ def rank(
             f"{low} to {high}",
         )
     out.print(segments)
-    for why, names in (
-        ("of unknown value", told["unknown"]),
-        ("too small for the sample", told["unsampled"]),
-    ):
-        if names:
-            listed = ", ".join(escape(name or "(none)") for name in names)
-            out.print(f"{why}, in no figure: {listed}")
 
 
 @vram_app.command("curve")

@@ -10,7 +10,7 @@ import sys
 PROGRAM = """
 import os, sys, threading
 from pathlib import Path
-from collector.core.allocator import return_large_blocks
+from collector.write.allocator import return_large_blocks
 
 def resident_mib():
     return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") >> 20
