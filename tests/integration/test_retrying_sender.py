@@ -53,7 +53,8 @@ class Agent:
         self._send = send
         self.answered = threading.Semaphore(0)
         self.failed = threading.Semaphore(0)
-        self._threads = [threading.Thread(target=self._run) for _ in range(CONSUMERS)]
+        # Of a service that died nobody is ever answered: they end with the test.
+        self._threads = [threading.Thread(target=self._run, daemon=True) for _ in range(CONSUMERS)]
         for thread in self._threads:
             thread.start()
 
@@ -65,7 +66,8 @@ class Agent:
     def finish(self) -> None:
         """Wait until all is answered."""
         for thread in self._threads:
-            thread.join()
+            thread.join(WAIT_S)
+            assert not thread.is_alive(), "a request is answered by nobody any more"
 
     def _run(self) -> None:
         pause = threading.Event()
