@@ -43,9 +43,9 @@ def rates(store: Connections, text: str, at_s: float) -> None:
 
 
 def values(store: Connections) -> list[tuple[Decimal, str]]:
-    """Return value and basis of every cell, by second."""
-    asked = "SELECT value_usd, basis FROM revenue_cells FINAL ORDER BY second_ns"
-    return [(row["value_usd"], row["basis"]) for row in rows(store, asked)]
+    """Return what every cell earned and its basis, by second."""
+    asked = "SELECT earned_usd, basis FROM revenue_cells FINAL ORDER BY second_ns"
+    return [(row["earned_usd"], row["basis"]) for row in rows(store, asked)]
 
 
 def test_amount_in_another_currency_is_converted_by_the_rate_of_its_day(store: Connections) -> None:
