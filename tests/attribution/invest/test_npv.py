@@ -204,10 +204,12 @@ def test_gate_funds_what_its_low_end_covers_and_says_by_how_much() -> None:
     ],
 )
 def test_gate_refuses_what_the_data_cannot_say(evidence: Evidence, reason: str) -> None:
-    """However large the gain would be."""
+    """However large the gain would be; what a stated one comes to is told, and no ruling."""
     got = judge(edge(gain=usd("1000000")), evidence, Demand())
-    assert (got.ruling, got.gain_low_usd) == (Ruling.REFUSE, None)
+    assert got.ruling is Ruling.REFUSE
     assert reason in got.reason
+    is_told = evidence.replayed is None and evidence.basis is not Basis.OBSERVATIONAL
+    assert (got.gain_low_usd is not None) == is_told
 
 
 def test_verdict_is_worked_out_again_from_its_own_inputs() -> None:
