@@ -19,7 +19,7 @@ SPAN_FIELDS = ("trace_id", "span_id", "start_ns", "end_ns", "status")
 ATTRIBUTES = (
     "decision.schema", "decision.action", "decision.channel", "decision.region", "decision.cohort",
     "decision.offer_type", "decision.campaign", "decision.route", "decision.vendor",
-    "decision.mode", "decision.value_usd", "decision.experiment", "decision.arm",
+    "decision.mode", "decision.value_usd", "decision.experiment", "decision.arm", "decision.unit",
     "decision.injected_delay_ns", "decision.ts.ingress", "decision.ts.transform",
     "decision.ts.decision", "decision.ts.egress",
 )  # fmt: skip
