@@ -120,8 +120,8 @@ def rank(
 def _render_segments(out: Console, told: dict[str, Any]) -> None:
     """Show what each segment weighs; a figure of a year is so many hours."""
     is_year = told["lineage"]["is_annualised"]
-    unit, scale = ("year", HOURS_A_YEAR) if is_year else ("hour", 1.0)
-    segments = _table(f"by segment: gain a {unit} with every segment at its own 10 % quantile")
+    unit, scale = ("a year", HOURS_A_YEAR) if is_year else ("an hour", 1.0)
+    segments = _table(f"by segment: gain {unit}, each at its own 10 % quantile")
     segments.add_column("segment", no_wrap=True)
     for name in ("weight", "of time", "floor ms", "gain USD", "90 %"):
         segments.add_column(name, justify="right", no_wrap=True)
