@@ -22,7 +22,6 @@ from attribution.revenue.loss import (
     UNKNOWN,
     Earned,
 )
-from collector.core.clock import NS_PER_S
 from collector.core.config import OutcomesConfig
 from collector.store.connect import Connections
 
@@ -39,8 +38,7 @@ class GroupValue:
     action: str
     region: str
     name: str
-    selected: int  # decisions that a question is about
-    decisions: int  # of the value window, those among them
+    decisions: int
     first_ns: int  # when they began
     last_ns: int
     known: int  # ... of which it is known what they earned
@@ -48,7 +46,7 @@ class GroupValue:
     value_usd: float  # of one, failed ones among them; NaN is unknown
     basis: str
     error: float  # relative, of the value: few large sales say little
-    told: int  # decisions of the value window with an outcome
+    told: int  # decisions with an outcome
     unsold: int  # ... that says that nothing was earned
 
 
@@ -57,19 +55,15 @@ def read_group_values(
 ) -> list[GroupValue]:
     """Return the value of every group that has a decision, by action, region and name.
 
-    A group is worth what its own decisions earned in the value window that ends with the
-    selection, or in the whole selection where that is longer: never the mean of the others. What it
-    earns a second is over the same window.
+    A group is worth what its own decisions of the selection earned, and nothing else: never the
+    mean of the others, nor what was before.
     """
-    value_from_ns = min(selection.from_ns, selection.to_ns - config.value_window_s * NS_PER_S)
-    value_from_ns = max(value_from_ns, 0)
     margin, revenue = (
         store.client().query_arrow(
             _SQL,
             parameters={
                 **asked(selection),
-                **earned.parameters(value_from_ns, outcome, config),
-                "value_from_ns": value_from_ns,
+                **earned.parameters(selection.from_ns, outcome, config),
                 "by": dimension,
             },
         )
@@ -101,7 +95,7 @@ def read_group_values(
     )
     # Of a compound Poisson sum: how many sell, and for how much, are both drawn.
     error = np.sqrt(squared) * MICROS / np.maximum(np.abs(amounts), 1)
-    names = ("action", "region", "name", "selected", "decisions", "first_ns", "last_ns")
+    names = ("action", "region", "name", "decisions", "first_ns", "last_ns")
     found = (
         *(margin[name].to_pylist() for name in names),
         of.tolist(),

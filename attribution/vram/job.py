@@ -111,11 +111,7 @@ class VramJob:
         if dimension not in DIMENSIONS:
             raise InputError(f"{dimension!r} is no dimension; choose {', '.join(DIMENSIONS)}")
         count = self._reader.selected_count(selection)
-        values = [
-            each
-            for each in read_group_values(self._store, self._config, selection, dimension)
-            if each.selected
-        ]
+        values = read_group_values(self._store, self._config, selection, dimension)
         book = read_book(self._store, self._config)
         refusal = book.refusal(selection.to_ns)
         if refusal:
@@ -176,7 +172,7 @@ class VramJob:
         rows = self._reader.selected_trees(selection, every, by=dimension)
         seen, own = Counter(rows[dimension].to_pylist()), Counter[str]()
         for each in values:
-            own[each.name] += each.selected
+            own[each.name] += each.decisions
         thin = {name: own[name] for name in own if seen[name] < min(own[name], _OF_GROUP_MIN)}
         names = sorted(thin, key=lambda name: (thin[name], name))[:_THIN_MAX]
         if not names:

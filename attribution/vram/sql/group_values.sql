@@ -1,7 +1,7 @@
--- How many decisions a question is about, and what those of its value window earned, by action, region and group.
+-- What the decisions that a question is about earned, by action, region and group.
 -- Amounts are those of `outcome`, margin or revenue. ${earned} is earned.sql.
--- Returns: action, region, name String; then Int64: selected: decisions of the question; decisions of the value window,
---   first_ns and last_ns: when they began; known: of which it is known what they earned; told: with an outcome, unsold:
+-- Returns: action, region, name String; then Int64: decisions, first_ns and last_ns: when they
+--   began; known: of which it is known what they earned; told: with an outcome, unsold:
 --   ... that says that nothing was earned; converted; amounts: ... whose
 --   amount is known; amount_micros; stated: that state a value; stated_micros; amount_squared, stated_squared Float64, USD^2.
 --   By action, region, name.
@@ -12,8 +12,6 @@ measured AS
         a.action AS action, a.region AS region,
         multiIf({by:String} = 'channel', a.channel, {by:String} = 'cohort', a.cohort,
             {by:String} = 'offer_type', toString(d.offer_type), {by:String} = 'region', a.region, a.action) AS name,
-        a.ingress_ns >= {from_ns:UInt64} AND a.total_ns >= {low_ns:UInt64} AND a.total_ns < {high_ns:UInt64}
-            AS is_selected,
         e.began_ns > 0 AS is_told,
         is_told OR has({other_channels:Array(String)}, a.channel) = {all_sent:UInt8} AS is_answered,
         a.ingress_ns AS began_ns,
@@ -24,16 +22,17 @@ measured AS
     FROM
     (
         SELECT ingress_ns, decision_id, toString(action) AS action, toString(region) AS region,
-            toString(channel) AS channel, toString(cohort) AS cohort, total_ns
+            toString(channel) AS channel, toString(cohort) AS cohort
         FROM attributions FINAL
-        WHERE ingress_ns >= {value_from_ns:UInt64} AND ingress_ns < {to_ns:UInt64}
+        WHERE ingress_ns >= {from_ns:UInt64} AND ingress_ns < {to_ns:UInt64}
             AND (action = {action:String} OR {action:String} = '' AND action != {calibration:String})
             AND ({region:String} = '' OR region = {region:String})
+            AND total_ns >= {low_ns:UInt64} AND total_ns < {high_ns:UInt64}
     ) AS a
     LEFT JOIN
     (
         SELECT ingress_ns, decision_id, offer_type, value_usd FROM decisions FINAL
-        WHERE ingress_ns >= {value_from_ns:UInt64} AND ingress_ns < {to_ns:UInt64}
+        WHERE ingress_ns >= {from_ns:UInt64} AND ingress_ns < {to_ns:UInt64}
     ) AS d ON a.ingress_ns = d.ingress_ns AND a.decision_id = d.decision_id
     LEFT JOIN
     (
@@ -42,7 +41,6 @@ ${earned}
 )
 SELECT
     action, region, name,
-    toInt64(countIf(is_selected)) AS selected,
     toInt64(count()) AS decisions,
     toInt64(min(began_ns)) AS first_ns,
     toInt64(max(began_ns)) AS last_ns,

@@ -164,20 +164,30 @@ def test_small_groups_are_told_however_large_the_others_are(store: Connections) 
     assert (told["unknown"], told["unsampled"]) == ([], [])
 
 
-def test_rate_is_over_the_window_that_the_value_is_over(store: Connections) -> None:
-    """One decision is asked about; what its group earns a second rests on forty in 40 seconds."""
-    put_spans(store, [each for at in range(40) for each in decision(f"w{at}", 2_000 * at, 180)])
-    put_sales(store, [f"w{at}" for at in range(40)], "100")
+def test_velocity_is_of_the_window_that_was_asked_about(store: Connections) -> None:
+    """100 dollars each in the first 100 seconds and nothing in the next: never the mean of both.
+
+    What was earned in a window over its length is a sum anybody can do again.
+    """
+    put_spans(store, [each for at in range(200) for each in decision(f"w{at}", 1_000 * at, 180)])
+    put_sales(store, [f"w{at}" for at in range(100)], "100", told_s=120)
     config = AttributionConfig()
-    AttributionJob(config, AttributesConfig(), store).drain(BASE_NS + 100 * NS_PER_S)
-    begun_ns = BASE_NS + 78 * NS_PER_S
-    asked = Selection(begun_ns, begun_ns + 1)
-    told = VramJob(config, store).model(asked, "channel", NOW_NS)
-    (one,) = told["groups"]
-    assert told["lineage"]["decisions"] == 1
-    assert (one["decisions"], one["value_usd"], one["earned_usd"]) == (40, 100.0, 4000.0)
-    assert told["lineage"]["counted_s"] == 79.0
-    assert one["erv_usd_per_s"]["median"] == pytest.approx(4000 / 79, rel=1e-5)
+    AttributionJob(config, AttributesConfig(), store).drain(BASE_NS + 300 * NS_PER_S)
+    half_ns = BASE_NS + 100 * NS_PER_S
+    for asked, decisions, usd in (
+        (Selection(BASE_NS, half_ns), 100, 10_000.0),
+        (Selection(half_ns, BASE_NS + 300 * NS_PER_S, low_ns=1), 100, 0.0),
+        (HOUR, 200, 10_000.0),
+    ):
+        told = VramJob(config, store).made(asked, "channel")
+        assert told["lineage"]["decisions"] == decisions
+        assert told["lineage"]["counted_s"] == float(decisions)
+        if not usd:  # nothing is known of the amount of a sale there
+            assert (told["groups"], told["unknown"]) == ([], [""])
+            continue
+        (one,) = told["groups"]
+        assert (one["decisions"], one["earned_usd"]) == (decisions, usd)
+        assert one["erv_usd_per_s"]["median"] * decisions == pytest.approx(usd, rel=1e-6)
 
 
 def test_idle_time_moves_no_rate(vram: VramJob) -> None:
@@ -274,7 +284,7 @@ def test_outcomes_that_contradict_their_mode_are_told_with_every_figure(
 ) -> None:
     """A mode is declared, never guessed; data that speak against it are a warning."""
     value = GroupValue(
-        "offer", "eu", "web", 1_000, 1_000, 0, 1, 1_000, 1.0, 1.0, "margin", 0.1, told, unsold
+        "offer", "eu", "web", 1_000, 0, 1, 1_000, 1.0, 1.0, "margin", 0.1, told, unsold
     )
     found = contradictions([value], OutcomesConfig.model_validate({"complete": complete}))
     assert [warning in each for each in found] == ([True] if warning else [])
