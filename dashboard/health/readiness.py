@@ -85,5 +85,7 @@ class FrontDoor:
         ]
         if status == 503:
             headers.append((b"retry-after", str(RETRY_S).encode()))
+        if text == PAGES_LOADING:  # programs read the header above, browsers this one
+            headers.append((b"refresh", str(RETRY_S).encode()))
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": text.encode()})

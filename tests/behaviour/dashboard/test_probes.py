@@ -110,6 +110,8 @@ def test_front_door_answers_the_probes_until_there_are_pages() -> None:
         "ready\npages: not ready: they are being loaded\n",
     )
     assert (page.status_code, page.headers["retry-after"]) == (503, "1")
+    # A browser that came too early asks again by itself.
+    assert page.headers["refresh"] == "1"
 
     door.pages = PlainTextResponse("the pages")
     (page,) = asyncio.run(ask("/"))
