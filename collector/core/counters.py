@@ -117,7 +117,7 @@ class Counters:
         )
         self.provenance_withdrawn = counter(
             "millworth_provenance_withdrawn",
-            "Decisions taken out of every sum for what their seals say",
+            "Decisions and outcomes taken out of every sum for what their seals say",
         )
 
     def _count_budgets(self) -> None:

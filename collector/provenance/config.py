@@ -20,6 +20,13 @@ class ProvenanceConfig(Section):
         default=False,
         description="A decision without a seal is a finding, and what is not proven is in no sum",
     )
+    outcomes_required: bool = Field(
+        default=False,
+        description=(
+            "An outcome that came over OTLP is in a sum only if its seal holds; "
+            "what was imported from files always is"
+        ),
+    )
     missing_after_s: float = Field(
         default=30.0, gt=0, description="Time that an event may be late before it is missing"
     )

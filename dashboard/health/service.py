@@ -95,7 +95,7 @@ class ServiceHealth:
                 "in no sum since this start, and how much they say they were worth: "
                 "millworth verify provenance --verdicts"
             )
-            yield judged("sums.withdrawn", taken, "decisions", warn=detail)
+            yield judged("sums.withdrawn", taken, "events", warn=detail)
 
     def _audit(self) -> Iterator[HealthItem]:
         found = self._service.audit

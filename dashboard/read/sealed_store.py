@@ -214,7 +214,7 @@ class SealedStore:
         columns = _COLUMNS[table]
         texts = ", ".join(f"ifNull(toString({name}), '')" for name in columns)
         names = ", ".join(f"'{name}'" for name in columns)
-        text = sql(f"changed_{table}", __file__)
+        text = render_view(sql(f"changed_{table}", __file__), *self._names)
         parts = {
             "events": events,
             "texts": f"[{texts}]",

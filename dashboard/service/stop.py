@@ -1,4 +1,4 @@
-"""I/O: SIGINT and SIGTERM, heard at whatever instant they come, by whichever thread.
+"""I/O: how the process ends: at SIGINT and SIGTERM whenever they come, and at a fault at once.
 
 Python runs a handler between any two steps of the main thread. A handler that sets a
 `threading.Event` takes the lock of that event, which the main thread may hold at that instant,
@@ -8,10 +8,13 @@ handlers do nothing here; what the interpreter writes to a pipe when a signal co
 
 from __future__ import annotations
 
+import faulthandler
 import os
 import select
 import signal
-from typing import Protocol
+from typing import Final, Protocol
+
+_FAULTS: Final = (signal.SIGSEGV, signal.SIGBUS, signal.SIGFPE, signal.SIGILL, signal.SIGABRT)
 
 
 class Stop(Protocol):
@@ -36,3 +39,15 @@ class StopSignal:
         poll = select.poll()
         poll.register(self._told, select.POLLIN)
         return bool(poll.poll(None if timeout is None else timeout * 1000))
+
+
+def end_at_faults() -> None:
+    """Take the faults back from the embedded engine; call it when the engine has started.
+
+    The engine's own handlers hand a fault to a thread of the engine and wait for it. In this
+    process, they write nothing, and a fault of a thread that the engine needs is never answered:
+    the process keeps its ports, and no service manager starts another.
+    """
+    for number in _FAULTS:
+        signal.signal(number, signal.SIG_DFL)
+    faulthandler.enable()

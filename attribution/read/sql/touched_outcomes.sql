@@ -1,4 +1,5 @@
--- Which outcomes were received in a window, and which are worth something else by a rate that was.
+-- Which outcomes were received in a window, taken out of the sums or put back, and which are worth something else by a
+-- rate that was received.
 -- Returns: outcome_id, decision_id String, outcome_key String, row_hash UInt64; unordered.
 SELECT
     outcome_id,
@@ -8,6 +9,14 @@ SELECT
         ifNull(toString(revenue), ''), ifNull(toString(margin), '')) AS row_hash
 FROM outcomes
 WHERE received_ns > {after_ns:UInt64} AND received_ns <= {until_ns:UInt64}
+UNION ALL
+SELECT
+    outcome_id,
+    decision_id,
+    outcome_key,
+    cityHash64(outcome_id, event_ns, received_ns, content_hash, withdrawn_ns, is_back) AS row_hash
+FROM withdrawn_outcomes
+WHERE withdrawn_ns > {after_ns:UInt64} AND withdrawn_ns <= {until_ns:UInt64}
 UNION ALL
 SELECT
     o.outcome_id AS outcome_id,

@@ -19,28 +19,27 @@ from collector.core.counters import Counters
 from collector.core.errors import PermanentError
 from collector.core.log import get_logger
 from collector.provenance.chain import ChainKey
-from collector.provenance.checkpoint import Checkpoint
 from collector.provenance.config import ProvenanceConfig
 from collector.provenance.event import TRACE_ID_INDEX, Event
 from collector.provenance.keyring import KeyRing
 from collector.provenance.keyring_file import note_ring, read_ring
-from collector.provenance.live.copies import Copy, Place, equal_copies, seal_holds
+from collector.provenance.live.copies import Place, equal_copies
 from collector.provenance.live.late import LateArrivals
+from collector.provenance.live.outcome_withdrawals import Proof
 from collector.provenance.live.rows import (
     COLUMNS,
     ProvenanceReport,
     event_rows,
     events_of,
     forms_of,
-    merged,
     missing_row,
     run_row,
     verdicts_of,
 )
+from collector.provenance.live.sealed_reader import SealedReader
 from collector.provenance.live.statements import sealed_sql
 from collector.provenance.live.stream import Judged, Stream
 from collector.provenance.live.withdrawals import Withdrawals
-from collector.provenance.records import checkpoint_of
 from collector.provenance.verify import Finding, Verdict
 from collector.store.connect import Connections
 from collector.store.cursors import next_received_ns, write_cursor
@@ -95,15 +94,20 @@ class ProvenanceJob:
         self._store = store
         self._counters = counters
         self._stored_ns = stored_ns
-        self._sql = sealed_sql(attributes)
-        self._withdrawals = Withdrawals(
-            store, counters, self._genuine, required=config.required, sql=self._sql
-        )
+        self._sql = sealed_sql(attributes, outcomes_required=config.outcomes_required)
         self._late = LateArrivals()
         self.page_items = PAGE_ITEMS
         self._lock = threading.Lock()
         self._totals: Counter[str] = Counter()
         self._keys_text, self._ring = read_ring(self._path)
+        self._sealed = SealedReader(store, self._ring, self._sql)
+        self._withdrawals = Withdrawals(
+            store,
+            counters,
+            self._sealed,
+            Proof(config.required, config.outcomes_required),
+            self._sql,
+        )
         self._stream: Stream | None = None  # None: as the store has it
         self._has_noted = False  # the keys, in the audit
         self._cursor_ns = 0
@@ -130,7 +134,7 @@ class ProvenanceJob:
         return dict(self._totals)
 
     def withdrawn(self) -> int:
-        """Return the decisions that this process took out of every sum."""
+        """Return the events that this process took out of every sum."""
         return self._withdrawals.taken
 
     def _run(self, now_ns: int) -> ProvenanceReport:
@@ -206,6 +210,7 @@ class ProvenanceJob:
         if text == self._keys_text:
             return
         before, self._ring, self._keys_text = self._ring, ring, text
+        self._sealed.ring = self._ring
         stream.change_keys(self._ring)
         _LOG.info("provenance_keys_changed", kids=sorted(self._ring.macs))
         self._reconsider(stream, before, now_ns, report)
@@ -236,7 +241,7 @@ class ProvenanceJob:
         self, stream: Stream, kid: str, now_ns: int, report: ProvenanceReport
     ) -> None:
         """Judge again what arrived while its key did not hold, or was not known."""
-        (times,) = self._query("refused_arrivals", kid=kid).to_pylist()
+        (times,) = self._sealed.query("refused_arrivals", kid=kid).to_pylist()
         if not times["last_ns"]:
             return
         whole = times["first_ns"] - 1, times["last_ns"]
@@ -250,7 +255,7 @@ class ProvenanceJob:
 
     def _pages(self, after_ns: int, until_ns: int) -> Iterator[tuple[int, int]]:
         """Cut (after, until] so that a page holds PAGE_ITEMS, whole instants only."""
-        arrivals = self._query("arrivals", after_ns=after_ns, until_ns=until_ns)
+        arrivals = self._sealed.query("arrivals", after_ns=after_ns, until_ns=until_ns)
         begin_ns, items = after_ns, 0
         instants = arrivals["received_ns"].to_pylist()
         for received_ns, count in zip(instants, arrivals["items"].to_pylist(), strict=True):
@@ -270,9 +275,10 @@ class ProvenanceJob:
         kid: str = "",
     ) -> None:
         """Judge what arrived in a page, or again those of it whose key did not hold then."""
-        table = self._sealed("refused" if kid else "new", page, kid=kid)
+        mode = "refused" if kid else "new"
+        table = self._sealed.events(mode, page, self._cursor_ns, kid)
         events = list(events_of(table))
-        checkpoints = [] if kid else self._checkpoints(page)
+        checkpoints = [] if kid else self._sealed.checkpoints(page)
         self._load(stream, stream.unknown(events, checkpoints))
         judged = stream.judge(
             events,
@@ -285,7 +291,7 @@ class ProvenanceJob:
         report.verdicts.update(verdicts_of(rows))
         if len(rows):
             self._store.client().insert_arrow("provenance_events", rows)
-        self._withdrawals.settle(rows, page)
+        self._withdrawals.settle(rows, page, table["outcome_id"].to_pylist())
         for finding in [*judged.earlier, *judged.runs]:
             if finding.verdict is Verdict.TAMPERED:
                 self._amend(finding, revision, report)
@@ -306,9 +312,11 @@ class ProvenanceJob:
         for begin in range(0, len(replays), _COPIES):
             part = replays[begin : begin + _COPIES]
             traces, spans = (sorted({events[line].fields[n] for line in part}) for n in _IDS)
-            equal = equal_copies(self._ring.macs, self._copies(traces, spans))
+            equal = equal_copies(self._ring.macs, self._sealed.copies(traces, spans))
             if is_again:
-                numbers = self._query("held_numbers", trace_ids=traces, span_ids=spans).to_pylist()
+                numbers = self._sealed.query(
+                    "held_numbers", trace_ids=traces, span_ids=spans
+                ).to_pylist()
                 held |= {(*number.values(),) for number in numbers}
             for line in part:
                 event = events[line]
@@ -320,39 +328,11 @@ class ProvenanceJob:
                     said = judged.events[line]
                     judged.events[line] = replace(said, verdict=Verdict.RETRIED, reason=_RETRIED)
 
-    def _copies(self, trace_ids: Sequence[str], spans: Sequence[str] = ()) -> Iterator[Copy]:
-        table = self._sealed("copies", (0, 0), trace_ids=trace_ids, spans=spans)
-        return zip(events_of(table), forms_of(table), table["copy"].to_pylist(), strict=True)
-
-    def _genuine(self, trace_ids: Sequence[str]) -> list[Copy]:
-        """Return the copies of the events of some traces whose seals hold."""
-        return [copy for copy in self._copies(trace_ids) if seal_holds(self._ring.macs, copy)]
-
-    def _checkpoints(self, page: tuple[int, int]) -> list[Checkpoint]:
-        records = self._query("sealed_checkpoints", after_ns=page[0], until_ns=page[1])
-        return [checkpoint_of(dict(record)) for record in records["attributes"].to_pylist()]
-
-    def _sealed(
-        self,
-        mode: str,
-        page: tuple[int, int],
-        *,
-        kid: str = "",
-        trace_ids: Sequence[str] = (),
-        spans: Sequence[str] = (),
-    ) -> Any:  # noqa: ANN401  # an Arrow table
-        """Return decisions, and outcomes that are sealed, in order of arrival."""
-        asked = {"mode": mode, "after_ns": page[0], "until_ns": page[1], "kid": kid}
-        asked["cursor_ns"] = self._cursor_ns
-        events = self._query("sealed_events", **asked, trace_ids=[*filter(None, trace_ids)])
-        outcomes = self._query("sealed_outcomes", **asked, spans=list(spans))
-        return merged(events, outcomes, self._ring.macs)
-
     def _load(self, stream: Stream, keys: set[ChainKey]) -> None:
         if not keys:
             return
         producers, epochs = zip(*sorted(keys), strict=True)
-        rows = self._query("chain_states", producers=list(producers), epochs=list(epochs))
+        rows = self._sealed.query("chain_states", producers=list(producers), epochs=list(epochs))
         stream.restore({(row["producer"], row["epoch"]): row["state"] for row in rows.to_pylist()})
 
     def _amend(self, finding: Finding, revision: int, report: ProvenanceReport) -> None:
@@ -389,9 +369,6 @@ class ProvenanceJob:
         for verdict, count in report.verdicts.items():
             self._counters.provenance_events.labels(verdict).inc(count)
         self._totals.update(report.verdicts)
-
-    def _query(self, name: str, **parameters: object) -> Any:  # noqa: ANN401  # an Arrow table
-        return self._store.client().query_arrow(self._sql(name), parameters=parameters)
 
     def _command(self, name: str, **parameters: object) -> None:
         self._store.client().command(self._sql(name), parameters=parameters)

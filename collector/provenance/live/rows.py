@@ -33,24 +33,29 @@ _SEAL: Final = ("kid", "producer", "epoch", "seq", "prev", "tag")
 
 
 def merged(events: Any, outcomes: Any, macs: Mapping[str, MacKey]) -> Any:  # noqa: ANN401  # Arrow tables
-    """Return both tables as one, in order of arrival.
-
-    An outcome that is bound to other ids than it has gets a form that no seal holds for.
-    """
+    """Return both tables as one, in order of arrival, with `outcome_id`, empty of decisions."""
+    none = pa.array([""] * len(events), pa.string())
+    events = events.append_column("outcome_id", none)
     if not len(outcomes):
         return events
-    forms = [
-        form if is_bound(macs, kid, subject, ids) else b""
-        for form, kid, subject, *ids in zip(
-            *(outcomes[name].to_pylist() for name in ("form", "kid", "subject", *_BOUND)),
-            strict=True,
-        )
-    ]
     at = outcomes.column_names.index("form")
-    outcomes = outcomes.set_column(at, "form", pa.array(forms, events.schema.field("form").type))
+    forms = pa.array(bound_forms(outcomes, macs), events.schema.field("form").type)
+    outcomes = outcomes.set_column(at, "form", forms)
     outcomes = outcomes.select(events.column_names).cast(events.schema)
     order = [(name, "ascending") for name in ("received_ns", "producer", "epoch", "seq")]
     return pa.concat_tables([events, outcomes]).sort_by(order)
+
+
+def bound_forms(outcomes: Any, macs: Mapping[str, MacKey]) -> list[bytes]:  # noqa: ANN401  # an Arrow table
+    """Return the forms of outcomes; of one that is bound to other ids one no seal holds for."""
+    return [
+        form if is_bound(macs, kid, subject, ids) else b""
+        for form, kid, subject, *ids in zip(
+            outcomes["form"].cast(pa.binary()).to_pylist(),
+            *(outcomes[name].to_pylist() for name in ("kid", "subject", *_BOUND)),
+            strict=True,
+        )
+    ]
 
 
 _BOUND: Final = ("outcome_id", "decision_id", "outcome_key")

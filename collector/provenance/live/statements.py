@@ -15,15 +15,27 @@ _PARTS: Final = {
     "content": SPAN_CONTENT,
     "outcome_content": OUTCOME_CONTENT,
     "is_judged": sql("is_judged", __file__),
+    "outcome_name": sql("outcome_name", __file__),
 }
 
 
-def sealed_sql(attributes: AttributesConfig) -> Callable[[str], str]:
-    """Return what reads a statement, with a customer's names where it reads sealed values."""
+_SEALED_OUTCOME: Final = "LogAttributes['provenance.tag'] != ''"
+
+
+def sealed_sql(
+    attributes: AttributesConfig, *, outcomes_required: bool = False
+) -> Callable[[str], str]:
+    """Return what reads a statement, with a customer's names where it reads sealed values.
+
+    Args:
+        attributes: a customer's own names.
+        outcomes_required: outcomes without a seal are judged as well.
+    """
+    is_judged = "true" if outcomes_required else _SEALED_OUTCOME
 
     @cache
     def read(name: str) -> str:
-        text = with_parts(sql(name, __file__))
+        text = with_parts(sql(name, __file__)).replace("${is_judged_outcome}", is_judged)
         return render_view(text, attributes, DecisionsConfig(), OutcomesConfig())
 
     return read

@@ -17,7 +17,8 @@ import pyarrow.compute as pc
 from collector.core.clock import NS_PER_MINUTE
 from collector.core.counters import Counters
 from collector.provenance.event import TRACE_ID_INDEX
-from collector.provenance.live.copies import Copy
+from collector.provenance.live.outcome_withdrawals import PREFIX, OutcomeWithdrawals, Proof
+from collector.provenance.live.sealed_reader import SealedReader
 from collector.provenance.verify import Finding, Verdict
 from collector.store.connect import Connections
 from collector.store.row_removal import remove_rows
@@ -60,9 +61,9 @@ class Withdrawals:
     Args:
         store: whose decisions they are.
         counters: what is counted on /metrics.
-        genuine: returns the copies of the events of some traces whose seals hold.
-        required: a decision that is not proven does not count; else only what stands in the way
-            of the genuine copy, and what is replayed.
+        sealed: reads the copies of events.
+        proof: a decision that is not proven does not count where that is required; else only what
+            stands in the way of the genuine copy, and what is replayed, does not.
         sql: reads a statement of this room by its name.
     """
 
@@ -70,27 +71,37 @@ class Withdrawals:
         self,
         store: Connections,
         counters: Counters,
-        genuine: Callable[[Sequence[str]], Iterable[Copy]],
-        *,
-        required: bool,
+        sealed: SealedReader,
+        proof: Proof,
         sql: Callable[[str], str],
     ) -> None:
         self._store = store
         self._counters = counters
-        self._genuine = genuine
-        self._required = required
+        self._sealed = sealed
+        self._required = proof.decisions
+        self._outcomes = OutcomeWithdrawals(store, counters, sealed, proof, sql)
         self._sql = sql
         self._forged: dict[Root, None] | None = None  # the latest; None: not read yet
         self._began = (0, 0)
         self.page_rows = _SHADOWED_MAX
-        self.taken = 0  # out of the sums since this process began
+        self._taken = 0
+
+    @property
+    def taken(self) -> int:
+        """Return the decisions and outcomes that are out of the sums since this process began."""
+        return self._taken + self._outcomes.taken
 
     def begin(self, now_ns: int) -> None:
         """Set the time of a pass at its beginning; what a long pass does late is noted by it."""
         self._began = now_ns, time.monotonic_ns()
+        self._outcomes.begin(now_ns)
 
-    def settle(self, rows: pa.Table, page: tuple[int, int]) -> None:
-        """Act on the rows of a page of events, that arrived in (after, until]."""
+    def settle(self, rows: pa.Table, page: tuple[int, int], outcome_ids: Sequence[str]) -> None:
+        """Act on the rows of a page of events, that arrived in (after, until].
+
+        The ids are empty where a row is of a decision.
+        """
+        self._outcomes.settle(rows, outcome_ids)
         forged = self._remembered()
         bad = _said_of(rows, _FORGED)
         for each in bad:
@@ -129,12 +140,14 @@ class Withdrawals:
                 verdicts=[*_HOLDS, finding.verdict.value],
             )
             said = [Said(**row) for row in rows]
+            self._outcomes.settle_names(each.span_id for each in said)
             self._take_out(
                 [e._replace(verdict=finding.verdict.value, reason=finding.reason) for e in said]
             )
 
     def settle_key(self, kid: str) -> None:
         """Act on what a change of a key made of its events."""
+        self._outcomes.settle_key(kid)
         if not self._required:
             return
         run = {"producer": "", "epoch": "", "first_seq": 0, "last_seq": 0}
@@ -205,7 +218,7 @@ class Withdrawals:
                 self._note(part, verdict, reason, is_back=False)
                 remove_rows(self._store, "decisions", _OF_SPANS, _spans(part))
                 self._counters.provenance_withdrawn.inc(len(part))
-                self.taken += len(part)
+                self._taken += len(part)
 
     def _put_back(self, said: Sequence[Said]) -> None:
         for part in _chunks(said):
@@ -217,7 +230,7 @@ class Withdrawals:
         wanted = {each[:3] for each in said}
         traces = sorted({each.trace_id for each in said})
         contents: dict[tuple[str, str, int], str] = {}
-        for event, _, content in self._genuine(traces):
+        for event, _, content in self._sealed.genuine(traces):
             trace_id, span_id = event.fields[TRACE_ID_INDEX : TRACE_ID_INDEX + 2]
             place = trace_id, span_id, event.received_ns
             if place in wanted:  # of copies of one instant any, but one and the same each time
@@ -241,8 +254,7 @@ def _said_of(rows: pa.Table, verdicts: Sequence[str]) -> list[Said]:
 def _chosen(rows: pa.Table, verdicts: Sequence[str]) -> pa.Table:
     """Return the rows of decisions that have one of some verdicts."""
     is_one = pc.is_in(rows["verdict"].cast(pa.string()), pa.array(verdicts, pa.string()))
-    # What an outcome says is compared with its row, and is not taken out of the sums.
-    is_decision = pc.invert(pc.starts_with(rows["span_id"], "outcome:"))
+    is_decision = pc.invert(pc.starts_with(rows["span_id"], PREFIX))
     return rows.filter(pc.and_(is_one, is_decision))
 
 

@@ -41,6 +41,10 @@ _SPANS: Final = (
     "{trace_ids:Array(String)}, {span_ids:Array(String)}, {received_ns:Array(UInt64)}) "
     "AND ${content} IN {contents:Array(String)})"
 ).replace("${content}", SPAN_CONTENT)
+_RECORDS: Final = (
+    "(SELECT * FROM otel_logs WHERE received_ns IN {received_ns:Array(UInt64)} "
+    "AND ${content} IN {contents:Array(String)})"
+).replace("${content}", OUTCOME_CONTENT)
 _KEYS: Final = {
     "decisions": "(ingress_ns, decision_id)",
     "outcomes": "(outcome_id, event_ns)",
@@ -98,6 +102,22 @@ def rerun_spans(client: Client, spans: Parameters) -> None:
         "decisions",
         _fill(_NEW, key=_KEYS["decisions"], target="decisions", select=select),
         spans,
+    )
+
+
+def rerun_outcomes(client: Client, records: Parameters) -> None:
+    """Insert the outcomes that these log records are, as they were received, where there are none.
+
+    Args:
+        client: of the store.
+        records: received_ns and contents, as OUTCOME_CONTENT has it, of all of them.
+    """
+    select = _over(client, "outcomes_mv", _RECORDS)
+    _insert(
+        client,
+        "outcomes",
+        _fill(_NEW, key=_KEYS["outcomes"], target="outcomes", select=select),
+        records,
     )
 
 

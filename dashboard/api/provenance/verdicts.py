@@ -47,10 +47,11 @@ class VerdictFinding:
 
 @dataclass(frozen=True, slots=True)
 class Withdrawn:
-    """What was taken out of every sum: decisions, and what they would have been worth."""
+    """What was taken out of every sum: decisions, what they would have been worth, outcomes."""
 
     decisions: int
     value_usd: Decimal
+    outcomes: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING
 from collector.core import log
 from collector.write.allocator import return_large_blocks
 from dashboard.cli.options import ConfigOption, JsonOption
-from dashboard.service.faults import end_at_faults
-from dashboard.service.stop import StopSignal
+from dashboard.service.stop import StopSignal, end_at_faults
 from dashboard.service.systemd import Supervisor
 from dashboard.settings.settings import load, service_manager
 

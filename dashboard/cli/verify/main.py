@@ -65,8 +65,11 @@ class RowsReport:
 
 def _is_told(row: dict[str, Any], report: Report) -> bool:
     """Return whether a verdict of this run is why a row is not there."""
+    subject = row["span_id"].removeprefix("outcome:")
+    if row["table"] == "outcomes" and not subject:
+        return Verdict.UNSIGNED in row["columns"]  # its own record has no seal
     return any(
-        finding.trace_id == row["trace_id"]
+        (finding.trace_id == row["trace_id"] if row["trace_id"] else finding.subject == subject)
         or (finding.line is None and finding.verdict in row["columns"])
         for finding in report.findings
     )
@@ -177,6 +180,8 @@ def show_verdicts(said: dict[str, Any], *, as_json: bool) -> bool:
             f"{out_of_sums['decisions']:,} decisions are in no sum; "
             f"they say they were worth {Decimal(out_of_sums['value_usd']):,.2f} USD"
         )
+    if out_of_sums["outcomes"]:
+        OUT.print(f"{out_of_sums['outcomes']:,} records of outcomes are in no sum")
     for each in findings[:_SHOWN_MAX]:
         OUT.print(_line(each))
     if len(findings) > _SHOWN_MAX:

@@ -1,8 +1,9 @@
 -- Rows of `outcomes` that are not what outcomes_mv makes of their log records, for records of [from, to).
 -- `events` is the view's own statement over these records. What was imported from a file has no record here.
--- Returns: kind String (changed, inserted, deleted), trace_id, span_id (both empty), id String, columns Array(String)
---   (those that differ), stored_ns UInt64 (when the record, or else the row, arrived), happened_ns UInt64; at most
---   `limit` rows, by id.
+-- Returns: kind String (changed, inserted, deleted, withdrawn), trace_id (empty), span_id (of one that was taken out of
+--   the sums outcome: and its subject, else empty), id String, columns Array(String) (those that differ; of one that was
+--   taken out what was said of it), stored_ns UInt64 (when the record, or else the row, arrived), happened_ns UInt64; at
+--   most `limit` rows, by id.
 WITH
 events AS
 (
@@ -47,18 +48,45 @@ LEFT JOIN
 ) AS e ON s.outcome_id = e.outcome_id AND s.event_ns = e.event_ns
 UNION ALL
 SELECT
-    'deleted' AS kind, '' AS trace_id, '' AS span_id, outcome_id AS id, [] AS columns, received_ns AS stored_ns,
-    event_ns AS happened_ns
-FROM events
-WHERE received_ns <= {until_ns:UInt64}
-    AND (outcome_id, event_ns) NOT IN (SELECT outcome_id, event_ns FROM stored)
-    AND outcome_id NOT IN
-    (
-        SELECT o.outcome_id
-        FROM outcomes AS o
-        INNER JOIN (SELECT outcome_id, max(event_ns) AS newest_ns FROM events GROUP BY outcome_id) AS n
-            ON o.outcome_id = n.outcome_id
-        WHERE o.event_ns > n.newest_ns AND o.outcome_id IN (SELECT outcome_id FROM events)
-    )
-ORDER BY id
+    if(w.word = '', 'deleted', 'withdrawn') AS kind,
+    '' AS trace_id,
+    if(kind = 'deleted', '', concat('outcome:', w.whose)) AS span_id,
+    e.outcome_id AS id,
+    if(kind = 'deleted', [], [w.word]) AS columns,
+    e.received_ns AS stored_ns,
+    e.event_ns AS happened_ns
+FROM
+(
+    SELECT outcome_id, event_ns, received_ns
+    FROM events
+    WHERE received_ns <= {until_ns:UInt64}
+        AND (outcome_id, event_ns) NOT IN (SELECT outcome_id, event_ns FROM stored)
+        AND outcome_id NOT IN
+        (
+            SELECT o.outcome_id
+            FROM outcomes AS o
+            INNER JOIN (SELECT outcome_id, max(event_ns) AS newest_ns FROM events GROUP BY outcome_id) AS n
+                ON o.outcome_id = n.outcome_id
+            WHERE o.event_ns > n.newest_ns AND o.outcome_id IN (SELECT outcome_id FROM events)
+        )
+) AS e
+LEFT JOIN
+(
+    -- The subject is that of its own record: nobody excuses one outcome by the verdict on another.
+    SELECT outcome_id, event_ns, received_ns, max(w.subject) AS whose, max(toString(w.verdict)) AS word
+    FROM withdrawn_outcomes AS w FINAL
+    WHERE is_back = 0
+        AND (outcome_id, event_ns, received_ns, w.subject) IN
+        (
+            SELECT
+                ${attr:outcome.id:LogAttributes},
+                toUInt64(toUnixTimestamp64Nano(Timestamp)),
+                received_ns,
+                if(LogAttributes['provenance.tag'] = '', '', LogAttributes['provenance.subject'])
+            FROM otel_logs
+            WHERE ${window}
+        )
+    GROUP BY outcome_id, event_ns, received_ns
+) AS w ON e.outcome_id = w.outcome_id AND e.event_ns = w.event_ns AND e.received_ns = w.received_ns
+ORDER BY kind = 'withdrawn', id
 LIMIT {limit:UInt32}

@@ -14,6 +14,7 @@ from collector.core.clock import NS_PER_S
 from collector.core.config import AttributesConfig, DecisionMatch, DecisionsConfig, OutcomesConfig
 from collector.imports.outcomes import import_outcomes
 from collector.provenance.event import event_of
+from collector.provenance.export_file import outcome_of
 from collector.provenance.verify import Verifier
 from collector.store.connect import Connections
 from collector.store.schema.migrate import apply_views, load_views
@@ -30,7 +31,8 @@ from tests.support.builders import (
     trace_request,
 )
 from tests.support.collector.attacks import with_attributes
-from tests.support.collector.provenance_scene import Scene, span_of
+from tests.support.collector.provenance_scene import Scene, sealed_records, span_of, stripped
+from tests.support.collector.provenance_scene import changed as altered
 from tests.support.dashboard.sealed_store import LATER_NS, at, put_in_place
 
 # Another value for each type that a column has.
@@ -249,6 +251,40 @@ def test_row_that_was_taken_out_of_the_sums_is_told_from_one_that_was_deleted(
     assert report.withdrawn == 1
     ((kind, trace_id),) = [(each["kind"], each["trace_id"]) for each in report.changed]
     assert (kind, trace_id) == ("deleted", genuine.fields[0])
+
+
+def test_outcome_that_was_taken_out_is_told_from_one_that_was_deleted(
+    store: Connections, tmp_path: Path
+) -> None:
+    """Neither a verdict that it has not nor the subject of another excuses a missing row."""
+    scene = Scene(store, tmp_path)
+    scene.outcomes_required = True
+    scene.restart()
+    records = sealed_records(closing=False)
+    forged = altered(records[1], "outcome.revenue", "99.00")
+    bare = stripped(records[2])
+    store_request(store, logs_request(records[0], forged, bare, records[3]), received_ns=at(1))
+    scene.run(2)
+    client = store.client()
+    client.command(
+        "INSERT INTO withdrawn_outcomes SELECT * REPLACE('order-0' AS outcome_id) FROM "
+        "withdrawn_outcomes FINAL WHERE outcome_id = 'order-1' AND is_back = 0"
+    )
+    client.command(
+        "INSERT INTO withdrawn_outcomes (outcome_id, event_ns, received_ns, verdict) SELECT "
+        "outcome_id, event_ns, received_ns, 'unsigned' FROM outcomes WHERE outcome_id = 'order-3'"
+    )
+    client.command("DELETE FROM outcomes WHERE outcome_id IN ('order-0', 'order-3')")
+    verifier = Verifier(scene.job._ring.macs)
+    sealed = [outcome_of(each) for each in SealedStore(store).outcomes(0, 10).items]
+    verifier.take([o.event for o in sealed], [o.form(scene.job._ring.macs) for o in sealed])
+    report = RowsReport()
+    report.add(asdict(SealedStore(store).rows(0, LATER_NS)), verifier.finish())
+    assert report.withdrawn == 2
+    assert {(each["kind"], each["id"]) for each in report.changed} == {
+        ("deleted", "order-0"),
+        ("deleted", "order-3"),
+    }
 
 
 def test_page_of_calibration_alone_skips_nothing(store: Connections) -> None:

@@ -1,10 +1,17 @@
-"""SIGTERM is heard at every instant of the wait for it."""
+"""SIGTERM is heard at every instant of the wait for it; a fault ends the service."""
 
 from __future__ import annotations
 
 import json
+import re
+import signal
 import subprocess
 import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support.service import RunningService
 
 WAIT_S = 60
 
@@ -57,3 +64,14 @@ def test_signal_at_any_step_of_the_wait_ends_it() -> None:
         check=True,
     )
     assert json.loads(ran.stdout) == []
+
+
+@pytest.mark.integration
+def test_fault_ends_the_service_and_its_log_has_the_stack(tmp_path: Path) -> None:
+    """Else a supervisor starts nothing, because nothing ended, and nobody knows where it was."""
+    with RunningService(tmp_path) as service:
+        service.process.send_signal(signal.SIGSEGV)
+        assert service.process.wait(timeout=WAIT_S) == -signal.SIGSEGV
+    said = (tmp_path / "service.log").read_text()
+    assert "Fatal Python error: Segmentation fault" in said
+    assert re.search(r"Current thread .*\n  File .*", said)

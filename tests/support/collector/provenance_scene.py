@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
+from decimal import Decimal
 from pathlib import Path
 
+from opentelemetry.exporter.otlp.proto.common._log_encoder import encode_logs
 from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
+from opentelemetry.sdk._logs import LoggerProvider
+from opentelemetry.sdk._logs.export import InMemoryLogRecordExporter, SimpleLogRecordProcessor
 
 from collector.core.clock import NS_PER_S
 from collector.core.config import AttributesConfig
 from collector.core.counters import Counters
 from collector.core.event_schema import SIGNED
+from collector.instrument import OutcomeSeal, outcome
 from collector.provenance.checkpoint import CHECKPOINT_EVENT, Checkpoint, Checkpointer
 from collector.provenance.config import ProvenanceConfig
 from collector.provenance.event import Event, MacKey, Sealer
@@ -33,6 +38,7 @@ from tests.support.builders import (
 PRIVATE = bytes(range(32))
 KEY = MacKey("shop-1", bytes(range(32)))
 DAY_NS = 86_400 * NS_PER_S
+OUTCOMES = 4
 
 
 class Producer:
@@ -116,6 +122,7 @@ class Scene:
         self.producer = Producer(store)
         self.attributes = AttributesConfig()
         self.required = False
+        self.outcomes_required = False
         self.stored_ns = 2**62
         self.restart()
 
@@ -130,7 +137,12 @@ class Scene:
     def restart(self) -> None:
         """Begin anew, as a start of the service does."""
         self.job = ProvenanceJob(
-            ProvenanceConfig(keys_path=self.keys, missing_after_s=30.0, required=self.required),
+            ProvenanceConfig(
+                keys_path=self.keys,
+                missing_after_s=30.0,
+                required=self.required,
+                outcomes_required=self.outcomes_required,
+            ),
             self.store,
             self.counters,
             self.attributes,
@@ -166,3 +178,56 @@ class Scene:
 def at(seconds: float) -> int:
     """Return an instant of the test."""
     return NOW_NS + round(seconds * NS_PER_S)
+
+
+def sealed_records(
+    count: int = OUTCOMES, *, closing: bool = True, currency: str = "EUR"
+) -> list[LogRecord]:
+    """Return outcomes as a service sends them through its logger provider, and a checkpoint."""
+    exporter = InMemoryLogRecordExporter()  # type: ignore[no-untyped-call]  # of the SDK
+    provider = LoggerProvider(shutdown_on_exit=False)
+    provider.add_log_record_processor(SimpleLogRecordProcessor(exporter))
+    logger = provider.get_logger("shop")
+    seal = OutcomeSeal(KEY, "orders/1", sign=signer(PRIVATE), sign_kid="audit", logger=logger)
+    for number in range(count):
+        outcome(
+            logger,
+            outcome_id=f"order-{number}",
+            decision_id=f"d{number}",
+            converted=number % 2 == 0,
+            revenue=Decimal("20.50"),
+            currency=currency,
+            at_ns=NOW_NS + number,
+            seal=seal,
+        )
+    if closing:
+        seal.close()
+    request = encode_logs(exporter.get_finished_logs())
+    records = [
+        record
+        for resource in request.resource_logs
+        for scope in resource.scope_logs
+        for record in scope.log_records
+    ]
+    for record in records:  # the clock of the test is not that of the SDK
+        record.observed_time_unix_nano = NOW_NS
+    return records
+
+
+def changed(record: LogRecord, name: str, text: str) -> LogRecord:
+    """Return the record with another value of one attribute."""
+    other = LogRecord()
+    other.CopyFrom(record)
+    (pair,) = [pair for pair in other.attributes if pair.key == name]
+    pair.value.string_value = text
+    return other
+
+
+def stripped(record: LogRecord) -> LogRecord:
+    """Return the record without its seal."""
+    other = LogRecord()
+    other.CopyFrom(record)
+    kept = [pair for pair in record.attributes if not pair.key.startswith("provenance.")]
+    del other.attributes[:]
+    other.attributes.extend(kept)
+    return other

@@ -10,7 +10,11 @@ FROM
     UNION ALL
     SELECT received_ns, count() AS items
     FROM otel_logs
-    WHERE (EventName = 'provenance.checkpoint' OR LogAttributes['provenance.tag'] != '')
+    WHERE
+    (
+        EventName = 'provenance.checkpoint'
+        OR ((EventName = 'decision.outcome' OR LogAttributes['event.name'] = 'decision.outcome') AND ${is_judged_outcome})
+    )
         AND received_ns > {after_ns:UInt64}
         AND received_ns <= {until_ns:UInt64}
     GROUP BY received_ns

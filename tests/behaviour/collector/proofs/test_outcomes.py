@@ -6,53 +6,23 @@ from collections.abc import Callable
 from decimal import Decimal
 
 import pytest
-from opentelemetry.exporter.otlp.proto.common._log_encoder import encode_logs
 from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
-from opentelemetry.sdk._logs import LoggerProvider
-from opentelemetry.sdk._logs.export import InMemoryLogRecordExporter, SimpleLogRecordProcessor
 
-from collector.instrument import OutcomeSeal, outcome
+from collector.instrument import OutcomeSeal
 from collector.provenance.export_file import Outcome, outcome_of, read_lines, write_line
-from collector.provenance.keyring import signer
 from collector.provenance.verify import Verdict, Verifier
 from dashboard.read.sealed_store import SealedStore
 from tests.conftest import NOW_NS
 from tests.support.builders import logs_request, store_request
-from tests.support.collector.provenance_scene import KEY, PRIVATE, Scene, at
-
-COUNT = 4
-
-
-def sealed_records(count: int = COUNT, *, closing: bool = True) -> list[LogRecord]:
-    """Return outcomes as a service sends them through its logger provider, and a checkpoint."""
-    exporter = InMemoryLogRecordExporter()  # type: ignore[no-untyped-call]  # of the SDK
-    provider = LoggerProvider(shutdown_on_exit=False)
-    provider.add_log_record_processor(SimpleLogRecordProcessor(exporter))
-    logger = provider.get_logger("shop")
-    seal = OutcomeSeal(KEY, "orders/1", sign=signer(PRIVATE), sign_kid="audit", logger=logger)
-    for number in range(count):
-        outcome(
-            logger,
-            outcome_id=f"order-{number}",
-            decision_id=f"d{number}",
-            converted=number % 2 == 0,
-            revenue=Decimal("20.50"),
-            currency="EUR",
-            at_ns=NOW_NS + number,
-            seal=seal,
-        )
-    if closing:
-        seal.close()
-    request = encode_logs(exporter.get_finished_logs())
-    records = [
-        record
-        for resource in request.resource_logs
-        for scope in resource.scope_logs
-        for record in scope.log_records
-    ]
-    for record in records:  # the clock of the test is not that of the SDK
-        record.observed_time_unix_nano = NOW_NS
-    return records
+from tests.support.collector.provenance_scene import (
+    KEY,
+    OUTCOMES,
+    Scene,
+    at,
+    changed,
+    sealed_records,
+    stripped,
+)
 
 
 def store(proof: Scene, at_s: int, *records: LogRecord) -> None:
@@ -60,32 +30,23 @@ def store(proof: Scene, at_s: int, *records: LogRecord) -> None:
     store_request(proof.store, logs_request(*records), received_ns=at(at_s))
 
 
-def changed(record: LogRecord, name: str, text: str) -> LogRecord:
-    """Return the record with another value of one attribute."""
-    other = LogRecord()
-    other.CopyFrom(record)
-    (pair,) = [pair for pair in other.attributes if pair.key == name]
-    pair.value.string_value = text
-    return other
-
-
 def test_sealed_outcomes_are_judged_as_they_arrive_and_by_verify(proof: Scene) -> None:
     """Through the SDK, the views and back, with their checkpoint; and from an export."""
     store(proof, 1, *sealed_records())
-    assert proof.run(2) == {"ok": COUNT}
+    assert proof.run(2) == {"ok": OUTCOMES}
     assert proof.run(60) == {}
     items = SealedStore(proof.store).outcomes(0, 100).items
     outcomes = [outcome_of(each) for each in items]
     verifier = Verifier({KEY.kid: KEY}, arrival=True)
     verifier.take([o.event for o in outcomes], [o.form({KEY.kid: KEY}) for o in outcomes])
-    assert verifier.finish().verdicts == {Verdict.OK: COUNT}
+    assert verifier.finish().verdicts == {Verdict.OK: OUTCOMES}
     lines = [write_line(each) for each in outcomes]
     read = [each for each in read_lines(lines, "export") if isinstance(each, Outcome)]
     assert [each.form({KEY.kid: KEY}) for each in read] == [
         o.form({KEY.kid: KEY}) for o in outcomes
     ]
     row = proof.store.client().query("SELECT sum(revenue), count() FROM outcomes FINAL").result_rows
-    assert row == [(Decimal(82), COUNT)]
+    assert row == [(Decimal(82), OUTCOMES)]
 
 
 @pytest.mark.parametrize(
@@ -107,19 +68,14 @@ def test_outcome_that_was_changed_is_named(
     """Amount, currency, kind, and which decision it is of: dollars moved from one to another."""
     records = sealed_records()
     store(proof, 1, records[0], attack(records[1]), *records[2:])
-    assert proof.run(2) == {"ok": COUNT - 1, "tampered": 1}
+    assert proof.run(2) == {"ok": OUTCOMES - 1, "tampered": 1}
     assert proof.rows()[1][:2] == (1, "tampered")
 
 
 def test_outcome_that_is_dropped_doubled_or_stripped_is_told(proof: Scene) -> None:
     """A retry is none of its sender's doing; a hole is missed, also one that its seal left."""
     records = sealed_records()
-    stripped = LogRecord()
-    stripped.CopyFrom(records[2])
-    kept = [pair for pair in records[2].attributes if not pair.key.startswith("provenance.")]
-    del stripped.attributes[:]
-    stripped.attributes.extend(kept)
-    store(proof, 1, records[0], stripped, *records[3:])
+    store(proof, 1, records[0], stripped(records[2]), *records[3:])
     store(proof, 2, records[0])
     assert proof.run(3) == {"ok": 2, "retried": 1}
     assert proof.run(60) == {"missing": 2}
