@@ -21,13 +21,8 @@ import pyarrow as pa
 from attribution.bench.simulator import ARMS, World, draw_cells, draw_world
 from attribution.core.config import AttributionConfig
 from attribution.sensitivity.cells import read_slope_cells
-from attribution.sensitivity.estimate import (
-    Demands,
-    Instrument,
-    estimate_slope,
-    naive_slope,
-    relative_slope,
-)
+from attribution.sensitivity.estimate import Demands, estimate_slope, relative_slope
+from attribution.sensitivity.instruments import Instrument, naive_slope, relative
 from attribution.sensitivity.power import power_decisions
 from attribution.sensitivity.registered import Arm, Experiment
 from attribution.sensitivity.registry import write_experiment
@@ -87,6 +82,8 @@ ZOO: Mapping[str, World] = {
     "decisions fail when slow": replace(_BASE, deadline_ms=200.0),
     "cohorts differ": replace(_BASE, cohorts=6, spread_per_ms=_STEEP / 2),
     "the delays are somebody's throttle": replace(_BASE, is_drawn=False),
+    "regulars buy five times as often": replace(_BASE, regulars=4.0),
+    "regulars buy eleven times as often": replace(_BASE, regulars=10.0),
     "1 in 1,000 converts": replace(_BASE, conversion=0.001),
     "45 minutes, some thousand decisions": replace(
         _BASE, minutes=45, cohorts=1, conversion=0.3, relative_per_ms=5e-3
@@ -224,14 +221,18 @@ def one_world(world: World, replicates: int, seed: int, spent: _Spent | None = N
         found = estimate_slope(rows, "simulated", demands)
         spent.seconds += _cpu_s() - began
         spent.cells += len(rows)
-        if found.estimate is not None and found.low is not None and found.high is not None:
-            row.held.append(found.low <= truth <= found.high)
-            row.errors.append(found.estimate / truth - 1)
-            row.half_widths.append((found.high - found.low) / 2 / abs(truth))
+        # As a share of the mean: what a sale brings is known far better than what a ms takes.
+        mean = abs(found.mean_outcome)
+        if found.next_ms is not None and found.estimate is not None:
+            shown = relative(found.next_ms, mean)
+            row.held.append(_holds(shown, truth))
+            row.errors.append(shown.estimate / truth - 1)
+            row.half_widths.append((shown.high - shown.low) / 2 / abs(truth))
         if found.injection is not None:
-            row.line_held.append(_holds(found.injection, truth))
-            row.line_errors.append(found.injection.estimate / truth - 1)
-        naive = naive_slope(rows)
+            line = relative(found.injection, mean)
+            row.line_held.append(_holds(line, truth))
+            row.line_errors.append(line.estimate / truth - 1)
+        naive = relative(naive_slope(rows), mean)
         row.naive_held.append(_holds(naive, truth))
         row.naive_errors.append(naive.estimate / truth - 1)
     return row

@@ -9,6 +9,7 @@ grow with the number of decisions. The tests draw the same world row by row, for
 from __future__ import annotations
 
 import itertools
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,9 +17,12 @@ import numpy as np
 from attribution.path.spans import Ints
 from attribution.sensitivity.sums import (
     BACKEND,
+    BEFORE,
+    COUNTED_WHOLE,
     INJECTED,
     LATENCY,
     OUTCOME,
+    VARIABLES,
     Answers,
     CellSums,
     Floats,
@@ -55,6 +59,9 @@ class World:
     missing: float = 0.0  # share of outcomes that never come
     missing_per_100ms: float = 0.0  # ... and so much more when slower
     tail: float = 0.0  # sales are Pareto with this index; 0: each counts one
+    # A seventh of the decisions are of units that bought three times before, and buy so much more;
+    # their network is 20 ms faster.
+    regulars: float = 0.0
     is_drawn: bool = True  # the delays are Millworth's own; else somebody's throttle
 
 
@@ -66,6 +73,7 @@ class Kinds:
     backend_ms: Floats
     network_ms: Floats
     intent: Floats  # factor on conversion
+    before: Floats  # as the store has it, of the unit
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,13 +103,14 @@ class Draw:
         return weighed / float(weighed.sum())
 
     def values(self) -> Floats:
-        """Return the variables but the outcome, which is 0, cells x kinds x arms x 4."""
+        """Return the variables but the outcome, which is 0, cells x kinds x arms x VARIABLES."""
         kinds, delays = self.kinds, np.array([delay for _, delay in self.world.arms])
-        values = np.zeros((len(self.minute), len(kinds.share), len(delays), 4))
+        values = np.zeros((len(self.minute), len(kinds.share), len(delays), len(VARIABLES)))
         backend = self.load_ms[:, None] + kinds.backend_ms
         values[..., BACKEND] = backend[:, :, None] + delays
         values[..., LATENCY] = values[..., BACKEND] + kinds.network_ms[:, None]
         values[..., INJECTED] = delays
+        values[..., BEFORE] = kinds.before[:, None]
         return values
 
     def chances(self, latency: Floats) -> Floats:
@@ -127,16 +136,17 @@ class Draw:
         return np.clip(1.0 - lost, 0.0, 1.0)
 
     def truth(self) -> float:
-        """Return the mean change of the outcome by the next ms over all decisions."""
+        """Return the change of the outcome by the next ms over all decisions, as a share of it.
+
+        What a sale brings does not depend on latency, so it is the same of sales and of money.
+        """
         latency, step = self.values()[..., LATENCY], 1e-3
         slopes = (self.chances(latency + step) - self.chances(latency - step)) / (2 * step)
-        own = np.einsum("cka,ka->c", slopes, self.share()) / self.share().sum()
-        return float(own @ self.expected / self.expected.sum()) * self.mean_usd
-
-    @property
-    def mean_usd(self) -> float:
-        """Return what a sale brings on average."""
-        return _MEAN_USD if self.world.tail else 1.0
+        changed, sold = (
+            float(np.einsum("cka,ka->c", each, self.share()) @ self.expected)
+            for each in (slopes, self.chances(latency))
+        )
+        return changed / sold
 
 
 def draw_world(world: World, rng: np.random.Generator) -> Draw:
@@ -174,7 +184,7 @@ def draw_cells(draw: Draw, rng: np.random.Generator) -> CellSums:
     failed = rng.binomial(counts, draw.failure_rate(latency))
     lasting = draw.chances(latency) / (1 - draw.failure_rate(latency))
     converted = rng.binomial(counts - failed, lasting)
-    earned, squared = _amounts(draw.world, converted, rng)
+    earned, squared, beyond = _amounts(draw.world, converted, rng)
     # Decisions that convert differ in the outcome alone.
     sums = np.einsum("cka,cka...->ca...", counts, values)
     products = np.einsum("cka,ckax,ckay->caxy", counts, values, values, optimize=True)
@@ -186,8 +196,8 @@ def draw_cells(draw: Draw, rng: np.random.Generator) -> CellSums:
     rows = CellSums(
         minute=np.repeat(draw.minute, arms),
         n=counts.sum(axis=1).reshape(-1),
-        sums=sums.reshape(-1, 4),
-        products=products.reshape(-1, 4, 4),
+        sums=sums.reshape(-1, len(VARIABLES)),
+        products=products.reshape(-1, len(VARIABLES), len(VARIABLES)),
         answers=Answers(
             cell=np.repeat(np.arange(cells), arms),
             delay_ms=np.tile([delay for _, delay in draw.world.arms], cells),
@@ -197,23 +207,28 @@ def draw_cells(draw: Draw, rng: np.random.Generator) -> CellSums:
             answered_ms=(counts * latency).sum(axis=1).reshape(-1),
             failed=failed.sum(axis=1).reshape(-1),
         ),
+        cut_off=beyond,
     )
     # What nobody drew is left out, as `sql/slope_cells.sql` does.
     return rows if draw.world.is_drawn else rows.take(rows.answers.delay_ms == 0)
 
 
-def _amounts(world: World, converted: Ints, rng: np.random.Generator) -> tuple[Floats, Floats]:
-    """Return what sales brought, and the sum of its squares."""
+def _amounts(
+    world: World, converted: Ints, rng: np.random.Generator
+) -> tuple[Floats, Floats, float]:
+    """Return what sales brought up to the limit, the sum of its squares, and the share beyond."""
     if not world.tail:
-        return converted.astype(np.float64), converted.astype(np.float64)
+        return converted.astype(np.float64), converted.astype(np.float64), 0.0
     own = np.repeat(np.arange(converted.size), converted.reshape(-1))
     usd = _MEAN_USD * (world.tail - 1) / world.tail * (1 + rng.pareto(world.tail, len(own)))
+    counted = np.minimum(usd, np.quantile(usd, COUNTED_WHOLE)) if len(usd) else usd
 
     def summed(each: Floats) -> Floats:
         sums = np.bincount(own, weights=each, minlength=converted.size).astype(np.float64)
         return sums.reshape(converted.shape)
 
-    return summed(usd), summed(usd**2)
+    beyond = 1 - float(counted.sum() / usd.sum()) if len(usd) else 0.0
+    return summed(counted), summed(counted**2), beyond
 
 
 def _loads(world: World, rng: np.random.Generator) -> Floats:
@@ -228,22 +243,26 @@ def _loads(world: World, rng: np.random.Generator) -> Floats:
 
 
 def _kinds(world: World) -> Kinds:
-    """Return every combination of jitter, network, connection, burst and basket."""
+    """Return every combination of jitter, network, connection, burst, basket and unit."""
     connections = [(0.7, 0.0, 1.0), (0.3, 60.0, 1.0 - world.hidden)]
     bursts = [(0.9, 0.0, 1.0), (0.1, 25.0, 1.0 + world.surge)]
     baskets = [(0.6, 0.0, 1.0), (0.4, 20.0, 1.0 + world.cart)]
-    for is_on, each in ((world.surge, bursts), (world.cart, baskets)):
+    units = [(6 / 7, 20.0, 1.0), (1 / 7, 0.0, 1.0 + world.regulars)]
+    for is_on, each in (
+        (world.surge, bursts), (world.cart, baskets), (world.regulars, units),
+    ):  # fmt: skip
         if not is_on:
             each.pop()
     rows = [
         (
-            jitter[0] * network[0] * connection[0] * burst[0] * basket[0],
+            jitter[0] * network[0] * connection[0] * burst[0] * basket[0] * unit[0],
             jitter[1] + burst[1] + basket[1],
-            network[1] + connection[1],
-            connection[2] * burst[2] * basket[2],
+            network[1] + connection[1] + (unit[1] if world.regulars else 0.0),
+            connection[2] * burst[2] * basket[2] * unit[2],
+            math.log1p(3.0) if unit is not units[0] else 0.0,
         )
-        for jitter, network, connection, burst, basket in itertools.product(
-            _JITTER, _NETWORK, connections, bursts, baskets
+        for jitter, network, connection, burst, basket, unit in itertools.product(
+            _JITTER, _NETWORK, connections, bursts, baskets, units
         )
     ]
     share, *rest = np.array(rows).T

@@ -10,7 +10,8 @@ import numpy as np
 
 from attribution.path.columns import Table, ints
 from attribution.revenue.loss import Floats
-from attribution.sensitivity.estimate import Instrument, SlopeEstimate
+from attribution.sensitivity.estimate import SlopeEstimate
+from attribution.sensitivity.instruments import Instrument
 from attribution.sensitivity.registered import (
     UNREGISTERED_ARM,
     WRONG_SHARES,

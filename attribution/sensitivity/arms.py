@@ -98,9 +98,13 @@ def left_open(rows: CellSums) -> float:
     """Return by which share the next ms may differ from a line through the arms: one deviation.
 
     Arms say what they delay by. What the first ms costs they do not say, the less the longer they
-    are; and where nobody sees a bend, one may be there that the data are too few for.
+    are; and where nobody sees a bend, one may be there that the data are too few for. Of amounts
+    that count as a limit the part beyond it is not seen: latency may take from none of it to twice
+    the share that it takes of the rest, anything between being as likely.
     """
-    return _OPEN + _OPEN_PER_100MS * _middle_ms(rows) / 100.0
+    return math.hypot(
+        _OPEN + _OPEN_PER_100MS * _middle_ms(rows) / 100.0, rows.cut_off / math.sqrt(3.0)
+    )
 
 
 def latencies_ms(rows: CellSums) -> tuple[float, float] | None:

@@ -19,12 +19,13 @@ from attribution.path.spans import Ints
 from attribution.revenue import earned
 from attribution.sensitivity.registered import Experiment, drawn_arms, sample_ratio
 from attribution.sensitivity.registry import read_experiments
-from attribution.sensitivity.sums import CellSums, cells_from_columns
+from attribution.sensitivity.sums import COUNTED_WHOLE, CellSums, cells_from_columns
 from collector.store.connect import Connections
 
 Outcome = Literal["margin", "revenue", "converted"]
 Words = npt.NDArray[Any]  # of text
 _SQL = earned.statement("slope_cells", __file__)
+_COUNTED_WHOLE = earned.statement("counted_whole", __file__)
 _CELL = ("region", "cohort", "action", "experiment", "part")
 
 
@@ -82,12 +83,16 @@ def read_slope_cells(
     """
     registered = read_experiments(store)
     arms = drawn_arms(registered)
+    asked = {**earned.parameters(from_ns, outcome, config), "from_ns": from_ns, "to_ns": to_ns}
+    limit = 0.0
+    if outcome != "converted":
+        whole = store.client().query(_COUNTED_WHOLE, parameters={**asked, "share": COUNTED_WHOLE})
+        limit = float(whole.result_rows[0][0])
     table = store.client().query_arrow(
         _SQL,
         parameters={
-            **earned.parameters(from_ns, outcome, config),
-            "from_ns": from_ns,
-            "to_ns": to_ns,
+            **asked,
+            "limit": limit,
             "by": by,
             "experiment": experiment,
             "arms": [f"{e}\x1f{arm}" for e, arm in zip(arms.experiment, arms.arm, strict=True)],

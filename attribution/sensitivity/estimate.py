@@ -7,9 +7,11 @@ below those of single decisions.
 
 A line through the arms gives the mean effect of the delays injected. What the next millisecond does
 differs from it as far as the effect bends; the interval that is shown has both the error of the
-line and what the arms leave open of a bend. Where the arms show one, nothing is shown. The jitter
-of the back end gives a second opinion, which is observational and used for nothing. Outcomes are in
-the caller's unit, latency in ms.
+line and what the arms leave open of a bend. Where the arms show one, nothing is shown.
+
+Large amounts count as a limit; what that leaves open is in the interval. The jitter of the back end
+gives a second opinion, which is observational and used for nothing. Outcomes are in the caller's
+unit, latency in ms.
 """
 
 from __future__ import annotations
@@ -20,7 +22,6 @@ from enum import StrEnum
 
 import numpy as np
 
-from attribution.path.spans import Ints
 from attribution.sensitivity.arms import (
     Bend,
     LostOutcomes,
@@ -30,16 +31,15 @@ from attribution.sensitivity.arms import (
     left_open,
     lost_outcomes,
 )
-from attribution.sensitivity.clusters import clustered, left_out, spread, student_quantile
+from attribution.sensitivity.clusters import student_quantile
+from attribution.sensitivity.instruments import ROUNDING, Fit, Fits, Instrument, fits_of, relative
 from attribution.sensitivity.power import at_most, multiplier
-from attribution.sensitivity.sums import BACKEND, INJECTED, LATENCY, OUTCOME, CellSums, Floats
+from attribution.sensitivity.sums import INJECTED, OUTCOME, CellSums
 
-_UNIT = np.eye(4)
-# Sums of squares leave rounding errors of a smaller share than this where nothing varies.
-_ROUNDING = 1e-9
 # A clustered error of fewer minutes is not known well enough to weigh a cohort by: it is normal for
 # the pooling, and with two to four minutes the intervals of such cohorts held the truth in 85 %.
 POOLED_MINUTES_MIN = 10
+_SAID_FROM = 0.005
 # A millisecond that was injected and moves the latency by less, or by more, was not just waited.
 _REACH_MIN, _REACH_MAX = 0.5, 2.0
 
@@ -69,17 +69,6 @@ class Demands:
 
 
 @dataclass(frozen=True, slots=True)
-class Instrument:
-    """The slope by one instrument: change of the outcome per ms, with its interval."""
-
-    estimate: float
-    se: float
-    low: float
-    high: float
-    first_stage_f: float
-
-
-@dataclass(frozen=True, slots=True)
 class SlopeEstimate:
     """One answer about one slope. `estimate` and its interval are None unless identified."""
 
@@ -103,39 +92,9 @@ class SlopeEstimate:
     gap: float | None  # backend less injection
     gap_se: float | None
     lost: LostOutcomes | None  # None where every outcome is known
+    # Share of the decisions that need not be had, since what their units bought before is known.
+    saved: float
     decisions_needed: int | None  # further ones; None where more of the same would not help
-
-
-@dataclass(frozen=True, slots=True)
-class _Fit:
-    line: Instrument
-    influence: Floats  # of each minute on the estimate, as `left_out` has it
-    minutes: int  # that it is spread over, as `spread` counts them
-    reach: float  # by how much the latency moves with the instrument
-
-    @property
-    def is_exact(self) -> bool:
-        """Return whether its error is that of digits: the data leave nothing to learn from."""
-        return self.line.se <= _ROUNDING * abs(self.line.estimate)
-
-
-@dataclass(frozen=True, slots=True)
-class _Fits:
-    """What each instrument says; None where it says nothing."""
-
-    delayed_minutes: int  # as `spread` counts them
-    injection: _Fit | None = None
-    backend: _Fit | None = None
-
-    @property
-    def gap(self) -> tuple[float, float] | None:
-        """Return backend less injection, and its error."""
-        if self.backend is None or self.injection is None:
-            return None
-        return (
-            self.backend.line.estimate - self.injection.line.estimate,
-            clustered(self.backend.influence - self.injection.influence),
-        )
 
 
 def estimate_slope(rows: CellSums, basis: str, demands: Demands) -> SlopeEstimate:
@@ -149,13 +108,16 @@ def estimate_slope(rows: CellSums, basis: str, demands: Demands) -> SlopeEstimat
     """
     cells = rows.cells()
     n, minutes = int(cells.n.sum()), len(np.unique(cells.minute))
-    mean, fits = _mean_outcome(cells), _fits(cells, demands.level, demands.minutes_min)
+    mean, fits = _mean_outcome(cells), fits_of(cells, demands.level, demands.minutes_min)
     bend, lost = bend_of(rows, demands.level), lost_outcomes(rows)
     next_ms = None
     if fits.injection is not None:
         next_ms = _next_ms(fits.injection, left_open(rows), demands.level)
     against = _against(rows, bend, lost, fits, mean)
     status, reason, needed = _judge(fits, n, minutes, mean, demands, against)
+    saved = fits.injection.saved if fits.injection else 0.0
+    if status in (Status.IDENTIFIED, Status.NOT_YET):
+        reason += _said_of(saved, rows.cut_off)
     shown = next_ms if status is Status.IDENTIFIED else None
     gap = fits.gap
     return SlopeEstimate(
@@ -177,6 +139,7 @@ def estimate_slope(rows: CellSums, basis: str, demands: Demands) -> SlopeEstimat
         gap=gap[0] if gap else None,
         gap_se=gap[1] if gap else None,
         lost=lost,
+        saved=saved,
         decisions_needed=needed,
     )
 
@@ -190,121 +153,13 @@ def relative_slope(rows: CellSums, level: float = 0.95) -> Instrument | None:
     (`arms.left_open`) is left out too: it is alike in all groups, and no mean of them takes it off.
     """
     cells = rows.cells()
-    mean, injection = _mean_outcome(cells), _fits(cells, level, POOLED_MINUTES_MIN).injection
+    mean, injection = _mean_outcome(cells), fits_of(cells, level, POOLED_MINUTES_MIN).injection
     if injection is None or injection.minutes < POOLED_MINUTES_MIN or injection.is_exact:
         return None
     return relative(injection.line, mean) if mean else None
 
 
-def relative(found: Instrument, mean: float) -> Instrument:
-    """Return a slope as a share of the mean outcome, which is not 0."""
-    low, high = sorted((found.low / mean, found.high / mean))
-    return Instrument(found.estimate / mean, found.se / abs(mean), low, high, found.first_stage_f)
-
-
-def naive_slope(rows: CellSums, level: float = 0.95) -> Instrument:
-    """Return the slope of plain regression over all decisions: correlation, not cause."""
-    cells = rows.cells()
-    n = float(cells.n.sum())
-    mean = cells.sums.sum(axis=0) / n
-    # Deviations from the mean of all, so that each cell's products hold what it adds to the whole.
-    own = (
-        cells.products
-        - cells.sums[:, :, None] * mean
-        - mean[:, None] * cells.sums[:, None, :]
-        + cells.n[:, None, None] * np.outer(mean, mean)
-    )
-    return _fit(own, _minute_codes(cells.minute), _UNIT[LATENCY], level, cells.n).line
-
-
-def _fits(cells: CellSums, level: float, minutes_min: int) -> _Fits:
-    """Return what each instrument says; one that does not vary inside cells says nothing.
-
-    Nor does the jitter of a few minutes: with so few clusters no gap to the injection is seen.
-    """
-    own, minute = cells.within(), _minute_codes(cells.minute)
-    total = own.sum(axis=0)
-    scale = np.diagonal(cells.products.sum(axis=0))
-    varies = np.diagonal(total) > _ROUNDING * np.maximum(scale, 1e-300)
-    delayed = spread(minute, own[:, INJECTED, INJECTED]) if varies[INJECTED] else 0
-    if not (varies[LATENCY] and varies[OUTCOME]):
-        return _Fits(delayed)
-    injection = backend = None
-    jitter = _UNIT[BACKEND].copy()
-    if varies[INJECTED]:
-        injection = _with_error(own, minute, _UNIT[INJECTED], level, cells.n)
-        # Wherever the delay was charged to, the jitter is what it does not explain.
-        jitter[INJECTED] = -total[BACKEND, INJECTED] / total[INJECTED, INJECTED]
-    left = float(jitter @ total @ jitter)
-    if varies[BACKEND] and left > _ROUNDING * total[BACKEND, BACKEND]:
-        backend = _with_error(own, minute, jitter, level, cells.n, minutes_min)
-    return _Fits(delayed, injection, backend)
-
-
-def _with_error(
-    own: Floats, minute: Ints, instrument: Floats, level: float, n: Ints, minutes_min: int = 2
-) -> _Fit | None:
-    """Return the same, None where it has no error, as one minute alone has none."""
-    fit = _fit(own, minute, instrument, level, n)
-    return fit if fit.minutes >= minutes_min and math.isfinite(fit.line.se) else None
-
-
-def _fit(own: Floats, minute: Ints, instrument: Floats, level: float, n: Ints) -> _Fit:
-    """Return the slope by one instrument, a combination of the variables.
-
-    Args:
-        own: products of deviations, cells x 4 x 4.
-        minute: code of each cell's minute, dense from 0.
-        instrument: weight of each variable.
-        level: of the interval.
-        n: decisions of each cell.
-    """
-    moved = np.einsum("cab,a->cb", own, instrument)
-    total, strength = moved.sum(axis=0), moved @ instrument
-    # Without anything to divide by there is no error: NaN or infinite, which `_with_error` finds.
-    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        slope = float(total[OUTCOME] / total[LATENCY])
-        scores = moved @ (_UNIT[OUTCOME] - slope * _UNIT[LATENCY])
-        influence = left_out(minute, scores, moved[:, LATENCY])
-        se = max(clustered(influence), _plain_error(own, n, instrument, slope))
-        first = float(total[LATENCY] / strength.sum())
-        residuals = moved @ (_UNIT[LATENCY] - first * instrument)
-        first_se = clustered(left_out(minute, residuals, strength))
-    minutes = spread(minute, strength)
-    reach = student_quantile(0.5 + level / 2, max(minutes - 1, 1)) * se
-    # Where latency follows the instrument to the last digit, it is as strong as digits can tell.
-    first_se = max(first_se, _ROUNDING * abs(first))
-    return _Fit(
-        Instrument(
-            slope,
-            se,
-            slope - reach,
-            slope + reach,
-            (first / first_se) ** 2 if first_se else 0.0,
-        ),
-        influence,
-        minutes,
-        first,
-    )
-
-
-def _plain_error(own: Floats, n: Ints, instrument: Floats, slope: float) -> float:
-    """Return the error of a slope as if each decision were a cluster.
-
-    An error of thirty clusters is itself uncertain to an eighth, and what is shown is chosen by its
-    error: of two errors that should be alike the larger one keeps that from choosing the small by
-    chance.
-    """
-    total = own.sum(axis=0)
-    residual = _UNIT[OUTCOME] - slope * _UNIT[LATENCY]
-    freedom = float(n.sum()) - len(n)
-    spread_of = max(float(residual @ total @ residual), 0.0) / freedom if freedom > 0 else 0.0
-    strength = float(instrument @ total @ instrument)
-    moved = abs(float(instrument @ total @ _UNIT[LATENCY]))
-    return math.sqrt(spread_of * strength) / moved if moved else 0.0
-
-
-def _next_ms(fit: _Fit, open_share: float, level: float) -> Instrument:
+def _next_ms(fit: Fit, open_share: float, level: float) -> Instrument:
     """Return the slope where the line through the arms begins, with what the arms leave open."""
     line = fit.line
     se = math.hypot(line.se, open_share * line.estimate)
@@ -315,7 +170,7 @@ def _next_ms(fit: _Fit, open_share: float, level: float) -> Instrument:
 
 
 def _against(
-    rows: CellSums, bend: Bend | None, lost: LostOutcomes | None, fits: _Fits, mean: float
+    rows: CellSums, bend: Bend | None, lost: LostOutcomes | None, fits: Fits, mean: float
 ) -> tuple[Status, str] | None:
     """Return what in the arms themselves says that no figure may rest on them."""
     if lost is not None and lost.reason:
@@ -330,7 +185,7 @@ def _against(
 
 
 def _judge(
-    fits: _Fits,
+    fits: Fits,
     n: int,
     minutes: int,
     mean: float,
@@ -378,6 +233,16 @@ def _judge(
     return Status.IDENTIFIED, "precise enough, by delays drawn at random alone", 0
 
 
+def _said_of(saved: float, cut_off: float) -> str:
+    """Return in words what was done to the outcomes, "" where it changes next to nothing."""
+    said = ""
+    if saved >= _SAID_FROM:
+        said += f"; what units bought before takes off {saved:.1%} of the decisions needed"
+    if cut_off >= _SAID_FROM:
+        said += f"; {cut_off:.1%} of the money is above what one sale counts as, and left open"
+    return said
+
+
 def _delay_max_ms(rows: CellSums) -> float:
     if rows.has_arms:
         return float(rows.answers.delay_ms.max(initial=0.0))
@@ -391,8 +256,4 @@ def _mean_outcome(cells: CellSums) -> float:
     n = int(cells.n.sum())
     mean = float(cells.sums[:, OUTCOME].sum() / max(n, 1))
     size = math.sqrt(float(cells.products[:, OUTCOME, OUTCOME].sum()) / max(n, 1))
-    return mean if abs(mean) > _ROUNDING * size else 0.0
-
-
-def _minute_codes(minute: Ints) -> Ints:
-    return np.unique(minute, return_inverse=True)[1].reshape(-1).astype(np.int64)
+    return mean if abs(mean) > ROUNDING * size else 0.0

@@ -15,13 +15,8 @@ import numpy as np
 from attribution.core.slo import Z90
 from attribution.revenue.loss import Slope
 from attribution.sensitivity.arms import left_open
-from attribution.sensitivity.estimate import (
-    Demands,
-    Instrument,
-    Status,
-    estimate_slope,
-    relative_slope,
-)
+from attribution.sensitivity.estimate import Demands, Status, estimate_slope, relative_slope
+from attribution.sensitivity.instruments import Instrument
 from attribution.sensitivity.shrinkage import COHORTS_MIN, shrink
 from attribution.sensitivity.sums import CellSums
 from collector.core.clock import NS_PER_MS

@@ -12,8 +12,14 @@ from attribution.path.spans import Bools, Ints
 
 Floats = npt.NDArray[np.float64]
 
-VARIABLES = ("outcome", "latency", "backend", "injected")
-OUTCOME, LATENCY, BACKEND, INJECTED = range(4)
+# Sales whose amount counts whole; of each of the others so much as of the largest of these. A few
+# sales that hold much of the money make a mean that nobody knows well.
+COUNTED_WHOLE = 0.995
+
+# Of a decision: what it earned, its latency, the part of the back end, the delay that was drawn,
+# and how often its unit bought on earlier days.
+VARIABLES = ("outcome", "latency", "backend", "injected", "before")
+OUTCOME, LATENCY, BACKEND, INJECTED, BEFORE = range(len(VARIABLES))
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +46,7 @@ class Answers:
 
 @dataclass(frozen=True, slots=True)
 class CellSums:
-    """Sums of the four VARIABLES over the decisions of each row whose outcome is known.
+    """Sums of the VARIABLES over the decisions of each row whose outcome is known.
 
     A cell is what is compared with nothing but itself. A row is one arm of a cell where `answers`
     says so, and else a whole cell.
@@ -48,9 +54,11 @@ class CellSums:
 
     minute: Ints  # any code; cells of one minute are one cluster
     n: Ints
-    sums: Floats  # rows x 4
-    products: Floats  # rows x 4 x 4, symmetric
+    sums: Floats  # rows x VARIABLES
+    products: Floats  # rows x VARIABLES x VARIABLES, symmetric
     answers: Answers = field(default_factory=Answers)
+    # Share of what was earned that is in no sum, since amounts above a limit count as the limit.
+    cut_off: float = 0.0
 
     def __len__(self) -> int:
         return len(self.n)
@@ -68,6 +76,7 @@ class CellSums:
             self.sums[rows],
             self.products[rows],
             self.answers.take(rows),
+            self.cut_off,
         )
 
     def cells(self) -> CellSums:
@@ -77,13 +86,14 @@ class CellSums:
         _, first, cell = np.unique(self.answers.cell, return_index=True, return_inverse=True)
         cell = cell.reshape(-1)
         n = np.bincount(cell, weights=self.n).astype(np.int64)
-        sums, products = np.zeros((len(first), 4)), np.zeros((len(first), 4, 4))
+        sums = np.zeros((len(first), *self.sums.shape[1:]))
+        products = np.zeros((len(first), *self.products.shape[1:]))
         np.add.at(sums, cell, self.sums)
         np.add.at(products, cell, self.products)
-        return CellSums(self.minute[first], n, sums, products)
+        return CellSums(self.minute[first], n, sums, products, cut_off=self.cut_off)
 
     def within(self) -> Floats:
-        """Return the products of deviations from the row's mean, rows x 4 x 4."""
+        """Return the products of deviations from the row's mean, of the form of `products`."""
         each = np.maximum(self.n, 1).astype(np.float64)[:, None, None]
         centred: Floats = self.products - self.sums[:, :, None] * self.sums[:, None, :] / each
         return centred
@@ -91,8 +101,10 @@ class CellSums:
 
 def cells_from_columns(columns: Mapping[str, npt.NDArray[np.generic]]) -> CellSums:
     """Return the answer of `sql/slope_cells.sql` as sums."""
+    beyond = float(columns["beyond"].sum())
+    earned = float(columns["sum_outcome"].sum()) + beyond
     sums = np.stack([columns[f"sum_{name}"] for name in VARIABLES], axis=1)
-    products = np.empty((len(sums), 4, 4))
+    products = np.empty((len(sums), len(VARIABLES), len(VARIABLES)))
     for row, first in enumerate(VARIABLES):
         for column, second in enumerate(VARIABLES[row:], row):
             total = columns[f"sum_{first}_{second}"]
@@ -111,4 +123,5 @@ def cells_from_columns(columns: Mapping[str, npt.NDArray[np.generic]]) -> CellSu
             columns["answered_ms"].astype(np.float64),
             columns["failed"].astype(np.int64),
         ),
+        min(max(beyond / earned, 0.0), 1.0) if earned > 0 else 0.0,
     )

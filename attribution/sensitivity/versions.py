@@ -19,7 +19,8 @@ from attribution.core.config import SlopePrior
 from attribution.core.slo import Z90, Z95
 from attribution.path.spans import Ints
 from attribution.revenue.loss import Slope, Slopes, slope_of
-from attribution.sensitivity.estimate import Instrument, SlopeEstimate, Status, relative
+from attribution.sensitivity.estimate import SlopeEstimate, Status
+from attribution.sensitivity.instruments import Instrument, relative
 from collector.core.clock import NS_PER_MS
 
 ESTIMATE, PRIOR, UNKNOWN = "estimate", "prior", "unknown"

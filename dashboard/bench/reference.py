@@ -14,7 +14,8 @@ import numpy as np
 import pyarrow as pa
 
 from attribution.core.config import AttributionConfig, SlopePrior
-from attribution.sensitivity.estimate import Status, estimate_slope, naive_slope
+from attribution.sensitivity.estimate import Status, estimate_slope
+from attribution.sensitivity.instruments import naive_slope
 from attribution.sensitivity.job import best_cells, demands_of
 from attribution.sensitivity.registered import Arm, Experiment
 from attribution.sensitivity.registry import write_experiment

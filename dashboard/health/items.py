@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Final, Literal, Protocol
 
 KEY_RING: Final = "key_ring"  # an item that is there while the ring cannot be read
+OUTCOMES: Final = "outcomes.complete"  # an item that is there while the data contradict the mode
 Status = Literal["ok", "warn", "bad"]
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from alerts.job import AlertsJob
+    from attribution.vram.outcome_mode import OutcomeModeJob
     from attribution.whatif.answers import BudgetStanding
     from attribution.whatif.recovery import Recovery
     from collector.audit.log import AuditState
@@ -59,6 +60,7 @@ class RunningService(Protocol):
     gate: Gate
     store: Connections
     sizes: EventSizes
+    outcome_mode: OutcomeModeJob
     provenance: ProvenanceJob | None
     audit: AuditState | None  # as the start found it
     recorder: LastingRecorder | None

@@ -12,7 +12,7 @@ from collector.core.event_schema import BUDGET_BYTES
 from collector.core.log import lines_lost
 from dashboard.health.access import access_items
 from dashboard.health.clocks import clock_items
-from dashboard.health.items import KEY_RING, HealthItem, Status, judged
+from dashboard.health.items import KEY_RING, OUTCOMES, HealthItem, Status, judged
 from dashboard.health.pipeline import Stages, signal_items, stage_items
 from dashboard.health.slo import promise_items
 
@@ -41,6 +41,7 @@ class ServiceHealth:
             *_worker_items(self._service.workers()),
             *self._collector(),
             *self._sizes(),
+            *self._outcomes(),
             *self._provenance(),
             *self._audit(),
             *self._jobs(),
@@ -76,6 +77,10 @@ class ServiceHealth:
                 f"service says, as in trace {found.example}"
             )
             yield judged(f"schema.over_budget.{service}", found.events, "events", warn=detail)
+
+    def _outcomes(self) -> Iterator[HealthItem]:
+        for said in self._service.outcome_mode.found:
+            yield judged(OUTCOMES, "contradicted", bad=said)
 
     def _provenance(self) -> Iterator[HealthItem]:
         job = self._service.provenance

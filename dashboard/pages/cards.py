@@ -74,3 +74,11 @@ def evidence_card(evidence: Evidence, recorder: HealthItem | None) -> tuple[str,
     return f"{count(evidence.packets)} packets", (
         f"{count(evidence.linked_decisions)} decisions linked · {clocks}"
     )
+
+
+def warned(card: tuple[str, Note], contradiction: str) -> tuple[str, Note]:
+    """Return a card of dollars with what contradicts them, where something does."""
+    if not contradiction:
+        return card
+    label = html.Span("outcomes contradict their mode", className="badge", title=contradiction)
+    return card[0], html.Span([card[1], " ", label])

@@ -10,13 +10,14 @@ from dash import Dash, Input, Output, State, dcc, html
 
 from attribution.core.segments import CLASSES, SEGMENTS
 from collector.core.clock import NS_PER_DAY, NS_PER_MINUTE, NS_PER_S
-from dashboard.health.items import HealthItem
+from dashboard.health.items import OUTCOMES, HealthItem
 from dashboard.pages.alert_lines import ALERT_COLUMNS, alert_line
 from dashboard.pages.cards import (
     evidence_card,
     latency_card,
     risk_card,
     velocity_card,
+    warned,
     within_card,
 )
 from dashboard.pages.context import PageContext, in_browser
@@ -74,6 +75,7 @@ class OverviewRead:
     reference: SegmentMeans | None
     reference_of: Range
     recorder: HealthItem | None
+    contradiction: str  # of what every dollar rests on: outcomes.complete; "" where there is none
 
 
 def layout(query: str, context: PageContext) -> Component:
@@ -194,6 +196,7 @@ def read(context: PageContext, query: str) -> OverviewRead:
         reference=expected,
         reference_of=lookback,
         recorder=next((item for item in health if item.name == RECORDER), None),
+        contradiction=next((item.detail for item in health if item.name == OUTCOMES), ""),
     )
 
 
@@ -281,8 +284,8 @@ def _cards(found: OverviewRead, prior_basis: str) -> dict[str, object]:
     values: dict[str, tuple[str, Component]] = {
         "p50": latency_card(found.cells, found.target_ns),
         "within": within_card(found.revenue),
-        "velocity": velocity_card(found.revenue),
-        "risk": risk_card(found.revenue, prior_basis),
+        "velocity": warned(velocity_card(found.revenue), found.contradiction),
+        "risk": warned(risk_card(found.revenue, prior_basis), found.contradiction),
         "evidence": evidence_card(found.evidence, found.recorder),
     }
     return {

@@ -11,6 +11,7 @@ from attribution.experiments.job import ExperimentJob
 from attribution.jobs.attribution import AttributionJob
 from attribution.jobs.evidence import EvidenceJob
 from attribution.sensitivity.job import SlopeJob
+from attribution.vram.outcome_mode import OutcomeModeJob
 from attribution.whatif.analyst import Analyst
 from collector.core.clock import NS_PER_S
 from collector.core.errors import CaptureError
@@ -102,6 +103,11 @@ def _slope(service: Parts) -> Run:
     return SlopeJob(service.settings.attribution, service.store).run_once
 
 
+def _outcomes(service: Parts) -> Run:
+    service.outcome_mode = OutcomeModeJob(service.settings.attribution, service.store)
+    return service.outcome_mode.run_once
+
+
 def _budgets(service: Parts) -> Run:
     analyst = Analyst(service.settings.attribution, service.store)
     service.budgets = BudgetGauges(analyst, service.counters)
@@ -159,6 +165,8 @@ JOBS: Final = (
     Job(Role.ATTRIBUTE, "evidence", _every(5.0), _evidence),
     # A slope rests on weeks of decisions: an hour more is no news.
     Job(Role.ATTRIBUTE, "slope", _every(3600.0), _slope),
+    # A mode is wrong from the first day on, and for all of it.
+    Job(Role.ATTRIBUTE, "outcomes", _every(300.0), _outcomes),
     # What an experiment may overspend is what it spends in this time, and in the services' second.
     Job(Role.ATTRIBUTE, "experiments", _every(10.0), _experiments),
     Job(Role.ATTRIBUTE, "budgets", _every(30.0), _budgets),

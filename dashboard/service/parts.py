@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from alerts.job import AlertsJob
     from alerts.rules.base import Progress
     from attribution.jobs.attribution import AttributionJob
+    from attribution.vram.outcome_mode import OutcomeModeJob
     from collector.provenance.live.job import ProvenanceJob
     from collector.write.event_sizes import EventSizes
     from dashboard.service.canary import Canary
@@ -43,6 +44,7 @@ class Parts:
     attribution: AttributionJob
     sizes: EventSizes
     budgets: BudgetGauges
+    outcome_mode: OutcomeModeJob
 
     def __init__(
         self, settings: Settings, roles: Collection[Role] = ALL, clock: Clock | None = None

@@ -3,12 +3,18 @@
 -- drawn at random where everything says so that Millworth can recompute: a registered experiment that lasts, an arm and
 -- its delay, and the draw of the unit (collector/core/assignment.py). A decision that claims an experiment or a delay
 -- without that is in `not_randomised` alone. Where every outcome is sent (outcomes.complete), one that has none is not
--- known, and in `enrolled` alone; else it earned nothing. One whose amount is not known is in `unknown`. ${earned} is earned.sql.
+-- known, and in `enrolled` alone; else it earned nothing. One whose amount is not known is in `unknown`. An amount counts as
+-- `limit` at most, and what is above it is in `beyond`. `before` is the logarithm of one and the sales of the same unit on
+-- earlier days of the window: the draw is another each minute, so that they say nothing of it. ${earned} is earned.sql.
 -- Returns: minute_ns UInt64, region, cohort, action, experiment, arm, part String, cell, n, unknown, earning,
--- not_randomised, enrolled, answered, failed UInt64, delay_ms, enrolled_ms, answered_ms Float64, then Float64 sums of each variable and of each
+-- not_randomised, enrolled, answered, failed UInt64, delay_ms, enrolled_ms, answered_ms, beyond Float64, then Float64 sums of each variable and of each
 -- product of two; outcome is 0 or 1, or money where it is not 'converted'; times are ms. By these.
 -- No sum is named as a column it sums: the engine would put it in its place.
 WITH
+earnings AS
+(
+${earned}
+),
 measured AS
 (
     SELECT
@@ -29,7 +35,10 @@ measured AS
             AS is_answered,
         {outcome:String} != 'converted' AND e.amounts_missing > 0 AS is_unknown,
         is_answered AND NOT is_unknown AS is_used,
-        if({outcome:String} = 'converted', toFloat64(e.has_sold), e.money) AS y,
+        if({outcome:String} = 'converted', toFloat64(e.has_sold),
+            greatest(-{limit:Float64}, least({limit:Float64}, e.money))) AS y,
+        if({outcome:String} = 'converted', 0., e.money - y) AS above,
+        log1p(arrayCount(day -> day < intDiv(a.ingress_ns, 86400000000000), h.days)) AS w,
         a.total_ns / 1e6 AS l,
         (a.ingress_compute_ns + a.ingress_store_ns + a.transform_compute_ns + a.transform_store_ns
             + a.decision_compute_ns + a.decision_store_ns + a.egress_compute_ns + a.egress_store_ns) / 1e6 AS b,
@@ -38,7 +47,7 @@ measured AS
     INNER JOIN
     (
         SELECT
-            ingress_ns, decision_id, injected_delay_ns, experiment, arm, channel, offer_type,
+            ingress_ns, decision_id, injected_delay_ns, experiment, arm, channel, offer_type, unit,
             experiment != '' OR injected_delay_ns > 0 AS is_claimed,
             indexOf({arms:Array(String)}, concat(experiment, '\x1f', arm)) AS at,
             if(at = 0, 0, reinterpretAsUInt64(reverse(substring(SHA256(concat(
@@ -52,10 +61,15 @@ measured AS
         WHERE ingress_ns >= {from_ns:UInt64} AND ingress_ns < {to_ns:UInt64}
             AND ({experiment:String} = '' OR experiment = {experiment:String})
     ) AS d ON a.ingress_ns = d.ingress_ns AND a.decision_id = d.decision_id
+    LEFT JOIN earnings AS e ON a.ingress_ns = e.began_ns AND a.decision_id = e.id
     LEFT JOIN
     (
-${earned}
-    ) AS e ON a.ingress_ns = e.began_ns AND a.decision_id = e.id
+        SELECT u.unit AS unit, groupArray(intDiv(u.ingress_ns, 86400000000000)) AS days
+        FROM decisions AS u FINAL
+        INNER JOIN earnings AS s ON u.ingress_ns = s.began_ns AND u.decision_id = s.id
+        WHERE u.ingress_ns >= {from_ns:UInt64} AND u.ingress_ns < {to_ns:UInt64} AND s.has_sold = 1 AND u.unit != ''
+        GROUP BY u.unit
+    ) AS h ON d.unit = h.unit
     WHERE a.action NOT IN {left_out:Array(String)}
 )
 SELECT
@@ -77,10 +91,12 @@ SELECT
     if(experiment = '', 0., any(z)) AS delay_ms,
     sumIf(l, NOT is_out) AS enrolled_ms,
     sumIf(l, is_answered) AS answered_ms,
+    sumIf(above, is_used) AS beyond,
     sumIf(y, is_used) AS sum_outcome,
     sumIf(l, is_used) AS sum_latency,
     sumIf(b, is_used) AS sum_backend,
     sumIf(z, is_used) AS sum_injected,
+    sumIf(w, is_used) AS sum_before,
     sumIf(y * y, is_used) AS sum_outcome_outcome,
     sumIf(y * l, is_used) AS sum_outcome_latency,
     sumIf(y * b, is_used) AS sum_outcome_backend,
@@ -90,7 +106,12 @@ SELECT
     sumIf(l * z, is_used) AS sum_latency_injected,
     sumIf(b * b, is_used) AS sum_backend_backend,
     sumIf(b * z, is_used) AS sum_backend_injected,
-    sumIf(z * z, is_used) AS sum_injected_injected
+    sumIf(z * z, is_used) AS sum_injected_injected,
+    sumIf(y * w, is_used) AS sum_outcome_before,
+    sumIf(l * w, is_used) AS sum_latency_before,
+    sumIf(b * w, is_used) AS sum_backend_before,
+    sumIf(z * w, is_used) AS sum_injected_before,
+    sumIf(w * w, is_used) AS sum_before_before
 FROM measured
 GROUP BY minute_ns, region, cohort, action, experiment, arm, part
 ORDER BY minute_ns, region, cohort, action, experiment, arm, part

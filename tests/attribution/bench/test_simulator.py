@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 from attribution.bench.simulator import ARMS, World, draw_cells, draw_world
-from attribution.sensitivity.sums import INJECTED, LATENCY, OUTCOME
+from attribution.sensitivity.sums import INJECTED, LATENCY, OUTCOME, VARIABLES
 from tests.support.attribution.cell_rows import cell_sums, draw_rows
 
 SMALL = World(
     decisions=120, minutes=2, cohorts=2, conversion=0.3, relative_per_ms=4e-3, hidden=0.5,
-    surge=0.5, cart=0.5, arms=((0.5, 0.0), (0.5, 80.0)), deadline_ms=150.0,
+    surge=0.5, cart=0.5, arms=((0.5, 0.0), (0.5, 80.0)), deadline_ms=150.0, regulars=0.5,
 )  # fmt: skip
 
 
@@ -21,7 +21,7 @@ def test_drawn_cells_have_the_distribution_of_drawn_rows() -> None:
     times = 2_500
     by_cells, by_rows = [], []
     rng, other = np.random.default_rng(2), np.random.default_rng(3)
-    upper = np.triu_indices(4)
+    upper = np.triu_indices(len(VARIABLES))
     for _ in range(times):
         cells = draw_cells(draw, rng)
         by_cells.append(
@@ -29,12 +29,13 @@ def test_drawn_cells_have_the_distribution_of_drawn_rows() -> None:
         )
         cell, values = draw_rows(draw, other)
         n = np.bincount(cell, minlength=8)
-        sums, products = np.zeros((8, 4)), np.zeros((8, 4, 4))
+        sums = np.zeros((8, len(VARIABLES)))
+        products = np.zeros((8, len(VARIABLES), len(VARIABLES)))
         np.add.at(sums, cell, values)
         np.add.at(products, cell, values[:, :, None] * values[:, None, :])
         by_rows.append(np.column_stack([n, sums, products[:, upper[0], upper[1]]]).ravel())
     a, b = np.array(by_cells), np.array(by_rows)
-    # First, second and mixed moments of all 120 sums: a z of 5.1 in 7,000 is chance 1 in 400.
+    # First, second and mixed moments of all 160 sums: a z of 5.1 in 7,000 is chance 1 in 400.
     deviation = np.concatenate([a, b]).std(axis=0)
     varies = deviation > 0  # the control is delayed by nothing, however often it is drawn
     a, b, deviation = a[:, varies], b[:, varies], deviation[varies]
@@ -48,12 +49,15 @@ def test_drawn_cells_have_the_distribution_of_drawn_rows() -> None:
 
 
 def test_truth_is_the_slope_of_the_chances_by_hand() -> None:
-    """Shifting every latency by a hundredth of a millisecond moves the mean by the truth."""
+    """Shifting every latency by a hundredth of a millisecond moves the mean by so large a share."""
     draw = draw_world(World(decisions=1e6, hidden=0.4), np.random.default_rng(4))
     latency, step = draw.values()[..., LATENCY], 0.01
     change = (draw.chances(latency + step) - draw.chances(latency)) / step
-    mean = np.einsum("cka,ka->c", change, draw.share()) @ draw.expected / draw.expected.sum()
-    assert draw.truth() == pytest.approx(float(mean), rel=1e-5)
+    moved, sold = (
+        float(np.einsum("cka,ka->c", each, draw.share()) @ draw.expected)
+        for each in (change, draw.chances(latency))
+    )
+    assert draw.truth() == pytest.approx(moved / sold, rel=1e-5)
     # Every arm of a cell has the same kinds: the delay is drawn, whoever decides.
     np.testing.assert_allclose(draw.share() / draw.share().sum(axis=0), draw.kinds.share[:, None]
                                * np.ones(3), rtol=1e-12)  # fmt: skip

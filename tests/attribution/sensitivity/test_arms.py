@@ -26,7 +26,7 @@ def rows(outcomes: list[list[float]], delays_ms: tuple[float, ...], n: int = 100
     """Return cells, one a minute, whose arms of n decisions have these mean outcomes."""
     cells, arms = len(outcomes), len(delays_ms)
     y, z = np.array(outcomes).reshape(-1), np.tile(delays_ms, cells)
-    values = np.stack([y, 50 + z, 30 + z, z], axis=1)
+    values = np.stack([y, 50 + z, 30 + z, z, 0 * z], axis=1)
     return CellSums(
         np.repeat(np.arange(cells), arms),
         np.full(cells * arms, n),
@@ -151,7 +151,7 @@ def test_delay_that_nobody_waited_is_refused() -> None:
     rng = np.random.default_rng(6)
     sums = [[1 + rng.normal(0, 0.01), 0.99 + rng.normal(0, 0.01)] for _ in range(60)]
     said = rows(sums, (0.0, 40.0))
-    shift = np.array([0.0, -36.0, -36.0, 0.0])
+    shift = np.array([0.0, -36.0, -36.0, 0.0, 0.0])
     values = said.sums / said.n[:, None] + (said.answers.delay_ms > 0)[:, None] * shift
     values[:, 1] += np.tile([0.1, -0.1], 60) * rng.random(120)
     liar = replace(

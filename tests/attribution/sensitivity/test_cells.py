@@ -18,9 +18,9 @@ from attribution.revenue.matching import Named, match_outcomes
 from attribution.sensitivity.cells import read_slope_cells
 from attribution.sensitivity.registered import WRONG_SHARES, Arm, Experiment, with_control
 from attribution.sensitivity.registry import write_experiment
-from attribution.sensitivity.sums import CellSums
+from attribution.sensitivity.sums import BEFORE, COUNTED_WHOLE, OUTCOME, CellSums
 from collector.core.assignment import arm_ends, draw, unit_digest
-from collector.core.clock import NS_PER_MINUTE, NS_PER_S
+from collector.core.clock import NS_PER_DAY, NS_PER_MINUTE, NS_PER_S
 from collector.core.config import OutcomesConfig
 from collector.store.connect import Connections
 from tests.support.attribution.cell_rows import cell_sums
@@ -191,6 +191,11 @@ def row_level(
         if each.kind != "refund" and (each.converted or each.margin_micros is not None):
             sold[each.decision] = 1
     y = sold if outcome == "converted" else earned.margin_micros / MICROS
+    if outcome == "margin":
+        sales = np.sort(y[(sold == 1) & (y > 0)])
+        limit = sales[int(len(sales) * COUNTED_WHOLE)]
+        assert limit < sales[-1]
+        y = np.clip(y, -limit, limit)
     parts = np.array([each["parts"] for each in decisions])
     is_backend = [latency_class in ("compute", "store") for _, latency_class in SEGMENTS]
     values = np.stack(
@@ -227,7 +232,7 @@ def test_cells_of_the_store_are_the_sums_over_its_rows(
     Failed decisions are in them, with what they earned.
     """
     rng = random.Random(20_261_125)
-    decisions = some_decisions(rng, 900)
+    decisions = some_decisions(rng, 2_500)
     outcomes = some_outcomes(rng, decisions)
     # Nobody bought anything in these: they are in no cell.
     asked = [
@@ -273,6 +278,40 @@ def test_cells_of_the_store_are_the_sums_over_its_rows(
     np.testing.assert_allclose(known.products, expected.products, rtol=1e-12, atol=1e-9)
     assert found.unknown.sum() == unknown
     assert expected.sums[:, 0].sum() > 0
+
+
+def test_sales_of_earlier_days_are_known_of_a_unit_and_large_amounts_count_as_a_limit(
+    store: Connections,
+) -> None:
+    """Two sales on the first day, one on the second: 0, 2 and 3 before; nothing of its own day."""
+    (one,) = some_decisions(random.Random(3), 1)
+    regular, other = unit_digest("e1", "regular"), unit_digest("e1", "other")
+    days = [(0, regular), (0, regular), (1, regular), (2, regular), (2, other), (2, "")]
+    decisions = [
+        {
+            **one, "ingress_ns": BASE_NS + day * NS_PER_DAY + at, "decision_id": f"r{at}",
+            "outcome_key": "", "experiment": "", "arm": "", "injected_delay_ns": 0, "unit": unit,
+        }
+        for at, (day, unit) in enumerate(days)
+    ]  # fmt: skip
+    outcomes = [
+        {
+            "outcome_id": f"o{at}", "kind": "sale", "decision_id": f"r{at}", "outcome_key": "",
+            "converted": 1, "margin": Decimal(amount), "currency": "USD",
+            "event_ns": decisions[at]["ingress_ns"] + 1,
+        }
+        for at, amount in enumerate((10, 20, 9_000))
+    ]  # fmt: skip
+    put(store, decisions, outcomes)
+    end_ns = BASE_NS + 3 * NS_PER_DAY
+    found = read_slope_cells(store, AttributionConfig(), BASE_NS, end_ns, "converted").cells
+    assert found.sums[:, OUTCOME].tolist() == [2.0, 1.0, 0.0]
+    # On the third day 3 of the regular, none of the other, none of nobody.
+    np.testing.assert_allclose(found.sums[:, BEFORE], np.log1p([0.0, 2.0, 3.0]))
+    np.testing.assert_allclose(found.products[:, BEFORE, BEFORE], np.log1p([0.0, 2.0, 3.0]) ** 2)
+    money = read_slope_cells(store, AttributionConfig(), BASE_NS, end_ns, "margin").cells
+    assert money.sums[:, OUTCOME].tolist() == [30.0, 9_000.0, 0.0]
+    assert money.cut_off == 0.0
 
 
 def test_cells_of_one_experiment_are_its_own(store: Connections) -> None:

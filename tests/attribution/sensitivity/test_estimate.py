@@ -7,54 +7,29 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from attribution.path.spans import Ints
 from attribution.sensitivity.estimate import (
     Demands,
     SlopeEstimate,
     Status,
     estimate_slope,
-    naive_slope,
     relative_slope,
 )
+from attribution.sensitivity.instruments import naive_slope
 from attribution.sensitivity.sums import (
     BACKEND,
     INJECTED,
     LATENCY,
     OUTCOME,
+    VARIABLES,
     CellSums,
     cells_from_columns,
 )
 from tests.support.attribution.cell_rows import cell_sums
+from tests.support.attribution.cell_rows import linear_rows as rows
 from tests.support.examples import examples
 
 DEMANDS = Demands(relative_per_ms=1e-3)
 Values = np.ndarray[tuple[int, ...], np.dtype[np.float64]]
-
-
-def rows(
-    seed: int,
-    count: int = 6_000,
-    minutes: int = 40,
-    slope: float = -0.5,
-    noise: float = 5.0,
-    jitter_bias: float = 0.0,
-    injected_ms: float = 40.0,
-) -> tuple[Ints, Ints, Values]:
-    """Return minute, place and variables of decisions whose outcome is linear in latency.
-
-    A hidden quality moves network time and outcome, the minute moves back end and outcome.
-    """
-    rng = np.random.default_rng(seed)
-    minute = rng.integers(0, minutes, count)
-    place = rng.integers(0, 3, count)
-    hidden = rng.random(count)
-    injected = injected_ms * rng.integers(0, 2, count)
-    jitter = rng.gamma(2.0, 8.0, count)
-    backend = jitter + injected + minute % 7
-    latency = backend + 20 + 50 * hidden
-    y = 500 + slope * latency - 40 * hidden + 3 * (minute % 7) + place + jitter_bias * jitter
-    values = np.stack([y + rng.normal(0, noise, count), latency, backend, injected], axis=1)
-    return minute, place, values
 
 
 def estimate(*args: object, demands: Demands = DEMANDS, **kwargs: float) -> SlopeEstimate:
@@ -272,7 +247,7 @@ def test_outcome_that_is_zero_throughout_is_not_a_slope_of_zero() -> None:
 def test_no_decision_at_all_is_refused() -> None:
     """An empty window is asked for too."""
     empty = CellSums(
-        np.empty(0, np.int64), np.empty(0, np.int64), np.empty((0, 4)), np.empty((0, 4, 4))
+        np.empty(0, np.int64), np.empty(0, np.int64), np.empty((0, 5)), np.empty((0, 5, 5))
     )
     found = estimate_slope(empty, "test", DEMANDS)
     assert (found.status, found.n, found.estimate) == (Status.UNCONFIRMED, 0, None)
@@ -292,22 +267,25 @@ def test_relative_slope_is_a_share_of_the_mean() -> None:
 def test_columns_of_the_store_become_the_same_cells() -> None:
     """A product in the wrong place would be a slope of something else."""
     cells = cell_sums(*rows(10, count=50, minutes=3))
-    names = ("outcome", "latency", "backend", "injected")
+    names = VARIABLES
     count = len(cells)
     columns: dict[str, np.ndarray[tuple[int, ...], np.dtype[np.generic]]] = {
         "minute_ns": cells.minute, "n": cells.n, "cell": np.arange(count), "failed": cells.n * 0,
+        "beyond": cells.n * 0.5,
         **{name: np.arange(count) * 1.0 for name in ("delay_ms", "enrolled_ms", "answered_ms")},
         **dict.fromkeys(("enrolled", "answered"), cells.n),
         **{f"sum_{name}": cells.sums[:, at] for at, name in enumerate(names)},
         **{
             f"sum_{names[a]}_{names[b]}": cells.products[:, a, b]
-            for a in range(4) for b in range(a, 4)
+            for a in range(len(names)) for b in range(a, len(names))
         },
     }  # fmt: skip
     again = cells_from_columns(columns)
     np.testing.assert_array_equal(again.products, cells.products)
     np.testing.assert_array_equal(again.sums, cells.sums)
     assert again.answers.delay_ms.tolist() == list(range(count))
+    total = cells.sums[:, OUTCOME].sum()
+    assert again.cut_off == pytest.approx(0.5 * cells.n.sum() / (total + 0.5 * cells.n.sum()))
 
 
 @given(

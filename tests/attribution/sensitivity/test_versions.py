@@ -11,13 +11,8 @@ from attribution.bench.simulator import World, draw_cells, draw_world
 from attribution.core.config import AttributionConfig, SlopePrior
 from attribution.jobs.attribution import AttributionJob
 from attribution.revenue.loss import Slope, slope_of
-from attribution.sensitivity.estimate import (
-    Demands,
-    Instrument,
-    SlopeEstimate,
-    Status,
-    estimate_slope,
-)
+from attribution.sensitivity.estimate import Demands, SlopeEstimate, Status, estimate_slope
+from attribution.sensitivity.instruments import Instrument
 from attribution.sensitivity.job import SlopeJob, read_book
 from attribution.sensitivity.versions import (
     ESTIMATE,
@@ -51,7 +46,8 @@ def estimate(**changes: object) -> SlopeEstimate:
         "mean_outcome": 4.0, "basis": "margin", "injection": None,
         "next_ms": next_ms(-0.002, -0.003, -0.001), "delay_max_ms": 80.0,
         "latencies_ms": (90.0, 210.0), "bend": None, "backend": None, "gap": None, "gap_se": None,
-        "lost": None, "decisions_needed": 0,
+        "lost": None, "saved": 0.0,
+        "decisions_needed": 0,
     } | changes  # fmt: skip
     shown = fields["next_ms"] if fields["status"] is Status.IDENTIFIED else None
     for name in ("estimate", "low", "high"):

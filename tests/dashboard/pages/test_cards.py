@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from dashboard.pages.cards import risk_card
+from dashboard.pages.cards import risk_card, warned
 from dashboard.read.rows import Revenue
 
 
@@ -25,3 +25,14 @@ def test_risk_says_what_its_slope_is(source: str, badge: str) -> None:
     assert figure == "$10.00 / h"
     assert not isinstance(note, str)
     assert note.children[2].children == badge
+
+
+def test_dollars_say_what_contradicts_them() -> None:
+    """Beside the figure, with the whole of it where the pointer stands."""
+    assert warned(("$1.00 / h", "basis margin"), "") == ("$1.00 / h", "basis margin")
+    figure, note = warned(("$1.00 / h", "basis margin"), "say all")
+    assert (figure, note.children[0], note.children[2].title) == (
+        "$1.00 / h",
+        "basis margin",
+        "say all",
+    )

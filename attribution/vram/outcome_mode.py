@@ -1,0 +1,40 @@
+"""I/O: holds the outcomes that come against what they should be, again and again."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from attribution.core.config import AttributionConfig
+from attribution.core.selection import Selection
+from attribution.vram.group_values import contradictions, read_group_values
+from collector.core.clock import NS_PER_HOUR, NS_PER_S
+from collector.store.connect import Connections
+
+_WINDOW_NS: Final = NS_PER_HOUR
+
+
+class OutcomeModeJob:
+    """Holds `outcomes.complete` against an hour of decisions whose outcomes are due.
+
+    Args:
+        config: of the attribution, with how outcomes are read.
+        store: whose decisions and outcomes they are.
+    """
+
+    def __init__(self, config: AttributionConfig, store: Connections) -> None:
+        self._config = config
+        self._store = store
+        self.found: list[str] = []  # contradictions of the last run, in words
+
+    def run_once(self, now_ns: int) -> list[str]:
+        """Return in words what contradicts the mode, none where nothing does.
+
+        Where every decision should have an outcome one that is not due yet is not missed; an
+        outcome that says that nothing was sold needs no waiting for.
+        """
+        all_sent = self._config.outcomes.all_sent
+        to_ns = now_ns - (self._config.outcome_delay_s * NS_PER_S if all_sent else 0)
+        window = Selection(max(to_ns - _WINDOW_NS, 0), max(to_ns, 0))
+        values = read_group_values(self._store, self._config, window, "channel")
+        self.found = contradictions(values, self._config.outcomes)
+        return self.found

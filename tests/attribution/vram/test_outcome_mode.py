@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+from attribution.core.config import AttributionConfig
+from attribution.jobs.attribution import AttributionJob
+from attribution.vram.outcome_mode import OutcomeModeJob
+from collector.core.clock import NS_PER_S
+from collector.core.config import AttributesConfig, OutcomesConfig
+from collector.store.connect import Connections
+from tests.support.attribution.stored import (
+    BASE_NS,
+    decision,
+    outcome,
+    put_outcomes,
+    put_sales,
+    put_spans,
+    trace_id,
+)
+
+
+def config(complete: str) -> AttributionConfig:
+    """Return settings whose outcomes are due after ten minutes."""
+    outcomes = OutcomesConfig.model_validate({"complete": complete})
+    return AttributionConfig(outcome_delay_s=600).reading(outcomes)
+
+
+def test_mode_is_held_against_the_outcomes_that_came(store: Connections) -> None:
+    """120 decisions, 30 sales, then 90 that say they sold nothing: each mode is wrong once."""
+    names = [f"d{at}" for at in range(120)]
+    put_spans(store, [each for at, name in enumerate(names) for each in decision(name, at, 100)])
+    put_sales(store, names[:30], "10")
+    AttributionJob(config("all"), AttributesConfig(), store).drain(BASE_NS + 100 * NS_PER_S)
+    sales, every = OutcomeModeJob(config("sales"), store), OutcomeModeJob(config("all"), store)
+    soon_ns, due_ns = BASE_NS + 100 * NS_PER_S, BASE_NS + 700 * NS_PER_S
+    assert (sales.run_once(soon_ns), every.run_once(soon_ns)) == ([], [])
+    (said,) = every.run_once(due_ns)
+    assert "90 of 120 decisions have no outcome yet" in said
+    assert every.found == [said]
+    unsold = [
+        outcome(
+            f"no-{name}", decision_id=trace_id(name), converted=False, margin=None,
+            event_s=3.0, received_s=3.0,
+        )
+        for name in names[30:]
+    ]  # fmt: skip
+    put_outcomes(store, unsold)
+    assert every.run_once(due_ns) == []
+    (said,) = sales.run_once(soon_ns)
+    assert "90 of 120 outcomes say that nothing was sold" in said
