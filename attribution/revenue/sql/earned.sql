@@ -1,6 +1,6 @@
 -- What decisions earned. An outcome finds its decision by id (the earliest that has it), else by key (the last that
 -- has it and began before; a refund the last of them that has a sale, if one has).
--- Returns: began_ns UInt64, id String, has_sold, has_earned UInt8: the latter of a refund too; money Float64, amounts_missing UInt64: outcomes whose amount
+-- Returns: began_ns UInt64, id String, has_sold UInt8, sold_ns UInt64 (when that was told last), has_earned UInt8: of a refund too; money Float64, amounts_missing UInt64: outcomes whose amount
 --   is not known; a row a decision that has an outcome, unordered.
 WITH
 told AS
@@ -38,7 +38,7 @@ candidates AS
 ),
 matched AS
 (
-    SELECT c.began_ns AS began_ns, c.id AS id, c.own_key AS own_key, is_refund, 0 AS is_free, is_earning, amount
+    SELECT c.began_ns AS began_ns, c.id AS id, c.own_key AS own_key, is_refund, 0 AS is_free, is_earning, amount, told_ns
     FROM told AS t
     INNER JOIN
     (
@@ -48,7 +48,8 @@ matched AS
     ) AS c ON t.id = c.id
     WHERE t.id != ''
     UNION ALL
-    SELECT c.began_ns AS began_ns, c.id AS id, c.key AS own_key, is_refund, is_refund AS is_free, is_earning, amount
+    SELECT c.began_ns AS began_ns, c.id AS id, c.key AS own_key, is_refund, is_refund AS is_free, is_earning, amount,
+        told_ns
     FROM (SELECT * FROM told WHERE id = '' AND key != '') AS t
     ASOF INNER JOIN candidates AS c ON t.key = c.key AND t.told_ns >= c.began_ns
 ),
@@ -56,7 +57,7 @@ matched AS
 placed AS
 (
     SELECT
-        began_ns, id, is_refund, is_free, is_earning, amount,
+        began_ns, id, is_refund, is_free, is_earning, amount, told_ns,
         max(if(is_earning AND NOT is_refund, (began_ns, id), (toUInt64(0), '')))
             OVER (PARTITION BY own_key ORDER BY began_ns, id) AS sold
     FROM matched
@@ -65,6 +66,7 @@ SELECT
     if(is_free AND sold.1 > 0, sold.1, placed.began_ns) AS began_ns,
     if(is_free AND sold.1 > 0, sold.2, placed.id) AS id,
     max(is_earning AND NOT is_refund) AS has_sold,
+    maxIf(told_ns, is_earning AND NOT is_refund) AS sold_ns,
     max(is_earning) AS has_earned,
     -- A refund that stands alone has replaced its sale: nothing was earned.
     if(max(NOT is_refund) = 1, sumIf(ifNull(amount, 0), is_earning), 0) AS money,

@@ -4,8 +4,8 @@
 -- its delay, and the draw of the unit (collector/core/assignment.py). A decision that claims an experiment or a delay
 -- without that is in `not_randomised` alone. Where every outcome is sent (outcomes.complete), one that has none is not
 -- known, and in `enrolled` alone; else it earned nothing. One whose amount is not known is in `unknown`. An amount counts as
--- `limit` at most, and what is above it is in `beyond`. `before` is the logarithm of one and the sales of the same unit on
--- earlier days of the window: the draw is another each minute, so that they say nothing of it. ${earned} is earned.sql.
+-- `limit` at most, and what is above it is in `beyond`. `before` is the logarithm of one and the sales of the same unit that
+-- happened on earlier days of the window: the draw is another each minute, so that they say nothing of it. ${earned} is earned.sql.
 -- Returns: minute_ns UInt64, region, cohort, action, experiment, arm, part String, cell, n, unknown, earning,
 -- not_randomised, enrolled, answered, failed UInt64, delay_ms, enrolled_ms, answered_ms, beyond Float64, then Float64 sums of each variable and of each
 -- product of two; outcome is 0 or 1, or money where it is not 'converted'; times are ms. By these.
@@ -64,7 +64,7 @@ measured AS
     LEFT JOIN earnings AS e ON a.ingress_ns = e.began_ns AND a.decision_id = e.id
     LEFT JOIN
     (
-        SELECT u.unit AS unit, groupArray(intDiv(u.ingress_ns, 86400000000000)) AS days
+        SELECT u.unit AS unit, groupArray(intDiv(s.sold_ns, 86400000000000)) AS days
         FROM decisions AS u FINAL
         INNER JOIN earnings AS s ON u.ingress_ns = s.began_ns AND u.decision_id = s.id
         WHERE u.ingress_ns >= {from_ns:UInt64} AND u.ingress_ns < {to_ns:UInt64} AND s.has_sold = 1 AND u.unit != ''
