@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Literal
+
 from pydantic import Field, PrivateAttr, model_validator
 
-from collector.core.config import OutcomesConfig, Section
+from collector.core.clock import NS_PER_DAY
+from collector.core.config import Complete, HorizonDays, OutcomesConfig, Section
 from collector.core.errors import InputError
 
 
@@ -72,6 +76,20 @@ class ExperimentLimits(Section):
     days_max: float = Field(default=60.0, gt=0, le=366, description="From its start to its end")
 
 
+class ChannelConfig(Section):
+    """What is true of the decisions of one `decision.channel`."""
+
+    kind: Literal["paid", "owned", ""] = Field(
+        default="",
+        description="paid: its visitors are bought (search, display); owned: they come by "
+        "themselves (e-mail, app); empty where nobody says",
+    )
+    horizon_days: HorizonDays | None = Field(
+        default=None, description="By default outcomes.horizon_days"
+    )
+    complete: Complete | None = Field(default=None, description="By default outcomes.complete")
+
+
 class AttributionConfig(Section):
     """How decisions are assembled, judged against a reference, and valued."""
 
@@ -131,17 +149,66 @@ class AttributionConfig(Section):
 
     # Declared once, in a section of its own, and read with the settings of attribution.
     _outcomes: OutcomesConfig = PrivateAttr(default_factory=OutcomesConfig)
+    _channels: dict[str, ChannelConfig] = PrivateAttr(default_factory=dict)
 
     @property
     def outcomes(self) -> OutcomesConfig:
         """Return what outcomes are complete in: the section `outcomes`."""
         return self._outcomes
 
-    def reading(self, outcomes: OutcomesConfig) -> AttributionConfig:
-        """Return these settings for outcomes that are complete in this."""
+    @property
+    def channels(self) -> Mapping[str, ChannelConfig]:
+        """Return what is declared of single channels: the sections `channels.NAME`."""
+        return self._channels
+
+    @property
+    def other_channels(self) -> list[str]:
+        """Return the channels in which `outcomes.complete` is the other way round."""
+        return sorted(
+            name
+            for name, each in self._channels.items()
+            if each.complete not in (None, self._outcomes.complete)
+        )
+
+    def reading(
+        self, outcomes: OutcomesConfig, channels: Mapping[str, ChannelConfig] | None = None
+    ) -> AttributionConfig:
+        """Return these settings for outcomes that are complete in this, and for these channels."""
         copied = self.model_copy()
         copied._outcomes = outcomes
+        copied._channels = dict(channels or {})
         return copied
+
+    def kind_of(self, channel: str) -> str:
+        """Return paid or owned, "" where nobody says."""
+        found = self._channels.get(channel)
+        return found.kind if found else ""
+
+    def horizon_days_of(self, channel: str) -> int:
+        """Return how many days after a decision of a channel its sales count."""
+        found = self._channels.get(channel)
+        return (found.horizon_days if found else None) or self._outcomes.horizon_days
+
+    def require_kept(self, decisions_days: int) -> None:
+        """Raise ValueError where a horizon is longer than decisions are kept."""
+        declared = {f"channels.{name}": each.horizon_days for name, each in self._channels.items()}
+        for key, days in {"outcomes": self._outcomes.horizon_days, **declared}.items():
+            # The default is no demand: with fewer days there is nothing that could come later.
+            if days is not None and days > max(decisions_days, 30):
+                raise ValueError(
+                    f"{key}.horizon_days is {days} and decisions are kept for {decisions_days} "
+                    f"days: sales that come later would find none; set retention.decisions_days to "
+                    f"{days} or more, or lower the horizon"
+                )
+
+    def horizons(self) -> dict[str, object]:
+        """Return the parameters of the statements that leave out what came after the horizon."""
+        own = sorted(self._channels)
+        return {
+            "horizon_ns": self._outcomes.horizon_days * NS_PER_DAY,
+            "horizon_channels": own,
+            "horizons_ns": [self.horizon_days_of(name) * NS_PER_DAY for name in own],
+        }
 
     def reference_ns(self, action: str) -> int:
         """Return the reference latency of an action."""

@@ -26,7 +26,7 @@ from attribution.vram.document import Document, content_hash, document
 from attribution.vram.group_values import GroupValue, contradictions, read_group_values
 from attribution.vram.ranking import Group, curve, segment_weights, worth
 from collector.core.clock import NS_PER_MS, NS_PER_S
-from collector.core.config import AttributesConfig, OutcomesConfig
+from collector.core.config import AttributesConfig
 from collector.core.errors import InputError
 from collector.core.sql import sql
 from collector.store.connect import Connections
@@ -153,8 +153,8 @@ class VramJob:
                 "counted_s": counted_s if values else 0.0,
                 "is_annualised": a_year,
                 "annualised": _annualised(counted_s, a_year=a_year, is_long=is_long),
-                "denominator": _denominator(self._config.outcomes),
-                "warnings": contradictions(values, self._config.outcomes),
+                "denominator": _denominator(self._config),
+                "warnings": contradictions(values, self._config),
             },
             worths,
             {group.name: curve(group, _shifts_ms(group, model), a_year=a_year) for group in groups},
@@ -252,17 +252,17 @@ def _annualised(counted_s: float, *, a_year: bool, is_long: bool) -> str:
     )
 
 
-def _denominator(outcomes: OutcomesConfig) -> str:
+def _denominator(config: AttributionConfig) -> str:
     """Return in words over which decisions a value is."""
     told = {
         "sales": "all decisions: one without an outcome earned nothing (outcomes.complete = sales)",
         "all": "decisions with an outcome: without one what was earned is unknown "
         "(outcomes.complete = all)",
     }
-    others = outcomes.other_channels
+    complete, others = config.outcomes.complete, config.other_channels
     if not others:
-        return told[outcomes.complete]
-    return f"{told[outcomes.complete]}; the other way round in {', '.join(others)}"
+        return told[complete]
+    return f"{told[complete]}; the other way round in {', '.join(others)}"
 
 
 def _shifts_ms(group: Group, model: SlopeModel | None) -> list[float]:

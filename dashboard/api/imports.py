@@ -6,7 +6,7 @@ from fastapi import APIRouter, Request
 
 from collector.core.errors import InputError
 from collector.imports.costs import import_costs
-from collector.imports.outcomes import ImportReport, import_outcomes
+from collector.imports.outcomes import KEPT_DAYS, ImportReport, import_outcomes
 from collector.imports.rates import LEDGER, RATES, import_dated
 from dashboard.api.caller import audit
 from dashboard.api.context import AppContext
@@ -36,7 +36,10 @@ def imports_router(of: AppContext, workers: Workers, questions: Workers) -> APIR
 
         def run() -> ImportReport:
             client, now_ns = store.client(), clock.now_ns()
-            report = import_outcomes(client, name, content, of.outcomes.currency, now_ns, replace)
+            kept_days = of.retention.days("outcomes", f"{KEPT_DAYS} DAY")
+            report = import_outcomes(
+                client, name, content, of.outcomes.currency, now_ns, replace, kept_days
+            )
             detail = f"{name}: {report.imported} imported, {len(report.refused)} refused"
             audit(store, now_ns, "outcomes_imported", detail)
             return report

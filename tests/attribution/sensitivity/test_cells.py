@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 import pytest
 
-from attribution.core.config import AttributionConfig
+from attribution.core.config import AttributionConfig, ChannelConfig
 from attribution.core.segments import SEGMENTS
 from attribution.path.spans import NONE
 from attribution.revenue.loss import MICROS, Outcome, earned_by_decision
@@ -20,7 +20,7 @@ from attribution.sensitivity.registered import WRONG_SHARES, Arm, Experiment, wi
 from attribution.sensitivity.registry import write_experiment
 from attribution.sensitivity.sums import CellSums
 from collector.core.assignment import arm_ends, draw, unit_digest
-from collector.core.clock import NS_PER_MINUTE, NS_PER_S
+from collector.core.clock import NS_PER_DAY, NS_PER_MINUTE, NS_PER_S
 from collector.core.config import OutcomesConfig
 from collector.store.connect import Connections
 from tests.support.attribution.cell_rows import cell_sums
@@ -104,7 +104,10 @@ def some_outcomes(rng: random.Random, decisions: list[dict[str, Any]]) -> list[d
                 "converted": int(rng.random() < 0.6),
                 "margin": rng.choice((None, Decimal(rng.randrange(9_999_999)) / MICROS)),
                 "currency": rng.choice(("USD", "USD", "EUR")),
-                "event_ns": each["ingress_ns"] + rng.randrange(NS_PER_MINUTE),
+                # Within a minute of it, or days after its horizon.
+                "event_ns": each["ingress_ns"]
+                + rng.choice((0, 0, 31, 91)) * NS_PER_DAY
+                + rng.randrange(NS_PER_MINUTE),
             }
             for copy in range(rng.choice((1, 1, 2)))
         ]
@@ -156,7 +159,7 @@ def row_level(
     outcomes: list[dict[str, Any]],
     outcome: str,
     by: str,
-    sent: OutcomesConfig,
+    config: AttributionConfig,
 ) -> tuple[CellSums, int]:
     """Return the rows by the code that values decisions, and how many are unknown."""
     index = {(each["ingress_ns"], each["decision_id"]): at for at, each in enumerate(decisions)}
@@ -173,6 +176,7 @@ def row_level(
         ],
         [(each["ingress_ns"], each["decision_id"], each["outcome_key"]) for each in decisions],
     )
+    ends = {name: config.horizon_days_of(name) * NS_PER_DAY for name in CHANNELS}
     told = [
         Outcome(
             index[found] if found else NONE,
@@ -180,6 +184,9 @@ def row_level(
             bool(each["converted"]),
             int(each["margin"] * MICROS) if is_known(each) else None,
             None,
+            each["kind"] != "correction"
+            and found is not None
+            and each["event_ns"] > found[0] + ends[decisions[index[found]]["channel"]],
         )
         for found, each in zip(matched, outcomes, strict=True)
     ]
@@ -188,7 +195,8 @@ def row_level(
     is_unknown = (earned.converted == 1) & (earned.margins == 0)
     sold = np.zeros(len(decisions))
     for each in told:
-        if each.kind != "refund" and (each.converted or each.margin_micros is not None):
+        is_sale = each.kind != "refund" and not each.is_late
+        if is_sale and (each.converted or each.margin_micros is not None):
             sold[each.decision] = 1
     y = sold if outcome == "converted" else earned.margin_micros / MICROS
     parts = np.array([each["parts"] for each in decisions])
@@ -202,7 +210,8 @@ def row_level(
         ],
         axis=1,
     )
-    is_all = np.array([sent.all_sent != (d["channel"] in sent.other_channels) for d in decisions])
+    others, all_sent = config.other_channels, config.outcomes.all_sent
+    is_all = np.array([all_sent != (d["channel"] in others) for d in decisions])
     keep = (earned.known > 0) | ~is_all
     unknown = int((keep & is_unknown).sum()) if outcome == "margin" else 0
     if outcome == "margin":
@@ -213,14 +222,21 @@ def row_level(
 
 
 @pytest.mark.parametrize(
-    ("outcome", "by", "sent"),
+    ("outcome", "by", "config"),
     [
-        ("converted", "", OutcomesConfig()),
-        ("margin", "channel", OutcomesConfig(complete="all", complete_by_channel={"web": "sales"})),
+        ("converted", "", AttributionConfig()),
+        (
+            "margin",
+            "channel",
+            AttributionConfig().reading(
+                OutcomesConfig(complete="all"),
+                {"web": ChannelConfig(complete="sales", horizon_days=90)},
+            ),
+        ),
     ],
 )
 def test_cells_of_the_store_are_the_sums_over_its_rows(
-    store: Connections, outcome: Literal["converted", "margin"], by: str, sent: OutcomesConfig
+    store: Connections, outcome: Literal["converted", "margin"], by: str, config: AttributionConfig
 ) -> None:
     """Twelve digits, by other code: an alias that shadows its column merges cells silently.
 
@@ -236,9 +252,8 @@ def test_cells_of_the_store_are_the_sums_over_its_rows(
     ]
     put(store, decisions + asked, outcomes)
     write_experiment(store, E1, 1)
-    config = AttributionConfig().reading(sent)
     found = read_slope_cells(store, config, BASE_NS, END_NS, outcome, by=by)
-    expected, unknown = row_level(decisions, outcomes, outcome, by, sent)
+    expected, unknown = row_level(decisions, outcomes, outcome, by, config)
     delays_ms = found.cells.answers.delay_ms.tolist()
     arms = [
         name and ("slow" if delay_ms else "control")
