@@ -1,7 +1,8 @@
 """I/O: bills in FOCUS, the FinOps Open Cost and Usage Specification, from CSV, Parquet and JSON.
 
-Of the columns of FOCUS 1.2 the ones below are read, and others are left alone, so that an export
-of any provider can be imported as it is. A bad line is named and left out.
+Of the columns of FOCUS 1.0 to 1.4 the ones below are read, and others are left alone, so that an
+export of any provider can be imported as it is. Who provides a service is `ServiceProviderName`
+since 1.3, which deprecates `ProviderName`; 1.4 removes that. A bad line is named and left out.
 """
 
 from __future__ import annotations
@@ -27,10 +28,13 @@ _TEXTS = {
     "charge_category": "ChargeCategory",
     "service_category": "ServiceCategory",
     "service_name": "ServiceName",
+    "host": "HostProviderName",
     "region": "RegionId",
     "resource": "ResourceId",
 }
-_READ = (*NEEDED, "ListCost", "ContractedCost", *_TEXTS.values())
+# The first that a line fills counts.
+_PROVIDERS = ("ServiceProviderName", "ProviderName")
+_READ = (*NEEDED, "ListCost", "ContractedCost", *_TEXTS.values(), *_PROVIDERS)
 _AMOUNT_MAX = Decimal(10) ** 12
 _ROWS_PER_INSERT = 50_000
 
@@ -51,6 +55,8 @@ class CostRow:
     charge_category: str
     service_category: str
     service_name: str
+    provider: str
+    host: str
     region: str
     resource: str
     received_ns: int
@@ -130,13 +136,18 @@ def _row(values: Mapping[str, str], line_hash: int, source: str, now_ns: int) ->
         billed=billed,
         listed=_amount(values, "ListCost"),
         contracted=_amount(values, "ContractedCost"),
-        **{name: values.get(column, "").strip() for name, column in _TEXTS.items()},
+        provider=next((named for each in _PROVIDERS if (named := _text(values, each))), ""),
+        **{name: _text(values, column) for name, column in _TEXTS.items()},
         received_ns=now_ns,
     )
 
 
+def _text(values: Mapping[str, str], column: str) -> str:
+    return values.get(column, "").strip()
+
+
 def _amount(values: Mapping[str, str], column: str) -> Decimal | None:
-    text = values.get(column, "").strip()
+    text = _text(values, column)
     if not text:
         return None
     try:

@@ -61,11 +61,12 @@ def import_costs(
     url: UrlOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Import what the infrastructure cost: bills in FOCUS 1.2.
+    """Import what the infrastructure cost: bills in FOCUS, 1.0 to 1.4.
 
     BilledCost, EffectiveCost, BillingCurrency, ChargePeriodStart and ChargePeriodEnd are needed;
-    ListCost, ContractedCost, ChargeCategory, ServiceCategory, ServiceName, RegionId and ResourceId
-    are read, other columns are left alone. The same lines again change nothing, in the format that
+    ListCost, ContractedCost, ChargeCategory, ServiceCategory, ServiceName, ServiceProviderName (in
+    bills before 1.3 ProviderName), HostProviderName, RegionId and ResourceId are read, other
+    columns are left alone. The same lines again change nothing, in the format that
     they first came in. Exit 1 if a row was left out.
     """
     _import(files, "costs", {"source": source}, config, url, as_json=as_json)
