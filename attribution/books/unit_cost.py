@@ -111,7 +111,7 @@ class Bills:
         return sum(end - begin for begin, end in self.covered)
 
     def by(self, column: str) -> list[Billed]:
-        """Return sums by category, provider, host, service, region, resource or currency, the dearest first."""
+        """Return sums by a column, the dearest first: category, provider, host, ..."""
         rows = self._rows(
             "costs",
             **self._times(),

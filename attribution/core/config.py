@@ -189,6 +189,14 @@ class AttributionConfig(Section):
         found = self._channels.get(channel)
         return (found.horizon_days if found else None) or self._outcomes.horizon_days
 
+    def at_horizon(self, days: HorizonDays) -> AttributionConfig:
+        """Return these settings with one horizon for all channels."""
+        changed = {"horizon_days": days}
+        return self.reading(
+            self._outcomes.model_copy(update=changed),
+            {name: each.model_copy(update=changed) for name, each in self._channels.items()},
+        )
+
     def require_kept(self, decisions_days: int) -> None:
         """Raise ValueError where a horizon is longer than decisions are kept."""
         declared = {f"channels.{name}": each.horizon_days for name, each in self._channels.items()}

@@ -48,6 +48,7 @@ class GroupValue:
     told: int  # decisions with an outcome
     unsold: int  # ... that says that nothing was earned
     sold: int = 0  # decisions that sold something, be it taken back since
+    answered: int = 0  # decisions that sold something, or did not for certain
 
 
 def read_group_values(
@@ -106,6 +107,7 @@ def read_group_values(
         margin["told"].to_pylist(),
         margin["unsold"].to_pylist(),
         margin["sold"].to_pylist(),
+        known.tolist(),
     )
     return [GroupValue(*row) for row in zip(*found, strict=True)]
 

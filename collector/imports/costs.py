@@ -21,7 +21,7 @@ from collector.core.errors import InputError
 from collector.core.times import iso_ns
 from collector.imports.files import read_records
 from collector.imports.outcomes import ImportReport
-from collector.imports.rates import YEARS, YEARS_END_NS
+from collector.imports.values import AMOUNT_MAX, YEARS, YEARS_END_NS
 
 NEEDED = ("BilledCost", "EffectiveCost", "BillingCurrency", "ChargePeriodStart", "ChargePeriodEnd")
 _TEXTS = {
@@ -35,7 +35,6 @@ _TEXTS = {
 # The first that a line fills counts.
 _PROVIDERS = ("ServiceProviderName", "ProviderName")
 _READ = (*NEEDED, "ListCost", "ContractedCost", *_TEXTS.values(), *_PROVIDERS)
-_AMOUNT_MAX = Decimal(10) ** 12
 _ROWS_PER_INSERT = 50_000
 
 
@@ -155,8 +154,8 @@ def _amount(values: Mapping[str, str], column: str) -> Decimal | None:
     except InvalidOperation as error:
         raise _BadValue(f"{column} {text[:40]!r}: is not a number") from error
     # Compared, not made positive first: the context has no such number as 1e999999999.
-    if not amount.is_finite() or not -_AMOUNT_MAX < amount < _AMOUNT_MAX:
-        raise _BadValue(f"{column} {text[:40]!r}: is not below {_AMOUNT_MAX}")
+    if not amount.is_finite() or not -AMOUNT_MAX < amount < AMOUNT_MAX:
+        raise _BadValue(f"{column} {text[:40]!r}: is not below {AMOUNT_MAX}")
     # Bills have up to fifteen places; a millionth is what we keep.
     return round(amount, 6)
 

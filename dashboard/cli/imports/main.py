@@ -72,6 +72,25 @@ def import_costs(
     _import(files, "costs", {"source": source}, config, url, as_json=as_json)
 
 
+@import_app.command("channels")
+def import_channels(
+    files: FilesArgument,
+    source: Annotated[
+        str, typer.Option(help="Who was paid: the days of several are added up.")
+    ] = "ads",
+    config: ConfigOption = None,
+    url: UrlOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Import what the visitors of channels cost, day by day: clicks, cost, quality score.
+
+    Columns: channel (as decision.channel has it), day (2026-05-31), and any of clicks, cost,
+    currency, quality_score (0 to 10). A day of a channel that was imported before from this source
+    is replaced. Exit 1 if a row was left out.
+    """
+    _import(files, "channels", {"source": source}, config, url, as_json=as_json)
+
+
 @import_app.command("outcomes")
 def import_outcomes(
     files: FilesArgument,

@@ -11,6 +11,7 @@ from attribution.jobs.attribution import AttributionJob
 from collector.core.clock import NS_PER_S
 from collector.core.config import AttributesConfig
 from collector.core.errors import InputError
+from collector.imports.channels import import_channels
 from collector.store.connect import Connections
 from tests.support.attribution.stored import BASE_NS, decision, put_sales, put_spans
 from tests.support.dashboard.fixtures import Run
@@ -101,3 +102,27 @@ def test_group_that_is_none_is_refused_with_those_there_are(run: Run, traded: Co
     refused = run("vram", "rank", "--by", "team", *WINDOW)
     assert isinstance(refused.exception, InputError)
     assert "choose channel, region, cohort, offer_type, action" in str(refused.exception)
+
+
+def test_channels_are_shown_in_80_columns(run: Run, traded: Connections) -> None:
+    """What is paid beside what is earned, and what is unknown is not 0.00; the same as JSON."""
+    paid = b"channel,day,clicks,cost,currency,quality_score\n"
+    paid += b"web,2033-05-18,123456789,98765432.10,USD,7\n"
+    import_channels(traded.client(), "c.csv", paid, "ads", BASE_NS)
+    days = ("--window", "2d", "--until", "2033-05-20")
+    shown = run("vram", "channels", *days)
+    assert shown.exit_code == 0, shown.output
+    lines = shown.stdout.splitlines()
+    assert "…" not in shown.stdout
+    (web, *_) = (line.split() for line in lines if line.lstrip().startswith("web "))
+    assert web == [
+        "web", "not", "said", "0", "123,456,789", "0.8000", "7.00", "98,765,432.10", "unknown",
+    ]  # fmt: skip
+    assert "(none): what was paid is unknown: no cost was imported; millworth import channels" in (
+        lines
+    )
+    told = json.loads(run("vram", "channels", *days, "--json").stdout)
+    unnamed, named = told["channels"]
+    assert (unnamed["name"], unnamed["decisions"], unnamed["horizons"][0]["sold"]) == ("", 40, 40)
+    assert unnamed["horizons"][0]["earned_usd"] == "400.00"
+    assert named["acquisition_usd"] == "98765432.10"

@@ -1,0 +1,121 @@
+"""I/O: `millworth vram channels` and its kin: what a revenue owner asks."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Annotated, Any
+from urllib.parse import urlencode
+
+import typer
+from rich import box
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from dashboard.cli.client import asked
+from dashboard.cli.json_output import print_json
+from dashboard.cli.options import ConfigOption, JsonOption, UntilOption, UrlOption
+
+DaysOption = Annotated[str, typer.Option(help="How far back: a number and d or h; whole days.")]
+
+
+def channels(
+    window: DaysOption = "30d",
+    until: UntilOption = "",
+    config: ConfigOption = None,
+    url: UrlOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show what it takes to get visitors, apart from what they then do, by channel and horizon.
+
+    Clicks and their cost are imported (`millworth import channels`); what was earned is that of
+    decisions of these days within 30, 90 and 365 days of each. Margin less what was paid is known
+    where every day that decided says what it cost. Days are whole, UTC.
+    """
+    query = urlencode({"window": window, "until": until})
+    found = asked(f"/api/v1/vram/channels?{query}", config, url)
+    if as_json:
+        print_json(found)
+        return
+    render_channels(Console(highlight=False), found)
+
+
+def render_channels(out: Console, found: dict[str, Any]) -> None:
+    """Print what is paid, then what is earned."""
+    if not found["channels"]:
+        out.print("no decision, no cost and no declared channel in this window")
+        return
+    currency = found["currency"]
+    paid = table(f"what is paid, {currency}", "channel", "kind")
+    for name in ("decisions", "clicks", "a click", "quality", "in all", "a sale"):
+        paid.add_column(name, justify="right", no_wrap=True)
+    earned = table(f"what is earned, {currency}", "channel", "days")
+    for name in ("known", "sold", "conversion", "earned", "less paid"):
+        earned.add_column(name, justify="right", no_wrap=True)
+    for each in found["channels"]:
+        name = escape(each["name"] or "(none)")
+        paid.add_row(
+            name,
+            each["kind"] or "not said",
+            f"{each['decisions']:,}",
+            count(each["clicks"]),
+            each["cost_per_click"] or "unknown",
+            each["quality_score"] or "unknown",
+            money(each["acquisition_usd"]),
+            each["acquisition_per_sale_usd"] or "unknown",
+        )
+        for line in each["horizons"]:
+            of = line["conversion"]
+            earned.add_row(
+                name,
+                f"{line['days']}{'*' if line['is_own'] else ''}",
+                f"{line['known']:,}",
+                f"{line['sold']:,}",
+                "unknown" if of is None else f"{of:.2%}",
+                money(line["earned_usd"]),
+                money(line["after_acquisition_usd"]),
+            )
+    out.print(paid)
+    out.print(earned)
+    out.print("*: the horizon that the channel's value is of", soft_wrap=True)
+    for line in notes(found):
+        out.print(line, markup=False, soft_wrap=True)
+
+
+def notes(found: dict[str, Any]) -> list[str]:
+    """Return why figures of channels are unknown, and when they are final, a line each."""
+    lines = []
+    for each in found["channels"]:
+        name = each["name"] or "(none)"
+        own = next(line for line in each["horizons"] if line["is_own"])
+        if each["acquisition_usd"] is None:
+            lines.append(f"{name}: what was paid is unknown: {each['acquisition_basis']}")
+        if own["basis"] != "margin":
+            lines.append(f"{name}: what was earned is {own['basis']}: no margin is known")
+        lines.append(f"{name}: its {own['days']} days are final on {own['final_from']}")
+        short = [str(line["days"]) for line in each["horizons"] if not line["is_kept"]]
+        if short:
+            lines.append(
+                f"{name}: {' and '.join(short)} days are longer than decisions are kept; "
+                "retention.decisions_days"
+            )
+    return lines
+
+
+def table(title: str, name: str, kind: str) -> Table:
+    """Return a table whose figures are never cut, whatever the width."""
+    found = Table(box=box.SIMPLE, title=title, title_justify="left", title_style="bold", padding=0,
+                  pad_edge=False, collapse_padding=True)  # fmt: skip
+    found.add_column(name, overflow="fold")
+    found.add_column(kind, no_wrap=True)
+    return found
+
+
+def money(value: str | None) -> str:
+    """Return an amount to the cent."""
+    return "unknown" if value is None else f"{Decimal(value):,.2f}"
+
+
+def count(value: int | None) -> str:
+    """Return a number of things."""
+    return "unknown" if value is None else f"{value:,}"
