@@ -119,6 +119,9 @@ class AttributionConfig(Section):
     cost_per_decision_max: float = Field(
         default=0.0025, gt=0, description="Target of the blended cost of a decision"
     )
+    reserve_share: float = Field(
+        default=0.1, ge=0, le=1, description="Share of a budget that an allocation keeps back"
+    )
     rate_days_max: int = Field(
         default=7,
         ge=0,

@@ -22,6 +22,7 @@ from attribution.revenue.loss import Slope
 from attribution.sensitivity.groups import DIMENSIONS
 from attribution.sensitivity.job import read_book, read_groups
 from attribution.sensitivity.versions import SlopeModel
+from attribution.vram.allocation import Ranked, order
 from attribution.vram.document import Document, content_hash, document
 from attribution.vram.group_values import GroupValue, contradictions, read_group_values
 from attribution.vram.ranking import Group, curve, segment_weights, worth
@@ -135,7 +136,9 @@ class VramJob:
         trees = trees_from_rows(rows) if len(rows) else no_trees()
         worths = sorted(
             (worth(group, a_year=a_year) for group in groups),
-            key=lambda each: (-each.marginal_usd_per_ms_hour.median, each.name),
+            key=lambda each: order(
+                Ranked(each.name, each.kind, each.marginal_usd_per_ms_hour.median, 0.0)
+            ),
         )
         basis = book.basis(selection.to_ns, self._config.slope.basis)
         of = [at for _, at in found]
@@ -221,6 +224,7 @@ class VramJob:
                 error=error / abs(sum(earned)) if sum(earned) else 0.0,
                 known=sum(each.known for each in own),
                 earned_usd=sum(each.earned_usd for each in own),
+                kind=self._config.kind_of(name) if dimension == "channel" else "",
             )
             found.append((group, of))
         return found

@@ -25,7 +25,7 @@ from dashboard.cli.options import (
 )
 from dashboard.cli.vram.debt import debt
 from dashboard.cli.vram.experiments import experiments_app
-from dashboard.cli.vram.finance import channels
+from dashboard.cli.vram.finance import channels, money
 from dashboard.cli.vram.impact import caches, modes
 from dashboard.cli.vram.invest import gate, npv, tiers, verdicts
 from dashboard.cli.vram.questions import what_if
@@ -54,6 +54,18 @@ ByOption = Annotated[
 ]
 
 
+BudgetOption = Annotated[
+    str | None, typer.Option(help="USD to share out among the groups, to the cent.")
+]
+ReserveOption = Annotated[
+    str | None,
+    typer.Option(help="Share of the budget that is kept: 0.1; by default of the settings."),
+]
+StepOption = Annotated[
+    str | None, typer.Option(help="The smallest USD worth giving; by default a hundredth.")
+]
+
+
 @vram_app.callback()
 def vram() -> None:
     """What latency is worth: groups, curves, investments, a gate."""
@@ -65,6 +77,9 @@ def rank(
     window: WindowOption = "24h",
     until: UntilOption = "",
     annualise: AnnualiseOption = False,
+    budget: BudgetOption = None,
+    reserve: ReserveOption = None,
+    step: StepOption = None,
     config: ConfigOption = None,
     url: UrlOption = None,
     as_json: JsonOption = False,
@@ -73,9 +88,11 @@ def rank(
 
     Every figure has its 90 % interval, and says what its slope and its value rest on. A year is
     stated from 7 days of decisions on. A model that says something new is stored under the next
-    version.
+    version. Owned channels come before paid ones of the same figure. With --budget it is shared
+    out by the low ends, less the reserve; that it pays at all is for `millworth vram gate`.
     """
-    told = _model(by, window, until, config, url, annualise=annualise)
+    asked = {"budget_usd": budget, "reserve_share": reserve, "step_usd": step}
+    told = _model(by, window, until, config, url, annualise=annualise, **asked)
     if as_json:
         print_json(told)
         return
@@ -90,7 +107,7 @@ def rank(
     for group in told["groups"]:
         per_ms = group[f"marginal_usd_per_ms_{unit}"]
         table.add_row(
-            escape(group["name"] or "(none)"),
+            escape(group["name"] or "(none)") + (f" ({group['kind']})" if group["kind"] else ""),
             f"{group['decisions']:,}",
             f"{group['erv_usd_per_s']['median']:,.4g}",
             _three(per_ms["median"]),
@@ -109,6 +126,8 @@ def rank(
             markup=False,
             soft_wrap=True,
         )
+    if "allocation" in told:
+        _render_allocation(out, told)
     _render_segments(out, told)
     for why, names in (
         ("of unknown value", told["unknown"]),
@@ -117,6 +136,27 @@ def rank(
         if names:
             listed = ", ".join(escape(name or "(none)") for name in names)
             out.print(f"{why}, in no figure: {listed}")
+
+
+def _render_allocation(out: Console, told: dict[str, Any]) -> None:
+    """Show who gets what of a budget; the parts sum to it."""
+    found = told["allocation"]
+    shares = _table("a budget, USD, by the low ends of what the next millisecond brings")
+    shares.add_column("to", overflow="fold")
+    shares.add_column("kind", no_wrap=True)
+    shares.add_column("USD", justify="right", no_wrap=True)
+    for each in found["shares"]:
+        shares.add_row(escape(each["name"] or "(none)"), each["kind"], money(each["usd"]))
+    for name in ("unallocated", "reserve", "budget"):
+        shares.add_row(name, "", money(found[f"{name}_usd"]), style="bold")
+    out.print(shares)
+    if found["reason"]:
+        out.print(f"unallocated: {found['reason']}", soft_wrap=True)
+    out.print(
+        f"given in steps of {money(found['step_usd'])}; it says where a dollar goes first, not "
+        "that it pays: millworth vram gate",
+        soft_wrap=True,
+    )
 
 
 def _render_segments(out: Console, told: dict[str, Any]) -> None:
@@ -311,12 +351,19 @@ def _render_proposal(out: Console, proposal: dict[str, Any]) -> None:
 
 
 def _model(
-    by: str, window: str, until: str, config: Path | None, url: str | None, *, annualise: bool
+    by: str,
+    window: str,
+    until: str,
+    config: Path | None,
+    url: str | None,
+    *,
+    annualise: bool,
+    **more: object,
 ) -> dict[str, Any]:
     from dashboard.cli.client import ApiClient
 
     with ApiClient.open(load(config).settings, url) as api:
-        body = {"window": window, "until": until, "dimension": by, "annualise": annualise}
+        body = {"window": window, "until": until, "dimension": by, "annualise": annualise, **more}
         return api.post("/api/v1/vram/model", body)
 
 

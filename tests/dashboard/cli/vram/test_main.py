@@ -126,3 +126,23 @@ def test_channels_are_shown_in_80_columns(run: Run, traded: Connections) -> None
     assert (unnamed["name"], unnamed["decisions"], unnamed["horizons"][0]["sold"]) == ("", 40, 40)
     assert unnamed["horizons"][0]["earned_usd"] == "400.00"
     assert named["acquisition_usd"] == "98765432.10"
+
+
+def test_budget_is_shared_out_beside_the_ranking(run: Run, traded: Connections) -> None:
+    """The parts sum to it; the reserve is that of the settings where nobody says another."""
+    assert traded
+    asked = ("vram", "rank", "--by", "offer_type", *WINDOW, "--budget", "1000.01")
+    shown = run(*asked)
+    assert shown.exit_code == 0, shown.output
+    assert "…" not in shown.stdout
+    assert [line.split() for line in shown.stdout.splitlines() if "reserve" in line] == [
+        ["reserve", "100.01"]
+    ]
+    told = json.loads(run(*asked, "--reserve", "0.25", "--step", "100", "--json").stdout)
+    found = told["allocation"]
+    assert (found["reserve_usd"], found["allocated_usd"]) == ("250.01", "750.00")
+    assert sorted(each["usd"] for each in found["shares"]) == ["350.00", "400.00"]
+    for wrong, said in (("-5", "budget -5"), ("x", "budget_usd")):
+        refused = run("vram", "rank", *WINDOW, "--budget", wrong)
+        assert isinstance(refused.exception, InputError)
+        assert said in str(refused.exception)
