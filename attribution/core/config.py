@@ -11,6 +11,8 @@ from collector.core.clock import NS_PER_DAY
 from collector.core.config import Complete, HorizonDays, OutcomesConfig, Section
 from collector.core.errors import InputError
 
+NODE_DIMENSIONS = ("action", "channel", "region", "route", "campaign", "offer_type")
+
 
 class ClassRule(Section):
     """Spans that match get this class of self time, before the conventions are asked."""
@@ -90,6 +92,26 @@ class ChannelConfig(Section):
     complete: Complete | None = Field(default=None, description="By default outcomes.complete")
 
 
+class RevenueNode(Section):
+    """Flows whose revenue counts together: decisions that have every value given here."""
+
+    name: str = Field(min_length=1, max_length=80, description="Shown; several may share it")
+    action: str = Field(default="", description="decision.action, empty for any")
+    channel: str = Field(default="", description="decision.channel, empty for any")
+    region: str = Field(default="", description="decision.region, empty for any")
+    route: str = Field(default="", description="decision.route, empty for any")
+    campaign: str = Field(default="", description="decision.campaign, empty for any")
+    offer_type: str = Field(default="", description="decision.offer_type, empty for any")
+
+    @model_validator(mode="after")
+    def _names_a_flow(self) -> RevenueNode:
+        if not any(getattr(self, name) for name in NODE_DIMENSIONS):
+            raise ValueError(
+                f"node {self.name!r} names no flow; give one of {', '.join(NODE_DIMENSIONS)}"
+            )
+        return self
+
+
 class AttributionConfig(Section):
     """How decisions are assembled, judged against a reference, and valued."""
 
@@ -129,6 +151,9 @@ class AttributionConfig(Section):
         description="A currency without a rate of the day takes the last one, at most so old",
     )
     rules: tuple[ClassRule, ...] = Field(default=(), description="Classes by your own rules")
+    nodes: tuple[RevenueNode, ...] = Field(
+        default=(), description="Revenue nodes; a decision is of the first that it matches"
+    )
     slope: SlopePrior = Field(default_factory=SlopePrior, description="Prior of the slope")
     experiments: ExperimentLimits = Field(
         default_factory=ExperimentLimits, description="Bounds of `millworth vram experiments`"
@@ -191,6 +216,12 @@ class AttributionConfig(Section):
         """Return how many days after a decision of a channel its sales count."""
         found = self._channels.get(channel)
         return (found.horizon_days if found else None) or self._outcomes.horizon_days
+
+    def node_rules(self) -> dict[str, list[str]]:
+        """Return the parameters of the statements that put decisions to nodes."""
+        return {
+            f"node_{name}": [getattr(each, name) for each in self.nodes] for name in NODE_DIMENSIONS
+        }
 
     def at_horizon(self, days: HorizonDays) -> AttributionConfig:
         """Return these settings with one horizon for all channels."""

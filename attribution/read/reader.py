@@ -256,16 +256,17 @@ class Reader:
         )
 
     def reconciled(
-        self, from_ns: int, to_ns: int, currency: str, rate_days: int
+        self, from_ns: int, to_ns: int, config: AttributionConfig
     ) -> list[dict[str, Any]]:
-        """Return the revenue of outcomes by day, by whether it finds its decision."""
+        """Return the revenue of outcomes by day, by whether it finds its decision, and by node."""
         result = self._store.client().query(
             sql("reconcile", __file__),
             parameters={
                 "from_ns": from_ns,
                 "to_ns": to_ns,
-                "currency": currency,
-                "rate_days": rate_days,
+                "currency": config.currency,
+                "rate_days": config.rate_days_max,
+                **config.node_rules(),
             },
         )
         return list(result.named_results())

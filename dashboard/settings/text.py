@@ -45,6 +45,12 @@ _ENTRIES = {
 # span_name = "^cache\\\\."          # regular expression on the span's name
 # latency_class = "store"          # network, compute or store
 """,
+    "attribution.nodes": """\
+# [[attribution.nodes]]            # a decision is of the first that it matches
+# name = "checkout"                # several may share it
+# action = "offer"                 # also channel, region, route, campaign and offer_type
+# channel = "web"
+""",
     "alerts.rules": """\
 # [[alerts.rules]]
 # name = "fast-burn"

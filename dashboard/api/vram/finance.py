@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
+from attribution.books.nodes import Nodes, nodes
 from attribution.core.config import AttributionConfig
 from attribution.vram.channels import Channels, channels
 from collector.core.clock import Clock
@@ -28,5 +29,11 @@ def finance_router(
         """Return what channels cost and bring, over the whole days of the window."""
         chosen = Chosen(window=window, until=until).selection(clock.now_ns())
         return await workers.run(channels, config, store, chosen, retention.decisions_days)
+
+    @router.get("/nodes")
+    async def of_nodes(window: str = "30d", until: str = "") -> Nodes:
+        """Return the revenue of the days that the window touches, by revenue node."""
+        chosen = Chosen(window=window, until=until).selection(clock.now_ns())
+        return await workers.run(nodes, config, store, chosen.from_ns, chosen.to_ns)
 
     return router

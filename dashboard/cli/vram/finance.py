@@ -16,6 +16,12 @@ from dashboard.cli.client import asked
 from dashboard.cli.json_output import print_json
 from dashboard.cli.options import ConfigOption, JsonOption, UntilOption, UrlOption
 
+WHY_UNMAPPED = {
+    "in_no_node": "of decisions in no node",
+    "unmatched": "of no decision",
+    "ambiguous": "of several decisions",
+    "not_in_outcomes": "in the ledger alone",
+}
 DaysOption = Annotated[str, typer.Option(help="How far back: a number and d or h; whole days.")]
 
 
@@ -82,6 +88,74 @@ def render_channels(out: Console, found: dict[str, Any]) -> None:
         out.print(line, markup=False, soft_wrap=True)
 
 
+def nodes(
+    window: DaysOption = "30d",
+    until: UntilOption = "",
+    config: ConfigOption = None,
+    url: UrlOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show which flows revenue came from: by node, and what no node has.
+
+    Nodes and what is unmapped are the ledger to the cent, or what outcomes say where a day has no
+    ledger. [[attribution.nodes]] puts flows to nodes; those of none are listed.
+    """
+    query = urlencode({"window": window, "until": until})
+    found = asked(f"/api/v1/vram/nodes?{query}", config, url)
+    if as_json:
+        print_json(found)
+        return
+    out = Console(highlight=False)
+    render_nodes(out, found)
+
+
+def render_nodes(out: Console, found: dict[str, Any]) -> None:
+    """Print nodes, what is unmapped and why, and their sum."""
+    shown = Table(box=box.SIMPLE, title=f"revenue by node, {found['currency']}, whole days, UTC",
+                  title_justify="left", title_style="bold", padding=0, pad_edge=False,
+                  collapse_padding=True)  # fmt: skip
+    shown.add_column("node", overflow="fold")
+    for name in ("decisions", "outcomes", "revenue", "share"):
+        shown.add_column(name, justify="right", no_wrap=True)
+    for each in found["nodes"]:
+        shown.add_row(
+            escape(each["name"]),
+            count(each["decisions"]),
+            count(each["outcomes"]),
+            money(each["revenue"]),
+            share(each["share"]),
+        )
+    unmapped = found["unmapped"]
+    shown.add_row(
+        "unmapped",
+        count(unmapped["decisions"]),
+        "",
+        money(unmapped["revenue"]),
+        share(unmapped["share"]),
+        style="bold",
+    )
+    for name, says in WHY_UNMAPPED.items():
+        shown.add_row(f"  {says}", "", "", money(unmapped[name]), "")
+    shown.add_row(found["total_is"], "", "", money(found["total"]), "", style="bold")
+    out.print(shown)
+    out.print("share of unmapped: of amounts without their signs", soft_wrap=True)
+    if found["days_without_ledger"]:
+        days = found["days_without_ledger"]
+        listed = ", ".join(days[:10]) + (", ..." if len(days) > 10 else "")
+        out.print(
+            f"no ledger, or no rate for it: {listed}; millworth import ledger", soft_wrap=True
+        )
+    if found["unknown_outcomes"]:
+        out.print(f"of no known amount, in no sum: {found['unknown_outcomes']:,} outcomes")
+    for flow in found["unmapped_flows"]:
+        values = ", ".join(f"{key} = {value!r}" for key, value in flow["values"].items())
+        out.print(
+            f"in no node: {flow['decisions']:,} decisions of {values or 'a flow without a name'}",
+            markup=False,
+            soft_wrap=True,
+        )
+
+
 def notes(found: dict[str, Any]) -> list[str]:
     """Return why figures of channels are unknown, and when they are final, a line each."""
     lines = []
@@ -114,6 +188,11 @@ def table(title: str, name: str, kind: str) -> Table:
 def money(value: str | None) -> str:
     """Return an amount to the cent."""
     return "unknown" if value is None else f"{Decimal(value):,.2f}"
+
+
+def share(value: float | None) -> str:
+    """Return a share of a hundred."""
+    return "unknown" if value is None else f"{value:.2%}"
 
 
 def count(value: int | None) -> str:

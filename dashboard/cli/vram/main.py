@@ -25,7 +25,7 @@ from dashboard.cli.options import (
 )
 from dashboard.cli.vram.debt import debt
 from dashboard.cli.vram.experiments import experiments_app
-from dashboard.cli.vram.finance import channels, money
+from dashboard.cli.vram.finance import channels, money, nodes
 from dashboard.cli.vram.impact import caches, modes
 from dashboard.cli.vram.invest import gate, npv, tiers, verdicts
 from dashboard.cli.vram.questions import what_if
@@ -45,6 +45,7 @@ vram_app.command("modes")(modes)
 vram_app.command("caches")(caches)
 vram_app.command("cost")(cost)
 vram_app.command("channels")(channels)
+vram_app.command("nodes")(nodes)
 vram_app.add_typer(experiments_app, name="experiments")
 
 HOURS_A_YEAR = 8_766.0  # of 365.25 days

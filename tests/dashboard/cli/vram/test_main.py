@@ -13,7 +13,15 @@ from collector.core.config import AttributesConfig
 from collector.core.errors import InputError
 from collector.imports.channels import import_channels
 from collector.store.connect import Connections
-from tests.support.attribution.stored import BASE_NS, decision, put_sales, put_spans
+from tests.support.attribution.stored import (
+    BASE_NS,
+    decision,
+    outcome,
+    put_outcomes,
+    put_sales,
+    put_spans,
+    trace_id,
+)
 from tests.support.dashboard.fixtures import Run
 
 WINDOW = ("--window", "1h", "--until", "2033-05-18T04:33:00Z")
@@ -146,3 +154,28 @@ def test_budget_is_shared_out_beside_the_ranking(run: Run, traded: Connections) 
         refused = run("vram", "rank", *WINDOW, "--budget", wrong)
         assert isinstance(refused.exception, InputError)
         assert said in str(refused.exception)
+
+
+def test_nodes_sum_to_what_is_shown(run: Run, traded: Connections) -> None:
+    """Without a node all is unmapped, which its share says, and the flow to put to one is named."""
+    put_outcomes(
+        traded,
+        [
+            outcome("big", decision_id="nobody", revenue="1234567890.12"),
+            outcome("own", decision_id=trace_id("a0"), revenue="10"),
+        ],
+    )
+    days = ("--window", "1d", "--until", "2033-05-19")
+    shown = run("vram", "nodes", *days)
+    assert shown.exit_code == 0, shown.output
+    assert "…" not in shown.stdout
+    lines = [line.split() for line in shown.stdout.splitlines()]
+    assert ["unmapped", "40", "1,234,567,900.12", "100.00%"] in lines
+    assert ["of", "no", "decision", "1,234,567,890.12"] in lines
+    assert ["in", "the", "ledger", "alone", "unknown"] in lines
+    assert "no ledger, or no rate for it: 2033-05-18; millworth import ledger" in shown.stdout
+    assert "in no node: 20 decisions of action = 'offer', region = 'eu', offer_type =" in (
+        shown.stdout
+    )
+    told = json.loads(run("vram", "nodes", *days, "--json").stdout)
+    assert (told["total"], told["total_is"]) == ("1234567900.120000", "outcomes")
