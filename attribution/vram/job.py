@@ -121,7 +121,7 @@ class VramJob:
         slope = book.slope(selection.to_ns)
         model = book.in_force(selection.to_ns)
         own = {} if model is None else read_groups(self._store, model.version, dimension)
-        counted_s = _counted_s(values)
+        counted_s = spread_s(values)
         is_long = counted_s >= YEAR_DAYS_MIN * SECONDS_A_DAY
         a_year = annualise or is_long
         found = self._groups(
@@ -230,7 +230,7 @@ class VramJob:
         return found
 
 
-def _counted_s(values: Sequence[GroupValue]) -> float:
+def spread_s(values: Sequence[GroupValue]) -> float:
     """Return over how many seconds the decisions of a window are spread.
 
     From the second of the first to that of the last: the time before a service's first decision,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
@@ -12,9 +13,15 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from dashboard.cli.client import asked
+from dashboard.cli.client import asked, asking
 from dashboard.cli.json_output import print_json
-from dashboard.cli.options import ConfigOption, JsonOption, UntilOption, UrlOption
+from dashboard.cli.options import (
+    AnnualiseOption,
+    ConfigOption,
+    JsonOption,
+    UntilOption,
+    UrlOption,
+)
 
 WHY_UNMAPPED = {
     "in_no_node": "of decisions in no node",
@@ -107,6 +114,105 @@ def nodes(
         return
     out = Console(highlight=False)
     render_nodes(out, found)
+
+
+def tail(
+    file: Annotated[Path, typer.Argument(help="Costs in TOML, [[tail]]; see docs/use/invest.md.")],
+    target_ms: Annotated[
+        float | None,
+        typer.Option("--target-ms", min=0.001, help="By default the reference latency."),
+    ] = None,
+    window: Annotated[
+        str, typer.Option(help="Decisions it is of: a number and s, m, h or d.")
+    ] = "7d",
+    until: UntilOption = "",
+    annualise: AnnualiseOption = False,
+    config: ConfigOption = None,
+    url: UrlOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Find the acceptable tail: up to which percentile holding a target latency pays.
+
+    The file says what holding percentiles costs; what it brings is that of your own decisions, at
+    the slope in force. Refused where that is not identified, with the experiment that would
+    identify it. Exit 1: refused, or no step pays.
+    """
+    from dashboard.cli.vram.invest import read_invest
+
+    told = read_invest(file).model_dump(mode="json", exclude_unset=True)
+    body = {"file": told, "window": window, "until": until, "annualise": annualise}
+    with asking(config, url) as api:
+        found = api.post("/api/v1/vram/tail", {**body, "target_ms": target_ms})
+    if as_json:
+        print_json(found)
+    else:
+        _render_tail(Console(highlight=False), found)
+    is_found = not found["refusal"] and found["tail"]["at"] != "first"
+    raise typer.Exit(0 if is_found else 1)
+
+
+def _render_tail(out: Console, found: dict[str, Any]) -> None:
+    """Print the percentile, both sides of the crossing, and the stated costs beside gains."""
+    lineage = f"{found['decisions']:,} decisions of {found['days']:.3g} days"
+    out.print(f"{lineage}; {found['basis']}", markup=False, soft_wrap=True)
+    if found["refusal"]:
+        out.print(f"refused: {found['refusal']}", markup=False, soft_wrap=True)
+        if found["proposal"] is not None:
+            render_proposal(out, found["proposal"])
+        return
+    of = found["tail"]
+    says = {
+        "crossing": "the next step costs more than it brings",
+        "first": "no step pays: more than this is not worth what it costs",
+        "last": "the last step still pays: state what more would cost",
+    }
+    out.print(
+        f"acceptable tail: hold p{of['percentile']:.2f} at {of['target_ms']:g} ms (90 %: "
+        f"p{of['low_percentile']:.2f} to p{of['high_percentile']:.2f}); {says[of['at']]}",
+        soft_wrap=True,
+    )
+    out.print(f"within {of['target_ms']:g} ms today: {of['within']:.2%} of {found['sampled']:,}")
+    shown = Table(box=box.SIMPLE, title="USD a year", title_justify="left", title_style="bold",
+                  padding=0, pad_edge=False, collapse_padding=True)  # fmt: skip
+    shown.add_column("percentile", no_wrap=True)
+    for name in ("ms today", "gain", "cost", "this step", "costs"):
+        shown.add_column(name, justify="right", no_wrap=True)
+    for step, mark in [
+        *((each, "") for each in of["steps"]),
+        (of["step"], " <"),
+        *([] if of["next_step"] is None else [(of["next_step"], " next")]),
+    ]:
+        shown.add_row(
+            f"p{step['percentile']:.2f}{mark}",
+            f"{step['latency_ms']:,.1f}",
+            *(
+                money(str(step[name]))
+                for name in (
+                    "gain_usd_per_year", "cost_usd_per_year", "marginal_gain_usd",
+                    "marginal_cost_usd",
+                )
+            ),
+        )  # fmt: skip
+    out.print(shown)
+    if of["clipped"]:
+        out.print(
+            f"{of['clipped']:.2%} are slower than the slope was measured for: they count as the "
+            "slowest that was, so the gain is this at least",
+            soft_wrap=True,
+        )
+
+
+def render_proposal(out: Console, proposal: dict[str, Any]) -> None:
+    """Show the experiment that would decide it."""
+    needed = proposal["decisions_needed"]
+    out.print("an experiment would decide it" if proposal["is_enough"] else "what would decide it")
+    out.print(f"  {proposal['command']}")
+    cost, risk = proposal["cost_usd"], proposal["at_risk_usd"]
+    out.print(
+        f"  {'unknown' if needed is None else f'{needed:,}'} decisions, {proposal['days']} days; "
+        f"expected to cost {'an unknown amount' if cost is None else f'{cost} USD'}, at most "
+        f"{'unknown' if risk is None else f'{risk} USD'}; {proposal['reason']}"
+    )
 
 
 def render_nodes(out: Console, found: dict[str, Any]) -> None:

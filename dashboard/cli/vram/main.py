@@ -25,7 +25,7 @@ from dashboard.cli.options import (
 )
 from dashboard.cli.vram.debt import debt
 from dashboard.cli.vram.experiments import experiments_app
-from dashboard.cli.vram.finance import channels, money, nodes
+from dashboard.cli.vram.finance import channels, money, nodes, render_proposal, tail
 from dashboard.cli.vram.impact import caches, modes
 from dashboard.cli.vram.invest import gate, npv, tiers, verdicts
 from dashboard.cli.vram.questions import what_if
@@ -46,6 +46,7 @@ vram_app.command("caches")(caches)
 vram_app.command("cost")(cost)
 vram_app.command("channels")(channels)
 vram_app.command("nodes")(nodes)
+vram_app.command("tail")(tail)
 vram_app.add_typer(experiments_app, name="experiments")
 
 HOURS_A_YEAR = 8_766.0  # of 365.25 days
@@ -330,25 +331,12 @@ def _render_slope(out: Console, found: dict[str, Any]) -> None:
             f"{model['source']}"
         )
     if found["proposal"] is not None:
-        _render_proposal(out, found["proposal"])
+        render_proposal(out, found["proposal"])
 
 
 def _lost(rate: float) -> str:
     """Return which share of the value is lost at a rate, as everywhere: 1 - exp(-rate)."""
     return f"{-math.expm1(-rate):.3%}"
-
-
-def _render_proposal(out: Console, proposal: dict[str, Any]) -> None:
-    """Show the experiment that would decide it."""
-    needed = proposal["decisions_needed"]
-    out.print("an experiment would decide it" if proposal["is_enough"] else "what would decide it")
-    out.print(f"  {proposal['command']}")
-    cost, risk = proposal["cost_usd"], proposal["at_risk_usd"]
-    out.print(
-        f"  {'unknown' if needed is None else f'{needed:,}'} decisions, {proposal['days']} days; "
-        f"expected to cost {'an unknown amount' if cost is None else f'{cost} USD'}, at most "
-        f"{'unknown' if risk is None else f'{risk} USD'}; {proposal['reason']}"
-    )
 
 
 def _model(

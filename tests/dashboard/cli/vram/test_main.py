@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
 from attribution.core.config import AttributionConfig
 from attribution.jobs.attribution import AttributionJob
+from attribution.sensitivity.job import SlopeJob
 from collector.core.clock import NS_PER_S
 from collector.core.config import AttributesConfig
 from collector.core.errors import InputError
 from collector.imports.channels import import_channels
 from collector.store.connect import Connections
+from tests.support.attribution.slopes import halving
 from tests.support.attribution.stored import (
     BASE_NS,
     decision,
@@ -179,3 +182,30 @@ def test_nodes_sum_to_what_is_shown(run: Run, traded: Connections) -> None:
     )
     told = json.loads(run("vram", "nodes", *days, "--json").stdout)
     assert (told["total"], told["total_is"]) == ("1234567900.120000", "outcomes")
+
+
+def test_tail_is_refused_with_the_experiment_and_shown_without_a_cut_figure(
+    run: Run, traded: Connections, tmp_path: Path
+) -> None:
+    """Exit 1 while the slope is not identified; then the crossing, with what is beside it."""
+    costs = tmp_path / "costs.toml"
+    costs.write_text(
+        "[[tail]]\npercentile = 50\nopex_usd_per_year = 0\n"
+        '[[tail]]\npercentile = 75\ncapex_usd = "9000"\nopex_usd_per_year = "1234567890.12"\n'
+    )
+    asked = ("vram", "tail", str(costs), *WINDOW, "--annualise", "--target-ms", "100")
+    refused = run(*asked)
+    assert refused.exit_code == 1, refused.output
+    assert "refused: the slope is not identified: it was never estimated" in refused.stdout
+    assert "millworth vram experiments register slope-1 --arm" in refused.stdout
+    told = json.loads(run(*asked, "--json").stdout)
+    assert (told["tail"], told["decisions"]) == (None, 40)
+    SlopeJob(AttributionConfig(), traded).store(halving())
+    shown = run(*asked)
+    assert shown.exit_code == 1, shown.output  # no step pays
+    assert "…" not in shown.stdout
+    assert "acceptable tail: hold p50.00 at 100 ms" in shown.stdout
+    assert "no step pays" in shown.stdout
+    assert "1,234,571,509.15" in shown.stdout
+    costs.write_text(costs.read_text().replace("1234567890.12", "1").replace("9000", "1"))
+    assert run(*asked).exit_code == 0
