@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import TypeVar
 
 from attribution.core.config import AttributionConfig
 from attribution.read.reader import Reader
 from collector.core.clock import NS_PER_DAY
 from collector.core.config import AttributesConfig
 from collector.store.connect import Connections
+
+Number = TypeVar("Number", int, Decimal)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +31,9 @@ class ReconciledDay:
     ledger: Decimal | None  # None where no ledger has the day, or one of its amounts has no rate
     unconverted: int  # amounts of the ledger in a currency without a rate
     difference: Decimal | None  # ledger less all three; shown, and never spread
+    nodes: Mapping[str, Decimal]  # of the matched, by revenue node
+    node_outcomes: Mapping[str, int]
+    in_no_node: Decimal  # the rest of the matched
 
 
 def reconcile(
@@ -42,12 +49,29 @@ def reconcile(
     """
     begin_ns = from_ns // NS_PER_DAY * NS_PER_DAY
     end_ns = -(-to_ns // NS_PER_DAY) * NS_PER_DAY
-    rows = Reader(store, AttributesConfig()).reconciled(
-        begin_ns, end_ns, config.currency, config.rate_days_max
-    )
+    rows = Reader(store, AttributesConfig()).reconciled(begin_ns, end_ns, config)
     days = []
     for row in rows:
+        revenue, counts = (
+            _by_name(config, row.pop(name)) for name in ("node_revenue", "node_outcomes")
+        )
         known = row["matched"] + row["unmatched"] + row["ambiguous"]
         ledger: Decimal | None = row["ledger"]
-        days.append(ReconciledDay(**row, difference=None if ledger is None else ledger - known))
+        difference = None if ledger is None else ledger - known
+        rest = revenue.pop("", Decimal(0))
+        counts.pop("", None)
+        days.append(
+            ReconciledDay(
+                **row, difference=difference, nodes=revenue, node_outcomes=counts, in_no_node=rest
+            )
+        )
     return days
+
+
+def _by_name(config: AttributionConfig, by_rule: Mapping[int, Number]) -> dict[str, Number]:
+    """Return sums by the name of the node: several rules may share one. "" is none."""
+    found: dict[str, Number] = {}
+    for rule, amount in by_rule.items():
+        name = config.nodes[rule - 1].name if rule else ""
+        found[name] = found[name] + amount if name in found else amount
+    return found

@@ -21,7 +21,7 @@ from collector.core.intervals import merge
 from collector.core.sql import sql
 from collector.store.connect import Connections
 
-# ServiceCategory of FOCUS 1.2 -> the class of time that the money buys.
+# ServiceCategory of FOCUS -> the class of time that the money buys.
 _CLASS_OF = {
     "Compute": COMPUTE,
     "AI and Machine Learning": COMPUTE,
@@ -60,14 +60,14 @@ class RateMissing:
 
 @dataclass(frozen=True, slots=True)
 class CostPart:
-    """What one service or region cost; None where a line has no rate."""
+    """What one provider, host, service or region cost; None where a line has no rate."""
 
     name: str  # "" where the bill does not say
     effective: Decimal | None
     billed: Decimal | None
     lines: int
-    decisions: int | None  # of that region; None where no decision names it, and for services
-    per_decision: Decimal | None  # of those; for services of all
+    decisions: int | None  # of that region; None where no decision names it, and but for regions
+    per_decision: Decimal | None  # of those; but for regions of all
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +87,8 @@ class UnitCost:
     # Effective; `other` is what buys no class of time. None where nothing was billed at all.
     by_class: Mapping[str, Decimal | None]
     per_decision_by_class: Mapping[str, Decimal | None]
+    by_provider: Sequence[CostPart]  # who sells it; all of them sum to the whole, exactly
+    by_host: Sequence[CostPart]  # on whose machines it runs, and so do these
     by_service: Sequence[CostPart]
     by_region: Sequence[CostPart]
     unconverted: int  # lines in a currency without a rate
@@ -109,7 +111,7 @@ class Bills:
         return sum(end - begin for begin, end in self.covered)
 
     def by(self, column: str) -> list[Billed]:
-        """Return sums by category, service, region, resource or currency, the dearest first."""
+        """Return sums by a column, the dearest first: category, provider, host, ..."""
         rows = self._rows(
             "costs",
             **self._times(),
@@ -173,12 +175,9 @@ def unit_cost(config: AttributionConfig, store: Connections, window: Selection) 
         is_met=effective <= target * inside if effective is not None and inside else None,
         by_class=by_class,
         per_decision_by_class={name: _over(each, inside) for name, each in by_class.items()},
-        by_service=[
-            CostPart(
-                row.name, row.effective, row.billed, row.lines, None, _over(row.effective, inside)
-            )
-            for row in bills.by("service")
-        ],
+        by_provider=_parts(bills.by("provider"), inside),
+        by_host=_parts(bills.by("host"), inside),
+        by_service=_parts(bills.by("service"), inside),
         by_region=_regions(bills.by("region"), counted),
         unconverted=sum(row.unconverted for row in by_category),
         rates_missing=[
@@ -187,6 +186,15 @@ def unit_cost(config: AttributionConfig, store: Connections, window: Selection) 
             if row.unconverted
         ],
     )
+
+
+def _parts(rows: Sequence[Billed], decisions: int) -> list[CostPart]:
+    return [
+        CostPart(
+            row.name, row.effective, row.billed, row.lines, None, _over(row.effective, decisions)
+        )
+        for row in rows
+    ]
 
 
 def _regions(rows: Sequence[Billed], counted: Mapping[str, tuple[int, int]]) -> list[CostPart]:
@@ -209,16 +217,16 @@ def _regions(rows: Sequence[Billed], counted: Mapping[str, tuple[int, int]]) -> 
 
 def _billed(
     name: str,
-    effective: float,
-    billed: float,
-    saved: float | None,
+    effective: int,
+    billed: int,
+    saved: int | None,
     lines: int,
     unconverted: int,
     first_ns: int,
     last_ns: int,
 ) -> Billed:
     """Return a row of `costs.sql`; what a line without a rate is missing from is unknown."""
-    amounts = [None if unconverted else _exact(each) for each in (effective, billed, saved or 0.0)]
+    amounts = [None if unconverted else _exact(each) for each in (effective, billed, saved or 0)]
     return Billed(name, amounts[0], amounts[1], lines, amounts[2], unconverted, first_ns, last_ns)
 
 
@@ -242,6 +250,5 @@ def _day(ns: int) -> str:
     return datetime.fromtimestamp(ns // NS_PER_S, UTC).date().isoformat()
 
 
-def _exact(amount: float) -> Decimal:
-    """Return a sum of shares of lines to a millionth, which is what a line is kept to."""
-    return Decimal(amount).quantize(Decimal("0.000001"))
+def _exact(billionths: int) -> Decimal:
+    return Decimal(billionths).scaleb(-9)

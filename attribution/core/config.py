@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Literal
+
 from pydantic import Field, PrivateAttr, model_validator
 
-from collector.core.config import OutcomesConfig, Section
+from collector.core.clock import NS_PER_DAY
+from collector.core.config import Complete, HorizonDays, OutcomesConfig, Section
 from collector.core.errors import InputError
+
+NODE_DIMENSIONS = ("action", "channel", "region", "route", "campaign", "offer_type")
 
 
 class ClassRule(Section):
@@ -72,6 +78,40 @@ class ExperimentLimits(Section):
     days_max: float = Field(default=60.0, gt=0, le=366, description="From its start to its end")
 
 
+class ChannelConfig(Section):
+    """What is true of the decisions of one `decision.channel`."""
+
+    kind: Literal["paid", "owned", ""] = Field(
+        default="",
+        description="paid: its visitors are bought (search, display); owned: they come by "
+        "themselves (e-mail, app); empty where nobody says",
+    )
+    horizon_days: HorizonDays | None = Field(
+        default=None, description="By default outcomes.horizon_days"
+    )
+    complete: Complete | None = Field(default=None, description="By default outcomes.complete")
+
+
+class RevenueNode(Section):
+    """Flows whose revenue counts together: decisions that have every value given here."""
+
+    name: str = Field(min_length=1, max_length=80, description="Shown; several may share it")
+    action: str = Field(default="", description="decision.action, empty for any")
+    channel: str = Field(default="", description="decision.channel, empty for any")
+    region: str = Field(default="", description="decision.region, empty for any")
+    route: str = Field(default="", description="decision.route, empty for any")
+    campaign: str = Field(default="", description="decision.campaign, empty for any")
+    offer_type: str = Field(default="", description="decision.offer_type, empty for any")
+
+    @model_validator(mode="after")
+    def _names_a_flow(self) -> RevenueNode:
+        if not any(getattr(self, name) for name in NODE_DIMENSIONS):
+            raise ValueError(
+                f"node {self.name!r} names no flow; give one of {', '.join(NODE_DIMENSIONS)}"
+            )
+        return self
+
+
 class AttributionConfig(Section):
     """How decisions are assembled, judged against a reference, and valued."""
 
@@ -101,6 +141,9 @@ class AttributionConfig(Section):
     cost_per_decision_max: float = Field(
         default=0.0025, gt=0, description="Target of the blended cost of a decision"
     )
+    reserve_share: float = Field(
+        default=0.1, ge=0, le=1, description="Share of a budget that an allocation keeps back"
+    )
     rate_days_max: int = Field(
         default=7,
         ge=0,
@@ -108,6 +151,9 @@ class AttributionConfig(Section):
         description="A currency without a rate of the day takes the last one, at most so old",
     )
     rules: tuple[ClassRule, ...] = Field(default=(), description="Classes by your own rules")
+    nodes: tuple[RevenueNode, ...] = Field(
+        default=(), description="Revenue nodes; a decision is of the first that it matches"
+    )
     slope: SlopePrior = Field(default_factory=SlopePrior, description="Prior of the slope")
     experiments: ExperimentLimits = Field(
         default_factory=ExperimentLimits, description="Bounds of `millworth vram experiments`"
@@ -131,17 +177,80 @@ class AttributionConfig(Section):
 
     # Declared once, in a section of its own, and read with the settings of attribution.
     _outcomes: OutcomesConfig = PrivateAttr(default_factory=OutcomesConfig)
+    _channels: dict[str, ChannelConfig] = PrivateAttr(default_factory=dict)
 
     @property
     def outcomes(self) -> OutcomesConfig:
         """Return what outcomes are complete in: the section `outcomes`."""
         return self._outcomes
 
-    def reading(self, outcomes: OutcomesConfig) -> AttributionConfig:
-        """Return these settings for outcomes that are complete in this."""
+    @property
+    def channels(self) -> Mapping[str, ChannelConfig]:
+        """Return what is declared of single channels: the sections `channels.NAME`."""
+        return self._channels
+
+    @property
+    def other_channels(self) -> list[str]:
+        """Return the channels in which `outcomes.complete` is the other way round."""
+        return sorted(
+            name
+            for name, each in self._channels.items()
+            if each.complete not in (None, self._outcomes.complete)
+        )
+
+    def reading(
+        self, outcomes: OutcomesConfig, channels: Mapping[str, ChannelConfig] | None = None
+    ) -> AttributionConfig:
+        """Return these settings for outcomes that are complete in this, and for these channels."""
         copied = self.model_copy()
         copied._outcomes = outcomes
+        copied._channels = dict(channels or {})
         return copied
+
+    def kind_of(self, channel: str) -> str:
+        """Return paid or owned, "" where nobody says."""
+        found = self._channels.get(channel)
+        return found.kind if found else ""
+
+    def horizon_days_of(self, channel: str) -> int:
+        """Return how many days after a decision of a channel its sales count."""
+        found = self._channels.get(channel)
+        return (found.horizon_days if found else None) or self._outcomes.horizon_days
+
+    def node_rules(self) -> dict[str, list[str]]:
+        """Return the parameters of the statements that put decisions to nodes."""
+        return {
+            f"node_{name}": [getattr(each, name) for each in self.nodes] for name in NODE_DIMENSIONS
+        }
+
+    def at_horizon(self, days: HorizonDays) -> AttributionConfig:
+        """Return these settings with one horizon for all channels."""
+        changed = {"horizon_days": days}
+        return self.reading(
+            self._outcomes.model_copy(update=changed),
+            {name: each.model_copy(update=changed) for name, each in self._channels.items()},
+        )
+
+    def require_kept(self, decisions_days: int) -> None:
+        """Raise ValueError where a horizon is longer than decisions are kept."""
+        declared = {f"channels.{name}": each.horizon_days for name, each in self._channels.items()}
+        for key, days in {"outcomes": self._outcomes.horizon_days, **declared}.items():
+            # The default is no demand: with fewer days there is nothing that could come later.
+            if days is not None and days > max(decisions_days, 30):
+                raise ValueError(
+                    f"{key}.horizon_days is {days} and decisions are kept for {decisions_days} "
+                    f"days: sales that come later would find none; set retention.decisions_days to "
+                    f"{days} or more, or lower the horizon"
+                )
+
+    def horizons(self) -> dict[str, object]:
+        """Return the parameters of the statements that leave out what came after the horizon."""
+        own = sorted(self._channels)
+        return {
+            "horizon_ns": self._outcomes.horizon_days * NS_PER_DAY,
+            "horizon_channels": own,
+            "horizons_ns": [self.horizon_days_of(name) * NS_PER_DAY for name in own],
+        }
 
     def reference_ns(self, action: str) -> int:
         """Return the reference latency of an action."""

@@ -28,7 +28,8 @@ from attribution.invest.amounts import AMOUNT_MAX, Amount, Spread
 from attribution.invest.debt_file import DebtEntry
 from attribution.invest.gate import Basis, Demand
 from attribution.invest.npv import Driver, Option, Range, product
-from attribution.invest.tiers import Tier
+from attribution.invest.tiers import Tier, recovery_factor
+from attribution.vram.tail import CostPoint
 from attribution.whatif.replay import Change
 from collector.core.clock import NS_PER_HOUR
 from collector.core.config import Section
@@ -140,6 +141,21 @@ class TierEntry(Section):
         return Tier(self.latency_ms, self.erv_usd_per_year, self.capex_usd, self.opex_usd_per_year)
 
 
+class TailEntry(Section):
+    """One percentile that may be held at the target latency, and what that takes."""
+
+    percentile: Amount = Field(
+        gt=0, le=Decimal("99.9999999"), description="99 is 99 of 100 decisions"
+    )
+    capex_usd: Amount = Field(default=Decimal(0), ge=0, description="In all, from nothing")
+    opex_usd_per_year: Amount = Field(ge=0, description="A year")
+
+    def point(self, demand: DemandEntry) -> CostPoint:
+        """Return what it costs a year, capital spread over the horizon at the discount rate."""
+        capital = self.capex_usd * recovery_factor(demand.rate, demand.years)
+        return CostPoint(float(self.percentile), float(capital + self.opex_usd_per_year))
+
+
 class DemandEntry(Section):
     """What is asked of every option."""
 
@@ -170,6 +186,7 @@ class InvestFile(Section):
     invest: DemandEntry = Field(default_factory=DemandEntry)
     options: tuple[OptionEntry, ...] = Field(default=(), description="What is compared")
     tiers: tuple[TierEntry, ...] = Field(default=(), description="Target latencies")
+    tail: tuple[TailEntry, ...] = Field(default=(), description="What holding percentiles costs")
     debt: tuple[DebtEntry, ...] = Field(default=(), description="What is owed, and what it costs")
 
     @model_validator(mode="after")

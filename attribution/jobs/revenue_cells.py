@@ -123,7 +123,7 @@ class CellWriter:
         self, seconds_ns: Sequence[int], groups: _Groups, book: SlopeBook, matches: Matches
     ) -> Cells:
         """Sum the decisions of these seconds and their outcomes."""
-        table = self._reader.cell_decisions(seconds_ns, self._config.outcomes)
+        table = self._reader.cell_decisions(seconds_ns, self._config)
         ingress_ns = ints(table["ingress_ns"])
         stated, is_stated = micros(table["value_usd"])
         actions = table["action"].to_pylist()
@@ -173,7 +173,9 @@ class CellWriter:
             }
         )
         at = {key: index for index, key in enumerate(_pairs(decisions))}
-        return _outcomes(table, [NONE if each is None else at.get(each, NONE) for each in matched])
+        ends_ns = ints(decisions["ingress_ns"]) + ints(decisions["horizon_ns"])
+        places = [NONE if each is None else at.get(each, NONE) for each in matched]
+        return _outcomes(table, places, ends_ns)
 
     def _window(self, cells: Cells, from_ns: int, to_ns: int, groups: _Groups) -> Earned:
         opens_ns = from_ns - self._window_ns + NS_PER_S
@@ -207,10 +209,12 @@ def _named(table: Table) -> list[Named]:
     return [Named(*each) for each in zip(*columns, *flags, strict=True)]
 
 
-def _outcomes(table: Table, matched: Sequence[int]) -> list[Outcome]:
+def _outcomes(table: Table, matched: Sequence[int], ends_ns: Ints) -> list[Outcome]:
+    """Return outcomes by decision; a correction is never late: what it corrects had a time."""
     margin, margin_known = micros(table["margin"])
     revenue, revenue_known = micros(table["revenue"])
     kinds, converted = table["kind"].to_pylist(), table["converted"].to_pylist()
+    event_ns = table["event_ns"].to_pylist()
     return [
         Outcome(
             decision=decision,
@@ -218,6 +222,7 @@ def _outcomes(table: Table, matched: Sequence[int]) -> list[Outcome]:
             converted=bool(converted[row]),
             margin_micros=int(margin[row]) if margin_known[row] else None,
             revenue_micros=int(revenue[row]) if revenue_known[row] else None,
+            is_late=kinds[row] != "correction" and event_ns[row] > int(ends_ns[decision]),
         )
         for row, decision in enumerate(matched)
         if decision != NONE

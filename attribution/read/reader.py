@@ -9,13 +9,13 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from attribution.core.config import LatencyBudget
+from attribution.core.config import AttributionConfig, LatencyBudget
 from attribution.core.segments import SEGMENTS, segments_of
 from attribution.core.selection import CALIBRATION_ACTION, Selection
 from attribution.core.slo import Measured
 from attribution.path.columns import Table
 from collector.core.clock import NS_PER_DAY, NS_PER_HOUR, NS_PER_MINUTE, NS_PER_MS, NS_PER_S
-from collector.core.config import AttributesConfig, OutcomesConfig
+from collector.core.config import AttributesConfig
 from collector.core.sql import sql
 from collector.store.connect import Connections
 from collector.store.row_removal import OF_DECISIONS, remove_rows
@@ -256,16 +256,17 @@ class Reader:
         )
 
     def reconciled(
-        self, from_ns: int, to_ns: int, currency: str, rate_days: int
+        self, from_ns: int, to_ns: int, config: AttributionConfig
     ) -> list[dict[str, Any]]:
-        """Return the revenue of outcomes by day, by whether it finds its decision."""
+        """Return the revenue of outcomes by day, by whether it finds its decision, and by node."""
         result = self._store.client().query(
             sql("reconcile", __file__),
             parameters={
                 "from_ns": from_ns,
                 "to_ns": to_ns,
-                "currency": currency,
-                "rate_days": rate_days,
+                "currency": config.currency,
+                "rate_days": config.rate_days_max,
+                **config.node_rules(),
             },
         )
         return list(result.named_results())
@@ -284,13 +285,14 @@ class Reader:
         rows = self._rows("outcome_matches", outcome_ids=list(outcome_ids)) if outcome_ids else ()
         return {str(row[0]): (int(row[1]), int(row[2])) for row in rows}
 
-    def cell_decisions(self, seconds_ns: Sequence[int], outcomes: OutcomesConfig) -> Table:
+    def cell_decisions(self, seconds_ns: Sequence[int], config: AttributionConfig) -> Table:
         """Return the attributed decisions of these seconds."""
         return self._table(
             "cell_decisions",
             **_seconds(seconds_ns),
-            all_sent=int(outcomes.all_sent),
-            other_channels=outcomes.other_channels,
+            all_sent=int(config.outcomes.all_sent),
+            other_channels=config.other_channels,
+            **config.horizons(),
         )
 
     def cell_outcomes(self, seconds_ns: Sequence[int], currency: str, rate_days: int) -> Table:

@@ -44,5 +44,6 @@ def parameters(from_ns: int, outcome: str, config: AttributionConfig) -> dict[st
         "currency": config.currency,
         "rate_days": config.rate_days_max,
         "all_sent": int(config.outcomes.all_sent),
-        "other_channels": config.outcomes.other_channels,
+        "other_channels": config.other_channels,
+        **config.horizons(),
     }

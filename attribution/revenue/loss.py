@@ -62,6 +62,7 @@ class Outcome:
     converted: bool
     margin_micros: int | None
     revenue_micros: int | None
+    is_late: bool = False  # a sale or refund after the horizon of its decision's channel
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,7 +214,8 @@ def earned_by_decision(outcomes: Sequence[Outcome], decisions: int) -> Earned:
 
     A sale or correction adds its amounts, a refund takes its own off whatever their sign. A refund
     that stands alone has replaced its sale under one id: the decision earned nothing. An outcome
-    that did not convert and names no amount earned nothing, which is known. One amount that is
+    that did not convert and names no amount earned nothing, which is known. A late sale is not
+    counted; a late refund comes off late sales first, then off the rest. One amount that is
     missing makes the decision's margin (or revenue) unknown, and so does a sum beyond SUM_MAX.
     """
     total = np.zeros((decisions, len(fields(Earned))), np.int64)
@@ -223,14 +225,18 @@ def earned_by_decision(outcomes: Sequence[Outcome], decisions: int) -> Earned:
         by_decision.setdefault(outcome.decision, []).append(outcome)
     for at, own in by_decision.items():
         total[at, 1] = 1
-        sold = [each for each in own if each.kind != "refund"]
-        earning = [each for each in own if _is_earning(each)]
+        sold = [each for each in own if each.kind != "refund" and not each.is_late]
+        earning = [each for each in own if _is_earning(each) and not each.is_late]
+        late = [each for each in own if _is_earning(each) and each.is_late]
         if not earning:
             continue
         total[at, 3] = 1
         for column, name in ((4, "margin_micros"), (6, "revenue_micros")):
             amounts = [_signed(each, getattr(each, name)) for each in earning]
+            after = [_signed(each, getattr(each, name)) for each in late]
             earned = sum(a for a in amounts if a is not None) if sold else 0
+            earned += min(sum(a for a in after if a is not None), 0) if sold else 0
+            amounts += [a for a, of in zip(after, late, strict=True) if of.kind == "refund"]
             if None not in amounts and abs(earned) <= SUM_MAX:
                 total[at, column : column + 2] = 1, earned
     return Earned.from_matrix(total)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Sequence
 from dataclasses import astuple, dataclass, fields, replace
 
@@ -133,5 +134,10 @@ def config_hash(config: AttributionConfig) -> str:
     used = config.model_dump_json(
         include={"slope", "slope_window_days", "outcome_delay_s", "currency"}
     )
-    complete = config.outcomes.model_dump_json(include={"complete", "complete_by_channel"})
-    return hashlib.sha256(f"{used}{complete}".encode()).hexdigest()
+    counted = {
+        "complete": config.outcomes.complete,
+        "others": config.other_channels,
+        **config.horizons(),
+    }
+    text = f"{used}{json.dumps(counted, sort_keys=True)}"
+    return hashlib.sha256(text.encode()).hexdigest()

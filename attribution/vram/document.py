@@ -8,11 +8,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any, TypeAlias
 
+from attribution.vram.allocation import Ranked
 from attribution.vram.ranking import CurvePoint, Weight, Worth
 
 Document: TypeAlias = dict[str, Any]
 
-FORMAT = 4
+FORMAT = 5
 # Digits that are told: a figure with an interval of a factor of two has no more.
 _DIGITS = 6
 # What says when and under which number, not what.
@@ -57,6 +58,19 @@ def document(
         }
     )
     return told
+
+
+def ranked(told: Document) -> list[Ranked]:
+    """Return the groups of a model with what they are ranked by."""
+    return [
+        Ranked(
+            each["name"],
+            each.get("kind", ""),
+            each["marginal_usd_per_ms_hour"]["median"],
+            each["marginal_usd_per_ms_hour"]["low"],
+        )
+        for each in told["groups"]
+    ]
 
 
 def content_hash(told: Document) -> str:

@@ -22,7 +22,6 @@ from attribution.revenue.loss import (
     UNKNOWN,
     Earned,
 )
-from collector.core.config import OutcomesConfig
 from collector.store.connect import Connections
 
 _SQL = earned.statement("group_values", __file__)
@@ -48,6 +47,8 @@ class GroupValue:
     error: float  # relative, of the value: few large sales say little
     told: int  # decisions with an outcome
     unsold: int  # ... that says that nothing was earned
+    sold: int = 0  # decisions that sold something, be it taken back since
+    answered: int = 0  # decisions that sold something, or did not for certain
 
 
 def read_group_values(
@@ -105,11 +106,13 @@ def read_group_values(
         error.tolist(),
         margin["told"].to_pylist(),
         margin["unsold"].to_pylist(),
+        margin["sold"].to_pylist(),
+        known.tolist(),
     )
     return [GroupValue(*row) for row in zip(*found, strict=True)]
 
 
-def contradictions(values: Sequence[GroupValue], outcomes: OutcomesConfig) -> list[str]:
+def contradictions(values: Sequence[GroupValue], config: AttributionConfig) -> list[str]:
     """Return in words where the outcomes that came are not complete in what they should be.
 
     Where the mode differs by channel nothing is said: groups may mix them.
@@ -117,7 +120,8 @@ def contradictions(values: Sequence[GroupValue], outcomes: OutcomesConfig) -> li
     decisions, told, unsold = (
         sum(getattr(each, name) for each in values) for name in ("decisions", "told", "unsold")
     )
-    if outcomes.complete_by_channel or decisions < _JUDGED_MIN:
+    outcomes = config.outcomes
+    if config.other_channels or decisions < _JUDGED_MIN:
         return []
     if not outcomes.all_sent and unsold > _CONTRADICTING * told:
         return [

@@ -22,11 +22,12 @@ from attribution.revenue.loss import Slope
 from attribution.sensitivity.groups import DIMENSIONS
 from attribution.sensitivity.job import read_book, read_groups
 from attribution.sensitivity.versions import SlopeModel
+from attribution.vram.allocation import Ranked, order
 from attribution.vram.document import Document, content_hash, document
 from attribution.vram.group_values import GroupValue, contradictions, read_group_values
 from attribution.vram.ranking import Group, curve, segment_weights, worth
 from collector.core.clock import NS_PER_MS, NS_PER_S
-from collector.core.config import AttributesConfig, OutcomesConfig
+from collector.core.config import AttributesConfig
 from collector.core.errors import InputError
 from collector.core.sql import sql
 from collector.store.connect import Connections
@@ -120,7 +121,7 @@ class VramJob:
         slope = book.slope(selection.to_ns)
         model = book.in_force(selection.to_ns)
         own = {} if model is None else read_groups(self._store, model.version, dimension)
-        counted_s = _counted_s(values)
+        counted_s = spread_s(values)
         is_long = counted_s >= YEAR_DAYS_MIN * SECONDS_A_DAY
         a_year = annualise or is_long
         found = self._groups(
@@ -135,7 +136,9 @@ class VramJob:
         trees = trees_from_rows(rows) if len(rows) else no_trees()
         worths = sorted(
             (worth(group, a_year=a_year) for group in groups),
-            key=lambda each: (-each.marginal_usd_per_ms_hour.median, each.name),
+            key=lambda each: order(
+                Ranked(each.name, each.kind, each.marginal_usd_per_ms_hour.median, 0.0)
+            ),
         )
         basis = book.basis(selection.to_ns, self._config.slope.basis)
         of = [at for _, at in found]
@@ -153,8 +156,8 @@ class VramJob:
                 "counted_s": counted_s if values else 0.0,
                 "is_annualised": a_year,
                 "annualised": _annualised(counted_s, a_year=a_year, is_long=is_long),
-                "denominator": _denominator(self._config.outcomes),
-                "warnings": contradictions(values, self._config.outcomes),
+                "denominator": _denominator(self._config),
+                "warnings": contradictions(values, self._config),
             },
             worths,
             {group.name: curve(group, _shifts_ms(group, model), a_year=a_year) for group in groups},
@@ -221,12 +224,13 @@ class VramJob:
                 error=error / abs(sum(earned)) if sum(earned) else 0.0,
                 known=sum(each.known for each in own),
                 earned_usd=sum(each.earned_usd for each in own),
+                kind=self._config.kind_of(name) if dimension == "channel" else "",
             )
             found.append((group, of))
         return found
 
 
-def _counted_s(values: Sequence[GroupValue]) -> float:
+def spread_s(values: Sequence[GroupValue]) -> float:
     """Return over how many seconds the decisions of a window are spread.
 
     From the second of the first to that of the last: the time before a service's first decision,
@@ -252,17 +256,17 @@ def _annualised(counted_s: float, *, a_year: bool, is_long: bool) -> str:
     )
 
 
-def _denominator(outcomes: OutcomesConfig) -> str:
+def _denominator(config: AttributionConfig) -> str:
     """Return in words over which decisions a value is."""
     told = {
         "sales": "all decisions: one without an outcome earned nothing (outcomes.complete = sales)",
         "all": "decisions with an outcome: without one what was earned is unknown "
         "(outcomes.complete = all)",
     }
-    others = outcomes.other_channels
+    complete, others = config.outcomes.complete, config.other_channels
     if not others:
-        return told[outcomes.complete]
-    return f"{told[outcomes.complete]}; the other way round in {', '.join(others)}"
+        return told[complete]
+    return f"{told[complete]}; the other way round in {', '.join(others)}"
 
 
 def _shifts_ms(group: Group, model: SlopeModel | None) -> list[float]:

@@ -36,5 +36,5 @@ class OutcomeModeJob:
         to_ns = now_ns - (self._config.outcome_delay_s * NS_PER_S if all_sent else 0)
         window = Selection(max(to_ns - _WINDOW_NS, 0), max(to_ns, 0))
         values = read_group_values(self._store, self._config, window, "channel")
-        self.found = contradictions(values, self._config.outcomes)
+        self.found = contradictions(values, self._config)
         return self.found

@@ -52,6 +52,7 @@ class Group:
     error: float = 0.0  # relative, of what they earn in all
     known: int = 0  # of the decisions, whose outcome is known: `value_usd` is over these
     earned_usd: float = 0.0  # by these
+    kind: str = ""  # of a channel: paid or owned, as it is declared
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +79,7 @@ class Worth:
     """What a group earns, and what milliseconds do to it; a year is None on too few days."""
 
     name: str
+    kind: str  # of a channel: paid or owned, "" where nobody says
     decisions: int
     known: int  # ... whose outcome is known: the value is over these
     sampled: int  # ... whose latencies stand for all
@@ -164,6 +166,7 @@ def worth(group: Group, *, a_year: bool) -> Worth:
     gain = _band(faster - now, erv(group, ten_ns, median) - now, group.error)
     return Worth(
         name=group.name,
+        kind=group.kind,
         decisions=group.decisions,
         known=group.known,
         sampled=len(group.total_ns),

@@ -12,6 +12,8 @@ from collector.core.errors import ConfigError
 
 # What the outcomes that are sent are complete in.
 Complete = Literal["sales", "all"]
+# How long after a decision what it earned still counts.
+HorizonDays = Literal[30, 90, 365]
 
 
 class Section(BaseModel):
@@ -235,18 +237,13 @@ class OutcomesConfig(Section):
         description="What is sent: sales, where a decision without an outcome earned nothing; or "
         "all, where each decision gets one, sold or not, and without it what it earned is unknown",
     )
-    complete_by_channel: dict[str, Complete] = Field(
-        default_factory=dict, description="... of single channels"
+    horizon_days: HorizonDays = Field(
+        default=30,
+        description="A sale counts where it happens within so many days of its decision, whenever "
+        "it is received; a channel of [channels] may have its own",
     )
 
     @property
     def all_sent(self) -> bool:
-        """Return whether every decision gets an outcome, but in `other_channels`."""
+        """Return whether every decision gets an outcome, but in channels that say otherwise."""
         return self.complete == "all"
-
-    @property
-    def other_channels(self) -> list[str]:
-        """Return the channels in which that is the other way round."""
-        return sorted(
-            name for name, each in self.complete_by_channel.items() if each != self.complete
-        )

@@ -1,7 +1,8 @@
 """I/O: bills in FOCUS, the FinOps Open Cost and Usage Specification, from CSV, Parquet and JSON.
 
-Of the columns of FOCUS 1.2 the ones below are read, and others are left alone, so that an export
-of any provider can be imported as it is. A bad line is named and left out.
+Of the columns of FOCUS 1.0 to 1.4 the ones below are read, and others are left alone, so that an
+export of any provider can be imported as it is. Who provides a service is `ServiceProviderName`
+since 1.3, which deprecates `ProviderName`; 1.4 removes that. A bad line is named and left out.
 """
 
 from __future__ import annotations
@@ -20,18 +21,20 @@ from collector.core.errors import InputError
 from collector.core.times import iso_ns
 from collector.imports.files import read_records
 from collector.imports.outcomes import ImportReport
-from collector.imports.rates import YEARS, YEARS_END_NS
+from collector.imports.values import AMOUNT_MAX, YEARS, YEARS_END_NS
 
 NEEDED = ("BilledCost", "EffectiveCost", "BillingCurrency", "ChargePeriodStart", "ChargePeriodEnd")
 _TEXTS = {
     "charge_category": "ChargeCategory",
     "service_category": "ServiceCategory",
     "service_name": "ServiceName",
+    "host": "HostProviderName",
     "region": "RegionId",
     "resource": "ResourceId",
 }
-_READ = (*NEEDED, "ListCost", "ContractedCost", *_TEXTS.values())
-_AMOUNT_MAX = Decimal(10) ** 12
+# The first that a line fills counts.
+_PROVIDERS = ("ServiceProviderName", "ProviderName")
+_READ = (*NEEDED, "ListCost", "ContractedCost", *_TEXTS.values(), *_PROVIDERS)
 _ROWS_PER_INSERT = 50_000
 
 
@@ -51,6 +54,8 @@ class CostRow:
     charge_category: str
     service_category: str
     service_name: str
+    provider: str
+    host: str
     region: str
     resource: str
     received_ns: int
@@ -130,13 +135,18 @@ def _row(values: Mapping[str, str], line_hash: int, source: str, now_ns: int) ->
         billed=billed,
         listed=_amount(values, "ListCost"),
         contracted=_amount(values, "ContractedCost"),
-        **{name: values.get(column, "").strip() for name, column in _TEXTS.items()},
+        provider=next((named for each in _PROVIDERS if (named := _text(values, each))), ""),
+        **{name: _text(values, column) for name, column in _TEXTS.items()},
         received_ns=now_ns,
     )
 
 
+def _text(values: Mapping[str, str], column: str) -> str:
+    return values.get(column, "").strip()
+
+
 def _amount(values: Mapping[str, str], column: str) -> Decimal | None:
-    text = values.get(column, "").strip()
+    text = _text(values, column)
     if not text:
         return None
     try:
@@ -144,8 +154,8 @@ def _amount(values: Mapping[str, str], column: str) -> Decimal | None:
     except InvalidOperation as error:
         raise _BadValue(f"{column} {text[:40]!r}: is not a number") from error
     # Compared, not made positive first: the context has no such number as 1e999999999.
-    if not amount.is_finite() or not -_AMOUNT_MAX < amount < _AMOUNT_MAX:
-        raise _BadValue(f"{column} {text[:40]!r}: is not below {_AMOUNT_MAX}")
+    if not amount.is_finite() or not -AMOUNT_MAX < amount < AMOUNT_MAX:
+        raise _BadValue(f"{column} {text[:40]!r}: is not below {AMOUNT_MAX}")
     # Bills have up to fifteen places; a millionth is what we keep.
     return round(amount, 6)
 

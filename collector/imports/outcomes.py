@@ -41,7 +41,7 @@ _ATTRIBUTES = {
     "channel": "outcome.channel",
 }
 Replace = Callable[[str, str, int], str]  # attribute, value, now_ns
-RETENTION_NS = 30 * NS_PER_DAY  # the TTL of `outcomes`: what is older would vanish as it is stored
+KEPT_DAYS = 30  # the TTL of `outcomes`: what is older would vanish as it is stored
 _AMOUNT_PLACES = 6
 _TRUE = ("true", "1", "yes")
 _FALSE = ("false", "0", "no")
@@ -87,16 +87,18 @@ def import_outcomes(
     currency_default: str,
     now_ns: int,
     replace: Replace | None = None,
+    kept_days: int = KEPT_DAYS,
 ) -> ImportReport:
     """Import the content of a file that lines of the report call `name`.
 
     Args:
         replace: what the rules for personal data make of an attribute's value, so that a row still
             finds its decision where that id is replaced.
+        kept_days: how long the store keeps outcomes; an older one is refused.
     """
     rows: list[OutcomeRow] = []
     refused: list[str] = []
-    for parsed in parse_outcomes(name, content, currency_default, now_ns, replace):
+    for parsed in parse_outcomes(name, content, currency_default, now_ns, replace, kept_days):
         if isinstance(parsed, OutcomeRow):
             rows.append(parsed)
         else:
@@ -124,6 +126,7 @@ def parse_outcomes(
     currency_default: str,
     now_ns: int,
     replace: Replace | None = None,
+    kept_days: int = KEPT_DAYS,
 ) -> Iterator[OutcomeRow | str]:
     """Yield a row for each good line and a sentence for each bad one.
 
@@ -148,7 +151,8 @@ def parse_outcomes(
                 if record.get(column)
             }
         try:
-            yield _row(values, currency_default, now_ns, file.format)
+            event_ns = _occurred(values["occurred_at"], now_ns, kept_days)
+            yield _row(values, currency_default, (event_ns, now_ns), file.format)
         except _BadValue as error:
             yield f"{where}: {error}"
 
@@ -166,7 +170,10 @@ def _wrong_columns(columns: Sequence[str]) -> str:
     return f"lacks {', '.join(missing)}; add what is missing" if missing else ""
 
 
-def _row(values: Mapping[str, str], currency_default: str, now_ns: int, source: str) -> OutcomeRow:
+def _row(
+    values: Mapping[str, str], currency_default: str, at_ns: tuple[int, int], source: str
+) -> OutcomeRow:
+    """Return a row; `at_ns` is when it happened, and now."""
     if not values["outcome_id"]:
         raise _BadValue("outcome_id", "", "is missing; give an id that stays the same on a retry")
     if not values.get("decision_id") and not values.get("outcome_key"):
@@ -187,9 +194,9 @@ def _row(values: Mapping[str, str], currency_default: str, now_ns: int, source: 
         margin=_amount("margin", values.get("margin", "")),
         currency=currency,
         channel=values.get("channel", ""),
-        event_ns=_occurred(values["occurred_at"], now_ns),
+        event_ns=at_ns[0],
         source=source,
-        received_ns=now_ns,
+        received_ns=at_ns[1],
     )
 
 
@@ -216,11 +223,12 @@ def _amount(column: str, value: str) -> Decimal | None:
     return amount
 
 
-def _occurred(value: str, now_ns: int) -> int:
+def _occurred(value: str, now_ns: int, kept_days: int) -> int:
     is_number = value.isascii() and value.isdigit() and len(value) <= _UNIX_NS_DIGITS_MAX
     event_ns = int(value) if is_number else _iso_ns(value)
-    if not now_ns - RETENTION_NS <= event_ns <= now_ns + NS_PER_DAY:
-        raise _BadValue("occurred_at", value, "is not within the last 30 days, which are kept")
+    if not now_ns - kept_days * NS_PER_DAY <= event_ns <= now_ns + NS_PER_DAY:
+        wrong = f"is not within the last {kept_days} days, which are kept"
+        raise _BadValue("occurred_at", value, wrong)
     return event_ns
 
 

@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 
 from clickhouse_connect.driver.client import Client
 
-from collector.core.clock import NS_PER_DAY, NS_PER_S
 from collector.core.errors import InputError
 from collector.imports.files import read_records
 from collector.imports.outcomes import ImportReport
+from collector.imports.values import BadValueError, currency, day_ns, not_below_max, number
 
-_EPOCH = date(1970, 1, 1).toordinal()
-_AMOUNT_MAX = Decimal(10) ** 12
 _RATE_MAX = Decimal(10) ** 8
-YEARS = range(1970, 2100)  # DateTime, by which the store keeps rows, ends in 2106
-YEARS_END_NS = int(datetime(YEARS.stop, 1, 1, tzinfo=UTC).timestamp()) * NS_PER_S
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +39,7 @@ LEDGER = DatedFile(
     "ledger_days",
     ("day", "currency", "amount"),
     6,
-    # Compared, not made positive first: the context has no such number as 1e999999999.
-    lambda amount: "" if -_AMOUNT_MAX < amount < _AMOUNT_MAX else f"is not below {_AMOUNT_MAX}",
+    not_below_max,
 )
 
 
@@ -116,28 +109,11 @@ def parse_dated(
 
 
 def _row(kind: DatedFile, where: str, values: dict[str, str]) -> tuple[int, str, Decimal] | str:
-    number = kind.columns[2]
+    column = kind.columns[2]
     try:
-        day = date.fromisoformat(values["day"])
-    except ValueError:
-        return f"{where}: day {values['day'][:40]!r}: is no date; write it like 2026-05-31"
-    if day.year not in YEARS:
-        return (
-            f"{where}: day {values['day'][:40]!r}: is not in {YEARS.start} to {YEARS.stop - 1}; "
-            "correct the year"
-        )
-    if not re.fullmatch("[A-Z]{3}", values["currency"]):
-        return (
-            f"{where}: currency {values['currency'][:40]!r}: is not an ISO 4217 code; write it "
-            "like EUR"
-        )
-    try:
-        amount = Decimal(values[number])
-    except InvalidOperation:
-        return f"{where}: {number} {values[number][:40]!r}: is not a number; write it like 1.0825"
-    wrong = kind.check(amount) if amount.is_finite() else "is not finite"
-    if not wrong and amount != round(amount, kind.places):
-        wrong = f"has more than {kind.places} decimal places"
-    if wrong:
-        return f"{where}: {number} {values[number][:40]!r}: {wrong}"
-    return (day.toordinal() - _EPOCH) * NS_PER_DAY, values["currency"], amount
+        at_ns = day_ns("day", values["day"])
+        code = currency("currency", values["currency"])
+        amount = number(column, values[column], kind.places, kind.check)
+    except BadValueError as error:
+        return f"{where}: {error}"
+    return at_ns, code, amount

@@ -27,7 +27,9 @@ from dashboard.api.query import query_router
 from dashboard.api.reconcile import reconcile_router
 from dashboard.api.rejected import rejected_router
 from dashboard.api.retention import retention_router
+from dashboard.api.review.router import review_router
 from dashboard.api.vram.experiments import experiments_router
+from dashboard.api.vram.finance import finance_router
 from dashboard.api.vram.invest import invest_routers
 from dashboard.api.vram.main import vram_router
 from dashboard.api.vram.questions import questions_router, recompute_router
@@ -114,6 +116,9 @@ def create_api(of: AppContext, workers: Workers | None = None) -> FastAPI:
     app.include_router(vram_router(attribution, store, questions, clock))
     for router in invest_routers(attribution, store, questions, clock):
         app.include_router(router)
+    app.include_router(finance_router(attribution, store, of.retention, questions, clock))
+    kept_days = of.retention.decisions_days
+    app.include_router(review_router(attribution, store, kept_days, questions, clock))
     app.include_router(experiments_router(attribution, store, workers, clock))
     if of.attribution_job is not None:
         app.include_router(recompute_router(of.attribution_job, store, questions, clock))

@@ -5,8 +5,9 @@ from __future__ import annotations
 from fastapi import APIRouter, Request
 
 from collector.core.errors import InputError
+from collector.imports.channels import import_channels
 from collector.imports.costs import import_costs
-from collector.imports.outcomes import ImportReport, import_outcomes
+from collector.imports.outcomes import KEPT_DAYS, ImportReport, import_outcomes
 from collector.imports.rates import LEDGER, RATES, import_dated
 from dashboard.api.caller import audit
 from dashboard.api.context import AppContext
@@ -36,7 +37,10 @@ def imports_router(of: AppContext, workers: Workers, questions: Workers) -> APIR
 
         def run() -> ImportReport:
             client, now_ns = store.client(), clock.now_ns()
-            report = import_outcomes(client, name, content, of.outcomes.currency, now_ns, replace)
+            kept_days = of.retention.days("outcomes", f"{KEPT_DAYS} DAY")
+            report = import_outcomes(
+                client, name, content, of.outcomes.currency, now_ns, replace, kept_days
+            )
             detail = f"{name}: {report.imported} imported, {len(report.refused)} refused"
             audit(store, now_ns, "outcomes_imported", detail)
             return report
@@ -69,6 +73,17 @@ def imports_router(of: AppContext, workers: Workers, questions: Workers) -> APIR
         content = await _body(request, name, BYTES_MAX)
         return await questions.run(
             lambda: import_costs(store.client(), name, content, source, clock.now_ns())
+        )
+
+    @router.post("/channels")
+    async def channels(
+        request: Request, name: str = "channels.csv", source: str = "ads"
+    ) -> ImportReport:
+        """Import what visitors of channels cost, day by day; a day imported before is replaced."""
+        content = await _body(request, name, BYTES_MAX)
+        replace = of.protection.replace if of.protection is not None else None
+        return await questions.run(
+            lambda: import_channels(store.client(), name, content, source, clock.now_ns(), replace)
         )
 
     return router

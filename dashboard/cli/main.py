@@ -42,6 +42,7 @@ COMMANDS: Final = (
     ("drill", "running.drill:drill", _ASK, "Rehearse a network fault. Needs root."),
     ("import", "imports.main:import_app", _PROVE, "Outcomes, rates, ledgers, bills from files."),
     ("reconcile", "imports.reconcile:reconcile", _PROVE, "Revenue against the books, by day."),
+    ("review", "ask.review:review", _PROVE, "The pack of a quarter, with hashes."),
     ("verify", "verify.main:verify_app", _PROVE, "What was changed after it was recorded."),
     ("hold", "admin.hold:hold_app", _PROVE, "Legal holds: keep rows beyond their days."),
     (

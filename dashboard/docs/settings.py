@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import Any, Final, get_args
+from typing import Any, Final, get_args, get_origin
 
 from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
@@ -102,7 +102,8 @@ def _entries(key: str, inner: type[BaseModel], field: FieldInfo) -> Iterator[str
         (f"`{name}`", unit_of(name, each), *_row(each, each.default))
         for name, each in inner.model_fields.items()
     )
-    yield f"## [[{key}]]\n\n{inner.__doc__ or ''} {field.description or ''}.\n\n"
+    heading = f"[{key}.NAME]" if get_origin(field.annotation) is dict else f"[[{key}]]"
+    yield f"## {heading}\n\n{inner.__doc__ or ''} {field.description or ''}.\n\n"
     yield table(("key", "unit", "default", "bounds", "effect"), rows)
 
 

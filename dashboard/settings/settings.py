@@ -19,7 +19,7 @@ from pydantic import BaseModel, Field, ValidationError, model_validator
 from pydantic.fields import FieldInfo
 
 from alerts.config import AlertsConfig
-from attribution.core.config import AttributionConfig
+from attribution.core.config import AttributionConfig, ChannelConfig
 from collector.auth.tokens import AccessConfig
 from collector.core.config import (
     AttributesConfig,
@@ -76,6 +76,9 @@ class Settings(Section):
     attributes: AttributesConfig = Field(default_factory=AttributesConfig)
     decisions: DecisionsConfig = Field(default_factory=DecisionsConfig)
     outcomes: OutcomesConfig = Field(default_factory=OutcomesConfig)
+    channels: dict[str, ChannelConfig] = Field(
+        default_factory=dict, description="Sections channels.NAME, one a decision.channel"
+    )
     retention: RetentionConfig = Field(default_factory=RetentionConfig)
     identifiers: IdentifiersConfig = Field(default_factory=IdentifiersConfig)
     encryption: EncryptionConfig = Field(default_factory=EncryptionConfig)
@@ -95,7 +98,12 @@ class Settings(Section):
     @model_validator(mode="after")
     def _attribution_reads_outcomes(self) -> Settings:
         # The model is frozen, and this is still its making.
-        self.__dict__["attribution"] = self.attribution.reading(self.outcomes)
+        self.__dict__["attribution"] = self.attribution.reading(self.outcomes, self.channels)
+        return self
+
+    @model_validator(mode="after")
+    def _horizons_are_kept(self) -> Settings:
+        self.attribution.require_kept(self.retention.decisions_days)
         return self
 
     @property

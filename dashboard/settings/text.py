@@ -33,11 +33,23 @@ _ENTRIES = {
 # attributes = {"http.route" = "/checkout"}
 # action = "checkout"              # decision.action of what matches
 """,
+    "channels": """\
+# [channels.search]                # one a decision.channel
+# kind = "paid"                    # paid: its visitors are bought; owned: they come by themselves
+# horizon_days = 30                # 30, 90 or 365: what is sold later is not counted
+# complete = "sales"               # as outcomes.complete, of this channel
+""",
     "attribution.rules": """\
 # [[attribution.rules]]
 # service = "^pricing$"            # regular expression on service.name
 # span_name = "^cache\\\\."          # regular expression on the span's name
 # latency_class = "store"          # network, compute or store
+""",
+    "attribution.nodes": """\
+# [[attribution.nodes]]            # a decision is of the first that it matches
+# name = "checkout"                # several may share it
+# action = "offer"                 # also channel, region, route, campaign and offer_type
+# channel = "web"
 """,
     "alerts.rules": """\
 # [[alerts.rules]]
@@ -78,7 +90,7 @@ def example() -> str:
     lines = [_HEAD]
     defaults = Settings()
     for name in Settings.model_fields:
-        lines += _section(name, getattr(defaults, name), {}, with_meaning=True)
+        lines += _top(name, getattr(defaults, name), {}, with_meaning=True)
     return "\n".join(lines).rstrip() + "\n"
 
 
@@ -87,7 +99,7 @@ def effective(settings: Settings, origins: Mapping[str, str], *, with_origin: bo
     lines: list[str] = []
     shown = origins if with_origin else {}
     for name in Settings.model_fields:
-        lines += _section(name, getattr(settings, name), shown, with_meaning=False)
+        lines += _top(name, getattr(settings, name), shown, with_meaning=False)
     return "\n".join(lines).rstrip() + "\n"
 
 
@@ -109,6 +121,28 @@ def _flat(path: str, value: object) -> Iterator[tuple[str, str]]:
 
 def _has_entries(value: tuple[Any, ...]) -> bool:
     return bool(value) and isinstance(value[0], dict)
+
+
+def _top(
+    name: str,
+    value: BaseModel | Mapping[str, BaseModel],
+    origins: Mapping[str, str],
+    *,
+    with_meaning: bool,
+) -> Iterator[str]:
+    """Yield a section, or one a name where names are the user's own."""
+    if isinstance(value, BaseModel):
+        yield from _section(name, value, origins, with_meaning=with_meaning)
+        return
+    if with_meaning:
+        yield _ENTRIES[name]
+    for own, section in value.items():
+        yield from _section(f"{name}.{_key(own)}", section, origins, with_meaning=with_meaning)
+
+
+def _key(name: str) -> str:
+    """Return a key as TOML writes it: bare where it may be."""
+    return name if re.fullmatch("[A-Za-z0-9_-]+", name) else _value(name)
 
 
 def _section(

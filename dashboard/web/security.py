@@ -30,6 +30,7 @@ READING_POSTS = frozenset(
         "/api/v1/provenance/copies",
         "/api/v1/vram/npv",
         "/api/v1/vram/tiers",
+        "/api/v1/vram/tail",
         "/api/v1/vram/debt",
     }
 )

@@ -1,12 +1,13 @@
 -- What the bills of some times say, by one column, each line by the part of its period that lies in those times.
--- Returns: name String, of the column asked for; effective, billed Float64 in the currency asked for; saved
---   Nullable(Float64), list less contracted; lines, unconverted UInt64: lines in a currency without a rate, in no
+-- Each share is rounded to a billionth, a line at a time, so that sums by one column are those by another.
+-- Returns: name String, of the column asked for; effective, billed Int128, billionths of the currency asked for; saved
+--   Nullable(Int128), list less contracted; lines, unconverted UInt64: lines in a currency without a rate, in no
 --   sum; first_ns, last_ns UInt64: begin of the first and the last of those, 0 without any; by effective.
 SELECT
     c.name AS name,
-    sum(c.share * c.effective * c.factor) AS effective,
-    sum(c.share * c.billed * c.factor) AS billed,
-    sum(c.share * (c.listed - c.contracted) * c.factor) AS saved,
+    sum(toInt128(round(c.share * c.effective * c.factor * 1e9))) AS effective,
+    sum(toInt128(round(c.share * c.billed * c.factor * 1e9))) AS billed,
+    sum(toInt128(round(c.share * (c.listed - c.contracted) * c.factor * 1e9))) AS saved,
     count() AS lines,
     countIf(c.factor = 0) AS unconverted,
     minIf(c.began_ns, c.factor = 0) AS first_ns,
@@ -27,6 +28,8 @@ FROM
         SELECT from_ns, to_ns, toString(currency) AS currency, effective, billed, listed, contracted,
             multiIf(
                 {by:String} = 'service', toString(service_name),
+                {by:String} = 'provider', toString(provider),
+                {by:String} = 'host', toString(host),
                 {by:String} = 'region', toString(region),
                 {by:String} = 'resource', resource,
                 {by:String} = 'currency', currency,

@@ -10,7 +10,11 @@ SELECT
     d.value_usd AS value_usd,
     d.outcome_key AS outcome_key,
     -- Without an outcome it earned nothing: only what earned something sends one.
-    has({other_channels:Array(String)}, toString(d.channel)) = {all_sent:UInt8} AS is_silent
+    has({other_channels:Array(String)}, toString(d.channel)) = {all_sent:UInt8} AS is_silent,
+    -- What is sold later is not counted.
+    toInt64(if(has({horizon_channels:Array(String)}, toString(d.channel)),
+        {horizons_ns:Array(UInt64)}[indexOf({horizon_channels:Array(String)}, toString(d.channel))],
+        {horizon_ns:UInt64})) AS horizon_ns
 FROM
 (
     SELECT ingress_ns, decision_id, action, region, total_ns, is_error FROM attributions FINAL

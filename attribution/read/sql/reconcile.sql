@@ -4,7 +4,8 @@
 -- Returns: day_ns UInt64; matched, unmatched, ambiguous Decimal, refunds taken off; matched_outcomes,
 --   unmatched_outcomes, ambiguous_outcomes, unknown_outcomes UInt64 (of no known amount: in no sum); ledger
 --   Nullable(Decimal), null where no ledger has the day or one of its amounts has no rate; unconverted UInt64,
---   of how many that is so; by day.
+--   of how many that is so; node_revenue Map(UInt32, Decimal), node_outcomes Map(UInt32, UInt64): of the matched, by the
+--   first rule that their decision matches, 0 for none; by day.
 WITH
 sold AS
 (
@@ -37,6 +38,10 @@ candidates AS
 (
     SELECT
         ingress_ns, decision_id, outcome_key,
+        arrayFirstIndex((a, c, r, p, g, o) -> (a = '' OR a = action) AND (c = '' OR c = channel) AND (r = '' OR r = region)
+                AND (p = '' OR p = route) AND (g = '' OR g = campaign) AND (o = '' OR o = offer_type),
+            {node_action:Array(String)}, {node_channel:Array(String)}, {node_region:Array(String)},
+            {node_route:Array(String)}, {node_campaign:Array(String)}, {node_offer_type:Array(String)}) AS node,
         decision_id IN (SELECT id FROM sold)
             OR (outcome_key != '' AND outcome_key IN (SELECT key FROM sold WHERE id = '')) AS is_sold
     FROM decisions FINAL
@@ -47,14 +52,16 @@ counted AS
 (
     SELECT t.outcome_id AS outcome_id, any(t.day_ns) AS day_ns,
         any(t.amount) * (NOT any(t.is_alone) OR max(c.is_sold)) AS amount,
-        any(t.is_nothing) AS is_nothing, countIf(c.ingress_ns > 0) AS decisions
+        any(t.is_nothing) AS is_nothing, countIf(c.ingress_ns > 0) AS decisions,
+        anyIf(c.node, c.ingress_ns > 0) AS node
     FROM (SELECT * FROM told WHERE id != '') AS t
     LEFT JOIN candidates AS c ON t.id = c.decision_id
     GROUP BY t.outcome_id
     UNION ALL
     SELECT t.outcome_id AS outcome_id, any(t.day_ns) AS day_ns,
         any(t.amount) * (NOT any(t.is_alone) OR max(c.is_sold AND c.ingress_ns <= t.event_ns)) AS amount,
-        any(t.is_nothing) AS is_nothing, countIf(c.ingress_ns > 0 AND c.ingress_ns <= t.event_ns) AS decisions
+        any(t.is_nothing) AS is_nothing, countIf(c.ingress_ns > 0 AND c.ingress_ns <= t.event_ns) AS decisions,
+        anyIf(c.node, c.ingress_ns > 0 AND c.ingress_ns <= t.event_ns) AS node
     FROM (SELECT * FROM told WHERE id = '') AS t
     LEFT JOIN (SELECT * FROM candidates WHERE outcome_key != '') AS c ON t.key = c.outcome_key
     GROUP BY t.outcome_id
@@ -69,7 +76,9 @@ days AS
         countIf(decisions = 1) AS matched_outcomes,
         countIf(decisions = 0) AS unmatched_outcomes,
         countIf(decisions > 1) AS ambiguous_outcomes,
-        countIf(isNull(amount) AND NOT is_nothing) AS unknown_outcomes
+        countIf(isNull(amount) AND NOT is_nothing) AS unknown_outcomes,
+        sumMapIf(map(toUInt32(node), ifNull(amount, 0)), decisions = 1) AS node_revenue,
+        sumMapIf(map(toUInt32(node), toUInt64(1)), decisions = 1) AS node_outcomes
     FROM counted
     GROUP BY day_ns
 ),
@@ -99,7 +108,8 @@ SELECT
     d.matched AS matched, d.unmatched AS unmatched, d.ambiguous AS ambiguous,
     d.matched_outcomes AS matched_outcomes, d.unmatched_outcomes AS unmatched_outcomes,
     d.ambiguous_outcomes AS ambiguous_outcomes, d.unknown_outcomes AS unknown_outcomes,
-    if(b.day_ns > 0, b.ledger, NULL) AS ledger, b.unconverted AS unconverted
+    if(b.day_ns > 0, b.ledger, NULL) AS ledger, b.unconverted AS unconverted,
+    d.node_revenue AS node_revenue, d.node_outcomes AS node_outcomes
 FROM days AS d
 FULL OUTER JOIN books AS b ON d.day_ns = b.day_ns
 ORDER BY day_ns

@@ -2,7 +2,7 @@
 -- Amounts are those of `outcome`, margin or revenue. ${earned} is earned.sql.
 -- Returns: action, region, name String; then Int64: decisions, first_ns and last_ns: when they
 --   began; known: of which it is known what they earned; told: with an outcome, unsold:
---   ... that says that nothing was earned; converted; amounts: ... whose
+--   ... that says that nothing was earned; sold: ... that sold something; converted; amounts: ... whose
 --   amount is known; amount_micros; stated: that state a value; stated_micros; amount_squared, stated_squared Float64, USD^2.
 --   By action, region, name.
 WITH
@@ -17,6 +17,7 @@ measured AS
         a.ingress_ns AS began_ns,
         e.has_earned = 1 AS has_earned,
         has_earned AND e.amounts_missing = 0 AS is_known,
+        e.has_sold = 1 AS has_sold,
         e.money AS money,
         d.value_usd AS value_usd
     FROM
@@ -47,6 +48,7 @@ SELECT
     toInt64(countIf(is_answered)) AS known,
     toInt64(countIf(is_told)) AS told,
     toInt64(countIf(is_told AND NOT has_earned)) AS unsold,
+    toInt64(countIf(has_sold)) AS sold,
     toInt64(countIf(has_earned)) AS converted,
     toInt64(countIf(is_known)) AS amounts,
     toInt64(round(sumIf(money, is_known) * 1e6)) AS amount_micros,

@@ -89,11 +89,16 @@ def faults(found: dict[str, Any], public_key: str | None) -> list[str]:
     if digest(told) != found["sha256"]:
         wrong.append("its digest is of another document")
     if public_key is not None:
-        wrong += _signature_faults(told, found["signature"], public_key)
+        wrong += signature_faults(told, found["signature"], public_key)
     return wrong
 
 
-def _signature_faults(told: dict[str, Any], signature: object, public_key: str) -> list[str]:
+def signature_faults(told: dict[str, Any], signature: object, public_key: str) -> list[str]:
+    """Return what is wrong with the signature of a document; nothing is good.
+
+    Raises:
+        InputError: the key is none.
+    """
     try:
         key = load_pem_public_key(public_key.encode())
     except ValueError as error:

@@ -15,6 +15,7 @@ from attribution.invest.file import InvestFile
 from attribution.invest.job import InvestJob, StoredVerdict
 from attribution.invest.tiers import TierTable, tier_table
 from attribution.vram.impact import ImpactJob
+from attribution.vram.tail_job import TailAnswer, TailJob
 from collector.core.clock import Clock
 from collector.core.config import Section
 from collector.core.errors import InputError
@@ -32,6 +33,17 @@ class InvestRequest(Chosen):
 
     window: str = Field(default="7d", description="Length of the window")
     file: InvestFile = Field(description="As in TOML; see docs/use/invest.md")
+
+
+class TailRequest(InvestRequest):
+    """... whose [[tail]] says what holding percentiles at a target costs."""
+
+    target_ms: float | None = Field(
+        default=None, gt=0, le=1e9, description="By default the reference latency of the action"
+    )
+    annualise: bool = Field(
+        default=False, description="Take fewer than 7 days of decisions for a year too"
+    )
 
 
 class GateRequest(InvestRequest):
@@ -69,6 +81,7 @@ def invest_routers(
         invest_router(invest, store, workers, clock),
         verdicts_of_gate_router(invest, store, workers, clock),
         debt_router(DebtJob(config, store), workers, clock),
+        tail_router(TailJob(config, store), workers, clock),
         impact_router(ImpactJob(config, store), workers, clock),
     ]
 
@@ -110,6 +123,26 @@ def invest_router(
             return row
 
         return _told(await workers.run(run))
+
+    return router
+
+
+def tail_router(tail: TailJob, workers: Workers, clock: Clock) -> APIRouter:
+    """Return the route of the acceptable tail."""
+    router = APIRouter(prefix="/api/v1/vram")
+
+    @router.post("/tail")
+    async def acceptable(request: TailRequest) -> TailAnswer:
+        """Return up to which percentile a target is worth holding, or why nobody can say."""
+        now_ns = clock.now_ns()
+        return await workers.run(
+            tail.tail,
+            request.selection(now_ns),
+            [each.point(request.file.invest) for each in request.file.tail],
+            now_ns,
+            target_ms=request.target_ms,
+            annualise=request.annualise,
+        )
 
     return router
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from decimal import Decimal
 from typing import Annotated, Any
 
 from fastapi import APIRouter
@@ -13,7 +14,8 @@ from attribution.experiments.job import ExperimentJob
 from attribution.sensitivity.groups import DIMENSIONS
 from attribution.sensitivity.job import SlopeJob
 from attribution.sensitivity.versions import ESTIMATE
-from attribution.vram.document import differences
+from attribution.vram.allocation import Allocation, allocate
+from attribution.vram.document import Document, differences, ranked
 from attribution.vram.job import YEAR_DAYS_MIN, VramJob
 from collector.core.clock import Clock
 from collector.store.connect import Connections
@@ -27,10 +29,29 @@ class ModelRequest(Chosen):
     """Decisions, and how they are grouped."""
 
     dimension: str = Field(default="channel", description=f"One of {', '.join(DIMENSIONS)}")
+    budget_usd: Decimal | None = Field(
+        default=None, description="Shared out among the groups, by what they bring; by default none"
+    )
+    reserve_share: Decimal | None = Field(
+        default=None, description="Kept back of it; by default attribution.reserve_share"
+    )
+    step_usd: Decimal | None = Field(
+        default=None,
+        description="The smallest amount that is worth giving; by default a hundredth",
+    )
     annualise: bool = Field(
         default=False,
         description=f"State figures of a year on fewer than {YEAR_DAYS_MIN} days of decisions too",
     )
+
+    def allocation(self, told: Document, config: AttributionConfig) -> dict[str, Allocation]:
+        """Return the budget shared out, nothing where there is none. Raises InputError."""
+        if self.budget_usd is None:
+            return {}
+        share = self.reserve_share
+        if share is None:
+            share = Decimal(str(config.reserve_share))
+        return {"allocation": allocate(ranked(told), self.budget_usd, share, self.step_usd)}
 
 
 def vram_router(
@@ -45,13 +66,15 @@ def vram_router(
     async def model(request: ModelRequest) -> dict[str, Any]:
         """Return what latency is worth to the groups of some decisions, the dearest first.
 
-        A model that says something new is stored under the next version.
+        A model that says something new is stored under the next version. With a budget,
+        `allocation` shares it out.
         """
         now_ns = clock.now_ns()
         selection = request.selection(now_ns)
-        return await workers.run(
+        told = await workers.run(
             vram.model, selection, request.dimension, now_ns, annualise=request.annualise
         )
+        return {**told, **request.allocation(told, config)}
 
     @router.get("/vram/models")
     async def models() -> dict[str, Any]:

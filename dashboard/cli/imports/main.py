@@ -61,14 +61,34 @@ def import_costs(
     url: UrlOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Import what the infrastructure cost: bills in FOCUS 1.2.
+    """Import what the infrastructure cost: bills in FOCUS, 1.0 to 1.4.
 
     BilledCost, EffectiveCost, BillingCurrency, ChargePeriodStart and ChargePeriodEnd are needed;
-    ListCost, ContractedCost, ChargeCategory, ServiceCategory, ServiceName, RegionId and ResourceId
-    are read, other columns are left alone. The same lines again change nothing, in the format that
+    ListCost, ContractedCost, ChargeCategory, ServiceCategory, ServiceName, ServiceProviderName (in
+    bills before 1.3 ProviderName), HostProviderName, RegionId and ResourceId are read, other
+    columns are left alone. The same lines again change nothing, in the format that
     they first came in. Exit 1 if a row was left out.
     """
     _import(files, "costs", {"source": source}, config, url, as_json=as_json)
+
+
+@import_app.command("channels")
+def import_channels(
+    files: FilesArgument,
+    source: Annotated[
+        str, typer.Option(help="Who was paid: the days of several are added up.")
+    ] = "ads",
+    config: ConfigOption = None,
+    url: UrlOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Import what the visitors of channels cost, day by day: clicks, cost, quality score.
+
+    Columns: channel (as decision.channel has it), day (2026-05-31), and any of clicks, cost,
+    currency, quality_score (0 to 10). A day of a channel that was imported before from this source
+    is replaced. Exit 1 if a row was left out.
+    """
+    _import(files, "channels", {"source": source}, config, url, as_json=as_json)
 
 
 @import_app.command("outcomes")

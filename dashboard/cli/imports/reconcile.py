@@ -80,8 +80,8 @@ def _render_cost(found: dict[str, Any]) -> None:
     for name, amount in found["by_class"].items():
         each = found["per_decision_by_class"][name]
         OUT.print(f"  {name}: {_money(amount)}, a decision {each or 'unknown'}")
-    for title, parts in (("service", found["by_service"]), ("region", found["by_region"])):
-        for part in parts:
+    for title in ("provider", "host", "service", "region"):
+        for part in found[f"by_{title}"]:
             named = part["name"] or "(not said)"
             each = part["per_decision"] or "unknown"
             OUT.print(f"  {title} {named}: {_money(part['effective'])}, a decision {each}")

@@ -26,6 +26,7 @@ from dashboard.cli.json_output import print_json
 from dashboard.cli.options import ConfigOption, JsonOption, UrlOption
 from dashboard.cli.verify.audit import audit
 from dashboard.cli.verify.retention import retention
+from dashboard.cli.verify.review import review
 from dashboard.read.sealed_rows import Item, changed_rows, stored_copies, stored_items
 
 if TYPE_CHECKING:
@@ -81,6 +82,7 @@ _SHOWN_MAX: Final = 50  # a person reads the first ones; all of them are in the 
 verify_app = typer.Typer(help="Find what was changed after it was recorded.", no_args_is_help=True)
 verify_app.command("retention")(retention)
 verify_app.command("audit")(audit)
+verify_app.command("review")(review)
 
 
 @verify_app.callback()

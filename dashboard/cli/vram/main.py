@@ -25,6 +25,7 @@ from dashboard.cli.options import (
 )
 from dashboard.cli.vram.debt import debt
 from dashboard.cli.vram.experiments import experiments_app
+from dashboard.cli.vram.finance import channels, money, nodes, render_proposal, tail
 from dashboard.cli.vram.impact import caches, modes
 from dashboard.cli.vram.invest import gate, npv, tiers, verdicts
 from dashboard.cli.vram.questions import what_if
@@ -43,12 +44,27 @@ vram_app.command("debt")(debt)
 vram_app.command("modes")(modes)
 vram_app.command("caches")(caches)
 vram_app.command("cost")(cost)
+vram_app.command("channels")(channels)
+vram_app.command("nodes")(nodes)
+vram_app.command("tail")(tail)
 vram_app.add_typer(experiments_app, name="experiments")
 
 HOURS_A_YEAR = 8_766.0  # of 365.25 days
 
 ByOption = Annotated[
     str, typer.Option(help="Groups: channel, region, cohort, offer_type or action.")
+]
+
+
+BudgetOption = Annotated[
+    str | None, typer.Option(help="USD to share out among the groups, to the cent.")
+]
+ReserveOption = Annotated[
+    str | None,
+    typer.Option(help="Share of the budget that is kept: 0.1; by default of the settings."),
+]
+StepOption = Annotated[
+    str | None, typer.Option(help="The smallest USD worth giving; by default a hundredth.")
 ]
 
 
@@ -63,6 +79,9 @@ def rank(
     window: WindowOption = "24h",
     until: UntilOption = "",
     annualise: AnnualiseOption = False,
+    budget: BudgetOption = None,
+    reserve: ReserveOption = None,
+    step: StepOption = None,
     config: ConfigOption = None,
     url: UrlOption = None,
     as_json: JsonOption = False,
@@ -71,9 +90,11 @@ def rank(
 
     Every figure has its 90 % interval, and says what its slope and its value rest on. A year is
     stated from 7 days of decisions on. A model that says something new is stored under the next
-    version.
+    version. Owned channels come before paid ones of the same figure. With --budget it is shared
+    out by the low ends, less the reserve; that it pays at all is for `millworth vram gate`.
     """
-    told = _model(by, window, until, config, url, annualise=annualise)
+    asked = {"budget_usd": budget, "reserve_share": reserve, "step_usd": step}
+    told = _model(by, window, until, config, url, annualise=annualise, **asked)
     if as_json:
         print_json(told)
         return
@@ -88,7 +109,7 @@ def rank(
     for group in told["groups"]:
         per_ms = group[f"marginal_usd_per_ms_{unit}"]
         table.add_row(
-            escape(group["name"] or "(none)"),
+            escape(group["name"] or "(none)") + (f" ({group['kind']})" if group["kind"] else ""),
             f"{group['decisions']:,}",
             f"{group['erv_usd_per_s']['median']:,.4g}",
             _three(per_ms["median"]),
@@ -107,6 +128,8 @@ def rank(
             markup=False,
             soft_wrap=True,
         )
+    if "allocation" in told:
+        _render_allocation(out, told)
     _render_segments(out, told)
     for why, names in (
         ("of unknown value", told["unknown"]),
@@ -115,6 +138,27 @@ def rank(
         if names:
             listed = ", ".join(escape(name or "(none)") for name in names)
             out.print(f"{why}, in no figure: {listed}")
+
+
+def _render_allocation(out: Console, told: dict[str, Any]) -> None:
+    """Show who gets what of a budget; the parts sum to it."""
+    found = told["allocation"]
+    shares = _table("a budget, USD, by the low ends of what the next millisecond brings")
+    shares.add_column("to", overflow="fold")
+    shares.add_column("kind", no_wrap=True)
+    shares.add_column("USD", justify="right", no_wrap=True)
+    for each in found["shares"]:
+        shares.add_row(escape(each["name"] or "(none)"), each["kind"], money(each["usd"]))
+    for name in ("unallocated", "reserve", "budget"):
+        shares.add_row(name, "", money(found[f"{name}_usd"]), style="bold")
+    out.print(shares)
+    if found["reason"]:
+        out.print(f"unallocated: {found['reason']}", soft_wrap=True)
+    out.print(
+        f"given in steps of {money(found['step_usd'])}; it says where a dollar goes first, not "
+        "that it pays: millworth vram gate",
+        soft_wrap=True,
+    )
 
 
 def _render_segments(out: Console, told: dict[str, Any]) -> None:
@@ -287,7 +331,7 @@ def _render_slope(out: Console, found: dict[str, Any]) -> None:
             f"{model['source']}"
         )
     if found["proposal"] is not None:
-        _render_proposal(out, found["proposal"])
+        render_proposal(out, found["proposal"])
 
 
 def _lost(rate: float) -> str:
@@ -295,26 +339,20 @@ def _lost(rate: float) -> str:
     return f"{-math.expm1(-rate):.3%}"
 
 
-def _render_proposal(out: Console, proposal: dict[str, Any]) -> None:
-    """Show the experiment that would decide it."""
-    needed = proposal["decisions_needed"]
-    out.print("an experiment would decide it" if proposal["is_enough"] else "what would decide it")
-    out.print(f"  {proposal['command']}")
-    cost, risk = proposal["cost_usd"], proposal["at_risk_usd"]
-    out.print(
-        f"  {'unknown' if needed is None else f'{needed:,}'} decisions, {proposal['days']} days; "
-        f"expected to cost {'an unknown amount' if cost is None else f'{cost} USD'}, at most "
-        f"{'unknown' if risk is None else f'{risk} USD'}; {proposal['reason']}"
-    )
-
-
 def _model(
-    by: str, window: str, until: str, config: Path | None, url: str | None, *, annualise: bool
+    by: str,
+    window: str,
+    until: str,
+    config: Path | None,
+    url: str | None,
+    *,
+    annualise: bool,
+    **more: object,
 ) -> dict[str, Any]:
     from dashboard.cli.client import ApiClient
 
     with ApiClient.open(load(config).settings, url) as api:
-        body = {"window": window, "until": until, "dimension": by, "annualise": annualise}
+        body = {"window": window, "until": until, "dimension": by, "annualise": annualise, **more}
         return api.post("/api/v1/vram/model", body)
 
 

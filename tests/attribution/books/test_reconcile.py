@@ -127,11 +127,11 @@ def test_day_is_reconciled_with_the_ledger(store: Connections) -> None:
         ReconciledDay(
             DAY - NS_PER_DAY,
             *(Decimal(0), Decimal(0), Decimal(0), 0, 0, 0, 0),
-            *(Decimal(5), 0, Decimal(5)),
+            *(Decimal(5), 0, Decimal(5), {}, {}, Decimal(0)),
         ),
         ReconciledDay(
             DAY, Decimal(70), Decimal(7), Decimal(20), 4, 1, 1, 1, Decimal("100.5"),
-            0, Decimal("3.5"),
+            0, Decimal("3.5"), {}, {}, Decimal(70),
         ),
     ]  # fmt: skip
 

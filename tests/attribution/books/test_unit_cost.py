@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import random
 from decimal import Decimal
 
 import pytest
@@ -68,7 +69,7 @@ def test_cost_of_a_decision_is_the_part_of_the_bill_over_its_decisions(store: Co
     assert (got.by_class["other"], got.effective, got.unconverted, got.is_met) == (
         Decimal("0.1"), Decimal("0.5"), 0, True,
     )  # fmt: skip
-    assert (got.billed, got.saved) == (Decimal("0.5"), Decimal("0.083333"))
+    assert (got.billed, got.saved) == (Decimal("0.5"), Decimal("0.083333334"))
     assert (got.per_decision, got.rates_missing) == (Decimal("0.05"), [])
 
 
@@ -226,3 +227,57 @@ def test_file_that_is_no_bill_is_refused() -> None:
     """It names what is missing."""
     with pytest.raises(InputError, match="lacks EffectiveCost, BillingCurrency"):
         list(parse_costs("b.csv", b"BilledCost,ChargePeriodStart\n", "aws", 5))
+
+
+@pytest.mark.parametrize(
+    ("columns", "values", "provider", "host"),
+    [
+        pytest.param("ProviderName,PublisherName", "AWS,Elastic", "AWS", "", id="1.0 to 1.2"),
+        pytest.param(
+            "ProviderName,ServiceProviderName,HostProviderName",
+            "AWS,Elastic,Amazon Web Services", "Elastic", "Amazon Web Services",
+            id="1.3, which has both",
+        ),
+        pytest.param("ProviderName,ServiceProviderName", "AWS, ", "AWS", "", id="1.3, one empty"),
+        pytest.param(
+            "ServiceProviderName,HostProviderName", "Zürich Cloud,", "Zürich Cloud", "",
+            id="1.4, which has dropped one",
+        ),
+        pytest.param("x_provider", "AWS", "", "", id="none"),
+    ],
+)  # fmt: skip
+def test_provider_is_read_of_every_version(
+    columns: str, values: str, provider: str, host: str
+) -> None:
+    """1.3 deprecates ProviderName for two that say more; 1.4 removes it."""
+    text = f"{HEAD.replace('x_other', columns)}1,1,,,USD,{DAY},Compute,{values}\n"
+    (row,) = parse_costs("bill.csv", text.encode(), "bill", BASE_NS)
+    assert isinstance(row, CostRow), row
+    assert (row.provider, row.host) == (provider, host)
+
+
+def test_providers_sum_to_the_bill(store: Connections) -> None:
+    """Whatever part of a line lies in the window, in two currencies: not a billionth is lost."""
+    rng = random.Random(20_261_127)
+    names = ["Amazon Web Services", "Cloudflare", "", "Zürich Cloud"]
+    lines = [
+        f"{rng.randrange(10**9) / 10**6},{rng.randrange(10**9) / 10**6},,,"
+        f"{rng.choice(['USD', 'EUR'])},{DAY},{rng.choice(['Compute', 'Storage', 'Other'])},"
+        f"{rng.choice(names)},{rng.choice(names)}"
+        for _ in range(200)
+    ]
+    head = HEAD.replace("x_other", "ServiceProviderName,HostProviderName")
+    bill(store, head + "\n".join(lines))
+    rate = b"day,currency,rate\n2033-05-18,EUR,1.0837\n"
+    import_dated(store.client(), RATES, "r.csv", rate, BASE_NS)
+    # A third of a second is no even share of a day.
+    window = Selection(HOURS.from_ns - 1_234_567_891, HOURS.from_ns + 3_333_333_333)
+    got = unit_cost(AttributionConfig(), store, window)
+    assert got.effective is not None
+    assert got.effective > 0
+    for parts in (got.by_provider, got.by_host, got.by_service, got.by_region):
+        assert sum(each.effective for each in parts if each.effective is not None) == got.effective
+        assert sum(each.billed for each in parts if each.billed is not None) == got.billed
+        assert sum(each.lines for each in parts) == 200
+    assert {each.name for each in got.by_provider} == set(names)
+    assert sum(each for each in got.by_class.values() if each is not None) == got.effective

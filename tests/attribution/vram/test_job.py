@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from attribution.core.config import AttributionConfig
+from attribution.core.config import AttributionConfig, ChannelConfig
 from attribution.core.selection import Selection
 from attribution.jobs.attribution import AttributionJob
 from attribution.vram.document import content_hash, differences
@@ -214,9 +214,6 @@ FIXTURES: dict[str, tuple[OutcomesConfig, int, int, int, str, str]] = {
     "sales, a fifth failed": (OutcomesConfig(), 100, 20, 30, "100", "300.00"),
     "all, and most sold nothing": (OutcomesConfig(complete="all"), 100, 0, 30, "100", "300.00"),
     "all, a fifth failed": (OutcomesConfig(complete="all"), 100, 20, 30, "100", "300.00"),
-    "all, of another channel": (
-        OutcomesConfig(complete_by_channel={"tv": "all"}), 100, 0, 30, "100", "300.00",
-    ),
 }  # fmt: skip
 
 
@@ -242,7 +239,8 @@ def test_what_is_earned_is_the_velocity_to_the_cent(
             for at in range(count if outcomes.complete == "all" else sold)
         ],
     )  # fmt: skip
-    config = AttributionConfig().reading(outcomes)
+    # What is declared of another channel changes nothing.
+    config = AttributionConfig().reading(outcomes, {"tv": ChannelConfig(complete="all")})
     AttributionJob(config, AttributesConfig(), store).drain(BASE_NS + 200 * NS_PER_S)
     told = VramJob(config, store).made(HOUR, "channel")
     (web,) = told["groups"]
@@ -286,5 +284,6 @@ def test_outcomes_that_contradict_their_mode_are_told_with_every_figure(
     value = GroupValue(
         "offer", "eu", "web", 1_000, 0, 1, 1_000, 1.0, 1.0, "margin", 0.1, told, unsold
     )
-    found = contradictions([value], OutcomesConfig.model_validate({"complete": complete}))
+    outcomes = OutcomesConfig.model_validate({"complete": complete})
+    found = contradictions([value], AttributionConfig().reading(outcomes))
     assert [warning in each for each in found] == ([True] if warning else [])

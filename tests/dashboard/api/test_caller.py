@@ -24,6 +24,7 @@ CHANGING = {
     "/api/v1/import/rates",
     "/api/v1/import/ledger",
     "/api/v1/import/costs",
+    "/api/v1/import/channels",
     "/api/v1/rejected/replay",
     "/api/v1/holds",
     "/api/v1/holds/{name}/release",

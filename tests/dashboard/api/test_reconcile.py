@@ -39,6 +39,7 @@ def test_ledger_and_rates_are_imported_and_held_against_the_outcomes(store: Conn
     [
         ("rates", b"day,rate\n", "has the columns day, currency, rate"),
         ("ledger", b"\xff\xfe", "not UTF-8 at byte 0"),
+        ("channels", b"channel,day,price\n", "'price' is not a column; a file of channels has"),
     ],
 )
 def test_file_of_another_shape_is_400(
@@ -48,3 +49,20 @@ def test_file_of_another_shape_is_400(
     answer = Api(store).send("POST", f"/api/v1/import/{resource}", content=content)
     assert answer.status_code == 400
     assert error in answer.json()["error"]
+
+
+def test_cost_of_channels_is_imported_and_shown(store: Connections) -> None:
+    """A bad line is told, the good one counts, and nothing that nobody said is nothing."""
+    api = Api(store)
+    paid = "channel,day,clicks,cost,currency\ntv,2033-05-18,10,5,USD\ntv,2033-05-19,-1,5,USD\n"
+    told = api.send("POST", "/api/v1/import/channels", content=paid).json()
+    assert told == {
+        "imported": 1,
+        "refused": [
+            "channels.csv:3: clicks '-1': is no whole number of 0 or more; write it like 1200"
+        ],
+    }
+    params = {"window": "1d", "until": UNTIL}
+    (tv,) = api.send("GET", "/api/v1/vram/channels", params=params).json()["channels"]
+    assert (tv["clicks"], tv["cost_per_click"], tv["acquisition_usd"]) == (10, "0.5000", "5.00")
+    assert tv["horizons"][0]["conversion"] is None

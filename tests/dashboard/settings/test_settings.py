@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from attribution.core.config import ChannelConfig
 from collector.core.errors import ConfigError
 from dashboard.settings import text as settings_text
 from dashboard.settings.settings import Settings, load
@@ -143,8 +145,10 @@ def test_example_holds_every_key_and_runs_as_it_is(tmp_path: Path) -> None:
 
     assert load(write(tmp_path, text), environment={}).settings == Settings()
     for section, field in Settings.model_fields.items():
-        assert f"[{section}]" in text
-        for key in field.annotation.model_fields:  # type: ignore[union-attr]  # all are sections
+        model: Any = field.annotation
+        own = {"channels": ChannelConfig}.get(section, model)
+        assert f"[{section}]" in text or f"[{section}." in text
+        for key in own.model_fields:
             assert (
                 f"{key} =" in text
                 or f"[{section}.{key}]" in text
@@ -292,9 +296,43 @@ def test_two_services_on_siblings_share_no_file(tmp_path: Path) -> None:
 def test_what_outcomes_are_complete_in_reaches_what_values_decisions(tmp_path: Path) -> None:
     """It is declared once, beside the currency of outcomes, and read by attribution."""
     file = tmp_path / "millworth.toml"
-    file.write_text('[outcomes]\ncomplete = "all"\ncomplete_by_channel = { tv = "sales" }\n')
-    settings = load(file, environment={}).settings
-    outcomes = settings.attribution.outcomes
-    assert (outcomes.all_sent, outcomes.other_channels) == (True, ["tv"])
-    assert settings.attribution.model_copy().outcomes == outcomes
+    file.write_text('[outcomes]\ncomplete = "all"\n[channels.tv]\ncomplete = "sales"\n')
+    attribution = load(file, environment={}).settings.attribution
+    assert (attribution.outcomes.all_sent, attribution.other_channels) == (True, ["tv"])
+    assert attribution.model_copy().outcomes == attribution.outcomes
     assert not load(None, environment={}).settings.attribution.outcomes.all_sent
+
+
+@pytest.mark.parametrize(
+    ("text", "wrong"),
+    [
+        ("[channels.tv]\nhorizon_days = 90\n", "channels.tv.horizon_days is 90 and decisions are"),
+        ("[outcomes]\nhorizon_days = 365\n", "outcomes.horizon_days is 365 and decisions are kept"),
+        ("[channels.tv]\nhorizon_days = 60\n", "channels.tv.horizon_days"),
+        ('[channels.tv]\nkind = "rented"\n', "channels.tv.kind"),
+        ("[channels]\ntv = 3\n", "channels.tv"),
+    ],
+)
+def test_channel_that_cannot_be_is_refused(tmp_path: Path, text: str, wrong: str) -> None:
+    """A horizon beyond what is kept would count sales that find no decision: as nothing."""
+    file = tmp_path / "millworth.toml"
+    file.write_text(text)
+    with pytest.raises(ConfigError, match=wrong):
+        load(file, environment={})
+
+
+def test_channel_says_its_kind_and_its_horizon(tmp_path: Path) -> None:
+    """One that no section names has neither a kind nor a horizon of its own; any name is one."""
+    file = tmp_path / "millworth.toml"
+    file.write_text(
+        "[retention]\ndecisions_days = 400\n"
+        '[channels."e-mail, Müller"]\nkind = "owned"\nhorizon_days = 365\n'
+    )
+    settings = load(file, environment={}).settings
+    attribution = settings.attribution
+    assert attribution.kind_of("e-mail, Müller") == "owned"
+    assert attribution.horizon_days_of("e-mail, Müller") == 365
+    assert (attribution.kind_of(""), attribution.horizon_days_of("")) == ("", 30)
+    printed = settings_text.effective(settings, {}, with_origin=False)
+    file.write_text(printed)
+    assert load(file, environment={}).settings.channels == settings.channels

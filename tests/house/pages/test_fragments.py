@@ -56,7 +56,7 @@ def test_toml_is_taken(page: str, block: str) -> None:
     tree = tomllib.loads(block)
     if "mac" in tree:
         assert set(tree) <= {"mac", "checkpoint"}
-    elif {"invest", "options", "debt"} & set(tree):
+    elif {"invest", "options", "debt", "tail"} & set(tree):
         parse_invest(page, block)
     else:
         Settings.model_validate(tree)

@@ -3,16 +3,28 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
 from attribution.core.config import AttributionConfig
 from attribution.jobs.attribution import AttributionJob
+from attribution.sensitivity.job import SlopeJob
 from collector.core.clock import NS_PER_S
 from collector.core.config import AttributesConfig
 from collector.core.errors import InputError
+from collector.imports.channels import import_channels
 from collector.store.connect import Connections
-from tests.support.attribution.stored import BASE_NS, decision, put_sales, put_spans
+from tests.support.attribution.slopes import halving
+from tests.support.attribution.stored import (
+    BASE_NS,
+    decision,
+    outcome,
+    put_outcomes,
+    put_sales,
+    put_spans,
+    trace_id,
+)
 from tests.support.dashboard.fixtures import Run
 
 WINDOW = ("--window", "1h", "--until", "2033-05-18T04:33:00Z")
@@ -101,3 +113,99 @@ def test_group_that_is_none_is_refused_with_those_there_are(run: Run, traded: Co
     refused = run("vram", "rank", "--by", "team", *WINDOW)
     assert isinstance(refused.exception, InputError)
     assert "choose channel, region, cohort, offer_type, action" in str(refused.exception)
+
+
+def test_channels_are_shown_in_80_columns(run: Run, traded: Connections) -> None:
+    """What is paid beside what is earned, and what is unknown is not 0.00; the same as JSON."""
+    paid = b"channel,day,clicks,cost,currency,quality_score\n"
+    paid += b"web,2033-05-18,123456789,98765432.10,USD,7\n"
+    import_channels(traded.client(), "c.csv", paid, "ads", BASE_NS)
+    days = ("--window", "2d", "--until", "2033-05-20")
+    shown = run("vram", "channels", *days)
+    assert shown.exit_code == 0, shown.output
+    lines = shown.stdout.splitlines()
+    assert "…" not in shown.stdout
+    (web, *_) = (line.split() for line in lines if line.lstrip().startswith("web "))
+    assert web == [
+        "web", "not", "said", "0", "123,456,789", "0.8000", "7.00", "98,765,432.10", "unknown",
+    ]  # fmt: skip
+    assert "(none): what was paid is unknown: no cost was imported; millworth import channels" in (
+        lines
+    )
+    told = json.loads(run("vram", "channels", *days, "--json").stdout)
+    unnamed, named = told["channels"]
+    assert (unnamed["name"], unnamed["decisions"], unnamed["horizons"][0]["sold"]) == ("", 40, 40)
+    assert unnamed["horizons"][0]["earned_usd"] == "400.00"
+    assert named["acquisition_usd"] == "98765432.10"
+
+
+def test_budget_is_shared_out_beside_the_ranking(run: Run, traded: Connections) -> None:
+    """The parts sum to it; the reserve is that of the settings where nobody says another."""
+    assert traded
+    asked = ("vram", "rank", "--by", "offer_type", *WINDOW, "--budget", "1000.01")
+    shown = run(*asked)
+    assert shown.exit_code == 0, shown.output
+    assert "…" not in shown.stdout
+    assert [line.split() for line in shown.stdout.splitlines() if "reserve" in line] == [
+        ["reserve", "100.01"]
+    ]
+    told = json.loads(run(*asked, "--reserve", "0.25", "--step", "100", "--json").stdout)
+    found = told["allocation"]
+    assert (found["reserve_usd"], found["allocated_usd"]) == ("250.01", "750.00")
+    assert sorted(each["usd"] for each in found["shares"]) == ["350.00", "400.00"]
+    for wrong, said in (("-5", "budget -5"), ("x", "budget_usd")):
+        refused = run("vram", "rank", *WINDOW, "--budget", wrong)
+        assert isinstance(refused.exception, InputError)
+        assert said in str(refused.exception)
+
+
+def test_nodes_sum_to_what_is_shown(run: Run, traded: Connections) -> None:
+    """Without a node all is unmapped, which its share says, and the flow to put to one is named."""
+    put_outcomes(
+        traded,
+        [
+            outcome("big", decision_id="nobody", revenue="1234567890.12"),
+            outcome("own", decision_id=trace_id("a0"), revenue="10"),
+        ],
+    )
+    days = ("--window", "1d", "--until", "2033-05-19")
+    shown = run("vram", "nodes", *days)
+    assert shown.exit_code == 0, shown.output
+    assert "…" not in shown.stdout
+    lines = [line.split() for line in shown.stdout.splitlines()]
+    assert ["unmapped", "40", "1,234,567,900.12", "100.00%"] in lines
+    assert ["of", "no", "decision", "1,234,567,890.12"] in lines
+    assert ["in", "the", "ledger", "alone", "unknown"] in lines
+    assert "no ledger, or no rate for it: 2033-05-18; millworth import ledger" in shown.stdout
+    assert "in no node: 20 decisions of action = 'offer', region = 'eu', offer_type =" in (
+        shown.stdout
+    )
+    told = json.loads(run("vram", "nodes", *days, "--json").stdout)
+    assert (told["total"], told["total_is"]) == ("1234567900.120000", "outcomes")
+
+
+def test_tail_is_refused_with_the_experiment_and_shown_without_a_cut_figure(
+    run: Run, traded: Connections, tmp_path: Path
+) -> None:
+    """Exit 1 while the slope is not identified; then the crossing, with what is beside it."""
+    costs = tmp_path / "costs.toml"
+    costs.write_text(
+        "[[tail]]\npercentile = 50\nopex_usd_per_year = 0\n"
+        '[[tail]]\npercentile = 75\ncapex_usd = "9000"\nopex_usd_per_year = "1234567890.12"\n'
+    )
+    asked = ("vram", "tail", str(costs), *WINDOW, "--annualise", "--target-ms", "100")
+    refused = run(*asked)
+    assert refused.exit_code == 1, refused.output
+    assert "refused: the slope is not identified: it was never estimated" in refused.stdout
+    assert "millworth vram experiments register slope-1 --arm" in refused.stdout
+    told = json.loads(run(*asked, "--json").stdout)
+    assert (told["tail"], told["decisions"]) == (None, 40)
+    SlopeJob(AttributionConfig(), traded).store(halving())
+    shown = run(*asked)
+    assert shown.exit_code == 1, shown.output  # no step pays
+    assert "…" not in shown.stdout
+    assert "acceptable tail: hold p50.00 at 100 ms" in shown.stdout
+    assert "no step pays" in shown.stdout
+    assert "1,234,571,509.15" in shown.stdout
+    costs.write_text(costs.read_text().replace("1234567890.12", "1").replace("9000", "1"))
+    assert run(*asked).exit_code == 0

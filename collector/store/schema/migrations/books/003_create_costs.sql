@@ -15,6 +15,8 @@ CREATE TABLE IF NOT EXISTS costs${local} ${on_cluster} (
     charge_category LowCardinality(String),
     service_category LowCardinality(String),
     service_name LowCardinality(String),
+    provider LowCardinality(String) COMMENT 'ServiceProviderName (FOCUS 1.3), else ProviderName (to 1.3)',
+    host LowCardinality(String) COMMENT 'HostProviderName (FOCUS 1.3): on whose machines',
     region LowCardinality(String) COMMENT 'RegionId',
     resource String CODEC(ZSTD(1)) COMMENT 'ResourceId',
     received_ns UInt64

@@ -1,0 +1,215 @@
+"""Pure: a review as a page of Markdown, from the JSON that `/api/v1/review` gives."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+_MARKS = re.compile(r"([\\`*_\[\]<>|#~])")
+_UNKNOWN = "unknown"
+
+
+def markdown(review: Mapping[str, Any], findings: Sequence[Mapping[str, Any]]) -> str:
+    """Return the page; figures are those of the JSON, rounded to the cent."""
+    sections = (
+        _head(review), _findings(findings), _revenue(review), _channels(review),
+        _ranking(review), _gate(review), _experiments(review), _costs(review),
+    )  # fmt: skip
+    return "\n".join(line for section in sections for line in section).rstrip() + "\n"
+
+
+def _head(of: Mapping[str, Any]) -> Iterator[str]:
+    own = of["coverage"]
+    yield f"# Review of {of['quarter']}"
+    yield ""
+    yield f"{_day(of['from_ns'])} to {_day(of['to_ns'])} (not included), UTC."
+    yield f"{_n(own['decisions'])} decisions on {own['days_with_decisions']} of {own['days']} days."
+    if not of["is_over"]:
+        yield "The quarter is not over: figures are so far."
+    yield ""
+
+
+def _findings(found: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    yield "## Findings"
+    yield ""
+    rows = [(each["severity"], each["text"], each["remedy"]) for each in found]
+    yield from _table(("severity", "finding", "remedy"), rows, "none")
+
+
+def _revenue(of: Mapping[str, Any]) -> Iterator[str]:
+    nodes, unmapped = of["nodes"], of["nodes"]["unmapped"]
+    yield f"## Revenue by node, {nodes['currency']}"
+    yield ""
+    rows = [
+        (each["name"], _n(each["decisions"]), _n(each["outcomes"]), _usd(each["revenue"]),
+         _share(each["share"]))
+        for each in nodes["nodes"]
+    ]  # fmt: skip
+    share = _share(unmapped["share"])
+    rows.append(("unmapped", _n(unmapped["decisions"]), "", _usd(unmapped["revenue"]), share))
+    for name, says in (
+        ("in_no_node", "of decisions in no node"),
+        ("unmatched", "of no decision"),
+        ("ambiguous", "of several decisions"),
+        ("not_in_outcomes", "in the ledger alone"),
+    ):
+        rows.append((f"... {says}", "", "", _usd(unmapped[name]), ""))
+    rows.append((nodes["total_is"], "", "", _usd(nodes["total"]), ""))
+    yield from _table(("node", "decisions", "outcomes", "revenue", "share"), rows)
+    yield "## Ledger by day"
+    yield ""
+    days = [
+        (
+            _day(each["day_ns"]),
+            *(_usd(each[name]) for name in ("matched", "unmatched", "ambiguous")),
+            "no rate" if each["unconverted"] else _usd(each["ledger"]),
+            _usd(each["difference"]),
+            _n(each["unknown_outcomes"]),
+        )
+        for each in of["ledger"]
+    ]
+    head = ("day", "matched", "unmatched", "ambiguous", "ledger", "difference", "unknown outcomes")
+    yield from _table(head, days, "no outcome and no ledger")
+
+
+def _channels(of: Mapping[str, Any]) -> Iterator[str]:
+    found = of["channels"]
+    yield f"## Channels, {found['currency']}"
+    yield ""
+    yield from _table(
+        ("channel", "kind", "decisions", "clicks", "a click", "quality", "paid", "paid a sale"),
+        [
+            (each["name"] or "(none)", each["kind"] or "not said", _n(each["decisions"]),
+             _n(each["clicks"]), each["cost_per_click"] or _UNKNOWN,
+             each["quality_score"] or _UNKNOWN, _usd(each["acquisition_usd"]),
+             each["acquisition_per_sale_usd"] or _UNKNOWN)
+            for each in found["channels"]
+        ],
+    )  # fmt: skip
+    yield from _table(
+        ("channel", "days", "known", "sold", "conversion", "earned", "rests on", "less paid",
+         "final on"),
+        [
+            (each["name"] or "(none)", f"{line['days']}{' (own)' if line['is_own'] else ''}",
+             _n(line["known"]), _n(line["sold"]), _share(line["conversion"]),
+             _usd(line["earned_usd"]), line["basis"], _usd(line["after_acquisition_usd"]),
+             line["final_from"])
+            for each in found["channels"]
+            for line in each["horizons"]
+        ],
+    )  # fmt: skip
+
+
+def _ranking(of: Mapping[str, Any]) -> Iterator[str]:
+    yield "## What the next millisecond is worth, USD an hour, by channel"
+    yield ""
+    told = of["ranking"]
+    if told is None:
+        yield _text(of["ranking_refusal"])
+        yield ""
+        return
+    lineage = told["lineage"]
+    yield f"Rests on: {_text(lineage['slope'])}. Value over {_text(lineage['denominator'])}."
+    yield ""
+    yield from _table(
+        ("channel", "kind", "decisions", "known", "sampled", "USD a second", "per ms", "90 %"),
+        [
+            (each["name"] or "(none)", each["kind"] or "not said", _n(each["decisions"]),
+             _n(each["known"]), _n(each["sampled"]), f"{each['erv_usd_per_s']['median']:.4g}",
+             f"{band['median']:.3g}", f"{band['low']:.3g} to {band['high']:.3g}")
+            for each in told["groups"]
+            for band in [each["marginal_usd_per_ms_hour"]]
+        ],
+    )  # fmt: skip
+
+
+def _gate(of: Mapping[str, Any]) -> Iterator[str]:
+    yield "## Gate"
+    yield ""
+    yield from _table(
+        ("day", "option", "ruling", "rests on", "gain at least", "cost", "signed", "verdict"),
+        [
+            (_day(each["judged_ns"]), each["option"], each["ruling"], each["basis"],
+             _usd(each["gain_low_usd"]), _usd(each["cost_usd"]),
+             "yes" if each["is_signed"] else "no", each["sha256"][:12])
+            for each in of["gate"]
+        ],
+        "nothing was judged",
+    )  # fmt: skip
+
+
+def _experiments(of: Mapping[str, Any]) -> Iterator[str]:
+    yield "## Experiments"
+    yield ""
+    yield from _table(
+        ("experiment", "owner", "state", "from", "to", "decisions", "delayed", "at risk", "budget",
+         "cost", "says"),
+        [
+            (each["name"], each["owner"], each["state"], _day(each["from_ns"]),
+             _day(each["ended_ns"]), _n(each["decisions"]), _n(each["delayed"]),
+             _usd(each["at_risk_usd"]), _usd(each["budget_usd"]), _usd(each["loss_usd"]),
+             "disproved" if each["is_disproved"] else each["status"])
+            for each in of["experiments"]
+        ],
+        "none ran",
+    )  # fmt: skip
+
+
+def _costs(of: Mapping[str, Any]) -> Iterator[str]:
+    cost = of["unit_cost"]
+    yield f"## Cost of a decision, {cost['currency']}"
+    yield ""
+    met = {True: "met", False: "missed", None: _UNKNOWN}[cost["is_met"]]
+    yield (
+        f"{_usd(cost['effective'])} amortised, {_usd(cost['billed'])} billed, over "
+        f"{_n(cost['decisions'])} decisions: {cost['per_decision'] or _UNKNOWN} a decision, at "
+        f"most {cost['target']} are asked for: {met}. Bills cover {_share(cost['covered_ratio'])}."
+    )
+    yield ""
+    for title in ("provider", "host", "service"):
+        yield from _table(
+            (title, "amortised", "billed", "lines", "a decision"),
+            [
+                (each["name"] or "(not said)", _usd(each["effective"]), _usd(each["billed"]),
+                 _n(each["lines"]), each["per_decision"] or _UNKNOWN)
+                for each in cost[f"by_{title}"]
+            ],
+            "no bill",
+        )  # fmt: skip
+
+
+def _table(
+    head: Sequence[str], rows: Sequence[Sequence[str]], empty: str = "none"
+) -> Iterator[str]:
+    if rows:
+        yield f"| {' | '.join(head)} |"
+        yield f"|{'---|' * len(head)}"
+        yield from (f"| {' | '.join(_text(cell) for cell in row)} |" for row in rows)
+    else:
+        yield empty
+    yield ""
+
+
+def _text(value: str) -> str:
+    """Return a text that Markdown shows as it is, on one line."""
+    shown = "".join(each if each.isprintable() else " " for each in value)
+    return _MARKS.sub(r"\\\1", shown)
+
+
+def _usd(value: str | None) -> str:
+    return _UNKNOWN if value is None else f"{Decimal(value):,.2f}"
+
+
+def _n(value: int | None) -> str:
+    return _UNKNOWN if value is None else f"{value:,}"
+
+
+def _share(value: float | None) -> str:
+    return _UNKNOWN if value is None else f"{value:.2%}"
+
+
+def _day(ns: int) -> str:
+    return datetime.fromtimestamp(ns // 10**9, UTC).date().isoformat()

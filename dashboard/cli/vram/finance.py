@@ -1,0 +1,306 @@
+"""I/O: `millworth vram channels` and its kin: what a revenue owner asks."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated, Any
+from urllib.parse import urlencode
+
+import typer
+from rich import box
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from dashboard.cli.client import asked, asking
+from dashboard.cli.json_output import print_json
+from dashboard.cli.options import (
+    AnnualiseOption,
+    ConfigOption,
+    JsonOption,
+    UntilOption,
+    UrlOption,
+)
+
+WHY_UNMAPPED = {
+    "in_no_node": "of decisions in no node",
+    "unmatched": "of no decision",
+    "ambiguous": "of several decisions",
+    "not_in_outcomes": "in the ledger alone",
+}
+DaysOption = Annotated[str, typer.Option(help="How far back: a number and d or h; whole days.")]
+
+
+def channels(
+    window: DaysOption = "30d",
+    until: UntilOption = "",
+    config: ConfigOption = None,
+    url: UrlOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show what it takes to get visitors, apart from what they then do, by channel and horizon.
+
+    Clicks and their cost are imported (`millworth import channels`); what was earned is that of
+    decisions of these days within 30, 90 and 365 days of each. Margin less what was paid is known
+    where every day that decided says what it cost. Days are whole, UTC.
+    """
+    query = urlencode({"window": window, "until": until})
+    found = asked(f"/api/v1/vram/channels?{query}", config, url)
+    if as_json:
+        print_json(found)
+        return
+    render_channels(Console(highlight=False), found)
+
+
+def render_channels(out: Console, found: dict[str, Any]) -> None:
+    """Print what is paid, then what is earned."""
+    if not found["channels"]:
+        out.print("no decision, no cost and no declared channel in this window")
+        return
+    currency = found["currency"]
+    paid = table(f"what is paid, {currency}", "channel", "kind")
+    for name in ("decisions", "clicks", "a click", "quality", "in all", "a sale"):
+        paid.add_column(name, justify="right", no_wrap=True)
+    earned = table(f"what is earned, {currency}", "channel", "days")
+    for name in ("known", "sold", "conversion", "earned", "less paid"):
+        earned.add_column(name, justify="right", no_wrap=True)
+    for each in found["channels"]:
+        name = escape(each["name"] or "(none)")
+        paid.add_row(
+            name,
+            each["kind"] or "not said",
+            f"{each['decisions']:,}",
+            count(each["clicks"]),
+            each["cost_per_click"] or "unknown",
+            each["quality_score"] or "unknown",
+            money(each["acquisition_usd"]),
+            each["acquisition_per_sale_usd"] or "unknown",
+        )
+        for line in each["horizons"]:
+            of = line["conversion"]
+            earned.add_row(
+                name,
+                f"{line['days']}{'*' if line['is_own'] else ''}",
+                f"{line['known']:,}",
+                f"{line['sold']:,}",
+                "unknown" if of is None else f"{of:.2%}",
+                money(line["earned_usd"]),
+                money(line["after_acquisition_usd"]),
+            )
+    out.print(paid)
+    out.print(earned)
+    out.print("*: the horizon that the channel's value is of", soft_wrap=True)
+    for line in notes(found):
+        out.print(line, markup=False, soft_wrap=True)
+
+
+def nodes(
+    window: DaysOption = "30d",
+    until: UntilOption = "",
+    config: ConfigOption = None,
+    url: UrlOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show which flows revenue came from: by node, and what no node has.
+
+    Nodes and what is unmapped are the ledger to the cent, or what outcomes say where a day has no
+    ledger. [[attribution.nodes]] puts flows to nodes; those of none are listed.
+    """
+    query = urlencode({"window": window, "until": until})
+    found = asked(f"/api/v1/vram/nodes?{query}", config, url)
+    if as_json:
+        print_json(found)
+        return
+    out = Console(highlight=False)
+    render_nodes(out, found)
+
+
+def tail(
+    file: Annotated[Path, typer.Argument(help="Costs in TOML, [[tail]]; see docs/use/invest.md.")],
+    target_ms: Annotated[
+        float | None,
+        typer.Option("--target-ms", min=0.001, help="By default the reference latency."),
+    ] = None,
+    window: Annotated[
+        str, typer.Option(help="Decisions it is of: a number and s, m, h or d.")
+    ] = "7d",
+    until: UntilOption = "",
+    annualise: AnnualiseOption = False,
+    config: ConfigOption = None,
+    url: UrlOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Find the acceptable tail: up to which percentile holding a target latency pays.
+
+    The file says what holding percentiles costs; what it brings is that of your own decisions, at
+    the slope in force. Refused where that is not identified, with the experiment that would
+    identify it. Exit 1: refused, or no step pays.
+    """
+    from dashboard.cli.vram.invest import read_invest
+
+    told = read_invest(file).model_dump(mode="json", exclude_unset=True)
+    body = {"file": told, "window": window, "until": until, "annualise": annualise}
+    with asking(config, url) as api:
+        found = api.post("/api/v1/vram/tail", {**body, "target_ms": target_ms})
+    if as_json:
+        print_json(found)
+    else:
+        _render_tail(Console(highlight=False), found)
+    is_found = not found["refusal"] and found["tail"]["at"] != "first"
+    raise typer.Exit(0 if is_found else 1)
+
+
+def _render_tail(out: Console, found: dict[str, Any]) -> None:
+    """Print the percentile, both sides of the crossing, and the stated costs beside gains."""
+    lineage = f"{found['decisions']:,} decisions of {found['days']:.3g} days"
+    out.print(f"{lineage}; {found['basis']}", markup=False, soft_wrap=True)
+    if found["refusal"]:
+        out.print(f"refused: {found['refusal']}", markup=False, soft_wrap=True)
+        if found["proposal"] is not None:
+            render_proposal(out, found["proposal"])
+        return
+    of = found["tail"]
+    says = {
+        "crossing": "the next step costs more than it brings",
+        "first": "no step pays: more than this is not worth what it costs",
+        "last": "the last step still pays: state what more would cost",
+    }
+    out.print(
+        f"acceptable tail: hold p{of['percentile']:.2f} at {of['target_ms']:g} ms (90 %: "
+        f"p{of['low_percentile']:.2f} to p{of['high_percentile']:.2f}); {says[of['at']]}",
+        soft_wrap=True,
+    )
+    out.print(f"within {of['target_ms']:g} ms today: {of['within']:.2%} of {found['sampled']:,}")
+    shown = Table(box=box.SIMPLE, title="USD a year", title_justify="left", title_style="bold",
+                  padding=0, pad_edge=False, collapse_padding=True)  # fmt: skip
+    shown.add_column("percentile", no_wrap=True)
+    for name in ("ms today", "gain", "cost", "this step", "costs"):
+        shown.add_column(name, justify="right", no_wrap=True)
+    for step, mark in [
+        *((each, "") for each in of["steps"]),
+        (of["step"], " <"),
+        *([] if of["next_step"] is None else [(of["next_step"], " next")]),
+    ]:
+        shown.add_row(
+            f"p{step['percentile']:.2f}{mark}",
+            f"{step['latency_ms']:,.1f}",
+            *(
+                money(str(step[name]))
+                for name in (
+                    "gain_usd_per_year", "cost_usd_per_year", "marginal_gain_usd",
+                    "marginal_cost_usd",
+                )
+            ),
+        )  # fmt: skip
+    out.print(shown)
+    if of["clipped"]:
+        out.print(
+            f"{of['clipped']:.2%} are slower than the slope was measured for: they count as the "
+            "slowest that was, so the gain is this at least",
+            soft_wrap=True,
+        )
+
+
+def render_proposal(out: Console, proposal: dict[str, Any]) -> None:
+    """Show the experiment that would decide it."""
+    needed = proposal["decisions_needed"]
+    out.print("an experiment would decide it" if proposal["is_enough"] else "what would decide it")
+    out.print(f"  {proposal['command']}")
+    cost, risk = proposal["cost_usd"], proposal["at_risk_usd"]
+    out.print(
+        f"  {'unknown' if needed is None else f'{needed:,}'} decisions, {proposal['days']} days; "
+        f"expected to cost {'an unknown amount' if cost is None else f'{cost} USD'}, at most "
+        f"{'unknown' if risk is None else f'{risk} USD'}; {proposal['reason']}"
+    )
+
+
+def render_nodes(out: Console, found: dict[str, Any]) -> None:
+    """Print nodes, what is unmapped and why, and their sum."""
+    shown = Table(box=box.SIMPLE, title=f"revenue by node, {found['currency']}, whole days, UTC",
+                  title_justify="left", title_style="bold", padding=0, pad_edge=False,
+                  collapse_padding=True)  # fmt: skip
+    shown.add_column("node", overflow="fold")
+    for name in ("decisions", "outcomes", "revenue", "share"):
+        shown.add_column(name, justify="right", no_wrap=True)
+    for each in found["nodes"]:
+        shown.add_row(
+            escape(each["name"]),
+            count(each["decisions"]),
+            count(each["outcomes"]),
+            money(each["revenue"]),
+            share(each["share"]),
+        )
+    unmapped = found["unmapped"]
+    shown.add_row(
+        "unmapped",
+        count(unmapped["decisions"]),
+        "",
+        money(unmapped["revenue"]),
+        share(unmapped["share"]),
+        style="bold",
+    )
+    for name, says in WHY_UNMAPPED.items():
+        shown.add_row(f"  {says}", "", "", money(unmapped[name]), "")
+    shown.add_row(found["total_is"], "", "", money(found["total"]), "", style="bold")
+    out.print(shown)
+    out.print("share of unmapped: of amounts without their signs", soft_wrap=True)
+    if found["days_without_ledger"]:
+        days = found["days_without_ledger"]
+        listed = ", ".join(days[:10]) + (", ..." if len(days) > 10 else "")
+        out.print(
+            f"no ledger, or no rate for it: {listed}; millworth import ledger", soft_wrap=True
+        )
+    if found["unknown_outcomes"]:
+        out.print(f"of no known amount, in no sum: {found['unknown_outcomes']:,} outcomes")
+    for flow in found["unmapped_flows"]:
+        values = ", ".join(f"{key} = {value!r}" for key, value in flow["values"].items())
+        out.print(
+            f"in no node: {flow['decisions']:,} decisions of {values or 'a flow without a name'}",
+            markup=False,
+            soft_wrap=True,
+        )
+
+
+def notes(found: dict[str, Any]) -> list[str]:
+    """Return why figures of channels are unknown, and when they are final, a line each."""
+    lines = []
+    for each in found["channels"]:
+        name = each["name"] or "(none)"
+        own = next(line for line in each["horizons"] if line["is_own"])
+        if each["acquisition_usd"] is None:
+            lines.append(f"{name}: what was paid is unknown: {each['acquisition_basis']}")
+        if own["basis"] != "margin":
+            lines.append(f"{name}: what was earned is {own['basis']}: no margin is known")
+        lines.append(f"{name}: its {own['days']} days are final on {own['final_from']}")
+        short = [str(line["days"]) for line in each["horizons"] if not line["is_kept"]]
+        if short:
+            lines.append(
+                f"{name}: {' and '.join(short)} days are longer than decisions are kept; "
+                "retention.decisions_days"
+            )
+    return lines
+
+
+def table(title: str, name: str, kind: str) -> Table:
+    """Return a table whose figures are never cut, whatever the width."""
+    found = Table(box=box.SIMPLE, title=title, title_justify="left", title_style="bold", padding=0,
+                  pad_edge=False, collapse_padding=True)  # fmt: skip
+    found.add_column(name, overflow="fold")
+    found.add_column(kind, no_wrap=True)
+    return found
+
+
+def money(value: str | None) -> str:
+    """Return an amount to the cent."""
+    return "unknown" if value is None else f"{Decimal(value):,.2f}"
+
+
+def share(value: float | None) -> str:
+    """Return a share of a hundred."""
+    return "unknown" if value is None else f"{value:.2%}"
+
+
+def count(value: int | None) -> str:
+    """Return a number of things."""
+    return "unknown" if value is None else f"{value:,}"
