@@ -40,9 +40,9 @@ def test_sales_that_happened_on_earlier_days_are_known_of_a_unit(store: Connecti
     """
     days = [(0, REGULAR), (0, REGULAR), (1, REGULAR), (2, REGULAR), (2, OTHER), (2, ""), (0, OTHER)]
     for at, (day, unit) in enumerate(days):
-        said = {"decision__unit": unit} if unit else {}
         start_ms = 1_000 * (DAY_S * day + at)
-        put_spans(store, decision(f"r{at}", start_ms, received_s=DAY_S * day + 60, **said))
+        received_s = DAY_S * day + 60.0
+        put_spans(store, decision(f"r{at}", start_ms, received_s=received_s, decision__unit=unit))
     for at, margin, at_s in ((0, "10", 60), (1, "20", 60), (2, "9000", DAY_S + 60)):
         sold(store, f"r{at}", margin, at_s)
     sold(store, "r6", "5", 2 * DAY_S + 60)
