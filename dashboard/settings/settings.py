@@ -381,8 +381,9 @@ def _fields_beside(location: list[int | str]) -> dict[str, FieldInfo]:
     models: list[type[BaseModel]] = [Settings]
     for part in location[:-1]:
         if isinstance(part, str):
-            fields = [model.model_fields.get(part) for model in models]
-            models = [found for field in fields if field for found in _models_in(field.annotation)]
+            fields = [found for model in models if (found := model.model_fields.get(part))]
+            if fields:  # else it is a name of the user's own, such as of a channel
+                models = [found for field in fields for found in _models_in(field.annotation)]
     return {name: field for model in models for name, field in model.model_fields.items()}
 
 

@@ -110,8 +110,7 @@ def _channels(of: Review) -> Iterator[Finding]:
                           "or owned", f"[channels.{each.name or 'NAME'}] kind")  # fmt: skip
         if each.acquisition_usd is None:
             yield Finding("channel-cost-unknown", WARNING, f"channel {name}: what was paid is "
-                          f"unknown: {each.acquisition_basis}", "millworth import channels"
-                          )  # fmt: skip
+                          f"unknown: {each.acquisition_basis}", "")  # fmt: skip
         elif each.acquisition_usd and not each.decisions:
             yield Finding("channel-without-decisions", PROBLEM, f"channel {name}: "
                           f"{each.acquisition_usd} {of.channels.currency} were paid, and no "

@@ -206,12 +206,14 @@ def render_proposal(out: Console, proposal: dict[str, Any]) -> None:
     """Show the experiment that would decide it."""
     needed = proposal["decisions_needed"]
     out.print("an experiment would decide it" if proposal["is_enough"] else "what would decide it")
-    out.print(f"  {proposal['command']}")
+    out.print(f"  {proposal['command']}", markup=False, soft_wrap=True)
     cost, risk = proposal["cost_usd"], proposal["at_risk_usd"]
     out.print(
         f"  {'unknown' if needed is None else f'{needed:,}'} decisions, {proposal['days']} days; "
         f"expected to cost {'an unknown amount' if cost is None else f'{cost} USD'}, at most "
-        f"{'unknown' if risk is None else f'{risk} USD'}; {proposal['reason']}"
+        f"{'unknown' if risk is None else f'{risk} USD'}; {proposal['reason']}",
+        markup=False,
+        soft_wrap=True,
     )
 
 

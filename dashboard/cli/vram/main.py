@@ -143,7 +143,7 @@ def rank(
 def _render_allocation(out: Console, told: dict[str, Any]) -> None:
     """Show who gets what of a budget; the parts sum to it."""
     found = told["allocation"]
-    shares = _table("a budget, USD, by the low ends of what the next millisecond brings")
+    shares = _table("a budget, USD")
     shares.add_column("to", overflow="fold")
     shares.add_column("kind", no_wrap=True)
     shares.add_column("USD", justify="right", no_wrap=True)
@@ -155,7 +155,8 @@ def _render_allocation(out: Console, told: dict[str, Any]) -> None:
     if found["reason"]:
         out.print(f"unallocated: {found['reason']}", soft_wrap=True)
     out.print(
-        f"given in steps of {money(found['step_usd'])}; it says where a dollar goes first, not "
+        f"by the low ends of what the next millisecond brings, in steps of "
+        f"{money(found['step_usd'])}; it says where a dollar goes first, not "
         "that it pays: millworth vram gate",
         soft_wrap=True,
     )

@@ -311,6 +311,10 @@ def test_what_outcomes_are_complete_in_reaches_what_values_decisions(tmp_path: P
         ("[channels.tv]\nhorizon_days = 60\n", "channels.tv.horizon_days"),
         ('[channels.tv]\nkind = "rented"\n', "channels.tv.kind"),
         ("[channels]\ntv = 3\n", "channels.tv"),
+        (
+            '[channels.tv]\nkinds = "paid"\n',
+            "channels.tv.kinds is not a setting; did you mean channels.tv.kind",
+        ),
     ],
 )
 def test_channel_that_cannot_be_is_refused(tmp_path: Path, text: str, wrong: str) -> None:
