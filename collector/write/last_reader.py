@@ -33,14 +33,19 @@ class LastReader:
         self._path = path
         self._disk = disk
         self._ours = "native" if is_native else "protobuf"
+        self._is_noted = False
 
     def is_ours(self) -> bool:
         """Return whether the run before read spans as this one does."""
         return self._path.exists() and self._path.read_text(encoding="utf-8") == self._ours
 
     def note(self) -> None:
-        """Write down that from now on this reader has batches in hand."""
-        if self.is_ours():
+        """Write down that from now on this reader has batches in hand; once.
+
+        Raises:
+            OSError: there is no room for it; before it is there nothing may be inserted.
+        """
+        if self._is_noted:
             return
         draft = self._path.with_suffix(".draft")
         with draft.open("w", encoding="utf-8") as file:
@@ -49,6 +54,7 @@ class LastReader:
             self._disk.sync(file.fileno())
         draft.rename(self._path)
         self._disk.sync_directory(self._path.parent)
+        self._is_noted = True
 
 
 def has_rows(client: Client, frames: Sequence[Frame]) -> bool:

@@ -115,8 +115,6 @@ class StoreWriter:
         in_hand = () if group is None else group.segments
         if self._last_reader is not None:
             self._is_in_other_hand = group is not None and not self._last_reader.is_ours()
-            if group is None:
-                self._last_reader.note()
         with self._ready:
             self._batch = group
             self._segments.extend([*in_hand, *(one for one in segments if one not in in_hand)])
@@ -209,12 +207,14 @@ class StoreWriter:
                 self._reject(path, content, frame, "frame_damaged", "the CRC does not match")
         started_ns = self._clock.monotonic_ns()
         is_in = self._is_in_other_hand and self._has_rows(intact)
+        if not self._is_in_other_hand:
+            self._note_reader()
         if self._wanted is not None:
             self._store_blocks(path, content, intact, self._wanted, has_spans=is_in)
         elif not is_in:
             self._store_frames(path, content, intact)
-        if self._is_in_other_hand and self._last_reader is not None:
-            self._retries.persist(self._last_reader.note)
+        if self._is_in_other_hand:
+            self._note_reader()
             self._is_in_other_hand = False
         self._counters.insert_seconds.labels(self._signal).observe(
             (self._clock.monotonic_ns() - started_ns) / NS_PER_S,
@@ -222,6 +222,10 @@ class StoreWriter:
         )
         self._retries.persist(lambda: delete_batch(batch, self._disk))
         self._budget.drain(held_bytes, self._clock.monotonic_ns() - begun_ns)
+
+    def _note_reader(self) -> None:
+        if self._last_reader is not None:
+            self._retries.persist(self._last_reader.note)
 
     def _has_rows(self, frames: Sequence[Frame]) -> bool:
         found: list[bool] = []
