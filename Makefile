@@ -11,6 +11,8 @@ PLOTLY_BUNDLE := plotly.js-cartesian-dist-min@4.1.1
 VENDOR := dashboard/web/assets/vendor
 NODE_TEST := tests/integration/node
 PROXIES := $(VENV)/proxies
+# What a C++ compiler makes the module of that reads spans; without one everything works, slower.
+NATIVE := $(wildcard collector/otlp/native/*.h) collector/otlp/native/module.cpp
 PYTEST = $(BIN)/python -m pytest -n auto --maxprocesses 8 --dist loadgroup
 # Tests start the program a hundred times; compiled anew, each start takes half a second more.
 unexport PYTHONDONTWRITEBYTECODE
@@ -25,7 +27,7 @@ help: ## Say what can be made
 install: $(VENV)/.installed $(VENDOR)/.installed ## Make .venv with the command millworth
 
 # A failed install leaves no stamp, so the next make tries again.
-$(VENV)/.installed: pyproject.toml constraints.txt
+$(VENV)/.installed: pyproject.toml constraints.txt packaging/native.py $(NATIVE)
 	$(PYTHON) -c 'import sys; sys.exit(0 if (3, 11) <= sys.version_info < (3, 14) else "Millworth needs Python 3.11 to 3.13, this is " + sys.version.split()[0] + "; call make PYTHON=python3.11")'
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[server,demo,bench]'

@@ -8,13 +8,14 @@ from pathlib import Path
 
 from collector.auth.gate import Gate
 from collector.core.clock import NS_PER_S, Clock, RisingClock
-from collector.core.config import AttributesConfig, CollectorConfig
+from collector.core.config import AttributesConfig, CollectorConfig, DecisionsConfig
 from collector.core.counters import Counters
 from collector.core.disk import Disk
 from collector.core.errors import AddressInUseError, ConfigError, MillworthError
 from collector.core.log import get_logger
 from collector.core.worker import Worker
 from collector.otlp.check import Signal
+from collector.otlp.native import spans as native
 from collector.privacy.guard import Protection
 from collector.receive.grpc import GrpcReceiver
 from collector.receive.http import HttpReceiver
@@ -23,6 +24,8 @@ from collector.store.connect import Connections
 from collector.wal.groups import recover_group
 from collector.wal.log import Budget, Log, claim_directory
 from collector.wal.watermarks import Arrivals
+from collector.write.decision_spans import wanted_spans
+from collector.write.last_reader import FILE, LastReader
 from collector.write.writer import StoreWriter
 
 _LOG = get_logger("collector")
@@ -77,6 +80,7 @@ class CollectorService:
         protection: Protection | None = None,
         disk: Disk | None = None,
         gate: Gate | None = None,
+        decisions: DecisionsConfig | None = None,
     ) -> None:
         self._clock = clock
         self._disk = disk or Disk()
@@ -85,6 +89,11 @@ class CollectorService:
         self._budget = Budget(config.wal_bytes_max, counters.wal_bytes, clock)
         self._rising = RisingClock(clock)
         self._arrivals = {signal: Arrivals(self._rising) for signal in Signal}
+        names = attributes or AttributesConfig()
+        self.is_native = native.IS_THERE and config.accel
+        counters.native_spans.set(self.is_native)
+        wanted = wanted_spans(names, decisions or DecisionsConfig()) if self.is_native else None
+        last_reader = LastReader(wal_dir / FILE, self._disk, is_native=self.is_native)
         self._writers = {
             signal: StoreWriter(
                 signal,
@@ -95,6 +104,8 @@ class CollectorService:
                 self.protection,
                 self._disk,
                 self._arrivals[signal],
+                wanted=wanted if signal is Signal.TRACES else None,
+                last_reader=last_reader if signal is Signal.TRACES else None,
             )
             for signal in Signal
         }
@@ -117,11 +128,11 @@ class CollectorService:
             self._logs,
             self._budget,
             config.retention_days,
-            attributes or AttributesConfig(),
+            names,
             counters,
             clock,
             self.protection,
-            accel=config.accel,
+            is_native=self.is_native,
         )
         gate = gate or Gate((), counters, clock)
         self._grpc = GrpcReceiver(self._intake, config, gate, counters, clock)
@@ -162,7 +173,12 @@ class CollectorService:
             self._logs[signal].start()
         self._grpc.start()
         self._http.start()
-        _LOG.info("collector_started", grpc_port=self.grpc_port, http_port=self.http_port)
+        _LOG.info(
+            "collector_started",
+            grpc_port=self.grpc_port,
+            http_port=self.http_port,
+            spans_read_by="the compiled module" if self.is_native else "the store",
+        )
 
     def http_ticked_ns(self) -> int:
         """Return the monotonic instant at which the HTTP receiver last showed that it turns."""

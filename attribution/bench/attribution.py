@@ -80,8 +80,8 @@ def _one_run(store: Connections, spans_each: int, count: int, seed: int) -> dict
     client = store.client()
     start_ns = SystemClock().now_ns() - NS_PER_HOUR
     rows = otel_rows(count, spans_each, seed, start_ns)
-    # Into a database of the bench's own: in a service only the collector writes this table.
-    client.insert_arrow(table="otel_traces", arrow_table=rows)
+    # Into a database of the bench's own: in a service only the collector writes these tables.
+    client.insert_arrow(table="otel_traces_in", arrow_table=rows)
     trace_ids = pc.unique(rows["TraceId"]).to_pylist()
     end_ns = start_ns + NS_PER_HOUR
 

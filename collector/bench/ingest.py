@@ -13,7 +13,6 @@ import statistics
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib.util import find_spec
 from pathlib import Path
 
 from clickhouse_connect.driver.client import Client
@@ -35,7 +34,7 @@ from collector.core import log
 from collector.core.clock import SystemClock
 from collector.core.config import StoreConfig
 from collector.core.errors import StoreUnavailableError
-from collector.receive.fastpath import scanner as otlp_plain
+from collector.otlp.native.spans import IS_THERE
 from collector.service import CollectorService
 from collector.store.connect import Connections
 
@@ -60,19 +59,15 @@ class _AwayStore(Connections):
 def run_ingest(runs: int, progress: Progress, soak_s: float) -> dict[str, float]:
     """Return the figures of DESIGN's `ingest` line, medians of `runs`; the soak is one.
 
-    Spans are checked by compiled code where the extra `accel` is installed, as a service does after
-    its first 50,000. Keys beside those: `is_accelerated`, 1 where that is so;
-    `receive_wal_plain_spans_per_cpu_s`, the same without it;
-    `spans_per_cpu_s_512_decisions`, where each eighth span is a decision; the
-    rivals `parse_only_spans_per_cpu_s` and `python_loop_spans_per_cpu_s`; `x_python_loop_512` and
-    `_8192`; `ack_p50_ms_30k`; `ack_p99_ms_saturated`; of the soak its `soak_s`, the spans it sent a
-    second, `soak_ack_p99_ms` and `rss_max_mib`.
+    Spans are read by the compiled module where the installation found a compiler. Keys beside
+    those: `is_native`, 1 where that is so; `receive_wal_plain_spans_per_cpu_s` and
+    `spans_per_cpu_s_512_plain`, the same without it; `spans_per_cpu_s_512_decisions`, where each
+    eighth span is a decision; the rivals `parse_only_spans_per_cpu_s` and
+    `python_loop_spans_per_cpu_s`; `x_python_loop_512` and `_8192`; `ack_p50_ms_30k`;
+    `ack_p99_ms_saturated`; of the soak its `soak_s`, the spans it sent a second,
+    `soak_ack_p99_ms` and `rss_max_mib`.
     """
     log.configure("error")  # a collector is started 30 times, and two have no store
-    is_accelerated = find_spec("numba") is not None
-    if is_accelerated:
-        progress("compiling")
-        otlp_plain.load()
     with own_directory() as scratch:
         progress("making the load")
         for load, (size, decisions) in _LOADS.items():
@@ -86,7 +81,7 @@ def run_ingest(runs: int, progress: Progress, soak_s: float) -> dict[str, float]
             progress(f"run {number + 1} of {runs}: {shown}")
         progress(f"soak of {soak_s:.0f} s at {SPANS_PER_S} spans/s")
         soaked = soak(scratch / "512", SPANS_PER_S / 512, soak_s, progress)
-    return {"is_accelerated": float(is_accelerated), **medians(done), **soaked}
+    return {"is_native": float(IS_THERE), **medians(done), **soaked}
 
 
 def _run(scratch: Path, number: int) -> dict[str, float]:
@@ -97,6 +92,7 @@ def _run(scratch: Path, number: int) -> dict[str, float]:
         figures[f"spans_per_cpu_s_{load}"] = rate
         if load == "512":
             figures["ack_p99_ms_saturated"] = p99_ms
+    figures["spans_per_cpu_s_512_plain"], _ = _all_in(scratch, number, "512", accel=False)
     for key, accel in _CHECKS.items():
         figures[key] = _log_alone(scratch, number, accel=accel)
     figures["ack_p50_ms_30k"], figures["ack_p99_ms_30k"] = _open_loop(scratch, number)
@@ -108,11 +104,12 @@ def _run(scratch: Path, number: int) -> dict[str, float]:
     return figures
 
 
-def _all_in(scratch: Path, number: int, load: str) -> tuple[float, float]:
+def _all_in(scratch: Path, number: int, load: str, *, accel: bool = True) -> tuple[float, float]:
     """Return the rate of a saturated collector with its merges, and the 99 % time to the answer."""
+    name = f"all_{load}_{number}_{accel}"
     with (
-        own_database(_url(scratch), f"all_{load}_{number}") as store,
-        _collector(store, scratch / f"wal_all_{load}_{number}") as service,
+        own_database(_url(scratch), name.lower()) as store,
+        _collector(store, scratch / f"wal_{name}", accel=accel) as service,
     ):
         sender = Sender(scratch / load, service.grpc_port)
         _wait_stored(service, first := _first(load))

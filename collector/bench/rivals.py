@@ -38,10 +38,10 @@ def insert_in_python(client: Client, requests: Sequence[bytes]) -> None:
     for request in requests:
         rows += _rows(ExportTraceServiceRequest.FromString(request))
         if len(rows) >= _ROWS_PER_INSERT:
-            client.insert("otel_traces", rows, column_names=_COLUMNS)
+            client.insert("otel_traces_in", rows, column_names=_COLUMNS)
             rows = []
     if rows:
-        client.insert("otel_traces", rows, column_names=_COLUMNS)
+        client.insert("otel_traces_in", rows, column_names=_COLUMNS)
 
 
 def _rows(message: ExportTraceServiceRequest) -> Iterator[list[object]]:

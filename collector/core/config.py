@@ -169,8 +169,8 @@ class CollectorConfig(Section):
     )
     accel: bool = Field(
         default=True,
-        description="Check spans with compiled code, where the extra accel (numba, 130 MB of "
-        "memory) is installed, once 50,000 have come",
+        description="Read spans with the compiled module, where the installation found a C++ "
+        "compiler; `millworth doctor` says whether it did",
     )
 
     def check_limits(self) -> None:

@@ -1,10 +1,7 @@
 """Pure: what an OTLP request must be, and what is refused of it.
 
 Nothing is transformed here: a request whose every item is good goes to the log as it was received.
-Where some are refused, or a value nests deeper than the store's view renders
-(`collector.otlp.values`), the rest is serialised anew.
-
-Spans have more to them: `collector.otlp.spans`.
+Where some are refused, the rest is serialised anew.
 """
 
 from __future__ import annotations
@@ -35,10 +32,9 @@ from collector.core.config import AttributesConfig
 from collector.core.errors import DecodeError
 from collector.core.event_schema import STAGES
 from collector.otlp.limits import Limits, Refusal, remove
-from collector.otlp.merged_scan import SpanSurvey, survey_spans
 from collector.otlp.metrics import bad_points, metrics, points
-from collector.otlp.spans import check_spans
-from collector.otlp.values import Request, flatten_deep_values, has_deep_values
+from collector.otlp.spans import keep_good_spans
+from collector.otlp.values import Request, flatten_deep_values
 
 STAMPS = tuple(f"decision.ts.{stage}" for stage in STAGES)
 
@@ -100,30 +96,22 @@ def limits_at(now_ns: int, retention_days: int, attributes: AttributesConfig) ->
     )
 
 
-def load_schema(signal: Signal, *, scalar: bool = False) -> str:
-    """Return the wire schema as the store takes it with each insert, without comments.
-
-    Args:
-        signal: what is inserted.
-        scalar: of spans whose every attribute value is a scalar.
-    """
+def load_schema(signal: Signal) -> str:
+    """Return the wire schema as the store takes it with each insert, without comments."""
     names = ["otlp.proto", "otlp_metrics.proto"] if signal is Signal.METRICS else ["otlp.proto"]
-    if scalar:
-        names = ["otlp_spans.proto"]
     lines = [
         line for name in names for line in (Path(__file__).parent / name).read_text().splitlines()
     ]
     return "\n".join(code for line in lines if (code := line.split("//")[0].rstrip()))
 
 
-def check(signal: Signal, body: bytes, limits: Limits, survey: SpanSurvey | None = None) -> Checked:
+def check(signal: Signal, body: bytes, limits: Limits) -> Checked:
     """Check one export request.
 
     Args:
         signal: what the sender says it is.
         body: as it was received.
         limits: what its items are held against.
-        survey: of `body`, where somebody made one.
 
     Raises:
         DecodeError: the bytes are not a request of this signal; nothing of it is taken.
@@ -137,35 +125,20 @@ def check(signal: Signal, body: bytes, limits: Limits, survey: SpanSurvey | None
         ) from error
     trace_id, is_timed = "", True
     if isinstance(request, ExportTraceServiceRequest):
-        payload, accepted, refusals = check_spans(request, body, limits, survey)
+        accepted, refusals = keep_good_spans(request, body, limits)
         trace_id = _first_trace_id(request)
+    elif isinstance(request, ExportLogsServiceRequest):
+        accepted, refusals, is_timed = _keep_good_records(request, limits)
     else:
-        if isinstance(request, ExportLogsServiceRequest):
-            accepted, refusals, is_timed = _keep_good_records(request, limits)
-        else:
-            accepted, refusals = _keep_good_points(request, limits)
-        is_deep = has_deep_values(signal, body)
-        if is_deep:
-            flatten_deep_values(request)
-        payload = request.SerializeToString() if is_deep or refusals else body
+        accepted, refusals = _keep_good_points(request, limits)
     return Checked(
-        payload=payload,
+        payload=request.SerializeToString() if refusals else body,
         accepted=accepted,
         refused=Counter(refusal.reason for refusal in refusals),
         message=_explain(refusals, accepted),
         trace_id=trace_id,
         is_timed=is_timed,
     )
-
-
-def survey_request(signal: Signal, body: bytes) -> SpanSurvey | None:
-    """Return what the C parser tells of spans; None of what are none, or cannot be read."""
-    if signal is not Signal.TRACES:
-        return None
-    try:
-        return survey_spans(body)
-    except message.DecodeError:
-        return None  # the check refuses it, and says why
 
 
 def count_items(signal: Signal, body: bytes) -> int:

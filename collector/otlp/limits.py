@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
+
+TRACE_ID_BYTES: Final = 16
+SPAN_ID_BYTES: Final = 8
 
 
 @dataclass(frozen=True, slots=True)

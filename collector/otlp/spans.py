@@ -1,143 +1,74 @@
-"""Pure: what the spans of a request must be, and the form in which they go to the log.
-
-The C parser looks at all spans at once (`collector.otlp.merged_scan`), and of each the times are
-read; only where something is found is each looked at. Where every attribute value is a scalar, as
-in nearly every request, the store takes the values as they lie on the wire, which costs it half
-(ADR 004). Their bytes must be canonical for that. They are, as SDKs write them; where not, the
-request is serialised anew, and so it is where values nest and are put in text.
-"""
+"""Pure: what the spans of a request must be."""
 
 from __future__ import annotations
 
-import operator
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
+from itertools import repeat
 
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.common.v1.common_pb2 import KeyValue
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
-from collector.otlp.limits import Limits, Refusal, remove
-from collector.otlp.merged_scan import (
-    NO_SPAN_ID,
-    NO_TRACE_ID,
-    SPAN_ID_BYTES,
-    TRACE_ID_BYTES,
-    Nesting,
-    SpanSurvey,
-    cut_spans,
-    survey_spans,
-)
-from collector.otlp.values import flatten_lists, flatten_outer_lists
+from collector.otlp.limits import SPAN_ID_BYTES, TRACE_ID_BYTES, Limits, Refusal, remove
+from collector.otlp.merged_schema import merged_classes
 
-# A field of our own after the spans of a request, which says how the store may read them. Every
-# request ends in one of these, so that none can pass for another: the last one counts.
-SCALAR_MARK = b"\xd8\x3e\x01"  # field 1003, varint
-LISTS_MARK = b"\xd8\x3e\x00"
-
+_NO_TRACE_ID = bytes(TRACE_ID_BYTES)
+_NO_SPAN_ID = bytes(SPAN_ID_BYTES)
 # A stamp of more digits is later than any instant that is taken; Python reads at most 4,300.
 _DIGITS_MAX = 20
 _BEYOND_NS = 10**_DIGITS_MAX
 _SHOWN_MAX = 40  # characters of a stamp that the sender is told
 
-_TIMES = operator.attrgetter("start_time_unix_nano", "end_time_unix_nano")
+# All spans of a request as one list of bytes, in their order.
+_CUT: Mapping[str, Mapping[int, str]] = {
+    "ScopeSpans": {2: "*bytes"},
+    "ResourceSpans": {2: "ScopeSpans"},
+    "Request": {1: "ResourceSpans"},
+}
 
 
-def check_spans(
-    request: ExportTraceServiceRequest,
-    body: bytes,
-    limits: Limits,
-    survey: SpanSurvey | None = None,
-) -> tuple[bytes, int, list[Refusal]]:
-    """Return what goes to the log, how many spans it has, and what was refused.
+def keep_good_spans(
+    request: ExportTraceServiceRequest, body: bytes, limits: Limits
+) -> tuple[int, list[Refusal]]:
+    """Take what is refused out of a request; return how many spans are left, and why.
 
     Args:
-        request: as parsed from `body`; what is refused is taken out of it.
+        request: as parsed from `body`.
         body: as it was received.
         limits: what the spans are held against.
-        survey: of `body`, where there is one.
     """
-    canonical = request.SerializeToString()
-    if survey is None or canonical != body:
-        survey = survey_spans(canonical)
-    times = list(map(_TIMES, _spans(request)))
+    accepted = 0
     refusals: list[Refusal] = []
-    if not (
-        survey.have_good_ids(len(times))
-        and _are_times_good(times, limits)
-        and _are_stamps_good(request, canonical, limits)
-    ):
-        refusals = _remove_bad(request, limits)
-    is_changed = bool(refusals)
-    if survey.inner is Nesting.DEEP:
-        flatten_lists(request)
-        is_changed = True
-    elif survey.outer is not Nesting.SCALAR:
-        # The command line of a process, as Java's agent sends it, costs its spans nothing.
-        flatten_outer_lists(request)
-        is_changed = True
-    payload = request.SerializeToString() if is_changed else canonical
-    is_scalar = survey.inner is not Nesting.FLAT and not survey.is_odd
-    return (
-        payload + (SCALAR_MARK if is_scalar else LISTS_MARK),
-        len(times) - len(refusals),
-        refusals,
-    )
-
-
-def is_scalar(content: bytes, start: int, end: int) -> bool:
-    """Return whether the request in `content[start:end]` is one whose every value is a scalar."""
-    return content.endswith(SCALAR_MARK, start, end)
-
-
-def unmarked(request: bytes) -> bytes:
-    """Return a request without the mark that it has in the log."""
-    return request.removesuffix(SCALAR_MARK).removesuffix(LISTS_MARK)
-
-
-def _remove_bad(request: ExportTraceServiceRequest, limits: Limits) -> list[Refusal]:
-    refusals: list[Refusal] = []
+    is_stamped = _stamped(body, limits)
     for resource_spans in request.resource_spans:
         for scope_spans in resource_spans.scope_spans:
             bad = {}
             for index, span in enumerate(scope_spans.spans):
-                refusal = refuse_span(span, limits) or refuse_stamps(span, limits)
+                refusal = refuse_span(span, limits)
+                if next(is_stamped, True) and refusal is None:
+                    refusal = refuse_stamps(span, limits)
                 if refusal is not None:
                     bad[index] = refusal
+            accepted += len(scope_spans.spans) - len(bad)
             remove(scope_spans.spans, bad)
             refusals += bad.values()
-    return refusals
+    return accepted, refusals
 
 
-def _spans(request: ExportTraceServiceRequest) -> Iterator[Span]:
-    for resource_spans in request.resource_spans:
-        for scope_spans in resource_spans.scope_spans:
-            yield from scope_spans.spans
-
-
-def _are_times_good(times: Sequence[tuple[int, int]], limits: Limits) -> bool:
-    """Return whether each span, by start and end, may be stored."""
-    if not times:
-        return True
-    starts_ns, ends_ns = zip(*times, strict=True)
-    return (
-        min(starts_ns) >= limits.earliest_ns
-        and max(ends_ns) <= limits.latest_ns
-        and all(map(operator.le, starts_ns, ends_ns))
-    )
-
-
-def _are_stamps_good(request: ExportTraceServiceRequest, body: bytes, limits: Limits) -> bool:
-    """Return whether every stamp may be stored; only spans that have some are looked at."""
+def _stamped(body: bytes, limits: Limits) -> Iterator[bool]:
+    """Yield of each span in turn whether it may have a stamp, found in the bytes."""
     stamped = _stamp_pattern(limits.stamp_names)
     if stamped.search(body) is None:
-        return True
-    return all(
-        refuse_stamps(span, limits) is None
-        for span, cut in zip(_spans(request), cut_spans(body), strict=True)
-        if stamped.search(cut)
-    )
+        return repeat(False)
+    return (stamped.search(cut) is not None for cut in cut_spans(body))
+
+
+def cut_spans(body: bytes) -> Sequence[bytes]:
+    """Return the bytes of each span of an ExportTraceServiceRequest, in their order."""
+    cut = _CUT_CLASS.FromString(body).f1.f2.f2  # type: ignore[attr-defined]  # made at run time
+    return list(cut)
 
 
 @lru_cache(maxsize=8)
@@ -148,12 +79,12 @@ def _stamp_pattern(stamp_names: Iterable[Iterable[str]]) -> re.Pattern[bytes]:
 
 def refuse_span(span: Span, limits: Limits) -> Refusal | None:
     """Return why a span cannot be stored, None where it can."""
-    if len(span.trace_id) != TRACE_ID_BYTES or span.trace_id == NO_TRACE_ID:
+    if len(span.trace_id) != TRACE_ID_BYTES or span.trace_id == _NO_TRACE_ID:
         return Refusal(
             "trace_id_invalid",
             f"span {span.name!r}: trace_id {span.trace_id.hex()!r} is not 16 bytes, not all zero",
         )
-    if len(span.span_id) != SPAN_ID_BYTES or span.span_id == NO_SPAN_ID:
+    if len(span.span_id) != SPAN_ID_BYTES or span.span_id == _NO_SPAN_ID:
         return Refusal(
             "span_id_invalid",
             f"span {span.name!r}: span_id {span.span_id.hex()!r} is not 8 bytes, not all zero",
@@ -224,3 +155,6 @@ def stamp(pair: KeyValue) -> int:
 def _shown(pair: KeyValue) -> str:
     text = pair.value.string_value or str(pair.value.int_value)
     return text if len(text) <= _SHOWN_MAX else f"{text[:_SHOWN_MAX]}... ({len(text)} digits)"
+
+
+_CUT_CLASS = merged_classes("millworth.cut", _CUT)["Request"]

@@ -2,8 +2,9 @@
 
 The view in the store renders text, numbers, bytes and flat arrays. ClickHouse's Protobuf reader has
 no recursive message, so a list of pairs, or an array inside an array, is rendered here and put in
-its place as text, before the log (ADR 002). Such values are rare, and finding that there are none
-costs one more pass of the C parser, not a loop over attributes.
+its place as text, between the log and the store (ADR 002). Such values are rare, and finding that
+there are none costs one more pass of the C parser, not a loop over attributes. The compiled module
+renders spans itself (`collector.otlp.native`).
 
 Source: pcommon.Value.AsString of opentelemetry-collector as of PR 15108 (2026-04): Go's
 encoding/json without HTML escapes.
@@ -21,13 +22,12 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 
 from collector.otlp.go_json import double_text, quoted
-from collector.otlp.merged_scan import have_deep_values
 from collector.otlp.merged_schema import merged_classes
 from collector.otlp.metrics import metric_attributes
 
 Request = ExportTraceServiceRequest | ExportLogsServiceRequest | ExportMetricsServiceRequest
 
-_TOP_MESSAGES = {"logs": "Logs", "metrics": "Metrics"}
+_TOP_MESSAGES = {"traces": "Traces", "logs": "Logs", "metrics": "Metrics"}
 
 # Only the way to a value that nests. `Never` has a required field that no sender sets, the largest
 # number there is, so that a request which reaches it is not "initialized", and that is decided in
@@ -40,6 +40,12 @@ _PROBE: dict[str, dict[int, str]] = {
     "Pair": {2: "Value"},
     "Resource": {1: "Pair"},
     "Scope": {3: "Pair"},
+    "Event": {3: "Pair"},
+    "Link": {4: "Pair"},
+    "Span": {9: "Pair", 11: "Event", 13: "Link"},
+    "ScopeSpans": {1: "Scope", 2: "Span"},
+    "ResourceSpans": {1: "Resource", 2: "ScopeSpans"},
+    "Traces": {1: "ResourceSpans"},
     "LogRecord": {5: "Value", 6: "Pair"},
     "ScopeLogs": {1: "Scope", 2: "LogRecord"},
     "ResourceLogs": {1: "Resource", 2: "ScopeLogs"},
@@ -77,8 +83,6 @@ def has_deep_values(signal: str, body: bytes) -> bool:
         signal: traces, logs or metrics.
         body: bytes that parse as an export request of that signal.
     """
-    if signal == "traces":
-        return have_deep_values(body)
     return not _CLASSES[_TOP_MESSAGES[signal]].FromString(body).IsInitialized()
 
 
@@ -87,25 +91,6 @@ def flatten_deep_values(request: Request) -> None:
     for value in _values(request):
         if _is_deep(value):
             value.string_value = value_text(value)
-
-
-def flatten_lists(request: ExportTraceServiceRequest) -> None:
-    """Put the exporter's text in the place of every array and every list of pairs of a request."""
-    _flatten_lists(_attribute_sets(request))
-
-
-def flatten_outer_lists(request: ExportTraceServiceRequest) -> None:
-    """Do as `flatten_lists` with the attributes of resources and scopes alone: a few a request."""
-    for resource_spans in request.resource_spans:
-        _flatten_lists([resource_spans.resource.attributes])
-        _flatten_lists(scope_spans.scope.attributes for scope_spans in resource_spans.scope_spans)
-
-
-def _flatten_lists(sets: Iterable[Iterable[KeyValue]]) -> None:
-    for pairs in sets:
-        for pair in pairs:
-            if pair.value.WhichOneof("value") in _LISTS:
-                pair.value.string_value = value_text(pair.value)
 
 
 def value_text(value: AnyValue) -> str:

@@ -15,7 +15,6 @@ from collector.core.config import AttributesConfig
 from collector.core.errors import ConfigError, DecodeError
 from collector.core.key_files import Key, made_keys_file, parse_keys, read_keys_file
 from collector.otlp.check import Signal
-from collector.otlp.merged_scan import SpanSurvey
 from collector.privacy.encryption import (
     HEAD_BYTES_MAX,
     MAGIC,
@@ -145,12 +144,11 @@ class Protection:
         signal: Signal,
         body: bytes,
         now_ns: int,
-        survey: SpanSurvey | None = None,
         changes: Changes | None = None,
     ) -> bytes:
         """Return a request as it may be logged; the same object where no rule applies."""
         rules = self._rules()
-        return body if rules is None else rules.rewrite(signal, body, now_ns, survey, changes)
+        return body if rules is None else rules.rewrite(signal, body, now_ns, changes)
 
     def has_rule(self, name: str) -> bool:
         """Return whether anything becomes of an attribute by its name."""

@@ -21,7 +21,6 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from collector.core.event_schema import HEX_DIGITS
 from collector.otlp.check import Signal
-from collector.otlp.merged_scan import SpanSurvey
 from collector.otlp.values import has_deep_values, value_text
 from collector.privacy.names_scan import is_attributes, names_by_place, places_in
 from collector.privacy.patterns import URL_PARTS, Patterns, Replace, has_any
@@ -80,7 +79,6 @@ class Identifiers:
         signal: Signal,
         body: bytes,
         now_ns: int,
-        survey: SpanSurvey | None = None,
         changes: Changes | None = None,
     ) -> bytes:
         """Return a request without personal data; the same object where it has none.
@@ -90,7 +88,6 @@ class Identifiers:
                 refuse.
             body: the request.
             now_ns: when it came.
-            survey: of the request; with it one pass of the parser is spared.
             changes: to which the values that are changed are added.
         """
         if self._is_off:
@@ -98,7 +95,7 @@ class Identifiers:
         try:
             ruled = self._ruled_names(signal, body)
             may_hold_pattern = self._patterns.may_be_in(body)
-            is_deep = survey.is_deep if survey else has_deep_values(signal, body)
+            is_deep = has_deep_values(signal, body)
             if not (ruled or may_hold_pattern or is_deep):
                 return body
             request = signal.request_class.FromString(body)

@@ -20,13 +20,12 @@ from collector.core.errors import (
     TransientError,
 )
 from collector.core.log import get_logger
-from collector.otlp.check import Checked, Signal, check, limits_at, response, survey_request
+from collector.otlp.check import Checked, Signal, check, limits_at, response
 from collector.otlp.limits import Limits
-from collector.otlp.spans import SCALAR_MARK
 from collector.privacy.guard import Protection
 from collector.privacy.redact import OTHER, Changes
 from collector.privacy.rules import IdentifiersConfig
-from collector.receive.fastpath.scanner import PlainLook
+from collector.receive.plain_spans import PlainLook
 from collector.wal.frames import NO_DIGEST
 from collector.wal.log import Budget, Log
 from collector.wal.receipts import Receipt, logged
@@ -52,7 +51,7 @@ class Intake:
         clock: Clock,
         protection: Protection | None = None,
         *,
-        accel: bool = True,
+        is_native: bool = False,
     ) -> None:
         self._logs = logs
         self._budget = budget
@@ -62,7 +61,7 @@ class Intake:
         self._clock = clock
         self._protection = protection or Protection(IdentifiersConfig(enabled=False))
         names = limits_at(0, 0, attributes).stamp_names
-        self._plain = PlainLook(self._protection.has_rule, names, is_on=accel)
+        self._plain = PlainLook(self._protection.has_rule, names) if is_native else None
         self._lock = threading.Lock()
         self._acknowledged = dict.fromkeys(Signal, 0)
         self._refused = 0
@@ -121,28 +120,25 @@ class Intake:
 
     def _take_plain(self, signal: Signal, request: bytes, limits: Limits) -> Checked | None:
         """Return a request of spans as it goes to the log where one look at its bytes is enough."""
-        plain = self._plain.look(request, limits) if signal is Signal.TRACES else None
+        if self._plain is None or signal is not Signal.TRACES:
+            return None
+        plain = self._plain.look(request, limits)
         if plain is None or (
             self._protection.may_hold_pattern(request)
             if plain.doubtful is None
             else self._protection.holds_pattern(plain.doubtful)
         ):
             return None
-        return Checked(request + SCALAR_MARK, plain.spans, {}, "", plain.trace_id)
+        return Checked(request, plain.spans, {}, "", plain.trace_id)
 
     def _check(self, signal: Signal, request: bytes, limits: Limits, now_ns: int) -> Checked:
-        survey = survey_request(signal, request)
         # Before anything of it can reach a disk.
         changes: Changes = Counter()
-        rewritten = self._protection.rewrite(signal, request, now_ns, survey, changes)
+        rewritten = self._protection.rewrite(signal, request, now_ns, changes)
         if rewritten is not request:
             self._counters.rewritten.labels(signal).inc()
             self._count_changes(changes)
-            survey = None
-        checked = check(signal, rewritten, limits, survey)
-        if signal is Signal.TRACES:
-            self._plain.note(checked.accepted)
-        return checked
+        return check(signal, rewritten, limits)
 
     def _count_changes(self, changes: Changes) -> None:
         for (name, by), count in changes.items():

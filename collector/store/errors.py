@@ -59,6 +59,12 @@ _REMEDIES: Final = {
     225: "give it a Keeper, which ON CLUSTER and replicated tables need",  # NO_ZOOKEEPER
 }
 
+# What ClickHouse says of bytes that it cannot parse (seen over 13,000 mutations): attempt to read
+# after the end, cannot read all, bad arguments (a oneof twice), protobuf bad cast, unknown protobuf
+# format. The codes mean other things elsewhere, so the reader has to be named as well.
+_UNPARSABLE_CODES: Final = frozenset({32, 33, 36, 436, 444})
+_READERS: Final = ("ProtobufRowInputFormat", "executing Native")
+
 # The engine keeps each schema that comes with an insert in a file, and does not write it twice. A
 # full disk, or a power cut, leaves a part of it, which no later insert gets past.
 _DAMAGED_SCHEMA = re.compile(
@@ -98,6 +104,17 @@ def explain(error: Exception, where: str) -> MillworthError:
 def is_schema_damaged(error: Exception) -> bool:
     """Return whether the engine's own copy of a schema is what an insert failed at."""
     return _DAMAGED_SCHEMA.search(str(error)) is not None
+
+
+def is_unparsable(error: Exception) -> bool:
+    """Return whether the store says that it cannot parse the bytes, whoever asks again."""
+    text = str(error)
+    match = _CODE.search(text)
+    return (
+        match is not None
+        and int(match[1]) in _UNPARSABLE_CODES
+        and any(reader in text for reader in _READERS)
+    )
 
 
 def error_code(error: Exception) -> int | None:

@@ -76,25 +76,26 @@ def segment_created_ns(path: Path) -> int:
     return int(match[1]) if match else 0
 
 
-def encode_frame(request: bytes, received_ns: int, items: int, digest: bytes = b"") -> bytes:
-    """Return one frame. It is never empty, not even of an empty request.
+def frame_parts(
+    request: bytes, received_ns: int, items: int, digest: bytes = b""
+) -> tuple[bytes, bytes, bytes]:
+    """Return one frame in three parts, of which the second is the request itself, not copied.
 
     The log gives every frame a digest, if NO_DIGEST: or what a sender put there would be taken for
     one.
     """
-    body = b"".join(
-        (
-            _DIGEST_TAG + digest if digest else b"",
-            request,
-            _RECEIVED_TAG,
-            received_ns.to_bytes(8, "little"),
-            _ITEMS_TAG,
-            items.to_bytes(4, "little"),
-            _CRC_TAG,
-        )
+    head = _DIGEST_TAG + digest if digest else b""
+    tail = b"".join(
+        (_RECEIVED_TAG, received_ns.to_bytes(8, "little"), _ITEMS_TAG, items.to_bytes(4, "little"))
     )
-    crc = zlib.crc32(memoryview(body)[:-2])
-    return b"".join((_varint(len(body) + 4), body, crc.to_bytes(4, "little")))
+    crc = zlib.crc32(tail, zlib.crc32(request, zlib.crc32(head)))
+    length = _varint(len(head) + len(request) + len(tail) + _CRC_BYTES)
+    return length + head, request, tail + _CRC_TAG + crc.to_bytes(4, "little")
+
+
+def encode_frame(request: bytes, received_ns: int, items: int, digest: bytes = b"") -> bytes:
+    """Return one frame. It is never empty, not even of an empty request."""
+    return b"".join(frame_parts(request, received_ns, items, digest))
 
 
 def scan(segment: bytes) -> Scan:

@@ -13,7 +13,7 @@ import os
 import secrets
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,12 +27,14 @@ from collector.core.errors import InputError, LogFullError, LogWriteError, Reque
 from collector.core.log import get_logger
 from collector.core.worker import Worker
 from collector.wal.drain_rate import DrainRate
-from collector.wal.frames import encode_frame, segment_created_ns
+from collector.wal.frames import frame_parts, segment_created_ns
 from collector.wal.receipts import Receipts
 from collector.wal.watermarks import Arrivals
 
 _LOG = get_logger("collector")
 _SUFFIX = ".segment"
+# IOV_MAX of Linux and macOS.
+_PARTS_MAX = 1024
 
 
 class Budget:
@@ -109,7 +111,8 @@ class _Segment:
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
-    frame: bytes
+    frame: tuple[bytes, bytes, bytes]  # its parts
+    size: int
     digest: bytes
     received_ns: int
     synced: Future[None]
@@ -179,7 +182,7 @@ class Log:
     def waiting_bytes(self) -> int:
         """Return the bytes that wait to be written."""
         with self._ready:
-            return sum(len(entry.frame) for entry in self._waiting)
+            return sum(entry.size for entry in self._waiting)
 
     def append(
         self,
@@ -203,16 +206,17 @@ class Log:
             RequestTooLargeError: it never fits; nothing was queued.
         """
         received_ns = self._arrivals.begin(trace_id)
-        frame = encode_frame(request, received_ns, items, digest)
+        frame = frame_parts(request, received_ns, items, digest)
+        size = sum(map(len, frame))
         try:
-            self._budget.reserve(len(frame))
+            self._budget.reserve(size)
         except (LogFullError, RequestTooLargeError):
             self._arrivals.refused(received_ns)
             raise
-        entry = _Entry(frame, digest, received_ns, synced or Future())
+        entry = _Entry(frame, size, digest, received_ns, synced or Future())
         with self._ready:
             if self._is_closing:
-                self._budget.release(len(frame))
+                self._budget.release(size)
                 self._arrivals.refused(received_ns)
                 raise LogFullError("the collector is stopping; retry against its successor")
             self._waiting.append(entry)
@@ -283,22 +287,21 @@ class Log:
             size = self._segment.size if self._segment else 0
             while at < len(entries) and (not group or size < self._segment_bytes_max):
                 group.append(entries[at])
-                size += len(entries[at].frame)
+                size += entries[at].size
                 at += 1
             self._write_group(group)
             if size >= self._segment_bytes_max:
                 self._seal()
 
     def _write_group(self, group: list[_Entry]) -> None:
-        content = b"".join(entry.frame for entry in group)
         try:
             segment = self._segment or self._open()
-            _write_all(segment.descriptor, content)
+            write_all(segment.descriptor, [part for entry in group for part in entry.frame])
             self._disk.sync(segment.descriptor)
         except OSError as error:
             self._give_up(group, error)
             return
-        segment.size += len(content)
+        segment.size += sum(entry.size for entry in group)
         segment.digests += [entry.digest for entry in group if entry.digest]
         self._arrivals.logged(segment.path, [entry.received_ns for entry in group])
         for entry in group:
@@ -317,7 +320,7 @@ class Log:
         said = error.strerror if isinstance(error, OSError) else type(error).__name__
         reason = f"the write-ahead log cannot be written in {self._directory}: {said}"
         for entry in group:
-            self._budget.release(len(entry.frame))
+            self._budget.release(entry.size)
             self._arrivals.refused(entry.received_ns)
             entry.synced.set_exception(LogWriteError(f"{reason}; free space or repair the disk"))
 
@@ -380,7 +383,18 @@ def claim_directory(directory: Path, disk: Disk) -> int:
     return descriptor
 
 
-def _write_all(descriptor: int, content: bytes) -> None:
-    left = memoryview(content)
-    while left:
-        left = left[os.write(descriptor, left) :]
+def write_all(descriptor: int, parts: Sequence[bytes]) -> None:
+    """Write parts behind one another, without making one of them.
+
+    Raises:
+        OSError: the disk is full or broken; some of it may have been written.
+    """
+    left = [memoryview(part) for part in parts if part]
+    at = 0
+    while at < len(left):
+        written = os.writev(descriptor, left[at : at + _PARTS_MAX])
+        while at < len(left) and written >= len(left[at]):
+            written -= len(left[at])
+            at += 1
+        if written:
+            left[at] = left[at][written:]

@@ -25,19 +25,15 @@ from collector.otlp.check import Signal, check, limits_at, normalise
 from collector.privacy.guard import Protection
 from collector.privacy.rules import IdentifiersConfig
 from collector.store.connect import Connections
+from collector.store.errors import is_unparsable
 from collector.store.schema.backfill import count_source_rows, rerun, still_rejected
 from collector.wal.frames import encode_frame
-from collector.write.insert_target import insert_settings
-from collector.write.writer import is_unparsable
+from collector.write.insert_target import TABLES, insert_settings
+from collector.write.reading import readable
 
 _ITEMS: Final = sql("rejected_items", __file__)
 _BYTES: Final = sql("rejected_bytes", __file__)
 RETENTION_DAYS_MAX: Final = 30  # of the tables
-_TARGETS: Final = {
-    Signal.TRACES: "otlp_traces_in",
-    Signal.LOGS: "otlp_logs_in",
-    Signal.METRICS: "otlp_metrics_in",
-}
 # What a rejected item without bytes is a row of, by its signal: view that refuses, view that takes,
 # table it takes them to, table they come from.
 _VIEWS: Final = {
@@ -203,13 +199,16 @@ class RejectedItems:
     ) -> str:
         """Insert a request, in the store's own reading where it has to be; return why it is not."""
         reason = ""
-        for name, body in (("", request), (":normalised", normalise(signal, request))):
+        for name, body in (
+            ("", readable(signal, request)),
+            (":normalised", normalise(signal, request)),
+        ):
             # A new time of arrival, by which jobs find what they have not seen. The token is of the
             # item alone, so what an earlier replay stored is not stored again.
             token = f"rejected:{item.id}:{item.item_id}{name}"
             try:
                 client.raw_insert(
-                    _TARGETS[signal],
+                    TABLES[signal],
                     insert_block=encode_frame(body, self._clock.now_ns(), items),
                     fmt="Protobuf",
                     settings={**insert_settings(signal), "insert_deduplication_token": token},

@@ -46,8 +46,12 @@ _IN_WINDOW: Final = (
     "Timestamp >= fromUnixTimestamp64Nano({from_ns:Int64}) "
     "AND Timestamp < fromUnixTimestamp64Nano({to_ns:Int64})"
 )
-_OF_WINDOW: Final = "FROM (SELECT * ${source}WHERE ${window})\n"
-_SOURCES: Final = {"decisions": "otel_traces", "outcomes": "otel_logs"}
+_OF_WINDOW: Final = "FROM (SELECT * FROM ${stored} WHERE ${window})\n"
+# What the view of a table reads, and where those rows are stored.
+_SOURCES: Final = {
+    "decisions": ("otel_decision_spans", "otel_traces"),
+    "outcomes": ("otel_logs", "otel_logs"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,8 +213,9 @@ class SealedStore:
     def _changed(self, table: str, **window: int) -> list[dict[str, Any]]:
         """Return the rows of one table that its view does not make of what is stored."""
         view = render(render_view((VIEWS_DIR / f"{table}_mv.sql").read_text(), *self._names), "")
-        source = f"FROM {_SOURCES[table]}\n"
-        events = _VIEW_HEAD.sub("", view).replace(source, _OF_WINDOW.replace("${source}", source))
+        source, stored = _SOURCES[table]
+        of_window = _OF_WINDOW.replace("${stored}", stored)
+        events = _VIEW_HEAD.sub("", view).replace(f"FROM {source}\n", of_window)
         columns = _COLUMNS[table]
         texts = ", ".join(f"ifNull(toString({name}), '')" for name in columns)
         names = ", ".join(f"'{name}'" for name in columns)

@@ -83,6 +83,7 @@ class Parts:
                 settings.attributes,
                 self.protection,
                 gate=self.gate,
+                decisions=settings.decisions,
             )
         self.alerts_job: AlertsJob | None = None
         self.provenance: ProvenanceJob | None = None

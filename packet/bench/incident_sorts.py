@@ -110,7 +110,7 @@ def _outcome(
 ) -> Outcome:
     recorder.hear(happened)
     rows = [_roots(happened.touched, name), _calls(happened.touched), _calls(happened.others)]
-    store.client().insert_arrow("otel_traces", pa.concat_tables(rows))
+    store.client().insert_arrow("otel_traces_in", pa.concat_tables(rows))
     now_ns, is_asked, is_killed = happened.from_ns, False, not sort.is_killed
     while now_ns < happened.asked_ns + _JUDGED_NS:
         now_ns += _RUN_NS

@@ -14,13 +14,14 @@ from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 from opentelemetry.proto.metrics.v1.metrics_pb2 import Metric
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
-from collector.core.config import AttributesConfig
+from collector.core.config import AttributesConfig, DecisionsConfig
 from collector.otlp.check import Signal, check, limits_at
-from collector.otlp.spans import SCALAR_MARK
 from collector.otlp.values import Request
 from collector.store.connect import Connections
-from collector.wal.frames import encode_frame
-from collector.write.insert_target import Entrance
+from collector.wal.frames import encode_frame, scan
+from collector.write.decision_spans import wanted_spans
+from collector.write.insert_target import BLOCK_SETTINGS, TABLES, insert_settings
+from collector.write.reading import read_spans, readable
 from tests.conftest import NOW_NS
 
 TRACE_ID = "0af7651916cd43dd8448eb211c80319c"
@@ -217,6 +218,23 @@ def metrics_request(
     return request
 
 
+def store_blocks(store: Connections, request: ExportTraceServiceRequest) -> None:
+    """Store one request of spans as the collector does with the compiled module."""
+    frame = encode_frame(request.SerializeToString(), NOW_NS, 1)
+    blocks = read_spans(
+        frame, scan(frame).frames, wanted_spans(AttributesConfig(), DecisionsConfig())
+    ).blocks
+    for table, block, rows in (
+        ("otel_traces_trace_id_ts", blocks.traces, blocks.span_rows),
+        ("otel_decision_spans", blocks.decisions, blocks.decision_rows),
+        ("otel_traces", blocks.spans, blocks.span_rows),
+    ):
+        if rows:
+            store.client().raw_insert(
+                table, insert_block=block, fmt="Native", settings=BLOCK_SETTINGS
+            )
+
+
 def store_request(
     store: Connections, request: Request, received_ns: int = NOW_NS, token: str = ""
 ) -> None:
@@ -226,10 +244,9 @@ def store_request(
         signal, request.SerializeToString(), limits_at(received_ns, 30, AttributesConfig())
     )
     assert not checked.message, checked.message
-    entrance = Entrance.of(signal, scalar=checked.payload.endswith(SCALAR_MARK))
     store.client().raw_insert(
-        entrance.table,
-        insert_block=encode_frame(checked.payload, received_ns, checked.accepted),
+        TABLES[signal],
+        insert_block=encode_frame(readable(signal, checked.payload), received_ns, checked.accepted),
         fmt="Protobuf",
-        settings={**entrance.settings, "insert_deduplication_token": token},
+        settings={**insert_settings(signal), "insert_deduplication_token": token},
     )

@@ -132,7 +132,7 @@ def _fill(store: Connections, dice: random.Random, now_ns: int) -> None:
     starts = [int(one["start_ns"]) for one in said]
     lengths = [int(one["end_ns"]) - start for one, start in zip(said, starts, strict=True)]
     store.client().insert_arrow(
-        "otel_traces",
+        "otel_traces_in",
         pa.table(
             {
                 "Timestamp": pa.array(starts, pa.timestamp("ns")),

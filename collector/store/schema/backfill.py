@@ -17,7 +17,9 @@ from collector.core.errors import StoreUnavailableError
 from collector.core.sql import sql
 
 _SELECT_OF: Final = sql("view_select", __file__)
-_SOURCE: Final = re.compile(r"\bFROM (?:`?\w+`?\.)?`?(otel_traces|otel_logs)(?:_local)?`?")
+_SOURCE: Final = re.compile(r"\bFROM (?:`?\w+`?\.)?`?(otel_decision_spans|otel_logs)(?:_local)?`?")
+# Where the rows lie that a view is given as they are stored.
+_STORED: Final = {"otel_decision_spans": "otel_traces", "otel_logs": "otel_logs"}
 
 # Rows of one span, or the outcomes of one request; with a new time of arrival, by which jobs find
 # what they have not seen.
@@ -141,7 +143,7 @@ def _over(client: Client, view: str, rows: str = "") -> str:
     found = client.query(_SELECT_OF, parameters={"view": view}).result_rows
     if not found:
         raise StoreUnavailableError(f"the store has no view {view}; run `millworth migrate`")
-    return _SOURCE.sub(lambda match: f"FROM {rows or _ROWS[match[1]]}", str(found[0][0]))
+    return _SOURCE.sub(lambda match: f"FROM {rows or _ROWS[_STORED[match[1]]]}", str(found[0][0]))
 
 
 def _count(client: Client, select: str, parameters: Parameters) -> int:

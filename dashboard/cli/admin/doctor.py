@@ -17,6 +17,7 @@ from collector.auth.gate import load_tokens, require_authentication
 from collector.core.clock import SystemClock
 from collector.core.errors import ConfigError, MillworthError
 from collector.core.http.address import authority
+from collector.otlp.native.spans import IS_THERE
 from collector.store.connect import Connections
 from collector.store.grants import excess_rights
 from dashboard.cli.client import ApiClient, answers, service_url, trust
@@ -70,6 +71,7 @@ def _findings(settings: Settings) -> Iterator[Finding]:
             personal = protection_of(settings)
             yield _tried("personal data", lambda: personal.describe(settings.wal_dir))
     yield _tried("access", lambda: _access(settings))
+    yield Finding("spans", True, _span_reader(settings))
     reason = recording_available(settings.packet)
     yield Finding(
         "packets",
@@ -116,6 +118,18 @@ def _service(settings: Settings) -> Iterator[Finding]:
     yield Finding("audit", audit.broken_seq is None, _said_of(audit))
     for item in bad:
         yield Finding(item["name"], False, f"{item['value']} {item['unit']}: {item['detail']}")
+
+
+def _span_reader(settings: Settings) -> str:
+    """Return who reads spans, and how to have the faster one."""
+    if not settings.collector.accel:
+        return "read by the parser and the store: collector.accel is false"
+    if IS_THERE:
+        return "read by the compiled module"
+    return (
+        "read by the parser and the store, at half the rate: there was no C++ compiler when this "
+        "was installed; install g++ 11 or clang 14, then Millworth again"
+    )
 
 
 def _ports(settings: Settings) -> Iterator[Finding]:

@@ -64,7 +64,7 @@ def test_runtime_flag_and_cache_are_found_with_their_evidence(store: Connections
         ],
     )  # fmt: skip
     store.client().insert(
-        "otel_traces",
+        "otel_traces_in",
         [[BASE_NS, trace_id("e"), span_id("e"), "e", "cart", 1, [BASE_NS],
           ["feature_flag.evaluation"],
           [{"feature_flag.key": "new-price", "feature_flag.result.variant": "on"}]]],

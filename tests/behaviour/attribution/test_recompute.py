@@ -30,7 +30,7 @@ from tests.support.attribution.stored import (
 def put_an_odd_hour(store: Connections) -> None:
     """Store skewed, orphaned, overlapping and asynchronous spans, and decisions at the edges."""
     rows = otel_rows(60, 12, seed=11, start_ns=BASE_NS)
-    store.client().insert_arrow(table="otel_traces", arrow_table=rows)
+    store.client().insert_arrow(table="otel_traces_in", arrow_table=rows)
     put_spans(store, decision("long", 100, 6_000) + decision("short", 100))
     put_spans(store, [Stored("late", "root", 4_500, 1_000, trace="long")])
     put_spans(store, decision("told", 40_000, decision__id="order-7"))

@@ -20,7 +20,6 @@ from collector.otlp.check import (
     response,
 )
 from collector.otlp.limits import Limits
-from collector.otlp.spans import unmarked
 from tests.conftest import NOW_NS
 from tests.support.builders import (
     any_value,
@@ -97,7 +96,7 @@ def test_bad_span_is_refused_and_its_neighbour_kept(bad: Span, reason: str) -> N
     checked = check(Signal.TRACES, trace_request(bad, good).SerializeToString(), LIMITS)
 
     assert (checked.accepted, dict(checked.refused)) == (1, {reason: 1})
-    kept = ExportTraceServiceRequest.FromString(unmarked(checked.payload))
+    kept = ExportTraceServiceRequest.FromString(checked.payload)
     assert kept == trace_request(good)
     assert reason in checked.message
 
@@ -168,7 +167,7 @@ def test_good_request_goes_to_the_log_as_it_was_received() -> None:
     newer = b"\xf2\xbf\x01\x01x"
     body = trace_request(span(), decision_span()).SerializeToString() + newer
 
-    assert unmarked(check(Signal.TRACES, body, LIMITS).payload) == body
+    assert check(Signal.TRACES, body, LIMITS).payload is body
 
     body = logs_request(LogRecord()).SerializeToString() + newer
 

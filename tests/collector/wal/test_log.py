@@ -11,7 +11,7 @@ from prometheus_client import CollectorRegistry, Gauge
 from collector.core.disk import Disk
 from collector.core.errors import InputError, LogFullError, LogWriteError
 from collector.wal.frames import encode_frame, scan, segment_created_ns
-from collector.wal.log import Budget, Log, claim_directory
+from collector.wal.log import Budget, Log, claim_directory, write_all
 from tests.conftest import NOW_NS, ManualClock
 
 WAIT_S = 30  # for what happens at once; never the time that a test takes
@@ -270,3 +270,13 @@ def test_directory_that_is_made_outlives_a_power_cut(tmp_path: Path) -> None:
     claim_directory(tmp_path / "state" / "wal", disk)
 
     assert set(disk.directories) == {tmp_path, tmp_path / "state"}
+
+
+def test_more_parts_than_one_call_takes_are_written_in_their_order(tmp_path: Path) -> None:
+    """A group of 400 small requests has more of them than the machine writes at once."""
+    parts = [b"%d," % number if number % 7 else b"" for number in range(3_000)]
+    with (tmp_path / "file").open("wb") as file:
+        write_all(file.fileno(), parts)
+        write_all(file.fileno(), [])
+
+    assert (tmp_path / "file").read_bytes() == b"".join(parts)

@@ -16,21 +16,23 @@ from collector.core.config import (
 from collector.core.disk import Disk
 from collector.core.errors import StoreUnavailableError
 from collector.otlp.check import Signal
-from collector.otlp.spans import LISTS_MARK, SCALAR_MARK
 from collector.privacy.guard import Protection
 from collector.store.connect import Connections
 from collector.store.schema.migrate import load_views
-from collector.wal.frames import encode_frame
-from collector.write.insert_target import Entrance
+from collector.wal.frames import encode_frame, scan
+from collector.write.insert_target import BLOCK_SETTINGS, TABLES, insert_settings
+from collector.write.last_reader import FILE, LastReader
+from collector.write.reading import read_spans
 from collector.write.writer import StoreWriter
 from tests.conftest import NOW_NS, ManualClock
 from tests.support.builders import (
     decision_span,
     logs_request,
     outcome,
+    span,
     trace_request,
 )
-from tests.support.collector.writer import Segments, frame_of, names, twice_frame
+from tests.support.collector.writer import WANTED, Segments, frame_of, names, twice_frame
 
 UNREADABLE = b"\x0a\xff\xff"  # a message that is longer than its frame
 
@@ -92,10 +94,12 @@ class FlakyDisk(Disk):
         super().sync_directory(directory)
 
 
-@pytest.fixture
-def segments(tmp_path: Path, clock: ManualClock) -> Iterator[Segments]:
-    """Yield segments in the test's directory; none may be left at the end."""
-    made = Segments(tmp_path, clock)
+@pytest.fixture(params=[True, False], ids=["native", "protobuf"])
+def segments(
+    tmp_path: Path, clock: ManualClock, request: pytest.FixtureRequest
+) -> Iterator[Segments]:
+    """Yield segments in the test's directory, by both readers; none may be left at the end."""
+    made = Segments(tmp_path, clock, is_native=request.param)
     yield made
     assert made.budget.held == 0
     assert not list(tmp_path.iterdir())
@@ -133,24 +137,33 @@ def test_equal_bytes_of_another_segment_are_other_spans(
     assert names(store) == ["a", "a"]
 
 
-@pytest.mark.parametrize("mark", [b"", SCALAR_MARK], ids=["unmarked", "scalar"])
+def insert(store: Connections, token: str, frame: bytes, *, is_native: bool) -> None:
+    """Insert what one of the readers inserts of a frame of spans, and nothing after it."""
+    if is_native:
+        blocks = read_spans(frame, scan(frame).frames, WANTED).blocks
+        parts = [("otel_traces_trace_id_ts", blocks.traces), ("otel_traces", blocks.spans)]
+        form, settings = "Native", BLOCK_SETTINGS
+    else:
+        parts, form = [(TABLES[Signal.TRACES], frame)], "Protobuf"
+        settings = insert_settings(Signal.TRACES)
+    for table, block in parts:
+        store.client().raw_insert(
+            table,
+            insert_block=block,
+            fmt=form,
+            settings={**settings, "insert_deduplication_token": token},
+        )
+
+
 def test_replay_completes_a_chain_that_broke_in_the_middle(
-    store: Connections, segments: Segments, mark: bytes
+    store: Connections, segments: Segments
 ) -> None:
     """A crash after the spans and before the decisions: the replay adds what is missing only."""
     client = store.client()
-    request = trace_request(decision_span()).SerializeToString()
-    frame = encode_frame(request + mark, NOW_NS, 1)
+    frame = encode_frame(trace_request(decision_span()).SerializeToString(), NOW_NS, 1)
     path = segments.write("broken", frame)
-    entrance = Entrance.of(Signal.TRACES, scalar=bool(mark))
-    token = path.name + entrance.token_suffix
     client.command("DROP VIEW decisions_mv")
-    client.raw_insert(
-        entrance.table,
-        insert_block=frame,
-        fmt="Protobuf",
-        settings={**entrance.settings, "insert_deduplication_token": token},
-    )
+    insert(store, path.name, frame, is_native=segments.is_native)
     views = load_views(AttributesConfig(), DecisionsConfig(), OutcomesConfig())
     (view,) = (view.statement for view in views if view.name == "view decisions_mv")
     client.command(view)
@@ -158,16 +171,39 @@ def test_replay_completes_a_chain_that_broke_in_the_middle(
     segments.store(store, path)
 
     assert client.query("SELECT count() FROM otel_traces").result_rows == [(1,)]
+    assert client.query("SELECT count() FROM otel_traces_trace_id_ts").result_rows == [(1,)]
     assert client.query("SELECT count() FROM decisions").result_rows == [(1,)]
 
 
-@pytest.mark.parametrize("mark", [b"", LISTS_MARK, SCALAR_MARK], ids=["none", "lists", "scalar"])
+@pytest.mark.parametrize("is_in", [True, False], ids=["was stored", "was not"])
+def test_what_the_other_reader_had_in_hand_is_stored_once(
+    store: Connections, segments: Segments, is_in: bool
+) -> None:
+    """The compiled module came or went between two starts, and tokens do not tell."""
+    frame = encode_frame(trace_request(decision_span(), span()).SerializeToString(), NOW_NS, 2)
+    path = segments.write("in hand", frame)
+    before = LastReader(segments.directory / FILE, Disk(), is_native=not segments.is_native)
+    now = LastReader(segments.directory / FILE, Disk(), is_native=segments.is_native)
+    before.note()
+    if is_in:
+        insert(store, path.name, frame, is_native=not segments.is_native)
+
+    segments.store(store, path, last_reader=now)
+
+    client = store.client()
+    assert client.query("SELECT count() FROM otel_traces").result_rows == [(2,)]
+    assert now.is_ours()
+    (segments.directory / FILE).unlink()
+    if segments.is_native or not is_in:  # spans that the module has stored have the rest with them
+        assert client.query("SELECT count() FROM decisions FINAL").result_rows == [(1,)]
+
+
 def test_one_unreadable_request_costs_none_of_the_others(
-    store: Connections, segments: Segments, mark: bytes
+    store: Connections, segments: Segments
 ) -> None:
     """The store fails a whole insert for one bad request; it is found and kept with its bytes."""
-    frames = [frame_of(name, mark=mark) for name in "abcde"]
-    frames.insert(3, encode_frame(UNREADABLE + mark, NOW_NS + 5, 7))
+    frames = [frame_of(name) for name in "abcde"]
+    frames.insert(3, encode_frame(UNREADABLE, NOW_NS + 5, 7))
     for _ in range(2):  # a replay divides under the same names, so nothing is there twice
         writer = segments.store(store, segments.write("s", *frames))
 
@@ -245,7 +281,7 @@ def test_many_bad_requests_cost_their_neighbours_one_insert_more(
     segments.store(watched, segments.write("s", *frames))
 
     assert names(store) == [f"{n:02}" for n in range(16)]
-    assert watched.asked == 2
+    assert watched.asked == 2  # the trace index and the spans, or the requests and they made anew
 
 
 def test_segment_that_cannot_be_deleted_is_stored_once(

@@ -48,7 +48,7 @@ def span_id(name: str) -> str:
 def put_spans(store: Connections, spans: Sequence[Stored]) -> None:
     """Insert spans; the views of the store make decisions of them."""
     store.client().insert(
-        "otel_traces",
+        "otel_traces_in",
         [
             [
                 BASE_NS + round(s.start_ms * MS), trace_id(s.trace), span_id(s.span_id),

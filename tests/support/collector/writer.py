@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
+from collector.core.config import AttributesConfig, DecisionsConfig
 from collector.core.counters import Counters
 from collector.core.disk import Disk
-from collector.otlp.check import Signal
+from collector.otlp.check import Signal, count_items
 from collector.privacy.guard import Protection
 from collector.store.connect import Connections
 from collector.wal.frames import encode_frame
 from collector.wal.groups import recover_group
 from collector.wal.log import Budget
+from collector.write.decision_spans import wanted_spans
+from collector.write.last_reader import LastReader
 from collector.write.writer import StoreWriter
 from tests.conftest import NOW_NS, ManualClock
 from tests.support.builders import (
@@ -21,13 +25,17 @@ from tests.support.builders import (
 )
 
 WAIT_S = 30
+TABLES = ("otel_traces", "otel_traces_trace_id_ts", "decisions", "rejected")
+Rows = dict[str, list[str]]  # of each table, as text
+WANTED = wanted_spans(AttributesConfig(), DecisionsConfig())
 
 
 class Segments:
     """Writes segments by hand and runs a writer over them."""
 
-    def __init__(self, directory: Path, clock: ManualClock) -> None:
+    def __init__(self, directory: Path, clock: ManualClock, *, is_native: bool = True) -> None:
         self.directory = directory
+        self.is_native = is_native
         self.clock = clock
         self.counters = Counters()
         self.budget = Budget(2**30, self.counters.wal_bytes, clock)
@@ -45,10 +53,20 @@ class Segments:
         *paths: Path,
         signal: Signal = Signal.TRACES,
         disk: Disk | None = None,
+        last_reader: LastReader | None = None,
     ) -> StoreWriter:
         """Bring segments into the store, as a start does; return the writer, stopped."""
+        is_block = self.is_native and signal is Signal.TRACES
         writer = StoreWriter(
-            signal, store, self.budget, self.counters, self.clock, Protection(), disk
+            signal,
+            store,
+            self.budget,
+            self.counters,
+            self.clock,
+            Protection(),
+            disk,
+            wanted=WANTED if is_block else None,
+            last_reader=last_reader,
         )
         writer.recover(paths, recover_group(self.directory, "traces", Disk()))
         writer.start()
@@ -65,10 +83,10 @@ def names(store: Connections) -> list[str]:
     ]
 
 
-def frame_of(name: str, start_ns: int = NOW_NS, mark: bytes = b"") -> bytes:
-    """Return the frame of a request of one span; without a mark as releases before wrote it."""
+def frame_of(name: str, start_ns: int = NOW_NS) -> bytes:
+    """Return the frame of a request of one span."""
     request = trace_request(span(name=name, start_ns=start_ns))
-    return encode_frame(request.SerializeToString() + mark, NOW_NS, 1)
+    return encode_frame(request.SerializeToString(), NOW_NS, 1)
 
 
 def twice_frame(name: str) -> bytes:
@@ -81,3 +99,37 @@ def twice_frame(name: str) -> bytes:
     return encode_frame(
         message.SerializeToString() + b"\x0a" + bytes([len(group)]) + group, NOW_NS, 1
     )
+
+
+def stored_both_ways(
+    store: Connections, directory: Path, requests: Iterable[bytes]
+) -> tuple[Rows, Rows]:
+    """Store requests by each reader into empty tables; return the rows of each, as text.
+
+    What is rejected has its bytes in `rejected`, under a name that both give it.
+    """
+    frames = [
+        encode_frame(body, NOW_NS + number, count_items(Signal.TRACES, body))
+        for number, body in enumerate(requests)
+    ]
+    native, protobuf = (
+        _stored(store, Segments(directory, ManualClock(), is_native=is_native), frames)
+        for is_native in (True, False)
+    )
+    return native, protobuf
+
+
+def _stored(store: Connections, segments: Segments, frames: list[bytes]) -> Rows:
+    client = store.client()
+    for table in TABLES:
+        client.command(f"TRUNCATE TABLE {table}")
+    segments.store(store, segments.write("traces-same", *frames))
+    rows = {}
+    for table in TABLES:
+        result = client.query(
+            f"SELECT toString(tuple(* EXCEPT detail)) FROM {table}"
+            if table == "rejected"
+            else f"SELECT toString(tuple(*)) FROM {table}"
+        )
+        rows[table] = sorted(str(row[0]) for row in result.result_rows)
+    return rows

@@ -32,10 +32,11 @@ def world(store_path: Path) -> Iterator[Connections]:
     config = StoreConfig(url=f"chdb://{store_path}", database="dashboard_world")
     connections = Connections(config)
     migrate(connections.client(), TODAY_NS)
-    # Of the views this alone: the decisions of the seed are written, not derived.
+    # Of the views these alone: the decisions of the seed are written, not derived.
     ours = (AttributesConfig(), DecisionsConfig(), OutcomesConfig())
     views = {view.name: view.statement for view in load_views(*ours)}
-    connections.client().command(views["view otel_traces_trace_id_ts_mv"])
+    for name in ("otel_traces_mv", "otel_traces_trace_id_ts_mv"):
+        connections.client().command(views[f"view {name}"])
     seed_world(connections.client())
     yield connections
     connections.client().command(f"DROP DATABASE IF EXISTS {config.database}")

@@ -193,7 +193,7 @@ class Seed:
         attributes: dict[str, str],
     ) -> None:
         self.add(
-            "otel_traces", Timestamp=start_ns, TraceId=trace_id, SpanId=span_id,
+            "otel_traces_in", Timestamp=start_ns, TraceId=trace_id, SpanId=span_id,
             ParentSpanId=parent_span_id, TraceState="", SpanName=name, SpanKind=kind,
             ServiceName="edge", ResourceAttributes={"service.name": "edge"}, ScopeName="",
             ScopeVersion="", SpanAttributes=attributes, Duration=duration_ns, StatusCode="Unset",

@@ -65,7 +65,7 @@ def insert_spans(store: Connections, spans: Sequence[Span]) -> None:
             ),
         }
     )
-    store.client().insert_arrow("otel_traces", table)
+    store.client().insert_arrow("otel_traces_in", table)
 
 
 def insert_request(

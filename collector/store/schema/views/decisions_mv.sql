@@ -33,7 +33,7 @@ FROM
         toUInt64OrZero(${attr:decision.ts.ingress:SpanAttributes}) AS stamped_ns,
         toUInt64(toUnixTimestamp64Nano(Timestamp)) AS start_ns,
         start_ns + Duration AS end_ns
-    FROM otel_traces${local}
+    FROM otel_decision_spans
     WHERE own_action != '' OR ${matches}
 )
 WHERE schema IN (${accepted})

@@ -1,8 +1,8 @@
 -- Why: spans as the clickhouseexporter stores them, every value rendered as its pcommon.Value.AsString does.
 -- Total: no expression here can throw. Nanoseconds over the range of Int64 are cut to it; the receiver has refused
 -- what lies outside the retention
--- (values that nest deeper than a flat array arrive rendered, see collector/otlp/check.py)
-CREATE MATERIALIZED VIEW otlp_traces_mv ${on_cluster} TO otel_traces AS
+-- (values that nest deeper than a flat array arrive rendered, see collector/write/reading.py)
+CREATE MATERIALIZED VIEW otlp_traces_mv ${on_cluster} TO otel_traces_in AS
 WITH
     ${value_text}
     id -> if(match(id, '^\\0*$'), '', lower(hex(id))) AS id_text,

@@ -30,7 +30,7 @@ FROM
         ${attr:decision.schema:SpanAttributes} AS schema,
         toUInt64OrZero(${attr:decision.ts.ingress:SpanAttributes}) AS stamped_ns,
         toUInt64(toUnixTimestamp64Nano(Timestamp)) + Duration AS end_ns
-    FROM otel_traces${local}
+    FROM otel_decision_spans
     WHERE own_action != '' OR ${matches}
 )
 WHERE NOT (

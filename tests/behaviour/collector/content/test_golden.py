@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import random
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,7 @@ from collector.core.config import AttributesConfig
 from collector.core.counters import Counters
 from collector.core.errors import DecodeError
 from collector.otlp.check import Signal, check, limits_at
-from collector.otlp.spans import SCALAR_MARK
+from collector.otlp.native.spans import Wanted
 from collector.privacy.guard import Protection
 from collector.store.connect import Connections
 from collector.wal.frames import encode_frame
@@ -40,11 +40,12 @@ from tests.support.builders import (
     new_span_id,
     new_trace_id,
     span,
+    store_blocks,
     store_request,
     trace_request,
 )
 from tests.support.collector.golden import whole_spans
-from tests.support.collector.rendering import ATTRIBUTES, SCALARS, TEXTS, VALUES, expected
+from tests.support.collector.rendering import ATTRIBUTES, TEXTS, VALUES, expected
 from tests.support.examples import examples
 
 KINDS = ["Unspecified", "Internal", "Server", "Client", "Producer", "Consumer"]
@@ -56,7 +57,7 @@ LENGTHS = [0, 1, 124, 125, 126, 127, 128, 129, 16_380, 16_381, 16_382, 16_383, 1
 WIDTHS = sorted({sign * 2**bits + off for bits in range(64) for off in (-1, 0, 1)
                  for sign in (1, -1) if -(2**63) <= sign * 2**bits + off < 2**63})  # fmt: skip
 
-SCALAR_SETS = st.dictionaries(TEXTS, SCALARS, max_size=5)
+StoredBy = Callable[[Connections, ExportTraceServiceRequest], None]
 
 SPAN_COLUMNS = """
 SELECT
@@ -139,17 +140,15 @@ def rows(store: Connections, columns: str, trace_id: str) -> list[tuple[object, 
     return [tuple(row) for row in result.result_rows]
 
 
-@pytest.mark.parametrize("attributes", [SCALAR_SETS, ATTRIBUTES], ids=["scalars", "any"])
-def test_any_spans_are_stored_as_upb_reads_them(
-    store: Connections, attributes: st.SearchStrategy[dict[str, Any]]
-) -> None:
+@pytest.mark.parametrize("stored_by", [store_blocks, store_request], ids=["native", "protobuf"])
+def test_any_spans_are_stored_as_upb_reads_them(store: Connections, stored_by: StoredBy) -> None:
     """Both ways into the store, and every field: a shifted column would have every row."""
 
     @settings(max_examples=examples(20), suppress_health_check=list(HealthCheck))
     @given(
-        spans=st.lists(whole_spans(attributes), min_size=1, max_size=3),
-        resource=attributes,
-        scope=attributes,
+        spans=st.lists(whole_spans(ATTRIBUTES), min_size=1, max_size=3),
+        resource=ATTRIBUTES,
+        scope=ATTRIBUTES,
     )
     def stored_as_read(spans: list[Span], resource: dict[str, Any], scope: dict[str, Any]) -> None:
         trace_id = new_trace_id()
@@ -159,7 +158,7 @@ def test_any_spans_are_stored_as_upb_reads_them(
         request.resource_spans[0].scope_spans[0].scope.attributes.extend(key_values(scope))
         truth = ExportTraceServiceRequest.FromString(request.SerializeToString())
 
-        store_request(store, request)
+        stored_by(store, request)
 
         read = truth.resource_spans[0].scope_spans[0].spans
         assert rows(store, SPAN_COLUMNS, trace_id) == [span_row(truth, one) for one in read]
@@ -167,25 +166,21 @@ def test_any_spans_are_stored_as_upb_reads_them(
     stored_as_read()
 
 
-@pytest.mark.parametrize("beside", [[], [[1]]], ids=["scalars", "beside an array"])
+@pytest.mark.parametrize("stored_by", [store_blocks, store_request], ids=["native", "protobuf"])
 def test_values_of_every_length_and_width_are_stored(
-    store: Connections, beside: list[object]
+    store: Connections, stored_by: StoredBy
 ) -> None:
     """A length grows by a byte at 2^7, 2^14 and 2^21, an integer at every seventh bit."""
-    values: list[Any] = [*WIDTHS, *beside]
+    values: list[Any] = [*WIDTHS, [1]]
     values += ["ä" * (length // 2) + "x" * (length % 2) for length in LENGTHS]
     values += [bytes(range(256)) * (length // 256) + b"\0" * (length % 256) for length in LENGTHS]
     values += [True, False, None, 0.0, -0.0, 1.5, 1e21, 5e-324, float("inf"), float("nan")]
     attributes = {f"{number:04}": value for number, value in enumerate(values)}
     trace_id = new_trace_id()
     request = trace_request(span(trace_id=trace_id, attributes=attributes))
-    payload = check(
-        Signal.TRACES, request.SerializeToString(), limits_at(NOW_NS, 30, AttributesConfig())
-    ).payload
 
-    store_request(store, request)
+    stored_by(store, request)
 
-    assert payload.endswith(SCALAR_MARK) != bool(beside)
     (row,) = rows(store, SPAN_COLUMNS, trace_id)
     stored: Any = row[11]
     wrong = {name for name in attributes if stored[name] != expected(attributes[name])}
@@ -289,7 +284,9 @@ def mutants(seed: int, count: int) -> Iterable[bytes]:
         yield bytes(body)
 
 
-def store_mutants(store: Connections, directory: Path, seed: int, count: int) -> tuple[int, int]:
+def store_mutants(
+    store: Connections, directory: Path, seed: int, count: int, wanted: Wanted | None
+) -> tuple[int, int]:
     """Store mutants among good requests in one segment; return how many of each passed the check.
 
     Everything that passed is stored or quarantined, and every good request reads back as it was.
@@ -317,7 +314,7 @@ def store_mutants(store: Connections, directory: Path, seed: int, count: int) ->
     path = directory / f"traces-{seed}.segment"
     path.write_bytes(b"".join(frames))
     budget.adopt(path.stat().st_size)
-    writer = StoreWriter(Signal.TRACES, store, budget, counters, clock, Protection())
+    writer = StoreWriter(Signal.TRACES, store, budget, counters, clock, Protection(), wanted=wanted)
     writer.submit(path)
     writer.start()
     assert writer.drain(60)
@@ -332,9 +329,12 @@ def store_mutants(store: Connections, directory: Path, seed: int, count: int) ->
     return taken, len(neighbours)
 
 
-def test_mutants_cost_their_neighbours_nothing(store: Connections, tmp_path: Path) -> None:
+@pytest.mark.parametrize("wanted", [Wanted((), ()), None], ids=["native", "protobuf"])
+def test_mutants_cost_their_neighbours_nothing(
+    store: Connections, tmp_path: Path, wanted: Wanted | None
+) -> None:
     """The check and the store judge bytes differently, and one of them must have the last word."""
-    taken, neighbours = store_mutants(store, tmp_path, seed=7, count=1_000)
+    taken, neighbours = store_mutants(store, tmp_path, seed=7, count=1_000, wanted=wanted)
 
     assert taken > 100
     assert neighbours == 50

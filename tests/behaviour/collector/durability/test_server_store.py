@@ -47,7 +47,8 @@ from tests.support.collector.writer import Segments, frame_of, twice_frame
 
 pytestmark = pytest.mark.integration
 
-INTO_SPANS = "INSERT INTO otlp_"  # one of the ways in
+# The ways in of the compiled module and of the store's own reader.
+INTO_SPANS = {True: "INSERT INTO otel_traces FORMAT", False: "INSERT INTO otlp_traces_in"}
 
 
 # The tests of which a cluster could change the outcome run on both.
@@ -139,22 +140,24 @@ def test_collector_and_a_job_do_their_work_over_http(
 
 
 @both
+@pytest.mark.parametrize("is_native", [True, False], ids=["native", "protobuf"])
 @pytest.mark.parametrize("kind", ["cut_during", "cut_before", "cut_after", "busy", "code"])
 def test_insert_whose_answer_is_lost_is_sent_again_and_stored_once(
-    server: Double, remote: Connections, segments: Segments, kind: str
+    server: Double, remote: Connections, segments: Segments, kind: str, is_native: bool
 ) -> None:
     """The same bytes under the same token, whether or not the server had stored them."""
     frame = encode_frame(
         trace_request(decision_span(decision_id="d-1")).SerializeToString(), NOW_NS, 1
     )
-    before = len(server.requests(INTO_SPANS))
-    server.fail(kind, INTO_SPANS, code=242, name="TABLE_IS_READ_ONLY")
+    segments.is_native, name = is_native, f"once-{kind}-{is_native}"
+    before = len(server.requests(INTO_SPANS[is_native]))
+    server.fail(kind, INTO_SPANS[is_native], code=242, name="TABLE_IS_READ_ONLY")
 
-    writer = segments.store(remote, segments.write(f"once-{kind}", frame))
+    writer = segments.store(remote, segments.write(name, frame))
 
-    sent = server.requests(INTO_SPANS)[before:]
+    sent = server.requests(INTO_SPANS[is_native])[before:]
     tokens = [s["parameters"]["insert_deduplication_token"] for s in sent]
-    assert tokens == [f"once-{kind}.segment"] * (1 if kind == "cut_during" else 2)
+    assert tokens == [f"{name}.segment"] * (1 if kind == "cut_during" else 2)
     assert writer.figures().stored == 1
     read = remote.client().query
     for table in ("otel_traces", "otel_traces_trace_id_ts", "decisions"):
@@ -168,7 +171,7 @@ def test_server_that_is_killed_and_started_again_has_everything_once(
 ) -> None:
     """It dies after it stored a segment and before it said so; the next one waits for it too."""
     paths = [segments.write(name, frame_of(name)) for name in ("a", "b")]
-    server.fail("hang_after", INTO_SPANS)
+    server.fail("hang_after", INTO_SPANS[False])
     writer = StoreWriter(
         Signal.TRACES,
         remote,

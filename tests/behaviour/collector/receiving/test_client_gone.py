@@ -14,7 +14,6 @@ import pytest
 from collector.core.config import CollectorConfig
 from collector.core.counters import Counters
 from collector.otlp.check import Signal
-from collector.otlp.merged_scan import SpanSurvey
 from collector.privacy.guard import Protection
 from collector.privacy.redact import Changes
 from collector.privacy.rules import IdentifiersConfig
@@ -40,14 +39,13 @@ class HeldProtection(Protection):
         signal: Signal,
         body: bytes,
         now_ns: int,
-        survey: SpanSurvey | None = None,
         changes: Changes | None = None,
     ) -> bytes:
         """Wait with the first until a test says otherwise."""
         if not self.is_held.is_set():
             self.is_held.set()
             assert self.may_go.wait(WAIT_S)
-        return super().rewrite(signal, body, now_ns, survey, changes)
+        return super().rewrite(signal, body, now_ns, changes)
 
 
 @pytest.fixture
@@ -65,7 +63,7 @@ def holding(
     held: HeldProtection,
 ) -> Iterator[CollectorService]:
     """Yield a collector that holds its first request."""
-    config = CollectorConfig(grpc_port=0, http_port=0)
+    config = CollectorConfig(grpc_port=0, http_port=0, accel=False)
     running = CollectorService(config, store, tmp_path / "wal", counters, clock, protection=held)
     running.start()
     yield running

@@ -89,7 +89,9 @@ def test_views_of_a_shard_read_its_rows_and_write_to_all_shards() -> None:
     by_name = {one.name: one.statement for one in load_migrations(cluster="prod", database="m")}
 
     assert "decisions_mv ON CLUSTER 'prod' TO decisions AS" in views["view decisions_mv"]
-    assert "FROM otel_traces_local\n" in views["view decisions_mv"]
+    assert "FROM otel_decision_spans\n" in views["view decisions_mv"]
+    assert "FROM otel_logs_local" in views["view outcomes_mv"]
+    assert "otel_traces_mv ON CLUSTER 'prod' TO otel_traces AS" in views["view otel_traces_mv"]
     assert by_name["otlp/001_create_otel_traces/distributed"] == (
         "CREATE OR REPLACE TABLE otel_traces ON CLUSTER 'prod' AS otel_traces_local\n"
         "ENGINE = Distributed('prod', 'm', 'otel_traces_local', cityHash64(TraceId))"

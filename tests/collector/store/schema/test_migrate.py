@@ -28,7 +28,7 @@ from collector.store.schema.migrate import (
     migrate,
 )
 from collector.wal.frames import encode_frame
-from collector.write.insert_target import Entrance
+from collector.write.insert_target import TABLES, insert_settings
 from tests.conftest import NOW_NS
 from tests.support.builders import (
     decision_span,
@@ -179,7 +179,7 @@ def test_changed_rule_remakes_the_views_that_it_is_in(store: Connections) -> Non
     made = apply_views(store.client(), AttributesConfig(), rule, OutcomesConfig(), NOW_NS + 1)
     store_request(store, trace_request(span()))
 
-    assert made == ["decisions_mv", "rejected_decisions_mv"]
+    assert made == ["decisions_mv", "otel_decision_spans_mv", "rejected_decisions_mv"]
     assert store.client().query("SELECT action FROM decisions").result_rows == [("GET /price",)]
 
 
@@ -203,13 +203,12 @@ def test_log_of_an_older_release_makes_no_partition_a_day_of_ingress(store: Conn
         decision_span(decision_id=f"{day}", stamps_ns=[NOW_NS - day * NS_PER_DAY])
         for day in range(1, 90)
     ]
-    entrance = Entrance.of(Signal.TRACES)
     client = store.client()
     client.raw_insert(
-        entrance.table,
+        TABLES[Signal.TRACES],
         insert_block=encode_frame(trace_request(*days).SerializeToString(), NOW_NS, len(days)),
         fmt="Protobuf",
-        settings={**entrance.settings},
+        settings=insert_settings(Signal.TRACES),
     )
 
     ids = client.query("SELECT decision_id FROM decisions ORDER BY toUInt32(decision_id)")

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Mapping
 from random import Random
 
@@ -18,11 +17,10 @@ from collector.core.config import AttributesConfig
 from collector.core.errors import DecodeError
 from collector.core.key_files import parse_keys
 from collector.otlp.check import Signal, check, limits_at
-from collector.otlp.spans import SCALAR_MARK
 from collector.privacy.pseudonyms import Tokeniser
 from collector.privacy.redact import Identifiers
 from collector.privacy.rules import IdentifiersConfig
-from collector.receive.fastpath.scanner import PlainLook, PlainSpans, load
+from collector.receive.plain_spans import PlainLook, PlainSpans
 from tests.conftest import NOW_NS
 from tests.support.builders import key_values, span, trace_request
 from tests.support.collector.golden import whole_spans
@@ -58,8 +56,7 @@ SETS = st.dictionaries(
 
 @pytest.fixture(scope="module")
 def plain_look() -> PlainLook:
-    """Return one whose kernel is ready."""
-    load()
+    """Return one look for all tests: it learns names."""
     return PlainLook(RULES.has_rule, LIMITS.stamp_names)
 
 
@@ -75,7 +72,7 @@ def hold_to_the_other_way(look: PlainLook, body: bytes) -> PlainSpans | None:
     # The same bytes, though nobody promises that they were never walked.
     assert RULES.rewrite(Signal.TRACES, body, NOW_NS) == body
     checked = check(Signal.TRACES, body, LIMITS)
-    assert checked.payload == body + SCALAR_MARK
+    assert checked.payload is body
     assert (checked.accepted, checked.trace_id) == (found.spans, found.trace_id)
     assert not checked.refused
     return found
@@ -123,7 +120,7 @@ def test_number_is_no_card(plain_look: PlainLook, number: float) -> None:
      "got eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.dozjgNryP4J3jVmN", "of anna@münchen.de"],
 )  # fmt: skip
 def test_every_pattern_is_seen(plain_look: PlainLook, text: str) -> None:
-    """What the patterns know and the kernel does not would be stored as it is."""
+    """What the patterns know and the module does not would be stored as it is."""
     assert RULES.rewrite(Signal.TRACES, request_of({"note": text}), NOW_NS) != request_of(
         {"note": text}
     )
@@ -208,6 +205,14 @@ def late(one: Span) -> None:
     one.end_time_unix_nano = NOW_NS + 2 * NS_PER_DAY
 
 
+def deep_list(levels: int) -> list[object]:
+    """Return an array in an array, and so on."""
+    inner: list[object] = []
+    for _ in range(levels):
+        inner = [inner]
+    return inner
+
+
 STAMPED = {"decision.ts.ingress": NOW_NS, "decision.ts.decision": NOW_NS - 1}
 STAMP = key_values({"decision.ts.ingress": NOW_NS})
 TAIL_OF_NOBODY = b"\xfa\x3e\x01x"  # field 1007
@@ -221,8 +226,8 @@ TAIL_OF_NOBODY = b"\xfa\x3e\x01x"  # field 1007
         pytest.param(request_of(change=late), id="late"),
         pytest.param(request_of(change=lambda one: one.ClearField("span_id")), id="no id"),
         pytest.param(request_of({"user_id": "u"}), id="rule"),
-        pytest.param(request_of({"l": [1]}), id="array"),
-        pytest.param(request_of({"m": {"a": 1}}), id="pairs"),
+        pytest.param(request_of({"m": {"a": {"user.id": "u"}}}), id="rule inside a value"),
+        pytest.param(request_of({"m": [deep_list(40)]}), id="deeper than is looked"),
         pytest.param(request_of(STAMPED), id="stamps out of order"),
         pytest.param(
             request_of({name: str(at) for name, at in STAMPED.items()}), id="stamps as text"
@@ -251,9 +256,8 @@ def test_what_has_something_to_it_goes_the_other_way(plain_look: PlainLook, body
 
 
 def test_own_names_of_stamps_go_the_other_way() -> None:
-    """Of two names of one stage the first counts, and the kernel does not look back."""
+    """Of two names of one stage the first counts, and the module does not look back."""
     limits = limits_at(NOW_NS, 30, AttributesConfig(map={"decision.ts.egress": "shop.out"}))
-    load()
     look = PlainLook(RULES.has_rule, limits.stamp_names)
 
     assert look.look(request_of({"shop.out": NOW_NS}), limits) is None
@@ -273,35 +277,12 @@ def test_an_events_stamp_is_not_its_spans(plain_look: PlainLook) -> None:
 
 def test_names_that_senders_make_up_fill_nothing() -> None:
     """Ten thousand names, in requests of ten: each is judged, and the table stays as large."""
-    load()
     look = PlainLook(RULES.has_rule, LIMITS.stamp_names)
     taken = 0
     for number in range(1_000):
         made_up: Mapping[str, object] = {f"n{number}.{each}": 1 for each in range(10)}
         taken += look.look(request_of(made_up), LIMITS) is not None
     assert taken > 950  # those that find no place go the other way
-
-
-def test_without_the_kernel_everything_goes_the_other_way() -> None:
-    """The extra is one: numba takes 130 MB, and collector.accel says no to it."""
-    load()
-    look = PlainLook(RULES.has_rule, LIMITS.stamp_names, is_on=False)
-
-    assert look.look(request_of(), LIMITS) is None
-
-
-def test_kernel_is_loaded_once_much_was_sent() -> None:
-    """A start does not wait for a compiler, and who sends little never has one in memory."""
-    before = set(threading.enumerate())
-    look = PlainLook(RULES.has_rule, LIMITS.stamp_names)
-    look.note(49_999)
-    assert set(threading.enumerate()) <= before
-    look.note(1)
-    for thread in set(threading.enumerate()) - before:
-        assert thread.name == "plain-kernel"
-        thread.join()
-
-    assert look.look(request_of(), LIMITS) is not None
 
 
 def test_garbage_is_no_request(plain_look: PlainLook) -> None:
@@ -346,3 +327,51 @@ def test_a_large_request_is_plain_as_well(plain_look: PlainLook) -> None:
     (body,) = make_requests(3, 8192, 8192, NOW_NS)
 
     assert hold_to_the_other_way(plain_look, body) is not None
+
+
+NESTED = {
+    "process.command_args": ["java", "-jar", "a.jar"],
+    "m": {"a": [1, {"b": None, "c": b"x"}], "d": 1.5},
+    "e": [],
+    "f": {},
+}
+
+
+def test_values_that_nest_are_plain_as_well(plain_look: PlainLook) -> None:
+    """Java's agent sends the command line of its process with every request."""
+    body = trace_request(span(attributes=NESTED), resource=NESTED).SerializeToString()
+
+    assert hold_to_the_other_way(plain_look, body) is not None
+
+
+@pytest.mark.parametrize(
+    "value",
+    [["x", "4111111111111111"], {"a": ["a@b.example"]}, [[b"a@b.example"]], {"a@b.example": 1}],
+)
+def test_what_is_inside_a_value_is_looked_at(plain_look: PlainLook, value: object) -> None:
+    """The rules apply to texts and names at any depth."""
+    assert hold_to_the_other_way(plain_look, request_of({"v": value})) is None
+
+
+def test_query_in_a_list_is_a_query_behind_pairs_too(plain_look: PlainLook) -> None:
+    """The name that counts is that of the attribute, not the last one that was read."""
+    assert hold_to_the_other_way(plain_look, request_of({"url.query": ["page=2"]})) is not None
+    assert hold_to_the_other_way(plain_look, request_of({"url.query": ["token=abc"]})) is None
+    behind = request_of({"url.query": [{"a": 1}, "token=abc"]})
+    assert hold_to_the_other_way(plain_look, behind) is None
+
+
+def test_stamp_inside_a_value_is_none(plain_look: PlainLook) -> None:
+    """A list under a stamp's name is no stamp, nor is what is in a list."""
+    inside = {"decision.ts.ingress": [1], "m": {"decision.ts.egress": 1}}
+
+    assert hold_to_the_other_way(plain_look, request_of(inside)) is not None
+
+
+@given(st.integers(0, 80), st.sampled_from(["+491701234567", "eyJhbGci.a.b", "earer x", "hori"]))
+def test_pattern_is_seen_at_every_place(plain_look: PlainLook, before: int, text: str) -> None:
+    """The module looks at sixteen bytes at once, and a pattern lies across two such windows."""
+    found = plain_look.look(request_of({"note": "-" * before + text}), LIMITS)
+
+    assert found is not None
+    assert found.doubtful == (("-" * before + text, False),)

@@ -1,0 +1,15 @@
+"""The compiled module; `collector.otlp.native.spans` says what it means."""
+
+from array import array
+
+def names(judged: dict[bytes, int], /) -> object: ...
+def check(
+    body: bytes, names: object, earliest_ns: int, latest_ns: int, /
+) -> tuple[int, int, list[tuple[int, int]], list[tuple[int, int, int]] | None] | None: ...
+def block(
+    content: bytes,
+    places: array[int],
+    keys: tuple[bytes, ...],
+    rules: tuple[tuple[bytes, bytes, bytes], ...],
+    /,
+) -> tuple[bytes, int, bytes, bytes, int, list[int]]: ...

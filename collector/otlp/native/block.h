@@ -1,0 +1,435 @@
+// Requests of spans as blocks for the store: rows of otel_traces in the order of that table, of
+// its trace index, and the spans that may be decisions. The same requests give the same bytes.
+#pragma once
+
+#include <deque>
+#include <limits>
+
+#include "columns.h"
+
+namespace millworth {
+
+// A request within the content, and when it came.
+struct Place {
+    u64 start, end, received_ns;
+};
+
+// Which spans the views of decisions are asked about; those have the last word.
+struct Rule {
+    Text service, name, kind;  // any, where it is empty
+};
+struct Wanted {
+    std::vector<Text> keys;  // an attribute of a span that is enough
+    std::vector<Rule> rules;
+};
+
+struct Blocks {
+    Buffer spans, traces, decisions;
+    u64 span_rows = 0, trace_rows = 0, decision_rows = 0;
+    std::vector<u64> unreadable;  // requests that upb has to write anew; there is no block then
+};
+
+struct Resource {
+    explicit Resource(std::size_t number) : attributes(number) {}
+    Attributes attributes;
+    std::string service;
+    bool has_service = false;
+};
+struct Scope {
+    explicit Scope(std::size_t number) : attributes(number) {}
+    Text name, version;
+    Attributes attributes;
+};
+struct Span {
+    Bytes body, trace_id;
+    Text name;
+    u64 start_ns = 0, received_ns = 0;
+    const Resource *resource = nullptr;
+    const Scope *scope = nullptr;
+    u64 request = 0;
+};
+
+inline i64 instant(u64 ns) {  // as much as the column holds
+    return static_cast<i64>(std::min<u64>(ns, std::numeric_limits<i64>::max()));
+}
+
+inline Text kind_text(u64 number) {
+    static constexpr Text texts[] = {"Unspecified", "Internal", "Server",
+                                     "Client",      "Producer", "Consumer"};
+    const u32 kind = static_cast<u32>(number);
+    return texts[kind < 6 ? kind : 0];
+}
+
+// Finds what there is in a request, before anything is written. What is there twice where one is
+// meant is not read: Protobuf makes one of both.
+class Reader {
+  public:
+    std::vector<Span> spans;
+
+    bool request(Bytes body, u64 received_ns, u64 number) {
+        span.received_ns = received_ns, span.request = number;
+        Fields field(body);
+        while (field.next()) {
+            if (field.is(1, 2) && !group(field.bytes)) return false;
+        }
+        return field.good;
+    }
+
+  private:
+    std::deque<Resource> resources;
+    std::deque<Scope> scopes;
+    Span span;
+    std::string own;
+
+    // Finds the one message of this number, which may come behind what it is of.
+    static bool find(Bytes body, u64 number, Bytes &found) {
+        Fields field(body);
+        bool is_found = false;
+        while (field.next()) {
+            if (!field.is(number, 2)) continue;
+            if (is_found) return false;
+            found = field.bytes, is_found = true;
+        }
+        return field.good;
+    }
+
+    bool attribute(Bytes message, Attributes &set, Resource *resource) {
+        Pair pair;
+        Text text;
+        if (!read(message, pair) || !value_text(pair.any, own, text)) return false;
+        if (resource != nullptr && !resource->has_service && pair.key.text() == "service.name")
+            resource->service = text, resource->has_service = true;  // of two a map gives the first
+        set.add(pair.key.text(), text);
+        return true;
+    }
+
+    bool group(Bytes body) {
+        Bytes message;
+        if (!find(body, 1, message)) return false;
+        Resource &resource = resources.emplace_back(resources.size());
+        Fields pair(message);
+        while (pair.next()) {
+            if (pair.is(1, 2) && !attribute(pair.bytes, resource.attributes, &resource))
+                return false;
+        }
+        if (!pair.good) return false;
+        span.resource = &resource;
+        Fields field(body);
+        while (field.next()) {
+            if (field.is(2, 2) && !batch(field.bytes)) return false;
+        }
+        return field.good;
+    }
+
+    bool batch(Bytes body) {
+        Bytes message;
+        if (!find(body, 1, message)) return false;
+        Scope &scope = scopes.emplace_back(scopes.size());
+        Fields field(message);
+        while (field.next()) {
+            if (field.is(1, 2)) scope.name = field.bytes.text();
+            if (field.is(2, 2)) scope.version = field.bytes.text();
+            if (field.is(3, 2) && !attribute(field.bytes, scope.attributes, nullptr)) return false;
+        }
+        if (!field.good) return false;
+        span.scope = &scope;
+        Fields each(body);
+        while (each.next()) {
+            if (each.is(2, 2) && !add(each.bytes)) return false;
+        }
+        return each.good;
+    }
+
+    bool add(Bytes body) {
+        span.body = body, span.trace_id = {}, span.name = {}, span.start_ns = 0;
+        Fields field(body);
+        while (field.next()) {
+            if (field.is(1, 2)) span.trace_id = field.bytes;
+            if (field.is(5, 2)) span.name = field.bytes.text();
+            if (field.is(7, 1)) span.start_ns = field.value;
+        }
+        if (field.good) spans.push_back(span);
+        return field.good;
+    }
+};
+
+// The columns of otel_traces.
+class Rows {
+  public:
+    u64 count = 0;
+
+    // Adds a row; where false is returned the span is unreadable, and no row of these is of use.
+    bool add(const Span &span, const Wanted &wanted, bool &is_wanted);
+    void write(Buffer &out) const;
+
+  private:
+    std::vector<i64> start_ns, event_ns;
+    std::vector<u64> duration_ns, received_ns, event_ends, link_ends;
+    Buffer trace_ids, span_ids, parent_ids, states, scope_names, scope_versions, messages,
+        link_traces, link_spans, link_states;
+    LowColumn names, kinds, services, codes, event_names;
+    MapColumn resources, scopes, attributes, event_attributes, link_attributes;
+    std::string own;
+
+    bool pair(Bytes message, MapColumn &map, Pair &found) {
+        Text text;
+        if (!read(message, found) || !value_text(found.any, own, text)) return false;
+        map.add(found.key.text(), text);
+        return true;
+    }
+
+    bool event(Bytes body) {
+        u64 at_ns = 0;
+        Text name;
+        Pair found;
+        event_attributes.begin();
+        Fields field(body);
+        while (field.next()) {
+            if (field.is(1, 1)) at_ns = field.value;
+            if (field.is(2, 2)) name = field.bytes.text();
+            if (field.is(3, 2) && !pair(field.bytes, event_attributes, found = {})) return false;
+        }
+        event_ns.push_back(instant(at_ns));
+        event_names.add(name);
+        event_attributes.end();
+        return field.good;
+    }
+
+    bool link(Bytes body) {
+        Bytes trace_id, span_id, state;
+        Pair found;
+        link_attributes.begin();
+        Fields field(body);
+        while (field.next()) {
+            if (field.is(1, 2)) trace_id = field.bytes;
+            if (field.is(2, 2)) span_id = field.bytes;
+            if (field.is(3, 2)) state = field.bytes;
+            if (field.is(4, 2) && !pair(field.bytes, link_attributes, found = {})) return false;
+        }
+        link_traces.id(trace_id);
+        link_spans.id(span_id);
+        link_states.text(state.text());
+        link_attributes.end();
+        return field.good;
+    }
+};
+
+inline bool Rows::add(const Span &span, const Wanted &wanted, bool &is_wanted) {
+    Bytes span_id, parent_id, state, status;
+    u64 kind = 0, end_ns = 0, code = 0;
+    bool has_status = false;
+    Text message;
+    Pair found;
+    attributes.begin();
+    Fields field(span.body);
+    while (field.next()) {
+        if (field.wire == 2) {
+            switch (field.number) {
+                case 2: span_id = field.bytes; break;
+                case 3: state = field.bytes; break;
+                case 4: parent_id = field.bytes; break;
+                case 9:
+                    if (!pair(field.bytes, attributes, found = {})) return false;
+                    for (const Text key : wanted.keys) is_wanted |= key == found.key.text();
+                    break;
+                case 11:
+                    if (!event(field.bytes)) return false;
+                    break;
+                case 13:
+                    if (!link(field.bytes)) return false;
+                    break;
+                case 15:
+                    if (has_status) return false;
+                    status = field.bytes, has_status = true;
+                    break;
+                default: break;
+            }
+        } else if (field.is(6, 0)) {
+            kind = field.value;
+        } else if (field.is(8, 1)) {
+            end_ns = field.value;
+        }
+    }
+    Fields part(status);
+    while (part.next()) {
+        if (part.is(2, 2)) message = part.bytes.text();
+        if (part.is(3, 0)) code = static_cast<u32>(part.value);
+    }
+    if (!field.good || !part.good) return false;
+    const Text service = span.resource->service;
+    for (const Rule &rule : wanted.rules)
+        is_wanted |= (rule.service.empty() || rule.service == service) &&
+                     (rule.name.empty() || rule.name == span.name) &&
+                     (rule.kind.empty() || rule.kind == kind_text(kind));
+    start_ns.push_back(instant(span.start_ns));
+    trace_ids.hex(span.trace_id);
+    span_ids.hex(span_id);
+    parent_ids.id(parent_id);
+    states.text(state.text());
+    names.add(span.name);
+    kinds.add(kind_text(kind));
+    services.add(service);
+    resources.add(span.resource->attributes);
+    resources.end();
+    scope_names.text(span.scope->name);
+    scope_versions.text(span.scope->version);
+    attributes.end();
+    duration_ns.push_back(end_ns > span.start_ns ? end_ns - span.start_ns : 0);
+    codes.add(code == 1 ? "Ok" : code == 2 ? "Error" : "Unset");
+    messages.text(message);
+    event_ends.push_back(event_ns.size());
+    link_ends.push_back(link_attributes.ends.size());
+    received_ns.push_back(span.received_ns);
+    scopes.add(span.scope->attributes);
+    scopes.end();
+    if (resources.values.size() + scope_names.size() + scope_versions.size() +
+            scopes.values.size() > BLOCK_BYTES_MAX)
+        throw TooLarge();
+    ++count;
+    return true;
+}
+
+inline void Rows::write(Buffer &out) const {
+    out.length(24);  // columns
+    out.length(count);
+    write_numbers(out, "Timestamp", "DateTime64(9)", start_ns);
+    write_texts(out, "TraceId", trace_ids);
+    write_texts(out, "SpanId", span_ids);
+    write_texts(out, "ParentSpanId", parent_ids);
+    write_texts(out, "TraceState", states);
+    write_low(out, "SpanName", names);
+    write_low(out, "SpanKind", kinds);
+    write_low(out, "ServiceName", services);
+    write_map(out, "ResourceAttributes", resources);
+    write_texts(out, "ScopeName", scope_names);
+    write_texts(out, "ScopeVersion", scope_versions);
+    write_map(out, "SpanAttributes", attributes);
+    write_numbers(out, "Duration", "UInt64", duration_ns);
+    write_low(out, "StatusCode", codes);
+    write_texts(out, "StatusMessage", messages);
+    write_numbers(out, "Events.Timestamp", "Array(DateTime64(9))", event_ends);
+    out.put(event_ns.data(), 8 * event_ns.size());
+    out.head("Events.Name", "Array(LowCardinality(String))");
+    LowColumn::prefix(out);
+    out.put(event_ends.data(), 8 * event_ends.size());
+    event_names.write(out);
+    out.head("Events.Attributes", "Array(Map(LowCardinality(String), String))");
+    LowColumn::prefix(out);
+    out.put(event_ends.data(), 8 * event_ends.size());
+    event_attributes.write(out);
+    write_numbers(out, "Links.TraceId", "Array(String)", link_ends);
+    out.all(link_traces);
+    write_numbers(out, "Links.SpanId", "Array(String)", link_ends);
+    out.all(link_spans);
+    write_numbers(out, "Links.TraceState", "Array(String)", link_ends);
+    out.all(link_states);
+    out.head("Links.Attributes", "Array(Map(LowCardinality(String), String))");
+    LowColumn::prefix(out);
+    out.put(link_ends.data(), 8 * link_ends.size());
+    link_attributes.write(out);
+    write_numbers(out, "received_ns", "UInt64", received_ns);
+    write_map(out, "ScopeAttributes", scopes);
+}
+
+// The rank of each text of a dictionary by its bytes, as the store sorts them.
+inline std::vector<u32> ranks(const Dict &dict) {
+    std::vector<u32> order(dict.texts.size()), rank(dict.texts.size());
+    for (u32 each = 0; each < order.size(); ++each) order[each] = each;
+    std::sort(order.begin(), order.end(),
+              [&dict](u32 one, u32 other) { return dict.texts[one] < dict.texts[other]; });
+    for (u32 each = 0; each < order.size(); ++each) rank[order[each]] = each;
+    return rank;
+}
+
+// The order of otel_traces: second of arrival, service, name, time; then as they came.
+inline std::vector<u32> order_of(const std::vector<Span> &spans) {
+    struct Key {
+        u64 second, group;
+        i64 start_ns;
+        u32 row;
+        bool operator<(const Key &other) const {
+            if (second != other.second) return second < other.second;
+            if (group != other.group) return group < other.group;
+            return start_ns != other.start_ns ? start_ns < other.start_ns : row < other.row;
+        }
+    };
+    Dict services, names;
+    std::vector<Key> keys;
+    keys.reserve(spans.size());
+    for (const Span &span : spans)
+        keys.push_back({span.received_ns / 1000000000,
+                        u64{services.id(span.resource->service)} << 32 | names.id(span.name),
+                        instant(span.start_ns), static_cast<u32>(keys.size())});
+    const std::vector<u32> service_ranks = ranks(services), name_ranks = ranks(names);
+    for (Key &key : keys)
+        key.group = u64{service_ranks[key.group >> 32]} << 32 | name_ranks[key.group & 0xffffffff];
+    std::sort(keys.begin(), keys.end());
+    std::vector<u32> order;
+    order.reserve(keys.size());
+    for (const Key &key : keys) order.push_back(key.row);
+    return order;
+}
+
+inline void write_traces(const std::vector<Span> &spans, Blocks &out) {
+    Dict ids;
+    std::vector<i64> firsts, lasts;
+    for (const Span &span : spans) {
+        const u32 id = ids.id(span.trace_id.text());
+        const i64 start_ns = instant(span.start_ns);
+        if (id == firsts.size()) firsts.push_back(start_ns), lasts.push_back(start_ns);
+        firsts[id] = std::min(firsts[id], start_ns);
+        lasts[id] = std::max(lasts[id], start_ns);
+    }
+    std::vector<u32> order(ids.texts.size());
+    for (u32 each = 0; each < order.size(); ++each) order[each] = each;
+    std::sort(order.begin(), order.end(),
+              [&ids](u32 one, u32 other) { return ids.texts[one] < ids.texts[other]; });
+    Buffer texts;
+    std::vector<i64> starts, ends;
+    for (const u32 each : order) {
+        const Text id = ids.texts[each];
+        if (id.empty()) continue;
+        const u8 *p = reinterpret_cast<const u8 *>(id.data());
+        texts.hex({p, p + id.size()});
+        starts.push_back(firsts[each]);
+        ends.push_back(lasts[each]);
+    }
+    out.trace_rows = starts.size();
+    out.traces.length(3);
+    out.traces.length(out.trace_rows);
+    write_texts(out.traces, "TraceId", texts);
+    write_numbers(out.traces, "Start", "DateTime64(9)", starts);
+    write_numbers(out.traces, "End", "DateTime64(9)", ends);
+}
+
+// Throws std::bad_alloc and TooLarge.
+inline void make_blocks(Bytes content, const std::vector<Place> &places, const Wanted &wanted,
+                        Blocks &out) {
+    Reader reader;
+    for (u64 number = 0; number < places.size(); ++number) {
+        const Place &place = places[number];
+        const bool is_inside = place.start <= place.end && place.end <= content.size();
+        if (!is_inside || !reader.request({content.p + place.start, content.p + place.end},
+                                          place.received_ns, number))
+            out.unreadable.push_back(number);
+    }
+    if (!out.unreadable.empty()) return;
+    Rows rows, decisions;
+    const std::vector<u32> order = order_of(reader.spans);
+    for (std::size_t at = 0; at < order.size(); ++at) {
+        if (at + 4 < order.size()) __builtin_prefetch(reader.spans[order[at + 4]].body.p);
+        const Span &span = reader.spans[order[at]];
+        bool is_wanted = false;
+        if (!rows.add(span, wanted, is_wanted) ||
+            (is_wanted && !decisions.add(span, wanted, is_wanted)))
+            out.unreadable.push_back(span.request);
+    }
+    if (!out.unreadable.empty()) return;
+    out.span_rows = rows.count;
+    out.decision_rows = decisions.count;
+    rows.write(out.spans);
+    decisions.write(out.decisions);
+    write_traces(reader.spans, out);
+}
+
+}  // namespace millworth

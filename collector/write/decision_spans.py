@@ -1,0 +1,26 @@
+"""Pure: which spans the views of decisions are asked about."""
+
+from __future__ import annotations
+
+from collector.core.config import AttributesConfig, DecisionsConfig
+from collector.core.event_schema import names_of
+from collector.otlp.native.spans import Wanted
+
+_ACTION = "decision.action"
+
+
+def wanted_spans(attributes: AttributesConfig, decisions: DecisionsConfig) -> Wanted:
+    """Return every span that `decisions_mv` may take, and some more: the view has the last word.
+
+    Of a rule that names attributes one is enough; an empty value is what a span without it has too.
+    """
+    keys = [*names_of(_ACTION, attributes.name(_ACTION))]
+    rules: list[tuple[bytes, bytes, bytes]] = []
+    for rule in decisions.match:
+        named = [name for name, value in sorted(rule.attributes.items()) if value]
+        if named:
+            keys.append(named[0])
+        elif rule.service or rule.span_name or rule.kind or rule.attributes:
+            kind = rule.kind.capitalize()
+            rules.append((rule.service.encode(), rule.span_name.encode(), kind.encode()))
+    return Wanted(tuple(dict.fromkeys(key.encode() for key in keys)), tuple(rules))
