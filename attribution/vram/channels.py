@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 
+from attribution.books.group_values import GroupValue, read_group_values
 from attribution.books.spend import Spend, read_spend
 from attribution.core.config import AttributionConfig
 from attribution.core.selection import CALIBRATION_ACTION, Selection
-from attribution.vram.group_values import GroupValue, read_group_values
 from collector.core.clock import NS_PER_DAY, NS_PER_S
 from collector.core.config import HorizonDays
 from collector.core.sql import sql

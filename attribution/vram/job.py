@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from attribution.books.group_values import GroupValue, contradictions, read_group_values
 from attribution.compact.rows import trees_from_rows
 from attribution.compact.trees import no_trees
 from attribution.core.config import AttributionConfig
@@ -24,7 +25,6 @@ from attribution.sensitivity.job import read_book, read_groups
 from attribution.sensitivity.versions import SlopeModel
 from attribution.vram.allocation import Ranked, order
 from attribution.vram.document import Document, content_hash, document
-from attribution.vram.group_values import GroupValue, contradictions, read_group_values
 from attribution.vram.ranking import Group, curve, segment_weights, worth
 from collector.core.clock import NS_PER_MS, NS_PER_S
 from collector.core.config import AttributesConfig

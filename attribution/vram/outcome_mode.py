@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
+from attribution.books.group_values import contradictions, read_group_values
 from attribution.core.config import AttributionConfig
 from attribution.core.selection import Selection
-from attribution.vram.group_values import contradictions, read_group_values
 from collector.core.clock import NS_PER_HOUR, NS_PER_S
 from collector.store.connect import Connections
 

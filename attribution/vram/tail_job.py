@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from attribution.books.group_values import read_group_values
 from attribution.core.config import AttributionConfig
 from attribution.core.selection import Selection
 from attribution.experiments.job import ExperimentJob
@@ -13,7 +14,6 @@ from attribution.experiments.proposal import Proposal
 from attribution.path.columns import ints
 from attribution.read.reader import Reader
 from attribution.sensitivity.job import read_book
-from attribution.vram.group_values import read_group_values
 from attribution.vram.job import SECONDS_A_DAY, YEAR_DAYS_MIN, spread_s
 from attribution.vram.ranking import SECONDS_A_YEAR
 from attribution.vram.tail import CostPoint, Latencies, Tail, acceptable_tail, checked

@@ -7,24 +7,23 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from attribution.books.group_values import read_group_values
 from attribution.compact.rows import packed_of, trees_from_rows
 from attribution.compact.trees import no_trees
 from attribution.core.config import AttributionConfig, LatencyBudget
 from attribution.core.selection import CALIBRATION_ACTION, Selection
 from attribution.core.slo import promises, worst
-from attribution.path.columns import Table, ints, micros_in_halves
+from attribution.path.columns import Table, ints
 from attribution.path.rows import SEGMENT_COLUMNS
 from attribution.path.spans import Ints
 from attribution.path.split import Attributed
 from attribution.read.reader import Reader
-from attribution.revenue.loss import Floats, Slope
-from attribution.revenue.window import whole
+from attribution.revenue.loss import BASES, UNKNOWN, Floats, Slope
 from attribution.sensitivity.job import read_book
 from attribution.whatif.answers import (
     BudgetStanding,
     CompareAnswer,
     WhatIfAnswer,
-    bases_of,
     compare_answer,
     what_if_answer,
 )
@@ -143,18 +142,15 @@ class Analyst:
         )
 
     def _earned(self, selection: Selection, rows: Table) -> tuple[Floats, list[str]]:
-        """Return what a decision like each earned, NaN where it is unknown, and the bases."""
-        table = self._reader.selected_values(selection)
-        amount = whole(micros_in_halves(table["earned_usd"]))
-        valued = ints(table["valued"])
-        mean = {
-            pair: each / count if count else math.nan
-            for pair, each, count in zip(
-                _pairs(table), amount.tolist(), valued.tolist(), strict=True
-            )
-        }
+        """Return what a decision of its class earned in this very selection, and the bases.
+
+        NaN where it is unknown. What they earn together is what was earned, to the cent.
+        """
+        groups = read_group_values(self._store, self._config, selection, "action")
+        mean = {(each.action, each.region): each.value_usd * MICROS for each in groups}
         values = [mean.get(pair, math.nan) for pair in _pairs(rows)]
-        return np.array(values, np.float64), bases_of(table["bases"].to_pylist())
+        bases = sorted({each.basis for each in groups} - {BASES[UNKNOWN]})
+        return np.array(values, np.float64), bases
 
     def _price(
         self, selection: Selection, rows: Table, group: Ints, groups: int, beta: float

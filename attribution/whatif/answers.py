@@ -233,11 +233,6 @@ def compare_answer(
     )
 
 
-def bases_of(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Return what the values of several groups rest on, unknown left out."""
-    return sorted({basis for each in rows for basis in each} - {"unknown"})
-
-
 def _usd(micros: int, scale: Decimal) -> Decimal:
     return (Decimal(micros) * scale / MICROS).quantize(Decimal("0.01"))
 

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
+from attribution.books.group_values import GroupValue, contradictions
 from attribution.core.config import AttributionConfig, ChannelConfig
 from attribution.core.selection import Selection
 from attribution.jobs.attribution import AttributionJob
 from attribution.vram.document import content_hash, differences
-from attribution.vram.group_values import GroupValue, contradictions
 from attribution.vram.job import SAMPLE_MAX, VramJob
 from collector.core.clock import NS_PER_S
 from collector.core.config import AttributesConfig, OutcomesConfig

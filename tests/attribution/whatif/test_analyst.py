@@ -65,6 +65,20 @@ def test_what_if_is_answered_from_what_the_job_stored(store: Connections) -> Non
     assert sum(each.usd or 0 for each in got.shares) == got.money.usd
 
 
+def test_what_is_replayed_is_what_was_earned_in_the_window_itself(store: Connections) -> None:
+    """Thirty sales of ten dollars in the first 30 of 100 seconds are 300.00, and no running mean."""
+    names = [f"d{at}" for at in range(100)]
+    spans = [each for at, name in enumerate(names) for each in decision(name, 1_000 * at, 100)]
+    put_spans(store, spans)
+    put_sales(store, names[:30], "10", told_s=100)
+    attributed(store)
+    got = analyst(store).what_if(HOUR, [Change(STORE, 0.0)], "class")
+    beta = -math.log1p(-0.005) / 100
+    assert got.money is not None
+    # Every decision is 20 ms faster.
+    assert got.money.usd == Decimal(300 * math.expm1(20 * beta)).quantize(Decimal("0.01"))
+
+
 def test_selection_narrows_by_region_and_latency(store: Connections) -> None:
     """What a page has brushed is what is replayed."""
     put_spans(

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
+from attribution.books.group_values import read_group_values
 from attribution.core.config import AttributionConfig, ChannelConfig
 from attribution.core.selection import Selection
 from attribution.jobs.attribution import AttributionJob
-from attribution.vram.group_values import read_group_values
 from collector.core.clock import NS_PER_S
 from collector.core.config import AttributesConfig, OutcomesConfig
 from collector.store.connect import Connections
