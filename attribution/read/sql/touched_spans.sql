@@ -1,5 +1,5 @@
 -- Which spans and decisions were received in a window, or taken out of the sums, to find the traces that changed. An insert
--- reaches `decisions` a moment after `otel_traces`: who reads in between sees spans of no decision.
+-- reaches one of the two a moment after the other: who reads in between sees spans of no decision, or the reverse.
 -- Returns: trace_id String, row_hash UInt64 (of the row, to tell what was seen before); unordered.
 SELECT TraceId AS trace_id, cityHash64(TraceId, SpanId, received_ns, Timestamp, Duration) AS row_hash
 FROM otel_traces
