@@ -66,7 +66,7 @@ def test_what_if_is_answered_from_what_the_job_stored(store: Connections) -> Non
 
 
 def test_what_is_replayed_is_what_was_earned_in_the_window_itself(store: Connections) -> None:
-    """Thirty sales of ten dollars in the first 30 of 100 seconds are 300.00, and no running mean."""
+    """Thirty sales of ten dollars in the first 30 of 100 seconds: 300.00, and no running mean."""
     names = [f"d{at}" for at in range(100)]
     spans = [each for at, name in enumerate(names) for each in decision(name, 1_000 * at, 100)]
     put_spans(store, spans)
