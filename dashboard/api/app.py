@@ -17,6 +17,7 @@ from collector.core.counters import Counters
 from collector.core.log import get_logger
 from collector.write.quarantine import RejectedItems
 from dashboard.api.context import AppContext
+from dashboard.api.contradicted import ContradictedDollars
 from dashboard.api.errors import add_error_handlers
 from dashboard.api.imports import imports_router
 from dashboard.api.packets import packets_router
@@ -131,6 +132,7 @@ def create_api(of: AppContext, workers: Workers | None = None) -> FastAPI:
     app.include_router(packets_router(store, questions, clock))
     app.include_router(retention_router(store, of.retention, questions, clock))
     app.include_router(_probe_router(reader, of.health, workers, of.counters))
+    app.add_middleware(ContradictedDollars, health=of.health, workers=workers)
     return app
 
 

@@ -20,6 +20,8 @@ import httpx
 from collector.core.errors import ConfigError, InputError, StoreUnavailableError
 from collector.core.http.address import authority
 from collector.core.key_files import read_secret
+from dashboard.cli.console import warn
+from dashboard.health.items import WARNING_HEADER
 from dashboard.health.readiness import PAGES_LOADING, RETRY_S
 from dashboard.settings.settings import Settings, load
 
@@ -125,6 +127,8 @@ class ApiClient:
                 f"{self._base_url} did not answer: {error or type(error).__name__}; "
                 "look at its log, and try again"
             ) from error
+        if warning := response.headers.get(WARNING_HEADER):
+            warn(warning)
         if response.is_success:
             return response
         raise InputError(_error_text(response))

@@ -7,6 +7,8 @@ from typing import Final, Literal, Protocol
 
 KEY_RING: Final = "key_ring"  # an item that is there while the ring cannot be read
 OUTCOMES: Final = "outcomes.complete"  # an item that is there while the data contradict the mode
+# Of an answer with dollars: what contradicts them.
+WARNING_HEADER: Final = "millworth-warning"
 Status = Literal["ok", "warn", "bad"]
 
 
