@@ -74,4 +74,5 @@ def test_fault_ends_the_service_and_its_log_has_the_stack(tmp_path: Path) -> Non
         assert service.process.wait(timeout=WAIT_S) == -signal.SIGSEGV
     said = (tmp_path / "service.log").read_text()
     assert "Fatal Python error: Segmentation fault" in said
-    assert re.search(r"Current thread .*\n  File .*", said)
+    # Whichever thread took the signal; one of the engine has no frame of Python.
+    assert re.search(r"[Tt]hread 0x.*:\n  File .*", said)

@@ -26,7 +26,7 @@ from tests.support.collector.clients import PROTOBUF, TRACES, WAIT_S
 pytestmark = pytest.mark.integration
 
 BYTES_MAX = 10_000
-TRIES_MAX = 200
+TRIES_MAX = 2_000
 SMALL = trace_request(span()).SerializeToString()
 LARGE = trace_request(*(span() for _ in range(200))).SerializeToString()
 
