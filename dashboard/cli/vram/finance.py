@@ -22,6 +22,7 @@ from dashboard.cli.options import (
     UntilOption,
     UrlOption,
 )
+from dashboard.units import utc_iso
 
 WHY_UNMAPPED = {
     "in_no_node": "of decisions in no node",
@@ -56,7 +57,12 @@ def channels(
 def render_channels(out: Console, found: dict[str, Any]) -> None:
     """Print what is paid, then what is earned."""
     if not found["channels"]:
-        out.print("no decision, no cost and no declared channel in this window")
+        first, end = (utc_iso(found[name])[:10] for name in ("from_ns", "to_ns"))
+        out.print(
+            f"no decision, no cost and no declared channel from {first} to the begin of {end}, UTC; "
+            "days are whole, and today's is not over",
+            soft_wrap=True,
+        )
         return
     currency = found["currency"]
     paid = table(f"what is paid, {currency}", "channel", "kind")
