@@ -59,7 +59,7 @@ def render_channels(out: Console, found: dict[str, Any]) -> None:
     if not found["channels"]:
         first, end = (utc_iso(found[name])[:10] for name in ("from_ns", "to_ns"))
         out.print(
-            f"no decision, no cost and no declared channel from {first} to the begin of {end}, UTC; "
+            f"no decision, cost or declared channel from {first} to the begin of {end}, UTC; "
             "days are whole, and today's is not over",
             soft_wrap=True,
         )
