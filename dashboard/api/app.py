@@ -132,7 +132,7 @@ def create_api(of: AppContext, workers: Workers | None = None) -> FastAPI:
     app.include_router(packets_router(store, questions, clock))
     app.include_router(retention_router(store, of.retention, questions, clock))
     app.include_router(_probe_router(reader, of.health, workers, of.counters))
-    app.add_middleware(ContradictedDollars, health=of.health, workers=workers)
+    app.add_middleware(ContradictedDollars, health=of.health)
     return app
 
 

@@ -7,8 +7,7 @@ from typing import Final
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from dashboard.health.items import OUTCOMES, WARNING_HEADER, HealthSource
-from dashboard.read.workers import Workers
+from dashboard.health.items import WARNING_HEADER, HealthSource
 
 _DOLLARS: Final = tuple(
     f"/api/v1/{name}"
@@ -22,21 +21,18 @@ class ContradictedDollars:
     Args:
         app: that answers.
         health: knows whether outcomes contradict `outcomes.complete`.
-        workers: on whose threads it is asked.
     """
 
-    def __init__(self, app: ASGIApp, health: HealthSource, workers: Workers) -> None:
+    def __init__(self, app: ASGIApp, health: HealthSource) -> None:
         self._app = app
         self._health = health
-        self._workers = workers
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, and a warning back."""
         if scope["type"] != "http" or not scope["path"].startswith(_DOLLARS):
             await self._app(scope, receive, send)
             return
-        items = await self._workers.run(self._health.health)
-        warning = next((item.detail for item in items if item.name == OUTCOMES), "")
+        warning = self._health.contradiction()
 
         async def warned(message: Message) -> None:
             if warning and message["type"] == "http.response.start":

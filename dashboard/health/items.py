@@ -41,6 +41,10 @@ class HealthSource(Protocol):
         """Return every figure, cheaply: it is asked on each reading of a page."""
         ...
 
+    def contradiction(self) -> str:
+        """Return what contradicts the dollars, "" for nothing; from memory, on the event loop."""
+        ...
+
 
 class NoHealth:
     """Stands in where a command reads the store and no service runs."""
@@ -48,3 +52,7 @@ class NoHealth:
     def health(self) -> list[HealthItem]:
         """Return nothing: there is no service."""
         return []
+
+    def contradiction(self) -> str:
+        """Return nothing: nobody looks."""
+        return ""

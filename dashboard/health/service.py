@@ -78,8 +78,12 @@ class ServiceHealth:
             )
             yield judged(f"schema.over_budget.{service}", found.events, "events", warn=detail)
 
+    def contradiction(self) -> str:
+        """Return where the outcomes are not complete in what they should be, "" for nowhere."""
+        return "; ".join(self._service.outcome_mode.found)
+
     def _outcomes(self) -> Iterator[HealthItem]:
-        for said in self._service.outcome_mode.found:
+        if said := self.contradiction():
             yield judged(OUTCOMES, "contradicted", bad=said)
 
     def _provenance(self) -> Iterator[HealthItem]:

@@ -11,7 +11,7 @@ from attribution.jobs.attribution import AttributionJob
 from collector.core.counters import Counters
 from collector.store.connect import Connections
 from dashboard.api.context import AppContext
-from dashboard.health.items import HealthItem
+from dashboard.health.items import HealthItem, NoHealth
 from dashboard.settings.config import DashboardConfig
 from dashboard.web.app import create_app
 from tests.conftest import ManualClock
@@ -23,7 +23,7 @@ ITEMS = [
 ]
 
 
-class FixedHealth:
+class FixedHealth(NoHealth):
     """A service that says the same each time."""
 
     def health(self) -> list[HealthItem]:

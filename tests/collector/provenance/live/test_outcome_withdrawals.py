@@ -91,14 +91,16 @@ FORGERIES = {
 
 
 @pytest.mark.parametrize("forgery", FORGERIES)
-@pytest.mark.parametrize("order", ["before", "with", "after"])
+@pytest.mark.parametrize("order", ["before", "before a restart", "with", "after"])
 def test_genuine_outcome_counts_whichever_came_first(till: Till, forgery: str, order: str) -> None:
     """A forged copy made $77,770 of $20.50, and `tampered` beside it did not help the sum."""
     records = sealed_records(currency="USD")
     forged = FORGERIES[forgery](records[1])
-    if order == "before":
+    if order.startswith("before"):
         till.send(1, forged)
         till.summed(2)
+        if order == "before a restart":
+            till.restart()
         till.send(3, *records)
     elif order == "with":
         till.send(1, forged, *records)
