@@ -215,6 +215,8 @@ class GrpcReceiver:
             self._intake.refuse_unread(signal)
             raise
         if request is None:
+            # Nothing was sent, or gRPC refused it and has not yet said that the call is over.
+            self._intake.refuse_unread(signal)
             raise DecodeError("the call has no message; send an export request")
         if len(request) > self._config.body_bytes_max:
             raise RequestTooLargeError(say_too_large(self._config.body_bytes_max))

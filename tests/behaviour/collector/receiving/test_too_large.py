@@ -125,6 +125,20 @@ def test_call_that_grpc_refuses_itself_is_counted(
     assert refused(counters, "unread") == 1
 
 
+def test_call_without_a_message_is_counted(
+    tmp_path: Path, counters: Counters, clock: ManualClock
+) -> None:
+    """It is also what a refusal of gRPC's own looks like where we hear of its end too late."""
+    with (
+        collecting(tmp_path, counters, clock) as service,
+        grpc.insecure_channel(f"127.0.0.1:{service.grpc_port}") as channel,
+        pytest.raises(grpc.RpcError, match="the call has no message") as raised,
+    ):
+        channel.stream_unary(TRACES, None, None)(iter(()), timeout=WAIT_S)
+    assert raised.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+    assert refused(counters, "unread") == 1
+
+
 def test_limits_that_contradict_each_other_are_named() -> None:
     """`config check` said that the settings were good, and agents stood still."""
     CollectorConfig().check_limits()
