@@ -7,6 +7,8 @@ from typing import Final
 
 # decision.action of what calibrates: no customer's, and in no budget but one that names it.
 CALIBRATION_ACTION: Final = "calibration"
+# A rate is over no less: one sale in the first second of a service is not 3,600 an hour.
+RATE_S_MIN: Final = 60
 _ANY_NS = 2**63
 
 

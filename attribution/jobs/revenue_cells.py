@@ -200,12 +200,8 @@ def _pairs(table: Table) -> list[tuple[int, str]]:
 
 
 def _named(table: Table) -> list[Named]:
-    is_refund = np.array(pc.equal(table["kind"], "refund").to_pylist(), bool)
-    is_earning = ints(table["converted"]) != 0
-    for name in ("margin", "revenue"):
-        is_earning |= micros(table[name])[1]
     columns = [table[name].to_pylist() for name in ("decision_id", "outcome_key", "event_ns")]
-    flags = is_refund.tolist(), (is_earning & ~is_refund).tolist()
+    flags = pc.equal(table["kind"], "refund").to_pylist(), table["is_sale"].to_pylist()
     return [Named(*each) for each in zip(*columns, *flags, strict=True)]
 
 
@@ -213,13 +209,13 @@ def _outcomes(table: Table, matched: Sequence[int], ends_ns: Ints) -> list[Outco
     """Return outcomes by decision; a correction is never late: what it corrects had a time."""
     margin, margin_known = micros(table["margin"])
     revenue, revenue_known = micros(table["revenue"])
-    kinds, converted = table["kind"].to_pylist(), table["converted"].to_pylist()
+    kinds, is_sale = table["kind"].to_pylist(), table["is_sale"].to_pylist()
     event_ns = table["event_ns"].to_pylist()
     return [
         Outcome(
             decision=decision,
             kind=kinds[row],
-            converted=bool(converted[row]),
+            is_sale=bool(is_sale[row]),
             margin_micros=int(margin[row]) if margin_known[row] else None,
             revenue_micros=int(revenue[row]) if revenue_known[row] else None,
             is_late=kinds[row] != "correction" and event_ns[row] > int(ends_ns[decision]),

@@ -59,7 +59,7 @@ class Outcome:
 
     decision: int  # index of the decision
     kind: str  # sale, refund or correction
-    converted: bool
+    is_sale: bool  # or a correction of one: it says so, or names an amount; never of a refund
     margin_micros: int | None
     revenue_micros: int | None
     is_late: bool = False  # a sale or refund after the horizon of its decision's channel
@@ -214,9 +214,9 @@ def earned_by_decision(outcomes: Sequence[Outcome], decisions: int) -> Earned:
 
     A sale or correction adds its amounts, a refund takes its own off whatever their sign. A refund
     that stands alone has replaced its sale under one id: the decision earned nothing. An outcome
-    that did not convert and names no amount earned nothing, which is known. A late sale is not
-    counted; a late refund comes off late sales first, then off the rest. One amount that is
-    missing makes the decision's margin (or revenue) unknown, and so does a sum beyond SUM_MAX.
+    that is neither of them earned nothing, which is known. A late sale is not counted; a late
+    refund comes off late sales first, then off the rest. One amount that is missing makes the
+    decision's margin (or revenue) unknown, and so does a sum beyond SUM_MAX.
     """
     total = np.zeros((decisions, len(fields(Earned))), np.int64)
     total[:, 0] = 1
@@ -225,7 +225,7 @@ def earned_by_decision(outcomes: Sequence[Outcome], decisions: int) -> Earned:
         by_decision.setdefault(outcome.decision, []).append(outcome)
     for at, own in by_decision.items():
         total[at, 1] = 1
-        sold = [each for each in own if each.kind != "refund" and not each.is_late]
+        sold = any(each.is_sale and not each.is_late for each in own)
         earning = [each for each in own if _is_earning(each) and not each.is_late]
         late = [each for each in own if _is_earning(each) and each.is_late]
         if not earning:
@@ -243,8 +243,7 @@ def earned_by_decision(outcomes: Sequence[Outcome], decisions: int) -> Earned:
 
 
 def _is_earning(outcome: Outcome) -> bool:
-    amounts = (outcome.margin_micros, outcome.revenue_micros)
-    return outcome.converted or outcome.kind == "refund" or any(a is not None for a in amounts)
+    return outcome.is_sale or outcome.kind == "refund"
 
 
 def _signed(outcome: Outcome, amount: int | None) -> int | None:

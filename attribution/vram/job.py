@@ -15,7 +15,7 @@ from attribution.books.group_values import GroupValue, contradictions, read_grou
 from attribution.compact.rows import trees_from_rows
 from attribution.compact.trees import no_trees
 from attribution.core.config import AttributionConfig
-from attribution.core.selection import Selection
+from attribution.core.selection import RATE_S_MIN, Selection
 from attribution.path.columns import Table, ints
 from attribution.path.spans import Ints
 from attribution.read.reader import Reader
@@ -38,7 +38,6 @@ SAMPLE_MAX = 2_000
 _OF_GROUP_MIN = 50
 _THIN_MAX = 1_000
 # A first decision a moment ago is not a rate of thousands a second.
-_COUNTED_S_MIN = 60
 # Each weekday once.
 YEAR_DAYS_MIN = 7
 SECONDS_A_DAY = 86_400
@@ -237,10 +236,10 @@ def spread_s(values: Sequence[GroupValue]) -> float:
     and after its last one, says nothing of the rate at which it decides.
     """
     if not values:
-        return float(_COUNTED_S_MIN)
+        return float(RATE_S_MIN)
     first_ns = min(each.first_ns for each in values)
     last_ns = max(each.last_ns for each in values)
-    return float(max(last_ns // NS_PER_S - first_ns // NS_PER_S + 1, _COUNTED_S_MIN))
+    return float(max(last_ns // NS_PER_S - first_ns // NS_PER_S + 1, RATE_S_MIN))
 
 
 def _annualised(counted_s: float, *, a_year: bool, is_long: bool) -> str:

@@ -32,16 +32,15 @@ def within_card(revenue: Revenue) -> tuple[str, str]:
 
 
 def velocity_card(revenue: Revenue) -> tuple[str, str]:
-    """Return what decisions earn an hour, its basis, and over what time."""
+    """Return what was earned an hour, its basis, and over what time."""
     per_hour = revenue.per_hour
     if per_hour is None:
         return UNKNOWN, "no valued decision in this window"
-    velocity = (revenue.value_usd - revenue.loss_usd) * per_hour
     bases = " and ".join(revenue.bases)
     note = f"basis {bases} · over {span_of_time(revenue.last_ns - revenue.first_ns)}"
     if revenue.unvalued:
         note += f" · {count(revenue.unvalued)} of unknown value"
-    return f"{usd(velocity)} / h", note
+    return f"{usd(revenue.earned_usd * per_hour)} / h", note
 
 
 def risk_card(revenue: Revenue, prior_basis: str) -> tuple[str, Note]:

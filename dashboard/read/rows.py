@@ -7,7 +7,8 @@ from decimal import Decimal
 
 from alerts.rows import UNKNOWN
 from attribution.core.segments import CLASSES, SEGMENTS, STAGES
-from collector.core.clock import NS_PER_HOUR
+from attribution.core.selection import RATE_S_MIN
+from collector.core.clock import NS_PER_HOUR, NS_PER_S
 from dashboard.read.packet_rows import KeptPackets
 
 # The order in which every query returns the sixteen segments.
@@ -43,7 +44,7 @@ class Reference:
 
 @dataclass(frozen=True, slots=True)
 class Revenue:
-    """What decisions of a range were worth, and what lateness cost."""
+    """What decisions of a range were worth, what they earned, and what lateness cost."""
 
     decisions: int
     late: int
@@ -52,6 +53,7 @@ class Revenue:
     loss_usd: Decimal
     loss_low_usd: Decimal
     loss_high_usd: Decimal
+    earned_usd: Decimal
     bases: list[str]
     slope_sources: list[str]
     first_ns: int  # 0 when nothing happened
@@ -62,11 +64,12 @@ class Revenue:
         """Return what turns a sum of the range into a rate, None where no value is known.
 
         By the time between the first and the last decision, not by the window: a service that is
-        up for a minute would seem to earn a fifteenth of what it does.
+        up for a minute would seem to earn a fifteenth of what it does. By a minute at the least.
         """
         if not self.last_ns or self.unvalued >= self.decisions:
             return None
-        return Decimal(NS_PER_HOUR) / Decimal(self.last_ns - self.first_ns)
+        length_ns = max(self.last_ns - self.first_ns, RATE_S_MIN * NS_PER_S)
+        return Decimal(NS_PER_HOUR) / Decimal(length_ns)
 
 
 @dataclass(frozen=True, slots=True)

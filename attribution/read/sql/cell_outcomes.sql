@@ -24,7 +24,7 @@ SELECT
     o.decision_id AS decision_id,
     o.outcome_key AS outcome_key,
     toString(o.kind) AS kind,
-    o.converted AS converted,
+    o.is_sale AS is_sale,
     multiIf(o.currency = {currency:String}, o.revenue,
         r.rate > 0 AND o.event_ns - r.day_ns < ({rate_days:UInt64} + 1) * 86400000000000,
         accurateCastOrNull(round(toDecimal128(o.revenue, 6) * r.rate, 6), 'Decimal(18, 6)'), NULL) AS revenue,
@@ -34,7 +34,7 @@ SELECT
     toInt64(o.event_ns) AS event_ns
 FROM
 (
-    SELECT outcome_id, decision_id, outcome_key, kind, converted, toString(currency) AS currency,
+    SELECT outcome_id, decision_id, outcome_key, kind, is_sale, toString(currency) AS currency,
         revenue, margin, event_ns
     FROM outcomes FINAL
     WHERE received_ns >= {received_from_ns:UInt64}

@@ -10,7 +10,7 @@ WITH
 sold AS
 (
     SELECT decision_id AS id, outcome_key AS key FROM outcomes FINAL
-    WHERE kind != 'refund' AND (converted = 1 OR isNotNull(revenue) OR isNotNull(margin))
+    WHERE is_sale
 ),
 rates AS (SELECT toString(currency) AS currency, day_ns, rate FROM currency_rates FINAL),
 told AS
@@ -24,10 +24,10 @@ told AS
             r.rate > 0 AND o.event_ns - r.day_ns < ({rate_days:UInt64} + 1) * 86400000000000,
             accurateCastOrNull(round(toDecimal128(o.revenue, 6) * r.rate, 6), 'Decimal(18, 6)'), NULL) AS stated,
         if(o.kind = 'refund', -abs(stated), stated) AS amount,
-        NOT o.converted AND o.kind != 'refund' AND isNull(o.revenue) AS is_nothing
+        NOT o.is_sale AND o.kind != 'refund' AS is_nothing
     FROM
     (
-        SELECT outcome_id, decision_id, outcome_key, toString(kind) AS kind, converted,
+        SELECT outcome_id, decision_id, outcome_key, toString(kind) AS kind, is_sale,
             toString(currency) AS currency, revenue, event_ns
         FROM outcomes FINAL
         WHERE event_ns >= {from_ns:UInt64} AND event_ns < {to_ns:UInt64}

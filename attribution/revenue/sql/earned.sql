@@ -15,12 +15,12 @@ told AS
             toFloat64(r.rate), NULL) AS factor,
         toFloat64(o.margin) * factor AS own_margin,
         toFloat64(o.revenue) * factor AS own_revenue,
-        o.converted = 1 OR o.kind = 'refund' OR isNotNull(own_margin) OR isNotNull(own_revenue) AS is_earning,
+        is_refund OR o.is_sale AS is_earning,
         if({outcome:String} = 'margin', own_margin, own_revenue) AS stated,
         if(is_refund, -abs(stated), stated) AS amount
     FROM
     (
-        SELECT decision_id, outcome_key, event_ns, toString(kind) AS kind, converted,
+        SELECT decision_id, outcome_key, event_ns, toString(kind) AS kind, is_sale,
             toString(currency) AS currency, margin, revenue
         FROM outcomes FINAL
         WHERE received_ns >= {received_from_ns:UInt64}
@@ -86,7 +86,7 @@ SELECT
     maxIf(told_ns, is_earning AND NOT is_refund AND NOT is_late) AS sold_ns,
     max(is_earning AND NOT is_late) AS has_earned,
     -- A refund that stands alone has replaced its sale: nothing was earned.
-    if(max(NOT is_refund AND NOT is_late) = 1,
+    if(has_sold,
         sumIf(ifNull(amount, 0), is_earning AND NOT is_late)
         + least(sumIf(ifNull(amount, 0), is_earning AND is_late), 0), 0) AS money,
     if(has_earned, countIf(is_earning AND isNull(amount) AND (NOT is_late OR is_refund)), 0) AS amounts_missing

@@ -1,26 +1,54 @@
--- What decisions were worth and what lateness cost in one window.
--- Returns: decisions, late, unvalued UInt64; value_usd, loss_usd, loss_low_usd, loss_high_usd Decimal;
---   bases, slope_sources Array(String); first_ns, last_ns UInt64: the first second with a cell and
+-- What decisions were worth in one window, what they earned, and what lateness cost.
+-- A class, action x region, earned what its decisions of the window did; an amount that is missing is the mean of the
+-- others, as in what `vram rank` says. Of a class without amounts it is nothing where its amounts are known otherwise,
+-- else what decisions state, less what was lost.
+-- Returns: decisions, late, unvalued UInt64; value_usd, loss_usd, loss_low_usd, loss_high_usd Decimal; earned_usd
+--   Decimal; bases, slope_sources Array(String); first_ns, last_ns UInt64: the first second with a cell and
 --   the end of the last; one row, zeros and empty arrays when nothing happened.
 SELECT
-    sum(cells.decisions) AS decisions,
-    sum(cells.late) AS late,
-    sum(cells.unvalued) AS unvalued,
-    sum(cells.value_usd) AS value_usd,
-    sum(cells.loss_usd) AS loss_usd,
-    sum(cells.loss_low_usd) AS loss_low_usd,
-    sum(cells.loss_high_usd) AS loss_high_usd,
-    arraySort(groupUniqArrayIf(toString(cells.basis), cells.decisions > 0)) AS bases,
-    arraySort(groupUniqArrayIf(toString(cells.slope_source), cells.decisions > 0)) AS slope_sources,
-    minIf(cells.second_ns, cells.decisions > 0) AS first_ns,
-    if(first_ns = 0, 0, maxIf(cells.second_ns, cells.decisions > 0) + 1000000000) AS last_ns
+    sum(n) AS decisions,
+    sum(of_late) AS late,
+    sum(of_unvalued) AS unvalued,
+    sum(value) AS value_usd,
+    sum(loss) AS loss_usd,
+    sum(loss_low) AS loss_low_usd,
+    sum(loss_high) AS loss_high_usd,
+    toDecimal128(round(sum(earned), 6), 6) AS earned_usd,
+    arraySort(arrayDistinct(arrayFlatten(groupArray(own_bases)))) AS bases,
+    arraySort(arrayDistinct(arrayFlatten(groupArray(own_sources)))) AS slope_sources,
+    if(decisions = 0, 0, minIf(from_s, n > 0)) AS first_ns,
+    if(decisions = 0, 0, max(to_s) + 1000000000) AS last_ns
 FROM
 (
     SELECT
-        second_ns, decisions, late, unvalued, value_usd, loss_usd, loss_low_usd, loss_high_usd,
-        basis, slope_source
-    FROM revenue_cells FINAL
-    WHERE second_ns >= {from_ns:UInt64} AND second_ns < {to_ns:UInt64}
-        AND ({action:String} = '' OR action = {action:String})
-        AND ({region:String} = '' OR region = {region:String})
-) AS cells
+        sum(cells.decisions) AS n,
+        sum(cells.late) AS of_late,
+        sum(cells.unvalued) AS of_unvalued,
+        sum(cells.value_usd) AS value,
+        sum(cells.loss_usd) AS loss,
+        sum(cells.loss_low_usd) AS loss_low,
+        sum(cells.loss_high_usd) AS loss_high,
+        groupUniqArrayIf(toString(cells.basis), cells.decisions > 0) AS own_bases,
+        groupUniqArrayIf(toString(cells.slope_source), cells.decisions > 0) AS own_sources,
+        n * sum(cells.converted) / sum(cells.known) AS sold,
+        multiIf(
+            sum(cells.known) = 0 OR sum(cells.margins) + sum(cells.revenues) = 0 AND NOT hasAny(own_bases, ['margin', 'revenue']),
+            toFloat64(sum(cells.stated_usd) - sum(cells.stated_loss_usd)),
+            sum(cells.margins) > 0, toFloat64(sum(cells.margin_usd)) / sum(cells.margins) * sold,
+            sum(cells.revenues) > 0, toFloat64(sum(cells.revenue_usd)) / sum(cells.revenues) * sold,
+            0.) AS earned,
+        minIf(cells.second_ns, cells.decisions > 0) AS from_s,
+        maxIf(cells.second_ns, cells.decisions > 0) AS to_s
+    FROM
+    (
+        SELECT
+            second_ns, action, region, decisions, late, unvalued, value_usd, loss_usd, loss_low_usd, loss_high_usd,
+            basis, slope_source, known, converted, margins, margin_usd, revenues, revenue_usd, stated_usd,
+            stated_loss_usd
+        FROM revenue_cells FINAL
+        WHERE second_ns >= {from_ns:UInt64} AND second_ns < {to_ns:UInt64}
+            AND ({action:String} = '' OR action = {action:String})
+            AND ({region:String} = '' OR region = {region:String})
+    ) AS cells
+    GROUP BY cells.action, cells.region
+) AS classes

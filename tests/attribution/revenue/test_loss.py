@@ -37,11 +37,11 @@ def sale(
     revenue: int | None = None,
     *,
     kind: str = "sale",
-    converted: bool = True,
+    is_sale: bool = True,
     decision: int = 0,
 ) -> Outcome:
     """Return one outcome; amounts are millionths."""
-    return Outcome(decision, kind, converted, margin, revenue)
+    return Outcome(decision, kind, is_sale and kind != "refund", margin, revenue)
 
 
 def decisions(*rows: tuple[int, int, float, bool, int | None], all_sent: bool = False) -> Decisions:
@@ -111,8 +111,11 @@ def test_share_lost(latency_ms: float, failed: bool, share: float) -> None:
                      id="a correction adds"),
         pytest.param([sale(None, 20)], (1, 1, 0, 1, 0, 0, 1, 20), id="margin unknown"),
         pytest.param([sale(4, 20), sale(None, 5)], (1, 1, 0, 1, 0, 0, 1, 25), id="half unknown"),
-        pytest.param([sale(converted=False)], (1, 1, 0, 0, 0, 0, 0, 0), id="not converted"),
+        pytest.param([sale(is_sale=False)], (1, 1, 0, 0, 0, 0, 0, 0), id="not converted"),
         pytest.param([sale()], (1, 1, 0, 1, 0, 0, 0, 0), id="converted, amounts unknown"),
+        pytest.param([sale(0, 0, is_sale=False)], (1, 1, 0, 0, 0, 0, 0, 0), id="nothing, of 0.00"),
+        pytest.param([sale(0, 0, is_sale=False), sale(4, 20, kind="refund")],
+                     (1, 1, 0, 1, 1, 0, 1, 0), id="a refund beside nothing sold"),
         pytest.param([], (1, 0, 0, 0, 0, 0, 0, 0), id="no outcome"),
         pytest.param([sale(4, 10**18 - 1)] * 10, (1, 1, 0, 1, 1, 40, 0, 0), id="beyond 64 bits"),
         pytest.param([sale(4, SUM_MAX), sale(4, 1)], (1, 1, 0, 1, 1, 8, 0, 0), id="beyond"),
@@ -129,7 +132,7 @@ def test_value_is_the_mean_margin_of_the_class() -> None:
     own = decisions(*[(5, 0, 180, False, None)] * 4)
     outcomes = [
         sale(6_000_000, decision=0), sale(10_000_000, decision=1),
-        sale(converted=False, decision=2), sale(converted=False, decision=3),
+        sale(is_sale=False, decision=2), sale(is_sale=False, decision=3),
     ]  # fmt: skip
     cells, values = valued(own, outcomes)
     assert BASES[values.basis[0]] == "margin"
@@ -151,7 +154,7 @@ def test_decision_without_an_outcome_earned_nothing_where_sales_are_sent(told: i
     """
     own = decisions(*[(5, 0, 80, False, None)] * 200)
     sales = [sale(10_000_000, decision=at) for at in (0, 50, 100, 150)]
-    nothing = [sale(converted=False, decision=151 + at) for at in range(told)]
+    nothing = [sale(is_sale=False, decision=151 + at) for at in range(told)]
     cells, values = valued(own, [*sales, *nothing])
     assert (cells.known.tolist(), cells.kept_ppb.tolist()) == ([200], [200_000_000_000])
     assert values.value_micros.tolist() == [40_000_000]
@@ -161,7 +164,7 @@ def test_decision_without_an_outcome_is_not_known_where_all_are_sent() -> None:
     """Three of four known decisions sold for ten dollars: 7.50 each, of all 200."""
     own = decisions(*[(5, 0, 80, False, None)] * 200, all_sent=True)
     outcomes = [sale(10_000_000, decision=at) for at in range(3)]
-    cells, values = valued(own, [*outcomes, sale(converted=False, decision=3)])
+    cells, values = valued(own, [*outcomes, sale(is_sale=False, decision=3)])
     assert cells.known.tolist() == [4]
     assert values.value_micros.tolist() == [1_500_000_000]
 
@@ -202,7 +205,7 @@ def test_without_outcomes_a_decision_is_worth_what_it_states() -> None:
 
 def test_unknown_value_is_unknown() -> None:
     """It is in no dollar figure, and counted."""
-    _, values = valued(decisions((5, 0, 180, True, None)), [sale(converted=False)])
+    _, values = valued(decisions((5, 0, 180, True, None)), [sale(is_sale=False)])
     assert BASES[values.basis[0]] == "unknown"
     assert values.unvalued.tolist() == [1]
     assert values.loss_micros.tolist() == [0]
@@ -279,7 +282,7 @@ def test_window_is_valued_by_its_mean_however_much_is_in_it() -> None:
 def test_value_that_no_column_holds_is_unknown() -> None:
     """A mean of one decision times as many as the second has."""
     own = decisions(*[(5, 0, 180, False, None)] * 3)
-    cells, values = valued(own, [sale(SUM_MAX, decision=0), sale(converted=False, decision=1)])
+    cells, values = valued(own, [sale(SUM_MAX, decision=0), sale(is_sale=False, decision=1)])
     assert (cells.margins[0], cells.margin_micros[0]) == (1, SUM_MAX)
     assert (BASES[values.basis[0]], values.unvalued[0]) == ("unknown", 3)
     assert (values.value_micros[0], values.loss_micros[0], values.loss_squared[0]) == (0, 0, 0)
@@ -307,7 +310,7 @@ def test_cells_do_not_depend_on_order_and_match_a_plain_sum(seed: int) -> None:
     outcomes = [
         sale(
             *rng.choice([(None, 11), (3_000_001, 11), (3_000_001, None), (None, None)]),
-            converted=rng.random() < 0.8,
+            is_sale=rng.random() < 0.8,
             decision=at,
         )
         for at in range(len(rows))
@@ -317,7 +320,7 @@ def test_cells_do_not_depend_on_order_and_match_a_plain_sum(seed: int) -> None:
     order = list(range(len(rows)))
     rng.shuffle(order)
     moved = [
-        Outcome(order.index(o.decision), o.kind, o.converted, o.margin_micros, o.revenue_micros)
+        Outcome(order.index(o.decision), o.kind, o.is_sale, o.margin_micros, o.revenue_micros)
         for o in outcomes
     ]
     again, same = valued(decisions(*[rows[at] for at in order]), moved, window_s=7)

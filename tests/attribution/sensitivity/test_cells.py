@@ -102,7 +102,9 @@ def some_outcomes(rng: random.Random, decisions: list[dict[str, Any]]) -> list[d
                 "decision_id": "" if by_key else each["decision_id"],
                 "outcome_key": each["outcome_key"] if by_key else "",
                 "converted": int(rng.random() < 0.6),
-                "margin": rng.choice((None, Decimal(rng.randrange(9_999_999)) / MICROS)),
+                "margin": rng.choice(
+                    (None, Decimal(0), Decimal(rng.randrange(9_999_999)) / MICROS)
+                ),
                 "currency": rng.choice(("USD", "USD", "EUR")),
                 # Within a minute of it, or days after its horizon.
                 "event_ns": each["ingress_ns"]
@@ -154,6 +156,11 @@ def is_known(outcome: dict[str, Any]) -> bool:
     return outcome["margin"] is not None and outcome["currency"] == "USD"
 
 
+def is_sale(outcome: dict[str, Any]) -> bool:
+    """Return whether it says so, or names an amount, and takes nothing back."""
+    return outcome["kind"] != "refund" and bool(outcome["converted"] or outcome["margin"])
+
+
 def row_level(
     decisions: list[dict[str, Any]],
     outcomes: list[dict[str, Any]],
@@ -170,7 +177,7 @@ def row_level(
                 each["outcome_key"],
                 each["event_ns"],
                 each["kind"] == "refund",
-                each["kind"] != "refund" and (bool(each["converted"]) or is_known(each)),
+                is_sale(each),
             )
             for each in outcomes
         ],
@@ -181,7 +188,7 @@ def row_level(
         Outcome(
             index[found] if found else NONE,
             each["kind"],
-            bool(each["converted"]),
+            is_sale(each),
             int(each["margin"] * MICROS) if is_known(each) else None,
             None,
             each["kind"] != "correction"
@@ -195,8 +202,7 @@ def row_level(
     is_unknown = (earned.converted == 1) & (earned.margins == 0)
     sold = np.zeros(len(decisions))
     for each in told:
-        is_sale = each.kind != "refund" and not each.is_late
-        if is_sale and (each.converted or each.margin_micros is not None):
+        if each.is_sale and not each.is_late:
             sold[each.decision] = 1
     y = sold if outcome == "converted" else earned.margin_micros / MICROS
     if outcome == "margin":

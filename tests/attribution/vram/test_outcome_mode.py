@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import pytest
+
 from attribution.core.config import AttributionConfig
 from attribution.jobs.attribution import AttributionJob
 from attribution.vram.outcome_mode import OutcomeModeJob
@@ -23,7 +25,10 @@ def config(complete: str) -> AttributionConfig:
     return AttributionConfig(outcome_delay_s=600).reading(outcomes)
 
 
-def test_mode_is_held_against_the_outcomes_that_came(store: Connections) -> None:
+@pytest.mark.parametrize("margin", [None, "0.00"])
+def test_mode_is_held_against_the_outcomes_that_came(
+    store: Connections, margin: str | None
+) -> None:
     """120 decisions, 30 sales, then 90 that say they sold nothing: each mode is wrong once."""
     names = [f"d{at}" for at in range(120)]
     put_spans(store, [each for at, name in enumerate(names) for each in decision(name, at, 100)])
@@ -37,7 +42,7 @@ def test_mode_is_held_against_the_outcomes_that_came(store: Connections) -> None
     assert every.found == [said]
     unsold = [
         outcome(
-            f"no-{name}", decision_id=trace_id(name), converted=False, margin=None,
+            f"no-{name}", decision_id=trace_id(name), converted=False, margin=margin,
             event_s=3.0, received_s=3.0,
         )
         for name in names[30:]

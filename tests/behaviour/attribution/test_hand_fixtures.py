@@ -33,6 +33,8 @@ from collector.core.config import AttributesConfig, OutcomesConfig
 from collector.imports.costs import import_costs
 from collector.imports.rates import RATES, import_dated
 from collector.store.connect import Connections
+from dashboard.read.reader import Reader
+from dashboard.read.rows import Range
 from tests.support.attribution.slopes import halving
 from tests.support.attribution.stored import (
     BASE_NS,
@@ -100,6 +102,20 @@ WORLDS = {
     "every decision says so, 30 sold": World(
         [*sales(30), *({"id": f"n{at}", "of": at, "converted": False} for at in range(30, 100))],
         complete="all", **PLAIN,
+    ),
+    # An amount of 0.00 beside `converted: false` is no sale.
+    "every decision says so, in amounts of 0.00": World(
+        [*sales(30),
+         *({"id": f"n{at}", "of": at, "usd": "0", "converted": False} for at in range(30, 100))],
+        complete="all", **PLAIN,
+    ),
+    # The mean of the 30 is what the one whose amount is missing earned; those of 0.00 lower none.
+    "a missing amount among amounts of 0.00": World(
+        [*sales(30), {"id": "m", "of": 30},
+         *({"id": f"n{at}", "of": at, "usd": "0", "converted": False} for at in range(31, 100))],
+        complete="all",
+        **{**PLAIN, "earned": "310.00", "velocity": "310.00", "lost": "9610.00",
+           "saved": "310.00", "gain": "27553.48", "npv": "25872.11"},
     ),
     # 15 of 50 known ones sold: 3 a decision, and so 300 of all.
     "half of the outcomes are still to come": World(
@@ -230,6 +246,9 @@ def test_figures_are_those_by_hand(
     assert f"{web['earned_usd']:.2f}" == world.earned
     assert f"{web['value_usd'] * 100:.2f}" == world.velocity
     assert f"{web['erv_usd_per_s']['median'] * 60:.2f}" == world.velocity
+    seen = Reader(store).revenue(Range(WEEK.from_ns, WEEK.to_ns))
+    assert f"{seen.earned_usd:.2f}" == world.velocity
+    assert seen.per_hour == 60
     per_ms = web["marginal_usd_per_ms_hour"]["median"]
     by_hand = math.log(2) / 20 * float(world.velocity) / 60 * 3600
     assert per_ms == pytest.approx(by_hand, rel=1e-5)
@@ -251,3 +270,23 @@ def test_figures_are_those_by_hand(
     assert str(unit_cost(config, store, Selection(DAY_NS, WEEK.to_ns)).per_decision) == (
         world.unit_cost
     )
+
+
+def test_velocity_of_the_overview_is_what_its_window_earned(store: Connections) -> None:
+    """Thirty sales of 10.00 in the first 30 of 100 seconds, and 70 decisions that sold nothing."""
+    names = [f"d{at}" for at in range(100)]
+    put_spans(
+        store, [each for at, name in enumerate(names) for each in decision(name, 1_000 * at, 100)]
+    )
+    told = [
+        outcome(f"o{at}", decision_id=trace_id(name), margin="10", received_s=100)
+        for at, name in enumerate(names[:30])
+    ]
+    put_outcomes(store, told)
+    AttributionJob(AttributionConfig(), AttributesConfig(), store).drain(BASE_NS + 200 * NS_PER_S)
+    reader = Reader(store)
+    whole = reader.revenue(Range(BASE_NS, BASE_NS + 100 * NS_PER_S))
+    assert (whole.earned_usd, whole.per_hour) == (Decimal(300), Decimal(36))
+    # Nothing was earned there, which is known: sales of the class come, and none is of these.
+    rest = reader.revenue(Range(BASE_NS + 40 * NS_PER_S, BASE_NS + 100 * NS_PER_S))
+    assert (rest.earned_usd, rest.per_hour, rest.bases) == (Decimal(0), Decimal(60), ["margin"])

@@ -26,6 +26,7 @@ def test_revenue_adds_up_cells_and_names_their_basis(reader: Reader) -> None:
     assert (revenue.decisions, revenue.late) == (15, 5)
     assert revenue.value_usd == Decimal("6.300000")
     assert (revenue.loss_usd, revenue.loss_low_usd) == (Decimal("0.25"), Decimal("0.0625"))
+    assert revenue.earned_usd == Decimal("6.05")
     assert (revenue.bases, revenue.slope_sources) == (["margin"], ["prior"])
     assert revenue.last_ns - revenue.first_ns == 11 * NS_PER_S
 

@@ -221,6 +221,8 @@ class Seed:
             decisions=decisions, late=late, unvalued=0, value_usd=Decimal("0.42") * decisions,
             basis="margin", loss_usd=median, loss_low_usd=median / 4, loss_high_usd=median * 3,
             loss_squared=float(median) ** 2, slope_source="prior",
+            known=decisions, converted=decisions, margins=decisions,
+            margin_usd=Decimal("0.42") * decisions - median,
         )  # fmt: skip
 
     def alert(

@@ -12,6 +12,8 @@ CREATE TABLE IF NOT EXISTS outcomes${local} ${on_cluster} (
     margin Nullable(Decimal(18, 6)) CODEC(ZSTD(1)),
     currency LowCardinality(String),
     channel LowCardinality(String),
+    is_sale Bool ALIAS kind != 'refund' AND (converted = 1 OR ifNull(revenue, 0) != 0 OR ifNull(margin, 0) != 0)
+        COMMENT 'it, or what it corrects, was taken: it says so, or names an amount; one of 0.00 alone says that nothing was sold',
     event_ns UInt64 CODEC(Delta(8), ZSTD(1)) COMMENT 'when it happened; also its revision',
     source LowCardinality(String) COMMENT 'otlp or csv',
     received_ns UInt64 CODEC(Delta(8), ZSTD(1)),
