@@ -83,3 +83,16 @@ def test_any_order_of_retries_leaves_the_first_received(store: Connections) -> N
         put_spans(store, decision(name, start_ms=start, received_s=1 + received / 10))
     job(store).run_once(at(20))
     assert current(store) == sorted((trace_id(name), start) for name, start in first.items())
+
+
+def test_of_roots_that_share_all_but_their_trace_one_counts_in_every_order(
+    store: Connections,
+) -> None:
+    """One id, one ingress, one instant of arrival: which is meant does not hang on the insert."""
+    for order_id, names in (("1", "abcdef"), ("2", "fedcba")):
+        for name in names:
+            put_spans(store, decision(name, decision__id=order_id))
+    sql = "SELECT trace_id FROM decisions FINAL"
+    kept = [row["trace_id"] for row in rows(store, sql)]
+    assert len(kept) == 2
+    assert kept[0] == kept[1]

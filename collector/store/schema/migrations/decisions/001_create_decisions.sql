@@ -1,5 +1,6 @@
 -- Why: one row a decision: its root span's stamps and dimensions. A batch that a sender retries gives the same
--- rows again; the first received wins, because the version falls as received_ns grows
+-- rows again; the first received wins, because the version falls as received_ns grows;
+-- of those of one millisecond what they say decides, and not the order in which they are inserted
 -- Sorted: ingress time, then id: an hour is one range
 -- Read by: attribution, packet, dashboard. Always with FINAL
 -- Blocking: no, a new table.
@@ -31,7 +32,8 @@ CREATE TABLE IF NOT EXISTS decisions${local} ${on_cluster} (
     outcome_key String CODEC(ZSTD(1)) COMMENT 'order or session id by which an outcome finds it',
     is_error UInt8,
     received_ns UInt64 CODEC(Delta(8), ZSTD(1)),
-    version UInt64 MATERIALIZED 18446744073709551615 - received_ns,
+    version UInt64 MATERIALIZED 18446744073709551615 - bitOr(received_ns, 1048575)
+        + cityHash64(trace_id, root_span_id, start_ns, end_ns, toString(action), ifNull(toString(value_usd), '')) % 1048576,
     INDEX idx_decision_id decision_id TYPE bloom_filter(0.001) GRANULARITY 1,
     INDEX idx_trace_id trace_id TYPE bloom_filter(0.001) GRANULARITY 1,
     INDEX idx_outcome_key outcome_key TYPE bloom_filter(0.001) GRANULARITY 1,
