@@ -1,7 +1,6 @@
 """I/O: puts the retention policy and legal holds into the TTLs of the tables, and reads them back.
 
-TTLs are compared as the engine itself writes them. A change stops the table's TTL merges first:
-until the parts know their new times, a merge would go by the old ones.
+TTLs are compared as the engine itself writes them. `ttl_change` puts another one in force.
 """
 
 from __future__ import annotations
@@ -9,7 +8,8 @@ from __future__ import annotations
 import json
 import re
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import astuple, dataclass, fields, replace
 from functools import cache
 from typing import Final
@@ -22,7 +22,6 @@ from collector.audit.seal import AuditSeal
 from collector.core.clock import NS_PER_S
 from collector.core.errors import InputError
 from collector.core.sql import sql
-from collector.store.connect import is_embedded
 from collector.store.errors import explain
 from collector.store.retention_policy import (
     DAY_S,
@@ -35,43 +34,32 @@ from collector.store.retention_policy import (
     slack_s,
     ttl_expression,
 )
-from collector.store.schema.cluster import render
 from collector.store.schema.migrate import MIGRATIONS_DIR
+from collector.store.ttl_change import (
+    KeptTable,
+    begin_change,
+    finish_changes,
+    read_tables,
+    resume_change,
+)
 
 _HOLDS: Final = sql("holds", __file__)
 _TTL_LINE: Final = re.compile(
     r"^TTL (?P<event>.+) \+ INTERVAL (?P<lasts>\d+ (?:DAY|YEAR))$", re.MULTILINE
 )
 _TABLE: Final = re.compile(r"CREATE TABLE IF NOT EXISTS (\w+)\$\{local\}")
-# In what the engine writes of a table, a TTL stands between the keys and the settings.
-_TTL_IN_FORCE: Final = re.compile(r"\sTTL (?P<ttl>.+?)(?=\sSETTINGS\s|$)", re.DOTALL)
 _TTL_OF_ALTER: Final = re.compile(r"MODIFY TTL (?P<ttl>.+?)\)?$", re.DOTALL)
 # Filled with expressions of the migrations and of the policy; values are bound.
 _OLDEST: Final = (
     "SELECT toUnixTimestamp(min(${event})), countIf(${event} < toDateTime({cutoff_s:UInt32})"
     " AND NOT (${held})) FROM ${table}"
 )
-_THERE: Final = (
-    "SELECT name, any(create_table_query), any(partition_key), sum(total_rows), sum(total_bytes)"
-    " FROM ${tables} WHERE database = {database:String} AND name IN {names:Array(String)}"
-    " GROUP BY name"
-)
 _CHANGING: Final = threading.Lock()
+_POLL_S: Final = 0.1
 
 
 @dataclass(frozen=True, slots=True)
-class _Table:
-    """A table as the engine has it; `name` is ours."""
-
-    name: str
-    ttl: str
-    partition_key: str
-    rows: int
-    bytes: int
-
-
-@dataclass(frozen=True, slots=True)
-class KeptTable:
+class LastingTable:
     """A table with a TTL, as its migration has it."""
 
     event: str  # the DateTime of a row's event
@@ -79,22 +67,24 @@ class KeptTable:
 
 
 @cache
-@cache
-def kept_tables() -> Mapping[str, KeptTable]:
+def kept_tables() -> Mapping[str, LastingTable]:
     """Return the tables that have a TTL, by name."""
     found = {}
     for path in sorted(MIGRATIONS_DIR.glob("*/[0-9]*.sql")):
         text = path.read_text(encoding="utf-8")
         table, ttl = _TABLE.search(text), _TTL_LINE.search(text)
         if table is not None and ttl is not None:
-            found[table[1]] = KeptTable(ttl["event"], ttl["lasts"])
+            found[table[1]] = LastingTable(ttl["event"], ttl["lasts"])
     return found
 
 
-def apply_retention(
+def begin_retention(
     client: Client, config: RetentionConfig, *, accepted_days: int = 0, cluster: str = ""
 ) -> list[str]:
     """Give every table the TTL that policy and holds ask for; return those that were changed.
+
+    From here on nothing of them lapses by what was said before; what does, lapses once
+    `finish_changes` has found that all their parts are recalculated, which is not waited for.
 
     Args:
         accepted_days: how old a span may be that the collector accepts.
@@ -107,31 +97,40 @@ def apply_retention(
     check_retention(config, accepted_days)
     try:
         with _CHANGING:
-            _start_merges(client, cluster)
+            for table in _tables(client, cluster):
+                if table.is_changing:
+                    resume_change(client, table, cluster)
             return _apply(client, config, read_holds(client), cluster)
     except ClickHouseError as error:
         raise explain(error, str(client.uri)) from error
 
 
+def apply_retention(
+    client: Client,
+    config: RetentionConfig,
+    *,
+    accepted_days: int = 0,
+    cluster: str = "",
+    progress: Callable[[int], object] = lambda _: None,
+) -> list[str]:
+    """Do what `begin_retention` does, and wait until it is finished.
+
+    Args:
+        progress: is given how many parts are still to do, again and again.
+    """
+    changed = begin_retention(client, config, accepted_days=accepted_days, cluster=cluster)
+    try:
+        while to_do := finish_changes(client, cluster):
+            progress(sum(to_do.values()))
+            time.sleep(_POLL_S)
+    except ClickHouseError as error:
+        raise explain(error, str(client.uri)) from error
+    return changed
+
+
 def check_retention(config: RetentionConfig, accepted_days: int) -> None:
     """Raise ConfigError as `apply_retention` does, without a store."""
     config.check({name: kept.made_with for name, kept in kept_tables().items()}, accepted_days)
-
-
-def _start_merges(client: Client, cluster: str) -> None:
-    """Start what a process that was killed amid a change left stopped.
-
-    A server stops them until it is started anew, and tells nobody; to start twice does no harm.
-    """
-    if is_embedded(client):
-        client.command("SYSTEM START TTL MERGES")  # all are ours, and one by one they take 0.3 s
-        return
-    for table in _tables(client, cluster):
-        client.command(
-            _merges("START", table.name, str(client.database), cluster),
-            # A replica that is away does it when it is back; no start waits for that.
-            settings={"distributed_ddl_task_timeout": 0},
-        )
 
 
 def _apply(
@@ -142,35 +141,9 @@ def _apply(
     for table in _tables(client, cluster):
         if table.ttl == expected[table.name].in_force:
             continue
-        _modify(client, table.name, expected[table.name].sql, cluster)
+        begin_change(client, table.name, expected[table.name].sql, cluster)
         changed.append(table.name)
     return changed
-
-
-def _modify(client: Client, table: str, ttl: str, cluster: str) -> None:
-    stop, recalculate, modify, start = alterations(table, ttl, str(client.database), cluster)
-    client.command(stop)
-    try:
-        client.command(recalculate)
-        client.command(modify, settings={"mutations_sync": 2, "alter_sync": 2})
-    finally:
-        client.command(start)
-
-
-def alterations(table: str, ttl: str, database: str, cluster: str) -> tuple[str, str, str, str]:
-    """Return the statements that give a table another TTL, in order."""
-    name = render(f"{table}${{local}} ${{on_cluster}}", cluster).strip()
-    return (
-        _merges("STOP", table, database, cluster),
-        # The times of the parts are computed anew, and no row is rewritten for it.
-        f"ALTER TABLE {name} MODIFY SETTING materialize_ttl_recalculate_only = 1",
-        f"ALTER TABLE {name} MODIFY TTL {ttl}",
-        _merges("START", table, database, cluster),
-    )
-
-
-def _merges(verb: str, table: str, database: str, cluster: str) -> str:
-    return render(f"SYSTEM {verb} TTL MERGES ${{on_cluster}} {database}.{table}${{local}}", cluster)
 
 
 def read_holds(client: Client) -> list[Hold]:
@@ -191,8 +164,10 @@ def add_hold(
 ) -> Hold:
     """Make a hold, put it into the audit table, and into the TTLs.
 
-    A process that is killed on the way leaves the hold: the next start puts it into the TTLs, and
-    until then `verify retention` says that they are not as they should be.
+    It is in force when this returns: what it may be about does not lapse until `finish_changes`
+    finds that every part knows of it. A process that is killed on the way leaves the hold: the
+    next start puts it into the TTLs, and until then `verify retention` says that they are not as
+    they should be.
 
     Raises:
         InputError: the hold cannot be as it is.
@@ -264,7 +239,7 @@ def read_retention(
 def _judge(
     client: Client,
     config: RetentionConfig,
-    table: _Table,
+    table: KeptTable,
     expected: _Expected,
     holds: Iterable[Hold],
     now_ns: int,
@@ -284,6 +259,7 @@ def _judge(
         days=days,
         ttl=table.ttl,
         ttl_as_configured=table.ttl == expected.in_force,
+        is_changing=table.is_changing,
         holds=[hold.name for hold in in_force],
         rows=table.rows,
         bytes=table.bytes,
@@ -328,30 +304,8 @@ def _expected(
     return expected
 
 
-def _tables(client: Client, cluster: str) -> list[_Table]:
-    """Return the tables that are kept by a TTL and are there; a cluster's rows are summed."""
-    suffix = "_local" if cluster else ""
-    source = f"clusterAllReplicas('{cluster}', system.tables)" if cluster else "system.tables"
-    rows = client.query(
-        _fill(_THERE, tables=source),
-        parameters={
-            "database": client.database,
-            "names": [f"{table}{suffix}" for table in kept_tables()],
-        },
-    ).result_rows
-    found = []
-    for name, text, partition_key, row_count, byte_count in rows:
-        match = _TTL_IN_FORCE.search(str(text))
-        found.append(
-            _Table(
-                name=str(name).removesuffix(suffix),
-                ttl=match["ttl"] if match is not None else "",
-                partition_key=str(partition_key),
-                rows=int(row_count or 0),
-                bytes=int(byte_count or 0),
-            )
-        )
-    return found
+def _tables(client: Client, cluster: str) -> list[KeptTable]:
+    return read_tables(client, list(kept_tables()), cluster)
 
 
 def _fill(template: str, **parts: str) -> str:

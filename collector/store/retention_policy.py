@@ -210,6 +210,7 @@ class TableRetention:
     days: int  # by the policy
     ttl: str  # in force
     ttl_as_configured: bool
+    is_changing: bool  # its parts are being recalculated, and none of its rows lapses meanwhile
     holds: list[str]  # names of those in force
     rows: int
     bytes: int

@@ -51,6 +51,12 @@ class Budgets(Protocol):
     standings: list[BudgetStanding]
 
 
+class Recalculated(Protocol):
+    """Tables whose parts are given other times to lapse."""
+
+    to_do: dict[str, int]  # parts by table
+
+
 class RunningService(Protocol):
     """A service over one store, in one process; None is what it does not run."""
 
@@ -75,6 +81,11 @@ class RunningService(Protocol):
     @property
     def alerts(self) -> AlertsJob:
         """Return what judges the rules."""
+        ...
+
+    @property
+    def retention(self) -> Recalculated:
+        """Return which tables' retention is being changed."""
         ...
 
     @property

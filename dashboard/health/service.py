@@ -42,6 +42,7 @@ class ServiceHealth:
             *self._collector(),
             *self._sizes(),
             *self._outcomes(),
+            *self._retention(),
             *self._provenance(),
             *self._audit(),
             *self._jobs(),
@@ -85,6 +86,14 @@ class ServiceHealth:
     def _outcomes(self) -> Iterator[HealthItem]:
         if said := self.contradiction():
             yield judged(OUTCOMES, "contradicted", bad=said)
+
+    def _retention(self) -> Iterator[HealthItem]:
+        if to_do := self._service.retention.to_do:
+            detail = (
+                f"parts of {', '.join(sorted(to_do))} learn how long they are kept, and nothing of "
+                "these tables lapses meanwhile"
+            )
+            yield HealthItem("retention.to_do", sum(to_do.values()), "parts", "ok", detail)
 
     def _provenance(self) -> Iterator[HealthItem]:
         job = self._service.provenance

@@ -20,6 +20,7 @@ from collector.provenance.live.job import ProvenanceJob
 from collector.write.event_sizes import EventSizes
 from dashboard.service.canary import Canary
 from dashboard.service.parts import Parts
+from dashboard.service.retention import RetentionJob
 from dashboard.service.role import Role
 from dashboard.service.slo_gauges import BudgetGauges
 from dashboard.settings.settings import Settings
@@ -138,6 +139,11 @@ def _provenance(service: Parts) -> Run | None:
     return lambda _: job.run_once(service.rising_ns())
 
 
+def _retention(service: Parts) -> Run:
+    service.retention = RetentionJob(service.store)
+    return service.retention.run_once
+
+
 def _alerts(service: Parts) -> Run:
     service.alerts_job = AlertsJob(
         service.settings.alerts,
@@ -170,6 +176,7 @@ JOBS: Final = (
     # What an experiment may overspend is what it spends in this time, and in the services' second.
     Job(Role.ATTRIBUTE, "experiments", _every(10.0), _experiments),
     Job(Role.ATTRIBUTE, "budgets", _every(30.0), _budgets),
+    Job(Role.COLLECT, "retention", _every(10.0), _retention),
     Job(Role.COLLECT, "canary", lambda s: s.reference.canary_every_s, _canary),
     Job(Role.CAPTURE, "packets", _every(2.0), _packets),
 )

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collector.provenance.live.job import ProvenanceJob
     from collector.write.event_sizes import EventSizes
     from dashboard.service.canary import Canary
+    from dashboard.service.retention import RetentionJob
     from dashboard.service.slo_gauges import BudgetGauges
     from packet.capture.start import LastingRecorder
     from packet.jobs.packets import PacketJob
@@ -45,6 +46,7 @@ class Parts:
     sizes: EventSizes
     budgets: BudgetGauges
     outcome_mode: OutcomeModeJob
+    retention: RetentionJob
 
     def __init__(
         self, settings: Settings, roles: Collection[Role] = ALL, clock: Clock | None = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collector.core.errors import MigrationError
 from collector.core.log import get_logger
 from collector.store.connect import Connections
-from collector.store.retention import apply_retention
+from collector.store.retention import begin_retention
 from collector.store.schema.migrate import apply_views, migrate, pending_statements
 from dashboard.settings.settings import Settings
 
@@ -24,9 +24,9 @@ def bring_up(store: Connections, settings: Settings, now_ns: int) -> None:
         _log.info("schema_migrated", migrations=len(applied), last=applied[-1])
     apply_views(client, s.attributes, s.decisions, s.outcomes, now_ns, cluster=cluster)
     days = s.collector.retention_days
-    altered = apply_retention(client, s.retention, accepted_days=days, cluster=cluster)
+    altered = begin_retention(client, s.retention, accepted_days=days, cluster=cluster)
     if altered:
-        _log.info("retention_applied", tables=altered)
+        _log.info("retention_changed", tables=altered)
 
 
 def require_schema(store: Connections, settings: Settings) -> None:

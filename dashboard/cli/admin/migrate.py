@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from collector.core.clock import SystemClock
-from dashboard.cli.console import OUT
+from dashboard.cli.console import OUT, counting
 from dashboard.cli.json_output import print_json
 from dashboard.cli.options import ConfigOption, JsonOption
 from dashboard.settings.settings import load
@@ -36,10 +36,15 @@ def migrate(
         now_ns = SystemClock().now_ns()
         apply(store.client(), now_ns, cluster=cluster)
         apply_views(store.client(), *given, now_ns, cluster=cluster)
-        accepted_days = s.collector.retention_days
-        altered = apply_retention(
-            store.client(), s.retention, accepted_days=accepted_days, cluster=cluster
-        )
+        with counting("parts to recalculate for [retention]") as bar:
+            task = bar.add_task("")
+            altered = apply_retention(
+                store.client(),
+                s.retention,
+                accepted_days=s.collector.retention_days,
+                cluster=cluster,
+                progress=lambda parts: bar.update(task, completed=parts),
+            )
     store.close()
     if as_json:
         sent = [{"name": one.name, "statement": one.statement} for one in pending]

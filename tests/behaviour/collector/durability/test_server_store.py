@@ -255,6 +255,7 @@ def test_retention_and_holds_reach_the_tables_of_a_server(
 
     add_hold(client, shorter, hold, cluster=cluster)
     client.insert("rejected", rows, column_names=names)
+    assert apply_retention(client, shorter, cluster=cluster) == [], "the parts know of it then"
     client.command(f"OPTIMIZE TABLE rejected{'_local' if cluster else ''} FINAL")
 
     read = remote.reader()

@@ -9,7 +9,7 @@ import pytest
 from collector.core.config import AttributesConfig, DecisionMatch, DecisionsConfig, OutcomesConfig
 from collector.core.errors import MigrationError
 from collector.store.connect import Connections
-from collector.store.retention import alterations, kept_tables
+from collector.store.retention import kept_tables
 from collector.store.retention_policy import Hold, ttl_expression
 from collector.store.schema.cluster import Rendered, render_migration, sharding_key
 from collector.store.schema.migrate import (
@@ -20,6 +20,7 @@ from collector.store.schema.migrate import (
     load_views,
     migrate,
 )
+from collector.store.ttl_change import change_statements
 from tests.conftest import NOW_NS
 
 CONFIGURED = (
@@ -54,7 +55,7 @@ def test_change_of_a_ttl_on_a_cluster_is_parsed_by_the_engine(engine: Connection
     hold = Hold("h", ("*",), 0, NOW_NS, "why", "ada", 1)
     for table, kept in kept_tables().items():
         ttl = ttl_expression(kept.event, "toIntervalDay(7)", [hold])
-        for one in alterations(table, ttl, "millworth", "prod"):
+        for one in change_statements(table, ttl, "millworth", "prod"):
             assert one.count("ON CLUSTER 'prod'") == 1, one
             assert f"{table}_local" in one
             assert client.command(f"EXPLAIN AST {one}"), one

@@ -1,0 +1,144 @@
+"""I/O: gives tables other TTLs while they are in use.
+
+A part knows when its rows lapse, and by that it is dropped, until it is recalculated for another
+TTL. That takes long where parts are many, so it goes on in the background, and until it is done
+the table's TTL merges are stopped: nothing lapses by what was said before. A setting of the table
+marks the change, so that whoever comes after a process that was killed goes on with it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from clickhouse_connect.driver.client import Client
+
+from collector.store.schema.cluster import render
+
+# In what the engine writes of a table, a TTL stands between the keys and the settings.
+_TTL_IN_FORCE: Final = re.compile(r"\sTTL (?P<ttl>.+?)(?=\sSETTINGS\s|$)", re.DOTALL)
+_MARK: Final = "materialize_ttl_recalculate_only"
+_MARKED: Final = f"{_MARK} = 1"
+_THERE: Final = (
+    "SELECT name, any(create_table_query), any(partition_key), sum(total_rows), sum(total_bytes)"
+    " FROM ${source} WHERE database = {database:String} AND name IN {names:Array(String)}"
+    " GROUP BY name"
+)
+_CHANGING: Final = (
+    "SELECT DISTINCT name FROM ${source} WHERE database = {database:String}"
+    " AND position(create_table_query, {marked:String}) > 0 ORDER BY name"
+)
+_TO_DO: Final = (
+    "SELECT table, sum(parts_to_do) FROM ${source} WHERE database = {database:String}"
+    " AND NOT is_done AND command LIKE '%MATERIALIZE TTL%' GROUP BY table"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class KeptTable:
+    """A table as the engine has it; `name` is ours."""
+
+    name: str
+    ttl: str
+    partition_key: str
+    rows: int
+    bytes: int
+    is_changing: bool  # parts may not know the TTL yet
+
+
+def read_tables(client: Client, names: Sequence[str], cluster: str) -> list[KeptTable]:
+    """Return those of the tables that are there; a cluster's rows are summed."""
+    suffix = _suffix(cluster)
+    rows = client.query(
+        _THERE.replace("${source}", _source("tables", cluster)),
+        parameters={
+            "database": client.database,
+            "names": [f"{name}{suffix}" for name in names],
+        },
+    ).result_rows
+    found = []
+    for name, text, partition_key, row_count, byte_count in rows:
+        match = _TTL_IN_FORCE.search(str(text))
+        found.append(
+            KeptTable(
+                name=str(name).removesuffix(suffix),
+                ttl=match["ttl"] if match is not None else "",
+                partition_key=str(partition_key),
+                rows=int(row_count or 0),
+                bytes=int(byte_count or 0),
+                is_changing=_MARKED in str(text),
+            )
+        )
+    return found
+
+
+def begin_change(client: Client, table: str, ttl: str, cluster: str) -> None:
+    """Give a table a TTL; from now on no row of it lapses until `finish_changes` says so."""
+    for statement in change_statements(table, ttl, str(client.database), cluster):
+        client.command(
+            statement,
+            # The engine would wait for every part, and hold up all who insert meanwhile.
+            settings={"materialize_ttl_after_modify": 0, "mutations_sync": 0, "alter_sync": 1},
+        )
+
+
+def resume_change(client: Client, table: KeptTable, cluster: str) -> None:
+    """Go on with the change of a table that a process left behind when it was killed."""
+    begin_change(client, table.name, table.ttl, cluster)
+
+
+def finish_changes(client: Client, cluster: str = "") -> dict[str, int]:
+    """End the changes whose parts are all recalculated; return the parts to do of the others.
+
+    Raises:
+        ClickHouseError: the store failed; a next call goes on.
+    """
+    database, suffix = str(client.database), _suffix(cluster)
+    changing = client.query(
+        _CHANGING.replace("${source}", _source("tables", cluster)),
+        parameters={"database": database, "marked": _MARKED},
+    ).result_rows
+    if not changing:
+        return {}
+    rows = client.query(
+        _TO_DO.replace("${source}", _source("mutations", cluster)),
+        parameters={"database": database},
+    ).result_rows
+    to_do = {str(table).removesuffix(suffix): int(parts) for table, parts in rows}
+    for (stored,) in changing:
+        table = str(stored).removesuffix(suffix)
+        if table not in to_do:
+            # In this order: merges that are stopped without the mark, nobody would start.
+            client.command(_merges("START", table, database, cluster))
+            client.command(f"ALTER TABLE {_altered(table, cluster)} RESET SETTING {_MARK}")
+    return to_do
+
+
+def change_statements(table: str, ttl: str, database: str, cluster: str) -> tuple[str, ...]:
+    """Return the statements that begin a change, in order."""
+    name = _altered(table, cluster)
+    return (
+        # Also what makes the parts learn their times without a row being rewritten.
+        f"ALTER TABLE {name} MODIFY SETTING {_MARKED}",
+        _merges("STOP", table, database, cluster),
+        f"ALTER TABLE {name} MODIFY TTL {ttl}",
+        f"ALTER TABLE {name} MATERIALIZE TTL",
+    )
+
+
+def _altered(table: str, cluster: str) -> str:
+    return render(f"{table}${{local}} ${{on_cluster}}", cluster).strip()
+
+
+def _merges(verb: str, table: str, database: str, cluster: str) -> str:
+    return render(f"SYSTEM {verb} TTL MERGES ${{on_cluster}} {database}.{table}${{local}}", cluster)
+
+
+def _suffix(cluster: str) -> str:
+    return "_local" if cluster else ""
+
+
+def _source(table: str, cluster: str) -> str:
+    return f"clusterAllReplicas('{cluster}', system.{table})" if cluster else f"system.{table}"

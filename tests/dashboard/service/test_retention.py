@@ -1,0 +1,34 @@
+from __future__ import annotations
+
+from collector.core.clock import NS_PER_DAY, SystemClock
+from collector.store.connect import Connections
+from collector.store.retention import begin_retention, read_retention
+from collector.store.retention_policy import RetentionConfig
+from dashboard.service.retention import RetentionJob
+
+SHORTER = RetentionConfig(tables={"rejected": 3})
+
+
+def changing(store: Connections) -> list[str]:
+    """Return the tables of which nothing lapses."""
+    rows = read_retention(store.client(), SHORTER, SystemClock().now_ns())
+    return [row.table for row in rows if row.is_changing]
+
+
+def test_a_change_that_a_start_began_ends_while_the_service_runs(store: Connections) -> None:
+    """Receivers do not wait for parts; a start after a kill goes on from the mark alone."""
+    client, now_ns = store.client(), SystemClock().now_ns()
+    rows = [[now_ns - age * NS_PER_DAY, "traces", str(age)] for age in range(20)]
+    client.insert("rejected", rows, column_names=["received_ns", "signal", "item_id"])
+    assert begin_retention(client, SHORTER) == ["rejected"]
+    assert changing(store) == ["rejected"]
+    assert begin_retention(client, SHORTER) == [], "another start"
+    job = RetentionJob(store)
+    job.run_once(now_ns)
+    while job.to_do:
+        assert job.to_do.keys() == {"rejected"}
+        job.run_once(now_ns)
+    assert changing(store) == []
+    client.command("OPTIMIZE TABLE rejected FINAL")
+    left = client.query("SELECT item_id FROM rejected ORDER BY received_ns DESC").result_rows
+    assert left == [("0",), ("1",), ("2",)]
