@@ -165,7 +165,10 @@ class CollectorConfig(Section):
         "that [retention] keeps them",
     )
     drain_seconds_max: float = Field(
-        default=30.0, ge=0, description="Time that a stop may take to store what is in the log"
+        default=5.0,
+        ge=0,
+        description="Time that a stop may take to store what is in the log; the rest "
+        "stays there. The process ends 5 s later at the latest",
     )
     accel: bool = Field(
         default=True,

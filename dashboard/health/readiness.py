@@ -20,6 +20,7 @@ _JOB: Final = "job."
 _MUST_BE_READY: Final = ("received", "logged", "stored")
 _PAGES_LATER: Final = "pages: not ready: they are being loaded\n"
 RETRY_S: Final = 1
+STOPPING: Final = "not ready\nthe service is stopping\n"
 PAGES_LOADING: Final = "the pages are being loaded; ask again\n"
 
 Answer = tuple[int, str]
@@ -64,14 +65,18 @@ class FrontDoor:
     def __init__(self, ready: Callable[[], Answer]) -> None:
         self._ready = ready
         self.pages: Asgi | None = None
+        self.is_stopping = False  # a balancer shall send nothing more
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:  # noqa: ANN401  as ASGI has it
         """Answer, or hand on."""
-        if self.pages is not None:
+        is_ready_asked = scope["type"] == "http" and scope["path"] == "/readyz"
+        if self.pages is not None and not (self.is_stopping and is_ready_asked):
             await self.pages(scope, receive, send)
             return
         if scope["path"] == "/healthz":
             status, text = 200, "ok\n"
+        elif self.is_stopping:
+            status, text = 503, STOPPING
         elif scope["path"] == "/readyz":
             status, text = await asyncio.to_thread(self._ready)
             text += _PAGES_LATER

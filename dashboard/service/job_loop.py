@@ -45,9 +45,13 @@ class JobLoop:
         """Begin with a first run at once."""
         self.worker.start()
 
+    def ask_to_stop(self) -> None:
+        """Begin no other run."""
+        self._stopping.set()
+
     def stop(self) -> None:
         """Let the current run finish, and end."""
-        self._stopping.set()
+        self.ask_to_stop()
         self.worker.end()
 
     def _loop(self) -> None:

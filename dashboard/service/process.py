@@ -85,6 +85,7 @@ class Service(Parts):
             self.counters.registry.register(StageMetrics(self.stages, self.clock.now_ns))
         self.loops: list[JobLoop] = []
         self._jobs: dict[str, Job] = {}  # of each loop
+        self._door = FrontDoor(self._early_readiness)
         self._server: DashboardServer | None = None
         self._metrics_port = metrics_port
         self._metrics: MetricsPort | None = None
@@ -125,20 +126,19 @@ class Service(Parts):
                 self._collector.start()
             elif Role.ATTRIBUTE in self.roles:
                 self._rising.raise_to(furthest_cursor(self.store.client()))
-            door = FrontDoor(self._early_readiness)
             if Role.SERVE in self.roles:
                 self._server = DashboardServer(
-                    door, self.settings.dashboard, self.gate, self.counters, self.clock
+                    self._door, self.settings.dashboard, self.gate, self.counters, self.clock
                 )
                 self._server.start()
-            self._start_jobs(door)
+            self._start_jobs()
             if self.roles == {Role.CAPTURE}:
                 self._record(self.settings.packet)
         except MillworthError:
             self.stop(drain_seconds=0)
             raise
 
-    def _start_jobs(self, door: FrontDoor) -> None:
+    def _start_jobs(self) -> None:
         """Make the jobs and the pages, then start; what they import takes longest of all."""
         from dashboard.service.jobs import JOBS
 
@@ -150,7 +150,7 @@ class Service(Parts):
         if self.is_whole:
             self.audit = checked(self.store)
         if Role.SERVE in self.roles:
-            door.pages = self._pages()
+            self._door.pages = self._pages()
         for job, run in runs:
             self._start_loop(job, run)
 
@@ -259,6 +259,10 @@ class Service(Parts):
             workers.setdefault("", []).append(self._server.worker)
         return workers
 
+    def busy(self) -> list[str]:
+        """Return the names of the threads that are still at work."""
+        return [worker.name for own in self.workers().values() for worker in own if worker.is_alive]
+
     def stop_jobs(self) -> None:
         """End every job after its current run."""
         for loop in self.loops:
@@ -266,6 +270,9 @@ class Service(Parts):
 
     def stop(self, drain_seconds: float) -> bool:
         """Stop receiving, store what is in the log, end the jobs; True if all was stored."""
+        self._door.is_stopping = True
+        for loop in self.loops:
+            loop.ask_to_stop()
         if self.canary is not None:
             # Before the receivers: its path exports what it still holds.
             for loop in self.loops:

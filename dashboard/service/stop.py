@@ -12,8 +12,14 @@ import faulthandler
 import os
 import select
 import signal
+import sys
+import threading
+from collections.abc import Callable, Sequence
 from typing import Final, Protocol
 
+from collector.core.log import get_logger
+
+_log = get_logger("dashboard")
 _FAULTS: Final = (signal.SIGSEGV, signal.SIGBUS, signal.SIGFPE, signal.SIGILL, signal.SIGABRT)
 
 
@@ -51,3 +57,23 @@ def end_at_faults() -> None:
     for number in _FAULTS:
         signal.signal(number, signal.SIG_DFL)
     faulthandler.enable()
+
+
+def end_within(seconds: float, busy: Callable[[], Sequence[str]]) -> None:
+    """End this process after so many seconds, whatever it is still at.
+
+    A query of minutes cannot be interrupted, and a service manager would kill for it. Nothing is
+    lost by that: what was acknowledged is in the log, and a job begins again where its cursor is.
+
+    Args:
+        busy: returns what is at work, for the log.
+    """
+
+    def cut_off() -> None:
+        _log.warning("stop_cut_off", after_seconds=seconds, busy=list(busy()))
+        sys.stderr.flush()
+        os._exit(0)
+
+    timer = threading.Timer(seconds, cut_off)
+    timer.daemon = True
+    timer.start()

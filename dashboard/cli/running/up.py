@@ -10,12 +10,16 @@ from typing import TYPE_CHECKING
 from collector.core import log
 from collector.write.allocator import return_large_blocks
 from dashboard.cli.options import ConfigOption, JsonOption
-from dashboard.service.stop import StopSignal, end_at_faults
+from dashboard.service.stop import StopSignal, end_at_faults, end_within
 from dashboard.service.systemd import Supervisor
 from dashboard.settings.settings import load, service_manager
 
 if TYPE_CHECKING:
     from dashboard.service.process import Service
+
+
+# A run of a job is a second or so; what takes longer is begun again at the next start.
+_JOBS_SECONDS = 5.0
 
 
 def up(config: ConfigOption = None, as_json: JsonOption = False) -> None:
@@ -66,6 +70,7 @@ def run_service(
     supervisor.ready(service.describe())
     supervisor.watch(stop, service.stalled)
     supervisor.stopping()
+    end_within(settings.collector.drain_seconds_max + _JOBS_SECONDS, service.busy)
     if not service.stop(settings.collector.drain_seconds_max):
         log.say("stopped; what is not stored yet is in the write-ahead log and follows next time")
 

@@ -117,6 +117,11 @@ def test_front_door_answers_the_probes_until_there_are_pages() -> None:
     (page,) = asyncio.run(ask("/"))
     assert page.text == "the pages"
 
+    door.is_stopping = True
+    page, ready = asyncio.run(ask("/", "/readyz"))
+    assert page.text == "the pages", "whoever reads it may read on"
+    assert (ready.status_code, ready.text) == (503, "not ready\nthe service is stopping\n")
+
 
 def test_service_receives_before_anything_that_serves_pages_is_loaded() -> None:
     """Of a start of 4.2 s these were 2.5; a slow restart is data that senders have to hold."""

@@ -66,6 +66,23 @@ def test_signal_at_any_step_of_the_wait_ends_it() -> None:
     assert json.loads(ran.stdout) == []
 
 
+def test_stop_that_does_not_come_to_its_end_is_cut_off_and_says_at_what() -> None:
+    """A query of minutes is not interrupted; what it would have done is done after the start."""
+    program = (
+        "import threading\n"
+        "from collector.core import log\n"
+        "from dashboard.service.stop import end_within\n"
+        "log.configure(json=True)\n"
+        "end_within(0.1, lambda: ['job-attribution'])\n"
+        "threading.Event().wait()\n"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=WAIT_S, check=True
+    )
+    (said,) = (json.loads(line) for line in ran.stderr.splitlines())
+    assert (said["event"], said["busy"]) == ("stop_cut_off", ["job-attribution"])
+
+
 @pytest.mark.integration
 def test_fault_ends_the_service_and_its_log_has_the_stack(tmp_path: Path) -> None:
     """Else a supervisor starts nothing, because nothing ended, and nobody knows where it was."""
