@@ -43,7 +43,7 @@ def read_decision(
         stages=split.by_stage() if split else {},
         spans=spans,
         outcomes=reader.outcomes(facts),
-        flows=reader.span_flows(facts.decision_id),
+        flows=reader.span_flows(facts),
         evidence=reader.path_evidence(facts),
         missing=read_missing(reader, facts, split, spans, sent, now_ns),
         bursts=reader.bursts(facts.ingress_ns, facts.end_ns),

@@ -213,12 +213,19 @@ class Reader:
 
     def outcomes(self, facts: DecisionFacts) -> list[Outcome]:
         """Return what it earned, by time."""
-        parameters = {"decision_id": facts.decision_id, "outcome_key": facts.outcome_key}
+        keys = [facts.outcome_key] if facts.outcome_key else []
+        parameters = {"decision_id": facts.decision_id, "outcome_keys": keys}
         return [Outcome(**row) for row in self._rows("outcomes", parameters)]
 
-    def span_flows(self, decision_id: str) -> list[SpanFlow]:
+    def span_flows(self, facts: DecisionFacts) -> list[SpanFlow]:
         """Return which exchanges carried its spans, by time."""
-        rows = self._rows("span_flows", {"decision_id": decision_id})
+        # A span of it may be late, and its clock wrong, by less than a day.
+        parameters = {
+            "decision_id": facts.decision_id,
+            "from_ns": max(0, facts.ingress_ns - NS_PER_DAY),
+            "to_ns": facts.end_ns + NS_PER_DAY,
+        }
+        rows = self._rows("span_flows", parameters)
         return [SpanFlow(**row) for row in rows]
 
     def packets(self, flow_hashes: Sequence[int], from_ns: int, to_ns: int) -> list[Packet]:

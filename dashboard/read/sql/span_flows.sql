@@ -1,5 +1,17 @@
 -- Which packets carried which span of one decision, with the ends of each connection.
+-- FINAL looks at every part of every day where names lie apart, so the latest of a key is chosen here, from the days of
+-- the decision; the keys of connections are looked up before it.
 -- Returns: the columns below; client and server are empty where the flow itself was not kept.
+WITH
+carried AS
+(
+    SELECT trace_id, span_id, flow_hash FROM span_flows
+    WHERE decision_id = {decision_id:String} AND from_ns >= {from_ns:UInt64} AND from_ns < {to_ns:UInt64}
+),
+kept AS
+(
+    SELECT first_ns, flow_hash FROM flows WHERE flow_hash IN (SELECT flow_hash FROM carried)
+)
 SELECT
     links.span_id AS span_id,
     links.flow_hash AS flow_hash,
@@ -18,7 +30,13 @@ SELECT
 FROM
 (
     SELECT span_id, flow_hash, from_ns, to_ns, packets, wire_ns, method, confidence
-    FROM span_flows FINAL
+    FROM
+    (
+        SELECT * FROM span_flows
+        WHERE (trace_id, span_id, flow_hash) IN carried AND from_ns >= {from_ns:UInt64} AND from_ns < {to_ns:UInt64}
+        ORDER BY linked_ns DESC
+        LIMIT 1 BY trace_id, span_id, flow_hash
+    )
     WHERE decision_id = {decision_id:String}
 ) AS links
 LEFT JOIN
@@ -32,7 +50,7 @@ LEFT JOIN
         argMax(retransmissions, last_ns) AS retransmissions,
         argMax(zero_windows, last_ns) AS zero_windows
     FROM flows FINAL
-    WHERE flow_hash IN (SELECT flow_hash FROM span_flows WHERE decision_id = {decision_id:String})
+    WHERE (first_ns, flow_hash) IN kept
     GROUP BY flow_hash
 ) AS ends ON links.flow_hash = ends.flow_hash
 ORDER BY from_ns, span_id

@@ -29,7 +29,7 @@ def evidence(reader: Reader) -> Evidence:
     """Return one stored decision with spans, exchanges and packets, read back."""
     facts = reader.decision("d-12")
     assert facts is not None
-    flows = reader.span_flows("d-12")
+    flows = reader.span_flows(facts)
     packets = reader.packets([f.flow_hash for f in flows], facts.ingress_ns, facts.end_ns)
     return facts, reader.path_spans(facts), flows, packets
 

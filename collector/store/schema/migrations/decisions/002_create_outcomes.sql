@@ -18,11 +18,12 @@ CREATE TABLE IF NOT EXISTS outcomes${local} ${on_cluster} (
     source LowCardinality(String) COMMENT 'otlp or csv',
     received_ns UInt64 CODEC(Delta(8), ZSTD(1)),
     INDEX idx_decision_id decision_id TYPE bloom_filter(0.001) GRANULARITY 1,
+    INDEX idx_outcome_key outcome_key TYPE bloom_filter(0.001) GRANULARITY 1,
     INDEX idx_received received_ns TYPE minmax GRANULARITY 1,
     INDEX idx_event event_ns TYPE minmax GRANULARITY 1
 ) ENGINE = ${replicated}ReplacingMergeTree(event_ns)
 PARTITION BY toStartOfMonth(toDateTime(intDiv(event_ns, 1000000000)))
 ORDER BY outcome_id
 TTL toDateTime(intDiv(event_ns, 1000000000)) + INTERVAL 30 DAY
-SETTINGS index_granularity = 8192, ttl_only_drop_parts = 1, non_replicated_deduplication_window = 10000,
+SETTINGS index_granularity = 1024, ttl_only_drop_parts = 1, non_replicated_deduplication_window = 10000,
     fsync_after_insert = 1, fsync_part_directory = 1

@@ -19,7 +19,8 @@ CREATE TABLE IF NOT EXISTS flows${local} ${on_cluster} (
     zero_windows UInt32,
     version UInt64 COMMENT 'when it was analysed: the latest analysis replaces an earlier one',
     is_deleted UInt8,
-    host LowCardinality(String) COMMENT 'packet.host of the recorder, empty where one sees all'
+    host LowCardinality(String) COMMENT 'packet.host of the recorder, empty where one sees all',
+    INDEX idx_flow_hash flow_hash TYPE bloom_filter(0.001) GRANULARITY 1
 ) ENGINE = ${replicated}ReplacingMergeTree(version, is_deleted)
 PARTITION BY toDate(toDateTime(intDiv(first_ns, 1000000000)))
 ORDER BY (first_ns, flow_hash)

@@ -14,7 +14,8 @@ CREATE TABLE IF NOT EXISTS span_flows${local} ${on_cluster} (
     method LowCardinality(String) COMMENT 'tuple+time, or ports+time where the span names no address that the wire shows',
     confidence Float32 COMMENT '0 to 1; at most 0.5 where it is one of a set that cannot be told apart',
     linked_ns UInt64,
-    host LowCardinality(String) COMMENT 'packet.host of the recorder whose packets these are, empty where one sees all'
+    host LowCardinality(String) COMMENT 'packet.host of the recorder whose packets these are, empty where one sees all',
+    INDEX idx_decision_id decision_id TYPE bloom_filter(0.001) GRANULARITY 1
 ) ENGINE = ${replicated}ReplacingMergeTree(linked_ns)
 PARTITION BY toDate(toDateTime(intDiv(from_ns, 1000000000)))
 ORDER BY (trace_id, span_id, flow_hash)
