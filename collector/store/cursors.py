@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from clickhouse_connect.driver.client import Client
+
+# Whose cursor says up to when what was received is attributed.
+ATTRIBUTION_CURSOR: Final = "attribution"
 
 
 def read_cursor(client: Client, job: str) -> int:

@@ -37,7 +37,7 @@ def velocity_card(revenue: Revenue) -> tuple[str, str]:
     if per_hour is None:
         return UNKNOWN, "no valued decision in this window"
     bases = " and ".join(revenue.bases)
-    note = f"basis {bases} · over {span_of_time(revenue.last_ns - revenue.first_ns)}"
+    note = f"basis {bases} · over {span_of_time(revenue.length_ns)}"
     if revenue.unvalued:
         note += f" · {count(revenue.unvalued)} of unknown value"
     return f"{usd(revenue.earned_usd * per_hour)} / h", note

@@ -66,6 +66,7 @@ class OverviewRead:
     actions: list[str]
     regions: list[str]
     revenue: Revenue
+    complete_ns: int  # up to when all that was received is attributed
     drawn_from_ns: int  # of the heatmap
     cells: list[Cell]
     alerts: list[AlertRow]
@@ -187,6 +188,7 @@ def read(context: PageContext, query: str) -> OverviewRead:
         actions=actions,
         regions=regions,
         revenue=revenue,
+        complete_ns=reader.complete_ns(),
         drawn_from_ns=drawn_from_ns,
         cells=reader.latency_cells(seen, step_of(seen.to_ns - drawn_from_ns)),
         alerts=alerts,
@@ -232,7 +234,9 @@ def show(found: OverviewRead, prior_basis: str) -> dict[str, object]:
     top = next((alert for alert in found.alerts if alert.state in OPEN_STATES), None)
     blamed = (top.blamed_stage, top.blamed_class) if top is not None else None
     return {
-        **scope_view(NAME, found.scope, found.actions, found.regions, found.seen.to_ns),
+        **scope_view(
+            NAME, found.scope, found.actions, found.regions, found.seen.to_ns, found.complete_ns
+        ),
         **_cards(found, prior_basis),
         "overview-alerts.rowData": [alert_line(alert) for alert in found.alerts],
         "overview-path.figure": decision_path(found.observed, found.reference, blamed),

@@ -9,14 +9,17 @@ import dash_ag_grid as dag
 import dash_mantine_components as dmc
 from dash import Dash, Input, Output, State, dcc, html
 
+from collector.core.clock import NS_PER_S
 from dashboard.pages.context import in_browser
 from dashboard.pages.theme import message
 from dashboard.read.scope import WINDOWS, Scope
-from dashboard.units import utc_clock, utc_iso
+from dashboard.units import span_of_time, utc_clock, utc_iso
 
 # Dash's components are untyped.
 Component = Any
 
+# What settles, is stored and is attributed is seconds old; beyond this something does not keep up.
+_OLD_NS = 60 * NS_PER_S
 _GRAPH_CONFIG = {"displayModeBar": False, "responsive": True, "showTips": False}
 
 
@@ -222,21 +225,47 @@ def register_scope(app: Dash, name: str, tick: str) -> None:
 
 def scope_outputs(name: str) -> tuple[str, ...]:
     """Return what of a page's pickers a reading updates."""
-    parts = ("action.data", "region.data", "asof.children", "asof-iso.data")
+    parts = ("action.data", "region.data", "asof.children", "asof.className", "asof-iso.data")
     return tuple(f"{name}-{part}" for part in parts)
 
 
 def scope_view(
-    name: str, scope: Scope, actions: Sequence[str], regions: Sequence[str], to_ns: int
+    name: str,
+    scope: Scope,
+    actions: Sequence[str],
+    regions: Sequence[str],
+    to_ns: int,
+    complete_ns: int,
 ) -> dict[str, object]:
-    """Return what the pickers offer, and up to when the page has read."""
-    kept = "frozen at" if scope.until_ns is not None else "as of"
+    """Return what the pickers offer, and how old what the page shows is.
+
+    Args:
+        to_ns: up to when the page has read.
+        complete_ns: up to when all that was received is attributed, 0 for never.
+    """
+    said, is_old = _age(to_ns, complete_ns, is_live=scope.until_ns is None)
     return {
         f"{name}-action.data": _choices("All actions", actions, scope.action),
         f"{name}-region.data": _choices("All regions", regions, scope.region),
-        f"{name}-asof.children": f"{kept} {utc_clock(to_ns)} UTC",
+        f"{name}-asof.children": said,
+        f"{name}-asof.className": "note asof old" if is_old else "note asof",
         f"{name}-asof-iso.data": utc_iso(to_ns) + "Z",
     }
+
+
+def _age(to_ns: int, complete_ns: int, *, is_live: bool) -> tuple[str, bool]:
+    """Return in words how old the data are, and whether that is too old."""
+    if not complete_ns:
+        return "no data yet", False
+    complete_ns = min(complete_ns, to_ns)
+    behind_ns = to_ns - complete_ns
+    if not is_live:
+        if behind_ns == 0:
+            return f"frozen at {utc_clock(to_ns)} UTC", False
+        return f"frozen at {utc_clock(to_ns)} UTC, complete to {utc_clock(complete_ns)}", True
+    if behind_ns <= _OLD_NS:
+        return f"as of {utc_clock(complete_ns)} UTC", False
+    return f"as of {utc_clock(complete_ns)} UTC, {span_of_time(behind_ns)} ago", True
 
 
 def _choices(everything: str, values: Sequence[str], chosen: str) -> list[dict[str, str]]:

@@ -15,6 +15,7 @@ from collector.core.errors import StoreUnavailableError
 from collector.core.event_schema import DIMENSIONS
 from collector.core.sql import sql
 from collector.store.connect import Connections
+from collector.store.cursors import ATTRIBUTION_CURSOR
 from dashboard.read.adhoc.sql import engine_error
 from dashboard.read.packet_rows import Burst, KeptPackets, Packet, SpanEvidence, SpanFlow
 from dashboard.read.rows import (
@@ -72,7 +73,7 @@ class Reader:
 
     def revenue(self, seen: Range) -> Revenue:
         """Return what decisions were worth and what lateness cost."""
-        return Revenue(**self._rows("revenue", _of(seen))[0])
+        return Revenue(**self._rows("revenue", _of(seen))[0], window_ns=seen.to_ns - seen.from_ns)
 
     def latency_cells(self, seen: Range, step_ns: int) -> list[Cell]:
         """Return counts by column of time and log2 bucket, in that order.
@@ -260,6 +261,10 @@ class Reader:
     def table_sizes(self) -> list[TableSize]:
         """Return what each table takes, largest first."""
         return [TableSize(**row) for row in self._rows("table_sizes", {})]
+
+    def complete_ns(self) -> int:
+        """Return up to when all that was received is attributed; 0 where nothing ever was."""
+        return self.job_cursors().get(ATTRIBUTION_CURSOR, 0)
 
     def job_cursors(self) -> dict[str, int]:
         """Return how far each job has read, as received_ns."""

@@ -58,18 +58,24 @@ class Revenue:
     slope_sources: list[str]
     first_ns: int  # 0 when nothing happened
     last_ns: int
+    window_ns: int  # from the begin of the range to its end
+
+    @property
+    def length_ns(self) -> int:
+        """Return over how long a rate of the range is: from its first decision to its last.
+
+        Not over the window: a service that is up for five minutes would seem to earn a third of
+        what it does. But a minute at the least, or a shorter window.
+        """
+        least_ns = min(RATE_S_MIN * NS_PER_S, self.window_ns)
+        return max(self.last_ns - self.first_ns, least_ns)
 
     @property
     def per_hour(self) -> Decimal | None:
-        """Return what turns a sum of the range into a rate, None where no value is known.
-
-        By the time between the first and the last decision, not by the window: a service that is
-        up for a minute would seem to earn a fifteenth of what it does. By a minute at the least.
-        """
+        """Return what turns a sum of the range into a rate, None where no value is known."""
         if not self.last_ns or self.unvalued >= self.decisions:
             return None
-        length_ns = max(self.last_ns - self.first_ns, RATE_S_MIN * NS_PER_S)
-        return Decimal(NS_PER_HOUR) / Decimal(length_ns)
+        return Decimal(NS_PER_HOUR) / Decimal(self.length_ns)
 
 
 @dataclass(frozen=True, slots=True)

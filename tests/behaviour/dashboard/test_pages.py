@@ -88,10 +88,10 @@ def test_overview_says_what_the_store_holds(context: PageContext) -> None:
     assert set(shown) == set(overview.OUTPUTS)
     assert shown["overview-within-value.children"] == "66.7 %"
     assert shown["overview-within-note.children"] == "5 of 15 late"
-    assert shown["overview-velocity-note.children"] == "basis margin · over 11 s"
-    assert shown["overview-risk-value.children"] == "$81.82 / h"
+    assert shown["overview-velocity-note.children"] == "basis margin · over 60 s"
+    assert shown["overview-risk-value.children"] == "$15.00 / h"
     risk = text_of(shown["overview-risk-note.children"])
-    assert "90 %: $20.45 to $245.45" in risk
+    assert "90 %: $3.75 to $45.00" in risk
     assert "article prior" in risk
     assert shown["overview-evidence-value.children"] == "no packets"
     path = shown["overview-path-box.aria-label"]
@@ -111,8 +111,8 @@ def test_open_alert_tells_what_it_costs_now(context: PageContext) -> None:
     """Hours after the page, what it cost when it fired ranks and frightens nobody rightly."""
     found = overview.read(context, "")
     line = alert_line(found.alerts[0])
-    assert (line["at_risk"], line["usd_per_h"]) == ("$900.00 now", 900.0)  # 0.25 USD in a second
-    assert line["interval"] == "$225.00 to $2,700"
+    assert (line["at_risk"], line["usd_per_h"]) == ("$15.00 now", 15.0)  # 0.25 USD in a minute
+    assert line["interval"] == "$3.75 to $45.00"
 
     over = dataclasses.replace(found.alerts[0], state="resolved", now_usd_per_h=None)
     line = alert_line(over)

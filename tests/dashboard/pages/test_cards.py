@@ -20,6 +20,7 @@ def test_risk_says_what_its_slope_is(source: str, badge: str) -> None:
         decisions=10, late=5, unvalued=0, value_usd=Decimal(100), loss_usd=Decimal(10),
         loss_low_usd=Decimal(10), loss_high_usd=Decimal(10), earned_usd=Decimal(90),
         bases=["margin"], slope_sources=[source], first_ns=0, last_ns=3_600_000_000_000,
+        window_ns=7_200_000_000_000,
     )  # fmt: skip
     figure, note = risk_card(revenue, "a paper")
     assert figure == "$10.00 / h"

@@ -1,0 +1,37 @@
+"""What a page says when the service behind it does not answer any more."""
+
+from __future__ import annotations
+
+import signal
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.conftest import Visit
+from tests.support.service import RunningService
+
+pytestmark = [pytest.mark.browser, pytest.mark.integration, pytest.mark.alone]
+
+
+def test_page_says_that_nobody_answers_and_takes_it_back(tmp_path: Path, visit: Visit) -> None:
+    """It said `Live` beside figures of another time, on every page, for ever."""
+    with RunningService(tmp_path) as service:
+        page = visit.page
+        page.goto(service.url)
+        expect(page.locator("#overview-asof")).to_contain_text("as of")
+        expect(page.locator("#pulse")).to_be_hidden()
+        service.process.send_signal(signal.SIGSTOP)
+        try:
+            expect(page.locator("#pulse")).to_contain_text("No answer from Millworth for")
+            # The menu works in the browser; the page that it leads to is not there.
+            page.get_by_role("link", name="Decisions").click()
+            expect(page.locator("#pulse")).to_contain_text("it is asked again by itself")
+            assert page.evaluate("document.documentElement.classList.contains('gone')")
+        finally:
+            service.process.send_signal(signal.SIGCONT)
+        expect(page.locator("#pulse")).to_be_hidden()
+        assert not page.evaluate("document.documentElement.classList.contains('gone')")
+        page.goto(service.url + "/health")
+        service.kill()
+        expect(page.locator("#pulse")).to_contain_text("No answer from Millworth for")

@@ -1,0 +1,36 @@
+from __future__ import annotations
+
+import pytest
+
+from collector.core.clock import NS_PER_S
+from dashboard.pages.parts import scope_view
+from dashboard.read.scope import Scope
+from tests.conftest import NOW_NS
+
+OLD = "note asof old"
+
+
+@pytest.mark.parametrize(
+    ("until_ns", "complete_s", "said", "class_name"),
+    [
+        (None, -12, "as of 03:33:08 UTC", "note asof"),
+        (None, 3, "as of 03:33:20 UTC", "note asof"),
+        (None, -625, "as of 03:22:55 UTC, 10.4 min ago", OLD),
+        (NOW_NS, 100, "frozen at 03:33:20 UTC", "note asof"),
+        (NOW_NS, -5, "frozen at 03:33:20 UTC, complete to 03:33:15", OLD),
+    ],
+)
+def test_page_says_how_old_its_data_are(
+    until_ns: int | None, complete_s: int, said: str, class_name: str
+) -> None:
+    """`Live, as of 13:52:24` stood beside money of 13:41:59."""
+    complete_ns = NOW_NS + complete_s * NS_PER_S
+    view = scope_view("page", Scope(until_ns=until_ns), [], [], NOW_NS, complete_ns)
+    assert view["page-asof.children"] == said
+    assert view["page-asof.className"] == class_name
+
+
+def test_store_without_data_has_no_age() -> None:
+    """Nothing is old where nothing ever was."""
+    view = scope_view("page", Scope(), [], [], NOW_NS, 0)
+    assert (view["page-asof.children"], view["page-asof.className"]) == ("no data yet", "note asof")
