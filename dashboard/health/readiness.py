@@ -20,6 +20,8 @@ _JOB: Final = "job."
 _MUST_BE_READY: Final = ("received", "logged", "stored")
 _PAGES_LATER: Final = "pages: not ready: they are being loaded\n"
 RETRY_S: Final = 1
+# By which an open page asks how the service is.
+PULSE_PATH: Final = "/pulse"
 STOPPING: Final = "not ready\nthe service is stopping\n"
 PAGES_LOADING: Final = "the pages are being loaded; ask again\n"
 
@@ -60,7 +62,10 @@ def _readiness(item: HealthItem) -> str:
 
 
 class FrontDoor:
-    """An ASGI application that answers the probes, until it is given the one that has the pages."""
+    """An ASGI application that answers the probes, until it is given the one that has the pages.
+
+    The pulse of open pages, and that the service is stopping, it answers itself throughout.
+    """
 
     def __init__(self, ready: Callable[[], Answer]) -> None:
         self._ready = ready
@@ -69,15 +74,20 @@ class FrontDoor:
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:  # noqa: ANN401  as ASGI has it
         """Answer, or hand on."""
-        is_ready_asked = scope["type"] == "http" and scope["path"] == "/readyz"
-        if self.pages is not None and not (self.is_stopping and is_ready_asked):
+        path = scope["path"] if scope["type"] == "http" else ""
+        ours = path == PULSE_PATH or (self.is_stopping and path == "/readyz")
+        if self.pages is not None and not ours:
             await self.pages(scope, receive, send)
             return
-        if scope["path"] == "/healthz":
+        if path == "/healthz":
             status, text = 200, "ok\n"
+        elif path == PULSE_PATH:
+            # A browser writes every other status to its console as an error.
+            text = STOPPING if self.is_stopping else (await asyncio.to_thread(self._ready))[1]
+            status = 200
         elif self.is_stopping:
             status, text = 503, STOPPING
-        elif scope["path"] == "/readyz":
+        elif path == "/readyz":
             status, text = await asyncio.to_thread(self._ready)
             text += _PAGES_LATER
         else:

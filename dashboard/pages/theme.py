@@ -6,6 +6,7 @@ text, axes and grid, so that the theme changes without a redraw.
 
 from __future__ import annotations
 
+import textwrap
 from typing import Any
 
 Figure = dict[str, Any]
@@ -53,9 +54,13 @@ def frame(revision: str, **layout: object) -> Figure:
     }
 
 
+_HINT_CHARACTERS = 42
+
+
 def message(title: str, hint: str = "") -> Figure:
     """Return an empty figure that says why it is empty and what to do."""
-    text = f"<b>{title}</b>" + (f"<br>{hint}" if hint else "")
+    # Plotly folds nothing, and cuts what is wider than the figure, which a telephone's is soon.
+    text = "<br>".join([f"<b>{title}</b>", *textwrap.wrap(hint, _HINT_CHARACTERS)])
     hidden = {"visible": False, "fixedrange": True}
     note = {
         "text": text,

@@ -26,14 +26,14 @@
   async function ask() {
     const box = document.getElementById("pulse");
     try {
-      const answer = await fetch("/readyz", {
+      const answer = await fetch("/pulse", {
         cache: "no-store",
         signal: AbortSignal.timeout(EVERY_MS),
       });
       const text = await answer.text();
       answeredAt = Date.now();
       const found = troubles(text);
-      const stopping = answer.status === 503 && text.includes("is stopping");
+      const stopping = text.includes("is stopping");
       say(box, stopping ? "Millworth is stopping." : found.join(" · "), false);
     } catch (silent) {
       const seconds = Math.round((Date.now() - answeredAt) / 1000);

@@ -117,8 +117,12 @@ def test_front_door_answers_the_probes_until_there_are_pages() -> None:
     (page,) = asyncio.run(ask("/"))
     assert page.text == "the pages"
 
+    (pulse,) = asyncio.run(ask("/pulse"))
+    assert (pulse.status_code, pulse.text) == (200, "ready\n")
+
     door.is_stopping = True
-    page, ready = asyncio.run(ask("/", "/readyz"))
+    page, ready, pulse = asyncio.run(ask("/", "/readyz", "/pulse"))
+    assert (pulse.status_code, pulse.text) == (200, "not ready\nthe service is stopping\n")
     assert page.text == "the pages", "whoever reads it may read on"
     assert (ready.status_code, ready.text) == (503, "not ready\nthe service is stopping\n")
 
