@@ -105,7 +105,7 @@ def register(app: Dash, context: PageContext) -> None:
 
     inputs = [Input("url", "search"), Input(TICK, "n_intervals")]
     context.reading(app, OUTPUTS, inputs, refresh, tick=TICK)
-    register_scope(app, NAME, TICK)
+    register_scope(app, NAME, TICK, context.clock)
     in_browser(
         app,
         "search",

@@ -82,8 +82,11 @@ def heatmap(
     reference_ns: int,
     *,
     drawn_from_ns: int | None = None,
+    frozen: str = "",
 ) -> Figure:
     """Draw how many decisions took how long, from `drawn_from_ns` where that is given.
+
+    A range that stands still is told from another one of the same length by `frozen`.
 
     The y axis counts buckets and is labelled in milliseconds: on a logarithmic axis plotly takes
     the reference line's value for an exponent, and draws slower.
@@ -98,12 +101,13 @@ def heatmap(
     low = min(min(cell.bucket for cell in cells), int(reference)) - 1
     high = max(max(cell.bucket for cell in cells), int(reference)) + 2
     layout = frame(
-        f"heatmap {seen.action} {seen.region} {seen.to_ns - seen.from_ns}",
+        f"heatmap {seen.action} {seen.region} {seen.to_ns - seen.from_ns} {frozen}",
         margin={"l": 52, "r": 8, "t": 10, "b": 44},
         # What a click needs to tell which decisions a cell is of.
         meta={"step_ns": step_ns, "buckets_per_octave": BUCKETS_PER_OCTAVE},
         xaxis={"type": "date", "range": [utc_iso(from_ns), utc_iso(seen.to_ns)]},
-        yaxis={**_bucket_ticks(low, high), "title": {"text": "decision ms"}},
+        # What is dragged over is a range of time, whatever the latency.
+        yaxis={**_bucket_ticks(low, high), "title": {"text": "decision ms"}, "fixedrange": True},
         shapes=[
             {
                 "type": "line",

@@ -121,6 +121,7 @@ def layout(query: str, context: PageContext) -> Component:
         ),
         dcc.Interval(id=TICK, interval=round(context.config.refresh_s * 1000)),
         dcc.Store(id="overview-heatmap-go"),
+        dcc.Store(id="overview-heatmap-range"),
         tools=scope_tools(NAME, parse_scope(query)),
     )
 
@@ -133,7 +134,13 @@ def register(app: Dash, context: PageContext) -> None:
 
     inputs = [Input("url", "search"), Input(TICK, "n_intervals")]
     context.reading(app, OUTPUTS, inputs, refresh, tick=TICK)
-    register_scope(app, NAME, TICK)
+    register_scope(app, NAME, TICK, context.clock)
+    in_browser(
+        app,
+        "brush",
+        Output("overview-heatmap-range", "data"),
+        Input("overview-heatmap", "relayoutData"),
+    )
     in_browser(
         app,
         "openCell",
@@ -249,6 +256,7 @@ def show(found: OverviewRead, prior_basis: str) -> dict[str, object]:
             step_of(found.seen.to_ns - found.drawn_from_ns),
             found.target_ns,
             drawn_from_ns=found.drawn_from_ns,
+            frozen=str(found.scope.until_ns or ""),
         ),
         "overview-heatmap-note.children": _heat_note(found),
         "overview-heatmap-box.aria-label": heat_summary(found.cells, found.seen),

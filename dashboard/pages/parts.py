@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import dash_ag_grid as dag
 import dash_mantine_components as dmc
-from dash import Dash, Input, Output, State, dcc, html
+from dash import Dash, Input, Output, State, dcc, html, no_update
 
-from collector.core.clock import NS_PER_S
+from collector.core.clock import NS_PER_S, Clock
+from collector.core.errors import InputError
 from dashboard.pages.context import in_browser
 from dashboard.pages.theme import message
-from dashboard.read.scope import WINDOWS, Scope
+from dashboard.read.scope import WINDOWS, Scope, format_scope, parse_scope
+from dashboard.read.typed_range import FORMS, typed_range
 from dashboard.units import span_of_time, utc_clock, utc_iso
 
 # Dash's components are untyped.
@@ -192,6 +195,13 @@ def scope_tools(name: str, scope: Scope) -> list[Component]:
                     size="xs",
                     **{"aria-label": "Length of the window"},
                 ),
+                dmc.TextInput(
+                    id=f"{name}-range",
+                    placeholder="10:00..10:05",
+                    size="xs",
+                    w=176,
+                    **{"aria-label": f"Range of time in UTC, such as {FORMS}"},
+                ),
                 _select(f"{name}-action", "All actions", scope.action),
                 _select(f"{name}-region", "All regions", scope.region),
                 dmc.Switch(
@@ -208,8 +218,29 @@ def scope_tools(name: str, scope: Scope) -> list[Component]:
     ]
 
 
-def register_scope(app: Dash, name: str, tick: str) -> None:
+def register_scope(app: Dash, name: str, tick: str, clock: Clock) -> None:
     """Attach the pickers of a page to its URL, and its dcc.Interval to the switch."""
+
+    def typed(_submitted: int | None, text: str | None, query: str | None) -> Any:  # noqa: ANN401
+        """Return the query of the typed range, what is wrong with it, and what stays typed."""
+        if not (text or "").strip():
+            return no_update, "", ""
+        try:
+            window, until_ns = typed_range(text or "", clock.now_ns())
+        except InputError as error:
+            return no_update, str(error), no_update
+        scope = replace(parse_scope(query), window=window, until_ns=until_ns)
+        return format_scope(scope), "", ""
+
+    app.callback(
+        Output("url", "search", allow_duplicate=True),
+        Output(f"{name}-range", "error"),
+        Output(f"{name}-range", "value"),
+        Input(f"{name}-range", "n_submit"),
+        State(f"{name}-range", "value"),
+        State("url", "search"),
+        prevent_initial_call=True,
+    )(typed)
     parts = {"window": "value", "action": "value", "region": "value", "live": "checked"}
     controls = [(f"{name}-{part}", prop) for part, prop in parts.items()]
     in_browser(
@@ -243,7 +274,7 @@ def scope_view(
         to_ns: up to when the page has read.
         complete_ns: up to when all that was received is attributed, 0 for never.
     """
-    said, is_old = _age(to_ns, complete_ns, is_live=scope.until_ns is None)
+    said, is_old = _age(scope, to_ns, complete_ns)
     return {
         f"{name}-action.data": _choices("All actions", actions, scope.action),
         f"{name}-region.data": _choices("All regions", regions, scope.region),
@@ -253,16 +284,20 @@ def scope_view(
     }
 
 
-def _age(to_ns: int, complete_ns: int, *, is_live: bool) -> tuple[str, bool]:
+def _age(scope: Scope, to_ns: int, complete_ns: int) -> tuple[str, bool]:
     """Return in words how old the data are, and whether that is too old."""
     if not complete_ns:
         return "no data yet", False
     complete_ns = min(complete_ns, to_ns)
     behind_ns = to_ns - complete_ns
-    if not is_live:
+    if scope.until_ns is not None:
+        from_ns = max(0, to_ns - scope.window_ns)
+        begin, end = (utc_iso(ns)[:10] for ns in (from_ns, to_ns))
+        said = f"{begin} {utc_clock(from_ns)} to {'' if begin == end else end + ' '}"
+        said += f"{utc_clock(to_ns)} UTC"
         if behind_ns == 0:
-            return f"frozen at {utc_clock(to_ns)} UTC", False
-        return f"frozen at {utc_clock(to_ns)} UTC, complete to {utc_clock(complete_ns)}", True
+            return said, False
+        return f"{said}, complete to {utc_clock(complete_ns)}", True
     if behind_ns <= _OLD_NS:
         return f"as of {utc_clock(complete_ns)} UTC", False
     return f"as of {utc_clock(complete_ns)} UTC, {span_of_time(behind_ns)} ago", True

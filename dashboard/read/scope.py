@@ -12,9 +12,9 @@ from collector.core.times import duration_ns, instant_ns
 from dashboard.read.rows import Range
 from dashboard.units import utc_iso
 
-WINDOWS = ("5m", "15m", "1h", "6h", "24h")
+WINDOWS = ("5m", "15m", "1h", "6h", "24h", "7d")
 DEFAULT_WINDOW = "15m"
-_WINDOW_MAX_NS = 31 * NS_PER_DAY
+WINDOW_MAX_NS = 31 * NS_PER_DAY
 # Widths of a heatmap's columns: the narrowest that gives at most this many of them.
 _STEPS_NS = tuple(
     seconds * NS_PER_S for seconds in (1, 2, 5, 10, 60, 120, 300, 900, 3600, 21_600, 86_400)
@@ -61,7 +61,7 @@ def window_length_ns(text: str) -> int:
     Raises:
         InputError: it is not a length of time.
     """
-    return min(duration_ns(text, "window", least_ns=1), _WINDOW_MAX_NS)
+    return min(duration_ns(text, "window", least_ns=1), WINDOW_MAX_NS)
 
 
 def step_of(width_ns: int) -> int:

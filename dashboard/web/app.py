@@ -127,7 +127,11 @@ def _shell() -> Any:  # noqa: ANN401  a Dash component
         ],
         className="header",
     )
-    menu = [dmc.NavLink(label=m.TITLE, href=m.PATH, active="exact") for m in PAGES if m.IN_MENU]
+    menu = [
+        dmc.NavLink(id=f"menu{m.PATH}", label=m.TITLE, href=m.PATH, active="exact")
+        for m in PAGES
+        if m.IN_MENU
+    ]
     return dmc.MantineProvider(
         [
             dcc.Location(id="url", refresh="callback-nav"),
@@ -180,6 +184,14 @@ def _register_frame(app: Dash, context: PageContext) -> None:
         Input("url", "search"),
         State("route", "data"),
         State("titles", "data"),
+    )
+    in_menu = [module.PATH for module in PAGES if module.IN_MENU]
+    in_browser(
+        app,
+        "menuLinks",
+        [Output(f"menu{path}", "href") for path in in_menu],
+        Input("url", "search"),
+        *(State(f"menu{path}", "href") for path in in_menu),
     )
     in_browser(app, "theme", Output("mantine", "forceColorScheme"), Input("theme", "value"))
     in_browser(

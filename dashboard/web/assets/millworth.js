@@ -78,6 +78,32 @@
         return [UNCHANGED(), UNCHANGED(), UNCHANGED(), UNCHANGED()];
       },
 
+      // What a page looks at goes with the reader to the next one.
+      menuLinks: function (query, ...hrefs) {
+        const now = new URLSearchParams(query || "");
+        const kept = new URLSearchParams();
+        for (const name of ["window", "until", "action", "region"]) {
+          set(kept, name, now.get(name));
+        }
+        const text = kept.toString();
+        return hrefs.map((href) => href.split("?")[0] + (text ? "?" + text : ""));
+      },
+
+      // A stretch of time that is dragged over is what every panel then shows.
+      brush: function (layout) {
+        const [from, to] = ["0", "1"].map((end) => {
+          const at = layout && layout["xaxis.range[" + end + "]"];
+          return at ? Date.parse(String(at).replace(" ", "T") + "Z") : NaN;
+        });
+        if (to - from >= 1000) {
+          const now = new URLSearchParams(window.location.search);
+          now.set("window", Math.round((to - from) / 1000) + "s");
+          now.set("until", new Date(to).toISOString());
+          goTo(now);
+        }
+        return UNCHANGED();
+      },
+
       // A frozen page is not read again.
       pace: function (live) {
         return live === false ? 0 : -1;

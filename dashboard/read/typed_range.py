@@ -1,0 +1,87 @@
+"""Pure: a range of time as people type it, in UTC."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from collector.core.clock import NS_PER_DAY, NS_PER_HOUR, NS_PER_MINUTE, NS_PER_MS, NS_PER_S
+from collector.core.errors import InputError
+from collector.core.times import duration_ns, iso_ns
+from dashboard.read.scope import WINDOW_MAX_NS
+
+FORMS: Final = "15m, now-2h..now-1h, 10:00..10:05 or 2026-11-26 10:00..10:05"
+_BETWEEN: Final = re.compile(r"\s*(?:\.\.|\u2013|\bto\b|\s-\s)\s*")
+_CLOCK: Final = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)(?::([0-5]\d)(?:\.\d{1,3})?)?")
+_DAY: Final = re.compile(r"\d{4}-\d{2}-\d{2}")
+_UNITS: Final = (("d", NS_PER_DAY), ("h", NS_PER_HOUR), ("m", NS_PER_MINUTE), ("s", NS_PER_S))
+
+
+def typed_range(text: str, now_ns: int) -> tuple[str, int | None]:
+    """Return the length of a range as a URL has it, and its end; no end follows the clock.
+
+    A time without a day is of the last 24 hours, and an end without one is of the day of its begin,
+    or of the next where it is earlier. A day alone is all of it.
+
+    Raises:
+        InputError: it is not a range, ends before it begins, or is longer than 31 days.
+    """
+    said = text.strip().lower().removeprefix("last ")
+    parts = _BETWEEN.split(said)
+    if len(parts) == 1 and not _DAY.fullmatch(said):
+        return length_text(_length(said.removeprefix("now-"), text)), None
+    if len(parts) > 2:
+        raise _not_a_range(text)
+    begin, end = parts[0], parts[-1]
+    from_ns = _instant(begin, now_ns, text)
+    if _CLOCK.fullmatch(end):
+        to_ns = from_ns - from_ns % NS_PER_DAY + _of_day(end)
+        to_ns += NS_PER_DAY if to_ns < from_ns else 0
+    else:
+        to_ns = _instant(end, now_ns, text) + (NS_PER_DAY if _DAY.fullmatch(end) else 0)
+    if not from_ns < to_ns:
+        raise InputError(f"range {text[:60]!r} ends before it begins; give {FORMS}")
+    if to_ns - from_ns > WINDOW_MAX_NS:
+        raise InputError(f"range {text[:60]!r} is longer than 31 days; give a shorter one")
+    return length_text(to_ns - from_ns), to_ns
+
+
+def length_text(length_ns: int) -> str:
+    """Return a length of time in the largest unit that it is a whole number of."""
+    for unit, unit_ns in _UNITS:
+        if length_ns % unit_ns == 0:
+            return f"{length_ns // unit_ns}{unit}"
+    return f"{length_ns // NS_PER_MS / 1000:.3f}s"
+
+
+def _instant(said: str, now_ns: int, text: str) -> int:
+    if said == "now":
+        return now_ns
+    if said.startswith("now-"):
+        return now_ns - _length(said.removeprefix("now-"), text)
+    if _CLOCK.fullmatch(said):
+        today_ns = now_ns - now_ns % NS_PER_DAY + _of_day(said)
+        return today_ns - (NS_PER_DAY if today_ns > now_ns else 0)
+    found = iso_ns(said.upper().replace(" ", "T"))
+    if found is None or found < 0:
+        raise _not_a_range(text)
+    return found
+
+
+def _length(said: str, text: str) -> int:
+    try:
+        return duration_ns(said, "range", least_ns=NS_PER_S)
+    except InputError as error:
+        raise _not_a_range(text) from error
+
+
+def _of_day(said: str) -> int:
+    match = _CLOCK.fullmatch(said)
+    assert match is not None
+    fraction = said.partition(".")[2].ljust(3, "0")
+    seconds = int(match[1]) * 3600 + int(match[2]) * 60 + int(match[3] or 0)
+    return seconds * NS_PER_S + int(fraction) * NS_PER_MS
+
+
+def _not_a_range(text: str) -> InputError:
+    return InputError(f"range {text[:60]!r} is not a range of time; give {FORMS}, in UTC")

@@ -1,0 +1,38 @@
+"""From a range that somebody typed to the next page and back."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.conftest import Visit
+from tests.support.service import RunningService
+
+pytestmark = [pytest.mark.browser, pytest.mark.integration, pytest.mark.alone]
+
+
+def test_range_is_typed_kept_by_the_menu_and_left_by_back(tmp_path: Path, visit: Visit) -> None:
+    """`10:00 to 10:05` was a URL that one had to write by hand, and the menu lost it."""
+    with RunningService(tmp_path) as service:
+        page = visit.page
+        page.goto(service.url)
+        shown, field = page.locator("#overview-asof"), page.locator("#overview-range")
+        expect(shown).to_contain_text("as of")
+        field.fill("ten o'clock")
+        field.press("Enter")
+        expect(page.get_by_text("is not a range of time")).to_be_visible()
+        field.fill("2026-11-26 10:00..10:05")
+        field.press("Enter")
+        page.wait_for_url(re.compile(r"window=5m&until=2026-11-26T10%3A05"))
+        expect(shown).to_contain_text("2026-11-26 10:00:00 to 10:05:00 UTC")
+        expect(page.locator("#overview-live")).not_to_be_checked()
+        page.get_by_role("link", name="Decisions").click()
+        expect(page.locator("#decisions-asof")).to_contain_text("10:00:00 to 10:05:00 UTC")
+        page.go_back()
+        expect(shown).to_contain_text("10:00:00 to 10:05:00 UTC")
+        page.go_back()
+        expect(shown).to_contain_text("as of")
+        assert visit.console_errors == []
