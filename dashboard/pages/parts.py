@@ -221,7 +221,7 @@ def scope_tools(name: str, scope: Scope) -> list[Component]:
 def register_scope(app: Dash, name: str, tick: str, clock: Clock) -> None:
     """Attach the pickers of a page to its URL, and its dcc.Interval to the switch."""
 
-    def typed(_submitted: int | None, text: str | None, query: str | None) -> Any:  # noqa: ANN401
+    def typed(_submitted: int | None, text: str | None, query: str | None) -> Any:  # noqa: ANN401  as Dash takes it
         """Return the query of the typed range, what is wrong with it, and what stays typed."""
         if not (text or "").strip():
             return no_update, "", ""
