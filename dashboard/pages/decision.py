@@ -13,6 +13,7 @@ from collector.core.clock import NS_PER_MINUTE, NS_PER_MS
 from dashboard.health.items import HealthItem
 from dashboard.pages.context import PageContext, in_browser
 from dashboard.pages.decision_gaps import evidence_line, missing_line, revisions_line
+from dashboard.pages.decision_spans import register_spans, span_note, span_rows, span_table
 from dashboard.pages.overview import RECORDER
 from dashboard.pages.parts import Component, chart, facts_list, legend, page, panel, table
 from dashboard.pages.theme import message
@@ -21,9 +22,10 @@ from dashboard.pages.waterfall import (
     LANE_HEAD_PX,
     LANE_PX,
     ROW_PX,
+    SPANS_DRAWN_MAX,
+    dearest,
     packet_lane,
     sharers,
-    tree_order,
     waterfall,
 )
 from dashboard.read.decision_detail import Decision, read_decision
@@ -50,7 +52,8 @@ OUTPUTS = (
     "decision-packets-note.children",
     "decision-budget.children",
     "decision-budget-note.children",
-    "decision-spans.children",
+    "decision-spans.rowData",
+    "decision-spans-note.children",
     "decision-tick.max_intervals",
 )
 TICK = "decision-tick"
@@ -97,7 +100,11 @@ def layout(query: str, context: PageContext) -> Component:
             "Latency budget",
             html.Div(id="decision-budget", className="scroll budget"),
         ),
-        panel("decision-spans", "Spans", html.Div(id="decision-spans", className="scroll spans")),
+        panel(
+            "decision-spans",
+            "Spans",
+            *span_table("decision-spans"),
+        ),
         dcc.Interval(
             id=TICK,
             interval=round(context.config.refresh_s * 1000),
@@ -116,6 +123,7 @@ def register(app: Dash, context: PageContext) -> None:
 
     inputs = [Input("url", "search"), Input(TICK, "n_intervals")]
     context.reading(app, OUTPUTS, inputs, refresh, tick=TICK)
+    register_spans(app, "decision-spans")
     in_browser(
         app,
         "sameTime",
@@ -154,13 +162,14 @@ def show(found: DecisionRead) -> dict[str, object]:
     facts, spans = detail.facts, detail.spans
     lane = packet_lane(facts, spans, detail.flows, found.packets, why_no_packets(found.recorder))
     budget, check = _budget(detail.attribution)
+    drawn = dearest(spans, SPANS_DRAWN_MAX)
     return {
         "decision-title.children": f"Decision {facts.decision_id}",
         "decision-facts.children": facts_list(_facts(found)),
-        "decision-waterfall.figure": waterfall(facts, spans),
+        "decision-waterfall.figure": waterfall(facts, drawn),
         "decision-waterfall-box.aria-label": _path_summary(spans),
-        "decision-waterfall-box.style": {"height": f"{max(300, len(spans) * ROW_PX + HEAD_PX)}px"},
-        "decision-waterfall-note.children": "solid: on the critical path · light: off it",
+        "decision-waterfall-box.style": {"height": f"{max(300, len(drawn) * ROW_PX + HEAD_PX)}px"},
+        "decision-waterfall-note.children": _waterfall_note(len(drawn), len(spans)),
         "decision-packets.figure": lane,
         "decision-packets-box.aria-label": f"{len(found.packets)} packets on the time axis above.",
         "decision-packets-box.style": {
@@ -170,7 +179,8 @@ def show(found: DecisionRead) -> dict[str, object]:
         "decision-packets-note.children": _packet_note(detail),
         "decision-budget.children": budget,
         "decision-budget-note.children": check,
-        "decision-spans.children": _span_table(found),
+        "decision-spans.rowData": span_rows(detail.spans, found.sent, facts.ingress_ns),
+        "decision-spans-note.children": span_note(spans),
         "decision-tick.max_intervals": 0 if found.is_settled else TICKS_MAX,
     }
 
@@ -189,6 +199,7 @@ def show_unknown(decision_id: str) -> dict[str, object]:
         "decision-packets.figure": why,
         "decision-waterfall-box.style": {"height": "300px"},
         "decision-packets-box.style": {"height": "190px"},
+        "decision-spans.rowData": [],
         "decision-tick.max_intervals": TICKS_MAX,
     }
     return shown
@@ -303,6 +314,13 @@ def _exchange_table(found: DecisionRead) -> Component:
     return table(headings, rows, numeric=(2, 3, 4, 5, 6, 8))
 
 
+def _waterfall_note(drawn: int, spans: int) -> str:
+    note = "solid: on the critical path · light: off it"
+    if drawn == spans:
+        return note
+    return f"{note} · the {count(drawn)} of {count(spans)} spans that took longest; all are below"
+
+
 def _budget(split: Attribution | None) -> tuple[Component, str]:
     if split is None:
         return "Not attributed yet: that happens some seconds after a decision ends.", ""
@@ -323,40 +341,3 @@ def _budget(split: Attribution | None) -> tuple[Component, str]:
     exact = "=" if sum(parts) == split.total_ns else "≠"
     check = f"16 parts: {sum(parts):,} ns {exact} {split.total_ns:,} ns from ingress to egress"
     return table(("Stage", *CLASSES, "sum"), rows, numeric=range(1, width + 2)), check
-
-
-def _span_table(found: DecisionRead) -> Component:
-    spans = found.detail.spans
-    sent = {span.span_id: span for span in found.sent}
-    if not spans:
-        return "No span of this decision is assembled yet."
-    rows = [
-        (
-            html.Span(span.span_name, style={"paddingLeft": f"{min(depth, 8) * 14}px"}),
-            span.service_name,
-            span.span_kind,
-            f"{span.stage}/{span.latency_class}",
-            ms(span.shown_ns - found.detail.facts.ingress_ns, 3),
-            ms(span.duration_ns, 3),
-            ms(span.self_ns, 3) if span.self_ns else "off",
-            _attributes(sent.get(span.span_id)),
-        )
-        for depth, span in tree_order(spans)
-    ]
-    headings = ("Span", "Service", "Kind", "Segment", "Start", "Duration", "On path", "Carried")
-    return table(headings, rows, numeric=(4, 5, 6))
-
-
-def _attributes(span: TraceSpan | None) -> Component:
-    if span is None:
-        return "not stored"
-    listed: list[tuple[str, object]] = [*sorted(span.attributes.items())]
-    listed += [
-        (f"event {event.name}", ", ".join(f"{k}={v}" for k, v in sorted(event.attributes.items())))
-        for event in span.events
-    ]
-    listed += [("link", f"{link.trace_id} {link.span_id}") for link in span.links]
-    if span.status != "Unset":
-        listed.append(("status", f"{span.status} {span.status_message}".strip()))
-    noun = "attribute" if len(listed) == 1 else "attributes"
-    return html.Details([html.Summary(f"{len(listed)} {noun}"), facts_list(listed)])

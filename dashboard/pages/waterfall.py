@@ -26,6 +26,8 @@ from dashboard.units import ms, shorten
 _MARGIN = {"l": 148, "r": 14}
 _LABEL_CHARS = 21
 ROW_PX = 26
+# A figure of more is taller than any screen, and slow to draw.
+SPANS_DRAWN_MAX = 200
 HEAD_PX = 88
 LANE_PX = 32
 LANE_HEAD_PX = 46
@@ -52,6 +54,28 @@ def tree_order(spans: Sequence[PathSpan]) -> list[tuple[int, PathSpan]]:
         waiting += [(depth + 1, child) for child in reversed(children.pop(span.span_id, []))]
     # What hangs in a ring of parents is reached from no top; it is shown all the same.
     return ordered + [(0, span) for rest in children.values() for span in rest]
+
+
+def dearest(spans: Sequence[PathSpan], most: int) -> list[PathSpan]:
+    """Return at most so many spans, in their order: the longest on the critical path, then off it.
+
+    With their parents, as far as these have room: a bar without what called it says little.
+    """
+    if len(spans) <= most:
+        return list(spans)
+    by_id = {span.span_id: span for span in spans}
+    kept: dict[str, PathSpan] = {}
+    for span in sorted(spans, key=lambda s: (-s.self_ns, -s.duration_ns, s.span_id)):
+        line: dict[str, PathSpan] = {}
+        above: PathSpan | None = span
+        while above is not None and len(line) <= most:
+            if above.span_id in kept or above.span_id in line:  # a ring of parents has no top
+                break
+            line[above.span_id] = above
+            above = by_id.get(above.parent_span_id)
+        if len(kept) + len(line) <= most:
+            kept |= line
+    return [span for span in spans if span.span_id in kept]
 
 
 def waterfall(facts: DecisionFacts, spans: Sequence[PathSpan]) -> Figure:

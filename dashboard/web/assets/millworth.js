@@ -139,6 +139,26 @@
         return UNCHANGED();
       },
 
+      // What the chosen span carried, and only of that one: a trace may have ten thousand.
+      spanFacts: function (rows, shown) {
+        const span = rows && rows[0];
+        if (!span) {
+          return shown;
+        }
+        const part = (type, children, props) => ({
+          namespace: "dash_html_components",
+          type: type,
+          props: Object.assign({ children: children }, props),
+        });
+        const carried = span.carried || [];
+        const facts = carried.map(([name, value]) =>
+          part("Div", [part("Dt", name), part("Dd", value)]),
+        );
+        const count = carried.length === 1 ? "1 attribute" : carried.length + " attributes";
+        const head = span.span + ": " + (span.carried === null ? "not stored" : count);
+        return [part("H3", head), part("Dl", facts, { className: "facts" })];
+      },
+
       // The packets follow the zoom of the spans above them.
       sameTime: function (layout) {
         const lane = document.querySelector("#decision-packets .js-plotly-plot");
@@ -190,6 +210,12 @@
     {
       AlertLink: link("alert-link"),
       DecisionLink: link("decision-link"),
+      Indented: (props) =>
+        React.createElement(
+          "span",
+          { style: { paddingLeft: props.data.depth * 14 + "px" }, title: props.value },
+          props.value,
+        ),
       NoRows: (props) => make("span", "note", props.text),
       Tag: (props) => tag(props.value),
       TagAndLine: (props) =>

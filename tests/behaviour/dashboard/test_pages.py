@@ -196,7 +196,7 @@ def test_decision_shows_parts_that_sum_to_its_latency(context: PageContext) -> N
     check = shown["decision-budget-note.children"]
     assert check == "16 parts: 111,000,000 ns = 111,000,000 ns from ingress to egress"
     assert "66.000 ms" in text_of(shown["decision-budget.children"])
-    assert "network.local.port" in text_of(shown["decision-spans.children"])
+    assert "network.local.port" in text_of(shown["decision-spans.rowData"])
     assert "order-12" not in text_of(shown["decision-facts.children"])
 
 

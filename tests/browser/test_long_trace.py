@@ -1,0 +1,57 @@
+"""A trace of ten thousand spans in the page."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import httpx
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.conftest import Visit
+from tests.support.builders import decision_span, span, trace_request
+from tests.support.service import RunningService, until
+
+pytestmark = [pytest.mark.browser, pytest.mark.integration, pytest.mark.alone]
+
+SPANS = 10_000
+MS = 1_000_000
+
+
+def spans_of(answer: httpx.Response) -> int:
+    """Return of how many spans a decision is made, 0 before it is attributed."""
+    found = answer.json().get("attribution") if answer.status_code == 200 else None
+    return int(found["span_count"]) if found else 0
+
+
+def test_ten_thousand_spans_are_drawn_and_read(tmp_path: Path, visit: Visit) -> None:
+    """At a thousand the page drew nothing for minutes, and the tab hung."""
+    began_ns = time.time_ns() - 60_000 * MS
+    root = decision_span(decision_id="long", start_ns=began_ns, duration_ns=20_000 * MS)
+    calls = [
+        span(
+            name=f"call {at}", trace_id=root.trace_id.hex(), parent_span_id=root.span_id.hex(),
+            start_ns=began_ns + at * 2 * MS, duration_ns=MS, attributes={"call.number": at},
+        )
+        for at in range(SPANS - 1)
+    ]  # fmt: skip
+    with RunningService(tmp_path) as service:
+        page, url = visit.page, f"http://127.0.0.1:{service.ready['http_port']}/v1/traces"
+        headers = {"content-type": "application/x-protobuf"}
+        for begin in range(0, SPANS, 2_000):
+            request = trace_request(*([root, *calls][begin : begin + 2_000]))
+            body = request.SerializeToString()
+            answer = httpx.post(url, content=body, headers=headers, timeout=60, trust_env=False)
+            assert answer.status_code == 200, answer.text
+        asked = f"{service.url}/api/v1/decisions/long"
+        until(lambda: spans_of(httpx.get(asked, timeout=60, trust_env=False)) == SPANS)
+        page.goto(service.url + "/decision?id=long")
+        grid = page.locator("#decision-spans")
+        expect(page.locator("#decision-spans-note")).to_contain_text("10,000 spans")
+        expect(page.locator("#decision-waterfall-note")).to_contain_text("200 of 10,000 spans")
+        expect(page.locator("#decision-waterfall .bars path").first).to_be_attached()
+        grid.get_by_text("call 3", exact=True).click()
+        expect(page.locator("#decision-spans-facts")).to_contain_text("call.number")
+        assert grid.locator(".ag-row").count() < 100, "only those in sight are drawn"
+        assert visit.console_errors == []
