@@ -196,7 +196,7 @@ def _bars(
         if span.latency_class != kind:
             continue
         whole = [(span.shown_ns, span.shown_ns + span.duration_ns)]
-        pieces += [(row, span, *part) for part in (span.sections if solid else whole)]
+        pieces += [(row, span, *part) for part in (_drawn_sections(span) if solid else whole)]
     return {
         "type": "bar",
         "orientation": "h",
@@ -215,6 +215,13 @@ def _bars(
     }
 
 
+def _drawn_sections(span: PathSpan) -> Sequence[tuple[int, int]]:
+    """Return the sections of a span, of very many the longest: the others are below a pixel."""
+    if len(span.sections) <= SPANS_DRAWN_MAX:
+        return span.sections
+    return sorted(span.sections, key=lambda part: part[0] - part[1])[:SPANS_DRAWN_MAX]
+
+
 def _hover(span: PathSpan, piece_ns: int, *, solid: bool) -> str:
     lines = [
         f"<b>{span.span_name}</b> ({span.service_name}, {span.span_kind})",
@@ -223,6 +230,8 @@ def _hover(span: PathSpan, piece_ns: int, *, solid: bool) -> str:
     ]
     if solid:
         lines.append(f"this section {ms(piece_ns, 3)}")
+        if len(span.sections) > SPANS_DRAWN_MAX:
+            lines.append(f"the {SPANS_DRAWN_MAX} longest of its {len(span.sections):,} are drawn")
     if span.shift_ns:
         lines.append(f"shown {ms(span.shift_ns, 3)} later than sent: clocks differ")
     if span.clock_bound_ns:
