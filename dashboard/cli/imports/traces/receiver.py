@@ -161,7 +161,13 @@ def receiving(settings: Settings, url: str | None) -> Iterator[Receiver]:
         MillworthError: the store cannot be used.
     """
     base_url = (url or _receiver_url(settings)).rstrip("/")
-    if url is not None or _listens(base_url, settings):
+    is_there = _listens(base_url, settings)
+    if url is not None and not is_there:
+        raise StoreUnavailableError(
+            f"no receiver answers at {base_url}; start it with `millworth up`, or leave --url away "
+            "to open the store directly"
+        )
+    if is_there:
         with Receiver(base_url, settings) as receiver:
             # Before any span: a receiver of another program would store what is there already.
             receiver.send(ExportTraceServiceRequest().SerializeToString())

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -35,6 +36,12 @@ def answering(*answers: Answer) -> Iterator[tuple[str, list[bytes]]]:
                 self.send_header(name, value)
             self.end_headers()
             self.wfile.write(body)
+
+        def do_GET(self) -> None:
+            """Say that this is no way to ask, as a receiver does."""
+            self.send_response(405)
+            self.send_header("content-length", "0")
+            self.end_headers()
 
         def log_message(self, *_: object) -> None:
             """Say nothing of it."""
@@ -76,6 +83,18 @@ def test_another_program_is_refused_before_any_span() -> None:
         pass
 
     assert sent == [b""]
+
+
+def test_a_receiver_that_is_named_and_not_there_is_not_waited_for() -> None:
+    """A typing error in an address shows at once."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+
+    with (
+        pytest.raises(StoreUnavailableError, match=f"no receiver answers at .*:{port}; start it"),
+        receiving(Settings(), f"http://127.0.0.1:{port}"),
+    ):
+        pass
 
 
 def test_a_request_over_the_limit_is_said_to_be_too_large() -> None:
