@@ -19,6 +19,8 @@ from collector.otlp.native import spans as native
 from collector.privacy.guard import Protection
 from collector.receive.grpc import GrpcReceiver
 from collector.receive.http import HttpReceiver
+from collector.receive.http_app import OtlpApp
+from collector.receive.once import Once
 from collector.receive.pipeline import Intake
 from collector.store.connect import Connections
 from collector.wal.groups import recover_group
@@ -136,7 +138,8 @@ class CollectorService:
         )
         gate = gate or Gate((), counters, clock)
         self._grpc = GrpcReceiver(self._intake, config, gate, counters, clock)
-        self._http = HttpReceiver(self._intake, config, gate, counters, clock)
+        once = Once(self._intake, store, self._settle_spans)
+        self._http = HttpReceiver(self._intake, config, gate, counters, clock, once)
         self._claim: int | None = None
 
     @property
@@ -149,8 +152,16 @@ class CollectorService:
         """Return the port of OTLP/HTTP; after `start` the real one where 0 was asked for."""
         return self._http.port
 
-    def start(self) -> None:
+    @property
+    def http_app(self) -> OtlpApp:
+        """Return what answers OTLP over HTTP, for a command that asks it in its own process."""
+        return self._http.app
+
+    def start(self, *, listens: bool = True) -> None:
         """Store what an earlier run left in the log, and begin to receive.
+
+        Args:
+            listens: without it no port is taken, and `http_app` is the one way in.
 
         Raises:
             AddressInUseError: a port is taken.
@@ -159,24 +170,20 @@ class CollectorService:
         """
         self._claim = claim_directory(self._wal_dir, self._disk)
         self._open_protection()
-        try:
-            self._grpc.bind()
-            self._http.bind()
-        except (AddressInUseError, ConfigError):
-            self._grpc.stop(0)
-            self._release()
-            raise
+        if listens:
+            self._bind()
         for signal in Signal:
             group = recover_group(self._wal_dir, signal, self._disk)
             self._writers[signal].recover(self._logs[signal].recover(), group)
             self._writers[signal].start()
             self._logs[signal].start()
-        self._grpc.start()
-        self._http.start()
+        if listens:
+            self._grpc.start()
+            self._http.start()
         _LOG.info(
             "collector_started",
-            grpc_port=self.grpc_port,
-            http_port=self.http_port,
+            grpc_port=self.grpc_port if listens else None,
+            http_port=self.http_port if listens else None,
             spans_read_by="the compiled module" if self.is_native else "the store",
         )
 
@@ -277,6 +284,20 @@ class CollectorService:
             left_ns = deadline_ns - self._clock.monotonic_ns()
             is_drained &= writer.drain(max(0.0, left_ns / NS_PER_S))
         return is_drained
+
+    def _settle_spans(self, seconds_max: float) -> bool:
+        """Bring the spans acknowledged so far into the store; return whether they are there."""
+        self._logs[Signal.TRACES].seal().result()
+        return self._writers[Signal.TRACES].drain(seconds_max)
+
+    def _bind(self) -> None:
+        try:
+            self._grpc.bind()
+            self._http.bind()
+        except (AddressInUseError, ConfigError):
+            self._grpc.stop(0)
+            self._release()
+            raise
 
     def _open_protection(self) -> None:
         try:

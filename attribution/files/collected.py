@@ -133,7 +133,7 @@ class Collected:
     def add(self, span: FileSpan) -> None:
         """Take one span."""
         (trace_id, span_id, parent_id, name, kind, origin, start_ns, end_ns, attributes, status,
-         links, may_be_shared) = span  # fmt: skip
+         links, may_be_shared, _, _) = span  # fmt: skip
         rest = frozenset(attributes.items())
         if not (links or self._rules) and self._looked_at.isdisjoint(attributes):
             trait, decision = self._kinds[kind], 0

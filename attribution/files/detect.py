@@ -182,7 +182,7 @@ class _Reading:
             for scope in resource_spans.scope_spans:
                 for each in scope.spans:
                     try:
-                        span = protobuf.span_of(each, origin)
+                        span = protobuf.span_of(each, origin, scope.scope)
                     except DecodeError as error:
                         self.refuse(str(error), (each.trace_id.hex(),))
                     else:

@@ -17,6 +17,8 @@ from collector.core.errors import DecodeError
 OTLP, JAEGER, ZIPKIN = "OTLP JSON", "Jaeger JSON", "Zipkin JSON v2"
 # Lists in lists: a Zipkin answer is a list of traces, and such lists may stand a line each.
 _DEPTH_MAX = 3
+# What the others need, where an object is parsed already.
+_FIRST = ("resource", "processes", "traceID", *otlp.SCOPE)
 
 # Parsed, or a list or object that is still to be read.
 _Node: TypeAlias = Any
@@ -111,9 +113,15 @@ class Documents:
 
     def _fields(self, node: _Node, depth: int = 0) -> None:
         """Read an object that holds a request, an answer or a trace, field by field."""
+        processes = jaeger.Processes()
+        try:
+            self._fields_of(node, processes, depth)
+        finally:
+            processes.close()
+
+    def _fields_of(self, node: _Node, processes: jaeger.Processes, depth: int) -> None:
         rest: Json = {}
         was_read = False
-        processes = jaeger.Processes()
         late: list[Json] = []  # spans that need the id of their trace, which stands behind them
         trace_id: object = None
         for name, child in _fields(node):
@@ -154,6 +162,7 @@ class Documents:
         self._sink.found(JAEGER)
         processes = jaeger.Processes()
         self._span(span, lambda each: jaeger.span_of(each, None, processes))
+        processes.close()
 
     def _jaeger_spans(
         self, node: _Node, trace_id: object, processes: jaeger.Processes, late: list[Json]
@@ -189,10 +198,12 @@ class Documents:
 
     def _resource_spans(self, node: _Node, *, is_snake: bool) -> None:
         origin = Origin()
+        try:
+            self._resource_fields(node, origin, is_snake=is_snake)
+        finally:
+            origin.close()
 
-        def read(span: Json) -> FileSpan:
-            return otlp.span_of(otlp.camelled(span) if is_snake else span, origin)  # type: ignore[arg-type]  # an object stays one
-
+    def _resource_fields(self, node: _Node, origin: Origin, *, is_snake: bool) -> None:
         for name, child in _fields(node):
             if name == "resource":
                 resource = child.whole() if isinstance(child, Pending) else child
@@ -200,11 +211,21 @@ class Documents:
             elif otlp_name(name) in otlp.SCOPES and self._has_type(child, name, "list"):
                 for at, scope in enumerate(_elements(child)):
                     if self._has_type(scope, f"{name}[{at}]", "object"):
-                        for inner, spans in _fields(scope):
-                            if inner == "spans":
-                                self._spans(spans, read, inner, "")
-                            elif isinstance(spans, Pending):
-                                spans.skip()
+                        self._scope(scope, origin, is_snake=is_snake)
+
+    def _scope(self, node: _Node, origin: Origin, *, is_snake: bool) -> None:
+        scope: Json = {}
+
+        def read(span: Json) -> FileSpan:
+            return otlp.span_of(otlp.camelled(span) if is_snake else span, origin, scope)  # type: ignore[arg-type]  # an object stays one
+
+        for name, child in _fields(node):
+            if name == "spans":
+                self._spans(child, read, name, "")
+                continue
+            found = child.whole() if isinstance(child, Pending) else child
+            if otlp_name(name) in otlp.SCOPE and isinstance(found, dict):
+                scope.update(otlp.camelled(found) if is_snake else found)  # type: ignore[call-overload]  # an object stays one
 
     def _resource(self, resource: object, origin: Origin) -> None:
         try:
@@ -283,7 +304,7 @@ def _fields(node: _Node) -> Iterable[tuple[str, _Node]]:
     """Yield the fields of an object, of one that is parsed what the others need first."""
     if isinstance(node, Pending):
         return node.fields()
-    first = [name for name in ("resource", "processes", "traceID") if name in node]
+    first = [name for name in _FIRST if name in node]
     return [(name, node[name]) for name in (*first, *(each for each in node if each not in first))]
 
 

@@ -68,6 +68,11 @@ class Processes:
             found = self._by_name[name] = Origin()
         return found
 
+    def close(self) -> None:
+        """Take it that nothing more is stated of any: their trace is read."""
+        for origin in self._by_name.values():
+            origin.close()
+
 
 def state_process(origin: Origin, process: Json) -> None:
     """Take what a process says, by its service and its tags.
@@ -79,6 +84,7 @@ def state_process(origin: Origin, process: Json) -> None:
     for name, legacy in _LEGACY_HOSTS.items():
         tags.setdefault(name, tags.get(legacy, ""))
     origin.state(as_text(process.get("serviceName")), tags)
+    origin.raw = process
 
 
 def with_store(attributes: dict[str, str]) -> dict[str, str]:
@@ -133,6 +139,8 @@ def span_of(span: Json, trace_id: object, processes: Processes) -> FileSpan:
             tags.get("error", ""),
             links,
             True,
+            span,
+            None,
         ),
     )
 

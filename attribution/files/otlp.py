@@ -36,6 +36,7 @@ from collector.otlp.go_json import double_text, quoted
 RESOURCES = ("resourceSpans", "resource_spans", "batches")
 WRAPPERS = ("result", "trace")
 SCOPES = ("scopeSpans", "instrumentationLibrarySpans")
+SCOPE = ("scope", "instrumentationLibrary")
 TRACE_ID_BYTES, SPAN_ID_BYTES = 16, 8
 
 _HEX = frozenset(string.hexdigits)
@@ -82,9 +83,10 @@ def state_resource(origin: Origin, resource: Json) -> None:
     """
     named = _attributes(resource)
     origin.state(named.get("service.name", ""), named)
+    origin.raw = resource
 
 
-def span_of(span: Json, origin: Origin) -> FileSpan:
+def span_of(span: Json, origin: Origin, scope: object = None) -> FileSpan:
     """Read one span.
 
     Raises:
@@ -118,6 +120,8 @@ def span_of(span: Json, origin: Origin) -> FileSpan:
             _status(status) if status else "",
             _links(span) if links else (),
             False,
+            span,
+            scope,
         ),
     )
 

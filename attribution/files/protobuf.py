@@ -123,9 +123,10 @@ def state_resource(origin: Origin, resource_spans: ResourceSpans) -> None:
     """Take what a resource says."""
     named = _attributes(resource_spans.resource.attributes)
     origin.state(named.get("service.name", ""), named)
+    origin.raw = resource_spans.resource
 
 
-def span_of(span: Span, origin: Origin) -> FileSpan:
+def span_of(span: Span, origin: Origin, scope: object = None) -> FileSpan:
     """Read one span.
 
     Raises:
@@ -150,6 +151,8 @@ def span_of(span: Span, origin: Origin) -> FileSpan:
         _attributes(span.attributes),
         str(span.status.code),
         tuple((link.trace_id.hex(), link.span_id.hex()) for link in span.links),
+        raw=span,
+        scope=scope,
     )
 
 

@@ -7,7 +7,7 @@ read.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import NamedTuple, TypeAlias
 
@@ -35,6 +35,8 @@ class Origin:
     clock_error_ns: int = NONE  # clock.error_ns, NONE where it does not say
     code: int = NONE  # its number among those of a file, once a span has it
     is_stated: bool = False
+    # As the file holds it: a JSON object or a message, None where it does not.
+    raw: object = field(default=None, compare=False)
 
     def state(self, service: str, named: dict[str, str]) -> None:
         """Take what the attributes of a resource or the tags of a process say."""
@@ -46,6 +48,10 @@ class Origin:
         text = named.get("clock.error_ns", "")
         if text.isascii() and text.isdigit() and len(text) <= 18:
             self.clock_error_ns = int(text)
+
+    def close(self) -> None:
+        """Take it that nothing more is stated: what it belongs to is read."""
+        self.is_stated = True
 
 
 class FileSpan(NamedTuple):
@@ -63,6 +69,8 @@ class FileSpan(NamedTuple):
     status: str = ""
     links: tuple[tuple[str, str], ...] = ()  # trace and span
     may_be_shared: bool = False  # client and server of one call may have one id, as Zipkin's
+    raw: object = None  # as the file holds it: a JSON object or a message
+    scope: object = None  # likewise; a JSON object is empty until the file states it
 
 
 def members(node: Json, name: str) -> Iterator[Json]:

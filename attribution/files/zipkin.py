@@ -49,11 +49,12 @@ def span_of(span: Json) -> FileSpan:
         as_parent(get("parentId"), "parentId"),
         as_word(get("name"), "name"),
         kind_of(as_word(get("kind"), "kind") or "internal"),  # what names none is local
-        Origin(as_text(endpoint.get("serviceName")), host),
+        Origin(as_text(endpoint.get("serviceName")), host, is_stated=True, raw=endpoint),
         start_ns,
         end_ns,
         with_store({as_text(name): as_text(value) for name, value in tags.items()}),
         may_be_shared=True,
+        raw=span,
     )
 
 

@@ -1,30 +1,58 @@
-"""I/O: splits network and store time of spans by what their packets prove, as both come in."""
+"""I/O: splits network and store time of spans by what proves it, as that comes in.
+
+Packets prove most. A span without any whose service reads the state of its connections is split by
+what the kernel knew; packets that come later take its place.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import astuple, dataclass, fields
+from typing import Any
 
-from attribution.path.evidence import Evidence, Waited, finding, split_by_evidence
+from clickhouse_connect.driver.client import Client
+
+from attribution.jobs.attribution import CURSOR as ATTRIBUTION_CURSOR
+from attribution.path.evidence import (
+    PACKETS,
+    TCP_INFO,
+    Connection,
+    Evidence,
+    Waited,
+    finding,
+    split_by_connection,
+    split_by_evidence,
+)
+from attribution.read.reader import in_groups
 from collector.core.clock import NS_PER_HOUR, NS_PER_S
 from collector.core.sql import sql
 from collector.store.connect import Connections
 from collector.store.cursors import read_cursor, write_cursor
 
 CURSOR = "attribution.evidence"
+# By arrival, up to where decisions are attributed.
+TCP_CURSOR = "attribution.tcp_info"
 # Rows that were written under an earlier instant may become visible after the last run.
 _OVERLAP_NS = 30 * NS_PER_S
 # A decision begins at most so long before the first packet of one of its spans.
 _REACH_NS = NS_PER_HOUR
+# Traces this far apart are read apart, so that neither reads the hours between them.
+_APART_NS = NS_PER_HOUR
+_TRACES_MAX = 2_000
 _SQL = sql("evidence_spans", __file__)
+_TCP_TRACES = sql("tcp_traces", __file__)
+_TCP_SPANS = sql("tcp_spans", __file__)
 _PARTS = [field.name for field in fields(Evidence)]
+_OWN = ("ingress_ns", "decision_id", "span_id", "stage", "class", "self_ns")
 
 
 @dataclass(frozen=True, slots=True)
 class EvidenceReport:
     """What one run did."""
 
-    spans: int  # split, those of the overlap again
+    spans: int  # split by packets, those of the overlap again
     findings: int  # whose packets lie outside of them
+    by_tcp_info: int = 0  # split by what the kernel knew of their connection
 
 
 class EvidenceJob:
@@ -34,46 +62,86 @@ class EvidenceJob:
         self._store = store
 
     def run_once(self, now_ns: int) -> EvidenceReport:
-        """Split every span whose packets or whose attribution came since the last run."""
+        """Split every span whose proof or whose attribution came since the last run."""
         client = self._store.client()
-        after_ns = max(0, read_cursor(client, CURSOR) - _OVERLAP_NS)
-        result = client.query(
-            _SQL, parameters={"after_ns": after_ns, "until_ns": now_ns, "reach_ns": _REACH_NS}
-        )
-        rows, findings = [], 0
-        for span in result.named_results():
-            shift_ns = span["shift_ns"]
-            waited = Waited(
-                start_ns=span["start_ns"] + shift_ns,
-                kinds=span["kinds"],
-                ends_ns=[each + shift_ns for each in span["ends_ns"]],
-                exchanges=span["exchanges"],
-                rtt_ns=span["rtt_ns"],
-                outside_ns=span["outside_ns"],
-            )
-            split = split_by_evidence(span["sections"], waited, span["class"])
-            assert split.total_ns == span["self_ns"], "the evidence of a span misses its self time"
-            odd = finding(waited, span["clock_bound_ns"])
-            findings += bool(odd)
-            own = ("ingress_ns", "decision_id", "span_id", "stage", "class", "self_ns")
-            rows.append(
-                [
-                    *(span[name] for name in own),
-                    *astuple(split),
-                    odd,
-                    span["outside_ns"],
-                    span["revision"],
-                    now_ns,
-                ]
-            )
-        if rows:
+        cursor_ns = read_cursor(client, CURSOR)
+        after_ns = max(0, cursor_ns - _OVERLAP_NS)
+        rows = list(_by_packets(client, after_ns, now_ns))
+        seen_ns = read_cursor(client, ATTRIBUTION_CURSOR)
+        by_tcp_info = list(_by_tcp_info(client, (cursor_ns, now_ns), seen_ns))
+        findings = sum(bool(row[-5]) for row in rows)
+        if rows or by_tcp_info:
             client.insert(
                 "path_evidence",
-                rows,
+                [*rows, *by_tcp_info],
                 column_names=[
-                    "ingress_ns", "decision_id", "span_id", "stage", "class", "self_ns", *_PARTS,
-                    "finding", "outside_ns", "revision", "computed_ns",
+                    *_OWN, *_PARTS, "finding", "outside_ns", "method", "revision", "computed_ns",
                 ],
             )  # fmt: skip
+        if seen_ns:
+            write_cursor(client, TCP_CURSOR, seen_ns)
         write_cursor(client, CURSOR, now_ns)
-        return EvidenceReport(len(rows), findings)
+        return EvidenceReport(len(rows), findings, len(by_tcp_info))
+
+
+def _by_packets(client: Client, after_ns: int, now_ns: int) -> Iterator[list[Any]]:
+    """Yield a row of each span whose packets are known."""
+    result = client.query(
+        _SQL, parameters={"after_ns": after_ns, "until_ns": now_ns, "reach_ns": _REACH_NS}
+    )
+    for span in result.named_results():
+        shift_ns = span["shift_ns"]
+        waited = Waited(
+            start_ns=span["start_ns"] + shift_ns,
+            kinds=span["kinds"],
+            ends_ns=[each + shift_ns for each in span["ends_ns"]],
+            exchanges=span["exchanges"],
+            rtt_ns=span["rtt_ns"],
+            outside_ns=span["outside_ns"],
+        )
+        split = split_by_evidence(span["sections"], waited, span["class"])
+        odd = finding(waited, span["clock_bound_ns"])
+        yield _row(span, split, (odd, span["outside_ns"], PACKETS), now_ns)
+
+
+def _by_tcp_info(client: Client, computed: tuple[int, int], seen_ns: int) -> Iterator[list[Any]]:
+    """Yield a row of each span without packets whose connection the kernel knew.
+
+    Args:
+        client: of the store.
+        computed: from the last run to this one.
+        seen_ns: everything received up to here is attributed.
+    """
+    after_ns = read_cursor(client, TCP_CURSOR) or max(0, seen_ns - NS_PER_HOUR)
+    traces = client.query(
+        _TCP_TRACES,
+        parameters={
+            "after_ns": after_ns,
+            "until_ns": seen_ns,
+            "computed_after_ns": max(0, computed[0] - _OVERLAP_NS),
+            "computed_until_ns": computed[1],
+        },
+    ).result_rows
+    for begin, end in in_groups([each[1] for each in traces], _APART_NS, _TRACES_MAX):
+        group = traces[begin:end]
+        result = client.query(
+            _TCP_SPANS,
+            parameters={
+                "trace_ids": sorted({each[0] for each in group}),
+                "from_ns": group[0][1],
+                "to_ns": max(each[2] for each in group),
+                "reach_ns": _REACH_NS,
+            },
+        )
+        names = [field.name for field in fields(Connection)]
+        for span in result.named_results():
+            told = Connection(**{name: span[name] for name in names})
+            split, limit = split_by_connection(span["sections"], told)
+            yield _row(span, split, (limit, 0, TCP_INFO), computed[1])
+
+
+def _row(
+    span: Mapping[str, Any], split: Evidence, said: tuple[str, int, str], now_ns: int
+) -> list[Any]:
+    assert split.total_ns == span["self_ns"], "the evidence of a span misses its self time"
+    return [*(span[name] for name in _OWN), *astuple(split), *said, span["revision"], now_ns]

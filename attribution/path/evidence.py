@@ -1,15 +1,21 @@
-"""Pure: self time of a span x what its packets show -> parts that sum to it exactly.
+"""Pure: self time of a span x what packets or the kernel show -> parts that sum to it exactly.
 
 Only what lies on the critical path is split: the stretches that tile the span are cut to the
 sections of its self time. Of an answer that was waited for, one round trip an exchange is the
 wire's; what is left is the store at work where the span called a store, and unexplained where it
 called a service: the callee's own span, if there is one, has its time already.
+
+Where no packet was recorded, the caller's kernel knew its connection (`tcp_info`). That is weaker:
+it says how often, and not when. What is taken from it is the least that it can mean, and all else
+of the span is unexplained, also of a store: nothing shows that it was at work.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+
+from collector.core.clock import NS_PER_MS
 
 # As packet.correlate.wait_times.Stretch spells them in the table `wire_times`.
 _PARTS = {
@@ -21,6 +27,13 @@ _PARTS = {
     "zero_window": "zero_window_ns",
 }
 OUTSIDE_SPAN = "outside_span"
+PACKETS, TCP_INFO = "packets", "tcp_info"  # by what a span was split
+SHARED, PARTLY_ON_PATH = "shared_connection", "partly_on_path"
+# A timer doubles with each try; the kernel ends at two minutes.
+_DOUBLINGS_MAX = 10
+_RTO_LEAST_NS = 200 * NS_PER_MS  # of Linux
+# It is set in ticks of the kernel, 10 ms at the most, and may end so much early.
+_TICK_NS = 10 * NS_PER_MS
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +46,19 @@ class Waited:
     exchanges: int
     rtt_ns: int | None
     outside_ns: int  # how far its packets lie outside of it
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """What the kernel of the caller knew of a span's connection; None is unknown."""
+
+    start_ns: int  # of the span, on the clock of the decision
+    end_ns: int
+    min_rtt_ns: int
+    rto_ns: int | None  # its timer when the call began; None for one that was opened for it
+    retransmits: int | None
+    segments_out: int | None  # with data, those that were sent again included
+    is_shared: bool
 
 
 @dataclass(slots=True)
@@ -94,3 +120,53 @@ def finding(waited: Waited, clock_bound_ns: int | None) -> str:
     are on one machine.
     """
     return OUTSIDE_SPAN if waited.outside_ns > (clock_bound_ns or 0) else ""
+
+
+def split_by_connection(
+    sections: Sequence[tuple[int, int]], told: Connection
+) -> tuple[Evidence, str]:
+    """Split the self time of one span by what the kernel knew of its connection.
+
+    One round trip is the wire's: the least that the connection had, since what is smoothed holds
+    the peer's delays as well. A request of one segment that was sent again waited for the timer; a
+    larger one, or of a connection that was opened for it, may have been mended sooner, in two
+    round trips at least. What the peer sent again is not known here.
+
+    Args:
+        sections: of the critical path that the span covers itself, on the decision's clock.
+        told: of the connection.
+
+    Returns:
+        The parts, and what limits them: calls beside it, by which no retransmission is its own; or
+        a path that covers neither its begin nor its end, so that nothing can be placed.
+    """
+    self_ns = sum(to_ns - from_ns for from_ns, to_ns in sections)
+    is_whole = bool(sections) and (
+        min(sections)[0] <= told.start_ns and max(to for _, to in sections) >= told.end_ns
+    )
+    if not is_whole:
+        return Evidence(unexplained_ns=self_ns), PARTLY_ON_PATH
+    rtt_ns = min(self_ns, told.min_rtt_ns)
+    waited_ns = 0 if told.is_shared else _sent_again_ns(told)
+    retransmission_ns = min(self_ns - rtt_ns, waited_ns)
+    found = Evidence(
+        rtt_ns=rtt_ns,
+        retransmission_ns=retransmission_ns,
+        unexplained_ns=self_ns - rtt_ns - retransmission_ns,
+    )
+    return found, SHARED if told.is_shared else ""
+
+
+def _sent_again_ns(told: Connection) -> int:
+    again = told.retransmits or 0
+    if not again:
+        return 0
+    is_lone = told.segments_out is not None and told.segments_out - again == 1
+    if is_lone and told.rto_ns is not None:
+        doublings = min(again - 1, _DOUBLINGS_MAX)
+        # The first may be a probe for a loss at the tail, which comes before the timer, and after
+        # which the timer begins anew.
+        first_ns = min(told.rto_ns, 2 * told.min_rtt_ns + _RTO_LEAST_NS)
+        waited_ns = first_ns + told.rto_ns * ((1 << doublings) - 1)
+        return max(0, waited_ns - (doublings + 1) * _TICK_NS)
+    return 2 * told.min_rtt_ns

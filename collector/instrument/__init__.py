@@ -16,6 +16,7 @@ from collector.instrument.hooks import (
 )
 from collector.instrument.instrument import DecisionInstrument, StageProcessor, outcome
 from collector.instrument.seal import DecisionSeal, OutcomeSeal
+from collector.instrument.tcp_info import tcp_call
 from collector.provenance.event import MacKey
 
 __all__ = [
@@ -35,4 +36,5 @@ __all__ = [
     "mark_packet_sample",
     "outcome",
     "reporting_connection",
+    "tcp_call",
 ]

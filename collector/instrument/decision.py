@@ -52,6 +52,7 @@ _SCOPE: Final = InstrumentationScope("millworth.instrument", SCHEMA)
 _draw_bits: Final = random.getrandbits
 _ID_BITS: Final = 128 + 64
 _SPAN_ID_MAX: Final = 2**64 - 1
+_new: Final = object.__new__
 _SCOPE_KEYS: Final = ("method", "path", "client", "server")
 
 
@@ -106,68 +107,35 @@ class Base:
         self.resource = resource.merge(Resource(named))
 
 
-class Home(Protocol):
-    """What a decision comes from and goes back to; `DecisionInstrument` is one."""
-
-    base: Base
-    queue: deque[Decision]
-    room: int
-
-    def drop(self) -> None:
-        """Count a decision for which there is no room."""
-        ...
-
-
 class Decision(Span):
     """One decision in flight: the current span of whoever began it, until `end`."""
 
-    # A default on the class would be slower to read than a slot is to fill.
+    # A default on the class would be slower to read than a slot is to fill. What few decisions have
+    # is not filled at all: whoever reads it gives the default.
     __slots__ = (
         "_attributes", "_base", "_context", "_decision", "_egress", "_end", "_error", "_events",
         "_fields", "_home", "_ingress", "_parent", "_reached", "_read_ns", "_scope",
         "_token", "_transform", "action", "stage_name",
     )  # fmt: skip
-    _attributes: dict[str, AnyValue] | None
-    _events: list[Event] | None
+    action: str
+    stage_name: str
+    _base: Base
+    _home: Home
+    _read_ns: Callable[[], int]
+    _ingress: int  # readings of the clock, as the next three and the end
+    _transform: int
+    _decision: int
+    _egress: int
+    _end: int  # 0 while it runs
+    _reached: int  # the number of the last stage that was stamped
+    _fields: DecisionFields
+    _parent: SpanContext | None
     _context: SpanContext | None
+    _token: Token[Context]
+    _attributes: dict[str, AnyValue]
+    _events: list[Event]
     _error: str | None
-    _scope: tuple[Any, ...] | None
-
-    def __init__(
-        self,
-        home: Home,
-        action: str,
-        headers: Headers | None,
-        scope: Mapping[str, Any] | None,
-        fields: DecisionFields,
-    ) -> None:
-        self._base = base = home.base
-        self._read_ns = read_ns = base.read_ns
-        self._ingress = read_ns()
-        # A stage that is left out begins and ends where the next one begins: no stamp.
-        self._transform = self._decision = self._egress = 0
-        self._home = home
-        self.action = action
-        self.stage_name = "ingress"
-        self._fields = fields
-        self._reached = self._end = 0
-        self._attributes = self._events = self._context = self._error = self._scope = None
-        parent = None
-        if scope is not None:
-            # Servers reuse and change a scope; what is read of it is read now.
-            self._scope = (scope["method"], scope["path"], scope.get("client"), scope.get("server"))
-            if headers is None:
-                headers = scope["headers"]
-        if headers is not None:
-            parent = parent_of(headers)
-        context = get_context()
-        mine: dict[str, object] = {SPAN_KEY: self, DECISION_KEY: self}
-        if context:
-            if parent is None and SPAN_KEY in context:
-                parent = _valid(context[SPAN_KEY])
-            mine = {**context, **mine}
-        self._parent = parent
-        self._token = set_context(Context(mine))
+    _scope: tuple[Any, ...]
 
     @property
     def id(self) -> str:
@@ -219,15 +187,16 @@ class Decision(Span):
             return
         read_ns = self._read_ns
         self._end = read_ns() if end_time is None else end_time - self._base.offset_ns
-        if error and self._error is None:
+        if error and self._failure() is None:
             self._error = ""
         try:
             reset_context(self._token)
         except ValueError:
             detach(self._token)  # ended in another context than it was begun in: it logs that
         home = self._home
-        if len(home.queue) < home.room:
-            home.queue.append(self)
+        queue = home.queue
+        if len(queue) < home.room:
+            queue.append(self)
         else:
             home.drop()
 
@@ -273,9 +242,10 @@ class Decision(Span):
 
     def set_attribute(self, key: str, value: AnyValue) -> None:
         """Set any other attribute of the root span."""
-        if self._attributes is None:
-            self._attributes = {}
-        self._attributes[key] = value
+        try:
+            self._attributes[key] = value
+        except AttributeError:
+            self._attributes = {key: value}
 
     def set_attributes(self, attributes: Mapping[str, AnyValue]) -> None:
         """Set several."""
@@ -289,7 +259,7 @@ class Decision(Span):
         if timestamp is None:
             timestamp = self._base.offset_ns + self._read_ns()
         event = Event(name, attributes, timestamp)
-        self._events = [*(self._events or ()), event]
+        self._events = [*getattr(self, "_events", ()), event]
 
     def update_name(self, name: str) -> None:
         """Rename the action."""
@@ -323,7 +293,7 @@ class Decision(Span):
             "decision.id": self.id,
             "decision.action": self.action,
             **self._scope_attributes(),
-            **(self._attributes or {}),
+            **getattr(self, "_attributes", {}),
         }
         for name, value in self._fields.items():
             if value is not None:
@@ -332,13 +302,14 @@ class Decision(Span):
         if "decision.value_usd" in attributes:
             attributes["decision.value_usd"] = str(attributes["decision.value_usd"])
         offset_ns = self._base.offset_ns
-        readings = (self._ingress, self._transform, self._decision, self._egress)
+        readings = [self._ingress, *(getattr(self, f"_{name}", 0) for name in STAGES[1:])]
         for name, reading_ns in zip(STAGES, readings, strict=True):
             if reading_ns:
                 attributes[f"decision.ts.{name}"] = offset_ns + reading_ns
         start_ns, end_ns = offset_ns + self._ingress, offset_ns + self._end
         context = self.get_span_context()
-        status = Status() if self._error is None else Status(StatusCode.ERROR, self._error)
+        error = self._failure()
+        status = Status() if error is None else Status(StatusCode.ERROR, error)
         if seal is not None:
             seal(attributes, context, start_ns, end_ns, status.status_code)
         return ReadableSpan(
@@ -347,7 +318,7 @@ class Decision(Span):
             parent=self._parent,
             resource=self._base.resource,
             attributes=attributes,
-            events=self._events or (),
+            events=getattr(self, "_events", ()),
             kind=SpanKind.SERVER,
             status=status,
             start_time=start_ns,
@@ -356,9 +327,71 @@ class Decision(Span):
         )
 
     def _scope_attributes(self) -> dict[str, AttributeValue]:
-        if self._scope is None:
-            return {}
-        return asgi_attributes(dict(zip(_SCOPE_KEYS, self._scope, strict=True)))
+        scope = getattr(self, "_scope", None)
+        return {} if scope is None else asgi_attributes(dict(zip(_SCOPE_KEYS, scope, strict=True)))
+
+    def _failure(self) -> str | None:
+        """Return what went wrong, None for nothing."""
+        return getattr(self, "_error", None)
+
+
+class Home:
+    """Begins decisions, and takes them back when they have ended; `DecisionInstrument` is one."""
+
+    base: Base
+    queue: deque[Decision]
+    room: int
+
+    def begin(
+        self,
+        action: str,
+        *,
+        headers: Headers | None = None,
+        scope: Mapping[str, Any] | None = None,
+        **fields: Unpack[DecisionFields],
+    ) -> Decision:
+        """Begin a decision at its ingress and make it the current span.
+
+        Args:
+            action: the market action, such as `offer` or `price`.
+            headers: of the request, a mapping with lower-case names or ASGI's pairs; an incoming
+                `traceparent` is continued, else the current span is the parent, if there is one.
+            scope: of an ASGI request; stands for `headers` and gives the address attributes.
+            fields: what is known already.
+        """
+        # Made and filled here: a call of the class, and of its `__init__`, takes as long again.
+        decision = _new(Decision)
+        decision._base = base = self.base
+        decision._read_ns = read_ns = base.read_ns
+        decision._ingress = read_ns()
+        decision._home = self
+        decision.action = action
+        decision.stage_name = "ingress"
+        decision._fields = fields
+        # A stage that is left out begins and ends where the next one begins: no stamp.
+        decision._reached = decision._end = 0
+        decision._context = parent = None
+        if scope is not None:
+            # Servers reuse and change a scope; what is read of it is read now.
+            decision._scope = (
+                scope["method"], scope["path"], scope.get("client"), scope.get("server")
+            )  # fmt: skip
+            if headers is None:
+                headers = scope["headers"]
+        if headers is not None:
+            parent = parent_of(headers)
+        mine: dict[str, object] = {SPAN_KEY: decision, DECISION_KEY: decision}
+        if context := get_context():
+            if parent is None and SPAN_KEY in context:
+                parent = _valid(context[SPAN_KEY])
+            mine = {**context, **mine}
+        decision._parent = parent
+        decision._token = set_context(Context(mine))
+        return decision
+
+    def drop(self) -> None:
+        """Count a decision for which there is no room."""
+        raise NotImplementedError
 
 
 def _valid(span: object) -> SpanContext | None:

@@ -1,7 +1,9 @@
-"""I/O: hooks that put both ends of a connection on a span, which packets are linked by.
+"""I/O: hooks that put both ends of a connection on a span, and what the kernel says of it.
 
-Most instrumentations leave `network.local.port` out. These hooks fit the stock instrumentations of
-httpx, redis-py and ASGI, and import none of them.
+Packets are linked by the ends, and most instrumentations leave `network.local.port` out. Where no
+packet is recorded, the kernel's own figures are evidence (`collector.instrument.tcp_info`). These
+hooks fit the stock instrumentations of httpx, redis-py and ASGI, and import none of them. gRPC for
+Python shows nobody its sockets.
 """
 
 from __future__ import annotations
@@ -10,6 +12,7 @@ from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from inspect import iscoroutinefunction
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
+from weakref import WeakKeyDictionary
 
 from opentelemetry.trace import (
     Span,
@@ -21,6 +24,7 @@ from opentelemetry.trace import (
 
 from collector.core.clock import SystemClock
 from collector.instrument.packet_sample import PacketSample
+from collector.instrument.tcp_info import TcpInfo, set_tcp, tcp_info
 
 if TYPE_CHECKING:
     from opentelemetry.util.types import AttributeValue
@@ -31,6 +35,8 @@ C = TypeVar("C")
 _HEX: Final = frozenset("0123456789abcdef")
 _VERSION_0_PARTS: Final = 4
 _CLOCK: Final = SystemClock()
+# How each HTTP connection was after its last call; it goes with the connection.
+_LAST: Final[WeakKeyDictionary[Any, TcpInfo]] = WeakKeyDictionary()
 _SAMPLES: Final[deque[PacketSample]] = deque(maxlen=1)  # what was marked last, if anything
 
 
@@ -116,9 +122,17 @@ class HttpxResponse(Protocol):
 
 def httpx_response_hook(span: Span, request: object, response: HttpxResponse) -> None:
     """Put both ends on a client span: the `response_hook` of the httpx instrumentation."""
-    stream = (response.extensions or {}).get("network_stream")
-    if stream is not None:
+    extensions = response.extensions or {}
+    stream = extensions.get("network_stream")
+    if stream is not None and span.is_recording():
         _set_ends(span, stream.get_extra_info("client_addr"), stream.get_extra_info("server_addr"))
+        after = tcp_info(stream.get_extra_info("socket"))
+        # A connection is idle between its calls, so that the last state is that of the beginning;
+        # with HTTP/2 it is nobody's alone.
+        is_shared = extensions.get("http_version") == b"HTTP/2"
+        set_tcp(span, _LAST.get(stream), after, is_shared=is_shared)
+        if after is not None:
+            _LAST[stream] = after
 
 
 async def httpx_async_response_hook(span: Span, request: object, response: HttpxResponse) -> None:
@@ -127,7 +141,7 @@ async def httpx_async_response_hook(span: Span, request: object, response: Httpx
 
 
 def reporting_connection(connection_class: type[C]) -> type[C]:
-    """Return a redis-py connection class that puts both ends on the span of each command.
+    """Return a redis-py connection class that puts both ends and their state on a command's span.
 
     Pass it as `connection_class` of a pool. Works with the plain, TLS and Unix classes, blocking
     and asyncio; a Unix socket has no ports and sets nothing.
@@ -136,26 +150,52 @@ def reporting_connection(connection_class: type[C]) -> type[C]:
     if iscoroutinefunction(base.send_packed_command):
 
         class AsyncReporting(base):  # type: ignore[misc]  # the base is known at run time
-            """An asyncio connection that reports its ends."""
+            """An asyncio connection that reports its ends and its state."""
+
+            tcp_before: TcpInfo | None = None
 
             async def send_packed_command(self, *args: object, **kwargs: object) -> None:
+                self.tcp_before = tcp_info(self._tcp())
                 await super().send_packed_command(*args, **kwargs)
                 writer = self._writer
                 if writer is not None:
                     ends = writer.get_extra_info("sockname"), writer.get_extra_info("peername")
                     _set_ends(get_current_span(), *ends)
 
+            async def read_response(self, *args: object, **kwargs: object) -> object:
+                found: object = await super().read_response(*args, **kwargs)
+                _set_answered(self.tcp_before, self._tcp())
+                return found
+
+            def _tcp(self) -> object:
+                return None if self._writer is None else self._writer.get_extra_info("socket")
+
         return AsyncReporting
 
     class Reporting(base):  # type: ignore[misc]  # the base is known at run time
-        """A blocking connection that reports its ends."""
+        """A blocking connection that reports its ends and its state."""
+
+        tcp_before: TcpInfo | None = None
 
         def send_packed_command(self, *args: object, **kwargs: object) -> None:
+            self.tcp_before = tcp_info(self._sock)
             super().send_packed_command(*args, **kwargs)
             if self._sock is not None:
                 _set_ends(get_current_span(), self._sock.getsockname(), self._sock.getpeername())
 
+        def read_response(self, *args: object, **kwargs: object) -> object:
+            found: object = super().read_response(*args, **kwargs)
+            _set_answered(self.tcp_before, self._sock)
+            return found
+
     return Reporting
+
+
+def _set_answered(before: TcpInfo | None, connection: object) -> None:
+    """Set the state of a connection that a command went over; what nobody asked for sets none."""
+    span = get_current_span()
+    if before is not None and span.is_recording():
+        set_tcp(span, before, tcp_info(connection))
 
 
 def _set_ends(span: Span, local: object, peer: object) -> None:

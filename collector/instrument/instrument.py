@@ -21,9 +21,9 @@ import os
 import threading
 import weakref
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, Final, Unpack
+from typing import TYPE_CHECKING, Final
 
 from opentelemetry._logs import Logger, SeverityNumber
 from opentelemetry.context import Context, attach, get_value, set_value
@@ -33,12 +33,8 @@ from opentelemetry.sdk.trace import SpanProcessor
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
 from collector.core.clock import NS_PER_S, AnchoredClock
-from collector.core.event_schema import DecisionFields
 from collector.instrument.clock_error import KernelClock, kernel_clock
-from collector.instrument.decision import DECISION_KEY, Anchor, Base, Decision
-from collector.instrument.hooks import (
-    Headers,
-)
+from collector.instrument.decision import DECISION_KEY, Anchor, Base, Decision, Home
 from collector.instrument.seal import DecisionSeal, OutcomeSeal
 
 if TYPE_CHECKING:
@@ -58,7 +54,7 @@ ANCHOR_EVERY_NS: Final = NS_PER_S
 _LOG: Final = logging.getLogger(__name__)
 
 
-class DecisionInstrument:
+class DecisionInstrument(Home):
     """Makes decisions and exports them from a thread of its own.
 
     Args:
@@ -102,25 +98,6 @@ class DecisionInstrument:
         # Weakly, because a hook on fork can never be taken back.
         reference = weakref.WeakMethod(self._restart)
         os.register_at_fork(after_in_child=lambda: (reference() or _nothing)())
-
-    def begin(
-        self,
-        action: str,
-        *,
-        headers: Headers | None = None,
-        scope: Mapping[str, Any] | None = None,
-        **fields: Unpack[DecisionFields],
-    ) -> Decision:
-        """Begin a decision at its ingress and make it the current span.
-
-        Args:
-            action: the market action, such as `offer` or `price`.
-            headers: of the request, a mapping with lower-case names or ASGI's pairs; an incoming
-                `traceparent` is continued, else the current span is the parent, if there is one.
-            scope: of an ASGI request; stands for `headers` and gives the address attributes.
-            fields: what is known already.
-        """
-        return Decision(self, action, headers, scope, fields)
 
     def drop(self) -> None:
         """Count a decision that ended when the queue was full, or after shutdown."""

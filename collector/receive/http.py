@@ -11,6 +11,7 @@ from collector.core.http.address import listen
 from collector.core.http.server import BoundedServer, Bounds
 from collector.core.worker import Worker
 from collector.receive.http_app import LISTENER, OtlpApp
+from collector.receive.once import Once
 from collector.receive.pipeline import Intake
 
 # An answer is a few hundred bytes: whoever does not read it is not there.
@@ -23,19 +24,26 @@ class HttpReceiver:
     """The HTTP server of the collector, on a thread of its own."""
 
     def __init__(
-        self, intake: Intake, config: CollectorConfig, gate: Gate, counters: Counters, clock: Clock
+        self,
+        intake: Intake,
+        config: CollectorConfig,
+        gate: Gate,
+        counters: Counters,
+        clock: Clock,
+        once: Once | None = None,
     ) -> None:
         self._config = config
         self._gate = gate
         self._counters = counters
         self._clock = clock
         self._port = config.http_port
-        self._app = OtlpApp(
+        self.app = OtlpApp(
             intake,
             config.body_bytes_max,
             gate,
             host=config.host,
             read_seconds_max=config.read_seconds_max,
+            once=once,
         )
         self._server: BoundedServer | None = None
 
@@ -69,14 +77,14 @@ class HttpReceiver:
             stop_seconds_max=_STOP_SECONDS_MAX,
         )
         self._server = BoundedServer(
-            self._app,
+            self.app,
             listener,
             LISTENER,
             bounds,
             self._counters,
             self._clock,
             tls,
-            on_stop=self._app.hasten,
+            on_stop=self.app.hasten,
         )
 
     def start(self) -> None:
@@ -88,7 +96,7 @@ class HttpReceiver:
         """Accept no more; return when those under way are answered."""
         if self._server is not None:
             self._server.stop()
-        self._app.close()
+        self.app.close()
 
     @property
     def worker(self) -> Worker:

@@ -10,6 +10,7 @@ import asyncio
 import json
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
@@ -32,6 +33,7 @@ from collector.core.http.server import IS_GONE
 from collector.otlp.check import Signal
 from collector.otlp.json import MARKS_MAX, count_marks, decode_json
 from collector.otlp.outcomes import carries_outcome
+from collector.receive.once import HEADER, Once, Taken
 from collector.receive.pipeline import Intake
 from collector.receive.status import (
     INTERNAL,
@@ -95,6 +97,17 @@ class _Refused(Exception):  # noqa: N818 - an answer, not a failure of ours
         self.headers = headers
 
 
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """One request beside its body."""
+
+    sender: Sender
+    signal: Signal
+    encoding: str
+    is_gone: Ask
+    is_once: bool  # what the store has already is left out
+
+
 class OtlpApp:
     """The ASGI application: three routes, one answer each."""
 
@@ -107,8 +120,10 @@ class OtlpApp:
         host: str = "127.0.0.1",
         held_bytes_max: int | None = None,
         read_seconds_max: float = _READ_SECONDS_MAX,
+        once: Once | None = None,
     ) -> None:
         self._intake = intake
+        self._once = once
         self._gate = gate
         self._body_bytes_max = body_bytes_max
         # Where others reach us under names of their own, they show a token or a certificate.
@@ -149,15 +164,18 @@ class OtlpApp:
                 raise _Refused(HTTPStatus.FORBIDDEN, f"{refusal}, or ask for tokens")
             await self._read(receive, headers, chunks)
             body = b"".join(chunks)
-            encoding = headers.get(b"content-encoding", "identity").lower()
-            is_gone = scope.get("state", {}).get(IS_GONE, lambda: False)
+            call = _Call(
+                sender,
+                signal,
+                headers.get(b"content-encoding", "identity").lower(),
+                scope.get("state", {}).get(IS_GONE, lambda: False),
+                signal is Signal.TRACES and self._once is not None and HEADER in headers,
+            )
             # Both wait for the sync, which must not hold up everyone else's answers.
             if content_type == JSON:
-                message = await self._take_json(sender, signal, body, encoding, is_gone)
+                taken = await self._take_json(call, body)
             else:
-                message = await asyncio.to_thread(
-                    self._take_protobuf, sender, signal, body, encoding, is_gone
-                )
+                taken = await asyncio.to_thread(self._take_protobuf, call, body)
         except _Refused as refused:
             if signal is not None and refused.status is HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
                 self._intake.refuse_too_large(signal, LISTENER, refused.reason)
@@ -165,7 +183,8 @@ class OtlpApp:
             status = rpc_status(code, refused.reason, refused.retry_seconds)
             await _answer(send, refused.status, status, answer_type, refused.headers)
         else:
-            await _answer(send, HTTPStatus.OK, message, answer_type)
+            known = ((HEADER, str(taken.known).encode()),) if call.is_once else ()
+            await _answer(send, HTTPStatus.OK, taken.answer, answer_type, known)
         finally:
             self._held_bytes -= sum(map(len, chunks))
 
@@ -230,13 +249,11 @@ class OtlpApp:
     def _is_full(self, more: int = 0) -> bool:
         return self._held_bytes + more > self._held_bytes_max
 
-    async def _take_json(
-        self, sender: Sender, signal: Signal, body: bytes, encoding: str, is_gone: Ask
-    ) -> Message:
+    async def _take_json(self, call: _Call, body: bytes) -> Taken:
         """Take one request by threads for JSON alone: it is slow, and shall hold up no other."""
-        plain, marks = await asyncio.to_thread(self._measure_json, body, encoding)
+        plain, marks = await asyncio.to_thread(self._measure_json, body, call.encoding)
         if self._json_marks + marks > MARKS_MAX or self._is_full(len(plain)):
-            self._intake.refuse_json(signal)
+            self._intake.refuse_json(call.signal)
             raise _Refused(
                 HTTPStatus.SERVICE_UNAVAILABLE,
                 "as much JSON as may wait is waiting; retry later, or send Protobuf",
@@ -246,7 +263,7 @@ class OtlpApp:
         self._held_bytes += len(plain)
         try:
             return await asyncio.get_running_loop().run_in_executor(
-                self._json, self._take, sender, signal, plain, JSON, is_gone
+                self._json, self._take, call, plain, JSON
             )
         finally:
             self._json_marks -= marks
@@ -263,24 +280,23 @@ class OtlpApp:
             )
         return plain, marks
 
-    def _take_protobuf(
-        self, sender: Sender, signal: Signal, body: bytes, encoding: str, is_gone: Ask
-    ) -> Message:
-        return self._take(sender, signal, self._decompress(body, encoding), PROTOBUF, is_gone)
+    def _take_protobuf(self, call: _Call, body: bytes) -> Taken:
+        return self._take(call, self._decompress(body, call.encoding), PROTOBUF)
 
-    def _take(
-        self, sender: Sender, signal: Signal, plain: bytes, content_type: str, is_gone: Ask
-    ) -> Message:
+    def _take(self, call: _Call, plain: bytes, content_type: str) -> Taken:
         """Check and log one request; return after the sync."""
-        self._gate.charge(sender, len(plain))
+        self._gate.charge(call.sender, len(plain))
+        signal = call.signal
 
         def request() -> bytes:
             return self._allowed(
-                sender, signal, decode_json(signal, plain) if content_type == JSON else plain
+                call.sender, signal, decode_json(signal, plain) if content_type == JSON else plain
             )
 
         try:
-            receipt = self._intake.receive(signal, request, LISTENER, is_gone)
+            if call.is_once and self._once is not None:
+                return self._once.take(request, LISTENER, call.is_gone)
+            receipt = self._intake.receive(signal, request, LISTENER, call.is_gone)
             receipt.synced.result()
         except DecodeError as error:
             raise _Refused(HTTPStatus.BAD_REQUEST, str(error)) from error
@@ -296,7 +312,7 @@ class OtlpApp:
         except Exception as error:
             reason = self._intake.fail(signal, LISTENER, error)
             raise _Refused(HTTPStatus.INTERNAL_SERVER_ERROR, reason) from error
-        return receipt.answer
+        return Taken(receipt.answer, 0)
 
     def _allowed(self, sender: Sender, signal: Signal, request: bytes) -> bytes:
         if (

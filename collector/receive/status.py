@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from google.protobuf.any_pb2 import Any as AnyMessage
 from google.protobuf.duration_pb2 import Duration
-from google.protobuf.message import Message
+from google.protobuf.message import DecodeError, Message
 
 # This module is the only one that imports these.
 from google.rpc.error_details_pb2 import RetryInfo  # type: ignore[import-untyped]  # ships no types
@@ -28,3 +28,11 @@ def rpc_status(code: int, reason: str, retry_seconds: int | None = None) -> Mess
         details.append(detail)
     status: Message = Status(code=code, message=reason, details=details)
     return status
+
+
+def status_text(content: bytes) -> str:
+    """Return what an error's body says; the body as text where it is not a status."""
+    try:
+        return str(Status.FromString(content).message)
+    except DecodeError:
+        return content.decode("utf-8", "replace")

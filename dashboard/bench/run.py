@@ -32,7 +32,7 @@ BENCHES: Final = {
         "packet.bench.incident_sorts:run_sorts",
         "dashboard.bench.reconstruction:run_reconstruction",
     ),
-    "wire": ("packet.bench.wire:run_wire",),
+    "wire": ("packet.bench.wire:run_wire", "attribution.bench.kernel:run_kernel"),
     "causal": (
         "attribution.bench.causal:run_causal",
         "dashboard.bench.reference:run_reference",

@@ -40,7 +40,7 @@ COMMANDS: Final = (
     ("query", "ask.query:query", _ASK, "SQL over the store, read-only."),
     ("vram", "vram.main:vram_app", _ASK, _VRAM),
     ("drill", "running.drill:drill", _ASK, "Rehearse a network fault. Needs root."),
-    ("import", "imports.main:import_app", _PROVE, "Outcomes, rates, ledgers, bills from files."),
+    ("import", "imports.main:import_app", _PROVE, "Outcomes, bills, traces from files."),
     ("reconcile", "imports.reconcile:reconcile", _PROVE, "Revenue against the books, by day."),
     ("review", "ask.review:review", _PROVE, "The pack of a quarter, with hashes."),
     ("verify", "verify.main:verify_app", _PROVE, "What was changed after it was recorded."),

@@ -46,7 +46,7 @@ _PROVED: Final = """
 SELECT decision_id, [
     sum(rtt_ns), sum(handshake_ns), sum(transfer_ns), sum(retransmission_ns), sum(zero_window_ns),
     sum(host_queue_ns), sum(unexplained_ns)]
-FROM path_evidence FINAL WHERE class = 'network' GROUP BY decision_id
+FROM path_evidence FINAL WHERE class = 'network' AND method = 'packets' GROUP BY decision_id
 """
 _LINKED: Final = "SELECT trace_id, toString(method), confidence FROM span_flows FINAL"
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from dash import html
 
+from attribution.path.evidence import OUTSIDE_SPAN, PARTLY_ON_PATH, SHARED, TCP_INFO
 from attribution.path.missing_spans import MissingSpan
 from dashboard.pages.parts import Component
 from dashboard.read.link_wording import EVIDENCE
@@ -22,6 +23,7 @@ def evidence_line(
     """Return what network and store time was, and on the pointer of which span."""
     if not spans and not is_linked:
         return "no packets of it are kept"
+    by_kernel = sum(each.method == TCP_INFO for each in spans)
     if not spans:  # packets are linked first and weighed seconds later
         return "none of its waits has packets" if is_settled else "linked, being weighed"
     parts = [name for name in EVIDENCE if any(getattr(each, f"{name}_ns") for each in spans)]
@@ -36,13 +38,25 @@ def evidence_line(
             for name in parts
             if getattr(each, f"{name}_ns")
         )
-        + (f"; packets lie {ms(each.outside_ns, 3)} outside of it" if each.finding else "")
+        + _limit(each)
         for each in spans[:20]
     ]
-    odd = sum(bool(each.finding) for each in spans)
+    if by_kernel:
+        told.append(f"{by_kernel} of {len(spans)} by the kernel, at the least")
+    odd = sum(each.finding == OUTSIDE_SPAN for each in spans)
     if odd:
         told.append(f"{odd} disagree with their packets")
     return html.Span(", ".join(told), title="\n".join(lines))
+
+
+def _limit(span: SpanEvidence) -> str:
+    """Return what limits the split of one span, empty for nothing."""
+    if span.finding == OUTSIDE_SPAN:
+        return f"; packets lie {ms(span.outside_ns, 3)} outside of it"
+    if span.method != TCP_INFO:
+        return ""
+    limits = {SHARED: ", which other calls used too", PARTLY_ON_PATH: ", partly on the path"}
+    return f"; by the kernel's figures of its connection{limits.get(span.finding, '')}"
 
 
 def missing_line(gaps: Sequence[MissingSpan]) -> Component | str:

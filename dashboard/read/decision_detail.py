@@ -24,7 +24,7 @@ class Decision:
     spans: list[PathSpan]
     outcomes: list[Outcome]
     flows: list[SpanFlow]
-    evidence: list[SpanEvidence]  # network and store time by what the packets prove
+    evidence: list[SpanEvidence]  # network and store time by what proves it
     missing: list[MissingSpan]  # what is not there of its trace, and why
     bursts: list[Burst]  # on the wire while it ran; none unless packet.link_mbit is set
     revisions: list[Revision]  # what late spans changed of its split, the latest last

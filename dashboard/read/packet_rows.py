@@ -18,7 +18,7 @@ class KeptPackets:
 
 @dataclass(frozen=True, slots=True)
 class SpanEvidence:
-    """Network or store time of one span by what its packets prove; the parts sum to `self_ns`."""
+    """Network or store time of one span by what proves it; the parts sum to `self_ns`."""
 
     span_id: str
     stage: str
@@ -32,8 +32,11 @@ class SpanEvidence:
     host_queue_ns: int
     think_ns: int
     unexplained_ns: int
-    finding: str  # outside_span where packets and span disagree beyond the clock bound, else ""
+    # outside_span where packets and span disagree beyond the clock bound; shared_connection and
+    # partly_on_path limit what the kernel's figures mean.
+    finding: str
     outside_ns: int
+    method: str  # packets, or tcp_info: the least that the kernel's figures mean
 
 
 @dataclass(frozen=True, slots=True)

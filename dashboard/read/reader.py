@@ -185,7 +185,7 @@ class Reader:
         ]
 
     def path_evidence(self, facts: DecisionFacts) -> list[SpanEvidence]:
-        """Return its network and store time by what the packets prove, by span."""
+        """Return its network and store time by what packets or the kernel prove, by span."""
         return [
             SpanEvidence(latency_class=row.pop("class"), **row)
             for row in self._rows("path_evidence", _key(facts))

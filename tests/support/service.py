@@ -35,6 +35,17 @@ def millworth(*arguments: str, **environment: str) -> subprocess.CompletedProces
     )
 
 
+def begin(*arguments: str, **environment: str) -> subprocess.Popen[str]:
+    """Begin one command in a process of its own, and wait for nothing."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "dashboard.cli.main", *arguments],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        env={**os.environ, **environment},
+    )
+
+
 class RunningService:
     """A service on a directory, on free ports; a context manager that ends it with SIGTERM.
 

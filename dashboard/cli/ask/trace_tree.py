@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.text import Text
 
 from attribution.core.segments import SEGMENTS
+from attribution.path.evidence import OUTSIDE_SPAN, PACKETS, TCP_INFO
 from dashboard.read.link_wording import burst_line, evidence_totals, linked_by
 from dashboard.read.packet_rows import Burst
 from dashboard.read.revision_wording import revision_line
@@ -80,10 +81,18 @@ def _packets_line(decision: dict[str, Any]) -> str:
     """Return what links packets to one decision, and what they prove of its time."""
     flows, evidence = decision["flows"], decision["evidence"]
     line = "packets: " + linked_by([(flow["method"], flow["confidence"]) for flow in flows])
-    proved = ", ".join(f"{name} {_ms(ns)}" for name, ns in evidence_totals(evidence))
-    odd = [each for each in evidence if each["finding"]]
-    if proved:
-        line += f"; of network and store: {proved}"
+    by_method = {
+        method: ", ".join(
+            f"{name} {_ms(ns)}"
+            for name, ns in evidence_totals([e for e in evidence if e["method"] == method])
+        )
+        for method in (PACKETS, TCP_INFO)
+    }
+    odd = [each for each in evidence if each["finding"] == OUTSIDE_SPAN]
+    if by_method[PACKETS]:
+        line += f"; of network and store: {by_method[PACKETS]}"
+    if by_method[TCP_INFO]:
+        line += f"; without packets, by the kernel, at the least: {by_method[TCP_INFO]}"
     if odd:
         apart = max(each["outside_ns"] for each in odd)
         line += f"; {len(odd)} spans disagree with their packets, by {_ms(apart)} at most"

@@ -12,6 +12,7 @@ from rich.console import Console
 
 from attribution.core.segments import CLASSES
 from collector.core.clock import NS_PER_MS
+from dashboard.cli.console import reading
 from dashboard.cli.options import ConfigOption, MetricsOption
 from dashboard.settings.settings import load
 
@@ -60,7 +61,7 @@ def attribute(
     # Nothing of a file is in a cycle, and looking for some takes a tenth of the time.
     gc.disable()
     console = Console(stderr=True, highlight=False, soft_wrap=True)
-    found = _split(file, config, console)
+    found = _split(file, config)
     refused, done = found.refused, found.done
     count = 0 if done is None else len(found.names.decision_ids)
     if not console.is_terminal:
@@ -79,25 +80,13 @@ def attribute(
     raise typer.Exit(1 if refused.count else 0)
 
 
-def _split(file: Path, config: Path | None, console: Console) -> SplitFile:
+def _split(file: Path, config: Path | None) -> SplitFile:
     """Split a file, with a bar of the bytes that are read where a person watches."""
     from dashboard.cli.files.trace_file import split_trace_file
 
     settings = load(config).settings
-    if not console.is_terminal:
-        return split_trace_file(file, settings)
-    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
-
-    with Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        DownloadColumn(),
-        console=console,
-        transient=True,
-    ) as progress:
-        size = file.stat().st_size if file.is_file() else None
-        task = progress.add_task("read", total=size)
-        return split_trace_file(file, settings, lambda read: progress.advance(task, read))
+    with reading("read", file.stat().st_size if file.is_file() else None) as progress:
+        return split_trace_file(file, settings, progress)
 
 
 def _render(out: Console, found: list[Summary]) -> None:

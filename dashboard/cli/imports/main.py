@@ -9,6 +9,7 @@ import typer
 
 from dashboard.cli.client import asking
 from dashboard.cli.console import OUT
+from dashboard.cli.imports.traces.command import import_otlp
 from dashboard.cli.json_output import print_json
 from dashboard.cli.options import ConfigOption, JsonOption, UrlOption
 
@@ -16,7 +17,10 @@ FilesArgument = Annotated[
     list[Path], typer.Argument(help="CSV, Parquet or JSON files.", readable=False)
 ]
 
-import_app = typer.Typer(help="Import what decisions earned and cost.", no_args_is_help=True)
+import_app = typer.Typer(
+    help="Import what decisions earned and cost, and traces.", no_args_is_help=True
+)
+import_app.command("otlp")(import_otlp)
 
 
 @import_app.command("rates")

@@ -37,8 +37,13 @@ class Spans:
 
     def attributes(self, name: str) -> dict[str, Any]:
         """Return the attributes of the only span of a name."""
-        (span,) = (span for span in self._exporter.get_finished_spans() if span.name == name)
-        return dict(span.attributes or {})
+        (found,) = self.of_each(name)
+        return found
+
+    def of_each(self, name: str) -> list[dict[str, Any]]:
+        """Return the attributes of the spans of a name, in their order."""
+        spans = self._exporter.get_finished_spans()
+        return [dict(span.attributes or {}) for span in spans if span.name == name]
 
 
 @pytest.fixture
@@ -97,28 +102,44 @@ def assert_ends(attributes: dict[str, Any], local_port: int, peer_port: int) -> 
     assert attributes["network.peer.port"] == peer_port
 
 
+def assert_tcp(attributes: dict[str, Any], *, is_first: bool) -> None:
+    """The kernel's figures of the connection are on the span: of one call, where it was not new."""
+    told = {name.removeprefix("network.tcp."): value for name, value in attributes.items()}
+    assert told["min_rtt_ns"] > 0
+    assert told["rtt_ns"] > 0
+    assert told["retransmits"] == 0
+    assert told["segments_out"] == 1
+    assert ("rto_ns" in told) is not is_first
+    assert "shared" not in told
+
+
 def test_httpx_span_names_both_ends(spans: Spans, http_port: int) -> None:
     """The port is the one that the server saw."""
     with httpx.Client(trust_env=False) as client:
         HTTPXClientInstrumentor.instrument_client(
             client, tracer_provider=spans.provider, response_hook=httpx_response_hook
         )
-        seen = int(client.get(f"http://{HOST}:{http_port}/").text)
-    assert_ends(spans.attributes("GET"), seen, http_port)
+        seen = [int(client.get(f"http://{HOST}:{http_port}/").text) for _ in range(2)]
+    for at, attributes in enumerate(spans.of_each("GET")):
+        assert_ends(attributes, seen[at], http_port)
+        assert_tcp(attributes, is_first=not at)
 
 
 def test_httpx_async_span_names_both_ends(spans: Spans, http_port: int) -> None:
     """The same for the client that an asyncio service uses."""
 
-    async def ask() -> int:
+    async def ask() -> list[int]:
         async with httpx.AsyncClient(trust_env=False) as client:
             HTTPXClientInstrumentor.instrument_client(
                 client, tracer_provider=spans.provider, response_hook=httpx_async_response_hook
             )
-            return int((await client.get(f"http://{HOST}:{http_port}/")).text)
+            url = f"http://{HOST}:{http_port}/"
+            return [int((await client.get(url)).text) for _ in range(2)]
 
     seen = asyncio.run(ask())
-    assert_ends(spans.attributes("GET"), seen, http_port)
+    for at, attributes in enumerate(spans.of_each("GET")):
+        assert_ends(attributes, seen[at], http_port)
+        assert_tcp(attributes, is_first=not at)
 
 
 def test_redis_span_names_both_ends(spans: Spans, redis_server: fakeredis.TcpFakeServer) -> None:
@@ -133,6 +154,7 @@ def test_redis_span_names_both_ends(spans: Spans, redis_server: fakeredis.TcpFak
         ((_, seen),) = redis_server.clients
     pool.disconnect()
     assert_ends(spans.attributes("SET"), seen, port)
+    assert_tcp(spans.attributes("SET"), is_first=False)
 
 
 def test_redis_async_span_names_both_ends(
@@ -155,6 +177,7 @@ def test_redis_async_span_names_both_ends(
 
     seen = asyncio.run(ask())
     assert_ends(spans.attributes("SET"), seen, port)
+    assert_tcp(spans.attributes("SET"), is_first=False)
 
 
 def test_asgi_span_names_both_ends(spans: Spans) -> None:

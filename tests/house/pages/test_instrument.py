@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import collector.instrument
-from tests.support.docs.pages import PageShell, await_rows, only
+from tests.support.docs.pages import PageShell, await_rows, blocks
 from tests.support.service import RunningService
 from tests.support.tree import text
 
@@ -20,7 +20,7 @@ def test_example_becomes_a_decision(tmp_path: Path) -> None:
     """It is copied into a customer's service as it stands, but for the port."""
     with RunningService(tmp_path) as service:
         port = str(service.ready["http_port"])
-        (tmp_path / "shop.py").write_text(only(PAGE, "python").replace("4318", port))
+        (tmp_path / "shop.py").write_text(blocks(PAGE, "python")[0].replace("4318", port))
         PageShell(tmp_path).run("python shop.py")
         await_rows(
             service, "SELECT count() FROM decisions WHERE toString(value_usd) LIKE '4.2%'", 1

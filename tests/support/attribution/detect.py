@@ -41,7 +41,9 @@ def parse(name: str, body: bytes, chunk_bytes: int = 2**18) -> Read:
     kept = Kept()
     pieces = [body[at : at + chunk_bytes] for at in range(0, len(body), chunk_bytes)]
     found = read_traces(name, pieces, kept)
-    return Read(found.format, list(kept), found.refused.lines)
+    # How a file spells a span is no part of what is read of it.
+    spans = [each._replace(raw=None, scope=None) for each in kept]
+    return Read(found.format, spans, found.refused.lines)
 
 
 def read(body: bytes) -> Read:

@@ -35,7 +35,8 @@ assert ours == {
     "collector.instrument", "collector.instrument.clock_error", "collector.instrument.decision",
     "collector.instrument.delay", "collector.instrument.export", "collector.instrument.hooks",
     "collector.instrument.instrument", "collector.instrument.packet_sample",
-    "collector.instrument.seal", "collector.provenance", "collector.provenance.checkpoint",
+    "collector.instrument.seal", "collector.instrument.tcp_info",
+    "collector.provenance", "collector.provenance.checkpoint",
     "collector.provenance.event", "collector.provenance.records",
 }, ours
 """

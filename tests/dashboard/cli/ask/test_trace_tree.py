@@ -87,18 +87,20 @@ def test_packets_of_a_decision_say_what_links_them_and_what_they_prove() -> None
     """Which of two exchanges is whose may not be known: then it is said."""
     parts = dict.fromkeys(EVIDENCE, 0)
     evidence = {f"{name}_ns": 0 for name in parts} | {"rtt_ns": 200_000, "think_ns": 3_000_000}
+    odd = {**evidence, "finding": "outside_span", "outside_ns": 1_500_000, "method": "packets"}
+    told = {**evidence, "finding": "", "outside_ns": 0, "method": "tcp_info", "think_ns": 0}
     links = [("header", 1.0), ("header", 1.0), ("hpack", 0.5), ("tuple+time", 0.9)]
     decision = {
         "facts": {"action": "price", "region": "eu", "decision_id": "d1"},
         "attribution": None,
         "flows": [{"method": method, "confidence": sure} for method, sure in links],
-        "evidence": [{**evidence, "finding": "outside_span", "outside_ns": 1_500_000}],
+        "evidence": [odd, told],
     }
     line = rendered(span("root"), width=None, decisions=[decision])[2]
     assert line == (
         "packets: 4 exchanges linked by 2 header, 1 hpack, 1 tuple+time; 1 of them one of a set; "
-        "of network and store: rtt 0.200 ms, think 3.000 ms; 1 spans disagree with their packets, "
-        "by 1.500 ms at most"
+        "of network and store: rtt 0.200 ms, think 3.000 ms; without packets, by the kernel, at "
+        "the least: rtt 0.200 ms; 1 spans disagree with their packets, by 1.500 ms at most"
     )
     assert rendered(span("root"), width=None, decisions=[{**decision, "flows": []}])[2] != line
 

@@ -1,0 +1,7 @@
+-- Which spans of some traces are stored, for those who bring them again.
+-- Returns: trace_id String, span_id String; each once, unordered.
+SELECT DISTINCT TraceId AS trace_id, SpanId AS span_id
+FROM otel_traces
+WHERE TraceId IN {trace_ids:Array(String)}
+    AND Timestamp >= fromUnixTimestamp64Nano({from_ns:Int64})
+    AND Timestamp <= fromUnixTimestamp64Nano({to_ns:Int64})
