@@ -8,13 +8,15 @@ from typing import Any
 
 from dash import ClientsideFunction, Dash, Input, Output, State, set_props
 
-from collector.core.clock import Clock
+from collector.core.clock import NS_PER_S, Clock
 from dashboard.health.items import HealthSource
 from dashboard.read.reader import Reader
 from dashboard.read.rows import Reference
 from dashboard.read.workers import Workers
 from dashboard.settings.config import DashboardConfig
 
+# The stages whose seconds behind are those of what is not in the store yet.
+_STORED_BY = ("stage.logged", "stage.stored")
 # The one panel of the frame that says what could not be read.
 ERROR_ID = "app-error"
 
@@ -35,6 +37,16 @@ class PageContext:
     clock: Clock
     reference: Reference
     prior_basis: str  # printed beside what rests on the prior of the slope
+
+    def complete_ns(self, now_ns: int) -> int:
+        """Return up to when all that was received is in what a page reads, 0 for never."""
+        waits_s = [
+            item.value
+            for item in self.health.health()
+            if item.name in _STORED_BY and isinstance(item.value, int | float)
+        ]
+        stored_ns = now_ns - round(max(waits_s, default=0) * NS_PER_S)
+        return min(self.reader.complete_ns(now_ns), stored_ns)
 
     def reading(
         self,

@@ -135,7 +135,9 @@ def read(context: PageContext, scope: Scope) -> dict[str, object]:
         note = f"{count(len(lines))} of the window" + _bounds(scope)
         note += f", the first {ROWS_MAX}" if len(lines) == ROWS_MAX else ""
     return {
-        **scope_view(NAME, scope, actions, regions, seen.to_ns, reader.complete_ns()),
+        **scope_view(
+            NAME, scope, actions, regions, seen.to_ns, context.complete_ns(context.clock.now_ns())
+        ),
         "decisions-list.rowData": lines,
         "decisions-note.children": note,
     }

@@ -195,7 +195,7 @@ def read(context: PageContext, query: str) -> OverviewRead:
         actions=actions,
         regions=regions,
         revenue=revenue,
-        complete_ns=reader.complete_ns(),
+        complete_ns=context.complete_ns(context.clock.now_ns()),
         drawn_from_ns=drawn_from_ns,
         cells=reader.latency_cells(seen, step_of(seen.to_ns - drawn_from_ns)),
         alerts=alerts,

@@ -262,9 +262,16 @@ class Reader:
         """Return what each table takes, largest first."""
         return [TableSize(**row) for row in self._rows("table_sizes", {})]
 
-    def complete_ns(self) -> int:
-        """Return up to when all that was received is attributed; 0 where nothing ever was."""
-        return self.job_cursors().get(ATTRIBUTION_CURSOR, 0)
+    def complete_ns(self, now_ns: int) -> int:
+        """Return up to when all that is stored is attributed; 0 where nothing ever was.
+
+        Now, where nothing was received after what is attributed.
+        """
+        cursor_ns = self.job_cursors().get(ATTRIBUTION_CURSOR, 0)
+        if not cursor_ns:
+            return 0
+        (row,) = self._rows("sealed_next", {"after_ns": cursor_ns})
+        return cursor_ns if row["next_ns"] else now_ns
 
     def job_cursors(self) -> dict[str, int]:
         """Return how far each job has read, as received_ns."""

@@ -11,8 +11,10 @@ from attribution.core.segments import SEGMENTS
 from collector.core.clock import NS_PER_MINUTE, NS_PER_MS, NS_PER_S
 from collector.core.errors import StoreUnavailableError
 from collector.store.connect import Connections
+from collector.store.cursors import ATTRIBUTION_CURSOR, write_cursor
 from dashboard.read.reader import Reader, alerts_with_exemplars
 from dashboard.read.rows import Range, Reference
+from tests.support.attribution.stored import BASE_NS, decision, put_spans
 from tests.support.dashboard.seed import ACTIONS, REGIONS, TODAY_NS, Seed
 
 HOUR = Range(TODAY_NS - 3600 * NS_PER_S, TODAY_NS + NS_PER_S)
@@ -178,3 +180,14 @@ def test_a_store_without_its_tables_is_one_clear_error(empty_store: Connections)
     """The page shows this line; a traceback helps nobody there."""
     with pytest.raises(StoreUnavailableError, match="revenue_cells"):
         Reader(empty_store).revenue(HOUR)
+
+
+def test_store_is_complete_to_what_is_attributed_or_to_now(store: Connections) -> None:
+    """A service to which nothing is sent is not behind, and one that lags does not say now."""
+    reader, now_ns = Reader(store), BASE_NS + 600 * NS_PER_S
+    assert reader.complete_ns(now_ns) == 0
+    put_spans(store, decision("a", received_s=1))
+    write_cursor(store.client(), ATTRIBUTION_CURSOR, BASE_NS + 5 * NS_PER_S)
+    assert reader.complete_ns(now_ns) == now_ns
+    put_spans(store, decision("b", received_s=7))
+    assert reader.complete_ns(now_ns) == BASE_NS + 5 * NS_PER_S
