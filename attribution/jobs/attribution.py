@@ -38,7 +38,7 @@ _STEP_NS = NS_PER_MINUTE
 _RECOMPUTE_NS = 10 * NS_PER_MINUTE
 # Traces this far apart are read apart, so that neither reads the hours between them.
 _APART_NS = 10 * NS_PER_MINUTE
-_TRACES_MAX = 2_000
+_TRACES_MAX = 20_000
 # A trace that names a decision by id or link may have come in long before its root did, which was
 # sent late. None comes in before the decision begins, but by as much as clocks are apart.
 _CLOCKS_APART_NS = NS_PER_MINUTE

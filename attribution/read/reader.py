@@ -13,7 +13,7 @@ from attribution.core.config import AttributionConfig, LatencyBudget
 from attribution.core.segments import SEGMENTS, segments_of
 from attribution.core.selection import CALIBRATION_ACTION, Selection
 from attribution.core.slo import Measured
-from attribution.path.columns import Table
+from attribution.path.columns import Table, traces_with_repeats
 from collector.core.clock import NS_PER_DAY, NS_PER_HOUR, NS_PER_MINUTE, NS_PER_MS, NS_PER_S
 from collector.core.config import AttributesConfig
 from collector.core.sql import sql
@@ -51,18 +51,27 @@ class Reader:
         ]
 
     def spans(self, trace_ids: Sequence[str], from_ns: int, to_ns: int) -> Table:
-        """Return every span of these traces that started in [from, to]."""
+        """Return every span of these traces that started in [from, to].
+
+        `content` tells spans of one id apart, and is 0 of all others.
+        """
+        asked = {"from_ns": from_ns, "to_ns": to_ns}
+        spans = self._table("spans", trace_ids=list(trace_ids), **asked)
+        again = traces_with_repeats(spans)
+        if not len(again):
+            return spans
         name = self._attributes.name
-        return self._table(
-            "spans",
-            trace_ids=list(trace_ids),
-            from_ns=from_ns,
-            to_ns=to_ns,
+        whole = self._table(
+            "whole_spans",
+            trace_ids=again.to_pylist(),
             class_name=name("latency.class"),
             stage_name=name("decision.stage"),
             blocking_name=name("latency.blocking"),
             id_name=name("decision.id"),
+            **asked,
         )
+        others = pc.invert(pc.is_in(spans["trace_id"], value_set=again))
+        return pa.concat_tables([spans.filter(others), whole.cast(spans.schema)])
 
     def decisions(
         self,
@@ -112,7 +121,6 @@ class Reader:
             decision_ids=list(decision_ids),
             after_ns=max(after_ns, 0),
             until_ns=until_ns,
-            id_name=self._attributes.name("decision.id"),
         )
         return {str(row[0]) for row in rows}
 
