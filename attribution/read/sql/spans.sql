@@ -1,4 +1,5 @@
--- Every span of some traces, as the cores take them: classes, stages and kinds as codes.
+-- Every span of some traces and of those that came in a window, as the cores take them: classes, stages and kinds as
+-- codes.
 -- Returns: the columns below, unordered. NONE (-1) where a span does not say; span ids as big-endian
 -- numbers, which sort as their hex text.
 SELECT
@@ -25,4 +26,11 @@ SELECT
     toInt64(received_ns) AS received_ns,
     toUInt64(0) AS content
 FROM otel_span_skeletons
-WHERE trace_id IN {trace_ids:Array(String)} AND start_ns >= {from_ns:Int64} AND start_ns <= {to_ns:Int64}
+WHERE start_ns >= {from_ns:Int64} AND start_ns <= {to_ns:Int64}
+    AND trace_id IN
+    (
+        SELECT trace_id FROM otel_span_skeletons
+        WHERE received_ns > {came_after_ns:UInt64} AND received_ns <= {came_until_ns:UInt64}
+        UNION ALL
+        SELECT arrayJoin({trace_ids:Array(String)}) AS trace_id
+    )

@@ -9,7 +9,7 @@ import pytest
 from clickhouse_connect.driver.exceptions import DatabaseError
 
 from attribution.core.segments import SEGMENTS
-from attribution.jobs.attribution import AttributionReport
+from attribution.jobs.report import AttributionReport
 from collector.core.clock import NS_PER_MINUTE
 from collector.core.config import AttributesConfig, DecisionsConfig, OutcomesConfig
 from collector.store.connect import Connections
