@@ -32,7 +32,7 @@ from attribution.read.window import in_groups
 from collector.core.clock import NS_PER_MINUTE, NS_PER_S
 from collector.core.config import AttributesConfig
 from collector.store.connect import Connections
-from collector.store.cursors import next_received_ns, read_cursor, write_cursor
+from collector.store.cursors import JobCursor, next_received_ns
 
 CURSOR = "attribution"
 
@@ -69,6 +69,7 @@ class AttributionJob:
     ) -> None:
         self._config = config
         self._store = store
+        self._cursor = JobCursor(CURSOR)
         self._reader = Reader(store, attributes)
         self._cells = CellWriter(config, store, self._reader)
         self._minutes = MinuteWriter(store, self._reader)
@@ -137,7 +138,7 @@ class AttributionJob:
                     seconds.update((began - began % NS_PER_S).tolist())
                 report.minutes_rewritten += self._minutes.write(seconds, ())
                 report.cells_rewritten += self._cells.rewrite(sorted(seconds))
-            report.cursor_ns = read_cursor(self._store.client(), CURSOR)
+            report.cursor_ns = self._cursor.read(self._store.client())
         return report
 
     def _guarded(
@@ -167,7 +168,7 @@ class AttributionJob:
     ) -> AttributionReport:
         client = self._store.client()
         report = AttributionReport()
-        cursor_ns = read_cursor(client, CURSOR)
+        cursor_ns = self._cursor.read(client)
         self._written_ns = max(self._written_ns or now_ns, cursor_ns)
         if cursor_ns == 0:
             cursor_ns = max(next_received_ns(client, 0) - 1, 0)
@@ -196,10 +197,10 @@ class AttributionJob:
                 if not len(touched):  # a weekend of stand-still is one look, not thousands of steps
                     next_ns = next_received_ns(client, cursor_ns) or until_ns
                     cursor_ns = max(cursor_ns, min(next_ns - 1, until_ns))
-                write_cursor(client, CURSOR, cursor_ns)
+                self._cursor.write(client, cursor_ns)
         seconds |= self._seconds_of_new_outcomes(outcomes_after_ns, outcomes_until_ns)
         report.cells_rewritten += self._cells.rewrite(sorted(seconds))
-        write_cursor(client, CURSOR, cursor_ns)
+        self._cursor.write(client, cursor_ns, has_news=bool(seconds))
         report.cursor_ns = cursor_ns
         return report
 

@@ -8,7 +8,7 @@ from attribution.path.evidence import Evidence, Waited, finding, split_by_eviden
 from collector.core.clock import NS_PER_HOUR, NS_PER_S
 from collector.core.sql import sql
 from collector.store.connect import Connections
-from collector.store.cursors import read_cursor, write_cursor
+from collector.store.cursors import JobCursor
 
 CURSOR = "attribution.evidence"
 # Rows that were written under an earlier instant may become visible after the last run.
@@ -32,11 +32,12 @@ class EvidenceJob:
 
     def __init__(self, store: Connections) -> None:
         self._store = store
+        self._cursor = JobCursor(CURSOR)
 
     def run_once(self, now_ns: int) -> EvidenceReport:
         """Split every span whose packets or whose attribution came since the last run."""
         client = self._store.client()
-        after_ns = max(0, read_cursor(client, CURSOR) - _OVERLAP_NS)
+        after_ns = max(0, self._cursor.read(client) - _OVERLAP_NS)
         result = client.query(
             _SQL, parameters={"after_ns": after_ns, "until_ns": now_ns, "reach_ns": _REACH_NS}
         )
@@ -75,5 +76,5 @@ class EvidenceJob:
                     "finding", "outside_ns", "revision", "computed_ns",
                 ],
             )  # fmt: skip
-        write_cursor(client, CURSOR, now_ns)
+        self._cursor.write(client, now_ns, has_news=bool(rows))
         return EvidenceReport(len(rows), findings)

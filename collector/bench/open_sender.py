@@ -49,8 +49,9 @@ class OpenSender:
         assert self._pipe.recv() == "ready"
 
     def send(self, decisions_per_s: float, seconds: float) -> None:
-        """Begin to send; `sent` waits for the end."""
+        """Begin to send, and return once that is so; `sent` waits for the end."""
         self._pipe.send((decisions_per_s, seconds))
+        assert self._pipe.recv() == "begun"
 
     def sent(self) -> Sent:
         """Wait until all is answered; return what was sent."""
@@ -68,7 +69,7 @@ def _serve(pipe: Connection, port: int, seed: int) -> None:
     numbers = iter(range(seed << 32, (seed + 1) << 32))
     pipe.send("ready")
     while (asked := pipe.recv()) is not None:
-        pipe.send(_send(port, clock, numbers.__next__, *asked))
+        pipe.send(_send(pipe, port, clock, numbers.__next__, *asked))
 
 
 class _Poster:
@@ -98,7 +99,12 @@ class _Poster:
 
 
 def _send(
-    port: int, clock: SystemClock, number: Callable[[], int], decisions_per_s: float, seconds: float
+    pipe: Connection,
+    port: int,
+    clock: SystemClock,
+    number: Callable[[], int],
+    decisions_per_s: float,
+    seconds: float,
 ) -> Sent:
     each = min(DECISIONS_PER_REQUEST, max(1, round(decisions_per_s / REQUESTS_PER_S_MIN)))
     made_ns = clock.now_ns()
@@ -106,6 +112,7 @@ def _send(
     poster = _Poster(port, clock)
     waiting = threading.Event()
     count = max(1, round(decisions_per_s * seconds / each))
+    pipe.send("begun")
     began_cpu = cpu_s()
     answers: list[Future[float]] = []
     with ThreadPoolExecutor(_IN_FLIGHT) as pool:

@@ -29,6 +29,8 @@ BEHIND_S_MAX: Final = 10.0
 _SECONDS: Final = 45.0
 _QUICK_SECONDS: Final = 20.0
 _SETTLE_S: Final = 8.0  # after a start, before idleness is measured
+# Until decisions that came first are attributed there is less to do than later.
+_RAMP_S: Final = 12.0
 _LOOK_S: Final = 2.0
 # A service that cannot keep up is left behind after that.
 _DRAIN_S_MAX: Final = 90.0
@@ -99,7 +101,8 @@ def one_run(rates: Sequence[int], seconds: float, progress: Progress) -> dict[st
 
 def _at_rate(service: Served, seed: int, rate: int, seconds: float) -> dict[str, float]:
     clock, sender = SystemClock(), OpenSender(service.http_port, seed)
-    sender.send(rate, seconds)
+    sender.send(rate, _RAMP_S + seconds)
+    threading.Event().wait(_RAMP_S)
     seen = _watched(service, seconds, looks=True)
     sent = sender.sent()
     sender.close()
@@ -110,7 +113,7 @@ def _at_rate(service: Served, seed: int, rate: int, seconds: float) -> dict[str,
         if behind_s <= drain_s:
             break
         threading.Event().wait(_LOOK_S / 4)
-    decisions = sent.decisions * min(1.0, seen.seconds / sent.seconds)
+    decisions = sent.decisions * seen.seconds / max(sent.seconds, seen.seconds)
     return {
         "cores": seen.cpu_s[""] / seen.seconds,
         "cpu_us_per_decision": seen.cpu_s[""] / decisions * 1e6,
