@@ -10,7 +10,7 @@ from collector.core.clock import NS_PER_S
 
 # A run that found nothing leaves its cursor where it is in the store for so long: each write is an
 # insert with its fsync and its merges, and a restart that reads so much again finds nothing either.
-_UNWRITTEN_NS_MAX: Final = 30 * NS_PER_S
+UNWRITTEN_NS_MAX: Final = 30 * NS_PER_S
 
 
 class JobCursor:
@@ -33,7 +33,7 @@ class JobCursor:
         A run may read what was received before the cursor again, so that nothing is lost by a
         restart from an older one.
         """
-        if has_news or not 0 <= at_ns - self._written_ns < _UNWRITTEN_NS_MAX:
+        if has_news or not 0 <= at_ns - self._written_ns < UNWRITTEN_NS_MAX:
             write_cursor(client, self._job, at_ns)
             self._written_ns = at_ns
         self._at_ns = at_ns

@@ -205,7 +205,7 @@ class PacketJob:
         packets = packets.take(place < self._budget.take(Tier.SAMPLED, sizes))
         tally.sampled += len(packets)
         self._keeper.keep(packets, Tier.SAMPLED, "")
-        self._sample_cursor.write(until_ns)
+        self._sample_cursor.write(until_ns, has_news=len(packets) > 0)
 
     def _keep_traces(self, recorder: Recorder, until_ns: int, tally: Tally) -> None:
         client = self._store.client()
