@@ -23,8 +23,9 @@ from collector.receive.http_app import OtlpApp
 from collector.receive.once import Once
 from collector.receive.pipeline import Intake
 from collector.store.connect import Connections
+from collector.wal.directory import claim_directory
 from collector.wal.groups import recover_group
-from collector.wal.log import Budget, Log, claim_directory
+from collector.wal.log import Budget, Log
 from collector.wal.watermarks import Arrivals
 from collector.write.decision_spans import wanted_spans
 from collector.write.last_reader import FILE, LastReader
@@ -119,6 +120,7 @@ class CollectorService:
                 clock,
                 segment_bytes_max=config.segment_bytes_max,
                 segment_seconds_max=config.segment_seconds_max,
+                segment_flush_bytes=config.segment_flush_bytes,
                 on_sealed=self._writers[signal].submit,
                 disk=self._disk,
                 arrivals=self._arrivals[signal],

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
@@ -17,72 +17,42 @@ import pyarrow.compute as pc
 
 from attribution.compact.rows import best_kernel, compact_rows, recomputed_rows
 from attribution.core.config import AttributionConfig
+from attribution.jobs.minutes import MinuteWriter
+from attribution.jobs.report import AttributionReport
 from attribution.jobs.revenue_cells import CellWriter
+from attribution.jobs.seen import Seen
 from attribution.path.columns import Column, Table, ints
 from attribution.path.loaded import Loaded, one_each, without
 from attribution.path.revisions import DecisionKey, Revisions, revision_rows, revisions_of
 from attribution.path.rows import attribute, attribution_rows, path_rows
-from attribution.path.spans import Bools, Ids
+from attribution.path.spans import Bools
 from attribution.path.split import Attributed
-from attribution.read.reader import Reader, in_groups
+from attribution.read.reader import Reader
+from attribution.read.window import in_groups
 from collector.core.clock import NS_PER_MINUTE, NS_PER_S
 from collector.core.config import AttributesConfig
 from collector.store.connect import Connections
-from collector.store.cursors import next_received_ns, read_cursor, write_cursor
+from collector.store.cursors import ATTRIBUTION_CURSOR, JobCursor, next_received_ns
 
-CURSOR = "attribution"
+CURSOR = ATTRIBUTION_CURSOR
 
-# One step reads this much time of reception at most: a backlog of hours is worked off in pieces.
+# One step reads this much time of reception at most: a backlog of hours is worked off in pieces, in
+# shorter ones where much came.
 _STEP_NS = NS_PER_MINUTE
+_STEP_NS_MIN = 4 * NS_PER_S
+_STEP_ROWS = 200_000
+# Where nothing was received, outcomes and rates of files are found within this.
+_IDLE_NS = 10 * NS_PER_S
 # Decisions of so long are attributed again in one piece.
 _RECOMPUTE_NS = 10 * NS_PER_MINUTE
 # Traces this far apart are read apart, so that neither reads the hours between them.
 _APART_NS = 10 * NS_PER_MINUTE
-_TRACES_MAX = 2_000
+_TRACES_MAX = 20_000
 # A trace that names a decision by id or link may have come in long before its root did, which was
 # sent late. None comes in before the decision begins, but by as much as clocks are apart.
 _CLOCKS_APART_NS = NS_PER_MINUTE
 _ROOT_LATE_NS = 10 * NS_PER_MINUTE
-
-
 _Bounds = tuple[str, int, int]  # of a trace: its id, its first and last instant, Unix ns
-
-
-@dataclass(slots=True)
-class AttributionReport:
-    """What one run did."""
-
-    attributed: int = 0  # decisions for the first time
-    revised: int = 0  # decisions whose result a late span changed
-    unchanged: int = 0  # decisions looked at again, with the same result
-    spans: int = 0
-    minutes_rewritten: int = 0
-    cells_rewritten: int = 0
-    cursor_ns: int = 0  # everything received up to here has been seen
-
-    def count(self, found: Revisions) -> None:
-        """Count decisions by their result."""
-        self.attributed += int((found.is_new & (found.revision == 1)).sum())
-        self.revised += int((found.is_new & (found.revision > 1)).sum())
-        self.unchanged += int((~found.is_new).sum())
-
-
-@dataclass(slots=True)
-class _Seen:
-    """Hashes of the rows of the last window: what a window that overlaps it need not do again."""
-
-    hashes: Ids = field(default_factory=lambda: np.empty(0, np.uint64))
-
-    def news(self, table: Table) -> Table:
-        """Return the rows not seen before, and remember all of this window's."""
-        hashes = np.asarray(table["row_hash"].to_numpy(), np.uint64)
-        is_new = np.isin(hashes, self.hashes, invert=True)
-        self.hashes = hashes
-        return table.filter(pa.array(is_new))
-
-    def forget(self, table: Table) -> None:
-        """Take rows for new when they are met again."""
-        self.hashes = np.setdiff1d(self.hashes, np.asarray(table["row_hash"].to_numpy(), np.uint64))
 
 
 class AttributionJob:
@@ -99,13 +69,23 @@ class AttributionJob:
     ) -> None:
         self._config = config
         self._store = store
+        self._cursor = JobCursor(CURSOR)
         self._reader = Reader(store, attributes)
         self._cells = CellWriter(config, store, self._reader)
+        self._minutes = MinuteWriter(store, self._reader)
+        # Of decisions received by then something may be written; at first by an earlier process.
+        self._written_ns = 0
+        self._nothing: Table | None = None  # no rows of `attributions`
+        self._was_stored = False  # all that was received by the cursor, when the last run ended
+        self._step_ns = _STEP_NS_MIN
+        self._seen_ns = self._asked_ns = 0  # up to where a run saw all, and when the last began
         self._forget()
         # The last pass of a demo runs beside the loop that is being stopped.
         self._lock = threading.Lock()
 
-    def run_once(self, now_ns: int, stored_ns: int | None = None) -> AttributionReport:
+    def run_once(
+        self, now_ns: int, stored_ns: int | None = None, newest_ns: int | None = None
+    ) -> AttributionReport:
         """Attribute what has settled by now.
 
         Args:
@@ -113,10 +93,18 @@ class AttributionJob:
             stored_ns: everything received by then is in the store, if the caller knows: the job
                 goes no further, so that an insert held up for long is not passed by. Without it
                 inserts up to `overlap_s` late are found.
+            newest_ns: when something was received last, if the caller knows: where it was seen
+                already, the store is asked every few seconds only, for what came from files.
         """
         settled_ns = now_ns - round(self._config.settle_s * NS_PER_S)
         limit_ns = now_ns if stored_ns is None else min(now_ns, stored_ns)
-        return self._guarded(now_ns, min(settled_ns, limit_ns), limit_ns)
+        is_idle = self._was_stored and newest_ns is not None and newest_ns <= self._seen_ns
+        if is_idle and now_ns - self._asked_ns < _IDLE_NS:
+            return AttributionReport(cursor_ns=min(settled_ns, limit_ns))
+        self._asked_ns = now_ns
+        return self._guarded(
+            now_ns, min(settled_ns, limit_ns), limit_ns, is_stored=stored_ns is not None
+        )
 
     def drain(self, now_ns: int) -> AttributionReport:
         """Attribute everything received by now, settled or not."""
@@ -148,27 +136,40 @@ class AttributionJob:
                         self._insert(rows, found, now_ns)
                     began = ints(rows["ingress_ns"])
                     seconds.update((began - began % NS_PER_S).tolist())
-                self._rewrite_minutes(seconds, report)
+                report.minutes_rewritten += self._minutes.write(seconds, ())
                 report.cells_rewritten += self._cells.rewrite(sorted(seconds))
-            report.cursor_ns = read_cursor(self._store.client(), CURSOR)
+            report.cursor_ns = self._cursor.read(self._store.client())
         return report
 
-    def _guarded(self, now_ns: int, until_ns: int, outcomes_until_ns: int) -> AttributionReport:
+    def _guarded(
+        self, now_ns: int, until_ns: int, outcomes_until_ns: int, *, is_stored: bool = False
+    ) -> AttributionReport:
         with self._lock:
             try:
-                return self._run(now_ns, until_ns, outcomes_until_ns)
+                # What came up to the cursor was all there when it was read: it is not read again.
+                is_whole = self._was_stored and is_stored
+                self._was_stored = False
+                report = self._run(now_ns, until_ns, outcomes_until_ns, is_whole=is_whole)
+                self._was_stored, self._seen_ns = is_stored, until_ns
+                return report
             except BaseException:
                 # What a failed run saw it may not have written; the next one looks at it again.
                 self._forget()
+                self._written_ns = max(self._written_ns, now_ns)
                 raise
 
     def _forget(self) -> None:
-        self._seen_spans, self._seen_outcomes, self._seen_withdrawals = _Seen(), _Seen(), _Seen()
+        self._seen_spans, self._seen_outcomes, self._seen_withdrawals = Seen(), Seen(), Seen()
+        self._minutes.forget()
+        self._was_stored = False
 
-    def _run(self, now_ns: int, until_ns: int, outcomes_until_ns: int) -> AttributionReport:
+    def _run(
+        self, now_ns: int, until_ns: int, outcomes_until_ns: int, *, is_whole: bool
+    ) -> AttributionReport:
         client = self._store.client()
         report = AttributionReport()
-        cursor_ns = read_cursor(client, CURSOR)
+        cursor_ns = self._cursor.read(client)
+        self._written_ns = max(self._written_ns or now_ns, cursor_ns)
         if cursor_ns == 0:
             cursor_ns = max(next_received_ns(client, 0) - 1, 0)
         overlap_ns = round(self._config.overlap_s * NS_PER_S)
@@ -178,21 +179,28 @@ class AttributionJob:
         seconds: set[int] = set()
         while cursor_ns < until_ns:
             # Where nothing was ever received there is no backlog to take in steps.
-            step_to_ns = min(cursor_ns + _STEP_NS, until_ns) if cursor_ns else until_ns
-            touched = self._reader.touched_spans(max(cursor_ns - overlap_ns, 0), step_to_ns)
-            withdrawn = self._reader.withdrawn(max(cursor_ns - overlap_ns, 0), step_to_ns)
+            step_to_ns = min(cursor_ns + self._step_ns, until_ns) if cursor_ns else until_ns
+            again_ns = max(cursor_ns - overlap_ns, 0)
+            after_ns = cursor_ns if is_whole else again_ns
+            touched = self._reader.touched_spans(after_ns, step_to_ns, again_ns)
+            withdrawn = self._reader.withdrawn(again_ns, step_to_ns)
             gone = self._reader.drop_withdrawn(self._seen_withdrawals.news(withdrawn))
             seconds = self._attribute_new(touched, step_to_ns, now_ns, report, gone)
             cursor_ns = step_to_ns
+            self._written_ns = max(self._written_ns, cursor_ns)
+            is_many = len(touched) > _STEP_ROWS
+            self._step_ns = min(
+                max(self._step_ns // 2 if is_many else self._step_ns * 2, _STEP_NS_MIN), _STEP_NS
+            )
             if cursor_ns < until_ns:  # of the last step they are rewritten with the outcomes'
                 report.cells_rewritten += self._cells.rewrite(sorted(seconds))
                 if not len(touched):  # a weekend of stand-still is one look, not thousands of steps
                     next_ns = next_received_ns(client, cursor_ns) or until_ns
                     cursor_ns = max(cursor_ns, min(next_ns - 1, until_ns))
-                write_cursor(client, CURSOR, cursor_ns)
+                self._cursor.write(client, cursor_ns)
         seconds |= self._seconds_of_new_outcomes(outcomes_after_ns, outcomes_until_ns)
         report.cells_rewritten += self._cells.rewrite(sorted(seconds))
-        write_cursor(client, CURSOR, cursor_ns)
+        self._cursor.write(client, cursor_ns, has_news=bool(seconds))
         report.cursor_ns = cursor_ns
         return report
 
@@ -217,24 +225,22 @@ class AttributionJob:
             self._seen_spans.forget(
                 news.filter(pc.invert(pc.is_in(news["trace_id"].cast(pa.string()), placed)))
             )
+        added, changed = list[Table](), set(seconds)
         for begin, end in in_groups([each[1] for each in bounds], _APART_NS, _TRACES_MAX):
             loaded = self._load(bounds[begin:end], until_ns)
             if len(loaded.decisions):
                 report.spans += len(loaded.spans)
                 every, is_wanted = loaded.every_decision()
                 done = attribute(every, loaded.spans, self._config)
-                self._write(done, loaded.stored, is_wanted, now_ns, report)
+                rows, is_first = self._write(done, loaded.stored, is_wanted, now_ns, report)
                 self._reader.drop_superseded(loaded.superseded)
-                began = ints(loaded.decisions["ingress_ns"])
-                seconds.update((began - began % NS_PER_S).tolist())
-        self._rewrite_minutes(seconds, report)
-        return seconds
-
-    def _rewrite_minutes(self, seconds: set[int], report: AttributionReport) -> None:
-        minutes = sorted({second - second % NS_PER_MINUTE for second in seconds})
-        for begin, end in in_groups(minutes, _APART_NS, _TRACES_MAX):
-            self._reader.rewrite_minutes(minutes[begin:end])
-        report.minutes_rewritten += len(minutes)
+                # Of one that came since all that was written there can be nothing in its minute.
+                is_first &= ints(every["received_ns"]) > self._written_ns
+                added.append(rows.filter(pa.array(is_first)))
+                changed.update(_seconds(rows.filter(pa.array(is_wanted & ~is_first))))
+                seconds.update(_seconds(loaded.decisions))
+        report.minutes_rewritten += self._minutes.write(changed, added)
+        return seconds | changed
 
     def _load(self, bounds: Sequence[_Bounds], until_ns: int) -> Loaded:
         """Return the decisions that these traces touch, all their spans, and what is stored."""
@@ -264,9 +270,7 @@ class AttributionJob:
             until_ns,
         )
         decisions, superseded = one_each(decisions)
-        stored = self._reader.attributions(
-            decisions["ingress_ns"].to_pylist(), decisions["decision_id"].to_pylist()
-        )
+        stored = self._stored(decisions)
         if len(decisions) == 0:
             return Loaded(decisions, decisions, spans, stored, superseded), []
         more = self._companions(decisions, stored, until_ns) - set(trace_ids)
@@ -289,23 +293,34 @@ class AttributionJob:
             [each for each in others if each[0] in theirs_too],
         )
 
+    def _stored(self, decisions: Table) -> Table:
+        """Return what was written of decisions; of one that came since then there is nothing."""
+        old = decisions.filter(pc.less_equal(decisions["received_ns"], self._written_ns))
+        if self._nothing is not None and not len(old):
+            return self._nothing
+        stored = self._reader.attributions(
+            old["ingress_ns"].to_pylist(), old["decision_id"].to_pylist()
+        )
+        self._nothing = stored.slice(0, 0)
+        return stored
+
     def _companions(self, decisions: Table, stored: Table, until_ns: int) -> set[str]:
         """Return every trace that these decisions are made of, as far as is known."""
         began_ns, received_ns = (
             pc.min(decisions[name]).as_py() for name in ("ingress_ns", "received_ns")
         )
         after_ns = max(began_ns, received_ns - _ROOT_LATE_NS) - _CLOCKS_APART_NS
-        traces = _texts(decisions["trace_id"])
+        own = pc.unique(decisions["trace_id"])
         # Asked every time: the span that is linked to may be what has come in now.
-        traces |= self._reader.linking_traces(sorted(traces), after_ns, until_ns)
+        traces = self._reader.linking_traces(own, after_ns, until_ns) | _texts(own)
         known_ids = stored["decision_id"].to_pylist()
         if known_ids:
             traces |= self._reader.known_traces(stored["ingress_ns"].to_pylist(), known_ids)
         # Whoever names what is known by its id was found then, or was touched when it came.
         is_known = pc.is_in(decisions["decision_id"], pa.array(known_ids, pa.string()))
-        new_ids = decisions.filter(pc.invert(is_known))["decision_id"].to_pylist()
-        if new_ids:
-            traces |= self._reader.foreign_traces(new_ids, after_ns, until_ns)
+        new = decisions.filter(pc.invert(is_known))
+        if len(new):
+            traces |= self._reader.foreign_traces(new, after_ns, until_ns)
         return traces
 
     def _write(
@@ -315,13 +330,15 @@ class AttributionJob:
         is_wanted: Bools,
         now_ns: int,
         report: AttributionReport,
-    ) -> None:
+    ) -> tuple[Table, Bools]:
+        """Write what differs; return the rows of all, and which are of decisions that had none."""
         rows = attribution_rows(done)
         found = revisions_of(rows, stored)
         report.count(found.of(is_wanted))
         found = replace(found, is_new=found.is_new & is_wanted)
+        is_first: Bools = found.is_new & (found.revision == 1)
         if not found.is_new.any():
-            return
+            return rows, is_first
         client = self._store.client()
         paths = path_rows(done, found.revision, found.is_new)
         # What a revision changed goes first: the spans that it is told from are replaced next.
@@ -330,6 +347,7 @@ class AttributionJob:
         client.insert_arrow("path_spans", paths)
         client.insert_arrow("path_columns", compact_rows(done, found.revision, found.is_new))
         self._insert(rows, found, now_ns)
+        return rows, is_first
 
     def _differences(self, rows: Table, found: Revisions, paths: Table) -> Table:
         revised = rows.filter(pa.array(found.is_revised))
@@ -369,6 +387,13 @@ class AttributionJob:
 
 def _computed(rows: Table, now_ns: int) -> Table:
     return rows.append_column("computed_ns", pa.array([now_ns] * len(rows), pa.uint64()))
+
+
+def _seconds(decisions: Table) -> list[int]:
+    """Return the second in which each began."""
+    began = ints(decisions["ingress_ns"])
+    found: list[int] = (began - began % NS_PER_S).tolist()
+    return found
 
 
 def _texts(column: Column) -> set[str]:

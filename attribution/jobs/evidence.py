@@ -12,7 +12,6 @@ from typing import Any
 
 from clickhouse_connect.driver.client import Client
 
-from attribution.jobs.attribution import CURSOR as ATTRIBUTION_CURSOR
 from attribution.path.evidence import (
     PACKETS,
     TCP_INFO,
@@ -23,11 +22,11 @@ from attribution.path.evidence import (
     split_by_connection,
     split_by_evidence,
 )
-from attribution.read.reader import in_groups
+from attribution.read.window import in_groups
 from collector.core.clock import NS_PER_HOUR, NS_PER_S
 from collector.core.sql import sql
 from collector.store.connect import Connections
-from collector.store.cursors import read_cursor, write_cursor
+from collector.store.cursors import ATTRIBUTION_CURSOR, JobCursor, read_cursor
 
 CURSOR = "attribution.evidence"
 # By arrival, up to where decisions are attributed.
@@ -60,15 +59,16 @@ class EvidenceJob:
 
     def __init__(self, store: Connections) -> None:
         self._store = store
+        self._cursor, self._tcp_cursor = JobCursor(CURSOR), JobCursor(TCP_CURSOR)
 
     def run_once(self, now_ns: int) -> EvidenceReport:
         """Split every span whose proof or whose attribution came since the last run."""
         client = self._store.client()
-        cursor_ns = read_cursor(client, CURSOR)
-        after_ns = max(0, cursor_ns - _OVERLAP_NS)
-        rows = list(_by_packets(client, after_ns, now_ns))
+        cursor_ns = self._cursor.read(client)
+        rows = list(_by_packets(client, max(0, cursor_ns - _OVERLAP_NS), now_ns))
         seen_ns = read_cursor(client, ATTRIBUTION_CURSOR)
-        by_tcp_info = list(_by_tcp_info(client, (cursor_ns, now_ns), seen_ns))
+        received = self._tcp_cursor.read(client) or max(0, seen_ns - NS_PER_HOUR), seen_ns
+        by_tcp_info = list(_by_tcp_info(client, (cursor_ns, now_ns), received))
         findings = sum(bool(row[-5]) for row in rows)
         if rows or by_tcp_info:
             client.insert(
@@ -79,8 +79,8 @@ class EvidenceJob:
                 ],
             )  # fmt: skip
         if seen_ns:
-            write_cursor(client, TCP_CURSOR, seen_ns)
-        write_cursor(client, CURSOR, now_ns)
+            self._tcp_cursor.write(client, seen_ns, has_news=bool(by_tcp_info))
+        self._cursor.write(client, now_ns, has_news=bool(rows or by_tcp_info))
         return EvidenceReport(len(rows), findings, len(by_tcp_info))
 
 
@@ -104,20 +104,21 @@ def _by_packets(client: Client, after_ns: int, now_ns: int) -> Iterator[list[Any
         yield _row(span, split, (odd, span["outside_ns"], PACKETS), now_ns)
 
 
-def _by_tcp_info(client: Client, computed: tuple[int, int], seen_ns: int) -> Iterator[list[Any]]:
+def _by_tcp_info(
+    client: Client, computed: tuple[int, int], received: tuple[int, int]
+) -> Iterator[list[Any]]:
     """Yield a row of each span without packets whose connection the kernel knew.
 
     Args:
         client: of the store.
         computed: from the last run to this one.
-        seen_ns: everything received up to here is attributed.
+        received: from the last run to where everything is attributed.
     """
-    after_ns = read_cursor(client, TCP_CURSOR) or max(0, seen_ns - NS_PER_HOUR)
     traces = client.query(
         _TCP_TRACES,
         parameters={
-            "after_ns": after_ns,
-            "until_ns": seen_ns,
+            "after_ns": received[0],
+            "until_ns": received[1],
             "computed_after_ns": max(0, computed[0] - _OVERLAP_NS),
             "computed_until_ns": computed[1],
         },

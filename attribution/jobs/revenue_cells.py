@@ -27,7 +27,8 @@ from attribution.path.columns import (
     names_of,
 )
 from attribution.path.spans import NONE, Ints, lookup
-from attribution.read.reader import Reader, in_groups
+from attribution.read.reader import Reader
+from attribution.read.window import in_groups
 from attribution.revenue.loss import (
     BASES,
     Cells,

@@ -89,6 +89,21 @@ def spans_from_table(table: Table, decisions: Table) -> tuple[Spans, Links, list
     )
 
 
+def traces_with_repeats(spans: Table) -> Column:
+    """Return the traces of which a span id is there more than once, each once."""
+    span_id = _ids(spans["span_id"])
+    order = np.argsort(span_id, kind="stable")
+    ordered = span_id[order]
+    is_twin = ordered[1:] == ordered[:-1]
+    if not is_twin.any():
+        return pc.unique(spans["trace_id"].slice(0, 0))
+    met = spans.select(["trace_id", "span_id"]).take(
+        pa.array(order[np.append(is_twin, False) | np.append(False, is_twin)])
+    )
+    counted = met.group_by(["trace_id", "span_id"]).aggregate([([], "count_all")])
+    return pc.unique(counted.filter(pc.greater(counted["count_all"], 1))["trace_id"])
+
+
 def roots_from_table(decisions: Table, spans: Table) -> Roots:
     """Return the roots of these decisions; a root whose trace is not at hand has trace NONE."""
     return Roots(

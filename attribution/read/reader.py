@@ -13,7 +13,8 @@ from attribution.core.config import AttributionConfig, LatencyBudget
 from attribution.core.segments import SEGMENTS, segments_of
 from attribution.core.selection import CALIBRATION_ACTION, Selection
 from attribution.core.slo import Measured
-from attribution.path.columns import Table
+from attribution.path.columns import Column, Table, traces_with_repeats
+from attribution.read.window import Window
 from collector.core.clock import NS_PER_DAY, NS_PER_HOUR, NS_PER_MINUTE, NS_PER_MS, NS_PER_S
 from collector.core.config import AttributesConfig
 from collector.core.sql import sql
@@ -38,31 +39,53 @@ class Reader:
     def __init__(self, store: Connections, attributes: AttributesConfig) -> None:
         self._store = store
         self._attributes = attributes
+        self._came = Window(0, 0, pa.array([], pa.string()))
 
-    def touched_spans(self, after_ns: int, until_ns: int) -> Table:
-        """Return trace and row hash of the spans and decisions received in (after, until]."""
-        return self._table("touched_spans", after_ns=after_ns, until_ns=until_ns)
+    def touched_spans(self, after_ns: int, until_ns: int, withdrawn_after_ns: int) -> Table:
+        """Return trace and row hash of the spans and decisions received in (after, until].
+
+        And of those that were taken out of the sums since `withdrawn_after_ns`, or put back.
+        """
+        touched = self._table(
+            "touched_spans",
+            after_ns=after_ns,
+            until_ns=until_ns,
+            withdrawn_after_ns=withdrawn_after_ns,
+        )
+        spans = touched.filter(pc.equal(touched["is_span"], 1))
+        self._came = Window(after_ns, until_ns, pc.unique(spans["trace_id"]))
+        return touched
 
     def trace_bounds(self, trace_ids: Sequence[str]) -> list[tuple[str, int, int]]:
         """Return each trace with the first and last start of its spans, by time."""
-        return [
-            (str(trace_id), int(from_ns), int(to_ns))
-            for trace_id, from_ns, to_ns in self._rows("trace_bounds", trace_ids=list(trace_ids))
-        ]
+        asked = self._came.asked(pa.array(trace_ids, pa.string()))
+        found = asked.only(self._table("trace_bounds", **asked.parameters))
+        columns = (found[name].to_pylist() for name in ("trace_id", "from_ns", "to_ns"))
+        return list(zip(*columns, strict=True))
 
     def spans(self, trace_ids: Sequence[str], from_ns: int, to_ns: int) -> Table:
-        """Return every span of these traces that started in [from, to]."""
+        """Return every span of these traces that started in [from, to].
+
+        `content` tells spans of one id apart, and is 0 of all others.
+        """
+        bounds = {"from_ns": from_ns, "to_ns": to_ns}
+        asked = self._came.asked(pa.array(trace_ids, pa.string()))
+        spans = asked.only(self._table("spans", **asked.parameters, **bounds))
+        again = traces_with_repeats(spans)
+        if not len(again):
+            return spans
         name = self._attributes.name
-        return self._table(
-            "spans",
-            trace_ids=list(trace_ids),
-            from_ns=from_ns,
-            to_ns=to_ns,
+        whole = self._table(
+            "whole_spans",
+            trace_ids=again.to_pylist(),
             class_name=name("latency.class"),
             stage_name=name("decision.stage"),
             blocking_name=name("latency.blocking"),
             id_name=name("decision.id"),
+            **bounds,
         )
+        others = pc.invert(pc.is_in(spans["trace_id"], value_set=again))
+        return pa.concat_tables([spans.filter(others), whole.cast(spans.schema)])
 
     def decisions(
         self,
@@ -72,9 +95,10 @@ class Reader:
         until_ns: int,
     ) -> Table:
         """Return the decisions of these traces or ids whose root was received by `until_ns`."""
-        return self._table(
+        asked = self._came.asked(pa.array(trace_ids, pa.string()))
+        found = self._table(
             "decisions",
-            trace_ids=list(trace_ids),
+            **asked.parameters,
             decision_ids=list(decision_ids),
             # A stamp may lie before its root's start by the whole length of a decision; a day is
             # longer.
@@ -82,6 +106,7 @@ class Reader:
             to_ns=around[1] + NS_PER_DAY,
             until_ns=until_ns,
         )
+        return asked.only(found, decision_id=pa.array(decision_ids, pa.string()))
 
     def attributions(self, ingress_ns: Sequence[int], decision_ids: Sequence[str]) -> Table:
         """Return what was written for these decisions before."""
@@ -105,26 +130,32 @@ class Reader:
         )
         return {(int(began_ns), str(each)): set(span_ids) for began_ns, each, span_ids in rows}
 
-    def foreign_traces(self, decision_ids: Sequence[str], after_ns: int, until_ns: int) -> set[str]:
-        """Return traces received in (after, until] of which a span names one of these."""
-        rows = self._rows(
+    def foreign_traces(self, decisions: Table, after_ns: int, until_ns: int) -> set[str]:
+        """Return traces received in (after, until] of which a span names one of these decisions."""
+        ids = decisions["decision_id"]
+        came = self._came
+        received_ns = decisions["received_ns"]
+        has_come = pc.and_(
+            pc.greater(received_ns, came.after_ns), pc.less_equal(received_ns, came.until_ns)
+        )
+        found = self._table(
             "foreign_traces",
-            decision_ids=list(decision_ids),
+            decision_ids=ids.filter(pc.invert(has_come)).to_pylist(),
+            came_after_ns=came.after_ns,
+            came_until_ns=came.until_ns,
             after_ns=max(after_ns, 0),
             until_ns=until_ns,
-            id_name=self._attributes.name("decision.id"),
         )
-        return {str(row[0]) for row in rows}
+        is_asked = pc.is_in(found["decision_id"], value_set=ids.combine_chunks())
+        return set(found.filter(is_asked)["trace_id"].to_pylist())
 
-    def linking_traces(self, trace_ids: Sequence[str], after_ns: int, until_ns: int) -> set[str]:
+    def linking_traces(self, trace_ids: Column, after_ns: int, until_ns: int) -> set[str]:
         """Return traces received in (after, until] of which a span links to one of these."""
-        rows = self._rows(
-            "linking_traces",
-            trace_ids=list(trace_ids),
-            after_ns=max(after_ns, 0),
-            until_ns=until_ns,
+        asked = self._came.asked(trace_ids)
+        found = self._table(
+            "linking_traces", **asked.parameters, after_ns=max(after_ns, 0), until_ns=until_ns
         )
-        return {str(row[0]) for row in rows}
+        return set(asked.only(found, of="target")["trace_id"].to_pylist())
 
     def path_columns(self, from_ns: int, to_ns: int, *, threads: int = 0) -> Iterator[Table]:
         """Yield the trees of the decisions in [from, to), in chunks, each column one array.
@@ -249,6 +280,15 @@ class Reader:
             },
         )
 
+    def minute_revisions(self, minutes_ns: Sequence[int]) -> dict[int, int]:
+        """Return the revision of each of these minutes that is stored."""
+        rows = self._rows("minute_revisions", minutes_ns=list(minutes_ns))
+        return {int(minute_ns): int(revision) for minute_ns, revision in rows}
+
+    def minutes(self, minutes_ns: Sequence[int]) -> Table:
+        """Return these minutes as they are stored."""
+        return self._table("minutes", minutes_ns=list(minutes_ns))
+
     def touched_outcomes(self, after_ns: int, until_ns: int, rate_days: int) -> Table:
         """Return the names and row hash of outcomes that came, or whose rate did."""
         return self._table(
@@ -349,16 +389,6 @@ def _keys(decisions: Table) -> dict[str, Any]:
 def asked(selection: Selection) -> dict[str, Any]:
     """Return the parameters; a calibration is no customer's, and in no answer but its own."""
     return {**asdict(selection), "calibration": CALIBRATION_ACTION}
-
-
-def in_groups(instants: Sequence[int], apart_ns: int, count_max: int) -> Iterator[tuple[int, int]]:
-    """Yield (from, to) slices of ascending instants, so that each reads one short range of time."""
-    begin = 0
-    for at in range(1, len(instants) + 1):
-        is_end = at == len(instants)
-        if is_end or instants[at] - instants[at - 1] > apart_ns or at - begin == count_max:
-            yield begin, at
-            begin = at
 
 
 def _seconds(seconds_ns: Sequence[int]) -> dict[str, Any]:

@@ -42,7 +42,7 @@ SPANS_PER_RUN = 131_072
 SPANS_PER_RIVAL_RUN = SPANS_PER_RUN // 4
 _OPEN_S = 8.0
 _WAIT_S = 0.02
-_MERGED = ("otel_traces", "otel_traces_trace_id_ts", "decisions")
+_MERGED = ("otel_traces", "otel_traces_trace_id_ts", "otel_span_skeletons", "decisions")
 _CHECKS = {"receive_wal_spans_per_cpu_s": True, "receive_wal_plain_spans_per_cpu_s": False}
 # Name of a load: spans a request, and whether each eighth is a decision.
 _LOADS = {"512": (512, False), "8192": (8192, False), "512_decisions": (512, True)}

@@ -150,7 +150,13 @@ class CollectorConfig(Section):
         default=16 * 1024 * 1024, gt=0, description="A segment of the log is stored at this size"
     )
     segment_seconds_max: float = Field(
-        default=1.0, gt=0, description="... or at this age, whichever comes first"
+        default=3.0, gt=0, description="... or at this age, whichever comes first"
+    )
+    segment_flush_bytes: int = Field(
+        default=1024 * 1024,
+        gt=0,
+        description="... or at one second, where it has this size: an insert costs as much for a "
+        "few spans as for thousands",
     )
     wal_bytes_max: int = Field(
         default=4 * 1024**3,

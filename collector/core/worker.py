@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
 
 from collector.core.clock import NS_PER_MINUTE, Clock
 from collector.core.counters import Counters
@@ -59,6 +61,8 @@ class Worker:
         return self._thread.is_alive()
 
     def _live(self) -> None:
+        with suppress(OSError):  # for `top -H` and whoever counts by thread; Linux alone has it
+            Path(f"/proc/self/task/{threading.get_native_id()}/comm").write_text(self.name)
         pause_s = _PAUSE_S_MIN
         while True:
             is_last = self._ending.is_set()

@@ -6,8 +6,39 @@ from typing import Final
 
 from clickhouse_connect.driver.client import Client
 
+from collector.core.clock import NS_PER_S
+
+# A run that found nothing leaves its cursor where it is in the store for so long: each write is an
+# insert with its fsync and its merges, and a restart that reads so much again finds nothing either.
+UNWRITTEN_NS_MAX: Final = 30 * NS_PER_S
 # Whose cursor says up to when what was received is attributed.
 ATTRIBUTION_CURSOR: Final = "attribution"
+
+
+class JobCursor:
+    """How far the one job of a name has come; the store is asked once, and told what matters."""
+
+    def __init__(self, job: str) -> None:
+        self._job = job
+        self._at_ns: int | None = None
+        self._written_ns = 0
+
+    def read(self, client: Client) -> int:
+        """Return the `received_ns` up to which the job has read, 0 where it never ran."""
+        if self._at_ns is None:
+            self._at_ns = self._written_ns = read_cursor(client, self._job)
+        return self._at_ns
+
+    def write(self, client: Client, at_ns: int, *, has_news: bool = True) -> None:
+        """Move to an instant; without news the store is told now and then.
+
+        A run may read what was received before the cursor again, so that nothing is lost by a
+        restart from an older one.
+        """
+        if has_news or not 0 <= at_ns - self._written_ns < UNWRITTEN_NS_MAX:
+            write_cursor(client, self._job, at_ns)
+            self._written_ns = at_ns
+        self._at_ns = at_ns
 
 
 def read_cursor(client: Client, job: str) -> int:

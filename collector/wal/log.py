@@ -1,16 +1,16 @@
 """I/O: the write-ahead log. A sender is answered after its request is synced to disk here.
 
 One log a signal, one thread that writes it: it takes all that waits, writes it, syncs once and
-answers everyone. Segments turn at a size or an age and are handed on; `collector.write.writer`
-deletes them once the store has them.
+answers everyone. Segments turn at a size or an age, small ones later, and are handed on;
+`collector.write.writer` deletes them once the store has them.
 """
 
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import secrets
+import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -23,7 +23,7 @@ from prometheus_client import Gauge
 from collector.core.clock import NS_PER_S, Clock
 from collector.core.counters import Counters
 from collector.core.disk import Disk
-from collector.core.errors import InputError, LogFullError, LogWriteError, RequestTooLargeError
+from collector.core.errors import LogFullError, LogWriteError, RequestTooLargeError
 from collector.core.log import get_logger
 from collector.core.worker import Worker
 from collector.wal.drain_rate import DrainRate
@@ -130,6 +130,7 @@ class Log:
         *,
         segment_bytes_max: int,
         segment_seconds_max: float,
+        segment_flush_bytes: int = sys.maxsize,
         on_sealed: Callable[[Path], None],
         disk: Disk | None = None,
         arrivals: Arrivals | None = None,
@@ -141,6 +142,7 @@ class Log:
         self._clock = clock
         self._segment_bytes_max = segment_bytes_max
         self._segment_ns_max = round(segment_seconds_max * NS_PER_S)
+        self._flush_bytes = segment_flush_bytes
         self._on_sealed = on_sealed
         self._disk = disk or Disk()
         self._arrivals = arrivals or Arrivals(clock)
@@ -267,16 +269,18 @@ class Log:
         return bool(self._waiting or self._seals or self._is_closing)
 
     def _seconds_left(self) -> float | None:
-        if self._segment is None:
-            return None
-        age_ns = self._clock.monotonic_ns() - self._segment.opened_ns
-        return max(0.0, (self._segment_ns_max - age_ns) / NS_PER_S)
+        return None if self._segment is None else max(0.0, self._left_ns(self._segment) / NS_PER_S)
+
+    def _left_ns(self, segment: _Segment) -> int:
+        """Return after how long it is due; a trickle is later, since each insert has its price."""
+        age_ns = self._clock.monotonic_ns() - segment.opened_ns
+        is_stream = segment.size >= self._flush_bytes
+        return (min(self._segment_ns_max, NS_PER_S) if is_stream else self._segment_ns_max) - age_ns
 
     def _is_due(self) -> bool:
         segment = self._segment
         return segment is not None and (
-            segment.size >= self._segment_bytes_max
-            or self._clock.monotonic_ns() - segment.opened_ns >= self._segment_ns_max
+            segment.size >= self._segment_bytes_max or self._left_ns(segment) <= 0
         )
 
     def _write(self, entries: list[_Entry]) -> None:
@@ -350,37 +354,6 @@ class Log:
             return
         self.receipts.save(segment.path, segment.digests)
         self._on_sealed(segment.path)
-
-
-def claim_directory(directory: Path, disk: Disk) -> int:
-    """Make the directory of the log and lock it; return the descriptor that holds the lock.
-
-    A directory that it makes is there after a power cut too, or what is in it would not be.
-
-    Raises:
-        InputError: it cannot be made or written, or another process has it.
-    """
-    remedy = "name another with MILLWORTH__COLLECTOR__WAL_DIR=PATH"
-    try:
-        missing = [path for path in (directory, *directory.parents) if not path.exists()]
-        directory.mkdir(parents=True, exist_ok=True)
-        for path in missing:
-            disk.sync_directory(path.parent)
-        descriptor = os.open(directory / "lock", os.O_RDWR | os.O_CREAT, 0o600)
-    except OSError as error:
-        raise InputError(
-            f"collector.wal_dir: cannot use {directory}: {error.strerror}; make it writable, or "
-            f"{remedy}"
-        ) from error
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        os.close(descriptor)
-        raise InputError(
-            f"collector.wal_dir: {directory} is in use by another process; stop that one, or "
-            f"{remedy}"
-        ) from error
-    return descriptor
 
 
 def write_all(descriptor: int, parts: Sequence[bytes]) -> None:

@@ -7,6 +7,7 @@ from collector.core.event_schema import names_of
 from collector.otlp.native.spans import Wanted
 
 _ACTION = "decision.action"
+_OF_SKELETONS = ("latency.class", "decision.stage", "latency.blocking", "decision.id")
 
 
 def wanted_spans(attributes: AttributesConfig, decisions: DecisionsConfig) -> Wanted:
@@ -23,4 +24,10 @@ def wanted_spans(attributes: AttributesConfig, decisions: DecisionsConfig) -> Wa
         elif rule.service or rule.span_name or rule.kind or rule.attributes:
             kind = rule.kind.capitalize()
             rules.append((rule.service.encode(), rule.span_name.encode(), kind.encode()))
-    return Wanted(tuple(dict.fromkeys(key.encode() for key in keys)), tuple(rules))
+    own = (attributes.name(name).encode() for name in _OF_SKELETONS)
+    latency_class, stage, blocking, decision_id = own
+    return Wanted(
+        tuple(dict.fromkeys(key.encode() for key in keys)),
+        tuple(rules),
+        (latency_class, stage, blocking, decision_id),
+    )

@@ -250,6 +250,7 @@ class StoreWriter:
             for table, block, rows in (
                 ("otel_traces_trace_id_ts", blocks.traces, blocks.span_rows),
                 ("otel_decision_spans", blocks.decisions, blocks.decision_rows),
+                ("otel_span_skeletons", blocks.skeletons, blocks.span_rows),
                 ("otel_traces", blocks.spans, 0 if has_spans else blocks.span_rows),
             ):
                 if rows:

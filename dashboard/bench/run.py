@@ -16,11 +16,13 @@ from collector.core.log import configure
 _INGEST: Final = "collector.bench.ingest:run_ingest"
 _CRASH: Final = "collector.bench.crash.run:run_crash"
 _PACKETS: Final = "packet.bench.packets:run_packets"
+_PIPELINE: Final = "dashboard.bench.pipeline:run_pipeline"
 
 # Each part takes the runs and a `Progress`, and returns figures by name; imported when it is run.
 BENCHES: Final = {
     "ingest": (_INGEST,),
     "crash": ("dashboard.bench.start:run_start", _CRASH),
+    "pipeline": (_PIPELINE,),
     "hostile": ("collector.bench.hostile.run:run_hostile",),
     "instrument": ("collector.bench.instrument:run_instrument",),
     "provenance": ("collector.bench.provenance.run:run_provenance",),
@@ -42,7 +44,12 @@ BENCHES: Final = {
 
 
 def run_bench(
-    name: str, runs: int, *, outage_minutes: float = 10.0, soak_minutes: float = 10.0
+    name: str,
+    runs: int,
+    *,
+    outage_minutes: float = 10.0,
+    soak_minutes: float = 10.0,
+    quick: bool = False,
 ) -> dict[str, Any]:
     """Run one benchmark.
 
@@ -51,6 +58,7 @@ def run_bench(
         runs: how often; figures are medians.
         outage_minutes: how long `crash` takes the store away.
         soak_minutes: how long `ingest` watches the memory of a collector under load.
+        quick: of `pipeline` one run, at fewer rates.
 
     Returns:
         `{"name", "machine", "load", "runs", "figures": {key: number}}`; `load` is the machine's
@@ -68,6 +76,7 @@ def run_bench(
         _INGEST: {"soak_s": soak_minutes * 60},
         _CRASH: {"outage_minutes": outage_minutes},
         _PACKETS: {"capture": capture},
+        _PIPELINE: {"quick": quick},
     }
     configure("error")  # to standard error: the one object on standard output is the result
     progress = Console(stderr=True).print

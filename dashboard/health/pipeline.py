@@ -107,7 +107,7 @@ class Stages:
             "received": None if newest_ns is None else now_ns - newest_ns,
             "logged": now_ns - _oldest(now_ns, [f.unlogged_ns for f in flows]),
             "stored": now_ns - _oldest(now_ns, [f.unstored_ns for f in flows]),
-            "attributed": since(service.done_ns("attribution"), settings.attribution.settle_s),
+            "attributed": since(service.done_ns("attribution"), 0.0),
             "alerted": since(service.done_ns("alerts"), settings.alerts.lateness_s),
         }
         lost = losses(service.counters, service.dead_webhooks())

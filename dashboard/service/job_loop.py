@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from typing import Protocol, runtime_checkable
 
 from collector.core.clock import NS_PER_S, Clock
 from collector.core.counters import Counters
@@ -11,6 +12,13 @@ from collector.core.log import get_logger
 from collector.core.worker import Worker
 
 _log = get_logger("dashboard")
+
+
+@runtime_checkable
+class Advanced(Protocol):
+    """What a run says that reads what is received: it may not have come up to its own instant."""
+
+    cursor_ns: int  # all that was received by then is done
 
 
 class JobLoop:
@@ -31,7 +39,7 @@ class JobLoop:
     ) -> None:
         self.name = name
         self.last_success_ns = 0
-        self.done_ns: int | None = None  # the instant that the last run that came through was given
+        self.done_ns: int | None = None  # up to which the last run that came through did its work
         self.last_error = ""
         self.interval_s = interval_s
         self._run = run
@@ -66,14 +74,14 @@ class JobLoop:
         """Run once, in the caller's thread."""
         started_ns, now_ns = self._clock.monotonic_ns(), self._clock.now_ns()
         try:
-            self._run(now_ns)
+            done = self._run(now_ns)
         except Exception as error:  # noqa: BLE001  a job's loop outlives any failure of one run
             self.last_error = f"{type(error).__name__}: {error}".splitlines()[0][:500]
             self._counters.job_runs.labels(self.name, "failed").inc()
             _log.error("job_failed", job=self.name, error=self.last_error, exc_info=True)
         else:
             self.last_success_ns = self._clock.now_ns()
-            self.done_ns = now_ns
+            self.done_ns = done.cursor_ns if isinstance(done, Advanced) else now_ns
             self.last_error = ""
             self._counters.job_runs.labels(self.name, "done").inc()
         elapsed_ns = self._clock.monotonic_ns() - started_ns

@@ -89,7 +89,7 @@ def _attribution(service: Parts) -> Run:
     s = service.settings
     job = service.attribution = AttributionJob(s.attribution, s.attributes, service.store)
     # No further than what is stored: an insert may take longer than any overlap.
-    return lambda _: job.run_once(service.rising_ns(), service.stored_ns())
+    return lambda _: job.run_once(service.rising_ns(), service.stored_ns(), service.newest_ns())
 
 
 def _evidence(service: Parts) -> Run:

@@ -117,6 +117,10 @@ class Parts:
         """Return until when all that was received is stored; None where this does not receive."""
         return self._collector.stored_ns() if self._collector is not None else None
 
+    def newest_ns(self) -> int | None:
+        """Return when this received something last, 0 if never; None where it does not receive."""
+        return (self._collector.newest_ns() or 0) if self._collector is not None else None
+
     def rising_ns(self) -> int:
         """Return the time by which data arrive here: one that never falls, across restarts too."""
         return self._rising.now_ns() if self._collector is None else self._collector.now_ns()

@@ -54,12 +54,15 @@ class ClockJob:
         self._store = store
         self._reader = reader
         self._writer = writer
+        self._done_ns = 0
         self.latest: list[ClockRow] = []  # of the last minute that had any, since the start
 
     def run_once(self, now_ns: int) -> ClockReport:
         """Estimate every complete minute that was not looked at yet."""
-        cursor_ns = read_cursor(self._store.client(), _CURSOR)
         end_ns = (now_ns - _SETTLE_NS) // NS_PER_MINUTE * NS_PER_MINUTE
+        if end_ns <= self._done_ns:
+            return ClockReport(0, 0, 0, 0, 0, 0)
+        cursor_ns = read_cursor(self._store.client(), _CURSOR)
         begin_ns = max(cursor_ns, end_ns - _MINUTES_MAX * NS_PER_MINUTE)
         rows: list[ClockRow] = []
         one_way_only = refused = 0
@@ -72,6 +75,7 @@ class ClockJob:
         self._writer.clock_offsets(rows, now_ns)
         if end_ns > cursor_ns:
             write_cursor(self._store.client(), _CURSOR, end_ns)
+        self._done_ns = end_ns
         return ClockReport(
             pairs=len(rows),
             unsure=sum(row.offset.state is not ClockState.SYNCHRONISED for row in rows),

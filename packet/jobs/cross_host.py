@@ -36,12 +36,16 @@ class SeqJob:
         self._store = store
         self._reader = reader
         self._writer = writer
+        self._done_ns = 0
 
     def run_once(self, now_ns: int) -> int:
         """Join the minutes that are complete, when another one is; return how many links came."""
-        cursor_ns = read_cursor(self._store.client(), _CURSOR)
         end_ns = (now_ns - _SETTLE_NS) // NS_PER_MINUTE * NS_PER_MINUTE
+        if end_ns <= self._done_ns:
+            return 0
+        cursor_ns = read_cursor(self._store.client(), _CURSOR)  # other recorders move it too
         if end_ns <= cursor_ns:
+            self._done_ns = cursor_ns
             return 0
         begin_ns = max(cursor_ns, end_ns - _MINUTES_MAX * NS_PER_MINUTE) - self._again_ns
         joined = 0
@@ -50,6 +54,7 @@ class SeqJob:
             self._writer.span_flows(links, now_ns)
             joined += len(links)
         write_cursor(self._store.client(), _CURSOR, end_ns)
+        self._done_ns = end_ns
         return joined
 
     def _minute(self, from_ns: int) -> list[SpanFlow]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collector.store.connect import Connections
-from collector.store.cursors import read_cursor, write_cursor
+from collector.store.cursors import UNWRITTEN_NS_MAX, read_cursor, write_cursor
 
 
 class OwnCursor:
@@ -18,6 +18,7 @@ class OwnCursor:
         self._store = store
         self._name = f"{name}.{host}" if host else name
         self._at_ns: int | None = None
+        self._written_ns = 0
 
     def read(self, now_ns: int) -> int:
         """Return how far it is, `now_ns` at most; 0 where it never ran."""
@@ -26,7 +27,9 @@ class OwnCursor:
         self._at_ns = min(self._at_ns, now_ns)
         return self._at_ns
 
-    def write(self, at_ns: int) -> None:
-        """Record that everything up to an instant was looked at."""
-        write_cursor(self._store.client(), self._name, at_ns)
+    def write(self, at_ns: int, *, has_news: bool = True) -> None:
+        """Record that everything up to an instant was looked at; without news now and then."""
+        if has_news or not 0 <= at_ns - self._written_ns < UNWRITTEN_NS_MAX:
+            write_cursor(self._store.client(), self._name, at_ns)
+            self._written_ns = at_ns
         self._at_ns = at_ns

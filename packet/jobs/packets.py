@@ -18,7 +18,7 @@ from collector.core.counters import Counters
 from collector.core.errors import CaptureError
 from collector.core.intervals import merge
 from collector.store.connect import Connections
-from collector.store.cursors import read_cursor, write_cursor
+from collector.store.cursors import JobCursor
 from packet.capture.recorder import Recorder
 from packet.config import PacketConfig
 from packet.correlate.clock_lag import LAG_MAX_NS
@@ -103,6 +103,10 @@ class PacketJob:
         )
         self._meter = Meter(self._budget, self._writer, counters)
         self._clocks = ClockJob(store, self._reader, self._writer)
+        # Recorders that share a store advance each by itself.
+        own = f".{config.host}" if config.host else ""
+        self._trace_cursor = JobCursor(f"{_TRACE_CURSOR}{own}")
+        self._link_cursor = JobCursor(f"{_LINK_CURSOR}{own}")
         self._sample_cursor = OwnCursor(store, _SAMPLE_CURSOR, config.host)
         # Up to when spans were linked, and how many of the last seconds before that were there.
         self._seen: tuple[int, int] | None = None
@@ -182,10 +186,6 @@ class PacketJob:
             clocks=clocks,
         )
 
-    def _cursor(self, name: str) -> str:
-        # Recorders that share a store advance each by itself.
-        return f"{name}.{self._config.host}" if self._config.host else name
-
     def _keep_sample(self, recorder: Recorder, until_ns: int, tally: Tally) -> None:
         from_ns = self._sample_cursor.read(until_ns)
         if from_ns >= until_ns:
@@ -205,18 +205,20 @@ class PacketJob:
         packets = packets.take(place < self._budget.take(Tier.SAMPLED, sizes))
         tally.sampled += len(packets)
         self._keeper.keep(packets, Tier.SAMPLED, "")
-        self._sample_cursor.write(until_ns)
+        self._sample_cursor.write(until_ns, has_news=len(packets) > 0)
 
     def _keep_traces(self, recorder: Recorder, until_ns: int, tally: Tally) -> None:
-        cursor = self._cursor(_TRACE_CURSOR)
-        after_ns = read_cursor(self._store.client(), cursor)
+        client = self._store.client()
+        after_ns = self._trace_cursor.read(client)
         if after_ns < until_ns:
+            pulled = tally.pulled_for_traces
             self._traces.keep(recorder, after_ns, until_ns, tally)
-            write_cursor(self._store.client(), cursor, until_ns)
+            has_news = tally.pulled_for_traces > pulled
+            self._trace_cursor.write(client, until_ns, has_news=has_news)
 
     def _link_new_spans(self, until_ns: int, now_ns: int, tally: Tally) -> None:
-        cursor = self._cursor(_LINK_CURSOR)
-        after_ns = read_cursor(self._store.client(), cursor)
+        client = self._store.client()
+        after_ns = self._link_cursor.read(client)
         reach = self._reader.span_reach(after_ns, until_ns, LATE_NS)
         # A batch may be stored after one that was received later: then those before are read again.
         is_as_seen = self._seen == (after_ns, reach.before)
@@ -226,7 +228,7 @@ class PacketJob:
         # Each span is linked once in one run.
         for begin_ns, end_ns in merge(tally.ranges):
             self._link_range(begin_ns, end_ns, now_ns, tally)
-        write_cursor(self._store.client(), cursor, max(until_ns, after_ns))
+        self._link_cursor.write(client, max(until_ns, after_ns), has_news=to_ns > 0)
         self._seen = (until_ns, reach.next_before)
 
     def _link_range(self, from_ns: int, to_ns: int, now_ns: int, tally: Tally) -> None:

@@ -227,6 +227,7 @@ def store_blocks(store: Connections, request: ExportTraceServiceRequest) -> None
     for table, block, rows in (
         ("otel_traces_trace_id_ts", blocks.traces, blocks.span_rows),
         ("otel_decision_spans", blocks.decisions, blocks.decision_rows),
+        ("otel_span_skeletons", blocks.skeletons, blocks.span_rows),
         ("otel_traces", blocks.spans, blocks.span_rows),
     ):
         if rows:

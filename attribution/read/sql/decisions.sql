@@ -1,4 +1,4 @@
--- The decisions of some traces or ids whose root was received by an instant.
+-- The decisions of some traces, of those that came in a window, or of some ids whose root was received by an instant.
 -- Returns: the columns below; by ingress_ns, decision_id. Times as Int64, 0 for a stamp that is missing.
 SELECT
     toInt64(d.ingress_ns) AS ingress_ns,
@@ -18,7 +18,13 @@ SELECT
     is_error,
     toInt64(d.received_ns) AS received_ns
 FROM decisions AS d FINAL
-WHERE (trace_id IN {trace_ids:Array(String)} OR decision_id IN {decision_ids:Array(String)})
+WHERE (decision_id IN {decision_ids:Array(String)} OR trace_id IN
+    (
+        SELECT trace_id FROM otel_span_skeletons
+        WHERE received_ns > {came_after_ns:UInt64} AND received_ns <= {came_until_ns:UInt64}
+        UNION ALL
+        SELECT arrayJoin({trace_ids:Array(String)}) AS trace_id
+    ))
     AND d.ingress_ns >= {from_ns:UInt64}
     AND d.ingress_ns <= {to_ns:UInt64}
     AND d.received_ns <= {until_ns:UInt64}

@@ -1,14 +1,14 @@
 -- Which spans and decisions were received in a window, or taken out of the sums, to find the traces that changed. An insert
 -- reaches one of the two a moment after the other: who reads in between sees spans of no decision, or the reverse.
--- Returns: trace_id String, row_hash UInt64 (of the row, to tell what was seen before); unordered.
-SELECT TraceId AS trace_id, cityHash64(TraceId, SpanId, received_ns, Timestamp, Duration) AS row_hash
-FROM otel_traces
+-- Returns: trace_id String, row_hash UInt64 (of the row, to tell what was seen before), is_span UInt8; unordered.
+SELECT trace_id, cityHash64(trace_id, span_id, received_ns, start_ns, end_ns) AS row_hash, 1 AS is_span
+FROM otel_span_skeletons
 WHERE received_ns > {after_ns:UInt64} AND received_ns <= {until_ns:UInt64}
 UNION ALL
-SELECT trace_id, cityHash64('decision', trace_id, root_span_id, received_ns, ingress_ns) AS row_hash
+SELECT trace_id, cityHash64('decision', trace_id, root_span_id, received_ns, ingress_ns), 0
 FROM decisions
 WHERE received_ns > {after_ns:UInt64} AND received_ns <= {until_ns:UInt64}
 UNION ALL
-SELECT trace_id, cityHash64('withdrawal', trace_id, root_span_id, received_ns, withdrawn_ns) AS row_hash
+SELECT trace_id, cityHash64('withdrawal', trace_id, root_span_id, received_ns, withdrawn_ns), 0
 FROM withdrawals
-WHERE withdrawn_ns > {after_ns:UInt64} AND withdrawn_ns <= {until_ns:UInt64}
+WHERE withdrawn_ns > {withdrawn_after_ns:UInt64} AND withdrawn_ns <= {until_ns:UInt64}

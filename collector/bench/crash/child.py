@@ -33,7 +33,10 @@ from collector.store.connect import Connections
 
 STORED_COPIES = sql("stored_copies", __file__)
 SUFFIX = ".segment"
-_CHAIN = ("otel_traces", "otel_traces_trace_id_ts", "decisions", "otel_logs", "outcomes")
+_CHAIN = (
+    "otel_traces", "otel_traces_trace_id_ts", "otel_span_skeletons", "decisions", "otel_logs",
+    "outcomes",
+)  # fmt: skip
 _FLUSH_S = 60.0
 # An insert takes some 50 ms, its tables get their parts a few apart.
 _LOOK_S = 0.0005

@@ -11,5 +11,6 @@ def block(
     places: array[int],
     keys: tuple[bytes, ...],
     rules: tuple[tuple[bytes, bytes, bytes], ...],
+    own: tuple[bytes, bytes, bytes, bytes],
     /,
-) -> tuple[bytes, int, bytes, bytes, int, list[int]]: ...
+) -> tuple[bytes, int, bytes, bytes, bytes, int, list[int]]: ...

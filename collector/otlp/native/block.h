@@ -1,11 +1,12 @@
 // Requests of spans as blocks for the store: rows of otel_traces in the order of that table, of
-// its trace index, and the spans that may be decisions. The same requests give the same bytes.
+// its trace index, what attribution reads of each, and the spans that may be decisions. The same
+// requests give the same bytes.
 #pragma once
 
 #include <deque>
 #include <limits>
 
-#include "columns.h"
+#include "skeletons.h"
 
 namespace millworth {
 
@@ -21,10 +22,11 @@ struct Rule {
 struct Wanted {
     std::vector<Text> keys;  // an attribute of a span that is enough
     std::vector<Rule> rules;
+    OwnNames own;
 };
 
 struct Blocks {
-    Buffer spans, traces, decisions;
+    Buffer spans, traces, skeletons, decisions;
     u64 span_rows = 0, trace_rows = 0, decision_rows = 0;
     std::vector<u64> unreadable;  // requests that upb has to write anew; there is no block then
 };
@@ -32,6 +34,7 @@ struct Blocks {
 struct Resource {
     explicit Resource(std::size_t number) : attributes(number) {}
     Attributes attributes;
+    Machine machine;
     std::string service;
     bool has_service = false;
 };
@@ -53,11 +56,14 @@ inline i64 instant(u64 ns) {  // as much as the column holds
     return static_cast<i64>(std::min<u64>(ns, std::numeric_limits<i64>::max()));
 }
 
+inline u32 kind_number(u64 number) {
+    const u32 kind = static_cast<u32>(number);
+    return kind < 6 ? kind : 0;
+}
 inline Text kind_text(u64 number) {
     static constexpr Text texts[] = {"Unspecified", "Internal", "Server",
                                      "Client",      "Producer", "Consumer"};
-    const u32 kind = static_cast<u32>(number);
-    return texts[kind < 6 ? kind : 0];
+    return texts[kind_number(number)];
 }
 
 // Finds what there is in a request, before anything is written. What is there twice where one is
@@ -99,6 +105,7 @@ class Reader {
         if (!read(message, pair) || !value_text(pair.any, own, text)) return false;
         if (resource != nullptr && !resource->has_service && pair.key.text() == "service.name")
             resource->service = text, resource->has_service = true;  // of two a map gives the first
+        if (resource != nullptr) resource->machine.add(pair.key.text(), text);
         set.add(pair.key.text(), text);
         return true;
     }
@@ -158,11 +165,15 @@ class Rows {
   public:
     u64 count = 0;
 
+    explicit Rows(Skeletons *of_spans = nullptr) : skeletons(of_spans) {}
+
     // Adds a row; where false is returned the span is unreadable, and no row of these is of use.
     bool add(const Span &span, const Wanted &wanted, bool &is_wanted);
     void write(Buffer &out) const;
+    void write_skeletons(Buffer &out) const { skeletons->write(services, names, out); }
 
   private:
+    Skeletons *skeletons;  // of the same spans, where they are wanted
     std::vector<i64> start_ns, event_ns;
     std::vector<u64> duration_ns, received_ns, event_ends, link_ends;
     Buffer trace_ids, span_ids, parent_ids, states, scope_names, scope_versions, messages,
@@ -175,6 +186,8 @@ class Rows {
         Text text;
         if (!read(message, found) || !value_text(found.any, own, text)) return false;
         map.add(found.key.text(), text);
+        if (skeletons != nullptr && &map == &attributes)
+            skeletons->attribute(map.keys.rows.back(), found.key.text(), text);
         return true;
     }
 
@@ -206,6 +219,7 @@ class Rows {
             if (field.is(3, 2)) state = field.bytes;
             if (field.is(4, 2) && !pair(field.bytes, link_attributes, found = {})) return false;
         }
+        if (skeletons != nullptr) skeletons->link(trace_id, span_id);
         link_traces.id(trace_id);
         link_spans.id(span_id);
         link_states.text(state.text());
@@ -221,6 +235,7 @@ inline bool Rows::add(const Span &span, const Wanted &wanted, bool &is_wanted) {
     Text message;
     Pair found;
     attributes.begin();
+    if (skeletons != nullptr) skeletons->begin();
     Fields field(span.body);
     while (field.next()) {
         if (field.wire == 2) {
@@ -282,6 +297,9 @@ inline bool Rows::add(const Span &span, const Wanted &wanted, bool &is_wanted) {
     received_ns.push_back(span.received_ns);
     scopes.add(span.scope->attributes);
     scopes.end();
+    if (skeletons != nullptr)
+        skeletons->add(span.trace_id, span_id, parent_id, start_ns.back(), duration_ns.back(),
+                       kind_number(kind), span.resource->machine, span.received_ns);
     if (resources.values.size() + scope_names.size() + scope_versions.size() +
             scopes.values.size() > BLOCK_BYTES_MAX)
         throw TooLarge();
@@ -373,10 +391,13 @@ inline std::vector<u32> order_of(const std::vector<Span> &spans) {
 inline void write_traces(const std::vector<Span> &spans, Blocks &out) {
     Dict ids;
     std::vector<i64> firsts, lasts;
+    std::vector<u32> counts;
     for (const Span &span : spans) {
         const u32 id = ids.id(span.trace_id.text());
         const i64 start_ns = instant(span.start_ns);
-        if (id == firsts.size()) firsts.push_back(start_ns), lasts.push_back(start_ns);
+        if (id == firsts.size())
+            firsts.push_back(start_ns), lasts.push_back(start_ns), counts.push_back(0);
+        ++counts[id];
         firsts[id] = std::min(firsts[id], start_ns);
         lasts[id] = std::max(lasts[id], start_ns);
     }
@@ -386,6 +407,7 @@ inline void write_traces(const std::vector<Span> &spans, Blocks &out) {
               [&ids](u32 one, u32 other) { return ids.texts[one] < ids.texts[other]; });
     Buffer texts;
     std::vector<i64> starts, ends;
+    std::vector<u32> numbers;
     for (const u32 each : order) {
         const Text id = ids.texts[each];
         if (id.empty()) continue;
@@ -393,13 +415,15 @@ inline void write_traces(const std::vector<Span> &spans, Blocks &out) {
         texts.hex({p, p + id.size()});
         starts.push_back(firsts[each]);
         ends.push_back(lasts[each]);
+        numbers.push_back(counts[each]);
     }
     out.trace_rows = starts.size();
-    out.traces.length(3);
+    out.traces.length(4);
     out.traces.length(out.trace_rows);
     write_texts(out.traces, "TraceId", texts);
     write_numbers(out.traces, "Start", "DateTime64(9)", starts);
     write_numbers(out.traces, "End", "DateTime64(9)", ends);
+    write_numbers(out.traces, "spans", "UInt32", numbers);
 }
 
 // Throws std::bad_alloc and TooLarge.
@@ -414,7 +438,8 @@ inline void make_blocks(Bytes content, const std::vector<Place> &places, const W
             out.unreadable.push_back(number);
     }
     if (!out.unreadable.empty()) return;
-    Rows rows, decisions;
+    Skeletons skeletons(wanted.own);
+    Rows rows(&skeletons), decisions;
     const std::vector<u32> order = order_of(reader.spans);
     for (std::size_t at = 0; at < order.size(); ++at) {
         if (at + 4 < order.size()) __builtin_prefetch(reader.spans[order[at + 4]].body.p);
@@ -428,6 +453,7 @@ inline void make_blocks(Bytes content, const std::vector<Place> &places, const W
     out.span_rows = rows.count;
     out.decision_rows = decisions.count;
     rows.write(out.spans);
+    rows.write_skeletons(out.skeletons);
     decisions.write(out.decisions);
     write_traces(reader.spans, out);
 }

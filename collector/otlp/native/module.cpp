@@ -147,7 +147,12 @@ bool as_text(PyObject *object, Text &text) {
 }
 
 // Texts stay those of the tuples, which the caller of `block` holds.
-bool wanted_of(PyObject *keys, PyObject *rules, Wanted &wanted) {
+bool wanted_of(PyObject *keys, PyObject *rules, PyObject *own, Wanted &wanted) {
+    PyObject *names[4] = {};
+    if (!PyArg_ParseTuple(own, "SSSS", &names[0], &names[1], &names[2], &names[3]) ||
+        !as_text(names[0], wanted.own.latency_class) || !as_text(names[1], wanted.own.stage) ||
+        !as_text(names[2], wanted.own.blocking) || !as_text(names[3], wanted.own.id))
+        return false;
     for (Py_ssize_t at = 0; at < PyTuple_GET_SIZE(keys); ++at)
         if (!as_text(PyTuple_GET_ITEM(keys, at), wanted.keys.emplace_back())) return false;
     for (Py_ssize_t at = 0; at < PyTuple_GET_SIZE(rules); ++at) {
@@ -163,16 +168,16 @@ bool wanted_of(PyObject *keys, PyObject *rules, Wanted &wanted) {
 
 PyObject *block(PyObject *, PyObject *arguments) {
     View content, places;
-    PyObject *keys = nullptr, *rules = nullptr;
-    if (!PyArg_ParseTuple(arguments, "y*y*O!O!", &content.buffer, &places.buffer, &PyTuple_Type,
-                          &keys, &PyTuple_Type, &rules))
+    PyObject *keys = nullptr, *rules = nullptr, *own = nullptr;
+    if (!PyArg_ParseTuple(arguments, "y*y*O!O!O!", &content.buffer, &places.buffer, &PyTuple_Type,
+                          &keys, &PyTuple_Type, &rules, &PyTuple_Type, &own))
         return nullptr;
     if (places.bytes().size() % sizeof(Place) != 0)
         return PyErr_Format(PyExc_ValueError, "a place is three numbers of 64 bits");
     Blocks blocks;
     try {
         Wanted wanted;
-        if (!wanted_of(keys, rules, wanted)) return nullptr;
+        if (!wanted_of(keys, rules, own, wanted)) return nullptr;
         if (!unlocked([&] {
                 std::vector<Place> each(places.bytes().size() / sizeof(Place));
                 if (!each.empty())
@@ -190,15 +195,15 @@ PyObject *block(PyObject *, PyObject *arguments) {
             Py_CLEAR(unreadable);
         Py_XDECREF(item);
     }
-    return Py_BuildValue("NKNNKN", as_python(blocks.spans), blocks.span_rows,
-                         as_python(blocks.traces), as_python(blocks.decisions),
-                         blocks.decision_rows, unreadable);
+    return Py_BuildValue("NKNNNKN", as_python(blocks.spans), blocks.span_rows,
+                         as_python(blocks.traces), as_python(blocks.skeletons),
+                         as_python(blocks.decisions), blocks.decision_rows, unreadable);
 }
 
 PyMethodDef METHODS[] = {
     {"names", make_names, METH_O, "names(judged: dict[bytes, int]) -> names, for `check`"},
     {"check", check, METH_VARARGS, "check(body, names, earliest_ns, latest_ns) -> tuple | None"},
-    {"block", block, METH_VARARGS, "block(content, places, keys, rules) -> tuple"},
+    {"block", block, METH_VARARGS, "block(content, places, keys, rules, own) -> tuple"},
     {nullptr, nullptr, 0, nullptr},
 };
 

@@ -58,10 +58,20 @@ def check(body: bytes, names: Names, earliest_ns: int, latest_ns: int) -> Look |
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Which spans the views of decisions are asked about: more than are decisions, never fewer."""
+    """Which spans the views of decisions are asked about: more than are decisions, never fewer.
+
+    `own` are the customer's names of what a skeleton has: `latency.class`, `decision.stage`,
+    `latency.blocking` and `decision.id`, ours where there is no other.
+    """
 
     keys: tuple[bytes, ...]  # an attribute that is enough
     rules: tuple[tuple[bytes, bytes, bytes], ...]  # service, name, kind; any where it is empty
+    own: tuple[bytes, bytes, bytes, bytes] = (
+        b"latency.class",
+        b"decision.stage",
+        b"latency.blocking",
+        b"decision.id",
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +81,7 @@ class SpanBlocks:
     spans: bytes
     span_rows: int
     traces: bytes  # of the trace index
+    skeletons: bytes
     decisions: bytes
     decision_rows: int
 
@@ -93,9 +104,9 @@ def make_blocks(
         MemoryError: there is no room for them.
     """
     numbers = array("Q", [number for place in places for number in place])
-    spans, span_rows, traces, decisions, decision_rows, unreadable = _native.block(
-        content, numbers, wanted.keys, wanted.rules
+    spans, span_rows, traces, skeletons, decisions, decision_rows, unreadable = _native.block(
+        content, numbers, wanted.keys, wanted.rules, wanted.own
     )
     if unreadable:
         return sorted(set(unreadable))
-    return SpanBlocks(spans, span_rows, traces, decisions, decision_rows)
+    return SpanBlocks(spans, span_rows, traces, skeletons, decisions, decision_rows)

@@ -21,6 +21,7 @@ DISTRIBUTED: Final = "/distributed"  # ends the ledger's name of a table that sp
 _SHARDED_BY: Final = {
     "otel_traces": "cityHash64(TraceId)",
     "otel_traces_trace_id_ts": "cityHash64(TraceId)",
+    "otel_span_skeletons": "cityHash64(trace_id)",
     "otel_logs": "cityHash64(TraceId)",
     "decisions": "cityHash64(decision_id)",
     "attributions": "cityHash64(decision_id)",

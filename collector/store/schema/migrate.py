@@ -180,7 +180,7 @@ def load_views(
 ) -> list[Migration]:
     """Read the views that depend on configuration, rendered."""
     views = []
-    for path in sorted(VIEWS_DIR.glob("*.sql")):
+    for path in sorted(VIEWS_DIR.rglob("*.sql"), key=lambda path: path.name):
         text = render(path.read_text(encoding="utf-8"), cluster)
         statement = render_view(text, attributes, decisions, outcomes)
         views.append(Migration(f"view {path.stem}", _digest(statement), statement))

@@ -10,7 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from attribution.core.segments import segments_of
 from attribution.core.selection import Selection
-from attribution.jobs.attribution import AttributionJob, AttributionReport
+from attribution.jobs.attribution import AttributionJob
+from attribution.jobs.report import AttributionReport
 from attribution.whatif.analyst import Analyst
 from attribution.whatif.answers import BudgetStanding, CompareAnswer, WhatIfAnswer
 from attribution.whatif.replay import Change

@@ -9,9 +9,11 @@ import pytest
 from clickhouse_connect.driver.exceptions import DatabaseError
 
 from attribution.core.segments import SEGMENTS
-from attribution.jobs.attribution import AttributionReport
+from attribution.jobs.report import AttributionReport
 from collector.core.clock import NS_PER_MINUTE
+from collector.core.config import AttributesConfig, DecisionsConfig, OutcomesConfig
 from collector.store.connect import Connections
+from collector.store.schema.migrate import apply_views
 from tests.support.attribution.attribution_job import at, computed_afresh, everything, job
 from tests.support.attribution.stored import (
     MS,
@@ -172,6 +174,8 @@ def test_nothing_received_is_no_error(store: Connections) -> None:
 
 def test_names_of_a_customer_are_read_after_ours(store: Connections) -> None:
     """Stages and classes under their own names need no change to any service."""
+    names = AttributesConfig(map={"latency.class": "shop.tier", "decision.stage": "shop.step"})
+    apply_views(store.client(), names, DecisionsConfig(), OutcomesConfig(), at(0))
     put_spans(store, [
         *decision(),
         Stored("own", "root", 75, 20, attributes={"shop.tier": "store", "shop.step": "egress"}),

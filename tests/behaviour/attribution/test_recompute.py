@@ -8,7 +8,7 @@ import pytest
 from attribution.bench.synthetic import otel_rows
 from attribution.compact import kernel
 from attribution.compact.rows import Kernel, best_kernel, recomputed_rows
-from attribution.jobs.attribution import AttributionReport
+from attribution.jobs.report import AttributionReport
 from attribution.path.rows import RESULT_COLUMNS
 from attribution.read.reader import Reader
 from collector.core.config import AttributesConfig

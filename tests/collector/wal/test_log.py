@@ -10,8 +10,9 @@ from prometheus_client import CollectorRegistry, Gauge
 
 from collector.core.disk import Disk
 from collector.core.errors import InputError, LogFullError, LogWriteError
+from collector.wal.directory import claim_directory
 from collector.wal.frames import encode_frame, scan, segment_created_ns
-from collector.wal.log import Budget, Log, claim_directory, write_all
+from collector.wal.log import Budget, Log, write_all
 from tests.conftest import NOW_NS, ManualClock
 
 WAIT_S = 30  # for what happens at once; never the time that a test takes
@@ -67,7 +68,8 @@ def make_log(
             budget,
             clock,
             segment_bytes_max=1_000,
-            segment_seconds_max=1.0,
+            segment_seconds_max=3.0,
+            segment_flush_bytes=500,
             on_sealed=sealed.append,
             disk=disk,
         )
@@ -144,14 +146,28 @@ def test_segment_turns_at_its_size(log: Log, sealed: list[Path]) -> None:
 
 
 def test_segment_turns_at_its_age(log: Log, sealed: list[Path], clock: ManualClock) -> None:
-    """A quiet service stores its spans within a second all the same."""
+    """A quiet service stores its spans within some seconds all the same."""
     log.append(b"one", 1).result(WAIT_S)
-    clock.ns += 2_000_000_000
+    clock.ns += 4_000_000_000
     log.append(b"two", 1).result(WAIT_S)
     log.append(b"three", 1).result(WAIT_S)
     log.close()
 
     assert [requests_in(segment) for segment in sealed] == [[b"one", b"two"], [b"three"]]
+
+
+def test_segment_with_much_in_it_turns_sooner(
+    log: Log, sealed: list[Path], clock: ManualClock
+) -> None:
+    """An insert has a price, which a trickle pays every few seconds; a stream does not wait."""
+    log.append(b"one", 1).result(WAIT_S)
+    clock.ns += 2_000_000_000
+    log.append(b"two", 1).result(WAIT_S)
+    log.append(bytes(600), 1).result(WAIT_S)
+    log.append(b"three", 1).result(WAIT_S)
+    log.close()
+
+    assert [len(requests_in(segment)) for segment in sealed] == [3, 1]
 
 
 def test_seal_hands_the_open_segment_on(log: Log, sealed: list[Path]) -> None:

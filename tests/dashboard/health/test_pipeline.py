@@ -107,7 +107,7 @@ def test_each_stage_is_as_old_as_the_oldest_thing_that_has_not_passed_it() -> No
             Signal.TRACES: flow(newest_ns=ago(1), unlogged_ns=ago(0.5), unstored_ns=ago(3)),
             Signal.LOGS: flow(newest_ns=ago(2), unstored_ns=ago(7)),
         },
-        done={"attribution": ago(2), "alerts": ago(4)},
+        done={"attribution": ago(7), "alerts": ago(4)},
     )
     assert behind(service) == {
         "received": 1.0,

@@ -25,7 +25,9 @@ from tests.support.builders import (
 )
 
 WAIT_S = 30
-TABLES = ("otel_traces", "otel_traces_trace_id_ts", "decisions", "rejected")
+TABLES = (
+    "otel_traces", "otel_traces_trace_id_ts", "otel_span_skeletons", "decisions", "rejected",
+)  # fmt: skip
 Rows = dict[str, list[str]]  # of each table, as text
 WANTED = wanted_spans(AttributesConfig(), DecisionsConfig())
 

@@ -61,7 +61,7 @@ def test_second_run_changes_nothing(empty_store: Connections) -> None:
     views = apply_views(client, *OURS, NOW_NS)
 
     assert applied == [migration.name for migration in load_migrations()]
-    assert views == sorted(path.stem for path in VIEWS_DIR.glob("*.sql"))
+    assert views == sorted(path.stem for path in VIEWS_DIR.rglob("*.sql"))
     assert migrate(client, NOW_NS) == []
     assert apply_views(client, *OURS, NOW_NS) == []
 
@@ -264,5 +264,5 @@ def test_two_collectors_may_start_at_once_on_an_empty_store(empty_store: Connect
     with ThreadPoolExecutor(2) as pool:
         made = [start.result() for start in [pool.submit(start) for _ in range(2)]]
 
-    assert {*made[0], *made[1]} >= {path.stem for path in VIEWS_DIR.glob("*.sql")}
+    assert {*made[0], *made[1]} >= {path.stem for path in VIEWS_DIR.rglob("*.sql")}
     assert apply_views(empty_store.client(), *OURS, NOW_NS) == []

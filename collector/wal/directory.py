@@ -1,0 +1,41 @@
+"""I/O: the directory of the log, which one process has at a time."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from pathlib import Path
+
+from collector.core.disk import Disk
+from collector.core.errors import InputError
+
+
+def claim_directory(directory: Path, disk: Disk) -> int:
+    """Make the directory of the log and lock it; return the descriptor that holds the lock.
+
+    A directory that it makes is there after a power cut too, or what is in it would not be.
+
+    Raises:
+        InputError: it cannot be made or written, or another process has it.
+    """
+    remedy = "name another with MILLWORTH__COLLECTOR__WAL_DIR=PATH"
+    try:
+        missing = [path for path in (directory, *directory.parents) if not path.exists()]
+        directory.mkdir(parents=True, exist_ok=True)
+        for path in missing:
+            disk.sync_directory(path.parent)
+        descriptor = os.open(directory / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as error:
+        raise InputError(
+            f"collector.wal_dir: cannot use {directory}: {error.strerror}; make it writable, or "
+            f"{remedy}"
+        ) from error
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        os.close(descriptor)
+        raise InputError(
+            f"collector.wal_dir: {directory} is in use by another process; stop that one, or "
+            f"{remedy}"
+        ) from error
+    return descriptor
