@@ -391,13 +391,10 @@ inline std::vector<u32> order_of(const std::vector<Span> &spans) {
 inline void write_traces(const std::vector<Span> &spans, Blocks &out) {
     Dict ids;
     std::vector<i64> firsts, lasts;
-    std::vector<u32> counts;
     for (const Span &span : spans) {
         const u32 id = ids.id(span.trace_id.text());
         const i64 start_ns = instant(span.start_ns);
-        if (id == firsts.size())
-            firsts.push_back(start_ns), lasts.push_back(start_ns), counts.push_back(0);
-        ++counts[id];
+        if (id == firsts.size()) firsts.push_back(start_ns), lasts.push_back(start_ns);
         firsts[id] = std::min(firsts[id], start_ns);
         lasts[id] = std::max(lasts[id], start_ns);
     }
@@ -407,7 +404,6 @@ inline void write_traces(const std::vector<Span> &spans, Blocks &out) {
               [&ids](u32 one, u32 other) { return ids.texts[one] < ids.texts[other]; });
     Buffer texts;
     std::vector<i64> starts, ends;
-    std::vector<u32> numbers;
     for (const u32 each : order) {
         const Text id = ids.texts[each];
         if (id.empty()) continue;
@@ -415,15 +411,13 @@ inline void write_traces(const std::vector<Span> &spans, Blocks &out) {
         texts.hex({p, p + id.size()});
         starts.push_back(firsts[each]);
         ends.push_back(lasts[each]);
-        numbers.push_back(counts[each]);
     }
     out.trace_rows = starts.size();
-    out.traces.length(4);
+    out.traces.length(3);
     out.traces.length(out.trace_rows);
     write_texts(out.traces, "TraceId", texts);
     write_numbers(out.traces, "Start", "DateTime64(9)", starts);
     write_numbers(out.traces, "End", "DateTime64(9)", ends);
-    write_numbers(out.traces, "spans", "UInt32", numbers);
 }
 
 // Throws std::bad_alloc and TooLarge.

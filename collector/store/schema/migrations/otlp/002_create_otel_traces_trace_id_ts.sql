@@ -1,5 +1,4 @@
--- Why: when each trace happened, so that a lookup by trace id reads a few granules, and how many spans came of it,
--- so that whoever has as many at hand need not look for more; that column is ours
+-- Why: when each trace happened, so that a lookup by trace id reads a few granules
 -- Sorted: trace id
 -- Read by: every lookup of one trace
 -- Blocking: no, a new table.
@@ -7,7 +6,6 @@ CREATE TABLE IF NOT EXISTS otel_traces_trace_id_ts${local} ${on_cluster} (
     TraceId String CODEC(ZSTD(1)),
     Start DateTime64(9) CODEC(Delta(8), ZSTD(1)),
     End DateTime64(9) CODEC(Delta(8), ZSTD(1)),
-    spans UInt32 CODEC(T64, ZSTD(1)),
     INDEX idx_trace_id TraceId TYPE bloom_filter(0.01) GRANULARITY 1
 ) ENGINE = ${replicated}MergeTree
 PARTITION BY toStartOfWeek(Start)
