@@ -138,10 +138,9 @@ class CollectorService:
             self.protection,
             is_native=self.is_native,
         )
-        gate = gate or Gate((), counters, clock)
-        self._grpc = GrpcReceiver(self._intake, config, gate, counters, clock)
-        once = Once(self._intake, store, self._settle_spans)
-        self._http = HttpReceiver(self._intake, config, gate, counters, clock, once)
+        receiving = (self._intake, config, gate or Gate((), counters, clock), counters, clock)
+        self._grpc = GrpcReceiver(*receiving)
+        self._http = HttpReceiver(*receiving, Once(self._intake, store, self._settle_spans))
         self._claim: int | None = None
 
     @property

@@ -15,7 +15,11 @@ from typing import Final
 
 from clickhouse_connect.driver.client import Client
 
+from collector.core.log import get_logger
+from collector.store.connect import Connections
 from collector.store.schema.cluster import render
+
+_LOG = get_logger("collector")
 
 # In what the engine writes of a table, a TTL stands between the keys and the settings.
 _TTL_IN_FORCE: Final = re.compile(r"\sTTL (?P<ttl>.+?)(?=\sSETTINGS\s|$)", re.DOTALL)
@@ -114,6 +118,25 @@ def finish_changes(client: Client, cluster: str = "") -> dict[str, int]:
             client.command(_merges("START", table, database, cluster))
             client.command(f"ALTER TABLE {_altered(table, cluster)} RESET SETTING {_MARK}")
     return to_do
+
+
+class RetentionJob:
+    """Lets the rows of tables lapse again whose parts know their TTL.
+
+    Args:
+        store: whose tables they are.
+    """
+
+    def __init__(self, store: Connections) -> None:
+        self._store = store
+        self.to_do: dict[str, int] = {}  # parts by table, as the last run found them
+
+    def run_once(self, _: int) -> None:
+        """End what is done."""
+        before = self.to_do
+        self.to_do = finish_changes(self._store.client(), self._store.config.cluster)
+        if ended := sorted(before.keys() - self.to_do.keys()):
+            _LOG.info("retention_applied", tables=ended)
 
 
 def change_statements(table: str, ttl: str, database: str, cluster: str) -> tuple[str, ...]:

@@ -17,10 +17,10 @@ from collector.core.clock import NS_PER_S
 from collector.core.errors import CaptureError
 from collector.core.http.address import authority
 from collector.provenance.live.job import ProvenanceJob
+from collector.store.ttl_change import RetentionJob
 from collector.write.event_sizes import EventSizes
 from dashboard.service.canary import Canary
 from dashboard.service.parts import Parts
-from dashboard.service.retention import RetentionJob
 from dashboard.service.role import Role
 from dashboard.service.slo_gauges import BudgetGauges
 from dashboard.settings.settings import Settings

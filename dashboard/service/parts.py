@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from attribution.jobs.attribution import AttributionJob
     from attribution.vram.outcome_mode import OutcomeModeJob
     from collector.provenance.live.job import ProvenanceJob
+    from collector.store.ttl_change import RetentionJob
     from collector.write.event_sizes import EventSizes
     from dashboard.service.canary import Canary
-    from dashboard.service.retention import RetentionJob
     from dashboard.service.slo_gauges import BudgetGauges
     from packet.capture.start import LastingRecorder
     from packet.jobs.packets import PacketJob

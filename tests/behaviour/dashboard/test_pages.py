@@ -16,9 +16,8 @@ import pytest
 from collector.core.clock import NS_PER_S
 from collector.core.counters import Counters
 from collector.store.connect import Connections
-from collector.store.cursors import ATTRIBUTION_CURSOR, write_cursor
 from dashboard.api.context import AppContext
-from dashboard.health.items import HealthItem, NoHealth
+from dashboard.health.items import HealthItem
 from dashboard.pages import decision, decisions, health, overview
 from dashboard.pages.alert_lines import alert_line
 from dashboard.pages.context import PageContext
@@ -81,27 +80,6 @@ def test_the_ids_that_other_tests_hold_on_to(context: PageContext) -> None:
 def test_each_page_has_one_main_heading(page: ModuleType, context: PageContext) -> None:
     """A screen reader finds its way by headings."""
     assert text_of(page.layout("", context)).count('"type": "H1"') == 1
-
-
-class Waiting(NoHealth):
-    """A service whose store takes nothing."""
-
-    def health(self) -> list[HealthItem]:
-        """Return for how long."""
-        return [HealthItem("stage.stored", 531.8, "s behind", "bad", "do this")]
-
-
-def test_page_is_as_old_as_what_is_not_stored_yet(
-    context: PageContext, own_world: Connections
-) -> None:
-    """A store that takes nothing for ten minutes left `Live` and the clock beside old money."""
-    write_cursor(own_world.client(), ATTRIBUTION_CURSOR, TODAY_NS)
-    well = dataclasses.replace(context, reader=Reader(own_world))
-    shown = overview.show(overview.read(well, ""), "")
-    assert shown["overview-asof.className"] == "note asof"
-    shown = overview.show(overview.read(dataclasses.replace(well, health=Waiting()), ""), "")
-    assert "8.9 min ago" in str(shown["overview-asof.children"])
-    assert shown["overview-asof.className"] == "note asof old"
 
 
 def test_overview_says_what_the_store_holds(context: PageContext) -> None:

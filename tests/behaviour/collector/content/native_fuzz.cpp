@@ -78,7 +78,8 @@ int main(int count, char **arguments) {
         names.dict.id(known[each]);
         names.judged.push_back(judged[each]);
     }
-    const Wanted wanted{{"decision.action"}, {{"shop", "", "Server"}}};
+    const Wanted wanted{{"decision.action"}, {{"shop", "", "Server"}},
+                        {"latency.class", "decision.stage", "latency.blocking", "decision.id"}};
     u64 plain = 0, blocks = 0, large = 0;
     for (u64 done = 0; done < executions; ++done) {
         Body body = corpus[draw(corpus.size())];

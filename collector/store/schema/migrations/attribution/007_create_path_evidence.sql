@@ -1,4 +1,5 @@
--- Why: the network and store time of a span on the critical path, split by what its packets prove; the parts
+-- Why: the network and store time of a span on the critical path, split by what its packets prove, or by
+-- what the kernel of the caller knew of its connection, which is weaker; the parts
 -- sum to its self time exactly
 -- Sorted: ingress time, decision, span
 -- Read by: dashboard. With FINAL
@@ -20,6 +21,7 @@ CREATE TABLE IF NOT EXISTS path_evidence${local} ${on_cluster} (
     unexplained_ns UInt64 CODEC(ZSTD(1)) COMMENT 'waited for the peer, and no packet says why',
     finding LowCardinality(String) COMMENT 'outside_span where packets and span disagree beyond the clock bound; else empty',
     outside_ns UInt64 CODEC(ZSTD(1)),
+    method LowCardinality(String) DEFAULT 'packets' COMMENT 'packets, or tcp_info: never more than the least that it can mean',
     revision UInt32 COMMENT 'of the attribution that it splits',
     computed_ns UInt64 CODEC(Delta(8), ZSTD(1))
 ) ENGINE = ${replicated}ReplacingMergeTree(computed_ns)

@@ -1,6 +1,6 @@
 -- Why: one row a decision: its root span's stamps and dimensions. A batch that a sender retries gives the same
--- rows again; the first received wins, because the version falls as received_ns grows;
--- of those of one millisecond what they say decides, and not the order in which they are inserted
+-- rows again; the first received wins, because the version falls as received_ns grows,
+-- and of those of one millisecond what they say decides, not the order in which they are inserted
 -- Sorted: ingress time, then id: an hour is one range
 -- Read by: attribution, packet, dashboard. Always with FINAL
 -- Blocking: no, a new table.

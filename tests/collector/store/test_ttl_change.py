@@ -4,7 +4,7 @@ from collector.core.clock import NS_PER_DAY, SystemClock
 from collector.store.connect import Connections
 from collector.store.retention import begin_retention, read_retention
 from collector.store.retention_policy import RetentionConfig
-from dashboard.service.retention import RetentionJob
+from collector.store.ttl_change import RetentionJob
 
 SHORTER = RetentionConfig(tables={"rejected": 3})
 

@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+import dataclasses
+
+from collector.store.connect import Connections
+from collector.store.cursors import ATTRIBUTION_CURSOR, write_cursor
+from dashboard.health.items import HealthItem, NoHealth
+from dashboard.pages import overview
+from dashboard.pages.context import PageContext
+from dashboard.read.reader import Reader
+from dashboard.read.rows import Reference
+from dashboard.read.workers import Workers
+from dashboard.settings.config import DashboardConfig
+from tests.conftest import ManualClock
+from tests.support.dashboard.seed import TODAY_NS
+
+
+class Waiting(NoHealth):
+    """A service whose store takes nothing."""
+
+    def health(self) -> list[HealthItem]:
+        """Return for how long."""
+        return [HealthItem("stage.stored", 531.8, "s behind", "bad", "do this")]
+
+
+def test_page_is_as_old_as_what_is_not_stored_yet(own_world: Connections) -> None:
+    """A store that takes nothing for ten minutes left `Live` and the clock beside old money."""
+    write_cursor(own_world.client(), ATTRIBUTION_CURSOR, TODAY_NS)
+    workers = Workers(1, "test")
+    well = PageContext(
+        reader=Reader(own_world),
+        health=NoHealth(),
+        workers=workers,
+        config=DashboardConfig(),
+        clock=ManualClock(TODAY_NS),
+        reference=Reference(80_000_000, {}),
+        prior_basis="",
+    )
+    shown = overview.show(overview.read(well, ""), "")
+    assert shown["overview-asof.className"] == "note asof"
+    shown = overview.show(overview.read(dataclasses.replace(well, health=Waiting()), ""), "")
+    assert "8.9 min ago" in str(shown["overview-asof.children"])
+    assert shown["overview-asof.className"] == "note asof old"
+    workers.close()
