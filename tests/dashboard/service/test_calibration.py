@@ -58,7 +58,8 @@ def test_canary_of_a_running_service_is_exported(tmp_path: Path) -> None:
     with RunningService(
         tmp_path,
         MILLWORTH__REFERENCE__CANARY_EVERY_S="2",
-        MILLWORTH__ATTRIBUTION__SETTLE_S="1",
+        # Its spans come from two processes, each in batches of its own.
+        MILLWORTH__ATTRIBUTION__SETTLE_S="3",
     ) as service:
         found = wait_for(
             lambda: metric(service.url, "millworth_calibration_decisions"),
