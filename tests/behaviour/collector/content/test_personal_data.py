@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -168,14 +170,14 @@ def as_otlp_json(request: Request) -> dict[str, Any]:
 
 def files_with(directory: Path, values: Sequence[str]) -> list[str]:
     """Return each file that has one of the values."""
-    return [
-        f"{path}: {value}"
-        for path in sorted(directory.rglob("*"))
-        if path.is_file()
-        for content in [path.read_bytes()]
-        for value in values
-        if value.encode() in content
-    ]
+    found = []
+    # The engine moves and removes what it writes meanwhile; `rglob` would fail at that.
+    for folder, _, names in os.walk(directory):
+        for path in sorted(Path(folder) / name for name in names):
+            with suppress(FileNotFoundError):
+                content = path.read_bytes()
+                found += [f"{path}: {value}" for value in values if value.encode() in content]
+    return found
 
 
 @pytest.mark.parametrize("keys", ["", KEYS], ids=["no key", "encrypted"])
