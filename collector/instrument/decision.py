@@ -7,6 +7,7 @@ context; `readable` does the rest later, in the thread that exports.
 from __future__ import annotations
 
 import random
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Mapping
 from contextvars import Token
@@ -83,7 +84,6 @@ class Anchor(Protocol):
 
     def now_ns(self) -> int:
         """Return Unix epoch nanoseconds on this anchor."""
-        ...
 
 
 class Base:
@@ -335,7 +335,7 @@ class Decision(Span):
         return getattr(self, "_error", None)
 
 
-class Home:
+class Home(ABC):
     """Begins decisions, and takes them back when they have ended; `DecisionInstrument` is one."""
 
     base: Base
@@ -389,9 +389,9 @@ class Home:
         decision._token = set_context(Context(mine))
         return decision
 
+    @abstractmethod
     def drop(self) -> None:
         """Count a decision for which there is no room."""
-        raise NotImplementedError
 
 
 def _valid(span: object) -> SpanContext | None:

@@ -121,7 +121,7 @@ def apply_retention(
     changed = begin_retention(client, config, accepted_days=accepted_days, cluster=cluster)
     try:
         while to_do := finish_changes(client, cluster):
-            progress(sum(to_do.values()))
+            progress(sum(change.parts for change in to_do.values()))
             time.sleep(_POLL_S)
     except ClickHouseError as error:
         raise explain(error, str(client.uri)) from error

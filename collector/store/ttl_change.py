@@ -3,7 +3,9 @@
 A part knows when its rows lapse, and by that it is dropped, until it is recalculated for another
 TTL. That takes long where parts are many, so it goes on in the background, and until it is done
 the table's TTL merges are stopped: nothing lapses by what was said before. A setting of the table
-marks the change, so that whoever comes after a process that was killed goes on with it.
+marks the change, so that whoever comes after a process that was killed goes on with it. Until they
+do, the engine merges from the moment that it is opened, and a merge of any kind drops what is over
+its time: so others of the table's settings keep it from all merges meanwhile.
 """
 
 from __future__ import annotations
@@ -25,6 +27,12 @@ _LOG = get_logger("collector")
 _TTL_IN_FORCE: Final = re.compile(r"\sTTL (?P<ttl>.+?)(?=\sSETTINGS\s|$)", re.DOTALL)
 _MARK: Final = "materialize_ttl_recalculate_only"
 _MARKED: Final = f"{_MARK} = 1"
+_WHILE_CHANGING: Final = {
+    _MARK: 1,  # also what makes the parts learn their times without a row being rewritten
+    "max_number_of_merges_with_ttl_in_pool": 0,
+    "max_bytes_to_merge_at_max_space_in_pool": 1,
+    "max_bytes_to_merge_at_min_space_in_pool": 1,
+}
 _THERE: Final = (
     "SELECT name, any(create_table_query), any(partition_key), sum(total_rows), sum(total_bytes)"
     " FROM ${source} WHERE database = {database:String} AND name IN {names:Array(String)}"
@@ -35,8 +43,9 @@ _CHANGING: Final = (
     " AND position(create_table_query, {marked:String}) > 0 ORDER BY name"
 )
 _TO_DO: Final = (
-    "SELECT table, sum(parts_to_do) FROM ${source} WHERE database = {database:String}"
-    " AND NOT is_done AND command LIKE '%MATERIALIZE TTL%' GROUP BY table"
+    "SELECT table, sum(parts_to_do), max(latest_fail_reason) FROM ${source}"
+    " WHERE database = {database:String} AND NOT is_done"
+    " AND command LIKE '%MATERIALIZE TTL%' GROUP BY table"
 )
 
 
@@ -50,6 +59,14 @@ class KeptTable:
     rows: int
     bytes: int
     is_changing: bool  # parts may not know the TTL yet
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """How far a table's change is."""
+
+    parts: int  # to do
+    failed: str  # why one could not be recalculated, "" where none failed
 
 
 def read_tables(client: Client, names: Sequence[str], cluster: str) -> list[KeptTable]:
@@ -93,8 +110,8 @@ def resume_change(client: Client, table: KeptTable, cluster: str) -> None:
     begin_change(client, table.name, table.ttl, cluster)
 
 
-def finish_changes(client: Client, cluster: str = "") -> dict[str, int]:
-    """End the changes whose parts are all recalculated; return the parts to do of the others.
+def finish_changes(client: Client, cluster: str = "") -> dict[str, Change]:
+    """End the changes whose parts are all recalculated; return the others by table.
 
     Raises:
         ClickHouseError: the store failed; a next call goes on.
@@ -110,13 +127,17 @@ def finish_changes(client: Client, cluster: str = "") -> dict[str, int]:
         _TO_DO.replace("${source}", _source("mutations", cluster)),
         parameters={"database": database},
     ).result_rows
-    to_do = {str(table).removesuffix(suffix): int(parts) for table, parts in rows}
+    to_do = {
+        str(table).removesuffix(suffix): Change(int(parts), str(failed))
+        for table, parts, failed in rows
+    }
     for (stored,) in changing:
         table = str(stored).removesuffix(suffix)
         if table not in to_do:
             # In this order: merges that are stopped without the mark, nobody would start.
             client.command(_merges("START", table, database, cluster))
-            client.command(f"ALTER TABLE {_altered(table, cluster)} RESET SETTING {_MARK}")
+            names = ", ".join(_WHILE_CHANGING)
+            client.command(f"ALTER TABLE {_altered(table, cluster)} RESET SETTING {names}")
     return to_do
 
 
@@ -129,7 +150,7 @@ class RetentionJob:
 
     def __init__(self, store: Connections) -> None:
         self._store = store
-        self.to_do: dict[str, int] = {}  # parts by table, as the last run found them
+        self.to_do: dict[str, Change] = {}  # by table, as the last run found them
 
     def run_once(self, _: int) -> None:
         """End what is done."""
@@ -142,9 +163,9 @@ class RetentionJob:
 def change_statements(table: str, ttl: str, database: str, cluster: str) -> tuple[str, ...]:
     """Return the statements that begin a change, in order."""
     name = _altered(table, cluster)
+    settings = ", ".join(f"{setting} = {value}" for setting, value in _WHILE_CHANGING.items())
     return (
-        # Also what makes the parts learn their times without a row being rewritten.
-        f"ALTER TABLE {name} MODIFY SETTING {_MARKED}",
+        f"ALTER TABLE {name} MODIFY SETTING {settings}",
         _merges("STOP", table, database, cluster),
         f"ALTER TABLE {name} MODIFY TTL {ttl}",
         f"ALTER TABLE {name} MATERIALIZE TTL",

@@ -71,6 +71,7 @@ class FrontDoor:
         self._ready = ready
         self.pages: Asgi | None = None
         self.is_stopping = False  # a balancer shall send nothing more
+        self._asking: asyncio.Future[Answer] | None = None
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:  # noqa: ANN401  as ASGI has it
         """Answer, or hand on."""
@@ -83,12 +84,12 @@ class FrontDoor:
             status, text = 200, "ok\n"
         elif path == PULSE_PATH:
             # A browser writes every other status to its console as an error.
-            text = STOPPING if self.is_stopping else (await asyncio.to_thread(self._ready))[1]
+            text = STOPPING if self.is_stopping else (await self._shared())[1]
             status = 200
         elif self.is_stopping:
             status, text = 503, STOPPING
         elif path == "/readyz":
-            status, text = await asyncio.to_thread(self._ready)
+            status, text = await self._shared()
             text += _PAGES_LATER
         else:
             status, text = 503, PAGES_LOADING
@@ -104,3 +105,9 @@ class FrontDoor:
             headers.append((b"refresh", str(RETRY_S).encode()))
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": text.encode()})
+
+    async def _shared(self) -> Answer:
+        """Ask once for all who wait: a store that hangs shall not have a thread a page."""
+        if self._asking is None or self._asking.done():
+            self._asking = asyncio.ensure_future(asyncio.to_thread(self._ready))
+        return await asyncio.shield(self._asking)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collector.provenance.live.job import ProvenanceJob
     from collector.service import CollectorService
     from collector.store.connect import Connections
+    from collector.store.ttl_change import Change
     from collector.write.event_sizes import EventSizes
     from dashboard.settings.settings import Settings
     from packet.capture.start import LastingRecorder
@@ -54,7 +55,7 @@ class Budgets(Protocol):
 class Recalculated(Protocol):
     """Tables whose parts are given other times to lapse."""
 
-    to_do: dict[str, int]  # parts by table
+    to_do: dict[str, Change]  # by table
 
 
 class RunningService(Protocol):

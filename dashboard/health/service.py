@@ -91,9 +91,13 @@ class ServiceHealth:
         if to_do := self._service.retention.to_do:
             detail = (
                 f"parts of {', '.join(sorted(to_do))} learn how long they are kept, and nothing of "
-                "these tables lapses meanwhile"
+                "these tables lapses or is merged meanwhile"
             )
-            yield HealthItem("retention.to_do", sum(to_do.values()), "parts", "ok", detail)
+            parts = sum(change.parts for change in to_do.values())
+            failed = next((change.failed for change in to_do.values() if change.failed), "")
+            status: Status = "warn" if failed else "ok"
+            said = f"{detail}; it failed last: {failed.splitlines()[0][:300]}" if failed else detail
+            yield HealthItem("retention.to_do", parts, "parts", status, said)
 
     def _provenance(self) -> Iterator[HealthItem]:
         job = self._service.provenance

@@ -1,10 +1,19 @@
 from __future__ import annotations
 
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
 from collector.core.clock import NS_PER_DAY, SystemClock
 from collector.store.connect import Connections
 from collector.store.retention import begin_retention, read_retention
 from collector.store.retention_policy import RetentionConfig
 from collector.store.ttl_change import RetentionJob
+from tests.support.collector.children.held import PARTS
+from tests.support.collector.clients import WAIT_S
 
 SHORTER = RetentionConfig(tables={"rejected": 3})
 
@@ -32,3 +41,23 @@ def test_a_change_that_a_start_began_ends_while_the_service_runs(store: Connecti
     client.command("OPTIMIZE TABLE rejected FINAL")
     left = client.query("SELECT item_id FROM rejected ORDER BY received_ns DESC").result_rows
     assert left == [("0",), ("1",), ("2",)]
+
+
+@pytest.mark.integration
+def test_held_rows_outlive_a_kill_and_whoever_opens_the_store_next(tmp_path: Path) -> None:
+    """The engine merges from the moment that it is opened, before anybody can tell it not to."""
+
+    def run(what: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "tests.support.collector.children.held"]
+        return subprocess.run(
+            [*command, str(tmp_path / "store"), what],
+            capture_output=True,
+            text=True,
+            timeout=4 * WAIT_S,
+            check=False,
+        )
+
+    held = run("hold")
+    assert held.returncode == -signal.SIGKILL, held.stderr
+    looked = run("look")
+    assert (looked.stdout, looked.returncode) == (str(PARTS), 0), looked.stderr

@@ -33,7 +33,9 @@ CREATE TABLE IF NOT EXISTS decisions${local} ${on_cluster} (
     is_error UInt8,
     received_ns UInt64 CODEC(Delta(8), ZSTD(1)),
     version UInt64 MATERIALIZED 18446744073709551615 - bitOr(received_ns, 1048575)
-        + cityHash64(trace_id, root_span_id, start_ns, end_ns, toString(action), ifNull(toString(value_usd), '')) % 1048576,
+        + cityHash64(trace_id, root_span_id, service_name, start_ns, end_ns, transform_ns, decision_ns, egress_ns, action,
+            channel, region, cohort, offer_type, campaign, route, vendor, mode, experiment, arm, unit, injected_delay_ns,
+            ifNull(toString(value_usd), ''), outcome_key, is_error) % 1048576,
     INDEX idx_decision_id decision_id TYPE bloom_filter(0.001) GRANULARITY 1,
     INDEX idx_trace_id trace_id TYPE bloom_filter(0.001) GRANULARITY 1,
     INDEX idx_outcome_key outcome_key TYPE bloom_filter(0.001) GRANULARITY 1,
