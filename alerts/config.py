@@ -98,7 +98,7 @@ class AlertsConfig(Section):
     @model_validator(mode="after")
     def _names_are_unique(self) -> Self:
         for what, names in (
-            ("rule", [rule.name for rule in self.rules]),
+            ("rule", [rule.name for entry in self.rules for rule in entry.by_severity]),
             ("webhook", [webhook.name for webhook in self.webhooks]),
         ):
             if what == "rule" and DEAD_MAN in names:
@@ -114,10 +114,14 @@ class AlertsConfig(Section):
 
     @property
     def all_rules(self) -> tuple[RuleConfig, ...]:
-        """Return the rules that are listed, after the one that `dead_man_seconds` makes."""
+        """Return the rules that are listed, after the one that `dead_man_seconds` makes.
+
+        One with tiers of both severities is two.
+        """
+        rules = tuple(rule for entry in self.rules for rule in entry.by_severity)
         if self.dead_man_seconds == 0:
-            return self.rules
+            return rules
         dead_man = DeadManConfig(
             name=DEAD_MAN, silence_s=self.dead_man_seconds, services=self.dead_man_services
         )
-        return (dead_man, *self.rules)
+        return (dead_man, *rules)

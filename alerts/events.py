@@ -8,6 +8,7 @@ from typing import Any
 from alerts.evidence.suspect import Suspect
 from alerts.rows import AlertEvent, CaptureRequest
 from alerts.rules.base import Evaluation, Moment, Rule, RuleConfig
+from alerts.state.subject import Subject
 from alerts.state.transitions import AlertState, Transition
 from collector.core.clock import NS_PER_S
 
@@ -36,7 +37,7 @@ def transition_event(
         at_ns=transition.at_ns,
         recorded_ns=moment.now_ns,
         started_ns=transition.started_ns,
-        window_s=rule.window_s,
+        window_s=evaluation.window_s or rule.window_s,
         loss_usd=cost.loss_usd,
         loss_low_usd=cost.loss_low_usd,
         loss_high_usd=cost.loss_high_usd,
@@ -74,17 +75,15 @@ def with_suspect_of(event: AlertEvent, last: AlertEvent) -> AlertEvent:
     )
 
 
-def capture_request(
-    rule: Rule[RuleConfig, Any], event: AlertEvent, moment: Moment
-) -> CaptureRequest:
+def capture_request(event: AlertEvent, of_class: Subject, moment: Moment) -> CaptureRequest:
     """Return the request to keep the packets of the window in which an alert began to fire."""
     return CaptureRequest(
         trigger_id=f"{event.episode_id}/{event.seq}",
         at_ns=moment.now_ns,
-        from_ns=moment.end_ns - rule.window_s * NS_PER_S - _CAPTURE_MARGIN_NS,
+        from_ns=moment.end_ns - event.window_s * NS_PER_S - _CAPTURE_MARGIN_NS,
         to_ns=moment.now_ns + _CAPTURE_MARGIN_NS,
-        action=event.action,
-        region=event.region,
+        action=of_class.action,
+        region=of_class.region,
     )
 
 

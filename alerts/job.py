@@ -211,15 +211,17 @@ class AlertsJob:
         timing = Timing(config.for_s, config.keep_firing_s, rule.window_s)
         after, transition = advance(state, timing, evaluation.seen)
         if transition is None:
-            return self._suspect_again(rule, after, evaluation, moment)
+            of_class = rule.focus(facts, subject)
+            return self._suspect_again(rule, of_class, after, evaluation, moment)
         if transition.notification == FIRED:
             evaluation, move = rule.explain(self._reader, facts, after, evaluation)
             event = transition_event(rule, after, transition, evaluation, moment)
             capture = None
             if rule.explains_decisions:
-                suspect = self._search.at(subject, rule.window_s, moment.end_ns)
+                of_class = rule.focus(facts, subject)
+                suspect = self._search.at(of_class, event.window_s, moment.end_ns)
                 event = with_suspect(event, suspect)
-                capture = capture_request(rule, event, moment)
+                capture = capture_request(event, of_class, moment)
             return self._update(after, event, transition, rule, move, capture)
         if transition.to_state is Phase.UNKNOWN:
             silence = duration_text((moment.known_ns - after.data_ns) / NS_PER_S)
@@ -232,7 +234,12 @@ class AlertsJob:
         return self._update(after, event, transition, rule)
 
     def _suspect_again(
-        self, rule: _AnyRule, state: AlertState, evaluation: Evaluation, moment: Moment
+        self,
+        rule: _AnyRule,
+        of_class: Subject,
+        state: AlertState,
+        evaluation: Evaluation,
+        moment: Moment,
     ) -> Update:
         """Record the suspect of an alert that fires, where it is another than before.
 
@@ -245,7 +252,7 @@ class AlertsJob:
         events = self._memory.events(state.episode_id)
         if not events:
             return Update(state)
-        found = self._search.again(state.subject, rule.window_s, events, moment.end_ns)
+        found = self._search.again(of_class, events, moment.end_ns)
         if found is None:
             return Update(state)
         transition = Transition(

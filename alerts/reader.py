@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from collector.core.sql import sql
 from collector.store.connect import Connections
+
+# Questions about long windows that rules ask within a minute.
+_KEPT_MAX: Final = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,10 +26,20 @@ class AlertReader:
 
     def __init__(self, store: Connections) -> None:
         self._store = store
+        self._kept: dict[tuple[object, ...], list[Any]] = {}
 
-    def rows(self, name: str, of: str, **parameters: str | int) -> list[Any]:
+    def rows(self, name: str, of: str, **parameters: str | int | Sequence[int]) -> list[Any]:
         """Return the rows of the statement `sql/NAME.sql` beside the module whose file is `of`."""
         return list(self._store.reader().query(sql(name, of), parameters=parameters).result_rows)
+
+    def kept_rows(self, name: str, of: str, **parameters: str | int | Sequence[int]) -> list[Any]:
+        """Return the same, read once while the parameters are the same."""
+        key = (name, of, *((each, str(value)) for each, value in sorted(parameters.items())))
+        if key not in self._kept:
+            if len(self._kept) >= _KEPT_MAX:
+                del self._kept[next(iter(self._kept))]
+            self._kept[key] = self.rows(name, of, **parameters)
+        return self._kept[key]
 
     def watermark(self) -> Watermark:
         """Return how far the dollars of decisions have come."""

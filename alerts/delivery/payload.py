@@ -54,7 +54,7 @@ def body(notification: str, event: AlertEvent, wording: Wording, move: Move | No
             "burn": event.burn,
             "blamed_segment": suspect,
             "excess_ms": event.blamed_excess_ns / NS_PER_MS if suspect else None,
-            "windows": {"long_s": event.window_s, "short_s": wording.short_s},
+            "windows": {"long_s": event.window_s, "short_s": wording.shorts.get(event.window_s)},
             "reason": event.reason[:_REASON_MAX],
             "note": wording.note[:_REASON_MAX],
             "reroute": _reroute(move),

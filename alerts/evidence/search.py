@@ -41,10 +41,8 @@ class SuspectSearch:
 
     def at(self, subject: Subject, window_s: int, end_ns: int) -> Suspect | None:
         """Return the segment that stands out in the window that ends at an instant."""
-        start_ns = end_ns - window_s * NS_PER_S
-        during = self._segment_times(
-            subject.action, max(start_ns, end_ns - _SEARCHED_NS_MAX), end_ns
-        )
+        start_ns = max(end_ns - window_s * NS_PER_S, end_ns - _SEARCHED_NS_MAX)
+        during = self._segment_times(subject.action, start_ns, end_ns)
         if subject.region not in during:
             return None
         before = self._segment_times(subject.action, start_ns - _BASELINE_NS, start_ns)
@@ -55,18 +53,16 @@ class SuspectSearch:
         baselines.append(Baseline("in other regions", pool(others)))
         return find_suspect(during[subject.region], baselines)
 
-    def again(
-        self, subject: Subject, window_s: int, events: Sequence[AlertEvent], end_ns: int
-    ) -> Found | None:
+    def again(self, subject: Subject, events: Sequence[AlertEvent], end_ns: int) -> Found | None:
         """Search an alert that fires once more; return None where its suspect stays.
 
         Args:
-            subject: of the alert.
-            window_s: of its rule.
+            subject: the class of decisions that the alert is about.
             events: of its episode, in order; at least one.
             end_ns: of the windows of this pass.
         """
         found_ns = suspected_ns(events)
+        window_s = min(events[-1].window_s, _SEARCHED_NS_MAX // NS_PER_S)
         if found_ns is None:
             suspect = self.at(subject, window_s, end_ns)
             return None if suspect is None else Found(suspect)

@@ -6,10 +6,10 @@ compares each with the rule, and the state machine (alerts/state) makes transiti
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any, ClassVar, Protocol, TypeVar
+from typing import Any, ClassVar, Literal, Protocol, TypeVar
 
 from pydantic import Field
 
@@ -22,13 +22,16 @@ _S_PER_DAY = 86_400
 _S_PER_H = 3_600
 _NOTHING = Decimal(0)
 
+Severity = Literal["page", "ticket"]
+
 
 @dataclass(frozen=True, slots=True)
 class Wording:
     """How messages and pages speak of a rule and a subject."""
 
     subject: str = "data"  # completes "no ... for 5 min"
-    short_s: int | None = None  # the shorter of two windows, None where there is one
+    # The shorter window by the longer one, of a rule that compares two.
+    shorts: Mapping[int, int] = field(default_factory=dict)
     note: str = ""
     runbook_url: str = ""
 
@@ -44,7 +47,7 @@ class RuleConfig(Section):
         pattern=r"^[a-z0-9][a-z0-9-]*$", max_length=64, description="Name of the rule"
     )
     kind: str = Field(description="Kind of the rule")
-    severity: str = Field(default="page", pattern=r"^(page|ticket)$", description="page or ticket")
+    severity: Severity = Field(default="page", description="page or ticket")
     for_s: float = Field(
         default=0.0, ge=0, description="Time that the condition has to hold before the alert fires"
     )
@@ -54,6 +57,11 @@ class RuleConfig(Section):
     runbook_url: str = Field(default="", description="What to do")
     note: str = Field(default="", description="Printed beside the alert")
 
+    @property
+    def by_severity(self) -> tuple[RuleConfig, ...]:
+        """Return the rules that this entry makes, one a severity."""
+        return (self,)
+
     def covers(self, subject: Subject) -> bool:
         """Return whether the rule is about a subject; an alert on any other is closed."""
         return True
@@ -62,9 +70,9 @@ class RuleConfig(Section):
         """Return whether the rule names a subject; the state of any other is dropped in time."""
         return False
 
-    def wording(self, subject: str, short_s: int | None = None) -> Wording:
+    def wording(self, subject: str, shorts: Mapping[int, int] | None = None) -> Wording:
         """Return the words of a rule with its note and its runbook."""
-        return Wording(subject, short_s, self.note, self.runbook_url)
+        return Wording(subject, shorts or {}, self.note, self.runbook_url)
 
 
 class DecisionRuleConfig(RuleConfig):
@@ -139,6 +147,7 @@ class Evaluation:
     seen: Observation  # what the state machine needs
     reason: str  # a sentence for the webhook and the pages
     cost: Cost = Cost()
+    window_s: int | None = None  # that the cost is of; None: the rule's own
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,8 +167,12 @@ FactsT = TypeVar("FactsT")
 class Reader(Protocol):
     """Reads from the store."""
 
-    def rows(self, name: str, of: str, **parameters: str | int) -> list[Any]:
+    def rows(self, name: str, of: str, **parameters: str | int | Sequence[int]) -> list[Any]:
         """Return the rows of the statement `sql/NAME.sql` beside the module whose file is `of`."""
+        ...
+
+    def kept_rows(self, name: str, of: str, **parameters: str | int | Sequence[int]) -> list[Any]:
+        """Return the same, read once while the parameters are the same."""
         ...
 
 
@@ -213,6 +226,10 @@ class Rule(Protocol[ConfigT, FactsT]):
     def wording(self, subject: Subject) -> Wording:
         """Return the words for a subject."""
         ...
+
+    def focus(self, facts: FactsT, subject: Subject) -> Subject:
+        """Return the class of decisions that evidence of a subject is looked for in."""
+        return subject
 
     def explain(
         self, reader: Reader, facts: FactsT, state: AlertState, evaluation: Evaluation

@@ -1,16 +1,16 @@
-"""Pure: the arithmetic of the dollar burn: a rule over two windows of one class of decisions."""
+"""Pure: the arithmetic of the dollar burn: tiers of two windows over the losses of one subject."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Literal, Self
-
-from pydantic import Field, model_validator
+from typing import Final
 
 from alerts.rows import UNKNOWN
-from alerts.rules.base import Cost, DecisionRuleConfig, duration_text
+from alerts.rules.base import Cost, duration_text
+from alerts.rules.tiers import DollarBurnConfig, Tier
 from alerts.state.transitions import Status
 from collector.core.intervals import Z90
 
@@ -19,48 +19,12 @@ _S_PER_H = 3_600
 _MICRO_USD = Decimal("0.000001")
 _ZERO = Decimal(0)
 
-
-class DollarBurnConfig(DecisionRuleConfig):
-    """Burn of a dollar budget over two windows: both have to burn, so that an alert also ends."""
-
-    kind: Literal["dollar_burn"] = Field(default="dollar_burn", description="Kind of the rule")
-    budget_usd: float = Field(gt=0, description="Loss allowed in budget_days")
-    budget_days: float = Field(default=30.0, gt=0, description="Time that the budget is for")
-    long_window_s: int = Field(gt=0, description="Window that has to burn")
-    short_window_s: int = Field(gt=0, description="... and the window that has to burn still")
-    budget_share: float = Field(
-        gt=0, le=1, description="Share of the budget lost in the long window at which it fires"
-    )
-    events_min: float = Field(
-        default=8.0, ge=1, description="Effective number of losing decisions, (sum l)^2 / sum l^2"
-    )
-    confidence_z: float = Field(
-        default=1.645, ge=0, description="The lower bound at this z has to exceed the threshold"
-    )
-
-    @model_validator(mode="after")
-    def _short_is_shorter(self) -> Self:
-        if self.short_window_s >= self.long_window_s:
-            raise ValueError(
-                f"rule {self.name}: short_window_s {self.short_window_s} has to be less than "
-                f"long_window_s {self.long_window_s}"
-            )
-        return self
-
-    @property
-    def long_threshold_usd(self) -> Decimal:
-        """Return the loss in the long window at which the rule fires."""
-        return Decimal(str(self.budget_usd)) * Decimal(str(self.budget_share))
-
-    @property
-    def short_threshold_usd(self) -> Decimal:
-        """Return the loss in the short window at the same rate: the budget still burns."""
-        return self.long_threshold_usd * self.short_window_s / self.long_window_s
+_WORSE: Final = {Status.NO_DATA: 0, Status.OK: 1, Status.BURNING: 2, Status.BREACHED: 3}
 
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """The cost of the decisions of one class between two instants."""
+    """The cost of the decisions of one subject between two instants."""
 
     decisions: int
     unvalued: int  # of unknown value: in no dollar figure
@@ -71,6 +35,24 @@ class Window:
     basis: str  # margin, revenue, expected; joined by + where they are mixed
     slope_source: str  # prior, estimate or unknown
     newest_ns: int  # newest second with a decision, 0 where there is none
+
+    def __add__(self, other: Window) -> Window:
+        """Return the window of the decisions of both."""
+        return Window(
+            self.decisions + other.decisions,
+            self.unvalued + other.unvalued,
+            self.loss_usd + other.loss_usd,
+            self.loss_low_usd + other.loss_low_usd,
+            self.loss_high_usd + other.loss_high_usd,
+            self.loss_squared + other.loss_squared,
+            _joined(self.basis, other.basis),
+            _joined(self.slope_source, other.slope_source),
+            max(self.newest_ns, other.newest_ns),
+        )
+
+
+def _joined(one: str, other: str) -> str:
+    return "+".join(sorted({*one.split("+"), *other.split("+")} - {""}))
 
 
 # Of a class without decisions.
@@ -88,24 +70,33 @@ EMPTY_WINDOW = Window(
 
 
 @dataclass(frozen=True, slots=True)
-class Windows:
-    """The two windows of a rule, which end at the same instant."""
+class Losses:
+    """What one subject lost in windows that end at the same instant, by their length."""
 
-    long: Window
-    short: Window
+    by_seconds: Mapping[int, Window]
     spent_usd: Decimal | None = None  # loss in the time of the budget; None: not read
+
+    def window(self, seconds: int) -> Window:
+        """Return the window of a length, an empty one where nothing was decided in it."""
+        return self.by_seconds.get(seconds, EMPTY_WINDOW)
+
+    def __add__(self, other: Losses) -> Losses:
+        """Return the losses of both."""
+        lengths = {*self.by_seconds, *other.by_seconds}
+        return Losses({each: self.window(each) + other.window(each) for each in lengths})
 
 
 @dataclass(frozen=True, slots=True)
 class Burn:
-    """The result of one rule for one class at one instant."""
+    """The result of one rule for one subject at one instant."""
 
     status: Status
-    loss_usd: Decimal  # in the long window, with the interval of the slope
+    tier: Tier  # the fastest that burns
+    loss_usd: Decimal  # in the long window of the tier, with the interval of the slope
     loss_low_usd: Decimal
     loss_high_usd: Decimal
     burn: float  # multiple of the budget's own rate
-    risk_usd_per_h: Decimal  # at the rate of the short window
+    risk_usd_per_h: Decimal  # at the rate of the newest decisions
     budget_share: float  # lost in the long window
     exhaustion_s: float | None  # until the budget is spent at this rate; None: nothing burns
     basis: str
@@ -126,35 +117,41 @@ class Burn:
         )
 
 
-def burn_of(rule: DollarBurnConfig, windows: Windows) -> Burn:
-    """Compare the loss of one class with the budget of a rule.
+def burn_of(rule: DollarBurnConfig, losses: Losses) -> Burn:
+    """Compare the loss of one subject with the budget of a rule.
 
-    It is breached when the lower bound of the loss in the long window reaches the rule's share of
-    the budget, the short window burns at that rate still, and the loss comes from enough events.
-    The bound only begins an alert. What keeps one is the loss itself, so that more loss never ends
-    an alert: one large loss widens the bound more than it lifts it.
+    A tier is breached when the lower bound of the loss in its long window reaches its share of the
+    budget, the short window and the newest decisions burn at that rate still, and the loss comes
+    from enough events. That only begins an alert. The loss of the newest decisions alone keeps one:
+    the long windows remember an incident for hours after its end. It needs less to keep than to
+    begin, so that an incident whose rate varies is one alert.
 
-    Source: Google SRE Workbook, ch. 5, for two windows; a budget in dollars, the bound and the
-    effective events are ours.
+    More loss never ends an alert, though it may widen the bound more than it lifts it.
+
+    Source: Google SRE Workbook, ch. 5, for tiers of two windows; a budget in dollars, the bound,
+    the effective events and the end are ours.
     """
-    long, short = windows.long, windows.short
-    status, why = _status(rule, windows)
+    verdicts = [(tier, *_judge(rule, tier, losses)) for tier in rule.tiers]
+    # The fastest tier of the worst status speaks for the rule.
+    tier, status, why = max(verdicts, key=lambda verdict: _WORSE[verdict[1]])
+    long, newest = losses.window(tier.long_window_s), _newest(rule, tier, losses)
     budget_usd = Decimal(str(rule.budget_usd))
-    risk_usd_per_h = short.loss_usd * _S_PER_H / rule.short_window_s
+    risk_usd_per_h = newest.window.loss_usd * _S_PER_H / newest.seconds
     budget_s = rule.budget_days * _S_PER_DAY
     share = float(long.loss_usd / budget_usd)
-    left_usd = max(_ZERO, budget_usd - (windows.spent_usd or _ZERO))
+    left_usd = max(_ZERO, budget_usd - (losses.spent_usd or _ZERO))
     exhaustion_s = float(left_usd / risk_usd_per_h) * _S_PER_H if risk_usd_per_h > 0 else None
     reason = why
     if status in (Status.BREACHED, Status.BURNING):
-        summary = _three_ways(rule, risk_usd_per_h, share, exhaustion_s)
+        summary = _three_ways(rule, tier, risk_usd_per_h, share, exhaustion_s)
         reason = f"{summary}; {why}; {_provenance(long)}"
     return Burn(
         status=status,
+        tier=tier,
         loss_usd=long.loss_usd,
         loss_low_usd=long.loss_low_usd,
         loss_high_usd=long.loss_high_usd,
-        burn=share * budget_s / rule.long_window_s,
+        burn=share * budget_s / tier.long_window_s,
         risk_usd_per_h=risk_usd_per_h.quantize(_MICRO_USD),
         budget_share=share,
         exhaustion_s=exhaustion_s,
@@ -188,39 +185,77 @@ def lower_bound(window: Window, z: float) -> Decimal:
     return (window.loss_usd * Decimal(math.exp(-z * deviation))).quantize(_MICRO_USD)
 
 
-def _status(rule: DollarBurnConfig, windows: Windows) -> tuple[Status, str]:
-    long, short = windows.long, windows.short
-    long_usd, short_usd = rule.long_threshold_usd, rule.short_threshold_usd
-    for name, window in (("long", long), ("short", short)):
+def _judge(rule: DollarBurnConfig, tier: Tier, losses: Losses) -> tuple[Status, str]:
+    """Compare the loss of one subject with one tier; return the verdict and its words."""
+    for seconds in (tier.long_window_s, tier.short_window_s):
+        window = losses.window(seconds)
         if window.decisions == 0:
-            seconds = rule.long_window_s if name == "long" else rule.short_window_s
-            return Status.NO_DATA, f"no decisions in the {name} window of {seconds} s"
-    if long.unvalued == long.decisions:
-        return Status.NO_DATA, "the value of every decision is unknown; send outcomes or a value"
-    if long.loss_usd < long_usd:
-        return Status.OK, f"loss {_usd(long.loss_usd)} < {_usd(long_usd)}"
-    if short.loss_usd < short_usd:
-        return Status.OK, f"loss {_usd(short.loss_usd)} < {_usd(short_usd)} in the short window"
+            return Status.NO_DATA, f"no decisions in the window of {duration_text(seconds)}"
+        if window.unvalued == window.decisions:
+            why = "the value of every decision is unknown; send outcomes or a value"
+            return Status.NO_DATA, why
+    newest = _newest(rule, tier, losses)
+    keeps_usd = Decimal(str(rule.reset_share)) * rule.threshold_usd(tier, newest.seconds)
+    missed = _unmet(rule, tier, losses)
+    if missed:
+        is_burning = newest.window.loss_usd >= keeps_usd
+        return (Status.BURNING if is_burning else Status.OK), missed
+    long = losses.window(tier.long_window_s)
+    threshold_usd = rule.threshold_usd(tier, tier.long_window_s)
+    return Status.BREACHED, f"{_bounded(rule, long)} >= {_usd(threshold_usd)}"
+
+
+def _unmet(rule: DollarBurnConfig, tier: Tier, losses: Losses) -> str:
+    """Return which condition of a breach does not hold, "" where all do."""
+    long = losses.window(tier.long_window_s)
+    long_usd = rule.threshold_usd(tier, tier.long_window_s)
+    for seconds in (tier.long_window_s, tier.short_window_s, _newest(rule, tier, losses).seconds):
+        loss_usd = losses.window(seconds).loss_usd
+        threshold_usd = rule.threshold_usd(tier, seconds)
+        if loss_usd < threshold_usd:
+            return f"loss {_usd(loss_usd)} < {_usd(threshold_usd)} in {duration_text(seconds)}"
     events = effective_events(long)
     if events < rule.events_min:
-        return Status.BURNING, (
+        return (
             f"loss {_usd(long.loss_usd)} from {events:.1f} effective events < {rule.events_min:g}"
         )
-    lower_bound_usd = lower_bound(long, rule.confidence_z)
-    bound = f"at least {_usd(lower_bound_usd)} at z {rule.confidence_z:g}"
-    if lower_bound_usd < long_usd:
-        return Status.BURNING, f"loss {_usd(long.loss_usd)}, {bound} < {_usd(long_usd)}"
-    return Status.BREACHED, f"loss {_usd(long.loss_usd)}, {bound} >= {_usd(long_usd)}"
+    if lower_bound(long, rule.confidence_z) < long_usd:
+        return f"{_bounded(rule, long)} < {_usd(long_usd)}"
+    return ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Newest:
+    seconds: int
+    window: Window
+
+
+def _newest(rule: DollarBurnConfig, tier: Tier, losses: Losses) -> _Newest:
+    """Return the window that judges the end: the short one where the newest has no value."""
+    seconds = rule.reset_s(tier)
+    window = losses.window(seconds)
+    if window.unvalued == window.decisions:
+        seconds = tier.short_window_s
+    return _Newest(seconds, losses.window(seconds))
+
+
+def _bounded(rule: DollarBurnConfig, long: Window) -> str:
+    bound_usd = lower_bound(long, rule.confidence_z)
+    return f"loss {_usd(long.loss_usd)}, at least {_usd(bound_usd)} at z {rule.confidence_z:g}"
 
 
 def _three_ways(
-    rule: DollarBurnConfig, risk_usd_per_h: Decimal, share: float, exhaustion_s: float | None
+    rule: DollarBurnConfig,
+    tier: Tier,
+    risk_usd_per_h: Decimal,
+    share: float,
+    exhaustion_s: float | None,
 ) -> str:
     # "Burn 14.4" is what nobody can explain to a colleague: a rate, a share and a time are.
     lasts = "not going" if exhaustion_s is None else f"gone in {duration_text(exhaustion_s)}"
     return (
         f"{_usd(risk_usd_per_h)}/h at risk, {100 * share:.2g}% of the {rule.budget_days:g} d "
-        f"budget in {duration_text(rule.long_window_s)}, the rest of it {lasts}"
+        f"budget in {duration_text(tier.long_window_s)}, the rest of it {lasts}"
     )
 
 

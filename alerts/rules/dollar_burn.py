@@ -2,30 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
-from typing import ClassVar
+from functools import reduce
+from operator import add
+from typing import Any, ClassVar, Final
 
 from alerts.rules.base import Evaluation, Moment, Move, Reader, Rule, Wording, observe
-from alerts.rules.burn_rate import EMPTY_WINDOW, DollarBurnConfig, Window, Windows, burn_of
+from alerts.rules.burn_rate import Losses, Window, burn_of
 from alerts.rules.reroute import propose
+from alerts.rules.tiers import DollarBurnConfig
 from alerts.state.subject import Subject
 from alerts.state.transitions import AlertState
-from collector.core.clock import NS_PER_DAY, NS_PER_S
+from collector.core.clock import NS_PER_DAY, NS_PER_MINUTE, NS_PER_S
+
+# Longer windows end at whole minutes and are read once a minute: one second changes little in
+# them, and there is much to read. A late decision is in them a minute later at the most.
+_KEPT_S: Final = 1_800
+_NO_LOSSES: Final = Losses({})
 
 
 @dataclass(frozen=True, slots=True)
 class BurnFacts:
-    """The windows of every class that decided anything in the long one, at one moment."""
+    """The losses of every class that decided anything in the longest window, at one moment."""
 
     moment: Moment
-    by_class: Mapping[Subject, Windows]  # those that the rule does not cover too: to move to
+    by_class: Mapping[Subject, Losses]  # those that the rule does not cover too: to move to
 
 
 @dataclass(frozen=True, slots=True)
 class DollarBurn(Rule[DollarBurnConfig, BurnFacts]):
-    """Fires when both windows burn the budget; docs of the arithmetic: `burn_rate`."""
+    """Fires when both windows of a tier burn the budget; docs of the arithmetic: `burn_rate`."""
 
     model: ClassVar = DollarBurnConfig
     explains_decisions: ClassVar[bool] = True
@@ -34,59 +42,113 @@ class DollarBurn(Rule[DollarBurnConfig, BurnFacts]):
 
     @property
     def window_s(self) -> int:
-        """Return the long window."""
-        return self.config.long_window_s
+        """Return the long window of the fastest tier."""
+        return self.config.tiers[0].long_window_s
 
     def read(
         self, reader: Reader, moment: Moment, states: Mapping[Subject, AlertState]
     ) -> BurnFacts:
-        """Read what every class lost in the two windows."""
-        long = _losses(reader, self.config.long_window_s, moment.end_ns)
-        short = _losses(reader, self.config.short_window_s, moment.end_ns)
+        """Read what every class lost in all windows."""
+        lengths, end_ns = self.config.windows_s, moment.end_ns
+        minute_ns = end_ns - end_ns % NS_PER_MINUTE
+        recent = _losses(reader.rows, [each for each in lengths if each <= _KEPT_S], end_ns)
+        kept = _losses(reader.kept_rows, [each for each in lengths if each > _KEPT_S], minute_ns)
         return BurnFacts(
             moment,
-            {each: Windows(window, short.get(each, EMPTY_WINDOW)) for each, window in long.items()},
+            {
+                each: recent.get(each, _NO_LOSSES) + kept.get(each, _NO_LOSSES)
+                for each in {*recent, *kept}
+            },
         )
 
     def subjects(self, facts: BurnFacts) -> Mapping[Subject, int]:
-        """Return the classes that decided anything, and the one that the rule names."""
-        return self.config.classes(facts.by_class, facts.moment.end_ns)
+        """Return what spends a budget: the classes, the actions or all, and what the rule names."""
+        found = {self.config.spender(each) for each in facts.by_class if self.config.spends(each)}
+        return self.config.classes(found, facts.moment.end_ns)
 
     def evaluate(self, facts: BurnFacts, state: AlertState) -> Evaluation:
-        """Compare the loss of one class with the budget."""
-        return self._evaluate(facts, state, self._windows(facts, state))
+        """Compare the loss of one subject with the budget."""
+        return self._evaluate(facts, state, self._losses(facts, state.subject))
 
     def wording(self, subject: Subject) -> Wording:
-        """Return the words for one class."""
-        return self.config.wording(f"decisions of {subject}", short_s=self.config.short_window_s)
+        """Return the words for one subject."""
+        shorts = {tier.long_window_s: tier.short_window_s for tier in self.config.tiers}
+        return self.config.wording(f"decisions of {subject}", shorts)
+
+    def focus(self, facts: BurnFacts, subject: Subject) -> Subject:
+        """Return the class of a subject that lost most in its shortest window, for the evidence."""
+        seconds = self.config.windows_s[0]
+        return max(
+            self._classes(facts, subject),
+            key=lambda each: (facts.by_class[each].window(seconds).loss_usd, each),
+            default=subject,
+        )
 
     def explain(
         self, reader: Reader, facts: BurnFacts, state: AlertState, evaluation: Evaluation
     ) -> tuple[Evaluation, Move | None]:
         """Return when the budget is spent, and where decisions could go instead."""
         subject, end_ns = state.subject, facts.moment.end_ns
-        windows = self._windows(facts, state)
+        losses = self._losses(facts, subject)
         spent_usd = _budget_spent(reader, self.config, subject, end_ns)
-        route = _usual_route(reader, subject, end_ns - self.window_s * NS_PER_S, end_ns)
+        focus = self.focus(facts, subject)
+        route = _usual_route(reader, focus, end_ns - self.window_s * NS_PER_S, end_ns)
+        evaluation = self._evaluate(facts, state, replace(losses, spent_usd=spent_usd))
+        if focus != subject:
+            reason = f"{evaluation.reason}; {focus} loses most of it"
+            evaluation = replace(evaluation, reason=reason)
+        return evaluation, propose(self.config, focus, facts.by_class, route)
+
+    def _classes(self, facts: BurnFacts, subject: Subject) -> Iterable[Subject]:
+        """Return the classes whose losses spend the budget of a subject."""
+        config = self.config
         return (
-            self._evaluate(facts, state, replace(windows, spent_usd=spent_usd)),
-            propose(self.config, subject, facts.by_class, route),
+            each
+            for each in facts.by_class
+            if config.spends(each) and config.spender(each) == subject
         )
 
-    def _windows(self, facts: BurnFacts, state: AlertState) -> Windows:
-        return facts.by_class.get(state.subject) or Windows(EMPTY_WINDOW, EMPTY_WINDOW)
+    def _losses(self, facts: BurnFacts, subject: Subject) -> Losses:
+        parts = (facts.by_class[each] for each in self._classes(facts, subject))
+        return reduce(add, parts, _NO_LOSSES)
 
-    def _evaluate(self, facts: BurnFacts, state: AlertState, windows: Windows) -> Evaluation:
-        burn = burn_of(self.config, windows)
-        seen = observe(burn.status, state, windows.long.newest_ns, facts.moment)
-        return Evaluation(seen, burn.reason, burn.cost)
+    def _evaluate(self, facts: BurnFacts, state: AlertState, losses: Losses) -> Evaluation:
+        burn = burn_of(self.config, losses)
+        newest_ns = max((window.newest_ns for window in losses.by_seconds.values()), default=0)
+        seen = observe(burn.status, state, newest_ns, facts.moment)
+        return Evaluation(seen, burn.reason, burn.cost, burn.tier.long_window_s)
 
 
-def _losses(reader: Reader, seconds: int, end_ns: int) -> dict[Subject, Window]:
-    rows = reader.rows("loss_windows", __file__, from_ns=end_ns - seconds * NS_PER_S, end_ns=end_ns)
-    return {
-        Subject(str(action), str(region)): Window(*figures) for action, region, *figures in rows
-    }
+def _losses(
+    rows_of: Callable[..., list[Any]], lengths: list[int], end_ns: int
+) -> dict[Subject, Losses]:
+    """Return the losses of every class in windows of these lengths, ascending, in seconds."""
+    if not lengths:
+        return {}
+    rings: dict[Subject, dict[int, Window]] = {}
+    rows = rows_of(
+        "loss_rings",
+        __file__,
+        end_ns=end_ns,
+        from_ns=max(0, end_ns - lengths[-1] * NS_PER_S),
+        starts_ns=[max(0, end_ns - each * NS_PER_S) for each in lengths],
+    )
+    for action, region, ring, *figures in rows:
+        rings.setdefault(Subject(str(action), str(region)), {})[int(ring)] = Window(*figures)
+    return {each: Losses(_added_up(lengths, found)) for each, found in rings.items()}
+
+
+def _added_up(lengths: list[int], rings: Mapping[int, Window]) -> dict[int, Window]:
+    """Return windows by length: each holds the rings of all that are shorter, and its own."""
+    windows: dict[int, Window] = {}
+    total: Window | None = None
+    for at, seconds in enumerate(lengths):
+        ring = rings.get(at)
+        if ring is not None:
+            total = ring if total is None else total + ring
+        if total is not None:
+            windows[seconds] = total
+    return windows
 
 
 def _budget_spent(

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from fractions import Fraction
 
 from alerts.rules.base import Move
-from alerts.rules.burn_rate import DollarBurnConfig, Window, Windows, burn_of
+from alerts.rules.burn_rate import Losses, Window, burn_of
+from alerts.rules.tiers import DollarBurnConfig
 from alerts.state.subject import Subject
 from alerts.state.transitions import Status
 
@@ -15,27 +16,30 @@ _LOSS_RATIO_MAX = Fraction(1, 4)
 
 
 def propose(
-    rule: DollarBurnConfig, affected: Subject, seen: Mapping[Subject, Windows], from_route: str
+    rule: DollarBurnConfig, affected: Subject, seen: Mapping[Subject, Losses], from_route: str
 ) -> Move | None:
     """Return a move to the region of the same action that loses least a decision.
 
     Args:
         rule: every region is compared with it.
         affected: the class that began to fire.
-        seen: every class in the same windows, the affected one too.
+        seen: every class in the same windows; of the affected one there may be none.
         from_route: the route that its decisions take now.
 
     Returns:
         None where no other region is known to be healthy; a region without data is not.
     """
-    bearable = _LOSS_RATIO_MAX * _loss(seen[affected].short)
+    short_s = rule.tiers[0].short_window_s
+    if affected not in seen:
+        return None
+    bearable = _LOSS_RATIO_MAX * _loss(seen[affected].window(short_s))
     refuges = [
-        (_loss(windows.short), other.region)
-        for other, windows in seen.items()
+        (_loss(losses.window(short_s)), other.region)
+        for other, losses in seen.items()
         if other.action == affected.action
         and other.region not in ("", affected.region)
-        and burn_of(rule, windows).status is Status.OK
-        and _loss(windows.short) <= bearable
+        and burn_of(rule, losses).status is Status.OK
+        and _loss(losses.window(short_s)) <= bearable
     ]
     if not refuges:
         return None

@@ -70,10 +70,8 @@ _SETTINGS: Final[dict[str, dict[str, object]]] = {
             {
                 "name": "burn",
                 "budget_usd": 1000.0,
-                "budget_share": 0.0005,
                 # Windows that are longer than a busy machine falls behind.
-                "long_window_s": 120,
-                "short_window_s": 60,
+                "tiers": [{"budget_share": 0.0005, "long_window_s": 120, "short_window_s": 60}],
                 "keep_firing_s": 5.0,
             }
         ],

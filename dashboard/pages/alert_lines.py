@@ -52,9 +52,13 @@ ALERT_COLUMNS = [
 ]
 
 
+def _named(alert: AlertRow) -> tuple[str, str]:
+    return alert.scope if alert.is_about_decisions else (alert.action, alert.region)
+
+
 def alert_line(alert: AlertRow) -> dict[str, object]:
     """Return one row of the grid of alerts."""
-    scope = " · ".join(part for part in (alert.action, alert.region) if part)
+    scope = " · ".join(part for part in _named(alert) if part)
     at_risk, low, high, when = _at_risk(alert)
     return {
         "id": alert.episode_id,

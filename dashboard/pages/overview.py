@@ -223,7 +223,7 @@ def path_range(seen: Range, alerts: Sequence[AlertRow]) -> Range:
         return seen
     began_ns = (top.started_ns or top.first_ns) - top.window_s * NS_PER_S // 2
     from_ns = min(max(seen.from_ns, began_ns), seen.to_ns)
-    return Range(from_ns, seen.to_ns, top.action, top.region)
+    return Range(from_ns, seen.to_ns, *top.scope)
 
 
 def drawn_from(seen: Range, first_ns: int) -> int:

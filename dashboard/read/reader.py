@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import fields
-from typing import Any
+from typing import Any, Final
 
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
@@ -116,14 +116,15 @@ class Reader:
     def exemplar(self, alert: AlertRow, reference: Reference) -> str:
         """Return the decision that shows best what an alert is about, "" without any."""
         began_ns = alert.started_ns or alert.first_ns
+        action, region = alert.scope
         rows = self._rows(
             "exemplar",
             {
                 "from_ns": began_ns - alert.window_s * NS_PER_S,
                 "to_ns": alert.at_ns + 1,
-                "action": alert.action,
-                "region": alert.region,
-                "reference_ns": reference.of(alert.action),
+                "action": action,
+                "region": region,
+                "reference_ns": reference.of(action),
                 "segment": segment_place(alert.blamed_stage, alert.blamed_class),
             },
         )
@@ -307,6 +308,10 @@ class Reader:
             raise StoreUnavailableError(engine_error(error)) from error
 
 
+# "Now" is the window of an alert, but not the six hours of a slow one.
+_NOW_S: Final = 300
+
+
 def alerts_with_exemplars(reader: Reader, seen: Range, reference: Reference) -> list[AlertRow]:
     """Return the alerts of a range, dearest first.
 
@@ -334,8 +339,8 @@ def _with_cost_now(reader: Reader, alert: AlertRow, seen: Range) -> AlertRow:
     has_cost = alert.is_priced and alert.action and alert.region
     if alert.state not in OPEN_STATES or not has_cost:
         return alert
-    from_ns = max(0, seen.to_ns - alert.window_s * NS_PER_S)
-    cost = reader.revenue(Range(from_ns, seen.to_ns, alert.action, alert.region))
+    from_ns = max(0, seen.to_ns - min(alert.window_s, _NOW_S) * NS_PER_S)
+    cost = reader.revenue(Range(from_ns, seen.to_ns, *alert.scope))
     if cost.per_hour is None:
         return alert
     return dataclasses.replace(

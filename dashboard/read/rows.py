@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from alerts.rows import UNKNOWN
+from alerts.state.subject import ALL
 from attribution.core.segments import CLASSES, SEGMENTS, STAGES
 from attribution.core.selection import RATE_S_MIN
 from collector.core.clock import NS_PER_HOUR, NS_PER_S
@@ -138,6 +139,11 @@ class AlertRow:
         """Return whether action and region are those of decisions, and not of a service."""
         return _names_decisions(self)
 
+    @property
+    def scope(self) -> tuple[str, str]:
+        """Return the action and the region as a range names them: empty is all."""
+        return _scope(self)
+
 
 @dataclass(frozen=True, slots=True)
 class Episode:
@@ -156,10 +162,22 @@ class Episode:
         """Return whether action and region are those of decisions, and not of a service."""
         return _names_decisions(self)
 
+    @property
+    def scope(self) -> tuple[str, str]:
+        """Return the action and the region as a range names them: empty is all."""
+        return _scope(self)
+
 
 def _names_decisions(alert: AlertRow | Episode) -> bool:
     # A service has no region; a class of decisions may have none, and then has a price.
     return alert.basis != UNKNOWN or bool(alert.action and alert.region)
+
+
+def _scope(alert: AlertRow | Episode) -> tuple[str, str]:
+    if not alert.is_about_decisions:
+        return "", ""
+    action, region = ("" if name == ALL else name for name in (alert.action, alert.region))
+    return action, region
 
 
 @dataclass(frozen=True, slots=True)

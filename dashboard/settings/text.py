@@ -53,15 +53,14 @@ _ENTRIES = {
 """,
     "alerts.rules": """\
 # [[alerts.rules]]
-# name = "fast-burn"
+# name = "checkout"
 # kind = "dollar_burn"             # by default this; or dead_man, with silence_s and services
-# severity = "page"                # page or ticket
+# action = "checkout"              # by default every action
 # budget_usd = 10000.0             # loss allowed in budget_days
 # budget_days = 30.0
-# budget_share = 0.02              # share of it lost in the long window at which it fires
-# long_window_s = 3600
-# short_window_s = 300
-# runbook_url = "https://example.com/runbooks/fast-burn"
+# budget_for = "class"             # each action in each region; or "action", or "all" together
+# tiers = [{ budget_share = 0.02, long_window_s = 3600, short_window_s = 300, severity = "page" }]
+# runbook_url = "https://example.com/runbooks/checkout"
 """,
     "access.tokens": """\
 # [[access.tokens]]                # `millworth token new` prints one

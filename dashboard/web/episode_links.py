@@ -47,11 +47,12 @@ def overview_of(episode: Episode) -> str:
     until_ns = episode.at_ns + _AFTER_NS
     needed_ns = until_ns - episode.first_ns + episode.window_s * NS_PER_S
     fits = (name for name in pages.WINDOWS if pages.Scope(name).window_ns >= needed_ns)
+    action, region = episode.scope
     shown = pages.Scope(
         window=next(fits, pages.WINDOWS[-1]),
         until_ns=None if is_open else until_ns,
-        action=episode.action if episode.is_about_decisions else "",
-        region=episode.region if episode.is_about_decisions else "",
+        action=action,
+        region=region,
     )
     return "/" + pages.format_scope(shown)
 

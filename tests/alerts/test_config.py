@@ -4,13 +4,13 @@ import pytest
 from pydantic import ValidationError
 
 from alerts.config import AlertsConfig
-from tests.support.alerts.builders import SECRET, rule
+from tests.support.alerts.builders import SECRET, TIER, rule
 
 
 def test_short_window_has_to_be_shorter() -> None:
     """Windows of one length are one window, and an alert on it never ends in time."""
     with pytest.raises(ValidationError, match="short_window_s 60 has to be less"):
-        rule(short_window_s=60)
+        rule(tiers=[{**TIER, "short_window_s": 60}])
 
 
 @pytest.mark.parametrize("section", ["rules", "webhooks"])

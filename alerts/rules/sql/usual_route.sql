@@ -4,8 +4,8 @@ SELECT route
 FROM decisions FINAL
 WHERE ingress_ns >= {from_ns:UInt64}
     AND ingress_ns < {end_ns:UInt64}
-    AND action = {action:String}
-    AND region = {region:String}
+    AND {action:String} IN ('*', action)
+    AND {region:String} IN ('*', region)
     AND route != ''
 GROUP BY route
 ORDER BY count() DESC, route

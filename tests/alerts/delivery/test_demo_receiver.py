@@ -34,7 +34,7 @@ def receiver(said: list[str], clock: ManualClock) -> Iterator[DemoReceiver]:
 
 def alert(kind: str = "alert.firing", move: Move | None = MOVE) -> Message:
     """Return a message with a real body."""
-    return message(kind=kind, body=body(kind, event(), Wording(short_s=6), move))
+    return message(kind=kind, body=body(kind, event(), Wording(shorts={60: 6}), move))
 
 
 def send(receiver: DemoReceiver, sent: Message) -> int | None:

@@ -10,7 +10,7 @@ from tests.support.alerts.builders import event
 def test_body_of_an_alert_that_fires() -> None:
     """The whole body is public: a change here is a change for every receiver."""
     move = Move("checkout", "eu-west", "tier1-a", "us-east")
-    words = Wording("", 6, "look at the store first", "https://runbooks.example/burn")
+    words = Wording("", {60: 6}, "look at the store first", "https://runbooks.example/burn")
 
     assert json.loads(body("alert.firing", event(), words, move)) == {
         "type": "alert.firing",

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alerts.rules.burn_rate import Window, Windows, burn_of, effective_events, lower_bound
+from alerts.rules.burn_rate import Losses, Window, burn_of, effective_events, lower_bound
 from alerts.state.transitions import Status
-from tests.support.alerts.builders import rule, window, windows
+from tests.support.alerts.builders import losses, rule, window
 
 NOTHING = window(decisions=0, basis="", slope_source="")
 DOLLARS = st.decimals(min_value=0, max_value=100_000, places=6)
@@ -19,47 +19,51 @@ LOSSES = st.lists(st.decimals(min_value="0.01", max_value=500, places=2), min_si
 @pytest.mark.parametrize(
     ("seen", "status"),
     [
-        pytest.param(windows(NOTHING), Status.NO_DATA, id="silence is not health"),
+        pytest.param(losses(NOTHING), Status.NO_DATA, id="silence is not health"),
         pytest.param(
-            windows(window("500"), NOTHING), Status.NO_DATA, id="a silence just now is not health"
+            losses(window("500"), NOTHING), Status.NO_DATA, id="a silence just now is not health"
         ),
         pytest.param(
-            windows(window(unvalued=1_000, basis="")),
+            losses(window(unvalued=1_000, basis="")),
             Status.NO_DATA,
             id="unknown value is not zero",
         ),
-        pytest.param(windows(window("0")), Status.OK, id="nothing lost"),
-        pytest.param(windows(window("99")), Status.OK, id="lost less than the share"),
+        pytest.param(losses(window("0")), Status.OK, id="nothing lost"),
+        pytest.param(losses(window("99"), window("2")), Status.OK, id="lost less than the share"),
+        pytest.param(losses(window("500"), window("2.49")), Status.OK, id="lost, but not any more"),
         pytest.param(
-            windows(window("500"), window("9.99")), Status.OK, id="lost, but not any more"
-        ),
-        pytest.param(windows(window("500"), window("10")), Status.BREACHED, id="burns in both"),
-        pytest.param(
-            windows(window("101")), Status.BURNING, id="over the threshold, but not surely"
+            losses(window("500"), window("2.50")), Status.BURNING, id="less than began it keeps it"
         ),
         pytest.param(
-            windows(window("5000", loss_squared=5000.0**2)),
+            losses(window("99"), window("99")), Status.BURNING, id="the newest alone keep it"
+        ),
+        pytest.param(losses(window("500"), window("10")), Status.BREACHED, id="burns in both"),
+        pytest.param(
+            losses(window("101")), Status.BURNING, id="over the threshold, but not surely"
+        ),
+        pytest.param(
+            losses(window("5000", loss_squared=5000.0**2)),
             Status.BURNING,
             id="one large honest loss pages nobody",
         ),
         pytest.param(
-            windows(window("300", loss_low_usd=Decimal(80))),
+            losses(window("300", loss_low_usd=Decimal(80))),
             Status.BURNING,
             id="the slope may be so flat that the budget holds",
         ),
         pytest.param(
-            windows(window("300", unvalued=999)), Status.BREACHED, id="known values suffice"
+            losses(window("300", unvalued=999)), Status.BREACHED, id="known values suffice"
         ),
     ],
 )
-def test_status(seen: Windows, status: Status) -> None:
+def test_status(seen: Losses, status: Status) -> None:
     """Each row is one sentence of the specification."""
     assert burn_of(rule(), seen).status is status
 
 
 def test_burn_says_the_same_alert_three_ways() -> None:
     """A burn rate explains itself to nobody; dollars an hour, a share and a time do."""
-    seen = Windows(
+    seen = losses(
         window("310", loss_low_usd=Decimal(150), loss_high_usd=Decimal(600)),
         window("31"),
         spent_usd=Decimal(1_400),
@@ -78,15 +82,13 @@ def test_burn_says_the_same_alert_three_ways() -> None:
 
 def test_burn_names_its_basis_interval_and_unknowns() -> None:
     """A dollar figure without its source and interval is a guess in a suit."""
-    seen = windows(
-        window("300", loss_low_usd=Decimal(150), loss_high_usd=Decimal(600), unvalued=37)
-    )
+    seen = losses(window("300", loss_low_usd=Decimal(150), loss_high_usd=Decimal(600), unvalued=37))
 
     reason = burn_of(rule(), seen).reason
 
     assert "margin basis, slope: article prior, 90% interval $150.00 to $600.00" in reason
     assert "37 of 1000 decisions have no known value" in reason
-    refused = burn_of(rule(), windows(window("300", slope_source="unknown"))).reason
+    refused = burn_of(rule(), losses(window("300", slope_source="unknown"))).reason
     assert "slope: unknown, lateness is in no figure" in refused
 
 
@@ -107,28 +109,28 @@ def test_the_same_losses_more_often_never_lower_the_status(
     long: list[Decimal], short: list[Decimal], times: int
 ) -> None:
     """A worse incident of the same kind is at least as much of an alert."""
-    once = burn_of(rule(), Windows(of_losses(long), of_losses(short)))
-    more = burn_of(rule(), Windows(of_losses(long * times), of_losses(short * times)))
+    once = burn_of(rule(), losses(of_losses(long), of_losses(short)))
+    more = burn_of(rule(), losses(of_losses(long * times), of_losses(short * times)))
 
     assert severity(more.status) >= severity(once.status)
 
 
 @given(LOSSES, st.floats(1.001, 100))
-def test_dearer_losses_never_lower_the_status(losses: list[Decimal], factor: float) -> None:
+def test_dearer_losses_never_lower_the_status(each: list[Decimal], factor: float) -> None:
     """What is worth more is judged no milder."""
-    dearer = [loss * Decimal(factor) for loss in losses]
+    dearer = [loss * Decimal(factor) for loss in each]
 
-    before = burn_of(rule(), windows(of_losses(losses)))
-    after = burn_of(rule(), windows(of_losses(dearer)))
+    before = burn_of(rule(), losses(of_losses(each)))
+    after = burn_of(rule(), losses(of_losses(dearer)))
 
     assert severity(after.status) >= severity(before.status)
 
 
 @given(LOSSES, LOSSES)
-def test_more_loss_never_ends_an_alert(losses: list[Decimal], added: list[Decimal]) -> None:
+def test_more_loss_never_ends_an_alert(each: list[Decimal], added: list[Decimal]) -> None:
     """However uneven what comes on top: burning or breached does not become OK."""
-    before = burn_of(rule(), windows(of_losses(losses)))
-    after = burn_of(rule(), windows(of_losses(losses + added)))
+    before = burn_of(rule(), losses(of_losses(each)))
+    after = burn_of(rule(), losses(of_losses(each + added)))
 
     assert (severity(before.status) >= 1) <= (severity(after.status) >= 1)
 
@@ -141,11 +143,11 @@ def test_bound_is_between_nothing_and_the_loss(loss: Decimal, z: float, low: flo
     assert 0 <= lower_bound(seen, z) <= loss
 
 
-def of_losses(losses: list[Decimal]) -> Window:
+def of_losses(each: list[Decimal]) -> Window:
     """Return the window that a list of single losses makes."""
-    total = sum(losses, Decimal(0))
+    total = sum(each, Decimal(0))
     return replace(
-        window(total), loss_low_usd=total / 2, loss_squared=sum(float(x) ** 2 for x in losses)
+        window(total), loss_low_usd=total / 2, loss_squared=sum(float(x) ** 2 for x in each)
     )
 
 

@@ -3,25 +3,35 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from decimal import Decimal
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from alerts.rules.burn_rate import Windows, burn_of
+from alerts.rules.burn_rate import Losses, burn_of
 from alerts.rules.dollar_burn import BurnFacts, DollarBurn
-from alerts.state.subject import Subject
+from alerts.rules.tiers import DollarBurnConfig
+from alerts.state.subject import ALL, Subject
 from alerts.state.transitions import Status, first_state
 from collector.core.clock import NS_PER_S
 from tests.conftest import NOW_NS
-from tests.support.alerts.builders import moment, rule, window
+from tests.support.alerts.builders import losses, moment, rule, window
 from tests.support.examples import examples
 
 HURT, WELL = Subject("checkout", "eu-west"), Subject("checkout", "us-east")
+OTHER = Subject("search", "us-east")
+CHECKOUT, SEARCH, EVERYTHING = Subject("checkout", ALL), Subject("search", ALL), Subject(ALL, ALL)
 BASES = st.sampled_from(["", "margin", "expected+margin"])
-WINDOWS = st.builds(
-    lambda loss, decisions, basis, age_s: Windows(
+LOSSES = st.builds(
+    lambda loss, decisions, basis, age_s: losses(
         window(loss, decisions=decisions, basis=basis, newest_ns=NOW_NS - age_s * NS_PER_S),
-        window(loss / 10, decisions=decisions, basis=basis),
+        window(
+            loss / 10,
+            decisions=decisions,
+            basis=basis,
+            newest_ns=NOW_NS - age_s * NS_PER_S,
+        ),
     ),
     st.decimals(min_value=0, max_value=10_000, places=2),
     st.integers(0, 1_000),
@@ -30,15 +40,15 @@ WINDOWS = st.builds(
 )
 
 
-def facts(**by_region: Windows) -> BurnFacts:
+def facts(**by_region: Losses) -> BurnFacts:
     """Return the facts of some regions of the checkout."""
-    found = {Subject("checkout", name): windows for name, windows in by_region.items()}
+    found = {Subject("checkout", name): each for name, each in by_region.items()}
     return BurnFacts(moment(), found)
 
 
 def test_rule_takes_the_classes_that_it_covers_and_the_one_that_it_names() -> None:
     """A class that never decided anything is evaluated where the rule names it in full."""
-    seen = facts(**{"eu-west": Windows(window(), window()), "us-east": Windows(window(), window())})
+    seen = facts(**{"eu-west": losses(window()), "us-east": losses(window())})
     assert set(DollarBurn(rule()).subjects(seen)) == {HURT, WELL}
     assert set(DollarBurn(rule(region="us-east")).subjects(seen)) == {WELL}
     named = rule(action="checkout", region="ap-south")
@@ -49,32 +59,32 @@ def test_rule_takes_the_classes_that_it_covers_and_the_one_that_it_names() -> No
 
 
 @settings(max_examples=examples(100))
-@given(WINDOWS, st.integers(0, 900))
-def test_evaluation_is_the_arithmetic_and_the_silence(windows: Windows, waited_s: int) -> None:
+@given(LOSSES, st.integers(0, 900))
+def test_evaluation_is_the_arithmetic_and_the_silence(seen_losses: Losses, waited_s: int) -> None:
     """Whatever is seen: the same twice, the loss of the windows, silent exactly after the limit."""
     burn, state = DollarBurn(rule()), first_state("burn", HURT, NOW_NS - waited_s * NS_PER_S)
-    seen = facts(**{"eu-west": windows})
+    seen = facts(**{"eu-west": seen_losses})
 
     found = burn.evaluate(seen, state)
 
     assert found == burn.evaluate(seen, state)
-    expected = burn_of(rule(), windows)
+    expected = burn_of(rule(), seen_losses)
     assert (found.seen.status, found.reason, found.cost) == (
         *(expected.status, expected.reason, expected.cost),
     )
-    latest_ns = max(state.data_ns, windows.long.newest_ns)
+    latest_ns = max(state.data_ns, seen_losses.window(60).newest_ns)
     assert found.seen.newest_ns == latest_ns
     assert found.seen.is_silent == (NOW_NS - latest_ns > seen.moment.nodata_ns)
-    assert (found.cost.basis == "unknown") == (windows.long.basis == "")
+    assert (found.cost.basis == "unknown") == (seen_losses.window(60).basis == "")
 
 
 @settings(max_examples=examples(100))
-@given(WINDOWS, WINDOWS)
-def test_other_classes_change_nothing(windows: Windows, others: Windows) -> None:
+@given(LOSSES, LOSSES)
+def test_other_classes_change_nothing(seen_losses: Losses, others: Losses) -> None:
     """One class is evaluated by its own decisions."""
     burn, state = DollarBurn(rule()), first_state("burn", HURT, NOW_NS)
-    alone = burn.evaluate(facts(**{"eu-west": windows}), state)
-    assert alone == burn.evaluate(facts(**{"eu-west": windows, "us-east": others}), state)
+    alone = burn.evaluate(facts(**{"eu-west": seen_losses}), state)
+    assert alone == burn.evaluate(facts(**{"eu-west": seen_losses, "us-east": others}), state)
 
 
 def test_class_that_is_in_no_window_has_no_data_and_no_dollars() -> None:
@@ -89,5 +99,78 @@ def test_class_that_is_in_no_window_has_no_data_and_no_dollars() -> None:
 def test_words_name_the_class_and_what_the_rule_says() -> None:
     """They go into the reason, the webhook and the pages."""
     words = DollarBurn(rule(note="see the store", runbook_url="https://r.example")).wording(HURT)
-    assert (words.subject, words.short_s) == ("decisions of checkout/eu-west", 6)
+    assert (words.subject, words.shorts) == ("decisions of checkout/eu-west", {60: 6})
     assert (words.note, words.runbook_url) == ("see the store", "https://r.example")
+
+
+@pytest.mark.parametrize(
+    ("settings_of", "spenders", "covered"),
+    [
+        pytest.param({}, {HURT, WELL, OTHER}, HURT, id="a budget a class"),
+        pytest.param({"budget_for": "action"}, {CHECKOUT, SEARCH}, CHECKOUT, id="an action"),
+        pytest.param(
+            {"budget_for": "action", "action": "checkout"}, {CHECKOUT}, CHECKOUT, id="one action"
+        ),
+        pytest.param({"budget_for": "all"}, {EVERYTHING}, EVERYTHING, id="all together"),
+        pytest.param(
+            {"budget_for": "all", "region": "eu-west"},
+            {Subject(ALL, "eu-west")},
+            Subject(ALL, "eu-west"),
+            id="all of a region",
+        ),
+    ],
+)
+def test_budget_is_spent_by_whom_the_rule_says(
+    settings_of: dict[str, str], spenders: set[Subject], covered: Subject
+) -> None:
+    """A class whose alert began under another `budget_for` is covered no longer: it is closed."""
+    seen = BurnFacts(moment(), {each: losses(window("10")) for each in (HURT, WELL, OTHER)})
+    burn = DollarBurn(rule(**settings_of))
+
+    assert set(burn.subjects(seen)) == spenders
+    assert burn.config.covers(covered)
+    others = {HURT, CHECKOUT, EVERYTHING, Subject(ALL, "eu-west")} - spenders
+    assert not any(burn.config.covers(each) for each in others)
+
+
+@settings(max_examples=examples(50))
+@given(st.lists(LOSSES, min_size=3, max_size=3), st.sampled_from(["action", "all"]))
+def test_wide_budget_loses_what_its_classes_lose_to_the_micro_dollar(
+    each: list[Losses], budget_for: str
+) -> None:
+    """Dollars are neither lost nor counted twice where classes share a budget."""
+    seen = BurnFacts(moment(), dict(zip((HURT, WELL, OTHER), each, strict=True)))
+    burn = DollarBurn(rule(budget_for=budget_for))
+
+    found = [burn.evaluate(seen, first_state("burn", s, 0)) for s in burn.subjects(seen)]
+
+    lost = sum((losses_of.window(60).loss_usd for losses_of in each), Decimal(0))
+    assert sum((evaluation.cost.loss_usd for evaluation in found), Decimal(0)) == lost
+
+
+def test_evidence_of_a_wide_budget_is_looked_for_where_most_is_lost() -> None:
+    """The suspect segment of an average is nobody's."""
+    seen = BurnFacts(
+        moment(), {HURT: losses(window("90")), WELL: losses(window("1")), OTHER: losses(window())}
+    )
+    assert DollarBurn(rule(budget_for="all")).focus(seen, EVERYTHING) == HURT
+    assert DollarBurn(rule(budget_for="action")).focus(seen, SEARCH) == OTHER
+    assert DollarBurn(rule()).focus(seen, WELL) == WELL
+
+
+def test_default_tiers_make_a_rule_of_pages_and_one_of_tickets() -> None:
+    """A rule that names a budget alone is what the workbook advises, in dollars."""
+    page, ticket = DollarBurnConfig(name="shop", budget_usd=1_000).by_severity
+
+    assert (page.name, page.severity, ticket.name, ticket.severity) == (
+        *("shop", "page", "shop-ticket", "ticket"),
+    )
+    assert [(t.budget_share, t.long_window_s, t.short_window_s) for t in page.tiers] == [
+        (0.01, 300, 60),
+        (0.02, 3_600, 300),
+        (0.05, 21_600, 1_800),
+    ]
+    assert [page.reset_s(tier) for tier in page.tiers] == [60, 300, 300]
+    assert [ticket.reset_s(tier) for tier in ticket.tiers] == [1_800]
+    (alone,) = rule(severity="ticket").by_severity
+    assert (alone.name, alone.severity) == ("burn", "ticket")

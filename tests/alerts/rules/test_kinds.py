@@ -9,17 +9,14 @@ import pytest
 from pydantic import ValidationError
 
 from alerts.config import AlertsConfig
-from alerts.rules.burn_rate import DollarBurnConfig
 from alerts.rules.dollar_burn import DollarBurn
 from alerts.rules.kinds import DEFAULT_KIND, KINDS, parse_rule, rule_of
+from alerts.rules.tiers import DollarBurnConfig
 from tests.support.alerts.builders import rule
 
 BURN: Mapping[str, Any] = {
     "name": "burn",
     "budget_usd": 100.0,
-    "budget_share": 0.5,
-    "long_window_s": 60,
-    "short_window_s": 6,
 }
 
 
@@ -63,7 +60,9 @@ def test_entry_may_name_each_kind() -> None:
     entries = [{**BURN, "kind": "dollar_burn"}, {**silence, "severity": "ticket"}]
     config = AlertsConfig.model_validate({"rules": entries})
     assert [each.kind for each in config.rules] == ["dollar_burn", "dead_man"]
-    assert [each.name for each in config.all_rules] == ["dead-man", "burn", "shop-quiet"]
+    assert [each.name for each in config.all_rules] == [
+        *("dead-man", "burn", "burn-ticket", "shop-quiet")
+    ]
     assert AlertsConfig.model_validate(config.model_dump()) == config
 
 

@@ -3,19 +3,19 @@ from __future__ import annotations
 import pytest
 
 from alerts.rules.base import Move
-from alerts.rules.burn_rate import Window, Windows
+from alerts.rules.burn_rate import Losses, Window
 from alerts.rules.reroute import propose
 from alerts.state.subject import Subject
-from tests.support.alerts.builders import rule, window
+from tests.support.alerts.builders import losses, rule, window
 
 HURT = Subject("checkout", "eu-west")
-TROUBLE = Windows(window("500"), window("300"))
+TROUBLE = losses(window("500"), window("300"))
 
 
-def well(loss_usd: str = "1", **changes: object) -> Windows:
+def well(loss_usd: str = "1", **changes: object) -> Losses:
     """Return the windows of a class that loses next to nothing."""
     seen: Window = window(loss_usd, **changes)
-    return Windows(seen, seen)
+    return losses(seen, seen)
 
 
 @pytest.mark.parametrize(
@@ -31,7 +31,7 @@ def well(loss_usd: str = "1", **changes: object) -> Windows:
         pytest.param({"": well()}, None, id="a region without a name"),
     ],
 )
-def test_region_to_move_to(others: dict[str, Windows], to_region: str | None) -> None:
+def test_region_to_move_to(others: dict[str, Losses], to_region: str | None) -> None:
     """A proposal names a place that is known to be better, or none."""
     seen = {HURT: TROUBLE} | {Subject("checkout", name): w for name, w in others.items()}
 

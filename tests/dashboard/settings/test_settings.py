@@ -156,7 +156,7 @@ def test_example_holds_every_key_and_runs_as_it_is(tmp_path: Path) -> None:
             ), f"{section}.{key}"
 
 
-BURN = "budget_usd = 5\nbudget_share = 1\nlong_window_s = 9\nshort_window_s = 3\n"
+BURN = "budget_usd = 5\n"
 
 
 @pytest.mark.parametrize(

@@ -23,14 +23,8 @@ from alerts.delivery.payload import body
 from alerts.delivery.webhook import message_headers
 from alerts.rows import Message
 from alerts.rules.base import Move, Wording
-from alerts.rules.burn_rate import (
-    DollarBurnConfig,
-    Window,
-    Windows,
-    burn_of,
-    effective_events,
-    lower_bound,
-)
+from alerts.rules.burn_rate import Losses, Window, burn_of, effective_events, lower_bound
+from alerts.rules.tiers import TIERS, DollarBurnConfig
 from alerts.signature import KEY_BYTES_MIN, key_of
 from alerts.state.retry import RETRY_DELAYS_S
 from alerts.state.transitions import Phase
@@ -73,8 +67,10 @@ def test_worked_example_is_what_the_rule_computes() -> None:
         [number] = numbers(said[name][0])
         return number
 
-    [fast_burn] = SETTINGS.alerts.rules
-    assert isinstance(fast_burn, DollarBurnConfig)
+    [checkout] = SETTINGS.alerts.rules
+    assert isinstance(checkout, DollarBurnConfig)
+    fast = TIERS[1]
+    fast_burn = checkout.model_copy(update={"tiers": (fast,)})
     low, high = numbers(said["at the 5 % sensitivity; at the 95 %"][0])
     decisions, _ = (int(n) for n in numbers(said["loss in the long window"][1]))
     long_loss = Decimal(str(of("loss in the long window")))
@@ -93,10 +89,11 @@ def test_worked_example_is_what_the_rule_computes() -> None:
     short = Window(10, 0, short_loss, short_loss, short_loss, 9.0, "margin", "prior", 1)
     spent = Decimal(str(of("spent of the budget in its 30 days")))
 
-    verdict = burn_of(fast_burn, Windows(long, short, spent))
+    verdict = burn_of(fast_burn, Losses({3_600: long, 300: short}, spent))
 
-    assert of("threshold of the long window") == float(fast_burn.long_threshold_usd)
-    assert of("threshold of the short window") == round(float(fast_burn.short_threshold_usd), 2)
+    assert of("threshold of the long window") == float(fast_burn.threshold_usd(fast, 3_600))
+    short_usd = fast_burn.threshold_usd(fast, 300)
+    assert of("threshold of the short window") == round(float(short_usd), 2)
     assert of("effective events") == effective_events(long)
     assert of("lower bound") == round(float(lower_bound(long, fast_burn.confidence_z)), 2)
     assert said["verdict"][0] == verdict.status.value
@@ -106,6 +103,20 @@ def test_worked_example_is_what_the_rule_computes() -> None:
     assert of("budget gone in") == round(verdict.exhaustion_s / 3600)
     by_hand = 640 * math.exp(-1.645 * math.sqrt(1 / 128 + (math.log(2) / 1.644854) ** 2))
     assert of("lower bound") == round(by_hand, 2)
+
+
+def test_tiers_are_the_default() -> None:
+    """Who reads that a rule pages at 2 % of the budget in an hour relies on it."""
+    said = [row for row in rows("When a rule fires").values() if row[-1] in ("page", "ticket")]
+    seconds = {"min": 60, "h": 3_600, "d": 86_400}
+
+    def length(cell: str) -> int:
+        number, unit = cell.split()
+        return int(number) * seconds[unit]
+
+    assert [(float(r[0].rstrip(" %")) / 100, length(r[1]), length(r[2]), r[3]) for r in said] == [
+        (t.budget_share, t.long_window_s, t.short_window_s, t.severity or "page") for t in TIERS
+    ]
 
 
 def test_states_are_those_of_the_machine() -> None:
@@ -133,7 +144,7 @@ def test_every_field_and_header_is_explained() -> None:
     """The body is public: a receiver is written from this page."""
     explained = rows("The webhook")
     move = Move("checkout", "eu-west", "tier1-a", "us-east")
-    message = json.loads(body("alert.firing", event(), Wording(short_s=6), move))
+    message = json.loads(body("alert.firing", event(), Wording(shorts={60: 6}), move))
     secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
     endpoint = WebhookConfig(name="router", url="https://r.example.com/h", secret=secret)  # type: ignore[arg-type]  # as from a file
     headers = message_headers(endpoint, Message("id", "router", "e", 1, "alert.firing", b""), 1)

@@ -8,9 +8,13 @@ from typing import Any
 from alerts.config import WebhookConfig
 from alerts.rows import AlertEvent, Message
 from alerts.rules.base import Moment, Progress
-from alerts.rules.burn_rate import DollarBurnConfig, Window, Windows
+from alerts.rules.burn_rate import Losses, Window
+from alerts.rules.tiers import DollarBurnConfig
 from collector.core.clock import NS_PER_S
 from tests.conftest import NOW_NS
+
+# Fires at $100 of $10,000 in 60 s, with $10 in 6 s, and ends below $2.50 in 6 s.
+TIER = {"budget_share": 0.01, "long_window_s": 60, "short_window_s": 6}
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 
@@ -20,9 +24,7 @@ def rule(**changes: object) -> DollarBurnConfig:
     settings: dict[str, Any] = {
         "name": "burn",
         "budget_usd": 10_000.0,
-        "budget_share": 0.01,
-        "long_window_s": 60,
-        "short_window_s": 6,
+        "tiers": [TIER],
         "keep_firing_s": 30.0,
         **changes,
     }
@@ -47,9 +49,9 @@ def window(loss_usd: str | Decimal = "0", **changes: object) -> Window:
     return Window(**fields)
 
 
-def windows(long: Window, short: Window | None = None) -> Windows:
-    """Return two windows; by default the short one burns as fast as anyone could ask."""
-    return Windows(long, short or long)
+def losses(long: Window, short: Window | None = None, spent_usd: Decimal | None = None) -> Losses:
+    """Return the windows of a tier; by default the short one burns as fast as anyone could ask."""
+    return Losses({60: long, 6: short or long}, spent_usd)
 
 
 def moment(seconds: float = 0, **changes: object) -> Moment:

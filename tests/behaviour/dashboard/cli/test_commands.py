@@ -18,8 +18,7 @@ def test_commands_beside_a_running_service(tmp_path: Path) -> None:
     file = tmp_path / "millworth.toml"
     file.write_text(
         '[[alerts.webhooks]]\nname = "router"\nurl = "https://router.example.com/h"\n'
-        '[[alerts.rules]]\nname = "burn"\nbudget_usd = 100.0\nbudget_share = 0.02\n'
-        "long_window_s = 3600\nshort_window_s = 300\n"
+        '[[alerts.rules]]\nname = "burn"\nbudget_usd = 100.0\n'
     )
     with RunningService(tmp_path) as service:
         environment = {
