@@ -195,10 +195,9 @@ def _judge(rule: DollarBurnConfig, tier: Tier, losses: Losses) -> tuple[Status, 
             why = "the value of every decision is unknown; send outcomes or a value"
             return Status.NO_DATA, why
     newest = _newest(rule, tier, losses)
-    keeps_usd = Decimal(str(rule.reset_share)) * rule.threshold_usd(tier, newest.seconds)
     missed = _unmet(rule, tier, losses)
     if missed:
-        is_burning = newest.window.loss_usd >= keeps_usd
+        is_burning = newest.window.loss_usd >= rule.keeps_usd(tier, newest.seconds)
         return (Status.BURNING if is_burning else Status.OK), missed
     long = losses.window(tier.long_window_s)
     threshold_usd = rule.threshold_usd(tier, tier.long_window_s)

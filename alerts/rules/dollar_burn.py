@@ -7,7 +7,10 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import reduce
 from operator import add
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar, Final, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
 
 from alerts.rules.base import Evaluation, Moment, Move, Reader, Rule, Wording, observe
 from alerts.rules.burn_rate import Losses, Window, burn_of
@@ -20,6 +23,8 @@ from collector.core.clock import NS_PER_DAY, NS_PER_MINUTE, NS_PER_S
 # Longer windows end at whole minutes and are read once a minute: one second changes little in
 # them, and there is much to read. A late decision is in them a minute later at the most.
 _KEPT_S: Final = 1_800
+AnyNs = TypeVar("AnyNs", int, NDArray[np.int64])
+
 _NO_LOSSES: Final = Losses({})
 
 
@@ -49,10 +54,11 @@ class DollarBurn(Rule[DollarBurnConfig, BurnFacts]):
         self, reader: Reader, moment: Moment, states: Mapping[Subject, AlertState]
     ) -> BurnFacts:
         """Read what every class lost in all windows."""
-        lengths, end_ns = self.config.windows_s, moment.end_ns
-        minute_ns = end_ns - end_ns % NS_PER_MINUTE
-        recent = _losses(reader.rows, [each for each in lengths if each <= _KEPT_S], end_ns)
-        kept = _losses(reader.kept_rows, [each for each in lengths if each > _KEPT_S], minute_ns)
+        lengths = self.config.windows_s
+        recent_s = [each for each in lengths if each <= _KEPT_S]
+        kept_s = [each for each in lengths if each > _KEPT_S]
+        recent = _losses(reader.rows, recent_s, moment.end_ns)
+        kept = _losses(reader.kept_rows, kept_s, window_end_ns(_KEPT_S + 1, moment.end_ns))
         return BurnFacts(
             moment,
             {
@@ -117,6 +123,11 @@ class DollarBurn(Rule[DollarBurnConfig, BurnFacts]):
         newest_ns = max((window.newest_ns for window in losses.by_seconds.values()), default=0)
         seen = observe(burn.status, state, newest_ns, facts.moment)
         return Evaluation(seen, burn.reason, burn.cost, burn.tier.long_window_s)
+
+
+def window_end_ns(seconds: int, end_ns: AnyNs) -> AnyNs:
+    """Return where a window of this length ends in a pass whose windows end at an instant."""
+    return end_ns if seconds <= _KEPT_S else end_ns - end_ns % NS_PER_MINUTE
 
 
 def _losses(

@@ -11,6 +11,8 @@ from alerts.rules.base import DecisionRuleConfig, Severity
 from alerts.state.subject import ALL, Subject
 from collector.core.config import Section
 
+_S_PER_DAY: Final = 86_400
+
 
 class Tier(Section):
     """A pair of windows that both have to burn, and the share of the budget that is too much."""
@@ -85,7 +87,8 @@ class DollarBurnConfig(DecisionRuleConfig):
         default=0.25,
         gt=0,
         le=1,
-        description="The alert ends where that loss is below this share of what begins one",
+        description="The alert ends where that loss is below this share of what begins one, or "
+        "within the budget",
     )
     keep_firing_s: float = Field(
         default=300.0, ge=0, description="Time that the alert fires on after the condition ended"
@@ -147,6 +150,12 @@ class DollarBurnConfig(DecisionRuleConfig):
         """Return the window by which the end is judged."""
         reset_s = max(self.reset_window_s, tier.short_window_s // 12)
         return reset_s if reset_s < tier.long_window_s else tier.short_window_s
+
+    def keeps_usd(self, tier: Tier, window_s: int) -> Decimal:
+        """Return the loss in a window that keeps an alert: never less than the budget allows."""
+        share = Decimal(str(self.reset_share)) * self.threshold_usd(tier, window_s)
+        budget_s = Decimal(str(self.budget_days)) * _S_PER_DAY
+        return max(share, Decimal(str(self.budget_usd)) * window_s / budget_s)
 
     def threshold_usd(self, tier: Tier, window_s: int) -> Decimal:
         """Return the loss in a window at the rate at which a tier fires."""

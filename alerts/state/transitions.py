@@ -33,7 +33,7 @@ class Phase(StrEnum):
 FIRED = "alert.firing"
 RESOLVED = "alert.resolved"
 
-_CLOSED = (Phase.INACTIVE, Phase.RESOLVED)
+CLOSED = (Phase.INACTIVE, Phase.RESOLVED)
 _ALIGHT = (Phase.FIRING, Phase.COOLING)
 
 
@@ -141,7 +141,7 @@ def advance(
 
 def retire(state: AlertState, at_ns: int) -> tuple[AlertState, Transition | None]:
     """Return the state with its episode closed, and the transition: nothing evaluates it now."""
-    if state.shown in _CLOSED:
+    if state.shown in CLOSED:
         return state, None
     phase = Phase.RESOLVED if state.phase in _ALIGHT else Phase.INACTIVE
     after = replace(state, phase=phase, is_unknown=False, held_ns=0)
@@ -159,7 +159,7 @@ def is_forgotten(state: AlertState, settled_ns: int, forget_ns: int) -> bool:
 def _next_phase(phase: Phase, status: Status, held_ns: int, timing: Timing) -> Phase:
     if status is Status.NO_DATA:
         return phase
-    if phase in _CLOSED:
+    if phase in CLOSED:
         if status is not Status.BREACHED:
             return phase
         return Phase.PENDING if timing.for_s > 0 else Phase.FIRING
@@ -188,7 +188,7 @@ def _numbered(
 ) -> tuple[AlertState, Transition | None]:
     if before.shown is after.shown:
         return after, None
-    if before.shown in _CLOSED:
+    if before.shown in CLOSED:
         after = replace(
             after,
             episodes=before.episodes + 1,

@@ -39,6 +39,7 @@ BENCHES: Final = {
         "attribution.bench.causal:run_causal",
         "dashboard.bench.reference:run_reference",
     ),
+    "alerts": ("alerts.bench.alerts:run_alerts",),
     "recovery": ("dashboard.bench.recovery:run_recovery",),
 }
 

@@ -1,0 +1,201 @@
+"""Pure: a dollar rule over a stretch of stored losses, evaluated as the job evaluates it.
+
+Every instant at which something could happen goes through the rule and the state machine; at the
+others, of which there are many, comparing whole arrays shows that nothing could.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from alerts.replay.series import Ints, Series
+from alerts.rules.base import Evaluation, Moment, Progress
+from alerts.rules.burn_rate import Losses
+from alerts.rules.dollar_burn import BurnFacts, DollarBurn, window_end_ns
+from alerts.state.subject import Subject
+from alerts.state.transitions import (
+    CLOSED,
+    AlertState,
+    Phase,
+    Timing,
+    Transition,
+    advance,
+    first_state,
+)
+from collector.core.clock import NS_PER_S
+
+Flags = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class Instants:
+    """When a rule is evaluated, in order; Unix ns.
+
+    Args:
+        end_ns: of the windows.
+        known_ns: everything older had arrived.
+        nodata_ns: duration without decisions after which a state is unknown.
+    """
+
+    end_ns: Ints
+    known_ns: Ints
+    nodata_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A transition that a rule makes, and the evaluation behind it."""
+
+    subject: Subject
+    transition: Transition
+    evaluation: Evaluation
+
+
+def replay(
+    rule: DollarBurn, classes: Mapping[Subject, Series], instants: Instants
+) -> Iterator[Change]:
+    """Yield what the rule does with these losses, subject by subject, from a quiet beginning."""
+    if len(instants.end_ns) == 0:
+        return
+    spent: dict[Subject, dict[Subject, Series]] = {}
+    for each, series in classes.items():
+        if rule.config.spends(each):
+            spent.setdefault(rule.config.spender(each), {})[each] = series
+    for subject, parts in sorted(spent.items()):
+        yield from _replay_subject(rule, subject, parts, instants)
+
+
+def _replay_subject(
+    rule: DollarBurn, subject: Subject, parts: Mapping[Subject, Series], instants: Instants
+) -> Iterator[Change]:
+    config = rule.config
+    timing = Timing(config.for_s, config.keep_firing_s, rule.window_s)
+    newest_ns = np.max([series.newest_ns(instants.end_ns) for series in parts.values()], axis=0)
+    seen = np.flatnonzero(newest_ns)
+    if len(seen) == 0:
+        return
+    at, count = int(seen[0]), len(instants.end_ns)
+    state = first_state(config.name, subject, int(instants.end_ns[at]))
+    matters = _Matters.of(rule, parts, instants, newest_ns)
+    while at < count:
+        facts = _facts(rule, parts, instants, at)
+        evaluation = rule.evaluate(facts, state)
+        state, transition = advance(state, timing, evaluation.seen)
+        if transition is not None:
+            yield Change(subject, transition, evaluation)
+        at = matters.next(state, at)
+
+
+@dataclass(frozen=True, slots=True)
+class _Matters:
+    """Instants at which a state can change, ascending, and in each one past the end."""
+
+    begins: Ints  # a tier may be breached, or nothing arrives: the others leave a closed state
+    ends: Ints  # no tier burns, or nothing arrives: the others leave an alert firing
+    arrives: Ints  # data arrive: the others leave an unknown state
+
+    @staticmethod
+    def of(
+        rule: DollarBurn, parts: Mapping[Subject, Series], instants: Instants, newest_ns: Ints
+    ) -> _Matters:
+        """Compare the losses at all instants with all tiers."""
+        is_silent = instants.known_ns - newest_ns > instants.nodata_ns
+        is_over = np.zeros(len(newest_ns), np.bool_)
+        burns = np.zeros(len(newest_ns), np.bool_)
+        for tier in rule.config.tiers:
+            long, short, reset = (
+                _Sums.of(parts, seconds, instants)
+                for seconds in (tier.long_window_s, tier.short_window_s, rule.config.reset_s(tier))
+            )
+            is_known = (long.valued > 0) & (short.valued > 0)
+            begins = [
+                each.reaches(rule.config.threshold_usd(tier, each.seconds))
+                for each in (long, short, reset)
+            ]
+            keeps = [
+                each.reaches(rule.config.keeps_usd(tier, each.seconds)) for each in (short, reset)
+            ]
+            # Where the newest decisions have no value, the short window judges alone.
+            has_newest = reset.valued > 0
+            burns |= is_known & np.where(has_newest, keeps[1], keeps[0])
+            is_over |= is_known & begins[0] & begins[1] & (begins[2] | ~has_newest)
+        return _Matters(
+            begins=_places(is_over | is_silent),
+            ends=_places(~burns | is_silent),
+            arrives=_places(~is_silent),
+        )
+
+    def next(self, state: AlertState, at: int) -> int:
+        """Return the instant to evaluate after one.
+
+        The one before it is evaluated too, so that what the state machine counts since the last
+        evaluation is one interval.
+        """
+        if state.is_unknown:
+            places = self.arrives
+        elif state.phase is Phase.FIRING:
+            places = self.ends
+        elif state.phase in CLOSED:
+            places = self.begins
+        else:
+            return at + 1
+        target = int(places[np.searchsorted(places, at + 1)])
+        return max(at + 1, target - 1)
+
+
+@dataclass(frozen=True, slots=True)
+class _Sums:
+    """What is in the window of one length at every instant."""
+
+    seconds: int
+    loss: Ints  # millionths of USD
+    valued: Ints  # decisions of known value
+
+    @staticmethod
+    def of(parts: Mapping[Subject, Series], seconds: int, instants: Instants) -> _Sums:
+        """Add the classes up."""
+        end_ns = window_end_ns(seconds, instants.end_ns)
+        loss, valued = np.zeros_like(end_ns), np.zeros_like(end_ns)
+        for series in parts.values():
+            first, last = series.index(end_ns - seconds * NS_PER_S), series.index(end_ns)
+            loss += series.loss[last] - series.loss[first]
+            valued += series.valued[last] - series.valued[first]
+        return _Sums(seconds, loss, valued)
+
+    def reaches(self, usd: Decimal) -> Flags:
+        """Return at which instants at least so much is lost."""
+        return np.asarray(self.loss >= math.ceil(usd * 1_000_000))
+
+
+def _places(flags: Flags) -> Ints:
+    return np.append(np.flatnonzero(flags), len(flags) + 1)
+
+
+def _facts(
+    rule: DollarBurn, parts: Mapping[Subject, Series], instants: Instants, at: int
+) -> BurnFacts:
+    end_ns, known_ns = int(instants.end_ns[at]), int(instants.known_ns[at])
+    moment = Moment(
+        now_ns=known_ns,
+        known_ns=known_ns,
+        end_ns=end_ns,
+        started_ns=int(instants.end_ns[0]),
+        nodata_ns=instants.nodata_ns,
+        progress=Progress(0, known_ns),
+    )
+    losses = {
+        each: Losses(
+            {
+                seconds: series.window(seconds, int(window_end_ns(seconds, end_ns)))
+                for seconds in rule.config.windows_s
+            }
+        )
+        for each, series in parts.items()
+    }
+    return BurnFacts(moment, losses)

@@ -1,0 +1,127 @@
+"""Replay skips instants; that it loses nothing by it is held against evaluating every one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from alerts.replay.replay import Change, Instants, replay
+from alerts.replay.series import Series, Steps
+from alerts.rules.burn_rate import Losses
+from alerts.rules.dollar_burn import BurnFacts, DollarBurn, window_end_ns
+from alerts.rules.tiers import DollarBurnConfig
+from alerts.state.subject import ALL, Subject
+from alerts.state.transitions import Timing, advance, first_state
+from collector.core.clock import NS_PER_S
+from tests.support.alerts.builders import moment, rule
+from tests.support.examples import examples
+
+START_NS = 2_000_000_000 * NS_PER_S
+STEP_S = 10
+STEPS = 300
+NODATA_NS = 120 * NS_PER_S
+TIERS = [
+    {"budget_share": 0.01, "long_window_s": 60, "short_window_s": 20},
+    {"budget_share": 0.02, "long_window_s": 1_860, "short_window_s": 300},
+]
+HURT, WELL = Subject("checkout", "eu-west"), Subject("checkout", "us-east")
+
+Stretches = list[tuple[int, int, float, int]]
+# Stretches of steps in which a class decides so much, knows the value of so much of it, and loses
+# so much of a step.
+STRETCHES = st.lists(
+    st.tuples(
+        st.integers(1, 60),
+        st.sampled_from([0, 1, 20]),
+        st.sampled_from([1.0, 1.0, 0.5, 0.0]),
+        st.sampled_from([0, 0, 0, 150_000, 1_500_000, 20_000_000, 60_000_000]),
+    ),
+    min_size=1,
+    max_size=14,
+)
+RULES = st.builds(
+    lambda for_s, keep_s, reset_s, budget_for, events: rule(
+        tiers=TIERS,
+        for_s=for_s,
+        keep_firing_s=keep_s,
+        reset_window_s=reset_s,
+        budget_for=budget_for,
+        events_min=events,
+    ),
+    st.sampled_from([0.0, 20.0]),
+    st.sampled_from([0.0, 30.0]),
+    st.sampled_from([10, 30, 300]),
+    st.sampled_from(["class", "all"]),
+    st.sampled_from([1.0, 8.0]),
+)
+
+
+def series(stretches: Stretches) -> Series:
+    """Return losses by step; what is beyond the stretches is silence."""
+    decisions, unvalued, loss = (np.zeros(STEPS, np.int64) for _ in range(3))
+    at = 0
+    for length, count, known, lost in stretches:
+        part = slice(at, at + length)
+        decisions[part], unvalued[part] = count, count - round(count * known)
+        loss[part] = lost if count and known else 0
+        at += length
+    valued = decisions - unvalued
+    steps = Steps(
+        decisions=decisions,
+        unvalued=unvalued,
+        loss=loss,
+        loss_low=loss // 2,
+        loss_high=loss * 2,
+        loss_squared=(loss / 1e6) ** 2 / np.maximum(valued, 1),
+        basis={"margin": valued},
+        slope_source={"prior": valued},
+    )
+    return Series(START_NS, STEP_S * NS_PER_S, steps)
+
+
+@settings(max_examples=examples(40), deadline=None)
+@given(RULES, STRETCHES, STRETCHES)
+def test_replay_is_every_instant_evaluated(
+    config: DollarBurnConfig, hurt: Stretches, well: Stretches
+) -> None:
+    """Same transitions, same instants, same figures."""
+    classes = {HURT: series(hurt), WELL: series(well)}
+    ends_ns = START_NS + STEP_S * NS_PER_S * np.arange(1, STEPS + 1, dtype=np.int64)
+    instants = Instants(ends_ns, ends_ns + 3 * NS_PER_S, NODATA_NS)
+    [burn] = [DollarBurn(each) for each in config.by_severity]
+
+    assert list(replay(burn, classes, instants)) == list(every_instant(burn, classes, instants))
+
+
+def every_instant(
+    burn: DollarBurn, classes: dict[Subject, Series], instants: Instants
+) -> Iterator[Change]:
+    """Evaluate the rule as the job does, subject by subject."""
+    subjects = [Subject(ALL, ALL)] if burn.config.budget_for == "all" else [HURT, WELL]
+    timing = Timing(burn.config.for_s, burn.config.keep_firing_s, burn.window_s)
+    for subject in subjects:
+        state = None
+        for end_ns, known_ns in zip(instants.end_ns, instants.known_ns, strict=True):
+            losses = {
+                each: Losses(
+                    {
+                        length: found.window(length, int(window_end_ns(length, int(end_ns))))
+                        for length in burn.config.windows_s
+                    }
+                )
+                for each, found in classes.items()
+            }
+            at = moment(end_ns=int(end_ns), known_ns=int(known_ns), nodata_ns=instants.nodata_ns)
+            facts = BurnFacts(at, losses)
+            if state is None:
+                own = [classes[each] for each in classes if burn.config.spender(each) == subject]
+                if not any(int(each.newest_ns(np.array([end_ns]))[0]) for each in own):
+                    continue
+                state = first_state(burn.config.name, subject, int(end_ns))
+            evaluation = burn.evaluate(facts, state)
+            state, transition = advance(state, timing, evaluation.seen)
+            if transition is not None:
+                yield Change(subject, transition, evaluation)
