@@ -1,4 +1,4 @@
-"""Pure: the settings of alerting and of the webhooks it sends."""
+"""Pure: the settings of alerting and of what it sends."""
 
 from __future__ import annotations
 
@@ -60,6 +60,21 @@ class WebhookConfig(Section):
         return secret
 
 
+class AlertmanagerConfig(Section):
+    """One Alertmanager. Name every peer of a cluster: each is sent every alert."""
+
+    url: str = Field(
+        pattern=r"^https?://[^\s?#]+$",
+        description="Address of its API without /api/v2/alerts; may hold a user and a password",
+    )
+    timeout_s: float = Field(default=10.0, gt=0, le=30, description="Time for one request")
+
+    @property
+    def name(self) -> str:
+        """Return the host and port of the address: its name in metrics and in the log."""
+        return self.url.partition("://")[2].rpartition("@")[2].rstrip("/")
+
+
 class AlertsConfig(Section):
     """Rules, receivers, and the state that survives a restart."""
 
@@ -90,16 +105,27 @@ class AlertsConfig(Section):
         default=(), description="Services (service.name) that are watched one by one as well"
     )
     allowed_hosts: tuple[str, ...] = Field(
-        default=(), description="Private hosts or networks that webhooks may reach"
+        default=(), description="Private hosts or networks that webhooks and alerts may be sent to"
+    )
+    resend_s: float = Field(
+        default=60.0,
+        gt=0,
+        le=60,
+        description="Time after which Alertmanagers are sent a firing alert again; there it ends "
+        "by itself after four times this, or four intervals",
     )
     rules: tuple[AnyRule, ...] = Field(default=(), description="The rules of alerts")
     webhooks: tuple[WebhookConfig, ...] = Field(default=(), description="The receivers of alerts")
+    alertmanagers: tuple[AlertmanagerConfig, ...] = Field(
+        default=(), description="Alertmanagers that are sent every alert that fires"
+    )
 
     @model_validator(mode="after")
     def _names_are_unique(self) -> Self:
         for what, names in (
             ("rule", [rule.name for rule in self.rules]),
             ("webhook", [webhook.name for webhook in self.webhooks]),
+            ("alertmanager", [peer.name for peer in self.alertmanagers]),
         ):
             if what == "rule" and DEAD_MAN in names:
                 raise ValueError(

@@ -10,9 +10,8 @@ from typing import Any
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from alerts.config import AlertsConfig
-from alerts.delivery.outbox import Outbox
+from alerts.delivery.outlets import Outlets
 from alerts.delivery.payload import body
-from alerts.delivery.webhook import WebhookSender
 from alerts.events import (
     capture_request,
     closing_event,
@@ -87,7 +86,7 @@ class AlertsStatus:
 
 
 class AlertsJob:
-    """Owns the alert state; `run_once` and `deliver_due` may run in threads of their own.
+    """Owns the alert state; `run_once` and `outlets` may be used by threads of their own.
 
     Args:
         config: the rules and the receivers.
@@ -95,6 +94,7 @@ class AlertsJob:
         state_path: the SQLite file.
         counters: of deliveries.
         progress: asks the receivers of this process; without it only the store is asked.
+        dashboard_url: where alerts link to.
     """
 
     def __init__(
@@ -104,6 +104,7 @@ class AlertsJob:
         state_path: Path,
         counters: Counters | None = None,
         progress: Callable[[], Progress] | None = None,
+        dashboard_url: str = "",
     ) -> None:
         self._config = config
         self._rules = {rule.name: rule_of(rule) for rule in config.all_rules}
@@ -112,8 +113,7 @@ class AlertsJob:
         self._search = SuspectSearch(self._reader)
         self._progress = progress
         self._memory = AlertStore(state_path)
-        self._sender = WebhookSender(config.allowed_hosts)
-        self._outbox = Outbox(self._memory, config.webhooks, self._sender, counters)
+        self.outlets = Outlets(self._memory, config, counters, dashboard_url)
         self._started_ns = 0
         self._pruned_ns = 0
 
@@ -173,7 +173,7 @@ class AlertsJob:
 
     def deliver_due(self, now_ns: int) -> int:
         """Send the webhooks that are due; return how many were delivered."""
-        return self._outbox.deliver_due(now_ns)
+        return self.outlets.deliver_due(now_ns)
 
     def status(self) -> AlertsStatus:
         """Return the states and what is left to do."""
@@ -188,8 +188,8 @@ class AlertsJob:
         )
 
     def close(self) -> None:
-        """Close the file of the state and the sender."""
-        self._sender.close()
+        """Close the file of the state and what delivers."""
+        self.outlets.close()
         self._memory.close()
 
     def _evaluate(

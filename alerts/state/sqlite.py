@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from alerts.rows import (
     AlertEvent,
@@ -22,37 +23,13 @@ from alerts.rows import (
     to_json,
 )
 from alerts.state.retry import DeliveryStatus, Step
+from alerts.state.schema import SCHEMA_VERSION, STEPS
 from alerts.state.subject import Subject
 from alerts.state.transitions import AlertState, Phase
 from collector.core.errors import InputError
 
-SCHEMA_VERSION = 1
 # Messages of one endpoint that may wait: at 20 kB each, 20 MB. What comes on top is kept as dead.
 PENDING_MAX = 1_000
-
-_SCHEMA = """
-CREATE TABLE states (
-    rule TEXT, action TEXT, region TEXT, phase TEXT, is_unknown INTEGER, held_ns INTEGER,
-    judged_ns INTEGER, data_ns INTEGER, episodes INTEGER, episode_id TEXT, seq INTEGER,
-    started_ns INTEGER, PRIMARY KEY (rule, action, region)
-) STRICT;
-CREATE TABLE events (
-    episode_id TEXT, seq INTEGER, at_ns INTEGER, is_mirrored INTEGER DEFAULT 0, row TEXT,
-    PRIMARY KEY (episode_id, seq)
-) STRICT;
-CREATE INDEX events_unmirrored ON events (is_mirrored) WHERE is_mirrored = 0;
-CREATE TABLE captures (
-    trigger_id TEXT PRIMARY KEY, at_ns INTEGER, is_mirrored INTEGER DEFAULT 0, row TEXT
-) STRICT;
-CREATE TABLE deliveries (
-    webhook_id TEXT PRIMARY KEY, endpoint TEXT, episode_id TEXT, seq INTEGER, kind TEXT,
-    body BLOB, status TEXT, attempts INTEGER, due_ns INTEGER, created_ns INTEGER, detail TEXT
-) STRICT;
-CREATE INDEX deliveries_due ON deliveries (status, due_ns);
-CREATE TABLE disabled_endpoints (
-    endpoint TEXT PRIMARY KEY, url TEXT, disabled_ns INTEGER
-) STRICT;
-"""
 
 _WRITE_STATE = "INSERT OR REPLACE INTO states VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _WRITE_DELIVERY = "INSERT OR IGNORE INTO deliveries VALUES (?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?)"
@@ -111,7 +88,7 @@ class AlertStore:
 
     def record(self, updates: Sequence[Update]) -> None:
         """Write the updates of one pass, and all that follows from them, all or nothing."""
-        with self._transaction() as db:
+        with self.transaction() as db:
             for update in updates:
                 if update.is_over:
                     _drop_state(db, update.state)
@@ -126,7 +103,7 @@ class AlertStore:
 
     def prune(self, before_ns: int) -> None:
         """Delete what ended before an instant; the store has the events."""
-        with self._transaction() as db:
+        with self.transaction() as db:
             db.execute("DELETE FROM events WHERE is_mirrored = 1 AND at_ns < ?", (before_ns,))
             db.execute("DELETE FROM captures WHERE is_mirrored = 1 AND at_ns < ?", (before_ns,))
             db.execute(
@@ -160,7 +137,7 @@ class AlertStore:
 
     def mark_events_mirrored(self, events: Sequence[AlertEvent]) -> None:
         """Note that the store has these."""
-        with self._transaction() as db:
+        with self.transaction() as db:
             db.executemany(
                 "UPDATE events SET is_mirrored = 1 WHERE episode_id = ? AND seq = ?",
                 [(event.episode_id, event.seq) for event in events],
@@ -168,7 +145,7 @@ class AlertStore:
 
     def mark_captures_mirrored(self, captures: Sequence[CaptureRequest]) -> None:
         """Note that the store has these."""
-        with self._transaction() as db:
+        with self.transaction() as db:
             db.executemany(
                 "UPDATE captures SET is_mirrored = 1 WHERE trigger_id = ?",
                 [(capture.trigger_id,) for capture in captures],
@@ -182,7 +159,7 @@ class AlertStore:
 
     def settle(self, due: Due, step: Step) -> None:
         """Write the result of an attempt."""
-        with self._transaction() as db:
+        with self.transaction() as db:
             db.execute(
                 "UPDATE deliveries SET status = ?, due_ns = ?, attempts = ?, detail = ?"
                 " WHERE webhook_id = ?",
@@ -191,7 +168,7 @@ class AlertStore:
 
     def disable_endpoint(self, endpoint: str, url: str, now_ns: int) -> None:
         """Stop sending to an endpoint for as long as it is configured with this URL."""
-        with self._transaction() as db:
+        with self.transaction() as db:
             db.execute(
                 "INSERT OR REPLACE INTO disabled_endpoints VALUES (?, ?, ?)",
                 (endpoint, url, now_ns),
@@ -220,6 +197,11 @@ class AlertStore:
             ).fetchone()
         return Backlog(dict(deliveries), unmirrored)
 
+    def rows(self, query: str, parameters: Sequence[object] = ()) -> list[Any]:
+        """Return the rows of a query that changes nothing."""
+        with self._lock:
+            return self._db.execute(query, parameters).fetchall()
+
     def close(self) -> None:
         """Close the file; all that was recorded is on disk."""
         with self._lock:
@@ -234,7 +216,8 @@ class AlertStore:
             return [row[0] for row in self._db.execute(query, (limit,)).fetchall()]
 
     @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """Yield the file for changes that are made all or nothing."""
         with self._lock:
             self._db.execute("BEGIN IMMEDIATE")
             try:
@@ -258,8 +241,9 @@ def _open(path: Path) -> sqlite3.Connection:
         # FULL: a transition that was acted upon survives a power cut, not only a kill.
         db.execute("PRAGMA synchronous = FULL")
         (version,) = db.execute("PRAGMA user_version").fetchone()
-        if version == 0:
-            db.executescript(f"BEGIN; {_SCHEMA} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
+        if version < SCHEMA_VERSION:
+            steps = " ".join(STEPS[version:])
+            db.executescript(f"BEGIN; {steps} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
     except sqlite3.DatabaseError as error:
         db.close()
         raise InputError(

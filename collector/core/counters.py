@@ -24,6 +24,7 @@ class Counters:
         self._count_access()
         self._count_store()
         self._count_rooms()
+        self._count_alerts()
         self._count_packets()
         self._count_budgets()
 
@@ -165,7 +166,21 @@ class Counters:
         self.log_lines_lost.set_function(lines_lost)
         self.job_runs = counter("millworth_job_runs", "Runs of a job", ["job", "result"])
         self.job_seconds = histogram("millworth_job_seconds", "Time of one run of a job", ["job"])
+
+    def _count_alerts(self) -> None:
+        counter = partial(Counter, registry=self.registry)
+        gauge = partial(Gauge, registry=self.registry)
         self.webhooks = counter("millworth_webhooks", "Webhook deliveries, by result", ["result"])
+        self.alertmanager_alerts = counter(
+            "millworth_alertmanager_alerts",
+            "Alerts sent to an Alertmanager: accepted, refused as they are, or failed",
+            ["peer", "result"],
+        )
+        self.alertmanager_success = gauge(
+            "millworth_alertmanager_last_success_timestamp_seconds",
+            "When an Alertmanager accepted alerts last, Unix time",
+            ["peer"],
+        )
 
     def _count_packets(self) -> None:
         counter = partial(Counter, registry=self.registry)

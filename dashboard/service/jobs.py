@@ -30,6 +30,8 @@ Run: TypeAlias = Callable[[int], object]  # is given the instant of the run
 
 # Event sizes are measured up to so long ago where no collector in this process says what is stored.
 _STORED_AFTER_S: Final = 60
+# A peer that answers later is waited for by its own thread: the others are sent to meanwhile.
+_PEERS_WAIT_S: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,12 +153,20 @@ def _alerts(service: Parts) -> Run:
         service.alerts_path,
         service.counters,
         progress=service.progress if Role.COLLECT in service.roles else None,
+        dashboard_url=service.settings.dashboard_url,
     )
     return service.alerts_job.run_once
 
 
 def _webhooks(service: Parts) -> Run:
     return service.alerts.deliver_due
+
+
+def _alertmanagers(service: Parts) -> Run | None:
+    if not service.settings.alerts.alertmanagers:
+        return None
+    outlets = service.alerts.outlets
+    return lambda now_ns: outlets.push_due(now_ns, wait_s=_PEERS_WAIT_S)
 
 
 # In the order in which they are made and started.
@@ -168,6 +178,7 @@ JOBS: Final = (
     Job(Role.ATTRIBUTE, "provenance", _every(4.0), _provenance),
     Job(Role.ALERT, "alerts", lambda s: s.alerts.interval_s, _alerts, stage="alerted"),
     Job(Role.ALERT, "webhooks", _every(1.0), _webhooks, stage="alerted"),
+    Job(Role.ALERT, "alertmanagers", _every(1.0), _alertmanagers, stage="alerted"),
     Job(Role.ATTRIBUTE, "evidence", _every(5.0), _evidence),
     # A slope rests on weeks of decisions: an hour more is no news.
     Job(Role.ATTRIBUTE, "slope", _every(3600.0), _slope),

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alerts.delivery.address_guard import check_address
-from alerts.delivery.webhook import resolve
+from alerts.delivery.pinned import resolve
 from collector.core.errors import InputError
 
 EVERYTHING = ("0.0.0.0/0", "::/0", "hook.example")

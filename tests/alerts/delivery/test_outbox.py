@@ -1,14 +1,13 @@
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
 from alerts.config import WebhookConfig
 from alerts.delivery.outbox import Outbox
+from alerts.delivery.pinned import PinnedClient
 from alerts.delivery.webhook import WebhookSender
 from alerts.rows import Message
 from alerts.signature import verify
@@ -20,42 +19,10 @@ from collector.core.clock import NS_PER_S
 from collector.core.counters import Counters
 from tests.conftest import NOW_NS, ManualClock
 from tests.support.alerts.builders import SECRET, endpoint, event, message
+from tests.support.alerts.receiver import ScriptedReceiver
 
 ALLOWED = ("127.0.0.1",)
 STATE = first_state("burn", Subject("checkout", "eu-west"), NOW_NS)
-
-
-class ScriptedReceiver:
-    """A real HTTP server that answers what the test says, and 200 when the script is over."""
-
-    def __init__(self) -> None:
-        self.answers: list[tuple[int, dict[str, str]]] = []
-        self.requests: list[tuple[dict[str, str], bytes]] = []
-        outer = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["content-length"]))
-                outer.requests.append(({k.lower(): v for k, v in self.headers.items()}, body))
-                status, headers = outer.answers.pop(0) if outer.answers else (200, {})
-                self.send_response(status)
-                for name, value in headers.items():
-                    self.send_header(name, value)
-                self.end_headers()
-
-            def log_message(self, format: str, *args: object) -> None:
-                """Say nothing."""
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,))
-        self._thread.start()
-        self.url = f"http://127.0.0.1:{self._server.server_address[1]}/hook"
-
-    def stop(self) -> None:
-        """Stop listening."""
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
 
 
 class Desk:
@@ -65,7 +32,7 @@ class Desk:
         self.memory = AlertStore(directory / "alerts.sqlite")
         self.clock = clock
         self.counters = Counters()
-        self._senders: list[WebhookSender] = []
+        self._clients: list[PinnedClient] = []
 
     def post(self, *messages: Message) -> None:
         """Put messages into the outbox with one transition."""
@@ -73,8 +40,9 @@ class Desk:
 
     def outbox(self, *endpoints: WebhookConfig, allowed: tuple[str, ...] = ALLOWED) -> Outbox:
         """Return an outbox for these endpoints, as a restart would make it."""
-        self._senders.append(WebhookSender(allowed))
-        return Outbox(self.memory, endpoints, self._senders[-1], self.counters)
+        self._clients.append(PinnedClient(allowed))
+        sender = WebhookSender(self._clients[-1])
+        return Outbox(self.memory, endpoints, sender, self.counters)
 
     def deliveries(self) -> dict[str, int]:
         """Return the number of messages by status."""
@@ -82,8 +50,8 @@ class Desk:
 
     def close(self) -> None:
         """Close everything."""
-        for sender in self._senders:
-            sender.close()
+        for client in self._clients:
+            client.close()
         self.memory.close()
 
 
@@ -249,10 +217,10 @@ def test_name_is_judged_by_every_address_it_has(
     receiver: ScriptedReceiver, addresses: list[str]
 ) -> None:
     """A name can point anywhere, and at several places at once."""
-    sender = WebhookSender(("127.0.0.1",), resolver=lambda _host, _port: addresses)
+    client = PinnedClient(("127.0.0.1",), resolver=lambda _host, _port: addresses)
 
-    reply = sender.send(endpoint("http://hook.example/x"), message(), NOW_NS)
-    sender.close()
+    reply = WebhookSender(client).send(endpoint("http://hook.example/x"), message(), NOW_NS)
+    client.close()
 
     assert reply.status_code is None
     assert "hook.example" in reply.error
@@ -268,9 +236,10 @@ def test_name_is_resolved_once_and_its_address_pinned(receiver: ScriptedReceiver
         asked.append((host, port))
         return ["127.0.0.1"]
 
-    sender = WebhookSender(("hook.example",), resolver=resolver)
-    reply = sender.send(endpoint(f"http://hook.example:{port}/x"), message(), NOW_NS)
-    sender.close()
+    client = PinnedClient(("hook.example",), resolver=resolver)
+    where = endpoint(f"http://hook.example:{port}/x")
+    reply = WebhookSender(client).send(where, message(), NOW_NS)
+    client.close()
 
     assert reply.status_code == 200
     assert asked == [("hook.example", port)]

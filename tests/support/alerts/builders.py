@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -9,9 +10,12 @@ from alerts.config import WebhookConfig
 from alerts.rows import AlertEvent, Message
 from alerts.rules.base import Moment, Progress
 from alerts.rules.burn_rate import DollarBurnConfig, Window, Windows
+from alerts.state.subject import Subject
+from alerts.state.transitions import AlertState, Phase, first_state
 from collector.core.clock import NS_PER_S
 from tests.conftest import NOW_NS
 
+EPISODE = "0" * 31 + "1"
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 
 
@@ -70,7 +74,7 @@ def moment(seconds: float = 0, **changes: object) -> Moment:
 def event(**changes: object) -> AlertEvent:
     """Return the first transition of an episode: it fires."""
     fields: dict[str, Any] = {
-        "episode_id": "0" * 31 + "1",
+        "episode_id": EPISODE,
         "seq": 1,
         "rule": "burn",
         "severity": "page",
@@ -96,6 +100,19 @@ def event(**changes: object) -> AlertEvent:
         **changes,
     }
     return AlertEvent(**fields)
+
+
+def firing_state(**changes: Any) -> AlertState:  # noqa: ANN401  any field of the state
+    """Return the state of `event()`: it fires since then."""
+    return replace(
+        first_state("burn", Subject("checkout", "eu-west"), NOW_NS),
+        phase=Phase.FIRING,
+        episodes=1,
+        episode_id=EPISODE,
+        seq=1,
+        started_ns=NOW_NS,
+        **changes,
+    )
 
 
 def message(seq: int = 1, endpoint: str = "router", **changes: object) -> Message:

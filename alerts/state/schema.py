@@ -1,0 +1,40 @@
+"""Pure: the tables of the alert state, and how an older file gets them."""
+
+from __future__ import annotations
+
+from typing import Final
+
+_FIRST: Final = """
+CREATE TABLE states (
+    rule TEXT, action TEXT, region TEXT, phase TEXT, is_unknown INTEGER, held_ns INTEGER,
+    judged_ns INTEGER, data_ns INTEGER, episodes INTEGER, episode_id TEXT, seq INTEGER,
+    started_ns INTEGER, PRIMARY KEY (rule, action, region)
+) STRICT;
+CREATE TABLE events (
+    episode_id TEXT, seq INTEGER, at_ns INTEGER, is_mirrored INTEGER DEFAULT 0, row TEXT,
+    PRIMARY KEY (episode_id, seq)
+) STRICT;
+CREATE INDEX events_unmirrored ON events (is_mirrored) WHERE is_mirrored = 0;
+CREATE TABLE captures (
+    trigger_id TEXT PRIMARY KEY, at_ns INTEGER, is_mirrored INTEGER DEFAULT 0, row TEXT
+) STRICT;
+CREATE TABLE deliveries (
+    webhook_id TEXT PRIMARY KEY, endpoint TEXT, episode_id TEXT, seq INTEGER, kind TEXT,
+    body BLOB, status TEXT, attempts INTEGER, due_ns INTEGER, created_ns INTEGER, detail TEXT
+) STRICT;
+CREATE INDEX deliveries_due ON deliveries (status, due_ns);
+CREATE TABLE disabled_endpoints (
+    endpoint TEXT PRIMARY KEY, url TEXT, disabled_ns INTEGER
+) STRICT;
+"""
+
+# What was sent to the Alertmanagers: the labels of an episode are its identity there.
+_ROUTED: Final = """
+CREATE TABLE routed (
+    episode_id TEXT PRIMARY KEY, labels TEXT, ended_ns INTEGER, closed_ns INTEGER
+) STRICT;
+"""
+
+# Each brings a file from the version that is its place to the next. A released one stays as it is.
+STEPS: Final = (_FIRST, _ROUTED)
+SCHEMA_VERSION: Final = len(STEPS)
