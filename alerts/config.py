@@ -45,9 +45,13 @@ class WebhookConfig(Section):
         default=SecretStr(""),
         description="whsec_ and base64 of 24 to 64 bytes; from the environment, not from this file",
     )
+    previous_secret: SecretStr = Field(
+        default=SecretStr(""),
+        description="The secret before, which signs too until every receiver knows the new one",
+    )
     timeout_s: float = Field(default=15.0, gt=0, le=30, description="Time for one delivery")
 
-    @field_validator("secret")
+    @field_validator("secret", "previous_secret")
     @classmethod
     def _secret_is_usable(cls, secret: SecretStr) -> SecretStr:
         # Commands that only read run without a secret; a service that delivers needs it to start.
@@ -106,6 +110,10 @@ class AlertsConfig(Section):
     )
     allowed_hosts: tuple[str, ...] = Field(
         default=(), description="Private hosts or networks that webhooks and alerts may be sent to"
+    )
+    denied_hosts: tuple[str, ...] = Field(
+        default=(),
+        description="Hosts or networks that nothing is sent to, public or allowed as they may be",
     )
     resend_s: float = Field(
         default=60.0,

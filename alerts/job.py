@@ -112,7 +112,7 @@ class AlertsJob:
         self._reader = AlertReader(store)
         self._search = SuspectSearch(self._reader)
         self._progress = progress
-        self._memory = AlertStore(state_path)
+        self._memory = self.state = AlertStore(state_path)
         self.outlets = Outlets(self._memory, config, counters, dashboard_url)
         self._started_ns = 0
         self._pruned_ns = 0

@@ -21,13 +21,13 @@ class Outlets:
         counters: Counters | None = None,
         dashboard_url: str = "",
     ) -> None:
-        self._client = PinnedClient(config.allowed_hosts)
+        self._client = PinnedClient(config.allowed_hosts, config.denied_hosts)
         self._outbox = Outbox(memory, config.webhooks, WebhookSender(self._client), counters)
         self._pusher = Pusher(memory, config, self._client, counters, dashboard_url)
 
-    def deliver_due(self, now_ns: int) -> int:
-        """Send the webhooks that are due; return how many were delivered."""
-        return self._outbox.deliver_due(now_ns)
+    def deliver_due(self, now_ns: int, wait_s: float | None = None) -> int:
+        """Send the webhooks that are due, see `Outbox.deliver_due`."""
+        return self._outbox.deliver_due(now_ns, wait_s)
 
     def push_due(self, now_ns: int, wait_s: float | None = None) -> int:
         """Send Alertmanagers what is due, see `Pusher.push_due`."""
@@ -35,5 +35,6 @@ class Outlets:
 
     def close(self) -> None:
         """Wait for what is being sent, and close what is open."""
+        self._outbox.close()
         self._pusher.close()
         self._client.close()

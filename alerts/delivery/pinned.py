@@ -29,8 +29,14 @@ def resolve(host: str, port: int) -> list[str]:
 class PinnedClient:
     """Posts to receivers; safe to use from several threads."""
 
-    def __init__(self, allowed_hosts: Sequence[str], resolver: Resolver = resolve) -> None:
+    def __init__(
+        self,
+        allowed_hosts: Sequence[str],
+        denied_hosts: Sequence[str] = (),
+        resolver: Resolver = resolve,
+    ) -> None:
         self._allowed_hosts = tuple(allowed_hosts)
+        self._denied_hosts = tuple(denied_hosts)
         self._resolver = resolver
         # No connection is kept: after minutes its other end may be gone.
         self._client = httpx.Client(
@@ -46,7 +52,7 @@ class PinnedClient:
             port = original.port or (443 if original.scheme == "https" else 80)
             addresses = self._resolver(original.host, port)
             for address in addresses:
-                check_address(original.host, address, self._allowed_hosts)
+                check_address(original.host, address, self._allowed_hosts, self._denied_hosts)
             if not addresses:
                 return Reply(None, error=f"{original.host} has no address")
             return self._post(original, addresses[0], content, headers, timeout_s)

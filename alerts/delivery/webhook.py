@@ -33,13 +33,17 @@ class WebhookSender:
 def message_headers(endpoint: WebhookConfig, message: Message, now_ns: int) -> dict[str, str]:
     """Return the headers of one attempt; the timestamp, and so the signature, is this attempt's."""
     stamp_s = now_ns // NS_PER_S
-    secret = endpoint.secret.get_secret_value()
+    # Two while the secret is changed: a receiver takes a message by either.
+    secrets = [endpoint.secret.get_secret_value(), endpoint.previous_secret.get_secret_value()]
+    signatures = [
+        sign(secret, message.webhook_id, stamp_s, message.body) for secret in secrets if secret
+    ]
     return {
         "content-type": "application/json",
         "user-agent": "millworth",
         "webhook-id": message.webhook_id,
         "webhook-timestamp": str(stamp_s),
-        "webhook-signature": sign(secret, message.webhook_id, stamp_s, message.body),
+        "webhook-signature": " ".join(signatures),
         "ce-specversion": "1.0",
         "ce-id": message.webhook_id,
         "ce-source": CLOUDEVENTS_SOURCE,

@@ -35,6 +35,22 @@ CREATE TABLE routed (
 ) STRICT;
 """
 
+# How webhook endpoints fare: one that fails is left alone, over a restart too.
+_CIRCUITS: Final = """
+CREATE TABLE circuits (
+    endpoint TEXT PRIMARY KEY, url TEXT, failures INTEGER, rests_until_ns INTEGER
+) STRICT;
+"""
+
+# What people did, until the audit has it.
+_ACTS: Final = """
+CREATE TABLE acts (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, at_ns INTEGER, actor TEXT, action TEXT, detail TEXT,
+    is_audited INTEGER DEFAULT 0
+) STRICT;
+CREATE INDEX acts_unaudited ON acts (is_audited) WHERE is_audited = 0;
+"""
+
 # Each brings a file from the version that is its place to the next. A released one stays as it is.
-STEPS: Final = (_FIRST, _ROUTED)
+STEPS: Final = (_FIRST, _ROUTED, _CIRCUITS, _ACTS)
 SCHEMA_VERSION: Final = len(STEPS)

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from alerts.rows import (
     AlertEvent,
@@ -22,7 +22,7 @@ from alerts.rows import (
     event_from_json,
     to_json,
 )
-from alerts.state.retry import DeliveryStatus, Step
+from alerts.state.retry import DeliveryStatus
 from alerts.state.schema import SCHEMA_VERSION, STEPS
 from alerts.state.subject import Subject
 from alerts.state.transitions import AlertState, Phase
@@ -34,17 +34,6 @@ PENDING_MAX = 1_000
 _WRITE_STATE = "INSERT OR REPLACE INTO states VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _WRITE_DELIVERY = "INSERT OR IGNORE INTO deliveries VALUES (?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?)"
 
-# A resolve must not overtake the alert that it ends: one endpoint gets an episode in order.
-_DUE = """
-SELECT webhook_id, endpoint, episode_id, seq, kind, body, attempts FROM deliveries AS d
-WHERE status = 'pending' AND due_ns <= ? AND NOT EXISTS (
-    SELECT 1 FROM deliveries AS earlier
-    WHERE earlier.endpoint = d.endpoint AND earlier.episode_id = d.episode_id
-        AND earlier.seq < d.seq AND earlier.status = 'pending'
-)
-ORDER BY due_ns, webhook_id LIMIT ?
-"""
-
 
 @dataclass(frozen=True, slots=True)
 class Update:
@@ -55,14 +44,6 @@ class Update:
     messages: tuple[Message, ...] = ()
     capture: CaptureRequest | None = None
     is_over: bool = False  # nothing evaluates this subject any more: its state is dropped
-
-
-@dataclass(frozen=True, slots=True)
-class Due:
-    """A message to send now, and the attempts so far."""
-
-    message: Message
-    attempts: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +60,11 @@ class AlertStore:
     def __init__(self, path: Path) -> None:
         self._lock = threading.Lock()
         self._db = _open(path)
+
+    @classmethod
+    def there(cls, path: Path) -> Self | None:
+        """Open a file that is there; None where this machine has none."""
+        return cls(path) if path.exists() else None
 
     def states(self) -> dict[tuple[str, Subject], AlertState]:
         """Return every state by rule and subject."""
@@ -106,6 +92,7 @@ class AlertStore:
         with self.transaction() as db:
             db.execute("DELETE FROM events WHERE is_mirrored = 1 AND at_ns < ?", (before_ns,))
             db.execute("DELETE FROM captures WHERE is_mirrored = 1 AND at_ns < ?", (before_ns,))
+            db.execute("DELETE FROM acts WHERE is_audited = 1 AND at_ns < ?", (before_ns,))
             db.execute(
                 "DELETE FROM deliveries WHERE status != 'pending' AND created_ns < ?", (before_ns,)
             )
@@ -150,40 +137,6 @@ class AlertStore:
                 "UPDATE captures SET is_mirrored = 1 WHERE trigger_id = ?",
                 [(capture.trigger_id,) for capture in captures],
             )
-
-    def due(self, now_ns: int, limit: int) -> list[Due]:
-        """Return messages to send now, one an episode and endpoint, the longest due first."""
-        with self._lock:
-            rows = self._db.execute(_DUE, (now_ns, limit)).fetchall()
-        return [Due(Message(*row[:6]), row[6]) for row in rows]
-
-    def settle(self, due: Due, step: Step) -> None:
-        """Write the result of an attempt."""
-        with self.transaction() as db:
-            db.execute(
-                "UPDATE deliveries SET status = ?, due_ns = ?, attempts = ?, detail = ?"
-                " WHERE webhook_id = ?",
-                (step.status, step.due_ns, due.attempts + 1, step.detail, due.message.webhook_id),
-            )
-
-    def disable_endpoint(self, endpoint: str, url: str, now_ns: int) -> None:
-        """Stop sending to an endpoint for as long as it is configured with this URL."""
-        with self.transaction() as db:
-            db.execute(
-                "INSERT OR REPLACE INTO disabled_endpoints VALUES (?, ?, ?)",
-                (endpoint, url, now_ns),
-            )
-            db.execute(
-                "UPDATE deliveries SET status = ?, detail = ?"
-                " WHERE endpoint = ? AND status = 'pending'",
-                (DeliveryStatus.DISABLED, "the receiver answered 410", endpoint),
-            )
-
-    def disabled_endpoints(self) -> dict[str, str]:
-        """Return the URL with which each endpoint was disabled, by its name."""
-        with self._lock:
-            rows = self._db.execute("SELECT endpoint, url FROM disabled_endpoints").fetchall()
-        return dict(rows)
 
     def backlog(self) -> Backlog:
         """Count what is done and what is left."""

@@ -171,6 +171,11 @@ class Counters:
         counter = partial(Counter, registry=self.registry)
         gauge = partial(Gauge, registry=self.registry)
         self.webhooks = counter("millworth_webhooks", "Webhook deliveries, by result", ["result"])
+        self.webhook_rests = gauge(
+            "millworth_webhook_rests",
+            "1 while a webhook endpoint that failed is left alone, 0 once a message was taken",
+            ["endpoint"],
+        )
         self.alertmanager_alerts = counter(
             "millworth_alertmanager_alerts",
             "Alerts sent to an Alertmanager: accepted, refused as they are, or failed",

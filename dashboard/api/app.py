@@ -16,16 +16,17 @@ from collector.core.clock import Clock
 from collector.core.counters import Counters
 from collector.core.log import get_logger
 from collector.write.quarantine import RejectedItems
+from dashboard.api.alerts.dead import dead_letters_router
 from dashboard.api.context import AppContext
 from dashboard.api.contradicted import ContradictedDollars
 from dashboard.api.errors import add_error_handlers
-from dashboard.api.imports import imports_router
+from dashboard.api.imports.main import imports_router
+from dashboard.api.imports.reconcile import reconcile_router
 from dashboard.api.packets import packets_router
 from dashboard.api.provenance.audit import audit_router
 from dashboard.api.provenance.sealed import sealed_router
 from dashboard.api.provenance.verdicts import VerdictReader, verdicts_router
 from dashboard.api.query import query_router
-from dashboard.api.reconcile import reconcile_router
 from dashboard.api.rejected import rejected_router
 from dashboard.api.retention import retention_router
 from dashboard.api.review.router import review_router
@@ -129,6 +130,7 @@ def create_api(of: AppContext, workers: Workers | None = None) -> FastAPI:
     app.include_router(sealed_router(sealed, store, questions, clock))
     rejected = of.rejected or RejectedItems(store, of.protection, of.counters, clock)
     app.include_router(rejected_router(rejected, store, workers, clock))
+    app.include_router(dead_letters_router(of.alert_state, workers, clock))
     app.include_router(packets_router(store, questions, clock))
     app.include_router(retention_router(store, of.retention, questions, clock))
     app.include_router(_probe_router(reader, of.health, workers, of.counters))

@@ -18,6 +18,7 @@ from dashboard.read.sealed_store import SealedStore
 from dashboard.settings.config import DashboardConfig
 
 if TYPE_CHECKING:
+    from alerts.state.sqlite import AlertStore
     from attribution.jobs.attribution import AttributionJob
     from collector.privacy.guard import Protection
     from dashboard.settings.settings import Settings
@@ -40,6 +41,7 @@ class AppContext:
         protection: guards what is imported and replayed; None guards nothing.
         rejected: the quarantine; by default as a collector without settings replays it.
         sealed: the sealed decisions; by default under their own names.
+        alert_state: the state of alerts; None where another machine has it.
     """
 
     store: Connections
@@ -54,6 +56,7 @@ class AppContext:
     protection: Protection | None = None
     rejected: RejectedItems | None = None
     sealed: SealedStore | None = None
+    alert_state: AlertStore | None = None
 
     @classmethod
     def of(
@@ -65,6 +68,7 @@ class AppContext:
         clock: Clock,
         protection: Protection,
         attribution_job: AttributionJob | None = None,
+        alert_state: AlertStore | None = None,
     ) -> Self:
         """Return the context of a service with these settings."""
         rejected = RejectedItems(
@@ -88,6 +92,7 @@ class AppContext:
             protection=protection,
             rejected=rejected,
             sealed=SealedStore(store, s.attributes, s.decisions, s.outcomes, s.retention),
+            alert_state=alert_state,
         )
 
     @property

@@ -30,8 +30,8 @@ Run: TypeAlias = Callable[[int], object]  # is given the instant of the run
 
 # Event sizes are measured up to so long ago where no collector in this process says what is stored.
 _STORED_AFTER_S: Final = 60
-# A peer that answers later is waited for by its own thread: the others are sent to meanwhile.
-_PEERS_WAIT_S: Final = 1.0
+# A receiver that answers later is waited for by its own thread: the others are sent to meanwhile.
+_RECEIVERS_WAIT_S: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,14 +159,15 @@ def _alerts(service: Parts) -> Run:
 
 
 def _webhooks(service: Parts) -> Run:
-    return service.alerts.deliver_due
+    outlets = service.alerts.outlets
+    return lambda now_ns: outlets.deliver_due(now_ns, wait_s=_RECEIVERS_WAIT_S)
 
 
 def _alertmanagers(service: Parts) -> Run | None:
     if not service.settings.alerts.alertmanagers:
         return None
     outlets = service.alerts.outlets
-    return lambda now_ns: outlets.push_due(now_ns, wait_s=_PEERS_WAIT_S)
+    return lambda now_ns: outlets.push_due(now_ns, wait_s=_RECEIVERS_WAIT_S)
 
 
 # In the order in which they are made and started.

@@ -44,7 +44,7 @@ DEFAULT_FILE = Path("millworth.toml")
 # What lies beside a store of this name has no prefix; beside another it has the store's name.
 USUAL_STORE = "store"
 _SECRET_KEY: Final = re.compile(
-    r"alerts\.webhooks\.\d+\.secret|(?:identifiers|encryption)\.keys|access\.token"
+    r"alerts\.webhooks\.\d+\.(?:previous_)?secret|(?:identifiers|encryption)\.keys|access\.token"
 )
 _PASSWORD: Final = re.compile(r"://[^/@\s:]*:[^/@\s]+@")  # in an address
 

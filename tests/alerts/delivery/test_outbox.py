@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import base64
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,12 +13,15 @@ from alerts.delivery.pinned import PinnedClient
 from alerts.delivery.webhook import WebhookSender
 from alerts.rows import Message
 from alerts.signature import verify
-from alerts.state.retry import RETRY_DELAYS_S
+from alerts.state.acts import Act
+from alerts.state.deliveries import Deliveries
+from alerts.state.retry import BACKOFF_MAX_S
 from alerts.state.sqlite import AlertStore, Update
 from alerts.state.subject import Subject
 from alerts.state.transitions import first_state
 from collector.core.clock import NS_PER_S
 from collector.core.counters import Counters
+from collector.core.errors import DecodeError
 from tests.conftest import NOW_NS, ManualClock
 from tests.support.alerts.builders import SECRET, endpoint, event, message
 from tests.support.alerts.receiver import ScriptedReceiver
@@ -33,6 +38,7 @@ class Desk:
         self.clock = clock
         self.counters = Counters()
         self._clients: list[PinnedClient] = []
+        self._outboxes: list[Outbox] = []
 
     def post(self, *messages: Message) -> None:
         """Put messages into the outbox with one transition."""
@@ -42,7 +48,8 @@ class Desk:
         """Return an outbox for these endpoints, as a restart would make it."""
         self._clients.append(PinnedClient(allowed))
         sender = WebhookSender(self._clients[-1])
-        return Outbox(self.memory, endpoints, sender, self.counters)
+        self._outboxes.append(Outbox(self.memory, endpoints, sender, self.counters))
+        return self._outboxes[-1]
 
     def deliveries(self) -> dict[str, int]:
         """Return the number of messages by status."""
@@ -50,6 +57,8 @@ class Desk:
 
     def close(self) -> None:
         """Close everything."""
+        for outbox in self._outboxes:
+            outbox.close()
         for client in self._clients:
             client.close()
         self.memory.close()
@@ -99,7 +108,7 @@ def test_failed_message_comes_again_under_its_id(desk: Desk, receiver: ScriptedR
 
     assert desk.outbox(endpoint(receiver.url)).deliver_due(NOW_NS) == 0
     outbox = desk.outbox(endpoint(receiver.url))
-    assert outbox.deliver_due(NOW_NS + 4 * NS_PER_S) == 0
+    assert outbox.deliver_due(NOW_NS) == 0
     assert outbox.deliver_due(NOW_NS + 6 * NS_PER_S) == 1
 
     (first, _), (second, body) = receiver.requests
@@ -108,21 +117,117 @@ def test_failed_message_comes_again_under_its_id(desk: Desk, receiver: ScriptedR
     assert verify(SECRET, second, body, NOW_NS + 6 * NS_PER_S)
 
 
-def test_message_is_dead_after_the_last_attempt(desk: Desk, receiver: ScriptedReceiver) -> None:
-    """Three days of trying is enough; it is kept for a person, and counted."""
+def test_message_is_dead_after_three_days(desk: Desk, receiver: ScriptedReceiver) -> None:
+    """That is enough; it is kept for a person, and counted. What waited as long goes with it."""
     receiver.answers = [(500, {})] * 50
-    desk.post(message())
+    desk.post(message(), message(seq=2), message(episode_id="other", webhook_id="other-1-router"))
     outbox = desk.outbox(endpoint(receiver.url))
 
-    for _ in range(30):
+    for _ in range(9):
         outbox.deliver_due(desk.clock.now_ns())
-        desk.clock.ns += 25 * 3_600 * NS_PER_S
+        desk.clock.ns += 8 * 3_600 * NS_PER_S
+    assert desk.deliveries() == {"pending": 3}
+    outbox.deliver_due(desk.clock.now_ns())
 
-    assert len(receiver.requests) == len(RETRY_DELAYS_S) + 1 == 10
-    assert desk.deliveries() == {"dead": 1}
+    assert len(receiver.requests) == 10
+    assert desk.deliveries() == {"dead": 3}
     assert (
         desk.counters.registry.get_sample_value("millworth_webhooks_total", {"result": "dead"}) == 1
     )
+
+
+def test_dead_receiver_is_not_tried_for_each_message(
+    desk: Desk, receiver: ScriptedReceiver
+) -> None:
+    """A thousand messages are one attempt at a time; back again, it has all of them at once."""
+    desk.post(*(message(episode_id=f"e{n}", webhook_id=f"w{n}") for n in range(200)))
+    receiver.answers = [(503, {})] * 11
+    outbox = desk.outbox(endpoint(receiver.url))
+    second = 0
+    while receiver.answers:
+        outbox.deliver_due(NOW_NS + second * NS_PER_S)
+        second += 1
+    assert len(receiver.requests) == 11
+    assert 60 < second < 2 * 3_600
+    rests = {"endpoint": "router"}
+    assert desk.counters.registry.get_sample_value("millworth_webhook_rests", rests) == 1
+
+    outbox = desk.outbox(endpoint(receiver.url))  # a restart changes nothing
+    assert outbox.deliver_due(NOW_NS + second * NS_PER_S) == 0
+    later_ns = NOW_NS + (second + BACKOFF_MAX_S) * NS_PER_S
+    assert sum(outbox.deliver_due(later_ns) for _ in range(5)) == 200
+    ids = [headers["webhook-id"] for headers, _ in receiver.requests[11:]]
+    assert ids == [f"w{n}" for n in range(200)]
+    assert desk.counters.registry.get_sample_value("millworth_webhook_rests", rests) == 0
+
+
+def test_message_that_is_refused_steps_aside(desk: Desk, receiver: ScriptedReceiver) -> None:
+    """One that the receiver cannot read must hold up no other, but its own episode's end."""
+    ends = message(seq=2, episode_id="bad", webhook_id="bad-2", kind="alert.resolved")
+    desk.post(
+        message(episode_id="bad", webhook_id="bad-1"), ends, message(webhook_id="good-1", seq=3)
+    )
+    receiver.answers = [(400, {})]
+    outbox = desk.outbox(endpoint(receiver.url))
+    for second in range(0, 60, 1):
+        outbox.deliver_due(NOW_NS + second * NS_PER_S)
+
+    ids = [headers["webhook-id"] for headers, _ in receiver.requests]
+    assert ids == ["bad-1", "good-1", "bad-1", "bad-2"]
+
+
+def test_changed_secret_signs_beside_the_new_one(desk: Desk, receiver: ScriptedReceiver) -> None:
+    """Receivers learn of it one after the other; each takes the message by the one it has."""
+    new = "whsec_" + base64.b64encode(b"n" * 32).decode()
+    desk.post(message(), message(seq=2))
+    both = endpoint(receiver.url, secret=new, previous_secret=SECRET)
+    desk.outbox(both).deliver_due(NOW_NS)
+    desk.post(message(seq=3))
+    desk.outbox(endpoint(receiver.url, secret=new)).deliver_due(NOW_NS)
+
+    for headers, body in receiver.requests[:2]:
+        assert len(headers["webhook-signature"].split(" ")) == 2
+        for secret in (new, SECRET):
+            assert verify(secret, headers, body, NOW_NS)
+    headers, body = receiver.requests[2]
+    assert verify(new, headers, body, NOW_NS)
+    with pytest.raises(DecodeError):
+        verify(SECRET, headers, body, NOW_NS)
+
+
+def test_dead_letter_is_sent_again_on_request(desk: Desk, receiver: ScriptedReceiver) -> None:
+    """A person mended the receiver; a message that is untrue by now stays where it is."""
+    receiver.answers = [(410, {})]
+    desk.post(message(), message(seq=2), message(episode_id="other", webhook_id="other-1"))
+    outbox = desk.outbox(endpoint(receiver.url))
+    outbox.deliver_due(NOW_NS)
+    letters = Deliveries(desk.memory)
+    assert [(each.webhook_id, each.status) for each in letters.dead_letters()] == [
+        ("episode-1-router", "disabled"),
+        ("episode-2-router", "disabled"),
+        ("other-1", "disabled"),
+    ]
+
+    anna = Act("anna", NOW_NS)
+    replayed = letters.replay(["episode-2-router", "other-1", "nobody"], anna, "mended")
+    assert list(replayed.values()) == ["pending", "pending", "unknown"]
+    assert outbox.deliver_due(NOW_NS) == 2
+    assert letters.replay(["episode-1-router"], anna, "again") == {"episode-1-router": "overtaken"}
+    assert [each.webhook_id for each in letters.dead_letters()] == ["episode-1-router"]
+
+
+def test_receiver_that_hangs_delays_no_other(desk: Desk, receiver: ScriptedReceiver) -> None:
+    """Each has a thread of its own."""
+    slow = ScriptedReceiver()
+    slow.waits_for = threading.Event()
+    for seq in (1, 2, 3):
+        desk.post(message(seq=seq, endpoint="slow"), message(seq=seq, webhook_id=f"quick-{seq}"))
+    outbox = desk.outbox(endpoint(receiver.url), endpoint(slow.url, name="slow"))
+
+    assert outbox.deliver_due(NOW_NS, wait_s=0.5) == 3
+    slow.waits_for.set()
+    outbox.close()
+    slow.stop()
 
 
 def test_throttling_receiver_is_left_alone(desk: Desk, receiver: ScriptedReceiver) -> None:
@@ -134,7 +239,7 @@ def test_throttling_receiver_is_left_alone(desk: Desk, receiver: ScriptedReceive
     outbox.deliver_due(NOW_NS)
 
     assert outbox.deliver_due(NOW_NS + 59 * NS_PER_S) == 0
-    assert outbox.deliver_due(NOW_NS + 60 * NS_PER_S) == 1
+    assert outbox.deliver_due(NOW_NS + 61 * NS_PER_S) == 1
 
 
 def test_receiver_that_is_gone_is_disabled_until_its_url_changes(
@@ -171,7 +276,6 @@ def test_resolve_does_not_overtake_its_alert(desk: Desk, receiver: ScriptedRecei
 
     outbox.deliver_due(NOW_NS)
     later_ns = NOW_NS + 10 * NS_PER_S
-    outbox.deliver_due(later_ns)
     outbox.deliver_due(later_ns)
 
     kinds = [headers["ce-type"] for headers, _ in receiver.requests]

@@ -34,6 +34,7 @@ CHANGING = {
     "/api/v1/vram/gate",
     "/api/v1/vram/verdicts/{sha256}/signature",
     "/api/v1/slope",
+    "/api/v1/alerts/dead/replay",
 }
 
 

@@ -129,8 +129,10 @@ def message(seq: int = 1, endpoint: str = "router", **changes: object) -> Messag
     return Message(**fields)
 
 
-def endpoint(url: str = "http://127.0.0.1:1/hook", name: str = "router") -> WebhookConfig:
+def endpoint(
+    url: str = "http://127.0.0.1:1/hook", name: str = "router", **changes: object
+) -> WebhookConfig:
     """Return a receiver that does not answer unless the URL says otherwise."""
     return WebhookConfig.model_validate(
-        {"name": name, "url": url, "secret": SECRET, "timeout_s": 5.0}
+        {"name": name, "url": url, "secret": SECRET, "timeout_s": 5.0, **changes}
     )
