@@ -20,6 +20,7 @@ from alerts.events import (
     with_suspect_of,
 )
 from alerts.evidence.search import SuspectSearch
+from alerts.metrics import Pass
 from alerts.reader import AlertReader
 from alerts.rows import AlertEvent, CaptureRequest, Message, webhook_id
 from alerts.rules.base import (
@@ -113,6 +114,8 @@ class AlertsJob:
         self._search = SuspectSearch(self._reader)
         self._progress = progress
         self._memory = self.state = AlertStore(state_path)
+        self.last_pass: Pass | None = None
+        self.rules_loaded = len(self._rules)
         self.outlets = Outlets(self._memory, config, counters, dashboard_url)
         self._started_ns = 0
         self._pruned_ns = 0
@@ -142,6 +145,7 @@ class AlertsJob:
                 _log.warning("rule_not_evaluated", rule=name, reason=str(error)[:300])
                 failed.append(error)
         self._memory.record(updates)
+        self.last_pass = Pass(now_ns, moment.end_ns, len(failed))
         mirror(self._memory, self._store)
         self._prune(now_ns)
         if failed:

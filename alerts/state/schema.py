@@ -51,6 +51,15 @@ CREATE TABLE acts (
 CREATE INDEX acts_unaudited ON acts (is_audited) WHERE is_audited = 0;
 """
 
+# Alerts that others pushed to us.
+_EXTERNAL: Final = """
+CREATE TABLE external (
+    fingerprint TEXT PRIMARY KEY, labels TEXT, annotations TEXT, generator_url TEXT,
+    starts_ns INTEGER, ends_ns INTEGER, sender TEXT
+) STRICT;
+CREATE INDEX external_ends ON external (ends_ns);
+"""
+
 # Each brings a file from the version that is its place to the next. A released one stays as it is.
-STEPS: Final = (_FIRST, _ROUTED, _CIRCUITS, _ACTS)
+STEPS: Final = (_FIRST, _ROUTED, _CIRCUITS, _ACTS, _EXTERNAL)
 SCHEMA_VERSION: Final = len(STEPS)

@@ -181,6 +181,11 @@ class Counters:
             "Alerts sent to an Alertmanager: accepted, refused as they are, or failed",
             ["peer", "result"],
         )
+        self.external_alerts = counter(
+            "millworth_external_alerts",
+            "Alerts that others sent to /api/v2/alerts, kept or refused",
+            ["result"],
+        )
         self.alertmanager_success = gauge(
             "millworth_alertmanager_last_success_timestamp_seconds",
             "When an Alertmanager accepted alerts last, Unix time",

@@ -10,6 +10,8 @@ from fastapi.responses import PlainTextResponse
 from prometheus_client.exposition import choose_encoder
 from starlette.exceptions import HTTPException
 
+from alerts.state.external import ExternalAlert, ExternalAlerts
+from alerts.state.sqlite import AlertStore
 from attribution.core.config import AttributionConfig
 from attribution.whatif.analyst import Analyst
 from collector.core.clock import Clock
@@ -17,6 +19,7 @@ from collector.core.counters import Counters
 from collector.core.log import get_logger
 from collector.write.quarantine import RejectedItems
 from dashboard.api.alerts.dead import dead_letters_router
+from dashboard.api.alerts.external import external_router
 from dashboard.api.context import AppContext
 from dashboard.api.contradicted import ContradictedDollars
 from dashboard.api.errors import add_error_handlers
@@ -63,9 +66,10 @@ class Trace:
 
 @dataclass(frozen=True, slots=True)
 class Alerts:
-    """Open alerts and those that changed in the window, dearest first."""
+    """Open alerts and those that changed in the window, dearest first; and those of others."""
 
     alerts: list[AlertRow]
+    external: list[ExternalAlert]
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +115,7 @@ def create_api(of: AppContext, workers: Workers | None = None) -> FastAPI:
     app.include_router(query_router(OutsideReader(store), workers, store, clock))
     app.include_router(_data_router(reader, workers, clock))
     reference = reference_of(attribution)
-    app.include_router(_state_router(reader, workers, of.health, clock, reference))
+    app.include_router(_state_router(of, workers, reference))
     app.include_router(questions_router(Analyst(attribution, store), questions, clock))
     app.include_router(reconcile_router(attribution, store, questions, clock))
     app.include_router(imports_router(of, workers, questions))
@@ -131,6 +135,7 @@ def create_api(of: AppContext, workers: Workers | None = None) -> FastAPI:
     rejected = of.rejected or RejectedItems(store, of.protection, of.counters, clock)
     app.include_router(rejected_router(rejected, store, workers, clock))
     app.include_router(dead_letters_router(of.alert_state, workers, clock))
+    app.include_router(external_router(of.alert_state, workers, of.counters, clock))
     app.include_router(packets_router(store, questions, clock))
     app.include_router(retention_router(store, of.retention, questions, clock))
     app.include_router(_probe_router(reader, of.health, workers, of.counters))
@@ -154,19 +159,18 @@ def _data_router(reader: Reader, workers: Workers, clock: Clock) -> APIRouter:
     return router
 
 
-def _state_router(
-    reader: Reader, workers: Workers, health: HealthSource, clock: Clock, reference: Reference
-) -> APIRouter:
+def _state_router(of: AppContext, workers: Workers, reference: Reference) -> APIRouter:
     router = APIRouter(prefix="/api/v1")
+    reader, health, clock, state = of.reader, of.health, of.clock, of.alert_state
 
     @router.get("/alerts")
     async def alerts(window: str = "24h", until: str = "") -> Alerts:
         """Return open alerts and those that changed in the window; both as in a page's URL."""
+        now_ns = clock.now_ns()
         scope = parse_scope(urlencode({"window": window, "until": until}))
-        found = await workers.run(
-            alerts_with_exemplars, reader, scope.range_at(clock.now_ns()), reference
-        )
-        return Alerts(found)
+        seen = scope.range_at(now_ns)
+        found = await workers.run(alerts_with_exemplars, reader, seen, reference)
+        return Alerts(found, await workers.run(_external, state, seen.from_ns, now_ns))
 
     @router.get("/health")
     async def health_items() -> Health:
@@ -198,6 +202,10 @@ def _probe_router(
         return Response(await workers.run(encode, counters.registry), media_type=content_type)
 
     return router
+
+
+def _external(state: AlertStore | None, from_ns: int, now_ns: int) -> list[ExternalAlert]:
+    return [] if state is None else ExternalAlerts(state).seen(from_ns, now_ns)
 
 
 def _trace(reader: Reader, wanted: str) -> Trace:

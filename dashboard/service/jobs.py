@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from alerts.job import AlertsJob
+from alerts.metrics import AlertMetrics
 from attribution.experiments.job import ExperimentJob
 from attribution.jobs.attribution import AttributionJob
 from attribution.jobs.evidence import EvidenceJob
@@ -155,6 +156,8 @@ def _alerts(service: Parts) -> Run:
         progress=service.progress if Role.COLLECT in service.roles else None,
         dashboard_url=service.settings.dashboard_url,
     )
+    metrics = AlertMetrics(service.alerts_job, service.clock.now_ns)
+    service.counters.registry.register(metrics)
     return service.alerts_job.run_once
 
 

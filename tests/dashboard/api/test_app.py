@@ -143,6 +143,8 @@ def test_openapi_lists_the_resources_and_no_page(api: Api) -> None:
     paths = api.send("GET", "/api/v1/openapi.json").json()["paths"]
     assert sorted(paths) == [
         "/api/v1/alerts",
+        "/api/v1/alerts/dead",
+        "/api/v1/alerts/dead/replay",
         "/api/v1/audit",
         "/api/v1/audit/check",
         "/api/v1/budgets",
@@ -194,6 +196,7 @@ def test_openapi_lists_the_resources_and_no_page(api: Api) -> None:
         "/api/v1/vram/verdicts/{sha256}",
         "/api/v1/vram/verdicts/{sha256}/signature",
         "/api/v1/what-if",
+        "/api/v2/alerts",
     ]
     assert api.send("GET", "/docs").status_code == 404
 

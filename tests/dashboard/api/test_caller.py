@@ -35,6 +35,7 @@ CHANGING = {
     "/api/v1/vram/verdicts/{sha256}/signature",
     "/api/v1/slope",
     "/api/v1/alerts/dead/replay",
+    "/api/v2/alerts",
 }
 
 
