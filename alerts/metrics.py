@@ -9,6 +9,8 @@ from typing import Final, Protocol
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from alerts.people.notes import Notes
+from alerts.people.silences import Silences
 from alerts.state.external import ExternalAlerts
 from alerts.state.routed import open_alerts
 from alerts.state.sqlite import AlertStore
@@ -33,6 +35,13 @@ _OUTBOX: Final = (
 )
 _FIRING: Final = ("millworth_alerts_firing", "Alerts that fire, those that fell silent included")
 _EXTERNAL: Final = ("millworth_external_alerts_firing", "Alerts of others that fire")
+
+_SILENCES: Final = ("millworth_alerts_silences", "Silences that hold now")
+_RATIO: Final = (
+    "millworth_alerts_actionable_ratio",
+    "Share of the alerts of 30 days of which people said that there was something to do, among "
+    "those of which they said either",
+)
 
 _DEPTH: Final = """
 SELECT endpoint, status, count(*) FROM deliveries
@@ -78,6 +87,11 @@ class AlertMetrics(Collector):
         yield GaugeMetricFamily(*_RULES, value=self._job.rules_loaded)
         yield GaugeMetricFamily(*_FIRING, value=len(open_alerts(state)))
         yield GaugeMetricFamily(*_EXTERNAL, value=ExternalAlerts(state).firing(now_ns))
+        holding = [s for s in Silences(state).all(now_ns) if s.starts_ns <= now_ns < s.ends_ns]
+        yield GaugeMetricFamily(*_SILENCES, value=len(holding))
+        ratio = Notes(state).actionable_ratio(now_ns)
+        if ratio is not None:
+            yield GaugeMetricFamily(*_RATIO, value=ratio)
         outbox = GaugeMetricFamily(*_OUTBOX, labels=["endpoint", "status"])
         for endpoint, status, messages in state.rows(_DEPTH):
             outbox.add_metric([endpoint, status], messages)
@@ -86,6 +100,6 @@ class AlertMetrics(Collector):
 
 def families() -> Iterator[Metric]:
     """Yield the families without samples."""
-    for name in (_LAST, _LAG, _FAILED, _RULES, _FIRING, _EXTERNAL):
+    for name in (_LAST, _LAG, _FAILED, _RULES, _FIRING, _EXTERNAL, _SILENCES, _RATIO):
         yield GaugeMetricFamily(*name)
     yield GaugeMetricFamily(*_OUTBOX, labels=["endpoint", "status"])

@@ -7,21 +7,25 @@ the order of their transitions, one at a time, from a thread of its own.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Callable, Sequence
+from typing import Protocol, TypeAlias
 
 from alerts.config import WebhookConfig
 from alerts.delivery.lanes import Lanes
-from alerts.rows import Message
+from alerts.rows import AlertEvent, Message
 from alerts.state.deliveries import Deliveries, Due
 from alerts.state.retry import Attempt, DeliveryStatus, Reply, Step, next_step
 from alerts.state.sqlite import AlertStore
+from alerts.state.transitions import FIRED, Phase
 from collector.core.clock import Clock, SystemClock
 from collector.core.counters import Counters
 from collector.core.log import get_logger
 
 # One call sends this many to an endpoint at most, so that each begins with a fresh look.
 _BATCH_MAX = 50
+
+# Returns why an alert is hidden at an instant, "" where it is not.
+Hidden: TypeAlias = Callable[[AlertEvent, int], str]
 
 _log = get_logger("alerts")
 
@@ -44,7 +48,10 @@ class Outbox:
         sender: Sender,
         counters: Counters | None = None,
         clock: Clock | None = None,
+        hidden: Hidden = lambda _event, _now_ns: "",
     ) -> None:
+        self._store = store
+        self._hidden = hidden
         self._deliveries = Deliveries(store)
         self._endpoints = {endpoint.name: endpoint for endpoint in endpoints}
         self._sender = sender
@@ -62,6 +69,7 @@ class Outbox:
             now_ns: the time.
             wait_s: how long to wait for the endpoints; None until each has answered or failed.
         """
+        self._release(now_ns)
         disabled = self._deliveries.disabled()
         for name in self._deliveries.waiting():
             endpoint = self._endpoints.get(name)
@@ -92,12 +100,36 @@ class Outbox:
             due = self._deliveries.next(endpoint.name, now_ns)
             if due is None:
                 break
+            if self._keep_back(due, now_ns):
+                continue
             step = self._attempt(endpoint, due, now_ns)
             self._settle(endpoint, due, step, now_ns)
             if step.status is not DeliveryStatus.DELIVERED:
                 break
             delivered += 1
         return delivered
+
+    def _keep_back(self, due: Due, now_ns: int) -> bool:
+        """Hold a message whose alert is hidden; return whether it is not to be sent now.
+
+        The end of an alert that the endpoint knows is sent: it would wait for it for ever.
+        """
+        if due.message.kind != FIRED:
+            return self._deliveries.drop_unseen(due)
+        event = self._store.last_event(due.message.episode_id)
+        reason = "" if event is None else self._hidden(event, now_ns)
+        if reason:
+            self._deliveries.hold(due, reason)
+        return bool(reason)
+
+    def _release(self, now_ns: int) -> None:
+        """Send what was held, where its alert fires still and is hidden no more."""
+        for webhook_id, episode_id in self._deliveries.held():
+            event = self._store.last_event(episode_id)
+            if event is None or event.to_state in (Phase.RESOLVED, Phase.INACTIVE):
+                continue  # its end drops it
+            if not self._hidden(event, now_ns):
+                self._deliveries.release(webhook_id)
 
     def _attempt(self, endpoint: WebhookConfig, due: Due, now_ns: int) -> Step:
         circuit = self._deliveries.circuit(endpoint.name, endpoint.url)

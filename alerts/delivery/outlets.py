@@ -7,6 +7,7 @@ from alerts.delivery.outbox import Outbox
 from alerts.delivery.pinned import PinnedClient
 from alerts.delivery.pusher import Pusher
 from alerts.delivery.webhook import WebhookSender
+from alerts.people.silences import Silences
 from alerts.state.sqlite import AlertStore
 from collector.core.counters import Counters
 
@@ -22,8 +23,10 @@ class Outlets:
         dashboard_url: str = "",
     ) -> None:
         self._client = PinnedClient(config.allowed_hosts, config.denied_hosts)
-        self._outbox = Outbox(memory, config.webhooks, WebhookSender(self._client), counters)
-        self._pusher = Pusher(memory, config, self._client, counters, dashboard_url)
+        hidden = Silences(memory).hidden
+        sender = WebhookSender(self._client)
+        self._outbox = Outbox(memory, config.webhooks, sender, counters, hidden=hidden)
+        self._pusher = Pusher(memory, config, self._client, counters, dashboard_url, hidden)
 
     def deliver_due(self, now_ns: int, wait_s: float | None = None) -> int:
         """Send the webhooks that are due, see `Outbox.deliver_due`."""

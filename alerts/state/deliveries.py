@@ -33,6 +33,10 @@ SELECT 1 FROM deliveries AS later JOIN deliveries AS d
     ON later.endpoint = d.endpoint AND later.episode_id = d.episode_id AND later.seq > d.seq
 WHERE d.webhook_id = ? AND later.status = 'delivered'
 """
+_UNSEEN = """
+SELECT webhook_id FROM deliveries
+WHERE endpoint = ? AND episode_id = ? AND seq < ? AND status IN ('held', 'silenced')
+"""
 _AGAIN = """
 UPDATE deliveries SET status = 'pending', attempts = 0, due_ns = ?, created_ns = ?, detail = ?
 WHERE webhook_id = ?
@@ -116,6 +120,39 @@ class Deliveries:
             (endpoint, url),
         )
         return Circuit(*rows[0]) if rows else Circuit()
+
+    def hold(self, due: Due, reason: str) -> None:
+        """Keep a message back, because its alert is hidden."""
+        self._set([due.message.webhook_id], DeliveryStatus.HELD, reason)
+
+    def held(self) -> list[tuple[str, str]]:
+        """Return the id and the episode of each message that is kept back."""
+        query = "SELECT webhook_id, episode_id FROM deliveries WHERE status = 'held'"
+        return [(row[0], row[1]) for row in self._memory.rows(query)]
+
+    def release(self, webhook_id: str) -> None:
+        """Send a message that was kept back: its alert fires, and is hidden no more."""
+        self._set([webhook_id], DeliveryStatus.PENDING, "the silence is over")
+
+    def drop_unseen(self, due: Due) -> bool:
+        """Drop the end of an alert of which the endpoint was sent nothing; return whether it was.
+
+        What was kept back of the episode is dropped with it.
+        """
+        message = due.message
+        rows = self._memory.rows(_UNSEEN, (message.endpoint, message.episode_id, message.seq))
+        unseen = [row[0] for row in rows]
+        if unseen:
+            silenced = "the alert was over before its silence"
+            self._set([*unseen, message.webhook_id], DeliveryStatus.SILENCED, silenced)
+        return bool(unseen)
+
+    def _set(self, webhook_ids: Sequence[str], status: DeliveryStatus, detail: str) -> None:
+        with self._memory.transaction() as db:
+            db.executemany(
+                "UPDATE deliveries SET status = ?, detail = ? WHERE webhook_id = ?",
+                [(status, detail[:300], webhook_id) for webhook_id in webhook_ids],
+            )
 
     def give_up(self, endpoint: str, status: DeliveryStatus, detail: str) -> int:
         """Give up what waits for an endpoint; return how many messages that were."""

@@ -47,6 +47,8 @@ class DeliveryStatus(StrEnum):
     DELIVERED = "delivered"
     DISABLED = "disabled"  # the receiver answered that it is gone
     DEAD = "dead"  # given up; kept so that a person can send it again
+    HELD = "held"  # a silence hides its alert; it is sent if that fires still when it ends
+    SILENCED = "silenced"  # the alert was over before the silence: nobody was told of it
 
 
 @dataclass(frozen=True, slots=True)

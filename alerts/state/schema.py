@@ -60,6 +60,20 @@ CREATE TABLE external (
 CREATE INDEX external_ends ON external (ends_ns);
 """
 
+# What people hide, and what they say.
+_PEOPLE: Final = """
+CREATE TABLE silences (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, matchers TEXT, starts_ns INTEGER, ends_ns INTEGER,
+    actor TEXT, reason TEXT, made_ns INTEGER, ended_by TEXT
+) STRICT;
+CREATE TABLE notes (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, episode_id TEXT, kind TEXT, actor TEXT, at_ns INTEGER,
+    text TEXT, is_actionable INTEGER
+) STRICT;
+CREATE INDEX notes_of ON notes (episode_id);
+CREATE INDEX events_since ON events (at_ns);
+"""
+
 # Each brings a file from the version that is its place to the next. A released one stays as it is.
-STEPS: Final = (_FIRST, _ROUTED, _CIRCUITS, _ACTS, _EXTERNAL)
+STEPS: Final = (_FIRST, _ROUTED, _CIRCUITS, _ACTS, _EXTERNAL, _PEOPLE)
 SCHEMA_VERSION: Final = len(STEPS)

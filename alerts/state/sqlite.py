@@ -92,6 +92,8 @@ class AlertStore:
         with self.transaction() as db:
             db.execute("DELETE FROM events WHERE is_mirrored = 1 AND at_ns < ?", (before_ns,))
             db.execute("DELETE FROM captures WHERE is_mirrored = 1 AND at_ns < ?", (before_ns,))
+            db.execute("DELETE FROM notes WHERE at_ns < ?", (before_ns,))
+            db.execute("DELETE FROM silences WHERE ends_ns < ?", (before_ns,))
             db.execute("DELETE FROM acts WHERE is_audited = 1 AND at_ns < ?", (before_ns,))
             db.execute(
                 "DELETE FROM deliveries WHERE status != 'pending' AND created_ns < ?", (before_ns,)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, FastAPI, Request, Response
@@ -10,6 +10,8 @@ from fastapi.responses import PlainTextResponse
 from prometheus_client.exposition import choose_encoder
 from starlette.exceptions import HTTPException
 
+from alerts.people.notes import Notes, ack_of
+from alerts.people.silences import Silences
 from alerts.state.external import ExternalAlert, ExternalAlerts
 from alerts.state.sqlite import AlertStore
 from attribution.core.config import AttributionConfig
@@ -20,6 +22,7 @@ from collector.core.log import get_logger
 from collector.write.quarantine import RejectedItems
 from dashboard.api.alerts.dead import dead_letters_router
 from dashboard.api.alerts.external import external_router
+from dashboard.api.alerts.people import people_router, silences_router
 from dashboard.api.context import AppContext
 from dashboard.api.contradicted import ContradictedDollars
 from dashboard.api.errors import add_error_handlers
@@ -42,7 +45,7 @@ from dashboard.health.items import HealthItem, HealthSource, Status
 from dashboard.health.readiness import readiness
 from dashboard.read.adhoc.reader import OutsideReader
 from dashboard.read.decision_detail import Decision, read_decision
-from dashboard.read.reader import Reader, alerts_with_exemplars
+from dashboard.read.reader import OPEN_STATES, Reader, alerts_with_exemplars
 from dashboard.read.rows import AlertRow, Reference, TraceSpan
 from dashboard.read.scope import parse_scope
 from dashboard.read.sealed_store import SealedStore
@@ -135,6 +138,8 @@ def create_api(of: AppContext, workers: Workers | None = None) -> FastAPI:
     rejected = of.rejected or RejectedItems(store, of.protection, of.counters, clock)
     app.include_router(rejected_router(rejected, store, workers, clock))
     app.include_router(dead_letters_router(of.alert_state, workers, clock))
+    app.include_router(people_router(of.alert_state, workers, clock))
+    app.include_router(silences_router(of.alert_state, workers, clock))
     app.include_router(external_router(of.alert_state, workers, of.counters, clock))
     app.include_router(packets_router(store, questions, clock))
     app.include_router(retention_router(store, of.retention, questions, clock))
@@ -170,7 +175,7 @@ def _state_router(of: AppContext, workers: Workers, reference: Reference) -> API
         scope = parse_scope(urlencode({"window": window, "until": until}))
         seen = scope.range_at(now_ns)
         found = await workers.run(alerts_with_exemplars, reader, seen, reference)
-        return Alerts(found, await workers.run(_external, state, seen.from_ns, now_ns))
+        return await workers.run(_with_people, found, state, seen.from_ns, now_ns)
 
     @router.get("/health")
     async def health_items() -> Health:
@@ -204,8 +209,25 @@ def _probe_router(
     return router
 
 
-def _external(state: AlertStore | None, from_ns: int, now_ns: int) -> list[ExternalAlert]:
-    return [] if state is None else ExternalAlerts(state).seen(from_ns, now_ns)
+def _with_people(
+    found: list[AlertRow], state: AlertStore | None, from_ns: int, now_ns: int
+) -> Alerts:
+    """Return alerts with what people did about them, where this process has that, and others'."""
+    if state is None:
+        return Alerts(found, [])
+    notes = Notes(state).of([alert.episode_id for alert in found])
+    silences = Silences(state)
+    rows = [
+        replace(
+            alert,
+            ack=ack_of(notes.get(alert.episode_id, [])),
+            silenced=tuple(each.id for each in silences.hiding(alert, now_ns))
+            if alert.state in OPEN_STATES
+            else (),
+        )
+        for alert in found
+    ]
+    return Alerts(rows, ExternalAlerts(state).seen(from_ns, now_ns))
 
 
 def _trace(reader: Reader, wanted: str) -> Trace:

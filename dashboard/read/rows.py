@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal
 
+from alerts.people.notes import Note
 from alerts.rows import UNKNOWN
 from attribution.core.segments import CLASSES, SEGMENTS, STAGES
 from attribution.core.selection import RATE_S_MIN
@@ -127,6 +128,8 @@ class AlertRow:
     now_low_usd_per_h: Decimal | None = None
     now_high_usd_per_h: Decimal | None = None
     packets: KeptPackets | None = None  # None: not judged yet, or never asked for
+    ack: Note | None = None  # the last acknowledgement
+    silenced: tuple[int, ...] = ()  # silences that hide it now
 
     @property
     def is_priced(self) -> bool:

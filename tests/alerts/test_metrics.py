@@ -5,7 +5,13 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 from prometheus_client import CollectorRegistry
 
 from alerts.metrics import AlertMetrics
+from alerts.people.matchers import parse_matchers
+from alerts.people.notes import Notes
+from alerts.people.silences import Silences
+from alerts.people.window import Window
+from alerts.state.acts import Act
 from alerts.state.external import ExternalAlerts, PostedAlert
+from alerts.state.routed import open_alerts
 from collector.core.clock import NS_PER_S
 from tests.support.alerts.scene import INCIDENT_S, Scene
 
@@ -34,6 +40,25 @@ def test_evaluation_shows_how_it_is(scene: Scene) -> None:
     assert value(registry, "alerts_outbox", endpoint="router", status="pending") == 1
     scene.deliver()
     assert value(registry, "alerts_outbox", endpoint="router", status="pending") is None
+
+
+def test_people_are_in_the_metrics(scene: Scene) -> None:
+    """A share of alerts with something to do that falls is a rule to mend."""
+    registry = CollectorRegistry()
+    registry.register(AlertMetrics(scene.job, scene.clock.now_ns))
+    assert value(registry, "alerts_actionable_ratio") is None
+    scene.go_on(INCIDENT_S, slow_ms=120)
+    scene.judge()
+    [alert] = open_alerts(scene.job.state)
+    anna = Act("anna", scene.clock.ns)
+    Notes(scene.job.state).add(alert.episode_id, "ack", anna, "nothing", is_actionable=False)
+    window = Window(scene.clock.ns, scene.clock.ns + NS_PER_S)
+    Silences(scene.job.state).make(parse_matchers(["rule=burn"]), window, anna, "why")
+
+    assert value(registry, "alerts_actionable_ratio") == 0
+    assert value(registry, "alerts_silences") == 1
+    scene.deliver()
+    assert value(registry, "alerts_outbox", endpoint="router", status="held") == 1
 
 
 def test_lag_grows_while_nothing_is_evaluated(scene: Scene) -> None:
