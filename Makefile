@@ -10,7 +10,8 @@ PYTEST_ARGS ?=
 PLOTLY_BUNDLE := plotly.js-cartesian-dist-min@4.1.1
 VENDOR := dashboard/web/assets/vendor
 NODE_TEST := tests/integration/node
-PROXIES := $(VENV)/proxies
+PROGRAMS := $(VENV)/programs
+TEMPLATES := /usr/share/prometheus/alertmanager
 # What a C++ compiler makes the module of that reads spans; without one everything works, slower.
 NATIVE := $(wildcard collector/otlp/native/*.h) collector/otlp/native/module.cpp
 PYTEST = $(BIN)/python -m pytest -n auto --maxprocesses 8 --dist loadgroup
@@ -53,7 +54,7 @@ $(VENV)/.installed-dev: $(VENV)/.installed
 	touch $@
 
 .PHONY: install-test
-install-test: install-dev $(NODE_TEST)/node_modules/.installed $(PROXIES)/.installed ## Install what the tests need, Chromium included
+install-test: install-dev $(NODE_TEST)/node_modules/.installed $(PROGRAMS)/.installed ## Install what the tests need, Chromium included
 	@if command -v chromium >/dev/null; then :; \
 	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium fonts-dejavu-core; \
@@ -63,13 +64,16 @@ install-test: install-dev $(NODE_TEST)/node_modules/.installed $(PROXIES)/.insta
 	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends tshark; \
 	else echo 'no tshark here and no right to install it: tests/integration/test_tshark.py will fail'; fi
 
-# Unpacked and not installed: an installed package would start a server on port 80.
-$(PROXIES)/.installed: Makefile
-	mkdir -p $(PROXIES)
+# Unpacked and not installed: an installed package would start a server. Alertmanager alone reads a
+# file from where its package would have put it.
+$(PROGRAMS)/.installed: Makefile
+	mkdir -p $(PROGRAMS)
 	@if command -v apt-get >/dev/null && command -v dpkg >/dev/null; then \
-	  { test "$$(id -u)" != 0 || apt-get update -qq; } && cd $(PROXIES) && apt-get download -qq nginx caddy \
-	  && for package in *.deb; do dpkg -x $$package . && rm $$package; done; \
-	else echo 'no apt-get here: put nginx and caddy on the path, or tests/house/pages/test_proxy.py will fail'; fi
+	  { test "$$(id -u)" != 0 || apt-get update -qq; } && cd $(PROGRAMS) && apt-get download -qq nginx caddy prometheus prometheus-alertmanager \
+	  && for package in *.deb; do dpkg -x $$package . && rm $$package; done \
+	  && { { mkdir -p $(TEMPLATES) && cp -rn .$(TEMPLATES)/. $(TEMPLATES)/; } \
+	    || echo 'no right to write $(TEMPLATES), where Debian has Alertmanager look: tests/integration/alerting will fail'; }; \
+	else echo 'no apt-get here: put nginx, caddy, prometheus and prometheus-alertmanager on the path, or tests/house/pages/test_proxy.py and tests/integration will fail'; fi
 	touch $@
 
 $(NODE_TEST)/node_modules/.installed: $(NODE_TEST)/package.json

@@ -1,4 +1,4 @@
-"""Pure: the settings of alerting and of the webhooks it sends."""
+"""Pure: the settings of alerting and of what it sends."""
 
 from __future__ import annotations
 
@@ -45,9 +45,13 @@ class WebhookConfig(Section):
         default=SecretStr(""),
         description="whsec_ and base64 of 24 to 64 bytes; from the environment, not from this file",
     )
+    previous_secret: SecretStr = Field(
+        default=SecretStr(""),
+        description="The secret before, which signs too until every receiver knows the new one",
+    )
     timeout_s: float = Field(default=15.0, gt=0, le=30, description="Time for one delivery")
 
-    @field_validator("secret")
+    @field_validator("secret", "previous_secret")
     @classmethod
     def _secret_is_usable(cls, secret: SecretStr) -> SecretStr:
         # Commands that only read run without a secret; a service that delivers needs it to start.
@@ -58,6 +62,21 @@ class WebhookConfig(Section):
         except DecodeError as error:
             raise ValueError(str(error)) from error
         return secret
+
+
+class AlertmanagerConfig(Section):
+    """One Alertmanager. Name every peer of a cluster: each is sent every alert."""
+
+    url: str = Field(
+        pattern=r"^https?://[^\s?#]+$",
+        description="Address of its API without /api/v2/alerts; may hold a user and a password",
+    )
+    timeout_s: float = Field(default=10.0, gt=0, le=30, description="Time for one request")
+
+    @property
+    def name(self) -> str:
+        """Return the host and port of the address: its name in metrics and in the log."""
+        return self.url.partition("://")[2].rpartition("@")[2].rstrip("/")
 
 
 class AlertsConfig(Section):
@@ -90,16 +109,31 @@ class AlertsConfig(Section):
         default=(), description="Services (service.name) that are watched one by one as well"
     )
     allowed_hosts: tuple[str, ...] = Field(
-        default=(), description="Private hosts or networks that webhooks may reach"
+        default=(), description="Private hosts or networks that webhooks and alerts may be sent to"
+    )
+    denied_hosts: tuple[str, ...] = Field(
+        default=(),
+        description="Hosts or networks that nothing is sent to, public or allowed as they may be",
+    )
+    resend_s: float = Field(
+        default=60.0,
+        gt=0,
+        le=60,
+        description="Time after which Alertmanagers are sent a firing alert again; there it ends "
+        "by itself after four times this, or four intervals",
     )
     rules: tuple[AnyRule, ...] = Field(default=(), description="The rules of alerts")
     webhooks: tuple[WebhookConfig, ...] = Field(default=(), description="The receivers of alerts")
+    alertmanagers: tuple[AlertmanagerConfig, ...] = Field(
+        default=(), description="Alertmanagers that are sent every alert that fires"
+    )
 
     @model_validator(mode="after")
     def _names_are_unique(self) -> Self:
         for what, names in (
             ("rule", [rule.name for entry in self.rules for rule in entry.by_severity]),
             ("webhook", [webhook.name for webhook in self.webhooks]),
+            ("alertmanager", [peer.name for peer in self.alertmanagers]),
         ):
             if what == "rule" and DEAD_MAN in names:
                 raise ValueError(
@@ -122,6 +156,9 @@ class AlertsConfig(Section):
         if self.dead_man_seconds == 0:
             return rules
         dead_man = DeadManConfig(
-            name=DEAD_MAN, silence_s=self.dead_man_seconds, services=self.dead_man_services
+            name=DEAD_MAN,
+            live=True,
+            silence_s=self.dead_man_seconds,
+            services=self.dead_man_services,
         )
         return (dead_man, *rules)

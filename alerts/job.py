@@ -10,9 +10,9 @@ from typing import Any
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from alerts.config import AlertsConfig
-from alerts.delivery.outbox import Outbox
+from alerts.delivery.outlets import Outlets
 from alerts.delivery.payload import body
-from alerts.delivery.webhook import WebhookSender
+from alerts.delivery.routing import Routing
 from alerts.events import (
     capture_request,
     closing_event,
@@ -21,7 +21,8 @@ from alerts.events import (
     with_suspect_of,
 )
 from alerts.evidence.search import SuspectSearch
-from alerts.reader import AlertReader
+from alerts.metrics import Pass
+from alerts.read.reader import AlertReader
 from alerts.rows import AlertEvent, CaptureRequest, Message, webhook_id
 from alerts.rules.base import (
     NO_WORDING,
@@ -35,6 +36,7 @@ from alerts.rules.base import (
 )
 from alerts.rules.kinds import rule_of
 from alerts.state.mirror import mirror
+from alerts.state.promotions import Promotions
 from alerts.state.retry import DeliveryStatus
 from alerts.state.sqlite import AlertStore, Update
 from alerts.state.subject import Subject
@@ -87,7 +89,7 @@ class AlertsStatus:
 
 
 class AlertsJob:
-    """Owns the alert state; `run_once` and `deliver_due` may run in threads of their own.
+    """Owns the alert state; `run_once` and `outlets` may be used by threads of their own.
 
     Args:
         config: the rules and the receivers.
@@ -95,6 +97,7 @@ class AlertsJob:
         state_path: the SQLite file.
         counters: of deliveries.
         progress: asks the receivers of this process; without it only the store is asked.
+        dashboard_url: where alerts link to.
     """
 
     def __init__(
@@ -104,6 +107,7 @@ class AlertsJob:
         state_path: Path,
         counters: Counters | None = None,
         progress: Callable[[], Progress] | None = None,
+        dashboard_url: str = "",
     ) -> None:
         self._config = config
         self._rules = {rule.name: rule_of(rule) for rule in config.all_rules}
@@ -111,9 +115,12 @@ class AlertsJob:
         self._reader = AlertReader(store)
         self._search = SuspectSearch(self._reader)
         self._progress = progress
-        self._memory = AlertStore(state_path)
-        self._sender = WebhookSender(config.allowed_hosts)
-        self._outbox = Outbox(self._memory, config.webhooks, self._sender, counters)
+        self._memory = self.state = AlertStore(state_path)
+        self._promotions = Promotions(self._memory)
+        self._routing = Routing(self._memory, config)
+        self.last_pass: Pass | None = None
+        self.rules_loaded = len(self._rules)
+        self.outlets = Outlets(self._memory, config, counters, dashboard_url)
         self._started_ns = 0
         self._pruned_ns = 0
 
@@ -141,7 +148,9 @@ class AlertsJob:
             except (ClickHouseError, StoreUnavailableError) as error:
                 _log.warning("rule_not_evaluated", rule=name, reason=str(error)[:300])
                 failed.append(error)
-        self._memory.record(updates)
+        self._promotions.see(self._rules, now_ns)
+        self._memory.record(updates, moment.end_ns, moment.known_ns)
+        self.last_pass = Pass(now_ns, moment.end_ns, len(failed))
         mirror(self._memory, self._store)
         self._prune(now_ns)
         if failed:
@@ -173,7 +182,7 @@ class AlertsJob:
 
     def deliver_due(self, now_ns: int) -> int:
         """Send the webhooks that are due; return how many were delivered."""
-        return self._outbox.deliver_due(now_ns)
+        return self.outlets.deliver_due(now_ns)
 
     def status(self) -> AlertsStatus:
         """Return the states and what is left to do."""
@@ -188,8 +197,8 @@ class AlertsJob:
         )
 
     def close(self) -> None:
-        """Close the file of the state and the sender."""
-        self._sender.close()
+        """Close the file of the state and what delivers."""
+        self.outlets.close()
         self._memory.close()
 
     def _evaluate(
@@ -306,6 +315,7 @@ class AlertsJob:
         move: Move | None = None,
         capture: CaptureRequest | None = None,
     ) -> Update:
+        event = replace(event, is_shadow=self._routing.is_shadow(event.rule))
         _log.info(
             "alert_changed",
             episode_id=event.episode_id,

@@ -39,6 +39,7 @@ class AlertEvent:
     blamed_class: str
     blamed_excess_ns: int
     reason: str
+    is_shadow: bool = False  # its rule routed nothing yet
 
     @property
     def is_priced(self) -> bool:

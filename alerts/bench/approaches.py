@@ -91,8 +91,7 @@ def _series(of: Class, value_factor: float) -> Series:
     loss = np.rint(of.loss_usd * value_factor * 1e6).astype(np.int64)
     low = np.rint(of.low_usd * value_factor * 1e6).astype(np.int64)
     return Series(
-        _START_NS,
-        STEP_S * NS_PER_S,
+        _START_NS + STEP_S * NS_PER_S * np.arange(STEPS, dtype=np.int64),
         Steps(
             decisions=of.requests,
             unvalued=np.zeros_like(of.requests),

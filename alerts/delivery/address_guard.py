@@ -2,7 +2,7 @@
 
 A receiver of a self-hosted service is often private, so private addresses are opened one by one in
 `alerts.allowed_hosts`. Addresses at which no receiver can be, above all the metadata services of
-clouds, stay closed whatever is configured.
+clouds, stay closed whatever is configured; `alerts.denied_hosts` closes more.
 """
 
 from __future__ import annotations
@@ -54,13 +54,16 @@ _LOOPBACK_6 = ipaddress.ip_address("::1")
 _ISATAP = (0x0000_5EFE, 0x0200_5EFE)
 
 
-def check_address(host: str, address: str, allowed_hosts: Sequence[str]) -> None:
+def check_address(
+    host: str, address: str, allowed_hosts: Sequence[str], denied_hosts: Sequence[str] = ()
+) -> None:
     """Return when a webhook for `host`, which resolved to `address`, may be sent there.
 
     Args:
         host: as in the URL.
         address: what it resolved to, and what will be connected to.
         allowed_hosts: host names, addresses and networks (CIDR) that may be private.
+        denied_hosts: those that are not reached, public or allowed as they may be.
 
     Raises:
         InputError: it may not; the message says why and, where there is one, the remedy.
@@ -69,10 +72,15 @@ def check_address(host: str, address: str, allowed_hosts: Sequence[str]) -> None
     reason = _why_never(found)
     if reason:
         raise InputError(f"{host} is at {found}, {reason}: webhooks never go there")
+    if _is_named(host, found, denied_hosts):
+        raise InputError(
+            f"{host} is at {found}, which alerts.denied_hosts closes; take it out there if "
+            "webhooks may go there"
+        )
     is_global = found.is_global and not any(
         found.version == network.version and found in network for network in _NOT_GLOBAL
     )
-    if is_global or _is_allowed(host, found, allowed_hosts):
+    if is_global or _is_named(host, found, allowed_hosts):
         return
     raise InputError(
         f"{host} is at {found}, which is private; if webhooks may go there, add it to "
@@ -103,8 +111,8 @@ def _unwrapped(address: str) -> Address:
     return found
 
 
-def _is_allowed(host: str, address: Address, allowed_hosts: Sequence[str]) -> bool:
-    for entry in allowed_hosts:
+def _is_named(host: str, address: Address, entries: Sequence[str]) -> bool:
+    for entry in entries:
         network = _network(entry)
         if network is None:
             if entry.rstrip(".").lower() == host.rstrip(".").lower():

@@ -1,23 +1,31 @@
 """I/O: takes due messages out of the alert state, sends them, and records the result.
 
 A message is sent at least once: after a kill between the answer and its record it is sent again,
-with the same `webhook-id`, by which a receiver drops the second.
+with the same `webhook-id`, by which a receiver drops the second. Each endpoint gets its messages in
+the order of their transitions, one at a time, from a thread of its own.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Callable, Sequence
+from typing import Protocol, TypeAlias
 
 from alerts.config import WebhookConfig
-from alerts.rows import Message
-from alerts.state.retry import DeliveryStatus, Reply, Step, next_step
-from alerts.state.sqlite import AlertStore, Due
+from alerts.delivery.lanes import Lanes
+from alerts.rows import AlertEvent, Message
+from alerts.state.deliveries import Deliveries, Due
+from alerts.state.retry import Attempt, DeliveryStatus, Reply, Step, next_step
+from alerts.state.sqlite import AlertStore
+from alerts.state.transitions import FIRED, Phase
+from collector.core.clock import Clock, SystemClock
 from collector.core.counters import Counters
 from collector.core.log import get_logger
 
-# One call sends this many at most, so that a stop of the service does not wait for a long queue.
+# One call sends this many to an endpoint at most, so that each begins with a fresh look.
 _BATCH_MAX = 50
+
+# Returns why an alert is hidden at an instant, "" where it is not.
+Hidden: TypeAlias = Callable[[AlertEvent, int], str]
 
 _log = get_logger("alerts")
 
@@ -39,58 +47,121 @@ class Outbox:
         endpoints: Sequence[WebhookConfig],
         sender: Sender,
         counters: Counters | None = None,
+        clock: Clock | None = None,
+        hidden: Hidden = lambda _event, _now_ns: "",
     ) -> None:
         self._store = store
+        self._hidden = hidden
+        self._deliveries = Deliveries(store)
         self._endpoints = {endpoint.name: endpoint for endpoint in endpoints}
         self._sender = sender
         self._counters = counters
+        self._clock = clock or SystemClock()
+        self._lanes = Lanes("webhook", len(self._endpoints))
+        self._is_closing = False
 
-    def deliver_due(self, now_ns: int) -> int:
-        """Send what is due, and return how many messages were delivered.
+    def deliver_due(self, now_ns: int, wait_s: float | None = None) -> int:
+        """Send what is due; return how many messages were delivered meanwhile.
 
-        An endpoint that fails is left alone for the rest of this call: its timeouts must not hold
-        up the others.
+        An endpoint that fails is left alone until its rest is over (`alerts.state.retry`).
+
+        Args:
+            now_ns: the time.
+            wait_s: how long to wait for the endpoints; None until each has answered or failed.
         """
-        disabled = self._store.disabled_endpoints()
-        failed: set[str] = set()
+        self._release(now_ns)
+        disabled = self._deliveries.disabled()
+        for name in self._deliveries.waiting():
+            endpoint = self._endpoints.get(name)
+            if endpoint is None:
+                self._give_up(name, DeliveryStatus.DEAD, "the endpoint is no longer configured")
+            elif disabled.get(name) == endpoint.url:
+                self._give_up(name, DeliveryStatus.DISABLED, "the receiver answered 410 before")
+            elif self._lanes.is_free(name):
+                self._begin(endpoint, now_ns)
+        return self._lanes.gather(wait_s)
+
+    def close(self) -> None:
+        """Wait for the messages that are being sent; what waits is sent after the next start."""
+        self._is_closing = True
+        self._lanes.close()
+
+    def _begin(self, endpoint: WebhookConfig, now_ns: int) -> None:
+        if self._deliveries.circuit(endpoint.name, endpoint.url).rests_until_ns <= now_ns:
+            self._lanes.begin(endpoint.name, lambda: self._drain(endpoint, now_ns))
+
+    def _drain(self, endpoint: WebhookConfig, began_ns: int) -> int:
+        """Send to one endpoint until nothing is due, or it fails."""
         delivered = 0
-        for due in self._store.due(now_ns, _BATCH_MAX):
-            name = due.message.endpoint
-            if name in failed:
+        monotonic_ns = self._clock.monotonic_ns()
+        while delivered < _BATCH_MAX and not self._is_closing:
+            # A receiver that answers slowly takes minutes, and a signature is of its own time.
+            now_ns = began_ns + self._clock.monotonic_ns() - monotonic_ns
+            due = self._deliveries.next(endpoint.name, now_ns)
+            if due is None:
+                break
+            if self._keep_back(due, now_ns):
                 continue
-            step = self._attempt(due, disabled, now_ns)
-            self._settle(due, step, now_ns)
-            if step.status is DeliveryStatus.DELIVERED:
-                delivered += 1
-            else:
-                failed.add(name)
+            step = self._attempt(endpoint, due, now_ns)
+            self._settle(endpoint, due, step, now_ns)
+            if step.status is not DeliveryStatus.DELIVERED:
+                break
+            delivered += 1
         return delivered
 
-    def _attempt(self, due: Due, disabled: dict[str, str], now_ns: int) -> Step:
-        message = due.message
-        endpoint = self._endpoints.get(message.endpoint)
-        if endpoint is None:
-            return Step(DeliveryStatus.DEAD, now_ns, "the endpoint is no longer configured")
-        if disabled.get(endpoint.name) == endpoint.url:
-            return Step(DeliveryStatus.DISABLED, now_ns, "the receiver answered 410 before")
-        reply = self._sender.send(endpoint, message, now_ns)
-        return next_step(reply, due.attempts + 1, message.webhook_id, now_ns)
+    def _keep_back(self, due: Due, now_ns: int) -> bool:
+        """Hold a message whose alert is hidden; return whether it is not to be sent now.
 
-    def _settle(self, due: Due, step: Step, now_ns: int) -> None:
-        self._store.settle(due, step)
-        name = due.message.endpoint
+        The end of an alert that the endpoint knows is sent: it would wait for it for ever.
+        """
+        if due.message.kind != FIRED:
+            return self._deliveries.drop_unseen(due)
+        event = self._store.last_event(due.message.episode_id)
+        reason = "" if event is None else self._hidden(event, now_ns)
+        if reason:
+            self._deliveries.hold(due, reason)
+        return bool(reason)
+
+    def _release(self, now_ns: int) -> None:
+        """Send what was held, where its alert fires still and is hidden no more."""
+        for webhook_id, episode_id in self._deliveries.held():
+            event = self._store.last_event(episode_id)
+            if event is None or event.to_state in (Phase.RESOLVED, Phase.INACTIVE):
+                continue  # its end drops it
+            if not self._hidden(event, now_ns):
+                self._deliveries.release(webhook_id)
+
+    def _attempt(self, endpoint: WebhookConfig, due: Due, now_ns: int) -> Step:
+        circuit = self._deliveries.circuit(endpoint.name, endpoint.url)
+        reply = self._sender.send(endpoint, due.message, now_ns)
+        attempt = Attempt(
+            due.message.webhook_id, due.attempts + 1, due.created_ns, circuit.failures
+        )
+        return next_step(reply, attempt, now_ns)
+
+    def _settle(self, endpoint: WebhookConfig, due: Due, step: Step, now_ns: int) -> None:
+        self._deliveries.settle(due, step, endpoint.url, now_ns)
+        self._count("failed" if step.status is DeliveryStatus.PENDING else step.status.value, 1)
         if self._counters is not None:
-            retried = step.status is DeliveryStatus.PENDING
-            self._counters.webhooks.labels("failed" if retried else step.status.value).inc()
+            self._counters.webhook_rests.labels(endpoint.name).set(step.rests_until_ns > 0)
         if step.status is DeliveryStatus.DELIVERED:
             return
-        if step.status is DeliveryStatus.DISABLED and name in self._endpoints:
-            self._store.disable_endpoint(name, self._endpoints[name].url, now_ns)
+        if step.status is DeliveryStatus.DISABLED:
+            self._deliveries.disable(endpoint.name, endpoint.url, now_ns)
         _log.warning(
             "webhook_undelivered",
-            endpoint=name,
+            endpoint=endpoint.name,
             webhook_id=due.message.webhook_id,
             attempt=due.attempts + 1,
             status=step.status.value,
             detail=step.detail,
         )
+
+    def _give_up(self, endpoint: str, status: DeliveryStatus, detail: str) -> None:
+        messages = self._deliveries.give_up(endpoint, status, detail)
+        self._count(status.value, messages)
+        _log.warning("webhooks_given_up", endpoint=endpoint, messages=messages, detail=detail)
+
+    def _count(self, result: str, messages: int) -> None:
+        if self._counters is not None:
+            self._counters.webhooks.labels(result).inc(messages)

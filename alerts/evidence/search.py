@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from alerts.evidence.suspect import Baseline, SegmentTimes, Suspect, find_suspect, pool
-from alerts.reader import AlertReader
+from alerts.read.reader import AlertReader
 from alerts.rows import AlertEvent
 from alerts.state.subject import Subject
 from collector.core.clock import NS_PER_HOUR, NS_PER_MINUTE, NS_PER_S

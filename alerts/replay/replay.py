@@ -7,7 +7,7 @@ others, of which there are many, comparing whole arrays shows that nothing could
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -21,6 +21,7 @@ from alerts.rules.dollar_burn import BurnFacts, DollarBurn, window_end_ns
 from alerts.state.subject import Subject
 from alerts.state.transitions import (
     CLOSED,
+    RESOLVED,
     AlertState,
     Phase,
     Timing,
@@ -28,7 +29,7 @@ from alerts.state.transitions import (
     advance,
     first_state,
 )
-from collector.core.clock import NS_PER_S
+from collector.core.clock import NS_PER_MINUTE, NS_PER_S
 
 Flags = NDArray[np.bool_]
 
@@ -82,14 +83,71 @@ def _replay_subject(
         return
     at, count = int(seen[0]), len(instants.end_ns)
     state = first_state(config.name, subject, int(instants.end_ns[at]))
-    matters = _Matters.of(rule, parts, instants, newest_ns)
+    quiet = _Quiet(rule, parts, instants, newest_ns)
+    matters = quiet.matters()
     while at < count:
         facts = _facts(rule, parts, instants, at)
         evaluation = rule.evaluate(facts, state)
         state, transition = advance(state, timing, evaluation.seen)
         if transition is not None:
             yield Change(subject, transition, evaluation)
+            if transition.notification == RESOLVED:
+                matters = quiet.matters(state.ended_ns)
         at = matters.next(state, at)
+
+
+class _Quiet:
+    """Tells from whole arrays at which instants nothing can happen."""
+
+    def __init__(
+        self,
+        rule: DollarBurn,
+        parts: Mapping[Subject, Series],
+        instants: Instants,
+        newest_ns: Ints,
+    ) -> None:
+        self._rule = rule
+        self._parts = parts
+        self._ends_ns = instants.end_ns
+        self._is_silent = instants.known_ns - newest_ns > instants.nodata_ns
+        self._flags = self._compare(instants.end_ns, 0)
+        self._arrives = _places(~self._is_silent)
+
+    def matters(self, since_ns: int = 0) -> _Matters:
+        """Return the instants that matter where no window begins before one."""
+        is_over, burns = self._flags
+        longest_ns = self._rule.config.windows_s[-1] * NS_PER_S + NS_PER_MINUTE
+        first, last = np.searchsorted(self._ends_ns, [since_ns, since_ns + longest_ns])
+        if since_ns and first < last:
+            is_over, burns = is_over.copy(), burns.copy()
+            cut = slice(first, last)
+            is_over[cut], burns[cut] = self._compare(self._ends_ns[cut], since_ns)
+        return _Matters(
+            begins=_places(is_over | self._is_silent),
+            ends=_places(~burns | self._is_silent),
+            arrives=self._arrives,
+        )
+
+    def _compare(self, ends_ns: Ints, since_ns: int) -> tuple[Flags, Flags]:
+        """Return whether a tier may be breached, and whether one burns."""
+        config = self._rule.config
+        is_over, burns = np.zeros(len(ends_ns), np.bool_), np.zeros(len(ends_ns), np.bool_)
+        for tier in config.tiers:
+            long, short, reset = (
+                _Sums.of(self._parts, seconds, ends_ns, since_ns)
+                for seconds in (tier.long_window_s, tier.short_window_s, config.reset_s(tier))
+            )
+            is_known = (long.valued > 0) & (short.valued > 0)
+            begins = [
+                each.reaches(config.threshold_usd(tier, each.seconds))
+                for each in (long, short, reset)
+            ]
+            keeps = [each.reaches(config.keeps_usd(tier, each.seconds)) for each in (short, reset)]
+            # Where the newest decisions have no value, the short window judges alone.
+            has_newest = reset.valued > 0
+            burns |= is_known & np.where(has_newest, keeps[1], keeps[0])
+            is_over |= is_known & begins[0] & begins[1] & (begins[2] | ~has_newest)
+        return is_over, burns
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,37 +157,6 @@ class _Matters:
     begins: Ints  # a tier may be breached, or nothing arrives: the others leave a closed state
     ends: Ints  # no tier burns, or nothing arrives: the others leave an alert firing
     arrives: Ints  # data arrive: the others leave an unknown state
-
-    @staticmethod
-    def of(
-        rule: DollarBurn, parts: Mapping[Subject, Series], instants: Instants, newest_ns: Ints
-    ) -> _Matters:
-        """Compare the losses at all instants with all tiers."""
-        is_silent = instants.known_ns - newest_ns > instants.nodata_ns
-        is_over = np.zeros(len(newest_ns), np.bool_)
-        burns = np.zeros(len(newest_ns), np.bool_)
-        for tier in rule.config.tiers:
-            long, short, reset = (
-                _Sums.of(parts, seconds, instants)
-                for seconds in (tier.long_window_s, tier.short_window_s, rule.config.reset_s(tier))
-            )
-            is_known = (long.valued > 0) & (short.valued > 0)
-            begins = [
-                each.reaches(rule.config.threshold_usd(tier, each.seconds))
-                for each in (long, short, reset)
-            ]
-            keeps = [
-                each.reaches(rule.config.keeps_usd(tier, each.seconds)) for each in (short, reset)
-            ]
-            # Where the newest decisions have no value, the short window judges alone.
-            has_newest = reset.valued > 0
-            burns |= is_known & np.where(has_newest, keeps[1], keeps[0])
-            is_over |= is_known & begins[0] & begins[1] & (begins[2] | ~has_newest)
-        return _Matters(
-            begins=_places(is_over | is_silent),
-            ends=_places(~burns | is_silent),
-            arrives=_places(~is_silent),
-        )
 
     def next(self, state: AlertState, at: int) -> int:
         """Return the instant to evaluate after one.
@@ -158,12 +185,13 @@ class _Sums:
     valued: Ints  # decisions of known value
 
     @staticmethod
-    def of(parts: Mapping[Subject, Series], seconds: int, instants: Instants) -> _Sums:
+    def of(parts: Mapping[Subject, Series], seconds: int, ends_ns: Ints, since_ns: int) -> _Sums:
         """Add the classes up."""
-        end_ns = window_end_ns(seconds, instants.end_ns)
+        end_ns = window_end_ns(seconds, ends_ns)
+        begin_ns = np.minimum(np.maximum(end_ns - seconds * NS_PER_S, since_ns), end_ns)
         loss, valued = np.zeros_like(end_ns), np.zeros_like(end_ns)
         for series in parts.values():
-            first, last = series.index(end_ns - seconds * NS_PER_S), series.index(end_ns)
+            first, last = series.index(begin_ns), series.index(end_ns)
             loss += series.loss[last] - series.loss[first]
             valued += series.valued[last] - series.valued[first]
         return _Sums(seconds, loss, valued)
@@ -189,13 +217,23 @@ def _facts(
         nodata_ns=instants.nodata_ns,
         progress=Progress(0, known_ns),
     )
-    losses = {
-        each: Losses(
+    return BurnFacts(
+        moment, {each: _SeriesLosses(series, end_ns) for each, series in parts.items()}
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _SeriesLosses:
+    """The losses of one class up to an instant."""
+
+    series: Series
+    end_ns: int
+
+    def since(self, since_ns: int, lengths: Sequence[int]) -> Losses:
+        """Return windows of these lengths in seconds; none of them begins before an instant."""
+        return Losses(
             {
-                seconds: series.window(seconds, int(window_end_ns(seconds, end_ns)))
-                for seconds in rule.config.windows_s
+                each: self.series.window(each, int(window_end_ns(each, self.end_ns)), since_ns)
+                for each in lengths
             }
         )
-        for each, series in parts.items()
-    }
-    return BurnFacts(moment, losses)

@@ -1,4 +1,4 @@
-"""Pure: what one class of decisions lost, second by second, so that a window is two look-ups."""
+"""Pure: what one class of decisions lost, step by step, so that a window is two look-ups."""
 
 from __future__ import annotations
 
@@ -38,17 +38,15 @@ class Steps:
 
 
 class Series:
-    """Losses of one class in steps of equal length from an instant on.
+    """Losses of one class.
 
     Args:
-        start_ns: of the first step, Unix ns.
-        step_ns: length of each.
+        starts_ns: when each step begins, Unix ns, ascending; a step that is left out lost nothing.
         steps: the losses.
     """
 
-    def __init__(self, start_ns: int, step_ns: int, steps: Steps) -> None:
-        self.start_ns = start_ns
-        self.step_ns = step_ns
+    def __init__(self, starts_ns: Ints, steps: Steps) -> None:
+        self._starts_ns = starts_ns
         self.decisions = _summed(steps.decisions)
         self.unvalued = _summed(steps.unvalued)
         self.valued = self.decisions - self.unvalued
@@ -58,22 +56,18 @@ class Series:
         self._squared = _summed(steps.loss_squared)
         self._basis = {label: _summed(each) for label, each in steps.basis.items()}
         self._source = {label: _summed(each) for label, each in steps.slope_source.items()}
-        at = np.where(steps.decisions > 0, np.arange(len(steps.decisions)), -1)
-        self._count = len(at)
-        self._newest = np.maximum.accumulate(np.concatenate([[-1], at]))
+        newest = np.where(steps.decisions > 0, starts_ns, 0)
+        self._newest_ns = np.maximum.accumulate(np.concatenate([[0], newest]))
 
     def index(self, at_ns: Ints) -> Ints:
-        """Return how many steps are over at each instant."""
-        return np.clip((at_ns - self.start_ns) // self.step_ns, 0, self._count)
+        """Return how many steps begin before each instant."""
+        return np.searchsorted(self._starts_ns, at_ns)
 
-    def window(self, seconds: int, end_ns: int) -> Window:
-        """Return the losses of a window that ends at an instant."""
-        begin_ns = end_ns - seconds * NS_PER_S
-        first, last = (
-            min(max((at_ns - self.start_ns) // self.step_ns, 0), self._count)
-            for at_ns in (begin_ns, end_ns)
-        )
-        newest = int(self._newest[last])
+    def window(self, seconds: int, end_ns: int, since_ns: int = 0) -> Window:
+        """Return the losses of a window that ends at an instant, of those since another."""
+        begin_ns = max(end_ns - seconds * NS_PER_S, min(since_ns, end_ns))
+        first, last = (int(at) for at in np.searchsorted(self._starts_ns, [begin_ns, end_ns]))
+        newest_ns = int(self._newest_ns[last])
         return Window(
             decisions=int(self.decisions[last] - self.decisions[first]),
             unvalued=int(self.unvalued[last] - self.unvalued[first]),
@@ -83,13 +77,12 @@ class Series:
             loss_squared=max(0.0, float(self._squared[last] - self._squared[first])),
             basis=_labels(self._basis, first, last),
             slope_source=_labels(self._source, first, last),
-            newest_ns=self.start_ns + newest * self.step_ns if newest >= first else 0,
+            newest_ns=newest_ns if newest_ns >= begin_ns else 0,
         )
 
     def newest_ns(self, end_ns: Ints) -> Ints:
         """Return the newest step with a decision before each instant, 0 where there is none."""
-        newest = self._newest[self.index(end_ns)]
-        return np.where(newest < 0, 0, self.start_ns + newest * self.step_ns)
+        return np.asarray(self._newest_ns[self.index(end_ns)])
 
 
 def _summed(values: NDArray[np.int64] | NDArray[np.float64]) -> NDArray:  # type: ignore[type-arg]  # of the dtype that came

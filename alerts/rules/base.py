@@ -54,6 +54,11 @@ class RuleConfig(Section):
     keep_firing_s: float = Field(
         default=180.0, ge=0, description="Time that the alert fires on after the condition ended"
     )
+    live: bool | None = Field(
+        default=None,
+        description="true: its alerts are routed from the start; false: never; by default the rule "
+        "is in shadow until `millworth rules promote NAME`",
+    )
     runbook_url: str = Field(default="", description="What to do")
     note: str = Field(default="", description="Printed beside the alert")
 

@@ -2,30 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import reduce
 from operator import add
-from typing import Any, ClassVar, Final, TypeVar
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol, TypeVar
 
 from alerts.rules.base import Evaluation, Moment, Move, Reader, Rule, Wording, observe
-from alerts.rules.burn_rate import Losses, Window, burn_of
+from alerts.rules.burn_rate import EMPTY_WINDOW, Losses, Window, burn_of
 from alerts.rules.reroute import propose
 from alerts.rules.tiers import DollarBurnConfig
 from alerts.state.subject import Subject
 from alerts.state.transitions import AlertState
 from collector.core.clock import NS_PER_DAY, NS_PER_MINUTE, NS_PER_S
 
+if TYPE_CHECKING:
+    # Commands that read settings import this module: numpy would cost each of them a tenth of a
+    # second.
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Ints = NDArray[np.int64]
+
 # Longer windows end at whole minutes and are read once a minute: one second changes little in
 # them, and there is much to read. A late decision is in them a minute later at the most.
 _KEPT_S: Final = 1_800
-AnyNs = TypeVar("AnyNs", int, NDArray[np.int64])
+AnyNs = TypeVar("AnyNs", int, "Ints")
 
 _NO_LOSSES: Final = Losses({})
+
+
+class ClassLosses(Protocol):
+    """What one class lost up to the moment of a pass."""
+
+    def since(self, since_ns: int, lengths: Sequence[int]) -> Losses:
+        """Return windows of these lengths in seconds; none of them begins before an instant."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +46,15 @@ class BurnFacts:
     """The losses of every class that decided anything in the longest window, at one moment."""
 
     moment: Moment
-    by_class: Mapping[Subject, Losses]  # those that the rule does not cover too: to move to
+    by_class: Mapping[Subject, ClassLosses]  # those that the rule does not cover too: to move to
 
 
 @dataclass(frozen=True, slots=True)
 class DollarBurn(Rule[DollarBurnConfig, BurnFacts]):
-    """Fires when both windows of a tier burn the budget; docs of the arithmetic: `burn_rate`."""
+    """Fires when both windows of a tier burn the budget; docs of the arithmetic: `burn_rate`.
+
+    A dollar pages once: what was lost before the end of an alert is in no window of the next one.
+    """
 
     model: ClassVar = DollarBurnConfig
     explains_decisions: ClassVar[bool] = True
@@ -54,16 +70,20 @@ class DollarBurn(Rule[DollarBurnConfig, BurnFacts]):
         self, reader: Reader, moment: Moment, states: Mapping[Subject, AlertState]
     ) -> BurnFacts:
         """Read what every class lost in all windows."""
-        lengths = self.config.windows_s
-        recent_s = [each for each in lengths if each <= _KEPT_S]
-        kept_s = [each for each in lengths if each > _KEPT_S]
-        recent = _losses(reader.rows, recent_s, moment.end_ns)
-        kept = _losses(reader.kept_rows, kept_s, window_end_ns(_KEPT_S + 1, moment.end_ns))
+        lengths, ended_ns = self.config.windows_s, [state.ended_ns for state in states.values()]
+        recent = [each for each in lengths if each <= _KEPT_S]
+        kept = [each for each in lengths if each > _KEPT_S]
+        minute_ns = window_end_ns(_KEPT_S + 1, moment.end_ns)
+        parts = (
+            _read_sums(reader.rows, recent, ended_ns, moment.end_ns),
+            _read_sums(reader.kept_rows, kept, ended_ns, minute_ns),
+        )
+        found = {each for sums in parts for each in sums}
         return BurnFacts(
             moment,
             {
-                each: recent.get(each, _NO_LOSSES) + kept.get(each, _NO_LOSSES)
-                for each in {*recent, *kept}
+                each: _StoredLosses(moment.end_ns, *(sums.get(each, {}) for sums in parts))
+                for each in found
             },
         )
 
@@ -74,7 +94,7 @@ class DollarBurn(Rule[DollarBurnConfig, BurnFacts]):
 
     def evaluate(self, facts: BurnFacts, state: AlertState) -> Evaluation:
         """Compare the loss of one subject with the budget."""
-        return self._evaluate(facts, state, self._losses(facts, state.subject))
+        return self._evaluate(facts, state, self._losses(facts, state))
 
     def wording(self, subject: Subject) -> Wording:
         """Return the words for one subject."""
@@ -84,18 +104,18 @@ class DollarBurn(Rule[DollarBurnConfig, BurnFacts]):
     def focus(self, facts: BurnFacts, subject: Subject) -> Subject:
         """Return the class of a subject that lost most in its shortest window, for the evidence."""
         seconds = self.config.windows_s[0]
-        return max(
-            self._classes(facts, subject),
-            key=lambda each: (facts.by_class[each].window(seconds).loss_usd, each),
-            default=subject,
-        )
+        lost = {
+            each: facts.by_class[each].since(0, (seconds,)).window(seconds).loss_usd
+            for each in self._classes(facts, subject)
+        }
+        return max(lost, key=lambda each: (lost[each], each), default=subject)
 
     def explain(
         self, reader: Reader, facts: BurnFacts, state: AlertState, evaluation: Evaluation
     ) -> tuple[Evaluation, Move | None]:
         """Return when the budget is spent, and where decisions could go instead."""
         subject, end_ns = state.subject, facts.moment.end_ns
-        losses = self._losses(facts, subject)
+        losses = self._losses(facts, state)
         spent_usd = _budget_spent(reader, self.config, subject, end_ns)
         focus = self.focus(facts, subject)
         route = _usual_route(reader, focus, end_ns - self.window_s * NS_PER_S, end_ns)
@@ -103,7 +123,7 @@ class DollarBurn(Rule[DollarBurnConfig, BurnFacts]):
         if focus != subject:
             reason = f"{evaluation.reason}; {focus} loses most of it"
             evaluation = replace(evaluation, reason=reason)
-        return evaluation, propose(self.config, focus, facts.by_class, route)
+        return evaluation, propose(self.config, focus, self._all_losses(facts), route)
 
     def _classes(self, facts: BurnFacts, subject: Subject) -> Iterable[Subject]:
         """Return the classes whose losses spend the budget of a subject."""
@@ -114,9 +134,15 @@ class DollarBurn(Rule[DollarBurnConfig, BurnFacts]):
             if config.spends(each) and config.spender(each) == subject
         )
 
-    def _losses(self, facts: BurnFacts, subject: Subject) -> Losses:
-        parts = (facts.by_class[each] for each in self._classes(facts, subject))
+    def _losses(self, facts: BurnFacts, state: AlertState) -> Losses:
+        lengths = self.config.windows_s
+        classes = self._classes(facts, state.subject)
+        parts = (facts.by_class[each].since(state.ended_ns, lengths) for each in classes)
         return reduce(add, parts, _NO_LOSSES)
+
+    def _all_losses(self, facts: BurnFacts) -> dict[Subject, Losses]:
+        lengths = self.config.windows_s
+        return {each: found.since(0, lengths) for each, found in facts.by_class.items()}
 
     def _evaluate(self, facts: BurnFacts, state: AlertState, losses: Losses) -> Evaluation:
         burn = burn_of(self.config, losses)
@@ -130,36 +156,61 @@ def window_end_ns(seconds: int, end_ns: AnyNs) -> AnyNs:
     return end_ns if seconds <= _KEPT_S else end_ns - end_ns % NS_PER_MINUTE
 
 
-def _losses(
-    rows_of: Callable[..., list[Any]], lengths: list[int], end_ns: int
-) -> dict[Subject, Losses]:
-    """Return the losses of every class in windows of these lengths, ascending, in seconds."""
+@dataclass(frozen=True, slots=True)
+class _StoredLosses:
+    """The losses of one class by the instant since which they are summed."""
+
+    end_ns: int
+    recent: Mapping[int, Window]  # up to the end
+    kept: Mapping[int, Window]  # up to the last whole minute
+
+    def since(self, since_ns: int, lengths: Sequence[int]) -> Losses:
+        """Return windows of these lengths in seconds; none of them begins before an instant."""
+        return Losses({each: self._window(each, since_ns) for each in lengths})
+
+    def _window(self, seconds: int, since_ns: int) -> Window:
+        start_ns = max(window_end_ns(seconds, self.end_ns) - seconds * NS_PER_S, since_ns)
+        return (self.recent if seconds <= _KEPT_S else self.kept).get(start_ns, EMPTY_WINDOW)
+
+
+def _read_sums(
+    rows_of: Callable[..., list[Any]], lengths: list[int], ended_ns: Iterable[int], end_ns: int
+) -> dict[Subject, dict[int, Window]]:
+    """Return what every class lost since the start of each window, and since each end of an alert.
+
+    Args:
+        rows_of: asks the store.
+        lengths: of the windows, s, ascending.
+        ended_ns: when alerts ended, Unix ns.
+        end_ns: of the windows.
+    """
     if not lengths:
         return {}
+    from_ns = end_ns - lengths[-1] * NS_PER_S
+    starts_ns = {end_ns - each * NS_PER_S for each in lengths}
+    starts_ns |= {each for each in ended_ns if from_ns < each < end_ns}
+    newest_first = sorted(starts_ns, reverse=True)
     rings: dict[Subject, dict[int, Window]] = {}
     rows = rows_of(
         "loss_rings",
         __file__,
         end_ns=end_ns,
-        from_ns=max(0, end_ns - lengths[-1] * NS_PER_S),
-        starts_ns=[max(0, end_ns - each * NS_PER_S) for each in lengths],
+        from_ns=max(0, from_ns),
+        starts_ns=[max(0, each) for each in newest_first],
     )
     for action, region, ring, *figures in rows:
         rings.setdefault(Subject(str(action), str(region)), {})[int(ring)] = Window(*figures)
-    return {each: Losses(_added_up(lengths, found)) for each, found in rings.items()}
+    return {each: dict(_added_up(newest_first, found)) for each, found in rings.items()}
 
 
-def _added_up(lengths: list[int], rings: Mapping[int, Window]) -> dict[int, Window]:
-    """Return windows by length: each holds the rings of all that are shorter, and its own."""
-    windows: dict[int, Window] = {}
-    total: Window | None = None
-    for at, seconds in enumerate(lengths):
-        ring = rings.get(at)
-        if ring is not None:
-            total = ring if total is None else total + ring
-        if total is not None:
-            windows[seconds] = total
-    return windows
+def _added_up(
+    newest_first: Sequence[int], rings: Mapping[int, Window]
+) -> Iterator[tuple[int, Window]]:
+    """Yield the losses since each start: those of its ring and of all rings after it."""
+    total = EMPTY_WINDOW
+    for at, start_ns in enumerate(newest_first):
+        total += rings.get(at, EMPTY_WINDOW)
+        yield start_ns, total
 
 
 def _budget_spent(

@@ -11,6 +11,7 @@ from alerts.rules.base import DecisionRuleConfig, Severity
 from alerts.state.subject import ALL, Subject
 from collector.core.config import Section
 
+TICKET_SUFFIX: Final = "-ticket"
 _S_PER_DAY: Final = 86_400
 
 
@@ -75,7 +76,9 @@ class DollarBurnConfig(DecisionRuleConfig):
         default=8.0, ge=1, description="Effective number of losing decisions, (sum l)^2 / sum l^2"
     )
     confidence_z: float = Field(
-        default=1.645, ge=0, description="The lower bound at this z has to exceed the threshold"
+        default=1.28,
+        ge=0,
+        description="The lower bound at this z has to exceed the threshold: 1.28 is nine in ten",
     )
     reset_window_s: int = Field(
         default=300,
@@ -102,7 +105,7 @@ class DollarBurnConfig(DecisionRuleConfig):
             found.setdefault(tier.severity or self.severity, []).append(tier)
         rules: list[DollarBurnConfig] = []
         for severity in sorted(found):  # page before ticket
-            name = f"{self.name}-{severity}" if rules else self.name
+            name = f"{self.name}{TICKET_SUFFIX}" if rules else self.name
             update = {"name": name, "tiers": tuple(found[severity]), "severity": severity}
             rules.append(self.model_copy(update=update))
         return tuple(rules)

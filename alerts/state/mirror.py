@@ -1,4 +1,4 @@
-"""I/O: copies transitions and capture requests from the alert state to the store."""
+"""I/O: copies transitions, capture requests and acts from the alert state to the store."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from alerts.rows import AlertEvent, CaptureRequest
+from alerts.state.acts import audit_acts
 from alerts.state.sqlite import AlertStore
 from collector.core.errors import StoreUnavailableError
 from collector.core.log import get_logger
@@ -33,6 +34,7 @@ def mirror(memory: AlertStore, store: Connections) -> None:
         while events := memory.unmirrored_events(_ROWS_MAX):
             _insert(client, "alert_events", events)
             memory.mark_events_mirrored(events)
+        audit_acts(memory, store)
     except (ClickHouseError, StoreUnavailableError) as error:
         _log.warning("alerts_unmirrored", reason=str(error)[:300])
 

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Self
 
 from alerts.rows import (
     AlertEvent,
@@ -21,52 +22,17 @@ from alerts.rows import (
     event_from_json,
     to_json,
 )
-from alerts.state.retry import DeliveryStatus, Step
+from alerts.state.retry import DeliveryStatus
+from alerts.state.schema import SCHEMA_VERSION, STEPS
 from alerts.state.subject import Subject
 from alerts.state.transitions import AlertState, Phase
 from collector.core.errors import InputError
 
-SCHEMA_VERSION = 1
 # Messages of one endpoint that may wait: at 20 kB each, 20 MB. What comes on top is kept as dead.
 PENDING_MAX = 1_000
 
-_SCHEMA = """
-CREATE TABLE states (
-    rule TEXT, action TEXT, region TEXT, phase TEXT, is_unknown INTEGER, held_ns INTEGER,
-    judged_ns INTEGER, data_ns INTEGER, episodes INTEGER, episode_id TEXT, seq INTEGER,
-    started_ns INTEGER, PRIMARY KEY (rule, action, region)
-) STRICT;
-CREATE TABLE events (
-    episode_id TEXT, seq INTEGER, at_ns INTEGER, is_mirrored INTEGER DEFAULT 0, row TEXT,
-    PRIMARY KEY (episode_id, seq)
-) STRICT;
-CREATE INDEX events_unmirrored ON events (is_mirrored) WHERE is_mirrored = 0;
-CREATE TABLE captures (
-    trigger_id TEXT PRIMARY KEY, at_ns INTEGER, is_mirrored INTEGER DEFAULT 0, row TEXT
-) STRICT;
-CREATE TABLE deliveries (
-    webhook_id TEXT PRIMARY KEY, endpoint TEXT, episode_id TEXT, seq INTEGER, kind TEXT,
-    body BLOB, status TEXT, attempts INTEGER, due_ns INTEGER, created_ns INTEGER, detail TEXT
-) STRICT;
-CREATE INDEX deliveries_due ON deliveries (status, due_ns);
-CREATE TABLE disabled_endpoints (
-    endpoint TEXT PRIMARY KEY, url TEXT, disabled_ns INTEGER
-) STRICT;
-"""
-
-_WRITE_STATE = "INSERT OR REPLACE INTO states VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_WRITE_STATE = "INSERT OR REPLACE INTO states VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _WRITE_DELIVERY = "INSERT OR IGNORE INTO deliveries VALUES (?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?)"
-
-# A resolve must not overtake the alert that it ends: one endpoint gets an episode in order.
-_DUE = """
-SELECT webhook_id, endpoint, episode_id, seq, kind, body, attempts FROM deliveries AS d
-WHERE status = 'pending' AND due_ns <= ? AND NOT EXISTS (
-    SELECT 1 FROM deliveries AS earlier
-    WHERE earlier.endpoint = d.endpoint AND earlier.episode_id = d.episode_id
-        AND earlier.seq < d.seq AND earlier.status = 'pending'
-)
-ORDER BY due_ns, webhook_id LIMIT ?
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,14 +44,6 @@ class Update:
     messages: tuple[Message, ...] = ()
     capture: CaptureRequest | None = None
     is_over: bool = False  # nothing evaluates this subject any more: its state is dropped
-
-
-@dataclass(frozen=True, slots=True)
-class Due:
-    """A message to send now, and the attempts so far."""
-
-    message: Message
-    attempts: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,15 +61,28 @@ class AlertStore:
         self._lock = threading.Lock()
         self._db = _open(path)
 
+    @classmethod
+    def there(cls, path: Path) -> Self | None:
+        """Open a file that is there; None where this machine has none."""
+        return cls(path) if path.exists() else None
+
     def states(self) -> dict[tuple[str, Subject], AlertState]:
         """Return every state by rule and subject."""
         with self._lock:
             rows = self._db.execute("SELECT * FROM states").fetchall()
         return {(row[0], Subject(row[1], row[2])): _state(row) for row in rows}
 
-    def record(self, updates: Sequence[Update]) -> None:
-        """Write the updates of one pass, and all that follows from them, all or nothing."""
-        with self._transaction() as db:
+    def record(self, updates: Sequence[Update], end_ns: int = 0, known_ns: int = 0) -> None:
+        """Write the updates of one pass, and all that follows from them, all or nothing.
+
+        Args:
+            updates: of all subjects.
+            end_ns: of the windows of the pass, which a replay repeats; 0 where it is none.
+            known_ns: everything older had arrived.
+        """
+        with self.transaction() as db:
+            if end_ns:
+                db.execute("INSERT OR IGNORE INTO passes VALUES (?, ?)", (end_ns, known_ns))
             for update in updates:
                 if update.is_over:
                     _drop_state(db, update.state)
@@ -126,12 +97,27 @@ class AlertStore:
 
     def prune(self, before_ns: int) -> None:
         """Delete what ended before an instant; the store has the events."""
-        with self._transaction() as db:
+        with self.transaction() as db:
             db.execute("DELETE FROM events WHERE is_mirrored = 1 AND at_ns < ?", (before_ns,))
             db.execute("DELETE FROM captures WHERE is_mirrored = 1 AND at_ns < ?", (before_ns,))
+            db.execute("DELETE FROM passes WHERE end_ns < ?", (before_ns,))
+            db.execute("DELETE FROM notes WHERE at_ns < ?", (before_ns,))
+            db.execute("DELETE FROM silences WHERE ends_ns < ?", (before_ns,))
+            db.execute("DELETE FROM acts WHERE is_audited = 1 AND at_ns < ?", (before_ns,))
             db.execute(
                 "DELETE FROM deliveries WHERE status != 'pending' AND created_ns < ?", (before_ns,)
             )
+
+    def passes(self, from_ns: int, to_ns: int) -> list[tuple[int, int]]:
+        """Return the ends of the windows of the passes in [from, to), and what was known then."""
+        query = "SELECT end_ns, known_ns FROM passes WHERE end_ns >= ? AND end_ns < ? ORDER BY 1, 2"
+        return self.rows(query, (from_ns, to_ns))
+
+    def events_of(self, rule: str, since_ns: int) -> list[AlertEvent]:
+        """Return the events of a rule since an instant, in order."""
+        query = "SELECT row FROM events WHERE at_ns >= ? ORDER BY at_ns, seq"
+        events = (event_from_json(row[0]) for row in self.rows(query, (since_ns,)))
+        return [event for event in events if event.rule == rule]
 
     def last_event(self, episode_id: str) -> AlertEvent | None:
         """Return the latest event of an episode, None where it has none."""
@@ -160,7 +146,7 @@ class AlertStore:
 
     def mark_events_mirrored(self, events: Sequence[AlertEvent]) -> None:
         """Note that the store has these."""
-        with self._transaction() as db:
+        with self.transaction() as db:
             db.executemany(
                 "UPDATE events SET is_mirrored = 1 WHERE episode_id = ? AND seq = ?",
                 [(event.episode_id, event.seq) for event in events],
@@ -168,45 +154,11 @@ class AlertStore:
 
     def mark_captures_mirrored(self, captures: Sequence[CaptureRequest]) -> None:
         """Note that the store has these."""
-        with self._transaction() as db:
+        with self.transaction() as db:
             db.executemany(
                 "UPDATE captures SET is_mirrored = 1 WHERE trigger_id = ?",
                 [(capture.trigger_id,) for capture in captures],
             )
-
-    def due(self, now_ns: int, limit: int) -> list[Due]:
-        """Return messages to send now, one an episode and endpoint, the longest due first."""
-        with self._lock:
-            rows = self._db.execute(_DUE, (now_ns, limit)).fetchall()
-        return [Due(Message(*row[:6]), row[6]) for row in rows]
-
-    def settle(self, due: Due, step: Step) -> None:
-        """Write the result of an attempt."""
-        with self._transaction() as db:
-            db.execute(
-                "UPDATE deliveries SET status = ?, due_ns = ?, attempts = ?, detail = ?"
-                " WHERE webhook_id = ?",
-                (step.status, step.due_ns, due.attempts + 1, step.detail, due.message.webhook_id),
-            )
-
-    def disable_endpoint(self, endpoint: str, url: str, now_ns: int) -> None:
-        """Stop sending to an endpoint for as long as it is configured with this URL."""
-        with self._transaction() as db:
-            db.execute(
-                "INSERT OR REPLACE INTO disabled_endpoints VALUES (?, ?, ?)",
-                (endpoint, url, now_ns),
-            )
-            db.execute(
-                "UPDATE deliveries SET status = ?, detail = ?"
-                " WHERE endpoint = ? AND status = 'pending'",
-                (DeliveryStatus.DISABLED, "the receiver answered 410", endpoint),
-            )
-
-    def disabled_endpoints(self) -> dict[str, str]:
-        """Return the URL with which each endpoint was disabled, by its name."""
-        with self._lock:
-            rows = self._db.execute("SELECT endpoint, url FROM disabled_endpoints").fetchall()
-        return dict(rows)
 
     def backlog(self) -> Backlog:
         """Count what is done and what is left."""
@@ -219,6 +171,11 @@ class AlertStore:
                 " + (SELECT count(*) FROM captures WHERE is_mirrored = 0)"
             ).fetchone()
         return Backlog(dict(deliveries), unmirrored)
+
+    def rows(self, query: str, parameters: Sequence[object] = ()) -> list[Any]:
+        """Return the rows of a query that changes nothing."""
+        with self._lock:
+            return self._db.execute(query, parameters).fetchall()
 
     def close(self) -> None:
         """Close the file; all that was recorded is on disk."""
@@ -234,7 +191,8 @@ class AlertStore:
             return [row[0] for row in self._db.execute(query, (limit,)).fetchall()]
 
     @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """Yield the file for changes that are made all or nothing."""
         with self._lock:
             self._db.execute("BEGIN IMMEDIATE")
             try:
@@ -258,8 +216,9 @@ def _open(path: Path) -> sqlite3.Connection:
         # FULL: a transition that was acted upon survives a power cut, not only a kill.
         db.execute("PRAGMA synchronous = FULL")
         (version,) = db.execute("PRAGMA user_version").fetchone()
-        if version == 0:
-            db.executescript(f"BEGIN; {_SCHEMA} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
+        if version < SCHEMA_VERSION:
+            steps = " ".join(STEPS[version:])
+            db.executescript(f"BEGIN; {steps} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
     except sqlite3.DatabaseError as error:
         db.close()
         raise InputError(
@@ -334,12 +293,13 @@ def _state_row(state: AlertState) -> tuple[str | int, ...]:
         state.episode_id,
         state.seq,
         state.started_ns,
+        state.ended_ns,
     )
 
 
 def _state(row: tuple[str | int, ...]) -> AlertState:
     rule, action, region, phase, is_unknown, *numbers = row
-    held_ns, judged_ns, data_ns, episodes, episode_id, seq, started_ns = numbers
+    held_ns, judged_ns, data_ns, episodes, episode_id, seq, started_ns, ended_ns = numbers
     return AlertState(
         rule=str(rule),
         subject=Subject(str(action), str(region)),
@@ -352,4 +312,5 @@ def _state(row: tuple[str | int, ...]) -> AlertState:
         episode_id=str(episode_id),
         seq=int(seq),
         started_ns=int(started_ns),
+        ended_ns=int(ended_ns),
     )

@@ -52,6 +52,7 @@ class AlertState:
     episode_id: str  # 32 hex digits, "" before the first
     seq: int  # of the last transition in the episode
     started_ns: int  # when the episode began to fire, 0 before
+    ended_ns: int  # when the last episode that fired was over, 0 before
 
     @property
     def key(self) -> tuple[str, Subject]:
@@ -110,6 +111,7 @@ def first_state(rule: str, subject: Subject, at_ns: int) -> AlertState:
         episode_id="",
         seq=0,
         started_ns=0,
+        ended_ns=0,
     )
 
 
@@ -202,6 +204,7 @@ def _numbered(
         after = replace(after, started_ns=at_ns)
     elif after.phase is Phase.RESOLVED and before.phase in _ALIGHT:
         notification = RESOLVED
+        after = replace(after, ended_ns=at_ns)
     after = replace(after, seq=after.seq + 1)
     return after, Transition(
         episode_id=after.episode_id,

@@ -35,8 +35,9 @@ class Scope(StrEnum):
     LOGS = "logs"
     METRICS = "metrics"
     OUTCOMES = "outcomes"  # what decisions earned, as log records or as a file
+    ALERTS = "alerts"  # what Prometheus, vmalert and Grafana push to /api/v2/alerts
     READ = "read"  # pages, queries, /metrics
-    ADMIN = "admin"  # everything that changes something, beside outcomes
+    ADMIN = "admin"  # everything that changes something, beside outcomes and alerts
 
 
 class TokenConfig(Section):
@@ -53,7 +54,7 @@ class TokenConfig(Section):
     )
     hash_file: Path | None = Field(default=None, description="Instead: a file with that text")
     scopes: tuple[Scope, ...] = Field(
-        min_length=1, description="Of traces, logs, metrics, outcomes, read, admin"
+        min_length=1, description="Of traces, logs, metrics, outcomes, alerts, read, admin"
     )
     expires: AwareDatetime | None = Field(
         default=None, description="A date and time with its offset; by default never"

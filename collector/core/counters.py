@@ -24,6 +24,7 @@ class Counters:
         self._count_access()
         self._count_store()
         self._count_rooms()
+        self._count_alerts()
         self._count_packets()
         self._count_budgets()
 
@@ -165,7 +166,31 @@ class Counters:
         self.log_lines_lost.set_function(lines_lost)
         self.job_runs = counter("millworth_job_runs", "Runs of a job", ["job", "result"])
         self.job_seconds = histogram("millworth_job_seconds", "Time of one run of a job", ["job"])
+
+    def _count_alerts(self) -> None:
+        counter = partial(Counter, registry=self.registry)
+        gauge = partial(Gauge, registry=self.registry)
         self.webhooks = counter("millworth_webhooks", "Webhook deliveries, by result", ["result"])
+        self.webhook_rests = gauge(
+            "millworth_webhook_rests",
+            "1 while a webhook endpoint that failed is left alone, 0 once a message was taken",
+            ["endpoint"],
+        )
+        self.alertmanager_alerts = counter(
+            "millworth_alertmanager_alerts",
+            "Alerts sent to an Alertmanager: accepted, refused as they are, or failed",
+            ["peer", "result"],
+        )
+        self.external_alerts = counter(
+            "millworth_external_alerts",
+            "Alerts that others sent to /api/v2/alerts, kept or refused",
+            ["result"],
+        )
+        self.alertmanager_success = gauge(
+            "millworth_alertmanager_last_success_timestamp_seconds",
+            "When an Alertmanager accepted alerts last, Unix time",
+            ["peer"],
+        )
 
     def _count_packets(self) -> None:
         counter = partial(Counter, registry=self.registry)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, FastAPI, Request, Response
@@ -10,22 +10,30 @@ from fastapi.responses import PlainTextResponse
 from prometheus_client.exposition import choose_encoder
 from starlette.exceptions import HTTPException
 
+from alerts.people.notes import Notes, ack_of
+from alerts.people.silences import Silences
+from alerts.state.external import ExternalAlert, ExternalAlerts
+from alerts.state.sqlite import AlertStore
 from attribution.core.config import AttributionConfig
 from attribution.whatif.analyst import Analyst
 from collector.core.clock import Clock
 from collector.core.counters import Counters
 from collector.core.log import get_logger
 from collector.write.quarantine import RejectedItems
+from dashboard.api.alerts.dead import dead_letters_router
+from dashboard.api.alerts.external import external_router
+from dashboard.api.alerts.people import people_router, silences_router
+from dashboard.api.alerts.rules import rules_router
 from dashboard.api.context import AppContext
 from dashboard.api.contradicted import ContradictedDollars
 from dashboard.api.errors import add_error_handlers
-from dashboard.api.imports import imports_router
+from dashboard.api.imports.main import imports_router
+from dashboard.api.imports.reconcile import reconcile_router
 from dashboard.api.packets import packets_router
 from dashboard.api.provenance.audit import audit_router
 from dashboard.api.provenance.sealed import sealed_router
 from dashboard.api.provenance.verdicts import VerdictReader, verdicts_router
 from dashboard.api.query import query_router
-from dashboard.api.reconcile import reconcile_router
 from dashboard.api.rejected import rejected_router
 from dashboard.api.retention import retention_router
 from dashboard.api.review.router import review_router
@@ -38,7 +46,7 @@ from dashboard.health.items import HealthItem, HealthSource, Status
 from dashboard.health.readiness import readiness
 from dashboard.read.adhoc.reader import OutsideReader
 from dashboard.read.decision_detail import Decision, read_decision
-from dashboard.read.reader import Reader, alerts_with_exemplars
+from dashboard.read.reader import OPEN_STATES, Reader, alerts_with_exemplars
 from dashboard.read.rows import AlertRow, Reference, TraceSpan
 from dashboard.read.scope import parse_scope
 from dashboard.read.sealed_store import SealedStore
@@ -62,9 +70,10 @@ class Trace:
 
 @dataclass(frozen=True, slots=True)
 class Alerts:
-    """Open alerts and those that changed in the window, dearest first."""
+    """Open alerts and those that changed in the window, dearest first; and those of others."""
 
     alerts: list[AlertRow]
+    external: list[ExternalAlert]
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +119,7 @@ def create_api(of: AppContext, workers: Workers | None = None) -> FastAPI:
     app.include_router(query_router(OutsideReader(store), workers, store, clock))
     app.include_router(_data_router(reader, workers, clock))
     reference = reference_of(attribution)
-    app.include_router(_state_router(reader, workers, of.health, clock, reference))
+    app.include_router(_state_router(of, workers, reference))
     app.include_router(questions_router(Analyst(attribution, store), questions, clock))
     app.include_router(reconcile_router(attribution, store, questions, clock))
     app.include_router(imports_router(of, workers, questions))
@@ -129,6 +138,11 @@ def create_api(of: AppContext, workers: Workers | None = None) -> FastAPI:
     app.include_router(sealed_router(sealed, store, questions, clock))
     rejected = of.rejected or RejectedItems(store, of.protection, of.counters, clock)
     app.include_router(rejected_router(rejected, store, workers, clock))
+    app.include_router(dead_letters_router(of.alert_state, workers, clock))
+    app.include_router(people_router(of.alert_state, workers, clock))
+    app.include_router(rules_router(of.alerts, store, of.alert_state, questions, clock))
+    app.include_router(silences_router(of.alert_state, workers, clock))
+    app.include_router(external_router(of.alert_state, workers, of.counters, clock))
     app.include_router(packets_router(store, questions, clock))
     app.include_router(retention_router(store, of.retention, questions, clock))
     app.include_router(_probe_router(reader, of.health, workers, of.counters))
@@ -152,19 +166,18 @@ def _data_router(reader: Reader, workers: Workers, clock: Clock) -> APIRouter:
     return router
 
 
-def _state_router(
-    reader: Reader, workers: Workers, health: HealthSource, clock: Clock, reference: Reference
-) -> APIRouter:
+def _state_router(of: AppContext, workers: Workers, reference: Reference) -> APIRouter:
     router = APIRouter(prefix="/api/v1")
+    reader, health, clock, state = of.reader, of.health, of.clock, of.alert_state
 
     @router.get("/alerts")
     async def alerts(window: str = "24h", until: str = "") -> Alerts:
         """Return open alerts and those that changed in the window; both as in a page's URL."""
+        now_ns = clock.now_ns()
         scope = parse_scope(urlencode({"window": window, "until": until}))
-        found = await workers.run(
-            alerts_with_exemplars, reader, scope.range_at(clock.now_ns()), reference
-        )
-        return Alerts(found)
+        seen = scope.range_at(now_ns)
+        found = await workers.run(alerts_with_exemplars, reader, seen, reference)
+        return await workers.run(_with_people, found, state, seen.from_ns, now_ns)
 
     @router.get("/health")
     async def health_items() -> Health:
@@ -196,6 +209,27 @@ def _probe_router(
         return Response(await workers.run(encode, counters.registry), media_type=content_type)
 
     return router
+
+
+def _with_people(
+    found: list[AlertRow], state: AlertStore | None, from_ns: int, now_ns: int
+) -> Alerts:
+    """Return alerts with what people did about them, where this process has that, and others'."""
+    if state is None:
+        return Alerts(found, [])
+    notes = Notes(state).of([alert.episode_id for alert in found])
+    silences = Silences(state)
+    rows = [
+        replace(
+            alert,
+            ack=ack_of(notes.get(alert.episode_id, [])),
+            silenced=tuple(each.id for each in silences.hiding(alert, now_ns))
+            if alert.state in OPEN_STATES
+            else (),
+        )
+        for alert in found
+    ]
+    return Alerts(rows, ExternalAlerts(state).seen(from_ns, now_ns))
 
 
 def _trace(reader: Reader, wanted: str) -> Trace:

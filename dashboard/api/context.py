@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Self
 
+from alerts.config import AlertsConfig
 from attribution.core.config import AttributionConfig
 from collector.core.clock import Clock, SystemClock
 from collector.core.config import OutcomesConfig
@@ -18,6 +19,7 @@ from dashboard.read.sealed_store import SealedStore
 from dashboard.settings.config import DashboardConfig
 
 if TYPE_CHECKING:
+    from alerts.state.sqlite import AlertStore
     from attribution.jobs.attribution import AttributionJob
     from collector.privacy.guard import Protection
     from dashboard.settings.settings import Settings
@@ -40,6 +42,8 @@ class AppContext:
         protection: guards what is imported and replayed; None guards nothing.
         rejected: the quarantine; by default as a collector without settings replays it.
         sealed: the sealed decisions; by default under their own names.
+        alert_state: the state of alerts; None where another machine has it.
+        alerts: the rules.
     """
 
     store: Connections
@@ -54,6 +58,8 @@ class AppContext:
     protection: Protection | None = None
     rejected: RejectedItems | None = None
     sealed: SealedStore | None = None
+    alert_state: AlertStore | None = None
+    alerts: AlertsConfig = field(default_factory=AlertsConfig)
 
     @classmethod
     def of(
@@ -65,6 +71,7 @@ class AppContext:
         clock: Clock,
         protection: Protection,
         attribution_job: AttributionJob | None = None,
+        alert_state: AlertStore | None = None,
     ) -> Self:
         """Return the context of a service with these settings."""
         rejected = RejectedItems(
@@ -88,6 +95,8 @@ class AppContext:
             protection=protection,
             rejected=rejected,
             sealed=SealedStore(store, s.attributes, s.decisions, s.outcomes, s.retention),
+            alert_state=alert_state,
+            alerts=s.alerts,
         )
 
     @property

@@ -69,6 +69,7 @@ _SETTINGS: Final[dict[str, dict[str, object]]] = {
         "rules": [
             {
                 "name": "burn",
+                "live": True,
                 "budget_usd": 1000.0,
                 # Windows that are longer than a busy machine falls behind.
                 "tiers": [{"budget_share": 0.0005, "long_window_s": 120, "short_window_s": 60}],

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from http import HTTPStatus
 from pathlib import Path
 from types import TracebackType
@@ -28,8 +28,6 @@ from dashboard.settings.settings import Settings, load
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
-    from collector.privacy.guard import Protection
-    from collector.store.connect import Connections
 
 # A query may take `store.query_seconds_max`; an import of a large file takes longer.
 TIMEOUT_S = 300.0
@@ -44,7 +42,7 @@ class ApiClient:
         self,
         base_url: str,
         local: FastAPI | None,
-        store: Connections | None,
+        opened: ExitStack | None,
         settings: Settings | None = None,
     ) -> None:
         self._base_url = base_url
@@ -52,8 +50,7 @@ class ApiClient:
         self._headers = {"authorization": f"Bearer {token}"} if token else {}
         self._verify = True if settings is None else trust(settings, base_url)
         self._local = local
-        self._store = store
-        self._protection: Protection | None = None
+        self._opened = opened
 
     @classmethod
     def open(cls, settings: Settings, url: str | None) -> Self:
@@ -74,10 +71,8 @@ class ApiClient:
         # The service's own side takes as long to load as all else that a command does.
         from dashboard.cli.local import open_store
 
-        api, store, protection = open_store(settings, base_url)
-        client = cls("http://local", api, store)
-        client._protection = protection
-        return client
+        api, opened = open_store(settings, base_url)
+        return cls("http://local", api, opened)
 
     def get(self, path: str) -> dict[str, Any]:
         """Return the JSON of one resource. Raises InputError with the service's own words."""
@@ -161,10 +156,8 @@ class ApiClient:
         error: BaseException | None,
         where: TracebackType | None,
     ) -> None:
-        if self._store is not None:
-            self._store.close()
-        if self._protection is not None:
-            self._protection.close()
+        if self._opened is not None:
+            self._opened.close()
 
 
 @contextmanager

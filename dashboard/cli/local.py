@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
+
 from fastapi import FastAPI
 
+from alerts.state.sqlite import AlertStore
 from attribution.jobs.attribution import AttributionJob
 from collector.core.clock import SystemClock
 from collector.core.counters import Counters
 from collector.core.errors import InputError, StoreInUseError
-from collector.privacy.guard import Protection
 from collector.store.connect import Connections
 from collector.store.schema.migrate import pending_statements
 from dashboard.api.app import create_api
@@ -19,8 +21,8 @@ from dashboard.settings.privacy import protection_of
 from dashboard.settings.settings import Settings
 
 
-def open_store(settings: Settings, base_url: str) -> tuple[FastAPI, Connections, Protection]:
-    """Open the store, where nobody answers at `base_url`; whoever asks closes it.
+def open_store(settings: Settings, base_url: str) -> tuple[FastAPI, ExitStack]:
+    """Open the store, where nobody answers at `base_url`; whoever asks closes what is returned.
 
     Raises:
         InputError: there is no store, or it lacks a table of this program.
@@ -45,8 +47,16 @@ def open_store(settings: Settings, base_url: str) -> tuple[FastAPI, Connections,
         seal_audit(store, settings)
     protection = protection_of(settings, settings.wal_dir, store)
     job = AttributionJob(settings.attribution, settings.attributes, store)
-    context = AppContext.of(settings, store, NoHealth(), Counters(), SystemClock(), protection, job)
-    return create_api(context), store, protection
+    alerts = AlertStore.there(settings.alerts_path)
+    context = AppContext.of(
+        settings, store, NoHealth(), Counters(), SystemClock(), protection, job, alerts
+    )
+    opened = ExitStack()
+    opened.callback(store.close)
+    opened.callback(protection.close)
+    if alerts is not None:
+        opened.callback(alerts.close)
+    return create_api(context), opened
 
 
 def _refuse_old_schema(settings: Settings, store: Connections) -> None:

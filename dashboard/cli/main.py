@@ -33,6 +33,8 @@ COMMANDS: Final = (
     ("serve", "running.roles:serve", _RUN, "One role: pages and /api/v1."),
     ("capture", "files.capture:capture", _RUN, "One role: record packets; or read capture files."),
     ("trace", "ask.trace:trace", _ASK, "One trace, and how the decision's time was spent."),
+    ("rules", "ask.rules:rules_app", _ASK, "Rules of alerts: their record, and a replay."),
+    ("alerts", "ask.alerts.main:alerts_app", _ASK, "Alerts, and what people do about them."),
     ("packets", "ask.packets:packets", _ASK, "Kept packets of an incident or trace, as pcapng."),
     ("compare", "vram.questions:compare", _ASK, "In which segments two populations differ."),
     ("what-if", "vram.questions:what_if", _ASK, "Replay decisions with other times."),
@@ -100,8 +102,8 @@ class LazyGroup(TyperGroup):
 
 app = typer.Typer(
     name="millworth",
-    help="Tells what each millisecond of a commercial decision is worth.",
-    epilog="Exit status: 0 done, 1 found something, 2 bad usage or configuration.",
+    help="Tells what each millisecond of a commercial decision is worth. "
+    "Exit status: 0 done, 1 found something, 2 bad usage or configuration.",
     cls=LazyGroup,
     no_args_is_help=True,
     pretty_exceptions_enable=False,

@@ -46,6 +46,7 @@ _SIGN_KID = "demo-audit"
 RULE: dict[str, Any] = {
     "name": "revenue-burn-demo",
     "severity": "page",
+    "live": True,
     "budget_usd": 3000.0,
     "budget_days": 30.0,
     "tiers": [{"budget_share": 0.0003, "long_window_s": 20, "short_window_s": 5}],

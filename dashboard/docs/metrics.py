@@ -7,6 +7,7 @@ from typing import Final, cast
 
 from prometheus_client.metrics import MetricWrapperBase
 
+from alerts.metrics import families
 from collector.core.counters import Counters
 from dashboard.docs.table import table
 from dashboard.health.pipeline import Stages
@@ -38,7 +39,9 @@ _TAIL: Final = """\
 that a view finds unusable are in that table alone, and in no counter:
 `SELECT reason, count() FROM rejected FINAL GROUP BY reason`.
 
-Worth an alert of your own: `millworth_stage_behind_seconds{stage="stored"} > 60`,
+Worth an alert of your own: `time() - millworth_alerts_last_evaluation_timestamp_seconds > 60`,
+`millworth_alerts_evaluation_lag_seconds > 120`, `millworth_alerts_rules_failed > 0`,
+`millworth_alerts_outbox{status="dead"} > 0`, `millworth_stage_behind_seconds{stage="stored"} > 60`,
 `increase(millworth_stage_lost_total[5m]) > 0`, `increase(millworth_worker_deaths_total[5m]) > 0`,
 `millworth_provenance_events_total{verdict=~"tampered|missing|rechained"}` growing, and
 `histogram_quantile(0.99, rate(millworth_ack_seconds_bucket[5m])) > 0.015`.
@@ -78,7 +81,7 @@ def _own(counters: Counters) -> Iterator[tuple[str, str, tuple[str, ...], str]]:
 def _staged() -> Iterator[tuple[str, str, tuple[str, ...], str]]:
     # Described, not read: there is no service.
     described = StageMetrics(cast("Stages", None), cast("Callable[[], int]", None)).describe()
-    for family in described:
+    for family in (*described, *families()):
         labels = tuple(family._labelnames)  # type: ignore[attr-defined]  # every family has them
         yield _shown(family.name, family.type), family.type, labels, family.documentation
 

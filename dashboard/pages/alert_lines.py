@@ -73,7 +73,7 @@ def alert_line(alert: AlertRow) -> dict[str, object]:
         "excess": f"{signed_ms(alert.blamed_excess_ns)} each" if alert.blamed_stage else "",
         **_packets(alert.packets),
         "since": utc_clock(alert.started_ns or alert.first_ns),
-        "state": alert.state,
+        "state": f"{alert.state}, shadow" if alert.is_shadow else alert.state,
         "reason": f"{alert.reason} (basis: {alert.basis}, as of {utc_clock(alert.at_ns)} UTC)",
     }
 

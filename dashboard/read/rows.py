@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal
 
+from alerts.people.notes import Note
 from alerts.rows import UNKNOWN
 from alerts.state.subject import ALL
 from attribution.core.segments import CLASSES, SEGMENTS, STAGES
@@ -122,12 +123,15 @@ class AlertRow:
     blamed_class: str
     blamed_excess_ns: int
     reason: str
+    is_shadow: bool = False  # its rule routed nothing: nobody was told
     exemplar: str = ""  # "" where no decision of its window is attributed
     # What it costs while it is open, over its window up to now; None where that is not known.
     now_usd_per_h: Decimal | None = None
     now_low_usd_per_h: Decimal | None = None
     now_high_usd_per_h: Decimal | None = None
     packets: KeptPackets | None = None  # None: not judged yet, or never asked for
+    ack: Note | None = None  # the last acknowledgement
+    silenced: tuple[int, ...] = ()  # silences that hide it now
 
     @property
     def is_priced(self) -> bool:

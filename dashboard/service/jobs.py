@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from alerts.job import AlertsJob
+from alerts.metrics import AlertMetrics
 from attribution.experiments.job import ExperimentJob
 from attribution.jobs.attribution import AttributionJob
 from attribution.jobs.evidence import EvidenceJob
@@ -30,6 +31,8 @@ Run: TypeAlias = Callable[[int], object]  # is given the instant of the run
 
 # Event sizes are measured up to so long ago where no collector in this process says what is stored.
 _STORED_AFTER_S: Final = 60
+# A receiver that answers later is waited for by its own thread: the others are sent to meanwhile.
+_RECEIVERS_WAIT_S: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,12 +154,23 @@ def _alerts(service: Parts) -> Run:
         service.alerts_path,
         service.counters,
         progress=service.progress if Role.COLLECT in service.roles else None,
+        dashboard_url=service.settings.dashboard_url,
     )
+    metrics = AlertMetrics(service.alerts_job, service.clock.now_ns)
+    service.counters.registry.register(metrics)
     return service.alerts_job.run_once
 
 
 def _webhooks(service: Parts) -> Run:
-    return service.alerts.deliver_due
+    outlets = service.alerts.outlets
+    return lambda now_ns: outlets.deliver_due(now_ns, wait_s=_RECEIVERS_WAIT_S)
+
+
+def _alertmanagers(service: Parts) -> Run | None:
+    if not service.settings.alerts.alertmanagers:
+        return None
+    outlets = service.alerts.outlets
+    return lambda now_ns: outlets.push_due(now_ns, wait_s=_RECEIVERS_WAIT_S)
 
 
 # In the order in which they are made and started.
@@ -168,6 +182,7 @@ JOBS: Final = (
     Job(Role.ATTRIBUTE, "provenance", _every(4.0), _provenance),
     Job(Role.ALERT, "alerts", lambda s: s.alerts.interval_s, _alerts, stage="alerted"),
     Job(Role.ALERT, "webhooks", _every(1.0), _webhooks, stage="alerted"),
+    Job(Role.ALERT, "alertmanagers", _every(1.0), _alertmanagers, stage="alerted"),
     Job(Role.ATTRIBUTE, "evidence", _every(5.0), _evidence),
     # A slope rests on weeks of decisions: an hour more is no news.
     Job(Role.ATTRIBUTE, "slope", _every(3600.0), _slope),

@@ -155,10 +155,16 @@ class Service(Parts):
             self._start_loop(job, run)
 
     def _pages(self) -> Asgi:
+        from alerts.state.sqlite import AlertStore
         from dashboard.api.context import AppContext
         from dashboard.health.service import ServiceHealth
         from dashboard.web.app import create_app
 
+        alert_state = (
+            self.alerts_job.state
+            if self.alerts_job is not None
+            else AlertStore.there(self.alerts_path)
+        )
         context = AppContext.of(
             self.settings,
             self.store,
@@ -167,6 +173,7 @@ class Service(Parts):
             self.clock,
             self.protection,
             self.attribution if Role.ATTRIBUTE in self.roles else None,
+            alert_state,
         )
         pages: Asgi = create_app(context).server
         return pages

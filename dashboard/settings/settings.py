@@ -31,6 +31,7 @@ from collector.core.config import (
     TlsConfig,
 )
 from collector.core.errors import ConfigError
+from collector.core.http.address import authority
 from collector.core.key_files import require_secret_mode
 from collector.privacy.rules import EncryptionConfig, IdentifiersConfig, require_untouched
 from collector.provenance.config import ProvenanceConfig
@@ -43,7 +44,7 @@ DEFAULT_FILE = Path("millworth.toml")
 # What lies beside a store of this name has no prefix; beside another it has the store's name.
 USUAL_STORE = "store"
 _SECRET_KEY: Final = re.compile(
-    r"alerts\.webhooks\.\d+\.secret|(?:identifiers|encryption)\.keys|access\.token"
+    r"alerts\.webhooks\.\d+\.(?:previous_)?secret|(?:identifiers|encryption)\.keys|access\.token"
 )
 _PASSWORD: Final = re.compile(r"://[^/@\s:]*:[^/@\s]+@")  # in an address
 
@@ -127,6 +128,12 @@ class Settings(Section):
         path = self.store.embedded_path
         is_usual = path is None or path.name == USUAL_STORE
         return self.data_dir / (name if is_usual or path is None else f"{path.name}-{name}")
+
+    @property
+    def dashboard_url(self) -> str:
+        """Return the address of the pages, "" where the port is not known before the start."""
+        d, scheme = self.dashboard, "https" if self.dashboard.tls.is_on else "http"
+        return d.public_url or (f"{scheme}://{authority(d.host, d.port)}" if d.port else "")
 
     @property
     def listeners(self) -> tuple[tuple[str, str, str, TlsConfig], ...]:

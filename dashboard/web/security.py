@@ -28,13 +28,15 @@ READING_POSTS = frozenset(
         "/api/v1/what-if",
         "/api/v1/compare",
         "/api/v1/provenance/copies",
+        "/api/v1/silences/preview",
         "/api/v1/vram/npv",
         "/api/v1/vram/tiers",
         "/api/v1/vram/tail",
         "/api/v1/vram/debt",
     }
 )
-_OUTCOMES = "/api/v1/import/outcomes"
+# What a sender's token is enough for.
+_SENT = {"/api/v1/import/outcomes": TokenScope.OUTCOMES, "/api/v2/alerts": TokenScope.ALERTS}
 _READS = frozenset({"GET", "HEAD", "OPTIONS"})
 _BY_BEARER = "millworth.by_bearer"  # in the scope of a request that showed a good bearer token
 
@@ -135,7 +137,7 @@ def needed_scope(scope: Scope) -> TokenScope:
     """Return what a token must be allowed to, for one request."""
     if only_reads(scope):
         return TokenScope.READ
-    return TokenScope.OUTCOMES if scope["path"] == _OUTCOMES else TokenScope.ADMIN
+    return _SENT.get(scope["path"], TokenScope.ADMIN)
 
 
 def only_reads(scope: Scope) -> bool:

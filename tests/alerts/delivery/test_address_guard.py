@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alerts.delivery.address_guard import check_address
-from alerts.delivery.webhook import resolve
+from alerts.delivery.pinned import resolve
 from collector.core.errors import InputError
 
 EVERYTHING = ("0.0.0.0/0", "::/0", "hook.example")
@@ -114,3 +114,11 @@ def test_whatever_is_open_by_default_is_global(
         return
     mapped = getattr(address, "ipv4_mapped", None)
     assert (mapped or address).is_global
+
+
+@pytest.mark.parametrize("denied", ["hook.example", "8.8.8.8", "8.8.0.0/16"])
+def test_denied_host_is_closed_whatever_else_is_set(denied: str) -> None:
+    """An administrator closes a public address, or one inside an allowed network."""
+    with pytest.raises(InputError, match="denied_hosts"):
+        check_address("hook.example", "8.8.8.8", ("8.8.8.8",), (denied,))
+    check_address("other.example", "9.9.9.9", (), (denied,))

@@ -7,6 +7,7 @@ import pytest
 
 from alerts.delivery.demo_receiver import DemoReceiver
 from alerts.delivery.payload import BODY_BYTES_MAX, body
+from alerts.delivery.pinned import PinnedClient
 from alerts.delivery.webhook import WebhookSender, message_headers
 from alerts.rows import Message
 from alerts.rules.base import Move, Wording
@@ -39,9 +40,9 @@ def alert(kind: str = "alert.firing", move: Move | None = MOVE) -> Message:
 
 def send(receiver: DemoReceiver, sent: Message) -> int | None:
     """Send a message as the outbox does."""
-    sender = WebhookSender(("127.0.0.1",))
-    reply = sender.send(endpoint(receiver.url), sent, NOW_NS)
-    sender.close()
+    client = PinnedClient(("127.0.0.1",))
+    reply = WebhookSender(client).send(endpoint(receiver.url), sent, NOW_NS)
+    client.close()
     return reply.status_code
 
 

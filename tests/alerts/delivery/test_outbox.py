@@ -1,61 +1,33 @@
 from __future__ import annotations
 
+import base64
 import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
 from alerts.config import WebhookConfig
 from alerts.delivery.outbox import Outbox
+from alerts.delivery.pinned import PinnedClient
 from alerts.delivery.webhook import WebhookSender
 from alerts.rows import Message
 from alerts.signature import verify
-from alerts.state.retry import RETRY_DELAYS_S
+from alerts.state.acts import Act
+from alerts.state.deliveries import Deliveries
+from alerts.state.retry import BACKOFF_MAX_S
 from alerts.state.sqlite import AlertStore, Update
 from alerts.state.subject import Subject
 from alerts.state.transitions import first_state
 from collector.core.clock import NS_PER_S
 from collector.core.counters import Counters
+from collector.core.errors import DecodeError
 from tests.conftest import NOW_NS, ManualClock
 from tests.support.alerts.builders import SECRET, endpoint, event, message
+from tests.support.alerts.receiver import ScriptedReceiver
 
 ALLOWED = ("127.0.0.1",)
 STATE = first_state("burn", Subject("checkout", "eu-west"), NOW_NS)
-
-
-class ScriptedReceiver:
-    """A real HTTP server that answers what the test says, and 200 when the script is over."""
-
-    def __init__(self) -> None:
-        self.answers: list[tuple[int, dict[str, str]]] = []
-        self.requests: list[tuple[dict[str, str], bytes]] = []
-        outer = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["content-length"]))
-                outer.requests.append(({k.lower(): v for k, v in self.headers.items()}, body))
-                status, headers = outer.answers.pop(0) if outer.answers else (200, {})
-                self.send_response(status)
-                for name, value in headers.items():
-                    self.send_header(name, value)
-                self.end_headers()
-
-            def log_message(self, format: str, *args: object) -> None:
-                """Say nothing."""
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,))
-        self._thread.start()
-        self.url = f"http://127.0.0.1:{self._server.server_address[1]}/hook"
-
-    def stop(self) -> None:
-        """Stop listening."""
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
 
 
 class Desk:
@@ -65,7 +37,8 @@ class Desk:
         self.memory = AlertStore(directory / "alerts.sqlite")
         self.clock = clock
         self.counters = Counters()
-        self._senders: list[WebhookSender] = []
+        self._clients: list[PinnedClient] = []
+        self._outboxes: list[Outbox] = []
 
     def post(self, *messages: Message) -> None:
         """Put messages into the outbox with one transition."""
@@ -73,8 +46,10 @@ class Desk:
 
     def outbox(self, *endpoints: WebhookConfig, allowed: tuple[str, ...] = ALLOWED) -> Outbox:
         """Return an outbox for these endpoints, as a restart would make it."""
-        self._senders.append(WebhookSender(allowed))
-        return Outbox(self.memory, endpoints, self._senders[-1], self.counters)
+        self._clients.append(PinnedClient(allowed))
+        sender = WebhookSender(self._clients[-1])
+        self._outboxes.append(Outbox(self.memory, endpoints, sender, self.counters))
+        return self._outboxes[-1]
 
     def deliveries(self) -> dict[str, int]:
         """Return the number of messages by status."""
@@ -82,8 +57,10 @@ class Desk:
 
     def close(self) -> None:
         """Close everything."""
-        for sender in self._senders:
-            sender.close()
+        for outbox in self._outboxes:
+            outbox.close()
+        for client in self._clients:
+            client.close()
         self.memory.close()
 
 
@@ -131,7 +108,7 @@ def test_failed_message_comes_again_under_its_id(desk: Desk, receiver: ScriptedR
 
     assert desk.outbox(endpoint(receiver.url)).deliver_due(NOW_NS) == 0
     outbox = desk.outbox(endpoint(receiver.url))
-    assert outbox.deliver_due(NOW_NS + 4 * NS_PER_S) == 0
+    assert outbox.deliver_due(NOW_NS) == 0
     assert outbox.deliver_due(NOW_NS + 6 * NS_PER_S) == 1
 
     (first, _), (second, body) = receiver.requests
@@ -140,21 +117,117 @@ def test_failed_message_comes_again_under_its_id(desk: Desk, receiver: ScriptedR
     assert verify(SECRET, second, body, NOW_NS + 6 * NS_PER_S)
 
 
-def test_message_is_dead_after_the_last_attempt(desk: Desk, receiver: ScriptedReceiver) -> None:
-    """Three days of trying is enough; it is kept for a person, and counted."""
+def test_message_is_dead_after_three_days(desk: Desk, receiver: ScriptedReceiver) -> None:
+    """That is enough; it is kept for a person, and counted. What waited as long goes with it."""
     receiver.answers = [(500, {})] * 50
-    desk.post(message())
+    desk.post(message(), message(seq=2), message(episode_id="other", webhook_id="other-1-router"))
     outbox = desk.outbox(endpoint(receiver.url))
 
-    for _ in range(30):
+    for _ in range(9):
         outbox.deliver_due(desk.clock.now_ns())
-        desk.clock.ns += 25 * 3_600 * NS_PER_S
+        desk.clock.ns += 8 * 3_600 * NS_PER_S
+    assert desk.deliveries() == {"pending": 3}
+    outbox.deliver_due(desk.clock.now_ns())
 
-    assert len(receiver.requests) == len(RETRY_DELAYS_S) + 1 == 10
-    assert desk.deliveries() == {"dead": 1}
+    assert len(receiver.requests) == 10
+    assert desk.deliveries() == {"dead": 3}
     assert (
         desk.counters.registry.get_sample_value("millworth_webhooks_total", {"result": "dead"}) == 1
     )
+
+
+def test_dead_receiver_is_not_tried_for_each_message(
+    desk: Desk, receiver: ScriptedReceiver
+) -> None:
+    """A thousand messages are one attempt at a time; back again, it has all of them at once."""
+    desk.post(*(message(episode_id=f"e{n}", webhook_id=f"w{n}") for n in range(200)))
+    receiver.answers = [(503, {})] * 11
+    outbox = desk.outbox(endpoint(receiver.url))
+    second = 0
+    while receiver.answers:
+        outbox.deliver_due(NOW_NS + second * NS_PER_S)
+        second += 1
+    assert len(receiver.requests) == 11
+    assert 60 < second < 2 * 3_600
+    rests = {"endpoint": "router"}
+    assert desk.counters.registry.get_sample_value("millworth_webhook_rests", rests) == 1
+
+    outbox = desk.outbox(endpoint(receiver.url))  # a restart changes nothing
+    assert outbox.deliver_due(NOW_NS + second * NS_PER_S) == 0
+    later_ns = NOW_NS + (second + BACKOFF_MAX_S) * NS_PER_S
+    assert sum(outbox.deliver_due(later_ns) for _ in range(5)) == 200
+    ids = [headers["webhook-id"] for headers, _ in receiver.requests[11:]]
+    assert ids == [f"w{n}" for n in range(200)]
+    assert desk.counters.registry.get_sample_value("millworth_webhook_rests", rests) == 0
+
+
+def test_message_that_is_refused_steps_aside(desk: Desk, receiver: ScriptedReceiver) -> None:
+    """One that the receiver cannot read must hold up no other, but its own episode's end."""
+    ends = message(seq=2, episode_id="bad", webhook_id="bad-2", kind="alert.resolved")
+    desk.post(
+        message(episode_id="bad", webhook_id="bad-1"), ends, message(webhook_id="good-1", seq=3)
+    )
+    receiver.answers = [(400, {})]
+    outbox = desk.outbox(endpoint(receiver.url))
+    for second in range(0, 60, 1):
+        outbox.deliver_due(NOW_NS + second * NS_PER_S)
+
+    ids = [headers["webhook-id"] for headers, _ in receiver.requests]
+    assert ids == ["bad-1", "good-1", "bad-1", "bad-2"]
+
+
+def test_changed_secret_signs_beside_the_new_one(desk: Desk, receiver: ScriptedReceiver) -> None:
+    """Receivers learn of it one after the other; each takes the message by the one it has."""
+    new = "whsec_" + base64.b64encode(b"n" * 32).decode()
+    desk.post(message(), message(seq=2))
+    both = endpoint(receiver.url, secret=new, previous_secret=SECRET)
+    desk.outbox(both).deliver_due(NOW_NS)
+    desk.post(message(seq=3))
+    desk.outbox(endpoint(receiver.url, secret=new)).deliver_due(NOW_NS)
+
+    for headers, body in receiver.requests[:2]:
+        assert len(headers["webhook-signature"].split(" ")) == 2
+        for secret in (new, SECRET):
+            assert verify(secret, headers, body, NOW_NS)
+    headers, body = receiver.requests[2]
+    assert verify(new, headers, body, NOW_NS)
+    with pytest.raises(DecodeError):
+        verify(SECRET, headers, body, NOW_NS)
+
+
+def test_dead_letter_is_sent_again_on_request(desk: Desk, receiver: ScriptedReceiver) -> None:
+    """A person mended the receiver; a message that is untrue by now stays where it is."""
+    receiver.answers = [(410, {})]
+    desk.post(message(), message(seq=2), message(episode_id="other", webhook_id="other-1"))
+    outbox = desk.outbox(endpoint(receiver.url))
+    outbox.deliver_due(NOW_NS)
+    letters = Deliveries(desk.memory)
+    assert [(each.webhook_id, each.status) for each in letters.dead_letters()] == [
+        ("episode-1-router", "disabled"),
+        ("episode-2-router", "disabled"),
+        ("other-1", "disabled"),
+    ]
+
+    anna = Act("anna", NOW_NS)
+    replayed = letters.replay(["episode-2-router", "other-1", "nobody"], anna, "mended")
+    assert list(replayed.values()) == ["pending", "pending", "unknown"]
+    assert outbox.deliver_due(NOW_NS) == 2
+    assert letters.replay(["episode-1-router"], anna, "again") == {"episode-1-router": "overtaken"}
+    assert [each.webhook_id for each in letters.dead_letters()] == ["episode-1-router"]
+
+
+def test_receiver_that_hangs_delays_no_other(desk: Desk, receiver: ScriptedReceiver) -> None:
+    """Each has a thread of its own."""
+    slow = ScriptedReceiver()
+    slow.waits_for = threading.Event()
+    for seq in (1, 2, 3):
+        desk.post(message(seq=seq, endpoint="slow"), message(seq=seq, webhook_id=f"quick-{seq}"))
+    outbox = desk.outbox(endpoint(receiver.url), endpoint(slow.url, name="slow"))
+
+    assert outbox.deliver_due(NOW_NS, wait_s=0.5) == 3
+    slow.waits_for.set()
+    outbox.close()
+    slow.stop()
 
 
 def test_throttling_receiver_is_left_alone(desk: Desk, receiver: ScriptedReceiver) -> None:
@@ -166,7 +239,7 @@ def test_throttling_receiver_is_left_alone(desk: Desk, receiver: ScriptedReceive
     outbox.deliver_due(NOW_NS)
 
     assert outbox.deliver_due(NOW_NS + 59 * NS_PER_S) == 0
-    assert outbox.deliver_due(NOW_NS + 60 * NS_PER_S) == 1
+    assert outbox.deliver_due(NOW_NS + 61 * NS_PER_S) == 1
 
 
 def test_receiver_that_is_gone_is_disabled_until_its_url_changes(
@@ -203,7 +276,6 @@ def test_resolve_does_not_overtake_its_alert(desk: Desk, receiver: ScriptedRecei
 
     outbox.deliver_due(NOW_NS)
     later_ns = NOW_NS + 10 * NS_PER_S
-    outbox.deliver_due(later_ns)
     outbox.deliver_due(later_ns)
 
     kinds = [headers["ce-type"] for headers, _ in receiver.requests]
@@ -249,10 +321,10 @@ def test_name_is_judged_by_every_address_it_has(
     receiver: ScriptedReceiver, addresses: list[str]
 ) -> None:
     """A name can point anywhere, and at several places at once."""
-    sender = WebhookSender(("127.0.0.1",), resolver=lambda _host, _port: addresses)
+    client = PinnedClient(("127.0.0.1",), resolver=lambda _host, _port: addresses)
 
-    reply = sender.send(endpoint("http://hook.example/x"), message(), NOW_NS)
-    sender.close()
+    reply = WebhookSender(client).send(endpoint("http://hook.example/x"), message(), NOW_NS)
+    client.close()
 
     assert reply.status_code is None
     assert "hook.example" in reply.error
@@ -268,9 +340,10 @@ def test_name_is_resolved_once_and_its_address_pinned(receiver: ScriptedReceiver
         asked.append((host, port))
         return ["127.0.0.1"]
 
-    sender = WebhookSender(("hook.example",), resolver=resolver)
-    reply = sender.send(endpoint(f"http://hook.example:{port}/x"), message(), NOW_NS)
-    sender.close()
+    client = PinnedClient(("hook.example",), resolver=resolver)
+    where = endpoint(f"http://hook.example:{port}/x")
+    reply = WebhookSender(client).send(where, message(), NOW_NS)
+    client.close()
 
     assert reply.status_code == 200
     assert asked == [("hook.example", port)]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from hypothesis import given, settings
@@ -79,7 +80,7 @@ def series(stretches: Stretches) -> Series:
         basis={"margin": valued},
         slope_source={"prior": valued},
     )
-    return Series(START_NS, STEP_S * NS_PER_S, steps)
+    return Series(START_NS + STEP_S * NS_PER_S * np.arange(STEPS, dtype=np.int64), steps)
 
 
 @settings(max_examples=examples(40), deadline=None)
@@ -96,6 +97,24 @@ def test_replay_is_every_instant_evaluated(
     assert list(replay(burn, classes, instants)) == list(every_instant(burn, classes, instants))
 
 
+@dataclass(frozen=True)
+class Naive:
+    """Windows of a class at one instant."""
+
+    series: Series
+    end_ns: int
+
+    def since(self, since_ns: int, lengths: Sequence[int]) -> Losses:
+        """Sum each by itself."""
+        ends_ns = {each: int(window_end_ns(each, self.end_ns)) for each in lengths}
+        return Losses(
+            {
+                each: self.series.window(min(each, max(0, end_ns - since_ns) // NS_PER_S), end_ns)
+                for each, end_ns in ends_ns.items()
+            }
+        )
+
+
 def every_instant(
     burn: DollarBurn, classes: dict[Subject, Series], instants: Instants
 ) -> Iterator[Change]:
@@ -105,17 +124,10 @@ def every_instant(
     for subject in subjects:
         state = None
         for end_ns, known_ns in zip(instants.end_ns, instants.known_ns, strict=True):
-            losses = {
-                each: Losses(
-                    {
-                        length: found.window(length, int(window_end_ns(length, int(end_ns))))
-                        for length in burn.config.windows_s
-                    }
-                )
-                for each, found in classes.items()
-            }
             at = moment(end_ns=int(end_ns), known_ns=int(known_ns), nodata_ns=instants.nodata_ns)
-            facts = BurnFacts(at, losses)
+            facts = BurnFacts(
+                at, {each: Naive(found, int(end_ns)) for each, found in classes.items()}
+            )
             if state is None:
                 own = [classes[each] for each in classes if burn.config.spender(each) == subject]
                 if not any(int(each.newest_ns(np.array([end_ns]))[0]) for each in own):

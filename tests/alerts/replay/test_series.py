@@ -25,7 +25,8 @@ def of_steps(**changes: Ints) -> Steps:
 def test_window_is_the_sum_of_its_steps() -> None:
     """A window that begins before the data holds what there is."""
     lost = np.array([1, 2_000_000, 4, 8], np.int64)
-    found = Series(START_NS, NS_PER_MINUTE, of_steps(loss=lost))
+    starts_ns = START_NS + NS_PER_MINUTE * np.arange(4, dtype=np.int64)
+    found = Series(starts_ns, of_steps(loss=lost))
 
     window = found.window(120, START_NS + 3 * NS_PER_MINUTE)
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 import pytest
@@ -40,10 +41,26 @@ LOSSES = st.builds(
 )
 
 
+@dataclass(frozen=True)
+class Given:
+    """Losses that are the same since whenever."""
+
+    losses: Losses
+
+    def since(self, since_ns: int, lengths: Sequence[int]) -> Losses:
+        """Return them."""
+        return self.losses
+
+
+def facts_of(by_class: Mapping[Subject, Losses]) -> BurnFacts:
+    """Return the facts of some classes."""
+    return BurnFacts(moment(), {name: Given(each) for name, each in by_class.items()})
+
+
 def facts(**by_region: Losses) -> BurnFacts:
     """Return the facts of some regions of the checkout."""
     found = {Subject("checkout", name): each for name, each in by_region.items()}
-    return BurnFacts(moment(), found)
+    return facts_of(found)
 
 
 def test_rule_takes_the_classes_that_it_covers_and_the_one_that_it_names() -> None:
@@ -124,7 +141,7 @@ def test_budget_is_spent_by_whom_the_rule_says(
     settings_of: dict[str, str], spenders: set[Subject], covered: Subject
 ) -> None:
     """A class whose alert began under another `budget_for` is covered no longer: it is closed."""
-    seen = BurnFacts(moment(), {each: losses(window("10")) for each in (HURT, WELL, OTHER)})
+    seen = facts_of({each: losses(window("10")) for each in (HURT, WELL, OTHER)})
     burn = DollarBurn(rule(**settings_of))
 
     assert set(burn.subjects(seen)) == spenders
@@ -139,7 +156,7 @@ def test_wide_budget_loses_what_its_classes_lose_to_the_micro_dollar(
     each: list[Losses], budget_for: str
 ) -> None:
     """Dollars are neither lost nor counted twice where classes share a budget."""
-    seen = BurnFacts(moment(), dict(zip((HURT, WELL, OTHER), each, strict=True)))
+    seen = facts_of(dict(zip((HURT, WELL, OTHER), each, strict=True)))
     burn = DollarBurn(rule(budget_for=budget_for))
 
     found = [burn.evaluate(seen, first_state("burn", s, 0)) for s in burn.subjects(seen)]
@@ -150,8 +167,8 @@ def test_wide_budget_loses_what_its_classes_lose_to_the_micro_dollar(
 
 def test_evidence_of_a_wide_budget_is_looked_for_where_most_is_lost() -> None:
     """The suspect segment of an average is nobody's."""
-    seen = BurnFacts(
-        moment(), {HURT: losses(window("90")), WELL: losses(window("1")), OTHER: losses(window())}
+    seen = facts_of(
+        {HURT: losses(window("90")), WELL: losses(window("1")), OTHER: losses(window())}
     )
     assert DollarBurn(rule(budget_for="all")).focus(seen, EVERYTHING) == HURT
     assert DollarBurn(rule(budget_for="action")).focus(seen, SEARCH) == OTHER

@@ -6,7 +6,7 @@ import random
 from collections.abc import Mapping
 from decimal import Decimal
 
-from alerts.reader import AlertReader
+from alerts.read.reader import AlertReader
 from alerts.rules.dollar_burn import DollarBurn
 from alerts.rules.tiers import DollarBurnConfig
 from alerts.state.subject import ALL, Subject
@@ -50,7 +50,7 @@ def test_windows_of_all_lengths_are_the_sums_of_their_seconds(store: Connections
 
     minute_ns = end_ns - end_ns % NS_PER_MINUTE
     for each in CLASSES:
-        losses = facts.by_class[each]
+        losses = facts.by_class[each].since(0, config.windows_s)
         for length in config.windows_s:
             until_ns = end_ns if length <= 1_800 else minute_ns
             held = _within(cells, each, until_ns - length * NS_PER_S, until_ns)

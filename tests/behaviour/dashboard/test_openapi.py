@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ import schemathesis
 from hypothesis import HealthCheck, given, settings
 from schemathesis.core.result import Ok
 
+from alerts.state.sqlite import AlertStore
 from collector.core.counters import Counters
 from collector.store.connect import Connections
 from dashboard.api.context import AppContext
@@ -20,9 +22,10 @@ HEADERS = {"host": "127.0.0.1"}
 
 
 @pytest.mark.drawn
-def test_no_operation_answers_with_a_server_error(own_world: Connections) -> None:
+def test_no_operation_answers_with_a_server_error(own_world: Connections, tmp_path: Path) -> None:
     """Whatever a client sends is answered, or refused with what is wrong with it."""
-    app = create_app(AppContext(own_world, FixedHealth(), Counters()))
+    alerts = AlertStore(tmp_path / "alerts.sqlite")
+    app = create_app(AppContext(own_world, FixedHealth(), Counters(), alert_state=alerts))
     document = schemathesis.openapi.from_asgi("/api/v1/openapi.json", app.server, headers=HEADERS)
     operations = [result.ok() for result in document.get_all_operations() if isinstance(result, Ok)]
     assert len(operations) > 30
@@ -39,4 +42,5 @@ def test_no_operation_answers_with_a_server_error(own_world: Connections) -> Non
             tried()
         except AssertionError as error:
             faults.append(str(error))
+    alerts.close()
     assert faults == []

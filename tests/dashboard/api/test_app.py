@@ -143,6 +143,12 @@ def test_openapi_lists_the_resources_and_no_page(api: Api) -> None:
     paths = api.send("GET", "/api/v1/openapi.json").json()["paths"]
     assert sorted(paths) == [
         "/api/v1/alerts",
+        "/api/v1/alerts/dead",
+        "/api/v1/alerts/dead/replay",
+        "/api/v1/alerts/open",
+        "/api/v1/alerts/{episode_id}",
+        "/api/v1/alerts/{episode_id}/ack",
+        "/api/v1/alerts/{episode_id}/comment",
         "/api/v1/audit",
         "/api/v1/audit/check",
         "/api/v1/budgets",
@@ -175,6 +181,9 @@ def test_openapi_lists_the_resources_and_no_page(api: Api) -> None:
         "/api/v1/rejected/replay",
         "/api/v1/retention",
         "/api/v1/review",
+        "/api/v1/silences",
+        "/api/v1/silences/preview",
+        "/api/v1/silences/{number}/end",
         "/api/v1/slope",
         "/api/v1/traces/{trace_id}",
         "/api/v1/vram/caches",
@@ -194,6 +203,7 @@ def test_openapi_lists_the_resources_and_no_page(api: Api) -> None:
         "/api/v1/vram/verdicts/{sha256}",
         "/api/v1/vram/verdicts/{sha256}/signature",
         "/api/v1/what-if",
+        "/api/v2/alerts",
     ]
     assert api.send("GET", "/docs").status_code == 404
 

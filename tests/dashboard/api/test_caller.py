@@ -34,6 +34,12 @@ CHANGING = {
     "/api/v1/vram/gate",
     "/api/v1/vram/verdicts/{sha256}/signature",
     "/api/v1/slope",
+    "/api/v1/alerts/dead/replay",
+    "/api/v2/alerts",
+    "/api/v1/alerts/{episode_id}/ack",
+    "/api/v1/alerts/{episode_id}/comment",
+    "/api/v1/silences",
+    "/api/v1/silences/{number}/end",
 }
 
 

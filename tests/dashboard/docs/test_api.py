@@ -14,4 +14,4 @@ def test_every_route_is_on_the_page_with_its_scope() -> None:
         [row] = [
             line for line in page.splitlines() if line.startswith(f"| `{verb.upper()} {path}` |")
         ]
-        assert row.endswith(("| `read` |", "| `admin` |", "| `outcomes` |")), row
+        assert row.endswith(("| `read` |", "| `admin` |", "| `outcomes` |", "| `alerts` |")), row

@@ -3,14 +3,9 @@
 from __future__ import annotations
 
 import re
-import shutil
-import socket
 import ssl
-import subprocess
-import threading
 import tomllib
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import grpc
@@ -18,38 +13,20 @@ import httpx
 import pytest
 
 from collector.auth.tokens import hash_text
-from collector.core.clock import NS_PER_S, SystemClock
+from collector.core.clock import SystemClock
 from dashboard.settings.settings import Settings
 from tests.support.builders import span, trace_request
 from tests.support.certificates import Authority
 from tests.support.collector.clients import TRACES
 from tests.support.docs.pages import only
+from tests.support.programs import free_port, program, running
 from tests.support.service import RunningService
-from tests.support.tree import ROOT
 
 pytestmark = pytest.mark.integration
 
 PAGE = "docs/operate/proxy.md"
 NAME = "millworth.example.com"
 TOKEN = "mwt_" + "a" * 43
-START_S = 60
-# Where `make install-test` unpacks them.
-_UNPACKED = ROOT / ".venv" / "proxies" / "usr"
-
-
-def program(name: str) -> str:
-    """Return the path of a proxy."""
-    places = [shutil.which(name), *(str(_UNPACKED / part / name) for part in ("bin", "sbin"))]
-    found = [place for place in places if place and Path(place).exists()]
-    assert found, f"{name} is not here; `make install-test` unpacks it"
-    return found[0]
-
-
-def free_port() -> int:
-    """Return a port that nothing listens on now."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
 
 
 def behind(fragment: str, service: RunningService, port: int, files: dict[str, Path]) -> str:
@@ -62,27 +39,6 @@ def behind(fragment: str, service: RunningService, port: int, files: dict[str, P
         fragment = fragment.replace(usual, str(path))
     fragment = fragment.replace("listen 443 ", f"listen 127.0.0.1:{port} ")
     return fragment.replace(f"{NAME} {{", f"localhost:{port} {{").replace(NAME, "localhost")
-
-
-@contextmanager
-def running(command: list[str], port: int, log: Path) -> Iterator[None]:
-    """Run a proxy until it listens, and end it behind the test."""
-    with log.open("w") as said:
-        process = subprocess.Popen(command, stdout=said, stderr=subprocess.STDOUT)
-    clock, pause = SystemClock(), threading.Event()
-    until_ns = clock.monotonic_ns() + START_S * NS_PER_S
-    try:
-        while True:
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", port)) == 0:
-                    break
-            assert process.poll() is None, log.read_text()
-            assert clock.monotonic_ns() < until_ns, log.read_text()
-            pause.wait(0.1)
-        yield
-    finally:
-        process.terminate()
-        process.wait(timeout=START_S)
 
 
 def nginx(fragment: str, here: Path) -> list[str]:

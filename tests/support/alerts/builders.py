@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -10,12 +11,15 @@ from alerts.rows import AlertEvent, Message
 from alerts.rules.base import Moment, Progress
 from alerts.rules.burn_rate import Losses, Window
 from alerts.rules.tiers import DollarBurnConfig
+from alerts.state.subject import Subject
+from alerts.state.transitions import AlertState, Phase, first_state
 from collector.core.clock import NS_PER_S
 from tests.conftest import NOW_NS
 
 # Fires at $100 of $10,000 in 60 s, with $10 in 6 s, and ends below $2.50 in 6 s.
 TIER = {"budget_share": 0.01, "long_window_s": 60, "short_window_s": 6}
 
+EPISODE = "0" * 31 + "1"
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 
 
@@ -25,6 +29,8 @@ def rule(**changes: object) -> DollarBurnConfig:
         "name": "burn",
         "budget_usd": 10_000.0,
         "tiers": [TIER],
+        "confidence_z": 1.645,
+        "live": True,
         "keep_firing_s": 30.0,
         **changes,
     }
@@ -72,7 +78,7 @@ def moment(seconds: float = 0, **changes: object) -> Moment:
 def event(**changes: object) -> AlertEvent:
     """Return the first transition of an episode: it fires."""
     fields: dict[str, Any] = {
-        "episode_id": "0" * 31 + "1",
+        "episode_id": EPISODE,
         "seq": 1,
         "rule": "burn",
         "severity": "page",
@@ -100,6 +106,19 @@ def event(**changes: object) -> AlertEvent:
     return AlertEvent(**fields)
 
 
+def firing_state(**changes: Any) -> AlertState:  # noqa: ANN401  any field of the state
+    """Return the state of `event()`: it fires since then."""
+    return replace(
+        first_state("burn", Subject("checkout", "eu-west"), NOW_NS),
+        phase=Phase.FIRING,
+        episodes=1,
+        episode_id=EPISODE,
+        seq=1,
+        started_ns=NOW_NS,
+        **changes,
+    )
+
+
 def message(seq: int = 1, endpoint: str = "router", **changes: object) -> Message:
     """Return a message of one episode."""
     fields: dict[str, Any] = {
@@ -114,8 +133,10 @@ def message(seq: int = 1, endpoint: str = "router", **changes: object) -> Messag
     return Message(**fields)
 
 
-def endpoint(url: str = "http://127.0.0.1:1/hook", name: str = "router") -> WebhookConfig:
+def endpoint(
+    url: str = "http://127.0.0.1:1/hook", name: str = "router", **changes: object
+) -> WebhookConfig:
     """Return a receiver that does not answer unless the URL says otherwise."""
     return WebhookConfig.model_validate(
-        {"name": name, "url": url, "secret": SECRET, "timeout_s": 5.0}
+        {"name": name, "url": url, "secret": SECRET, "timeout_s": 5.0, **changes}
     )

@@ -10,6 +10,15 @@ import pytest
 from collector.store.connect import Connections
 from tests.conftest import ManualClock
 from tests.support.alerts.scene import CALM_S, Scene
+from tests.support.alerts.state_api import StateApi
+
+
+@pytest.fixture
+def state_api(store: Connections, tmp_path: Path) -> Iterator[StateApi]:
+    """`/api/v1` over an alert state of its own."""
+    api = StateApi(store, tmp_path)
+    yield api
+    api.close()
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ from typing import Any
 
 import httpx
 
+from alerts.state.sqlite import AlertStore
 from attribution.jobs.attribution import AttributionJob
 from collector.core.counters import Counters
 from collector.store.connect import Connections
@@ -40,6 +41,7 @@ class Api:
         config: DashboardConfig | None = None,
         attribution_job: AttributionJob | None = None,
         now_ns: int = TODAY_NS,
+        alert_state: AlertStore | None = None,
     ) -> None:
         self.counters = Counters()
         context = AppContext(
@@ -49,6 +51,7 @@ class Api:
             ManualClock(now_ns),
             dashboard=config or DashboardConfig(),
             attribution_job=attribution_job,
+            alert_state=alert_state,
         )
         self.app = create_app(context)
 

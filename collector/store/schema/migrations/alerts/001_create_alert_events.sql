@@ -25,7 +25,8 @@ CREATE TABLE IF NOT EXISTS alert_events${local} ${on_cluster} (
     blamed_stage LowCardinality(String) COMMENT 'empty where no segment stands out',
     blamed_class LowCardinality(String),
     blamed_excess_ns Int64 COMMENT 'mean excess over its reference, a decision',
-    reason String CODEC(ZSTD(1))
+    reason String CODEC(ZSTD(1)),
+    is_shadow Bool DEFAULT false COMMENT 'its rule routed nothing yet: nobody was told'
 ) ENGINE = ${replicated}ReplacingMergeTree
 PARTITION BY toDate(toDateTime(intDiv(at_ns, 1000000000)))
 ORDER BY (episode_id, seq)

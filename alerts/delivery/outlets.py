@@ -1,0 +1,43 @@
+"""I/O: every way out of alerting over one alert state: webhooks and Alertmanagers."""
+
+from __future__ import annotations
+
+from alerts.config import AlertsConfig
+from alerts.delivery.outbox import Outbox
+from alerts.delivery.pinned import PinnedClient
+from alerts.delivery.pusher import Pusher
+from alerts.delivery.routing import Routing
+from alerts.delivery.webhook import WebhookSender
+from alerts.state.sqlite import AlertStore
+from collector.core.counters import Counters
+
+
+class Outlets:
+    """What delivers; the two methods may be called by threads of their own."""
+
+    def __init__(
+        self,
+        memory: AlertStore,
+        config: AlertsConfig,
+        counters: Counters | None = None,
+        dashboard_url: str = "",
+    ) -> None:
+        self._client = PinnedClient(config.allowed_hosts, config.denied_hosts)
+        hidden = Routing(memory, config).hidden
+        sender = WebhookSender(self._client)
+        self._outbox = Outbox(memory, config.webhooks, sender, counters, hidden=hidden)
+        self._pusher = Pusher(memory, config, self._client, counters, dashboard_url, hidden)
+
+    def deliver_due(self, now_ns: int, wait_s: float | None = None) -> int:
+        """Send the webhooks that are due, see `Outbox.deliver_due`."""
+        return self._outbox.deliver_due(now_ns, wait_s)
+
+    def push_due(self, now_ns: int, wait_s: float | None = None) -> int:
+        """Send Alertmanagers what is due, see `Pusher.push_due`."""
+        return self._pusher.push_due(now_ns, wait_s)
+
+    def close(self) -> None:
+        """Wait for what is being sent, and close what is open."""
+        self._outbox.close()
+        self._pusher.close()
+        self._client.close()

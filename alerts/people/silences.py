@@ -1,0 +1,188 @@
+"""I/O: silences in the alert state: what they hide, from when until when, who made them, and why.
+
+A maintenance window is a silence that starts later. What is hidden is evaluated and recorded as
+ever, and goes to no receiver; what fires still when the silence ends goes out then.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any, Final
+
+from alerts.people.matchers import Alert, Matcher, match_all, parse_matchers
+from alerts.people.window import Window
+from alerts.rows import AlertEvent, event_from_json
+from alerts.state.acts import Act, note_act
+from alerts.state.routed import open_alerts
+from alerts.state.sqlite import AlertStore
+from collector.core.clock import NS_PER_DAY, NS_PER_S
+from collector.core.errors import InputError
+
+# Of a preview.
+PAST_NS: Final = 7 * NS_PER_DAY
+_SHOWN_NS: Final = 30 * NS_PER_DAY
+SILENCES_MAX: Final = 1_000
+
+_READ: Final = """
+SELECT id, matchers, starts_ns, ends_ns, actor, reason, made_ns, ended_by
+FROM silences WHERE ends_ns > ? ORDER BY id
+"""
+_MAKE: Final = """
+INSERT INTO silences (matchers, starts_ns, ends_ns, actor, reason, made_ns, ended_by)
+VALUES (?, ?, ?, ?, ?, ?, '')
+RETURNING id, matchers, starts_ns, ends_ns, actor, reason, made_ns, ended_by
+"""
+_END: Final = """
+UPDATE silences SET ends_ns = ?, ended_by = ? WHERE id = ? AND ends_ns > ?
+RETURNING id, matchers, starts_ns, ends_ns, actor, reason, made_ns, ended_by
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Silence:
+    """One silence."""
+
+    id: int
+    matchers: tuple[Matcher, ...]
+    starts_ns: int
+    ends_ns: int
+    actor: str
+    reason: str
+    made_ns: int
+    ended_by: str  # who ended it before its time, "" where nobody did
+
+    def hides(self, event: Alert, at_ns: int) -> bool:
+        """Return whether an alert is hidden at an instant."""
+        return self.starts_ns <= at_ns < self.ends_ns and match_all(self.matchers, event)
+
+    def __str__(self) -> str:
+        until = datetime.fromtimestamp(self.ends_ns // NS_PER_S, UTC)
+        return f"silence {self.id} of {self.actor} until {until:%Y-%m-%dT%H:%M:%SZ}: {self.reason}"
+
+
+@dataclass(frozen=True, slots=True)
+class Hidden:
+    """One alert that matchers are about."""
+
+    episode_id: str
+    rule: str
+    severity: str
+    action: str
+    region: str
+    at_ns: int  # when it began to fire
+    loss_usd: Decimal | None  # the largest in its window so far; None: unknown
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What matchers hide: of what fires now, and of what began to fire in the last days."""
+
+    now: tuple[Hidden, ...]
+    past: tuple[Hidden, ...]
+
+
+class Silences:
+    """The table `silences`; safe to use from several threads."""
+
+    def __init__(self, memory: AlertStore) -> None:
+        self._memory = memory
+
+    def make(self, matchers: Sequence[Matcher], window: Window, act: Act, reason: str) -> Silence:
+        """Make a silence, and note who did. Raises InputError where there are too many."""
+        with self._memory.transaction() as db:
+            (count,) = db.execute(
+                "SELECT count(*) FROM silences WHERE ends_ns > ?", (act.at_ns,)
+            ).fetchone()
+            if count >= SILENCES_MAX:
+                raise InputError(f"{count:,} silences hold already; end some of them")
+            texts = [str(matcher) for matcher in matchers]
+            values = (window.starts_ns, window.ends_ns, act.actor, reason, act.at_ns)
+            row = db.execute(_MAKE, (json.dumps(texts), *values)).fetchone()
+            made = _silence(row)
+            note_act(db, act, "alerts_silenced", _detail(made, reason))
+        return made
+
+    def end(self, number: int, act: Act, reason: str) -> Silence:
+        """End a silence now, and note who did. Raises InputError where it does not hold."""
+        with self._memory.transaction() as db:
+            row = db.execute(_END, (act.at_ns, act.actor, number, act.at_ns)).fetchone()
+            if row is None:
+                raise InputError(
+                    f"no silence {number} holds or is to come; see `millworth alerts silences`"
+                )
+            ended = _silence(row)
+            note_act(db, act, "silence_ended", _detail(ended, reason))
+        return ended
+
+    def all(self, now_ns: int) -> list[Silence]:
+        """Return every silence that holds, is to come, or ended in the last 30 days."""
+        return [_silence(row) for row in self._memory.rows(_READ, (now_ns - _SHOWN_NS,))]
+
+    def hiding(self, event: Alert, now_ns: int) -> list[Silence]:
+        """Return the silences that hide an alert now."""
+        rows = self._memory.rows(_READ, (now_ns,))
+        return [each for each in map(_silence, rows) if each.hides(event, now_ns)]
+
+    def hidden(self, event: Alert, now_ns: int) -> str:
+        """Return why an alert is hidden now, "" where it is not."""
+        found = self.hiding(event, now_ns)
+        return str(max(found, key=lambda silence: silence.ends_ns)) if found else ""
+
+    def preview(self, matchers: Sequence[Matcher], now_ns: int) -> Preview:
+        """Return what matchers hide now, and would have hidden in the last seven days."""
+        now = [
+            _hidden([alert.last], alert.started_ns)
+            for alert in open_alerts(self._memory)
+            if match_all(matchers, alert.last)
+        ]
+        past = [
+            _hidden(events, events[0].started_ns)
+            for events in self._began(now_ns - PAST_NS)
+            if any(match_all(matchers, event) for event in events)
+        ]
+        return Preview(tuple(now), tuple(past))
+
+    def _began(self, from_ns: int) -> list[list[AlertEvent]]:
+        """Return the events of each episode that began to fire since, from then on, in order."""
+        rows = self._memory.rows(
+            "SELECT row FROM events WHERE at_ns >= ? ORDER BY at_ns, seq", (from_ns,)
+        )
+        episodes: dict[str, list[AlertEvent]] = {}
+        for event in (event_from_json(row[0]) for row in rows):
+            if event.started_ns >= from_ns:
+                episodes.setdefault(event.episode_id, []).append(event)
+        return list(episodes.values())
+
+
+def _hidden(events: Sequence[AlertEvent], started_ns: int) -> Hidden:
+    last = events[-1]
+    losses = [event.loss_usd for event in events if event.is_priced]
+    return Hidden(
+        last.episode_id,
+        last.rule,
+        last.severity,
+        last.action,
+        last.region,
+        started_ns,
+        max(losses, default=None),
+    )
+
+
+def _detail(silence: Silence, reason: str) -> dict[str, Any]:
+    return {
+        "id": silence.id,
+        "matchers": [str(matcher) for matcher in silence.matchers],
+        "starts_ns": silence.starts_ns,
+        "ends_ns": silence.ends_ns,
+        "reason": reason,
+    }
+
+
+def _silence(row: sqlite3.Row | tuple[Any, ...]) -> Silence:
+    number, matchers, *rest = row
+    return Silence(number, parse_matchers(json.loads(matchers)), *rest)

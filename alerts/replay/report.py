@@ -1,0 +1,204 @@
+"""Pure: what a rule would have done: its pages, and the dollars caught and missed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from typing import Final
+
+import numpy as np
+
+from alerts.replay.replay import Change, Instants
+from alerts.replay.series import Series
+from alerts.rules.dollar_burn import DollarBurn
+from alerts.rules.tiers import DollarBurnConfig
+from alerts.state.subject import Subject
+from alerts.state.transitions import FIRED, RESOLVED, Transition
+from collector.core.clock import NS_PER_DAY, NS_PER_S
+
+# An incident that loses this share of a budget is one that somebody has to know of.
+SIGNIFICANT_SHARE: Final = 0.02
+_NS_PER_WEEK: Final = 7 * NS_PER_DAY
+_MICRO: Final = Decimal(1_000_000)
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """A time in which one subject lost more than its budget allows, Unix ns."""
+
+    action: str
+    region: str
+    from_ns: int
+    to_ns: int
+    lost_usd: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One alert that would have been routed, and the stretch that it is about."""
+
+    action: str
+    region: str
+    fired_ns: int
+    resolved_ns: int | None  # None: it fires still
+    lost_usd: Decimal  # in the stretch
+    lost_before_usd: Decimal  # ... before it fired
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What one rule does with stored data. The three sums of dollars are all that was lost."""
+
+    rule: str
+    severity: str
+    from_ns: int
+    to_ns: int
+    pages: list[Page]
+    pages_per_week: float
+    actionable_share: float | None  # pages about 2 % of the budget or more; None without a page
+    caught_usd: Decimal  # in stretches with a page
+    missed_usd: Decimal  # in stretches without one
+    within_usd: Decimal  # at a rate that the budget allows
+    silent: list[Stretch]  # without a page, of 2 % of the budget or more, the dearest first
+    live_transitions: int | None  # that the rule really made; None: it was not evaluated
+    equal_transitions: int | None  # ... of which the replay makes the same
+
+
+def report(
+    rule: DollarBurn,
+    classes: Mapping[Subject, Series],
+    instants: Instants,
+    changes: Sequence[Change],
+    from_ns: int,
+) -> Report:
+    """Return what a rule did from an instant on; changes before it only bring the state there."""
+    config = rule.config
+    to_ns = int(instants.end_ns[-1]) if len(instants.end_ns) else from_ns
+    pages: list[Page] = []
+    silent: list[Stretch] = []
+    caught = missed = total = Decimal(0)
+    for subject in sorted({config.spender(each) for each in classes if config.spends(each)}):
+        parts = [
+            series
+            for each, series in classes.items()
+            if config.spends(each) and config.spender(each) == subject
+        ]
+        total += _lost(parts, from_ns, to_ns)
+        fired = [each for each in _fired(changes, subject) if each.fired_ns > from_ns]
+        for stretch in _stretches(config, subject, parts, instants, from_ns):
+            own = [each for each in fired if stretch.from_ns < each.fired_ns <= stretch.to_ns]
+            pages += [_about(page, stretch, parts) for page in own]
+            fired = [each for each in fired if each not in own]
+            if own:
+                caught += stretch.lost_usd
+                continue
+            missed += stretch.lost_usd
+            if stretch.lost_usd >= _significant_usd(config):
+                silent.append(stretch)
+        pages += fired
+    weeks = max(to_ns - from_ns, 1) / _NS_PER_WEEK
+    actionable = [page for page in pages if page.lost_usd >= _significant_usd(config)]
+    return Report(
+        rule=config.name,
+        severity=config.severity,
+        from_ns=from_ns,
+        to_ns=to_ns,
+        pages=sorted(pages, key=lambda page: page.fired_ns),
+        pages_per_week=len(pages) / weeks,
+        actionable_share=len(actionable) / len(pages) if pages else None,
+        caught_usd=caught,
+        missed_usd=missed,
+        within_usd=total - caught - missed,
+        silent=sorted(silent, key=lambda stretch: -stretch.lost_usd),
+        live_transitions=None,
+        equal_transitions=None,
+    )
+
+
+def transitions_of(changes: Iterable[Change], from_ns: int) -> set[tuple[object, ...]]:
+    """Return the transitions of episodes that began after an instant, as they can be compared."""
+    began: dict[str, int] = {}
+    found = set()
+    for change in changes:
+        made = change.transition
+        if began.setdefault(made.episode_id, made.at_ns) > from_ns:
+            found.add(comparable(change.subject, made))
+    return found
+
+
+def comparable(subject: Subject, made: Transition) -> tuple[object, ...]:
+    """Return what makes two transitions the same: the subject, the instant and the states."""
+    return subject.action, subject.region, made.at_ns, made.from_state, made.to_state
+
+
+def _significant_usd(config: DollarBurnConfig) -> Decimal:
+    return Decimal(str(config.budget_usd * SIGNIFICANT_SHARE))
+
+
+def _fired(changes: Iterable[Change], subject: Subject) -> Iterator[Page]:
+    """Yield the alerts of one subject; one that was never in a stretch lost what it is about."""
+    open_page: Page | None = None
+    for change in changes:
+        made = change.transition
+        if change.subject != subject:
+            continue
+        if made.notification == FIRED:
+            cost = change.evaluation.cost
+            open_page = Page(
+                subject.action,
+                subject.region,
+                made.at_ns,
+                None,
+                cost.loss_usd,
+                cost.loss_usd,
+                change.evaluation.reason,
+            )
+        elif made.notification == RESOLVED and open_page is not None:
+            yield replace(open_page, resolved_ns=made.at_ns)
+            open_page = None
+    if open_page is not None:
+        yield open_page
+
+
+def _about(page: Page, stretch: Stretch, parts: Sequence[Series]) -> Page:
+    before_usd = _lost(parts, stretch.from_ns, page.fired_ns)
+    return replace(page, lost_usd=stretch.lost_usd, lost_before_usd=before_usd)
+
+
+def _stretches(
+    config: DollarBurnConfig,
+    subject: Subject,
+    parts: Sequence[Series],
+    instants: Instants,
+    from_ns: int,
+) -> Iterator[Stretch]:
+    """Yield when the newest losses were more than the budget allows; short pauses are inside."""
+    ends_ns = instants.end_ns[instants.end_ns > from_ns]
+    window_ns = config.reset_window_s * NS_PER_S
+    lost = sum(
+        series.loss[series.index(ends_ns)] - series.loss[series.index(ends_ns - window_ns)]
+        for series in parts
+    )
+    allowed = config.budget_usd * config.reset_window_s / (config.budget_days * 86_400)
+    hot = ends_ns[np.asarray(lost > allowed * 1e6)]
+    if not len(hot):
+        return
+    apart_ns = window_ns + round(config.keep_firing_s * NS_PER_S)
+    breaks = np.flatnonzero(np.diff(hot) > apart_ns) + 1
+    begun_ns = from_ns
+    for part in np.split(hot, breaks):
+        begin_ns = max(begun_ns, int(part[0]) - window_ns)
+        begun_ns = end_ns = int(part[-1])
+        usd = _lost(parts, begin_ns, end_ns)
+        yield Stretch(subject.action, subject.region, begin_ns, end_ns, usd)
+
+
+def _lost(parts: Iterable[Series], from_ns: int, to_ns: int) -> Decimal:
+    at = np.array([from_ns, to_ns], np.int64)
+    lost = 0
+    for series in parts:
+        first, last = series.index(at)
+        lost += int(series.loss[last] - series.loss[first])
+    return Decimal(lost) / _MICRO

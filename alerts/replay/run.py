@@ -1,0 +1,84 @@
+"""I/O: the rules of a configuration over what is stored: what each would have paged."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from alerts.config import AlertsConfig
+from alerts.replay.replay import replay
+from alerts.replay.report import Report, report, transitions_of
+from alerts.replay.stored import read_classes, read_instants
+from alerts.rules.dollar_burn import DollarBurn
+from alerts.rules.kinds import rule_of
+from alerts.state.sqlite import AlertStore
+from collector.core.clock import NS_PER_DAY, NS_PER_S
+from collector.core.errors import InputError
+from collector.store.connect import Connections
+
+# What fires at the beginning began before it: the replay begins earlier by this.
+_WARM_NS = NS_PER_DAY
+
+
+def replay_rules(
+    config: AlertsConfig,
+    store: Connections,
+    memory: AlertStore | None,
+    from_ns: int,
+    to_ns: int,
+    name: str = "",
+) -> Iterator[Report]:
+    """Yield what each dollar rule makes of [from, to), with what is known of it now.
+
+    A rule that was live is compared with what it really did. Late data that came after an
+    evaluation are in the replay, and were not in the evaluation.
+
+    Args:
+        config: the rules.
+        store: with the losses.
+        memory: the state of alerts; None where it is elsewhere.
+        from_ns: first instant.
+        to_ns: behind the last.
+        name: of one rule; empty for all.
+
+    Raises:
+        InputError: there is no dollar rule of this name.
+    """
+    rules = [
+        rule
+        for rule in map(rule_of, config.all_rules)
+        if isinstance(rule, DollarBurn) and name in ("", rule.config.name)
+    ]
+    if name and not rules:
+        names = ", ".join(rule.name for rule in config.all_rules if rule.kind == "dollar_burn")
+        raise InputError(f"no dollar_burn rule is called {name[:60]!r}; there is {names or 'none'}")
+    begin_ns = max(0, from_ns - _WARM_NS)
+    longest_s = max((rule.config.windows_s[-1] for rule in rules), default=0)
+    classes = read_classes(store, begin_ns - longest_s * NS_PER_S, to_ns)
+    instants = read_instants(memory, begin_ns, to_ns, config.interval_s, config.nodata_s)
+    for rule in rules:
+        changes = list(replay(rule, classes, instants))
+        found = report(rule, classes, instants, changes, from_ns)
+        live = _live(memory, rule.config.name, from_ns, found.to_ns)
+        if live is not None:
+            same = live & transitions_of(changes, from_ns)
+            found = replace(found, live_transitions=len(live), equal_transitions=len(same))
+        yield found
+
+
+def _live(
+    memory: AlertStore | None, rule: str, from_ns: int, to_ns: int
+) -> set[tuple[object, ...]] | None:
+    """Return the transitions that a rule made in episodes that began in (from, to]."""
+    if memory is None:
+        return None
+    began: dict[str, int] = {}
+    found: set[tuple[object, ...]] = set()
+    is_known = False
+    for event in memory.events_of(rule, from_ns - _WARM_NS):
+        is_known = True
+        began_ns = began.setdefault(event.episode_id, event.at_ns)
+        is_change = event.from_state != event.to_state  # another suspect is no transition
+        if is_change and from_ns < began_ns and event.at_ns <= to_ns:
+            found.add((event.action, event.region, event.at_ns, event.from_state, event.to_state))
+    return found if is_known else None

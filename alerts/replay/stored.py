@@ -1,0 +1,97 @@
+"""I/O: the losses and the instants that a replay takes from a store and from the alert state."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from alerts.replay.replay import Instants
+from alerts.replay.series import Ints, Series, Steps
+from alerts.state.sqlite import AlertStore
+from alerts.state.subject import Subject
+from collector.core.clock import NS_PER_S
+from collector.core.sql import sql
+from collector.store.connect import Connections
+
+# Where the job evaluated nothing for longer, a replay evaluates by itself.
+_GAP_NS: Final = 60 * NS_PER_S
+
+
+def read_classes(store: Connections, from_ns: int, to_ns: int) -> dict[Subject, Series]:
+    """Return what every class lost in [from, to), as it is known now."""
+    table = store.reader().query_arrow(
+        sql("cells", __file__), parameters={"from_ns": max(0, from_ns), "to_ns": to_ns}
+    )
+    if not len(table):
+        return {}
+    names = pc.binary_join_element_wise(table["action"], table["region"], "\0").combine_chunks()
+    starts = np.flatnonzero(np.append(True, _codes(names)[1:] != _codes(names)[:-1]))
+    ends = [*starts[1:], len(table)]
+    return {
+        Subject(*names[int(start)].as_py().split("\0", 1)): _series(table.slice(start, end - start))
+        for start, end in zip(starts, ends, strict=True)
+    }
+
+
+def read_instants(
+    memory: AlertStore | None, from_ns: int, to_ns: int, interval_s: float, nodata_s: float
+) -> Instants:
+    """Return when to evaluate in [from, to): when the job did, and evenly where it did not.
+
+    Args:
+        memory: the state of alerts, which knows; None where it is elsewhere.
+        from_ns: first end of the windows.
+        to_ns: behind the last.
+        interval_s: between two where the job did not run.
+        nodata_s: time without decisions after which a state is unknown.
+    """
+    passes = [] if memory is None else memory.passes(from_ns, to_ns)
+    known = np.array(passes, np.int64).reshape(-1, 2)
+    # A pass whose windows end where the data ended says what was known since.
+    begins = np.concatenate([[from_ns], known.max(axis=1, initial=0)])
+    ends = np.concatenate([known[:, 0], [to_ns]])
+    interval_ns = max(1, round(interval_s * NS_PER_S))
+    even = [
+        np.arange(begins[at] + interval_ns, ends[at], interval_ns)
+        for at in np.flatnonzero(ends - begins > max(_GAP_NS, 2 * interval_ns))
+    ]
+    filled = np.concatenate([np.zeros(0, np.int64), *even]).astype(np.int64)
+    filled -= filled % NS_PER_S  # windows end at whole seconds
+    rows = np.concatenate([known, np.stack([filled, filled], axis=1)])
+    rows = rows[np.argsort(rows[:, 0], kind="stable")]
+    return Instants(rows[:, 0], rows[:, 1], round(nodata_s * NS_PER_S))
+
+
+def _series(table: pa.Table) -> Series:
+    def ints(name: str) -> Ints:
+        return np.asarray(table[name].to_numpy(), np.int64)
+
+    valued = ints("decisions") - ints("unvalued")
+    return Series(
+        ints("second_ns"),
+        Steps(
+            decisions=ints("decisions"),
+            unvalued=ints("unvalued"),
+            loss=ints("loss"),
+            loss_low=ints("loss_low"),
+            loss_high=ints("loss_high"),
+            loss_squared=np.asarray(table["loss_squared"].to_numpy(), np.float64),
+            basis=_by_label(table["basis"], valued),
+            slope_source=_by_label(table["slope_source"], valued),
+        ),
+    )
+
+
+def _by_label(column: pa.ChunkedArray, valued: Ints) -> dict[str, Ints]:
+    return {
+        str(label): np.where(pc.equal(column, label).to_numpy(zero_copy_only=False), valued, 0)
+        for label in column.unique().to_pylist()
+    }
+
+
+def _codes(names: pa.Array) -> NDArray[np.int32]:
+    return np.asarray(names.dictionary_encode().indices.to_numpy(), np.int32)

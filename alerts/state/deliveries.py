@@ -1,0 +1,222 @@
+"""I/O: the outbox in the alert state: what waits for whom, in order, and what was given up."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from alerts.rows import Message
+from alerts.state.acts import Act, note_act
+from alerts.state.retry import GIVE_UP_NS, DeliveryStatus, Step
+from alerts.state.sqlite import AlertStore
+
+# In the order in which messages were put in. One that stands aside holds up its own episode alone:
+# a resolve must not overtake the alert that it ends.
+_NEXT = """
+SELECT webhook_id, endpoint, episode_id, seq, kind, body, attempts, created_ns FROM deliveries AS d
+WHERE status = 'pending' AND endpoint = ? AND due_ns <= ? AND NOT EXISTS (
+    SELECT 1 FROM deliveries AS earlier
+    WHERE earlier.endpoint = d.endpoint AND earlier.episode_id = d.episode_id
+        AND earlier.seq < d.seq AND earlier.status = 'pending'
+)
+ORDER BY rowid LIMIT 1
+"""
+_LETTERS = """
+SELECT webhook_id, endpoint, episode_id, seq, kind, status, attempts, created_ns, detail
+FROM deliveries WHERE status IN ('dead', 'disabled') ORDER BY rowid LIMIT ?
+"""
+# What the receiver was sent of the same episode later makes an earlier message untrue.
+_OVERTAKEN = """
+SELECT 1 FROM deliveries AS later JOIN deliveries AS d
+    ON later.endpoint = d.endpoint AND later.episode_id = d.episode_id AND later.seq > d.seq
+WHERE d.webhook_id = ? AND later.status = 'delivered'
+"""
+_UNSEEN = """
+SELECT webhook_id FROM deliveries
+WHERE endpoint = ? AND episode_id = ? AND seq < ? AND status IN ('held', 'silenced')
+"""
+_AGAIN = """
+UPDATE deliveries SET status = 'pending', attempts = 0, due_ns = ?, created_ns = ?, detail = ?
+WHERE webhook_id = ?
+"""
+LETTERS_MAX: Final = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """A message to send now, and the attempts so far."""
+
+    message: Message
+    attempts: int
+    created_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Circuit:
+    """How an endpoint fares. The default: it is well."""
+
+    failures: int = 0  # in a row
+    rests_until_ns: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """A message that was given up, or whose receiver answered that it is gone."""
+
+    webhook_id: str
+    endpoint: str
+    episode_id: str
+    seq: int
+    kind: str
+    status: str  # dead or disabled
+    attempts: int
+    created_ns: int
+    detail: str
+
+
+class Deliveries:
+    """The tables of the outbox; safe to use from several threads."""
+
+    def __init__(self, memory: AlertStore) -> None:
+        self._memory = memory
+
+    def waiting(self) -> list[str]:
+        """Return the endpoints for which something waits, configured or not."""
+        query = "SELECT DISTINCT endpoint FROM deliveries WHERE status = 'pending'"
+        return [row[0] for row in self._memory.rows(query)]
+
+    def next(self, endpoint: str, now_ns: int) -> Due | None:
+        """Return the message to send next to an endpoint, None where none is due."""
+        rows = self._memory.rows(_NEXT, (endpoint, now_ns))
+        return Due(Message(*rows[0][:6]), *rows[0][6:]) if rows else None
+
+    def settle(self, due: Due, step: Step, url: str, now_ns: int) -> None:
+        """Write the result of an attempt: of the message, and of its endpoint at this URL."""
+        message = due.message
+        with self._memory.transaction() as db:
+            db.execute(
+                "UPDATE deliveries SET status = ?, due_ns = ?, attempts = ?, detail = ?"
+                " WHERE webhook_id = ?",
+                (step.status, step.due_ns, due.attempts + 1, step.detail, message.webhook_id),
+            )
+            if step.rests_until_ns == 0:
+                db.execute("DELETE FROM circuits WHERE endpoint = ?", (message.endpoint,))
+            else:
+                _fail(db, message.endpoint, url, step.rests_until_ns)
+            if step.status is DeliveryStatus.DEAD:
+                # Those behind it that are as old have waited as long for the same receiver.
+                db.execute(
+                    "UPDATE deliveries SET status = 'dead', detail = ?"
+                    " WHERE endpoint = ? AND status = 'pending' AND created_ns <= ?",
+                    (step.detail, message.endpoint, now_ns - GIVE_UP_NS),
+                )
+
+    def circuit(self, endpoint: str, url: str) -> Circuit:
+        """Return how an endpoint fares; at another URL it is another one."""
+        rows = self._memory.rows(
+            "SELECT failures, rests_until_ns FROM circuits WHERE endpoint = ? AND url = ?",
+            (endpoint, url),
+        )
+        return Circuit(*rows[0]) if rows else Circuit()
+
+    def hold(self, due: Due, reason: str) -> None:
+        """Keep a message back, because its alert is hidden."""
+        self._set([due.message.webhook_id], DeliveryStatus.HELD, reason)
+
+    def held(self) -> list[tuple[str, str]]:
+        """Return the id and the episode of each message that is kept back."""
+        query = "SELECT webhook_id, episode_id FROM deliveries WHERE status = 'held'"
+        return [(row[0], row[1]) for row in self._memory.rows(query)]
+
+    def release(self, webhook_id: str) -> None:
+        """Send a message that was kept back: its alert fires, and is hidden no more."""
+        self._set([webhook_id], DeliveryStatus.PENDING, "the silence is over")
+
+    def drop_unseen(self, due: Due) -> bool:
+        """Drop the end of an alert of which the endpoint was sent nothing; return whether it was.
+
+        What was kept back of the episode is dropped with it.
+        """
+        message = due.message
+        rows = self._memory.rows(_UNSEEN, (message.endpoint, message.episode_id, message.seq))
+        unseen = [row[0] for row in rows]
+        if unseen:
+            silenced = "the alert was over before its silence"
+            self._set([*unseen, message.webhook_id], DeliveryStatus.SILENCED, silenced)
+        return bool(unseen)
+
+    def _set(self, webhook_ids: Sequence[str], status: DeliveryStatus, detail: str) -> None:
+        with self._memory.transaction() as db:
+            db.executemany(
+                "UPDATE deliveries SET status = ?, detail = ? WHERE webhook_id = ?",
+                [(status, detail[:300], webhook_id) for webhook_id in webhook_ids],
+            )
+
+    def give_up(self, endpoint: str, status: DeliveryStatus, detail: str) -> int:
+        """Give up what waits for an endpoint; return how many messages that were."""
+        with self._memory.transaction() as db:
+            return db.execute(
+                "UPDATE deliveries SET status = ?, detail = ?"
+                " WHERE endpoint = ? AND status = 'pending'",
+                (status, detail, endpoint),
+            ).rowcount
+
+    def disable(self, endpoint: str, url: str, now_ns: int) -> None:
+        """Stop sending to an endpoint for as long as it is configured with this URL."""
+        with self._memory.transaction() as db:
+            db.execute(
+                "INSERT OR REPLACE INTO disabled_endpoints VALUES (?, ?, ?)",
+                (endpoint, url, now_ns),
+            )
+        self.give_up(endpoint, DeliveryStatus.DISABLED, "the receiver answered 410")
+
+    def disabled(self) -> dict[str, str]:
+        """Return the URL with which each endpoint was disabled, by its name."""
+        return dict(self._memory.rows("SELECT endpoint, url FROM disabled_endpoints"))
+
+    def dead_letters(self, limit: int = LETTERS_MAX) -> list[DeadLetter]:
+        """Return what was given up and is kept, in order."""
+        return [DeadLetter(*row) for row in self._memory.rows(_LETTERS, (limit,))]
+
+    def replay(self, webhook_ids: Sequence[str], act: Act, reason: str) -> dict[str, str]:
+        """Put dead letters back into the outbox, and note who did.
+
+        Their endpoints are tried again at once, those that answered 410 too: a person says so.
+
+        Returns:
+            By id: `pending`; `overtaken` where the receiver has a later message of the episode,
+            beside which this one would be untrue; `unknown` where there is no such dead letter.
+        """
+        with self._memory.transaction() as db:
+            results = {each: _replay(db, each, act.at_ns) for each in webhook_ids}
+            replayed = [each for each, result in results.items() if result == "pending"]
+            if replayed:
+                detail = {"reason": reason, "webhook_ids": replayed}
+                note_act(db, act, "dead_letters_replayed", detail)
+        return results
+
+
+def _replay(db: sqlite3.Connection, webhook_id: str, now_ns: int) -> str:
+    found: Any = db.execute(
+        "SELECT endpoint FROM deliveries WHERE webhook_id = ? AND status IN ('dead', 'disabled')",
+        (webhook_id,),
+    ).fetchone()
+    if found is None:
+        return "unknown"
+    if db.execute(_OVERTAKEN, (webhook_id,)).fetchone() is not None:
+        return "overtaken"
+    db.execute(_AGAIN, (now_ns, now_ns, "replayed", webhook_id))
+    db.execute("DELETE FROM disabled_endpoints WHERE endpoint = ?", found)
+    db.execute("DELETE FROM circuits WHERE endpoint = ?", found)
+    return "pending"
+
+
+def _fail(db: sqlite3.Connection, endpoint: str, url: str, until_ns: int) -> None:
+    db.execute("DELETE FROM circuits WHERE endpoint = ? AND url != ?", (endpoint, url))
+    db.execute(
+        "INSERT INTO circuits VALUES (?, ?, 1, ?) ON CONFLICT (endpoint) DO UPDATE"
+        " SET failures = failures + 1, rests_until_ns = excluded.rests_until_ns",
+        (endpoint, url, until_ns),
+    )

@@ -1,0 +1,283 @@
+"""I/O: `/api/v1/alerts/...` and `/api/v1/silences`: what people see of alerts, and do about them.
+
+Everything rests on the alert state alone, so it works while the store is away.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from fastapi import APIRouter
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.exceptions import HTTPException
+
+from alerts.people.matchers import MATCHERS_MAX, parse_matchers
+from alerts.people.notes import ACK, COMMENT, Note, Notes, ack_of
+from alerts.people.silences import Hidden, Silence, Silences
+from alerts.people.window import parse_window
+from alerts.rows import AlertEvent
+from alerts.state.acts import Act
+from alerts.state.external import ExternalAlert, ExternalAlerts
+from alerts.state.routed import OpenAlert, open_alerts
+from alerts.state.sqlite import AlertStore
+from collector.core.clock import Clock
+from dashboard.api.alerts.state import TEXT_MAX, Action, require
+from dashboard.api.caller import NOBODY, caller
+from dashboard.read.workers import Workers
+
+
+class CommentRequest(BaseModel):
+    """What somebody says about an alert."""
+
+    model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
+
+    actor: str = Field(default=NOBODY, min_length=1, max_length=200, description="Who says it")
+    comment: str = Field(min_length=1, max_length=TEXT_MAX, description="Kept with the alert")
+
+    def act_at(self, now_ns: int) -> Act:
+        """Return who says it, with the token that vouches for it, at an instant."""
+        return Act(caller(self.actor), now_ns)
+
+
+class AckRequest(CommentRequest):
+    """Somebody looks after an alert."""
+
+    is_actionable: bool | None = Field(
+        default=None, description="Whether there was something to do; null: not known yet"
+    )
+
+
+class MatchersRequest(BaseModel):
+    """Which alerts are meant."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    matchers: list[str] = Field(
+        min_length=1,
+        max_length=MATCHERS_MAX,
+        description="NAME=VALUE, all of which hold; = may be !=, =~ or !~; NAME is rule, action, "
+        "region, severity or blamed (stage/class)",
+    )
+
+
+class SilenceRequest(MatchersRequest, Action):
+    """A silence, or a maintenance window that is to come."""
+
+    starts: str = Field(default="", max_length=64, description="ISO 8601; empty: now")
+    ends: str = Field(default="", max_length=64, description="ISO 8601; or duration")
+    duration: str = Field(default="", max_length=20, description="A number and s, m, h or d")
+    zone: str = Field(
+        default="",
+        max_length=64,
+        description="IANA zone by whose clock starts and ends without an offset are meant",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class OpenAlertRow:
+    """One alert that fires, as of its last change."""
+
+    episode_id: str
+    rule: str
+    severity: str
+    action: str
+    region: str
+    state: str
+    started_ns: int
+    revenue_at_risk_usd_per_h: Decimal | None  # None: unknown
+    loss_usd: Decimal | None
+    blamed: str  # stage/class, "" where no segment stands out
+    reason: str
+    ack: Note | None
+    silenced: list[int]  # silences that hide it now
+
+
+@dataclass(frozen=True, slots=True)
+class OpenAlerts:
+    """What fires now, the dearest first; and what fires elsewhere."""
+
+    alerts: list[OpenAlertRow]
+    external: list[ExternalAlert]
+
+
+@dataclass(frozen=True, slots=True)
+class AlertHistory:
+    """One alert: every change, and what people said."""
+
+    episode_id: str
+    events: list[AlertEvent]
+    notes: list[Note]
+    silences: list[SilenceRow]  # that hide it now
+
+
+@dataclass(frozen=True, slots=True)
+class SilenceRow:
+    """One silence."""
+
+    id: int
+    matchers: list[str]
+    state: str  # to come, holds or over
+    starts_ns: int
+    ends_ns: int
+    actor: str
+    reason: str
+    made_ns: int
+    ended_by: str
+
+
+@dataclass(frozen=True, slots=True)
+class SilenceRows:
+    """Silences that hold, are to come, or ended in the last 30 days."""
+
+    silences: list[SilenceRow]
+
+
+@dataclass(frozen=True, slots=True)
+class PreviewAnswer:
+    """What matchers hide: of what fires now, and of what fired in the last seven days."""
+
+    now: list[Hidden]
+    past: list[Hidden]
+    now_usd: Decimal  # the sum of what is known
+    past_usd: Decimal
+
+
+def people_router(state: AlertStore | None, workers: Workers, clock: Clock) -> APIRouter:
+    """Return the routes about alerts; of those about silences see `silences_router`."""
+    router = APIRouter(prefix="/api/v1/alerts")
+
+    @router.get("/open")
+    async def fires() -> OpenAlerts:
+        """Return what fires now, from the alert state alone: the store may be away."""
+        return await workers.run(_open, require(state), clock.now_ns())
+
+    @router.get("/{episode_id}")
+    async def history(episode_id: str) -> AlertHistory:
+        """Return one alert: its changes, what people said, and what hides it."""
+        return await workers.run(_history, require(state), episode_id, clock.now_ns())
+
+    @router.post("/{episode_id}/ack")
+    async def ack(episode_id: str, request: AckRequest) -> Note:
+        """Acknowledge an alert with a comment; say whether there was something to do."""
+        memory, by = require(state), request.act_at(clock.now_ns())
+        return await workers.run(
+            Notes(memory).add, episode_id, ACK, by, request.comment, request.is_actionable
+        )
+
+    @router.post("/{episode_id}/comment")
+    async def comment(episode_id: str, request: CommentRequest) -> Note:
+        """Add a comment to an alert."""
+        memory, by = require(state), request.act_at(clock.now_ns())
+        return await workers.run(Notes(memory).add, episode_id, COMMENT, by, request.comment)
+
+    return router
+
+
+def silences_router(state: AlertStore | None, workers: Workers, clock: Clock) -> APIRouter:
+    """Return the routes about silences."""
+    router = APIRouter(prefix="/api/v1/silences")
+
+    @router.get("")
+    async def listed() -> SilenceRows:
+        """Return the silences that hold, are to come, or ended in the last 30 days."""
+        now_ns = clock.now_ns()
+        found = await workers.run(Silences(require(state)).all, now_ns)
+        return SilenceRows([_row(silence, now_ns) for silence in found])
+
+    @router.post("")
+    async def make(request: SilenceRequest) -> SilenceRow:
+        """Hide alerts for a time: they are evaluated and recorded, and go to no receiver."""
+        now_ns = clock.now_ns()
+        matchers = parse_matchers(request.matchers)
+        window = parse_window(request.starts, request.ends, request.duration, request.zone, now_ns)
+        silences, act = Silences(require(state)), request.act(now_ns)
+        made = await workers.run(silences.make, matchers, window, act, request.reason)
+        return _row(made, now_ns)
+
+    @router.post("/preview")
+    async def preview(request: MatchersRequest) -> PreviewAnswer:
+        """Return what matchers hide now, and would have hidden in the last seven days."""
+        matchers = parse_matchers(request.matchers)
+        found = await workers.run(Silences(require(state)).preview, matchers, clock.now_ns())
+        return PreviewAnswer(list(found.now), list(found.past), _sum(found.now), _sum(found.past))
+
+    @router.post("/{number}/end")
+    async def end(number: int, request: Action) -> SilenceRow:
+        """End a silence now; what fires still goes out."""
+        now_ns = clock.now_ns()
+        silences, act = Silences(require(state)), request.act(now_ns)
+        return _row(await workers.run(silences.end, number, act, request.reason), now_ns)
+
+    return router
+
+
+def _open(memory: AlertStore, now_ns: int) -> OpenAlerts:
+    found = open_alerts(memory)
+    notes = Notes(memory).of([alert.episode_id for alert in found])
+    silences = Silences(memory)
+    rows = [
+        _open_row(
+            alert,
+            ack_of(notes.get(alert.episode_id, [])),
+            [silence.id for silence in silences.hiding(alert.last, now_ns)],
+        )
+        for alert in found
+    ]
+    rows.sort(key=lambda row: row.revenue_at_risk_usd_per_h or Decimal(0), reverse=True)
+    return OpenAlerts(rows, ExternalAlerts(memory).seen(now_ns, now_ns))
+
+
+def _open_row(alert: OpenAlert, ack: Note | None, silenced: list[int]) -> OpenAlertRow:
+    last = alert.last
+    return OpenAlertRow(
+        episode_id=alert.episode_id,
+        rule=last.rule,
+        severity=last.severity,
+        action=last.action,
+        region=last.region,
+        state=last.to_state,
+        started_ns=alert.started_ns,
+        revenue_at_risk_usd_per_h=last.revenue_at_risk_usd_per_h if last.is_priced else None,
+        loss_usd=last.loss_usd if last.is_priced else None,
+        blamed=f"{last.blamed_stage}/{last.blamed_class}" if last.blamed_stage else "",
+        reason=last.reason,
+        ack=ack,
+        silenced=silenced,
+    )
+
+
+def _history(memory: AlertStore, episode_id: str, now_ns: int) -> AlertHistory:
+    events = memory.events(episode_id)
+    if not events:
+        raise HTTPException(
+            404,
+            f"no alert has the episode {episode_id[:60]!r}; see `millworth alerts list`, and "
+            "`alert_events` for what is older than 30 days",
+        )
+    hiding = Silences(memory).hiding(events[-1], now_ns)
+    return AlertHistory(
+        episode_id,
+        events,
+        Notes(memory).of([episode_id]).get(episode_id, []),
+        [_row(silence, now_ns) for silence in hiding],
+    )
+
+
+def _row(silence: Silence, now_ns: int) -> SilenceRow:
+    standing = "holds" if silence.starts_ns <= now_ns else "to come"
+    return SilenceRow(
+        silence.id,
+        [str(matcher) for matcher in silence.matchers],
+        standing if now_ns < silence.ends_ns else "over",
+        silence.starts_ns,
+        silence.ends_ns,
+        silence.actor,
+        silence.reason,
+        silence.made_ns,
+        silence.ended_by,
+    )
+
+
+def _sum(found: tuple[Hidden, ...]) -> Decimal:
+    return sum((alert.loss_usd or Decimal(0) for alert in found), Decimal(0))

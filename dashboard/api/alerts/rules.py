@@ -1,0 +1,151 @@
+"""I/O: `/api/v1/rules`: which rules there are, which are routed, and what they would have done."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+
+from fastapi import APIRouter
+from starlette.exceptions import HTTPException
+
+from alerts.config import AlertsConfig
+from alerts.replay.report import Report
+from alerts.replay.run import replay_rules
+from alerts.rows import AlertEvent
+from alerts.rules.base import RuleConfig
+from alerts.state.promotions import Promotion, Promotions
+from alerts.state.sqlite import AlertStore
+from alerts.state.transitions import Phase
+from collector.core.clock import Clock
+from collector.core.times import duration_ns
+from collector.store.connect import Connections
+from dashboard.api.alerts.state import Action, require
+from dashboard.read.workers import Workers
+
+
+@dataclass(frozen=True, slots=True)
+class RuleRow:
+    """One rule, whether it is routed, and its record since it is known (30 days at the most)."""
+
+    name: str
+    kind: str
+    severity: str
+    state: str  # live or shadow
+    settled_by: str  # settings, or who promoted it last; "" where nobody did
+    first_ns: int | None  # of its first evaluation; None before
+    promoted_ns: int | None
+    fired: int  # alerts that it raised
+    fires: int  # ... and that fire now
+    loss_usd: Decimal  # of those alerts, each at its last transition
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """Every rule, in the order of the settings."""
+
+    rules: list[RuleRow]
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """What each dollar rule would have done."""
+
+    reports: list[Report]
+
+
+def rules_router(
+    config: AlertsConfig,
+    store: Connections,
+    state: AlertStore | None,
+    questions: Workers,
+    clock: Clock,
+) -> APIRouter:
+    """Return the routes."""
+    router = APIRouter(prefix="/api/v1/rules")
+
+    @router.get("")
+    async def rules() -> Rules:
+        """Return every rule with its record."""
+        return Rules(await questions.run(rule_rows, config, require(state)))
+
+    @router.get("/replay")
+    async def replay(last: str = "7d", rule: str = "") -> Replay:
+        """Run the dollar rules over what is stored, as if it were live: at most 30 days."""
+        to_ns = clock.now_ns() - round(config.lateness_s * 1e9)
+        length_ns = duration_ns(last, "last", least_ns=1)
+        from_ns = max(0, to_ns - min(length_ns, _LONGEST_NS))
+        return Replay(await questions.run(_replay, config, store, state, from_ns, to_ns, rule))
+
+    @router.post("/{name}/promote")
+    async def promote(name: str, request: Action) -> RuleRow:
+        """Route the alerts of a rule from now on, those that fire already too."""
+        return await questions.run(_settle, config, require(state), name, request, clock, True)
+
+    @router.post("/{name}/demote")
+    async def demote(name: str, request: Action) -> RuleRow:
+        """Put a rule back into shadow: it is evaluated and recorded, and goes to nobody."""
+        return await questions.run(_settle, config, require(state), name, request, clock, False)
+
+    return router
+
+
+_LONGEST_NS = duration_ns("30d", "last")
+
+
+def rule_rows(config: AlertsConfig, state: AlertStore) -> list[RuleRow]:
+    """Return every rule with its record."""
+    known = Promotions(state).all()
+    return [_row(rule, known, state) for rule in config.all_rules]
+
+
+def _row(rule: RuleConfig, known: Mapping[str, Promotion], state: AlertStore) -> RuleRow:
+    promotion = known.get(rule.name)
+    promoted_ns = None if promotion is None else promotion.promoted_ns
+    is_live = rule.live if rule.live is not None else promoted_ns is not None
+    episodes: dict[str, list[AlertEvent]] = {}
+    for event in state.events_of(rule.name, 0):
+        episodes.setdefault(event.episode_id, []).append(event)
+    fired = [events[-1] for events in episodes.values() if events[-1].started_ns]
+    over = (Phase.RESOLVED, Phase.INACTIVE)
+    return RuleRow(
+        name=rule.name,
+        kind=rule.kind,
+        severity=rule.severity,
+        state="live" if is_live else "shadow",
+        settled_by="settings" if rule.live is not None else promotion.actor if promotion else "",
+        first_ns=None if promotion is None else promotion.first_ns,
+        promoted_ns=promoted_ns,
+        fired=len(fired),
+        fires=sum(event.to_state not in over for event in fired),
+        loss_usd=sum((event.loss_usd for event in fired), Decimal(0)),
+    )
+
+
+def _settle(
+    config: AlertsConfig, state: AlertStore, name: str, request: Action, clock: Clock, live: bool
+) -> RuleRow:
+    rule = next((rule for rule in config.all_rules if rule.name == name), None)
+    if rule is None:
+        names = ", ".join(each.name for each in config.all_rules)
+        raise HTTPException(404, f"no rule is called {name[:60]!r}; there are {names or 'none'}")
+    if rule.live is not None:
+        raise HTTPException(
+            409,
+            f"rule {name} has live = {str(rule.live).lower()} in the settings, which decide; take "
+            "the key out there to promote and demote",
+        )
+    promotions, act = Promotions(state), request.act(clock.now_ns())
+    (promotions.promote if live else promotions.demote)(name, act, request.reason)
+    return _row(rule, promotions.all(), state)
+
+
+def _replay(
+    config: AlertsConfig,
+    store: Connections,
+    state: AlertStore | None,
+    from_ns: int,
+    to_ns: int,
+    rule: str,
+) -> list[Report]:
+    return list(replay_rules(config, store, state, from_ns, to_ns, rule))

@@ -1,0 +1,154 @@
+"""I/O: `millworth alerts`: what fires, and what people do about it."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Any
+from urllib.parse import quote
+
+import typer
+
+from dashboard.cli.ask.alerts.dead import dead_app
+from dashboard.cli.ask.alerts.options import Api, ByOption, actor
+from dashboard.cli.ask.alerts.silences import silence, silences, unsilence
+from dashboard.cli.client import asking
+from dashboard.cli.console import OUT
+from dashboard.cli.json_output import print_json
+from dashboard.cli.options import ConfigOption, JsonOption, UrlOption
+from dashboard.units import utc_iso
+
+EpisodeArgument = Annotated[str, typer.Argument(help="Episode of the alert, as `list` prints it.")]
+CommentOption = Annotated[str, typer.Option("--comment", "-m", help="Kept with the alert.")]
+
+alerts_app = typer.Typer(help="Alerts, and what people do about them.", no_args_is_help=True)
+
+
+@alerts_app.command("list")
+def list_alerts(
+    config: ConfigOption = None, url: UrlOption = None, as_json: JsonOption = False
+) -> None:
+    """List what fires now, the dearest first, and alerts of others. Exit 1 if any fires.
+
+    It works while the store is away.
+    """
+    with asking(config, url) as api:
+        fires = show_open(api, as_json=as_json)
+    raise typer.Exit(1 if fires else 0)
+
+
+@alerts_app.command("show")
+def show(
+    episode: EpisodeArgument,
+    config: ConfigOption = None,
+    url: UrlOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show one alert: every change, what people said, and what hides it."""
+    with asking(config, url) as api:
+        show_history(api, episode, as_json=as_json)
+
+
+@alerts_app.command("ack")
+def ack(
+    episode: EpisodeArgument,
+    comment: CommentOption,
+    actionable: Annotated[
+        bool | None,
+        typer.Option(
+            "--actionable/--not-actionable",
+            help="Whether there was something to do; it feeds millworth_alerts_actionable_ratio.",
+        ),
+    ] = None,
+    by: ByOption = None,
+    config: ConfigOption = None,
+    url: UrlOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Acknowledge an alert with a comment. Again, it answers whether there was something to do."""
+    body = {"comment": comment, "is_actionable": actionable, "actor": actor(by)}
+    with asking(config, url) as api:
+        _noted(api, episode, "ack", body, as_json=as_json)
+
+
+@alerts_app.command("comment")
+def comment(
+    episode: EpisodeArgument,
+    comment: CommentOption,
+    by: ByOption = None,
+    config: ConfigOption = None,
+    url: UrlOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Add a comment to an alert."""
+    body = {"comment": comment, "actor": actor(by)}
+    with asking(config, url) as api:
+        _noted(api, episode, "comment", body, as_json=as_json)
+
+
+alerts_app.command("silence")(silence)
+alerts_app.command("unsilence")(unsilence)
+alerts_app.command("silences")(silences)
+alerts_app.add_typer(dead_app, name="dead")
+
+
+def show_open(api: Api, *, as_json: bool) -> bool:
+    """Print what fires; return whether anything does."""
+    answer = api.get("/api/v1/alerts/open")
+    alerts, external = answer["alerts"], answer["external"]
+    if as_json:
+        print_json(answer)
+        return bool(alerts or external)
+    for alert in alerts:
+        OUT.print(_line(alert))
+    for other in external:
+        # As JSON writes them: a sender's text must not reach a terminal as it is.
+        since = utc_iso(other["starts_ns"])
+        OUT.print(f"external since {since}: {json.dumps(other['labels'])}")
+    OUT.print(f"{len(alerts):,} fire, and {len(external):,} of others")
+    return bool(alerts or external)
+
+
+def show_history(api: Api, episode: str, *, as_json: bool) -> None:
+    """Print one alert."""
+    answer = api.get(f"/api/v1/alerts/{quote(episode, safe='')}")
+    if as_json:
+        print_json(answer)
+        return
+    for event in answer["events"]:
+        changed = f"{event['from_state']} -> {event['to_state']}"
+        OUT.print(f"{utc_iso(event['at_ns'])} {changed}: {json.dumps(event['reason'])[1:-1]}")
+    for note in answer["notes"]:
+        OUT.print(_note(note))
+    for each in answer["silences"]:
+        until = utc_iso(each["ends_ns"])
+        OUT.print(f"hidden by silence {each['id']} until {until}: {json.dumps(each['reason'])}")
+
+
+def _noted(api: Api, episode: str, kind: str, body: dict[str, Any], *, as_json: bool) -> None:
+    note = api.post(f"/api/v1/alerts/{quote(episode, safe='')}/{kind}", body)
+    if as_json:
+        print_json(note)
+    else:
+        OUT.print(_note(note))
+
+
+def _line(alert: dict[str, Any]) -> str:
+    usd = alert["revenue_at_risk_usd_per_h"]
+    cost = "unknown cost" if usd is None else f"${float(usd):,.2f}/h"
+    where = "/".join(json.dumps(alert[key])[1:-1] for key in ("action", "region") if alert[key])
+    parts = [
+        f"{alert['episode_id']} {alert['severity']} {alert['rule']} {where or 'all data'}",
+        alert["state"],
+        cost,
+        f"since {utc_iso(alert['started_ns'])}",
+        f"blamed {alert['blamed']}" if alert["blamed"] else "",
+        f"acknowledged by {json.dumps(alert['ack']['actor'])[1:-1]}" if alert["ack"] else "",
+        f"hidden by silence {alert['silenced'][0]}" if alert["silenced"] else "",
+    ]
+    return ", ".join(part for part in parts if part)
+
+
+def _note(note: dict[str, Any]) -> str:
+    answers = {True: ", something to do", False: ", nothing to do", None: ""}
+    said = f"{note['kind']} by {json.dumps(note['actor'])[1:-1]}{answers[note['is_actionable']]}"
+    return f"{utc_iso(note['at_ns'])} {said}: {json.dumps(note['text'])}"

@@ -1,0 +1,124 @@
+"""I/O: `millworth alerts silence|unsilence|silences`: hide alerts for a time, now or later."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Any
+
+import typer
+
+from dashboard.cli.ask.alerts.options import Api, ByOption, ReasonOption, actor
+from dashboard.cli.client import asking
+from dashboard.cli.console import OUT
+from dashboard.cli.json_output import print_json
+from dashboard.cli.options import ConfigOption, JsonOption, UrlOption
+from dashboard.units import utc_iso
+
+_SHOWN_MAX = 20  # of a preview; the sums are over all
+
+
+def silence(
+    matchers: Annotated[
+        list[str],
+        typer.Argument(
+            help="NAME=VALUE, all of which hold; = may be !=, =~ or !~. NAME is rule, action, "
+            "region, severity or blamed (stage/class)."
+        ),
+    ],
+    reason: ReasonOption = "",
+    duration: Annotated[str, typer.Option("--for", help="How long: a number and m, h or d.")] = "",
+    starts: Annotated[
+        str, typer.Option("--from", help="ISO 8601; by default now. Later: a maintenance window.")
+    ] = "",
+    ends: Annotated[str, typer.Option("--to", help="ISO 8601, in place of --for.")] = "",
+    zone: Annotated[
+        str, typer.Option(help="IANA zone of --from and --to without an offset: Europe/Berlin.")
+    ] = "",
+    preview: Annotated[
+        bool, typer.Option("--preview", help="Show what it would hide, and make none.")
+    ] = False,
+    by: ByOption = None,
+    config: ConfigOption = None,
+    url: UrlOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Hide alerts for a time: they are evaluated and recorded, and go to no receiver.
+
+    What it hides now, and would have hidden in the last seven days, is printed with its dollars.
+    What fires still when it ends goes out then.
+    """
+    body = {
+        "matchers": matchers,
+        "reason": reason,
+        "starts": starts,
+        "ends": ends,
+        "duration": duration,
+        "zone": zone,
+        "actor": actor(by),
+    }
+    with asking(config, url) as api:
+        show_silence(api, body, preview=preview, as_json=as_json)
+
+
+def unsilence(
+    number: Annotated[int, typer.Argument(help="Number of the silence.")],
+    reason: ReasonOption,
+    by: ByOption = None,
+    config: ConfigOption = None,
+    url: UrlOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """End a silence now; what fires still goes out."""
+    with asking(config, url) as api:
+        ended = api.post(f"/api/v1/silences/{number}/end", {"reason": reason, "actor": actor(by)})
+        _print(ended, as_json=as_json)
+
+
+def silences(
+    config: ConfigOption = None, url: UrlOption = None, as_json: JsonOption = False
+) -> None:
+    """List the silences that hold, are to come, or ended in the last 30 days."""
+    with asking(config, url) as api:
+        answer = api.get("/api/v1/silences")
+    if as_json:
+        print_json(answer)
+        return
+    for each in answer["silences"]:
+        _print(each, as_json=False)
+    OUT.print(f"{sum(each['state'] == 'holds' for each in answer['silences'])} hold")
+
+
+def show_silence(api: Api, body: dict[str, Any], *, preview: bool, as_json: bool) -> None:
+    """Preview a silence, make it unless only that was asked for, and print both."""
+    hides = api.post("/api/v1/silences/preview", {"matchers": body["matchers"]})
+    made = None if preview else api.post("/api/v1/silences", body)
+    if as_json:
+        print_json({"preview": hides, "silence": made})
+        return
+    for key, when in (("now", "hides now"), ("past", "in the last 7 days")):
+        alerts = hides[key]
+        for alert in alerts[:_SHOWN_MAX]:
+            OUT.print(f"{when}: {_hidden(alert)}")
+        OUT.print(f"{when}: {len(alerts):,} alerts, ${float(hides[f'{key}_usd']):,.2f}")
+    if made is not None:
+        _print(made, as_json=False)
+
+
+def _hidden(alert: dict[str, Any]) -> str:
+    usd = "unknown" if alert["loss_usd"] is None else f"${float(alert['loss_usd']):,.2f}"
+    where = "/".join(json.dumps(alert[key])[1:-1] for key in ("action", "region") if alert[key])
+    since = utc_iso(alert["at_ns"])
+    return f"{since} {alert['severity']} {alert['rule']} {where or 'all data'}, {usd}"
+
+
+def _print(each: dict[str, Any], *, as_json: bool) -> None:
+    if as_json:
+        print_json(each)
+        return
+    matchers = " ".join(json.dumps(text)[1:-1] for text in each["matchers"])
+    ended = f", ended by {json.dumps(each['ended_by'])[1:-1]}" if each["ended_by"] else ""
+    OUT.print(
+        f"silence {each['id']} {each['state']}: {matchers}, {utc_iso(each['starts_ns'])} to "
+        f"{utc_iso(each['ends_ns'])} UTC, by {json.dumps(each['actor'])[1:-1]}{ended}: "
+        f"{json.dumps(each['reason'])}"
+    )

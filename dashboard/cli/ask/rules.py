@@ -1,0 +1,196 @@
+"""I/O: `millworth rules`: which there are, what they would have done, and who lets them page."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Any
+from urllib.parse import quote, urlencode
+
+import typer
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from dashboard.cli.ask.alerts.options import Api, ByOption, ReasonOption, actor
+from dashboard.cli.client import asking
+from dashboard.cli.console import OUT
+from dashboard.cli.json_output import print_json
+from dashboard.cli.options import ConfigOption, JsonOption, UrlOption
+from dashboard.units import utc_iso
+
+NameArgument = Annotated[str, typer.Argument(help="Name of the rule, as `list` prints it.")]
+
+rules_app = typer.Typer(
+    help="Rules of alerts: their record, what they would have done, and who lets them page.",
+    no_args_is_help=True,
+)
+
+
+@rules_app.command("list")
+def list_rules(
+    config: ConfigOption = None, url: UrlOption = None, as_json: JsonOption = False
+) -> None:
+    """List every rule: live, or in shadow, where its alerts are recorded and go to nobody."""
+    with asking(config, url) as api:
+        show_rules(api, as_json=as_json)
+
+
+@rules_app.command("promote")
+def promote(
+    name: NameArgument,
+    reason: ReasonOption,
+    by: ByOption = None,
+    config: ConfigOption = None,
+    url: UrlOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Route the alerts of a rule from now on, those that fire already too; print its record."""
+    with asking(config, url) as api:
+        body = {"reason": reason, "actor": actor(by)}
+        show_settled(api, name, "promote", body, as_json=as_json)
+
+
+@rules_app.command("demote")
+def demote(
+    name: NameArgument,
+    reason: ReasonOption,
+    by: ByOption = None,
+    config: ConfigOption = None,
+    url: UrlOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Put a rule back into shadow: it is evaluated and recorded, and goes to nobody."""
+    with asking(config, url) as api:
+        body = {"reason": reason, "actor": actor(by)}
+        show_settled(api, name, "demote", body, as_json=as_json)
+
+
+@rules_app.command("replay")
+def replay(
+    last: Annotated[str, typer.Option(help="How far back: a number and m, h or d.")] = "7d",
+    rule: Annotated[str, typer.Option(help="Only this rule.")] = "",
+    config: ConfigOption = None,
+    url: UrlOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Run the dollar rules of the service over what is stored: pages, dollars caught and missed.
+
+    An alert is a page or a ticket by its rule. Caught: lost in times with an alert, missed: lost
+    faster than the budget allows without one. A rule that was live is compared with what it did.
+    """
+    with asking(config, url) as api, Console(stderr=True).status("replaying what is stored"):
+        show_replay(api, last, rule, as_json=as_json)
+
+
+def show_rules(api: Api, *, as_json: bool) -> None:
+    """Print every rule with its record."""
+    found = api.get("/api/v1/rules")
+    if as_json:
+        print_json(found)
+        return
+    table = Table(box=box.SIMPLE, pad_edge=False)
+    for name in ("rule", "kind", "severity", "state", "known since"):
+        table.add_column(name)
+    for name in ("fired", "fires", "loss USD"):
+        table.add_column(name, justify="right")
+    for rule in found["rules"]:
+        table.add_row(*_cells(rule))
+    OUT.print(table)
+    if any(rule["state"] == "shadow" for rule in found["rules"]):
+        OUT.print("`millworth rules promote NAME --reason WHY` routes a rule that is in shadow.")
+
+
+def show_settled(api: Api, name: str, verb: str, body: dict[str, Any], *, as_json: bool) -> None:
+    """Promote or demote a rule, and print its record."""
+    found = api.post(f"/api/v1/rules/{quote(name, safe='')}/{verb}", body)
+    if as_json:
+        print_json(found)
+        return
+    since = f"since {utc_iso(found['first_ns'])[:19]}" if found["first_ns"] else "until now"
+    OUT.print(
+        f"rule {name} is {found['state']}; {since} it fired {found['fired']} times, "
+        f"{found['fires']} of them fire now, loss {_usd(found['loss_usd'])} USD"
+    )
+
+
+def show_replay(api: Api, last: str, rule: str, *, as_json: bool) -> None:
+    """Print what the dollar rules would have done."""
+    found = api.get(f"/api/v1/rules/replay?{urlencode({'last': last, 'rule': rule})}")
+    if as_json:
+        print_json(found)
+        return
+    for report in found["reports"]:
+        _print_report(report)
+
+
+def _print_report(report: dict[str, Any]) -> None:
+    share = report["actionable_share"]
+    OUT.print(
+        f"{report['rule']} ({report['severity']}), "
+        f"{utc_iso(report['from_ns'])[:16]} to {utc_iso(report['to_ns'])[:16]} UTC"
+    )
+    OUT.print(
+        f"  {len(report['pages'])} alerts, {report['pages_per_week']:.1f} a week"
+        + ("" if share is None else f", {share:.0%} of them about 2 % of the budget or more")
+    )
+    OUT.print(
+        f"  USD caught {_usd(report['caught_usd'])}, missed {_usd(report['missed_usd'])}, "
+        f"within the budget {_usd(report['within_usd'])}"
+    )
+    if report["live_transitions"] is not None:
+        OUT.print(
+            f"  it really made {report['live_transitions']} transitions; the replay makes "
+            f"{report['equal_transitions']} of them"
+        )
+    if report["pages"]:
+        OUT.print(_pages(report["pages"]))
+    for stretch in report["silent"][:_SILENT_MAX]:
+        minutes = (stretch["to_ns"] - stretch["from_ns"]) / 6e10
+        OUT.print(
+            f"  missed: {_subject(stretch)} from {utc_iso(stretch['from_ns'])[:19]}, "
+            f"{minutes:.0f} min, {_usd(stretch['lost_usd'])} USD"
+        )
+
+
+_SILENT_MAX = 10
+
+
+def _pages(pages: list[dict[str, Any]]) -> Table:
+    table = Table(box=box.SIMPLE, pad_edge=False)
+    for name in ("fired (UTC)", "min", "about", "lost USD", "before USD", "why"):
+        table.add_column(name, justify="right" if name.endswith("USD") or name == "min" else "left")
+    for page in pages:
+        ends = page["resolved_ns"]
+        lasted = "fires" if ends is None else f"{(ends - page['fired_ns']) / 6e10:.0f}"
+        table.add_row(
+            utc_iso(page["fired_ns"])[:19],
+            lasted,
+            _subject(page),
+            _usd(page["lost_usd"]),
+            _usd(page["lost_before_usd"]),
+            page["reason"].split(";")[0],
+        )
+    return table
+
+
+def _cells(rule: dict[str, Any]) -> list[str]:
+    return [
+        rule["name"],
+        rule["kind"],
+        rule["severity"],
+        rule["state"],
+        utc_iso(rule["first_ns"])[:19] if rule["first_ns"] else "not yet",
+        f"{rule['fired']:,}",
+        f"{rule['fires']:,}",
+        _usd(rule["loss_usd"]),
+    ]
+
+
+def _subject(row: dict[str, Any]) -> str:
+    # Names are a sender's: one that drives the terminal is shown by its codes.
+    action, region = (json.dumps(row[key])[1:-1] for key in ("action", "region"))
+    return f"{action or '(no action)'}/{region or '(no region)'}"
+
+
+def _usd(amount: object) -> str:
+    return f"{float(str(amount)):,.2f}"

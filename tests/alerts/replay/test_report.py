@@ -1,0 +1,86 @@
+from __future__ import annotations
+
+from decimal import Decimal
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from alerts.replay.replay import Instants, replay
+from alerts.replay.report import report
+from alerts.replay.series import Series, Steps
+from alerts.rules.dollar_burn import DollarBurn
+from alerts.state.subject import Subject
+from collector.core.clock import NS_PER_S
+from tests.support.alerts.builders import rule
+from tests.support.examples import examples
+
+START_NS = 2_000_000_000 * NS_PER_S
+STEP_S, STEPS = 10, 400
+HURT = Subject("checkout", "eu-west")
+
+
+def series(loss: list[int]) -> Series:
+    """Return losses in millionths of USD by step; each comes from a hundred equal decisions."""
+    lost = np.array(loss, np.int64)
+    some = np.full(len(lost), 100, np.int64)
+    return Series(
+        START_NS + STEP_S * NS_PER_S * np.arange(len(lost), dtype=np.int64),
+        Steps(
+            decisions=some,
+            unvalued=np.zeros_like(lost),
+            loss=lost,
+            loss_low=lost,
+            loss_high=lost,
+            loss_squared=(lost / 1e6) ** 2 / 100,
+            basis={"margin": some},
+            slope_source={"estimate": some},
+        ),
+    )
+
+
+def instants() -> Instants:
+    """Return one after each step."""
+    ends_ns = START_NS + STEP_S * NS_PER_S * np.arange(1, STEPS + 1, dtype=np.int64)
+    return Instants(ends_ns, ends_ns, 300 * NS_PER_S)
+
+
+@settings(max_examples=examples(60), deadline=None)
+@given(
+    st.lists(
+        st.tuples(st.integers(1, 60), st.sampled_from([0, 10_000, 500_000, 30_000_000])),
+        min_size=1,
+        max_size=12,
+    )
+)
+def test_every_dollar_is_caught_missed_or_within_the_budget(
+    stretches: list[tuple[int, int]],
+) -> None:
+    """And the three are all that was lost; each page is about one stretch at the most."""
+    loss = [micro for length, micro in stretches for _ in range(length)][:STEPS]
+    burn, classes = DollarBurn(rule(reset_window_s=30)), {HURT: series(loss)}
+    changes = list(replay(burn, classes, instants()))
+
+    found = report(burn, classes, instants(), changes, START_NS)
+
+    total = found.caught_usd + found.missed_usd + found.within_usd
+    assert total == Decimal(sum(loss)) / 1_000_000
+    assert min(found.caught_usd, found.missed_usd, found.within_usd) >= 0
+    fired = [each for each in changes if each.transition.notification == "alert.firing"]
+    assert len(found.pages) == len(fired)
+    assert all(page.lost_before_usd <= page.lost_usd for page in found.pages)
+
+
+def test_incident_without_an_alert_is_named_with_its_dollars() -> None:
+    """Slow enough for every tier: what is missed is said before a rule is live."""
+    loss = [0] * 100 + [12_000_000] * 1 + [0] * 50 + [1_600_000] * 200 + [0] * 49
+    burn, classes = DollarBurn(rule(reset_window_s=30)), {HURT: series(loss)}
+
+    found = report(burn, classes, instants(), [], START_NS)
+
+    assert found.pages == []
+    assert found.actionable_share is None
+    [missed] = found.silent
+    assert missed.lost_usd == Decimal(320)
+    assert missed.from_ns == START_NS + 151 * STEP_S * NS_PER_S - 20 * NS_PER_S
+    assert found.missed_usd == Decimal(332)

@@ -1,0 +1,126 @@
+"""A silenced incident from rows to receivers: recorded as ever, sent nowhere, sent if it lasts."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+import pytest
+
+from alerts.people.matchers import parse_matchers
+from alerts.people.silences import Silences
+from alerts.people.window import Window
+from alerts.state.acts import Act
+from collector.audit.log import read_audit
+from collector.core.clock import NS_PER_S
+from tests.support.alerts.receiver import ScriptedReceiver
+from tests.support.alerts.scene import INCIDENT_S, Scene
+
+
+@pytest.fixture
+def alertmanager() -> Iterator[ScriptedReceiver]:
+    """One that takes what comes."""
+    receiver = ScriptedReceiver()
+    yield receiver
+    receiver.stop()
+
+
+def silence(scene: Scene, seconds: int, starts_s: int = 0) -> None:
+    """Hide the region that is hurt for a time from now on."""
+    starts_ns = scene.clock.ns + starts_s * NS_PER_S
+    window = Window(starts_ns, starts_ns + seconds * NS_PER_S)
+    matchers = parse_matchers(["region=eu-west"])
+    act = Act("anna", scene.clock.ns)
+    Silences(scene.job.state).make(matchers, window, act, "deploying")
+
+
+def step(scene: Scene, slow_ms: int = 120) -> None:
+    """Let ten seconds pass, and judge and send."""
+    scene.go_on(10, slow_ms=slow_ms)
+    scene.judge()
+    scene.deliver()
+    scene.job.outlets.push_due(scene.clock.ns)
+
+
+def received(scene: Scene) -> list[str]:
+    """Return the kinds of what the webhook receiver took."""
+    return [delivery.kind for delivery in scene.receiver.deliveries]
+
+
+def pushed(alertmanager: ScriptedReceiver) -> int:
+    """Return how many pushes came."""
+    return len(alertmanager.requests)
+
+
+def test_what_fires_still_when_the_silence_ends_goes_out_then(
+    scene: Scene, alertmanager: ScriptedReceiver
+) -> None:
+    """Over a restart: nobody is woken for a deployment, and nobody sleeps through an incident."""
+    peers = [{"url": alertmanager.url.removesuffix("/hook")}]
+    scene.restart(alertmanagers=peers)
+    silence(scene, 60)
+    for _ in range(5):
+        step(scene)
+    assert scene.events() == ["firing"]
+    assert received(scene) == []
+    assert pushed(alertmanager) == 0
+
+    scene.restart(alertmanagers=peers)
+    for _ in range(4):
+        step(scene)
+    assert scene.events() == ["firing"]
+    assert received(scene) == ["alert.firing"]
+    assert pushed(alertmanager) > 0
+    for _ in range(12):
+        step(scene, slow_ms=0)
+    assert received(scene) == ["alert.firing", "alert.resolved"]
+
+
+def test_what_ends_before_its_silence_goes_nowhere(
+    scene: Scene, alertmanager: ScriptedReceiver
+) -> None:
+    """A receiver that never heard of an alert shall not hear of its end."""
+    scene.restart(alertmanagers=[{"url": alertmanager.url.removesuffix("/hook")}])
+    silence(scene, 1_000)
+    for _ in range(INCIDENT_S // 10):
+        step(scene)
+    for _ in range(12):
+        step(scene, slow_ms=0)
+
+    assert scene.events() == ["firing", "cooling", "resolved"]
+    assert received(scene) == []
+    assert pushed(alertmanager) == 0
+    assert scene.job.state.backlog().deliveries == {"silenced": 2}
+
+
+def test_end_of_an_alert_that_was_sent_is_sent_through_a_silence(scene: Scene) -> None:
+    """A receiver that moved traffic away for it would wait for ever."""
+    for _ in range(INCIDENT_S // 10):
+        step(scene)
+    assert received(scene) == ["alert.firing"]
+    silence(scene, 1_000)
+    for _ in range(12):
+        step(scene, slow_ms=0)
+
+    assert received(scene) == ["alert.firing", "alert.resolved"]
+
+
+def test_maintenance_window_hides_nothing_before_it_begins(scene: Scene) -> None:
+    """Nor after it."""
+    silence(scene, 600, starts_s=300)
+    for _ in range(INCIDENT_S // 10):
+        step(scene)
+
+    assert received(scene) == ["alert.firing"]
+
+
+def test_acts_reach_the_audit_with_the_next_pass(scene: Scene) -> None:
+    """Who silenced what, for how long, and why."""
+    silence(scene, 60)
+    silence(scene, 30)
+    scene.judge()
+    scene.judge()
+
+    rows = [row for row in read_audit(scene.client) if row.action == "alerts_silenced"]
+    assert [row.actor for row in rows] == ["anna", "anna"]
+    assert json.loads(rows[0].detail)["matchers"] == ["region=eu-west"]

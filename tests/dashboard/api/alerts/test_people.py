@@ -1,0 +1,141 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from collector.core.clock import NS_PER_HOUR
+from collector.core.config import StoreConfig
+from collector.core.counters import Counters
+from collector.store.connect import Connections
+from dashboard.api.app import create_api
+from dashboard.api.context import AppContext
+from dashboard.health.items import NoHealth
+from tests.conftest import NOW_NS
+from tests.support.alerts.builders import EPISODE
+from tests.support.alerts.state_api import StateApi
+
+SILENCE = {"matchers": ["region=~eu-.*"], "duration": "1h", "reason": "deploying"}
+
+
+def test_alert_is_acknowledged_and_commented(state_api: StateApi) -> None:
+    """And whoever looks sees by whom."""
+    state_api.fire()
+    ack = {"actor": "anna", "comment": "looking"}
+    answer = state_api.send("POST", f"/api/v1/alerts/{EPISODE}/ack", ack).json()
+    assert (answer["kind"], answer["at_ns"], answer["is_actionable"]) == ("ack", NOW_NS, None)
+    said = {"actor": "bob", "comment": "it is the cache"}
+    assert state_api.send("POST", f"/api/v1/alerts/{EPISODE}/comment", said).status_code == 200
+
+    [alert] = state_api.send("GET", "/api/v1/alerts/open").json()["alerts"]
+    assert alert["ack"]["actor"] == "anna"
+    assert (alert["state"], alert["blamed"]) == ("firing", "decision/store")
+    history = state_api.send("GET", f"/api/v1/alerts/{EPISODE}").json()
+    assert [note["text"] for note in history["notes"]] == ["looking", "it is the cache"]
+    assert [event["to_state"] for event in history["events"]] == ["firing"]
+    assert [row[:2] for row in state_api.audited()] == [
+        ("anna", "alert_acknowledged"),
+        ("bob", "alert_commented"),
+    ]
+
+
+def test_silence_is_previewed_made_and_ended(state_api: StateApi) -> None:
+    """With its price before anybody makes it."""
+    state_api.fire()
+    matchers = {"matchers": SILENCE["matchers"]}
+    preview = state_api.send("POST", "/api/v1/silences/preview", matchers).json()
+    assert (len(preview["now"]), preview["now_usd"]) == (1, "123.456789")
+    assert (len(preview["past"]), preview["past_usd"]) == (1, "123.456789")
+
+    made = state_api.send("POST", "/api/v1/silences", {**SILENCE, "actor": "anna"}).json()
+    assert (made["state"], made["ends_ns"]) == ("holds", NOW_NS + NS_PER_HOUR)
+    [alert] = state_api.send("GET", "/api/v1/alerts/open").json()["alerts"]
+    assert alert["silenced"] == [made["id"]]
+    history = state_api.send("GET", f"/api/v1/alerts/{EPISODE}").json()
+    assert [each["id"] for each in history["silences"]] == [made["id"]]
+
+    ended = state_api.send("POST", f"/api/v1/silences/{made['id']}/end", {"reason": "done"}).json()
+    assert (ended["state"], ended["ended_by"]) == ("over", "api")
+    assert state_api.send("GET", "/api/v1/silences").json() == {"silences": [ended]}
+    actions = [action for _, action, _ in state_api.audited()]
+    assert actions == ["alerts_silenced", "silence_ended"]
+
+
+def test_maintenance_window_is_to_come(state_api: StateApi) -> None:
+    """By the clock of a place."""
+    window = {
+        **{key: SILENCE[key] for key in ("matchers", "reason")},
+        "starts": "2033-05-20T22:00",
+        "ends": "2033-05-21T02:00",
+        "zone": "Europe/Berlin",
+    }
+    made = state_api.send("POST", "/api/v1/silences", window).json()
+    assert made["state"] == "to come"
+    assert made["ends_ns"] - made["starts_ns"] == 4 * NS_PER_HOUR
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "said"),
+    [
+        ("/api/v1/silences", {**SILENCE, "reason": ""}, "reason"),
+        ("/api/v1/silences", {k: v for k, v in SILENCE.items() if k != "reason"}, "reason"),
+        ("/api/v1/silences", {**SILENCE, "duration": ""}, "a silence ends"),
+        ("/api/v1/silences", {**SILENCE, "matchers": []}, "matchers"),
+        ("/api/v1/silences", {**SILENCE, "matchers": ["rule=~("]}, "regular expression"),
+        ("/api/v1/silences", {**SILENCE, "duration": "", "ends": "2034-01-01T00:00"}, "offset"),
+        ("/api/v1/silences/9/end", {"reason": "done"}, "no silence 9 holds"),
+        ("/api/v1/silences/9/end", {}, "reason"),
+        (f"/api/v1/alerts/{EPISODE}/ack", {}, "comment"),
+        (f"/api/v1/alerts/{EPISODE}/comment", {"comment": " "}, "comment"),
+        ("/api/v1/alerts/nonsense/ack", {"comment": "looking"}, "no alert has the episode"),
+    ],
+)
+def test_what_is_missing_or_wrong_is_named(
+    state_api: StateApi, path: str, body: dict[str, object], said: str
+) -> None:
+    """An act without a reason, or without an end, is none."""
+    answer = state_api.send("POST", path, body)
+    assert answer.status_code == 400
+    assert said in answer.json()["error"]
+    assert state_api.audited() == []
+
+
+def test_alert_that_is_unknown_is_404(state_api: StateApi) -> None:
+    """With where to look."""
+    answer = state_api.send("GET", "/api/v1/alerts/nonsense")
+    assert answer.status_code == 404
+    assert "millworth alerts list" in answer.json()["error"]
+
+
+def test_everything_works_while_the_store_is_away(tmp_path: Path) -> None:
+    """That is when people need it."""
+    nowhere = Connections(StoreConfig(url="http://127.0.0.1:1", timeout_seconds=1.0))
+    api = StateApi(nowhere, tmp_path)
+    api.fire()
+    ack = {"comment": "looking"}
+    for method, path, body in (
+        ("GET", "/api/v1/alerts/open", None),
+        ("GET", f"/api/v1/alerts/{EPISODE}", None),
+        ("POST", f"/api/v1/alerts/{EPISODE}/ack", ack),
+        ("POST", f"/api/v1/alerts/{EPISODE}/comment", ack),
+        ("POST", "/api/v1/silences", SILENCE),
+        ("POST", "/api/v1/silences/preview", {"matchers": SILENCE["matchers"]}),
+        ("POST", "/api/v1/silences/1/end", {"reason": "done"}),
+        ("GET", "/api/v1/silences", None),
+        ("POST", "/api/v2/alerts", [{"labels": {"alertname": "x"}}]),
+    ):
+        answer = api.send(method, path, body)
+        assert answer.status_code == 200, answer.text
+    api.close()
+    nowhere.close()
+
+
+def test_process_without_the_state_says_who_has_it(store: Connections, tmp_path: Path) -> None:
+    """A silence that hides nothing would be worse than none."""
+    api = StateApi(store, tmp_path)
+    api.app = create_api(AppContext(store, NoHealth(), Counters()))
+    answer = api.send("POST", "/api/v1/silences", SILENCE)
+    assert answer.status_code == 400
+    assert "not on this machine" in answer.json()["error"]
+    assert api.send("GET", "/api/v1/alerts").json() == {"alerts": [], "external": []}
+    api.close()

@@ -1,0 +1,40 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from collector.core.clock import NS_PER_S
+from collector.store.connect import Connections
+from dashboard.cli.ask.rules import show_replay, show_rules, show_settled
+from tests.conftest import NOW_NS
+from tests.support.alerts.builders import rule
+from tests.support.alerts.scene import HURT, write_seconds
+from tests.support.alerts.state_api import StateApi
+
+
+def test_person_sees_a_rule_proven_and_promotes_it(
+    store: Connections, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """List, replay, promote: each says what the next needs."""
+    api = StateApi(store, tmp_path, (rule(live=None),))
+    begin_ns = NOW_NS - 1_800 * NS_PER_S
+    for at_s, seconds, slow_ms in ((0, 300, 0), (300, 60, 1_200), (360, 600, 0), (960, 8, 90)):
+        write_seconds(store.client(), begin_ns + at_s * NS_PER_S, seconds, HURT, slow_ms)
+
+    show_rules(api.client, as_json=False)
+    listed = capsys.readouterr().out
+    assert "burn" in listed
+    assert "shadow" in listed
+    assert "millworth rules promote NAME" in listed
+
+    show_replay(api.client, "1h", "burn", as_json=False)
+    replayed = capsys.readouterr().out
+    assert "1 alerts, 168.2 a week, 100% of them about 2 % of the budget or more" in replayed
+    assert "USD caught 3,000.00, missed 30.00, within the budget 0.00" in replayed
+    assert f"checkout/{HURT}" in replayed
+
+    body = {"reason": "it pages for money alone", "actor": "anna"}
+    show_settled(api.client, "burn", "promote", body, as_json=False)
+    assert "rule burn is live; until now it fired 0 times" in capsys.readouterr().out
+    api.close()
