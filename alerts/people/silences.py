@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any, Final
 
 from alerts.people.matchers import Alert, Matcher, match_all, parse_matchers
@@ -185,4 +186,10 @@ def _detail(silence: Silence, reason: str) -> dict[str, Any]:
 
 def _silence(row: sqlite3.Row | tuple[Any, ...]) -> Silence:
     number, matchers, *rest = row
-    return Silence(number, parse_matchers(json.loads(matchers)), *rest)
+    return Silence(number, _matchers(matchers), *rest)
+
+
+@lru_cache(maxsize=SILENCES_MAX)
+def _matchers(texts: str) -> tuple[Matcher, ...]:
+    # Each is held to each alert each second.
+    return parse_matchers(json.loads(texts))
