@@ -126,8 +126,12 @@ class Silences:
 
     def hiding(self, event: Alert, now_ns: int) -> list[Silence]:
         """Return the silences that hide an alert now."""
+        return [each for each in self.holding(now_ns) if each.hides(event, now_ns)]
+
+    def holding(self, now_ns: int) -> list[Silence]:
+        """Return the silences that hold now."""
         rows = self._memory.rows(_READ, (now_ns,))
-        return [each for each in map(_silence, rows) if each.hides(event, now_ns)]
+        return [each for each in map(_silence, rows) if each.starts_ns <= now_ns]
 
     def hidden(self, event: Alert, now_ns: int) -> str:
         """Return why an alert is hidden now, "" where it is not."""

@@ -160,7 +160,8 @@ def test_one_notification_each_over_a_restart_and_a_killed_peer(
             "MILLWORTH__ALERTS__ALLOWED_HOSTS": '["127.0.0.1"]',
             "MILLWORTH__ALERTS__DEAD_MAN_SECONDS": "2",
             "MILLWORTH__ALERTS__INTERVAL_S": "1",
-            "MILLWORTH__ALERTS__RESEND_S": "2",
+            # Alerts lapse four re-sends later: longer than a busy machine takes to start us.
+            "MILLWORTH__ALERTS__RESEND_S": "15",
         }
         with RunningService(tmp_path, **settings) as service:
             send_span(service)
