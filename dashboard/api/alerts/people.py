@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Annotated, Final
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Path
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 
@@ -26,6 +27,8 @@ from collector.core.clock import Clock
 from dashboard.api.alerts.state import TEXT_MAX, Action, require
 from dashboard.api.caller import NOBODY, caller
 from dashboard.read.workers import Workers
+
+_NUMBER_MAX: Final = 2**53  # what every JSON reader takes for a whole number
 
 
 class CommentRequest(BaseModel):
@@ -203,7 +206,9 @@ def silences_router(state: AlertStore | None, workers: Workers, clock: Clock) ->
         return PreviewAnswer(list(found.now), list(found.past), _sum(found.now), _sum(found.past))
 
     @router.post("/{number}/end")
-    async def end(number: int, request: Action) -> SilenceRow:
+    async def end(
+        number: Annotated[int, Path(ge=1, le=_NUMBER_MAX)], request: Action
+    ) -> SilenceRow:
         """End a silence now; what fires still goes out."""
         now_ns = clock.now_ns()
         silences, act = Silences(require(state)), request.act(now_ns)

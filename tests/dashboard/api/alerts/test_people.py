@@ -85,6 +85,8 @@ def test_maintenance_window_is_to_come(state_api: StateApi) -> None:
         ("/api/v1/silences", {**SILENCE, "duration": "", "ends": "2034-01-01T00:00"}, "offset"),
         ("/api/v1/silences/9/end", {"reason": "done"}, "no silence 9 holds"),
         ("/api/v1/silences/9/end", {}, "reason"),
+        (f"/api/v1/silences/{10**30}/end", {"reason": "done"}, "number"),
+        ("/api/v1/silences", {**SILENCE, "zone": "Mars", "starts": "2034-01-01"}, "IANA zone"),
         (f"/api/v1/alerts/{EPISODE}/ack", {}, "comment"),
         (f"/api/v1/alerts/{EPISODE}/comment", {"comment": " "}, "comment"),
         ("/api/v1/alerts/nonsense/ack", {"comment": "looking"}, "no alert has the episode"),
