@@ -140,8 +140,9 @@ class Outbox:
         return next_step(reply, attempt, now_ns)
 
     def _settle(self, endpoint: WebhookConfig, due: Due, step: Step, now_ns: int) -> None:
-        self._deliveries.settle(due, step, endpoint.url, now_ns)
-        self._count("failed" if step.status is DeliveryStatus.PENDING else step.status.value, 1)
+        messages = self._deliveries.settle(due, step, endpoint.url, now_ns)
+        result = "failed" if step.status is DeliveryStatus.PENDING else step.status.value
+        self._count(result, messages)
         if self._counters is not None:
             self._counters.webhook_rests.labels(endpoint.name).set(step.rests_until_ns > 0)
         if step.status is DeliveryStatus.DELIVERED:

@@ -36,6 +36,10 @@ class Outlets:
         """Send Alertmanagers what is due, see `Pusher.push_due`."""
         return self._pusher.push_due(now_ns, wait_s)
 
+    def failing_peers(self) -> list[str]:
+        """Return the Alertmanagers that did not take the last request."""
+        return self._pusher.failing_peers()
+
     def close(self) -> None:
         """Wait for what is being sent, and close what is open."""
         self._outbox.close()

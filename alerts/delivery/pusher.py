@@ -133,6 +133,10 @@ class Pusher:
                     self._begin(peer, due, now_ns)
         return self._lanes.gather(wait_s)
 
+    def failing_peers(self) -> list[str]:
+        """Return the peers that did not take the last request."""
+        return [peer.config.name for peer in self._peers if peer.failures]
+
     def close(self) -> None:
         """Wait for what is being sent."""
         self._lanes.close()

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any, Final
 
 from alerts.people.matchers import Alert, Matcher, match_all, parse_matchers
@@ -125,8 +126,12 @@ class Silences:
 
     def hiding(self, event: Alert, now_ns: int) -> list[Silence]:
         """Return the silences that hide an alert now."""
+        return [each for each in self.holding(now_ns) if each.hides(event, now_ns)]
+
+    def holding(self, now_ns: int) -> list[Silence]:
+        """Return the silences that hold now."""
         rows = self._memory.rows(_READ, (now_ns,))
-        return [each for each in map(_silence, rows) if each.hides(event, now_ns)]
+        return [each for each in map(_silence, rows) if each.starts_ns <= now_ns]
 
     def hidden(self, event: Alert, now_ns: int) -> str:
         """Return why an alert is hidden now, "" where it is not."""
@@ -185,4 +190,10 @@ def _detail(silence: Silence, reason: str) -> dict[str, Any]:
 
 def _silence(row: sqlite3.Row | tuple[Any, ...]) -> Silence:
     number, matchers, *rest = row
-    return Silence(number, parse_matchers(json.loads(matchers)), *rest)
+    return Silence(number, _matchers(matchers), *rest)
+
+
+@lru_cache(maxsize=SILENCES_MAX)
+def _matchers(texts: str) -> tuple[Matcher, ...]:
+    # Each is held to each alert each second.
+    return parse_matchers(json.loads(texts))

@@ -92,8 +92,13 @@ class Deliveries:
         rows = self._memory.rows(_NEXT, (endpoint, now_ns))
         return Due(Message(*rows[0][:6]), *rows[0][6:]) if rows else None
 
-    def settle(self, due: Due, step: Step, url: str, now_ns: int) -> None:
-        """Write the result of an attempt: of the message, and of its endpoint at this URL."""
+    def settle(self, due: Due, step: Step, url: str, now_ns: int) -> int:
+        """Write the result of an attempt: of the message, and of its endpoint at this URL.
+
+        Returns:
+            How many messages have the status of the step now: with one that is given up go those
+            behind it that are as old.
+        """
         message = due.message
         with self._memory.transaction() as db:
             db.execute(
@@ -105,13 +110,16 @@ class Deliveries:
                 db.execute("DELETE FROM circuits WHERE endpoint = ?", (message.endpoint,))
             else:
                 _fail(db, message.endpoint, url, step.rests_until_ns)
-            if step.status is DeliveryStatus.DEAD:
-                # Those behind it that are as old have waited as long for the same receiver.
-                db.execute(
+            if step.status is not DeliveryStatus.DEAD:
+                return 1
+            return (
+                1
+                + db.execute(
                     "UPDATE deliveries SET status = 'dead', detail = ?"
                     " WHERE endpoint = ? AND status = 'pending' AND created_ns <= ?",
                     (step.detail, message.endpoint, now_ns - GIVE_UP_NS),
-                )
+                ).rowcount
+            )
 
     def circuit(self, endpoint: str, url: str) -> Circuit:
         """Return how an endpoint fares; at another URL it is another one."""

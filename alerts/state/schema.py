@@ -71,6 +71,8 @@ CREATE TABLE notes (
     text TEXT, is_actionable INTEGER
 ) STRICT;
 CREATE INDEX notes_of ON notes (episode_id);
+CREATE INDEX deliveries_waiting ON deliveries (endpoint) WHERE status = 'pending';
+CREATE INDEX deliveries_of ON deliveries (endpoint, episode_id, seq);
 CREATE INDEX events_since ON events (at_ns);
 """
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, FastAPI, Request, Response
@@ -10,8 +10,6 @@ from fastapi.responses import PlainTextResponse
 from prometheus_client.exposition import choose_encoder
 from starlette.exceptions import HTTPException
 
-from alerts.people.notes import Notes, ack_of
-from alerts.people.silences import Silences
 from alerts.state.external import ExternalAlert, ExternalAlerts
 from alerts.state.sqlite import AlertStore
 from attribution.core.config import AttributionConfig
@@ -46,7 +44,7 @@ from dashboard.health.items import HealthItem, HealthSource, Status
 from dashboard.health.readiness import readiness
 from dashboard.read.adhoc.reader import OutsideReader
 from dashboard.read.decision_detail import Decision, read_decision
-from dashboard.read.reader import OPEN_STATES, Reader, alerts_with_exemplars
+from dashboard.read.reader import Reader, alerts_with_exemplars, with_people
 from dashboard.read.rows import AlertRow, Reference, TraceSpan
 from dashboard.read.scope import parse_scope
 from dashboard.read.sealed_store import SealedStore
@@ -215,21 +213,8 @@ def _with_people(
     found: list[AlertRow], state: AlertStore | None, from_ns: int, now_ns: int
 ) -> Alerts:
     """Return alerts with what people did about them, where this process has that, and others'."""
-    if state is None:
-        return Alerts(found, [])
-    notes = Notes(state).of([alert.episode_id for alert in found])
-    silences = Silences(state)
-    rows = [
-        replace(
-            alert,
-            ack=ack_of(notes.get(alert.episode_id, [])),
-            silenced=tuple(each.id for each in silences.hiding(alert, now_ns))
-            if alert.state in OPEN_STATES
-            else (),
-        )
-        for alert in found
-    ]
-    return Alerts(rows, ExternalAlerts(state).seen(from_ns, now_ns))
+    external = [] if state is None else ExternalAlerts(state).seen(from_ns, now_ns)
+    return Alerts(with_people(found, state, now_ns), external)
 
 
 def _trace(reader: Reader, wanted: str) -> Trace:

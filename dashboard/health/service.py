@@ -163,8 +163,16 @@ class ServiceHealth:
         yield judged("alerts.firing", status.firing, "alerts")
         retried = "retried by schedule"
         yield _zero("alerts.webhooks_waiting", status.pending, "deliveries", retried)
-        dead = "given up after the last try; correct the receiver" if status.dead else ""
+        dead = (
+            "given up: correct the receiver, then `millworth alerts dead replay`"
+            if status.dead
+            else ""
+        )
         yield judged("alerts.webhooks_dead", status.dead, "deliveries", bad=dead)
+        if self._service.settings.alerts.alertmanagers:
+            failing = self._service.alerts.outlets.failing_peers()
+            peers = f"{', '.join(failing)}: see alertmanager_failed in the log"
+            yield _zero("alerts.alertmanagers_failing", len(failing), "peers", peers)
 
 
 def _zero(name: str, count: int, unit: str, otherwise: str) -> HealthItem:

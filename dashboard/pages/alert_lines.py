@@ -64,7 +64,7 @@ def alert_line(alert: AlertRow) -> dict[str, object]:
         "id": alert.episode_id,
         "severity": alert.severity,
         "what": alert.rule,
-        "scope": scope or "everything",
+        "scope": f"{scope or 'everything'}{_people(alert)}",
         "href": f"/decision?{urlencode({'id': alert.exemplar})}" if alert.exemplar else "",
         "usd_per_h": float(at_risk) if alert.is_priced else None,
         "at_risk": f"{usd(at_risk)} {when}" if alert.is_priced else UNKNOWN,
@@ -76,6 +76,14 @@ def alert_line(alert: AlertRow) -> dict[str, object]:
         "state": f"{alert.state}, shadow" if alert.is_shadow else alert.state,
         "reason": f"{alert.reason} (basis: {alert.basis}, as of {utc_clock(alert.at_ns)} UTC)",
     }
+
+
+def _people(alert: AlertRow) -> str:
+    """Return whether somebody looks after an alert, and whether it is hidden from receivers."""
+    if alert.people is None:
+        return ""
+    acked = " · acknowledged" if alert.people.ack is not None else ""
+    return acked + (" · silenced" if alert.people.silenced else "")
 
 
 def _packets(packets: KeptPackets | None) -> dict[str, object]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from dash import ClientsideFunction, Dash, Input, Output, State, set_props
 
+from alerts.state.sqlite import AlertStore
 from collector.core.clock import NS_PER_S, Clock
 from dashboard.health.items import HealthSource
 from dashboard.read.reader import Reader
@@ -37,6 +38,7 @@ class PageContext:
     clock: Clock
     reference: Reference
     prior_basis: str  # printed beside what rests on the prior of the slope
+    alert_state: AlertStore | None = None  # what people did about alerts; None: not known here
 
     def complete_ns(self, now_ns: int) -> int:
         """Return up to when all that was received is in what a page reads, 0 for never."""

@@ -36,7 +36,7 @@ from dashboard.pages.parts import (
     scope_view,
     table,
 )
-from dashboard.read.reader import OPEN_STATES, alerts_with_exemplars
+from dashboard.read.reader import OPEN_STATES, alerts_with_exemplars, with_people
 from dashboard.read.rows import AlertRow, Cell, Evidence, Range, Revenue, SegmentMeans
 from dashboard.read.scope import Scope, parse_scope, step_of
 from dashboard.units import UNKNOWN, count, ms, signed_ms, utc_clock
@@ -173,9 +173,12 @@ def read(context: PageContext, query: str) -> OverviewRead:
     """Read the store once for the whole page, so that its panels agree on the time."""
     reader, reference = context.reader, context.reference
     scope = parse_scope(query)
-    seen = scope.range_at(context.clock.now_ns())
+    now_ns = context.clock.now_ns()
+    seen = scope.range_at(now_ns)
     actions, regions = reader.scopes(max(0, seen.to_ns - SCOPES_WINDOW_NS), seen.to_ns)
-    alerts = alerts_with_exemplars(reader, seen, reference)
+    alerts = with_people(
+        alerts_with_exemplars(reader, seen, reference), context.alert_state, now_ns
+    )
     path_of = path_range(seen, alerts)
     lookback = dataclasses.replace(
         path_of, from_ns=max(0, seen.to_ns - REFERENCE_WINDOW_NS), to_ns=seen.to_ns

@@ -9,6 +9,8 @@ from typing import Any, Final
 
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
+from alerts.people.standing import standings
+from alerts.state.sqlite import AlertStore
 from attribution.core.segments import SEGMENTS
 from collector.core.clock import NS_PER_DAY, NS_PER_MINUTE, NS_PER_S
 from collector.core.errors import StoreUnavailableError
@@ -332,6 +334,17 @@ def alerts_with_exemplars(reader: Reader, seen: Range, reference: Reference) -> 
     return sorted(
         alerts, key=lambda a: a.now_usd_per_h or a.revenue_at_risk_usd_per_h, reverse=True
     )
+
+
+def with_people(
+    alerts: Sequence[AlertRow], state: AlertStore | None, now_ns: int
+) -> list[AlertRow]:
+    """Return alerts in their order, with what people did about them where this process knows."""
+    if state is None:
+        return list(alerts)
+    of_open = [alert for alert in alerts if alert.state in OPEN_STATES]
+    known = standings(state, alerts, of_open, now_ns)
+    return [dataclasses.replace(each, people=known[each.episode_id]) for each in alerts]
 
 
 def _with_cost_now(reader: Reader, alert: AlertRow, seen: Range) -> AlertRow:

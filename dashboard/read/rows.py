@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal
 
-from alerts.people.notes import Note
+from alerts.people.standing import Standing
 from alerts.rows import UNKNOWN
 from alerts.state.subject import ALL
 from attribution.core.segments import CLASSES, SEGMENTS, STAGES
@@ -130,8 +130,7 @@ class AlertRow:
     now_low_usd_per_h: Decimal | None = None
     now_high_usd_per_h: Decimal | None = None
     packets: KeptPackets | None = None  # None: not judged yet, or never asked for
-    ack: Note | None = None  # the last acknowledgement
-    silenced: tuple[int, ...] = ()  # silences that hide it now
+    people: Standing | None = None  # None: not known here, where another process evaluates
 
     @property
     def is_priced(self) -> bool:

@@ -65,6 +65,7 @@ def create_app(of: AppContext) -> Dash:
         clock=of.clock,
         reference=reference_of(of.attribution),
         prior_basis=of.attribution.slope.basis,
+        alert_state=of.alert_state,
     )
     server = create_api(of, workers)
     app = _dash(server)

@@ -7,14 +7,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Annotated, Final
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Path
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 
 from alerts.people.matchers import MATCHERS_MAX, parse_matchers
-from alerts.people.notes import ACK, COMMENT, Note, Notes, ack_of
+from alerts.people.notes import ACK, COMMENT, Note, Notes
 from alerts.people.silences import Hidden, Silence, Silences
+from alerts.people.standing import Standing, standings
 from alerts.people.window import parse_window
 from alerts.rows import AlertEvent
 from alerts.state.acts import Act
@@ -25,6 +27,8 @@ from collector.core.clock import Clock
 from dashboard.api.alerts.state import TEXT_MAX, Action, require
 from dashboard.api.caller import NOBODY, caller
 from dashboard.read.workers import Workers
+
+_NUMBER_MAX: Final = 2**53  # what every JSON reader takes for a whole number
 
 
 class CommentRequest(BaseModel):
@@ -89,8 +93,7 @@ class OpenAlertRow:
     loss_usd: Decimal | None
     blamed: str  # stage/class, "" where no segment stands out
     reason: str
-    ack: Note | None
-    silenced: list[int]  # silences that hide it now
+    people: Standing
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,7 +206,9 @@ def silences_router(state: AlertStore | None, workers: Workers, clock: Clock) ->
         return PreviewAnswer(list(found.now), list(found.past), _sum(found.now), _sum(found.past))
 
     @router.post("/{number}/end")
-    async def end(number: int, request: Action) -> SilenceRow:
+    async def end(
+        number: Annotated[int, Path(ge=1, le=_NUMBER_MAX)], request: Action
+    ) -> SilenceRow:
         """End a silence now; what fires still goes out."""
         now_ns = clock.now_ns()
         silences, act = Silences(require(state)), request.act(now_ns)
@@ -214,21 +219,14 @@ def silences_router(state: AlertStore | None, workers: Workers, clock: Clock) ->
 
 def _open(memory: AlertStore, now_ns: int) -> OpenAlerts:
     found = open_alerts(memory)
-    notes = Notes(memory).of([alert.episode_id for alert in found])
-    silences = Silences(memory)
-    rows = [
-        _open_row(
-            alert,
-            ack_of(notes.get(alert.episode_id, [])),
-            [silence.id for silence in silences.hiding(alert.last, now_ns)],
-        )
-        for alert in found
-    ]
+    events = [alert.last for alert in found]
+    known = standings(memory, events, events, now_ns)
+    rows = [_open_row(alert, known[alert.episode_id]) for alert in found]
     rows.sort(key=lambda row: row.revenue_at_risk_usd_per_h or Decimal(0), reverse=True)
     return OpenAlerts(rows, ExternalAlerts(memory).seen(now_ns, now_ns))
 
 
-def _open_row(alert: OpenAlert, ack: Note | None, silenced: list[int]) -> OpenAlertRow:
+def _open_row(alert: OpenAlert, people: Standing) -> OpenAlertRow:
     last = alert.last
     return OpenAlertRow(
         episode_id=alert.episode_id,
@@ -242,8 +240,7 @@ def _open_row(alert: OpenAlert, ack: Note | None, silenced: list[int]) -> OpenAl
         loss_usd=last.loss_usd if last.is_priced else None,
         blamed=f"{last.blamed_stage}/{last.blamed_class}" if last.blamed_stage else "",
         reason=last.reason,
-        ack=ack,
-        silenced=silenced,
+        people=people,
     )
 
 

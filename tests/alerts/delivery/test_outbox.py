@@ -132,7 +132,7 @@ def test_message_is_dead_after_three_days(desk: Desk, receiver: ScriptedReceiver
     assert len(receiver.requests) == 10
     assert desk.deliveries() == {"dead": 3}
     assert (
-        desk.counters.registry.get_sample_value("millworth_webhooks_total", {"result": "dead"}) == 1
+        desk.counters.registry.get_sample_value("millworth_webhooks_total", {"result": "dead"}) == 3
     )
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from alerts.config import AlertsConfig
+from alerts.config import AlertmanagerConfig, AlertsConfig
 from alerts.delivery.pinned import PinnedClient
 from alerts.delivery.pusher import Pusher
 from alerts.rows import AlertEvent
@@ -220,6 +220,10 @@ def test_peer_that_fails_is_tried_again_within_seconds(post: Post) -> None:
     for second in range(60):
         post.push(second)
 
+        if second == 0:
+            failing = post.receivers[0].url.removeprefix("http://").removesuffix("/hook")
+            assert post.pusher.failing_peers() == [failing]
+
     assert 5 <= len(post.receivers[0].requests) <= 40
     assert len(post.receivers[1].requests) == 1
 
@@ -277,3 +281,23 @@ def test_private_peer_gets_nothing_unless_allowed(post: Post) -> None:
 
     pusher.close()
     client.close()
+
+
+def test_peer_behind_a_password_gets_it(tmp_path: Path) -> None:
+    """Where a proxy asks for one; it is in no name, so in no metric and no log."""
+    receiver = ScriptedReceiver()
+    place = receiver.url.removeprefix("http://").removesuffix("/hook")
+    config = AlertmanagerConfig(url=f"http://anna:s3cret@{place}/prefix/")
+    memory, client = AlertStore(tmp_path / "alerts.sqlite"), PinnedClient(("127.0.0.1",))
+    memory.record([Update(firing_state(), event())])
+    pusher = Pusher(memory, AlertsConfig(alertmanagers=(config,)), client)
+
+    assert pusher.push_due(NOW_NS) == 1
+    [(headers, _)] = receiver.requests
+    assert headers["authorization"] == "Basic YW5uYTpzM2NyZXQ="
+    assert headers["host"] == place
+    assert config.name == f"{place}/prefix"
+    pusher.close()
+    client.close()
+    memory.close()
+    receiver.stop()

@@ -15,6 +15,7 @@ from collector.audit.log import read_audit
 from collector.core.clock import NS_PER_S
 from tests.support.alerts.receiver import ScriptedReceiver
 from tests.support.alerts.scene import INCIDENT_S, Scene
+from tests.support.dashboard.app import Api
 
 
 @pytest.fixture
@@ -112,6 +113,21 @@ def test_maintenance_window_hides_nothing_before_it_begins(scene: Scene) -> None
         step(scene)
 
     assert received(scene) == ["alert.firing"]
+
+
+def test_alert_that_is_hidden_is_listed_and_says_so(scene: Scene) -> None:
+    """Hidden from receivers is not hidden from people."""
+    silence(scene, 1_000)
+    for _ in range(INCIDENT_S // 10):
+        step(scene)
+    api = Api(scene.store, now_ns=scene.clock.ns, alert_state=scene.job.state)
+    [alert] = api.send("GET", "/api/v1/alerts?window=1h").json()["alerts"]
+    ack = {"comment": "looking", "actor": "anna"}
+    api.send("POST", f"/api/v1/alerts/{alert['episode_id']}/ack", json=ack)
+    [acked] = api.send("GET", "/api/v1/alerts?window=1h").json()["alerts"]
+
+    assert alert["people"] == {"ack": None, "silenced": [1]}
+    assert acked["people"]["ack"]["actor"] == "anna"
 
 
 def test_acts_reach_the_audit_with_the_next_pass(scene: Scene) -> None:

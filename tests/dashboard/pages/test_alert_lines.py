@@ -7,6 +7,8 @@ from decimal import Decimal
 
 import pytest
 
+from alerts.people.notes import Note
+from alerts.people.standing import Standing
 from collector.core.clock import NS_PER_HOUR
 from dashboard.pages import overview
 from dashboard.pages.alert_lines import alert_line
@@ -93,3 +95,15 @@ def test_path_follows_an_alert_on_decisions_and_no_other() -> None:
     for alert in (BURN, STRANGE):
         shown = overview.path_range(SEEN, [SILENT, alert])
         assert (shown.action, shown.region) == ("checkout", "eu-west")
+
+
+def test_line_says_who_was_here() -> None:
+    """Two people on call shall not both get up, and nobody shall wonder why nobody was called."""
+    ack = Note("e", "ack", "anna", 1, "looking", None)
+    for people, said in (
+        (None, "checkout · eu-west"),
+        (Standing(None, ()), "checkout · eu-west"),
+        (Standing(ack, ()), "checkout · eu-west · acknowledged"),
+        (Standing(ack, (7,)), "checkout · eu-west · acknowledged · silenced"),
+    ):
+        assert alert_line(dataclasses.replace(BURN, people=people))["scope"] == said

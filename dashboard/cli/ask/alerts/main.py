@@ -136,14 +136,15 @@ def _line(alert: dict[str, Any]) -> str:
     usd = alert["revenue_at_risk_usd_per_h"]
     cost = "unknown cost" if usd is None else f"${float(usd):,.2f}/h"
     where = "/".join(json.dumps(alert[key])[1:-1] for key in ("action", "region") if alert[key])
+    ack, silenced = alert["people"]["ack"], alert["people"]["silenced"]
     parts = [
         f"{alert['episode_id']} {alert['severity']} {alert['rule']} {where or 'all data'}",
         alert["state"],
         cost,
         f"since {utc_iso(alert['started_ns'])}",
         f"blamed {alert['blamed']}" if alert["blamed"] else "",
-        f"acknowledged by {json.dumps(alert['ack']['actor'])[1:-1]}" if alert["ack"] else "",
-        f"hidden by silence {alert['silenced'][0]}" if alert["silenced"] else "",
+        f"acknowledged by {json.dumps(ack['actor'])[1:-1]}" if ack else "",
+        f"hidden by silence {silenced[0]}" if silenced else "",
     ]
     return ", ".join(part for part in parts if part)
 

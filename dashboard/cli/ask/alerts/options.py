@@ -7,6 +7,8 @@ from typing import Annotated, Any, Protocol
 
 import typer
 
+from collector.core.errors import InputError
+
 ByOption = Annotated[
     str | None, typer.Option("--by", help="Who does it, for the audit; by default this user.")
 ]
@@ -28,3 +30,10 @@ class Api(Protocol):
 def actor(by: str | None) -> str:
     """Return who acts."""
     return by or getpass.getuser()
+
+
+def said(reason: str) -> str:
+    """Return a reason. Raises InputError without one."""
+    if not reason.strip():
+        raise InputError("--reason is missing; say why: whoever reads the audit has only that")
+    return reason

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from dashboard.cli.ask.alerts.options import Api, ByOption, ReasonOption, actor
+from dashboard.cli.ask.alerts.options import Api, ByOption, ReasonOption, actor, said
 from dashboard.cli.client import asking
 from dashboard.cli.console import OUT
 from dashboard.cli.json_output import print_json
@@ -49,7 +49,7 @@ def silence(
     """
     body = {
         "matchers": matchers,
-        "reason": reason,
+        "reason": reason if preview else said(reason),
         "starts": starts,
         "ends": ends,
         "duration": duration,

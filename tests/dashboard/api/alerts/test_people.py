@@ -28,7 +28,7 @@ def test_alert_is_acknowledged_and_commented(state_api: StateApi) -> None:
     assert state_api.send("POST", f"/api/v1/alerts/{EPISODE}/comment", said).status_code == 200
 
     [alert] = state_api.send("GET", "/api/v1/alerts/open").json()["alerts"]
-    assert alert["ack"]["actor"] == "anna"
+    assert alert["people"]["ack"]["actor"] == "anna"
     assert (alert["state"], alert["blamed"]) == ("firing", "decision/store")
     history = state_api.send("GET", f"/api/v1/alerts/{EPISODE}").json()
     assert [note["text"] for note in history["notes"]] == ["looking", "it is the cache"]
@@ -50,7 +50,7 @@ def test_silence_is_previewed_made_and_ended(state_api: StateApi) -> None:
     made = state_api.send("POST", "/api/v1/silences", {**SILENCE, "actor": "anna"}).json()
     assert (made["state"], made["ends_ns"]) == ("holds", NOW_NS + NS_PER_HOUR)
     [alert] = state_api.send("GET", "/api/v1/alerts/open").json()["alerts"]
-    assert alert["silenced"] == [made["id"]]
+    assert alert["people"]["silenced"] == [made["id"]]
     history = state_api.send("GET", f"/api/v1/alerts/{EPISODE}").json()
     assert [each["id"] for each in history["silences"]] == [made["id"]]
 
@@ -85,6 +85,8 @@ def test_maintenance_window_is_to_come(state_api: StateApi) -> None:
         ("/api/v1/silences", {**SILENCE, "duration": "", "ends": "2034-01-01T00:00"}, "offset"),
         ("/api/v1/silences/9/end", {"reason": "done"}, "no silence 9 holds"),
         ("/api/v1/silences/9/end", {}, "reason"),
+        (f"/api/v1/silences/{10**30}/end", {"reason": "done"}, "number"),
+        ("/api/v1/silences", {**SILENCE, "zone": "Mars", "starts": "2034-01-01"}, "IANA zone"),
         (f"/api/v1/alerts/{EPISODE}/ack", {}, "comment"),
         (f"/api/v1/alerts/{EPISODE}/comment", {"comment": " "}, "comment"),
         ("/api/v1/alerts/nonsense/ack", {"comment": "looking"}, "no alert has the episode"),

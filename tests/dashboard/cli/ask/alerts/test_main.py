@@ -64,6 +64,6 @@ def test_machine_reads_the_same(state_api: StateApi, capsys: pytest.CaptureFixtu
 
     show_open(state_api.client, as_json=True)
     [alert] = json.loads(capsys.readouterr().out)["alerts"]
-    assert (alert["episode_id"], alert["silenced"]) == (EPISODE, [])
+    assert (alert["episode_id"], alert["people"]["silenced"]) == (EPISODE, [])
     show_history(state_api.client, EPISODE, as_json=True)
     assert json.loads(capsys.readouterr().out)["episode_id"] == EPISODE

@@ -1,0 +1,54 @@
+"""I/O: how people stand to alerts: who looks after each, and what hides it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from alerts.people.matchers import Alert
+from alerts.people.notes import Note, Notes, ack_of
+from alerts.people.silences import Silences
+from alerts.state.sqlite import AlertStore
+
+
+class Known(Alert, Protocol):
+    """An alert with its episode."""
+
+    @property
+    def episode_id(self) -> str:
+        """Return the episode."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What people did about one alert."""
+
+    ack: Note | None  # the last acknowledgement
+    silenced: tuple[int, ...]  # silences that hide it now
+
+
+def standings(
+    memory: AlertStore, alerts: Sequence[Known], fires: Sequence[Known], now_ns: int
+) -> dict[str, Standing]:
+    """Return the standing of each alert by its episode.
+
+    Args:
+        memory: the alert state.
+        alerts: all of them.
+        fires: those that are open, of which silences may hide some.
+        now_ns: the time.
+    """
+    notes = Notes(memory).of([alert.episode_id for alert in alerts])
+    silences = Silences(memory)
+    hides = {
+        alert.episode_id: tuple(silence.id for silence in silences.hiding(alert, now_ns))
+        for alert in fires
+    }
+    return {
+        alert.episode_id: Standing(
+            ack_of(notes.get(alert.episode_id, [])), hides.get(alert.episode_id, ())
+        )
+        for alert in alerts
+    }
