@@ -26,7 +26,7 @@ from attribution.read.window import in_groups
 from collector.core.clock import NS_PER_HOUR, NS_PER_S
 from collector.core.sql import sql
 from collector.store.connect import Connections
-from collector.store.cursors import ATTRIBUTION_CURSOR, JobCursor, read_cursor
+from collector.store.cursors import JobCursor, attributed_ns, read_cursors
 
 CURSOR = "attribution.evidence"
 # By arrival, up to where decisions are attributed.
@@ -66,8 +66,10 @@ class EvidenceJob:
         client = self._store.client()
         cursor_ns = self._cursor.read(client)
         rows = list(_by_packets(client, max(0, cursor_ns - _OVERLAP_NS), now_ns))
-        seen_ns = read_cursor(client, ATTRIBUTION_CURSOR)
-        received = self._tcp_cursor.read(client) or max(0, seen_ns - NS_PER_HOUR), seen_ns
+        seen_ns = attributed_ns(read_cursors(client))
+        known_ns = self._tcp_cursor.read(client)
+        seen_ns = max(seen_ns, known_ns)  # what is late holds it up
+        received = known_ns or max(0, seen_ns - NS_PER_HOUR), seen_ns
         by_tcp_info = list(_by_tcp_info(client, (cursor_ns, now_ns), received))
         findings = sum(bool(row[-5]) for row in rows)
         if rows or by_tcp_info:
