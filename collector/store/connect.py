@@ -26,6 +26,7 @@ from collector.core.config import StoreConfig
 from collector.core.errors import InputError, StoreInUseError, StoreUnavailableError, first_line
 from collector.store.errors import explain
 from collector.store.guarded_client import unspoilt
+from collector.store.reading import Count, count_reads
 
 # The engine holds this file locked while it runs; of a failed start it says no more than that.
 _LOCK_FILE = "status"
@@ -64,8 +65,10 @@ _STATE_DIR = Path("/var/lib/millworth")
 class Connections:
     """One connection a thread to one store, made on first use."""
 
-    def __init__(self, config: StoreConfig) -> None:
+    def __init__(self, config: StoreConfig, count: Count | None = None) -> None:
+        """Connect nowhere yet; `count` is told what the embedded engine read, and who asked."""
         self.config = config
+        self._count = count
         self.audit_seal: AuditSeal | None = None  # by which acts on this store are sealed
         self._local = threading.local()
 
@@ -125,7 +128,12 @@ class Connections:
     def _of_thread(self, name: str, make: Callable[[], Client]) -> Client:
         client: Client | None = getattr(self._local, name, None)
         if client is None:
-            client = make() if self.config.embedded_path is None else unspoilt(make)
+            if self.config.embedded_path is None:
+                client = make()
+            elif (count := self._count) is None:
+                client = unspoilt(make)
+            else:
+                client = unspoilt(lambda: count_reads(make(), count))
             setattr(self._local, name, client)
         return client
 
