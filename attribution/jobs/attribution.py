@@ -188,6 +188,7 @@ class AttributionJob:
         # past them, and those seen before are left out.
         outcomes_after_ns = max(cursor_ns - overlap_ns, 0)
         seconds: set[int] = set()
+        known_ns = self._late.known_ns
         while cursor_ns < until_ns:
             # Where nothing was ever received there is no backlog to take in steps.
             step_to_ns = min(cursor_ns + self._step_ns, until_ns) if cursor_ns else until_ns
@@ -211,7 +212,8 @@ class AttributionJob:
                 self._cursor.write(client, cursor_ns)
         seconds |= self._seconds_of_new_outcomes(outcomes_after_ns, outcomes_until_ns)
         report.cells_rewritten += self._cells.rewrite(sorted(seconds))
-        self._cursor.write(client, cursor_ns, has_news=bool(seconds))
+        has_news = bool(seconds) or self._late.known_ns != known_ns
+        self._cursor.write(client, cursor_ns, has_news=has_news)
         report.cursor_ns = cursor_ns
         return report
 

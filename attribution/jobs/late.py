@@ -71,7 +71,7 @@ class LateLane:
         # Something may be written of each: by whoever was killed, or with what is linked to it.
         self._decisions = DecisionWriter(config, store, reader, _ALWAYS)
         self._done_ns: int | None = None  # what was received by then is attributed
-        self._until_ns = 0  # something that was received by then may not be
+        self.known_ns = 0  # something late that was received by then may not be
         self._found: _Found | None = None
 
     @property
@@ -82,14 +82,14 @@ class LateLane:
     @property
     def is_idle(self) -> bool:
         """Return whether nothing waits, as far as is known; not before the first slice."""
-        return self._done_ns is not None and self._done_ns >= self._until_ns
+        return self._done_ns is not None and self._done_ns >= self.known_ns
 
     def begin(self) -> None:
         """Find out, once, what an earlier process left."""
         if self._done_ns is None:
             cursors = read_cursors(self._store.client())
             self._done_ns = cursors.get(LATE_CURSOR, 0)
-            self._until_ns = cursors.get(LATE_UNTIL_CURSOR, 0)
+            self.known_ns = cursors.get(LATE_UNTIL_CURSOR, 0)
 
     def note(self, after_ns: int, until_ns: int) -> None:
         """Keep in the store that something late was received in (after, until].
@@ -98,10 +98,10 @@ class LateLane:
         """
         self.begin()
         assert self._done_ns is not None
-        if self._done_ns >= self._until_ns:
+        if self._done_ns >= self.known_ns:
             self._done_ns = max(self._done_ns, after_ns)
-        if until_ns > self._until_ns:
-            self._until_ns = until_ns
+        if until_ns > self.known_ns:
+            self.known_ns = until_ns
             write_cursors(
                 self._store.client(), {LATE_CURSOR: self._done_ns, LATE_UNTIL_CURSOR: until_ns}
             )
@@ -122,7 +122,7 @@ class LateLane:
         self.begin()
         assert self._done_ns is not None
         found = self._found
-        until_ns = min(self._done_ns + _STEP_NS, self._until_ns, settled_ns)
+        until_ns = min(self._done_ns + _STEP_NS, self.known_ns, settled_ns)
         if found is None:
             if until_ns <= self._done_ns:
                 return False
