@@ -161,7 +161,7 @@ class DebtJob:
 
     def _drag_ms(self, cache: str, window: Selection) -> Decimal:
         """Return the time on the critical path that lookups take of the mean decision."""
-        count = self._reader.selected_count(window)
+        count = self._reader.selected_extent(window).decisions
         every = max(1, math.ceil(count / _SAMPLED_MAX))
         ((self_ns, decisions),) = self._rows("debt_drag", window, cache=cache, every=every)
         if not decisions:

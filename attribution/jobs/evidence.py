@@ -6,7 +6,7 @@ what the kernel knew; packets that come later take its place.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import astuple, dataclass, fields
 from typing import Any
 
@@ -26,7 +26,7 @@ from attribution.read.window import in_groups
 from collector.core.clock import NS_PER_HOUR, NS_PER_S
 from collector.core.sql import sql
 from collector.store.connect import Connections
-from collector.store.cursors import ATTRIBUTION_CURSOR, JobCursor, read_cursor
+from collector.store.cursors import JobCursor, attributed_ns, read_cursors
 
 CURSOR = "attribution.evidence"
 # By arrival, up to where decisions are attributed.
@@ -38,6 +38,8 @@ _REACH_NS = NS_PER_HOUR
 # Traces this far apart are read apart, so that neither reads the hours between them.
 _APART_NS = NS_PER_HOUR
 _TRACES_MAX = 2_000
+_SPANS_MAX = 20_000
+_WIRED = sql("wired_spans", __file__)
 _SQL = sql("evidence_spans", __file__)
 _TCP_TRACES = sql("tcp_traces", __file__)
 _TCP_SPANS = sql("tcp_spans", __file__)
@@ -66,8 +68,10 @@ class EvidenceJob:
         client = self._store.client()
         cursor_ns = self._cursor.read(client)
         rows = list(_by_packets(client, max(0, cursor_ns - _OVERLAP_NS), now_ns))
-        seen_ns = read_cursor(client, ATTRIBUTION_CURSOR)
-        received = self._tcp_cursor.read(client) or max(0, seen_ns - NS_PER_HOUR), seen_ns
+        seen_ns = attributed_ns(read_cursors(client))
+        known_ns = self._tcp_cursor.read(client)
+        seen_ns = max(seen_ns, known_ns)  # what is late holds it up
+        received = known_ns or max(0, seen_ns - NS_PER_HOUR), seen_ns
         by_tcp_info = list(_by_tcp_info(client, (cursor_ns, now_ns), received))
         findings = sum(bool(row[-5]) for row in rows)
         if rows or by_tcp_info:
@@ -86,10 +90,16 @@ class EvidenceJob:
 
 def _by_packets(client: Client, after_ns: int, now_ns: int) -> Iterator[list[Any]]:
     """Yield a row of each span whose packets are known."""
-    result = client.query(
-        _SQL, parameters={"after_ns": after_ns, "until_ns": now_ns, "reach_ns": _REACH_NS}
-    )
-    for span in result.named_results():
+    window = {"after_ns": after_ns, "until_ns": now_ns}
+    touched = client.query(_WIRED, parameters=window).result_rows
+    for begin in range(0, len(touched), _SPANS_MAX):
+        trace_ids, span_ids = zip(*touched[begin : begin + _SPANS_MAX], strict=True)
+        named = {"trace_ids": list(trace_ids), "span_ids": list(span_ids), "reach_ns": _REACH_NS}
+        yield from _split(client.query(_SQL, parameters=named).named_results(), now_ns)
+
+
+def _split(spans: Iterable[Mapping[str, Any]], now_ns: int) -> Iterator[list[Any]]:
+    for span in spans:
         shift_ns = span["shift_ns"]
         waited = Waited(
             start_ns=span["start_ns"] + shift_ns,

@@ -19,13 +19,10 @@ from attribution.path.columns import Table, ints
 from attribution.path.rows import SEGMENT_COLUMNS
 from attribution.path.spans import Ints
 from attribution.read.reader import Reader
-from attribution.read.window import in_groups
 from collector.core.clock import NS_PER_MINUTE
 from collector.store.connect import Connections
 
-# Minutes this far apart are rewritten apart, so that neither reads the hours between them.
-_APART_NS: Final = 10 * NS_PER_MINUTE
-_TOGETHER_MAX: Final = 2_000
+_TOGETHER_MAX: Final = 500
 _HELD_MAX: Final = 8
 # 8 * log2 of the longest time that 64 bits hold is below it.
 _BUCKETS: Final = 512
@@ -90,8 +87,9 @@ class MinuteWriter:
     def _rewrite(self, minutes_ns: list[int]) -> None:
         for minute_ns in minutes_ns:
             self._held.pop(minute_ns, None)
-        for begin, end in in_groups(minutes_ns, _APART_NS, _TOGETHER_MAX):
-            self._reader.rewrite_minutes(minutes_ns[begin:end])
+        # Minutes that lie apart go together: what is between them is not read.
+        for begin in range(0, len(minutes_ns), _TOGETHER_MAX):
+            self._reader.rewrite_minutes(minutes_ns[begin : begin + _TOGETHER_MAX])
 
     def _load(self, minutes_ns: list[int]) -> None:
         if not minutes_ns:

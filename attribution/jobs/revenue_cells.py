@@ -8,8 +8,9 @@ decision's than it was, the second that loses it is touched too.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Sequence
-from dataclasses import fields
+from dataclasses import dataclass, field, fields
 
 import numpy as np
 import pyarrow as pa
@@ -28,7 +29,6 @@ from attribution.path.columns import (
 )
 from attribution.path.spans import NONE, Ints, lookup
 from attribution.read.reader import Reader
-from attribution.read.window import in_groups
 from attribution.revenue.loss import (
     BASES,
     Cells,
@@ -45,10 +45,13 @@ from attribution.revenue.matching import Named, match_outcomes
 from attribution.revenue.window import earned_in_window, halves
 from attribution.sensitivity.job import read_book
 from attribution.sensitivity.versions import SlopeBook
-from collector.core.clock import NS_PER_MINUTE, NS_PER_S
+from collector.core.clock import NS_PER_DAY, NS_PER_HOUR, NS_PER_S
 from collector.store.connect import Connections
 
-_APART_NS = 10 * NS_PER_MINUTE
+# The cells of so long are held at a time: of less time where there are many, of more where few.
+_PIECE_NS = 6 * NS_PER_HOUR
+_PIECE_NS_MAX = 2 * NS_PER_DAY
+_FEW, _MANY = 20_000, 80_000
 _SECONDS_MAX = 600
 _KEY = ("second_ns", "action", "region")
 
@@ -72,6 +75,30 @@ class _Groups:
         return self._codes[pair]
 
 
+@dataclass(slots=True)
+class Rewrite:
+    """Seconds that are being summed anew, and how far the values that follow from them are."""
+
+    due: list[int]  # ascending
+    matches: Matches
+    at_ns: int = 0  # what is before it is done
+    until_ns: int = 0  # no value from here on follows from what was summed
+    piece_ns: int = _PIECE_NS
+    done: set[int] = field(default_factory=set)
+    written: int = 0  # cells; those that came out as they are stored are not
+    is_done: bool = False
+
+    def next_touched(self) -> list[int]:
+        """Take the seconds of the next piece; it begins at the first where nothing is open."""
+        if self.at_ns >= self.until_ns:
+            self.at_ns = self.until_ns = self.due[0]
+        end_ns = self.at_ns + self.piece_ns
+        count = min(bisect_left(self.due, end_ns), _SECONDS_MAX)
+        touched, self.due = self.due[:count], self.due[count:]
+        self.done.update(touched)
+        return touched
+
+
 class CellWriter:
     """The one writer of `revenue_cells`."""
 
@@ -80,6 +107,7 @@ class CellWriter:
         self._store = store
         self._reader = reader
         self._window_ns = config.value_window_s * NS_PER_S
+        self._begun: Rewrite | None = None
 
     def rewrite(self, seconds_ns: Sequence[int]) -> int:
         """Rewrite these seconds, ascending, and the values that follow from them.
@@ -87,27 +115,64 @@ class CellWriter:
         Returns:
             How many cells were written; those that came out as they are stored are not.
         """
-        matches = Matches(self._store, self._reader)
-        written, due, done = 0, list(seconds_ns), set[int]()
-        while due:
-            for begin, end in in_groups(due, _APART_NS, _SECONDS_MAX):
-                written += self._rewrite_group(due[begin:end], matches)
-            done.update(due)
-            due = sorted(matches.touched - done)
-        matches.keep()
-        return written
+        beside = self._begun.matches if self._begun is not None else None
+        work = self._rewrite(seconds_ns, beside)
+        while not work.is_done:
+            self.step(work)
+        return work.written
 
-    def _rewrite_group(self, seconds_ns: Sequence[int], matches: Matches) -> int:
-        groups, book = _Groups(), read_book(self._store, self._config)
-        fresh = self._summed(seconds_ns, groups, book, matches)
-        from_ns = seconds_ns[0]
-        newest_ns, revision = self._reader.newest_cell(from_ns)
+    def begin(self, seconds_ns: Sequence[int]) -> Rewrite:
+        """Return the same to be done in steps, beside rewrites of other seconds; one at a time."""
+        assert self._begun is None, "a rewrite in steps has not been left"
+        self._begun = self._rewrite(seconds_ns, None)
+        return self._begun
+
+    def leave(self) -> None:
+        """End what was begun: it is done, or given up."""
+        self._begun = None
+
+    def _rewrite(self, seconds_ns: Sequence[int], beside: Matches | None) -> Rewrite:
+        matches = Matches(self._store, self._reader, beside)
+        return Rewrite(list(seconds_ns), matches, is_done=not seconds_ns)
+
+    def step(self, work: Rewrite) -> None:
+        """Rewrite the next hours, and sum at most some hundred seconds anew.
+
+        Each cell is rewritten once, however many seconds before it were touched: its value follows
+        from the sums of its window, and those are stored before it is reached.
+        """
+        if not work.due and work.at_ns >= work.until_ns:
+            work.due = sorted(work.matches.touched - work.done)
+            if not work.due:
+                work.matches.keep()
+                work.is_done = True
+                return
+        touched = work.next_touched()
+        from_ns = work.at_ns
+        last_ns = touched[-1] if touched else from_ns - NS_PER_S
+        ends_ns = from_ns + work.piece_ns
+        newest_ns, revision = self._reader.newest_cell(from_ns, ends_ns)
         # A second outside the window of the last touched one is worth what it was.
-        to_ns = max(min(newest_ns, seconds_ns[-1] + self._window_ns), seconds_ns[-1]) + NS_PER_S
-        stored = self._reader.cells(from_ns, to_ns)
+        follows_ns = max(work.until_ns, last_ns + self._window_ns + NS_PER_S if touched else 0)
+        work.until_ns = max(min(newest_ns + NS_PER_S, follows_ns), last_ns + NS_PER_S)
+        to_ns = min(work.until_ns, ends_ns)
+        if work.due:  # the piece ends where the next one has seconds to sum
+            to_ns = min(to_ns, max(work.due[0], last_ns + NS_PER_S))
+        if from_ns < to_ns:
+            self._rewrite_piece(touched, (from_ns, to_ns), revision, work)
+        work.at_ns = max(to_ns, from_ns)
+
+    def _rewrite_piece(
+        self, seconds_ns: Sequence[int], piece: tuple[int, int], revision: int, work: Rewrite
+    ) -> None:
+        groups, book = _Groups(), read_book(self._store, self._config)
+        fresh = self._summed(seconds_ns, groups, book, work.matches) if seconds_ns else None
+        stored = self._reader.cells(*piece)
         stored_cells = _stored_cells(stored, groups)
-        cells = replace_seconds(stored_cells, fresh, np.array(seconds_ns, np.int64))
-        window = self._window(cells, from_ns, to_ns, groups)
+        cells = stored_cells
+        if fresh is not None:
+            cells = replace_seconds(stored_cells, fresh, np.array(seconds_ns, np.int64))
+        window = self._window(cells, *piece, groups)
         sources = book.sources(cells.second_ns)
         rows = _rows(cells, value_cells(cells, window), groups.names, sources)
         changed = _changed(rows, cells, stored, stored_cells)
@@ -118,7 +183,11 @@ class CellWriter:
                     "revision", pa.array([revision + 1] * len(changed), pa.uint64())
                 ),
             )
-        return len(changed)
+        work.written += len(changed)
+        if len(stored) < _FEW:
+            work.piece_ns = min(2 * work.piece_ns, _PIECE_NS_MAX)
+        elif len(stored) > _MANY:
+            work.piece_ns //= 2
 
     def _summed(
         self, seconds_ns: Sequence[int], groups: _Groups, book: SlopeBook, matches: Matches
@@ -186,12 +255,14 @@ class CellWriter:
         leaving_group = groups.codes(leaving_table)
         before = np.zeros((len(groups.names), len(fields(Earned)), 2), np.int64)
         before[before_group] = _earned_in_halves(before_table)
+        # Of a piece longer than the window its own first cells leave it again.
+        own = cells.second_ns < to_ns - self._window_ns
         return earned_in_window(
             cells,
             before,
-            ints(leaving_table["second_ns"]),
-            leaving_group,
-            _earned(leaving_table).matrix(),
+            np.concatenate([ints(leaving_table["second_ns"]), cells.second_ns[own]]),
+            np.concatenate([leaving_group, cells.group[own]]),
+            np.concatenate([_earned(leaving_table).matrix(), cells.earned.matrix()[own]]),
             self._window_ns,
         )
 

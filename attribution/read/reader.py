@@ -14,7 +14,7 @@ from attribution.core.segments import SEGMENTS, segments_of
 from attribution.core.selection import CALIBRATION_ACTION, Selection
 from attribution.core.slo import Measured
 from attribution.path.columns import Column, Table, traces_with_repeats
-from attribution.read.window import Window
+from attribution.read.window import Bounds, Window, bounds_of
 from collector.core.clock import NS_PER_DAY, NS_PER_HOUR, NS_PER_MINUTE, NS_PER_MS, NS_PER_S
 from collector.core.config import AttributesConfig
 from collector.core.sql import sql
@@ -56,21 +56,27 @@ class Reader:
         self._came = Window(after_ns, until_ns, pc.unique(spans["trace_id"]))
         return touched
 
-    def trace_bounds(self, trace_ids: Sequence[str]) -> list[tuple[str, int, int]]:
+    def trace_bounds(self, trace_ids: Sequence[str]) -> list[Bounds]:
         """Return each trace with the first and last start of its spans, by time."""
         asked = self._came.asked(pa.array(trace_ids, pa.string()))
-        found = asked.only(self._table("trace_bounds", **asked.parameters))
-        columns = (found[name].to_pylist() for name in ("trace_id", "from_ns", "to_ns"))
-        return list(zip(*columns, strict=True))
+        return bounds_of(asked.only(self._table("trace_bounds", **asked.parameters)))
 
-    def spans(self, trace_ids: Sequence[str], from_ns: int, to_ns: int) -> Table:
-        """Return every span of these traces that started in [from, to].
+    def late_traces(self, after_ns: int, until_ns: int, before_ns: int) -> list[Bounds]:
+        """Return the same of traces touched in (after, until] that began before an instant."""
+        times = {"after_ns": after_ns, "until_ns": until_ns, "before_ns": before_ns}
+        return bounds_of(self._table("late_traces", **times))
+
+    def spans(
+        self, trace_ids: Sequence[str], from_ns: int, to_ns: int, minutes: Sequence[int] = ()
+    ) -> Table:
+        """Return every span of these traces that started in [from, to], in these minutes if any.
 
         `content` tells spans of one id apart, and is 0 of all others.
         """
         bounds = {"from_ns": from_ns, "to_ns": to_ns}
         asked = self._came.asked(pa.array(trace_ids, pa.string()))
-        spans = asked.only(self._table("spans", **asked.parameters, **bounds))
+        named = {**asked.parameters, "minutes": list(minutes)}
+        spans = asked.only(self._table("spans", **named, **bounds))
         again = traces_with_repeats(spans)
         if not len(again):
             return spans
@@ -187,13 +193,9 @@ class Reader:
             sql("bench_columns", __file__), parameters={"copies": copies, "apart_ns": apart_ns}
         )
 
-    def selected_count(self, selection: Selection) -> int:
-        """Return how many decisions a question is about."""
-        return self.selected_extent(selection).decisions
-
     def selected_extent(self, selection: Selection) -> Extent:
-        """Return the same, with when they were."""
-        return Extent(*self._rows("selected_count", **asked(selection))[0])
+        """Return how many decisions a question is about, and when they were."""
+        return Extent(*self._rows("selected_extent", **asked(selection))[0])
 
     def selected_segments(self, selection: Selection, every: int) -> Table:
         """Return the split of one in `every` of these decisions, the same ones every time."""
@@ -315,10 +317,8 @@ class Reader:
         self, decision_ids: Sequence[str], outcome_keys: Sequence[str]
     ) -> list[int]:
         """Return the seconds in which the decisions of these ids or keys began."""
-        rows = self._rows(
-            "outcome_seconds", decision_ids=list(decision_ids), outcome_keys=list(outcome_keys)
-        )
-        return [int(row[0]) for row in rows]
+        named = {"decision_ids": list(decision_ids), "outcome_keys": list(outcome_keys)}
+        return [int(row[0]) for row in self._rows("outcome_seconds", **named)]
 
     def outcome_matches(self, outcome_ids: Sequence[str]) -> dict[str, tuple[int, int]]:
         """Return in which second the decision of each began, as last counted, and its revision."""
@@ -367,10 +367,10 @@ class Reader:
         """Return what decisions of the seconds in [from, to) earned, by class."""
         return self._table("earned_before", from_ns=max(from_ns, 0), to_ns=max(to_ns, 0))
 
-    def newest_cell(self, from_ns: int) -> tuple[int, int]:
-        """Return the last second that has a cell, and the highest revision since `from_ns`."""
-        second_ns, revision = self._rows("newest_cell", from_ns=from_ns)[0]
-        return int(second_ns), int(revision)
+    def newest_cell(self, from_ns: int, to_ns: int) -> tuple[int, int]:
+        """Return the last second that has a cell, and the highest revision in [from, to)."""
+        (row,) = self._rows("newest_cell", from_ns=from_ns, to_ns=to_ns)
+        return int(row[0]), int(row[1])
 
     def _table(self, name: str, **parameters: object) -> Table:
         return self._store.client().query_arrow(sql(name, __file__), parameters=parameters)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -18,6 +18,7 @@ from attribution.path.columns import Column, Table
 # Fewer are named; and a window of which most are not wanted is not read for the others.
 _WINDOW_TRACES_MIN: Final = 200
 _WANTED_SHARE_MIN: Final = 0.5
+Bounds: TypeAlias = tuple[str, int, int]  # of a trace: its id, its first and last instant, Unix ns
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +66,12 @@ class Window:
                 return Asked({"trace_ids": named, **window}, None if common == count else wanted)
         nothing = {"came_after_ns": 0, "came_until_ns": 0}
         return Asked({"trace_ids": wanted.to_pylist(), **nothing}, None)
+
+
+def bounds_of(found: Table) -> list[Bounds]:
+    """Return the rows of an answer: of each trace its id, its first and its last instant."""
+    columns = (found[name].to_pylist() for name in ("trace_id", "from_ns", "to_ns"))
+    return list(zip(*columns, strict=True))
 
 
 def in_groups(instants: Sequence[int], apart_ns: int, count_max: int) -> Iterator[tuple[int, int]]:

@@ -63,7 +63,7 @@ class ImpactJob:
 
     def caches(self, window: Selection, target: float) -> Caches:
         """Return how the misses of each cache and the spread of latency go together."""
-        count = self._reader.selected_count(window)
+        count = self._reader.selected_extent(window).decisions
         every = max(1, math.ceil(count / _DECISIONS_MAX))
         table = self._store.client().query_arrow(
             _CACHE_DECISIONS, parameters={**asdict(window), "every": every}

@@ -110,7 +110,7 @@ class VramJob:
         """
         if dimension not in DIMENSIONS:
             raise InputError(f"{dimension!r} is no dimension; choose {', '.join(DIMENSIONS)}")
-        count = self._reader.selected_count(selection)
+        count = self._reader.selected_extent(selection).decisions
         values = read_group_values(self._store, self._config, selection, dimension)
         book = read_book(self._store, self._config)
         refusal = book.refusal(selection.to_ns)

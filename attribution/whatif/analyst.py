@@ -66,7 +66,7 @@ class Analyst:
             signed: with a low end that is below 0 where the slope's is.
             slope: by default the one in force at the end of the selection.
         """
-        count = self._reader.selected_count(selection)
+        count = self._reader.selected_extent(selection).decisions
         every = max(1, math.ceil(count / REPLAYED_MAX))
         rows = self._reader.selected_trees(selection, every)
         earned, bases = self._earned(selection, rows)
@@ -90,7 +90,7 @@ class Analyst:
         """Return in which segments two populations differ, and what that costs."""
         tables, counts = [], []
         for selection in (before, after):
-            counts.append(self._reader.selected_count(selection))
+            counts.append(self._reader.selected_extent(selection).decisions)
             every = max(1, math.ceil(counts[-1] / COMPARED_MAX))
             tables.append(self._reader.selected_segments(selection, every))
         names = sorted({pair for table in tables for pair in _pairs(table)})

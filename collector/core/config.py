@@ -51,7 +51,10 @@ class StoreConfig(Section):
         description="Time that a server may take to answer before the call is made again",
     )
     memory_max_mib: int = Field(
-        default=4096, gt=255, description="Memory that the embedded engine may take"
+        default=4096,
+        gt=255,
+        description="Memory that the embedded engine may take, and at most half of what the "
+        "machine or the cgroup has",
     )
     query_seconds_max: float = Field(
         default=20.0, gt=0, description="Time that one read may take before it is stopped"

@@ -108,6 +108,14 @@ class Counters:
         self.insert_seconds = histogram(
             "millworth_insert_seconds", "Time of one insert into the store", ["signal"]
         )
+        self.store_read_rows = counter(
+            "millworth_store_read_rows",
+            "Rows that the embedded engine read: for a job, a route of /api/v1, a page, or other",
+            ["asker"],
+        )
+        self.store_read_bytes = counter(
+            "millworth_store_read_bytes", "Bytes likewise, before compression", ["asker"]
+        )
         self.wal_bytes = gauge("millworth_wal_bytes", "Bytes acknowledged and not yet in the store")
         self.events_over_budget = counter(
             "millworth_decision_events_over_budget",
@@ -124,6 +132,11 @@ class Counters:
             "millworth_provenance_withdrawn",
             "Decisions and outcomes taken out of every sum for what their seals say",
         )
+
+    def count_read(self, asker: str, rows: int, read_bytes: int) -> None:
+        """Count what the engine read for somebody."""
+        self.store_read_rows.labels(asker).inc(rows)
+        self.store_read_bytes.labels(asker).inc(read_bytes)
 
     def _count_budgets(self) -> None:
         gauge = partial(Gauge, registry=self.registry)

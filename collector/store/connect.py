@@ -26,6 +26,8 @@ from collector.core.config import StoreConfig
 from collector.core.errors import InputError, StoreInUseError, StoreUnavailableError, first_line
 from collector.store.errors import explain
 from collector.store.guarded_client import unspoilt
+from collector.store.memory import memory_bytes
+from collector.store.reading import Count, count_reads
 
 # The engine holds this file locked while it runs; of a failed start it says no more than that.
 _LOCK_FILE = "status"
@@ -64,8 +66,10 @@ _STATE_DIR = Path("/var/lib/millworth")
 class Connections:
     """One connection a thread to one store, made on first use."""
 
-    def __init__(self, config: StoreConfig) -> None:
+    def __init__(self, config: StoreConfig, count: Count | None = None) -> None:
+        """Connect nowhere yet; `count` is told what the embedded engine read, and who asked."""
         self.config = config
+        self._count = count
         self.audit_seal: AuditSeal | None = None  # by which acts on this store are sealed
         self._local = threading.local()
 
@@ -125,7 +129,12 @@ class Connections:
     def _of_thread(self, name: str, make: Callable[[], Client]) -> Client:
         client: Client | None = getattr(self._local, name, None)
         if client is None:
-            client = make() if self.config.embedded_path is None else unspoilt(make)
+            if self.config.embedded_path is None:
+                client = make()
+            elif (count := self._count) is None:
+                client = unspoilt(make)
+            else:
+                client = unspoilt(lambda: count_reads(make(), count))
             setattr(self._local, name, client)
         return client
 
@@ -232,12 +241,18 @@ def _use(client: Client, config: StoreConfig) -> None:
     client.database = config.database
 
 
+def engine_memory_bytes(config: StoreConfig, has_bytes: int | None) -> int:
+    """Return what the embedded engine may take of a process that may have so much, if known."""
+    asked = config.memory_max_mib * 1024 * 1024
+    return asked if has_bytes is None else min(asked, has_bytes // 2)
+
+
 def _engine_options(config: StoreConfig) -> dict[str, int | str]:
     """Return the rights and limits of the embedded engine; those of the first connection hold.
 
     The caches are 5 GiB each by default, which is more than the engine may take in all.
     """
-    memory_max = config.memory_max_mib * 1024 * 1024
+    memory_max = engine_memory_bytes(config, memory_bytes())
     return {
         # Without a file of its own the engine would not look for its users elsewhere.
         "config-file": str(_ENGINE_CONFIG),

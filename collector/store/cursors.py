@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 from clickhouse_connect.driver.client import Client
@@ -13,6 +14,9 @@ from collector.core.clock import NS_PER_S
 UNWRITTEN_NS_MAX: Final = 30 * NS_PER_S
 # Whose cursor says up to when what was received is attributed.
 ATTRIBUTION_CURSOR: Final = "attribution"
+# Up to where late data are attributed, and up to where some are known that may not be.
+LATE_CURSOR: Final = "attribution_late"
+LATE_UNTIL_CURSOR: Final = "attribution_late_until"
 
 
 class JobCursor:
@@ -49,6 +53,22 @@ def read_cursor(client: Client, job: str) -> int:
     return int(rows[0][0])
 
 
+def attributed_ns(cursors: Mapping[str, int]) -> int:
+    """Return up to when all that was received is attributed, late data too; 0 where none ever was.
+
+    Args:
+        cursors: of every job, by name.
+    """
+    at_ns, late_ns = cursors.get(ATTRIBUTION_CURSOR, 0), cursors.get(LATE_CURSOR, 0)
+    return min(at_ns, late_ns) if cursors.get(LATE_UNTIL_CURSOR, 0) > late_ns else at_ns
+
+
+def read_cursors(client: Client) -> dict[str, int]:
+    """Return how far every job has read, by name."""
+    rows = client.query("SELECT job, max(cursor_ns) FROM job_cursors GROUP BY job").result_rows
+    return {str(job): int(cursor_ns) for job, cursor_ns in rows}
+
+
 def furthest_cursor(client: Client) -> int:
     """Return the instant up to which some job has read, 0 where none ever ran."""
     rows = client.query(
@@ -60,7 +80,13 @@ def furthest_cursor(client: Client) -> int:
 
 def write_cursor(client: Client, job: str, cursor_ns: int) -> None:
     """Record that `job` has read everything received before `cursor_ns`."""
-    client.insert("job_cursors", [[job, cursor_ns]], column_names=["job", "cursor_ns"])
+    write_cursors(client, {job: cursor_ns})
+
+
+def write_cursors(client: Client, cursors: Mapping[str, int]) -> None:
+    """Record the same of several jobs at once."""
+    rows = [[job, cursor_ns] for job, cursor_ns in cursors.items()]
+    client.insert("job_cursors", rows, column_names=["job", "cursor_ns"])
 
 
 def next_received_ns(client: Client, after_ns: int) -> int:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import platform
 import sys
+from collections.abc import Sequence
 from importlib import import_module
+from pathlib import Path
 from typing import Any, Final
 
 from rich.console import Console
@@ -17,12 +19,14 @@ _INGEST: Final = "collector.bench.ingest:run_ingest"
 _CRASH: Final = "collector.bench.crash.run:run_crash"
 _PACKETS: Final = "packet.bench.packets:run_packets"
 _PIPELINE: Final = "dashboard.bench.pipeline:run_pipeline"
+_GROWTH: Final = "dashboard.bench.growth.run:run_growth"
 
 # Each part takes the runs and a `Progress`, and returns figures by name; imported when it is run.
 BENCHES: Final = {
     "ingest": (_INGEST,),
     "crash": ("dashboard.bench.start:run_start", _CRASH),
     "pipeline": (_PIPELINE,),
+    "growth": (_GROWTH,),
     "hostile": ("collector.bench.hostile.run:run_hostile",),
     "instrument": ("collector.bench.instrument:run_instrument",),
     "provenance": ("collector.bench.provenance.run:run_provenance",),
@@ -51,6 +55,8 @@ def run_bench(
     outage_minutes: float = 10.0,
     soak_minutes: float = 10.0,
     quick: bool = False,
+    spans: Sequence[int] = (),
+    stores: Path | None = None,
 ) -> dict[str, Any]:
     """Run one benchmark.
 
@@ -60,6 +66,8 @@ def run_bench(
         outage_minutes: how long `crash` takes the store away.
         soak_minutes: how long `ingest` watches the memory of a collector under load.
         quick: of `pipeline` one run, at fewer rates.
+        spans: of `growth`, sizes of the stores in spans; by default a million and ten.
+        stores: of `growth`, where they are kept.
 
     Returns:
         `{"name", "machine", "load", "runs", "figures": {key: number}}`; `load` is the machine's
@@ -78,6 +86,7 @@ def run_bench(
         _CRASH: {"outage_minutes": outage_minutes},
         _PACKETS: {"capture": capture},
         _PIPELINE: {"quick": quick},
+        _GROWTH: {"spans": spans, "directory": stores},
     }
     configure("error")  # to standard error: the one object on standard output is the result
     progress = Console(stderr=True).print

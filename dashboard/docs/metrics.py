@@ -24,8 +24,8 @@ Counters begin at zero with each start of the process. What is unknown has no sa
 first request there is no `millworth_last_request_timestamp_seconds`, and while the store is away
 no watermark.
 
-Lag of a stage (`received`, `logged`, `stored`, `attributed`, `alerted`) is the age of the point in
-time up to which everything has passed it. That includes what it waits for on purpose:
+Lag of a stage (`received`, `logged`, `stored`, `attributed`, `late`, `alerted`) is the age of the
+point in time up to which everything has passed it. That includes what it waits for on purpose:
 `attribution.settle_s`, `alerts.lateness_s`. The same figures are on the Health page, at
 `/api/v1/health` (`stage.*`), and at `/readyz`, which answers 503 while data cannot be received,
 logged or stored, and says of every stage how it is, and which jobs fail.

@@ -1,6 +1,7 @@
 """I/O: how far data has come in the running service, stage by stage, and what each stage lost.
 
-received -> logged -> stored -> attributed -> alerted. A stage is as far behind as the instant is
+received -> logged -> stored -> attributed -> alerted; `late` is beside attributed: what happened
+long before it was received. A stage is as far behind as the instant is
 old up to which everything has passed it; what it lost is counted by reason, and its sender was
 told, or its bytes are kept.
 """
@@ -48,6 +49,12 @@ LIMITS: Final = {
         "fail, standard error of the service says insert_failed and why",
     ),
     "attributed": Limits(60.0, 600.0, "attribution does not keep up: see job.attribution"),
+    "late": Limits(
+        60.0,
+        600.0,
+        "what happened long ago and came now waits to be attributed; what comes as it happens goes "
+        "first: see job.late",
+    ),
     "alerted": Limits(60.0, 600.0, "alert rules are not judged: see job.alerts"),
 }
 
@@ -108,6 +115,7 @@ class Stages:
             "logged": now_ns - _oldest(now_ns, [f.unlogged_ns for f in flows]),
             "stored": now_ns - _oldest(now_ns, [f.unstored_ns for f in flows]),
             "attributed": since(service.done_ns("attribution"), 0.0),
+            "late": since(service.done_ns("late"), 0.0),
             "alerted": since(service.done_ns("alerts"), settings.alerts.lateness_s),
         }
         lost = losses(service.counters, service.dead_webhooks())
@@ -168,6 +176,7 @@ def losses(counters: Counters, dead_webhooks: int) -> dict[str, dict[str, int]]:
         "logged": {r: n for r, n in refused.items() if r in _LOG_REASONS},
         "stored": _by_reason(counters.quarantined),
         "attributed": {},
+        "late": {},
         "alerted": {"webhook_dead": dead_webhooks} if dead_webhooks else {},
     }
 

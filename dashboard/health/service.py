@@ -14,6 +14,7 @@ from dashboard.health.access import access_items
 from dashboard.health.clocks import clock_items
 from dashboard.health.items import KEY_RING, OUTCOMES, HealthItem, Status, judged
 from dashboard.health.pipeline import Stages, signal_items, stage_items
+from dashboard.health.reads import read_items
 from dashboard.health.slo import promise_items
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ class ServiceHealth:
             *self._provenance(),
             *self._audit(),
             *self._jobs(),
+            *read_items(self._service.counters),
             *self._packets(),
             *self._alerts(),
             *promise_items(self._service),

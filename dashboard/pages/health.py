@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dash import Dash, Input, dcc, html
 
 from collector.core.clock import NS_PER_DAY
+from collector.store.cursors import LATE_CURSOR, LATE_UNTIL_CURSOR
 from dashboard.health.items import HealthItem
 from dashboard.pages.context import PageContext
 from dashboard.pages.parts import Component, grid, page, panel
@@ -185,7 +186,11 @@ def read(context: PageContext) -> dict[str, object]:
         "health-signals.rowData": signal_lines(items),
         "health-items.rowData": [
             *(item_line(item) for item in by_urgency(items) if not _is_of_the_flow(item)),
-            *(cursor_line(job, cursor_ns, now_ns) for job, cursor_ns in cursors.items()),
+            *(
+                cursor_line(job, cursor_ns, now_ns)
+                for job, cursor_ns in cursors.items()
+                if job not in (LATE_CURSOR, LATE_UNTIL_CURSOR)  # of these the stage is shown
+            ),
         ],
         "health-items-note.children": _items_note(wrong),
         "health-rejected.rowData": [

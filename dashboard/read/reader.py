@@ -17,7 +17,7 @@ from collector.core.errors import StoreUnavailableError
 from collector.core.event_schema import DIMENSIONS
 from collector.core.sql import sql
 from collector.store.connect import Connections
-from collector.store.cursors import ATTRIBUTION_CURSOR
+from collector.store.cursors import attributed_ns
 from dashboard.read.adhoc.sql import engine_error
 from dashboard.read.packet_rows import Burst, KeptPackets, Packet, SpanEvidence, SpanFlow
 from dashboard.read.rows import (
@@ -270,7 +270,7 @@ class Reader:
 
         Now, where nothing was received after what is attributed.
         """
-        cursor_ns = self.job_cursors().get(ATTRIBUTION_CURSOR, 0)
+        cursor_ns = attributed_ns(self.job_cursors())
         if not cursor_ns:
             return 0
         (row,) = self._rows("sealed_next", {"after_ns": cursor_ns})

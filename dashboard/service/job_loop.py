@@ -10,6 +10,7 @@ from collector.core.clock import NS_PER_S, Clock
 from collector.core.counters import Counters
 from collector.core.log import get_logger
 from collector.core.worker import Worker
+from collector.store.reading import ASKER
 
 _log = get_logger("dashboard")
 
@@ -63,6 +64,7 @@ class JobLoop:
         self.worker.end()
 
     def _loop(self) -> None:
+        ASKER.set(lambda: f"job {self.name}")
         try:
             while not self._stopping.is_set():
                 self.run_now()

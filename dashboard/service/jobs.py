@@ -11,6 +11,7 @@ from alerts.metrics import AlertMetrics
 from attribution.experiments.job import ExperimentJob
 from attribution.jobs.attribution import AttributionJob
 from attribution.jobs.evidence import EvidenceJob
+from attribution.jobs.report import AttributionReport
 from attribution.sensitivity.job import SlopeJob
 from attribution.vram.outcome_mode import OutcomeModeJob
 from attribution.whatif.analyst import Analyst
@@ -33,6 +34,8 @@ Run: TypeAlias = Callable[[int], object]  # is given the instant of the run
 _STORED_AFTER_S: Final = 60
 # A receiver that answers later is waited for by its own thread: the others are sent to meanwhile.
 _RECEIVERS_WAIT_S: Final = 1.0
+# A run that works off what came late ends after that, so that a stop need not wait for it.
+_LATE_RUN_NS: Final = 2 * NS_PER_S
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +96,18 @@ def _attribution(service: Parts) -> Run:
     job = service.attribution = AttributionJob(s.attribution, s.attributes, service.store)
     # No further than what is stored: an insert may take longer than any overlap.
     return lambda _: job.run_once(service.rising_ns(), service.stored_ns(), service.newest_ns())
+
+
+def _late(service: Parts) -> Run:
+    job, clock = service.attribution, service.clock
+
+    def run(_: int) -> AttributionReport:
+        began_ns = clock.monotonic_ns()
+        return job.run_late(
+            service.rising_ns(), lambda: clock.monotonic_ns() - began_ns < _LATE_RUN_NS
+        )
+
+    return run
 
 
 def _evidence(service: Parts) -> Run:
@@ -178,6 +193,7 @@ JOBS: Final = (
     # A run of attribution is mostly the fixed cost of its queries: every second would cost twice
     # as much, and a figure on a page is seconds old as it is.
     Job(Role.ATTRIBUTE, "attribution", _every(2.0), _attribution, stage="attributed"),
+    Job(Role.ATTRIBUTE, "late", _every(1.0), _late, stage="late"),
     Job(Role.ATTRIBUTE, "sizes", _every(30.0), _sizes),
     Job(Role.ATTRIBUTE, "provenance", _every(4.0), _provenance),
     Job(Role.ALERT, "alerts", lambda s: s.alerts.interval_s, _alerts, stage="alerted"),

@@ -63,7 +63,7 @@ class Parts:
         listens = self.roles & {Role.COLLECT, Role.SERVE}
         tokens = load_tokens(settings.access) if listens else ()
         self.gate = Gate(tokens, self.counters, self.clock)
-        self.store = Connections(settings.store)
+        self.store = Connections(settings.store, self.counters.count_read)
         # Paths may be relative, and the working directory is about to be that of the store.
         wal_dir = settings.wal_dir.absolute()
         self.alerts_path = settings.alerts_path.absolute()

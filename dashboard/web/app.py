@@ -21,6 +21,7 @@ from dashboard.pages import decision, decisions, health, overview
 from dashboard.pages.context import ERROR_ID, PageContext, in_browser
 from dashboard.read.workers import Workers
 from dashboard.web.abandoned import AbandonedRequests
+from dashboard.web.asker import Asker
 from dashboard.web.dash_requests import DashRequests
 from dashboard.web.episode_links import EpisodeLinks
 from dashboard.web.security import RequestGuard, SecurityHeaders, content_security_policy
@@ -84,6 +85,7 @@ def create_app(of: AppContext) -> Dash:
     server.add_middleware(AbandonedRequests)
     server.add_middleware(RequestGuard, public_url=of.dashboard.public_url, host=of.dashboard.host)
     server.add_middleware(SecurityHeaders, policy=policy)
+    server.add_middleware(Asker, pages=frozenset(page.PATH.partition("?")[0] for page in PAGES))
     return app
 
 

@@ -47,4 +47,5 @@ WHERE minute_ns NOT IN
     SELECT intDiv(ingress_ns, 60000000000) * 60000000000
     FROM attributions
     WHERE ingress_ns >= {from_ns:UInt64} AND ingress_ns < {to_ns:UInt64}
+        AND intDiv(ingress_ns, 60000000000) * 60000000000 IN {minutes_ns:Array(UInt64)}
 )

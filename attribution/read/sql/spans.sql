@@ -27,6 +27,7 @@ SELECT
     toUInt64(0) AS content
 FROM otel_span_skeletons
 WHERE start_ns >= {from_ns:Int64} AND start_ns <= {to_ns:Int64}
+    AND (empty({minutes:Array(Int64)}) OR intDiv(start_ns, 60000000000) IN {minutes:Array(Int64)})
     AND trace_id IN
     (
         SELECT trace_id FROM otel_span_skeletons

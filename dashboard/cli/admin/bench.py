@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Final
 
 import typer
@@ -32,6 +33,14 @@ def bench(
             "--quick", help="ingest: a soak of 20 s, which is no soak; pipeline: one run."
         ),
     ] = False,
+    spans: Annotated[
+        list[int] | None,
+        typer.Option(min=1, help="growth: size of a store; may be given again. 1 and 10 million."),
+    ] = None,
+    stores: Annotated[
+        Path | None,
+        typer.Option(help="growth: where its stores are kept, and found again by the next run."),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Measure this machine. Every figure is compared with its rival in the same run."""
@@ -41,6 +50,8 @@ def bench(
         outage_minutes=outage_minutes,
         soak_minutes=_QUICK_SOAK_MINUTES if quick else soak_minutes,
         quick=quick,
+        spans=spans or (),
+        stores=stores.absolute() if stores else None,
     )
     if quick:
         result["quick"] = True  # its figures are of less than they should be

@@ -6,6 +6,7 @@ import random
 
 import pytest
 
+from attribution.jobs.attribution import AttributionJob
 from collector.store.connect import Connections
 from tests.support.attribution.attribution_job import at, job
 from tests.support.attribution.stored import (
@@ -27,6 +28,12 @@ def current(store: Connections) -> list[tuple[str, int]]:
     return [(row["decision_id"], (row["ingress_ns"] - BASE_NS) // MS) for row in rows(store, sql)]
 
 
+def run_both(running: AttributionJob, second: float) -> None:
+    """Run the lane of what comes now and that of what is late; all is stored."""
+    running.run_once(at(second), stored_ns=at(second))
+    running.run_late(at(second), lambda: True)
+
+
 @pytest.mark.parametrize("moved_ms", [1.0, 700.0, -DAY_MS])
 def test_a_retry_with_other_times_leaves_one_row(store: Connections, moved_ms: float) -> None:
     """Also where the times lie in another day, which is another part of the table."""
@@ -34,7 +41,7 @@ def test_a_retry_with_other_times_leaves_one_row(store: Connections, moved_ms: f
     put_spans(store, decision("b"))
     put_spans(store, decision("a", start_ms=moved_ms, received_s=1.5))
     assert len(current(store)) == 3
-    job(store).run_once(at(20))
+    run_both(job(store), 20)
     assert current(store) == [(trace_id("a"), 0), (trace_id("b"), 0)]
     assert sorted(row["decision_id"] for row in attributions(store)) == [
         trace_id("a"),
@@ -46,12 +53,30 @@ def test_a_retry_that_comes_later_is_removed_when_it_is_seen(store: Connections)
     """The agent that comes back after an hour says nothing new."""
     run = job(store)
     put_spans(store, decision("a"))
-    run.run_once(at(20))
+    run_both(run, 20)
     for number in range(3):
         put_spans(store, decision("a", start_ms=5.0 + number, received_s=3600.0 + 20 * number))
-        run.run_once(at(3620 + 20 * number))
+        run_both(run, 3620 + 20 * number)
     assert current(store) == [(trace_id("a"), 0)]
     assert len(attributions(store)) == 1
+
+
+@pytest.mark.parametrize("days", [0.02, 1, 20])
+def test_second_run_of_a_seeded_sender_is_retries_of_the_first(
+    store: Connections, days: float
+) -> None:
+    """It draws the same ids at another time: the first received counts, and nothing else waits."""
+    running = job(store)
+    put_spans(store, decision("a") + decision("b"))
+    running.run_once(at(20), stored_ns=at(20))
+    (before, _) = attributions(store)
+    second_s = days * 86_400
+    put_spans(store, decision("a", days * DAY_MS, received_s=second_s))
+    run_both(running, second_s + 20)
+
+    assert current(store) == [(trace_id("a"), 0), (trace_id("b"), 0)]
+    (after, _) = attributions(store)
+    assert (after["ingress_ns"], after["total_ns"]) == (before["ingress_ns"], before["total_ns"])
 
 
 def test_decisions_of_one_id_in_traces_of_their_own_stay(store: Connections) -> None:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, Final
+from typing import Final
 
 import pytest
 
@@ -14,6 +13,7 @@ from dashboard.health import pipeline
 from dashboard.read.reader import Reader
 from dashboard.read.rows import DecisionFacts
 from tests.conftest import NOW_NS
+from tests.support.rows_read import rows_read
 
 DAYS: Final = 12
 A_DAY: Final = 20_000  # rows of each table
@@ -59,14 +59,6 @@ def grow(store: Connections) -> None:
                 f" FROM (SELECT number + {day * A_DAY} AS n, {at_ns} AS at_ns"
                 f" FROM numbers({A_DAY}))"
             )
-
-
-def rows_read(store: Connections, ask: Callable[[], Any]) -> tuple[Any, int]:
-    """Return an answer, and how many rows of tables the engine read for it."""
-    counted = "SELECT sum(value) FROM system.events WHERE event = 'SelectedRows'"
-    before = int(store.client().query(counted).result_rows[0][0])
-    answer = ask()
-    return answer, int(store.client().query(counted).result_rows[0][0]) - before
 
 
 def hashed(store: Connections, number: int, salt: int) -> str:

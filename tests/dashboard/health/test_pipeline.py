@@ -96,6 +96,7 @@ def test_service_that_was_never_sent_to_is_behind_nothing() -> None:
         "logged": 0.0,
         "stored": 0.0,
         "attributed": None,
+        "late": None,
         "alerted": None,
     }
 
@@ -107,13 +108,14 @@ def test_each_stage_is_as_old_as_the_oldest_thing_that_has_not_passed_it() -> No
             Signal.TRACES: flow(newest_ns=ago(1), unlogged_ns=ago(0.5), unstored_ns=ago(3)),
             Signal.LOGS: flow(newest_ns=ago(2), unstored_ns=ago(7)),
         },
-        done={"attribution": ago(7), "alerts": ago(4)},
+        done={"attribution": ago(7), "late": ago(90), "alerts": ago(4)},
     )
     assert behind(service) == {
         "received": 1.0,
         "logged": 0.5,
         "stored": 7.0,
         "attributed": 7.0,
+        "late": 90.0,
         "alerted": 14.0,
     }
 
@@ -130,6 +132,7 @@ def test_losses_are_told_by_stage_and_reason() -> None:
         "logged": {"log_full": 6},
         "stored": {"unparsable": 4},
         "attributed": {},
+        "late": {},
         "alerted": {"webhook_dead": 2},
     }
     items = {item.name: item for item in stage_items(service.stages())}
@@ -195,7 +198,7 @@ def test_metrics_of_the_stages_are_read_at_the_scrape(store: Connections) -> Non
     }
     encode, _ = choose_encoder("application/openmetrics-text")
     assert encode(registry).endswith(b"# EOF\n")
-    order = ["received", "logged", "stored", "attributed", "alerted"]
+    order = ["received", "logged", "stored", "attributed", "late", "alerted"]
     assert [stage.name for stage in service.stages().read()] == order
 
 

@@ -1,0 +1,285 @@
+"""I/O: keeps path spans and columns, `attributions` and minutes of the decisions of some traces."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from attribution.compact.rows import best_kernel, compact_rows, recomputed_rows
+from attribution.core.config import AttributionConfig
+from attribution.jobs.report import AttributionReport
+from attribution.path.columns import Column, Table, ints
+from attribution.path.loaded import Loaded, one_each, without
+from attribution.path.revisions import DecisionKey, Revisions, revision_rows, revisions_of
+from attribution.path.rows import attribute, attribution_rows, path_rows
+from attribution.path.spans import Bools
+from attribution.path.split import Attributed
+from attribution.read.reader import Reader
+from attribution.read.window import Bounds, in_groups
+from collector.core.clock import NS_PER_MINUTE, NS_PER_S
+from collector.store.connect import Connections
+
+# Traces this far apart are read apart, so that neither reads the hours between them.
+APART_NS = 10 * NS_PER_MINUTE
+TRACES_MAX = 20_000
+# A trace that names a decision by id or link may have come in long before its root did, which was
+# sent late. None comes in before the decision begins, but by as much as clocks are apart.
+_CLOCKS_APART_NS = NS_PER_MINUTE
+_ROOT_LATE_NS = 10 * NS_PER_MINUTE
+
+
+@dataclass(slots=True)
+class Written:
+    """The seconds of decisions that were looked at, and what their minutes have to be told."""
+
+    seconds: set[int] = field(default_factory=set)
+    changed: set[int] = field(default_factory=set)  # whose decisions may be others than they were
+    added: list[Table] = field(default_factory=list)  # of decisions that had none before
+
+
+class DecisionWriter:
+    """The one writer of `path_spans`, `path_columns`, `attributions` and what late spans changed.
+
+    Args:
+        config: classes, reference latencies.
+        store: where everything is read and written.
+        reader: with what came in the window that is being attributed.
+        written_ns: of decisions received by then something may be written.
+    """
+
+    def __init__(
+        self, config: AttributionConfig, store: Connections, reader: Reader, written_ns: int
+    ) -> None:
+        self._config = config
+        self._store = store
+        self._reader = reader
+        self.written_ns = written_ns
+        self._nothing: Table | None = None  # no rows of `attributions`
+
+    def attribute(
+        self,
+        bounds: Sequence[Bounds],
+        until_ns: int,
+        now_ns: int,
+        report: AttributionReport,
+        written: Written,
+        *,
+        apart: bool = False,
+    ) -> None:
+        """Attribute the decisions of these traces, of which are their seconds in `written` then.
+
+        Args:
+            bounds: of the traces.
+            until_ns: no decision that was received later is looked at.
+            now_ns: the instant of this run.
+            report: counts them.
+            written: is added to.
+            apart: whether the traces are hours apart: what is between them is not read.
+        """
+        loaded = self._load(bounds, until_ns, apart=apart)
+        if apart and _is_tied(bounds, loaded):
+            # What shares an id or a link is read with what happened around it, and nothing else.
+            for begin, end in in_groups([each[1] for each in bounds], APART_NS, TRACES_MAX):
+                self.attribute(bounds[begin:end], until_ns, now_ns, report, written)
+            return
+        if not len(loaded.decisions):
+            return
+        report.spans += len(loaded.spans)
+        every, is_wanted = loaded.every_decision()
+        done = attribute(every, loaded.spans, self._config)
+        rows, is_first = self._write(done, loaded.stored, is_wanted, now_ns, report)
+        self._reader.drop_superseded(loaded.superseded)
+        # Of one that came since all that was written there can be nothing in its minute.
+        is_first &= ints(every["received_ns"]) > self.written_ns
+        written.added.append(rows.filter(pa.array(is_first)))
+        written.changed.update(_seconds(rows.filter(pa.array(is_wanted & ~is_first))))
+        written.seconds.update(_seconds(loaded.decisions))
+
+    def recompute(
+        self, from_ns: int, to_ns: int, now_ns: int, report: AttributionReport
+    ) -> set[int]:
+        """Attribute the decisions that began in [from, to) from their columns; return seconds."""
+        segments = best_kernel()
+        stored = self._reader.attributions_between(from_ns, to_ns)
+        seconds: set[int] = set()
+        for chunk in self._reader.path_columns(from_ns, to_ns):
+            rows = recomputed_rows(chunk, segments)
+            found = revisions_of(rows, stored)
+            # What was lost comes back under no lower revision than its spans have.
+            revision = np.maximum(found.revision, ints(chunk["revision"]))
+            found = replace(found, revision=revision)
+            report.count(found)
+            report.spans += pc.sum(rows["span_count"]).as_py()
+            if found.is_new.any():
+                self._insert_differences(revision_rows(rows, found, {}, {}), now_ns)
+                self._insert(rows, found, now_ns)
+            seconds.update(_seconds(rows))
+        return seconds
+
+    def _load(self, bounds: Sequence[Bounds], until_ns: int, *, apart: bool) -> Loaded:
+        """Return the decisions that these traces touch, all their spans, and what is stored."""
+        loaded, lessened = self._load_touched(bounds, until_ns, apart=apart)
+        if lessened:
+            bounds = sorted({*bounds, *lessened}, key=lambda each: each[1])
+            loaded, _ = self._load_touched(bounds, until_ns, apart=apart)
+        return loaded
+
+    def _load_touched(
+        self, bounds: Sequence[Bounds], until_ns: int, *, apart: bool
+    ) -> tuple[Loaded, list[Bounds]]:
+        """Return the same, and the traces whose own decisions may have less now.
+
+        Until a decision comes, what names it or links to it is held for a part of another one in
+        its trace.
+        """
+        trace_ids = [each[0] for each in bounds]
+        around = min(each[1] for each in bounds), max(each[2] for each in bounds)
+        spans = self._reader.spans(trace_ids, *around, minutes=_minutes(bounds) if apart else ())
+        named = _texts(spans["decision_id"])
+        linked = _texts(pc.list_flatten(spans["link_traces"].combine_chunks()))
+        decisions = self._reader.decisions(
+            [*trace_ids, *sorted(linked - set(trace_ids))],
+            sorted(named - set(trace_ids)),
+            around,
+            until_ns,
+        )
+        decisions, superseded = one_each(decisions)
+        stored = self._stored(decisions)
+        if len(decisions) == 0:
+            return Loaded(decisions, decisions, spans, stored, superseded), []
+        more = self._companions(decisions, stored, until_ns) - set(trace_ids)
+        others = self._reader.trace_bounds(sorted(more)) if more else []
+        for begin, end in in_groups([each[1] for each in others], APART_NS, TRACES_MAX):
+            group = others[begin:end]
+            found = self._reader.spans(
+                [each[0] for each in group], group[0][1], max(each[2] for each in group)
+            )
+            spans = pa.concat_tables([spans, found])
+        companions = decisions.slice(0, 0)
+        if others:
+            around = min(each[1] for each in others), max(each[2] for each in others)
+            theirs = self._reader.decisions([each[0] for each in others], [], around, until_ns)
+            companions = without(one_each(theirs)[0], decisions)
+        has_new = len(stored) < len(decisions)
+        theirs_too = _texts(companions["trace_id"]) if has_new else set()
+        return (
+            Loaded(decisions, companions, spans, stored, superseded),
+            [each for each in others if each[0] in theirs_too],
+        )
+
+    def _stored(self, decisions: Table) -> Table:
+        """Return what was written of decisions; of one that came since then there is nothing."""
+        old = decisions.filter(pc.less_equal(decisions["received_ns"], self.written_ns))
+        if self._nothing is not None and not len(old):
+            return self._nothing
+        stored = self._reader.attributions(
+            old["ingress_ns"].to_pylist(), old["decision_id"].to_pylist()
+        )
+        self._nothing = stored.slice(0, 0)
+        return stored
+
+    def _companions(self, decisions: Table, stored: Table, until_ns: int) -> set[str]:
+        """Return every trace that these decisions are made of, as far as is known."""
+        began_ns, received_ns = (
+            pc.min(decisions[name]).as_py() for name in ("ingress_ns", "received_ns")
+        )
+        after_ns = max(began_ns, received_ns - _ROOT_LATE_NS) - _CLOCKS_APART_NS
+        own = pc.unique(decisions["trace_id"])
+        # Asked every time: the span that is linked to may be what has come in now.
+        traces = self._reader.linking_traces(own, after_ns, until_ns) | _texts(own)
+        known_ids = stored["decision_id"].to_pylist()
+        if known_ids:
+            traces |= self._reader.known_traces(stored["ingress_ns"].to_pylist(), known_ids)
+        # Whoever names what is known by its id was found then, or was touched when it came.
+        is_known = pc.is_in(decisions["decision_id"], pa.array(known_ids, pa.string()))
+        new = decisions.filter(pc.invert(is_known))
+        if len(new):
+            traces |= self._reader.foreign_traces(new, after_ns, until_ns)
+        return traces
+
+    def _write(
+        self,
+        done: Attributed,
+        stored: Table,
+        is_wanted: Bools,
+        now_ns: int,
+        report: AttributionReport,
+    ) -> tuple[Table, Bools]:
+        """Write what differs; return the rows of all, and which are of decisions that had none."""
+        rows = attribution_rows(done)
+        found = revisions_of(rows, stored)
+        report.count(found.of(is_wanted))
+        found = replace(found, is_new=found.is_new & is_wanted)
+        is_first: Bools = found.is_new & (found.revision == 1)
+        if not found.is_new.any():
+            return rows, is_first
+        client = self._store.client()
+        paths = path_rows(done, found.revision, found.is_new)
+        # What a revision changed goes first: the spans that it is told from are replaced next.
+        self._insert_differences(self._differences(rows, found, paths), now_ns)
+        # Spans before attributions: whoever finds an attribution finds its spans.
+        client.insert_arrow("path_spans", paths)
+        client.insert_arrow("path_columns", compact_rows(done, found.revision, found.is_new))
+        self._insert(rows, found, now_ns)
+        return rows, is_first
+
+    def _differences(self, rows: Table, found: Revisions, paths: Table) -> Table:
+        revised = rows.filter(pa.array(found.is_revised))
+        ids = revised["decision_id"].to_pylist()
+        known = self._reader.known_spans(revised["ingress_ns"].to_pylist(), ids) if ids else {}
+        assembled: dict[DecisionKey, set[str]] = {}
+        ours = paths.filter(pc.is_in(paths["decision_id"], pa.array(ids, pa.string())))
+        columns = (ours[name].to_pylist() for name in ("ingress_ns", "decision_id", "span_id"))
+        for ingress_ns, decision_id, span_id in zip(*columns, strict=True):
+            assembled.setdefault((ingress_ns, decision_id), set()).add(span_id)
+        return revision_rows(rows, found, known, assembled)
+
+    def _insert_differences(self, rows: Table, now_ns: int) -> None:
+        if len(rows):
+            self._store.client().insert_arrow("attribution_revisions", _computed(rows, now_ns))
+
+    def _insert(self, rows: Table, found: Revisions, now_ns: int) -> None:
+        rows = rows.append_column("revision", pa.array(found.revision).cast(pa.uint32()))
+        rows = _computed(rows, now_ns).filter(pa.array(found.is_new))
+        self._store.client().insert_arrow("attributions", rows)
+
+
+def _computed(rows: Table, now_ns: int) -> Table:
+    return rows.append_column("computed_ns", pa.array([now_ns] * len(rows), pa.uint64()))
+
+
+def _seconds(decisions: Table) -> list[int]:
+    """Return the second in which each began."""
+    began = ints(decisions["ingress_ns"])
+    found: list[int] = (began - began % NS_PER_S).tolist()
+    return found
+
+
+def _texts(column: Column) -> set[str]:
+    return set(pc.unique(column).to_pylist()) - {"", None}
+
+
+def _is_tied(bounds: Sequence[Bounds], loaded: Loaded) -> bool:
+    """Return whether anything but these traces was found, or one id twice."""
+    traces = {each[0] for each in bounds}
+    decisions = loaded.decisions
+    return (
+        bool((_texts(decisions["trace_id"]) | _texts(loaded.spans["trace_id"])) - traces)
+        or len(loaded.companions) > 0
+        or len(pc.unique(decisions["decision_id"])) < len(decisions)
+    )
+
+
+def _minutes(bounds: Sequence[Bounds]) -> list[int]:
+    """Return the minutes in which spans of these traces began, counted from the epoch."""
+    return sorted(
+        {
+            minute
+            for _, first_ns, last_ns in bounds
+            for minute in range(first_ns // NS_PER_MINUTE, last_ns // NS_PER_MINUTE + 1)
+        }
+    )

@@ -1,0 +1,189 @@
+"""I/O: attributes what came late a slice at a time, beside what comes now.
+
+What is late is found again from when it was received, whoever begins: a process that was killed
+between two slices loses nothing, and what it did comes out as it is stored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from attribution.core.config import AttributionConfig
+from attribution.jobs.decisions import APART_NS, DecisionWriter, Written
+from attribution.jobs.match_ledger import seconds_of
+from attribution.jobs.minutes import MinuteWriter
+from attribution.jobs.report import AttributionReport
+from attribution.jobs.revenue_cells import CellWriter, Rewrite
+from attribution.read.reader import Reader
+from attribution.read.window import Bounds
+from collector.core.clock import NS_PER_HOUR, NS_PER_MINUTE, NS_PER_S
+from collector.store.connect import Connections
+from collector.store.cursors import LATE_CURSOR, LATE_UNTIL_CURSOR, read_cursors, write_cursors
+
+# What happened so long before it was received is late. What is younger is near what comes now.
+LATE_NS: Final = 10 * NS_PER_MINUTE
+# What was received in so long is looked through at a time.
+_STEP_NS: Final = NS_PER_MINUTE
+# A slice is a second of work, or less: traces in all, and places in time, each of which is a read.
+_TRACES_MAX: Final = 2_000
+_PLACES_MAX: Final = 200
+# A trace of more is read by itself, from its first instant to its last.
+_LONG_NS: Final = NS_PER_HOUR
+_ALWAYS: Final = 2**63 - 1
+
+
+@dataclass(slots=True)
+class _Found:
+    """What came late in a stretch of time, and how far it is attributed."""
+
+    until_ns: int  # of reception
+    bounds: list[Bounds]  # of traces that are not attributed yet, by time
+    seconds: set[int]  # to be summed anew
+    cells: Rewrite | None = None
+
+
+class LateLane:
+    """What is late: decisions, and the seconds that late outcomes and withdrawals change.
+
+    Args:
+        config: when a day's rates lapse, and what attribution needs.
+        store: where everything is read and written.
+        reader: one of its own.
+        minutes: their writer.
+        cells: their writer.
+    """
+
+    def __init__(
+        self,
+        config: AttributionConfig,
+        store: Connections,
+        reader: Reader,
+        minutes: MinuteWriter,
+        cells: CellWriter,
+    ) -> None:
+        self._config = config
+        self._store = store
+        self._reader = reader
+        self._minutes = minutes
+        self._cells = cells
+        # Something may be written of each: by whoever was killed, or with what is linked to it.
+        self._decisions = DecisionWriter(config, store, reader, _ALWAYS)
+        self._done_ns: int | None = None  # what was received by then is attributed
+        self.known_ns = 0  # something late that was received by then may not be
+        self._found: _Found | None = None
+
+    @property
+    def waits_since_ns(self) -> int | None:
+        """Return when the first was received that waits, None where nothing does."""
+        return None if self.is_idle else self._done_ns
+
+    @property
+    def is_idle(self) -> bool:
+        """Return whether nothing waits, as far as is known; not before the first slice."""
+        return self._done_ns is not None and self._done_ns >= self.known_ns
+
+    def begin(self) -> None:
+        """Find out, once, what an earlier process left."""
+        if self._done_ns is None:
+            cursors = read_cursors(self._store.client())
+            self._done_ns = cursors.get(LATE_CURSOR, 0)
+            self.known_ns = cursors.get(LATE_UNTIL_CURSOR, 0)
+
+    def note(self, after_ns: int, until_ns: int) -> None:
+        """Keep in the store that something late was received in (after, until].
+
+        Before whoever found it goes on to what was received later.
+        """
+        self.begin()
+        assert self._done_ns is not None
+        if self._done_ns >= self.known_ns:
+            self._done_ns = max(self._done_ns, after_ns)
+        if until_ns > self.known_ns:
+            self.known_ns = until_ns
+            write_cursors(
+                self._store.client(), {LATE_CURSOR: self._done_ns, LATE_UNTIL_CURSOR: until_ns}
+            )
+
+    def forget(self) -> None:
+        """Begin again with what waits, after a slice that failed."""
+        self._found = None
+        self._cells.leave()
+
+    def run_slice(self, settled_ns: int, now_ns: int, report: AttributionReport) -> bool:
+        """Do some of what waits; return whether there was any.
+
+        Args:
+            settled_ns: what was received by then is stored, and attributed but for what is late.
+            now_ns: the instant of this run.
+            report: counts what is done.
+        """
+        self.begin()
+        assert self._done_ns is not None
+        found = self._found
+        until_ns = min(self._done_ns + _STEP_NS, self.known_ns, settled_ns)
+        if found is None:
+            if until_ns <= self._done_ns:
+                return False
+            self._found = self._find(self._done_ns, until_ns)
+        elif found.bounds:
+            self._attribute(found, settled_ns, now_ns, report)
+        elif found.cells is None and until_ns > found.until_ns:
+            # Decisions first: what else came meanwhile, then the seconds of all of them.
+            more = self._find(found.until_ns, until_ns)
+            found.until_ns, found.bounds = until_ns, more.bounds
+            found.seconds |= more.seconds
+        elif found.cells is None:
+            found.cells = self._cells.begin(sorted(found.seconds))
+        elif not found.cells.is_done:
+            self._cells.step(found.cells)
+        else:
+            report.cells_rewritten += found.cells.written
+            self._cells.leave()
+            self._found, self._done_ns = None, found.until_ns
+            write_cursors(self._store.client(), {LATE_CURSOR: self._done_ns})
+        return True
+
+    def _find(self, after_ns: int, until_ns: int) -> _Found:
+        """Return what was received in (after, until] and happened long before."""
+        before_ns = until_ns - LATE_NS
+        outcomes = self._reader.touched_outcomes(after_ns, until_ns, self._config.rate_days_max)
+        withdrawn = self._reader.withdrawn(after_ns, until_ns)["ingress_ns"].to_pylist()
+        seconds = seconds_of(self._reader, outcomes)
+        seconds |= {each - each % NS_PER_S for each in withdrawn}
+        return _Found(
+            until_ns,
+            self._reader.late_traces(after_ns, until_ns, before_ns),
+            {each for each in seconds if each < before_ns},
+        )
+
+    def _attribute(
+        self, found: _Found, settled_ns: int, now_ns: int, report: AttributionReport
+    ) -> None:
+        count, is_apart = _slice(found.bounds)
+        written = Written()
+        self._decisions.attribute(
+            found.bounds[:count], settled_ns, now_ns, report, written, apart=is_apart
+        )
+        report.minutes_rewritten += self._minutes.write(written.changed, written.added)
+        found.seconds |= written.seconds
+        del found.bounds[:count]
+
+
+def is_late(instant_ns: int, received_after_ns: int) -> bool:
+    """Return whether what happened then, and was received after that, is late."""
+    return instant_ns < received_after_ns - LATE_NS
+
+
+def _slice(bounds: Sequence[Bounds]) -> tuple[int, bool]:
+    """Return how many traces go together, and whether they lie apart in time."""
+    places, last_ns = 1, bounds[0][1]
+    for at, (_, first_ns, ends_ns) in enumerate(bounds):
+        if ends_ns - first_ns > _LONG_NS:
+            return (1, False) if at == 0 else (at, True)
+        places += first_ns - last_ns > APART_NS
+        if at == _TRACES_MAX or places > _PLACES_MAX:
+            return at, True
+        last_ns = first_ns
+    return len(bounds), True

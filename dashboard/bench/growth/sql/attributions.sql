@@ -1,0 +1,15 @@
+-- Attributions of one day, as the job made them of the pool.
+-- Returns: nothing; fills attributions.
+INSERT INTO attributions
+WITH
+    (id, copy) -> lower(concat(leftPad(hex(cityHash64(id, copy, {day_ns:UInt64})), 16, '0'),
+        leftPad(hex(sipHash64(id, copy, {day_ns:UInt64})), 16, '0'))) AS renamed,
+    toInt64({day_ns:UInt64} + (copy * {pool:UInt64} + p.place) * {step_ns:UInt64}) - toInt64(p.ingress_ns) AS shift_ns
+SELECT
+    a.* REPLACE (
+        a.ingress_ns + shift_ns AS ingress_ns, renamed(a.decision_id, copy) AS decision_id,
+        renamed(a.trace_id, copy) AS trace_id, a.ingress_ns + shift_ns + 6000000000 AS computed_ns
+    )
+FROM (SELECT * FROM growth_pool.attributions FINAL) AS a
+INNER JOIN growth_pool.places AS p ON a.trace_id = p.trace_id
+ARRAY JOIN range({from_copy:UInt64}, {to_copy:UInt64}) AS copy

@@ -1,0 +1,40 @@
+"""Pure: says of each request by which route or page it asks the store."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from collector.store.reading import ASKER, OTHERS
+
+_CALLBACKS = "/_dash-update-component"
+
+
+class Asker:
+    """Names whoever asks the store: `route /api/v1/...` as it is declared, or `page /...`.
+
+    Args:
+        app: what answers.
+        pages: their paths; of others, which anybody may make up, none is named.
+    """
+
+    def __init__(self, app: ASGIApp, pages: frozenset[str]) -> None:
+        self._app = app
+        self._pages = pages
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Hand on a request under its name."""
+        if scope["type"] == "http":
+            ASKER.set(lambda: self._name(scope))
+        await self._app(scope, receive, send)
+
+    def _name(self, scope: Scope) -> str:
+        path = scope["path"]
+        if path == _CALLBACKS:
+            headers: dict[bytes, bytes] = dict(scope["headers"])
+            path = urlsplit(headers.get(b"referer", b"").decode("latin-1")).path or "/"
+        if path in self._pages:
+            return f"page {path}"
+        route = getattr(scope.get("route"), "path", "")
+        return f"route {route}" if route and scope["path"] != _CALLBACKS else OTHERS

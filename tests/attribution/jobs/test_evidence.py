@@ -1,0 +1,38 @@
+from __future__ import annotations
+
+from typing import Final
+
+from attribution.jobs.evidence import CURSOR, TCP_CURSOR, EvidenceJob
+from collector.core.clock import NS_PER_DAY, NS_PER_HOUR, NS_PER_MS, NS_PER_S
+from collector.store.connect import Connections
+from collector.store.cursors import write_cursor
+from tests.conftest import NOW_NS
+from tests.support.rows_read import rows_read
+
+DAYS: Final = 12
+A_DAY: Final = 20_000
+_WIRE: Final = (
+    "INSERT INTO wire_times (trace_id, span_id, decision_id, start_ns, end_ns, linked_ns)"
+    " SELECT concat('t', toString(n)), 's', concat('d', toString(n)), at_ns, at_ns + 1, at_ns + 2"
+    " FROM (SELECT number + {first:UInt64} AS n, {day_ns:UInt64} - number * {step_ns:UInt64} AS"
+    " at_ns FROM numbers({rows:UInt64}))"
+)
+
+
+def test_a_run_reads_what_came_however_many_days_are_kept(store: Connections) -> None:
+    """It runs every five seconds, and read every span whose packets were ever seen."""
+    for day in range(DAYS):
+        store.client().command(
+            _WIRE,
+            parameters={
+                "first": day * A_DAY,
+                "day_ns": NOW_NS - NS_PER_HOUR - day * NS_PER_DAY,
+                "step_ns": NS_PER_MS,
+                "rows": A_DAY,
+            },
+        )
+    for job in (CURSOR, TCP_CURSOR):
+        write_cursor(store.client(), job, NOW_NS - NS_PER_S)
+    report, read = rows_read(store, lambda: EvidenceJob(store).run_once(NOW_NS))
+    assert report.spans == 0
+    assert read <= A_DAY

@@ -1,0 +1,46 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from collector.core.config import StoreConfig
+from collector.store.connect import engine_memory_bytes
+from collector.store.memory import memory_bytes
+
+GIB = 2**30
+
+
+def machine(root: Path, files: dict[str, str]) -> Path:
+    """Write the files that a kernel shows."""
+    for name, text in {"proc/meminfo": f"MemTotal: {64 * GIB // 1024} kB\n", **files}.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(text)
+    return root
+
+
+@pytest.mark.parametrize(
+    ("files", "has_gib"),
+    [
+        ({}, 64),
+        ({"proc/self/cgroup": "0::/a/b\n", "sys/fs/cgroup/a/b/memory.max": "max\n"}, 64),
+        ({"proc/self/cgroup": "0::/a/b\n", "sys/fs/cgroup/a/memory.max": f"{3 * GIB}\n",
+          "sys/fs/cgroup/a/b/memory.max": f"{5 * GIB}\n"}, 3),
+        ({"proc/self/cgroup": "0::/\n", "sys/fs/cgroup/memory.max": f"{2 * GIB}\n"}, 2),
+        ({"sys/fs/cgroup/memory/memory.limit_in_bytes": f"{4 * GIB}\n"}, 4),
+        ({"sys/fs/cgroup/memory/memory.limit_in_bytes": "9223372036854771712\n"}, 64),
+    ],
+)  # fmt: skip
+def test_memory_is_the_least_that_anybody_allows(
+    tmp_path: Path, files: dict[str, str], has_gib: int
+) -> None:
+    """In a container of 2 GiB an engine that takes 4 is killed, and with it the service."""
+    assert memory_bytes(machine(tmp_path, files)) == has_gib * GIB
+
+
+def test_engine_takes_half_of_what_there_is_or_its_setting() -> None:
+    """The other half is the service's own: requests, answers, the kernels of attribution."""
+    config = StoreConfig(memory_max_mib=4096)
+    assert engine_memory_bytes(config, None) == 4 * GIB
+    assert engine_memory_bytes(config, 64 * GIB) == 4 * GIB
+    assert engine_memory_bytes(config, 3 * GIB) == 3 * GIB // 2

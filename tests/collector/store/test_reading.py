@@ -1,0 +1,33 @@
+from __future__ import annotations
+
+import contextvars
+
+from collector.core.clock import NS_PER_S
+from collector.core.config import StoreConfig
+from collector.store.connect import Connections
+from collector.store.reading import ASKER
+from tests.conftest import NOW_NS
+
+
+def test_what_the_engine_reads_is_counted_for_whoever_asks(store: Connections) -> None:
+    """An operator sees which job or page scans what is stored."""
+    counted: list[tuple[str, int]] = []
+    same = Connections(store.config, lambda asker, rows, read_bytes: counted.append((asker, rows)))
+    assert isinstance(same.config, StoreConfig)
+    store.client().insert(
+        "job_cursors", [[f"job{number}", NOW_NS + NS_PER_S] for number in range(7)],
+        column_names=["job", "cursor_ns"],
+    )  # fmt: skip
+    asked = "SELECT count() FROM job_cursors WHERE cursor_ns > {at_ns:UInt64}"
+
+    def ask() -> None:
+        ASKER.set(lambda: "job late")
+        same.client().query(asked, parameters={"at_ns": NOW_NS})
+        same.client().query_arrow(asked, parameters={"at_ns": NOW_NS})
+
+    same.client()
+    counted.clear()
+    same.client().query(asked, parameters={"at_ns": NOW_NS})
+    contextvars.copy_context().run(ask)
+    same.close()
+    assert [each for each in counted if each[1]] == [("other", 7), ("job late", 7), ("job late", 7)]
