@@ -7,9 +7,7 @@ from typing import Annotated, Any
 from urllib.parse import quote, urlencode
 
 import typer
-from rich import box
 from rich.console import Console
-from rich.table import Table
 
 from dashboard.cli.ask.alerts.options import Api, ByOption, ReasonOption, actor
 from dashboard.cli.client import asking
@@ -88,14 +86,8 @@ def show_rules(api: Api, *, as_json: bool) -> None:
     if as_json:
         print_json(found)
         return
-    table = Table(box=box.SIMPLE, pad_edge=False)
-    for name in ("rule", "kind", "severity", "state", "known since"):
-        table.add_column(name)
-    for name in ("fired", "fires", "loss USD"):
-        table.add_column(name, justify="right")
     for rule in found["rules"]:
-        table.add_row(*_cells(rule))
-    OUT.print(table)
+        OUT.print(_rule_line(rule))
     if any(rule["state"] == "shadow" for rule in found["rules"]):
         OUT.print("`millworth rules promote NAME --reason WHY` routes a rule that is in shadow.")
 
@@ -142,8 +134,8 @@ def _print_report(report: dict[str, Any]) -> None:
             f"  it really made {report['live_transitions']} transitions; the replay makes "
             f"{report['equal_transitions']} of them"
         )
-    if report["pages"]:
-        OUT.print(_pages(report["pages"]))
+    for page in report["pages"]:
+        OUT.print(f"  {_page_line(page)}")
     for stretch in report["silent"][:_SILENT_MAX]:
         minutes = (stretch["to_ns"] - stretch["from_ns"]) / 6e10
         OUT.print(
@@ -155,35 +147,22 @@ def _print_report(report: dict[str, Any]) -> None:
 _SILENT_MAX = 10
 
 
-def _pages(pages: list[dict[str, Any]]) -> Table:
-    table = Table(box=box.SIMPLE, pad_edge=False)
-    for name in ("fired (UTC)", "min", "about", "lost USD", "before USD", "why"):
-        table.add_column(name, justify="right" if name.endswith("USD") or name == "min" else "left")
-    for page in pages:
-        ends = page["resolved_ns"]
-        lasted = "fires" if ends is None else f"{(ends - page['fired_ns']) / 6e10:.0f}"
-        table.add_row(
-            utc_iso(page["fired_ns"])[:19],
-            lasted,
-            _subject(page),
-            _usd(page["lost_usd"]),
-            _usd(page["lost_before_usd"]),
-            page["reason"].split(";")[0],
-        )
-    return table
+def _page_line(page: dict[str, Any]) -> str:
+    ends = page["resolved_ns"]
+    lasted = "fires" if ends is None else f"{(ends - page['fired_ns']) / 6e10:.0f} min"
+    return (
+        f"{utc_iso(page['fired_ns'])[:19]} {lasted} {_subject(page)} lost {_usd(page['lost_usd'])} "
+        f"USD, {_usd(page['lost_before_usd'])} before: {page['reason'].split(';')[0]}"
+    )
 
 
-def _cells(rule: dict[str, Any]) -> list[str]:
-    return [
-        rule["name"],
-        rule["kind"],
-        rule["severity"],
-        rule["state"],
-        utc_iso(rule["first_ns"])[:19] if rule["first_ns"] else "not yet",
-        f"{rule['fired']:,}",
-        f"{rule['fires']:,}",
-        _usd(rule["loss_usd"]),
-    ]
+def _rule_line(rule: dict[str, Any]) -> str:
+    since = f"since {utc_iso(rule['first_ns'])[:16]}" if rule["first_ns"] else "not evaluated yet"
+    return (
+        f"{rule['name']} {rule['kind']} {rule['severity']}, {rule['state']}, {since}: fired "
+        f"{rule['fired']:,} times, {rule['fires']:,} of them fire now, "
+        f"loss {_usd(rule['loss_usd'])} USD"
+    )
 
 
 def _subject(row: dict[str, Any]) -> str:
