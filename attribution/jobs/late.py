@@ -28,7 +28,7 @@ LATE_NS: Final = 10 * NS_PER_MINUTE
 _STEP_NS: Final = NS_PER_MINUTE
 # A slice is a second of work, or less: traces in all, and places in time, each of which is a read.
 _TRACES_MAX: Final = 2_000
-_PLACES_MAX: Final = 200
+_PLACES_MAX: Final = 100
 # A trace of more is read by itself, from its first instant to its last.
 _LONG_NS: Final = NS_PER_HOUR
 _ALWAYS: Final = 2**63 - 1

@@ -51,7 +51,7 @@ from collector.store.connect import Connections
 # The cells of so long are held at a time: of less time where there are many, of more where few.
 _PIECE_NS = 6 * NS_PER_HOUR
 _PIECE_NS_MAX = 2 * NS_PER_DAY
-_FEW, _MANY = 20_000, 80_000
+_FEW, _MANY = 10_000, 40_000
 _SECONDS_MAX = 600
 _KEY = ("second_ns", "action", "region")
 

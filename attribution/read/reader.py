@@ -293,24 +293,21 @@ class Reader:
 
     def touched_outcomes(self, after_ns: int, until_ns: int, rate_days: int) -> Table:
         """Return the names and row hash of outcomes that came, or whose rate did."""
-        return self._table(
-            "touched_outcomes", after_ns=after_ns, until_ns=until_ns, rate_days=rate_days
-        )
+        window = {"after_ns": after_ns, "until_ns": until_ns}
+        touched = self._table("touched_outcomes", **window)
+        is_outcome = pc.not_equal(touched["outcome_id"], "")
+        if not pc.all(is_outcome, min_count=0).as_py():
+            revalued = self._table("revalued_outcomes", **window, rate_days=rate_days)
+            touched = pa.concat_tables([touched.filter(is_outcome), revalued.cast(touched.schema)])
+        return touched
 
     def reconciled(
         self, from_ns: int, to_ns: int, config: AttributionConfig
     ) -> list[dict[str, Any]]:
         """Return the revenue of outcomes by day, by whether it finds its decision, and by node."""
-        result = self._store.client().query(
-            sql("reconcile", __file__),
-            parameters={
-                "from_ns": from_ns,
-                "to_ns": to_ns,
-                "currency": config.currency,
-                "rate_days": config.rate_days_max,
-                **config.node_rules(),
-            },
-        )
+        asked: dict[str, object] = {"from_ns": from_ns, "to_ns": to_ns, **config.node_rules()}
+        asked |= {"currency": config.currency, "rate_days": config.rate_days_max}
+        result = self._store.client().query(sql("reconcile", __file__), parameters=asked)
         return list(result.named_results())
 
     def outcome_seconds(
