@@ -7,7 +7,7 @@ from collector.core.clock import NS_PER_DAY, NS_PER_HOUR, NS_PER_MS, NS_PER_S
 from collector.store.connect import Connections
 from collector.store.cursors import write_cursor
 from tests.conftest import NOW_NS
-from tests.support.rows_read import rows_read
+from tests.support.attribution.rows_read import rows_read
 
 DAYS: Final = 12
 A_DAY: Final = 20_000

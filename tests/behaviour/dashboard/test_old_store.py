@@ -13,7 +13,7 @@ from dashboard.health import pipeline
 from dashboard.read.reader import Reader
 from dashboard.read.rows import DecisionFacts
 from tests.conftest import NOW_NS
-from tests.support.rows_read import rows_read
+from tests.support.attribution.rows_read import rows_read
 
 DAYS: Final = 12
 A_DAY: Final = 20_000  # rows of each table

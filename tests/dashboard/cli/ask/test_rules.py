@@ -18,8 +18,8 @@ def test_person_sees_a_rule_proven_and_promotes_it(
 ) -> None:
     """List, replay, promote: each says what the next needs."""
     api = StateApi(store, tmp_path, (rule(live=None),))
-    begin_ns = NOW_NS - 1_800 * NS_PER_S
-    for at_s, seconds, slow_ms in ((0, 300, 0), (300, 60, 1_200), (360, 600, 0), (960, 8, 90)):
+    begin_ns = NOW_NS - 3_000 * NS_PER_S
+    for at_s, seconds, slow_ms in ((0, 300, 0), (300, 60, 1_200), (360, 1_200, 0), (1_560, 8, 90)):
         write_seconds(store.client(), begin_ns + at_s * NS_PER_S, seconds, HURT, slow_ms)
 
     show_rules(api.client, as_json=False)
@@ -36,5 +36,7 @@ def test_person_sees_a_rule_proven_and_promotes_it(
 
     body = {"reason": "it pages for money alone", "actor": "anna"}
     show_settled(api.client, "burn", "promote", body, as_json=False)
-    assert "rule burn is live; until now it fired 0 times" in capsys.readouterr().out
+    assert (
+        "rule burn is live; since 2033-05-18T03:33:20 it fired 0 times" in capsys.readouterr().out
+    )
     api.close()
