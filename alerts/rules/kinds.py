@@ -8,11 +8,13 @@ from typing import Any, Final
 from alerts.rules.base import Rule, RuleConfig
 from alerts.rules.dead_man import DeadMan
 from alerts.rules.dollar_burn import DollarBurn
+from alerts.rules.threshold import Threshold
 
 # What `kind` of an entry of [[alerts.rules]] may be.
 KINDS: Final[Mapping[str, type[Rule[Any, Any]]]] = {
     "dollar_burn": DollarBurn,
     "dead_man": DeadMan,
+    "threshold": Threshold,
 }
 DEFAULT_KIND: Final = "dollar_burn"  # of an entry that names none
 

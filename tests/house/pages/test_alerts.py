@@ -40,12 +40,12 @@ from dashboard.settings.settings import Settings
 from tests.conftest import NOW_NS
 from tests.support.alerts.builders import event
 from tests.support.builders import span, trace_request
-from tests.support.docs.pages import PageShell, only
+from tests.support.docs.pages import PageShell, blocks, only
 from tests.support.service import RunningService
 from tests.support.tree import text
 
 PAGE = "docs/operate/alerts.md"
-SETTINGS = Settings.model_validate(tomllib.loads(only(PAGE, "toml")))
+SETTINGS = Settings.model_validate(tomllib.loads(blocks(PAGE, "toml")[0]))
 WAIT_S = 120
 
 

@@ -1,0 +1,230 @@
+"""Pure: the rule kind `threshold`: a figure that is kept anyway is above or below a limit.
+
+A figure is one statement in `sql/` and one entry of FIGURES.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Final, Literal, Self
+
+from pydantic import Field, model_validator
+
+from alerts.rules.base import (
+    DecisionRuleConfig,
+    Evaluation,
+    Moment,
+    Reader,
+    Rule,
+    Wording,
+    duration_text,
+    observe,
+)
+from alerts.state.subject import Subject
+from alerts.state.transitions import AlertState, Observation, Status
+from collector.core.clock import NS_PER_MS, NS_PER_S
+
+_S_PER_H = 3_600
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A figure of one subject in one window."""
+
+    value: float
+    count: int | None = None  # decisions that it is of; None: it is a count itself
+    newest_ns: int = 0  # of a class of decisions: its newest one
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """Where a figure comes from.
+
+    Args:
+        statement: in `sql/`.
+        subject: of a row.
+        reading: of a row and the length of the window in seconds.
+        of: what one subject is, for people.
+        unit: after the value, "" for none.
+    """
+
+    statement: str
+    subject: Callable[[Any], Subject]
+    reading: Callable[[Any, int], Reading]
+    of: str
+    unit: str = ""
+
+    @property
+    def is_about_decisions(self) -> bool:
+        """Return whether a subject is a class of decisions, which can fall silent."""
+        return self.of == "decisions"
+
+
+def _class(row: Any) -> Subject:  # noqa: ANN401  # a row of any statement
+    return Subject(str(row[0]), str(row[1]))
+
+
+def _alone(row: Any) -> Subject:  # noqa: ANN401  # a row of any statement
+    return Subject(str(row[0]), "")
+
+
+def _share(column: int) -> Callable[[Any, int], Reading]:
+    """Return the reading of the share of the decisions of a class that a column counts."""
+    return lambda row, _: Reading(int(row[column]) / int(row[2]), int(row[2]), int(row[-1]))
+
+
+def _count(row: Any, _: int) -> Reading:  # noqa: ANN401  # a row of any statement
+    return Reading(float(row[1]))
+
+
+FIGURES: Final[Mapping[str, Figure]] = {
+    "late_ratio": Figure("class_figures", _class, _share(3), "decisions"),
+    "failed_ratio": Figure("class_figures", _class, _share(4), "decisions"),
+    "unvalued_ratio": Figure("class_figures", _class, _share(5), "decisions"),
+    "loss_usd_per_h": Figure(
+        "class_figures",
+        _class,
+        lambda row, s: Reading(float(row[6]) * _S_PER_H / s, int(row[2]), int(row[7])),
+        "decisions",
+        " USD/h",
+    ),
+    "decisions_per_s": Figure(
+        "class_figures",
+        _class,
+        lambda row, s: Reading(int(row[2]) / s, int(row[2]), int(row[7])),
+        "decisions",
+        " /s",
+    ),
+    "slow_ratio": Figure("slow_decisions", _class, _share(3), "decisions"),
+    "rejected": Figure("rejected_items", _alone, _count, "items rejected as"),
+    "unproven": Figure("unproven_events", _alone, _count, "events of producer"),
+    "microbursts": Figure("bursts", _alone, _count, "bursts at host"),
+    "clock_error_ms": Figure(
+        "clock_errors",
+        _alone,
+        lambda row, _: Reading(float(row[1]) / NS_PER_MS),
+        "clocks of hosts",
+        " ms",
+    ),
+}
+
+
+class ThresholdConfig(DecisionRuleConfig):
+    """A limit of one figure, over one window."""
+
+    kind: Literal["threshold"] = Field(default="threshold", description="Kind of the rule")
+    figure: Literal[
+        "late_ratio", "failed_ratio", "unvalued_ratio", "loss_usd_per_h", "decisions_per_s",
+        "slow_ratio", "rejected", "unproven", "microbursts", "clock_error_ms",
+    ] = Field(description="What is compared")  # fmt: skip
+    above: float | None = Field(default=None, description="It fires above this ...")
+    below: float | None = Field(default=None, description="... or below this; give one of the two")
+    window_length_s: int = Field(default=300, gt=0, description="Length of the window")
+    target_ms: float | None = Field(
+        default=None, gt=0, description="Of slow_ratio: a decision that takes longer is slow"
+    )
+    decisions_min: int = Field(
+        default=20, ge=1, description="Decisions in the window below which a ratio says nothing"
+    )
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> Self:
+        if (self.above is None) == (self.below is None):
+            raise ValueError(f"rule {self.name}: give either above or below")
+        if (self.target_ms is None) == (self.figure == "slow_ratio"):
+            raise ValueError(
+                f"rule {self.name}: target_ms belongs to figure slow_ratio, which needs it"
+            )
+        return self
+
+    @property
+    def named(self) -> Subject | None:
+        """Return the class that the rule names in full, None of a figure of something else."""
+        return super().named if FIGURES[self.figure].is_about_decisions else None
+
+
+@dataclass(frozen=True, slots=True)
+class Readings:
+    """The figure of every subject that has one, at one moment."""
+
+    moment: Moment
+    by_subject: Mapping[Subject, Reading]
+
+
+@dataclass(frozen=True, slots=True)
+class Threshold(Rule[ThresholdConfig, Readings]):
+    """Fires while the figure is beyond the limit."""
+
+    model: ClassVar = ThresholdConfig
+
+    config: ThresholdConfig
+
+    @property
+    def window_s(self) -> int:
+        """Return the window."""
+        return self.config.window_length_s
+
+    def read(
+        self, reader: Reader, moment: Moment, states: Mapping[Subject, AlertState]
+    ) -> Readings:
+        """Read the figure of every subject."""
+        config = self.config
+        figure = FIGURES[config.figure]
+        parameters = {
+            "from_ns": max(0, moment.end_ns - config.window_length_s * NS_PER_S),
+            "end_ns": moment.end_ns,
+        }
+        if config.target_ms is not None:
+            parameters["target_ns"] = round(config.target_ms * NS_PER_MS)
+        rows = reader.rows(figure.statement, __file__, **parameters)
+        return Readings(
+            moment,
+            {figure.subject(row): figure.reading(row, config.window_length_s) for row in rows},
+        )
+
+    def subjects(self, facts: Readings) -> Mapping[Subject, int]:
+        """Return what has the figure and is covered, and the class that the rule names."""
+        return self.config.classes(facts.by_subject, facts.moment.end_ns)
+
+    def evaluate(self, facts: Readings, state: AlertState) -> Evaluation:
+        """Compare the figure of one subject with the limit."""
+        moment, figure = facts.moment, FIGURES[self.config.figure]
+        reading = facts.by_subject.get(state.subject)
+        status, reason = self._judge(figure, reading)
+        if figure.is_about_decisions:
+            newest_ns = 0 if reading is None else reading.newest_ns
+            return Evaluation(observe(status, state, newest_ns, moment), reason)
+        seen = Observation(status, moment.end_ns, moment.end_ns, is_silent=False)
+        return Evaluation(seen, reason)
+
+    def wording(self, subject: Subject) -> Wording:
+        """Return the words for one subject."""
+        figure = FIGURES[self.config.figure]
+        of = str(subject) if figure.is_about_decisions else subject.action
+        return self.config.wording(f"{figure.of} {'of ' if figure.is_about_decisions else ''}{of}")
+
+    def _judge(self, figure: Figure, reading: Reading | None) -> tuple[Status, str]:
+        config = self.config
+        during = duration_text(config.window_length_s)
+        if reading is None and figure.is_about_decisions:
+            return Status.NO_DATA, f"no decisions in {during}"
+        if reading is None:
+            # What is counted and has no row happened not once.
+            reading = Reading(0.0)
+        if reading.count is not None and reading.count < config.decisions_min:
+            few = f"{reading.count:,} decisions in {during}, fewer than {config.decisions_min:,}"
+            return Status.NO_DATA, few
+        value = f"{config.figure} {reading.value:,.6g}{figure.unit} in {during}"
+        of = f" of {reading.count:,} decisions" if reading.count is not None else ""
+        is_beyond, limit = self._limit(reading.value)
+        return (Status.BREACHED if is_beyond else Status.OK), f"{value}{of}, {limit}"
+
+    def _limit(self, value: float) -> tuple[bool, str]:
+        config = self.config
+        if config.above is not None:
+            is_beyond = value > config.above
+            return is_beyond, f"{'above' if is_beyond else 'not above'} {config.above:g}"
+        assert config.below is not None
+        is_beyond = value < config.below
+        return is_beyond, f"{'below' if is_beyond else 'not below'} {config.below:g}"

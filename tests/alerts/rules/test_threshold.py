@@ -1,0 +1,178 @@
+"""The rule over figures that are kept anyway: each figure from stored rows, and the comparison."""
+
+from __future__ import annotations
+
+from typing import Any, get_args
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from alerts.read.reader import AlertReader
+from alerts.rules.kinds import rule_of
+from alerts.rules.threshold import FIGURES, Reading, Readings, Threshold, ThresholdConfig
+from alerts.state.subject import Subject
+from alerts.state.transitions import Status, first_state
+from collector.core.clock import NS_PER_S
+from collector.store.connect import Connections
+from tests.conftest import NOW_NS
+from tests.support.alerts.builders import moment
+from tests.support.alerts.scene import HURT, write_seconds
+from tests.support.examples import examples
+
+CHECKOUT = Subject("checkout", HURT)
+BEFORE_NS = NOW_NS - 400 * NS_PER_S  # not in the window of five minutes
+
+
+def config(figure: str, **changes: object) -> ThresholdConfig:
+    """Return a rule that fires above one."""
+    fields: dict[str, Any] = {"name": "limit", "figure": figure, "above": 1.0, **changes}
+    return ThresholdConfig.model_validate(fields)
+
+
+def read(store: Connections, rule: ThresholdConfig) -> Readings:
+    """Return what the rule reads now."""
+    return Threshold(rule).read(AlertReader(store), moment(), {})
+
+
+def test_figures_of_decisions_are_those_of_their_cells(store: Connections) -> None:
+    """Five decisions a second: ten seconds of which all are late, and ten of which none is."""
+    write_seconds(store.client(), NOW_NS - 20 * NS_PER_S, 10, HURT, slow_ms=120, failed=1)
+    write_seconds(store.client(), NOW_NS - 10 * NS_PER_S, 10, HURT, unvalued=2)
+    write_seconds(store.client(), BEFORE_NS, 10, HURT, slow_ms=120)
+    expected = {
+        "late_ratio": 0.5,
+        "failed_ratio": 0.1,
+        "unvalued_ratio": 0.2,
+        "loss_usd_per_h": 50 * 12,
+        "decisions_per_s": 100 / 300,
+    }
+    for figure, value in expected.items():
+        reading = read(store, config(figure)).by_subject[CHECKOUT]
+        assert reading.value == pytest.approx(value), figure
+        assert reading.count == 100
+        assert reading.newest_ns == NOW_NS - NS_PER_S
+    slow = read(store, config("slow_ratio", target_ms=100.0)).by_subject[CHECKOUT]
+    assert (slow.value, slow.count) == (0.5, 100)
+
+
+def test_figures_of_others_are_counts_of_their_rows(store: Connections) -> None:
+    """Each by what it is of; rows before the window count nothing."""
+    client, inside_ns = store.client(), NOW_NS - 5 * NS_PER_S
+    client.insert(
+        "rejected",
+        [
+            [at_ns, "traces", reason, "", "", items, b""]
+            for at_ns, reason, items in (
+                (inside_ns, "bad_id", 3), (inside_ns + 1, "bad_id", 2), (BEFORE_NS, "bad_id", 9),
+            )
+        ],
+        column_names=[
+            "received_ns", "signal", "reason_code", "detail", "item_id", "item_count", "bytes",
+        ],
+    )  # fmt: skip
+    client.insert(
+        "provenance_events",
+        [
+            ["shop", "e", seq, verdict, 2, inside_ns]
+            for seq, verdict in ((1, "ok"), (2, "tampered"))
+        ],
+        column_names=["producer", "epoch", "seq", "verdict", "count", "received_ns"],
+    )
+    client.insert(
+        "microbursts",
+        [[inside_ns, "edge", inside_ns + 1], [inside_ns + 9, "edge", inside_ns + 10]],
+        column_names=["start_ns", "host", "end_ns"],
+    )
+    client.insert(
+        "clock_offsets",
+        [[inside_ns, "a", "b", "packets", -7_000_000, 2_000_000]],
+        column_names=["window_ns", "host_a", "host_b", "source", "offset_ns", "bound_ns"],
+    )
+
+    assert {
+        figure: {subject.action: reading.value for subject, reading in found.items()}
+        for figure in ("rejected", "unproven", "microbursts", "clock_error_ms")
+        for found in [read(store, config(figure)).by_subject]
+    } == {
+        "rejected": {"bad_id": 5.0},
+        "unproven": {"shop": 2.0},
+        "microbursts": {"edge": 2.0},
+        "clock_error_ms": {"a~b": 5.0},
+    }
+
+
+@pytest.mark.parametrize(
+    ("changes", "reading", "status", "reason"),
+    [
+        pytest.param(
+            {"above": 0.1}, Reading(0.2, 100, NOW_NS), Status.BREACHED,
+            "late_ratio 0.2 in 5 min of 100 decisions, above 0.1", id="above",
+        ),
+        pytest.param(
+            {"above": 0.2}, Reading(0.2, 100, NOW_NS), Status.OK,
+            "late_ratio 0.2 in 5 min of 100 decisions, not above 0.2", id="at the limit",
+        ),
+        pytest.param(
+            {"above": None, "below": 0.5}, Reading(0.2, 100, NOW_NS), Status.BREACHED,
+            "late_ratio 0.2 in 5 min of 100 decisions, below 0.5", id="below",
+        ),
+        pytest.param(
+            {"above": 0.1}, Reading(1.0, 19, NOW_NS), Status.NO_DATA,
+            "19 decisions in 5 min, fewer than 20", id="too few to say",
+        ),
+        pytest.param({"above": 0.1}, None, Status.NO_DATA, "no decisions in 5 min", id="none"),
+    ],
+)  # fmt: skip
+def test_status(
+    changes: dict[str, object], reading: Reading | None, status: Status, reason: str
+) -> None:
+    """Each row is one sentence of the specification."""
+    facts = Readings(moment(), {} if reading is None else {CHECKOUT: reading})
+    state = first_state("limit", CHECKOUT, NOW_NS)
+
+    found = Threshold(config("late_ratio", **changes)).evaluate(facts, state)
+
+    assert (found.seen.status, found.reason) == (status, reason)
+    assert found.cost.basis == "unknown"
+
+
+def test_count_that_has_no_row_is_zero_and_ends_an_alert() -> None:
+    """Nothing was rejected: that is known, and no silence."""
+    state = first_state("limit", Subject("bad_id", ""), NOW_NS - 900 * NS_PER_S)
+    found = Threshold(config("rejected")).evaluate(Readings(moment(), {}), state)
+    assert (found.seen.status, found.seen.is_silent) == (Status.OK, False)
+    assert found.reason == "rejected 0 in 5 min, not above 1"
+
+
+@settings(max_examples=examples(60))
+@given(st.floats(0, 1e6), st.floats(0, 1e6), st.floats(0, 1e6))
+def test_more_is_never_less_of_an_alert(limit: float, one: float, other: float) -> None:
+    """Above as below, whatever the figure."""
+    low, high = sorted((one, other))
+    order = (Status.OK, Status.BREACHED)
+    for key, (mild, severe) in {"above": (low, high), "below": (high, low)}.items():
+        rule = Threshold(config("loss_usd_per_h", **{"above": None, key: limit}))
+        state = first_state("limit", CHECKOUT, NOW_NS)
+        mildly, severely = (
+            rule.evaluate(Readings(moment(), {CHECKOUT: Reading(v, 50, NOW_NS)}), state).seen.status
+            for v in (mild, severe)
+        )
+        assert order.index(mildly) <= order.index(severely)
+
+
+def test_settings_name_every_figure_and_refuse_half_a_limit() -> None:
+    """A figure that cannot be configured is dead; a rule without a limit never fires."""
+    assert set(get_args(ThresholdConfig.model_fields["figure"].annotation)) == set(FIGURES)
+    for changes in ({"above": None}, {"below": 1.0}, {"target_ms": 5.0}):
+        with pytest.raises(ValidationError, match="rule limit: "):
+            config("late_ratio", **changes)
+    with pytest.raises(ValidationError, match="target_ms belongs to figure slow_ratio"):
+        config("slow_ratio")
+    assert isinstance(rule_of(config("rejected")), Threshold)
+    assert config("late_ratio", action="a", region="b").named == Subject("a", "b")
+    assert config("rejected", action="a", region="b").named is None
+    words = Threshold(config("rejected")).wording(Subject("bad_id", ""))
+    assert words.subject == "items rejected as bad_id"
+    assert Threshold(config("late_ratio")).wording(CHECKOUT).subject == f"decisions of {CHECKOUT}"
