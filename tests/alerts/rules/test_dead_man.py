@@ -34,7 +34,7 @@ from tests.support.examples import examples
 
 LIMIT_S = 300
 SHOP = Subject("shop", "")
-CONFIG = DeadManConfig(name="dead-man", silence_s=LIMIT_S, services=("shop",))
+CONFIG = DeadManConfig(name="dead-man", live=True, silence_s=LIMIT_S, services=("shop",))
 
 
 def at(seconds: float) -> int:
@@ -242,7 +242,8 @@ def test_stored_data_that_stop_page_a_person_over_a_restart(scene: Scene) -> Non
 def test_silence_that_is_listed_as_a_rule_has_a_limit_of_its_own(scene: Scene) -> None:
     """A queue that may pause for minutes and a shop that may not are two rules."""
     listed = {"name": "shop-quiet", "kind": "dead_man", "silence_s": 60, "services": ["shop"]}
-    scene.restart(rules=[{**listed, "severity": "ticket", "note": "ask the shop"}])
+    live = {"live": True, "severity": "ticket", "note": "ask the shop"}
+    scene.restart(rules=[{**listed, **live}])
     store_request(scene.store, trace_request(decision_span(), service="shop"), received_ns=at(1))
     assert scene.run(2) == scene.run(62) == 0  # since the first pass
     assert scene.run(63) == 2

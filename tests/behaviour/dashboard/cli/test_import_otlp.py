@@ -12,6 +12,8 @@ import pytest
 from typer.testing import CliRunner
 
 from attribution.core.segments import CLASSES, STAGES
+from attribution.jobs.attribution import AttributionJob
+from attribution.jobs.report import AttributionReport
 from collector.core.clock import NS_PER_MINUTE, NS_PER_S, NS_PER_US, SystemClock
 from collector.service import CollectorService
 from collector.store.connect import Connections
@@ -55,6 +57,15 @@ def import_files(service: CollectorService, *paths: Path) -> list[dict[str, Any]
     return [json.loads(line) for line in result.stdout.splitlines()]
 
 
+def attribute(
+    ours: AttributionJob, service: CollectorService, clock: ManualClock
+) -> AttributionReport:
+    """Attribute what was received by now; return what was done with what is old."""
+    clock.ns += NS_PER_MINUTE
+    ours.run_once(clock.ns, service.stored_ns())
+    return ours.run_late(clock.ns, lambda: True)
+
+
 def of_the_store(store: Connections) -> list[tuple[int, str, dict[str, int], dict[str, int]]]:
     """Return total, trace, classes and stages of the attributions, by their begin."""
     found = []
@@ -86,8 +97,7 @@ def test_decisions_of_last_week_are_attributed_as_their_file_is(
     path.write_bytes(body)
 
     import_files(service, path)
-    clock.ns += NS_PER_MINUTE
-    report = ours.run_once(clock.ns, service.stored_ns())
+    report = attribute(ours, service, clock)
 
     assert report.attributed == DECISIONS
     assert of_the_store(store) == of_the_file(body)
@@ -110,12 +120,10 @@ def test_what_is_imported_again_changes_no_figure(
     ours = job(store)
 
     first = import_files(service, *(tmp_path / name for name, _ in files))
-    clock.ns += NS_PER_MINUTE
-    ours.run_once(clock.ns, service.stored_ns())
+    assert attribute(ours, service, clock).attributed == DECISIONS
     figures = everything(store)
     again = import_files(service, *(tmp_path / name for name, _ in files))
-    clock.ns += NS_PER_MINUTE
-    report = ours.run_once(clock.ns, service.stored_ns())
+    report = attribute(ours, service, clock)
 
     assert [each["imported"] for each in first] == [40, 40, 0]
     assert [each["imported"] for each in again] == [0, 0, 0]
@@ -141,9 +149,8 @@ def test_shared_ids_of_zipkin_are_attributed_as_their_file_is(
     path = tmp_path / "traces"
     path.write_bytes(body)
     import_files(service, path)
-    clock.ns += NS_PER_MINUTE
 
-    job(store).run_once(clock.ns, service.stored_ns())
+    attribute(job(store), service, clock)
 
     assert of_the_store(store) == of_the_file(body)
     assert of_the_store(store)[0][2] == {
