@@ -38,6 +38,8 @@ CHANGING = {
     "/api/v2/alerts",
     "/api/v1/alerts/{episode_id}/ack",
     "/api/v1/alerts/{episode_id}/comment",
+    "/api/v1/rules/{name}/promote",
+    "/api/v1/rules/{name}/demote",
     "/api/v1/silences",
     "/api/v1/silences/{number}/end",
 }
