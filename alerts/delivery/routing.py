@@ -38,7 +38,9 @@ class Routing:
         if live is not None:
             return not live
         known = self._promotions.all().get(rule)
-        return known is not None and known.promoted_ns is None
+        if known is None:  # one that is configured is evaluated for the first time
+            return rule in self._live
+        return known.promoted_ns is None
 
     def _inhibited(self, event: AlertEvent) -> str:
         """Return the page of the same rule and subject that says the same, sooner."""

@@ -38,6 +38,43 @@ def test_rule_is_in_shadow_until_it_is_promoted(scene: Scene) -> None:
     assert kinds == ["alert.firing", "alert.resolved"]
 
 
+def test_rule_that_fires_when_it_is_first_evaluated_is_in_shadow(scene: Scene) -> None:
+    """Its very first transition says so, and goes to nobody."""
+    scene.go_on(INCIDENT_S + 1, slow_ms=120)
+    scene.restart(rules=[rule(name="new", budget_usd=5_000.0, live=None)])
+    scene.judge()
+    assert scene.deliver() == 0
+    rows = scene.client.query("SELECT rule, is_shadow FROM alert_events FINAL").result_rows
+    assert rows == [("new", True)]
+
+
+def test_ticket_waits_while_the_page_of_its_rule_says_the_same(scene: Scene) -> None:
+    """One message for one loss; what is left of it when the page is over is a ticket."""
+    page = {"budget_share": 0.01, "long_window_s": 60, "short_window_s": 6}
+    ticket = {"budget_share": 0.001, "long_window_s": 120, "short_window_s": 12}
+    burn = rule(
+        budget_usd=5_000.0,
+        keep_firing_s=0,
+        tiers=[page, {**ticket, "severity": "ticket"}],
+    )
+    scene.restart(rules=[burn])
+    scene.go_on(INCIDENT_S + 1, slow_ms=120)
+    scene.judge()
+    scene.deliver()
+    assert [delivery.message["data"]["rule"] for delivery in scene.receiver.deliveries] == ["burn"]
+
+    for _ in range(4):
+        scene.go_on(10, slow_ms=2)
+        scene.judge()
+        scene.deliver()
+
+    told = [
+        (delivery.message["data"]["rule"], delivery.kind) for delivery in scene.receiver.deliveries
+    ]
+    assert told[0] == ("burn", "alert.firing")
+    assert sorted(told[1:]) == [("burn", "alert.resolved"), ("burn-ticket", "alert.firing")]
+
+
 def test_episode_that_ends_in_shadow_is_told_to_nobody(scene: Scene) -> None:
     """Not when it fires, not when it ends, and not when the rule is promoted afterwards."""
     scene.restart(rules=[SHADOW])
