@@ -117,7 +117,7 @@ class AlertsJob:
         self._progress = progress
         self._memory = self.state = AlertStore(state_path)
         self._promotions = Promotions(self._memory)
-        self._routing = Routing(self._memory, config)
+        self.routing = Routing(self._memory, config)
         self.last_pass: Pass | None = None
         self.rules_loaded = len(self._rules)
         self.outlets = Outlets(self._memory, config, counters, dashboard_url)
@@ -315,7 +315,7 @@ class AlertsJob:
         move: Move | None = None,
         capture: CaptureRequest | None = None,
     ) -> Update:
-        event = replace(event, is_shadow=self._routing.is_shadow(event.rule))
+        event = replace(event, is_shadow=self.routing.is_shadow(event.rule))
         _log.info(
             "alert_changed",
             episode_id=event.episode_id,

@@ -5,10 +5,10 @@ from __future__ import annotations
 from alerts.config import AlertsConfig
 from alerts.people.silences import Silences
 from alerts.rows import AlertEvent
-from alerts.rules.tiers import TICKET_SUFFIX
 from alerts.state.promotions import Promotions
-from alerts.state.routed import open_alerts
+from alerts.state.routed import fires
 from alerts.state.sqlite import AlertStore
+from alerts.state.subject import Subject
 
 
 class Routing:
@@ -22,6 +22,13 @@ class Routing:
         self._promotions = Promotions(memory)
         self._silences = Silences(memory)
         self._live = {rule.name: rule.live for rule in config.all_rules}
+        # The rule of pages by that of tickets, where one entry of the settings makes both.
+        self._pages = {
+            ticket.name: page.name
+            for entry in config.rules
+            for page, *tickets in [entry.by_severity]
+            for ticket in tickets
+        }
 
     def hidden(self, event: AlertEvent, now_ns: int) -> str:
         """Return why an alert is not routed now, "" where it is."""
@@ -37,18 +44,20 @@ class Routing:
         live = self._live.get(rule)
         if live is not None:
             return not live
-        known = self._promotions.all().get(rule)
+        known = self._promotions.of(rule)
         if known is None:  # one that is configured is evaluated for the first time
             return rule in self._live
         return known.promoted_ns is None
 
+    @property
+    def shadows(self) -> list[str]:
+        """Return the rules that are in shadow until somebody promotes them."""
+        return [rule for rule, live in self._live.items() if live is None and self.is_shadow(rule)]
+
     def _inhibited(self, event: AlertEvent) -> str:
-        """Return the page of the same rule and subject that says the same, sooner."""
-        page = event.rule.removesuffix(TICKET_SUFFIX)
-        if page == event.rule or self.is_shadow(page):
+        """Return that the page of the same entry and subject fires, which says the same sooner."""
+        page = self._pages.get(event.rule)
+        if page is None or self.is_shadow(page):
             return ""
-        for alert in open_alerts(self._memory):
-            last = alert.last
-            if (last.rule, last.action, last.region) == (page, event.action, event.region):
-                return f"inhibited by {page}, which fires"
-        return ""
+        subject = Subject(event.action, event.region)
+        return f"inhibited by {page}, which fires" if fires(self._memory, page, subject) else ""

@@ -11,7 +11,6 @@ from alerts.rules.base import DecisionRuleConfig, Severity
 from alerts.state.subject import ALL, Subject
 from collector.core.config import Section
 
-TICKET_SUFFIX: Final = "-ticket"
 _S_PER_DAY: Final = 86_400
 
 
@@ -105,7 +104,7 @@ class DollarBurnConfig(DecisionRuleConfig):
             found.setdefault(tier.severity or self.severity, []).append(tier)
         rules: list[DollarBurnConfig] = []
         for severity in sorted(found):  # page before ticket
-            name = f"{self.name}{TICKET_SUFFIX}" if rules else self.name
+            name = f"{self.name}-{severity}" if rules else self.name
             update = {"name": name, "tiers": tuple(found[severity]), "severity": severity}
             rules.append(self.model_copy(update=update))
         return tuple(rules)

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Final
 
 from alerts.state.acts import Act, note_act
 from alerts.state.sqlite import AlertStore
+
+_READ: Final = "SELECT rule, first_ns, promoted_ns, actor, reason FROM rules"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +39,12 @@ class Promotions:
 
     def all(self) -> dict[str, Promotion]:
         """Return what is known of every rule that was ever evaluated, by name."""
-        rows = self._memory.rows("SELECT rule, first_ns, promoted_ns, actor, reason FROM rules")
-        return {row[0]: Promotion(*row) for row in rows}
+        return {row[0]: Promotion(*row) for row in self._memory.rows(_READ)}
+
+    def of(self, rule: str) -> Promotion | None:
+        """Return what is known of a rule, None before its first evaluation."""
+        rows = self._memory.rows(f"{_READ} WHERE rule = ?", (rule,))
+        return Promotion(*rows[0]) if rows else None
 
     def promote(self, rule: str, act: Act, reason: str) -> None:
         """Route a rule from now on; what fires already goes out too."""

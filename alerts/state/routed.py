@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from alerts.rows import AlertEvent, event_from_json
 from alerts.state.sqlite import AlertStore
+from alerts.state.subject import Subject
 from alerts.state.transitions import Phase
 
 _OPEN = """
@@ -42,6 +43,13 @@ def open_alerts(memory: AlertStore) -> list[OpenAlert]:
     rows = memory.rows(_OPEN, (Phase.FIRING, Phase.COOLING))
     found = [OpenAlert(row[0], row[1], event_from_json(row[2])) for row in rows]
     return sorted(found, key=lambda alert: (alert.started_ns, alert.episode_id))
+
+
+def fires(memory: AlertStore, rule: str, subject: Subject) -> bool:
+    """Return whether an alert of a rule on a subject fires, cooling and unknown included."""
+    query = "SELECT phase FROM states WHERE rule = ? AND action = ? AND region = ?"
+    rows = memory.rows(query, (rule, subject.action, subject.region))
+    return any(row[0] in (Phase.FIRING, Phase.COOLING) for row in rows)
 
 
 class RoutedAlerts:

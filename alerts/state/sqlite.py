@@ -115,9 +115,11 @@ class AlertStore:
 
     def events_of(self, rule: str, since_ns: int) -> list[AlertEvent]:
         """Return the events of a rule since an instant, in order."""
-        query = "SELECT row FROM events WHERE at_ns >= ? ORDER BY at_ns, seq"
-        events = (event_from_json(row[0]) for row in self.rows(query, (since_ns,)))
-        return [event for event in events if event.rule == rule]
+        query = (
+            "SELECT row FROM events WHERE at_ns >= ? AND json_extract(row, '$.rule') = ?"
+            " ORDER BY at_ns, seq"
+        )
+        return [event_from_json(row[0]) for row in self.rows(query, (since_ns, rule))]
 
     def last_event(self, episode_id: str) -> AlertEvent | None:
         """Return the latest event of an episode, None where it has none."""

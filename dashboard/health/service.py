@@ -171,6 +171,11 @@ class ServiceHealth:
             else ""
         )
         yield judged("alerts.webhooks_dead", status.dead, "deliveries", bad=dead)
+        shadows = self._service.alerts.routing.shadows
+        if shadows:
+            named = f"{', '.join(shadows)}: recorded, and routed to nobody until promoted"
+            detail = f"{named}; see `millworth rules list`"
+            yield HealthItem("alerts.rules_in_shadow", len(shadows), "rules", "ok", detail)
         if self._service.settings.alerts.alertmanagers:
             failing = self._service.alerts.outlets.failing_peers()
             peers = f"{', '.join(failing)}: see alertmanager_failed in the log"

@@ -44,6 +44,7 @@ def test_rule_that_fires_when_it_is_first_evaluated_is_in_shadow(scene: Scene) -
     scene.restart(rules=[rule(name="new", budget_usd=5_000.0, live=None)])
     scene.judge()
     assert scene.deliver() == 0
+    assert scene.job.routing.shadows == ["new"]
     rows = scene.client.query("SELECT rule, is_shadow FROM alert_events FINAL").result_rows
     assert rows == [("new", True)]
 
@@ -58,6 +59,7 @@ def test_ticket_waits_while_the_page_of_its_rule_says_the_same(scene: Scene) -> 
         tiers=[page, {**ticket, "severity": "ticket"}],
     )
     scene.restart(rules=[burn])
+    assert scene.job.routing.shadows == []
     scene.go_on(INCIDENT_S + 1, slow_ms=120)
     scene.judge()
     scene.deliver()
@@ -73,6 +75,17 @@ def test_ticket_waits_while_the_page_of_its_rule_says_the_same(scene: Scene) -> 
     ]
     assert told[0] == ("burn", "alert.firing")
     assert sorted(told[1:]) == [("burn", "alert.resolved"), ("burn-ticket", "alert.firing")]
+
+
+def test_rule_that_is_only_called_like_a_ticket_waits_for_nobody(scene: Scene) -> None:
+    """Two entries of the settings are two rules, whatever their names."""
+    page, other = rule(budget_usd=5_000.0), rule(name="burn-ticket", budget_usd=4_000.0)
+    scene.restart(rules=[page, other])
+    scene.go_on(INCIDENT_S + 1, slow_ms=120)
+    scene.judge()
+    scene.deliver()
+    told = [delivery.message["data"]["rule"] for delivery in scene.receiver.deliveries]
+    assert sorted(told) == ["burn", "burn-ticket"]
 
 
 def test_episode_that_ends_in_shadow_is_told_to_nobody(scene: Scene) -> None:
