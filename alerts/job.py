@@ -20,6 +20,7 @@ from alerts.events import (
     with_suspect,
     with_suspect_of,
 )
+from alerts.evidence.ledger import Ledger
 from alerts.evidence.search import SuspectSearch
 from alerts.metrics import Pass
 from alerts.read.reader import AlertReader
@@ -41,6 +42,7 @@ from alerts.state.retry import DeliveryStatus
 from alerts.state.sqlite import AlertStore, Update
 from alerts.state.subject import Subject
 from alerts.state.transitions import (
+    ALIGHT,
     FIRED,
     AlertState,
     Phase,
@@ -80,7 +82,7 @@ class AlertsStatus:
     @property
     def firing(self) -> int:
         """Return the number of alerts that fire, those that fell silent included."""
-        return sum(state.phase in (Phase.FIRING, Phase.COOLING) for state in self.states)
+        return sum(state.phase in ALIGHT for state in self.states)
 
     @property
     def idle(self) -> bool:
@@ -118,6 +120,7 @@ class AlertsJob:
         self._memory = self.state = AlertStore(state_path)
         self._promotions = Promotions(self._memory)
         self.routing = Routing(self._memory, config)
+        self._ledger = Ledger(self._reader, self._memory, self.routing.is_shadow)
         self.last_pass: Pass | None = None
         self.rules_loaded = len(self._rules)
         self.outlets = Outlets(self._memory, config, counters, dashboard_url)
@@ -137,6 +140,7 @@ class AlertsJob:
         updates = list(self._close_gone(known, moment))
         closed = {update.state.key for update in updates}
         failed: list[Exception] = []
+        facts: dict[str, Any] = {}
         for name, rule in self._rules.items():
             states = {
                 state.subject: state
@@ -144,12 +148,15 @@ class AlertsJob:
                 if state.rule == name and key not in closed
             }
             try:
-                updates += list(self._evaluate(rule, states, moment))
+                facts[name] = rule.read(self._reader, moment, states)
+                updates += list(self._evaluate(rule, facts[name], states, moment))
             except (ClickHouseError, StoreUnavailableError) as error:
                 _log.warning("rule_not_evaluated", rule=name, reason=str(error)[:300])
                 failed.append(error)
         self._promotions.see(self._rules, now_ns)
-        self._memory.record(updates, moment.end_ns, moment.known_ns)
+        # Of a pass that could not read everything, what alerts owned before stands.
+        owned = None if failed else self._ledger.owned(self._rules, facts, updates, moment)
+        self._memory.record(updates, moment.end_ns, moment.known_ns, owned)
         self.last_pass = Pass(now_ns, moment.end_ns, len(failed))
         mirror(self._memory, self._store)
         self._prune(now_ns)
@@ -202,13 +209,16 @@ class AlertsJob:
         self._memory.close()
 
     def _evaluate(
-        self, rule: _AnyRule, states: Mapping[Subject, AlertState], moment: Moment
+        self,
+        rule: _AnyRule,
+        facts: object,
+        states: Mapping[Subject, AlertState],
+        moment: Moment,
     ) -> Iterator[Update]:
         """Yield the update of each subject of one rule: those with a state, and new ones.
 
         A class that fell silent is in no window; its state keeps it here.
         """
-        facts = rule.read(self._reader, moment, states)
         found = rule.subjects(facts)
         for subject in sorted({*found, *states}):
             state = states.get(subject) or first_state(rule.config.name, subject, found[subject])

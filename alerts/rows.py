@@ -60,6 +60,43 @@ class CaptureRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class Dollars:
+    """A loss at the median slope, and at the 5 % and the 95 % slope."""
+
+    usd: Decimal = Decimal(0)
+    low_usd: Decimal = Decimal(0)
+    high_usd: Decimal = Decimal(0)
+
+    def __add__(self, other: Dollars) -> Dollars:
+        """Return the sum; the slope is common to both, so its quantiles add up."""
+        return Dollars(
+            self.usd + other.usd, self.low_usd + other.low_usd, self.high_usd + other.high_usd
+        )
+
+    def __sub__(self, other: Dollars) -> Dollars:
+        """Return what is left of a loss that holds the other."""
+        return Dollars(
+            self.usd - other.usd, self.low_usd - other.low_usd, self.high_usd - other.high_usd
+        )
+
+    def __mul__(self, times: int) -> Dollars:
+        """Return so many of it."""
+        return Dollars(self.usd * times, self.low_usd * times, self.high_usd * times)
+
+
+@dataclass(frozen=True, slots=True)
+class Owned:
+    """The dollars that are one alert's own: over all that fire they add up, each counted once."""
+
+    episode_id: str
+    at_ns: int  # of the pass
+    since_ns: int  # when the losses began that made it fire
+    lost: Dollars  # since then
+    at_risk: Dollars  # an hour, at the rate of the newest decisions
+    explained_by: str  # narrower alerts without whose decisions it would not fire, "" for none
+
+
+@dataclass(frozen=True, slots=True)
 class Message:
     """One webhook for one endpoint: the id and the body stay the same in every attempt."""
 

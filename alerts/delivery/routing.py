@@ -1,10 +1,11 @@
-"""I/O: why an alert goes to nobody now: a rule in shadow, a faster alert, or a silence."""
+"""I/O: why an alert goes to nobody now: a rule in shadow, a better alert, or a silence."""
 
 from __future__ import annotations
 
 from alerts.config import AlertsConfig
 from alerts.people.silences import Silences
 from alerts.rows import AlertEvent
+from alerts.state.owned import explained_by
 from alerts.state.promotions import Promotions
 from alerts.state.routed import fires
 from alerts.state.sqlite import AlertStore
@@ -34,7 +35,9 @@ class Routing:
         """Return why an alert is not routed now, "" where it is."""
         if self.is_shadow(event.rule):
             return f"rule {event.rule} is in shadow until it is promoted"
-        return self._inhibited(event) or self._silences.hidden(event, now_ns)
+        return (
+            self._inhibited(event) or self._explained(event) or self._silences.hidden(event, now_ns)
+        )
 
     def is_shadow(self, rule: str) -> bool:
         """Return whether a rule only records what it would have routed.
@@ -61,3 +64,8 @@ class Routing:
             return ""
         subject = Subject(event.action, event.region)
         return f"inhibited by {page}, which fires" if fires(self._memory, page, subject) else ""
+
+    def _explained(self, event: AlertEvent) -> str:
+        """Return that alerts about parts of the same say the same more precisely."""
+        parts = explained_by(self._memory, event.episode_id)
+        return f"inhibited by {parts}: without its decisions this would not fire" if parts else ""

@@ -1,5 +1,5 @@
-"""What explains an alert on decisions: the segment that takes longer than before.
+"""What explains an alert on decisions: the segment that takes longer, and the dollars it owns.
 
-`suspect` is pure, `search` reads the store. Imports `alerts.state` and `alerts.rows`. Begin with
-`suspect`.
+`suspect` is pure, `search` and `ledger` read the store. Imports `alerts.rules`, `alerts.state` and
+`alerts.rows`. Begin with `suspect`.
 """

@@ -6,7 +6,7 @@ compares each with the rule, and the state machine (alerts/state) makes transiti
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, ClassVar, Literal, Protocol, TypeVar
@@ -188,10 +188,12 @@ class Rule(Protocol[ConfigT, FactsT]):
         model: the settings of the kind.
         explains_decisions: whether subjects are classes of decisions. When such an alert fires,
             the job records packets of the window and searches it for a suspect segment.
+        owns_losses: whether a lost dollar is a reason to fire, so that one alert owns it.
     """
 
     model: ClassVar[type[RuleConfig]]
     explains_decisions: ClassVar[bool] = False
+    owns_losses: ClassVar[bool] = False
 
     def __init__(self, config: ConfigT) -> None:
         """Make a rule of its settings."""
@@ -235,6 +237,14 @@ class Rule(Protocol[ConfigT, FactsT]):
     def focus(self, facts: FactsT, subject: Subject) -> Subject:
         """Return the class of decisions that evidence of a subject is looked for in."""
         return subject
+
+    def owner(self, of_class: Subject) -> Subject | None:
+        """Return the subject whose alert is about the losses of a class, None where none is."""
+        return None
+
+    def without(self, facts: FactsT, is_left_out: Callable[[Subject], bool]) -> FactsT:
+        """Return the facts as if some classes had decided nothing."""
+        return facts
 
     def explain(
         self, reader: Reader, facts: FactsT, state: AlertState, evaluation: Evaluation

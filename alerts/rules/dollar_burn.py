@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import reduce
 from operator import add
-from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol, TypeVar
+from typing import TYPE_CHECKING, ClassVar, Final, Protocol, TypeVar
 
 from alerts.rules.base import Evaluation, Moment, Move, Reader, Rule, Wording, observe
 from alerts.rules.burn_rate import EMPTY_WINDOW, Losses, Window, burn_of
 from alerts.rules.reroute import propose
+from alerts.rules.rings import read_sums
 from alerts.rules.tiers import DollarBurnConfig
 from alerts.state.subject import Subject
 from alerts.state.transitions import AlertState
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
 # Longer windows end at whole minutes and are read once a minute: one second changes little in
 # them, and there is much to read. A late decision is in them a minute later at the most.
-_KEPT_S: Final = 1_800
+KEPT_S: Final = 1_800
 AnyNs = TypeVar("AnyNs", int, "Ints")
 
 _NO_LOSSES: Final = Losses({})
@@ -58,6 +59,7 @@ class DollarBurn(Rule[DollarBurnConfig, BurnFacts]):
 
     model: ClassVar = DollarBurnConfig
     explains_decisions: ClassVar[bool] = True
+    owns_losses: ClassVar[bool] = True
 
     config: DollarBurnConfig
 
@@ -71,12 +73,12 @@ class DollarBurn(Rule[DollarBurnConfig, BurnFacts]):
     ) -> BurnFacts:
         """Read what every class lost in all windows."""
         lengths, ended_ns = self.config.windows_s, [state.ended_ns for state in states.values()]
-        recent = [each for each in lengths if each <= _KEPT_S]
-        kept = [each for each in lengths if each > _KEPT_S]
-        minute_ns = window_end_ns(_KEPT_S + 1, moment.end_ns)
+        recent = [each for each in lengths if each <= KEPT_S]
+        kept = [each for each in lengths if each > KEPT_S]
+        minute_ns = window_end_ns(KEPT_S + 1, moment.end_ns)
         parts = (
-            _read_sums(reader.rows, recent, ended_ns, moment.end_ns),
-            _read_sums(reader.kept_rows, kept, ended_ns, minute_ns),
+            read_sums(reader.rows, _starts_ns(recent, ended_ns, moment.end_ns), moment.end_ns),
+            read_sums(reader.kept_rows, _starts_ns(kept, ended_ns, minute_ns), minute_ns),
         )
         found = {each for sums in parts for each in sums}
         return BurnFacts(
@@ -89,7 +91,8 @@ class DollarBurn(Rule[DollarBurnConfig, BurnFacts]):
 
     def subjects(self, facts: BurnFacts) -> Mapping[Subject, int]:
         """Return what spends a budget: the classes, the actions or all, and what the rule names."""
-        found = {self.config.spender(each) for each in facts.by_class if self.config.spends(each)}
+        owners = (self.owner(each) for each in facts.by_class)
+        found = {each for each in owners if each is not None}
         return self.config.classes(found, facts.moment.end_ns)
 
     def evaluate(self, facts: BurnFacts, state: AlertState) -> Evaluation:
@@ -125,14 +128,18 @@ class DollarBurn(Rule[DollarBurnConfig, BurnFacts]):
             evaluation = replace(evaluation, reason=reason)
         return evaluation, propose(self.config, focus, self._all_losses(facts), route)
 
+    def owner(self, of_class: Subject) -> Subject | None:
+        """Return whose budget the losses of a class spend, None where the rule has none for it."""
+        return self.config.spender(of_class) if self.config.spends(of_class) else None
+
+    def without(self, facts: BurnFacts, is_left_out: Callable[[Subject], bool]) -> BurnFacts:
+        """Return the facts as if some classes had decided nothing."""
+        left = {each: lost for each, lost in facts.by_class.items() if not is_left_out(each)}
+        return replace(facts, by_class=left)
+
     def _classes(self, facts: BurnFacts, subject: Subject) -> Iterable[Subject]:
         """Return the classes whose losses spend the budget of a subject."""
-        config = self.config
-        return (
-            each
-            for each in facts.by_class
-            if config.spends(each) and config.spender(each) == subject
-        )
+        return (each for each in facts.by_class if self.owner(each) == subject)
 
     def _losses(self, facts: BurnFacts, state: AlertState) -> Losses:
         lengths = self.config.windows_s
@@ -153,7 +160,7 @@ class DollarBurn(Rule[DollarBurnConfig, BurnFacts]):
 
 def window_end_ns(seconds: int, end_ns: AnyNs) -> AnyNs:
     """Return where a window of this length ends in a pass whose windows end at an instant."""
-    return end_ns if seconds <= _KEPT_S else end_ns - end_ns % NS_PER_MINUTE
+    return end_ns if seconds <= KEPT_S else end_ns - end_ns % NS_PER_MINUTE
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,47 +177,14 @@ class _StoredLosses:
 
     def _window(self, seconds: int, since_ns: int) -> Window:
         start_ns = max(window_end_ns(seconds, self.end_ns) - seconds * NS_PER_S, since_ns)
-        return (self.recent if seconds <= _KEPT_S else self.kept).get(start_ns, EMPTY_WINDOW)
+        return (self.recent if seconds <= KEPT_S else self.kept).get(start_ns, EMPTY_WINDOW)
 
 
-def _read_sums(
-    rows_of: Callable[..., list[Any]], lengths: list[int], ended_ns: Iterable[int], end_ns: int
-) -> dict[Subject, dict[int, Window]]:
-    """Return what every class lost since the start of each window, and since each end of an alert.
-
-    Args:
-        rows_of: asks the store.
-        lengths: of the windows, s, ascending.
-        ended_ns: when alerts ended, Unix ns.
-        end_ns: of the windows.
-    """
-    if not lengths:
-        return {}
-    from_ns = end_ns - lengths[-1] * NS_PER_S
+def _starts_ns(lengths: Sequence[int], ended_ns: Iterable[int], end_ns: int) -> set[int]:
+    """Return where windows of these lengths begin, and the ends of alerts within the longest."""
     starts_ns = {end_ns - each * NS_PER_S for each in lengths}
-    starts_ns |= {each for each in ended_ns if from_ns < each < end_ns}
-    newest_first = sorted(starts_ns, reverse=True)
-    rings: dict[Subject, dict[int, Window]] = {}
-    rows = rows_of(
-        "loss_rings",
-        __file__,
-        end_ns=end_ns,
-        from_ns=max(0, from_ns),
-        starts_ns=[max(0, each) for each in newest_first],
-    )
-    for action, region, ring, *figures in rows:
-        rings.setdefault(Subject(str(action), str(region)), {})[int(ring)] = Window(*figures)
-    return {each: dict(_added_up(newest_first, found)) for each, found in rings.items()}
-
-
-def _added_up(
-    newest_first: Sequence[int], rings: Mapping[int, Window]
-) -> Iterator[tuple[int, Window]]:
-    """Yield the losses since each start: those of its ring and of all rings after it."""
-    total = EMPTY_WINDOW
-    for at, start_ns in enumerate(newest_first):
-        total += rings.get(at, EMPTY_WINDOW)
-        yield start_ns, total
+    from_ns = min(starts_ns, default=end_ns)
+    return starts_ns | {each for each in ended_ns if from_ns < each < end_ns}
 
 
 def _budget_spent(

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from alerts.rows import AlertEvent, event_from_json
 from alerts.state.sqlite import AlertStore
 from alerts.state.subject import Subject
-from alerts.state.transitions import Phase
+from alerts.state.transitions import ALIGHT
 
 _OPEN = """
 SELECT states.episode_id, states.started_ns, events.row
@@ -40,7 +40,7 @@ class Routed:
 
 def open_alerts(memory: AlertStore) -> list[OpenAlert]:
     """Return every alert that fires, the oldest first."""
-    rows = memory.rows(_OPEN, (Phase.FIRING, Phase.COOLING))
+    rows = memory.rows(_OPEN, ALIGHT)
     found = [OpenAlert(row[0], row[1], event_from_json(row[2])) for row in rows]
     return sorted(found, key=lambda alert: (alert.started_ns, alert.episode_id))
 
@@ -49,7 +49,7 @@ def fires(memory: AlertStore, rule: str, subject: Subject) -> bool:
     """Return whether an alert of a rule on a subject fires, cooling and unknown included."""
     query = "SELECT phase FROM states WHERE rule = ? AND action = ? AND region = ?"
     rows = memory.rows(query, (rule, subject.action, subject.region))
-    return any(row[0] in (Phase.FIRING, Phase.COOLING) for row in rows)
+    return any(row[0] in ALIGHT for row in rows)
 
 
 class RoutedAlerts:

@@ -95,6 +95,25 @@ CREATE TABLE passes (
 ) STRICT, WITHOUT ROWID;
 """
 
+# What each alert that fires owns of the losses, as of the last pass.
+_OWNED: Final = """
+CREATE TABLE owned (
+    episode_id TEXT PRIMARY KEY, at_ns INTEGER, since_ns INTEGER, lost TEXT, lost_low TEXT,
+    lost_high TEXT, at_risk TEXT, at_risk_low TEXT, at_risk_high TEXT, explained_by TEXT
+) STRICT;
+"""
+
 # Each brings a file from the version that is its place to the next. A released one stays as it is.
-STEPS: Final = (_FIRST, _ROUTED, _CIRCUITS, _ACTS, _EXTERNAL, _PEOPLE, _ENDED, _RULES, _PASSES)
+STEPS: Final = (
+    _FIRST,
+    _ROUTED,
+    _CIRCUITS,
+    _ACTS,
+    _EXTERNAL,
+    _PEOPLE,
+    _ENDED,
+    _RULES,
+    _PASSES,
+    _OWNED,
+)
 SCHEMA_VERSION: Final = len(STEPS)

@@ -10,7 +10,7 @@ import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Any, Self
 
@@ -18,6 +18,7 @@ from alerts.rows import (
     AlertEvent,
     CaptureRequest,
     Message,
+    Owned,
     capture_from_json,
     event_from_json,
     to_json,
@@ -33,6 +34,7 @@ PENDING_MAX = 1_000
 
 _WRITE_STATE = "INSERT OR REPLACE INTO states VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _WRITE_DELIVERY = "INSERT OR IGNORE INTO deliveries VALUES (?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?)"
+_WRITE_OWNED = "INSERT INTO owned VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,17 +74,26 @@ class AlertStore:
             rows = self._db.execute("SELECT * FROM states").fetchall()
         return {(row[0], Subject(row[1], row[2])): _state(row) for row in rows}
 
-    def record(self, updates: Sequence[Update], end_ns: int = 0, known_ns: int = 0) -> None:
+    def record(
+        self,
+        updates: Sequence[Update],
+        end_ns: int = 0,
+        known_ns: int = 0,
+        owned: Sequence[Owned] | None = None,
+    ) -> None:
         """Write the updates of one pass, and all that follows from them, all or nothing.
 
         Args:
             updates: of all subjects.
             end_ns: of the windows of the pass, which a replay repeats; 0 where it is none.
             known_ns: everything older had arrived.
+            owned: what each alert that fires owns; None: not known anew.
         """
         with self.transaction() as db:
             if end_ns:
                 db.execute("INSERT OR IGNORE INTO passes VALUES (?, ?)", (end_ns, known_ns))
+            if owned is not None:
+                _write_owned(db, owned)
             for update in updates:
                 if update.is_over:
                     _drop_state(db, update.state)
@@ -255,6 +266,14 @@ def _write_capture(db: sqlite3.Connection, capture: CaptureRequest) -> None:
         "INSERT OR IGNORE INTO captures (trigger_id, at_ns, row) VALUES (?, ?, ?)",
         (capture.trigger_id, capture.at_ns, to_json(capture)),
     )
+
+
+def _write_owned(db: sqlite3.Connection, owned: Sequence[Owned]) -> None:
+    db.execute("DELETE FROM owned")
+    for row in owned:
+        money = [str(each) for of in (row.lost, row.at_risk) for each in astuple(of)]
+        values = (row.episode_id, row.at_ns, row.since_ns, *money, row.explained_by)
+        db.execute(_WRITE_OWNED, values)
 
 
 def _enqueue(db: sqlite3.Connection, message: Message, now_ns: int) -> None:

@@ -34,7 +34,7 @@ FIRED = "alert.firing"
 RESOLVED = "alert.resolved"
 
 CLOSED = (Phase.INACTIVE, Phase.RESOLVED)
-_ALIGHT = (Phase.FIRING, Phase.COOLING)
+ALIGHT = (Phase.FIRING, Phase.COOLING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +145,7 @@ def retire(state: AlertState, at_ns: int) -> tuple[AlertState, Transition | None
     """Return the state with its episode closed, and the transition: nothing evaluates it now."""
     if state.shown in CLOSED:
         return state, None
-    phase = Phase.RESOLVED if state.phase in _ALIGHT else Phase.INACTIVE
+    phase = Phase.RESOLVED if state.phase in ALIGHT else Phase.INACTIVE
     after = replace(state, phase=phase, is_unknown=False, held_ns=0)
     return _numbered(state, after, max(at_ns, state.judged_ns))
 
@@ -155,7 +155,7 @@ def is_forgotten(state: AlertState, settled_ns: int, forget_ns: int) -> bool:
 
     One that was firing when it fell silent is kept: nobody has seen the end of it.
     """
-    return state.phase not in _ALIGHT and settled_ns - state.data_ns > forget_ns
+    return state.phase not in ALIGHT and settled_ns - state.data_ns > forget_ns
 
 
 def _next_phase(phase: Phase, status: Status, held_ns: int, timing: Timing) -> Phase:
@@ -199,10 +199,10 @@ def _numbered(
             started_ns=0,
         )
     notification = ""
-    if after.phase is Phase.FIRING and before.phase not in _ALIGHT:
+    if after.phase is Phase.FIRING and before.phase not in ALIGHT:
         notification = FIRED
         after = replace(after, started_ns=at_ns)
-    elif after.phase is Phase.RESOLVED and before.phase in _ALIGHT:
+    elif after.phase is Phase.RESOLVED and before.phase in ALIGHT:
         notification = RESOLVED
         after = replace(after, ended_ns=at_ns)
     after = replace(after, seq=after.seq + 1)

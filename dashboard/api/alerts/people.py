@@ -18,9 +18,10 @@ from alerts.people.notes import ACK, COMMENT, Note, Notes
 from alerts.people.silences import Hidden, Silence, Silences
 from alerts.people.standing import Standing, standings
 from alerts.people.window import parse_window
-from alerts.rows import AlertEvent
+from alerts.rows import AlertEvent, Dollars, Owned
 from alerts.state.acts import Act
 from alerts.state.external import ExternalAlert, ExternalAlerts
+from alerts.state.owned import read_owned
 from alerts.state.routed import OpenAlert, open_alerts
 from alerts.state.sqlite import AlertStore
 from collector.core.clock import Clock
@@ -94,14 +95,22 @@ class OpenAlertRow:
     blamed: str  # stage/class, "" where no segment stands out
     reason: str
     people: Standing
+    owned: Owned | None  # its own dollars; None: it owns none, is in shadow, or nobody knows
 
 
 @dataclass(frozen=True, slots=True)
 class OpenAlerts:
-    """What fires now, the dearest first; and what fires elsewhere."""
+    """What fires now, the dearest first; and what fires elsewhere.
+
+    `at_risk` (an hour) and `lost` (since each began) are the sums of what the alerts own: a dollar
+    that several are about is in them once. They are as of `as_of_ns`, None where nothing is owned.
+    """
 
     alerts: list[OpenAlertRow]
     external: list[ExternalAlert]
+    at_risk: Dollars
+    lost: Dollars
+    as_of_ns: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,12 +230,22 @@ def _open(memory: AlertStore, now_ns: int) -> OpenAlerts:
     found = open_alerts(memory)
     events = [alert.last for alert in found]
     known = standings(memory, events, events, now_ns)
-    rows = [_open_row(alert, known[alert.episode_id]) for alert in found]
+    owned = read_owned(memory)
+    rows = [
+        _open_row(alert, known[alert.episode_id], owned.get(alert.episode_id)) for alert in found
+    ]
     rows.sort(key=lambda row: row.revenue_at_risk_usd_per_h or Decimal(0), reverse=True)
-    return OpenAlerts(rows, ExternalAlerts(memory).seen(now_ns, now_ns))
+    own = [row.owned for row in rows if row.owned is not None]
+    return OpenAlerts(
+        alerts=rows,
+        external=ExternalAlerts(memory).seen(now_ns, now_ns),
+        at_risk=sum((each.at_risk for each in own), Dollars()),
+        lost=sum((each.lost for each in own), Dollars()),
+        as_of_ns=max((each.at_ns for each in own), default=None),
+    )
 
 
-def _open_row(alert: OpenAlert, people: Standing) -> OpenAlertRow:
+def _open_row(alert: OpenAlert, people: Standing, owned: Owned | None) -> OpenAlertRow:
     last = alert.last
     return OpenAlertRow(
         episode_id=alert.episode_id,
@@ -241,6 +260,7 @@ def _open_row(alert: OpenAlert, people: Standing) -> OpenAlertRow:
         blamed=f"{last.blamed_stage}/{last.blamed_class}" if last.blamed_stage else "",
         reason=last.reason,
         people=people,
+        owned=owned if last.is_priced else None,
     )
 
 

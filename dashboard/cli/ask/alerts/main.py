@@ -105,6 +105,9 @@ def show_open(api: Api, *, as_json: bool) -> bool:
         since = utc_iso(other["starts_ns"])
         OUT.print(f"external since {since}: {json.dumps(other['labels'])}")
     OUT.print(f"{len(alerts):,} fire, and {len(external):,} of others")
+    if answer["as_of_ns"] is not None:
+        at_risk, lost = _dollars(answer["at_risk"]), _dollars(answer["lost"])
+        OUT.print(f"each dollar once: {at_risk} an hour at risk, {lost} lost since they began")
     return bool(alerts or external)
 
 
@@ -137,6 +140,8 @@ def _line(alert: dict[str, Any]) -> str:
     cost = "unknown cost" if usd is None else f"${float(usd):,.2f}/h"
     where = "/".join(json.dumps(alert[key])[1:-1] for key in ("action", "region") if alert[key])
     ack, silenced = alert["people"]["ack"], alert["people"]["silenced"]
+    owned = alert["owned"]
+    explained = owned is not None and owned["explained_by"]
     parts = [
         f"{alert['episode_id']} {alert['severity']} {alert['rule']} {where or 'all data'}",
         alert["state"],
@@ -145,8 +150,14 @@ def _line(alert: dict[str, Any]) -> str:
         f"blamed {alert['blamed']}" if alert["blamed"] else "",
         f"acknowledged by {json.dumps(ack['actor'])[1:-1]}" if ack else "",
         f"hidden by silence {silenced[0]}" if silenced else "",
+        f"explained by {json.dumps(owned['explained_by'])[1:-1]}" if explained else "",
     ]
     return ", ".join(part for part in parts if part)
+
+
+def _dollars(of: dict[str, str]) -> str:
+    usd, low, high = (float(of[name]) for name in ("usd", "low_usd", "high_usd"))
+    return f"${usd:,.2f} (${low:,.2f} to ${high:,.2f})"
 
 
 def _note(note: dict[str, Any]) -> str:

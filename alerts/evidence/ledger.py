@@ -1,0 +1,146 @@
+"""I/O: which alert owns which lost dollar at the end of a pass, from the cells of the store."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
+
+from alerts.rows import Dollars, Owned
+from alerts.rules.base import Moment, Reader, Rule, RuleConfig
+from alerts.rules.burn_rate import EMPTY_WINDOW, Window
+from alerts.rules.dollar_burn import KEPT_S, window_end_ns
+from alerts.rules.ledger import Claim, narrower, rate_start_ns, shares
+from alerts.rules.rings import read_sums
+from alerts.state.sqlite import AlertStore, Update
+from alerts.state.subject import Subject
+from alerts.state.transitions import ALIGHT, Status
+from collector.core.clock import NS_PER_S
+
+_AnyRule = Rule[RuleConfig, Any]
+
+
+class Ledger:
+    """Reads what the alerts that fire own.
+
+    Args:
+        reader: of the store.
+        memory: the alert state.
+        is_shadow: whether a rule routes nothing yet: its alerts own nothing.
+    """
+
+    def __init__(
+        self, reader: Reader, memory: AlertStore, is_shadow: Callable[[str], bool]
+    ) -> None:
+        self._reader = reader
+        self._memory = memory
+        self._is_shadow = is_shadow
+
+    def owned(
+        self,
+        rules: Mapping[str, _AnyRule],
+        facts: Mapping[str, Any],
+        updates: Iterable[Update],
+        moment: Moment,
+    ) -> list[Owned]:
+        """Return what each alert owns that fires after a pass.
+
+        Args:
+            rules: by name.
+            facts: of the pass, by the name of the rule.
+            updates: of the pass.
+            moment: of the pass.
+        """
+        firing = dict(self._claims(rules, updates))
+        if not firing:
+            return []
+        lost = self._lost({claim.since_ns for claim in firing}, moment.end_ns)
+        found = shares(
+            firing, lost, lambda of_class, since_ns: lost[of_class][since_ns], moment.end_ns
+        )
+        return [
+            Owned(
+                update.state.episode_id,
+                moment.end_ns,
+                claim.since_ns,
+                found[claim].lost,
+                found[claim].at_risk,
+                _explained(rules[claim.rule], facts[claim.rule], update, claim, firing),
+            )
+            for claim, update in firing.items()
+        ]
+
+    def _claims(
+        self, rules: Mapping[str, _AnyRule], updates: Iterable[Update]
+    ) -> Iterator[tuple[Claim, Update]]:
+        for update in updates:
+            state = update.state
+            rule = rules.get(state.rule)
+            is_claim = state.phase in ALIGHT and not update.is_over
+            if rule is None or not rule.owns_losses or not is_claim or self._is_shadow(state.rule):
+                continue
+            yield (
+                Claim(
+                    state.rule,
+                    state.subject,
+                    rule.config.severity,
+                    rule.window_s,
+                    max(state.ended_ns, state.started_ns - self._window_s(rule, update) * NS_PER_S),
+                    _covers(rule, state.subject),
+                ),
+                update,
+            )
+
+    def _window_s(self, rule: _AnyRule, update: Update) -> int:
+        """Return the window whose losses made an alert fire."""
+        state = update.state
+        events = self._memory.events(state.episode_id)
+        if update.event is not None:
+            events.append(update.event)
+        return next(
+            (each.window_s for each in events if each.at_ns == state.started_ns), rule.window_s
+        )
+
+    def _lost(self, since_ns: set[int], end_ns: int) -> dict[Subject, dict[int, Dollars]]:
+        """Return what every class lost since each instant, and by the newest decisions.
+
+        What is older than half an hour is read once a minute, as it is for the rules.
+        """
+        minute_ns = window_end_ns(KEPT_S + 1, end_ns)
+        old = {each for each in since_ns if each < end_ns - KEPT_S * NS_PER_S}
+        new = {*since_ns - old, rate_start_ns(end_ns)}
+        recent = read_sums(self._reader.rows, new | ({minute_ns} if old else set()), end_ns)
+        kept = read_sums(self._reader.kept_rows, old, minute_ns)
+        return {
+            of_class: {
+                **{each: _dollars(recent, of_class, each) for each in new},
+                **{
+                    each: _dollars(kept, of_class, each) + _dollars(recent, of_class, minute_ns)
+                    for each in old
+                },
+            }
+            for of_class in {*recent, *kept}
+        }
+
+
+def _dollars(
+    sums: Mapping[Subject, Mapping[int, Window]], of_class: Subject, since_ns: int
+) -> Dollars:
+    window = sums.get(of_class, {}).get(since_ns, EMPTY_WINDOW)
+    return Dollars(window.loss_usd, window.loss_low_usd, window.loss_high_usd)
+
+
+def _covers(rule: _AnyRule, subject: Subject) -> Callable[[Subject], bool]:
+    return lambda of_class: rule.owner(of_class) == subject
+
+
+def _explained(
+    rule: _AnyRule, facts: object, update: Update, claim: Claim, claims: Iterable[Claim]
+) -> str:
+    """Return the narrower alerts without whose decisions this one would not fire, "" for none."""
+    parts = narrower(claim, claims)
+    if not parts:
+        return ""
+    rest = rule.without(facts, lambda of_class: any(each.covers(of_class) for each in parts))
+    if rule.evaluate(rest, update.state).seen.status in (Status.BREACHED, Status.BURNING):
+        return ""
+    return ", ".join(sorted(f"{each.rule} ({each.subject})" for each in parts))

@@ -1,0 +1,24 @@
+"""I/O: what each alert that fires owns of the losses, in the alert state, as of the last pass."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from alerts.rows import Dollars, Owned
+from alerts.state.sqlite import AlertStore
+
+
+def read_owned(memory: AlertStore) -> dict[str, Owned]:
+    """Return what every alert that fires owns, by its episode."""
+    found = {}
+    for episode_id, at_ns, since_ns, *money, explained in memory.rows("SELECT * FROM owned"):
+        usd = [Decimal(each) for each in money]
+        lost, at_risk = Dollars(*usd[:3]), Dollars(*usd[3:])
+        found[episode_id] = Owned(episode_id, at_ns, since_ns, lost, at_risk, explained)
+    return found
+
+
+def explained_by(memory: AlertStore, episode_id: str) -> str:
+    """Return the narrower alerts that explain an alert, "" where none does."""
+    rows = memory.rows("SELECT explained_by FROM owned WHERE episode_id = ?", (episode_id,))
+    return str(rows[0][0]) if rows else ""

@@ -1,0 +1,138 @@
+"""A dollar has one owner: rules that overlap add up, and the narrower one pages."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from alerts.rows import Owned
+from alerts.state.owned import read_owned
+from collector.core.clock import NS_PER_S
+from tests.support.alerts.builders import rule
+from tests.support.alerts.scene import (
+    HURT,
+    INCIDENT_S,
+    WELL,
+    Scene,
+    write_seconds,
+)
+
+CLASSES = rule(budget_usd=5_000.0, keep_firing_s=20.0)
+WHOLE = rule(name="whole", budget_for="all", budget_usd=5_000.0, keep_firing_s=20.0)
+
+
+def owned(scene: Scene) -> dict[str, Owned]:
+    """Return what each alert that fires owns, by its rule."""
+    by_episode = read_owned(scene.job.state)
+    names = {state.episode_id: state.rule for state in scene.job.status().states}
+    return {names[episode_id]: each for episode_id, each in by_episode.items()}
+
+
+def fired(scene: Scene) -> list[tuple[str, str]]:
+    """Return the rules that the receiver heard of, and what."""
+    return [
+        (each.message["data"]["rule"], each.message["type"]) for each in scene.receiver.deliveries
+    ]
+
+
+def lost(scene: Scene) -> Decimal:
+    """Return what all classes lost in the window that made the alerts fire, and since."""
+    [span] = {(each.since_ns, each.at_ns) for each in owned(scene).values()}
+    query = (
+        "SELECT sum(loss_usd) FROM revenue_cells FINAL"
+        " WHERE second_ns >= {since_ns:UInt64} AND second_ns < {at_ns:UInt64}"
+    )
+    parameters = dict(zip(("since_ns", "at_ns"), span, strict=True))
+    return Decimal(scene.client.query(query, parameters=parameters).result_rows[0][0])
+
+
+def test_alert_on_everything_is_explained_by_the_region_that_hurts(scene: Scene) -> None:
+    """One message, not two; the sum of what they own is what was lost, over a restart too."""
+    rules = [WHOLE, CLASSES]
+    scene.restart(rules=rules)
+    scene.go_on(INCIDENT_S, slow_ms=120)
+
+    for _ in range(3):
+        scene.judge()
+        scene.deliver()
+        parts = owned(scene)
+        assert set(parts) == {"burn", "whole"}
+        assert sum(each.lost.usd for each in parts.values()) == lost(scene)
+        assert parts["whole"].lost.usd == 0
+        assert parts["burn"].at_risk.usd == lost(scene) * 12
+        assert parts["whole"].explained_by == f"burn (checkout/{HURT})"
+        scene.restart(rules=rules)
+        scene.go_on(10, slow_ms=120)
+
+    assert fired(scene) == [("burn", "alert.firing")]
+
+
+def test_wide_alert_is_routed_where_no_part_explains_it(scene: Scene) -> None:
+    """Its region loses what no narrower alert is about."""
+    narrow = rule(region=HURT, budget_usd=5_000.0, keep_firing_s=20.0)
+    scene.restart(rules=[WHOLE, narrow])
+    write_seconds(scene.client, scene.end_ns, INCIDENT_S, WELL, 240)
+    write_seconds(scene.client, scene.end_ns, INCIDENT_S, HURT, 120)
+    scene.end_ns += INCIDENT_S * NS_PER_S
+
+    scene.judge()
+    scene.deliver()
+
+    parts = owned(scene)
+    assert parts["burn"].lost.usd * 3 == lost(scene) > 0
+    assert parts["whole"].lost.usd == parts["burn"].lost.usd * 2
+    assert parts["whole"].explained_by == ""
+    assert sorted(fired(scene)) == [("burn", "alert.firing"), ("whole", "alert.firing")]
+
+
+def test_wide_alert_is_routed_when_the_narrow_one_ends_and_it_fires_still(scene: Scene) -> None:
+    """What explained it is gone; the other region goes on alone."""
+    narrow = rule(region=HURT, budget_usd=5_000.0, keep_firing_s=0.0, reset_window_s=6)
+    wide = rule(
+        name="whole", budget_for="all", budget_usd=5_000.0, keep_firing_s=120.0, reset_window_s=6
+    )
+    scene.restart(rules=[wide, narrow])
+    scene.go_on(INCIDENT_S, slow_ms=120)
+    scene.judge()
+    scene.deliver()
+    assert fired(scene) == [("burn", "alert.firing")]
+
+    write_seconds(scene.client, scene.end_ns, 40, WELL, 120)
+    write_seconds(scene.client, scene.end_ns, 40, HURT)
+    scene.end_ns += 40 * NS_PER_S
+    scene.judge()
+    scene.deliver()
+    scene.deliver()
+
+    assert set(owned(scene)) == {"whole"}
+    assert sorted(fired(scene)[1:]) == [("burn", "alert.resolved"), ("whole", "alert.firing")]
+
+
+def test_shadow_owns_nothing_and_explains_nothing(scene: Scene) -> None:
+    """A rule that is tried beside the one in use takes none of its dollars."""
+    shadow = rule(budget_usd=5_000.0, keep_firing_s=20.0, live=False)
+    scene.restart(rules=[WHOLE, shadow])
+    scene.go_on(INCIDENT_S, slow_ms=120)
+
+    scene.judge()
+    scene.deliver()
+
+    parts = owned(scene)
+    assert set(parts) == {"whole"}
+    assert parts["whole"].lost.usd == lost(scene)
+    assert fired(scene) == [("whole", "alert.firing")]
+
+
+def test_late_loss_is_owned_as_soon_as_it_is_seen(scene: Scene) -> None:
+    """A rewritten second changes the sum, whoever owned it before."""
+    scene.go_on(INCIDENT_S, slow_ms=120)
+    scene.judge()
+    before = owned(scene)["burn"].lost.usd
+    assert before == lost(scene)
+
+    late_ns = scene.end_ns - 5 * NS_PER_S
+    write_seconds(scene.client, late_ns, 1, HURT, 360, revision=2)
+    scene.go_on(1)
+    scene.judge()
+
+    # The second that was the newest is in it too by now.
+    assert owned(scene)["burn"].lost.usd == before + 10 + 5 == lost(scene)
