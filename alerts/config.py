@@ -14,6 +14,7 @@ from pydantic import (
     model_validator,
 )
 
+from alerts.people.calendars import CalendarConfig
 from alerts.rules.base import RuleConfig
 from alerts.rules.dead_man import DeadManConfig
 from alerts.rules.kinds import KINDS, parse_rule
@@ -122,6 +123,9 @@ class AlertsConfig(Section):
         description="Time after which Alertmanagers are sent a firing alert again; there it ends "
         "by itself after four times this, or four intervals",
     )
+    calendars: tuple[CalendarConfig, ...] = Field(
+        default=(), description="When budgets of rules allow more or less"
+    )
     rules: tuple[AnyRule, ...] = Field(default=(), description="The rules of alerts")
     webhooks: tuple[WebhookConfig, ...] = Field(default=(), description="The receivers of alerts")
     alertmanagers: tuple[AlertmanagerConfig, ...] = Field(
@@ -132,6 +136,7 @@ class AlertsConfig(Section):
     def _names_are_unique(self) -> Self:
         for what, names in (
             ("rule", [rule.name for entry in self.rules for rule in entry.by_severity]),
+            ("calendar", [calendar.name for calendar in self.calendars]),
             ("webhook", [webhook.name for webhook in self.webhooks]),
             ("alertmanager", [peer.name for peer in self.alertmanagers]),
         ):
@@ -144,6 +149,18 @@ class AlertsConfig(Section):
                 raise ValueError(
                     f"{what} {twice[0]} is there twice; state is stored under this name"
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _calendars_are_there(self) -> Self:
+        known = {calendar.name for calendar in self.calendars}
+        for rule in self.rules:
+            for name in rule.follows:
+                if name not in known:
+                    raise ValueError(
+                        f"rule {rule.name} names the calendar {name!r}; there is "
+                        f"{', '.join(sorted(known)) or 'none'} in [[alerts.calendars]]"
+                    )
         return self
 
     @property

@@ -23,6 +23,7 @@ from alerts.events import (
 from alerts.evidence.ledger import Ledger
 from alerts.evidence.search import SuspectSearch
 from alerts.metrics import Pass
+from alerts.people.calendars import Calendars
 from alerts.read.reader import AlertReader
 from alerts.rows import AlertEvent, CaptureRequest, Message, webhook_id
 from alerts.rules.base import (
@@ -114,7 +115,8 @@ class AlertsJob:
         self._config = config
         self._rules = {rule.name: rule_of(rule) for rule in config.all_rules}
         self._store = store
-        self._reader = AlertReader(store)
+        self.calendars = Calendars(config.calendars)
+        self._reader = AlertReader(store, self.calendars.budget_factor)
         self._search = SuspectSearch(self._reader)
         self._progress = progress
         self._memory = self.state = AlertStore(state_path)

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alerts.bench.world import BUDGET_USD, STEP_S, STEPS, Class, Floats, World
+from alerts.people.calendars import Calendars
 from alerts.replay.replay import Change, Instants, replay
 from alerts.replay.series import Series, Steps
 from alerts.rules.dollar_burn import DollarBurn
@@ -81,7 +82,7 @@ def dollar_rule(world: World, *, value_factor: float = 1.0) -> Alerts:
     ends_ns = _START_NS + STEP_S * NS_PER_S * np.arange(1, STEPS + 1, dtype=np.int64)
     instants = Instants(ends_ns, ends_ns, nodata_ns=300 * NS_PER_S)
     found = {
-        rule.severity: tuple(_alerts(replay(DollarBurn(rule), classes, instants)))
+        rule.severity: tuple(_alerts(replay(DollarBurn(rule), classes, instants, Calendars(()))))
         for rule in config.by_severity
     }
     return Alerts(found["page"], found["ticket"])

@@ -78,10 +78,10 @@ def local_ns(text: str, zone: str, what: str) -> int:
             f"{what} {text!r} has no offset: whose clock is meant? Give 2026-05-01T22:00+02:00, or "
             "a zone such as Europe/Berlin"
         )
-    place = _place(zone)
-    first, second = (local.replace(tzinfo=place, fold=fold) for fold in (0, 1))
+    where = place(zone)
+    first, second = (local.replace(tzinfo=where, fold=fold) for fold in (0, 1))
     if first.utcoffset() != second.utcoffset():
-        back = first.astimezone(UTC).astimezone(place).replace(tzinfo=None)
+        back = first.astimezone(UTC).astimezone(where).replace(tzinfo=None)
         seen = "twice" if back == local else "never"
         raise InputError(
             f"{what} {text!r} is {seen} on the clocks of {zone}, which change then; give it with "
@@ -90,7 +90,12 @@ def local_ns(text: str, zone: str, what: str) -> int:
     return instant_ns(first.isoformat(), what)
 
 
-def _place(zone: str) -> ZoneInfo:
+def place(zone: str) -> ZoneInfo:
+    """Return a zone by its IANA name.
+
+    Raises:
+        InputError: there is none of this name.
+    """
     if _ZONE.fullmatch(zone):
         try:
             return ZoneInfo(zone)

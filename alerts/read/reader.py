@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any, Final
 
 from collector.core.sql import sql
@@ -11,6 +12,9 @@ from collector.store.connect import Connections
 
 # Questions about long windows that rules ask within a minute.
 _KEPT_MAX: Final = 64
+
+
+BudgetFactor = Callable[[Iterable[str], int, int], Decimal]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,10 +26,11 @@ class Watermark:
 
 
 class AlertReader:
-    """Reads through the calling thread's limited, read-only connection."""
+    """Reads through the calling thread's limited, read-only connection, and from calendars."""
 
-    def __init__(self, store: Connections) -> None:
+    def __init__(self, store: Connections, budget_factor: BudgetFactor) -> None:
         self._store = store
+        self._budget_factor = budget_factor
         self._kept: dict[tuple[object, ...], list[Any]] = {}
 
     def rows(self, name: str, of: str, **parameters: str | int | Sequence[int]) -> list[Any]:
@@ -40,6 +45,10 @@ class AlertReader:
                 del self._kept[next(iter(self._kept))]
             self._kept[key] = self.rows(name, of, **parameters)
         return self._kept[key]
+
+    def budget_factor(self, names: Iterable[str], from_ns: int, to_ns: int) -> Decimal:
+        """Return how many times its usual loss a budget allows in [from, to), by calendars."""
+        return self._budget_factor(names, from_ns, to_ns)
 
     def watermark(self) -> Watermark:
         """Return how far the dollars of decisions have come."""

@@ -14,10 +14,11 @@ from decimal import Decimal
 import numpy as np
 from numpy.typing import NDArray
 
+from alerts.people.calendars import Calendars
 from alerts.replay.series import Ints, Series
 from alerts.rules.base import Evaluation, Moment, Progress
 from alerts.rules.burn_rate import Losses
-from alerts.rules.dollar_burn import BurnFacts, DollarBurn, window_end_ns
+from alerts.rules.dollar_burn import BurnFacts, DollarBurn, budget_factors, window_end_ns
 from alerts.state.subject import Subject
 from alerts.state.transitions import (
     CLOSED,
@@ -59,7 +60,10 @@ class Change:
 
 
 def replay(
-    rule: DollarBurn, classes: Mapping[Subject, Series], instants: Instants
+    rule: DollarBurn,
+    classes: Mapping[Subject, Series],
+    instants: Instants,
+    calendars: Calendars,
 ) -> Iterator[Change]:
     """Yield what the rule does with these losses, subject by subject, from a quiet beginning."""
     if len(instants.end_ns) == 0:
@@ -69,11 +73,15 @@ def replay(
         if rule.config.spends(each):
             spent.setdefault(rule.config.spender(each), {})[each] = series
     for subject, parts in sorted(spent.items()):
-        yield from _replay_subject(rule, subject, parts, instants)
+        yield from _replay_subject(rule, subject, parts, instants, calendars)
 
 
 def _replay_subject(
-    rule: DollarBurn, subject: Subject, parts: Mapping[Subject, Series], instants: Instants
+    rule: DollarBurn,
+    subject: Subject,
+    parts: Mapping[Subject, Series],
+    instants: Instants,
+    calendars: Calendars,
 ) -> Iterator[Change]:
     config = rule.config
     timing = Timing(config.for_s, config.keep_firing_s, rule.window_s)
@@ -83,10 +91,12 @@ def _replay_subject(
         return
     at, count = int(seen[0]), len(instants.end_ns)
     state = first_state(config.name, subject, int(instants.end_ns[at]))
-    quiet = _Quiet(rule, parts, instants, newest_ns)
+    bounds = calendars.factor_bounds(config.calendars)
+    quiet = _Quiet(rule, parts, instants, newest_ns, bounds)
     matters = quiet.matters()
     while at < count:
-        facts = _facts(rule, parts, instants, at)
+        factors = budget_factors(config, int(instants.end_ns[at]), calendars.budget_factor)
+        facts = _facts(parts, instants, at, factors)
         evaluation = rule.evaluate(facts, state)
         state, transition = advance(state, timing, evaluation.seen)
         if transition is not None:
@@ -105,8 +115,10 @@ class _Quiet:
         parts: Mapping[Subject, Series],
         instants: Instants,
         newest_ns: Ints,
+        factor_bounds: tuple[Decimal, Decimal],
     ) -> None:
         self._rule = rule
+        self._least, self._most = factor_bounds
         self._parts = parts
         self._ends_ns = instants.end_ns
         self._is_silent = instants.known_ns - newest_ns > instants.nodata_ns
@@ -129,7 +141,7 @@ class _Quiet:
         )
 
     def _compare(self, ends_ns: Ints, since_ns: int) -> tuple[Flags, Flags]:
-        """Return whether a tier may be breached, and whether one burns."""
+        """Return whether a tier may be breached, and whether one burns for sure."""
         config = self._rule.config
         is_over, burns = np.zeros(len(ends_ns), np.bool_), np.zeros(len(ends_ns), np.bool_)
         for tier in config.tiers:
@@ -139,10 +151,13 @@ class _Quiet:
             )
             is_known = (long.valued > 0) & (short.valued > 0)
             begins = [
-                each.reaches(config.threshold_usd(tier, each.seconds))
+                each.reaches(config.threshold_usd(tier, each.seconds) * self._least)
                 for each in (long, short, reset)
             ]
-            keeps = [each.reaches(config.keeps_usd(tier, each.seconds)) for each in (short, reset)]
+            keeps = [
+                each.reaches(config.keeps_usd(tier, each.seconds) * self._most)
+                for each in (short, reset)
+            ]
             # Where the newest decisions have no value, the short window judges alone.
             has_newest = reset.valued > 0
             burns |= is_known & np.where(has_newest, keeps[1], keeps[0])
@@ -206,7 +221,10 @@ def _places(flags: Flags) -> Ints:
 
 
 def _facts(
-    rule: DollarBurn, parts: Mapping[Subject, Series], instants: Instants, at: int
+    parts: Mapping[Subject, Series],
+    instants: Instants,
+    at: int,
+    factors: Mapping[int, Decimal],
 ) -> BurnFacts:
     end_ns, known_ns = int(instants.end_ns[at]), int(instants.known_ns[at])
     moment = Moment(
@@ -218,7 +236,7 @@ def _facts(
         progress=Progress(0, known_ns),
     )
     return BurnFacts(
-        moment, {each: _SeriesLosses(series, end_ns) for each, series in parts.items()}
+        moment, {each: _SeriesLosses(series, end_ns) for each, series in parts.items()}, factors
     )
 
 

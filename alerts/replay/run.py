@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from alerts.config import AlertsConfig
+from alerts.people.calendars import Calendars
 from alerts.replay.replay import replay
 from alerts.replay.report import Report, report, transitions_of
 from alerts.replay.stored import read_classes, read_instants
@@ -56,8 +57,9 @@ def replay_rules(
     longest_s = max((rule.config.windows_s[-1] for rule in rules), default=0)
     classes = read_classes(store, begin_ns - longest_s * NS_PER_S, to_ns)
     instants = read_instants(memory, begin_ns, to_ns, config.interval_s, config.nodata_s)
+    calendars = Calendars(config.calendars)
     for rule in rules:
-        changes = list(replay(rule, classes, instants))
+        changes = list(replay(rule, classes, instants, calendars))
         found = report(rule, classes, instants, changes, from_ns)
         live = _live(memory, rule.config.name, from_ns, found.to_ns)
         if live is not None:

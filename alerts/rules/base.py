@@ -67,6 +67,11 @@ class RuleConfig(Section):
         """Return the rules that this entry makes, one a severity."""
         return (self,)
 
+    @property
+    def follows(self) -> tuple[str, ...]:
+        """Return the calendars that the rule follows."""
+        return ()
+
     def covers(self, subject: Subject) -> bool:
         """Return whether the rule is about a subject; an alert on any other is closed."""
         return True
@@ -178,6 +183,10 @@ class Reader(Protocol):
 
     def kept_rows(self, name: str, of: str, **parameters: str | int | Sequence[int]) -> list[Any]:
         """Return the same, read once while the parameters are the same."""
+        ...
+
+    def budget_factor(self, names: Iterable[str], from_ns: int, to_ns: int) -> Decimal:
+        """Return how many times its usual loss a budget allows in [from, to), by calendars."""
         ...
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Final
 
@@ -18,6 +18,7 @@ _S_PER_DAY = 86_400
 _S_PER_H = 3_600
 _MICRO_USD = Decimal("0.000001")
 _ZERO = Decimal(0)
+_ONE = Decimal(1)
 
 _WORSE: Final = {Status.NO_DATA: 0, Status.OK: 1, Status.BURNING: 2, Status.BREACHED: 3}
 
@@ -75,15 +76,22 @@ class Losses:
 
     by_seconds: Mapping[int, Window]
     spent_usd: Decimal | None = None  # loss in the time of the budget; None: not read
+    # How many times its usual loss the budget allows in a window, by its length; once by default.
+    factors: Mapping[int, Decimal] = field(default_factory=dict)
 
     def window(self, seconds: int) -> Window:
         """Return the window of a length, an empty one where nothing was decided in it."""
         return self.by_seconds.get(seconds, EMPTY_WINDOW)
 
+    def factor(self, seconds: int) -> Decimal:
+        """Return how many times its usual loss the budget allows in the window of a length."""
+        return self.factors.get(seconds, _ONE)
+
     def __add__(self, other: Losses) -> Losses:
         """Return the losses of both."""
         lengths = {*self.by_seconds, *other.by_seconds}
-        return Losses({each: self.window(each) + other.window(each) for each in lengths})
+        added = {each: self.window(each) + other.window(each) for each in lengths}
+        return replace(self, by_seconds=added)
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +152,9 @@ def burn_of(rule: DollarBurnConfig, losses: Losses) -> Burn:
     reason = why
     if status in (Status.BREACHED, Status.BURNING):
         summary = _three_ways(rule, tier, risk_usd_per_h, share, exhaustion_s)
-        reason = f"{summary}; {why}; {_provenance(long)}"
+        factor = losses.factor(tier.long_window_s)
+        planned = "" if factor == 1 else f"; calendars allow {factor:.3g} times the usual loss"
+        reason = f"{summary}; {why}{planned}; {_provenance(long)}"
     return Burn(
         status=status,
         tier=tier,
@@ -197,20 +207,25 @@ def _judge(rule: DollarBurnConfig, tier: Tier, losses: Losses) -> tuple[Status, 
     newest = _newest(rule, tier, losses)
     missed = _unmet(rule, tier, losses)
     if missed:
-        is_burning = newest.window.loss_usd >= rule.keeps_usd(tier, newest.seconds)
+        keeps_usd = rule.keeps_usd(tier, newest.seconds) * losses.factor(newest.seconds)
+        is_burning = newest.window.loss_usd >= keeps_usd
         return (Status.BURNING if is_burning else Status.OK), missed
     long = losses.window(tier.long_window_s)
-    threshold_usd = rule.threshold_usd(tier, tier.long_window_s)
+    threshold_usd = _threshold_usd(rule, tier, losses, tier.long_window_s)
     return Status.BREACHED, f"{_bounded(rule, long)} >= {_usd(threshold_usd)}"
+
+
+def _threshold_usd(rule: DollarBurnConfig, tier: Tier, losses: Losses, seconds: int) -> Decimal:
+    return rule.threshold_usd(tier, seconds) * losses.factor(seconds)
 
 
 def _unmet(rule: DollarBurnConfig, tier: Tier, losses: Losses) -> str:
     """Return which condition of a breach does not hold, "" where all do."""
     long = losses.window(tier.long_window_s)
-    long_usd = rule.threshold_usd(tier, tier.long_window_s)
+    long_usd = _threshold_usd(rule, tier, losses, tier.long_window_s)
     for seconds in (tier.long_window_s, tier.short_window_s, _newest(rule, tier, losses).seconds):
         loss_usd = losses.window(seconds).loss_usd
-        threshold_usd = rule.threshold_usd(tier, seconds)
+        threshold_usd = _threshold_usd(rule, tier, losses, seconds)
         if loss_usd < threshold_usd:
             return f"loss {_usd(loss_usd)} < {_usd(threshold_usd)} in {duration_text(seconds)}"
     events = effective_events(long)

@@ -48,6 +48,7 @@ class BurnFacts:
 
     moment: Moment
     by_class: Mapping[Subject, ClassLosses]  # those that the rule does not cover too: to move to
+    factors: Mapping[int, Decimal]  # of what the budget allows, by length of window
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +88,7 @@ class DollarBurn(Rule[DollarBurnConfig, BurnFacts]):
                 each: _StoredLosses(moment.end_ns, *(sums.get(each, {}) for sums in parts))
                 for each in found
             },
+            budget_factors(self.config, moment.end_ns, reader.budget_factor),
         )
 
     def subjects(self, facts: BurnFacts) -> Mapping[Subject, int]:
@@ -145,7 +147,7 @@ class DollarBurn(Rule[DollarBurnConfig, BurnFacts]):
         lengths = self.config.windows_s
         classes = self._classes(facts, state.subject)
         parts = (facts.by_class[each].since(state.ended_ns, lengths) for each in classes)
-        return reduce(add, parts, _NO_LOSSES)
+        return replace(reduce(add, parts, _NO_LOSSES), factors=facts.factors)
 
     def _all_losses(self, facts: BurnFacts) -> dict[Subject, Losses]:
         lengths = self.config.windows_s
@@ -161,6 +163,21 @@ class DollarBurn(Rule[DollarBurnConfig, BurnFacts]):
 def window_end_ns(seconds: int, end_ns: AnyNs) -> AnyNs:
     """Return where a window of this length ends in a pass whose windows end at an instant."""
     return end_ns if seconds <= KEPT_S else end_ns - end_ns % NS_PER_MINUTE
+
+
+def budget_factors(
+    config: DollarBurnConfig,
+    end_ns: int,
+    budget_factor: Callable[[Iterable[str], int, int], Decimal],
+) -> dict[int, Decimal]:
+    """Return how many times its usual loss a budget allows in each window of a pass."""
+    if not config.calendars:
+        return {}
+    ends_ns = {each: window_end_ns(each, end_ns) for each in config.windows_s}
+    return {
+        each: budget_factor(config.calendars, at_ns - each * NS_PER_S, at_ns)
+        for each, at_ns in ends_ns.items()
+    }
 
 
 @dataclass(frozen=True, slots=True)

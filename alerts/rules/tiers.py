@@ -41,10 +41,12 @@ class Tier(Section):
         return self.budget_share / self.long_window_s
 
 
-# SRE Workbook, ch. 5, table 5-8, and a tier before it for what burns a month's budget in hours.
+# SRE Workbook, ch. 5, table 5-8; a tier before it for what burns a month's budget in hours, and one
+# at the rate of the six hours for what is over in three.
 TIERS: Final = (
     Tier(budget_share=0.01, long_window_s=300, short_window_s=60),
     Tier(budget_share=0.02, long_window_s=3_600, short_window_s=300),
+    Tier(budget_share=0.025, long_window_s=10_800, short_window_s=900),
     Tier(budget_share=0.05, long_window_s=21_600, short_window_s=1_800),
     Tier(budget_share=0.10, long_window_s=259_200, short_window_s=21_600, severity="ticket"),
 )
@@ -68,8 +70,12 @@ class DollarBurnConfig(DecisionRuleConfig):
     tiers: tuple[Tier, ...] = Field(
         default=TIERS,
         min_length=1,
-        description="Pairs of windows; the default is 1 %/5m+1m, 2 %/1h+5m, 5 %/6h+30m (page) and "
-        "10 %/3d+6h (ticket)",
+        description="Pairs of windows; the default is 1 %/5m+1m, 2 %/1h+5m, 2.5 %/3h+15m, "
+        "5 %/6h+30m (page) and 10 %/3d+6h (ticket)",
+    )
+    calendars: tuple[str, ...] = Field(
+        default=(),
+        description="Names of [[alerts.calendars]] by which the budget allows more or less",
     )
     events_min: float = Field(
         default=8.0, ge=1, description="Effective number of losing decisions, (sum l)^2 / sum l^2"
@@ -108,6 +114,11 @@ class DollarBurnConfig(DecisionRuleConfig):
             update = {"name": name, "tiers": tuple(found[severity]), "severity": severity}
             rules.append(self.model_copy(update=update))
         return tuple(rules)
+
+    @property
+    def follows(self) -> tuple[str, ...]:
+        """Return the calendars that the rule follows."""
+        return self.calendars
 
     @property
     def windows_s(self) -> tuple[int, ...]:

@@ -171,6 +171,7 @@ def _alerts(service: Parts) -> Run:
         progress=service.progress if Role.COLLECT in service.roles else None,
         dashboard_url=service.settings.dashboard_url,
     )
+    service.alerts_job.calendars.check(service.clock.now_ns())
     metrics = AlertMetrics(service.alerts_job, service.clock.now_ns)
     service.counters.registry.register(metrics)
     return service.alerts_job.run_once

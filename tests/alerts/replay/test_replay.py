@@ -6,9 +6,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from alerts.people.calendars import CalendarConfig, Calendars
 from alerts.replay.replay import Change, Instants, replay
 from alerts.replay.series import Series, Steps
 from alerts.rules.burn_rate import Losses
@@ -17,6 +19,7 @@ from alerts.rules.tiers import DollarBurnConfig
 from alerts.state.subject import ALL, Subject
 from alerts.state.transitions import Timing, advance, first_state
 from collector.core.clock import NS_PER_S
+from dashboard.units import utc_iso
 from tests.support.alerts.builders import moment, rule
 from tests.support.examples import examples
 
@@ -29,6 +32,25 @@ TIERS = [
     {"budget_share": 0.02, "long_window_s": 1_860, "short_window_s": 300},
 ]
 HURT, WELL = Subject("checkout", "eu-west"), Subject("checkout", "us-east")
+
+
+@pytest.fixture(scope="module")
+def planned(tmp_path_factory: pytest.TempPathFactory) -> Calendars:
+    """Return calendars by which the budget allows more in one part of the time, less in another."""
+    configs = []
+    for name, factor, parts in (
+        ("quiet", 3.0, [(40, 90), (200, 210)]),
+        ("launch", 0.25, [(80, 160), (299, 330)]),
+    ):
+        path = tmp_path_factory.mktemp("calendars") / f"{name}.csv"
+        lines = [
+            ",".join(utc_iso(START_NS + step * STEP_S * NS_PER_S) for step in part)
+            for part in parts
+        ]
+        path.write_text("\n".join(["starts,ends", *lines]))
+        configs.append(CalendarConfig(name=name, path=path, budget_factor=factor, zone="UTC"))
+    return Calendars(configs)
+
 
 Stretches = list[tuple[int, int, float, int]]
 # Stretches of steps in which a class decides so much, knows the value of so much of it, and loses
@@ -44,8 +66,9 @@ STRETCHES = st.lists(
     max_size=14,
 )
 RULES = st.builds(
-    lambda for_s, keep_s, reset_s, budget_for, events: rule(
+    lambda for_s, keep_s, reset_s, budget_for, events, calendars: rule(
         tiers=TIERS,
+        calendars=calendars,
         for_s=for_s,
         keep_firing_s=keep_s,
         reset_window_s=reset_s,
@@ -57,6 +80,7 @@ RULES = st.builds(
     st.sampled_from([10, 30, 300]),
     st.sampled_from(["class", "all"]),
     st.sampled_from([1.0, 8.0]),
+    st.lists(st.sampled_from(["quiet", "launch"]), max_size=2, unique=True).map(tuple),
 )
 
 
@@ -84,9 +108,9 @@ def series(stretches: Stretches) -> Series:
 
 
 @settings(max_examples=examples(40), deadline=None)
-@given(RULES, STRETCHES, STRETCHES)
+@given(config=RULES, hurt=STRETCHES, well=STRETCHES)
 def test_replay_is_every_instant_evaluated(
-    config: DollarBurnConfig, hurt: Stretches, well: Stretches
+    planned: Calendars, config: DollarBurnConfig, hurt: Stretches, well: Stretches
 ) -> None:
     """Same transitions, same instants, same figures."""
     classes = {HURT: series(hurt), WELL: series(well)}
@@ -94,7 +118,8 @@ def test_replay_is_every_instant_evaluated(
     instants = Instants(ends_ns, ends_ns + 3 * NS_PER_S, NODATA_NS)
     [burn] = [DollarBurn(each) for each in config.by_severity]
 
-    assert list(replay(burn, classes, instants)) == list(every_instant(burn, classes, instants))
+    expected = list(every_instant(burn, classes, instants, planned))
+    assert list(replay(burn, classes, instants, planned)) == expected
 
 
 @dataclass(frozen=True)
@@ -116,7 +141,7 @@ class Naive:
 
 
 def every_instant(
-    burn: DollarBurn, classes: dict[Subject, Series], instants: Instants
+    burn: DollarBurn, classes: dict[Subject, Series], instants: Instants, planned: Calendars
 ) -> Iterator[Change]:
     """Evaluate the rule as the job does, subject by subject."""
     subjects = [Subject(ALL, ALL)] if burn.config.budget_for == "all" else [HURT, WELL]
@@ -126,7 +151,15 @@ def every_instant(
         for end_ns, known_ns in zip(instants.end_ns, instants.known_ns, strict=True):
             at = moment(end_ns=int(end_ns), known_ns=int(known_ns), nodata_ns=instants.nodata_ns)
             facts = BurnFacts(
-                at, {each: Naive(found, int(end_ns)) for each, found in classes.items()}
+                at,
+                {each: Naive(found, int(end_ns)) for each, found in classes.items()},
+                {
+                    each: planned.budget_factor(
+                        burn.config.calendars, to_ns - each * NS_PER_S, to_ns
+                    )
+                    for each in burn.config.windows_s
+                    for to_ns in [int(window_end_ns(each, int(end_ns)))]
+                },
             )
             if state is None:
                 own = [classes[each] for each in classes if burn.config.spender(each) == subject]

@@ -6,6 +6,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from alerts.people.calendars import Calendars
 from alerts.replay.replay import Instants, replay
 from alerts.replay.report import report
 from alerts.replay.series import Series, Steps
@@ -59,7 +60,7 @@ def test_every_dollar_is_caught_missed_or_within_the_budget(
     """And the three are all that was lost; each page is about one stretch at the most."""
     loss = [micro for length, micro in stretches for _ in range(length)][:STEPS]
     burn, classes = DollarBurn(rule(reset_window_s=30)), {HURT: series(loss)}
-    changes = list(replay(burn, classes, instants()))
+    changes = list(replay(burn, classes, instants(), Calendars(())))
 
     found = report(burn, classes, instants(), changes, START_NS)
 

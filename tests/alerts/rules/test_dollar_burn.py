@@ -54,7 +54,7 @@ class Given:
 
 def facts_of(by_class: Mapping[Subject, Losses]) -> BurnFacts:
     """Return the facts of some classes."""
-    return BurnFacts(moment(), {name: Given(each) for name, each in by_class.items()})
+    return BurnFacts(moment(), {name: Given(each) for name, each in by_class.items()}, {})
 
 
 def facts(**by_region: Losses) -> BurnFacts:
@@ -185,9 +185,10 @@ def test_default_tiers_make_a_rule_of_pages_and_one_of_tickets() -> None:
     assert [(t.budget_share, t.long_window_s, t.short_window_s) for t in page.tiers] == [
         (0.01, 300, 60),
         (0.02, 3_600, 300),
+        (0.025, 10_800, 900),
         (0.05, 21_600, 1_800),
     ]
-    assert [page.reset_s(tier) for tier in page.tiers] == [60, 300, 300]
+    assert [page.reset_s(tier) for tier in page.tiers] == [60, 300, 300, 300]
     assert [ticket.reset_s(tier) for tier in ticket.tiers] == [1_800]
     (alone,) = rule(severity="ticket").by_severity
     assert (alone.name, alone.severity) == ("burn", "ticket")

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from alerts.people.calendars import Calendars
 from alerts.read.reader import AlertReader
 from alerts.rules.kinds import rule_of
 from alerts.rules.threshold import FIGURES, Reading, Readings, Threshold, ThresholdConfig
@@ -33,7 +34,7 @@ def config(figure: str, **changes: object) -> ThresholdConfig:
 
 def read(store: Connections, rule: ThresholdConfig) -> Readings:
     """Return what the rule reads now."""
-    return Threshold(rule).read(AlertReader(store), moment(), {})
+    return Threshold(rule).read(AlertReader(store, Calendars(()).budget_factor), moment(), {})
 
 
 def test_figures_of_decisions_are_those_of_their_cells(store: Connections) -> None:

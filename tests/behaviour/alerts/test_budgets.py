@@ -6,6 +6,7 @@ import random
 from collections.abc import Mapping
 from decimal import Decimal
 
+from alerts.people.calendars import Calendars
 from alerts.read.reader import AlertReader
 from alerts.rules.dollar_burn import DollarBurn
 from alerts.rules.tiers import DollarBurnConfig
@@ -46,7 +47,9 @@ def test_windows_of_all_lengths_are_the_sums_of_their_seconds(store: Connections
     )
     config = DollarBurnConfig(name="burn", budget_usd=1_000)
 
-    facts = DollarBurn(config).read(AlertReader(store), moment(end_ns=end_ns), {})
+    facts = DollarBurn(config).read(
+        AlertReader(store, Calendars(()).budget_factor), moment(end_ns=end_ns), {}
+    )
 
     minute_ns = end_ns - end_ns % NS_PER_MINUTE
     for each in CLASSES:
