@@ -27,7 +27,7 @@ from collector.wal.directory import claim_directory
 from collector.wal.groups import recover_group
 from collector.wal.log import Budget, Log
 from collector.wal.watermarks import Arrivals
-from collector.write.decision_spans import wanted_spans
+from collector.write.declared import WantedSpans
 from collector.write.last_reader import FILE, LastReader
 from collector.write.writer import StoreWriter
 
@@ -95,7 +95,7 @@ class CollectorService:
         names = attributes or AttributesConfig()
         self.is_native = native.IS_THERE and config.accel
         counters.native_spans.set(self.is_native)
-        wanted = wanted_spans(names, decisions or DecisionsConfig()) if self.is_native else None
+        wanted = WantedSpans(names, decisions or DecisionsConfig()) if self.is_native else None
         last_reader = LastReader(wal_dir / FILE, self._disk, is_native=self.is_native)
         self._writers = {
             signal: StoreWriter(

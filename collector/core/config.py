@@ -236,6 +236,16 @@ class DecisionsConfig(Section):
     """Which spans are decisions, beside those that carry decision.action."""
 
     match: tuple[DecisionMatch, ...] = Field(default=(), description="Rules, each a root")
+    auto: bool = Field(
+        default=True,
+        description="Without a rule and until a span carries decision.action: each root span of a "
+        "server or a consumer is a decision of the action `auto METHOD ROUTE`, without a value",
+    )
+
+    @property
+    def is_auto(self) -> bool:
+        """Return whether roots may be decisions that nobody declared."""
+        return self.auto and not self.match
 
 
 class OutcomesConfig(Section):

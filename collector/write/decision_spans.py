@@ -9,11 +9,16 @@ from collector.otlp.native.spans import Wanted
 _ACTION = "decision.action"
 _OF_SKELETONS = ("latency.class", "decision.stage", "latency.blocking", "decision.id")
 
+_ROOT_KINDS = (b"Server", b"Consumer")
 
-def wanted_spans(attributes: AttributesConfig, decisions: DecisionsConfig) -> Wanted:
+
+def wanted_spans(
+    attributes: AttributesConfig, decisions: DecisionsConfig, *, has_roots: bool = False
+) -> Wanted:
     """Return every span that `decisions_mv` may take, and some more: the view has the last word.
 
-    Of a rule that names attributes one is enough; an empty value is what a span without it has too.
+    With `has_roots` it is asked about roots too, which nobody declared. Of a rule that names
+    attributes one is enough; an empty value is what a span without it has too.
     """
     keys = [*names_of(_ACTION, attributes.name(_ACTION))]
     rules: list[tuple[bytes, bytes, bytes]] = []
@@ -24,6 +29,8 @@ def wanted_spans(attributes: AttributesConfig, decisions: DecisionsConfig) -> Wa
         elif rule.service or rule.span_name or rule.kind or rule.attributes:
             kind = rule.kind.capitalize()
             rules.append((rule.service.encode(), rule.span_name.encode(), kind.encode()))
+    if has_roots:
+        rules += [(b"", b"", kind) for kind in _ROOT_KINDS]
     own = (attributes.name(name).encode() for name in _OF_SKELETONS)
     latency_class, stage, blocking, decision_id = own
     return Wanted(

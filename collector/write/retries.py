@@ -56,8 +56,8 @@ class Retries:
 
         self.call(insert)
 
-    def call(self, insert: Callable[[Client], None]) -> None:
-        """Call `insert` until it returns.
+    def call(self, step: Callable[[Client], _T]) -> _T:
+        """Call `step` until it returns, and return what it does.
 
         Raises:
             Unparsable: the store cannot parse the bytes; it has stored nothing of them.
@@ -66,7 +66,7 @@ class Retries:
         backoff_s = _BACKOFF_S_MIN
         while True:
             try:
-                insert(self._store.client())
+                return step(self._store.client())
             except (MillworthError, ClickHouseError, RuntimeError, OSError) as error:
                 if is_schema_damaged(error):
                     self._forget_schemas()
@@ -77,8 +77,6 @@ class Retries:
                 log = _LOG.error if isinstance(failure, PermanentError) else _LOG.warning
                 log("insert_failed", signal=str(self._signal), reason=first_line(failure))
                 backoff_s = self._back_off(backoff_s, error)
-            else:
-                return
 
     def _forget_schemas(self) -> None:
         """Let the engine write its copies of the schemas anew; if it cannot, it is asked again."""

@@ -34,6 +34,7 @@ from collector.wal.frames import Frame, encode_frame, segment_created_ns
 from collector.wal.groups import Batch, delete_batch, draft_group, fix_group
 from collector.wal.log import Budget
 from collector.wal.watermarks import Arrivals
+from collector.write.declared import WantedSpans
 from collector.write.insert_target import BLOCK_SETTINGS, TABLES, insert_settings
 from collector.write.last_reader import LastReader, has_rows
 from collector.write.reading import as_protobuf, read_spans
@@ -66,7 +67,7 @@ class StoreWriter:
         disk: Disk | None = None,
         arrivals: Arrivals | None = None,
         *,
-        wanted: Wanted | None = None,
+        wanted: WantedSpans | None = None,
         last_reader: LastReader | None = None,
         insert_bytes_max: int = INSERT_BYTES_MAX,
     ) -> None:
@@ -210,7 +211,8 @@ class StoreWriter:
         if not self._is_in_other_hand:
             self._note_reader()
         if self._wanted is not None:
-            self._store_blocks(path, content, intact, self._wanted, has_spans=is_in)
+            wanted = self._retries.call(self._wanted.now)
+            self._store_blocks(path, content, intact, wanted, has_spans=is_in)
         elif not is_in:
             self._store_frames(path, content, intact)
         if self._is_in_other_hand:
@@ -228,9 +230,7 @@ class StoreWriter:
             self._retries.persist(self._last_reader.note)
 
     def _has_rows(self, frames: Sequence[Frame]) -> bool:
-        found: list[bool] = []
-        self._retries.call(lambda client: found.append(has_rows(client, frames)))
-        return found[-1]
+        return self._retries.call(lambda client: has_rows(client, frames))
 
     def _store_blocks(
         self,

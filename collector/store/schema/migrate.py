@@ -39,6 +39,10 @@ MIGRATIONS_DIR = Path(__file__).parent / "migrations"
 VIEWS_DIR = Path(__file__).parent / "views"
 
 _VALUE_TEXT = sql("value_text", __file__)
+# Decisions that nobody declared: the roots, by route. What a path holds of ids is not its name.
+_ROOT = "(ParentSpanId = '' AND SpanKind IN ('Server', 'Consumer'))"
+_ROOT_ACTION = sql("root_action", __file__)
+NONE_DECLARED = sql("none_declared", __file__)
 # As a data directory of before the first release names what was applied to it.
 _BEFORE_RELEASE = re.compile(r"\d{4}_")
 _LEDGER_NAME = "schema_migrations"
@@ -253,13 +257,15 @@ def render_view(
 
     `${attr:NAME:MAP}` is the value of our attribute NAME in the column MAP, the customer's own
     name after ours. Of the registry, `${dimensions:MAP}` is every dimension as its column, and
-    `${signed_values:MAP}` and `${signed_columns:MAP}` are what a seal covers, in its order, without
-    and with their names. `${amount:NAME:MAP}` the amount that it states; `${matches}` is true for a
-    span that a rule makes a root; `${match_action}` is that rule's action; `${currency}` is the
-    currency of an outcome that names none; `${kinds}` lists what an outcome may be, `${accepted}`
-    the values of `decision.schema` that are taken, and no amount reaches `${amount_max}`. Where the
-    version before the current one called a field otherwise, its name there comes between ours and
-    the customer's.
+    `${signed_values:MAP}` and `${signed_columns:MAP}` are what a seal covers, in its order,
+    without and with their names. `${amount:NAME:MAP}` the amount that it states; `${matches}`
+    is true for a span that a rule makes a root; `${match_action}` is that rule's action;
+    `${is_root}` is true for a root that may be a decision without a declaration,
+    `${root_action}` is its action, and `${none_declared}` is true while no decision was
+    declared; `${currency}` is the currency of an outcome that names none; `${kinds}` lists what
+    an outcome may be, `${accepted}` the values of `decision.schema` that are taken, and no
+    amount reaches `${amount_max}`. Where the version before the current one called a field
+    otherwise, its name there comes between ours and the customer's.
     """
 
     def attribute(match: re.Match[str]) -> str:
@@ -276,6 +282,9 @@ def render_view(
     text = re.sub(r"\$\{amount:([a-z0-9_.]+):(\w+)\}", lambda m: _amount(attribute(m)), text)
     text = text.replace("${matches}", _matches(decisions.match))
     text = text.replace("${match_action}", _match_action(decisions.match))
+    text = text.replace("${is_root}", _ROOT if decisions.is_auto else "false")
+    text = text.replace("${root_action}", _ROOT_ACTION)
+    text = text.replace("${none_declared}", f"({NONE_DECLARED})" if decisions.is_auto else "false")
     text = text.replace("${kinds}", ", ".join(map(_literal, KINDS)))
     text = text.replace("${amount_max}", str(AMOUNT_MAX))
     text = text.replace("${accepted}", ", ".join(map(_literal, ACCEPTED)))

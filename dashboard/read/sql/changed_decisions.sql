@@ -6,7 +6,8 @@
 WITH
 events AS
 (
-    SELECT trace_id, root_span_id, ingress_ns, decision_id, received_ns, end_ns, ${texts} AS texts
+    SELECT trace_id, root_span_id, ingress_ns, decision_id, received_ns, end_ns, startsWith(action, 'auto ') AS is_auto,
+        ${texts} AS texts
     FROM (${events})
 ),
 stored AS
@@ -81,6 +82,8 @@ FROM
     SELECT trace_id, root_span_id, decision_id, received_ns, end_ns
     FROM events
     WHERE received_ns <= {until_ns:UInt64}
+        -- Of the roots that nobody declared those alone are decisions that came before one was.
+        AND NOT is_auto
         AND (trace_id, root_span_id) NOT IN (SELECT trace_id, root_span_id FROM stored)
         AND (ingress_ns, decision_id) NOT IN
         (

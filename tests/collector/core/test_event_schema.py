@@ -100,9 +100,9 @@ def test_renamed_field_of_the_version_before_is_read(empty_store: Connections) -
     select = render(text, "").split(" AS\n", 1)[1].replace(" otel_decision_spans\n", " sent\n")
     client = empty_store.client()
     client.command(
-        "CREATE TABLE sent (Timestamp DateTime64(9), TraceId String, SpanId String, ServiceName"
-        " String, SpanName String, StatusCode String, Duration UInt64, SpanAttributes"
-        " Map(String, String), received_ns UInt64) ENGINE = Memory"
+        "CREATE TABLE sent (Timestamp DateTime64(9), TraceId String, SpanId String, ParentSpanId"
+        " String, ServiceName String, SpanName String, SpanKind String, StatusCode String,"
+        " Duration UInt64, SpanAttributes Map(String, String), received_ns UInt64) ENGINE = Memory"
     )
     sent = [
         {"d.medium": "old"},

@@ -48,7 +48,7 @@ OTHER = {
 def fill(store: Connections, count: int = 3) -> None:
     """Store decisions, a span that is none, and outcomes with an amendment."""
     spans = [decision_span(decision_id=f"d{n}", start_ns=NOW_NS + n) for n in range(count)]
-    store_request(store, trace_request(*spans, span()), received_ns=at(1))
+    store_request(store, trace_request(*spans, span(kind="internal")), received_ns=at(1))
     records = [
         outcome(outcome_id=f"o{n}", decision_id=f"d{n}", time_ns=NOW_NS + 10) for n in range(count)
     ]
@@ -107,6 +107,17 @@ def test_clean_store_has_nothing_to_say(store: Connections) -> None:
     assert page.changed == []
     assert sealed.rows(page.next_ns, LATER_NS).next_ns == 0
     assert changed(store) == []
+
+
+def test_roots_that_nobody_declared_accuse_nobody(store: Connections) -> None:
+    """They are decisions before one is declared, and spans like others after it."""
+    for second, made in enumerate((span(), decision_span(), span()), 1):
+        made.trace_id = bytes([second]) * 16
+        store_request(store, trace_request(made), received_ns=at(second))
+    assert count_of(store, "decisions") == 2
+    assert changed(store) == []
+    put_in_place(store, "decisions", "'x' AS outcome_key", "startsWith(action, 'auto ')")
+    assert [(row.kind, row.columns) for row in changed(store)] == [("changed", ["outcome_key"])]
 
 
 @pytest.mark.parametrize("table", ["decisions", "outcomes"])
@@ -208,7 +219,10 @@ def test_rows_of_earlier_names_accuse_nobody(store: Connections) -> None:
     """What was stored before a name was mapped, or a rule given, is told apart."""
     store_request(
         store,
-        trace_request(decision_span(attributes={"shop.value": "9.00"}), span(name="checkout")),
+        trace_request(
+            decision_span(attributes={"shop.value": "9.00"}),
+            span(name="checkout", kind="internal"),
+        ),
         received_ns=at(1),
     )
     names = AttributesConfig(map={"decision.value_usd": "shop.value"})

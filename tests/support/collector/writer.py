@@ -15,6 +15,7 @@ from collector.wal.frames import encode_frame
 from collector.wal.groups import recover_group
 from collector.wal.log import Budget
 from collector.write.decision_spans import wanted_spans
+from collector.write.declared import WantedSpans
 from collector.write.last_reader import LastReader
 from collector.write.writer import StoreWriter
 from tests.conftest import NOW_NS, ManualClock
@@ -67,7 +68,7 @@ class Segments:
             self.clock,
             Protection(),
             disk,
-            wanted=WANTED if is_block else None,
+            wanted=WantedSpans(AttributesConfig(), DecisionsConfig()) if is_block else None,
             last_reader=last_reader,
         )
         writer.recover(paths, recover_group(self.directory, "traces", Disk()))

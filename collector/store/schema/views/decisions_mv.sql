@@ -1,4 +1,5 @@
--- Why: a decision is a span that carries decision.action or that a [[decisions.match]] rule names.
+-- Why: a decision is a span that carries decision.action or that a [[decisions.match]] rule names; until there is one,
+-- each root of a server or a consumer is one: such roots are sent here only while none is declared.
 -- Total: every conversion here gives a value for any text; what cannot be a decision goes to
 -- rejected through rejected_decisions_mv, whose condition is the negation of this one.
 -- Stamps are ordered, and ingress lies not after the end: the receiver refuses disorder among
@@ -16,7 +17,7 @@ SELECT
     toUInt64OrZero(${attr:decision.ts.transform:SpanAttributes}) AS transform_ns,
     toUInt64OrZero(${attr:decision.ts.decision:SpanAttributes}) AS decision_ns,
     toUInt64OrZero(${attr:decision.ts.egress:SpanAttributes}) AS egress_ns,
-    if(own_action != '', own_action, ${match_action}) AS action,
+    multiIf(own_action != '', own_action, ${matches}, ${match_action}, ${root_action}) AS action,
     ${dimensions:SpanAttributes},
     toUInt64OrZero(${attr:decision.injected_delay_ns:SpanAttributes}) AS injected_delay_ns,
     ${amount:decision.value_usd:SpanAttributes} AS value_usd,
@@ -34,7 +35,7 @@ FROM
         toUInt64(toUnixTimestamp64Nano(Timestamp)) AS start_ns,
         start_ns + Duration AS end_ns
     FROM otel_decision_spans
-    WHERE own_action != '' OR ${matches}
+    WHERE own_action != '' OR ${matches} OR ${is_root}
 )
 WHERE schema IN (${accepted})
     AND stamped_ns <= end_ns

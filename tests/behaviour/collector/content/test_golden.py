@@ -22,15 +22,15 @@ from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
-from collector.core.config import AttributesConfig
+from collector.core.config import AttributesConfig, DecisionsConfig
 from collector.core.counters import Counters
 from collector.core.errors import DecodeError
 from collector.otlp.check import Signal, check, limits_at
-from collector.otlp.native.spans import Wanted
 from collector.privacy.guard import Protection
 from collector.store.connect import Connections
 from collector.wal.frames import encode_frame
 from collector.wal.log import Budget
+from collector.write.declared import WantedSpans
 from collector.write.writer import StoreWriter
 from tests.conftest import NOW_NS, ManualClock
 from tests.support.builders import (
@@ -285,7 +285,7 @@ def mutants(seed: int, count: int) -> Iterable[bytes]:
 
 
 def store_mutants(
-    store: Connections, directory: Path, seed: int, count: int, wanted: Wanted | None
+    store: Connections, directory: Path, seed: int, count: int, wanted: WantedSpans | None
 ) -> tuple[int, int]:
     """Store mutants among good requests in one segment; return how many of each passed the check.
 
@@ -329,9 +329,11 @@ def store_mutants(
     return taken, len(neighbours)
 
 
-@pytest.mark.parametrize("wanted", [Wanted((), ()), None], ids=["native", "protobuf"])
+@pytest.mark.parametrize(
+    "wanted", [WantedSpans(AttributesConfig(), DecisionsConfig()), None], ids=["native", "protobuf"]
+)
 def test_mutants_cost_their_neighbours_nothing(
-    store: Connections, tmp_path: Path, wanted: Wanted | None
+    store: Connections, tmp_path: Path, wanted: WantedSpans | None
 ) -> None:
     """The check and the store judge bytes differently, and one of them must have the last word."""
     taken, neighbours = store_mutants(store, tmp_path, seed=7, count=1_000, wanted=wanted)

@@ -7,6 +7,7 @@ CREATE TABLE IF NOT EXISTS otel_decision_spans ${on_cluster} (
     Timestamp DateTime64(9),
     TraceId String,
     SpanId String,
+    ParentSpanId String,
     SpanName LowCardinality(String),
     SpanKind LowCardinality(String),
     ServiceName LowCardinality(String),
