@@ -10,6 +10,7 @@ import typer
 from rich.console import Console
 
 from dashboard.cli.ask.alerts.options import Api, ByOption, ReasonOption, actor
+from dashboard.cli.ask.rules.trial import run_tests
 from dashboard.cli.client import asking
 from dashboard.cli.console import OUT
 from dashboard.cli.json_output import print_json
@@ -22,6 +23,7 @@ rules_app = typer.Typer(
     help="Rules of alerts: their record, what they would have done, and who lets them page.",
     no_args_is_help=True,
 )
+rules_app.command("test")(run_tests)
 
 
 @rules_app.command("list")
