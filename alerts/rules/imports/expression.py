@@ -23,6 +23,7 @@ from alerts.rules.imports.values import (
     Share,
     Value,
     divided,
+    reached,
     scaled,
     too_many,
     too_slow,
@@ -281,7 +282,8 @@ def _compared(op: str, left: Value, right: Value) -> Value:
         raise UnmappableError(f"`{op}` is not a limit")
     above = op in (">", ">=")
     if isinstance(left, Share):
-        return Conditions(((too_many(left, limit, above=above),),))
+        found = too_many(left, limit, above=above)
+        return Conditions(((found if op in (">", "<") else reached(found),),))
     if isinstance(left, Quantile) and above:
         return Conditions(((too_slow(left, limit),),))
     if isinstance(left, Rate):

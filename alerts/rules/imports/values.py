@@ -113,6 +113,17 @@ def too_many(share: Share, limit: float, *, above: bool) -> TooManyBad:
     return TooManyBad(criterion, share.whole.window_s, limit_share)
 
 
+def reached(above: TooManyBad) -> TooManyBad:
+    """Return the condition that a limit is reached, where it was that the limit is passed.
+
+    No window has so many spans that a share lies between the two.
+    """
+    limit = round(above.bad_share_max - 1e-9, 12)
+    if limit < 0:
+        raise UnmappableError("it fires always: no share is below 0")
+    return replace(above, bad_share_max=limit)
+
+
 def too_slow(quantile: Quantile, limit: float) -> TooManyBad:
     """Return the condition that a quantile is above a limit."""
     target_ms = limit * quantile.scale_ms

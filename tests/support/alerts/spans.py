@@ -16,21 +16,27 @@ COLUMNS = [
 
 
 def write_spans(
-    client: Client, from_ns: int, by_second: Iterable[tuple[int, int]], service: str = "api"
+    client: Client,
+    from_ns: int,
+    by_second: Iterable[tuple[int, int]],
+    service: str = "api",
+    failed_ms: int = 1,
 ) -> None:
-    """Write spans of a millisecond each in the middle of their second.
+    """Write spans of a millisecond each that end in the middle of their second.
 
     Args:
         client: of the store.
         from_ns: begin of the first second.
         by_second: good and failed spans, second by second.
         service: that answered them.
+        failed_ms: duration of those that fail.
     """
     rows = []
     for second, (good, failed) in enumerate(by_second):
         for number in range(good + failed):
-            start_ns = from_ns + second * NS_PER_S + NS_PER_S // 2
             is_failed = number >= good
+            duration_ns = (failed_ms if is_failed else 1) * NS_PER_MS
+            start_ns = from_ns + second * NS_PER_S + NS_PER_S // 2 - duration_ns
             status = "503" if is_failed else "200"
             rows.append(
                 [
@@ -41,7 +47,7 @@ def write_spans(
                     "Server",
                     service,
                     {"http.response.status_code": status},
-                    NS_PER_MS,
+                    duration_ns,
                     "Error" if is_failed else "Unset",
                     start_ns,
                 ]

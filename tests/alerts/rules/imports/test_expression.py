@@ -31,7 +31,12 @@ def read(text: str, **changes: Any) -> tuple[dict[str, Any], tuple[str, ...]]:  
     ("text", "expected"),
     [
         pytest.param(f"{ERRORS} / {ALL} > 0.05", API, id="share"),
-        pytest.param(f"{ERRORS} / {ALL} * 100 >= 5", API, id="percent"),
+        pytest.param(f"{ERRORS} / {ALL} * 100 > 5", API, id="percent"),
+        pytest.param(
+            f"{ERRORS} / {ALL} >= 0.05",
+            {**API, "tiers": [{"bad_share_max": 0.049999999, "long_window_s": 300}]},
+            id="reached",
+        ),
         pytest.param(f"5 < 100 * ({ERRORS} / {ALL})", API, id="turned"),
         pytest.param(f"1 - ({ERRORS} / {ALL}) < 0.95", API, id="complement"),
         pytest.param(f"({ALL} - {ERRORS}) / {ALL} < 1 - 0.05", API, id="what is left"),
@@ -159,6 +164,7 @@ def test_what_differs_is_said(text: str, remark: str) -> None:
         (f"{ERRORS} / {ALL} > 1 / 0", "1 / 0 is not a number"),
         (f"{ERRORS} / {ALL} > 5", "a share of 5, which no share of requests passes"),
         (f"{ERRORS} / {ALL} > -1", "a share of -1"),
+        (f"{ERRORS} / {ALL} >= 0", "it fires always"),
         (f"{ERRORS} / {ALL} < 0.05", "it fires where few requests fail"),
         (f"{ERRORS} / {ALL}", "it compares nothing"),
         (f"{ERRORS} > 5", "it counts requests"),
