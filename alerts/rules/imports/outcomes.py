@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 import promql_parser
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from alerts.rules.imports.found import UnmappableError
 from alerts.rules.slo import Statuses
 
-_PATTERN_MAX: Final = 300
 _GRPC: Final = (
     "OK", "Canceled", "Unknown", "InvalidArgument", "DeadlineExceeded", "NotFound", "AlreadyExists",
     "PermissionDenied", "ResourceExhausted", "FailedPrecondition", "Aborted", "OutOfRange",
@@ -50,9 +51,10 @@ class Universe:
 
     def selected(self, matcher: Any) -> frozenset[int]:  # noqa: ANN401  a matcher of the parser
         """Return the outcomes that a label matcher selects."""
-        matches = spelled(matcher)
+        pairs = [(outcome, text) for outcome, texts in self.spellings.items() for text in texts]
+        matches = spelled(matcher, [text for _, text in pairs])
         found = frozenset(
-            outcome for outcome, spellings in self.spellings.items() if any(map(matches, spellings))
+            outcome for (outcome, _), is_meant in zip(pairs, matches, strict=True) if is_meant
         )
         return self.all - found if is_negative(matcher) else found
 
@@ -87,18 +89,19 @@ def is_pattern(matcher: Any) -> bool:  # noqa: ANN401  a matcher of the parser
     return regex and re.escape(matcher.value) != matcher.value.replace("-", "\\-")
 
 
-def spelled(matcher: Any) -> Callable[[str], bool]:  # noqa: ANN401  a matcher of the parser
-    """Return what compares a text with the value of a matcher, whether it excludes or not."""
+def spelled(matcher: Any, texts: Sequence[str]) -> list[bool]:  # noqa: ANN401  a matcher of the parser
+    """Return which texts the value of a matcher is or matches, whether it excludes or not.
+
+    By RE2, whose syntax is that of Prometheus, and which no pattern keeps busy.
+    """
     value = str(matcher.value)
     if not is_pattern(matcher):
-        return lambda text: text == value
-    if len(value) > _PATTERN_MAX:
-        raise UnmappableError(f"{matcher.name} has a pattern of {len(value)} characters")
+        return [text == value for text in texts]
     try:
-        pattern = re.compile(value)
-    except (re.error, RecursionError, OverflowError) as error:
+        found = pc.match_substring_regex(pa.array(texts, pa.string()), f"^(?:{value})$")
+    except (pa.ArrowException, UnicodeError) as error:
         raise UnmappableError(f"{matcher} is a pattern that cannot be read here") from error
-    return lambda text: pattern.fullmatch(text) is not None
+    return [bool(each) for each in found.to_pylist()]
 
 
 def bad_settings(universe: Universe, bad: frozenset[int]) -> tuple[dict[str, Any], str]:

@@ -30,3 +30,7 @@ def parse_expression(text: str) -> Any:  # noqa: ANN401  a node of one of ten ty
     except ValueError as error:
         said = " ".join(str(error).split())[:200]
         raise ValueError(f"it is not PromQL: {said}") from error
+    except BaseException as error:
+        if type(error).__module__ != "pyo3_runtime":
+            raise
+        raise ValueError(f"it is not PromQL that the parser can read: {error}") from error

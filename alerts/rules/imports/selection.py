@@ -172,8 +172,8 @@ def _narrowed(found: Selection, matcher: Any) -> Selection:  # noqa: ANN401, C90
     if label == "le":
         return _in_bucket(found, matcher)
     if label == "span_kind":
-        matches = spelled(matcher)
-        if is_negative(matcher) == any(map(matches, ("SPAN_KIND_SERVER", "server", "Server"))):
+        servers = ("SPAN_KIND_SERVER", "server", "Server")
+        if is_negative(matcher) == any(spelled(matcher, servers)):
             raise UnmappableError(f"{matcher}: only spans of the kind server are counted here")
         return found
     if label == "reporter":

@@ -98,8 +98,6 @@ def divided(part: Rate, whole: Rate) -> Share:
 
 def too_many(share: Share, limit: float, *, above: bool) -> TooManyBad:
     """Return the condition that a share is above or below a limit."""
-    if share.scale == 0:
-        raise UnmappableError("its share is multiplied by nothing")
     at = (limit - share.offset) / share.scale  # of part over whole
     part_is_bad = above == (share.scale > 0)
     part, counts_errors = share.part, share.part.counts_errors and not share.whole.counts_errors
@@ -239,6 +237,8 @@ def scaled(value: Value, factor: float) -> Value:
     """Return a value times a number."""
     if isinstance(value, Number):
         return Number(value.value * factor)
+    if factor == 0:
+        raise UnmappableError("it multiplies by nothing")
     if isinstance(value, Share):
         return replace(value, scale=value.scale * factor, offset=value.offset * factor)
     if isinstance(value, Rate):

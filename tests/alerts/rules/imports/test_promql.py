@@ -26,6 +26,12 @@ def test_deepest_expression_that_is_read_breaks_no_stack(nested: object) -> None
         parse_expression(text + " " * EXPRESSION_BYTES_MAX)
 
 
+def test_fault_of_the_parser_is_an_error_like_any_other() -> None:
+    """It panics on a range of infinite length, which is no Exception to Python."""
+    with pytest.raises(ValueError, match="not PromQL that the parser can read"):
+        parse_expression("rate(a[5m:1e309])")
+
+
 @settings(max_examples=examples(300))
 @given(
     st.text(max_size=60)
