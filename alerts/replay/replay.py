@@ -123,9 +123,9 @@ class _Quiet:
         self._ends_ns = instants.end_ns
         self._is_silent = instants.known_ns - newest_ns > instants.nodata_ns
         self._flags = self._compare(instants.end_ns, 0)
-        self._arrives = _places(~self._is_silent)
+        self._arrives = places(~self._is_silent)
 
-    def matters(self, since_ns: int = 0) -> _Matters:
+    def matters(self, since_ns: int = 0) -> Matters:
         """Return the instants that matter where no window begins before one."""
         is_over, burns = self._flags
         longest_ns = self._rule.config.windows_s[-1] * NS_PER_S + NS_PER_MINUTE
@@ -134,9 +134,9 @@ class _Quiet:
             is_over, burns = is_over.copy(), burns.copy()
             cut = slice(first, last)
             is_over[cut], burns[cut] = self._compare(self._ends_ns[cut], since_ns)
-        return _Matters(
-            begins=_places(is_over | self._is_silent),
-            ends=_places(~burns | self._is_silent),
+        return Matters(
+            begins=places(is_over | self._is_silent),
+            ends=places(~burns | self._is_silent),
             arrives=self._arrives,
         )
 
@@ -166,7 +166,7 @@ class _Quiet:
 
 
 @dataclass(frozen=True, slots=True)
-class _Matters:
+class Matters:
     """Instants at which a state can change, ascending, and in each one past the end."""
 
     begins: Ints  # a tier may be breached, or nothing arrives: the others leave a closed state
@@ -216,7 +216,8 @@ class _Sums:
         return np.asarray(self.loss >= math.ceil(usd * 1_000_000))
 
 
-def _places(flags: Flags) -> Ints:
+def places(flags: Flags) -> Ints:
+    """Return where flags are set, ascending, and behind them one past the end."""
     return np.append(np.flatnonzero(flags), len(flags) + 1)
 
 

@@ -85,9 +85,9 @@ def report(
             for each, series in classes.items()
             if config.spends(each) and config.spender(each) == subject
         ]
-        total += _lost(parts, from_ns, to_ns)
+        total += lost(parts, from_ns, to_ns)
         fired = [each for each in _fired(changes, subject) if each.fired_ns > from_ns]
-        for stretch in _stretches(config, subject, parts, instants, from_ns):
+        for stretch in stretches(config, subject, parts, instants, from_ns):
             own = [each for each in fired if stretch.from_ns < each.fired_ns <= stretch.to_ns]
             pages += [_about(page, stretch, parts) for page in own]
             fired = [each for each in fired if each not in own]
@@ -163,11 +163,11 @@ def _fired(changes: Iterable[Change], subject: Subject) -> Iterator[Page]:
 
 
 def _about(page: Page, stretch: Stretch, parts: Sequence[Series]) -> Page:
-    before_usd = _lost(parts, stretch.from_ns, page.fired_ns)
+    before_usd = lost(parts, stretch.from_ns, page.fired_ns)
     return replace(page, lost_usd=stretch.lost_usd, lost_before_usd=before_usd)
 
 
-def _stretches(
+def stretches(
     config: DollarBurnConfig,
     subject: Subject,
     parts: Sequence[Series],
@@ -177,12 +177,12 @@ def _stretches(
     """Yield when the newest losses were more than the budget allows; short pauses are inside."""
     ends_ns = instants.end_ns[instants.end_ns > from_ns]
     window_ns = config.reset_window_s * NS_PER_S
-    lost = sum(
+    newest = sum(
         series.loss[series.index(ends_ns)] - series.loss[series.index(ends_ns - window_ns)]
         for series in parts
     )
     allowed = config.budget_usd * config.reset_window_s / (config.budget_days * 86_400)
-    hot = ends_ns[np.asarray(lost > allowed * 1e6)]
+    hot = ends_ns[np.asarray(newest > allowed * 1e6)]
     if not len(hot):
         return
     apart_ns = window_ns + round(config.keep_firing_s * NS_PER_S)
@@ -191,14 +191,15 @@ def _stretches(
     for part in np.split(hot, breaks):
         begin_ns = max(begun_ns, int(part[0]) - window_ns)
         begun_ns = end_ns = int(part[-1])
-        usd = _lost(parts, begin_ns, end_ns)
+        usd = lost(parts, begin_ns, end_ns)
         yield Stretch(subject.action, subject.region, begin_ns, end_ns, usd)
 
 
-def _lost(parts: Iterable[Series], from_ns: int, to_ns: int) -> Decimal:
+def lost(parts: Iterable[Series], from_ns: int, to_ns: int) -> Decimal:
+    """Return the USD that classes lost together in [from, to)."""
     at = np.array([from_ns, to_ns], np.int64)
-    lost = 0
+    micro = 0
     for series in parts:
         first, last = series.index(at)
-        lost += int(series.loss[last] - series.loss[first])
-    return Decimal(lost) / _MICRO
+        micro += int(series.loss[last] - series.loss[first])
+    return Decimal(micro) / _MICRO

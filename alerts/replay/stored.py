@@ -1,7 +1,8 @@
-"""I/O: the losses and the instants that a replay takes from a store and from the alert state."""
+"""I/O: losses, spans and instants that a replay takes from a store and from the alert state."""
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Final
 
 import numpy as np
@@ -11,8 +12,10 @@ from numpy.typing import NDArray
 
 from alerts.replay.replay import Instants
 from alerts.replay.series import Ints, Series, Steps
+from alerts.replay.spans import SpanSeries
+from alerts.rules.slo import SloConfig, span_filter
 from alerts.state.sqlite import AlertStore
-from alerts.state.subject import Subject
+from alerts.state.subject import ALL, Subject
 from collector.core.clock import NS_PER_S
 from collector.core.sql import sql
 from collector.store.connect import Connections
@@ -35,6 +38,78 @@ def read_classes(store: Connections, from_ns: int, to_ns: int) -> dict[Subject, 
         Subject(*names[int(start)].as_py().split("\0", 1)): _series(table.slice(start, end - start))
         for start, end in zip(starts, ends, strict=True)
     }
+
+
+def read_spans(
+    store: Connections, config: SloConfig, from_ns: int, to_ns: int, step_ns: int
+) -> dict[Subject, SpanSeries]:
+    """Return what every subject of a rule answered in [from, to), step by step."""
+    table = store.reader().query_arrow(
+        sql("span_steps", __file__),
+        parameters={
+            "from_ns": max(0, from_ns),
+            "to_ns": to_ns,
+            "step_ns": step_ns,
+            **span_filter(config),
+        },
+    )
+    if not len(table):
+        return {}
+    steps = _arrays(table)
+    if config.together:
+        return {Subject(ALL, ""): _together(steps)}
+    services = table["service"].combine_chunks()
+    codes = _codes(services)
+    starts = np.flatnonzero(np.append(True, codes[1:] != codes[:-1]))
+    ends = [*starts[1:], len(table)]
+    return {
+        Subject(services[int(start)].as_py(), ""): SpanSeries(*(each[start:end] for each in steps))
+        for start, end in zip(starts, ends, strict=True)
+    }
+
+
+def read_service_classes(
+    store: Connections, from_ns: int, to_ns: int
+) -> dict[str, frozenset[Subject]]:
+    """Return the classes of decisions that each service takes part in."""
+    found: dict[str, set[Subject]] = {}
+    rows = store.reader().query(
+        sql("service_classes", __file__),
+        parameters={"from_ns": max(0, from_ns), "to_ns": to_ns},
+    )
+    for service, action, region in rows.result_rows:
+        found.setdefault(str(service), set()).add(Subject(str(action), str(region)))
+    return {service: frozenset(classes) for service, classes in found.items()}
+
+
+def read_values(store: Connections, from_ns: int, to_ns: int) -> dict[Subject, Decimal]:
+    """Return what the decisions of each class in [from, to) were worth, USD."""
+    rows = store.reader().query(
+        sql("class_values", __file__), parameters={"from_ns": max(0, from_ns), "to_ns": to_ns}
+    )
+    return {
+        Subject(str(action), str(region)): Decimal(value)
+        for action, region, value in rows.result_rows
+    }
+
+
+def _arrays(table: pa.Table) -> tuple[Ints, Ints, Ints, Ints]:
+    step, spans, bad, newest = (
+        np.asarray(table[name].to_numpy(), np.int64) for name in ("step", "spans", "bad", "newest")
+    )
+    return step, spans, bad, newest
+
+
+def _together(steps: tuple[Ints, Ints, Ints, Ints]) -> SpanSeries:
+    """Return the steps of all services as those of one."""
+    starts, places = np.unique(steps[0], return_inverse=True)
+    spans, bad = (
+        np.bincount(places, weights=each, minlength=len(starts)).astype(np.int64)
+        for each in steps[1:3]
+    )
+    newest = np.zeros(len(starts), np.int64)
+    np.maximum.at(newest, places, steps[3])
+    return SpanSeries(starts, spans, bad, newest)
 
 
 def read_instants(

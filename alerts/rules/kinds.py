@@ -8,6 +8,7 @@ from typing import Any, Final
 from alerts.rules.base import Rule, RuleConfig
 from alerts.rules.dead_man import DeadMan
 from alerts.rules.dollar_burn import DollarBurn
+from alerts.rules.slo import Slo
 from alerts.rules.threshold import Threshold
 
 # What `kind` of an entry of [[alerts.rules]] may be.
@@ -15,6 +16,7 @@ KINDS: Final[Mapping[str, type[Rule[Any, Any]]]] = {
     "dollar_burn": DollarBurn,
     "dead_man": DeadMan,
     "threshold": Threshold,
+    "slo": Slo,
 }
 DEFAULT_KIND: Final = "dollar_burn"  # of an entry that names none
 

@@ -20,7 +20,9 @@ from collector.core.log import get_logger
 from collector.write.quarantine import RejectedItems
 from dashboard.api.alerts.dead import dead_letters_router
 from dashboard.api.alerts.external import external_router
+from dashboard.api.alerts.imported import rule_imports_router
 from dashboard.api.alerts.people import people_router, silences_router
+from dashboard.api.alerts.progress import Steps
 from dashboard.api.alerts.rules import rules_router
 from dashboard.api.context import AppContext
 from dashboard.api.contradicted import ContradictedDollars
@@ -138,7 +140,9 @@ def create_api(of: AppContext, workers: Workers | None = None) -> FastAPI:
     app.include_router(rejected_router(rejected, store, workers, clock))
     app.include_router(dead_letters_router(of.alert_state, workers, clock))
     app.include_router(people_router(of.alert_state, workers, clock))
-    app.include_router(rules_router(of.alerts, store, of.alert_state, questions, clock))
+    steps = Steps()
+    app.include_router(rules_router(of.alerts, store, of.alert_state, questions, clock, steps))
+    app.include_router(rule_imports_router(of.alerts, store, questions, clock, steps))
     app.include_router(silences_router(of.alert_state, workers, clock))
     app.include_router(external_router(of.alert_state, workers, of.counters, clock))
     app.include_router(packets_router(store, questions, clock))

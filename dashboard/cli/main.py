@@ -33,7 +33,7 @@ COMMANDS: Final = (
     ("serve", "running.roles:serve", _RUN, "One role: pages and /api/v1."),
     ("capture", "files.capture:capture", _RUN, "One role: record packets; or read capture files."),
     ("trace", "ask.trace:trace", _ASK, "One trace, and how the decision's time was spent."),
-    ("rules", "ask.rules:rules_app", _ASK, "Rules of alerts: their record, and a replay."),
+    ("rules", "ask.rules.main:rules_app", _ASK, "Rules of alerts: tests, replay, imports."),
     ("alerts", "ask.alerts.main:alerts_app", _ASK, "Alerts, and what people do about them."),
     ("packets", "ask.packets:packets", _ASK, "Kept packets of an incident or trace, as pcapng."),
     ("compare", "vram.questions:compare", _ASK, "In which segments two populations differ."),

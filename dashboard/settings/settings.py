@@ -363,8 +363,7 @@ def _variable(location: list[int | str]) -> str:
 
 
 def _meaning(location: list[int | str]) -> str | None:
-    field = _fields_beside(location).get(str(location[-1]))
-    return field.description if field is not None else None
+    return field.description if (field := _fields_beside(location).get(str(location[-1]))) else None
 
 
 def _may_be_shown(key: str, value: object) -> bool:
@@ -378,7 +377,8 @@ def _may_be_shown(key: str, value: object) -> bool:
 
 
 def _did_you_mean(location: list[int | str]) -> str | None:
-    beside = list(_fields_beside(location))
+    # One section may be of several kinds, and know the key as that of another kind.
+    beside = [each for each in _fields_beside(location) if each != location[-1]]
     near = difflib.get_close_matches(str(location[-1]), beside, n=1, cutoff=0.5)
     return ".".join(map(str, [*location[:-1], near[0]])) if near else None
 

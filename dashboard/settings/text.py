@@ -54,7 +54,7 @@ _ENTRIES = {
     "alerts.rules": """\
 # [[alerts.rules]]
 # name = "checkout"
-# kind = "dollar_burn"             # by default this; or threshold, or dead_man
+# kind = "dollar_burn"             # by default this; or threshold, slo, dead_man
 # action = "checkout"              # by default every action
 # budget_usd = 10000.0             # loss allowed in budget_days
 # budget_days = 30.0

@@ -28,6 +28,7 @@ READING_POSTS = frozenset(
         "/api/v1/what-if",
         "/api/v1/compare",
         "/api/v1/provenance/copies",
+        "/api/v1/rules/import",
         "/api/v1/silences/preview",
         "/api/v1/vram/npv",
         "/api/v1/vram/tiers",

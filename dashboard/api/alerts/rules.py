@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Annotated
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query
 from starlette.exceptions import HTTPException
 
 from alerts.config import AlertsConfig
@@ -20,6 +21,7 @@ from alerts.state.transitions import Phase
 from collector.core.clock import Clock
 from collector.core.times import duration_ns
 from collector.store.connect import Connections
+from dashboard.api.alerts.progress import TICKET_MAX, Steps
 from dashboard.api.alerts.state import Action, require
 from dashboard.read.workers import Workers
 
@@ -60,6 +62,7 @@ def rules_router(
     state: AlertStore | None,
     questions: Workers,
     clock: Clock,
+    steps: Steps,
 ) -> APIRouter:
     """Return the routes."""
     router = APIRouter(prefix="/api/v1/rules")
@@ -70,12 +73,18 @@ def rules_router(
         return Rules(await questions.run(rule_rows, config, require(state)))
 
     @router.get("/replay")
-    async def replay(last: str = "7d", rule: str = "") -> Replay:
-        """Run the dollar rules over what is stored, as if it were live: at most 30 days."""
+    async def replay(
+        last: str = "7d", rule: str = "", ticket: Annotated[str, Query(max_length=TICKET_MAX)] = ""
+    ) -> Replay:
+        """Run the dollar rules over what is stored, as if it were live: at most 30 days.
+
+        Who gives a ticket of its own can ask `/api/v1/rules/progress` how far it is.
+        """
         to_ns = clock.now_ns() - round(config.lateness_s * 1e9)
         length_ns = duration_ns(last, "last", least_ns=1)
         from_ns = max(0, to_ns - min(length_ns, _LONGEST_NS))
-        return Replay(await questions.run(_replay, config, store, state, from_ns, to_ns, rule))
+        span = from_ns, to_ns
+        return Replay(await questions.run(_replay, config, store, state, span, rule, steps, ticket))
 
     @router.post("/{name}/promote")
     async def promote(name: str, request: Action) -> RuleRow:
@@ -144,8 +153,15 @@ def _replay(
     config: AlertsConfig,
     store: Connections,
     state: AlertStore | None,
-    from_ns: int,
-    to_ns: int,
+    span: tuple[int, int],
     rule: str,
+    steps: Steps,
+    ticket: str,
 ) -> list[Report]:
-    return list(replay_rules(config, store, state, from_ns, to_ns, rule))
+    named = [each for each in config.all_rules if rule in ("", each.name)]
+    report = steps.reporter(ticket, sum(each.kind == "dollar_burn" for each in named))
+    found = []
+    for each in replay_rules(config, store, state, *span, rule):
+        found.append(each)
+        report(len(found))
+    return found

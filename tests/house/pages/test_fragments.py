@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from xml.etree import ElementTree
 
 import pytest
-import yaml  # type: ignore[import-untyped]  # schemathesis brings it, without types
+import yaml
 
 from attribution.invest.file import parse_invest
 from collector.store.connect import Connections

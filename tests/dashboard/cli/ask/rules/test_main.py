@@ -6,7 +6,7 @@ import pytest
 
 from collector.core.clock import NS_PER_S
 from collector.store.connect import Connections
-from dashboard.cli.ask.rules import show_replay, show_rules, show_settled
+from dashboard.cli.ask.rules.main import show_replay, show_rules, show_settled
 from tests.conftest import NOW_NS
 from tests.support.alerts.builders import rule
 from tests.support.alerts.scene import HURT, write_seconds

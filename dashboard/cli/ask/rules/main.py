@@ -7,9 +7,11 @@ from typing import Annotated, Any
 from urllib.parse import quote, urlencode
 
 import typer
-from rich.console import Console
 
 from dashboard.cli.ask.alerts.options import Api, ByOption, ReasonOption, actor
+from dashboard.cli.ask.rules.imported import import_rules
+from dashboard.cli.ask.rules.trial import run_tests
+from dashboard.cli.ask.rules.waiting import with_bar
 from dashboard.cli.client import asking
 from dashboard.cli.console import OUT
 from dashboard.cli.json_output import print_json
@@ -22,6 +24,8 @@ rules_app = typer.Typer(
     help="Rules of alerts: their record, what they would have done, and who lets them page.",
     no_args_is_help=True,
 )
+rules_app.command("test")(run_tests)
+rules_app.command("import")(import_rules)
 
 
 @rules_app.command("list")
@@ -76,7 +80,7 @@ def replay(
     An alert is a page or a ticket by its rule. Caught: lost in times with an alert, missed: lost
     faster than the budget allows without one. A rule that was live is compared with what it did.
     """
-    with asking(config, url) as api, Console(stderr=True).status("replaying what is stored"):
+    with asking(config, url) as api:
         show_replay(api, last, rule, as_json=as_json)
 
 
@@ -107,7 +111,12 @@ def show_settled(api: Api, name: str, verb: str, body: dict[str, Any], *, as_jso
 
 def show_replay(api: Api, last: str, rule: str, *, as_json: bool) -> None:
     """Print what the dollar rules would have done."""
-    found = api.get(f"/api/v1/rules/replay?{urlencode({'last': last, 'rule': rule})}")
+
+    def ask(ticket: str) -> dict[str, Any]:
+        query = urlencode({"last": last, "rule": rule, "ticket": ticket})
+        return api.get(f"/api/v1/rules/replay?{query}")
+
+    found = with_bar(api, "replaying what is stored", ask, as_json=as_json)
     if as_json:
         print_json(found)
         return

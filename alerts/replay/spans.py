@@ -1,0 +1,132 @@
+"""Pure: a rule of kind `slo` over a stretch of stored spans, evaluated as the job evaluates it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from alerts.replay.replay import Change, Flags, Instants, Matters, places
+from alerts.replay.series import Ints
+from alerts.rules.base import Moment, Progress
+from alerts.rules.slo import Slo, SpanCount, SpanFacts, spans_end_ns
+from alerts.state.subject import Subject
+from alerts.state.transitions import Timing, advance, first_state
+from collector.core.clock import NS_PER_MINUTE, NS_PER_S
+
+
+class SpanSeries:
+    """Spans of one subject by the step in which they ended.
+
+    Args:
+        starts_ns: of each step, Unix ns, ascending; windows begin and end where steps do.
+        spans: that ended in it.
+        bad: ... and are bad.
+        newest_ns: end of the newest one.
+    """
+
+    def __init__(self, starts_ns: Ints, spans: Ints, bad: Ints, newest_ns: Ints) -> None:
+        self._starts_ns = starts_ns
+        self._spans = _summed(spans)
+        self._bad = _summed(bad)
+        self._newest_ns = np.maximum.accumulate(np.concatenate([np.zeros(1, np.int64), newest_ns]))
+
+    def counts(self, begin_ns: Ints, end_ns: Ints) -> tuple[Ints, Ints]:
+        """Return the spans and the bad ones between pairs of instants."""
+        first, last = (np.searchsorted(self._starts_ns, each) for each in (begin_ns, end_ns))
+        return self._spans[last] - self._spans[first], self._bad[last] - self._bad[first]
+
+    def newest_ns(self, end_ns: Ints) -> Ints:
+        """Return the end of the newest span before each instant, 0 where there is none."""
+        return np.asarray(self._newest_ns[np.searchsorted(self._starts_ns, end_ns)])
+
+    def window(self, begin_ns: int, end_ns: int) -> SpanCount:
+        """Return the spans between two instants."""
+        spans, bad = self.counts(np.array([begin_ns]), np.array([end_ns]))
+        newest_ns = int(self.newest_ns(np.array([end_ns]))[0])
+        return SpanCount(int(spans[0]), int(bad[0]), newest_ns if newest_ns >= begin_ns else 0)
+
+
+def replay_spans(
+    rule: Slo, subjects: Mapping[Subject, SpanSeries], instants: Instants
+) -> Iterator[Change]:
+    """Yield what the rule does with these spans, subject by subject, from a quiet beginning."""
+    if not len(instants.known_ns):
+        return
+    for subject, series in sorted(subjects.items()):
+        if rule.config.covers(subject):
+            yield from _replay_subject(rule, subject, series, instants)
+
+
+def _replay_subject(
+    rule: Slo, subject: Subject, series: SpanSeries, instants: Instants
+) -> Iterator[Change]:
+    config = rule.config
+    timing = Timing(config.for_s, config.keep_firing_s, rule.window_s)
+    newest_ns = series.newest_ns(instants.known_ns)
+    seen = np.flatnonzero(newest_ns)
+    if not len(seen):
+        return
+    at = int(seen[0])
+    state = first_state(config.name, subject, int(instants.known_ns[at]))
+    is_silent = instants.known_ns - newest_ns > instants.nodata_ns
+    is_over = _breached(rule, series, instants.known_ns)
+    matters = Matters(places(is_over | is_silent), places(~is_over | is_silent), places(~is_silent))
+    while at < len(instants.known_ns):
+        moment = _moment(instants, at)
+        facts = SpanFacts(moment, {subject: SeriesSpans(series, moment.known_ns)})
+        evaluation = rule.evaluate(facts, state)
+        state, transition = advance(state, timing, evaluation.seen)
+        if transition is not None:
+            yield Change(subject, transition, evaluation)
+        at = matters.next(state, at)
+
+
+def _breached(rule: Slo, series: SpanSeries, ends_ns: Ints) -> Flags:
+    """Return at which instants a tier is breached."""
+    found = np.zeros(len(ends_ns), np.bool_)
+    for tier in rule.config.tiers:
+        over = np.ones(len(ends_ns), np.bool_)
+        for seconds in tier.windows_s:
+            end_ns = _end_ns(seconds, ends_ns)
+            spans, bad = series.counts(end_ns - seconds * NS_PER_S, end_ns)
+            is_known = spans >= rule.config.spans_min
+            over &= is_known & (bad / np.maximum(spans, 1) > tier.bad_share_max)
+        found |= over
+    return found
+
+
+def _end_ns(seconds: int, ends_ns: Ints) -> Ints:
+    if spans_end_ns(seconds, NS_PER_S) == NS_PER_S:
+        return ends_ns
+    return ends_ns - ends_ns % NS_PER_MINUTE
+
+
+def _moment(instants: Instants, at: int) -> Moment:
+    known_ns = int(instants.known_ns[at])
+    return Moment(
+        now_ns=known_ns,
+        known_ns=known_ns,
+        end_ns=int(instants.end_ns[at]),
+        started_ns=int(instants.known_ns[0]),
+        nodata_ns=instants.nodata_ns,
+        progress=Progress(0, known_ns),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class SeriesSpans:
+    """The spans of one subject up to an instant."""
+
+    series: SpanSeries
+    end_ns: int
+
+    def window(self, seconds: int) -> SpanCount:
+        """Return the window of this length in seconds."""
+        end_ns = spans_end_ns(seconds, self.end_ns)
+        return self.series.window(end_ns - seconds * NS_PER_S, end_ns)
+
+
+def _summed(values: Ints) -> Ints:
+    return np.concatenate([np.zeros(1, np.int64), np.cumsum(values)])

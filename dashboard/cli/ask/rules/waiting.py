@@ -1,0 +1,63 @@
+"""I/O: a bar on a terminal for an answer that takes long, by the steps that the service reports."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, TimeoutError
+from typing import Any
+from uuid import uuid4
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from collector.core.errors import MillworthError
+from dashboard.cli.ask.alerts.options import Api
+
+_ASKED_EVERY_S = 0.3
+
+
+def with_bar(
+    api: Api, what: str, ask: Callable[[str], dict[str, Any]], *, as_json: bool
+) -> dict[str, Any]:
+    """Return an answer; until it is there, show how many rules are done on standard error.
+
+    Args:
+        api: asked how far the answer is.
+        what: is done, for people.
+        ask: asks with the ticket that it is given.
+        as_json: nothing is shown to machines.
+    """
+    console = Console(stderr=True)
+    if as_json or not console.is_terminal:
+        return ask("")
+    ticket = uuid4().hex
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("rules"),
+        TimeElapsedColumn(),
+    )
+    with (
+        Progress(*columns, console=console, transient=True) as bar,
+        ThreadPoolExecutor(max_workers=1) as pool,
+    ):
+        task = bar.add_task(what, total=None)
+        answer = pool.submit(ask, ticket)
+        while True:
+            try:
+                return answer.result(timeout=_ASKED_EVERY_S)
+            except TimeoutError:
+                if answer.done():
+                    raise  # the answer's own
+            step = _step(api, ticket)
+            if step["of"]:
+                bar.update(task, completed=step["done"], total=step["of"])
+
+
+def _step(api: Api, ticket: str) -> dict[str, Any]:
+    try:
+        return api.get(f"/api/v1/rules/progress/{ticket}")
+    except MillworthError:
+        # The answer itself says what is wrong.
+        return {"done": 0, "of": 0}
