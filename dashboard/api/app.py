@@ -43,7 +43,7 @@ from dashboard.api.vram.questions import questions_router, recompute_router
 from dashboard.health.items import HealthItem, HealthSource, Status
 from dashboard.health.readiness import readiness
 from dashboard.read.adhoc.reader import OutsideReader
-from dashboard.read.decision_detail import Decision, read_decision
+from dashboard.read.decision.detail import Decision, read_decision
 from dashboard.read.reader import Reader, alerts_with_exemplars, with_people
 from dashboard.read.rows import AlertRow, Reference, TraceSpan
 from dashboard.read.scope import parse_scope

@@ -17,8 +17,10 @@ from collector.core.errors import MillworthError
 from collector.core.log import get_logger
 from dashboard.api.app import create_api, reference_of
 from dashboard.api.context import AppContext
-from dashboard.pages import decision, decisions, health, overview
+from dashboard.pages import decisions, health
 from dashboard.pages.context import ERROR_ID, PageContext, in_browser
+from dashboard.pages.decision import page as decision
+from dashboard.pages.overview import page as overview
 from dashboard.read.workers import Workers
 from dashboard.web.abandoned import AbandonedRequests
 from dashboard.web.asker import Asker

@@ -18,9 +18,11 @@ from collector.core.counters import Counters
 from collector.store.connect import Connections
 from dashboard.api.context import AppContext
 from dashboard.health.items import HealthItem
-from dashboard.pages import decision, decisions, health, overview
-from dashboard.pages.alert_lines import alert_line
+from dashboard.pages import decisions, health
+from dashboard.pages.alerts.lines import alert_line
 from dashboard.pages.context import PageContext
+from dashboard.pages.decision import page as decision
+from dashboard.pages.overview import page as overview
 from dashboard.read.reader import Reader
 from dashboard.read.rows import Episode, Range, Reference
 from dashboard.read.scope import parse_scope

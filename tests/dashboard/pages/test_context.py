@@ -5,8 +5,8 @@ import dataclasses
 from collector.store.connect import Connections
 from collector.store.cursors import ATTRIBUTION_CURSOR, write_cursor
 from dashboard.health.items import HealthItem, NoHealth
-from dashboard.pages import overview
 from dashboard.pages.context import PageContext
+from dashboard.pages.overview import page as overview
 from dashboard.read.reader import Reader
 from dashboard.read.rows import Reference
 from dashboard.read.workers import Workers

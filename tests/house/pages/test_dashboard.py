@@ -8,9 +8,9 @@ from tests.support.tree import text
 
 PAGE = "docs/use/dashboard.md"
 PAGES = {
-    "Overview": "overview",
+    "Overview": "overview/page",
     "Decisions": "decisions",
-    "One decision": "decision",
+    "One decision": "decision/page",
     "Health": "health",
 }
 

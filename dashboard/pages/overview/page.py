@@ -11,8 +11,10 @@ from dash import Dash, Input, Output, State, dcc, html
 from attribution.core.segments import CLASSES, SEGMENTS
 from collector.core.clock import NS_PER_DAY, NS_PER_MINUTE, NS_PER_S
 from dashboard.health.items import OUTCOMES, HealthItem
-from dashboard.pages.alert_lines import ALERT_COLUMNS, alert_line
-from dashboard.pages.cards import (
+from dashboard.pages.alerts.lines import ALERT_COLUMNS, alert_line
+from dashboard.pages.context import PageContext, in_browser
+from dashboard.pages.figures import decision_path, heatmap, quantile_ns, worst_segment
+from dashboard.pages.overview.cards import (
     evidence_card,
     latency_card,
     risk_card,
@@ -20,8 +22,6 @@ from dashboard.pages.cards import (
     warned,
     within_card,
 )
-from dashboard.pages.context import PageContext, in_browser
-from dashboard.pages.figures import decision_path, heatmap, quantile_ns, worst_segment
 from dashboard.pages.parts import (
     Component,
     chart,

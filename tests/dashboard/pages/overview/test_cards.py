@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from dashboard.pages.cards import risk_card, warned
+from dashboard.pages.overview.cards import risk_card, warned
 from dashboard.read.rows import Revenue
 
 

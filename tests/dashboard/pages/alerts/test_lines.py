@@ -10,8 +10,8 @@ import pytest
 from alerts.people.notes import Note
 from alerts.people.standing import Standing
 from collector.core.clock import NS_PER_HOUR
-from dashboard.pages import overview
-from dashboard.pages.alert_lines import alert_line
+from dashboard.pages.alerts.lines import alert_line
+from dashboard.pages.overview import page as overview
 from dashboard.read.rows import AlertRow, Episode, Range
 from dashboard.web.episode_links import overview_of
 from tests.conftest import NOW_NS

@@ -12,12 +12,9 @@ from attribution.core.segments import CLASSES, STAGES
 from collector.core.clock import NS_PER_MINUTE, NS_PER_MS
 from dashboard.health.items import HealthItem
 from dashboard.pages.context import PageContext, in_browser
-from dashboard.pages.decision_gaps import evidence_line, missing_line, revisions_line
-from dashboard.pages.decision_spans import register_spans, span_note, span_rows, span_table
-from dashboard.pages.overview import RECORDER
-from dashboard.pages.parts import Component, chart, facts_list, legend, page, panel, table
-from dashboard.pages.theme import message
-from dashboard.pages.waterfall import (
+from dashboard.pages.decision.gaps import evidence_line, missing_line, revisions_line
+from dashboard.pages.decision.spans import register_spans, span_note, span_rows, span_table
+from dashboard.pages.decision.waterfall import (
     HEAD_PX,
     LANE_HEAD_PX,
     LANE_PX,
@@ -28,8 +25,11 @@ from dashboard.pages.waterfall import (
     sharers,
     waterfall,
 )
-from dashboard.read.decision_detail import Decision, read_decision
-from dashboard.read.link_wording import burst_line, is_one_of_a_set, linked_by
+from dashboard.pages.overview.page import RECORDER
+from dashboard.pages.parts import Component, chart, facts_list, legend, page, panel, table
+from dashboard.pages.theme import message
+from dashboard.read.decision.detail import Decision, read_decision
+from dashboard.read.decision.link_wording import burst_line, is_one_of_a_set, linked_by
 from dashboard.read.packet_rows import Packet, by_exchange
 from dashboard.read.rows import Attribution, Outcome, PathSpan, TraceSpan
 from dashboard.read.scope import parse_scope

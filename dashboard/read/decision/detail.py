@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from attribution.path.missing_spans import MissingSpan
-from dashboard.read.missing_spans import read_missing
+from dashboard.read.decision.missing_spans import read_missing
 from dashboard.read.packet_rows import Burst, SpanEvidence, SpanFlow
 from dashboard.read.reader import Reader
 from dashboard.read.rows import Attribution, DecisionFacts, Outcome, PathSpan, Revision, TraceSpan

@@ -10,9 +10,9 @@ from dash import html
 from attribution.path.evidence import OUTSIDE_SPAN, PARTLY_ON_PATH, SHARED, TCP_INFO
 from attribution.path.missing_spans import MissingSpan
 from dashboard.pages.parts import Component
-from dashboard.read.link_wording import EVIDENCE
+from dashboard.read.decision.link_wording import EVIDENCE
+from dashboard.read.decision.revision_wording import revision_line
 from dashboard.read.packet_rows import SpanEvidence
-from dashboard.read.revision_wording import revision_line
 from dashboard.read.rows import PathSpan, Revision
 from dashboard.units import ms
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboard.pages.waterfall import (
+from dashboard.pages.decision.waterfall import (
     dearest,
     flag_names,
     packet_lane,
