@@ -21,6 +21,7 @@ from collector.write.quarantine import RejectedItems
 from dashboard.api.alerts.dead import dead_letters_router
 from dashboard.api.alerts.external import external_router
 from dashboard.api.alerts.people import people_router, silences_router
+from dashboard.api.alerts.report import report_router
 from dashboard.api.alerts.rules import rules_router
 from dashboard.api.context import AppContext
 from dashboard.api.contradicted import ContradictedDollars
@@ -43,9 +44,11 @@ from dashboard.api.vram.questions import questions_router, recompute_router
 from dashboard.health.items import HealthItem, HealthSource, Status
 from dashboard.health.readiness import readiness
 from dashboard.read.adhoc.reader import OutsideReader
+from dashboard.read.alerts.listing import alerts_with_exemplars, with_people
+from dashboard.read.alerts.rows import AlertRow
 from dashboard.read.decision.detail import Decision, read_decision
-from dashboard.read.reader import Reader, alerts_with_exemplars, with_people
-from dashboard.read.rows import AlertRow, Reference, TraceSpan
+from dashboard.read.reader import Reader
+from dashboard.read.rows import Reference, TraceSpan
 from dashboard.read.scope import parse_scope
 from dashboard.read.sealed_store import SealedStore
 from dashboard.read.workers import Workers
@@ -138,6 +141,7 @@ def create_api(of: AppContext, workers: Workers | None = None) -> FastAPI:
     app.include_router(rejected_router(rejected, store, workers, clock))
     app.include_router(dead_letters_router(of.alert_state, workers, clock))
     app.include_router(people_router(of.alert_state, workers, clock))
+    app.include_router(report_router(of, workers, reference))
     app.include_router(rules_router(of.alerts, store, of.alert_state, questions, clock))
     app.include_router(silences_router(of.alert_state, workers, clock))
     app.include_router(external_router(of.alert_state, workers, of.counters, clock))

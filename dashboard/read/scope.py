@@ -20,6 +20,9 @@ _STEPS_NS = tuple(
     seconds * NS_PER_S for seconds in (1, 2, 5, 10, 60, 120, 300, 900, 3600, 21_600, 86_400)
 )
 _COLUMNS_MAX = 100
+# What pages filter by beside action and region; each stands in the URL under its name.
+FILTERS = ("state", "rule", "severity")
+_FILTER_MAX = 200
 UNBOUNDED_NS = 2**63
 
 
@@ -36,6 +39,11 @@ class Scope:
     slowest: bool = False
     low_ms: float | None = None
     high_ms: float | None = None
+    filters: tuple[tuple[str, str], ...] = ()  # name and value of those that are set
+
+    def filter(self, name: str) -> str:
+        """Return the value of a filter, "" where it is not set."""
+        return dict(self.filters).get(name, "")
 
     @property
     def window_ns(self) -> int:
@@ -84,6 +92,7 @@ def parse_scope(query: str | None) -> Scope:
         slowest=got.get("order") == "slowest",
         low_ms=_milliseconds(got.get("low_ms", "")),
         high_ms=_milliseconds(got.get("high_ms", "")),
+        filters=tuple((name, got[name][:_FILTER_MAX]) for name in FILTERS if got.get(name)),
     )
 
 
@@ -99,6 +108,7 @@ def format_scope(scope: Scope) -> str:
         "order": "slowest" if scope.slowest else "",
         "low_ms": "" if scope.low_ms is None else f"{scope.low_ms:g}",
         "high_ms": "" if scope.high_ms is None else f"{scope.high_ms:g}",
+        **dict(scope.filters),
     }
     query = urlencode({name: value for name, value in parts.items() if value})
     return f"?{query}" if query else ""

@@ -2,122 +2,137 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
-from urllib.parse import urlencode
+import json
+from typing import Any
 
-from dashboard.read.packet_rows import KeptPackets
-from dashboard.read.rows import AlertRow
-from dashboard.units import UNKNOWN, count, signed_ms, usd, utc_clock
+from alerts.state.external import ExternalAlert
+from dashboard.pages.alerts.links import alert_href
+from dashboard.pages.intervals import bar_places, interval_text
+from dashboard.read.alerts.listing import interval_of, rate_of
+from dashboard.read.alerts.rows import OPEN_STATES, AlertRow
+from dashboard.read.alerts.wording import cause_of
+from dashboard.units import UNKNOWN, shorten, usd, utc_clock, utc_iso
 
-ALERT_COLUMNS = [
-    {
-        "field": "what",
-        "headerName": "What",
-        "minWidth": 150,
-        "flex": 1,
-        "cellRenderer": "AlertLink",
-        "tooltipField": "reason",
-    },
+_WHAT = {
+    "field": "what",
+    "headerName": "Cause",
+    "minWidth": 190,
+    "flex": 1,
+    "wrapText": True,
+    "cellRenderer": "AlertLink",
+    "tooltipField": "reason",
+}
+_STATE = {
+    "field": "since",
+    "headerName": "Since (UTC)",
+    "width": 116,
+    "cellRenderer": "TagAndLine",
+    "cellRendererParams": {"tag": "state", "second": "since"},
+}
+_OWNER = {"field": "owner", "headerName": "Who", "width": 120, "tooltipField": "owner"}
+_PRICED: list[dict[str, Any]] = [
     {
         "field": "usd_per_h",
         "headerName": "$ / h at risk",
-        "width": 168,
-        "type": "rightAligned",
+        "width": 160,
         "sort": "desc",
-        "cellRenderer": "TwoLines",
+        "cellRenderer": "Interval",
         "cellRendererParams": {"first": "at_risk", "second": "interval"},
     },
     {
-        "field": "blamed",
-        "headerName": "Blamed",
-        "width": 130,
+        "field": "lost_usd",
+        "headerName": "Lost so far",
+        "width": 112,
         "cellRenderer": "TwoLines",
-        "cellRendererParams": {"first": "blamed", "second": "excess"},
-    },
-    {
-        "field": "whole",
-        "headerName": "Packets",
-        "width": 122,
-        "cellRenderer": "TwoLines",
-        "cellRendererParams": {"first": "whole", "second": "rebuilt"},
-        "tooltipField": "grounds",
-    },
-    {
-        "field": "since",
-        "headerName": "Since (UTC)",
-        "width": 108,
-        "cellRenderer": "TagAndLine",
-        "cellRendererParams": {"tag": "state", "second": "since"},
+        "cellRendererParams": {"first": "lost", "second": "lost_from"},
     },
 ]
-
-
-def _named(alert: AlertRow) -> tuple[str, str]:
-    return alert.scope if alert.is_about_decisions else (alert.action, alert.region)
+ALERT_COLUMNS = [_PRICED[0], _WHAT, _PRICED[1], _STATE, _OWNER]
+# Of what nobody can judge there are no dollars to show.
+UNKNOWN_COLUMNS = [_WHAT, _STATE, _OWNER]
+EXTERNAL_COLUMNS = [
+    {**_WHAT, "headerName": "Alert of others"},
+    {"field": "labels", "headerName": "Labels", "flex": 1, "minWidth": 160},
+    _STATE,
+    {"field": "sender", "headerName": "Sent by", "width": 120},
+]
+_TEXT_MAX = 300
+# Three lines of a cause on a telephone, and the rule under it.
+ROW_PX = 76
 
 
 def alert_line(alert: AlertRow) -> dict[str, object]:
     """Return one row of the grid of alerts."""
-    scope = " · ".join(part for part in _named(alert) if part)
-    at_risk, low, high, when = _at_risk(alert)
     return {
         "id": alert.episode_id,
         "severity": alert.severity,
-        "what": alert.rule,
-        "scope": f"{scope or 'everything'}{_people(alert)}",
-        "href": f"/decision?{urlencode({'id': alert.exemplar})}" if alert.exemplar else "",
-        "usd_per_h": float(at_risk) if alert.is_priced else None,
-        "at_risk": f"{usd(at_risk)} {when}" if alert.is_priced else UNKNOWN,
-        "interval": f"{usd(low)} to {usd(high)}" if alert.is_priced else "",
-        "blamed": f"{alert.blamed_stage}/{alert.blamed_class}" if alert.blamed_stage else "none",
-        "excess": f"{signed_ms(alert.blamed_excess_ns)} each" if alert.blamed_stage else "",
-        **_packets(alert.packets),
+        "what": cause_of(alert),
+        "scope": f"{alert.rule} · shadow: would have paged" if alert.is_shadow else alert.rule,
+        "href": alert_href(alert.episode_id),
+        **_money(alert),
         "since": utc_clock(alert.started_ns or alert.first_ns),
-        "state": f"{alert.state}, shadow" if alert.is_shadow else alert.state,
+        "state": alert.state,
+        "owner": _people(alert),
         "reason": f"{alert.reason} (basis: {alert.basis}, as of {utc_clock(alert.at_ns)} UTC)",
     }
 
 
-def _people(alert: AlertRow) -> str:
-    """Return whether somebody looks after an alert, and whether it is hidden from receivers."""
-    if alert.people is None:
-        return ""
-    acked = " · acknowledged" if alert.people.ack is not None else ""
-    return acked + (" · silenced" if alert.people.silenced else "")
-
-
-def _packets(packets: KeptPackets | None) -> dict[str, object]:
-    """Return how likely an alert can be rebuilt from packets, and in full what that rests on."""
-    if packets is None:
-        return {
-            "whole": UNKNOWN,
-            "rebuilt": "not judged yet",
-            "grounds": "Whether its packets were kept is judged when its last spans have come in, "
-            "and only where packets are recorded.",
-        }
-    chance = f"{packets.probability * 100:.2f} %"
+def external_line(alert: ExternalAlert) -> dict[str, object]:
+    """Return one row of an alert that was pushed to us; its texts are those of its sender."""
+    name = alert.labels.get("alertname", "") or "no alertname"
+    said = alert.annotations.get("summary", "") or alert.annotations.get("description", "")
+    labels = {key: value for key, value in alert.labels.items() if key != "alertname"}
     return {
-        "whole": f"{chance} whole",
-        "rebuilt": f"{count(packets.rebuilt)} of {count(packets.requests)}",
-        "grounds": f"With probability {chance} no packet of its requests is missing. "
-        + "; ".join(packets.grounds),
+        "id": alert.fingerprint,
+        "severity": "external",
+        "what": shorten(name, _TEXT_MAX),
+        "scope": shorten(said, _TEXT_MAX),
+        "href": "",
+        "labels": shorten(json.dumps(labels, ensure_ascii=False), _TEXT_MAX),
+        "since": utc_iso(alert.starts_ns)[5:16].replace("T", " "),
+        "state": "firing" if alert.is_firing else "resolved",
+        "sender": alert.sender,
+        "reason": shorten(said, _TEXT_MAX),
     }
 
 
-def _at_risk(alert: AlertRow) -> tuple[Decimal, Decimal, Decimal, str]:
-    """Return what an alert costs an hour, low, high, and as of when."""
-    if (
-        alert.now_usd_per_h is not None
-        and alert.now_low_usd_per_h is not None
-        and alert.now_high_usd_per_h is not None
-    ):
-        return alert.now_usd_per_h, alert.now_low_usd_per_h, alert.now_high_usd_per_h, "now"
-    # At risk is the rate of the short window; the slope's spread is that of the long one.
-    scale = alert.revenue_at_risk_usd_per_h / alert.loss_usd if alert.loss_usd else Decimal(0)
-    when = f"at {utc_clock(alert.at_ns)}"
-    return (
-        alert.revenue_at_risk_usd_per_h,
-        alert.loss_low_usd * scale,
-        alert.loss_high_usd * scale,
-        when,
-    )
+def state_of(state: str, *, is_shadow: bool) -> str:
+    """Return a state in words: of a rule in shadow, that nobody was paged."""
+    return f"{state}, would have paged" if is_shadow else state
+
+
+def _money(alert: AlertRow) -> dict[str, object]:
+    """Return what an alert costs: now or at its last change, and so far."""
+    if not alert.is_priced or alert.state == UNKNOWN:
+        return {"usd_per_h": None, "at_risk": UNKNOWN, "interval": "", "bar": None, **_lost(alert)}
+    if alert.state not in OPEN_STATES:
+        return {"usd_per_h": None, "at_risk": "over", "interval": "", "bar": None, **_lost(alert)}
+    rate, (low, high) = rate_of(alert), interval_of(alert)
+    when = "now" if alert.now_usd_per_h is not None else f"at {utc_clock(alert.at_ns)}"
+    return {
+        "usd_per_h": float(rate),
+        "at_risk": f"{usd(rate)} {when}",
+        "interval": interval_text(low, high),
+        "bar": bar_places(rate, low, high),
+        **_lost(alert),
+    }
+
+
+def _lost(alert: AlertRow) -> dict[str, object]:
+    if alert.lost_usd is None:
+        return {"lost_usd": None, "lost": UNKNOWN, "lost_from": ""}
+    return {
+        "lost_usd": float(alert.lost_usd),
+        "lost": usd(alert.lost_usd),
+        "lost_from": f"from {utc_clock(alert.lost_from_ns)}",
+    }
+
+
+def _people(alert: AlertRow) -> str:
+    """Return who looks after an alert, and whether it is hidden from receivers."""
+    if alert.people is None:
+        return ""
+    parts = [alert.people.ack.actor] if alert.people.ack is not None else []
+    if alert.people.silenced:
+        parts.append("silenced")
+    return " · ".join(parts) or "nobody yet"

@@ -11,7 +11,7 @@ from dash import Dash, Input, Output, State, dcc, html
 from attribution.core.segments import CLASSES, SEGMENTS
 from collector.core.clock import NS_PER_DAY, NS_PER_MINUTE, NS_PER_S
 from dashboard.health.items import OUTCOMES, HealthItem
-from dashboard.pages.alerts.lines import ALERT_COLUMNS, alert_line
+from dashboard.pages.alerts.lines import ALERT_COLUMNS, ROW_PX, alert_line
 from dashboard.pages.context import PageContext, in_browser
 from dashboard.pages.figures import decision_path, heatmap, quantile_ns, worst_segment
 from dashboard.pages.overview.cards import (
@@ -36,8 +36,9 @@ from dashboard.pages.parts import (
     scope_view,
     table,
 )
-from dashboard.read.reader import OPEN_STATES, alerts_with_exemplars, with_people
-from dashboard.read.rows import AlertRow, Cell, Evidence, Range, Revenue, SegmentMeans
+from dashboard.read.alerts.listing import listed_alerts, with_people
+from dashboard.read.alerts.rows import OPEN_STATES, AlertRow
+from dashboard.read.rows import Cell, Evidence, Range, Revenue, SegmentMeans
 from dashboard.read.scope import Scope, parse_scope, step_of
 from dashboard.units import UNKNOWN, count, ms, signed_ms, utc_clock
 
@@ -94,7 +95,7 @@ def layout(query: str, context: PageContext) -> Component:
         420,
         "No alert is open, and none changed in this window.",
         label="Alerts by revenue at risk",
-        options={"rowHeight": 52},
+        options={"rowHeight": ROW_PX},
     )
     return page(
         NAME,
@@ -176,9 +177,7 @@ def read(context: PageContext, query: str) -> OverviewRead:
     now_ns = context.clock.now_ns()
     seen = scope.range_at(now_ns)
     actions, regions = reader.scopes(max(0, seen.to_ns - SCOPES_WINDOW_NS), seen.to_ns)
-    alerts = with_people(
-        alerts_with_exemplars(reader, seen, reference), context.alert_state, now_ns
-    )
+    alerts = with_people(listed_alerts(reader, seen), context.alert_state, now_ns)
     path_of = path_range(seen, alerts)
     lookback = dataclasses.replace(
         path_of, from_ns=max(0, seen.to_ns - REFERENCE_WINDOW_NS), to_ns=seen.to_ns

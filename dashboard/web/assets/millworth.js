@@ -36,7 +36,8 @@
       route: function (pathname, query, current, titles) {
         const path = (pathname || "/").replace(/\/+$/, "") || "/";
         const one = path === "/decision" && new URLSearchParams(query || "").get("id");
-        const route = one ? "/decision?id" : path;
+        const of = path.startsWith("/alerts/") ? "/alerts/{id}" : path;
+        const route = one ? "/decision?id" : of;
         document.title = (titles[route] || "No such page") + " - Millworth";
         return route === current ? UNCHANGED() : route;
       },
@@ -107,6 +108,19 @@
       // A frozen page is not read again.
       pace: function (live) {
         return live === false ? 0 : -1;
+      },
+
+      // Filters beside the pickers: each stands in the URL under its name.
+      filters: function (query, ...rest) {
+        const names = rest.pop();
+        const now = new URLSearchParams(window.location.search);
+        const by = triggeredBy();
+        if (!by || by.startsWith("url.")) {
+          return names.map((name) => now.get(name) || "");
+        }
+        names.forEach((name, place) => set(now, name, rest[place]));
+        goTo(now);
+        return names.map(UNCHANGED);
       },
 
       search: function (submitted, order, wanted) {
@@ -209,6 +223,30 @@
     window.dashAgGridComponentFunctions || {},
     {
       AlertLink: link("alert-link"),
+      // A figure above the bar of its interval; what is not known has neither.
+      Interval: (props) => {
+        const bar = props.data.bar;
+        return make(
+          "div",
+          "two",
+          make("div", "strong", props.data[props.first]),
+          bar
+            ? make(
+                "div",
+                "interval",
+                React.createElement("span", {
+                  className: "interval-range",
+                  style: { left: bar[0] + "%", width: bar[1] - bar[0] + "%" },
+                }),
+                React.createElement("span", {
+                  className: "interval-at",
+                  style: { left: bar[2] + "%" },
+                }),
+              )
+            : null,
+          make("div", "note", props.data[props.second]),
+        );
+      },
       DecisionLink: link("decision-link"),
       Indented: (props) =>
         React.createElement(

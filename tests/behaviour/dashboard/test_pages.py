@@ -19,18 +19,15 @@ from collector.store.connect import Connections
 from dashboard.api.context import AppContext
 from dashboard.health.items import HealthItem
 from dashboard.pages import decisions, health
-from dashboard.pages.alerts.lines import alert_line
 from dashboard.pages.context import PageContext
 from dashboard.pages.decision import page as decision
 from dashboard.pages.overview import page as overview
 from dashboard.read.reader import Reader
-from dashboard.read.rows import Episode, Range, Reference
+from dashboard.read.rows import Range, Reference
 from dashboard.read.scope import parse_scope
 from dashboard.read.workers import Workers
 from dashboard.settings.config import DashboardConfig
-from dashboard.units import utc_clock
 from dashboard.web.app import PAGES, create_app
-from dashboard.web.episode_links import overview_of
 from tests.conftest import ManualClock
 from tests.support.attribution.stored import trace_id
 from tests.support.dashboard.app import FixedHealth
@@ -99,50 +96,6 @@ def test_overview_says_what_the_store_holds(context: PageContext) -> None:
     path = shown["overview-path-box.aria-label"]
     assert isinstance(path, str)
     assert path.endswith("decision/store stands out by +52.0 ms.")
-
-
-def test_alert_row_leads_to_its_decision(context: PageContext) -> None:
-    """From the page that woke someone to the evidence is one click."""
-    rows = overview.show(overview.read(context, ""), "")["overview-alerts.rowData"]
-    assert isinstance(rows, list)
-    assert rows[0]["href"] == "/decision?id=d-12"
-    assert rows[0]["blamed"] == "decision/store"
-
-
-def test_open_alert_tells_what_it_costs_now(context: PageContext) -> None:
-    """Hours after the page, what it cost when it fired ranks and frightens nobody rightly."""
-    found = overview.read(context, "")
-    line = alert_line(found.alerts[0])
-    assert (line["at_risk"], line["usd_per_h"]) == ("$15.00 now", 15.0)  # 0.25 USD in a minute
-    assert line["interval"] == "$3.75 to $45.00"
-
-    over = dataclasses.replace(found.alerts[0], state="resolved", now_usd_per_h=None)
-    line = alert_line(over)
-    assert line["at_risk"] == f"$1,840 at {utc_clock(over.at_ns)}"
-    assert line["interval"] == "$552.15 to $5,522"  # 30 % to 300 % of what was at risk
-
-
-def test_alert_says_how_likely_it_can_be_rebuilt_and_on_what_that_rests(
-    context: PageContext, own_world: Connections
-) -> None:
-    """A figure without its grounds is a claim; an alert that nobody judged yet claims nothing."""
-    context = dataclasses.replace(context, reader=Reader(own_world))
-    found = overview.read(context, "")
-    assert alert_line(found.alerts[0])["whole"] == "unknown"
-    seed = Seed(random.Random(0))
-    for trigger_id, chance, rebuilt in (
-        ("episode-1/1", 1.0, 300), ("episode-1/2", 0.9987, 299), ("episode-2/1", 0.0, 0),
-    ):  # fmt: skip
-        seed.add(
-            "reconstructions", from_ns=found.seen.to_ns, trigger_id=trigger_id, cause="alert",
-            requests=300, rebuilt=rebuilt, probability=chance, sampled_probability=0.1,
-            grounds=[f"packets on every span of {rebuilt}", "kernel dropped 0"],
-        )  # fmt: skip
-    seed.insert(own_world.client())
-    line = alert_line(overview.read(context, "").alerts[0])
-    assert (line["whole"], line["rebuilt"]) == ("99.87 % whole", "299 of 300")
-    ending = "missing. packets on every span of 299; kernel dropped 0"
-    assert str(line["grounds"]).endswith(ending)
 
 
 @pytest.mark.parametrize(
@@ -323,39 +276,6 @@ def test_health_keeps_the_order_of_the_flow() -> None:
     items = [HealthItem(name, 1, "", "ok") for name in names]
     bad = HealthItem("alerts.webhooks_dead", 1, "", "bad")
     assert [item.name for item in health.by_urgency([*items, bad])] == [bad.name, *names]
-
-
-@pytest.mark.parametrize(
-    ("state", "expected"),
-    [
-        pytest.param("firing", "/?window=5m&action=offer&region=eu-west", id="open: live"),
-        pytest.param(
-            "resolved",
-            "/?window=5m&until=2023-11-14T22%3A16%3A20.000Z&action=offer&region=eu-west",
-            id="over: frozen after its end",
-        ),
-    ],
-)
-def test_link_of_an_alert_shows_its_own_time(state: str, expected: str) -> None:
-    """Read a week later, the overview of now says nothing about it."""
-    began_ns = 1_700_000_000 * NS_PER_S
-    episode = Episode("offer", "eu-west", state, "margin", began_ns, began_ns + 120 * NS_PER_S, 60)
-    assert overview_of(episode) == expected
-
-
-def test_webhook_link_leads_to_the_alert(world: Connections) -> None:
-    """`/?episode=ID` is what every webhook carries."""
-    app = create_app(AppContext(world, FixedHealth(), Counters()))
-
-    async def visit(episode_id: str) -> httpx.Response:
-        transport = httpx.ASGITransport(app=app.server)
-        async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
-            return await client.get("/", params={"episode": episode_id})
-
-    known, unknown = asyncio.run(visit("episode-1")), asyncio.run(visit("no-such"))
-    assert known.status_code == 302
-    assert known.headers["location"] == "/?window=5m&action=offer.select&region=eu-west"
-    assert unknown.status_code == 200
 
 
 def test_a_failed_reading_is_one_visible_panel(empty_store: Connections) -> None:

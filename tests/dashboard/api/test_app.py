@@ -146,6 +146,7 @@ RESOURCES = [
     "/api/v1/alerts/{episode_id}",
     "/api/v1/alerts/{episode_id}/ack",
     "/api/v1/alerts/{episode_id}/comment",
+    "/api/v1/alerts/{episode_id}/report",
     "/api/v1/audit",
     "/api/v1/audit/check",
     "/api/v1/budgets",

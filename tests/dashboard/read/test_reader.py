@@ -12,7 +12,8 @@ from collector.core.clock import NS_PER_MINUTE, NS_PER_MS, NS_PER_S
 from collector.core.errors import StoreUnavailableError
 from collector.store.connect import Connections
 from collector.store.cursors import ATTRIBUTION_CURSOR, write_cursor
-from dashboard.read.reader import Reader, alerts_with_exemplars
+from dashboard.read.alerts.listing import alerts_with_exemplars
+from dashboard.read.reader import Reader
 from dashboard.read.rows import Range, Reference
 from tests.support.attribution.stored import BASE_NS, decision, put_spans
 from tests.support.dashboard.seed import ACTIONS, REGIONS, TODAY_NS, Seed

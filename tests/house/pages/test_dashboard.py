@@ -9,6 +9,8 @@ from tests.support.tree import text
 PAGE = "docs/use/dashboard.md"
 PAGES = {
     "Overview": "overview/page",
+    "Alerts": "alerts/page",
+    "One alert": "alerts/detail",
     "Decisions": "decisions",
     "One decision": "decision/page",
     "Health": "health",

@@ -9,11 +9,12 @@ import pytest
 
 from alerts.people.notes import Note
 from alerts.people.standing import Standing
+from alerts.state.external import ExternalAlert
 from collector.core.clock import NS_PER_HOUR
-from dashboard.pages.alerts.lines import alert_line
+from dashboard.pages.alerts.lines import alert_line, external_line
 from dashboard.pages.overview import page as overview
-from dashboard.read.rows import AlertRow, Episode, Range
-from dashboard.web.episode_links import overview_of
+from dashboard.read.alerts.rows import AlertRow
+from dashboard.read.rows import Range
 from tests.conftest import NOW_NS
 
 BURN = AlertRow(
@@ -67,8 +68,9 @@ SEEN = Range(NOW_NS - NS_PER_HOUR, NOW_NS + 1)
 def test_dollars_have_their_interval() -> None:
     """The rate of the short window, with the spread of the long one."""
     line = alert_line(BURN)
-    assert (line["usd_per_h"], line["interval"]) == (6_000.0, "$3,000 to $12,000")
+    assert (line["usd_per_h"], line["interval"]) == (6_000.0, "90 %: $3,000 to $12,000")
     assert str(line["at_risk"]).startswith("$6,000 at ")
+    assert line["href"] == "/alerts/01"
 
 
 @pytest.mark.parametrize("alert", [SILENT, STRANGE], ids=lambda alert: alert.rule)
@@ -76,17 +78,33 @@ def test_alert_without_dollars_is_shown_by_its_words(alert: AlertRow) -> None:
     """Zero dollars would be an answer; the sentence of the rule is the one that there is."""
     line = alert_line(alert)
     assert (line["at_risk"], line["interval"], line["usd_per_h"]) == ("unknown", "", None)
-    assert (line["what"], line["blamed"]) == (alert.rule, "none")
+    assert (line["lost"], line["lost_usd"], line["bar"]) == ("unknown", None, None)
+    assert str(line["what"]).endswith(alert.reason)
     assert str(line["reason"]).startswith(alert.reason)
 
 
-def test_webhook_of_an_alert_on_a_service_leads_to_the_whole_overview() -> None:
-    """A service is not an action: filtered by it, the page would be empty."""
-    episode = Episode("shop", "", "firing", "unknown", NOW_NS, NOW_NS, 300)
-    assert "action" not in overview_of(episode)
-    assert "action=checkout" in overview_of(
-        dataclasses.replace(episode, action="checkout", region="eu-west")
-    )
+@pytest.mark.parametrize(("state", "said"), [("unknown", "unknown"), ("resolved", "over")])
+def test_what_costs_nothing_any_more_or_cannot_be_judged_is_no_sum(state: str, said: str) -> None:
+    """`$0.00` beside a page that nobody could judge sent people back to bed."""
+    line = alert_line(dataclasses.replace(BURN, state=state))
+    assert (line["at_risk"], line["usd_per_h"], line["bar"]) == (said, None, None)
+
+
+def test_shadow_says_that_it_would_have_paged() -> None:
+    """Nobody was told: it is here for whoever decides whether the rule goes live."""
+    line = alert_line(dataclasses.replace(BURN, is_shadow=True))
+    assert line["scope"] == "burn · shadow: would have paged"
+
+
+def test_alert_of_others_is_marked_and_has_no_dollars() -> None:
+    """Its texts are its sender's, and lead nowhere."""
+    labels = {"alertname": "NodeDown", "instance": "<b>"}
+    other = ExternalAlert("f", labels, {"summary": "x" * 9_000}, "javascript:1", 1, 2, "prom", True)
+    line = external_line(other)
+    assert (line["what"], line["severity"], line["href"]) == ("NodeDown", "external", "")
+    assert line["labels"] == '{"instance": "<b>"}'
+    assert "usd_per_h" not in line
+    assert len(str(line["scope"])) <= 300
 
 
 def test_path_follows_an_alert_on_decisions_and_no_other() -> None:
@@ -101,9 +119,9 @@ def test_line_says_who_was_here() -> None:
     """Two people on call shall not both get up, and nobody shall wonder why nobody was called."""
     ack = Note("e", "ack", "anna", 1, "looking", None)
     for people, said in (
-        (None, "checkout · eu-west"),
-        (Standing(None, ()), "checkout · eu-west"),
-        (Standing(ack, ()), "checkout · eu-west · acknowledged"),
-        (Standing(ack, (7,)), "checkout · eu-west · acknowledged · silenced"),
+        (None, ""),
+        (Standing(None, ()), "nobody yet"),
+        (Standing(ack, ()), "anna"),
+        (Standing(ack, (7,)), "anna · silenced"),
     ):
-        assert alert_line(dataclasses.replace(BURN, people=people))["scope"] == said
+        assert alert_line(dataclasses.replace(BURN, people=people))["owner"] == said
