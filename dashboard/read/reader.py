@@ -122,6 +122,10 @@ class Reader:
         )
         return str(rows[0]["decision_id"]) if rows else ""
 
+    def modes(self, seen: Range) -> list[str]:
+        """Return the modes of decisions, such as live or canary, sorted; none where none say."""
+        return [str(row["mode"]) for row in self._rows("modes", _of(seen))]
+
     def evidence(self, seen: Range) -> Evidence:
         """Return how far figures rest on packets and on moved clocks."""
         return Evidence(**self._rows("evidence", _of(seen))[0])

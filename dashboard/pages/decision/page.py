@@ -25,7 +25,7 @@ from dashboard.pages.decision.waterfall import (
     sharers,
     waterfall,
 )
-from dashboard.pages.overview.page import RECORDER
+from dashboard.pages.overview.heat import RECORDER
 from dashboard.pages.parts import Component, chart, facts_list, legend, page, panel, table
 from dashboard.pages.theme import message
 from dashboard.read.decision.detail import Decision, read_decision

@@ -12,34 +12,13 @@ from alerts.people.standing import Standing
 from alerts.state.external import ExternalAlert
 from collector.core.clock import NS_PER_HOUR
 from dashboard.pages.alerts.lines import alert_line, external_line
-from dashboard.pages.overview import page as overview
+from dashboard.pages.overview import path
+from dashboard.pages.overview.top import top_of
 from dashboard.read.alerts.rows import AlertRow
 from dashboard.read.rows import Range
 from tests.conftest import NOW_NS
+from tests.support.dashboard.alert_rows import BURN
 
-BURN = AlertRow(
-    episode_id="01",
-    seq=1,
-    rule="burn",
-    severity="page",
-    action="checkout",
-    region="eu-west",
-    state="firing",
-    first_ns=NOW_NS,
-    at_ns=NOW_NS,
-    started_ns=NOW_NS,
-    window_s=60,
-    loss_usd=Decimal(100),
-    loss_low_usd=Decimal(50),
-    loss_high_usd=Decimal(200),
-    revenue_at_risk_usd_per_h=Decimal(6_000),
-    burn=5.0,
-    basis="margin",
-    blamed_stage="decision",
-    blamed_class="store",
-    blamed_excess_ns=1,
-    reason="$6,000/h at risk",
-)
 # Where nobody knows the dollars the columns of money hold zero.
 UNPRICED = dataclasses.replace(
     BURN,
@@ -109,9 +88,10 @@ def test_alert_of_others_is_marked_and_has_no_dollars() -> None:
 
 def test_path_follows_an_alert_on_decisions_and_no_other() -> None:
     """No decision shows data that stopped; whatever the kind, a class of decisions has a path."""
-    assert overview.path_range(SEEN, [SILENT]) == SEEN
+    silent = top_of([SILENT], SEEN.to_ns, 0)
+    assert path.path_range(SEEN, silent.dearest) == SEEN
     for alert in (BURN, STRANGE):
-        shown = overview.path_range(SEEN, [SILENT, alert])
+        shown = path.path_range(SEEN, top_of([SILENT, alert], SEEN.to_ns, 0).dearest)
         assert (shown.action, shown.region) == ("checkout", "eu-west")
 
 

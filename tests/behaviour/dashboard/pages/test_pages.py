@@ -23,7 +23,7 @@ from dashboard.pages.context import PageContext
 from dashboard.pages.decision import page as decision
 from dashboard.pages.overview import page as overview
 from dashboard.read.reader import Reader
-from dashboard.read.rows import Range, Reference
+from dashboard.read.rows import Reference
 from dashboard.read.scope import parse_scope
 from dashboard.read.workers import Workers
 from dashboard.settings.config import DashboardConfig
@@ -79,67 +79,6 @@ def test_the_ids_that_other_tests_hold_on_to(context: PageContext) -> None:
 def test_each_page_has_one_main_heading(page: ModuleType, context: PageContext) -> None:
     """A screen reader finds its way by headings."""
     assert text_of(page.layout("", context)).count('"type": "H1"') == 1
-
-
-def test_overview_says_what_the_store_holds(context: PageContext) -> None:
-    """Figures, their uncertainty, their basis, and the label of what is a prior."""
-    shown = overview.show(overview.read(context, ""), context.prior_basis)
-    assert set(shown) == set(overview.OUTPUTS)
-    assert shown["overview-within-value.children"] == "66.7 %"
-    assert shown["overview-within-note.children"] == "5 of 15 late"
-    assert shown["overview-velocity-note.children"] == "basis margin · over 60 s"
-    assert shown["overview-risk-value.children"] == "$15.00 / h"
-    risk = text_of(shown["overview-risk-note.children"])
-    assert "90 %: $3.75 to $45.00" in risk
-    assert "article prior" in risk
-    assert shown["overview-evidence-value.children"] == "no packets"
-    path = shown["overview-path-box.aria-label"]
-    assert isinstance(path, str)
-    assert path.endswith("decision/store stands out by +52.0 ms.")
-
-
-@pytest.mark.parametrize(
-    ("first_s", "drawn_s"),
-    [
-        pytest.param(0, 1_000, id="nothing happened"),
-        pytest.param(1_100, 1_000, id="decisions from the start on"),
-        pytest.param(1_700, 1_700, id="up for a part of the window"),
-        pytest.param(1_899, 1_840, id="never narrower than a minute"),
-    ],
-)
-def test_heatmap_begins_where_its_decisions_do(first_s: int, drawn_s: int) -> None:
-    """A minute of data in a window of fifteen is a sliver at its edge."""
-    seen = Range(1_000 * NS_PER_S, 1_900 * NS_PER_S)
-    assert overview.drawn_from(seen, first_s * NS_PER_S) == drawn_s * NS_PER_S
-
-
-def test_heatmap_that_is_cut_says_so(context: PageContext) -> None:
-    """Otherwise the axis seems to show the window that the picker names."""
-    shown = overview.show(overview.read(context, ""), "")
-    assert "None before" in str(shown["overview-heatmap-note.children"])
-
-
-def test_silence_is_unknown_not_zero(context: PageContext) -> None:
-    """A window without decisions must not read as a healthy one."""
-    found = overview.read(context, "?until=2020-01-01T00:00:00Z")
-    shown = overview.show(found, "")
-    for card in ("p50", "within", "velocity", "risk"):
-        assert shown[f"overview-{card}-value.children"] == "unknown"
-    assert "No decision in this window" in text_of(shown["overview-heatmap.figure"])
-
-
-def test_path_follows_the_dearest_open_alert_until_a_picker_says_otherwise(
-    context: PageContext,
-) -> None:
-    """An incident of one region drowns in the mean over all of them."""
-    seen = Range(TODAY_NS - 900 * NS_PER_S, TODAY_NS)
-    alerts = context.reader.alerts(seen)
-    assert overview.path_range(seen, alerts) == Range(
-        TODAY_NS - 50 * NS_PER_S, TODAY_NS, "offer.select", "eu-west"
-    )
-    picked = Range(seen.from_ns, seen.to_ns, region="us-east")
-    assert overview.path_range(picked, alerts) == picked
-    assert overview.path_range(seen, []) == seen
 
 
 def test_decision_shows_parts_that_sum_to_its_latency(context: PageContext) -> None:
