@@ -12,6 +12,7 @@ from alerts.config import AlertsConfig
 from alerts.state.sqlite import AlertStore
 from collector.core.clock import NS_PER_S, Clock
 from dashboard.health.items import HealthSource
+from dashboard.read.decisions.listing import DecisionList
 from dashboard.read.reader import Reader
 from dashboard.read.rows import Reference
 from dashboard.read.workers import Workers
@@ -44,6 +45,7 @@ class PageContext:
     config: DashboardConfig
     clock: Clock
     reference: Reference
+    decisions: DecisionList
     prior_basis: str  # printed beside what rests on the prior of the slope
     alert_state: AlertStore | None = None  # what people did about alerts; None: not known here
     alerts: AlertsConfig = field(default_factory=AlertsConfig)

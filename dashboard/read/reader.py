@@ -8,7 +8,10 @@ from typing import Any
 
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
+from attribution.core.config import AttributionConfig
 from attribution.core.segments import SEGMENTS
+from attribution.sensitivity.job import read_book
+from attribution.sensitivity.versions import SlopeBook
 from collector.core.clock import NS_PER_DAY, NS_PER_MINUTE, NS_PER_S
 from collector.core.errors import StoreUnavailableError
 from collector.core.event_schema import DIMENSIONS
@@ -23,7 +26,6 @@ from dashboard.read.rows import (
     Cell,
     DecisionFacts,
     Evidence,
-    ListedDecision,
     Outcome,
     PathSpan,
     Range,
@@ -122,6 +124,10 @@ class Reader:
         )
         return str(rows[0]["decision_id"]) if rows else ""
 
+    def slopes(self, config: AttributionConfig) -> SlopeBook:
+        """Return which slope the decisions of an instant are valued by."""
+        return read_book(self._store, config)
+
     def modes(self, seen: Range) -> list[str]:
         """Return the modes of decisions, such as live or canary, sorted; none where none say."""
         return [str(row["mode"]) for row in self._rows("modes", _of(seen))]
@@ -129,19 +135,6 @@ class Reader:
     def evidence(self, seen: Range) -> Evidence:
         """Return how far figures rest on packets and on moved clocks."""
         return Evidence(**self._rows("evidence", _of(seen))[0])
-
-    def decisions(
-        self, seen: Range, *, low_ns: int, high_ns: int, slowest: bool, rows_max: int
-    ) -> list[ListedDecision]:
-        """Return decisions whose latency lies in [low_ns, high_ns), newest or slowest first."""
-        parameters = {
-            **_of(seen),
-            "low_ns": low_ns,
-            "high_ns": high_ns,
-            "by_latency": int(slowest),
-            "rows_max": rows_max,
-        }
-        return [ListedDecision(**row) for row in self._rows("decision_list", parameters)]
 
     def decision_ids(self, wanted: str) -> list[str]:
         """Return the decisions meant by a decision id, a trace id or an outcome key."""
@@ -297,6 +290,10 @@ class Reader:
     def ask(self, name: str, of: str, parameters: dict[str, Any]) -> list[dict[str, Any]]:
         """Return the rows of the statement `sql/NAME.sql` beside the module whose file is `of`."""
         return self._query(sql(name, of), parameters)
+
+    def ask_text(self, text: str, parameters: dict[str, Any]) -> list[dict[str, Any]]:
+        """Return the rows of a statement that is put together of files of `sql/`."""
+        return self._query(text, parameters)
 
     def _rows(self, name: str, parameters: dict[str, Any]) -> list[dict[str, Any]]:
         return self._query(sql(name, __file__), parameters)

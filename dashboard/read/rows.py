@@ -106,23 +106,6 @@ class Evidence:
 
 
 @dataclass(frozen=True, slots=True)
-class ListedDecision:
-    """One line of a list of decisions."""
-
-    decision_id: str
-    ingress_ns: int
-    action: str
-    region: str
-    total_ns: int
-    worst: int
-    worst_ns: int
-    span_count: int
-    is_error: int
-    revision: int
-    packets: int
-
-
-@dataclass(frozen=True, slots=True)
 class DecisionFacts:
     """One decision as its root span stated it; a stamp of 0 was not sent."""
 

@@ -21,8 +21,10 @@ _STEPS_NS = tuple(
 )
 _COLUMNS_MAX = 100
 # What pages filter by beside action and region; each stands in the URL under its name.
-FILTERS = ("state", "rule", "severity")
-_FILTER_MAX = 200
+FILTERS = (
+    "state", "rule", "severity", "channel", "service", "cohort", "segment", "late", "sort", "after",
+)  # fmt: skip
+_FILTER_MAX = 500
 UNBOUNDED_NS = 2**63
 
 
@@ -36,7 +38,6 @@ class Scope:
     region: str = ""
     decision_id: str = ""
     search: str = ""
-    slowest: bool = False
     low_ms: float | None = None
     high_ms: float | None = None
     filters: tuple[tuple[str, str], ...] = ()  # name and value of those that are set
@@ -89,7 +90,6 @@ def parse_scope(query: str | None) -> Scope:
         region=got.get("region", ""),
         decision_id=got.get("id", "").strip(),
         search=got.get("q", "").strip(),
-        slowest=got.get("order") == "slowest",
         low_ms=_milliseconds(got.get("low_ms", "")),
         high_ms=_milliseconds(got.get("high_ms", "")),
         filters=tuple((name, got[name][:_FILTER_MAX]) for name in FILTERS if got.get(name)),
@@ -105,7 +105,6 @@ def format_scope(scope: Scope) -> str:
         "until": "" if scope.until_ns is None else utc_iso(scope.until_ns) + "Z",
         "action": scope.action,
         "region": scope.region,
-        "order": "slowest" if scope.slowest else "",
         "low_ms": "" if scope.low_ms is None else f"{scope.low_ms:g}",
         "high_ms": "" if scope.high_ms is None else f"{scope.high_ms:g}",
         **dict(scope.filters),

@@ -16,14 +16,15 @@ from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Re
 
 from collector.core.errors import MillworthError
 from collector.core.log import get_logger
-from dashboard.api.app import create_api, reference_of
+from dashboard.api.app import create_api, decision_list, reference_of
 from dashboard.api.caller import refusal
 from dashboard.api.context import AppContext
-from dashboard.pages import decisions, health
+from dashboard.pages import health
 from dashboard.pages.alerts import detail as alert
 from dashboard.pages.alerts import page as alerts
 from dashboard.pages.context import ERROR_ID, PageContext, in_browser
 from dashboard.pages.decision import page as decision
+from dashboard.pages.decisions import page as decisions
 from dashboard.pages.overview import page as overview
 from dashboard.read.workers import Workers
 from dashboard.web.abandoned import AbandonedRequests
@@ -72,6 +73,7 @@ def create_app(of: AppContext) -> Dash:
         clock=of.clock,
         reference=reference_of(of.attribution),
         prior_basis=of.attribution.slope.basis,
+        decisions=decision_list(of),
         alert_state=of.alert_state,
         alerts=of.alerts,
         refusal=refusal,

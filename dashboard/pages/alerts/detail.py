@@ -129,7 +129,7 @@ def show(context: PageContext, episode_id: str) -> dict[str, object]:
         **_money(found),
         "alert-facts.children": _facts(found),
         "alert-exemplars.children": _exemplars(found),
-        "alert-exemplars-note.children": dcc.Link("all decisions", href=decisions_href(found)),
+        "alert-exemplars-note.children": dcc.Link("all late ones", href=decisions_href(found)),
         "alert-timeline.children": _timeline(found.timeline),
         "alert-timeline-note.children": "newest first, UTC",
         **act_values(found, refusal),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 from urllib.parse import quote, urlsplit
 
@@ -27,8 +28,9 @@ def overview_href(alert: AlertDetail) -> str:
 
 
 def decisions_href(alert: AlertDetail) -> str:
-    """Return the decisions of one alert's class and time."""
-    return "/decision" + format_scope(_scope(alert))
+    """Return the late decisions of one alert's class and time, the dearest first."""
+    late = (("segment", alert.blamed), ("late", "1")) if alert.blamed else (("late", "1"),)
+    return "/decision" + format_scope(replace(_scope(alert), filters=(*late, ("sort", "lost"))))
 
 
 def safe_href(url: str) -> str:

@@ -152,6 +152,8 @@ RESOURCES = [
     "/api/v1/budgets",
     "/api/v1/compare",
     "/api/v1/cost",
+    "/api/v1/decisions",
+    "/api/v1/decisions.csv",
     "/api/v1/decisions/{decision_id}",
     "/api/v1/experiments",
     "/api/v1/experiments/active",

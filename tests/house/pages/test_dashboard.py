@@ -11,7 +11,7 @@ PAGES = {
     "Overview": "overview/page",
     "Alerts": "alerts/page",
     "One alert": "alerts/detail",
-    "Decisions": "decisions",
+    "Decisions": "decisions/page",
     "One decision": "decision/page",
     "Health": "health",
 }

@@ -15,6 +15,7 @@ import pytest
 
 from alerts.state.external import ExternalAlerts, PostedAlert
 from alerts.state.sqlite import AlertStore
+from attribution.core.config import AttributionConfig
 from collector.core.clock import NS_PER_S
 from collector.core.counters import Counters
 from collector.store.connect import Connections
@@ -24,6 +25,7 @@ from dashboard.pages.alerts.lines import alert_line
 from dashboard.pages.context import PageContext
 from dashboard.pages.overview import page as overview
 from dashboard.read.alerts.listing import listed_alerts
+from dashboard.read.decisions.listing import DecisionList
 from dashboard.read.reader import Reader
 from dashboard.read.rows import Range, Reference
 from dashboard.read.scope import parse_scope
@@ -50,6 +52,7 @@ def context(reader: Reader) -> Iterator[PageContext]:
         config=DashboardConfig(),
         clock=ManualClock(TODAY_NS),
         reference=Reference(80_000_000, {}),
+        decisions=DecisionList(reader, AttributionConfig(), Reference(80_000_000, {})),
         prior_basis="article prior: not your own data",
     )
     workers.close()

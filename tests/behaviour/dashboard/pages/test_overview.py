@@ -10,12 +10,14 @@ from typing import Any
 
 import pytest
 
+from attribution.core.config import AttributionConfig
 from collector.core.clock import NS_PER_S
 from collector.store.connect import Connections
 from dashboard.pages.context import PageContext
 from dashboard.pages.overview import heat, path
 from dashboard.pages.overview import page as overview
 from dashboard.pages.overview.top import from_json, to_json
+from dashboard.read.decisions.listing import DecisionList
 from dashboard.read.reader import Reader
 from dashboard.read.rows import Range, Reference
 from dashboard.read.scope import parse_scope
@@ -37,6 +39,7 @@ def context(reader: Reader) -> Iterator[PageContext]:
         config=DashboardConfig(),
         clock=ManualClock(TODAY_NS),
         reference=Reference(80_000_000, {}),
+        decisions=DecisionList(reader, AttributionConfig(), Reference(80_000_000, {})),
         prior_basis="article prior: not your own data",
     )
     workers.close()

@@ -13,15 +13,18 @@ from typing import Any
 import httpx
 import pytest
 
+from attribution.core.config import AttributionConfig
 from collector.core.clock import NS_PER_S
 from collector.core.counters import Counters
 from collector.store.connect import Connections
 from dashboard.api.context import AppContext
 from dashboard.health.items import HealthItem
-from dashboard.pages import decisions, health
+from dashboard.pages import health
 from dashboard.pages.context import PageContext
 from dashboard.pages.decision import page as decision
+from dashboard.pages.decisions import page as decisions
 from dashboard.pages.overview import page as overview
+from dashboard.read.decisions.listing import DecisionList
 from dashboard.read.reader import Reader
 from dashboard.read.rows import Reference
 from dashboard.read.scope import parse_scope
@@ -46,6 +49,7 @@ def context(reader: Reader) -> Iterator[PageContext]:
         config=DashboardConfig(),
         clock=ManualClock(TODAY_NS),
         reference=Reference(80_000_000, {}),
+        decisions=DecisionList(reader, AttributionConfig(), Reference(80_000_000, {})),
         prior_basis="article prior: not your own data",
     )
     workers.close()
