@@ -27,6 +27,10 @@ _LETTERS = """
 SELECT webhook_id, endpoint, episode_id, seq, kind, status, attempts, created_ns, detail
 FROM deliveries WHERE status IN ('dead', 'disabled') ORDER BY rowid LIMIT ?
 """
+_OF_EPISODE = """
+SELECT endpoint, seq, kind, status, attempts, created_ns, detail, body FROM deliveries
+WHERE episode_id = ? ORDER BY created_ns DESC, rowid DESC LIMIT ?
+"""
 # What the receiver was sent of the same episode later makes an earlier message untrue.
 _OVERTAKEN = """
 SELECT 1 FROM deliveries AS later JOIN deliveries AS d
@@ -74,6 +78,20 @@ class DeadLetter:
     attempts: int
     created_ns: int
     detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One message of an alert, and how far it came."""
+
+    endpoint: str
+    seq: int
+    kind: str
+    status: str
+    attempts: int
+    created_ns: int
+    detail: str  # of the last attempt, "" where nothing is to be said
+    body: bytes
 
 
 class Deliveries:
@@ -183,6 +201,10 @@ class Deliveries:
     def disabled(self) -> dict[str, str]:
         """Return the URL with which each endpoint was disabled, by its name."""
         return dict(self._memory.rows("SELECT endpoint, url FROM disabled_endpoints"))
+
+    def of_episode(self, episode_id: str, limit: int) -> list[Delivery]:
+        """Return the newest messages of an alert, of every status, the newest first."""
+        return [Delivery(*row) for row in self._memory.rows(_OF_EPISODE, (episode_id, limit))]
 
     def dead_letters(self, limit: int = LETTERS_MAX) -> list[DeadLetter]:
         """Return what was given up and is kept, in order."""

@@ -211,6 +211,14 @@ class SlopeBook:
         """Return the slope at one instant."""
         return Slope(*self._columns[self._at(np.array([instant_ns]))[0]].tolist())
 
+    def steps(self, from_ns: int, to_ns: int) -> list[tuple[int, Slope]]:
+        """Return each slope of a range with the instant from which it is in force, in order.
+
+        The first is that of the begin of the range, and said to be in force since ever.
+        """
+        changes = [at for at in self._instants.tolist() if from_ns < at < to_ns]
+        return [(at, self.slope(at or from_ns)) for at in (0, *sorted(set(changes)))]
+
     def signed(self, instant_ns: int) -> Slope:
         """Return the slope at an instant as it was estimated, where a wait may earn money.
 

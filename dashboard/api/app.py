@@ -23,13 +23,15 @@ from dashboard.api.alerts.external import external_router
 from dashboard.api.alerts.imported import rule_imports_router
 from dashboard.api.alerts.people import people_router, silences_router
 from dashboard.api.alerts.progress import Steps
+from dashboard.api.alerts.report import report_router
 from dashboard.api.alerts.rules import rules_router
 from dashboard.api.context import AppContext
 from dashboard.api.contradicted import ContradictedDollars
 from dashboard.api.errors import add_error_handlers
+from dashboard.api.evidence.decisions import decisions_router
+from dashboard.api.evidence.packets import packets_router
 from dashboard.api.imports.main import imports_router
 from dashboard.api.imports.reconcile import reconcile_router
-from dashboard.api.packets import packets_router
 from dashboard.api.provenance.audit import audit_router
 from dashboard.api.provenance.sealed import sealed_router
 from dashboard.api.provenance.verdicts import VerdictReader, verdicts_router
@@ -45,9 +47,12 @@ from dashboard.api.vram.questions import questions_router, recompute_router
 from dashboard.health.items import HealthItem, HealthSource, Status
 from dashboard.health.readiness import readiness
 from dashboard.read.adhoc.reader import OutsideReader
-from dashboard.read.decision_detail import Decision, read_decision
-from dashboard.read.reader import Reader, alerts_with_exemplars, with_people
-from dashboard.read.rows import AlertRow, Reference, TraceSpan
+from dashboard.read.alerts.listing import alerts_with_exemplars, with_people
+from dashboard.read.alerts.rows import AlertRow
+from dashboard.read.decision.detail import Decision, read_decision
+from dashboard.read.decisions.listing import DecisionList
+from dashboard.read.reader import Reader
+from dashboard.read.rows import Reference, TraceSpan
 from dashboard.read.scope import parse_scope
 from dashboard.read.sealed_store import SealedStore
 from dashboard.read.workers import Workers
@@ -94,6 +99,11 @@ def reference_of(config: AttributionConfig) -> Reference:
     )
 
 
+def decision_list(of: AppContext) -> DecisionList:
+    """Return what lists decisions over the store of a context."""
+    return DecisionList(of.reader, of.attribution, reference_of(of.attribution))
+
+
 def worst_status(items: list[HealthItem]) -> Status:
     """Return the worst status of all."""
     statuses = {item.status for item in items}
@@ -119,6 +129,7 @@ def create_api(of: AppContext, workers: Workers | None = None) -> FastAPI:
     app.include_router(query_router(OutsideReader(store), workers, store, clock))
     app.include_router(_data_router(reader, workers, clock))
     reference = reference_of(attribution)
+    app.include_router(decisions_router(decision_list(of), workers, clock))
     app.include_router(_state_router(of, workers, reference))
     app.include_router(questions_router(Analyst(attribution, store), questions, clock))
     app.include_router(reconcile_router(attribution, store, questions, clock))
@@ -140,6 +151,7 @@ def create_api(of: AppContext, workers: Workers | None = None) -> FastAPI:
     app.include_router(rejected_router(rejected, store, workers, clock))
     app.include_router(dead_letters_router(of.alert_state, workers, clock))
     app.include_router(people_router(of.alert_state, workers, clock))
+    app.include_router(report_router(of, workers, reference))
     steps = Steps()
     app.include_router(rules_router(of.alerts, store, of.alert_state, questions, clock, steps))
     app.include_router(rule_imports_router(of.alerts, store, questions, clock, steps))

@@ -9,14 +9,27 @@ from collector.store.connect import Connections
 
 NOBODY = "api"
 _TOKEN: ContextVar[str] = ContextVar("token", default="")
+_MAY_CHANGE: ContextVar[bool] = ContextVar("may_change", default=True)
 
 
-def note_caller(token_name: str) -> None:
-    """Keep who makes the request of this context; empty where no token was asked for.
+def note_caller(token_name: str, *, may_change: bool = True) -> None:
+    """Keep who makes the request of this context, and whether its token may change something.
 
-    The threads that answer it copy the context, and so does what they call.
+    The name is empty where no token was asked for; then everybody may. The threads that answer the
+    request copy the context, and so does what they call.
     """
     _TOKEN.set(token_name)
+    _MAY_CHANGE.set(may_change)
+
+
+def refusal() -> str:
+    """Return why whoever makes the request of this context may change nothing, "" where it may."""
+    if _MAY_CHANGE.get():
+        return ""
+    return (
+        f"token {_TOKEN.get()} may look and not act: it lacks the scope admin; log in with one "
+        "that has it (`millworth token new --scope read,admin`)"
+    )
 
 
 def caller(claimed: str = NOBODY) -> str:

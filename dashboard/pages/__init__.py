@@ -1,4 +1,4 @@
-"""The pages, and what they draw: one file a page, and figures from rows.
+"""The pages, and what they draw: a file or a folder a page, and figures from rows.
 
-Imports read and health. Begin with `overview`.
+Imports read and health. Begin with `overview.page`.
 """

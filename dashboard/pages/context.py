@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from dash import ClientsideFunction, Dash, Input, Output, State, set_props
 
+from alerts.config import AlertsConfig
 from alerts.state.sqlite import AlertStore
 from collector.core.clock import NS_PER_S, Clock
 from dashboard.health.items import HealthSource
+from dashboard.read.decisions.listing import DecisionList
 from dashboard.read.reader import Reader
 from dashboard.read.rows import Reference
 from dashboard.read.workers import Workers
@@ -22,9 +24,15 @@ _STORED_BY = ("stage.logged", "stage.stored")
 ERROR_ID = "app-error"
 
 
-def in_browser(app: Dash, name: str, outputs: object, *inputs: Input | State) -> None:
-    """Attach a function of assets/millworth.js, for what only the browser can know."""
-    app.clientside_callback(ClientsideFunction("millworth", name), outputs, *inputs)
+def in_browser(
+    app: Dash, name: str, outputs: object, *inputs: Input | State, at_once: bool = True
+) -> None:
+    """Attach a function of `dashboard/web/assets`, for what only the browser can know.
+
+    Without `at_once` it waits for the first change.
+    """
+    function = ClientsideFunction("millworth", name)
+    app.clientside_callback(function, outputs, *inputs, prevent_initial_call=not at_once)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +45,11 @@ class PageContext:
     config: DashboardConfig
     clock: Clock
     reference: Reference
+    decisions: DecisionList
     prior_basis: str  # printed beside what rests on the prior of the slope
     alert_state: AlertStore | None = None  # what people did about alerts; None: not known here
+    alerts: AlertsConfig = field(default_factory=AlertsConfig)
+    refusal: Callable[[], str] = lambda: ""  # why whoever asks may change nothing, "" where it may
 
     def complete_ns(self, now_ns: int) -> int:
         """Return up to when all that was received is in what a page reads, 0 for never."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
@@ -75,6 +76,15 @@ def quantile_ns(cells: Sequence[Cell], share: float) -> float | None:
     return None
 
 
+@dataclass(frozen=True, slots=True)
+class Band:
+    """A stretch of time that a figure marks, and what it was."""
+
+    from_ns: int
+    to_ns: int
+    what: str
+
+
 def heatmap(
     cells: Sequence[Cell],
     seen: Range,
@@ -83,6 +93,7 @@ def heatmap(
     *,
     drawn_from_ns: int | None = None,
     frozen: str = "",
+    bands: Sequence[Band] = (),
 ) -> Figure:
     """Draw how many decisions took how long, from `drawn_from_ns` where that is given.
 
@@ -117,7 +128,8 @@ def heatmap(
                 "y0": reference,
                 "y1": reference,
                 "line": {"color": ALARM, "width": 2, "dash": "dash"},
-            }
+            },
+            *map(_band, bands),
         ],
         annotations=[
             {
@@ -133,6 +145,22 @@ def heatmap(
         ],
     )
     return {"data": [_heat_trace(cells, step_ns, low, high)], "layout": layout}
+
+
+def _band(band: Band) -> Figure:
+    """Return a band over the whole height, faint enough for the cells under it."""
+    return {
+        "type": "rect",
+        "name": band.what,
+        "x0": utc_iso(band.from_ns),
+        "x1": utc_iso(band.to_ns),
+        "yref": "paper",
+        "y0": 0,
+        "y1": 1,
+        "fillcolor": ALARM,
+        "opacity": 0.14,
+        "line": {"width": 1, "color": ALARM},
+    }
 
 
 def _bucket_ticks(low: int, high: int) -> Figure:
@@ -213,12 +241,12 @@ def decision_path(
             "fixedrange": True,
         },
         yaxis={
-            "domain": [0, 0.7],
+            "domain": [0, 0.64],
             "title": {"text": "mean ms"},
             "rangemode": "tozero",
             "fixedrange": True,
         },
-        yaxis2={"domain": [0.76, 1], "range": [-1.6, 1], "visible": False, "fixedrange": True},
+        yaxis2={"domain": [0.7, 1], "range": [-1.6, 1], "visible": False, "fixedrange": True},
         showlegend=False,
         annotations=notes,
     )

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence
 from dataclasses import fields
-from typing import Any, Final
+from typing import Any
 
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
-from alerts.people.standing import standings
-from alerts.state.sqlite import AlertStore
+from attribution.core.config import AttributionConfig
 from attribution.core.segments import SEGMENTS
+from attribution.sensitivity.job import read_book
+from attribution.sensitivity.versions import SlopeBook
 from collector.core.clock import NS_PER_DAY, NS_PER_MINUTE, NS_PER_S
 from collector.core.errors import StoreUnavailableError
 from collector.core.event_schema import DIMENSIONS
@@ -19,15 +19,13 @@ from collector.core.sql import sql
 from collector.store.connect import Connections
 from collector.store.cursors import attributed_ns
 from dashboard.read.adhoc.sql import engine_error
+from dashboard.read.alerts.rows import AlertRow
 from dashboard.read.packet_rows import Burst, KeptPackets, Packet, SpanEvidence, SpanFlow
 from dashboard.read.rows import (
-    AlertRow,
     Attribution,
     Cell,
     DecisionFacts,
-    Episode,
     Evidence,
-    ListedDecision,
     Outcome,
     PathSpan,
     Range,
@@ -51,7 +49,6 @@ MEAN_DECISIONS_MAX = 50_000
 # An open alert is shown however long ago it last changed, up to this.
 ALERT_LOOKBACK_NS = 7 * NS_PER_DAY
 ALERTS_MAX = 50
-OPEN_STATES = ("pending", "firing", "cooling", "unknown")
 PACKETS_MAX = 5_000
 BURSTS_MAX = 20
 FOUND_MAX = 20  # decisions of one search
@@ -93,13 +90,13 @@ class Reader:
         """Return the same over the decisions that met their reference latency."""
         return self._segment_means(seen, reference, met_only=True)
 
-    def alerts(self, seen: Range) -> list[AlertRow]:
+    def alerts(self, seen: Range, rows_max: int = ALERTS_MAX) -> list[AlertRow]:
         """Return open alerts and those that changed in the range, dearest first."""
         parameters = {
             "from_ns": seen.from_ns,
             "to_ns": seen.to_ns,
             "lookback_ns": max(0, seen.to_ns - ALERT_LOOKBACK_NS),
-            "rows_max": ALERTS_MAX,
+            "rows_max": rows_max,
         }
         return [AlertRow(**row) for row in self._rows("alerts", parameters)]
 
@@ -109,11 +106,6 @@ class Reader:
         parameters = {"episode_ids": list(episode_ids), "lookback_ns": lookback_ns}
         rows = self._rows("kept_packets", parameters) if episode_ids else []
         return {row.pop("episode_id"): KeptPackets(**row) for row in rows}
-
-    def episode(self, episode_id: str) -> Episode | None:
-        """Return one alert by the id that webhooks carry, None where it is unknown."""
-        rows = self._rows("episode", {"episode_id": episode_id})
-        return Episode(**rows[0]) if rows else None
 
     def exemplar(self, alert: AlertRow, reference: Reference) -> str:
         """Return the decision that shows best what an alert is about, "" without any."""
@@ -132,22 +124,17 @@ class Reader:
         )
         return str(rows[0]["decision_id"]) if rows else ""
 
+    def slopes(self, config: AttributionConfig) -> SlopeBook:
+        """Return which slope the decisions of an instant are valued by."""
+        return read_book(self._store, config)
+
+    def modes(self, seen: Range) -> list[str]:
+        """Return the modes of decisions, such as live or canary, sorted; none where none say."""
+        return [str(row["mode"]) for row in self._rows("modes", _of(seen))]
+
     def evidence(self, seen: Range) -> Evidence:
         """Return how far figures rest on packets and on moved clocks."""
         return Evidence(**self._rows("evidence", _of(seen))[0])
-
-    def decisions(
-        self, seen: Range, *, low_ns: int, high_ns: int, slowest: bool, rows_max: int
-    ) -> list[ListedDecision]:
-        """Return decisions whose latency lies in [low_ns, high_ns), newest or slowest first."""
-        parameters = {
-            **_of(seen),
-            "low_ns": low_ns,
-            "high_ns": high_ns,
-            "by_latency": int(slowest),
-            "rows_max": rows_max,
-        }
-        return [ListedDecision(**row) for row in self._rows("decision_list", parameters)]
 
     def decision_ids(self, wanted: str) -> list[str]:
         """Return the decisions meant by a decision id, a trace id or an outcome key."""
@@ -300,6 +287,14 @@ class Reader:
         assert means.decisions == 0 or len(means.segments_ns) == len(SEGMENTS)
         return means if means.decisions else None
 
+    def ask(self, name: str, of: str, parameters: dict[str, Any]) -> list[dict[str, Any]]:
+        """Return the rows of the statement `sql/NAME.sql` beside the module whose file is `of`."""
+        return self._query(sql(name, of), parameters)
+
+    def ask_text(self, text: str, parameters: dict[str, Any]) -> list[dict[str, Any]]:
+        """Return the rows of a statement that is put together of files of `sql/`."""
+        return self._query(text, parameters)
+
     def _rows(self, name: str, parameters: dict[str, Any]) -> list[dict[str, Any]]:
         return self._query(sql(name, __file__), parameters)
 
@@ -308,60 +303,6 @@ class Reader:
             return list(self._store.reader().query(sql, parameters=parameters).named_results())
         except ClickHouseError as error:
             raise StoreUnavailableError(engine_error(error)) from error
-
-
-# "Now" is the window of an alert, but not the six hours of a slow one.
-_NOW_S: Final = 300
-
-
-def alerts_with_exemplars(reader: Reader, seen: Range, reference: Reference) -> list[AlertRow]:
-    """Return the alerts of a range, dearest first.
-
-    Each has the decision that shows best what it is about, and an open one what it costs now: its
-    row says what it cost at its last transition, which may be hours ago. Where its packets were
-    asked for, it says whether all of them were kept.
-    """
-    found = reader.alerts(seen)
-    packets = reader.kept_packets([alert.episode_id for alert in found], seen)
-    alerts = [
-        dataclasses.replace(
-            _with_cost_now(reader, alert, seen),
-            exemplar=reader.exemplar(alert, reference) if alert.is_about_decisions else "",
-            packets=packets.get(alert.episode_id),
-        )
-        for alert in found
-    ]
-    return sorted(
-        alerts, key=lambda a: a.now_usd_per_h or a.revenue_at_risk_usd_per_h, reverse=True
-    )
-
-
-def with_people(
-    alerts: Sequence[AlertRow], state: AlertStore | None, now_ns: int
-) -> list[AlertRow]:
-    """Return alerts in their order, with what people did about them where this process knows."""
-    if state is None:
-        return list(alerts)
-    of_open = [alert for alert in alerts if alert.state in OPEN_STATES]
-    known = standings(state, alerts, of_open, now_ns)
-    return [dataclasses.replace(each, people=known[each.episode_id]) for each in alerts]
-
-
-def _with_cost_now(reader: Reader, alert: AlertRow, seen: Range) -> AlertRow:
-    # An empty action or region would mean all of them; not every kind of rule is about dollars.
-    has_cost = alert.is_priced and alert.action and alert.region
-    if alert.state not in OPEN_STATES or not has_cost:
-        return alert
-    from_ns = max(0, seen.to_ns - min(alert.window_s, _NOW_S) * NS_PER_S)
-    cost = reader.revenue(Range(from_ns, seen.to_ns, *alert.scope))
-    if cost.per_hour is None:
-        return alert
-    return dataclasses.replace(
-        alert,
-        now_usd_per_h=cost.loss_usd * cost.per_hour,
-        now_low_usd_per_h=cost.loss_low_usd * cost.per_hour,
-        now_high_usd_per_h=cost.loss_high_usd * cost.per_hour,
-    )
 
 
 def _of(seen: Range) -> dict[str, Any]:

@@ -5,13 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal
 
-from alerts.people.standing import Standing
-from alerts.rows import UNKNOWN
-from alerts.state.subject import ALL
 from attribution.core.segments import CLASSES, SEGMENTS, STAGES
 from attribution.core.selection import RATE_S_MIN
 from collector.core.clock import NS_PER_HOUR, NS_PER_S
-from dashboard.read.packet_rows import KeptPackets
 
 # The order in which every query returns the sixteen segments.
 
@@ -99,91 +95,6 @@ class SegmentMeans:
 
 
 @dataclass(frozen=True, slots=True)
-class AlertRow:
-    """One alert as of its last transition, and a decision that shows what it is about."""
-
-    episode_id: str
-    seq: int
-    rule: str
-    severity: str
-    action: str
-    region: str
-    state: str
-    first_ns: int
-    at_ns: int
-    started_ns: int
-    window_s: int
-    loss_usd: Decimal
-    loss_low_usd: Decimal
-    loss_high_usd: Decimal
-    revenue_at_risk_usd_per_h: Decimal
-    burn: float
-    basis: str
-    blamed_stage: str
-    blamed_class: str
-    blamed_excess_ns: int
-    reason: str
-    is_shadow: bool = False  # its rule routed nothing: nobody was told
-    exemplar: str = ""  # "" where no decision of its window is attributed
-    # What it costs while it is open, over its window up to now; None where that is not known.
-    now_usd_per_h: Decimal | None = None
-    now_low_usd_per_h: Decimal | None = None
-    now_high_usd_per_h: Decimal | None = None
-    packets: KeptPackets | None = None  # None: not judged yet, or never asked for
-    people: Standing | None = None  # None: not known here, where another process evaluates
-
-    @property
-    def is_priced(self) -> bool:
-        """Return whether its dollars mean something: nobody knows what a silence costs."""
-        return self.basis != UNKNOWN
-
-    @property
-    def is_about_decisions(self) -> bool:
-        """Return whether action and region are those of decisions, and not of a service."""
-        return _names_decisions(self)
-
-    @property
-    def scope(self) -> tuple[str, str]:
-        """Return the action and the region as a range names them: empty is all."""
-        return _scope(self)
-
-
-@dataclass(frozen=True, slots=True)
-class Episode:
-    """One alert from its first transition to its last."""
-
-    action: str
-    region: str
-    state: str
-    basis: str
-    first_ns: int
-    at_ns: int
-    window_s: int
-
-    @property
-    def is_about_decisions(self) -> bool:
-        """Return whether action and region are those of decisions, and not of a service."""
-        return _names_decisions(self)
-
-    @property
-    def scope(self) -> tuple[str, str]:
-        """Return the action and the region as a range names them: empty is all."""
-        return _scope(self)
-
-
-def _names_decisions(alert: AlertRow | Episode) -> bool:
-    # A service has no region; a class of decisions may have none, and then has a price.
-    return alert.basis != UNKNOWN or bool(alert.action and alert.region)
-
-
-def _scope(alert: AlertRow | Episode) -> tuple[str, str]:
-    if not alert.is_about_decisions:
-        return "", ""
-    action, region = ("" if name == ALL else name for name in (alert.action, alert.region))
-    return action, region
-
-
-@dataclass(frozen=True, slots=True)
 class Evidence:
     """How far the figures of a range rest on packets and on moved clocks."""
 
@@ -192,23 +103,6 @@ class Evidence:
     shifted_spans: int
     spans: int
     shift_max_ns: int
-
-
-@dataclass(frozen=True, slots=True)
-class ListedDecision:
-    """One line of a list of decisions."""
-
-    decision_id: str
-    ingress_ns: int
-    action: str
-    region: str
-    total_ns: int
-    worst: int
-    worst_ns: int
-    span_count: int
-    is_error: int
-    revision: int
-    packets: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,11 @@ _STEPS_NS = tuple(
     seconds * NS_PER_S for seconds in (1, 2, 5, 10, 60, 120, 300, 900, 3600, 21_600, 86_400)
 )
 _COLUMNS_MAX = 100
+# What pages filter by beside action and region; each stands in the URL under its name.
+FILTERS = (
+    "state", "rule", "severity", "channel", "service", "cohort", "segment", "late", "sort", "after",
+)  # fmt: skip
+_FILTER_MAX = 500
 UNBOUNDED_NS = 2**63
 
 
@@ -33,9 +38,13 @@ class Scope:
     region: str = ""
     decision_id: str = ""
     search: str = ""
-    slowest: bool = False
     low_ms: float | None = None
     high_ms: float | None = None
+    filters: tuple[tuple[str, str], ...] = ()  # name and value of those that are set
+
+    def filter(self, name: str) -> str:
+        """Return the value of a filter, "" where it is not set."""
+        return dict(self.filters).get(name, "")
 
     @property
     def window_ns(self) -> int:
@@ -81,9 +90,9 @@ def parse_scope(query: str | None) -> Scope:
         region=got.get("region", ""),
         decision_id=got.get("id", "").strip(),
         search=got.get("q", "").strip(),
-        slowest=got.get("order") == "slowest",
         low_ms=_milliseconds(got.get("low_ms", "")),
         high_ms=_milliseconds(got.get("high_ms", "")),
+        filters=tuple((name, got[name][:_FILTER_MAX]) for name in FILTERS if got.get(name)),
     )
 
 
@@ -96,9 +105,9 @@ def format_scope(scope: Scope) -> str:
         "until": "" if scope.until_ns is None else utc_iso(scope.until_ns) + "Z",
         "action": scope.action,
         "region": scope.region,
-        "order": "slowest" if scope.slowest else "",
         "low_ms": "" if scope.low_ms is None else f"{scope.low_ms:g}",
         "high_ms": "" if scope.high_ms is None else f"{scope.high_ms:g}",
+        **dict(scope.filters),
     }
     query = urlencode({name: value for name, value in parts.items() if value})
     return f"?{query}" if query else ""

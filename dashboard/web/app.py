@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote, unquote
 
 import dash_mantine_components as dmc
 from dash import Dash, Input, Output, State, dcc, html, set_props
@@ -11,14 +12,20 @@ from dash.backends._fastapi import reset_current_request, set_current_request
 from fastapi import FastAPI
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 
 from collector.core.errors import MillworthError
 from collector.core.log import get_logger
-from dashboard.api.app import create_api, reference_of
+from dashboard.api.app import create_api, decision_list, reference_of
+from dashboard.api.caller import refusal
 from dashboard.api.context import AppContext
-from dashboard.pages import decision, decisions, health, overview
+from dashboard.pages import health
+from dashboard.pages.alerts import detail as alert
+from dashboard.pages.alerts import page as alerts
 from dashboard.pages.context import ERROR_ID, PageContext, in_browser
+from dashboard.pages.decision import page as decision
+from dashboard.pages.decisions import page as decisions
+from dashboard.pages.overview import page as overview
 from dashboard.read.workers import Workers
 from dashboard.web.abandoned import AbandonedRequests
 from dashboard.web.asker import Asker
@@ -28,7 +35,7 @@ from dashboard.web.security import RequestGuard, SecurityHeaders, content_securi
 
 ASSETS_DIR = Path(__file__).parent / "assets"
 # In the order of the menu. A page declares PATH, TITLE and IN_MENU, and registers its callbacks.
-PAGES = (overview, decisions, decision, health)
+PAGES = (overview, alerts, alert, decisions, decision, health)
 
 _INDEX = """<!DOCTYPE html>
 <html lang="en">
@@ -66,7 +73,10 @@ def create_app(of: AppContext) -> Dash:
         clock=of.clock,
         reference=reference_of(of.attribution),
         prior_basis=of.attribution.slope.basis,
+        decisions=decision_list(of),
         alert_state=of.alert_state,
+        alerts=of.alerts,
+        refusal=refusal,
     )
     server = create_api(of, workers)
     app = _dash(server)
@@ -81,11 +91,11 @@ def create_app(of: AppContext) -> Dash:
     _serve_pages(app)
     policy = content_security_policy(app.csp_hashes())
     server.add_middleware(DashRequests, dash_app=app)
-    server.add_middleware(EpisodeLinks, reader=reader, workers=workers)
+    server.add_middleware(EpisodeLinks)
     server.add_middleware(AbandonedRequests)
     server.add_middleware(RequestGuard, public_url=of.dashboard.public_url, host=of.dashboard.host)
     server.add_middleware(SecurityHeaders, policy=policy)
-    server.add_middleware(Asker, pages=frozenset(page.PATH.partition("?")[0] for page in PAGES))
+    server.add_middleware(Asker, pages=frozenset(_paths()))
     return app
 
 
@@ -159,7 +169,8 @@ def _shell() -> Any:  # noqa: ANN401  a Dash component
         ],
         id="mantine",
         defaultColorScheme="auto",
-        theme={"primaryColor": "blue", "cursorType": "pointer"},
+        # The usual shade is too pale for white letters on it.
+        theme={"primaryColor": "blue", "primaryShade": 8, "cursorType": "pointer"},
     )
 
 
@@ -218,7 +229,13 @@ def _serve_pages(app: Dash) -> None:
         finally:
             reset_current_request(token)
 
-    async def page(request: Request) -> HTMLResponse:
+    async def page(request: Request) -> Response:
+        raw: bytes = request.scope.get("raw_path") or b""
+        try:
+            unquote(raw.decode("ascii"), errors="strict")
+        except UnicodeDecodeError:
+            # The browser could not read the address either, and would draw nothing.
+            return RedirectResponse(quote(request.url.path), 302)
         return index(request, 200)
 
     async def missing(request: Request, error: Exception) -> Response:
@@ -228,9 +245,16 @@ def _serve_pages(app: Dash) -> None:
             return index(request, 404)
         return JSONResponse({"error": str(error.detail)}, status_code=404)
 
-    for path in {module.PATH.partition("?")[0] for module in PAGES} - {"/"}:
-        app.server.add_api_route(path, page, methods=["GET"], include_in_schema=False)
+    for path in _paths() - {"/"}:
+        # An id is whatever somebody wrote into the address.
+        served = path.replace("{id}", "{id:path}")
+        app.server.add_api_route(served, page, methods=["GET"], include_in_schema=False)
     app.server.add_exception_handler(404, missing)
+
+
+def _paths() -> set[str]:
+    """Return the paths of the pages; `{id}` at the end of one is any text."""
+    return {module.PATH.partition("?")[0] for module in PAGES}
 
 
 def _show_failure(error: Exception) -> None:

@@ -34,6 +34,8 @@ class Asker:
         if path == _CALLBACKS:
             headers: dict[bytes, bytes] = dict(scope["headers"])
             path = urlsplit(headers.get(b"referer", b"").decode("latin-1")).path or "/"
+        if path not in self._pages:
+            path = f"{path.rpartition('/')[0]}/{{id}}"
         if path in self._pages:
             return f"page {path}"
         route = getattr(scope.get("route"), "path", "")

@@ -125,7 +125,7 @@ class AccessGuard:
             retry = {"retry-after": str(error.retry_seconds)}
             answer = JSONResponse({"error": str(error)}, status_code=429, headers=retry)
         else:
-            note_caller(sender.name)
+            note_caller(sender.name, may_change=sender.may(TokenScope.ADMIN))
             # No page can make a browser send this by itself, so there is nothing to guard against.
             scope[_BY_BEARER] = str(authorization).lower().startswith("bearer ")
             await self._app(scope, receive, send)

@@ -39,7 +39,7 @@ def take(url: str, path: Path) -> None:
 def _await_incident(page: Page) -> None:
     expect(page.locator("#overview-path .js-plotly-plot")).to_be_visible()
     expect(page.locator("#overview-alerts")).to_contain_text(
-        "decision/store", timeout=_ALERT_WAIT_MS
+        "store slower by", timeout=_ALERT_WAIT_MS
     )
     # The demo has run for about 45 s by now; charts fill until the picture is taken.
     page.wait_for_timeout((PICTURE_AFTER_S - 45) * 1000)

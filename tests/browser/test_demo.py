@@ -38,15 +38,17 @@ def test_alert_leads_to_a_decision_and_its_waterfall(demo: RunningDemo, visit: V
     page.goto(demo.url)
     expect(page.get_by_role("heading", level=1)).to_be_visible()
     expect(page.locator("#overview-path .js-plotly-plot")).to_be_visible()
-    alert = page.locator("#overview-alerts a.alert-link").first
+    alert = page.locator("#overview-alerts a.alert-link", has_text="eu-west").first
     alert.wait_for(timeout=ALERT_WAIT_MS)
     # A busy machine may raise one before the incident, which blames nothing.
     expect(page.locator("#overview-alerts")).to_contain_text(
-        "decision/store", timeout=ALERT_WAIT_MS
+        "store slower by", timeout=ALERT_WAIT_MS
     )
     expect(page.locator("#overview-alerts")).to_contain_text("eu-west")
 
     alert.click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text("store slower by")
+    page.locator("#alert-exemplars a").first.click()
 
     page.wait_for_url(re.compile(r"/decision\?id="))
     waterfall = page.locator("#decision-waterfall")

@@ -12,9 +12,9 @@ from rich.text import Text
 
 from attribution.core.segments import SEGMENTS
 from attribution.path.evidence import OUTSIDE_SPAN, PACKETS, TCP_INFO
-from dashboard.read.link_wording import burst_line, evidence_totals, linked_by
+from dashboard.read.decision.link_wording import burst_line, evidence_totals, linked_by
+from dashboard.read.decision.revision_wording import revision_line
 from dashboard.read.packet_rows import Burst
-from dashboard.read.revision_wording import revision_line
 from dashboard.read.rows import Revision
 
 BAR_WIDTH = 40

@@ -24,6 +24,7 @@ from dashboard.cli.options import (
     WindowOption,
 )
 from dashboard.cli.vram.debt import debt
+from dashboard.cli.vram.decisions import decisions
 from dashboard.cli.vram.experiments import experiments_app
 from dashboard.cli.vram.finance import channels, money, nodes, render_proposal, tail
 from dashboard.cli.vram.impact import caches, modes
@@ -44,6 +45,7 @@ vram_app.command("debt")(debt)
 vram_app.command("modes")(modes)
 vram_app.command("caches")(caches)
 vram_app.command("cost")(cost)
+vram_app.command("decisions")(decisions)
 vram_app.command("channels")(channels)
 vram_app.command("nodes")(nodes)
 vram_app.command("tail")(tail)

@@ -23,6 +23,8 @@
 
   // The state of a page is its URL; each state is a step that "back" returns to.
   function goTo(query) {
+    // Of other decisions, or in another order, a page begins elsewhere.
+    query.delete("after");
     const text = query.toString();
     const next = text ? "?" + text : "";
     if (next !== window.location.search) {
@@ -36,7 +38,8 @@
       route: function (pathname, query, current, titles) {
         const path = (pathname || "/").replace(/\/+$/, "") || "/";
         const one = path === "/decision" && new URLSearchParams(query || "").get("id");
-        const route = one ? "/decision?id" : path;
+        const of = path.startsWith("/alerts/") ? "/alerts/{id}" : path;
+        const route = one ? "/decision?id" : of;
         document.title = (titles[route] || "No such page") + " - Millworth";
         return route === current ? UNCHANGED() : route;
       },
@@ -109,11 +112,41 @@
         return live === false ? 0 : -1;
       },
 
-      search: function (submitted, order, wanted) {
+      // Filters beside the pickers: each stands in the URL under its name.
+      filters: function (query, ...rest) {
+        const names = rest.pop();
+        const now = new URLSearchParams(window.location.search);
+        const by = triggeredBy();
+        if (!by || by.startsWith("url.")) {
+          return names.map((name) => now.get(name) || "");
+        }
+        names.forEach((name, place) => set(now, name, rest[place]));
+        goTo(now);
+        return names.map(UNCHANGED);
+      },
+
+      // Who asks for a segment means what was slow in it: late, until one says otherwise.
+      decisionFilters: function (query, channel, service, cohort, segment, late, sort) {
+        const now = new URLSearchParams(window.location.search);
+        const by = triggeredBy();
+        if (!by || by.startsWith("url.")) {
+          const texts = ["channel", "service", "cohort", "segment"].map((n) => now.get(n) || "");
+          return [...texts, Boolean(now.get("late")), now.get("sort") || ""];
+        }
+        set(now, "channel", channel);
+        set(now, "service", service);
+        set(now, "cohort", cohort);
+        set(now, "segment", segment);
+        set(now, "late", late || (by.startsWith("decisions-segment.") && segment) ? "1" : "");
+        set(now, "sort", sort);
+        goTo(now);
+        return [0, 0, 0, 0, 0, 0].map(UNCHANGED);
+      },
+
+      search: function (submitted, wanted) {
         if (triggeredBy()) {
           const now = new URLSearchParams(window.location.search);
           set(now, "q", (wanted || "").trim());
-          set(now, "order", order === "slowest" ? order : "");
           goTo(now);
         }
         return UNCHANGED();
@@ -133,7 +166,7 @@
         now.set("until", new Date(middleMs + stepNs / 2e6).toISOString());
         now.set("low_ms", String(Math.pow(2, bucket / perOctave) / 1e6));
         now.set("high_ms", String(Math.pow(2, (bucket + 1) / perOctave) / 1e6));
-        now.set("order", "slowest");
+        now.set("sort", "slowest");
         go("/decision?" + now.toString());
         window.scrollTo(0, 0);
         return UNCHANGED();
@@ -209,7 +242,51 @@
     window.dashAgGridComponentFunctions || {},
     {
       AlertLink: link("alert-link"),
+      // A figure above the bar of its interval; what is not known has neither.
+      Interval: (props) => {
+        const bar = props.data.bar;
+        return make(
+          "div",
+          "two",
+          make("div", "strong", props.data[props.first]),
+          bar
+            ? make(
+                "div",
+                "interval",
+                React.createElement("span", {
+                  className: "interval-range",
+                  style: { left: bar[0] + "%", width: bar[1] - bar[0] + "%" },
+                }),
+                React.createElement("span", {
+                  className: "interval-at",
+                  style: { left: bar[2] + "%" },
+                }),
+              )
+            : null,
+          make("div", "note", props.data[props.second]),
+        );
+      },
       DecisionLink: link("decision-link"),
+      // The bar is as long as the latency, and the tick is the target.
+      Latency: (props) => {
+        const { bar, tick, latency, isLate } = props.data;
+        const at = (name, style) => React.createElement("span", { className: name, style: style });
+        return make(
+          "div",
+          "two",
+          make("div", isLate ? "late" : "", latency),
+          make(
+            "div",
+            "interval",
+            at("interval-range" + (isLate ? " over" : ""), { left: 0, width: bar + "%" }),
+            at("interval-at", { left: tick + "%" }),
+          ),
+        );
+      },
+      TimeLink: (props) => {
+        const text = link("decision-link")(props);
+        return make("div", "two", make("div", "", text), make("div", "note", props.data.day));
+      },
       Indented: (props) =>
         React.createElement(
           "span",

@@ -152,6 +152,17 @@ def test_each_version_is_in_force_from_its_instant_on() -> None:
     assert SlopeBook([], PRIOR_SETTINGS).sources(instants) == [PRIOR] * 5
 
 
+def test_steps_of_a_range_are_the_slopes_in_force_in_it() -> None:
+    """Whoever values decisions one by one does it as the cells of their second were."""
+    models = [model(version=at, effective_ns=100 * at) for at in (1, 2, 3)]
+    book = SlopeBook(models, PRIOR_SETTINGS)
+    for begin, instants in ((50, [0, 100, 200]), (100, [0, 200]), (150, [0, 200])):
+        steps = book.steps(begin, 300)
+        assert [since for since, _ in steps] == instants
+        assert [slope for _, slope in steps] == [book.slope(at or begin) for at in instants]
+    assert SlopeBook([], PRIOR_SETTINGS).steps(0, 1) == [(0, slope_of(PRIOR_SETTINGS))]
+
+
 def test_only_news_makes_a_version() -> None:
     """A median that wobbles within its interval would give a version a run."""
     last = model(version=4)

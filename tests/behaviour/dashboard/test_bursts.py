@@ -6,7 +6,7 @@ import dataclasses
 
 from collector.core.clock import NS_PER_MS
 from collector.store.connect import Connections
-from dashboard.read.link_wording import burst_line
+from dashboard.read.decision.link_wording import burst_line
 from dashboard.read.packet_rows import Burst
 from dashboard.read.reader import Reader
 from tests.support.dashboard.app import Api

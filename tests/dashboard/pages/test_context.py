@@ -2,11 +2,13 @@ from __future__ import annotations
 
 import dataclasses
 
+from attribution.core.config import AttributionConfig
 from collector.store.connect import Connections
 from collector.store.cursors import ATTRIBUTION_CURSOR, write_cursor
 from dashboard.health.items import HealthItem, NoHealth
-from dashboard.pages import overview
 from dashboard.pages.context import PageContext
+from dashboard.pages.overview import page as overview
+from dashboard.read.decisions.listing import DecisionList
 from dashboard.read.reader import Reader
 from dashboard.read.rows import Reference
 from dashboard.read.workers import Workers
@@ -34,6 +36,7 @@ def test_page_is_as_old_as_what_is_not_stored_yet(own_world: Connections) -> Non
         config=DashboardConfig(),
         clock=ManualClock(TODAY_NS),
         reference=Reference(80_000_000, {}),
+        decisions=DecisionList(Reader(own_world), AttributionConfig(), Reference(80_000_000, {})),
         prior_basis="",
     )
     shown = overview.show(overview.read(well, ""), "")

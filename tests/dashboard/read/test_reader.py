@@ -12,7 +12,8 @@ from collector.core.clock import NS_PER_MINUTE, NS_PER_MS, NS_PER_S
 from collector.core.errors import StoreUnavailableError
 from collector.store.connect import Connections
 from collector.store.cursors import ATTRIBUTION_CURSOR, write_cursor
-from dashboard.read.reader import Reader, alerts_with_exemplars
+from dashboard.read.alerts.listing import alerts_with_exemplars
+from dashboard.read.reader import Reader
 from dashboard.read.rows import Range, Reference
 from tests.support.attribution.stored import BASE_NS, decision, put_spans
 from tests.support.dashboard.seed import ACTIONS, REGIONS, TODAY_NS, Seed
@@ -153,15 +154,6 @@ def test_a_trace_reads_back_with_events_and_once_a_span(own_world: Connections) 
     assert spans[0].attributes["decision.action"] == ACTIONS[0]
     assert spans[0].events[0].at_ns == TODAY_NS - 48 * NS_PER_S + 5
     assert spans[0].events[0].attributes == {"key": "offers"}
-
-
-def test_a_list_is_bounded_by_latency_and_sorted(reader: Reader) -> None:
-    """A cell of the heatmap leads to the decisions in it, and to no other."""
-    low, high = 100 * NS_PER_MS, 113 * NS_PER_MS
-    found = reader.decisions(HOUR, low_ns=low, high_ns=high, slowest=True, rows_max=10)
-    assert [decision.decision_id for decision in found] == ["d-13", "d-12", "d-11", "d-10"]
-    assert [decision.packets for decision in found] == [0, 1, 0, 0]
-    assert {SEGMENTS[decision.worst - 1] for decision in found} == {("decision", "store")}
 
 
 def test_evidence_counts_packets_and_moved_spans(reader: Reader) -> None:

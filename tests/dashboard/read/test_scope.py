@@ -8,7 +8,15 @@ from hypothesis import strategies as st
 
 from collector.core.clock import NS_PER_MINUTE, NS_PER_MS, NS_PER_S
 from dashboard.read.rows import Range
-from dashboard.read.scope import UNBOUNDED_NS, WINDOWS, Scope, format_scope, parse_scope, step_of
+from dashboard.read.scope import (
+    FILTERS,
+    UNBOUNDED_NS,
+    WINDOWS,
+    Scope,
+    format_scope,
+    parse_scope,
+    step_of,
+)
 
 NAMES = st.text(st.characters(codec="utf-8", exclude_categories=("Cs", "Cc", "Z")), max_size=20)
 
@@ -22,7 +30,11 @@ NAMES = st.text(st.characters(codec="utf-8", exclude_categories=("Cs", "Cc", "Z"
         region=NAMES,
         decision_id=NAMES,
         search=NAMES,
-        slowest=st.booleans(),
+        filters=st.sets(st.sampled_from(FILTERS)).flatmap(
+            lambda names: st.tuples(
+                *(st.tuples(st.just(n), NAMES.filter(bool)) for n in FILTERS if n in names)
+            )
+        ),
         low_ms=st.none() | st.integers(0, 10**5).map(float),
     )
 )

@@ -8,9 +8,11 @@ from tests.support.tree import text
 
 PAGE = "docs/use/dashboard.md"
 PAGES = {
-    "Overview": "overview",
-    "Decisions": "decisions",
-    "One decision": "decision",
+    "Overview": "overview/page",
+    "Alerts": "alerts/page",
+    "One alert": "alerts/detail",
+    "Decisions": "decisions/page",
+    "One decision": "decision/page",
     "Health": "health",
 }
 

@@ -12,7 +12,7 @@ from rich.console import Console
 
 from attribution.core.segments import SEGMENTS
 from dashboard.cli.ask.trace_tree import render_trace
-from dashboard.read.link_wording import EVIDENCE
+from dashboard.read.decision.link_wording import EVIDENCE
 
 
 def span(name: str, start_ns: int = 0, duration_ns: int = 1_000_000) -> dict[str, Any]:

@@ -1,0 +1,151 @@
+"""I/O: `/api/v1/decisions`: the decisions of a range by any filter, in one order, and the sum."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import AsyncIterator, Iterator, Sequence
+from dataclasses import dataclass, fields
+from typing import Annotated, Final, Literal
+
+from fastapi import APIRouter, Query
+from fastapi.responses import StreamingResponse
+from pydantic import BaseModel, ConfigDict, Field
+
+from collector.core.clock import NS_PER_MS, Clock
+from collector.core.times import instant_ns
+from dashboard.read.decisions.listing import (
+    PAGE_ROWS_MAX,
+    DecisionList,
+    DecisionRow,
+    Totals,
+)
+from dashboard.read.decisions.wanted import Order, Wanted, parse_after
+from dashboard.read.rows import Range
+from dashboard.read.scope import UNBOUNDED_NS, window_length_ns
+from dashboard.read.workers import Workers
+
+FILE_ROWS_MAX: Final = 100_000
+_COLUMNS: Final = [field.name for field in fields(DecisionRow)]
+
+
+class FileQuery(BaseModel):
+    """A filter, and the order of what it holds; of each text, empty is any."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    window: str = Field(default="15m", max_length=20, description="Length of the range")
+    until: str = Field(default="", max_length=64, description="Its end, ISO 8601; empty: now")
+    action: str = Field(default="", max_length=200)
+    region: str = Field(default="", max_length=200)
+    channel: str = Field(default="", max_length=200)
+    service: str = Field(default="", max_length=200)
+    cohort: str = Field(default="", max_length=200)
+    segment: str = Field(
+        default="", max_length=60, description="Longest in: a class, a stage or stage/class"
+    )
+    late: bool = Field(default=False, description="Over their target alone")
+    low_ms: float = Field(default=0, ge=0, lt=1e9, description="Took at least this")
+    high_ms: float | None = Field(default=None, ge=0, lt=1e9, description="Took less")
+    sort: Literal["time", "latency", "segment", "lost", "value"] = Field(
+        default="time", description="By what all of them are sorted"
+    )
+    order: Literal["desc", "asc"] = Field(default="desc", description="desc: the largest first")
+    after: str = Field(default="", max_length=500, description="`next` of the page before")
+
+    def wanted(self, now_ns: int) -> Wanted:
+        """Return the filter. Raises InputError for a range or a segment that is none."""
+        to_ns = instant_ns(self.until, "until") if self.until else now_ns
+        from_ns = max(0, to_ns - window_length_ns(self.window))
+        high_ms = self.high_ms
+        return Wanted(
+            Range(from_ns, to_ns, self.action, self.region),
+            channel=self.channel,
+            service=self.service,
+            cohort=self.cohort,
+            segment=self.segment,
+            late=self.late,
+            low_ns=int(self.low_ms * NS_PER_MS),
+            high_ns=UNBOUNDED_NS if high_ms is None else int(high_ms * NS_PER_MS),
+        )
+
+    @property
+    def by(self) -> Order:
+        """Return the order. Raises InputError for a place that no page gave."""
+        return Order(self.sort, self.order == "asc", parse_after(self.after))
+
+
+class PageQuery(FileQuery):
+    """The same, of one page."""
+
+    limit: int = Field(default=100, ge=1, le=PAGE_ROWS_MAX, description="Rows of the page")
+    totals: bool = Field(default=True, description="Whether all that the filter holds is summed")
+
+
+@dataclass(frozen=True, slots=True)
+class DecisionPage:
+    """One page of decisions, and what all that the filter holds cost."""
+
+    from_ns: int
+    to_ns: int
+    decisions: list[DecisionRow]
+    next: str  # `after` of the next page, "" on the last
+    totals: Totals | None  # null where they were not asked for
+
+
+def decisions_router(listing: DecisionList, workers: Workers, clock: Clock) -> APIRouter:
+    """Return the routes."""
+    router = APIRouter(prefix="/api/v1")
+
+    @router.get("/decisions")
+    async def decisions(asked: Annotated[PageQuery, Query()]) -> DecisionPage:
+        """Return decisions, a page at a time, and what all that the filter holds cost."""
+        return await workers.run(_page, listing, asked, clock.now_ns())
+
+    @router.get("/decisions.csv", response_class=StreamingResponse)
+    async def decisions_file(asked: Annotated[FileQuery, Query()]) -> StreamingResponse:
+        """Return the same as CSV, up to 100,000 rows."""
+        rows = listing.all_rows(asked.wanted(clock.now_ns()), asked.by, FILE_ROWS_MAX)
+        first: list[DecisionRow] = await workers.run(next, rows, [])
+        headers = {"content-disposition": 'attachment; filename="decisions.csv"'}
+        return StreamingResponse(
+            _lines(first, rows, workers), media_type="text/csv; charset=utf-8", headers=headers
+        )
+
+    return router
+
+
+def _page(listing: DecisionList, asked: PageQuery, now_ns: int) -> DecisionPage:
+    held = asked.wanted(now_ns)
+    stated = listing.offered(held.seen).stated
+    rows, after = listing.page(held, asked.by, asked.limit, stated=stated)
+    found = listing.totals(held, stated=stated) if asked.totals else None
+    begin, end = held.seen.from_ns, held.seen.to_ns
+    return DecisionPage(begin, end, rows, "" if after is None else str(after), found)
+
+
+async def _lines(
+    first: list[DecisionRow], rows: Iterator[list[DecisionRow]], workers: Workers
+) -> AsyncIterator[str]:
+    """Yield the file; the first rows were read before, so that a failure still has a status."""
+    yield _csv([_COLUMNS])
+    part: list[DecisionRow] = first
+    while part:
+        yield _csv([[_cell(getattr(row, name)) for name in _COLUMNS] for row in part])
+        part = await workers.run(next, rows, [])
+
+
+def _csv(rows: Sequence[Sequence[str]]) -> str:
+    written = io.StringIO()
+    csv.writer(written, lineterminator="\r\n").writerows(rows)
+    return written.getvalue()
+
+
+def _cell(value: object) -> str:
+    """Return a value as text that no spreadsheet takes for a formula; unknown is empty."""
+    if value is None:
+        return ""
+    text = str(value).lower() if isinstance(value, bool) else str(value)
+    # A sender's text may begin with what starts one.
+    is_formula = isinstance(value, str) and text[:1] in ("=", "+", "-", "@", "\t", "\r")
+    return f"'{text}" if is_formula else text

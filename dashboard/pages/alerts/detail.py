@@ -1,0 +1,294 @@
+"""I/O: one alert: its cause, its dollars, what happened to it, and what people do about it."""
+
+from __future__ import annotations
+
+from typing import Final
+from urllib.parse import quote, unquote
+
+from dash import Dash, Input, dcc, html
+
+from dashboard.pages.alerts.acts import ACT_OUTPUTS, act_parts, act_values, register_acts
+from dashboard.pages.alerts.lines import state_of
+from dashboard.pages.alerts.links import decisions_href, overview_href, safe_href
+from dashboard.pages.context import PageContext
+from dashboard.pages.intervals import interval_bar, interval_text
+from dashboard.pages.parts import Component, facts_list, kpi, page, panel
+from dashboard.read.alerts.detail import AlertDetail, read_alert
+from dashboard.read.alerts.timeline import Moment
+from dashboard.read.packet_rows import KeptPackets
+from dashboard.units import (
+    UNKNOWN,
+    count,
+    ms,
+    percent,
+    signed_ms,
+    span_of_time,
+    usd,
+    utc_clock,
+    utc_iso,
+)
+
+PATH = "/alerts/{id}"
+TITLE = "Alert"
+IN_MENU = False  # it is reached from the list
+TICK = "alert-tick"
+_PREFIX: Final = "/alerts/"
+# Whatever somebody wrote into the address; the ids of ours are 32 letters.
+_ID_MAX: Final = 200
+OUTPUTS = (
+    "alert-title.children",
+    "alert-state.children",
+    "alert-risk-value.children",
+    "alert-risk-note.children",
+    "alert-lost-value.children",
+    "alert-lost-note.children",
+    "alert-budget-value.children",
+    "alert-budget-note.children",
+    "alert-facts.children",
+    "alert-exemplars.children",
+    "alert-exemplars-note.children",
+    "alert-timeline.children",
+    "alert-timeline-note.children",
+    *ACT_OUTPUTS,
+)
+
+
+def layout(query: str, context: PageContext) -> Component:
+    """Return the page as it stands before the first reading."""
+    del query
+    cards = [
+        kpi("alert-risk", "At risk"),
+        kpi("alert-lost", "Lost so far"),
+        kpi("alert-budget", "Share of the budget"),
+    ]
+    return page(
+        "alert",
+        TITLE,
+        html.Div(cards, className="kpis alert-kpis"),
+        *act_parts(),
+        html.Div(
+            [
+                panel(
+                    "alert-facts",
+                    "What is known",
+                    html.Div(id="alert-facts", className="alert-facts"),
+                    wide="span-7",
+                ),
+                panel(
+                    "alert-exemplars",
+                    "Decisions that show it",
+                    html.Div(id="alert-exemplars", className="alert-exemplars"),
+                    wide="span-5",
+                ),
+                panel(
+                    "alert-timeline",
+                    "Timeline",
+                    html.Div(id="alert-timeline", className="scroll timeline-box"),
+                    wide="span-12",
+                ),
+            ],
+            className="panels",
+        ),
+        dcc.Interval(id=TICK, interval=round(context.config.refresh_s * 1000)),
+        tools=[html.Div(id="alert-state", className="tools")],
+    )
+
+
+def register(app: Dash, context: PageContext) -> None:
+    """Attach this page's callbacks to `app`."""
+
+    def refresh(path: str | None, _ticks: int | None, _acted: object) -> dict[str, object]:
+        return show(context, episode_of(path or ""))
+
+    inputs = [Input("url", "pathname"), Input(TICK, "n_intervals"), Input("alert-acted", "data")]
+    context.reading(app, OUTPUTS, inputs, refresh, tick=TICK)
+    register_acts(app)
+
+
+def episode_of(path: str) -> str:
+    """Return the id in an address, "" where there is none."""
+    if not path.startswith(_PREFIX):
+        return ""
+    return unquote(path.removeprefix(_PREFIX), errors="replace")[:_ID_MAX]
+
+
+def show(context: PageContext, episode_id: str) -> dict[str, object]:
+    """Read one alert, and return a value for each of OUTPUTS."""
+    now_ns = context.clock.now_ns()
+    found = read_alert(
+        context.reader, context.alert_state, context.alerts, context.reference, episode_id, now_ns
+    )
+    if found is None:
+        return _unknown(episode_id)
+    refusal = context.refusal()
+    if context.alert_state is None:
+        refusal = "What people do is kept where rules are evaluated, which is not this machine."
+    return {
+        "alert-title.children": found.cause,
+        "alert-state.children": _state(found, now_ns),
+        **_money(found),
+        "alert-facts.children": _facts(found),
+        "alert-exemplars.children": _exemplars(found),
+        "alert-exemplars-note.children": dcc.Link("all late ones", href=decisions_href(found)),
+        "alert-timeline.children": _timeline(found.timeline),
+        "alert-timeline-note.children": "newest first, UTC",
+        **act_values(found, refusal),
+    }
+
+
+def _unknown(episode_id: str) -> dict[str, object]:
+    shown: dict[str, object] = dict.fromkeys(OUTPUTS, "")
+    shown |= act_values(None, "")
+    shown["alert-title.children"] = f"No alert has the id {episode_id!r}"
+    shown["alert-facts.children"] = html.P(
+        [
+            "An alert is here some seconds after it began, for 395 days. Look for it in ",
+            dcc.Link("the list of alerts", href="/alerts"),
+            ".",
+        ]
+    )
+    for card in ("risk", "lost", "budget"):
+        shown[f"alert-{card}-value.children"] = UNKNOWN
+    return shown
+
+
+def _state(alert: AlertDetail, now_ns: int) -> list[Component]:
+    begin = f"since {utc_iso(alert.since_ns)[:19].replace('T', ' ')} UTC"
+    length_ns = (now_ns if alert.is_open else alert.at_ns) - alert.since_ns
+    words = state_of(alert.state, is_shadow=alert.is_shadow)
+    return [
+        html.Span(words, className=f"tag tag-{alert.state}"),
+        html.Span(alert.severity, className=f"tag tag-{alert.severity}"),
+        html.Span(f"{begin}, {span_of_time(max(length_ns, 0))}", className="note"),
+        dcc.Link("Overview at that time", href=overview_href(alert), className="note"),
+    ]
+
+
+def _money(alert: AlertDetail) -> dict[str, object]:
+    """Return the three cards; what nobody knows is said so, and is never zero dollars."""
+    rate, low, high = alert.usd_per_h, alert.low_usd_per_h, alert.high_usd_per_h
+    at_risk: object = UNKNOWN
+    note: object = "nobody knows what this costs"
+    if rate is not None and low is not None and high is not None:
+        when = "now" if alert.is_now else f"at {utc_clock(alert.at_ns)} UTC"
+        over = span_of_time(alert.window_s * 10**9)
+        at_risk = f"{usd(rate)} / h"
+        said = f"{when}, over {over if not alert.is_now else 'its newest minutes'}"
+        note = [interval_bar(rate, low, high), f"{interval_text(low, high)} · {said}"]
+    lost: object = UNKNOWN
+    lost_note: object = "of no decision of it is the value known"
+    if (
+        alert.lost_usd is not None
+        and alert.lost_low_usd is not None
+        and alert.lost_high_usd is not None
+    ):
+        lost = usd(alert.lost_usd)
+        ends = interval_text(alert.lost_low_usd, alert.lost_high_usd)
+        bar = interval_bar(alert.lost_usd, alert.lost_low_usd, alert.lost_high_usd)
+        lost_note = [bar, f"{ends} · from {utc_clock(alert.lost_from_ns)} UTC"]
+    share: str = UNKNOWN
+    share_note = "this rule has no budget in dollars"
+    if alert.budget_usd is not None:
+        share_note = f"of {usd(alert.budget_usd)} in {alert.budget_days:g} days"
+        share = UNKNOWN if alert.budget_share is None else percent(alert.budget_share)
+    return {
+        "alert-risk-value.children": at_risk,
+        "alert-risk-note.children": note,
+        "alert-lost-value.children": lost,
+        "alert-lost-note.children": lost_note,
+        "alert-budget-value.children": share,
+        "alert-budget-note.children": share_note,
+    }
+
+
+def _facts(alert: AlertDetail) -> Component:
+    blamed = "no segment stands out"
+    if alert.blamed:
+        blamed = f"{alert.blamed}, {signed_ms(alert.excess_ns)} a decision over normal"
+    facts: list[tuple[str, object]] = [
+        ("Cause", blamed),
+        ("Who looks after it", _owner(alert)),
+        ("Rule", f"{alert.rule} ({alert.severity})"),
+        ("Runbook", _runbook(alert.runbook_url)),
+        ("Dollars rest on", f"basis {alert.basis}, slope {alert.slope_source or UNKNOWN}"),
+        ("A webhook would", alert.reroute or "propose nothing"),
+        ("Packets", _packets(alert.packets)),
+        ("Why", html.Span(alert.reason, className="whole-line")),
+    ]
+    if alert.silences:
+        held = "; ".join(
+            f"silence {each.id} of {each.actor} until {utc_clock(each.ends_ns)} UTC: {each.reason}"
+            for each in alert.silences
+        )
+        facts.append(("Hidden by", html.Span(held, className="whole-line")))
+    if alert.note:
+        facts.append(("Note of the rule", html.Span(alert.note, className="whole-line")))
+    if alert.unknown:
+        missing = html.Span("; ".join(alert.unknown), className="whole-line")
+        facts.append(("Could not be read", missing))
+    return facts_list(facts)
+
+
+def _owner(alert: AlertDetail) -> str:
+    if alert.ack is None:
+        return "nobody yet"
+    return f"{alert.ack.actor}, since {utc_clock(alert.ack.at_ns)} UTC: {alert.ack.text}"
+
+
+def _packets(packets: KeptPackets | None) -> object:
+    """Return how likely an alert can be rebuilt from packets, and in full what that rests on."""
+    if packets is None:
+        return "check pending, or none are recorded"
+    chance = f"{packets.probability * 100:.2f} %"
+    grounds = f"With probability {chance} no packet of its requests is missing. "
+    kept = f"{count(packets.rebuilt)} of {count(packets.requests)} requests"
+    return html.Span(f"{chance} whole, {kept}", title=grounds + "; ".join(packets.grounds))
+
+
+def _runbook(url: str) -> object:
+    if not url:
+        return "none in its settings"
+    href = safe_href(url)
+    return html.A(url, href=href, target="_blank", rel="noreferrer") if href else url
+
+
+def _exemplars(alert: AlertDetail) -> Component:
+    if not alert.exemplars:
+        return html.P("No decision of its time is attributed.", className="note")
+    return html.Ul(
+        [
+            html.Li(
+                [
+                    dcc.Link(
+                        f"{ms(each.total_ns)}"
+                        + (f", {ms(each.segment_ns)} in {alert.blamed}" if alert.blamed else ""),
+                        href=f"/decision?id={quote(each.decision_id, safe='')}",
+                        className="exemplar-link",
+                    ),
+                    html.Div(
+                        f"{utc_clock(each.ingress_ns)} UTC · "
+                        + ("with packets" if each.packets else "no packets")
+                        + f" · {each.decision_id}",
+                        className="note",
+                    ),
+                ]
+            )
+            for each in alert.exemplars
+        ]
+    )
+
+
+def _timeline(moments: list[Moment]) -> Component:
+    return html.Ol(
+        [
+            html.Li(
+                [
+                    html.Time(utc_iso(each.at_ns)[:19].replace("T", " "), className="note"),
+                    html.Span(each.kind, className=f"tag moment-{each.kind}"),
+                    html.Span(f"{each.actor}: {each.text}" if each.actor else each.text),
+                ]
+            )
+            for each in moments
+        ],
+        className="timeline",
+    )

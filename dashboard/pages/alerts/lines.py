@@ -1,0 +1,138 @@
+"""Pure: alerts as lines of a grid, and the columns of that grid."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from alerts.state.external import ExternalAlert
+from dashboard.pages.alerts.links import alert_href
+from dashboard.pages.intervals import bar_places, interval_text
+from dashboard.read.alerts.listing import interval_of, rate_of
+from dashboard.read.alerts.rows import OPEN_STATES, AlertRow
+from dashboard.read.alerts.wording import cause_of
+from dashboard.units import UNKNOWN, shorten, usd, utc_clock, utc_iso
+
+_WHAT = {
+    "field": "what",
+    "headerName": "Cause",
+    "minWidth": 190,
+    "flex": 1,
+    "wrapText": True,
+    "cellRenderer": "AlertLink",
+    "tooltipField": "reason",
+}
+_STATE = {
+    "field": "since",
+    "headerName": "Since (UTC)",
+    "width": 116,
+    "cellRenderer": "TagAndLine",
+    "cellRendererParams": {"tag": "state", "second": "since"},
+}
+_OWNER = {"field": "owner", "headerName": "Who", "width": 120, "tooltipField": "owner"}
+_PRICED: list[dict[str, Any]] = [
+    {
+        "field": "usd_per_h",
+        "headerName": "$ / h at risk",
+        "width": 160,
+        "sort": "desc",
+        "cellRenderer": "Interval",
+        "cellRendererParams": {"first": "at_risk", "second": "interval"},
+    },
+    {
+        "field": "lost_usd",
+        "headerName": "Lost so far",
+        "width": 112,
+        "cellRenderer": "TwoLines",
+        "cellRendererParams": {"first": "lost", "second": "lost_from"},
+    },
+]
+ALERT_COLUMNS = [_PRICED[0], _WHAT, _PRICED[1], _STATE, _OWNER]
+# Of what nobody can judge there are no dollars to show.
+UNKNOWN_COLUMNS = [_WHAT, _STATE, _OWNER]
+EXTERNAL_COLUMNS = [
+    {**_WHAT, "headerName": "Alert of others"},
+    {"field": "labels", "headerName": "Labels", "flex": 1, "minWidth": 160},
+    _STATE,
+    {"field": "sender", "headerName": "Sent by", "width": 120},
+]
+_TEXT_MAX = 300
+# Three lines of a cause on a telephone, and the rule under it.
+ROW_PX = 76
+
+
+def alert_line(alert: AlertRow) -> dict[str, object]:
+    """Return one row of the grid of alerts."""
+    return {
+        "id": alert.episode_id,
+        "severity": alert.severity,
+        "what": cause_of(alert),
+        "scope": f"{alert.rule} · shadow: would have paged" if alert.is_shadow else alert.rule,
+        "href": alert_href(alert.episode_id),
+        **_money(alert),
+        "since": utc_clock(alert.started_ns or alert.first_ns),
+        "state": alert.state,
+        "owner": _people(alert),
+        "reason": f"{alert.reason} (basis: {alert.basis}, as of {utc_clock(alert.at_ns)} UTC)",
+    }
+
+
+def external_line(alert: ExternalAlert) -> dict[str, object]:
+    """Return one row of an alert that was pushed to us; its texts are those of its sender."""
+    name = alert.labels.get("alertname", "") or "no alertname"
+    said = alert.annotations.get("summary", "") or alert.annotations.get("description", "")
+    labels = {key: value for key, value in alert.labels.items() if key != "alertname"}
+    return {
+        "id": alert.fingerprint,
+        "severity": "external",
+        "what": shorten(name, _TEXT_MAX),
+        "scope": shorten(said, _TEXT_MAX),
+        "href": "",
+        "labels": shorten(json.dumps(labels, ensure_ascii=False), _TEXT_MAX),
+        "since": utc_iso(alert.starts_ns)[5:16].replace("T", " "),
+        "state": "firing" if alert.is_firing else "resolved",
+        "sender": alert.sender,
+        "reason": shorten(said, _TEXT_MAX),
+    }
+
+
+def state_of(state: str, *, is_shadow: bool) -> str:
+    """Return a state in words: of a rule in shadow, that nobody was paged."""
+    return f"{state}, would have paged" if is_shadow else state
+
+
+def _money(alert: AlertRow) -> dict[str, object]:
+    """Return what an alert costs: now or at its last change, and so far."""
+    if not alert.is_priced or alert.state == UNKNOWN:
+        return {"usd_per_h": None, "at_risk": UNKNOWN, "interval": "", "bar": None, **_lost(alert)}
+    if alert.state not in OPEN_STATES:
+        return {"usd_per_h": None, "at_risk": "over", "interval": "", "bar": None, **_lost(alert)}
+    rate, (low, high) = rate_of(alert), interval_of(alert)
+    when = "now" if alert.now_usd_per_h is not None else f"at {utc_clock(alert.at_ns)}"
+    return {
+        "usd_per_h": float(rate),
+        "at_risk": f"{usd(rate)} {when}",
+        "interval": interval_text(low, high),
+        "bar": bar_places(rate, low, high),
+        **_lost(alert),
+    }
+
+
+def _lost(alert: AlertRow) -> dict[str, object]:
+    if alert.lost_usd is None:
+        return {"lost_usd": None, "lost": UNKNOWN, "lost_from": ""}
+    return {
+        "lost_usd": float(alert.lost_usd),
+        "lost": usd(alert.lost_usd),
+        "lost_from": f"from {utc_clock(alert.lost_from_ns)}",
+    }
+
+
+def _people(alert: AlertRow) -> str:
+    """Return who looks after an alert, and whether it is hidden from receivers."""
+    if alert.people is None:
+        return ""
+    parts = [alert.people.ack.actor] if alert.people.ack is not None else []
+    if alert.people.silenced:
+        parts.append("silenced")
+    return " · ".join(parts) or "nobody yet"

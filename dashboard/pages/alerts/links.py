@@ -1,0 +1,53 @@
+"""Pure: where links to alerts, and from them, lead."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Final
+from urllib.parse import quote, urlsplit
+
+from collector.core.clock import NS_PER_MINUTE, NS_PER_S
+from dashboard.read.alerts.detail import AlertDetail
+from dashboard.read.scope import WINDOWS, Scope, format_scope
+
+# What is shown after an alert's end, to see that it is over.
+_AFTER_NS: Final = NS_PER_MINUTE
+
+
+def alert_href(episode_id: str) -> str:
+    """Return the address of an alert's page."""
+    return f"/alerts/{quote(episode_id, safe='')}"
+
+
+def overview_href(alert: AlertDetail) -> str:
+    """Return the Overview of one alert: live while it is open, else frozen after its end.
+
+    Of an alert that is not about decisions the whole of it: a service is not an action.
+    """
+    return "/" + format_scope(_scope(alert))
+
+
+def decisions_href(alert: AlertDetail) -> str:
+    """Return the late decisions of one alert's class and time, the dearest first."""
+    late = (("segment", alert.blamed), ("late", "1")) if alert.blamed else (("late", "1"),)
+    return "/decision" + format_scope(replace(_scope(alert), filters=(*late, ("sort", "lost"))))
+
+
+def safe_href(url: str) -> str:
+    """Return an address that a link may lead to, "" for one that would run as a script."""
+    try:
+        return url if urlsplit(url).scheme in ("http", "https") else ""
+    except ValueError:  # brackets that do not close
+        return ""
+
+
+def _scope(alert: AlertDetail) -> Scope:
+    until_ns = alert.at_ns + _AFTER_NS
+    needed_ns = until_ns - alert.since_ns + alert.window_s * NS_PER_S
+    fits = (name for name in WINDOWS if Scope(name).window_ns >= needed_ns)
+    return Scope(
+        window=next(fits, WINDOWS[-1]),
+        until_ns=None if alert.is_open else until_ns,
+        action=alert.of_action,
+        region=alert.of_region,
+    )

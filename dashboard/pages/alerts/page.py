@@ -1,0 +1,227 @@
+"""I/O: the list of alerts: what fires and fired, what cannot be judged, and what others sent."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import dash_mantine_components as dmc
+from dash import Dash, Input, Output, State, dcc, html
+
+from alerts.state.external import ExternalAlert, ExternalAlerts
+from alerts.state.subject import ALL
+from collector.core.clock import NS_PER_DAY
+from dashboard.pages.alerts.lines import (
+    ALERT_COLUMNS,
+    EXTERNAL_COLUMNS,
+    ROW_PX,
+    UNKNOWN_COLUMNS,
+    alert_line,
+    external_line,
+)
+from dashboard.pages.context import PageContext, in_browser
+from dashboard.pages.parts import (
+    Component,
+    grid,
+    page,
+    panel,
+    register_scope,
+    scope_outputs,
+    scope_tools,
+    scope_view,
+)
+from dashboard.read.alerts.listing import listed_alerts, with_people
+from dashboard.read.alerts.rows import AlertRow
+from dashboard.read.scope import Scope, parse_scope
+from dashboard.units import UNKNOWN, count
+
+PATH = "/alerts"
+NAME = "alerts"
+TITLE = "Alerts"
+IN_MENU = True
+TICK = "alerts-tick"
+ALERTS_MAX: Final = 500
+EXTERNAL_MAX: Final = 500
+FILTERS: Final = ("state", "rule", "severity")
+_STATES: Final = ("firing", "cooling", "pending", "unknown", "resolved")
+_SEVERITIES: Final = ("page", "ticket")
+OUTPUTS = (
+    *scope_outputs(NAME),
+    "alerts-rule.data",
+    "alerts-list.rowData",
+    "alerts-list-note.children",
+    "alerts-unknown.rowData",
+    "alerts-unknown-note.children",
+    "alerts-external.rowData",
+    "alerts-external-note.children",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class AlertsRead:
+    """Everything that one reading of the page found."""
+
+    judged: list[AlertRow]
+    unknown: list[AlertRow]
+    external: list[ExternalAlert]
+    is_cut: bool  # there are more alerts than are read
+
+
+def layout(query: str, context: PageContext) -> Component:
+    """Return the page as it stands before the first reading."""
+    scope = parse_scope(query)
+    pickers = html.Div(
+        [
+            _picker("state", "Any state", _STATES, scope),
+            _picker("rule", "Any rule", [rule.name for rule in context.alerts.all_rules], scope),
+            _picker("severity", "Any severity", _SEVERITIES, scope),
+            dcc.Store(id="alerts-filters", data=list(FILTERS)),
+        ],
+        className="tools",
+    )
+    tall = {"rowHeight": ROW_PX}
+    return page(
+        NAME,
+        TITLE,
+        panel(
+            "alerts-list",
+            "By dollars at risk",
+            pickers,
+            grid(
+                "alerts-list", ALERT_COLUMNS, 340,
+                "No alert is open, and none changed in this time. Widen it, or clear the filters.",
+                label="Alerts by dollars at risk", options=tall,
+            ),
+        ),
+        panel(
+            "alerts-unknown",
+            "Cannot be judged",
+            grid(
+                "alerts-unknown", UNKNOWN_COLUMNS, 124,
+                "Every alert can be judged: its data come.",
+                label="Alerts that cannot be judged", options=tall,
+            ),
+            wide="greyed",
+        ),
+        panel(
+            "alerts-external",
+            "Pushed by others",
+            grid(
+                "alerts-external", EXTERNAL_COLUMNS, 124,
+                "Nothing was pushed to /api/v2/alerts in this time.",
+                label="Alerts of others", options=tall,
+            ),
+        ),
+        dcc.Interval(id=TICK, interval=round(context.config.refresh_s * 1000)),
+        tools=scope_tools(NAME, scope),
+    )  # fmt: skip
+
+
+def register(app: Dash, context: PageContext) -> None:
+    """Attach this page's callbacks to `app`."""
+
+    def refresh(query: str | None, _ticks: int | None) -> dict[str, object]:
+        return show(context, parse_scope(query))
+
+    inputs = [Input("url", "search"), Input(TICK, "n_intervals")]
+    context.reading(app, OUTPUTS, inputs, refresh, tick=TICK)
+    register_scope(app, NAME, TICK, context.clock)
+    controls = [(f"alerts-{name}", "value") for name in FILTERS]
+    in_browser(
+        app,
+        "filters",
+        [Output(*control) for control in controls],
+        Input("url", "search"),
+        *(Input(*control) for control in controls),
+        State("alerts-filters", "data"),
+    )
+
+
+def read(context: PageContext, scope: Scope) -> AlertsRead:
+    """Read what the page shows."""
+    now_ns = context.clock.now_ns()
+    seen = scope.range_at(now_ns)
+    found = listed_alerts(context.reader, seen, ALERTS_MAX)
+    alerts = [alert for alert in found if _is_wanted(alert, scope)]
+    alerts = with_people(alerts, context.alert_state, now_ns)
+    external: list[ExternalAlert] = []
+    if context.alert_state is not None:
+        external = ExternalAlerts(context.alert_state).seen(seen.from_ns, now_ns)
+    return AlertsRead(
+        judged=[alert for alert in alerts if alert.state != UNKNOWN],
+        unknown=[alert for alert in alerts if alert.state == UNKNOWN],
+        external=[each for each in external if _is_wanted_external(each, scope)],
+        is_cut=len(found) == ALERTS_MAX,
+    )
+
+
+def show(context: PageContext, scope: Scope) -> dict[str, object]:
+    """Return a value for each of OUTPUTS."""
+    found, now_ns = read(context, scope), context.clock.now_ns()
+    seen = scope.range_at(now_ns)
+    actions, regions = context.reader.scopes(max(0, seen.to_ns - NS_PER_DAY), seen.to_ns)
+    cut = f", of the {ALERTS_MAX} dearest" if found.is_cut else ""
+    firing = sum(alert.state in ("firing", "cooling") for alert in found.judged)
+    rules = {rule.name for rule in context.alerts.all_rules}
+    rules |= {alert.rule for alert in (*found.judged, *found.unknown)}
+    return {
+        **scope_view(NAME, scope, actions, regions, seen.to_ns, context.complete_ns(now_ns)),
+        "alerts-rule.data": _choices("Any rule", sorted(rules), scope.filter("rule")),
+        "alerts-list.rowData": [alert_line(alert) for alert in found.judged],
+        "alerts-list-note.children": f"{_alerts(len(found.judged))}, {count(firing)} firing{cut}",
+        "alerts-unknown.rowData": [alert_line(alert) for alert in found.unknown],
+        "alerts-unknown-note.children": (
+            f"{_alerts(len(found.unknown))} without data: what they cost is not known"
+        ),
+        "alerts-external.rowData": [external_line(each) for each in found.external[:EXTERNAL_MAX]],
+        "alerts-external-note.children": (
+            f"{_alerts(len(found.external))} of Prometheus, vmalert or Grafana, without dollars"
+        ),
+    }
+
+
+def _is_wanted(alert: AlertRow, scope: Scope) -> bool:
+    names = {"state": alert.state, "rule": alert.rule, "severity": alert.severity}
+    return (
+        all(scope.filter(name) in ("", value) for name, value in names.items())
+        # An alert on all of them is on this one too.
+        and (not scope.action or alert.action in (scope.action, ALL))
+        and (not scope.region or alert.region in (scope.region, ALL))
+    )
+
+
+def _is_wanted_external(alert: ExternalAlert, scope: Scope) -> bool:
+    # A label of the same name is all that they have in common with ours.
+    state = "firing" if alert.is_firing else "resolved"
+    named = {"action": scope.action, "region": scope.region, "severity": scope.filter("severity")}
+    return (
+        scope.filter("state") in ("", state)
+        and not scope.filter("rule")
+        and all(value in ("", alert.labels.get(name, "")) for name, value in named.items())
+    )
+
+
+def _alerts(number: int) -> str:
+    return "1 alert" if number == 1 else f"{count(number)} alerts"
+
+
+def _picker(name: str, everything: str, values: Sequence[str], scope: Scope) -> Component:
+    return dmc.Select(
+        id=f"alerts-{name}",
+        data=_choices(everything, values, scope.filter(name)),
+        value=scope.filter(name),
+        allowDeselect=False,
+        checkIconPosition="right",
+        size="xs",
+        w=150,
+        **{"aria-label": everything},
+    )
+
+
+def _choices(everything: str, values: Sequence[str], chosen: str) -> list[dict[str, str]]:
+    offered = [*values, *([chosen] if chosen and chosen not in values else [])]
+    return [
+        {"value": "", "label": everything},
+        *({"value": value, "label": value} for value in offered),
+    ]

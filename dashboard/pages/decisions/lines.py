@@ -1,0 +1,121 @@
+"""Pure: decisions as lines of a grid, the columns of that grid, and their sum in words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Any, Final
+from urllib.parse import urlencode
+
+from dashboard.read.decisions.listing import DecisionRow, Totals
+from dashboard.read.rows import DecisionFacts
+from dashboard.units import UNKNOWN, count, ms, usd, utc_clock, utc_iso
+
+_LINES: Final = {"cellRenderer": "TwoLines"}
+COLUMNS: Final[list[dict[str, Any]]] = [
+    {"field": "at", "headerName": "Time (UTC)", "width": 88, "cellRenderer": "TimeLink"},
+    {"field": "latency", "headerName": "Latency", "minWidth": 84, "flex": 2,
+     "cellRenderer": "Latency"},
+    {"field": "worst", "headerName": "Longest in", "minWidth": 94, "flex": 2, **_LINES,
+     "cellRendererParams": {"first": "worst", "second": "worst_ms"}},
+    {"field": "lost", "headerName": "Lost", "width": 74, "type": "rightAligned",
+     "tooltipField": "interval"},
+    {"field": "value", "headerName": "Expected", "width": 92, "type": "rightAligned"},
+    {"field": "outcome", "headerName": "Outcome", "minWidth": 110, "flex": 1},
+    {"field": "packets", "headerName": "Packets", "width": 82},
+    {"field": "what", "headerName": "Action", "minWidth": 120, "flex": 1, **_LINES,
+     "cellRendererParams": {"first": "action", "second": "region"}},
+    {"field": "service", "headerName": "Service", "minWidth": 110, "flex": 1, **_LINES,
+     "cellRendererParams": {"first": "service", "second": "of"}},
+    {"field": "short", "headerName": "Id", "width": 96, "tooltipField": "decision"},
+]  # fmt: skip
+
+
+def totals_line(totals: Totals) -> str:
+    """Return the sum in words: `1,482 decisions, $212 lost (90 %: $64 to $720)`."""
+    number = "1 decision" if totals.decisions == 1 else f"{count(totals.decisions)} decisions"
+    low, high = totals.loss_low_usd, totals.loss_high_usd
+    if totals.loss_usd is None or low is None or high is None:
+        return f"{number}, what they lost is {UNKNOWN}" if totals.decisions else "No decision"
+    said = f"{number}, {usd(totals.loss_usd)} lost (90 %: {usd(low)} to {usd(high)})"
+    said += f", {count(totals.late)} late"
+    if totals.value_usd is not None:
+        said += f" · {usd(totals.value_usd)} expected"
+    return said + (f" · {count(totals.unvalued)} of unknown value" if totals.unvalued else "")
+
+
+def listed_lines(rows: Sequence[DecisionRow]) -> list[dict[str, object]]:
+    """Return the rows of the grid; bars are as long as the slowest of them allows."""
+    longest = max([1, *(row.total_ns for row in rows), *(row.target_ns for row in rows)])
+    return [_line(row, longest) for row in rows]
+
+
+def _line(row: DecisionRow, longest_ns: int) -> dict[str, object]:
+    interval = ""
+    if row.loss_low_usd is not None and row.loss_high_usd is not None:
+        interval = f"90 %: {usd(row.loss_low_usd)} to {usd(row.loss_high_usd)}"
+    return {
+        **_named(row.decision_id, row.ingress_ns),
+        "latency": ms(row.total_ns),
+        "isLate": row.total_ns > row.target_ns,
+        "bar": round(row.total_ns / longest_ns * 100, 1),
+        "tick": round(row.target_ns / longest_ns * 100, 1),
+        "worst": row.worst,
+        "worst_ms": ms(row.worst_ns),
+        "lost": _dollars(row.loss_usd),
+        "interval": interval,
+        "value": _dollars(row.value_usd),
+        "outcome": _outcome(row),
+        "packets": "linked" if row.packets else "none",
+        "action": row.action,
+        "region": row.region,
+        "service": row.service_name,
+        "of": " · ".join(part for part in (row.channel, row.cohort) if part),
+    }
+
+
+def found_line(facts: DecisionFacts) -> dict[str, object]:
+    """Return one row for a decision that was searched for, attributed or not."""
+    return {
+        **_named(facts.decision_id, facts.ingress_ns),
+        "latency": ms(facts.end_ns - facts.ingress_ns),
+        "isLate": False,
+        "bar": 0,
+        "tick": 0,
+        "worst": "see the decision",
+        "packets": "see the decision",
+        "action": facts.action,
+        "region": facts.region,
+        "service": facts.service_name,
+    }
+
+
+def decision_href(decision_id: str) -> str:
+    """Return the address of one decision's page."""
+    return f"/decision?{urlencode({'id': decision_id})}"
+
+
+def _named(decision_id: str, ingress_ns: int) -> dict[str, object]:
+    instant = utc_iso(ingress_ns)
+    return {
+        "id": f"{decision_id} {ingress_ns}",
+        "decision": decision_id,
+        "short": decision_id[:8],
+        "href": decision_href(decision_id),
+        "at": utc_clock(ingress_ns),
+        "day": f".{instant[-3:]} · {instant[5:10]}",
+    }
+
+
+def _dollars(amount: Decimal | None) -> str:
+    return UNKNOWN if amount is None else usd(amount)
+
+
+def _outcome(row: DecisionRow) -> str:
+    error = "error, " if row.is_error else ""
+    if row.converted is None:
+        return f"{error}none yet"
+    if not row.converted:
+        return f"{error}nothing sold"
+    amount = "sold" if row.earned is None else f"sold, {row.earned:,.2f} {row.currency}"
+    return error + amount

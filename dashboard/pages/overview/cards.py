@@ -1,0 +1,123 @@
+"""Pure: the figures on the cards of the overview: each a value, and a note that qualifies it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from dash import html
+
+from dashboard.health.items import HealthItem
+from dashboard.pages.figures import quantile_ns
+from dashboard.pages.intervals import interval_bar, interval_text
+from dashboard.read.alerts.listing import AtRisk
+from dashboard.read.alerts.losses import Loss
+from dashboard.read.rows import Cell, Evidence, Revenue
+from dashboard.units import UNKNOWN, count, ms, percent, span_of_time, usd, utc_clock
+
+Note = Any  # text, or a Dash component
+
+
+def now_card(found: AtRisk, unknown: int, decisions: int) -> tuple[str, Note]:
+    """Return what the alerts that fire cost an hour, with the interval as a bar.
+
+    Args:
+        found: the sum.
+        unknown: alerts whose data stopped.
+        decisions: of the window; without any nothing can be said to be well.
+    """
+    silent = f" · {count(unknown)} cannot be judged" if unknown else ""
+    unpriced = f" · {count(found.unpriced)} without dollars" if found.unpriced else ""
+    old = f" · {count(found.old)} as of last change" if found.old else ""
+    if found.alerts:
+        ends = (found.low_usd_per_h, found.high_usd_per_h)
+        note = [
+            interval_bar(found.usd_per_h, *ends),
+            f"{interval_text(*ends)} · {count(found.alerts)} firing, newest 5 min"
+            f"{old}{unpriced}{silent}",
+        ]
+        return f"{usd(found.usd_per_h)} / h", note
+    if found.unpriced or unknown:
+        return UNKNOWN, f"no alert with dollars fires{unpriced}{silent}"
+    if not decisions:
+        return UNKNOWN, "no decision in this window"
+    return "nothing", "no live alert fires"
+
+
+def lost_card(
+    lost: Loss | None, from_ns: int, to_ns: int, sources: Sequence[str], prior_basis: str
+) -> tuple[str, Note]:
+    """Return what lateness cost since the day began, with the interval as a bar.
+
+    `sources` are those of the slope, of which a prior is said to be one.
+    """
+    over = f"{utc_clock(from_ns)[:5]} to {utc_clock(to_ns)[:5]} UTC"
+    if lost is None or not lost.is_known:
+        return UNKNOWN, f"no decision of known value, {over}"
+    ends = (lost.loss_low_usd, lost.loss_high_usd)
+    note: list[Note] = [interval_bar(lost.loss_usd, *ends), f"{interval_text(*ends)} · {over} "]
+    return usd(lost.loss_usd), [*note, *_slope_badge(sources, prior_basis)]
+
+
+def _slope_badge(sources: Sequence[str], prior_basis: str) -> list[Note]:
+    if "unknown" in sources:
+        why = "your own experiment contradicts the prior; see millworth vram slope"
+        return [html.Span("failures alone, lateness unknown", className="badge", title=why)]
+    if "prior" in sources:
+        return [html.Span("article prior", className="badge", title=prior_basis)]
+    return []
+
+
+def latency_card(cells: Sequence[Cell], target_ns: int, window: str) -> tuple[str, str]:
+    """Return the median latency, with its error, the tail and the target."""
+    middle, tail, last = (quantile_ns(cells, share) for share in (0.5, 0.95, 0.99))
+    if middle is None or tail is None or last is None:
+        return UNKNOWN, "no decision in this window"
+    tails = f"p95 {ms(tail, 0)} · p99 {ms(last, 0)} · target {ms(target_ns, 0)}"
+    return ms(middle), f"{tails} · ±4 % · over {window}"
+
+
+def late_card(revenue: Revenue, window: str) -> tuple[str, str]:
+    """Return the share of decisions that took longer than their reference latency."""
+    if not revenue.decisions:
+        return UNKNOWN, "no decision in this window"
+    share = revenue.late / revenue.decisions
+    return percent(share), (
+        f"{count(revenue.late)} of {count(revenue.decisions)} over their target in {window}"
+    )
+
+
+def velocity_card(revenue: Revenue) -> tuple[str, str]:
+    """Return what was earned an hour, its basis, and over what time."""
+    per_hour = revenue.per_hour
+    if per_hour is None:
+        return UNKNOWN, "no valued decision in this window"
+    bases = " and ".join(revenue.bases)
+    note = f"basis {bases} · over {span_of_time(revenue.length_ns)}"
+    if revenue.unvalued:
+        note += f" · {count(revenue.unvalued)} of unknown value"
+    return f"{usd(revenue.earned_usd * per_hour)} / h", note
+
+
+def evidence_card(evidence: Evidence, recorder: HealthItem | None) -> tuple[str, str]:
+    """Return how many packets back the figures, and how far clocks were moved."""
+    clocks = (
+        f"{count(evidence.shifted_spans)} of {count(evidence.spans)} spans moved, at most "
+        f"{ms(evidence.shift_max_ns, 3)}"
+        if evidence.shifted_spans
+        else "no clock had to be moved"
+    )
+    if recorder is not None and recorder.status != "ok":
+        return "no packets", f"recorder off, see Health · {clocks}"
+    return f"{count(evidence.packets)} packets", (
+        f"{count(evidence.linked_decisions)} decisions linked · {clocks}"
+    )
+
+
+def warned(card: tuple[str, Note], contradiction: str) -> tuple[str, Note]:
+    """Return a card of dollars with what contradicts them, where something does."""
+    if not contradiction:
+        return card
+    label = html.Span("outcomes contradict their mode", className="badge", title=contradiction)
+    parts = card[1] if isinstance(card[1], list) else [card[1]]
+    return card[0], html.Div([*parts, " ", label])

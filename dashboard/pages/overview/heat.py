@@ -1,0 +1,160 @@
+"""I/O: the panel of latency over time, with alerts as bands; and the tiles that rest on it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from collector.core.clock import NS_PER_MINUTE
+from dashboard.health.items import HealthItem
+from dashboard.pages.context import PageContext
+from dashboard.pages.figures import Band, heatmap, quantile_ns
+from dashboard.pages.overview.cards import evidence_card, latency_card
+from dashboard.pages.overview.top import Top
+from dashboard.pages.parts import Component, table
+from dashboard.read.rows import Cell, Evidence, Range
+from dashboard.read.scope import Scope, step_of
+from dashboard.units import count, ms, utc_clock
+
+# A window of which less is empty at its start is drawn whole.
+EMPTY_SHARE_MAX = 0.25
+DRAWN_NS_MIN = NS_PER_MINUTE
+RECORDER = "packet.recorder"
+BANDS_MAX: Final = 20
+_WHAT_MAX: Final = 500
+OUTPUTS = (
+    "overview-latency-value.children",
+    "overview-latency-note.children",
+    "overview-evidence-value.children",
+    "overview-evidence-note.children",
+    "overview-heatmap.figure",
+    "overview-heatmap-note.children",
+    "overview-heatmap-box.aria-label",
+    "overview-heatmap-table.children",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class HeatRead:
+    """Everything that one reading of the panel found."""
+
+    scope: Scope
+    seen: Range
+    target_ns: int
+    drawn_from_ns: int
+    first_ns: int  # of the decisions of the window, 0 without any
+    cells: list[Cell]
+    bands: list[Band]
+    evidence: Evidence
+    recorder: HealthItem | None
+
+
+def read(context: PageContext, scope: Scope, top: Top) -> HeatRead:
+    """Read the panel over the range of the alerts that were read before it."""
+    seen = scope.range_at(top.to_ns)
+    drawn_from_ns = drawn_from(seen, top.first_ns)
+    health = context.health.health()
+    return HeatRead(
+        scope=scope,
+        seen=seen,
+        target_ns=context.reference.of(scope.action),
+        drawn_from_ns=drawn_from_ns,
+        first_ns=top.first_ns,
+        cells=context.reader.latency_cells(seen, step_of(seen.to_ns - drawn_from_ns)),
+        bands=bands(top, seen, drawn_from_ns),
+        evidence=context.reader.evidence(seen),
+        recorder=next((item for item in health if item.name == RECORDER), None),
+    )
+
+
+def bands(top: Top, seen: Range, drawn_from_ns: int) -> list[Band]:
+    """Return when alerts fired on what is looked at; those that overlap are one band."""
+    found: list[Band] = []
+    shown = [
+        each
+        for each in top.alerts
+        if each.is_band and seen.action in ("", each.action) and seen.region in ("", each.region)
+    ]
+    for each in sorted(shown, key=lambda alert: alert.since_ns):
+        from_ns = max(each.since_ns, drawn_from_ns)
+        to_ns = min(each.until_ns or seen.to_ns, seen.to_ns)
+        if from_ns >= to_ns:
+            continue
+        if found and from_ns <= found[-1].to_ns:
+            last = found.pop()
+            what = last.what if each.cause in last.what else f"{last.what}; {each.cause}"
+            found.append(Band(last.from_ns, max(last.to_ns, to_ns), what[:_WHAT_MAX]))
+        else:
+            found.append(Band(from_ns, to_ns, each.cause))
+    return found[:BANDS_MAX]
+
+
+def show(found: HeatRead) -> Mapping[str, Any]:
+    """Return a value for each of OUTPUTS."""
+    latency = latency_card(found.cells, found.target_ns, found.scope.window)
+    evidence = evidence_card(found.evidence, found.recorder)
+    return {
+        "overview-latency-value.children": latency[0],
+        "overview-latency-note.children": latency[1],
+        "overview-evidence-value.children": evidence[0],
+        "overview-evidence-note.children": evidence[1],
+        "overview-heatmap.figure": heatmap(
+            found.cells,
+            found.seen,
+            step_of(found.seen.to_ns - found.drawn_from_ns),
+            found.target_ns,
+            drawn_from_ns=found.drawn_from_ns,
+            frozen=str(found.scope.until_ns or ""),
+            bands=found.bands,
+        ),
+        "overview-heatmap-note.children": _heat_note(found),
+        "overview-heatmap-box.aria-label": heat_summary(found.cells, found.seen),
+        "overview-heatmap-table.children": _heat_table(found.cells),
+    }
+
+
+def drawn_from(seen: Range, first_ns: int) -> int:
+    """Return where the heatmap begins: at the first decision where much of the window is before it.
+
+    A service that is up for a minute would show its minute in a fifteenth of the figure.
+    """
+    begins_ns = min(first_ns, seen.to_ns - DRAWN_NS_MIN)
+    is_empty = begins_ns - seen.from_ns > (seen.to_ns - seen.from_ns) * EMPTY_SHARE_MAX
+    return begins_ns if first_ns and is_empty else seen.from_ns
+
+
+def heat_summary(cells: Sequence[Cell], seen: Range) -> str:
+    """Return the heatmap in a sentence."""
+    middle, tail = quantile_ns(cells, 0.5), quantile_ns(cells, 0.99)
+    if middle is None or tail is None:
+        return "Decision latency: no decision in this window."
+    decisions = count(sum(cell.decisions for cell in cells))
+    return (
+        f"Decision latency of {decisions} decisions from {utc_clock(seen.from_ns)} to "
+        f"{utc_clock(seen.to_ns)} UTC: median {ms(middle)}, 99th percentile {ms(tail)}."
+    )
+
+
+def _heat_note(found: HeatRead) -> str:
+    note = "Click a cell to list its decisions."
+    if found.bands:
+        note += " Bands: alerts fire."
+    if found.drawn_from_ns == found.seen.from_ns:
+        return note
+    return f"{note} None before {utc_clock(found.first_ns)} in this window."
+
+
+def _heat_table(cells: Sequence[Cell]) -> Component:
+    columns: dict[int, list[Cell]] = {}
+    for cell in cells:
+        columns.setdefault(cell.column_ns, []).append(cell)
+    rows = [
+        (
+            utc_clock(column_ns),
+            count(sum(cell.decisions for cell in mine)),
+            *(ms(quantile_ns(mine, share) or 0) for share in (0.5, 0.95, 0.99)),
+        )
+        for column_ns, mine in sorted(columns.items(), reverse=True)
+    ]
+    return table(("From (UTC)", "Decisions", "p50", "p95", "p99"), rows, numeric=(1, 2, 3, 4))

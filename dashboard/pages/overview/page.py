@@ -1,0 +1,230 @@
+"""I/O: the first page: what is at risk now, beside the path that the risk comes from.
+
+Three readings, so that no panel waits for the slowest: money and alerts first, from which the path
+and the heatmap follow.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from dash import Dash, Input, Output, State, dcc, html, no_update
+
+from attribution.core.segments import CLASSES
+from collector.core.clock import NS_PER_DAY
+from dashboard.health.items import OUTCOMES
+from dashboard.pages.alerts.lines import ALERT_COLUMNS, ROW_PX, alert_line
+from dashboard.pages.context import PageContext, in_browser
+from dashboard.pages.overview import heat, path
+from dashboard.pages.overview.cards import (
+    late_card,
+    lost_card,
+    now_card,
+    velocity_card,
+    warned,
+)
+from dashboard.pages.overview.top import Top, from_json, to_json, top_of
+from dashboard.pages.parts import (
+    Component,
+    chart,
+    grid,
+    kpi,
+    legend,
+    page,
+    panel,
+    register_scope,
+    scope_outputs,
+    scope_tools,
+    scope_view,
+)
+from dashboard.read.alerts.listing import at_risk, listed_alerts, with_people
+from dashboard.read.alerts.losses import Loss, losses
+from dashboard.read.alerts.rows import AlertRow
+from dashboard.read.rows import Range, Revenue
+from dashboard.read.scope import Scope, parse_scope
+
+PATH = "/"
+NAME = "overview"
+TITLE = "Overview"
+IN_MENU = True
+TICK = "overview-tick"
+SCOPES_WINDOW_NS = NS_PER_DAY
+_CARDS = ("now", "lost", "late", "velocity")
+MONEY = (
+    *scope_outputs(NAME),
+    *(f"overview-{card}-{part}.children" for card in _CARDS for part in ("value", "note")),
+    "overview-alerts.rowData",
+    "overview-top.data",
+)
+OUTPUTS = (*MONEY, *path.OUTPUTS, *heat.OUTPUTS)
+
+
+@dataclass(frozen=True, slots=True)
+class MoneyRead:
+    """What the first reading found: everything in dollars."""
+
+    scope: Scope
+    seen: Range
+    actions: list[str]
+    regions: list[str]
+    revenue: Revenue
+    lost: Loss | None  # since the day began
+    day_from_ns: int
+    complete_ns: int  # up to when all that was received is attributed
+    alerts: list[AlertRow]
+    contradiction: str  # of what every dollar rests on: outcomes.complete; "" where there is none
+
+    @property
+    def top(self) -> Top:
+        """Return what the other panels need of it."""
+        return top_of(self.alerts, self.seen.to_ns, self.revenue.first_ns)
+
+
+def layout(query: str, context: PageContext) -> Component:
+    """Return the page as it stands before the first reading."""
+    cards = (
+        ("overview-now", "Money at risk now"),
+        ("overview-lost", "Lost today"),
+        ("overview-latency", "Decision p50"),
+        ("overview-late", "Late"),
+        ("overview-velocity", "Revenue velocity"),
+        ("overview-evidence", "Packets and clocks"),
+    )
+    alerts = grid(
+        "overview-alerts",
+        ALERT_COLUMNS,
+        320,
+        "No alert is open, and none changed in this window.",
+        label="Incidents by revenue at risk",
+        options={"rowHeight": ROW_PX},
+    )
+    return page(
+        NAME,
+        TITLE,
+        html.Div([kpi(*card) for card in cards], className="kpis overview-kpis"),
+        html.Div(
+            [
+                panel(
+                    "overview-alerts",
+                    "Incidents by revenue at risk",
+                    alerts,
+                    note="point at a row to see its path; click it to pin",
+                    wide="span-7",
+                ),
+                panel(
+                    "overview-path",
+                    "Reference decision path",
+                    html.Div("", id="overview-path-said", className="said"),
+                    legend(*CLASSES),
+                    *chart("overview-path", "Reference decision path", 236),
+                    wide="span-5",
+                ),
+                panel(
+                    "overview-heatmap",
+                    "Decision latency",
+                    *chart("overview-heatmap", "Decision latency over time", 150),
+                    wide="span-12",
+                ),
+            ],
+            className="panels",
+        ),
+        dcc.Interval(id=TICK, interval=round(context.config.refresh_s * 1000)),
+        dcc.Store(id="overview-top"),
+        dcc.Store(id="overview-pick"),
+        dcc.Store(id="overview-heatmap-go"),
+        dcc.Store(id="overview-heatmap-range"),
+        tools=scope_tools(NAME, parse_scope(query)),
+    )
+
+
+def register(app: Dash, context: PageContext) -> None:
+    """Attach this page's callbacks to `app`."""
+
+    def refresh(query: str | None, _ticks: int | None) -> dict[str, object]:
+        return show(read(context, query or ""), context.prior_basis)
+
+    def refresh_path(kept: Any, pick: Any, query: str | None) -> dict[str, object]:  # noqa: ANN401  what a browser kept
+        if not kept:
+            return dict.fromkeys(path.OUTPUTS, no_update)
+        picked = pick if isinstance(pick, dict) else {}
+        found = path.read(
+            context,
+            parse_scope(query),
+            from_json(kept),
+            str(picked.get("id", "")),
+            is_pinned=bool(picked.get("pinned")),
+        )
+        return dict(path.show(found))
+
+    def refresh_heat(kept: Any, query: str | None) -> dict[str, object]:  # noqa: ANN401  what a browser kept
+        if not kept:
+            return dict.fromkeys(heat.OUTPUTS, no_update)
+        return dict(heat.show(heat.read(context, parse_scope(query), from_json(kept))))
+
+    search, kept = State("url", "search"), Input("overview-top", "data")
+    inputs = [Input("url", "search"), Input(TICK, "n_intervals")]
+    context.reading(app, MONEY, inputs, refresh, tick=TICK)
+    picks = [kept, Input("overview-pick", "data"), search]
+    context.reading(app, path.OUTPUTS, picks, refresh_path)
+    context.reading(app, heat.OUTPUTS, [kept, search], refresh_heat)
+    register_scope(app, NAME, TICK, context.clock)
+    in_browser(
+        app,
+        "brush",
+        Output("overview-heatmap-range", "data"),
+        Input("overview-heatmap", "relayoutData"),
+    )
+    in_browser(
+        app,
+        "openCell",
+        Output("overview-heatmap-go", "data"),
+        Input("overview-heatmap", "clickData"),
+        State("overview-heatmap", "figure"),
+    )
+
+
+def read(context: PageContext, query: str) -> MoneyRead:
+    """Read what is at risk; the other panels look at the same time."""
+    reader, scope = context.reader, parse_scope(query)
+    now_ns = context.clock.now_ns()
+    seen = scope.range_at(now_ns)
+    actions, regions = reader.scopes(max(0, seen.to_ns - SCOPES_WINDOW_NS), seen.to_ns)
+    day_from_ns = seen.to_ns - seen.to_ns % NS_PER_DAY
+    today = Range(day_from_ns, seen.to_ns, seen.action, seen.region)
+    health = context.health.health()
+    return MoneyRead(
+        scope=scope,
+        seen=seen,
+        actions=actions,
+        regions=regions,
+        revenue=reader.revenue(seen),
+        lost=losses(reader, [today])[0],
+        day_from_ns=day_from_ns,
+        complete_ns=context.complete_ns(now_ns),
+        alerts=with_people(listed_alerts(reader, seen), context.alert_state, now_ns),
+        contradiction=next((item.detail for item in health if item.name == OUTCOMES), ""),
+    )
+
+
+def show(found: MoneyRead, prior_basis: str) -> dict[str, object]:
+    """Return what was read: a value for each of MONEY."""
+    unknown = sum(alert.state == "unknown" for alert in found.alerts)
+    revenue, to_ns = found.revenue, found.seen.to_ns
+    lost = lost_card(found.lost, found.day_from_ns, to_ns, revenue.slope_sources, prior_basis)
+    cards = {
+        "now": now_card(at_risk(found.alerts), unknown, revenue.decisions),
+        "lost": warned(lost, found.contradiction),
+        "late": late_card(revenue, found.scope.window),
+        "velocity": warned(velocity_card(revenue), found.contradiction),
+    }
+    return {
+        **scope_view(NAME, found.scope, found.actions, found.regions, to_ns, found.complete_ns),
+        **{
+            f"overview-{card}-{part}.children": text
+            for card, texts in cards.items()
+            for part, text in zip(("value", "note"), texts, strict=True)
+        },
+        "overview-alerts.rowData": [alert_line(alert) for alert in found.alerts],
+        "overview-top.data": to_json(found.top),
+    }

@@ -1,0 +1,154 @@
+"""I/O: the panel of the reference decision path: of the pickers, else of an alert."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from attribution.core.segments import SEGMENTS
+from collector.core.clock import NS_PER_DAY, NS_PER_MINUTE
+from dashboard.pages.context import PageContext
+from dashboard.pages.figures import decision_path, worst_segment
+from dashboard.pages.overview.top import Incident, Top
+from dashboard.pages.parts import Component, table
+from dashboard.read.alerts.losses import Loss, losses
+from dashboard.read.rows import Range, SegmentMeans
+from dashboard.read.scope import Scope
+from dashboard.units import UNKNOWN, count, ms, signed_ms, usd
+
+# Decisions of this long before the window's end give the reference of each segment.
+REFERENCE_WINDOW_NS = NS_PER_DAY
+# The modes of the newest decisions: a canary that ended an hour ago is not on the path.
+_MODES_NS: Final = 15 * NS_PER_MINUTE
+OUTPUTS = (
+    "overview-path.figure",
+    "overview-path-box.aria-label",
+    "overview-path-said.children",
+    "overview-path-table.children",
+    "overview-path-note.children",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class PathRead:
+    """Everything that one reading of the panel found."""
+
+    seen: Range
+    path_of: Range
+    of_alert: Incident | None
+    why: str  # it is of this alert
+    observed: SegmentMeans | None
+    reference: SegmentMeans | None
+    reference_of: Range
+    modes: list[str]
+    lost: Loss | None
+
+
+def read(
+    context: PageContext, scope: Scope, top: Top, picked: str = "", *, is_pinned: bool = False
+) -> PathRead:
+    """Read the path of an alert that is pointed at, else of the pickers or the dearest alert."""
+    seen = scope.range_at(top.to_ns)
+    alert, why = top.picked(picked), "pinned, click again to let go" if is_pinned else "this row"
+    if alert is None:
+        alert, why = top.dearest, "following the costliest open alert"
+        alert = None if seen.action or seen.region else alert
+    path_of = path_range(seen, alert)
+    lookback = dataclasses.replace(
+        path_of, from_ns=max(0, seen.to_ns - REFERENCE_WINDOW_NS), to_ns=seen.to_ns
+    )
+    reader, reference = context.reader, context.reference
+    expected = reader.reference_means(lookback, reference)
+    if expected is None and lookback.region:
+        # Nothing there has ever met its target; the same action elsewhere shows what is possible.
+        lookback = dataclasses.replace(lookback, region="")
+        expected = reader.reference_means(lookback, reference)
+    newest = dataclasses.replace(path_of, from_ns=max(path_of.from_ns, path_of.to_ns - _MODES_NS))
+    return PathRead(
+        seen=seen,
+        path_of=path_of,
+        of_alert=alert,
+        why=why if alert is not None else "",
+        observed=reader.segment_means(path_of),
+        reference=expected,
+        reference_of=lookback,
+        modes=reader.modes(newest),
+        lost=losses(reader, [path_of])[0],
+    )
+
+
+def path_range(seen: Range, alert: Incident | None) -> Range:
+    """Return which decisions the path shows: those of an alert, else those of the pickers.
+
+    An incident of one region would drown in the mean over all of them.
+    """
+    if alert is None:
+        return seen
+    to_ns = alert.until_ns or seen.to_ns
+    from_ns = min(max(seen.from_ns, alert.from_ns), to_ns)
+    return Range(from_ns, to_ns, alert.action, alert.region)
+
+
+def show(found: PathRead) -> Mapping[str, Any]:
+    """Return a value for each of OUTPUTS."""
+    blamed = found.of_alert.blamed if found.of_alert is not None else None
+    said = path_summary(found.observed, found.reference)
+    return {
+        "overview-path.figure": decision_path(found.observed, found.reference, blamed),
+        "overview-path-box.aria-label": f"Reference decision path. {said}",
+        "overview-path-said.children": said,
+        "overview-path-table.children": _path_table(found.observed, found.reference),
+        "overview-path-note.children": _path_note(found),
+    }
+
+
+def path_summary(observed: SegmentMeans | None, reference: SegmentMeans | None) -> str:
+    """Return the path's figure in a sentence."""
+    if observed is None:
+        return "No attributed decision in this window."
+    text = f"Over {count(observed.decisions)} decisions: mean {ms(observed.total_ns)}"
+    if reference is None:
+        return text + "; no decision met its target, so there is no reference."
+    text += f" against {ms(reference.total_ns)}"
+    worst = worst_segment(observed, reference)
+    if worst is None:
+        return text + "; no segment stands out."
+    excess = observed.segments_ns[worst] - reference.segments_ns[worst]
+    return text + f"; {'/'.join(SEGMENTS[worst])} is slower by {ms(excess)} than normal."
+
+
+def _path_note(found: PathRead) -> str:
+    of = " · ".join(part for part in (found.path_of.action, found.path_of.region) if part)
+    parts = [of or "all decisions"]
+    if found.why:
+        parts.append(found.why)
+    if found.modes:
+        parts.append("mode " + " and ".join(found.modes))
+    if found.lost is not None and found.lost.is_known:
+        each = found.lost.loss_usd / found.lost.decisions
+        parts.append(f"loses {usd(each)} a decision")
+    elsewhere = " in any region" if found.reference_of.region != found.path_of.region else ""
+    if found.reference is not None:
+        normal = count(found.reference.decisions)
+        parts.append(f"grey: normal = mean of {normal} on target in 24 h{elsewhere}")
+    elif found.observed is not None:
+        parts.append("no decision met its target: no reference")
+    return " · ".join(parts)
+
+
+def _path_table(observed: SegmentMeans | None, reference: SegmentMeans | None) -> Component:
+    if observed is None:
+        return "No attributed decision in this window."
+    expected = reference.segments_ns if reference else [None] * len(SEGMENTS)
+    rows = [
+        (
+            "/".join(segment),
+            ms(seen, 3),
+            UNKNOWN if base is None else ms(base, 3),
+            UNKNOWN if base is None else signed_ms(seen - base),
+        )
+        for segment, seen, base in zip(SEGMENTS, observed.segments_ns, expected, strict=True)
+    ]
+    return table(("Segment", "Observed", "Reference", "Excess"), rows, numeric=(1, 2, 3))

@@ -1,0 +1,291 @@
+"""I/O: all that is known of one alert, for its page, its export and `/api/v1/alerts/ID/report`.
+
+It rests on the alert state, and on the store for the dollars and the exemplars: what the store
+cannot say while it is away is unknown, and the rest is there.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, Final
+
+from alerts.config import AlertsConfig
+from alerts.people.notes import Note, Notes, ack_of
+from alerts.people.silences import Silence, Silences
+from alerts.rows import AlertEvent
+from alerts.rules.base import RuleConfig
+from alerts.rules.tiers import DollarBurnConfig
+from alerts.state.deliveries import Deliveries, Delivery
+from alerts.state.sqlite import AlertStore
+from collector.core.clock import NS_PER_S
+from collector.core.errors import StoreUnavailableError
+from dashboard.read.alerts.listing import interval_of, rate_of, with_packets
+from dashboard.read.alerts.losses import BEFORE_S_MAX, with_losses
+from dashboard.read.alerts.rows import OPEN_STATES, AlertRow
+from dashboard.read.alerts.timeline import Moment, timeline
+from dashboard.read.alerts.wording import cause_of
+from dashboard.read.packet_rows import KeptPackets
+from dashboard.read.reader import Reader
+from dashboard.read.rows import Range, Reference, segment_place
+
+EXEMPLARS_MAX: Final = 3
+MOMENTS_MAX: Final = 200
+_EVENTS_MAX: Final = 1_000
+_ELSEWHERE: Final = "what people did is kept where rules are evaluated, which is not this machine"
+
+
+@dataclass(frozen=True, slots=True)
+class Exemplar:
+    """A decision that shows what an alert is about."""
+
+    decision_id: str
+    ingress_ns: int
+    total_ns: int
+    segment_ns: int  # in the blamed segment; without one, all of it
+    packets: int  # 1 where its packets are linked
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A silence that hides an alert now."""
+
+    id: int
+    matchers: list[str]
+    ends_ns: int
+    actor: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class AlertDetail:
+    """One alert. Dollars are null where nobody knows them; texts may be those of a sender."""
+
+    episode_id: str
+    cause: str
+    rule: str
+    severity: str
+    action: str
+    region: str
+    of_action: str  # as a range names the class of decisions: "" is all
+    of_region: str
+    state: str
+    is_shadow: bool
+    since_ns: int  # when it began to fire, or to be pending
+    at_ns: int  # of its last change
+    is_open: bool
+    usd_per_h: Decimal | None  # at risk
+    low_usd_per_h: Decimal | None
+    high_usd_per_h: Decimal | None
+    is_now: bool  # the rate is of now; else of the last change
+    lost_usd: Decimal | None
+    lost_low_usd: Decimal | None
+    lost_high_usd: Decimal | None
+    lost_from_ns: int  # the loss counts from here
+    budget_usd: float | None  # of the rule
+    budget_days: float | None
+    budget_share: float | None  # of it, that this alert lost
+    blamed: str  # stage/class, "" without one
+    excess_ns: int
+    basis: str
+    slope_source: str
+    window_s: int
+    reason: str
+    runbook_url: str
+    note: str
+    reroute: str  # what the webhook proposed, "" for nothing
+    ack: Note | None
+    silences: list[Held]
+    timeline: list[Moment]  # the newest first, at most 200
+    exemplars: list[Exemplar]
+    packets: KeptPackets | None  # null: not judged yet, or never asked for
+    unknown: list[str]  # what could not be read, and why
+
+
+def read_alert(
+    reader: Reader,
+    state: AlertStore | None,
+    config: AlertsConfig,
+    reference: Reference,
+    episode_id: str,
+    now_ns: int,
+) -> AlertDetail | None:
+    """Read one alert, None where nothing has that id.
+
+    Raises:
+        StoreUnavailableError: the alert state does not have it, and the store is away.
+    """
+    events = state.events(episode_id) if state is not None else []
+    if not events:
+        parameters = {"episode_id": episode_id, "rows_max": _EVENTS_MAX}
+        events = [AlertEvent(**row) for row in reader.ask("events", __file__, parameters)]
+    if not events:
+        return None
+    row, unknown = _row(events), []
+    exemplars: list[Exemplar] = []
+    try:
+        (row,) = with_losses(reader, [row], now_ns)
+        (row,) = with_packets(reader, [row], Range(row.first_ns, now_ns))
+        exemplars = _exemplars(reader, row, reference, now_ns)
+    except StoreUnavailableError as error:
+        unknown.append(f"dollars of now and exemplars: {str(error).splitlines()[0][:200]}")
+    if state is None:
+        unknown.append(_ELSEWHERE)
+    people = _people(state, events, now_ns)
+    rule = next((each for each in config.all_rules if each.name == row.rule), None)
+    return _detail(row, events[-1], rule, people, exemplars, unknown, events)
+
+
+@dataclass(frozen=True, slots=True)
+class _People:
+    deliveries: Sequence[Delivery] = ()
+    notes: Sequence[Note] = ()
+    silences: Sequence[Silence] = ()
+    hiding: Sequence[Silence] = ()
+
+
+def _people(state: AlertStore | None, events: Sequence[AlertEvent], now_ns: int) -> _People:
+    if state is None:
+        return _People()
+    last, silences = events[-1], Silences(state)
+    first_ns = events[0].at_ns
+    ended_ns = now_ns if last.to_state in OPEN_STATES else last.at_ns
+    return _People(
+        Deliveries(state).of_episode(last.episode_id, MOMENTS_MAX),
+        Notes(state).of([last.episode_id]).get(last.episode_id, []),
+        [
+            silence
+            for silence in silences.all(now_ns)
+            if silence.starts_ns <= ended_ns
+            and silence.ends_ns > first_ns
+            and silence.hides(last, silence.starts_ns)
+        ],
+        silences.hiding(last, now_ns) if last.to_state in OPEN_STATES else [],
+    )
+
+
+def _row(events: Sequence[AlertEvent]) -> AlertRow:
+    last = events[-1]
+    return AlertRow(
+        episode_id=last.episode_id,
+        seq=last.seq,
+        rule=last.rule,
+        severity=last.severity,
+        action=last.action,
+        region=last.region,
+        state=last.to_state,
+        first_ns=events[0].at_ns,
+        at_ns=last.at_ns,
+        started_ns=max(event.started_ns for event in events),
+        window_s=last.window_s,
+        loss_usd=last.loss_usd,
+        loss_low_usd=last.loss_low_usd,
+        loss_high_usd=last.loss_high_usd,
+        revenue_at_risk_usd_per_h=last.revenue_at_risk_usd_per_h,
+        burn=last.burn,
+        basis=last.basis,
+        blamed_stage=last.blamed_stage,
+        blamed_class=last.blamed_class,
+        blamed_excess_ns=last.blamed_excess_ns,
+        reason=last.reason,
+        is_shadow=last.is_shadow,
+    )
+
+
+def _exemplars(
+    reader: Reader, alert: AlertRow, reference: Reference, now_ns: int
+) -> list[Exemplar]:
+    if not alert.is_about_decisions:
+        return []
+    began_ns = alert.started_ns or alert.first_ns
+    action, region = alert.scope
+    is_open = alert.state in OPEN_STATES
+    rows = reader.ask(
+        "exemplars",
+        __file__,
+        {
+            "from_ns": max(0, began_ns - min(alert.window_s, BEFORE_S_MAX) * NS_PER_S),
+            "to_ns": (now_ns if is_open else alert.at_ns) + 1,
+            "action": action,
+            "region": region,
+            "reference_ns": reference.of(action),
+            "segment": segment_place(alert.blamed_stage, alert.blamed_class),
+            "rows_max": EXEMPLARS_MAX,
+        },
+    )
+    return [Exemplar(**row) for row in rows]
+
+
+def _detail(
+    row: AlertRow,
+    last: AlertEvent,
+    rule: RuleConfig | None,
+    people: _People,
+    exemplars: list[Exemplar],
+    unknown: list[str],
+    events: Sequence[AlertEvent],
+) -> AlertDetail:
+    low, high = interval_of(row)
+    budget = rule if isinstance(rule, DollarBurnConfig) else None
+    share = None
+    of_action, of_region = row.scope
+    if budget is not None and row.lost_usd is not None:
+        share = float(row.lost_usd) / budget.budget_usd
+    return AlertDetail(
+        episode_id=row.episode_id,
+        cause=cause_of(row),
+        rule=row.rule,
+        severity=row.severity,
+        action=row.action,
+        region=row.region,
+        of_action=of_action,
+        of_region=of_region,
+        state=row.state,
+        is_shadow=row.is_shadow,
+        since_ns=row.started_ns or row.first_ns,
+        at_ns=row.at_ns,
+        is_open=row.state in OPEN_STATES,
+        usd_per_h=rate_of(row) if row.is_priced else None,
+        low_usd_per_h=low if row.is_priced else None,
+        high_usd_per_h=high if row.is_priced else None,
+        is_now=row.now_usd_per_h is not None,
+        lost_usd=row.lost_usd,
+        lost_low_usd=row.lost_low_usd,
+        lost_high_usd=row.lost_high_usd,
+        lost_from_ns=row.lost_from_ns,
+        budget_usd=None if budget is None else budget.budget_usd,
+        budget_days=None if budget is None else budget.budget_days,
+        budget_share=share,
+        blamed=f"{row.blamed_stage}/{row.blamed_class}" if row.blamed_stage else "",
+        excess_ns=row.blamed_excess_ns,
+        basis=row.basis,
+        slope_source=last.slope_source,
+        window_s=row.window_s,
+        reason=row.reason,
+        runbook_url="" if rule is None else rule.runbook_url,
+        note="" if rule is None else rule.note,
+        reroute=_reroute(people.deliveries),
+        ack=ack_of(people.notes),
+        silences=[
+            Held(each.id, [str(m) for m in each.matchers], each.ends_ns, each.actor, each.reason)
+            for each in people.hiding
+        ],
+        timeline=timeline(events, people.deliveries, people.notes, people.silences)[:MOMENTS_MAX],
+        exemplars=exemplars,
+        packets=row.packets,
+        unknown=unknown,
+    )
+
+
+def _reroute(deliveries: Sequence[Delivery]) -> str:
+    """Return the proposal of the newest message that has one."""
+    for delivery in deliveries:
+        data: dict[str, Any] = json.loads(delivery.body).get("data", {})
+        move = (data.get("reroute") or {}).get("move")
+        if move:
+            route = f" (route {move['from_route']})" if move["from_route"] else ""
+            source, target = f"{move['action']} / {move['region']}{route}", move["to_region"]
+            return f"send the decisions of {source} to {target}"
+    return ""

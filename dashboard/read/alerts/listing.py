@@ -1,0 +1,107 @@
+"""I/O: the alerts of a range of time, the dearest first, and what is at risk by all that fire."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from decimal import Decimal
+
+from alerts.people.standing import standings
+from alerts.state.sqlite import AlertStore
+from dashboard.read.alerts.losses import with_losses
+from dashboard.read.alerts.rows import FIRING_STATES, OPEN_STATES, AlertRow
+from dashboard.read.reader import ALERTS_MAX, Reader
+from dashboard.read.rows import Range, Reference
+
+
+@dataclass(frozen=True, slots=True)
+class AtRisk:
+    """What all alerts that fire cost an hour now, with the ends of the 90 % interval."""
+
+    usd_per_h: Decimal
+    low_usd_per_h: Decimal
+    high_usd_per_h: Decimal
+    alerts: int  # that it is the sum of
+    unpriced: int  # that fire beside them, of which nobody knows the dollars
+    old: int  # counted as of their last change: their newest minutes have no decision
+
+
+def listed_alerts(reader: Reader, seen: Range, rows_max: int = ALERTS_MAX) -> list[AlertRow]:
+    """Return the alerts of a range, the dearest first, with what they cost now and so far."""
+    found = with_losses(reader, reader.alerts(seen, rows_max), seen.to_ns)
+    return sorted(found, key=rate_of, reverse=True)
+
+
+def alerts_with_exemplars(reader: Reader, seen: Range, reference: Reference) -> list[AlertRow]:
+    """Return the same, each with the decision that shows best what it is about.
+
+    Where its packets were asked for, it says whether all of them were kept.
+    """
+    found = with_packets(reader, listed_alerts(reader, seen), seen)
+    return [
+        replace(alert, exemplar=reader.exemplar(alert, reference))
+        if alert.is_about_decisions
+        else alert
+        for alert in found
+    ]
+
+
+def with_packets(reader: Reader, alerts: Sequence[AlertRow], seen: Range) -> list[AlertRow]:
+    """Return alerts with what is known of their packets."""
+    packets = reader.kept_packets([alert.episode_id for alert in alerts], seen)
+    return [replace(alert, packets=packets.get(alert.episode_id)) for alert in alerts]
+
+
+def with_people(
+    alerts: Sequence[AlertRow], state: AlertStore | None, now_ns: int
+) -> list[AlertRow]:
+    """Return alerts in their order, with what people did about them where this process knows."""
+    if state is None:
+        return list(alerts)
+    of_open = [alert for alert in alerts if alert.state in OPEN_STATES]
+    known = standings(state, alerts, of_open, now_ns)
+    return [replace(each, people=known[each.episode_id]) for each in alerts]
+
+
+def rate_of(alert: AlertRow) -> Decimal:
+    """Return what an alert costs an hour: now, or as of its last transition."""
+    now = alert.now_usd_per_h
+    return alert.revenue_at_risk_usd_per_h if now is None else now
+
+
+def at_risk(alerts: Sequence[AlertRow]) -> AtRisk:
+    """Return the sum over the alerts that fire and reach people, each class of decisions once.
+
+    Two rules about one class are one loss, and so is a class beside all of its regions: the dearest
+    of the widest counts. The ends add up, because all rest on one slope.
+    """
+    firing = [each for each in alerts if each.state in FIRING_STATES and not each.is_shadow]
+    priced = [each for each in firing if each.is_priced]
+    counted: list[AlertRow] = []
+    for alert in sorted(priced, key=lambda a: (-a.scope.count(""), -rate_of(a))):
+        if not any(_covers(wide.scope, alert.scope) for wide in counted):
+            counted.append(alert)
+    ends = [interval_of(alert) for alert in counted]
+    zero = Decimal(0)
+    return AtRisk(
+        usd_per_h=sum((rate_of(each) for each in counted), zero),
+        low_usd_per_h=sum((low for low, _ in ends), zero),
+        high_usd_per_h=sum((high for _, high in ends), zero),
+        alerts=len(priced),
+        unpriced=len(firing) - len(priced),
+        old=sum(each.now_usd_per_h is None for each in counted),
+    )
+
+
+def interval_of(alert: AlertRow) -> tuple[Decimal, Decimal]:
+    """Return the ends of the interval of `rate_of`."""
+    low, high = alert.now_low_usd_per_h, alert.now_high_usd_per_h
+    if alert.now_usd_per_h is not None and low is not None and high is not None:
+        return low, high
+    # At risk is the rate of the short window; the slope's spread is that of the long one.
+    scale = alert.revenue_at_risk_usd_per_h / alert.loss_usd if alert.loss_usd else Decimal(0)
+    return alert.loss_low_usd * scale, alert.loss_high_usd * scale
+
+
+def _covers(wide: tuple[str, str], other: tuple[str, str]) -> bool:
+    return all(name in ("", own) for name, own in zip(wide, other, strict=True))

@@ -1,0 +1,71 @@
+"""Pure: one alert as Markdown, to be put into a ticket or a review."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import Final
+
+from dashboard.read.alerts.detail import AlertDetail
+from dashboard.units import UNKNOWN, ms, percent, signed_ms, usd, utc_iso
+
+# A sender's text must not become a link, an image, a table or HTML where it is pasted.
+_MARKS: Final = re.compile(r"([\\`*_{}\[\]<>#|!~])")
+
+
+def markdown(alert: AlertDetail, now_ns: int) -> str:
+    """Return the alert as it is known at an instant."""
+    lines = [f"# {_plain(alert.cause)}", "", *_facts(alert, now_ns), "", "## Timeline (UTC)", ""]
+    for moment in reversed(alert.timeline):
+        by = f" by {_plain(moment.actor)}" if moment.actor else ""
+        lines.append(f"- {_at(moment.at_ns)} {moment.kind}{by}: {_plain(moment.text)}")
+    if alert.exemplars:
+        lines += ["", "## Decisions that show it", ""]
+        for each in alert.exemplars:
+            packets = ", with packets" if each.packets else ""
+            name = _plain(each.decision_id)
+            lines.append(f"- {name} at {_at(each.ingress_ns)}: {ms(each.total_ns)}{packets}")
+    if alert.unknown:
+        lines += ["", "## Not known", "", *(f"- {_plain(each)}" for each in alert.unknown)]
+    return "\n".join(lines) + "\n"
+
+
+def _facts(alert: AlertDetail, now_ns: int) -> Iterator[str]:
+    shadow = ", shadow: nobody was paged" if alert.is_shadow else ""
+    yield f"- State: {alert.state}{shadow}, since {_at(alert.since_ns)} (as of {_at(now_ns)})"
+    yield f"- Rule: {alert.rule} ({alert.severity})"
+    ends = alert.low_usd_per_h, alert.high_usd_per_h
+    when = "now" if alert.is_now else f"at {_at(alert.at_ns)}"
+    yield "- At risk: " + _money(alert.usd_per_h, *ends, f" / h {when}")
+    since = f" since {_at(alert.lost_from_ns)}" if alert.lost_from_ns else ""
+    yield "- Lost so far: " + _money(alert.lost_usd, alert.lost_low_usd, alert.lost_high_usd, since)
+    if alert.budget_share is not None and alert.budget_usd is not None:
+        of = f"{usd(alert.budget_usd)} in {alert.budget_days:g} days"
+        yield f"- Share of the budget: {percent(alert.budget_share)} of {of}"
+    if alert.blamed:
+        yield f"- Cause: {alert.blamed}, {signed_ms(alert.excess_ns)} a decision over normal"
+    yield f"- Dollars rest on: basis {alert.basis}, slope {alert.slope_source or UNKNOWN}"
+    if alert.ack is not None:
+        said = f"{_plain(alert.ack.actor)} at {_at(alert.ack.at_ns)}: {_plain(alert.ack.text)}"
+        yield f"- Acknowledged by {said}"
+    if alert.reroute:
+        yield f"- Proposed: {_plain(alert.reroute)}"
+    if alert.runbook_url:
+        yield f"- Runbook: {_plain(alert.runbook_url)}"
+    yield f"- Episode: {_plain(alert.episode_id)}"
+
+
+def _money(value: Decimal | None, low: Decimal | None, high: Decimal | None, after: str) -> str:
+    if value is None or low is None or high is None:
+        return UNKNOWN
+    return f"{usd(value)}{after} (90 %: {usd(low)} to {usd(high)})"
+
+
+def _at(ns: int) -> str:
+    return utc_iso(ns)[:19] + "Z"
+
+
+def _plain(text: str) -> str:
+    flat = "".join(mark if mark.isprintable() else " " for mark in text)
+    return _MARKS.sub(r"\\\1", flat)

@@ -1,0 +1,27 @@
+-- The decisions that show best what an alert is about: late, with packets where there are any, and with the most
+-- time in the blamed segment.
+-- Parameters: segment 1 to 16 in the order of segment_means.sql, 0 for the whole decision.
+-- Returns: decision_id String, ingress_ns, total_ns, segment_ns UInt64, packets UInt8 (1 where packets are linked);
+--   the best first; no rows where the time has no decision.
+SELECT
+    decision_id,
+    ingress_ns,
+    total_ns,
+    [
+        ingress_network_ns, ingress_compute_ns, ingress_store_ns, ingress_untraced_ns,
+        transform_network_ns, transform_compute_ns, transform_store_ns, transform_untraced_ns,
+        decision_network_ns, decision_compute_ns, decision_store_ns, decision_untraced_ns,
+        egress_network_ns, egress_compute_ns, egress_store_ns, egress_untraced_ns, total_ns
+    ][if({segment:UInt8} = 0, 17, {segment:UInt8})] AS segment_ns,
+    decision_id IN
+    (
+        SELECT decision_id
+        FROM span_flows
+        WHERE from_ns >= {from_ns:UInt64} AND from_ns < {to_ns:UInt64} + 60000000000
+    ) AS packets
+FROM attributions FINAL
+WHERE ingress_ns >= {from_ns:UInt64} AND ingress_ns < {to_ns:UInt64}
+    AND ({action:String} = '' OR action = {action:String})
+    AND ({region:String} = '' OR region = {region:String})
+ORDER BY total_ns > {reference_ns:UInt64} AND packets DESC, segment_ns DESC, decision_id
+LIMIT {rows_max:UInt64}

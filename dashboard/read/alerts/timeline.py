@@ -1,0 +1,81 @@
+"""Pure: what happened to one alert, in order: changes, messages, and what people did."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from alerts.people.notes import ACK, Note
+from alerts.people.silences import Silence
+from alerts.rows import AlertEvent
+from alerts.state.deliveries import Delivery
+from dashboard.units import signed_ms, usd, utc_clock
+
+_USEFUL = {True: "; there was something to do", False: "; there was nothing to do", None: ""}
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """One line of the history of an alert. The text may hold what a sender wrote."""
+
+    at_ns: int
+    kind: str  # changed, cause, message, ack, comment or silence
+    actor: str  # "" where it was Millworth itself
+    text: str
+
+
+def timeline(
+    events: Sequence[AlertEvent],
+    deliveries: Sequence[Delivery],
+    notes: Sequence[Note],
+    silences: Sequence[Silence],
+) -> list[Moment]:
+    """Return everything that happened, the newest first."""
+    found = [
+        *_changes(events),
+        *map(_message, deliveries),
+        *map(_note, notes),
+        *(moment for silence in silences for moment in _silence(silence)),
+    ]
+    # What happened in one instant stays in the order of its causes.
+    return sorted(found, key=lambda moment: moment.at_ns)[::-1]
+
+
+def _changes(events: Sequence[AlertEvent]) -> Iterator[Moment]:
+    for event in events:
+        cost = f"; {usd(event.revenue_at_risk_usd_per_h)} / h at risk" if event.is_priced else ""
+        if event.from_state == event.to_state:
+            yield Moment(event.at_ns, "cause", "", _suspect(event))
+            continue
+        text = f"{event.from_state} → {event.to_state}{cost}: {event.reason}"
+        yield Moment(event.at_ns, "changed", "", text)
+
+
+def _suspect(event: AlertEvent) -> str:
+    if not event.blamed_stage:
+        return "no segment stands out any more"
+    segment = f"{event.blamed_stage}/{event.blamed_class}"
+    return f"the cause is now {segment}, {signed_ms(event.blamed_excess_ns)} a decision"
+
+
+def _message(delivery: Delivery) -> Moment:
+    tries = "1 attempt" if delivery.attempts == 1 else f"{delivery.attempts or 'no'} attempts"
+    detail = f": {delivery.detail}" if delivery.detail else ""
+    said = f"{delivery.kind} to {delivery.endpoint}: {delivery.status}, {tries}{detail}"
+    return Moment(delivery.created_ns, "message", "", said)
+
+
+def _note(note: Note) -> Moment:
+    verb = "acknowledged" if note.kind == ACK else "comment"
+    text = f"{verb}: {note.text}{_USEFUL[note.is_actionable]}"
+    return Moment(note.at_ns, note.kind, note.actor, text)
+
+
+def _silence(silence: Silence) -> Iterator[Moment]:
+    names = ", ".join(str(matcher) for matcher in silence.matchers)
+    until = utc_clock(silence.ends_ns)
+    text = f"silence {silence.id} until {until} UTC ({names}): {silence.reason}"
+    yield Moment(silence.made_ns, "silence", silence.actor, text)
+    if silence.ended_by:
+        ended = f"silence {silence.id} ended before its time"
+        yield Moment(silence.ends_ns, "silence", silence.ended_by, ended)

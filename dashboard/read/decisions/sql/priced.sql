@@ -1,0 +1,46 @@
+-- What each decision of `filtered.sql` was expected to earn and lost: its part of the cell of its class and
+-- second, by the share of its value that it lost; of a class that states values, its own. Part of statements.
+-- Returns: the columns of filtered.sql; is_valued UInt8, value, loss, loss_low, loss_high Float64, in USD.
+    SELECT
+        d.ingress_ns AS ingress_ns, d.decision_id AS decision_id, d.action AS action, d.region AS region,
+        d.channel AS channel, d.cohort AS cohort, d.total_ns AS total_ns, d.is_error AS is_error,
+        d.target_ns AS target_ns, d.worst AS worst, d.worst_ns AS worst_ns,
+        c.decisions > c.unvalued AND (c.basis != 'expected' OR isNotNull(f.value_usd)) AS is_valued,
+        toFloat64(greatest(toInt64(d.total_ns) - toInt64(d.target_ns), 0)) AS late_ns,
+        arrayCount(since -> since <= d.second_ns, {slope_since_ns:Array(UInt64)}) AS slope,
+        if(d.is_error = 1, 1, 1 - exp(-{slope_median:Array(Float64)}[slope] * late_ns)) AS share,
+        if(d.is_error = 1, 1, 1 - exp(-{slope_low:Array(Float64)}[slope] * late_ns)) AS share_low,
+        if(d.is_error = 1, 1, 1 - exp(-{slope_high:Array(Float64)}[slope] * late_ns)) AS share_high,
+        toFloat64(ifNull(f.value_usd, 0)) AS stated,
+        c.basis = 'expected' AS is_stated,
+        multiIf(NOT is_valued, 0, is_stated, stated, c.value / greatest(c.decisions, 1)) AS value,
+        multiIf(NOT is_valued, 0, is_stated, share * greatest(stated, 0),
+            c.lost_share > 0, c.loss * share / c.lost_share, 0) AS loss,
+        multiIf(NOT is_valued, 0, is_stated, share_low * greatest(stated, 0),
+            c.lost_share_low > 0, c.loss_low * share_low / c.lost_share_low, 0) AS loss_low,
+        multiIf(NOT is_valued, 0, is_stated, share_high * greatest(stated, 0),
+            c.lost_share_high > 0, c.loss_high * share_high / c.lost_share_high, 0) AS loss_high
+    FROM
+    (
+        SELECT *, intDiv(ingress_ns, 1000000000) * 1000000000 AS second_ns FROM
+        (
+${filtered}
+        )
+    ) AS d
+    LEFT JOIN
+    (
+        SELECT
+            second_ns, toString(action) AS of_action, toString(region) AS of_region, decisions, unvalued,
+            toString(basis) AS basis, toFloat64(value_usd) AS value, toFloat64(loss_usd) AS loss,
+            toFloat64(loss_low_usd) AS loss_low, toFloat64(loss_high_usd) AS loss_high,
+            lost_share, lost_share_low, lost_share_high
+        FROM revenue_cells FINAL
+        WHERE second_ns >= intDiv({from_ns:UInt64}, 1000000000) * 1000000000 AND second_ns < {to_ns:UInt64}
+            AND ({action:String} = '' OR action = {action:String})
+            AND ({region:String} = '' OR region = {region:String})
+    ) AS c ON d.second_ns = c.second_ns AND d.action = c.of_action AND d.region = c.of_region
+    LEFT JOIN
+    (
+        SELECT ingress_ns, decision_id, value_usd FROM decisions FINAL
+        WHERE {stated:UInt8} = 1 AND ingress_ns >= {from_ns:UInt64} AND ingress_ns < {to_ns:UInt64}
+    ) AS f ON d.ingress_ns = f.ingress_ns AND d.decision_id = f.decision_id

@@ -1,0 +1,80 @@
+"""Pure: which decisions are wanted, in which order, and from where on."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import Final
+
+from attribution.core.segments import SEGMENTS, segments_of
+from collector.core.errors import InputError
+from dashboard.read.rows import Range
+from dashboard.read.scope import UNBOUNDED_NS
+
+COLUMN_SORTS: Final = ("time", "latency", "segment")
+DOLLAR_SORTS: Final = ("lost", "value")
+SORTS: Final = (*COLUMN_SORTS, *DOLLAR_SORTS)
+_AFTER: Final = re.compile(r"(-?\d{1,19})~(\d{1,19})~(.{1,400})", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A filter: of each text "" is any; `segment` is one in which a decision was longest."""
+
+    seen: Range
+    channel: str = ""
+    service: str = ""
+    cohort: str = ""
+    segment: str = ""  # a class, a stage, or stage/class
+    late: bool = False  # over its target alone
+    low_ns: int = 0
+    high_ns: int = UNBOUNDED_NS
+
+    @property
+    def places(self) -> list[int]:
+        """Return 1 to 16 for each segment that is meant, none for any.
+
+        Raises:
+            InputError: it names none.
+        """
+        if not self.segment:
+            return []
+        found = segments_of(self.segment)
+        return [] if len(found) == len(SEGMENTS) else sorted(place + 1 for place in found)
+
+
+@dataclass(frozen=True, slots=True)
+class After:
+    """The last of a page: the next goes on behind it."""
+
+    key: int
+    ingress_ns: int
+    decision_id: str
+
+    def __str__(self) -> str:
+        return f"{self.key}~{self.ingress_ns}~{self.decision_id}"
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """An order over all that is wanted, and where in it a page begins."""
+
+    sort: str = "time"
+    ascending: bool = False
+    after: After | None = field(default=None)
+
+    def __post_init__(self) -> None:
+        if self.sort not in SORTS:
+            raise InputError(f"sort {self.sort[:40]!r} is not known; give {', '.join(SORTS)}")
+
+
+def parse_after(text: str) -> After | None:
+    """Return where a page begins, None for the first. Raises InputError for what none gave."""
+    if not text:
+        return None
+    match = _AFTER.fullmatch(text)
+    if match is None or max(abs(int(match[1])), int(match[2])) >= 2**63:
+        raise InputError(
+            f"after {text[:60]!r} is not where a page ended; give `next` of the page before"
+        )
+    return After(int(match[1]), int(match[2]), match[3])

@@ -1,0 +1,107 @@
+// What people do about alerts: each act is one request to /api/v1, as any other client sends it.
+(function () {
+  const UNCHANGED = () => window.dash_clientside.no_update;
+  const WAIT_MS = 15000;
+  let sending = false;
+
+  async function post(path, body) {
+    try {
+      const answer = await fetch(path, {
+        method: "POST",
+        headers: { "content-type": "application/json" },
+        body: JSON.stringify(body),
+        signal: AbortSignal.timeout(WAIT_MS),
+      });
+      const found = await answer.json().catch(() => ({}));
+      return answer.ok
+        ? { found: found }
+        : { refused: found.error || "refused with status " + answer.status };
+    } catch (silent) {
+      return { refused: "Millworth did not answer: look at the timeline before you try again." };
+    }
+  }
+
+  const clock = () => new Date().toISOString().slice(11, 19) + " UTC";
+  const dollars = (value) =>
+    "$" + Number(value).toLocaleString("en", { maximumFractionDigits: 2 });
+  const byWhom = (name) => ((name || "").trim() ? { actor: name.trim() } : {});
+  const lines = (text) =>
+    (text || "")
+      .split("\n")
+      .map((line) => line.trim())
+      .filter(Boolean);
+
+  // Four values: that something was done, what is wrong, what was done, and the text that stays.
+  async function act(path, body, done) {
+    if (sending) {
+      return [UNCHANGED(), UNCHANGED(), UNCHANGED(), UNCHANGED()];
+    }
+    sending = true;
+    const answer = await post(path, body);
+    sending = false;
+    return answer.refused
+      ? [UNCHANGED(), answer.refused, UNCHANGED(), UNCHANGED()]
+      : [Date.now(), "", done + " at " + clock(), ""];
+  }
+
+  const ofAlert = (known, what) => "/api/v1/alerts/" + encodeURIComponent(known.id) + "/" + what;
+
+  function opens() {
+    const triggered = window.dash_clientside.callback_context.triggered;
+    return triggered.length > 0 && triggered[0].prop_id.endsWith("-open.n_clicks");
+  }
+
+  function hidden(alerts, usd) {
+    const unknown = alerts.filter((alert) => alert.loss_usd === null).length;
+    const cost = unknown === alerts.length ? "" : ", " + dollars(usd);
+    const rest = unknown ? ", " + unknown + " of unknown cost" : "";
+    return alerts.length + (alerts.length === 1 ? " alert" : " alerts") + cost + rest;
+  }
+
+  Object.assign(window.dash_clientside.millworth, {
+    openForm: () => [opens(), ""],
+
+    openSilence: (_clicks, _acted, known) =>
+      opens() ? [true, "", known.matchers.join("\n")] : [false, "", UNCHANGED()],
+
+    ackAlert: function (_clicks, known, by, text, useful) {
+      const answer = { yes: true, no: false }[useful];
+      const body = { comment: text || "", is_actionable: answer === undefined ? null : answer };
+      return act(ofAlert(known, "ack"), { ...body, ...byWhom(by) }, "Acknowledged");
+    },
+
+    commentAlert: (_clicks, known, by, text) =>
+      act(ofAlert(known, "comment"), { comment: text || "", ...byWhom(by) }, "Comment kept"),
+
+    silenceAlert: function (_clicks, known, by, text, matchers, duration) {
+      const body = { matchers: lines(matchers), duration: (duration || "").trim() };
+      return act("/api/v1/silences", { ...body, reason: text || "", ...byWhom(by) }, "Silenced");
+    },
+
+    unsilenceAlert: function (_clicks, known, by, text, number) {
+      if (!number) {
+        return [UNCHANGED(), "Choose the silence that ends.", UNCHANGED(), UNCHANGED()];
+      }
+      const path = "/api/v1/silences/" + encodeURIComponent(number) + "/end";
+      return act(path, { reason: text || "", ...byWhom(by) }, "Silence " + number + " ended");
+    },
+
+    previewSilence: async function (matchers, opened) {
+      if (!opened) {
+        return UNCHANGED();
+      }
+      const answer = await post("/api/v1/silences/preview", { matchers: lines(matchers) });
+      if (answer.refused) {
+        return answer.refused;
+      }
+      const { now, past, now_usd: nowUsd, past_usd: pastUsd } = answer.found;
+      return (
+        "Hides " +
+        hidden(now, nowUsd) +
+        " now; would have hidden " +
+        hidden(past, pastUsd) +
+        " in the last 7 days."
+      );
+    },
+  });
+})();

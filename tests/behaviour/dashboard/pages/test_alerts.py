@@ -1,0 +1,221 @@
+"""The pages of alerts: what is laid out, what is said, and who may do what."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import json
+import random
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from alerts.state.external import ExternalAlerts, PostedAlert
+from alerts.state.sqlite import AlertStore
+from attribution.core.config import AttributionConfig
+from collector.core.clock import NS_PER_S
+from collector.core.counters import Counters
+from collector.store.connect import Connections
+from dashboard.api.context import AppContext
+from dashboard.pages.alerts import detail, page
+from dashboard.pages.alerts.lines import alert_line
+from dashboard.pages.context import PageContext
+from dashboard.pages.overview import page as overview
+from dashboard.read.alerts.listing import listed_alerts
+from dashboard.read.decisions.listing import DecisionList
+from dashboard.read.reader import Reader
+from dashboard.read.rows import Range, Reference
+from dashboard.read.scope import parse_scope
+from dashboard.read.workers import Workers
+from dashboard.settings.config import DashboardConfig
+from dashboard.units import utc_clock
+from dashboard.web.app import create_app
+from tests.conftest import ManualClock
+from tests.support.dashboard.app import FixedHealth
+from tests.support.dashboard.seed import TODAY_NS, Seed
+
+AT_NS = TODAY_NS - NS_PER_S
+HOUR = Range(TODAY_NS - 3600 * NS_PER_S, TODAY_NS)
+
+
+@pytest.fixture
+def context(reader: Reader) -> Iterator[PageContext]:
+    """Return what pages are given, over the shared store."""
+    workers = Workers(1, "test")
+    yield PageContext(
+        reader=reader,
+        health=FixedHealth(),
+        workers=workers,
+        config=DashboardConfig(),
+        clock=ManualClock(TODAY_NS),
+        reference=Reference(80_000_000, {}),
+        decisions=DecisionList(reader, AttributionConfig(), Reference(80_000_000, {})),
+        prior_basis="article prior: not your own data",
+    )
+    workers.close()
+
+
+def text_of(component: Any) -> str:  # noqa: ANN401  a Dash component
+    """Return a component as its JSON, to look for words in."""
+    return json.dumps(component, default=lambda part: part.to_plotly_json(), ensure_ascii=False)
+
+
+def lines(context: PageContext, query: str, grid: str = "alerts-list") -> list[dict[str, Any]]:
+    """Return the rows of a grid of the list."""
+    found = page.show(context, parse_scope(query))[f"{grid}.rowData"]
+    assert isinstance(found, list)
+    return found
+
+
+def test_every_alert_name_leads_to_its_page(context: PageContext) -> None:
+    """From the page that woke someone: one click to the alert, and one to the evidence."""
+    rows = overview.show(overview.read(context, ""), "")["overview-alerts.rowData"]
+    assert isinstance(rows, list)
+    assert rows[0]["href"] == lines(context, "")[0]["href"] == "/alerts/episode-1"
+    shown = detail.show(context, "episode-1")
+    assert "/decision?id=d-12" in text_of(shown["alert-exemplars.children"])
+    assert "/decision?" in text_of(shown["alert-exemplars-note.children"])
+
+
+def test_open_alert_says_what_it_costs_now(context: PageContext) -> None:
+    """Hours after the page, what it cost when it fired ranks and frightens nobody rightly."""
+    (found,) = listed_alerts(context.reader, HOUR)
+    line = alert_line(found)
+    assert (line["at_risk"], line["usd_per_h"]) == ("$15.00 now", 15.0)  # 0.25 USD in a minute
+    assert line["interval"] == "90 %: $3.75 to $45.00"
+    before = alert_line(dataclasses.replace(found, now_usd_per_h=None))
+    assert before["at_risk"] == f"$1,840 at {utc_clock(found.at_ns)}"
+    assert before["interval"] == "90 %: $552.15 to $5,522"  # 30 % to 300 % of what was at risk
+
+
+def test_list_is_filtered_by_its_address(context: PageContext, own_world: Connections) -> None:
+    """Who opens the link sees what its sender saw."""
+    seed = Seed(random.Random(0))
+    seed.alert(AT_NS, 1, "unknown", episode_id="silent", rule="other", severity="ticket")
+    seed.alert(AT_NS, 1, "firing", episode_id="all", action="*", region="*")
+    seed.insert(own_world.client())
+    context = dataclasses.replace(context, reader=Reader(own_world))
+    assert {line["id"] for line in lines(context, "")} == {"all", "episode-1"}
+    unknown = lines(context, "", "alerts-unknown")
+    assert [(line["id"], line["at_risk"]) for line in unknown] == [("silent", "unknown")]
+    for query, ids in (
+        ("?state=firing&severity=page", {"all", "episode-1"}),
+        ("?state=resolved", set()),
+        ("?severity=ticket", set()),
+        ("?rule=checkout-burn&action=offer.select", {"all", "episode-1"}),
+        ("?action=price.quote", {"all"}),
+        ("?region=%22%3E%3Cscript%3E", {"all"}),
+        ("?rule=nothing", set()),
+    ):
+        assert {line["id"] for line in lines(context, query)} == ids, query
+    assert lines(context, "?severity=ticket", "alerts-unknown") == unknown
+
+
+def test_alerts_of_others_are_a_group_of_their_own(context: PageContext, tmp_path: Path) -> None:
+    """They have no dollars, so they stand beside the list and in no sum."""
+    state = AlertStore(tmp_path / "alerts.sqlite")
+    posted = PostedAlert({"alertname": "Down"}, {}, "", None, None)
+    ExternalAlerts(state).put([posted], "prom", TODAY_NS)
+    context = dataclasses.replace(context, alert_state=state)
+    assert [line["what"] for line in lines(context, "", "alerts-external")] == ["Down"]
+    assert [line["id"] for line in lines(context, "")] == ["episode-1"]
+    state.close()
+
+
+def test_three_hundred_alerts_are_one_question_to_the_store(
+    context: PageContext, own_world: Connections
+) -> None:
+    """Each asked for its own dollars and exemplar, so a bad night made the page slow as well."""
+    seed = Seed(random.Random(0))
+    for number in range(300):
+        seed.alert(AT_NS, 1, "firing", episode_id=f"many-{number}")
+    seed.insert(own_world.client())
+    asked: list[str] = []
+
+    class Counting(Reader):
+        """A reader that keeps what it was asked."""
+
+        def _query(self, sql: str, parameters: dict[str, Any]) -> list[dict[str, Any]]:
+            asked.append(sql)
+            return super()._query(sql, parameters)
+
+    found = listed_alerts(Counting(own_world), HOUR, page.ALERTS_MAX)
+    assert len(found) == 301
+    assert len(asked) == 2
+    context = dataclasses.replace(context, reader=Reader(own_world))
+    assert len(lines(context, "")) == 301
+
+
+def test_who_may_not_act_is_told_why(context: PageContext) -> None:
+    """A button that answers 403 after a comment was written is a trap."""
+    shown = detail.show(context, "episode-1")
+    assert shown["alert-refusal.children"] != "", "the alert state is not here"
+    assert shown["alert-ack-open.disabled"] is True
+
+
+def test_alert_that_is_not_there_is_said_to_be(context: PageContext) -> None:
+    """Whatever somebody wrote into an address; nothing can be done about it."""
+    for odd in ("<script>", "x" * 300, "", "\x00", "../..", "%2F"):
+        shown = detail.show(context, odd)
+        assert set(shown) == set(detail.OUTPUTS)
+        assert str(shown["alert-title.children"]).startswith("No alert has the id ")
+        assert shown["alert-ack-open.disabled"] is True
+        assert shown["alert-risk-value.children"] == "unknown"
+    assert detail.episode_of("/alerts/a%2Fb%FF") == "a/b\N{REPLACEMENT CHARACTER}"
+    assert detail.episode_of("/health") == ""
+
+
+def test_packets_of_an_alert_are_said_with_their_grounds(
+    context: PageContext, own_world: Connections
+) -> None:
+    """A figure without its grounds is a claim; an alert that nobody judged yet claims nothing."""
+    context = dataclasses.replace(context, reader=Reader(own_world))
+    assert "check pending" in text_of(detail.show(context, "episode-1")["alert-facts.children"])
+    seed = Seed(random.Random(0))
+    for trigger_id, chance, rebuilt in (
+        ("episode-1/1", 1.0, 300), ("episode-1/2", 0.9987, 299), ("episode-2/1", 0.0, 0),
+    ):  # fmt: skip
+        seed.add(
+            "reconstructions", from_ns=TODAY_NS, trigger_id=trigger_id, cause="alert",
+            requests=300, rebuilt=rebuilt, probability=chance, sampled_probability=0.1,
+            grounds=[f"packets on every span of {rebuilt}", "kernel dropped 0"],
+        )  # fmt: skip
+    seed.insert(own_world.client())
+    said = text_of(detail.show(context, "episode-1")["alert-facts.children"])
+    assert "99.87 % whole, 299 of 300 requests" in said
+    assert "missing. packets on every span of 299; kernel dropped 0" in said
+
+
+def test_link_of_an_alert_shows_its_own_time(context: PageContext, own_world: Connections) -> None:
+    """Read a week later, the overview of now says nothing about it."""
+    context = dataclasses.replace(context, reader=Reader(own_world))
+    shown = text_of(detail.show(context, "episode-1")["alert-state.children"])
+    assert "/?window=5m&action=offer.select&region=eu-west" in shown
+    seed = Seed(random.Random(0))
+    seed.alert(TODAY_NS, 3, "resolved")
+    seed.alert(TODAY_NS, 1, "firing", episode_id="s", action="shop", region="", basis="unknown")
+    seed.insert(own_world.client())
+    assert "&until=" in text_of(detail.show(context, "episode-1")["alert-state.children"])
+    # A service is not an action: filtered by it, the page would be empty.
+    assert "action=" not in text_of(detail.show(context, "s")["alert-state.children"])
+
+
+def test_webhook_link_leads_to_the_alert(world: Connections) -> None:
+    """`/?episode=ID` is what every webhook carries."""
+    app = create_app(AppContext(world, FixedHealth(), Counters()))
+
+    async def visit(path: str) -> httpx.Response:
+        transport = httpx.ASGITransport(app=app.server)
+        async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
+            return await client.get(path)
+
+    answer = asyncio.run(visit("/?episode=a%2F..%2F%3Cb"))
+    assert (answer.status_code, answer.headers["location"]) == (302, "/alerts/a%2F..%2F%3Cb")
+    for path in ("/alerts", "/alerts/episode-1", "/alerts/a%2Fb", "/alerts/%22%3E"):
+        assert asyncio.run(visit(path)).status_code == 200
+    # The browser cannot read it, and would draw nothing at all.
+    answer = asyncio.run(visit("/alerts/%FF"))
+    assert (answer.status_code, answer.headers["location"]) == (302, "/alerts/%EF%BF%BD")

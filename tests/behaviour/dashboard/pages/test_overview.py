@@ -1,0 +1,175 @@
+"""The first page: what is at risk now, and the path that the risk comes from."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import random
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from attribution.core.config import AttributionConfig
+from collector.core.clock import NS_PER_S
+from collector.store.connect import Connections
+from dashboard.pages.context import PageContext
+from dashboard.pages.overview import heat, path
+from dashboard.pages.overview import page as overview
+from dashboard.pages.overview.top import from_json, to_json
+from dashboard.read.decisions.listing import DecisionList
+from dashboard.read.reader import Reader
+from dashboard.read.rows import Range, Reference
+from dashboard.read.scope import parse_scope
+from dashboard.read.workers import Workers
+from dashboard.settings.config import DashboardConfig
+from tests.conftest import ManualClock
+from tests.support.dashboard.app import FixedHealth
+from tests.support.dashboard.seed import TODAY_NS, Seed
+
+
+@pytest.fixture
+def context(reader: Reader) -> Iterator[PageContext]:
+    """Return what pages are given, over the shared store."""
+    workers = Workers(1, "test")
+    yield PageContext(
+        reader=reader,
+        health=FixedHealth(),
+        workers=workers,
+        config=DashboardConfig(),
+        clock=ManualClock(TODAY_NS),
+        reference=Reference(80_000_000, {}),
+        decisions=DecisionList(reader, AttributionConfig(), Reference(80_000_000, {})),
+        prior_basis="article prior: not your own data",
+    )
+    workers.close()
+
+
+def text_of(component: Any) -> str:  # noqa: ANN401  a Dash component
+    """Return a component as its JSON, to look for words in."""
+    return json.dumps(component, default=lambda part: part.to_plotly_json(), ensure_ascii=False)
+
+
+def shown_of(context: PageContext, query: str = "", picked: str = "") -> dict[str, Any]:
+    """Return all three readings of the page, as a browser has them one after the other."""
+    scope = parse_scope(query)
+    money = overview.read(context, query)
+    top = from_json(json.loads(json.dumps(to_json(money.top))))
+    assert top == money.top, "a browser keeps instants to the nanosecond"
+    shown = overview.show(money, context.prior_basis)
+    shown |= path.show(path.read(context, scope, top, picked))
+    return shown | dict(heat.show(heat.read(context, scope, top)))
+
+
+def test_overview_says_what_the_store_holds(context: PageContext) -> None:
+    """Figures, their uncertainty, their basis, over what time, and the label of what is a prior."""
+    shown = shown_of(context)
+    assert set(shown) == set(overview.OUTPUTS)
+    assert shown["overview-now-value.children"] == "$15.00 / h"
+    now = text_of(shown["overview-now-note.children"])
+    assert "90 %: $3.75 to $45.00 · 1 firing, newest 5 min" in now
+    assert shown["overview-lost-value.children"] in ("$0.25", "unknown")  # midnight was just now
+    assert shown["overview-late-value.children"] == "33.3 %"
+    assert shown["overview-late-note.children"] == "5 of 15 over their target in 15m"
+    assert shown["overview-velocity-note.children"] == "basis margin · over 60 s"
+    assert "p95" in shown["overview-latency-note.children"]
+    assert "over 15m" in shown["overview-latency-note.children"]
+    assert shown["overview-evidence-value.children"] == "no packets"
+    assert shown["overview-path-said.children"].endswith(
+        "decision/store is slower by 52.0 ms than normal."
+    )
+
+
+@pytest.mark.parametrize(
+    ("first_s", "drawn_s"),
+    [
+        pytest.param(0, 1_000, id="nothing happened"),
+        pytest.param(1_100, 1_000, id="decisions from the start on"),
+        pytest.param(1_700, 1_700, id="up for a part of the window"),
+        pytest.param(1_899, 1_840, id="never narrower than a minute"),
+    ],
+)
+def test_heatmap_begins_where_its_decisions_do(first_s: int, drawn_s: int) -> None:
+    """A minute of data in a window of fifteen is a sliver at its edge."""
+    seen = Range(1_000 * NS_PER_S, 1_900 * NS_PER_S)
+    assert heat.drawn_from(seen, first_s * NS_PER_S) == drawn_s * NS_PER_S
+
+
+def test_heatmap_that_is_cut_says_so_and_marks_alerts(context: PageContext) -> None:
+    """Otherwise the axis seems to show the window that the picker names."""
+    shown = shown_of(context)
+    assert "None before" in str(shown["overview-heatmap-note.children"])
+    assert "Bands: alerts fire." in str(shown["overview-heatmap-note.children"])
+    shapes = shown["overview-heatmap.figure"]["layout"]["shapes"]
+    assert [shape["type"] for shape in shapes] == ["line", "rect"]
+    assert "store slower by 40 ms" in shapes[1]["name"]
+    elsewhere = shown_of(context, "?region=us-east")["overview-heatmap.figure"]
+    assert [shape["type"] for shape in elsewhere["layout"]["shapes"]] == ["line"]
+
+
+def test_bands_that_overlap_are_one(context: PageContext, own_world: Connections) -> None:
+    """Ten alerts over each other made the cells under them unreadable."""
+    seed = Seed(random.Random(0))
+    for number in range(10):
+        at_ns = TODAY_NS - (19 - number) * NS_PER_S
+        seed.alert(at_ns, 1, "firing", episode_id=f"e{number}", is_shadow=number == 9)
+    seed.insert(own_world.client())
+    context = dataclasses.replace(context, reader=Reader(own_world))
+    top = overview.read(context, "").top
+    seen = Range(TODAY_NS - 900 * NS_PER_S, TODAY_NS)
+    (band,) = heat.bands(top, seen, seen.from_ns)
+    assert (band.from_ns, band.to_ns) == (TODAY_NS - 20 * NS_PER_S, TODAY_NS)
+
+
+def test_silence_is_unknown_not_zero(context: PageContext) -> None:
+    """A window without decisions must not read as a healthy one."""
+    shown = shown_of(context, "?until=2020-01-01T00:00:00Z")
+    for card in ("now", "lost", "latency", "late", "velocity"):
+        assert shown[f"overview-{card}-value.children"] == "unknown"
+    assert "No decision in this window" in text_of(shown["overview-heatmap.figure"])
+    assert "$0" not in text_of(shown)
+
+
+def test_alert_that_cannot_be_judged_is_in_no_sum(
+    context: PageContext, own_world: Connections
+) -> None:
+    """Data that stopped said `$0.00` beside a page, which sent people back to bed."""
+    seed = Seed(random.Random(0))
+    seed.alert(TODAY_NS - NS_PER_S, 3, "unknown")
+    seed.insert(own_world.client())
+    shown = shown_of(dataclasses.replace(context, reader=Reader(own_world)))
+    assert shown["overview-now-value.children"] == "unknown"
+    assert "1 cannot be judged" in text_of(shown["overview-now-note.children"])
+    assert shown["overview-alerts.rowData"][0]["at_risk"] == "unknown"
+
+
+def test_path_follows_the_dearest_open_alert_until_a_picker_says_otherwise(
+    context: PageContext,
+) -> None:
+    """An incident of one region drowns in the mean over all of them."""
+    top = overview.read(context, "").top
+    scope = parse_scope("")
+    of = path.read(context, scope, top).path_of
+    assert of == Range(TODAY_NS - 50 * NS_PER_S, TODAY_NS, "offer.select", "eu-west")
+    picked = parse_scope("?region=us-east")
+    found = path.read(context, picked, top)
+    assert (found.path_of.region, found.of_alert) == ("us-east", None)
+    quiet = dataclasses.replace(top, alerts=())
+    assert path.read(context, scope, quiet).path_of == scope.range_at(TODAY_NS)
+
+
+def test_row_that_is_pointed_at_has_its_own_path(
+    context: PageContext, own_world: Connections
+) -> None:
+    """Which of ten incidents is the one with the store? One looks, and need not open each."""
+    seed = Seed(random.Random(0))
+    seed.alert(TODAY_NS - 9 * NS_PER_S, 1, "firing", episode_id="east", region="us-east")
+    seed.alert(TODAY_NS - 5 * NS_PER_S, 2, "resolved", episode_id="east", region="us-east")
+    seed.insert(own_world.client())
+    context = dataclasses.replace(context, reader=Reader(own_world))
+    top, scope = overview.read(context, "").top, parse_scope("?region=eu-west")
+    found = path.read(context, scope, top, "east", is_pinned=True)
+    assert (found.path_of.region, found.path_of.to_ns) == ("us-east", TODAY_NS - 5 * NS_PER_S)
+    note = str(path.show(found)["overview-path-note.children"])
+    assert "offer.select · us-east · pinned" in note
+    assert path.read(context, scope, top, "gone").path_of.region == "eu-west"

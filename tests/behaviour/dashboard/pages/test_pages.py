@@ -1,0 +1,253 @@
+"""Pages: what is laid out, and what is said of what was read."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import json
+import random
+from collections.abc import Iterator
+from types import ModuleType
+from typing import Any
+
+import httpx
+import pytest
+
+from attribution.core.config import AttributionConfig
+from collector.core.clock import NS_PER_S
+from collector.core.counters import Counters
+from collector.store.connect import Connections
+from dashboard.api.context import AppContext
+from dashboard.health.items import HealthItem
+from dashboard.pages import health
+from dashboard.pages.context import PageContext
+from dashboard.pages.decision import page as decision
+from dashboard.pages.decisions import page as decisions
+from dashboard.pages.overview import page as overview
+from dashboard.read.decisions.listing import DecisionList
+from dashboard.read.reader import Reader
+from dashboard.read.rows import Reference
+from dashboard.read.scope import parse_scope
+from dashboard.read.workers import Workers
+from dashboard.settings.config import DashboardConfig
+from dashboard.web.app import PAGES, create_app
+from tests.conftest import ManualClock
+from tests.support.attribution.stored import trace_id
+from tests.support.dashboard.app import FixedHealth
+from tests.support.dashboard.revisions import LINE, put_late_span
+from tests.support.dashboard.seed import TODAY_NS, Seed
+
+
+@pytest.fixture
+def context(reader: Reader) -> Iterator[PageContext]:
+    """Return what pages are given, over the shared store."""
+    workers = Workers(1, "test")
+    yield PageContext(
+        reader=reader,
+        health=FixedHealth(),
+        workers=workers,
+        config=DashboardConfig(),
+        clock=ManualClock(TODAY_NS),
+        reference=Reference(80_000_000, {}),
+        decisions=DecisionList(reader, AttributionConfig(), Reference(80_000_000, {})),
+        prior_basis="article prior: not your own data",
+    )
+    workers.close()
+
+
+def text_of(component: Any) -> str:  # noqa: ANN401  a Dash component
+    """Return a component as its JSON, to look for words in."""
+    return json.dumps(component, default=lambda part: part.to_plotly_json(), ensure_ascii=False)
+
+
+def ids_of(component: Any) -> set[str]:  # noqa: ANN401  a Dash component
+    """Return every id in a layout."""
+    return {part.id for part in component._traverse() if getattr(part, "id", None)}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.PATH)
+def test_each_output_of_a_page_is_in_its_layout(page: ModuleType, context: PageContext) -> None:
+    """An output that is not laid out fails in the browser, without a word on the page."""
+    ids = ids_of(page.layout("", context))
+    assert {output.rsplit(".", 1)[0] for output in page.OUTPUTS} <= ids
+
+
+def test_the_ids_that_other_tests_hold_on_to(context: PageContext) -> None:
+    """A browser test follows an alert to its decision by these."""
+    assert {"overview-alerts", "overview-path"} <= ids_of(overview.layout("", context))
+    assert {"decision-waterfall", "decision-packets"} <= ids_of(decision.layout("", context))
+    assert "health-items" in ids_of(health.layout("", context))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.PATH)
+def test_each_page_has_one_main_heading(page: ModuleType, context: PageContext) -> None:
+    """A screen reader finds its way by headings."""
+    assert text_of(page.layout("", context)).count('"type": "H1"') == 1
+
+
+def test_decision_shows_parts_that_sum_to_its_latency(context: PageContext) -> None:
+    """The sum is written out, so that anyone can check it."""
+    found = decision.read(context, "d-12")
+    assert found is not None
+    shown = decision.show(found)
+    assert set(shown) == set(decision.OUTPUTS)
+    check = shown["decision-budget-note.children"]
+    assert check == "16 parts: 111,000,000 ns = 111,000,000 ns from ingress to egress"
+    assert "66.000 ms" in text_of(shown["decision-budget.children"])
+    assert "network.local.port" in text_of(shown["decision-spans.rowData"])
+    assert "order-12" not in text_of(shown["decision-facts.children"])
+
+
+def test_decision_says_what_a_late_span_changed(context: PageContext, store: Connections) -> None:
+    """From its revision before; one without late spans has nothing to say."""
+    put_late_span(store)
+    shown = {}
+    for name in ("a", "b"):
+        found = decision.read(dataclasses.replace(context, reader=Reader(store)), trace_id(name))
+        assert found is not None
+        shown[name] = text_of(decision.show(found)["decision-facts.children"])
+    assert LINE in shown["a"]
+    assert "what changed" not in shown["b"]
+
+
+def test_decision_without_packets_says_which_remedy_applies(context: PageContext) -> None:
+    """No privilege and not sampled look the same, and are mended differently."""
+    found = decision.read(context, "d-3")
+    assert found is not None
+    assert "run as root" in text_of(decision.show(found)["decision-packets.figure"])
+    assert decision.why_no_packets(HealthItem("packet.recorder", "on", "", "ok"))[0] == (
+        "No packet of this decision was kept"
+    )
+
+
+def test_young_decision_is_read_again_until_its_packets_are_weighed(
+    context: PageContext, store: Connections
+) -> None:
+    """Who follows an alert at once is ahead of the packets, and would never see what they prove."""
+    seed = Seed(random.Random(1))
+    began_ns = TODAY_NS - NS_PER_S
+    seed.decision(began_ns, 1)
+    seed.decision(began_ns, 2, packets=True)
+    seed.insert(store.client())
+    here = dataclasses.replace(context, reader=Reader(store))
+
+    def ticks(decision_id: str, line: str, seconds: int = 0) -> object:
+        later = ManualClock(TODAY_NS + seconds * NS_PER_S)
+        found = decision.read(dataclasses.replace(here, clock=later), decision_id)
+        assert found is not None
+        shown = decision.show(found)
+        assert line in text_of(shown["decision-facts.children"])
+        return shown["decision-tick.max_intervals"]
+
+    assert ticks("d-1", "no packets of it are kept") == decision.TICKS_MAX
+    assert ticks("d-2", "linked, being weighed") == decision.TICKS_MAX
+    assert ticks("d-2", "none of its waits has packets", 600) == 0
+    store.client().insert(
+        "path_evidence",
+        [[began_ns, "d-2", "a" * 16, "decision", "store", 7_000_000, 7_000_000]],
+        column_names=[
+            "ingress_ns", "decision_id", "span_id", "stage", "class", "self_ns", "think_ns",
+        ],
+    )  # fmt: skip
+    assert ticks("d-2", "think 7.000 ms") == 0
+
+
+def test_unknown_decision_says_so(context: PageContext) -> None:
+    """A link into another store, or a decision that has expired."""
+    assert decision.read(context, "nope") is None
+    shown = decision.show_unknown("nope")
+    assert set(shown) == set(decision.OUTPUTS)
+    assert "No decision has this id" in text_of(shown["decision-waterfall.figure"])
+
+
+def test_list_finds_by_trace_id(context: PageContext) -> None:
+    """A search is not bound to the window."""
+    scope = parse_scope(f"?q={12:032x}&until=2020-01-01T00:00:00Z")
+    rows = decisions.read(context, scope)["decisions-list.rowData"]
+    assert isinstance(rows, list)
+    assert [row["href"] for row in rows] == ["/decision?id=d-12"]
+
+
+def test_health_lists_the_worst_first_with_its_remedy(context: PageContext) -> None:
+    """What needs a hand stands on top."""
+    shown = health.read(context)
+    assert set(shown) == set(health.OUTPUTS)
+    items = shown["health-items.rowData"]
+    assert isinstance(items, list)
+    assert (items[0]["name"], items[0]["detail"]) == ("packet.recorder", "run as root")
+    assert shown["health-items-note.children"] == "1 needs a look"
+    rejected = shown["health-rejected.rowData"]
+    assert isinstance(rejected, list)
+    assert rejected[0]["example"] == "log-1: outcome.id is missing"
+
+
+def test_health_shows_the_way_of_the_data_by_stage_and_by_signal() -> None:
+    """What stands still, what was lost where, and what is not known, each in its place."""
+    items = [
+        HealthItem("stage.received", None, "s ago", "ok"),
+        HealthItem("stage.stored", 130.5, "s behind", "bad", "do this; lost: 4 unparsable"),
+        HealthItem("signal.traces.last_request", 1.5, "s ago", "ok"),
+        HealthItem("signal.traces.queue", 2048, "bytes", "ok"),
+        HealthItem("signal.logs.watermark", None, "s ago", "ok"),
+        HealthItem("collector.spans_acked", 12, "spans", "ok"),
+    ]
+    assert [health.stage_line(item) for item in items[:2]] == [
+        {
+            "id": "stage.received",
+            "status": "ok",
+            "stage": "received",
+            "behind": "never",
+            "detail": "",
+        },
+        {
+            "id": "stage.stored",
+            "status": "bad",
+            "stage": "stored",
+            "behind": "130.5 s behind",
+            "detail": "do this; lost: 4 unparsable",
+        },
+    ]
+    assert health.signal_lines(items) == [
+        {"id": "traces", "signal": "traces", "last_request": "1.5 s ago", "queue": "2.0 KiB"},
+        {"id": "logs", "signal": "logs", "watermark": "unknown"},
+    ]
+
+
+def test_health_keeps_the_order_of_the_flow() -> None:
+    """What is well is read from the collector on, not by the alphabet."""
+    names = ("collector.spans_acked", "job.alerts", "packet.recorder", "alerts.firing")
+    items = [HealthItem(name, 1, "", "ok") for name in names]
+    bad = HealthItem("alerts.webhooks_dead", 1, "", "bad")
+    assert [item.name for item in health.by_urgency([*items, bad])] == [bad.name, *names]
+
+
+def test_a_failed_reading_is_one_visible_panel(empty_store: Connections) -> None:
+    """The page keeps what it showed, says why it is not fresh, and the service runs on."""
+    app = create_app(AppContext(empty_store, FixedHealth(), Counters()))
+    output = next(name for name in app.callback_map if "overview-alerts.rowData" in name)
+    outputs = [
+        {"id": target.component_id, "property": target.component_property}
+        for target in app.callback_map[output]["output"]
+    ]
+    body = {
+        "output": output,
+        "outputs": outputs,
+        "inputs": [
+            {"id": "url", "property": "search", "value": ""},
+            {"id": overview.TICK, "property": "n_intervals", "value": 1},
+        ],
+        "changedPropIds": [f"{overview.TICK}.n_intervals"],
+        "state": [],
+    }
+
+    async def send() -> httpx.Response:
+        transport = httpx.ASGITransport(app=app.server)
+        async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
+            return await client.post("/_dash-update-component", json=body)
+
+    answer = asyncio.run(send())
+    assert answer.status_code == 200
+    panel = answer.json()["sideUpdate"]["app-error"]
+    assert panel["hidden"] is False
+    assert "revenue_cells" in panel["children"]
+    assert "overview-alerts" not in answer.json().get("response", {})

@@ -1,0 +1,161 @@
+"""What a person on call does about an alert, from the list to its evidence."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import expect
+
+from alerts.rows import AlertEvent
+from alerts.state.acts import audit_acts
+from alerts.state.external import ExternalAlerts, PostedAlert
+from alerts.state.mirror import mirror
+from alerts.state.sqlite import AlertStore, Update
+from alerts.state.subject import Subject
+from collector.audit.log import read_audit
+from collector.core.clock import NS_PER_S
+from collector.store.connect import Connections
+from tests.browser.conftest import Visit
+from tests.conftest import ManualClock
+from tests.support.alerts.builders import EPISODE, event, firing_state, rule
+from tests.support.dashboard.seed import ACTIONS, REGIONS, TODAY_NS
+from tests.support.dashboard.served import served
+
+pytestmark = [pytest.mark.browser, pytest.mark.integration, pytest.mark.alone]
+
+AT_NS = TODAY_NS - 20 * NS_PER_S
+ODD = "<img src=x onerror=\"document.title='broken'\">"
+
+
+def fire(state: AlertStore, store: Connections, **changes: object) -> AlertEvent:
+    """Have one alert fire, and bring it into the store."""
+    at = {"at_ns": AT_NS, "started_ns": AT_NS, "recorded_ns": AT_NS}
+    fired = event(**{"action": ACTIONS[0], "region": REGIONS[0], **at, **changes})
+    of = replace(
+        firing_state(),
+        subject=Subject(fired.action, fired.region),
+        episode_id=fired.episode_id,
+        seq=fired.seq,
+    )
+    state.record([Update(of, fired)])
+    mirror(state, store)
+    return fired
+
+
+def test_alert_is_acknowledged_silenced_and_traced_to_its_evidence(
+    own_world: Connections, visit: Visit, tmp_path: Path
+) -> None:
+    """Each act goes by /api/v1 and into the audit; the evidence is two clicks from the list."""
+    page = visit.page
+    with served(own_world, tmp_path, rules=[rule()], clock=ManualClock(TODAY_NS)) as pages:
+        fire(pages.state, own_world)
+        page.goto(f"{pages.url}/alerts")
+        page.get_by_role("link", name="store slower by 120 ms than normal").first.click()
+        page.wait_for_url(re.compile(r"/alerts/"))
+        heading = page.get_by_role("heading", level=1)
+        expect(heading).to_have_text(
+            f"{ACTIONS[0]} / {REGIONS[0]}: store slower by 120 ms than normal"
+        )
+        expect(page.locator("#alert-risk-value")).to_contain_text("$15.00 / h")
+
+        page.get_by_label("Your name").fill("anna")
+        page.get_by_role("button", name="Acknowledge").click()
+        form = page.get_by_role("dialog")
+        form.get_by_role("button", name="Acknowledge").click()
+        expect(form.get_by_role("alert")).to_contain_text("comment")
+        form.get_by_label("Comment").fill("failing over")
+        form.get_by_text("Yes", exact=True).click()
+        form.get_by_role("button", name="Acknowledge").click()
+        expect(page.locator("#alert-facts")).to_contain_text("anna, since")
+        expect(page.locator("#alert-timeline")).to_contain_text("there was something to do")
+
+        page.get_by_role("button", name="Silence", exact=True).click()
+        form = page.get_by_role("dialog")
+        expect(form.get_by_label("Alerts for which")).to_have_value(
+            f"rule=burn\naction={ACTIONS[0]}\nregion={REGIONS[0]}"
+        )
+        expect(page.locator("#alert-silence-preview")).to_contain_text("Hides 1 alert, $123.46 now")
+        form.get_by_label("Alerts for which").fill("colour=red")
+        expect(page.locator("#alert-silence-preview")).to_contain_text("is not NAME=VALUE")
+        form.get_by_label("Alerts for which").fill("rule=burn")
+        expect(page.locator("#alert-silence-preview")).to_contain_text("Hides 1 alert")
+        form.get_by_label("Reason").fill("known, until the failover")
+        form.get_by_role("button", name="Silence").click()
+        expect(page.locator("#alert-facts")).to_contain_text("silence 1 of anna until")
+
+        page.get_by_role("button", name="End a silence").click()
+        form = page.get_by_role("dialog")
+        form.get_by_role("textbox", name="Silence").click()
+        page.get_by_role("option").first.click()
+        form.get_by_label("Why it ends").fill("done")
+        form.get_by_role("button", name="End a silence").click()
+        expect(page.locator("#alert-facts")).not_to_contain_text("silence 1 of anna")
+
+        page.locator("#alert-exemplars a").first.click()
+        page.wait_for_url(re.compile(r"/decision\?id=d-12"))
+        expect(page.locator("#decision-packets-note")).not_to_have_text("")
+        audit_acts(pages.state, own_world)
+        acts = [(row.actor, row.action) for row in read_audit(own_world.client())]
+    assert acts == [
+        ("anna", "alert_acknowledged"),
+        ("anna", "alerts_silenced"),
+        ("anna", "silence_ended"),
+    ]
+    refusals = re.compile("status of 40[04]")  # of the form that was sent too early, and of /pulse
+    assert [error for error in visit.console_errors if not refusals.search(error)] == []
+
+
+def test_texts_of_senders_stay_texts_and_an_end_is_seen(
+    own_world: Connections, visit: Visit, tmp_path: Path
+) -> None:
+    """Labels, reasons and alerts of others are written by anybody who may send."""
+    page = visit.page
+    with served(own_world, tmp_path, clock=ManualClock(TODAY_NS)) as pages:
+        texts = {"action": ODD, "region": ODD, "reason": ODD}
+        fired = fire(pages.state, own_world, **texts, blamed_stage="", blamed_class="")
+        other = PostedAlert({"alertname": ODD}, {"summary": ODD}, "javascript:1", None, None)
+        ExternalAlerts(pages.state).put([other], ODD, TODAY_NS)
+        page.goto(f"{pages.url}/alerts")
+        expect(page.locator("#alerts-external")).to_contain_text("<img src=x")
+        page.locator("#alerts-list a.alert-link").first.click()
+        expect(page.get_by_role("heading", level=1)).to_contain_text("<img src=x")
+        expect(page.locator("#alert-timeline")).to_contain_text("<img src=x")
+        expect(page.locator("#alert-state")).to_contain_text("firing")
+        over = replace(fired, seq=2, from_state="firing", to_state="resolved", at_ns=TODAY_NS)
+        pages.state.record([Update(firing_state(), over)])
+        expect(page.locator("#alert-state")).to_contain_text("resolved")
+        assert page.title() == "Alert - Millworth"
+        assert page.locator("img[src=x]").count() == 0
+
+
+def test_viewer_sees_the_buttons_and_why_they_are_shut(
+    own_world: Connections, visit: Visit, tmp_path: Path
+) -> None:
+    """What a token may is decided where it is asked, and said before a comment is written."""
+    tokens = (("view", ("read",)), ("boss", ("read", "admin")))
+    page = visit.page
+    with served(own_world, tmp_path, tokens=tokens, clock=ManualClock(TODAY_NS)) as pages:
+        fire(pages.state, own_world)
+        for name, may in (("view", False), ("boss", True)):
+            secret = base64.b64encode(f"me:mwt_{name}".encode()).decode()
+            page.context.set_extra_http_headers({"authorization": f"Basic {secret}"})
+            page.goto(f"{pages.url}/alerts/{EPISODE}")
+            expect(page.locator("#alert-facts")).to_contain_text("nobody yet")
+            button = page.get_by_role("button", name="Acknowledge")
+            if may:
+                expect(button).to_be_enabled()
+                expect(page.locator("#alert-refusal")).to_have_text("")
+            else:
+                expect(button).to_be_disabled()
+                expect(page.locator("#alert-refusal")).to_contain_text("lacks the scope admin")
+            said = page.evaluate(
+                "path => fetch(path, {method: 'POST', body: JSON.stringify({comment: 'x'}),"
+                " headers: {'content-type': 'application/json'}}).then(a => a.status)",
+                f"/api/v1/alerts/{EPISODE}/comment",
+            )
+            assert said == (200 if may else 403), json.dumps([name, said])

@@ -1,0 +1,71 @@
+"""Which decisions of eu-west between 10:00 and 10:05 were slow in the store, and their cost?"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import expect
+
+from collector.core.clock import NS_PER_S
+from collector.store.connect import Connections
+from dashboard.units import utc_clock
+from tests.browser.conftest import Visit
+from tests.conftest import ManualClock
+from tests.support.dashboard.seed import TODAY_NS
+from tests.support.dashboard.served import served
+
+pytestmark = [pytest.mark.browser, pytest.mark.integration, pytest.mark.alone]
+
+
+def test_question_of_an_incident_takes_three_clicks(
+    own_world: Connections, visit: Visit, tmp_path: Path
+) -> None:
+    """It took SQL: the list had the newest 200, and no dollars."""
+    page, clicks = visit.page, 0
+    begin, end = (utc_clock(TODAY_NS - seconds * NS_PER_S) for seconds in (300, 0))
+    with served(own_world, tmp_path, clock=ManualClock(TODAY_NS)) as pages:
+        page.goto(f"{pages.url}/decision")
+        totals, grid = page.locator("#decisions-totals"), page.locator("#decisions-list")
+        expect(totals).to_contain_text("15 decisions")
+        page.locator("#decisions-range").fill(f"{begin}..{end}")
+        page.locator("#decisions-range").press("Enter")
+        page.wait_for_url(re.compile("until="))
+        for target in (
+            page.locator("#decisions-region"),
+            page.get_by_role("option", name="eu-west"),
+            page.locator("#decisions-segment").get_by_text("store"),
+        ):
+            target.click()
+            clicks += 1
+        expect(totals).to_contain_text("5 decisions")
+        assert clicks == 3
+        page.wait_for_url(re.compile(r"region=eu-west&segment=store&late=1"))
+        expect(page.locator("#decisions-late")).to_be_checked()
+        expect(grid).to_contain_text("decision/store")
+        expect(grid.locator(".interval-at").first).to_be_attached()
+
+        page.locator("#decisions-sort").click()
+        page.get_by_role("option", name="Slowest").click()
+        expect(grid.locator(".ag-row").first).to_contain_text("d-14")
+        with page.expect_download() as waiting:
+            page.get_by_role("link", name="CSV").click()
+        rows = Path(waiting.value.path()).read_text().splitlines()
+        assert [row.split(",")[0] for row in rows[1:]] == ["d-14", "d-13", "d-12", "d-11", "d-10"]
+        page.reload()
+        expect(totals).to_contain_text("5 decisions")
+        page.go_back()
+        expect(page.locator("#decisions-sort")).to_have_value("Newest")
+        grid.locator("a.decision-link").first.click()
+        page.wait_for_url(re.compile(r"/decision\?id=d-"))
+    assert [error for error in visit.console_errors if "status of 404" not in error] == []
+
+
+def test_address_that_says_no_order_is_told_so(
+    own_world: Connections, visit: Visit, tmp_path: Path
+) -> None:
+    """A default in its place would be another list than the one that was sent."""
+    with served(own_world, tmp_path, clock=ManualClock(TODAY_NS)) as pages:
+        visit.page.goto(f"{pages.url}/decision?sort=price")
+        expect(visit.page.locator("#app-error")).to_contain_text("'price' is not an order")

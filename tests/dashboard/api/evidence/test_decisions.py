@@ -1,0 +1,81 @@
+"""`/api/v1/decisions` and its file."""
+
+from __future__ import annotations
+
+import csv
+import io
+import random
+from urllib.parse import quote
+
+import pytest
+
+from collector.core.clock import NS_PER_S
+from collector.store.connect import Connections
+from dashboard.api.evidence.decisions import _cell
+from tests.support.dashboard.app import Api
+from tests.support.dashboard.seed import TODAY_NS, Seed
+
+
+@pytest.fixture
+def api(world: Connections) -> Api:
+    """Return the application over the shared store."""
+    return Api(world)
+
+
+def test_decisions_are_paged_with_their_sum(api: Api) -> None:
+    """The sum is of all that the filter holds, and not of the page."""
+    first = api.send("GET", "/api/v1/decisions?sort=latency&limit=2&late=true").json()
+    assert [each["decision_id"] for each in first["decisions"]] == ["d-14", "d-13"]
+    assert first["totals"]["decisions"] == 5
+    asked = f"?sort=latency&limit=9&late=true&totals=false&after={quote(first['next'])}"
+    second = api.send("GET", f"/api/v1/decisions{asked}").json()
+    assert [each["decision_id"] for each in second["decisions"]] == ["d-12", "d-11", "d-10"]
+    assert (second["next"], second["totals"]) == ("", None)
+
+
+@pytest.mark.parametrize(
+    ("query", "said"),
+    [
+        ("window=banana", "window"),
+        ("until=yesterday", "until"),
+        ("segment=stores", "names no segment"),
+        ("sort=price", "sort"),
+        ("after=x", "is not where a page ended"),
+        ("limit=0", "limit"),
+        ("limit=5000", "limit"),
+        ("low_ms=-1", "low_ms"),
+        ("late=perhaps", "late"),
+    ],
+)
+def test_what_cannot_be_read_is_refused_by_name(api: Api, query: str, said: str) -> None:
+    """A default in its place would answer another question."""
+    for path in ("decisions", "decisions.csv"):
+        if path == "decisions.csv" and query.startswith("limit"):
+            continue
+        answer = api.send("GET", f"/api/v1/{path}?{query}")
+        assert (answer.status_code, said in answer.json()["error"]) == (400, True), answer.text
+
+
+def test_file_holds_all_rows_and_no_formula(own_world: Connections) -> None:
+    """A spreadsheet runs what begins with an equals sign, and anybody may name an action."""
+    seed = Seed(random.Random(0))
+    seed.decision(TODAY_NS - 5 * NS_PER_S, 900, action="=HYPERLINK(1)", region='a,"b\n')
+    seed.insert(own_world.client())
+    answer = Api(own_world).send("GET", "/api/v1/decisions.csv?order=asc")
+    assert answer.headers["content-type"].startswith("text/csv")
+    assert "attachment" in answer.headers["content-disposition"]
+    rows = list(csv.DictReader(io.StringIO(answer.text, newline="")))
+    assert len(rows) == 16
+    assert (rows[-1]["action"], rows[-1]["region"]) == ("'=HYPERLINK(1)", 'a,"b\n')
+    assert rows[-1]["loss_usd"] == "", "unknown is empty, and not zero"
+    assert rows[0]["is_error"] == "false"
+    marks = {"@a": "'@a", "-1": "'-1", "\tx": "'\tx", "a=b": "a=b"}
+    assert {text: _cell(text) for text in marks} == marks
+    assert _cell(-1) == "-1"
+
+
+def test_file_of_nothing_has_its_head(api: Api) -> None:
+    """A program reads it as one of no rows."""
+    answer = api.send("GET", "/api/v1/decisions.csv?region=nowhere")
+    assert answer.text.splitlines()[1:] == []
+    assert answer.text.startswith("decision_id,ingress_ns,")

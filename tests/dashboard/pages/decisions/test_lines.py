@@ -1,0 +1,74 @@
+"""Decisions as lines, and their sum in words."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from decimal import Decimal
+
+import pytest
+
+from dashboard.pages.decisions.lines import listed_lines, totals_line
+from dashboard.read.decisions.listing import DecisionRow, Totals
+
+ROW = DecisionRow(
+    decision_id="2172fde49301047270b2897085e4319d",
+    ingress_ns=1_795_805_154_884_886_481,
+    action="offer",
+    region="eu-west",
+    channel="web",
+    cohort="",
+    service_name="edge",
+    total_ns=160_000_000,
+    target_ns=80_000_000,
+    worst="decision/store",
+    worst_ns=120_000_000,
+    is_error=False,
+    packets=True,
+    value_usd=Decimal("0.42"),
+    loss_usd=Decimal("0.05"),
+    loss_low_usd=Decimal("0.01"),
+    loss_high_usd=Decimal("0.2"),
+    earned=Decimal("12.3"),
+    converted=True,
+    currency="EUR",
+)
+SUM = Totals(1482, 1400, 0, Decimal(9000), Decimal(212), Decimal(64), Decimal(720))
+
+
+EXPECTED = " · $9,000 expected"
+
+
+def test_line_has_its_bar_its_tick_and_a_short_id_last() -> None:
+    """A wall of hex was what one saw first."""
+    slow, fast = listed_lines([ROW, replace(ROW, total_ns=40_000_000)])
+    assert (slow["bar"], slow["tick"], slow["isLate"]) == (100.0, 50.0, True)
+    assert (fast["bar"], fast["isLate"]) == (25.0, False)
+    assert (slow["short"], slow["at"], slow["of"]) == ("2172fde4", "18:45:54", "web")
+    assert (slow["lost"], slow["interval"]) == ("$0.0500", "90 %: $0.0100 to $0.20")
+    assert slow["outcome"] == "sold, 12.30 EUR"
+
+
+def test_what_is_not_known_is_said_so() -> None:
+    """No outcome yet is not nothing sold, and no value is not zero dollars."""
+    unknown = replace(ROW, value_usd=None, loss_usd=None, loss_low_usd=None, converted=None)
+    (line,) = listed_lines([unknown])
+    assert (line["lost"], line["value"], line["interval"]) == ("unknown", "unknown", "")
+    assert line["outcome"] == "none yet"
+    (line,) = listed_lines([replace(ROW, converted=False, is_error=True)])
+    assert line["outcome"] == "error, nothing sold"
+
+
+@pytest.mark.parametrize(
+    ("totals", "said"),
+    [
+        (
+            SUM,
+            "1,482 decisions, $212.00 lost (90 %: $64.00 to $720.00), 1,400 late · $9,000 expected",
+        ),
+        (replace(SUM, loss_usd=None), "1,482 decisions, what they lost is unknown"),
+        (replace(SUM, decisions=0, loss_usd=None), "No decision"),
+    ],
+)
+def test_sum_is_a_sentence(totals: Totals, said: str) -> None:
+    """How many, how dear, and between which bounds."""
+    assert totals_line(totals) == said

@@ -1,0 +1,74 @@
+"""The figures on the cards: each a value, and a note that qualifies it."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from dashboard.pages.overview.cards import lost_card, now_card, warned
+from dashboard.read.alerts.listing import AtRisk
+from dashboard.read.alerts.losses import Loss
+
+NO_USD = Decimal(0)
+NONE = AtRisk(NO_USD, NO_USD, NO_USD, alerts=0, unpriced=0, old=0)
+UNPRICED = AtRisk(NO_USD, NO_USD, NO_USD, alerts=0, unpriced=1, old=0)
+TWO = AtRisk(Decimal(1130), Decimal(339), Decimal(3847), alerts=2, unpriced=1, old=1)
+
+
+@pytest.mark.parametrize(
+    ("found", "unknown", "decisions", "said"),
+    [
+        pytest.param(TWO, 0, 9, "$1,130 / h", id="the sum of what fires"),
+        pytest.param(NONE, 0, 9, "nothing", id="all is well"),
+        pytest.param(NONE, 0, 0, "unknown", id="no data: nobody knows"),
+        pytest.param(NONE, 1, 9, "unknown", id="one cannot be judged"),
+        pytest.param(UNPRICED, 0, 9, "unknown", id="fires, without dollars"),
+    ],
+)
+def test_money_at_risk_is_never_zero_dollars(
+    found: AtRisk, unknown: int, decisions: int, said: str
+) -> None:
+    """`$0.00` is an answer; where nobody knows there is none."""
+    assert now_card(found, unknown, decisions)[0] == said
+
+
+def test_money_at_risk_says_what_it_is_the_sum_of() -> None:
+    """How many alerts, over what time, and which of them are not in it."""
+    note: Any = now_card(TWO, 3, 9)[1]
+    assert note[1] == (
+        "90 %: $339.00 to $3,847 · 2 firing, newest 5 min · 1 as of last change"
+        " · 1 without dollars · 3 cannot be judged"
+    )
+
+
+@pytest.mark.parametrize(
+    ("source", "badge"),
+    [("prior", "article prior"), ("unknown", "failures alone, lateness unknown")],
+)
+def test_loss_says_what_its_slope_is(source: str, badge: str) -> None:
+    """Where the prior is contradicted, what is shown is what failed, and says so."""
+    lost = Loss(9, 1, Decimal(10), Decimal(4), Decimal(30), 0, 1)
+    figure, note = lost_card(lost, 0, 3_600_000_000_000, [source], "a paper")
+    assert figure == "$10.00"
+    assert note[1] == "90 %: $4.00 to $30.00 · 00:00 to 01:00 UTC "
+    assert note[2].children == badge
+
+
+def test_loss_of_decisions_of_unknown_value_is_unknown() -> None:
+    """Not zero: what nobody valued may have been dear."""
+    unvalued = Loss(9, 9, Decimal(0), Decimal(0), Decimal(0), 0, 1)
+    for lost in (None, unvalued):
+        assert lost_card(lost, 0, 1, [], "")[0] == "unknown"
+
+
+def test_dollars_say_what_contradicts_them() -> None:
+    """Beside the figure, with the whole of it where the pointer stands."""
+    assert warned(("$1.00 / h", "basis margin"), "") == ("$1.00 / h", "basis margin")
+    figure, note = warned(("$1.00 / h", "basis margin"), "say all")
+    assert (figure, note.children[0], note.children[2].title) == (
+        "$1.00 / h",
+        "basis margin",
+        "say all",
+    )

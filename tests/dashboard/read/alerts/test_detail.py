@@ -1,0 +1,131 @@
+"""All of one alert: from the alert state, from the store, and while the store is away."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from alerts.config import AlertsConfig
+from alerts.people.matchers import parse_matchers
+from alerts.people.notes import ACK, COMMENT, Notes
+from alerts.people.silences import Silences
+from alerts.people.window import Window
+from alerts.rows import Message
+from alerts.state.acts import Act
+from alerts.state.sqlite import AlertStore, Update
+from collector.core.clock import NS_PER_HOUR, NS_PER_S
+from collector.core.errors import StoreUnavailableError
+from collector.store.connect import Connections
+from dashboard.read.alerts.detail import AlertDetail, read_alert
+from dashboard.read.alerts.markdown import markdown
+from dashboard.read.reader import Reader
+from dashboard.read.rows import Reference
+from tests.support.alerts.builders import EPISODE, event, firing_state, rule
+from tests.support.dashboard.seed import ACTIONS, REGIONS, TODAY_NS
+
+AT_NS = TODAY_NS - 20 * NS_PER_S
+REFERENCE = Reference(80_000_000, {})
+CONFIG = AlertsConfig(rules=(rule(budget_usd=10.0, runbook_url="https://wiki.example/burn"),))
+MOVE = {"action": "a", "region": "r", "from_route": "", "to_region": "us-east"}
+
+
+class AwayReader(Reader):
+    """A reader of a store that does not answer."""
+
+    def ask(self, name: str, of: str, parameters: dict[str, object]) -> list[dict[str, object]]:
+        """Raise what an engine that is away raises."""
+        raise StoreUnavailableError("the store does not answer")
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> Iterator[AlertStore]:
+    """Yield a state in which one alert on the late class of the world fires."""
+    state = AlertStore(tmp_path / "alerts.sqlite")
+    fired = event(
+        action=ACTIONS[0], region=REGIONS[0], at_ns=AT_NS, started_ns=AT_NS, recorded_ns=AT_NS
+    )
+    body = json.dumps({"data": {"reroute": {"mode": "propose", "move": MOVE}}}).encode()
+    message = Message("m", "pager", EPISODE, 1, "alert.firing", body)
+    state.record([Update(firing_state(), fired, (message,))])
+    yield state
+    state.close()
+
+
+def read(reader: Reader, state: AlertStore | None, episode_id: str = EPISODE) -> AlertDetail | None:
+    """Read an alert at the end of the world's minute."""
+    return read_alert(reader, state, CONFIG, REFERENCE, episode_id, TODAY_NS)
+
+
+def test_alert_is_known_in_full(reader: Reader, state: AlertStore) -> None:
+    """What a responder asks first: what, how dear, since when, who, and which decisions show it."""
+    found = read(reader, state)
+    assert found is not None
+    assert found.cause == f"{ACTIONS[0]} / {REGIONS[0]}: store slower by 120 ms than normal"
+    assert (found.usd_per_h, found.is_now) == (Decimal(15), True)
+    assert (found.lost_usd, found.lost_from_ns) == (Decimal("0.25"), AT_NS - 60 * NS_PER_S)
+    assert found.budget_share == pytest.approx(0.025)
+    assert found.runbook_url == "https://wiki.example/burn"
+    assert found.reroute == "send the decisions of a / r to us-east"
+    # d-12 has packets; of the others d-14 is the slowest.
+    assert [each.decision_id for each in found.exemplars] == ["d-12", "d-14", "d-13"]
+    assert [each.packets for each in found.exemplars] == [1, 0, 0]
+    assert found.unknown == []
+
+
+def test_history_holds_what_people_did_the_newest_first(reader: Reader, state: AlertStore) -> None:
+    """Two who acknowledge at once are both there; the last of them looks after it."""
+    act = Act("anna", AT_NS + NS_PER_S)
+    Notes(state).add(EPISODE, ACK, act, "mine", None)
+    Notes(state).add(EPISODE, ACK, Act("ben", AT_NS + NS_PER_S), "no, mine", True)
+    Notes(state).add(EPISODE, COMMENT, Act("ann", AT_NS + 3 * NS_PER_S), "shard 3", None)
+    window = Window(AT_NS, AT_NS + NS_PER_HOUR)
+    Silences(state).make(parse_matchers(["rule=burn"]), window, act, "known")
+    Silences(state).make(parse_matchers(["rule=other"]), window, act, "not this one")
+    found = read(reader, state)
+    assert found is not None
+    assert found.ack is not None
+    assert found.ack.actor == "ben"
+    assert [held.reason for held in found.silences] == ["known"]
+    kinds = [moment.kind for moment in found.timeline]
+    assert kinds[0] == "comment"
+    assert sorted(kinds) == ["ack", "ack", "changed", "comment", "message", "silence"]
+    assert [moment.at_ns for moment in found.timeline] == sorted(
+        (moment.at_ns for moment in found.timeline), reverse=True
+    )
+
+
+def test_alert_that_only_the_store_has_is_found(reader: Reader) -> None:
+    """The alert state keeps 30 days, and is not on every machine."""
+    found = read(reader, None, "episode-1")
+    assert found is not None
+    assert (found.state, found.since_ns) == ("firing", TODAY_NS - 20 * NS_PER_S)
+    assert "not this machine" in found.unknown[0]
+    assert read(reader, None, "nothing") is None
+
+
+def test_store_that_is_away_leaves_the_rest(world: Connections, state: AlertStore) -> None:
+    """The page of a page: it is opened when much else does not work."""
+    found = read(AwayReader(world), state)
+    assert found is not None
+    assert (found.lost_usd, found.exemplars) == (None, [])
+    assert found.usd_per_h == Decimal("7407.407340"), "as of its last change"
+    assert not found.is_now
+    assert "the store does not answer" in found.unknown[0]
+    with pytest.raises(StoreUnavailableError):
+        read(AwayReader(world), state, "another")
+
+
+def test_markdown_marks_nothing_that_a_sender_wrote(reader: Reader, state: AlertStore) -> None:
+    """It is pasted into tickets: a label must not become a link, an image or a script there."""
+    Notes(state).add(EPISODE, COMMENT, Act("a", AT_NS), "![x](http://e/)<script>\n# big", None)
+    found = read(reader, state)
+    assert found is not None
+    text = markdown(found, TODAY_NS)
+    assert text.startswith("# offer.select / eu-west: store slower by 120 ms than normal\n")
+    assert "\\!\\[x\\](http://e/)\\<script\\> \\# big" in text
+    assert "$15.00 / h now (90 %: $3.75 to $45.00)" in text
+    assert "Share of the budget: 2.5 % of $10.00 in 30 days" in text
