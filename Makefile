@@ -31,7 +31,7 @@ install: $(VENV)/.installed $(VENDOR)/.installed ## Make .venv with the command 
 $(VENV)/.installed: pyproject.toml constraints.txt packaging/native.py $(NATIVE)
 	$(PYTHON) -c 'import sys; sys.exit(0 if (3, 11) <= sys.version_info < (3, 14) else "Millworth needs Python 3.11 to 3.13, this is " + sys.version.split()[0] + "; call make PYTHON=python3.11")'
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[server,calendars,demo,bench]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[server,calendars,mcp,demo,bench]'
 	touch $@
 
 # Without npm the pages are served with the full bundle that Dash brings: larger, otherwise equal.

@@ -19,6 +19,7 @@ from collector.core.log import get_logger
 from dashboard.api.app import create_api, decision_list, reference_of
 from dashboard.api.caller import refusal
 from dashboard.api.context import AppContext
+from dashboard.mcp.endpoint import serve_tools
 from dashboard.pages import health
 from dashboard.pages.alerts import detail as alert
 from dashboard.pages.alerts import page as alerts
@@ -79,6 +80,7 @@ def create_app(of: AppContext) -> Dash:
         refusal=refusal,
     )
     server = create_api(of, workers)
+    serve_tools(server, of.clock)
     app = _dash(server)
     # Otherwise each page opens a WebSocket beside the requests that its callbacks make.
     app.backend.websocket_capability = False

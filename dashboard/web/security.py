@@ -24,6 +24,7 @@ _BROWSER_CHALLENGE = 'Basic realm="millworth", charset="UTF-8"'
 READING_POSTS = frozenset(
     {
         "/_dash-update-component",
+        "/mcp",  # its tools are reads of /api/v1
         "/api/v1/query",
         "/api/v1/what-if",
         "/api/v1/compare",
