@@ -10,10 +10,11 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 
 from alerts.config import AlertsConfig
+from alerts.replay.apart import read_apart
 from alerts.replay.imported import SCORED_MAX, Comparison, compare
 from alerts.rules.imports.documents import BYTES_MAX
 from alerts.rules.imports.found import Found, Mapped
-from alerts.rules.imports.read import FILES_MAX, RuleFile, read_rules
+from alerts.rules.imports.read import FILES_MAX, RuleFile
 from alerts.rules.imports.toml import toml_of
 from alerts.rules.slo import SloConfig
 from collector.core.clock import Clock
@@ -114,7 +115,7 @@ def _imported(
     length_ns = duration_ns(request.last, "last", least_ns=60 * 10**9)
     to_ns = clock.now_ns() - round(config.lateness_s * 1e9)
     from_ns = max(0, to_ns - min(length_ns, _LONGEST_NS))
-    found = read_rules(
+    found = read_apart(
         [RuleFile(file.name, file.text) for file in request.files],
         request.service,
         [rule.name for rule in config.all_rules],

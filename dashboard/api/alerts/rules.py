@@ -39,7 +39,7 @@ class RuleRow:
     promoted_ns: int | None
     fired: int  # alerts that it raised
     fires: int  # ... and that fire now
-    loss_usd: Decimal  # of those alerts, each at its last transition
+    loss_usd: Decimal | None  # of those alerts, each at its last transition; None: unknown
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,8 +127,14 @@ def _row(rule: RuleConfig, known: Mapping[str, Promotion], state: AlertStore) ->
         promoted_ns=promoted_ns,
         fired=len(fired),
         fires=sum(event.to_state not in over for event in fired),
-        loss_usd=sum((event.loss_usd for event in fired), Decimal(0)),
+        loss_usd=_lost(fired),
     )
+
+
+def _lost(fired: list[AlertEvent]) -> Decimal | None:
+    """Return the loss of alerts, None where there are some and of none it is known."""
+    priced = [event.loss_usd for event in fired if event.is_priced]
+    return None if fired and not priced else sum(priced, Decimal(0))
 
 
 def _settle(

@@ -105,7 +105,7 @@ def show_settled(api: Api, name: str, verb: str, body: dict[str, Any], *, as_jso
     since = f"since {utc_iso(found['first_ns'])[:19]}" if found["first_ns"] else "until now"
     OUT.print(
         f"rule {name} is {found['state']}; {since} it fired {found['fired']} times, "
-        f"{found['fires']} of them fire now, loss {_usd(found['loss_usd'])} USD"
+        f"{found['fires']} of them fire now, loss {_loss(found)}"
     )
 
 
@@ -170,8 +170,12 @@ def _rule_line(rule: dict[str, Any]) -> str:
     return (
         f"{rule['name']} {rule['kind']} {rule['severity']}, {rule['state']}, {since}: fired "
         f"{rule['fired']:,} times, {rule['fires']:,} of them fire now, "
-        f"loss {_usd(rule['loss_usd'])} USD"
+        f"loss {_loss(rule)}"
     )
+
+
+def _loss(rule: dict[str, Any]) -> str:
+    return "unknown" if rule["loss_usd"] is None else f"{_usd(rule['loss_usd'])} USD"
 
 
 def _subject(row: dict[str, Any]) -> str:

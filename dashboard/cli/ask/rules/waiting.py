@@ -17,7 +17,12 @@ _ASKED_EVERY_S = 0.3
 
 
 def with_bar(
-    api: Api, what: str, ask: Callable[[str], dict[str, Any]], *, as_json: bool
+    api: Api,
+    what: str,
+    ask: Callable[[str], dict[str, Any]],
+    *,
+    as_json: bool,
+    console: Console | None = None,
 ) -> dict[str, Any]:
     """Return an answer; until it is there, show how many rules are done on standard error.
 
@@ -26,8 +31,9 @@ def with_bar(
         what: is done, for people.
         ask: asks with the ticket that it is given.
         as_json: nothing is shown to machines.
+        console: where; by default standard error.
     """
-    console = Console(stderr=True)
+    console = console or Console(stderr=True)
     if as_json or not console.is_terminal:
         return ask("")
     ticket = uuid4().hex

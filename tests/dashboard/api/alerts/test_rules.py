@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -42,6 +43,13 @@ def test_rules_are_listed_with_their_record(rules_api: StateApi) -> None:
     burn = rules[1]
     assert (burn["fired"], burn["fires"], burn["loss_usd"]) == (1, 1, "123.456789")
     assert burn["first_ns"] == NOW_NS - NS_PER_S
+
+
+def test_loss_of_alerts_without_dollars_is_unknown(rules_api: StateApi) -> None:
+    """Rules of kinds that know none fire too: that is not a loss of nothing."""
+    rules_api.fire(basis="unknown", loss_usd=Decimal(0))
+    rules = rules_api.send("GET", "/api/v1/rules").json()["rules"]
+    assert [each["loss_usd"] for each in rules] == ["0", None, "0", "0"]
 
 
 def test_rule_is_promoted_and_demoted_with_a_reason(rules_api: StateApi) -> None:

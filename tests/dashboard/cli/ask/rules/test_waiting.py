@@ -5,7 +5,7 @@ import threading
 from typing import Any
 
 import pytest
-import rich.console
+from rich.console import Console
 
 from collector.core.errors import InputError
 from dashboard.cli.ask.rules.waiting import with_bar
@@ -35,41 +35,29 @@ class Service:
         return {"ticket": ticket}
 
 
-class Terminal(io.StringIO):
-    """A terminal that keeps what is written to it."""
-
-    def isatty(self) -> bool:
-        """It is one."""
-        return True
-
-
 @pytest.mark.parametrize("as_json", [False, True])
-def test_terminal_is_shown_how_many_rules_are_done(
-    monkeypatch: pytest.MonkeyPatch, as_json: bool
-) -> None:
+def test_terminal_is_shown_how_many_rules_are_done(as_json: bool) -> None:
     """On standard error, and never to machines."""
-    terminal, service = Terminal(), Service()
-    monkeypatch.setattr("sys.stderr", terminal)
-    monkeypatch.setenv("TERM", "xterm")
-    answer = with_bar(service, "replaying", service.answer, as_json=as_json)
+    written, service = io.StringIO(), Service()
+    console = Console(file=written, force_terminal=True, width=100)
+    answer = with_bar(service, "replaying", service.answer, as_json=as_json, console=console)
     if as_json:
-        assert (answer, terminal.getvalue(), service.tickets) == ({"ticket": ""}, "", [])
+        assert (answer, written.getvalue(), service.tickets) == ({"ticket": ""}, "", [])
         return
     assert set(service.tickets) == {answer["ticket"]}
-    assert "replaying" in terminal.getvalue()
-    assert "1/3" in terminal.getvalue()
+    assert "replaying" in written.getvalue()
+    assert "1/3" in written.getvalue()
 
 
-def test_error_of_the_answer_is_the_commands_own(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_error_of_the_answer_is_the_commands_own() -> None:
     """The bar hides nothing."""
-    monkeypatch.setattr("sys.stderr", Terminal())
 
     def refuse(_: str) -> dict[str, Any]:
         raise InputError("no dollar_burn rule")
 
+    console = Console(file=io.StringIO(), force_terminal=True)
     with pytest.raises(InputError, match="no dollar_burn rule"):
-        with_bar(Service(), "replaying", refuse, as_json=False)
-    assert rich.console.Console(stderr=True).is_terminal
+        with_bar(Service(), "replaying", refuse, as_json=False, console=console)
 
 
 def test_pipe_is_shown_nothing(capsys: pytest.CaptureFixture[str]) -> None:
