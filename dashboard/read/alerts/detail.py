@@ -22,7 +22,7 @@ from alerts.state.deliveries import Deliveries, Delivery
 from alerts.state.sqlite import AlertStore
 from collector.core.clock import NS_PER_S
 from collector.core.errors import StoreUnavailableError
-from dashboard.read.alerts.listing import interval_of, rate_of, with_packets
+from dashboard.read.alerts.listing import interval_of, rate_of, row_of, with_packets
 from dashboard.read.alerts.losses import BEFORE_S_MAX, with_losses
 from dashboard.read.alerts.rows import OPEN_STATES, AlertRow
 from dashboard.read.alerts.timeline import Moment, timeline
@@ -123,7 +123,7 @@ def read_alert(
         events = [AlertEvent(**row) for row in reader.ask("events", __file__, parameters)]
     if not events:
         return None
-    row, unknown = _row(events), []
+    row, unknown = row_of(events), []
     exemplars: list[Exemplar] = []
     try:
         (row,) = with_losses(reader, [row], now_ns)
@@ -163,34 +163,6 @@ def _people(state: AlertStore | None, events: Sequence[AlertEvent], now_ns: int)
             and silence.hides(last, silence.starts_ns)
         ],
         silences.hiding(last, now_ns) if last.to_state in OPEN_STATES else [],
-    )
-
-
-def _row(events: Sequence[AlertEvent]) -> AlertRow:
-    last = events[-1]
-    return AlertRow(
-        episode_id=last.episode_id,
-        seq=last.seq,
-        rule=last.rule,
-        severity=last.severity,
-        action=last.action,
-        region=last.region,
-        state=last.to_state,
-        first_ns=events[0].at_ns,
-        at_ns=last.at_ns,
-        started_ns=max(event.started_ns for event in events),
-        window_s=last.window_s,
-        loss_usd=last.loss_usd,
-        loss_low_usd=last.loss_low_usd,
-        loss_high_usd=last.loss_high_usd,
-        revenue_at_risk_usd_per_h=last.revenue_at_risk_usd_per_h,
-        burn=last.burn,
-        basis=last.basis,
-        blamed_stage=last.blamed_stage,
-        blamed_class=last.blamed_class,
-        blamed_excess_ns=last.blamed_excess_ns,
-        reason=last.reason,
-        is_shadow=last.is_shadow,
     )
 
 
