@@ -76,7 +76,7 @@ class AlertDetail:
     since_ns: int  # when it began to fire, or to be pending
     at_ns: int  # of its last change
     is_open: bool
-    usd_per_h: Decimal | None  # at risk
+    usd_per_h: Decimal | None  # at risk; null where it is over, too
     low_usd_per_h: Decimal | None
     high_usd_per_h: Decimal | None
     is_now: bool  # the rate is of now; else of the last change
@@ -200,6 +200,8 @@ def _detail(
     events: Sequence[AlertEvent],
 ) -> AlertDetail:
     low, high = interval_of(row)
+    # What cannot be judged has no dollars, and what is over costs nothing an hour.
+    has_rate = row.is_priced and row.state in OPEN_STATES and row.state != "unknown"
     budget = rule if isinstance(rule, DollarBurnConfig) else None
     share = None
     of_action, of_region = row.scope
@@ -219,9 +221,9 @@ def _detail(
         since_ns=row.started_ns or row.first_ns,
         at_ns=row.at_ns,
         is_open=row.state in OPEN_STATES,
-        usd_per_h=rate_of(row) if row.is_priced else None,
-        low_usd_per_h=low if row.is_priced else None,
-        high_usd_per_h=high if row.is_priced else None,
+        usd_per_h=rate_of(row) if has_rate else None,
+        low_usd_per_h=low if has_rate else None,
+        high_usd_per_h=high if has_rate else None,
         is_now=row.now_usd_per_h is not None,
         lost_usd=row.lost_usd,
         lost_low_usd=row.lost_low_usd,

@@ -224,7 +224,9 @@ def test_link_of_an_alert_shows_its_own_time(context: PageContext, own_world: Co
     seed.alert(TODAY_NS, 3, "resolved")
     seed.alert(TODAY_NS, 1, "firing", episode_id="s", action="shop", region="", basis="unknown")
     seed.insert(own_world.client())
-    assert "&until=" in text_of(detail.show(context, "episode-1")["alert-state.children"])
+    over = detail.show(context, "episode-1")
+    assert "&until=" in text_of(over["alert-state.children"])
+    assert over["alert-risk-value.children"] == "over"
     # A service is not an action: filtered by it, the page would be empty.
     assert "action=" not in text_of(detail.show(context, "s")["alert-state.children"])
 
