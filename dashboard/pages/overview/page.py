@@ -118,7 +118,7 @@ def layout(query: str, context: PageContext) -> Component:
                     "Reference decision path",
                     html.Div("", id="overview-path-said", className="said"),
                     legend(*CLASSES),
-                    *chart("overview-path", "Reference decision path", 236),
+                    *chart("overview-path", "Reference decision path", 222),
                     wide="span-5",
                 ),
                 panel(
