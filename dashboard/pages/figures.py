@@ -241,12 +241,12 @@ def decision_path(
             "fixedrange": True,
         },
         yaxis={
-            "domain": [0, 0.64],
+            "domain": [0, 0.56],
             "title": {"text": "mean ms"},
             "rangemode": "tozero",
             "fixedrange": True,
         },
-        yaxis2={"domain": [0.7, 1], "range": [-1.6, 1], "visible": False, "fixedrange": True},
+        yaxis2={"domain": [0.62, 1], "range": [-1.6, 1], "visible": False, "fixedrange": True},
         showlegend=False,
         annotations=notes,
     )

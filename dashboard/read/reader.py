@@ -48,7 +48,7 @@ RECENT_MAX_NS = 20 * NS_PER_MINUTE
 MEAN_DECISIONS_MAX = 50_000
 # An open alert is shown however long ago it last changed, up to this.
 ALERT_LOOKBACK_NS = 7 * NS_PER_DAY
-ALERTS_MAX = 50
+ALERTS_MAX = 500
 PACKETS_MAX = 5_000
 BURSTS_MAX = 20
 FOUND_MAX = 20  # decisions of one search

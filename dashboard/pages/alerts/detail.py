@@ -169,6 +169,8 @@ def _money(alert: AlertDetail) -> dict[str, object]:
     rate, low, high = alert.usd_per_h, alert.low_usd_per_h, alert.high_usd_per_h
     at_risk: object = UNKNOWN
     note: object = "nobody knows what this costs"
+    if not alert.is_open:
+        at_risk, note = "over", f"ended at {utc_clock(alert.at_ns)} UTC"
     if rate is not None and low is not None and high is not None:
         when = "now" if alert.is_now else f"at {utc_clock(alert.at_ns)} UTC"
         over = span_of_time(alert.window_s * 10**9)

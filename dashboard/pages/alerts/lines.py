@@ -57,6 +57,7 @@ EXTERNAL_COLUMNS = [
     {"field": "sender", "headerName": "Sent by", "width": 120},
 ]
 _TEXT_MAX = 300
+_NO_LOSS: dict[str, object] = {"lost_usd": None, "lost": UNKNOWN, "lost_from": ""}
 # Three lines of a cause on a telephone, and the rule under it.
 ROW_PX = 76
 
@@ -104,7 +105,7 @@ def state_of(state: str, *, is_shadow: bool) -> str:
 def _money(alert: AlertRow) -> dict[str, object]:
     """Return what an alert costs: now or at its last change, and so far."""
     if not alert.is_priced or alert.state == UNKNOWN:
-        return {"usd_per_h": None, "at_risk": UNKNOWN, "interval": "", "bar": None, **_lost(alert)}
+        return {"usd_per_h": None, "at_risk": UNKNOWN, "interval": "", "bar": None, **_NO_LOSS}
     if alert.state not in OPEN_STATES:
         return {"usd_per_h": None, "at_risk": "over", "interval": "", "bar": None, **_lost(alert)}
     rate, (low, high) = rate_of(alert), interval_of(alert)
@@ -120,7 +121,7 @@ def _money(alert: AlertRow) -> dict[str, object]:
 
 def _lost(alert: AlertRow) -> dict[str, object]:
     if alert.lost_usd is None:
-        return {"lost_usd": None, "lost": UNKNOWN, "lost_from": ""}
+        return _NO_LOSS
     return {
         "lost_usd": float(alert.lost_usd),
         "lost": usd(alert.lost_usd),

@@ -12,6 +12,7 @@ from dash import Dash, Input, Output, State, dcc, html
 from alerts.state.external import ExternalAlert, ExternalAlerts
 from alerts.state.subject import ALL
 from collector.core.clock import NS_PER_DAY
+from collector.core.errors import StoreUnavailableError
 from dashboard.pages.alerts.lines import (
     ALERT_COLUMNS,
     EXTERNAL_COLUMNS,
@@ -31,8 +32,10 @@ from dashboard.pages.parts import (
     scope_tools,
     scope_view,
 )
-from dashboard.read.alerts.listing import listed_alerts, with_people
+from dashboard.read.alerts.listing import alerts_of_state, listed_alerts, with_people
 from dashboard.read.alerts.rows import AlertRow
+from dashboard.read.reader import ALERTS_MAX
+from dashboard.read.rows import Range
 from dashboard.read.scope import Scope, parse_scope
 from dashboard.units import UNKNOWN, count
 
@@ -41,7 +44,6 @@ NAME = "alerts"
 TITLE = "Alerts"
 IN_MENU = True
 TICK = "alerts-tick"
-ALERTS_MAX: Final = 500
 EXTERNAL_MAX: Final = 500
 FILTERS: Final = ("state", "rule", "severity")
 _STATES: Final = ("firing", "cooling", "pending", "unknown", "resolved")
@@ -66,6 +68,10 @@ class AlertsRead:
     unknown: list[AlertRow]
     external: list[ExternalAlert]
     is_cut: bool  # there are more alerts than are read
+    actions: list[str]
+    regions: list[str]
+    complete_ns: int
+    away: str  # why the store did not answer, "" where it did
 
 
 def layout(query: str, context: PageContext) -> Component:
@@ -142,9 +148,15 @@ def read(context: PageContext, scope: Scope) -> AlertsRead:
     """Read what the page shows."""
     now_ns = context.clock.now_ns()
     seen = scope.range_at(now_ns)
-    found = listed_alerts(context.reader, seen, ALERTS_MAX)
+    away, complete_ns = "", 0
+    offered: tuple[list[str], list[str]] = ([], [])
+    try:
+        found, offered, complete_ns = _stored(context, seen, now_ns)
+    except StoreUnavailableError as error:
+        if context.alert_state is None:
+            raise
+        found, away = alerts_of_state(context.alert_state, now_ns), str(error).splitlines()[0]
     alerts = [alert for alert in found if _is_wanted(alert, scope)]
-    alerts = with_people(alerts, context.alert_state, now_ns)
     external: list[ExternalAlert] = []
     if context.alert_state is not None:
         external = ExternalAlerts(context.alert_state).seen(seen.from_ns, now_ns)
@@ -153,20 +165,35 @@ def read(context: PageContext, scope: Scope) -> AlertsRead:
         unknown=[alert for alert in alerts if alert.state == UNKNOWN],
         external=[each for each in external if _is_wanted_external(each, scope)],
         is_cut=len(found) == ALERTS_MAX,
+        actions=offered[0],
+        regions=offered[1],
+        complete_ns=complete_ns,
+        away=away,
     )
+
+
+def _stored(
+    context: PageContext, seen: Range, now_ns: int
+) -> tuple[list[AlertRow], tuple[list[str], list[str]], int]:
+    """Read what the store knows: alerts, the names of pickers, and how complete both are."""
+    reader = context.reader
+    found = with_people(listed_alerts(reader, seen), context.alert_state, now_ns)
+    offered = reader.scopes(max(0, seen.to_ns - NS_PER_DAY), seen.to_ns)
+    return found, offered, context.complete_ns(now_ns)
 
 
 def show(context: PageContext, scope: Scope) -> dict[str, object]:
     """Return a value for each of OUTPUTS."""
     found, now_ns = read(context, scope), context.clock.now_ns()
     seen = scope.range_at(now_ns)
-    actions, regions = context.reader.scopes(max(0, seen.to_ns - NS_PER_DAY), seen.to_ns)
     cut = f", of the {ALERTS_MAX} dearest" if found.is_cut else ""
+    if found.away:
+        cut += f". The store is away, so each is as of its last change: {found.away[:160]}"
     firing = sum(alert.state in ("firing", "cooling") for alert in found.judged)
     rules = {rule.name for rule in context.alerts.all_rules}
     rules |= {alert.rule for alert in (*found.judged, *found.unknown)}
     return {
-        **scope_view(NAME, scope, actions, regions, seen.to_ns, context.complete_ns(now_ns)),
+        **scope_view(NAME, scope, found.actions, found.regions, seen.to_ns, found.complete_ns),
         "alerts-rule.data": _choices("Any rule", sorted(rules), scope.filter("rule")),
         "alerts-list.rowData": [alert_line(alert) for alert in found.judged],
         "alerts-list-note.children": f"{_alerts(len(found.judged))}, {count(firing)} firing{cut}",

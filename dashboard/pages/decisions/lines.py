@@ -60,8 +60,9 @@ def _line(row: DecisionRow, longest_ns: int) -> dict[str, object]:
         "isLate": row.total_ns > row.target_ns,
         "bar": round(row.total_ns / longest_ns * 100, 1),
         "tick": round(row.target_ns / longest_ns * 100, 1),
-        "worst": row.worst,
-        "worst_ms": ms(row.worst_ns),
+        # The class and the time first: a telephone has no room for the stage.
+        "worst": row.worst.partition("/")[2],
+        "worst_ms": f"{ms(row.worst_ns)} · {row.worst.partition('/')[0]}",
         "lost": _dollars(row.loss_usd),
         "interval": interval,
         "value": _dollars(row.value_usd),

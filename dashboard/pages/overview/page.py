@@ -7,7 +7,7 @@ and the heatmap follow.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from dash import Dash, Input, Output, State, dcc, html, no_update
 
@@ -50,11 +50,13 @@ TITLE = "Overview"
 IN_MENU = True
 TICK = "overview-tick"
 SCOPES_WINDOW_NS = NS_PER_DAY
+SHOWN_MAX: Final = 50  # of the sum all count
 _CARDS = ("now", "lost", "late", "velocity")
 MONEY = (
     *scope_outputs(NAME),
     *(f"overview-{card}-{part}.children" for card in _CARDS for part in ("value", "note")),
     "overview-alerts.rowData",
+    "overview-alerts-note.children",
     "overview-top.data",
 )
 OUTPUTS = (*MONEY, *path.OUTPUTS, *heat.OUTPUTS)
@@ -78,7 +80,7 @@ class MoneyRead:
     @property
     def top(self) -> Top:
         """Return what the other panels need of it."""
-        return top_of(self.alerts, self.seen.to_ns, self.revenue.first_ns)
+        return top_of(self.alerts[:SHOWN_MAX], self.seen.to_ns, self.revenue.first_ns)
 
 
 def layout(query: str, context: PageContext) -> Component:
@@ -109,7 +111,6 @@ def layout(query: str, context: PageContext) -> Component:
                     "overview-alerts",
                     "Incidents by revenue at risk",
                     alerts,
-                    note="point at a row to see its path; click it to pin",
                     wide="span-7",
                 ),
                 panel(
@@ -117,7 +118,7 @@ def layout(query: str, context: PageContext) -> Component:
                     "Reference decision path",
                     html.Div("", id="overview-path-said", className="said"),
                     legend(*CLASSES),
-                    *chart("overview-path", "Reference decision path", 236),
+                    *chart("overview-path", "Reference decision path", 222),
                     wide="span-5",
                 ),
                 panel(
@@ -225,6 +226,12 @@ def show(found: MoneyRead, prior_basis: str) -> dict[str, object]:
             for card, texts in cards.items()
             for part, text in zip(("value", "note"), texts, strict=True)
         },
-        "overview-alerts.rowData": [alert_line(alert) for alert in found.alerts],
+        "overview-alerts.rowData": [alert_line(alert) for alert in found.alerts[:SHOWN_MAX]],
+        "overview-alerts-note.children": _incidents(len(found.alerts)),
         "overview-top.data": to_json(found.top),
     }
+
+
+def _incidents(alerts: int) -> str:
+    hint = "point at a row to see its path; click it to pin"
+    return f"the {SHOWN_MAX} dearest of {alerts} · {hint}" if alerts > SHOWN_MAX else hint

@@ -22,7 +22,7 @@ from alerts.state.deliveries import Deliveries, Delivery
 from alerts.state.sqlite import AlertStore
 from collector.core.clock import NS_PER_S
 from collector.core.errors import StoreUnavailableError
-from dashboard.read.alerts.listing import interval_of, rate_of, with_packets
+from dashboard.read.alerts.listing import interval_of, rate_of, row_of, with_packets
 from dashboard.read.alerts.losses import BEFORE_S_MAX, with_losses
 from dashboard.read.alerts.rows import OPEN_STATES, AlertRow
 from dashboard.read.alerts.timeline import Moment, timeline
@@ -76,7 +76,7 @@ class AlertDetail:
     since_ns: int  # when it began to fire, or to be pending
     at_ns: int  # of its last change
     is_open: bool
-    usd_per_h: Decimal | None  # at risk
+    usd_per_h: Decimal | None  # at risk; null where it is over, too
     low_usd_per_h: Decimal | None
     high_usd_per_h: Decimal | None
     is_now: bool  # the rate is of now; else of the last change
@@ -123,7 +123,7 @@ def read_alert(
         events = [AlertEvent(**row) for row in reader.ask("events", __file__, parameters)]
     if not events:
         return None
-    row, unknown = _row(events), []
+    row, unknown = row_of(events), []
     exemplars: list[Exemplar] = []
     try:
         (row,) = with_losses(reader, [row], now_ns)
@@ -166,34 +166,6 @@ def _people(state: AlertStore | None, events: Sequence[AlertEvent], now_ns: int)
     )
 
 
-def _row(events: Sequence[AlertEvent]) -> AlertRow:
-    last = events[-1]
-    return AlertRow(
-        episode_id=last.episode_id,
-        seq=last.seq,
-        rule=last.rule,
-        severity=last.severity,
-        action=last.action,
-        region=last.region,
-        state=last.to_state,
-        first_ns=events[0].at_ns,
-        at_ns=last.at_ns,
-        started_ns=max(event.started_ns for event in events),
-        window_s=last.window_s,
-        loss_usd=last.loss_usd,
-        loss_low_usd=last.loss_low_usd,
-        loss_high_usd=last.loss_high_usd,
-        revenue_at_risk_usd_per_h=last.revenue_at_risk_usd_per_h,
-        burn=last.burn,
-        basis=last.basis,
-        blamed_stage=last.blamed_stage,
-        blamed_class=last.blamed_class,
-        blamed_excess_ns=last.blamed_excess_ns,
-        reason=last.reason,
-        is_shadow=last.is_shadow,
-    )
-
-
 def _exemplars(
     reader: Reader, alert: AlertRow, reference: Reference, now_ns: int
 ) -> list[Exemplar]:
@@ -228,6 +200,8 @@ def _detail(
     events: Sequence[AlertEvent],
 ) -> AlertDetail:
     low, high = interval_of(row)
+    # What cannot be judged has no dollars, and what is over costs nothing an hour.
+    has_rate = row.is_priced and row.state in OPEN_STATES and row.state != "unknown"
     budget = rule if isinstance(rule, DollarBurnConfig) else None
     share = None
     of_action, of_region = row.scope
@@ -247,9 +221,9 @@ def _detail(
         since_ns=row.started_ns or row.first_ns,
         at_ns=row.at_ns,
         is_open=row.state in OPEN_STATES,
-        usd_per_h=rate_of(row) if row.is_priced else None,
-        low_usd_per_h=low if row.is_priced else None,
-        high_usd_per_h=high if row.is_priced else None,
+        usd_per_h=rate_of(row) if has_rate else None,
+        low_usd_per_h=low if has_rate else None,
+        high_usd_per_h=high if has_rate else None,
         is_now=row.now_usd_per_h is not None,
         lost_usd=row.lost_usd,
         lost_low_usd=row.lost_low_usd,

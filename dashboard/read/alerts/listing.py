@@ -5,13 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from typing import Final
 
 from alerts.people.standing import standings
+from alerts.rows import AlertEvent
+from alerts.state.routed import open_alerts
 from alerts.state.sqlite import AlertStore
 from dashboard.read.alerts.losses import with_losses
 from dashboard.read.alerts.rows import FIRING_STATES, OPEN_STATES, AlertRow
 from dashboard.read.reader import ALERTS_MAX, Reader
 from dashboard.read.rows import Range, Reference
+
+# Each exemplar is a question of its own.
+_EXEMPLARS_MAX: Final = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +43,7 @@ def alerts_with_exemplars(reader: Reader, seen: Range, reference: Reference) -> 
 
     Where its packets were asked for, it says whether all of them were kept.
     """
-    found = with_packets(reader, listed_alerts(reader, seen), seen)
+    found = with_packets(reader, listed_alerts(reader, seen, _EXEMPLARS_MAX), seen)
     return [
         replace(alert, exemplar=reader.exemplar(alert, reference))
         if alert.is_about_decisions
@@ -61,6 +67,41 @@ def with_people(
     of_open = [alert for alert in alerts if alert.state in OPEN_STATES]
     known = standings(state, alerts, of_open, now_ns)
     return [replace(each, people=known[each.episode_id]) for each in alerts]
+
+
+def row_of(events: Sequence[AlertEvent]) -> AlertRow:
+    """Return an alert as of the last of its events, without what the store knows beside."""
+    last = events[-1]
+    return AlertRow(
+        episode_id=last.episode_id,
+        seq=last.seq,
+        rule=last.rule,
+        severity=last.severity,
+        action=last.action,
+        region=last.region,
+        state=last.to_state,
+        first_ns=events[0].at_ns,
+        at_ns=last.at_ns,
+        started_ns=max(event.started_ns for event in events),
+        window_s=last.window_s,
+        loss_usd=last.loss_usd,
+        loss_low_usd=last.loss_low_usd,
+        loss_high_usd=last.loss_high_usd,
+        revenue_at_risk_usd_per_h=last.revenue_at_risk_usd_per_h,
+        burn=last.burn,
+        basis=last.basis,
+        blamed_stage=last.blamed_stage,
+        blamed_class=last.blamed_class,
+        blamed_excess_ns=last.blamed_excess_ns,
+        reason=last.reason,
+        is_shadow=last.is_shadow,
+    )
+
+
+def alerts_of_state(state: AlertStore, now_ns: int) -> list[AlertRow]:
+    """Return what fires as the alert state has it, the dearest first: the store may be away."""
+    found = [row_of([alert.last]) for alert in open_alerts(state)]
+    return with_people(sorted(found, key=rate_of, reverse=True), state, now_ns)
 
 
 def rate_of(alert: AlertRow) -> Decimal:

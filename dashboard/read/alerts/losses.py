@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from bisect import bisect_left
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Final
@@ -19,6 +20,10 @@ NOW_S_MAX: Final = 300
 BEFORE_S_MAX: Final = 3_600
 # Seconds are written a while after their decisions.
 _OPEN_NS: Final = NS_PER_S
+
+
+# Decisions, those of unknown value, and the loss at the median, the low and the high slope.
+_Total = tuple[int, int, Decimal, Decimal, Decimal]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,23 +50,80 @@ class Loss:
 
 
 def losses(reader: Reader, asked: Sequence[Range]) -> list[Loss | None]:
-    """Return the loss of each range, None of one without decisions."""
+    """Return the loss of each range, None of one without decisions.
+
+    The store sums each class between all instants at which some range begins or ends, so that it
+    reads each second once, however many ranges there are.
+    """
     if not asked:
         return []
-    rows = reader.ask(
-        "losses",
-        __file__,
-        {
-            "from_ns": min(each.from_ns for each in asked),
-            "to_ns": max(each.to_ns for each in asked),
-            "actions": [each.action for each in asked],
-            "regions": [each.region for each in asked],
-            "froms_ns": [each.from_ns for each in asked],
-            "tos_ns": [each.to_ns for each in asked],
-        },
+    bounds = sorted({at for each in asked for at in (each.from_ns, each.to_ns)})
+    parameters = {"bounds_ns": bounds, "from_ns": bounds[0], "to_ns": bounds[-1]}
+    classes: dict[tuple[str, str], _Sums] = {}
+    for row in reader.ask("losses", __file__, parameters):
+        name, bound_ns = (row.pop("action"), row.pop("region")), row.pop("bound_ns")
+        classes.setdefault(name, _Sums()).add(bound_ns, Loss(**row))
+    return [_loss(classes, each) for each in asked]
+
+
+class _Sums:
+    """The losses of one class by time, summed from the first on."""
+
+    def __init__(self) -> None:
+        self._bounds: list[int] = []
+        self._losses: list[Loss] = []
+        self._totals: list[_Total] = [(0, 0, Decimal(0), Decimal(0), Decimal(0))]
+
+    def add(self, bound_ns: int, loss: Loss) -> None:
+        """Take what lies behind a bound; bounds come in order."""
+        decisions, unvalued, middle, low, high = self._totals[-1]
+        self._bounds.append(bound_ns)
+        self._losses.append(loss)
+        self._totals.append(
+            (
+                decisions + loss.decisions,
+                unvalued + loss.unvalued,
+                middle + loss.loss_usd,
+                low + loss.loss_low_usd,
+                high + loss.loss_high_usd,
+            )
+        )
+
+    def between(self, from_ns: int, to_ns: int) -> Loss | None:
+        """Return the sum between two of the bounds, None where there is no decision."""
+        begin, end = bisect_left(self._bounds, from_ns), bisect_left(self._bounds, to_ns)
+        if begin == end:
+            return None
+        first, last = self._totals[begin], self._totals[end]
+        return Loss(
+            last[0] - first[0],
+            last[1] - first[1],
+            last[2] - first[2],
+            last[3] - first[3],
+            last[4] - first[4],
+            self._losses[begin].first_ns,
+            self._losses[end - 1].last_ns,
+        )
+
+
+def _loss(classes: Mapping[tuple[str, str], _Sums], asked: Range) -> Loss | None:
+    found = [
+        loss
+        for (action, region), sums in classes.items()
+        if asked.action in ("", action) and asked.region in ("", region)
+        if (loss := sums.between(asked.from_ns, asked.to_ns)) is not None
+    ]
+    if not found:
+        return None
+    return Loss(
+        decisions=sum(each.decisions for each in found),
+        unvalued=sum(each.unvalued for each in found),
+        loss_usd=sum((each.loss_usd for each in found), Decimal(0)),
+        loss_low_usd=sum((each.loss_low_usd for each in found), Decimal(0)),
+        loss_high_usd=sum((each.loss_high_usd for each in found), Decimal(0)),
+        first_ns=min(each.first_ns for each in found),
+        last_ns=max(each.last_ns for each in found),
     )
-    found = {int(row.pop("place")): Loss(**row) for row in rows}
-    return [found.get(place) for place in range(1, len(asked) + 1)]
 
 
 def with_losses(reader: Reader, alerts: Sequence[AlertRow], to_ns: int) -> list[AlertRow]:

@@ -37,7 +37,9 @@ def _facts(alert: AlertDetail, now_ns: int) -> Iterator[str]:
     yield f"- Rule: {alert.rule} ({alert.severity})"
     ends = alert.low_usd_per_h, alert.high_usd_per_h
     when = "now" if alert.is_now else f"at {_at(alert.at_ns)}"
-    yield "- At risk: " + _money(alert.usd_per_h, *ends, f" / h {when}")
+    over = "nothing, it is over"
+    rate = _money(alert.usd_per_h, *ends, f" / h {when}") if alert.is_open else over
+    yield f"- At risk: {rate}"
     since = f" since {_at(alert.lost_from_ns)}" if alert.lost_from_ns else ""
     yield "- Lost so far: " + _money(alert.lost_usd, alert.lost_low_usd, alert.lost_high_usd, since)
     if alert.budget_share is not None and alert.budget_usd is not None:

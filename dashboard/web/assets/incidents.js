@@ -51,8 +51,11 @@
       pin(event);
     }
   });
+  // A pin is of the page as it stands: another range keeps it, another page does not.
   window.addEventListener("_dashprivate_pushstate", () => {
-    pinned = "";
-    shown = "";
+    if (window.location.pathname !== "/") {
+      pinned = "";
+      shown = "";
+    }
   });
 })();

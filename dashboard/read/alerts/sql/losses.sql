@@ -1,11 +1,13 @@
--- What lateness cost classes of decisions, each over a time of its own.
--- Parameters: actions, regions, froms_ns, tos_ns: arrays of one length, half open times; an empty action or region
---   is all of them. from_ns and to_ns hold all of the times.
--- Returns: place UInt32 (in the arrays, from 1), decisions, unvalued UInt64, loss_usd, loss_low_usd, loss_high_usd
---   Decimal(38, 6), first_ns, last_ns UInt64 (the first second with a decision, and the end of the last); no row for
---   a place without decisions.
+-- What lateness cost each class of decisions, between instants.
+-- Parameters: bounds_ns, ascending, from from_ns on: what is summed lies between two that follow each other.
+-- Returns: action, region String, bound_ns UInt64 (the last bound before), decisions, unvalued UInt64, loss_usd,
+--   loss_low_usd, loss_high_usd Decimal(38, 6), first_ns, last_ns UInt64 (the first second with a decision, and the end
+--   of the last); by class and bound; no row where there is no decision.
 SELECT
-    place,
+    cells.of_action AS action,
+    cells.of_region AS region,
+    -- A search by halves: to hold each second to each alert took memory for each pair.
+    roundDown(cells.second_ns, {bounds_ns:Array(UInt64)}) AS bound_ns,
     sum(cells.decisions) AS decisions,
     sum(cells.unvalued) AS unvalued,
     sum(cells.loss_usd) AS loss_usd,
@@ -21,10 +23,5 @@ FROM
     FROM revenue_cells FINAL
     WHERE second_ns >= {from_ns:UInt64} AND second_ns < {to_ns:UInt64} AND decisions > 0
 ) AS cells
-ARRAY JOIN arrayFilter(
-    at -> {froms_ns:Array(UInt64)}[at] <= cells.second_ns AND cells.second_ns < {tos_ns:Array(UInt64)}[at]
-        AND {actions:Array(String)}[at] IN ('', cells.of_action)
-        AND {regions:Array(String)}[at] IN ('', cells.of_region),
-    arrayEnumerate({froms_ns:Array(UInt64)})) AS place
-GROUP BY place
-ORDER BY place
+GROUP BY action, region, bound_ns
+ORDER BY action, region, bound_ns

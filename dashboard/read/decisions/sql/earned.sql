@@ -4,7 +4,8 @@
 SELECT
     decision_id, outcome_key,
     max(converted) AS converted,
-    sum(toFloat64(ifNull(margin, revenue)) * if(kind = 'refund', -1, 1)) AS amount,
+    -- A refund takes its amount off, whatever its sign.
+    sum(if(kind = 'refund', -abs(toFloat64(ifNull(margin, revenue))), toFloat64(ifNull(margin, revenue)))) AS amount,
     any(toString(currency)) AS currency
 FROM outcomes FINAL
 WHERE outcome_id IN

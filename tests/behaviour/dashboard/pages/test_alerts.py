@@ -14,10 +14,11 @@ import httpx
 import pytest
 
 from alerts.state.external import ExternalAlerts, PostedAlert
-from alerts.state.sqlite import AlertStore
+from alerts.state.sqlite import AlertStore, Update
 from attribution.core.config import AttributionConfig
 from collector.core.clock import NS_PER_S
 from collector.core.counters import Counters
+from collector.core.errors import StoreUnavailableError
 from collector.store.connect import Connections
 from dashboard.api.context import AppContext
 from dashboard.pages.alerts import detail, page
@@ -34,6 +35,7 @@ from dashboard.settings.config import DashboardConfig
 from dashboard.units import utc_clock
 from dashboard.web.app import create_app
 from tests.conftest import ManualClock
+from tests.support.alerts.builders import EPISODE, event, firing_state
 from tests.support.dashboard.app import FixedHealth
 from tests.support.dashboard.seed import TODAY_NS, Seed
 
@@ -142,11 +144,35 @@ def test_three_hundred_alerts_are_one_question_to_the_store(
             asked.append(sql)
             return super()._query(sql, parameters)
 
-    found = listed_alerts(Counting(own_world), HOUR, page.ALERTS_MAX)
+    found = listed_alerts(Counting(own_world), HOUR)
     assert len(found) == 301
     assert len(asked) == 2
     context = dataclasses.replace(context, reader=Reader(own_world))
     assert len(lines(context, "")) == 301
+    shown = overview.show(overview.read(context, ""), "")
+    rows = shown["overview-alerts.rowData"]
+    assert isinstance(rows, list)
+    assert len(rows) == overview.SHOWN_MAX
+    assert str(shown["overview-alerts-note.children"]).startswith("the 50 dearest of 301")
+    assert "301 firing" in text_of(shown["overview-now-note.children"])
+
+
+def test_list_is_there_while_the_store_is_away(
+    context: PageContext, empty_store: Connections, tmp_path: Path
+) -> None:
+    """It is opened when much else does not work; what fires is in the alert state."""
+    context = dataclasses.replace(context, reader=Reader(empty_store))
+    with pytest.raises(StoreUnavailableError):
+        page.show(context, parse_scope(""))
+    state = AlertStore(tmp_path / "alerts.sqlite")
+    state.record([Update(firing_state(), event())])
+    context = dataclasses.replace(context, alert_state=state)
+    shown = page.show(context, parse_scope(""))
+    (line,) = lines(context, "")
+    assert (line["href"], str(line["at_risk"])[:9]) == (f"/alerts/{EPISODE}", "$7,407 at")
+    assert "The store is away" in str(shown["alerts-list-note.children"])
+    assert lines(context, "?severity=ticket") == []
+    state.close()
 
 
 def test_who_may_not_act_is_told_why(context: PageContext) -> None:
@@ -198,7 +224,9 @@ def test_link_of_an_alert_shows_its_own_time(context: PageContext, own_world: Co
     seed.alert(TODAY_NS, 3, "resolved")
     seed.alert(TODAY_NS, 1, "firing", episode_id="s", action="shop", region="", basis="unknown")
     seed.insert(own_world.client())
-    assert "&until=" in text_of(detail.show(context, "episode-1")["alert-state.children"])
+    over = detail.show(context, "episode-1")
+    assert "&until=" in text_of(over["alert-state.children"])
+    assert over["alert-risk-value.children"] == "over"
     # A service is not an action: filtered by it, the page would be empty.
     assert "action=" not in text_of(detail.show(context, "s")["alert-state.children"])
 

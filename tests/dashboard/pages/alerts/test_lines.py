@@ -65,8 +65,9 @@ def test_alert_without_dollars_is_shown_by_its_words(alert: AlertRow) -> None:
 @pytest.mark.parametrize(("state", "said"), [("unknown", "unknown"), ("resolved", "over")])
 def test_what_costs_nothing_any_more_or_cannot_be_judged_is_no_sum(state: str, said: str) -> None:
     """`$0.00` beside a page that nobody could judge sent people back to bed."""
-    line = alert_line(dataclasses.replace(BURN, state=state))
+    line = alert_line(dataclasses.replace(BURN, state=state, lost_usd=Decimal(0)))
     assert (line["at_risk"], line["usd_per_h"], line["bar"]) == (said, None, None)
+    assert line["lost"] == ("unknown" if state == "unknown" else "$0.00")
 
 
 def test_shadow_says_that_it_would_have_paged() -> None:

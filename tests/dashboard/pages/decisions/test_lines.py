@@ -45,6 +45,7 @@ def test_line_has_its_bar_its_tick_and_a_short_id_last() -> None:
     assert (fast["bar"], fast["isLate"]) == (25.0, False)
     assert (slow["short"], slow["at"], slow["of"]) == ("2172fde4", "18:45:54", "web")
     assert (slow["lost"], slow["interval"]) == ("$0.0500", "90 %: $0.0100 to $0.20")
+    assert (slow["worst"], slow["worst_ms"]) == ("store", "120.0 ms · decision")
     assert slow["outcome"] == "sold, 12.30 EUR"
 
 

@@ -119,6 +119,24 @@ def test_store_that_is_away_leaves_the_rest(world: Connections, state: AlertStor
         read(AwayReader(world), state, "another")
 
 
+@pytest.mark.parametrize(
+    ("to_state", "said"), [("unknown", "unknown"), ("resolved", "nothing, it is over")]
+)
+def test_what_does_not_fire_has_no_rate(
+    reader: Reader, state: AlertStore, to_state: str, said: str
+) -> None:
+    """What it cost at its last change is history, and `$0.00 / h` would be an answer."""
+    last = event(
+        seq=2, at_ns=TODAY_NS, from_state="firing", to_state=to_state, started_ns=AT_NS,
+        action=ACTIONS[0], region=REGIONS[0],
+    )  # fmt: skip
+    state.record([Update(firing_state(), last)])
+    found = read(reader, state)
+    assert found is not None
+    assert (found.usd_per_h, found.low_usd_per_h) == (None, None)
+    assert f"- At risk: {said}\n" in markdown(found, TODAY_NS)
+
+
 def test_markdown_marks_nothing_that_a_sender_wrote(reader: Reader, state: AlertStore) -> None:
     """It is pasted into tickets: a label must not become a link, an image or a script there."""
     Notes(state).add(EPISODE, COMMENT, Act("a", AT_NS), "![x](http://e/)<script>\n# big", None)
