@@ -379,6 +379,8 @@ def _path_notes(
             "yanchor": "bottom",
             "yshift": 3,
             "align": "center",
+            # Two that stand side by side turn away from each other.
+            "xanchor": "center" if len(texts) == 1 else "right" if place == min(texts) else "left",
         }
         for place, text in texts.items()
     ]

@@ -102,6 +102,18 @@ def test_path_pairs_observed_with_reference_and_outlines_the_worst() -> None:
     assert notes == ["<b>blamed</b><br><b>+36.0 ms</b>"]
 
 
+def test_texts_of_neighbours_do_not_lie_on_each_other() -> None:
+    """What the alert blamed and what is worst now may be two classes of one stage."""
+    observed = means(decision_store=80, decision_compute=60)
+    reference = means(decision_store=14, decision_compute=10)
+    figure = decision_path(observed, reference, ("decision", "compute"))
+    notes = {note["text"]: note for note in figure["layout"]["annotations"] if note["text"]}
+    assert {text: note["xanchor"] for text, note in notes.items()} == {
+        "<b>+66.0 ms</b>": "left",
+        "<b>blamed</b><br>+50.0 ms": "right",
+    }
+
+
 def test_path_without_an_excess_points_at_nothing() -> None:
     """Noise of a mean must not send anyone after a segment."""
     observed = means(decision_store=14.5)
