@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -237,13 +237,14 @@ class AlertsJob:
         if transition.notification == FIRED:
             evaluation, move = rule.explain(self._reader, facts, after, evaluation)
             event = transition_event(rule, after, transition, evaluation, moment)
-            capture = None
+            capture, exemplars = None, list[str]()
             if rule.explains_decisions:
                 of_class = rule.focus(facts, subject)
                 suspect = self._search.at(of_class, event.window_s, moment.end_ns)
                 event = with_suspect(event, suspect)
+                exemplars = self._search.exemplars(of_class, event.window_s, moment.end_ns)
                 capture = capture_request(event, of_class, moment)
-            return self._update(after, event, transition, rule, move, capture)
+            return self._update(after, event, transition, rule, move, capture, exemplars)
         if transition.to_state is Phase.UNKNOWN:
             silence = duration_text((moment.known_ns - after.data_ns) / NS_PER_S)
             reason = f"no {rule.wording(subject).subject} for {silence}"
@@ -326,6 +327,7 @@ class AlertsJob:
         rule: _AnyRule | None,
         move: Move | None = None,
         capture: CaptureRequest | None = None,
+        exemplars: Sequence[str] = (),
     ) -> Update:
         event = replace(event, is_shadow=self.routing.is_shadow(event.rule))
         _log.info(
@@ -341,7 +343,7 @@ class AlertsJob:
         messages: tuple[Message, ...] = ()
         if transition.notification:
             wording = NO_WORDING if rule is None else rule.wording(state.subject)
-            content = body(transition.notification, event, wording, move)
+            content = body(transition.notification, event, wording, move, exemplars)
             messages = tuple(
                 Message(
                     webhook_id=webhook_id(event.episode_id, event.seq, endpoint.name),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -20,7 +21,13 @@ _TEXT_MAX = 200
 _REASON_MAX = 500
 
 
-def body(notification: str, event: AlertEvent, wording: Wording, move: Move | None) -> bytes:
+def body(
+    notification: str,
+    event: AlertEvent,
+    wording: Wording,
+    move: Move | None,
+    exemplars: Sequence[str] = (),
+) -> bytes:
     """Return the JSON of one message; the same event gives the same bytes.
 
     Money is a number in USD, null where nobody knows it, for example of data that stopped. `low`
@@ -32,6 +39,7 @@ def body(notification: str, event: AlertEvent, wording: Wording, move: Move | No
         event: the transition.
         wording: of the rule; NO_WORDING where the rule is no longer configured.
         move: a proposal, None without one.
+        exemplars: ids of decisions that show it.
     """
     suspect = f"{event.blamed_stage}/{event.blamed_class}" if event.blamed_stage else None
     message = {
@@ -55,6 +63,13 @@ def body(notification: str, event: AlertEvent, wording: Wording, move: Move | No
             "blamed_segment": suspect,
             "excess_ms": event.blamed_excess_ns / NS_PER_MS if suspect else None,
             "windows": {"long_s": event.window_s, "short_s": wording.shorts.get(event.window_s)},
+            "exemplars": [
+                {
+                    "decision_id": each[:_TEXT_MAX],
+                    "dashboard": f"/decision?id={quote(each[:_TEXT_MAX])}",
+                }
+                for each in exemplars
+            ],
             "reason": event.reason[:_REASON_MAX],
             "note": wording.note[:_REASON_MAX],
             "reroute": _reroute(move),

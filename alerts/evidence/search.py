@@ -1,4 +1,4 @@
-"""I/O: finds the suspect segment of an alert when it fires, and again while it fires."""
+"""I/O: finds the suspect segment of an alert when it fires, and again while it fires; examples."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from collector.core.clock import NS_PER_HOUR, NS_PER_MINUTE, NS_PER_S
 _BASELINE_NS = 10 * NS_PER_MINUTE
 # An hour has enough decisions to find the segment; more only cost time.
 _SEARCHED_NS_MAX = NS_PER_HOUR
+_EXEMPLARS = 3
 # An excess that moved by less than this share is the same suspect.
 _EXCESS_MOVED = 0.1
 
@@ -52,6 +53,20 @@ class SuspectSearch:
         others = [times for region, times in during.items() if region != subject.region]
         baselines.append(Baseline("in other regions", pool(others)))
         return find_suspect(during[subject.region], baselines)
+
+    def exemplars(self, subject: Subject, window_s: int, end_ns: int) -> list[str]:
+        """Return the slowest decisions of a class in the window that ends at an instant."""
+        from_ns = max(0, end_ns - window_s * NS_PER_S, end_ns - _SEARCHED_NS_MAX)
+        rows = self._reader.rows(
+            "exemplars",
+            __file__,
+            action=subject.action,
+            region=subject.region,
+            from_ns=from_ns,
+            end_ns=end_ns,
+            limit=_EXEMPLARS,
+        )
+        return [str(row[0]) for row in rows]
 
     def again(self, subject: Subject, events: Sequence[AlertEvent], end_ns: int) -> Found | None:
         """Search an alert that fires once more; return None where its suspect stays.

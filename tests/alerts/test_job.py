@@ -86,6 +86,10 @@ def test_receiver_is_told_once_where_to_move_and_once_that_it_is_over(scene: Sce
             "to_region": WELL,
         },
     }
+    examples = [each["decision_id"] for each in firing["data"]["exemplars"]]
+    assert len(examples) == 3
+    assert all(each.startswith(f"{HURT}-") for each in examples)
+    assert resolved["data"]["exemplars"] == []
     assert len(json.dumps(firing)) < 20_000
     assert scene.job.status().idle
     assert scene.job.status().delivered == 2

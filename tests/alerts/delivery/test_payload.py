@@ -12,7 +12,7 @@ def test_body_of_an_alert_that_fires() -> None:
     move = Move("checkout", "eu-west", "tier1-a", "us-east")
     words = Wording("", {60: 6}, "look at the store first", "https://runbooks.example/burn")
 
-    assert json.loads(body("alert.firing", event(), words, move)) == {
+    assert json.loads(body("alert.firing", event(), words, move, ["d 1"])) == {
         "type": "alert.firing",
         "timestamp": "2033-05-18T03:33:20.000Z",
         "data": {
@@ -33,6 +33,7 @@ def test_body_of_an_alert_that_fires() -> None:
             "blamed_segment": "decision/store",
             "excess_ms": 120.0,
             "windows": {"long_s": 60, "short_s": 6},
+            "exemplars": [{"decision_id": "d 1", "dashboard": "/decision?id=d%201"}],
             "reason": "because",
             "note": "look at the store first",
             "reroute": {
