@@ -22,7 +22,7 @@ from dashboard.units import UNKNOWN, count, ms, signed_ms, usd
 REFERENCE_WINDOW_NS = NS_PER_DAY
 # The modes of the newest decisions: a canary that ended an hour ago is not on the path.
 _MODES_NS: Final = 15 * NS_PER_MINUTE
-_KEPT_MAX: Final = 64
+_KEPT_MAX: Final = 32
 OUTPUTS = (
     "overview-path.figure",
     "overview-path-box.aria-label",

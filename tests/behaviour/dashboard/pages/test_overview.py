@@ -166,10 +166,10 @@ def test_normal_is_read_once_a_minute(context: PageContext) -> None:
     kept = dataclasses.replace(before, total_ns=1.0)
     context.normal[next(iter(context.normal))] = kept
     assert path.read(context, scope, top).reference == kept
-    for minute in range(100):
+    for minute in range(34):
         at_ns = top.to_ns + minute * 60 * NS_PER_S
         path.read(context, scope, dataclasses.replace(top, to_ns=at_ns))
-    assert len(context.normal) <= 64
+    assert len(context.normal) <= 32
 
 
 def test_row_that_is_pointed_at_has_its_own_path(
