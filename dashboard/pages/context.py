@@ -14,7 +14,7 @@ from collector.core.clock import NS_PER_S, Clock
 from dashboard.health.items import HealthSource
 from dashboard.read.decisions.listing import DecisionList
 from dashboard.read.reader import Reader
-from dashboard.read.rows import Reference
+from dashboard.read.rows import Reference, SegmentMeans
 from dashboard.read.workers import Workers
 from dashboard.settings.config import DashboardConfig
 
@@ -48,6 +48,8 @@ class PageContext:
     decisions: DecisionList
     prior_basis: str  # printed beside what rests on the prior of the slope
     alert_state: AlertStore | None = None  # what people did about alerts; None: not known here
+    # The reference of the decision path by action, region and minute.
+    normal: dict[tuple[str, str, int], SegmentMeans | None] = field(default_factory=dict)
     alerts: AlertsConfig = field(default_factory=AlertsConfig)
     refusal: Callable[[], str] = lambda: ""  # why whoever asks may change nothing, "" where it may
 

@@ -48,6 +48,7 @@ def test_question_of_an_incident_takes_three_clicks(
 
         page.locator("#decisions-sort").click()
         page.get_by_role("option", name="Slowest").click()
+        expect(page.locator("#decisions-note")).to_contain_text("slowest first")
         expect(grid.locator(".ag-row").first).to_contain_text("d-14")
         with page.expect_download() as waiting:
             page.get_by_role("link", name="CSV").click()

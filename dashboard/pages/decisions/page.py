@@ -114,15 +114,15 @@ def register(app: Dash, context: PageContext) -> None:
     def refresh(query: str | None, _ticks: int | None) -> dict[str, object]:
         return read(context, parse_scope(query))
 
-    def refresh_totals(kept: Any, query: str | None) -> dict[str, object]:  # noqa: ANN401  what a browser kept
+    def refresh_totals(kept: Any) -> dict[str, object]:  # noqa: ANN401  what a browser kept
         if not isinstance(kept, dict):
             return {"decisions-totals.children": no_update}
-        return read_totals(context, parse_scope(query), kept)
+        # Of the rows that are shown: the address may be another by now.
+        return read_totals(context, parse_scope(str(kept.get("search", ""))), kept)
 
     inputs = [Input("url", "search"), Input(TICK, "n_intervals")]
     context.reading(app, ROWS, inputs, refresh, tick=TICK)
-    kept = [Input("decisions-read", "data"), State("url", "search")]
-    context.reading(app, OUTPUTS[-1:], kept, refresh_totals)
+    context.reading(app, OUTPUTS[-1:], [Input("decisions-read", "data")], refresh_totals)
     register_scope(app, NAME, TICK, context.clock)
     texts = ("channel", "service", "cohort", "segment")
     controls = [(f"decisions-{name}", "value") for name in texts]
@@ -189,6 +189,7 @@ def read(context: PageContext, scope: Scope) -> dict[str, object]:
         "decisions-csv.href": csv_href(frozen),
         "decisions-read.data": {
             "to_ns": str(seen.to_ns),
+            "search": format_scope(scope),
             "stated": offered.stated,
             "found": bool(scope.search),
         },

@@ -22,6 +22,7 @@ from dashboard.units import UNKNOWN, count, ms, signed_ms, usd
 REFERENCE_WINDOW_NS = NS_PER_DAY
 # The modes of the newest decisions: a canary that ended an hour ago is not on the path.
 _MODES_NS: Final = 15 * NS_PER_MINUTE
+_KEPT_MAX: Final = 32
 OUTPUTS = (
     "overview-path.figure",
     "overview-path-box.aria-label",
@@ -59,12 +60,12 @@ def read(
     lookback = dataclasses.replace(
         path_of, from_ns=max(0, seen.to_ns - REFERENCE_WINDOW_NS), to_ns=seen.to_ns
     )
-    reader, reference = context.reader, context.reference
-    expected = reader.reference_means(lookback, reference)
+    reader = context.reader
+    expected = _normal(context, lookback)
     if expected is None and lookback.region:
         # Nothing there has ever met its target; the same action elsewhere shows what is possible.
         lookback = dataclasses.replace(lookback, region="")
-        expected = reader.reference_means(lookback, reference)
+        expected = _normal(context, lookback)
     newest = dataclasses.replace(path_of, from_ns=max(path_of.from_ns, path_of.to_ns - _MODES_NS))
     return PathRead(
         seen=seen,
@@ -77,6 +78,21 @@ def read(
         modes=reader.modes(newest),
         lost=losses(reader, [path_of])[0],
     )
+
+
+def _normal(context: PageContext, lookback: Range) -> SegmentMeans | None:
+    """Return the mean of the decisions that met their target, read once a minute.
+
+    It is of a day, and takes longest of all; who points at rows asks for it at each.
+    """
+    key = (lookback.action, lookback.region, lookback.to_ns // NS_PER_MINUTE)
+    kept = context.normal
+    if key not in kept:
+        found = context.reader.reference_means(lookback, context.reference)
+        while len(kept) >= _KEPT_MAX:
+            kept.pop(next(iter(kept)), None)
+        kept[key] = found
+    return kept[key]
 
 
 def path_range(seen: Range, alert: Incident | None) -> Range:

@@ -158,6 +158,20 @@ def test_path_follows_the_dearest_open_alert_until_a_picker_says_otherwise(
     assert path.read(context, scope, quiet).path_of == scope.range_at(TODAY_NS)
 
 
+def test_normal_is_read_once_a_minute(context: PageContext) -> None:
+    """It is of a day of decisions, and was read at each refresh and each row."""
+    top, scope = overview.read(context, "").top, parse_scope("?region=us-east")
+    before = path.read(context, scope, top).reference
+    assert before is not None
+    kept = dataclasses.replace(before, total_ns=1.0)
+    context.normal[next(iter(context.normal))] = kept
+    assert path.read(context, scope, top).reference == kept
+    for minute in range(34):
+        at_ns = top.to_ns + minute * 60 * NS_PER_S
+        path.read(context, scope, dataclasses.replace(top, to_ns=at_ns))
+    assert len(context.normal) <= 32
+
+
 def test_row_that_is_pointed_at_has_its_own_path(
     context: PageContext, own_world: Connections
 ) -> None:
