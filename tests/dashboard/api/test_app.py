@@ -182,6 +182,8 @@ RESOURCES = [
     "/api/v1/retention",
     "/api/v1/review",
     "/api/v1/rules",
+    "/api/v1/rules/import",
+    "/api/v1/rules/progress/{ticket}",
     "/api/v1/rules/replay",
     "/api/v1/rules/{name}/demote",
     "/api/v1/rules/{name}/promote",
