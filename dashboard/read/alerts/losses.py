@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Final
 
 from attribution.core.selection import RATE_S_MIN
-from collector.core.clock import NS_PER_HOUR, NS_PER_S
+from collector.core.clock import NS_PER_HOUR, NS_PER_MINUTE, NS_PER_S
 from dashboard.read.alerts.rows import OPEN_STATES, AlertRow
 from dashboard.read.reader import Reader
 from dashboard.read.rows import Range
@@ -20,6 +20,8 @@ NOW_S_MAX: Final = 300
 BEFORE_S_MAX: Final = 3_600
 # Seconds are written a while after their decisions.
 _OPEN_NS: Final = NS_PER_S
+# Attribution that is further behind says so on every page; what it has is then not now.
+_BEHIND_NS: Final = NS_PER_MINUTE
 
 
 # Decisions, those of unknown value, and the loss at the median, the low and the high slope.
@@ -129,8 +131,11 @@ def _loss(classes: Mapping[tuple[str, str], _Sums], asked: Range) -> Loss | None
 def with_losses(reader: Reader, alerts: Sequence[AlertRow], to_ns: int) -> list[AlertRow]:
     """Return alerts with what open ones cost now, and what each cost so far up to an instant.
 
-    What an alert about no decisions costs is not known, nor what one without dollars does.
+    What an alert about no decisions costs is not known, nor what one without dollars does. Now ends
+    where losses do, as the windows of the rules: the seconds after that, of which nothing is
+    attributed yet, would make it cheap.
     """
+    to_ns = _end_ns(reader, to_ns)
     priced = [alert for alert in alerts if alert.is_priced and alert.action and alert.region]
     found = losses(
         reader, [asked for each in priced for asked in (_now(each, to_ns), _so_far(each, to_ns))]
@@ -140,6 +145,13 @@ def with_losses(reader: Reader, alerts: Sequence[AlertRow], to_ns: int) -> list[
         for at, alert in enumerate(priced)
     }
     return [known.get(alert.episode_id, alert) for alert in alerts]
+
+
+def _end_ns(reader: Reader, to_ns: int) -> int:
+    looked = {"from_ns": max(0, to_ns - _BEHIND_NS), "to_ns": to_ns}
+    (row,) = reader.ask("newest_loss", __file__, looked)
+    newest_ns = int(row["newest_ns"])
+    return min(to_ns, newest_ns + _OPEN_NS) if newest_ns else to_ns
 
 
 def _now(alert: AlertRow, to_ns: int) -> Range:

@@ -146,7 +146,7 @@ def test_three_hundred_alerts_are_one_question_to_the_store(
 
     found = listed_alerts(Counting(own_world), HOUR)
     assert len(found) == 301
-    assert len(asked) == 2
+    assert len(asked) == 3, "the alerts, where losses end, and the losses of all"
     context = dataclasses.replace(context, reader=Reader(own_world))
     assert len(lines(context, "")) == 301
     shown = overview.show(overview.read(context, ""), "")

@@ -63,6 +63,10 @@ def test_every_alert_says_what_it_costs_now_and_so_far(own_world: Connections) -
     assert burning.lost_from_ns == TODAY_NS - 80 * NS_PER_S
     assert burning.now_usd_per_h == Decimal(15), "in the minute of its window"
     assert found["all"].lost_usd == Decimal("0.25")
-    # Its last decision is older than its window: what it costs now is not known.
-    assert (found["quiet"].lost_usd, found["quiet"].now_usd_per_h) == (Decimal(0), None)
+    # Attribution is some seconds behind: now is where it is, and costs no less.
+    later = Range(HOUR.from_ns, HOUR.to_ns + 8 * NS_PER_S)
+    behind = {alert.episode_id: alert for alert in listed_alerts(Reader(own_world), later)}
+    assert behind["episode-1"].now_usd_per_h == Decimal(15)
+    # Its last decision lies in the minute before the newest of all.
+    assert (found["quiet"].lost_usd, found["quiet"].now_usd_per_h) == (Decimal(0), Decimal(0))
     assert (found["none"].lost_usd, found["none"].now_usd_per_h) == (None, None)
