@@ -88,12 +88,16 @@ def test_first_declared_decision_ends_it(segments: Segments, store: Connections)
     """What came before stays, as what it was; after it only what is declared is a decision."""
     root: dict[str, Any] = {"name": "GET /a", "kind": SERVER}
     declared: dict[str, Any] = {"kind": SERVER, "attributes": {"decision.action": "checkout"}}
-    send(segments, store, span(trace_id=new_trace_id(), **root))
-    send(segments, store, span(trace_id=new_trace_id(), **declared))
+    calibration: dict[str, Any] = {
+        "kind": "server",
+        "attributes": {"decision.action": "calibration"},
+    }
+    for made in (calibration, root, declared):
+        send(segments, store, span(trace_id=new_trace_id(), **made))
     for _ in range(2):
         send(segments, store, span(trace_id=new_trace_id(), **root))
 
-    assert actions(store) == ["auto GET /a", "checkout"]
+    assert actions(store) == ["auto GET /a", "calibration", "checkout"]
 
 
 @pytest.mark.parametrize(
