@@ -16,7 +16,7 @@ from collector.write.quarantine import RejectedItems
 from dashboard.health.items import HealthSource
 from dashboard.read.reader import Reader
 from dashboard.read.sealed_store import SealedStore
-from dashboard.settings.config import DashboardConfig
+from dashboard.settings.config import OTLP_URL, DashboardConfig, otlp_url
 
 if TYPE_CHECKING:
     from alerts.state.sqlite import AlertStore
@@ -44,6 +44,7 @@ class AppContext:
         sealed: the sealed decisions; by default under their own names.
         alert_state: the state of alerts; None where another machine has it.
         alerts: the rules.
+        otlp_url: where senders send over HTTP.
     """
 
     store: Connections
@@ -60,6 +61,7 @@ class AppContext:
     sealed: SealedStore | None = None
     alert_state: AlertStore | None = None
     alerts: AlertsConfig = field(default_factory=AlertsConfig)
+    otlp_url: str = OTLP_URL
 
     @classmethod
     def of(
@@ -97,6 +99,7 @@ class AppContext:
             sealed=SealedStore(store, s.attributes, s.decisions, s.outcomes, s.retention),
             alert_state=alert_state,
             alerts=s.alerts,
+            otlp_url=otlp_url(s.collector),
         )
 
     @property

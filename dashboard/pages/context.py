@@ -16,7 +16,7 @@ from dashboard.read.decisions.listing import DecisionList
 from dashboard.read.reader import Reader
 from dashboard.read.rows import Reference, SegmentMeans
 from dashboard.read.workers import Workers
-from dashboard.settings.config import DashboardConfig
+from dashboard.settings.config import OTLP_URL, DashboardConfig
 
 # The stages whose seconds behind are those of what is not in the store yet.
 _STORED_BY = ("stage.logged", "stage.stored")
@@ -51,6 +51,7 @@ class PageContext:
     # The reference of the decision path by action, region and minute.
     normal: dict[tuple[str, str, int], SegmentMeans | None] = field(default_factory=dict)
     alerts: AlertsConfig = field(default_factory=AlertsConfig)
+    otlp_url: str = OTLP_URL  # where senders send over HTTP
     refusal: Callable[[], str] = lambda: ""  # why whoever asks may change nothing, "" where it may
 
     def complete_ns(self, now_ns: int) -> int:

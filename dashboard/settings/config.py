@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from pydantic import Field
 
-from collector.core.config import Section, TlsConfig
+from collector.core.config import CollectorConfig, Section, TlsConfig
+from collector.core.http.address import authority
 
 # Of one file of outcomes, costs or rates that is sent to be imported.
 IMPORT_BYTES_MAX = 64 * 1024 * 1024
@@ -33,3 +36,14 @@ class DashboardConfig(Section):
         default=256, gt=0, description="Connections at a time; 503 over it"
     )
     tls: TlsConfig = Field(default_factory=TlsConfig)
+
+
+OTLP_URL: Final = "http://127.0.0.1:4318"
+_EVERYWHERE: Final = ("0.0.0.0", "::")  # noqa: S104  what is compared with, not listened on
+
+
+def otlp_url(collector: CollectorConfig) -> str:
+    """Return the address that senders are shown; where all are listened on, a name to fill in."""
+    scheme = "https" if collector.tls.is_on else "http"
+    host = "THIS-HOST" if collector.host in _EVERYWHERE else collector.host
+    return f"{scheme}://{authority(host, collector.http_port)}"

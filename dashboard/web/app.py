@@ -78,6 +78,7 @@ def create_app(of: AppContext) -> Dash:
         alert_state=of.alert_state,
         alerts=of.alerts,
         refusal=refusal,
+        otlp_url=of.otlp_url,
     )
     server = create_api(of, workers)
     serve_tools(server, of.clock)

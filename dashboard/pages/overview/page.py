@@ -16,7 +16,7 @@ from collector.core.clock import NS_PER_DAY
 from dashboard.health.items import OUTCOMES
 from dashboard.pages.alerts.lines import ALERT_COLUMNS, ROW_PX, alert_line
 from dashboard.pages.context import PageContext, in_browser
-from dashboard.pages.overview import heat, path
+from dashboard.pages.overview import heat, path, start
 from dashboard.pages.overview.cards import (
     late_card,
     lost_card,
@@ -59,7 +59,7 @@ MONEY = (
     "overview-alerts-note.children",
     "overview-top.data",
 )
-OUTPUTS = (*MONEY, *path.OUTPUTS, *heat.OUTPUTS)
+OUTPUTS = (*MONEY, *path.OUTPUTS, *heat.OUTPUTS, *start.OUTPUTS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +104,7 @@ def layout(query: str, context: PageContext) -> Component:
     return page(
         NAME,
         TITLE,
+        start.layout(context),
         html.Div([kpi(*card) for card in cards], className="kpis overview-kpis"),
         html.Div(
             [
@@ -163,12 +164,16 @@ def register(app: Dash, context: PageContext) -> None:
             return dict.fromkeys(heat.OUTPUTS, no_update)
         return dict(heat.show(heat.read(context, parse_scope(query), from_json(kept))))
 
+    def refresh_start(_kept: object) -> dict[str, object]:
+        return start.show(start.read(context))
+
     search, kept = State("url", "search"), Input("overview-top", "data")
     inputs = [Input("url", "search"), Input(TICK, "n_intervals")]
     context.reading(app, MONEY, inputs, refresh, tick=TICK)
     picks = [kept, Input("overview-pick", "data"), search]
     context.reading(app, path.OUTPUTS, picks, refresh_path)
     context.reading(app, heat.OUTPUTS, [kept, search], refresh_heat)
+    context.reading(app, start.OUTPUTS, [kept], refresh_start)
     register_scope(app, NAME, TICK, context.clock)
     in_browser(
         app,

@@ -14,7 +14,7 @@ from attribution.core.config import AttributionConfig
 from collector.core.clock import NS_PER_S
 from collector.store.connect import Connections
 from dashboard.pages.context import PageContext
-from dashboard.pages.overview import heat, path
+from dashboard.pages.overview import heat, path, start
 from dashboard.pages.overview import page as overview
 from dashboard.pages.overview.top import from_json, to_json
 from dashboard.read.decisions.listing import DecisionList
@@ -57,6 +57,7 @@ def shown_of(context: PageContext, query: str = "", picked: str = "") -> dict[st
     top = from_json(json.loads(json.dumps(to_json(money.top))))
     assert top == money.top, "a browser keeps instants to the nanosecond"
     shown = overview.show(money, context.prior_basis)
+    shown |= start.show(start.read(context))
     shown |= path.show(path.read(context, scope, top, picked))
     return shown | dict(heat.show(heat.read(context, scope, top)))
 

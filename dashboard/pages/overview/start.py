@@ -1,0 +1,109 @@
+"""I/O: what an empty store shows: how to send, and what came of which nothing is a decision."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Final
+
+from dash import html
+
+from collector.core.clock import NS_PER_HOUR
+from dashboard.pages.context import PageContext
+from dashboard.pages.parts import Component, panel
+
+OUTPUTS: Final = (
+    "overview-start.hidden",
+    "overview-start-said.children",
+    "overview-start-code.children",
+)
+_ROOTS_NS: Final = NS_PER_HOUR
+_SEND: Final = """\
+export OTEL_EXPORTER_OTLP_ENDPOINT={url}
+export OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf
+"""
+_IMPORT: Final = (
+    "millworth import otlp FILE    # OTLP, Jaeger or Zipkin: traces that you have already\n"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Root:
+    """Traces of one kind of root, none of which is a decision."""
+
+    service: str
+    span_name: str
+    kind: str
+    traces: int
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """What is there of a store without a decision; None in its place where there is one."""
+
+    url: str  # of the receiver
+    spans: int  # of the last hour
+    roots: list[Root]
+
+
+def layout(context: PageContext) -> Component:
+    """Return the panel, hidden where decisions are stored: it takes no space that has to go."""
+    shown = show(read(context))
+    return html.Div(
+        panel(
+            "overview-start",
+            "Send your first trace",
+            html.Div(shown["overview-start-said.children"], id="overview-start-said"),
+            html.Pre(shown["overview-start-code.children"], id="overview-start-code"),
+        ),
+        id="overview-start",
+        hidden=bool(shown["overview-start.hidden"]),
+    )
+
+
+def read(context: PageContext) -> Start | None:
+    """Read what came, None where a decision did."""
+    reader = context.reader
+    (found,) = reader.ask("any_decision", __file__, {})
+    if found["is_there"]:
+        return None
+    now_ns = context.clock.now_ns()
+    window = {"from_ns": now_ns - _ROOTS_NS, "to_ns": now_ns + _ROOTS_NS}
+    (came,) = reader.ask("spans_of_hour", __file__, window)
+    roots = [Root(**row) for row in reader.ask("roots_of_hour", __file__, window)]
+    return Start(context.otlp_url, int(came["spans"]), roots)
+
+
+def show(found: Start | None) -> dict[str, object]:
+    """Return a value for each of OUTPUTS."""
+    if found is None:
+        return dict(zip(OUTPUTS, (True, "", ""), strict=True))
+    if not found.spans:
+        said = (
+            "No decision is stored yet. Any OpenTelemetry SDK or collector sends here by its "
+            "standard variables; each root span of a server is a decision of its route until you "
+            "declare what a decision is."
+        )
+        return dict(zip(OUTPUTS, (False, said, _SEND.format(url=found.url) + _IMPORT), strict=True))
+    said = f"{found.spans:,} spans came in the last hour, and none of them is a decision yet. "
+    if not found.roots:
+        return dict(zip(OUTPUTS, (False, said + "None of them is a root.", ""), strict=True))
+    said += (
+        "Attribution takes some seconds; if nothing shows, these lines of millworth.toml make "
+        "decisions of the roots that came most:"
+    )
+    return dict(zip(OUTPUTS, (False, said, "\n".join(map(_rule, found.roots))), strict=True))
+
+
+def _rule(root: Root) -> str:
+    return (
+        f"[[decisions.match]]        # {root.traces:,} traces\n"
+        f"service = {_quoted(root.service)}\n"
+        f"span_name = {_quoted(root.span_name)}\n"
+        f'kind = "{root.kind.lower()}"\n'
+    )
+
+
+def _quoted(text: str) -> str:
+    """Return a text as TOML has it: as JSON does, but for what it has no short name for."""
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")

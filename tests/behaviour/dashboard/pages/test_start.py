@@ -1,0 +1,96 @@
+"""The first minute of a new user: how to send, and what is missing for the first decision."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterator
+
+import pytest
+
+from attribution.core.config import AttributionConfig
+from collector.core.config import CollectorConfig, DecisionsConfig
+from collector.store.connect import Connections
+from dashboard.pages.context import PageContext
+from dashboard.pages.overview import start
+from dashboard.read.decisions.listing import DecisionList
+from dashboard.read.reader import Reader
+from dashboard.read.rows import Reference
+from dashboard.read.workers import Workers
+from dashboard.settings.config import DashboardConfig, otlp_url
+from tests.conftest import NOW_NS, ManualClock
+from tests.support.builders import new_trace_id, span, store_request, trace_request
+from tests.support.dashboard.app import FixedHealth
+
+
+@pytest.fixture
+def context(store: Connections) -> Iterator[PageContext]:
+    """Return what pages are given, over an empty store."""
+    workers, reader = Workers(1, "test"), Reader(store)
+    reference = Reference(80_000_000, {})
+    yield PageContext(
+        reader=reader,
+        health=FixedHealth(),
+        workers=workers,
+        config=DashboardConfig(),
+        clock=ManualClock(NOW_NS),
+        reference=reference,
+        decisions=DecisionList(reader, AttributionConfig(), reference),
+        prior_basis="article prior",
+        otlp_url="http://10.1.2.3:4318",
+    )
+    workers.close()
+
+
+def shown(context: PageContext) -> tuple[bool, str, str]:
+    """Return whether the panel is hidden, what it says, and what there is to copy."""
+    hidden, said, code = (start.show(start.read(context))[each] for each in start.OUTPUTS)
+    return bool(hidden), str(said), str(code)
+
+
+def test_empty_store_says_how_to_send(context: PageContext) -> None:
+    """With the address of this service."""
+    hidden, said, code = shown(context)
+    assert not hidden
+    assert "No decision is stored yet" in said
+    assert "export OTEL_EXPORTER_OTLP_ENDPOINT=http://10.1.2.3:4318\n" in code
+    assert "millworth import otlp FILE" in code
+
+
+def test_roots_that_are_no_decisions_come_with_the_lines_that_make_them_so(
+    context: PageContext, store: Connections
+) -> None:
+    """The lines are TOML that the settings take, whatever a name holds; names stay text."""
+    name = 'tick "nightly" \\ <b> \x7f \x01 😀'
+    spans = [span(trace_id=new_trace_id(), name=name, kind="internal") for _ in range(2)]
+    spans.append(span(trace_id=new_trace_id(), name="GET", kind="client"))
+    spans.append(span(trace_id=spans[0].trace_id.hex(), parent_span_id="00000000000000aa"))
+    store_request(store, trace_request(*spans))
+
+    hidden, said, code = shown(context)
+
+    assert not hidden
+    assert said.startswith("4 spans came in the last hour, and none of them is a decision yet.")
+    rules = DecisionsConfig.model_validate(tomllib.loads(code)["decisions"]).match
+    assert [(rule.span_name, rule.kind) for rule in rules] == [
+        (name, "internal"),
+        ("GET", "client"),
+    ]
+
+
+def test_first_decision_ends_it(context: PageContext, store: Connections) -> None:
+    """From then on the page speaks of decisions."""
+    store_request(store, trace_request(span(kind="server")))
+    assert shown(context) == (True, "", "")
+
+
+@pytest.mark.parametrize(
+    ("host", "url"),
+    [
+        ("127.0.0.1", "http://127.0.0.1:4318"),
+        ("::1", "http://[::1]:4318"),
+        ("0.0.0.0", "http://THIS-HOST:4318"),
+    ],
+)
+def test_address_is_that_of_the_receiver(host: str, url: str) -> None:
+    """Where all addresses are listened on, a person knows the name."""
+    assert otlp_url(CollectorConfig(host=host)) == url
