@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
 from dash import html
 
 from collector.core.clock import NS_PER_HOUR
+from collector.core.errors import MillworthError
 from dashboard.pages.context import PageContext
 from dashboard.pages.parts import Component, panel
 
@@ -48,7 +50,10 @@ class Start:
 
 def layout(context: PageContext) -> Component:
     """Return the panel, hidden where decisions are stored: it takes no space that has to go."""
-    shown = show(read(context))
+    shown = show(None)
+    # The page stands without the store: its panels say that it is away.
+    with suppress(MillworthError):
+        shown = show(read(context))
     return html.Div(
         panel(
             "overview-start",

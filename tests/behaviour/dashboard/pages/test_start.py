@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
 from attribution.core.config import AttributionConfig
-from collector.core.config import CollectorConfig, DecisionsConfig
+from collector.core.config import CollectorConfig, DecisionsConfig, StoreConfig
 from collector.store.connect import Connections
 from dashboard.pages.context import PageContext
 from dashboard.pages.overview import start
@@ -81,6 +82,12 @@ def test_first_decision_ends_it(context: PageContext, store: Connections) -> Non
     """From then on the page speaks of decisions."""
     store_request(store, trace_request(span(kind="server")))
     assert shown(context) == (True, "", "")
+
+
+def test_page_stands_without_the_store(context: PageContext) -> None:
+    """Its panels say what is wrong; this one is not about that."""
+    away = Reader(Connections(StoreConfig(url="http://127.0.0.1:1")))
+    assert start.layout(replace(context, reader=away)).hidden is True
 
 
 @pytest.mark.parametrize(
