@@ -86,7 +86,10 @@ def test_bad_span_is_named_and_its_neighbours_are_stored(
     """One sender's broken clock must not cost another span, in the same request or the next."""
     for kind, (bad, reason) in REFUSED.items():
         before = refused(counters, reason)
-        answer = answer_of(http, span(name=f"before {kind}"), bad, span(name=f"after {kind}"))
+        neighbours = [
+            span(name=f"{place} {kind}", kind="internal") for place in ("before", "after")
+        ]
+        answer = answer_of(http, neighbours[0], bad, neighbours[1])
         assert answer.partial_success.rejected_spans == 1, kind
         assert f"1 {reason}: " in answer.partial_success.error_message, kind
         assert refused(counters, reason) == before + 1, kind
