@@ -17,6 +17,7 @@ from collector.core.config import AttributesConfig
 from collector.core.sql import sql
 from collector.store.connect import Connections
 from tests.support.attribution.attribution_job import at
+from tests.support.attribution.declared import declared_only
 from tests.support.attribution.stored import Stored, decision, put_spans, trace_id
 
 _WHOLE = sql("whole_spans", reader_module.__file__)
@@ -71,6 +72,7 @@ def in_order(spans: Table) -> list[dict[str, object]]:
 @pytest.mark.parametrize("seed", range(12))
 def test_skeletons_are_what_the_spans_say(store: Connections, seed: int) -> None:
     """Column by column, and by what comes out: late, retried and clashing spans are in it."""
+    declared_only(store)
     draw = random.Random(seed)
     spans = spans_of(draw)
     cut = draw.randrange(len(spans))

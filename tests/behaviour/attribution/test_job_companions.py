@@ -6,11 +6,13 @@ from dataclasses import replace
 
 from collector.store.connect import Connections
 from tests.support.attribution.attribution_job import at, computed_afresh, everything, job
+from tests.support.attribution.declared import declared_only
 from tests.support.attribution.stored import Stored, attributions, decision, put_spans, trace_id
 
 
 def test_decision_across_traces(store: Connections) -> None:
     """By decision id and by span link, whichever trace is received first."""
+    declared_only(store)
     to_post = (("a", "post"),)
     put_spans(store, [Stored("job", "", 50, 10, "Consumer", "c", received_s=1, links=to_post)])
     put_spans(store, decision(received_s=4))

@@ -8,6 +8,7 @@ import pytest
 
 from collector.store.connect import Connections
 from tests.support.attribution.attribution_job import at, computed_afresh, everything, job
+from tests.support.attribution.declared import declared_only
 from tests.support.attribution.stored import Stored, decision, put_outcome, put_spans, trace_id
 
 
@@ -38,6 +39,7 @@ def _window(draw: random.Random, number: int) -> list[Stored]:
 @pytest.mark.parametrize("seed", range(3))
 def test_run_after_run_ends_where_one_over_everything_does(store: Connections, seed: int) -> None:
     """Spans that were late, came twice or link from elsewhere, a restart, a minute in pieces."""
+    declared_only(store)
     draw = random.Random(seed)
     running, first = job(store), 0
     for number in range(6):

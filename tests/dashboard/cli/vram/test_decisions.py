@@ -22,13 +22,17 @@ def test_decisions_are_listed_with_their_sum(store: Connections, run: Run) -> No
         "lost_share": 0.5, "lost_share_low": 0.2, "lost_share_high": 0.9,
     }  # fmt: skip
     seed.insert(store.client())
-    shown = run("vram", "decisions", "--late", "--segment", "store", "--sort", "lost")
+    shown = run(
+        "vram", "decisions", "--window", "24h", "--late", "--segment", "store", "--sort", "lost"
+    )
     assert shown.exit_code == 0, shown.output
     assert "decision/store" in shown.output
     assert "1 decisions, 1 late; $" in shown.output
     assert "\x1b[2J" not in run("vram", "decisions").output
-    found = json.loads(run("vram", "decisions", "--limit", "1", "--json").stdout)
+    found = json.loads(run("vram", "decisions", "--window", "24h", "--limit", "1", "--json").stdout)
     assert [each["decision_id"] for each in found["decisions"]] == ["d-1"]
-    more = run("vram", "decisions", "--limit", "1")
+    more = run("vram", "decisions", "--window", "24h", "--limit", "1")
     assert f"--after '{found['next']}'" in more.output
-    assert "names no segment" in str(run("vram", "decisions", "--segment", "stores").exception)
+    assert "names no segment" in str(
+        run("vram", "decisions", "--window", "24h", "--segment", "stores").exception
+    )
