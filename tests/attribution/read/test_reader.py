@@ -16,8 +16,7 @@ from attribution.read.reader import Reader
 from collector.core.config import AttributesConfig
 from collector.core.sql import sql
 from collector.store.connect import Connections
-from tests.support.attribution.attribution_job import at
-from tests.support.attribution.declared import declared_only
+from tests.support.attribution.attribution_job import at, declared_only
 from tests.support.attribution.stored import Stored, decision, put_spans, trace_id
 
 _WHOLE = sql("whole_spans", reader_module.__file__)

@@ -5,8 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 from collector.store.connect import Connections
-from tests.support.attribution.attribution_job import at, computed_afresh, everything, job
-from tests.support.attribution.declared import declared_only
+from tests.support.attribution.attribution_job import (
+    at,
+    computed_afresh,
+    declared_only,
+    everything,
+    job,
+)
 from tests.support.attribution.stored import Stored, attributions, decision, put_spans, trace_id
 
 

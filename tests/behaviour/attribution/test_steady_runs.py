@@ -7,8 +7,13 @@ import random
 import pytest
 
 from collector.store.connect import Connections
-from tests.support.attribution.attribution_job import at, computed_afresh, everything, job
-from tests.support.attribution.declared import declared_only
+from tests.support.attribution.attribution_job import (
+    at,
+    computed_afresh,
+    declared_only,
+    everything,
+    job,
+)
 from tests.support.attribution.stored import Stored, decision, put_outcome, put_spans, trace_id
 
 

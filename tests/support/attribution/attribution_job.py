@@ -7,8 +7,10 @@ from typing import Any
 from attribution.core.config import AttributionConfig
 from attribution.jobs.attribution import AttributionJob
 from collector.core.clock import NS_PER_S
-from collector.core.config import AttributesConfig
+from collector.core.config import AttributesConfig, DecisionsConfig, OutcomesConfig
 from collector.store.connect import Connections
+from collector.store.schema.migrate import apply_views
+from tests.conftest import NOW_NS
 from tests.support.attribution.stored import (
     BASE_NS,
     rows,
@@ -55,3 +57,9 @@ def computed_afresh(store: Connections, second: float) -> dict[str, list[dict[st
         store.client().command("TRUNCATE TABLE {table:Identifier}", parameters={"table": table})
     job(store).drain(at(second))
     return everything(store)
+
+
+def declared_only(store: Connections) -> None:
+    """Take no root for a decision: the roots of a test may come before its first decision."""
+    decisions = DecisionsConfig(auto=False)
+    apply_views(store.client(), AttributesConfig(), decisions, OutcomesConfig(), NOW_NS)
