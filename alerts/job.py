@@ -156,8 +156,12 @@ class AlertsJob:
                 _log.warning("rule_not_evaluated", rule=name, reason=str(error)[:300])
                 failed.append(error)
         self._promotions.see(self._rules, now_ns)
-        # Of a pass that could not read everything, what alerts owned before stands.
-        owned = None if failed else self._ledger.owned(self._rules, facts, updates, moment)
+        owned = None  # as before: what alerts own decides no transition, so it holds none back
+        try:
+            owned = self._ledger.owned(self._rules, facts, known, updates, moment)
+        except (ClickHouseError, StoreUnavailableError) as error:
+            _log.warning("ledger_not_read", reason=str(error)[:300])
+            failed.append(error)
         self._memory.record(updates, moment.end_ns, moment.known_ns, owned)
         self.last_pass = Pass(now_ns, moment.end_ns, len(failed))
         mirror(self._memory, self._store)

@@ -13,7 +13,7 @@ from alerts.rules.ledger import Claim, narrower, rate_start_ns, shares
 from alerts.rules.rings import read_sums
 from alerts.state.sqlite import AlertStore, Update
 from alerts.state.subject import Subject
-from alerts.state.transitions import ALIGHT, Status
+from alerts.state.transitions import ALIGHT, AlertState, Status
 from collector.core.clock import NS_PER_S
 
 _AnyRule = Rule[RuleConfig, Any]
@@ -39,6 +39,7 @@ class Ledger:
         self,
         rules: Mapping[str, _AnyRule],
         facts: Mapping[str, Any],
+        known: Mapping[tuple[str, Subject], AlertState],
         updates: Iterable[Update],
         moment: Moment,
     ) -> list[Owned]:
@@ -46,11 +47,15 @@ class Ledger:
 
         Args:
             rules: by name.
-            facts: of the pass, by the name of the rule.
+            facts: of the pass, by the name of the rule; a rule that could not be read has none, and
+                its alerts are as they were.
+            known: the states before the pass.
             updates: of the pass.
             moment: of the pass.
         """
-        firing = dict(self._claims(rules, updates))
+        after = {key: Update(state) for key, state in known.items()}
+        after |= {update.state.key: update for update in updates}
+        firing = dict(self._claims(rules, after.values()))
         if not firing:
             return []
         lost = self._lost({claim.since_ns for claim in firing}, moment.end_ns)
@@ -64,7 +69,7 @@ class Ledger:
                 claim.since_ns,
                 found[claim].lost,
                 found[claim].at_risk,
-                _explained(rules[claim.rule], facts[claim.rule], update, claim, firing),
+                _explained(rules[claim.rule], facts.get(claim.rule), update, claim, firing),
             )
             for claim, update in firing.items()
         ]
@@ -138,7 +143,7 @@ def _explained(
 ) -> str:
     """Return the narrower alerts without whose decisions this one would not fire, "" for none."""
     parts = narrower(claim, claims)
-    if not parts:
+    if not parts or facts is None:
         return ""
     rest = rule.without(facts, lambda of_class: any(each.covers(of_class) for each in parts))
     if rule.evaluate(rest, update.state).seen.status in (Status.BREACHED, Status.BURNING):

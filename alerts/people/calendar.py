@@ -117,8 +117,8 @@ def sessions(exchange: str, within: Window) -> list[Window]:
     )
     try:
         calendar = exchange_calendars.get_calendar(exchange, start=str(first), end=str(last))
-    except (exchange_calendars.errors.CalendarError, ValueError) as error:
-        raise InputError(f"exchange {exchange[:20]!r}: {str(error)[:200]}") from error
+    except (exchange_calendars.errors.CalendarError, *_BROKEN) as error:
+        raise InputError(f"exchange {exchange[:20]!r}: {_short(error)}") from error
     found = []
     for starts_ns, break_ns, again_ns, ends_ns in zip(
         *(

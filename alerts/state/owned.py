@@ -3,9 +3,17 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import Final
 
 from alerts.rows import Dollars, Owned
 from alerts.state.sqlite import AlertStore
+from collector.core.clock import NS_PER_S
+
+_STALE_NS: Final = 60 * NS_PER_S
+_EXPLAINED: Final = (
+    "SELECT explained_by FROM owned WHERE episode_id = ?"
+    " AND at_ns >= (SELECT max(end_ns) FROM passes) - ?"
+)
 
 
 def read_owned(memory: AlertStore) -> dict[str, Owned]:
@@ -19,6 +27,9 @@ def read_owned(memory: AlertStore) -> dict[str, Owned]:
 
 
 def explained_by(memory: AlertStore, episode_id: str) -> str:
-    """Return the narrower alerts that explain an alert, "" where none does."""
-    rows = memory.rows("SELECT explained_by FROM owned WHERE episode_id = ?", (episode_id,))
+    """Return the narrower alerts that explain an alert, "" where none does.
+
+    An explanation that could not be renewed for a minute of passes holds no alert back.
+    """
+    rows = memory.rows(_EXPLAINED, (episode_id, _STALE_NS))
     return str(rows[0][0]) if rows else ""

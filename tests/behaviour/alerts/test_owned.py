@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+import pytest
+from clickhouse_connect.driver.exceptions import ClickHouseError
+
 from alerts.rows import Owned
-from alerts.state.owned import read_owned
+from alerts.state.owned import explained_by, read_owned
 from collector.core.clock import NS_PER_S
 from tests.support.alerts.builders import rule
 from tests.support.alerts.scene import (
@@ -136,3 +139,42 @@ def test_late_loss_is_owned_as_soon_as_it_is_seen(scene: Scene) -> None:
 
     # The second that was the newest is in it too by now.
     assert owned(scene)["burn"].lost.usd == before + 10 + 5 == lost(scene)
+
+
+def test_rule_that_cannot_be_read_leaves_the_others_their_owner(scene: Scene) -> None:
+    """A rule of another kind fails for hours: what explained an alert would hide it as long."""
+    narrow = rule(region=HURT, budget_usd=5_000.0, keep_firing_s=0.0, reset_window_s=6)
+    wide = rule(
+        name="whole", budget_for="all", budget_usd=5_000.0, keep_firing_s=120.0, reset_window_s=6
+    )
+    scene.restart(rules=[wide, narrow], dead_man_seconds=3_600.0)
+    scene.go_on(INCIDENT_S, slow_ms=120)
+    scene.client.command("RENAME TABLE otel_metrics_sum TO otel_metrics_sum_away")
+    with pytest.raises(ClickHouseError, match="otel_metrics_sum"):
+        scene.judge()
+    scene.deliver()
+    assert owned(scene)["whole"].explained_by == f"burn (checkout/{HURT})"
+    assert fired(scene) == [("burn", "alert.firing")]
+
+    write_seconds(scene.client, scene.end_ns, 40, WELL, 120)
+    write_seconds(scene.client, scene.end_ns, 40, HURT)
+    scene.end_ns += 40 * NS_PER_S
+    with pytest.raises(ClickHouseError, match="otel_metrics_sum"):
+        scene.judge()
+    scene.deliver()
+    scene.deliver()
+
+    assert set(owned(scene)) == {"whole"}
+    assert sorted(fired(scene)[1:]) == [("burn", "alert.resolved"), ("whole", "alert.firing")]
+
+
+def test_explanation_that_is_not_renewed_hides_nothing(scene: Scene) -> None:
+    """Passes go on and the ledger does not: after a minute of them the wide alert goes out."""
+    scene.restart(rules=[WHOLE, CLASSES])
+    scene.go_on(INCIDENT_S, slow_ms=120)
+    scene.judge()
+    [wide] = [each for each in read_owned(scene.job.state).values() if each.explained_by]
+    end_ns = wide.at_ns
+    for later_s, explained in ((60, wide.explained_by), (61, "")):
+        scene.job.state.record([], end_ns + later_s * NS_PER_S, end_ns)
+        assert explained_by(scene.job.state, wide.episode_id) == explained
