@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
 import httpx
+from anyio import to_thread
 from fastapi import FastAPI
 from starlette.responses import JSONResponse
 from starlette.routing import Route
@@ -18,6 +19,7 @@ from dashboard.units import utc_iso
 
 if TYPE_CHECKING:
     from mcp.server.lowlevel import Server
+    from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
     from mcp.types import CallToolRequestParams, CallToolResult, ListToolsResult
 
 PATH: Final = "/mcp"
@@ -48,25 +50,29 @@ class Endpoint:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         try:
-            # Two seconds, which only whoever has agents waits for, and once.
-            from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
-            from mcp.server.transport_security import TransportSecuritySettings
-
-            server = self._server
+            # Two seconds of a processor, once: a thread's, since pages are answered meanwhile.
+            manager = await to_thread.run_sync(self._manager)
         except ImportError:
             error = {"error": "agents need the extra mcp: pip install 'millworth[mcp]'"}
             await JSONResponse(error, status_code=501)(scope, receive, send)
             return
-        manager = StreamableHTTPSessionManager(
-            server,
+        async with manager.run():
+            await manager.handle_request(scope, receive, send)
+
+    def _manager(self) -> StreamableHTTPSessionManager:
+        """Return what answers one request."""
+        from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
+        from mcp.server.transport_security import TransportSecuritySettings
+
+        assert self._offers  # made here, and not where requests are answered
+        return StreamableHTTPSessionManager(
+            self._server,
             json_response=True,
             stateless=True,
             # Host and origin are judged for every request of the application.
             security_settings=TransportSecuritySettings(enable_dns_rebinding_protection=False),
             max_request_body_size=_REQUEST_BYTES_MAX,
         )
-        async with manager.run():
-            await manager.handle_request(scope, receive, send)
 
     @cached_property
     def _offers(self) -> dict[str, Offer]:
@@ -116,7 +122,7 @@ class Endpoint:
                 asked.method, asked.path, params=asked.query, json=asked.body
             )
         path = response.request.url.raw_path.decode()
-        if response.is_error:
+        if not response.is_success:
             return _failed(
                 f"{response.status_code} of {asked.method} {path}: {response.text[:2_000]}"
             )

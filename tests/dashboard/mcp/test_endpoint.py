@@ -97,6 +97,8 @@ def test_what_the_api_refuses_is_an_error_with_its_words(pages: Served) -> None:
         ("query", {"sql": "DROP TABLE decisions"}, "400 of POST /api/v1/query"),
         ("query", {"sql": "SELECT repeat('x', 1000) FROM numbers(500)"}, "ask for less"),
         ("decision", {"decision_id": "nobody"}, "404 of GET /api/v1/decisions/nobody"),
+        ("decision", {"decision_id": ".."}, "404 of GET /api/v1/decisions/%2E%2E"),
+        ("trace", {"trace_id": "../silences"}, "404 of GET /api/v1/traces/%2E%2E%2Fsilences"),
         ("decisions", {"window": "banana"}, "400 of GET"),
         ("incident", {}, "incident needs the argument episode_id"),
         ("ack", {}, "there is no tool 'ack'"),
@@ -107,7 +109,7 @@ def test_what_the_api_refuses_is_an_error_with_its_words(pages: Served) -> None:
 
 
 def test_token_has_to_be_allowed_to_read(pages: Served) -> None:
-    """A sender's token reads nothing here either, and a foreign page asks nothing."""
+    """A sender's token reads nothing here either."""
     body = {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}
     accept = {"accept": "application/json, text/event-stream"}
 
@@ -122,6 +124,25 @@ def test_token_has_to_be_allowed_to_read(pages: Served) -> None:
         f"{pages.url}/mcp", headers={"authorization": "Bearer mwt_agent"}, trust_env=False
     )
     assert get.status_code in (404, 405)
+
+
+def test_foreign_page_asks_nothing_in_the_browser_of_an_operator(
+    world: Connections, tmp_path: Path
+) -> None:
+    """Without tokens the address is all that guards, and a browser on the machine has it."""
+    body = {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}
+    accept = {"accept": "application/json, text/event-stream"}
+    with served(world, tmp_path) as pages:
+        for headers, status in (
+            ({}, 200),
+            ({"origin": "https://evil.example"}, 403),
+            ({"sec-fetch-site": "cross-site"}, 403),
+            ({"host": "evil.example"}, 403),
+        ):
+            found = httpx.post(
+                f"{pages.url}/mcp", json=body, headers=accept | headers, trust_env=False
+            )
+            assert found.status_code == status, headers
 
 
 @pytest.mark.parametrize(

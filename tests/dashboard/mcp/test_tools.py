@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import unquote
+
 import pytest
 from fastapi import FastAPI
 from hypothesis import given
@@ -52,10 +54,12 @@ def test_arguments_go_where_the_operation_has_them(found: dict[str, Offer]) -> N
         question(found["incident"], {})
 
 
-@given(st.text())
+@given(st.text() | st.sampled_from(["..", ".", "../silences", "%2e%2e"]))
 def test_no_argument_leaves_its_part_of_the_path(text: str) -> None:
     """An id such as ../silences asks nothing else."""
     tool = next(each for each in TOOLS if each.name == "decision")
     asked = question(Offer(tool, "", {}, ("decision_id",)), {"decision_id": text})
+    assert asked.path.startswith("/api/v1/decisions/")
     rest = asked.path.removeprefix("/api/v1/decisions/")
-    assert not {*rest} & {*"/?#"}
+    assert not {*rest} & {*"/?#."}
+    assert unquote(rest) == text
