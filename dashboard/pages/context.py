@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from threading import Event
 from typing import Any
 
 from dash import ClientsideFunction, Dash, Input, Output, State, set_props
@@ -52,6 +53,7 @@ class PageContext:
     normal: dict[tuple[str, str, int], SegmentMeans | None] = field(default_factory=dict)
     alerts: AlertsConfig = field(default_factory=AlertsConfig)
     otlp_url: str = OTLP_URL  # where senders send over HTTP
+    is_empty: Event = field(default_factory=Event)  # no decision was stored at the last reading
     refusal: Callable[[], str] = lambda: ""  # why whoever asks may change nothing, "" where it may
 
     def complete_ns(self, now_ns: int) -> int:

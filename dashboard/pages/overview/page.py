@@ -24,6 +24,7 @@ from dashboard.pages.overview.cards import (
     velocity_card,
     warned,
 )
+from dashboard.pages.overview.start import Start
 from dashboard.pages.overview.top import Top, from_json, to_json, top_of
 from dashboard.pages.parts import (
     Component,
@@ -58,8 +59,9 @@ MONEY = (
     "overview-alerts.rowData",
     "overview-alerts-note.children",
     "overview-top.data",
+    *start.OUTPUTS,
 )
-OUTPUTS = (*MONEY, *path.OUTPUTS, *heat.OUTPUTS, *start.OUTPUTS)
+OUTPUTS = (*MONEY, *path.OUTPUTS, *heat.OUTPUTS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +77,7 @@ class MoneyRead:
     day_from_ns: int
     complete_ns: int  # up to when all that was received is attributed
     alerts: list[AlertRow]
+    start: Start | None  # of a store without a decision
     contradiction: str  # of what every dollar rests on: outcomes.complete; "" where there is none
 
     @property
@@ -164,16 +167,12 @@ def register(app: Dash, context: PageContext) -> None:
             return dict.fromkeys(heat.OUTPUTS, no_update)
         return dict(heat.show(heat.read(context, parse_scope(query), from_json(kept))))
 
-    def refresh_start(_kept: object) -> dict[str, object]:
-        return start.show(start.read(context))
-
     search, kept = State("url", "search"), Input("overview-top", "data")
     inputs = [Input("url", "search"), Input(TICK, "n_intervals")]
     context.reading(app, MONEY, inputs, refresh, tick=TICK)
     picks = [kept, Input("overview-pick", "data"), search]
     context.reading(app, path.OUTPUTS, picks, refresh_path)
     context.reading(app, heat.OUTPUTS, [kept, search], refresh_heat)
-    context.reading(app, start.OUTPUTS, [kept], refresh_start)
     register_scope(app, NAME, TICK, context.clock)
     in_browser(
         app,
@@ -199,12 +198,14 @@ def read(context: PageContext, query: str) -> MoneyRead:
     day_from_ns = seen.to_ns - seen.to_ns % NS_PER_DAY
     today = Range(day_from_ns, seen.to_ns, seen.action, seen.region)
     health = context.health.health()
+    revenue = reader.revenue(seen)
     return MoneyRead(
         scope=scope,
         seen=seen,
         actions=actions,
         regions=regions,
-        revenue=reader.revenue(seen),
+        revenue=revenue,
+        start=start.read(context, in_window=revenue.decisions),
         lost=losses(reader, [today])[0],
         day_from_ns=day_from_ns,
         complete_ns=context.complete_ns(now_ns),
@@ -234,6 +235,7 @@ def show(found: MoneyRead, prior_basis: str) -> dict[str, object]:
         "overview-alerts.rowData": [alert_line(alert) for alert in found.alerts[:SHOWN_MAX]],
         "overview-alerts-note.children": _incidents(len(found.alerts)),
         "overview-top.data": to_json(found.top),
+        **start.show(found.start),
     }
 
 

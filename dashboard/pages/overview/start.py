@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
 from dash import html
 
 from collector.core.clock import NS_PER_HOUR
-from collector.core.errors import MillworthError
 from dashboard.pages.context import PageContext
 from dashboard.pages.parts import Component, panel
 
@@ -49,11 +47,11 @@ class Start:
 
 
 def layout(context: PageContext) -> Component:
-    """Return the panel, hidden where decisions are stored: it takes no space that has to go."""
-    shown = show(None)
-    # The page stands without the store: its panels say that it is away.
-    with suppress(MillworthError):
-        shown = show(read(context))
+    """Return the panel as it stands before the first reading: hidden, but for a store known empty.
+
+    It asks the store nothing: pages are laid out where every request is answered.
+    """
+    shown = show(Start(context.otlp_url, 0, []) if context.is_empty.is_set() else None)
     return html.Div(
         panel(
             "overview-start",
@@ -66,12 +64,18 @@ def layout(context: PageContext) -> Component:
     )
 
 
-def read(context: PageContext) -> Start | None:
-    """Read what came, None where a decision did."""
+def read(context: PageContext, in_window: int = 0) -> Start | None:
+    """Read what came, None where a decision did.
+
+    Args:
+        context: of the page.
+        in_window: decisions that are known already; with any there is nothing to ask.
+    """
     reader = context.reader
-    (found,) = reader.ask("any_decision", __file__, {})
-    if found["is_there"]:
+    if in_window or reader.ask("any_decision", __file__, {})[0]["is_there"]:
+        context.is_empty.clear()
         return None
+    context.is_empty.set()
     now_ns = context.clock.now_ns()
     window = {"from_ns": now_ns - _ROOTS_NS, "to_ns": now_ns + _ROOTS_NS}
     (came,) = reader.ask("spans_of_hour", __file__, window)

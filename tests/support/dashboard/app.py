@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import httpx
 
 from alerts.state.sqlite import AlertStore
+from attribution.core.config import AttributionConfig
 from attribution.jobs.attribution import AttributionJob
 from collector.core.counters import Counters
 from collector.store.connect import Connections
 from dashboard.api.context import AppContext
 from dashboard.health.items import HealthItem, NoHealth
+from dashboard.pages.context import PageContext
+from dashboard.read.decisions.listing import DecisionList
+from dashboard.read.reader import Reader
+from dashboard.read.rows import Reference
+from dashboard.read.workers import Workers
 from dashboard.settings.config import DashboardConfig
 from dashboard.web.app import create_app
 from tests.conftest import ManualClock
@@ -70,3 +78,24 @@ class Api:
     def query(self, sql: str, **parameters: object) -> httpx.Response:
         """Send one statement."""
         return self.send("POST", "/api/v1/query", json={"sql": sql, "parameters": parameters})
+
+
+@contextmanager
+def page_context(
+    reader: Reader, now_ns: int = TODAY_NS, **changes: object
+) -> Iterator[PageContext]:
+    """Yield what pages are given, over a store."""
+    workers, reference = Workers(1, "test"), Reference(80_000_000, {})
+    fields: dict[str, Any] = {
+        "reader": reader,
+        "health": FixedHealth(),
+        "workers": workers,
+        "config": DashboardConfig(),
+        "clock": ManualClock(now_ns),
+        "reference": reference,
+        "decisions": DecisionList(reader, AttributionConfig(), reference),
+        "prior_basis": "article prior: not your own data",
+        **changes,
+    }
+    yield PageContext(**fields)
+    workers.close()

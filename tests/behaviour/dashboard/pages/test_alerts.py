@@ -15,7 +15,6 @@ import pytest
 
 from alerts.state.external import ExternalAlerts, PostedAlert
 from alerts.state.sqlite import AlertStore, Update
-from attribution.core.config import AttributionConfig
 from collector.core.clock import NS_PER_S
 from collector.core.counters import Counters
 from collector.core.errors import StoreUnavailableError
@@ -26,17 +25,13 @@ from dashboard.pages.alerts.lines import alert_line
 from dashboard.pages.context import PageContext
 from dashboard.pages.overview import page as overview
 from dashboard.read.alerts.listing import listed_alerts
-from dashboard.read.decisions.listing import DecisionList
 from dashboard.read.reader import Reader
-from dashboard.read.rows import Range, Reference
+from dashboard.read.rows import Range
 from dashboard.read.scope import parse_scope
-from dashboard.read.workers import Workers
-from dashboard.settings.config import DashboardConfig
 from dashboard.units import utc_clock
 from dashboard.web.app import create_app
-from tests.conftest import ManualClock
 from tests.support.alerts.builders import EPISODE, event, firing_state
-from tests.support.dashboard.app import FixedHealth
+from tests.support.dashboard.app import FixedHealth, page_context
 from tests.support.dashboard.seed import TODAY_NS, Seed
 
 AT_NS = TODAY_NS - NS_PER_S
@@ -46,18 +41,8 @@ HOUR = Range(TODAY_NS - 3600 * NS_PER_S, TODAY_NS)
 @pytest.fixture
 def context(reader: Reader) -> Iterator[PageContext]:
     """Return what pages are given, over the shared store."""
-    workers = Workers(1, "test")
-    yield PageContext(
-        reader=reader,
-        health=FixedHealth(),
-        workers=workers,
-        config=DashboardConfig(),
-        clock=ManualClock(TODAY_NS),
-        reference=Reference(80_000_000, {}),
-        decisions=DecisionList(reader, AttributionConfig(), Reference(80_000_000, {})),
-        prior_basis="article prior: not your own data",
-    )
-    workers.close()
+    with page_context(reader) as context:
+        yield context
 
 
 def text_of(component: Any) -> str:  # noqa: ANN401  a Dash component

@@ -10,39 +10,24 @@ from typing import Any
 
 import pytest
 
-from attribution.core.config import AttributionConfig
 from collector.core.clock import NS_PER_S
 from collector.store.connect import Connections
 from dashboard.pages.context import PageContext
-from dashboard.pages.overview import heat, path, start
+from dashboard.pages.overview import heat, path
 from dashboard.pages.overview import page as overview
 from dashboard.pages.overview.top import from_json, to_json
-from dashboard.read.decisions.listing import DecisionList
 from dashboard.read.reader import Reader
-from dashboard.read.rows import Range, Reference
+from dashboard.read.rows import Range
 from dashboard.read.scope import parse_scope
-from dashboard.read.workers import Workers
-from dashboard.settings.config import DashboardConfig
-from tests.conftest import ManualClock
-from tests.support.dashboard.app import FixedHealth
+from tests.support.dashboard.app import page_context
 from tests.support.dashboard.seed import TODAY_NS, Seed
 
 
 @pytest.fixture
 def context(reader: Reader) -> Iterator[PageContext]:
     """Return what pages are given, over the shared store."""
-    workers = Workers(1, "test")
-    yield PageContext(
-        reader=reader,
-        health=FixedHealth(),
-        workers=workers,
-        config=DashboardConfig(),
-        clock=ManualClock(TODAY_NS),
-        reference=Reference(80_000_000, {}),
-        decisions=DecisionList(reader, AttributionConfig(), Reference(80_000_000, {})),
-        prior_basis="article prior: not your own data",
-    )
-    workers.close()
+    with page_context(reader) as context:
+        yield context
 
 
 def text_of(component: Any) -> str:  # noqa: ANN401  a Dash component
@@ -57,7 +42,6 @@ def shown_of(context: PageContext, query: str = "", picked: str = "") -> dict[st
     top = from_json(json.loads(json.dumps(to_json(money.top))))
     assert top == money.top, "a browser keeps instants to the nanosecond"
     shown = overview.show(money, context.prior_basis)
-    shown |= start.show(start.read(context))
     shown |= path.show(path.read(context, scope, top, picked))
     return shown | dict(heat.show(heat.read(context, scope, top)))
 

@@ -13,7 +13,6 @@ from typing import Any
 import httpx
 import pytest
 
-from attribution.core.config import AttributionConfig
 from collector.core.clock import NS_PER_S
 from collector.core.counters import Counters
 from collector.store.connect import Connections
@@ -24,16 +23,12 @@ from dashboard.pages.context import PageContext
 from dashboard.pages.decision import page as decision
 from dashboard.pages.decisions import page as decisions
 from dashboard.pages.overview import page as overview
-from dashboard.read.decisions.listing import DecisionList
 from dashboard.read.reader import Reader
-from dashboard.read.rows import Reference
 from dashboard.read.scope import parse_scope
-from dashboard.read.workers import Workers
-from dashboard.settings.config import DashboardConfig
 from dashboard.web.app import PAGES, create_app
 from tests.conftest import ManualClock
 from tests.support.attribution.stored import trace_id
-from tests.support.dashboard.app import FixedHealth
+from tests.support.dashboard.app import FixedHealth, page_context
 from tests.support.dashboard.revisions import LINE, put_late_span
 from tests.support.dashboard.seed import TODAY_NS, Seed
 
@@ -41,18 +36,8 @@ from tests.support.dashboard.seed import TODAY_NS, Seed
 @pytest.fixture
 def context(reader: Reader) -> Iterator[PageContext]:
     """Return what pages are given, over the shared store."""
-    workers = Workers(1, "test")
-    yield PageContext(
-        reader=reader,
-        health=FixedHealth(),
-        workers=workers,
-        config=DashboardConfig(),
-        clock=ManualClock(TODAY_NS),
-        reference=Reference(80_000_000, {}),
-        decisions=DecisionList(reader, AttributionConfig(), Reference(80_000_000, {})),
-        prior_basis="article prior: not your own data",
-    )
-    workers.close()
+    with page_context(reader) as context:
+        yield context
 
 
 def text_of(component: Any) -> str:  # noqa: ANN401  a Dash component

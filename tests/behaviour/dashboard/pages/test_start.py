@@ -8,38 +8,22 @@ from dataclasses import replace
 
 import pytest
 
-from attribution.core.config import AttributionConfig
 from collector.core.config import CollectorConfig, DecisionsConfig, StoreConfig
 from collector.store.connect import Connections
 from dashboard.pages.context import PageContext
 from dashboard.pages.overview import start
-from dashboard.read.decisions.listing import DecisionList
 from dashboard.read.reader import Reader
-from dashboard.read.rows import Reference
-from dashboard.read.workers import Workers
-from dashboard.settings.config import DashboardConfig, otlp_url
-from tests.conftest import NOW_NS, ManualClock
+from dashboard.settings.config import otlp_url
+from tests.conftest import NOW_NS
 from tests.support.builders import new_trace_id, span, store_request, trace_request
-from tests.support.dashboard.app import FixedHealth
+from tests.support.dashboard.app import page_context
 
 
 @pytest.fixture
 def context(store: Connections) -> Iterator[PageContext]:
     """Return what pages are given, over an empty store."""
-    workers, reader = Workers(1, "test"), Reader(store)
-    reference = Reference(80_000_000, {})
-    yield PageContext(
-        reader=reader,
-        health=FixedHealth(),
-        workers=workers,
-        config=DashboardConfig(),
-        clock=ManualClock(NOW_NS),
-        reference=reference,
-        decisions=DecisionList(reader, AttributionConfig(), reference),
-        prior_basis="article prior",
-        otlp_url="http://10.1.2.3:4318",
-    )
-    workers.close()
+    with page_context(Reader(store), NOW_NS, otlp_url="http://10.1.2.3:4318") as context:
+        yield context
 
 
 def shown(context: PageContext) -> tuple[bool, str, str]:
@@ -84,10 +68,16 @@ def test_first_decision_ends_it(context: PageContext, store: Connections) -> Non
     assert shown(context) == (True, "", "")
 
 
-def test_page_stands_without_the_store(context: PageContext) -> None:
-    """Its panels say what is wrong; this one is not about that."""
-    away = Reader(Connections(StoreConfig(url="http://127.0.0.1:1")))
-    assert start.layout(replace(context, reader=away)).hidden is True
+def test_page_of_a_store_that_is_known_empty_begins_with_it(
+    context: PageContext, store: Connections
+) -> None:
+    """Where the panel was shown it has its place at once; laying out a page asks no store."""
+    assert start.layout(context).hidden is True
+    shown(context)
+    away = replace(context, reader=Reader(Connections(StoreConfig(url="http://127.0.0.1:1"))))
+    assert start.layout(away).hidden is False
+    assert start.read(away, in_window=1) is None
+    assert start.layout(away).hidden is True
 
 
 @pytest.mark.parametrize(
