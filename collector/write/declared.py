@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from clickhouse_connect.driver.client import Client
 
+from collector.core.clock import NS_PER_HOUR
 from collector.core.config import AttributesConfig, DecisionsConfig
+from collector.core.sql import sql
 from collector.otlp.native.spans import Wanted
-from collector.store.schema.migrate import NONE_DECLARED
 from collector.write.decision_spans import wanted_spans
+
+_DECLARED = sql("declared_since", __file__)
 
 
 class WantedSpans:
@@ -22,10 +25,17 @@ class WantedSpans:
         self._declared = wanted_spans(attributes, decisions)
         self._all = wanted_spans(attributes, decisions, has_roots=True)
         self._is_settled = not decisions.is_auto
+        self._after_ns = 0  # what arrived before was looked at
 
     def now(self, client: Client) -> Wanted:
-        """Return them as of now; once a decision was declared the store is not asked again."""
+        """Return them as of now; once a decision was declared the store is not asked again.
+
+        Until then each look is at what arrived since the one before, and an hour before that:
+        other processes write as well, by other clocks.
+        """
         if not self._is_settled:
-            ((none_declared,),) = client.query(NONE_DECLARED).result_rows
-            self._is_settled = not none_declared
+            parameters = {"after_ns": self._after_ns}
+            ((is_declared, newest_ns),) = client.query(_DECLARED, parameters=parameters).result_rows
+            self._is_settled = bool(is_declared)
+            self._after_ns = max(self._after_ns, newest_ns - NS_PER_HOUR)
         return self._declared if self._is_settled else self._all

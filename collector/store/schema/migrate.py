@@ -42,7 +42,7 @@ _VALUE_TEXT = sql("value_text", __file__)
 # Decisions that nobody declared: the roots, by route. What a path holds of ids is not its name.
 _ROOT = "(ParentSpanId = '' AND SpanKind IN ('Server', 'Consumer'))"
 _ROOT_ACTION = sql("root_action", __file__)
-NONE_DECLARED = sql("none_declared", __file__)
+_NONE_DECLARED = f"({sql('none_declared', __file__)})"
 # As a data directory of before the first release names what was applied to it.
 _BEFORE_RELEASE = re.compile(r"\d{4}_")
 _LEDGER_NAME = "schema_migrations"
@@ -284,7 +284,7 @@ def render_view(
     text = text.replace("${match_action}", _match_action(decisions.match))
     text = text.replace("${is_root}", _ROOT if decisions.is_auto else "false")
     text = text.replace("${root_action}", _ROOT_ACTION)
-    text = text.replace("${none_declared}", f"({NONE_DECLARED})" if decisions.is_auto else "false")
+    text = text.replace("${none_declared}", _NONE_DECLARED if decisions.is_auto else "false")
     text = text.replace("${kinds}", ", ".join(map(_literal, KINDS)))
     text = text.replace("${amount_max}", str(AMOUNT_MAX))
     text = text.replace("${accepted}", ", ".join(map(_literal, ACCEPTED)))
