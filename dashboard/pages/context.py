@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from threading import Event
 from typing import Any
 
 from dash import ClientsideFunction, Dash, Input, Output, State, set_props
@@ -53,7 +52,8 @@ class PageContext:
     normal: dict[tuple[str, str, int], SegmentMeans | None] = field(default_factory=dict)
     alerts: AlertsConfig = field(default_factory=AlertsConfig)
     otlp_url: str = OTLP_URL  # where senders send over HTTP
-    is_empty: Event = field(default_factory=Event)  # no decision was stored at the last reading
+    # What the last reading of the Overview found, for the next page; `is_empty`: no decision.
+    found: dict[str, bool] = field(default_factory=dict)
     refusal: Callable[[], str] = lambda: ""  # why whoever asks may change nothing, "" where it may
 
     def complete_ns(self, now_ns: int) -> int:

@@ -51,7 +51,7 @@ def layout(context: PageContext) -> Component:
 
     It asks the store nothing: pages are laid out where every request is answered.
     """
-    shown = show(Start(context.otlp_url, 0, []) if context.is_empty.is_set() else None)
+    shown = show(Start(context.otlp_url, 0, []) if context.found.get("is_empty") else None)
     return html.Div(
         panel(
             "overview-start",
@@ -73,9 +73,9 @@ def read(context: PageContext, in_window: int = 0) -> Start | None:
     """
     reader = context.reader
     if in_window or reader.ask("any_decision", __file__, {})[0]["is_there"]:
-        context.is_empty.clear()
+        context.found["is_empty"] = False
         return None
-    context.is_empty.set()
+    context.found["is_empty"] = True
     now_ns = context.clock.now_ns()
     window = {"from_ns": now_ns - _ROOTS_NS, "to_ns": now_ns + _ROOTS_NS}
     (came,) = reader.ask("spans_of_hour", __file__, window)
