@@ -174,11 +174,10 @@ class Reader:
         table = self._store.client().query_arrow(
             sql("path_columns", __file__),
             parameters={"from_ns": from_ns, "to_ns": to_ns},
-            # What never leaves the process need not be packed, nor words written out a row each. Of
-            # blocks of 1 MiB, as the engine cuts them, a fifth of the time is spent on the cuts.
+            # Words need not be written out a row each. Of blocks of 1 MiB, as the engine cuts them,
+            # a fifth of the time is spent on the cuts.
             settings={
                 "preferred_block_size_bytes": _BLOCK_BYTES,
-                "output_format_arrow_compression_method": "none",
                 "output_format_arrow_low_cardinality_as_dictionary": 1,
             }
             | ({"max_threads": threads} if threads else {}),

@@ -10,7 +10,7 @@ from collector.core.clock import NS_PER_S, Clock
 from collector.core.counters import Counters
 from collector.core.log import get_logger
 from collector.core.worker import Worker
-from collector.store.reading import ASKER
+from collector.store.client.reading import ASKER
 
 _log = get_logger("dashboard")
 

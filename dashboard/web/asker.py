@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from collector.store.reading import ASKER, OTHERS
+from collector.store.client.reading import ASKER, OTHERS
 
 _CALLBACKS = "/_dash-update-component"
 

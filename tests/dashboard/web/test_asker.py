@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from collector.store.reading import ASKER
+from collector.store.client.reading import ASKER
 from dashboard.web.asker import Asker
 
 

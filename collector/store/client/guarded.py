@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, cast
 
+import pyarrow as pa
 from clickhouse_connect.driver.client import Client
+
+from collector.store.client.arrow import query_arrow
 
 
 def unspoilt(make: Callable[[], Client]) -> Client:
@@ -44,11 +47,28 @@ class _Unspoilt:
             try:
                 return getattr(client, name)(*args, **kwargs)
             except BaseException:
-                self._client = None
-                client.close()
+                self._drop(client)
                 raise
 
         return call
+
+    def query_arrow(
+        self,
+        query: str,
+        parameters: Mapping[str, object] | None = None,
+        settings: Mapping[str, object] | None = None,
+    ) -> pa.Table:
+        """Return the answer to a question, as the library's method of this name."""
+        client = self._opened()
+        try:
+            return query_arrow(client, query, parameters or {}, settings or {})
+        except BaseException:
+            self._drop(client)
+            raise
+
+    def _drop(self, client: Client) -> None:
+        self._client = None
+        client.close()
 
     def _opened(self) -> Client:
         if self._client is None:

@@ -4,8 +4,8 @@ import contextvars
 
 from collector.core.clock import NS_PER_S
 from collector.core.config import StoreConfig
+from collector.store.client.reading import ASKER
 from collector.store.connect import Connections
-from collector.store.reading import ASKER
 from tests.conftest import NOW_NS
 
 
