@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from alerts.evidence.suspect import Suspect
+from alerts.evidence.search import Found
 from alerts.rows import AlertEvent, CaptureRequest
 from alerts.rules.base import Evaluation, Moment, Rule, RuleConfig
 from alerts.state.subject import Subject
@@ -52,23 +52,27 @@ def transition_event(
     )
 
 
-def with_suspect(event: AlertEvent, suspect: Suspect | None) -> AlertEvent:
-    """Return the event with its suspect segment, None where no segment stands out."""
+def with_suspect(event: AlertEvent, found: Found) -> AlertEvent:
+    """Return the event with its suspect segment, where one stands out, and the path in words."""
+    suspect = found.suspect
+    path = f"; {found.path.text}" if found.path is not None else ""
     if suspect is None:
-        return replace(event, reason=f"{event.reason}; no segment stands out")
+        return replace(event, reason=f"{event.reason}; no segment stands out{path}")
+    longer = f"{suspect.segment} takes longer than {suspect.baseline}"
     return replace(
         event,
         blamed_stage=suspect.stage,
         blamed_class=suspect.latency_class,
         blamed_excess_ns=suspect.excess_ns,
-        reason=f"{event.reason}; {suspect.segment} takes longer than {suspect.baseline}",
+        reason=f"{event.reason}; {longer}{path}",
     )
 
 
 def with_suspect_of(event: AlertEvent, last: AlertEvent) -> AlertEvent:
-    """Return the event with the suspect of the one before it."""
+    """Return the event with the suspect and the incident of the one before it."""
     return replace(
         event,
+        incident_id=last.incident_id,
         blamed_stage=last.blamed_stage,
         blamed_class=last.blamed_class,
         blamed_excess_ns=last.blamed_excess_ns,

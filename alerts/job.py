@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from alerts.config import AlertsConfig
 from alerts.delivery.outlets import Outlets
-from alerts.delivery.payload import body
+from alerts.delivery.payload import NOTHING_SHOWN, Shown, body
 from alerts.delivery.routing import Routing
 from alerts.events import (
     capture_request,
@@ -20,6 +20,7 @@ from alerts.events import (
     with_suspect,
     with_suspect_of,
 )
+from alerts.evidence.incident import incident_of
 from alerts.evidence.ledger import Ledger
 from alerts.evidence.search import SuspectSearch
 from alerts.metrics import Pass
@@ -30,7 +31,6 @@ from alerts.rules.base import (
     NO_WORDING,
     Evaluation,
     Moment,
-    Move,
     Progress,
     Rule,
     RuleConfig,
@@ -40,6 +40,7 @@ from alerts.rules.kinds import rule_of
 from alerts.state.mirror import mirror
 from alerts.state.promotions import Promotions
 from alerts.state.retry import DeliveryStatus
+from alerts.state.routed import open_alerts
 from alerts.state.sqlite import AlertStore, Update
 from alerts.state.subject import Subject
 from alerts.state.transitions import (
@@ -128,6 +129,7 @@ class AlertsJob:
         self.outlets = Outlets(self._memory, config, counters, dashboard_url)
         self._started_ns = 0
         self._pruned_ns = 0
+        self._began: list[AlertEvent] = []  # to fire in this pass
 
     def run_once(self, now_ns: int) -> int:
         """Evaluate every rule at one instant; return the number of transitions.
@@ -137,6 +139,7 @@ class AlertsJob:
                 the results of all others are recorded.
         """
         self._started_ns = self._started_ns or now_ns
+        self._began.clear()
         moment = self._moment(now_ns)
         known = self._memory.states()
         updates = list(self._close_gone(known, moment))
@@ -241,14 +244,16 @@ class AlertsJob:
         if transition.notification == FIRED:
             evaluation, move = rule.explain(self._reader, facts, after, evaluation)
             event = transition_event(rule, after, transition, evaluation, moment)
-            capture, exemplars = None, list[str]()
+            capture, shown = None, Shown(move)
             if rule.explains_decisions:
                 of_class = rule.focus(facts, subject)
-                suspect = self._search.at(of_class, event.window_s, moment.end_ns)
-                event = with_suspect(event, suspect)
+                found = self._search.at(of_class, event.window_s, moment.end_ns)
+                event = with_suspect(event, found)
                 exemplars = self._search.exemplars(of_class, event.window_s, moment.end_ns)
+                shown = Shown(move, exemplars, found.path)
                 capture = capture_request(event, of_class, moment)
-            return self._update(after, event, transition, rule, move, capture, exemplars)
+            event = self._in_incident(event)
+            return self._update(after, event, transition, rule, shown, capture)
         if transition.to_state is Phase.UNKNOWN:
             silence = duration_text((moment.known_ns - after.data_ns) / NS_PER_S)
             reason = f"no {rule.wording(subject).subject} for {silence}"
@@ -258,6 +263,14 @@ class AlertsJob:
         if last is not None:
             event = with_suspect_of(event, last)
         return self._update(after, event, transition, rule)
+
+    def _in_incident(self, event: AlertEvent) -> AlertEvent:
+        """Return the event of an alert that begins to fire, with the incident that it is of."""
+        event = replace(event, is_shadow=self.routing.is_shadow(event.rule))
+        firing = [alert.last for alert in open_alerts(self._memory)]
+        event = replace(event, incident_id=incident_of(event, [*firing, *self._began]))
+        self._began.append(event)
+        return event
 
     def _suspect_again(
         self,
@@ -291,7 +304,7 @@ class AlertsJob:
             notification="",
         )
         event = transition_event(rule, state, transition, evaluation, moment)
-        event = with_suspect(event, found.suspect)
+        event = replace(with_suspect(event, found), incident_id=events[-1].incident_id)
         return self._update(replace(state, seq=transition.seq), event, transition, rule)
 
     def _close_gone(
@@ -329,9 +342,8 @@ class AlertsJob:
         event: AlertEvent,
         transition: Transition,
         rule: _AnyRule | None,
-        move: Move | None = None,
+        shown: Shown = NOTHING_SHOWN,
         capture: CaptureRequest | None = None,
-        exemplars: Sequence[str] = (),
     ) -> Update:
         event = replace(event, is_shadow=self.routing.is_shadow(event.rule))
         _log.info(
@@ -347,7 +359,7 @@ class AlertsJob:
         messages: tuple[Message, ...] = ()
         if transition.notification:
             wording = NO_WORDING if rule is None else rule.wording(state.subject)
-            content = body(transition.notification, event, wording, move, exemplars)
+            content = body(transition.notification, event, wording, shown)
             messages = tuple(
                 Message(
                     webhook_id=webhook_id(event.episode_id, event.seq, endpoint.name),

@@ -40,6 +40,7 @@ class AlertEvent:
     blamed_excess_ns: int
     reason: str
     is_shadow: bool = False  # its rule routed nothing yet
+    incident_id: str = ""  # the episode of the first alert of its incident; "" until it fires
 
     @property
     def is_priced(self) -> bool:

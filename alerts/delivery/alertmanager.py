@@ -50,6 +50,7 @@ def labels_of(event: AlertEvent) -> dict[str, str]:
         "region": event.region,
         "blamed_stage": event.blamed_stage,
         "blamed_class": event.blamed_class,
+        "incident": event.incident_id or event.episode_id,
     }
     return {name: _clean(text, _LABEL_MAX) for name, text in found.items() if text}
 

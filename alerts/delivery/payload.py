@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 from urllib.parse import quote
 
+from alerts.evidence.suspect import PathNow
 from alerts.rows import AlertEvent
 from alerts.rules.base import Move, Wording
+from attribution.core.segments import STAGES
 from collector.core.clock import NS_PER_MS, NS_PER_S
 
 # Standard Webhooks asks for less than 20 kB.
@@ -19,14 +22,24 @@ BODY_BYTES_MAX = 20_000
 # Attributes of spans may be of any length.
 _TEXT_MAX = 200
 _REASON_MAX = 500
+# An id that is cut leads nowhere: one that is too long to be an id is left out.
+_EXEMPLAR_MAX = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What a message shows beside the figures of an alert that begins to fire."""
+
+    move: Move | None = None  # a proposal
+    exemplars: Sequence[str] = ()  # ids of decisions
+    path: PathNow | None = None
+
+
+NOTHING_SHOWN = Shown()
 
 
 def body(
-    notification: str,
-    event: AlertEvent,
-    wording: Wording,
-    move: Move | None,
-    exemplars: Sequence[str] = (),
+    notification: str, event: AlertEvent, wording: Wording, shown: Shown = NOTHING_SHOWN
 ) -> bytes:
     """Return the JSON of one message; the same event gives the same bytes.
 
@@ -38,8 +51,7 @@ def body(
         notification: alert.firing or alert.resolved.
         event: the transition.
         wording: of the rule; NO_WORDING where the rule is no longer configured.
-        move: a proposal, None without one.
-        exemplars: ids of decisions that show it.
+        shown: of an alert that begins to fire.
     """
     suspect = f"{event.blamed_stage}/{event.blamed_class}" if event.blamed_stage else None
     message = {
@@ -47,6 +59,7 @@ def body(
         "timestamp": _iso(event.at_ns),
         "data": {
             "episode_id": event.episode_id,
+            "incident_id": event.incident_id or event.episode_id,
             "seq": event.seq,
             "rule": event.rule,
             "severity": event.severity,
@@ -62,30 +75,55 @@ def body(
             "burn": event.burn,
             "blamed_segment": suspect,
             "excess_ms": event.blamed_excess_ns / NS_PER_MS if suspect else None,
+            "path": _path(shown.path),
             "windows": {"long_s": event.window_s, "short_s": wording.shorts.get(event.window_s)},
             "exemplars": [
-                {
-                    "decision_id": each[:_TEXT_MAX],
-                    "dashboard": f"/decision?id={quote(each[:_TEXT_MAX])}",
-                }
-                for each in exemplars
+                found
+                for each in shown.exemplars
+                if len(_encoded(found := _exemplar(each))) <= _EXEMPLAR_MAX
             ],
             "reason": event.reason[:_REASON_MAX],
             "note": wording.note[:_REASON_MAX],
-            "reroute": _reroute(move),
+            "reroute": _reroute(shown.move),
             "runbook_url": wording.runbook_url[:_REASON_MAX],
             "dashboard": f"/?episode={quote(event.episode_id)}",
         },
     }
-    encoded = json.dumps(message, separators=(",", ":"), ensure_ascii=False).encode(
-        errors="replace"
-    )
+    encoded = _encoded(message)
     assert len(encoded) < BODY_BYTES_MAX
     return encoded
 
 
+def _encoded(value: Mapping[str, Any]) -> bytes:
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode(errors="replace")
+
+
+def _exemplar(decision_id: str) -> dict[str, str]:
+    # A lone surrogate has no place in an address.
+    address = quote(decision_id.encode(errors="replace"))
+    return {"decision_id": decision_id, "dashboard": f"/decision?id={address}"}
+
+
 def _usd(event: AlertEvent, amount: Decimal) -> float | None:
     return float(amount) if event.is_priced else None
+
+
+def _path(path: PathNow | None) -> dict[str, Any] | None:
+    if path is None:
+        return None
+    usual_ns = path.usual_ns or (None,) * len(STAGES)
+    return {
+        "decisions": path.decisions,
+        "usual": path.usual or None,
+        "stages": [
+            {"stage": stage, "ms": _ms(now_ns), "usual_ms": _ms(then_ns)}
+            for stage, now_ns, then_ns in zip(STAGES, path.now_ns, usual_ns, strict=True)
+        ],
+    }
+
+
+def _ms(ns: float | None) -> float | None:
+    return None if ns is None else round(ns / NS_PER_MS, 3)
 
 
 def _reroute(move: Move | None) -> dict[str, Any] | None:

@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from alerts.evidence.suspect import Baseline, SegmentTimes, Suspect, find_suspect, pool
+from alerts.evidence.suspect import (
+    Baseline,
+    PathNow,
+    SegmentTimes,
+    Suspect,
+    find_suspect,
+    path_now,
+    pool,
+)
 from alerts.read.reader import AlertReader
 from alerts.rows import AlertEvent
 from alerts.state.subject import Subject
@@ -22,9 +30,10 @@ _EXCESS_MOVED = 0.1
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """The result of a search: a segment, or None where no segment stands out."""
+    """The result of a search: a segment, or None where no segment stands out, and the path."""
 
     suspect: Suspect | None
+    path: PathNow | None  # None: no decision of the class is in the window
 
 
 class SuspectSearch:
@@ -40,19 +49,21 @@ class SuspectSearch:
         # By episode, the revisions at its last search. After a restart there is one search more.
         self._searched: dict[str, tuple[int, int]] = {}
 
-    def at(self, subject: Subject, window_s: int, end_ns: int) -> Suspect | None:
-        """Return the segment that stands out in the window that ends at an instant."""
+    def at(self, subject: Subject, window_s: int, end_ns: int) -> Found:
+        """Search the window that ends at an instant."""
         start_ns = max(end_ns - window_s * NS_PER_S, end_ns - _SEARCHED_NS_MAX)
         during = self._segment_times(subject.action, start_ns, end_ns)
         if subject.region not in during:
-            return None
+            return Found(None, None)
         before = self._segment_times(subject.action, start_ns - _BASELINE_NS, start_ns)
         baselines = []
         if subject.region in before:
             baselines.append(Baseline("before", before[subject.region]))
         others = [times for region, times in during.items() if region != subject.region]
         baselines.append(Baseline("in other regions", pool(others)))
-        return find_suspect(during[subject.region], baselines)
+        affected = during[subject.region]
+        suspect = find_suspect(affected, baselines)
+        return Found(suspect, path_now(affected, baselines, suspect.baseline if suspect else ""))
 
     def exemplars(self, subject: Subject, window_s: int, end_ns: int) -> list[str]:
         """Return the slowest decisions of a class in the window that ends at an instant."""
@@ -79,16 +90,16 @@ class SuspectSearch:
         found_ns = suspected_ns(events)
         window_s = min(events[-1].window_s, _SEARCHED_NS_MAX // NS_PER_S)
         if found_ns is None:
-            suspect = self.at(subject, window_s, end_ns)
-            return None if suspect is None else Found(suspect)
+            found = self.at(subject, window_s, end_ns)
+            return None if found.suspect is None else found
         last = events[-1]
         from_ns = found_ns - window_s * NS_PER_S - _BASELINE_NS
         revisions = self._revisions(subject.action, from_ns, found_ns)
         if revisions == self._searched.get(last.episode_id, (0, 0)):
             return None
-        suspect = self.at(subject, window_s, found_ns)
+        found = self.at(subject, window_s, found_ns)
         self._searched[last.episode_id] = revisions
-        return Found(suspect) if _is_another(last, suspect) else None
+        return found if _is_another(last, found.suspect) else None
 
     def forget(self, episode_ids: set[str]) -> None:
         """Drop what is remembered of all episodes but these."""

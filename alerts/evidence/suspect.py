@@ -6,7 +6,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from attribution.core.segments import SEGMENTS
+from attribution.core.segments import SEGMENTS, STAGES
+from collector.core.clock import NS_PER_MS
 
 # Fewer decisions than these say nothing about a mean.
 _DECISIONS_MIN = 8
@@ -47,6 +48,49 @@ class Suspect:
     def segment(self) -> str:
         """Return "stage/class"."""
         return f"{self.stage}/{self.latency_class}"
+
+
+@dataclass(frozen=True, slots=True)
+class PathNow:
+    """How long decisions take on their path in a window, and what is usual; means by stage."""
+
+    decisions: int
+    now_ns: tuple[float, ...]
+    usual: str  # before, in other regions; "" where nothing is known to compare with
+    usual_ns: tuple[float, ...]  # as many as `now_ns`, none where nothing is known
+
+    @property
+    def text(self) -> str:
+        """Return it in words, ms."""
+        then = f", {_ms(sum(self.usual_ns))} {self.usual}" if self.usual else ""
+        stages = [
+            f"{stage} {_ms(now)}" + (f" ({_ms(self.usual_ns[at])})" if self.usual else "")
+            for at, (stage, now) in enumerate(zip(STAGES, self.now_ns, strict=True))
+        ]
+        return f"path {_ms(sum(self.now_ns))} ms{then}: {', '.join(stages)}"
+
+
+def path_now(affected: SegmentTimes, baselines: Sequence[Baseline], of: str) -> PathNow:
+    """Return the path of a class beside what is usual.
+
+    Args:
+        affected: the class, in the window.
+        baselines: in order of preference; those of which too little is known are left out.
+        of: the baseline that a suspect stands out from, which is preferred; "" for none.
+    """
+    known = [each for each in baselines if each.times.decisions >= _DECISIONS_MIN]
+    known.sort(key=lambda each: each.name != of)
+    usual, usual_ns = (known[0].name, _by_stage(known[0].times)) if known else ("", ())
+    return PathNow(affected.decisions, _by_stage(affected), usual, usual_ns)
+
+
+def _by_stage(times: SegmentTimes) -> tuple[float, ...]:
+    width = len(SEGMENTS) // len(STAGES)
+    return tuple(sum(times.mean_ns[at : at + width]) for at in range(0, len(SEGMENTS), width))
+
+
+def _ms(ns: float) -> str:
+    return f"{ns / NS_PER_MS:.1f}"
 
 
 def find_suspect(affected: SegmentTimes, baselines: Sequence[Baseline]) -> Suspect | None:

@@ -90,6 +90,13 @@ def test_receiver_is_told_once_where_to_move_and_once_that_it_is_over(scene: Sce
     assert len(examples) == 3
     assert all(each.startswith(f"{HURT}-") for each in examples)
     assert resolved["data"]["exemplars"] == []
+    stages = {each["stage"]: each for each in firing["data"]["path"]["stages"]}
+    assert stages["decision"]["ms"] > stages["decision"]["usual_ms"] + 50
+    assert firing["data"]["path"]["usual"] == "before"
+    assert "before: ingress" in firing["data"]["reason"]
+    assert resolved["data"]["path"] is None
+    incidents = {each["data"]["incident_id"] for each in (firing, resolved)}
+    assert incidents == {firing["data"]["episode_id"]}
     assert len(json.dumps(firing)) < 20_000
     assert scene.job.status().idle
     assert scene.job.status().delivered == 2

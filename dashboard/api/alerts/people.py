@@ -5,6 +5,7 @@ Everything rests on the alert state alone, so it works while the store is away.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Annotated, Final
@@ -84,6 +85,7 @@ class OpenAlertRow:
     """One alert that fires, as of its last change."""
 
     episode_id: str
+    incident_id: str  # the episode of the first alert of its incident
     rule: str
     severity: str
     action: str
@@ -99,6 +101,17 @@ class OpenAlertRow:
 
 
 @dataclass(frozen=True, slots=True)
+class Incident:
+    """Alerts that have one cause, and what they own."""
+
+    incident_id: str
+    alerts: int
+    started_ns: int
+    at_risk: Dollars | None  # an hour; None: none of them owns a dollar
+    lost: Dollars | None
+
+
+@dataclass(frozen=True, slots=True)
 class OpenAlerts:
     """What fires now, the dearest first; and what fires elsewhere.
 
@@ -107,6 +120,7 @@ class OpenAlerts:
     """
 
     alerts: list[OpenAlertRow]
+    incidents: list[Incident]  # of these alerts, the dearest first
     external: list[ExternalAlert]
     at_risk: Dollars
     lost: Dollars
@@ -238,6 +252,7 @@ def _open(memory: AlertStore, now_ns: int) -> OpenAlerts:
     own = [row.owned for row in rows if row.owned is not None]
     return OpenAlerts(
         alerts=rows,
+        incidents=_incidents(rows),
         external=ExternalAlerts(memory).seen(now_ns, now_ns),
         at_risk=sum((each.at_risk for each in own), Dollars()),
         lost=sum((each.lost for each in own), Dollars()),
@@ -245,10 +260,29 @@ def _open(memory: AlertStore, now_ns: int) -> OpenAlerts:
     )
 
 
+def _incidents(rows: Sequence[OpenAlertRow]) -> list[Incident]:
+    found: dict[str, list[OpenAlertRow]] = {}
+    for row in rows:  # the dearest first, and so are their incidents
+        found.setdefault(row.incident_id, []).append(row)
+    return [_incident(incident_id, alerts) for incident_id, alerts in found.items()]
+
+
+def _incident(incident_id: str, alerts: Sequence[OpenAlertRow]) -> Incident:
+    own = [row.owned for row in alerts if row.owned is not None]
+    return Incident(
+        incident_id=incident_id,
+        alerts=len(alerts),
+        started_ns=min(row.started_ns for row in alerts),
+        at_risk=sum((each.at_risk for each in own), Dollars()) if own else None,
+        lost=sum((each.lost for each in own), Dollars()) if own else None,
+    )
+
+
 def _open_row(alert: OpenAlert, people: Standing, owned: Owned | None) -> OpenAlertRow:
     last = alert.last
     return OpenAlertRow(
         episode_id=alert.episode_id,
+        incident_id=last.incident_id or alert.episode_id,
         rule=last.rule,
         severity=last.severity,
         action=last.action,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 from urllib.parse import quote, unquote
 
@@ -9,11 +10,11 @@ from dash import Dash, Input, dcc, html
 
 from dashboard.pages.alerts.acts import ACT_OUTPUTS, act_parts, act_values, register_acts
 from dashboard.pages.alerts.lines import state_of
-from dashboard.pages.alerts.links import decisions_href, overview_href, safe_href
+from dashboard.pages.alerts.links import alert_href, decisions_href, overview_href, safe_href
 from dashboard.pages.context import PageContext
 from dashboard.pages.intervals import interval_bar, interval_text
 from dashboard.pages.parts import Component, facts_list, kpi, page, panel
-from dashboard.read.alerts.detail import AlertDetail, read_alert
+from dashboard.read.alerts.detail import AlertDetail, Companion, read_alert
 from dashboard.read.alerts.timeline import Moment
 from dashboard.read.packet_rows import KeptPackets
 from dashboard.units import (
@@ -217,6 +218,8 @@ def _facts(alert: AlertDetail) -> Component:
         ("Packets", _packets(alert.packets)),
         ("Why", html.Span(alert.reason, className="whole-line")),
     ]
+    if alert.incident:
+        facts.append(("Same incident", _incident(alert.incident)))
     if alert.silences:
         held = "; ".join(
             f"silence {each.id} of {each.actor} until {utc_clock(each.ends_ns)} UTC: {each.reason}"
@@ -229,6 +232,15 @@ def _facts(alert: AlertDetail) -> Component:
         missing = html.Span("; ".join(alert.unknown), className="whole-line")
         facts.append(("Could not be read", missing))
     return facts_list(facts)
+
+
+def _incident(companions: Sequence[Companion]) -> Component:
+    links: list[Component] = []
+    for each in companions:
+        where = "/".join(name for name in (each.action, each.region) if name) or "all data"
+        text = f"{each.rule}, {where}, {each.state} since {utc_clock(each.started_ns)} UTC"
+        links.append(html.Div(dcc.Link(text, href=alert_href(each.episode_id))))
+    return html.Div(links, className="whole-line")
 
 
 def _owner(alert: AlertDetail) -> str:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from alerts.state.external import ExternalAlert
 from dashboard.pages.alerts.links import alert_href
 from dashboard.pages.intervals import bar_places, interval_text
-from dashboard.read.alerts.listing import interval_of, rate_of
+from dashboard.read.alerts.listing import beside, interval_of, rate_of
 from dashboard.read.alerts.rows import OPEN_STATES, AlertRow
 from dashboard.read.alerts.wording import cause_of
 from dashboard.units import UNKNOWN, shorten, usd, utc_clock, utc_iso
@@ -62,13 +63,14 @@ _NO_LOSS: dict[str, object] = {"lost_usd": None, "lost": UNKNOWN, "lost_from": "
 ROW_PX = 76
 
 
-def alert_line(alert: AlertRow) -> dict[str, object]:
-    """Return one row of the grid of alerts."""
+def alert_line(alert: AlertRow, others: int = 0) -> dict[str, object]:
+    """Return one row of the grid of alerts; so many others of its incident are open."""
+    rule = f"{alert.rule} · shadow: would have paged" if alert.is_shadow else alert.rule
     return {
         "id": alert.episode_id,
         "severity": alert.severity,
         "what": cause_of(alert),
-        "scope": f"{alert.rule} · shadow: would have paged" if alert.is_shadow else alert.rule,
+        "scope": f"{rule} · one incident with {others} more" if others else rule,
         "href": alert_href(alert.episode_id),
         **_money(alert),
         "since": utc_clock(alert.started_ns or alert.first_ns),
@@ -76,6 +78,12 @@ def alert_line(alert: AlertRow) -> dict[str, object]:
         "owner": _people(alert),
         "reason": f"{alert.reason} (basis: {alert.basis}, as of {utc_clock(alert.at_ns)} UTC)",
     }
+
+
+def alert_lines(alerts: Sequence[AlertRow]) -> list[dict[str, object]]:
+    """Return the rows of the grid of alerts."""
+    others = beside(alerts)
+    return [alert_line(alert, others.get(alert.episode_id, 0)) for alert in alerts]
 
 
 def external_line(alert: ExternalAlert) -> dict[str, object]:

@@ -18,7 +18,7 @@ from dashboard.pages.alerts.lines import (
     EXTERNAL_COLUMNS,
     ROW_PX,
     UNKNOWN_COLUMNS,
-    alert_line,
+    alert_lines,
     external_line,
 )
 from dashboard.pages.context import PageContext, in_browser
@@ -195,9 +195,9 @@ def show(context: PageContext, scope: Scope) -> dict[str, object]:
     return {
         **scope_view(NAME, scope, found.actions, found.regions, seen.to_ns, found.complete_ns),
         "alerts-rule.data": _choices("Any rule", sorted(rules), scope.filter("rule")),
-        "alerts-list.rowData": [alert_line(alert) for alert in found.judged],
+        "alerts-list.rowData": alert_lines(found.judged),
         "alerts-list-note.children": f"{_alerts(len(found.judged))}, {count(firing)} firing{cut}",
-        "alerts-unknown.rowData": [alert_line(alert) for alert in found.unknown],
+        "alerts-unknown.rowData": alert_lines(found.unknown),
         "alerts-unknown-note.children": (
             f"{_alerts(len(found.unknown))} without data: what they cost is not known"
         ),

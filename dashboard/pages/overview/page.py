@@ -14,7 +14,7 @@ from dash import Dash, Input, Output, State, dcc, html, no_update
 from attribution.core.segments import CLASSES
 from collector.core.clock import NS_PER_DAY
 from dashboard.health.items import OUTCOMES
-from dashboard.pages.alerts.lines import ALERT_COLUMNS, ROW_PX, alert_line
+from dashboard.pages.alerts.lines import ALERT_COLUMNS, ROW_PX, alert_lines
 from dashboard.pages.context import PageContext, in_browser
 from dashboard.pages.overview import heat, path, start
 from dashboard.pages.overview.cards import (
@@ -232,7 +232,7 @@ def show(found: MoneyRead, prior_basis: str) -> dict[str, object]:
             for card, texts in cards.items()
             for part, text in zip(("value", "note"), texts, strict=True)
         },
-        "overview-alerts.rowData": [alert_line(alert) for alert in found.alerts[:SHOWN_MAX]],
+        "overview-alerts.rowData": alert_lines(found.alerts)[:SHOWN_MAX],
         "overview-alerts-note.children": _incidents(len(found.alerts)),
         "overview-top.data": to_json(found.top),
         **start.show(found.start),

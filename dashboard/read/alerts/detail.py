@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any, Final
 
@@ -20,7 +20,7 @@ from alerts.rules.base import RuleConfig
 from alerts.rules.tiers import DollarBurnConfig
 from alerts.state.deliveries import Deliveries, Delivery
 from alerts.state.sqlite import AlertStore
-from collector.core.clock import NS_PER_S
+from collector.core.clock import NS_PER_DAY, NS_PER_S
 from collector.core.errors import StoreUnavailableError
 from dashboard.read.alerts.listing import interval_of, rate_of, row_of, with_packets
 from dashboard.read.alerts.losses import BEFORE_S_MAX, with_losses
@@ -33,6 +33,8 @@ from dashboard.read.rows import Range, Reference, segment_place
 
 EXEMPLARS_MAX: Final = 3
 MOMENTS_MAX: Final = 200
+INCIDENT_MAX: Final = 100
+_INCIDENT_NS: Final = 7 * NS_PER_DAY
 _EVENTS_MAX: Final = 1_000
 _ELSEWHERE: Final = "what people did is kept where rules are evaluated, which is not this machine"
 
@@ -57,6 +59,19 @@ class Held:
     ends_ns: int
     actor: str
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Companion:
+    """Another alert of the same incident, as of its last change."""
+
+    episode_id: str
+    rule: str
+    severity: str
+    action: str
+    region: str
+    state: str
+    started_ns: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +116,8 @@ class AlertDetail:
     timeline: list[Moment]  # the newest first, at most 200
     exemplars: list[Exemplar]
     packets: KeptPackets | None  # null: not judged yet, or never asked for
+    incident_id: str  # the episode of the first alert of its incident; "" until it fires
+    incident: list[Companion]  # the others of it, in the order in which they began to fire
     unknown: list[str]  # what could not be read, and why
 
 
@@ -125,17 +142,22 @@ def read_alert(
         return None
     row, unknown = row_of(events), []
     exemplars: list[Exemplar] = []
+    incident: list[Companion] = []
     try:
         (row,) = with_losses(reader, [row], now_ns)
         (row,) = with_packets(reader, [row], Range(row.first_ns, now_ns))
         exemplars = _exemplars(reader, row, reference, now_ns)
+        incident = _incident(reader, row, now_ns)
     except StoreUnavailableError as error:
-        unknown.append(f"dollars of now and exemplars: {str(error).splitlines()[0][:200]}")
+        unknown.append(
+            f"dollars of now, exemplars and incident: {str(error).splitlines()[0][:200]}"
+        )
     if state is None:
         unknown.append(_ELSEWHERE)
     people = _people(state, events, now_ns)
     rule = next((each for each in config.all_rules if each.name == row.rule), None)
-    return _detail(row, events[-1], rule, people, exemplars, unknown, events)
+    found = _detail(row, events[-1], rule, people, exemplars, unknown, events)
+    return replace(found, incident=incident)
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,6 +210,25 @@ def _exemplars(
         },
     )
     return [Exemplar(**row) for row in rows]
+
+
+def _incident(reader: Reader, alert: AlertRow, now_ns: int) -> list[Companion]:
+    if not alert.incident_id:
+        return []
+    began_ns = alert.started_ns or alert.first_ns
+    rows = reader.ask(
+        "of_incident",
+        __file__,
+        {
+            "incident_id": alert.incident_id,
+            # A ticket may fire for days before what has its cause begins, and after it.
+            "from_ns": max(0, began_ns - _INCIDENT_NS),
+            "to_ns": now_ns + 1,
+            "rows_max": INCIDENT_MAX,
+        },
+    )
+    found = (Companion(**row) for row in rows)
+    return [each for each in found if each.episode_id != alert.episode_id]
 
 
 def _detail(
@@ -249,6 +290,8 @@ def _detail(
         timeline=timeline(events, people.deliveries, people.notes, people.silences)[:MOMENTS_MAX],
         exemplars=exemplars,
         packets=row.packets,
+        incident_id=row.incident_id,
+        incident=[],
         unknown=unknown,
     )
 

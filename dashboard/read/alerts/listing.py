@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Final
@@ -95,6 +96,7 @@ def row_of(events: Sequence[AlertEvent]) -> AlertRow:
         blamed_excess_ns=last.blamed_excess_ns,
         reason=last.reason,
         is_shadow=last.is_shadow,
+        incident_id=last.incident_id,
     )
 
 
@@ -142,6 +144,13 @@ def interval_of(alert: AlertRow) -> tuple[Decimal, Decimal]:
     # At risk is the rate of the short window; the slope's spread is that of the long one.
     scale = alert.revenue_at_risk_usd_per_h / alert.loss_usd if alert.loss_usd else Decimal(0)
     return alert.loss_low_usd * scale, alert.loss_high_usd * scale
+
+
+def beside(alerts: Sequence[AlertRow]) -> Mapping[str, int]:
+    """Return by episode how many others of its incident are open, of the alerts that are open."""
+    open_ones = [each for each in alerts if each.state in OPEN_STATES and each.incident_id]
+    of_incident = Counter(each.incident_id for each in open_ones)
+    return {each.episode_id: of_incident[each.incident_id] - 1 for each in open_ones}
 
 
 def _covers(wide: tuple[str, str], other: tuple[str, str]) -> bool:

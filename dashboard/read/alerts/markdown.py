@@ -53,6 +53,9 @@ def _facts(alert: AlertDetail, now_ns: int) -> Iterator[str]:
         yield f"- Acknowledged by {said}"
     if alert.reroute:
         yield f"- Proposed: {_plain(alert.reroute)}"
+    for each in alert.incident:
+        where = _plain("/".join((each.action, each.region)))
+        yield f"- Same incident: {each.rule} {where}, {each.state}, since {_at(each.started_ns)}"
     if alert.runbook_url:
         yield f"- Runbook: {_plain(alert.runbook_url)}"
     yield f"- Episode: {_plain(alert.episode_id)}"

@@ -23,7 +23,8 @@ SELECT
     argMax(events.blamed_class, events.seq) AS blamed_class,
     argMax(events.blamed_excess_ns, events.seq) AS blamed_excess_ns,
     argMax(events.reason, events.seq) AS reason,
-    argMax(events.is_shadow, events.seq) AS is_shadow
+    argMax(events.is_shadow, events.seq) AS is_shadow,
+    max(events.incident_id) AS incident_id
 FROM alert_events AS events FINAL
 WHERE events.at_ns >= {lookback_ns:UInt64} AND events.at_ns < {to_ns:UInt64}
 GROUP BY episode_id

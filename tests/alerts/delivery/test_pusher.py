@@ -29,6 +29,7 @@ LABELS = {
     "region": "eu-west",
     "blamed_stage": "decision",
     "blamed_class": "store",
+    "incident": EPISODE,
 }
 
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alerts.evidence.suspect import Baseline, SegmentTimes, find_suspect, pool
+from alerts.evidence.suspect import Baseline, SegmentTimes, find_suspect, path_now, pool
 from attribution.core.segments import SEGMENTS
 
 MS = 1_000_000.0
@@ -117,3 +117,23 @@ def test_blamed_segment_has_the_largest_excess(
     if found is not None:
         assert found.excess_ns == round(max(excesses)) >= 1
         assert excesses[SEGMENTS.index((found.stage, found.latency_class))] == max(excesses)
+
+
+def test_path_says_what_decisions_do_now_and_did_before() -> None:
+    """A responder sees the whole path, and not the segment alone that is blamed."""
+    path = path_now(times(decision_store=120), [Baseline("before", times())], "before")
+    assert path.text == (
+        "path 152.0 ms, 32.0 before: ingress 8.0 (8.0), transform 8.0 (8.0),"
+        " decision 128.0 (8.0), egress 8.0 (8.0)"
+    )
+
+
+def test_path_is_compared_with_what_the_suspect_stands_out_from() -> None:
+    """Two baselines in one message would contradict each other."""
+    baselines = [Baseline("before", times()), Baseline("in other regions", times(decision_store=1))]
+    assert path_now(times(), baselines, "in other regions").usual == "in other regions"
+    assert path_now(times(), baselines, "").usual == "before"
+    few = Baseline("before", times(decisions=3))
+    alone = path_now(times(), [few], "")
+    assert (alone.usual, alone.usual_ns) == ("", ())
+    assert alone.text == ("path 32.0 ms: ingress 8.0, transform 8.0, decision 8.0, egress 8.0")

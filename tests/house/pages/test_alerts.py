@@ -19,7 +19,8 @@ import httpx
 import pytest
 
 from alerts.config import WebhookConfig
-from alerts.delivery.payload import body
+from alerts.delivery.payload import Shown, body
+from alerts.evidence.suspect import PathNow
 from alerts.delivery.webhook import message_headers
 from alerts.rows import Message
 from alerts.rules.base import Move, Wording
@@ -151,13 +152,16 @@ def test_every_field_and_header_is_explained() -> None:
     """The body is public: a receiver is written from this page."""
     explained = rows("The webhook")
     move = Move("checkout", "eu-west", "tier1-a", "us-east")
-    message = json.loads(body("alert.firing", event(), Wording(shorts={60: 6}), move))
+    path = PathNow(9, (1e6,) * 4, "before", (1e6,) * 4)
+    message = json.loads(
+        body("alert.firing", event(), Wording(shorts={60: 6}), Shown(move, path=path))
+    )
     secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
     endpoint = WebhookConfig(name="router", url="https://r.example.com/h", secret=secret)  # type: ignore[arg-type]  # as from a file
     headers = message_headers(endpoint, Message("id", "router", "e", 1, "alert.firing", b""), 1)
 
     named = {name for cell in explained for name in re.findall(r"`([\w.-]+)`", cell)}
-    assert set(fields("", message)) | {"data.reroute"} | set(headers) == named
+    assert set(fields("", message)) | {"data.reroute", "data.path"} | set(headers) == named
 
 
 def test_retries_are_those_of_the_page() -> None:

@@ -98,8 +98,12 @@ def show_open(api: Api, *, as_json: bool) -> bool:
     if as_json:
         print_json(answer)
         return bool(alerts or external)
-    for alert in alerts:
-        OUT.print(_line(alert))
+    for incident in answer["incidents"]:
+        own = [each for each in alerts if each["incident_id"] == incident["incident_id"]]
+        if len(own) > 1:
+            OUT.print(_incident(incident))
+        for alert in own:
+            OUT.print(("  " if len(own) > 1 else "") + _line(alert))
     for other in external:
         # As JSON writes them: a sender's text must not reach a terminal as it is.
         since = utc_iso(other["starts_ns"])
@@ -133,6 +137,15 @@ def _noted(api: Api, episode: str, kind: str, body: dict[str, Any], *, as_json: 
         print_json(note)
     else:
         OUT.print(_note(note))
+
+
+def _incident(incident: dict[str, Any]) -> str:
+    head = f"incident {incident['incident_id']}: {incident['alerts']:,} alerts"
+    since = f"since {utc_iso(incident['started_ns'])}"
+    if incident["at_risk"] is None:
+        return f"{head}, {since}"
+    at_risk, lost = _dollars(incident["at_risk"]), _dollars(incident["lost"])
+    return f"{head}, {at_risk} an hour at risk, {lost} lost, {since}"
 
 
 def _line(alert: dict[str, Any]) -> str:

@@ -30,6 +30,9 @@ def test_alert_is_acknowledged_and_commented(state_api: StateApi) -> None:
     [alert] = state_api.send("GET", "/api/v1/alerts/open").json()["alerts"]
     assert alert["people"]["ack"]["actor"] == "anna"
     assert (alert["state"], alert["blamed"]) == ("firing", "decision/store")
+    [incident] = state_api.send("GET", "/api/v1/alerts/open").json()["incidents"]
+    assert (incident["incident_id"], incident["alerts"]) == (alert["incident_id"], 1)
+    assert incident["at_risk"] is None
     history = state_api.send("GET", f"/api/v1/alerts/{EPISODE}").json()
     assert [note["text"] for note in history["notes"]] == ["looking", "it is the cache"]
     assert [event["to_state"] for event in history["events"]] == ["firing"]

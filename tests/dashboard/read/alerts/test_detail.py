@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
@@ -25,7 +26,7 @@ from dashboard.read.alerts.markdown import markdown
 from dashboard.read.reader import Reader
 from dashboard.read.rows import Reference
 from tests.support.alerts.builders import EPISODE, event, firing_state, rule
-from tests.support.dashboard.seed import ACTIONS, REGIONS, TODAY_NS
+from tests.support.dashboard.seed import ACTIONS, REGIONS, TODAY_NS, Seed
 
 AT_NS = TODAY_NS - 20 * NS_PER_S
 REFERENCE = Reference(80_000_000, {})
@@ -96,6 +97,22 @@ def test_history_holds_what_people_did_the_newest_first(reader: Reader, state: A
     assert [moment.at_ns for moment in found.timeline] == sorted(
         (moment.at_ns for moment in found.timeline), reverse=True
     )
+
+
+def test_others_of_its_incident_are_named(own_world: Connections, tmp_path: Path) -> None:
+    """A responder looks at them together; what has another cause is left out."""
+    seed = Seed(random.Random(0))
+    for number, incident in enumerate(("a", "a", "c", "")):
+        at_ns = AT_NS + number * NS_PER_S
+        seed.alert(at_ns, 1, "firing", episode_id="abcd"[number], incident_id=incident)
+    seed.alert(AT_NS + 9 * NS_PER_S, 2, "resolved", episode_id="a", incident_id="a")
+    seed.insert(own_world.client())
+    reader = Reader(own_world)
+    found = [read(reader, None, each) for each in "abcd"]
+    companions = [each and [(c.episode_id, c.state) for c in each.incident] for each in found]
+    assert companions == [[("b", "firing")], [("a", "resolved")], [], []]
+    assert found[0] is not None
+    assert "- Same incident: " in markdown(found[0], TODAY_NS)
 
 
 def test_alert_that_only_the_store_has_is_found(reader: Reader) -> None:

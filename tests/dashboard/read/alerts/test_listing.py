@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from collector.core.clock import NS_PER_S
 from collector.store.connect import Connections
-from dashboard.read.alerts.listing import at_risk, listed_alerts
+from dashboard.read.alerts.listing import at_risk, beside, listed_alerts
 from dashboard.read.alerts.rows import AlertRow
 from dashboard.read.reader import Reader
 from dashboard.read.rows import Range
@@ -48,6 +48,18 @@ def test_two_alerts_on_one_class_are_one_loss() -> None:
     assert at_risk([page, ticket]).usd_per_h == 100
     whole = priced(120, region="*")
     assert at_risk([page, ticket, whole]).usd_per_h == 120
+
+
+def test_others_of_an_incident_are_counted_while_they_are_open() -> None:
+    """A list says that two rows are one thing; what is over is none of it."""
+    rows = [
+        priced(1, episode_id="a", incident_id="a"),
+        priced(1, episode_id="b", incident_id="a", state="unknown"),
+        priced(1, episode_id="c", incident_id="a", state="resolved"),
+        priced(1, episode_id="d", incident_id="d"),
+        priced(1, episode_id="e", state="pending"),
+    ]
+    assert beside(rows) == {"a": 1, "b": 1, "d": 0}
 
 
 def test_every_alert_says_what_it_costs_now_and_so_far(own_world: Connections) -> None:

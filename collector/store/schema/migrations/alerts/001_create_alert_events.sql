@@ -26,7 +26,8 @@ CREATE TABLE IF NOT EXISTS alert_events${local} ${on_cluster} (
     blamed_class LowCardinality(String),
     blamed_excess_ns Int64 COMMENT 'mean excess over its reference, a decision',
     reason String CODEC(ZSTD(1)),
-    is_shadow Bool DEFAULT false COMMENT 'its rule routed nothing yet: nobody was told'
+    is_shadow Bool DEFAULT false COMMENT 'its rule routed nothing yet: nobody was told',
+    incident_id String DEFAULT '' COMMENT 'the episode of the first alert of its incident; empty until it fires'
 ) ENGINE = ${replicated}ReplacingMergeTree
 PARTITION BY toDate(toDateTime(intDiv(at_ns, 1000000000)))
 ORDER BY (episode_id, seq)
