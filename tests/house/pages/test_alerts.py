@@ -20,8 +20,8 @@ import pytest
 
 from alerts.config import WebhookConfig
 from alerts.delivery.payload import Shown, body
-from alerts.evidence.suspect import PathNow
 from alerts.delivery.webhook import message_headers
+from alerts.evidence.suspect import PathNow
 from alerts.rows import Message
 from alerts.rules.base import Move, Wording
 from alerts.rules.burn_rate import Losses, Window, burn_of, effective_events, lower_bound

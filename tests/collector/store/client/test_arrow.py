@@ -49,7 +49,7 @@ def test_answers_are_those_of_the_library(store: Connections) -> None:
     )
     for count in (0, 1, 70_000):
         ours = store.client().query_arrow(asked, parameters={"count": count})
-        theirs = store.client()._opened().query_arrow(asked, parameters={"count": count})  # type: ignore[attr-defined]
+        theirs = store.client()._opened().query_arrow(asked, parameters={"count": count})  # type: ignore[attr-defined]  # the library is inside
         assert ours.equals(theirs)
 
 
