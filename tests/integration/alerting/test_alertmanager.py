@@ -169,7 +169,9 @@ def test_one_notification_each_over_a_restart_and_a_killed_peer(
             service.kill()
         first, process = peers[0]
         [before] = first.alerts()
-        assert before["labels"] == {"alertname": "dead-man", "severity": "page"}
+        episode = before["annotations"]["episode_id"]
+        own = {"alertname": "dead-man", "severity": "page", "incident": episode}
+        assert before["labels"] == own
         with RunningService(tmp_path, **settings) as service:
             # Sent again by the new process: the end that it is given lies further ahead.
             assert within(
