@@ -11,6 +11,7 @@ import numpy as np
 
 from alerts.replay.replay import Change, Instants
 from alerts.replay.series import Series
+from alerts.rules.base import RuleConfig
 from alerts.rules.dollar_burn import DollarBurn
 from alerts.rules.tiers import DollarBurnConfig
 from alerts.state.subject import Subject
@@ -42,14 +43,17 @@ class Page:
     region: str
     fired_ns: int
     resolved_ns: int | None  # None: it fires still
-    lost_usd: Decimal  # in the stretch
-    lost_before_usd: Decimal  # ... before it fired
+    lost_usd: Decimal | None  # in the stretch; None: the rule knows no dollars
+    lost_before_usd: Decimal | None  # ... before it fired
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What one rule does with stored data. The three sums of dollars are all that was lost."""
+    """What one rule does with stored data. The three sums of dollars are all that was lost.
+
+    They are None of a rule that knows no dollars.
+    """
 
     rule: str
     severity: str
@@ -58,9 +62,9 @@ class Report:
     pages: list[Page]
     pages_per_week: float
     actionable_share: float | None  # pages about 2 % of the budget or more; None without a page
-    caught_usd: Decimal  # in stretches with a page
-    missed_usd: Decimal  # in stretches without one
-    within_usd: Decimal  # at a rate that the budget allows
+    caught_usd: Decimal | None  # in stretches with a page
+    missed_usd: Decimal | None  # in stretches without one
+    within_usd: Decimal | None  # at a rate that the budget allows
     silent: list[Stretch]  # without a page, of 2 % of the budget or more, the dearest first
     live_transitions: int | None  # that the rule really made; None: it was not evaluated
     equal_transitions: int | None  # ... of which the replay makes the same
@@ -99,7 +103,7 @@ def report(
                 silent.append(stretch)
         pages += fired
     weeks = max(to_ns - from_ns, 1) / _NS_PER_WEEK
-    actionable = [page for page in pages if page.lost_usd >= _significant_usd(config)]
+    actionable = [page for page in pages if (page.lost_usd or 0) >= _significant_usd(config)]
     return Report(
         rule=config.name,
         severity=config.severity,
@@ -112,6 +116,34 @@ def report(
         missed_usd=missed,
         within_usd=total - caught - missed,
         silent=sorted(silent, key=lambda stretch: -stretch.lost_usd),
+        live_transitions=None,
+        equal_transitions=None,
+    )
+
+
+def unpriced_report(
+    config: RuleConfig, instants: Instants, changes: Sequence[Change], from_ns: int
+) -> Report:
+    """Return the same of a rule that knows no dollars: when it fired."""
+    to_ns = int(instants.end_ns[-1]) if len(instants.end_ns) else from_ns
+    pages = [
+        replace(page, lost_usd=None, lost_before_usd=None)
+        for subject in {change.subject for change in changes}
+        for page in _fired(changes, subject)
+        if page.fired_ns > from_ns
+    ]
+    return Report(
+        rule=config.name,
+        severity=config.severity,
+        from_ns=from_ns,
+        to_ns=to_ns,
+        pages=sorted(pages, key=lambda page: (page.fired_ns, page.action, page.region)),
+        pages_per_week=len(pages) * _NS_PER_WEEK / max(to_ns - from_ns, 1),
+        actionable_share=None,
+        caught_usd=None,
+        missed_usd=None,
+        within_usd=None,
+        silent=[],
         live_transitions=None,
         equal_transitions=None,
     )

@@ -4,19 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Final
 
 from alerts.config import AlertsConfig
 from alerts.people.calendars import Calendars
 from alerts.replay.replay import replay
-from alerts.replay.report import Report, report, transitions_of
-from alerts.replay.stored import read_classes, read_instants
+from alerts.replay.report import Report, report, transitions_of, unpriced_report
+from alerts.replay.spans import replay_spans
+from alerts.replay.stored import read_classes, read_instants, read_spans
 from alerts.rules.dollar_burn import DollarBurn
 from alerts.rules.kinds import rule_of
+from alerts.rules.slo import Slo
 from alerts.state.sqlite import AlertStore
 from collector.core.clock import NS_PER_DAY, NS_PER_S
 from collector.core.errors import InputError
 from collector.store.connect import Connections
 
+# The figures of thresholds and what a dead man waits for are not kept as they were at an instant.
+REPLAYED: Final = ("dollar_burn", "slo")
 # What fires at the beginning began before it: the replay begins earlier by this.
 _WARM_NS = NS_PER_DAY
 
@@ -29,38 +34,50 @@ def replay_rules(
     to_ns: int,
     name: str = "",
 ) -> Iterator[Report]:
-    """Yield what each dollar rule makes of [from, to), with what is known of it now.
+    """Yield what each rule of a kind in `REPLAYED` makes of [from, to), with what is known now.
 
     A rule that was live is compared with what it really did. Late data that came after an
     evaluation are in the replay, and were not in the evaluation.
 
     Args:
         config: the rules.
-        store: with the losses.
+        store: with the losses and the spans.
         memory: the state of alerts; None where it is elsewhere.
         from_ns: first instant.
         to_ns: behind the last.
         name: of one rule; empty for all.
 
     Raises:
-        InputError: there is no dollar rule of this name.
+        InputError: there is no such rule of this name.
     """
     rules = [
-        rule
-        for rule in map(rule_of, config.all_rules)
-        if isinstance(rule, DollarBurn) and name in ("", rule.config.name)
+        rule_of(rule)
+        for rule in config.all_rules
+        if rule.kind in REPLAYED and name in ("", rule.name)
     ]
     if name and not rules:
-        names = ", ".join(rule.name for rule in config.all_rules if rule.kind == "dollar_burn")
-        raise InputError(f"no dollar_burn rule is called {name[:60]!r}; there is {names or 'none'}")
+        names = ", ".join(rule.name for rule in config.all_rules if rule.kind in REPLAYED)
+        raise InputError(
+            f"no rule of kind {' or '.join(REPLAYED)} is called {name[:60]!r}; there is "
+            f"{names or 'none'}"
+        )
     begin_ns = max(0, from_ns - _WARM_NS)
-    longest_s = max((rule.config.windows_s[-1] for rule in rules), default=0)
-    classes = read_classes(store, begin_ns - longest_s * NS_PER_S, to_ns)
     instants = read_instants(memory, begin_ns, to_ns, config.interval_s, config.nodata_s)
     calendars = Calendars(config.calendars)
+    burns = [rule for rule in rules if isinstance(rule, DollarBurn)]
+    longest_s = max((rule.config.windows_s[-1] for rule in burns), default=0)
+    classes = read_classes(store, begin_ns - longest_s * NS_PER_S, to_ns) if burns else {}
     for rule in rules:
-        changes = list(replay(rule, classes, instants, calendars))
-        found = report(rule, classes, instants, changes, from_ns)
+        if isinstance(rule, DollarBurn):
+            changes = list(replay(rule, classes, instants, calendars))
+            found = report(rule, classes, instants, changes, from_ns)
+        else:
+            assert isinstance(rule, Slo)
+            first_ns = begin_ns - rule.config.windows_s[-1] * NS_PER_S
+            # Live windows begin and end at whole seconds.
+            spans = read_spans(store, rule.config, first_ns, to_ns, NS_PER_S)
+            changes = list(replay_spans(rule, spans, instants))
+            found = unpriced_report(rule.config, instants, changes, from_ns)
         live = _live(memory, rule.config.name, from_ns, found.to_ns)
         if live is not None:
             same = live & transitions_of(changes, from_ns)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 from alerts.replay.imported import compare
+from alerts.replay.run import replay_rules
 from alerts.replay.spans import replay_spans
 from alerts.replay.stored import read_instants, read_spans
 from alerts.rules.imports.found import Mapped
@@ -56,6 +57,12 @@ def test_imported_rule_fires_resolves_and_is_replayed_alike(scene: Scene) -> Non
     ]
 
     assert replayed == [row[:3] for row in made if row[0] < scene.end_ns]
+    config = scene.config(rules=[rule], nodata_s=60.0)
+    [report] = replay_rules(config, scene.store, scene.job.state, begin_ns, scene.end_ns + NS_PER_S)
+    assert report.live_transitions == report.equal_transitions == len(made)
+    assert [page.action for page in report.pages] == ["api"] * states.count("firing")
+    assert {page.lost_usd for page in report.pages} == {report.caught_usd} == {None}
+    assert "above 0.05" in report.pages[0].reason
 
 
 def test_imported_rule_is_scored_beside_a_dollar_rule(scene: Scene) -> None:

@@ -75,10 +75,11 @@ def replay(
     url: UrlOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Run the dollar rules of the service over what is stored: pages, dollars caught and missed.
+    """Run rules over what is stored: when each fires, dollars caught and missed.
 
     An alert is a page or a ticket by its rule. Caught: lost in times with an alert, missed: lost
     faster than the budget allows without one. A rule that was live is compared with what it did.
+    Rules of kind slo know no dollars; threshold and dead-man are not replayed.
     """
     with asking(config, url) as api:
         show_replay(api, last, rule, as_json=as_json)
@@ -110,7 +111,7 @@ def show_settled(api: Api, name: str, verb: str, body: dict[str, Any], *, as_jso
 
 
 def show_replay(api: Api, last: str, rule: str, *, as_json: bool) -> None:
-    """Print what the dollar rules would have done."""
+    """Print what the rules would have done."""
 
     def ask(ticket: str) -> dict[str, Any]:
         query = urlencode({"last": last, "rule": rule, "ticket": ticket})
@@ -134,10 +135,11 @@ def _print_report(report: dict[str, Any]) -> None:
         f"  {len(report['pages'])} alerts, {report['pages_per_week']:.1f} a week"
         + ("" if share is None else f", {share:.0%} of them about 2 % of the budget or more")
     )
-    OUT.print(
-        f"  USD caught {_usd(report['caught_usd'])}, missed {_usd(report['missed_usd'])}, "
-        f"within the budget {_usd(report['within_usd'])}"
-    )
+    if report["caught_usd"] is not None:
+        OUT.print(
+            f"  USD caught {_usd(report['caught_usd'])}, missed {_usd(report['missed_usd'])}, "
+            f"within the budget {_usd(report['within_usd'])}"
+        )
     if report["live_transitions"] is not None:
         OUT.print(
             f"  it really made {report['live_transitions']} transitions; the replay makes "
@@ -159,10 +161,11 @@ _SILENT_MAX = 10
 def _page_line(page: dict[str, Any]) -> str:
     ends = page["resolved_ns"]
     lasted = "fires" if ends is None else f"{(ends - page['fired_ns']) / 6e10:.0f} min"
-    return (
-        f"{utc_iso(page['fired_ns'])[:19]} {lasted} {_subject(page)} lost {_usd(page['lost_usd'])} "
-        f"USD, {_usd(page['lost_before_usd'])} before: {page['reason'].split(';')[0]}"
-    )
+    lost = ""
+    if page["lost_usd"] is not None:
+        lost = f" lost {_usd(page['lost_usd'])} USD, {_usd(page['lost_before_usd'])} before"
+    head = f"{utc_iso(page['fired_ns'])[:19]} {lasted} {_subject(page)}{lost}"
+    return f"{head}: {page['reason'].split(';')[0]}"
 
 
 def _rule_line(rule: dict[str, Any]) -> str:
