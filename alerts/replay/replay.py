@@ -49,6 +49,18 @@ class Instants:
     known_ns: Ints
     nodata_ns: int
 
+    def moment(self, at: int) -> Moment:
+        """Return the moment of one of them."""
+        known_ns = int(self.known_ns[at])
+        return Moment(
+            now_ns=known_ns,
+            known_ns=known_ns,
+            end_ns=int(self.end_ns[at]),
+            started_ns=int(self.known_ns[0]),
+            nodata_ns=self.nodata_ns,
+            progress=Progress(0, known_ns),
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Change:
@@ -227,17 +239,11 @@ def _facts(
     at: int,
     factors: Mapping[int, Decimal],
 ) -> BurnFacts:
-    end_ns, known_ns = int(instants.end_ns[at]), int(instants.known_ns[at])
-    moment = Moment(
-        now_ns=known_ns,
-        known_ns=known_ns,
-        end_ns=end_ns,
-        started_ns=int(instants.end_ns[0]),
-        nodata_ns=instants.nodata_ns,
-        progress=Progress(0, known_ns),
-    )
+    moment = instants.moment(at)
     return BurnFacts(
-        moment, {each: _SeriesLosses(series, end_ns) for each, series in parts.items()}, factors
+        moment,
+        {each: _SeriesLosses(series, moment.end_ns) for each, series in parts.items()},
+        factors,
     )
 
 

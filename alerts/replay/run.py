@@ -4,24 +4,37 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Final
+from typing import Any
 
 from alerts.config import AlertsConfig
 from alerts.people.calendars import Calendars
-from alerts.replay.replay import replay
+from alerts.replay import figures
+from alerts.replay.replay import Change, Instants, replay
 from alerts.replay.report import Report, report, transitions_of, unpriced_report
 from alerts.replay.spans import replay_spans
-from alerts.replay.stored import read_classes, read_instants, read_spans
+from alerts.replay.stored import read_classes, read_figure, read_instants, read_spans
+from alerts.rules.base import Rule, RuleConfig
 from alerts.rules.dollar_burn import DollarBurn
 from alerts.rules.kinds import rule_of
 from alerts.rules.slo import Slo
+from alerts.rules.threshold import Threshold, ThresholdConfig
 from alerts.state.sqlite import AlertStore
 from collector.core.clock import NS_PER_DAY, NS_PER_S
 from collector.core.errors import InputError
 from collector.store.connect import Connections
 
-# The figures of thresholds and what a dead man waits for are not kept as they were at an instant.
-REPLAYED: Final = ("dollar_burn", "slo")
+
+def is_replayed(config: RuleConfig) -> bool:
+    """Return whether what a rule compares can be told of any instant from what is stored.
+
+    When something arrived is known to a dead man alone, and what some thresholds count has no time
+    of its own that could be told from the time at which it became known.
+    """
+    if isinstance(config, ThresholdConfig):
+        return figures.is_replayed(config)
+    return config.kind in ("dollar_burn", "slo")
+
+
 # What fires at the beginning began before it: the replay begins earlier by this.
 _WARM_NS = NS_PER_DAY
 
@@ -34,7 +47,7 @@ def replay_rules(
     to_ns: int,
     name: str = "",
 ) -> Iterator[Report]:
-    """Yield what each rule of a kind in `REPLAYED` makes of [from, to), with what is known now.
+    """Yield what each rule that can be replayed makes of [from, to), with what is known now.
 
     A rule that was live is compared with what it really did. Late data that came after an
     evaluation are in the replay, and were not in the evaluation.
@@ -51,15 +64,12 @@ def replay_rules(
         InputError: there is no such rule of this name.
     """
     rules = [
-        rule_of(rule)
-        for rule in config.all_rules
-        if rule.kind in REPLAYED and name in ("", rule.name)
+        rule_of(rule) for rule in config.all_rules if is_replayed(rule) and name in ("", rule.name)
     ]
     if name and not rules:
-        names = ", ".join(rule.name for rule in config.all_rules if rule.kind in REPLAYED)
+        names = ", ".join(rule.name for rule in config.all_rules if is_replayed(rule))
         raise InputError(
-            f"no rule of kind {' or '.join(REPLAYED)} is called {name[:60]!r}; there is "
-            f"{names or 'none'}"
+            f"no rule that can be replayed is called {name[:60]!r}; there is {names or 'none'}"
         )
     begin_ns = max(0, from_ns - _WARM_NS)
     instants = read_instants(memory, begin_ns, to_ns, config.interval_s, config.nodata_s)
@@ -72,17 +82,28 @@ def replay_rules(
             changes = list(replay(rule, classes, instants, calendars))
             found = report(rule, classes, instants, changes, from_ns)
         else:
-            assert isinstance(rule, Slo)
-            first_ns = begin_ns - rule.config.windows_s[-1] * NS_PER_S
-            # Live windows begin and end at whole seconds.
-            spans = read_spans(store, rule.config, first_ns, to_ns, NS_PER_S)
-            changes = list(replay_spans(rule, spans, instants))
+            changes = list(_changes(rule, store, instants, begin_ns, to_ns))
             found = unpriced_report(rule.config, instants, changes, from_ns)
         live = _live(memory, rule.config.name, from_ns, found.to_ns)
         if live is not None:
             same = live & transitions_of(changes, from_ns)
             found = replace(found, live_transitions=len(live), equal_transitions=len(same))
         yield found
+
+
+def _changes(
+    rule: Rule[RuleConfig, Any], store: Connections, instants: Instants, begin_ns: int, to_ns: int
+) -> Iterator[Change]:
+    """Return what a rule without dollars does."""
+    if isinstance(rule, Threshold):
+        first_ns = begin_ns - rule.window_s * NS_PER_S
+        seconds = read_figure(store, rule.config, first_ns, to_ns)
+        return figures.replay_figure(rule, seconds, instants)
+    assert isinstance(rule, Slo)
+    first_ns = begin_ns - rule.config.windows_s[-1] * NS_PER_S
+    # Live windows begin and end at whole seconds.
+    spans = read_spans(store, rule.config, first_ns, to_ns, NS_PER_S)
+    return replay_spans(rule, spans, instants)
 
 
 def _live(

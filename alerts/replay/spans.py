@@ -9,7 +9,6 @@ import numpy as np
 
 from alerts.replay.replay import Change, Flags, Instants, Matters, places
 from alerts.replay.series import Ints
-from alerts.rules.base import Moment, Progress
 from alerts.rules.slo import Slo, SpanCount, SpanFacts, spans_end_ns
 from alerts.state.subject import Subject
 from alerts.state.transitions import Timing, advance, first_state
@@ -74,7 +73,7 @@ def _replay_subject(
     is_over = _breached(rule, series, instants.known_ns)
     matters = Matters(places(is_over | is_silent), places(~is_over | is_silent), places(~is_silent))
     while at < len(instants.known_ns):
-        moment = _moment(instants, at)
+        moment = instants.moment(at)
         facts = SpanFacts(moment, {subject: SeriesSpans(series, moment.known_ns)})
         evaluation = rule.evaluate(facts, state)
         state, transition = advance(state, timing, evaluation.seen)
@@ -101,18 +100,6 @@ def _end_ns(seconds: int, ends_ns: Ints) -> Ints:
     if spans_end_ns(seconds, NS_PER_S) == NS_PER_S:
         return ends_ns
     return ends_ns - ends_ns % NS_PER_MINUTE
-
-
-def _moment(instants: Instants, at: int) -> Moment:
-    known_ns = int(instants.known_ns[at])
-    return Moment(
-        now_ns=known_ns,
-        known_ns=known_ns,
-        end_ns=int(instants.end_ns[at]),
-        started_ns=int(instants.known_ns[0]),
-        nodata_ns=instants.nodata_ns,
-        progress=Progress(0, known_ns),
-    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from decimal import Decimal
 from typing import Final
 
@@ -10,13 +11,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from alerts.replay.figures import FigureSeries
 from alerts.replay.replay import Instants
 from alerts.replay.series import Ints, Series, Steps
 from alerts.replay.spans import SpanSeries
 from alerts.rules.slo import SloConfig, span_filter
+from alerts.rules.threshold import FIGURES, ThresholdConfig
 from alerts.state.sqlite import AlertStore
 from alerts.state.subject import ALL, Subject
-from collector.core.clock import NS_PER_S
+from collector.core.clock import NS_PER_MS, NS_PER_S
 from collector.core.sql import sql
 from collector.store.connect import Connections
 
@@ -29,14 +32,9 @@ def read_classes(store: Connections, from_ns: int, to_ns: int) -> dict[Subject, 
     table = store.reader().query_arrow(
         sql("cells", __file__), parameters={"from_ns": max(0, from_ns), "to_ns": to_ns}
     )
-    if not len(table):
-        return {}
-    names = pc.binary_join_element_wise(table["action"], table["region"], "\0").combine_chunks()
-    starts = np.flatnonzero(np.append(True, _codes(names)[1:] != _codes(names)[:-1]))
-    ends = [*starts[1:], len(table)]
     return {
-        Subject(*names[int(start)].as_py().split("\0", 1)): _series(table.slice(start, end - start))
-        for start, end in zip(starts, ends, strict=True)
+        subject: _series(table.slice(own.start, own.stop - own.start))
+        for subject, own in _classes(table)
     }
 
 
@@ -68,6 +66,24 @@ def read_spans(
     }
 
 
+def read_figure(
+    store: Connections, config: ThresholdConfig, from_ns: int, to_ns: int
+) -> dict[Subject, FigureSeries]:
+    """Return what every class did in [from, to) second by second, as a figure asks for it."""
+    target_ns = 0 if config.target_ms is None else round(config.target_ms * NS_PER_MS)
+    table = store.reader().query_arrow(
+        sql(f"{FIGURES[config.figure].statement}_steps", __file__),
+        parameters={"from_ns": max(0, from_ns), "to_ns": to_ns, "target_ns": target_ns},
+    )
+    names = table.column_names[3:-1]
+    step, newest = (np.asarray(table[name].to_numpy(), np.int64) for name in ("step", "newest_ns"))
+    columns = np.stack([np.asarray(table[name].to_numpy(), np.int64) for name in names], axis=1)
+    return {
+        subject: FigureSeries(subject, names, step[own], columns[own], newest[own])
+        for subject, own in _classes(table)
+    }
+
+
 def read_service_classes(
     store: Connections, from_ns: int, to_ns: int
 ) -> dict[str, frozenset[Subject]]:
@@ -91,6 +107,16 @@ def read_values(store: Connections, from_ns: int, to_ns: int) -> dict[Subject, D
         Subject(str(action), str(region)): Decimal(value)
         for action, region, value in rows.result_rows
     }
+
+
+def _classes(table: pa.Table) -> Iterator[tuple[Subject, slice]]:
+    """Yield each class and its rows, which lie together."""
+    if not len(table):
+        return
+    names = pc.binary_join_element_wise(table["action"], table["region"], "\0").combine_chunks()
+    starts = np.flatnonzero(np.append(True, _codes(names)[1:] != _codes(names)[:-1]))
+    for start, end in zip(starts, [*starts[1:], len(table)], strict=True):
+        yield Subject(*names[int(start)].as_py().split("\0", 1)), slice(int(start), int(end))
 
 
 def _arrays(table: pa.Table) -> tuple[Ints, Ints, Ints, Ints]:

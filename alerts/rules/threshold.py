@@ -5,7 +5,7 @@ A figure is one statement in `sql/` and one entry of FIGURES.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final, Literal, Self
 
@@ -42,16 +42,17 @@ class Figure:
     """Where a figure comes from.
 
     Args:
-        statement: in `sql/`.
+        statement: in `sql/`. About decisions its rows begin with action, region and decisions and
+            end with the newest decision.
         subject: of a row.
-        reading: of a row and the length of the window in seconds.
+        value: of a row and the length of the window in seconds; of columns likewise.
         of: what one subject is, for people.
         unit: after the value, "" for none.
     """
 
     statement: str
     subject: Callable[[Any], Subject]
-    reading: Callable[[Any, int], Reading]
+    value: Callable[[Any, int], Any]
     of: str
     unit: str = ""
 
@@ -59,6 +60,13 @@ class Figure:
     def is_about_decisions(self) -> bool:
         """Return whether a subject is a class of decisions, which can fall silent."""
         return self.of == "decisions"
+
+    def reading(self, row: Any, seconds: int) -> Reading:  # noqa: ANN401  # a row of any statement
+        """Return the figure of one row and of a window of so many seconds."""
+        value = float(self.value(row, seconds))
+        if self.is_about_decisions:
+            return Reading(value, int(row[2]), int(row[-1]))
+        return Reading(value)
 
 
 def _class(row: Any) -> Subject:  # noqa: ANN401  # a row of any statement
@@ -69,43 +77,33 @@ def _alone(row: Any) -> Subject:  # noqa: ANN401  # a row of any statement
     return Subject(str(row[0]), "")
 
 
-def _share(column: int) -> Callable[[Any, int], Reading]:
-    """Return the reading of the share of the decisions of a class that a column counts."""
-    return lambda row, _: Reading(int(row[column]) / int(row[2]), int(row[2]), int(row[-1]))
+def _share(column: int) -> Callable[[Any, int], Any]:
+    """Return the share of the decisions of a class that a column counts."""
+    return lambda row, _: row[column] / row[2]
 
 
-def _count(row: Any, _: int) -> Reading:  # noqa: ANN401  # a row of any statement
-    return Reading(float(row[1]))
+def _count(row: Any, _: int) -> Any:  # noqa: ANN401  # a row of any statement
+    return row[1]
+
+
+def _per_hour(row: Any, seconds: int) -> Any:  # noqa: ANN401  # a row of any statement
+    return row[6] * _S_PER_H / seconds
 
 
 FIGURES: Final[Mapping[str, Figure]] = {
     "late_ratio": Figure("class_figures", _class, _share(3), "decisions"),
     "failed_ratio": Figure("class_figures", _class, _share(4), "decisions"),
     "unvalued_ratio": Figure("class_figures", _class, _share(5), "decisions"),
-    "loss_usd_per_h": Figure(
-        "class_figures",
-        _class,
-        lambda row, s: Reading(float(row[6]) * _S_PER_H / s, int(row[2]), int(row[7])),
-        "decisions",
-        " USD/h",
-    ),
+    "loss_usd_per_h": Figure("class_figures", _class, _per_hour, "decisions", " USD/h"),
     "decisions_per_s": Figure(
-        "class_figures",
-        _class,
-        lambda row, s: Reading(int(row[2]) / s, int(row[2]), int(row[7])),
-        "decisions",
-        " /s",
+        "class_figures", _class, lambda row, s: row[2] / s, "decisions", " /s"
     ),
     "slow_ratio": Figure("slow_decisions", _class, _share(3), "decisions"),
     "rejected": Figure("rejected_items", _alone, _count, "items rejected as"),
     "unproven": Figure("unproven_events", _alone, _count, "events of producer"),
     "microbursts": Figure("bursts", _alone, _count, "bursts at host"),
     "clock_error_ms": Figure(
-        "clock_errors",
-        _alone,
-        lambda row, _: Reading(float(row[1]) / NS_PER_MS),
-        "clocks of hosts",
-        " ms",
+        "clock_errors", _alone, lambda row, _: row[1] / NS_PER_MS, "clocks of hosts", " ms"
     ),
 }
 
@@ -177,10 +175,13 @@ class Threshold(Rule[ThresholdConfig, Readings]):
         }
         if config.target_ms is not None:
             parameters["target_ns"] = round(config.target_ms * NS_PER_MS)
-        rows = reader.rows(figure.statement, __file__, **parameters)
+        return self.readings(moment, reader.rows(figure.statement, __file__, **parameters))
+
+    def readings(self, moment: Moment, rows: Iterable[Any]) -> Readings:
+        """Return the figure of every subject of the rows of its statement."""
+        figure = FIGURES[self.config.figure]
         return Readings(
-            moment,
-            {figure.subject(row): figure.reading(row, config.window_length_s) for row in rows},
+            moment, {figure.subject(row): figure.reading(row, self.window_s) for row in rows}
         )
 
     def subjects(self, facts: Readings) -> Mapping[Subject, int]:

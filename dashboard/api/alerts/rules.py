@@ -12,7 +12,7 @@ from starlette.exceptions import HTTPException
 
 from alerts.config import AlertsConfig
 from alerts.replay.report import Report
-from alerts.replay.run import REPLAYED, replay_rules
+from alerts.replay.run import is_replayed, replay_rules
 from alerts.rows import AlertEvent
 from alerts.rules.base import RuleConfig
 from alerts.state.promotions import Promotion, Promotions
@@ -51,7 +51,7 @@ class Rules:
 
 @dataclass(frozen=True, slots=True)
 class Replay:
-    """What each rule of kind `dollar_burn` or `slo` would have done."""
+    """What each rule that can be replayed would have done."""
 
     reports: list[Report]
 
@@ -76,7 +76,7 @@ def rules_router(
     async def replay(
         last: str = "7d", rule: str = "", ticket: Annotated[str, Query(max_length=TICKET_MAX)] = ""
     ) -> Replay:
-        """Run dollar_burn and slo rules over what is stored, as if it were live: at most 30 days.
+        """Run rules over what is stored, as if it were live: at most 30 days.
 
         Who gives a ticket of its own can ask `/api/v1/rules/progress` how far it is.
         """
@@ -165,7 +165,7 @@ def _replay(
     ticket: str,
 ) -> list[Report]:
     named = [each for each in config.all_rules if rule in ("", each.name)]
-    report = steps.reporter(ticket, sum(each.kind in REPLAYED for each in named))
+    report = steps.reporter(ticket, sum(is_replayed(each) for each in named))
     found = []
     for each in replay_rules(config, store, state, *span, rule):
         found.append(each)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 from alerts.replay.run import replay_rules
+from alerts.rules.threshold import ThresholdConfig
 from alerts.rules.tiers import DollarBurnConfig
 from alerts.state.acts import Act
 from alerts.state.promotions import Promotions
@@ -105,6 +106,35 @@ def test_episode_that_ends_in_shadow_is_told_to_nobody(scene: Scene) -> None:
     scene.deliver()
 
     assert scene.receiver.deliveries == []
+
+
+def test_replay_of_a_threshold_makes_every_transition_that_it_made(scene: Scene) -> None:
+    """Pending, firing, cooling, a pause in the data and a restart: the same, to the instant."""
+    late = ThresholdConfig(
+        name="late", figure="late_ratio", above=0.4, window_length_s=30, for_s=15,
+        keep_firing_s=20, live=True,
+    )  # fmt: skip
+    scene.restart(rules=[late], nodata_s=30.0)
+    for seconds, slow_ms in ((40, 0), (60, 120), (90, 0), (20, 120), (60, 0), (None, 0), (60, 0)):
+        for _ in range(0, seconds or 60, 10):
+            if seconds is None:
+                scene.end_ns += 10 * NS_PER_S  # nobody decides anything
+            else:
+                scene.go_on(10, slow_ms=slow_ms)
+            scene.judge()
+        scene.restart(rules=[late], nodata_s=30.0)
+    made = scene.events()
+    assert {"pending", "firing", "cooling", "resolved", "unknown"} <= set(made)
+    config = scene.config(rules=[late], nodata_s=30.0)
+
+    [report] = replay_rules(config, scene.store, scene.job.state, START_NS, scene.end_ns + 1)
+
+    assert report.live_transitions == report.equal_transitions
+    assert report.live_transitions is not None
+    assert report.live_transitions >= len(made)
+    assert [page.region for page in report.pages] == [HURT] * len(report.pages) != []
+    assert report.caught_usd is None
+    assert "above 0.4" in report.pages[0].reason
 
 
 def test_replay_makes_every_transition_that_the_rule_made(scene: Scene) -> None:

@@ -79,7 +79,8 @@ def replay(
 
     An alert is a page or a ticket by its rule. Caught: lost in times with an alert, missed: lost
     faster than the budget allows without one. A rule that was live is compared with what it did.
-    Rules of kind slo know no dollars; threshold and dead-man are not replayed.
+    Rules of kind slo and threshold know no dollars; the dead man is not replayed, nor thresholds of
+    what is not about decisions.
     """
     with asking(config, url) as api:
         show_replay(api, last, rule, as_json=as_json)
