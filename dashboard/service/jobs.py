@@ -34,8 +34,8 @@ Run: TypeAlias = Callable[[int], object]  # is given the instant of the run
 _STORED_AFTER_S: Final = 60
 # A receiver that answers later is waited for by its own thread: the others are sent to meanwhile.
 _RECEIVERS_WAIT_S: Final = 1.0
-# A run that works off what came late ends after that, so that a stop need not wait for it.
-_LATE_RUN_NS: Final = 2 * NS_PER_S
+# What came late is worked off for so long before the job says how far it is.
+_LATE_RUN_NS: Final = 10 * NS_PER_S
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,9 +103,11 @@ def _late(service: Parts) -> Run:
 
     def run(_: int) -> AttributionReport:
         began_ns = clock.monotonic_ns()
-        return job.run_late(
-            service.rising_ns(), lambda: clock.monotonic_ns() - began_ns < _LATE_RUN_NS
-        )
+
+        def has_time() -> bool:
+            return not service.is_stopping and clock.monotonic_ns() - began_ns < _LATE_RUN_NS
+
+        return job.run_late(service.rising_ns(), has_time)
 
     return run
 

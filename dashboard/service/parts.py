@@ -47,6 +47,7 @@ class Parts:
     budgets: BudgetGauges
     outcome_mode: OutcomeModeJob
     retention: RetentionJob
+    is_stopping = False  # what has more to do leaves it
 
     def __init__(
         self, settings: Settings, roles: Collection[Role] = ALL, clock: Clock | None = None

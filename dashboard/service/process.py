@@ -277,7 +277,7 @@ class Service(Parts):
 
     def stop(self, drain_seconds: float) -> bool:
         """Stop receiving, store what is in the log, end the jobs; True if all was stored."""
-        self._door.is_stopping = True
+        self.is_stopping = self._door.is_stopping = True
         for loop in self.loops:
             loop.ask_to_stop()
         if self.canary is not None:

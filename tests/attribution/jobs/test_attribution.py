@@ -134,7 +134,7 @@ def test_decision_whose_insert_is_half_seen_is_found_by_the_next_run(
     """An insert reaches one table after the other, and a run may come in between."""
     put_spans(store, decision())
     client = store.client()
-    late = client.query_arrow(f"SELECT * FROM {table}", use_strings=True)
+    late = client.query_arrow(f"SELECT * FROM {table}")
     client.command(f"TRUNCATE TABLE {table}")
     running = job(store)
     assert running.run_once(at(10)).attributed == 0
