@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
-from clickhouse_connect.driver.exceptions import ClickHouseError
+from clickhouse_connect.driver.client import Client
+from clickhouse_connect.driver.exceptions import ClickHouseError, DatabaseError
 
 from alerts.rows import Owned
+from alerts.rules.ledger import RATE_S
 from alerts.state.owned import explained_by, read_owned
 from collector.core.clock import NS_PER_S
+from collector.store.connect import Connections
 from tests.support.alerts.builders import rule
 from tests.support.alerts.scene import (
     HURT,
@@ -178,3 +183,41 @@ def test_explanation_that_is_not_renewed_hides_nothing(scene: Scene) -> None:
     for later_s, explained in ((60, wide.explained_by), (61, "")):
         scene.job.state.record([], end_ns + later_s * NS_PER_S, end_ns)
         assert explained_by(scene.job.state, wide.episode_id) == explained
+
+
+class LedgerAway(Connections):
+    """A store that answers all but what the ledger alone asks: the losses of the newest minutes."""
+
+    def reader(self) -> Client:
+        """Return a reader of which that one question fails."""
+        reader = super().reader()
+
+        def query(statement: str, parameters: dict[str, Any]) -> object:
+            starts_ns, end_ns = parameters.get("starts_ns", ()), parameters.get("end_ns", 0)
+            if end_ns - RATE_S * NS_PER_S in starts_ns:
+                raise DatabaseError("memory limit exceeded")
+            return reader.query(statement, parameters=parameters)
+
+        return cast("Client", SimpleNamespace(query=query))
+
+
+def test_ledger_that_cannot_be_read_holds_nothing_back(scene: Scene) -> None:
+    """What alerts own is unknown then; that they fire is not."""
+    store, scene.store = scene.store, LedgerAway(scene.store.config)
+    scene.restart(rules=[rule(budget_usd=5_000.0, keep_firing_s=20.0, reset_window_s=6)])
+    scene.go_on(INCIDENT_S, slow_ms=120)
+    with pytest.raises(DatabaseError, match="memory limit"):
+        scene.judge()
+    scene.deliver()
+
+    assert fired(scene) == [("burn", "alert.firing")]
+    assert scene.events() == ["firing"]
+    assert owned(scene) == {}
+    assert scene.job.last_pass is not None
+    assert scene.job.last_pass.failed == 1
+
+    scene.store = store
+    scene.restart(rules=[rule(budget_usd=5_000.0, keep_firing_s=20.0, reset_window_s=6)])
+    scene.go_on(10, slow_ms=120)
+    scene.judge()
+    assert set(owned(scene)) == {"burn"}
