@@ -20,7 +20,6 @@ from dashboard.pages.decision.waterfall import (
     LANE_PX,
     ROW_PX,
     SPANS_DRAWN_MAX,
-    dearest,
     packet_lane,
     sharers,
     waterfall,
@@ -30,6 +29,7 @@ from dashboard.pages.parts import Component, chart, facts_list, legend, page, pa
 from dashboard.pages.theme import message
 from dashboard.read.decision.detail import Decision, read_decision
 from dashboard.read.decision.link_wording import burst_line, is_one_of_a_set, linked_by
+from dashboard.read.decision.tree import dearest
 from dashboard.read.packet_rows import Packet, by_exchange
 from dashboard.read.rows import Attribution, Outcome, PathSpan, TraceSpan
 from dashboard.read.scope import parse_scope
@@ -139,7 +139,7 @@ def read(context: PageContext, decision_id: str) -> DecisionRead | None:
     if facts is None:
         return None
     sent, now_ns = reader.trace_spans(facts.trace_id), context.clock.now_ns()
-    detail = read_decision(reader, facts, sent, now_ns)
+    detail = read_decision(reader, facts, reader.sent_spans(facts.trace_id), now_ns)
     packets = reader.packets(
         [flow.flow_hash for flow in detail.flows],
         facts.ingress_ns - _MARGIN_NS,

@@ -9,8 +9,8 @@ from dash import Dash, Input, Output, State, html
 
 from collector.core.clock import NS_PER_MS
 from dashboard.pages.context import in_browser
-from dashboard.pages.decision.waterfall import tree_order
 from dashboard.pages.parts import Component, grid
+from dashboard.read.decision.tree import tree_order
 from dashboard.read.rows import PathSpan, TraceSpan
 from dashboard.units import count
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 
@@ -18,6 +17,9 @@ from dashboard.pages.theme import (
     message,
     pattern,
 )
+from dashboard.read.decision.exchange_marks import flag_names
+from dashboard.read.decision.tree import tree_order
+from dashboard.read.decision.waterfall import stage_stamps
 from dashboard.read.packet_rows import Packet, SpanFlow, by_exchange
 from dashboard.read.rows import DecisionFacts, PathSpan
 from dashboard.units import ms, shorten
@@ -33,49 +35,6 @@ LANE_PX = 32
 LANE_HEAD_PX = 46
 # Stage names nearer than this share of the width are set one above the other.
 _CLOSE_SHARE = 0.28
-_FLAGS = ((0x02, "SYN"), (0x10, "ACK"), (0x08, "PSH"), (0x01, "FIN"), (0x04, "RST"))
-
-
-def tree_order(spans: Sequence[PathSpan]) -> list[tuple[int, PathSpan]]:
-    """Return spans with their depth, parents before children, children by start.
-
-    A span whose parent is not among them, or that is its own, stands at the top.
-    """
-    ids = {span.span_id for span in spans}
-    children: dict[str, list[PathSpan]] = defaultdict(list)
-    for span in sorted(spans, key=lambda s: (s.shown_ns, -s.duration_ns, s.span_id)):
-        parent = span.parent_span_id
-        children[parent if parent in ids and parent != span.span_id else ""].append(span)
-    ordered: list[tuple[int, PathSpan]] = []
-    waiting = [(0, span) for span in reversed(children.pop("", []))]
-    while waiting:
-        depth, span = waiting.pop()
-        ordered.append((depth, span))
-        waiting += [(depth + 1, child) for child in reversed(children.pop(span.span_id, []))]
-    # What hangs in a ring of parents is reached from no top; it is shown all the same.
-    return ordered + [(0, span) for rest in children.values() for span in rest]
-
-
-def dearest(spans: Sequence[PathSpan], most: int) -> list[PathSpan]:
-    """Return at most so many spans, in their order: the longest on the critical path, then off it.
-
-    With their parents, as far as these have room: a bar without what called it says little.
-    """
-    if len(spans) <= most:
-        return list(spans)
-    by_id = {span.span_id: span for span in spans}
-    kept: dict[str, PathSpan] = {}
-    for span in sorted(spans, key=lambda s: (-s.self_ns, -s.duration_ns, s.span_id)):
-        line: dict[str, PathSpan] = {}
-        above: PathSpan | None = span
-        while above is not None and len(line) <= most:
-            if above.span_id in kept or above.span_id in line:  # a ring of parents has no top
-                break
-            line[above.span_id] = above
-            above = by_id.get(above.parent_span_id)
-        if len(kept) + len(line) <= most:
-            kept |= line
-    return [span for span in spans if span.span_id in kept]
 
 
 def waterfall(facts: DecisionFacts, spans: Sequence[PathSpan]) -> Figure:
@@ -158,22 +117,6 @@ def sharers(own: Sequence[SpanFlow], spans: Sequence[PathSpan]) -> str:
     ids = {flow.span_id for flow in own}
     names = [span.span_name for _, span in tree_order(spans) if span.span_id in ids]
     return " \u2192 ".join(names) or own[0].span_id
-
-
-def stage_stamps(facts: DecisionFacts) -> list[tuple[str, int]]:
-    """Return when each stage that was stamped began."""
-    stamps = (
-        ("ingress", facts.ingress_ns),
-        ("transform", facts.transform_ns),
-        ("decision", facts.decision_ns),
-        ("egress", facts.egress_ns),
-    )
-    return [(name, at_ns) for name, at_ns in stamps if at_ns]
-
-
-def flag_names(tcp_flags: int) -> str:
-    """Return the TCP flags in words: `PSH ACK`."""
-    return " ".join(name for bit, name in _FLAGS if tcp_flags & bit) or "no flags"
 
 
 def _time_axis(facts: DecisionFacts, spans: Sequence[PathSpan]) -> dict[str, Any]:

@@ -5,18 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from dashboard.pages.decision.waterfall import (
-    dearest,
-    flag_names,
     packet_lane,
     sharers,
-    stage_stamps,
-    tree_order,
     waterfall,
 )
+from dashboard.read.decision.waterfall import stage_stamps
 from dashboard.read.packet_rows import Packet, SpanFlow, by_exchange
 from dashboard.read.reader import Reader
 from dashboard.read.rows import DecisionFacts, PathSpan
@@ -100,44 +95,3 @@ def test_a_decision_without_spans_says_why(evidence: Evidence) -> None:
     """Just after a decision ends its spans are not assembled yet."""
     figure = waterfall(evidence[0], [])
     assert "not assembled yet" in figure["layout"]["annotations"][0]["text"]
-
-
-@pytest.mark.parametrize(
-    ("flags", "names"),
-    [(0x02, "SYN"), (0x12, "SYN ACK"), (0x18, "ACK PSH"), (0, "no flags"), (0x14, "ACK RST")],
-)
-def test_tcp_flags_are_named(flags: int, names: str) -> None:
-    """An operator reads names, not numbers."""
-    assert flag_names(flags) == names
-
-
-@given(st.lists(st.integers(-1, 9), min_size=1, max_size=10))
-def test_every_span_is_shown_once_whatever_its_parent(parents: list[int]) -> None:
-    """Orphans and rings of parents come from real senders; no span may vanish."""
-    spans = [
-        PathSpan("t", str(place), str(parent), "s", "n", "Server", place, 1, 0, 0, 0, 0, "", "", [])
-        for place, parent in enumerate(parents)
-    ]
-    shown = [span.span_id for _, span in tree_order(spans)]
-    assert sorted(shown) == sorted(span.span_id for span in spans)
-
-
-def test_of_many_spans_the_dearest_are_drawn_with_what_called_them(evidence: Evidence) -> None:
-    """A figure of 10,000 rows is 260,000 pixels high; a ring of parents ends the way up."""
-    _, spans, *_ = evidence
-    one = spans[0]
-    tops = [replace(one, span_id=f"t{at}", parent_span_id="", self_ns=0) for at in range(500)]
-    deep = [
-        replace(one, span_id=f"d{at}", parent_span_id=f"d{at - 1}" if at else "", self_ns=at)
-        for at in range(300)
-    ]
-    call = replace(one, span_id="call", parent_span_id="t7", self_ns=1_000)
-    ring = [
-        replace(one, span_id=own, parent_span_id=other, self_ns=2_000)
-        for own, other in (("r1", "r2"), ("r2", "r1"))
-    ]
-    drawn = [span.span_id for span in dearest([*tops, *deep, call, *ring], 200)]
-    assert len(drawn) == 200
-    assert {"call", "t7", "r1", "r2"} <= set(drawn), "the longest, and who called"
-    assert {f"d{at}" for at in range(150)} <= set(drawn), "of a chain that is too long, its begin"
-    assert dearest(spans, 200) == spans
