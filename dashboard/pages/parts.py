@@ -53,7 +53,7 @@ def panel(
     )
 
 
-def chart(graph_id: str, label: str, height_px: int, *, twin: bool = True) -> list[Component]:
+def chart(graph_id: str, label: str, height_px: int) -> list[Component]:
     """Return a figure in a space of fixed height, and a table that says the same.
 
     The space is kept while plotly loads, so that nothing below it jumps. The figure is one image
@@ -66,7 +66,7 @@ def chart(graph_id: str, label: str, height_px: int, *, twin: bool = True) -> li
         responsive=True,
         style={"height": "100%"},
     )
-    parts: list[Component] = [
+    return [
         html.Div(
             html.Div(
                 graph,
@@ -77,19 +77,15 @@ def chart(graph_id: str, label: str, height_px: int, *, twin: bool = True) -> li
             ),
             className="chart",
             style={"height": f"{height_px}px"},
-        )
+        ),
+        html.Details(
+            [
+                html.Summary("Show as a table"),
+                html.Div(id=f"{graph_id}-table", className="scroll"),
+            ],
+            className="twin",
+        ),
     ]
-    if twin:
-        parts.append(
-            html.Details(
-                [
-                    html.Summary("Show as a table"),
-                    html.Div(id=f"{graph_id}-table", className="scroll"),
-                ],
-                className="twin",
-            )
-        )
-    return parts
 
 
 def kpi(kpi_id: str, title: str) -> Component:

@@ -10,6 +10,8 @@ from collector.core.clock import NS_PER_DAY, NS_PER_MINUTE
 from dashboard.read.reader import Reader
 from dashboard.read.rows import DecisionFacts, Range, Reference, SegmentMeans
 
+# The mean of fewer says little about the next.
+DECISIONS_MIN: Final = 10
 _KEPT_MAX: Final = 64
 
 
@@ -17,9 +19,9 @@ _KEPT_MAX: Final = 64
 class Normal:
     """Mean time of each stage over the decisions on target, in the day up to a decision."""
 
-    decisions: int  # 0: none met its target, and nothing is normal
+    decisions: int  # 0: too few met their target, and nothing is normal
     action: str
-    region: str  # "" where none of the decision's own region met its target
+    region: str  # "" where too few of the decision's own region did
     target_ns: int
     total_ns: float
     stages_ns: dict[str, float]
@@ -44,7 +46,7 @@ class NormalTimes:
         seen = Range(max(0, to_ns - NS_PER_DAY), to_ns, facts.action, facts.region)
         means = self._means(seen)
         if means is None and seen.region:
-            # Nothing there ever met its target; the action elsewhere shows what is possible.
+            # Too few there ever met their target; the action elsewhere shows what is possible.
             seen = Range(seen.from_ns, seen.to_ns, seen.action)
             means = self._means(seen)
         width, parts = len(CLASSES), means.segments_ns if means else []
@@ -63,5 +65,6 @@ class NormalTimes:
             found = self._reader.reference_means(seen, self._reference)
             while len(self._kept) >= _KEPT_MAX:
                 self._kept.pop(next(iter(self._kept)), None)
-            self._kept[seen] = found
+            is_enough = found is not None and found.decisions >= DECISIONS_MIN
+            self._kept[seen] = found if is_enough else None
         return self._kept[seen]
