@@ -61,7 +61,7 @@ def test_ten_thousand_spans_are_drawn_and_read(tmp_path: Path, visit: Visit) -> 
         page.keyboard.type("call 312")
         expect(page.locator("#decision-waterfall")).to_contain_text("11 of 10,000 spans")
         tree.get_by_role("treeitem", name="call 3120,").click()
-        panel = page.get_by_role("complementary", name="Chosen span")
+        panel = page.get_by_role("region", name="Chosen span")
         expect(panel).to_contain_text("call.number")
         expect(panel).to_contain_text("3120")
         assert visit.console_errors == []

@@ -59,7 +59,7 @@ def test_keyboard_alone_leads_to_the_evidence_of_a_span(visit: Visit, pages: Ser
     active = tree.get_attribute("aria-activedescendant")
     expect(page.locator(f"#{active}")).to_contain_text("ZRANGE offers, edge, decision/store, 66.0")
     page.keyboard.press("Enter")
-    panel = page.get_by_role("complementary", name="Chosen span")
+    panel = page.get_by_role("region", name="Chosen span")
     expect(panel.get_by_role("heading", name="ZRANGE offers")).to_be_focused()
     for told in ("db.system.name", "cache.miss", "4 packets, linked by tuple+time", "59.5 %",
                  "Took at least as long as", "no outcome came yet", "No sealed event"):  # fmt: skip
@@ -130,9 +130,21 @@ def test_drawn_in_both_schemes_wide_and_narrow(
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
     assert page.evaluate(SHIFTED) <= 0.05
     page.get_by_role("treeitem", name="GET identity").click()
-    expect(page.get_by_role("complementary", name="Chosen span")).to_contain_text("db.system.name")
+    expect(page.get_by_role("region", name="Chosen span")).to_contain_text("db.system.name")
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
     assert faults(visit) == []
+
+
+def test_budget_is_a_table(visit: Visit, pages: Served) -> None:
+    """It is built in the browser; the largest part is marked, and each says its nanoseconds."""
+    open_tree(visit, pages, "d-12")
+    budget = visit.page.get_by_role("region", name="Latency budget by stage and class")
+    expect(budget.get_by_role("columnheader")).to_have_text(
+        ["Stage", "network", "compute", "store", "untraced", "sum"]
+    )
+    expect(budget.locator("tbody tr")).to_have_count(5)
+    expect(budget.locator(".largest")).to_have_text("66.000 ms")
+    expect(budget.locator(".largest")).to_have_attribute("title", "66,000,000 ns")
 
 
 def odd_trace(seed: Seed) -> int:
@@ -168,7 +180,7 @@ def test_whatever_a_sender_sends_is_shown(
         expect(tree.get_by_role("treeitem", name="<img src=x").first).to_be_attached()
         expect(tree.get_by_role("treeitem", name="\ufffdgnol").first).to_be_attached()
         tree.get_by_role("treeitem", name="nnnn").first.click()
-        panel = page.get_by_role("complementary", name="Chosen span")
+        panel = page.get_by_role("region", name="Chosen span")
         expect(panel.get_by_role("heading")).to_contain_text(["n" * 10_000])
         expect(panel).to_contain_text("not stored any more")
         expect(page).to_have_title("Decision - Millworth")

@@ -15,7 +15,7 @@ from dashboard.health.items import HealthItem
 from dashboard.pages.context import PageContext, in_browser
 from dashboard.pages.decision.gaps import evidence_line, missing_line, revisions_line
 from dashboard.pages.overview.heat import RECORDER
-from dashboard.pages.parts import Component, facts_list, legend, page, panel, table
+from dashboard.pages.parts import Cell, Component, facts_list, legend, page, panel, scrolled, table
 from dashboard.pages.theme import ALARM, CLASS_COLOURS, REFERENCE, REQUEST, RESPONSE
 from dashboard.read.decision.detail import Decision, read_decision
 from dashboard.read.decision.link_wording import burst_line, linked_by
@@ -91,7 +91,10 @@ def layout(query: str, context: PageContext) -> Component:
         panel(
             "decision-budget",
             "Latency budget",
-            html.Div(id="decision-budget", className="scroll budget"),
+            html.Div(
+                scrolled("decision-budget", "Latency budget by stage and class"),
+                className="budget",
+            ),
         ),
         html.Div(id="decision-facts", className="panel facts-panel"),
         dcc.Store(id="decision-known"),
@@ -276,16 +279,18 @@ def _budget(split: Attribution | None) -> tuple[Component, str]:
     parts = split.segments_ns
     largest = max(parts)
 
-    def cell(ns: int) -> Component:
+    def cell(ns: int, *, strong: bool = False) -> Cell:
         mark = "largest" if ns == largest and ns else "zero" if not ns else ""
-        return html.Span(ms(ns, 3), title=f"{ns:,} ns", className=mark)
+        return Cell(ms(ns, 3), f"{ns:,} ns", mark, strong)
+
+    def line(name: str, of: Sequence[int]) -> tuple[str | Cell, ...]:
+        return (name, *map(cell, of), cell(sum(of), strong=True))
 
     rows = [
-        (stage, *map(cell, parts[at : at + width]), html.B(cell(sum(parts[at : at + width]))))
+        line(stage, parts[at : at + width])
         for stage, at in zip(STAGES, range(0, len(parts), width), strict=True)
     ]
-    sums = [sum(parts[place::width]) for place in range(width)]
-    rows.append(("sum", *map(cell, sums), html.B(cell(sum(parts)))))
+    rows.append(line("sum", [sum(parts[place::width]) for place in range(width)]))
     exact = "=" if sum(parts) == split.total_ns else "≠"
     check = f"16 parts: {sum(parts):,} ns {exact} {split.total_ns:,} ns from ingress to egress"
     return table(("Stage", *CLASSES, "sum"), rows, numeric=range(1, width + 2)), check

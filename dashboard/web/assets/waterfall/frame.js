@@ -17,7 +17,7 @@
     view.stageLine = element("p", "stages", root);
     view.body = element("div", "body", root);
     view.main = element("div", "main", view.body);
-    view.panel = element("aside", "panel", view.body);
+    view.panel = element("section", "panel", view.body);
     view.panel.setAttribute("aria-label", "Chosen span");
     view.panel.hidden = true;
     const mapBox = element("div", "map", view.main);
@@ -36,7 +36,7 @@
     view.tree.setAttribute("role", "tree");
     view.tree.setAttribute("aria-label", "Spans of the decision. " + all.keys.HELP);
     view.pointedSaid = element("p", "said note", view.main);
-    view.pointedSaid.textContent = window.matchMedia("(hover: hover)").matches
+    view.pointedSaid.textContent = window.matchMedia("(hover: hover) and (min-width: 641px)").matches
       ? all.keys.HELP
       : "Touch a row to open its span.";
     view.empty = element("p", "empty note", root);

@@ -34,14 +34,11 @@
 
   const isFit = (scale) => scale.from <= scale.least && scale.to >= scale.most;
 
-  // Shows a span whole, with half its width beside it, where it is not in sight or hardly seen.
+  // The same width of time, moved to a span that is not in sight.
   function show(scale, from, to) {
-    const width = to - from;
-    const isSeen = from < scale.to && to > scale.from;
-    if (isSeen && width > (scale.to - scale.from) / 500) {
-      return scale;
-    }
-    return within(scale, from - width / 2, Math.max(width * 2, NARROWEST_NS));
+    const width = scale.to - scale.from;
+    const isSeen = from < scale.to && to >= scale.from;
+    return isSeen ? scale : within(scale, (from + to - width) / 2, width);
   }
 
   const x = (scale, ns, left, width) =>
