@@ -168,11 +168,11 @@ class Reader:
         rows = self._rows("revisions", _key(facts) | {"revision": latest.revision})
         return [Revision(**row) for row in rows]
 
-    def path_spans(self, facts: DecisionFacts) -> list[PathSpan]:
-        """Return its spans as assembled at the latest revision, by start."""
+    def path_spans(self, facts: DecisionFacts, span_id: str = "") -> list[PathSpan]:
+        """Return its spans as assembled at the latest revision, by start, or the one."""
         return [
             PathSpan(latency_class=row.pop("class"), **row)
-            for row in self._rows("path_spans", _key(facts))
+            for row in self._rows("path_spans", _key(facts) | {"span_id": span_id})
         ]
 
     def path_evidence(self, facts: DecisionFacts) -> list[SpanEvidence]:

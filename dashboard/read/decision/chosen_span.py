@@ -73,7 +73,7 @@ def read_span(
 ) -> ChosenSpan:
     """Read one span of a decision; `trace_id` is where it was sent."""
     sent = next(iter(reader.trace_spans(trace_id, span_id)), None)
-    placed = next((span for span in reader.path_spans(facts) if span.span_id == span_id), None)
+    placed = next(iter(reader.path_spans(facts, span_id)), None)
     evidence = [each for each in reader.path_evidence(facts) if each.span_id == span_id]
     return ChosenSpan(
         decision_id=facts.decision_id,

@@ -232,8 +232,11 @@
       again.type = "button";
       again.addEventListener("click", () => view.choose(row));
       parts.push(make("p", "wf-failed", failed + " "), again);
+    } else if (model.spans.is_missing[row]) {
+      parts.push(make("p", "note", "Nobody sent it, so nothing else is known of it."));
     } else if (!found) {
-      parts.push(make("p", "note", model.spans.is_missing[row] ? "Nobody sent it, so nothing else is known of it." : "Reading…"));
+      // What the rows show is here already; the rest comes.
+      parts.push(wire(model, row, {}), make("p", "note", "Reading…"));
     } else {
       parts.push(wire(model, row, found), kin(found), carried(found, model.ingress_ns), money(found), seal(found), links(model, row));
     }
