@@ -113,6 +113,38 @@ def test_rows_are_folded_filtered_and_zoomed(visit: Visit, pages: Served) -> Non
     assert width() == pytest.approx(whole, abs=2)
 
 
+def test_map_is_dragged_and_the_wheel_zooms(visit: Visit, pages: Served) -> None:
+    """The window of time follows the pointer by its middle, and stays inside."""
+    page, tree = visit.page, open_tree(visit, pages, "d-12")
+    window = page.locator("#decision-waterfall .wf-window")
+
+    def place() -> tuple[float, float, float]:
+        tree.evaluate("() => new Promise(done => requestAnimationFrame(() => done(1)))")
+        box = window.bounding_box()
+        assert box is not None
+        return box["x"], box["width"], box["y"] + box["height"] / 2
+
+    whole_x, whole, y = place()
+    page.mouse.move(whole_x + whole * 0.3, y)
+    for _ in range(4):
+        page.mouse.wheel(0, -100)
+    expect(window).not_to_have_css("width", f"{whole}px")
+    begin, wide, _ = place()
+    assert wide < whole
+    page.mouse.down()
+    page.mouse.move(whole_x + whole * 0.5, y, steps=5)
+    page.mouse.up()
+    moved, same, _ = place()
+    assert moved == pytest.approx(begin + whole * 0.2, abs=3)
+    assert same == pytest.approx(wide, abs=2)
+    page.mouse.move(moved + same / 2, y)
+    page.mouse.down()
+    page.mouse.move(5_000, y, steps=5)
+    page.mouse.up()
+    last, _, _ = place()
+    assert last + same == pytest.approx(whole_x + whole, abs=3)
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1440, 390])
 def test_drawn_in_both_schemes_wide_and_narrow(
@@ -163,6 +195,7 @@ def odd_trace(seed: Seed) -> int:
             duration_ns=0 if at % 3 == 0 else MS, shift_ns=MS if at % 7 == 0 else 0, on_path=0,
             self_ns=0, stage="decision", **{"class": "network"}, sections=[],
         )  # fmt: skip
+    seed._trace_row(trace_id, f"{3:016x}", "f" * 16, "", "Client", at_ns, 0, {})
     return 45
 
 
@@ -176,7 +209,11 @@ def test_whatever_a_sender_sends_is_shown(
     with served(own_world, tmp_path, clock=ManualClock(TODAY_NS)) as pages:
         tree = open_tree(visit, pages, "d-99")
         page = visit.page
-        expect(page.locator("#decision-waterfall")).to_contain_text(f"{spans} spans")
+        expect(page.locator("#decision-waterfall")).to_contain_text(f"{spans} spans, 1 missing")
+        page.get_by_label("Filter spans by name or service").fill("missing span")
+        lost = tree.get_by_role("treeitem", name="missing span, missing: late")
+        expect(lost).to_have_attribute("aria-expanded", "true")
+        page.get_by_label("Filter spans by name or service").fill("")
         expect(tree.get_by_role("treeitem", name="<img src=x").first).to_be_attached()
         expect(tree.get_by_role("treeitem", name="\ufffdgnol").first).to_be_attached()
         tree.get_by_role("treeitem", name="nnnn").first.click()

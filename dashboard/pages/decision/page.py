@@ -280,7 +280,8 @@ def _budget(split: Attribution | None) -> tuple[Component, str]:
     largest = max(parts)
 
     def cell(ns: int, *, strong: bool = False) -> Cell:
-        mark = "largest" if ns == largest and ns else "zero" if not ns else ""
+        is_largest = ns == largest and bool(ns) and not strong
+        mark = "largest" if is_largest else "zero" if not ns else ""
         return Cell(ms(ns, 3), f"{ns:,} ns", mark, strong)
 
     def line(name: str, of: Sequence[int]) -> tuple[str | Cell, ...]:

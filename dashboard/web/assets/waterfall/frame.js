@@ -34,7 +34,8 @@
     view.tree = element("div", "tree", view.sheet);
     Object.assign(view.tree, { id: root.id + "-tree", tabIndex: 0 });
     view.tree.setAttribute("role", "tree");
-    view.tree.setAttribute("aria-label", "Spans of the decision. " + all.keys.HELP);
+    view.tree.setAttribute("aria-label", "Spans of the decision");
+    view.tree.setAttribute("aria-description", all.keys.HELP);
     view.pointedSaid = element("p", "said note", view.main);
     view.pointedSaid.textContent = window.matchMedia("(hover: hover) and (min-width: 641px)").matches
       ? all.keys.HELP
@@ -73,7 +74,7 @@
       }
     });
     const least = input("number", "Only spans of at least so many milliseconds");
-    Object.assign(least, { placeholder: "ms or more", min: 0, step: "any", className: "wf-least" });
+    Object.assign(least, { placeholder: "min ms", min: 0, step: "any", className: "wf-least" });
     least.addEventListener("input", () => view.model && view.look({ leastNs: (Number(least.value) || 0) * 1e6 }));
     const path = input("checkbox", "Only what is on the critical path");
     path.addEventListener("change", () => view.model && view.look({ pathOnly: path.checked }));
@@ -95,10 +96,12 @@
   function count(view) {
     const { model, rows, marks } = view;
     const found = marks ? marks.filter((mark) => mark === 2).length : model.size;
+    const missing = model.spans.is_missing.filter(Boolean).length;
     const some = all.words.fixed(found, 0) + " of ";
     view.counted.textContent =
       (marks ? some : "") +
-      all.words.count(model.size, "span") +
+      all.words.count(model.size - missing, "span") +
+      (missing ? ", " + all.words.fixed(missing, 0) + " missing" : "") +
       (rows.length < model.size && !marks ? ", " + all.words.fixed(rows.length, 0) + " unfolded" : "");
   }
 

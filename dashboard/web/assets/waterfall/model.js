@@ -23,7 +23,7 @@
   function of(columns) {
     const { spans } = columns;
     const size = spans.span_id.length;
-    const names = columns.names.map(all.words.plain);
+    const names = columns.names.map((name) => all.words.plain(name) || "(no name)");
     const services = columns.services.map(all.words.plain);
     return {
       ...columns,
