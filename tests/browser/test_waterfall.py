@@ -225,6 +225,40 @@ def test_whatever_a_sender_sends_is_shown(
         assert faults(visit) == []
 
 
+def test_decision_without_spans_says_so(
+    own_world: Connections, visit: Visit, tmp_path: Path
+) -> None:
+    """Just after it ends its spans are not assembled yet; they appear by themselves."""
+    seed = Seed(random.Random(4))
+    seed.decision(TODAY_NS - NS_PER_S, 98)
+    late = {name: seed.tables.pop(name) for name in ("path_spans", "attributions")}
+    seed.insert(own_world.client())
+    with served(own_world, tmp_path, clock=ManualClock(TODAY_NS)) as pages:
+        visit.page.goto(f"{pages.url}/decision?id=d-98")
+        box = visit.page.locator("#decision-waterfall")
+        expect(box).to_contain_text("not assembled yet")
+        expect(visit.page.get_by_role("heading", level=1)).to_contain_text("not attributed yet")
+        seed.tables = late
+        seed.insert(own_world.client())
+        expect(visit.page.get_by_role("treeitem")).to_have_count(5)
+        expect(box).not_to_contain_text("not assembled yet")
+        assert faults(visit) == []
+
+
+def test_answer_that_does_not_come_is_asked_for_again(visit: Visit, pages: Served) -> None:
+    """A page that waits for nothing and says nothing is taken for a decision without spans."""
+    page = visit.page
+    page.route("**/api/v1/waterfall?*", lambda route: route.abort())
+    page.goto(f"{pages.url}/decision?id=d-3")
+    again = page.get_by_role("button", name="Ask again")
+    expect(again).to_be_visible()
+    expect(page.locator("#decision-waterfall")).to_contain_text("Millworth did not answer.")
+    page.unroute("**/api/v1/waterfall?*")
+    again.click()
+    expect(page.get_by_role("treeitem")).to_have_count(5)
+    expect(again).to_have_count(0)
+
+
 def test_decision_that_is_not_there_says_what_to_do(visit: Visit, pages: Served) -> None:
     """A link into another store, or a decision that has expired."""
     visit.page.goto(f"{pages.url}/decision?id=no/such&x")

@@ -114,8 +114,15 @@
     );
   }
 
-  function say(view, text) {
-    view.empty.textContent = text;
+  // Words in the place of the rows, with a button where it may be tried again.
+  function say(view, text, again) {
+    view.empty.replaceChildren(text);
+    if (again) {
+      const button = all.panel.make("button", "", "Ask again");
+      button.type = "button";
+      button.addEventListener("click", again);
+      view.empty.append(" ", button);
+    }
     view.root.classList.toggle("wf-nothing", text !== "");
     if (view.model) {
       stages(view);

@@ -32,7 +32,10 @@
       return;
     }
     if (answer.refused) {
-      all.frame.say(view, answer.refused);
+      all.frame.say(view, answer.refused, () => {
+        all.frame.say(view, "Reading…");
+        view.loaded = load(view, id);
+      });
       return;
     }
     view.set(answer.found);
@@ -58,6 +61,7 @@
     }
     if (view.id !== id) {
       view.id = id;
+      view.version = "";
       view.model = null;
       view.normal = null;
       view.panel.hidden = true;
@@ -65,7 +69,7 @@
       view.loaded = load(view, id);
     }
     await view.loaded;
-    if (known && known.id === id && view.id === id && view.model && view.version !== known.version) {
+    if (known && known.id === id && view.id === id && view.version !== known.version) {
       view.loaded = load(view, id);
       await view.loaded;
     }
