@@ -30,6 +30,7 @@ from dashboard.api.contradicted import ContradictedDollars
 from dashboard.api.errors import add_error_handlers
 from dashboard.api.evidence.decisions import decisions_router
 from dashboard.api.evidence.packets import packets_router
+from dashboard.api.evidence.waterfall import waterfall_router
 from dashboard.api.imports.main import imports_router
 from dashboard.api.imports.reconcile import reconcile_router
 from dashboard.api.provenance.audit import audit_router
@@ -50,6 +51,7 @@ from dashboard.read.adhoc.reader import OutsideReader
 from dashboard.read.alerts.listing import alerts_with_exemplars, with_people
 from dashboard.read.alerts.rows import AlertRow
 from dashboard.read.decision.detail import Decision, read_decision
+from dashboard.read.decision.normal import NormalTimes
 from dashboard.read.decisions.listing import DecisionList
 from dashboard.read.reader import Reader
 from dashboard.read.rows import Reference, TraceSpan
@@ -129,7 +131,9 @@ def create_api(of: AppContext, workers: Workers | None = None) -> FastAPI:
     app.include_router(query_router(OutsideReader(store), workers, store, clock))
     app.include_router(_data_router(reader, workers, clock))
     reference = reference_of(attribution)
-    app.include_router(decisions_router(decision_list(of), workers, clock))
+    listing, normal = decision_list(of), NormalTimes(reader, reference)
+    app.include_router(decisions_router(listing, workers, clock))
+    app.include_router(waterfall_router(reader, listing, normal, workers, clock))
     app.include_router(_state_router(of, workers, reference))
     app.include_router(questions_router(Analyst(attribution, store), questions, clock))
     app.include_router(reconcile_router(attribution, store, questions, clock))
@@ -256,4 +260,4 @@ def _decision(reader: Reader, decision_id: str, now_ns: int) -> Decision:
             f"no decision has the id {decision_id[:100]!r}; a decision is a span that carries "
             "decision.action, or that a [[decisions.match]] rule names",
         )
-    return read_decision(reader, facts, reader.trace_spans(facts.trace_id), now_ns)
+    return read_decision(reader, facts, reader.sent_spans(facts.trace_id), now_ns)

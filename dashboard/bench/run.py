@@ -45,6 +45,7 @@ BENCHES: Final = {
     ),
     "alerts": ("alerts.bench.alerts:run_alerts",),
     "recovery": ("dashboard.bench.recovery:run_recovery",),
+    "dashboard": ("dashboard.bench.waterfall:run_waterfall",),
 }
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import dash_ag_grid as dag
@@ -53,7 +54,7 @@ def panel(
     )
 
 
-def chart(graph_id: str, label: str, height_px: int, *, twin: bool = True) -> list[Component]:
+def chart(graph_id: str, label: str, height_px: int) -> list[Component]:
     """Return a figure in a space of fixed height, and a table that says the same.
 
     The space is kept while plotly loads, so that nothing below it jumps. The figure is one image
@@ -66,7 +67,7 @@ def chart(graph_id: str, label: str, height_px: int, *, twin: bool = True) -> li
         responsive=True,
         style={"height": "100%"},
     )
-    parts: list[Component] = [
+    return [
         html.Div(
             html.Div(
                 graph,
@@ -77,19 +78,22 @@ def chart(graph_id: str, label: str, height_px: int, *, twin: bool = True) -> li
             ),
             className="chart",
             style={"height": f"{height_px}px"},
-        )
+        ),
+        html.Details(
+            [
+                html.Summary("Show as a table"),
+                scrolled(f"{graph_id}-table", f"{label}, as a table"),
+            ],
+            className="twin",
+        ),
     ]
-    if twin:
-        parts.append(
-            html.Details(
-                [
-                    html.Summary("Show as a table"),
-                    html.Div(id=f"{graph_id}-table", className="scroll"),
-                ],
-                className="twin",
-            )
-        )
-    return parts
+
+
+def scrolled(box_id: str, label: str) -> Component:
+    """Return what scrolls by itself, which the keyboard reaches too."""
+    return html.Div(
+        id=box_id, className="scroll", tabIndex=0, role="region", **{"aria-label": label}
+    )
 
 
 def kpi(kpi_id: str, title: str) -> Component:
@@ -154,24 +158,32 @@ def legend(*names: str) -> Component:
     return html.Div(swatches, className="note legend")
 
 
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """A cell of a plain table that is more than its text."""
+
+    text: str
+    title: str = ""  # shown where the pointer rests
+    mark: str = ""  # a class of the style sheet
+    strong: bool = False
+
+
 def table(
-    headings: Sequence[str], rows: Sequence[Sequence[object]], *, numeric: Sequence[int] = ()
+    headings: Sequence[str], rows: Sequence[Sequence[str | Cell]], *, numeric: Sequence[int] = ()
 ) -> Component:
-    """Return a plain table; columns whose place is in `numeric` line up at the right."""
+    """Return a plain table; columns whose place is in `numeric` line up at the right.
 
-    def cells(make: Any, row: Sequence[object]) -> list[Component]:  # noqa: ANN401  a component
-        return [
-            make(value, className="num" if place in numeric else "")
-            for place, value in enumerate(row)
-        ]
-
-    return html.Table(
-        [
-            html.Thead(html.Tr(cells(html.Th, headings))),
-            html.Tbody([html.Tr(cells(html.Td, row)) for row in rows]),
+    It is one component: `assets/tables.js` builds the rows where they are seen. A component a cell
+    costs the page more than its figures do, at each refresh, also in a twin that nobody opened.
+    """
+    drawn = {
+        "headings": headings,
+        "rows": [
+            [asdict(cell) if isinstance(cell, Cell) else cell for cell in row] for row in rows
         ],
-        className="plain",
-    )
+        "numeric": list(numeric),
+    }
+    return html.Div(**{"data-table": json.dumps(drawn, ensure_ascii=False)})
 
 
 def facts_list(facts: Sequence[tuple[str, object]]) -> Component:

@@ -34,6 +34,7 @@ from dashboard.read.rows import (
     Revenue,
     Revision,
     SegmentMeans,
+    SentSpan,
     SpanEvent,
     SpanLink,
     TableSize,
@@ -167,11 +168,11 @@ class Reader:
         rows = self._rows("revisions", _key(facts) | {"revision": latest.revision})
         return [Revision(**row) for row in rows]
 
-    def path_spans(self, facts: DecisionFacts) -> list[PathSpan]:
-        """Return its spans as assembled at the latest revision, by start."""
+    def path_spans(self, facts: DecisionFacts, span_id: str = "") -> list[PathSpan]:
+        """Return its spans as assembled at the latest revision, by start, or the one."""
         return [
             PathSpan(latency_class=row.pop("class"), **row)
-            for row in self._rows("path_spans", _key(facts))
+            for row in self._rows("path_spans", _key(facts) | {"span_id": span_id})
         ]
 
     def path_evidence(self, facts: DecisionFacts) -> list[SpanEvidence]:
@@ -234,10 +235,15 @@ class Reader:
         parameters = {"from_ns": from_ns, "to_ns": to_ns, "rows_max": BURSTS_MAX}
         return [Burst(**row) for row in self._rows("microbursts", parameters)]
 
-    def trace_spans(self, trace_id: str) -> list[TraceSpan]:
-        """Return every span of one trace by start, empty where it is unknown."""
-        spans = [_trace_span(row) for row in self._rows("trace_spans", {"trace_id": trace_id})]
+    def trace_spans(self, trace_id: str, span_id: str = "") -> list[TraceSpan]:
+        """Return every span of one trace by start, or the one; empty where it is unknown."""
+        parameters = {"trace_id": trace_id, "span_id": span_id}
+        spans = [_trace_span(row) for row in self._rows("trace_spans", parameters)]
         return sorted(spans, key=lambda span: (span.start_ns, -span.duration_ns, span.span_id))
+
+    def sent_spans(self, trace_id: str) -> list[SentSpan]:
+        """Return where every span of one trace hangs, without what it carried; in no order."""
+        return [SentSpan(**row) for row in self._rows("sent_spans", {"trace_id": trace_id})]
 
     def trace_decisions(self, trace_id: str) -> list[str]:
         """Return the decisions of one trace."""

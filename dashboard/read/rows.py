@@ -244,6 +244,16 @@ class TraceSpan:
 
 
 @dataclass(frozen=True, slots=True)
+class SentSpan:
+    """What of a span as sent says where it hangs, and whether it failed."""
+
+    span_id: str
+    parent_span_id: str
+    trace_state: str
+    status: str
+
+
+@dataclass(frozen=True, slots=True)
 class Rejected:
     """What could not be used for one reason, with the last example."""
 

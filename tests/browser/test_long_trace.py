@@ -47,11 +47,21 @@ def test_ten_thousand_spans_are_drawn_and_read(tmp_path: Path, visit: Visit) -> 
         asked = f"{service.url}/api/v1/decisions/long"
         until(lambda: spans_of(httpx.get(asked, timeout=60, trust_env=False)) == SPANS)
         page.goto(service.url + "/decision?id=long")
-        grid = page.locator("#decision-spans")
-        expect(page.locator("#decision-spans-note")).to_contain_text("10,000 spans")
-        expect(page.locator("#decision-waterfall-note")).to_contain_text("200 of 10,000 spans")
-        expect(page.locator("#decision-waterfall .bars path").first).to_be_attached()
-        grid.get_by_text("call 3", exact=True).click()
-        expect(page.locator("#decision-spans-facts")).to_contain_text("call.number")
-        assert grid.locator(".ag-row").count() < 100, "only those in sight are drawn"
+        tree = page.get_by_role("tree")
+        expect(page.locator("#decision-waterfall")).to_contain_text("10,000 spans")
+        expect(tree.get_by_role("treeitem").first).to_contain_text("20.00 s")
+        assert tree.get_by_role("treeitem").count() <= 60, "only those in sight are there"
+
+        tree.focus()
+        page.keyboard.press("End")
+        last = tree.get_by_role("treeitem", name=f"call {SPANS - 2},")
+        expect(last).to_be_in_viewport()
+        assert tree.get_by_role("treeitem").count() <= 60
+        page.keyboard.press("/")
+        page.keyboard.type("call 312")
+        expect(page.locator("#decision-waterfall")).to_contain_text("11 of 10,000 spans")
+        tree.get_by_role("treeitem", name="call 3120,").click()
+        panel = page.get_by_role("region", name="Chosen span")
+        expect(panel).to_contain_text("call.number")
+        expect(panel).to_contain_text("3120")
         assert visit.console_errors == []

@@ -37,6 +37,21 @@ def test_file_names_no_registry_and_no_machine() -> None:
     )
 
 
+def test_no_page_builds_a_table_of_components() -> None:
+    """Each is kept by the page for ever: a trace of 1,000 spans as rows hung the tab."""
+    parts = {"Table", "Thead", "Tbody", "Tr", "Th", "Td"}
+    assert_none(
+        f"{path}:{node.lineno}: html.{node.attr}; use `table` of dashboard.pages.parts, or a grid"
+        for path in modules()
+        if path.startswith("dashboard/")
+        for node in ast.walk(tree(path))
+        if isinstance(node, ast.Attribute)
+        and node.attr in parts
+        and isinstance(node.value, ast.Name)
+        and node.value.id == "html"
+    )
+
+
 def test_changelog_keeps_its_shape() -> None:
     """Keep a Changelog 1.1: newest first, one sentence a line, so that branches merge by union."""
     lines = text("CHANGELOG.md").splitlines()

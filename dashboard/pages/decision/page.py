@@ -2,58 +2,40 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
 from dash import Dash, Input, Output, dcc, html
 
-from attribution.core.segments import CLASSES, STAGES
-from collector.core.clock import NS_PER_MINUTE, NS_PER_MS
+from attribution.core.segments import CLASSES, SEGMENTS, STAGES
+from collector.core.clock import NS_PER_MINUTE
 from dashboard.health.items import HealthItem
 from dashboard.pages.context import PageContext, in_browser
 from dashboard.pages.decision.gaps import evidence_line, missing_line, revisions_line
-from dashboard.pages.decision.spans import register_spans, span_note, span_rows, span_table
-from dashboard.pages.decision.waterfall import (
-    HEAD_PX,
-    LANE_HEAD_PX,
-    LANE_PX,
-    ROW_PX,
-    SPANS_DRAWN_MAX,
-    dearest,
-    packet_lane,
-    sharers,
-    waterfall,
-)
 from dashboard.pages.overview.heat import RECORDER
-from dashboard.pages.parts import Component, chart, facts_list, legend, page, panel, table
-from dashboard.pages.theme import message
+from dashboard.pages.parts import Cell, Component, facts_list, legend, page, panel, scrolled, table
+from dashboard.pages.theme import ALARM, CLASS_COLOURS, REFERENCE, REQUEST, RESPONSE
 from dashboard.read.decision.detail import Decision, read_decision
-from dashboard.read.decision.link_wording import burst_line, is_one_of_a_set, linked_by
-from dashboard.read.packet_rows import Packet, by_exchange
-from dashboard.read.rows import Attribution, Outcome, PathSpan, TraceSpan
+from dashboard.read.decision.link_wording import burst_line, linked_by
+from dashboard.read.decision.waterfall import waterfall_version
+from dashboard.read.packet_rows import by_exchange
+from dashboard.read.rows import Attribution, Outcome
 from dashboard.read.scope import parse_scope
-from dashboard.units import UNKNOWN, count, ms, usd, utc_full
+from dashboard.units import UNKNOWN, ms, usd, utc_full
 
 PATH = "/decision?id"
 TITLE = "Decision"
 IN_MENU = False  # it is reached from the list
 OUTPUTS = (
     "decision-title.children",
+    "decision-said.children",
     "decision-facts.children",
-    "decision-waterfall.figure",
-    "decision-waterfall-box.aria-label",
-    "decision-waterfall-box.style",
-    "decision-waterfall-note.children",
-    "decision-packets.figure",
-    "decision-packets-box.aria-label",
-    "decision-packets-box.style",
-    "decision-packets-table.children",
+    "decision-known.data",
     "decision-packets-note.children",
     "decision-budget.children",
     "decision-budget-note.children",
-    "decision-spans.rowData",
-    "decision-spans-note.children",
     "decision-tick.max_intervals",
 )
 TICK = "decision-tick"
@@ -61,8 +43,14 @@ TICK = "decision-tick"
 TICKS_MAX = 24
 # Outcomes may come days later; packets and the split are there after seconds.
 _YOUNG_NS = 2 * NS_PER_MINUTE
-# Kept packets of a connection this far outside of the decision are still read: its handshake.
-_MARGIN_NS = 5 * NS_PER_MS
+# What the waterfall is drawn in; `dashboard/web/assets/waterfall` has the rest from the scheme.
+_COLOURS = {
+    "classes": CLASS_COLOURS,
+    "request": REQUEST,
+    "response": RESPONSE,
+    "alarm": ALARM,
+    "reference": REFERENCE,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +58,7 @@ class DecisionRead:
     """Everything that one reading of the page found about a decision that exists."""
 
     detail: Decision
-    sent: list[TraceSpan]
-    packets: list[Packet]
+    target_ns: int
     is_settled: bool  # nothing more is waited for
     recorder: HealthItem | None
 
@@ -82,29 +69,35 @@ def layout(query: str, context: PageContext) -> Component:
     return page(
         "decision",
         TITLE,
-        html.Div(id="decision-facts", className="panel facts-panel"),
+        html.Div(id="decision-said", className="decision-said"),
         panel(
             "decision-waterfall",
             "Critical path",
-            legend(*CLASSES),
-            *chart("decision-waterfall", "Spans of the decision over time", 300, twin=False),
-        ),
-        panel(
-            "decision-packets",
-            "Packets on the wire",
-            legend("request packets, to the server", "response packets, to the client"),
-            *chart("decision-packets", "Packets of the decision over time", 190),
+            legend(
+                *CLASSES,
+                "request packets",
+                "response packets",
+                "sent again",
+                "normal or clock error",
+            ),
+            html.Div(
+                id="decision-waterfall",
+                className="waterfall",
+                **{"data-colours": json.dumps(_COLOURS)},
+            ),
+            html.Div(id="decision-packets-note", className="note"),
+            note="solid: on the critical path · light: off it",
         ),
         panel(
             "decision-budget",
             "Latency budget",
-            html.Div(id="decision-budget", className="scroll budget"),
+            html.Div(
+                scrolled("decision-budget", "Latency budget by stage and class"),
+                className="budget",
+            ),
         ),
-        panel(
-            "decision-spans",
-            "Spans",
-            *span_table("decision-spans"),
-        ),
+        html.Div(id="decision-facts", className="panel facts-panel"),
+        dcc.Store(id="decision-known"),
         dcc.Interval(
             id=TICK,
             interval=round(context.config.refresh_s * 1000),
@@ -123,12 +116,13 @@ def register(app: Dash, context: PageContext) -> None:
 
     inputs = [Input("url", "search"), Input(TICK, "n_intervals")]
     context.reading(app, OUTPUTS, inputs, refresh, tick=TICK)
-    register_spans(app, "decision-spans")
+    # It reads /api/v1/waterfall itself, at once, and again where the page then knows more.
     in_browser(
         app,
-        "sameTime",
-        Output("decision-packets-box", "data-range"),
-        Input("decision-waterfall", "relayoutData"),
+        "waterfall",
+        Output("decision-waterfall-note", "children"),
+        Input("url", "search"),
+        Input("decision-known", "data"),
     )
 
 
@@ -138,19 +132,13 @@ def read(context: PageContext, decision_id: str) -> DecisionRead | None:
     facts = reader.decision(decision_id)
     if facts is None:
         return None
-    sent, now_ns = reader.trace_spans(facts.trace_id), context.clock.now_ns()
-    detail = read_decision(reader, facts, sent, now_ns)
-    packets = reader.packets(
-        [flow.flow_hash for flow in detail.flows],
-        facts.ingress_ns - _MARGIN_NS,
-        facts.end_ns + _MARGIN_NS,
-    )
+    now_ns = context.clock.now_ns()
+    detail = read_decision(reader, facts, reader.sent_spans(facts.trace_id), now_ns)
     health = context.health.health()
     is_young = now_ns - facts.end_ns < _YOUNG_NS
     return DecisionRead(
         detail=detail,
-        sent=sent,
-        packets=packets,
+        target_ns=context.reference.of(facts.action),
         is_settled=not is_young or (detail.attribution is not None and bool(detail.evidence)),
         recorder=next((item for item in health if item.name == RECORDER), None),
     )
@@ -159,61 +147,68 @@ def read(context: PageContext, decision_id: str) -> DecisionRead | None:
 def show(found: DecisionRead) -> dict[str, object]:
     """Return what was read: a value for each of OUTPUTS."""
     detail = found.detail
-    facts, spans = detail.facts, detail.spans
-    lane = packet_lane(facts, spans, detail.flows, found.packets, why_no_packets(found.recorder))
     budget, check = _budget(detail.attribution)
-    drawn = dearest(spans, SPANS_DRAWN_MAX)
     return {
-        "decision-title.children": f"Decision {facts.decision_id}",
+        "decision-title.children": headline(detail, found.target_ns),
+        "decision-said.children": _said(detail),
         "decision-facts.children": facts_list(_facts(found)),
-        "decision-waterfall.figure": waterfall(facts, drawn),
-        "decision-waterfall-box.aria-label": _path_summary(spans),
-        "decision-waterfall-box.style": {"height": f"{max(300, len(drawn) * ROW_PX + HEAD_PX)}px"},
-        "decision-waterfall-note.children": _waterfall_note(len(drawn), len(spans)),
-        "decision-packets.figure": lane,
-        "decision-packets-box.aria-label": f"{len(found.packets)} packets on the time axis above.",
-        "decision-packets-box.style": {
-            "height": f"{max(190, len(by_exchange(detail.flows)) * LANE_PX + LANE_HEAD_PX)}px"
+        "decision-known.data": {
+            "id": detail.facts.decision_id,
+            "version": waterfall_version(detail),
         },
-        "decision-packets-table.children": _exchange_table(found),
-        "decision-packets-note.children": _packet_note(detail),
+        "decision-packets-note.children": _packet_note(detail, found.recorder),
         "decision-budget.children": budget,
         "decision-budget-note.children": check,
-        "decision-spans.rowData": span_rows(detail.spans, found.sent, facts.ingress_ns),
-        "decision-spans-note.children": span_note(spans),
         "decision-tick.max_intervals": 0 if found.is_settled else TICKS_MAX,
     }
 
 
 def show_unknown(decision_id: str) -> dict[str, object]:
     """Say that nothing has this id, and what may be done."""
-    why = message(
-        "No decision has this id",
-        "Search the list of decisions for its trace id or outcome key.",
-    )
     shown: dict[str, object] = dict.fromkeys(OUTPUTS, "")
     shown |= {
-        "decision-title.children": f"Decision {decision_id or UNKNOWN}",
-        "decision-facts.children": html.A("Search the list of decisions", href="/decision"),
-        "decision-waterfall.figure": why,
-        "decision-packets.figure": why,
-        "decision-waterfall-box.style": {"height": "300px"},
-        "decision-packets-box.style": {"height": "190px"},
-        "decision-spans.rowData": [],
+        "decision-title.children": "No decision has this id",
+        "decision-said.children": [
+            f"{decision_id or UNKNOWN} is the id of no decision that is stored. Search ",
+            html.A("the list of decisions", href="/decision"),
+            " for its trace id or outcome key.",
+        ],
+        "decision-known.data": None,
         "decision-tick.max_intervals": TICKS_MAX,
     }
     return shown
 
 
-def why_no_packets(recorder: HealthItem | None) -> tuple[str, str]:
+def headline(detail: Decision, target_ns: int) -> str:
+    """Return how long it took, whether that is late, and where the time went."""
+    facts, split = detail.facts, detail.attribution
+    total_ns = split.total_ns if split else facts.end_ns - facts.ingress_ns
+    over_ns = total_ns - target_ns
+    text = "Failed after " if facts.is_error else ""
+    text += f"{ms(total_ns)}, "
+    text += f"{ms(over_ns)} over target" if over_ns > 0 else "on target"
+    if split is None or not any(split.segments_ns):
+        return text + ": not attributed yet" if split is None else text
+    worst = max(range(len(SEGMENTS)), key=split.segments_ns.__getitem__)
+    return f"{text}: {'/'.join(SEGMENTS[worst])} took {ms(split.segments_ns[worst])}"
+
+
+def why_no_packets(recorder: HealthItem | None) -> str:
     """Return why a decision has no packets, and what to do about it."""
     if recorder is not None and recorder.status != "ok":
-        return "No packets: the recorder is off", recorder.detail or "See Health for the reason."
+        return f"No packets: the recorder is off. {recorder.detail or 'See Health for the reason.'}"
     return (
-        "No packet of this decision was kept",
-        "Kept are a sample of connections (packet.sample_ratio)<br>"
-        "and those of decisions that a firing alert names.",
+        "No packet of this decision was kept: kept are a sample of connections "
+        "(packet.sample_ratio) and those of decisions that a firing alert names."
     )
+
+
+def _said(detail: Decision) -> list[Component]:
+    facts = detail.facts
+    value = "value unknown" if facts.value_usd is None else f"{usd(facts.value_usd)} expected"
+    of = [facts.action, facts.region, value, f"outcome: {_outcome(detail.outcomes)}"]
+    named = html.Span(f"decision {facts.decision_id}", className="note")
+    return [" · ".join(part for part in of if part) + " · ", named]
 
 
 def _facts(found: DecisionRead) -> list[tuple[str, object]]:
@@ -270,55 +265,11 @@ def _money(amount: Decimal, currency: str) -> str:
     return usd(amount) if currency == "USD" else f"{amount:,.2f} {currency}"
 
 
-def _path_summary(spans: Sequence[PathSpan]) -> str:
-    on_path = [span for span in spans if span.self_ns]
-    if not on_path:
-        return "No span of this decision is assembled yet."
-    longest = max(on_path, key=lambda span: span.self_ns)
-    return (
-        f"{len(spans)} spans, {len(on_path)} of them on the critical path; most of it is "
-        f"{longest.span_name} with {ms(longest.self_ns, 3)}. The table of spans says the same."
-    )
-
-
-def _packet_note(detail: Decision) -> str:
+def _packet_note(detail: Decision, recorder: HealthItem | None) -> str:
     exchanges = [own[0] for own in by_exchange(detail.flows)]
     linked = linked_by([(each.method, each.confidence) for each in exchanges])
-    told = (linked if detail.flows else "", burst_line(detail.bursts))
+    told = (linked if detail.flows else why_no_packets(recorder), burst_line(detail.bursts))
     return "; ".join(part for part in told if part)
-
-
-def _exchange_table(found: DecisionRead) -> Component:
-    detail = found.detail
-    if not detail.flows:
-        return " ".join(why_no_packets(found.recorder)).replace("<br>", " ")
-    rows = [
-        (
-            sharers(own, detail.spans),
-            f"{flow.client_address}:{flow.client_port} → {flow.server_address}:{flow.server_port}",
-            ms(flow.from_ns - detail.facts.ingress_ns, 3),
-            ms(flow.to_ns - detail.facts.ingress_ns, 3),
-            UNKNOWN if flow.wire_ns is None else ms(flow.wire_ns, 3),
-            count(flow.packets),
-            count(flow.retransmissions),
-            flow.method,
-            f"{flow.confidence:.2f}" + (", a set" if is_one_of_a_set(flow.confidence) else ""),
-        )
-        for own in by_exchange(detail.flows)
-        for flow in own[:1]
-    ]
-    headings = (
-        "Span", "Connection", "From", "To", "Request to answer", "Packets", "Retransmits",
-        "Linked by", "Confidence",
-    )  # fmt: skip
-    return table(headings, rows, numeric=(2, 3, 4, 5, 6, 8))
-
-
-def _waterfall_note(drawn: int, spans: int) -> str:
-    note = "solid: on the critical path · light: off it"
-    if drawn == spans:
-        return note
-    return f"{note} · the {count(drawn)} of {count(spans)} spans that took longest; all are below"
 
 
 def _budget(split: Attribution | None) -> tuple[Component, str]:
@@ -328,16 +279,19 @@ def _budget(split: Attribution | None) -> tuple[Component, str]:
     parts = split.segments_ns
     largest = max(parts)
 
-    def cell(ns: int) -> Component:
-        mark = "largest" if ns == largest and ns else "zero" if not ns else ""
-        return html.Span(ms(ns, 3), title=f"{ns:,} ns", className=mark)
+    def cell(ns: int, *, strong: bool = False) -> Cell:
+        is_largest = ns == largest and bool(ns) and not strong
+        mark = "largest" if is_largest else "zero" if not ns else ""
+        return Cell(ms(ns, 3), f"{ns:,} ns", mark, strong)
+
+    def line(name: str, of: Sequence[int]) -> tuple[str | Cell, ...]:
+        return (name, *map(cell, of), cell(sum(of), strong=True))
 
     rows = [
-        (stage, *map(cell, parts[at : at + width]), html.B(cell(sum(parts[at : at + width]))))
+        line(stage, parts[at : at + width])
         for stage, at in zip(STAGES, range(0, len(parts), width), strict=True)
     ]
-    sums = [sum(parts[place::width]) for place in range(width)]
-    rows.append(("sum", *map(cell, sums), html.B(cell(sum(parts)))))
+    rows.append(line("sum", [sum(parts[place::width]) for place in range(width)]))
     exact = "=" if sum(parts) == split.total_ns else "≠"
     check = f"16 parts: {sum(parts):,} ns {exact} {split.total_ns:,} ns from ingress to egress"
     return table(("Stage", *CLASSES, "sum"), rows, numeric=range(1, width + 2)), check

@@ -9,7 +9,7 @@ from attribution.path.missing_spans import MissingSpan
 from dashboard.read.decision.missing_spans import read_missing
 from dashboard.read.packet_rows import Burst, SpanEvidence, SpanFlow
 from dashboard.read.reader import Reader
-from dashboard.read.rows import Attribution, DecisionFacts, Outcome, PathSpan, Revision, TraceSpan
+from dashboard.read.rows import Attribution, DecisionFacts, Outcome, PathSpan, Revision, SentSpan
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class Decision:
 
 
 def read_decision(
-    reader: Reader, facts: DecisionFacts, sent: Sequence[TraceSpan], now_ns: int
+    reader: Reader, facts: DecisionFacts, sent: Sequence[SentSpan], now_ns: int
 ) -> Decision:
     """Read what there is beside the facts; `sent` are the spans of its root's trace."""
     split, spans = reader.attribution(facts), reader.path_spans(facts)

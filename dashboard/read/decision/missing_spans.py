@@ -14,7 +14,7 @@ from attribution.path.missing_spans import (
 )
 from collector.core.clock import NS_PER_HOUR, NS_PER_MINUTE
 from dashboard.read.reader import Reader
-from dashboard.read.rows import Attribution, DecisionFacts, PathSpan, TraceSpan
+from dashboard.read.rows import Attribution, DecisionFacts, PathSpan, SentSpan
 
 # Spans of a decision come within seconds; a sender that buffers for longer is late by any measure.
 YOUNG_NS = NS_PER_MINUTE
@@ -27,7 +27,7 @@ def read_missing(
     facts: DecisionFacts,
     split: Attribution | None,
     spans: Sequence[PathSpan],
-    sent: Sequence[TraceSpan],
+    sent: Sequence[SentSpan],
     now_ns: int,
 ) -> list[MissingSpan]:
     """Return every gap of one decision; none while it is not attributed."""

@@ -122,6 +122,14 @@ class DecisionList:
             if after is None:
                 return
 
+    def one(self, decision_id: str, ingress_ns: int) -> DecisionRow | None:
+        """Return one decision with its dollars, None while it is not attributed."""
+        seen = Range(ingress_ns, ingress_ns + 1)
+        rows, _ = self.page(
+            Wanted(seen), Order("latency"), PAGE_ROWS_MAX, stated=self.offered(seen).stated
+        )
+        return next((row for row in rows if row.decision_id == decision_id), None)
+
     def totals(self, wanted: Wanted, *, stated: bool) -> Totals:
         """Return how many decisions a filter holds, and what they cost."""
         [row] = self._ask("totals", self._priced(wanted, stated=stated))

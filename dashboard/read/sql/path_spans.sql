@@ -1,4 +1,5 @@
--- The spans of one decision as assembled, at its latest revision.
+-- The spans of one decision as assembled, at its latest revision, or one of them.
+-- Parameters: span_id '' takes every span.
 -- Returns: the columns below; by start after the shift, then the longest first.
 SELECT
     trace_id, span_id, parent_span_id, toString(service_name) AS service_name,
@@ -7,6 +8,7 @@ SELECT
     toString(stage) AS stage, toString(class) AS class, sections
 FROM path_spans FINAL
 WHERE ingress_ns = {ingress_ns:UInt64} AND decision_id = {decision_id:String}
+    AND ({span_id:String} = '' OR span_id = {span_id:String})
     AND revision =
     (
         SELECT max(revision)

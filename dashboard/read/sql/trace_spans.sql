@@ -1,4 +1,5 @@
--- Every span of one trace with what it carried; a sender's retry counts once, the first received.
+-- Every span of one trace with what it carried, or one of them; a sender's retry counts once, the first received.
+-- Parameters: span_id '' takes every span.
 -- Returns: one row a span, times in Unix ns; by start; no rows when the trace is unknown.
 SELECT
     SpanId AS span_id,
@@ -23,7 +24,7 @@ SELECT
     Links.TraceState AS link_trace_states,
     Links.Attributes AS link_attributes
 FROM otel_traces
-WHERE TraceId = {trace_id:String}
+WHERE TraceId = {trace_id:String} AND ({span_id:String} = '' OR SpanId = {span_id:String})
     AND Timestamp >= (SELECT min(Start) FROM otel_traces_trace_id_ts WHERE TraceId = {trace_id:String})
     AND Timestamp <= (SELECT max(End) FROM otel_traces_trace_id_ts WHERE TraceId = {trace_id:String})
 ORDER BY received_ns

@@ -171,39 +171,6 @@
         window.scrollTo(0, 0);
         return UNCHANGED();
       },
-
-      // What the chosen span carried, and only of that one: a trace may have ten thousand.
-      spanFacts: function (rows, shown) {
-        const span = rows && rows[0];
-        if (!span) {
-          return shown;
-        }
-        const part = (type, children, props) => ({
-          namespace: "dash_html_components",
-          type: type,
-          props: Object.assign({ children: children }, props),
-        });
-        const carried = span.carried || [];
-        const facts = carried.map(([name, value]) =>
-          part("Div", [part("Dt", name), part("Dd", value)]),
-        );
-        const count = carried.length === 1 ? "1 attribute" : carried.length + " attributes";
-        const head = span.span + ": " + (span.carried === null ? "not stored" : count);
-        return [part("H3", head), part("Dl", facts, { className: "facts" })];
-      },
-
-      // The packets follow the zoom of the spans above them.
-      sameTime: function (layout) {
-        const lane = document.querySelector("#decision-packets .js-plotly-plot");
-        const spans = document.querySelector("#decision-waterfall .js-plotly-plot");
-        if (lane && spans && window.Plotly && lane.layout && layout) {
-          const range = spans.layout.xaxis.range;
-          if (range && lane.data && lane.data.length) {
-            window.Plotly.relayout(lane, { "xaxis.range": range.slice() });
-          }
-        }
-        return UNCHANGED();
-      },
     },
   });
 
@@ -287,12 +254,6 @@
         const text = link("decision-link")(props);
         return make("div", "two", make("div", "", text), make("div", "note", props.data.day));
       },
-      Indented: (props) =>
-        React.createElement(
-          "span",
-          { style: { paddingLeft: props.data.depth * 14 + "px" }, title: props.value },
-          props.value,
-        ),
       NoRows: (props) => make("span", "note", props.text),
       Tag: (props) => tag(props.value),
       TagAndLine: (props) =>

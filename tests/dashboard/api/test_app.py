@@ -208,6 +208,9 @@ RESOURCES = [
     "/api/v1/vram/verdicts",
     "/api/v1/vram/verdicts/{sha256}",
     "/api/v1/vram/verdicts/{sha256}/signature",
+    "/api/v1/waterfall",
+    "/api/v1/waterfall/normal",
+    "/api/v1/waterfall/span",
     "/api/v1/what-if",
     "/api/v2/alerts",
 ]

@@ -60,7 +60,7 @@ def test_each_output_of_a_page_is_in_its_layout(page: ModuleType, context: PageC
 def test_the_ids_that_other_tests_hold_on_to(context: PageContext) -> None:
     """A browser test follows an alert to its decision by these."""
     assert {"overview-alerts", "overview-path"} <= ids_of(overview.layout("", context))
-    assert {"decision-waterfall", "decision-packets"} <= ids_of(decision.layout("", context))
+    assert {"decision-waterfall", "decision-packets-note"} <= ids_of(decision.layout("", context))
     assert "health-items" in ids_of(health.layout("", context))
 
 
@@ -79,7 +79,10 @@ def test_decision_shows_parts_that_sum_to_its_latency(context: PageContext) -> N
     check = shown["decision-budget-note.children"]
     assert check == "16 parts: 111,000,000 ns = 111,000,000 ns from ingress to egress"
     assert "66.000 ms" in text_of(shown["decision-budget.children"])
-    assert "network.local.port" in text_of(shown["decision-spans.rowData"])
+    assert shown["decision-title.children"] == (
+        "111.0 ms, 31.0 ms over target: decision/store took 66.0 ms"
+    )
+    assert shown["decision-packets-note.children"] == "3 exchanges linked by 3 tuple+time"
     assert "order-12" not in text_of(shown["decision-facts.children"])
 
 
@@ -99,8 +102,8 @@ def test_decision_without_packets_says_which_remedy_applies(context: PageContext
     """No privilege and not sampled look the same, and are mended differently."""
     found = decision.read(context, "d-3")
     assert found is not None
-    assert "run as root" in text_of(decision.show(found)["decision-packets.figure"])
-    assert decision.why_no_packets(HealthItem("packet.recorder", "on", "", "ok"))[0] == (
+    assert "run as root" in text_of(decision.show(found)["decision-packets-note.children"])
+    assert decision.why_no_packets(HealthItem("packet.recorder", "on", "", "ok")).startswith(
         "No packet of this decision was kept"
     )
 
@@ -142,7 +145,8 @@ def test_unknown_decision_says_so(context: PageContext) -> None:
     assert decision.read(context, "nope") is None
     shown = decision.show_unknown("nope")
     assert set(shown) == set(decision.OUTPUTS)
-    assert "No decision has this id" in text_of(shown["decision-waterfall.figure"])
+    assert shown["decision-title.children"] == "No decision has this id"
+    assert "Search " in text_of(shown["decision-said.children"])
 
 
 def test_list_finds_by_trace_id(context: PageContext) -> None:

@@ -1,0 +1,66 @@
+// Builds plain tables from what their component carries, where and when they are seen.
+(function () {
+  const BOX = "[data-table]";
+
+  function cell(tag, value, className) {
+    const element = document.createElement(tag);
+    element.className = className;
+    const plain = typeof value === "string" ? { text: value } : value;
+    const inner = plain.strong ? document.createElement("b") : element;
+    const marked = plain.mark || plain.title ? document.createElement("span") : inner;
+    marked.textContent = plain.text;
+    if (marked !== inner) {
+      marked.className = plain.mark;
+      marked.title = plain.title;
+      inner.append(marked);
+    }
+    if (inner !== element) {
+      element.append(inner);
+    }
+    return element;
+  }
+
+  function line(tag, cells, numeric) {
+    const row = document.createElement("tr");
+    row.append(...cells.map((each, place) => cell(tag, each, numeric.includes(place) ? "num" : "")));
+    return row;
+  }
+
+  function build(box) {
+    // What nobody has opened is built when somebody does.
+    if (box.closest("details:not([open])") || box.built === box.dataset.table) {
+      return;
+    }
+    box.built = box.dataset.table;
+    const { headings, rows, numeric } = JSON.parse(box.built);
+    const table = document.createElement("table");
+    table.className = "plain";
+    table.createTHead().append(line("th", headings, numeric));
+    table.createTBody().append(...rows.map((row) => line("td", row, numeric)));
+    box.replaceChildren(table);
+  }
+
+  function look(changes) {
+    for (const { target, addedNodes } of changes) {
+      if (target.dataset && target.dataset.table) {
+        build(target);
+      }
+      for (const node of addedNodes) {
+        if (node.nodeType === Node.ELEMENT_NODE) {
+          (node.matches(BOX) ? [node] : [...node.querySelectorAll(BOX)]).forEach(build);
+        }
+      }
+    }
+  }
+
+  new MutationObserver(look).observe(document.documentElement, {
+    attributeFilter: ["data-table"],
+    childList: true,
+    subtree: true,
+  });
+  document.addEventListener(
+    "toggle",
+    (event) => event.target.querySelectorAll(BOX).forEach(build),
+    true,
+  );
+})();

@@ -1,0 +1,51 @@
+// Pure: times and names as a person reads them.
+(function (all) {
+  // What turns the direction of text around, or is not seen at all: a name may not rewrite its row.
+  const UNSEEN = /[\u0000-\u001f\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]/g;
+
+  const plain = (text) => String(text).replace(UNSEEN, "\ufffd");
+
+  function fixed(value, digits) {
+    return value.toLocaleString("en", {
+      minimumFractionDigits: digits,
+      maximumFractionDigits: digits,
+    });
+  }
+
+  // A length of time in the unit that suits: 640 ns, 12.3 µs, 66.0 ms, 12.34 s.
+  function took(ns) {
+    const size = Math.abs(ns);
+    if (size < 1e3) {
+      return fixed(ns, 0) + " ns";
+    }
+    if (size < 1e6) {
+      return fixed(ns / 1e3, 1) + " µs";
+    }
+    return size < 1e10 ? fixed(ns / 1e6, 1) + " ms" : fixed(ns / 1e9, 2) + " s";
+  }
+
+  // The same to the microsecond, as the rest of the page says it.
+  const exact = (ns) => fixed(ns / 1e6, 3) + " ms";
+
+  // The longest begin of a text that is no wider than there is room, with the cut shown.
+  function fit(text, room, widthOf) {
+    if (widthOf(text) <= room) {
+      return text;
+    }
+    let [low, high] = [0, text.length];
+    while (low < high) {
+      const middle = (low + high + 1) >> 1;
+      if (widthOf(text.slice(0, middle) + "…") <= room) {
+        low = middle;
+      } else {
+        high = middle - 1;
+      }
+    }
+    return low ? text.slice(0, low) + "…" : "";
+  }
+
+  const count = (number, one, many) =>
+    fixed(number, 0) + " " + (number === 1 ? one : many || one + "s");
+
+  all.words = { plain, fixed, took, exact, fit, count };
+})((globalThis.Waterfall = globalThis.Waterfall || {}));
