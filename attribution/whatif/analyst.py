@@ -11,12 +11,13 @@ from attribution.books.group_values import read_group_values
 from attribution.compact.rows import packed_of, trees_from_rows
 from attribution.compact.trees import no_trees
 from attribution.core.config import AttributionConfig, LatencyBudget
-from attribution.core.selection import CALIBRATION_ACTION, Selection
+from attribution.core.selection import CALIBRATION_ACTION, Narrowed, Selection
 from attribution.core.slo import promises, worst
 from attribution.path.columns import Table, ints
 from attribution.path.rows import SEGMENT_COLUMNS
 from attribution.path.spans import Ints
 from attribution.path.split import Attributed
+from attribution.read.compared import compared_count, compared_rows
 from attribution.read.reader import Reader
 from attribution.revenue.loss import BASES, UNKNOWN, Floats, Slope
 from attribution.sensitivity.job import read_book
@@ -27,6 +28,7 @@ from attribution.whatif.answers import (
     compare_answer,
     what_if_answer,
 )
+from attribution.whatif.carriers import Dimension, carriers
 from attribution.whatif.compare import Population, compare
 from attribution.whatif.recovery import REFERENCE_REGION
 from attribution.whatif.replay import Change
@@ -38,6 +40,8 @@ from collector.store.connect import Connections
 # Sixteen parts of a change are shared out in a second or two over so many decisions of ten spans.
 REPLAYED_MAX = 5_000
 COMPARED_MAX = 200_000
+# By which two populations are told apart; each is a filter of the same name.
+DIMENSIONS = ("action", "region", "channel", "cohort", "service")
 
 
 class Analyst:
@@ -86,32 +90,44 @@ class Analyst:
         done = what_if(trees, changes, worth, slope, by)
         return what_if_answer(count, done, selection, changes, bases, (basis, version), refusal)
 
-    def compare(self, before: Selection, after: Selection) -> CompareAnswer:
-        """Return in which segments two populations differ, and what that costs."""
-        tables, counts = [], []
-        for selection in (before, after):
-            counts.append(self._reader.selected_extent(selection).decisions)
-            every = max(1, math.ceil(counts[-1] / COMPARED_MAX))
-            tables.append(self._reader.selected_segments(selection, every))
+    def compare(self, before: Narrowed, after: Narrowed, *, rest: bool = False) -> CompareAnswer:
+        """Return where two populations differ, and what that costs.
+
+        Args:
+            before: what is compared with.
+            after: what is explained.
+            rest: `before` is without what lies in the time and the latency of `after`.
+        """
+        sides = ((before, after if rest else None), (after, None))
+        every = [
+            max(1, math.ceil(compared_count(self._store, *side) / COMPARED_MAX)) for side in sides
+        ]
+        tables = [
+            compared_rows(self._store, *side, each) for side, each in zip(sides, every, strict=True)
+        ]
         names = sorted({pair for table in tables for pair in _pairs(table)})
         codes = {pair: at for at, pair in enumerate(names)}
-        populations = [
+        first, second = (
             Population(
                 np.stack([ints(table[name]) for name in SEGMENT_COLUMNS], axis=1),
                 np.array([codes[pair] for pair in _pairs(table)], np.int64),
             )
             for table in tables
-        ]
+        )
         book = read_book(self._store, self._config)
-        beta = book.slope(after.to_ns).median
-        price = self._price(after, tables[1], populations[1].group, len(names), beta)
-        found = compare(populations[0], populations[1], price.tolist())
+        # Where the sensitivity is unknown, nobody knows what a nanosecond more costs.
+        unknown = bool(book.refusal(after.of.to_ns))
+        beta = math.nan if unknown else book.slope(after.of.to_ns).median
+        cost = self._cost(after.of, tables[1], beta)
+        found = compare(first, second, _group_price(cost, second.group, len(names)).tolist())
+        totals = (ints(tables[0]["total_ns"]), ints(tables[1]["total_ns"]))
         return compare_answer(
-            found,
-            (ints(tables[0]["total_ns"]), ints(tables[1]["total_ns"])),
-            after,
-            counts[1],
-            book.basis(after.to_ns, self._config.slope.basis),
+            (found, carriers(*totals, _dimensions(*tables), cost)),
+            totals,
+            after.of,
+            (every[0], every[1]),
+            book.basis(after.of.to_ns, self._config.slope.basis),
+            is_assumed=book.in_force(after.of.to_ns) is None and not unknown,
         )
 
     def budgets(self, now_ns: int) -> list[BudgetStanding]:
@@ -152,17 +168,11 @@ class Analyst:
         bases = sorted({each.basis for each in groups} - {BASES[UNKNOWN]})
         return np.array(values, np.float64), bases
 
-    def _price(
-        self, selection: Selection, rows: Table, group: Ints, groups: int, beta: float
-    ) -> Floats:
-        """Return by group what a nanosecond more costs a decision on average, NaN if unknown."""
+    def _cost(self, selection: Selection, rows: Table, beta: float) -> Floats:
+        """Return what a nanosecond more costs each decision, NaN if unknown."""
         earned, _ = self._earned(selection, rows)
-        cost = np.maximum(earned, 0.0) / MICROS * beta
-        count = np.bincount(group, minlength=groups)
-        price: Floats = np.full(groups, math.nan)
-        filled = count > 0
-        price[filled] = np.bincount(group, cost, minlength=groups)[filled] / count[filled]
-        return price
+        cost: Floats = np.maximum(earned, 0.0) / MICROS * beta
+        return cost
 
 
 def replay_alone(done: Attributed | None, changes: Sequence[Change], by: str) -> WhatIfAnswer:
@@ -178,6 +188,26 @@ def replay_alone(done: Attributed | None, changes: Sequence[Change], by: str) ->
 
 def _pairs(table: Table) -> list[tuple[str, str]]:
     return list(zip(table["action"].to_pylist(), table["region"].to_pylist(), strict=True))
+
+
+def _group_price(cost: Floats, group: Ints, groups: int) -> Floats:
+    """Return by group what a nanosecond more costs a decision on average, NaN if unknown."""
+    count = np.bincount(group, minlength=groups)
+    price: Floats = np.full(groups, math.nan)
+    filled = count > 0
+    price[filled] = np.bincount(group, cost, minlength=groups)[filled] / count[filled]
+    return price
+
+
+def _dimensions(before: Table, after: Table) -> list[Dimension]:
+    """Return by what the decisions of both sides are told apart."""
+    found = []
+    for name in DIMENSIONS:
+        sides = [table[name].to_pylist() for table in (before, after)]
+        places = {value: at for at, value in enumerate(sorted({*sides[0], *sides[1]}))}
+        codes = [np.array([places[value] for value in side], np.int64) for side in sides]
+        found.append(Dimension(name, list(places), codes[0], codes[1]))
+    return found
 
 
 def _codes(pairs: list[tuple[str, str]]) -> Ints:
