@@ -29,6 +29,7 @@ from dashboard.api.context import AppContext
 from dashboard.api.contradicted import ContradictedDollars
 from dashboard.api.errors import add_error_handlers
 from dashboard.api.evidence.decisions import decisions_router
+from dashboard.api.evidence.heatmap import heatmap_router
 from dashboard.api.evidence.packets import packets_router
 from dashboard.api.imports.main import imports_router
 from dashboard.api.imports.reconcile import reconcile_router
@@ -110,7 +111,14 @@ def worst_status(items: list[HealthItem]) -> Status:
     return "bad" if "bad" in statuses else "warn" if "warn" in statuses else "ok"
 
 
-def create_api(of: AppContext, workers: Workers | None = None) -> FastAPI:
+def question_workers() -> Workers:
+    """Return the threads for long questions."""
+    return Workers(QUESTION_THREADS, "questions", QUESTIONS_WAITING_MAX)
+
+
+def create_api(
+    of: AppContext, workers: Workers | None = None, questions: Workers | None = None
+) -> FastAPI:
     """Return the application that answers `/api/v1`, `/healthz`, `/readyz` and `/metrics`.
 
     Whoever serves it to a network puts `dashboard.web.security.RequestGuard` in front.
@@ -124,12 +132,13 @@ def create_api(of: AppContext, workers: Workers | None = None) -> FastAPI:
     )
     add_error_handlers(app)
     workers = workers or Workers(4, "api")
-    questions = Workers(QUESTION_THREADS, "questions", QUESTIONS_WAITING_MAX)
+    questions = questions or question_workers()
     store, reader, clock, attribution = of.store, of.reader, of.clock, of.attribution
     app.include_router(query_router(OutsideReader(store), workers, store, clock))
     app.include_router(_data_router(reader, workers, clock))
     reference = reference_of(attribution)
     app.include_router(decisions_router(decision_list(of), workers, clock))
+    app.include_router(heatmap_router(decision_list(of), questions, clock))
     app.include_router(_state_router(of, workers, reference))
     app.include_router(questions_router(Analyst(attribution, store), questions, clock))
     app.include_router(reconcile_router(attribution, store, questions, clock))

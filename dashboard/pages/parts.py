@@ -200,6 +200,8 @@ def scope_tools(name: str, scope: Scope) -> list[Component]:
                     placeholder="10:00..10:05",
                     size="xs",
                     w=176,
+                    # With Enter comes what is in the field then, however fast it was typed.
+                    debounce=True,
                     **{"aria-label": f"Range of time in UTC, such as {FORMS}"},
                 ),
                 _select(f"{name}-action", "All actions", scope.action),

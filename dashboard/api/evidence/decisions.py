@@ -29,8 +29,8 @@ FILE_ROWS_MAX: Final = 100_000
 _COLUMNS: Final = [field.name for field in fields(DecisionRow)]
 
 
-class FileQuery(BaseModel):
-    """A filter, and the order of what it holds; of each text, empty is any."""
+class FilterQuery(BaseModel):
+    """A filter; of each text, empty is any."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -47,11 +47,6 @@ class FileQuery(BaseModel):
     late: bool = Field(default=False, description="Over their target alone")
     low_ms: float = Field(default=0, ge=0, lt=1e9, description="Took at least this")
     high_ms: float | None = Field(default=None, ge=0, lt=1e9, description="Took less")
-    sort: Literal["time", "latency", "segment", "lost", "value"] = Field(
-        default="time", description="By what all of them are sorted"
-    )
-    order: Literal["desc", "asc"] = Field(default="desc", description="desc: the largest first")
-    after: str = Field(default="", max_length=500, description="`next` of the page before")
 
     def wanted(self, now_ns: int) -> Wanted:
         """Return the filter. Raises InputError for a range or a segment that is none."""
@@ -68,6 +63,16 @@ class FileQuery(BaseModel):
             low_ns=int(self.low_ms * NS_PER_MS),
             high_ns=UNBOUNDED_NS if high_ms is None else int(high_ms * NS_PER_MS),
         )
+
+
+class FileQuery(FilterQuery):
+    """A filter, and the order of what it holds."""
+
+    sort: Literal["time", "latency", "segment", "lost", "value"] = Field(
+        default="time", description="By what all of them are sorted"
+    )
+    order: Literal["desc", "asc"] = Field(default="desc", description="desc: the largest first")
+    after: str = Field(default="", max_length=500, description="`next` of the page before")
 
     @property
     def by(self) -> Order:

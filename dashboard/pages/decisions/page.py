@@ -71,6 +71,7 @@ def layout(query: str, context: PageContext) -> Component:
         placeholder="Decision id, trace id or outcome key, then Enter",
         size="xs",
         className="search",
+        debounce=True,  # with Enter comes what is in the field then
         **{"aria-label": "Find a decision by its id, its trace or its outcome key"},
     )
     listing = grid(

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from attribution.core.config import AttributionConfig
 from attribution.core.segments import SEGMENTS
+from attribution.core.selection import CALIBRATION_ACTION
 from collector.core.clock import NS_PER_MINUTE
 from collector.core.sql import sql
 from dashboard.read.decisions.wanted import DOLLAR_SORTS, After, Order, Wanted
@@ -61,6 +62,18 @@ class Totals:
     loss_usd: Decimal | None
     loss_low_usd: Decimal | None
     loss_high_usd: Decimal | None
+
+
+@dataclass(frozen=True, slots=True)
+class HeatCell:
+    """Decisions of one column of time whose latency fell into one log2 bucket."""
+
+    column_ns: int
+    bucket: int  # floor(8 * log2(ns)), 0 for 0 ns
+    decisions: int
+    late: int
+    unvalued: int  # of unknown value, in no dollar
+    loss_usd: Decimal | None  # null where no value is known
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +149,21 @@ class DecisionList:
                 for name in ("value", "loss", "loss_low", "loss_high")
             },
         )
+
+    def cells(self, wanted: Wanted, step_ns: int, *, stated: bool) -> list[HeatCell]:
+        """Return what a filter holds by column of time and latency, in that order."""
+        parameters = {"step_ns": step_ns, "calibration": CALIBRATION_ACTION}
+        rows = self._ask("cells", self._priced(wanted, stated=stated) | parameters)
+        return [
+            HeatCell(
+                **{
+                    name: int(row[name])
+                    for name in ("column_ns", "bucket", "decisions", "late", "unvalued")
+                },
+                loss_usd=_usd(row["loss"]) if row["decisions"] > row["unvalued"] else None,
+            )
+            for row in rows
+        ]
 
     def _keys(
         self, wanted: Wanted, order: Order, rows_max: int, *, stated: bool

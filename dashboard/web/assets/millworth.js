@@ -32,6 +32,9 @@
     }
   }
 
+  // For the files beside this one.
+  window.millworth = { go: go, goTo: goTo, set: set };
+
   window.dash_clientside = Object.assign({}, window.dash_clientside, {
     millworth: {
       // A page is drawn when its route changes; its own state in the URL does not redraw it.

@@ -160,6 +160,7 @@ RESOURCES = [
     "/api/v1/experiments/{name}",
     "/api/v1/experiments/{name}/stop",
     "/api/v1/health",
+    "/api/v1/heatmap",
     "/api/v1/holds",
     "/api/v1/holds/{name}/release",
     "/api/v1/import/channels",
