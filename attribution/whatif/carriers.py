@@ -195,16 +195,18 @@ def _pooled(before_ns: Ints, after_ns: Ints, dimension: Dimension) -> Floats:
 
 
 def _prices(code: Ints, size: int, usd_per_ns: Floats | None) -> Floats:
-    """Return by value what a nanosecond more costs its decisions; of a new one, all of them."""
+    """Return by value what a nanosecond more costs, NaN where of none of its decisions it is known.
+
+    It is the mean of all decisions that are known, so that the dollars of a dimension sum to 0 as
+    the excesses do: of a value with one decision its own price would be chance.
+    """
+    prices: Floats = np.full(size, math.nan)
     if usd_per_ns is None:
-        return np.full(size, math.nan)
+        return prices
     known = ~np.isnan(usd_per_ns)
-    count = np.bincount(code[known], minlength=size)
-    total = np.bincount(code[known], usd_per_ns[known], minlength=size)
-    here = np.bincount(code, minlength=size)
-    everyone = float(usd_per_ns[known].mean()) if known.any() else math.nan
-    prices: Floats = np.where(here > 0, math.nan, everyone)
-    prices[count > 0] = total[count > 0] / count[count > 0]
+    if known.any():
+        here, priced = (np.bincount(each, minlength=size) for each in (code, code[known]))
+        prices[(here == 0) | (priced > 0)] = float(usd_per_ns[known].mean())
     return prices
 
 

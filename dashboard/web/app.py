@@ -253,6 +253,12 @@ def _serve_pages(app: Dash) -> None:
             return index(request, 404)
         return JSONResponse({"error": str(error.detail)}, status_code=404)
 
+    async def decisions_list(request: Request) -> Response:
+        query = request.url.query
+        return RedirectResponse(f"{decisions.PATH}?{query}" if query else decisions.PATH, 307)
+
+    # The list as people guess its address.
+    app.server.add_api_route("/decisions", decisions_list, methods=["GET"], include_in_schema=False)
     for path in _paths() - {"/"}:
         # An id is whatever somebody wrote into the address.
         served = path.replace("{id}", "{id:path}")

@@ -18,6 +18,7 @@ from collector.core.errors import InputError, MillworthError
 from collector.core.log import get_logger
 from dashboard.pages.context import PageContext, in_browser
 from dashboard.pages.decisions.page import wanted_of
+from dashboard.pages.explore.box import FIELDS, form, late_query, typed_box, without_box
 from dashboard.pages.explore.figure import MODES, amount, heatmap, said
 from dashboard.pages.explore.ranked import (
     listed,
@@ -38,20 +39,14 @@ from dashboard.pages.parts import (
     table,
 )
 from dashboard.read.decisions.brush import (
-    LATENCY_FORMS,
     Brush,
-    as_typed,
-    format_between,
-    format_latency,
     parse_between,
     parse_brush,
-    parse_latency,
     sides,
 )
 from dashboard.read.decisions.listing import HeatCell
 from dashboard.read.decisions.wanted import Wanted
 from dashboard.read.scope import Scope, format_scope, parse_scope, step_of
-from dashboard.read.typed_range import FORMS, typed_range
 from dashboard.units import count, utc_clock
 
 PATH = "/explore"
@@ -68,7 +63,6 @@ HEAT = (
     "explore-heatmap-box.aria-label",
     "explore-heatmap-table.children",
 )
-FIELDS: Final = ("explore-time", "explore-ms", "explore-against")
 WHY = (
     "explore-said.children",
     "explore-why-note.children",
@@ -121,9 +115,8 @@ def layout(query: str, context: PageContext) -> Component:
         panel(
             "explore-heat",
             "Decision latency",
-            html.Div([mode], className="tools"),
             *chart("explore-heatmap", "Decision latency over time", 230),
-            html.Div(_form(scope), className="tools explore-form"),
+            html.Div([mode, *form(scope)], className="tools explore-form"),
         ),
         panel(
             "explore-why",
@@ -167,7 +160,10 @@ def register(app: Dash, context: PageContext) -> None:
         return why(context, parse_scope(query))
 
     def typed(*values: Any) -> list[object]:  # noqa: ANN401  what the browser sent
-        *_, time, latency, against, query = values
+        *sent, time, latency, against, query = values
+        # A page that is drawn asks too, before anybody has sent anything.
+        if not any(sent):
+            return [no_update] * (1 + len(FIELDS))
         return typed_box(parse_scope(query), (time, latency, against), context.clock.now_ns())
 
     search = Input("url", "search")
@@ -222,7 +218,7 @@ def heat(context: PageContext, scope: Scope) -> dict[str, object]:
         asked = question_of(scope, now_ns)
     except InputError:
         # The panel below says what is wrong with the box; the range is still shown.
-        asked = question_of(_without_box(scope), now_ns)
+        asked = question_of(without_box(scope), now_ns)
     seen = asked.wanted.seen
     actions, regions = context.reader.scopes(max(0, seen.to_ns - SCOPES_WINDOW_NS), seen.to_ns)
     step_ns = step_of(seen.to_ns - seen.from_ns)
@@ -248,8 +244,8 @@ def why(context: PageContext, scope: Scope) -> dict[str, object]:
     shown: dict[str, object] = dict.fromkeys(WHY, "")
     target_ms = context.reference.of(scope.action) / NS_PER_MS
     shown["explore-retry.hidden"] = True
-    shown["explore-late.href"] = _late_href(scope, target_ms, now_ns)
-    shown["explore-clear.href"] = PATH + format_scope(_without_box(scope))
+    shown["explore-late.href"] = PATH + late_query(scope, target_ms, now_ns)
+    shown["explore-clear.href"] = PATH + format_scope(without_box(scope))
     try:
         asked = question_of(scope, now_ns)
     except InputError as error:
@@ -267,48 +263,6 @@ def why(context: PageContext, scope: Scope) -> dict[str, object]:
         return shown | failed
     complete_ns = context.complete_ns(now_ns)
     return shown | _found(context, asked, found, complete_ns)
-
-
-def typed_box(
-    scope: Scope, fields: tuple[str | None, str | None, str | None], now_ns: int
-) -> list[object]:
-    """Return the query of a typed box, and what is wrong with each of the three fields."""
-    errors: list[object] = ["", "", ""]
-    box: dict[str, str] = {}
-    names = ("brush", "brush_ms", "against")
-    for place, (name, text) in enumerate(zip(names, fields, strict=True)):
-        said_ = (text or "").strip()
-        try:
-            if name == "brush_ms":
-                box[name] = format_latency(*parse_latency(said_))
-            elif said_:
-                window, until_ns = typed_range(said_, now_ns)
-                end_ns = now_ns if until_ns is None else until_ns
-                length = replace(scope, window=window).window_ns
-                box[name] = format_between(max(0, end_ns - length), end_ns)
-        except InputError as error:
-            errors[place] = str(error)
-    if any(errors):
-        return [no_update, *errors]
-    return [format_scope(_with_box(scope, box, now_ns)), *errors]
-
-
-def _with_box(scope: Scope, box: dict[str, str], now_ns: int) -> Scope:
-    """Return a scope with a box; a range that follows the clock would run away under it."""
-    cleared = _without_box(scope)
-    kept = tuple((name, text) for name, text in box.items() if text)
-    until_ns = now_ns if cleared.until_ns is None else cleared.until_ns
-    return replace(cleared, filters=(*cleared.filters, *kept), until_ns=until_ns)
-
-
-def _without_box(scope: Scope) -> Scope:
-    box = ("brush", "brush_ms", "against")
-    return replace(scope, filters=tuple(each for each in scope.filters if each[0] not in box))
-
-
-def _late_href(scope: Scope, target_ms: float, now_ns: int) -> str:
-    box = {"brush_ms": format_latency(target_ms, None)}
-    return PATH + format_scope(_with_box(scope, box, now_ns))
 
 
 def _found(
@@ -357,37 +311,6 @@ def _failed(text: str, mark: str) -> Component:
         className="error",
         role="alert",
     )
-
-
-def _form(scope: Scope) -> list[Component]:
-    # As the browser writes them when the address changes.
-    values = (
-        as_typed(scope.filter("brush")), scope.filter("brush_ms"), as_typed(scope.filter("against"))
-    )  # fmt: skip
-    fields = (
-        ("explore-time", "Time of the box", "10:00..10:05", 300, FORMS),
-        ("explore-ms", "Latency, ms", "120..900", 130, LATENCY_FORMS),
-        ("explore-against", "Compare with", "the rest, or a range", 300, FORMS),
-    )
-    return [
-        *(
-            dmc.TextInput(
-                id=name,
-                label=label,
-                value=value,
-                placeholder=hint,
-                size="xs",
-                w=width,
-                # With Enter comes what is in the field then, however fast it was typed.
-                debounce=True,
-                **{"aria-description": f"such as {forms}"},
-            )
-            for value, (name, label, hint, width, forms) in zip(values, fields, strict=True)
-        ),
-        dmc.Button("Compare", id="explore-compare", size="xs"),
-        dcc.Link("The late ones", id="explore-late", href=""),
-        dcc.Link("Clear", id="explore-clear", href=""),
-    ]
 
 
 def _largest(cells: list[HeatCell], mode: str) -> Component:

@@ -18,7 +18,8 @@ from dashboard.read.typed_range import length_text
 from dashboard.units import UNKNOWN, count, percent, shorten, signed_ms, usd
 
 Component = Any
-_ROWS_MAX: Final = 12
+_OPEN_MAX: Final = 5  # what differs, before the list is folded
+_ROWS_MAX: Final = 20
 _NAME_MAX: Final = 60
 
 
@@ -83,7 +84,10 @@ def populations(found: CompareAnswer, other: str) -> str:
         f"{_decisions(found.decisions_before, found.one_in_before)}, mean "
         f"{found.before.mean_ms:,.1f} ms."
     )
-    new = f" {count(found.uncompared)} of an action and region that is not there."
+    new = (
+        f" {count(found.uncompared)} of the box are of an action and region that {other.lower()} "
+        "has not twice, and in no segment."
+    )
     return said + (new if found.uncompared else "")
 
 
@@ -102,20 +106,20 @@ def listed(
     widest = max([1e-9, *(max(abs(row.low_ms), abs(row.high_ms)) for row in rows)])
     told = [row for row in rows if row.is_different]
     rest = [row for row in rows if not row.is_different]
+    first, folded = told[:_OPEN_MAX], [*told[_OPEN_MAX:], *rest]
 
-    def items(some: Sequence[Row]) -> list[Component]:
-        return [_item(row, scope, brush, seen, widest) for row in some[:_ROWS_MAX]]
+    def items(some: Sequence[Row], name: str) -> Component:
+        lines = [_item(row, scope, brush, seen, widest) for row in some]
+        return html.Ol(lines, className="ranked", **{"aria-label": name})
 
-    parts: list[Component] = []
-    if told:
-        parts.append(html.Ol(items(told), className="ranked", **{"aria-label": label}))
-    if rest:
-        words = f"{count(len(rest))} that chance explains"
-        cut = f", the first {_ROWS_MAX} of them" if len(rest) > _ROWS_MAX else ""
-        listed_rest = html.Ol(items(rest), className="ranked", **{"aria-label": f"{label}, rest"})
-        parts.append(
-            html.Details([html.Summary(words + cut), listed_rest], className="twin", open=not told)
-        )
+    parts: list[Component] = [items(first, label)] if first else []
+    if folded:
+        more = f"{count(len(told) - len(first))} more that differ" if len(told) > len(first) else ""
+        chance = f"{count(len(rest))} that chance explains" if rest else ""
+        cut = f"the first {_ROWS_MAX} of them" if len(folded) > _ROWS_MAX else ""
+        words = html.Summary(", ".join(part for part in (more, chance, cut) if part))
+        lines = items(folded[:_ROWS_MAX], f"{label}, the others")
+        parts.append(html.Details([words, lines], className="twin", open=not told))
     return parts or html.P("Nothing to tell apart: all of them have the same value.")
 
 
@@ -174,9 +178,9 @@ def _item(row: Row, scope: Scope, brush: Brush, seen: tuple[int, int], widest: f
             ),
             html.Div(
                 [
-                    html.Div([html.B(dollars), f" · {_ms(row.ms)} · {chance}"]),
+                    html.Div([html.B(dollars), f" · {_ms(row.ms)}"]),
                     _bar(row, widest, ends),
-                    html.Span(ends, className="note"),
+                    html.Span(f"{ends} · {chance}", className="note"),
                 ],
                 className="ranked-amount",
             ),

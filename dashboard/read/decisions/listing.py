@@ -17,6 +17,7 @@ from dashboard.read.reader import Reader
 from dashboard.read.rows import Range, Reference
 
 PAGE_ROWS_MAX: Final = 1_000
+FILE_ROWS_MAX: Final = 100_000  # of a file of all that a filter holds
 # The newest are looked for in the newest part of a range first, which grows until they are there.
 _FIRST_PART: Final = 256
 _PART_NS_MIN: Final = NS_PER_MINUTE
@@ -134,6 +135,11 @@ class DecisionList:
             left -= len(rows)
             if after is None:
                 return
+
+    def count(self, wanted: Wanted) -> int:
+        """Return how many decisions a filter holds."""
+        [row] = self._ask("count", self._filtered(wanted))
+        return int(row["decisions"])
 
     def totals(self, wanted: Wanted, *, stated: bool) -> Totals:
         """Return how many decisions a filter holds, and what they cost."""

@@ -125,6 +125,21 @@ def test_a_worth_that_nobody_knows_is_unknown_and_not_zero() -> None:
     assert got["us-east"].usd_per_decision == pytest.approx(got["us-east"].excess_ns * 2e-9)
 
 
+def test_a_value_of_one_dear_decision_is_priced_as_all_are() -> None:
+    """One sale of a thousand dollars would put its region before the one that got slower."""
+    before, after = drawn_codes(1, 900, [1, 1, 1]), drawn_codes(2, 300, [1, 1, 0])
+    after[0] = 2
+    price = np.where(after == 2, 1e-6, 1e-9)
+    got = carriers(
+        latencies(3, before, [10, 10, 10]),
+        latencies(4, after, [90, 10, 10]),
+        [Dimension("region", REGIONS, before, after)],
+        price,
+    )
+    assert got[0].value == "eu-west"
+    assert sum(each.usd_per_decision or 0 for each in got) == pytest.approx(0, abs=1e-9)
+
+
 @given(
     seed=st.integers(0, 10_000),
     before=st.lists(st.integers(0, 2), min_size=1, max_size=40),

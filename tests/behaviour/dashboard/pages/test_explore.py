@@ -15,6 +15,7 @@ from collector.core.errors import InputError, StoreUnavailableError
 from collector.store.connect import Connections
 from dashboard.pages.context import PageContext
 from dashboard.pages.explore import page as explore
+from dashboard.pages.explore.box import typed_box
 from dashboard.read.reader import Reader
 from dashboard.read.scope import parse_scope
 from tests.support.dashboard.app import Api, page_context
@@ -120,14 +121,14 @@ def test_a_bad_box_is_told_and_the_heatmap_stays(context: PageContext) -> None:
 def test_a_typed_box_becomes_an_address_and_stands_still(context: PageContext) -> None:
     """Keyboard users brush too; each field says what is wrong with it."""
     now_ns = context.clock.now_ns()
-    query, *errors = explore.typed_box(parse_scope(""), ("now-2m..now-1m", ">100", ""), now_ns)
+    query, *errors = typed_box(parse_scope(""), ("now-2m..now-1m", ">100", ""), now_ns)
     assert errors == ["", "", ""]
     scope = parse_scope(str(query))
     assert scope.until_ns == now_ns // NS_PER_MS * NS_PER_MS
     assert scope.filter("brush_ms") == "100.."
     asked = explore.question_of(scope, now_ns)
     assert asked.brush.to_ns == now_ns - 60 * NS_PER_S
-    _, *errors = explore.typed_box(parse_scope(""), ("soon", "fast", "then"), now_ns)
+    _, *errors = typed_box(parse_scope(""), ("soon", "fast", "then"), now_ns)
     assert all(errors)
 
 
