@@ -54,7 +54,7 @@ def test_a_box_is_dragged_and_back_undoes_it(
         page.mouse.down()
         page.mouse.move(box["x"] + box["width"] - 4, box["y"] + box["height"] * 0.52, steps=6)
         page.mouse.up()
-        page.wait_for_url(re.compile(r"until=.*brush=.*brush_ms="))
+        page.wait_for_url(re.compile(r"brush=.*brush_ms=.*until="))
         expect(said).to_contain_text("region eu-west, in decision/store")
         values = page.locator("#explore-values")
         expect(values.locator("li").first).to_contain_text("region eu-west")
