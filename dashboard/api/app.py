@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
@@ -31,6 +32,7 @@ from dashboard.api.errors import add_error_handlers
 from dashboard.api.evidence.decisions import decisions_router
 from dashboard.api.evidence.heatmap import heatmap_router
 from dashboard.api.evidence.packets import packets_router
+from dashboard.api.evidence.search import search_router
 from dashboard.api.imports.main import imports_router
 from dashboard.api.imports.reconcile import reconcile_router
 from dashboard.api.provenance.audit import audit_router
@@ -56,6 +58,7 @@ from dashboard.read.reader import Reader
 from dashboard.read.rows import Reference, TraceSpan
 from dashboard.read.scope import parse_scope
 from dashboard.read.sealed_store import SealedStore
+from dashboard.read.search.finder import Finder
 from dashboard.read.workers import Workers
 
 # Long questions at a time: they shall not take the pages' threads.
@@ -117,9 +120,14 @@ def question_workers() -> Workers:
 
 
 def create_api(
-    of: AppContext, workers: Workers | None = None, questions: Workers | None = None
+    of: AppContext,
+    workers: Workers | None = None,
+    questions: Workers | None = None,
+    pages: Sequence[tuple[str, str]] = (),
 ) -> FastAPI:
     """Return the application that answers `/api/v1`, `/healthz`, `/readyz` and `/metrics`.
+
+    `pages` are path and title of what the search finds beside.
 
     Whoever serves it to a network puts `dashboard.web.security.RequestGuard` in front.
     """
@@ -139,6 +147,8 @@ def create_api(
     reference = reference_of(attribution)
     app.include_router(decisions_router(decision_list(of), workers, clock))
     app.include_router(heatmap_router(decision_list(of), questions, clock))
+    finder = Finder(reader, decision_list(of), of.alert_state, pages)
+    app.include_router(search_router(finder, workers, clock))
     app.include_router(_state_router(of, workers, reference))
     app.include_router(questions_router(Analyst(attribution, store), questions, clock))
     app.include_router(reconcile_router(attribution, store, questions, clock))

@@ -85,7 +85,8 @@ def create_app(of: AppContext) -> Dash:
         refusal=refusal,
         otlp_url=of.otlp_url,
     )
-    server = create_api(of, workers, questions)
+    in_menu = [(module.PATH, module.TITLE) for module in PAGES if module.IN_MENU]
+    server = create_api(of, workers, questions, in_menu)
     serve_tools(server, of.clock)
     app = _dash(server)
     # Otherwise each page opens a WebSocket beside the requests that its callbacks make.
@@ -133,6 +134,12 @@ def _shell() -> Any:  # noqa: ANN401  a Dash component
             dmc.Burger(id="menu-burger", size="sm", hiddenFrom="sm", **_label("Menu")),
             html.A("Millworth", href="/", className="brand"),
             html.Span("what each millisecond is worth", className="note tagline"),
+            html.Button(
+                [html.Span("Search", className="search-word"), html.Kbd("Ctrl K")],
+                id="search-open",
+                className="search-open",
+                **_label("Search (Ctrl K)"),
+            ),
             dmc.SegmentedControl(
                 id="theme",
                 data=[

@@ -188,6 +188,7 @@ RESOURCES = [
     "/api/v1/rules/replay",
     "/api/v1/rules/{name}/demote",
     "/api/v1/rules/{name}/promote",
+    "/api/v1/search",
     "/api/v1/silences",
     "/api/v1/silences/preview",
     "/api/v1/silences/{number}/end",
