@@ -20,7 +20,7 @@ COMMANDS: Final = (
     ("rules", "ask.rules.main:rules_app", _ASK, "Rules of alerts: tests, replay, imports."),
     ("alerts", "ask.alerts.main:alerts_app", _ASK, "Alerts, and what people do about them."),
     ("packets", "ask.packets:packets", _ASK, "Kept packets of an incident or trace, as pcapng."),
-    ("compare", "vram.questions:compare", _ASK, "In which segments two populations differ."),
+    ("compare", "vram.questions:compare", _ASK, "Where two populations of decisions differ."),
     ("what-if", "vram.questions:what_if", _ASK, "Replay decisions with other times."),
     ("budgets", "ask.budgets:budgets", _ASK, "Latency budgets: promised and measured."),
     ("query", "ask.query:query", _ASK, "SQL over the store, read-only."),

@@ -187,7 +187,15 @@ def read(context: PageContext, scope: Scope) -> dict[str, object]:
     frozen = replace(scope, until_ns=seen.to_ns)
     first = _with_after(scope, "") if scope.filter("after") else ""
     return {
-        **scope_view(NAME, scope, actions, regions, seen.to_ns, context.complete_ns(now_ns)),
+        **scope_view(
+            NAME,
+            scope,
+            actions,
+            regions,
+            seen.to_ns,
+            context.complete_ns(now_ns),
+            offered.by_dimension,
+        ),
         **_choices(offered, scope),
         "decisions-list.rowData": lines,
         "decisions-note.children": note,

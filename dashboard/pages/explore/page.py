@@ -16,6 +16,7 @@ from attribution.whatif.answers import CompareAnswer
 from collector.core.clock import NS_PER_DAY, NS_PER_MS
 from collector.core.errors import InputError, MillworthError
 from collector.core.log import get_logger
+from dashboard.pages.chips import choices
 from dashboard.pages.context import PageContext, in_browser
 from dashboard.pages.decisions.page import wanted_of
 from dashboard.pages.explore.box import FIELDS, form, late_query, typed_box, without_box
@@ -58,6 +59,7 @@ SCOPES_WINDOW_NS: Final = NS_PER_DAY
 _TABLE_ROWS_MAX: Final = 20
 HEAT = (
     *scope_outputs(NAME),
+    "explore-add.data",
     "explore-heatmap.figure",
     "explore-heat-note.children",
     "explore-heatmap-box.aria-label",
@@ -146,7 +148,7 @@ def layout(query: str, context: PageContext) -> Component:
         dcc.Interval(id=TICK, interval=round(context.config.refresh_s * 1000)),
         dcc.Store(id="explore-names", data=["mode"]),
         dcc.Store(id="explore-brushed"),
-        tools=scope_tools(NAME, scope),
+        tools=[_adder(), *scope_tools(NAME, scope)],
     )
 
 
@@ -191,6 +193,13 @@ def register(app: Dash, context: PageContext) -> None:
     )
     in_browser(
         app,
+        "addFilter",
+        Output("explore-add", "value"),
+        Input("explore-add", "value"),
+        at_once=False,
+    )
+    in_browser(
+        app,
         "brushBox",
         Output("explore-brushed", "data"),
         Input("explore-heatmap", "relayoutData"),
@@ -222,12 +231,21 @@ def heat(context: PageContext, scope: Scope) -> dict[str, object]:
     seen = asked.wanted.seen
     actions, regions = context.reader.scopes(max(0, seen.to_ns - SCOPES_WINDOW_NS), seen.to_ns)
     step_ns = step_of(seen.to_ns - seen.from_ns)
-    stated = context.decisions.offered(seen).stated
-    cells = context.decisions.cells(asked.wanted, step_ns, stated=stated)
+    offered = context.decisions.offered(seen)
+    cells = context.decisions.cells(asked.wanted, step_ns, stated=offered.stated)
     target_ns = context.reference.of(scope.action)
     decisions = sum(cell.decisions for cell in cells)
     return {
-        **scope_view(NAME, scope, actions, regions, seen.to_ns, context.complete_ns(now_ns)),
+        **scope_view(
+            NAME,
+            scope,
+            actions,
+            regions,
+            seen.to_ns,
+            context.complete_ns(now_ns),
+            offered.by_dimension,
+        ),
+        "explore-add.data": choices(offered.by_dimension),
         "explore-heatmap.figure": heatmap(cells, mode, seen, step_ns, target_ns, asked.brush),
         "explore-heat-note.children": f"{count(decisions)} decisions. Drag a box over what is odd.",
         "explore-heatmap-box.aria-label": (
@@ -310,6 +328,19 @@ def _failed(text: str, mark: str) -> Component:
         ],
         className="error",
         role="alert",
+    )
+
+
+def _adder() -> Component:
+    return dmc.Select(
+        id="explore-add",
+        data=[],
+        placeholder="+ filter",
+        searchable=True,
+        nothingFoundMessage="no such value in this range",
+        size="xs",
+        w=150,
+        **{"aria-label": "Narrow the page to a channel, cohort, service or segment"},
     )
 
 

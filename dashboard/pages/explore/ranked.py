@@ -85,8 +85,8 @@ def populations(found: CompareAnswer, other: str) -> str:
         f"{found.before.mean_ms:,.1f} ms."
     )
     new = (
-        f" {count(found.uncompared)} of the box are of an action and region that {other.lower()} "
-        "has not twice, and in no segment."
+        f" In no segment: {count(found.uncompared)} of an action and region that "
+        f"{other.lower()} has not twice."
     )
     return said + (new if found.uncompared else "")
 

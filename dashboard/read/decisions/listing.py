@@ -86,6 +86,11 @@ class Offered:
     services: list[str]
     stated: bool  # some are worth what they state
 
+    @property
+    def by_dimension(self) -> dict[str, list[str]]:
+        """Return the values by the name of their filter."""
+        return {"channel": self.channels, "cohort": self.cohorts, "service": self.services}
+
 
 class DecisionList:
     """Answers questions about many decisions; each reads the range that it is about.

@@ -88,7 +88,8 @@
       menuLinks: function (query, ...hrefs) {
         const now = new URLSearchParams(query || "");
         const kept = new URLSearchParams();
-        for (const name of ["window", "until", "action", "region"]) {
+        const names = ["window", "until", "action", "region"];
+        for (const name of [...names, "channel", "service", "cohort", "segment"]) {
           set(kept, name, now.get(name));
         }
         const text = kept.toString();

@@ -22,6 +22,18 @@
   }
 
   Object.assign(window.dash_clientside.millworth, {
+    // A value of the picker is `dimension=value`; it is a chip then, and the picker is empty.
+    addFilter: function (chosen) {
+      if (!chosen) {
+        return UNCHANGED();
+      }
+      const at = chosen.indexOf("=");
+      const now = new URLSearchParams(window.location.search);
+      now.set(chosen.slice(0, at), chosen.slice(at + 1));
+      window.millworth.goTo(now);
+      return null;
+    },
+
     boxFields: function (query) {
       const now = new URLSearchParams(query || "");
       return [asTyped(now.get("brush")), now.get("brush_ms") || "", asTyped(now.get("against"))];
