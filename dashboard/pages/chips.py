@@ -28,7 +28,9 @@ _ALWAYS: Final = ("action", "region")
 _TEXT_MAX: Final = 40
 
 
-def chips(name: str, scope: Scope, known: Mapping[str, Sequence[str]]) -> list[Component]:
+def chips(
+    name: str, scope: Scope, known: Mapping[str, Sequence[str]], *, is_empty: bool = False
+) -> list[Component]:
     """Return a chip for each filter of an address, and a line for each part that is not readable.
 
     Args:
@@ -36,6 +38,7 @@ def chips(name: str, scope: Scope, known: Mapping[str, Sequence[str]]) -> list[C
         scope: as its address says it.
         known: the values that decisions have lately, by dimension; of one that is not there or has
             none, nothing is said.
+        is_empty: no decision was ever attributed: the way to the first one is shown.
     """
     found = [
         _chip(dimension, value, _without(scope, dimension), _fault(name, dimension, value, known))
@@ -43,13 +46,22 @@ def chips(name: str, scope: Scope, known: Mapping[str, Sequence[str]]) -> list[C
         if (value := _value(scope, dimension))
     ]
     if scope.low_ms is not None or scope.high_ms is not None:
-        low = "" if scope.low_ms is None else f"{scope.low_ms:g}"
-        high = "" if scope.high_ms is None else f"{scope.high_ms:g}"
         bare = replace(scope, low_ms=None, high_ms=None)
         # Of a latency there is no list of values.
-        found.append(_chip("latency", f"{low}..{high} ms", bare, _fault(name, "latency", "", {})))
-    return [*found, *(html.Span(fault, className="chip-fault", role="alert")
-                      for fault in scope.faults)]  # fmt: skip
+        found.append(
+            _chip(
+                "latency",
+                _latency(scope.low_ms, scope.high_ms),
+                bare,
+                _fault(name, "latency", "", {}),
+            )
+        )
+    found += [html.Span(fault, className="chip-fault", role="alert") for fault in scope.faults]
+    if is_empty and name != "overview":
+        # The Overview has it itself.
+        said = ["No decision is here yet. ", dcc.Link("See how to send the first one", href="/")]
+        found.append(html.Span([*said, "."], className="chip-first", role="status"))
+    return found
 
 
 def choices(known: Mapping[str, Sequence[str]]) -> list[dict[str, object]]:
@@ -64,6 +76,12 @@ def choices(known: Mapping[str, Sequence[str]]) -> list[dict[str, object]]:
         for dimension, values in named.items()
         if values
     ]
+
+
+def _latency(low_ms: float | None, high_ms: float | None) -> str:
+    if low_ms is None:
+        return f"under {high_ms:g} ms"
+    return f"from {low_ms:g} ms" if high_ms is None else f"{low_ms:g} to {high_ms:g} ms"
 
 
 def _value(scope: Scope, dimension: str) -> str:

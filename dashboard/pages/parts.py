@@ -279,6 +279,8 @@ def scope_view(
     to_ns: int,
     complete_ns: int,
     known: Mapping[str, Sequence[str]] | None = None,
+    *,
+    is_away: bool = False,
 ) -> dict[str, object]:
     """Return what the pickers offer, how old what the page shows is, and what it is narrowed to.
 
@@ -286,6 +288,7 @@ def scope_view(
         to_ns: up to when the page has read.
         complete_ns: up to when all that was received is attributed, 0 for never.
         known: other values that decisions have, by dimension.
+        is_away: the store did not answer, so that nobody knows whether it is empty.
     """
     named = {"action": actions, "region": regions, **(known or {})}
     said, is_old = _age(scope, to_ns, complete_ns)
@@ -295,7 +298,9 @@ def scope_view(
         f"{name}-asof.children": said,
         f"{name}-asof.className": "note asof old" if is_old else "note asof",
         f"{name}-asof-iso.data": utc_iso(to_ns) + "Z",
-        f"{name}-chips.children": chips(name, scope, named),
+        f"{name}-chips.children": chips(
+            name, scope, named, is_empty=not complete_ns and not is_away
+        ),
     }
 
 

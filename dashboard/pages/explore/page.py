@@ -269,7 +269,9 @@ def why(context: PageContext, scope: Scope) -> dict[str, object]:
     except InputError as error:
         return shown | {"explore-said.children": _refused(str(error))}
     if asked.brush.is_empty:
-        return shown | {"explore-said.children": _guide()}
+        later = "Ranked here once something is brushed."
+        lists = {f"explore-{name}.children": later for name in ("values", "segments")}
+        return shown | {"explore-said.children": _guide(), **lists}
     before, inside, is_rest = sides(asked.wanted, asked.brush, asked.against)
     try:
         found = context.compare(before, inside, rest=is_rest)
@@ -309,11 +311,12 @@ def _found(
     }  # fmt: skip
 
 
-def _guide() -> list[Component]:
-    return [
-        "Nothing is brushed yet. Drag a box over what is odd on the heatmap, type one, or ",
-        "take the late ones: the page then says what they have in common and the others have not.",
-    ]
+def _guide() -> Component:
+    return html.Div(
+        "Nothing is brushed yet. Drag a box over what is odd on the heatmap, type one, or take the "
+        "late ones: the page then says what they have in common and the others have not.",
+        className="explore-guide",
+    )
 
 
 def _refused(text: str) -> Component:

@@ -96,6 +96,29 @@ def test_what_cannot_be_read_stands_beside_the_chips() -> None:
     assert chips("overview", parse_scope("?window=5m"), {}) == []
 
 
+@pytest.mark.parametrize(
+    ("query", "said"),
+    [
+        ("?low_ms=90", "latency: from 90 ms"),
+        ("?high_ms=50.5", "latency: under 50.5 ms"),
+        ("?low_ms=90&high_ms=120", "latency: 90 to 120 ms"),
+    ],
+)
+def test_a_latency_that_a_cell_led_to_can_be_removed(query: str, said: str) -> None:
+    """A click on the heatmap narrowed the list, and only the address could widen it again."""
+    scope = parse_scope(query + "&region=eu")
+    assert said in text_of(chips("decisions", scope, {}))
+    assert removals(scope)[-1] == "?region=eu"
+
+
+@pytest.mark.parametrize(
+    ("page", "said"), [("explore", True), ("alerts", True), ("overview", False)]
+)
+def test_an_empty_store_leads_to_the_first_decision(page: str, said: bool) -> None:
+    """The Overview says how to send it; the other pages said that nothing matches."""
+    assert ("how to send" in text_of(chips(page, Scope(), {}, is_empty=True))) == said
+
+
 def test_values_are_offered_in_groups_under_their_dimension() -> None:
     """`web` of a channel is not `web` of a service."""
     groups = choices({"channel": ["web"], "cohort": [], "service": ["web"]})

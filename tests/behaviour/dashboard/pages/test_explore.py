@@ -146,8 +146,9 @@ def test_a_store_that_fails_leaves_a_mark_and_a_way_to_try_again(context: PageCo
 def test_an_empty_store_is_an_answer(store: Connections) -> None:
     """No decision yet: what to do next, and no zero dollars."""
     with page_context(Reader(store)) as context:
-        figure: Any = explore.heat(context, parse_scope(""))["explore-heatmap.figure"]
-        assert "No decision in this range" in text_of(figure)
+        shown = explore.heat(context, parse_scope(""))
+        assert "No decision in this range" in text_of(shown["explore-heatmap.figure"])
+        assert "how to send the first one" in text_of(shown["explore-chips.children"])
         shown = explore.why(context, parse_scope("?brush_ms=1.."))
         assert "No decision in the box" in str(shown["explore-said.children"])
         assert "$" not in text_of(shown)
