@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
+import pyarrow as pa
 
 from attribution.books.group_values import read_group_values
 from attribution.compact.rows import packed_of, trees_from_rows
@@ -13,7 +14,7 @@ from attribution.compact.trees import no_trees
 from attribution.core.config import AttributionConfig, LatencyBudget
 from attribution.core.selection import CALIBRATION_ACTION, Narrowed, Selection
 from attribution.core.slo import promises, worst
-from attribution.path.columns import Table, ints
+from attribution.path.columns import Table, ints, ranked_codes
 from attribution.path.rows import SEGMENT_COLUMNS
 from attribution.path.spans import Ints
 from attribution.path.split import Attributed
@@ -73,8 +74,9 @@ class Analyst:
         count = self._reader.selected_extent(selection).decisions
         every = max(1, math.ceil(count / REPLAYED_MAX))
         rows = self._reader.selected_trees(selection, every)
-        earned, bases = self._earned(selection, rows)
-        worth = Worth(earned, _codes(_pairs(rows)), ints(rows["is_error"]) != 0)
+        pairs = _pairs(rows)
+        earned, bases = self._earned(selection, pairs)
+        worth = Worth(earned, _codes(pairs), ints(rows["is_error"]) != 0)
         trees = trees_from_rows(rows) if len(rows) else no_trees()
         book = read_book(self._store, self._config)
         model = book.in_force(selection.to_ns)
@@ -105,24 +107,24 @@ class Analyst:
         tables = [
             compared_rows(self._store, *side, each) for side, each in zip(sides, every, strict=True)
         ]
-        names = sorted({pair for table in tables for pair in _pairs(table)})
-        codes = {pair: at for at, pair in enumerate(names)}
+        dimensions = _dimensions(*tables)
+        names, groups = _classes(dimensions)
         first, second = (
-            Population(
-                np.stack([ints(table[name]) for name in SEGMENT_COLUMNS], axis=1),
-                np.array([codes[pair] for pair in _pairs(table)], np.int64),
-            )
-            for table in tables
+            Population(np.stack([ints(table[name]) for name in SEGMENT_COLUMNS], axis=1), group)
+            for table, group in zip(tables, groups, strict=True)
         )
         book = read_book(self._store, self._config)
         # Where the sensitivity is unknown, nobody knows what a nanosecond more costs.
         unknown = bool(book.refusal(after.of.to_ns))
         beta = math.nan if unknown else book.slope(after.of.to_ns).median
-        cost = self._cost(after.of, tables[1], beta)
-        found = compare(first, second, _group_price(cost, second.group, len(names)).tolist())
+        earned, _ = self._earned(after.of, names)
+        price: Floats = np.maximum(earned, 0.0) / MICROS * beta
+        cost: Floats = price[second.group]
+        price[np.bincount(second.group, minlength=len(names)) == 0] = math.nan
+        found = compare(first, second, price.tolist())
         totals = (ints(tables[0]["total_ns"]), ints(tables[1]["total_ns"]))
         return compare_answer(
-            (found, carriers(*totals, _dimensions(*tables), cost)),
+            (found, carriers(*totals, dimensions, cost)),
             totals,
             after.of,
             (every[0], every[1]),
@@ -157,22 +159,18 @@ class Analyst:
             reference_p95_ms=reference.p95_ns / NS_PER_MS if known else None,
         )
 
-    def _earned(self, selection: Selection, rows: Table) -> tuple[Floats, list[str]]:
+    def _earned(
+        self, selection: Selection, pairs: Sequence[tuple[str, str]]
+    ) -> tuple[Floats, list[str]]:
         """Return what a decision of its class earned in this very selection, and the bases.
 
         NaN where it is unknown. What they earn together is what was earned, to the cent.
         """
         groups = read_group_values(self._store, self._config, selection, "action")
         mean = {(each.action, each.region): each.value_usd * MICROS for each in groups}
-        values = [mean.get(pair, math.nan) for pair in _pairs(rows)]
+        values = [mean.get(pair, math.nan) for pair in pairs]
         bases = sorted({each.basis for each in groups} - {BASES[UNKNOWN]})
         return np.array(values, np.float64), bases
-
-    def _cost(self, selection: Selection, rows: Table, beta: float) -> Floats:
-        """Return what a nanosecond more costs each decision, NaN if unknown."""
-        earned, _ = self._earned(selection, rows)
-        cost: Floats = np.maximum(earned, 0.0) / MICROS * beta
-        return cost
 
 
 def replay_alone(done: Attributed | None, changes: Sequence[Change], by: str) -> WhatIfAnswer:
@@ -190,24 +188,26 @@ def _pairs(table: Table) -> list[tuple[str, str]]:
     return list(zip(table["action"].to_pylist(), table["region"].to_pylist(), strict=True))
 
 
-def _group_price(cost: Floats, group: Ints, groups: int) -> Floats:
-    """Return by group what a nanosecond more costs a decision on average, NaN if unknown."""
-    count = np.bincount(group, minlength=groups)
-    price: Floats = np.full(groups, math.nan)
-    filled = count > 0
-    price[filled] = np.bincount(group, cost, minlength=groups)[filled] / count[filled]
-    return price
-
-
 def _dimensions(before: Table, after: Table) -> list[Dimension]:
-    """Return by what the decisions of both sides are told apart."""
+    """Return by what the decisions of both sides are told apart, in the order of DIMENSIONS."""
+    names = list(DIMENSIONS)
+    together = pa.concat_tables([before.select(names), after.select(names)])
     found = []
-    for name in DIMENSIONS:
-        sides = [table[name].to_pylist() for table in (before, after)]
-        places = {value: at for at, value in enumerate(sorted({*sides[0], *sides[1]}))}
-        codes = [np.array([places[value] for value in side], np.int64) for side in sides]
-        found.append(Dimension(name, list(places), codes[0], codes[1]))
+    for name in names:
+        codes, values = ranked_codes(together[name])
+        found.append(Dimension(name, values, codes[: len(before)], codes[len(before) :]))
     return found
+
+
+def _classes(dimensions: Sequence[Dimension]) -> tuple[list[tuple[str, str]], list[Ints]]:
+    """Return each pair of action and region, and by side of which pair each decision is."""
+    action, region = dimensions[:2]
+    names = [(one, other) for one in action.values for other in region.values]
+    width = len(region.values)
+    return names, [
+        action.before * width + region.before,
+        action.after * width + region.after,
+    ]
 
 
 def _codes(pairs: list[tuple[str, str]]) -> Ints:
