@@ -22,3 +22,14 @@ class Selection:
     region: str = ""
     low_ns: int = 0
     high_ns: int = _ANY_NS
+
+
+@dataclass(frozen=True, slots=True)
+class Narrowed:
+    """Decisions of a selection, narrowed by what else describes them; "" and () are any."""
+
+    of: Selection
+    channel: str = ""
+    cohort: str = ""
+    service: str = ""
+    places: tuple[int, ...] = ()  # 1 to 16 of the segments of which one was their longest

@@ -6,17 +6,19 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
+import pyarrow as pa
 
 from attribution.books.group_values import read_group_values
 from attribution.compact.rows import packed_of, trees_from_rows
 from attribution.compact.trees import no_trees
 from attribution.core.config import AttributionConfig, LatencyBudget
-from attribution.core.selection import CALIBRATION_ACTION, Selection
+from attribution.core.selection import CALIBRATION_ACTION, Narrowed, Selection
 from attribution.core.slo import promises, worst
-from attribution.path.columns import Table, ints
+from attribution.path.columns import Table, ints, ranked_codes
 from attribution.path.rows import SEGMENT_COLUMNS
 from attribution.path.spans import Ints
 from attribution.path.split import Attributed
+from attribution.read.compared import compared_count, compared_rows
 from attribution.read.reader import Reader
 from attribution.revenue.loss import BASES, UNKNOWN, Floats, Slope
 from attribution.sensitivity.job import read_book
@@ -27,6 +29,7 @@ from attribution.whatif.answers import (
     compare_answer,
     what_if_answer,
 )
+from attribution.whatif.carriers import Dimension, carriers
 from attribution.whatif.compare import Population, compare
 from attribution.whatif.recovery import REFERENCE_REGION
 from attribution.whatif.replay import Change
@@ -38,6 +41,8 @@ from collector.store.connect import Connections
 # Sixteen parts of a change are shared out in a second or two over so many decisions of ten spans.
 REPLAYED_MAX = 5_000
 COMPARED_MAX = 200_000
+# By which two populations are told apart; each is a filter of the same name.
+DIMENSIONS = ("action", "region", "channel", "cohort", "service")
 
 
 class Analyst:
@@ -69,8 +74,9 @@ class Analyst:
         count = self._reader.selected_extent(selection).decisions
         every = max(1, math.ceil(count / REPLAYED_MAX))
         rows = self._reader.selected_trees(selection, every)
-        earned, bases = self._earned(selection, rows)
-        worth = Worth(earned, _codes(_pairs(rows)), ints(rows["is_error"]) != 0)
+        pairs = _pairs(rows)
+        earned, bases = self._earned(selection, pairs)
+        worth = Worth(earned, _codes(pairs), ints(rows["is_error"]) != 0)
         trees = trees_from_rows(rows) if len(rows) else no_trees()
         book = read_book(self._store, self._config)
         model = book.in_force(selection.to_ns)
@@ -86,32 +92,44 @@ class Analyst:
         done = what_if(trees, changes, worth, slope, by)
         return what_if_answer(count, done, selection, changes, bases, (basis, version), refusal)
 
-    def compare(self, before: Selection, after: Selection) -> CompareAnswer:
-        """Return in which segments two populations differ, and what that costs."""
-        tables, counts = [], []
-        for selection in (before, after):
-            counts.append(self._reader.selected_extent(selection).decisions)
-            every = max(1, math.ceil(counts[-1] / COMPARED_MAX))
-            tables.append(self._reader.selected_segments(selection, every))
-        names = sorted({pair for table in tables for pair in _pairs(table)})
-        codes = {pair: at for at, pair in enumerate(names)}
-        populations = [
-            Population(
-                np.stack([ints(table[name]) for name in SEGMENT_COLUMNS], axis=1),
-                np.array([codes[pair] for pair in _pairs(table)], np.int64),
-            )
-            for table in tables
+    def compare(self, before: Narrowed, after: Narrowed, *, rest: bool = False) -> CompareAnswer:
+        """Return where two populations differ, and what that costs.
+
+        Args:
+            before: what is compared with.
+            after: what is explained.
+            rest: `before` is without what lies in the time and the latency of `after`.
+        """
+        sides = ((before, after if rest else None), (after, None))
+        every = [
+            max(1, math.ceil(compared_count(self._store, *side) / COMPARED_MAX)) for side in sides
         ]
+        tables = [
+            compared_rows(self._store, *side, each) for side, each in zip(sides, every, strict=True)
+        ]
+        dimensions = _dimensions(*tables)
+        names, groups = _classes(dimensions)
+        first, second = (
+            Population(np.stack([ints(table[name]) for name in SEGMENT_COLUMNS], axis=1), group)
+            for table, group in zip(tables, groups, strict=True)
+        )
         book = read_book(self._store, self._config)
-        beta = book.slope(after.to_ns).median
-        price = self._price(after, tables[1], populations[1].group, len(names), beta)
-        found = compare(populations[0], populations[1], price.tolist())
+        # Where the sensitivity is unknown, nobody knows what a nanosecond more costs.
+        unknown = bool(book.refusal(after.of.to_ns))
+        beta = math.nan if unknown else book.slope(after.of.to_ns).median
+        earned, _ = self._earned(after.of, names)
+        price: Floats = np.maximum(earned, 0.0) / MICROS * beta
+        cost: Floats = price[second.group]
+        price[np.bincount(second.group, minlength=len(names)) == 0] = math.nan
+        found = compare(first, second, price.tolist())
+        totals = (ints(tables[0]["total_ns"]), ints(tables[1]["total_ns"]))
         return compare_answer(
-            found,
-            (ints(tables[0]["total_ns"]), ints(tables[1]["total_ns"])),
-            after,
-            counts[1],
-            book.basis(after.to_ns, self._config.slope.basis),
+            (found, carriers(*totals, dimensions, cost)),
+            totals,
+            after.of,
+            (every[0], every[1]),
+            book.basis(after.of.to_ns, self._config.slope.basis),
+            is_assumed=book.in_force(after.of.to_ns) is None and not unknown,
         )
 
     def budgets(self, now_ns: int) -> list[BudgetStanding]:
@@ -141,28 +159,18 @@ class Analyst:
             reference_p95_ms=reference.p95_ns / NS_PER_MS if known else None,
         )
 
-    def _earned(self, selection: Selection, rows: Table) -> tuple[Floats, list[str]]:
+    def _earned(
+        self, selection: Selection, pairs: Sequence[tuple[str, str]]
+    ) -> tuple[Floats, list[str]]:
         """Return what a decision of its class earned in this very selection, and the bases.
 
         NaN where it is unknown. What they earn together is what was earned, to the cent.
         """
         groups = read_group_values(self._store, self._config, selection, "action")
         mean = {(each.action, each.region): each.value_usd * MICROS for each in groups}
-        values = [mean.get(pair, math.nan) for pair in _pairs(rows)]
+        values = [mean.get(pair, math.nan) for pair in pairs]
         bases = sorted({each.basis for each in groups} - {BASES[UNKNOWN]})
         return np.array(values, np.float64), bases
-
-    def _price(
-        self, selection: Selection, rows: Table, group: Ints, groups: int, beta: float
-    ) -> Floats:
-        """Return by group what a nanosecond more costs a decision on average, NaN if unknown."""
-        earned, _ = self._earned(selection, rows)
-        cost = np.maximum(earned, 0.0) / MICROS * beta
-        count = np.bincount(group, minlength=groups)
-        price: Floats = np.full(groups, math.nan)
-        filled = count > 0
-        price[filled] = np.bincount(group, cost, minlength=groups)[filled] / count[filled]
-        return price
 
 
 def replay_alone(done: Attributed | None, changes: Sequence[Change], by: str) -> WhatIfAnswer:
@@ -178,6 +186,28 @@ def replay_alone(done: Attributed | None, changes: Sequence[Change], by: str) ->
 
 def _pairs(table: Table) -> list[tuple[str, str]]:
     return list(zip(table["action"].to_pylist(), table["region"].to_pylist(), strict=True))
+
+
+def _dimensions(before: Table, after: Table) -> list[Dimension]:
+    """Return by what the decisions of both sides are told apart, in the order of DIMENSIONS."""
+    names = list(DIMENSIONS)
+    together = pa.concat_tables([before.select(names), after.select(names)])
+    found = []
+    for name in names:
+        codes, values = ranked_codes(together[name])
+        found.append(Dimension(name, values, codes[: len(before)], codes[len(before) :]))
+    return found
+
+
+def _classes(dimensions: Sequence[Dimension]) -> tuple[list[tuple[str, str]], list[Ints]]:
+    """Return each pair of action and region, and by side of which pair each decision is."""
+    action, region = dimensions[:2]
+    names = [(one, other) for one in action.values for other in region.values]
+    width = len(region.values)
+    return names, [
+        action.before * width + region.before,
+        action.after * width + region.after,
+    ]
 
 
 def _codes(pairs: list[tuple[str, str]]) -> Ints:

@@ -12,7 +12,8 @@ from attribution.core.segments import SEGMENTS
 from attribution.core.selection import Selection
 from attribution.core.slo import Promise, Verdict
 from attribution.path.spans import Ints
-from attribution.whatif.compare import Comparison
+from attribution.whatif.carriers import Carrier
+from attribution.whatif.compare import Comparison, Difference
 from attribution.whatif.replay import Change
 from attribution.whatif.what_if import WhatIf
 from collector.core.clock import NS_PER_HOUR, NS_PER_MS
@@ -87,6 +88,27 @@ class SegmentDifference:
 
 
 @dataclass(frozen=True, slots=True)
+class ValueDifference:
+    """What one value of a dimension carries of the difference, beyond its share of `before`.
+
+    The excesses of the values of one dimension sum to 0.
+    """
+
+    dimension: str  # action, region, channel, cohort or service
+    value: str
+    decisions_before: int
+    decisions_after: int
+    before_ms: float | None  # mean; null where it has no decision there
+    after_ms: float | None
+    excess_ms: float  # a decision of `after`
+    low_ms: float  # 95 %
+    high_ms: float
+    q: float  # share of false discoveries, if this and all that are clearer are believed
+    is_different: bool
+    usd_per_hour: Decimal | None  # of all decisions of `after`; null where it is unknown
+
+
+@dataclass(frozen=True, slots=True)
 class CompareAnswer:
     """Where two populations differ. `mix_ms` and the changes of all segments sum to `change_ms`."""
 
@@ -100,6 +122,10 @@ class CompareAnswer:
     uncompared: int
     slope: str
     segments: list[SegmentDifference]  # the dearest first
+    values: list[ValueDifference]  # the dearest first; of dimensions of one value none
+    one_in_before: int  # so many decisions stand behind each of `decisions_before`
+    one_in_after: int
+    is_assumed: bool  # dollars rest on the prior of the slope, and not on data of your own
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,45 +218,90 @@ def what_if_answer(
 
 
 def compare_answer(
-    found: Comparison,
+    found: tuple[Comparison, Sequence[Carrier]],
     totals: tuple[Ints, Ints],
     after: Selection,
-    decisions_after: int,
+    one_in: tuple[int, int],
     slope: str,
+    *,
+    is_assumed: bool,
 ) -> CompareAnswer:
-    """Put a comparison into an answer; dollars are those of all decisions of the second one."""
-    is_different = any(each.is_different for each in found.differences)
+    """Put a comparison into an answer; dollars are those of all decisions of the second one.
+
+    Args:
+        found: by segment, and by value of a dimension.
+        totals: latency of each decision compared, of both sides.
+        after: the second one.
+        one_in: how many decisions stand behind each that was compared, of both sides.
+        slope: what dollars rest on, in words.
+        is_assumed: that is the prior.
+    """
+    segments, values = found
+    decisions_after = segments.decisions_after * one_in[1]
+    is_different = any(each.is_different for each in segments.differences) or any(
+        each.is_different for each in values
+    )
+
+    def per_hour(usd_per_decision: float | None) -> Decimal | None:
+        if usd_per_decision is None:
+            return None
+        return _per_hour(_cents(usd_per_decision * decisions_after), after)
+
     return CompareAnswer(
         verdict="n too small"
-        if not found.is_enough
+        if not segments.is_enough
         else "different"
         if is_different
         else "no difference found",
-        decisions_before=found.decisions_before,
-        decisions_after=found.decisions_after,
+        decisions_before=segments.decisions_before,
+        decisions_after=segments.decisions_after,
         before=latencies_of(totals[0]),
         after=latencies_of(totals[1]),
-        change_ms=found.change_ns / NS_PER_MS,
-        mix_ms=found.mix_ns / NS_PER_MS,
-        uncompared=found.uncompared,
+        change_ms=segments.change_ns / NS_PER_MS,
+        mix_ms=segments.mix_ns / NS_PER_MS,
+        uncompared=segments.uncompared,
         slope=slope,
-        segments=[
-            SegmentDifference(
-                segment="/".join(SEGMENTS[each.segment]),
-                before_ms=each.mean_before_ns / NS_PER_MS,
-                after_ms=each.mean_after_ns / NS_PER_MS,
-                change_ms=each.change_ns / NS_PER_MS,
-                low_ms=each.low_ns / NS_PER_MS,
-                high_ms=each.high_ns / NS_PER_MS,
-                q=each.q,
-                is_different=each.is_different,
-                usd_per_hour=None
-                if each.usd_per_decision is None
-                else _per_hour(_cents(each.usd_per_decision * decisions_after), after),
-            )
-            for each in found.differences
-        ],
+        segments=[_segment(each, per_hour(each.usd_per_decision)) for each in found[0].differences],
+        values=[_value(each, per_hour(each.usd_per_decision)) for each in values],
+        one_in_before=one_in[0],
+        one_in_after=one_in[1],
+        is_assumed=is_assumed,
     )
+
+
+def _segment(each: Difference, usd_per_hour: Decimal | None) -> SegmentDifference:
+    return SegmentDifference(
+        segment="/".join(SEGMENTS[each.segment]),
+        before_ms=each.mean_before_ns / NS_PER_MS,
+        after_ms=each.mean_after_ns / NS_PER_MS,
+        change_ms=each.change_ns / NS_PER_MS,
+        low_ms=each.low_ns / NS_PER_MS,
+        high_ms=each.high_ns / NS_PER_MS,
+        q=each.q,
+        is_different=each.is_different,
+        usd_per_hour=usd_per_hour,
+    )
+
+
+def _value(each: Carrier, usd_per_hour: Decimal | None) -> ValueDifference:
+    return ValueDifference(
+        dimension=each.dimension,
+        value=each.value,
+        decisions_before=each.decisions_before,
+        decisions_after=each.decisions_after,
+        before_ms=_in_ms(each.mean_before_ns),
+        after_ms=_in_ms(each.mean_after_ns),
+        excess_ms=each.excess_ns / NS_PER_MS,
+        low_ms=each.low_ns / NS_PER_MS,
+        high_ms=each.high_ns / NS_PER_MS,
+        q=each.q,
+        is_different=each.is_different,
+        usd_per_hour=usd_per_hour,
+    )
+
+
+def _in_ms(ns: float | None) -> float | None:
+    return None if ns is None else ns / NS_PER_MS
 
 
 def _usd(micros: int, scale: Decimal) -> Decimal:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
@@ -29,7 +30,9 @@ from dashboard.api.context import AppContext
 from dashboard.api.contradicted import ContradictedDollars
 from dashboard.api.errors import add_error_handlers
 from dashboard.api.evidence.decisions import decisions_router
+from dashboard.api.evidence.heatmap import heatmap_router
 from dashboard.api.evidence.packets import packets_router
+from dashboard.api.evidence.search import search_router
 from dashboard.api.evidence.waterfall import waterfall_router
 from dashboard.api.imports.main import imports_router
 from dashboard.api.imports.reconcile import reconcile_router
@@ -57,6 +60,7 @@ from dashboard.read.reader import Reader
 from dashboard.read.rows import Reference, TraceSpan
 from dashboard.read.scope import parse_scope
 from dashboard.read.sealed_store import SealedStore
+from dashboard.read.search.finder import Finder
 from dashboard.read.workers import Workers
 
 # Long questions at a time: they shall not take the pages' threads.
@@ -112,8 +116,20 @@ def worst_status(items: list[HealthItem]) -> Status:
     return "bad" if "bad" in statuses else "warn" if "warn" in statuses else "ok"
 
 
-def create_api(of: AppContext, workers: Workers | None = None) -> FastAPI:
+def question_workers() -> Workers:
+    """Return the threads for long questions."""
+    return Workers(QUESTION_THREADS, "questions", QUESTIONS_WAITING_MAX)
+
+
+def create_api(
+    of: AppContext,
+    workers: Workers | None = None,
+    questions: Workers | None = None,
+    pages: Sequence[tuple[str, str]] = (),
+) -> FastAPI:
     """Return the application that answers `/api/v1`, `/healthz`, `/readyz` and `/metrics`.
+
+    `pages` are path and title of what the search finds beside.
 
     Whoever serves it to a network puts `dashboard.web.security.RequestGuard` in front.
     """
@@ -126,7 +142,7 @@ def create_api(of: AppContext, workers: Workers | None = None) -> FastAPI:
     )
     add_error_handlers(app)
     workers = workers or Workers(4, "api")
-    questions = Workers(QUESTION_THREADS, "questions", QUESTIONS_WAITING_MAX)
+    questions = questions or question_workers()
     store, reader, clock, attribution = of.store, of.reader, of.clock, of.attribution
     app.include_router(query_router(OutsideReader(store), workers, store, clock))
     app.include_router(_data_router(reader, workers, clock))
@@ -134,6 +150,9 @@ def create_api(of: AppContext, workers: Workers | None = None) -> FastAPI:
     listing, normal = decision_list(of), NormalTimes(reader, reference)
     app.include_router(decisions_router(listing, workers, clock))
     app.include_router(waterfall_router(reader, listing, normal, workers, clock))
+    app.include_router(heatmap_router(listing, questions, clock))
+    finder = Finder(reader, listing, of.alert_state, pages)
+    app.include_router(search_router(finder, workers, clock))
     app.include_router(_state_router(of, workers, reference))
     app.include_router(questions_router(Analyst(attribution, store), questions, clock))
     app.include_router(reconcile_router(attribution, store, questions, clock))

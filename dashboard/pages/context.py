@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from dash import ClientsideFunction, Dash, Input, Output, State, set_props
 
 from alerts.config import AlertsConfig
 from alerts.state.sqlite import AlertStore
+from attribution.core.selection import Narrowed
+from attribution.whatif.answers import CompareAnswer
 from collector.core.clock import NS_PER_S, Clock
 from dashboard.health.items import HealthSource
 from dashboard.read.decisions.listing import DecisionList
@@ -35,6 +37,13 @@ def in_browser(
     app.clientside_callback(function, outputs, *inputs, prevent_initial_call=not at_once)
 
 
+class Compare(Protocol):
+    """Says where two populations of decisions differ."""
+
+    def __call__(self, before: Narrowed, after: Narrowed, *, rest: bool = False) -> CompareAnswer:
+        """Return it; `rest` leaves out of the first what lies in the box of the second."""
+
+
 @dataclass(frozen=True, slots=True)
 class PageContext:
     """The parts that pages share; every number comes from `reader` or `health`."""
@@ -47,6 +56,9 @@ class PageContext:
     reference: Reference
     decisions: DecisionList
     prior_basis: str  # printed beside what rests on the prior of the slope
+    # The question of `/api/v1/compare`: what is compared with, what is explained, and `rest`.
+    compare: Compare
+    questions: Workers  # for what may take long: it shall not take the pages' threads
     alert_state: AlertStore | None = None  # what people did about alerts; None: not known here
     # The reference of the decision path by action, region and minute.
     normal: dict[tuple[str, str, int], SegmentMeans | None] = field(default_factory=dict)
@@ -74,6 +86,7 @@ class PageContext:
         read: Callable[..., Mapping[str, object]],
         *,
         tick: str = "",
+        is_long: bool = False,
     ) -> None:
         """Attach a callback that reads in a thread of the pool.
 
@@ -87,10 +100,11 @@ class PageContext:
             read: a plain function that returns a value for each of `outputs`.
             tick: the page's dcc.Interval; it stands still while a reading is under way, so that
                 a slow store is never asked twice at once by one page.
+            is_long: in a thread for long questions, of which there are few.
         """
 
         async def call(*values: Any) -> list[object]:  # noqa: ANN401  what the browser sent
-            result = await self.workers.run(read, *values)
+            result = await (self.questions if is_long else self.workers).run(read, *values)
             assert set(result) == set(outputs), set(result) ^ set(outputs)
             set_props(ERROR_ID, {"hidden": True})
             return [result[output] for output in outputs]

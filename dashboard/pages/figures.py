@@ -118,7 +118,7 @@ def heatmap(
         meta={"step_ns": step_ns, "buckets_per_octave": BUCKETS_PER_OCTAVE},
         xaxis={"type": "date", "range": [utc_iso(from_ns), utc_iso(seen.to_ns)]},
         # What is dragged over is a range of time, whatever the latency.
-        yaxis={**_bucket_ticks(low, high), "title": {"text": "decision ms"}, "fixedrange": True},
+        yaxis={**bucket_ticks(low, high), "title": {"text": "decision ms"}, "fixedrange": True},
         shapes=[
             {
                 "type": "line",
@@ -163,7 +163,8 @@ def _band(band: Band) -> Figure:
     }
 
 
-def _bucket_ticks(low: int, high: int) -> Figure:
+def bucket_ticks(low: int, high: int) -> Figure:
+    """Return the axis of buckets from `low` to `high`, labelled in milliseconds."""
     ticks = [t for t in _TICKS_MS if low <= bucket_position(t * NS_PER_MS) <= high]
     return {
         "range": [low, high],

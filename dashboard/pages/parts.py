@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -13,6 +13,7 @@ from dash import Dash, Input, Output, State, dcc, html, no_update
 
 from collector.core.clock import NS_PER_S, Clock
 from collector.core.errors import InputError
+from dashboard.pages.chips import chips
 from dashboard.pages.context import in_browser
 from dashboard.pages.theme import message
 from dashboard.read.scope import WINDOWS, Scope, format_scope, parse_scope
@@ -212,6 +213,8 @@ def scope_tools(name: str, scope: Scope) -> list[Component]:
                     placeholder="10:00..10:05",
                     size="xs",
                     w=176,
+                    # With Enter comes what is in the field then, however fast it was typed.
+                    debounce=True,
                     **{"aria-label": f"Range of time in UTC, such as {FORMS}"},
                 ),
                 _select(f"{name}-action", "All actions", scope.action),
@@ -226,7 +229,8 @@ def scope_tools(name: str, scope: Scope) -> list[Component]:
                 dcc.Store(id=f"{name}-asof-iso"),
             ],
             className="tools",
-        )
+        ),
+        html.Div(chips(name, scope, {}), id=f"{name}-chips", className="chips"),
     ]
 
 
@@ -268,7 +272,14 @@ def register_scope(app: Dash, name: str, tick: str, clock: Clock) -> None:
 
 def scope_outputs(name: str) -> tuple[str, ...]:
     """Return what of a page's pickers a reading updates."""
-    parts = ("action.data", "region.data", "asof.children", "asof.className", "asof-iso.data")
+    parts = (
+        "action.data",
+        "region.data",
+        "asof.children",
+        "asof.className",
+        "asof-iso.data",
+        "chips.children",
+    )
     return tuple(f"{name}-{part}" for part in parts)
 
 
@@ -279,13 +290,19 @@ def scope_view(
     regions: Sequence[str],
     to_ns: int,
     complete_ns: int,
+    known: Mapping[str, Sequence[str]] | None = None,
+    *,
+    is_away: bool = False,
 ) -> dict[str, object]:
-    """Return what the pickers offer, and how old what the page shows is.
+    """Return what the pickers offer, how old what the page shows is, and what it is narrowed to.
 
     Args:
         to_ns: up to when the page has read.
         complete_ns: up to when all that was received is attributed, 0 for never.
+        known: other values that decisions have, by dimension.
+        is_away: the store did not answer, so that nobody knows whether it is empty.
     """
+    named = {"action": actions, "region": regions, **(known or {})}
     said, is_old = _age(scope, to_ns, complete_ns)
     return {
         f"{name}-action.data": _choices("All actions", actions, scope.action),
@@ -293,6 +310,9 @@ def scope_view(
         f"{name}-asof.children": said,
         f"{name}-asof.className": "note asof old" if is_old else "note asof",
         f"{name}-asof-iso.data": utc_iso(to_ns) + "Z",
+        f"{name}-chips.children": chips(
+            name, scope, named, is_empty=not complete_ns and not is_away
+        ),
     }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from urllib.parse import parse_qsl, urlencode
 
 from collector.core.clock import NS_PER_DAY, NS_PER_MS, NS_PER_S
@@ -23,6 +23,7 @@ _COLUMNS_MAX = 100
 # What pages filter by beside action and region; each stands in the URL under its name.
 FILTERS = (
     "state", "rule", "severity", "channel", "service", "cohort", "segment", "late", "sort", "after",
+    "mode", "brush", "brush_ms", "against",
 )  # fmt: skip
 _FILTER_MAX = 500
 UNBOUNDED_NS = 2**63
@@ -41,6 +42,8 @@ class Scope:
     low_ms: float | None = None
     high_ms: float | None = None
     filters: tuple[tuple[str, str], ...] = ()  # name and value of those that are set
+    # What of an address could not be read, in words, and what is shown in its place.
+    faults: tuple[str, ...] = field(default=(), compare=False)
 
     def filter(self, name: str) -> str:
         """Return the value of a filter, "" where it is not set."""
@@ -80,19 +83,32 @@ def step_of(width_ns: int) -> int:
 
 
 def parse_scope(query: str | None) -> Scope:
-    """Read the query part of a URL; what cannot be read is left at its default."""
+    """Read the query part of a URL; what cannot be read is left at its default, and said."""
     got = dict(parse_qsl((query or "").removeprefix("?"), keep_blank_values=True))
     window, until = got.get("window", DEFAULT_WINDOW), got.get("until", "")
+    is_window = _read(window_length_ns, window) is not None
+    until_ns = _read(lambda text: instant_ns(text, "until"), until)
+    latency = {name: _milliseconds(got.get(name, "")) for name in ("low_ms", "high_ms")}
+    faults = [
+        f"{name}={got[name][:40]!r} is not a number of milliseconds; any latency is shown"
+        for name, value in latency.items()
+        if value is None and got.get(name)
+    ]
+    if not is_window:
+        faults.append(f"window={window[:40]!r} is not a length of time; {DEFAULT_WINDOW} are shown")
+    if until and until_ns is None:
+        faults.append(f"until={until[:40]!r} is not an instant; the newest data are shown")
     return Scope(
-        window=DEFAULT_WINDOW if _read(window_length_ns, window) is None else window,
-        until_ns=_read(lambda text: instant_ns(text, "until"), until),
+        window=window if is_window else DEFAULT_WINDOW,
+        until_ns=until_ns,
         action=got.get("action", ""),
         region=got.get("region", ""),
         decision_id=got.get("id", "").strip(),
         search=got.get("q", "").strip(),
-        low_ms=_milliseconds(got.get("low_ms", "")),
-        high_ms=_milliseconds(got.get("high_ms", "")),
+        low_ms=latency["low_ms"],
+        high_ms=latency["high_ms"],
         filters=tuple((name, got[name][:_FILTER_MAX]) for name in FILTERS if got.get(name)),
+        faults=tuple(faults),
     )
 
 

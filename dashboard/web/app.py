@@ -14,9 +14,10 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 
+from attribution.whatif.analyst import Analyst
 from collector.core.errors import MillworthError
 from collector.core.log import get_logger
-from dashboard.api.app import create_api, decision_list, reference_of
+from dashboard.api.app import create_api, decision_list, question_workers, reference_of
 from dashboard.api.caller import refusal
 from dashboard.api.context import AppContext
 from dashboard.mcp.endpoint import serve_tools
@@ -26,6 +27,7 @@ from dashboard.pages.alerts import page as alerts
 from dashboard.pages.context import ERROR_ID, PageContext, in_browser
 from dashboard.pages.decision import page as decision
 from dashboard.pages.decisions import page as decisions
+from dashboard.pages.explore import page as explore
 from dashboard.pages.overview import page as overview
 from dashboard.read.workers import Workers
 from dashboard.web.abandoned import AbandonedRequests
@@ -36,7 +38,7 @@ from dashboard.web.security import RequestGuard, SecurityHeaders, content_securi
 
 ASSETS_DIR = Path(__file__).parent / "assets"
 # In the order of the menu. A page declares PATH, TITLE and IN_MENU, and registers its callbacks.
-PAGES = (overview, alerts, alert, decisions, decision, health)
+PAGES = (overview, alerts, alert, explore, decisions, decision, health)
 
 _INDEX = """<!DOCTYPE html>
 <html lang="en">
@@ -65,6 +67,7 @@ _log = get_logger("dashboard")
 def create_app(of: AppContext) -> Dash:
     """Return the application; `.server` is the FastAPI application that uvicorn runs."""
     workers = Workers(of.dashboard.workers, "pages")
+    questions = question_workers()
     reader = of.reader
     context = PageContext(
         reader=reader,
@@ -74,13 +77,16 @@ def create_app(of: AppContext) -> Dash:
         clock=of.clock,
         reference=reference_of(of.attribution),
         prior_basis=of.attribution.slope.basis,
+        compare=Analyst(of.attribution, of.store).compare,
+        questions=questions,
         decisions=decision_list(of),
         alert_state=of.alert_state,
         alerts=of.alerts,
         refusal=refusal,
         otlp_url=of.otlp_url,
     )
-    server = create_api(of, workers)
+    in_menu = [(module.PATH, module.TITLE) for module in PAGES if module.IN_MENU]
+    server = create_api(of, workers, questions, in_menu)
     serve_tools(server, of.clock)
     app = _dash(server)
     # Otherwise each page opens a WebSocket beside the requests that its callbacks make.
@@ -128,6 +134,12 @@ def _shell() -> Any:  # noqa: ANN401  a Dash component
             dmc.Burger(id="menu-burger", size="sm", hiddenFrom="sm", **_label("Menu")),
             html.A("Millworth", href="/", className="brand"),
             html.Span("what each millisecond is worth", className="note tagline"),
+            html.Button(
+                [html.Span("Search", className="search-word"), html.Kbd("Ctrl K")],
+                id="search-open",
+                className="search-open",
+                **_label("Search (Ctrl K)"),
+            ),
             dmc.SegmentedControl(
                 id="theme",
                 data=[
@@ -248,6 +260,12 @@ def _serve_pages(app: Dash) -> None:
             return index(request, 404)
         return JSONResponse({"error": str(error.detail)}, status_code=404)
 
+    async def decisions_list(request: Request) -> Response:
+        query = request.url.query
+        return RedirectResponse(f"{decisions.PATH}?{query}" if query else decisions.PATH, 307)
+
+    # The list as people guess its address.
+    app.server.add_api_route("/decisions", decisions_list, methods=["GET"], include_in_schema=False)
     for path in _paths() - {"/"}:
         # An id is whatever somebody wrote into the address.
         served = path.replace("{id}", "{id:path}")

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from collector.core.clock import NS_PER_MS, Clock
 from collector.core.times import instant_ns
 from dashboard.read.decisions.listing import (
+    FILE_ROWS_MAX,
     PAGE_ROWS_MAX,
     DecisionList,
     DecisionRow,
@@ -25,12 +26,12 @@ from dashboard.read.rows import Range
 from dashboard.read.scope import UNBOUNDED_NS, window_length_ns
 from dashboard.read.workers import Workers
 
-FILE_ROWS_MAX: Final = 100_000
+TRUNCATED: Final = "X-Millworth-Truncated"
 _COLUMNS: Final = [field.name for field in fields(DecisionRow)]
 
 
-class FileQuery(BaseModel):
-    """A filter, and the order of what it holds; of each text, empty is any."""
+class FilterQuery(BaseModel):
+    """A filter; of each text, empty is any."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -47,11 +48,6 @@ class FileQuery(BaseModel):
     late: bool = Field(default=False, description="Over their target alone")
     low_ms: float = Field(default=0, ge=0, lt=1e9, description="Took at least this")
     high_ms: float | None = Field(default=None, ge=0, lt=1e9, description="Took less")
-    sort: Literal["time", "latency", "segment", "lost", "value"] = Field(
-        default="time", description="By what all of them are sorted"
-    )
-    order: Literal["desc", "asc"] = Field(default="desc", description="desc: the largest first")
-    after: str = Field(default="", max_length=500, description="`next` of the page before")
 
     def wanted(self, now_ns: int) -> Wanted:
         """Return the filter. Raises InputError for a range or a segment that is none."""
@@ -68,6 +64,16 @@ class FileQuery(BaseModel):
             low_ns=int(self.low_ms * NS_PER_MS),
             high_ns=UNBOUNDED_NS if high_ms is None else int(high_ms * NS_PER_MS),
         )
+
+
+class FileQuery(FilterQuery):
+    """A filter, and the order of what it holds."""
+
+    sort: Literal["time", "latency", "segment", "lost", "value"] = Field(
+        default="time", description="By what all of them are sorted"
+    )
+    order: Literal["desc", "asc"] = Field(default="desc", description="desc: the largest first")
+    after: str = Field(default="", max_length=500, description="`next` of the page before")
 
     @property
     def by(self) -> Order:
@@ -93,8 +99,10 @@ class DecisionPage:
     totals: Totals | None  # null where they were not asked for
 
 
-def decisions_router(listing: DecisionList, workers: Workers, clock: Clock) -> APIRouter:
-    """Return the routes."""
+def decisions_router(
+    listing: DecisionList, workers: Workers, clock: Clock, rows_max: int = FILE_ROWS_MAX
+) -> APIRouter:
+    """Return the routes; a file has at most `rows_max` rows."""
     router = APIRouter(prefix="/api/v1")
 
     @router.get("/decisions")
@@ -102,12 +110,30 @@ def decisions_router(listing: DecisionList, workers: Workers, clock: Clock) -> A
         """Return decisions, a page at a time, and what all that the filter holds cost."""
         return await workers.run(_page, listing, asked, clock.now_ns())
 
-    @router.get("/decisions.csv", response_class=StreamingResponse)
+    @router.get(
+        "/decisions.csv",
+        response_class=StreamingResponse,
+        responses={
+            200: {
+                "content": {"text/csv": {}},
+                "headers": {TRUNCATED: {"schema": {"type": "string"}, "description": "N of M"}},
+            }
+        },
+    )
     async def decisions_file(asked: Annotated[FileQuery, Query()]) -> StreamingResponse:
-        """Return the same as CSV, up to 100,000 rows."""
-        rows = listing.all_rows(asked.wanted(clock.now_ns()), asked.by, FILE_ROWS_MAX)
+        """Return the same as CSV, up to 100,000 rows.
+
+        Where the filter holds more, the header `X-Millworth-Truncated` says how many are in the
+        file and how many there are, as `100000 of 250000`; else there is no such header.
+        """
+        held, by = asked.wanted(clock.now_ns()), asked.by
+        rows = listing.all_rows(held, by, rows_max)
         first: list[DecisionRow] = await workers.run(next, rows, [])
         headers = {"content-disposition": 'attachment; filename="decisions.csv"'}
+        # From a place on, nobody knows how many are left but by reading them.
+        there_are = 0 if by.after else await workers.run(listing.count, held)
+        if there_are > rows_max:
+            headers[TRUNCATED] = f"{rows_max} of {there_are}"
         return StreamingResponse(
             _lines(first, rows, workers), media_type="text/csv; charset=utf-8", headers=headers
         )

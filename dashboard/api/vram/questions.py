@@ -8,8 +8,8 @@ from typing import Annotated
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from attribution.core.segments import segments_of
-from attribution.core.selection import Selection
+from attribution.core.segments import SEGMENTS, segments_of
+from attribution.core.selection import Narrowed, Selection
 from attribution.jobs.attribution import AttributionJob
 from attribution.jobs.report import AttributionReport
 from attribution.whatif.analyst import Analyst
@@ -99,13 +99,35 @@ class WhatIfRequest(Chosen):
     )
 
 
+class Side(Chosen):
+    """One side of a comparison, narrowed as a list of decisions is."""
+
+    channel: str = Field(default="", max_length=200, description="Empty for all")
+    cohort: str = Field(default="", max_length=200, description="Empty for all")
+    service: str = Field(default="", max_length=200, description="Empty for all")
+    segment: str = Field(
+        default="", max_length=60, description="Longest in: a class, a stage or stage/class"
+    )
+
+    def narrowed(self, now_ns: int) -> Narrowed:
+        """Return what the cores take. Raises InputError for a time or a segment that is none."""
+        found = segments_of(self.segment) if self.segment else frozenset()
+        places = () if len(found) == len(SEGMENTS) else tuple(sorted(at + 1 for at in found))
+        of = self.selection(now_ns)
+        return Narrowed(of, self.channel, self.cohort, self.service, places)
+
+
 class CompareRequest(BaseModel):
     """Two populations; `after` is explained, `before` is what it is compared with."""
 
     model_config = ConfigDict(extra="forbid")
 
-    before: Chosen
-    after: Chosen
+    before: Side
+    after: Side
+    rest: bool = Field(
+        default=False,
+        description="Leave out of `before` what lies in the time and the latency of `after`",
+    )
 
     @model_validator(mode="after")
     def _differ(self) -> CompareRequest:
@@ -184,11 +206,13 @@ def questions_router(analyst: Analyst, workers: Workers, clock: Clock) -> APIRou
 
     @router.post("/compare")
     async def compare(request: CompareRequest) -> CompareAnswer:
-        """Return in which segments two populations of decisions differ, and what that costs."""
+        """Return where two populations of decisions differ, and what that costs.
+
+        By segment, and by value of action, region, channel, cohort and service; the dearest first.
+        """
         now_ns = clock.now_ns()
-        return await workers.run(
-            analyst.compare, request.before.selection(now_ns), request.after.selection(now_ns)
-        )
+        sides = request.before.narrowed(now_ns), request.after.narrowed(now_ns)
+        return await workers.run(analyst.compare, *sides, rest=request.rest)
 
     @router.get("/budgets")
     async def budgets() -> Budgets:

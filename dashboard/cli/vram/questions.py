@@ -20,6 +20,7 @@ from dashboard.settings.settings import load
 
 _UNITS_MS = {"us": 0.001, "ms": 1.0, "s": 1000.0}
 _SHARES = ("class", "stage", "segment")
+_VALUES_SHOWN = 12
 
 ActionOption = Annotated[str, typer.Option(help="Only this decision.action.")]
 RegionOption = Annotated[str, typer.Option(help="Only this decision.region.")]
@@ -107,11 +108,11 @@ def compare(
     url: UrlOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show in which segments two populations of decisions differ, the dearest first.
+    """Show where two populations of decisions differ, the dearest first.
 
-    By default the last 15 minutes and the 15 before. A segment is called different only where
-    that holds after control of false discoveries; with few decisions nothing is said. Exit 1 if
-    something differs.
+    By default the last 15 minutes and the 15 before. By segment, and by value of action, region,
+    channel, cohort and service. One is called different only where that holds after control of
+    false discoveries; with few decisions nothing is said. Exit 1 if something differs.
     """
     from collector.core.clock import SystemClock
     from dashboard.read.scope import window_length_ns
@@ -288,6 +289,33 @@ def _render_compare(out: Console, found: dict[str, Any]) -> None:
             str(usd),
         )
     out.print(table)
+    if found["values"]:
+        out.print(_values_table(found["values"]))
     out.print(f"* different; dollars rest on: {found['slope']}")
     if found["uncompared"]:
         out.print(f"of an action and region that was not there before: {found['uncompared']}")
+
+
+def _values_table(values: list[dict[str, Any]]) -> Table:
+    """Return what each value carries beyond its share, the dearest; the rest is in --json."""
+    table = Table(
+        box=box.SIMPLE,
+        caption="beyond its share of the decisions before; those of a dimension sum to 0",
+    )
+    shown = values[:_VALUES_SHOWN]
+    names = [f"{each['dimension']} {each['value'] or '(empty)'}" for each in shown]
+    table.add_column("value", min_width=max(map(len, names)))
+    for name in ("n before", "n after", "carries ms", "95 %", "q", "USD/h"):
+        table.add_column(name, justify="right")
+    for name, each in zip(names, shown, strict=True):
+        usd = "unknown" if each["usd_per_hour"] is None else each["usd_per_hour"]
+        table.add_row(
+            name,
+            f"{each['decisions_before']:,}",
+            f"{each['decisions_after']:,}",
+            f"{each['excess_ms']:+,.3f}",
+            f"{each['low_ms']:+,.3f} to {each['high_ms']:+,.3f}",
+            f"{each['q']:.2g}{' *' if each['is_different'] else ''}",
+            str(usd),
+        )
+    return table

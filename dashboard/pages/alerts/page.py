@@ -193,7 +193,15 @@ def show(context: PageContext, scope: Scope) -> dict[str, object]:
     rules = {rule.name for rule in context.alerts.all_rules}
     rules |= {alert.rule for alert in (*found.judged, *found.unknown)}
     return {
-        **scope_view(NAME, scope, found.actions, found.regions, seen.to_ns, found.complete_ns),
+        **scope_view(
+            NAME,
+            scope,
+            found.actions,
+            found.regions,
+            seen.to_ns,
+            found.complete_ns,
+            is_away=bool(found.away),
+        ),
         "alerts-rule.data": _choices("Any rule", sorted(rules), scope.filter("rule")),
         "alerts-list.rowData": alert_lines(found.judged),
         "alerts-list-note.children": f"{_alerts(len(found.judged))}, {count(firing)} firing{cut}",

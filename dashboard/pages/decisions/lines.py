@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any, Final
 from urllib.parse import urlencode
 
-from dashboard.read.decisions.listing import DecisionRow, Totals
+from dashboard.read.decisions.listing import FILE_ROWS_MAX, DecisionRow, Totals
 from dashboard.read.rows import DecisionFacts
 from dashboard.units import UNKNOWN, count, ms, usd, utc_clock, utc_iso
 
@@ -42,6 +42,13 @@ def totals_line(totals: Totals) -> str:
     if totals.value_usd is not None:
         said += f" · {usd(totals.value_usd)} expected"
     return said + (f" · {count(totals.unvalued)} of unknown value" if totals.unvalued else "")
+
+
+def csv_words(decisions: int) -> str:
+    """Return what the file has, before somebody takes it for all of them."""
+    if decisions <= FILE_ROWS_MAX:
+        return "CSV of all that the filter holds"
+    return f"CSV of the first {count(FILE_ROWS_MAX)} of {count(decisions)} in this order"
 
 
 def listed_lines(rows: Sequence[DecisionRow]) -> list[dict[str, object]]:

@@ -14,7 +14,13 @@ from attribution.core.segments import CLASSES
 from collector.core.clock import NS_PER_DAY
 from collector.core.errors import InputError
 from dashboard.pages.context import PageContext, in_browser
-from dashboard.pages.decisions.lines import COLUMNS, found_line, listed_lines, totals_line
+from dashboard.pages.decisions.lines import (
+    COLUMNS,
+    csv_words,
+    found_line,
+    listed_lines,
+    totals_line,
+)
 from dashboard.pages.parts import (
     Component,
     grid,
@@ -59,7 +65,8 @@ ROWS = (
     "decisions-csv.href",
     "decisions-read.data",
 )
-OUTPUTS = (*ROWS, "decisions-totals.children")
+TOTALS = ("decisions-totals.children", "decisions-csv.children")
+OUTPUTS = (*ROWS, *TOTALS)
 
 
 def layout(query: str, context: PageContext) -> Component:
@@ -71,6 +78,7 @@ def layout(query: str, context: PageContext) -> Component:
         placeholder="Decision id, trace id or outcome key, then Enter",
         size="xs",
         className="search",
+        debounce=True,  # with Enter comes what is in the field then
         **{"aria-label": "Find a decision by its id, its trace or its outcome key"},
     )
     listing = grid(
@@ -85,7 +93,7 @@ def layout(query: str, context: PageContext) -> Component:
         [
             dcc.Link("First page", id="decisions-first", href=""),
             dcc.Link(f"Next {ROWS_MAX}", id="decisions-next", href=""),
-            html.A("CSV of all that the filter holds", id="decisions-csv", href="", download=""),
+            html.A(csv_words(0), id="decisions-csv", href="", download=""),
         ],
         className="pager",
     )
@@ -116,13 +124,13 @@ def register(app: Dash, context: PageContext) -> None:
 
     def refresh_totals(kept: Any) -> dict[str, object]:  # noqa: ANN401  what a browser kept
         if not isinstance(kept, dict):
-            return {"decisions-totals.children": no_update}
+            return dict.fromkeys(TOTALS, no_update)
         # Of the rows that are shown: the address may be another by now.
         return read_totals(context, parse_scope(str(kept.get("search", ""))), kept)
 
     inputs = [Input("url", "search"), Input(TICK, "n_intervals")]
     context.reading(app, ROWS, inputs, refresh, tick=TICK)
-    context.reading(app, OUTPUTS[-1:], [Input("decisions-read", "data")], refresh_totals)
+    context.reading(app, TOTALS, [Input("decisions-read", "data")], refresh_totals)
     register_scope(app, NAME, TICK, context.clock)
     texts = ("channel", "service", "cohort", "segment")
     controls = [(f"decisions-{name}", "value") for name in texts]
@@ -179,7 +187,15 @@ def read(context: PageContext, scope: Scope) -> dict[str, object]:
     frozen = replace(scope, until_ns=seen.to_ns)
     first = _with_after(scope, "") if scope.filter("after") else ""
     return {
-        **scope_view(NAME, scope, actions, regions, seen.to_ns, context.complete_ns(now_ns)),
+        **scope_view(
+            NAME,
+            scope,
+            actions,
+            regions,
+            seen.to_ns,
+            context.complete_ns(now_ns),
+            offered.by_dimension,
+        ),
         **_choices(offered, scope),
         "decisions-list.rowData": lines,
         "decisions-note.children": note,
@@ -199,14 +215,17 @@ def read(context: PageContext, scope: Scope) -> dict[str, object]:
 def read_totals(context: PageContext, scope: Scope, kept: Mapping[str, Any]) -> dict[str, object]:
     """Read what all that the filter holds cost, at the time of the page that was read before."""
     if kept.get("found"):
-        return {"decisions-totals.children": ""}
+        return {"decisions-totals.children": "", "decisions-csv.children": csv_words(0)}
     try:
         to_ns = int(kept["to_ns"])
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(f"not what the list keeps ({error}); reload the page") from error
     wanted = wanted_of(scope, to_ns)
     found = context.decisions.totals(wanted, stated=bool(kept.get("stated")))
-    return {"decisions-totals.children": totals_line(found)}
+    return {
+        "decisions-totals.children": totals_line(found),
+        "decisions-csv.children": csv_words(found.decisions),
+    }
 
 
 def order_of(scope: Scope) -> Order:

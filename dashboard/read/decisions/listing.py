@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from attribution.core.config import AttributionConfig
 from attribution.core.segments import SEGMENTS
+from attribution.core.selection import CALIBRATION_ACTION
 from collector.core.clock import NS_PER_MINUTE
 from collector.core.sql import sql
 from dashboard.read.decisions.wanted import DOLLAR_SORTS, After, Order, Wanted
@@ -16,6 +17,7 @@ from dashboard.read.reader import Reader
 from dashboard.read.rows import Range, Reference
 
 PAGE_ROWS_MAX: Final = 1_000
+FILE_ROWS_MAX: Final = 100_000  # of a file of all that a filter holds
 # The newest are looked for in the newest part of a range first, which grows until they are there.
 _FIRST_PART: Final = 256
 _PART_NS_MIN: Final = NS_PER_MINUTE
@@ -64,6 +66,18 @@ class Totals:
 
 
 @dataclass(frozen=True, slots=True)
+class HeatCell:
+    """Decisions of one column of time whose latency fell into one log2 bucket."""
+
+    column_ns: int
+    bucket: int  # floor(8 * log2(ns)), 0 for 0 ns
+    decisions: int
+    late: int
+    unvalued: int  # of unknown value, in no dollar
+    loss_usd: Decimal | None  # null where no value is known
+
+
+@dataclass(frozen=True, slots=True)
 class Offered:
     """What the decisions of a range may be filtered by."""
 
@@ -71,6 +85,11 @@ class Offered:
     cohorts: list[str]
     services: list[str]
     stated: bool  # some are worth what they state
+
+    @property
+    def by_dimension(self) -> dict[str, list[str]]:
+        """Return the values by the name of their filter."""
+        return {"channel": self.channels, "cohort": self.cohorts, "service": self.services}
 
 
 class DecisionList:
@@ -130,6 +149,11 @@ class DecisionList:
         )
         return next((row for row in rows if row.decision_id == decision_id), None)
 
+    def count(self, wanted: Wanted) -> int:
+        """Return how many decisions a filter holds."""
+        [row] = self._ask("count", self._filtered(wanted))
+        return int(row["decisions"])
+
     def totals(self, wanted: Wanted, *, stated: bool) -> Totals:
         """Return how many decisions a filter holds, and what they cost."""
         [row] = self._ask("totals", self._priced(wanted, stated=stated))
@@ -144,6 +168,21 @@ class DecisionList:
                 for name in ("value", "loss", "loss_low", "loss_high")
             },
         )
+
+    def cells(self, wanted: Wanted, step_ns: int, *, stated: bool) -> list[HeatCell]:
+        """Return what a filter holds by column of time and latency, in that order."""
+        parameters = {"step_ns": step_ns, "calibration": CALIBRATION_ACTION}
+        rows = self._ask("cells", self._priced(wanted, stated=stated) | parameters)
+        return [
+            HeatCell(
+                **{
+                    name: int(row[name])
+                    for name in ("column_ns", "bucket", "decisions", "late", "unvalued")
+                },
+                loss_usd=_usd(row["loss"]) if row["decisions"] > row["unvalued"] else None,
+            )
+            for row in rows
+        ]
 
     def _keys(
         self, wanted: Wanted, order: Order, rows_max: int, *, stated: bool

@@ -32,6 +32,9 @@
     }
   }
 
+  // For the files beside this one.
+  window.millworth = { go: go, goTo: goTo, set: set };
+
   window.dash_clientside = Object.assign({}, window.dash_clientside, {
     millworth: {
       // A page is drawn when its route changes; its own state in the URL does not redraw it.
@@ -85,7 +88,8 @@
       menuLinks: function (query, ...hrefs) {
         const now = new URLSearchParams(query || "");
         const kept = new URLSearchParams();
-        for (const name of ["window", "until", "action", "region"]) {
+        const names = ["window", "until", "action", "region"];
+        for (const name of [...names, "channel", "service", "cohort", "segment"]) {
           set(kept, name, now.get(name));
         }
         const text = kept.toString();

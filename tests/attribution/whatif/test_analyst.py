@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from attribution.core.config import AttributionConfig, LatencyBudget
 from attribution.core.segments import segments_of
-from attribution.core.selection import Selection
+from attribution.core.selection import Narrowed, Selection
 from attribution.jobs.attribution import AttributionJob
 from attribution.whatif.analyst import REPLAYED_MAX, Analyst
 from attribution.whatif.replay import Change
@@ -104,14 +104,14 @@ def test_calibration_is_in_no_answer_but_its_own(store: Connections) -> None:
     assert ask.what_if(HOUR, [Change(STORE, 0.5)], "class").decisions == 1
     alone = replace(HOUR, action="calibration")
     assert ask.what_if(alone, [Change(STORE, 0.5)], "class").decisions == 1
-    assert ask.compare(HOUR, alone).decisions_before == 1
+    assert ask.compare(Narrowed(HOUR), Narrowed(alone)).decisions_before == 1
 
 
 def test_an_empty_window_is_an_answer(store: Connections) -> None:
     """No decisions: no latencies, no money, and no error."""
     got = analyst(store).what_if(HOUR, [Change(STORE, 0.5)], "class")
     assert (got.decisions, got.before, got.money, got.saved_ms_mean) == (0, None, None, None)
-    compared = analyst(store).compare(HOUR, HOUR)
+    compared = analyst(store).compare(Narrowed(HOUR), Narrowed(HOUR))
     assert (compared.verdict, compared.before, compared.change_ms) == ("n too small", None, 0.0)
 
 
@@ -141,7 +141,8 @@ def test_comparison_names_the_segment_that_got_slower(store: Connections) -> Non
     attributed(store)
     cut = BASE_NS + 600 * NS_PER_S
     got = analyst(store).compare(
-        Selection(BASE_NS, cut), Selection(cut, cut + 600 * NS_PER_S, region="eu")
+        Narrowed(Selection(BASE_NS, cut)),
+        Narrowed(Selection(cut, cut + 600 * NS_PER_S, region="eu")),
     )
     assert got.verdict == "different"
     first = got.segments[0]
@@ -151,6 +152,60 @@ def test_comparison_names_the_segment_that_got_slower(store: Connections) -> Non
     assert first.usd_per_hour is not None
     assert first.usd_per_hour > 0
     assert [each.is_different for each in got.segments[1:]] == [False] * 15
+
+
+def brushed(store: Connections) -> tuple[Narrowed, Narrowed]:
+    """Put 60 slow decisions of one region among 180 others; return all, and a box of the slow."""
+    spans = [
+        each
+        for at in range(240)
+        for each in decision(
+            f"d{at}",
+            1_000 * at,
+            (300 if at % 4 == 0 else 100) + at % 13,
+            decision__region="eu" if at % 4 == 0 or at % 8 == 1 else "us",
+            decision__channel="app" if at % 3 == 0 else "web",
+        )
+    ]
+    put_spans(store, spans)
+    attributed(store)
+    return Narrowed(HOUR), Narrowed(replace(HOUR, low_ns=250 * MS))
+
+
+def test_the_rest_is_what_is_outside_the_box(store: Connections) -> None:
+    """A box of slow decisions, and all others: the region that they are of is named, with n."""
+    everything, box = brushed(store)
+    got = analyst(store).compare(everything, box, rest=True)
+    assert (got.decisions_before, got.decisions_after) == (180, 60)
+    assert (got.one_in_before, got.one_in_after, got.is_assumed) == (1, 1, True)
+    first = got.values[0]
+    assert (first.dimension, first.value, first.is_different) == ("region", "eu", True)
+    assert (first.decisions_before, first.decisions_after) == (30, 60)
+    assert 0 < first.low_ms < first.excess_ms < first.high_ms
+    assert first.usd_per_hour is None
+    channels = [each for each in got.values if each.dimension == "channel"]
+    assert {each.value for each in channels} == {"app", "web"}
+    assert not any(each.is_different for each in channels)
+
+
+@pytest.mark.parametrize(
+    ("narrowed", "decisions"),
+    [
+        ({"channel": "app"}, 80),
+        ({"service": "shop"}, 240),
+        ({"service": "nobody"}, 0),
+        ({"cohort": "new"}, 0),
+        ({"places": (10,)}, 240),
+        ({"places": (11,)}, 0),
+    ],
+)
+def test_sides_are_narrowed_as_lists_are(
+    store: Connections, narrowed: dict[str, Any], decisions: int
+) -> None:
+    """What a page filters by is what is compared."""
+    everything, _ = brushed(store)
+    got = analyst(store).compare(replace(everything, **narrowed), everything)
+    assert got.decisions_before == decisions
 
 
 def test_budgets_are_judged_by_their_own_decisions(store: Connections) -> None:

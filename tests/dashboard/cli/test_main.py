@@ -10,7 +10,8 @@ import pytest
 import typer
 from typer.main import get_command
 
-from dashboard.cli.main import COMMANDS, app
+from dashboard.cli.main import app
+from dashboard.settings.commands import COMMANDS
 from tests.support.tree import ROOT
 
 SCREEN_LINES = 50

@@ -3,6 +3,7 @@ from __future__ import annotations
 import dataclasses
 
 from attribution.core.config import AttributionConfig
+from attribution.whatif.analyst import Analyst
 from collector.store.connect import Connections
 from collector.store.cursors import ATTRIBUTION_CURSOR, write_cursor
 from dashboard.health.items import HealthItem, NoHealth
@@ -38,6 +39,8 @@ def test_page_is_as_old_as_what_is_not_stored_yet(own_world: Connections) -> Non
         reference=Reference(80_000_000, {}),
         decisions=DecisionList(Reader(own_world), AttributionConfig(), Reference(80_000_000, {})),
         prior_basis="",
+        compare=Analyst(AttributionConfig(), own_world).compare,
+        questions=workers,
     )
     shown = overview.show(overview.read(well, ""), "")
     assert shown["overview-asof.className"] == "note asof"

@@ -51,6 +51,23 @@ def test_any_query_gives_a_page(query: str) -> None:
     assert step_of(scope.window_ns) >= NS_PER_S
 
 
+@pytest.mark.parametrize(
+    ("query", "said"),
+    [
+        ("?window=abc", "window='abc' is not a length of time; 15m are shown"),
+        ("?until=noon", "until='noon' is not an instant"),
+        ("?low_ms=fast", "low_ms='fast' is not a number"),
+        ("?high_ms=-1", "high_ms='-1' is not a number"),
+        ("?window=5m&until=2026-09-21T14:00Z&low_ms=1", ""),
+        ("", ""),
+    ],
+)
+def test_what_cannot_be_read_is_said(query: str, said: str) -> None:
+    """A default in its place looks like the page that was sent."""
+    faults = parse_scope(query).faults
+    assert (len(faults), said in "".join(faults)) == (int(bool(said)), True)
+
+
 def test_a_live_page_ends_now_and_a_frozen_one_where_it_was_frozen() -> None:
     """An incident is discussed on figures that stand still."""
     now_ns = 1_790_000_000 * NS_PER_S

@@ -12,6 +12,7 @@ import httpx
 from alerts.state.sqlite import AlertStore
 from attribution.core.config import AttributionConfig
 from attribution.jobs.attribution import AttributionJob
+from attribution.whatif.analyst import Analyst
 from collector.core.counters import Counters
 from collector.store.connect import Connections
 from dashboard.api.context import AppContext
@@ -95,6 +96,8 @@ def page_context(
         "reference": reference,
         "decisions": DecisionList(reader, AttributionConfig(), reference),
         "prior_basis": "article prior: not your own data",
+        "compare": Analyst(AttributionConfig(), reader._store).compare,
+        "questions": workers,
         **changes,
     }
     yield PageContext(**fields)

@@ -8,10 +8,18 @@ import random
 from urllib.parse import quote
 
 import pytest
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
 
+from attribution.core.config import AttributionConfig
 from collector.core.clock import NS_PER_S
 from collector.store.connect import Connections
-from dashboard.api.evidence.decisions import _cell
+from dashboard.api.evidence.decisions import TRUNCATED, _cell, decisions_router
+from dashboard.read.decisions.listing import DecisionList
+from dashboard.read.reader import Reader
+from dashboard.read.rows import Reference
+from dashboard.read.workers import Workers
+from tests.conftest import ManualClock
 from tests.support.dashboard.app import Api
 from tests.support.dashboard.seed import TODAY_NS, Seed
 
@@ -79,3 +87,35 @@ def test_file_of_nothing_has_its_head(api: Api) -> None:
     answer = api.send("GET", "/api/v1/decisions.csv?region=nowhere")
     assert answer.text.splitlines()[1:] == []
     assert answer.text.startswith("decision_id,ingress_ns,")
+
+
+@pytest.mark.parametrize(
+    ("rows_max", "query", "said", "rows"),
+    [
+        (4, "", "4 of 15", 4),
+        (4, "?late=true", "4 of 5", 4),
+        (5, "?late=true", None, 5),
+        (15, "", None, 15),
+    ],
+)
+def test_a_file_that_is_cut_says_so_in_a_header(
+    world: Connections, rows_max: int, query: str, said: str | None, rows: int
+) -> None:
+    """100,000 rows looked like all of them; a comment in the file would be a row to a program."""
+    app = FastAPI()
+    reader = Reader(world)
+    listing = DecisionList(reader, AttributionConfig(), Reference(80_000_000, {}))
+    workers = Workers(1, "test")
+    app.include_router(decisions_router(listing, workers, ManualClock(TODAY_NS), rows_max))
+    with TestClient(app) as client:
+        answer = client.get(f"/api/v1/decisions.csv{query}")
+    workers.close()
+    assert answer.headers.get(TRUNCATED) == said
+    assert len(answer.text.splitlines()) == rows + 1
+
+
+@pytest.mark.parametrize("query", ["", "?region=eu-west&late=1&window=1h"])
+def test_the_guessed_address_of_the_list_leads_to_it(api: Api, query: str) -> None:
+    """/decisions was 404; the question goes with it."""
+    answer = api.send("GET", f"/decisions{query}")
+    assert (answer.status_code, answer.headers["location"]) == (307, f"/decision{query}")

@@ -77,6 +77,16 @@ def test_compare_of_few_decisions_says_that_they_are_few(api: Api) -> None:
     assert answer.status_code == 200
     assert got["verdict"] == "n too small"
     assert (got["decisions_before"] + got["decisions_after"], len(got["segments"])) == (40, 16)
+    assert got["values"] == []
+
+
+def test_compare_takes_a_box_and_the_rest_of_its_scope(api: Api) -> None:
+    """A box that is brushed on the heatmap, and what is outside of it, by the filters of a list."""
+    scope = {"window": "1h", "until": UNTIL, "service": "shop", "segment": "compute"}
+    body = {"before": scope, "after": {**scope, "low_ms": 120}, "rest": True}
+    got = api.send("POST", "/api/v1/compare", json=body).json()
+    assert got["decisions_before"] + got["decisions_after"] == 40
+    assert got["before"]["mean_ms"] < 120 < got["after"]["mean_ms"]
 
 
 def test_recompute_rewrites_what_was_lost_and_is_audited(store: Connections, api: Api) -> None:
@@ -117,6 +127,7 @@ def test_recompute_rewrites_what_was_lost_and_is_audited(store: Connections, api
         ),
         ("recompute", {"begin": "2033-05-18", "end": "2033-05-20"}, "at most a day"),
         ("compare", {"before": {}, "after": {}}, "the same decisions"),
+        ("compare", {"before": {"segment": "disk"}, "after": {}}, "'disk' names no segment"),
         ("compare", {"before": {"regoin": "eu"}, "after": {}}, "before.regoin"),
     ],
 )

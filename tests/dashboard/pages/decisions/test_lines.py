@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import pytest
 
-from dashboard.pages.decisions.lines import listed_lines, totals_line
+from dashboard.pages.decisions.lines import csv_words, listed_lines, totals_line
 from dashboard.read.decisions.listing import DecisionRow, Totals
 
 ROW = DecisionRow(
@@ -73,3 +73,9 @@ def test_what_is_not_known_is_said_so() -> None:
 def test_sum_is_a_sentence(totals: Totals, said: str) -> None:
     """How many, how dear, and between which bounds."""
     assert totals_line(totals) == said
+
+
+def test_a_file_that_will_be_cut_is_announced() -> None:
+    """Nobody takes the first hundred thousand for all of them."""
+    assert csv_words(100_000) == "CSV of all that the filter holds"
+    assert csv_words(250_000) == "CSV of the first 100,000 of 250,000 in this order"

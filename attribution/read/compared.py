@@ -1,0 +1,43 @@
+"""I/O: the two sides of a comparison, read within the limits of a question."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from attribution.core.selection import Narrowed
+from attribution.path.columns import Table
+from attribution.read.reader import asked
+from collector.core.sql import sql
+from collector.store.connect import Connections
+
+
+def compared_count(store: Connections, side: Narrowed, but: Narrowed | None) -> int:
+    """Return how many decisions a side has, but for those in the time and latency of another."""
+    rows = store.reader().query(_text("compared_count"), parameters=_parameters(side, but))
+    return int(rows.result_rows[0][0])
+
+
+def compared_rows(store: Connections, side: Narrowed, but: Narrowed | None, every: int) -> Table:
+    """Return the split of one in `every` of them, the same ones every time, and what they are."""
+    parameters = _parameters(side, but) | {"every": every}
+    return store.reader().query_arrow(_text("compared"), parameters=parameters)
+
+
+def _text(name: str) -> str:
+    return sql(name, __file__).replace("${held}", sql("compared_held", __file__).rstrip())
+
+
+def _parameters(side: Narrowed, but: Narrowed | None) -> dict[str, Any]:
+    left_out = (but or side).of
+    return {
+        **asked(side.of),
+        "channel": side.channel,
+        "cohort": side.cohort,
+        "service": side.service,
+        "places": list(side.places),
+        "rest": int(but is not None),
+        "not_from_ns": left_out.from_ns,
+        "not_to_ns": left_out.to_ns,
+        "not_low_ns": left_out.low_ns,
+        "not_high_ns": left_out.high_ns,
+    }

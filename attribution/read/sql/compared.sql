@@ -1,0 +1,29 @@
+-- The split of the decisions of one side of a comparison, or of one in `every`, chosen by their id, and by what they
+-- are told apart.
+-- Parameters: those of compared_held.sql, and every.
+-- Returns: action, region, channel, cohort, service String; total_ns Int64 and the sixteen segments; unordered.
+SELECT
+    toString(h.action) AS action, toString(h.region) AS region, toString(h.channel) AS channel,
+    toString(h.cohort) AS cohort, toString(d.service_name) AS service, toInt64(h.total_ns) AS total_ns,
+    h.ingress_network_ns AS ingress_network_ns, h.ingress_compute_ns AS ingress_compute_ns,
+    h.ingress_store_ns AS ingress_store_ns, h.ingress_untraced_ns AS ingress_untraced_ns,
+    h.transform_network_ns AS transform_network_ns, h.transform_compute_ns AS transform_compute_ns,
+    h.transform_store_ns AS transform_store_ns, h.transform_untraced_ns AS transform_untraced_ns,
+    h.decision_network_ns AS decision_network_ns, h.decision_compute_ns AS decision_compute_ns,
+    h.decision_store_ns AS decision_store_ns, h.decision_untraced_ns AS decision_untraced_ns,
+    h.egress_network_ns AS egress_network_ns, h.egress_compute_ns AS egress_compute_ns,
+    h.egress_store_ns AS egress_store_ns, h.egress_untraced_ns AS egress_untraced_ns
+FROM
+(
+    SELECT * FROM
+    (
+${held}
+    )
+    WHERE cityHash64(decision_id) % {every:UInt64} = 0
+) AS h
+LEFT ANY JOIN
+(
+    SELECT ingress_ns, decision_id, service_name FROM decisions
+    WHERE ingress_ns >= {from_ns:UInt64} AND ingress_ns < {to_ns:UInt64}
+        AND cityHash64(decision_id) % {every:UInt64} = 0
+) AS d ON h.ingress_ns = d.ingress_ns AND h.decision_id = d.decision_id

@@ -1,0 +1,136 @@
+"""Pure: what a page is narrowed to, as chips: each is removed by a click, and says what is wrong.
+
+One component for every page that has a scope. A page whose reader cannot filter by a dimension says
+so on the chip, and keeps it for the next page.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Final
+
+from dash import dcc, html
+
+from attribution.core.segments import CLASSES, SEGMENTS, STAGES, segments_of
+from collector.core.errors import InputError
+from dashboard.read.scope import Scope, format_scope
+from dashboard.units import shorten
+
+Component = Any
+DIMENSIONS: Final = ("action", "region", "channel", "service", "cohort", "segment")
+# By page: why it cannot be narrowed by what is not an action or a region.
+_BY_CLASS: Final = {
+    "overview": "money and alerts are kept by action and region",
+    "alerts": "an alert is of an action and a region",
+}
+_ALWAYS: Final = ("action", "region")
+_TEXT_MAX: Final = 40
+
+
+def chips(
+    name: str, scope: Scope, known: Mapping[str, Sequence[str]], *, is_empty: bool = False
+) -> list[Component]:
+    """Return a chip for each filter of an address, and a line for each part that is not readable.
+
+    Args:
+        name: of the page.
+        scope: as its address says it.
+        known: the values that decisions have lately, by dimension; of one that is not there or has
+            none, nothing is said.
+        is_empty: no decision was ever attributed: the way to the first one is shown.
+    """
+    found = [
+        _chip(dimension, value, _without(scope, dimension), _fault(name, dimension, value, known))
+        for dimension in DIMENSIONS
+        if (value := _value(scope, dimension))
+    ]
+    if scope.low_ms is not None or scope.high_ms is not None:
+        bare = replace(scope, low_ms=None, high_ms=None)
+        # Of a latency there is no list of values.
+        found.append(
+            _chip(
+                "latency",
+                _latency(scope.low_ms, scope.high_ms),
+                bare,
+                _fault(name, "latency", "", {}),
+            )
+        )
+    found += [html.Span(fault, className="chip-fault", role="alert") for fault in scope.faults]
+    if is_empty and name != "overview":
+        # The Overview has it itself.
+        said = ["No decision is here yet. ", dcc.Link("See how to send the first one", href="/")]
+        found.append(html.Span([*said, "."], className="chip-first", role="status"))
+    return found
+
+
+def choices(known: Mapping[str, Sequence[str]]) -> list[dict[str, object]]:
+    """Return what may be added, in groups; a value is `dimension=value`."""
+    both = ["/".join(segment) for segment in SEGMENTS]
+    named = {**known, "segment": [*CLASSES, *STAGES, *both]}
+    return [
+        {
+            "group": dimension.capitalize(),
+            "items": [{"value": f"{dimension}={value}", "label": value} for value in values],
+        }
+        for dimension, values in named.items()
+        if values
+    ]
+
+
+def _latency(low_ms: float | None, high_ms: float | None) -> str:
+    if low_ms is None:
+        return f"under {high_ms:g} ms"
+    return f"from {low_ms:g} ms" if high_ms is None else f"{low_ms:g} to {high_ms:g} ms"
+
+
+def _value(scope: Scope, dimension: str) -> str:
+    if dimension in _ALWAYS:
+        return scope.action if dimension == "action" else scope.region
+    return scope.filter(dimension)
+
+
+def _without(scope: Scope, dimension: str) -> Scope:
+    """Return a scope without one filter, from the first page on."""
+    filters = tuple(each for each in scope.filters if each[0] not in (dimension, "after"))
+    return replace(
+        scope,
+        action="" if dimension == "action" else scope.action,
+        region="" if dimension == "region" else scope.region,
+        filters=filters,
+    )
+
+
+def _fault(name: str, dimension: str, value: str, known: Mapping[str, Sequence[str]]) -> str:
+    """Return what is wrong with a filter here, "" for nothing."""
+    reason = _BY_CLASS.get(name, "")
+    if reason and dimension not in _ALWAYS:
+        return f"not applied here: {reason}"
+    if dimension == "segment":
+        try:
+            segments_of(value)
+        except InputError:
+            return "names no segment"
+    values = known.get(dimension)
+    if values and value not in values:
+        return "no decision has it"
+    return ""
+
+
+def _chip(dimension: str, value: str, without: Scope, fault: str) -> Component:
+    text = f"{dimension}: {shorten(value, _TEXT_MAX)}"
+    query = format_scope(without) or "?"
+    remove = dcc.Link(
+        [
+            html.Span("×", **{"aria-hidden": "true"}),  # noqa: RUF001  known as the sign for it
+            html.Span(f"Remove {text}", className="unseen"),
+        ],
+        href=query,
+        className="chip-remove",
+        title=f"Remove {dimension} {value}",
+    )
+    said = [html.Span(f" ({fault})", className="chip-why")] if fault else []
+    return html.Span(
+        [html.Span(text, title=value), *said, remove],
+        className="chip chip-off" if fault else "chip",
+    )

@@ -1,0 +1,357 @@
+"""I/O: explore: what is brushed on the heatmap, and what tells it from the rest, by dollars.
+
+Two readings: the heatmap follows the clock; the comparison is asked when the address changes.
+"""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+import dash_mantine_components as dmc
+from dash import Dash, Input, Output, State, dcc, html, no_update
+
+from attribution.whatif.answers import CompareAnswer
+from collector.core.clock import NS_PER_DAY, NS_PER_MS
+from collector.core.errors import InputError, MillworthError
+from collector.core.log import get_logger
+from dashboard.pages.chips import choices
+from dashboard.pages.context import PageContext, in_browser
+from dashboard.pages.decisions.page import wanted_of
+from dashboard.pages.explore.box import FIELDS, form, late_query, typed_box, without_box
+from dashboard.pages.explore.figure import MODES, amount, heatmap, said
+from dashboard.pages.explore.ranked import (
+    listed,
+    populations,
+    rows_of_segments,
+    rows_of_values,
+    sentence,
+)
+from dashboard.pages.parts import (
+    Component,
+    chart,
+    page,
+    panel,
+    register_scope,
+    scope_outputs,
+    scope_tools,
+    scope_view,
+    table,
+)
+from dashboard.read.decisions.brush import (
+    Brush,
+    parse_between,
+    parse_brush,
+    sides,
+)
+from dashboard.read.decisions.listing import HeatCell
+from dashboard.read.decisions.wanted import Wanted
+from dashboard.read.scope import Scope, format_scope, parse_scope, step_of
+from dashboard.units import count, utc_clock
+
+PATH = "/explore"
+NAME = "explore"
+TITLE = "Explore"
+IN_MENU = True
+TICK = "explore-tick"
+SCOPES_WINDOW_NS: Final = NS_PER_DAY
+_TABLE_ROWS_MAX: Final = 20
+HEAT = (
+    *scope_outputs(NAME),
+    "explore-add.data",
+    "explore-heatmap.figure",
+    "explore-heat-note.children",
+    "explore-heatmap-box.aria-label",
+    "explore-heatmap-table.children",
+)
+WHY = (
+    "explore-said.children",
+    "explore-why-note.children",
+    "explore-values.children",
+    "explore-segments.children",
+    "explore-late.href",
+    "explore-clear.href",
+    "explore-retry.hidden",
+)
+OUTPUTS = (*HEAT, *WHY)
+
+_log = get_logger("dashboard")
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What an address asks."""
+
+    scope: Scope
+    wanted: Wanted
+    brush: Brush
+    against: tuple[int, int] | None  # None: the rest
+
+    @property
+    def seen(self) -> tuple[int, int]:
+        """Return [from, to) of the page."""
+        return self.wanted.seen.from_ns, self.wanted.seen.to_ns
+
+    @property
+    def other(self) -> str:
+        """Return what is compared with, in words."""
+        if self.against is None:
+            return "the rest"
+        return f"{utc_clock(self.against[0])} to {utc_clock(self.against[1])}"
+
+
+def layout(query: str, context: PageContext) -> Component:
+    """Return the page as it stands before the first reading."""
+    scope = parse_scope(query)
+    mode = dmc.SegmentedControl(
+        id="explore-mode",
+        data=[{"value": value, "label": label} for value, label in MODES.items()],
+        value=scope.filter("mode"),
+        size="xs",
+        **{"aria-label": "What a colour means"},
+    )
+    return page(
+        NAME,
+        TITLE,
+        panel(
+            "explore-heat",
+            "Decision latency",
+            *chart("explore-heatmap", "Decision latency over time", 230),
+            html.Div([mode, *form(scope)], className="tools explore-form"),
+        ),
+        panel(
+            "explore-why",
+            "What tells the box from the others",
+            html.Div("…", id="explore-said", className="explore-said", role="status"),
+            html.Button("Try again", id="explore-retry", hidden=True),
+        ),
+        html.Div(
+            [
+                panel(
+                    "explore-values",
+                    "Whose decisions they are",
+                    html.Div(id="explore-values", className="explore-list"),
+                    note="dollars beyond their share of the others, dearest first",
+                    wide="span-7",
+                ),
+                panel(
+                    "explore-segments",
+                    "Where their time went",
+                    html.Div(id="explore-segments", className="explore-list"),
+                    note="between decisions of equal action and region",
+                    wide="span-5",
+                ),
+            ],
+            className="panels",
+        ),
+        dcc.Interval(id=TICK, interval=round(context.config.refresh_s * 1000)),
+        dcc.Store(id="explore-names", data=["mode"]),
+        dcc.Store(id="explore-brushed"),
+        tools=[_adder(), *scope_tools(NAME, scope)],
+    )
+
+
+def register(app: Dash, context: PageContext) -> None:
+    """Attach this page's callbacks to `app`."""
+
+    def refresh(query: str | None, _ticks: int | None) -> dict[str, object]:
+        return heat(context, parse_scope(query))
+
+    def explain(query: str | None, _retries: int | None) -> dict[str, object]:
+        return why(context, parse_scope(query))
+
+    def typed(*values: Any) -> list[object]:  # noqa: ANN401  what the browser sent
+        *sent, time, latency, against, query = values
+        # A page that is drawn asks too, before anybody has sent anything.
+        if not any(sent):
+            return [no_update] * (1 + len(FIELDS))
+        return typed_box(parse_scope(query), (time, latency, against), context.clock.now_ns())
+
+    search = Input("url", "search")
+    context.reading(app, HEAT, [search, Input(TICK, "n_intervals")], refresh, tick=TICK)
+    context.reading(app, WHY, [search, Input("explore-retry", "n_clicks")], explain, is_long=True)
+    # In the browser and at once: an answer that comes later would undo what somebody types.
+    in_browser(app, "boxFields", [Output(name, "value") for name in FIELDS], search)
+    register_scope(app, NAME, TICK, context.clock)
+    app.callback(
+        Output("url", "search", allow_duplicate=True),
+        *(Output(name, "error") for name in FIELDS),
+        *(Input(name, "n_submit") for name in FIELDS),
+        Input("explore-compare", "n_clicks"),
+        *(State(name, "value") for name in FIELDS),
+        State("url", "search"),
+        prevent_initial_call=True,
+    )(typed)
+    in_browser(
+        app,
+        "filters",
+        [Output("explore-mode", "value")],
+        search,
+        Input("explore-mode", "value"),
+        State("explore-names", "data"),
+    )
+    in_browser(
+        app,
+        "addFilter",
+        Output("explore-add", "value"),
+        Input("explore-add", "value"),
+        at_once=False,
+    )
+    in_browser(
+        app,
+        "brushBox",
+        Output("explore-brushed", "data"),
+        Input("explore-heatmap", "relayoutData"),
+        State("explore-heatmap", "figure"),
+    )
+
+
+def question_of(scope: Scope, now_ns: int) -> Question:
+    """Return what an address asks. Raises InputError for a box or a baseline that is none."""
+    against = scope.filter("against")
+    return Question(
+        scope,
+        replace(wanted_of(scope, now_ns), late=False),
+        parse_brush(scope.filter("brush"), scope.filter("brush_ms")),
+        parse_between("against", against) if against else None,
+    )
+
+
+def heat(context: PageContext, scope: Scope) -> dict[str, object]:
+    """Read the heatmap: a value for each of HEAT."""
+    now_ns, mode = context.clock.now_ns(), scope.filter("mode")
+    if mode not in MODES:
+        raise InputError(f"mode={mode[:40]!r} is not a mode; give one of dollars, late, or none")
+    try:
+        asked = question_of(scope, now_ns)
+    except InputError:
+        # The panel below says what is wrong with the box; the range is still shown.
+        asked = question_of(without_box(scope), now_ns)
+    seen = asked.wanted.seen
+    actions, regions = context.reader.scopes(max(0, seen.to_ns - SCOPES_WINDOW_NS), seen.to_ns)
+    step_ns = step_of(seen.to_ns - seen.from_ns)
+    offered = context.decisions.offered(seen)
+    cells = context.decisions.cells(asked.wanted, step_ns, stated=offered.stated)
+    target_ns = context.reference.of(scope.action)
+    decisions = sum(cell.decisions for cell in cells)
+    return {
+        **scope_view(
+            NAME,
+            scope,
+            actions,
+            regions,
+            seen.to_ns,
+            context.complete_ns(now_ns),
+            offered.by_dimension,
+        ),
+        "explore-add.data": choices(offered.by_dimension),
+        "explore-heatmap.figure": heatmap(cells, mode, seen, step_ns, target_ns, asked.brush),
+        "explore-heat-note.children": f"{count(decisions)} decisions. Drag a box over what is odd.",
+        "explore-heatmap-box.aria-label": (
+            f"Latency of {count(decisions)} decisions from {utc_clock(seen.from_ns)} to "
+            f"{utc_clock(seen.to_ns)} UTC; type a box in the fields below"
+        ),
+        "explore-heatmap-table.children": _largest(cells, mode),
+    }
+
+
+def why(context: PageContext, scope: Scope) -> dict[str, object]:
+    """Compare the box with the others: a value for each of WHY."""
+    now_ns = context.clock.now_ns()
+    shown: dict[str, object] = dict.fromkeys(WHY, "")
+    target_ms = context.reference.of(scope.action) / NS_PER_MS
+    shown["explore-retry.hidden"] = True
+    shown["explore-late.href"] = PATH + late_query(scope, target_ms, now_ns)
+    shown["explore-clear.href"] = PATH + format_scope(without_box(scope))
+    try:
+        asked = question_of(scope, now_ns)
+    except InputError as error:
+        return shown | {"explore-said.children": _refused(str(error))}
+    if asked.brush.is_empty:
+        later = "Ranked here once something is brushed."
+        lists = {f"explore-{name}.children": later for name in ("values", "segments")}
+        return shown | {"explore-said.children": _guide(), **lists}
+    before, inside, is_rest = sides(asked.wanted, asked.brush, asked.against)
+    try:
+        found = context.compare(before, inside, rest=is_rest)
+    except MillworthError as error:
+        mark = secrets.token_hex(4)
+        said = str(error).splitlines()[0][:300]
+        _log.error("comparison_failed", question=mark, error=said)
+        failed = {"explore-said.children": _failed(said, mark), "explore-retry.hidden": False}
+        return shown | failed
+    complete_ns = context.complete_ns(now_ns)
+    return shown | _found(context, asked, found, complete_ns)
+
+
+def _found(
+    context: PageContext, asked: Question, found: CompareAnswer, complete_ns: int
+) -> dict[str, object]:
+    to_ns = asked.seen[1] if asked.brush.to_ns is None else asked.brush.to_ns
+    notes: list[Component] = [populations(found, asked.other.capitalize())]
+    if found.is_assumed and any(each.usd_per_hour is not None for each in found.segments):
+        notes += [" ", html.Span("article prior", className="badge", title=context.prior_basis)]
+    if complete_ns < to_ns:
+        until = utc_clock(complete_ns) if complete_ns else "now"
+        why_not = "Later decisions of the box are not in it yet."
+        said_so = f"attributed to {until} only"
+        notes += [" ", html.Span(said_so, className="badge", title=why_not)]
+    places = (asked.scope, asked.brush, asked.seen)
+    enough = found.before is not None and found.after is not None
+    return {
+        "explore-said.children": sentence(found),
+        "explore-why-note.children": notes,
+        "explore-values.children": listed(
+            rows_of_values(found, asked.other), *places, "Values by dollars"
+        ) if enough else "",
+        "explore-segments.children": listed(
+            rows_of_segments(found), *places, "Segments by dollars"
+        ) if enough else "",
+    }  # fmt: skip
+
+
+def _guide() -> Component:
+    return html.Div(
+        "Nothing is brushed yet. Drag a box over what is odd on the heatmap, type one, or take the "
+        "late ones: the page then says what they have in common and the others have not.",
+        className="explore-guide",
+    )
+
+
+def _refused(text: str) -> Component:
+    return html.Div(text, className="error", role="alert")
+
+
+def _failed(text: str, mark: str) -> Component:
+    return html.Div(
+        [
+            f"The comparison failed: {text} ",
+            html.Span(f"(question {mark} in the log)", className="note"),
+        ],
+        className="error",
+        role="alert",
+    )
+
+
+def _adder() -> Component:
+    return dmc.Select(
+        id="explore-add",
+        data=[],
+        placeholder="+ filter",
+        searchable=True,
+        nothingFoundMessage="no such value in this range",
+        size="xs",
+        w=150,
+        **{"aria-label": "Narrow the page to a channel, cohort, service or segment"},
+    )
+
+
+def _largest(cells: list[HeatCell], mode: str) -> Component:
+    """Return the cells that weigh most, for whoever does not see the figure."""
+    most = sorted(cells, key=lambda cell: -amount(cell, mode))[:_TABLE_ROWS_MAX]
+    rows = [
+        (utc_clock(cell.column_ns), f"{2 ** (cell.bucket / 8) / NS_PER_MS:,.1f}", said(cell, mode))
+        for cell in most
+    ]
+    return table(("From (UTC)", "From ms", "Holds"), rows, numeric=(1,))

@@ -1,0 +1,66 @@
+// A box that is dragged over the heatmap of Explore: the address holds it, so that back undoes it.
+(function () {
+  const UNCHANGED = () => window.dash_clientside.no_update;
+
+  const ends = (layout, axis) =>
+    ["0", "1"].map((end) => layout && layout[axis + ".range[" + end + "]"]);
+
+  const instant = (at) => Date.parse(String(at).replace(" ", "T") + "Z");
+
+  // The y axis counts buckets of powers of two; an address has milliseconds.
+  function milliseconds(places, perOctave) {
+    const [low, high] = places.map((place) => Math.pow(2, place / perOctave) / 1e6);
+    return Number(low.toPrecision(4)) + ".." + Number(high.toPrecision(4));
+  }
+
+  // `2026-11-27 10:00:00..10:05:00`, as people type it.
+  function asTyped(range) {
+    const [begin, end] = (range || "").split("..").map((at) =>
+      at.replace("T", " ").replace("Z", "").replace(/\.000$/, ""),
+    );
+    return end ? begin + ".." + (begin.slice(0, 10) === end.slice(0, 10) ? end.slice(11) : end) : begin;
+  }
+
+  Object.assign(window.dash_clientside.millworth, {
+    // A value of the picker is `dimension=value`; it is a chip then, and the picker is empty.
+    addFilter: function (chosen) {
+      if (!chosen) {
+        return UNCHANGED();
+      }
+      const at = chosen.indexOf("=");
+      const now = new URLSearchParams(window.location.search);
+      now.set(chosen.slice(0, at), chosen.slice(at + 1));
+      window.millworth.goTo(now);
+      return null;
+    },
+
+    boxFields: function (query) {
+      const now = new URLSearchParams(query || "");
+      return [asTyped(now.get("brush")), now.get("brush_ms") || "", asTyped(now.get("against"))];
+    },
+
+    brushBox: function (layout, figure) {
+      const [from, to] = ends(layout, "xaxis").map(instant);
+      const [low, high] = ends(layout, "yaxis");
+      const meta = figure && figure.layout && figure.layout.meta;
+      if (!meta || !(to - from >= 1 || high > low)) {
+        return UNCHANGED();
+      }
+      const now = new URLSearchParams(window.location.search);
+      now.delete("brush");
+      now.delete("brush_ms");
+      if (to - from >= 1) {
+        now.set("brush", new Date(from).toISOString() + ".." + new Date(to).toISOString());
+      }
+      if (high > low) {
+        now.set("brush_ms", milliseconds([low, high], meta.buckets_per_octave));
+      }
+      // What follows the clock would run away under the box.
+      if (!now.get("until")) {
+        now.set("until", meta.until);
+      }
+      window.millworth.goTo(now);
+      return UNCHANGED();
+    },
+  });
+})();

@@ -1,0 +1,113 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from collector.core.clock import NS_PER_MS, NS_PER_S
+from collector.core.errors import InputError
+from dashboard.read.decisions.brush import (
+    Brush,
+    as_typed,
+    format_between,
+    format_latency,
+    parse_between,
+    parse_brush,
+    parse_latency,
+    sides,
+)
+from dashboard.read.decisions.wanted import Wanted
+from dashboard.read.rows import Range
+from dashboard.read.scope import UNBOUNDED_NS, window_length_ns
+from dashboard.read.typed_range import typed_range
+
+MILLISECONDS = st.one_of(st.none(), st.integers(0, 10**9 - 1).map(lambda ms: ms / 1000))
+
+
+@given(low=MILLISECONDS, high=MILLISECONDS)
+def test_latencies_of_an_address_are_read_as_they_were_written(
+    low: float | None, high: float | None
+) -> None:
+    """A link that is opened brushes the box that was sent."""
+    if low is not None and high is not None and low >= high:
+        low, high = None, low
+    assert parse_latency(format_latency(low, high)) == (low, high)
+
+
+@given(from_ms=st.integers(0, 4_000_000_000_000), length_ms=st.integers(1, 86_400_000))
+def test_times_of_an_address_are_read_as_they_were_written(from_ms: int, length_ms: int) -> None:
+    """To the millisecond, for any instant."""
+    ends = from_ms * NS_PER_MS, (from_ms + length_ms) * NS_PER_MS
+    assert parse_between("brush", format_between(*ends)) == ends
+
+
+@given(from_ms=st.integers(10**12, 2 * 10**12), length_ms=st.integers(1, 90_000_000))
+def test_a_range_is_shown_as_people_type_it(from_ms: int, length_ms: int) -> None:
+    """What stands in a field can be sent again with Enter, and is the same range."""
+    ends = from_ms * NS_PER_MS, (from_ms + length_ms) * NS_PER_MS
+    window, until_ns = typed_range(as_typed(format_between(*ends)), 3 * 10**18)
+    assert (until_ns, window_length_ns(window)) == (ends[1], ends[1] - ends[0])
+
+
+@given(time=st.text(max_size=40), latency=st.text(max_size=40))
+def test_any_text_is_a_box_or_refused(time: str, latency: str) -> None:
+    """Somebody cuts an address short, or writes it by hand."""
+    try:
+        found = parse_brush(time, latency)
+    except InputError:
+        return
+    low, high = found.latency_ns
+    assert 0 <= low < high
+    assert (found.from_ns is None) == (found.to_ns is None)
+
+
+@pytest.mark.parametrize(
+    ("text", "latency"),
+    [
+        ("120..900", (120.0, 900.0)),
+        (" >= 80 ms", (80.0, None)),
+        (">80", (80.0, None)),
+        ("<50", (None, 50.0)),
+        ("80..", (80.0, None)),
+        ("..50", (None, 50.0)),
+        ("1.5-2.5", (1.5, 2.5)),
+        ("", (None, None)),
+    ],
+)
+def test_people_type_latencies_in_several_ways(
+    text: str, latency: tuple[float | None, float | None]
+) -> None:
+    """Each of them means one thing."""
+    assert parse_latency(text) == latency
+
+
+@pytest.mark.parametrize("text", ["slow", "..", "900..120", "-5..9", "1e3..2e3", "5..5"])
+def test_latencies_that_are_none_are_refused_with_the_forms(text: str) -> None:
+    """A default in its place would be another box than the one that was meant."""
+    with pytest.raises(InputError, match=r"give 120\.\.900"):
+        parse_latency(text)
+
+
+def test_the_rest_is_the_scope_without_the_box() -> None:
+    """Both sides are narrowed alike; the bounds of the page narrow the box too."""
+    wanted = Wanted(
+        Range(10 * NS_PER_S, 20 * NS_PER_S, "offer", "eu"),
+        channel="web",
+        segment="decision/store",
+        low_ns=5 * NS_PER_MS,
+    )
+    before, inside, is_rest = sides(wanted, Brush(12 * NS_PER_S, 13 * NS_PER_S, 2.0, None), None)
+    assert is_rest
+    assert (before.of.from_ns, before.of.to_ns) == (10 * NS_PER_S, 20 * NS_PER_S)
+    assert (inside.of.from_ns, inside.of.to_ns) == (12 * NS_PER_S, 13 * NS_PER_S)
+    assert (inside.of.low_ns, inside.of.high_ns) == (5 * NS_PER_MS, UNBOUNDED_NS)
+    assert (before.channel, inside.channel, inside.places) == ("web", "web", (11,))
+
+
+def test_a_baseline_is_another_range_of_the_same_scope() -> None:
+    """All of its decisions, whatever they took: slow ones now against an hour that was well."""
+    wanted = Wanted(Range(10 * NS_PER_S, 20 * NS_PER_S, region="eu"))
+    before, inside, is_rest = sides(wanted, Brush(low_ms=80.0), (1, NS_PER_S))
+    assert not is_rest
+    assert (before.of.from_ns, before.of.to_ns, before.of.low_ns) == (1, NS_PER_S, 0)
+    assert (before.of.region, inside.of.low_ns) == ("eu", 80 * NS_PER_MS)
