@@ -56,8 +56,10 @@ def test_keyboard_alone_leads_to_the_evidence_of_a_span(visit: Visit, pages: Ser
         page.keyboard.press("Tab")
     page.keyboard.press("ArrowDown")
     page.keyboard.press("ArrowDown")
-    active = tree.get_attribute("aria-activedescendant")
-    expect(page.locator(f"#{active}")).to_contain_text("ZRANGE offers, edge, decision/store, 66.0")
+    # Rows are told of once a frame.
+    expect(tree).to_have_attribute("aria-activedescendant", "decision-waterfall-tree-2")
+    active = page.locator("#decision-waterfall-tree-2")
+    expect(active).to_contain_text("ZRANGE offers, edge, decision/store, 66.0")
     page.keyboard.press("Enter")
     panel = page.get_by_role("region", name="Chosen span")
     expect(panel.get_by_role("heading", name="ZRANGE offers")).to_be_focused()

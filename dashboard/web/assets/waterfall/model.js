@@ -95,6 +95,13 @@
       (!wanted.pathOnly || model.own[row] > 0);
   }
 
+  // How far a span is shown from where its own clock put it; "" for not at all.
+  function shift(model, row) {
+    const ns = model.spans.shift_ns[row];
+    const way = ns > 0 ? " later than sent" : " earlier than sent";
+    return ns ? "shown " + all.words.took(Math.abs(ns)) + way : "";
+  }
+
   // One row in words, for those who do not see it.
   function said(model, row) {
     const { took } = all.words;
@@ -114,7 +121,7 @@
       parts.push(all.words.count(packets, "exchange") + " on the wire");
     }
     if (spans.shift_ns[row]) {
-      parts.push("shown " + took(spans.shift_ns[row]) + " later than sent: clocks differ");
+      parts.push(shift(model, row) + ": clocks differ");
     }
     if (spans.clock_bound_ns[row]) {
       parts.push("its clock may be wrong by " + took(spans.clock_bound_ns[row]));
@@ -122,5 +129,5 @@
     return [...parts, gapWords(model, row)].filter(Boolean).join(", ");
   }
 
-  all.model = { of, name, service, latencyClass, segment, gap, gapWords, proven, matcher, said };
+  all.model = { of, name, service, latencyClass, segment, gap, gapWords, proven, matcher, shift, said };
 })((globalThis.Waterfall = globalThis.Waterfall || {}));
