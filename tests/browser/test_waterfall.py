@@ -147,6 +147,22 @@ def test_map_is_dragged_and_the_wheel_zooms(visit: Visit, pages: Served) -> None
     assert last + same == pytest.approx(whole_x + whole, abs=3)
 
 
+def test_change_of_scheme_is_drawn(visit: Visit, pages: Served) -> None:
+    """Names in the ink of the other scheme are not seen."""
+    page = visit.page
+    open_tree(visit, pages, "d-12")
+    rows = page.locator("#decision-waterfall .wf-rows")
+    ink = f"canvas => ({INK})(canvas).filter((value, at) => at % 4 === 0 && value > 200).length"
+    page.get_by_text("Light", exact=True).click()
+    expect(page.locator("html")).to_have_attribute("data-mantine-color-scheme", "light")
+    rows.evaluate("() => new Promise(done => requestAnimationFrame(() => done(1)))")
+    light = rows.evaluate(ink)
+    page.get_by_text("Dark", exact=True).click()
+    expect(page.locator("html")).to_have_attribute("data-mantine-color-scheme", "dark")
+    rows.evaluate("() => new Promise(done => requestAnimationFrame(() => done(1)))")
+    assert rows.evaluate(ink) > light + 200
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1440, 390])
 def test_drawn_in_both_schemes_wide_and_narrow(
