@@ -56,8 +56,10 @@ def test_keyboard_alone_leads_to_the_evidence_of_a_span(visit: Visit, pages: Ser
         page.keyboard.press("Tab")
     page.keyboard.press("ArrowDown")
     page.keyboard.press("ArrowDown")
-    active = tree.get_attribute("aria-activedescendant")
-    expect(page.locator(f"#{active}")).to_contain_text("ZRANGE offers, edge, decision/store, 66.0")
+    # Rows are told of once a frame.
+    expect(tree).to_have_attribute("aria-activedescendant", "decision-waterfall-tree-2")
+    active = page.locator("#decision-waterfall-tree-2")
+    expect(active).to_contain_text("ZRANGE offers, edge, decision/store, 66.0")
     page.keyboard.press("Enter")
     panel = page.get_by_role("region", name="Chosen span")
     expect(panel.get_by_role("heading", name="ZRANGE offers")).to_be_focused()
@@ -143,6 +145,22 @@ def test_map_is_dragged_and_the_wheel_zooms(visit: Visit, pages: Served) -> None
     page.mouse.up()
     last, _, _ = place()
     assert last + same == pytest.approx(whole_x + whole, abs=3)
+
+
+def test_change_of_scheme_is_drawn(visit: Visit, pages: Served) -> None:
+    """Names in the ink of the other scheme are not seen."""
+    page = visit.page
+    open_tree(visit, pages, "d-12")
+    rows = page.locator("#decision-waterfall .wf-rows")
+    ink = f"canvas => ({INK})(canvas).filter((value, at) => at % 4 === 0 && value > 200).length"
+    page.get_by_text("Light", exact=True).click()
+    expect(page.locator("html")).to_have_attribute("data-mantine-color-scheme", "light")
+    rows.evaluate("() => new Promise(done => requestAnimationFrame(() => done(1)))")
+    light = rows.evaluate(ink)
+    page.get_by_text("Dark", exact=True).click()
+    expect(page.locator("html")).to_have_attribute("data-mantine-color-scheme", "dark")
+    rows.evaluate("() => new Promise(done => requestAnimationFrame(() => done(1)))")
+    assert rows.evaluate(ink) > light + 200
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -32,10 +32,10 @@
       namesLower: names.map((name) => name.toLowerCase()),
       servicesLower: services.map((name) => name.toLowerCase()),
       size,
-      start: Float64Array.from(spans.start_ns),
-      length: Float64Array.from(spans.duration_ns),
-      own: Float64Array.from(spans.self_ns),
-      depth: Int32Array.from(spans.depth),
+      start: new Float64Array(spans.start_ns),
+      length: new Float64Array(spans.duration_ns),
+      own: new Float64Array(spans.self_ns),
+      depth: new Int32Array(spans.depth),
       end: all.tree.ends(spans.depth),
       parent: all.tree.parents(spans.depth),
       sectionsAt: begins(spans.sections),
@@ -95,6 +95,13 @@
       (!wanted.pathOnly || model.own[row] > 0);
   }
 
+  // How far a span is shown from where its own clock put it; "" for not at all.
+  function shift(model, row) {
+    const ns = model.spans.shift_ns[row];
+    const way = ns > 0 ? " later than sent" : " earlier than sent";
+    return ns ? "shown " + all.words.took(Math.abs(ns)) + way : "";
+  }
+
   // One row in words, for those who do not see it.
   function said(model, row) {
     const { took } = all.words;
@@ -114,7 +121,7 @@
       parts.push(all.words.count(packets, "exchange") + " on the wire");
     }
     if (spans.shift_ns[row]) {
-      parts.push("shown " + took(spans.shift_ns[row]) + " later than sent: clocks differ");
+      parts.push(shift(model, row) + ": clocks differ");
     }
     if (spans.clock_bound_ns[row]) {
       parts.push("its clock may be wrong by " + took(spans.clock_bound_ns[row]));
@@ -122,5 +129,5 @@
     return [...parts, gapWords(model, row)].filter(Boolean).join(", ");
   }
 
-  all.model = { of, name, service, latencyClass, segment, gap, gapWords, proven, matcher, said };
+  all.model = { of, name, service, latencyClass, segment, gap, gapWords, proven, matcher, shift, said };
 })((globalThis.Waterfall = globalThis.Waterfall || {}));

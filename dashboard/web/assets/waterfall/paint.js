@@ -48,20 +48,20 @@
     untraced: (c) => c.rect(2, 2, 1, 1),
   };
 
-  function hatch(context, name) {
-    const draw = HATCHES[name];
-    if (!draw) {
-      return null;
+  function hatches(context) {
+    const found = {};
+    for (const [name, draw] of Object.entries(HATCHES)) {
+      const tile = document.createElement("canvas");
+      tile.width = tile.height = 6;
+      const on = tile.getContext("2d");
+      on.strokeStyle = "rgba(255,255,255,.5)";
+      on.beginPath();
+      draw(on);
+      on.stroke();
+      found[name] = context.createPattern(tile, "repeat");
     }
-    const tile = document.createElement("canvas");
-    tile.width = tile.height = 6;
-    const on = tile.getContext("2d");
-    on.strokeStyle = "rgba(255,255,255,.5)";
-    on.beginPath();
-    draw(on);
-    on.stroke();
-    return context.createPattern(tile, "repeat");
+    return found;
   }
 
-  all.paint = { colours, clear, font, hatch };
+  all.paint = { colours, clear, font, hatches };
 })((globalThis.Waterfall = globalThis.Waterfall || {}));

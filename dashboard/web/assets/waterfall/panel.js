@@ -56,7 +56,7 @@
       ["begins", isMissing ? "" : exact(model.start[row]) + " after ingress"],
       ["on the critical path", own ? exact(own) + ", " + share : isMissing ? "" : "no"],
       ["status", found && found.sent && statusOf(found.sent) ? text(statusOf(found.sent)) : ""],
-      ["clock", spans.shift_ns[row] ? "shown " + took(spans.shift_ns[row]) + " later than sent" : ""],
+      ["clock", all.model.shift(model, row)],
       ["clock may be wrong by", isMissing ? "" : bound === null ? "unknown" : bound ? took(bound) : "one clock"],
       ["why", gapDetail(model, row)],
     ]);

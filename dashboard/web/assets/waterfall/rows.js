@@ -29,13 +29,13 @@
         : colours.text;
     const mark = spans.is_error[row] ? "✕ " : spans.is_missing[row] ? "∅ " : "";
     const name = view.fitted(context, mark + all.model.name(model, row), room);
-    context.fillText(name, indent + CARET, middle);
-    const beside = context.measureText(name).width + 7;
+    context.fillText(name.text, indent + CARET, middle);
+    const beside = name.width + 7;
     all.paint.font(context, 11);
     const service = view.fitted(context, all.model.service(model, row), room - beside);
-    if (room - beside > 28 && service) {
+    if (room - beside > 28 && service.text) {
       context.fillStyle = colours.soft;
-      context.fillText(service, indent + CARET + beside, middle);
+      context.fillText(service.text, indent + CARET + beside, middle);
     }
   }
 

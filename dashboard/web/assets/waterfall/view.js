@@ -26,7 +26,7 @@
         if (!this.root.isConnected) {
           sizes.disconnect();
           schemes.disconnect();
-        } else if (this.model) {
+        } else if (this.model && this.frame() !== this.drawnIn) {
           this.resize();
         }
       };
@@ -36,6 +36,11 @@
       schemes.observe(document.documentElement, {
         attributeFilter: ["data-mantine-color-scheme"],
       });
+    }
+
+    // What a drawing is made for: the height of the page's element follows from it.
+    frame() {
+      return this.root.clientWidth + document.documentElement.dataset.mantineColorScheme;
     }
 
     set(columns) {
@@ -80,22 +85,21 @@
     }
 
     resize() {
+      this.drawnIn = this.frame();
       const most = Math.min(ROWS_MAX * HEIGHT, Math.round(window.innerHeight * 0.55));
       this.height = Math.max(2 * HEIGHT, Math.min(this.rows.length * HEIGHT, most));
       this.scroll.style.height = this.height + "px";
       this.space.style.height = this.rows.length * HEIGHT + "px";
       this.sheet.style.height = this.height + "px";
-      this.width = this.scroll.clientWidth;
+      if (this.width !== this.scroll.clientWidth) {
+        this.width = this.scroll.clientWidth;
+        this.fits.clear();
+      }
       // Room behind the longest bar for how long it took.
     this.right = this.width - (this.width < 640 ? 62 : 76);
     this.left = Math.round(Math.min(Math.max(this.width * 0.28, 118), 320));
       this.colours = all.paint.colours(this.root);
-      this.fits.clear();
-      this.hatches = {};
-      const context = this.canvas.getContext("2d");
-      for (const name of this.model.classes) {
-        this.hatches[name] = all.paint.hatch(context, name);
-      }
+      this.hatches = this.hatches || all.paint.hatches(this.canvas.getContext("2d"));
       this.draw("map", "head", "rows");
     }
 
@@ -108,7 +112,7 @@
       return all.scale.ns(this.scale, px, this.left, this.right - this.left);
     }
 
-    // A name that was fitted once is not measured again while the width stays.
+    // A name that was fitted once, and its width, are not measured again while the page's stays.
     fitted(context, text, room) {
       const key = context.font + "|" + Math.round(room) + "|" + text;
       let found = this.fits.get(key);
@@ -116,7 +120,9 @@
         if (this.fits.size > 4000) {
           this.fits.clear();
         }
-        found = all.words.fit(text, room, (each) => context.measureText(each).width);
+        const widthOf = (each) => context.measureText(each).width;
+        const fit = all.words.fit(text, room, widthOf);
+        found = { text: fit, width: widthOf(fit) };
         this.fits.set(key, found);
       }
       return found;

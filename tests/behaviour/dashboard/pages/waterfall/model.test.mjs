@@ -60,9 +60,16 @@ test("a row in words says how long, where from, whether it failed, and what is m
     "<script>alert(1)</script>, cart, decision/store, 3.0 ms from 2.0 ms, on the critical path 3.0 ms, failed, 1 exchange on the wire",
   );
   const other = model.said(found, 2);
-  for (const part of ["off the critical path", "clocks differ", "its clock may be wrong by 2.0 ms", "no answering span: late"]) {
+  for (const part of ["off the critical path", "shown 500.0 µs later than sent: clocks differ", "its clock may be wrong by 2.0 ms", "no answering span: late"]) {
     assert.ok(other.includes(part), part);
   }
+});
+
+test("a clock that runs ahead moves its spans to earlier", () => {
+  const found = model.of(columns());
+  found.spans.shift_ns[2] = -2e6;
+  assert.equal(model.shift(found, 2), "shown 2.0 ms earlier than sent");
+  assert.equal(model.shift(found, 0), "");
 });
 
 test("filters by name, service, length and path, in any case", () => {
