@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import dash_mantine_components as dmc
+from clickhouse_connect.driver.exceptions import ClickHouseError
 from dash import Dash, Input, Output, State, dcc, html, no_update
 
 from attribution.whatif.answers import CompareAnswer
@@ -39,15 +40,17 @@ from dashboard.pages.parts import (
     scope_view,
     table,
 )
+from dashboard.read.adhoc.sql import engine_error
 from dashboard.read.decisions.brush import (
     Brush,
     parse_between,
     parse_brush,
     sides,
 )
+from dashboard.read.decisions.kept import KeptCells
 from dashboard.read.decisions.listing import HeatCell
 from dashboard.read.decisions.wanted import Wanted
-from dashboard.read.scope import Scope, format_scope, parse_scope, step_of
+from dashboard.read.scope import Scope, format_scope, parse_scope
 from dashboard.units import count, utc_clock
 
 PATH = "/explore"
@@ -155,8 +158,10 @@ def layout(query: str, context: PageContext) -> Component:
 def register(app: Dash, context: PageContext) -> None:
     """Attach this page's callbacks to `app`."""
 
+    kept = KeptCells(context.decisions)
+
     def refresh(query: str | None, _ticks: int | None) -> dict[str, object]:
-        return heat(context, parse_scope(query))
+        return heat(context, parse_scope(query), kept)
 
     def explain(query: str | None, _retries: int | None) -> dict[str, object]:
         return why(context, parse_scope(query))
@@ -218,7 +223,7 @@ def question_of(scope: Scope, now_ns: int) -> Question:
     )
 
 
-def heat(context: PageContext, scope: Scope) -> dict[str, object]:
+def heat(context: PageContext, scope: Scope, kept: KeptCells) -> dict[str, object]:
     """Read the heatmap: a value for each of HEAT."""
     now_ns, mode = context.clock.now_ns(), scope.filter("mode")
     if mode not in MODES:
@@ -228,31 +233,25 @@ def heat(context: PageContext, scope: Scope) -> dict[str, object]:
     except InputError:
         # The panel below says what is wrong with the box; the range is still shown.
         asked = question_of(without_box(scope), now_ns)
-    seen = asked.wanted.seen
+    found = kept.read(asked.wanted, now_ns, is_live=scope.until_ns is None)
+    seen = found.seen
     actions, regions = context.reader.scopes(max(0, seen.to_ns - SCOPES_WINDOW_NS), seen.to_ns)
-    step_ns = step_of(seen.to_ns - seen.from_ns)
-    offered = context.decisions.offered(seen)
-    cells = context.decisions.cells(asked.wanted, step_ns, stated=offered.stated)
     target_ns = context.reference.of(scope.action)
-    decisions = sum(cell.decisions for cell in cells)
+    decisions = count(sum(cell.decisions for cell in found.cells))
+    named = found.offered.by_dimension
+    complete_ns = context.complete_ns(now_ns)
     return {
-        **scope_view(
-            NAME,
-            scope,
-            actions,
-            regions,
-            seen.to_ns,
-            context.complete_ns(now_ns),
-            offered.by_dimension,
+        **scope_view(NAME, scope, actions, regions, seen.to_ns, complete_ns, named),
+        "explore-add.data": choices(named),
+        "explore-heatmap.figure": heatmap(
+            found.cells, mode, seen, found.step_ns, target_ns, asked.brush
         ),
-        "explore-add.data": choices(offered.by_dimension),
-        "explore-heatmap.figure": heatmap(cells, mode, seen, step_ns, target_ns, asked.brush),
-        "explore-heat-note.children": f"{count(decisions)} decisions. Drag a box over what is odd.",
+        "explore-heat-note.children": f"{decisions} decisions. Drag a box over what is odd.",
         "explore-heatmap-box.aria-label": (
-            f"Latency of {count(decisions)} decisions from {utc_clock(seen.from_ns)} to "
+            f"Latency of {decisions} decisions from {utc_clock(seen.from_ns)} to "
             f"{utc_clock(seen.to_ns)} UTC; type a box in the fields below"
         ),
-        "explore-heatmap-table.children": _largest(cells, mode),
+        "explore-heatmap-table.children": _largest(found.cells, mode),
     }
 
 
@@ -275,9 +274,11 @@ def why(context: PageContext, scope: Scope) -> dict[str, object]:
     before, inside, is_rest = sides(asked.wanted, asked.brush, asked.against)
     try:
         found = context.compare(before, inside, rest=is_rest)
-    except MillworthError as error:
+    except (MillworthError, ClickHouseError) as error:
         mark = secrets.token_hex(4)
-        said = str(error).splitlines()[0][:300]
+        # What the engine says of its limits has code numbers and a version in it.
+        said = engine_error(error) if isinstance(error, ClickHouseError) else str(error)
+        said = said.splitlines()[0][:300]
         _log.error("comparison_failed", question=mark, error=said)
         failed = {"explore-said.children": _failed(said, mark), "explore-retry.hidden": False}
         return shown | failed
@@ -326,7 +327,7 @@ def _refused(text: str) -> Component:
 def _failed(text: str, mark: str) -> Component:
     return html.Div(
         [
-            f"The comparison failed: {text} ",
+            f"The comparison failed: {text}. Narrow the range or the filters, or try it again. ",
             html.Span(f"(question {mark} in the log)", className="note"),
         ],
         className="error",

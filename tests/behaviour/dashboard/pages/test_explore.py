@@ -9,13 +9,18 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from clickhouse_connect.driver.client import Client
 
+from attribution.core.config import AttributionConfig
+from attribution.whatif.analyst import Analyst
 from collector.core.clock import NS_PER_MS, NS_PER_S
 from collector.core.errors import InputError, StoreUnavailableError
-from collector.store.connect import Connections
+from collector.store.connect import Connections, connect
 from dashboard.pages.context import PageContext
+from dashboard.pages.decisions.page import wanted_of
 from dashboard.pages.explore import page as explore
 from dashboard.pages.explore.box import typed_box
+from dashboard.read.decisions.kept import KeptCells
 from dashboard.read.reader import Reader
 from dashboard.read.scope import parse_scope
 from tests.support.dashboard.app import Api, page_context
@@ -112,10 +117,12 @@ def test_a_bad_box_is_told_and_the_heatmap_stays(context: PageContext) -> None:
     """Whoever mistypes one field does not lose the figure."""
     scope = parse_scope("?window=5m&brush=ten..eleven")
     assert "is not FROM..TO" in text_of(explore.why(context, scope)["explore-said.children"])
-    figure: Any = explore.heat(context, scope)["explore-heatmap.figure"]
+    figure: Any = explore.heat(context, scope, KeptCells(context.decisions))[
+        "explore-heatmap.figure"
+    ]
     assert figure["data"]
     with pytest.raises(InputError, match="'price' is not a mode"):
-        explore.heat(context, parse_scope("?mode=price"))
+        explore.heat(context, parse_scope("?mode=price"), KeptCells(context.decisions))
 
 
 def test_a_typed_box_becomes_an_address_and_stands_still(context: PageContext) -> None:
@@ -146,9 +153,48 @@ def test_a_store_that_fails_leaves_a_mark_and_a_way_to_try_again(context: PageCo
 def test_an_empty_store_is_an_answer(store: Connections) -> None:
     """No decision yet: what to do next, and no zero dollars."""
     with page_context(Reader(store)) as context:
-        shown = explore.heat(context, parse_scope(""))
+        shown = explore.heat(context, parse_scope(""), KeptCells(context.decisions))
         assert "No decision in this range" in text_of(shown["explore-heatmap.figure"])
         assert "how to send the first one" in text_of(shown["explore-chips.children"])
         shown = explore.why(context, parse_scope("?brush_ms=1.."))
         assert "No decision in the box" in str(shown["explore-said.children"])
         assert "$" not in text_of(shown)
+
+
+class Short(Connections):
+    """A store that reads only a few rows for a question."""
+
+    def reader(self) -> Client:
+        """Return a connection with that limit."""
+        client = connect(self.config)
+        client.set_client_setting("max_rows_to_read", 5)
+        return client
+
+
+def test_a_question_over_its_limit_says_what_to_do(busy: Connections) -> None:
+    """The engine ends it; the words are for people."""
+    short = Short(busy.config)
+    with page_context(Reader(busy)) as context:
+        slow = replace(context, compare=Analyst(AttributionConfig(), short).compare)
+        shown = explore.why(slow, parse_scope("?window=5m&brush_ms=120.."))
+    short.close()
+    said = text_of(shown["explore-said.children"])
+    assert "Narrow the range" in said
+    assert "DB::Exception" not in said
+
+
+def test_a_day_is_read_once_a_while_and_a_minute_each_time(busy: Connections) -> None:
+    """Every viewer asks every few seconds: a column of a day is a quarter of an hour wide."""
+    with page_context(Reader(busy)) as context:
+        kept = KeptCells(context.decisions)
+
+        def read(window: str, after_s: int) -> int:
+            now_ns = TODAY_NS + after_s * NS_PER_S
+            wanted = wanted_of(parse_scope(f"?window={window}"), now_ns)
+            return kept.read(wanted, now_ns, is_live=True).seen.to_ns - TODAY_NS
+
+        assert [read("24h", after_s) for after_s in (0, 5, 50, 60)] == [0, 0, 0, 60 * NS_PER_S]
+        assert [read("1m", after_s) for after_s in (0, 1)] == [0, NS_PER_S]
+        other = wanted_of(parse_scope("?window=24h&region=eu-west"), TODAY_NS)
+        cells = kept.read(other, TODAY_NS, is_live=True).cells
+        assert sum(cell.decisions for cell in cells) == 70

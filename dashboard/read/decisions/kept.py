@@ -1,0 +1,69 @@
+"""I/O: cells of a heatmap, kept for as long as nobody could see that they changed.
+
+A page that is open reads anew every few seconds, and so does each of its viewers. Over a day a
+column is a quarter of an hour wide: what was read less than a sixteenth of a column ago looks the
+same, and costs as much as a million decisions do.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from dataclasses import dataclass, replace
+from typing import Final
+
+from collector.core.clock import NS_PER_MINUTE
+from dashboard.read.decisions.listing import DecisionList, HeatCell, Offered
+from dashboard.read.decisions.wanted import Wanted
+from dashboard.read.rows import Range
+from dashboard.read.scope import step_of
+
+_KEPT_MAX: Final = 32
+_OF_A_COLUMN: Final = 16
+_KEPT_NS_MAX: Final = NS_PER_MINUTE
+
+
+@dataclass(frozen=True, slots=True)
+class Heat:
+    """What was read of one filter over one range."""
+
+    seen: Range
+    step_ns: int
+    cells: list[HeatCell]
+    offered: Offered
+
+
+class KeptCells:
+    """Reads cells, or hands out those of a moment ago."""
+
+    def __init__(self, listing: DecisionList) -> None:
+        self._listing = listing
+        self._kept: OrderedDict[tuple[Wanted, bool], tuple[int, Heat]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def read(self, wanted: Wanted, now_ns: int, *, is_live: bool) -> Heat:
+        """Return the cells of a filter; a live range may end a moment before the one wanted.
+
+        Args:
+            wanted: the filter and its range.
+            now_ns: the time.
+            is_live: its range ends now, and is the same question a second later.
+        """
+        seen = wanted.seen
+        length_ns = seen.to_ns - seen.from_ns
+        step_ns = step_of(length_ns)
+        asked = replace(seen, from_ns=0, to_ns=length_ns) if is_live else seen
+        key = (replace(wanted, seen=asked), is_live)
+        with self._lock:
+            kept = self._kept.get(key)
+        if kept is not None and 0 <= now_ns - kept[0] < min(step_ns // _OF_A_COLUMN, _KEPT_NS_MAX):
+            return kept[1]
+        offered = self._listing.offered(seen)
+        cells = self._listing.cells(wanted, step_ns, stated=offered.stated)
+        found = Heat(seen, step_ns, cells, offered)
+        with self._lock:
+            self._kept[key] = (now_ns, found)
+            self._kept.move_to_end(key)
+            while len(self._kept) > _KEPT_MAX:
+                self._kept.popitem(last=False)
+        return found
