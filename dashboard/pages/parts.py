@@ -79,6 +79,10 @@ def chart(graph_id: str, label: str, height_px: int) -> list[Component]:
             ),
             className="chart",
             style={"height": f"{height_px}px"},
+            # On a telephone it is wider than its space, and the keyboard has to reach the rest.
+            tabIndex=0,
+            role="group",
+            **{"aria-label": label},
         ),
         html.Details(
             [

@@ -138,7 +138,7 @@ def _shell() -> Any:  # noqa: ANN401  a Dash component
                 [html.Span("Search", className="search-word"), html.Kbd("Ctrl K")],
                 id="search-open",
                 className="search-open",
-                **_label("Search (Ctrl K)"),
+                **{"aria-keyshortcuts": "Control+K"},
             ),
             dmc.SegmentedControl(
                 id="theme",

@@ -1,0 +1,77 @@
+"""What axe finds on every page, in both themes, on a screen and on a telephone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from collector.store.connect import Connections
+from tests.browser.conftest import Visit
+from tests.conftest import ManualClock
+from tests.support.dashboard.seed import TODAY_NS
+from tests.support.dashboard.served import served
+from tests.support.tree import ROOT
+
+pytestmark = [pytest.mark.browser, pytest.mark.integration, pytest.mark.alone]
+
+AXE = ROOT / "tests/integration/node/node_modules/axe-core/axe.min.js"
+SERIOUS = ("serious", "critical")
+# By address what is there once the page is.
+PAGES = {
+    "/": "#overview-now-value:has-text('$')",
+    "/alerts": "#alerts-list .ag-row",
+    "/alerts/episode-1": "#alert-facts:has-text('Rule')",
+    "/explore?brush=2033-05-18T03:32:30Z..2033-05-18T03:33:20Z&brush_ms=80..999": (
+        "#explore-heat-note:has-text('decisions')"
+    ),
+    "/decision": "#decisions-totals:has-text('decisions')",
+    "/decision?id=d-12": "#decision-title:has-text('ms')",
+    "/health": "#health-items",
+}
+SCREENS = ({"width": 1440, "height": 900}, {"width": 390, "height": 844})
+
+
+SETTLED = """() => Promise.all(document.getAnimations()
+    .filter((each) => each.effect.getComputedTiming().endTime !== Infinity)
+    .map((each) => each.finished.catch(() => null)))"""
+
+
+def findings(page: Page) -> list[str]:
+    """Return what axe calls serious: the rule, and the first element that breaks it."""
+    page.evaluate(SETTLED)  # colours that fade are not yet those of the theme
+    found: dict[str, Any] = page.evaluate("axe.run(document, { resultTypes: ['violations'] })")
+    return [
+        f"{each['id']}: {each['nodes'][0]['html'][:200]} ({len(each['nodes'])} of them),"
+        f" {each['nodes'][0]['failureSummary'][:300]}"
+        for each in found["violations"]
+        if each["impact"] in SERIOUS
+    ]
+
+
+def test_axe_finds_nothing_serious_on_any_page(
+    own_world: Connections, visit: Visit, tmp_path: Path
+) -> None:
+    """Whoever is called at night may see little, use no mouse, or hear the page."""
+    assert AXE.is_file(), "axe is not here; `make install-test` installs it"
+    page, found = visit.page, list[str]()
+    with served(own_world, tmp_path, clock=ManualClock(TODAY_NS)) as pages:
+        for address, ready in PAGES.items():
+            page.set_viewport_size(SCREENS[0])  # type: ignore[arg-type]  # as a typed dictionary
+            page.goto(f"{pages.url}{address}")
+            expect(page.locator(ready).first).to_be_visible()
+            # As a tool of the browser: our policy forbids pages to run what we did not send.
+            page.evaluate(f"{AXE.read_text(encoding='utf-8')}; true")
+            for screen in SCREENS:
+                page.set_viewport_size(screen)  # type: ignore[arg-type]  # as a typed dictionary
+                for theme in ("light", "dark"):
+                    page.emulate_media(color_scheme=theme)
+                    page.wait_for_selector(f"html[data-mantine-color-scheme={theme}]")
+                    where = f"{address}, {theme}, {screen['width']} px"
+                    found += [f"{where}: {each}" for each in findings(page)]
+        page.keyboard.press("Control+k")
+        expect(page.locator("#search-list [role=option]").first).to_be_visible()
+        found += [f"the search: {each}" for each in findings(page)]
+    assert not found, "\n".join(found)
