@@ -9,11 +9,13 @@ handed on as it is, and texts that need no escape, as ids do, are joined.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pyarrow as pa
 from clickhouse_connect.driver.binding import format_bind_value
 from clickhouse_connect.driver.client import Client
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 # What the library writes with a backslash before it.
 _ESCAPED = "\\'`\t\n"
@@ -36,6 +38,8 @@ def query_arrow(
     Raises:
         DatabaseError: as the library's.
     """
+    import pyarrow as pa  # the receivers answer before it is loaded
+
     backend: Any = client._backend  # type: ignore[attr-defined]  # the library shows it nowhere else
     bound = {name: bound_value(value) for name, value in parameters.items()}
     texts = {name: str(value) for name, value in settings.items()}

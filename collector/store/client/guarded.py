@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Mapping
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
-import pyarrow as pa
 from clickhouse_connect.driver.client import Client
 
 from collector.store.client.arrow import query_arrow
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 
 def unspoilt(make: Callable[[], Client]) -> Client:
