@@ -37,12 +37,15 @@ class JobLoop:
         clock: Clock,
         counters: Counters,
         close: Callable[[], None],
+        *,
+        keeps_pace: bool = False,
     ) -> None:
         self.name = name
         self.last_success_ns = 0
         self.done_ns: int | None = None  # up to which the last run that came through did its work
         self.last_error = ""
         self.interval_s = interval_s
+        self._keeps_pace = keeps_pace
         self._run = run
         self._clock = clock
         self._counters = counters
@@ -67,13 +70,14 @@ class JobLoop:
         ASKER.set(lambda: f"job {self.name}")
         try:
             while not self._stopping.is_set():
-                self.run_now()
-                self._stopping.wait(self.interval_s)
+                took_s = self.run_now()
+                pause_s = paced_s(self.interval_s, took_s) if self._keeps_pace else self.interval_s
+                self._stopping.wait(pause_s)
         finally:
             self._close()
 
-    def run_now(self) -> None:
-        """Run once, in the caller's thread."""
+    def run_now(self) -> float:
+        """Run once, in the caller's thread; return how long it took, s."""
         started_ns, now_ns = self._clock.monotonic_ns(), self._clock.now_ns()
         try:
             done = self._run(now_ns)
@@ -88,3 +92,9 @@ class JobLoop:
             self._counters.job_runs.labels(self.name, "done").inc()
         elapsed_ns = self._clock.monotonic_ns() - started_ns
         self._counters.job_seconds.labels(self.name).observe(elapsed_ns / NS_PER_S)
+        return elapsed_ns / NS_PER_S
+
+
+def paced_s(interval_s: float, took_s: float) -> float:
+    """Return the pause after a run, so that runs begin at an interval; a tenth of it at least."""
+    return max(interval_s - took_s, interval_s / 10)

@@ -48,6 +48,8 @@ class Job:
         interval_s: seconds between the end of a run and the next.
         make: returns the run, or None where the settings leave the job out.
         stage: the stage of the pipeline that rests on it, "" for none.
+        keeps_pace: whether the interval is from begin to begin, for a job that would fall behind
+            while it pauses.
     """
 
     role: Role
@@ -55,6 +57,7 @@ class Job:
     interval_s: Callable[[Settings], float]
     make: Callable[[Parts], Run | None]
     stage: str = ""
+    keeps_pace: bool = False
 
 
 def _every(seconds: float) -> Callable[[Settings], float]:
@@ -194,8 +197,16 @@ def _alertmanagers(service: Parts) -> Run | None:
 # In the order in which they are made and started.
 JOBS: Final = (
     # A run of attribution is mostly the fixed cost of its queries: every second would cost twice
-    # as much, and a figure on a page is seconds old as it is.
-    Job(Role.ATTRIBUTE, "attribution", _every(2.0), _attribution, stage="attributed"),
+    # as much, and a figure on a page is seconds old as it is. Where much comes a run takes as long
+    # as the interval: a pause of that length after it made decisions four seconds later.
+    Job(
+        Role.ATTRIBUTE,
+        "attribution",
+        _every(2.5),
+        _attribution,
+        stage="attributed",
+        keeps_pace=True,
+    ),
     Job(Role.ATTRIBUTE, "late", _every(1.0), _late, stage="late"),
     Job(Role.ATTRIBUTE, "sizes", _every(30.0), _sizes),
     Job(Role.ATTRIBUTE, "provenance", _every(4.0), _provenance),

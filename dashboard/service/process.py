@@ -200,7 +200,15 @@ class Service(Parts):
 
     def _start_loop(self, job: Job, run: Callable[[int], object]) -> None:
         interval_s = job.interval_s(self.settings)
-        loop = JobLoop(job.name, interval_s, run, self.clock, self.counters, self.store.close)
+        loop = JobLoop(
+            job.name,
+            interval_s,
+            run,
+            self.clock,
+            self.counters,
+            self.store.close,
+            keeps_pace=job.keeps_pace,
+        )
         self._jobs[job.name] = job
         self.loops.append(loop)
         loop.start()
