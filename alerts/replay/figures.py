@@ -122,10 +122,11 @@ def _replay_subject(
     )
     while at < len(instants.end_ns):
         rows = series.rows(int(begins_ns[at]), int(instants.end_ns[at]))
-        evaluation = rule.evaluate(rule.readings(instants.moment(at), rows), state)
+        readings = rule.readings(instants.moment(at), rows)
+        evaluation = rule.evaluate(readings, state)
         state, transition = advance(state, timing, evaluation.seen)
         if transition is not None:
-            yield Change(subject, transition, evaluation)
+            yield Change.of(rule, readings, subject, transition, evaluation)
         at = matters.next(state, at)
 
 

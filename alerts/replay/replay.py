@@ -10,13 +10,14 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from alerts.people.calendars import Calendars
 from alerts.replay.series import Ints, Series
-from alerts.rules.base import Evaluation, Moment, Progress
+from alerts.rules.base import Evaluation, Moment, Progress, Rule, RuleConfig
 from alerts.rules.burn_rate import Losses
 from alerts.rules.dollar_burn import BurnFacts, DollarBurn, budget_factors, window_end_ns
 from alerts.state.subject import Subject
@@ -33,6 +34,7 @@ from alerts.state.transitions import (
 from collector.core.clock import NS_PER_MINUTE, NS_PER_S
 
 Flags = NDArray[np.bool_]
+AnyRule = Rule[RuleConfig, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +71,16 @@ class Change:
     subject: Subject
     transition: Transition
     evaluation: Evaluation
+    window_s: int  # that the evaluation looked at
+    focus: Subject | None = None  # class of decisions to look for evidence in; None: not decisions
+
+    @staticmethod
+    def of(
+        rule: AnyRule, facts: object, subject: Subject, made: Transition, evaluation: Evaluation
+    ) -> Change:
+        """Return the change that a rule about decisions makes."""
+        window_s = evaluation.window_s or rule.window_s
+        return Change(subject, made, evaluation, window_s, rule.focus(facts, subject))
 
 
 def replay(
@@ -112,7 +124,7 @@ def _replay_subject(
         evaluation = rule.evaluate(facts, state)
         state, transition = advance(state, timing, evaluation.seen)
         if transition is not None:
-            yield Change(subject, transition, evaluation)
+            yield Change.of(rule, facts, subject, transition, evaluation)
             if transition.notification == RESOLVED:
                 matters = quiet.matters(state.ended_ns)
         at = matters.next(state, at)

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from statistics import median
 from typing import Final
 
 import numpy as np
 
 from alerts.replay.replay import Change, Instants
-from alerts.replay.series import Series
+from alerts.replay.series import Floats, Ints, Series
 from alerts.rules.base import RuleConfig
 from alerts.rules.dollar_burn import DollarBurn
 from alerts.rules.tiers import DollarBurnConfig
@@ -26,12 +27,18 @@ _MICRO: Final = Decimal(1_000_000)
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """A time in which one subject lost more than its budget allows, Unix ns."""
+    """A time in which one subject lost more than its budget allows, Unix ns.
+
+    A window of it began before the first loss and ends after the last one, so that an alert about
+    them is inside; when the loss itself began and ended is told apart.
+    """
 
     action: str
     region: str
     from_ns: int
     to_ns: int
+    began_ns: int  # from here on it lost faster than the budget allows
+    ended_ns: int  # ... until here
     lost_usd: Decimal
 
 
@@ -43,9 +50,24 @@ class Page:
     region: str
     fired_ns: int
     resolved_ns: int | None  # None: it fires still
+    window_s: int  # before it fired, that the rule looked at
+    focus: Subject | None  # class of decisions that lost most of it; None: no rule about decisions
+    began_ns: int | None  # of its stretch; None: it is in none, or the rule knows no dollars
+    ended_ns: int | None  # ... and where it still loses, the end of the replay
     lost_usd: Decimal | None  # in the stretch; None: the rule knows no dollars
     lost_before_usd: Decimal | None  # ... before it fired
     reason: str
+    exemplars: list[str]  # the slowest decisions of `focus` in the window, three at the most
+
+    @property
+    def delay_s(self) -> float | None:
+        """Return how long the loss had lasted when it fired."""
+        return None if self.began_ns is None else max(0, self.fired_ns - self.began_ns) / NS_PER_S
+
+    @property
+    def lead_s(self) -> float | None:
+        """Return how long the loss went on: the time that somebody had to act."""
+        return None if self.ended_ns is None else max(0, self.ended_ns - self.fired_ns) / NS_PER_S
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +87,8 @@ class Report:
     caught_usd: Decimal | None  # in stretches with a page
     missed_usd: Decimal | None  # in stretches without one
     within_usd: Decimal | None  # at a rate that the budget allows
+    delay_p50_s: float | None  # from the begin of a loss to its first page
+    lead_p50_s: float | None  # ... and from there to the end of the loss
     silent: list[Stretch]  # without a page, of 2 % of the budget or more, the dearest first
     live_transitions: int | None  # that the rule really made; None: it was not evaluated
     equal_transitions: int | None  # ... of which the replay makes the same
@@ -82,6 +106,7 @@ def report(
     to_ns = int(instants.end_ns[-1]) if len(instants.end_ns) else from_ns
     pages: list[Page] = []
     silent: list[Stretch] = []
+    firsts: list[Page] = []  # of each stretch
     caught = missed = total = Decimal(0)
     for subject in sorted({config.spender(each) for each in classes if config.spends(each)}):
         parts = [
@@ -93,9 +118,11 @@ def report(
         fired = [each for each in _fired(changes, subject) if each.fired_ns > from_ns]
         for stretch in stretches(config, subject, parts, instants, from_ns):
             own = [each for each in fired if stretch.from_ns < each.fired_ns <= stretch.to_ns]
-            pages += [_about(page, stretch, parts) for page in own]
             fired = [each for each in fired if each not in own]
+            own = [_about(page, stretch, parts) for page in own]
+            pages += own
             if own:
+                firsts.append(own[0])
                 caught += stretch.lost_usd
                 continue
             missed += stretch.lost_usd
@@ -115,6 +142,8 @@ def report(
         caught_usd=caught,
         missed_usd=missed,
         within_usd=total - caught - missed,
+        delay_p50_s=_median(page.delay_s for page in firsts),
+        lead_p50_s=_median(page.lead_s for page in firsts),
         silent=sorted(silent, key=lambda stretch: -stretch.lost_usd),
         live_transitions=None,
         equal_transitions=None,
@@ -143,6 +172,8 @@ def unpriced_report(
         caught_usd=None,
         missed_usd=None,
         within_usd=None,
+        delay_p50_s=None,
+        lead_p50_s=None,
         silent=[],
         live_transitions=None,
         equal_transitions=None,
@@ -179,13 +210,18 @@ def _fired(changes: Iterable[Change], subject: Subject) -> Iterator[Page]:
         if made.notification == FIRED:
             cost = change.evaluation.cost
             open_page = Page(
-                subject.action,
-                subject.region,
-                made.at_ns,
-                None,
-                cost.loss_usd,
-                cost.loss_usd,
-                change.evaluation.reason,
+                action=subject.action,
+                region=subject.region,
+                fired_ns=made.at_ns,
+                resolved_ns=None,
+                window_s=change.window_s,
+                focus=change.focus,
+                began_ns=None,
+                ended_ns=None,
+                lost_usd=cost.loss_usd,
+                lost_before_usd=cost.loss_usd,
+                reason=change.evaluation.reason,
+                exemplars=[],
             )
         elif made.notification == RESOLVED and open_page is not None:
             yield replace(open_page, resolved_ns=made.at_ns)
@@ -195,8 +231,18 @@ def _fired(changes: Iterable[Change], subject: Subject) -> Iterator[Page]:
 
 
 def _about(page: Page, stretch: Stretch, parts: Sequence[Series]) -> Page:
-    before_usd = lost(parts, stretch.from_ns, page.fired_ns)
-    return replace(page, lost_usd=stretch.lost_usd, lost_before_usd=before_usd)
+    return replace(
+        page,
+        began_ns=stretch.began_ns,
+        ended_ns=stretch.ended_ns,
+        lost_usd=stretch.lost_usd,
+        lost_before_usd=lost(parts, stretch.from_ns, page.fired_ns),
+    )
+
+
+def _median(values: Iterable[float | None]) -> float | None:
+    known = [each for each in values if each is not None]
+    return median(known) if known else None
 
 
 def stretches(
@@ -224,7 +270,28 @@ def stretches(
         begin_ns = max(begun_ns, int(part[0]) - window_ns)
         begun_ns = end_ns = int(part[-1])
         usd = lost(parts, begin_ns, end_ns)
-        yield Stretch(subject.action, subject.region, begin_ns, end_ns, usd)
+        began_ns, ended_ns = _excess(parts, begin_ns, end_ns, window_ns, allowed * 1e6 / window_ns)
+        yield Stretch(subject.action, subject.region, begin_ns, end_ns, began_ns, ended_ns, usd)
+
+
+def _excess(
+    parts: Iterable[Series], from_ns: int, to_ns: int, window_ns: int, allowed: float
+) -> tuple[int, int]:
+    """Return when a stretch began and ended to lose faster than a rate, millionths of USD per ns.
+
+    What is lost beyond the rate is least at its begin, and most at its end.
+    """
+
+    def beyond(at_ns: Ints) -> Floats:
+        lost = np.sum([each.loss[each.index(at_ns)] for each in parts], axis=0)
+        return np.asarray(lost - allowed * (at_ns - from_ns))
+
+    parts = list(parts)
+    firsts_ns = np.arange(from_ns, min(from_ns + window_ns, to_ns) + 1, NS_PER_S)
+    lasts_ns = np.arange(to_ns, max(to_ns - window_ns, from_ns) - 1, -NS_PER_S)
+    began_ns = int(firsts_ns[::-1][np.argmin(beyond(firsts_ns)[::-1])])
+    ended_ns = int(lasts_ns[::-1][np.argmax(beyond(lasts_ns)[::-1])])
+    return began_ns, max(began_ns, ended_ns)
 
 
 def lost(parts: Iterable[Series], from_ns: int, to_ns: int) -> Decimal:

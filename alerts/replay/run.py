@@ -7,10 +7,12 @@ from dataclasses import replace
 from typing import Any
 
 from alerts.config import AlertsConfig
+from alerts.evidence.search import SuspectSearch
 from alerts.people.calendars import Calendars
+from alerts.read.reader import AlertReader
 from alerts.replay import figures
 from alerts.replay.replay import Change, Instants, replay
-from alerts.replay.report import Report, report, transitions_of, unpriced_report
+from alerts.replay.report import Page, Report, report, transitions_of, unpriced_report
 from alerts.replay.spans import replay_spans
 from alerts.replay.stored import read_classes, read_figure, read_instants, read_spans
 from alerts.rules.base import Rule, RuleConfig
@@ -74,6 +76,7 @@ def replay_rules(
     begin_ns = max(0, from_ns - _WARM_NS)
     instants = read_instants(memory, begin_ns, to_ns, config.interval_s, config.nodata_s)
     calendars = Calendars(config.calendars)
+    search = SuspectSearch(AlertReader(store, calendars.budget_factor))
     burns = [rule for rule in rules if isinstance(rule, DollarBurn)]
     longest_s = max((rule.config.windows_s[-1] for rule in burns), default=0)
     classes = read_classes(store, begin_ns - longest_s * NS_PER_S, to_ns) if burns else {}
@@ -84,6 +87,7 @@ def replay_rules(
         else:
             changes = list(_changes(rule, store, instants, begin_ns, to_ns))
             found = unpriced_report(rule.config, instants, changes, from_ns)
+        found = replace(found, pages=[_with_decisions(page, search) for page in found.pages])
         live = _live(memory, rule.config.name, from_ns, found.to_ns)
         if live is not None:
             same = live & transitions_of(changes, from_ns)
@@ -104,6 +108,13 @@ def _changes(
     # Live windows begin and end at whole seconds.
     spans = read_spans(store, rule.config, first_ns, to_ns, NS_PER_S)
     return replay_spans(rule, spans, instants)
+
+
+def _with_decisions(page: Page, search: SuspectSearch) -> Page:
+    """Return a page with the decisions that the message of a live alert would name."""
+    if page.focus is None:
+        return page
+    return replace(page, exemplars=search.exemplars(page.focus, page.window_s, page.fired_ns))
 
 
 def _live(

@@ -38,8 +38,8 @@ class Firing:
 class Score:
     """What the alerts of one rule were worth. The three sums of dollars are all that was lost.
 
-    Dollars are None where nobody knows what decisions are worth; the lead where there is no
-    stretch that both rules alert in.
+    Dollars are None where nobody knows what decisions are worth; how much earlier, where there is
+    no stretch that both rules alert in.
     """
 
     alerts: int
@@ -49,8 +49,8 @@ class Score:
     missed_usd: Decimal | None  # in stretches without one
     within_usd: Decimal | None  # at a rate that the budget allows
     lost_before_usd: Decimal | None  # of what was caught, before the alert
-    delay_p50_s: float | None  # from the begin of a stretch to its first alert
-    lead_p50_s: float | None  # earlier than the other rule; below zero: later
+    delay_p50_s: float | None  # from the begin of a loss to its first alert
+    earlier_p50_s: float | None  # than the other rule; below zero: later
     firings: list[Firing]
 
 
@@ -121,7 +121,7 @@ def score(
     leads = list(_leads(firings, others, caught))
     before_usd = sum(
         (
-            lost(losses.parts, each.from_ns, each.from_ns + delay_ns)
+            lost(losses.parts, each.from_ns, each.began_ns + delay_ns)
             for each, delay_ns in zip(caught, delays, strict=True)
         ),
         Decimal(0),
@@ -135,7 +135,7 @@ def score(
         within_usd=lost(losses.parts, losses.from_ns, losses.to_ns) - caught_usd - missed_usd,
         lost_before_usd=before_usd,
         delay_p50_s=median(delays) / NS_PER_S if delays else None,
-        lead_p50_s=median(leads) / NS_PER_S if leads else None,
+        earlier_p50_s=median(leads) / NS_PER_S if leads else None,
         firings=list(firings),
     )
 
@@ -148,7 +148,7 @@ def _first(firings: Sequence[Firing], stretch: Stretch) -> int | None:
 def _delays(firings: Sequence[Firing], stretch: Stretch) -> Iterator[int]:
     first_ns = _first(firings, stretch)
     if first_ns is not None:
-        yield max(0, first_ns - stretch.from_ns)
+        yield max(0, first_ns - stretch.began_ns)
 
 
 def _leads(
@@ -157,4 +157,4 @@ def _leads(
     for stretch in caught:
         own_ns, other_ns = _first(firings, stretch), _first(others, stretch)
         if own_ns is not None and other_ns is not None:
-            yield max(other_ns, stretch.from_ns) - max(own_ns, stretch.from_ns)
+            yield max(other_ns, stretch.began_ns) - max(own_ns, stretch.began_ns)

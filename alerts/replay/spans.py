@@ -78,7 +78,8 @@ def _replay_subject(
         evaluation = rule.evaluate(facts, state)
         state, transition = advance(state, timing, evaluation.seen)
         if transition is not None:
-            yield Change(subject, transition, evaluation)
+            window_s = evaluation.window_s or rule.window_s
+            yield Change(subject, transition, evaluation, window_s)
         at = matters.next(state, at)
 
 

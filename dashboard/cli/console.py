@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import json
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Final
 
@@ -21,6 +22,29 @@ def warn(text: str) -> None:
     if text not in _warned:
         _warned.add(text)
         _ERR.print(f"warning: {text}")
+
+
+def print_columns(head: Sequence[str], rows: Sequence[Sequence[str]], texts: int = 1) -> None:
+    """Print rows under a head, figures to the right, and never fold or cut a cell.
+
+    Args:
+        head: of each column.
+        rows: a cell a column, which holds no line break.
+        texts: columns of words at the end, which are aligned to the left as the first one is.
+    """
+    lines = [head, *rows]
+    widths = [max(len(line[at]) for line in lines) for at in range(len(head))]
+    for line in lines:
+        cells = (
+            cell.rjust(width) if 0 < at < len(head) - texts else cell.ljust(width)
+            for at, (cell, width) in enumerate(zip(line, widths, strict=True))
+        )
+        OUT.print("  ".join(cells).rstrip())
+
+
+def plain(name: str) -> str:
+    """Return a name that a sender chose, with codes for what would drive a terminal."""
+    return json.dumps(name)[1:-1]
 
 
 @contextmanager

@@ -11,7 +11,7 @@ import typer
 
 from collector.core.times import instant_ns
 from dashboard.cli.client import asked, asking
-from dashboard.cli.console import OUT
+from dashboard.cli.console import OUT, plain
 from dashboard.cli.json_output import print_json
 from dashboard.cli.options import ConfigOption, JsonOption, UrlOption
 from dashboard.units import utc_iso
@@ -93,7 +93,7 @@ def _print(hold: dict[str, Any], *, as_json: bool) -> None:
     state = f"released {utc_iso(hold['released_ns'])}" if hold["released_ns"] else "in force"
     # As JSON writes it: a name or a reason must not reach a terminal as it is.
     OUT.print(
-        f"{json.dumps(hold['name'])[1:-1]}: {state}; {', '.join(hold['tables'])} from "
+        f"{plain(hold['name'])}: {state}; {', '.join(hold['tables'])} from "
         f"{utc_iso(hold['from_ns'])} to {utc_iso(hold['to_ns'])}; "
-        f"{json.dumps(hold['reason'])} ({json.dumps(hold['actor'])[1:-1]})"
+        f"{json.dumps(hold['reason'])} ({plain(hold['actor'])})"
     )

@@ -21,7 +21,7 @@ from collector.provenance.keyring_file import read_ring
 from collector.provenance.live.copies import Copy, equal_copies, retries_told
 from collector.provenance.verify import Finding, Report, Verdict, Verifier
 from dashboard.cli.client import asked, asking
-from dashboard.cli.console import OUT, counting
+from dashboard.cli.console import OUT, counting, plain
 from dashboard.cli.json_output import print_json
 from dashboard.cli.options import ConfigOption, JsonOption, UrlOption
 from dashboard.cli.verify.audit import audit
@@ -358,5 +358,5 @@ def _line(finding: dict[str, Any]) -> str:
     if finding["last_seq"] != finding["first_seq"]:
         numbers += f" to {finding['last_seq']}"
     trace = f", trace {json.dumps(finding['trace_id'])}" if finding["trace_id"] else ""
-    reason = json.dumps(finding["reason"], ensure_ascii=True)[1:-1]
+    reason = plain(finding["reason"])
     return f"{finding['verdict']}: {where} event {numbers}{trace}: {reason}"

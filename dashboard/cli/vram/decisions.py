@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
 import typer
 
 from dashboard.cli.client import asking
-from dashboard.cli.console import OUT
+from dashboard.cli.console import OUT, plain
 from dashboard.cli.json_output import print_json
 from dashboard.cli.options import ConfigOption, JsonOption, UntilOption, UrlOption, WindowOption
 from dashboard.units import UNKNOWN, count, ms, usd, utc_iso
@@ -71,10 +70,10 @@ def decisions(
 
 def _line(row: dict[str, Any]) -> str:
     # As JSON writes them: a sender's text must not reach a terminal as it is.
-    what = "/".join(json.dumps(row[key])[1:-1] for key in ("action", "region") if row[key])
+    what = "/".join(plain(row[key]) for key in ("action", "region") if row[key])
     return ", ".join(
         (
-            f"{utc_iso(row['ingress_ns'])} {json.dumps(row['decision_id'])[1:-1]}",
+            f"{utc_iso(row['ingress_ns'])} {plain(row['decision_id'])}",
             what,
             f"{ms(row['total_ns'])}, {ms(row['worst_ns'])} of it in {row['worst']}",
             f"lost {_usd(row['loss_usd'])} of {_usd(row['value_usd'])}",

@@ -169,4 +169,4 @@ def every_instant(
             evaluation = burn.evaluate(facts, state)
             state, transition = advance(state, timing, evaluation.seen)
             if transition is not None:
-                yield Change(subject, transition, evaluation)
+                yield Change.of(burn, facts, subject, transition, evaluation)

@@ -46,13 +46,13 @@ def instants() -> Instants:
     return Instants(ends_ns, ends_ns, 300 * NS_PER_S)
 
 
-@settings(max_examples=examples(60), deadline=None)
 def known(usd: Decimal | None) -> Decimal:
     """Return dollars that a dollar rule knows."""
     assert usd is not None
     return usd
 
 
+@settings(max_examples=examples(60), deadline=None)
 @given(
     st.lists(
         st.tuples(st.integers(1, 60), st.sampled_from([0, 10_000, 500_000, 30_000_000])),
@@ -76,6 +76,27 @@ def test_every_dollar_is_caught_missed_or_within_the_budget(
     fired = [each for each in changes if each.transition.notification == "alert.firing"]
     assert len(found.pages) == len(fired)
     assert all(known(page.lost_before_usd) <= known(page.lost_usd) for page in found.pages)
+    for page in found.pages:
+        if page.began_ns is not None and page.ended_ns is not None:
+            assert page.began_ns < page.fired_ns <= page.ended_ns
+
+
+def test_alert_says_how_long_after_the_begin_and_before_the_end_it_is() -> None:
+    """Once a stretch: the second alert of one stretch is no second chance to be early."""
+    loss = [0] * 100 + [30_000_000] * 60 + [0] * 240
+    tier = {"budget_share": 0.01, "long_window_s": 120, "short_window_s": 30}
+    burn, classes = DollarBurn(rule(reset_window_s=20, tiers=[tier])), {HURT: series(loss)}
+    changes = list(replay(burn, classes, instants(), Calendars(())))
+
+    found = report(burn, classes, instants(), changes, START_NS)
+
+    [page] = found.pages
+    began_ns, ended_ns = (START_NS + step * STEP_S * NS_PER_S for step in (100, 160))
+    assert page.began_ns == began_ns
+    assert page.ended_ns == ended_ns - (STEP_S - 1) * NS_PER_S  # a second of its last step counts
+    assert found.delay_p50_s == (page.fired_ns - began_ns) / NS_PER_S > 0
+    assert found.lead_p50_s == (page.ended_ns - page.fired_ns) / NS_PER_S > 300
+    assert (page.focus, page.window_s) == (HURT, 120)
 
 
 def test_incident_without_an_alert_is_named_with_its_dollars() -> None:

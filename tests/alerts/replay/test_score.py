@@ -57,7 +57,8 @@ def test_dollars_are_caught_or_missed_by_stretch() -> None:
         Decimal(30), Decimal(1), Decimal("0.01"),
     )  # fmt: skip
     [first, _] = STORY.stretches
-    assert found.delay_p50_s == (at(900) - first.from_ns) / NS_PER_S
+    assert (first.began_ns, first.ended_ns) == (at(600), at(1_200))
+    assert found.delay_p50_s == 300
     assert found.lost_before_usd == Decimal(15)
 
 
@@ -68,12 +69,12 @@ def test_alert_that_fires_already_catches_what_begins_then() -> None:
     assert (found.delay_p50_s, found.lost_before_usd) == (0, Decimal(0))
 
 
-def test_lead_is_before_the_other_rule() -> None:
+def test_rule_is_earlier_than_the_other_one() -> None:
     """Of the stretches that both alert in."""
     ours, others = [firing(700, 800)], [firing(760, 900), firing(3_990, 4_100)]
-    assert score(ours, WEEK_NS, STORY, others).lead_p50_s == 60
-    assert score(others, WEEK_NS, STORY, ours).lead_p50_s == -60
-    assert score(ours, WEEK_NS, STORY).lead_p50_s is None
+    assert score(ours, WEEK_NS, STORY, others).earlier_p50_s == 60
+    assert score(others, WEEK_NS, STORY, ours).earlier_p50_s == -60
+    assert score(ours, WEEK_NS, STORY).earlier_p50_s is None
 
 
 def test_what_nobody_knows_is_unknown() -> None:
@@ -91,7 +92,7 @@ def test_what_nobody_knows_is_unknown() -> None:
 
 def test_firing_touches_what_it_overlaps() -> None:
     """Its ends count."""
-    stretch = Stretch("*", "*", at(10), at(20), Decimal(1))
+    stretch = Stretch("*", "*", at(10), at(20), at(10), at(20), Decimal(1))
     inside = [firing(5, 10), firing(20, 30), firing(12, None), firing(5, 40)]
     outside = [firing(5, 9), firing(21, None)]
     assert all(each.touches(stretch) for each in inside)

@@ -98,8 +98,8 @@ def test_imported_rule_is_scored_beside_a_dollar_rule(scene: Scene) -> None:
     assert (dollars.alerts, dollars.actionable_share) == (2, 1.0)
     assert (ours.caught_usd, ours.missed_usd) == (Decimal(3_000), Decimal(1_500))
     assert (dollars.caught_usd, dollars.missed_usd) == (Decimal(4_500), Decimal(0))
-    assert ours.lead_p50_s is not None
-    assert dollars.lead_p50_s == -ours.lead_p50_s
+    assert ours.earlier_p50_s is not None
+    assert dollars.earlier_p50_s == -ours.earlier_p50_s
     for each in (ours, dollars):
         assert each.caught_usd is not None
         assert each.missed_usd is not None

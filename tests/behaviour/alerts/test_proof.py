@@ -9,6 +9,7 @@ from alerts.rules.threshold import ThresholdConfig
 from alerts.rules.tiers import DollarBurnConfig
 from alerts.state.acts import Act
 from alerts.state.promotions import Promotions
+from alerts.state.subject import Subject
 from collector.core.clock import NS_PER_S
 from tests.support.alerts.builders import rule
 from tests.support.alerts.scene import HURT, INCIDENT_S, START_NS, Scene
@@ -135,6 +136,14 @@ def test_replay_of_a_threshold_makes_every_transition_that_it_made(scene: Scene)
     assert [page.region for page in report.pages] == [HURT] * len(report.pages) != []
     assert report.caught_usd is None
     assert "above 0.4" in report.pages[0].reason
+    [slowest] = scene.client.query(
+        "SELECT decision_id FROM attributions FINAL WHERE region = {r:String}"
+        " AND ingress_ns >= {t:UInt64} - 30 * 1000000000 AND ingress_ns < {t:UInt64}"
+        " ORDER BY total_ns DESC, decision_id LIMIT 1",
+        parameters={"r": HURT, "t": report.pages[0].fired_ns},
+    ).result_rows
+    assert report.pages[0].exemplars[:1] == list(slowest)
+    assert report.pages[0].began_ns is None
 
 
 def test_replay_makes_every_transition_that_the_rule_made(scene: Scene) -> None:
@@ -169,6 +178,15 @@ def test_replay_makes_every_transition_that_the_rule_made(scene: Scene) -> None:
     assert report.live_transitions is not None
     assert report.live_transitions > len(made)  # of both regions
     assert {page.region for page in report.pages} == {HURT}
+    scene.deliver()
+    live = [
+        [each["decision_id"] for each in delivery.message["data"]["exemplars"]]
+        for delivery in scene.receiver.deliveries
+        if delivery.kind == "alert.firing"
+    ]
+    assert [page.exemplars for page in report.pages] == live
+    assert all(len(set(exemplars)) == 3 for exemplars in live)
+    assert all(page.focus == Subject("checkout", HURT) for page in report.pages)
     assert len(report.pages) == made.count("firing") - made.count("cooling") + made.count(
         "resolved"
     )

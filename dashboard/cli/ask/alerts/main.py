@@ -12,7 +12,7 @@ from dashboard.cli.ask.alerts.dead import dead_app
 from dashboard.cli.ask.alerts.options import Api, ByOption, actor
 from dashboard.cli.ask.alerts.silences import silence, silences, unsilence
 from dashboard.cli.client import asking
-from dashboard.cli.console import OUT
+from dashboard.cli.console import OUT, plain
 from dashboard.cli.json_output import print_json
 from dashboard.cli.options import ConfigOption, JsonOption, UrlOption
 from dashboard.units import utc_iso
@@ -123,7 +123,7 @@ def show_history(api: Api, episode: str, *, as_json: bool) -> None:
         return
     for event in answer["events"]:
         changed = f"{event['from_state']} -> {event['to_state']}"
-        OUT.print(f"{utc_iso(event['at_ns'])} {changed}: {json.dumps(event['reason'])[1:-1]}")
+        OUT.print(f"{utc_iso(event['at_ns'])} {changed}: {plain(event['reason'])}")
     for note in answer["notes"]:
         OUT.print(_note(note))
     for each in answer["silences"]:
@@ -151,7 +151,7 @@ def _incident(incident: dict[str, Any]) -> str:
 def _line(alert: dict[str, Any]) -> str:
     usd = alert["revenue_at_risk_usd_per_h"]
     cost = "unknown cost" if usd is None else f"${float(usd):,.2f}/h"
-    where = "/".join(json.dumps(alert[key])[1:-1] for key in ("action", "region") if alert[key])
+    where = "/".join(plain(alert[key]) for key in ("action", "region") if alert[key])
     ack, silenced = alert["people"]["ack"], alert["people"]["silenced"]
     owned = alert["owned"]
     explained = owned is not None and owned["explained_by"]
@@ -161,9 +161,9 @@ def _line(alert: dict[str, Any]) -> str:
         cost,
         f"since {utc_iso(alert['started_ns'])}",
         f"blamed {alert['blamed']}" if alert["blamed"] else "",
-        f"acknowledged by {json.dumps(ack['actor'])[1:-1]}" if ack else "",
+        f"acknowledged by {plain(ack['actor'])}" if ack else "",
         f"hidden by silence {silenced[0]}" if silenced else "",
-        f"explained by {json.dumps(owned['explained_by'])[1:-1]}" if explained else "",
+        f"explained by {plain(owned['explained_by'])}" if explained else "",
     ]
     return ", ".join(part for part in parts if part)
 
@@ -175,5 +175,5 @@ def _dollars(of: dict[str, str]) -> str:
 
 def _note(note: dict[str, Any]) -> str:
     answers = {True: ", something to do", False: ", nothing to do", None: ""}
-    said = f"{note['kind']} by {json.dumps(note['actor'])[1:-1]}{answers[note['is_actionable']]}"
+    said = f"{note['kind']} by {plain(note['actor'])}{answers[note['is_actionable']]}"
     return f"{utc_iso(note['at_ns'])} {said}: {json.dumps(note['text'])}"

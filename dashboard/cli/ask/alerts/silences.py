@@ -9,7 +9,7 @@ import typer
 
 from dashboard.cli.ask.alerts.options import Api, ByOption, ReasonOption, actor, said
 from dashboard.cli.client import asking
-from dashboard.cli.console import OUT
+from dashboard.cli.console import OUT, plain
 from dashboard.cli.json_output import print_json
 from dashboard.cli.options import ConfigOption, JsonOption, UrlOption
 from dashboard.units import utc_iso
@@ -106,7 +106,7 @@ def show_silence(api: Api, body: dict[str, Any], *, preview: bool, as_json: bool
 
 def _hidden(alert: dict[str, Any]) -> str:
     usd = "unknown" if alert["loss_usd"] is None else f"${float(alert['loss_usd']):,.2f}"
-    where = "/".join(json.dumps(alert[key])[1:-1] for key in ("action", "region") if alert[key])
+    where = "/".join(plain(alert[key]) for key in ("action", "region") if alert[key])
     since = utc_iso(alert["at_ns"])
     return f"{since} {alert['severity']} {alert['rule']} {where or 'all data'}, {usd}"
 
@@ -115,10 +115,10 @@ def _print(each: dict[str, Any], *, as_json: bool) -> None:
     if as_json:
         print_json(each)
         return
-    matchers = " ".join(json.dumps(text)[1:-1] for text in each["matchers"])
-    ended = f", ended by {json.dumps(each['ended_by'])[1:-1]}" if each["ended_by"] else ""
+    matchers = " ".join(plain(text) for text in each["matchers"])
+    ended = f", ended by {plain(each['ended_by'])}" if each["ended_by"] else ""
     OUT.print(
         f"silence {each['id']} {each['state']}: {matchers}, {utc_iso(each['starts_ns'])} to "
-        f"{utc_iso(each['ends_ns'])} UTC, by {json.dumps(each['actor'])[1:-1]}{ended}: "
+        f"{utc_iso(each['ends_ns'])} UTC, by {plain(each['actor'])}{ended}: "
         f"{json.dumps(each['reason'])}"
     )

@@ -10,7 +10,7 @@ import typer
 from dashboard.cli.ask.alerts.options import Api
 from dashboard.cli.ask.rules.waiting import with_bar
 from dashboard.cli.client import asking
-from dashboard.cli.console import OUT
+from dashboard.cli.console import OUT, plain, print_columns
 from dashboard.cli.json_output import print_json
 from dashboard.cli.options import ConfigOption, JsonOption, UrlOption
 
@@ -89,8 +89,8 @@ def show_imported(found: dict[str, Any], *, as_json: bool) -> None:
             OUT.print(each["toml"])
     refused = [each for each in rules if not each["rules"]]
     for each in refused:
-        where = f"{_plain(each['file'])}:{each['line']}: {_plain(each['name'])}"
-        OUT.print(f"# not mapped: {where}: {_plain(each['reason'])}")
+        where = f"{plain(each['file'])}:{each['line']}: {plain(each['name'])}"
+        OUT.print(f"# not mapped: {where}: {plain(each['reason'])}")
     mapped = len(rules) - len(refused)
     OUT.print(f"# {mapped} of {len(rules)} rules are mapped")
     if found["scores"]:
@@ -106,26 +106,20 @@ _COLUMNS = (
 
 
 def _print_scores(scores: list[dict[str, Any]]) -> None:
-    rows = [list(_COLUMNS)]
+    rows: list[list[str]] = []
     for each in scores:
-        services = ", ".join(map(_plain, each["services"])) or "none answers"
+        services = ", ".join(map(plain, each["services"])) or "none answers"
         rows.append([each["rule"], *_cells(each["imported"]), services])
         if each["proposal"] is not None:
             budget = f"{float(each['budget_usd']):,.2f} USD in 30 d"
             rows.append([f"  dollar burn, {budget}", *_cells(each["proposal"]), ""])
-    widths = [max(len(row[at]) for row in rows) for at in range(len(_COLUMNS))]
-    for row in rows:
-        first, *figures, last = (
-            cell.rjust(width) if 0 < at < len(row) - 1 else cell.ljust(width)
-            for at, (cell, width) in enumerate(zip(row, widths, strict=True))
-        )
-        OUT.print("  ".join((first, *figures, last)).rstrip())
+    print_columns(_COLUMNS, rows)
 
 
 def _cells(score: dict[str, Any]) -> list[str]:
     share = score["actionable_share"]
     usd = (score[key] for key in ("caught_usd", "missed_usd", "lost_before_usd"))
-    seconds = (score[key] for key in ("delay_p50_s", "lead_p50_s"))
+    seconds = (score[key] for key in ("delay_p50_s", "earlier_p50_s"))
     return [
         f"{score['alerts_per_week']:.1f}",
         "-" if share is None else f"{share:.0%}",
@@ -144,8 +138,3 @@ def _mapped_here(body: dict[str, Any]) -> dict[str, Any]:
     files = [RuleFile(each["name"], each["text"]) for each in body["files"]]
     found = [dataclasses.asdict(imported_rule(each)) for each in read_rules(files, body["service"])]
     return {"found": found, "scores": [], "not_scored": []}
-
-
-def _plain(text: str) -> str:
-    # Names are a file's: one that drives the terminal is shown without what does.
-    return "".join(each if each.isprintable() else "?" for each in text)

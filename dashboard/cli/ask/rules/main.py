@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Annotated, Any
 from urllib.parse import quote, urlencode
 
@@ -13,7 +12,7 @@ from dashboard.cli.ask.rules.imported import import_rules
 from dashboard.cli.ask.rules.trial import run_tests
 from dashboard.cli.ask.rules.waiting import with_bar
 from dashboard.cli.client import asking
-from dashboard.cli.console import OUT
+from dashboard.cli.console import OUT, plain, print_columns
 from dashboard.cli.json_output import print_json
 from dashboard.cli.options import ConfigOption, JsonOption, UrlOption
 from dashboard.units import utc_iso
@@ -146,27 +145,46 @@ def _print_report(report: dict[str, Any]) -> None:
             f"  it really made {report['live_transitions']} transitions; the replay makes "
             f"{report['equal_transitions']} of them"
         )
-    for page in report["pages"]:
-        OUT.print(f"  {_page_line(page)}")
-    for stretch in report["silent"][:_SILENT_MAX]:
-        minutes = (stretch["to_ns"] - stretch["from_ns"]) / 6e10
+    if report["lead_p50_s"] is not None:
         OUT.print(
-            f"  missed: {_subject(stretch)} from {utc_iso(stretch['from_ns'])[:19]}, "
-            f"{minutes:.0f} min, {_usd(stretch['lost_usd'])} USD"
+            f"  first alert of a loss {_minutes(report['delay_p50_s'])} after it began and "
+            f"{_minutes(report['lead_p50_s'])} before it ended (medians)"
+        )
+    if report["pages"]:
+        print_columns(_PAGE, [_page_cells(page) for page in report["pages"]], texts=2)
+    for stretch in report["silent"][:_SILENT_MAX]:
+        seconds = (stretch["ended_ns"] - stretch["began_ns"]) / 1e9
+        OUT.print(
+            f"  missed: {_subject(stretch)} from {utc_iso(stretch['began_ns'])[:19]}, "
+            f"{_minutes(seconds)}, {_usd(stretch['lost_usd'])} USD"
         )
 
 
 _SILENT_MAX = 10
 
 
-def _page_line(page: dict[str, Any]) -> str:
-    ends = page["resolved_ns"]
-    lasted = "fires" if ends is None else f"{(ends - page['fired_ns']) / 6e10:.0f} min"
-    lost = ""
-    if page["lost_usd"] is not None:
-        lost = f" lost {_usd(page['lost_usd'])} USD, {_usd(page['lost_before_usd'])} before"
-    head = f"{utc_iso(page['fired_ns'])[:19]} {lasted} {_subject(page)}{lost}"
-    return f"{head}: {page['reason'].split(';')[0]}"
+_PAGE = (
+    "  fired", "class", "lasted", "after", "lead", "lost USD", "before", "slowest decisions", "why",
+)  # fmt: skip
+
+
+def _page_cells(page: dict[str, Any]) -> list[str]:
+    fired_ns, ends_ns = page["fired_ns"], page["resolved_ns"]
+    from_ns, to_ns = page["began_ns"], page["ended_ns"]
+    return [
+        f"  {utc_iso(fired_ns)[:19]}",
+        _subject(page),
+        "fires" if ends_ns is None else _minutes((ends_ns - fired_ns) / 1e9),
+        "-" if from_ns is None else _minutes(max(0, fired_ns - from_ns) / 1e9),
+        "-" if to_ns is None else _minutes(max(0, to_ns - fired_ns) / 1e9),
+        *("-" if page[key] is None else _usd(page[key]) for key in ("lost_usd", "lost_before_usd")),
+        ", ".join(plain(each) for each in page["exemplars"]) or "-",
+        page["reason"].split(";")[0],
+    ]
+
+
+def _minutes(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 60 else f"{seconds / 60:.0f} min"
 
 
 def _rule_line(rule: dict[str, Any]) -> str:
@@ -183,8 +201,7 @@ def _loss(rule: dict[str, Any]) -> str:
 
 
 def _subject(row: dict[str, Any]) -> str:
-    # Names are a sender's: one that drives the terminal is shown by its codes.
-    action, region = (json.dumps(row[key])[1:-1] for key in ("action", "region"))
+    action, region = plain(row["action"]), plain(row["region"])
     return f"{action or '(no action)'}/{region or '(no region)'}"
 
 

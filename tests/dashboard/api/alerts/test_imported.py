@@ -46,7 +46,7 @@ def test_rules_are_mapped_and_scored(state_api: StateApi) -> None:
     assert (errors["rule"], errors["severity"]) == ("high-error-rate", "ticket")
     assert errors["imported"]["alerts"] == 1
     assert errors["imported"]["caught_usd"] == errors["proposal"]["caught_usd"] == "3000"
-    assert errors["imported"]["lead_p50_s"] < 0 < errors["proposal"]["lead_p50_s"]
+    assert errors["imported"]["earlier_p50_s"] < 0 < errors["proposal"]["earlier_p50_s"]
     assert (slow["imported"]["alerts"], slow["imported"]["missed_usd"]) == (0, "3000")
     assert found["not_scored"] == []
 

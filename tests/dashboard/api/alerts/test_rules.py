@@ -94,6 +94,9 @@ def test_replay_answers_with_pages_and_dollars(rules_api: StateApi) -> None:
     [page] = report["pages"]
     assert (page["action"], page["region"]) == ("checkout", HURT)
     assert begin_ns + 300 * NS_PER_S < page["fired_ns"] < begin_ns + 360 * NS_PER_S
+    assert page["began_ns"] < page["fired_ns"] < page["ended_ns"]
+    assert report["lead_p50_s"] == (page["ended_ns"] - page["fired_ns"]) / NS_PER_S
+    assert len(page["exemplars"]) == 3
     assert (report["caught_usd"], report["missed_usd"]) == ("3000", "0")
     assert (report["silent"], report["live_transitions"]) == ([], None)
     refused = rules_api.send("GET", "/api/v1/rules/replay?rule=dead-man")

@@ -32,7 +32,7 @@ def test_lines_that_are_printed_are_settings(tmp_path: Path) -> None:
         "high-error-rate", "slow-requests", "shop-availability",
     ]  # fmt: skip
     assert "# not mapped: " in answer.output
-    assert "Up ?[31m: up is compared as it is, without a rate" in answer.output
+    assert "Up \\u001b[31m: up is compared as it is, without a rate" in answer.output
     assert "# 3 of 4 rules are mapped" in answer.output
 
 

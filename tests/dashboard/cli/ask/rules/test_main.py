@@ -32,7 +32,14 @@ def test_person_sees_a_rule_proven_and_promotes_it(
     replayed = capsys.readouterr().out
     assert "1 alerts, 168.2 a week, 100% of them about 2 % of the budget or more" in replayed
     assert "USD caught 3,000.00, missed 30.00, within the budget 0.00" in replayed
-    assert f"checkout/{HURT}" in replayed
+    assert "first alert of a loss" in replayed
+    [head, row] = [
+        line.split() for line in replayed.splitlines() if "fired" in line or f"/{HURT}" in line
+    ][:2]
+    assert head[:4] == ["fired", "class", "lasted", "after"]
+    assert row[1] == f"checkout/{HURT}"
+    with_ids = [word.rstrip(",") for word in row if word.startswith(HURT)]
+    assert len(with_ids) == 3
 
     body = {"reason": "it pages for money alone", "actor": "anna"}
     show_settled(api.client, "burn", "promote", body, as_json=False)
