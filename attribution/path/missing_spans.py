@@ -23,6 +23,7 @@ class Reason(StrEnum):
 
     REJECTED = "lost at ingest"  # quarantined, with its reason
     CLOCK = "clock-excluded"
+    LAPSED = "lapsed"  # spans are kept for fewer days than what was computed from them
     LATE = "late"  # may still come
     NEVER_SENT = "never sent"  # nothing of its kind ever was
     SAMPLED = "sampled"  # the trace says that spans of it are dropped at random
@@ -74,6 +75,7 @@ class MissingSpan:
 class Circumstances:
     """What is known beside the spans."""
 
+    span_count: int  # spans that the decision was split from
     root_span_id: str
     is_root_missing: bool
     is_young: bool  # spans may still come
@@ -91,6 +93,9 @@ def missing_spans(
         sent: the spans of its traces as they were sent.
         known: what is known beside them.
     """
+    if known.span_count and not spans:
+        detail = f"it was split from {known.span_count} spans, which are no longer kept"
+        return [MissingSpan(known.root_span_id, "spans", Reason.LAPSED, detail)]
     by_id = {each.span_id: each for each in sent}
     answered = {each.parent_span_id for each in spans if each.span_kind in _ANSWERS}
     found = []

@@ -32,6 +32,13 @@ _PACKET_TABLES: Final = frozenset(
         "reconstructions",
     }
 )  # fmt: skip
+# Spans, and what only a waterfall, a what-if and a recomputation read: most of a decision's bytes.
+_SPAN_TABLES: Final = frozenset(
+    {
+        "otel_traces", "otel_traces_trace_id_ts", "otel_span_skeletons", "path_spans",
+        "path_columns",
+    }
+)  # fmt: skip
 # What a table was made with tells its group: three years are books, more years models, days of more
 # than a year alerts, and a few days more than the others are those of a state that outlives the
 # rows which it is about.
@@ -54,6 +61,13 @@ class RetentionConfig(Section):
         gt=0,
         le=DAYS_MAX,
         description="Decisions, outcomes, what is computed from them, and all that is not below",
+    )
+    spans_days: int | None = Field(
+        default=None,
+        gt=0,
+        le=DAYS_MAX,
+        description="Spans and the trees of decisions, where fewer days than the two above; "
+        "splits, dollars and outcomes stay",
     )
     packets_days: int = Field(
         default=30, gt=0, le=DAYS_MAX, description="Packets, flows and what links them to spans"
@@ -86,12 +100,14 @@ class RetentionConfig(Section):
             return f"toIntervalYear({self._years(made_with)})"
         return f"toIntervalDay({self.days(table, made_with)})"
 
-    def days(self, table: str, made_with: str) -> int:
+    def days(self, table: str, made_with: str = f"{_MADE_WITH_DAYS} DAY") -> int:
         """Return the days that a table keeps a row; of years, the most that they have."""
         if table in self.tables:
             return self.tables[table]
         if made_with.endswith("YEAR"):
             return self._years(made_with) * 366
+        if self.spans_days is not None and table in _SPAN_TABLES:
+            return self.spans_days
         if table.startswith("otel_"):
             return self.telemetry_days
         if table in _PACKET_TABLES:

@@ -114,8 +114,7 @@ class SealedStore:
         )
         days = retention or RetentionConfig()
         tables = ("decisions", "outcomes", "otel_traces", "otel_logs")
-        own = [days.tables[table] for table in tables if table in days.tables]
-        self._days = min([days.telemetry_days, days.decisions_days, *own])
+        self._days = min(days.days(table) for table in tables)
 
     def events(self, after_ns: int, limit: int) -> SealedPage:
         """Return about `limit` decisions that arrived after an instant."""

@@ -42,6 +42,7 @@ def read_missing(
     around = (max(0, facts.ingress_ns - _HABIT_NS), facts.ingress_ns + _HABIT_NS)
     habits = reader.call_habits(sorted(calls), *around) if calls else {}
     known = Circumstances(
+        span_count=split.span_count,
         root_span_id=facts.root_span_id,
         is_root_missing="root_missing" in split.flags,
         is_young=now_ns - facts.end_ns < YOUNG_NS,

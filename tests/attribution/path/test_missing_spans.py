@@ -37,8 +37,16 @@ def T(span_id: str, parent: str = "root", trace_state: str = "") -> Sent:  # noq
 
 ROOT = A("root", "", "Server")
 SENT_ROOT = T("root", "caller")
-KNOWN = Circumstances("root", False, False, {}, {})
+KNOWN = Circumstances(3, "root", False, False, {}, {})
 CALL = A("call", kind="Client", latency_class="network")
+
+
+def test_spans_that_are_no_longer_kept_are_one_gap() -> None:
+    """Nothing was lost: the split outlives what it was made of."""
+    [gap] = missing_spans([], [], KNOWN)
+    assert (gap.span_id, gap.what, gap.reason) == ("root", "spans", Reason.LAPSED)
+    assert "split from 3 spans" in gap.detail
+    assert missing_spans([], [], replace(KNOWN, span_count=0)) == []
 
 
 def test_whole_trace_has_no_gap() -> None:

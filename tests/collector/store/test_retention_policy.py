@@ -294,6 +294,7 @@ def test_name_of_a_hold_is_used_once(kept: Connections) -> None:
         (RetentionConfig(tables={"rejectd": 3}), 0, "did you mean rejected?"),
         (RetentionConfig(tables={"rejected": 0}), 0, "expected 1 to"),
         (RetentionConfig(telemetry_days=7), 30, "would lapse as they are stored"),
+        (RetentionConfig(spans_days=7), 30, "otel_span_skeletons keeps rows for 7 days"),
     ],
 )
 def test_policy_that_cannot_be_is_refused(
@@ -308,6 +309,10 @@ def test_policy_that_cannot_be_is_refused(
     ("table", "made_with", "interval"),
     [
         ("otel_logs", "30 DAY", "toIntervalDay(7)"),
+        ("otel_traces", "30 DAY", "toIntervalDay(3)"),
+        ("otel_span_skeletons", "30 DAY", "toIntervalDay(3)"),
+        ("path_columns", "30 DAY", "toIntervalDay(3)"),
+        ("attributions", "30 DAY", "toIntervalDay(8)"),
         ("decisions", "30 DAY", "toIntervalDay(8)"),
         ("provenance_chains", "31 DAY", "toIntervalDay(9)"),  # a day longer than its events
         ("span_flows", "30 DAY", "toIntervalDay(5)"),
@@ -325,6 +330,7 @@ def test_group_of_a_table_follows_from_what_it_was_made_with(
     config = RetentionConfig(
         telemetry_days=7,
         decisions_days=8,
+        spans_days=3,
         packets_days=5,
         alerts_days=400,
         books_years=4,

@@ -5,6 +5,7 @@ from attribution.jobs.attribution import AttributionJob
 from collector.core.clock import NS_PER_S
 from collector.core.config import AttributesConfig
 from collector.store.connect import Connections
+from collector.store.retention_policy import RetentionConfig
 from tests.conftest import NOW_NS
 from tests.support.attribution.stored import (
     BASE_NS,
@@ -58,3 +59,38 @@ def test_decision_says_what_is_missing_and_why(store: Connections) -> None:
     young = Api(store, now_ns=BASE_NS + 10 * NS_PER_S)
     got = young.send("GET", f"/api/v1/decisions/{trace_id('a')}").json()["missing"]
     assert [gap["reason"] for gap in got if gap["span_id"] == span_id("gone")] == ["late"]
+
+
+def test_split_outlives_its_spans(store: Connections) -> None:
+    """`retention.spans_days`: what lapsed is said, and no run computes the rest from less."""
+    put_spans(store, decision("a"))
+    job = AttributionJob(AttributionConfig(), AttributesConfig(), store)
+    job.drain(BASE_NS + 60 * NS_PER_S)
+    api = Api(store, now_ns=BASE_NS + 600 * NS_PER_S)
+    before = api.send("GET", f"/api/v1/decisions/{trace_id('a')}").json()
+    config = RetentionConfig(spans_days=1)
+    lapsing = [
+        str(row[0])
+        for row in store.client()
+        .query(
+            "SELECT name FROM system.tables WHERE database = currentDatabase()"
+            " AND engine LIKE '%MergeTree'"
+        )
+        .result_rows
+        if config.days(str(row[0])) == 1
+    ]
+    assert len(lapsing) == 5
+    for table in lapsing:
+        store.client().command(f"TRUNCATE TABLE {table}")
+
+    put_spans(store, decision("b", 1_000))
+    job.drain(BASE_NS + 120 * NS_PER_S)
+    job.recompute(BASE_NS - 60 * NS_PER_S, BASE_NS + 60 * NS_PER_S, BASE_NS + 130 * NS_PER_S)
+
+    after = api.send("GET", f"/api/v1/decisions/{trace_id('a')}").json()
+    assert after["attribution"] == before["attribution"]
+    assert after["classes"] == before["classes"] != {}
+    [gap] = after["missing"]
+    assert (gap["what"], gap["reason"]) == ("spans", "lapsed")
+    drawn = api.send("GET", f"/api/v1/waterfall?decision_id={trace_id('a')}").json()
+    assert (drawn["span_count"], drawn["gaps"]) == (0, [gap])
