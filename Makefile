@@ -66,10 +66,12 @@ install-test: install-dev $(NODE_TEST)/node_modules/.installed $(PROGRAMS)/.inst
 
 # Unpacked and not installed: an installed package would start a server. Alertmanager alone reads a
 # file from where its package would have put it.
+# promtool is in a package of its own from Debian 13 on.
 $(PROGRAMS)/.installed: Makefile
 	mkdir -p $(PROGRAMS)
 	@if command -v apt-get >/dev/null && command -v dpkg >/dev/null; then \
 	  { test "$$(id -u)" != 0 || apt-get update -qq; } && cd $(PROGRAMS) && apt-get download -qq nginx caddy prometheus prometheus-alertmanager \
+	    $$(apt-cache --names-only search '^promtool$$' | cut -d' ' -f1) \
 	  && for package in *.deb; do dpkg -x $$package . && rm $$package; done \
 	  && { { mkdir -p $(TEMPLATES) && cp -rn .$(TEMPLATES)/. $(TEMPLATES)/; } \
 	    || echo 'no right to write $(TEMPLATES), where Debian has Alertmanager look: tests/integration/alerting will fail'; }; \
