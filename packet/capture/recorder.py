@@ -22,6 +22,10 @@ from typing import IO, Any
 
 import numpy as np
 
+# Loaded by NumPy when it is first asked for, when this process is nobody, who may not be able to
+# read it: a directory of root is closed to others.
+import numpy.ma
+
 from collector.core.clock import NS_PER_MS, NS_PER_S, Clock, SystemClock
 from collector.core.errors import CaptureError
 from packet.capture.context_ring import ContextMemory

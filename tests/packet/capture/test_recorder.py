@@ -167,6 +167,41 @@ def test_recorder_is_nobody_without_a_capability() -> None:
 
 @pytest.mark.integration
 @pytest.mark.alone
+def test_recorder_runs_on_where_nobody_may_read_its_code(tmp_path: Path) -> None:
+    """Installed below /root: what it needs is loaded while it is root."""
+    hidden = tmp_path / "hidden"
+    hidden.mkdir(mode=0o700)
+    (hidden / "numpy").symlink_to(Path(np.__file__).parent)
+    script = (
+        "from packet.config import PacketConfig\n"
+        "from packet.decode.sampler import Selection\n"
+        "from collector.core.clock import SystemClock\n"
+        "from tests.support.packet.traffic import echo_server, recorder, talk\n"
+        "import numpy, sys\n"
+        "clock = SystemClock()\n"
+        "with echo_server() as port, recorder(PacketConfig(ports=(port,))) as process:\n"
+        "    start_ns = clock.now_ns()\n"
+        "    talk(port, rounds=5, size=10)\n"
+        "    while not process.seconds(0):\n"
+        "        chosen = Selection(start_ns, clock.now_ns(), sample_ratio=0.5, sample_epoch_s=60)\n"
+        "        process.pull(chosen)\n"
+        "        process.contexts(chosen)\n"
+        "    sys.stdout.write(f'{numpy.__file__} {process.stats().packets > 0}')\n"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(hidden)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 0, result.stderr
+    assert result.stdout == f"{hidden}/numpy/__init__.py True"
+
+
+@pytest.mark.integration
+@pytest.mark.alone
 def test_recorder_that_ended_is_reported() -> None:
     """The service runs on, and says since when it has no packets."""
     with recorder(PacketConfig(ports=(1,))) as process:
