@@ -30,9 +30,16 @@ _HEAD: Final = """# API
 - **Probes**: `/healthz` and `/readyz` on the same port need no token; `/metrics` needs `read`:
   [metrics](metrics.md).
 - **Money** is a decimal string in USD where it is exact, a number where it is an estimate.
-- **Errors** are `{"error": "what is wrong and what to do"}`: 400 for what the question is, 401, 403
-  and 429 for who asks and how often, 404 for what is not there, 413 for what is too large, 503 with
-  `Retry-After` while the store or the pages are not ready.
+- **Errors** are problem details of RFC 9457, `application/problem+json`: `type` (`about:blank`: the
+  status is the kind), `title`, `status`, `detail` (the value that is wrong, and what to do) and
+  `instance` (the path). 400 for what the question is, 401, 403 and 429 for who asks and how often,
+  404 for what is not there, 405 for a wrong method, 409 for a state in which it cannot be done, 413
+  for what is too large, 503 with `Retry-After` while the store or the pages are not ready.
+  `/api/v2/alerts` answers a JSON text instead, as Alertmanager does.
+- **Pages.** A list that comes in pages takes `after` and `limit`; its answer has `next`, which is
+  `after` of the page that follows, and empty on the last. A list without `after` is whole.
+- **Names.** Each operation has one tag, by which this page is ordered, and an operation id that
+  stays: a verb and what it is about, such as `list_alerts`.
 
 This page is written by `make example`.
 
@@ -49,13 +56,26 @@ def api_page() -> str:
         for verb, operation in verbs.items()
         if verb in _VERBS
     ]
-    rows = (
-        (f"`{verb.upper()} {path}`", _takes(operation), _returns(operation), _scope(verb, path))
-        for verb, path, operation in operations
-    )
-    overview = table(("request", "takes", "returns", "scope"), rows)
+    topics = "".join(_topic(tag, operations) for tag in document["tags"])
     schemas = document["components"]["schemas"]
-    return (_HEAD + overview + "".join(_schemas(operations, schemas))).rstrip() + "\n"
+    return (_HEAD + topics + "".join(_schemas(operations, schemas))).rstrip() + "\n"
+
+
+def _topic(tag: dict[str, str], operations: list[tuple[str, str, dict[str, Any]]]) -> str:
+    """Return the operations of one tag."""
+    rows = (
+        (
+            f"`{verb.upper()} {path}`<br>`{operation['operationId']}`",
+            _takes(operation),
+            _returns(operation),
+            _scope(verb, path),
+        )
+        for verb, path, operation in operations
+        if operation["tags"] == [tag["name"]]
+    )
+    # Not the name alone, which is that of a schema below too.
+    head = f"## Operations: {tag['name']}\n\n{tag['description']}.\n\n"
+    return head + table(("request", "takes", "returns", "scope"), rows)
 
 
 def openapi() -> dict[str, Any]:

@@ -12,7 +12,7 @@ from dash.backends._fastapi import reset_current_request, set_current_request
 from fastapi import FastAPI
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
+from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from attribution.whatif.analyst import Analyst
 from collector.core.errors import MillworthError
@@ -20,6 +20,7 @@ from collector.core.log import get_logger
 from dashboard.api.app import create_api, decision_list, question_workers, reference_of
 from dashboard.api.caller import refusal
 from dashboard.api.context import AppContext
+from dashboard.api.errors import http_error
 from dashboard.mcp.endpoint import serve_tools
 from dashboard.pages import health
 from dashboard.pages.alerts import detail as alert
@@ -258,7 +259,7 @@ def _serve_pages(app: Dash) -> None:
         wants_page = "text/html" in request.headers.get("accept", "")
         if wants_page and not request.url.path.startswith("/api/"):
             return index(request, 404)
-        return JSONResponse({"error": str(error.detail)}, status_code=404)
+        return await http_error(request, error)
 
     async def decisions_list(request: Request) -> Response:
         query = request.url.query

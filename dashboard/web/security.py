@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from collector.auth.foreign_pages import LOOPBACK_HOSTS, page_refusal
 from collector.auth.gate import CHALLENGE, Gate
 from collector.auth.tokens import Scope as TokenScope
 from collector.core.errors import PermissionDeniedError, RateLimitedError, UnauthenticatedError
+from collector.core.http.response import problem_response
 from dashboard.api.caller import note_caller
 
 LISTENER = "dashboard"
@@ -79,7 +79,7 @@ class RequestGuard:
         if refusal is None:
             await self._app(scope, receive, send)
         else:
-            await JSONResponse({"error": refusal}, status_code=403)(scope, receive, send)
+            await problem_response(403, refusal, scope["path"])(scope, receive, send)
 
     def _refusal(self, scope: Scope) -> str | None:
         if scope["path"] in PROBES or scope.get(_BY_BEARER):
@@ -117,14 +117,14 @@ class AccessGuard:
             sender = self._gate.admit(LISTENER, authorization, needed_scope(scope))
             self._gate.charge(sender, int(headers.get("content-length", "0")))
         except UnauthenticatedError as error:
-            answer = JSONResponse({"error": str(error)}, status_code=401)
+            answer = problem_response(401, str(error), scope["path"])
             answer.headers.append("www-authenticate", _BROWSER_CHALLENGE)
             answer.headers.append("www-authenticate", CHALLENGE)
         except PermissionDeniedError as error:
-            answer = JSONResponse({"error": str(error)}, status_code=403)
+            answer = problem_response(403, str(error), scope["path"])
         except RateLimitedError as error:
             retry = {"retry-after": str(error.retry_seconds)}
-            answer = JSONResponse({"error": str(error)}, status_code=429, headers=retry)
+            answer = problem_response(429, str(error), scope["path"], retry)
         else:
             note_caller(sender.name, may_change=sender.may(TokenScope.ADMIN))
             # No page can make a browser send this by itself, so there is nothing to guard against.

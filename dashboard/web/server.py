@@ -67,6 +67,7 @@ class DashboardServer:
                 body_bytes_max=IMPORT_BYTES_MAX + 1024 * 1024,
                 write_seconds_max=60.0,
                 stop_seconds_max=3.0,
+                says_why=True,
             ),
             self._counters,
             self._clock,

@@ -48,15 +48,15 @@ class Replays:
 
 def dead_letters_router(state: AlertStore | None, workers: Workers, clock: Clock) -> APIRouter:
     """Return the routes."""
-    router = APIRouter(prefix="/api/v1/alerts/dead")
+    router = APIRouter(prefix="/api/v1/alerts/dead", tags=["alerts"])
 
     @router.get("")
-    async def letters() -> DeadLetters:
+    async def list_dead_letters() -> DeadLetters:
         """Return the webhooks that were given up and are kept."""
         return DeadLetters(await workers.run(Deliveries(require(state)).dead_letters))
 
     @router.post("/replay")
-    async def replay(request: ReplayRequest) -> Replays:
+    async def replay_dead_letters(request: ReplayRequest) -> Replays:
         """Put webhooks back into the outbox; what is untrue by now stays where it is."""
         act = request.act(clock.now_ns())
         return await workers.run(_replay, Deliveries(require(state)), request, act)

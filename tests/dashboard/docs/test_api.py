@@ -12,6 +12,6 @@ def test_every_route_is_on_the_page_with_its_scope() -> None:
     assert len(routes) > 40
     for verb, path in routes:
         [row] = [
-            line for line in page.splitlines() if line.startswith(f"| `{verb.upper()} {path}` |")
+            line for line in page.splitlines() if line.startswith(f"| `{verb.upper()} {path}`<br>")
         ]
         assert row.endswith(("| `read` |", "| `admin` |", "| `outcomes` |", "| `alerts` |")), row
