@@ -8,6 +8,7 @@ from typing import Any, Final
 from clickhouse_connect.driver.exceptions import ClickHouseError
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
+from fastapi.routing import iter_route_contexts
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -114,15 +115,26 @@ def declare_errors(document: dict[str, Any]) -> None:
 async def http_error(request: Request, error: Exception) -> Response:
     """Answer what was raised with its status, or by the framework where it has no such route."""
     assert isinstance(error, HTTPException)
-    path, status = request.url.path, error.status_code
+    path, status, headers = request.url.path, error.status_code, dict(error.headers or {})
     detail = str(error.detail)
     if detail == HTTPStatus(status).phrase:  # the framework's own word, which is no help
         if status == HTTPStatus.NOT_FOUND:
             detail = f"nothing is at {path[:200]!r}; /api/v1/openapi.json lists what there is"
         elif status == HTTPStatus.METHOD_NOT_ALLOWED:
-            allowed = (error.headers or {}).get("Allow", "")
-            detail = f"{request.method} is not for {path[:200]!r}; use {allowed or 'another'}"
-    return problem_response(status, detail, path, error.headers)
+            # The framework names the methods of the first route of a path alone.
+            headers["allow"] = ", ".join(sorted(_methods(request.app, path)))
+            detail = f"{request.method} is not for {path[:200]!r}; use {headers['allow']}"
+    return problem_response(status, detail, path, headers)
+
+
+def _methods(app: FastAPI, path: str) -> set[str]:
+    """Return the methods of every route that answers a path."""
+    return {
+        method
+        for route in iter_route_contexts(app.router.routes)
+        if getattr(route, "path_regex", None) and route.path_regex.match(path)
+        for method in route.methods or ()
+    }
 
 
 async def _store_failed(request: Request, error: Exception) -> Response:

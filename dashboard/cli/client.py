@@ -260,7 +260,7 @@ def _error_text(response: httpx.Response) -> str:
     if response.status_code == HTTPStatus.UNAUTHORIZED:
         return (
             f"{response.url.host} wants a token that it knows; set access.token "
-            "(MILLWORTH__ACCESS__TOKEN) to one with the scope read"
+            "(MILLWORTH__ACCESS__TOKEN) to one with a role"
         )
     try:
         return str(response.json()["detail"])

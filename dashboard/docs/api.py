@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any, Final
 
@@ -14,20 +15,20 @@ from dashboard.api.app import create_api
 from dashboard.api.context import AppContext
 from dashboard.docs.table import table
 from dashboard.health.items import NoHealth
-from dashboard.web.security import PROBES, needed_scope
+from dashboard.web.roles import TABLE
 
 _HEAD: Final = """# API
 
 `/api/v1` on the dashboard's port (8050) answers in JSON. The machine-readable description is
 `/api/v1/openapi.json`, OpenAPI 3.1. The commands and the pages use the same routes.
 
-- **Token.** Where the settings have a token, each request needs one with the scope of the last
-  column: `authorization: Bearer mwt_...`. `admin` does not include `read`: see
-  [security](../operate/security.md#tokens).
+- **Token.** Where the settings have a token, each request needs one with the role of the last
+  column, or one that includes it: `authorization: Bearer mwt_...`. `outcomes` and `alerts` are
+  scopes of senders, each enough by itself: see [security](../operate/security.md#roles).
 - **Times** in parameters are as in a page's address: `window` is a number with `s`, `m`, `h` or
   `d`, `until` is ISO 8601, by default now. Fields that end in `_ns` are integers, Unix nanoseconds
   or a duration; read them as 64-bit integers, not as floating numbers.
-- **Probes**: `/healthz` and `/readyz` on the same port need no token; `/metrics` needs `read`:
+- **Probes**: `/healthz` and `/readyz` on the same port need no token; `/metrics` needs `viewer`:
   [metrics](metrics.md).
 - **Money** is a decimal string in USD where it is exact, a number where it is an estimate.
 - **Errors** are problem details of RFC 9457, `application/problem+json`: `type` (`about:blank`: the
@@ -44,6 +45,7 @@ _HEAD: Final = """# API
 This page is written by `make example`.
 
 """
+_PLAIN: Final = re.compile(r":path\}")
 _VERBS: Final = ("get", "post", "put", "patch", "delete")
 
 
@@ -68,14 +70,14 @@ def _topic(tag: dict[str, str], operations: list[tuple[str, str, dict[str, Any]]
             f"`{verb.upper()} {path}`<br>`{operation['operationId']}`",
             _takes(operation),
             _returns(operation),
-            _scope(verb, path),
+            _role(verb, path),
         )
         for verb, path, operation in operations
         if operation["tags"] == [tag["name"]]
     )
     # Not the name alone, which is that of a schema below too.
     head = f"## Operations: {tag['name']}\n\n{tag['description']}.\n\n"
-    return head + table(("request", "takes", "returns", "scope"), rows)
+    return head + table(("request", "takes", "returns", "role"), rows)
 
 
 def openapi() -> dict[str, Any]:
@@ -85,10 +87,12 @@ def openapi() -> dict[str, Any]:
     return create_api(AppContext(store, NoHealth(), Counters(), attribution_job=job)).openapi()
 
 
-def _scope(verb: str, path: str) -> str:
-    if path in PROBES:
-        return "none"
-    return f"`{needed_scope({'type': 'http', 'method': verb.upper(), 'path': path})}`"
+def _role(verb: str, path: str) -> str:
+    # The document leaves away how a parameter is matched.
+    [need] = {
+        need for route, need in TABLE.items() if _PLAIN.sub("}", route) == f"{verb.upper()} {path}"
+    }
+    return " or ".join(f"`{each}`" for each in need if each)
 
 
 def _takes(operation: dict[str, Any]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote
@@ -15,10 +16,11 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from attribution.whatif.analyst import Analyst
+from collector.auth.roles import Role
 from collector.core.errors import MillworthError
 from collector.core.log import get_logger
 from dashboard.api.app import create_api, decision_list, question_workers, reference_of
-from dashboard.api.caller import refusal
+from dashboard.api.caller import current, refusal
 from dashboard.api.context import AppContext
 from dashboard.api.errors import http_error
 from dashboard.mcp.endpoint import serve_tools
@@ -35,7 +37,14 @@ from dashboard.web.abandoned import AbandonedRequests
 from dashboard.web.asker import Asker
 from dashboard.web.dash_requests import DashRequests
 from dashboard.web.episode_links import EpisodeLinks
-from dashboard.web.security import RequestGuard, SecurityHeaders, content_security_policy
+from dashboard.web.roles import RoleGuard
+from dashboard.web.security import (
+    SIGN_IN,
+    RequestGuard,
+    SecurityHeaders,
+    content_security_policy,
+)
+from dashboard.web.sign_in import serve_sign_in
 
 ASSETS_DIR = Path(__file__).parent / "assets"
 # In the order of the menu. A page declares PATH, TITLE and IN_MENU, and registers its callbacks.
@@ -83,12 +92,13 @@ def create_app(of: AppContext) -> Dash:
         decisions=decision_list(of),
         alert_state=of.alert_state,
         alerts=of.alerts,
-        refusal=refusal,
+        refusal=partial(refusal, Role.RESPONDER),
         otlp_url=of.otlp_url,
     )
     in_menu = [(module.PATH, module.TITLE) for module in PAGES if module.IN_MENU]
     server = create_api(of, workers, questions, in_menu)
     serve_tools(server, of.clock)
+    serve_sign_in(server)
     app = _dash(server)
     # Otherwise each page opens a WebSocket beside the requests that its callbacks make.
     app.backend.websocket_capability = False
@@ -103,6 +113,7 @@ def create_app(of: AppContext) -> Dash:
     server.add_middleware(DashRequests, dash_app=app)
     server.add_middleware(EpisodeLinks)
     server.add_middleware(AbandonedRequests)
+    server.add_middleware(RoleGuard)
     server.add_middleware(RequestGuard, public_url=of.dashboard.public_url, host=of.dashboard.host)
     server.add_middleware(SecurityHeaders, policy=policy)
     server.add_middleware(Asker, pages=frozenset(_paths()))
@@ -141,6 +152,8 @@ def _shell() -> Any:  # noqa: ANN401  a Dash component
                 className="search-open",
                 **{"aria-keyshortcuts": "Control+K"},
             ),
+            # Whom a token, a session or a proxy says that looks; nothing where nobody is asked.
+            html.A(id="who", href=SIGN_IN, className="note who"),
             dmc.SegmentedControl(
                 id="theme",
                 data=[
@@ -194,6 +207,8 @@ def _register_frame(app: Dash, context: PageContext) -> None:
     """Attach what every page shares; what only the browser can know runs in the browser."""
 
     def open_page(route: str | None, query: str | None) -> Any:  # noqa: ANN401  a component
+        if who := str(current()):
+            set_props("who", {"children": who})
         for module in PAGES:
             if route == module.PATH:
                 return module.layout(query or "", context)

@@ -215,6 +215,8 @@ class BoundedServer(uvicorn.Server):
                 log_config=None,
                 access_log=False,
                 server_header=False,
+                # Else X-Forwarded-For would say whose address a peer has, and a peer could lie.
+                proxy_headers=False,
                 timeout_graceful_shutdown=math.ceil(bounds.stop_seconds_max),
             )
         )

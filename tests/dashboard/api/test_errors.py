@@ -29,6 +29,7 @@ KEYS = ["type", "title", "status", "detail", "instance"]
         ("DELETE", "/api/v1/query", 405, "use POST"),
         ("HEAD", "/api/v1/health", 405, ""),
         ("OPTIONS", "/api/v1/health", 405, "use GET"),
+        ("PUT", "/api/v1/silences", 405, "use GET, POST"),
         ("GET", "/api/v1/alerts?window=abc", 400, "window"),
         ("GET", "/api/v1/provenance?until=later", 400, "until"),
         ("GET", "/api/v1/cost?window=-1h", 400, "window"),

@@ -15,6 +15,7 @@ from mcp.client import Client
 from mcp.client.streamable_http import streamable_http_client
 from mcp.types import CallToolResult, ListToolsResult, TextContent
 
+from collector.audit.log import read_audit
 from collector.store.connect import Connections
 from tests.conftest import ManualClock
 from tests.support.dashboard.seed import TODAY_NS
@@ -106,6 +107,15 @@ def test_what_the_api_refuses_is_an_error_with_its_words(pages: Served) -> None:
         result = agent.call(tool, **arguments)
         assert result.is_error
         assert said in text_of(result)
+
+
+def test_what_a_tool_asks_is_in_the_audit_under_its_agent(
+    pages: Served, world: Connections
+) -> None:
+    """It asks with the right of whoever asks it, and with no other."""
+    assert not Agent(pages.url).call("query", sql="SELECT 'by an agent'").is_error
+    [row] = [row for row in read_audit(world.client()) if "by an agent" in row.detail]
+    assert (row.actor, row.action) == ("token agent", "queried")
 
 
 def test_token_has_to_be_allowed_to_read(pages: Served) -> None:

@@ -20,7 +20,7 @@ ROUTES = (
     ("GET", "/api/v1/search?q=edge", None),
     ("POST", "/api/v1/compare", BODY),
 )
-TOKENS = (("viewer", ("read",)), ("boss", ("read", "admin")), ("till", ("outcomes",)))
+TOKENS = (("viewer", ("viewer",)), ("boss", ("admin",)), ("till", ("outcomes",)))
 
 
 def test_reading_is_enough_and_is_needed(own_world: Connections, tmp_path: Path) -> None:
