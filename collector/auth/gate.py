@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ipaddress
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from collector.auth.proxied import ProxyConfig, TrustedProxy
 from collector.auth.roles import Role
@@ -354,6 +354,23 @@ def require_authentication(
         f"token (`millworth token new`), or set {key.rpartition('.')[0]}.tls.client_ca_file, or "
         "listen on 127.0.0.1"
     )
+
+
+def require_doors(
+    access: AccessConfig, listeners: Iterable[tuple[str, str, str, TlsConfig]]
+) -> int:
+    """Return how many tokens there are. Raises ConfigError where a door is open to others.
+
+    Args:
+        access: who is let in.
+        listeners: each with its name, the key of its address, the address and its TLS.
+    """
+    count = len(load_tokens(access))
+    for listener, key, host, tls in listeners:
+        # A proxy says who looks, and nothing of senders.
+        asks = bool(count) or (key == "dashboard.host" and bool(access.proxy.addresses))
+        require_authentication(listener, key, host, tls, asks=asks)
+    return count
 
 
 def open_listener(listener: str, key: str, host: str, tls: TlsConfig, *, asks: bool) -> None:

@@ -29,8 +29,8 @@ from dashboard.read.adhoc.sql import engine_error
 RETRY_AFTER_S = "5"
 # What every operation may answer, beside what it is for.
 _ALWAYS: Final = {
-    "401": "A token is needed, or this one is none of ours",
-    "403": "The token may not do this, or the request comes from a page of another site",
+    "401": "Nobody says who asks, or a token is none of ours",
+    "403": "Whoever asks has not the role, or the request comes from a page of another site",
     "429": "Too much is asked at once; retry-after says when to ask again",
     "503": "The store is away, or not ready; retry-after says when to ask again",
 }

@@ -150,13 +150,14 @@ class Settings(Section):
         Only what serves needs them: a query shall run in a shell that knows no secrets.
         """
         # Imported by what serves alone: they take longer than most commands.
+        from collector.auth.gate import require_doors
         from collector.privacy.guard import check_keys
         from collector.provenance.keyring_file import read_ring
 
         check_keys(self.identifiers, self.encryption)
         if self.provenance.keys_path is not None:
             read_ring(self.provenance.keys_path)
-        self.require_doors()
+        require_doors(self.access, self.listeners)
         for place, webhook in enumerate(self.alerts.webhooks):
             if not webhook.secret.get_secret_value():
                 raise ConfigError(
@@ -164,17 +165,6 @@ class Settings(Section):
                     f"{ENV_PREFIX}ALERTS__WEBHOOKS__{place}__SECRET to whsec_ and base64 of 24 to "
                     "64 random bytes"
                 )
-
-    def require_doors(self) -> int:
-        """Return how many tokens there are. Raises ConfigError where a door is open to others."""
-        from collector.auth.gate import load_tokens, require_authentication
-
-        count = len(load_tokens(self.access))
-        for listener, key, host, tls in self.listeners:
-            # A proxy says who looks, and nothing of senders.
-            asks = bool(count) or (key == "dashboard.host" and bool(self.access.proxy.addresses))
-            require_authentication(listener, key, host, tls, asks=asks)
-        return count
 
     def require_certificates(self, now_ns: int) -> None:
         """Raise ConfigError where a certificate or its key cannot be used at this instant."""

@@ -152,8 +152,6 @@ def _shell() -> Any:  # noqa: ANN401  a Dash component
                 className="search-open",
                 **{"aria-keyshortcuts": "Control+K"},
             ),
-            # Whom a token, a session or a proxy says that looks; nothing where nobody is asked.
-            html.A(id="who", href=SIGN_IN, className="note who"),
             dmc.SegmentedControl(
                 id="theme",
                 data=[
@@ -174,6 +172,8 @@ def _shell() -> Any:  # noqa: ANN401  a Dash component
         for m in PAGES
         if m.IN_MENU
     ]
+    # Whom a token, a session or a proxy says that looks; nothing where nobody is asked.
+    who = html.A(id="who", href=SIGN_IN, className="note who")
     return dmc.MantineProvider(
         [
             dcc.Location(id="url", refresh="callback-nav"),
@@ -182,7 +182,7 @@ def _shell() -> Any:  # noqa: ANN401  a Dash component
             dmc.AppShell(
                 [
                     dmc.AppShellHeader(header),
-                    dmc.AppShellNavbar(menu, p="xs"),
+                    dmc.AppShellNavbar([*menu, who], p="xs"),
                     dmc.AppShellMain(
                         [
                             html.Div(id=ERROR_ID, className="error", role="alert", hidden=True),

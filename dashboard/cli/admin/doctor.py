@@ -13,6 +13,7 @@ import typer
 from rich.text import Text
 
 from collector.audit.log import AuditState
+from collector.auth.gate import require_doors
 from collector.core.clock import SystemClock
 from collector.core.errors import ConfigError, MillworthError
 from collector.core.http.address import authority
@@ -94,7 +95,7 @@ def _findings(settings: Settings) -> Iterator[Finding]:
 
 def _access(settings: Settings) -> str:
     """Return who is let in, and whether what proves it is in order."""
-    tokens = settings.require_doors()
+    tokens = require_doors(settings.access, settings.listeners)
     settings.require_certificates(SystemClock().now_ns())
     secured = [name for name, _, _, tls in settings.listeners if tls.is_on]
     return (

@@ -213,6 +213,16 @@ def test_settings_refuse_an_open_door_before_anything_starts() -> None:
         closed.require_secrets()
 
 
+def test_proxy_opens_the_door_of_pages_and_no_other() -> None:
+    """It says who looks. What is sent it does not see."""
+    proxy = {"proxy": {"addresses": ["10.0.0.1"], "default_role": "viewer"}}
+    behind = Settings.model_validate({"dashboard": {"host": "0.0.0.0"}, "access": proxy})
+    behind.require_secrets()
+    both = Settings.model_validate({"collector": {"host": "0.0.0.0"}, "access": proxy})
+    with pytest.raises(ConfigError, match=r"^collector\.host: .*for everybody"):
+        both.require_secrets()
+
+
 def test_half_a_head_does_not_keep_a_connection_of_the_dashboard() -> None:
     """The dashboard's server has the limits of the receivers."""
     config = DashboardConfig(port=0, connections_max=1)
