@@ -98,9 +98,11 @@ def _access(settings: Settings) -> str:
     tokens = require_doors(settings.access, settings.listeners)
     settings.require_certificates(SystemClock().now_ns())
     secured = [name for name, _, _, tls in settings.listeners if tls.is_on]
+    proxy = ", ".join(settings.access.proxy.addresses)
+    users = f"; users of the proxy at {proxy}" if proxy else ""
     return (
-        f"{tokens} tokens; TLS on {', '.join(secured) or 'nothing'}"
-        if tokens or secured
+        f"{tokens} tokens{users}; TLS on {', '.join(secured) or 'nothing'}"
+        if tokens or secured or proxy
         else "everything listens on this machine alone, and asks nobody for a token"
     )
 

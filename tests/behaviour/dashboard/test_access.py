@@ -285,11 +285,15 @@ def test_doctor_says_who_is_let_in_and_what_is_wrong_with_it(
     """Beside a service whose certificate this shell does not trust, and where none runs."""
     server = authority.issue("server")
     tls = TlsConfig(cert_file=server.cert, key_file=server.key)
+    proxy = ProxyConfig(addresses=("10.0.0.1",), default_role=Role.VIEWER)
     with serving(DashboardConfig(port=0, tls=tls)) as (port, _):
-        found = {one.check: one for one in examine(settings_of(port, tls, tokens=list(TOKENS)))}
+        settings = settings_of(port, tls, tokens=list(TOKENS), proxy=proxy)
+        found = {one.check: one for one in examine(settings)}
     assert (found["service"].ok, found["access"].ok) == (False, True)
     assert "access.ca_file" in found["service"].detail
-    assert found["access"].detail == "5 tokens; TLS on the dashboard"
+    assert found["access"].detail == (
+        "5 tokens; users of the proxy at 10.0.0.1; TLS on the dashboard"
+    )
     server.key.unlink()
     broken = settings_of(port, tls, ca_file=authority.ca)
     store = StoreConfig(url=f"chdb://{store_path}")
