@@ -16,11 +16,10 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from attribution.whatif.analyst import Analyst
-from collector.auth.roles import Role
 from collector.core.errors import MillworthError
 from collector.core.log import get_logger
 from dashboard.api.app import create_api, decision_list, question_workers, reference_of
-from dashboard.api.caller import current, refusal
+from dashboard.api.caller import current
 from dashboard.api.context import AppContext
 from dashboard.api.errors import http_error
 from dashboard.mcp.endpoint import serve_tools
@@ -37,7 +36,7 @@ from dashboard.web.abandoned import AbandonedRequests
 from dashboard.web.asker import Asker
 from dashboard.web.dash_requests import DashRequests
 from dashboard.web.episode_links import EpisodeLinks
-from dashboard.web.roles import RoleGuard
+from dashboard.web.roles import RoleGuard, why_not
 from dashboard.web.security import (
     SIGN_IN,
     RequestGuard,
@@ -92,7 +91,7 @@ def create_app(of: AppContext) -> Dash:
         decisions=decision_list(of),
         alert_state=of.alert_state,
         alerts=of.alerts,
-        refusal=partial(refusal, Role.RESPONDER),
+        refusal=partial(why_not, "POST /api/v1/alerts/{episode_id}/ack"),
         otlp_url=of.otlp_url,
     )
     in_menu = [(module.PATH, module.TITLE) for module in PAGES if module.IN_MENU]

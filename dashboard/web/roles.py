@@ -15,7 +15,7 @@ from collector.auth.roles import Role
 from collector.auth.tokens import Scope as TokenScope
 from collector.core.errors import PermissionDeniedError
 from collector.core.http.response import problem_response
-from dashboard.api.caller import require
+from dashboard.api.caller import refusal, require
 
 
 class Need(NamedTuple):
@@ -119,6 +119,12 @@ def _judge(route: str, need: Need | None) -> None:
         )
     if need.role is not None:
         require(need.role, *([need.scope] if need.scope else []))
+
+
+def why_not(route: str) -> str:
+    """Return why whoever makes the request of this context may not use a route, "" where it may."""
+    role = TABLE[route].role
+    return refusal(role) if role is not None else ""
 
 
 def only_reads(scope: Scope) -> bool:
