@@ -10,7 +10,7 @@ from typing import Final
 from alerts.state.acts import Act, note_act
 from alerts.state.sqlite import AlertStore
 from collector.core.clock import NS_PER_DAY
-from collector.core.errors import InputError
+from collector.core.errors import InputError, NotFoundError
 
 ACK, COMMENT = "ack", "comment"
 NOTES_MAX: Final = 200  # of one episode
@@ -55,7 +55,7 @@ class Notes:
     ) -> Note:
         """Write a note, and note who did. Raises InputError where there is no such alert."""
         if self._memory.last_event(episode_id) is None:
-            raise InputError(
+            raise NotFoundError(
                 f"no alert has the episode {episode_id[:60]!r}; see `millworth alerts list`"
             )
         with self._memory.transaction() as db:

@@ -22,7 +22,7 @@ from alerts.state.acts import Act, note_act
 from alerts.state.routed import open_alerts
 from alerts.state.sqlite import AlertStore
 from collector.core.clock import NS_PER_DAY, NS_PER_S
-from collector.core.errors import InputError
+from collector.core.errors import InputError, NotFoundError
 
 # Of a preview.
 PAST_NS: Final = 7 * NS_PER_DAY
@@ -113,7 +113,7 @@ class Silences:
         with self._memory.transaction() as db:
             row = db.execute(_END, (act.at_ns, act.actor, number, act.at_ns)).fetchone()
             if row is None:
-                raise InputError(
+                raise NotFoundError(
                     f"no silence {number} holds or is to come; see `millworth alerts silences`"
                 )
             ended = _silence(row)

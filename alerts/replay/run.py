@@ -22,7 +22,7 @@ from alerts.rules.slo import Slo
 from alerts.rules.threshold import Threshold, ThresholdConfig
 from alerts.state.sqlite import AlertStore
 from collector.core.clock import NS_PER_DAY, NS_PER_S
-from collector.core.errors import InputError
+from collector.core.errors import NotFoundError
 from collector.store.connect import Connections
 
 
@@ -70,7 +70,7 @@ def replay_rules(
     ]
     if name and not rules:
         names = ", ".join(rule.name for rule in config.all_rules if is_replayed(rule))
-        raise InputError(
+        raise NotFoundError(
             f"no rule that can be replayed is called {name[:60]!r}; there is {names or 'none'}"
         )
     begin_ns = max(0, from_ns - _WARM_NS)

@@ -28,7 +28,7 @@ from attribution.sensitivity.sums import INJECTED, OUTCOME
 from collector.audit.log import append_audit
 from collector.core.clock import NS_PER_DAY, NS_PER_MINUTE, NS_PER_S
 from collector.core.config import AttributesConfig
-from collector.core.errors import InputError
+from collector.core.errors import InputError, NotFoundError
 from collector.core.log import get_logger
 from collector.core.sql import sql
 from collector.store.connect import Connections
@@ -118,7 +118,7 @@ class ExperimentJob:
             if each.name == name:
                 return each
         known = ", ".join(each.name for each in every) or "none yet"
-        raise InputError(f"there is no experiment {name[:80]!r}; registered: {known}")
+        raise NotFoundError(f"there is no experiment {name[:80]!r}; registered: {known}")
 
     def active(self, now_ns: int) -> list[Experiment]:
         """Return those that run now, as services ask for them."""

@@ -32,7 +32,7 @@ from attribution.whatif.analyst import Analyst
 from attribution.whatif.answers import Money, WhatIfAnswer
 from attribution.whatif.replay import Change
 from collector.core.config import AttributesConfig
-from collector.core.errors import InputError
+from collector.core.errors import InputError, NotFoundError
 from collector.core.sql import sql
 from collector.store.connect import Connections
 
@@ -130,7 +130,8 @@ class InvestJob:
         """Return one by the beginning of its name. Raises InputError where that is not one."""
         found = self.verdicts(sha256)
         if len(found) != 1 or not sha256:
-            raise InputError(
+            kind = InputError if found else NotFoundError
+            raise kind(
                 f"{len(found)} verdicts begin with {sha256[:64]!r}; `millworth vram verdicts` "
                 "lists them"
             )

@@ -28,7 +28,7 @@ from attribution.vram.document import Document, content_hash, document
 from attribution.vram.ranking import Group, curve, segment_weights, worth
 from collector.core.clock import NS_PER_MS, NS_PER_S
 from collector.core.config import AttributesConfig
-from collector.core.errors import InputError
+from collector.core.errors import InputError, NotFoundError
 from collector.core.sql import sql
 from collector.store.connect import Connections
 
@@ -93,7 +93,7 @@ class VramJob:
         found = self.versions(version)
         if not found or version == 0:
             known = ", ".join(str(each[0]) for each in self.versions()) or "none yet"
-            raise InputError(f"there is no VRAM model {version}; versions: {known}")
+            raise NotFoundError(f"there is no VRAM model {version}; versions: {known}")
         told: Document = json.loads(found[0][3])
         return told
 

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import ipaddress
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
+from collector.auth.proxied import ProxyConfig, TrustedProxy
+from collector.auth.roles import Role
 from collector.auth.tokens import (
     HASH_PREFIX,
     AccessConfig,
@@ -61,6 +63,7 @@ def _token(place: int, entry: TokenConfig) -> Token:
         name=entry.name,
         digest=bytes.fromhex(_hash(place, entry).removeprefix(HASH_PREFIX)),
         scopes=frozenset(entry.scopes),
+        role=entry.role,
         # To the second: datetime holds no nanoseconds, and a float of them would be rounded.
         expires_ns=None if expires is None else int(expires.timestamp()) * NS_PER_S,
         requests_per_s=entry.requests_per_s,
@@ -100,42 +103,97 @@ _HEX = "0123456789abcdef"
 
 
 class Sender:
-    """Who was let in, and how much it may still do."""
+    """Who was let in, and how much it may still do.
 
-    def __init__(self, token: Token | None, now_ns: int) -> None:
-        self._scopes = None if token is None else token.scopes
-        self.name = "" if token is None else token.name
-        self.expires_ns = None if token is None else token.expires_ns
-        self.allowances = [
+    Args:
+        name: of the token or the user.
+        kind: token, user or stranger; anybody is whoever had to show nothing, and may everything.
+        scopes: what it may send.
+        role: what it may do otherwise; None for nothing.
+        expires_ns: Unix ns, None for never.
+    """
+
+    def __init__(
+        self,
+        name: str = "",
+        kind: str = "anybody",
+        scopes: frozenset[Scope] = frozenset(),
+        role: Role | None = None,
+        expires_ns: int | None = None,
+    ) -> None:
+        self.name = name
+        self.kind = kind
+        self.role = role
+        self.expires_ns = expires_ns
+        self.allowances: list[tuple[bool, Allowance]] = []  # of requests, else of bytes
+        self._scopes = scopes
+
+    @classmethod
+    def of(cls, token: Token, now_ns: int) -> Sender:
+        """Return who shows a token."""
+        sender = cls(token.name, "token", token.scopes, token.role, token.expires_ns)
+        sender.allowances = [
             (per_request, Allowance(per_s, now_ns))
-            for per_request, per_s in (
-                () if token is None else ((True, token.requests_per_s), (False, token.bytes_per_s))
-            )
+            for per_request, per_s in ((True, token.requests_per_s), (False, token.bytes_per_s))
             if per_s is not None
         ]
+        return sender
 
-    def may(self, scope: Scope) -> bool:
-        """Return whether it may do this; whoever had to show no token may do everything."""
-        return self._scopes is None or scope in self._scopes
+    def __str__(self) -> str:
+        """Return who it is as the audit has it, "" for whoever had to show nothing."""
+        return "" if self.kind == "anybody" else f"{self.kind} {self.name}"
+
+    @property
+    def counted(self) -> str:
+        """Return the name in counters; of users all have one, as there may be any number."""
+        return {"token": self.name, "user": "access.proxy"}.get(self.kind, "")
+
+    def may(self, *needed: Scope | Role) -> bool:
+        """Return whether it may do one of these."""
+        return self.kind == "anybody" or any(
+            (self.role is not None and self.role.includes(each))
+            if isinstance(each, Role)
+            else each in self._scopes
+            for each in needed
+        )
 
 
 class Gate:
-    """Admits requests. Without a token in the settings it is open."""
+    """Admits requests. Without a token in the settings it is open.
 
-    def __init__(self, tokens: Sequence[Token], counters: Counters, clock: Clock) -> None:
+    Args:
+        tokens: that are good.
+        counters: of who was let in and who was not.
+        clock: the time.
+        proxy: that says who asks for pages and `/api/v1`.
+    """
+
+    def __init__(
+        self,
+        tokens: Sequence[Token],
+        counters: Counters,
+        clock: Clock,
+        proxy: ProxyConfig | None = None,
+    ) -> None:
+        self.proxy = TrustedProxy(proxy or ProxyConfig())
         self._tokens = tuple(tokens)
         self._counters = counters
         self._clock = clock
         now_ns = clock.monotonic_ns()
-        self._senders = {token.name: Sender(token, now_ns) for token in self._tokens}
-        self._anybody = Sender(None, now_ns)
+        self._senders = {token.name: Sender.of(token, now_ns) for token in self._tokens}
+        self._anybody = Sender()
         self._lock = threading.Lock()
         self._said_ns: dict[tuple[str, str, str], int] = {}
 
     @property
     def asks(self) -> bool:
-        """Return whether a request has to show a token."""
+        """Return whether a sender has to show a token."""
         return bool(self._tokens)
+
+    @property
+    def asks_people(self) -> bool:
+        """Return whether whoever opens a page has to say who it is."""
+        return bool(self._tokens) or self.proxy.is_on
 
     def admit(self, listener: str, authorization: str | None, scope: Scope) -> Sender:
         """Let one request in, before its body is read.
@@ -152,21 +210,18 @@ class Gate:
         """
         if not self._tokens:
             return self._anybody
-        sender = self._known(listener, authorization)
+        sender = self.known(listener, authorization)
         self.require(listener, sender, scope)
-        self._spend_request(listener, sender)
-        self._counters.admitted.labels(listener, sender.name).inc()
+        self.spend(listener, sender)
         return sender
 
-    def require(self, listener: str, sender: Sender, scope: Scope) -> None:
-        """Raise PermissionDeniedError where a sender may not do this."""
-        if sender.may(scope):
+    def require(self, listener: str, sender: Sender, *needed: Scope | Role) -> None:
+        """Raise PermissionDeniedError where a sender may do none of these."""
+        if sender.may(*needed):
             return
-        self._deny(listener, sender.name, "scope")
-        raise PermissionDeniedError(
-            f"token {sender.name} has no scope {scope}; add it to the token's entry in "
-            "[[access.tokens]], or send with another token"
-        )
+        is_role = isinstance(needed[0], Role)
+        self._deny(listener, sender, "role" if is_role else "scope")
+        raise PermissionDeniedError(denial(sender, *needed))
 
     def charge(self, sender: Sender, size: int) -> None:
         """Count the bytes of a request that was read."""
@@ -178,25 +233,57 @@ class Gate:
                 if not per_request:
                     allowance.take(size, now_ns)
 
-    def _known(self, listener: str, authorization: str | None) -> Sender:
+    def known(self, listener: str, authorization: str | None) -> Sender:
+        """Return whose token an Authorization header has. Raises UnauthenticatedError."""
         presented = presented_token(authorization) if authorization else None
         if presented is None:
-            self._deny(listener, "", "missing")
+            self._deny(listener, self._anybody, "missing")
             raise UnauthenticatedError(
                 "a token is needed; send the header `Authorization: Bearer TOKEN`"
             )
         token = find(presented, self._tokens)
         if token is None:
-            self._deny(listener, "", "unknown")
+            self._deny(listener, self._anybody, "unknown")
             raise UnauthenticatedError(
                 "this token is not known here; check it, or make one with `millworth token new`"
             )
+        sender = self._senders[token.name]
         if token.expires_ns is not None and token.expires_ns <= self._clock.now_ns():
-            self._deny(listener, token.name, "expired")
+            self._deny(listener, sender, "expired")
             raise UnauthenticatedError(
                 f"token {token.name} has expired; make another with `millworth token new`"
             )
-        return self._senders[token.name]
+        return sender
+
+    def by_proxy(
+        self, listener: str, peer: str, headers: Sequence[tuple[bytes, bytes]]
+    ) -> Sender | None:
+        """Return the user that the proxy says asks, None where it says nothing.
+
+        Args:
+            listener: for the count.
+            peer: address of whoever sends the request.
+            headers: its own, names in lower case.
+
+        Raises:
+            UnauthenticatedError: the proxy says it twice, or in no text.
+        """
+        if not self.proxy.is_on or not self.proxy.is_named(headers):
+            return None
+        if not self.proxy.trusts(peer):
+            self._counters.proxy_headers_ignored.labels(listener).inc()
+            return None
+        try:
+            person = self.proxy.person(headers)
+        except UnauthenticatedError:
+            self._deny(listener, self._anybody, "proxy")
+            raise
+        return Sender(person.name, "user", role=person.role)
+
+    def spend(self, listener: str, sender: Sender) -> None:
+        """Count one request of whoever was let in. Raises RateLimitedError."""
+        self._spend_request(listener, sender)
+        self._counters.admitted.labels(listener, sender.counted).inc()
 
     def _spend_request(self, listener: str, sender: Sender) -> None:
         if not sender.allowances:
@@ -209,22 +296,40 @@ class Gate:
                     if per_request:
                         allowance.take(1, now_ns)
                 return
-        self._deny(listener, sender.name, "rate")
+        self._deny(listener, sender, "rate")
         raise RateLimitedError(
             f"token {sender.name} sent as much as it may for now; retry after {seconds} s, or "
             "raise its limit in [[access.tokens]]",
             seconds,
         )
 
-    def _deny(self, listener: str, name: str, reason: str) -> None:
-        self._counters.denied.labels(listener, name, reason).inc()
+    def _deny(self, listener: str, sender: Sender, reason: str) -> None:
+        counted = sender.counted
+        self._counters.denied.labels(listener, counted, reason).inc()
         now_ns = self._clock.monotonic_ns()
         with self._lock:
-            said_ns = self._said_ns.get((listener, name, reason))
+            said_ns = self._said_ns.get((listener, counted, reason))
             if said_ns is not None and now_ns - said_ns < _SAY_AGAIN_NS:
                 return
-            self._said_ns[listener, name, reason] = now_ns
-        _LOG.warning("request_denied", listener=listener, sender=name or None, reason=reason)
+            self._said_ns[listener, counted, reason] = now_ns
+        _LOG.warning("request_denied", listener=listener, sender=sender.name or None, reason=reason)
+
+
+def denial(sender: Sender, *needed: Scope | Role) -> str:
+    """Return why a sender may do none of these, and the remedy."""
+    first = needed[0]
+    if isinstance(first, Scope):
+        return (
+            f"token {sender.name} has no scope {first}; add it to the token's entry in "
+            "[[access.tokens]], or send with another token"
+        )
+    has = f"has the role {sender.role}" if sender.role else "has no role"
+    remedy = (
+        "put one of the user's groups to it in [access.proxy.roles]"
+        if sender.kind == "user"
+        else "use a token that has it (`millworth token new --role`)"
+    )
+    return f"{sender} {has}, and this needs the role {first}; {remedy}"
 
 
 def require_authentication(
@@ -249,6 +354,23 @@ def require_authentication(
         f"token (`millworth token new`), or set {key.rpartition('.')[0]}.tls.client_ca_file, or "
         "listen on 127.0.0.1"
     )
+
+
+def require_doors(
+    access: AccessConfig, listeners: Iterable[tuple[str, str, str, TlsConfig]]
+) -> int:
+    """Return how many tokens there are. Raises ConfigError where a door is open to others.
+
+    Args:
+        access: who is let in.
+        listeners: each with its name, the key of its address, the address and its TLS.
+    """
+    count = len(load_tokens(access))
+    for listener, key, host, tls in listeners:
+        # A proxy says who looks, and nothing of senders.
+        asks = bool(count) or (key == "dashboard.host" and bool(access.proxy.addresses))
+        require_authentication(listener, key, host, tls, asks=asks)
+    return count
 
 
 def open_listener(listener: str, key: str, host: str, tls: TlsConfig, *, asks: bool) -> None:

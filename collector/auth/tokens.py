@@ -16,9 +16,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+from typing import Final
 
 from pydantic import AwareDatetime, Field, SecretStr, model_validator
 
+from collector.auth.proxied import ProxyConfig
+from collector.auth.roles import Role, greatest
 from collector.core.clock import NS_PER_S
 from collector.core.config import Section
 
@@ -29,15 +32,17 @@ _PRESENTED_CHARS_MAX = 512
 
 
 class Scope(StrEnum):
-    """What a token lets its holder do."""
+    """What a token lets its holder send."""
 
     TRACES = "traces"
     LOGS = "logs"
     METRICS = "metrics"
     OUTCOMES = "outcomes"  # what decisions earned, as log records or as a file
     ALERTS = "alerts"  # what Prometheus, vmalert and Grafana push to /api/v2/alerts
-    READ = "read"  # pages, queries, /metrics
-    ADMIN = "admin"  # everything that changes something, beside outcomes and alerts
+
+
+# What a token of an earlier release says in place of a role.
+_FORMER: Final = {"read": Role.VIEWER, "admin": Role.ADMIN}
 
 
 class TokenConfig(Section):
@@ -54,7 +59,11 @@ class TokenConfig(Section):
     )
     hash_file: Path | None = Field(default=None, description="Instead: a file with that text")
     scopes: tuple[Scope, ...] = Field(
-        min_length=1, description="Of traces, logs, metrics, outcomes, alerts, read, admin"
+        default=(), description="What it sends, of traces, logs, metrics, outcomes, alerts"
+    )
+    role: Role | None = Field(
+        default=None,
+        description="Of a person, or of what reads: viewer, responder, operator or admin",
     )
     expires: AwareDatetime | None = Field(
         default=None, description="A date and time with its offset; by default never"
@@ -66,14 +75,36 @@ class TokenConfig(Section):
         default=None, gt=0, description="Bytes a second after decompression; by default any"
     )
 
+    @model_validator(mode="before")
+    @classmethod
+    def _former_scopes(cls, entry: object) -> object:
+        """Take read and admin, which were scopes before there were roles."""
+        if not isinstance(entry, dict) or not isinstance(entry.get("scopes"), list | tuple):
+            return entry
+        former = [_FORMER[each] for each in entry["scopes"] if each in _FORMER]
+        if not former or entry.get("role") is not None:
+            return entry
+        sent = tuple(each for each in entry["scopes"] if each not in _FORMER)
+        return {**entry, "scopes": sent, "role": greatest(former)}
+
+    @model_validator(mode="after")
+    def _may_do_something(self) -> TokenConfig:
+        if not self.scopes and self.role is None:
+            raise ValueError(f"token {self.name} may do nothing; give it scopes, a role, or both")
+        return self
+
 
 class AccessConfig(Section):
     """Who may send and who may read; with one token, nobody may without."""
 
     tokens: tuple[TokenConfig, ...] = Field(default=(), description="One entry a sender or reader")
     token: SecretStr = Field(
-        default=SecretStr(""), description="Token that commands send to the service, read or admin"
+        default=SecretStr(""), description="Token that commands send to the service, with a role"
     )
+    session_hours: float = Field(
+        default=12, gt=0, le=168, description="A browser that signed in has to again after this"
+    )
+    proxy: ProxyConfig = Field(default_factory=ProxyConfig)
     ca_file: Path | None = Field(
         default=None,
         description="Authority of the service's certificate, for commands; by default the system's",
@@ -99,6 +130,7 @@ class Token:
     name: str
     digest: bytes
     scopes: frozenset[Scope]
+    role: Role | None  # None: it only sends
     expires_ns: int | None  # None: never
     requests_per_s: float | None  # None: any
     bytes_per_s: float | None

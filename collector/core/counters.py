@@ -62,8 +62,13 @@ class Counters:
         )
         self.denied = counter(
             "millworth_denied",
-            "Requests not let in: missing, unknown, expired, scope, rate",
+            "Requests not let in: missing, unknown, expired, proxy, scope, role, rate",
             ["listener", "sender", "reason"],
+        )
+        self.proxy_headers_ignored = counter(
+            "millworth_proxy_headers_ignored",
+            "Requests that said who asks, and did not come from the proxy of [access.proxy]",
+            ["listener"],
         )
         self.connections_refused = counter(
             "millworth_connections_refused",

@@ -19,6 +19,7 @@ MillworthError
     ├── UnauthenticatedError a request without a token, or with one that is not good
     ├── PermissionDeniedError  a token that may not do this
     ├── InputError           a file, row or request that a person has to correct
+    │   └── NotFoundError    it names what is not there
     └── CaptureError         packets cannot be captured here; the service runs on without
 """
 
@@ -112,6 +113,10 @@ class PermissionDeniedError(PermanentError):
 
 class InputError(PermanentError):
     """A file, a row or a request that a person has to correct."""
+
+
+class NotFoundError(InputError):
+    """A request names what is not there."""
 
 
 class CaptureError(PermanentError):

@@ -108,7 +108,7 @@ class DelayInjector:
 
     Args:
         url: of Millworth's dashboard, such as `http://127.0.0.1:8050`.
-        token: with the scope read, where one is asked for.
+        token: with the role viewer, where one is asked for.
         delay_ms_max: no decision is ever delayed for longer, whatever is registered.
         in_flight_max: while so many decisions are being delayed, further ones are in no experiment.
         ask_every_s: how often it asks; a kill takes at most so long, and an answer.

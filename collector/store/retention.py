@@ -20,7 +20,7 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 from collector.audit.log import append_audit
 from collector.audit.seal import AuditSeal
 from collector.core.clock import NS_PER_S
-from collector.core.errors import InputError
+from collector.core.errors import NotFoundError
 from collector.core.sql import sql
 from collector.store.errors import explain
 from collector.store.retention_policy import (
@@ -195,7 +195,7 @@ def release_hold(
         holds = {hold.name: hold for hold in read_holds(client)}
         if name not in holds or holds[name].released_ns:
             in_force = ", ".join(h.name for h in holds.values() if not h.released_ns) or "none"
-            raise InputError(f"hold {name} is not in force; those in force: {in_force}")
+            raise NotFoundError(f"hold {name} is not in force; those in force: {in_force}")
         # The later row counts, whatever the clock says by now.
         at_ns = max(now_ns, holds[name].at_ns + 1)
         released = replace(holds[name], actor=actor, at_ns=at_ns, released_ns=at_ns)

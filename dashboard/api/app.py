@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from urllib.parse import urlencode
+from typing import Final
 
 from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.responses import PlainTextResponse
@@ -58,7 +58,7 @@ from dashboard.read.decision.normal import NormalTimes
 from dashboard.read.decisions.listing import DecisionList
 from dashboard.read.reader import Reader
 from dashboard.read.rows import Reference, TraceSpan
-from dashboard.read.scope import parse_scope
+from dashboard.read.scope import asked_range
 from dashboard.read.sealed_store import SealedStore
 from dashboard.read.search.finder import Finder
 from dashboard.read.workers import Workers
@@ -66,6 +66,25 @@ from dashboard.read.workers import Workers
 # Long questions at a time: they shall not take the pages' threads.
 QUESTION_THREADS = 2
 QUESTIONS_WAITING_MAX = 20
+
+# Of the operations; each has one.
+TAGS: Final = {
+    "alerts": "What fires and fired, what it costs, what people did, and messages to receivers",
+    "silences": "What hides alerts for a time",
+    "rules": "What raises alerts: live or in shadow, replayed and imported",
+    "decisions": "Decisions, their traces and where their time went",
+    "questions": "SQL, what-if, comparisons and latency budgets",
+    "packets": "Packets of a decision or an incident, and whether any are missing",
+    "vram": "What latency is worth: models, slopes, modes, caches, channels and revenue nodes",
+    "investments": "What is worth mending: options, tiers, debt, verdicts and reviews",
+    "experiments": "Delays that are injected on purpose",
+    "imports": "Files of outcomes, rates, ledgers and costs, and how they agree",
+    "provenance": "What is proven of sealed decisions",
+    "audit": "Who did what, and whether the chain of it holds",
+    "rejected": "What was rejected, and its replay",
+    "retention": "How long rows are kept, and legal holds",
+    "health": "The state of the service",
+}
 
 _log = get_logger("dashboard")
 
@@ -139,6 +158,9 @@ def create_api(
         docs_url=None,
         redoc_url=None,
         openapi_url="/api/v1/openapi.json",
+        openapi_tags=[{"name": name, "description": says} for name, says in TAGS.items()],
+        # The name of the function that answers, which is a verb and what it is about.
+        generate_unique_id_function=lambda route: route.name,
     )
     add_error_handlers(app)
     workers = workers or Workers(4, "api")
@@ -190,13 +212,13 @@ def create_api(
 def _data_router(reader: Reader, workers: Workers, clock: Clock) -> APIRouter:
     router = APIRouter(prefix="/api/v1")
 
-    @router.get("/traces/{trace_id}")
-    async def trace(trace_id: str) -> Trace:
+    @router.get("/traces/{trace_id}", tags=["decisions"])
+    async def get_trace(trace_id: str) -> Trace:
         """Return one trace by its id, or by the id of a decision that it made."""
         return await workers.run(_trace, reader, trace_id.strip())
 
-    @router.get("/decisions/{decision_id}")
-    async def decision(decision_id: str) -> Decision:
+    @router.get("/decisions/{decision_id}", tags=["decisions"])
+    async def get_decision(decision_id: str) -> Decision:
         """Return one decision with its split and its evidence."""
         return await workers.run(_decision, reader, decision_id.strip(), clock.now_ns())
 
@@ -207,17 +229,16 @@ def _state_router(of: AppContext, workers: Workers, reference: Reference) -> API
     router = APIRouter(prefix="/api/v1")
     reader, health, clock, state = of.reader, of.health, of.clock, of.alert_state
 
-    @router.get("/alerts")
-    async def alerts(window: str = "24h", until: str = "") -> Alerts:
+    @router.get("/alerts", tags=["alerts"])
+    async def list_alerts(window: str = "24h", until: str = "") -> Alerts:
         """Return open alerts and those that changed in the window; both as in a page's URL."""
         now_ns = clock.now_ns()
-        scope = parse_scope(urlencode({"window": window, "until": until}))
-        seen = scope.range_at(now_ns)
+        seen = asked_range(window, until, now_ns)
         found = await workers.run(alerts_with_exemplars, reader, seen, reference)
         return await workers.run(_with_people, found, state, seen.from_ns, now_ns)
 
-    @router.get("/health")
-    async def health_items() -> Health:
+    @router.get("/health", tags=["health"])
+    async def get_health() -> Health:
         """Return the state of the service, figure by figure."""
         items = await workers.run(health.health)
         return Health(worst_status(items), items)

@@ -1,47 +1,60 @@
-"""I/O: whose token a request showed, and the audit of what was done for it."""
+"""I/O: who makes a request and what it may do, and the audit of what was done for it."""
 
 from __future__ import annotations
 
 from contextvars import ContextVar
 
 from collector.audit.log import append_audit
+from collector.auth.gate import Gate, Sender, denial
+from collector.auth.roles import Role
+from collector.auth.tokens import Scope
 from collector.store.connect import Connections
 
 NOBODY = "api"
-_TOKEN: ContextVar[str] = ContextVar("token", default="")
-_MAY_CHANGE: ContextVar[bool] = ContextVar("may_change", default=True)
+LISTENER = "dashboard"
+_ANYBODY = Sender()
+_SENDER: ContextVar[Sender] = ContextVar("sender", default=_ANYBODY)
+_GATE: ContextVar[Gate | None] = ContextVar("gate", default=None)
 
 
-def note_caller(token_name: str, *, may_change: bool = True) -> None:
-    """Keep who makes the request of this context, and whether its token may change something.
+def note_caller(sender: Sender, gate: Gate | None = None) -> None:
+    """Keep who makes the request of this context, and the gate that let it in.
 
-    The name is empty where no token was asked for; then everybody may. The threads that answer the
-    request copy the context, and so does what they call.
+    Where nobody was asked who it is, everybody may do everything. The threads that answer the
+    request copy the context, and so does what they call: a tool of `/mcp` asks as its agent.
     """
-    _TOKEN.set(token_name)
-    _MAY_CHANGE.set(may_change)
+    _SENDER.set(sender)
+    _GATE.set(gate)
 
 
-def refusal() -> str:
-    """Return why whoever makes the request of this context may change nothing, "" where it may."""
-    if _MAY_CHANGE.get():
-        return ""
-    return (
-        f"token {_TOKEN.get()} may look and not act: it lacks the scope admin; log in with one "
-        "that has it (`millworth token new --scope read,admin`)"
-    )
+def current() -> Sender:
+    """Return who makes the request of this context."""
+    return _SENDER.get()
+
+
+def require(*needed: Scope | Role) -> None:
+    """Raise PermissionDeniedError where whoever makes the request may do none of these."""
+    gate = _GATE.get()
+    if gate is not None:
+        gate.require(LISTENER, current(), *needed)
+
+
+def refusal(role: Role) -> str:
+    """Return why whoever makes the request may not do what needs a role, "" where it may."""
+    sender = current()
+    return "" if sender.may(role) else denial(sender, role)
 
 
 def caller(claimed: str = NOBODY) -> str:
     """Return who makes the request of this context.
 
     Args:
-        claimed: who the request says that it is; the token beside it says who vouches.
+        claimed: who the request says that it is; the token or user beside it says who vouches.
     """
-    token = _TOKEN.get()
-    if not token:
+    known = str(current())
+    if not known:
         return claimed
-    return f"token {token}" if claimed == NOBODY else f"{claimed} (token {token})"
+    return known if claimed == NOBODY else f"{claimed} ({known})"
 
 
 def audit(store: Connections, now_ns: int, action: str, detail: str = "") -> None:

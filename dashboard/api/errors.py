@@ -1,25 +1,36 @@
-"""I/O: every error of `/api/v1` as JSON, with the status that says who can mend it."""
+"""I/O: every error of `/api/v1` as problem details, with the status that says who can mend it."""
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import Any, Final
 
 from clickhouse_connect.driver.exceptions import ClickHouseError
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
+from fastapi.routing import iter_route_contexts
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
-from collector.core.errors import BusyError, InputError, MillworthError, StoreUnavailableError
+from collector.core.errors import (
+    BusyError,
+    InputError,
+    MillworthError,
+    NotFoundError,
+    RequestTooLargeError,
+    StoreUnavailableError,
+)
+from collector.core.http.problem import MEDIA_TYPE
+from collector.core.http.response import problem_response
 from collector.core.log import get_logger
 from dashboard.read.adhoc.sql import engine_error
 
 RETRY_AFTER_S = "5"
 # What every operation may answer, beside what it is for.
 _ALWAYS: Final = {
-    "401": "A token is needed, or this one is none of ours",
-    "403": "The token may not do this, or the request comes from a page of another site",
+    "401": "Nobody says who asks, or a token is none of ours",
+    "403": "Whoever asks has not the role, or the request comes from a page of another site",
     "429": "Too much is asked at once; retry-after says when to ask again",
     "503": "The store is away, or not ready; retry-after says when to ask again",
 }
@@ -28,14 +39,27 @@ _TAKES: Final = {
     "404": "There is none of this name",
 }
 _CHANGES: Final = {"409": "It is in a state in which this cannot be done", "413": "Too many bytes"}
-_ERROR: Final = {"$ref": "#/components/schemas/Error"}
+_PROBLEM: Final = {"$ref": "#/components/schemas/Problem"}
 _SCHEMA: Final = {
     "type": "object",
-    "title": "Error",
-    "description": "What is wrong, and what to do.",
-    "properties": {"error": {"type": "string"}},
-    "required": ["error"],
+    "title": "Problem",
+    "description": "What is wrong, and what to do: problem details of RFC 9457.",
+    "properties": {
+        "type": {"type": "string", "const": "about:blank", "description": "See status"},
+        "title": {"type": "string", "description": "Of the status"},
+        "status": {"type": "integer", "description": "Of HTTP"},
+        "detail": {"type": "string", "description": "The value that is wrong, and what to do"},
+        "instance": {
+            "type": "string",
+            "format": "uri-reference",
+            "description": "The path that was asked for",
+        },
+    },
+    "required": ["type", "title", "status", "detail"],
 }
+_CONTENT: Final = {MEDIA_TYPE: {"schema": _PROBLEM}}
+# As Alertmanager has it.
+_V2_CONTENT: Final = {"application/json": {"schema": {"type": "string"}}}
 
 _log = get_logger("dashboard")
 
@@ -56,11 +80,13 @@ def add_error_handlers(app: FastAPI) -> None:
 
     app.openapi = described  # type: ignore[method-assign]  # the framework's own way
     app.add_exception_handler(InputError, _refused)
+    app.add_exception_handler(RequestTooLargeError, _too_large)
     app.add_exception_handler(BusyError, _busy)
     app.add_exception_handler(MillworthError, _unavailable)
     app.add_exception_handler(ClickHouseError, _store_failed)
     app.add_exception_handler(RequestValidationError, _invalid)
-    app.add_exception_handler(HTTPException, _http_error)
+    app.add_exception_handler(HTTPException, http_error)
+    app.add_exception_handler(Exception, _unexpected)
 
 
 def declare_errors(document: dict[str, Any]) -> None:
@@ -72,50 +98,80 @@ def declare_errors(document: dict[str, Any]) -> None:
     schemas = parts.setdefault("schemas", {})
     for name in ("HTTPValidationError", "ValidationError"):
         schemas.pop(name, None)
-    schemas["Error"] = _SCHEMA
+    schemas["Problem"] = _SCHEMA
     parts["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
     # Where no tokens are set, whoever is on the machine needs none.
     document["security"] = [{"token": []}, {}]
-    for verbs in document["paths"].values():
+    for path, verbs in document["paths"].items():
+        content = _V2_CONTENT if path.startswith("/api/v2/") else _CONTENT
         for verb, operation in verbs.items():
             takes = "parameters" in operation or verb != "get"
             errors = _ALWAYS | (_TAKES if takes else {}) | (_CHANGES if verb != "get" else {})
             operation["responses"].pop("422", None)
             for status, says in errors.items():
-                content = {"application/json": {"schema": _ERROR}}
                 operation["responses"].setdefault(status, {"description": says, "content": content})
+
+
+async def http_error(request: Request, error: Exception) -> Response:
+    """Answer what was raised with its status, or by the framework where it has no such route."""
+    assert isinstance(error, HTTPException)
+    path, status, headers = request.url.path, error.status_code, dict(error.headers or {})
+    detail = str(error.detail)
+    if detail == HTTPStatus(status).phrase:  # the framework's own word, which is no help
+        if status == HTTPStatus.NOT_FOUND:
+            detail = f"nothing is at {path[:200]!r}; /api/v1/openapi.json lists what there is"
+        elif status == HTTPStatus.METHOD_NOT_ALLOWED:
+            # The framework names the methods of the first route of a path alone.
+            headers["allow"] = ", ".join(sorted(_methods(request.app, path)))
+            detail = f"{request.method} is not for {path[:200]!r}; use {headers['allow']}"
+    return problem_response(status, detail, path, headers)
+
+
+def _methods(app: FastAPI, path: str) -> set[str]:
+    """Return the methods of every route that answers a path."""
+    return {
+        method
+        for route in iter_route_contexts(app.router.routes)
+        if getattr(route, "path_regex", None) and route.path_regex.match(path)
+        for method in route.methods or ()
+    }
 
 
 async def _store_failed(request: Request, error: Exception) -> Response:
     return await _unavailable(request, StoreUnavailableError(engine_error(error)))
 
 
-async def _refused(_: Request, error: Exception) -> Response:
-    return JSONResponse({"error": str(error)}, status_code=400)
+async def _refused(request: Request, error: Exception) -> Response:
+    status = 404 if isinstance(error, NotFoundError) else 400
+    return problem_response(status, str(error), request.url.path)
 
 
-async def _busy(_: Request, error: Exception) -> Response:
+async def _too_large(request: Request, error: Exception) -> Response:
+    return problem_response(413, str(error), request.url.path)
+
+
+async def _busy(request: Request, error: Exception) -> Response:
     assert isinstance(error, BusyError)
     headers = {"retry-after": str(error.retry_seconds)}
-    return JSONResponse({"error": str(error)}, status_code=429, headers=headers)
+    return problem_response(429, str(error), request.url.path, headers)
 
 
 async def _unavailable(request: Request, error: Exception) -> Response:
     _log.error("api_read_failed", path=request.url.path, error=str(error))
     status = 503 if isinstance(error, StoreUnavailableError) else 500
     headers = {"retry-after": RETRY_AFTER_S} if status == 503 else None
-    return JSONResponse({"error": str(error)}, status_code=status, headers=headers)
+    return problem_response(status, str(error), request.url.path, headers)
 
 
-async def _invalid(_: Request, error: Exception) -> Response:
+async def _unexpected(request: Request, _: Exception) -> Response:
+    """Answer an error of ours; it goes on to the log with its traceback."""
+    return problem_response(
+        500, "an error of ours; the log of the service has it", request.url.path
+    )
+
+
+async def _invalid(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     first = error.errors()[0]
     where = ".".join(str(part) for part in first["loc"] if part != "body")
-    return JSONResponse({"error": f"{where or 'body'}: {first['msg']}"}, status_code=400)
-
-
-async def _http_error(_: Request, error: Exception) -> Response:
-    assert isinstance(error, HTTPException)
-    return JSONResponse(
-        {"error": str(error.detail)}, status_code=error.status_code, headers=error.headers
-    )
+    return problem_response(400, f"{where or 'body'}: {first['msg']}", request.url.path)

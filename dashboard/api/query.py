@@ -51,7 +51,7 @@ def query_router(
         clock: for the audit.
     """
     seconds_max = store.config.query_seconds_max  # of asking, waiting included
-    router = APIRouter(prefix="/api/v1")
+    router = APIRouter(prefix="/api/v1", tags=["questions"])
     statements = Workers(THREADS, "outside-sql", WAITING_MAX)
 
     def _audited(request: QueryRequest, running: Running) -> Answer:
@@ -64,7 +64,7 @@ def query_router(
         return reader.answer(request.sql, request.parameters, running)
 
     @router.post("/query", response_model=Answer)
-    async def query(request: QueryRequest) -> Response:
+    async def run_query(request: QueryRequest) -> Response:
         """Answer read-only SQL within limits on rows, memory and time.
 
         Integers are JSON integers at any size; a Decimal is a string, so that no digit is lost;

@@ -71,26 +71,24 @@ def rejected_router(
     items: RejectedItems, store: Connections, workers: Workers, clock: Clock
 ) -> APIRouter:
     """Return the routes; one replay runs at a time."""
-    router = APIRouter(prefix="/api/v1/rejected")
+    router = APIRouter(prefix="/api/v1/rejected", tags=["rejected"])
     one = Workers(1, "replay")
 
     @router.get("")
-    async def listed(
+    async def list_rejected(
         from_ns: Annotated[int, Query(ge=0, le=INSTANT_NS_MAX)] = 0,
         reason: str = "",
         after: str = "",
-        limit: int = ITEMS_MAX,
+        limit: Annotated[int, Query(gt=0, le=ITEMS_MAX)] = ITEMS_MAX,
     ) -> Rejected:
         """Return what was rejected, with its state, oldest first."""
         found = await workers.run(
-            lambda: items.find(
-                from_ns=from_ns, reason=reason, after=_place(after), limit=_limited(limit)
-            )
+            lambda: items.find(from_ns=from_ns, reason=reason, after=_place(after), limit=limit)
         )
-        return Rejected(found, _next(found, _limited(limit)))
+        return Rejected(found, _next(found, limit))
 
     @router.post("/replay")
-    async def replay(request: ReplayRequest) -> Replays:
+    async def replay_rejected(request: ReplayRequest) -> Replays:
         """Send items through the same checks again; twice stores once."""
         return await one.run(_replay, items, store, clock, request)
 
@@ -133,10 +131,6 @@ def _named(
     detail: str,
 ) -> ReplayedItem:
     return ReplayedItem(item.id, item.signal, item.reason_code, item.item_id, result, count, detail)
-
-
-def _limited(limit: int) -> int:
-    return max(1, min(limit, ITEMS_MAX))
 
 
 def _next(found: list[RejectedItem], limit: int) -> str:

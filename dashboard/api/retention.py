@@ -56,12 +56,12 @@ def retention_router(
     store: Connections, config: RetentionConfig, workers: Workers, clock: Clock
 ) -> APIRouter:
     """Return the routes. A change is made one at a time, and waits for the tables."""
-    router = APIRouter(prefix="/api/v1")
+    router = APIRouter(prefix="/api/v1", tags=["retention"])
     one = Workers(1, "holds")
     cluster = store.config.cluster
 
     @router.get("/retention")
-    async def retention() -> Retention:
+    async def get_retention() -> Retention:
         """Return policy, TTL in force, oldest row, rows and bytes of each table."""
         now_ns = clock.now_ns()
         found = await workers.run(
@@ -70,12 +70,12 @@ def retention_router(
         return Retention(now_ns, found)
 
     @router.get("/holds")
-    async def holds() -> Holds:
+    async def list_holds() -> Holds:
         """Return every legal hold, those that were released too."""
         return Holds(await workers.run(lambda: read_holds(store.reader())))
 
     @router.post("/holds")
-    async def add(request: HoldRequest) -> Hold:
+    async def create_hold(request: HoldRequest) -> Hold:
         """Make a hold: audited, and in the TTLs when this returns."""
         hold = Hold(
             request.name,
@@ -91,7 +91,7 @@ def retention_router(
         )
 
     @router.post("/holds/{name}/release")
-    async def release(name: str, request: ReleaseRequest) -> Hold:
+    async def end_hold(name: str, request: ReleaseRequest) -> Hold:
         """End a hold: what it kept lapses as its table's policy says."""
         now_ns, actor = clock.now_ns(), caller(request.actor)
         return await one.run(

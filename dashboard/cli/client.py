@@ -141,7 +141,7 @@ class ApiClient:
             response = await client.request(method, path, **arguments)
             for _ in range(_PAGES_TRIES):
                 # A service that has just started answers its probes first.
-                if response.text != PAGES_LOADING:
+                if response.status_code != 503 or PAGES_LOADING.strip() not in response.text:
                     break
                 await asyncio.sleep(RETRY_S)
                 response = await client.request(method, path, **arguments)
@@ -260,9 +260,9 @@ def _error_text(response: httpx.Response) -> str:
     if response.status_code == HTTPStatus.UNAUTHORIZED:
         return (
             f"{response.url.host} wants a token that it knows; set access.token "
-            "(MILLWORTH__ACCESS__TOKEN) to one with the scope read"
+            "(MILLWORTH__ACCESS__TOKEN) to one with a role"
         )
     try:
-        return str(response.json()["error"])
+        return str(response.json()["detail"])
     except (ValueError, KeyError, TypeError):
         return f"HTTP {response.status_code}: {response.text[:300]}"

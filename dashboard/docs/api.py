@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any, Final
 
@@ -14,29 +15,37 @@ from dashboard.api.app import create_api
 from dashboard.api.context import AppContext
 from dashboard.docs.table import table
 from dashboard.health.items import NoHealth
-from dashboard.web.security import PROBES, needed_scope
+from dashboard.web.roles import TABLE
 
 _HEAD: Final = """# API
 
 `/api/v1` on the dashboard's port (8050) answers in JSON. The machine-readable description is
 `/api/v1/openapi.json`, OpenAPI 3.1. The commands and the pages use the same routes.
 
-- **Token.** Where the settings have a token, each request needs one with the scope of the last
-  column: `authorization: Bearer mwt_...`. `admin` does not include `read`: see
-  [security](../operate/security.md#tokens).
+- **Token.** Where the settings have a token, each request needs one with the role of the last
+  column, or one that includes it: `authorization: Bearer mwt_...`. `outcomes` and `alerts` are
+  scopes of senders, each enough by itself: see [security](../operate/security.md#roles).
 - **Times** in parameters are as in a page's address: `window` is a number with `s`, `m`, `h` or
   `d`, `until` is ISO 8601, by default now. Fields that end in `_ns` are integers, Unix nanoseconds
   or a duration; read them as 64-bit integers, not as floating numbers.
-- **Probes**: `/healthz` and `/readyz` on the same port need no token; `/metrics` needs `read`:
+- **Probes**: `/healthz` and `/readyz` on the same port need no token; `/metrics` needs `viewer`:
   [metrics](metrics.md).
 - **Money** is a decimal string in USD where it is exact, a number where it is an estimate.
-- **Errors** are `{"error": "what is wrong and what to do"}`: 400 for what the question is, 401, 403
-  and 429 for who asks and how often, 404 for what is not there, 413 for what is too large, 503 with
-  `Retry-After` while the store or the pages are not ready.
+- **Errors** are problem details of RFC 9457, `application/problem+json`: `type` (`about:blank`: the
+  status is the kind), `title`, `status`, `detail` (the value that is wrong, and what to do) and
+  `instance` (the path). 400 for what the question is, 401, 403 and 429 for who asks and how often,
+  404 for what is not there, 405 for a wrong method, 409 for a state in which it cannot be done, 413
+  for what is too large, 503 with `Retry-After` while the store or the pages are not ready.
+  `/api/v2/alerts` answers a JSON text instead, as Alertmanager does.
+- **Pages.** A list that comes in pages takes `after` and `limit`; its answer has `next`, which is
+  `after` of the page that follows, and empty on the last. A list without `after` is whole.
+- **Names.** Each operation has one tag, by which this page is ordered, and an operation id that
+  stays: a verb and what it is about, such as `list_alerts`.
 
 This page is written by `make example`.
 
 """
+_PLAIN: Final = re.compile(r":path\}")
 _VERBS: Final = ("get", "post", "put", "patch", "delete")
 
 
@@ -49,13 +58,26 @@ def api_page() -> str:
         for verb, operation in verbs.items()
         if verb in _VERBS
     ]
-    rows = (
-        (f"`{verb.upper()} {path}`", _takes(operation), _returns(operation), _scope(verb, path))
-        for verb, path, operation in operations
-    )
-    overview = table(("request", "takes", "returns", "scope"), rows)
+    topics = "".join(_topic(tag, operations) for tag in document["tags"])
     schemas = document["components"]["schemas"]
-    return (_HEAD + overview + "".join(_schemas(operations, schemas))).rstrip() + "\n"
+    return (_HEAD + topics + "".join(_schemas(operations, schemas))).rstrip() + "\n"
+
+
+def _topic(tag: dict[str, str], operations: list[tuple[str, str, dict[str, Any]]]) -> str:
+    """Return the operations of one tag."""
+    rows = (
+        (
+            f"`{verb.upper()} {path}`<br>`{operation['operationId']}`",
+            _takes(operation),
+            _returns(operation),
+            _role(verb, path),
+        )
+        for verb, path, operation in operations
+        if operation["tags"] == [tag["name"]]
+    )
+    # Not the name alone, which is that of a schema below too.
+    head = f"## Operations: {tag['name']}\n\n{tag['description']}.\n\n"
+    return head + table(("request", "takes", "returns", "role"), rows)
 
 
 def openapi() -> dict[str, Any]:
@@ -65,10 +87,12 @@ def openapi() -> dict[str, Any]:
     return create_api(AppContext(store, NoHealth(), Counters(), attribution_job=job)).openapi()
 
 
-def _scope(verb: str, path: str) -> str:
-    if path in PROBES:
-        return "none"
-    return f"`{needed_scope({'type': 'http', 'method': verb.upper(), 'path': path})}`"
+def _role(verb: str, path: str) -> str:
+    # The document leaves away how a parameter is matched.
+    [need] = {
+        need for route, need in TABLE.items() if _PLAIN.sub("}", route) == f"{verb.upper()} {path}"
+    }
+    return " or ".join(f"`{each}`" for each in need if each)
 
 
 def _takes(operation: dict[str, Any]) -> str:

@@ -27,7 +27,7 @@ def access_items(counters: Counters, gate: Gate, now_ns: int) -> Iterator[Health
                 warn=detail if days < _RENEW_DAYS else "",
                 bad=detail if days <= 0 else "",
             )
-    if gate.asks:
+    if gate.asks_people:
         denied = sum(
             sample.value
             for metric in counters.denied.collect()

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 from collector.core.errors import MillworthError
+from collector.core.http.problem import problem
 from dashboard.health.items import KEY_RING, HealthItem
 
 _STAGE: Final = "stage."
@@ -24,6 +25,7 @@ RETRY_S: Final = 1
 PULSE_PATH: Final = "/pulse"
 STOPPING: Final = "not ready\nthe service is stopping\n"
 PAGES_LOADING: Final = "the pages are being loaded; ask again\n"
+_API: Final = "/api/"
 
 Answer = tuple[int, str]
 Asgi = Callable[[Any, Any, Any], Any]
@@ -93,9 +95,12 @@ class FrontDoor:
             text += _PAGES_LATER
         else:
             status, text = 503, PAGES_LOADING
+        kind, body = "text/plain; charset=utf-8", text.encode()
+        if path.startswith(_API):
+            kind, body = problem(status, text.strip(), path)
         headers = [
-            (b"content-type", b"text/plain; charset=utf-8"),
-            (b"content-length", str(len(text.encode())).encode()),
+            (b"content-type", kind.encode()),
+            (b"content-length", str(len(body)).encode()),
             (b"cache-control", b"no-store"),
             (b"x-content-type-options", b"nosniff"),
         ]
@@ -104,7 +109,7 @@ class FrontDoor:
         if text == PAGES_LOADING:  # programs read the header above, browsers this one
             headers.append((b"refresh", str(RETRY_S).encode()))
         await send({"type": "http.response.start", "status": status, "headers": headers})
-        await send({"type": "http.response.body", "body": text.encode()})
+        await send({"type": "http.response.body", "body": body})
 
     async def _shared(self) -> Answer:
         """Ask once for all who wait: a store that hangs shall not have a thread a page."""

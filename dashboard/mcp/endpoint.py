@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import httpx
 from anyio import to_thread
 from fastapi import FastAPI
-from starlette.responses import JSONResponse
+from starlette.exceptions import HTTPException
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
@@ -52,10 +52,10 @@ class Endpoint:
         try:
             # Two seconds of a processor, once: a thread's, since pages are answered meanwhile.
             manager = await to_thread.run_sync(self._manager)
-        except ImportError:
-            error = {"error": "agents need the extra mcp: pip install 'millworth[mcp]'"}
-            await JSONResponse(error, status_code=501)(scope, receive, send)
-            return
+        except ImportError as error:
+            raise HTTPException(
+                501, "agents need the extra mcp: pip install 'millworth[mcp]'"
+            ) from error
         async with manager.run():
             await manager.handle_request(scope, receive, send)
 

@@ -76,6 +76,12 @@ def window_length_ns(text: str) -> int:
     return min(duration_ns(text, "window", least_ns=1), WINDOW_MAX_NS)
 
 
+def asked_range(window: str, until: str, now_ns: int) -> Range:
+    """Return the range that a request names, `until` "" for now. Raises InputError."""
+    to_ns = instant_ns(until, "until") if until else now_ns
+    return Range(max(0, to_ns - window_length_ns(window)), to_ns)
+
+
 def step_of(width_ns: int) -> int:
     """Return the width of a heatmap's columns over so much time."""
     fits = (step for step in _STEPS_NS if width_ns <= step * _COLUMNS_MAX)

@@ -69,12 +69,12 @@ def stored_copies(api: Api, ring: KeyRing, replays: Sequence[Finding]) -> Iterat
 
 def changed_rows(api: Api) -> Iterator[dict[str, Any]]:
     """Yield, window by window, how the rows that money is summed from differ from their events."""
-    next_ns = 0
+    after = ""
     while True:
-        page = api.get(f"/api/v1/provenance/rows?from_ns={next_ns}")
+        page = api.get(f"/api/v1/provenance/rows?after={after}")
         yield page
-        next_ns = page["next_ns"]
-        if not next_ns:
+        after = page["next"]
+        if not after:
             return
 
 
@@ -93,10 +93,10 @@ def _event(said: dict[str, Any]) -> Event:
 
 
 def _pages(api: Api, kind: str, page_rows: int) -> Iterator[dict[str, Any]]:
-    next_ns = 0
+    after = ""
     while True:
-        page = api.get(f"/api/v1/provenance/{kind}?after_ns={next_ns}&limit={page_rows}")
+        page = api.get(f"/api/v1/provenance/{kind}?after={after}&limit={page_rows}")
         yield from page["items"]
-        next_ns = page["next_ns"]
-        if not next_ns:
+        after = page["next"]
+        if not after:
             return

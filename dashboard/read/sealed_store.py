@@ -56,10 +56,10 @@ _SOURCES: Final = {
 
 @dataclass(frozen=True, slots=True)
 class SealedPage:
-    """Decisions in order of arrival, by the names of the seal; where the next page begins."""
+    """Decisions in order of arrival, by the names of the seal."""
 
     items: list[dict[str, Any]]
-    next_ns: int  # 0 where there is no more
+    next: str  # `after` of the next page: Unix ns; "" where there is no more
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,13 +77,13 @@ class ChangedRow:
 
 @dataclass(frozen=True, slots=True)
 class RowsPage:
-    """What became of the rows of one window; where the next window begins."""
+    """What became of the rows of one window."""
 
     decisions: int
     outcomes: int
     imported: int  # outcomes of files, which have no event here
     changed: list[ChangedRow]
-    next_ns: int  # 0 where there is no more
+    next: str  # `after` of the next page, where the next window begins; "" where there is no more
     undated: Sequence[str]  # tables of whose view the audit does not say since when it is as it is
 
 
@@ -120,17 +120,17 @@ class SealedStore:
         """Return about `limit` decisions that arrived after an instant."""
         (found,) = self._rows("sealed_next", after_ns=after_ns)
         if not found["next_ns"]:
-            return SealedPage([], 0)
+            return SealedPage([], "")
         until_ns = found["next_ns"] + _WINDOW_NS
         rows = self._rows(
             "sealed_spans", after_ns=after_ns, until_ns=until_ns, limit=limit, trace_ids=[]
         )
-        return SealedPage(rows, rows[-1]["received_ns"] if rows else until_ns)
+        return SealedPage(rows, str(rows[-1]["received_ns"] if rows else until_ns))
 
     def outcomes(self, after_ns: int, limit: int) -> SealedPage:
         """Return about `limit` sealed outcomes that arrived after an instant."""
         rows = self._rows("sealed_outcomes", after_ns=after_ns, limit=limit, subjects=[])
-        return SealedPage(rows, rows[-1]["received_ns"] if rows else 0)
+        return SealedPage(rows, str(rows[-1]["received_ns"]) if rows else "")
 
     def outcome_copies(self, subjects: list[str]) -> list[dict[str, Any]]:
         """Return all copies of the sealed outcomes that are bound by some subjects."""
@@ -148,7 +148,7 @@ class SealedStore:
         """Return about `limit` checkpoints that arrived after an instant."""
         rows = self._rows("sealed_checkpoints", after_ns=after_ns, limit=limit)
         return SealedPage(
-            [row["attributes"] for row in rows], rows[-1]["received_ns"] if rows else 0
+            [row["attributes"] for row in rows], str(rows[-1]["received_ns"]) if rows else ""
         )
 
     def rows(self, from_ns: int, now_ns: int) -> RowsPage:
@@ -159,7 +159,7 @@ class SealedStore:
         kept_ns = now_ns - (self._days - 1) * NS_PER_DAY
         begin_ns, next_ns = self._next(max(from_ns, kept_ns, 0), now_ns + NS_PER_DAY)
         if not begin_ns:
-            return RowsPage(0, 0, 0, [], next_ns, [])
+            return RowsPage(0, 0, 0, [], str(next_ns or ""), [])
         window = {"from_ns": begin_ns, "to_ns": begin_ns + _WINDOW_NS}
         told = {"until_ns": now_ns - _SETTLED_NS, "kept_ns": max(kept_ns, 0)}
         told["ahead_ns"] = now_ns + NS_PER_DAY
@@ -184,7 +184,7 @@ class SealedStore:
                 for row in rows
             ]
         undated = [table for table in _TABLES if table not in since]
-        return RowsPage(**counts, changed=changed, next_ns=window["to_ns"], undated=undated)
+        return RowsPage(**counts, changed=changed, next=str(window["to_ns"]), undated=undated)
 
     def _view_times(self) -> dict[str, int]:
         """Return by table since when its view has the text that it has, where the audit says so."""

@@ -63,7 +63,7 @@ class Parts:
         self.counters = Counters()
         listens = self.roles & {Role.COLLECT, Role.SERVE}
         tokens = load_tokens(settings.access) if listens else ()
-        self.gate = Gate(tokens, self.counters, self.clock)
+        self.gate = Gate(tokens, self.counters, self.clock, settings.access.proxy)
         self.store = Connections(settings.store, self.counters.count_read)
         # Paths may be relative, and the working directory is about to be that of the store.
         wal_dir = settings.wal_dir.absolute()

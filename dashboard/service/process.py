@@ -128,7 +128,12 @@ class Service(Parts):
                 self._rising.raise_to(furthest_cursor(self.store.client()))
             if Role.SERVE in self.roles:
                 self._server = DashboardServer(
-                    self._door, self.settings.dashboard, self.gate, self.counters, self.clock
+                    self._door,
+                    self.settings.dashboard,
+                    self.gate,
+                    self.counters,
+                    self.clock,
+                    self.settings.access.session_hours,
                 )
                 self._server.start()
             self._start_jobs()

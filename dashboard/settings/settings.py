@@ -150,16 +150,14 @@ class Settings(Section):
         Only what serves needs them: a query shall run in a shell that knows no secrets.
         """
         # Imported by what serves alone: they take longer than most commands.
-        from collector.auth.gate import load_tokens, require_authentication
+        from collector.auth.gate import require_doors
         from collector.privacy.guard import check_keys
         from collector.provenance.keyring_file import read_ring
 
         check_keys(self.identifiers, self.encryption)
         if self.provenance.keys_path is not None:
             read_ring(self.provenance.keys_path)
-        asks = bool(load_tokens(self.access))
-        for listener, key, host, tls in self.listeners:
-            require_authentication(listener, key, host, tls, asks=asks)
+        require_doors(self.access, self.listeners)
         for place, webhook in enumerate(self.alerts.webhooks):
             if not webhook.secret.get_secret_value():
                 raise ConfigError(

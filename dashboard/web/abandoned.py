@@ -6,7 +6,7 @@ import asyncio
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from dashboard.web.security import only_reads
+from dashboard.web.roles import only_reads
 
 
 class AbandonedRequests:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote
@@ -12,14 +13,15 @@ from dash.backends._fastapi import reset_current_request, set_current_request
 from fastapi import FastAPI
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
+from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from attribution.whatif.analyst import Analyst
 from collector.core.errors import MillworthError
 from collector.core.log import get_logger
 from dashboard.api.app import create_api, decision_list, question_workers, reference_of
-from dashboard.api.caller import refusal
+from dashboard.api.caller import current
 from dashboard.api.context import AppContext
+from dashboard.api.errors import http_error
 from dashboard.mcp.endpoint import serve_tools
 from dashboard.pages import health
 from dashboard.pages.alerts import detail as alert
@@ -34,7 +36,14 @@ from dashboard.web.abandoned import AbandonedRequests
 from dashboard.web.asker import Asker
 from dashboard.web.dash_requests import DashRequests
 from dashboard.web.episode_links import EpisodeLinks
-from dashboard.web.security import RequestGuard, SecurityHeaders, content_security_policy
+from dashboard.web.roles import RoleGuard, why_not
+from dashboard.web.security import (
+    SIGN_IN,
+    RequestGuard,
+    SecurityHeaders,
+    content_security_policy,
+)
+from dashboard.web.sign_in import serve_sign_in
 
 ASSETS_DIR = Path(__file__).parent / "assets"
 # In the order of the menu. A page declares PATH, TITLE and IN_MENU, and registers its callbacks.
@@ -82,12 +91,13 @@ def create_app(of: AppContext) -> Dash:
         decisions=decision_list(of),
         alert_state=of.alert_state,
         alerts=of.alerts,
-        refusal=refusal,
+        refusal=partial(why_not, "POST /api/v1/alerts/{episode_id}/ack"),
         otlp_url=of.otlp_url,
     )
     in_menu = [(module.PATH, module.TITLE) for module in PAGES if module.IN_MENU]
     server = create_api(of, workers, questions, in_menu)
     serve_tools(server, of.clock)
+    serve_sign_in(server)
     app = _dash(server)
     # Otherwise each page opens a WebSocket beside the requests that its callbacks make.
     app.backend.websocket_capability = False
@@ -102,6 +112,7 @@ def create_app(of: AppContext) -> Dash:
     server.add_middleware(DashRequests, dash_app=app)
     server.add_middleware(EpisodeLinks)
     server.add_middleware(AbandonedRequests)
+    server.add_middleware(RoleGuard)
     server.add_middleware(RequestGuard, public_url=of.dashboard.public_url, host=of.dashboard.host)
     server.add_middleware(SecurityHeaders, policy=policy)
     server.add_middleware(Asker, pages=frozenset(_paths()))
@@ -160,6 +171,8 @@ def _shell() -> Any:  # noqa: ANN401  a Dash component
         for m in PAGES
         if m.IN_MENU
     ]
+    # Whom a token, a session or a proxy says that looks; nothing where nobody is asked.
+    who = html.A(id="who", href=SIGN_IN, className="note who")
     return dmc.MantineProvider(
         [
             dcc.Location(id="url", refresh="callback-nav"),
@@ -168,7 +181,7 @@ def _shell() -> Any:  # noqa: ANN401  a Dash component
             dmc.AppShell(
                 [
                     dmc.AppShellHeader(header),
-                    dmc.AppShellNavbar(menu, p="xs"),
+                    dmc.AppShellNavbar([*menu, who], p="xs"),
                     dmc.AppShellMain(
                         [
                             html.Div(id=ERROR_ID, className="error", role="alert", hidden=True),
@@ -193,6 +206,8 @@ def _register_frame(app: Dash, context: PageContext) -> None:
     """Attach what every page shares; what only the browser can know runs in the browser."""
 
     def open_page(route: str | None, query: str | None) -> Any:  # noqa: ANN401  a component
+        if who := str(current()):
+            set_props("who", {"children": who})
         for module in PAGES:
             if route == module.PATH:
                 return module.layout(query or "", context)
@@ -258,7 +273,7 @@ def _serve_pages(app: Dash) -> None:
         wants_page = "text/html" in request.headers.get("accept", "")
         if wants_page and not request.url.path.startswith("/api/"):
             return index(request, 404)
-        return JSONResponse({"error": str(error.detail)}, status_code=404)
+        return await http_error(request, error)
 
     async def decisions_list(request: Request) -> Response:
         query = request.url.query

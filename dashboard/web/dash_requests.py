@@ -9,8 +9,9 @@ from dash import Dash
 from dash.fingerprint import check_fingerprint
 from pydantic import BaseModel, ConfigDict, ValidationError
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from collector.core.http.response import problem_response
 
 _CALLBACKS = "/_dash-update-component"
 _FILES = "/_dash-component-suites/"
@@ -50,7 +51,7 @@ class DashRequests:
         """Pass a request on where Dash has what it asks for."""
         if scope["type"] == "http" and scope["path"].startswith(_FILES):
             if not self._is_file(scope["path"].removeprefix(_FILES)):
-                await JSONResponse({"error": "no such file"}, 404)(scope, receive, send)
+                await problem_response(404, "no such file", scope["path"])(scope, receive, send)
                 return
         elif scope["type"] == "http" and (scope["path"], scope["method"]) == (_CALLBACKS, "POST"):
             try:
@@ -59,7 +60,7 @@ class DashRequests:
                 return
             fault = self._fault(body)
             if fault:
-                await JSONResponse({"error": fault}, 400)(scope, receive, send)
+                await problem_response(400, fault, scope["path"])(scope, receive, send)
                 return
             receive = _again(body, receive)
         await self._app(scope, receive, send)

@@ -3,44 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from urllib.parse import urlsplit
+from html import escape
+from urllib.parse import quote, urlencode, urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.responses import JSONResponse
+from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from collector.auth.foreign_pages import LOOPBACK_HOSTS, page_refusal
-from collector.auth.gate import CHALLENGE, Gate
-from collector.auth.tokens import Scope as TokenScope
-from collector.core.errors import PermissionDeniedError, RateLimitedError, UnauthenticatedError
-from dashboard.api.caller import note_caller
+from collector.auth.gate import CHALLENGE, Gate, Sender
+from collector.core.errors import RateLimitedError, UnauthenticatedError
+from collector.core.http.response import problem_response
+from dashboard.api.caller import LISTENER, note_caller
+from dashboard.web.sessions import Sessions
 
-LISTENER = "dashboard"
 # For load balancers and supervisors, which have no token and ask by address. They tell nothing.
 PROBES = frozenset({"/healthz", "/readyz"})
-# A browser asks its user for a name and a password; the password is the token.
-_BROWSER_CHALLENGE = 'Basic realm="millworth", charset="UTF-8"'
-# What is asked with POST because the question is long.
-READING_POSTS = frozenset(
-    {
-        "/_dash-update-component",
-        "/mcp",  # its tools are reads of /api/v1
-        "/api/v1/query",
-        "/api/v1/what-if",
-        "/api/v1/compare",
-        "/api/v1/provenance/copies",
-        "/api/v1/rules/import",
-        "/api/v1/silences/preview",
-        "/api/v1/vram/npv",
-        "/api/v1/vram/tiers",
-        "/api/v1/vram/tail",
-        "/api/v1/vram/debt",
-    }
-)
-# What a sender's token is enough for.
-_SENT = {"/api/v1/import/outcomes": TokenScope.OUTCOMES, "/api/v2/alerts": TokenScope.ALERTS}
+SIGN_IN, SIGN_OUT = "/login", "/logout"
+_OPEN = frozenset({SIGN_IN, SIGN_OUT})
+_STRANGER = Sender("not signed in", "stranger")
 _READS = frozenset({"GET", "HEAD", "OPTIONS"})
 _BY_BEARER = "millworth.by_bearer"  # in the scope of a request that showed a good bearer token
+SESSIONS = "millworth.sessions"  # in the scope of every request where people are asked
 
 
 def content_security_policy(script_hashes: Sequence[str]) -> str:
@@ -79,7 +63,7 @@ class RequestGuard:
         if refusal is None:
             await self._app(scope, receive, send)
         else:
-            await JSONResponse({"error": refusal}, status_code=403)(scope, receive, send)
+            await problem_response(403, refusal, scope["path"])(scope, receive, send)
 
     def _refusal(self, scope: Scope) -> str | None:
         if scope["path"] in PROBES or scope.get(_BY_BEARER):
@@ -96,55 +80,81 @@ class RequestGuard:
 
 
 class AccessGuard:
-    """Asks for a token that may do what the request does; the probes are for everybody.
+    """Asks who makes a request: by the word of a proxy, a token, or a session of a browser.
 
-    What is not known to only read needs the scope admin, so that a new action is closed until
-    somebody opens it.
+    What it may do then is for `dashboard.web.roles` to say.
     """
 
-    def __init__(self, app: ASGIApp, gate: Gate) -> None:
+    def __init__(self, app: ASGIApp, gate: Gate, sessions: Sessions) -> None:
         self._app = app
         self._gate = gate
+        self._sessions = sessions
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a request on, or answer 401, 403 or 429 with the reason."""
-        if scope["type"] != "http" or not self._gate.asks or scope["path"] in PROBES:
+        """Pass a request on, or answer 303, 401 or 429 with the reason."""
+        if scope["type"] != "http" or not self._gate.asks_people or scope["path"] in PROBES:
             await self._app(scope, receive, send)
             return
+        scope[SESSIONS] = self._sessions
         headers = Headers(scope=scope)
-        authorization = headers.get("authorization")
         try:
-            sender = self._gate.admit(LISTENER, authorization, needed_scope(scope))
+            sender = self._sender(scope, headers)
+            self._gate.spend(LISTENER, sender)
             self._gate.charge(sender, int(headers.get("content-length", "0")))
         except UnauthenticatedError as error:
-            answer = JSONResponse({"error": str(error)}, status_code=401)
-            answer.headers.append("www-authenticate", _BROWSER_CHALLENGE)
-            answer.headers.append("www-authenticate", CHALLENGE)
-        except PermissionDeniedError as error:
-            answer = JSONResponse({"error": str(error)}, status_code=403)
+            if scope["path"] in _OPEN:
+                note_caller(_STRANGER, self._gate)
+                await self._app(scope, receive, send)
+                return
+            answer = _ask(scope, headers, str(error))
         except RateLimitedError as error:
             retry = {"retry-after": str(error.retry_seconds)}
-            answer = JSONResponse({"error": str(error)}, status_code=429, headers=retry)
+            answer = problem_response(429, str(error), scope["path"], retry)
         else:
-            note_caller(sender.name, may_change=sender.may(TokenScope.ADMIN))
-            # No page can make a browser send this by itself, so there is nothing to guard against.
-            scope[_BY_BEARER] = str(authorization).lower().startswith("bearer ")
+            note_caller(sender, self._gate)
             await self._app(scope, receive, send)
             return
         answer.headers["x-content-type-options"] = "nosniff"
+        answer.headers["cache-control"] = "no-store"
         await answer(scope, receive, send)
 
+    def _sender(self, scope: Scope, headers: Headers) -> Sender:
+        """Return who makes a request. Raises UnauthenticatedError."""
+        client: tuple[str, int] | None = scope.get("client")
+        peer = client[0] if client else ""
+        sender = self._gate.by_proxy(LISTENER, peer, scope["headers"])
+        if sender is not None:
+            return sender
+        authorization = headers.getlist("authorization")
+        if len(authorization) > 1:
+            raise UnauthenticatedError("two authorization headers; send one")
+        if not authorization:
+            sender = self._sessions.find(scope)
+            if sender is not None:
+                return sender
+            if scope["path"] in _OPEN:
+                raise UnauthenticatedError("nobody has signed in yet")
+        sender = self._gate.known(LISTENER, authorization[0] if authorization else None)
+        # No page can make a browser send this by itself, so there is nothing to guard against.
+        scope[_BY_BEARER] = authorization[0].lower().startswith("bearer ")
+        return sender
 
-def needed_scope(scope: Scope) -> TokenScope:
-    """Return what a token must be allowed to, for one request."""
-    if only_reads(scope):
-        return TokenScope.READ
-    return _SENT.get(scope["path"], TokenScope.ADMIN)
 
-
-def only_reads(scope: Scope) -> bool:
-    """Return whether a request is known to change nothing."""
-    return scope["method"] in _READS or scope["path"] in READING_POSTS
+def _ask(scope: Scope, headers: Headers, why: str) -> Response:
+    """Return the answer to whoever did not say who it is: to a browser the page to sign in at."""
+    is_page = scope["method"] == "GET" and "text/html" in headers.get("accept", "")
+    if not is_page or scope["path"].startswith("/api/"):
+        return problem_response(401, why, scope["path"], {"www-authenticate": CHALLENGE})
+    query: bytes = scope["query_string"]
+    wanted = quote(scope["path"]) + (f"?{query.decode('latin-1')}" if query else "")
+    sign_in = f"{SIGN_IN}?{urlencode({'next': wanted})}"
+    if headers.get("sec-fetch-site") == "cross-site":
+        # From a link elsewhere, such as in a chat, a browser does not send the cookie of somebody
+        # who is signed in. From a page of ours it does, and signing in goes on from there.
+        return HTMLResponse(
+            f'<!DOCTYPE html><meta http-equiv="refresh" content="0; url={escape(sign_in)}">', 401
+        )
+    return RedirectResponse(sign_in, 303)
 
 
 class SecurityHeaders:

@@ -9,9 +9,11 @@ from collector.core.counters import Counters
 from collector.core.http.address import listen
 from collector.core.http.server import BoundedServer, Bounds
 from collector.core.worker import Worker
+from dashboard.api.caller import LISTENER
 from dashboard.health.readiness import Asgi
 from dashboard.settings.config import IMPORT_BYTES_MAX, DashboardConfig
-from dashboard.web.security import LISTENER, AccessGuard
+from dashboard.web.security import AccessGuard
+from dashboard.web.sessions import Sessions
 
 
 class DashboardServer:
@@ -24,8 +26,10 @@ class DashboardServer:
         gate: Gate | None = None,
         counters: Counters | None = None,
         clock: Clock | None = None,
+        session_hours: float = 12,
     ) -> None:
         self._app = app
+        self._session_hours = session_hours
         self._config = config
         self._counters = counters or Counters()
         self._clock = clock or SystemClock()
@@ -47,16 +51,17 @@ class DashboardServer:
         """
         config = self._config
         open_listener(
-            "the dashboard", "dashboard.host", config.host, config.tls, asks=self._gate.asks
+            "the dashboard", "dashboard.host", config.host, config.tls, asks=self._gate.asks_people
         )
         tls = None
         if config.tls.is_on:
             certificates = Certificates(config.tls, "dashboard.tls", self._clock, self._counters)
             tls = certificates.http_context()
+        sessions = Sessions(self._gate, self._clock, self._session_hours, config.public_url)
         listener = listen(config.host, config.port, "dashboard.port")
         self._port = listener.getsockname()[1]
         self._server = BoundedServer(
-            AccessGuard(self._app, self._gate),
+            AccessGuard(self._app, self._gate, sessions),
             listener,
             LISTENER,
             Bounds(
@@ -67,6 +72,7 @@ class DashboardServer:
                 body_bytes_max=IMPORT_BYTES_MAX + 1024 * 1024,
                 write_seconds_max=60.0,
                 stop_seconds_max=3.0,
+                says_why=True,
             ),
             self._counters,
             self._clock,

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from collector.core.clock import NS_PER_MS
-from collector.core.errors import InputError
+from collector.core.errors import InputError, NotFoundError
 from collector.core.sql import sql
 from collector.store.connect import Connections
 from packet.decode.columns import Mask, PacketColumns
@@ -57,7 +57,7 @@ class ExportReader:
         packets, hosts, is_named = self._packets(name, carried)
         wanted = np.flatnonzero(is_named | _within(packets, carried))
         if not len(wanted):
-            raise InputError(
+            raise NotFoundError(
                 f"{name[:80]}: no packets were kept for it; expected the id of an alert's episode, "
                 "a trigger, a decision or a trace whose packets are in the table packets"
             )

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import re
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Page, expect
 
 from alerts.rows import AlertEvent
 from alerts.state.acts import audit_acts
@@ -133,18 +132,28 @@ def test_texts_of_senders_stay_texts_and_an_end_is_seen(
         assert page.locator("img[src=x]").count() == 0
 
 
+def sign_in(page: Page, token: str) -> None:
+    """Fill in the form that a browser is led to, and wait for where it wanted to go."""
+    expect(page.get_by_role("heading", level=1)).to_have_text("Sign in")
+    page.get_by_label("Token").fill(token)
+    page.get_by_role("button", name="Sign in").click()
+
+
 def test_viewer_sees_the_buttons_and_why_they_are_shut(
     own_world: Connections, visit: Visit, tmp_path: Path
 ) -> None:
     """What a token may is decided where it is asked, and said before a comment is written."""
-    tokens = (("view", ("read",)), ("boss", ("read", "admin")))
+    tokens = (("view", ("viewer",)), ("oncall", ("responder",)))
     page = visit.page
     with served(own_world, tmp_path, tokens=tokens, clock=ManualClock(TODAY_NS)) as pages:
         fire(pages.state, own_world)
-        for name, may in (("view", False), ("boss", True)):
-            secret = base64.b64encode(f"me:mwt_{name}".encode()).decode()
-            page.context.set_extra_http_headers({"authorization": f"Basic {secret}"})
+        for name, may in (("view", False), ("oncall", True)):
             page.goto(f"{pages.url}/alerts/{EPISODE}")
+            sign_in(page, "mwt_wrong")
+            expect(page.get_by_role("alert")).to_contain_text("not known here")
+            sign_in(page, f"mwt_{name}")
+            expect(page).to_have_url(f"{pages.url}/alerts/{EPISODE}")
+            expect(page.locator("#who")).to_have_text(f"token {name}")
             expect(page.locator("#alert-facts")).to_contain_text("nobody yet")
             button = page.get_by_role("button", name="Acknowledge")
             if may:
@@ -152,10 +161,37 @@ def test_viewer_sees_the_buttons_and_why_they_are_shut(
                 expect(page.locator("#alert-refusal")).to_have_text("")
             else:
                 expect(button).to_be_disabled()
-                expect(page.locator("#alert-refusal")).to_contain_text("lacks the scope admin")
+                expect(page.locator("#alert-refusal")).to_contain_text("needs the role responder")
             said = page.evaluate(
                 "path => fetch(path, {method: 'POST', body: JSON.stringify({comment: 'x'}),"
                 " headers: {'content-type': 'application/json'}}).then(a => a.status)",
                 f"/api/v1/alerts/{EPISODE}/comment",
             )
             assert said == (200 if may else 403), json.dumps([name, said])
+            assert page.evaluate("document.cookie") == ""  # no script can read it
+            page.locator("#who").click()
+            page.get_by_role("button", name="Sign out").click()
+            expect(page.get_by_label("Token")).to_be_visible()
+
+
+def test_page_that_outlives_its_session_says_so(
+    own_world: Connections, visit: Visit, tmp_path: Path
+) -> None:
+    """And a link from another site is opened by whoever is signed in, as it is in the menu."""
+    page = visit.page
+    tokens = (("view", ("viewer",)),)
+    with served(own_world, tmp_path, tokens=tokens, clock=ManualClock(TODAY_NS)) as pages:
+        page.goto(f"{pages.url}/alerts")
+        sign_in(page, "mwt_view")
+        expect(page.locator("#who")).to_have_text("token view")
+        # Another host of the loopback is another site, as a chat is.
+        elsewhere = pages.url.replace("127.0.0.1", "localhost")
+        page.goto(f"{elsewhere}/login")
+        page.evaluate("url => { location.href = url }", f"{pages.url}/health")
+        expect(page).to_have_url(f"{pages.url}/health")
+        expect(page.locator("#who")).to_have_text("token view")
+        page.context.clear_cookies()
+        expect(page.locator("#pulse")).to_contain_text("You are signed out")
+        page.reload()
+        sign_in(page, "mwt_view")
+        expect(page).to_have_url(f"{pages.url}/health")

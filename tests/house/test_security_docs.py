@@ -6,6 +6,7 @@ import re
 import tomllib
 
 from collector.auth.gate import load_tokens
+from collector.auth.roles import Role
 from collector.auth.tokens import Scope
 from dashboard.settings.settings import Settings
 from tests.support.tree import text
@@ -30,6 +31,12 @@ def test_every_scope_is_explained() -> None:
     table = PAGE.partition("| scope |")[2].partition("\n\n")[0]
     rows = "".join(line.split("|")[1] for line in table.splitlines() if line.count("|") > 2)
     assert set(re.findall(r"`(\w+)`", rows)) == set(Scope)
+
+
+def test_every_role_is_explained() -> None:
+    """In the order in which they include one another."""
+    table = PAGE.partition("| role |")[2].partition("\n\n")[0]
+    assert re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE) == [*Role]
 
 
 def test_every_setting_that_the_page_names_is_one() -> None:

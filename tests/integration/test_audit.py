@@ -40,7 +40,7 @@ def test_acts_are_in_the_audit_and_whoever_takes_one_away_is_found(tmp_path: Pat
         assert (answer.returncode, answer.stdout) == (0, "4 rows hold, the last is 4\n")
     with RunningService(tmp_path, MILLWORTH__ATTRIBUTION__SETTLE_S="7") as second:
         assert actions(second)[4:] == ["started", "configured"]
-        rows = httpx.get(f"{second.url}/api/v1/audit?after_seq=5", trust_env=False, timeout=WAIT_S)
+        rows = httpx.get(f"{second.url}/api/v1/audit?after=5", trust_env=False, timeout=WAIT_S)
         (row,) = rows.json()["rows"]
         assert "attribution.settle_s" in json.loads(row["detail"])["changed"]
     environment = second.environment

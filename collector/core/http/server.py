@@ -26,6 +26,7 @@ from uvicorn.server import ServerState
 
 from collector.core.clock import Clock
 from collector.core.counters import Counters
+from collector.core.http.problem import problem
 from collector.core.log import get_logger
 from collector.core.worker import Worker
 
@@ -37,6 +38,13 @@ _ACCEPT_AGAIN_S = 0.1
 _RETRY_AFTER_S = 1
 # The key of the ASGI scope's state under which an application finds `BoundedProtocol.is_gone`.
 IS_GONE = "millworth.is_gone"
+_WHY = {
+    HTTPStatus.REQUEST_TIMEOUT: "the request did not come in time; send it again",
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "the body is larger than is taken; send it in parts",
+    HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE: f"the head is over {HEAD_BYTES_MAX:,} bytes; send "
+    "fewer or shorter headers",
+    HTTPStatus.SERVICE_UNAVAILABLE: "as many connections as may be are open; try again",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +58,7 @@ class Bounds:
     body_bytes_max: int | None
     write_seconds_max: float  # that a reader may leave an answer unread
     stop_seconds_max: float  # that a stop waits for requests under way
+    says_why: bool = False  # a refusal has problem details as its body
 
 
 class BoundedProtocol(HttpToolsProtocol):
@@ -167,11 +176,11 @@ class BoundedProtocol(HttpToolsProtocol):
             return
         self._refuse(reason)
         if self.cycle is None or self.cycle.response_complete:
-            self.transport.write(_bare_answer(status))
+            self.transport.write(_refusal(status, self._bounds))
         elif not self.cycle.response_started:
             self.cycle.disconnected = True
             self.cycle.message_event.set()
-            self.transport.write(_bare_answer(status))
+            self.transport.write(_refusal(status, self._bounds, self.scope["path"]))
         self.transport.close()
 
     def _give_up(self) -> None:
@@ -206,6 +215,8 @@ class BoundedServer(uvicorn.Server):
                 log_config=None,
                 access_log=False,
                 server_header=False,
+                # Else X-Forwarded-For would say whose address a peer has, and a peer could lie.
+                proxy_headers=False,
                 timeout_graceful_shutdown=math.ceil(bounds.stop_seconds_max),
             )
         )
@@ -329,16 +340,18 @@ class BoundedServer(uvicorn.Server):
         with contextlib.suppress(OSError), connection:
             connection.setblocking(False)
             if self._tls is None:
-                connection.send(_bare_answer(HTTPStatus.SERVICE_UNAVAILABLE))
+                connection.send(_refusal(HTTPStatus.SERVICE_UNAVAILABLE, self._bounds))
                 connection.shutdown(socket.SHUT_WR)
 
     def _refuse(self, reason: str) -> None:
         self._counters.connections_refused.labels(self._name, reason).inc()
 
 
-def _bare_answer(status: HTTPStatus) -> bytes:
+def _refusal(status: HTTPStatus, bounds: Bounds, path: str = "") -> bytes:
     retry = f"retry-after: {_RETRY_AFTER_S}\r\n" if status is HTTPStatus.SERVICE_UNAVAILABLE else ""
-    return (
+    kind, body = problem(status, _WHY[status], path) if bounds.says_why else ("", b"")
+    head = (
         f"HTTP/1.1 {status.value} {status.phrase}\r\n{retry}connection: close\r\n"
-        "content-length: 0\r\n\r\n"
-    ).encode()
+        f"content-length: {len(body)}\r\n" + (f"content-type: {kind}\r\n" if kind else "") + "\r\n"
+    )
+    return head.encode() + body

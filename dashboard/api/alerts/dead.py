@@ -15,7 +15,7 @@ from dashboard.api.alerts.state import Action, require
 from dashboard.read.workers import Workers
 
 
-class ReplayRequest(Action):
+class DeadLettersRequest(Action):
     """Which dead letters to send again: by id, by endpoint, or all."""
 
     webhook_ids: list[str] = Field(
@@ -40,7 +40,7 @@ class Replayed:
 
 
 @dataclass(frozen=True, slots=True)
-class Replays:
+class DeadLetterReplays:
     """The result of each message that was asked for."""
 
     replays: list[Replayed]
@@ -48,15 +48,15 @@ class Replays:
 
 def dead_letters_router(state: AlertStore | None, workers: Workers, clock: Clock) -> APIRouter:
     """Return the routes."""
-    router = APIRouter(prefix="/api/v1/alerts/dead")
+    router = APIRouter(prefix="/api/v1/alerts/dead", tags=["alerts"])
 
     @router.get("")
-    async def letters() -> DeadLetters:
+    async def list_dead_letters() -> DeadLetters:
         """Return the webhooks that were given up and are kept."""
         return DeadLetters(await workers.run(Deliveries(require(state)).dead_letters))
 
     @router.post("/replay")
-    async def replay(request: ReplayRequest) -> Replays:
+    async def replay_dead_letters(request: DeadLettersRequest) -> DeadLetterReplays:
         """Put webhooks back into the outbox; what is untrue by now stays where it is."""
         act = request.act(clock.now_ns())
         return await workers.run(_replay, Deliveries(require(state)), request, act)
@@ -64,11 +64,13 @@ def dead_letters_router(state: AlertStore | None, workers: Workers, clock: Clock
     return router
 
 
-def _replay(deliveries: Deliveries, request: ReplayRequest, act: Act) -> Replays:
+def _replay(deliveries: Deliveries, request: DeadLettersRequest, act: Act) -> DeadLetterReplays:
     ids = request.webhook_ids or [
         letter.webhook_id
         for letter in deliveries.dead_letters()
         if request.endpoint in ("", letter.endpoint)
     ]
     results = deliveries.replay(ids, act, request.reason)
-    return Replays([Replayed(webhook_id, result) for webhook_id, result in results.items()])
+    return DeadLetterReplays(
+        [Replayed(webhook_id, result) for webhook_id, result in results.items()]
+    )

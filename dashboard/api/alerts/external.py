@@ -24,10 +24,10 @@ def external_router(
     state: AlertStore | None, workers: Workers, counters: Counters, clock: Clock
 ) -> APIRouter:
     """Return the route."""
-    router = APIRouter(prefix="/api/v2")
+    router = APIRouter(prefix="/api/v2", tags=["alerts"])
 
     @router.post("/alerts")
-    async def post_alerts(request: Request) -> Response:
+    async def push_alerts(request: Request) -> Response:
         """Take alerts of Prometheus, vmalert or Grafana; they are on disk when this answers 200."""
         memory = require(state)
         content = await _body(request)

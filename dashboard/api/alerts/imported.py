@@ -20,7 +20,7 @@ from alerts.rules.slo import SloConfig
 from collector.core.clock import Clock
 from collector.core.times import duration_ns
 from collector.store.connect import Connections
-from dashboard.api.alerts.progress import TICKET_MAX, Step, Steps
+from dashboard.api.alerts.progress import TICKET_MAX, Progress, Steps
 from dashboard.read.workers import Workers
 
 _ALL_BYTES_MAX = 8 * BYTES_MAX
@@ -86,7 +86,7 @@ def rule_imports_router(
     config: AlertsConfig, store: Connections, questions: Workers, clock: Clock, steps: Steps
 ) -> APIRouter:
     """Return the routes."""
-    router = APIRouter(prefix="/api/v1/rules")
+    router = APIRouter(prefix="/api/v1/rules", tags=["rules"])
 
     def run(request: ImportRequest) -> Imported:
         return _imported(request, config, store, clock, steps)
@@ -97,7 +97,7 @@ def rule_imports_router(
         return await questions.run(run, request)
 
     @router.get("/progress/{ticket}")
-    async def progress(ticket: Annotated[str, Path(max_length=TICKET_MAX)]) -> Step:
+    async def get_rules_progress(ticket: Annotated[str, Path(max_length=TICKET_MAX)]) -> Progress:
         """Return how far a replay or an import is that was asked for with this ticket."""
         return steps.of(ticket)
 

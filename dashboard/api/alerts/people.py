@@ -171,20 +171,20 @@ class PreviewAnswer:
 
 def people_router(state: AlertStore | None, workers: Workers, clock: Clock) -> APIRouter:
     """Return the routes about alerts; of those about silences see `silences_router`."""
-    router = APIRouter(prefix="/api/v1/alerts")
+    router = APIRouter(prefix="/api/v1/alerts", tags=["alerts"])
 
     @router.get("/open")
-    async def fires() -> OpenAlerts:
+    async def list_open_alerts() -> OpenAlerts:
         """Return what fires now, from the alert state alone: the store may be away."""
         return await workers.run(_open, require(state), clock.now_ns())
 
     @router.get("/{episode_id}")
-    async def history(episode_id: str) -> AlertHistory:
+    async def get_alert(episode_id: str) -> AlertHistory:
         """Return one alert: its changes, what people said, and what hides it."""
         return await workers.run(_history, require(state), episode_id, clock.now_ns())
 
     @router.post("/{episode_id}/ack")
-    async def ack(episode_id: str, request: AckRequest) -> Note:
+    async def ack_alert(episode_id: str, request: AckRequest) -> Note:
         """Acknowledge an alert with a comment; say whether there was something to do."""
         memory, by = require(state), request.act_at(clock.now_ns())
         return await workers.run(
@@ -192,7 +192,7 @@ def people_router(state: AlertStore | None, workers: Workers, clock: Clock) -> A
         )
 
     @router.post("/{episode_id}/comment")
-    async def comment(episode_id: str, request: CommentRequest) -> Note:
+    async def comment_alert(episode_id: str, request: CommentRequest) -> Note:
         """Add a comment to an alert."""
         memory, by = require(state), request.act_at(clock.now_ns())
         return await workers.run(Notes(memory).add, episode_id, COMMENT, by, request.comment)
@@ -202,17 +202,17 @@ def people_router(state: AlertStore | None, workers: Workers, clock: Clock) -> A
 
 def silences_router(state: AlertStore | None, workers: Workers, clock: Clock) -> APIRouter:
     """Return the routes about silences."""
-    router = APIRouter(prefix="/api/v1/silences")
+    router = APIRouter(prefix="/api/v1/silences", tags=["silences"])
 
     @router.get("")
-    async def listed() -> SilenceRows:
+    async def list_silences() -> SilenceRows:
         """Return the silences that hold, are to come, or ended in the last 30 days."""
         now_ns = clock.now_ns()
         found = await workers.run(Silences(require(state)).all, now_ns)
         return SilenceRows([_row(silence, now_ns) for silence in found])
 
     @router.post("")
-    async def make(request: SilenceRequest) -> SilenceRow:
+    async def create_silence(request: SilenceRequest) -> SilenceRow:
         """Hide alerts for a time: they are evaluated and recorded, and go to no receiver."""
         now_ns = clock.now_ns()
         matchers = parse_matchers(request.matchers)
@@ -222,14 +222,14 @@ def silences_router(state: AlertStore | None, workers: Workers, clock: Clock) ->
         return _row(made, now_ns)
 
     @router.post("/preview")
-    async def preview(request: MatchersRequest) -> PreviewAnswer:
+    async def preview_silence(request: MatchersRequest) -> PreviewAnswer:
         """Return what matchers hide now, and would have hidden in the last seven days."""
         matchers = parse_matchers(request.matchers)
         found = await workers.run(Silences(require(state)).preview, matchers, clock.now_ns())
         return PreviewAnswer(list(found.now), list(found.past), _sum(found.now), _sum(found.past))
 
     @router.post("/{number}/end")
-    async def end(
+    async def end_silence(
         number: Annotated[int, Path(ge=1, le=_NUMBER_MAX)], request: Action
     ) -> SilenceRow:
         """End a silence now; what fires still goes out."""

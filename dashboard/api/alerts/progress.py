@@ -13,7 +13,7 @@ TICKET_MAX = 64
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class Progress:
     """How far one answer is."""
 
     done: int
@@ -24,7 +24,7 @@ class Steps:
     """The answers under way; safe to use from several threads."""
 
     def __init__(self) -> None:
-        self._steps: OrderedDict[str, Step] = OrderedDict()
+        self._steps: OrderedDict[str, Progress] = OrderedDict()
         self._lock = threading.Lock()
 
     def reporter(self, ticket: str, of: int) -> Callable[[int], None]:
@@ -36,14 +36,14 @@ class Steps:
             with self._lock:
                 self._steps.pop(ticket, None)
                 if done < of:
-                    self._steps[ticket] = Step(done, of)
+                    self._steps[ticket] = Progress(done, of)
                 while len(self._steps) > _TICKETS_MAX:
                     self._steps.popitem(last=False)
 
         report(0)
         return report
 
-    def of(self, ticket: str) -> Step:
+    def of(self, ticket: str) -> Progress:
         """Return how far an answer is; (0, 0) of one that is not under way."""
         with self._lock:
-            return self._steps.get(ticket, Step(0, 0))
+            return self._steps.get(ticket, Progress(0, 0))

@@ -30,10 +30,10 @@ _MARKDOWN: Final[dict[int | str, dict[str, Any]]] = {
 
 def report_router(of: AppContext, workers: Workers, reference: Reference) -> APIRouter:
     """Return the route."""
-    router = APIRouter(prefix="/api/v1/alerts")
+    router = APIRouter(prefix="/api/v1/alerts", tags=["alerts"])
 
     @router.get("/{episode_id}/report", response_model=AlertDetail, responses=_MARKDOWN)
-    async def report(
+    async def get_alert_report(
         episode_id: str,
         form: Annotated[Form, Query(alias="format", description="json or markdown")] = Form.JSON,
     ) -> Any:  # noqa: ANN401  the alert, or its text

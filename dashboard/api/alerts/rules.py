@@ -65,15 +65,15 @@ def rules_router(
     steps: Steps,
 ) -> APIRouter:
     """Return the routes."""
-    router = APIRouter(prefix="/api/v1/rules")
+    router = APIRouter(prefix="/api/v1/rules", tags=["rules"])
 
     @router.get("")
-    async def rules() -> Rules:
+    async def list_rules() -> Rules:
         """Return every rule with its record."""
         return Rules(await questions.run(rule_rows, config, require(state)))
 
     @router.get("/replay")
-    async def replay(
+    async def get_rules_replay(
         last: str = "7d", rule: str = "", ticket: Annotated[str, Query(max_length=TICKET_MAX)] = ""
     ) -> Replay:
         """Run rules over what is stored, as if it were live: at most 30 days.
@@ -87,12 +87,12 @@ def rules_router(
         return Replay(await questions.run(_replay, config, store, state, span, rule, steps, ticket))
 
     @router.post("/{name}/promote")
-    async def promote(name: str, request: Action) -> RuleRow:
+    async def promote_rule(name: str, request: Action) -> RuleRow:
         """Route the alerts of a rule from now on, those that fire already too."""
         return await questions.run(_settle, config, require(state), name, request, clock, True)
 
     @router.post("/{name}/demote")
-    async def demote(name: str, request: Action) -> RuleRow:
+    async def demote_rule(name: str, request: Action) -> RuleRow:
         """Put a rule back into shadow: it is evaluated and recorded, and goes to nobody."""
         return await questions.run(_settle, config, require(state), name, request, clock, False)
 

@@ -103,10 +103,10 @@ def decisions_router(
     listing: DecisionList, workers: Workers, clock: Clock, rows_max: int = FILE_ROWS_MAX
 ) -> APIRouter:
     """Return the routes; a file has at most `rows_max` rows."""
-    router = APIRouter(prefix="/api/v1")
+    router = APIRouter(prefix="/api/v1", tags=["decisions"])
 
     @router.get("/decisions")
-    async def decisions(asked: Annotated[PageQuery, Query()]) -> DecisionPage:
+    async def list_decisions(asked: Annotated[PageQuery, Query()]) -> DecisionPage:
         """Return decisions, a page at a time, and what all that the filter holds cost."""
         return await workers.run(_page, listing, asked, clock.now_ns())
 
@@ -120,7 +120,7 @@ def decisions_router(
             }
         },
     )
-    async def decisions_file(asked: Annotated[FileQuery, Query()]) -> StreamingResponse:
+    async def export_decisions(asked: Annotated[FileQuery, Query()]) -> StreamingResponse:
         """Return the same as CSV, up to 100,000 rows.
 
         Where the filter holds more, the header `X-Millworth-Truncated` says how many are in the

@@ -27,10 +27,10 @@ class Heatmap:
 
 def heatmap_router(listing: DecisionList, workers: Workers, clock: Clock) -> APIRouter:
     """Return the route."""
-    router = APIRouter(prefix="/api/v1")
+    router = APIRouter(prefix="/api/v1", tags=["decisions"])
 
     @router.get("/heatmap")
-    async def heatmap(asked: Annotated[FilterQuery, Query()]) -> Heatmap:
+    async def get_heatmap(asked: Annotated[FilterQuery, Query()]) -> Heatmap:
         """Return how many decisions took how long over time, how many were late, what was lost.
 
         At most 100 columns, of whole seconds.

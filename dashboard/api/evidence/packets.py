@@ -25,7 +25,7 @@ class Reconstructions:
 
 def packets_router(store: Connections, workers: Workers, clock: Clock) -> APIRouter:
     """Return the route; a large file is built beside those that a page waits for."""
-    router = APIRouter(prefix="/api/v1")
+    router = APIRouter(prefix="/api/v1", tags=["packets"])
     reader = ExportReader(store)
 
     def export(name: str) -> bytes:
@@ -38,12 +38,12 @@ def packets_router(store: Connections, workers: Workers, clock: Clock) -> APIRou
         response_class=Response,
         responses={200: {"content": {PCAPNG: {}}, "description": "pcapng"}},
     )
-    async def packets(name: str) -> Response:
+    async def export_packets(name: str) -> Response:
         """Return packet headers of an alert's episode, a trigger, a decision or a trace."""
         return Response(await workers.run(export, name.strip()), media_type=PCAPNG)
 
     @router.get("/reconstructions/{name:path}")
-    async def reconstructions(name: str) -> Reconstructions:
+    async def list_reconstructions(name: str) -> Reconstructions:
         """Return how likely nothing is missing of an alert's episode or a trigger, and why."""
         return Reconstructions(await workers.run(reader.rebuilt, name.strip()))
 

@@ -14,10 +14,10 @@ from dashboard.read.workers import Workers
 
 def search_router(finder: Finder, workers: Workers, clock: Clock) -> APIRouter:
     """Return the route."""
-    router = APIRouter(prefix="/api/v1")
+    router = APIRouter(prefix="/api/v1", tags=["decisions"])
 
     @router.get("/search")
-    async def search(
+    async def search_all(
         q: Annotated[
             str, Query(max_length=TEXT_MAX, description="A whole id, or a part of a name")
         ] = "",

@@ -27,20 +27,20 @@ def waterfall_router(
     reader: Reader, listing: DecisionList, normal: NormalTimes, workers: Workers, clock: Clock
 ) -> APIRouter:
     """Return the routes. An id is a parameter, since it may hold what no path may."""
-    router = APIRouter(prefix="/api/v1")
+    router = APIRouter(prefix="/api/v1", tags=["decisions"])
 
     @router.get("/waterfall")
-    async def columns(decision_id: DecisionId) -> Waterfall:
+    async def get_waterfall(decision_id: DecisionId) -> Waterfall:
         """Return one decision over time as columns: spans, critical path, packets, gaps."""
         return await workers.run(_waterfall, reader, decision_id, clock.now_ns())
 
     @router.get("/waterfall/normal")
-    async def normal_times(decision_id: DecisionId) -> Normal:
+    async def get_normal_times(decision_id: DecisionId) -> Normal:
         """Return the mean of the decisions like one that met their target in the day up to it."""
         return await workers.run(lambda: normal.of(_facts(reader, decision_id)))
 
     @router.get("/waterfall/span")
-    async def span(
+    async def get_span(
         decision_id: DecisionId,
         span_id: Annotated[str, Query(min_length=1, max_length=64)],
         trace_id: Annotated[

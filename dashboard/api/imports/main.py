@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Request
 
-from collector.core.errors import InputError
+from collector.core.errors import RequestTooLargeError
 from collector.imports.channels import import_channels
 from collector.imports.costs import import_costs
 from collector.imports.outcomes import KEPT_DAYS, ImportReport, import_outcomes
@@ -26,11 +26,11 @@ def imports_router(of: AppContext, workers: Workers, questions: Workers) -> APIR
         workers: take outcomes, for which a page may wait.
         questions: take files of days, beside long questions.
     """
-    router = APIRouter(prefix="/api/v1/import")
+    router = APIRouter(prefix="/api/v1/import", tags=["imports"])
     store, clock = of.store, of.clock
 
     @router.post("/outcomes")
-    async def outcomes(request: Request, name: str = "outcomes.csv") -> ImportReport:
+    async def upload_outcomes(request: Request, name: str = "outcomes.csv") -> ImportReport:
         """Import a file of outcomes, CSV, Parquet or JSON; the same file twice changes nothing."""
         content = await _body(request, name, IMPORT_BYTES_MAX)
         replace = of.protection.replace if of.protection is not None else None
@@ -48,7 +48,7 @@ def imports_router(of: AppContext, workers: Workers, questions: Workers) -> APIR
         return await workers.run(run)
 
     @router.post("/rates")
-    async def rates(request: Request, name: str = "rates.csv") -> ImportReport:
+    async def upload_rates(request: Request, name: str = "rates.csv") -> ImportReport:
         """Import what currencies were worth, day by day; a day imported before is replaced."""
         content = await _body(request, name, BYTES_MAX)
         return await questions.run(
@@ -56,7 +56,7 @@ def imports_router(of: AppContext, workers: Workers, questions: Workers) -> APIR
         )
 
     @router.post("/ledger")
-    async def ledger(
+    async def upload_ledger(
         request: Request, name: str = "ledger.csv", source: str = "ledger"
     ) -> ImportReport:
         """Import what the books say, day by day; those of several sources are added up."""
@@ -66,7 +66,7 @@ def imports_router(of: AppContext, workers: Workers, questions: Workers) -> APIR
         )
 
     @router.post("/costs")
-    async def costs(
+    async def upload_costs(
         request: Request, name: str = "costs.csv", source: str = "bill"
     ) -> ImportReport:
         """Import a bill in FOCUS; the same lines again change nothing."""
@@ -76,7 +76,7 @@ def imports_router(of: AppContext, workers: Workers, questions: Workers) -> APIR
         )
 
     @router.post("/channels")
-    async def channels(
+    async def upload_channels(
         request: Request, name: str = "channels.csv", source: str = "ads"
     ) -> ImportReport:
         """Import what visitors of channels cost, day by day; a day imported before is replaced."""
@@ -94,5 +94,5 @@ async def _body(request: Request, name: str, bytes_max: int) -> bytes:
     async for chunk in request.stream():
         content += chunk
         if len(content) > bytes_max:
-            raise InputError(f"{name}: over {bytes_max} bytes; split the file")
+            raise RequestTooLargeError(f"{name}: over {bytes_max} bytes; split the file")
     return bytes(content)

@@ -27,16 +27,16 @@ def reconcile_router(
     config: AttributionConfig, store: Connections, workers: Workers, clock: Clock
 ) -> APIRouter:
     """Return the routes that hold outcomes and decisions against books and bills."""
-    router = APIRouter(prefix="/api/v1")
+    router = APIRouter(prefix="/api/v1", tags=["imports"])
 
     @router.get("/cost")
-    async def cost(window: str = "30d", until: str = "") -> UnitCost:
+    async def get_unit_cost(window: str = "30d", until: str = "") -> UnitCost:
         """Return what a decision cost, by the bills of the window."""
         chosen = Chosen(window=window, until=until).selection(clock.now_ns())
         return await workers.run(unit_cost, config, store, chosen)
 
     @router.get("/reconcile")
-    async def reconciled(window: str = "7d", until: str = "") -> Reconciliation:
+    async def get_reconciliation(window: str = "7d", until: str = "") -> Reconciliation:
         """Return matched, unmatched and ambiguous revenue by day, beside the ledger's total."""
         chosen = Chosen(window=window, until=until).selection(clock.now_ns())
         days = await workers.run(reconcile, config, store, chosen.from_ns, chosen.to_ns)

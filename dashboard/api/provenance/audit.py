@@ -9,6 +9,7 @@ from fastapi import APIRouter, Query
 
 from collector.audit.log import AuditRow, AuditState, check_audit, read_audit
 from collector.store.connect import Connections
+from dashboard.api.provenance.paging import After, after_number
 from dashboard.read.workers import Workers
 
 LIMIT_MAX = 10_000
@@ -16,25 +17,27 @@ LIMIT_MAX = 10_000
 
 @dataclass(frozen=True, slots=True)
 class AuditRows:
-    """Rows in order; the last one's number is where the next call goes on."""
+    """Rows in order."""
 
     rows: list[AuditRow]
+    next: str  # `after` of the next page, "" on the last
 
 
 def audit_router(store: Connections, workers: Workers) -> APIRouter:
     """Return the routes."""
-    router = APIRouter(prefix="/api/v1/audit")
+    router = APIRouter(prefix="/api/v1/audit", tags=["audit"])
 
     @router.get("")
-    async def rows(
-        after_seq: Annotated[int, Query(ge=0, le=2**63 - 1)] = 0,
-        limit: Annotated[int, Query(gt=0, le=LIMIT_MAX)] = 1_000,
+    async def list_audit(
+        after: After = "", limit: Annotated[int, Query(gt=0, le=LIMIT_MAX)] = 1_000
     ) -> AuditRows:
-        """Return acts after a sequence number, the oldest first."""
-        return AuditRows(await workers.run(lambda: read_audit(store.reader(), after_seq, limit)))
+        """Return acts, the oldest first."""
+        begin = after_number(after)
+        rows = await workers.run(lambda: read_audit(store.reader(), begin, limit))
+        return AuditRows(rows, str(rows[-1].seq) if len(rows) == limit else "")
 
     @router.get("/check")
-    async def check() -> AuditState:
+    async def verify_audit() -> AuditState:
         """Check the whole chain by its key and its head; `broken_seq` is null where it holds."""
         return await workers.run(lambda: check_audit(read_audit(store.reader()), store.audit_seal))
 

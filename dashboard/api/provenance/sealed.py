@@ -9,16 +9,15 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
 
 from collector.core.clock import Clock
-from collector.core.times import INSTANT_NS_MAX
 from collector.store.connect import Connections
 from dashboard.api.caller import audit
+from dashboard.api.provenance.paging import After, after_number
 from dashboard.read.sealed_store import RowsPage, SealedPage, SealedStore
 from dashboard.read.workers import Workers
 
 LIMIT_MAX = 10_000
 TRACES_MAX = 1_000
 
-_After = Annotated[int, Query(ge=0, le=INSTANT_NS_MAX, description="Unix ns; exclusive")]
 _Limit = Annotated[int, Query(gt=0, le=LIMIT_MAX)]
 
 
@@ -45,25 +44,26 @@ def sealed_router(
     sealed: SealedStore, store: Connections, workers: Workers, clock: Clock
 ) -> APIRouter:
     """Return the routes."""
-    router = APIRouter(prefix="/api/v1/provenance")
+    router = APIRouter(prefix="/api/v1/provenance", tags=["provenance"])
 
-    def read(after_ns: int, limit: int) -> SealedPage:
+    def read(after: str, limit: int) -> SealedPage:
+        after_ns = after_number(after)
         if not after_ns:  # the first page of them all
             audit(store, clock.now_ns(), "sealed_events_exported")
         return sealed.events(after_ns, limit)
 
     @router.get("/events")
-    async def events(after_ns: _After = 0, limit: _Limit = 2_000) -> SealedPage:
+    async def list_sealed_events(after: After = "", limit: _Limit = 2_000) -> SealedPage:
         """Return decisions as they were sealed, in order of arrival; about `limit` of them."""
-        return await workers.run(read, after_ns, limit)
+        return await workers.run(read, after, limit)
 
     @router.get("/checkpoints")
-    async def checkpoints(after_ns: _After = 0, limit: _Limit = 2_000) -> SealedPage:
+    async def list_checkpoints(after: After = "", limit: _Limit = 2_000) -> SealedPage:
         """Return signed checkpoints, in order of arrival; about `limit` of them."""
-        return await workers.run(sealed.checkpoints, after_ns, limit)
+        return await workers.run(sealed.checkpoints, after_number(after), limit)
 
     @router.post("/copies")
-    async def copies(request: CopiesRequest) -> Copies:
+    async def get_sealed_copies(request: CopiesRequest) -> Copies:
         """Return every copy of the decisions of some traces; equal ones have an equal `copy`."""
         return Copies(
             await workers.run(sealed.copies, request.trace_ids),
@@ -71,16 +71,16 @@ def sealed_router(
         )
 
     @router.get("/outcomes")
-    async def outcomes(after_ns: _After = 0, limit: _Limit = 2_000) -> SealedPage:
+    async def list_sealed_outcomes(after: After = "", limit: _Limit = 2_000) -> SealedPage:
         """Return sealed outcomes, in order of arrival; about `limit` of them."""
-        return await workers.run(sealed.outcomes, after_ns, limit)
+        return await workers.run(sealed.outcomes, after_number(after), limit)
 
     @router.get("/rows")
-    async def rows(from_ns: _After = 0) -> RowsPage:
+    async def compare_sealed_rows(after: After = "") -> RowsPage:
         """Compare rows of decisions and outcomes with the events that they are made of.
 
-        One call looks at some minutes; `next_ns` says where the following one goes on.
+        A page looks at some minutes.
         """
-        return await workers.run(sealed.rows, from_ns, clock.now_ns())
+        return await workers.run(sealed.rows, after_number(after), clock.now_ns())
 
     return router

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final
-from urllib.parse import urlencode
 
 from clickhouse_connect.driver.exceptions import ClickHouseError
 from fastapi import APIRouter
@@ -14,7 +13,7 @@ from collector.core.clock import Clock
 from collector.core.errors import StoreUnavailableError, first_line
 from collector.core.sql import sql
 from collector.store.connect import Connections
-from dashboard.read.scope import parse_scope
+from dashboard.read.scope import asked_range
 from dashboard.read.workers import Workers
 
 FINDINGS_MAX: Final = 200
@@ -107,16 +106,17 @@ class VerdictReader:
 
 def verdicts_router(reader: VerdictReader, workers: Workers, clock: Clock) -> APIRouter:
     """Return the route of `/api/v1/provenance`."""
-    router = APIRouter(prefix="/api/v1")
+    router = APIRouter(prefix="/api/v1", tags=["provenance"])
 
     @router.get("/provenance")
-    async def provenance(window: str = "24h", until: str = "", unsigned: bool = False) -> Verdicts:
+    async def get_provenance(
+        window: str = "24h", until: str = "", unsigned: bool = False
+    ) -> Verdicts:
         """Return what is said of sealed decisions that arrived in a window; as in a page's URL.
 
         With `unsigned` a decision without a seal is a finding.
         """
-        scope = parse_scope(urlencode({"window": window, "until": until}))
-        seen = scope.range_at(clock.now_ns())
+        seen = asked_range(window, until, clock.now_ns())
         return await workers.run(_verdicts, reader, seen.from_ns, seen.to_ns, unsigned)
 
     return router

@@ -27,11 +27,11 @@ def review_router(
     config: AttributionConfig, store: Connections, kept_days: int, workers: Workers, clock: Clock
 ) -> APIRouter:
     """Return the route of the quarterly review."""
-    router = APIRouter(prefix="/api/v1")
+    router = APIRouter(prefix="/api/v1", tags=["investments"])
     job = ReviewJob(config, store, kept_days)
 
     @router.get("/review")
-    async def review(quarter: str) -> Reviewed:
+    async def get_review(quarter: str) -> Reviewed:
         """Return the review of a quarter, 2026Q3; the same of the same data."""
         asked = parse_quarter(quarter)
         found = await workers.run(job.review, asked, clock.now_ns())

@@ -90,11 +90,11 @@ def experiments_router(
     config: AttributionConfig, store: Connections, workers: Workers, clock: Clock
 ) -> APIRouter:
     """Return the routes. A change is audited, and services hear of it within a second."""
-    router = APIRouter(prefix="/api/v1/experiments")
+    router = APIRouter(prefix="/api/v1/experiments", tags=["experiments"])
     job = ExperimentJob(config, store)
 
     @router.get("")
-    async def every() -> Experiments:
+    async def list_experiments() -> Experiments:
         """Return every experiment with its state."""
         now_ns = clock.now_ns()
         found = await workers.run(job.all)
@@ -103,13 +103,13 @@ def experiments_router(
         )
 
     @router.get("/active")
-    async def active() -> dict[str, Any]:
+    async def list_active_experiments() -> dict[str, Any]:
         """Return what services delay by now; each asks once a second."""
         found = await workers.run(job.active, clock.now_ns())
         return {"holds_s": HOLDS_S, "experiments": [_told(each) for each in found]}
 
     @router.post("")
-    async def register(request: RegisterRequest) -> Registered:
+    async def register_experiment(request: RegisterRequest) -> Registered:
         """Register an experiment, or say what to expect of it."""
         now_ns = clock.now_ns()
         fresh = _experiment(request, now_ns)
@@ -117,12 +117,12 @@ def experiments_router(
         return Registered(not request.dry_run, fresh, await workers.run(expect, fresh, now_ns))
 
     @router.get("/{name}")
-    async def one(name: str) -> Report:
+    async def get_experiment(name: str) -> Report:
         """Return one experiment: its arms, what was put at risk, and what it found."""
         return await workers.run(job.report, name, clock.now_ns())
 
     @router.post("/{name}/stop")
-    async def stop(name: str, request: StopRequest) -> Experiment:
+    async def stop_experiment(name: str, request: StopRequest) -> Experiment:
         """End an experiment now and for good: the kill switch."""
         actor = caller(request.actor)
         return await workers.run(job.stop, name, actor, request.reason, clock.now_ns())

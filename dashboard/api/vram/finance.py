@@ -22,16 +22,16 @@ def finance_router(
     clock: Clock,
 ) -> APIRouter:
     """Return the routes of channels, nodes and reviews."""
-    router = APIRouter(prefix="/api/v1/vram")
+    router = APIRouter(prefix="/api/v1/vram", tags=["vram"])
 
     @router.get("/channels")
-    async def of_channels(window: str = "30d", until: str = "") -> Channels:
+    async def get_channels(window: str = "30d", until: str = "") -> Channels:
         """Return what channels cost and bring, over the whole days of the window."""
         chosen = Chosen(window=window, until=until).selection(clock.now_ns())
         return await workers.run(channels, config, store, chosen, retention.decisions_days)
 
     @router.get("/nodes")
-    async def of_nodes(window: str = "30d", until: str = "") -> Nodes:
+    async def get_revenue_nodes(window: str = "30d", until: str = "") -> Nodes:
         """Return the revenue of the days that the window touches, by revenue node."""
         chosen = Chosen(window=window, until=until).selection(clock.now_ns())
         return await workers.run(nodes, config, store, chosen.from_ns, chosen.to_ns)

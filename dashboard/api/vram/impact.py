@@ -14,17 +14,17 @@ from dashboard.read.workers import Workers
 
 def impact_router(impact: ImpactJob, workers: Workers, clock: Clock) -> APIRouter:
     """Return both routes."""
-    router = APIRouter(prefix="/api/v1/vram")
+    router = APIRouter(prefix="/api/v1/vram", tags=["vram"])
 
     @router.get("/modes")
-    async def modes(window: str = "24h", until: str = "") -> Modes:
+    async def get_modes(window: str = "24h", until: str = "") -> Modes:
         """Return what decisions of each mode took and earned, beside normal ones of their hour."""
         now_ns = clock.now_ns()
         chosen = Chosen(window=window, until=until).selection(now_ns)
         return await workers.run(impact.modes, chosen, now_ns)
 
     @router.get("/caches")
-    async def caches(
+    async def get_caches(
         window: str = "24h",
         until: str = "",
         action: str = "",

@@ -90,17 +90,17 @@ def invest_router(
     invest: InvestJob, store: Connections, workers: Workers, clock: Clock
 ) -> APIRouter:
     """Return the routes of investments."""
-    router = APIRouter(prefix="/api/v1/vram")
+    router = APIRouter(prefix="/api/v1/vram", tags=["investments"])
 
     @router.post("/npv")
-    async def npv(request: InvestRequest) -> Comparison:
+    async def compare_options(request: InvestRequest) -> Comparison:
         """Compare the options of a file: present values, tornado, and draws of all inputs."""
         if not request.file.options:
             raise InputError("file: no options; add one")
         return await workers.run(invest.compare, request.file, request.selection(clock.now_ns()))
 
     @router.post("/tiers")
-    async def tiers(request: InvestRequest) -> TierTable:
+    async def compare_tiers(request: InvestRequest) -> TierTable:
         """Compare target latencies: what the next millisecond brings and costs."""
         told = request.file
         try:
@@ -111,7 +111,7 @@ def invest_router(
             raise InputError(f"file: {error}; correct tiers") from error
 
     @router.post("/gate")
-    async def gate(request: GateRequest) -> dict[str, Any]:
+    async def judge_option(request: GateRequest) -> dict[str, Any]:
         """Rule on one option; the verdict is kept with every input, and the audit says so."""
         now_ns = clock.now_ns()
         selection = request.selection(now_ns)
@@ -129,10 +129,10 @@ def invest_router(
 
 def tail_router(tail: TailJob, workers: Workers, clock: Clock) -> APIRouter:
     """Return the route of the acceptable tail."""
-    router = APIRouter(prefix="/api/v1/vram")
+    router = APIRouter(prefix="/api/v1/vram", tags=["investments"])
 
     @router.post("/tail")
-    async def acceptable(request: TailRequest) -> TailAnswer:
+    async def get_tail(request: TailRequest) -> TailAnswer:
         """Return up to which percentile a target is worth holding, or why nobody can say."""
         now_ns = clock.now_ns()
         return await workers.run(
@@ -149,10 +149,10 @@ def tail_router(tail: TailJob, workers: Workers, clock: Clock) -> APIRouter:
 
 def debt_router(debt: DebtJob, workers: Workers, clock: Clock) -> APIRouter:
     """Return the routes of the technical-debt ledger."""
-    router = APIRouter(prefix="/api/v1/vram")
+    router = APIRouter(prefix="/api/v1/vram", tags=["investments"])
 
     @router.get("/debt")
-    async def found(
+    async def get_debt(
         window: str = "30d",
         until: str = "",
         days: Annotated[int, Query(ge=1, le=30)] = 14,
@@ -164,7 +164,7 @@ def debt_router(debt: DebtJob, workers: Workers, clock: Clock) -> APIRouter:
         return await workers.run(debt.ledger, InvestFile(), selection, days, annualise=annualise)
 
     @router.post("/debt")
-    async def priced(request: DebtRequest) -> Debt:
+    async def price_debt(request: DebtRequest) -> Debt:
         """Return the same, with the entries of a file put to what is found."""
         selection = request.selection(clock.now_ns())
         return await workers.run(
@@ -178,10 +178,10 @@ def verdicts_of_gate_router(
     invest: InvestJob, store: Connections, workers: Workers, clock: Clock
 ) -> APIRouter:
     """Return the routes of the verdicts that were kept."""
-    router = APIRouter(prefix="/api/v1/vram")
+    router = APIRouter(prefix="/api/v1/vram", tags=["investments"])
 
     @router.get("/verdicts")
-    async def verdicts() -> dict[str, Any]:
+    async def list_verdicts() -> dict[str, Any]:
         """Return every verdict that was kept, the newest first, without its inputs."""
         found = await workers.run(invest.verdicts)
         return {
@@ -201,7 +201,7 @@ def verdicts_of_gate_router(
         }
 
     @router.get("/verdicts/{sha256}")
-    async def verdict(sha256: str, replay: bool = False) -> dict[str, Any]:
+    async def get_verdict(sha256: str, replay: bool = False) -> dict[str, Any]:
         """Return one verdict, and what is wrong with it.
 
         It is worked out again from its inputs, and its signature is held against the key beside
@@ -214,7 +214,7 @@ def verdicts_of_gate_router(
         return {**_told(row), "faults": wrong}
 
     @router.post("/verdicts/{sha256}/signature")
-    async def signature(sha256: str, request: SignatureRequest) -> dict[str, Any]:
+    async def sign_verdict(sha256: str, request: SignatureRequest) -> dict[str, Any]:
         """Keep the signature of a verdict; one that does not hold is refused."""
         now_ns = clock.now_ns()
 

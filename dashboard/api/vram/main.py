@@ -58,12 +58,12 @@ def vram_router(
     config: AttributionConfig, store: Connections, workers: Workers, clock: Clock
 ) -> APIRouter:
     """Return the routes of the model, its versions and the slope."""
-    router = APIRouter(prefix="/api/v1")
+    router = APIRouter(prefix="/api/v1", tags=["vram"])
     vram, slope = VramJob(config, store), SlopeJob(config, store)
     experiments = ExperimentJob(config, store)
 
     @router.post("/vram/model")
-    async def model(request: ModelRequest) -> dict[str, Any]:
+    async def build_model(request: ModelRequest) -> dict[str, Any]:
         """Return what latency is worth to the groups of some decisions, the dearest first.
 
         A model that says something new is stored under the next version. With a budget,
@@ -77,7 +77,7 @@ def vram_router(
         return {**told, **request.allocation(told, config)}
 
     @router.get("/vram/models")
-    async def models() -> dict[str, Any]:
+    async def list_models() -> dict[str, Any]:
         """Return every version with its lineage."""
         found = await workers.run(vram.versions)
         return {
@@ -89,19 +89,19 @@ def vram_router(
         }  # fmt: skip
 
     @router.get("/vram/models/{version}")
-    async def one(version: Version) -> dict[str, Any]:
+    async def get_model(version: Version) -> dict[str, Any]:
         """Return one version."""
         return await workers.run(vram.stored, version)
 
     @router.get("/vram/diff")
-    async def diff(before: Version, after: Version) -> dict[str, Any]:
+    async def compare_models(before: Version, after: Version) -> dict[str, Any]:
         """Return what changed between two versions, the largest change of money first."""
         old = await workers.run(vram.stored, before)
         new = await workers.run(vram.stored, after)
         return {"before": before, "after": after, "changes": differences(old, new)}
 
     @router.post("/slope")
-    async def estimate() -> dict[str, Any]:
+    async def estimate_slope() -> dict[str, Any]:
         """Estimate the slope now; a version that is news is stored and in force from now on.
 
         Where it is not identified, `proposal` is the experiment that would decide it.

@@ -165,7 +165,7 @@ def recompute_router(
     job: AttributionJob, store: Connections, workers: Workers, clock: Clock
 ) -> APIRouter:
     """Return the route that attributes a range of time again."""
-    router = APIRouter(prefix="/api/v1")
+    router = APIRouter(prefix="/api/v1", tags=["questions"])
 
     def run(begin_ns: int, end_ns: int) -> AttributionReport:
         report = job.recompute(begin_ns, end_ns, clock.now_ns())
@@ -179,7 +179,7 @@ def recompute_router(
         return report
 
     @router.post("/recompute")
-    async def recompute(request: RecomputeRequest) -> AttributionReport:
+    async def recompute_decisions(request: RecomputeRequest) -> AttributionReport:
         """Attribute the decisions of a range of time again, from their stored trees.
 
         What comes out as it is stored is left alone; the minutes, the cells and the dollars of
@@ -192,10 +192,10 @@ def recompute_router(
 
 def questions_router(analyst: Analyst, workers: Workers, clock: Clock) -> APIRouter:
     """Return the routes of the questions."""
-    router = APIRouter(prefix="/api/v1")
+    router = APIRouter(prefix="/api/v1", tags=["questions"])
 
     @router.post("/what-if")
-    async def what_if(request: WhatIfRequest) -> WhatIfAnswer:
+    async def ask_what_if(request: WhatIfRequest) -> WhatIfAnswer:
         """Replay decisions under some changes: what they would have taken, and been worth.
 
         The shares of the changed parts sum to what all save together, to the nanosecond.
@@ -205,7 +205,7 @@ def questions_router(analyst: Analyst, workers: Workers, clock: Clock) -> APIRou
         return await workers.run(analyst.what_if, selection, changes, request.shares)
 
     @router.post("/compare")
-    async def compare(request: CompareRequest) -> CompareAnswer:
+    async def compare_decisions(request: CompareRequest) -> CompareAnswer:
         """Return where two populations of decisions differ, and what that costs.
 
         By segment, and by value of action, region, channel, cohort and service; the dearest first.
@@ -215,7 +215,7 @@ def questions_router(analyst: Analyst, workers: Workers, clock: Clock) -> APIRou
         return await workers.run(analyst.compare, *sides, rest=request.rest)
 
     @router.get("/budgets")
-    async def budgets() -> Budgets:
+    async def list_budgets() -> Budgets:
         """Return every latency budget: what is promised, and what was measured until now."""
         return Budgets(await workers.run(analyst.budgets, clock.now_ns()))
 

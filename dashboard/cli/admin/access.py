@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 from pydantic import ValidationError
 
+from collector.auth.roles import Role
 from collector.auth.tokens import Scope, TokenConfig, hash_text, new_token
 from collector.core.clock import NS_PER_S, NS_PER_US, SystemClock
 from collector.core.errors import InputError
@@ -29,9 +30,14 @@ _EXPIRES_DEFAULT = "90d"
 def token_new(
     name: Annotated[str, typer.Option(help="Who it is for: a-z, 0-9, dot, dash.")],
     scope: Annotated[
-        list[str],
-        typer.Option(help=f"Of {', '.join(Scope)}; several with commas, or the option again."),
-    ],
+        list[str] | None,
+        typer.Option(
+            help=f"What it sends: {', '.join(Scope)}; several with commas, or the option again."
+        ),
+    ] = None,
+    role: Annotated[
+        str | None, typer.Option(help=f"Of who looks or acts: {', '.join(Role)}.")
+    ] = None,
     expires: Annotated[
         str, typer.Option(help="So long from now (12h, 90d, 8w), a date, or never.")
     ] = _EXPIRES_DEFAULT,
@@ -46,9 +52,19 @@ def token_new(
     The entry holds a hash, from which the token cannot be had. Nothing is written.
     """
     token = new_token()
-    scopes = [part.strip() for given in scope for part in given.split(",") if part.strip()]
+    scopes = [part.strip() for given in scope or () for part in given.split(",") if part.strip()]
     now = datetime.fromtimestamp(SystemClock().now_ns() // NS_PER_S, UTC)
-    entry = _entry(name, token, scopes, parse_expiry(expires, now), requests_per_s, bytes_per_s)
+    entry = _entry(
+        {
+            "name": name,
+            "hash": hash_text(token),
+            "scopes": scopes,
+            "role": role,
+            "expires": parse_expiry(expires, now),
+            "requests_per_s": requests_per_s,
+            "bytes_per_s": bytes_per_s,
+        }
+    )
     if as_json:
         print_json({"token": token, "entry": entry})
         return
@@ -92,35 +108,29 @@ def entry_toml(entry: dict[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _entry(
-    name: str,
-    token: str,
-    scopes: list[str],
-    expires: datetime | None,
-    requests_per_s: float | None,
-    bytes_per_s: float | None,
-) -> dict[str, Any]:
-    values = {
-        "name": name,
-        "hash": hash_text(token),
-        "scopes": scopes,
-        "expires": expires,
-        "requests_per_s": requests_per_s,
-        "bytes_per_s": bytes_per_s,
-    }
-    entry = {key: value for key, value in values.items() if value is not None}
+def _entry(values: dict[str, Any]) -> dict[str, Any]:
+    """Return what an entry has to say. Raises InputError that names the option that is wrong."""
+    given = {key: value for key, value in values.items() if value is not None}
     try:
-        TokenConfig.model_validate(entry)
+        made = TokenConfig.model_validate(given)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
+        if not first["loc"]:
+            raise InputError(
+                "--role: give a role to who looks or acts, --scope to what sends, or both"
+            ) from error
         option = str(first["loc"][0]).replace("scopes", "scope").replace("_", "-")
         raise InputError(f"--{option}: {_said(option, first['msg'])}") from error
-    return entry
+    # In the words of now: `read` was a scope once.
+    meant = {**given, "scopes": [str(each) for each in made.scopes], "role": made.role}
+    return {key: value for key, value in meant.items() if value is not None and value != []}
 
 
 def _said(option: str, message: str) -> str:
     if option == "scope":
         return f"give one or more of {', '.join(Scope)}"
+    if option == "role":
+        return f"give one of {', '.join(Role)}"
     if option == "name":
         return "a-z, 0-9, dot and dash, at most 63 of them, beginning with a letter or a digit"
     return message

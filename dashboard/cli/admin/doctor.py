@@ -13,7 +13,7 @@ import typer
 from rich.text import Text
 
 from collector.audit.log import AuditState
-from collector.auth.gate import load_tokens, require_authentication
+from collector.auth.gate import require_doors
 from collector.core.clock import SystemClock
 from collector.core.errors import ConfigError, MillworthError
 from collector.core.http.address import authority
@@ -95,14 +95,14 @@ def _findings(settings: Settings) -> Iterator[Finding]:
 
 def _access(settings: Settings) -> str:
     """Return who is let in, and whether what proves it is in order."""
-    tokens = load_tokens(settings.access)
+    tokens = require_doors(settings.access, settings.listeners)
     settings.require_certificates(SystemClock().now_ns())
-    for listener, key, host, tls in settings.listeners:
-        require_authentication(listener, key, host, tls, asks=bool(tokens))
     secured = [name for name, _, _, tls in settings.listeners if tls.is_on]
+    proxy = ", ".join(settings.access.proxy.addresses)
+    users = f"; users of the proxy at {proxy}" if proxy else ""
     return (
-        f"{len(tokens)} tokens; TLS on {', '.join(secured) or 'nothing'}"
-        if tokens or secured
+        f"{tokens} tokens{users}; TLS on {', '.join(secured) or 'nothing'}"
+        if tokens or secured or proxy
         else "everything listens on this machine alone, and asks nobody for a token"
     )
 

@@ -15,7 +15,7 @@
       const found = await answer.json().catch(() => ({}));
       return answer.ok
         ? { found: found }
-        : { refused: found.error || "refused with status " + answer.status };
+        : { refused: found.detail || "refused with status " + answer.status };
     } catch (silent) {
       return { refused: "Millworth did not answer: look at the timeline before you try again." };
     }

@@ -32,9 +32,13 @@
       });
       const text = await answer.text();
       answeredAt = Date.now();
-      const found = troubles(text);
-      const stopping = text.includes("is stopping");
-      say(box, stopping ? "Millworth is stopping." : found.join(" · "), false);
+      if (answer.status === 401) {
+        say(box, "You are signed out. Reload the page to sign in.", true);
+      } else {
+        const found = troubles(text);
+        const stopping = text.includes("is stopping");
+        say(box, stopping ? "Millworth is stopping." : found.join(" · "), false);
+      }
     } catch (silent) {
       const seconds = Math.round((Date.now() - answeredAt) / 1000);
       say(

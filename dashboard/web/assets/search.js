@@ -137,7 +137,7 @@
       const answer = await fetch(path, { signal: mine.signal });
       const found = await answer.json();
       if (!answer.ok) {
-        throw new Error(found.error || "status " + answer.status);
+        throw new Error(found.detail || "status " + answer.status);
       }
       const away = found.away ? " Ids and names could not be read: " + found.away : "";
       const none = `Nothing has “${wanted}”. Looked through: ${found.looked_through.join("; ")}.`;

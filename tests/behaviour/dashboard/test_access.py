@@ -14,18 +14,26 @@ from fastapi import FastAPI, Request
 from starlette.types import ASGIApp
 
 from collector.auth.gate import Gate, load_tokens
+from collector.auth.proxied import ProxyConfig
+from collector.auth.roles import Role
 from collector.auth.tokens import AccessConfig, TokenConfig, hash_text
 from collector.core.clock import SystemClock
 from collector.core.config import StoreConfig, TlsConfig
 from collector.core.counters import Counters
 from collector.core.errors import ConfigError, InputError
+from collector.store.connect import Connections
+from dashboard.api.caller import caller
+from dashboard.api.context import AppContext
 from dashboard.cli.admin.doctor import examine
 from dashboard.cli.client import ApiClient, answers, readiness, service_url, trust
+from dashboard.health.items import NoHealth
 from dashboard.settings.config import DashboardConfig
 from dashboard.settings.settings import Settings
+from dashboard.web.app import create_app
 from dashboard.web.security import RequestGuard
 from dashboard.web.server import DashboardServer
 from tests.support.certificates import Authority
+from tests.support.dashboard.app import Behind
 
 pytestmark = pytest.mark.integration
 
@@ -39,33 +47,38 @@ def entry(name: str, *scopes: str, **more: object) -> TokenConfig:
 
 
 TOKENS = (
-    entry("ops", "read"),
+    entry("ops", "read"),  # as a token of an earlier release
+    entry("oncall", role="responder"),
     entry("till", "outcomes"),
-    entry("boss", "admin"),
+    entry("boss", role="admin"),
     entry("slow", "read", requests_per_s=1),
 )
 
 
 class Pages:
-    """Stands in for Dash: an application, with the guard in front that the real one has."""
+    """Says what the guards of the real application let through to its routes."""
 
     def __init__(self) -> None:
-        app = FastAPI()
+        echo = FastAPI()
 
-        @app.api_route("/{path:path}", methods=["GET", "POST", "DELETE"])
-        async def echo(request: Request) -> dict[str, str]:
-            return {"did": f"{request.method} {request.url.path}"}
+        @echo.api_route("/{path:path}", methods=["GET", "POST", "DELETE"])
+        async def did(request: Request) -> dict[str, str]:
+            return {"did": f"{request.method} {request.url.path} for {caller()}"}
 
-        self.server: ASGIApp = RequestGuard(app)
+        # No store is opened: what is judged by is its routes.
+        real = create_app(AppContext(Connections(StoreConfig()), NoHealth(), Counters())).server
+        self.server: ASGIApp = RequestGuard(Behind(real, echo))
 
 
 @contextmanager
 def serving(
-    config: DashboardConfig, tokens: tuple[TokenConfig, ...] = ()
+    config: DashboardConfig,
+    tokens: tuple[TokenConfig, ...] = (),
+    proxy: ProxyConfig | None = None,
 ) -> Iterator[tuple[int, Counters]]:
     """Yield the port of a dashboard that asks for these tokens."""
     counters, clock = Counters(), SystemClock()
-    gate = Gate(load_tokens(AccessConfig(tokens=tokens)), counters, clock)
+    gate = Gate(load_tokens(AccessConfig(tokens=tokens)), counters, clock, proxy)
     server = DashboardServer(Pages().server, config, gate, counters, clock)
     server.start()
     try:
@@ -97,9 +110,11 @@ def ask(port: int, path: str, *, method: str = "GET", **headers: str) -> httpx.R
         ("POST", "/api/v1/import/outcomes", "ops", 403),
         ("POST", "/api/v1/import/outcomes", "till", 200),
         ("GET", "/", "till", 403),
-        ("POST", "/api/v1/new-action", "ops", 403),
-        ("DELETE", "/api/v1/anything", "ops", 403),
-        ("POST", "/api/v1/new-action", "boss", 200),
+        ("POST", "/api/v1/silences", "ops", 403),
+        ("POST", "/api/v1/silences", "oncall", 200),
+        ("POST", "/api/v1/holds", "oncall", 403),
+        ("POST", "/api/v1/holds", "boss", 200),
+        ("GET", "/", "boss", 200),
         ("GET", "/", "nobody", 401),
         ("GET", "/api/v1/openapi.json", "nobody", 401),
     ],
@@ -111,17 +126,15 @@ def test_scope_says_what_a_token_may(
     answer = ask(port, path, method=method, authorization=f"Bearer mwt_{token}")
     assert answer.status_code == status
     if status == 200:
-        assert answer.json() == {"did": f"{method} {path}"}
+        assert answer.json() == {"did": f"{method} {path} for token {token}"}
 
 
-def test_browser_is_asked_for_a_password_which_is_the_token(port: int) -> None:
-    """No page of ours has to ask: every browser does."""
-    challenges = ask(port, "/").headers.get_list("www-authenticate")
-    assert challenges[0].startswith("Basic realm=")
-    assert challenges[1].startswith("Bearer ")
+def test_password_of_a_login_may_be_the_token(port: int) -> None:
+    """`curl -u` and bookmarks of an earlier release work; nobody is asked in that way any more."""
+    assert ask(port, "/").headers.get_list("www-authenticate") == ['Bearer realm="millworth"']
     url = f"http://127.0.0.1:{port}/"
     answer = httpx.get(url, auth=("anyone", "mwt_ops"), trust_env=False)
-    assert answer.json() == {"did": "GET /"}
+    assert answer.json() == {"did": "GET / for token ops"}
 
 
 def test_page_elsewhere_cannot_use_what_the_browser_remembers(port: int) -> None:
@@ -133,9 +146,30 @@ def test_page_elsewhere_cannot_use_what_the_browser_remembers(port: int) -> None
         {"host": "elsewhere.example"},
     ):
         answer = httpx.post(
-            f"http://127.0.0.1:{port}/api/v1/act", headers=headers, auth=basic, trust_env=False
+            f"http://127.0.0.1:{port}/api/v1/holds", headers=headers, auth=basic, trust_env=False
         )
         assert answer.status_code == 403
+
+
+def test_address_of_a_peer_is_that_of_its_connection() -> None:
+    """Else a stranger would name the proxy's in a header, and be trusted as the proxy."""
+    proxy = ProxyConfig(addresses=("127.0.0.2",), default_role=Role.ADMIN)
+    named = {"x-forwarded-user": "anna", "x-forwarded-for": "127.0.0.2"}
+    with serving(DashboardConfig(port=0), TOKENS, proxy) as (port, counters):
+        assert ask(port, "/", **named).status_code == 401
+        assert counters.proxy_headers_ignored.labels("dashboard")._value.get() == 1
+        transport = httpx.HTTPTransport(local_address="127.0.0.2")
+        with httpx.Client(transport=transport, base_url=f"http://127.0.0.1:{port}") as client:
+            assert client.get("/", headers=named).json() == {"did": "GET / for user anna"}
+            foreign = {**named, "sec-fetch-site": "cross-site", "authorization": "Bearer mwt_boss"}
+            # A browser sends the proxy's own cookie by itself, so where it comes from matters.
+            assert client.post("/api/v1/holds", headers=foreign).status_code == 403
+            assert client.post("/api/v1/holds", headers=named).status_code == 200
+            twice = [*named.items(), ("x-forwarded-user", "boss")]
+            refused = client.get("/", headers=twice)
+            assert (refused.status_code, "two x-forwarded-user" in refused.text) == (401, True)
+            unknown = {"x-forwarded-user": "", "authorization": "Bearer mwt_ops"}
+            assert client.get("/", headers=unknown).json() == {"did": "GET / for token ops"}
 
 
 def test_bearer_may_come_by_any_name(port: int) -> None:
@@ -179,6 +213,16 @@ def test_settings_refuse_an_open_door_before_anything_starts() -> None:
         closed.require_secrets()
 
 
+def test_proxy_opens_the_door_of_pages_and_no_other() -> None:
+    """It says who looks. What is sent it does not see."""
+    proxy = {"proxy": {"addresses": ["10.0.0.1"], "default_role": "viewer"}}
+    behind = Settings.model_validate({"dashboard": {"host": "0.0.0.0"}, "access": proxy})
+    behind.require_secrets()
+    both = Settings.model_validate({"collector": {"host": "0.0.0.0"}, "access": proxy})
+    with pytest.raises(ConfigError, match=r"^collector\.host: .*for everybody"):
+        both.require_secrets()
+
+
 def test_half_a_head_does_not_keep_a_connection_of_the_dashboard() -> None:
     """The dashboard's server has the limits of the receivers."""
     config = DashboardConfig(port=0, connections_max=1)
@@ -214,7 +258,7 @@ def test_command_finds_the_service_behind_tls_and_token(authority: Authority) ->
         assert service_url(settings) == f"https://127.0.0.1:{port}"
         assert readiness(settings, None) is None
         with ApiClient.open(settings, None) as api:
-            assert api.get("/api/v1/health") == {"did": "GET /api/v1/health"}
+            assert api.get("/api/v1/health") == {"did": "GET /api/v1/health for token ops"}
         stranger = settings_of(port, tls, ca_file=authority.ca)
         with (
             ApiClient.open(stranger, None) as api,
@@ -241,11 +285,15 @@ def test_doctor_says_who_is_let_in_and_what_is_wrong_with_it(
     """Beside a service whose certificate this shell does not trust, and where none runs."""
     server = authority.issue("server")
     tls = TlsConfig(cert_file=server.cert, key_file=server.key)
+    proxy = ProxyConfig(addresses=("10.0.0.1",), default_role=Role.VIEWER)
     with serving(DashboardConfig(port=0, tls=tls)) as (port, _):
-        found = {one.check: one for one in examine(settings_of(port, tls, tokens=list(TOKENS)))}
+        settings = settings_of(port, tls, tokens=list(TOKENS), proxy=proxy)
+        found = {one.check: one for one in examine(settings)}
     assert (found["service"].ok, found["access"].ok) == (False, True)
     assert "access.ca_file" in found["service"].detail
-    assert found["access"].detail == "4 tokens; TLS on the dashboard"
+    assert found["access"].detail == (
+        "5 tokens; users of the proxy at 10.0.0.1; TLS on the dashboard"
+    )
     server.key.unlink()
     broken = settings_of(port, tls, ca_file=authority.ca)
     store = StoreConfig(url=f"chdb://{store_path}")

@@ -78,7 +78,7 @@ def test_bad_request_is_refused_with_the_field(
     api = Api(store)
     answer = api.send("POST", "/api/v1/experiments", json={**BODY, **change})
     assert answer.status_code in (400, 422)
-    assert wrong in answer.json()["error"]
+    assert wrong in answer.json()["detail"]
     assert api.send("GET", "/api/v1/experiments").json()["experiments"] == []
 
 

@@ -103,7 +103,7 @@ def test_front_door_answers_the_probes_until_there_are_pages() -> None:
         async with httpx.AsyncClient(transport=transport, base_url="http://local") as client:
             return [await client.get(path) for path in paths]
 
-    healthy, ready, page = asyncio.run(ask("/healthz", "/readyz", "/"))
+    healthy, ready, page, api = asyncio.run(ask("/healthz", "/readyz", "/", "/api/v1/alerts"))
     assert (healthy.status_code, healthy.text) == (200, "ok\n")
     assert (ready.status_code, ready.text) == (
         200,
@@ -112,6 +112,9 @@ def test_front_door_answers_the_probes_until_there_are_pages() -> None:
     assert (page.status_code, page.headers["retry-after"]) == (503, "1")
     # A browser that came too early asks again by itself.
     assert page.headers["refresh"] == "1"
+    # A program reads the same problem details as of any other error.
+    assert (api.status_code, api.headers["content-type"]) == (503, "application/problem+json")
+    assert api.json()["detail"] == "the pages are being loaded; ask again"
 
     door.pages = PlainTextResponse("the pages")
     (page,) = asyncio.run(ask("/"))

@@ -112,7 +112,7 @@ def test_more_than_may_wait_are_told_to_come_back(
         held.append(ask_and_hold(server, SLOW))
         answers = [ask(server, "SELECT 1")]
     assert {answer.headers["retry-after"] for answer in answers} == {"5"}
-    assert "wait here" in answers[0].json()["error"]
+    assert "wait here" in answers[0].json()["detail"]
     # Pages and the other questions have threads of their own.
     url = f"http://127.0.0.1:{server.port}"
     assert httpx.get(f"{url}/api/v1/alerts", trust_env=False, timeout=WAIT_S).status_code == 200
@@ -131,7 +131,7 @@ def test_the_limit_of_time_counts_from_asking(
     with ThreadPoolExecutor(THREADS * 3) as pool:
         answers = list(pool.map(lambda _: ask(server, SLOW), range(THREADS * 3)))
     assert {answer.status_code for answer in answers} == {400}
-    assert any("waiting included" in answer.json()["error"] for answer in answers)
+    assert any("waiting included" in answer.json()["detail"] for answer in answers)
     await_running(world, 0)
     assert ask(server, "SELECT 1 AS a").json()["rows"] == [[1]]
 
@@ -200,6 +200,6 @@ def test_statement_that_cannot_be_written_down_is_not_answered(
         shutil.rmtree(tmp_path)
         answer = ask(server, "SELECT 1")
         assert answer.status_code == 503
-        assert "the audit cannot be written, so nothing is answered" in answer.json()["error"]
+        assert "the audit cannot be written, so nothing is answered" in answer.json()["detail"]
     finally:
         server.stop()

@@ -85,8 +85,8 @@ def test_answer_carries_on_behind_an_empty_month(store: Connections) -> None:
     store.client().command(f"{inserted} VALUES ({NOW_NS}, {NOW_NS}, {NOW_NS}, 'd', 'ab')")
     now_ns = NOW_NS + 10 * DAY_NS
     pages = [sealed.rows(0, now_ns)]
-    while pages[-1].next_ns:
-        pages.append(sealed.rows(pages[-1].next_ns, now_ns))
+    while pages[-1].next:
+        pages.append(sealed.rows(int(pages[-1].next), now_ns))
     assert [row.kind for page in pages for row in page.changed] == ["inserted"]
     assert len(pages) == 4
-    assert pages[0].next_ns == now_ns - 89 * DAY_NS + 30 * DAY_NS + 600 * NS_PER_S
+    assert int(pages[0].next) == now_ns - 89 * DAY_NS + 30 * DAY_NS + 600 * NS_PER_S

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from collector.auth.gate import Gate, load_tokens, require_authentication
+from collector.auth.roles import Role
 from collector.auth.tokens import AccessConfig, Scope, TokenConfig, hash_text
 from collector.core.clock import NS_PER_S
 from collector.core.config import TlsConfig
@@ -52,7 +53,7 @@ def test_without_tokens_everybody_may_everything(clock: ManualClock) -> None:
     """Loopback without a setting works; the listeners refuse to be reached by others."""
     open_gate, counters = gate(clock)
     sender = open_gate.admit("grpc", None, Scope.TRACES)
-    open_gate.require("grpc", sender, Scope.ADMIN)
+    open_gate.require("grpc", sender, Role.ADMIN)
     open_gate.charge(sender, 10**9)
     assert (sender.name, open_gate.asks, denied(counters)) == ("", False, {})
 

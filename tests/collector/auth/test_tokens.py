@@ -28,7 +28,7 @@ from tests.support.builders import logs_request, outcome
 def token(name: str, secret: str) -> Token:
     """Return what is kept of a token that may only read."""
     digest = bytes.fromhex(hash_text(secret).removeprefix("sha256:"))
-    return Token(name, digest, frozenset({Scope.READ}), None, None, None)
+    return Token(name, digest, frozenset({Scope.LOGS}), None, None, None, None)
 
 
 def test_token_is_256_random_bits_that_a_scanner_knows() -> None:

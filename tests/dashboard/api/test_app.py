@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal
 
 import pytest
@@ -49,15 +50,15 @@ def test_what_query_refuses_is_400_with_one_line(api: Api, sql: str) -> None:
     """A caller learns what to correct, and gets no traceback and no half answer."""
     answer = api.query(sql)
     assert answer.status_code == 400
-    assert list(answer.json()) == ["error"]
-    assert answer.json()["error"]
-    assert "\n" not in answer.json()["error"]
+    assert list(answer.json()) == ["type", "title", "status", "detail", "instance"]
+    assert answer.json()["detail"]
+    assert "\n" not in answer.json()["detail"]
 
 
 def test_query_says_which_field_of_the_request_is_wrong(api: Api) -> None:
     """A misspelt key must not be taken for an empty statement."""
     answer = api.send("POST", "/api/v1/query", json={"sq": "SELECT 1"})
-    assert (answer.status_code, answer.json()["error"]) == (400, "sql: Field required")
+    assert (answer.status_code, answer.json()["detail"]) == (400, "sql: Field required")
 
 
 def test_trace_has_spans_with_attributes_events_and_decisions(api: Api) -> None:
@@ -83,7 +84,7 @@ def test_what_does_not_exist_is_404_with_a_reason(api: Api, path: str) -> None:
     """JSON, whatever the browser accepts: an API must not answer with a page."""
     answer = api.send("GET", path, headers={"accept": "text/html"})
     assert answer.status_code == 404
-    assert answer.json()["error"]
+    assert answer.json()["detail"]
 
 
 def test_decision_has_its_split_and_its_evidence(api: Api) -> None:
@@ -239,7 +240,7 @@ def test_a_foreign_page_cannot_query(api: Api, headers: dict[str, str]) -> None:
     """An operator's browser reaches loopback on behalf of any page that it has open."""
     answer = api.send("POST", "/api/v1/query", json={"sql": "SELECT 1"}, headers=headers)
     assert answer.status_code == 403
-    assert answer.json()["error"]
+    assert answer.json()["detail"]
 
 
 def test_a_name_that_resolves_to_loopback_reads_nothing(api: Api) -> None:
@@ -276,3 +277,53 @@ def test_an_unknown_page_is_404_and_still_a_page(api: Api) -> None:
     answer = api.send("GET", "/nope", headers={"accept": "text/html"})
     assert answer.status_code == 404
     assert "<html" in answer.text
+
+
+def test_every_operation_has_one_topic_and_a_name_of_its_own(api: Api) -> None:
+    """Generated clients are made of both: a name that changes breaks the programs of others."""
+    document = api.send("GET", "/api/v1/openapi.json").json()
+    described = {tag["name"]: tag["description"] for tag in document["tags"]}
+    operations = [each for verbs in document["paths"].values() for each in verbs.values()]
+    assert all(len(each["tags"]) == 1 for each in operations)
+    assert {each["tags"][0] for each in operations} == set(described)
+    assert all(described.values())
+    names = [each["operationId"] for each in operations]
+    assert len(set(names)) == len(names)
+    # A verb, and what it is about.
+    assert [name for name in names if not re.fullmatch(r"[a-z]+(_[a-z]+)+", name)] == []
+
+
+def test_every_list_that_comes_in_pages_goes_on_in_one_way(api: Api) -> None:
+    """`after` is `next` of the page before, a text, and empty on the last."""
+    document = api.send("GET", "/api/v1/openapi.json").json()
+    schemas = document["components"]["schemas"]
+    paged = set()
+    for path, verbs in document["paths"].items():
+        for operation in verbs.values():
+            names = {each["name"] for each in operation.get("parameters", [])}
+            content = operation["responses"]["200"].get("content", {}).get("application/json", {})
+            schema = schemas.get(content.get("schema", {}).get("$ref", "").rsplit("/", 1)[-1], {})
+            if "after" in names and schema:
+                paged.add(path)
+                assert schema["properties"]["next"]["type"] == "string", path
+            else:
+                assert "next" not in schema.get("properties", {}) or path.endswith("/replay"), path
+            assert not names & {"after_ns", "after_seq", "offset", "page", "cursor"}
+    assert len(paged) == 7
+
+
+def test_audit_is_read_page_by_page(own_world: Connections) -> None:
+    """What one page leaves out is on the next, and the last says so."""
+    api = Api(own_world)
+    for number in range(3):
+        api.query(f"SELECT {number}")
+    found, after = [], ""
+    while True:
+        page = api.send("GET", f"/api/v1/audit?limit=2&after={after}").json()
+        found += [row["detail"] for row in page["rows"]]
+        after = page["next"]
+        if not after:
+            break
+    assert found == ["SELECT 0", "SELECT 1", "SELECT 2"]
+    wrong = api.send("GET", "/api/v1/audit?after=abc")
+    assert (wrong.status_code, "`next`" in wrong.json()["detail"]) == (400, True)

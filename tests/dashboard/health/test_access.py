@@ -8,7 +8,7 @@ import pytest
 
 from collector.auth.gate import Gate, load_tokens
 from collector.auth.tls import Certificates
-from collector.auth.tokens import AccessConfig, Scope, TokenConfig, hash_text
+from collector.auth.tokens import AccessConfig, TokenConfig, hash_text
 from collector.core.clock import NS_PER_S
 from collector.core.config import TlsConfig
 from collector.core.counters import Counters
@@ -41,6 +41,6 @@ def test_those_who_were_not_let_in_are_counted(clock: ManualClock) -> None:
     gate = Gate(tokens, counters, clock)
     for listener, header in (("http", None), ("grpc", "Bearer x"), ("grpc", "Bearer x")):
         with pytest.raises(UnauthenticatedError):
-            gate.admit(listener, header, Scope.READ)
+            gate.known(listener, header)
     (item,) = access_items(counters, gate, clock.now_ns())
     assert (item.name, item.value) == ("access.denied", 3)

@@ -15,6 +15,7 @@ from mcp.client import Client
 from mcp.client.streamable_http import streamable_http_client
 from mcp.types import CallToolResult, ListToolsResult, TextContent
 
+from collector.audit.log import read_audit
 from collector.store.connect import Connections
 from tests.conftest import ManualClock
 from tests.support.dashboard.seed import TODAY_NS
@@ -40,7 +41,9 @@ class Agent:
 
     def _ask(self, what: str, *arguments: object) -> Any:  # noqa: ANN401  as the client has it
         async def ask() -> object:
-            async with httpx2.AsyncClient(headers=self._headers, trust_env=False) as http:
+            async with httpx2.AsyncClient(
+                headers=self._headers, trust_env=False, timeout=60
+            ) as http:
                 transport = streamable_http_client(self._url, http_client=http)
                 async with Client(transport, mode=self._mode) as client:
                     return await getattr(client, what)(*arguments)
@@ -108,20 +111,34 @@ def test_what_the_api_refuses_is_an_error_with_its_words(pages: Served) -> None:
         assert said in text_of(result)
 
 
+def test_what_a_tool_asks_is_in_the_audit_under_its_agent(
+    pages: Served, world: Connections
+) -> None:
+    """It asks with the right of whoever asks it, and with no other."""
+    assert not Agent(pages.url).call("query", sql="SELECT 'by an agent'").is_error
+    [row] = [row for row in read_audit(world.client()) if "by an agent" in row.detail]
+    assert (row.actor, row.action) == ("token agent", "queried")
+
+
 def test_token_has_to_be_allowed_to_read(pages: Served) -> None:
     """A sender's token reads nothing here either."""
     body = {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}
     accept = {"accept": "application/json, text/event-stream"}
 
     def post(**headers: str) -> int:
-        found = httpx.post(f"{pages.url}/mcp", json=body, headers=accept | headers, trust_env=False)
+        found = httpx.post(
+            f"{pages.url}/mcp", json=body, headers=accept | headers, trust_env=False, timeout=60
+        )
         return found.status_code
 
     assert post(authorization="Bearer mwt_agent") == 200
     assert post(authorization="Bearer mwt_shop") == 403
     assert post() == 401
     get = httpx.get(
-        f"{pages.url}/mcp", headers={"authorization": "Bearer mwt_agent"}, trust_env=False
+        f"{pages.url}/mcp",
+        headers={"authorization": "Bearer mwt_agent"},
+        trust_env=False,
+        timeout=60,
     )
     assert get.status_code in (404, 405)
 
@@ -140,7 +157,7 @@ def test_foreign_page_asks_nothing_in_the_browser_of_an_operator(
             ({"host": "evil.example"}, 403),
         ):
             found = httpx.post(
-                f"{pages.url}/mcp", json=body, headers=accept | headers, trust_env=False
+                f"{pages.url}/mcp", json=body, headers=accept | headers, trust_env=False, timeout=60
             )
             assert found.status_code == status, headers
 
@@ -157,5 +174,7 @@ def test_rubbish_is_answered(pages: Served, body: bytes) -> None:
         "content-type": "application/json",
         "accept": "application/json, text/event-stream",
     }
-    found = httpx.post(f"{pages.url}/mcp", content=body, headers=headers, trust_env=False)
+    found = httpx.post(
+        f"{pages.url}/mcp", content=body, headers=headers, trust_env=False, timeout=60
+    )
     assert 400 <= found.status_code < 500

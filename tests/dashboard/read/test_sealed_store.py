@@ -78,7 +78,7 @@ def changed(store: Connections, sealed: SealedStore | None = None) -> list[Chang
     while True:
         page = sealed.rows(next_ns, LATER_NS)
         found += page.changed
-        next_ns = page.next_ns
+        next_ns = int(page.next or 0)
         if not next_ns:
             return found
 
@@ -105,7 +105,7 @@ def test_clean_store_has_nothing_to_say(store: Connections) -> None:
     sealed = SealedStore(store)
     page = sealed.rows(0, LATER_NS)
     assert page.changed == []
-    assert sealed.rows(page.next_ns, LATER_NS).next_ns == 0
+    assert sealed.rows(int(page.next), LATER_NS).next == ""
     assert changed(store) == []
 
 
@@ -311,7 +311,7 @@ def test_page_of_calibration_alone_skips_nothing(store: Connections) -> None:
     while True:
         page = sealed.events(next_ns, 2)
         found += page.items
-        next_ns = page.next_ns
+        next_ns = int(page.next or 0)
         if not next_ns:
             break
     assert [each["decision.action"] for each in found] == ["price"]

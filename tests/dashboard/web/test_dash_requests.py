@@ -73,7 +73,7 @@ def test_a_body_that_is_no_callback_is_400(api: Api, body: bytes) -> None:
     """Anybody who reaches the port may send it."""
     answer = api.send("POST", CALLBACKS, content=body, headers=JSON_TYPE)
     assert answer.status_code == 400
-    assert "reload the page" in answer.json()["error"]
+    assert "reload the page" in answer.json()["detail"]
 
 
 def callback(route: object, query: object) -> dict[str, Any]:

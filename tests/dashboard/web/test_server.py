@@ -8,6 +8,7 @@ import threading
 import httpx
 import pytest
 from dash import Dash
+from fastapi import FastAPI
 
 from collector.core.counters import Counters
 from collector.core.errors import AddressInUseError
@@ -47,7 +48,7 @@ def test_a_taken_port_is_named_with_the_key_to_change(app: Dash) -> None:
             DashboardServer(app.server, DashboardConfig(port=port)).start()
 
 
-def test_a_slow_reading_does_not_hold_up_others(app: Dash) -> None:
+def test_a_slow_reading_does_not_hold_up_others() -> None:
     """Readings wait in threads of their own; the event loop goes on answering."""
     entered, release = threading.Event(), threading.Event()
 
@@ -60,8 +61,10 @@ def test_a_slow_reading_does_not_hold_up_others(app: Dash) -> None:
         return await workers.run(read)
 
     workers = Workers(1, "slow")
-    app.server.add_api_route("/slow", slow)
-    server = DashboardServer(app.server, DashboardConfig(port=0))
+    app = FastAPI()
+    app.add_api_route("/slow", slow)
+    app.add_api_route("/healthz", lambda: "ok")
+    server = DashboardServer(app, DashboardConfig(port=0))
     server.start()
     base = f"http://127.0.0.1:{server.port}"
     answers: list[httpx.Response] = []

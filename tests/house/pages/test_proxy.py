@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import re
 import ssl
+import threading
 import tomllib
 from collections.abc import Callable
+from http.cookies import SimpleCookie
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import grpc
@@ -18,7 +21,7 @@ from dashboard.settings.settings import Settings
 from tests.support.builders import span, trace_request
 from tests.support.certificates import Authority
 from tests.support.collector.clients import TRACES
-from tests.support.docs.pages import only
+from tests.support.docs.pages import blocks
 from tests.support.programs import free_port, program, running
 from tests.support.service import RunningService
 
@@ -72,20 +75,86 @@ def test_every_way_in_goes_through(
     authority = Authority(tmp_path)
     files = authority.issue("server")
     (tmp_path / "millworth.toml").write_text(
-        only(PAGE, "toml")
+        blocks(PAGE, "toml")[0]
         + f'[[access.tokens]]\nname = "all"\nhash = "{hash_text(TOKEN)}"\n'
         + 'scopes = ["traces", "read"]\n'
     )
     port = free_port()
     with RunningService(tmp_path, wrapper=("env", "-C", str(tmp_path))) as service:
         fragment = behind(
-            only(PAGE, language),
+            blocks(PAGE, language)[0],
             service,
             port,
             {"/etc/millworth/server.pem": files.cert, "/etc/millworth/server.key": files.key},
         )
         with running(start(fragment, tmp_path), port, tmp_path / "proxy.log"):
             assert_ways_in(f"localhost:{port}", authority.ca)
+
+
+class SignIn(BaseHTTPRequestHandler):
+    """Answers as oauth2-proxy does: who is signed in, and where to go to do so."""
+
+    def do_GET(self) -> None:
+        """Say who a cookie stands for."""
+        name = SimpleCookie(self.headers.get("cookie", "")).get("_oauth2_proxy")
+        if not self.path.startswith("/oauth2/auth"):
+            self.send_response(200)
+        elif name is None:
+            self.send_response(401)
+        else:
+            self.send_response(202)
+            self.send_header("X-Auth-Request-User", name.value)
+            self.send_header("X-Auth-Request-Groups", GROUPS.get(name.value, ""))
+        self.send_header("content-length", "0")
+        self.end_headers()
+
+    def log_message(self, format: str, *arguments: object) -> None:
+        """Say nothing."""
+
+
+HOLD = {
+    "name": "h-1", "tables": ["*"], "from_ns": 0, "to_ns": 1, "reason": "why",
+    "actor": "olga's cat",
+}  # fmt: skip
+GROUPS = {"anna": "shop,sre on call", "olga": "owners"}
+
+
+def test_people_sign_in_at_the_proxy(tmp_path: Path) -> None:
+    """What nginx is told of the one who is signed in counts, and what a browser writes does not."""
+    signing, entrance = blocks(PAGE, "toml")[1], blocks(PAGE, "nginx")[1]
+    (tmp_path / "millworth.toml").write_text(
+        signing + f'[[access.tokens]]\nname = "all"\nhash = "{hash_text(TOKEN)}"\nrole = "viewer"\n'
+    )
+    port = free_port()
+    with (
+        ThreadingHTTPServer(("127.0.0.1", 0), SignIn) as sign_in,
+        RunningService(tmp_path, wrapper=("env", "-C", str(tmp_path))) as service,
+    ):
+        threading.Thread(target=sign_in.serve_forever, daemon=True).start()
+        entrance = entrance.replace("127.0.0.1:4180", f"127.0.0.1:{sign_in.server_port}")
+        entrance = entrance.replace("8050", str(service.ready["dashboard_port"]))
+        fragment = f"server {{ listen 127.0.0.1:{port}; proxy_http_version 1.1;\n{entrance}}}\n"
+        url = f"http://127.0.0.1:{port}"
+        with (
+            running(nginx(fragment, tmp_path), port, tmp_path / "proxy.log"),
+            httpx.Client(base_url=url, trust_env=False, timeout=60) as client,
+        ):
+            forged = {"X-Forwarded-User": "olga", "X-Forwarded-Groups": "owners"}
+            assert client.get("/api/v1/health", headers=forged).content == b""  # where to sign in
+            for name, headers, status in (
+                ("anna", {}, 403),
+                ("anna", forged, 403),
+                ("olga", {}, 200),
+                ("stranger", forged, 403),
+            ):
+                sent = {"cookie": f"_oauth2_proxy={name}", **headers}
+                assert client.get("/api/v1/holds", headers=sent).status_code == 200
+                made = client.post("/api/v1/holds", json=HOLD, headers=sent)
+                assert made.status_code == status, made.text
+            found = client.get("/api/v1/audit", headers=sent).json()["rows"]
+            actors = [row["actor"] for row in found if row["action"] == "hold_added"]
+            assert actors == ["olga's cat (user olga)"]
+            sign_in.shutdown()
 
 
 def assert_ways_in(place: str, ca: Path) -> None:
@@ -114,11 +183,11 @@ def assert_ways_in(place: str, ca: Path) -> None:
 
 def test_public_url_of_the_page_is_taken() -> None:
     """Browsers send that name, and any other is refused."""
-    settings = Settings.model_validate(tomllib.loads(only(PAGE, "toml")))
+    settings = Settings.model_validate(tomllib.loads(blocks(PAGE, "toml")[0]))
     assert settings.dashboard.public_url == f"https://{NAME}"
 
 
 def test_what_is_the_readers_is_marked() -> None:
     """Names and files are replaced, nothing else."""
-    for line in only(PAGE, "nginx").splitlines():
+    for line in blocks(PAGE, "nginx")[0].splitlines():
         assert ("# yours" in line) == bool(re.search(r"server_name|ssl_certificate", line)), line

@@ -183,7 +183,8 @@ def test_recorder_runs_on_where_nobody_may_read_its_code(tmp_path: Path) -> None
         "    start_ns = clock.now_ns()\n"
         "    talk(port, rounds=5, size=10)\n"
         "    while not process.seconds(0):\n"
-        "        chosen = Selection(start_ns, clock.now_ns(), sample_ratio=0.5, sample_epoch_s=60)\n"
+        "        now_ns = clock.now_ns()\n"
+        "        chosen = Selection(start_ns, now_ns, sample_ratio=0.5, sample_epoch_s=60)\n"
         "        process.pull(chosen)\n"
         "        process.contexts(chosen)\n"
         "    sys.stdout.write(f'{numpy.__file__} {process.stats().packets > 0}')\n"
@@ -191,7 +192,7 @@ def test_recorder_runs_on_where_nobody_may_read_its_code(tmp_path: Path) -> None
     result = subprocess.run(
         [sys.executable, "-c", script],
         cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": str(hidden)},
+        env={"PYTHONPATH": str(hidden)},
         capture_output=True,
         text=True,
         check=False,

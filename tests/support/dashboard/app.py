@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import httpx
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from alerts.state.sqlite import AlertStore
 from attribution.core.config import AttributionConfig
@@ -24,6 +25,7 @@ from dashboard.read.rows import Reference
 from dashboard.read.workers import Workers
 from dashboard.settings.config import DashboardConfig
 from dashboard.web.app import create_app
+from dashboard.web.roles import RoleGuard
 from tests.conftest import ManualClock
 from tests.support.dashboard.seed import TODAY_NS
 
@@ -79,6 +81,24 @@ class Api:
     def query(self, sql: str, **parameters: object) -> httpx.Response:
         """Send one statement."""
         return self.send("POST", "/api/v1/query", json={"sql": sql, "parameters": parameters})
+
+
+class Behind:
+    """Answers what the table of roles lets through to the routes of an application.
+
+    Args:
+        routes: an application, whose routes are judged by.
+        answer: answers in its place.
+    """
+
+    def __init__(self, routes: ASGIApp, answer: ASGIApp) -> None:
+        self._routes = routes
+        self._guarded = RoleGuard(answer)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Judge, and hand on or refuse."""
+        scope["app"] = self._routes
+        await self._guarded(scope, receive, send)
 
 
 @contextmanager

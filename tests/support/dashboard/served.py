@@ -11,6 +11,7 @@ from alerts.config import AlertsConfig
 from alerts.rules.base import RuleConfig
 from alerts.state.sqlite import AlertStore
 from collector.auth.gate import Gate, load_tokens
+from collector.auth.roles import Role
 from collector.auth.tokens import AccessConfig, TokenConfig, hash_text
 from collector.core.clock import Clock, SystemClock
 from collector.core.counters import Counters
@@ -39,14 +40,19 @@ def served(
     tokens: Sequence[tuple[str, tuple[str, ...]]] = (),
     clock: Clock | None = None,
 ) -> Iterator[Served]:
-    """Yield pages; a token is `mwt_` and its name, with its scopes."""
+    """Yield pages; a token is `mwt_` and its name, with its scopes or its role."""
     state, counters = AlertStore(directory / "alerts.sqlite"), Counters()
     clock = clock or SystemClock()
     entries = tuple(
         TokenConfig.model_validate(
-            {"name": name, "hash": hash_text(f"mwt_{name}"), "scopes": scopes}
+            {
+                "name": name,
+                "hash": hash_text(f"mwt_{name}"),
+                "scopes": [each for each in given if each not in [*Role]],
+                "role": next((each for each in given if each in [*Role]), None),
+            }
         )
-        for name, scopes in tokens
+        for name, given in tokens
     )
     context = AppContext(
         store,

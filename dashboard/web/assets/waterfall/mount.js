@@ -12,7 +12,7 @@
       const found = await answer.json();
       return answer.ok
         ? { found: found, refused: "" }
-        : { refused: found.error || "Refused with status " + answer.status + "." };
+        : { refused: found.detail || "Refused with status " + answer.status + "." };
     } catch (silent) {
       return { isAborted: Boolean(signal && signal.aborted), refused: "Millworth did not answer." };
     }

@@ -80,7 +80,7 @@ def test_heatmap_counts_late_and_dollars_of_the_same_decisions(busy: Connections
     east = api.send("GET", "/api/v1/heatmap", params={"window": "5m", "region": REGIONS[1]})
     assert sum(cell["late"] for cell in east.json()["cells"]) == 0
     bad = api.send("GET", "/api/v1/heatmap", params={"segment": "disk"})
-    assert (bad.status_code, "names no segment" in bad.json()["error"]) == (400, True)
+    assert (bad.status_code, "names no segment" in bad.json()["detail"]) == (400, True)
 
 
 def test_a_box_names_the_region_and_the_segment(context: PageContext) -> None:

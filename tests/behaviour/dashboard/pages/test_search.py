@@ -64,7 +64,7 @@ def test_nothing_found_says_what_was_looked_through(api: Api) -> None:
         "Health",
     ]
     long = api.send("GET", "/api/v1/search", params={"q": "x" * 300})
-    assert (long.status_code, "q" in long.json()["error"]) == (400, True)
+    assert (long.status_code, "q" in long.json()["detail"]) == (400, True)
 
 
 class Away(Reader):

@@ -48,7 +48,7 @@ def test_act_without_a_reason_is_refused(state_api: StateApi) -> None:
     for reason in ({}, {"reason": ""}, {"reason": "  "}):
         answer = state_api.send("POST", REPLAY, reason)
         assert answer.status_code == 400
-        assert "reason" in answer.json()["error"]
+        assert "reason" in answer.json()["detail"]
 
 
 def test_act_is_audited_once_whatever_is_repeated(state_api: StateApi) -> None:

@@ -100,4 +100,4 @@ def test_replay_answers_with_pages_and_dollars(rules_api: StateApi) -> None:
     assert (report["caught_usd"], report["missed_usd"]) == ("3000", "0")
     assert (report["silent"], report["live_transitions"]) == ([], None)
     refused = rules_api.send("GET", "/api/v1/rules/replay?rule=dead-man")
-    assert (refused.status_code, "no rule that can be replayed" in refused.text) == (400, True)
+    assert (refused.status_code, "no rule that can be replayed" in refused.text) == (404, True)

@@ -61,7 +61,7 @@ def test_what_cannot_be_read_is_refused_by_name(api: Api, query: str, said: str)
         if path == "decisions.csv" and query.startswith("limit"):
             continue
         answer = api.send("GET", f"/api/v1/{path}?{query}")
-        assert (answer.status_code, said in answer.json()["error"]) == (400, True), answer.text
+        assert (answer.status_code, said in answer.json()["detail"]) == (400, True), answer.text
 
 
 def test_file_holds_all_rows_and_no_formula(own_world: Connections) -> None:

@@ -53,7 +53,7 @@ def test_packets_of_an_episode_are_a_file_and_of_nothing_an_answer(store: Connec
         assert group.frames.wire_bytes.tolist() == [59]
     refused = _get(store, "/api/v1/packets/nothing")
     assert refused.status_code == 400
-    assert "nothing: no packets were kept for it" in refused.json()["error"]
+    assert "nothing: no packets were kept for it" in refused.json()["detail"]
 
 
 def test_incident_of_more_packets_than_a_query_from_outside_returns_is_one_file(
@@ -73,7 +73,7 @@ def test_store_that_fails_is_an_error_with_its_words(store: Connections) -> None
     store.client().command("DROP TABLE packets SYNC")
     response = _get(store, "/api/v1/packets/episode")
     assert response.status_code == 503
-    assert "packets" in response.json()["error"]
+    assert "packets" in response.json()["detail"]
     assert response.headers["retry-after"]
 
 

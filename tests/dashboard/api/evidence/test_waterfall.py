@@ -62,5 +62,5 @@ def test_what_is_not_there_is_404_and_says_what_to_do(world: Connections) -> Non
     ):
         answer = api.send("GET", f"/api/v1/{query}")
         assert answer.status_code == 404
-        assert said in answer.json()["error"]
+        assert said in answer.json()["detail"]
     assert api.send("GET", "/api/v1/waterfall").status_code == 400

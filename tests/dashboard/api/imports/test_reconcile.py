@@ -48,7 +48,7 @@ def test_file_of_another_shape_is_400(
     """One line, with the remedy."""
     answer = Api(store).send("POST", f"/api/v1/import/{resource}", content=content)
     assert answer.status_code == 400
-    assert error in answer.json()["error"]
+    assert error in answer.json()["detail"]
 
 
 def test_cost_of_channels_is_imported_and_shown(store: Connections) -> None:

@@ -143,7 +143,7 @@ def test_stored_verdict_that_was_changed_is_found(store: Connections) -> None:
 def test_bad_file_is_400_and_named(store: Connections, body: dict[str, Any], error: str) -> None:
     """As the command says it."""
     answer = Api(store).send("POST", "/api/v1/vram/npv", json=body)
-    assert (answer.status_code, error in answer.json()["error"]) == (400, True)
+    assert (answer.status_code, error in answer.json()["detail"]) == (400, True)
 
 
 def test_debt_is_found_and_priced_alike_by_get_and_post(store: Connections) -> None:

@@ -137,5 +137,5 @@ def test_bad_questions_are_refused_with_the_remedy(
     """One line that names the field."""
     answer = api.send("POST", f"/api/v1/{path}", json=body)
     assert answer.status_code == 400
-    assert error in answer.json()["error"]
-    assert "\n" not in answer.json()["error"]
+    assert error in answer.json()["detail"]
+    assert "\n" not in answer.json()["detail"]

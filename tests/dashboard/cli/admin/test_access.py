@@ -41,11 +41,18 @@ def test_printed_entry_lets_the_printed_token_in() -> None:
 def test_json_has_both_parts() -> None:
     """For whoever hands tokens out by script."""
     result = CliRunner().invoke(
-        app, ["token", "new", "--name", "a", "--scope", "read", "--expires", "never", "--json"]
+        app, ["token", "new", "--name", "a", "--role", "viewer", "--expires", "never", "--json"]
     )
     made = json.loads(result.output)
     assert made["token"].startswith("mwt_")
-    assert sorted(made["entry"]) == ["hash", "name", "scopes"]
+    assert sorted(made["entry"]) == ["hash", "name", "role"]
+
+
+def test_scope_of_an_earlier_release_is_printed_as_the_role_that_it_is() -> None:
+    """Scripts go on working, and settings say it in one way."""
+    arguments = ["token", "new", "--name", "a", "--scope", "logs,read,admin", "--json"]
+    made = json.loads(CliRunner().invoke(app, arguments).output)
+    assert (made["entry"]["scopes"], made["entry"]["role"]) == (["logs"], "admin")
 
 
 @pytest.mark.parametrize(
@@ -53,7 +60,8 @@ def test_json_has_both_parts() -> None:
     [
         (["--name", "Shop", "--scope", "read"], r"^--name: a-z"),
         (["--name", "a", "--scope", "reed"], r"^--scope: give one or more of traces, logs"),
-        (["--name", "a", "--scope", ","], r"^--scope: give one or more"),
+        (["--name", "a", "--scope", ","], r"^--role: give a role to who looks or acts, --scope"),
+        (["--name", "a", "--role", "root"], r"^--role: give one of viewer, responder"),
         (["--name", "a", "--scope", "read", "--expires", "soon"], r"^--expires soon: not a time"),
         (["--name", "a", "--scope", "read", "--requests-per-s", "0"], r"^--requests-per-s: "),
     ],

@@ -1,0 +1,129 @@
+"""Every error of the API is problem details of RFC 9457, whoever of us found it."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from pathlib import Path
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from alerts.state.sqlite import AlertStore
+from collector.core.counters import Counters
+from collector.core.errors import BusyError, StoreUnavailableError
+from collector.store.connect import Connections
+from dashboard.api.errors import add_error_handlers
+from dashboard.settings.config import DashboardConfig
+from dashboard.web.server import DashboardServer
+from tests.support.dashboard.app import Api
+
+KEYS = ["type", "title", "status", "detail", "instance"]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "said"),
+    [
+        ("GET", "/api/v1/nope", 404, "openapi.json lists"),
+        ("DELETE", "/api/v1/query", 405, "use POST"),
+        ("HEAD", "/api/v1/health", 405, ""),
+        ("OPTIONS", "/api/v1/health", 405, "use GET"),
+        ("PUT", "/api/v1/silences", 405, "use GET, POST"),
+        ("GET", "/api/v1/alerts?window=abc", 400, "window"),
+        ("GET", "/api/v1/provenance?until=later", 400, "until"),
+        ("GET", "/api/v1/cost?window=-1h", 400, "window"),
+        ("GET", "/api/v1/decisions?limit=-1", 400, "limit"),
+        ("GET", "/api/v1/audit?limit=0", 400, "limit"),
+        ("GET", "/api/v1/decisions/none", 404, "no decision has the id 'none'"),
+        ("GET", "/api/v1/traces/none", 404, "no trace"),
+        ("GET", "/api/v1/experiments/none", 404, "no experiment 'none'"),
+        ("GET", "/api/v1/vram/models/7", 404, "no VRAM model 7"),
+        ("GET", "/api/v1/vram/verdicts/00", 404, "0 verdicts begin"),
+        ("GET", "/api/v1/packets/none", 404, "no packets were kept"),
+        ("GET", "/api/v1/alerts/none", 404, "no alert has the episode"),
+        ("POST", "/api/v1/holds/none/release", 404, "not in force"),
+        ("POST", "/api/v1/rules/none/promote", 404, "no rule is called"),
+        ("POST", "/api/v1/silences/9/end", 404, "no silence 9"),
+        ("POST", "/api/v1/query", 400, "sql: Field required"),
+    ],
+)
+def test_error_says_what_is_wrong_in_one_form(
+    world: Connections, tmp_path: Path, method: str, path: str, status: int, said: str
+) -> None:
+    """A program reads one shape; 404 is what is not there, 400 what cannot be meant."""
+    state = AlertStore(tmp_path / "alerts.sqlite")
+    body = {"actor": "anna", "reason": "why"} if method == "POST" else None
+    if path.endswith("release"):
+        body = {"actor": "anna"}
+    api = Api(world, alert_state=state)
+    answer = api.send(method, path, json={} if path.endswith("query") else body)
+    state.close()
+    assert answer.status_code == status, answer.text
+    assert answer.headers["content-type"] == "application/problem+json"
+    if method == "HEAD":
+        return
+    problem = answer.json()
+    assert list(problem) == KEYS
+    assert (problem["type"], problem["status"]) == ("about:blank", status)
+    assert problem["instance"] == path.partition("?")[0]
+    assert said in problem["detail"]
+
+
+@pytest.mark.parametrize(
+    ("raised", "status", "headers"),
+    [
+        (StoreUnavailableError("the store is away"), 503, {"retry-after": "5"}),
+        (BusyError("too many wait", 7), 429, {"retry-after": "7"}),
+        (ZeroDivisionError("secret"), 500, {}),
+    ],
+)
+def test_error_below_is_answered_with_when_to_ask_again(
+    raised: Exception, status: int, headers: dict[str, str]
+) -> None:
+    """And of an error of ours nothing that its text may hold."""
+    app = FastAPI()
+    add_error_handlers(app)
+
+    @app.get("/api/v1/fails")
+    def fails() -> None:
+        raise raised
+
+    async def ask() -> httpx.Response:
+        transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
+        async with httpx.AsyncClient(transport=transport, base_url="http://local") as client:
+            return await client.get("/api/v1/fails")
+
+    answer = asyncio.run(ask())
+    assert (answer.status_code, list(answer.json())) == (status, KEYS)
+    assert "secret" not in answer.text
+    assert {name: answer.headers.get(name) for name in headers} == headers
+
+
+@pytest.mark.integration
+def test_connection_that_is_refused_is_told_in_the_same_form(world: Connections) -> None:
+    """Before there is a request; a gateway that logs the body has a reason there."""
+    server = DashboardServer(
+        Api(world).app.server, DashboardConfig(port=0, connections_max=1), counters=Counters()
+    )
+    server.start()
+    try:
+        place = ("127.0.0.1", server.port)
+        with socket.create_connection(place, timeout=30) as first:
+            first.sendall(b"GET /healthz HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n")
+            first.recv(12)
+            answer = httpx.get(f"http://127.0.0.1:{server.port}/healthz", trust_env=False)
+    finally:
+        server.stop()
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert (answer.status_code, answer.json()["title"]) == (503, "Service Unavailable")
+
+
+def test_document_says_so(world: Connections) -> None:
+    """Generated clients have a type for errors."""
+    document = Api(world).send("GET", "/api/v1/openapi.json").json()
+    assert list(document["components"]["schemas"]["Problem"]["properties"]) == KEYS
+    for path, verbs in document["paths"].items():
+        for operation in verbs.values():
+            kind = "application/json" if path == "/api/v2/alerts" else "application/problem+json"
+            assert list(operation["responses"]["503"]["content"]) == [kind]
