@@ -68,7 +68,10 @@ def test_client_certificate_of_the_page_opens_the_door(shell: PageShell) -> None
 
 
 def test_five_minutes_of_security_end_with_a_request_that_is_taken(tmp_path: Path) -> None:
-    """Authority, certificate, tokens, entries and the request, one after another."""
+    """Authority, certificate, tokens, entries and the request, one after another.
+
+    The certificate is one that strict clients take too, as Python is from 3.13 on.
+    """
     shell = PageShell(tmp_path)
     printed = shell.run(FIVE_MINUTES)
     token = re.findall(r"\bmwt_[\w-]+", printed)[0]
@@ -81,6 +84,11 @@ def test_five_minutes_of_security_end_with_a_request_that_is_taken(tmp_path: Pat
     with RunningService(tmp_path, wrapper=("env", "-C", str(tmp_path))) as service:
         trying = CURL.replace(":4318", f":{service.ready['http_port']}")
         assert shell.run(f"export TOKEN={token}\n{trying}") == "{}"
+        strict = ssl.create_default_context(cafile=str(tmp_path / "ca.pem"))
+        strict.verify_flags |= ssl.VERIFY_X509_STRICT
+        with httpx.Client(verify=strict, trust_env=False) as client:
+            answer = client.get(f"https://localhost:{service.ready['http_port']}/")
+        assert answer.status_code in (401, 404)
 
 
 def _serial(port: int, here: Path) -> str:
