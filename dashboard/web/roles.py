@@ -16,6 +16,8 @@ from collector.auth.tokens import Scope as TokenScope
 from collector.core.errors import PermissionDeniedError
 from collector.core.http.response import problem_response
 from dashboard.api.caller import refusal, require
+from dashboard.web.security import asks_for_page
+from dashboard.web.sign_in import refused_page
 
 
 class Need(NamedTuple):
@@ -105,7 +107,10 @@ class RoleGuard:
             try:
                 _judge(route, need)
             except PermissionDeniedError as error:
-                await problem_response(403, str(error), scope["path"])(scope, receive, send)
+                why = str(error)
+                page = refused_page(why) if asks_for_page(scope) else None
+                answer = page or problem_response(403, why, scope["path"])
+                await answer(scope, receive, send)
                 return
             scope[_NEED] = need
         await self._app(scope, receive, send)

@@ -142,8 +142,7 @@ class AccessGuard:
 
 def _ask(scope: Scope, headers: Headers, why: str) -> Response:
     """Return the answer to whoever did not say who it is: to a browser the page to sign in at."""
-    is_page = scope["method"] == "GET" and "text/html" in headers.get("accept", "")
-    if not is_page or scope["path"].startswith("/api/"):
+    if not asks_for_page(scope):
         return problem_response(401, why, scope["path"], {"www-authenticate": CHALLENGE})
     query: bytes = scope["query_string"]
     wanted = quote(scope["path"]) + (f"?{query.decode('latin-1')}" if query else "")
@@ -155,6 +154,13 @@ def _ask(scope: Scope, headers: Headers, why: str) -> Response:
             f'<!DOCTYPE html><meta http-equiv="refresh" content="0; url={escape(sign_in)}">', 401
         )
     return RedirectResponse(sign_in, 303)
+
+
+def asks_for_page(scope: Scope) -> bool:
+    """Return whether a browser asks for something to show, and not a page of ours for data."""
+    accept = Headers(scope=scope).get("accept", "")
+    is_data = scope["method"] != "GET" or scope["path"].startswith("/api/")
+    return "text/html" in accept and not is_data
 
 
 class SecurityHeaders:

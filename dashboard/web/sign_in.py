@@ -113,6 +113,11 @@ def serve_sign_in(app: FastAPI) -> None:
     app.add_api_route(SIGN_OUT, sign_out, methods=["POST"], include_in_schema=False)
 
 
+def refused_page(why: str) -> Response:
+    """Return what a person sees whose role is not enough for a page, or who has none."""
+    return _answer("Not allowed", f'<p role="alert">{escape(why)}</p>', HTTPStatus.FORBIDDEN)
+
+
 def local_path(text: str) -> str:
     """Return a path of ours to go on to, / for what a browser would take for another site."""
     is_path = text.startswith("/") and not text.startswith(("//", "/\\"))

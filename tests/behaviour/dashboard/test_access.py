@@ -172,6 +172,19 @@ def test_address_of_a_peer_is_that_of_its_connection() -> None:
             assert client.get("/", headers=unknown).json() == {"did": "GET / for token ops"}
 
 
+def test_person_without_a_role_reads_why_and_a_program_too() -> None:
+    """Each in the form that it can show."""
+    proxy = ProxyConfig.model_validate({"addresses": ["127.0.0.1"], "roles": {"sre": "viewer"}})
+    with serving(DashboardConfig(port=0), (), proxy) as (port, _):
+        headers = {"x-forwarded-user": "<anna>", "x-forwarded-groups": "sales"}
+        page = ask(port, "/", accept="text/html", **headers)
+        assert (page.status_code, page.headers["content-type"][:9]) == (403, "text/html")
+        assert "user &lt;anna&gt; has no role, and this needs the role viewer" in page.text
+        answer = ask(port, "/api/v1/health", accept="text/html", **headers)
+        assert answer.json()["detail"].startswith("user <anna> has no role")
+        assert ask(port, "/", accept="text/html").status_code == 303
+
+
 def test_bearer_may_come_by_any_name(port: int) -> None:
     """A scraper in another container knows the service by a name of its network."""
     headers = {"authorization": "Bearer mwt_ops", "host": "millworth.monitoring.svc:8050"}
