@@ -10,16 +10,17 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from alerts.people.calendars import Calendars
-from alerts.replay.series import Ints, Series
+from alerts.replay.series import Floats, Ints, Series
 from alerts.rules.base import Evaluation, Moment, Progress, Rule, RuleConfig
 from alerts.rules.burn_rate import Losses
 from alerts.rules.dollar_burn import BurnFacts, DollarBurn, budget_factors, window_end_ns
+from alerts.rules.tiers import DollarBurnConfig
 from alerts.state.subject import Subject
 from alerts.state.transitions import (
     CLOSED,
@@ -32,6 +33,10 @@ from alerts.state.transitions import (
     first_state,
 )
 from collector.core.clock import NS_PER_MINUTE, NS_PER_S
+from collector.core.intervals import Z90
+
+# By so much the comparison of whole arrays may be wrong.
+_ROUNDED: Final = 1e-9
 
 Flags = NDArray[np.bool_]
 AnyRule = Rule[RuleConfig, Any]
@@ -185,7 +190,8 @@ class _Quiet:
             # Where the newest decisions have no value, the short window judges alone.
             has_newest = reset.valued > 0
             burns |= is_known & np.where(has_newest, keeps[1], keeps[0])
-            is_over |= is_known & begins[0] & begins[1] & (begins[2] | ~has_newest)
+            is_sure = long.is_sure(config, config.threshold_usd(tier, long.seconds) * self._least)
+            is_over |= is_known & begins[0] & begins[1] & (begins[2] | ~has_newest) & is_sure
         return is_over, burns
 
 
@@ -221,6 +227,8 @@ class _Sums:
 
     seconds: int
     loss: Ints  # millionths of USD
+    loss_low: Ints  # ... at the 5 % slope
+    loss_squared: Floats  # USD^2
     valued: Ints  # decisions of known value
 
     @staticmethod
@@ -228,16 +236,32 @@ class _Sums:
         """Add the classes up."""
         end_ns = window_end_ns(seconds, ends_ns)
         begin_ns = np.minimum(np.maximum(end_ns - seconds * NS_PER_S, since_ns), end_ns)
-        loss, valued = np.zeros_like(end_ns), np.zeros_like(end_ns)
+        loss, low, valued = (np.zeros_like(end_ns) for _ in range(3))
+        squared = np.zeros(len(end_ns))
         for series in parts.values():
             first, last = series.index(begin_ns), series.index(end_ns)
             loss += series.loss[last] - series.loss[first]
+            low += series.loss_low[last] - series.loss_low[first]
+            squared += np.maximum(0.0, series.loss_squared[last] - series.loss_squared[first])
             valued += series.valued[last] - series.valued[first]
-        return _Sums(seconds, loss, valued)
+        return _Sums(seconds, loss, low, squared, valued)
 
     def reaches(self, usd: Decimal) -> Flags:
         """Return at which instants at least so much is lost."""
         return np.asarray(self.loss >= math.ceil(usd * 1_000_000))
+
+    def is_sure(self, config: DollarBurnConfig, usd: Decimal) -> Flags:
+        """Return at which instants the lower bound of the loss may reach as much.
+
+        By floats, so that what lies within rounding of a limit is left to the exact comparison.
+        """
+        loss, low = self.loss / 1e6, self.loss_low / 1e6
+        with np.errstate(divide="ignore", invalid="ignore"):  # of no loss nothing is sure
+            events = loss**2 / self.loss_squared
+            deviation = np.hypot(1 / np.sqrt(events), np.maximum(0.0, np.log(loss / low)) / Z90)
+            bound = loss * np.exp(-config.confidence_z * deviation)
+            enough = events >= config.events_min * (1 - _ROUNDED)
+            return np.asarray(enough & (low > 0) & (bound >= float(usd) * (1 - _ROUNDED) - 1e-6))
 
 
 def places(flags: Flags) -> Ints:

@@ -51,9 +51,9 @@ class Series:
         self.unvalued = _summed(steps.unvalued)
         self.valued = self.decisions - self.unvalued
         self.loss = _summed(steps.loss)
-        self._low = _summed(steps.loss_low)
+        self.loss_low = _summed(steps.loss_low)
         self._high = _summed(steps.loss_high)
-        self._squared = _summed(steps.loss_squared)
+        self.loss_squared = _summed(steps.loss_squared)
         self._basis = {label: _summed(each) for label, each in steps.basis.items()}
         self._source = {label: _summed(each) for label, each in steps.slope_source.items()}
         newest = np.where(steps.decisions > 0, starts_ns, 0)
@@ -72,9 +72,9 @@ class Series:
             decisions=int(self.decisions[last] - self.decisions[first]),
             unvalued=int(self.unvalued[last] - self.unvalued[first]),
             loss_usd=_usd(self.loss[last] - self.loss[first]),
-            loss_low_usd=_usd(self._low[last] - self._low[first]),
+            loss_low_usd=_usd(self.loss_low[last] - self.loss_low[first]),
             loss_high_usd=_usd(self._high[last] - self._high[first]),
-            loss_squared=max(0.0, float(self._squared[last] - self._squared[first])),
+            loss_squared=max(0.0, float(self.loss_squared[last] - self.loss_squared[first])),
             basis=_labels(self._basis, first, last),
             slope_source=_labels(self._source, first, last),
             newest_ns=newest_ns if newest_ns >= begin_ns else 0,
