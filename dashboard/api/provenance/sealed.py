@@ -12,7 +12,7 @@ from collector.core.clock import Clock
 from collector.core.times import INSTANT_NS_MAX
 from collector.store.connect import Connections
 from dashboard.api.caller import audit
-from dashboard.read.sealed_store import RowsPage, SealedPage, SealedStore
+from dashboard.read.sealed.store import RowsPage, SealedPage, SealedStore
 from dashboard.read.workers import Workers
 
 LIMIT_MAX = 10_000

@@ -13,6 +13,10 @@ PAGES = {
     "One alert": "alerts/detail",
     "Decisions": "decisions/page",
     "One decision": "decision/page",
+    "Budgets": "answers/budgets",
+    "Velocity": "answers/velocity",
+    "Network": "answers/network",
+    "Trust": "answers/trust",
     "Health": "health",
 }
 
