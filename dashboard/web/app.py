@@ -20,10 +20,9 @@ from dashboard.api.app import create_api, decision_list, question_workers, refer
 from dashboard.api.caller import refusal
 from dashboard.api.context import AppContext
 from dashboard.mcp.endpoint import serve_tools
-from dashboard.pages import health
 from dashboard.pages.alerts import detail as alert
 from dashboard.pages.alerts import page as alerts
-from dashboard.pages.answers import budgets, network, trust, velocity
+from dashboard.pages.answers import budgets, health, network, trust, velocity
 from dashboard.pages.context import ERROR_ID, PageContext, in_browser
 from dashboard.pages.decision import page as decision
 from dashboard.pages.decisions import page as decisions

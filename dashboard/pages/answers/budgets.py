@@ -14,7 +14,14 @@ from attribution.core.selection import Selection
 from attribution.core.slo import Promise, Verdict
 from attribution.whatif.answers import BudgetStanding
 from collector.core.clock import NS_PER_DAY, NS_PER_S
-from dashboard.pages.answers.states import Found, answering, sentence, state, state_outputs
+from dashboard.pages.answers.states import (
+    Found,
+    answering,
+    sentence,
+    state,
+    state_outputs,
+    unbroken,
+)
 from dashboard.pages.context import PageContext
 from dashboard.pages.parts import (
     Component,
@@ -134,7 +141,7 @@ def read(context: PageContext, scope: Scope) -> Found:
     return Found(
         {
             **scope_view(NAME, scope, actions, regions, seen.to_ns, complete_ns),
-            "budgets-said.children": said(every, shown),
+            "budgets-said.children": unbroken(said(every, shown)),
             "budgets-list.rowData": lines(shown, scope, seen.to_ns),
             "budgets-list-note.children": _note(every, seen.to_ns),
             "budgets-set.hidden": bool(every),

@@ -7,7 +7,14 @@ from typing import Any, Final
 from dash import Dash, Input, dcc, html
 
 from collector.core.clock import NS_PER_DAY
-from dashboard.pages.answers.states import Found, answering, sentence, state, state_outputs
+from dashboard.pages.answers.states import (
+    Found,
+    answering,
+    sentence,
+    state,
+    state_outputs,
+    unbroken,
+)
 from dashboard.pages.answers.waits import (
     bursts_empty,
     bursts_lines,
@@ -27,6 +34,7 @@ from dashboard.pages.parts import (
     scope_outputs,
     scope_tools,
     scope_view,
+    scrolled,
 )
 from dashboard.read.network.reader import PAIRS_MAX, network
 from dashboard.read.reader import BURSTS_MAX
@@ -102,7 +110,7 @@ def layout(query: str, context: PageContext) -> Component:
         panel(
             "network-waits",
             "What decisions waited for",
-            html.Div("…", id="network-waits", className="answer-waits"),
+            scrolled("network-waits", "What decisions waited for, as a table"),
             note="packets prove it; tcp_info is the least that the kernel's figures mean",
         ),
         panel("network-pairs", "Who spoke with whom", pairs),
@@ -148,7 +156,7 @@ def read(context: PageContext, scope: Scope) -> Found:
     return Found(
         {
             **scope_view(NAME, scope, actions, regions, seen.to_ns, context.complete_ns(now_ns)),
-            "network-said.children": said(found, why_off),
+            "network-said.children": unbroken(said(found, why_off)),
             "network-waits.children": waits_table(found.waited),
             "network-wire.children": wire_facts(found.wire),
             "network-pairs.rowData": pairs_lines(found.pairs),

@@ -23,6 +23,7 @@ from dashboard.read.adhoc.sql import engine_error
 from dashboard.units import utc_clock
 
 _TEXT_MAX: Final = 300
+SAID: Final = "-said.children"  # the output that is the sentence of a page
 _log = get_logger("dashboard")
 
 
@@ -37,6 +38,11 @@ class Found:
 def sentence(name: str) -> Component:
     """Return the answer of a page, the largest thing on it, in a space that is kept for it."""
     return html.P("…", id=f"{name}-said", className="answer-said", role="status")
+
+
+def unbroken(text: str) -> str:
+    """Return a sentence in which no line ends between a figure and its unit."""
+    return text.replace(" %", "\u00a0%").replace(" ms", "\u00a0ms")
 
 
 def state(key: str) -> Component:
@@ -92,7 +98,7 @@ def answering(
         except InputError as error:
             return dict.fromkeys(outputs, no_update) | _refused(key, error)
         except (MillworthError, ClickHouseError) as error:
-            return dict.fromkeys(outputs, no_update) | _failed(key, error, kept)
+            return _kept(outputs, is_first=not kept) | _failed(key, error, kept)
         return {**found.shown, **_read(key, found.partial, context.clock.now_ns())}
 
     context.reading(
@@ -103,6 +109,12 @@ def answering(
         tick=tick,
         is_long=is_long,
     )
+
+
+def _kept(outputs: Sequence[str], *, is_first: bool) -> dict[str, object]:
+    """Return what is shown already; before anything is, the sentence says that there is none."""
+    none = {each: "Not known yet." for each in outputs if is_first and each.endswith(SAID)}
+    return dict.fromkeys(outputs, no_update) | none
 
 
 def _states(key: str, *values: object) -> dict[str, object]:

@@ -20,7 +20,14 @@ from dashboard.pages.answers.proofs import (
     unsigned_is_bad,
     withdrawn_words,
 )
-from dashboard.pages.answers.states import Found, answering, sentence, state, state_outputs
+from dashboard.pages.answers.states import (
+    Found,
+    answering,
+    sentence,
+    state,
+    state_outputs,
+    unbroken,
+)
 from dashboard.pages.context import PageContext
 from dashboard.pages.parts import (
     Component,
@@ -196,7 +203,9 @@ def read(context: PageContext, scope: Scope, broken: str | None) -> Found:
     return Found(
         {
             **scope_view(NAME, scope, [], [], seen.to_ns, context.complete_ns(now_ns)),
-            "trust-said.children": said(found, pairs, lost, broken, is_required=is_required),
+            "trust-said.children": unbroken(
+                said(found, pairs, lost, broken, is_required=is_required)
+            ),
             "trust-seals.rowData": counts_lines(found.counts, is_required=is_required),
             "trust-seals-note.children": withdrawn_words(found) or "by when they arrived",
             "trust-findings.rowData": findings_lines(found.findings),

@@ -15,7 +15,14 @@ from attribution.sensitivity.registered import Experiment
 from attribution.vram.document import Document
 from collector.core.clock import NS_PER_DAY
 from collector.core.errors import InputError
-from dashboard.pages.answers.states import Found, answering, sentence, state, state_outputs
+from dashboard.pages.answers.states import (
+    Found,
+    answering,
+    sentence,
+    state,
+    state_outputs,
+    unbroken,
+)
 from dashboard.pages.answers.worth import (
     curve_figure,
     curve_table,
@@ -215,7 +222,7 @@ def read_worth(context: PageContext, scope: Scope) -> Found:
     label = f"What {_shown(top['name'])} would earn more or less" if top else "no group has a value"
     return Found(
         {
-            "velocity-said.children": said(told, is_assumed=is_assumed),
+            "velocity-said.children": unbroken(said(told, is_assumed=is_assumed)),
             "velocity-groups.rowData": groups_lines(told, scope, is_assumed=is_assumed),
             "velocity-groups-note.children": _note(told),
             "velocity-weights.rowData": weights_lines(told, scope),

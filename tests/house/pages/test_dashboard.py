@@ -17,7 +17,7 @@ PAGES = {
     "Velocity": "answers/velocity",
     "Network": "answers/network",
     "Trust": "answers/trust",
-    "Health": "health",
+    "Health": "answers/health",
 }
 
 

@@ -11,6 +11,7 @@ from dashboard.read.scope import parse_scope
 from dashboard.units import utc_iso
 from tests.support.dashboard.app import Api, page_context
 from tests.support.dashboard.seed import TODAY_NS
+from tests.support.dashboard.traded import HOUR, trade
 
 UNTIL = f"{utc_iso(TODAY_NS)}Z"
 
@@ -40,15 +41,22 @@ def test_clocks_of_one_host_are_none(api: Api) -> None:
     assert api.send("GET", "/api/v1/clocks").json() == {"clocks": []}
 
 
-def test_worth_answers_the_groups_that_the_page_ranks(api: Api, world: Connections) -> None:
+def test_worth_answers_the_groups_that_the_page_ranks(store: Connections) -> None:
     """Without storing a version: whoever may only read may look."""
-    answer = api.send("GET", f"/api/v1/vram/worth?until={UNTIL}&dimension=region")
+    trade(store)
+    api = Api(store)
+    answer = api.send("GET", f"/api/v1/vram/worth?{HOUR}&dimension=offer_type")
     assert answer.status_code == 200, answer.text
     told = answer.json()
-    with page_context(Reader(world)) as context:
-        found = velocity.read_worth(context, parse_scope(f"?until={UNTIL}&by=region")).shown
+    with page_context(Reader(store)) as context:
+        found = velocity.read_worth(context, parse_scope(f"?{HOUR}&by=offer_type")).shown
     rows = found["velocity-groups.rowData"]
     assert isinstance(rows, list)
+    assert sorted(row["id"] for row in rows) == ["bundle", "upgrade"]
     assert [row["id"] for row in rows] == [each["name"] for each in told["groups"]]
+    assert {row["rests"] for row in rows} == {"assumed rate"}
+    weights = found["velocity-weights.rowData"]
+    assert isinstance(weights, list)
+    assert [row["id"] for row in weights] == [each["segment"] for each in told["weights"]]
     assert api.send("GET", "/api/v1/vram/models").json()["models"] == []
     assert api.send("GET", "/api/v1/vram/worth?dimension=colour").status_code == 400

@@ -55,6 +55,8 @@ def test_store_that_is_away_is_said_where_the_figures_stand(empty_store: Connect
     assert found["budgets-list-retry"]["hidden"] is False
     assert "budgets-list" not in found
     assert "budgets-said" not in found
+    first = ask(app, "budgets-list.rowData", {"url.search": ""}, kept=None)
+    assert first["budgets-said"]["children"] == "Not known yet."
 
 
 def test_question_that_cannot_be_asked_is_refused_without_a_retry(world: Connections) -> None:
