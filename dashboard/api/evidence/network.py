@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from urllib.parse import urlencode
 
 from fastapi import APIRouter
 
 from collector.core.clock import Clock
+from dashboard.api.vram.questions import Chosen
 from dashboard.read.network.reader import clocks, network
 from dashboard.read.network.rows import ClockPair, Network
 from dashboard.read.reader import Reader
-from dashboard.read.scope import parse_scope
+from dashboard.read.rows import Range
 from dashboard.read.workers import Workers
 
 
@@ -34,14 +34,19 @@ def network_router(reader: Reader, workers: Workers, clock: Clock) -> APIRouter:
 
         What was waited for is of one action and region; connections and bursts are of all.
         """
-        asked = {"window": window, "until": until, "action": action, "region": region}
-        seen = parse_scope(urlencode(asked)).range_at(clock.now_ns())
-        return await workers.run(network, reader, seen)
+        asked = Chosen(window=window, until=until, action=action, region=region)
+        return await workers.run(network, reader, _range(asked, clock.now_ns()))
 
     @router.get("/clocks")
     async def of_clocks(window: str = "24h", until: str = "") -> Clocks:
         """Return how far the clocks of two hosts are apart, at the end of the window."""
-        scope = parse_scope(urlencode({"window": window, "until": until}))
-        return Clocks(await workers.run(clocks, reader, scope.range_at(clock.now_ns())))
+        seen = _range(Chosen(window=window, until=until), clock.now_ns())
+        return Clocks(await workers.run(clocks, reader, seen))
 
     return router
+
+
+def _range(asked: Chosen, now_ns: int) -> Range:
+    """Return what is asked for. Raises InputError for a time that cannot be read."""
+    of = asked.selection(now_ns)
+    return Range(of.from_ns, of.to_ns, of.action, of.region)

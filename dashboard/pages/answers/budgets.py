@@ -35,7 +35,7 @@ from dashboard.pages.parts import (
     scope_view,
 )
 from dashboard.read.scope import Scope, format_scope, parse_scope
-from dashboard.units import UNKNOWN, count, percent, span_of_time, utc_clock
+from dashboard.units import UNKNOWN, count, percent, span_of_time
 
 PATH = "/budgets"
 NAME = "budgets"
@@ -67,10 +67,9 @@ KEPT = (
     *scope_outputs(NAME),
     "budgets-said.children",
     "budgets-list.rowData",
-    "budgets-list-note.children",
     "budgets-set.hidden",
 )
-COST = ("budgets-cost.children", "budgets-cost-note.children")
+COST = ("budgets-cost.children",)
 OUTPUTS = (*KEPT, *COST, *state_outputs("budgets-list"), *state_outputs("budgets-cost"))
 
 
@@ -89,6 +88,7 @@ def layout(query: str, context: PageContext) -> Component:
         label="Latency budgets",
         options={"rowHeight": _ROW_PX},
     )
+    window = span_of_time(context.sources.attribution.budget_window_s * NS_PER_S)
     how = html.Div(
         [
             html.P("A budget promises a latency; half of the decisions, and 19 of 20, keep it:"),
@@ -101,12 +101,20 @@ def layout(query: str, context: PageContext) -> Component:
         NAME,
         TITLE,
         sentence(NAME),
-        panel("budgets-list", "Latency budgets", listing, state("budgets-list"), how),
+        panel(
+            "budgets-list",
+            "Latency budgets",
+            listing,
+            state("budgets-list"),
+            how,
+            note=f"each judged over the {window} before the end of the range, however long that is",
+        ),
         panel(
             "budgets-cost",
             "What a decision costs",
             html.Div("…", id="budgets-cost", className="answer-facts"),
             state("budgets-cost"),
+            note="all actions and regions, by the bills of the range",
         ),
         dcc.Interval(id=TICK, interval=round(context.config.refresh_s * 1000)),
         tools=scope_tools(NAME, parse_scope(query)),
@@ -143,7 +151,6 @@ def read(context: PageContext, scope: Scope) -> Found:
             **scope_view(NAME, scope, actions, regions, seen.to_ns, complete_ns),
             "budgets-said.children": unbroken(said(every, shown)),
             "budgets-list.rowData": lines(shown, scope, seen.to_ns),
-            "budgets-list-note.children": _note(every, seen.to_ns),
             "budgets-set.hidden": bool(every),
         }
     )
@@ -159,7 +166,6 @@ def read_cost(context: PageContext, scope: Scope) -> Found:
     return Found(
         {
             "budgets-cost.children": cost_facts(found),
-            "budgets-cost-note.children": f"all actions and regions, by bills of {scope.window}",
         },
         partial,
     )
@@ -292,13 +298,6 @@ def _is_of(each: BudgetStanding, scope: Scope) -> bool:
             (each.channel, scope.filter("channel")),
         )
     )
-
-
-def _note(every: Sequence[BudgetStanding], to_ns: int) -> str:
-    if not every:
-        return ""
-    window = span_of_time(every[0].window_s * NS_PER_S)
-    return f"each judged over the {window} before {utc_clock(to_ns)} UTC, however long the range is"
 
 
 def _broken(of: BudgetStanding) -> tuple[float, Promise]:

@@ -77,7 +77,6 @@ READ = (
     "network-waits.children",
     "network-wire.children",
     "network-pairs.rowData",
-    "network-pairs-note.children",
     "network-bursts.rowData",
     "network-bursts-note.children",
 )
@@ -113,7 +112,13 @@ def layout(query: str, context: PageContext) -> Component:
             scrolled("network-waits", "What decisions waited for, as a table"),
             note="packets prove it; tcp_info is the least that the kernel's figures mean",
         ),
-        panel("network-pairs", "Who spoke with whom", pairs),
+        panel(
+            "network-pairs",
+            "Who spoke with whom",
+            pairs,
+            note=f"the worst {PAIRS_MAX}, of every action and region; a name leads to its longest "
+            "exchange",
+        ),
         html.Div(
             [
                 panel("network-bursts", "Bursts", bursts, wide="span-7"),
@@ -151,7 +156,6 @@ def read(context: PageContext, scope: Scope) -> Found:
     found = network(context.reader, seen)
     recorder = next((item for item in context.health.health() if item.name == RECORDER), None)
     why_off = "" if recorder is None or recorder.status == "ok" else recorder.detail
-    pairs = f"the {PAIRS_MAX} worst, " if len(found.pairs) == PAIRS_MAX else ""
     bursts = f"the first {BURSTS_MAX}" if len(found.bursts) == BURSTS_MAX else ""
     return Found(
         {
@@ -160,10 +164,6 @@ def read(context: PageContext, scope: Scope) -> Found:
             "network-waits.children": waits_table(found.waited),
             "network-wire.children": wire_facts(found.wire),
             "network-pairs.rowData": pairs_lines(found.pairs),
-            "network-pairs-note.children": (
-                f"{pairs}most sent again first; a connection carries every action and region. "
-                "A name leads to the longest exchange."
-            ),
             "network-bursts.rowData": bursts_lines(found.bursts, scope),
             "network-bursts-note.children": bursts
             or ("" if found.bursts else bursts_empty(found.wire)),

@@ -53,7 +53,7 @@ IN_MENU = True
 TICK = "velocity-tick"
 SCOPES_WINDOW_NS: Final = NS_PER_DAY
 # A model reads thousands of trees: as often as it changes by more than its interval.
-_SLOW_MS: Final = 60_000
+_SLOW_MS: Final = 120_000
 _ROW_PX: Final = 56
 _GROUPS: Final[list[dict[str, Any]]] = [
     {"field": "worth", "headerName": "The next ms is worth", "minWidth": 170, "flex": 2,
@@ -181,6 +181,9 @@ def register(app: Dash, context: PageContext) -> None:
     slow = [search, Input("velocity-slow-tick", "n_intervals")]
     answering(app, context, "velocity-groups", WORTH, slow, refresh_worth, is_long=True)
     register_scope(app, NAME, TICK, context.clock)
+    # Of a range that stands still the model does not change.
+    of_slow = Output("velocity-slow-tick", "max_intervals")
+    in_browser(app, "pace", of_slow, Input("velocity-live", "checked"))
     in_browser(
         app,
         "filters",

@@ -28,6 +28,7 @@ PARTS: Final = (
 _WIRE: Final = ("rtt_ns", "transfer_ns", "handshake_ns", "retransmission_ns", "zero_window_ns")
 _ON_THE_WIRE: Final = tuple(name for name, (column, *_) in PARTS if column in _WIRE)
 PACKETS: Final = "packets"
+_LEAST_NS: Final = 10_000  # less than two digits of milliseconds show
 # Under this share of the waits nobody would look at the network first.
 _WORTH_A_LOOK: Final = 0.1
 
@@ -50,10 +51,9 @@ def said(found: Network, why_off: str) -> str:
     wire_seen = found.wire
     if found.waited:
         kernel = _sum(found.waited, ("rtt_ns",)) / max(_sum(found.waited, ("self_ns",)), 1)
-        rest = f", {_losses(wire_seen)}" if wire_seen.packets else ""
         return (
-            f"By what the kernel knew, at least {percent(kernel)} of the waits was a round trip"
-            f"{rest}; no packets of these decisions are kept to prove the rest."
+            f"By what the kernel knew, at least {percent(kernel)} of the waiting was on the wire; "
+            "no packets of these decisions are kept to show the rest."
         )
     if wire_seen.packets:
         return f"On the wire {_losses(wire_seen)}; no wait of a decision is linked to packets here."
@@ -189,7 +189,9 @@ def _part(each: Waited, ns: int) -> str:
         # The kernel has figures of round trips and losses alone.
         return "none" if each.method == PACKETS else "not known"
     share = percent(ns / each.self_ns) if each.self_ns else UNKNOWN
-    return f"{ms(ns / max(each.decisions, 1), 2)} · {share}"
+    mean_ns = ns / max(each.decisions, 1)
+    said = ms(mean_ns, 2) if mean_ns >= _LEAST_NS else f"under {ms(_LEAST_NS, 2)}"
+    return f"{said} · {share}"
 
 
 def _tail(each: Pair) -> str:

@@ -29,11 +29,10 @@ def said(told: Document, *, is_assumed: bool) -> str:
     per_ms = top["marginal_usd_per_ms_hour"]
     by = str(told["lineage"]["dimension"]).replace("_", " ")
     rate = ", by an assumed rate" if is_assumed else ""
-    first = f"Make {by} {_name(top['name'])} faster first" if len(groups) > 1 else "Get faster"
-    return (
-        f"{first}: its next millisecond is worth {usd(per_ms['median'])} an hour "
-        f"(90 %: {ends(per_ms)}{rate})."
-    )
+    worth = f"is worth {usd(per_ms['median'])} an hour (90 %: {ends(per_ms)}{rate})."
+    if len(groups) == 1:
+        return f"The next millisecond faster {worth}"
+    return f"Make {by} {_name(top['name'])} faster first: its next millisecond {worth}"
 
 
 def groups_lines(told: Document, scope: Scope, *, is_assumed: bool) -> list[dict[str, object]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import urllib.request
 from pathlib import Path
 from typing import Any
@@ -44,10 +45,10 @@ def answered(url: str) -> Any:  # noqa: ANN401  any JSON
         return json.load(answer)
 
 
-def open_page(page: Page, url: str, name: str, begins: str) -> None:
+def open_page(page: Page, url: str, address: str, begins: str) -> None:
     """Open a page and wait for its answer."""
-    page.goto(f"{url}/{name}")
-    expect(page.locator(f"#{name}-said")).to_contain_text(begins)
+    page.goto(f"{url}/{address}")
+    expect(page.locator(f"#{address.partition('?')[0]}-said")).to_contain_text(begins)
 
 
 def check(page: Page, name: str) -> None:
@@ -112,7 +113,7 @@ def test_velocity_ranks_what_was_earned_with_its_interval(
         groups = answered(url)["groups"]
         page.goto(f"{pages.url}/velocity?{HOUR}")
         said = page.locator("#velocity-said")
-        expect(said).to_contain_text("Get faster: its next millisecond is worth $")
+        expect(said).to_contain_text("The next millisecond faster is worth $")
         page.get_by_text("offer type", exact=True).click()
         page.wait_for_url("**by=offer_type**")
         expect(said).to_contain_text(f"Make offer type {groups[0]['name']} faster first")
@@ -148,3 +149,28 @@ def test_question_that_cannot_be_asked_says_so_where_the_answer_would_stand(
         expect(page.locator("#velocity-groups-state")).to_contain_text("'colour' is no dimension")
         expect(page.locator("#velocity-experiments")).to_contain_text("No delay is or was injected")
         expect(page.locator("#velocity-groups-retry")).to_be_hidden()
+
+
+def test_panel_that_cannot_be_read_keeps_its_figures_and_is_tried_again(
+    own_world: Connections, visit: Visit, tmp_path: Path
+) -> None:
+    """With the reason, of when what is shown is, and a mark that stands in the log too."""
+    page, client = visit.page, own_world.client()
+    with served(own_world, tmp_path, clock=ManualClock(TODAY_NS)) as pages:
+        # A range that stands still is read when somebody asks.
+        open_page(
+            page, f"{pages.url}", f"budgets?until={utc_iso(TODAY_NS)}Z", "The latency budget "
+        )
+        state = page.locator("#budgets-list-state")
+        expect(state).to_have_text("")
+        client.command("RENAME TABLE attributions TO away")
+        page.get_by_role("textbox", name="All regions").click()
+        page.get_by_role("option", name="us-east").click()
+        expect(state).to_contain_text("Could not be read: ")
+        expect(state).to_contain_text(re.compile(r"shown is of \d\d:\d\d:\d\d UTC"))
+        expect(state).to_contain_text(re.compile(r"question [0-9a-f]{8} in the log"))
+        expect(page.locator("#budgets-list .ag-row")).to_have_count(2)
+        client.command("RENAME TABLE away TO attributions")
+        page.locator("#budgets-list-retry").click()
+        expect(state).to_have_text("")
+        expect(page.locator("#budgets-list-retry")).to_be_hidden()

@@ -34,6 +34,8 @@ def test_network_answers_the_connections_that_the_page_lists(api: Api, world: Co
     ]
     assert {each["server_port"] for each in told["pairs"]} == {6379, 8088}
     assert told["wire"]["retransmission_high"] is None
+    for path in ("network", "clocks"):
+        assert api.send("GET", f"/api/v1/{path}?window=banana").status_code == 400
 
 
 def test_clocks_of_one_host_are_none(api: Api) -> None:

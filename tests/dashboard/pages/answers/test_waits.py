@@ -53,7 +53,7 @@ def test_what_the_kernel_cannot_see_is_not_known() -> None:
     drawn = json.loads(getattr(waits_table([KERNEL, STORE]), "data-table"))
     assert drawn["headings"] == ["Waited for", "store, by packets", "store, by tcp_info"]
     think = next(row for row in drawn["rows"] if row[0] == "the answering service at work")
-    assert think[1:] == ["0.00 ms · 90.0 %", "not known"]
+    assert think[1:] == ["under 0.01 ms · 90.0 %", "not known"]
     assert drawn["rows"][-1] == ["decisions, waits", "10, 20", "10, 20"]
 
 

@@ -56,7 +56,9 @@ def test_sentence_names_the_dearest_with_its_interval_and_what_it_rests_on() -> 
         "(90 %: $12.30 to $49.20, by an assumed rate)."
     )
     assert "assumed" not in said(told, is_assumed=False)
-    assert said(model(group("web", 1.0)), is_assumed=False).startswith("Get faster: ")
+    assert said(model(group("web", 1.0)), is_assumed=False).startswith(
+        "The next millisecond faster is worth $1.00 an hour"
+    )
     assert "unknown" in said(model(), is_assumed=True)
 
 
