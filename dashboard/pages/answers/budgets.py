@@ -53,7 +53,7 @@ p95_ms = 150
 """
 _COLUMNS: Final[list[dict[str, Any]]] = [
     {"field": "verdict", "headerName": "Verdict", "width": 92, "cellRenderer": "Tag"},
-    {"field": "latency", "headerName": "Measured, and promised", "minWidth": 158, "flex": 2,
+    {"field": "latency", "headerName": "Measured, and promised", "minWidth": 172, "flex": 2,
      "cellRenderer": "Latency"},
     {"field": "budget", "headerName": "Budget", "minWidth": 132, "flex": 2,
      "cellRenderer": "LinkAndLine", "cellRendererParams": {"second": "of"}},
@@ -85,7 +85,7 @@ def layout(query: str, context: PageContext) -> Component:
         # As high as its rows, which the settings tell before any reading does.
         _ROW_PX * min(max(promises, 2), 8) + 40,
         "No budget is set for this scope: clear the filters, or add one as shown.",
-        label="Latency budgets",
+        label="Promises of latency budgets",
         options={"rowHeight": _ROW_PX},
     )
     window = span_of_time(context.sources.attribution.budget_window_s * NS_PER_S)

@@ -98,7 +98,7 @@ def layout(query: str, context: PageContext) -> Component:
         _BURSTS,
         230,
         "No burst in this range.",
-        label="Bursts",
+        label="Bursts by their queue",
         options={"rowHeight": _ROW_PX},
     )
     return page(

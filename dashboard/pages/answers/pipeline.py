@@ -116,7 +116,7 @@ def items_table(items: Sequence[HealthItem], cursors: Mapping[str, int], now_ns:
          f"up to date to {utc_iso(at_ns)} UTC")
         for job, at_ns in cursors.items()
     ]  # fmt: skip
-    return table(("", "Figure", "Value", "What to do"), rows, numeric=(2,))
+    return table(("Status", "Figure", "Value", "What to do"), rows, numeric=(2,))
 
 
 def signals_table(items: Sequence[HealthItem]) -> Component:

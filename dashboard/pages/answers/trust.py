@@ -153,7 +153,7 @@ def _panels() -> list[Component]:
         panel(
             "trust-clocks",
             "Clocks",
-            grid("trust-clocks", _CLOCKS, 190, alone, label="Clocks", options=two_lines),
+            grid("trust-clocks", _CLOCKS, 190, alone, label="Pairs of clocks", options=two_lines),
             wide="span-7",
         ),
         panel(
