@@ -31,6 +31,7 @@ from dashboard.api.contradicted import ContradictedDollars
 from dashboard.api.errors import add_error_handlers
 from dashboard.api.evidence.decisions import decisions_router
 from dashboard.api.evidence.heatmap import heatmap_router
+from dashboard.api.evidence.network import network_router
 from dashboard.api.evidence.packets import packets_router
 from dashboard.api.evidence.search import search_router
 from dashboard.api.evidence.waterfall import waterfall_router
@@ -38,7 +39,7 @@ from dashboard.api.imports.main import imports_router
 from dashboard.api.imports.reconcile import reconcile_router
 from dashboard.api.provenance.audit import audit_router
 from dashboard.api.provenance.sealed import sealed_router
-from dashboard.api.provenance.verdicts import VerdictReader, verdicts_router
+from dashboard.api.provenance.verdicts import verdicts_router
 from dashboard.api.query import query_router
 from dashboard.api.rejected import rejected_router
 from dashboard.api.retention import retention_router
@@ -59,7 +60,8 @@ from dashboard.read.decisions.listing import DecisionList
 from dashboard.read.reader import Reader
 from dashboard.read.rows import Reference, TraceSpan
 from dashboard.read.scope import asked_range
-from dashboard.read.sealed_store import SealedStore
+from dashboard.read.sealed.store import SealedStore
+from dashboard.read.sealed.verdicts import VerdictReader
 from dashboard.read.search.finder import Finder
 from dashboard.read.workers import Workers
 
@@ -203,6 +205,7 @@ def create_api(
     app.include_router(silences_router(of.alert_state, workers, clock))
     app.include_router(external_router(of.alert_state, workers, of.counters, clock))
     app.include_router(packets_router(store, questions, clock))
+    app.include_router(network_router(reader, workers, clock))
     app.include_router(retention_router(store, of.retention, questions, clock))
     app.include_router(_probe_router(reader, of.health, workers, of.counters))
     app.add_middleware(ContradictedDollars, health=of.health)

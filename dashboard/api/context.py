@@ -15,7 +15,7 @@ from collector.store.retention_policy import RetentionConfig
 from collector.write.quarantine import RejectedItems
 from dashboard.health.items import HealthSource
 from dashboard.read.reader import Reader
-from dashboard.read.sealed_store import SealedStore
+from dashboard.read.sealed.store import SealedStore
 from dashboard.settings.config import OTLP_URL, DashboardConfig, otlp_url
 
 if TYPE_CHECKING:

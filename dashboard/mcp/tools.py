@@ -49,7 +49,7 @@ TOOLS: Final = (
     Tool("trace", "/api/v1/traces/{trace_id}", "Every span as it was sent."),
     Tool("compare", "/api/v1/compare", "Why one population is slower than another.", posts=True),
     Tool("what_if", "/api/v1/what-if", "What a change of latency would be worth.", posts=True),
-    Tool("budgets", "/api/v1/budgets", "What is promised, and what was measured."),
+    Tool("budgets", "/api/v1/budgets", "What is promised, and what was measured.", "/budgets"),
     Tool("debt", "/api/v1/vram/debt", "What to mend first, ranked by dollars."),
     Tool("rules", "/api/v1/rules", "What pages, and what is in shadow."),
     Tool("health", "/api/v1/health", "Whether the figures of others can be trusted.", "/health"),

@@ -19,12 +19,16 @@ from dashboard.units import shorten
 
 Component = Any
 DIMENSIONS: Final = ("action", "region", "channel", "service", "cohort", "segment")
-# By page: why it cannot be narrowed by what is not an action or a region.
-_BY_CLASS: Final = {
-    "overview": "money and alerts are kept by action and region",
-    "alerts": "an alert is of an action and a region",
+_CLASS: Final = ("action", "region")
+# By page: the only dimensions that it can be narrowed by, and why not by others.
+_NARROWED_BY: Final[Mapping[str, tuple[tuple[str, ...], str]]] = {
+    "overview": (_CLASS, "money and alerts are kept by action and region"),
+    "alerts": (_CLASS, "an alert is of an action and a region"),
+    "budgets": ((*_CLASS, "channel"), "a budget is of an action, a region and a channel"),
+    "velocity": (_CLASS, "a model is of an action and a region"),
+    "network": (_CLASS, "what packets prove is kept by decision, without it"),
+    "trust": ((), "seals, clocks and the audit are of all decisions"),
 }
-_ALWAYS: Final = ("action", "region")
 _TEXT_MAX: Final = 40
 
 
@@ -85,7 +89,7 @@ def _latency(low_ms: float | None, high_ms: float | None) -> str:
 
 
 def _value(scope: Scope, dimension: str) -> str:
-    if dimension in _ALWAYS:
+    if dimension in _CLASS:
         return scope.action if dimension == "action" else scope.region
     return scope.filter(dimension)
 
@@ -103,8 +107,8 @@ def _without(scope: Scope, dimension: str) -> Scope:
 
 def _fault(name: str, dimension: str, value: str, known: Mapping[str, Sequence[str]]) -> str:
     """Return what is wrong with a filter here, "" for nothing."""
-    reason = _BY_CLASS.get(name, "")
-    if reason and dimension not in _ALWAYS:
+    narrowed_by, reason = _NARROWED_BY.get(name, (DIMENSIONS, ""))
+    if reason and dimension not in narrowed_by:
         return f"not applied here: {reason}"
     if dimension == "segment":
         try:

@@ -14,6 +14,7 @@ from attribution.core.selection import Narrowed
 from attribution.whatif.answers import CompareAnswer
 from collector.core.clock import NS_PER_S, Clock
 from dashboard.health.items import HealthSource
+from dashboard.pages.sources import Sources
 from dashboard.read.decisions.listing import DecisionList
 from dashboard.read.reader import Reader
 from dashboard.read.rows import Reference, SegmentMeans
@@ -59,6 +60,7 @@ class PageContext:
     # The question of `/api/v1/compare`: what is compared with, what is explained, and `rest`.
     compare: Compare
     questions: Workers  # for what may take long: it shall not take the pages' threads
+    sources: Sources
     alert_state: AlertStore | None = None  # what people did about alerts; None: not known here
     # The reference of the decision path by action, region and minute.
     normal: dict[tuple[str, str, int], SegmentMeans | None] = field(default_factory=dict)

@@ -197,10 +197,11 @@ def facts_list(facts: Sequence[tuple[str, object]]) -> Component:
     return html.Dl(items, className="facts")
 
 
-def scope_tools(name: str, scope: Scope) -> list[Component]:
+def scope_tools(name: str, scope: Scope, *, narrows: bool = True) -> list[Component]:
     """Return a page's pickers of time, action and region; the URL holds what they say.
 
     Their ids begin with the page's name: a callback of one page must not meet another's pickers.
+    Those of action and region are hidden where a page is of all of them.
     """
     return [
         html.Div(
@@ -221,8 +222,14 @@ def scope_tools(name: str, scope: Scope) -> list[Component]:
                     debounce=True,
                     **{"aria-label": f"Range of time in UTC, such as {FORMS}"},
                 ),
-                _select(f"{name}-action", "All actions", scope.action),
-                _select(f"{name}-region", "All regions", scope.region),
+                html.Div(
+                    [
+                        _select(f"{name}-action", "All actions", scope.action),
+                        _select(f"{name}-region", "All regions", scope.region),
+                    ],
+                    className="tools",
+                    hidden=not narrows,
+                ),
                 dmc.Switch(
                     id=f"{name}-live",
                     label="Live",

@@ -15,7 +15,6 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from attribution.whatif.analyst import Analyst
 from collector.core.errors import MillworthError
 from collector.core.log import get_logger
 from dashboard.api.app import create_api, decision_list, question_workers, reference_of
@@ -23,14 +22,15 @@ from dashboard.api.caller import current
 from dashboard.api.context import AppContext
 from dashboard.api.errors import http_error
 from dashboard.mcp.endpoint import serve_tools
-from dashboard.pages import health
 from dashboard.pages.alerts import detail as alert
 from dashboard.pages.alerts import page as alerts
+from dashboard.pages.answers import budgets, health, network, trust, velocity
 from dashboard.pages.context import ERROR_ID, PageContext, in_browser
 from dashboard.pages.decision import page as decision
 from dashboard.pages.decisions import page as decisions
 from dashboard.pages.explore import page as explore
 from dashboard.pages.overview import page as overview
+from dashboard.pages.sources import Sources
 from dashboard.read.workers import Workers
 from dashboard.web.abandoned import AbandonedRequests
 from dashboard.web.asker import Asker
@@ -47,7 +47,19 @@ from dashboard.web.sign_in import serve_sign_in
 
 ASSETS_DIR = Path(__file__).parent / "assets"
 # In the order of the menu. A page declares PATH, TITLE and IN_MENU, and registers its callbacks.
-PAGES = (overview, alerts, alert, explore, decisions, decision, health)
+PAGES = (
+    overview,
+    alerts,
+    alert,
+    explore,
+    decisions,
+    decision,
+    budgets,
+    velocity,
+    network,
+    trust,
+    health,
+)
 
 _INDEX = """<!DOCTYPE html>
 <html lang="en">
@@ -78,6 +90,7 @@ def create_app(of: AppContext) -> Dash:
     workers = Workers(of.dashboard.workers, "pages")
     questions = question_workers()
     reader = of.reader
+    sources = Sources.of(of.store, of.attribution)
     context = PageContext(
         reader=reader,
         health=of.health,
@@ -86,8 +99,9 @@ def create_app(of: AppContext) -> Dash:
         clock=of.clock,
         reference=reference_of(of.attribution),
         prior_basis=of.attribution.slope.basis,
-        compare=Analyst(of.attribution, of.store).compare,
+        compare=sources.analyst.compare,
         questions=questions,
+        sources=sources,
         decisions=decision_list(of),
         alert_state=of.alert_state,
         alerts=of.alerts,

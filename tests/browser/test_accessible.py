@@ -29,7 +29,11 @@ PAGES = {
     ),
     "/decision": "#decisions-totals:has-text('decisions')",
     "/decision?id=d-12": "#decision-title:has-text('ms')",
-    "/health": "#health-items",
+    "/budgets": "#budgets-said:has-text('budget')",
+    "/velocity": "#velocity-said:has-text('unknown')",
+    "/network": "#network-pairs .ag-row",
+    "/trust": "#trust-audit:has-text('chain')",
+    "/health": "#health-wrong:has-text('packet.recorder')",
 }
 SCREENS = ({"width": 1440, "height": 900}, {"width": 390, "height": 844})
 

@@ -55,6 +55,9 @@ def test_alert_leads_to_a_decision_and_its_waterfall(demo: RunningDemo, visit: V
     expect(rows.first).to_contain_text("decide offer")
     expect(page.locator("#decision-packets-note")).not_to_have_text("")
     page.get_by_role("link", name="Health").click()
+    expect(page.locator("#health-said")).to_contain_text("stored and attributed")
+    expect(page.locator("#health-flow")).to_contain_text("Attribute")
+    page.get_by_text("Service: every figure").click()
     expect(page.locator("#health-items")).to_contain_text("packets", ignore_case=True)
     assert visit.foreign_requests == []
     assert visit.console_errors == []

@@ -30,7 +30,7 @@ def test_search_goes_where_one_means_and_gives_the_focus_back(
         page.keyboard.press("Control+k")
         field, options = page.locator("#search-field"), page.locator("#search-list li")
         expect(field).to_be_focused()
-        expect(options).to_have_count(5)
+        expect(options).to_have_count(9)
         page.keyboard.press("ArrowDown")
         expect(options.nth(1)).to_have_attribute("aria-selected", "true")
         expect(field).to_have_attribute("aria-activedescendant", "search-hit-1")

@@ -12,7 +12,7 @@ from collector.core.clock import Clock
 from collector.store.connect import Connections
 from dashboard.api.caller import audit
 from dashboard.api.provenance.paging import After, after_number
-from dashboard.read.sealed_store import RowsPage, SealedPage, SealedStore
+from dashboard.read.sealed.store import RowsPage, SealedPage, SealedStore
 from dashboard.read.workers import Workers
 
 LIMIT_MAX = 10_000

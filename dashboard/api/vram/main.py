@@ -76,6 +76,8 @@ def vram_router(
         )
         return {**told, **request.allocation(told, config)}
 
+    router.include_router(_worth_router(vram, workers, clock))
+
     @router.get("/vram/models")
     async def list_models() -> dict[str, Any]:
         """Return every version with its lineage."""
@@ -119,5 +121,24 @@ def vram_router(
             }
 
         return await workers.run(run)
+
+    return router
+
+
+def _worth_router(vram: VramJob, workers: Workers, clock: Clock) -> APIRouter:
+    """Return the route that models and stores nothing."""
+    router = APIRouter()
+
+    @router.get("/vram/worth")
+    async def get_worth(
+        window: str = "15m",
+        until: str = "",
+        action: str = "",
+        region: str = "",
+        dimension: str = "channel",
+    ) -> dict[str, Any]:
+        """Return the same model of some decisions, and store nothing; the Velocity page has it."""
+        chosen = Chosen(window=window, until=until, action=action, region=region)
+        return await workers.run(vram.made, chosen.selection(clock.now_ns()), dimension)
 
     return router

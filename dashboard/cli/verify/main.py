@@ -27,7 +27,7 @@ from dashboard.cli.options import ConfigOption, JsonOption, UrlOption
 from dashboard.cli.verify.audit import audit
 from dashboard.cli.verify.retention import retention
 from dashboard.cli.verify.review import review
-from dashboard.read.sealed_rows import Item, changed_rows, stored_copies, stored_items
+from dashboard.read.sealed.rows import Item, changed_rows, stored_copies, stored_items
 
 if TYPE_CHECKING:
     from dashboard.cli.client import ApiClient

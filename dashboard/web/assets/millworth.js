@@ -258,6 +258,14 @@
         const text = link("decision-link")(props);
         return make("div", "two", make("div", "", text), make("div", "note", props.data.day));
       },
+      // A link with what it is of under it.
+      LinkAndLine: (props) =>
+        make(
+          "div",
+          "two",
+          make("div", "", link("decision-link")(props)),
+          make("div", "note", props.data[props.second]),
+        ),
       NoRows: (props) => make("span", "note", props.text),
       Tag: (props) => tag(props.value),
       TagAndLine: (props) =>

@@ -8,7 +8,7 @@ from collector.core.clock import NS_PER_S
 from collector.core.errors import StoreUnavailableError
 from collector.store.connect import Connections
 from collector.store.retention_policy import RetentionConfig
-from dashboard.read.sealed_store import SealedStore
+from dashboard.read.sealed.store import SealedStore
 from tests.conftest import NOW_NS
 
 DAY_NS = 86_400 * NS_PER_S

@@ -12,7 +12,7 @@ from collector.core.config import AttributesConfig, DecisionsConfig, OutcomesCon
 from collector.store.connect import Connections
 from collector.store.schema.migrate import apply_views, load_views
 from collector.store.schema.view_times import note_views, view_times
-from dashboard.read.sealed_store import SealedStore
+from dashboard.read.sealed.store import SealedStore
 from tests.support.builders import decision_span, store_request, trace_request
 from tests.support.dashboard.sealed_store import LATER_NS, at, put_in_place
 

@@ -3,12 +3,12 @@ from __future__ import annotations
 import dataclasses
 
 from attribution.core.config import AttributionConfig
-from attribution.whatif.analyst import Analyst
 from collector.store.connect import Connections
 from collector.store.cursors import ATTRIBUTION_CURSOR, write_cursor
 from dashboard.health.items import HealthItem, NoHealth
 from dashboard.pages.context import PageContext
 from dashboard.pages.overview import page as overview
+from dashboard.pages.sources import Sources
 from dashboard.read.decisions.listing import DecisionList
 from dashboard.read.reader import Reader
 from dashboard.read.rows import Reference
@@ -30,6 +30,7 @@ def test_page_is_as_old_as_what_is_not_stored_yet(own_world: Connections) -> Non
     """A store that takes nothing for ten minutes left `Live` and the clock beside old money."""
     write_cursor(own_world.client(), ATTRIBUTION_CURSOR, TODAY_NS)
     workers = Workers(1, "test")
+    sources = Sources.of(own_world, AttributionConfig())
     well = PageContext(
         reader=Reader(own_world),
         health=NoHealth(),
@@ -39,8 +40,9 @@ def test_page_is_as_old_as_what_is_not_stored_yet(own_world: Connections) -> Non
         reference=Reference(80_000_000, {}),
         decisions=DecisionList(Reader(own_world), AttributionConfig(), Reference(80_000_000, {})),
         prior_basis="",
-        compare=Analyst(AttributionConfig(), own_world).compare,
+        compare=sources.analyst.compare,
         questions=workers,
+        sources=sources,
     )
     shown = overview.show(overview.read(well, ""), "")
     assert shown["overview-asof.className"] == "note asof"

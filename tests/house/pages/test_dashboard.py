@@ -13,7 +13,11 @@ PAGES = {
     "One alert": "alerts/detail",
     "Decisions": "decisions/page",
     "One decision": "decision/page",
-    "Health": "health",
+    "Budgets": "answers/budgets",
+    "Velocity": "answers/velocity",
+    "Network": "answers/network",
+    "Trust": "answers/trust",
+    "Health": "answers/health",
 }
 
 

@@ -13,12 +13,12 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from alerts.state.sqlite import AlertStore
 from attribution.core.config import AttributionConfig
 from attribution.jobs.attribution import AttributionJob
-from attribution.whatif.analyst import Analyst
 from collector.core.counters import Counters
 from collector.store.connect import Connections
 from dashboard.api.context import AppContext
 from dashboard.health.items import HealthItem, NoHealth
 from dashboard.pages.context import PageContext
+from dashboard.pages.sources import Sources
 from dashboard.read.decisions.listing import DecisionList
 from dashboard.read.reader import Reader
 from dashboard.read.rows import Reference
@@ -107,6 +107,7 @@ def page_context(
 ) -> Iterator[PageContext]:
     """Yield what pages are given, over a store."""
     workers, reference = Workers(1, "test"), Reference(80_000_000, {})
+    sources = Sources.of(reader._store, AttributionConfig())
     fields: dict[str, Any] = {
         "reader": reader,
         "health": FixedHealth(),
@@ -116,8 +117,9 @@ def page_context(
         "reference": reference,
         "decisions": DecisionList(reader, AttributionConfig(), reference),
         "prior_basis": "article prior: not your own data",
-        "compare": Analyst(AttributionConfig(), reader._store).compare,
+        "compare": sources.analyst.compare,
         "questions": workers,
+        "sources": sources,
         **changes,
     }
     yield PageContext(**fields)

@@ -12,7 +12,7 @@ from collector.core.config import AttributesConfig
 from collector.core.event_schema import HEX_DIGITS, SIGNED
 from collector.otlp.check import Signal, check, limits_at
 from collector.provenance.event import Sealer
-from dashboard.read.sealed_store import SealedStore
+from dashboard.read.sealed.store import SealedStore
 from tests.conftest import NOW_NS
 from tests.support.builders import decision_span, key_values, store_request, trace_request
 from tests.support.collector.provenance_scene import KEY, Scene, at, fields_of, span_of

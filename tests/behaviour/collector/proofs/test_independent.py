@@ -18,7 +18,7 @@ from collector.provenance.export_file import write_line
 from collector.provenance.keyring import public_of
 from collector.provenance.records import checkpoint_of
 from collector.provenance.verify import Verdict, Verifier
-from dashboard.read.sealed_store import SealedStore
+from dashboard.read.sealed.store import SealedStore
 from tests.conftest import NOW_NS
 from tests.support.builders import key_values, logs_request, span, store_request, trace_request
 from tests.support.collector import independent_provenance

@@ -11,7 +11,7 @@ from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 from collector.instrument import OutcomeSeal
 from collector.provenance.export_file import Outcome, outcome_of, read_lines, write_line
 from collector.provenance.verify import Verdict, Verifier
-from dashboard.read.sealed_store import SealedStore
+from dashboard.read.sealed.store import SealedStore
 from tests.conftest import NOW_NS
 from tests.support.builders import logs_request, store_request
 from tests.support.collector.provenance_scene import (

@@ -18,7 +18,7 @@ from collector.core.counters import Counters
 from collector.store.connect import Connections
 from dashboard.api.context import AppContext
 from dashboard.health.items import HealthItem
-from dashboard.pages import health
+from dashboard.pages.answers import health
 from dashboard.pages.context import PageContext
 from dashboard.pages.decision import page as decision
 from dashboard.pages.decisions import page as decisions
@@ -61,7 +61,7 @@ def test_the_ids_that_other_tests_hold_on_to(context: PageContext) -> None:
     """A browser test follows an alert to its decision by these."""
     assert {"overview-alerts", "overview-path"} <= ids_of(overview.layout("", context))
     assert {"decision-waterfall", "decision-packets-note"} <= ids_of(decision.layout("", context))
-    assert "health-items" in ids_of(health.layout("", context))
+    assert "health-said" in ids_of(health.layout("", context))
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.PATH)
@@ -155,59 +155,6 @@ def test_list_finds_by_trace_id(context: PageContext) -> None:
     rows = decisions.read(context, scope)["decisions-list.rowData"]
     assert isinstance(rows, list)
     assert [row["href"] for row in rows] == ["/decision?id=d-12"]
-
-
-def test_health_lists_the_worst_first_with_its_remedy(context: PageContext) -> None:
-    """What needs a hand stands on top."""
-    shown = health.read(context)
-    assert set(shown) == set(health.OUTPUTS)
-    items = shown["health-items.rowData"]
-    assert isinstance(items, list)
-    assert (items[0]["name"], items[0]["detail"]) == ("packet.recorder", "run as root")
-    assert shown["health-items-note.children"] == "1 needs a look"
-    rejected = shown["health-rejected.rowData"]
-    assert isinstance(rejected, list)
-    assert rejected[0]["example"] == "log-1: outcome.id is missing"
-
-
-def test_health_shows_the_way_of_the_data_by_stage_and_by_signal() -> None:
-    """What stands still, what was lost where, and what is not known, each in its place."""
-    items = [
-        HealthItem("stage.received", None, "s ago", "ok"),
-        HealthItem("stage.stored", 130.5, "s behind", "bad", "do this; lost: 4 unparsable"),
-        HealthItem("signal.traces.last_request", 1.5, "s ago", "ok"),
-        HealthItem("signal.traces.queue", 2048, "bytes", "ok"),
-        HealthItem("signal.logs.watermark", None, "s ago", "ok"),
-        HealthItem("collector.spans_acked", 12, "spans", "ok"),
-    ]
-    assert [health.stage_line(item) for item in items[:2]] == [
-        {
-            "id": "stage.received",
-            "status": "ok",
-            "stage": "received",
-            "behind": "never",
-            "detail": "",
-        },
-        {
-            "id": "stage.stored",
-            "status": "bad",
-            "stage": "stored",
-            "behind": "130.5 s behind",
-            "detail": "do this; lost: 4 unparsable",
-        },
-    ]
-    assert health.signal_lines(items) == [
-        {"id": "traces", "signal": "traces", "last_request": "1.5 s ago", "queue": "2.0 KiB"},
-        {"id": "logs", "signal": "logs", "watermark": "unknown"},
-    ]
-
-
-def test_health_keeps_the_order_of_the_flow() -> None:
-    """What is well is read from the collector on, not by the alphabet."""
-    names = ("collector.spans_acked", "job.alerts", "packet.recorder", "alerts.firing")
-    items = [HealthItem(name, 1, "", "ok") for name in names]
-    bad = HealthItem("alerts.webhooks_dead", 1, "", "bad")
-    assert [item.name for item in health.by_urgency([*items, bad])] == [bad.name, *names]
 
 
 def test_a_failed_reading_is_one_visible_panel(empty_store: Connections) -> None:

@@ -61,6 +61,10 @@ def test_nothing_found_says_what_was_looked_through(api: Api) -> None:
         "Alerts",
         "Explore",
         "Decisions",
+        "Budgets",
+        "Velocity",
+        "Network",
+        "Trust",
         "Health",
     ]
     long = api.send("GET", "/api/v1/search", params={"q": "x" * 300})

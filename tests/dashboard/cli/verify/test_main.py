@@ -35,7 +35,7 @@ from dashboard.cli.client import ApiClient
 from dashboard.cli.main import app
 from dashboard.cli.verify.main import show_verdicts
 from dashboard.health.items import NoHealth
-from dashboard.read.sealed_rows import stored_items
+from dashboard.read.sealed.rows import stored_items
 from tests.conftest import NOW_NS, ManualClock
 from tests.support.builders import decision_span, store_request, trace_request
 

@@ -8,41 +8,27 @@ from pathlib import Path
 import pytest
 
 from attribution.core.config import AttributionConfig
-from attribution.jobs.attribution import AttributionJob
 from attribution.sensitivity.job import SlopeJob
-from collector.core.clock import NS_PER_S
-from collector.core.config import AttributesConfig
 from collector.core.errors import InputError
 from collector.imports.channels import import_channels
 from collector.store.connect import Connections
 from tests.support.attribution.slopes import halving
 from tests.support.attribution.stored import (
     BASE_NS,
-    decision,
     outcome,
     put_outcomes,
-    put_sales,
-    put_spans,
     trace_id,
 )
 from tests.support.dashboard.fixtures import Run
+from tests.support.dashboard.traded import UNTIL, trade
 
-WINDOW = ("--window", "1h", "--until", "2033-05-18T04:33:00Z")
+WINDOW = ("--window", "1h", "--until", UNTIL)
 
 
 @pytest.fixture
 def traded(store: Connections) -> Connections:
     """Return a store of forty decisions on two offers, of ten dollars each."""
-    spans = [
-        each
-        for at in range(40)
-        for each in decision(f"a{at}", 1_000 * at, 100 + at, decision__region="eu",
-                             decision__offer_type=("bundle", "upgrade")[at % 2])
-    ]  # fmt: skip
-    put_spans(store, spans)
-    put_sales(store, [f"a{at}" for at in range(40)], "10")
-    config = AttributionConfig()
-    AttributionJob(config, AttributesConfig(), store).drain(BASE_NS + 100 * NS_PER_S)
+    trade(store)
     return store
 
 

@@ -20,7 +20,7 @@ from collector.store.connect import Connections
 from collector.store.schema.migrate import apply_views, load_views
 from collector.store.schema.view_times import note_views
 from dashboard.cli.verify.main import RowsReport
-from dashboard.read.sealed_store import _COLUMNS, ChangedRow, SealedStore
+from dashboard.read.sealed.store import _COLUMNS, ChangedRow, SealedStore
 from tests.conftest import NOW_NS
 from tests.support.builders import (
     decision_span,

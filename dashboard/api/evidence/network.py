@@ -1,0 +1,52 @@
+"""I/O: `/api/v1/network` and `clocks`: what packets prove over a range, and whose clocks agree."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from fastapi import APIRouter
+
+from collector.core.clock import Clock
+from dashboard.api.vram.questions import Chosen
+from dashboard.read.network.reader import clocks, network
+from dashboard.read.network.rows import ClockPair, Network
+from dashboard.read.reader import Reader
+from dashboard.read.rows import Range
+from dashboard.read.workers import Workers
+
+
+@dataclass(frozen=True, slots=True)
+class Clocks:
+    """Each pair of hosts that packets or spans link, the gravest first."""
+
+    clocks: list[ClockPair]
+
+
+def network_router(reader: Reader, workers: Workers, clock: Clock) -> APIRouter:
+    """Return both routes."""
+    router = APIRouter(prefix="/api/v1", tags=["packets"])
+
+    @router.get("/network")
+    async def get_network(
+        window: str = "15m", until: str = "", action: str = "", region: str = ""
+    ) -> Network:
+        """Return what decisions waited for, who spoke with whom, and bursts.
+
+        What was waited for is of one action and region; connections and bursts are of all.
+        """
+        asked = Chosen(window=window, until=until, action=action, region=region)
+        return await workers.run(network, reader, _range(asked, clock.now_ns()))
+
+    @router.get("/clocks")
+    async def list_clocks(window: str = "24h", until: str = "") -> Clocks:
+        """Return how far the clocks of two hosts are apart, at the end of the window."""
+        seen = _range(Chosen(window=window, until=until), clock.now_ns())
+        return Clocks(await workers.run(clocks, reader, seen))
+
+    return router
+
+
+def _range(asked: Chosen, now_ns: int) -> Range:
+    """Return what is asked for. Raises InputError for a time that cannot be read."""
+    of = asked.selection(now_ns)
+    return Range(of.from_ns, of.to_ns, of.action, of.region)

@@ -1,0 +1,327 @@
+"""I/O: whether what was promised is kept: every latency budget, and what a decision costs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from decimal import Decimal
+from typing import Any, Final
+
+from dash import Dash, Input, dcc, html
+
+from attribution.books.unit_cost import UnitCost
+from attribution.core.selection import Selection
+from attribution.core.slo import Promise, Verdict
+from attribution.whatif.answers import BudgetStanding
+from collector.core.clock import NS_PER_DAY, NS_PER_S
+from dashboard.pages.answers.states import (
+    Found,
+    answering,
+    sentence,
+    state,
+    state_outputs,
+    unbroken,
+)
+from dashboard.pages.context import PageContext
+from dashboard.pages.parts import (
+    Component,
+    facts_list,
+    grid,
+    page,
+    panel,
+    register_scope,
+    scope_outputs,
+    scope_tools,
+    scope_view,
+)
+from dashboard.read.scope import Scope, format_scope, parse_scope
+from dashboard.units import UNKNOWN, count, percent, span_of_time
+
+PATH = "/budgets"
+NAME = "budgets"
+TITLE = "Budgets"
+IN_MENU = True
+TICK = "budgets-tick"
+SCOPES_WINDOW_NS: Final = NS_PER_DAY
+_ROW_PX: Final = 50
+_SET: Final = """\
+[[attribution.budgets]]        # in millworth.toml
+name = "checkout"
+action = "offer"               # empty: every decision
+p50_ms = 80
+p95_ms = 150
+"""
+_COLUMNS: Final[list[dict[str, Any]]] = [
+    {"field": "verdict", "headerName": "Verdict", "width": 92, "cellRenderer": "Tag"},
+    {"field": "latency", "headerName": "Measured, and promised", "minWidth": 172, "flex": 2,
+     "cellRenderer": "Latency"},
+    {"field": "budget", "headerName": "Budget", "minWidth": 132, "flex": 2,
+     "cellRenderer": "LinkAndLine", "cellRendererParams": {"second": "of"}},
+    {"field": "over", "headerName": "Over the promise", "minWidth": 190, "flex": 2,
+     "cellRenderer": "TwoLines", "cellRendererParams": {"first": "over", "second": "interval"}},
+    {"field": "n", "headerName": "Decisions", "width": 104, "type": "rightAligned"},
+    {"field": "reference", "headerName": "Reference path", "width": 124, "type": "rightAligned",
+     "headerTooltip": "What the reference decision path itself took there in its last day"},
+]  # fmt: skip
+KEPT = (
+    *scope_outputs(NAME),
+    "budgets-said.children",
+    "budgets-list.rowData",
+    "budgets-set.hidden",
+)
+COST = ("budgets-cost.children",)
+OUTPUTS = (*KEPT, *COST, *state_outputs("budgets-list"), *state_outputs("budgets-cost"))
+
+
+def layout(query: str, context: PageContext) -> Component:
+    """Return the page as it stands before the first reading."""
+    promises = sum(
+        (each.p50_ms is not None) + (each.p95_ms is not None)
+        for each in context.sources.attribution.budgets
+    )
+    listing = grid(
+        "budgets-list",
+        _COLUMNS,
+        # As high as its rows, which the settings tell before any reading does.
+        _ROW_PX * min(max(promises, 2), 8) + 40,
+        "No budget is set for this scope: clear the filters, or add one as shown.",
+        label="Promises of latency budgets",
+        options={"rowHeight": _ROW_PX},
+    )
+    window = span_of_time(context.sources.attribution.budget_window_s * NS_PER_S)
+    how = html.Div(
+        [
+            html.P("A budget promises a latency; half of the decisions, and 19 of 20, keep it:"),
+            html.Pre(_SET),
+        ],
+        id="budgets-set",
+        hidden=True,
+    )
+    return page(
+        NAME,
+        TITLE,
+        sentence(NAME),
+        panel(
+            "budgets-list",
+            "Latency budgets",
+            listing,
+            state("budgets-list"),
+            how,
+            note=f"each judged over the {window} before the end of the range, however long that is",
+        ),
+        panel(
+            "budgets-cost",
+            "What a decision costs",
+            html.Div("…", id="budgets-cost", className="answer-facts"),
+            state("budgets-cost"),
+            note="all actions and regions, by the bills of the range",
+        ),
+        dcc.Interval(id=TICK, interval=round(context.config.refresh_s * 1000)),
+        tools=scope_tools(NAME, parse_scope(query)),
+    )
+
+
+def register(app: Dash, context: PageContext) -> None:
+    """Attach this page's callbacks to `app`."""
+
+    def refresh(query: str | None, _ticks: int | None) -> Found:
+        return read(context, parse_scope(query))
+
+    def refresh_cost(query: str | None) -> Found:
+        return read_cost(context, parse_scope(query))
+
+    search = Input("url", "search")
+    inputs = [search, Input(TICK, "n_intervals")]
+    answering(app, context, "budgets-list", KEPT, inputs, refresh, tick=TICK)
+    # Bills come once a day: the page that is opened asks for them.
+    answering(app, context, "budgets-cost", COST, [search], refresh_cost, is_long=True)
+    register_scope(app, NAME, TICK, context.clock)
+
+
+def read(context: PageContext, scope: Scope) -> Found:
+    """Read how every budget stands: a value for each of KEPT."""
+    now_ns = context.clock.now_ns()
+    seen = scope.range_at(now_ns)
+    actions, regions = context.reader.scopes(max(0, seen.to_ns - SCOPES_WINDOW_NS), seen.to_ns)
+    every = context.sources.analyst.budgets(seen.to_ns)
+    shown = [each for each in every if _is_of(each, scope)]
+    complete_ns = context.complete_ns(now_ns)
+    return Found(
+        {
+            **scope_view(NAME, scope, actions, regions, seen.to_ns, complete_ns),
+            "budgets-said.children": unbroken(said(every, shown)),
+            "budgets-list.rowData": lines(shown, scope, seen.to_ns),
+            "budgets-set.hidden": bool(every),
+        }
+    )
+
+
+def read_cost(context: PageContext, scope: Scope) -> Found:
+    """Read what a decision cost: a value for each of COST."""
+    seen = scope.range_at(context.clock.now_ns())
+    found = context.sources.unit_cost(Selection(seen.from_ns, seen.to_ns))
+    partial = ""
+    if found.effective is not None and found.covered_ratio < 1:
+        partial = f"bills cover {percent(found.covered_ratio)} of the range"
+    return Found(
+        {
+            "budgets-cost.children": cost_facts(found),
+        },
+        partial,
+    )
+
+
+def said(every: Sequence[BudgetStanding], shown: Sequence[BudgetStanding]) -> str:
+    """Return the answer of the page in a sentence."""
+    if not every:
+        return "No latency budget is set: nothing is promised, so nothing can be missed."
+    if not shown:
+        return "No latency budget is of this action and region."
+    number = "The latency budget" if len(shown) == 1 else f"All {len(shown)} latency budgets"
+    missed = [each for each in shown if each.verdict is Verdict.MISSED]
+    if missed:
+        worst, promise = max(((each, _broken(each)) for each in missed), key=lambda it: it[1][0])
+        of = "the" if len(shown) == 1 else f"{len(missed)} of {len(shown)}"
+        verb = "is" if len(missed) == 1 else "are"
+        words = f"{of} latency budget{'' if len(shown) == 1 else 's'} {verb} missed"
+        return f"{words[0].upper()}{words[1:]}: {worst.name} {_measured(promise[1])}"
+    unclear = sum(each.verdict is Verdict.UNCLEAR for each in shown)
+    silent = sum(each.verdict is Verdict.NO_DATA for each in shown)
+    if silent == len(shown):
+        return "Nothing can be judged: no decision came in the windows of the budgets."
+    if unclear or silent:
+        parts = [f"{unclear} cannot be told from chance yet"] if unclear else []
+        parts += [f"{silent} had no decision"] if silent else []
+        return f"No latency budget is missed, but {' and '.join(parts)} (of {len(shown)})."
+    return f"{number} {'is' if len(shown) == 1 else 'are'} kept."
+
+
+def lines(shown: Sequence[BudgetStanding], scope: Scope, to_ns: int) -> list[dict[str, object]]:
+    """Return one row a promise, the worst first."""
+    order = list(Verdict)  # met, missed, unclear, no decisions
+    order = [Verdict.MISSED, *(each for each in order if each is not Verdict.MISSED)]
+    pairs = [(each, promise) for each in shown for promise in each.promises]
+    pairs.sort(key=lambda pair: (order.index(pair[1].verdict), -_ratio(pair[1])))
+    longest = max([1e-9, *(max(p.target_ms, p.measured_ms or 0) for _, p in pairs)])
+    return [_line(each, promise, scope, to_ns, longest) for each, promise in pairs]
+
+
+def _line(
+    of: BudgetStanding, promise: Promise, scope: Scope, to_ns: int, longest: float
+) -> dict[str, object]:
+    quantile = f"p{promise.quantile * 100:.0f}"
+    got = promise.measured_ms
+    known = of.reference_p50_ms if promise.quantile == 0.5 else of.reference_p95_ms
+    return {
+        "id": f"{of.name} {quantile}",
+        "verdict": str(promise.verdict),
+        "latency": f"{quantile} {_number(got)} of {promise.target_ms:g} ms",
+        "isLate": promise.verdict is Verdict.MISSED,
+        "bar": round((got or 0) / longest * 100, 1),
+        "tick": round(promise.target_ms / longest * 100, 1),
+        "budget": of.name,
+        "of": scope_words(of),
+        "href": "/decision" + format_scope(_behind(of, promise, scope, to_ns)),
+        **_over(promise),
+        "n": count(of.decisions),
+        "reference": UNKNOWN if known is None else f"{known:,.1f} ms",
+    }
+
+
+def scope_words(of: BudgetStanding) -> str:
+    """Return which decisions, and which part of their time, a budget is of."""
+    words = [word for word in (of.action, of.region, of.channel) if word] or ["all decisions"]
+    return " / ".join(words) + ("" if of.segment == "all" else f" · time in {of.segment}")
+
+
+def _behind(of: BudgetStanding, promise: Promise, scope: Scope, to_ns: int) -> Scope:
+    """Return the list of the decisions over a promise, over the window that it is judged by."""
+    is_whole = of.segment == "all"
+    filters = [("channel", of.channel)] if of.channel else []
+    # How long a segment took is no filter: the list has those that were longest in it.
+    filters += [("sort", "slowest")] if is_whole else [("segment", of.segment), ("sort", "segment")]
+    return replace(
+        scope,
+        window=f"{of.window_s}s",
+        until_ns=to_ns if scope.until_ns is not None else None,
+        action=of.action,
+        region=of.region,
+        low_ms=promise.target_ms if is_whole else None,
+        high_ms=None,
+        filters=tuple(filters),
+    )
+
+
+def _over(promise: Promise) -> dict[str, object]:
+    low, high = promise.over_ratio_low, promise.over_ratio_high
+    if promise.over_ratio is None or low is None or high is None:
+        return {"over": UNKNOWN, "interval": "no decision in its window"}
+    allowed = f"{(1 - promise.quantile) * 100:.0f} % allowed"
+    return {
+        "over": f"{percent(promise.over_ratio)}, {allowed}",
+        "interval": f"95 %: {low * 100:.1f} to {high * 100:.1f} %",
+    }
+
+
+def cost_facts(found: UnitCost) -> Component:
+    """Return what a decision cost, beside its target; without a bill, how to bring one."""
+    target = f"{found.target:f} {found.currency} a decision"
+    if found.per_decision is None:
+        why = "a line has no exchange rate" if found.unconverted else "no bill covers this range"
+        return html.P(
+            [f"Unknown: {why}. The target is {target}. ", html.Code("millworth import costs FILE"),
+             " brings bills in FOCUS."]
+        )  # fmt: skip
+    verdict = {True: "met", False: "missed", None: UNKNOWN}[found.is_met]
+    shares = [
+        (f"of it {name}", _usd(each, found.currency))
+        for name, each in found.per_decision_by_class.items()
+    ]
+    return facts_list(
+        [
+            ("A decision", f"{_usd(found.per_decision, found.currency)} ({verdict})"),
+            ("Target", target),
+            ("Decisions billed", count(found.decisions)),
+            ("Not billed yet", count(found.decisions_unbilled)),
+            *shares,
+        ]
+    )
+
+
+def _is_of(each: BudgetStanding, scope: Scope) -> bool:
+    """Return whether a budget has to do with the scope; one of any action has to with each."""
+    return all(
+        not chosen or own in ("", chosen)
+        for own, chosen in (
+            (each.action, scope.action),
+            (each.region, scope.region),
+            (each.channel, scope.filter("channel")),
+        )
+    )
+
+
+def _broken(of: BudgetStanding) -> tuple[float, Promise]:
+    broken = [each for each in of.promises if each.verdict is Verdict.MISSED]
+    worst = max(broken, key=_ratio)
+    return _ratio(worst), worst
+
+
+def _ratio(promise: Promise) -> float:
+    return (promise.measured_ms or 0.0) / promise.target_ms
+
+
+def _measured(promise: Promise) -> str:
+    quantile = f"p{promise.quantile * 100:.0f}"
+    return f"took {_ms(promise.measured_ms)} at {quantile}, {promise.target_ms:g} ms are promised."
+
+
+def _ms(value: float | None) -> str:
+    return UNKNOWN if value is None else f"{value:,.1f} ms"
+
+
+def _number(value: float | None) -> str:
+    return UNKNOWN if value is None else f"{value:,.1f}"
+
+
+def _usd(value: Decimal | None, currency: str) -> str:
+    return UNKNOWN if value is None else f"{value:f} {currency}"

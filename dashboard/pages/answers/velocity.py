@@ -1,0 +1,291 @@
+"""I/O: what a millisecond is worth, to which decisions, and in which part of their time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Any, Final
+
+import dash_mantine_components as dmc
+from dash import Dash, Input, Output, State, dcc, html
+
+from attribution.core.selection import Selection
+from attribution.sensitivity.groups import DIMENSIONS
+from attribution.sensitivity.registered import Experiment
+from attribution.vram.document import Document
+from collector.core.clock import NS_PER_DAY
+from collector.core.errors import InputError
+from dashboard.pages.answers.states import (
+    Found,
+    answering,
+    sentence,
+    state,
+    state_outputs,
+    unbroken,
+)
+from dashboard.pages.answers.worth import (
+    curve_figure,
+    curve_table,
+    groups_lines,
+    said,
+    weights_lines,
+)
+from dashboard.pages.context import PageContext, in_browser
+from dashboard.pages.parts import (
+    Component,
+    chart,
+    grid,
+    page,
+    panel,
+    register_scope,
+    scope_outputs,
+    scope_tools,
+    scope_view,
+)
+from dashboard.pages.theme import message
+from dashboard.read.scope import Scope, parse_scope
+from dashboard.units import count, usd, utc_iso
+
+PATH = "/velocity"
+NAME = "velocity"
+TITLE = "Velocity"
+IN_MENU = True
+TICK = "velocity-tick"
+SCOPES_WINDOW_NS: Final = NS_PER_DAY
+# A model reads thousands of trees: as often as it changes by more than its interval.
+_SLOW_MS: Final = 120_000
+_ROW_PX: Final = 56
+_GROUPS: Final[list[dict[str, Any]]] = [
+    {"field": "worth", "headerName": "The next ms is worth", "minWidth": 170, "flex": 2,
+     "cellRenderer": "Interval", "cellRendererParams": {"first": "per_ms", "second": "interval"}},
+    {"field": "group", "headerName": "Decisions of", "minWidth": 130, "flex": 2,
+     "cellRenderer": "LinkAndLine", "cellRendererParams": {"second": "n"}},
+    {"field": "gain", "headerName": "10 ms faster", "minWidth": 170, "flex": 2,
+     "cellRenderer": "TwoLines", "cellRendererParams": {"first": "gain", "second": "gain_of"}},
+    {"field": "earns", "headerName": "Earns now", "minWidth": 170, "flex": 2,
+     "cellRenderer": "TwoLines", "cellRendererParams": {"first": "earns", "second": "earns_of"}},
+    {"field": "rests", "headerName": "Rests on", "minWidth": 150, "flex": 2,
+     "cellRenderer": "TagAndLine", "cellRendererParams": {"tag": "rests", "second": "loses"},
+     "tooltipField": "basis"},
+]  # fmt: skip
+_WEIGHTS: Final[list[dict[str, Any]]] = [
+    {"field": "segment", "headerName": "Part of the time", "minWidth": 140, "flex": 2,
+     "cellRenderer": "LinkAndLine", "cellRendererParams": {"second": "floor"}},
+    {"field": "weight", "headerName": "Weight", "width": 84, "type": "rightAligned",
+     "headerTooltip": "Share of what is gained where every part comes down to its 10 % quantile"},
+    {"field": "gain", "headerName": "To gain", "minWidth": 170, "flex": 2,
+     "cellRenderer": "TwoLines", "cellRendererParams": {"first": "gain", "second": "interval"}},
+    {"field": "time", "headerName": "Of the time", "width": 104, "type": "rightAligned"},
+]  # fmt: skip
+_EXPERIMENTS: Final[list[dict[str, Any]]] = [
+    {"field": "state", "headerName": "State", "width": 104, "cellRenderer": "Tag"},
+    {"field": "name", "headerName": "Experiment", "minWidth": 150, "flex": 2,
+     "cellRenderer": "TwoLines", "cellRendererParams": {"first": "name", "second": "of"}},
+    {"field": "arms", "headerName": "Delays", "minWidth": 150, "flex": 2},
+    {"field": "lasts", "headerName": "From, to (UTC)", "minWidth": 150, "flex": 2,
+     "cellRenderer": "TwoLines", "cellRendererParams": {"first": "begins", "second": "ends"}},
+    {"field": "budget", "headerName": "May be at risk", "width": 120, "type": "rightAligned"},
+]  # fmt: skip
+FRAME = (*scope_outputs(NAME), "velocity-experiments.rowData")
+WORTH = (
+    "velocity-said.children",
+    "velocity-groups.rowData",
+    "velocity-groups-note.children",
+    "velocity-weights.rowData",
+    "velocity-curve.figure",
+    "velocity-curve-note.children",
+    "velocity-curve-box.aria-label",
+    "velocity-curve-table.children",
+)
+OUTPUTS = (
+    *FRAME,
+    *WORTH,
+    *state_outputs("velocity-groups"),
+    *state_outputs("velocity-experiments"),
+)
+
+
+def layout(query: str, context: PageContext) -> Component:
+    """Return the page as it stands before the first reading."""
+    scope = parse_scope(query)
+    later = (
+        "No decision of known value in this range: widen it, clear the filters, or send outcomes."
+    )
+    by = dmc.SegmentedControl(
+        id="velocity-by",
+        data=[{"value": "" if name == DIMENSIONS[0] else name, "label": name.replace("_", " ")}
+              for name in DIMENSIONS],
+        value=scope.filter("by"),
+        size="xs",
+        **{"aria-label": "What decisions are grouped by"},
+    )  # fmt: skip
+    groups = grid("velocity-groups", _GROUPS, 270, later, label="Groups by what a millisecond "
+                  "is worth", options={"rowHeight": _ROW_PX})  # fmt: skip
+    weights = grid("velocity-weights", _WEIGHTS, 300, later, label="Parts of the time by what "
+                   "they weigh", options={"rowHeight": 50})  # fmt: skip
+    none = (
+        "No delay is or was injected, so the rate is assumed or of none. `millworth vram slope` "
+        "names the experiment that would measure it."
+    )
+    experiments = grid("velocity-experiments", _EXPERIMENTS, 170, none, label="Experiments",
+                       options={"rowHeight": 50})  # fmt: skip
+    return page(
+        NAME,
+        TITLE,
+        sentence(NAME),
+        panel(
+            "velocity-groups",
+            "Whose milliseconds are worth most",
+            html.Div([html.Span("By", className="note"), by], className="tools"),
+            groups,
+            state("velocity-groups"),
+        ),
+        html.Div(
+            [
+                panel("velocity-weights", "Where the milliseconds are", weights, wide="span-7"),
+                panel(
+                    "velocity-curve",
+                    "What faster or slower would bring",
+                    *chart("velocity-curve", "Revenue an hour by change of latency", 270),
+                    wide="span-5",
+                ),
+            ],
+            className="panels",
+        ),
+        panel(
+            "velocity-experiments",
+            "Experiments that measure the rate",
+            experiments,
+            state("velocity-experiments"),
+            note="delays that are injected on purpose, whatever the range is",
+        ),
+        dcc.Interval(id=TICK, interval=round(context.config.refresh_s * 1000)),
+        dcc.Interval(id="velocity-slow-tick", interval=_SLOW_MS),
+        dcc.Store(id="velocity-names", data=["by"]),
+        tools=scope_tools(NAME, scope),
+    )
+
+
+def register(app: Dash, context: PageContext) -> None:
+    """Attach this page's callbacks to `app`."""
+
+    def refresh(query: str | None, _ticks: int | None) -> Found:
+        return read_frame(context, parse_scope(query))
+
+    def refresh_worth(query: str | None, _ticks: int | None) -> Found:
+        return read_worth(context, parse_scope(query))
+
+    search = Input("url", "search")
+    inputs = [search, Input(TICK, "n_intervals")]
+    answering(app, context, "velocity-experiments", FRAME, inputs, refresh, tick=TICK)
+    slow = [search, Input("velocity-slow-tick", "n_intervals")]
+    answering(app, context, "velocity-groups", WORTH, slow, refresh_worth, is_long=True)
+    register_scope(app, NAME, TICK, context.clock)
+    # Of a range that stands still the model does not change.
+    of_slow = Output("velocity-slow-tick", "max_intervals")
+    in_browser(app, "pace", of_slow, Input("velocity-live", "checked"))
+    in_browser(
+        app,
+        "filters",
+        [Output("velocity-by", "value")],
+        search,
+        Input("velocity-by", "value"),
+        State("velocity-names", "data"),
+    )
+
+
+def read_frame(context: PageContext, scope: Scope) -> Found:
+    """Read the pickers and the experiments: a value for each of FRAME."""
+    now_ns = context.clock.now_ns()
+    seen = scope.range_at(now_ns)
+    actions, regions = context.reader.scopes(max(0, seen.to_ns - SCOPES_WINDOW_NS), seen.to_ns)
+    found = context.sources.experiments.all()
+    return Found(
+        {
+            **scope_view(NAME, scope, actions, regions, seen.to_ns, context.complete_ns(now_ns)),
+            "velocity-experiments.rowData": experiment_lines(found, now_ns),
+        }
+    )
+
+
+def read_worth(context: PageContext, scope: Scope) -> Found:
+    """Read what latency is worth to the groups: a value for each of WORTH."""
+    seen = scope.range_at(context.clock.now_ns())
+    dimension = scope.filter("by") or DIMENSIONS[0]
+    chosen = Selection(seen.from_ns, seen.to_ns, seen.action, seen.region)
+    try:
+        told = context.sources.vram.made(chosen, dimension)
+    except InputError as error:
+        if dimension not in DIMENSIONS:
+            raise
+        return Found(_unknown(str(error)))
+    lineage = told["lineage"]
+    is_assumed = not lineage["slope_version"]
+    top = told["groups"][0] if told["groups"] else None
+    label = f"What {_shown(top['name'])} would earn more or less" if top else "no group has a value"
+    return Found(
+        {
+            "velocity-said.children": unbroken(said(told, is_assumed=is_assumed)),
+            "velocity-groups.rowData": groups_lines(told, scope, is_assumed=is_assumed),
+            "velocity-groups-note.children": _note(told),
+            "velocity-weights.rowData": weights_lines(told, scope),
+            "velocity-curve.figure": curve_figure(top, str(scope.until_ns or "")),
+            "velocity-curve-note.children": label if top else "",
+            "velocity-curve-box.aria-label": label,
+            "velocity-curve-table.children": curve_table(top),
+        },
+        "; ".join(_missing(told)),
+    )
+
+
+def experiment_lines(found: Sequence[Experiment], now_ns: int) -> list[dict[str, object]]:
+    """Return one row an experiment, the newest first."""
+    return [
+        {
+            "id": each.name,
+            "state": each.state(now_ns),
+            "name": each.name,
+            "of": f"by {each.owner}",
+            "arms": ", ".join(
+                f"{arm.name} {arm.share:.0%}" + (f" +{arm.delay_ms:g} ms" if arm.delay_ms else "")
+                for arm in each.arms
+            ),
+            "begins": utc_iso(each.from_ns)[:16],
+            "ends": f"to {utc_iso(each.ended_ns)[:16]}",
+            "budget": usd(Decimal(each.budget_usd)),
+        }
+        for each in reversed(found)
+    ]
+
+
+def _unknown(why: str) -> dict[str, object]:
+    nothing = message("Unknown", why)
+    return {
+        **dict.fromkeys(WORTH, ""),
+        "velocity-said.children": f"What a millisecond is worth is unknown: {why}.",
+        "velocity-groups.rowData": [],
+        "velocity-weights.rowData": [],
+        "velocity-curve.figure": nothing,
+        "velocity-curve-box.aria-label": why,
+    }
+
+
+def _note(told: Document) -> str:
+    lineage = told["lineage"]
+    return (
+        f"{count(lineage['decisions'])} decisions, {count(lineage['sampled'])} of them replayed · "
+        f"value over {lineage['denominator']}"
+    )
+
+
+def _missing(told: Document) -> list[str]:
+    parts = list(told["lineage"]["warnings"])
+    if told["unknown"]:
+        parts.append(f"of unknown value, in no figure: {', '.join(map(_shown, told['unknown']))}")
+    if told["unsampled"]:
+        parts.append(f"not in the sample: {', '.join(map(_shown, told['unsampled']))}")
+    return parts
+
+
+def _shown(name: str) -> str:
+    return name or "(empty)"

@@ -1,0 +1,157 @@
+"""Pure: a model of what latency is worth, as a page says it: sentence, lines, and a curve."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from decimal import Decimal
+from typing import Any, Final
+
+from attribution.vram.document import Document
+from dashboard.pages.explore.ranked import narrowed
+from dashboard.pages.intervals import bar_places
+from dashboard.pages.parts import Component, table
+from dashboard.pages.theme import REFERENCE, RESPONSE, Figure, frame, message
+from dashboard.read.scope import Scope, format_scope
+from dashboard.units import count, percent, shorten, usd
+
+_NAME_MAX: Final = 60
+# What a list of decisions has a filter for; of an offer type it has none.
+_FILTERS: Final = ("action", "region", "channel", "cohort")
+
+
+def said(told: Document, *, is_assumed: bool) -> str:
+    """Return the answer in a sentence: whose next millisecond is worth most."""
+    groups = told["groups"]
+    if not groups:
+        return "What a millisecond is worth is unknown: no decision of the range has a known value."
+    top = groups[0]
+    per_ms = top["marginal_usd_per_ms_hour"]
+    by = str(told["lineage"]["dimension"]).replace("_", " ")
+    rate = ", by an assumed rate" if is_assumed else ""
+    worth = f"is worth {usd(per_ms['median'])} an hour (90 %: {ends(per_ms)}{rate})."
+    if len(groups) == 1:
+        return f"The next millisecond faster {worth}"
+    return f"Make {by} {_name(top['name'])} faster first: its next millisecond {worth}"
+
+
+def groups_lines(told: Document, scope: Scope, *, is_assumed: bool) -> list[dict[str, object]]:
+    """Return one row a group, the dearest first."""
+    dimension, prior = told["lineage"]["dimension"], told["lineage"]["slope"]
+    rows = []
+    for each in told["groups"]:
+        per_ms, gain = each["marginal_usd_per_ms_hour"], each["gain_10ms_usd_per_hour"]
+        earns = {end: value * 3600 for end, value in each["erv_usd_per_s"].items()}
+        own = each["slope_basis"]
+        rows.append(
+            {
+                "id": each["name"],
+                "per_ms": f"{usd(per_ms['median'])} / h",
+                "interval": f"90 %: {ends(per_ms)}",
+                "bar": bar_places(*(Decimal(per_ms[end]) for end in ("median", "low", "high"))),
+                "group": _name(each["name"]),
+                "n": f"{count(each['decisions'])} decisions",
+                "href": _listed(scope, dimension, each["name"]),
+                "gain": f"{usd(gain['median'])} / h",
+                "gain_of": f"90 %: {ends(gain)}",
+                "earns": f"{usd(earns['median'])} / h",
+                "earns_of": f"90 %: {ends(earns)}, n {count(each['known'])}",
+                "rests": "assumed rate" if is_assumed and own == prior else "own data",
+                "loses": f"{percent(each['loss_per_100ms']['median'])} lost by 100 ms",
+                "basis": own,
+            }
+        )
+    return rows
+
+
+def weights_lines(told: Document, scope: Scope) -> list[dict[str, object]]:
+    """Return one row a segment, the heaviest first."""
+    rows = []
+    for each in told["weights"]:
+        gain = {
+            "low": each["gain_low_usd_per_hour"],
+            "high": each["gain_high_usd_per_hour"],
+        }
+        filters = (("segment", each["segment"]), ("sort", "segment"))
+        listed = replace(scope, filters=filters, low_ms=None, high_ms=None)
+        rows.append(
+            {
+                "id": each["segment"],
+                "segment": each["segment"],
+                "href": "/decision" + format_scope(listed),
+                "floor": f"could be {each['floor_ms']:,.1f} ms",
+                "weight": percent(each["weight"]),
+                "gain": f"{usd(each['gain_usd_per_hour'])} / h",
+                "interval": f"90 %: {ends(gain)}",
+                "time": percent(each["time_share"]),
+            }
+        )
+    return rows
+
+
+def curve_figure(group: Mapping[str, Any] | None, frozen: str) -> Figure:
+    """Draw what a group earns more or less where it takes longer, with its 90 % interval."""
+    if group is None:
+        return message("No group of known value", "Widen the range, or send outcomes.")
+    points = group["curve"]
+    shifts = [point["shift_ms"] for point in points]
+    change = {
+        end: [point["change_usd_per_hour"][end] for point in points]
+        for end in ("median", "low", "high")
+    }
+    band = {
+        "type": "scatter",
+        "mode": "lines",
+        "line": {"width": 0},
+        "hoverinfo": "skip",
+        "showlegend": False,
+    }
+    return {
+        "data": [
+            {**band, "x": shifts, "y": change["low"]},
+            {**band, "x": shifts, "y": change["high"], "fill": "tonexty",
+             "fillcolor": "rgba(86,180,233,.28)"},
+            {"type": "scatter", "mode": "lines+markers", "x": shifts, "y": change["median"],
+             "line": {"color": RESPONSE, "width": 2}, "showlegend": False,
+             "hovertemplate": "%{x:+} ms: $%{y:,.2f} / h<extra></extra>"},
+        ],
+        "layout": frame(
+            f"curve {group['name']} {frozen}",
+            margin={"l": 62, "r": 8, "t": 10, "b": 44},
+            xaxis={"title": {"text": "ms slower (left: faster)"}, "zeroline": True,
+                   "zerolinecolor": REFERENCE, "fixedrange": True},
+            yaxis={"title": {"text": "$ / h"}, "zeroline": True, "zerolinecolor": REFERENCE,
+                   "fixedrange": True},
+        ),
+    }  # fmt: skip
+
+
+def curve_table(group: Mapping[str, Any] | None) -> Component:
+    """Return the curve as a table."""
+    rows = [
+        (
+            f"{point['shift_ms']:+g} ms",
+            f"{usd(point['change_usd_per_hour']['median'])} / h",
+            ends(point["change_usd_per_hour"]),
+        )
+        for point in (group["curve"] if group else ())
+        if point["shift_ms"]
+    ]
+    return table(("Latency", "Change", "90 %"), rows, numeric=(0, 1))
+
+
+def ends(band: Mapping[str, float]) -> str:
+    """Return both ends of an interval: `$7.62 to $87.23`."""
+    return f"{usd(band['low'])} to {usd(band['high'])}"
+
+
+def _listed(scope: Scope, dimension: str, name: str) -> str:
+    """Return the list of the decisions of a group, "" where the list has no filter for it."""
+    if dimension not in _FILTERS or not name:
+        return ""
+    kept = replace(scope, filters=(("sort", "lost"),), low_ms=None, high_ms=None)
+    return "/decision" + format_scope(narrowed(kept, dimension, name))
+
+
+def _name(name: str) -> str:
+    return shorten(name, _NAME_MAX) or "(empty)"

@@ -1,0 +1,109 @@
+"""What the Health page says of the pipeline: one verdict, boxes, and what is not well."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from dashboard.health.items import HealthItem
+from dashboard.pages.answers.pipeline import (
+    boxes,
+    by_urgency,
+    items_table,
+    signals_table,
+    verdict,
+    wrong_list,
+)
+from dashboard.pages.parts import Component
+from tests.support.dashboard.seed import TODAY_NS
+
+RECEIVED = HealthItem("stage.received", 2.0, "s ago", "ok")
+SILENT = HealthItem("stage.received", 600.0, "s ago", "ok")
+NEVER = HealthItem("stage.received", None, "s ago", "ok")
+STORED = HealthItem("stage.stored", 0.0, "s behind", "ok")
+SLOW = HealthItem("stage.stored", 130.0, "s behind", "bad", "the store is slow; lost: 4 unparsable")
+LATE = HealthItem("stage.late", 70.0, "s behind", "warn", "see job.late")
+OFF = HealthItem("packet.recorder", "off", "", "warn", "run as root")
+
+
+def rows_of(component: Component) -> list[list[object]]:
+    """Return the cells of a plain table."""
+    found: list[list[object]] = json.loads(getattr(component, "data-table"))["rows"]
+    return found
+
+
+@pytest.mark.parametrize(
+    ("items", "words"),
+    [
+        pytest.param([RECEIVED, STORED],
+                     "Everything is stored and attributed; the newest data are 2 s old.",
+                     id="well"),
+        pytest.param([SILENT, STORED],
+                     "All that came is stored and attributed, but nothing came for 10.0 min.",
+                     id="senders are silent"),
+        pytest.param([NEVER, STORED], "Nothing was received since the service started.",
+                     id="nothing came"),
+        pytest.param([RECEIVED, SLOW, OFF],
+                     "Store is 2.2 min behind: the store is slow, and 1 more.", id="behind"),
+        pytest.param([RECEIVED, LATE], "Attribution of late data is 70 s behind: see job.late.",
+                     id="late data wait"),
+        pytest.param([RECEIVED, STORED, OFF],
+                     "Everything is stored and attributed; the newest data are 2 s old; look at "
+                     "packet.recorder: off.", id="well but for one figure"),
+        pytest.param([], "This process serves pages alone", id="another process receives"),
+    ],
+)  # fmt: skip
+def test_verdict_is_the_first_thing_that_matters(items: list[HealthItem], words: str) -> None:
+    """One line for whoever was called; a green list of forty figures hid it."""
+    assert words in verdict(items)
+
+
+def test_boxes_stand_in_the_order_of_the_flow_with_what_each_lost() -> None:
+    """Late data are beside attribution, and an unknown stage is not zero."""
+    drawn = str(boxes([RECEIVED, SLOW, LATE]))
+    assert drawn.index("Receive") < drawn.index("Log") < drawn.index("Store")
+    assert "2 s ago" in drawn
+    assert "2.2 min behind" in drawn
+    assert "lost: 4 unparsable" in drawn
+    assert "late data: 70 s behind" in drawn
+    assert drawn.count("unknown") >= 2
+    assert "flow-bad" in drawn
+
+
+def test_boxes_of_a_page_that_loads_have_their_place() -> None:
+    """What comes later must not push what is read already."""
+    assert str(boxes(None)).count("…") == 5
+
+
+def test_only_what_is_not_well_is_listed_worst_first() -> None:
+    """Each with its remedy; where all is well that is said."""
+    drawn = str(wrong_list([OFF, RECEIVED, SLOW]))
+    assert drawn.index("stage.stored") < drawn.index("packet.recorder") < drawn.index("run as root")
+    assert "stage.received" not in drawn
+    assert "/network" in drawn
+    assert "every figure below is well" in str(wrong_list([RECEIVED]))
+
+
+def test_figures_keep_the_order_of_the_flow() -> None:
+    """What is well is read from the collector on, not by the alphabet."""
+    names = ("collector.spans_acked", "job.alerts", "packet.recorder", "alerts.firing")
+    items = [HealthItem(name, 1, "", "ok") for name in names]
+    bad = HealthItem("alerts.webhooks_dead", 1, "", "bad")
+    assert [item.name for item in by_urgency([*items, bad])] == [bad.name, *names]
+    shown = rows_of(items_table([*items, RECEIVED], {"alerts": TODAY_NS - 5_000_000_000}, TODAY_NS))
+    assert [row[1] for row in shown] == [*names, "alerts.cursor"]
+    assert shown[-1][2] == "5 s ago"
+
+
+def test_signal_is_a_row_and_what_is_not_known_of_it_is_said() -> None:
+    """A watermark of zero would be a claim."""
+    items = [
+        HealthItem("signal.traces.last_request", 1.5, "s ago", "ok"),
+        HealthItem("signal.traces.queue", 2048, "bytes", "ok"),
+        HealthItem("signal.logs.watermark", None, "s ago", "ok"),
+    ]
+    assert rows_of(signals_table(items)) == [
+        ["traces", "1.5 s ago", "unknown", "2.0 KiB", "unknown", "unknown"],
+        ["logs", "unknown", "unknown", "unknown", "unknown", "unknown"],
+    ]
