@@ -263,6 +263,22 @@ def test_decision_without_spans_says_so(
         assert faults(visit) == []
 
 
+def test_decision_whose_spans_lapsed_says_so(
+    own_world: Connections, visit: Visit, tmp_path: Path
+) -> None:
+    """Its split is kept for longer than they are."""
+    seed = Seed(random.Random(4))
+    seed.decision(TODAY_NS - NS_PER_S, 98)
+    seed.tables.pop("path_spans")
+    seed.insert(own_world.client())
+    with served(own_world, tmp_path, clock=ManualClock(TODAY_NS)) as pages:
+        visit.page.goto(f"{pages.url}/decision?id=d-98")
+        box = visit.page.locator("#decision-waterfall")
+        expect(box).to_contain_text("which are no longer kept")
+        expect(visit.page.get_by_text("1 lapsed")).to_be_visible()
+        expect(visit.page.get_by_role("heading", level=1)).to_contain_text("took")
+
+
 def test_answer_that_does_not_come_is_asked_for_again(visit: Visit, pages: Served) -> None:
     """A page that waits for nothing and says nothing is taken for a decision without spans."""
     page = visit.page

@@ -13,7 +13,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span
 from opentelemetry.sdk._logs import LoggerProvider
 from opentelemetry.sdk._logs.export import InMemoryLogRecordExporter, SimpleLogRecordProcessor
 
-from collector.core.clock import NS_PER_S
+from collector.core.clock import NS_PER_S, SystemClock
 from collector.core.config import AttributesConfig
 from collector.core.counters import Counters
 from collector.core.event_schema import SIGNED
@@ -36,6 +36,7 @@ from tests.support.builders import (
 )
 
 PRIVATE = bytes(range(32))
+_CLOCK = SystemClock()
 KEY = MacKey("shop-1", bytes(range(32)))
 DAY_NS = 86_400 * NS_PER_S
 OUTCOMES = 4
@@ -152,6 +153,15 @@ class Scene:
     def run(self, at_s: int) -> dict[str, int]:
         """Run once; return what it said."""
         return dict(self.job.run_once(at(at_s)).verdicts)
+
+    def judge(self, at_s: int) -> int:
+        """Run once; return an instant by which all that it took out is noted.
+
+        What a pass does late is noted by how late it is, which on a busy machine is seconds.
+        """
+        began_ns = _CLOCK.monotonic_ns()
+        self.run(at_s)
+        return at(at_s) + NS_PER_S + _CLOCK.monotonic_ns() - began_ns
 
     def rows(self) -> list[tuple[int, str, int, str]]:
         """Return what is stored: number, verdict, count, reason."""

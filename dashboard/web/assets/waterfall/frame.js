@@ -4,6 +4,11 @@
     "The spans of this decision are not assembled yet. It is attributed some seconds after it " +
     "ends, and they appear here by themselves. If it stays so, see Health.";
 
+  // Without a span there is a gap only where its spans lapsed.
+  function why(model) {
+    return model.gaps.length ? "Its spans are not here: " + model.gaps[0].detail + "." : EMPTY;
+  }
+
   function build(view) {
     const { make } = all.panel;
     const element = (tag, name, into) => {
@@ -256,5 +261,5 @@
     mapBox.addEventListener("pointerup", () => (begun = null));
   }
 
-  all.frame = { EMPTY, build, count, stages, say };
+  all.frame = { build, count, say, stages, why };
 })((globalThis.Waterfall = globalThis.Waterfall || {}));

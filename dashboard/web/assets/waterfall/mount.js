@@ -39,11 +39,6 @@
       return;
     }
     view.set(answer.found);
-    if (!answer.found.span_count) {
-      const [gap] = answer.found.gaps;
-      all.frame.say(view, gap ? "No spans: " + gap.detail + "." : "No spans yet: it is attributed within seconds.");
-      return;
-    }
     all.ask("normal", { decision_id: id }).then((normal) => {
       if (view.id === id && normal.found) {
         view.setNormal(normal.found);

@@ -61,7 +61,7 @@
       }
       this.mapScale = all.scale.whole(columns.from_ns, columns.to_ns);
       this.changes += 1;
-      all.frame.say(this, this.model.size ? "" : all.frame.EMPTY);
+      all.frame.say(this, this.model.size ? "" : all.frame.why(this.model));
       this.filter();
       this.resize();
     }

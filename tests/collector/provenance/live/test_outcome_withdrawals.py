@@ -40,8 +40,7 @@ class Till(Scene):
 
     def summed(self, at_s: int) -> Decimal:
         """Judge and attribute what there is; return what the cells say was earned."""
-        self.run(at_s)
-        self.attribution.run_once(at(at_s) + 10**9)
+        self.attribution.run_once(self.judge(at_s))
         ((value,),) = (
             self.store.client().query("SELECT sum(value_usd) FROM revenue_cells FINAL").result_rows
         )

@@ -31,8 +31,7 @@ class Books(Scene):
 
     def summed(self, at_s: int) -> dict[str, tuple[int, Decimal]]:
         """Judge and attribute what there is; return decisions and dollars by region."""
-        self.run(at_s)
-        self.attribution.run_once(at(at_s) + 10**9)
+        self.attribution.run_once(self.judge(at_s))
         rows = (
             self.store.client()
             .query(
