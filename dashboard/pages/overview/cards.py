@@ -109,8 +109,8 @@ def evidence_card(evidence: Evidence, recorder: HealthItem | None) -> tuple[str,
     )
     if recorder is not None and recorder.status != "ok":
         return "no packets", f"recorder off, see Health · {clocks}"
-    return f"{count(evidence.packets)} packets", (
-        f"{count(evidence.linked_decisions)} decisions linked · {clocks}"
+    return count(evidence.packets), (
+        f"packets, of {count(evidence.linked_decisions)} decisions · {clocks}"
     )
 
 
