@@ -13,6 +13,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from fastapi import FastAPI
 from starlette.types import Message, Receive, Scope, Send
 
 from collector.audit.seal import AuditSeal
@@ -23,6 +24,7 @@ from dashboard.api.query import THREADS, WAITING_MAX
 from dashboard.settings.config import DashboardConfig
 from dashboard.web.abandoned import AbandonedRequests
 from dashboard.web.app import create_app
+from dashboard.web.roles import RoleGuard
 from dashboard.web.server import DashboardServer
 from tests.support.collector.clients import WAIT_S
 from tests.support.dashboard.app import FixedHealth
@@ -176,8 +178,11 @@ def test_only_what_reads_is_cancelled_when_its_client_leaves(
             raise AssertionError(message)
 
         told: list[bool] = []
-        scope = {"type": "http", "method": method, "path": path}
-        answering = asyncio.ensure_future(AbandonedRequests(app)(scope, receive, send))
+        server = FastAPI()
+        server.add_api_route(path, lambda: None, methods=[method])
+        scope = {"type": "http", "method": method, "path": path, "app": server}
+        guarded = RoleGuard(AbandonedRequests(app))  # which says what only reads
+        answering = asyncio.ensure_future(guarded(scope, receive, send))
         if not is_cancelled:
             await left.wait()
             release.set()

@@ -52,7 +52,7 @@ def test_packets_of_an_episode_are_a_file_and_of_nothing_an_answer(store: Connec
         assert group.frames.ts_ns.tolist() == [_T]
         assert group.frames.wire_bytes.tolist() == [59]
     refused = _get(store, "/api/v1/packets/nothing")
-    assert refused.status_code == 400
+    assert refused.status_code == 404
     assert "nothing: no packets were kept for it" in refused.json()["detail"]
 
 
