@@ -23,7 +23,8 @@ ARGUMENTS = [
 
 # How long to wait for what is looked for, never how fast it has to be: on two busy cores a page
 # that takes a second on a quiet machine takes ten.
-expect.set_options(timeout=60_000)
+WAIT_MS = 60_000
+expect.set_options(timeout=WAIT_MS)
 
 
 @dataclass
@@ -48,6 +49,8 @@ def visit(tmp_path: Path) -> Iterator[Visit]:
             args=ARGUMENTS,
             viewport={"width": 1440, "height": 1000},
         )
+        # Also of what `expect` does not wait for: a page that opens, a click, a key.
+        context.set_default_timeout(WAIT_MS)
         page = context.new_page()
         visit = Visit(page)
 
