@@ -86,7 +86,8 @@ def _packets(service: Parts) -> Run:
     )
 
     def run(now_ns: int) -> None:
-        service.capture_lost = job.run_once(now_ns, service.stored_ns()).capture_lost
+        report = job.run_once(now_ns, service.stored_ns(), service.newest_ns())
+        service.capture_lost = report.capture_lost
         if service.capture_lost and Role.SERVE not in service.roles:
             # No page of this process would show it: a failed run is in the log and counted.
             raise CaptureError(service.capture_lost)
@@ -221,7 +222,8 @@ JOBS: Final = (
     # What an experiment may overspend is what it spends in this time, and in the services' second.
     Job(Role.ATTRIBUTE, "experiments", _every(10.0), _experiments),
     Job(Role.ATTRIBUTE, "budgets", _every(30.0), _budgets),
-    Job(Role.COLLECT, "retention", _every(10.0), _retention),
+    # A change takes minutes, and to have the engine write out its tables takes 20 ms.
+    Job(Role.COLLECT, "retention", _every(60.0), _retention),
     Job(Role.COLLECT, "canary", lambda s: s.reference.canary_every_s, _canary),
     Job(Role.CAPTURE, "packets", _every(2.0), _packets),
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collector.core.clock import NS_PER_S
 from collector.core.counters import Counters
 from packet.capture.protocol import RecorderStats
 from packet.sampling.byte_budget import ByteBudget
@@ -10,6 +11,10 @@ from packet.tcp.per_second import WireSecond
 
 # What is written as the difference to the row before, so that rows of several starts add up.
 _SUMS = ("seen_bytes", "sampled_bytes", "pulled_bytes", "dumped_bytes", "refused_bytes")
+# What an incident kept, or what found no room, is written at once; what flows all the time, now and
+# then: each row is an insert with its merges.
+_AT_ONCE = ("dumped_bytes", "refused_bytes")
+_UNWRITTEN_NS_MAX = 10 * NS_PER_S
 
 
 class Meter:
@@ -19,7 +24,9 @@ class Meter:
         self._budget = budget
         self._writer = writer
         self._counters = counters
+        self._counted = dict.fromkeys(_SUMS, 0)
         self._written = dict.fromkeys(_SUMS, 0)
+        self._written_ns = 0
 
     def see(self, second: WireSecond) -> None:
         """Count what came past in a second."""
@@ -45,16 +52,19 @@ class Meter:
             self._budget.see(round(sampled_bytes / ratio))
 
     def write(self, now_ns: int) -> None:
-        """Write what changed since the last time, if anything did."""
+        """Count what changed since the last time, and write it down if it is time to."""
         budget = self._budget
         reading = {name: int(getattr(budget, name)) for name in _SUMS}
-        spent = {name: reading[name] - self._written[name] for name in _SUMS}
         if self._counters is not None:
             self._counters.packet_budget_left.set(budget.left_bytes)
             if budget.kept_ratio is not None:
                 self._counters.packets_kept_ratio.set(budget.kept_ratio)
             for tier in ("sampled", "pulled", "dumped", "refused"):
-                self._counters.packet_bytes.labels(tier).inc(spent[f"{tier}_bytes"])
-        if any(spent.values()):
+                name = f"{tier}_bytes"
+                self._counters.packet_bytes.labels(tier).inc(reading[name] - self._counted[name])
+        self._counted = reading
+        spent = {name: reading[name] - self._written[name] for name in _SUMS}
+        is_due = not 0 <= now_ns - self._written_ns < _UNWRITTEN_NS_MAX
+        if any(spent[name] for name in (_SUMS if is_due else _AT_ONCE)):
             self._writer.budget({**spent, "left_bytes": budget.left_bytes}, now_ns)
-            self._written = reading
+            self._written, self._written_ns = reading, now_ns

@@ -46,6 +46,8 @@ _TRACE_CURSOR = "packet.traces"
 _LINK_REACH_NS = 10 * NS_PER_MINUTE
 # Spans this far outside a range are read too, because they may claim the same exchange.
 _RIVAL_NS = NS_PER_S
+# Spans that another process received are looked for so often, where this one received none.
+_QUIET_NS_MAX = 10 * NS_PER_S
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +112,9 @@ class PacketJob:
         self._sample_cursor = OwnCursor(store, _SAMPLE_CURSOR, config.host)
         # Up to when spans were linked, and how many of the last seconds before that were there.
         self._seen: tuple[int, int] | None = None
+        # Up to when every span that was received was there when spans were read, and when that was.
+        self._read_ns: int | None = None
+        self._asked_ns = 0
         memory_ns = round(config.window_s * NS_PER_S)
         self._joined = SeqJob(store, self._reader, self._writer, memory_ns)
         self._triggers = TriggerJob(config, store, self._reader, self._writer, self._meter)
@@ -126,38 +131,46 @@ class PacketJob:
         """Return how far the clocks of hosts were apart in the last minute that told."""
         return self._clocks.latest
 
-    def run_once(self, now_ns: int, stored_ns: int | None = None) -> PacketReport:
+    def run_once(
+        self, now_ns: int, stored_ns: int | None = None, newest_ns: int | None = None
+    ) -> PacketReport:
         """Keep and link everything that is older than `packet.settle_s` at `now_ns`.
 
         Args:
             now_ns: the instant of this run.
             stored_ns: all spans received by then are in the store, if the caller knows: those of a
                 store that is behind are then waited for.
+            newest_ns: when something was received last, if the caller knows: where a run saw it,
+                the store is asked for spans every few seconds only, for what others received.
         """
         try:
-            return self._run(now_ns, stored_ns)
+            return self._run(now_ns, stored_ns, newest_ns)
         except Exception:
             self._captures.forget()
-            self._seen = None
+            self._seen = self._read_ns = None
             raise
 
-    def _run(self, now_ns: int, stored_ns: int | None) -> PacketReport:
+    def _run(self, now_ns: int, stored_ns: int | None, newest_ns: int | None) -> PacketReport:
         until_ns = now_ns - round(self._config.settle_s * NS_PER_S)
         spans_until_ns = until_ns if stored_ns is None else min(until_ns, stored_ns)
+        has_spans = self._may_have_spans(now_ns, newest_ns)
         tally = Tally()
         if self._recorder is not None:
             try:
                 self._revive(now_ns)
-                tally.triggers = self._triggers.run_once(self._recorder, spans_until_ns, now_ns)
+                tally.triggers = self._triggers.run_once(
+                    self._recorder, spans_until_ns, now_ns, has_spans=has_spans
+                )
                 self._keep_sample(self._recorder, until_ns, tally)
-                self._keep_traces(self._recorder, spans_until_ns, tally)
+                if has_spans:
+                    self._keep_traces(self._recorder, spans_until_ns, tally)
                 self._captures.keep(self._recorder, until_ns, now_ns, tally)
             except CaptureError as error:
                 # Spans are linked to what was kept before; the page says what is missing.
                 tally.capture_lost = str(error)
                 self._captures.keep_nothing(until_ns, now_ns)
         tally.flows = self._keeper.analyse(tally.contexts, now_ns)
-        self._link_new_spans(spans_until_ns, now_ns, tally)
+        self._link_new_spans(spans_until_ns, now_ns, tally, has_spans=has_spans)
         # They replace what this run made of the kept packets alone.
         self._writer.span_flows(tally.lagged, now_ns + 1)
         self._captures.close(now_ns)
@@ -165,7 +178,18 @@ class PacketJob:
             self._meter.note(self._recorder.stats())
         self._meter.write(now_ns)
         tally.joined = self._joined.run_once(now_ns)
-        return self._report(tally, self._clocks.run_once(now_ns))
+        report = self._report(tally, self._clocks.run_once(now_ns))
+        if has_spans:
+            # What a lost recorder kept from a look at the spans is made up for by the next run.
+            is_whole = stored_ns is not None and tally.capture_lost is None
+            self._read_ns = spans_until_ns if is_whole else None
+            self._asked_ns = now_ns
+        return report
+
+    def _may_have_spans(self, now_ns: int, newest_ns: int | None) -> bool:
+        if newest_ns is None or self._read_ns is None or newest_ns > self._read_ns:
+            return True
+        return not 0 <= now_ns - self._asked_ns < _QUIET_NS_MAX
 
     def _report(self, tally: Tally, clocks: ClockReport) -> PacketReport:
         return PacketReport(
@@ -216,20 +240,23 @@ class PacketJob:
             has_news = tally.pulled_for_traces > pulled
             self._trace_cursor.write(client, until_ns, has_news=has_news)
 
-    def _link_new_spans(self, until_ns: int, now_ns: int, tally: Tally) -> None:
+    def _link_new_spans(self, until_ns: int, now_ns: int, tally: Tally, *, has_spans: bool) -> None:
         client = self._store.client()
         after_ns = self._link_cursor.read(client)
-        reach = self._reader.span_reach(after_ns, until_ns, LATE_NS)
-        # A batch may be stored after one that was received later: then those before are read again.
-        is_as_seen = self._seen == (after_ns, reach.before)
-        from_ns, to_ns = reach.new_ns if is_as_seen else reach.all_ns
-        if to_ns:
-            tally.ranges.append((max(from_ns, until_ns - _LINK_REACH_NS), to_ns))
+        reach = self._reader.span_reach(after_ns, until_ns, LATE_NS) if has_spans else None
+        if reach is not None:
+            # A batch may be stored after one that was received later: then those before are read
+            # again.
+            is_as_seen = self._seen == (after_ns, reach.before)
+            from_ns, to_ns = reach.new_ns if is_as_seen else reach.all_ns
+            if to_ns:
+                tally.ranges.append((max(from_ns, until_ns - _LINK_REACH_NS), to_ns))
         # Each span is linked once in one run.
         for begin_ns, end_ns in merge(tally.ranges):
             self._link_range(begin_ns, end_ns, now_ns, tally)
-        self._link_cursor.write(client, max(until_ns, after_ns), has_news=to_ns > 0)
-        self._seen = (until_ns, reach.next_before)
+        if reach is not None:
+            self._link_cursor.write(client, max(until_ns, after_ns), has_news=to_ns > 0)
+            self._seen = (until_ns, reach.next_before)
 
     def _link_range(self, from_ns: int, to_ns: int, now_ns: int, tally: Tally) -> None:
         """Link every span that overlaps the range, whenever it was received."""

@@ -185,20 +185,53 @@ class Reader:
         )
         return [str(row[0]) for row in rows]
 
-    def outliers(self, ratio: float, after_ns: int, until_ns: int, rows_max: int) -> list[Outlier]:
-        """Return decisions received in (after_ns, until_ns] that took `ratio` times their p99.9."""
+    def usual_ns(self, until_ns: int) -> dict[str, int]:
+        """Return what 99.9 % of an action's decisions took in the ten minutes before, by action."""
+        rows = self._rows(
+            "usual_times",
+            {
+                "from_ns": max(until_ns - _USUAL_NS, 0),
+                "until_ns": until_ns,
+                "decisions_min": _USUAL_DECISIONS_MIN,
+            },
+        )
+        return {str(action): int(usual_ns) for action, usual_ns in rows}
+
+    def outliers(
+        self,
+        usual_ns: Mapping[str, int],
+        ratio: float,
+        after_ns: int,
+        until_ns: int,
+        *,
+        from_ns: int,
+        rows_max: int,
+    ) -> list[Outlier]:
+        """Return decisions received in (after_ns, until_ns] that took `ratio` times what is usual.
+
+        Args:
+            usual_ns: by action; others have no outliers.
+            ratio: so many times.
+            after_ns: received later than this.
+            until_ns: ... and by then.
+            from_ns: what began before is not looked at.
+            rows_max: of more the slowest are returned.
+        """
         rows = self._rows(
             "outliers",
             {
-                "ratio": ratio,
+                "actions": list(usual_ns),
+                "limits_ns": [int(ratio * each) for each in usual_ns.values()],
                 "after_ns": after_ns,
                 "until_ns": until_ns,
-                "base_ns": max(after_ns - _USUAL_NS, 0),
-                "decisions_min": _USUAL_DECISIONS_MIN,
+                "from_ns": max(from_ns, 0),
                 "rows_max": rows_max,
             },
         )
-        return [Outlier(*row) for row in rows]
+        return [
+            Outlier(trace_id, action, ingress_ns, end_ns, usual_ns[action])
+            for trace_id, action, ingress_ns, end_ns in rows
+        ]
 
     def budget_left(self) -> int | None:
         """Return what was left in the byte budget before this start, None where none was kept."""

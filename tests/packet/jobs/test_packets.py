@@ -285,6 +285,27 @@ def test_spans_are_linked_once_unless_a_batch_comes_late(store: Connections) -> 
     assert job.run_once(_T + 6 * NS_PER_S).linked == 0
 
 
+def test_where_nothing_was_received_the_store_is_asked_now_and_then(store: Connections) -> None:
+    """What the caller knows of is linked at once; what another process stored in ten seconds."""
+    packets = [*exchange(_T + 10 * _MS, _T + 20 * _MS), *exchange(_T + 210 * _MS, _T + 220 * _MS)]
+    job = _job(store, HeldFrames(frames(packets)), sample_ratio=1.0, settle_s=1.0)
+
+    def run(at_s: int, newest_ns: int) -> int:
+        now_ns = _T + at_s * NS_PER_S
+        return job.run_once(now_ns, stored_ns=now_ns, newest_ns=newest_ns).linked
+
+    insert_spans(store, [_call("t1", "s1", _T + 9 * _MS, _T + 21 * _MS)])
+    assert run(3, newest_ns=_T + 21 * _MS) == 1
+    elsewhere = _call("t2", "s2", _T + 209 * _MS, _T + 221 * _MS)
+    insert_spans(store, [replace(elsewhere, received_ns=_T + 3 * NS_PER_S)])
+    assert run(5, newest_ns=_T + 21 * _MS) == 0
+    assert run(13, newest_ns=_T + 21 * _MS) == 1
+
+    own = _call("t3", "s3", _T + 209 * _MS, _T + 222 * _MS)
+    insert_spans(store, [replace(own, received_ns=_T + 13 * NS_PER_S)])
+    assert run(15, newest_ns=_T + 13 * NS_PER_S) >= 1
+
+
 # Kind, attributes without the client's port, and the name under which that port is sent.
 _CONVENTIONS = [
     # A name for an address.
