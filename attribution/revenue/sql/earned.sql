@@ -5,10 +5,14 @@
 -- Returns: began_ns UInt64, id String, has_sold UInt8, sold_ns UInt64 (when that happened, or was corrected, last), has_earned UInt8: of a refund too; money Float64, amounts_missing UInt64: outcomes whose amount
 --   is not known; a row a decision that has an outcome, unordered.
 WITH
+-- Each of these is read once: the engine plans and runs a name as often as it is used.
 told AS
 (
     SELECT
-        o.decision_id AS id, o.outcome_key AS key, o.event_ns AS told_ns, o.kind = 'refund' AS is_refund,
+        o.decision_id = '' AS is_by_key,
+        if(is_by_key, o.outcome_key, o.decision_id) AS name,
+        if(is_by_key, o.event_ns, bitNot(toUInt64(0))) AS up_to,
+        o.event_ns AS told_ns, o.kind = 'refund' AS is_refund,
         if(o.kind = 'correction', 0, o.event_ns) AS at_ns,
         multiIf(o.currency = {currency:String}, 1.,
             r.rate > 0 AND o.event_ns - r.day_ns < ({rate_days:UInt64} + 1) * 86400000000000,
@@ -23,43 +27,41 @@ told AS
         SELECT decision_id, outcome_key, event_ns, toString(kind) AS kind, is_sale,
             toString(currency) AS currency, margin, revenue
         FROM outcomes FINAL
-        WHERE received_ns >= {received_from_ns:UInt64}
+        WHERE received_ns >= {received_from_ns:UInt64} AND (decision_id != '' OR outcome_key != '')
     ) AS o
     ASOF LEFT JOIN
     (
         SELECT toString(currency) AS currency, day_ns, rate FROM currency_rates FINAL
     ) AS r ON o.currency = r.currency AND o.event_ns >= r.day_ns
 ),
+-- The decisions that outcomes name, once by id and once by key. The rank makes the last of a key
+-- that began before an outcome, and the first of an id, the nearest at or below up_to.
 candidates AS
 (
-    SELECT d.ingress_ns AS began_ns, d.decision_id AS id, d.outcome_key AS key,
-        began_ns + if(has({horizon_channels:Array(String)}, toString(d.channel)),
-            {horizons_ns:Array(UInt64)}[indexOf({horizon_channels:Array(String)}, toString(d.channel))],
-            {horizon_ns:UInt64}) AS ends_ns
-    FROM decisions AS d FINAL
-    -- One id may come twice, and the earlier of the two is meant.
-    WHERE d.ingress_ns >= {candidates_from_ns:UInt64}
-        AND (d.decision_id IN (SELECT id FROM told WHERE id != '')
-            OR d.outcome_key IN (SELECT key FROM told WHERE id = '' AND key != ''))
+    SELECT named.1 AS is_by_key, named.2 AS name, if(is_by_key, began_ns, bitNot(began_ns)) AS rank,
+        began_ns, id, key, ends_ns
+    FROM
+    (
+        SELECT ingress_ns AS began_ns, decision_id AS id, outcome_key AS key,
+            began_ns + if(has({horizon_channels:Array(String)}, toString(channel)),
+                {horizons_ns:Array(UInt64)}[indexOf({horizon_channels:Array(String)}, toString(channel))],
+                {horizon_ns:UInt64}) AS ends_ns
+        FROM decisions FINAL
+        WHERE ingress_ns >= {candidates_from_ns:UInt64}
+            AND (decision_id IN (SELECT decision_id FROM outcomes
+                    WHERE received_ns >= {received_from_ns:UInt64} AND decision_id != '')
+                OR outcome_key IN (SELECT outcome_key FROM outcomes
+                    WHERE received_ns >= {received_from_ns:UInt64} AND decision_id = '' AND outcome_key != ''))
+    )
+    ARRAY JOIN [(0, id), (1, key)] AS named
+    WHERE name != ''
 ),
 matched AS
 (
-    SELECT c.began_ns AS began_ns, c.id AS id, c.ends_ns AS ends_ns, c.own_key AS own_key, told_ns, at_ns, is_refund,
-        0 AS is_free, is_earning, amount
-    FROM told AS t
-    INNER JOIN
-    (
-        SELECT min(own.began_ns) AS began_ns, id, argMin(own.key, own.began_ns) AS own_key,
-            argMin(own.ends_ns, own.began_ns) AS ends_ns
-        FROM candidates AS own
-        GROUP BY id
-    ) AS c ON t.id = c.id
-    WHERE t.id != ''
-    UNION ALL
     SELECT c.began_ns AS began_ns, c.id AS id, c.ends_ns AS ends_ns, c.key AS own_key, told_ns, at_ns, is_refund,
-        is_refund AS is_free, is_earning, amount
-    FROM (SELECT * FROM told WHERE id = '' AND key != '') AS t
-    ASOF INNER JOIN candidates AS c ON t.key = c.key AND t.told_ns >= c.began_ns
+        is_by_key AND is_refund AS is_free, is_earning, amount
+    FROM told AS t
+    ASOF INNER JOIN candidates AS c ON t.is_by_key = c.is_by_key AND t.name = c.name AND t.up_to >= c.rank
 ),
 -- The last decision of the same key that has a sale, up to the one that an outcome was matched to.
 placed AS
