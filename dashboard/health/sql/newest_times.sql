@@ -3,8 +3,6 @@
 SELECT 'traces' AS signal, toUInt64(toUnixTimestamp64Nano(max(Timestamp))) AS newest_ns FROM otel_traces
 UNION ALL
 SELECT 'logs', toUInt64(toUnixTimestamp64Nano(max(Timestamp))) FROM otel_logs
--- What a part holds at most is known of the column that its table is parted by alone.
-WHERE TimestampTime >= (SELECT max(TimestampTime) FROM otel_logs)
 UNION ALL
 SELECT 'metrics', max(newest_ns)
 FROM

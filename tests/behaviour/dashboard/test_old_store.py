@@ -43,7 +43,6 @@ COLUMNS: Final[dict[str, dict[str, str]]] = {
     },
     "otel_logs": {
         "Timestamp": "fromUnixTimestamp64Nano(toInt64(at_ns))",
-        "TimestampTime": "toDateTime(intDiv(at_ns, 1000000000))",
         "ServiceName": "concat('service ', toString(n % 3))",
     },
 }

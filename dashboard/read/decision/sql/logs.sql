@@ -7,7 +7,7 @@ SELECT
     LogAttributes AS attributes
 FROM otel_logs
 WHERE TraceId = {trace_id:String} AND SpanId = {span_id:String}
-    AND TimestampTime >= toDateTime(intDiv({from_ns:UInt64}, 1000000000))
-    AND TimestampTime <= toDateTime(intDiv({to_ns:UInt64}, 1000000000) + 1)
+    AND Timestamp >= fromUnixTimestamp64Nano({from_ns:Int64})
+    AND Timestamp <= fromUnixTimestamp64Nano({to_ns:Int64})
 ORDER BY at_ns
 LIMIT {rows_max:UInt64}
