@@ -1,0 +1,23 @@
+"""The outcomes of decisions, from every outcome that is kept."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from attribution.path.columns import Table
+from collector.core.clock import NS_PER_HOUR, NS_PER_S
+from collector.core.sql import sql
+from collector.store.connect import Connections
+
+
+def cell_outcomes_by_row(store: Connections, seconds_ns: Sequence[int]) -> Table:
+    """Return what `Reader.cell_outcomes` returns, in USD and by rates of the last week."""
+    asked = {
+        "seconds_ns": list(seconds_ns),
+        "from_ns": min(seconds_ns),
+        "to_ns": max(seconds_ns) + NS_PER_S,
+        "currency": "USD",
+        "rate_days": 7,
+        "received_from_ns": min(seconds_ns) - NS_PER_HOUR,
+    }
+    return store.client().query_arrow(sql("cell_outcomes", __file__), parameters=asked)
