@@ -1,4 +1,4 @@
-"""What decisions of some seconds earned is looked up by name, and not sought in all outcomes."""
+"""What was earned is looked up by the names of decisions, and not sought in all outcomes."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ from typing import Final
 
 import pytest
 
+from attribution.core.config import AttributionConfig
 from attribution.read.reader import Reader
 from collector.core.clock import NS_PER_DAY, NS_PER_S
 from collector.core.config import AttributesConfig
 from collector.store.connect import Connections
 from tests.conftest import NOW_NS
-from tests.support.attribution.long_way.outcomes import cell_outcomes_by_row
+from tests.support.attribution.long_way.outcomes import cell_outcomes_by_row, reconciled_by_row
 from tests.support.attribution.rows_read import rows_read
 from tests.support.attribution.stored import (
     BASE_NS,
@@ -23,6 +24,7 @@ from tests.support.attribution.stored import (
     trace_id,
 )
 
+DAY: Final = BASE_NS - BASE_NS % NS_PER_DAY
 DAYS: Final = 12
 A_DAY: Final = 20_000
 _OUTCOMES: Final = (
@@ -34,7 +36,7 @@ _OUTCOMES: Final = (
 
 
 @pytest.mark.parametrize("seed", range(8))
-def test_lookup_by_name_finds_what_all_outcomes_say(store: Connections, seed: int) -> None:
+def test_lookups_by_name_find_what_all_outcomes_say(store: Connections, seed: int) -> None:
     """Late, amended, sent twice, taken back, by id or by key, in a currency without a rate."""
     draw = random.Random(seed)
     names = [f"d{at}" for at in range(12)]
@@ -67,6 +69,10 @@ def test_lookup_by_name_finds_what_all_outcomes_say(store: Connections, seed: in
         reader = Reader(store, AttributesConfig())
         assert reader.cell_outcomes(seconds_ns, "USD", 7).equals(wanted), f"seed {seed}"
         found += len(wanted)
+        window = draw.choice((DAY, DAY + 3 * NS_PER_DAY)), DAY + 5 * NS_PER_DAY
+        days = reconciled_by_row(store, *window)
+        assert reader.reconciled(*window, AttributionConfig()) == days, f"seed {seed}"
+        found += len(days)
     assert found > 0
 
 
