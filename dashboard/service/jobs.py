@@ -130,7 +130,7 @@ def _experiments(service: Parts) -> Run:
 
 
 def _slope(service: Parts) -> Run:
-    return SlopeJob(service.settings.attribution, service.store).run_once
+    return SlopeJob(service.settings.attribution, service.store).run_due
 
 
 def _outcomes(service: Parts) -> Run:
@@ -222,8 +222,9 @@ JOBS: Final = (
     Job(Role.ATTRIBUTE, "evidence", _every(5.0), _evidence),
     # Ten minutes of arrival are summed at once; what is not yet is read as it came.
     Job(Role.ATTRIBUTE, "observed", _every(60.0), _observed),
-    # A slope rests on weeks of decisions: an hour more is no news.
-    Job(Role.ATTRIBUTE, "slope", _every(3600.0), _slope),
+    # A slope rests on weeks of decisions: an hour more is no news. It asks whether one is over, so
+    # that a restart neither brings it forward nor puts it off by much.
+    Job(Role.ATTRIBUTE, "slope", _every(300.0), _slope),
     # A mode is wrong from the first day on, and for all of it.
     Job(Role.ATTRIBUTE, "outcomes", _every(300.0), _outcomes),
     # What an experiment may overspend is what it spends in this time, and in the services' second.
