@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
 import httpx
 from prometheus_client.parser import text_string_to_metric_families
 
-from collector.core.clock import SystemClock
+from collector.core.clock import NS_PER_MINUTE, SystemClock
 from dashboard.bench.process_figures import cpu_by_thread_s
 from dashboard.bench.served import Served
+
+# A service answers before its pages are loaded, and has no figures until then.
+_LOADED_S: Final = 0.2
+_LOADED_NS_MAX: Final = NS_PER_MINUTE
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +44,16 @@ class Look:
 
 def look(service: Served) -> Look:
     """Return what a service says of itself now."""
-    text = httpx.get(f"{service.pages}/metrics", trust_env=False, timeout=60).text
+    text, waiting, clock = "", threading.Event(), SystemClock()
+    deadline_ns = clock.monotonic_ns() + _LOADED_NS_MAX
+    while not text:
+        answer = httpx.get(f"{service.pages}/metrics", trust_env=False, timeout=60)
+        if answer.status_code == httpx.codes.OK:
+            text = answer.text
+        elif clock.monotonic_ns() > deadline_ns:
+            answer.raise_for_status()
+        else:
+            waiting.wait(_LOADED_S)
     behind, rows = dict[str, float](), dict[str, float]()
     for family in text_string_to_metric_families(text):
         for sample in family.samples:
