@@ -10,7 +10,7 @@ import numpy as np
 
 from attribution.core.config import AttributionConfig
 from attribution.core.selection import Selection
-from attribution.path.columns import ints
+from attribution.path.columns import Table, ints
 from attribution.read.reader import asked
 from attribution.revenue import earned
 from attribution.revenue.loss import (
@@ -59,27 +59,23 @@ def read_group_values(
     A group is worth what its own decisions of the selection earned, and nothing else: never the
     mean of the others, nor what was before.
     """
-    margin, revenue = (
-        store.client().query_arrow(
-            _SQL,
-            parameters={
-                **asked(selection),
-                **earned.parameters(selection.from_ns, outcome, config),
-                "by": dimension,
-            },
-        )
-        for outcome in ("margin", "revenue")
-    )
-    known = ints(margin["known"])
+    margin = _earned(store, config, selection, dimension, "margin")
+    known, converted = ints(margin["known"]), ints(margin["converted"])
+    revenue = margin.slice(0, 0)
+    # By revenue is valued what earned something and has no margin: most have one, and then what
+    # all of the window earned is not worked out a second time.
+    if np.any((known > 0) & (converted > 0) & (ints(margin["amounts"]) == 0)):
+        revenue = _earned(store, config, selection, dimension, "revenue")
+    none = np.zeros_like(known)
     window = Earned(
         decisions=ints(margin["decisions"]),
         known=known,
-        kept_ppb=np.zeros_like(known),
-        converted=ints(margin["converted"]),
+        kept_ppb=none,
+        converted=converted,
         margins=ints(margin["amounts"]),
         margin_micros=ints(margin["amount_micros"]),
-        revenues=ints(revenue["amounts"]),
-        revenue_micros=ints(revenue["amount_micros"]),
+        revenues=ints(revenue["amounts"]) if len(revenue) else none,
+        revenue_micros=ints(revenue["amount_micros"]) if len(revenue) else none,
     )
     stated = ints(margin["stated"])
     basis, mean = window.a_decision()
@@ -90,7 +86,11 @@ def read_group_values(
     squared, amounts = (
         np.select([basis == MARGIN, basis == REVENUE, basis == EXPECTED], columns, 0.0)
         for columns in (
-            [margin["amount_squared"], revenue["amount_squared"], margin["stated_squared"]],
+            [
+                margin["amount_squared"],
+                revenue["amount_squared"] if len(revenue) else none,
+                margin["stated_squared"],
+            ],
             [window.margin_micros, window.revenue_micros, ints(margin["stated_micros"])],
         )
     )
@@ -110,6 +110,21 @@ def read_group_values(
         known.tolist(),
     )
     return [GroupValue(*row) for row in zip(*found, strict=True)]
+
+
+def _earned(
+    store: Connections,
+    config: AttributionConfig,
+    selection: Selection,
+    dimension: str,
+    outcome: str,
+) -> Table:
+    parameters = {
+        **asked(selection),
+        **earned.parameters(selection.from_ns, outcome, config),
+        "by": dimension,
+    }
+    return store.client().query_arrow(_SQL, parameters=parameters)
 
 
 def contradictions(values: Sequence[GroupValue], config: AttributionConfig) -> list[str]:

@@ -29,6 +29,7 @@ from attribution.invest.debt_found import (
 from attribution.invest.file import InvestFile
 from attribution.invest.npv import Range, cents
 from attribution.invest.runtimes import READ_ON
+from attribution.jobs.observed import Observed, read_observed
 from attribution.read.reader import Reader
 from attribution.vram.job import VramJob
 from attribution.vram.ranking import SECONDS_A_YEAR
@@ -40,6 +41,9 @@ from collector.store.connect import Connections
 
 # Decisions whose spans are read for the time that a cache takes.
 _SAMPLED_MAX = 50_000
+# What is shown of a flag that answers something else each time, or that all services ask for.
+_VARIANTS_MAX = 10
+_SERVICES_MAX = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,12 +84,11 @@ class DebtJob:
             annualise: state what a year is worth on fewer days than that takes.
         """
         worth = self._worth(window, annualise=annualise)
-        runtimes = [RuntimeSeen(*row) for row in self._rows("debt_runtimes", window)]
+        observed = read_observed(self._store, window.from_ns, window.to_ns)
+        runtimes = runtimes_seen(observed["runtime"])
         found = [*old_runtimes(runtimes, window.to_ns)]
-        flags = [FlagSeen(*row) for row in self._rows("debt_flags", window)]
-        found += stale_flags(flags, days_min, window.to_ns)
-        rows = self._rows("debt_caches", window, reads=list(READS), writes=list(WRITES))
-        caches = useless_caches([CacheSeen(*row) for row in rows], days_min, window.to_ns)
+        found += stale_flags(flags_seen(observed["flag"]), days_min, window.to_ns)
+        caches = useless_caches(caches_seen(observed["cache"]), days_min, window.to_ns)
         found += self._billed(caches, window)
         items = joined(found, told.debt)
         priced = ledger(items, worth, told.invest.rate, told.invest.quarters)
@@ -172,6 +175,67 @@ class DebtJob:
     def _rows(self, name: str, window: Selection, **parameters: object) -> Sequence[Sequence[Any]]:
         bound = {"from_ns": window.from_ns, "to_ns": window.to_ns, **parameters}
         return self._store.client().query(sql(name, __file__), parameters=bound).result_rows
+
+
+def runtimes_seen(observed: Sequence[Observed]) -> list[RuntimeSeen]:
+    """Return the runtimes of each service, last seen last."""
+    seen = [
+        RuntimeSeen(
+            each.service,
+            each.name,
+            each.variant,
+            each.detail,
+            each.count,
+            each.first_ns,
+            each.last_ns,
+        )
+        for each in observed
+    ]
+    return sorted(seen, key=lambda each: (each.service, each.last_ns, each.runtime, each.version))
+
+
+def flags_seen(observed: Sequence[Observed]) -> list[FlagSeen]:
+    """Return the flags that anybody asked for, with ten of their answers and twenty services."""
+    return [
+        FlagSeen(
+            flag,
+            sorted({variant for each in own for variant in each.variants})[:_VARIANTS_MAX],
+            sorted({each.service for each in own})[:_SERVICES_MAX],
+            sum(each.count for each in own),
+            min(each.first_ns for each in own),
+            max(each.last_ns for each in own),
+        )
+        for flag, own in _by_name(observed)
+    ]
+
+
+def caches_seen(observed: Sequence[Observed]) -> list[CacheSeen]:
+    """Return the caches; a call that says whether it hit is a lookup, and reads."""
+    found = []
+    for cache, own in _by_name(observed):
+        calls = sum(each.count for each in own)
+        reads = sum(each.count for each in own if each.detail or each.variant in READS)
+        writes = sum(each.count for each in own if not each.detail and each.variant in WRITES)
+        found.append(
+            CacheSeen(
+                cache,
+                reads,
+                writes,
+                calls - reads - writes,
+                sum(each.count for each in own if each.detail in ("hit", "miss")),
+                sum(each.count for each in own if each.detail == "hit"),
+                min(each.first_ns for each in own),
+                max(each.last_ns for each in own),
+            )
+        )
+    return found
+
+
+def _by_name(observed: Sequence[Observed]) -> list[tuple[str, list[Observed]]]:
+    found: dict[str, list[Observed]] = {}
+    for each in observed:
+        found.setdefault(each.name, []).append(each)
+    return sorted(found.items())
 
 
 def joined(found: Sequence[Item], entries: Sequence[DebtEntry]) -> list[Item]:

@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import astuple, dataclass, fields, replace
+from typing import Final
 
 from attribution.core.config import AttributionConfig
 from attribution.revenue import earned
@@ -20,10 +21,12 @@ from attribution.sensitivity.versions import (
     model_of,
     numbered,
 )
-from collector.core.clock import NS_PER_DAY, NS_PER_MINUTE, NS_PER_S
+from collector.core.clock import NS_PER_DAY, NS_PER_HOUR, NS_PER_MINUTE, NS_PER_S
 from collector.core.sql import sql
 from collector.store.connect import Connections
+from collector.store.cursors import JobCursor
 
+CURSOR: Final = "attribution.slope"  # when it ran
 _SQL = sql("slope_models", __file__)
 _GROUPS_SQL = sql("slope_groups", __file__)
 _COLUMNS = [field.name for field in fields(SlopeModel)]
@@ -44,6 +47,21 @@ class SlopeJob:
     def __init__(self, config: AttributionConfig, store: Connections) -> None:
         self._config = config
         self._store = store
+        self._ran = JobCursor(CURSOR)
+
+    def run_due(self, now_ns: int) -> SlopeReport | None:
+        """Run, unless it ran under these settings within the hour, in this process or before it.
+
+        It reads weeks of decisions, which a service that starts again and again would do each time.
+        """
+        client = self._store.client()
+        last = read_book(self._store, self._config).last
+        is_same = last is not None and last.config_hash == config_hash(self._config)
+        if is_same and 0 <= now_ns - self._ran.read(client) < NS_PER_HOUR:
+            return None
+        report = self.run_once(now_ns)
+        self._ran.write(client, now_ns)
+        return report
 
     def run_once(self, now_ns: int) -> SlopeReport:
         """Estimate over the window that ends when outcomes have arrived; store what is news."""

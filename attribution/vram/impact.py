@@ -89,6 +89,8 @@ class ImpactJob:
             unknown, earning = sum(c.unknown for c in found), sum(c.earning for c in found)
             if any(c.sum_usd for c in found) and earned.is_known(unknown, earning):
                 return outcome, found
+            if not earning:
+                break  # by whatever outcome: the cells of the others are the same
         # Where nothing earned anything, outcomes are not sent: that is not known, and not nothing.
         return "converted", [replace(cell, earned=0, sum_usd=0.0, sum_usd2=0.0) for cell in found]
 

@@ -7,10 +7,6 @@ Performance API says of tasks, of frames while the rows are scrolled, and of lay
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
-from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
@@ -19,6 +15,7 @@ import httpx
 from collector.bench.harness import Progress, medians, own_directory
 from collector.core.clock import NS_PER_MS, NS_PER_S, SystemClock
 from collector.core.errors import InputError
+from dashboard.bench.chromium import chromium
 from dashboard.bench.served import NO_PACKETS, Served, served
 
 if TYPE_CHECKING:
@@ -29,7 +26,6 @@ _BATCH: Final = 2_000
 _DECISION: Final = "bench"
 _TRACE: Final = "be" * 16
 _ATTRIBUTED_S_MAX: Final = 180.0
-_ARGUMENTS: Final = ("--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-sync")
 _WATCH: Final = """
 window.benchTasks = []; window.benchShift = 0;
 new PerformanceObserver((list) => list.getEntries().forEach((each) =>
@@ -86,7 +82,7 @@ def run_waterfall(runs: int, progress: Progress) -> dict[str, float]:
     Raises:
         InputError: Chromium or playwright is not here, or the decision was not attributed.
     """
-    with own_directory() as scratch, _browser() as open_one, served(scratch, NO_PACKETS) as service:
+    with own_directory() as scratch, chromium() as open_one, served(scratch, NO_PACKETS) as service:
         _send(service)
         progress(f"dashboard: {SPANS} spans are stored and attributed")
         done = []
@@ -120,23 +116,6 @@ def _visit(browser: Browser, pages: str) -> dict[str, float]:
     figures["external_requests"] = float(len(foreign))
     context.close()
     return figures
-
-
-@contextmanager
-def _browser() -> Iterator[Browser]:
-    chromium = shutil.which("chromium")
-    try:
-        playwright = import_module("playwright.sync_api")
-    except ImportError:
-        raise InputError("bench: playwright is not installed; `make install-dev` does it") from None
-    if chromium is None:
-        raise InputError("bench: chromium is not on the path; `make install-test` installs it")
-    with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=chromium, args=_ARGUMENTS)
-        try:
-            yield browser
-        finally:
-            browser.close()
 
 
 def _send(service: Served) -> None:

@@ -11,6 +11,7 @@ from alerts.metrics import AlertMetrics
 from attribution.experiments.job import ExperimentJob
 from attribution.jobs.attribution import AttributionJob
 from attribution.jobs.evidence import EvidenceJob
+from attribution.jobs.observed import ObservedJob
 from attribution.jobs.report import AttributionReport
 from attribution.sensitivity.job import SlopeJob
 from attribution.vram.outcome_mode import OutcomeModeJob
@@ -120,12 +121,17 @@ def _evidence(service: Parts) -> Run:
     return EvidenceJob(service.store).run_once
 
 
+def _observed(service: Parts) -> Run:
+    overlap_s = service.settings.attribution.overlap_s
+    return ObservedJob(service.store, service.stored_ns, overlap_s).run_once
+
+
 def _experiments(service: Parts) -> Run:
     return ExperimentJob(service.settings.attribution, service.store).run_once
 
 
 def _slope(service: Parts) -> Run:
-    return SlopeJob(service.settings.attribution, service.store).run_once
+    return SlopeJob(service.settings.attribution, service.store).run_due
 
 
 def _outcomes(service: Parts) -> Run:
@@ -215,8 +221,11 @@ JOBS: Final = (
     Job(Role.ALERT, "webhooks", _every(1.0), _webhooks, stage="alerted"),
     Job(Role.ALERT, "alertmanagers", _every(1.0), _alertmanagers, stage="alerted"),
     Job(Role.ATTRIBUTE, "evidence", _every(5.0), _evidence),
-    # A slope rests on weeks of decisions: an hour more is no news.
-    Job(Role.ATTRIBUTE, "slope", _every(3600.0), _slope),
+    # Ten minutes of arrival are summed at once; what is not yet is read as it came.
+    Job(Role.ATTRIBUTE, "observed", _every(60.0), _observed),
+    # A slope rests on weeks of decisions: an hour more is no news. It asks whether one is over, so
+    # that a restart neither brings it forward nor puts it off by much.
+    Job(Role.ATTRIBUTE, "slope", _every(300.0), _slope),
     # A mode is wrong from the first day on, and for all of it.
     Job(Role.ATTRIBUTE, "outcomes", _every(300.0), _outcomes),
     # What an experiment may overspend is what it spends in this time, and in the services' second.

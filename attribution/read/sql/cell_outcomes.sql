@@ -9,6 +9,7 @@ WITH named AS
     WHERE ingress_ns >= {from_ns:UInt64} AND ingress_ns < {to_ns:UInt64}
         AND intDiv(ingress_ns, 1000000000) * 1000000000 IN {seconds_ns:Array(UInt64)}
 ),
+keys AS (SELECT outcome_key FROM named WHERE outcome_key != ''),
 kin AS
 (
     SELECT decision_id FROM decisions
@@ -16,8 +17,18 @@ kin AS
     (
         SELECT outcome_key FROM outcomes
         WHERE kind = 'refund' AND decision_id = '' AND received_ns >= {received_from_ns:UInt64}
-            AND outcome_key IN (SELECT outcome_key FROM named WHERE outcome_key != '')
+            AND outcome_key IN (SELECT outcome_key FROM keys)
     )
+),
+-- FINAL looks at every row beside those that an index of another column finds, so it is asked for ids alone.
+told AS
+(
+    SELECT outcome_id FROM outcomes
+    WHERE received_ns >= {received_from_ns:UInt64}
+        AND decision_id IN (SELECT decision_id FROM named UNION DISTINCT SELECT decision_id FROM kin)
+    UNION DISTINCT
+    SELECT outcome_id FROM outcomes
+    WHERE received_ns >= {received_from_ns:UInt64} AND decision_id = '' AND outcome_key IN (SELECT outcome_key FROM keys)
 )
 SELECT
     o.outcome_id AS outcome_id,
@@ -37,11 +48,10 @@ FROM
     SELECT outcome_id, decision_id, outcome_key, kind, is_sale, toString(currency) AS currency,
         revenue, margin, event_ns
     FROM outcomes FINAL
-    WHERE received_ns >= {received_from_ns:UInt64}
-        AND (decision_id IN (SELECT decision_id FROM named)
-            OR decision_id IN (SELECT decision_id FROM kin)
-            OR (decision_id = ''
-                AND outcome_key IN (SELECT outcome_key FROM named WHERE outcome_key != '')))
+    WHERE outcome_id IN (SELECT outcome_id FROM told)
+        AND identity(received_ns) >= {received_from_ns:UInt64}
+        AND (identity(decision_id) IN (SELECT decision_id FROM named UNION DISTINCT SELECT decision_id FROM kin)
+            OR (identity(decision_id) = '' AND identity(outcome_key) IN (SELECT outcome_key FROM keys)))
 ) AS o
 ASOF LEFT JOIN
 (

@@ -7,10 +7,29 @@
 --   of how many that is so; node_revenue Map(UInt32, Decimal), node_outcomes Map(UInt32, UInt64): of the matched, by the
 --   first rule that their decision matches, 0 for none; by day.
 WITH
+-- Only of a refund is it asked whether something was sold before, of whatever day.
+back AS
+(
+    SELECT decision_id AS id, outcome_key AS key FROM outcomes
+    WHERE event_ns >= {from_ns:UInt64} AND event_ns < {to_ns:UInt64} AND kind = 'refund'
+),
+given AS
+(
+    SELECT decision_id AS id, outcome_key AS key FROM decisions WHERE decision_id IN (SELECT id FROM back WHERE id != '')
+    UNION DISTINCT
+    SELECT decision_id AS id, outcome_key AS key FROM decisions WHERE outcome_key IN (SELECT key FROM back WHERE key != '')
+),
 sold AS
 (
     SELECT decision_id AS id, outcome_key AS key FROM outcomes FINAL
-    WHERE is_sale
+    WHERE is_sale AND outcome_id IN
+    (
+        SELECT outcome_id FROM outcomes
+        WHERE decision_id IN (SELECT id FROM back WHERE id != '' UNION DISTINCT SELECT id FROM given)
+        UNION DISTINCT
+        SELECT outcome_id FROM outcomes
+        WHERE outcome_key IN (SELECT key FROM back WHERE key != '' UNION DISTINCT SELECT key FROM given WHERE key != '')
+    )
 ),
 rates AS (SELECT toString(currency) AS currency, day_ns, rate FROM currency_rates FINAL),
 told AS

@@ -115,3 +115,5 @@ SELECT
 FROM measured
 GROUP BY minute_ns, region, cohort, action, experiment, arm, part
 ORDER BY minute_ns, region, cohort, action, experiment, arm, part
+-- Four weeks of decisions are joined an eighth at a time: in one piece they take 0.4 GB more of 10 M spans.
+SETTINGS join_algorithm = 'grace_hash,hash', grace_hash_join_initial_buckets = 8

@@ -14,19 +14,19 @@ import shutil
 import signal
 import tempfile
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 import httpx
-from prometheus_client.parser import text_string_to_metric_families
 
 from collector.bench.decision_load import decision_patterns
 from collector.bench.harness import Progress, own_directory
 from collector.bench.open_sender import OpenSender
 from collector.core.clock import NS_PER_DAY, NS_PER_S, SystemClock
+from dashboard.bench.growth.acts import acts, changed_retention, pages
+from dashboard.bench.growth.look import Look, look
 from dashboard.bench.growth.store import build
 from dashboard.bench.process_figures import cpu_by_thread_s, peak_rss_mib
 from dashboard.bench.served import NO_PACKETS, Served, served
@@ -61,21 +61,6 @@ _ROUTES: Final = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class _Look:
-    """What `/metrics` says at an instant, with the CPU time of the service."""
-
-    at_ns: int
-    cpu_s: float
-    behind_s: Mapping[str, float]  # by stage
-    rows: Mapping[str, float]  # by who asked
-
-    @property
-    def rows_read(self) -> float:
-        """Return rows that all have read."""
-        return sum(self.rows.values())
-
-
 def run_growth(
     runs: int,
     progress: Progress,
@@ -95,8 +80,12 @@ def run_growth(
     `idle_rows_per_s_Nm`, `live_cpu_ms_Nm` (a decision at 60/s), `live_rows_per_s_Nm`,
     `late_s_Nm` (until a thousand are attributed and counted), `late_cpu_s_Nm`, `late_added_s_Nm`
     (by which what comes meanwhile is later), `route_cpu_s_NAME_Nm`, `route_rows_NAME_Nm`,
-    `rows_JOB_Nm` (a minute of idleness), `stop_s_Nm`, `peak_gb_Nm`. Of the largest over the
-    smallest: `x_live_cpu_Nm`, `x_worst_Nm` (of CPU).
+    `page_cpu_s_NAME_Nm`, `page_rows_NAME_Nm` (in Chromium, where it is installed),
+    `recompute_cpu_s_Nm`, `recompute_rows_Nm` and `recompute_s_Nm` (an hour), `hold_s_Nm`,
+    `hold_cpu_s_Nm` (adding one), `rows_JOB_Nm` (a minute of idleness), `stop_s_Nm`, `peak_gb_Nm`
+    (before the hour and the hold), `peak_acts_gb_Nm`, and of a start with fewer days of retention
+    `retention_receives_s_Nm` and `retention_ready_s_Nm`. Of the largest over the smallest:
+    `x_live_cpu_Nm`, `x_worst_Nm` (of CPU).
     """
     kept = directory or Path(tempfile.gettempdir()) / "millworth-growth"
     figures: dict[str, float] = {}
@@ -137,16 +126,20 @@ def _measured(kept: Path, seed: int, progress: Progress) -> dict[str, float]:
             progress(f"idle, {figures['idle_cores']:.3f} cores")
             figures |= _live_and_late(service, seed, waiting, progress)
             figures |= _routes(service, progress)
+            figures |= pages(service, progress)
             figures["peak_gb"] = peak_rss_mib(service.pid) / 1024
+            figures |= acts(service, progress)
+            figures["peak_acts_gb"] = peak_rss_mib(service.pid) / 1024
             figures["stop_s"] = _stopped_s(service.pid, waiting)
             progress(f"stopped in {figures['stop_s']:.1f} s")
+        figures |= changed_retention(scratch, progress)
     return figures
 
 
 def _idle(service: Served, waiting: threading.Event) -> dict[str, float]:
-    before = _look(service)
+    before = look(service)
     waiting.wait(_IDLE_S)
-    after = _look(service)
+    after = look(service)
     seconds = (after.at_ns - before.at_ns) / NS_PER_S
     return {
         "idle_cores": (after.cpu_s - before.cpu_s) / seconds,
@@ -165,16 +158,16 @@ def _live_and_late(
     sender = OpenSender(service.http_port, seed + 1)
     sender.send(_RATE, _RAMP_S + _LIVE_S + _LATE_S_MAX / 2)
     waiting.wait(_RAMP_S)
-    before, looks = _look(service), list[_Look]()
+    before, looks = look(service), list[Look]()
     while not looks or looks[-1].at_ns - before.at_ns < _LIVE_S * NS_PER_S:
         waiting.wait(_LOOK_S)
-        looks.append(_look(service))
+        looks.append(look(service))
     seconds = (looks[-1].at_ns - before.at_ns) / NS_PER_S
     live_cores = (looks[-1].cpu_s - before.cpu_s) / seconds
     alone_s = _most(looks, "attributed")
     progress(f"live, {live_cores:.2f} cores, at most {alone_s:.1f} s behind")
     _send_late(service.http_port)
-    sent, late = _look(service), list[_Look]()
+    sent, late = look(service), list[Look]()
     while not late or (
         late[-1].at_ns - sent.at_ns < _LATE_S_MAX * NS_PER_S
         and (
@@ -183,7 +176,7 @@ def _live_and_late(
         )
     ):
         waiting.wait(_LOOK_S)
-        late.append(_look(service))
+        late.append(look(service))
     late_s = (late[-1].at_ns - sent.at_ns) / NS_PER_S
     beside_s = _most(late, "attributed")
     progress(f"late, {late_s:.0f} s; what came meanwhile at most {beside_s:.1f} s behind")
@@ -198,7 +191,7 @@ def _live_and_late(
     }
 
 
-def _most(looks: Iterable[_Look], stage: str) -> float:
+def _most(looks: Iterable[Look], stage: str) -> float:
     return max(each.behind_s[stage] for each in looks)
 
 
@@ -219,18 +212,14 @@ def _routes(service: Served, progress: Progress) -> dict[str, float]:
     figures: dict[str, float] = {}
     with httpx.Client(base_url=service.pages, trust_env=False, timeout=300) as http_client:
         for name, path in _ROUTES.items():
-            before = _look(service)
+            before = look(service)
             answer = http_client.get(path)
-            after = _look(service)
+            after = look(service)
             if answer.status_code != httpx.codes.OK:
                 progress(f"{path}: {answer.status_code}")
                 continue
             figures[f"route_cpu_s_{name}"] = after.cpu_s - before.cpu_s
-            figures[f"route_rows_{name}"] = sum(
-                rows - before.rows.get(asker, 0.0)
-                for asker, rows in after.rows.items()
-                if not asker.startswith("job ")
-            )
+            figures[f"route_rows_{name}"] = after.rows_asked_since(before)
     return figures
 
 
@@ -247,15 +236,3 @@ def _stopped_s(pid: int, waiting: threading.Event) -> float:
                 continue
         return past_s
     return _STOP_S_MAX
-
-
-def _look(service: Served) -> _Look:
-    text = httpx.get(f"{service.pages}/metrics", trust_env=False, timeout=60).text
-    behind, rows = dict[str, float](), dict[str, float]()
-    for family in text_string_to_metric_families(text):
-        for sample in family.samples:
-            if sample.name == "millworth_stage_behind_seconds":
-                behind[sample.labels["stage"]] = sample.value
-            elif sample.name == "millworth_store_read_rows_total":
-                rows[sample.labels["asker"]] = sample.value
-    return _Look(SystemClock().monotonic_ns(), cpu_by_thread_s(service.pid)[""], behind, rows)

@@ -7,7 +7,7 @@ import pytest
 
 from attribution.bench.simulator import ARMS, World, draw_cells, draw_world
 from attribution.sensitivity.sums import INJECTED, LATENCY, OUTCOME, VARIABLES
-from tests.support.attribution.cell_rows import cell_sums, draw_rows
+from tests.support.attribution.long_way.cell_rows import cell_sums, draw_rows
 
 SMALL = World(
     decisions=120, minutes=2, cohorts=2, conversion=0.3, relative_per_ms=4e-3, hidden=0.5,

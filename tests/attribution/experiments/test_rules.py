@@ -23,7 +23,7 @@ from attribution.sensitivity.registered import (
 )
 from collector.core.clock import NS_PER_MINUTE, NS_PER_S
 from collector.core.errors import InputError
-from tests.support.attribution.cell_rows import cell_sums
+from tests.support.attribution.long_way.cell_rows import cell_sums
 from tests.support.attribution.stored import BASE_NS
 
 DAY_NS = 86_400 * NS_PER_S

@@ -23,8 +23,8 @@ from collector.core.assignment import arm_ends, draw, unit_digest
 from collector.core.clock import NS_PER_DAY, NS_PER_MINUTE, NS_PER_S
 from collector.core.config import OutcomesConfig
 from collector.store.connect import Connections
-from tests.support.attribution.cell_rows import cell_sums
 from tests.support.attribution.drawn import unit_in
+from tests.support.attribution.long_way.cell_rows import cell_sums
 from tests.support.attribution.stored import BASE_NS, MS
 
 MINUTES = 5

@@ -24,8 +24,8 @@ from attribution.sensitivity.sums import (
     CellSums,
     cells_from_columns,
 )
-from tests.support.attribution.cell_rows import cell_sums
-from tests.support.attribution.cell_rows import linear_rows as rows
+from tests.support.attribution.long_way.cell_rows import cell_sums
+from tests.support.attribution.long_way.cell_rows import linear_rows as rows
 from tests.support.examples import examples
 
 DEMANDS = Demands(relative_per_ms=1e-3)

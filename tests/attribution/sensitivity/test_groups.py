@@ -7,7 +7,7 @@ from attribution.revenue.loss import Slope
 from attribution.sensitivity.estimate import Demands
 from attribution.sensitivity.groups import group_slopes
 from attribution.sensitivity.sums import CellSums
-from tests.support.attribution.cell_rows import cell_sums
+from tests.support.attribution.long_way.cell_rows import cell_sums
 
 ALL = Slope(1.4e-9, 1.0e-9, 1.8e-9)
 DEMANDS = Demands(5e-5)

@@ -8,7 +8,7 @@ import pytest
 from attribution.path.spans import Ints
 from attribution.sensitivity.estimate import Demands, estimate_slope
 from attribution.sensitivity.sums import BEFORE, INJECTED, LATENCY, OUTCOME, Floats
-from tests.support.attribution.cell_rows import cell_sums, linear_rows
+from tests.support.attribution.long_way.cell_rows import cell_sums, linear_rows
 
 DEMANDS = Demands(relative_per_ms=1e-3)
 

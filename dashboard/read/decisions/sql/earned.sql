@@ -10,8 +10,8 @@ SELECT
 FROM outcomes FINAL
 WHERE outcome_id IN
     (
-        SELECT outcome_id FROM outcomes
-        WHERE decision_id IN {ids:Array(String)}
-            OR (decision_id = '' AND outcome_key IN {outcome_keys:Array(String)})
+        SELECT outcome_id FROM outcomes WHERE decision_id IN {ids:Array(String)}
+        UNION DISTINCT
+        SELECT outcome_id FROM outcomes WHERE decision_id = '' AND outcome_key IN {outcome_keys:Array(String)}
     )
 GROUP BY decision_id, outcome_key

@@ -1,5 +1,7 @@
 -- Why: what a decision earned; the latest revision of an outcome id counts
--- Sorted: outcome id, so that FINAL finds every revision
+-- Sorted: outcome id, so that FINAL finds every revision; by day, so that what decisions of some seconds earned is looked
+-- for from that day on. A lookup reads a few hundred rows a name, however many are kept
+-- An empty key is one value, of which a bloom filter says little: where all are empty the least and the last say so
 -- Read by: attribution (value of a decision). Always with FINAL
 -- Blocking: no, a new table.
 CREATE TABLE IF NOT EXISTS outcomes${local} ${on_cluster} (
@@ -17,13 +19,15 @@ CREATE TABLE IF NOT EXISTS outcomes${local} ${on_cluster} (
     event_ns UInt64 CODEC(Delta(8), ZSTD(1)) COMMENT 'when it happened; also its revision',
     source LowCardinality(String) COMMENT 'otlp or csv',
     received_ns UInt64 CODEC(Delta(8), ZSTD(1)),
+    INDEX idx_outcome_id outcome_id TYPE bloom_filter(0.001) GRANULARITY 1,
     INDEX idx_decision_id decision_id TYPE bloom_filter(0.001) GRANULARITY 1,
     INDEX idx_outcome_key outcome_key TYPE bloom_filter(0.001) GRANULARITY 1,
+    INDEX idx_keys outcome_key TYPE minmax GRANULARITY 1,
     INDEX idx_received received_ns TYPE minmax GRANULARITY 1,
     INDEX idx_event event_ns TYPE minmax GRANULARITY 1
 ) ENGINE = ${replicated}ReplacingMergeTree(event_ns)
-PARTITION BY toStartOfMonth(toDateTime(intDiv(event_ns, 1000000000)))
+PARTITION BY toDate(toDateTime(intDiv(event_ns, 1000000000)))
 ORDER BY outcome_id
 TTL toDateTime(intDiv(event_ns, 1000000000)) + INTERVAL 30 DAY
-SETTINGS index_granularity = 1024, ttl_only_drop_parts = 1, non_replicated_deduplication_window = 10000,
+SETTINGS index_granularity = 256, ttl_only_drop_parts = 1, non_replicated_deduplication_window = 10000,
     fsync_after_insert = 1, fsync_part_directory = 1

@@ -1,0 +1,4 @@
+-- Keeps what observed.sql says.
+-- Returns: nothing; fills observed_hours.
+INSERT INTO observed_hours
+${observed}

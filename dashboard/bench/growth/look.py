@@ -1,0 +1,64 @@
+"""I/O: what a service says of itself at an instant: CPU, rows read, how far it is behind."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import httpx
+from prometheus_client.parser import text_string_to_metric_families
+
+from collector.core.clock import NS_PER_MINUTE, SystemClock
+from dashboard.bench.process_figures import cpu_by_thread_s
+from dashboard.bench.served import Served
+
+# A service answers before its pages are loaded, and has no figures until then.
+_LOADED_S: Final = 0.2
+_LOADED_NS_MAX: Final = NS_PER_MINUTE
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What `/metrics` says at an instant, with the CPU time of the service."""
+
+    at_ns: int
+    cpu_s: float
+    behind_s: Mapping[str, float]  # by stage
+    rows: Mapping[str, float]  # by who asked
+
+    @property
+    def rows_read(self) -> float:
+        """Return rows that all have read."""
+        return sum(self.rows.values())
+
+    def rows_asked_since(self, before: Look) -> float:
+        """Return rows that routes and pages, and not jobs, have read since another look."""
+        return sum(
+            rows - before.rows.get(asker, 0.0)
+            for asker, rows in self.rows.items()
+            if not asker.startswith("job ")
+        )
+
+
+def look(service: Served) -> Look:
+    """Return what a service says of itself now."""
+    text, waiting, clock = "", threading.Event(), SystemClock()
+    deadline_ns = clock.monotonic_ns() + _LOADED_NS_MAX
+    while not text:
+        answer = httpx.get(f"{service.pages}/metrics", trust_env=False, timeout=60)
+        if answer.status_code == httpx.codes.OK:
+            text = answer.text
+        elif clock.monotonic_ns() > deadline_ns:
+            answer.raise_for_status()
+        else:
+            waiting.wait(_LOADED_S)
+    behind, rows = dict[str, float](), dict[str, float]()
+    for family in text_string_to_metric_families(text):
+        for sample in family.samples:
+            if sample.name == "millworth_stage_behind_seconds":
+                behind[sample.labels["stage"]] = sample.value
+            elif sample.name == "millworth_store_read_rows_total":
+                rows[sample.labels["asker"]] = sample.value
+    return Look(SystemClock().monotonic_ns(), cpu_by_thread_s(service.pid)[""], behind, rows)

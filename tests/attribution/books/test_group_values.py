@@ -1,0 +1,58 @@
+"""What groups of decisions are worth, by margin where there is one, else by revenue."""
+
+from __future__ import annotations
+
+import pytest
+
+from attribution.books.group_values import GroupValue, read_group_values
+from attribution.core.config import AttributionConfig
+from attribution.core.selection import Selection
+from collector.core.clock import NS_PER_HOUR
+from collector.store.connect import Connections
+from tests.support.attribution.attribution_job import job
+from tests.support.attribution.rows_read import rows_read
+from tests.support.attribution.stored import (
+    BASE_NS,
+    decision,
+    outcome,
+    put_outcomes,
+    put_spans,
+    trace_id,
+)
+
+CONFIG = AttributionConfig()
+HOUR = Selection(BASE_NS - NS_PER_HOUR, BASE_NS + NS_PER_HOUR)
+
+
+def values(store: Connections) -> tuple[dict[str, GroupValue], int]:
+    """Return the groups by action, and how many rows were read for them."""
+    found, read = rows_read(store, lambda: read_group_values(store, CONFIG, HOUR, "action"))
+    return {each.name: each for each in found}, read
+
+
+def test_revenue_counts_where_no_margin_is_known_and_is_read_only_there(
+    store: Connections,
+) -> None:
+    """A group of margins is worth the same beside one of revenue, which takes a second look."""
+    names = ["m0", "m1", "n0"]
+    spans = [s for name in names for s in decision(name, 0, 50, decision__action=name[0])]
+    put_spans(store, spans)
+    put_outcomes(store, [
+        outcome("s0", decision_id=trace_id("m0"), margin="4", revenue="40"),
+        outcome("s1", decision_id=trace_id("m1"), revenue="60"),
+        # It says that nothing was sold, which has no amount to be known.
+        outcome("s2", decision_id=trace_id("n0"), converted=False),
+    ])  # fmt: skip
+    job(store).drain(BASE_NS + NS_PER_HOUR)
+    alone, once = values(store)
+    assert (alone["m"].basis, alone["n"].basis) == ("margin", "unknown")
+    # The margin that is missing is the mean of those that are known.
+    assert alone["m"].value_usd == pytest.approx(4)
+    put_spans(store, decision("r0", 0, 50, received_s=3_700, decision__action="r"))
+    put_outcomes(store, [outcome("s3", decision_id=trace_id("r0"), revenue="7.5")])
+    job(store).drain(BASE_NS + 2 * NS_PER_HOUR)
+    both, twice = values(store)
+    assert both["r"].basis == "revenue"
+    assert both["r"].value_usd == pytest.approx(7.5)
+    assert both["m"] == alone["m"]
+    assert twice > 1.5 * once

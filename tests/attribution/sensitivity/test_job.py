@@ -1,0 +1,29 @@
+"""When the slope is estimated again."""
+
+from __future__ import annotations
+
+from attribution.core.config import AttributionConfig
+from attribution.sensitivity.job import SlopeJob
+from collector.core.clock import NS_PER_HOUR, NS_PER_S
+from collector.store.connect import Connections
+from tests.conftest import NOW_NS
+
+
+def test_restart_estimates_no_slope_that_is_younger_than_an_hour(store: Connections) -> None:
+    """A service that is killed every minute read four weeks of decisions every minute."""
+    config = AttributionConfig()
+    assert SlopeJob(config, store).run_due(NOW_NS) is not None
+    again = SlopeJob(config, store)
+    assert again.run_due(NOW_NS + NS_PER_HOUR - NS_PER_S) is None
+    assert again.run_due(NOW_NS + NS_PER_HOUR) is not None
+    assert again.run_due(NOW_NS + NS_PER_HOUR + NS_PER_S) is None
+
+
+def test_other_settings_are_estimated_under_at_once(store: Connections) -> None:
+    """Dollars would rest for an hour on a window that was asked for no longer."""
+    assert SlopeJob(AttributionConfig(), store).run_due(NOW_NS) is not None
+    shorter = SlopeJob(AttributionConfig(slope_window_days=7), store)
+    report = shorter.run_due(NOW_NS + NS_PER_S)
+    assert report is not None
+    assert report.stored is not None
+    assert shorter.run_due(NOW_NS + 2 * NS_PER_S) is None

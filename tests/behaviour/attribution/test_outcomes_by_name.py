@@ -1,0 +1,98 @@
+"""What was earned is looked up by the names of decisions, and not sought in all outcomes."""
+
+from __future__ import annotations
+
+import random
+from typing import Final
+
+import pytest
+
+from attribution.core.config import AttributionConfig
+from attribution.read.reader import Reader
+from collector.core.clock import NS_PER_DAY, NS_PER_S
+from collector.core.config import AttributesConfig
+from collector.store.connect import Connections
+from tests.conftest import NOW_NS
+from tests.support.attribution.long_way.outcomes import cell_outcomes_by_row, reconciled_by_row
+from tests.support.attribution.rows_read import rows_read
+from tests.support.attribution.stored import (
+    BASE_NS,
+    decision,
+    outcome,
+    put_outcomes,
+    put_spans,
+    trace_id,
+)
+
+DAY: Final = BASE_NS - BASE_NS % NS_PER_DAY
+DAYS: Final = 12
+A_DAY: Final = 20_000
+_OUTCOMES: Final = (
+    "INSERT INTO outcomes (outcome_id, kind, decision_id, converted, event_ns, received_ns)"
+    " SELECT lower(hex(sipHash128(n))), 'sale', lower(hex(sipHash128('d', n))), 1, at_ns, at_ns"
+    " FROM (SELECT number + {first:UInt64} AS n, {day_ns:UInt64} - number AS at_ns"
+    " FROM numbers({rows:UInt64}))"
+)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_lookups_by_name_find_what_all_outcomes_say(store: Connections, seed: int) -> None:
+    """Late, amended, sent twice, taken back, by id or by key, in a currency without a rate."""
+    draw = random.Random(seed)
+    names = [f"d{at}" for at in range(12)]
+    keys = ["", "k1", "k2", "k3"]
+    put_spans(store, [
+        span
+        for at, name in enumerate(names)
+        for span in decision(name, 1_000 * at, 50, outcome__key=draw.choice(keys))
+    ])  # fmt: skip
+    found = 0
+    for _ in range(3):
+        said = []
+        for _ in range(draw.randrange(1, 20)):
+            event_s = draw.choice((2, 20, 86_400, 3 * 86_400)) + draw.randrange(5)
+            said.append(outcome(
+                f"o{draw.randrange(12)}",
+                decision_id=draw.choice(("", trace_id(draw.choice(names)), "nobody")),
+                key=draw.choice(keys),
+                kind=draw.choice(("sale", "sale", "refund", "correction")),
+                revenue=draw.choice((None, "5", "7.5")),
+                currency=draw.choice(("USD", "EUR")),
+                event_s=event_s,
+                # An amendment may come before what it amends, and a clock may be hours behind.
+                received_s=event_s + draw.choice((0, 60, 90_000, -7_200)),
+            ))  # fmt: skip
+        put_outcomes(store, said + draw.sample(said, draw.randrange(len(said))))
+        seconds = draw.sample(range(12), draw.randrange(1, 12))
+        seconds_ns = sorted(BASE_NS + each * NS_PER_S for each in seconds)
+        wanted = cell_outcomes_by_row(store, seconds_ns)
+        reader = Reader(store, AttributesConfig())
+        assert reader.cell_outcomes(seconds_ns, "USD", 7).equals(wanted), f"seed {seed}"
+        found += len(wanted)
+        window = draw.choice((DAY, DAY + 3 * NS_PER_DAY)), DAY + 5 * NS_PER_DAY
+        days = reconciled_by_row(store, *window)
+        assert reader.reconciled(*window, AttributionConfig()) == days, f"seed {seed}"
+        found += len(days)
+    assert found > 0
+
+
+def test_a_lookup_reads_what_it_names_however_much_is_kept(store: Connections) -> None:
+    """Every two seconds the job of attribution asks; it read all outcomes of every day."""
+    for day in range(DAYS):
+        store.client().command(
+            _OUTCOMES,
+            parameters={
+                "first": day * A_DAY,
+                "day_ns": NOW_NS - day * NS_PER_DAY,
+                "rows": A_DAY,
+            },
+        )
+    put_spans(store, decision("a", 0, 50))
+    put_outcomes(store, [outcome("mine", decision_id=trace_id("a"), revenue="5")])
+    reader = Reader(store, AttributesConfig())
+    found, read = rows_read(store, lambda: reader.cell_outcomes([BASE_NS], "USD", 7))
+    assert found["outcome_id"].to_pylist() == ["mine"]
+    assert read < A_DAY / 2
+    matches, read = rows_read(store, lambda: reader.outcome_matches(["mine"]))
+    assert matches == {}
+    assert read < A_DAY / 2
