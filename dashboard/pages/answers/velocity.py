@@ -15,14 +15,6 @@ from attribution.sensitivity.registered import Experiment
 from attribution.vram.document import Document
 from collector.core.clock import NS_PER_DAY
 from collector.core.errors import InputError
-from dashboard.pages.answers.states import (
-    Found,
-    answering,
-    sentence,
-    state,
-    state_outputs,
-    unbroken,
-)
 from dashboard.pages.answers.worth import (
     curve_figure,
     curve_table,
@@ -41,6 +33,14 @@ from dashboard.pages.parts import (
     scope_outputs,
     scope_tools,
     scope_view,
+)
+from dashboard.pages.states import (
+    Found,
+    answering,
+    sentence,
+    state,
+    state_outputs,
+    unbroken,
 )
 from dashboard.pages.theme import message
 from dashboard.read.scope import Scope, parse_scope

@@ -266,7 +266,14 @@
           make("div", "", link("decision-link")(props)),
           make("div", "note", props.data[props.second]),
         ),
-      NoRows: (props) => make("span", "note", props.text),
+      // The style sheet shows one of both: of a table that never was read nobody knows why.
+      NoRows: (props) =>
+        make(
+          "span",
+          "note",
+          make("span", "no-rows", props.text),
+          make("span", "no-reading", "Not read yet"),
+        ),
       Tag: (props) => tag(props.value),
       TagAndLine: (props) =>
         make("div", "two", tag(props.data[props.tag]), make("div", "note", props.data[props.second])),
