@@ -108,7 +108,7 @@ def layout(query: str, context: PageContext) -> Component:
             "Attributed decisions",
             html.Div(_filters(scope), className="tools"),
             html.Div([search], className="tools"),
-            html.Div("…", id="decisions-totals", className="totals", role="status"),
+            html.Div("", id="decisions-totals", className="totals", role="status"),
             *map(state, READINGS),
             listing,
             pager,
