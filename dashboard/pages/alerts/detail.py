@@ -217,7 +217,7 @@ def _facts(alert: AlertDetail) -> Component:
         ("Who looks after it", _owner(alert)),
         ("Rule", f"{alert.rule} ({alert.severity})"),
         ("Runbook", _runbook(alert.runbook_url)),
-        ("Dollars rest on", f"basis {alert.basis}, slope {alert.slope_source or UNKNOWN}"),
+        ("Dollars rest on", f"basis {alert.basis}, slope {_slope(alert.slope_source)}"),
         ("A webhook would", alert.reroute or "propose nothing"),
         ("Packets", _packets(alert.packets)),
         ("Why", html.Span(alert.reason, className="whole-line")),
@@ -233,6 +233,10 @@ def _facts(alert: AlertDetail) -> Component:
     if alert.note:
         facts.append(("Note of the rule", html.Span(alert.note, className="whole-line")))
     return facts_list(facts)
+
+
+def _slope(source: str) -> str:
+    return "assumed (not your data)" if source == "prior" else source or UNKNOWN
 
 
 def _incident(companions: Sequence[Companion]) -> Component:

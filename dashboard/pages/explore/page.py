@@ -295,7 +295,7 @@ def _found(
     to_ns = asked.seen[1] if asked.brush.to_ns is None else asked.brush.to_ns
     notes: list[Component] = [populations(found, asked.other.capitalize())]
     if found.is_assumed and any(each.usd_per_hour is not None for each in found.segments):
-        notes += [" ", html.Span("article prior", className="badge", title=context.prior_basis)]
+        notes += [" ", html.Span("assumed rate", className="badge", title=context.prior_basis)]
     if complete_ns < to_ns:
         until = utc_clock(complete_ns) if complete_ns else "now"
         why_not = "Later decisions of the box are not in it yet."

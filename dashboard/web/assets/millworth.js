@@ -116,6 +116,11 @@
         return live === false ? 0 : -1;
       },
 
+      // Of words that came with a reading, those of what is chosen.
+      pick: function (chosen, words) {
+        return words ? words[chosen] || words[""] || "Not known." : UNCHANGED();
+      },
+
       // Filters beside the pickers: each stands in the URL under its name.
       filters: function (query, ...rest) {
         const names = rest.pop();
