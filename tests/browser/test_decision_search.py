@@ -69,4 +69,4 @@ def test_address_that_says_no_order_is_told_so(
     """A default in its place would be another list than the one that was sent."""
     with served(own_world, tmp_path, clock=ManualClock(TODAY_NS)) as pages:
         visit.page.goto(f"{pages.url}/decision?sort=price")
-        expect(visit.page.locator("#app-error")).to_contain_text("'price' is not an order")
+        expect(visit.page.locator("#decisions-state")).to_contain_text("'price' is not an order")

@@ -14,6 +14,7 @@ from dashboard.pages.alerts.links import alert_href, decisions_href, overview_hr
 from dashboard.pages.context import PageContext
 from dashboard.pages.intervals import interval_bar, interval_text
 from dashboard.pages.parts import Component, facts_list, kpi, page, panel
+from dashboard.pages.states import Found, answering, state, state_outputs
 from dashboard.read.alerts.detail import AlertDetail, Companion, read_alert
 from dashboard.read.alerts.timeline import Moment
 from dashboard.read.packet_rows import KeptPackets
@@ -36,7 +37,7 @@ TICK = "alert-tick"
 _PREFIX: Final = "/alerts/"
 # Whatever somebody wrote into the address; the ids of ours are 32 letters.
 _ID_MAX: Final = 200
-OUTPUTS = (
+READ = (
     "alert-title.children",
     "alert-state.children",
     "alert-risk-value.children",
@@ -52,6 +53,7 @@ OUTPUTS = (
     "alert-timeline-note.children",
     *ACT_OUTPUTS,
 )
+OUTPUTS = (*READ, *state_outputs("alert-page"))
 
 
 def layout(query: str, context: PageContext) -> Component:
@@ -66,6 +68,7 @@ def layout(query: str, context: PageContext) -> Component:
         "alert",
         TITLE,
         html.Div(cards, className="kpis alert-kpis"),
+        state("alert-page"),
         *act_parts(),
         html.Div(
             [
@@ -98,11 +101,11 @@ def layout(query: str, context: PageContext) -> Component:
 def register(app: Dash, context: PageContext) -> None:
     """Attach this page's callbacks to `app`."""
 
-    def refresh(path: str | None, _ticks: int | None, _acted: object) -> dict[str, object]:
+    def refresh(path: str | None, _ticks: int | None, _acted: object) -> Found:
         return show(context, episode_of(path or ""))
 
     inputs = [Input("url", "pathname"), Input(TICK, "n_intervals"), Input("alert-acted", "data")]
-    context.reading(app, OUTPUTS, inputs, refresh, tick=TICK)
+    answering(app, context, "alert-page", READ, inputs, refresh, tick=TICK)
     register_acts(app)
 
 
@@ -113,18 +116,18 @@ def episode_of(path: str) -> str:
     return unquote(path.removeprefix(_PREFIX), errors="replace")[:_ID_MAX]
 
 
-def show(context: PageContext, episode_id: str) -> dict[str, object]:
-    """Read one alert, and return a value for each of OUTPUTS."""
+def show(context: PageContext, episode_id: str) -> Found:
+    """Read one alert: a value for each of READ."""
     now_ns = context.clock.now_ns()
     found = read_alert(
         context.reader, context.alert_state, context.alerts, context.reference, episode_id, now_ns
     )
     if found is None:
-        return _unknown(episode_id)
+        return Found(_unknown(episode_id))
     refusal = context.refusal()
     if context.alert_state is None:
         refusal = "What people do is kept where rules are evaluated, which is not this machine."
-    return {
+    shown = {
         "alert-title.children": found.cause,
         "alert-state.children": _state(found, now_ns),
         **_money(found),
@@ -135,10 +138,11 @@ def show(context: PageContext, episode_id: str) -> dict[str, object]:
         "alert-timeline-note.children": "newest first, UTC",
         **act_values(found, refusal),
     }
+    return Found(shown, "; ".join(found.unknown))
 
 
 def _unknown(episode_id: str) -> dict[str, object]:
-    shown: dict[str, object] = dict.fromkeys(OUTPUTS, "")
+    shown: dict[str, object] = dict.fromkeys(READ, "")
     shown |= act_values(None, "")
     shown["alert-title.children"] = f"No alert has the id {episode_id!r}"
     shown["alert-facts.children"] = html.P(
@@ -213,7 +217,7 @@ def _facts(alert: AlertDetail) -> Component:
         ("Who looks after it", _owner(alert)),
         ("Rule", f"{alert.rule} ({alert.severity})"),
         ("Runbook", _runbook(alert.runbook_url)),
-        ("Dollars rest on", f"basis {alert.basis}, slope {alert.slope_source or UNKNOWN}"),
+        ("Dollars rest on", f"basis {alert.basis}, slope {_slope(alert.slope_source)}"),
         ("A webhook would", alert.reroute or "propose nothing"),
         ("Packets", _packets(alert.packets)),
         ("Why", html.Span(alert.reason, className="whole-line")),
@@ -228,10 +232,11 @@ def _facts(alert: AlertDetail) -> Component:
         facts.append(("Hidden by", html.Span(held, className="whole-line")))
     if alert.note:
         facts.append(("Note of the rule", html.Span(alert.note, className="whole-line")))
-    if alert.unknown:
-        missing = html.Span("; ".join(alert.unknown), className="whole-line")
-        facts.append(("Could not be read", missing))
     return facts_list(facts)
+
+
+def _slope(source: str) -> str:
+    return "assumed (not your data)" if source == "prior" else source or UNKNOWN
 
 
 def _incident(companions: Sequence[Companion]) -> Component:

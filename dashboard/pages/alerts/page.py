@@ -32,6 +32,7 @@ from dashboard.pages.parts import (
     scope_tools,
     scope_view,
 )
+from dashboard.pages.states import Found, answering, state, state_outputs
 from dashboard.read.alerts.listing import alerts_of_state, listed_alerts, with_people
 from dashboard.read.alerts.rows import AlertRow
 from dashboard.read.reader import ALERTS_MAX
@@ -48,7 +49,7 @@ EXTERNAL_MAX: Final = 500
 FILTERS: Final = ("state", "rule", "severity")
 _STATES: Final = ("firing", "cooling", "pending", "unknown", "resolved")
 _SEVERITIES: Final = ("page", "ticket")
-OUTPUTS = (
+READ = (
     *scope_outputs(NAME),
     "alerts-rule.data",
     "alerts-list.rowData",
@@ -58,6 +59,7 @@ OUTPUTS = (
     "alerts-external.rowData",
     "alerts-external-note.children",
 )
+OUTPUTS = (*READ, *state_outputs("alerts-list"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +92,7 @@ def layout(query: str, context: PageContext) -> Component:
     return page(
         NAME,
         TITLE,
+        state("alerts-list"),
         panel(
             "alerts-list",
             "By dollars at risk",
@@ -127,11 +130,11 @@ def layout(query: str, context: PageContext) -> Component:
 def register(app: Dash, context: PageContext) -> None:
     """Attach this page's callbacks to `app`."""
 
-    def refresh(query: str | None, _ticks: int | None) -> dict[str, object]:
+    def refresh(query: str | None, _ticks: int | None) -> Found:
         return show(context, parse_scope(query))
 
     inputs = [Input("url", "search"), Input(TICK, "n_intervals")]
-    context.reading(app, OUTPUTS, inputs, refresh, tick=TICK)
+    answering(app, context, "alerts-list", READ, inputs, refresh, tick=TICK)
     register_scope(app, NAME, TICK, context.clock)
     controls = [(f"alerts-{name}", "value") for name in FILTERS]
     in_browser(
@@ -182,17 +185,15 @@ def _stored(
     return found, offered, context.complete_ns(now_ns)
 
 
-def show(context: PageContext, scope: Scope) -> dict[str, object]:
-    """Return a value for each of OUTPUTS."""
+def show(context: PageContext, scope: Scope) -> Found:
+    """Read the page: a value for each of READ."""
     found, now_ns = read(context, scope), context.clock.now_ns()
     seen = scope.range_at(now_ns)
     cut = f", of the {ALERTS_MAX} dearest" if found.is_cut else ""
-    if found.away:
-        cut += f". The store is away, so each is as of its last change: {found.away[:160]}"
     firing = sum(alert.state in ("firing", "cooling") for alert in found.judged)
     rules = {rule.name for rule in context.alerts.all_rules}
     rules |= {alert.rule for alert in (*found.judged, *found.unknown)}
-    return {
+    shown = {
         **scope_view(
             NAME,
             scope,
@@ -214,6 +215,8 @@ def show(context: PageContext, scope: Scope) -> dict[str, object]:
             f"{_alerts(len(found.external))} of Prometheus, vmalert or Grafana, without dollars"
         ),
     }
+    away = f"the store is away, so each is as of its last change ({found.away[:160]})"
+    return Found(shown, away if found.away else "")
 
 
 def _is_wanted(alert: AlertRow, scope: Scope) -> bool:

@@ -14,14 +14,6 @@ from attribution.core.selection import Selection
 from attribution.core.slo import Promise, Verdict
 from attribution.whatif.answers import BudgetStanding
 from collector.core.clock import NS_PER_DAY, NS_PER_S
-from dashboard.pages.answers.states import (
-    Found,
-    answering,
-    sentence,
-    state,
-    state_outputs,
-    unbroken,
-)
 from dashboard.pages.context import PageContext
 from dashboard.pages.parts import (
     Component,
@@ -33,6 +25,14 @@ from dashboard.pages.parts import (
     scope_outputs,
     scope_tools,
     scope_view,
+)
+from dashboard.pages.states import (
+    Found,
+    answering,
+    sentence,
+    state,
+    state_outputs,
+    unbroken,
 )
 from dashboard.read.scope import Scope, format_scope, parse_scope
 from dashboard.units import UNKNOWN, count, percent, span_of_time

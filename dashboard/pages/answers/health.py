@@ -15,7 +15,10 @@ from dashboard.pages.answers.pipeline import (
     verdict,
     wrong_list,
 )
-from dashboard.pages.answers.states import (
+from dashboard.pages.context import PageContext
+from dashboard.pages.overview import start
+from dashboard.pages.parts import Component, page, panel, scrolled
+from dashboard.pages.states import (
     Found,
     answering,
     sentence,
@@ -23,9 +26,6 @@ from dashboard.pages.answers.states import (
     state_outputs,
     unbroken,
 )
-from dashboard.pages.context import PageContext
-from dashboard.pages.overview import start
-from dashboard.pages.parts import Component, page, panel, scrolled
 from dashboard.units import size, utc_clock
 
 PATH = "/health"

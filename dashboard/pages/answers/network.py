@@ -7,14 +7,6 @@ from typing import Any, Final
 from dash import Dash, Input, dcc, html
 
 from collector.core.clock import NS_PER_DAY
-from dashboard.pages.answers.states import (
-    Found,
-    answering,
-    sentence,
-    state,
-    state_outputs,
-    unbroken,
-)
 from dashboard.pages.answers.waits import (
     bursts_empty,
     bursts_lines,
@@ -35,6 +27,14 @@ from dashboard.pages.parts import (
     scope_tools,
     scope_view,
     scrolled,
+)
+from dashboard.pages.states import (
+    Found,
+    answering,
+    sentence,
+    state,
+    state_outputs,
+    unbroken,
 )
 from dashboard.read.network.reader import PAIRS_MAX, network
 from dashboard.read.reader import BURSTS_MAX

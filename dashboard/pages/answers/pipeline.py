@@ -75,8 +75,17 @@ def stages_of(items: Sequence[HealthItem]) -> dict[str, HealthItem]:
 def boxes(items: Sequence[HealthItem] | None) -> Component:
     """Return the way that data take as connected boxes; None before the first reading."""
     stages = {} if items is None else stages_of(items)
+    received = stages.get(STAGES[0][0])
+    # Nothing came since the start: the seconds since a job last ran are no delay of anything.
+    is_idle = received is not None and not isinstance(received.value, int | float)
     drawn = [
-        _box(words, stages.get(name), stages.get(_LATE) if name == "attributed" else None, items)
+        _box(
+            words,
+            stages.get(name),
+            stages.get(_LATE) if name == "attributed" else None,
+            items,
+            is_idle=is_idle,
+        )
         for name, words in STAGES
     ]
     return html.Ol(drawn, className="flow")
@@ -183,6 +192,8 @@ def _box(
     item: HealthItem | None,
     late: HealthItem | None,
     items: Sequence[HealthItem] | None,
+    *,
+    is_idle: bool,
 ) -> Component:
     """Return one stage: how far behind it is, what it lost, and how late data stand beside it."""
     if item is None:
@@ -191,26 +202,27 @@ def _box(
     else:
         lost = item.detail.partition(_LOST)[2]
         lines = [
-            html.Span(_lag(item), className="flow-lag"),
+            html.Span(_lag(item, is_idle=is_idle), className="flow-lag"),
             html.Span(f"lost: {lost}" if lost else "nothing lost",
                       className="flow-lost" if lost else "note"),
         ]  # fmt: skip
         status = item.status
     if late is not None:
-        lines.append(html.Span(f"late data: {_lag(late)}", className="note"))
+        lines.append(html.Span(f"late data: {_lag(late, is_idle=is_idle)}", className="note"))
     mark = html.Span(status, className=f"tag tag-{status}") if status else ""
     head = html.Div([html.B(words), mark], className="flow-head")
     return html.Li([head, *lines], className=f"flow-box flow-{status or 'unknown'}")
 
 
-def _lag(item: HealthItem) -> str:
+def _lag(item: HealthItem, *, is_idle: bool = False) -> str:
     is_first = item.name == f"{_STAGE}{STAGES[0][0]}"
     if not isinstance(item.value, int | float):
         return "nothing yet" if is_first else UNKNOWN
     age = span_of_time(item.value * NS_PER_S)
     if is_first:
         return f"{age} ago"
-    return f"{age} behind" if item.value >= 1 else "up to date"
+    is_behind = item.value >= 1 and not (is_idle and item.status == "ok")
+    return f"{age} behind" if is_behind else "up to date"
 
 
 def _stage_words(item: HealthItem) -> str:

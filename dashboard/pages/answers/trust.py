@@ -20,14 +20,6 @@ from dashboard.pages.answers.proofs import (
     unsigned_is_bad,
     withdrawn_words,
 )
-from dashboard.pages.answers.states import (
-    Found,
-    answering,
-    sentence,
-    state,
-    state_outputs,
-    unbroken,
-)
 from dashboard.pages.context import PageContext
 from dashboard.pages.parts import (
     Component,
@@ -38,6 +30,14 @@ from dashboard.pages.parts import (
     scope_outputs,
     scope_tools,
     scope_view,
+)
+from dashboard.pages.states import (
+    Found,
+    answering,
+    sentence,
+    state,
+    state_outputs,
+    unbroken,
 )
 from dashboard.read.network.reader import clocks
 from dashboard.read.scope import Scope, parse_scope

@@ -15,18 +15,13 @@ from attribution.sensitivity.registered import Experiment
 from attribution.vram.document import Document
 from collector.core.clock import NS_PER_DAY
 from collector.core.errors import InputError
-from dashboard.pages.answers.states import (
-    Found,
-    answering,
-    sentence,
-    state,
-    state_outputs,
-    unbroken,
-)
+from dashboard.pages.answers.gate import CARDS_MAX, cards
 from dashboard.pages.answers.worth import (
+    LESS_MS,
     curve_figure,
     curve_table,
     groups_lines,
+    less_words,
     said,
     weights_lines,
 )
@@ -41,6 +36,14 @@ from dashboard.pages.parts import (
     scope_outputs,
     scope_tools,
     scope_view,
+)
+from dashboard.pages.states import (
+    Found,
+    answering,
+    sentence,
+    state,
+    state_outputs,
+    unbroken,
 )
 from dashboard.pages.theme import message
 from dashboard.read.scope import Scope, parse_scope
@@ -86,7 +89,7 @@ _EXPERIMENTS: Final[list[dict[str, Any]]] = [
      "cellRenderer": "TwoLines", "cellRendererParams": {"first": "begins", "second": "ends"}},
     {"field": "budget", "headerName": "May be at risk", "width": 120, "type": "rightAligned"},
 ]  # fmt: skip
-FRAME = (*scope_outputs(NAME), "velocity-experiments.rowData")
+FRAME = (*scope_outputs(NAME), "velocity-experiments.rowData", "velocity-gate.children")
 WORTH = (
     "velocity-said.children",
     "velocity-groups.rowData",
@@ -96,6 +99,7 @@ WORTH = (
     "velocity-curve-note.children",
     "velocity-curve-box.aria-label",
     "velocity-curve-table.children",
+    "velocity-less-words.data",
 )
 OUTPUTS = (
     *FRAME,
@@ -146,11 +150,18 @@ def layout(query: str, context: PageContext) -> Component:
                 panel(
                     "velocity-curve",
                     "What faster or slower would bring",
-                    *chart("velocity-curve", "Revenue an hour by change of latency", 270),
+                    *chart("velocity-curve", "Revenue an hour by change of latency", 210),
+                    *_less(),
                     wide="span-5",
                 ),
             ],
             className="panels",
+        ),
+        panel(
+            "velocity-gate",
+            "What the gate ruled",
+            html.Div("", id="velocity-gate", className="answer-facts"),
+            note=f"the newest {CARDS_MAX} verdicts, whatever the range is",
         ),
         panel(
             "velocity-experiments",
@@ -164,6 +175,24 @@ def layout(query: str, context: PageContext) -> Component:
         dcc.Store(id="velocity-names", data=["by"]),
         tools=scope_tools(NAME, scope),
     )
+
+
+def _less() -> list[Component]:
+    """Return a slider over the shifts that the curve has, and what the chosen one is worth."""
+    slider = dmc.Slider(
+        id="velocity-less",
+        min=min(LESS_MS),
+        max=max(LESS_MS),
+        marks=[{"value": less, "label": f"{less}"} for less in LESS_MS],
+        restrictToMarks=True,
+        value=10,
+        size="sm",
+        thumbLabel="Milliseconds less",
+        className="less",
+    )
+    words = dcc.Store(id="velocity-less-words")
+    said = html.Div("…", id="velocity-less-said", className="strong less-said", role="status")
+    return [html.Div(["What would fewer milliseconds be worth?", slider, said]), words]
 
 
 def register(app: Dash, context: PageContext) -> None:
@@ -186,6 +215,13 @@ def register(app: Dash, context: PageContext) -> None:
     in_browser(app, "pace", of_slow, Input("velocity-live", "checked"))
     in_browser(
         app,
+        "pick",
+        Output("velocity-less-said", "children"),
+        Input("velocity-less", "value"),
+        Input("velocity-less-words", "data"),
+    )
+    in_browser(
+        app,
         "filters",
         [Output("velocity-by", "value")],
         search,
@@ -204,6 +240,7 @@ def read_frame(context: PageContext, scope: Scope) -> Found:
         {
             **scope_view(NAME, scope, actions, regions, seen.to_ns, context.complete_ns(now_ns)),
             "velocity-experiments.rowData": experiment_lines(found, now_ns),
+            "velocity-gate.children": cards(context.sources.invest.verdicts()),
         }
     )
 
@@ -233,6 +270,7 @@ def read_worth(context: PageContext, scope: Scope) -> Found:
             "velocity-curve-note.children": label if top else "",
             "velocity-curve-box.aria-label": label,
             "velocity-curve-table.children": curve_table(top),
+            "velocity-less-words.data": less_words(top, lineage["slope"], is_assumed=is_assumed),
         },
         "; ".join(_missing(told)),
     )

@@ -16,6 +16,7 @@ from dashboard.read.scope import Scope, format_scope
 from dashboard.units import count, percent, shorten, usd
 
 _NAME_MAX: Final = 60
+LESS_MS: Final = (1, 5, 10, 20, 50)  # of the shifts that a model has
 # What a list of decisions has a filter for; of an offer type it has none.
 _FILTERS: Final = ("action", "region", "channel", "cohort")
 
@@ -124,6 +125,20 @@ def curve_figure(group: Mapping[str, Any] | None, frozen: str) -> Figure:
                    "fixedrange": True},
         ),
     }  # fmt: skip
+
+
+def less_words(group: Mapping[str, Any] | None, prior: str, *, is_assumed: bool) -> dict[str, str]:
+    """Return by milliseconds less what a group would earn more, in a sentence with its interval."""
+    if group is None:
+        return {"": "Not known: no group has a known value."}
+    rate = ", by an assumed rate" if is_assumed and group["slope_basis"] == prior else ""
+    changes = {point["shift_ms"]: point["change_usd_per_hour"] for point in group["curve"]}
+    return {
+        f"{less}": f"{less} ms less of {_name(group['name'])}: {usd(changes[-less]['median'])} / h "
+        f"more (90 %: {ends(changes[-less])}{rate})"
+        for less in LESS_MS
+        if -less in changes
+    } | {"": "Not known so far: no arm of an experiment was so fast."}
 
 
 def curve_table(group: Mapping[str, Any] | None) -> Component:

@@ -16,6 +16,7 @@ from dashboard.pages.context import PageContext, in_browser
 from dashboard.pages.decision.gaps import evidence_line, missing_line, revisions_line
 from dashboard.pages.overview.heat import RECORDER
 from dashboard.pages.parts import Cell, Component, facts_list, legend, page, panel, scrolled, table
+from dashboard.pages.states import Found, answering, state, state_outputs
 from dashboard.pages.theme import ALARM, CLASS_COLOURS, REFERENCE, REQUEST, RESPONSE
 from dashboard.read.decision.detail import Decision, read_decision
 from dashboard.read.decision.link_wording import burst_line, linked_by
@@ -28,7 +29,7 @@ from dashboard.units import UNKNOWN, ms, usd, utc_full
 PATH = "/decision?id"
 TITLE = "Decision"
 IN_MENU = False  # it is reached from the list
-OUTPUTS = (
+READ = (
     "decision-title.children",
     "decision-said.children",
     "decision-facts.children",
@@ -38,6 +39,7 @@ OUTPUTS = (
     "decision-budget-note.children",
     "decision-tick.max_intervals",
 )
+OUTPUTS = (*READ, *state_outputs("decision"))
 TICK = "decision-tick"
 # A page that is opened while its decision is young is read again, at most so often.
 TICKS_MAX = 24
@@ -70,6 +72,7 @@ def layout(query: str, context: PageContext) -> Component:
         "decision",
         TITLE,
         html.Div(id="decision-said", className="decision-said"),
+        state("decision"),
         panel(
             "decision-waterfall",
             "Critical path",
@@ -109,13 +112,15 @@ def layout(query: str, context: PageContext) -> Component:
 def register(app: Dash, context: PageContext) -> None:
     """Attach this page's callbacks to `app`."""
 
-    def refresh(query: str | None, _ticks: int | None) -> dict[str, object]:
+    def refresh(query: str | None, _ticks: int | None) -> Found:
         wanted = parse_scope(query).decision_id
         found = read(context, wanted)
-        return show(found) if found is not None else show_unknown(wanted)
+        if found is None:
+            return Found(show_unknown(wanted))
+        return Found(show(found), missing(found.detail))
 
     inputs = [Input("url", "search"), Input(TICK, "n_intervals")]
-    context.reading(app, OUTPUTS, inputs, refresh, tick=TICK)
+    answering(app, context, "decision", READ, inputs, refresh, tick=TICK)
     # It reads /api/v1/waterfall itself, at once, and again where the page then knows more.
     in_browser(
         app,
@@ -163,9 +168,14 @@ def show(found: DecisionRead) -> dict[str, object]:
     }
 
 
+def missing(detail: Decision) -> str:
+    """Return what is not here yet of a decision, "" where all of it is."""
+    return "" if detail.attribution else "it is not attributed yet, which takes some seconds"
+
+
 def show_unknown(decision_id: str) -> dict[str, object]:
     """Say that nothing has this id, and what may be done."""
-    shown: dict[str, object] = dict.fromkeys(OUTPUTS, "")
+    shown: dict[str, object] = dict.fromkeys(READ, "")
     shown |= {
         "decision-title.children": "No decision has this id",
         "decision-said.children": [

@@ -8,7 +8,8 @@ from typing import Any, Final
 from urllib.parse import urlencode
 
 import dash_mantine_components as dmc
-from dash import Dash, Input, Output, State, dcc, html, no_update
+from dash import Dash, Input, Output, State, dcc, html
+from dash.exceptions import PreventUpdate
 
 from attribution.core.segments import CLASSES
 from collector.core.clock import NS_PER_DAY
@@ -31,6 +32,7 @@ from dashboard.pages.parts import (
     scope_tools,
     scope_view,
 )
+from dashboard.pages.states import Found, answering, state, state_outputs
 from dashboard.read.decisions.listing import Offered
 from dashboard.read.decisions.wanted import After, Order, Wanted, parse_after
 from dashboard.read.scope import Scope, format_scope, parse_scope
@@ -66,7 +68,8 @@ ROWS = (
     "decisions-read.data",
 )
 TOTALS = ("decisions-totals.children", "decisions-csv.children")
-OUTPUTS = (*ROWS, *TOTALS)
+READINGS = ("decisions", "decisions-totals")
+OUTPUTS = (*ROWS, *TOTALS, *(output for key in READINGS for output in state_outputs(key)))
 
 
 def layout(query: str, context: PageContext) -> Component:
@@ -105,7 +108,8 @@ def layout(query: str, context: PageContext) -> Component:
             "Attributed decisions",
             html.Div(_filters(scope), className="tools"),
             html.Div([search], className="tools"),
-            html.Div("…", id="decisions-totals", className="totals", role="status"),
+            html.Div("", id="decisions-totals", className="totals", role="status"),
+            *map(state, READINGS),
             listing,
             pager,
         ),
@@ -119,18 +123,19 @@ def layout(query: str, context: PageContext) -> Component:
 def register(app: Dash, context: PageContext) -> None:
     """Attach this page's callbacks to `app`."""
 
-    def refresh(query: str | None, _ticks: int | None) -> dict[str, object]:
-        return read(context, parse_scope(query))
+    def refresh(query: str | None, _ticks: int | None) -> Found:
+        return Found(read(context, parse_scope(query)))
 
-    def refresh_totals(kept: Any) -> dict[str, object]:  # noqa: ANN401  what a browser kept
+    def refresh_totals(kept: Any) -> Found:  # noqa: ANN401  what a browser kept
         if not isinstance(kept, dict):
-            return dict.fromkeys(TOTALS, no_update)
+            raise PreventUpdate
         # Of the rows that are shown: the address may be another by now.
-        return read_totals(context, parse_scope(str(kept.get("search", ""))), kept)
+        return Found(read_totals(context, parse_scope(str(kept.get("search", ""))), kept))
 
     inputs = [Input("url", "search"), Input(TICK, "n_intervals")]
-    context.reading(app, ROWS, inputs, refresh, tick=TICK)
-    context.reading(app, TOTALS, [Input("decisions-read", "data")], refresh_totals)
+    answering(app, context, READINGS[0], ROWS, inputs, refresh, tick=TICK)
+    of_rows = [Input("decisions-read", "data")]
+    answering(app, context, READINGS[1], TOTALS, of_rows, refresh_totals)
     register_scope(app, NAME, TICK, context.clock)
     texts = ("channel", "service", "cohort", "segment")
     controls = [(f"decisions-{name}", "value") for name in texts]

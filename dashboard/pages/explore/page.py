@@ -40,6 +40,7 @@ from dashboard.pages.parts import (
     scope_view,
     table,
 )
+from dashboard.pages.states import Found, answering, state, state_outputs
 from dashboard.read.adhoc.sql import engine_error
 from dashboard.read.decisions.brush import (
     Brush,
@@ -77,7 +78,7 @@ WHY = (
     "explore-clear.href",
     "explore-retry.hidden",
 )
-OUTPUTS = (*HEAT, *WHY)
+OUTPUTS = (*HEAT, *WHY, *state_outputs("explore-heat"))
 
 _log = get_logger("dashboard")
 
@@ -120,6 +121,7 @@ def layout(query: str, context: PageContext) -> Component:
         panel(
             "explore-heat",
             "Decision latency",
+            state("explore-heat"),
             *chart("explore-heatmap", "Decision latency over time", 230),
             html.Div([mode, *form(scope)], className="tools explore-form"),
         ),
@@ -160,8 +162,8 @@ def register(app: Dash, context: PageContext) -> None:
 
     kept = KeptCells(context.decisions)
 
-    def refresh(query: str | None, _ticks: int | None) -> dict[str, object]:
-        return heat(context, parse_scope(query), kept)
+    def refresh(query: str | None, _ticks: int | None) -> Found:
+        return Found(heat(context, parse_scope(query), kept))
 
     def explain(query: str | None, _retries: int | None) -> dict[str, object]:
         return why(context, parse_scope(query))
@@ -174,7 +176,8 @@ def register(app: Dash, context: PageContext) -> None:
         return typed_box(parse_scope(query), (time, latency, against), context.clock.now_ns())
 
     search = Input("url", "search")
-    context.reading(app, HEAT, [search, Input(TICK, "n_intervals")], refresh, tick=TICK)
+    timed = [search, Input(TICK, "n_intervals")]
+    answering(app, context, "explore-heat", HEAT, timed, refresh, tick=TICK)
     context.reading(app, WHY, [search, Input("explore-retry", "n_clicks")], explain, is_long=True)
     # In the browser and at once: an answer that comes later would undo what somebody types.
     in_browser(app, "boxFields", [Output(name, "value") for name in FIELDS], search)
@@ -274,6 +277,7 @@ def why(context: PageContext, scope: Scope) -> dict[str, object]:
     before, inside, is_rest = sides(asked.wanted, asked.brush, asked.against)
     try:
         found = context.compare(before, inside, rest=is_rest)
+        complete_ns = context.complete_ns(now_ns)
     except (MillworthError, ClickHouseError) as error:
         mark = secrets.token_hex(4)
         # What the engine says of its limits has code numbers and a version in it.
@@ -282,7 +286,6 @@ def why(context: PageContext, scope: Scope) -> dict[str, object]:
         _log.error("comparison_failed", question=mark, error=said)
         failed = {"explore-said.children": _failed(said, mark), "explore-retry.hidden": False}
         return shown | failed
-    complete_ns = context.complete_ns(now_ns)
     return shown | _found(context, asked, found, complete_ns)
 
 
@@ -292,7 +295,7 @@ def _found(
     to_ns = asked.seen[1] if asked.brush.to_ns is None else asked.brush.to_ns
     notes: list[Component] = [populations(found, asked.other.capitalize())]
     if found.is_assumed and any(each.usd_per_hour is not None for each in found.segments):
-        notes += [" ", html.Span("article prior", className="badge", title=context.prior_basis)]
+        notes += [" ", html.Span("assumed rate", className="badge", title=context.prior_basis)]
     if complete_ns < to_ns:
         until = utc_clock(complete_ns) if complete_ns else "now"
         why_not = "Later decisions of the box are not in it yet."

@@ -64,7 +64,7 @@ def _slope_badge(sources: Sequence[str], prior_basis: str) -> list[Note]:
         why = "your own experiment contradicts the prior; see millworth vram slope"
         return [html.Span("failures alone, lateness unknown", className="badge", title=why)]
     if "prior" in sources:
-        return [html.Span("article prior", className="badge", title=prior_basis)]
+        return [html.Span("assumed rate", className="badge", title=prior_basis)]
     return []
 
 

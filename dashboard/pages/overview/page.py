@@ -7,9 +7,11 @@ and the heatmap follow.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
-from dash import Dash, Input, Output, State, dcc, html, no_update
+from dash import Dash, Input, Output, State, dcc, html
+from dash.exceptions import PreventUpdate
 
 from attribution.core.segments import CLASSES
 from collector.core.clock import NS_PER_DAY
@@ -39,11 +41,13 @@ from dashboard.pages.parts import (
     scope_tools,
     scope_view,
 )
+from dashboard.pages.states import Found, answering, state, state_outputs
 from dashboard.read.alerts.listing import at_risk, listed_alerts, with_people
 from dashboard.read.alerts.losses import Loss, losses
 from dashboard.read.alerts.rows import AlertRow
 from dashboard.read.rows import Range, Revenue
 from dashboard.read.scope import Scope, parse_scope
+from dashboard.units import UNKNOWN, count
 
 PATH = "/"
 NAME = "overview"
@@ -61,7 +65,13 @@ MONEY = (
     "overview-top.data",
     *start.OUTPUTS,
 )
-OUTPUTS = (*MONEY, *path.OUTPUTS, *heat.OUTPUTS)
+READINGS = ("overview-alerts", "overview-path", "overview-heatmap")
+OUTPUTS = (
+    *MONEY,
+    *path.OUTPUTS,
+    *heat.OUTPUTS,
+    *(output for reading in READINGS for output in state_outputs(reading)),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,12 +124,14 @@ def layout(query: str, context: PageContext) -> Component:
                 panel(
                     "overview-alerts",
                     "Incidents by revenue at risk",
+                    state("overview-alerts"),
                     alerts,
                     wide="span-7",
                 ),
                 panel(
                     "overview-path",
                     "Reference decision path",
+                    state("overview-path"),
                     html.Div("", id="overview-path-said", className="said"),
                     legend(*CLASSES),
                     *chart("overview-path", "Reference decision path", 222),
@@ -128,6 +140,7 @@ def layout(query: str, context: PageContext) -> Component:
                 panel(
                     "overview-heatmap",
                     "Decision latency",
+                    state("overview-heatmap"),
                     *chart("overview-heatmap", "Decision latency over time", 150),
                     wide="span-12",
                 ),
@@ -146,12 +159,13 @@ def layout(query: str, context: PageContext) -> Component:
 def register(app: Dash, context: PageContext) -> None:
     """Attach this page's callbacks to `app`."""
 
-    def refresh(query: str | None, _ticks: int | None) -> dict[str, object]:
-        return show(read(context, query or ""), context.prior_basis)
+    def refresh(query: str | None, _ticks: int | None) -> Found:
+        found = read(context, query or "")
+        return Found(show(found, context.prior_basis), missing(found))
 
-    def refresh_path(kept: Any, pick: Any, query: str | None) -> dict[str, object]:  # noqa: ANN401  what a browser kept
+    def refresh_path(kept: Any, pick: Any, query: str | None) -> Found:  # noqa: ANN401  what a browser kept
         if not kept:
-            return dict.fromkeys(path.OUTPUTS, no_update)
+            raise PreventUpdate
         picked = pick if isinstance(pick, dict) else {}
         found = path.read(
             context,
@@ -160,19 +174,21 @@ def register(app: Dash, context: PageContext) -> None:
             str(picked.get("id", "")),
             is_pinned=bool(picked.get("pinned")),
         )
-        return dict(path.show(found))
+        return Found(path.show(found))
 
-    def refresh_heat(kept: Any, query: str | None) -> dict[str, object]:  # noqa: ANN401  what a browser kept
+    def refresh_heat(kept: Any, query: str | None) -> Found:  # noqa: ANN401  what a browser kept
         if not kept:
-            return dict.fromkeys(heat.OUTPUTS, no_update)
-        return dict(heat.show(heat.read(context, parse_scope(query), from_json(kept))))
+            raise PreventUpdate
+        return Found(heat.show(heat.read(context, parse_scope(query), from_json(kept))))
 
     search, kept = State("url", "search"), Input("overview-top", "data")
     inputs = [Input("url", "search"), Input(TICK, "n_intervals")]
-    context.reading(app, MONEY, inputs, refresh, tick=TICK)
+    # Where money cannot be read the others look for themselves, without an alert to follow.
+    alone = partial(_alone, context)
+    answering(app, context, READINGS[0], MONEY, inputs, refresh, tick=TICK, unread=alone)
     picks = [kept, Input("overview-pick", "data"), search]
-    context.reading(app, path.OUTPUTS, picks, refresh_path)
-    context.reading(app, heat.OUTPUTS, [kept, search], refresh_heat)
+    answering(app, context, READINGS[1], path.OUTPUTS, picks, refresh_path)
+    answering(app, context, READINGS[2], heat.OUTPUTS, [kept, search], refresh_heat)
     register_scope(app, NAME, TICK, context.clock)
     in_browser(
         app,
@@ -237,6 +253,19 @@ def show(found: MoneyRead, prior_basis: str) -> dict[str, object]:
         "overview-top.data": to_json(found.top),
         **start.show(found.start),
     }
+
+
+def missing(found: MoneyRead) -> str:
+    """Return what the sum is without, "" for nothing."""
+    silent = sum(alert.state == UNKNOWN for alert in found.alerts)
+    if not silent:
+        return ""
+    said = f"{count(silent)} of {count(len(found.alerts))} alerts cannot be judged"
+    return f"{said}: their data stopped, and the sum is without them"
+
+
+def _alone(context: PageContext) -> dict[str, object]:
+    return {"overview-top.data": to_json(Top(context.clock.now_ns(), 0, ()))}
 
 
 def _incidents(alerts: int) -> str:

@@ -32,7 +32,9 @@
 
   function pin(event) {
     const id = rowOf(event.target);
-    if (!id || event.target.closest("a")) {
+    // Enter on a cell with a link follows it, as a click on the link does.
+    const link = event.type === "keydown" && event.target.querySelector("a[href]");
+    if (!id || link || event.target.closest("a")) {
       return;
     }
     pinned = pinned === id ? "" : id;

@@ -116,6 +116,11 @@
         return live === false ? 0 : -1;
       },
 
+      // Of words that came with a reading, those of what is chosen.
+      pick: function (chosen, words) {
+        return words ? words[chosen] || words[""] || "Not known." : UNCHANGED();
+      },
+
       // Filters beside the pickers: each stands in the URL under its name.
       filters: function (query, ...rest) {
         const names = rest.pop();
@@ -209,6 +214,50 @@
     };
   }
 
+  // The grid takes Tab from cell to cell, and never to the link in one: Enter follows it.
+  document.addEventListener("keydown", (event) => {
+    const cell = event.key === "Enter" && event.target instanceof Element && event.target;
+    const found = cell && cell.matches(".ag-cell") && cell.querySelector("a[href]");
+    if (found) {
+      event.preventDefault();
+      found.click();
+    }
+  });
+
+  // A refresh draws the same links anew, and the one that had the focus is gone: its like gets it.
+  let held = null;
+  let box = "";
+  document.addEventListener("focusin", (event) => {
+    held = event.target;
+    box = (held.parentElement && held.parentElement.closest("[id]") || {}).id;
+  });
+
+  function hold() {
+    const place = document.getElementById(box);
+    const href = held.getAttribute("href");
+    const like = (each) =>
+      each.getAttribute("href") === href && (href || each.textContent === held.textContent);
+    const found = place && [...place.querySelectorAll(held.tagName)].find(like);
+    if (found) {
+      found.focus({ preventScroll: true });
+    }
+  }
+
+  // What had the focus is gone with the page that it was on: the new one is read from its heading.
+  let drawn = null;
+  new MutationObserver(() => {
+    if (box && held && !held.isConnected && document.activeElement === document.body) {
+      hold();
+    }
+    const heading = document.querySelector("#page h1");
+    if (heading && heading !== drawn) {
+      if (drawn) {
+        heading.focus({ preventScroll: true });
+      }
+      drawn = heading;
+    }
+  }).observe(document.documentElement, { childList: true, subtree: true });
+
   window.dashAgGridComponentFunctions = Object.assign(
     window.dashAgGridComponentFunctions || {},
     {
@@ -266,7 +315,14 @@
           make("div", "", link("decision-link")(props)),
           make("div", "note", props.data[props.second]),
         ),
-      NoRows: (props) => make("span", "note", props.text),
+      // The style sheet shows one of both: of a table that never was read nobody knows why.
+      NoRows: (props) =>
+        make(
+          "span",
+          "note",
+          make("span", "no-rows", props.text),
+          make("span", "no-reading", "Not read yet"),
+        ),
       Tag: (props) => tag(props.value),
       TagAndLine: (props) =>
         make("div", "two", tag(props.data[props.tag]), make("div", "note", props.data[props.second])),

@@ -122,6 +122,15 @@ def test_velocity_ranks_what_was_earned_with_its_interval(
         expect(first).to_contain_text(f"{usd(per_ms['low'])} to {usd(per_ms['high'])}")
         expect(first).to_contain_text("assumed rate")
         expect(page.locator("#velocity-curve .js-plotly-plot")).to_be_visible()
+        changes = {each["shift_ms"]: each["change_usd_per_hour"] for each in groups[0]["curve"]}
+        less = page.locator("#velocity-less-said")
+        expect(less).to_contain_text(f"10 ms less of {groups[0]['name']}: ")
+        page.get_by_role("slider", name="Milliseconds less").focus()
+        page.keyboard.press("ArrowRight")
+        expect(less).to_contain_text(f"20 ms less of {groups[0]['name']}: ")
+        ends = [usd(changes[-20][end]) for end in ("low", "high")]
+        expect(less).to_contain_text(f"90 %: {ends[0]} to {ends[1]}, by an assumed rate")
+        expect(page.locator("#velocity-gate")).to_contain_text("millworth vram gate FILE")
         check(page, "velocity")
 
 

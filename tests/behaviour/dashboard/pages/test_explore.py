@@ -88,7 +88,7 @@ def test_a_box_names_the_region_and_the_segment(context: PageContext) -> None:
     shown = explore.why(context, parse_scope("?window=5m&brush_ms=120.."))
     assert str(shown["explore-said.children"]).startswith("region eu-west, in decision/store")
     assert f"In the box: {SLOW} decisions" in text_of(shown["explore-why-note.children"])
-    assert "article prior" not in str(shown["explore-said.children"])
+    assert "assumed rate" not in str(shown["explore-said.children"])
     assert "100.0 % of the box (n 40)" in text_of(shown["explore-values.children"])
     assert "segment=decision%2Fstore" in text_of(shown["explore-segments.children"])
 

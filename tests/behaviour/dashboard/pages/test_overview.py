@@ -49,7 +49,7 @@ def shown_of(context: PageContext, query: str = "", picked: str = "") -> dict[st
 def test_overview_says_what_the_store_holds(context: PageContext) -> None:
     """Figures, their uncertainty, their basis, over what time, and the label of what is a prior."""
     shown = shown_of(context)
-    assert set(shown) == set(overview.OUTPUTS)
+    assert set(shown) == {*overview.MONEY, *path.OUTPUTS, *heat.OUTPUTS}
     assert shown["overview-now-value.children"] == "$15.00 / h"
     now = text_of(shown["overview-now-note.children"])
     assert "90 %: $3.75 to $45.00 · 1 firing, newest 5 min" in now

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import dataclasses
 import json
 import random
@@ -10,13 +9,10 @@ from collections.abc import Iterator
 from types import ModuleType
 from typing import Any
 
-import httpx
 import pytest
 
 from collector.core.clock import NS_PER_S
-from collector.core.counters import Counters
 from collector.store.connect import Connections
-from dashboard.api.context import AppContext
 from dashboard.health.items import HealthItem
 from dashboard.pages.answers import health
 from dashboard.pages.context import PageContext
@@ -25,10 +21,10 @@ from dashboard.pages.decisions import page as decisions
 from dashboard.pages.overview import page as overview
 from dashboard.read.reader import Reader
 from dashboard.read.scope import parse_scope
-from dashboard.web.app import PAGES, create_app
+from dashboard.web.app import PAGES
 from tests.conftest import ManualClock
 from tests.support.attribution.stored import trace_id
-from tests.support.dashboard.app import FixedHealth, page_context
+from tests.support.dashboard.app import page_context
 from tests.support.dashboard.revisions import LINE, put_late_span
 from tests.support.dashboard.seed import TODAY_NS, Seed
 
@@ -75,7 +71,7 @@ def test_decision_shows_parts_that_sum_to_its_latency(context: PageContext) -> N
     found = decision.read(context, "d-12")
     assert found is not None
     shown = decision.show(found)
-    assert set(shown) == set(decision.OUTPUTS)
+    assert set(shown) == set(decision.READ)
     check = shown["decision-budget-note.children"]
     assert check == "16 parts: 111,000,000 ns = 111,000,000 ns from ingress to egress"
     assert "66.000 ms" in text_of(shown["decision-budget.children"])
@@ -144,7 +140,7 @@ def test_unknown_decision_says_so(context: PageContext) -> None:
     """A link into another store, or a decision that has expired."""
     assert decision.read(context, "nope") is None
     shown = decision.show_unknown("nope")
-    assert set(shown) == set(decision.OUTPUTS)
+    assert set(shown) == set(decision.READ)
     assert shown["decision-title.children"] == "No decision has this id"
     assert "Search " in text_of(shown["decision-said.children"])
 
@@ -155,35 +151,3 @@ def test_list_finds_by_trace_id(context: PageContext) -> None:
     rows = decisions.read(context, scope)["decisions-list.rowData"]
     assert isinstance(rows, list)
     assert [row["href"] for row in rows] == ["/decision?id=d-12"]
-
-
-def test_a_failed_reading_is_one_visible_panel(empty_store: Connections) -> None:
-    """The page keeps what it showed, says why it is not fresh, and the service runs on."""
-    app = create_app(AppContext(empty_store, FixedHealth(), Counters()))
-    output = next(name for name in app.callback_map if "overview-alerts.rowData" in name)
-    outputs = [
-        {"id": target.component_id, "property": target.component_property}
-        for target in app.callback_map[output]["output"]
-    ]
-    body = {
-        "output": output,
-        "outputs": outputs,
-        "inputs": [
-            {"id": "url", "property": "search", "value": ""},
-            {"id": overview.TICK, "property": "n_intervals", "value": 1},
-        ],
-        "changedPropIds": [f"{overview.TICK}.n_intervals"],
-        "state": [],
-    }
-
-    async def send() -> httpx.Response:
-        transport = httpx.ASGITransport(app=app.server)
-        async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
-            return await client.post("/_dash-update-component", json=body)
-
-    answer = asyncio.run(send())
-    assert answer.status_code == 200
-    panel = answer.json()["sideUpdate"]["app-error"]
-    assert panel["hidden"] is False
-    assert "revenue_cells" in panel["children"]
-    assert "overview-alerts" not in answer.json().get("response", {})

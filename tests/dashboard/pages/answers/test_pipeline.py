@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 
 import pytest
@@ -69,6 +70,14 @@ def test_boxes_stand_in_the_order_of_the_flow_with_what_each_lost() -> None:
     assert "late data: 70 s behind" in drawn
     assert drawn.count("unknown") >= 2
     assert "flow-bad" in drawn
+
+
+def test_stage_is_not_behind_of_data_that_never_came() -> None:
+    """An empty store said `6 s behind`: the time since a job that has nothing to do last ran."""
+    idle = HealthItem("stage.attributed", 6.0, "s behind", "ok")
+    assert "up to date" in str(boxes([NEVER, idle]))
+    assert "6 s behind" in str(boxes([RECEIVED, idle]))
+    assert "70 s behind" in str(boxes([NEVER, dataclasses.replace(LATE, name="stage.attributed")]))
 
 
 def test_boxes_of_a_page_that_loads_have_their_place() -> None:

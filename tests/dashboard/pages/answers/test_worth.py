@@ -9,6 +9,7 @@ from dashboard.pages.answers.worth import (
     curve_figure,
     curve_table,
     groups_lines,
+    less_words,
     said,
     weights_lines,
 )
@@ -46,6 +47,19 @@ def model(*groups: dict[str, Any], dimension: str = "channel") -> dict[str, Any]
              "floor_ms": 6.2},
         ],
     }  # fmt: skip
+
+
+def test_slider_says_what_fewer_milliseconds_bring_with_interval_and_basis() -> None:
+    """Of shifts that the model has; one beyond them is not known, and no straight line is drawn."""
+    words = less_words(group("web", 24.6), PRIOR, is_assumed=True)
+    assert words["10"] == (
+        "10 ms less of web: $100.00 / h more (90 %: $50.00 to $200.00, by an assumed rate)"
+    )
+    assert set(words) == {"10", ""}
+    assert "assumed" not in less_words(group("web", 24.6), "measured", is_assumed=False)["10"]
+    assert less_words(None, PRIOR, is_assumed=True) == {
+        "": "Not known: no group has a known value."
+    }
 
 
 def test_sentence_names_the_dearest_with_its_interval_and_what_it_rests_on() -> None:

@@ -45,7 +45,7 @@ def test_money_at_risk_says_what_it_is_the_sum_of() -> None:
 
 @pytest.mark.parametrize(
     ("source", "badge"),
-    [("prior", "article prior"), ("unknown", "failures alone, lateness unknown")],
+    [("prior", "assumed rate"), ("unknown", "failures alone, lateness unknown")],
 )
 def test_loss_says_what_its_slope_is(source: str, badge: str) -> None:
     """Where the prior is contradicted, what is shown is what failed, and says so."""

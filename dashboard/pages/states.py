@@ -1,8 +1,8 @@
-"""I/O: the sentence of a page that answers one question, and the states of what it rests on.
+"""I/O: the sentence of a page that answers one question, and the states of what a page reads.
 
 A reading has five: it loads, it found nothing and says what to do next, it is partial, it failed
 and what is shown is of an instant before, or it is whole. How old data are stands beside the scope,
-as on every page.
+as on every page. What never was read does not look as if it were still loading.
 """
 
 from __future__ import annotations
@@ -19,11 +19,20 @@ from collector.core.errors import InputError, MillworthError
 from collector.core.log import get_logger
 from dashboard.pages.context import PageContext
 from dashboard.pages.parts import Component
+from dashboard.pages.theme import message
 from dashboard.read.adhoc.sql import engine_error
-from dashboard.units import utc_clock
+from dashboard.units import UNKNOWN, utc_clock
 
 _TEXT_MAX: Final = 300
-SAID: Final = "-said.children"  # the output that is the sentence of a page
+_NOT_YET: Final = "Not known yet."
+# What stands in place of "it loads" where the first reading failed, by the end of the output.
+_UNREAD: Final[Mapping[str, object]] = {
+    **dict.fromkeys(("-said.children", "-totals.children"), _NOT_YET),
+    **dict.fromkeys((f"-{part}.children" for part in ("cost", "wrong", "wire", "audit")), _NOT_YET),
+    "-value.children": UNKNOWN,
+    ".rowData": [],
+    ".figure": message("Not read yet"),
+}
 _log = get_logger("dashboard")
 
 
@@ -77,6 +86,7 @@ def answering(
     *,
     tick: str = "",
     is_long: bool = False,
+    unread: Callable[[], Mapping[str, object]] = dict,
 ) -> None:
     """Attach a reading that says in its own panel what is missing, or why it failed.
 
@@ -89,16 +99,20 @@ def answering(
         read: a plain function.
         tick: the page's dcc.Interval.
         is_long: in a thread for long questions.
+        unread: values of outputs where the first reading failed, for what follows from them.
     """
 
     def attempt(*values: Any) -> dict[str, object]:  # noqa: ANN401  what the browser sent
         *asked, _retries, kept = values
+        before: dict[str, object] = dict.fromkeys(outputs, no_update)
+        if not kept:
+            before |= {**_unread(outputs), **unread()}
         try:
             found = read(*asked)
         except InputError as error:
-            return dict.fromkeys(outputs, no_update) | _refused(key, error)
+            return before | _refused(key, error, kept)
         except (MillworthError, ClickHouseError) as error:
-            return _kept(outputs, is_first=not kept) | _failed(key, error, kept)
+            return before | _failed(key, error, kept)
         return {**found.shown, **_read(key, found.partial, context.clock.now_ns())}
 
     context.reading(
@@ -111,10 +125,9 @@ def answering(
     )
 
 
-def _kept(outputs: Sequence[str], *, is_first: bool) -> dict[str, object]:
-    """Return what is shown already; before anything is, the sentence says that there is none."""
-    none = {each: "Not known yet." for each in outputs if is_first and each.endswith(SAID)}
-    return dict.fromkeys(outputs, no_update) | none
+def _unread(outputs: Sequence[str]) -> dict[str, object]:
+    """Return what is shown before anything was read: no sentence, no figure and no row."""
+    return {each: value for each in outputs for end, value in _UNREAD.items() if each.endswith(end)}
 
 
 def _states(key: str, *values: object) -> dict[str, object]:
@@ -126,16 +139,22 @@ def _read(key: str, partial: str, now_ns: int) -> dict[str, object]:
     return _states(key, said, "partial" if partial else "", True, utc_clock(now_ns))
 
 
-def _refused(key: str, error: InputError) -> dict[str, object]:
+def _refused(key: str, error: InputError, kept: object) -> dict[str, object]:
     """Return the state after an address that asks for what there is not: no retry mends that."""
-    return _states(key, f"Not shown: {str(error)[:_TEXT_MAX]}", "failed", True, no_update)
+    said = f"Not shown: {str(error)[:_TEXT_MAX]}"
+    return _states(key, said, _failure(kept), True, no_update)
 
 
 def _failed(key: str, error: Exception, kept: object) -> dict[str, object]:
     mark = secrets.token_hex(4)
     said = engine_error(error) if isinstance(error, ClickHouseError) else str(error)
-    said = said.splitlines()[0][:_TEXT_MAX]
+    said = said.splitlines()[0][:_TEXT_MAX].rstrip(".")
     _log.error("panel_read_failed", panel=key, question=mark, error=said)
     old = f"What is shown is of {kept} UTC." if isinstance(kept, str) else "Nothing is shown yet."
     text = f"Could not be read: {said}. {old} (question {mark} in the log)"
-    return _states(key, text, "failed", False, no_update)
+    return _states(key, text, _failure(kept), False, no_update)
+
+
+def _failure(kept: object) -> str:
+    """Return the class of a failed reading; of one that never was, no table says it is empty."""
+    return "failed" if kept else "failed unread"

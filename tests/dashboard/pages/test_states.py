@@ -6,30 +6,39 @@ import asyncio
 from typing import Any
 
 import httpx
+import pytest
 from dash import Dash
 
 from collector.core.counters import Counters
 from collector.store.connect import Connections
 from dashboard.api.context import AppContext
 from dashboard.pages.answers import budgets, velocity
-from dashboard.pages.answers.states import Found, _read, state_outputs
+from dashboard.pages.states import Found, _read, state_outputs
 from dashboard.web.app import create_app
 from tests.support.dashboard.app import FixedHealth
 
 
 def ask(app: Dash, output: str, inputs: dict[str, Any], kept: str | None) -> dict[str, Any]:
     """Return what a callback answers, by id and property."""
+    found: dict[str, Any] = answer_of(app, output, inputs, kept)["response"]
+    return found
+
+
+def answer_of(app: Dash, output: str, inputs: dict[str, Any], kept: str | None) -> dict[str, Any]:
+    """Return the whole answer of a callback."""
     name = next(each for each in app.callback_map if output in each)
     targets = app.callback_map[name]["output"]
     outputs = [{"id": each.component_id, "property": each.component_property} for each in targets]
     of = {each["id"] + "." + each["property"]: each for each in app.callback_map[name]["inputs"]}
-    key = output.partition(".")[0]
+    states = app.callback_map[name]["state"]
     body = {
         "output": name,
         "outputs": outputs,
         "inputs": [{**each, "value": inputs.get(place)} for place, each in of.items()],
         "changedPropIds": [],
-        "state": [{"id": f"{key}-kept", "property": "data", "value": kept}],
+        "state": [
+            {**each, "value": kept if each["id"].endswith("-kept") else None} for each in states
+        ],
     }
 
     async def send() -> httpx.Response:
@@ -39,7 +48,7 @@ def ask(app: Dash, output: str, inputs: dict[str, Any], kept: str | None) -> dic
 
     answer = asyncio.run(send())
     assert answer.status_code == 200, answer.text
-    found: dict[str, Any] = answer.json()["response"]
+    found: dict[str, Any] = answer.json()
     return found
 
 
@@ -57,6 +66,57 @@ def test_store_that_is_away_is_said_where_the_figures_stand(empty_store: Connect
     assert "budgets-said" not in found
     first = ask(app, "budgets-list.rowData", {"url.search": ""}, kept=None)
     assert first["budgets-said"]["children"] == "Not known yet."
+
+
+@pytest.mark.parametrize(
+    ("output", "where", "said"),
+    [
+        ("overview-alerts.rowData", "overview-alerts", {"overview-now-value": "unknown"}),
+        ("decisions-list.rowData", "decisions", {}),
+        ("decision-said.children", "decision", {"decision-said": "Not known yet."}),
+        ("alerts-external.rowData", "alerts-list", {}),
+        ("alert-facts.children", "alert-page", {"alert-risk-value": "unknown"}),
+        ("explore-heatmap.figure", "explore-heat", {}),
+        ("velocity-curve.figure", "velocity-groups", {"velocity-said": "Not known yet."}),
+    ],
+)
+def test_first_reading_that_fails_does_not_go_on_loading(
+    empty_store: Connections, output: str, where: str, said: dict[str, str]
+) -> None:
+    """A table said `Loading...` for ever, and a card `…`, while the store was away."""
+    app = create_app(AppContext(empty_store, FixedHealth(), Counters()))
+    asked = {"url.search": "?id=d-1", "url.pathname": "/alerts/episode-1"}
+    found = ask(app, output, asked, kept=None)
+    assert found[f"{where}-state"]["className"] == "failed unread"
+    assert "Nothing is shown yet." in found[f"{where}-state"]["children"]
+    assert found[f"{where}-retry"]["hidden"] is False
+    assert {name: found[name]["children"] for name in said} == said
+    name, prop = output.split(".")
+    if prop == "rowData":
+        assert found[name][prop] == []
+    if prop == "figure":
+        assert "Not read yet" in str(found[name][prop])
+    again = ask(app, output, asked, kept="10:00:00")
+    assert set(again) == {f"{where}-state", f"{where}-retry"}
+
+
+def test_path_and_heatmap_are_read_where_money_cannot_be(empty_store: Connections) -> None:
+    """They follow the alerts, and would wait for them for ever."""
+    app = create_app(AppContext(empty_store, FixedHealth(), Counters()))
+    found = ask(app, "overview-alerts.rowData", {"url.search": ""}, kept=None)
+    kept = found["overview-top"]["data"]
+    assert kept["alerts"] == []
+    for name in ("overview-path", "overview-heatmap"):
+        shown = ask(app, f"{name}.figure", {"overview-top.data": kept}, kept=None)
+        assert shown[f"{name}-state"]["className"] == "failed unread"
+
+
+def test_error_of_ours_is_one_visible_panel(empty_store: Connections) -> None:
+    """It is in the log; the page keeps what it showed, and the service runs on."""
+    app = create_app(AppContext(empty_store, FixedHealth(), Counters()))
+    side = answer_of(app, "budgets-list.rowData", {"url.search": 5}, kept=None)["sideUpdate"]
+    assert side["app-error"]["hidden"] is False
+    assert "an error of ours" in side["app-error"]["children"]
 
 
 def test_question_that_cannot_be_asked_is_refused_without_a_retry(world: Connections) -> None:
