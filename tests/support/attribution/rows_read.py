@@ -10,7 +10,13 @@ from collector.store.connect import Connections
 
 def rows_read(store: Connections, ask: Callable[[], Any]) -> tuple[Any, int]:
     """Return an answer, and how many rows of tables the engine read for it."""
-    counted = "SELECT sum(value) FROM system.events WHERE event = 'SelectedRows'"
-    before = int(store.client().query(counted).result_rows[0][0])
+    text = "SELECT sum(value) FROM system.events WHERE event = 'SelectedRows'"
+
+    def counted() -> int:
+        return int(store.client().query(text).result_rows[0][0])
+
+    first = counted()
+    before = counted()
     answer = ask()
-    return answer, int(store.client().query(counted).result_rows[0][0]) - before
+    # The count reads rows too.
+    return answer, counted() - before - (before - first)
