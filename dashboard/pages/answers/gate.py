@@ -8,7 +8,7 @@ from typing import Final
 
 from dash import html
 
-from attribution.invest.gate import Basis
+from attribution.invest.gate import Basis, Ruling
 from attribution.invest.job import StoredVerdict
 from dashboard.pages.parts import Component
 from dashboard.units import percent, shorten, usd, utc_iso
@@ -62,5 +62,7 @@ def _money(row: StoredVerdict, probability: Decimal) -> str:
     """Return the low end of the gain beside the cost; what nobody knows is no zero."""
     if row.gain_low_usd is None or row.cost_usd is None:
         return "What it gains is not known."
+    # What is refused is not ruled on: the figures are what the file comes to.
+    says = "By its file it gains" if row.ruling == Ruling.REFUSE else "Gains"
     surely = f"with {percent(float(probability))} probability"
-    return f"Gains at least {usd(row.gain_low_usd)} {surely}, for {usd(row.cost_usd)}"
+    return f"{says} at least {usd(row.gain_low_usd)} {surely}, for {usd(row.cost_usd)}"

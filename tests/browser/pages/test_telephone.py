@@ -9,6 +9,7 @@ from playwright.sync_api import Page, expect
 
 from collector.store.connect import Connections
 from collector.store.cursors import ATTRIBUTION_CURSOR, write_cursor
+from dashboard.units import utc_iso
 from tests.browser.conftest import Visit
 from tests.conftest import ManualClock
 from tests.support.dashboard.seed import TODAY_NS
@@ -42,6 +43,8 @@ PAGES = {
         "#decision-said:has-text('value')",
         "#decision-waterfall [role=treeitem]",
     ),
+    # Of a range that stands still the head says more.
+    f"/velocity?until={utc_iso(TODAY_NS)}Z": ("#velocity-said:has-text('unknown')",),
     "/budgets": ("#budgets-said:has-text('budget')", "#budgets-list .ag-row"),
     "/velocity": ("#velocity-said:has-text('unknown')",),
     "/network": ("#network-said:has-text('say')",),
