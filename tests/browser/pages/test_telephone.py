@@ -40,7 +40,7 @@ PAGES = {
     ),
     "/decision?id=d-12": (
         "#decision-title:has-text('31.0 ms over target: decision/store took 66.0 ms')",
-        "#decision-said:has-text('value')",
+        "#decision-said:has-text('outcome')",
         "#decision-waterfall [role=treeitem]",
     ),
     # Of a range that stands still the head says more.
