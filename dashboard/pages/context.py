@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any, Protocol
 
 from dash import ClientsideFunction, Dash, Input, Output, State, set_props
@@ -45,6 +46,46 @@ class Compare(Protocol):
         """Return it; `rest` leaves out of the first what lies in the box of the second."""
 
 
+class Judged(Protocol):
+    """A verdict of the funding gate, as `/api/v1/vram/verdicts` has it."""
+
+    @property
+    def judged_ns(self) -> int:
+        """When."""
+
+    @property
+    def sha256(self) -> str:
+        """What names it."""
+
+    @property
+    def option(self) -> str:
+        """The investment."""
+
+    @property
+    def ruling(self) -> str:
+        """`fund`, `reject` or `refuse`."""
+
+    @property
+    def gain_low_usd(self) -> Decimal | None:
+        """What it gains at least, None where that is not known."""
+
+    @property
+    def cost_usd(self) -> Decimal | None:
+        """What it costs, None where that is not known."""
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """All of it, with its inputs."""
+
+    @property
+    def signature(self) -> str | None:
+        """Of whoever stands behind it."""
+
+    @property
+    def actor(self) -> str:
+        """Who asked."""
+
+
 @dataclass(frozen=True, slots=True)
 class PageContext:
     """The parts that pages share; every number comes from `reader` or `health`."""
@@ -68,6 +109,7 @@ class PageContext:
     otlp_url: str = OTLP_URL  # where senders send over HTTP
     # What the last reading of the Overview found, for the next page; `is_empty`: no decision.
     found: dict[str, bool] = field(default_factory=dict)
+    judged: Callable[[], Sequence[Judged]] = tuple  # every verdict, the newest first
     refusal: Callable[[], str] = lambda: ""  # why whoever asks may change nothing, "" where it may
 
     def complete_ns(self, now_ns: int) -> int:

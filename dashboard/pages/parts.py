@@ -236,7 +236,7 @@ def scope_tools(name: str, scope: Scope, *, narrows: bool = True) -> list[Compon
                     checked=scope.until_ns is None,
                     size="sm",
                 ),
-                html.Span("", id=f"{name}-asof", className="note asof"),
+                html.Span("", id=f"{name}-asof", className=_asof(scope)),
                 dcc.Store(id=f"{name}-asof-iso"),
             ],
             className="tools",
@@ -319,12 +319,17 @@ def scope_view(
         f"{name}-action.data": _choices("All actions", actions, scope.action),
         f"{name}-region.data": _choices("All regions", regions, scope.region),
         f"{name}-asof.children": said,
-        f"{name}-asof.className": "note asof old" if is_old else "note asof",
+        f"{name}-asof.className": _asof(scope) + (" old" if is_old else ""),
         f"{name}-asof-iso.data": utc_iso(to_ns) + "Z",
         f"{name}-chips.children": chips(
             name, scope, named, is_empty=not complete_ns and not is_away
         ),
     }
+
+
+def _asof(scope: Scope) -> str:
+    """Return the class of what says how old data are; of a range it is a sentence."""
+    return "note asof" if scope.until_ns is None else "note asof frozen"
 
 
 def _age(scope: Scope, to_ns: int, complete_ns: int) -> tuple[str, bool]:

@@ -9,7 +9,6 @@ from attribution.books.unit_cost import UnitCost, unit_cost
 from attribution.core.config import AttributionConfig
 from attribution.core.selection import Selection
 from attribution.experiments.job import ExperimentJob
-from attribution.invest.job import InvestJob
 from attribution.vram.job import VramJob
 from attribution.whatif.analyst import Analyst
 from collector.audit.log import AuditRow, AuditState, check_audit, read_audit
@@ -28,7 +27,6 @@ class Sources:
     analyst: Analyst
     vram: VramJob
     experiments: ExperimentJob
-    invest: InvestJob
     verdicts: VerdictReader
 
     @classmethod
@@ -40,7 +38,6 @@ class Sources:
             Analyst(attribution, store),
             VramJob(attribution, store),
             ExperimentJob(attribution, store),
-            InvestJob(attribution, store),
             VerdictReader(store),
         )
 

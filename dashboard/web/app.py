@@ -15,6 +15,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
+from attribution.invest.job import InvestJob
 from collector.core.errors import MillworthError
 from collector.core.log import get_logger
 from dashboard.api.app import create_api, decision_list, question_workers, reference_of
@@ -105,6 +106,7 @@ def create_app(of: AppContext) -> Dash:
         decisions=decision_list(of),
         alert_state=of.alert_state,
         alerts=of.alerts,
+        judged=InvestJob(of.attribution, of.store).verdicts,
         refusal=partial(why_not, "POST /api/v1/alerts/{episode_id}/ack"),
         otlp_url=of.otlp_url,
     )

@@ -8,22 +8,21 @@ from typing import Final
 
 from dash import html
 
-from attribution.invest.gate import Basis
-from attribution.invest.job import StoredVerdict
+from dashboard.pages.context import Judged
 from dashboard.pages.parts import Component
 from dashboard.units import percent, shorten, usd, utc_iso
 
 CARDS_MAX: Final = 6
 _NAME_MAX: Final = 60
 _RESTS: Final = {
-    Basis.ESTIMATE: "own data",
-    Basis.EXPERIMENT: "an experiment",
-    Basis.PRIOR: "assumed rate",
-    Basis.OBSERVATIONAL: "correlation, which proves no cause",
+    "estimate": "own data",
+    "experiment": "an experiment",
+    "prior": "assumed rate",
+    "observational": "correlation, which proves no cause",
 }
 
 
-def cards(found: Sequence[StoredVerdict]) -> Component:
+def cards(found: Sequence[Judged]) -> Component:
     """Return a card a verdict, the newest first; without one, how to have one made."""
     if not found:
         return html.P(
@@ -34,14 +33,14 @@ def cards(found: Sequence[StoredVerdict]) -> Component:
     return html.Ul([_card(each) for each in found[:CARDS_MAX]], className="gate")
 
 
-def _card(row: StoredVerdict) -> Component:
+def _card(row: Judged) -> Component:
     verdict, demand = row.document["verdict"], row.document["demand"]
-    basis = Basis(row.document["evidence"]["basis"])
-    mark = "badge" if basis in (Basis.PRIOR, Basis.OBSERVATIONAL) else "note"
+    basis = str(row.document["evidence"]["basis"])
+    mark = "note" if basis in ("estimate", "experiment") else "badge"
     head = [
         html.B(shorten(row.option, _NAME_MAX)),
         html.Span(row.ruling, className=f"tag tag-{row.ruling}"),
-        html.Span(_RESTS[basis], className=mark),
+        html.Span(_RESTS.get(basis, basis), className=mark),
     ]
     of = f"{'signed' if row.signature else 'not signed'} · {row.actor or 'nobody named'} · "
     return html.Li(
@@ -58,9 +57,11 @@ def _card(row: StoredVerdict) -> Component:
     )  # fmt: skip
 
 
-def _money(row: StoredVerdict, probability: Decimal) -> str:
+def _money(row: Judged, probability: Decimal) -> str:
     """Return the low end of the gain beside the cost; what nobody knows is no zero."""
     if row.gain_low_usd is None or row.cost_usd is None:
         return "What it gains is not known."
+    # What is refused is not ruled on: the figures are what the file comes to.
+    says = "By its file it gains" if row.ruling == "refuse" else "Gains"
     surely = f"with {percent(float(probability))} probability"
-    return f"Gains at least {usd(row.gain_low_usd)} {surely}, for {usd(row.cost_usd)}"
+    return f"{says} at least {usd(row.gain_low_usd)} {surely}, for {usd(row.cost_usd)}"

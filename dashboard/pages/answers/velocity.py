@@ -240,7 +240,7 @@ def read_frame(context: PageContext, scope: Scope) -> Found:
         {
             **scope_view(NAME, scope, actions, regions, seen.to_ns, context.complete_ns(now_ns)),
             "velocity-experiments.rowData": experiment_lines(found, now_ns),
-            "velocity-gate.children": cards(context.sources.invest.verdicts()),
+            "velocity-gate.children": cards(context.judged()),
         }
     )
 

@@ -9,6 +9,7 @@ from playwright.sync_api import Page, expect
 
 from collector.store.connect import Connections
 from collector.store.cursors import ATTRIBUTION_CURSOR, write_cursor
+from dashboard.units import utc_iso
 from tests.browser.conftest import Visit
 from tests.conftest import ManualClock
 from tests.support.dashboard.seed import TODAY_NS
@@ -39,9 +40,11 @@ PAGES = {
     ),
     "/decision?id=d-12": (
         "#decision-title:has-text('31.0 ms over target: decision/store took 66.0 ms')",
-        "#decision-said:has-text('value')",
+        "#decision-said:has-text('outcome')",
         "#decision-waterfall [role=treeitem]",
     ),
+    # Of a range that stands still the head says more.
+    f"/velocity?until={utc_iso(TODAY_NS)}Z": ("#velocity-said:has-text('unknown')",),
     "/budgets": ("#budgets-said:has-text('budget')", "#budgets-list .ag-row"),
     "/velocity": ("#velocity-said:has-text('unknown')",),
     "/network": ("#network-said:has-text('say')",),

@@ -8,6 +8,7 @@ from dashboard.read.scope import Scope
 from tests.conftest import NOW_NS
 
 OLD = "note asof old"
+FROZEN = "note asof frozen"
 
 
 @pytest.mark.parametrize(
@@ -16,8 +17,8 @@ OLD = "note asof old"
         (None, -12, "as of 03:33:08 UTC", "note asof"),
         (None, 3, "as of 03:33:20 UTC", "note asof"),
         (None, -625, "as of 03:22:55 UTC, 10.4 min ago", OLD),
-        (NOW_NS, 100, "2033-05-18 03:18:20 to 03:33:20 UTC", "note asof"),
-        (NOW_NS, -5, "2033-05-18 03:18:20 to 03:33:20 UTC, complete to 03:33:15", OLD),
+        (NOW_NS, 100, "2033-05-18 03:18:20 to 03:33:20 UTC", FROZEN),
+        (NOW_NS, -5, "2033-05-18 03:18:20 to 03:33:20 UTC, complete to 03:33:15", f"{FROZEN} old"),
     ],
 )
 def test_page_says_how_old_its_data_are(

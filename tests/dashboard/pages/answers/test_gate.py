@@ -34,7 +34,10 @@ def test_verdict_that_rests_on_an_assumed_rate_says_so(store: Connections) -> No
     assert "tag-refuse" in shown
     assert '"children": "assumed rate", "className": "badge"' in shown
     assert told["reason"] in shown
-    assert f"Gains at least {usd(float(told['gain_low_usd']))} with 80.0 % probability" in shown
+    assert (
+        f"By its file it gains at least {usd(float(told['gain_low_usd']))} with 80.0 % probability"
+        in shown
+    )
     assert f"millworth vram verdicts {row.sha256[:12]}" in shown
     assert "not signed" in shown
 
