@@ -171,7 +171,7 @@ def _live_and_late(
     while not late or (
         late[-1].at_ns - sent.at_ns < _LATE_S_MAX * NS_PER_S
         and (
-            late[-1].at_ns - sent.at_ns < _NOTED_S * NS_PER_S
+            late[-1].at_ns - sent.at_ns < _noted_ns(late[-1])
             or late[-1].behind_s["late"] > _NOTED_S / 2
         )
     ):
@@ -189,6 +189,11 @@ def _live_and_late(
         "late_cpu_s": max(late[-1].cpu_s - sent.cpu_s - live_cores * late_s, 0.0),
         "late_added_s": max(beside_s - alone_s, 0.0),
     }
+
+
+def _noted_ns(now: Look) -> float:
+    """Return how long ago what was sent is known to be late by now, if it is."""
+    return max(_NOTED_S, now.behind_s["attributed"] + _NOTED_S / 2) * NS_PER_S
 
 
 def _most(looks: Iterable[Look], stage: str) -> float:

@@ -94,7 +94,17 @@ def test_four_processes_do_together_what_one_does(
 
     assert decision["attribution"]["total_ns"] == 7_000_000
     assert [sorted(loop.name for loop in other.loops) for other in others] == [
-        ["attribution", "budgets", "evidence", "experiments", "late", "outcomes", "sizes", "slope"],
+        [
+            "attribution",
+            "budgets",
+            "evidence",
+            "experiments",
+            "late",
+            "observed",
+            "outcomes",
+            "sizes",
+            "slope",
+        ],
         ["alerts", "webhooks"],
         [],
     ]
