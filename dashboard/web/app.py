@@ -47,6 +47,8 @@ from dashboard.web.security import (
 from dashboard.web.sign_in import serve_sign_in
 
 ASSETS_DIR = Path(__file__).parent / "assets"
+# Charts alone need it: the browser loads it where it draws one (assets/boot.js).
+PLOTLY = ASSETS_DIR / "vendor" / "plotly-cartesian.min.js"
 # In the order of the menu. A page declares PATH, TITLE and IN_MENU, and registers its callbacks.
 PAGES = (
     overview,
@@ -144,14 +146,25 @@ def _dash(server: FastAPI) -> Dash:
         update_title="",
         index_string=_INDEX,
         assets_folder=str(ASSETS_DIR),
-        # The index page loads it itself, before anything is drawn.
-        assets_ignore=r"boot\.js",
+        # The first the index page loads itself, before anything is drawn.
+        assets_ignore=r"boot\.js|plotly-cartesian\.min\.js",
         compress=True,
         suppress_callback_exceptions=True,
         on_error=_show_failure,
-        meta_tags=[{"name": "viewport", "content": "width=device-width, initial-scale=1"}],
+        meta_tags=[
+            {"name": "viewport", "content": "width=device-width, initial-scale=1"},
+            *_plotly_tags(),
+        ],
         add_log_handler=False,
     )
+
+
+def _plotly_tags() -> list[dict[str, str]]:
+    """Return where the small bundle is; none where it was not installed, and Dash's own is."""
+    if not PLOTLY.is_file():
+        return []
+    path = PLOTLY.relative_to(ASSETS_DIR)
+    return [{"name": "plotly", "content": f"/assets/{path}?m={PLOTLY.stat().st_mtime}"}]
 
 
 def _shell() -> Any:  # noqa: ANN401  a Dash component

@@ -10,3 +10,11 @@
   const scheme = chosen === "auto" ? (dark ? "dark" : "light") : chosen;
   document.documentElement.setAttribute("data-mantine-color-scheme", scheme);
 })();
+
+// Dash loads the charts' library once a chart is drawn, from an address that it sets itself. Ours
+// has what our charts need, in a third of the bytes.
+(function () {
+  const small = document.querySelector('meta[name="plotly"]');
+  if (!small) return;
+  Object.defineProperty(window, "_dashPlotlyJSURL", { get: () => small.content, set: () => {} });
+})();

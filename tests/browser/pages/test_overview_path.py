@@ -32,7 +32,13 @@ def test_overview_is_one_screen_and_its_path_follows_the_row(
         " if (!e.hadRecentInput) window.jumped = (window.jumped || 0) + e.value; }))"
         ".observe({type: 'layout-shift', buffered: true})"
     )
+    charts_library = (
+        "performance.getEntriesByType('resource').filter(e => e.name.includes('plotly')).length"
+    )
     with served(own_world, tmp_path, clock=ManualClock(TODAY_NS)) as pages:
+        page.goto(f"{pages.url}/alerts")
+        expect(page.locator("#alerts-list .ag-row").first).to_be_visible()
+        assert page.evaluate(charts_library) == 0, "half a megabyte for a page without a chart"
         page.goto(pages.url)
         note = page.locator("#overview-path-note")
         expect(page.locator("#overview-now-value")).to_contain_text("/ h")
@@ -46,6 +52,8 @@ def test_overview_is_one_screen_and_its_path_follows_the_row(
         assert sizes[0] > sizes[1] > sizes[2]
         assert page.evaluate("document.documentElement.scrollHeight") <= 900
         assert page.evaluate("window.jumped || 0") <= 0.05
+        expect(page.locator("#overview-path .js-plotly-plot")).to_be_visible()
+        assert page.evaluate(charts_library) == 1
         rows = page.locator("#overview-alerts .ag-row")
         east = page.locator("#overview-alerts .ag-row[row-id='east']")
         assert rows.count() == 2
