@@ -86,7 +86,13 @@ def write_cursor(client: Client, job: str, cursor_ns: int) -> None:
 def write_cursors(client: Client, cursors: Mapping[str, int]) -> None:
     """Record the same of several jobs at once."""
     rows = [[job, cursor_ns] for job, cursor_ns in cursors.items()]
-    client.insert("job_cursors", rows, column_names=["job", "cursor_ns"])
+    # With the types beside them: else the library asks for them before each insert.
+    client.insert(
+        "job_cursors",
+        rows,
+        column_names=["job", "cursor_ns"],
+        column_type_names=["String", "UInt64"],
+    )
 
 
 def next_received_ns(client: Client, after_ns: int) -> int:
