@@ -18,6 +18,10 @@
     }
   };
 
+  // The address names the decision before anything of its page is there: it is asked for meanwhile.
+  const named = location.pathname === "/decision" ? new URLSearchParams(location.search).get("id") : "";
+  let begun = named ? { id: named, answer: all.ask("", { decision_id: named }) } : null;
+
   function viewOf(id) {
     const root = document.getElementById(id);
     if (root && !views.has(root)) {
@@ -27,7 +31,9 @@
   }
 
   async function load(view, id) {
-    const answer = await all.ask("", { decision_id: id });
+    const early = begun && begun.id === id ? begun.answer : null;
+    begun = null;
+    const answer = await (early || all.ask("", { decision_id: id }));
     if (view.id !== id) {
       return;
     }
