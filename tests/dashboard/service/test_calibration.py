@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import statistics
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -25,7 +26,11 @@ pytestmark = [pytest.mark.integration, pytest.mark.alone]
 def test_known_delays_are_found_where_they_were_injected(
     store: Connections, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    """Real processes, a real collector, a real store: seven segments suffer 20 ms each."""
+    """Real processes, a real collector, a real store: seven segments suffer 20 ms each.
+
+    The median of three rounds: a process that is held up for a millisecond where it waits to be
+    scheduled moves one of them.
+    """
     clock = SystemClock()
     from_ns = clock.now_ns()
     collector = CollectorService(
@@ -38,19 +43,21 @@ def test_known_delays_are_found_where_they_were_injected(
     collector.start()
     try:
         with Calibration(f"http://127.0.0.1:{collector.http_port}", [20.0]) as calibration:
-            known = calibration.run(1)
+            known = calibration.run(3)
     finally:
         collector.stop(drain_seconds=30)
-    assert [each.segment for each in known] == list(SEGMENTS)
+    assert {each.segment for each in known} == set(SEGMENTS)
     AttributionJob(AttributionConfig(), AttributesConfig(), store).drain(clock.now_ns())
 
     judged = judge(known, store, from_ns)
 
-    assert len(judged) == len(SEGMENTS)
+    assert len(judged) == len(known) == 3 * len(SEGMENTS)
     for each in judged:
         assert each.recovered.is_right, each
         assert each.recovered.injected_ns >= 20_000_000
-        assert each.recovered.error_ratio <= 0.02, each
+    for segment in SEGMENTS:
+        own = [each.recovered for each in judged if each.known.segment == segment]
+        assert statistics.median(each.error_ratio for each in own) <= 0.02, own
 
 
 def test_canary_of_a_running_service_is_exported(tmp_path: Path) -> None:
