@@ -87,7 +87,9 @@ class ObservedJob:
             if begin_ns < end_ns:
                 asked = {"received_from_ns": begin_ns, "received_to_ns": end_ns}
                 window = {"from_ns": 0, "to_ns": _EVER_NS}
-                client.command(_INSERT, parameters={**asked, **window})
+                # A file of exported traces arrives at once, and has as many days as it has.
+                settings = {"max_partitions_per_insert_block": 0}
+                client.command(_INSERT, parameters={**asked, **window}, settings=settings)
             cursor_ns = end_ns
             self._cursor.write(client, cursor_ns, has_news=begin_ns < end_ns)
         return ObservedReport(cursor_ns)

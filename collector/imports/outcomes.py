@@ -109,7 +109,11 @@ def import_outcomes(
             "outcomes",
             [astuple(row) for row in part],
             column_names=[field.name for field in fields(OutcomeRow)],
-            settings={"insert_deduplication_token": f"csv:{_digest(part)}"},  # of any format
+            settings={
+                "insert_deduplication_token": f"csv:{_digest(part)}",  # of any format
+                # A file may have all days that are kept, and a day is a part.
+                "max_partitions_per_insert_block": 0,
+            },
         )
     return ImportReport(len(rows), tuple(refused))
 

@@ -221,7 +221,7 @@ class Reader:
             "outliers",
             {
                 "actions": list(usual_ns),
-                "limits_ns": [int(ratio * each) for each in usual_ns.values()],
+                "limits_ns": [ratio * each for each in usual_ns.values()],
                 "after_ns": after_ns,
                 "until_ns": until_ns,
                 "from_ns": max(from_ns, 0),

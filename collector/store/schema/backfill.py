@@ -134,8 +134,9 @@ def _insert(client: Client, target: str, select: str, parameters: Parameters) ->
     empty = client.query(_fill(_EMPTY, select=select), parameters=dict(parameters))
     columns = ", ".join(empty.column_names)
     sql = _fill(_INSERT, target=target, columns=columns, select=select)
-    # What was put in and taken away before may be put in again.
-    client.command(sql, parameters=dict(parameters), settings={"insert_deduplicate": 0})
+    # What was put in and taken away before may be put in again, of however many days.
+    settings = {"insert_deduplicate": 0, "max_partitions_per_insert_block": 0}
+    client.command(sql, parameters=dict(parameters), settings=settings)
 
 
 def _over(client: Client, view: str, rows: str = "") -> str:

@@ -121,3 +121,18 @@ def test_a_month_is_read_from_its_hours(store: Connections) -> None:
     (runtimes, _, _), read = rows_read(store, lambda: seen_by_hour(store, begins_ns, ends_ns))
     assert [each.spans for each in runtimes] == [hours * an_hour]
     assert read < an_hour
+
+
+def test_what_was_imported_of_many_days_is_summed(store: Connections) -> None:
+    """A file of exported traces arrives in one minute, and happened on as many days as it has."""
+    days = 130
+    store.client().command(
+        "INSERT INTO otel_traces_in (Timestamp, TraceId, SpanId, ServiceName, received_ns)"
+        " SELECT fromUnixTimestamp64Nano(toInt64({at_ns:UInt64} + number * {day_ns:UInt64})),"
+        " 't', 's', 'shop', {at_ns:UInt64} FROM numbers({days:UInt64})",
+        parameters={"at_ns": NOW_NS, "day_ns": NS_PER_DAY, "days": days},
+        settings={"max_partitions_per_insert_block": 0},
+    )
+    ObservedJob(store, lambda: None, 30).run_once(NOW_NS + NS_PER_HOUR)
+    hours = store.client().command("SELECT uniqExact(hour_ns) FROM observed_hours")
+    assert hours == days

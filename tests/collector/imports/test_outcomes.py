@@ -179,3 +179,14 @@ def test_latest_revision_counts(store: Connections) -> None:
 
     rows = store.client().query("SELECT toString(margin), source FROM outcomes FINAL").result_rows
     assert rows == [("4", "csv")]
+
+
+def test_file_of_many_days_is_stored_whole(store: Connections) -> None:
+    """Where decisions are kept for longer than by default, a first import has all their days."""
+    # The store drops at once what is older than its own TTL, so they are days to come.
+    days = [NOW_NS + day * NS_PER_DAY for day in range(130)]
+    lines = [f"o{day},sale,d{day},,true,1.00,,USD,web,{at_ns}" for day, at_ns in enumerate(days)]
+    content = "\n".join([HEADER, *lines]).encode()
+    imported = import_outcomes(store.client(), "shop.csv", content, "USD", days[-1], kept_days=400)
+    assert imported == ImportReport(len(days), ())
+    assert store.client().command("SELECT count() FROM outcomes FINAL") == len(days)

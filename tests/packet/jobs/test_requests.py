@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import Any
 
@@ -147,6 +148,19 @@ def test_slow_decision_keeps_its_own_packets(store: Connections) -> None:
     assert {row["src_port"] for row in _rows(store, "SELECT src_port FROM packets FINAL")} == {
         CLIENT[1], SERVER[1],
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("ratio", [1e300, math.inf])
+def test_ratio_that_nothing_reaches_switches_outliers_off(store: Connections, ratio: float) -> None:
+    """As somebody writes it who wants none."""
+    usual = [_decision(f"u{place}", _T + place, _T + place + 10 * _MS) for place in range(1_000)]
+    insert_spans(store, usual)
+    job = _job(store, HeldFrames(frames([])), outlier_ratio=ratio)
+    assert job.run_once(_T + 4 * NS_PER_S).triggers == 0
+    slow_ns = _T + 2 * NS_PER_S
+    slow = _decision("slow", slow_ns, slow_ns + 50 * _MS)
+    insert_spans(store, [replace(slow, received_ns=_T + 3 * NS_PER_S)])
+    assert job.run_once(_T + 6 * NS_PER_S).triggers == 0
 
 
 def test_trace_that_is_kept_has_its_packets(store: Connections) -> None:
