@@ -26,6 +26,7 @@ from alerts.state.transitions import AlertState, Observation, Status
 from collector.core.clock import NS_PER_MS, NS_PER_S
 
 _S_PER_H = 3_600
+_S_PER_DAY = 86_400
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +34,8 @@ class Reading:
     """A figure of one subject in one window."""
 
     value: float
-    count: int | None = None  # decisions that it is of; None: it is a count itself
-    newest_ns: int = 0  # of a class of decisions: its newest one
+    count: int | None = None  # of what `Figure.counted` says; None: it is a count itself
+    newest_ns: int = 0  # the newest of them
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +43,15 @@ class Figure:
     """Where a figure comes from.
 
     Args:
-        statement: in `sql/`. About decisions its rows begin with action, region and decisions and
-            end with the newest decision.
+        statement: in `sql/`. Where something is counted its rows begin with two names and the
+            count and end with the instant of the newest.
         subject: of a row.
         value: of a row and the length of the window in seconds; of columns likewise.
         of: what one subject is, for people.
         unit: after the value, "" for none.
+        counted: what the figure is a mean of, "" where it is a count itself. Without any it says
+            nothing.
+        is_prompt: whether they come as they happen, so that none for a time is a silence.
     """
 
     statement: str
@@ -55,16 +59,18 @@ class Figure:
     value: Callable[[Any, int], Any]
     of: str
     unit: str = ""
+    counted: str = ""
+    is_prompt: bool = True
 
     @property
     def is_about_decisions(self) -> bool:
-        """Return whether a subject is a class of decisions, which can fall silent."""
+        """Return whether a subject is a class of decisions."""
         return self.of == "decisions"
 
     def reading(self, row: Any, seconds: int) -> Reading:  # noqa: ANN401  # a row of any statement
         """Return the figure of one row and of a window of so many seconds."""
         value = float(self.value(row, seconds))
-        if self.is_about_decisions:
+        if self.counted:
             return Reading(value, int(row[2]), int(row[-1]))
         return Reading(value)
 
@@ -78,7 +84,7 @@ def _alone(row: Any) -> Subject:  # noqa: ANN401  # a row of any statement
 
 
 def _share(column: int) -> Callable[[Any, int], Any]:
-    """Return the share of the decisions of a class that a column counts."""
+    """Return a column over what is counted."""
     return lambda row, _: row[column] / row[2]
 
 
@@ -90,15 +96,28 @@ def _per_hour(row: Any, seconds: int) -> Any:  # noqa: ANN401  # a row of any st
     return row[6] * _S_PER_H / seconds
 
 
+def _of_decisions(statement: str, value: Callable[[Any, int], Any], unit: str = "") -> Figure:
+    return Figure(statement, _class, value, "decisions", unit, counted="decisions")
+
+
 FIGURES: Final[Mapping[str, Figure]] = {
-    "late_ratio": Figure("class_figures", _class, _share(3), "decisions"),
-    "failed_ratio": Figure("class_figures", _class, _share(4), "decisions"),
-    "unvalued_ratio": Figure("class_figures", _class, _share(5), "decisions"),
-    "loss_usd_per_h": Figure("class_figures", _class, _per_hour, "decisions", " USD/h"),
-    "decisions_per_s": Figure(
-        "class_figures", _class, lambda row, s: row[2] / s, "decisions", " /s"
+    "late_ratio": _of_decisions("class_figures", _share(3)),
+    "failed_ratio": _of_decisions("class_figures", _share(4)),
+    "unvalued_ratio": _of_decisions("class_figures", _share(5)),
+    "loss_usd_per_h": _of_decisions("class_figures", _per_hour, " USD/h"),
+    "decisions_per_s": _of_decisions("class_figures", lambda row, s: row[2] / s, " /s"),
+    "slow_ratio": _of_decisions("slow_decisions", _share(3)),
+    "cache_hit_ratio": Figure(
+        "cache_lookups", _alone, _share(3), "lookups of cache", counted="lookups"
     ),
-    "slow_ratio": Figure("slow_decisions", _class, _share(3), "decisions"),
+    "cost_per_decision": Figure(
+        "decision_costs",
+        _alone,
+        _share(3),
+        "decisions billed in",
+        counted="decisions that bills cover",
+        is_prompt=False,
+    ),
     "rejected": Figure("rejected_items", _alone, _count, "items rejected as"),
     "unproven": Figure("unproven_events", _alone, _count, "events of producer"),
     "microbursts": Figure("bursts", _alone, _count, "bursts at host"),
@@ -114,7 +133,8 @@ class ThresholdConfig(DecisionRuleConfig):
     kind: Literal["threshold"] = Field(default="threshold", description="Kind of the rule")
     figure: Literal[
         "late_ratio", "failed_ratio", "unvalued_ratio", "loss_usd_per_h", "decisions_per_s",
-        "slow_ratio", "rejected", "unproven", "microbursts", "clock_error_ms",
+        "slow_ratio", "cache_hit_ratio", "cost_per_decision", "rejected", "unproven", "microbursts",
+        "clock_error_ms",
     ] = Field(description="What is compared")  # fmt: skip
     above: float | None = Field(default=None, description="It fires above this ...")
     below: float | None = Field(default=None, description="... or below this; give one of the two")
@@ -123,7 +143,9 @@ class ThresholdConfig(DecisionRuleConfig):
         default=None, gt=0, description="Of slow_ratio: a decision that takes longer is slow"
     )
     decisions_min: int = Field(
-        default=20, ge=1, description="Decisions in the window below which a ratio says nothing"
+        default=20,
+        ge=1,
+        description="Decisions, or lookups of a cache, in the window below which it says nothing",
     )
 
     @model_validator(mode="after")
@@ -133,6 +155,11 @@ class ThresholdConfig(DecisionRuleConfig):
         if (self.target_ms is None) == (self.figure == "slow_ratio"):
             raise ValueError(
                 f"rule {self.name}: target_ms belongs to figure slow_ratio, which needs it"
+            )
+        if self.figure == "cost_per_decision" and self.window_length_s < _S_PER_DAY:
+            raise ValueError(
+                f"rule {self.name}: window_length_s is {self.window_length_s}; bills are of "
+                f"days, so that cost_per_decision needs {_S_PER_DAY} or more"
             )
         return self
 
@@ -193,7 +220,7 @@ class Threshold(Rule[ThresholdConfig, Readings]):
         moment, figure = facts.moment, FIGURES[self.config.figure]
         reading = facts.by_subject.get(state.subject)
         status, reason = self._judge(figure, reading)
-        if figure.is_about_decisions:
+        if figure.counted and figure.is_prompt:
             newest_ns = 0 if reading is None else reading.newest_ns
             return Evaluation(observe(status, state, newest_ns, moment), reason)
         seen = Observation(status, moment.end_ns, moment.end_ns, is_silent=False)
@@ -208,16 +235,16 @@ class Threshold(Rule[ThresholdConfig, Readings]):
     def _judge(self, figure: Figure, reading: Reading | None) -> tuple[Status, str]:
         config = self.config
         during = duration_text(config.window_length_s)
-        if reading is None and figure.is_about_decisions:
-            return Status.NO_DATA, f"no decisions in {during}"
+        if reading is None and figure.counted:
+            return Status.NO_DATA, f"no {figure.counted} in {during}"
         if reading is None:
             # What is counted and has no row happened not once.
             reading = Reading(0.0)
         if reading.count is not None and reading.count < config.decisions_min:
-            few = f"{reading.count:,} decisions in {during}, fewer than {config.decisions_min:,}"
-            return Status.NO_DATA, few
+            few = f"{reading.count:,} {figure.counted} in {during}"
+            return Status.NO_DATA, f"{few}, fewer than {config.decisions_min:,}"
         value = f"{config.figure} {reading.value:,.6g}{figure.unit} in {during}"
-        of = f" of {reading.count:,} decisions" if reading.count is not None else ""
+        of = f" of {reading.count:,} {figure.counted}" if reading.count is not None else ""
         is_beyond, limit = self._limit(reading.value)
         return (Status.BREACHED if is_beyond else Status.OK), f"{value}{of}, {limit}"
 

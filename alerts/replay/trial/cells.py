@@ -21,7 +21,6 @@ from collector.core.errors import InputError
 BEGIN_NS: Final = 1_999_987_200 * 10**9
 
 _MICRO: Final = Decimal("0.000001")
-_COUNTS: Final = ("decisions", "late", "failed", "unvalued", "slow", "spans", "bad")
 Of = tuple[str, str]
 
 
@@ -223,6 +222,18 @@ def _counted(name: str) -> Callable[[Cells, Parameters], Iterator[tuple[object, 
     return rows
 
 
+def _mean(counted: str, summed: str) -> Callable[[Cells, Parameters], Iterator[tuple[object, ...]]]:
+    def rows(cells: Cells, parameters: Parameters) -> Iterator[tuple[object, ...]]:
+        window = parameters["from_ns"], parameters["end_ns"]
+        for of in cells.subjects(counted):
+            count = round(cells.total(counted, of, *window))
+            if count:
+                newest_ns = cells.newest(counted, of, *window)[0]
+                yield of[0], "", count, cells.total(summed, of, *window), newest_ns
+
+    return rows
+
+
 def _clock_errors(cells: Cells, parameters: Parameters) -> Iterator[tuple[object, ...]]:
     window = parameters["from_ns"], parameters["end_ns"]
     for of in cells.subjects("clock_error_ms"):
@@ -254,6 +265,8 @@ _STATEMENTS: Final[Mapping[str, Callable[[Cells, Parameters], Iterator[tuple[obj
     "loss_rings": _loss_rings,
     "class_figures": _class_figures,
     "slow_decisions": _slow_decisions,
+    "cache_lookups": _mean("lookups", "hits"),
+    "decision_costs": _mean("billed_decisions", "cost"),
     "rejected_items": _counted("rejected"),
     "unproven_events": _counted("unproven"),
     "bursts": _counted("microbursts"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any, get_args
 
 import pytest
@@ -20,6 +22,7 @@ from collector.store.connect import Connections
 from tests.conftest import NOW_NS
 from tests.support.alerts.builders import moment
 from tests.support.alerts.scene import HURT, write_seconds
+from tests.support.builders import new_trace_id, span, store_blocks, trace_request
 from tests.support.examples import examples
 
 CHECKOUT = Subject("checkout", HURT)
@@ -102,6 +105,91 @@ def test_figures_of_others_are_counts_of_their_rows(store: Connections) -> None:
         "microbursts": {"edge": 2.0},
         "clock_error_ms": {"a~b": 5.0},
     }
+
+
+def test_hit_ratio_of_each_cache_is_of_lookups_that_say_so(store: Connections) -> None:
+    """An answer that did not change is a hit; a call that does not say is no lookup."""
+    asked: list[tuple[Mapping[str, object], int]] = [
+        *[({"cache.hit": "true", "cache.name": "offers"}, at) for at in range(3)],
+        ({"cache.hit": "false", "cache.name": "offers"}, 3),
+        ({"cache.name": "offers"}, 4),
+        ({"cache.hit": "false", "db.system.name": "redis", "server.address": "10.0.0.1"}, 5),
+        ({"http.response.status_code": 304}, 6),
+        ({"cache.hit": "false", "cache.name": "offers"}, -400),  # before the window
+    ]
+    store_blocks(
+        store,
+        trace_request(
+            *[
+                span(
+                    trace_id=new_trace_id(),
+                    start_ns=NOW_NS - 20 * NS_PER_S + at_s * NS_PER_S,
+                    name="GET /price",
+                    kind="client",
+                    attributes=attributes,
+                )
+                for attributes, at_s in asked
+            ],
+            service="shop",
+        ),
+    )
+    found = read(store, config("cache_hit_ratio", above=None, below=0.9))
+    assert {each.action: (one.value, one.count) for each, one in found.by_subject.items()} == {
+        "offers": (0.75, 4), "redis 10.0.0.1": (0.0, 1), "shop GET /price": (1.0, 1),
+    }  # fmt: skip
+    assert found.by_subject[Subject("offers", "")].newest_ns == NOW_NS - 17 * NS_PER_S
+
+
+def test_cost_of_a_decision_is_of_the_time_that_bills_cover(store: Connections) -> None:
+    """Two days are billed of three; a fee of ten days counts by the two, and nothing twice."""
+    day_ns = 86_400 * NS_PER_S
+    begins_ns = NOW_NS - 3 * day_ns
+    lines = [
+        (begins_ns, begins_ns + day_ns, 1, "USD", "6", "Usage"),
+        (begins_ns, begins_ns + day_ns, 2, "USD", "3", "Usage"),
+        (begins_ns + day_ns // 2, begins_ns + 2 * day_ns, 3, "USD", "1", ""),
+        (begins_ns - 8 * day_ns, begins_ns + 2 * day_ns, 4, "USD", "50", "Purchase"),
+        (begins_ns, begins_ns + day_ns, 5, "EUR", "2", "Usage"),
+    ]
+    client = store.client()
+    client.insert(
+        "costs",
+        [
+            [from_ns, to_ns, line, "bill", currency, Decimal(cost), Decimal(cost), category, NOW_NS]
+            for from_ns, to_ns, line, currency, cost, category in lines
+        ],
+        column_names=[
+            "from_ns", "to_ns", "line_hash", "source", "currency", "effective", "billed",
+            "charge_category", "received_ns",
+        ],
+    )  # fmt: skip
+    # 40 decisions on the first day, 60 on the second, and one that no bill covers.
+    client.insert(
+        "attributions",
+        [
+            [begins_ns + day * day_ns + number, f"{day}-{number}", action]
+            for day, count in ((0, 40), (1, 60), (2, 1))
+            for number, action in enumerate(["checkout"] * count + ["calibration"])
+        ],
+        column_names=["ingress_ns", "decision_id", "action"],
+    )
+    rule = config("cost_per_decision", window_length_s=3 * 86_400)
+    found = read(store, rule).by_subject
+    assert {each.action: (round(one.value, 9), one.count) for each, one in found.items()} == {
+        "USD": ((6 + 3 + 1 + 10) / 100, 100), "EUR": (2 / 40, 40),
+    }  # fmt: skip
+    # What was billed lies days back: that is no silence.
+    facts = read(store, rule)
+    dollars = first_state("limit", Subject("USD", ""), NOW_NS)
+    judged = Threshold(rule).evaluate(facts, dollars)
+    assert (judged.seen.status, judged.seen.is_silent) == (Status.OK, False)
+    assert judged.reason == (
+        "cost_per_decision 0.2 in 3 d of 100 decisions that bills cover, not above 1"
+    )
+    unbilled = Threshold(rule).evaluate(Readings(moment(), {}), dollars)
+    assert (unbilled.seen.status, unbilled.seen.is_silent) == (Status.NO_DATA, False)
+    with pytest.raises(ValidationError, match="cost_per_decision needs 86400 or more"):
+        config("cost_per_decision", window_length_s=3_600)
 
 
 @pytest.mark.parametrize(

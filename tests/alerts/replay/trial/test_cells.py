@@ -91,6 +91,22 @@ def test_spans_add_up_as_those_of_the_store(store: Connections) -> None:
     assert len(made) == 2
 
 
+def test_lookups_of_a_cache_add_up_as_those_of_the_store(store: Connections) -> None:
+    """Two hits and a miss at the begin of each minute; a window that holds none has no row."""
+    for minute in range(4):
+        at_ns = BEGIN_NS + minute * NS_PER_MINUTE
+        asked = [{"cache.name": "offers", "cache.hit": hit} for hit in ("true", "true", "false")]
+        spans = [span(start_ns=at_ns, duration_ns=0, attributes=each) for each in asked]
+        store_blocks(store, trace_request(*spans, service="shop"))
+    cells = Cells(case(('lookups{cache="offers"}', "3x3"), ('hits{cache="offers"}', "2x3")), 0)
+    real = AlertReader(store, Calendars(()).budget_factor)
+    silent = {"from_ns": END_NS, "end_ns": END_NS + NS_PER_MINUTE}
+    for window, count in ((WINDOW, 9), (silent, None)):
+        made = comparable(cells.rows("cache_lookups", threshold.__file__, **window))
+        assert made == comparable(real.rows("cache_lookups", threshold.__file__, **window))
+        assert [row[2] for row in made] == ([] if count is None else [count])
+
+
 def test_gap_is_never_there_and_late_data_come_when_they_come() -> None:
     """They are added to what was there."""
     late = {"at": "5m", "begins": "1m", "series": "decisions", "values": "10x1"}
