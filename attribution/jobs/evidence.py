@@ -33,6 +33,9 @@ CURSOR = "attribution.evidence"
 TCP_CURSOR = "attribution.tcp_info"
 # Rows that were written under an earlier instant may become visible after the last run.
 _OVERLAP_NS = 30 * NS_PER_S
+# Where nothing was received for a minute, a run looks every half, for what others received.
+_QUIET_NS = 60 * NS_PER_S
+_QUIET_EVERY_NS = 30 * NS_PER_S
 # A decision begins at most so long before the first packet of one of its spans.
 _REACH_NS = NS_PER_HOUR
 # Traces this far apart are read apart, so that neither reads the hours between them.
@@ -62,9 +65,19 @@ class EvidenceJob:
     def __init__(self, store: Connections) -> None:
         self._store = store
         self._cursor, self._tcp_cursor = JobCursor(CURSOR), JobCursor(TCP_CURSOR)
+        self._asked_ns = 0  # when the last run began that looked
 
-    def run_once(self, now_ns: int) -> EvidenceReport:
-        """Split every span whose proof or whose attribution came since the last run."""
+    def run_once(self, now_ns: int, newest_ns: int | None = None) -> EvidenceReport:
+        """Split every span whose proof or whose attribution came since the last run.
+
+        Args:
+            now_ns: the instant of this run.
+            newest_ns: when something was received last, if the caller knows.
+        """
+        is_quiet = newest_ns is not None and now_ns - newest_ns > _QUIET_NS
+        if is_quiet and 0 <= now_ns - self._asked_ns < _QUIET_EVERY_NS:
+            return EvidenceReport(0, 0)
+        self._asked_ns = now_ns
         client = self._store.client()
         cursor_ns = self._cursor.read(client)
         rows = list(_by_packets(client, max(0, cursor_ns - _OVERLAP_NS), now_ns))

@@ -118,7 +118,8 @@ def _late(service: Parts) -> Run:
 
 
 def _evidence(service: Parts) -> Run:
-    return EvidenceJob(service.store).run_once
+    job = EvidenceJob(service.store)
+    return lambda now_ns: job.run_once(now_ns, service.newest_ns())
 
 
 def _observed(service: Parts) -> Run:

@@ -36,3 +36,18 @@ def test_a_run_reads_what_came_however_many_days_are_kept(store: Connections) ->
     report, read = rows_read(store, lambda: EvidenceJob(store).run_once(NOW_NS))
     assert report.spans == 0
     assert read <= A_DAY
+
+
+def test_where_nothing_is_received_it_looks_now_and_then(store: Connections) -> None:
+    """What others received is found half a minute later; what this process received, at once."""
+    job, newest_ns = EvidenceJob(store), NOW_NS - 61 * NS_PER_S
+    job.run_once(NOW_NS, newest_ns)
+
+    def rows_at(after_s: int, came_ns: int) -> int:
+        return rows_read(store, lambda: job.run_once(NOW_NS + after_s * NS_PER_S, came_ns))[1]
+
+    write_cursor(store.client(), CURSOR, NOW_NS)  # a row that each look reads
+    assert rows_at(29, newest_ns) == 0
+    assert rows_at(30, newest_ns) > 0
+    assert rows_at(31, newest_ns) == 0
+    assert rows_at(32, NOW_NS + 30 * NS_PER_S) > 0
