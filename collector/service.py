@@ -27,8 +27,9 @@ from collector.wal.directory import claim_directory
 from collector.wal.groups import recover_group
 from collector.wal.log import Budget, Log
 from collector.wal.watermarks import Arrivals
+from collector.write.blocks import block_readers
 from collector.write.declared import WantedSpans
-from collector.write.last_reader import FILE, LastReader
+from collector.write.last_reader import LastReader
 from collector.write.writer import StoreWriter
 
 _LOG = get_logger("collector")
@@ -95,8 +96,8 @@ class CollectorService:
         names = attributes or AttributesConfig()
         self.is_native = native.IS_THERE and config.accel
         counters.native_spans.set(self.is_native)
-        wanted = WantedSpans(names, decisions or DecisionsConfig()) if self.is_native else None
-        last_reader = LastReader(wal_dir / FILE, self._disk, is_native=self.is_native)
+        wanted = WantedSpans(names, decisions or DecisionsConfig())
+        blocks = block_readers(wanted) if self.is_native else {}
         self._writers = {
             signal: StoreWriter(
                 signal,
@@ -107,8 +108,8 @@ class CollectorService:
                 self.protection,
                 self._disk,
                 self._arrivals[signal],
-                wanted=wanted if signal is Signal.TRACES else None,
-                last_reader=last_reader if signal is Signal.TRACES else None,
+                blocks=blocks.get(signal),
+                last_reader=self._last_reader(signal),
             )
             for signal in Signal
         }
@@ -285,6 +286,12 @@ class CollectorService:
             left_ns = deadline_ns - self._clock.monotonic_ns()
             is_drained &= writer.drain(max(0.0, left_ns / NS_PER_S))
         return is_drained
+
+    def _last_reader(self, signal: Signal) -> LastReader | None:
+        """Return what remembers the reader of a signal; metrics have but one."""
+        if signal is Signal.METRICS:
+            return None
+        return LastReader(self._wal_dir, signal, self._disk, is_native=self.is_native)
 
     def _settle_spans(self, seconds_max: float) -> bool:
         """Bring the spans acknowledged so far into the store; return whether they are there."""

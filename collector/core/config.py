@@ -181,8 +181,8 @@ class CollectorConfig(Section):
     )
     accel: bool = Field(
         default=True,
-        description="Read spans with the compiled module, where the installation found a C++ "
-        "compiler; `millworth doctor` says whether it did",
+        description="Read spans and log records with the compiled module, where the installation "
+        "found a C++ compiler; `millworth doctor` says whether it did",
     )
 
     def check_limits(self) -> None:

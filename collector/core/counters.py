@@ -108,7 +108,7 @@ class Counters:
         )
         self.native_spans = gauge(
             "millworth_native_spans",
-            "1 where the compiled module reads spans, 0 where the parser and the store do",
+            "1 where the compiled module reads spans and logs, 0 where the parser and the store do",
         )
         self.insert_seconds = histogram(
             "millworth_insert_seconds", "Time of one insert into the store", ["signal"]

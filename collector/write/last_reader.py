@@ -1,7 +1,8 @@
-"""I/O: which of the two readers of spans had in hand what an earlier run left.
+"""I/O: which of the two readers of a signal had in hand what an earlier run left.
 
-The store knows a batch again by its token where it comes the same way. Whoever begins the other
-way, since the compiled module came or went, asks the store for the rows of that one batch.
+The store knows a batch again by its token where it comes the same way. Whoever has the compiled
+module since then puts that one batch in as the reader without it did; whoever has it no more asks
+the store for the rows.
 """
 
 from __future__ import annotations
@@ -14,29 +15,34 @@ from clickhouse_connect.driver.client import Client
 
 from collector.core.disk import Disk
 from collector.core.sql import sql
+from collector.otlp.check import Signal
+from collector.store.schema.backfill import rerun
 from collector.wal.frames import Frame
 
-FILE: Final = "spans.reader"
-_ROWS: Final = sql("stored_rows", __file__)
+_ROWS: Final = {
+    Signal.TRACES: sql("stored_spans", __file__),
+    Signal.LOGS: sql("stored_logs", __file__),
+}
 
 
 class LastReader:
     """A line in a file beside the log.
 
     Args:
-        path: the file.
-        is_native: whether spans go in as blocks of the compiled module from now on.
+        directory: of the log.
+        signal: whose reader it is.
+        is_native: whether it makes blocks by the compiled module from now on.
         disk: by which it is made to last.
     """
 
-    def __init__(self, path: Path, disk: Disk, *, is_native: bool) -> None:
-        self._path = path
+    def __init__(self, directory: Path, signal: Signal, disk: Disk, *, is_native: bool) -> None:
+        self._path = directory / f"{signal}.reader"
         self._disk = disk
         self._ours = "native" if is_native else "protobuf"
         self._is_noted = False
 
     def is_ours(self) -> bool:
-        """Return whether the run before read spans as this one does."""
+        """Return whether the run before read as this one does."""
         return self._path.exists() and self._path.read_text(encoding="utf-8") == self._ours
 
     def note(self) -> None:
@@ -57,10 +63,20 @@ class LastReader:
         self._is_noted = True
 
 
-def has_rows(client: Client, frames: Sequence[Frame]) -> bool:
-    """Return whether the store has every span of these frames."""
+def is_stored(client: Client, signal: Signal, frames: Sequence[Frame]) -> bool:
+    """Return whether the store has every item of these frames that blocks were made of.
+
+    Outcomes of log records are made of their rows behind the insert, of spans everything before
+    it: of records that are there they are made once more.
+    """
     if not frames:
         return False
     instants = sorted({frame.received_ns for frame in frames})
-    rows = client.query(_ROWS, parameters={"received_ns": instants}).result_rows
-    return int(rows[0][0]) >= sum(frame.items for frame in frames)
+    rows = client.query(_ROWS[signal], parameters={"received_ns": instants}).result_rows
+    if int(rows[0][0]) < sum(frame.items for frame in frames):
+        return False
+    if signal is Signal.LOGS:
+        for received_ns in instants:
+            came = {"received_ns": received_ns, "now_ns": received_ns}
+            rerun(client, "outcomes_mv", "outcomes", came, dry_run=False)
+    return True

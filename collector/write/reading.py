@@ -1,31 +1,53 @@
 """Pure: requests of the log in the forms that the store takes.
 
-The log holds what was received. The compiled module makes blocks of spans; without it, and for
-logs and metrics, the store's own reader parses the requests, which knows no value that nests.
+The log holds what was received. The compiled module makes blocks of spans and log records; without
+it, and for metrics, the store's own reader parses the requests, which knows no value that nests.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from google.protobuf.message import DecodeError as ProtobufError
 
 from collector.core.errors import DecodeError
 from collector.otlp.check import Signal, normalise
+from collector.otlp.native.logs import LogBlock, make_log_block
 from collector.otlp.native.spans import SpanBlocks, Wanted, make_blocks
 from collector.otlp.values import has_deep_values
 from collector.wal.frames import TRAILER_BYTES, Frame, encode_frame
 
+Place: TypeAlias = tuple[int, int, int]  # begin and end of a request, and when it came
+
 
 @dataclass(frozen=True, slots=True)
-class ReadSpans:
-    """Spans as blocks, the frames that they are of, and those that nobody can read, with a reason.
+class Insert:
+    """Rows of one table in ClickHouse's format Native."""
+
+    table: str
+    block: bytes
+    rows: int
+
+
+# The inserts, or the numbers of the requests that the module leaves to upb.
+Made: TypeAlias = tuple[Sequence[Insert], Sequence[int]]
+
+
+@dataclass(frozen=True, slots=True)
+class ReadBlocks:
+    """Requests as blocks, the frames that they are of, and those that nobody can read.
 
     The same frames give the same.
+
+    Attributes:
+        inserts: in their order: where the last one is in, all of them are.
+        frames: whose rows these are.
+        refused: the others, each with a reason.
     """
 
-    blocks: SpanBlocks
+    inserts: Sequence[Insert]
     frames: Sequence[Frame]
     refused: Sequence[tuple[Frame, str]]
 
@@ -52,26 +74,65 @@ def as_protobuf(signal: Signal, content: bytes, frames: Sequence[Frame]) -> byte
     return b"".join(parts)
 
 
-def read_spans(content: bytes, frames: Sequence[Frame], wanted: Wanted) -> ReadSpans:
-    """Return frames as blocks; a request that the module leaves to upb is made anew for it.
+def read_spans(content: bytes, frames: Sequence[Frame], wanted: Wanted) -> ReadBlocks:
+    """Return frames of spans as blocks.
 
     Raises:
         OverflowError: the rows take more than a block may.
     """
+
+    def make(content: bytes, places: Iterable[Place]) -> Made:
+        made = make_blocks(content, places, wanted)
+        if not isinstance(made, SpanBlocks):
+            return (), made
+        inserts = (
+            Insert("otel_traces_trace_id_ts", made.traces, made.span_rows),
+            Insert("otel_decision_spans", made.decisions, made.decision_rows),
+            Insert("otel_span_skeletons", made.skeletons, made.span_rows),
+            Insert("otel_traces", made.spans, made.span_rows),
+        )
+        return inserts, ()
+
+    return _read(Signal.TRACES, content, frames, make)
+
+
+def read_logs(content: bytes, frames: Sequence[Frame]) -> ReadBlocks:
+    """Return frames of log records as a block.
+
+    Raises:
+        OverflowError: the rows take more than a block may.
+    """
+
+    def make(content: bytes, places: Iterable[Place]) -> Made:
+        made = make_log_block(content, places)
+        if not isinstance(made, LogBlock):
+            return (), made
+        return (Insert("otel_logs", made.rows, made.count),), ()
+
+    return _read(Signal.LOGS, content, frames, make)
+
+
+def _read(
+    signal: Signal,
+    content: bytes,
+    frames: Sequence[Frame],
+    make: Callable[[bytes, Iterable[Place]], Made],
+) -> ReadBlocks:
+    """Return frames as blocks; a request that the module leaves to upb is made anew for it."""
     refused: list[tuple[Frame, str]] = []
     places = {frame: (frame.body, frame.end - TRAILER_BYTES, frame.received_ns) for frame in frames}
     anew = set[Frame]()
     while True:
         kept = list(places)
-        made = make_blocks(content, places.values(), wanted)
-        if isinstance(made, SpanBlocks):
-            return ReadSpans(made, kept, refused)
+        inserts, unreadable = make(content, places.values())
+        if not unreadable:
+            return ReadBlocks(inserts, kept, refused)
         parts, end = [content], len(content)
-        for frame in [kept[number] for number in made]:
+        for frame in [kept[number] for number in unreadable]:
             try:
                 if frame in anew:
                     raise DecodeError("not even made anew can it be read")
-                request = normalise(Signal.TRACES, frame.request(content))
+                request = normalise(signal, frame.request(content))
             except DecodeError as error:
                 refused.append((frame, str(error)))
                 del places[frame]

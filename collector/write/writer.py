@@ -1,8 +1,9 @@
 """I/O: segments of the log into the store, exactly once.
 
 A segment goes in whole, under its own name as the token by which the store knows it again; of a
-backlog several go in as one, under a name that `collector.wal.groups` keeps for them. Spans go in
-as blocks that the compiled module makes, where there is one (`collector.otlp.native`).
+backlog several go in as one, under a name that `collector.wal.groups` keeps for them. Spans and log
+records go in as blocks that the compiled module makes, where there is one
+(`collector.otlp.native`).
 They are deleted after the insert returned; after a crash the same bytes go in under the same token.
 Only bytes that the store cannot parse are made anew and then divided, because such an insert stored
 nothing; any other failure may have stored a part, and is retried with the same bytes and token
@@ -27,17 +28,16 @@ from collector.core.errors import DecodeError
 from collector.core.log import get_logger
 from collector.core.worker import Worker
 from collector.otlp.check import Signal, count_items, normalise
-from collector.otlp.native.spans import Wanted
 from collector.privacy.guard import Protection
 from collector.store.connect import Connections
 from collector.wal.frames import Frame, encode_frame, segment_created_ns
 from collector.wal.groups import Batch, delete_batch, draft_group, fix_group
 from collector.wal.log import Budget
 from collector.wal.watermarks import Arrivals
-from collector.write.declared import WantedSpans
+from collector.write.blocks import BlockReader
 from collector.write.insert_target import BLOCK_SETTINGS, TABLES, insert_settings
-from collector.write.last_reader import LastReader, has_rows
-from collector.write.reading import as_protobuf, read_spans
+from collector.write.last_reader import LastReader, is_stored
+from collector.write.reading import as_protobuf
 from collector.write.retries import Retries, Stopped, Unparsable
 
 _LOG = get_logger("collector")
@@ -67,7 +67,7 @@ class StoreWriter:
         disk: Disk | None = None,
         arrivals: Arrivals | None = None,
         *,
-        wanted: WantedSpans | None = None,
+        blocks: BlockReader | None = None,
         last_reader: LastReader | None = None,
         insert_bytes_max: int = INSERT_BYTES_MAX,
     ) -> None:
@@ -79,7 +79,7 @@ class StoreWriter:
         self._disk = disk or Disk()
         self._arrivals = arrivals or Arrivals(clock)
         self._settings = insert_settings(signal)
-        self._wanted = wanted  # None: the store's reader takes the requests
+        self._blocks = blocks  # None: the store's reader takes the requests
         self._last_reader = last_reader
         self._is_in_other_hand = False  # what is in hand came another way before, and may be in
         self._protection = protection  # that of the log: what is quarantined is encrypted as it is
@@ -207,17 +207,13 @@ class StoreWriter:
             if not frame.is_intact:
                 self._reject(path, content, frame, "frame_damaged", "the CRC does not match")
         started_ns = self._clock.monotonic_ns()
-        is_in = self._is_in_other_hand and self._has_rows(intact)
-        if not self._is_in_other_hand:
-            self._note_reader()
-        if self._wanted is not None:
-            wanted = self._retries.call(self._wanted.now)
-            self._store_blocks(path, content, intact, wanted, has_spans=is_in)
-        elif not is_in:
-            self._store_frames(path, content, intact)
         if self._is_in_other_hand:
+            self._store_other(path, content, intact)
             self._note_reader()
             self._is_in_other_hand = False
+        else:
+            self._note_reader()
+            self._store_intact(path, content, intact)
         self._counters.insert_seconds.labels(self._signal).observe(
             (self._clock.monotonic_ns() - started_ns) / NS_PER_S,
             self._arrivals.example(batch.segments[0]),
@@ -229,35 +225,29 @@ class StoreWriter:
         if self._last_reader is not None:
             self._retries.persist(self._last_reader.note)
 
-    def _has_rows(self, frames: Sequence[Frame]) -> bool:
-        return self._retries.call(lambda client: has_rows(client, frames))
+    def _store_other(self, path: Path, content: bytes, frames: Sequence[Frame]) -> None:
+        """Insert what the other reader had in hand, so that the store knows what it has of it."""
+        if self._blocks is not None or not self._retries.call(
+            lambda client: is_stored(client, self._signal, frames)
+        ):
+            self._store_frames(path, content, frames)
 
-    def _store_blocks(
-        self,
-        path: Path,
-        content: bytes,
-        frames: Sequence[Frame],
-        wanted: Wanted,
-        *,
-        has_spans: bool,
-    ) -> None:
-        """Insert frames of spans as blocks, the spans last: where they are in, all of it is."""
-        if not frames:
+    def _store_intact(self, path: Path, content: bytes, frames: Sequence[Frame]) -> None:
+        """Insert frames as blocks where there is a reader of them, else as they are."""
+        blocks = self._blocks
+        if blocks is None or not frames:
+            self._store_frames(path, content, frames)
             return
         try:
-            read = read_spans(content, frames, wanted)
-            blocks = read.blocks
-            for table, block, rows in (
-                ("otel_traces_trace_id_ts", blocks.traces, blocks.span_rows),
-                ("otel_decision_spans", blocks.decisions, blocks.decision_rows),
-                ("otel_span_skeletons", blocks.skeletons, blocks.span_rows),
-                ("otel_traces", blocks.spans, 0 if has_spans else blocks.span_rows),
-            ):
-                if rows:
-                    self._retries.insert(table, block, "Native", BLOCK_SETTINGS, path.name)
+            read = self._retries.call(lambda client: blocks(client, content, frames))
+            for each in read.inserts:
+                if each.rows:
+                    self._retries.insert(
+                        each.table, each.block, "Native", BLOCK_SETTINGS, path.name
+                    )
         except (OverflowError, Unparsable) as error:
-            # A small request whose every span repeats a large resource; the store has limits too.
-            _LOG.warning("spans_not_in_blocks", segment=path.name, reason=str(error))
+            # A small request whose every item repeats a large resource; the store has limits too.
+            _LOG.warning("not_in_blocks", segment=path.name, reason=str(error))
             self._store_frames(path, content, frames)
             return
         for frame, reason in read.refused:

@@ -221,18 +221,13 @@ def metrics_request(
 def store_blocks(store: Connections, request: ExportTraceServiceRequest) -> None:
     """Store one request of spans as the collector does with the compiled module."""
     frame = encode_frame(request.SerializeToString(), NOW_NS, 1)
-    blocks = read_spans(
+    read = read_spans(
         frame, scan(frame).frames, wanted_spans(AttributesConfig(), DecisionsConfig())
-    ).blocks
-    for table, block, rows in (
-        ("otel_traces_trace_id_ts", blocks.traces, blocks.span_rows),
-        ("otel_decision_spans", blocks.decisions, blocks.decision_rows),
-        ("otel_span_skeletons", blocks.skeletons, blocks.span_rows),
-        ("otel_traces", blocks.spans, blocks.span_rows),
-    ):
-        if rows:
+    )
+    for each in read.inserts:
+        if each.rows:
             store.client().raw_insert(
-                table, insert_block=block, fmt="Native", settings=BLOCK_SETTINGS
+                each.table, insert_block=each.block, fmt="Native", settings=BLOCK_SETTINGS
             )
 
 

@@ -3,17 +3,9 @@
 // requests give the same bytes.
 #pragma once
 
-#include <deque>
-#include <limits>
-
-#include "skeletons.h"
+#include "groups.h"
 
 namespace millworth {
-
-// A request within the content, and when it came.
-struct Place {
-    u64 start, end, received_ns;
-};
 
 // Which spans the views of decisions are asked about; those have the last word.
 struct Rule {
@@ -31,30 +23,12 @@ struct Blocks {
     std::vector<u64> unreadable;  // requests that upb has to write anew; there is no block then
 };
 
-struct Resource {
-    explicit Resource(std::size_t number) : attributes(number) {}
-    Attributes attributes;
-    Machine machine;
-    std::string service;
-    bool has_service = false;
-};
-struct Scope {
-    explicit Scope(std::size_t number) : attributes(number) {}
-    Text name, version;
-    Attributes attributes;
-};
 struct Span {
     Bytes body, trace_id;
     Text name;
-    u64 start_ns = 0, received_ns = 0;
-    const Resource *resource = nullptr;
-    const Scope *scope = nullptr;
-    u64 request = 0;
+    u64 start_ns = 0;
+    Origin of;
 };
-
-inline i64 instant(u64 ns) {  // as much as the column holds
-    return static_cast<i64>(std::min<u64>(ns, std::numeric_limits<i64>::max()));
-}
 
 inline u32 kind_number(u64 number) {
     const u32 kind = static_cast<u32>(number);
@@ -66,96 +40,20 @@ inline Text kind_text(u64 number) {
     return texts[kind_number(number)];
 }
 
-// Finds what there is in a request, before anything is written. What is there twice where one is
-// meant is not read: Protobuf makes one of both.
-class Reader {
+// Finds the spans of a request.
+class SpanReader : public GroupReader {
   public:
     std::vector<Span> spans;
 
-    bool request(Bytes body, u64 received_ns, u64 number) {
-        span.received_ns = received_ns, span.request = number;
-        Fields field(body);
-        while (field.next()) {
-            if (field.is(1, 2) && !group(field.bytes)) return false;
-        }
-        return field.good;
-    }
-
   private:
-    std::deque<Resource> resources;
-    std::deque<Scope> scopes;
-    Span span;
-    std::string own;
-
-    // Finds the one message of this number, which may come behind what it is of.
-    static bool find(Bytes body, u64 number, Bytes &found) {
-        Fields field(body);
-        bool is_found = false;
-        while (field.next()) {
-            if (!field.is(number, 2)) continue;
-            if (is_found) return false;
-            found = field.bytes, is_found = true;
-        }
-        return field.good;
-    }
-
-    bool attribute(Bytes message, Attributes &set, Resource *resource) {
-        Pair pair;
-        Text text;
-        if (!read(message, pair) || !value_text(pair.any, own, text)) return false;
-        if (resource != nullptr && !resource->has_service && pair.key.text() == "service.name")
-            resource->service = text, resource->has_service = true;  // of two a map gives the first
-        if (resource != nullptr) resource->machine.add(pair.key.text(), text);
-        set.add(pair.key.text(), text);
-        return true;
-    }
-
-    bool group(Bytes body) {
-        Bytes message;
-        if (!find(body, 1, message)) return false;
-        Resource &resource = resources.emplace_back(resources.size());
-        Fields pair(message);
-        while (pair.next()) {
-            if (pair.is(1, 2) && !attribute(pair.bytes, resource.attributes, &resource))
-                return false;
-        }
-        if (!pair.good) return false;
-        span.resource = &resource;
-        Fields field(body);
-        while (field.next()) {
-            if (field.is(2, 2) && !batch(field.bytes)) return false;
-        }
-        return field.good;
-    }
-
-    bool batch(Bytes body) {
-        Bytes message;
-        if (!find(body, 1, message)) return false;
-        Scope &scope = scopes.emplace_back(scopes.size());
-        Fields field(message);
-        while (field.next()) {
-            if (field.is(1, 2)) scope.name = field.bytes.text();
-            if (field.is(2, 2)) scope.version = field.bytes.text();
-            if (field.is(3, 2) && !attribute(field.bytes, scope.attributes, nullptr)) return false;
-        }
-        if (!field.good) return false;
-        span.scope = &scope;
-        Fields each(body);
-        while (each.next()) {
-            if (each.is(2, 2) && !add(each.bytes)) return false;
-        }
-        return each.good;
-    }
-
-    bool add(Bytes body) {
-        span.body = body, span.trace_id = {}, span.name = {}, span.start_ns = 0;
+    bool add(Bytes body) override {
+        Span &span = spans.emplace_back(Span{body, {}, {}, 0, *this});
         Fields field(body);
         while (field.next()) {
             if (field.is(1, 2)) span.trace_id = field.bytes;
             if (field.is(5, 2)) span.name = field.bytes.text();
             if (field.is(7, 1)) span.start_ns = field.value;
         }
-        if (field.good) spans.push_back(span);
         return field.good;
     }
 };
@@ -271,7 +169,7 @@ inline bool Rows::add(const Span &span, const Wanted &wanted, bool &is_wanted) {
         if (part.is(3, 0)) code = static_cast<u32>(part.value);
     }
     if (!field.good || !part.good) return false;
-    const Text service = span.resource->service;
+    const Text service = span.of.resource->service;
     for (const Rule &rule : wanted.rules)
         is_wanted |= (rule.service.empty() || rule.service == service) &&
                      (rule.name.empty() || rule.name == span.name) &&
@@ -284,22 +182,22 @@ inline bool Rows::add(const Span &span, const Wanted &wanted, bool &is_wanted) {
     names.add(span.name);
     kinds.add(kind_text(kind));
     services.add(service);
-    resources.add(span.resource->attributes);
+    resources.add(span.of.resource->attributes);
     resources.end();
-    scope_names.text(span.scope->name);
-    scope_versions.text(span.scope->version);
+    scope_names.text(span.of.scope->name);
+    scope_versions.text(span.of.scope->version);
     attributes.end();
     duration_ns.push_back(end_ns > span.start_ns ? end_ns - span.start_ns : 0);
     codes.add(code == 1 ? "Ok" : code == 2 ? "Error" : "Unset");
     messages.text(message);
     event_ends.push_back(event_ns.size());
     link_ends.push_back(link_attributes.ends.size());
-    received_ns.push_back(span.received_ns);
-    scopes.add(span.scope->attributes);
+    received_ns.push_back(span.of.received_ns);
+    scopes.add(span.of.scope->attributes);
     scopes.end();
     if (skeletons != nullptr)
         skeletons->add(span.trace_id, span_id, parent_id, start_ns.back(), duration_ns.back(),
-                       kind_number(kind), span.resource->machine, span.received_ns);
+                       kind_number(kind), span.of.resource->machine, span.of.received_ns);
     if (resources.values.size() + scope_names.size() + scope_versions.size() +
             scopes.values.size() > BLOCK_BYTES_MAX)
         throw TooLarge();
@@ -375,8 +273,8 @@ inline std::vector<u32> order_of(const std::vector<Span> &spans) {
     std::vector<Key> keys;
     keys.reserve(spans.size());
     for (const Span &span : spans)
-        keys.push_back({span.received_ns / 1000000000,
-                        u64{services.id(span.resource->service)} << 32 | names.id(span.name),
+        keys.push_back({span.of.received_ns / 1000000000,
+                        u64{services.id(span.of.resource->service)} << 32 | names.id(span.name),
                         instant(span.start_ns), static_cast<u32>(keys.size())});
     const std::vector<u32> service_ranks = ranks(services), name_ranks = ranks(names);
     for (Key &key : keys)
@@ -423,14 +321,8 @@ inline void write_traces(const std::vector<Span> &spans, Blocks &out) {
 // Throws std::bad_alloc and TooLarge.
 inline void make_blocks(Bytes content, const std::vector<Place> &places, const Wanted &wanted,
                         Blocks &out) {
-    Reader reader;
-    for (u64 number = 0; number < places.size(); ++number) {
-        const Place &place = places[number];
-        const bool is_inside = place.start <= place.end && place.end <= content.size();
-        if (!is_inside || !reader.request({content.p + place.start, content.p + place.end},
-                                          place.received_ns, number))
-            out.unreadable.push_back(number);
-    }
+    SpanReader reader;
+    reader.requests(content, places, out.unreadable);
     if (!out.unreadable.empty()) return;
     Skeletons skeletons(wanted.own);
     Rows rows(&skeletons), decisions;
@@ -441,7 +333,7 @@ inline void make_blocks(Bytes content, const std::vector<Place> &places, const W
         bool is_wanted = false;
         if (!rows.add(span, wanted, is_wanted) ||
             (is_wanted && !decisions.add(span, wanted, is_wanted)))
-            out.unreadable.push_back(span.request);
+            out.unreadable.push_back(span.of.request);
     }
     if (!out.unreadable.empty()) return;
     out.span_rows = rows.count;

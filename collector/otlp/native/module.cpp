@@ -1,4 +1,4 @@
-// The two functions for Python; while they work the interpreter's lock is free.
+// The functions for Python; while they work the interpreter's lock is free.
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 
@@ -6,6 +6,7 @@
 
 #include "block.h"
 #include "check.h"
+#include "logs.h"
 
 namespace {
 
@@ -166,44 +167,66 @@ bool wanted_of(PyObject *keys, PyObject *rules, PyObject *own, Wanted &wanted) {
     return true;
 }
 
+std::vector<Place> places_of(const View &view) {
+    std::vector<Place> places(view.bytes().size() / sizeof(Place));
+    if (!places.empty()) std::memcpy(places.data(), view.bytes().p, view.bytes().size());
+    return places;
+}
+
+bool are_places(const View &view) {
+    if (view.bytes().size() % sizeof(Place) == 0) return true;
+    PyErr_SetString(PyExc_ValueError, "a place is three numbers of 64 bits");
+    return false;
+}
+
+PyObject *number_list(const std::vector<u64> &numbers) {
+    PyObject *list = PyList_New(0);
+    for (const u64 number : numbers) {
+        PyObject *item = PyLong_FromUnsignedLongLong(number);
+        if (list == nullptr || item == nullptr || PyList_Append(list, item) < 0) Py_CLEAR(list);
+        Py_XDECREF(item);
+    }
+    return list;
+}
+
 PyObject *block(PyObject *, PyObject *arguments) {
     View content, places;
     PyObject *keys = nullptr, *rules = nullptr, *own = nullptr;
     if (!PyArg_ParseTuple(arguments, "y*y*O!O!O!", &content.buffer, &places.buffer, &PyTuple_Type,
                           &keys, &PyTuple_Type, &rules, &PyTuple_Type, &own))
         return nullptr;
-    if (places.bytes().size() % sizeof(Place) != 0)
-        return PyErr_Format(PyExc_ValueError, "a place is three numbers of 64 bits");
+    if (!are_places(places)) return nullptr;
     Blocks blocks;
     try {
         Wanted wanted;
         if (!wanted_of(keys, rules, own, wanted)) return nullptr;
-        if (!unlocked([&] {
-                std::vector<Place> each(places.bytes().size() / sizeof(Place));
-                if (!each.empty())
-                    std::memcpy(each.data(), places.bytes().p, places.bytes().size());
-                make_blocks(content.bytes(), each, wanted, blocks);
-            }))
+        if (!unlocked([&] { make_blocks(content.bytes(), places_of(places), wanted, blocks); }))
             return nullptr;
     } catch (const std::bad_alloc &error) {
         return fail(error);
     }
-    PyObject *unreadable = PyList_New(0);
-    for (const u64 number : blocks.unreadable) {
-        PyObject *item = PyLong_FromUnsignedLongLong(number);
-        if (unreadable == nullptr || item == nullptr || PyList_Append(unreadable, item) < 0)
-            Py_CLEAR(unreadable);
-        Py_XDECREF(item);
-    }
     return Py_BuildValue("NKNNNKN", as_python(blocks.spans), blocks.span_rows,
                          as_python(blocks.traces), as_python(blocks.skeletons),
-                         as_python(blocks.decisions), blocks.decision_rows, unreadable);
+                         as_python(blocks.decisions), blocks.decision_rows,
+                         number_list(blocks.unreadable));
+}
+
+PyObject *log_block(PyObject *, PyObject *arguments) {
+    View content, places;
+    if (!PyArg_ParseTuple(arguments, "y*y*", &content.buffer, &places.buffer) ||
+        !are_places(places))
+        return nullptr;
+    LogBlock block;
+    if (!unlocked([&] { make_log_block(content.bytes(), places_of(places), block); }))
+        return nullptr;
+    return Py_BuildValue("NKN", as_python(block.rows), block.count, number_list(block.unreadable));
 }
 
 PyMethodDef METHODS[] = {
     {"names", make_names, METH_O, "names(judged: dict[bytes, int]) -> names, for `check`"},
     {"check", check, METH_VARARGS, "check(body, names, earliest_ns, latest_ns) -> tuple | None"},
     {"block", block, METH_VARARGS, "block(content, places, keys, rules, own) -> tuple"},
+    {"log_block", log_block, METH_VARARGS, "log_block(content, places) -> tuple"},
     {nullptr, nullptr, 0, nullptr},
 };
 

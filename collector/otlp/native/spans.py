@@ -1,7 +1,7 @@
 """Pure: what the compiled module does, and whether it is there.
 
 An installation without a compiler has none; `IS_THERE` says so, and whoever asks goes the other
-way. Both functions let other threads run meanwhile.
+way. Its functions let other threads run meanwhile; `collector.otlp.native.logs` has that of logs.
 """
 
 from __future__ import annotations
@@ -103,10 +103,15 @@ def make_blocks(
         OverflowError: the rows take more than 256 MiB.
         MemoryError: there is no room for them.
     """
-    numbers = array("Q", [number for place in places for number in place])
+    numbers = numbers_of(places)
     spans, span_rows, traces, skeletons, decisions, decision_rows, unreadable = _native.block(
         content, numbers, wanted.keys, wanted.rules, wanted.own
     )
     if unreadable:
         return sorted(set(unreadable))
     return SpanBlocks(spans, span_rows, traces, skeletons, decisions, decision_rows)
+
+
+def numbers_of(places: Iterable[tuple[int, int, int]]) -> array[int]:
+    """Return places as the module takes them."""
+    return array("Q", [number for place in places for number in place])

@@ -21,8 +21,8 @@ from collector.store.connect import Connections
 from collector.store.schema.migrate import load_views
 from collector.wal.frames import encode_frame, scan
 from collector.write.insert_target import BLOCK_SETTINGS, TABLES, insert_settings
-from collector.write.last_reader import FILE, LastReader
-from collector.write.reading import read_spans
+from collector.write.last_reader import LastReader
+from collector.write.reading import read_logs, read_spans
 from collector.write.writer import StoreWriter
 from tests.conftest import NOW_NS, ManualClock
 from tests.support.builders import (
@@ -137,15 +137,25 @@ def test_equal_bytes_of_another_segment_are_other_spans(
     assert names(store) == ["a", "a"]
 
 
-def insert(store: Connections, token: str, frame: bytes, *, is_native: bool) -> None:
-    """Insert what one of the readers inserts of a frame of spans, and nothing after it."""
+def insert(
+    store: Connections,
+    token: str,
+    frame: bytes,
+    signal: Signal = Signal.TRACES,
+    *,
+    is_native: bool,
+) -> None:
+    """Insert what one of the readers inserts of a frame, and no decision."""
     if is_native:
-        blocks = read_spans(frame, scan(frame).frames, WANTED).blocks
-        parts = [("otel_traces_trace_id_ts", blocks.traces), ("otel_traces", blocks.spans)]
+        frames = scan(frame).frames
+        is_spans = signal is Signal.TRACES
+        read = read_spans(frame, frames, WANTED) if is_spans else read_logs(frame, frames)
+        parts = [(each.table, each.block) for each in read.inserts]
+        parts = [each for each in parts if each[0] != "otel_decision_spans"]
         form, settings = "Native", BLOCK_SETTINGS
     else:
-        parts, form = [(TABLES[Signal.TRACES], frame)], "Protobuf"
-        settings = insert_settings(Signal.TRACES)
+        parts, form = [(TABLES[signal], frame)], "Protobuf"
+        settings = insert_settings(signal)
     for table, block in parts:
         store.client().raw_insert(
             table,
@@ -175,6 +185,16 @@ def test_replay_completes_a_chain_that_broke_in_the_middle(
     assert client.query("SELECT count() FROM decisions").result_rows == [(1,)]
 
 
+def after_the_other(segments: Segments, signal: Signal) -> LastReader:
+    """Return what a start knows that comes after one with the other reader."""
+    before, now = (
+        LastReader(segments.directory, signal, Disk(), is_native=is_native)
+        for is_native in (not segments.is_native, segments.is_native)
+    )
+    before.note()
+    return now
+
+
 @pytest.mark.parametrize("is_in", [True, False], ids=["was stored", "was not"])
 def test_what_the_other_reader_had_in_hand_is_stored_once(
     store: Connections, segments: Segments, is_in: bool
@@ -183,9 +203,7 @@ def test_what_the_other_reader_had_in_hand_is_stored_once(
     request = trace_request(decision_span(), span(kind="internal"))
     frame = encode_frame(request.SerializeToString(), NOW_NS, 2)
     path = segments.write("in hand", frame)
-    before = LastReader(segments.directory / FILE, Disk(), is_native=not segments.is_native)
-    now = LastReader(segments.directory / FILE, Disk(), is_native=segments.is_native)
-    before.note()
+    now = after_the_other(segments, Signal.TRACES)
     if is_in:
         insert(store, path.name, frame, is_native=not segments.is_native)
 
@@ -194,9 +212,29 @@ def test_what_the_other_reader_had_in_hand_is_stored_once(
     client = store.client()
     assert client.query("SELECT count() FROM otel_traces").result_rows == [(2,)]
     assert now.is_ours()
-    (segments.directory / FILE).unlink()
+    (segments.directory / "traces.reader").unlink()
     if segments.is_native or not is_in:  # spans that the module has stored have the rest with them
         assert client.query("SELECT count() FROM decisions FINAL").result_rows == [(1,)]
+
+
+@pytest.mark.parametrize("is_in", [True, False], ids=["was stored", "was not"])
+def test_outcomes_that_the_other_reader_had_in_hand_are_stored_once(
+    store: Connections, segments: Segments, is_in: bool
+) -> None:
+    """Also where it was ended between its records and the outcomes that a view makes of them."""
+    client = store.client()
+    frame = encode_frame(logs_request(outcome()).SerializeToString(), NOW_NS, 1)
+    path = segments.write("in hand", frame)
+    now = after_the_other(segments, Signal.LOGS)
+    if is_in:
+        insert(store, path.name, frame, Signal.LOGS, is_native=not segments.is_native)
+        client.command("TRUNCATE TABLE outcomes")
+
+    segments.store(store, path, signal=Signal.LOGS, last_reader=now)
+
+    assert client.query("SELECT count() FROM otel_logs").result_rows == [(1,)]
+    (segments.directory / "logs.reader").unlink()
+    assert client.query("SELECT outcome_id FROM outcomes FINAL").result_rows == [("order-1",)]
 
 
 def test_one_unreadable_request_costs_none_of_the_others(

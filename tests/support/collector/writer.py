@@ -14,6 +14,7 @@ from collector.store.connect import Connections
 from collector.wal.frames import encode_frame
 from collector.wal.groups import recover_group
 from collector.wal.log import Budget
+from collector.write.blocks import block_readers
 from collector.write.decision_spans import wanted_spans
 from collector.write.declared import WantedSpans
 from collector.write.last_reader import LastReader
@@ -26,9 +27,12 @@ from tests.support.builders import (
 )
 
 WAIT_S = 30
-TABLES = (
-    "otel_traces", "otel_traces_trace_id_ts", "otel_span_skeletons", "decisions", "rejected",
-)  # fmt: skip
+TABLES = {
+    Signal.TRACES: (
+        "otel_traces", "otel_traces_trace_id_ts", "otel_span_skeletons", "decisions", "rejected",
+    ),
+    Signal.LOGS: ("otel_logs", "outcomes", "rejected"),
+}  # fmt: skip
 Rows = dict[str, list[str]]  # of each table, as text
 WANTED = wanted_spans(AttributesConfig(), DecisionsConfig())
 
@@ -59,7 +63,7 @@ class Segments:
         last_reader: LastReader | None = None,
     ) -> StoreWriter:
         """Bring segments into the store, as a start does; return the writer, stopped."""
-        is_block = self.is_native and signal is Signal.TRACES
+        blocks = block_readers(WantedSpans(AttributesConfig(), DecisionsConfig()))
         writer = StoreWriter(
             signal,
             store,
@@ -68,10 +72,10 @@ class Segments:
             self.clock,
             Protection(),
             disk,
-            wanted=WantedSpans(AttributesConfig(), DecisionsConfig()) if is_block else None,
+            blocks=blocks.get(signal) if self.is_native else None,
             last_reader=last_reader,
         )
-        writer.recover(paths, recover_group(self.directory, "traces", Disk()))
+        writer.recover(paths, recover_group(self.directory, str(signal), Disk()))
         writer.start()
         assert writer.drain(WAIT_S)
         writer.stop()
@@ -105,30 +109,33 @@ def twice_frame(name: str) -> bytes:
 
 
 def stored_both_ways(
-    store: Connections, directory: Path, requests: Iterable[bytes]
+    store: Connections,
+    directory: Path,
+    requests: Iterable[bytes],
+    signal: Signal = Signal.TRACES,
 ) -> tuple[Rows, Rows]:
     """Store requests by each reader into empty tables; return the rows of each, as text.
 
     What is rejected has its bytes in `rejected`, under a name that both give it.
     """
     frames = [
-        encode_frame(body, NOW_NS + number, count_items(Signal.TRACES, body))
+        encode_frame(body, NOW_NS + number, count_items(signal, body))
         for number, body in enumerate(requests)
     ]
     native, protobuf = (
-        _stored(store, Segments(directory, ManualClock(), is_native=is_native), frames)
+        _stored(store, Segments(directory, ManualClock(), is_native=is_native), frames, signal)
         for is_native in (True, False)
     )
     return native, protobuf
 
 
-def _stored(store: Connections, segments: Segments, frames: list[bytes]) -> Rows:
+def _stored(store: Connections, segments: Segments, frames: list[bytes], signal: Signal) -> Rows:
     client = store.client()
-    for table in TABLES:
+    for table in TABLES[signal]:
         client.command(f"TRUNCATE TABLE {table}")
-    segments.store(store, segments.write("traces-same", *frames))
+    segments.store(store, segments.write(f"{signal}-same", *frames), signal=signal)
     rows = {}
-    for table in TABLES:
+    for table in TABLES[signal]:
         result = client.query(
             f"SELECT toString(tuple(* EXCEPT detail)) FROM {table}"
             if table == "rejected"

@@ -1,4 +1,4 @@
-// Mutates requests and has both functions of the module read them, under ASan and UBSan.
+// Mutates requests and has all functions of the module read them, under ASan and UBSan.
 // Usage: fuzz EXECUTIONS SEED CORPUS... ; a request a file. Prints what it did; a finding aborts.
 #include <cstdio>
 #include <cstdlib>
@@ -8,6 +8,7 @@
 
 #include "block.h"
 #include "check.h"
+#include "logs.h"
 
 namespace {
 
@@ -80,7 +81,7 @@ int main(int count, char **arguments) {
     }
     const Wanted wanted{{"decision.action"}, {{"shop", "", "Server"}},
                         {"latency.class", "decision.stage", "latency.blocking", "decision.id"}};
-    u64 plain = 0, blocks = 0, large = 0;
+    u64 plain = 0, blocks = 0, logs = 0, large = 0;
     for (u64 done = 0; done < executions; ++done) {
         Body body = corpus[draw(corpus.size())];
         for (u64 left = 1 + draw(4); left > 0; --left) mutate(body, corpus);
@@ -94,12 +95,17 @@ int main(int count, char **arguments) {
         try {
             make_blocks(content, {{0, body.size(), done}}, wanted, made);
             blocks += made.unreadable.empty();
+            LogBlock block;
+            make_log_block(content, {{0, body.size(), done}}, block);
+            logs += block.unreadable.empty();
         } catch (const TooLarge &) {
             ++large;
         }
     }
-    std::printf("%llu executions, %llu plain, %llu in blocks, %llu too large\n",
+    std::printf("%llu executions, %llu plain, %llu in blocks, %llu in blocks of logs, "
+                "%llu too large\n",
                 static_cast<unsigned long long>(executions), static_cast<unsigned long long>(plain),
-                static_cast<unsigned long long>(blocks), static_cast<unsigned long long>(large));
+                static_cast<unsigned long long>(blocks), static_cast<unsigned long long>(logs),
+                static_cast<unsigned long long>(large));
     return 0;
 }

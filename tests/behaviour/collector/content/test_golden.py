@@ -30,6 +30,7 @@ from collector.privacy.guard import Protection
 from collector.store.connect import Connections
 from collector.wal.frames import encode_frame
 from collector.wal.log import Budget
+from collector.write.blocks import BlockReader, block_readers
 from collector.write.declared import WantedSpans
 from collector.write.writer import StoreWriter
 from tests.conftest import NOW_NS, ManualClock
@@ -285,7 +286,7 @@ def mutants(seed: int, count: int) -> Iterable[bytes]:
 
 
 def store_mutants(
-    store: Connections, directory: Path, seed: int, count: int, wanted: WantedSpans | None
+    store: Connections, directory: Path, seed: int, count: int, blocks: BlockReader | None
 ) -> tuple[int, int]:
     """Store mutants among good requests in one segment; return how many of each passed the check.
 
@@ -314,7 +315,7 @@ def store_mutants(
     path = directory / f"traces-{seed}.segment"
     path.write_bytes(b"".join(frames))
     budget.adopt(path.stat().st_size)
-    writer = StoreWriter(Signal.TRACES, store, budget, counters, clock, Protection(), wanted=wanted)
+    writer = StoreWriter(Signal.TRACES, store, budget, counters, clock, Protection(), blocks=blocks)
     writer.submit(path)
     writer.start()
     assert writer.drain(60)
@@ -330,13 +331,15 @@ def store_mutants(
 
 
 @pytest.mark.parametrize(
-    "wanted", [WantedSpans(AttributesConfig(), DecisionsConfig()), None], ids=["native", "protobuf"]
+    "blocks",
+    [block_readers(WantedSpans(AttributesConfig(), DecisionsConfig()))[Signal.TRACES], None],
+    ids=["native", "protobuf"],
 )
 def test_mutants_cost_their_neighbours_nothing(
-    store: Connections, tmp_path: Path, wanted: WantedSpans | None
+    store: Connections, tmp_path: Path, blocks: BlockReader | None
 ) -> None:
     """The check and the store judge bytes differently, and one of them must have the last word."""
-    taken, neighbours = store_mutants(store, tmp_path, seed=7, count=1_000, wanted=wanted)
+    taken, neighbours = store_mutants(store, tmp_path, seed=7, count=1_000, blocks=blocks)
 
     assert taken > 100
     assert neighbours == 50
