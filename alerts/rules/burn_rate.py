@@ -274,7 +274,7 @@ def _three_ways(
 
 
 def _provenance(window: Window) -> str:
-    source = {"prior": "article prior", "unknown": "unknown, lateness is in no figure"}.get(
+    source = {"prior": "assumed rate", "unknown": "unknown, lateness is in no figure"}.get(
         window.slope_source, window.slope_source
     )
     return (

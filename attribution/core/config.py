@@ -32,7 +32,7 @@ class SlopePrior(Section):
     low_per_100ms: float = Field(default=0.0015, gt=0, description="5 % quantile")
     high_per_100ms: float = Field(default=0.017, gt=0, description="95 % quantile")
     basis: str = Field(
-        default="article prior: randomised slow-down experiments, not your own data",
+        default="assumed rate: of published randomised slow-downs, not of your own data",
         description="Printed beside every figure that rests on it",
     )
 

@@ -86,7 +86,7 @@ def test_burn_names_its_basis_interval_and_unknowns() -> None:
 
     reason = burn_of(rule(), seen).reason
 
-    assert "margin basis, slope: article prior, 90% interval $150.00 to $600.00" in reason
+    assert "margin basis, slope: assumed rate, 90% interval $150.00 to $600.00" in reason
     assert "37 of 1000 decisions have no known value" in reason
     refused = burn_of(rule(), losses(window("300", slope_source="unknown"))).reason
     assert "slope: unknown, lateness is in no figure" in refused

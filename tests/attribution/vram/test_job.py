@@ -67,7 +67,7 @@ def test_model_values_groups_by_what_their_decisions_are_worth(vram: VramJob) ->
     assert per_ms["low"] < per_ms["median"] < per_ms["high"]
     assert {point["shift_ms"] for point in app["curve"]} >= {-50, 0, 200}
     assert sum(each["weight"] for each in told["weights"]) == pytest.approx(1.0)
-    assert told["lineage"]["slope"].startswith("article prior")
+    assert told["lineage"]["slope"].startswith("assumed rate")
     assert told["lineage"]["slope_version"] == 0
 
 

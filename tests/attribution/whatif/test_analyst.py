@@ -61,7 +61,7 @@ def test_what_if_is_answered_from_what_the_job_stored(store: Connections) -> Non
     assert got.money.usd == Decimal(saved).quantize(Decimal("0.01"))
     assert got.money.low_usd < got.money.usd < got.money.high_usd
     assert (got.money.bases, got.money.unvalued) == (["margin"], 0)
-    assert got.money.slope.startswith("article prior")
+    assert got.money.slope.startswith("assumed rate")
     assert sum(each.usd or 0 for each in got.shares) == got.money.usd
 
 

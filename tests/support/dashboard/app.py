@@ -116,7 +116,7 @@ def page_context(
         "clock": ManualClock(now_ns),
         "reference": reference,
         "decisions": DecisionList(reader, AttributionConfig(), reference),
-        "prior_basis": "article prior: not your own data",
+        "prior_basis": "assumed rate: not your own data",
         "compare": sources.analyst.compare,
         "questions": workers,
         "sources": sources,

@@ -42,10 +42,10 @@ def test_offers_are_ranked_with_what_their_slope_rests_on(run: Run, traded: Conn
     (bundle,) = (line for line in lines if line.lstrip().startswith("bundle"))
     assert " to " in bundle
     assert "0.50%" in bundle
-    assert any(line.startswith("slope of ") and "article prior" in line for line in lines)
+    assert any(line.startswith("slope of ") and "assumed rate" in line for line in lines)
     told = json.loads(run("vram", "rank", "--by", "offer_type", *WINDOW, "--json").stdout)
     assert {each["name"] for each in told["groups"]} == {"bundle", "upgrade"}
-    assert all("article prior" in each["slope_basis"] for each in told["groups"])
+    assert all("assumed rate" in each["slope_basis"] for each in told["groups"])
     assert sum(each["weight"] for each in told["weights"]) == pytest.approx(1.0, abs=1e-4)
 
 

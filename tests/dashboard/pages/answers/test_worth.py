@@ -15,7 +15,7 @@ from dashboard.pages.answers.worth import (
 )
 from dashboard.read.scope import Scope
 
-PRIOR = "article prior: not your own data"
+PRIOR = "assumed rate: not your own data"
 SCOPE = Scope(window="1h", region="eu-west", filters=(("by", "channel"),))
 
 
