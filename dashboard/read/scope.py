@@ -23,7 +23,7 @@ _COLUMNS_MAX = 100
 # What pages filter by beside action and region; each stands in the URL under its name.
 FILTERS = (
     "state", "rule", "severity", "channel", "service", "cohort", "segment", "late", "sort", "after",
-    "mode", "brush", "brush_ms", "against", "by",
+    "mode", "brush", "brush_ms", "against", "by", "less",
 )  # fmt: skip
 _FILTER_MAX = 500
 UNBOUNDED_NS = 2**63

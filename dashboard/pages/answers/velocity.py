@@ -58,6 +58,7 @@ SCOPES_WINDOW_NS: Final = NS_PER_DAY
 # A model reads thousands of trees: as often as it changes by more than its interval.
 _SLOW_MS: Final = 120_000
 _ROW_PX: Final = 56
+_LESS_MS: Final = 10  # that the slider asks about until somebody moves it
 _GROUPS: Final[list[dict[str, Any]]] = [
     {"field": "worth", "headerName": "The next ms is worth", "minWidth": 170, "flex": 2,
      "cellRenderer": "Interval", "cellRendererParams": {"first": "per_ms", "second": "interval"}},
@@ -151,7 +152,7 @@ def layout(query: str, context: PageContext) -> Component:
                     "velocity-curve",
                     "What faster or slower would bring",
                     *chart("velocity-curve", "Revenue an hour by change of latency", 210),
-                    *_less(),
+                    *_less(scope.filter("less")),
                     wide="span-5",
                 ),
             ],
@@ -177,22 +178,24 @@ def layout(query: str, context: PageContext) -> Component:
     )
 
 
-def _less() -> list[Component]:
+def _less(asked: str) -> list[Component]:
     """Return a slider over the shifts that the curve has, and what the chosen one is worth."""
+    marks = {str(less): less for less in LESS_MS}
     slider = dmc.Slider(
         id="velocity-less",
         min=min(LESS_MS),
         max=max(LESS_MS),
-        marks=[{"value": less, "label": f"{less}"} for less in LESS_MS],
+        marks=[{"value": less, "label": label} for label, less in marks.items()],
         restrictToMarks=True,
-        value=10,
+        value=marks.get(asked, _LESS_MS),
         size="sm",
         thumbLabel="Milliseconds less",
         className="less",
     )
     words = dcc.Store(id="velocity-less-words")
+    usual = dcc.Store(id="velocity-less-default", data=_LESS_MS)
     said = html.Div("…", id="velocity-less-said", className="strong less-said", role="status")
-    return [html.Div(["What would fewer milliseconds be worth?", slider, said]), words]
+    return [html.Div(["What would fewer milliseconds be worth?", slider, said]), words, usual]
 
 
 def register(app: Dash, context: PageContext) -> None:
@@ -219,6 +222,7 @@ def register(app: Dash, context: PageContext) -> None:
         Output("velocity-less-said", "children"),
         Input("velocity-less", "value"),
         Input("velocity-less-words", "data"),
+        State("velocity-less-default", "data"),
     )
     in_browser(
         app,

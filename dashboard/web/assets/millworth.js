@@ -116,8 +116,13 @@
         return live === false ? 0 : -1;
       },
 
-      // Of words that came with a reading, those of what is chosen.
-      pick: function (chosen, words) {
+      // Of words that came with a reading, those of what is chosen. It stands in the URL, and nothing
+      // is read again for it.
+      pick: function (chosen, words, usual) {
+        const now = new URLSearchParams(window.location.search);
+        set(now, "less", chosen === usual ? "" : String(chosen));
+        const text = now.toString();
+        window.history.replaceState(null, "", window.location.pathname + (text ? "?" + text : ""));
         return words ? words[chosen] || words[""] || "Not known." : UNCHANGED();
       },
 

@@ -130,6 +130,9 @@ def test_velocity_ranks_what_was_earned_with_its_interval(
         expect(less).to_contain_text(f"20 ms less of {groups[0]['name']}: ")
         ends = [usd(changes[-20][end]) for end in ("low", "high")]
         expect(less).to_contain_text(f"90 %: {ends[0]} to {ends[1]}, by an assumed rate")
+        page.wait_for_url("**less=20**")
+        page.reload()
+        expect(less).to_contain_text(f"20 ms less of {groups[0]['name']}: ")
         expect(page.locator("#velocity-gate")).to_contain_text("millworth vram gate FILE")
         check(page, "velocity")
 
