@@ -30,7 +30,7 @@ class Part:
 
 def read_parts(client: Client, ttls: Mapping[str, str]) -> dict[str, list[Part]]:
     """Return the parts of tables, which have these TTLs in force and are in no change of them."""
-    days = {table: _days(ttl) for table, ttl in ttls.items()}
+    days = {table: plain_days(ttl) for table, ttl in ttls.items()}
     found: dict[str, list[Part]] = {table: [] for table in ttls}
     asked = {"database": client.database}
     for table, name, rows, first_s, last_s in client.query(_LAPSES, parameters=asked).result_rows:
@@ -60,6 +60,13 @@ def unsaid(parts: Sequence[Part], cutoff_s: int) -> list[str]:
     ]
 
 
-def _days(ttl: str) -> int | None:
+def is_sooner(ttl: str, than: str) -> bool:
+    """Return whether every row lapses sooner by a TTL than by another, both of a number of days."""
+    days, others = plain_days(ttl), plain_days(than)
+    return days is not None and others is not None and days < others
+
+
+def plain_days(ttl: str) -> int | None:
+    """Return after how many days every row lapses, None where a TTL has no such number."""
     found = None if _HELD in ttl else _PLAIN_TTL.match(ttl)
     return None if found is None else int(found["days"])

@@ -23,7 +23,7 @@ from collector.core.clock import NS_PER_S
 from collector.core.errors import NotFoundError
 from collector.core.sql import sql
 from collector.store.errors import explain
-from collector.store.lapses import Part, read_parts, unsaid
+from collector.store.lapses import Part, is_sooner, read_parts, unsaid
 from collector.store.retention_policy import (
     DAY_S,
     Hold,
@@ -80,7 +80,12 @@ def kept_tables() -> Mapping[str, LastingTable]:
 
 
 def begin_retention(
-    client: Client, config: RetentionConfig, *, accepted_days: int = 0, cluster: str = ""
+    client: Client,
+    config: RetentionConfig,
+    *,
+    accepted_days: int = 0,
+    cluster: str = "",
+    sooner: bool = True,
 ) -> list[str]:
     """Give every table the TTL that policy and holds ask for; return those that were changed.
 
@@ -89,6 +94,8 @@ def begin_retention(
 
     Args:
         accepted_days: how old a span may be that the collector accepts.
+        sooner: whether those tables too whose rows are to lapse sooner, and those whose change was
+            left behind; that takes seconds in which nothing is lost, and can wait.
 
     Raises:
         ConfigError: the policy names a table that is not there, or lapses what is accepted.
@@ -99,9 +106,9 @@ def begin_retention(
     try:
         with _CHANGING:
             for table in _tables(client, cluster):
-                if table.is_changing:
+                if table.is_changing and sooner:
                     resume_change(client, table, cluster)
-            return _apply(client, config, read_holds(client), cluster)
+            return _apply(client, config, read_holds(client), cluster, sooner=sooner)
     except ClickHouseError as error:
         raise explain(error, str(client.uri)) from error
 
@@ -135,12 +142,18 @@ def check_retention(config: RetentionConfig, accepted_days: int) -> None:
 
 
 def _apply(
-    client: Client, config: RetentionConfig, holds: Sequence[Hold], cluster: str
+    client: Client,
+    config: RetentionConfig,
+    holds: Sequence[Hold],
+    cluster: str,
+    *,
+    sooner: bool = True,
 ) -> list[str]:
     changed = []
     expected = _expected(client, config, holds)
     for table in _tables(client, cluster):
-        if table.ttl == expected[table.name].in_force:
+        wanted = expected[table.name].in_force
+        if table.ttl == wanted or (not sooner and is_sooner(wanted, table.ttl)):
             continue
         begin_change(client, table.name, expected[table.name].sql, cluster)
         changed.append(table.name)

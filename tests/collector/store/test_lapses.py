@@ -6,7 +6,7 @@ import pytest
 
 from collector.core.clock import NS_PER_DAY, NS_PER_S, SystemClock
 from collector.store.connect import Connections
-from collector.store.lapses import Part, unsaid
+from collector.store.lapses import Part, is_sooner, unsaid
 from collector.store.retention import read_retention
 from collector.store.retention_policy import DAY_S, RetentionConfig, TableRetention
 from tests.support.attribution.rows_read import rows_read
@@ -54,3 +54,14 @@ def test_ages_are_those_of_the_rows_though_they_are_not_read(store: Connections,
     assert overdue > 0
     # Of the day in which the policy ends, and of what the engine says of its parts.
     assert read < 3_000
+
+
+@pytest.mark.parametrize(
+    ("ttl", "sooner"),
+    [("at + toIntervalDay(9)", True), ("at + toIntervalDay(30)", False),
+     ("at + toIntervalYear(1)", False), ("if(at < 7, 8, at + toIntervalDay(9))", False)],
+)  # fmt: skip
+def test_rows_lapse_sooner_where_all_do(ttl: str, *, sooner: bool) -> None:
+    """A hold keeps some of them longer, and of years nobody says how many days they have."""
+    assert is_sooner(ttl, than="at + toIntervalDay(10)") is sooner
+    assert not is_sooner(ttl, than="at + toIntervalYear(1)")
