@@ -141,10 +141,8 @@ def put(
         ],
         column_names=[*names, "revision", "total_ns", *parts],
     )
-    names = [
-        "outcome_id", "kind", "decision_id", "outcome_key", "converted", "margin", "currency",
-        "event_ns",
-    ]  # fmt: skip
+    names = ["outcome_id", "kind", "decision_id", "outcome_key", "converted", "margin", "currency",
+             "event_ns"]  # fmt: skip
     store.client().insert(
         "outcomes",
         [[each[name] for name in names] + [each["event_ns"]] for each in outcomes],
