@@ -18,6 +18,7 @@ from decimal import Decimal
 import numpy as np
 import pyarrow as pa
 
+from attribution.bench.matches import count_by_id
 from attribution.bench.simulator import ARMS, World, draw_cells, draw_world
 from attribution.core.config import AttributionConfig
 from attribution.sensitivity.cells import read_slope_cells
@@ -275,6 +276,7 @@ def rows_per_s(url: str, decisions: int) -> float:
         for table, rows in _stored_world(decisions, from_ns).items():
             # Into a database of the bench's own: in a service each table has its one writer.
             client.insert_arrow(table, rows)
+        count_by_id(store)
         began = _cpu_s()
         to_ns = from_ns + _STORED_MINUTES * NS_PER_MINUTE
         found = read_slope_cells(store, AttributionConfig(), from_ns, to_ns, "margin")

@@ -121,7 +121,7 @@ def _earned(
 ) -> Table:
     parameters = {
         **asked(selection),
-        **earned.parameters(selection.from_ns, outcome, config),
+        **earned.parameters(outcome, config),
         "by": dimension,
     }
     return store.client().query_arrow(_SQL, parameters=parameters)

@@ -1,22 +1,59 @@
-"""I/O: keeps in which second each outcome is counted, so that the decision that loses it is told.
+"""I/O: keeps to which decision each outcome is counted, and what it says.
 
-An outcome moves to another decision where it is amended, or where a decision that comes late has
-its id or key too. By then what it said before may be merged away.
+What the decisions of a window earned is read from here. An outcome moves to another decision where
+it is amended, or where a decision that comes late has its id or key too: the decision that loses it
+is told. By then what it said before may be merged away.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Final
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Final, NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from attribution.path.columns import Table
 from attribution.read.reader import Reader
+from collector.core.clock import NS_PER_S
 from collector.store.connect import Connections
 
 _OUTCOMES_MAX: Final = 20_000
+_KEY: Final = ("ingress_ns", "decision_id", "outcome_id")
+_AMOUNT: Final = pa.decimal128(18, 6)
+# What is kept of an outcome beside its decision; `channel` is that decision's.
+_SAID: Final = {
+    "channel": pa.string(),
+    "kind": pa.string(),
+    "is_sale": pa.uint8(),
+    "revenue": _AMOUNT,
+    "margin": _AMOUNT,
+    "currency": pa.string(),
+    "event_ns": pa.uint64(),
+}
+_NOTHING: Final = ("", "", 0, None, None, "", 0)
+
+Said = tuple[object, ...]  # as _SAID
+
+
+class Match(NamedTuple):
+    """An outcome and the decision that it is counted to."""
+
+    ingress_ns: int
+    decision_id: str
+    outcome_id: str
+
+    @property
+    def second_ns(self) -> int:
+        """Return the start of the second in which the decision began."""
+        return self.ingress_ns - self.ingress_ns % NS_PER_S
+
+
+class Kept(NamedTuple):
+    """The last revision of a match: what it says, None where it is one no longer."""
+
+    said: Said | None
+    revision: int
 
 
 class Matches:
@@ -32,29 +69,69 @@ class Matches:
         self._store = store
         self._reader = reader
         self._beside = beside
-        self._moved: dict[str, tuple[int, int]] = {}  # second and revision by outcome id
+        self._moved: dict[Match, Kept] = {}
         self.touched: set[int] = set()  # seconds that an outcome went to, or came from
 
-    def note(self, seconds_ns: Mapping[str, int]) -> None:
-        """Take note of the seconds in which the decisions of some outcomes began, by outcome id."""
-        known = self._reader.outcome_matches(sorted(seconds_ns))
-        theirs = self._beside._moved if self._beside is not None else {}
-        known |= {each: theirs[each] for each in seconds_ns.keys() & theirs.keys()}
-        for outcome_id, second_ns in seconds_ns.items():
-            was_ns, revision = known.get(outcome_id, (None, 0))
-            if second_ns != was_ns:
-                self._moved[outcome_id] = (second_ns, revision + 1)
-                theirs.pop(outcome_id, None)
-                self.touched |= {second_ns} if was_ns is None else {second_ns, was_ns}
+    def note(self, seconds_ns: Collection[int], found: Mapping[Match, Said]) -> None:
+        """Take note of every match of the decisions of some seconds.
+
+        Args:
+            seconds_ns: of them no other match is left.
+            found: their matches, and of their outcomes those with decisions of other seconds.
+        """
+        known = self._known(set(seconds_ns), {each.outcome_id for each in found})
+        for match, said in found.items():
+            kept = known.pop(match, Kept(None, 0))
+            if kept.said != said:
+                self._move(match, said, kept.revision)
+        for match, kept in known.items():
+            if kept.said is not None:
+                self._move(match, None, kept.revision)
 
     def keep(self) -> None:
         """Store what has moved, once the seconds that it touched are rewritten."""
         if self._moved:
-            self._store.client().insert(
-                "outcome_matches",
-                [[outcome_id, *moved] for outcome_id, moved in sorted(self._moved.items())],
-                column_names=["outcome_id", "second_ns", "revision"],
-            )
+            self._store.client().insert_arrow("outcome_matches", _rows(self._moved))
+
+    def _move(self, match: Match, said: Said | None, revision: int) -> None:
+        self._moved[match] = Kept(said, revision + 1)
+        if self._beside is not None:
+            self._beside._moved.pop(match, None)
+        self.touched.add(match.second_ns)
+
+    def _known(self, seconds_ns: set[int], outcome_ids: set[str]) -> dict[Match, Kept]:
+        """Return what is kept of these seconds and outcomes, or will be."""
+        known: dict[Match, Kept] = {}
+        for match, kept in _kept(self._reader.outcome_matches(sorted(seconds_ns), outcome_ids)):
+            if match not in known or known[match].revision < kept.revision:
+                known[match] = kept
+        for moved in (self._beside._moved if self._beside is not None else {}, self._moved):
+            known |= {
+                match: kept
+                for match, kept in moved.items()
+                if match.second_ns in seconds_ns or match.outcome_id in outcome_ids
+            }
+        return known
+
+
+def said_of(outcomes: Table, matched: Sequence[tuple[int, str, str] | None]) -> dict[Match, Said]:
+    """Return the matches of outcomes with what each says.
+
+    Args:
+        outcomes: as `Reader.cell_outcomes` returns them.
+        matched: ingress, id and channel of the decision of each, None where there is none.
+    """
+    ids, kinds, revenue, margin, currency, event_ns = (
+        outcomes[name].to_pylist()
+        for name in ("outcome_id", "kind", "own_revenue", "own_margin", "currency", "event_ns")
+    )
+    is_sale = outcomes["is_sale"].cast(pa.uint8()).to_pylist()
+    said = zip(kinds, is_sale, revenue, margin, currency, event_ns, strict=True)
+    return {
+        Match(*found[:2], outcome_id): (found[2], *each)
+        for outcome_id, found, each in zip(ids, matched, said, strict=True)
+        if found is not None
+    }
 
 
 def seconds_of(reader: Reader, outcomes: Table) -> set[int]:
@@ -67,6 +144,29 @@ def seconds_of(reader: Reader, outcomes: Table) -> set[int]:
     for begin in range(0, len(ids), _OUTCOMES_MAX):
         part = slice(begin, begin + _OUTCOMES_MAX)
         seconds.update(reader.outcome_seconds(decisions[part], keys[part]))
-        counted = reader.outcome_matches(ids[part])
-        seconds.update(second_ns for second_ns, _ in counted.values())
+        seconds.update(reader.counted_seconds(ids[part]))
     return seconds
+
+
+def _kept(stored: Table) -> Iterator[tuple[Match, Kept]]:
+    keys, said = (
+        zip(*(stored[name].to_pylist() for name in names), strict=True) for names in (_KEY, _SAID)
+    )
+    state = (stored[name].to_pylist() for name in ("is_gone", "revision"))
+    for key, each, is_gone, revision in zip(keys, said, *state, strict=True):
+        yield Match(*key), Kept(None if is_gone else each, revision)
+
+
+def _rows(moved: Mapping[Match, Kept]) -> Table:
+    matches = sorted(moved)
+    kept = [moved[each] for each in matches]
+    columns: dict[str, pa.Array] = {
+        name: pa.array(values)
+        for name, values in zip(_KEY, zip(*matches, strict=True), strict=True)
+    }
+    columns["revision"] = pa.array([each.revision for each in kept])
+    columns["is_gone"] = pa.array([int(each.said is None) for each in kept], pa.uint8())
+    said = zip(*(each.said or _NOTHING for each in kept), strict=True)
+    for (name, of), values in zip(_SAID.items(), said, strict=True):
+        columns[name] = pa.array(values).cast(of)
+    return pa.table(columns)

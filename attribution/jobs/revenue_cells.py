@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from attribution.core.config import AttributionConfig
-from attribution.jobs.match_ledger import Matches
+from attribution.jobs.match_ledger import Matches, said_of
 from attribution.path.columns import (
     Column,
     Table,
@@ -221,28 +221,24 @@ class CellWriter:
         )
         ids, keys = table["decision_id"].to_pylist(), table["outcome_key"].to_pylist()
         if not ids:
+            matches.note(seconds_ns, {})
             return []
         candidates = self._reader.cell_candidates(
             seconds_ns,
             sorted({each for each in ids if each}),
             sorted({key for key, each in zip(keys, ids, strict=True) if not each}),
         )
+        pairs = _pairs(candidates)
         matched = match_outcomes(
             _named(table),
             [
                 (*pair, key)
-                for pair, key in zip(
-                    _pairs(candidates), candidates["outcome_key"].to_pylist(), strict=True
-                )
+                for pair, key in zip(pairs, candidates["outcome_key"].to_pylist(), strict=True)
             ],
         )
-        matches.note(
-            {
-                outcome_id: found[0] - found[0] % NS_PER_S
-                for outcome_id, found in zip(table["outcome_id"].to_pylist(), matched, strict=True)
-                if found is not None
-            }
-        )
+        channels = dict(zip(pairs, candidates["channel"].to_pylist(), strict=True))
+        placed = [None if each is None else (*each, channels[each]) for each in matched]
+        matches.note(seconds_ns, said_of(table, placed))
         at = {key: index for index, key in enumerate(_pairs(decisions))}
         ends_ns = ints(decisions["ingress_ns"]) + ints(decisions["horizon_ns"])
         places = [NONE if each is None else at.get(each, NONE) for each in matched]

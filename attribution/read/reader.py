@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -316,10 +316,15 @@ class Reader:
         named = {"decision_ids": list(decision_ids), "outcome_keys": list(outcome_keys)}
         return [int(row[0]) for row in self._rows("outcome_seconds", **named)]
 
-    def outcome_matches(self, outcome_ids: Sequence[str]) -> dict[str, tuple[int, int]]:
-        """Return in which second the decision of each began, as last counted, and its revision."""
-        rows = self._rows("outcome_matches", outcome_ids=list(outcome_ids)) if outcome_ids else ()
-        return {str(row[0]): (int(row[1]), int(row[2])) for row in rows}
+    def outcome_matches(self, seconds_ns: Sequence[int], outcome_ids: Collection[str]) -> Table:
+        """Return every revision kept of the matches of these seconds, and of these outcomes."""
+        return self._table(
+            "outcome_matches", **_seconds(seconds_ns), outcome_ids=sorted(outcome_ids)
+        )
+
+    def counted_seconds(self, outcome_ids: Sequence[str]) -> list[int]:
+        """Return the seconds in which the decisions began that these outcomes are counted to."""
+        return [int(row[0]) for row in self._rows("counted_seconds", outcome_ids=list(outcome_ids))]
 
     def cell_decisions(self, seconds_ns: Sequence[int], config: AttributionConfig) -> Table:
         """Return the attributed decisions of these seconds."""

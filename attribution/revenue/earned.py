@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from attribution.core.config import AttributionConfig
-from collector.core.clock import NS_PER_DAY, NS_PER_HOUR
 from collector.core.sql import sql
 
 _EARNED = sql("earned", __file__).rstrip()
@@ -26,20 +25,15 @@ def is_known(unknown: int, earning: int) -> bool:
     return unknown <= _UNKNOWN_MAX * earning
 
 
-def parameters(from_ns: int, outcome: str, config: AttributionConfig) -> dict[str, object]:
-    """Return the values of what `earned.sql`, and whoever joins it, leaves open.
+def parameters(outcome: str, config: AttributionConfig) -> dict[str, object]:
+    """Return the values of what `earned.sql`, and whoever joins it, leaves open beside a window.
 
     Args:
-        from_ns: no decision before it is asked about.
         outcome: margin or revenue, the amount that is summed; converted needs none.
         config: amounts of other currencies than its own are converted by dated rates, and without
             one unknown; a decision without an outcome earned nothing, or is not known, as it says.
     """
     return {
-        # A decision begins within a day of another of its id, and an outcome is told after its
-        # decision began, whatever the clocks say.
-        "candidates_from_ns": max(from_ns - NS_PER_DAY, 0),
-        "received_from_ns": max(from_ns - NS_PER_HOUR, 0),
         "outcome": outcome,
         "currency": config.currency,
         "rate_days": config.rate_days_max,

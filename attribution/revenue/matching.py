@@ -1,4 +1,4 @@
-"""Pure: of which decision each outcome is; `sql/earned.sql` says the same to the store."""
+"""Pure: of which decision each outcome is."""
 
 from __future__ import annotations
 

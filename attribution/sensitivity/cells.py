@@ -83,7 +83,7 @@ def read_slope_cells(
     """
     registered = read_experiments(store)
     arms = drawn_arms(registered)
-    asked = {**earned.parameters(from_ns, outcome, config), "from_ns": from_ns, "to_ns": to_ns}
+    asked = {**earned.parameters(outcome, config), "from_ns": from_ns, "to_ns": to_ns}
     limit = 0.0
     if outcome != "converted":
         whole = store.client().query(_COUNTED_WHOLE, parameters={**asked, "share": COUNTED_WHOLE})

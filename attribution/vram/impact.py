@@ -97,7 +97,7 @@ class ImpactJob:
     def _read(self, window: Selection, known_until_ns: int, outcome: str) -> list[ModeCell]:
         config = self._config
         parameters = {
-            **earned.parameters(window.from_ns, outcome, config),
+            **earned.parameters(outcome, config),
             "from_ns": window.from_ns,
             "to_ns": window.to_ns,
             "known_until_ns": known_until_ns,

@@ -23,6 +23,7 @@ from collector.core.clock import NS_PER_S
 from collector.core.errors import NotFoundError
 from collector.core.sql import sql
 from collector.store.errors import explain
+from collector.store.lapses import Part, is_sooner, read_parts, unsaid
 from collector.store.retention_policy import (
     DAY_S,
     Hold,
@@ -52,7 +53,7 @@ _TTL_OF_ALTER: Final = re.compile(r"MODIFY TTL (?P<ttl>.+?)\)?$", re.DOTALL)
 # Filled with expressions of the migrations and of the policy; values are bound.
 _OLDEST: Final = (
     "SELECT toUnixTimestamp(min(${event})), countIf(${event} < toDateTime({cutoff_s:UInt32})"
-    " AND NOT (${held})) FROM ${table}"
+    " AND NOT (${held})), count() FROM ${table} WHERE ${of}"
 )
 _CHANGING: Final = threading.Lock()
 _POLL_S: Final = 0.1
@@ -79,7 +80,12 @@ def kept_tables() -> Mapping[str, LastingTable]:
 
 
 def begin_retention(
-    client: Client, config: RetentionConfig, *, accepted_days: int = 0, cluster: str = ""
+    client: Client,
+    config: RetentionConfig,
+    *,
+    accepted_days: int = 0,
+    cluster: str = "",
+    sooner: bool = True,
 ) -> list[str]:
     """Give every table the TTL that policy and holds ask for; return those that were changed.
 
@@ -88,6 +94,8 @@ def begin_retention(
 
     Args:
         accepted_days: how old a span may be that the collector accepts.
+        sooner: whether those tables too whose rows are to lapse sooner, and those whose change was
+            left behind; that takes seconds in which nothing is lost, and can wait.
 
     Raises:
         ConfigError: the policy names a table that is not there, or lapses what is accepted.
@@ -98,9 +106,9 @@ def begin_retention(
     try:
         with _CHANGING:
             for table in _tables(client, cluster):
-                if table.is_changing:
+                if table.is_changing and sooner:
                     resume_change(client, table, cluster)
-            return _apply(client, config, read_holds(client), cluster)
+            return _apply(client, config, read_holds(client), cluster, sooner=sooner)
     except ClickHouseError as error:
         raise explain(error, str(client.uri)) from error
 
@@ -134,12 +142,18 @@ def check_retention(config: RetentionConfig, accepted_days: int) -> None:
 
 
 def _apply(
-    client: Client, config: RetentionConfig, holds: Sequence[Hold], cluster: str
+    client: Client,
+    config: RetentionConfig,
+    holds: Sequence[Hold],
+    cluster: str,
+    *,
+    sooner: bool = True,
 ) -> list[str]:
     changed = []
     expected = _expected(client, config, holds)
     for table in _tables(client, cluster):
-        if table.ttl == expected[table.name].in_force:
+        wanted = expected[table.name].in_force
+        if table.ttl == wanted or (not sooner and is_sooner(wanted, table.ttl)):
             continue
         begin_change(client, table.name, expected[table.name].sql, cluster)
         changed.append(table.name)
@@ -230,9 +244,13 @@ def read_retention(
     """Return every table that has a TTL, by name, with what is wrong with it."""
     holds = read_holds(client)
     expected = _expected(client, config, holds)
+    tables = sorted(_tables(client, cluster), key=lambda table: table.name)
+    # A part that is to learn another TTL still has the times of the last one.
+    settled = {table.name: table.ttl for table in tables if not table.is_changing}
+    parts = {} if cluster else read_parts(client, settled)
     return [
-        _judge(client, config, table, expected[table.name], holds, now_ns)
-        for table in sorted(_tables(client, cluster), key=lambda table: table.name)
+        _judge(client, config, table, expected[table.name], holds, parts.get(table.name), now_ns)
+        for table in tables
     ]
 
 
@@ -242,6 +260,7 @@ def _judge(
     table: KeptTable,
     expected: _Expected,
     holds: Iterable[Hold],
+    parts: Sequence[Part] | None,
     now_ns: int,
 ) -> TableRetention:
     in_force = [hold for hold in holds if hold.covers(table.name)]
@@ -252,8 +271,7 @@ def _judge(
         # A part with a held row is kept whole, so its neighbours in time are no finding.
         held = held_condition(kept.event, in_force, margin_s=slack) if in_force else "false"
         cutoff_s = max(0, now_ns // NS_PER_S - days * DAY_S - slack)
-        sql = _fill(_OLDEST, event=kept.event, held=held, table=table.name)
-        ((oldest_s, overdue),) = client.query(sql, parameters={"cutoff_s": cutoff_s}).result_rows
+        oldest_s, overdue = _ages(client, table.name, kept.event, held, parts, cutoff_s)
     row = TableRetention(
         table=table.name,
         days=days,
@@ -263,11 +281,38 @@ def _judge(
         holds=[hold.name for hold in in_force],
         rows=table.rows,
         bytes=table.bytes,
-        oldest_ns=None if oldest_s is None else int(oldest_s) * NS_PER_S,
+        oldest_ns=None if oldest_s is None else oldest_s * NS_PER_S,
         slack_days=slack / DAY_S,
-        overdue_rows=int(overdue),
+        overdue_rows=overdue,
     )
     return replace(row, problems=problems_of(row, expected.in_force))
+
+
+def _ages(
+    client: Client,
+    table: str,
+    event: str,
+    held: str,
+    parts: Sequence[Part] | None,
+    cutoff_s: int,
+) -> tuple[int | None, int]:
+    """Return the event of the oldest row, and how many rows that are not held are older.
+
+    Args:
+        parts: as far as they are known; the others, and those of which too little is, are read.
+    """
+    read = None if parts is None else unsaid(parts, cutoff_s)
+    noted = [part for part in parts or () if part.name not in (read or ())]
+    oldest = [part.oldest_s for part in noted if part.oldest_s is not None]
+    overdue = sum(part.rows for part in noted if (part.newest_s or 0) < cutoff_s)
+    if read is None or read:
+        of = "true" if read is None else "_part IN {parts:Array(String)}"
+        asked = {"cutoff_s": cutoff_s, "parts": read or []}
+        text = _fill(_OLDEST, event=event, held=held, table=table, of=of)
+        ((first_s, older, count),) = client.query(text, parameters=asked).result_rows
+        oldest += [int(first_s)] if count else []
+        overdue += int(older)
+    return min(oldest, default=None), overdue
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ its time: so others of the table's settings keep it from all merges meanwhile.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -143,18 +143,26 @@ def finish_changes(client: Client, cluster: str = "") -> dict[str, Change]:
 
 
 class RetentionJob:
-    """Lets the rows of tables lapse again whose parts know their TTL.
+    """Puts into force what a start left to do, and lets rows lapse whose parts know their TTL.
 
     Args:
         store: whose tables they are.
+        begin: begins every change that the policy asks for, and those that were left behind;
+            returns the tables.
     """
 
-    def __init__(self, store: Connections) -> None:
+    def __init__(self, store: Connections, begin: Callable[[], Sequence[str]]) -> None:
         self._store = store
+        self._begin: Callable[[], Sequence[str]] | None = begin
         self.to_do: dict[str, Change] = {}  # by table, as the last run found them
 
     def run_once(self, _: int) -> None:
-        """End what is done."""
+        """Begin what is left to do, once, and end what is done."""
+        # First: a change of which only the mark is there has nothing to do, and is not done.
+        if self._begin is not None:
+            if changed := self._begin():
+                _LOG.info("retention_changed", tables=changed)
+            self._begin = None
         before = self.to_do
         self.to_do = finish_changes(self._store.client(), self._store.config.cluster)
         if ended := sorted(before.keys() - self.to_do.keys()):

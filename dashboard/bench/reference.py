@@ -13,6 +13,7 @@ from decimal import Decimal
 import numpy as np
 import pyarrow as pa
 
+from attribution.bench.matches import count_by_id
 from attribution.core.config import AttributionConfig, SlopePrior
 from attribution.sensitivity.estimate import Status, estimate_slope
 from attribution.sensitivity.instruments import naive_slope
@@ -125,6 +126,7 @@ def _one_seed(
     for table, rows in tables_of(simulated, seed, from_ns).items():
         # Into a database of the bench's own: in a service each table has its one writer.
         store.client().insert_arrow(table, rows)
+    count_by_id(store)
     outcome, cells = best_cells(store, config, from_ns, from_ns + MINUTES * NS_PER_MINUTE)
     assert (outcome, int(cells.cells.n.sum())) == ("margin", decisions), "decisions were missed"
     told = estimate_slope(cells.cells, outcome, demands_of(config))

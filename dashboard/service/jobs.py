@@ -20,6 +20,7 @@ from collector.core.clock import NS_PER_S
 from collector.core.errors import CaptureError
 from collector.core.http.address import authority
 from collector.provenance.live.job import ProvenanceJob
+from collector.store.retention import begin_retention
 from collector.store.ttl_change import RetentionJob
 from collector.write.event_sizes import EventSizes
 from dashboard.service.canary import Canary
@@ -171,7 +172,17 @@ def _provenance(service: Parts) -> Run | None:
 
 
 def _retention(service: Parts) -> Run:
-    service.retention = RetentionJob(service.store)
+    s = service.settings
+
+    def begin() -> list[str]:
+        return begin_retention(
+            service.store.client(),
+            s.retention,
+            accepted_days=s.collector.retention_days,
+            cluster=s.store.cluster,
+        )
+
+    service.retention = RetentionJob(service.store, begin)
     return service.retention.run_once
 
 

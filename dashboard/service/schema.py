@@ -13,7 +13,9 @@ _log = get_logger("dashboard")
 
 
 def bring_up(store: Connections, settings: Settings, now_ns: int) -> None:
-    """Apply what the store lacks: migrations, views under these settings, retention.
+    """Apply what the store lacks: migrations, views under these settings, and what keeps rows.
+
+    What is to lapse sooner than before is begun by the job of retention, while it receives.
 
     Raises:
         MillworthError: the store does not take it.
@@ -24,7 +26,9 @@ def bring_up(store: Connections, settings: Settings, now_ns: int) -> None:
         _log.info("schema_migrated", migrations=len(applied), last=applied[-1])
     apply_views(client, s.attributes, s.decisions, s.outcomes, now_ns, cluster=cluster)
     days = s.collector.retention_days
-    altered = begin_retention(client, s.retention, accepted_days=days, cluster=cluster)
+    altered = begin_retention(
+        client, s.retention, accepted_days=days, cluster=cluster, sooner=False
+    )
     if altered:
         _log.info("retention_changed", tables=altered)
 

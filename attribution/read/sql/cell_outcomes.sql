@@ -2,7 +2,8 @@
 -- those of the other decisions that carry it: a refund is of one that has a sale.
 -- Returns: the columns below; by outcome_id, kind. Amounts are in the currency that values are stated in, those
 -- in another by the rate of the day on which they happened, or of the last day before it that has one, at most
--- rate_days ago; else they are null, as those that are not known and those that the column cannot hold.
+-- rate_days ago; else they are null, as those that are not known and those that the column cannot hold. As they were told
+-- they are under own_revenue and own_margin.
 WITH named AS
 (
     SELECT decision_id, outcome_key FROM decisions
@@ -42,6 +43,7 @@ SELECT
     multiIf(o.currency = {currency:String}, o.margin,
         r.rate > 0 AND o.event_ns - r.day_ns < ({rate_days:UInt64} + 1) * 86400000000000,
         accurateCastOrNull(round(toDecimal128(o.margin, 6) * r.rate, 6), 'Decimal(18, 6)'), NULL) AS margin,
+    o.currency AS currency, o.revenue AS own_revenue, o.margin AS own_margin,
     toInt64(o.event_ns) AS event_ns
 FROM
 (

@@ -35,9 +35,11 @@ rates AS (SELECT toString(currency) AS currency, day_ns, rate FROM currency_rate
 told AS
 (
     SELECT
-        o.outcome_id AS outcome_id, o.decision_id AS id, o.outcome_key AS key, o.event_ns AS event_ns,
+        o.outcome_id AS outcome_id, o.event_ns AS event_ns,
         o.kind = 'refund' AND NOT if(o.decision_id != '', o.decision_id IN (SELECT id FROM sold),
             o.outcome_key IN (SELECT key FROM sold WHERE id = '')) AS is_alone,
+        o.decision_id = '' AS is_by_key,
+        if(is_by_key, o.outcome_key, o.decision_id) AS name,
         intDiv(o.event_ns, 86400000000000) * 86400000000000 AS day_ns,
         multiIf(o.currency = {currency:String}, o.revenue,
             r.rate > 0 AND o.event_ns - r.day_ns < ({rate_days:UInt64} + 1) * 86400000000000,
@@ -64,26 +66,35 @@ candidates AS
         decision_id IN (SELECT id FROM sold)
             OR (outcome_key != '' AND outcome_key IN (SELECT key FROM sold WHERE id = '')) AS is_sold
     FROM decisions FINAL
-    WHERE decision_id IN (SELECT id FROM told WHERE id != '')
-        OR outcome_key IN (SELECT key FROM told WHERE id = '' AND key != '')
+    -- Of every revision of the outcomes: what an earlier one named joins nothing.
+    WHERE decision_id IN (SELECT decision_id FROM outcomes
+            WHERE event_ns >= {from_ns:UInt64} AND event_ns < {to_ns:UInt64} AND decision_id != '')
+        OR outcome_key IN (SELECT outcome_key FROM outcomes
+            WHERE event_ns >= {from_ns:UInt64} AND event_ns < {to_ns:UInt64} AND decision_id = '' AND outcome_key != '')
+),
+-- Once, by id and by key: the engine reads what a name stands for as often as it is used.
+named AS
+(
+    SELECT names.1 AS is_by_key, names.2 AS name, ingress_ns, node, is_sold
+    FROM candidates
+    ARRAY JOIN [(0, decision_id), (1, outcome_key)] AS names
+    WHERE name != ''
 ),
 counted AS
 (
-    SELECT t.outcome_id AS outcome_id, any(t.day_ns) AS day_ns,
-        any(t.amount) * (NOT any(t.is_alone) OR max(c.is_sold)) AS amount,
-        any(t.is_nothing) AS is_nothing, countIf(c.ingress_ns > 0) AS decisions,
-        anyIf(c.node, c.ingress_ns > 0) AS node
-    FROM (SELECT * FROM told WHERE id != '') AS t
-    LEFT JOIN candidates AS c ON t.id = c.decision_id
-    GROUP BY t.outcome_id
-    UNION ALL
-    SELECT t.outcome_id AS outcome_id, any(t.day_ns) AS day_ns,
-        any(t.amount) * (NOT any(t.is_alone) OR max(c.is_sold AND c.ingress_ns <= t.event_ns)) AS amount,
-        any(t.is_nothing) AS is_nothing, countIf(c.ingress_ns > 0 AND c.ingress_ns <= t.event_ns) AS decisions,
-        anyIf(c.node, c.ingress_ns > 0 AND c.ingress_ns <= t.event_ns) AS node
-    FROM (SELECT * FROM told WHERE id = '') AS t
-    LEFT JOIN (SELECT * FROM candidates WHERE outcome_key != '') AS c ON t.key = c.outcome_key
-    GROUP BY t.outcome_id
+    SELECT outcome_id, any(m.day_ns) AS day_ns,
+        any(m.amount) * (NOT any(m.is_alone) OR max(m.is_sold AND m.is_before)) AS amount,
+        any(m.is_nothing) AS is_nothing, countIf(m.is_before) AS decisions, anyIf(m.node, m.is_before) AS node
+    FROM
+    (
+        SELECT
+            t.outcome_id AS outcome_id, t.day_ns AS day_ns, t.amount AS amount, t.is_alone AS is_alone,
+            t.is_nothing AS is_nothing, c.node AS node, c.is_sold AS is_sold,
+            c.ingress_ns > 0 AND (NOT t.is_by_key OR c.ingress_ns <= t.event_ns) AS is_before
+        FROM told AS t
+        LEFT JOIN named AS c ON t.is_by_key = c.is_by_key AND t.name = c.name
+    ) AS m
+    GROUP BY outcome_id
 ),
 days AS
 (

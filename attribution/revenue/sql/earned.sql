@@ -1,19 +1,18 @@
--- What decisions earned. An outcome finds its decision by id (the earliest that has it), else by key (the last that
--- has it and began before; a refund the last of them that has a sale, if one has). What is sold after the horizon of the
--- decision's channel is not counted; what is taken back after it comes off what was sold after it first, then off the rest.
--- A correction counts whenever it comes: the time of what it corrects is no longer known.
+-- What decisions earned, of the outcomes that the job of cells counts to each (outcome_matches): by id the earliest that
+-- has it, else by key the last that has it and began before; a refund the last of them that has a sale, if one has. What
+-- is sold after the horizon of the decision's channel is not counted; what is taken back after it comes off what was sold
+-- after it first, then off the rest. A correction counts whenever it comes: the time of what it corrects is no longer known.
 -- Returns: began_ns UInt64, id String, has_sold UInt8, sold_ns UInt64 (when that happened, or was corrected, last), has_earned UInt8: of a refund too; money Float64, amounts_missing UInt64: outcomes whose amount
---   is not known; a row a decision that has an outcome, unordered.
+--   is not known; a row a decision of the window that has an outcome, unordered.
 WITH
--- Each of these is read once: the engine plans and runs a name as often as it is used.
 told AS
 (
     SELECT
-        o.decision_id = '' AS is_by_key,
-        if(is_by_key, o.outcome_key, o.decision_id) AS name,
-        if(is_by_key, o.event_ns, bitNot(toUInt64(0))) AS up_to,
-        o.event_ns AS told_ns, o.kind = 'refund' AS is_refund,
-        if(o.kind = 'correction', 0, o.event_ns) AS at_ns,
+        o.began_ns AS began_ns, o.id AS id, o.event_ns AS told_ns, o.kind = 'refund' AS is_refund,
+        o.kind != 'correction' AND o.event_ns > o.began_ns
+            + if(has({horizon_channels:Array(String)}, o.channel),
+                {horizons_ns:Array(UInt64)}[indexOf({horizon_channels:Array(String)}, o.channel)],
+                {horizon_ns:UInt64}) AS is_late,
         multiIf(o.currency = {currency:String}, 1.,
             r.rate > 0 AND o.event_ns - r.day_ns < ({rate_days:UInt64} + 1) * 86400000000000,
             toFloat64(r.rate), NULL) AS factor,
@@ -24,63 +23,15 @@ told AS
         if(is_refund, -abs(stated), stated) AS amount
     FROM
     (
-        SELECT decision_id, outcome_key, event_ns, toString(kind) AS kind, is_sale,
-            toString(currency) AS currency, margin, revenue
-        FROM outcomes FINAL
-        WHERE received_ns >= {received_from_ns:UInt64} AND (decision_id != '' OR outcome_key != '')
+        SELECT ingress_ns AS began_ns, decision_id AS id, toString(channel) AS channel, event_ns,
+            toString(kind) AS kind, is_sale, toString(currency) AS currency, margin, revenue
+        FROM outcome_matches FINAL
+        WHERE ingress_ns >= {from_ns:UInt64} AND ingress_ns < {to_ns:UInt64} AND is_gone = 0
     ) AS o
     ASOF LEFT JOIN
     (
         SELECT toString(currency) AS currency, day_ns, rate FROM currency_rates FINAL
     ) AS r ON o.currency = r.currency AND o.event_ns >= r.day_ns
-),
--- The decisions that outcomes name, once by id and once by key. The rank makes the last of a key
--- that began before an outcome, and the first of an id, the nearest at or below up_to.
-candidates AS
-(
-    SELECT named.1 AS is_by_key, named.2 AS name, if(is_by_key, began_ns, bitNot(began_ns)) AS rank,
-        began_ns, id, key, ends_ns
-    FROM
-    (
-        SELECT ingress_ns AS began_ns, decision_id AS id, outcome_key AS key,
-            began_ns + if(has({horizon_channels:Array(String)}, toString(channel)),
-                {horizons_ns:Array(UInt64)}[indexOf({horizon_channels:Array(String)}, toString(channel))],
-                {horizon_ns:UInt64}) AS ends_ns
-        FROM decisions FINAL
-        WHERE ingress_ns >= {candidates_from_ns:UInt64}
-            AND (decision_id IN (SELECT decision_id FROM outcomes
-                    WHERE received_ns >= {received_from_ns:UInt64} AND decision_id != '')
-                OR outcome_key IN (SELECT outcome_key FROM outcomes
-                    WHERE received_ns >= {received_from_ns:UInt64} AND decision_id = '' AND outcome_key != ''))
-    )
-    ARRAY JOIN [(0, id), (1, key)] AS named
-    WHERE name != ''
-),
-matched AS
-(
-    SELECT c.began_ns AS began_ns, c.id AS id, c.ends_ns AS ends_ns, c.key AS own_key, told_ns, at_ns, is_refund,
-        is_by_key AND is_refund AS is_free, is_earning, amount
-    FROM told AS t
-    ASOF INNER JOIN candidates AS c ON t.is_by_key = c.is_by_key AND t.name = c.name AND t.up_to >= c.rank
-),
--- The last decision of the same key that has a sale, up to the one that an outcome was matched to.
-placed AS
-(
-    SELECT
-        began_ns, id, ends_ns, told_ns, at_ns, is_refund, is_free, is_earning, amount,
-        max(if(is_earning AND NOT is_refund, (began_ns, id, ends_ns), (toUInt64(0), '', toUInt64(0))))
-            OVER (PARTITION BY own_key ORDER BY began_ns, id) AS sold
-    FROM matched
-),
-dated AS
-(
-    SELECT
-        is_free AND sold.1 > 0 AS is_moved,
-        if(is_moved, sold.1, placed.began_ns) AS began_ns,
-        if(is_moved, sold.2, placed.id) AS id,
-        at_ns > if(is_moved, sold.3, placed.ends_ns) AS is_late,
-        told_ns, is_refund, is_earning, amount
-    FROM placed
 )
 SELECT
     began_ns, id,
@@ -92,5 +43,5 @@ SELECT
         sumIf(ifNull(amount, 0), is_earning AND NOT is_late)
         + least(sumIf(ifNull(amount, 0), is_earning AND is_late), 0), 0) AS money,
     if(has_earned, countIf(is_earning AND isNull(amount) AND (NOT is_late OR is_refund)), 0) AS amounts_missing
-FROM dated
+FROM told
 GROUP BY began_ns, id

@@ -5,4 +5,4 @@ FROM
 (
 ${earned}
 )
-WHERE has_sold = 1 AND money > 0 AND amounts_missing = 0 AND began_ns >= {from_ns:UInt64} AND began_ns < {to_ns:UInt64}
+WHERE has_sold = 1 AND money > 0 AND amounts_missing = 0

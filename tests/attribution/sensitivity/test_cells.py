@@ -23,6 +23,7 @@ from collector.core.assignment import arm_ends, draw, unit_digest
 from collector.core.clock import NS_PER_DAY, NS_PER_MINUTE, NS_PER_S
 from collector.core.config import OutcomesConfig
 from collector.store.connect import Connections
+from tests.support.attribution.attribution_job import count_outcomes
 from tests.support.attribution.drawn import unit_in
 from tests.support.attribution.long_way.cell_rows import cell_sums
 from tests.support.attribution.stored import BASE_NS, MS
@@ -140,15 +141,14 @@ def put(
         ],
         column_names=[*names, "revision", "total_ns", *parts],
     )
-    names = [
-        "outcome_id", "kind", "decision_id", "outcome_key", "converted", "margin", "currency",
-        "event_ns",
-    ]  # fmt: skip
+    names = ["outcome_id", "kind", "decision_id", "outcome_key", "converted", "margin", "currency",
+             "event_ns"]  # fmt: skip
     store.client().insert(
         "outcomes",
         [[each[name] for name in names] + [each["event_ns"]] for each in outcomes],
         column_names=[*names, "received_ns"],
     )
+    count_outcomes(store)
 
 
 def is_known(outcome: dict[str, Any]) -> bool:

@@ -33,7 +33,8 @@ def test_mode_is_held_against_the_outcomes_that_came(
     names = [f"d{at}" for at in range(120)]
     put_spans(store, [each for at, name in enumerate(names) for each in decision(name, at, 100)])
     put_sales(store, names[:30], "10")
-    AttributionJob(config("all"), AttributesConfig(), store).drain(BASE_NS + 100 * NS_PER_S)
+    job = AttributionJob(config("all"), AttributesConfig(), store)
+    job.drain(BASE_NS + 100 * NS_PER_S)
     sales, every = OutcomeModeJob(config("sales"), store), OutcomeModeJob(config("all"), store)
     soon_ns, due_ns = BASE_NS + 100 * NS_PER_S, BASE_NS + 700 * NS_PER_S
     assert (sales.run_once(soon_ns), every.run_once(soon_ns)) == ([], [])
@@ -43,11 +44,12 @@ def test_mode_is_held_against_the_outcomes_that_came(
     unsold = [
         outcome(
             f"no-{name}", decision_id=trace_id(name), converted=False, margin=margin,
-            event_s=3.0, received_s=3.0,
+            event_s=3.0, received_s=150.0,
         )
         for name in names[30:]
     ]  # fmt: skip
     put_outcomes(store, unsold)
+    job.drain(BASE_NS + 200 * NS_PER_S)
     assert every.run_once(due_ns) == []
     (said,) = sales.run_once(soon_ns)
     assert "90 of 120 outcomes say that nothing was sold" in said

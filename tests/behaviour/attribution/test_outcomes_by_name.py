@@ -93,6 +93,6 @@ def test_a_lookup_reads_what_it_names_however_much_is_kept(store: Connections) -
     found, read = rows_read(store, lambda: reader.cell_outcomes([BASE_NS], "USD", 7))
     assert found["outcome_id"].to_pylist() == ["mine"]
     assert read < A_DAY / 2
-    matches, read = rows_read(store, lambda: reader.outcome_matches(["mine"]))
-    assert matches == {}
+    matches, read = rows_read(store, lambda: reader.outcome_matches([BASE_NS], ["mine"]))
+    assert len(matches) == 0
     assert read < A_DAY / 2

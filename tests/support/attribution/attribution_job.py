@@ -6,6 +6,8 @@ from typing import Any
 
 from attribution.core.config import AttributionConfig
 from attribution.jobs.attribution import AttributionJob
+from attribution.jobs.revenue_cells import CellWriter
+from attribution.read.reader import Reader
 from collector.core.clock import NS_PER_S
 from collector.core.config import AttributesConfig, DecisionsConfig, OutcomesConfig
 from collector.store.connect import Connections
@@ -23,6 +25,17 @@ def job(store: Connections, config: AttributionConfig = CONFIG, **mapped: str) -
     """Return a job that never ran in this process."""
     names = {ours.replace("__", "."): theirs for ours, theirs in mapped.items()}
     return AttributionJob(config, AttributesConfig(map=names), store)
+
+
+def count_outcomes(store: Connections, config: AttributionConfig = CONFIG) -> None:
+    """Count outcomes to attributed decisions that no job wrote, and sum their cells."""
+    seconds = rows(
+        store,
+        "SELECT DISTINCT intDiv(ingress_ns, 1000000000) * 1000000000 AS second_ns"
+        " FROM attributions ORDER BY second_ns",
+    )
+    cells = CellWriter(config, store, Reader(store, AttributesConfig()))
+    cells.rewrite([each["second_ns"] for each in seconds])
 
 
 def at(second: float) -> int:

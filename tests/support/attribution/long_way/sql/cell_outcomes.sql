@@ -31,6 +31,7 @@ SELECT
     multiIf(o.currency = {currency:String}, o.margin,
         r.rate > 0 AND o.event_ns - r.day_ns < ({rate_days:UInt64} + 1) * 86400000000000,
         accurateCastOrNull(round(toDecimal128(o.margin, 6) * r.rate, 6), 'Decimal(18, 6)'), NULL) AS margin,
+    o.currency AS currency, o.revenue AS own_revenue, o.margin AS own_margin,
     toInt64(o.event_ns) AS event_ns
 FROM
 (

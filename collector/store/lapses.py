@@ -1,0 +1,72 @@
+"""I/O: how old the rows of a table are, from what the engine notes of its parts."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from clickhouse_connect.driver.client import Client
+
+from collector.core.sql import sql
+from collector.store.retention_policy import DAY_S
+
+_LAPSES: Final = sql("part_lapses", __file__)
+# Of a held row a part notes when the hold ends, and years differ in length: these parts are read.
+_PLAIN_TTL: Final = re.compile(r"^.* \+ toIntervalDay\((?P<days>\d+)\)$")
+_HELD: Final = "if("
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A part, and the events of its oldest and newest row in Unix s, None where not noted."""
+
+    name: str
+    rows: int
+    oldest_s: int | None
+    newest_s: int | None
+
+
+def read_parts(client: Client, ttls: Mapping[str, str]) -> dict[str, list[Part]]:
+    """Return the parts of tables, which have these TTLs in force and are in no change of them."""
+    days = {table: plain_days(ttl) for table, ttl in ttls.items()}
+    found: dict[str, list[Part]] = {table: [] for table in ttls}
+    asked = {"database": client.database}
+    for table, name, rows, first_s, last_s in client.query(_LAPSES, parameters=asked).result_rows:
+        if table in found:
+            kept = days[table]
+            is_noted = kept is not None and first_s > 0
+            kept_s = (kept or 0) * DAY_S
+            found[table].append(
+                Part(
+                    str(name),
+                    int(rows),
+                    int(first_s) - kept_s if is_noted else None,
+                    int(last_s) - kept_s if is_noted else None,
+                )
+            )
+    return found
+
+
+def unsaid(parts: Sequence[Part], cutoff_s: int) -> list[str]:
+    """Return the parts that have to be read: what is noted does not say how many are as old."""
+    return [
+        part.name
+        for part in parts
+        if part.oldest_s is None
+        or part.newest_s is None
+        or part.oldest_s < cutoff_s <= part.newest_s
+    ]
+
+
+def is_sooner(ttl: str, than: str) -> bool:
+    """Return whether every row lapses sooner by a TTL than by another, both of a number of days."""
+    days, others = plain_days(ttl), plain_days(than)
+    return days is not None and others is not None and days < others
+
+
+def plain_days(ttl: str) -> int | None:
+    """Return after how many days every row lapses, None where a TTL has no such number."""
+    found = None if _HELD in ttl else _PLAIN_TTL.match(ttl)
+    return None if found is None else int(found["days"])
