@@ -227,6 +227,14 @@ def store(pool: StorePool) -> Iterator[Connections]:
     pool.give_back(connections)
 
 
+@pytest.fixture(scope="module")
+def shared_store(pool: StorePool) -> Iterator[Connections]:
+    """Yield a store for those tests of a file that only read, or whose every request is refused."""
+    connections = pool.take()
+    yield connections
+    pool.give_back(connections)
+
+
 @pytest.fixture
 def clock() -> ManualClock:
     """Return a clock that the test moves."""
