@@ -222,9 +222,10 @@ def _connect_reader(config: StoreConfig, more: dict[str, int | str]) -> Client:
 def _open(config: StoreConfig, settings: dict[str, int | str]) -> Client:
     path = config.embedded_path
     if path is not None:
-        return clickhouse_connect.get_client(
-            interface="chdb", path=str(path.absolute()), chdb_options=_engine_options(config)
-        )
+        # Loaded by whoever has the engine: it is not there beside a server.
+        from collector.store.client.embedded import open_embedded
+
+        return open_embedded(path.absolute(), _engine_options(config))
     return clickhouse_connect.get_client(
         dsn=config.url,
         settings=settings,

@@ -1,4 +1,5 @@
-"""What the library's client lacks: a call that fails leaves nothing behind, reads are counted.
+"""What the library's client lacks: a call that fails leaves nothing behind, reads are counted,
+and the embedded engine is asked once what it is.
 
 Imports core. Begin with `guarded`.
 """

@@ -134,16 +134,27 @@ def migrate(
 
 
 def _apply(client: Client, pending: Sequence[Migration], now_ns: int) -> None:
-    done: list[list[object]] = []
-    try:
+    with _remembered(client, now_ns) as done:
         for migration in pending:
             client.command(migration.statement)
-            done.append([migration.name, migration.sha256, now_ns])
+            done.append(migration)
+
+
+@contextmanager
+def _remembered(client: Client, now_ns: int) -> Iterator[list[Migration]]:
+    """Yield a list, and put what is in it at the end into the ledger, also after a failure."""
+    done: list[Migration] = []
+    try:
+        yield done
     finally:
         # Once for all, since an insert costs as much as a statement does. A start that is killed
         # before it runs the statements again, which each of them allows.
         if done:
-            client.insert(_LEDGER_NAME, done, column_names=["name", "sha256", "applied_ns"])
+            client.insert(
+                _LEDGER_NAME,
+                [[one.name, one.sha256, now_ns] for one in done],
+                column_names=["name", "sha256", "applied_ns"],
+            )
 
 
 def pending_statements(
@@ -205,8 +216,7 @@ def apply_views(
     A view that is there is changed in place: on a server another process may be inserting, and
     what passes while a view is away is lost to it. A view of another target needs another name.
     """
-    made = []
-    with _explained(client):
+    with _explained(client), _remembered(client, now_ns) as done:
         known = _view_digests(client)
         for view in load_views(attributes, decisions, outcomes, cluster):
             if known.get(view.name) == view.sha256:
@@ -215,13 +225,8 @@ def apply_views(
             # Asked of the store, since a start may have been killed before it wrote the ledger.
             ((exists,),) = client.query(f"EXISTS TABLE {name}").result_rows
             client.command((_change if exists else _create)(view.statement, cluster))
-            client.insert(
-                _LEDGER_NAME,
-                [[view.name, view.sha256, now_ns]],
-                column_names=["name", "sha256", "applied_ns"],
-            )
-            made.append(name)
-    return made
+            done.append(view)
+    return [view.name.removeprefix("view ") for view in done]
 
 
 @contextmanager

@@ -27,8 +27,8 @@ if find_spec("numba") is not None:  # the extra `accel`
 
 @pytest.mark.drawn
 def test_kernels_equal_the_long_way_and_the_plain_one() -> None:
-    """Three programs and the oracle agree to the nanosecond on 20,000 odd decisions; deep, 10^6."""
-    for seed in range(examples(101)):
+    """Three programs and the oracle agree to the nanosecond on 4,000 odd decisions."""
+    for seed in range(examples(20)):
         rng = random.Random(seed)
         skew_max_ns = rng.choice([0, SKEW_MAX_NS, 10**9])
         pairs = [

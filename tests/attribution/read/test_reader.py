@@ -18,6 +18,7 @@ from collector.core.sql import sql
 from collector.store.connect import Connections
 from tests.support.attribution.attribution_job import at, declared_only
 from tests.support.attribution.stored import Stored, decision, put_spans, trace_id
+from tests.support.examples import examples
 
 _WHOLE = sql("whole_spans", reader_module.__file__)
 _NAMES = {
@@ -68,7 +69,8 @@ def in_order(spans: Table) -> list[dict[str, object]]:
     return sorted(spans.to_pylist(), key=repr)
 
 
-@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.drawn
+@pytest.mark.parametrize("seed", range(examples(4)))
 def test_skeletons_are_what_the_spans_say(store: Connections, seed: int) -> None:
     """Column by column, and by what comes out: late, retried and clashing spans are in it."""
     declared_only(store)

@@ -133,7 +133,7 @@ def test_weights_are_shares_of_what_the_floors_would_bring() -> None:
     assert weights[0].gain_usd_per_year == pytest.approx(gain, rel=1e-6)
 
 
-@settings(max_examples=examples(25))
+@settings(max_examples=examples(10))
 @given(seed=st.integers(0, 200))
 def test_weights_sum_to_one_or_nothing_is_to_gain(seed: int) -> None:
     """On odd trees: no segment weighs less than nothing, and the shares are of the whole."""

@@ -25,6 +25,7 @@ from tests.support.attribution.stored import (
     rows,
     trace_id,
 )
+from tests.support.examples import examples
 
 DAY = "2033-05-18"
 CENT = Decimal("0.01")
@@ -256,7 +257,8 @@ class Day:
         return total
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.drawn
+@pytest.mark.parametrize("seed", range(1, 1 + examples(1)))
 def test_day_summed_anew_from_its_raw_rows_has_the_same_dollars(
     store: Connections, seed: int
 ) -> None:

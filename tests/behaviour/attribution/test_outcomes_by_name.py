@@ -23,6 +23,7 @@ from tests.support.attribution.stored import (
     put_spans,
     trace_id,
 )
+from tests.support.examples import examples
 
 DAY: Final = BASE_NS - BASE_NS % NS_PER_DAY
 DAYS: Final = 12
@@ -35,7 +36,8 @@ _OUTCOMES: Final = (
 )
 
 
-@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.drawn
+@pytest.mark.parametrize("seed", range(examples(3)))
 def test_lookups_by_name_find_what_all_outcomes_say(store: Connections, seed: int) -> None:
     """Late, amended, sent twice, taken back, by id or by key, in a currency without a rate."""
     draw = random.Random(seed)

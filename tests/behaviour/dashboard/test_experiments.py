@@ -59,6 +59,12 @@ def test_service_reads_what_was_registered_and_that_it_was_stopped(store: Connec
     assert acts == [("ana", "experiment_registered"), ("bob", "experiment_stopped")]
 
 
+@pytest.fixture(scope="module")
+def refusing(shared_store: Connections) -> Api:
+    """Return the application for requests that it refuses: one for all, as nothing is left."""
+    return Api(shared_store)
+
+
 @pytest.mark.parametrize(
     ("change", "wrong"),
     [
@@ -72,14 +78,13 @@ def test_service_reads_what_was_registered_and_that_it_was_stopped(store: Connec
     ],
 )
 def test_bad_request_is_refused_with_the_field(
-    store: Connections, change: dict[str, Any], wrong: str
+    refusing: Api, change: dict[str, Any], wrong: str
 ) -> None:
     """And nothing is registered."""
-    api = Api(store)
-    answer = api.send("POST", "/api/v1/experiments", json={**BODY, **change})
+    answer = refusing.send("POST", "/api/v1/experiments", json={**BODY, **change})
     assert answer.status_code in (400, 422)
     assert wrong in answer.json()["detail"]
-    assert api.send("GET", "/api/v1/experiments").json()["experiments"] == []
+    assert refusing.send("GET", "/api/v1/experiments").json()["experiments"] == []
 
 
 def test_commands_register_show_and_stop(run: Run) -> None:

@@ -13,12 +13,6 @@ from tests.support.dashboard.app import Api
 from tests.support.dashboard.seed import TODAY_NS
 
 
-@pytest.fixture
-def api(world: Connections) -> Api:
-    """Return the whole application over the shared store."""
-    return Api(world)
-
-
 def test_query_answers_rows_with_names_and_types(api: Api) -> None:
     """Bound parameters keep text of the caller out of the statement."""
     answer = api.query(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from pathlib import Path
+from collections.abc import Iterator
 
 import httpx
 import pytest
@@ -20,6 +20,14 @@ from dashboard.web.server import DashboardServer
 from tests.support.dashboard.app import Api
 
 KEYS = ["type", "title", "status", "detail", "instance"]
+
+
+@pytest.fixture(scope="module")
+def stateful(world: Connections, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
+    """Yield the application over the shared store, with a state of alerts that has none."""
+    state = AlertStore(tmp_path_factory.mktemp("alerts") / "alerts.sqlite")
+    yield Api(world, alert_state=state)
+    state.close()
 
 
 @pytest.mark.parametrize(
@@ -49,16 +57,13 @@ KEYS = ["type", "title", "status", "detail", "instance"]
     ],
 )
 def test_error_says_what_is_wrong_in_one_form(
-    world: Connections, tmp_path: Path, method: str, path: str, status: int, said: str
+    stateful: Api, method: str, path: str, status: int, said: str
 ) -> None:
     """A program reads one shape; 404 is what is not there, 400 what cannot be meant."""
-    state = AlertStore(tmp_path / "alerts.sqlite")
     body = {"actor": "anna", "reason": "why"} if method == "POST" else None
     if path.endswith("release"):
         body = {"actor": "anna"}
-    api = Api(world, alert_state=state)
-    answer = api.send(method, path, json={} if path.endswith("query") else body)
-    state.close()
+    answer = stateful.send(method, path, json={} if path.endswith("query") else body)
     assert answer.status_code == status, answer.text
     assert answer.headers["content-type"] == "application/problem+json"
     if method == "HEAD":
@@ -119,9 +124,9 @@ def test_connection_that_is_refused_is_told_in_the_same_form(world: Connections)
     assert (answer.status_code, answer.json()["title"]) == (503, "Service Unavailable")
 
 
-def test_document_says_so(world: Connections) -> None:
+def test_document_says_so(api: Api) -> None:
     """Generated clients have a type for errors."""
-    document = Api(world).send("GET", "/api/v1/openapi.json").json()
+    document = api.send("GET", "/api/v1/openapi.json").json()
     assert list(document["components"]["schemas"]["Problem"]["properties"]) == KEYS
     for path, verbs in document["paths"].items():
         for operation in verbs.values():

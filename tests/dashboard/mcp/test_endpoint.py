@@ -24,11 +24,12 @@ from tests.support.dashboard.served import Served, served
 ERAS = pytest.mark.parametrize("mode", ["auto", "legacy"])
 
 
-@pytest.fixture
-def pages(world: Connections, tmp_path: Path) -> Iterator[Served]:
+@pytest.fixture(scope="module")
+def pages(world: Connections, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """Return pages that ask for a token: one may read, one may send."""
+    directory = tmp_path_factory.mktemp("pages")
     tokens = (("agent", ("read",)), ("shop", ("traces",)))
-    with served(world, tmp_path, tokens=tokens, clock=ManualClock(TODAY_NS)) as pages:
+    with served(world, directory, tokens=tokens, clock=ManualClock(TODAY_NS)) as pages:
         yield pages
 
 

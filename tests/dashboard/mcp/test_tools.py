@@ -11,16 +11,15 @@ from hypothesis import strategies as st
 from jsonschema_rs import Draft202012Validator, meta
 
 from collector.auth.roles import Role
-from collector.store.connect import Connections
 from dashboard.mcp.tools import TOOLS, Offer, offers, question
 from dashboard.web.roles import TABLE
 from tests.support.dashboard.app import Api
 
 
 @pytest.fixture
-def found(world: Connections) -> dict[str, Offer]:
+def found(api: Api) -> dict[str, Offer]:
     """Return the tools of the whole application."""
-    app = Api(world).app.server
+    app = api.app.server
     assert isinstance(app, FastAPI)
     return offers(app.openapi())
 

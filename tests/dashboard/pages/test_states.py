@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
 from typing import Any
 
 import httpx
@@ -15,7 +16,16 @@ from dashboard.api.context import AppContext
 from dashboard.pages.answers import budgets, velocity
 from dashboard.pages.states import Found, _read, state_outputs
 from dashboard.web.app import create_app
-from tests.support.dashboard.app import FixedHealth
+from tests.conftest import another_database
+from tests.support.dashboard.app import Api, FixedHealth
+
+
+@pytest.fixture(scope="module")
+def app(engine: Connections) -> Iterator[Dash]:
+    """Yield the application over a database without a table."""
+    store = another_database(engine)
+    yield create_app(AppContext(store, FixedHealth(), Counters()))
+    engine.client().command(f"DROP DATABASE IF EXISTS {store.config.database}")
 
 
 def ask(app: Dash, output: str, inputs: dict[str, Any], kept: str | None) -> dict[str, Any]:
@@ -52,9 +62,8 @@ def answer_of(app: Dash, output: str, inputs: dict[str, Any], kept: str | None) 
     return found
 
 
-def test_store_that_is_away_is_said_where_the_figures_stand(empty_store: Connections) -> None:
+def test_store_that_is_away_is_said_where_the_figures_stand(app: Dash) -> None:
     """With a mark for the log, of when what is shown is, and a button; what is shown stays."""
-    app = create_app(AppContext(empty_store, FixedHealth(), Counters()))
     found = ask(app, "budgets-list.rowData", {"url.search": ""}, kept="10:00:00")
     said = found["budgets-list-state"]
     assert said["className"] == "failed"
@@ -81,10 +90,9 @@ def test_store_that_is_away_is_said_where_the_figures_stand(empty_store: Connect
     ],
 )
 def test_first_reading_that_fails_does_not_go_on_loading(
-    empty_store: Connections, output: str, where: str, said: dict[str, str]
+    app: Dash, output: str, where: str, said: dict[str, str]
 ) -> None:
     """A table said `Loading...` for ever, and a card `…`, while the store was away."""
-    app = create_app(AppContext(empty_store, FixedHealth(), Counters()))
     asked = {"url.search": "?id=d-1", "url.pathname": "/alerts/episode-1"}
     found = ask(app, output, asked, kept=None)
     assert found[f"{where}-state"]["className"] == "failed unread"
@@ -100,9 +108,8 @@ def test_first_reading_that_fails_does_not_go_on_loading(
     assert set(again) == {f"{where}-state", f"{where}-retry"}
 
 
-def test_path_and_heatmap_are_read_where_money_cannot_be(empty_store: Connections) -> None:
+def test_path_and_heatmap_are_read_where_money_cannot_be(app: Dash) -> None:
     """They follow the alerts, and would wait for them for ever."""
-    app = create_app(AppContext(empty_store, FixedHealth(), Counters()))
     found = ask(app, "overview-alerts.rowData", {"url.search": ""}, kept=None)
     kept = found["overview-top"]["data"]
     assert kept["alerts"] == []
@@ -111,17 +118,16 @@ def test_path_and_heatmap_are_read_where_money_cannot_be(empty_store: Connection
         assert shown[f"{name}-state"]["className"] == "failed unread"
 
 
-def test_error_of_ours_is_one_visible_panel(empty_store: Connections) -> None:
+def test_error_of_ours_is_one_visible_panel(app: Dash) -> None:
     """It is in the log; the page keeps what it showed, and the service runs on."""
-    app = create_app(AppContext(empty_store, FixedHealth(), Counters()))
     side = answer_of(app, "budgets-list.rowData", {"url.search": 5}, kept=None)["sideUpdate"]
     assert side["app-error"]["hidden"] is False
     assert "an error of ours" in side["app-error"]["children"]
 
 
-def test_question_that_cannot_be_asked_is_refused_without_a_retry(world: Connections) -> None:
+def test_question_that_cannot_be_asked_is_refused_without_a_retry(api: Api) -> None:
     """Another click would be refused the same way."""
-    app = create_app(AppContext(world, FixedHealth(), Counters()))
+    app = api.app
     found = ask(app, "velocity-groups.rowData", {"url.search": "?by=colour"}, kept=None)
     assert "'colour' is no dimension" in found["velocity-groups-state"]["children"]
     assert found["velocity-groups-retry"]["hidden"] is True

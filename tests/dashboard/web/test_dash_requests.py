@@ -9,20 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collector.core.counters import Counters
-from collector.store.connect import Connections
-from dashboard.api.context import AppContext
-from dashboard.web.app import create_app
-from tests.support.dashboard.app import Api, FixedHealth
+from tests.support.dashboard.app import Api
 
 CALLBACKS = "/_dash-update-component"
 JSON_TYPE = {"content-type": "application/json"}
-
-
-@pytest.fixture(scope="module")
-def api(world: Connections) -> Api:
-    """Return the whole application over the shared store."""
-    return Api(world)
 
 
 @pytest.mark.parametrize(
@@ -118,10 +108,9 @@ def test_no_body_is_answered_with_500(api: Api, field: str, value: object) -> No
     assert answer.status_code < 500
 
 
-def test_every_callback_takes_any_value(world: Connections) -> None:
+def test_every_callback_takes_any_value(api: Api) -> None:
     """Whoever sends a number where a page sends a text gets an answer, and no traceback."""
-    api = Api(world)
-    app = create_app(AppContext(world, FixedHealth(), Counters()))
+    app = api.app
     app.index  # noqa: B018  the callbacks are set up with the first page
     for output, known in app.callback_map.items():
         named = [name.rpartition(".") for name in output.strip(".").split("...")]

@@ -84,9 +84,9 @@ TOKENS = (
 
 
 @pytest.fixture(scope="module")
-def server(world: Connections) -> FastAPI:
+def server(api: Api) -> FastAPI:
     """Return the whole application."""
-    app = Api(world).app.server
+    app = api.app.server
     assert isinstance(app, FastAPI)
     return app
 

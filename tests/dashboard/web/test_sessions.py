@@ -18,7 +18,6 @@ from collector.auth.roles import Role
 from collector.auth.tokens import AccessConfig, TokenConfig, hash_text
 from collector.core.clock import NS_PER_S
 from collector.core.counters import Counters
-from collector.store.connect import Connections
 from dashboard.web.security import AccessGuard
 from dashboard.web.sessions import SESSIONS_MAX, Sessions
 from dashboard.web.sign_in import local_path
@@ -67,9 +66,9 @@ class Browser:
 
 
 @pytest.fixture
-def browser(world: Connections, clock: ManualClock) -> Browser:
+def browser(api: Api, clock: ManualClock) -> Browser:
     """Return a browser before the whole application."""
-    return Browser(Api(world).app.server, clock)
+    return Browser(api.app.server, clock)
 
 
 async def sign_in(client: httpx.AsyncClient, name: str, **more: str) -> httpx.Response:
@@ -224,9 +223,9 @@ def test_link_in_a_chat_leads_where_it_says(browser: Browser) -> None:
     browser.run(steps)
 
 
-def test_cookie_is_for_tls_alone_where_there_is_tls(world: Connections, clock: ManualClock) -> None:
+def test_cookie_is_for_tls_alone_where_there_is_tls(api: Api, clock: ManualClock) -> None:
     """In front of us or with us; a name that pages without TLS cannot set goes with it."""
-    app = Api(world).app.server
+    app = api.app.server
     public = Browser(app, clock, "https://127.0.0.1:8050")
 
     async def behind_a_proxy(client: httpx.AsyncClient) -> None:

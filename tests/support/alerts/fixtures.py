@@ -21,6 +21,16 @@ def state_api(store: Connections, tmp_path: Path) -> Iterator[StateApi]:
     api.close()
 
 
+@pytest.fixture(scope="module")
+def refusing_api(
+    shared_store: Connections, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[StateApi]:
+    """`/api/v1` for those requests of a file that it refuses: one for all, as nothing is left."""
+    api = StateApi(shared_store, tmp_path_factory.mktemp("refused"))
+    yield api
+    api.close()
+
+
 @pytest.fixture
 def scene(store: Connections, tmp_path: Path, clock: ManualClock) -> Iterator[Scene]:
     """Some calm minutes have passed, and the job has judged them."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from typer.testing import CliRunner, Result
@@ -22,6 +23,9 @@ from dashboard.read.adhoc.reader import OutsideReader
 from dashboard.read.reader import Reader
 from tests.support.dashboard.canary import Canary
 from tests.support.dashboard.seed import TODAY_NS, seed_world
+
+if TYPE_CHECKING:
+    from tests.support.dashboard.app import Api
 
 Run = Callable[..., Result]
 
@@ -53,6 +57,17 @@ def reader(world: Connections) -> Reader:
 def outside(world: Connections) -> OutsideReader:
     """Return what answers SQL from outside over the shared store."""
     return OutsideReader(world)
+
+
+@pytest.fixture(scope="session")
+def api(world: Connections) -> Api:
+    """Return the whole application over the shared store; only to be asked: many tests share it.
+
+    To make one costs 0.3 s, most of it for the document of its routes.
+    """
+    from tests.support.dashboard.app import Api  # a second, which few runs of one folder need
+
+    return Api(world)
 
 
 @pytest.fixture

@@ -19,12 +19,6 @@ from tests.support.dashboard.app import Api
 from tests.support.dashboard.seed import TODAY_NS
 
 
-@pytest.fixture
-def api(world: Connections) -> Api:
-    """Return the application over the shared store."""
-    return Api(world)
-
-
 @pytest.mark.parametrize(
     ("text", "kind", "href"),
     [

@@ -63,7 +63,7 @@ def requests(draw: st.DrawFn) -> bytes:
 def test_rows_are_those_of_the_stores_reader(store: Connections, tmp_path: Path) -> None:
     """Every column of every table, with any value in any field."""
 
-    @settings(max_examples=examples(20), suppress_health_check=list(HealthCheck))
+    @settings(max_examples=examples(8), suppress_health_check=list(HealthCheck))
     @given(st.lists(requests(), min_size=5, max_size=20))
     def equal(bodies: list[bytes]) -> None:
         native, protobuf = stored_both_ways(store, tmp_path, bodies)

@@ -80,10 +80,10 @@ def test_files_of_four_tools_are_mapped_together(state_api: StateApi) -> None:
     ],
 )
 def test_mistake_says_what_to_do(
-    state_api: StateApi, request_body: dict[str, Any], status: int, message: str
+    refusing_api: StateApi, request_body: dict[str, Any], status: int, message: str
 ) -> None:
     """Nothing is scored of half a request."""
-    answer = state_api.send("POST", PATH, request_body)
+    answer = refusing_api.send("POST", PATH, request_body)
     assert (answer.status_code, message in answer.text) == (status, True), answer.text[:500]
 
 

@@ -94,13 +94,13 @@ def test_maintenance_window_is_to_come(state_api: StateApi) -> None:
     ],
 )
 def test_what_is_missing_or_wrong_is_named(
-    state_api: StateApi, path: str, body: dict[str, object], said: str
+    refusing_api: StateApi, path: str, body: dict[str, object], said: str
 ) -> None:
     """An act without a reason, or without an end, is none."""
-    answer = state_api.send("POST", path, body)
+    answer = refusing_api.send("POST", path, body)
     assert answer.status_code == 400
     assert said in answer.json()["detail"]
-    assert state_api.audited() == []
+    assert refusing_api.audited() == []
 
 
 def test_alert_that_is_unknown_is_404(state_api: StateApi) -> None:

@@ -24,12 +24,6 @@ from tests.support.dashboard.app import Api
 from tests.support.dashboard.seed import TODAY_NS, Seed
 
 
-@pytest.fixture
-def api(world: Connections) -> Api:
-    """Return the application over the shared store."""
-    return Api(world)
-
-
 def test_decisions_are_paged_with_their_sum(api: Api) -> None:
     """The sum is of all that the filter holds, and not of the page."""
     first = api.send("GET", "/api/v1/decisions?sort=latency&limit=2&late=true").json()

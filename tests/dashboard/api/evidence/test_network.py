@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
-
 from collector.store.connect import Connections
 from dashboard.pages.answers import network, velocity
 from dashboard.read.reader import Reader
@@ -14,12 +12,6 @@ from tests.support.dashboard.seed import TODAY_NS
 from tests.support.dashboard.traded import HOUR, trade
 
 UNTIL = f"{utc_iso(TODAY_NS)}Z"
-
-
-@pytest.fixture
-def api(world: Connections) -> Api:
-    """Return the application over the shared store."""
-    return Api(world)
 
 
 def test_network_answers_the_connections_that_the_page_lists(api: Api, world: Connections) -> None:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collector.store.connect import Connections
 from tests.support.dashboard.app import Api
 from tests.support.dashboard.seed import ACTIONS, REGIONS
 
 
-def test_columns_are_equally_long_and_add_up(world: Connections) -> None:
+def test_columns_are_equally_long_and_add_up(api: Api) -> None:
     """One place of each list is one span; the sections of all are the latency."""
-    answer = Api(world).send("GET", "/api/v1/waterfall?decision_id=d-12")
+    answer = api.send("GET", "/api/v1/waterfall?decision_id=d-12")
     assert answer.status_code == 200, answer.text
     found = answer.json()
     spans, sections = found["spans"], found["sections"]
@@ -25,20 +24,20 @@ def test_columns_are_equally_long_and_add_up(world: Connections) -> None:
     assert len(found["packets"]["at_ns"]) == sum(found["exchanges"]["packets"]) == 12
 
 
-def test_normal_is_of_those_on_target_and_says_of_how_many(world: Connections) -> None:
+def test_normal_is_of_those_on_target_and_says_of_how_many(api: Api) -> None:
     """In the region of the late ones none met its target, so it is of any region."""
-    found = Api(world).send("GET", "/api/v1/waterfall/normal?decision_id=d-12").json()
+    found = api.send("GET", "/api/v1/waterfall/normal?decision_id=d-12").json()
     assert (found["decisions"], found["action"], found["region"]) == (10, ACTIONS[0], "")
     assert found["stages_ns"]["decision"] == 30_000_000
     assert found["target_ns"] == 80_000_000
-    own = Api(world).send("GET", "/api/v1/waterfall/normal?decision_id=d-3").json()
+    own = api.send("GET", "/api/v1/waterfall/normal?decision_id=d-3").json()
     assert own["region"] == REGIONS[1]
 
 
-def test_span_is_answered_with_all_that_is_known_of_it(world: Connections) -> None:
+def test_span_is_answered_with_all_that_is_known_of_it(api: Api) -> None:
     """Attributes and events as sent, its rank among its kind, the dollars of its decision."""
     asked = f"/api/v1/waterfall/span?decision_id=d-10&span_id={f'{10:015x}3'}"
-    answer = Api(world).send("GET", asked)
+    answer = api.send("GET", asked)
     assert answer.status_code == 200, answer.text
     found = answer.json()
     assert found["sent"]["attributes"]["network.local.port"] == "41000"
@@ -52,9 +51,8 @@ def test_span_is_answered_with_all_that_is_known_of_it(world: Connections) -> No
     assert found["logs"] == found["verdicts"] == []
 
 
-def test_what_is_not_there_is_404_and_says_what_to_do(world: Connections) -> None:
+def test_what_is_not_there_is_404_and_says_what_to_do(api: Api) -> None:
     """A mistyped id is the asker's, and no failure of the service."""
-    api = Api(world)
     for query, said in (
         ("waterfall?decision_id=no/such", "no decision has the id"),
         ("waterfall/normal?decision_id=nope", "no decision has the id"),

@@ -21,12 +21,12 @@ def test_modes_and_caches_answer_of_an_empty_store(store: Connections) -> None:
     assert (refused.status_code, "target" in refused.text) == (400, True)
 
 
-def test_modes_and_caches_of_seeded_decisions(world: Connections) -> None:
+def test_modes_and_caches_of_seeded_decisions(api: Api) -> None:
     """Of the seeded world every decision is in one mode, and no span says whether a cache hit."""
-    told = Api(world).send("GET", "/api/v1/vram/modes", params={"window": "31d"}).json()
+    told = api.send("GET", "/api/v1/vram/modes", params={"window": "31d"}).json()
     assert told["modes"][0]["verdict"] == "compared with"
     assert "observational" in told["caution"]
-    assert Api(world).send("GET", "/api/v1/vram/caches").json()["caches"] == []
+    assert api.send("GET", "/api/v1/vram/caches").json()["caches"] == []
 
 
 def test_commands_say_what_to_do_where_nothing_is_known(tmp_path: Path) -> None:

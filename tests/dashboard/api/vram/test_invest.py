@@ -25,6 +25,12 @@ OPTION = {
 FILE = {"invest": {"rate": "0.4641"}, "options": [OPTION]}
 
 
+@pytest.fixture(scope="module")
+def refusing(shared_store: Connections) -> Api:
+    """Return the application for requests that it refuses: one for all, as nothing is left."""
+    return Api(shared_store)
+
+
 def judged(api: Api, **changes: object) -> dict[str, Any]:
     """Have the option judged."""
     file = {**FILE, "options": [{**OPTION, **changes}]}
@@ -57,21 +63,21 @@ def test_npv_and_tiers_are_those_of_the_command(store: Connections) -> None:
         {"gain_usd_per_quarter": None, "gain_drivers": dict.fromkeys("abcd", "999999999999999")},
     ],
 )
-def test_what_no_option_can_have_is_refused(store: Connections, changes: dict[str, Any]) -> None:
+def test_what_no_option_can_have_is_refused(refusing: Api, changes: dict[str, Any]) -> None:
     """With what is wrong, and not as an error of ours."""
     file = {**FILE, "options": [{**OPTION, **changes}]}
     for path in ("/api/v1/vram/gate", "/api/v1/vram/npv"):
-        answer = Api(store).send("POST", path, json={"file": file})
+        answer = refusing.send("POST", path, json={"file": file})
         assert answer.status_code in (400, 422), answer.text
 
 
 @pytest.mark.parametrize("version", ["-1", "0", "4294967296"])
-def test_version_that_cannot_be_is_refused(store: Connections, version: str) -> None:
+def test_version_that_cannot_be_is_refused(refusing: Api, version: str) -> None:
     """It was passed to the store, which called itself unavailable."""
-    answer = Api(store).send("GET", f"/api/v1/vram/models/{version}")
+    answer = refusing.send("GET", f"/api/v1/vram/models/{version}")
     assert answer.status_code in (400, 422), answer.text
     diff = f"/api/v1/vram/diff?before={version}&after=1"
-    assert Api(store).send("GET", diff).status_code in (400, 422)
+    assert refusing.send("GET", diff).status_code in (400, 422)
 
 
 def test_verdict_is_kept_signed_and_found_good(store: Connections, tmp_path: Path) -> None:
@@ -140,9 +146,9 @@ def test_stored_verdict_that_was_changed_is_found(store: Connections) -> None:
         ({"file": {"optoins": []}}, "optoins"),
     ],
 )
-def test_bad_file_is_400_and_named(store: Connections, body: dict[str, Any], error: str) -> None:
+def test_bad_file_is_400_and_named(refusing: Api, body: dict[str, Any], error: str) -> None:
     """As the command says it."""
-    answer = Api(store).send("POST", "/api/v1/vram/npv", json=body)
+    answer = refusing.send("POST", "/api/v1/vram/npv", json=body)
     assert (answer.status_code, error in answer.json()["detail"]) == (400, True)
 
 

@@ -21,6 +21,17 @@ UNTIL = "2033-05-18T04:00:00Z"
 
 @pytest.fixture
 def api(store: Connections) -> Api:
+    """Return the application over the forty decisions, for a test that changes them."""
+    return over_forty(store)
+
+
+@pytest.fixture(scope="module")
+def asked(shared_store: Connections) -> Api:
+    """Return the application over the forty decisions, for tests that only ask."""
+    return over_forty(shared_store)
+
+
+def over_forty(store: Connections) -> Api:
     """Return the application over forty decisions, the later twenty of them slower."""
     jitter = [7 * at % 13 for at in range(40)]
     spans = [
@@ -34,9 +45,9 @@ def api(store: Connections) -> Api:
     return Api(store, attribution_job=job)
 
 
-def test_what_if_answers_before_and_after_and_shares(api: Api) -> None:
+def test_what_if_answers_before_and_after_and_shares(asked: Api) -> None:
     """The shares of network and store sum to what both save together, to the nanosecond."""
-    answer = api.send(
+    answer = asked.send(
         "POST",
         "/api/v1/what-if",
         json={
@@ -63,9 +74,9 @@ def test_what_if_answers_before_and_after_and_shares(api: Api) -> None:
     assert got["before"]["mean_ms"] - got["after"]["mean_ms"] == pytest.approx(15)
 
 
-def test_compare_of_few_decisions_says_that_they_are_few(api: Api) -> None:
+def test_compare_of_few_decisions_says_that_they_are_few(asked: Api) -> None:
     """Twenty against twenty: the difference is plain to see, and still not claimed."""
-    answer = api.send(
+    answer = asked.send(
         "POST",
         "/api/v1/compare",
         json={
@@ -80,11 +91,11 @@ def test_compare_of_few_decisions_says_that_they_are_few(api: Api) -> None:
     assert got["values"] == []
 
 
-def test_compare_takes_a_box_and_the_rest_of_its_scope(api: Api) -> None:
+def test_compare_takes_a_box_and_the_rest_of_its_scope(asked: Api) -> None:
     """A box that is brushed on the heatmap, and what is outside of it, by the filters of a list."""
     scope = {"window": "1h", "until": UNTIL, "service": "shop", "segment": "compute"}
     body = {"before": scope, "after": {**scope, "low_ms": 120}, "rest": True}
-    got = api.send("POST", "/api/v1/compare", json=body).json()
+    got = asked.send("POST", "/api/v1/compare", json=body).json()
     assert got["decisions_before"] + got["decisions_after"] == 40
     assert got["before"]["mean_ms"] < 120 < got["after"]["mean_ms"]
 
@@ -132,10 +143,10 @@ def test_recompute_rewrites_what_was_lost_and_is_audited(store: Connections, api
     ],
 )
 def test_bad_questions_are_refused_with_the_remedy(
-    api: Api, path: str, body: dict[str, Any], error: str
+    asked: Api, path: str, body: dict[str, Any], error: str
 ) -> None:
     """One line that names the field."""
-    answer = api.send("POST", f"/api/v1/{path}", json=body)
+    answer = asked.send("POST", f"/api/v1/{path}", json=body)
     assert answer.status_code == 400
     assert error in answer.json()["detail"]
     assert "\n" not in answer.json()["detail"]

@@ -1,0 +1,39 @@
+"""A connection to the embedded engine: what it costs, and that it is like the first."""
+
+from __future__ import annotations
+
+from collector.store.connect import Connections, connect
+
+
+def selects(store: Connections) -> int:
+    """Return how many questions the engine has been asked, this one with them."""
+    ((count,),) = (
+        store.client()
+        .query("SELECT value FROM system.events WHERE event = 'SelectQuery'")
+        .result_rows
+    )
+    return int(count)
+
+
+def test_engine_is_asked_once_what_it_is(empty_store: Connections) -> None:
+    """A thread opens a connection of its own: the engine's 1,900 settings are read by the first."""
+    first = empty_store.client()
+    asked = selects(empty_store)
+    second = connect(empty_store.config)
+    assert selects(empty_store) == asked + 1
+    assert len(second.server_settings) > 1_000
+    assert second.server_settings == first.server_settings
+    assert (second.server_version, second.server_tz) == (first.server_version, first.server_tz)
+    second.close()
+
+
+def test_later_connection_reads_as_the_first(empty_store: Connections) -> None:
+    """What the library sets on a connection after asking is set on all of them."""
+    query = (
+        "SELECT toString(getSetting('date_time_input_format')),"
+        " toString(getSetting('cast_string_to_dynamic_use_inference'))"
+    )
+    second = connect(empty_store.config)
+    assert second.query(query).result_rows == [("best_effort", "true")]
+    assert second.query(query).result_rows == empty_store.client().query(query).result_rows
+    second.close()
