@@ -246,5 +246,6 @@ JOBS: Final = (
     # A change takes minutes, and to have the engine write out its tables takes 20 ms.
     Job(Role.COLLECT, "retention", _every(60.0), _retention),
     Job(Role.COLLECT, "canary", lambda s: s.reference.canary_every_s, _canary),
-    Job(Role.CAPTURE, "packets", _every(2.0), _packets),
+    # Spans come into the store every three seconds (collector.segment_seconds_max).
+    Job(Role.CAPTURE, "packets", _every(3.0), _packets),
 )

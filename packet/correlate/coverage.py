@@ -21,7 +21,7 @@ from packet.decode.columns import I64, U32, PacketColumns, rows_by_key
 Key = tuple[str, str]  # trace and span
 Window = tuple[int, int]
 
-_READINGS_MAX: Final = 4_096  # two hours of a job that runs every 2 s
+_READINGS_MAX: Final = 4_096  # three hours of a job that runs every 3 s
 
 
 class Coverage:

@@ -22,7 +22,7 @@ from packet.store.reader import REACH_NS, Reader
 # The exchange, and the ACKs around it. A second on each side would be some forty exchanges of a
 # pooled connection for one, and forty times the share of the budget.
 _MARGIN_NS = 10 * NS_PER_MS
-_TRACES_MAX = 1_000  # of one run: 2 s
+_TRACES_MAX = 1_000  # of one run: 3 s
 _RANDOM_BITS = 56
 
 
