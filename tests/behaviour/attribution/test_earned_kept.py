@@ -27,6 +27,7 @@ from tests.support.attribution.stored import (
     put_spans,
     trace_id,
 )
+from tests.support.examples import examples
 
 _DAY_S: Final = 86_400
 CONFIG: Final = AttributionConfig().reading(
@@ -63,7 +64,8 @@ def said(draw: random.Random, pass_: int, names: list[str], keys: list[str]) -> 
     return found + draw.sample(found, draw.randrange(len(found)))
 
 
-@pytest.mark.parametrize("seed", range(10))
+@pytest.mark.drawn
+@pytest.mark.parametrize("seed", range(examples(4)))
 def test_what_is_kept_is_what_all_outcomes_say(store: Connections, seed: int) -> None:
     """After every pass, whatever came late, moved, was amended or taken back, at any horizon."""
     draw = random.Random(seed)

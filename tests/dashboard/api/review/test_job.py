@@ -143,6 +143,7 @@ def test_same_data_give_the_same_review_and_amended_ones_another(traded: Connect
                     received_s=late_s),
         ],
     )  # fmt: skip
+    AttributionJob(CONFIG, AttributesConfig(), traded).drain(QUARTER.to_ns + 60 * NS_PER_S)
     second = reviewed(traded)
     odd = next(each for each in second.channels.channels if each.name == ODD)
     assert odd.horizons[0].earned_usd == Decimal("17.50")
