@@ -24,11 +24,11 @@ kin AS
 -- FINAL looks at every row beside those that an index of another column finds, so it is asked for ids alone.
 told AS
 (
-    SELECT outcome_id FROM outcomes
+    SELECT outcome_id, decision_id, outcome_key FROM outcomes
     WHERE received_ns >= {received_from_ns:UInt64}
         AND decision_id IN (SELECT decision_id FROM named UNION DISTINCT SELECT decision_id FROM kin)
     UNION DISTINCT
-    SELECT outcome_id FROM outcomes
+    SELECT outcome_id, decision_id, outcome_key FROM outcomes
     WHERE received_ns >= {received_from_ns:UInt64} AND decision_id = '' AND outcome_key IN (SELECT outcome_key FROM keys)
 )
 SELECT
@@ -50,10 +50,11 @@ FROM
     SELECT outcome_id, decision_id, outcome_key, kind, is_sale, toString(currency) AS currency,
         revenue, margin, event_ns
     FROM outcomes FINAL
-    WHERE outcome_id IN (SELECT outcome_id FROM told)
-        AND identity(received_ns) >= {received_from_ns:UInt64}
-        AND (identity(decision_id) IN (SELECT decision_id FROM named UNION DISTINCT SELECT decision_id FROM kin)
-            OR (identity(decision_id) = '' AND identity(outcome_key) IN (SELECT outcome_key FROM keys)))
+    -- What an outcome says last has to name one of them too. Asked by name once more, each name would be planned
+    -- and read once more.
+    WHERE identity(received_ns) >= {received_from_ns:UInt64}
+        AND (outcome_id, identity(decision_id), identity(outcome_key)) IN
+            (SELECT outcome_id, decision_id, outcome_key FROM told)
 ) AS o
 ASOF LEFT JOIN
 (

@@ -1,6 +1,7 @@
 -- Revenue of outcomes by the day on which it happened, by whether its decision is known, and the ledger's total.
 -- An outcome is ambiguous where its id or key names several decisions; by key only those count that began before.
--- A refund of which no sale is known has replaced its sale, and counts as nothing, as in what decisions earned.
+-- A refund of which no sale is known has replaced its sale, and counts as nothing, as in what decisions earned. One that
+-- names neither a decision nor a key is of no sale, whatever else names neither.
 -- Returns: day_ns UInt64; matched, unmatched, ambiguous Decimal, refunds taken off; matched_outcomes,
 --   unmatched_outcomes, ambiguous_outcomes, unknown_outcomes UInt64 (of no known amount: in no sum); ledger
 --   Nullable(Decimal), null where no ledger has the day or one of its amounts has no rate; unconverted UInt64,
@@ -37,7 +38,7 @@ told AS
     SELECT
         o.outcome_id AS outcome_id, o.event_ns AS event_ns,
         o.kind = 'refund' AND NOT if(o.decision_id != '', o.decision_id IN (SELECT id FROM sold),
-            o.outcome_key IN (SELECT key FROM sold WHERE id = '')) AS is_alone,
+            o.outcome_key IN (SELECT key FROM sold WHERE id = '' AND key != '')) AS is_alone,
         o.decision_id = '' AS is_by_key,
         if(is_by_key, o.outcome_key, o.decision_id) AS name,
         intDiv(o.event_ns, 86400000000000) * 86400000000000 AS day_ns,

@@ -21,19 +21,27 @@ WEEK = Selection(NOW_NS - 8 * NS_PER_DAY, NOW_NS)
 
 
 @pytest.fixture
-def week(store: Connections) -> Connections:
+def week(attributed: Connections) -> Connections:
+    """Return the decisions of a week, without what another test knows of their slope."""
+    for table in ("slope_models", "slope_groups"):
+        attributed.client().command("TRUNCATE TABLE {t:Identifier}", parameters={"t": table})
+    return attributed
+
+
+@pytest.fixture(scope="module")
+def attributed(shared_store: Connections) -> Connections:
     """Return a store of 100 decisions of a week, half of them of 100 ms, the others of 200."""
     put_spans(
-        store,
+        shared_store,
         [
             each
             for at in range(100)
             for each in decision(f"d{at}", 1_000 * at - at % 8 * 86_400_000, 100 + at % 2 * 100)
         ],
     )
-    put_sales(store, [f"d{at}" for at in range(100)], "10", told_s=150)
-    AttributionJob(CONFIG, AttributesConfig(), store).drain(NOW_NS)
-    return store
+    put_sales(shared_store, [f"d{at}" for at in range(100)], "10", told_s=150)
+    AttributionJob(CONFIG, AttributesConfig(), shared_store).drain(NOW_NS)
+    return shared_store
 
 
 def test_tail_of_stored_decisions_by_hand(week: Connections) -> None:

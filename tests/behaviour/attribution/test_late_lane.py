@@ -21,6 +21,7 @@ from tests.support.attribution.stored import (
     rows,
     trace_id,
 )
+from tests.support.examples import examples
 
 DAYS = 20
 LATE = 40
@@ -108,7 +109,8 @@ def test_live_decisions_do_not_wait_for_late_ones(store: Connections) -> None:
     assert everything(store) == computed_afresh(store, second)
 
 
-@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.drawn
+@pytest.mark.parametrize("seed", range(examples(1)))
 def test_process_killed_between_slices_loses_and_doubles_nothing(
     store: Connections, seed: int
 ) -> None:

@@ -15,6 +15,7 @@ from tests.support.attribution.attribution_job import (
     job,
 )
 from tests.support.attribution.stored import Stored, decision, put_outcome, put_spans, trace_id
+from tests.support.examples import examples
 
 
 def _window(draw: random.Random, number: int) -> list[Stored]:
@@ -41,7 +42,8 @@ def _window(draw: random.Random, number: int) -> list[Stored]:
     return found
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.drawn
+@pytest.mark.parametrize("seed", range(examples(1)))
 def test_run_after_run_ends_where_one_over_everything_does(store: Connections, seed: int) -> None:
     """Spans that were late, came twice or link from elsewhere, a restart, a minute in pieces."""
     declared_only(store)

@@ -16,7 +16,7 @@ from dashboard.read.decisions.listing import DecisionList, DecisionRow
 from dashboard.read.decisions.wanted import SORTS, Order, Wanted
 from dashboard.read.reader import Reader
 from dashboard.read.rows import Range, Reference
-from tests.support.dashboard.seed import ACTIONS, REGIONS, TODAY_NS, Seed
+from tests.support.dashboard.seed import ACTIONS, REGIONS, TODAY_NS, Seed, seed_world
 
 HOUR = Range(TODAY_NS - 3600 * NS_PER_S, TODAY_NS + NS_PER_S)
 REFERENCE = Reference(80 * NS_PER_MS, {})
@@ -32,9 +32,12 @@ def ids(rows: Sequence[DecisionRow]) -> list[str]:
     return [row.decision_id for row in rows]
 
 
-@pytest.fixture
-def many(own_world: Connections) -> Connections:
-    """Return the world with 200 decisions more, in seconds whose cells hold their loss."""
+@pytest.fixture(scope="module")
+def many(shared_store: Connections) -> Connections:
+    """Return the world with 200 decisions more, in seconds whose cells hold their loss.
+
+    Its tests only read.
+    """
     seed, rng = Seed(random.Random(0)), random.Random(1)
     for number in range(100, 300):
         at_ns = TODAY_NS - (400 - number) * NS_PER_S + rng.randrange(NS_PER_S)
@@ -45,8 +48,9 @@ def many(own_world: Connections) -> Connections:
         seed.cell(second_ns, action=ACTIONS[number % 2], decisions=1, late=1, loss="0.10")
     for row in seed.tables["revenue_cells"]:
         row |= {"lost_share": 0.25, "lost_share_low": 0.1, "lost_share_high": 0.5}
-    seed.insert(own_world.client())
-    return own_world
+    seed_world(shared_store.client())
+    seed.insert(shared_store.client())
+    return shared_store
 
 
 def test_filter_holds_what_it_says(own_world: Connections) -> None:
