@@ -18,6 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
+from attribution.bench.matches import count_by_id
 from attribution.core.config import AttributionConfig, SlopePrior
 from attribution.core.selection import Selection
 from attribution.invest.file import InvestFile
@@ -64,6 +65,7 @@ def stored(store: Connections, tables: Mapping[str, pa.Table]) -> SlopeReport:
     """Store them, and estimate the slope as the service does every hour."""
     for table, rows in tables.items():
         store.client().insert_arrow(table, rows)
+    count_by_id(store)
     return SlopeJob(STEEP, store).run_once(NOW_NS)
 
 
@@ -185,6 +187,7 @@ def test_experiment_that_contradicts_the_prior_leaves_neither(
     register(store, BASE_NS)
     for table, rows in customers.items():
         store.client().insert_arrow(table, rows)
+    count_by_id(store)
     config = AttributionConfig(outcome_delay_s=0)
     told = SlopeJob(config, store).run_once(NOW_NS)
     assert told.model.source == UNKNOWN

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from attribution.bench.matches import count_by_id
 from attribution.core.config import AttributionConfig, SlopePrior
 from attribution.sensitivity.estimate import Status
 from attribution.sensitivity.job import SlopeJob, read_groups
@@ -51,6 +52,7 @@ def test_identified_version_is_stored_with_the_slopes_of_its_groups(store: Conne
     simulated = simulate(3, 8_000, MINUTES, BASE_NS // NS_PER_MINUTE)
     for table, rows in tables_of(simulated, 3, BASE_NS).items():
         store.client().insert_arrow(table, rows)
+    count_by_id(store)
     now_ns = BASE_NS + (MINUTES + 1) * NS_PER_MINUTE
     told = SlopeJob(config, store).run_once(now_ns)
     assert (told.stored, told.model.source) == (1, "estimate"), told.model.reason

@@ -119,7 +119,7 @@ def test_findings_say_what_does_not_hold(traded: Connections) -> None:
         "channel ghost: nobody says whether it is paid or owned",
     ]
     assert texts["days-without-decisions"][0].startswith("decisions are stored of 1 of 91 days")
-    assert texts["slope-not-identified"][0].startswith("what a millisecond is worth rests on: art")
+    assert texts["slope-not-identified"][0].startswith("what a millisecond is worth rests on: assu")
     assert texts["bill-without-a-provider"] == ["1 lines of bills name no provider"]
     assert texts["bills-cover-a-part"] == [
         "bills cover 1.1% of the quarter; the rest is in no unit cost"
