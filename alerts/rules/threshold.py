@@ -6,7 +6,7 @@ A figure is one statement in `sql/` and one entry of FIGURES.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Final, Literal, Self
 
 from pydantic import Field, model_validator
@@ -52,6 +52,7 @@ class Figure:
         counted: what the figure is a mean of, "" where it is a count itself. Without any it says
             nothing.
         is_prompt: whether they come as they happen, so that none for a time is a silence.
+        every_s: of what is dear to read, windows end at whole multiples of so many seconds.
     """
 
     statement: str
@@ -61,6 +62,7 @@ class Figure:
     unit: str = ""
     counted: str = ""
     is_prompt: bool = True
+    every_s: int = 0
 
     @property
     def is_about_decisions(self) -> bool:
@@ -108,7 +110,7 @@ FIGURES: Final[Mapping[str, Figure]] = {
     "decisions_per_s": _of_decisions("class_figures", lambda row, s: row[2] / s, " /s"),
     "slow_ratio": _of_decisions("slow_decisions", _share(3)),
     "cache_hit_ratio": Figure(
-        "cache_lookups", _alone, _share(3), "lookups of cache", counted="lookups"
+        "cache_lookups", _alone, _share(3), "lookups of cache", counted="lookups", every_s=30
     ),
     "cost_per_decision": Figure(
         "decision_costs",
@@ -117,6 +119,7 @@ FIGURES: Final[Mapping[str, Figure]] = {
         "decisions billed in",
         counted="decisions that bills cover",
         is_prompt=False,
+        every_s=_S_PER_H,
     ),
     "rejected": Figure("rejected_items", _alone, _count, "items rejected as"),
     "unproven": Figure("unproven_events", _alone, _count, "events of producer"),
@@ -193,16 +196,25 @@ class Threshold(Rule[ThresholdConfig, Readings]):
     def read(
         self, reader: Reader, moment: Moment, states: Mapping[Subject, AlertState]
     ) -> Readings:
-        """Read the figure of every subject."""
+        """Read the figure of every subject.
+
+        Windows end with the decisions, those of anything else where everything has arrived: where
+        all is rejected no decision comes.
+        """
         config = self.config
         figure = FIGURES[config.figure]
+        if not figure.is_about_decisions:
+            moment = replace(moment, end_ns=moment.known_ns)
+        every_ns = figure.every_s * NS_PER_S or 1
+        end_ns = moment.end_ns - moment.end_ns % every_ns
         parameters = {
-            "from_ns": max(0, moment.end_ns - config.window_length_s * NS_PER_S),
-            "end_ns": moment.end_ns,
+            "from_ns": max(0, end_ns - config.window_length_s * NS_PER_S),
+            "end_ns": end_ns,
         }
         if config.target_ms is not None:
             parameters["target_ns"] = round(config.target_ms * NS_PER_MS)
-        return self.readings(moment, reader.rows(figure.statement, __file__, **parameters))
+        rows = reader.kept_rows if figure.every_s else reader.rows
+        return self.readings(moment, rows(figure.statement, __file__, **parameters))
 
     def readings(self, moment: Moment, rows: Iterable[Any]) -> Readings:
         """Return the figure of every subject of the rows of its statement."""

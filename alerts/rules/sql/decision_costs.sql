@@ -1,7 +1,7 @@
 -- What was billed in each currency for the part of [from_ns, end_ns) that bills cover, and the decisions of that part.
 -- Bills come late: a part for which no use was billed is in neither. A charge counts by the part of its period inside.
--- Returns: currency String, '' String, decisions UInt64, cost Float64 (amortised), newest_ns UInt64 (of the newest of
--- these decisions); a row a currency.
+-- Returns: currency String, '' String, decisions UInt64, cost Float64 (amortised), newest_ns UInt64 (the newest
+-- second of these decisions); a row a currency.
 WITH
     lines AS
     (
@@ -40,9 +40,15 @@ FROM
 ) AS c
 INNER JOIN
 (
-    SELECT t.currency AS currency, count() AS decisions, max(a.ingress_ns) AS newest_ns
-    FROM attributions AS a FINAL CROSS JOIN times AS t
-    WHERE a.ingress_ns >= {from_ns:UInt64} AND a.ingress_ns < {end_ns:UInt64} AND a.action != 'calibration'
-        AND arrayExists((begin, end) -> a.ingress_ns >= begin AND a.ingress_ns < end, t.begins_ns, t.ends_ns)
+    SELECT t.currency AS currency, toUInt64(sum(s.decisions)) AS decisions, max(s.second_ns) AS newest_ns
+    FROM
+    (
+        SELECT second_ns, sum(cell.decisions) AS decisions
+        FROM revenue_cells AS cell FINAL
+        WHERE second_ns >= {from_ns:UInt64} AND second_ns < {end_ns:UInt64} AND action != 'calibration'
+        GROUP BY second_ns
+    ) AS s
+    CROSS JOIN times AS t
+    WHERE arrayExists((begin, end) -> s.second_ns >= begin AND s.second_ns < end, t.begins_ns, t.ends_ns)
     GROUP BY t.currency
 ) AS d ON c.currency = d.currency

@@ -116,13 +116,16 @@
         return live === false ? 0 : -1;
       },
 
-      // Of words that came with a reading, those of what is chosen. It stands in the URL, and nothing
-      // is read again for it.
+      // Of words that came with a reading, those of what is chosen. Who chooses finds it in the URL,
+      // and nothing is read again for it.
       pick: function (chosen, words, usual) {
-        const now = new URLSearchParams(window.location.search);
-        set(now, "less", chosen === usual ? "" : String(chosen));
-        const text = now.toString();
-        window.history.replaceState(null, "", window.location.pathname + (text ? "?" + text : ""));
+        if (triggeredBy().endsWith(".value")) {
+          const now = new URLSearchParams(window.location.search);
+          set(now, "less", chosen === usual ? "" : String(chosen));
+          const text = now.toString();
+          const next = window.location.pathname + (text ? "?" + text : "");
+          window.history.replaceState(window.history.state, "", next);
+        }
         return words ? words[chosen] || words[""] || "Not known." : UNCHANGED();
       },
 

@@ -123,7 +123,7 @@ def test_hit_ratio_of_each_cache_is_of_lookups_that_say_so(store: Connections) -
             *[
                 span(
                     trace_id=new_trace_id(),
-                    start_ns=NOW_NS - 20 * NS_PER_S + at_s * NS_PER_S,
+                    start_ns=NOW_NS - 60 * NS_PER_S + at_s * NS_PER_S,
                     name="GET /price",
                     kind="client",
                     attributes=attributes,
@@ -137,7 +137,7 @@ def test_hit_ratio_of_each_cache_is_of_lookups_that_say_so(store: Connections) -
     assert {each.action: (one.value, one.count) for each, one in found.by_subject.items()} == {
         "offers": (0.75, 4), "redis 10.0.0.1": (0.0, 1), "shop GET /price": (1.0, 1),
     }  # fmt: skip
-    assert found.by_subject[Subject("offers", "")].newest_ns == NOW_NS - 17 * NS_PER_S
+    assert found.by_subject[Subject("offers", "")].newest_ns == NOW_NS - 57 * NS_PER_S
 
 
 def test_cost_of_a_decision_is_of_the_time_that_bills_cover(store: Connections) -> None:
@@ -164,15 +164,9 @@ def test_cost_of_a_decision_is_of_the_time_that_bills_cover(store: Connections) 
         ],
     )  # fmt: skip
     # 40 decisions on the first day, 60 on the second, and one that no bill covers.
-    client.insert(
-        "attributions",
-        [
-            [begins_ns + day * day_ns + number, f"{day}-{number}", action]
-            for day, count in ((0, 40), (1, 60), (2, 1))
-            for number, action in enumerate(["checkout"] * count + ["calibration"])
-        ],
-        column_names=["ingress_ns", "decision_id", "action"],
-    )
+    for day, seconds in ((0, 8), (1, 12), (2, 1)):  # of five decisions each
+        write_seconds(client, begins_ns + day * day_ns, seconds, HURT)
+    write_seconds(client, begins_ns, 3, HURT, action="calibration")
     rule = config("cost_per_decision", window_length_s=3 * 86_400)
     found = read(store, rule).by_subject
     assert {each.action: (round(one.value, 9), one.count) for each, one in found.items()} == {
@@ -190,6 +184,20 @@ def test_cost_of_a_decision_is_of_the_time_that_bills_cover(store: Connections) 
     assert (unbilled.seen.status, unbilled.seen.is_silent) == (Status.NO_DATA, False)
     with pytest.raises(ValidationError, match="cost_per_decision needs 86400 or more"):
         config("cost_per_decision", window_length_s=3_600)
+
+
+def test_figures_of_others_go_on_where_no_decision_comes(store: Connections) -> None:
+    """All of them may be what is rejected: windows that end with the last decision see nothing."""
+    columns = ["received_ns", "signal", "reason_code", "detail", "item_id", "item_count", "bytes"]
+    row = [NOW_NS - 5 * NS_PER_S, "traces", "bad_id", "", "", 7, b""]
+    store.client().insert("rejected", [row], column_names=columns)
+    stopped = moment(known_ns=NOW_NS, end_ns=NOW_NS - 3_600 * NS_PER_S)
+    rule = Threshold(config("rejected"))
+    facts = rule.read(AlertReader(store, Calendars(()).budget_factor), stopped, {})
+    subject = Subject("bad_id", "")
+    assert facts.by_subject[subject].value == 7.0
+    seen = rule.evaluate(facts, first_state("limit", subject, NOW_NS - 900 * NS_PER_S)).seen
+    assert (seen.status, seen.at_ns) == (Status.BREACHED, NOW_NS)
 
 
 @pytest.mark.parametrize(

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
+from random import Random
 
+from collector.bench.hostile.mutations import MUTATIONS
 from collector.core.config import AttributesConfig, DecisionsConfig
 from collector.core.counters import Counters
 from collector.core.disk import Disk
-from collector.otlp.check import Signal, count_items
+from collector.core.errors import DecodeError
+from collector.otlp.check import Signal, check, count_items, limits_at
 from collector.privacy.guard import Protection
 from collector.store.connect import Connections
 from collector.wal.frames import encode_frame
@@ -106,6 +110,19 @@ def twice_frame(name: str) -> bytes:
     return encode_frame(
         message.SerializeToString() + b"\x0a" + bytes([len(group)]) + group, NOW_NS, 1
     )
+
+
+def accepted_mutants(signal: Signal, sources: Sequence[bytes], draw: Random) -> list[bytes]:
+    """Return those of two thousand requests, changed on the wire, that the receiver takes."""
+    limits = limits_at(NOW_NS, 30, AttributesConfig())
+    taken = []
+    for number in range(2_000):
+        _, mutation = MUTATIONS[number % len(MUTATIONS)]
+        with suppress(DecodeError):
+            checked = check(signal, mutation(draw, draw.choice(sources)), limits)
+            if checked.accepted:
+                taken.append(checked.payload)
+    return taken
 
 
 def stored_both_ways(

@@ -13,10 +13,7 @@ from hypothesis import strategies as st
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord, SeverityNumber
 
-from collector.bench.hostile.mutations import MUTATIONS
-from collector.core.config import AttributesConfig
-from collector.core.errors import DecodeError
-from collector.otlp.check import Signal, check, limits_at
+from collector.otlp.check import Signal
 from collector.otlp.native.logs import make_log_block
 from collector.store.connect import Connections
 from collector.wal.frames import encode_frame, scan
@@ -25,10 +22,9 @@ from tests.conftest import NOW_NS
 from tests.support.builders import any_value, key_values, logs_request, outcome
 from tests.support.collector.golden import ANY_ID
 from tests.support.collector.rendering import ATTRIBUTES, TEXTS, VALUES
-from tests.support.collector.writer import stored_both_ways
+from tests.support.collector.writer import accepted_mutants, stored_both_ways
 from tests.support.examples import examples
 
-LIMITS = limits_at(NOW_NS, 30, AttributesConfig())
 OUTCOMES = st.fixed_dictionaries(
     {"outcome.id": st.sampled_from(["", "o-1", "o-2"])},
     optional={
@@ -98,16 +94,7 @@ def test_rows_of_what_was_changed_on_the_wire_are_the_same(
         logs_request(*(outcome(outcome_id=f"o-{number}") for number in range(9)))
         .SerializeToString(),
     ]  # fmt: skip
-    taken = []
-    for number in range(2_000):
-        _, mutation = MUTATIONS[number % len(MUTATIONS)]
-        body = mutation(draw, draw.choice(sources))
-        try:
-            checked = check(Signal.LOGS, body, LIMITS)
-            if checked.accepted:
-                taken.append(checked.payload)
-        except DecodeError:
-            continue
+    taken = accepted_mutants(Signal.LOGS, sources, draw)
     assert len(taken) > 500
 
     native, protobuf = stored_both_ways(store, tmp_path, taken, Signal.LOGS)

@@ -13,11 +13,9 @@ from hypothesis import strategies as st
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
-from collector.bench.hostile.mutations import MUTATIONS
 from collector.bench.spans import make_requests
 from collector.core.config import AttributesConfig, DecisionMatch, DecisionsConfig
-from collector.core.errors import DecodeError
-from collector.otlp.check import Signal, check, limits_at
+from collector.otlp.check import Signal
 from collector.otlp.native.spans import IS_THERE, SpanBlocks, Wanted, make_blocks
 from collector.store.connect import Connections
 from collector.wal.frames import encode_frame, scan
@@ -28,10 +26,9 @@ from tests.conftest import NOW_NS
 from tests.support.builders import decision_span, key_values, new_span_id, span, trace_request
 from tests.support.collector.golden import whole_spans
 from tests.support.collector.rendering import ATTRIBUTES
-from tests.support.collector.writer import stored_both_ways
+from tests.support.collector.writer import accepted_mutants, stored_both_ways
 from tests.support.examples import examples
 
-LIMITS = limits_at(NOW_NS, 30, AttributesConfig())
 NOTHING = Wanted((), ())
 NAMES = st.sampled_from(["service.name", "decision.action", "decision.ts.ingress", "k", "é"])
 SETS = st.one_of(ATTRIBUTES, st.dictionaries(NAMES, st.sampled_from(["", "a", 1, NOW_NS, [1]])))
@@ -80,16 +77,7 @@ def test_rows_of_what_was_changed_on_the_wire_are_the_same(
     sources = list(make_requests(5, 4, 16, NOW_NS, decisions=True))
     nested: dict[str, Any] = {"l": [1, [2.5, {"a": b"x", "b": None}]], "m": {"z": 1, "a": [[]]}}
     sources.append(trace_request(span(attributes=nested), resource=nested).SerializeToString())
-    taken = []
-    for number in range(2_000):
-        _, mutation = MUTATIONS[number % len(MUTATIONS)]
-        body = mutation(draw, draw.choice(sources))
-        try:
-            checked = check(Signal.TRACES, body, LIMITS)
-            if checked.accepted:
-                taken.append(checked.payload)
-        except DecodeError:
-            continue
+    taken = accepted_mutants(Signal.TRACES, sources, draw)
     assert len(taken) > 500
 
     native, protobuf = stored_both_ways(store, tmp_path, taken)
