@@ -54,6 +54,7 @@ class Replay:
     """What each rule that can be replayed would have done."""
 
     reports: list[Report]
+    not_replayed: list[str]  # rules that cannot be: what was known of them then is not stored
 
 
 def rules_router(
@@ -84,7 +85,9 @@ def rules_router(
         length_ns = duration_ns(last, "last", least_ns=1)
         from_ns = max(0, to_ns - min(length_ns, _LONGEST_NS))
         span = from_ns, to_ns
-        return Replay(await questions.run(_replay, config, store, state, span, rule, steps, ticket))
+        reports = await questions.run(_replay, config, store, state, span, rule, steps, ticket)
+        left_out = [each.name for each in config.all_rules if not rule and not is_replayed(each)]
+        return Replay(reports, left_out)
 
     @router.post("/{name}/promote")
     async def promote_rule(name: str, request: Action) -> RuleRow:

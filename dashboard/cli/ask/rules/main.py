@@ -123,6 +123,12 @@ def show_replay(api: Api, last: str, rule: str, *, as_json: bool) -> None:
         return
     for report in found["reports"]:
         _print_report(report)
+    if found["not_replayed"]:
+        names = ", ".join(found["not_replayed"])
+        OUT.print(
+            f"not replayed: {names}; what was known of them at an instant is not stored, they "
+            "prove themselves in shadow"
+        )
 
 
 def _print_report(report: dict[str, Any]) -> None:

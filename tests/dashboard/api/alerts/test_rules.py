@@ -91,6 +91,7 @@ def test_replay_answers_with_pages_and_dollars(rules_api: StateApi) -> None:
     answer = rules_api.send("GET", "/api/v1/rules/replay?last=2h&rule=burn").json()
 
     [report] = answer["reports"]
+    assert answer["not_replayed"] == []  # it was not asked for
     [page] = report["pages"]
     assert (page["action"], page["region"]) == ("checkout", HURT)
     assert begin_ns + 300 * NS_PER_S < page["fired_ns"] < begin_ns + 360 * NS_PER_S
@@ -99,5 +100,8 @@ def test_replay_answers_with_pages_and_dollars(rules_api: StateApi) -> None:
     assert len(page["exemplars"]) == 3
     assert (report["caught_usd"], report["missed_usd"]) == ("3000", "0")
     assert (report["silent"], report["live_transitions"]) == ([], None)
+    everything = rules_api.send("GET", "/api/v1/rules/replay?last=2h").json()
+    assert everything["not_replayed"] == ["dead-man"]
+    assert "dead-man" not in {each["rule"] for each in everything["reports"]}
     refused = rules_api.send("GET", "/api/v1/rules/replay?rule=dead-man")
     assert (refused.status_code, "no rule that can be replayed" in refused.text) == (404, True)

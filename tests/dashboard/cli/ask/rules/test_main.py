@@ -28,6 +28,8 @@ def test_person_sees_a_rule_proven_and_promotes_it(
     assert "shadow" in listed
     assert "millworth rules promote NAME" in listed
 
+    show_replay(api.client, "1h", "", as_json=False)
+    assert "not replayed: dead-man; what was known of them" in capsys.readouterr().out
     show_replay(api.client, "1h", "burn", as_json=False)
     replayed = capsys.readouterr().out
     assert "1 alerts, 168.2 a week, 100% of them about 2 % of the budget or more" in replayed
