@@ -63,20 +63,24 @@ class LastReader:
         self._is_noted = True
 
 
-def is_stored(client: Client, signal: Signal, frames: Sequence[Frame]) -> bool:
-    """Return whether the store has every item of these frames that blocks were made of.
-
-    Outcomes of log records are made of their rows behind the insert, of spans everything before
-    it: of records that are there they are made once more.
-    """
+def has_rows(client: Client, signal: Signal, frames: Sequence[Frame]) -> bool:
+    """Return whether the store has every item of these frames."""
     if not frames:
         return False
-    instants = sorted({frame.received_ns for frame in frames})
-    rows = client.query(_ROWS[signal], parameters={"received_ns": instants}).result_rows
-    if int(rows[0][0]) < sum(frame.items for frame in frames):
-        return False
+    rows = client.query(_ROWS[signal], parameters={"received_ns": _instants(frames)}).result_rows
+    return int(rows[0][0]) >= sum(frame.items for frame in frames)
+
+
+def complete(client: Client, signal: Signal, frames: Sequence[Frame]) -> None:
+    """Insert what may be missing behind the rows of blocks: the outcomes of log records.
+
+    Views make them of rows that are in by then; what is made of spans goes in before these.
+    """
     if signal is Signal.LOGS:
-        for received_ns in instants:
+        for received_ns in _instants(frames):
             came = {"received_ns": received_ns, "now_ns": received_ns}
             rerun(client, "outcomes_mv", "outcomes", came, dry_run=False)
-    return True
+
+
+def _instants(frames: Sequence[Frame]) -> list[int]:
+    return sorted({frame.received_ns for frame in frames})

@@ -36,7 +36,7 @@ from collector.wal.log import Budget
 from collector.wal.watermarks import Arrivals
 from collector.write.blocks import BlockReader
 from collector.write.insert_target import BLOCK_SETTINGS, TABLES, insert_settings
-from collector.write.last_reader import LastReader, is_stored
+from collector.write.last_reader import LastReader, complete, has_rows
 from collector.write.reading import as_protobuf
 from collector.write.retries import Retries, Stopped, Unparsable
 
@@ -227,9 +227,11 @@ class StoreWriter:
 
     def _store_other(self, path: Path, content: bytes, frames: Sequence[Frame]) -> None:
         """Insert what the other reader had in hand, so that the store knows what it has of it."""
-        if self._blocks is not None or not self._retries.call(
-            lambda client: is_stored(client, self._signal, frames)
+        if self._blocks is None and self._retries.call(
+            lambda client: has_rows(client, self._signal, frames)
         ):
+            self._retries.call(lambda client: complete(client, self._signal, frames))
+        else:
             self._store_frames(path, content, frames)
 
     def _store_intact(self, path: Path, content: bytes, frames: Sequence[Frame]) -> None:
