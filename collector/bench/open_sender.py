@@ -63,6 +63,11 @@ class OpenSender:
         self._pipe.send(None)
         self._process.join()
 
+    def kill(self) -> None:
+        """End the process at once, whatever it sends."""
+        self._process.kill()
+        self._process.join()
+
 
 def _serve(pipe: Connection, port: int, seed: int) -> None:
     clock = SystemClock()

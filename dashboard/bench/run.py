@@ -20,6 +20,7 @@ _CRASH: Final = "collector.bench.crash.run:run_crash"
 _PACKETS: Final = "packet.bench.packets:run_packets"
 _PIPELINE: Final = "dashboard.bench.pipeline:run_pipeline"
 _GROWTH: Final = "dashboard.bench.growth.run:run_growth"
+_PAGES: Final = "dashboard.bench.pages.run:run_pages"
 
 # Each part takes the runs and a `Progress`, and returns figures by name; imported when it is run.
 BENCHES: Final = {
@@ -45,7 +46,7 @@ BENCHES: Final = {
     ),
     "alerts": ("alerts.bench.alerts:run_alerts",),
     "recovery": ("dashboard.bench.recovery:run_recovery",),
-    "dashboard": ("dashboard.bench.waterfall:run_waterfall",),
+    "dashboard": (_PAGES, "dashboard.bench.waterfall:run_waterfall"),
 }
 
 
@@ -65,10 +66,11 @@ def run_bench(
         name: which.
         runs: how often; figures are medians.
         outage_minutes: how long `crash` takes the store away.
-        soak_minutes: how long `ingest` watches the memory of a collector under load.
+        soak_minutes: how long `ingest` watches the memory of a collector under load, and
+            `dashboard` that of a page.
         quick: of `pipeline` one run, at fewer rates.
         spans: of `growth`, sizes of the stores in spans; by default a million and ten.
-        stores: of `growth`, where they are kept.
+        stores: of `growth` and `dashboard`, where they are kept.
 
     Returns:
         `{"name", "machine", "load", "runs", "figures": {key: number}}`; `load` is the machine's
@@ -88,6 +90,7 @@ def run_bench(
         _PACKETS: {"capture": capture},
         _PIPELINE: {"quick": quick},
         _GROWTH: {"spans": spans, "directory": stores},
+        _PAGES: {"directory": stores, "soak_s": soak_minutes * 60},
     }
     configure("error")  # to standard error: the one object on standard output is the result
     progress = Console(stderr=True).print

@@ -8,14 +8,13 @@ Performance API says of tasks, of frames while the rows are scrolled, and of lay
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import urlsplit
 
 import httpx
 
 from collector.bench.harness import Progress, medians, own_directory
 from collector.core.clock import NS_PER_MS, NS_PER_S, SystemClock
 from collector.core.errors import InputError
-from dashboard.bench.chromium import chromium
+from dashboard.bench.chromium import WATCH, Requests, chromium
 from dashboard.bench.served import NO_PACKETS, Served, served
 
 if TYPE_CHECKING:
@@ -26,15 +25,6 @@ _BATCH: Final = 2_000
 _DECISION: Final = "bench"
 _TRACE: Final = "be" * 16
 _ATTRIBUTED_S_MAX: Final = 180.0
-_WATCH: Final = """
-window.benchTasks = []; window.benchShift = 0;
-new PerformanceObserver((list) => list.getEntries().forEach((each) =>
-  window.benchTasks.push([each.startTime, each.duration])))
-  .observe({ type: "longtask", buffered: true });
-new PerformanceObserver((list) => list.getEntries().forEach((each) => {
-  window.benchShift += each.hadRecentInput ? 0 : each.value;
-})).observe({ type: "layout-shift", buffered: true });
-"""
 _FOUND: Final = """async () => {
   const answer = performance.getEntriesByType("resource")
     .find((each) => each.name.includes("/api/v1/waterfall?"));
@@ -94,15 +84,9 @@ def run_waterfall(runs: int, progress: Progress) -> dict[str, float]:
 
 def _visit(browser: Browser, pages: str) -> dict[str, float]:
     context = browser.new_context(viewport={"width": 1440, "height": 1000})
-    foreign: list[str] = []
     page = context.new_page()
-    page.on(
-        "request",
-        lambda asked: (
-            foreign.append(asked.url) if urlsplit(asked.url).hostname != "127.0.0.1" else None
-        ),
-    )
-    page.add_init_script(_WATCH)
+    requests = Requests(page)
+    page.add_init_script(WATCH)
     page.goto(f"{pages}/decision?id={_DECISION}")
     rows = page.get_by_role("treeitem")
     rows.first.wait_for(timeout=60_000)
@@ -113,7 +97,7 @@ def _visit(browser: Browser, pages: str) -> dict[str, float]:
     rows.nth(3).click()
     page.locator(".wf-links").wait_for(timeout=60_000)
     figures["span_panel_ms"] = (clock.monotonic_ns() - began_ns) / NS_PER_MS
-    figures["external_requests"] = float(len(foreign))
+    figures["external_requests"] = float(requests.foreign)
     context.close()
     return figures
 

@@ -19,7 +19,7 @@ from dashboard.pages.sources import Sources
 from dashboard.read.decisions.listing import DecisionList
 from dashboard.read.reader import Reader
 from dashboard.read.rows import Reference, SegmentMeans
-from dashboard.read.workers import Workers
+from dashboard.read.workers import SharedReads, Workers
 from dashboard.settings.config import OTLP_URL, DashboardConfig
 
 # The stages whose seconds behind are those of what is not in the store yet.
@@ -110,6 +110,7 @@ class PageContext:
     # What the last reading of the Overview found, for the next page; `is_empty`: no decision.
     found: dict[str, bool] = field(default_factory=dict)
     judged: Callable[[], Sequence[Judged]] = tuple  # every verdict, the newest first
+    shared: SharedReads = field(default_factory=SharedReads)  # of viewers of one page
     refusal: Callable[[], str] = lambda: ""  # why whoever asks may change nothing, "" where it may
 
     def complete_ns(self, now_ns: int) -> int:

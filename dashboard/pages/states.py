@@ -7,9 +7,11 @@ as on every page. What never was read does not look as if it were still loading.
 
 from __future__ import annotations
 
+import json
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 from clickhouse_connect.driver.exceptions import ClickHouseError
@@ -24,6 +26,10 @@ from dashboard.read.adhoc.sql import engine_error
 from dashboard.units import UNKNOWN, utc_clock
 
 _TEXT_MAX: Final = 300
+# How long what one viewer was shown is what the next one is shown; a page reads anew after 5 s.
+SHARED_S: Final = 2.0
+# ... of what takes seconds to read, and is read anew after minutes.
+SHARED_LONG_S: Final = 30.0
 _NOT_YET: Final = "Not known yet."
 # What stands in place of "it loads" where the first reading failed, by the end of the output.
 _UNREAD: Final[Mapping[str, object]] = {
@@ -86,6 +92,7 @@ def answering(
     *,
     tick: str = "",
     is_long: bool = False,
+    keep_s: float = 0.0,
     unread: Callable[[], Mapping[str, object]] = dict,
 ) -> None:
     """Attach a reading that says in its own panel what is missing, or why it failed.
@@ -99,8 +106,19 @@ def answering(
         read: a plain function.
         tick: the page's dcc.Interval.
         is_long: in a thread for long questions.
+        keep_s: how long what was found is handed out to whoever asks the same, 0 for never; only
+            of what does not depend on who asks.
         unread: values of outputs where the first reading failed, for what follows from them.
     """
+
+    ticks = [each.component_property == "n_intervals" for each in inputs]
+
+    def question(asked: Sequence[object]) -> tuple[str, ...]:
+        texts = (
+            "" if is_tick else json.dumps(value, sort_keys=True)
+            for is_tick, value in zip(ticks, asked, strict=True)
+        )
+        return (outputs[0], *texts)
 
     def attempt(*values: Any) -> dict[str, object]:  # noqa: ANN401  what the browser sent
         *asked, _retries, kept = values
@@ -108,7 +126,11 @@ def answering(
         if not kept:
             before |= {**_unread(outputs), **unread()}
         try:
-            found = read(*asked)
+            found = (
+                context.shared.read(question(asked), keep_s, partial(read, *asked))
+                if keep_s
+                else read(*asked)
+            )
         except InputError as error:
             return before | _refused(key, error, kept)
         except (MillworthError, ClickHouseError) as error:

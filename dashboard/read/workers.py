@@ -1,4 +1,4 @@
-"""I/O: the threads that read the store for the pages and for `/api/v1`.
+"""I/O: the threads that read the store for the pages and for `/api/v1`, and what they share.
 
 Dash on its FastAPI backend runs a plain callback on the event loop, where one slow query would
 hold up every page. So callbacks are coroutines that wait for a thread of this bounded pool; each
@@ -11,15 +11,19 @@ import asyncio
 import contextvars
 import functools
 import threading
-from collections.abc import Callable
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import ParamSpec, TypeVar
+from dataclasses import dataclass, field
+from typing import Any, Final, ParamSpec, TypeVar
 
+from collector.core.clock import NS_PER_S, Clock, SystemClock
 from collector.core.errors import BusyError
 
 # A page asks some ten questions at once: a few people who open one at the same time are no flood.
 WAITING_MAX = 100
 RETRY_AFTER_S = 5
+_SHARED_MAX: Final = 64
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -63,3 +67,67 @@ class Workers:
     def close(self) -> None:
         """Let what runs finish, refuse what waits."""
         self._pool.shutdown(wait=True, cancel_futures=True)
+
+
+@dataclass(slots=True)
+class _Reading:
+    """One that is under way, or what it found."""
+
+    found: Future[Any] = field(default_factory=Future)
+    until_ns: int | None = None  # monotonic; None while it is under way
+
+
+class SharedReads:
+    """Readings that several viewers want at the same time are made once.
+
+    Those who open one page at one address ask the same questions every few seconds. Whoever asks
+    while a reading is under way waits for it, and for a moment after it the next ones get what it
+    found. A failure is handed to those who wait, and is not kept.
+    """
+
+    def __init__(self, clock: Clock | None = None) -> None:
+        self._clock = clock or SystemClock()
+        self._lock = threading.Lock()
+        self._readings: OrderedDict[Hashable, _Reading] = OrderedDict()
+
+    def __len__(self) -> int:
+        """Return how many are under way or kept."""
+        return len(self._readings)
+
+    def read(self, key: Hashable, keep_s: float, make: Callable[[], T]) -> T:
+        """Return what `make` returns now, or returned a moment ago for the same key.
+
+        Args:
+            key: what is asked, the instant apart.
+            keep_s: how long what was found is handed out.
+            make: reads it; whatever it raises is raised.
+        """
+        with self._lock:
+            reading = self._readings.get(key)
+            is_ours = reading is None or self._is_over(reading)
+            if reading is None or is_ours:
+                reading = self._readings[key] = _Reading()
+                self._readings.move_to_end(key)
+                while len(self._readings) > _SHARED_MAX:
+                    self._readings.popitem(last=False)
+        if is_ours:
+            self._make(key, reading, keep_s, make)
+        value: T = reading.found.result()
+        return value
+
+    def _make(
+        self, key: Hashable, reading: _Reading, keep_s: float, make: Callable[[], object]
+    ) -> None:
+        try:
+            found = make()
+        except BaseException as error:  # whatever it is, those who wait have to hear of it
+            with self._lock:
+                if self._readings.get(key) is reading:
+                    del self._readings[key]
+            reading.found.set_exception(error)
+            raise
+        reading.until_ns = self._clock.monotonic_ns() + round(keep_s * NS_PER_S)
+        reading.found.set_result(found)
+
+    def _is_over(self, reading: _Reading) -> bool:
+        return reading.until_ns is not None and self._clock.monotonic_ns() >= reading.until_ns

@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import httpx
 
 from collector.bench.harness import Progress
 from collector.core.clock import NS_PER_DAY, NS_PER_HOUR, NS_PER_S, SystemClock
 from collector.core.errors import InputError
-from dashboard.bench.chromium import chromium
+from dashboard.bench.chromium import PAGE_MS_MAX, Requests, chromium
 from dashboard.bench.growth.look import look
 from dashboard.bench.served import NO_PACKETS, Served, served
 from dashboard.units import utc_iso
 
-if TYPE_CHECKING:
-    from playwright.sync_api import Page, Request
-
-_PAGES: Final = {
+PAGES: Final = {
     "overview": "/",
     "alerts": "/alerts",
     "explore": "/explore",
@@ -31,10 +27,6 @@ _PAGES: Final = {
     "health": "/health",
 }
 _WINDOW: Final = "window=24h"
-_CALLBACKS: Final = "/_dash-update-component"
-_PAGE_MS_MAX: Final = 120_000
-_QUIET_MS: Final = 1_500
-_LOOK_MS: Final = 250
 _WAIT_S_MAX: Final = 600.0
 _FEWER_DAYS: Final = "[retention]\ndecisions_days = 25\n"
 
@@ -44,12 +36,12 @@ def pages(service: Served, progress: Progress) -> dict[str, float]:
     figures: dict[str, float] = {}
     try:
         with chromium() as browser:
-            for name, path in _PAGES.items():
+            for name, path in PAGES.items():
                 before = look(service)
                 page = browser.new_page()
-                answers = _Answers(page)
-                page.goto(f"{service.pages}{path}?{_WINDOW}", timeout=_PAGE_MS_MAX)
-                answers.wait()
+                requests = Requests(page)
+                page.goto(f"{service.pages}{path}?{_WINDOW}", timeout=PAGE_MS_MAX)
+                requests.wait()
                 after = look(service)
                 page.close()
                 figures[f"page_cpu_s_{name}"] = after.cpu_s - before.cpu_s
@@ -57,30 +49,6 @@ def pages(service: Served, progress: Progress) -> dict[str, float]:
     except InputError as error:
         progress(f"no pages: {error}")
     return figures
-
-
-class _Answers:
-    """What a page has asked the service for, and waits for."""
-
-    def __init__(self, page: Page) -> None:
-        self._page = page
-        self._asked, self._waits = 0, 0
-        page.on("request", partial(self._count, 1))
-        page.on("requestfinished", partial(self._count, -1))
-        page.on("requestfailed", partial(self._count, -1))
-
-    def wait(self) -> None:
-        """Wait until it was answered and asks for no more; a page asks again after seconds."""
-        quiet_ms = waited_ms = 0
-        while quiet_ms < _QUIET_MS and waited_ms < _PAGE_MS_MAX:
-            self._page.wait_for_timeout(_LOOK_MS)
-            waited_ms += _LOOK_MS
-            quiet_ms = quiet_ms + _LOOK_MS if self._asked and not self._waits else 0
-
-    def _count(self, by: int, request: Request) -> None:
-        if _CALLBACKS in request.url:
-            self._asked += by > 0
-            self._waits += by
 
 
 def acts(service: Served, progress: Progress) -> dict[str, float]:

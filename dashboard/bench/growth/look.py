@@ -27,6 +27,7 @@ class Look:
     cpu_s: float
     behind_s: Mapping[str, float]  # by stage
     rows: Mapping[str, float]  # by who asked
+    read_bytes: Mapping[str, float]  # likewise, before compression
 
     @property
     def rows_read(self) -> float:
@@ -35,11 +36,19 @@ class Look:
 
     def rows_asked_since(self, before: Look) -> float:
         """Return rows that routes and pages, and not jobs, have read since another look."""
-        return sum(
-            rows - before.rows.get(asker, 0.0)
-            for asker, rows in self.rows.items()
-            if not asker.startswith("job ")
-        )
+        return _asked_since(self.rows, before.rows)
+
+    def bytes_asked_since(self, before: Look) -> float:
+        """Return bytes that routes and pages have read since another look."""
+        return _asked_since(self.read_bytes, before.read_bytes)
+
+
+def _asked_since(now: Mapping[str, float], before: Mapping[str, float]) -> float:
+    return sum(
+        value - before.get(asker, 0.0)
+        for asker, value in now.items()
+        if not asker.startswith("job ")
+    )
 
 
 def look(service: Served) -> Look:
@@ -54,11 +63,14 @@ def look(service: Served) -> Look:
             answer.raise_for_status()
         else:
             waiting.wait(_LOADED_S)
-    behind, rows = dict[str, float](), dict[str, float]()
+    behind, rows, read_bytes = dict[str, float](), dict[str, float](), dict[str, float]()
     for family in text_string_to_metric_families(text):
         for sample in family.samples:
             if sample.name == "millworth_stage_behind_seconds":
                 behind[sample.labels["stage"]] = sample.value
             elif sample.name == "millworth_store_read_rows_total":
                 rows[sample.labels["asker"]] = sample.value
-    return Look(SystemClock().monotonic_ns(), cpu_by_thread_s(service.pid)[""], behind, rows)
+            elif sample.name == "millworth_store_read_bytes_total":
+                read_bytes[sample.labels["asker"]] = sample.value
+    cpu_s = cpu_by_thread_s(service.pid)[""]
+    return Look(SystemClock().monotonic_ns(), cpu_s, behind, rows, read_bytes)

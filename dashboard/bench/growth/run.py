@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import http.client
 import os
-import secrets
-import shutil
 import signal
 import tempfile
 import threading
@@ -27,7 +25,7 @@ from collector.bench.open_sender import OpenSender
 from collector.core.clock import NS_PER_DAY, NS_PER_S, SystemClock
 from dashboard.bench.growth.acts import acts, changed_retention, pages
 from dashboard.bench.growth.look import Look, look
-from dashboard.bench.growth.store import build
+from dashboard.bench.growth.store import build, copy
 from dashboard.bench.process_figures import cpu_by_thread_s, peak_rss_mib
 from dashboard.bench.served import NO_PACKETS, Served, served
 
@@ -110,12 +108,7 @@ def run_growth(
 def _measured(kept: Path, seed: int, progress: Progress) -> dict[str, float]:
     waiting = threading.Event()
     with own_directory() as scratch:
-        # As it was built: what a run writes shall not be there in the next.
-        shutil.copytree(kept / "store", scratch / "store", symlinks=True)
-        key = scratch / "wal" / "identifiers.key"
-        key.parent.mkdir()
-        key.touch(0o600)
-        key.write_text(f"b1:{secrets.token_hex(32)}\n")
+        copy(kept, scratch)
         with served(scratch, NO_PACKETS) as service:
             waiting.wait(_READY_S)
             figures = {

@@ -8,6 +8,8 @@ views, the rest from what the job wrote. Minutes and cells are summed by the ser
 from __future__ import annotations
 
 import http.client
+import secrets
+import shutil
 from pathlib import Path
 from typing import Final
 
@@ -40,8 +42,8 @@ _COPIES_MAX: Final = 40
 _DONE: Final = "built"
 
 
-def build(directory: Path, spans: int, progress: Progress) -> str:
-    """Make a store of about so many spans below a directory, or find it there; return its URL.
+def build(directory: Path, spans: int, progress: Progress, *, days: int = DAYS) -> str:
+    """Make a store of so many spans and days below a directory, or find it; return its URL.
 
     Its last day ends when it is built: one that was kept for days has lost them at its other end.
     """
@@ -49,13 +51,22 @@ def build(directory: Path, spans: int, progress: Progress) -> str:
     if done.exists():
         return url
     directory.mkdir(parents=True, exist_ok=True)
-    copies = max(1, round(spans / SPANS_PER_TRACE / DAYS / POOL))
+    copies = max(1, round(spans / SPANS_PER_TRACE / days / POOL))
     store = Connections(StoreConfig(url=url))
     prepare(store)
-    fill(store, copies, DAYS, directory / "pool-wal", progress)
+    fill(store, copies, days, directory / "pool-wal", progress)
     store.close()
     done.touch()
     return url
+
+
+def copy(kept: Path, scratch: Path) -> None:
+    """Copy what `build` made for a service to run on: what a run writes is not in the next."""
+    shutil.copytree(kept / "store", scratch / "store", symlinks=True)
+    key = scratch / "wal" / "identifiers.key"
+    key.parent.mkdir()
+    key.touch(0o600)
+    key.write_text(f"b1:{secrets.token_hex(32)}\n")
 
 
 def fill(store: Connections, copies: int, days: int, wal_dir: Path, progress: Progress) -> None:

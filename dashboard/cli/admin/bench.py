@@ -25,7 +25,8 @@ def bench(
         float, typer.Option(min=0.05, help="crash: how long the store is away.")
     ] = 10.0,
     soak_minutes: Annotated[
-        float, typer.Option(min=0.1, help="ingest: how long memory is watched under load.")
+        float,
+        typer.Option(min=0.1, help="ingest, dashboard: how long memory is watched."),
     ] = 10.0,
     quick: Annotated[
         bool,
@@ -39,7 +40,7 @@ def bench(
     ] = None,
     stores: Annotated[
         Path | None,
-        typer.Option(help="growth: where its stores are kept, and found again by the next run."),
+        typer.Option(help="growth, dashboard: where their stores are kept for the next run."),
     ] = None,
     as_json: JsonOption = False,
 ) -> None:

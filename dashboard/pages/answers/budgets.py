@@ -27,6 +27,8 @@ from dashboard.pages.parts import (
     scope_view,
 )
 from dashboard.pages.states import (
+    SHARED_LONG_S,
+    SHARED_S,
     Found,
     answering,
     sentence,
@@ -132,9 +134,18 @@ def register(app: Dash, context: PageContext) -> None:
 
     search = Input("url", "search")
     inputs = [search, Input(TICK, "n_intervals")]
-    answering(app, context, "budgets-list", KEPT, inputs, refresh, tick=TICK)
+    answering(app, context, "budgets-list", KEPT, inputs, refresh, tick=TICK, keep_s=SHARED_S)
     # Bills come once a day: the page that is opened asks for them.
-    answering(app, context, "budgets-cost", COST, [search], refresh_cost, is_long=True)
+    answering(
+        app,
+        context,
+        "budgets-cost",
+        COST,
+        [search],
+        refresh_cost,
+        is_long=True,
+        keep_s=SHARED_LONG_S,
+    )
     register_scope(app, NAME, TICK, context.clock)
 
 

@@ -29,6 +29,7 @@ from dashboard.pages.parts import (
     scrolled,
 )
 from dashboard.pages.states import (
+    SHARED_S,
     Found,
     answering,
     sentence,
@@ -144,7 +145,7 @@ def register(app: Dash, context: PageContext) -> None:
         return read(context, parse_scope(query))
 
     inputs = [Input("url", "search"), Input(TICK, "n_intervals")]
-    answering(app, context, NAME, READ, inputs, refresh, tick=TICK)
+    answering(app, context, NAME, READ, inputs, refresh, tick=TICK, keep_s=SHARED_S)
     register_scope(app, NAME, TICK, context.clock)
 
 

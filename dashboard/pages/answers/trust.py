@@ -32,6 +32,8 @@ from dashboard.pages.parts import (
     scope_view,
 )
 from dashboard.pages.states import (
+    SHARED_LONG_S,
+    SHARED_S,
     Found,
     answering,
     sentence,
@@ -182,9 +184,11 @@ def register(app: Dash, context: PageContext) -> None:
         Input(TICK, "n_intervals"),
         Input("trust-broken", "data"),
     ]
-    answering(app, context, NAME, PROOF, inputs, refresh, tick=TICK)
+    answering(app, context, NAME, PROOF, inputs, refresh, tick=TICK, keep_s=SHARED_S)
     slow = [Input("trust-slow-tick", "n_intervals")]
-    answering(app, context, "trust-audit", AUDIT, slow, refresh_audit, is_long=True)
+    answering(
+        app, context, "trust-audit", AUDIT, slow, refresh_audit, is_long=True, keep_s=SHARED_LONG_S
+    )
     register_scope(app, NAME, TICK, context.clock)
 
 

@@ -38,6 +38,8 @@ from dashboard.pages.parts import (
     scope_view,
 )
 from dashboard.pages.states import (
+    SHARED_LONG_S,
+    SHARED_S,
     Found,
     answering,
     sentence,
@@ -209,9 +211,20 @@ def register(app: Dash, context: PageContext) -> None:
 
     search = Input("url", "search")
     inputs = [search, Input(TICK, "n_intervals")]
-    answering(app, context, "velocity-experiments", FRAME, inputs, refresh, tick=TICK)
+    answering(
+        app, context, "velocity-experiments", FRAME, inputs, refresh, tick=TICK, keep_s=SHARED_S
+    )
     slow = [search, Input("velocity-slow-tick", "n_intervals")]
-    answering(app, context, "velocity-groups", WORTH, slow, refresh_worth, is_long=True)
+    answering(
+        app,
+        context,
+        "velocity-groups",
+        WORTH,
+        slow,
+        refresh_worth,
+        is_long=True,
+        keep_s=SHARED_LONG_S,
+    )
     register_scope(app, NAME, TICK, context.clock)
     # Of a range that stands still the model does not change.
     of_slow = Output("velocity-slow-tick", "max_intervals")

@@ -32,7 +32,7 @@ from dashboard.pages.parts import (
     scope_tools,
     scope_view,
 )
-from dashboard.pages.states import Found, answering, state, state_outputs
+from dashboard.pages.states import SHARED_S, Found, answering, state, state_outputs
 from dashboard.read.decisions.listing import Offered
 from dashboard.read.decisions.wanted import After, Order, Wanted, parse_after
 from dashboard.read.scope import Scope, format_scope, parse_scope
@@ -133,9 +133,9 @@ def register(app: Dash, context: PageContext) -> None:
         return Found(read_totals(context, parse_scope(str(kept.get("search", ""))), kept))
 
     inputs = [Input("url", "search"), Input(TICK, "n_intervals")]
-    answering(app, context, READINGS[0], ROWS, inputs, refresh, tick=TICK)
+    answering(app, context, READINGS[0], ROWS, inputs, refresh, tick=TICK, keep_s=SHARED_S)
     of_rows = [Input("decisions-read", "data")]
-    answering(app, context, READINGS[1], TOTALS, of_rows, refresh_totals)
+    answering(app, context, READINGS[1], TOTALS, of_rows, refresh_totals, keep_s=SHARED_S)
     register_scope(app, NAME, TICK, context.clock)
     texts = ("channel", "service", "cohort", "segment")
     controls = [(f"decisions-{name}", "value") for name in texts]

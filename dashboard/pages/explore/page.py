@@ -40,7 +40,7 @@ from dashboard.pages.parts import (
     scope_view,
     table,
 )
-from dashboard.pages.states import Found, answering, state, state_outputs
+from dashboard.pages.states import SHARED_S, Found, answering, state, state_outputs
 from dashboard.read.adhoc.sql import engine_error
 from dashboard.read.decisions.brush import (
     Brush,
@@ -177,7 +177,7 @@ def register(app: Dash, context: PageContext) -> None:
 
     search = Input("url", "search")
     timed = [search, Input(TICK, "n_intervals")]
-    answering(app, context, "explore-heat", HEAT, timed, refresh, tick=TICK)
+    answering(app, context, "explore-heat", HEAT, timed, refresh, tick=TICK, keep_s=SHARED_S)
     context.reading(app, WHY, [search, Input("explore-retry", "n_clicks")], explain, is_long=True)
     # In the browser and at once: an answer that comes later would undo what somebody types.
     in_browser(app, "boxFields", [Output(name, "value") for name in FIELDS], search)

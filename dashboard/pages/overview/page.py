@@ -41,7 +41,7 @@ from dashboard.pages.parts import (
     scope_tools,
     scope_view,
 )
-from dashboard.pages.states import Found, answering, state, state_outputs
+from dashboard.pages.states import SHARED_S, Found, answering, state, state_outputs
 from dashboard.read.alerts.listing import at_risk, listed_alerts, with_people
 from dashboard.read.alerts.losses import Loss, losses
 from dashboard.read.alerts.rows import AlertRow
@@ -185,10 +185,14 @@ def register(app: Dash, context: PageContext) -> None:
     inputs = [Input("url", "search"), Input(TICK, "n_intervals")]
     # Where money cannot be read the others look for themselves, without an alert to follow.
     alone = partial(_alone, context)
-    answering(app, context, READINGS[0], MONEY, inputs, refresh, tick=TICK, unread=alone)
+    answering(
+        app, context, READINGS[0], MONEY, inputs, refresh, tick=TICK, keep_s=SHARED_S, unread=alone
+    )
     picks = [kept, Input("overview-pick", "data"), search]
-    answering(app, context, READINGS[1], path.OUTPUTS, picks, refresh_path)
-    answering(app, context, READINGS[2], heat.OUTPUTS, [kept, search], refresh_heat)
+    answering(app, context, READINGS[1], path.OUTPUTS, picks, refresh_path, keep_s=SHARED_S)
+    answering(
+        app, context, READINGS[2], heat.OUTPUTS, [kept, search], refresh_heat, keep_s=SHARED_S
+    )
     register_scope(app, NAME, TICK, context.clock)
     in_browser(
         app,

@@ -6,12 +6,12 @@
 SELECT
     count() AS decisions,
     avg(total_ns) AS total_ns,
-    avgForEach([
-        ingress_network_ns, ingress_compute_ns, ingress_store_ns, ingress_untraced_ns,
-        transform_network_ns, transform_compute_ns, transform_store_ns, transform_untraced_ns,
-        decision_network_ns, decision_compute_ns, decision_store_ns, decision_untraced_ns,
-        egress_network_ns, egress_compute_ns, egress_store_ns, egress_untraced_ns
-    ]) AS segments_ns
+    [
+        avg(ingress_network_ns), avg(ingress_compute_ns), avg(ingress_store_ns), avg(ingress_untraced_ns),
+        avg(transform_network_ns), avg(transform_compute_ns), avg(transform_store_ns), avg(transform_untraced_ns),
+        avg(decision_network_ns), avg(decision_compute_ns), avg(decision_store_ns), avg(decision_untraced_ns),
+        avg(egress_network_ns), avg(egress_compute_ns), avg(egress_store_ns), avg(egress_untraced_ns)
+    ] AS segments_ns
 FROM
 (
     SELECT *
@@ -20,7 +20,7 @@ FROM
         AND ({action:String} = '' OR action = {action:String})
         AND ({region:String} = '' OR region = {region:String})
         AND ({met_only:UInt8} = 0 OR total_ns <= transform(
-            toString(action), {reference_actions:Array(String)}, {reference_ns:Array(UInt64)},
+            action, {reference_actions:Array(String)}, {reference_ns:Array(UInt64)},
             {default_reference_ns:UInt64}))
     ORDER BY ingress_ns DESC
     LIMIT {decisions_max:UInt64}

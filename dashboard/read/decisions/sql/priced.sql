@@ -43,4 +43,7 @@ ${filtered}
     (
         SELECT ingress_ns, decision_id, value_usd FROM decisions FINAL
         WHERE {stated:UInt8} = 1 AND ingress_ns >= {from_ns:UInt64} AND ingress_ns < {to_ns:UInt64}
-    ) AS f ON d.ingress_ns = f.ingress_ns AND d.decision_id = f.decision_id
+    ) AS f
+        -- Where nothing is stated no id is read and no million of keys is looked up.
+        ON if({stated:UInt8} = 1, d.ingress_ns, 0) = f.ingress_ns
+        AND if({stated:UInt8} = 1, d.decision_id, '') = f.decision_id
