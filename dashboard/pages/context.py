@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any, Protocol
+from functools import partial
+from typing import Any, Final, Protocol
 
 from dash import ClientsideFunction, Dash, Input, Output, State, set_props
 
@@ -13,17 +14,20 @@ from alerts.config import AlertsConfig
 from alerts.state.sqlite import AlertStore
 from attribution.core.selection import Narrowed
 from attribution.whatif.answers import CompareAnswer
-from collector.core.clock import NS_PER_S, Clock
-from dashboard.health.items import HealthSource
+from collector.core.clock import NS_PER_DAY, NS_PER_MINUTE, NS_PER_S, Clock
+from dashboard.health.items import HealthItem, HealthSource
 from dashboard.pages.sources import Sources
-from dashboard.read.decisions.listing import DecisionList
+from dashboard.read.decisions.listing import DecisionList, Offered
 from dashboard.read.reader import Reader
-from dashboard.read.rows import Reference, SegmentMeans
+from dashboard.read.rows import Range, Reference, SegmentMeans
 from dashboard.read.workers import SharedReads, Workers
 from dashboard.settings.config import OTLP_URL, DashboardConfig
 
 # The stages whose seconds behind are those of what is not in the store yet.
 _STORED_BY = ("stage.logged", "stage.stored")
+# The panels of a page ask about the same moment.
+_NOW_S: Final = 1.0
+_CHOICE_S: Final = 10.0
 # The one panel of the frame that says what could not be read.
 ERROR_ID = "app-error"
 
@@ -113,11 +117,33 @@ class PageContext:
     shared: SharedReads = field(default_factory=SharedReads)  # of viewers of one page
     refusal: Callable[[], str] = lambda: ""  # why whoever asks may change nothing, "" where it may
 
+    def items(self) -> list[HealthItem]:
+        """Return every figure of the service, as it was a second ago at the most."""
+        return self.shared.read("items", _NOW_S, self.health.health)
+
+    def scopes(self, to_ns: int) -> tuple[list[str], list[str]]:
+        """Return the actions and the regions to choose from: those of a day until about then."""
+        minute_ns = to_ns - to_ns % NS_PER_MINUTE
+        read = partial(self.reader.scopes, max(0, minute_ns - NS_PER_DAY), to_ns)
+        return self.shared.read(("scopes", minute_ns), _CHOICE_S, read)
+
+    def offered(self, seen: Range) -> Offered:
+        """Return what else the decisions of a range may be filtered by, as of some seconds ago."""
+        minute_ns = seen.to_ns - seen.to_ns % NS_PER_MINUTE
+        key = ("offered", minute_ns, seen.to_ns - seen.from_ns)
+        return self.shared.read(key, _CHOICE_S, partial(self.decisions.offered, seen))
+
     def complete_ns(self, now_ns: int) -> int:
-        """Return up to when all that was received is in what a page reads, 0 for never."""
+        """Return up to when all that was received is in what a page reads, 0 for never.
+
+        As it was a second ago at the most.
+        """
+        return self.shared.read("complete", _NOW_S, partial(self._complete_ns, now_ns))
+
+    def _complete_ns(self, now_ns: int) -> int:
         waits_s = [
             item.value
-            for item in self.health.health()
+            for item in self.items()
             if item.name in _STORED_BY and isinstance(item.value, int | float)
         ]
         stored_ns = now_ns - round(max(waits_s, default=0) * NS_PER_S)

@@ -143,7 +143,7 @@ def decisions_router(
 
 def _page(listing: DecisionList, asked: PageQuery, now_ns: int) -> DecisionPage:
     held = asked.wanted(now_ns)
-    stated = listing.offered(held.seen).stated
+    stated = listing.stated(held.seen)
     rows, after = listing.page(held, asked.by, asked.limit, stated=stated)
     found = listing.totals(held, stated=stated) if asked.totals else None
     begin, end = held.seen.from_ns, held.seen.to_ns

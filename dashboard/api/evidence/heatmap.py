@@ -44,5 +44,5 @@ def _heatmap(listing: DecisionList, asked: FilterQuery, now_ns: int) -> Heatmap:
     held = asked.wanted(now_ns)
     begin, end = held.seen.from_ns, held.seen.to_ns
     step_ns = step_of(end - begin)
-    stated = listing.offered(held.seen).stated
+    stated = listing.stated(held.seen)
     return Heatmap(begin, end, step_ns, 8, listing.cells(held, step_ns, stated=stated))

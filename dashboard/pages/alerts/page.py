@@ -11,7 +11,6 @@ from dash import Dash, Input, Output, State, dcc, html
 
 from alerts.state.external import ExternalAlert, ExternalAlerts
 from alerts.state.subject import ALL
-from collector.core.clock import NS_PER_DAY
 from collector.core.errors import StoreUnavailableError
 from dashboard.pages.alerts.lines import (
     ALERT_COLUMNS,
@@ -181,7 +180,7 @@ def _stored(
     """Read what the store knows: alerts, the names of pickers, and how complete both are."""
     reader = context.reader
     found = with_people(listed_alerts(reader, seen), context.alert_state, now_ns)
-    offered = reader.scopes(max(0, seen.to_ns - NS_PER_DAY), seen.to_ns)
+    offered = context.scopes(seen.to_ns)
     return found, offered, context.complete_ns(now_ns)
 
 

@@ -13,7 +13,7 @@ from attribution.books.unit_cost import UnitCost
 from attribution.core.selection import Selection
 from attribution.core.slo import Promise, Verdict
 from attribution.whatif.answers import BudgetStanding
-from collector.core.clock import NS_PER_DAY, NS_PER_S
+from collector.core.clock import NS_PER_S
 from dashboard.pages.context import PageContext
 from dashboard.pages.parts import (
     Component,
@@ -44,7 +44,6 @@ NAME = "budgets"
 TITLE = "Budgets"
 IN_MENU = True
 TICK = "budgets-tick"
-SCOPES_WINDOW_NS: Final = NS_PER_DAY
 _ROW_PX: Final = 50
 _SET: Final = """\
 [[attribution.budgets]]        # in millworth.toml
@@ -153,7 +152,7 @@ def read(context: PageContext, scope: Scope) -> Found:
     """Read how every budget stands: a value for each of KEPT."""
     now_ns = context.clock.now_ns()
     seen = scope.range_at(now_ns)
-    actions, regions = context.reader.scopes(max(0, seen.to_ns - SCOPES_WINDOW_NS), seen.to_ns)
+    actions, regions = context.scopes(seen.to_ns)
     every = context.sources.analyst.budgets(seen.to_ns)
     shown = [each for each in every if _is_of(each, scope)]
     complete_ns = context.complete_ns(now_ns)

@@ -6,7 +6,6 @@ from typing import Any, Final
 
 from dash import Dash, Input, dcc, html
 
-from collector.core.clock import NS_PER_DAY
 from dashboard.pages.answers.waits import (
     bursts_empty,
     bursts_lines,
@@ -46,7 +45,6 @@ NAME = "network"
 TITLE = "Network"
 IN_MENU = True
 TICK = "network-tick"
-SCOPES_WINDOW_NS: Final = NS_PER_DAY
 RECORDER: Final = "packet.recorder"
 _ROW_PX: Final = 50
 _PAIRS: Final[list[dict[str, Any]]] = [
@@ -153,9 +151,9 @@ def read(context: PageContext, scope: Scope) -> Found:
     """Read what packets prove: a value for each of READ."""
     now_ns = context.clock.now_ns()
     seen = scope.range_at(now_ns)
-    actions, regions = context.reader.scopes(max(0, seen.to_ns - SCOPES_WINDOW_NS), seen.to_ns)
+    actions, regions = context.scopes(seen.to_ns)
     found = network(context.reader, seen)
-    recorder = next((item for item in context.health.health() if item.name == RECORDER), None)
+    recorder = next((item for item in context.items() if item.name == RECORDER), None)
     why_off = "" if recorder is None or recorder.status == "ok" else recorder.detail
     bursts = f"the first {BURSTS_MAX}" if len(found.bursts) == BURSTS_MAX else ""
     return Found(

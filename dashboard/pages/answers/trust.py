@@ -201,7 +201,7 @@ def read(context: PageContext, scope: Scope, broken: str | None) -> Found:
     seen = scope.range_at(now_ns)
     found = context.sources.verdicts.verdicts(seen.from_ns, seen.to_ns)
     pairs = clocks(reader, seen)
-    items = context.health.health()
+    items = context.items()
     lost, is_required = lost_of(items), unsigned_is_bad(items)
     shown = len(found.findings)
     return Found(

@@ -13,7 +13,6 @@ from attribution.core.selection import Selection
 from attribution.sensitivity.groups import DIMENSIONS
 from attribution.sensitivity.registered import Experiment
 from attribution.vram.document import Document
-from collector.core.clock import NS_PER_DAY
 from collector.core.errors import InputError
 from dashboard.pages.answers.gate import CARDS_MAX, cards
 from dashboard.pages.answers.worth import (
@@ -56,7 +55,6 @@ NAME = "velocity"
 TITLE = "Velocity"
 IN_MENU = True
 TICK = "velocity-tick"
-SCOPES_WINDOW_NS: Final = NS_PER_DAY
 # A model reads thousands of trees: as often as it changes by more than its interval.
 _SLOW_MS: Final = 120_000
 _ROW_PX: Final = 56
@@ -251,7 +249,7 @@ def read_frame(context: PageContext, scope: Scope) -> Found:
     """Read the pickers and the experiments: a value for each of FRAME."""
     now_ns = context.clock.now_ns()
     seen = scope.range_at(now_ns)
-    actions, regions = context.reader.scopes(max(0, seen.to_ns - SCOPES_WINDOW_NS), seen.to_ns)
+    actions, regions = context.scopes(seen.to_ns)
     found = context.sources.experiments.all()
     return Found(
         {

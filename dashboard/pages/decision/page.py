@@ -139,7 +139,7 @@ def read(context: PageContext, decision_id: str) -> DecisionRead | None:
         return None
     now_ns = context.clock.now_ns()
     detail = read_decision(reader, facts, reader.sent_spans(facts.trace_id), now_ns)
-    health = context.health.health()
+    health = context.items()
     is_young = now_ns - facts.end_ns < _YOUNG_NS
     return DecisionRead(
         detail=detail,

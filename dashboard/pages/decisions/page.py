@@ -12,7 +12,6 @@ from dash import Dash, Input, Output, State, dcc, html
 from dash.exceptions import PreventUpdate
 
 from attribution.core.segments import CLASSES
-from collector.core.clock import NS_PER_DAY
 from collector.core.errors import InputError
 from dashboard.pages.context import PageContext, in_browser
 from dashboard.pages.decisions.lines import (
@@ -44,7 +43,6 @@ TITLE = "Decisions"
 IN_MENU = True
 TICK = "decisions-tick"
 ROWS_MAX: Final = 100
-SCOPES_WINDOW_NS = NS_PER_DAY
 # As the address has it: what is sorted by, whether the least comes first, and the words.
 SORTS: Final = {
     "": ("time", False, "Newest"),
@@ -176,8 +174,9 @@ def read(context: PageContext, scope: Scope) -> dict[str, object]:
     reader, now_ns = context.reader, context.clock.now_ns()
     wanted = wanted_of(scope, now_ns)
     seen = wanted.seen
-    actions, regions = reader.scopes(max(0, seen.to_ns - SCOPES_WINDOW_NS), seen.to_ns)
-    offered = context.decisions.offered(seen)
+    actions, regions = context.scopes(seen.to_ns)
+    offered = context.offered(seen)
+    stated = context.decisions.stated(seen)
     after: After | None = None
     if scope.search:
         ids = reader.decision_ids(scope.search)
@@ -185,9 +184,7 @@ def read(context: PageContext, scope: Scope) -> dict[str, object]:
         lines = [found_line(facts) for facts in known]
         note = f"{count(len(lines))} found at any time for “{scope.search}”"
     else:
-        rows, after = context.decisions.page(
-            wanted, order_of(scope), ROWS_MAX, stated=offered.stated
-        )
+        rows, after = context.decisions.page(wanted, order_of(scope), ROWS_MAX, stated=stated)
         lines, note = listed_lines(rows), _note(scope, len(rows), is_last=after is None)
     frozen = replace(scope, until_ns=seen.to_ns)
     first = _with_after(scope, "") if scope.filter("after") else ""
@@ -211,7 +208,7 @@ def read(context: PageContext, scope: Scope) -> dict[str, object]:
         "decisions-read.data": {
             "to_ns": str(seen.to_ns),
             "search": format_scope(scope),
-            "stated": offered.stated,
+            "stated": stated,
             "found": bool(scope.search),
         },
     }

@@ -14,7 +14,7 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 from dash import Dash, Input, Output, State, dcc, html, no_update
 
 from attribution.whatif.answers import CompareAnswer
-from collector.core.clock import NS_PER_DAY, NS_PER_MS
+from collector.core.clock import NS_PER_MS
 from collector.core.errors import InputError, MillworthError
 from collector.core.log import get_logger
 from dashboard.pages.chips import choices
@@ -59,7 +59,6 @@ NAME = "explore"
 TITLE = "Explore"
 IN_MENU = True
 TICK = "explore-tick"
-SCOPES_WINDOW_NS: Final = NS_PER_DAY
 _TABLE_ROWS_MAX: Final = 20
 HEAT = (
     *scope_outputs(NAME),
@@ -238,7 +237,7 @@ def heat(context: PageContext, scope: Scope, kept: KeptCells) -> dict[str, objec
         asked = question_of(without_box(scope), now_ns)
     found = kept.read(asked.wanted, now_ns, is_live=scope.until_ns is None)
     seen = found.seen
-    actions, regions = context.reader.scopes(max(0, seen.to_ns - SCOPES_WINDOW_NS), seen.to_ns)
+    actions, regions = context.scopes(seen.to_ns)
     target_ns = context.reference.of(scope.action)
     decisions = count(sum(cell.decisions for cell in found.cells))
     named = found.offered.by_dimension

@@ -54,7 +54,7 @@ def read(context: PageContext, scope: Scope, top: Top) -> HeatRead:
     """Read the panel over the range of the alerts that were read before it."""
     seen = scope.range_at(top.to_ns)
     drawn_from_ns = drawn_from(seen, top.first_ns)
-    health = context.health.health()
+    health = context.items()
     return HeatRead(
         scope=scope,
         seen=seen,

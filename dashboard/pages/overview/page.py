@@ -54,7 +54,6 @@ NAME = "overview"
 TITLE = "Overview"
 IN_MENU = True
 TICK = "overview-tick"
-SCOPES_WINDOW_NS = NS_PER_DAY
 SHOWN_MAX: Final = 50  # of the sum all count
 _CARDS = ("now", "lost", "late", "velocity")
 MONEY = (
@@ -214,10 +213,10 @@ def read(context: PageContext, query: str) -> MoneyRead:
     reader, scope = context.reader, parse_scope(query)
     now_ns = context.clock.now_ns()
     seen = scope.range_at(now_ns)
-    actions, regions = reader.scopes(max(0, seen.to_ns - SCOPES_WINDOW_NS), seen.to_ns)
+    actions, regions = context.scopes(seen.to_ns)
     day_from_ns = seen.to_ns - seen.to_ns % NS_PER_DAY
     today = Range(day_from_ns, seen.to_ns, seen.action, seen.region)
-    health = context.health.health()
+    health = context.items()
     revenue = reader.revenue(seen)
     return MoneyRead(
         scope=scope,

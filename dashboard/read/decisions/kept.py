@@ -58,9 +58,8 @@ class KeptCells:
             kept = self._kept.get(key)
         if kept is not None and 0 <= now_ns - kept[0] < min(step_ns // _OF_A_COLUMN, _KEPT_NS_MAX):
             return kept[1]
-        offered = self._listing.offered(seen)
-        cells = self._listing.cells(wanted, step_ns, stated=offered.stated)
-        found = Heat(seen, step_ns, cells, offered)
+        cells = self._listing.cells(wanted, step_ns, stated=self._listing.stated(seen))
+        found = Heat(seen, step_ns, cells, self._listing.offered(seen))
         with self._lock:
             self._kept[key] = (now_ns, found)
             self._kept.move_to_end(key)

@@ -84,7 +84,6 @@ class Offered:
     channels: list[str]
     cohorts: list[str]
     services: list[str]
-    stated: bool  # some are worth what they state
 
     @property
     def by_dimension(self) -> dict[str, list[str]]:
@@ -108,14 +107,13 @@ class DecisionList:
 
     def offered(self, seen: Range) -> Offered:
         """Return what may be filtered by."""
-        [row] = self._reader.ask(
-            "offered", __file__, {"from_ns": seen.from_ns, "to_ns": seen.to_ns}
-        )
-        named = {
-            name: [text for text in row[name] if text]
-            for name in ("channels", "cohorts", "services")
-        }
-        return Offered(**named, stated=bool(row["stated"]))
+        [row] = self._reader.ask("offered", __file__, _range(seen))
+        return Offered(**{name: [text for text in texts if text] for name, texts in row.items()})
+
+    def stated(self, seen: Range) -> bool:
+        """Return whether some decisions of a range are worth what they state."""
+        [row] = self._reader.ask("stated", __file__, _range(seen))
+        return bool(row["stated"])
 
     def page(
         self, wanted: Wanted, order: Order, rows_max: int, *, stated: bool
@@ -131,7 +129,7 @@ class DecisionList:
 
     def all_rows(self, wanted: Wanted, order: Order, rows_max: int) -> Iterator[list[DecisionRow]]:
         """Yield all rows up to a number, some thousands at a time."""
-        stated = self.offered(wanted.seen).stated
+        stated = self.stated(wanted.seen)
         left, after = rows_max, order.after
         while left > 0:
             part = min(left, _ROWS_A_READING)
@@ -144,9 +142,7 @@ class DecisionList:
     def one(self, decision_id: str, ingress_ns: int) -> DecisionRow | None:
         """Return one decision with its dollars, None while it is not attributed."""
         seen = Range(ingress_ns, ingress_ns + 1)
-        rows, _ = self.page(
-            Wanted(seen), Order("latency"), PAGE_ROWS_MAX, stated=self.offered(seen).stated
-        )
+        rows, _ = self.page(Wanted(seen), Order("latency"), PAGE_ROWS_MAX, stated=self.stated(seen))
         return next((row for row in rows if row.decision_id == decision_id), None)
 
     def count(self, wanted: Wanted) -> int:
@@ -285,6 +281,10 @@ def _parts(wanted: Wanted, order: Order) -> Iterator[Wanted]:
         yield replace(wanted, seen=replace(seen, from_ns=begin, to_ns=begin + width_ns))
         width_ns *= _GROWS
     yield replace(wanted, seen=seen)
+
+
+def _range(seen: Range) -> dict[str, int]:
+    return {"from_ns": seen.from_ns, "to_ns": seen.to_ns}
 
 
 def _by_key(rows: Sequence[dict[str, Any]]) -> dict[tuple[int, str], dict[str, Any]]:

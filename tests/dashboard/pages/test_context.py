@@ -12,7 +12,7 @@ from dashboard.pages.sources import Sources
 from dashboard.read.decisions.listing import DecisionList
 from dashboard.read.reader import Reader
 from dashboard.read.rows import Reference
-from dashboard.read.workers import Workers
+from dashboard.read.workers import SharedReads, Workers
 from dashboard.settings.config import DashboardConfig
 from tests.conftest import ManualClock
 from tests.support.dashboard.seed import TODAY_NS
@@ -46,7 +46,9 @@ def test_page_is_as_old_as_what_is_not_stored_yet(own_world: Connections) -> Non
     )
     shown = overview.show(overview.read(well, ""), "")
     assert shown["overview-asof.className"] == "note asof"
-    shown = overview.show(overview.read(dataclasses.replace(well, health=Waiting()), ""), "")
+    shown = overview.show(
+        overview.read(dataclasses.replace(well, health=Waiting(), shared=SharedReads()), ""), ""
+    )
     assert "8.9 min ago" in str(shown["overview-asof.children"])
     assert shown["overview-asof.className"] == "note asof old"
     workers.close()
