@@ -2,7 +2,8 @@
 
 Any exporter of OpenTelemetry does. This one holds the interpreter for shorter: the stock one takes
 a millisecond an export whatever is in it, most of it in its HTTP client, and a decision that wakes
-from a wait then has to wait again (measured: 1 to 2 ms more at p99; with this one 0.2 ms).
+from a wait then has to wait again (measured: 1 to 2 ms more at p99; with this one 0.2 ms). It can
+encode a few spans at a time, with a pause after each, and send them together.
 """
 
 from __future__ import annotations
@@ -45,8 +46,10 @@ class DecisionExporter(SpanExporter):
         tls: for https, where certificates of one's own are needed.
     """
 
-    # What `DecisionInstrument` hands over at a time: the encoding of four takes 0.1 ms.
+    # What `DecisionInstrument` has encoded at a time: four take 0.1 ms. A request takes as long
+    # again, so it is made of many slices.
     slice_spans: Final = 4
+    request_spans: Final = 128
 
     def __init__(
         self,
@@ -62,7 +65,7 @@ class DecisionExporter(SpanExporter):
         url = urlsplit(endpoint)
         if url.scheme not in ("http", "https") or not url.hostname:
             raise ValueError(f"endpoint {endpoint!r} is not http://HOST:PORT/PATH, or https")
-        self._encode: Callable[[Sequence[ReadableSpan]], bytes] = lambda spans: encode_spans(
+        self.encode: Callable[[Sequence[ReadableSpan]], bytes] = lambda spans: encode_spans(
             spans
         ).SerializeToString()
         self._path = url.path or "/v1/traces"
@@ -76,10 +79,19 @@ class DecisionExporter(SpanExporter):
         )
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
-        """Send a batch; as OTLP says, again where the answer asks for it or does not come."""
+        """Encode a batch and send it."""
+        return self.send(self.encode(spans), len(spans))
+
+    def send(self, body: bytes, count: int) -> SpanExportResult:
+        """Send so many spans; as OTLP says, again where the answer asks for it or does not come.
+
+        Args:
+            body: what `encode` returned, or several of these behind one another, which are one
+                request too.
+            count: spans in it.
+        """
         clock = AnchoredClock()
         until_ns = clock.monotonic_ns() + round(self._timeout_s * NS_PER_S)
-        body = self._encode(spans)
         backoff_s = 0.0  # at first at once: the other side closes a connection that was idle
         while True:
             asked_s = 0.0
@@ -100,7 +112,7 @@ class DecisionExporter(SpanExporter):
             backoff_s = min(max(2 * backoff_s, _BACKOFF_S_MIN), _BACKOFF_S_MAX)
         if self._stopping.is_set():
             self._connection.close()
-        _LOG.warning("%d decisions were not taken by %s: %s", len(spans), self._path, said)
+        _LOG.warning("%d decisions were not taken by %s: %s", count, self._path, said)
         return SpanExportResult.FAILURE
 
     def shutdown(self) -> None:

@@ -21,7 +21,8 @@ import os
 import threading
 import weakref
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
@@ -35,6 +36,7 @@ from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 from collector.core.clock import NS_PER_S, AnchoredClock
 from collector.instrument.clock_error import KernelClock, kernel_clock
 from collector.instrument.decision import DECISION_KEY, Anchor, Base, Decision, Home
+from collector.instrument.export import DecisionExporter
 from collector.instrument.seal import DecisionSeal, OutcomeSeal
 
 if TYPE_CHECKING:
@@ -83,6 +85,8 @@ class DecisionInstrument(Home):
         self.unsampled = 0  # the caller's traceparent said that the trace is not kept
         self._exporter = exporter
         self._slice_spans = getattr(exporter, "slice_spans", SLICE_SPANS)
+        self._encoded: list[bytes] = []  # slices of a request that is still to be sent
+        self._encoded_spans = 0
         self._resource = resource
         self._queue_max = queue_max
         self._export_every_s = export_every_s
@@ -138,6 +142,8 @@ class DecisionInstrument(Home):
     def _restart(self) -> None:
         """Begin anew in a forked child: threads stay behind, and the queue is the parent's."""
         self.queue.clear()
+        self._encoded.clear()
+        self._encoded_spans = 0
         self._flushes.clear()
         self._counting = threading.Lock()
         if self._seal is not None:
@@ -172,24 +178,49 @@ class DecisionInstrument(Home):
             self._export([self.queue.popleft() for _ in range(count)])
             if not flushes:
                 self._stopping.wait(SLICE_PAUSE_S)
+        self._send()
         for done in flushes:
             done.set()
 
     def _export(self, decisions: list[Decision]) -> None:
+        """Hand a slice to the exporter, or encode it for a request of many slices."""
         seal = None if self._seal is None else self._seal.seal
         spans = [decision.readable(seal) for decision in decisions if decision.is_sampled()]
         self.unsampled += len(decisions) - len(spans)
         if not spans:
             return
+        with self._outliving(len(spans)):
+            if not isinstance(self._exporter, DecisionExporter):
+                self._count(self._exporter.export(spans), len(spans))
+                return
+            self._encoded.append(self._exporter.encode(spans))
+            self._encoded_spans += len(spans)
+            if self._encoded_spans >= self._exporter.request_spans:
+                self._send()
+
+    def _send(self) -> None:
+        """Send what was encoded."""
+        body, count = b"".join(self._encoded), self._encoded_spans
+        self._encoded.clear()
+        self._encoded_spans = 0
+        if count and isinstance(self._exporter, DecisionExporter):
+            with self._outliving(count):
+                self._count(self._exporter.send(body, count), count)
+
+    @contextmanager
+    def _outliving(self, spans: int) -> Iterator[None]:
+        """Count spans as failed at whatever an exporter raises, which the thread outlives."""
         try:
-            result = self._exporter.export(spans)
-        except Exception:  # noqa: BLE001  # the thread outlives whatever an exporter raises
+            yield
+        except Exception:  # noqa: BLE001  see above
             _LOG.exception("decisions could not be exported")
-            result = SpanExportResult.FAILURE
+            self.failed += spans
+
+    def _count(self, result: SpanExportResult, spans: int) -> None:
         if result is SpanExportResult.SUCCESS:
-            self.exported += len(spans)
+            self.exported += spans
         else:
-            self.failed += len(spans)
+            self.failed += spans
 
 
 class StageProcessor(SpanProcessor):

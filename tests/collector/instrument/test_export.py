@@ -178,7 +178,7 @@ def test_endpoint_that_is_no_url_is_refused(endpoint: str) -> None:
         DecisionExporter(endpoint)
 
 
-def test_instrument_hands_over_small_slices_and_larger_ones_when_it_is_behind() -> None:
+def test_instrument_encodes_small_slices_and_larger_ones_when_it_is_behind() -> None:
     """Small ones stall a decision least; a queue that fills must not pause after every four."""
     with receiving() as server:
         instrument = DecisionInstrument(
@@ -190,8 +190,31 @@ def test_instrument_hands_over_small_slices_and_larger_ones_when_it_is_behind() 
             assert instrument.flush()
         instrument.shutdown()
 
-    sizes = [len(names) for names in server.names()]
-    assert sum(sizes) == 810
-    assert sizes[:3] == [4, 4, 2]
-    assert max(sizes) == 800 // 64
+    sizes = [slices(body) for body in server.bodies]
+    assert sizes[0] == [4, 4, 2], "one request of three slices"
+    assert max(max(own) for own in sizes[1:]) == 800 // 64
+    assert all(128 <= sum(own) < 128 + 800 // 64 for own in sizes[1:-1]), "full requests"
+    assert sum(map(sum, sizes)) == 810
     assert (instrument.exported, instrument.failed) == (810, 0)
+
+
+def test_slices_of_a_request_that_is_refused_are_counted_together() -> None:
+    """What was encoded and not taken has failed, and what comes next is not in its request."""
+    with receiving((400, "")) as server:
+        instrument = DecisionInstrument(
+            DecisionExporter(server.url), Resource({}), export_every_s=3600
+        )
+        for count in (10, 6):
+            for _ in range(count):
+                instrument.begin("offer").end()
+            assert instrument.flush()
+        instrument.shutdown()
+
+    assert [slices(body) for body in server.bodies] == [[4, 4, 2], [4, 2]]
+    assert (instrument.exported, instrument.failed) == (6, 10)
+
+
+def slices(body: bytes) -> list[int]:
+    """Return how many spans each slice of a request has."""
+    request = ExportTraceServiceRequest.FromString(body)
+    return [sum(len(s.spans) for s in r.scope_spans) for r in request.resource_spans]
