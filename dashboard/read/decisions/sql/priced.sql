@@ -7,7 +7,9 @@
         d.target_ns AS target_ns, d.worst AS worst, d.worst_ns AS worst_ns,
         c.decisions > c.unvalued AND (c.basis != 'expected' OR isNotNull(f.value_usd)) AS is_valued,
         toFloat64(greatest(toInt64(d.total_ns) - toInt64(d.target_ns), 0)) AS late_ns,
-        arrayCount(since -> since <= d.second_ns, {slope_since_ns:Array(UInt64)}) AS slope,
+        -- The first is in force since ever: where it is the only one nothing is looked up.
+        if(length({slope_since_ns:Array(UInt64)}) = 1, 1,
+            arrayCount(since -> since <= d.second_ns, {slope_since_ns:Array(UInt64)})) AS slope,
         if(d.is_error = 1, 1, 1 - exp(-{slope_median:Array(Float64)}[slope] * late_ns)) AS share,
         if(d.is_error = 1, 1, 1 - exp(-{slope_low:Array(Float64)}[slope] * late_ns)) AS share_low,
         if(d.is_error = 1, 1, 1 - exp(-{slope_high:Array(Float64)}[slope] * late_ns)) AS share_high,
@@ -30,7 +32,7 @@ ${filtered}
     LEFT JOIN
     (
         SELECT
-            second_ns, toString(action) AS of_action, toString(region) AS of_region, decisions, unvalued,
+            second_ns, cityHash64(action) * 3 + cityHash64(region) AS class, decisions, unvalued,
             toString(basis) AS basis, toFloat64(value_usd) AS value, toFloat64(loss_usd) AS loss,
             toFloat64(loss_low_usd) AS loss_low, toFloat64(loss_high_usd) AS loss_high,
             lost_share, lost_share_low, lost_share_high
@@ -38,7 +40,7 @@ ${filtered}
         WHERE second_ns >= intDiv({from_ns:UInt64}, 1000000000) * 1000000000 AND second_ns < {to_ns:UInt64}
             AND ({action:String} = '' OR action = {action:String})
             AND ({region:String} = '' OR region = {region:String})
-    ) AS c ON d.second_ns = c.second_ns AND d.action = c.of_action AND d.region = c.of_region
+    ) AS c ON d.second_ns = c.second_ns AND d.class = c.class
     LEFT JOIN
     (
         SELECT ingress_ns, decision_id, value_usd FROM decisions FINAL
