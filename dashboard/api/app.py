@@ -173,7 +173,7 @@ def create_api(
     reference = reference_of(attribution)
     listing, normal = decision_list(of), NormalTimes(reader, reference)
     app.include_router(decisions_router(listing, workers, clock))
-    app.include_router(waterfall_router(reader, listing, normal, workers, clock))
+    app.include_router(waterfall_router(reader, listing, normal, workers, of.shared, clock))
     app.include_router(heatmap_router(listing, questions, clock))
     finder = Finder(reader, listing, of.alert_state, pages)
     app.include_router(search_router(finder, workers, clock))

@@ -16,6 +16,7 @@ from collector.write.quarantine import RejectedItems
 from dashboard.health.items import HealthSource
 from dashboard.read.reader import Reader
 from dashboard.read.sealed.store import SealedStore
+from dashboard.read.workers import SharedReads
 from dashboard.settings.config import OTLP_URL, DashboardConfig, otlp_url
 
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ class AppContext:
         alert_state: the state of alerts; None where another machine has it.
         alerts: the rules.
         otlp_url: where senders send over HTTP.
+        shared: what several ask at the same time.
     """
 
     store: Connections
@@ -62,6 +64,7 @@ class AppContext:
     alert_state: AlertStore | None = None
     alerts: AlertsConfig = field(default_factory=AlertsConfig)
     otlp_url: str = OTLP_URL
+    shared: SharedReads = field(default_factory=SharedReads)
 
     @classmethod
     def of(

@@ -111,6 +111,7 @@ def create_app(of: AppContext) -> Dash:
         judged=InvestJob(of.attribution, of.store).verdicts,
         refusal=partial(why_not, "POST /api/v1/alerts/{episode_id}/ack"),
         otlp_url=of.otlp_url,
+        shared=of.shared,
     )
     in_menu = [(module.PATH, module.TITLE) for module in PAGES if module.IN_MENU]
     server = create_api(of, workers, questions, in_menu)

@@ -9,13 +9,13 @@ from starlette.exceptions import HTTPException
 
 from collector.core.clock import NS_PER_MS, Clock
 from dashboard.read.decision.chosen_span import ChosenSpan, read_span
-from dashboard.read.decision.detail import read_decision
+from dashboard.read.decision.detail import read_shared
 from dashboard.read.decision.normal import Normal, NormalTimes
 from dashboard.read.decision.waterfall import Waterfall, waterfall
 from dashboard.read.decisions.listing import DecisionList
 from dashboard.read.reader import Reader
 from dashboard.read.rows import DecisionFacts
-from dashboard.read.workers import Workers
+from dashboard.read.workers import SharedReads, Workers
 
 # Kept packets of a connection this far outside of the decision are still read: its handshake.
 _MARGIN_NS: Final = 5 * NS_PER_MS
@@ -24,7 +24,12 @@ DecisionId = Annotated[str, Query(min_length=1, max_length=1_000, description="O
 
 
 def waterfall_router(
-    reader: Reader, listing: DecisionList, normal: NormalTimes, workers: Workers, clock: Clock
+    reader: Reader,
+    listing: DecisionList,
+    normal: NormalTimes,
+    workers: Workers,
+    shared: SharedReads,
+    clock: Clock,
 ) -> APIRouter:
     """Return the routes. An id is a parameter, since it may hold what no path may."""
     router = APIRouter(prefix="/api/v1", tags=["decisions"])
@@ -32,7 +37,7 @@ def waterfall_router(
     @router.get("/waterfall")
     async def get_waterfall(decision_id: DecisionId) -> Waterfall:
         """Return one decision over time as columns: spans, critical path, packets, gaps."""
-        return await workers.run(_waterfall, reader, decision_id, clock.now_ns())
+        return await workers.run(_waterfall, reader, shared, decision_id, clock.now_ns())
 
     @router.get("/waterfall/normal")
     async def get_normal_times(decision_id: DecisionId) -> Normal:
@@ -53,10 +58,12 @@ def waterfall_router(
     return router
 
 
-def _waterfall(reader: Reader, decision_id: str, now_ns: int) -> Waterfall:
-    facts = _facts(reader, decision_id)
-    sent = reader.sent_spans(facts.trace_id)
-    detail = read_decision(reader, facts, sent, now_ns)
+def _waterfall(reader: Reader, shared: SharedReads, decision_id: str, now_ns: int) -> Waterfall:
+    found = read_shared(reader, shared, decision_id, now_ns)
+    if found is None:
+        raise _unknown(decision_id)
+    detail, sent = found
+    facts = detail.facts
     packets = reader.packets(
         [flow.flow_hash for flow in detail.flows],
         max(0, facts.ingress_ns - _MARGIN_NS),
@@ -82,9 +89,13 @@ def _span(
 def _facts(reader: Reader, decision_id: str) -> DecisionFacts:
     facts = reader.decision(decision_id)
     if facts is None:
-        raise HTTPException(
-            404,
-            f"no decision has the id {decision_id[:100]!r}; a decision is a span that carries "
-            "decision.action, or that a [[decisions.match]] rule names",
-        )
+        raise _unknown(decision_id)
     return facts
+
+
+def _unknown(decision_id: str) -> HTTPException:
+    return HTTPException(
+        404,
+        f"no decision has the id {decision_id[:100]!r}; a decision is a span that carries "
+        "decision.action, or that a [[decisions.match]] rule names",
+    )

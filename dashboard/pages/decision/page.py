@@ -18,7 +18,7 @@ from dashboard.pages.overview.heat import RECORDER
 from dashboard.pages.parts import Cell, Component, facts_list, legend, page, panel, scrolled, table
 from dashboard.pages.states import Found, answering, state, state_outputs
 from dashboard.pages.theme import ALARM, CLASS_COLOURS, REFERENCE, REQUEST, RESPONSE
-from dashboard.read.decision.detail import Decision, read_decision
+from dashboard.read.decision.detail import Decision, read_shared
 from dashboard.read.decision.link_wording import burst_line, linked_by
 from dashboard.read.decision.waterfall import waterfall_version
 from dashboard.read.packet_rows import by_exchange
@@ -133,17 +133,16 @@ def register(app: Dash, context: PageContext) -> None:
 
 def read(context: PageContext, decision_id: str) -> DecisionRead | None:
     """Read one decision with all its evidence, None where nothing has that id."""
-    reader = context.reader
-    facts = reader.decision(decision_id)
-    if facts is None:
-        return None
     now_ns = context.clock.now_ns()
-    detail = read_decision(reader, facts, reader.sent_spans(facts.trace_id), now_ns)
+    found = read_shared(context.reader, context.shared, decision_id, now_ns)
+    if found is None:
+        return None
+    detail, _ = found
     health = context.items()
-    is_young = now_ns - facts.end_ns < _YOUNG_NS
+    is_young = now_ns - detail.facts.end_ns < _YOUNG_NS
     return DecisionRead(
         detail=detail,
-        target_ns=context.reference.of(facts.action),
+        target_ns=context.reference.of(detail.facts.action),
         is_settled=not is_young or (detail.attribution is not None and bool(detail.evidence)),
         recorder=next((item for item in health if item.name == RECORDER), None),
     )

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
+from typing import Final
 
 from attribution.path.missing_spans import MissingSpan
 from dashboard.read.decision.missing_spans import read_missing
 from dashboard.read.packet_rows import Burst, SpanEvidence, SpanFlow
 from dashboard.read.reader import Reader
 from dashboard.read.rows import Attribution, DecisionFacts, Outcome, PathSpan, Revision, SentSpan
+from dashboard.read.workers import SharedReads
+
+_SHARED_S: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +33,28 @@ class Decision:
     missing: list[MissingSpan]  # what is not there of its trace, and why
     bursts: list[Burst]  # on the wire while it ran; none unless packet.link_mbit is set
     revisions: list[Revision]  # what late spans changed of its split, the latest last
+
+
+def read_shared(
+    reader: Reader, shared: SharedReads, decision_id: str, now_ns: int
+) -> tuple[Decision, Sequence[SentSpan]] | None:
+    """Return a decision and the spans of its root's trace, None where nothing has that id.
+
+    Its page and its waterfall ask at the same time for the same.
+    """
+    return shared.read(
+        ("decision", decision_id), _SHARED_S, partial(_read_whole, reader, decision_id, now_ns)
+    )
+
+
+def _read_whole(
+    reader: Reader, decision_id: str, now_ns: int
+) -> tuple[Decision, Sequence[SentSpan]] | None:
+    facts = reader.decision(decision_id)
+    if facts is None:
+        return None
+    sent = reader.sent_spans(facts.trace_id)
+    return read_decision(reader, facts, sent, now_ns), sent
 
 
 def read_decision(
