@@ -19,7 +19,7 @@ from dashboard.health.items import HealthItem, HealthSource
 from dashboard.pages.sources import Sources
 from dashboard.read.decisions.listing import DecisionList, Offered
 from dashboard.read.reader import Reader
-from dashboard.read.rows import Range, Reference, SegmentMeans
+from dashboard.read.rows import Evidence, Range, Reference, SegmentMeans
 from dashboard.read.workers import SharedReads, Workers
 from dashboard.settings.config import OTLP_URL, DashboardConfig
 
@@ -28,6 +28,8 @@ _STORED_BY = ("stage.logged", "stage.stored")
 # The panels of a page ask about the same moment.
 _NOW_S: Final = 1.0
 _CHOICE_S: Final = 10.0
+_EVIDENCE_S: Final = 30.0
+_OF_A_RANGE: Final = 2_880
 # The one panel of the frame that says what could not be read.
 ERROR_ID = "app-error"
 
@@ -132,6 +134,16 @@ class PageContext:
         minute_ns = seen.to_ns - seen.to_ns % NS_PER_MINUTE
         key = ("offered", minute_ns, seen.to_ns - seen.from_ns)
         return self.shared.read(key, _CHOICE_S, partial(self.decisions.offered, seen))
+
+    def evidence(self, seen: Range) -> Evidence:
+        """Return how far figures rest on packets and on moved clocks, as of a moment ago.
+
+        It looks at every span of the range: of a day half a minute ago, of an hour a second.
+        """
+        length_ns = seen.to_ns - seen.from_ns
+        key = ("evidence", seen.to_ns // NS_PER_MINUTE, length_ns, seen.action, seen.region)
+        keep_s = min(length_ns / _OF_A_RANGE / NS_PER_S, _EVIDENCE_S)
+        return self.shared.read(key, keep_s, partial(self.reader.evidence, seen))
 
     def complete_ns(self, now_ns: int) -> int:
         """Return up to when all that was received is in what a page reads, 0 for never.

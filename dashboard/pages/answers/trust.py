@@ -217,7 +217,7 @@ def read(context: PageContext, scope: Scope, broken: str | None) -> Found:
                 f"the newest {count(FINDINGS_MAX)}" if shown == FINDINGS_MAX else ""
             ),
             "trust-clocks.rowData": clocks_lines(pairs),
-            "trust-clocks-note.children": clock_words(reader.evidence(seen)),
+            "trust-clocks-note.children": clock_words(context.evidence(seen)),
             "trust-losses.rowData": losses_lines(
                 lost, reader.rejected(max(0, now_ns - NS_PER_DAY))
             ),

@@ -63,7 +63,7 @@ def read(context: PageContext, scope: Scope, top: Top) -> HeatRead:
         first_ns=top.first_ns,
         cells=context.reader.latency_cells(seen, step_of(seen.to_ns - drawn_from_ns)),
         bands=bands(top, seen, drawn_from_ns),
-        evidence=context.reader.evidence(seen),
+        evidence=context.evidence(seen),
         recorder=next((item for item in health if item.name == RECORDER), None),
     )
 

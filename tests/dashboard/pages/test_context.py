@@ -3,6 +3,7 @@ from __future__ import annotations
 import dataclasses
 
 from attribution.core.config import AttributionConfig
+from collector.core.clock import NS_PER_DAY, NS_PER_MINUTE, NS_PER_S
 from collector.store.connect import Connections
 from collector.store.cursors import ATTRIBUTION_CURSOR, write_cursor
 from dashboard.health.items import HealthItem, NoHealth
@@ -11,10 +12,11 @@ from dashboard.pages.overview import page as overview
 from dashboard.pages.sources import Sources
 from dashboard.read.decisions.listing import DecisionList
 from dashboard.read.reader import Reader
-from dashboard.read.rows import Reference
+from dashboard.read.rows import Evidence, Range, Reference
 from dashboard.read.workers import SharedReads, Workers
 from dashboard.settings.config import DashboardConfig
 from tests.conftest import ManualClock
+from tests.support.dashboard.app import page_context
 from tests.support.dashboard.seed import TODAY_NS
 
 
@@ -52,3 +54,29 @@ def test_page_is_as_old_as_what_is_not_stored_yet(own_world: Connections) -> Non
     assert "8.9 min ago" in str(shown["overview-asof.children"])
     assert shown["overview-asof.className"] == "note asof old"
     workers.close()
+
+
+class CountingReader(Reader):
+    """Counts how often every span of a range is looked at."""
+
+    looked = 0
+
+    def evidence(self, seen: Range) -> Evidence:
+        """Count, and read."""
+        self.looked += 1
+        return super().evidence(seen)
+
+
+def test_every_span_of_a_day_is_not_looked_at_by_each_refresh(own_world: Connections) -> None:
+    """A page that was open for ten minutes had read ten million spans every five seconds."""
+    reader = CountingReader(own_world)
+    with page_context(reader) as context:
+        for later_ns in (0, 5 * NS_PER_S, 10 * NS_PER_S):
+            to_ns = TODAY_NS - TODAY_NS % NS_PER_MINUTE + later_ns
+            found = context.evidence(Range(to_ns - NS_PER_DAY, to_ns))
+        assert reader.looked == 1
+        assert found.spans > 0
+        for later_ns in (0, 5 * NS_PER_S):
+            context.evidence(Range(TODAY_NS - NS_PER_MINUTE + later_ns, TODAY_NS + later_ns, "a"))
+            context.evidence(Range(TODAY_NS - NS_PER_MINUTE + later_ns, TODAY_NS + later_ns, "b"))
+        assert reader.looked > 2
