@@ -2,7 +2,7 @@
 
 Any exporter of OpenTelemetry does. This one holds the interpreter for shorter: the stock one takes
 a millisecond an export whatever is in it, most of it in its HTTP client, and a decision that wakes
-from a wait then has to wait again (measured: 1 to 2 ms more at p99; with this one 0.2 ms). It can
+from a wait then has to wait again (measured: 7 ms more at p99; with this one 0.4 ms). It can
 encode a few spans at a time, with a pause after each, and send them together.
 """
 

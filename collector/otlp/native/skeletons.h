@@ -165,16 +165,20 @@ inline std::vector<u32> Skeletons::order() const {
 inline void Skeletons::write(const LowColumn &services, const LowColumn &span_names,
                              Buffer &out) const {
     const std::vector<u32> at = order();
+    std::vector<Row> sorted_rows;  // jumped to once, and not once for each column
+    sorted_rows.reserve(at.size());
+    for (const u32 row : at) sorted_rows.push_back(rows[row]);
     const auto numbers = [&](Text name, Text type, auto value) {
-        using T = decltype(value(rows[0]));
+        using T = decltype(value(sorted_rows[0]));
         std::vector<T> values;
         values.reserve(at.size());
-        for (const u32 row : at) values.push_back(value(rows[row]));
+        for (const Row &row : sorted_rows) values.push_back(value(row));
         write_numbers(out, name, type, values);
     };
     const auto low = [&](Text name, const LowColumn &column) {
         LowColumn sorted;
         sorted.dict.texts = column.dict.texts;
+        sorted.rows.reserve(at.size());
         for (const u32 row : at) sorted.rows.push_back(column.rows[row]);
         write_low(out, name, sorted);
     };
@@ -183,7 +187,7 @@ inline void Skeletons::write(const LowColumn &services, const LowColumn &span_na
     numbers("is_tied", "UInt8", [](const Row &row) { return u8{row.is_tied}; });
     numbers("received_ns", "UInt64", [](const Row &row) { return row.received_ns; });
     out.head("trace_id", "String");
-    for (const u32 row : at) out.hex(rows[row].trace_id);
+    for (const Row &row : sorted_rows) out.hex(row.trace_id);
     numbers("span_id", "UInt64", [](const Row &row) { return row.span_id; });
     numbers("parent_id", "UInt64", [](const Row &row) { return row.parent_id; });
     numbers("start_ns", "Int64", [](const Row &row) { return row.start_ns; });
