@@ -9,8 +9,11 @@ from functools import partial
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from collector.core.clock import NS_PER_S
 from collector.core.log import lines_lost
 
+# Of pages and statements: .15 s is what a panel may take, seconds are what a person waits for.
+WAIT_BUCKETS = (0.01, 0.05, 0.15, 0.5, 1.0, 2.5, 10.0)
 # The budget of an answer is 15 ms at 30,000 spans a second.
 ACK_BUCKETS = (0.001, 0.002, 0.005, 0.01, 0.015, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
@@ -121,6 +124,19 @@ class Counters:
         self.store_read_bytes = counter(
             "millworth_store_read_bytes", "Bytes likewise, before compression", ["asker"]
         )
+        self.store_read_seconds = histogram(
+            "millworth_store_read_seconds",
+            "Time of a statement of the embedded engine likewise",
+            ["asker"],
+            buckets=WAIT_BUCKETS,
+        )
+        self.request_seconds = histogram(
+            "millworth_request_seconds",
+            "Time from a request to the end of its answer: of a route of /api/v1, of a page and "
+            "each of its panels, or other",
+            ["asker"],
+            buckets=WAIT_BUCKETS,
+        )
         self.wal_bytes = gauge("millworth_wal_bytes", "Bytes acknowledged and not yet in the store")
         self.events_over_budget = counter(
             "millworth_decision_events_over_budget",
@@ -138,8 +154,9 @@ class Counters:
             "Decisions and outcomes taken out of every sum for what their seals say",
         )
 
-    def count_read(self, asker: str, rows: int, read_bytes: int) -> None:
-        """Count what the engine read for somebody."""
+    def count_read(self, asker: str, rows: int, read_bytes: int, took_ns: int) -> None:
+        """Count what the engine read for somebody, and how long that took."""
+        self.store_read_seconds.labels(asker).observe(took_ns / NS_PER_S)
         self.store_read_rows.labels(asker).inc(rows)
         self.store_read_bytes.labels(asker).inc(read_bytes)
 

@@ -134,7 +134,7 @@ def create_app(of: AppContext) -> Dash:
     server.add_middleware(RoleGuard)
     server.add_middleware(RequestGuard, public_url=of.dashboard.public_url, host=of.dashboard.host)
     server.add_middleware(SecurityHeaders, policy=policy)
-    server.add_middleware(Asker, pages=frozenset(_paths()))
+    server.add_middleware(Asker, pages=frozenset(_paths()), seconds=of.counters.request_seconds)
     return app
 
 

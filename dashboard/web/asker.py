@@ -1,11 +1,13 @@
-"""Pure: says of each request by which route or page it asks the store."""
+"""I/O: says of each request by which route or page it asks the store, and how long it took."""
 
 from __future__ import annotations
 
 from urllib.parse import urlsplit
 
+from prometheus_client import Histogram
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from collector.core.clock import NS_PER_S, SystemClock
 from collector.store.client.reading import ASKER, OTHERS
 
 _CALLBACKS = "/_dash-update-component"
@@ -17,17 +19,27 @@ class Asker:
     Args:
         app: what answers.
         pages: their paths; of others, which anybody may make up, none is named.
+        seconds: of `/metrics`, by who asked.
     """
 
-    def __init__(self, app: ASGIApp, pages: frozenset[str]) -> None:
+    def __init__(self, app: ASGIApp, pages: frozenset[str], seconds: Histogram) -> None:
         self._app = app
         self._pages = pages
+        self._seconds = seconds
+        self._clock = SystemClock()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Hand on a request under its name."""
-        if scope["type"] == "http":
-            ASKER.set(lambda: self._name(scope))
-        await self._app(scope, receive, send)
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        ASKER.set(lambda: self._name(scope))
+        began_ns = self._clock.monotonic_ns()
+        try:
+            await self._app(scope, receive, send)
+        finally:
+            took_ns = self._clock.monotonic_ns() - began_ns
+            self._seconds.labels(self._name(scope)).observe(took_ns / NS_PER_S)
 
     def _name(self, scope: Scope) -> str:
         path = scope["path"]

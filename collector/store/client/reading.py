@@ -12,23 +12,27 @@ from typing import Any
 
 from clickhouse_connect.driver.client import Client
 
+from collector.core.clock import SystemClock
+
 # Who asks, in words, found out when something was read: a route is known later than its request.
 ASKER: ContextVar[Callable[[], str] | None] = ContextVar("asker", default=None)
 OTHERS = "other"
-Count = Callable[[str, int, int], None]  # who asked, rows, bytes
+Count = Callable[[str, int, int, int], None]  # who asked, rows, bytes, ns
 
 
 def count_reads(client: Client, count: Count) -> Client:
     """Return a client of the embedded engine of which every statement is counted, streams apart."""
     backend: Any = client._backend  # type: ignore[attr-defined]  # the library shows it nowhere else
-    run = backend._run
+    run, clock = backend._run, SystemClock()
 
     def counted(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401  as the library has them
+        began_ns = clock.monotonic_ns()
         result = run(*args, **kwargs)
+        took_ns = clock.monotonic_ns() - began_ns
         asker = ASKER.get()
         # Of tables, and not of the answer, which `rows_read` is about.
         rows, read_bytes = result.storage_rows_read(), result.storage_bytes_read()
-        count(asker() if asker is not None else OTHERS, rows, read_bytes)
+        count(asker() if asker is not None else OTHERS, rows, read_bytes, took_ns)
         return result
 
     backend._run = counted

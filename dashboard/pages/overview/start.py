@@ -21,6 +21,22 @@ _ROOTS_NS: Final = NS_PER_HOUR
 _SEND: Final = """\
 export OTEL_EXPORTER_OTLP_ENDPOINT={url}
 export OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf
+# Python: opentelemetry-instrument python app.py
+# Node:   node --require @opentelemetry/auto-instrumentations-node/register app.js
+# Java:   java -javaagent:opentelemetry-javaagent.jar -jar app.jar
+
+"""
+# A shell of any system has these; ids and times are of the moment, as a decision is counted once.
+_TEST: Final = """\
+# a test trace, without an SDK:
+hex() {{ od -An -N"$1" -tx1 /dev/urandom | tr -d ' \\n'; }}
+curl -sS {url}/v1/traces -H 'content-type: application/json' -d @- <<END
+{{"resourceSpans": [{{"resource": {{"attributes": [{{"key": "service.name", "value":
+  {{"stringValue": "test"}}}}]}}, "scopeSpans": [{{"spans": [{{"name": "GET /test", "kind": 2,
+  "traceId": "$(hex 16)", "spanId": "$(hex 8)",
+  "startTimeUnixNano": "$(date +%s)000000000", "endTimeUnixNano": "$(date +%s)025000000"}}]}}]}}]}}
+END
+
 """
 _IMPORT: Final = (
     "millworth import otlp FILE    # OTLP, Jaeger or Zipkin: traces that you have already\n"
@@ -93,7 +109,8 @@ def show(found: Start | None) -> dict[str, object]:
             "standard variables; each root span of a server is a decision of its route until you "
             "declare what a decision is."
         )
-        return dict(zip(OUTPUTS, (False, said, _SEND.format(url=found.url) + _IMPORT), strict=True))
+        code = (_SEND + _TEST).format(url=found.url) + _IMPORT
+        return dict(zip(OUTPUTS, (False, said, code), strict=True))
     said = f"{found.spans:,} spans came in the last hour, and none of them is a decision yet. "
     if not found.roots:
         return dict(zip(OUTPUTS, (False, said + "None of them is a root.", ""), strict=True))

@@ -8,8 +8,8 @@ def test_health_names_those_who_read_most() -> None:
     """An operator sees what scans, and does not scroll through every route."""
     counters = Counters()
     for number in range(15):
-        counters.count_read(f"route /api/v1/{number}", number * 1_000, number * 2**20)
-    counters.count_read("job slope", 40_000_000, 3 * 2**30)
+        counters.count_read(f"route /api/v1/{number}", number * 1_000, number * 2**20, 10**6)
+    counters.count_read("job slope", 40_000_000, 3 * 2**30, 10**9)
     items = list(read_items(counters))
     assert [each.name for each in items][:2] == ["read.job slope", "read.route /api/v1/14"]
     assert (items[0].value, items[0].unit, items[0].status) == (40_000_000, "rows", "ok")

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from collector.core.counters import Counters
 from collector.store.client.reading import ASKER
 from dashboard.web.asker import Asker
 
@@ -38,6 +39,10 @@ def test_request_is_named_by_its_route_or_page(
 
     headers = [(b"referer", referer.encode())] if referer else []
     scope = {"type": "http", "path": path, "headers": headers}
-    asked = Asker(app, frozenset({"/", "/decision", "/health"}))
+    counters = Counters()
+    pages = frozenset({"/", "/decision", "/health"})
+    asked = Asker(app, pages, counters.request_seconds)
     asyncio.run(asked(scope, None, None))  # type: ignore[arg-type]  # neither is called
     assert named == [name]
+    count = counters.registry.get_sample_value
+    assert count("millworth_request_seconds_count", {"asker": name}) == 1

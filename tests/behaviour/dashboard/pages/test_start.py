@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import subprocess
 import tomllib
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
+import httpx
 import pytest
 
+from collector.bench.harness import start_collector
 from collector.core.config import CollectorConfig, DecisionsConfig, StoreConfig
 from collector.store.connect import Connections
 from dashboard.pages.context import PageContext
@@ -39,6 +43,28 @@ def test_empty_store_says_how_to_send(context: PageContext) -> None:
     assert "No decision is stored yet" in said
     assert "export OTEL_EXPORTER_OTLP_ENDPOINT=http://10.1.2.3:4318\n" in code
     assert "millworth import otlp FILE" in code
+    assert "curl -sS http://10.1.2.3:4318/v1/traces" in code
+
+
+def test_test_trace_is_a_decision(context: PageContext, store: Connections, tmp_path: Path) -> None:
+    """What is to be copied is run by a shell as it stands, `curl` apart, twice."""
+    code = shown(context)[2].partition("# a test trace")[2].partition("millworth import")[0]
+    collector = start_collector(store, tmp_path / "wal")
+    for _ in range(2):
+        body = subprocess.run(
+            ["/bin/sh", "-c", "curl() { cat; }\n#" + code], capture_output=True, check=True
+        ).stdout
+        answer = httpx.post(
+            f"http://127.0.0.1:{collector.http_port}/v1/traces",
+            content=body,
+            headers={"content-type": "application/json"},
+            trust_env=False,
+        )
+        assert answer.status_code == 200, answer.text
+    assert collector.stop(60)
+    assert shown(context) == (True, "", "")
+    found = store.client().query("SELECT toString(action), end_ns - start_ns FROM decisions")
+    assert found.result_rows == [("auto GET /test", 25_000_000)] * 2
 
 
 def test_roots_that_are_no_decisions_come_with_the_lines_that_make_them_so(

@@ -12,7 +12,12 @@ from tests.conftest import NOW_NS
 def test_what_the_engine_reads_is_counted_for_whoever_asks(store: Connections) -> None:
     """An operator sees which job or page scans what is stored."""
     counted: list[tuple[str, int]] = []
-    same = Connections(store.config, lambda asker, rows, read_bytes: counted.append((asker, rows)))
+
+    def count(asker: str, rows: int, _bytes: int, took_ns: int) -> None:
+        assert took_ns > 0
+        counted.append((asker, rows))
+
+    same = Connections(store.config, count)
     assert isinstance(same.config, StoreConfig)
     store.client().insert(
         "job_cursors", [[f"job{number}", NOW_NS + NS_PER_S] for number in range(7)],
