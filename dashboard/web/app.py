@@ -181,6 +181,7 @@ def _shell() -> Any:  # noqa: ANN401  a Dash component
                 className="search-open",
                 **{"aria-keyshortcuts": "Control+K"},
             ),
+            html.Button("?", id="help-open", title="Keys and links", **_label("Keys and links")),
             dmc.SegmentedControl(
                 id="theme",
                 data=[
