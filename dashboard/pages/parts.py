@@ -9,7 +9,7 @@ from typing import Any
 
 import dash_ag_grid as dag
 import dash_mantine_components as dmc
-from dash import Dash, Input, Output, State, dcc, html, no_update
+from dash import Dash, Input, Output, State, ctx, dcc, html, no_update
 
 from collector.core.clock import NS_PER_S, Clock
 from collector.core.errors import InputError
@@ -220,6 +220,8 @@ def scope_tools(name: str, scope: Scope, *, narrows: bool = True) -> list[Compon
                     w=176,
                     # With Enter comes what is in the field then, however fast it was typed.
                     debounce=True,
+                    rightSection=_calendar(name),
+                    rightSectionPointerEvents="all",
                     **{"aria-label": f"Range of time in UTC, such as {FORMS}"},
                 ),
                 html.Div(
@@ -245,11 +247,31 @@ def scope_tools(name: str, scope: Scope, *, narrows: bool = True) -> list[Compon
     ]
 
 
+def _calendar(name: str) -> Component:
+    """Return a button that opens a calendar, of which two clicks choose days."""
+    days = dmc.DatePicker(
+        id=f"{name}-days", type="range", allowSingleDateInRange=True, weekendDays=[], size="xs"
+    )
+    button = html.Button(
+        "▾", className="calendar", title="Days in UTC", **{"aria-label": "Days in UTC"}
+    )
+    return dmc.Popover(
+        [dmc.PopoverTarget(button, boxWrapperProps={"w": 24}), dmc.PopoverDropdown(days, p="xs")],
+        position="bottom-end",
+        shadow="md",
+        trapFocus=True,
+        returnFocus=True,
+    )
+
+
 def register_scope(app: Dash, name: str, tick: str, clock: Clock) -> None:
     """Attach the pickers of a page to its URL, and its dcc.Interval to the switch."""
 
-    def typed(_submitted: int | None, text: str | None, query: str | None) -> Any:  # noqa: ANN401  as Dash takes it
+    def chosen(_submitted: int | None, days: Any, text: str | None, query: str | None) -> Any:  # noqa: ANN401  as Dash takes it
         """Return the query of the typed range, what is wrong with it, and what stays typed."""
+        if ctx.triggered_id == f"{name}-days":
+            # The first click is of the begin alone.
+            text = "..".join(days) if days and all(days) else ""
         if not (text or "").strip():
             return no_update, "", ""
         try:
@@ -264,10 +286,11 @@ def register_scope(app: Dash, name: str, tick: str, clock: Clock) -> None:
         Output(f"{name}-range", "error"),
         Output(f"{name}-range", "value"),
         Input(f"{name}-range", "n_submit"),
+        Input(f"{name}-days", "value"),
         State(f"{name}-range", "value"),
         State("url", "search"),
         prevent_initial_call=True,
-    )(typed)
+    )(chosen)
     parts = {"window": "value", "action": "value", "region": "value", "live": "checked"}
     controls = [(f"{name}-{part}", prop) for part, prop in parts.items()]
     in_browser(

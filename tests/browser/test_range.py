@@ -36,3 +36,22 @@ def test_range_is_typed_kept_by_the_menu_and_left_by_back(tmp_path: Path, visit:
         page.go_back()
         expect(shown).to_contain_text("as of")
         assert visit.console_errors == []
+
+
+def test_days_are_chosen_in_a_calendar(tmp_path: Path, visit: Visit) -> None:
+    """Two clicks, of which the second may be on the same day; the keyboard reaches it."""
+    with RunningService(tmp_path) as service:
+        page = visit.page
+        page.goto(f"{service.url}/alerts")
+        expect(page.locator("#alerts-asof")).to_contain_text("as of")
+        page.locator(".calendar").focus()
+        page.keyboard.press("Enter")
+        first = page.locator("#alerts-days").get_by_role("button", name=re.compile("^1 ")).first
+        first.click()
+        expect(page).to_have_url(re.compile("/alerts$"))
+        first.click()
+        page.wait_for_url(re.compile(r"window=1d&until=\d{4}-\d\d-02T00%3A00"))
+        expect(page.locator("#alerts-asof")).to_contain_text("-01 00:00:00 to ")
+        page.keyboard.press("Escape")
+        expect(page.locator("#alerts-days")).to_be_hidden()
+        assert visit.console_errors == []
