@@ -70,7 +70,7 @@ class CountingReader(Reader):
 def test_every_span_of_a_day_is_not_looked_at_by_each_refresh(own_world: Connections) -> None:
     """A page that was open for ten minutes had read ten million spans every five seconds."""
     reader = CountingReader(own_world)
-    with page_context(reader) as context:
+    with page_context(reader, shared=SharedReads()) as context:
         for later_ns in (0, 5 * NS_PER_S, 10 * NS_PER_S):
             to_ns = TODAY_NS - TODAY_NS % NS_PER_MINUTE + later_ns
             found = context.evidence(Range(to_ns - NS_PER_DAY, to_ns))

@@ -13,6 +13,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from alerts.state.sqlite import AlertStore
 from attribution.core.config import AttributionConfig
 from attribution.jobs.attribution import AttributionJob
+from collector.core.clock import NS_PER_HOUR
 from collector.core.counters import Counters
 from collector.store.connect import Connections
 from dashboard.api.context import AppContext
@@ -22,7 +23,7 @@ from dashboard.pages.sources import Sources
 from dashboard.read.decisions.listing import DecisionList
 from dashboard.read.reader import Reader
 from dashboard.read.rows import Reference
-from dashboard.read.workers import Workers
+from dashboard.read.workers import SharedReads, Workers
 from dashboard.settings.config import DashboardConfig
 from dashboard.web.app import create_app
 from dashboard.web.roles import RoleGuard
@@ -101,6 +102,15 @@ class Behind:
         await self._guarded(scope, receive, send)
 
 
+class Hasty(ManualClock):
+    """A clock on which an hour passes between two looks."""
+
+    def monotonic_ns(self) -> int:
+        """Return an hour more than the last time."""
+        self.ns += NS_PER_HOUR
+        return self.ns
+
+
 @contextmanager
 def page_context(
     reader: Reader, now_ns: int = TODAY_NS, **changes: object
@@ -120,6 +130,8 @@ def page_context(
         "compare": sources.analyst.compare,
         "questions": workers,
         "sources": sources,
+        # A test reads again at once what it changed.
+        "shared": SharedReads(Hasty()),
         **changes,
     }
     yield PageContext(**fields)
