@@ -253,11 +253,15 @@ def _calendar(name: str) -> Component:
         id=f"{name}-days", type="range", allowSingleDateInRange=True, weekendDays=[], size="xs"
     )
     button = html.Button(
-        "▾", className="calendar", title="Days in UTC", **{"aria-label": "Days in UTC"}
+        "▾",
+        className="calendar",
+        title="Days in UTC",
+        **{"aria-label": "Days in UTC", "aria-haspopup": "dialog"},
     )
     return dmc.Popover(
         [dmc.PopoverTarget(button, boxWrapperProps={"w": 24}), dmc.PopoverDropdown(days, p="xs")],
         position="bottom-end",
+        withRoles=False,  # which it would give to the box around the button
         shadow="md",
         trapFocus=True,
         returnFocus=True,
