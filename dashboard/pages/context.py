@@ -45,6 +45,11 @@ def in_browser(
     app.clientside_callback(function, outputs, *inputs, prevent_initial_call=not at_once)
 
 
+def _moment_ns(seen: Range) -> int:
+    """Return by how much a range may be another without that anybody sees it."""
+    return max((seen.to_ns - seen.from_ns) // _OF_A_RANGE, 1)
+
+
 class Compare(Protocol):
     """Says where two populations of decisions differ."""
 
@@ -131,18 +136,19 @@ class PageContext:
 
     def offered(self, seen: Range) -> Offered:
         """Return what else the decisions of a range may be filtered by, as of some seconds ago."""
-        minute_ns = seen.to_ns - seen.to_ns % NS_PER_MINUTE
-        key = ("offered", minute_ns, seen.to_ns - seen.from_ns)
-        return self.shared.read(key, _CHOICE_S, partial(self.decisions.offered, seen))
+        length_ns, moment_ns = seen.to_ns - seen.from_ns, _moment_ns(seen)
+        key = ("offered", seen.to_ns // moment_ns, length_ns)
+        keep_s = min(moment_ns / NS_PER_S, _CHOICE_S)
+        return self.shared.read(key, keep_s, partial(self.decisions.offered, seen))
 
     def evidence(self, seen: Range) -> Evidence:
         """Return how far figures rest on packets and on moved clocks, as of a moment ago.
 
         It looks at every span of the range: of a day half a minute ago, of an hour a second.
         """
-        length_ns = seen.to_ns - seen.from_ns
-        key = ("evidence", seen.to_ns // NS_PER_MINUTE, length_ns, seen.action, seen.region)
-        keep_s = min(length_ns / _OF_A_RANGE / NS_PER_S, _EVIDENCE_S)
+        length_ns, moment_ns = seen.to_ns - seen.from_ns, _moment_ns(seen)
+        key = ("evidence", seen.to_ns // moment_ns, length_ns, seen.action, seen.region)
+        keep_s = min(moment_ns / NS_PER_S, _EVIDENCE_S)
         return self.shared.read(key, keep_s, partial(self.reader.evidence, seen))
 
     def complete_ns(self, now_ns: int) -> int:

@@ -31,7 +31,7 @@ from dashboard.pages.parts import (
     scope_tools,
     scope_view,
 )
-from dashboard.pages.states import SHARED_S, Found, answering, state, state_outputs
+from dashboard.pages.states import Found, answering, state, state_outputs
 from dashboard.read.alerts.listing import alerts_of_state, listed_alerts, with_people
 from dashboard.read.alerts.rows import AlertRow
 from dashboard.read.reader import ALERTS_MAX
@@ -133,7 +133,8 @@ def register(app: Dash, context: PageContext) -> None:
         return show(context, parse_scope(query))
 
     inputs = [Input("url", "search"), Input(TICK, "n_intervals")]
-    answering(app, context, "alerts-list", READ, inputs, refresh, tick=TICK, keep_s=SHARED_S)
+    # Not shared: whoever acknowledged one comes back here at once.
+    answering(app, context, "alerts-list", READ, inputs, refresh, tick=TICK)
     register_scope(app, NAME, TICK, context.clock)
     controls = [(f"alerts-{name}", "value") for name in FILTERS]
     in_browser(

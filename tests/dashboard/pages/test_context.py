@@ -80,3 +80,22 @@ def test_every_span_of_a_day_is_not_looked_at_by_each_refresh(own_world: Connect
             context.evidence(Range(TODAY_NS - NS_PER_MINUTE + later_ns, TODAY_NS + later_ns, "a"))
             context.evidence(Range(TODAY_NS - NS_PER_MINUTE + later_ns, TODAY_NS + later_ns, "b"))
         assert reader.looked > 2
+
+
+def test_short_ranges_of_one_minute_do_not_answer_for_each_other(own_world: Connections) -> None:
+    """The pickers of one frozen range would offer what only the other has."""
+    with page_context(Reader(own_world), shared=SharedReads()) as context:
+        begin_ns = TODAY_NS - NS_PER_MINUTE
+        nothing = Range(begin_ns - 2 * NS_PER_DAY, begin_ns - 2 * NS_PER_DAY + NS_PER_MINUTE)
+        assert context.offered(nothing).services == []
+        seconds = [
+            context.offered(Range(at_ns, at_ns + NS_PER_S)).services
+            for at_ns in range(begin_ns, TODAY_NS, NS_PER_S)
+        ]
+        asked = [
+            context.decisions.offered(Range(at_ns, at_ns + NS_PER_S)).services
+            for at_ns in range(begin_ns, TODAY_NS, NS_PER_S)
+        ]
+        assert seconds == asked
+        assert [] in seconds
+        assert any(seconds)
