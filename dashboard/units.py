@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 
 from collector.core.clock import NS_PER_MS, NS_PER_S
+from collector.core.times import time_zone
 
 UNKNOWN = "unknown"
 
@@ -70,12 +72,77 @@ def utc_clock(ns: int) -> str:
     return f"{datetime.fromtimestamp(ns // NS_PER_S, UTC):%H:%M:%S}"
 
 
-def utc_full(ns: int) -> str:
-    """Return an instant to the nanosecond: `2026-09-21 14:13:20.123456789 UTC`."""
-    whole, rest = divmod(ns, NS_PER_S)
-    return f"{datetime.fromtimestamp(whole, UTC):%Y-%m-%d %H:%M:%S}.{rest:09d} UTC"
-
-
 def shorten(text: str, chars: int) -> str:
     """Return at most `chars` characters, the cut shown."""
     return text if len(text) <= chars else text[: chars - 1] + "…"
+
+
+@dataclass(frozen=True, slots=True)
+class Axis:
+    """The instants of a figure: by one offset, so that they never go back on it."""
+
+    offset_ns: int
+    mark: str  # of the offset
+
+    def iso(self, ns: int) -> str:
+        """Return an instant as an axis takes it, which knows of no zones."""
+        return utc_iso(ns + self.offset_ns)
+
+
+@dataclass(frozen=True, slots=True)
+class Zone:
+    """By whose clock a page writes instants. All that is kept, asked and sent is UTC."""
+
+    name: str = "UTC"  # of the IANA data base
+
+    @property
+    def city(self) -> str:
+        """Return the zone as a heading has it, for whole columns: `UTC`, `Berlin`."""
+        return self.name.rpartition("/")[2].replace("_", " ")
+
+    def offset_ns(self, ns: int) -> int:
+        """Return by how much the clock on the wall is before UTC at an instant."""
+        return _offset_ns(datetime.fromtimestamp(ns // NS_PER_S, time_zone(self.name)))
+
+    def wall_ns(self, ns: int) -> int:
+        """Return what the clock on the wall shows, as the instant at which UTC shows the same."""
+        return ns + self.offset_ns(ns)
+
+    def utc_ns(self, wall_ns: int) -> int:
+        """Return the instant at which the clock on the wall shows this.
+
+        Where it shows it twice, the first one; where never, as much later as it is set forward.
+        """
+        shown = datetime.fromtimestamp(wall_ns // NS_PER_S, UTC)
+        return wall_ns - _offset_ns(shown.replace(tzinfo=time_zone(self.name)))
+
+    def mark(self, ns: int) -> str:
+        """Return what stands behind an instant: `UTC`, `CEST`, `UTC-03`."""
+        name = datetime.fromtimestamp(ns // NS_PER_S, time_zone(self.name)).tzname() or self.name
+        return name if name[0].isalpha() else f"UTC{name}"
+
+    def axis(self, ns: int) -> Axis:
+        """Return the axis of a figure that ends at an instant."""
+        return Axis(self.offset_ns(ns), self.mark(ns))
+
+    def clock(self, ns: int) -> str:
+        """Return the time of day: `16:13:20`."""
+        return utc_clock(self.wall_ns(ns))
+
+    def at(self, ns: int) -> str:
+        """Return the time of day with its mark: `16:13:20 CEST`."""
+        return f"{self.clock(ns)} {self.mark(ns)}"
+
+    def second(self, ns: int) -> str:
+        """Return the day and the time of day: `2026-09-21 16:13:20`."""
+        return utc_iso(self.wall_ns(ns))[:19].replace("T", " ")
+
+    def full(self, ns: int) -> str:
+        """Return an instant to the nanosecond: `2026-09-21 16:13:20.123456789 CEST`."""
+        return f"{self.second(ns)}.{ns % NS_PER_S:09d} {self.mark(ns)}"
+
+
+def _offset_ns(at: datetime) -> int:
+    offset = at.utcoffset()
+    assert offset is not None, at
+    return round(offset.total_seconds()) * NS_PER_S

@@ -10,9 +10,10 @@ from decimal import Decimal
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final
 
-from alerts.people.window import Window, local_ns, place
+from alerts.people.window import Window, local_ns
 from collector.core.clock import NS_PER_DAY, NS_PER_S
 from collector.core.errors import InputError
+from collector.core.times import time_zone
 
 if TYPE_CHECKING:
     from icalendar import Calendar
@@ -212,7 +213,7 @@ def _ns(at: date, zone: str) -> int:
                 f"{at.isoformat()} names no place: whose clock is meant? Give the calendar a zone, "
                 "such as Europe/Berlin"
             )
-        at = at.replace(tzinfo=place(zone))
+        at = at.replace(tzinfo=time_zone(zone))
     return round(at.timestamp()) * NS_PER_S
 
 

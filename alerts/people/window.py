@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from collector.core.clock import NS_PER_DAY, NS_PER_S
 from collector.core.errors import InputError
-from collector.core.times import duration_ns, instant_ns, iso_ns
+from collector.core.times import duration_ns, instant_ns, iso_ns, time_zone
 
 LENGTH_NS_MAX: Final = 366 * NS_PER_DAY
-_ZONE: Final = re.compile(r"[A-Za-z0-9_+-]{1,40}(?:/[A-Za-z0-9_+-]{1,40}){0,2}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +75,7 @@ def local_ns(text: str, zone: str, what: str) -> int:
             f"{what} {text!r} has no offset: whose clock is meant? Give 2026-05-01T22:00+02:00, or "
             "a zone such as Europe/Berlin"
         )
-    where = place(zone)
+    where = time_zone(zone)
     first, second = (local.replace(tzinfo=where, fold=fold) for fold in (0, 1))
     if first.utcoffset() != second.utcoffset():
         back = first.astimezone(UTC).astimezone(where).replace(tzinfo=None)
@@ -88,20 +85,6 @@ def local_ns(text: str, zone: str, what: str) -> int:
             f"an offset: {_iso(first)} or {_iso(second)}"
         )
     return instant_ns(first.isoformat(), what)
-
-
-def place(zone: str) -> ZoneInfo:
-    """Return a zone by its IANA name.
-
-    Raises:
-        InputError: there is none of this name.
-    """
-    if _ZONE.fullmatch(zone):
-        try:
-            return ZoneInfo(zone)
-        except (ZoneInfoNotFoundError, ValueError, OSError):
-            pass
-    raise InputError(f"zone {zone[:60]!r} is not an IANA zone; give one such as Europe/Berlin")
 
 
 def _iso(at: datetime) -> str:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from collector.core.clock import (
     NS_PER_DAY,
@@ -29,6 +30,7 @@ _UNITS_NS = {
 }
 _LENGTH = re.compile(r"([0-9]{1,18}(?:\.[0-9]{1,9})?)([a-z]{1,2})")
 _FRACTION = re.compile(r"(?<=[0-9:]{5})[.,]([0-9]{1,9})[0-9]*")
+_ZONE = re.compile(r"[A-Za-z0-9_+-]{1,40}(?:/[A-Za-z0-9_+-]{1,40}){0,2}")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -95,3 +97,17 @@ def iso_ns(text: str, *, has_offset: bool = False) -> int | None:
     elapsed = moment - _EPOCH
     nanoseconds = int(fraction[1].ljust(9, "0")) if fraction else 0
     return elapsed.days * NS_PER_DAY + elapsed.seconds * NS_PER_S + nanoseconds
+
+
+def time_zone(name: str) -> ZoneInfo:
+    """Return a zone by its IANA name.
+
+    Raises:
+        InputError: there is none of this name.
+    """
+    if _ZONE.fullmatch(name):
+        try:
+            return ZoneInfo(name)
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            pass
+    raise InputError(f"zone {name[:60]!r} is not an IANA zone; give one such as Europe/Berlin")

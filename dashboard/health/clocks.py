@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from dashboard.health.items import HealthItem
-from dashboard.units import utc_full
+from dashboard.units import Zone
 from packet.correlate.clock_offset import ClockState
 from packet.store.writer import ClockRow
 
@@ -42,7 +42,7 @@ def _detail(row: ClockRow) -> str:
     offset = row.offset
     parts = [f"{offset.state}, by {row.source}, off by {offset.bound_ns / _NS_A_US:.1f} us at most"]
     if offset.stepped_ns is not None:
-        parts.append(f"a clock was set at about {utc_full(offset.stepped_ns)}")
+        parts.append(f"a clock was set at about {Zone().full(offset.stepped_ns)}")
     if offset.drift_ppm is not None and offset.state is ClockState.DRIFTING:
         parts.append(f"{offset.drift_ppm:+.1f} ppm")
     if row.says_unsynchronised:

@@ -20,7 +20,7 @@ from dashboard.pages.theme import (
     pattern,
 )
 from dashboard.read.rows import Cell, Range, SegmentMeans
-from dashboard.units import ms, signed_ms, utc_iso
+from dashboard.units import Axis, ms, signed_ms
 
 BUCKETS_PER_OCTAVE = 8
 _TICKS_MS = (
@@ -90,6 +90,7 @@ def heatmap(
     seen: Range,
     step_ns: int,
     reference_ns: int,
+    axis: Axis,
     *,
     drawn_from_ns: int | None = None,
     frozen: str = "",
@@ -115,8 +116,12 @@ def heatmap(
         f"heatmap {seen.action} {seen.region} {seen.to_ns - seen.from_ns} {frozen}",
         margin={"l": 52, "r": 8, "t": 10, "b": 44},
         # What a click needs to tell which decisions a cell is of.
-        meta={"step_ns": step_ns, "buckets_per_octave": BUCKETS_PER_OCTAVE},
-        xaxis={"type": "date", "range": [utc_iso(from_ns), utc_iso(seen.to_ns)]},
+        meta={
+            "step_ns": step_ns,
+            "buckets_per_octave": BUCKETS_PER_OCTAVE,
+            "offset_ms": axis.offset_ns // NS_PER_MS,
+        },
+        xaxis={"type": "date", "range": [axis.iso(from_ns), axis.iso(seen.to_ns)]},
         # What is dragged over is a range of time, whatever the latency.
         yaxis={**bucket_ticks(low, high), "title": {"text": "decision ms"}, "fixedrange": True},
         shapes=[
@@ -129,7 +134,7 @@ def heatmap(
                 "y1": reference,
                 "line": {"color": ALARM, "width": 2, "dash": "dash"},
             },
-            *map(_band, bands),
+            *(_band(each, axis) for each in bands),
         ],
         annotations=[
             {
@@ -144,16 +149,16 @@ def heatmap(
             }
         ],
     )
-    return {"data": [_heat_trace(cells, step_ns, low, high)], "layout": layout}
+    return {"data": [_heat_trace(cells, step_ns, low, high, axis)], "layout": layout}
 
 
-def _band(band: Band) -> Figure:
+def _band(band: Band, axis: Axis) -> Figure:
     """Return a band over the whole height, faint enough for the cells under it."""
     return {
         "type": "rect",
         "name": band.what,
-        "x0": utc_iso(band.from_ns),
-        "x1": utc_iso(band.to_ns),
+        "x0": axis.iso(band.from_ns),
+        "x1": axis.iso(band.to_ns),
         "yref": "paper",
         "y0": 0,
         "y1": 1,
@@ -173,7 +178,7 @@ def bucket_ticks(low: int, high: int) -> Figure:
     }
 
 
-def _heat_trace(cells: Sequence[Cell], step_ns: int, low: int, high: int) -> Figure:
+def _heat_trace(cells: Sequence[Cell], step_ns: int, low: int, high: int, axis: Axis) -> Figure:
     first = min(cell.column_ns for cell in cells)
     columns = list(range(first, max(cell.column_ns for cell in cells) + step_ns, step_ns))
     counts = [[0] * len(columns) for _ in range(low, high)]
@@ -183,11 +188,11 @@ def _heat_trace(cells: Sequence[Cell], step_ns: int, low: int, high: int) -> Fig
     powers = range(int(math.log10(most)) + 1)
     return {
         "type": "heatmap",
-        "x": [utc_iso(column + step_ns // 2) for column in columns],
+        "x": [axis.iso(column + step_ns // 2) for column in columns],
         "y": [bucket + 0.5 for bucket in range(low, high)],
         "z": [[math.log10(n) if n else None for n in row] for row in counts],
         "text": [[f"{n:,}" if n else "" for n in row] for row in counts],
-        "hovertemplate": "%{text} decisions<br>%{x|%H:%M:%S} UTC<extra></extra>",
+        "hovertemplate": f"%{{text}} decisions<br>%{{x|%H:%M:%S}} {axis.mark}<extra></extra>",
         "hoverongaps": False,
         "colorscale": "Cividis",
         "zmin": -0.3,

@@ -8,9 +8,9 @@ from urllib.parse import parse_qsl, urlencode
 
 from collector.core.clock import NS_PER_DAY, NS_PER_MS, NS_PER_S
 from collector.core.errors import InputError
-from collector.core.times import duration_ns, instant_ns
+from collector.core.times import duration_ns, instant_ns, time_zone
 from dashboard.read.rows import Range
-from dashboard.units import utc_iso
+from dashboard.units import Zone, utc_iso
 
 WINDOWS = ("5m", "15m", "1h", "6h", "24h", "7d")
 DEFAULT_WINDOW = "15m"
@@ -42,6 +42,7 @@ class Scope:
     low_ms: float | None = None
     high_ms: float | None = None
     filters: tuple[tuple[str, str], ...] = ()  # name and value of those that are set
+    zone: Zone = field(default_factory=Zone)  # by whose clock times are shown and typed
     # What of an address could not be read, in words, and what is shown in its place.
     faults: tuple[str, ...] = field(default=(), compare=False)
 
@@ -102,6 +103,9 @@ def parse_scope(query: str | None) -> Scope:
     ]
     if not is_window:
         faults.append(f"window={window[:40]!r} is not a length of time; {DEFAULT_WINDOW} are shown")
+    zone, is_zone = _zone(got.get("tz", ""))
+    if not is_zone:
+        faults.append(f"tz={got['tz'][:40]!r} is not a time zone; times are shown in UTC")
     if until and until_ns is None:
         faults.append(f"until={until[:40]!r} is not an instant; the newest data are shown")
     return Scope(
@@ -113,6 +117,7 @@ def parse_scope(query: str | None) -> Scope:
         search=got.get("q", "").strip(),
         low_ms=latency["low_ms"],
         high_ms=latency["high_ms"],
+        zone=zone,
         filters=tuple((name, got[name][:_FILTER_MAX]) for name in FILTERS if got.get(name)),
         faults=tuple(faults),
     )
@@ -129,6 +134,7 @@ def format_scope(scope: Scope) -> str:
         "region": scope.region,
         "low_ms": "" if scope.low_ms is None else f"{scope.low_ms:g}",
         "high_ms": "" if scope.high_ms is None else f"{scope.high_ms:g}",
+        "tz": scope.zone.name if scope.zone != Zone() else "",
         **dict(scope.filters),
     }
     query = urlencode({name: value for name, value in parts.items() if value})
@@ -140,6 +146,15 @@ def _read(parse: Callable[[str], int], text: str) -> int | None:
         return parse(text)
     except InputError:
         return None
+
+
+def _zone(name: str) -> tuple[Zone, bool]:
+    """Return a zone, UTC where there is none of this name, and whether there is one."""
+    try:
+        time_zone(name or Zone().name)
+    except InputError:
+        return Zone(), False
+    return Zone(name) if name else Zone(), True
 
 
 def _milliseconds(text: str) -> float | None:

@@ -1,4 +1,4 @@
-"""Pure: a range of time as people type it, in UTC."""
+"""Pure: a range of time as people type it, by the clock of a zone."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from typing import Final
 
 from collector.core.clock import NS_PER_DAY, NS_PER_HOUR, NS_PER_MINUTE, NS_PER_MS, NS_PER_S
 from collector.core.errors import InputError
-from collector.core.times import duration_ns, iso_ns
+from collector.core.times import INSTANT_NS_MAX, duration_ns, iso_ns
 from dashboard.read.scope import WINDOW_MAX_NS
+from dashboard.units import Zone
 
 FORMS: Final = "15m, now-2h..now-1h, 10:00..10:05 or 2026-11-26 10:00..10:05"
 _BETWEEN: Final = re.compile(r"\s*(?:\.\.|\u2013|\bto\b|\s-\s)\s*")
@@ -17,11 +18,12 @@ _DAY: Final = re.compile(r"\d{4}-\d{2}-\d{2}")
 _UNITS: Final = (("d", NS_PER_DAY), ("h", NS_PER_HOUR), ("m", NS_PER_MINUTE), ("s", NS_PER_S))
 
 
-def typed_range(text: str, now_ns: int) -> tuple[str, int | None]:
+def typed_range(text: str, now_ns: int, zone: Zone) -> tuple[str, int | None]:
     """Return the length of a range as a URL has it, and its end; no end follows the clock.
 
     A time without a day is of the last 24 hours, and an end without one is of the day of its begin,
-    or of the next where it is earlier. A day alone is all of it.
+    or of the next where it is earlier. A day alone is all of it. What has no offset is by the clock
+    of the zone.
 
     Raises:
         InputError: it is not a range, ends before it begins, or is longer than 31 days.
@@ -33,12 +35,15 @@ def typed_range(text: str, now_ns: int) -> tuple[str, int | None]:
     if len(parts) > 2:
         raise _not_a_range(text)
     begin, end = parts[0], parts[-1]
-    from_ns = _instant(begin, now_ns, text)
+    from_ns = _instant(begin, now_ns, text, zone)
     if _CLOCK.fullmatch(end):
-        to_ns = from_ns - from_ns % NS_PER_DAY + _of_day(end)
-        to_ns += NS_PER_DAY if to_ns < from_ns else 0
+        to_ns = _of_day(end, zone.wall_ns(from_ns), zone)
+        if to_ns < from_ns:
+            to_ns = _of_day(end, zone.wall_ns(from_ns) + NS_PER_DAY, zone)
+    elif _DAY.fullmatch(end):
+        to_ns = zone.utc_ns(_iso_ns(end, text) + NS_PER_DAY)
     else:
-        to_ns = _instant(end, now_ns, text) + (NS_PER_DAY if _DAY.fullmatch(end) else 0)
+        to_ns = _instant(end, now_ns, text, zone)
     if not from_ns < to_ns:
         raise InputError(f"range {text[:60]!r} ends before it begins; give {FORMS}")
     if to_ns - from_ns > WINDOW_MAX_NS:
@@ -54,18 +59,28 @@ def length_text(length_ns: int) -> str:
     return f"{length_ns // NS_PER_MS / 1000:.3f}s"
 
 
-def _instant(said: str, now_ns: int, text: str) -> int:
+def _instant(said: str, now_ns: int, text: str, zone: Zone) -> int:
     if said == "now":
         return now_ns
     if said.startswith("now-"):
         return now_ns - _length(said.removeprefix("now-"), text)
     if _CLOCK.fullmatch(said):
-        today_ns = now_ns - now_ns % NS_PER_DAY + _of_day(said)
-        return today_ns - (NS_PER_DAY if today_ns > now_ns else 0)
-    found = iso_ns(said.upper().replace(" ", "T"))
-    if found is None or found < 0:
+        wall_ns = zone.wall_ns(now_ns)
+        today_ns = _of_day(said, wall_ns, zone)
+        return today_ns if today_ns <= now_ns else _of_day(said, wall_ns - NS_PER_DAY, zone)
+    has_offset = iso_ns(_iso(said), has_offset=True) is not None
+    return _iso_ns(said, text) if has_offset else zone.utc_ns(_iso_ns(said, text))
+
+
+def _iso_ns(said: str, text: str) -> int:
+    found = iso_ns(_iso(said))
+    if found is None or not NS_PER_DAY <= found <= INSTANT_NS_MAX:
         raise _not_a_range(text)
     return found
+
+
+def _iso(said: str) -> str:
+    return said.upper().replace(" ", "T")
 
 
 def _length(said: str, text: str) -> int:
@@ -75,13 +90,15 @@ def _length(said: str, text: str) -> int:
         raise _not_a_range(text) from error
 
 
-def _of_day(said: str) -> int:
+def _of_day(said: str, wall_ns: int, zone: Zone) -> int:
+    """Return the instant of a time of the day that the clock on the wall shows."""
     match = _CLOCK.fullmatch(said)
     assert match is not None
     fraction = said.partition(".")[2].ljust(3, "0")
     seconds = int(match[1]) * 3600 + int(match[2]) * 60 + int(match[3] or 0)
-    return seconds * NS_PER_S + int(fraction) * NS_PER_MS
+    shown_ns = seconds * NS_PER_S + int(fraction) * NS_PER_MS
+    return zone.utc_ns(wall_ns - wall_ns % NS_PER_DAY + shown_ns)
 
 
 def _not_a_range(text: str) -> InputError:
-    return InputError(f"range {text[:60]!r} is not a range of time; give {FORMS}, in UTC")
+    return InputError(f"range {text[:60]!r} is not a range of time; give {FORMS}")

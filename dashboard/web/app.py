@@ -208,6 +208,7 @@ def _shell() -> Any:  # noqa: ANN401  a Dash component
         [
             dcc.Location(id="url", refresh="callback-nav"),
             dcc.Store(id="route"),
+            dcc.Store(id="zone"),
             dcc.Store(id="titles", data={page.PATH: page.TITLE for page in PAGES}),
             dmc.AppShell(
                 [
@@ -236,7 +237,7 @@ def _shell() -> Any:  # noqa: ANN401  a Dash component
 def _register_frame(app: Dash, context: PageContext) -> None:
     """Attach what every page shares; what only the browser can know runs in the browser."""
 
-    def open_page(route: str | None, query: str | None) -> Any:  # noqa: ANN401  a component
+    def open_page(route: str | None, _zone: object, query: str | None) -> Any:  # noqa: ANN401  a page
         if who := str(current()):
             set_props("who", {"children": who})
         for module in PAGES:
@@ -247,6 +248,7 @@ def _register_frame(app: Dash, context: PageContext) -> None:
     app.callback(
         Output("page", "children"),
         Input("route", "data"),
+        Input("zone", "data"),  # by another clock a page is drawn anew, headings and all
         State("url", "search"),
         prevent_initial_call=True,
     )(open_page)
@@ -254,10 +256,11 @@ def _register_frame(app: Dash, context: PageContext) -> None:
     in_browser(
         app,
         "route",
-        Output("route", "data"),
+        [Output("route", "data"), Output("zone", "data")],
         Input("url", "pathname"),
         Input("url", "search"),
         State("route", "data"),
+        State("zone", "data"),
         State("titles", "data"),
     )
     in_menu = [module.PATH for module in PAGES if module.IN_MENU]

@@ -4,14 +4,36 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from urllib.parse import parse_qs, quote, urlsplit
 
 import pytest
 from playwright.sync_api import expect
 
+from collector.core.clock import NS_PER_S
+from collector.core.times import iso_ns
+from collector.store.connect import Connections
+from collector.store.cursors import ATTRIBUTION_CURSOR, write_cursor
+from dashboard.units import Zone
 from tests.browser.conftest import Visit
+from tests.conftest import ManualClock
+from tests.support.dashboard.seed import TODAY_NS
+from tests.support.dashboard.served import served
 from tests.support.service import RunningService
 
 pytestmark = [pytest.mark.browser, pytest.mark.integration, pytest.mark.alone]
+
+# Clicks the fullest cell, as plotly tells of a click; returns how many decisions are in it.
+CLICK = """() => {
+  const plot = document.querySelector("#overview-heatmap .js-plotly-plot");
+  const trace = plot.data[0];
+  let best = {n: 0};
+  trace.text.forEach((row, y) => row.forEach((text, x) => {
+    const n = Number(text.replace(",", "")) || 0;
+    if (n > best.n) best = {n, x: trace.x[x], y: trace.y[y], text};
+  }));
+  window.dash_clientside.set_props("overview-heatmap", {clickData: {points: [best]}});
+  return best.n;
+}"""
 
 
 def test_range_is_typed_kept_by_the_menu_and_left_by_back(tmp_path: Path, visit: Visit) -> None:
@@ -55,3 +77,64 @@ def test_days_are_chosen_in_a_calendar(tmp_path: Path, visit: Visit) -> None:
         page.keyboard.press("Escape")
         expect(page.locator("#alerts-days")).to_be_hidden()
         assert visit.console_errors == []
+
+
+def test_times_are_by_the_clock_of_the_reader(
+    own_world: Connections, visit: Visit, tmp_path: Path
+) -> None:
+    """An incident is spoken of by the clock on the wall; what is kept and sent stays UTC."""
+    page, tokyo = visit.page, Zone("Asia/Tokyo")
+    page.context.new_cdp_session(page).send(
+        "Emulation.setTimezoneOverride", {"timezoneId": tokyo.name}
+    )
+    write_cursor(own_world.client(), ATTRIBUTION_CURSOR, TODAY_NS)
+    begin, end = (tokyo.clock(TODAY_NS - seconds * NS_PER_S) for seconds in (300, 0))
+    with served(own_world, tmp_path, clock=ManualClock(TODAY_NS)) as pages:
+        page.goto(pages.url)
+        shown = page.locator("#overview-asof")
+        expect(shown).to_contain_text(f"as of {Zone().at(TODAY_NS)}")
+        page.locator(".calendar").click()
+        page.get_by_text("Tokyo", exact=True).click()
+        page.wait_for_url(re.compile(r"tz=Asia%2FTokyo"))
+        expect(shown).to_contain_text(f"as of {tokyo.at(TODAY_NS)}")
+        expect(page.locator("#overview-alerts")).to_contain_text("Since (Tokyo)")
+        page.locator("#overview-alerts a.alert-link").first.click()
+        page.wait_for_url(re.compile(r"/alerts/episode-1\?tz="))
+        expect(page.locator("#alert-state")).to_contain_text(f" {tokyo.mark(TODAY_NS)}")
+
+        page.get_by_role("link", name="Decisions").click()
+        grid = page.locator("#decisions-list")
+        expect(grid).to_contain_text("Time (Tokyo)")
+        page.locator("#decisions-range").fill(f"{begin}..{end}")
+        page.locator("#decisions-range").press("Enter")
+        page.wait_for_url(re.compile(quote(Zone().clock(TODAY_NS))))
+        expect(page.locator("#decisions-asof")).to_contain_text(f"{begin} to {end} JST")
+
+        # Whoever comes back another day finds the clock that was chosen.
+        page.goto(pages.url)
+        expect(shown).to_contain_text(tokyo.at(TODAY_NS))
+        page.locator(".calendar").click()
+        page.get_by_text("UTC", exact=True).click()
+        page.wait_for_url(pages.url + "/")
+        expect(shown).to_contain_text(Zone().at(TODAY_NS))
+        expect(page.locator("#overview-alerts")).to_contain_text("Since (UTC)")
+    assert [error for error in visit.console_errors if "status of 404" not in error] == []
+
+
+def test_cell_of_a_heatmap_by_another_clock_leads_to_its_decisions(
+    own_world: Connections, visit: Visit, tmp_path: Path
+) -> None:
+    """The axis is by the clock on the wall; the address that a click leads to is not."""
+    page = visit.page
+    with served(own_world, tmp_path, clock=ManualClock(TODAY_NS)) as pages:
+        page.goto(f"{pages.url}/?tz=America/St_Johns&window=5m")
+        expect(page.locator("#overview-heatmap .hm").first).to_be_visible()
+        found = page.evaluate(CLICK)
+        page.wait_for_url(re.compile(r"/decision\?.*low_ms="))
+        asked = parse_qs(urlsplit(page.url).query)
+        until_ns = iso_ns(asked["until"][0])
+        assert until_ns is not None
+        assert 0 <= TODAY_NS - until_ns < 300 * NS_PER_S
+        decisions = re.compile(f"^{found} decision")
+        expect(page.locator("#decisions-totals")).to_have_text(decisions)
+    assert [error for error in visit.console_errors if "status of 404" not in error] == []

@@ -82,10 +82,14 @@ def fill(store: Connections, copies: int, days: int, wal_dir: Path, progress: Pr
     with own_database(store.config.url, _POOL_DATABASE) as pool:
         _fill_pool(pool, wal_dir)
         ends_ns = SystemClock().now_ns() - NS_PER_MINUTE
+        sums = _Sums(store)
         for day in range(days, 0, -1):
-            _fill_day(store, ends_ns - day * NS_PER_DAY, copies)
+            day_ns = ends_ns - day * NS_PER_DAY
+            _fill_day(store, day_ns, copies)
+            # An outcome may come at any time after its decision, so that a day is looked for in all
+            # that came after it: of the newest day that is little.
+            sums.write(day_ns, day_ns + NS_PER_DAY)
             progress(f"growth: {days - day + 1} of {days} days, {copies * POOL:,} decisions each")
-    _sum_up(store, ends_ns - days * NS_PER_DAY, ends_ns, progress)
     write_cursor(store.client(), ATTRIBUTION_CURSOR, ends_ns)
 
 
@@ -125,16 +129,18 @@ def _fill_day(store: Connections, day_ns: int, copies: int) -> None:
             )
 
 
-def _sum_up(store: Connections, begins_ns: int, ends_ns: int, progress: Progress) -> None:
-    """Sum minutes and cells of all that is stored."""
-    config = AttributionConfig()
-    reader = Reader(store, AttributesConfig())
-    cells = CellWriter(config, store, reader)
-    begins_ns -= begins_ns % NS_PER_MINUTE
-    for day_ns in range(begins_ns, ends_ns, NS_PER_DAY):
-        to_ns = min(day_ns + NS_PER_DAY, ends_ns)
-        reader.rewrite_minutes(list(range(day_ns, to_ns, NS_PER_MINUTE)))
-        window = {"from_ns": day_ns, "to_ns": to_ns}
-        seconds = store.client().query(sql("seconds", __file__), parameters=window)
-        cells.rewrite([int(row[0]) for row in seconds.result_rows])
-        progress("growth: a day is summed")
+class _Sums:
+    """Minutes and cells of what is stored, by the service's own writers."""
+
+    def __init__(self, store: Connections) -> None:
+        self._store = store
+        self._reader = Reader(store, AttributesConfig())
+        self._cells = CellWriter(AttributionConfig(), store, self._reader)
+
+    def write(self, from_ns: int, to_ns: int) -> None:
+        """Sum [from, to) and the rest of its first and last minutes."""
+        minutes = range(from_ns - from_ns % NS_PER_MINUTE, to_ns, NS_PER_MINUTE)
+        self._reader.rewrite_minutes(list(minutes))
+        window = {"from_ns": from_ns, "to_ns": to_ns}
+        seconds = self._store.client().query(sql("seconds", __file__), parameters=window)
+        self._cells.rewrite([int(row[0]) for row in seconds.result_rows])

@@ -16,7 +16,7 @@ from alerts.people.matchers import NAMES
 from dashboard.pages.context import in_browser
 from dashboard.pages.parts import Component
 from dashboard.read.alerts.detail import AlertDetail
-from dashboard.units import utc_clock
+from dashboard.units import Zone
 
 ACTS: Final = ("ack", "comment", "silence", "unsilence")
 _LABELS: Final = {
@@ -79,7 +79,7 @@ def act_parts() -> list[Component]:
     ]
 
 
-def act_values(alert: AlertDetail | None, refusal: str) -> dict[str, object]:
+def act_values(alert: AlertDetail | None, refusal: str, zone: Zone) -> dict[str, object]:
     """Return a value for each of ACT_OUTPUTS.
 
     Args:
@@ -96,9 +96,7 @@ def act_values(alert: AlertDetail | None, refusal: str) -> dict[str, object]:
         "alert-refusal.children": refusal,
         "alert-known.data": _known(alert),
         "alert-ack-known.children": (
-            f"{ack.actor} acknowledged this at {utc_clock(ack.at_ns)} UTC: {ack.text}"
-            if ack
-            else ""
+            f"{ack.actor} acknowledged this at {zone.at(ack.at_ns)}: {ack.text}" if ack else ""
         ),
         "alert-unsilence-number.data": [
             {"value": str(each.id), "label": f"{each.id} of {each.actor}: {each.reason[:60]}"}

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Final
 from urllib.parse import quote, unquote
 
-from dash import Dash, Input, dcc, html
+from dash import Dash, Input, State, dcc, html
 
 from dashboard.pages.alerts.acts import ACT_OUTPUTS, act_parts, act_values, register_acts
 from dashboard.pages.alerts.lines import state_of
@@ -18,16 +18,16 @@ from dashboard.pages.states import Found, answering, state, state_outputs
 from dashboard.read.alerts.detail import AlertDetail, Companion, read_alert
 from dashboard.read.alerts.timeline import Moment
 from dashboard.read.packet_rows import KeptPackets
+from dashboard.read.scope import parse_scope
 from dashboard.units import (
     UNKNOWN,
+    Zone,
     count,
     ms,
     percent,
     signed_ms,
     span_of_time,
     usd,
-    utc_clock,
-    utc_iso,
 )
 
 PATH = "/alerts/{id}"
@@ -101,10 +101,15 @@ def layout(query: str, context: PageContext) -> Component:
 def register(app: Dash, context: PageContext) -> None:
     """Attach this page's callbacks to `app`."""
 
-    def refresh(path: str | None, _ticks: int | None, _acted: object) -> Found:
-        return show(context, episode_of(path or ""))
+    def refresh(path: str | None, _ticks: int | None, _acted: object, query: str | None) -> Found:
+        return show(context, episode_of(path or ""), parse_scope(query).zone)
 
-    inputs = [Input("url", "pathname"), Input(TICK, "n_intervals"), Input("alert-acted", "data")]
+    inputs = [
+        Input("url", "pathname"),
+        Input(TICK, "n_intervals"),
+        Input("alert-acted", "data"),
+        State("url", "search"),
+    ]
     answering(app, context, "alert-page", READ, inputs, refresh, tick=TICK)
     register_acts(app)
 
@@ -116,7 +121,7 @@ def episode_of(path: str) -> str:
     return unquote(path.removeprefix(_PREFIX), errors="replace")[:_ID_MAX]
 
 
-def show(context: PageContext, episode_id: str) -> Found:
+def show(context: PageContext, episode_id: str, zone: Zone) -> Found:
     """Read one alert: a value for each of READ."""
     now_ns = context.clock.now_ns()
     found = read_alert(
@@ -129,21 +134,21 @@ def show(context: PageContext, episode_id: str) -> Found:
         refusal = "What people do is kept where rules are evaluated, which is not this machine."
     shown = {
         "alert-title.children": found.cause,
-        "alert-state.children": _state(found, now_ns),
-        **_money(found),
-        "alert-facts.children": _facts(found),
-        "alert-exemplars.children": _exemplars(found),
+        "alert-state.children": _state(found, now_ns, zone),
+        **_money(found, zone),
+        "alert-facts.children": _facts(found, zone),
+        "alert-exemplars.children": _exemplars(found, zone),
         "alert-exemplars-note.children": dcc.Link("all late ones", href=decisions_href(found)),
-        "alert-timeline.children": _timeline(found.timeline),
-        "alert-timeline-note.children": "newest first, UTC",
-        **act_values(found, refusal),
+        "alert-timeline.children": _timeline(found.timeline, zone),
+        "alert-timeline-note.children": f"newest first, times in {zone.city}",
+        **act_values(found, refusal, zone),
     }
     return Found(shown, "; ".join(found.unknown))
 
 
 def _unknown(episode_id: str) -> dict[str, object]:
     shown: dict[str, object] = dict.fromkeys(READ, "")
-    shown |= act_values(None, "")
+    shown |= act_values(None, "", Zone())
     shown["alert-title.children"] = f"No alert has the id {episode_id!r}"
     shown["alert-facts.children"] = html.P(
         [
@@ -157,8 +162,8 @@ def _unknown(episode_id: str) -> dict[str, object]:
     return shown
 
 
-def _state(alert: AlertDetail, now_ns: int) -> list[Component]:
-    begin = f"since {utc_iso(alert.since_ns)[:19].replace('T', ' ')} UTC"
+def _state(alert: AlertDetail, now_ns: int, zone: Zone) -> list[Component]:
+    begin = f"since {zone.second(alert.since_ns)} {zone.mark(alert.since_ns)}"
     length_ns = (now_ns if alert.is_open else alert.at_ns) - alert.since_ns
     words = state_of(alert.state, is_shadow=alert.is_shadow)
     return [
@@ -169,15 +174,15 @@ def _state(alert: AlertDetail, now_ns: int) -> list[Component]:
     ]
 
 
-def _money(alert: AlertDetail) -> dict[str, object]:
+def _money(alert: AlertDetail, zone: Zone) -> dict[str, object]:
     """Return the three cards; what nobody knows is said so, and is never zero dollars."""
     rate, low, high = alert.usd_per_h, alert.low_usd_per_h, alert.high_usd_per_h
     at_risk: object = UNKNOWN
     note: object = "nobody knows what this costs"
     if not alert.is_open:
-        at_risk, note = "over", f"ended at {utc_clock(alert.at_ns)} UTC"
+        at_risk, note = "over", f"ended at {zone.at(alert.at_ns)}"
     if rate is not None and low is not None and high is not None:
-        when = "now" if alert.is_now else f"at {utc_clock(alert.at_ns)} UTC"
+        when = "now" if alert.is_now else f"at {zone.at(alert.at_ns)}"
         over = span_of_time(alert.window_s * 10**9)
         at_risk = f"{usd(rate)} / h"
         said = f"{when}, over {over if not alert.is_now else 'its newest minutes'}"
@@ -192,7 +197,7 @@ def _money(alert: AlertDetail) -> dict[str, object]:
         lost = usd(alert.lost_usd)
         ends = interval_text(alert.lost_low_usd, alert.lost_high_usd)
         bar = interval_bar(alert.lost_usd, alert.lost_low_usd, alert.lost_high_usd)
-        lost_note = [bar, f"{ends} · from {utc_clock(alert.lost_from_ns)} UTC"]
+        lost_note = [bar, f"{ends} · from {zone.at(alert.lost_from_ns)}"]
     share: str = UNKNOWN
     share_note = "this rule has no budget in dollars"
     if alert.budget_usd is not None:
@@ -208,13 +213,13 @@ def _money(alert: AlertDetail) -> dict[str, object]:
     }
 
 
-def _facts(alert: AlertDetail) -> Component:
+def _facts(alert: AlertDetail, zone: Zone) -> Component:
     blamed = "no segment stands out"
     if alert.blamed:
         blamed = f"{alert.blamed}, {signed_ms(alert.excess_ns)} a decision over normal"
     facts: list[tuple[str, object]] = [
         ("Cause", blamed),
-        ("Who looks after it", _owner(alert)),
+        ("Who looks after it", _owner(alert, zone)),
         ("Rule", f"{alert.rule} ({alert.severity})"),
         ("Runbook", _runbook(alert.runbook_url)),
         ("Dollars rest on", f"basis {alert.basis}, slope {_slope(alert.slope_source)}"),
@@ -223,10 +228,10 @@ def _facts(alert: AlertDetail) -> Component:
         ("Why", html.Span(alert.reason, className="whole-line")),
     ]
     if alert.incident:
-        facts.append(("Same incident", _incident(alert.incident)))
+        facts.append(("Same incident", _incident(alert.incident, zone)))
     if alert.silences:
         held = "; ".join(
-            f"silence {each.id} of {each.actor} until {utc_clock(each.ends_ns)} UTC: {each.reason}"
+            f"silence {each.id} of {each.actor} until {zone.at(each.ends_ns)}: {each.reason}"
             for each in alert.silences
         )
         facts.append(("Hidden by", html.Span(held, className="whole-line")))
@@ -239,19 +244,19 @@ def _slope(source: str) -> str:
     return "assumed (not your data)" if source == "prior" else source or UNKNOWN
 
 
-def _incident(companions: Sequence[Companion]) -> Component:
+def _incident(companions: Sequence[Companion], zone: Zone) -> Component:
     links: list[Component] = []
     for each in companions:
         where = "/".join(name for name in (each.action, each.region) if name) or "all data"
-        text = f"{each.rule}, {where}, {each.state} since {utc_clock(each.started_ns)} UTC"
+        text = f"{each.rule}, {where}, {each.state} since {zone.at(each.started_ns)}"
         links.append(html.Div(dcc.Link(text, href=alert_href(each.episode_id))))
     return html.Div(links, className="whole-line")
 
 
-def _owner(alert: AlertDetail) -> str:
+def _owner(alert: AlertDetail, zone: Zone) -> str:
     if alert.ack is None:
         return "nobody yet"
-    return f"{alert.ack.actor}, since {utc_clock(alert.ack.at_ns)} UTC: {alert.ack.text}"
+    return f"{alert.ack.actor}, since {zone.at(alert.ack.at_ns)}: {alert.ack.text}"
 
 
 def _packets(packets: KeptPackets | None) -> object:
@@ -271,7 +276,7 @@ def _runbook(url: str) -> object:
     return html.A(url, href=href, target="_blank", rel="noreferrer") if href else url
 
 
-def _exemplars(alert: AlertDetail) -> Component:
+def _exemplars(alert: AlertDetail, zone: Zone) -> Component:
     if not alert.exemplars:
         return html.P("No decision of its time is attributed.", className="note")
     return html.Ul(
@@ -285,7 +290,7 @@ def _exemplars(alert: AlertDetail) -> Component:
                         className="exemplar-link",
                     ),
                     html.Div(
-                        f"{utc_clock(each.ingress_ns)} UTC · "
+                        f"{zone.at(each.ingress_ns)} · "
                         + ("with packets" if each.packets else "no packets")
                         + f" · {each.decision_id}",
                         className="note",
@@ -297,12 +302,12 @@ def _exemplars(alert: AlertDetail) -> Component:
     )
 
 
-def _timeline(moments: list[Moment]) -> Component:
+def _timeline(moments: list[Moment], zone: Zone) -> Component:
     return html.Ol(
         [
             html.Li(
                 [
-                    html.Time(utc_iso(each.at_ns)[:19].replace("T", " "), className="note"),
+                    html.Time(zone.second(each.at_ns), className="note"),
                     html.Span(each.kind, className=f"tag moment-{each.kind}"),
                     html.Span(f"{each.actor}: {each.text}" if each.actor else each.text),
                 ]

@@ -12,7 +12,7 @@ from dashboard.pages.intervals import bar_places, interval_text
 from dashboard.read.alerts.listing import beside, interval_of, rate_of
 from dashboard.read.alerts.rows import OPEN_STATES, AlertRow
 from dashboard.read.alerts.wording import cause_of
-from dashboard.units import UNKNOWN, shorten, usd, utc_clock, utc_iso
+from dashboard.units import UNKNOWN, Zone, shorten, usd
 
 _WHAT = {
     "field": "what",
@@ -63,7 +63,7 @@ _NO_LOSS: dict[str, object] = {"lost_usd": None, "lost": UNKNOWN, "lost_from": "
 ROW_PX = 76
 
 
-def alert_line(alert: AlertRow, others: int = 0) -> dict[str, object]:
+def alert_line(alert: AlertRow, zone: Zone, others: int = 0) -> dict[str, object]:
     """Return one row of the grid of alerts; so many others of its incident are open."""
     rule = f"{alert.rule} · shadow: would have paged" if alert.is_shadow else alert.rule
     return {
@@ -72,21 +72,21 @@ def alert_line(alert: AlertRow, others: int = 0) -> dict[str, object]:
         "what": cause_of(alert),
         "scope": f"{rule} · one incident with {others} more" if others else rule,
         "href": alert_href(alert.episode_id),
-        **_money(alert),
-        "since": utc_clock(alert.started_ns or alert.first_ns),
+        **_money(alert, zone),
+        "since": zone.clock(alert.started_ns or alert.first_ns),
         "state": alert.state,
         "owner": _people(alert),
-        "reason": f"{alert.reason} (basis: {alert.basis}, as of {utc_clock(alert.at_ns)} UTC)",
+        "reason": f"{alert.reason} (basis: {alert.basis}, as of {zone.at(alert.at_ns)})",
     }
 
 
-def alert_lines(alerts: Sequence[AlertRow]) -> list[dict[str, object]]:
+def alert_lines(alerts: Sequence[AlertRow], zone: Zone) -> list[dict[str, object]]:
     """Return the rows of the grid of alerts."""
     others = beside(alerts)
-    return [alert_line(alert, others.get(alert.episode_id, 0)) for alert in alerts]
+    return [alert_line(alert, zone, others.get(alert.episode_id, 0)) for alert in alerts]
 
 
-def external_line(alert: ExternalAlert) -> dict[str, object]:
+def external_line(alert: ExternalAlert, zone: Zone) -> dict[str, object]:
     """Return one row of an alert that was pushed to us; its texts are those of its sender."""
     name = alert.labels.get("alertname", "") or "no alertname"
     said = alert.annotations.get("summary", "") or alert.annotations.get("description", "")
@@ -98,7 +98,7 @@ def external_line(alert: ExternalAlert) -> dict[str, object]:
         "scope": shorten(said, _TEXT_MAX),
         "href": "",
         "labels": shorten(json.dumps(labels, ensure_ascii=False), _TEXT_MAX),
-        "since": utc_iso(alert.starts_ns)[5:16].replace("T", " "),
+        "since": zone.second(alert.starts_ns)[5:16],
         "state": "firing" if alert.is_firing else "resolved",
         "sender": alert.sender,
         "reason": shorten(said, _TEXT_MAX),
@@ -110,30 +110,31 @@ def state_of(state: str, *, is_shadow: bool) -> str:
     return f"{state}, would have paged" if is_shadow else state
 
 
-def _money(alert: AlertRow) -> dict[str, object]:
+def _money(alert: AlertRow, zone: Zone) -> dict[str, object]:
     """Return what an alert costs: now or at its last change, and so far."""
     if not alert.is_priced or alert.state == UNKNOWN:
         return {"usd_per_h": None, "at_risk": UNKNOWN, "interval": "", "bar": None, **_NO_LOSS}
     if alert.state not in OPEN_STATES:
-        return {"usd_per_h": None, "at_risk": "over", "interval": "", "bar": None, **_lost(alert)}
+        lost = _lost(alert, zone)
+        return {"usd_per_h": None, "at_risk": "over", "interval": "", "bar": None, **lost}
     rate, (low, high) = rate_of(alert), interval_of(alert)
-    when = "now" if alert.now_usd_per_h is not None else f"at {utc_clock(alert.at_ns)}"
+    when = "now" if alert.now_usd_per_h is not None else f"at {zone.clock(alert.at_ns)}"
     return {
         "usd_per_h": float(rate),
         "at_risk": f"{usd(rate)} {when}",
         "interval": interval_text(low, high),
         "bar": bar_places(rate, low, high),
-        **_lost(alert),
+        **_lost(alert, zone),
     }
 
 
-def _lost(alert: AlertRow) -> dict[str, object]:
+def _lost(alert: AlertRow, zone: Zone) -> dict[str, object]:
     if alert.lost_usd is None:
         return _NO_LOSS
     return {
         "lost_usd": float(alert.lost_usd),
         "lost": usd(alert.lost_usd),
-        "lost_from": f"from {utc_clock(alert.lost_from_ns)}",
+        "lost_from": f"from {zone.clock(alert.lost_from_ns)}",
     }
 
 

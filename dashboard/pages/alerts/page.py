@@ -21,16 +21,8 @@ from dashboard.pages.alerts.lines import (
     external_line,
 )
 from dashboard.pages.context import PageContext, in_browser
-from dashboard.pages.parts import (
-    Component,
-    grid,
-    page,
-    panel,
-    register_scope,
-    scope_outputs,
-    scope_tools,
-    scope_view,
-)
+from dashboard.pages.parts import Component, grid, page, panel, zoned
+from dashboard.pages.scope.tools import register_scope, scope_outputs, scope_tools, scope_view
 from dashboard.pages.states import Found, answering, state, state_outputs
 from dashboard.read.alerts.listing import alerts_of_state, listed_alerts, with_people
 from dashboard.read.alerts.rows import AlertRow
@@ -97,7 +89,7 @@ def layout(query: str, context: PageContext) -> Component:
             "By dollars at risk",
             pickers,
             grid(
-                "alerts-list", ALERT_COLUMNS, 340,
+                "alerts-list", zoned(ALERT_COLUMNS, scope.zone), 340,
                 "No alert is open, and none changed in this time. Widen it, or clear the filters.",
                 label="Alerts by dollars at risk", options=tall,
             ),
@@ -106,7 +98,7 @@ def layout(query: str, context: PageContext) -> Component:
             "alerts-unknown",
             "Cannot be judged",
             grid(
-                "alerts-unknown", UNKNOWN_COLUMNS, 124,
+                "alerts-unknown", zoned(UNKNOWN_COLUMNS, scope.zone), 124,
                 "Every alert can be judged: its data come.",
                 label="Alerts that cannot be judged", options=tall,
             ),
@@ -116,7 +108,7 @@ def layout(query: str, context: PageContext) -> Component:
             "alerts-external",
             "Pushed by others",
             grid(
-                "alerts-external", EXTERNAL_COLUMNS, 124,
+                "alerts-external", zoned(EXTERNAL_COLUMNS, scope.zone), 124,
                 "Nothing was pushed to /api/v2/alerts in this time.",
                 label="Alerts of others", options=tall,
             ),
@@ -204,13 +196,15 @@ def show(context: PageContext, scope: Scope) -> Found:
             is_away=bool(found.away),
         ),
         "alerts-rule.data": _choices("Any rule", sorted(rules), scope.filter("rule")),
-        "alerts-list.rowData": alert_lines(found.judged),
+        "alerts-list.rowData": alert_lines(found.judged, scope.zone),
         "alerts-list-note.children": f"{_alerts(len(found.judged))}, {count(firing)} firing{cut}",
-        "alerts-unknown.rowData": alert_lines(found.unknown),
+        "alerts-unknown.rowData": alert_lines(found.unknown, scope.zone),
         "alerts-unknown-note.children": (
             f"{_alerts(len(found.unknown))} without data: what they cost is not known"
         ),
-        "alerts-external.rowData": [external_line(each) for each in found.external[:EXTERNAL_MAX]],
+        "alerts-external.rowData": [
+            external_line(each, scope.zone) for each in found.external[:EXTERNAL_MAX]
+        ],
         "alerts-external-note.children": (
             f"{_alerts(len(found.external))} of Prometheus, vmalert or Grafana, without dollars"
         ),

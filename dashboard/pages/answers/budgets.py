@@ -15,17 +15,8 @@ from attribution.core.slo import Promise, Verdict
 from attribution.whatif.answers import BudgetStanding
 from collector.core.clock import NS_PER_S
 from dashboard.pages.context import PageContext
-from dashboard.pages.parts import (
-    Component,
-    facts_list,
-    grid,
-    page,
-    panel,
-    register_scope,
-    scope_outputs,
-    scope_tools,
-    scope_view,
-)
+from dashboard.pages.parts import Component, facts_list, grid, page, panel
+from dashboard.pages.scope.tools import register_scope, scope_outputs, scope_tools, scope_view
 from dashboard.pages.states import (
     SHARED_LONG_S,
     SHARED_S,

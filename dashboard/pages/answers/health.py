@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dash import Dash, Input, dcc, html
+from dash import Dash, Input, State, dcc, html
 
 from collector.core.clock import NS_PER_DAY
 from collector.store.cursors import LATE_CURSOR, LATE_UNTIL_CURSOR
@@ -26,7 +26,8 @@ from dashboard.pages.states import (
     state_outputs,
     unbroken,
 )
-from dashboard.units import size, utc_clock
+from dashboard.read.scope import parse_scope
+from dashboard.units import Zone, size
 
 PATH = "/health"
 NAME = "health"
@@ -122,19 +123,20 @@ def _folded(words: str, box_id: str, title: str) -> Component:
 def register(app: Dash, context: PageContext) -> None:
     """Attach this page's callbacks to `app`."""
 
-    def refresh(_ticks: int | None) -> Found:
-        return read_service(context)
+    def refresh(_ticks: int | None, query: str | None) -> Found:
+        return read_service(context, parse_scope(query).zone)
 
-    def refresh_store(_ticks: int | None) -> Found:
-        return read_store(context)
+    def refresh_store(_ticks: int | None, query: str | None) -> Found:
+        return read_store(context, parse_scope(query).zone)
 
-    answering(app, context, NAME, SERVICE, [Input(TICK, "n_intervals")], refresh, tick=TICK)
+    inputs = [Input(TICK, "n_intervals"), State("url", "search")]
+    answering(app, context, NAME, SERVICE, inputs, refresh, tick=TICK)
     tick = "health-store-tick"
-    of_store = [Input(tick, "n_intervals")]
+    of_store = [Input(tick, "n_intervals"), State("url", "search")]
     answering(app, context, "health-store", STORE, of_store, refresh_store, tick=tick)
 
 
-def read_service(context: PageContext) -> Found:
+def read_service(context: PageContext, zone: Zone) -> Found:
     """Read what the service knows of itself: a value for each of SERVICE."""
     items = context.health.health()
     return Found(
@@ -143,12 +145,12 @@ def read_service(context: PageContext) -> Found:
             "health-flow.children": boxes(items),
             "health-wrong.children": wrong_list(items),
             "health-signals.children": signals_table(items),
-            "health-asof.children": f"as of {utc_clock(context.clock.now_ns())} UTC",
+            "health-asof.children": f"as of {zone.at(context.clock.now_ns())}",
         }
     )
 
 
-def read_store(context: PageContext) -> Found:
+def read_store(context: PageContext, zone: Zone) -> Found:
     """Read what the store holds: a value for each of STORE."""
     now_ns, reader = context.clock.now_ns(), context.reader
     cursors = {
@@ -160,9 +162,9 @@ def read_store(context: PageContext) -> Found:
     return Found(
         {
             **{name.replace("overview", NAME): value for name, value in first.items()},
-            "health-items.children": items_table(context.health.health(), cursors, now_ns),
+            "health-items.children": items_table(context.health.health(), cursors, now_ns, zone),
             "health-rejected-box.hidden": not rejected,
-            "health-rejected.children": rejected_table(rejected),
+            "health-rejected.children": rejected_table(rejected, zone),
             "health-tables.children": sizes_table(tables),
             "health-tables-note.children": size(sum(row.bytes_on_disk for row in tables)),
         }

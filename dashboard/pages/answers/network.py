@@ -16,17 +16,8 @@ from dashboard.pages.answers.waits import (
     wire_facts,
 )
 from dashboard.pages.context import PageContext
-from dashboard.pages.parts import (
-    Component,
-    grid,
-    page,
-    panel,
-    register_scope,
-    scope_outputs,
-    scope_tools,
-    scope_view,
-    scrolled,
-)
+from dashboard.pages.parts import Component, grid, page, panel, scrolled, zoned
+from dashboard.pages.scope.tools import register_scope, scope_outputs, scope_tools, scope_view
 from dashboard.pages.states import (
     SHARED_S,
     Found,
@@ -94,7 +85,7 @@ def layout(query: str, context: PageContext) -> Component:
     )
     bursts = grid(
         "network-bursts",
-        _BURSTS,
+        zoned(_BURSTS, parse_scope(query).zone),
         230,
         "No burst in this range.",
         label="Bursts by their queue",

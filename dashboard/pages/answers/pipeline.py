@@ -11,7 +11,7 @@ from collector.core.clock import NS_PER_S
 from dashboard.health.items import HealthItem, Status
 from dashboard.pages.parts import Cell, Component, table
 from dashboard.read.rows import Rejected, TableSize
-from dashboard.units import UNKNOWN, count, shorten, size, span_of_time, utc_clock, utc_iso
+from dashboard.units import UNKNOWN, Zone, count, shorten, size, span_of_time
 
 # In the order of the flow: the stage of `stage.*`, and what a box is called.
 STAGES: Final = (
@@ -112,7 +112,9 @@ def _wrong_line(item: HealthItem) -> Component:
     return html.Li([html.Div(head, className="wrong-head"), html.Div(item.detail)])
 
 
-def items_table(items: Sequence[HealthItem], cursors: Mapping[str, int], now_ns: int) -> Component:
+def items_table(
+    items: Sequence[HealthItem], cursors: Mapping[str, int], now_ns: int, zone: Zone
+) -> Component:
     """Return every figure of the service, the worst first, and how far jobs have read."""
     rows: list[Sequence[str | Cell]] = [
         (tag(item.status), item.name, value_of(item), item.detail)
@@ -122,7 +124,7 @@ def items_table(items: Sequence[HealthItem], cursors: Mapping[str, int], now_ns:
     rows += [
         # It stands still while nothing arrives.
         (tag("ok"), f"{job}.cursor", f"{span_of_time(now_ns - at_ns)} ago",
-         f"up to date to {utc_iso(at_ns)} UTC")
+         f"up to date to {zone.second(at_ns)} {zone.mark(at_ns)}")
         for job, at_ns in cursors.items()
     ]  # fmt: skip
     return table(("Status", "Figure", "Value", "What to do"), rows, numeric=(2,))
@@ -142,12 +144,12 @@ def signals_table(items: Sequence[HealthItem]) -> Component:
     return table(("Signal", *(words for _, words in _SIGNALS)), rows, numeric=range(1, 6))
 
 
-def rejected_table(rows: Sequence[Rejected]) -> Component:
+def rejected_table(rows: Sequence[Rejected], zone: Zone) -> Component:
     """Return what could not be used, by reason, with the last example."""
     return table(
-        ("Reason", "Signal", "Rows", "Last (UTC)", "Last example"),
+        ("Reason", "Signal", "Rows", f"Last ({zone.city})", "Last example"),
         [
-            (row.reason_code, row.signal, count(row.rows), utc_clock(row.last_ns),
+            (row.reason_code, row.signal, count(row.rows), zone.clock(row.last_ns),
              f"{row.item_id}: {row.detail}")
             for row in rows
         ],

@@ -21,16 +21,8 @@ from dashboard.pages.answers.proofs import (
     withdrawn_words,
 )
 from dashboard.pages.context import PageContext
-from dashboard.pages.parts import (
-    Component,
-    grid,
-    page,
-    panel,
-    register_scope,
-    scope_outputs,
-    scope_tools,
-    scope_view,
-)
+from dashboard.pages.parts import Component, grid, page, panel
+from dashboard.pages.scope.tools import register_scope, scope_outputs, scope_tools, scope_view
 from dashboard.pages.states import (
     SHARED_LONG_S,
     SHARED_S,

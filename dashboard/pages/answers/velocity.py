@@ -25,17 +25,8 @@ from dashboard.pages.answers.worth import (
     weights_lines,
 )
 from dashboard.pages.context import PageContext, in_browser
-from dashboard.pages.parts import (
-    Component,
-    chart,
-    grid,
-    page,
-    panel,
-    register_scope,
-    scope_outputs,
-    scope_tools,
-    scope_view,
-)
+from dashboard.pages.parts import Component, chart, grid, page, panel, zoned
+from dashboard.pages.scope.tools import register_scope, scope_outputs, scope_tools, scope_view
 from dashboard.pages.states import (
     SHARED_LONG_S,
     SHARED_S,
@@ -48,7 +39,7 @@ from dashboard.pages.states import (
 )
 from dashboard.pages.theme import message
 from dashboard.read.scope import Scope, parse_scope
-from dashboard.units import count, usd, utc_iso
+from dashboard.units import Zone, count, usd
 
 PATH = "/velocity"
 NAME = "velocity"
@@ -132,7 +123,8 @@ def layout(query: str, context: PageContext) -> Component:
         "No delay is or was injected, so the rate is assumed or of none. `millworth vram slope` "
         "names the experiment that would measure it."
     )
-    experiments = grid("velocity-experiments", _EXPERIMENTS, 170, none, label="Experiments",
+    columns = zoned(_EXPERIMENTS, scope.zone)
+    experiments = grid("velocity-experiments", columns, 170, none, label="Experiments",
                        options={"rowHeight": 50})  # fmt: skip
     return page(
         NAME,
@@ -254,7 +246,7 @@ def read_frame(context: PageContext, scope: Scope) -> Found:
     return Found(
         {
             **scope_view(NAME, scope, actions, regions, seen.to_ns, context.complete_ns(now_ns)),
-            "velocity-experiments.rowData": experiment_lines(found, now_ns),
+            "velocity-experiments.rowData": experiment_lines(found, now_ns, scope.zone),
             "velocity-gate.children": cards(context.judged()),
         }
     )
@@ -291,7 +283,9 @@ def read_worth(context: PageContext, scope: Scope) -> Found:
     )
 
 
-def experiment_lines(found: Sequence[Experiment], now_ns: int) -> list[dict[str, object]]:
+def experiment_lines(
+    found: Sequence[Experiment], now_ns: int, zone: Zone
+) -> list[dict[str, object]]:
     """Return one row an experiment, the newest first."""
     return [
         {
@@ -303,8 +297,8 @@ def experiment_lines(found: Sequence[Experiment], now_ns: int) -> list[dict[str,
                 f"{arm.name} {arm.share:.0%}" + (f" +{arm.delay_ms:g} ms" if arm.delay_ms else "")
                 for arm in each.arms
             ),
-            "begins": utc_iso(each.from_ns)[:16],
-            "ends": f"to {utc_iso(each.ended_ns)[:16]}",
+            "begins": zone.second(each.from_ns)[:16],
+            "ends": f"to {zone.second(each.ended_ns)[:16]}",
             "budget": usd(Decimal(each.budget_usd)),
         }
         for each in reversed(found)

@@ -118,7 +118,7 @@ def bursts_lines(bursts: Sequence[Burst], scope: Scope) -> list[dict[str, object
         rows.append(
             {
                 "id": f"{each.start_ns} {each.host}",
-                "at": f"{utc_iso(each.start_ns)[11:]}",
+                "at": utc_iso(scope.zone.wall_ns(each.start_ns))[11:],
                 "host": each.host or "this host",
                 "href": "/decision" + format_scope(around),
                 "lasts": ms(each.end_ns - each.start_ns),

@@ -24,7 +24,7 @@ from dashboard.read.decision.waterfall import waterfall_version
 from dashboard.read.packet_rows import by_exchange
 from dashboard.read.rows import Attribution, Outcome
 from dashboard.read.scope import parse_scope
-from dashboard.units import UNKNOWN, ms, usd, utc_full
+from dashboard.units import UNKNOWN, Zone, ms, usd
 
 PATH = "/decision?id"
 TITLE = "Decision"
@@ -113,11 +113,12 @@ def register(app: Dash, context: PageContext) -> None:
     """Attach this page's callbacks to `app`."""
 
     def refresh(query: str | None, _ticks: int | None) -> Found:
-        wanted = parse_scope(query).decision_id
+        scope = parse_scope(query)
+        wanted = scope.decision_id
         found = read(context, wanted)
         if found is None:
             return Found(show_unknown(wanted))
-        return Found(show(found), missing(found.detail))
+        return Found(show(found, scope.zone), missing(found.detail))
 
     inputs = [Input("url", "search"), Input(TICK, "n_intervals")]
     answering(app, context, "decision", READ, inputs, refresh, tick=TICK)
@@ -148,14 +149,14 @@ def read(context: PageContext, decision_id: str) -> DecisionRead | None:
     )
 
 
-def show(found: DecisionRead) -> dict[str, object]:
+def show(found: DecisionRead, zone: Zone) -> dict[str, object]:
     """Return what was read: a value for each of OUTPUTS."""
     detail = found.detail
     budget, check = _budget(detail.attribution)
     return {
         "decision-title.children": headline(detail, found.target_ns),
         "decision-said.children": _said(detail),
-        "decision-facts.children": facts_list(_facts(found)),
+        "decision-facts.children": facts_list(_facts(found, zone)),
         "decision-known.data": {
             "id": detail.facts.decision_id,
             "version": waterfall_version(detail),
@@ -220,7 +221,7 @@ def _said(detail: Decision) -> list[Component]:
     return [" · ".join(part for part in of if part) + " · ", named]
 
 
-def _facts(found: DecisionRead) -> list[tuple[str, object]]:
+def _facts(found: DecisionRead, zone: Zone) -> list[tuple[str, object]]:
     detail = found.detail
     facts, split = detail.facts, detail.attribution
     total_ns = split.total_ns if split else facts.end_ns - facts.ingress_ns
@@ -232,7 +233,7 @@ def _facts(found: DecisionRead) -> list[tuple[str, object]]:
         ("region", facts.region or UNKNOWN),
         ("value", value),
         ("outcome", _outcome(detail.outcomes)),
-        ("ingress", utc_full(facts.ingress_ns)),
+        ("ingress", zone.full(facts.ingress_ns)),
         ("result", "error" if facts.is_error else "ok"),
         ("revision", split.revision if split else "not attributed yet"),
         ("flags", ", ".join(split.flags) or "none" if split else UNKNOWN),

@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 
 from dashboard.read.decisions.listing import FILE_ROWS_MAX, DecisionRow, Totals
 from dashboard.read.rows import DecisionFacts
-from dashboard.units import UNKNOWN, count, ms, usd, utc_clock, utc_iso
+from dashboard.units import UNKNOWN, Zone, count, ms, usd, utc_iso
 
 _LINES: Final = {"cellRenderer": "TwoLines"}
 COLUMNS: Final[list[dict[str, Any]]] = [
@@ -51,18 +51,18 @@ def csv_words(decisions: int) -> str:
     return f"CSV of the first {count(FILE_ROWS_MAX)} of {count(decisions)} in this order"
 
 
-def listed_lines(rows: Sequence[DecisionRow]) -> list[dict[str, object]]:
+def listed_lines(rows: Sequence[DecisionRow], zone: Zone) -> list[dict[str, object]]:
     """Return the rows of the grid; bars are as long as the slowest of them allows."""
     longest = max([1, *(row.total_ns for row in rows), *(row.target_ns for row in rows)])
-    return [_line(row, longest) for row in rows]
+    return [_line(row, longest, zone) for row in rows]
 
 
-def _line(row: DecisionRow, longest_ns: int) -> dict[str, object]:
+def _line(row: DecisionRow, longest_ns: int, zone: Zone) -> dict[str, object]:
     interval = ""
     if row.loss_low_usd is not None and row.loss_high_usd is not None:
         interval = f"90 %: {usd(row.loss_low_usd)} to {usd(row.loss_high_usd)}"
     return {
-        **_named(row.decision_id, row.ingress_ns),
+        **_named(row.decision_id, row.ingress_ns, zone),
         "latency": ms(row.total_ns),
         "isLate": row.total_ns > row.target_ns,
         "bar": round(row.total_ns / longest_ns * 100, 1),
@@ -82,10 +82,10 @@ def _line(row: DecisionRow, longest_ns: int) -> dict[str, object]:
     }
 
 
-def found_line(facts: DecisionFacts) -> dict[str, object]:
+def found_line(facts: DecisionFacts, zone: Zone) -> dict[str, object]:
     """Return one row for a decision that was searched for, attributed or not."""
     return {
-        **_named(facts.decision_id, facts.ingress_ns),
+        **_named(facts.decision_id, facts.ingress_ns, zone),
         "latency": ms(facts.end_ns - facts.ingress_ns),
         "isLate": False,
         "bar": 0,
@@ -103,14 +103,14 @@ def decision_href(decision_id: str) -> str:
     return f"/decision?{urlencode({'id': decision_id})}"
 
 
-def _named(decision_id: str, ingress_ns: int) -> dict[str, object]:
-    instant = utc_iso(ingress_ns)
+def _named(decision_id: str, ingress_ns: int, zone: Zone) -> dict[str, object]:
+    instant = utc_iso(zone.wall_ns(ingress_ns))
     return {
         "id": f"{decision_id} {ingress_ns}",
         "decision": decision_id,
         "short": decision_id[:8],
         "href": decision_href(decision_id),
-        "at": utc_clock(ingress_ns),
+        "at": instant[11:19],
         "day": f".{instant[-3:]} · {instant[5:10]}",
     }
 

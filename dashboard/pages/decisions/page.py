@@ -21,16 +21,8 @@ from dashboard.pages.decisions.lines import (
     listed_lines,
     totals_line,
 )
-from dashboard.pages.parts import (
-    Component,
-    grid,
-    page,
-    panel,
-    register_scope,
-    scope_outputs,
-    scope_tools,
-    scope_view,
-)
+from dashboard.pages.parts import Component, grid, page, panel, zoned
+from dashboard.pages.scope.tools import register_scope, scope_outputs, scope_tools, scope_view
 from dashboard.pages.states import SHARED_S, Found, answering, state, state_outputs
 from dashboard.read.decisions.listing import Offered
 from dashboard.read.decisions.wanted import After, Order, Wanted, parse_after
@@ -84,7 +76,7 @@ def layout(query: str, context: PageContext) -> Component:
     )
     listing = grid(
         "decisions-list",
-        [{**column, "sortable": False} for column in COLUMNS],
+        [{**column, "sortable": False} for column in zoned(COLUMNS, scope.zone)],
         520,
         "No decision matches. Widen the window, clear the filters, or look at Health.",
         label="Decisions",
@@ -181,11 +173,11 @@ def read(context: PageContext, scope: Scope) -> dict[str, object]:
     if scope.search:
         ids = reader.decision_ids(scope.search)
         known = [facts for facts in map(reader.decision, ids) if facts is not None]
-        lines = [found_line(facts) for facts in known]
+        lines = [found_line(facts, scope.zone) for facts in known]
         note = f"{count(len(lines))} found at any time for “{scope.search}”"
     else:
         rows, after = context.decisions.page(wanted, order_of(scope), ROWS_MAX, stated=stated)
-        lines, note = listed_lines(rows), _note(scope, len(rows), is_last=after is None)
+        lines, note = listed_lines(rows, scope.zone), _note(scope, len(rows), is_last=after is None)
     frozen = replace(scope, until_ns=seen.to_ns)
     first = _with_after(scope, "") if scope.filter("after") else ""
     return {

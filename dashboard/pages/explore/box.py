@@ -28,7 +28,9 @@ def form(scope: Scope) -> list[Component]:
     """Return the fields, with what the address holds."""
     # As the browser writes them when the address changes.
     values = (
-        as_typed(scope.filter("brush")), scope.filter("brush_ms"), as_typed(scope.filter("against"))
+        as_typed(scope.filter("brush"), scope.zone),
+        scope.filter("brush_ms"),
+        as_typed(scope.filter("against"), scope.zone),
     )  # fmt: skip
     fields = (
         ("explore-time", "Time of the box", "10:00..10:05", 300, FORMS),
@@ -68,7 +70,7 @@ def typed_box(
             if name == "brush_ms":
                 box[name] = format_latency(*parse_latency(said))
             elif said:
-                window, until_ns = typed_range(said, now_ns)
+                window, until_ns = typed_range(said, now_ns, scope.zone)
                 end_ns = now_ns if until_ns is None else until_ns
                 length = replace(scope, window=window).window_ns
                 box[name] = format_between(max(0, end_ns - length), end_ns)

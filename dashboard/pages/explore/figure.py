@@ -16,7 +16,7 @@ from dashboard.pages.theme import ALARM, REFERENCE, Figure, frame, message
 from dashboard.read.decisions.brush import Brush
 from dashboard.read.decisions.listing import HeatCell
 from dashboard.read.rows import Range
-from dashboard.units import UNKNOWN, count, usd, utc_iso
+from dashboard.units import UNKNOWN, Axis, count, usd, utc_iso
 
 # As the address has them, and as the switch names them.
 MODES: Final = {"": "Count", "dollars": "Dollars lost", "late": "Late"}
@@ -31,6 +31,7 @@ def heatmap(
     step_ns: int,
     target_ns: int,
     brush: Brush,
+    axis: Axis,
 ) -> Figure:
     """Draw what each cell holds; a cell of unknown value is grey, and not a zero."""
     if not cells:
@@ -46,18 +47,22 @@ def heatmap(
         f"explore {seen.from_ns} {seen.to_ns} {brush}",
         margin={"l": 52, "r": 8, "t": 10, "b": 36},
         # What is dragged over is read from here.
-        meta={"until": utc_iso(seen.to_ns) + "Z", "buckets_per_octave": BUCKETS_PER_OCTAVE},
+        meta={
+            "until": utc_iso(seen.to_ns) + "Z",
+            "buckets_per_octave": BUCKETS_PER_OCTAVE,
+            "offset_ms": axis.offset_ns // NS_PER_MS,
+        },
         dragmode="zoom",
-        xaxis={"type": "date", "range": [utc_iso(seen.from_ns), utc_iso(seen.to_ns)]},
+        xaxis={"type": "date", "range": [axis.iso(seen.from_ns), axis.iso(seen.to_ns)]},
         yaxis={**bucket_ticks(low, high), "title": {"text": "decision ms"}},
-        shapes=[_target_line(target), *_box(brush, seen, low, high)],
+        shapes=[_target_line(target), *_box(brush, seen, low, high, axis)],
         annotations=[_target_name(target, target_ns)],
     )
     known = [cell for cell in cells if mode != "dollars" or cell.loss_usd is not None]
     unknown = [cell for cell in cells if mode == "dollars" and cell.loss_usd is None]
-    data = [_trace(known, mode, step_ns)] if known else []
+    data = [_trace(known, mode, step_ns, axis)] if known else []
     if unknown:
-        data.append(_grey(unknown, step_ns))
+        data.append(_grey(unknown, step_ns, axis))
     return {"data": data, "layout": layout}
 
 
@@ -82,7 +87,7 @@ def said(cell: HeatCell, mode: str) -> str:
     return decisions
 
 
-def _trace(cells: Sequence[HeatCell], mode: str, step_ns: int) -> Figure:
+def _trace(cells: Sequence[HeatCell], mode: str, step_ns: int, axis: Axis) -> Figure:
     amounts = [amount(cell, mode) for cell in cells]
     most = max(amounts)
     # A decade under the least that is shown, so that what is nothing is darker than the least.
@@ -92,7 +97,7 @@ def _trace(cells: Sequence[HeatCell], mode: str, step_ns: int) -> Figure:
     money = mode == "dollars"
     colours = [math.log10(each) if each > 0 else low for each in amounts]
     return {
-        **_shared(cells, colours, [said(cell, mode) for cell in cells], step_ns),
+        **_shared(cells, colours, [said(cell, mode) for cell in cells], step_ns, axis),
         "colorscale": "Cividis",
         "zmin": low,
         "zmax": max(high, low + 0.5),
@@ -106,10 +111,10 @@ def _trace(cells: Sequence[HeatCell], mode: str, step_ns: int) -> Figure:
     }
 
 
-def _grey(cells: Sequence[HeatCell], step_ns: int) -> Figure:
+def _grey(cells: Sequence[HeatCell], step_ns: int, axis: Axis) -> Figure:
     texts = [said(cell, "dollars") for cell in cells]
     return {
-        **_shared(cells, [1.0] * len(cells), texts, step_ns),
+        **_shared(cells, [1.0] * len(cells), texts, step_ns, axis),
         "colorscale": [[0, REFERENCE], [1, REFERENCE]],
         "opacity": 0.5,
         "showscale": False,
@@ -117,7 +122,11 @@ def _grey(cells: Sequence[HeatCell], step_ns: int) -> Figure:
 
 
 def _shared(
-    cells: Sequence[HeatCell], colours: Sequence[float], texts: Sequence[str], step_ns: int
+    cells: Sequence[HeatCell],
+    colours: Sequence[float],
+    texts: Sequence[str],
+    step_ns: int,
+    axis: Axis,
 ) -> Figure:
     """Return a trace over the columns and buckets that its cells span."""
     first = min(cell.column_ns for cell in cells)
@@ -131,13 +140,13 @@ def _shared(
         z[row][column], words[row][column] = round(colour, 3), text
     return {
         "type": "heatmap",
-        "x": [utc_iso(column + step_ns // 2) for column in columns],
+        "x": [axis.iso(column + step_ns // 2) for column in columns],
         "y": [bucket + 0.5 for bucket in buckets],
         # One column or row alone has no neighbour to take a width from.
         "dy": 1,
         "z": z,
         "text": words,
-        "hovertemplate": "%{text}<br>%{x|%H:%M:%S} UTC<extra></extra>",
+        "hovertemplate": f"%{{text}}<br>%{{x|%H:%M:%S}} {axis.mark}<extra></extra>",
         "hoverongaps": False,
     }
 
@@ -167,7 +176,7 @@ def _target_name(target: float, target_ns: int) -> Figure:
     }
 
 
-def _box(brush: Brush, seen: Range, low: int, high: int) -> list[Figure]:
+def _box(brush: Brush, seen: Range, low: int, high: int, axis: Axis) -> list[Figure]:
     """Return what is brushed as an outline; what it leaves open reaches to the edge."""
     if brush.is_empty:
         return []
@@ -178,8 +187,8 @@ def _box(brush: Brush, seen: Range, low: int, high: int) -> list[Figure]:
     return [
         {
             "type": "rect",
-            "x0": utc_iso(seen.from_ns if brush.from_ns is None else brush.from_ns),
-            "x1": utc_iso(seen.to_ns if brush.to_ns is None else brush.to_ns),
+            "x0": axis.iso(seen.from_ns if brush.from_ns is None else brush.from_ns),
+            "x1": axis.iso(seen.to_ns if brush.to_ns is None else brush.to_ns),
             "y0": least,
             "y1": most,
             "line": {"color": ALARM, "width": 3},

@@ -17,7 +17,6 @@ from attribution.whatif.answers import CompareAnswer
 from collector.core.clock import NS_PER_MS
 from collector.core.errors import InputError, MillworthError
 from collector.core.log import get_logger
-from dashboard.pages.chips import choices
 from dashboard.pages.context import PageContext, in_browser
 from dashboard.pages.decisions.page import wanted_of
 from dashboard.pages.explore.box import FIELDS, form, late_query, typed_box, without_box
@@ -29,17 +28,9 @@ from dashboard.pages.explore.ranked import (
     rows_of_values,
     sentence,
 )
-from dashboard.pages.parts import (
-    Component,
-    chart,
-    page,
-    panel,
-    register_scope,
-    scope_outputs,
-    scope_tools,
-    scope_view,
-    table,
-)
+from dashboard.pages.parts import Component, chart, page, panel, table
+from dashboard.pages.scope.chips import choices
+from dashboard.pages.scope.tools import register_scope, scope_outputs, scope_tools, scope_view
 from dashboard.pages.states import SHARED_S, Found, answering, state, state_outputs
 from dashboard.read.adhoc.sql import engine_error
 from dashboard.read.decisions.brush import (
@@ -52,7 +43,7 @@ from dashboard.read.decisions.kept import KeptCells
 from dashboard.read.decisions.listing import HeatCell
 from dashboard.read.decisions.wanted import Wanted
 from dashboard.read.scope import Scope, format_scope, parse_scope
-from dashboard.units import count, utc_clock
+from dashboard.units import Zone, count
 
 PATH = "/explore"
 NAME = "explore"
@@ -101,7 +92,8 @@ class Question:
         """Return what is compared with, in words."""
         if self.against is None:
             return "the rest"
-        return f"{utc_clock(self.against[0])} to {utc_clock(self.against[1])}"
+        clock = self.scope.zone.clock
+        return f"{clock(self.against[0])} to {clock(self.against[1])}"
 
 
 def layout(query: str, context: PageContext) -> Component:
@@ -240,20 +232,21 @@ def heat(context: PageContext, scope: Scope, kept: KeptCells) -> dict[str, objec
     actions, regions = context.scopes(seen.to_ns)
     target_ns = context.reference.of(scope.action)
     decisions = count(sum(cell.decisions for cell in found.cells))
+    zone = scope.zone
     named = found.offered.by_dimension
     complete_ns = context.complete_ns(now_ns)
     return {
         **scope_view(NAME, scope, actions, regions, seen.to_ns, complete_ns, named),
         "explore-add.data": choices(named),
         "explore-heatmap.figure": heatmap(
-            found.cells, mode, seen, found.step_ns, target_ns, asked.brush
+            found.cells, mode, seen, found.step_ns, target_ns, asked.brush, zone.axis(seen.to_ns)
         ),
         "explore-heat-note.children": f"{decisions} decisions. Drag a box over what is odd.",
         "explore-heatmap-box.aria-label": (
-            f"Latency of {decisions} decisions from {utc_clock(seen.from_ns)} to "
-            f"{utc_clock(seen.to_ns)} UTC; type a box in the fields below"
+            f"Latency of {decisions} decisions from {zone.clock(seen.from_ns)} to "
+            f"{zone.at(seen.to_ns)}; type a box in the fields below"
         ),
-        "explore-heatmap-table.children": _largest(found.cells, mode),
+        "explore-heatmap-table.children": _largest(found.cells, mode, zone),
     }
 
 
@@ -296,7 +289,7 @@ def _found(
     if found.is_assumed and any(each.usd_per_hour is not None for each in found.segments):
         notes += [" ", html.Span("assumed rate", className="badge", title=context.prior_basis)]
     if complete_ns < to_ns:
-        until = utc_clock(complete_ns) if complete_ns else "now"
+        until = asked.scope.zone.clock(complete_ns) if complete_ns else "now"
         why_not = "Later decisions of the box are not in it yet."
         said_so = f"attributed to {until} only"
         notes += [" ", html.Span(said_so, className="badge", title=why_not)]
@@ -350,11 +343,11 @@ def _adder() -> Component:
     )
 
 
-def _largest(cells: list[HeatCell], mode: str) -> Component:
+def _largest(cells: list[HeatCell], mode: str, zone: Zone) -> Component:
     """Return the cells that weigh most, for whoever does not see the figure."""
     most = sorted(cells, key=lambda cell: -amount(cell, mode))[:_TABLE_ROWS_MAX]
     rows = [
-        (utc_clock(cell.column_ns), f"{2 ** (cell.bucket / 8) / NS_PER_MS:,.1f}", said(cell, mode))
+        (zone.clock(cell.column_ns), f"{2 ** (cell.bucket / 8) / NS_PER_MS:,.1f}", said(cell, mode))
         for cell in most
     ]
-    return table(("From (UTC)", "From ms", "Holds"), rows, numeric=(1,))
+    return table((f"From ({zone.city})", "From ms", "Holds"), rows, numeric=(1,))

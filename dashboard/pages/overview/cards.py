@@ -13,7 +13,7 @@ from dashboard.pages.intervals import interval_bar, interval_text
 from dashboard.read.alerts.listing import AtRisk
 from dashboard.read.alerts.losses import Loss
 from dashboard.read.rows import Cell, Evidence, Revenue
-from dashboard.units import UNKNOWN, count, ms, percent, span_of_time, usd, utc_clock
+from dashboard.units import UNKNOWN, Zone, count, ms, percent, span_of_time, usd
 
 Note = Any  # text, or a Dash component
 
@@ -45,13 +45,18 @@ def now_card(found: AtRisk, unknown: int, decisions: int) -> tuple[str, Note]:
 
 
 def lost_card(
-    lost: Loss | None, from_ns: int, to_ns: int, sources: Sequence[str], prior_basis: str
+    lost: Loss | None,
+    span: tuple[int, int],
+    zone: Zone,
+    sources: Sequence[str],
+    prior_basis: str,
 ) -> tuple[str, Note]:
-    """Return what lateness cost since the day began, with the interval as a bar.
+    """Return what lateness cost since the day of the zone began, with the interval as a bar.
 
     `sources` are those of the slope, of which a prior is said to be one.
     """
-    over = f"{utc_clock(from_ns)[:5]} to {utc_clock(to_ns)[:5]} UTC"
+    from_ns, to_ns = span
+    over = f"{zone.clock(from_ns)[:5]} to {zone.clock(to_ns)[:5]} {zone.mark(to_ns)}"
     if lost is None or not lost.is_known:
         return UNKNOWN, f"no decision of known value, {over}"
     ends = (lost.loss_low_usd, lost.loss_high_usd)

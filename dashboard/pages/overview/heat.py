@@ -15,7 +15,7 @@ from dashboard.pages.overview.top import Top
 from dashboard.pages.parts import Component, table
 from dashboard.read.rows import Cell, Evidence, Range
 from dashboard.read.scope import Scope, step_of
-from dashboard.units import count, ms, utc_clock
+from dashboard.units import Zone, count, ms
 
 # A window of which less is empty at its start is drawn whole.
 EMPTY_SHARE_MAX = 0.25
@@ -104,13 +104,14 @@ def show(found: HeatRead) -> Mapping[str, Any]:
             found.seen,
             step_of(found.seen.to_ns - found.drawn_from_ns),
             found.target_ns,
+            found.scope.zone.axis(found.seen.to_ns),
             drawn_from_ns=found.drawn_from_ns,
             frozen=str(found.scope.until_ns or ""),
             bands=found.bands,
         ),
         "overview-heatmap-note.children": _heat_note(found),
-        "overview-heatmap-box.aria-label": heat_summary(found.cells, found.seen),
-        "overview-heatmap-table.children": _heat_table(found.cells),
+        "overview-heatmap-box.aria-label": heat_summary(found.cells, found.seen, found.scope.zone),
+        "overview-heatmap-table.children": _heat_table(found.cells, found.scope.zone),
     }
 
 
@@ -124,15 +125,15 @@ def drawn_from(seen: Range, first_ns: int) -> int:
     return begins_ns if first_ns and is_empty else seen.from_ns
 
 
-def heat_summary(cells: Sequence[Cell], seen: Range) -> str:
+def heat_summary(cells: Sequence[Cell], seen: Range, zone: Zone) -> str:
     """Return the heatmap in a sentence."""
     middle, tail = quantile_ns(cells, 0.5), quantile_ns(cells, 0.99)
     if middle is None or tail is None:
         return "Decision latency: no decision in this window."
     decisions = count(sum(cell.decisions for cell in cells))
     return (
-        f"Decision latency of {decisions} decisions from {utc_clock(seen.from_ns)} to "
-        f"{utc_clock(seen.to_ns)} UTC: median {ms(middle)}, 99th percentile {ms(tail)}."
+        f"Decision latency of {decisions} decisions from {zone.clock(seen.from_ns)} to "
+        f"{zone.at(seen.to_ns)}: median {ms(middle)}, 99th percentile {ms(tail)}."
     )
 
 
@@ -142,19 +143,21 @@ def _heat_note(found: HeatRead) -> str:
         note += " Bands: alerts fire."
     if found.drawn_from_ns == found.seen.from_ns:
         return note
-    return f"{note} None before {utc_clock(found.first_ns)} in this window."
+    return f"{note} None before {found.scope.zone.clock(found.first_ns)} in this window."
 
 
-def _heat_table(cells: Sequence[Cell]) -> Component:
+def _heat_table(cells: Sequence[Cell], zone: Zone) -> Component:
     columns: dict[int, list[Cell]] = {}
     for cell in cells:
         columns.setdefault(cell.column_ns, []).append(cell)
     rows = [
         (
-            utc_clock(column_ns),
+            zone.clock(column_ns),
             count(sum(cell.decisions for cell in mine)),
             *(ms(quantile_ns(mine, share) or 0) for share in (0.5, 0.95, 0.99)),
         )
         for column_ns, mine in sorted(columns.items(), reverse=True)
     ]
-    return table(("From (UTC)", "Decisions", "p50", "p95", "p99"), rows, numeric=(1, 2, 3, 4))
+    return table(
+        (f"From ({zone.city})", "Decisions", "p50", "p95", "p99"), rows, numeric=(1, 2, 3, 4)
+    )

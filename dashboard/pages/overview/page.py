@@ -28,19 +28,8 @@ from dashboard.pages.overview.cards import (
 )
 from dashboard.pages.overview.start import Start
 from dashboard.pages.overview.top import Top, from_json, to_json, top_of
-from dashboard.pages.parts import (
-    Component,
-    chart,
-    grid,
-    kpi,
-    legend,
-    page,
-    panel,
-    register_scope,
-    scope_outputs,
-    scope_tools,
-    scope_view,
-)
+from dashboard.pages.parts import Component, chart, grid, kpi, legend, page, panel, zoned
+from dashboard.pages.scope.tools import register_scope, scope_outputs, scope_tools, scope_view
 from dashboard.pages.states import SHARED_S, Found, answering, state, state_outputs
 from dashboard.read.alerts.listing import at_risk, listed_alerts, with_people
 from dashboard.read.alerts.losses import Loss, losses
@@ -107,7 +96,7 @@ def layout(query: str, context: PageContext) -> Component:
     )
     alerts = grid(
         "overview-alerts",
-        ALERT_COLUMNS,
+        zoned(ALERT_COLUMNS, parse_scope(query).zone),
         320,
         "No alert is open, and none changed in this window.",
         label="Incidents by revenue at risk",
@@ -198,6 +187,7 @@ def register(app: Dash, context: PageContext) -> None:
         "brush",
         Output("overview-heatmap-range", "data"),
         Input("overview-heatmap", "relayoutData"),
+        State("overview-heatmap", "figure"),
     )
     in_browser(
         app,
@@ -214,7 +204,8 @@ def read(context: PageContext, query: str) -> MoneyRead:
     now_ns = context.clock.now_ns()
     seen = scope.range_at(now_ns)
     actions, regions = context.scopes(seen.to_ns)
-    day_from_ns = seen.to_ns - seen.to_ns % NS_PER_DAY
+    wall_ns = scope.zone.wall_ns(seen.to_ns)
+    day_from_ns = scope.zone.utc_ns(wall_ns - wall_ns % NS_PER_DAY)
     today = Range(day_from_ns, seen.to_ns, seen.action, seen.region)
     health = context.items()
     revenue = reader.revenue(seen)
@@ -237,7 +228,13 @@ def show(found: MoneyRead, prior_basis: str) -> dict[str, object]:
     """Return what was read: a value for each of MONEY."""
     unknown = sum(alert.state == "unknown" for alert in found.alerts)
     revenue, to_ns = found.revenue, found.seen.to_ns
-    lost = lost_card(found.lost, found.day_from_ns, to_ns, revenue.slope_sources, prior_basis)
+    lost = lost_card(
+        found.lost,
+        (found.day_from_ns, to_ns),
+        found.scope.zone,
+        revenue.slope_sources,
+        prior_basis,
+    )
     cards = {
         "now": now_card(at_risk(found.alerts), unknown, revenue.decisions),
         "lost": warned(lost, found.contradiction),
@@ -251,7 +248,7 @@ def show(found: MoneyRead, prior_basis: str) -> dict[str, object]:
             for card, texts in cards.items()
             for part, text in zip(("value", "note"), texts, strict=True)
         },
-        "overview-alerts.rowData": alert_lines(found.alerts)[:SHOWN_MAX],
+        "overview-alerts.rowData": alert_lines(found.alerts, found.scope.zone)[:SHOWN_MAX],
         "overview-alerts-note.children": _incidents(len(found.alerts)),
         "overview-top.data": to_json(found.top),
         **start.show(found.start),

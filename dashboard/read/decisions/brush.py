@@ -9,10 +9,10 @@ from typing import Final
 from attribution.core.selection import Narrowed, Selection
 from collector.core.clock import NS_PER_MS
 from collector.core.errors import InputError
-from collector.core.times import iso_ns
+from collector.core.times import INSTANT_NS_MAX, iso_ns
 from dashboard.read.decisions.wanted import Wanted
 from dashboard.read.scope import UNBOUNDED_NS, WINDOW_MAX_NS
-from dashboard.units import utc_iso
+from dashboard.units import Zone, utc_iso
 
 _NUMBER: Final = r"\d{1,9}(?:\.\d{1,6})?"
 _BETWEEN: Final = re.compile(rf"({_NUMBER})?\s*(?:\.\.|-|to)\s*({_NUMBER})?")
@@ -97,13 +97,18 @@ def format_between(from_ns: int, to_ns: int) -> str:
     return f"{utc_iso(from_ns)}Z..{utc_iso(to_ns)}Z"
 
 
-def as_typed(text: str) -> str:
-    """Return a range of an address as people type it: `2026-11-27 10:00:00..10:05:00`."""
-    begin, between, end = (
-        part.replace("T", " ").replace("Z", "").removesuffix(".000")
-        for part in text.partition("..")
+def as_typed(text: str, zone: Zone) -> str:
+    """Return a range of an address as people type it: `2026-11-27 10:00:00..10:05:00`.
+
+    What is no range is returned as it is.
+    """
+    ends = [iso_ns(part.strip()) for part in text.split("..")]
+    if len(ends) != 2 or any(end is None or not 0 <= end <= INSTANT_NS_MAX for end in ends):
+        return text
+    begin, end = (
+        utc_iso(zone.wall_ns(ns or 0)).replace("T", " ").removesuffix(".000") for ns in ends
     )
-    return f"{begin}{between}{end[11:] if begin[:10] == end[:10] else end}"
+    return f"{begin}..{end[11:] if begin[:10] == end[:10] else end}"
 
 
 def format_latency(low_ms: float | None, high_ms: float | None) -> str:

@@ -11,6 +11,21 @@
   document.documentElement.setAttribute("data-mantine-color-scheme", scheme);
 })();
 
+// Times are by the clock that was chosen last, unless the address names one.
+(function () {
+  let chosen = "";
+  try {
+    chosen = localStorage.getItem("millworth-zone") || "";
+  } catch (refused) {
+    // Times are in UTC then, until somebody chooses anew.
+  }
+  const asked = new URL(window.location.href);
+  if (chosen && !asked.searchParams.has("tz")) {
+    asked.searchParams.set("tz", chosen);
+    window.history.replaceState(window.history.state, "", asked);
+  }
+})();
+
 // Dash loads the charts' library once a chart is drawn, from an address that it sets itself. Ours
 // has what our charts need, in a third of the bytes.
 (function () {

@@ -2,9 +2,53 @@
 (function () {
   const UNCHANGED = () => window.dash_clientside.no_update;
 
+  const zoneOf = (query) => new URLSearchParams(query || "").get("tz") || "UTC";
+
+  // Every link leads on by the clock by which this page is read, whoever wrote it.
+  const push = window.history.pushState;
+  window.history.pushState = function (state, title, href) {
+    const next = new URL(href, window.location.href);
+    const zone = zoneOf(window.location.search);
+    if (zone !== "UTC" && !next.searchParams.has("tz") && next.origin === window.location.origin) {
+      next.searchParams.set("tz", zone);
+    }
+    push.call(window.history, state, title, next.href);
+  };
+
+  // What the clock on the wall shows, by name of the part. An address may name no zone that is.
+  function wall(ms) {
+    const two = { month: "2-digit", day: "2-digit", hour: "2-digit", minute: "2-digit" };
+    const form = { year: "numeric", ...two, second: "2-digit", hourCycle: "h23" };
+    const parts = (timeZone) =>
+      new Intl.DateTimeFormat("en-GB", { ...form, timeZone: timeZone, timeZoneName: "short" })
+        .formatToParts(new Date(ms))
+        .map((part) => [part.type, part.value]);
+    try {
+      return Object.fromEntries(parts(zoneOf(window.location.search)));
+    } catch (unknown) {
+      return Object.fromEntries(parts("UTC"));
+    }
+  }
+
+  // `14:13:20 UTC`
+  function clock(ms) {
+    const { hour, minute, second, timeZoneName } = wall(ms);
+    return `${hour}:${minute}:${second} ${timeZoneName}`;
+  }
+
+  // Of an instant of a figure, which is by the clock of its end.
+  function instant(at, meta) {
+    const ms = Date.parse(String(at).replace(" ", "T") + "Z");
+    return ms - ((meta && meta.offset_ms) || 0);
+  }
+
   // Change the page without loading the application anew, as dcc.Link does.
   function go(href) {
     window.history.pushState({}, "", href);
+    tell();
+  }
+
+  function tell() {
     window.dispatchEvent(new CustomEvent("_dashprivate_pushstate"));
   }
 
@@ -33,18 +77,43 @@
   }
 
   // For the files beside this one.
-  window.millworth = { go: go, goTo: goTo, set: set };
+  window.millworth = { go: go, goTo: goTo, set: set, wall: wall, clock: clock, instant: instant };
 
   window.dash_clientside = Object.assign({}, window.dash_clientside, {
     millworth: {
       // A page is drawn when its route changes; its own state in the URL does not redraw it.
-      route: function (pathname, query, current, titles) {
+      route: function (pathname, query, current, zone, titles) {
         const path = (pathname || "/").replace(/\/+$/, "") || "/";
         const one = path === "/decision" && new URLSearchParams(query || "").get("id");
         const of = path.startsWith("/alerts/") ? "/alerts/{id}" : path;
         const route = one ? "/decision?id" : of;
         document.title = (titles[route] || "No such page") + " - Millworth";
-        return route === current ? UNCHANGED() : route;
+        return [
+          route === current ? UNCHANGED() : route,
+          zoneOf(query) === zone ? UNCHANGED() : zoneOf(query),
+        ];
+      },
+
+      // The choice is of this address, and of the addresses that name none.
+      zone: function (query, chosen) {
+        const here = Intl.DateTimeFormat().resolvedOptions().timeZone || "UTC";
+        const now = new URLSearchParams(window.location.search);
+        if (triggeredBy().endsWith("-zone.value") && chosen && chosen !== zoneOf(now)) {
+          const kept = chosen === "UTC" ? "" : chosen;
+          try {
+            localStorage.setItem("millworth-zone", kept);
+          } catch (refused) {
+            // It then goes from page to page in their addresses.
+          }
+          set(now, "tz", kept);
+          const text = now.toString();
+          push.call(window.history, {}, "", window.location.pathname + (text ? "?" + text : ""));
+          tell();
+          return [UNCHANGED(), UNCHANGED()];
+        }
+        const names = [...new Set(["UTC", here, zoneOf(query)])];
+        const label = (name) => name.split("/").pop().replaceAll("_", " ");
+        return [names.map((name) => ({ value: name, label: label(name) })), zoneOf(query)];
       },
 
       theme: function (chosen) {
@@ -88,7 +157,7 @@
       menuLinks: function (query, ...hrefs) {
         const now = new URLSearchParams(query || "");
         const kept = new URLSearchParams();
-        const names = ["window", "until", "action", "region"];
+        const names = ["window", "until", "action", "region", "tz"];
         for (const name of [...names, "channel", "service", "cohort", "segment"]) {
           set(kept, name, now.get(name));
         }
@@ -97,10 +166,10 @@
       },
 
       // A stretch of time that is dragged over is what every panel then shows.
-      brush: function (layout) {
+      brush: function (layout, figure) {
         const [from, to] = ["0", "1"].map((end) => {
           const at = layout && layout["xaxis.range[" + end + "]"];
-          return at ? Date.parse(String(at).replace(" ", "T") + "Z") : NaN;
+          return at ? instant(at, figure && figure.layout.meta) : NaN;
         });
         if (to - from >= 1000) {
           const now = new URLSearchParams(window.location.search);
@@ -175,9 +244,10 @@
         if (!point || !point.text || !figure.layout.meta) {
           return UNCHANGED();
         }
-        const { step_ns: stepNs, buckets_per_octave: perOctave } = figure.layout.meta;
+        const meta = figure.layout.meta;
+        const { step_ns: stepNs, buckets_per_octave: perOctave } = meta;
         const bucket = Math.floor(point.y);
-        const middleMs = Date.parse(String(point.x).replace(" ", "T") + "Z");
+        const middleMs = instant(point.x, meta);
         const now = new URLSearchParams(window.location.search);
         now.set("window", Math.round(stepNs / 1e9) + "s");
         now.set("until", new Date(middleMs + stepNs / 2e6).toISOString());

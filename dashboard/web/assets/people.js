@@ -21,7 +21,6 @@
     }
   }
 
-  const clock = () => new Date().toISOString().slice(11, 19) + " UTC";
   const dollars = (value) =>
     "$" + Number(value).toLocaleString("en", { maximumFractionDigits: 2 });
   const byWhom = (name) => ((name || "").trim() ? { actor: name.trim() } : {});
@@ -41,7 +40,7 @@
     sending = false;
     return answer.refused
       ? [UNCHANGED(), answer.refused, UNCHANGED(), UNCHANGED()]
-      : [Date.now(), "", done + " at " + clock(), ""];
+      : [Date.now(), "", done + " at " + window.millworth.clock(Date.now()), ""];
   }
 
   const ofAlert = (known, what) => "/api/v1/alerts/" + encodeURIComponent(known.id) + "/" + what;

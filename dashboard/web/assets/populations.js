@@ -5,8 +5,6 @@
   const ends = (layout, axis) =>
     ["0", "1"].map((end) => layout && layout[axis + ".range[" + end + "]"]);
 
-  const instant = (at) => Date.parse(String(at).replace(" ", "T") + "Z");
-
   // The y axis counts buckets of powers of two; an address has milliseconds.
   function milliseconds(places, perOctave) {
     const [low, high] = places.map((place) => Math.pow(2, place / perOctave) / 1e6);
@@ -15,10 +13,16 @@
 
   // `2026-11-27 10:00:00..10:05:00`, as people type it.
   function asTyped(range) {
-    const [begin, end] = (range || "").split("..").map((at) =>
-      at.replace("T", " ").replace("Z", "").replace(/\.000$/, ""),
-    );
-    return end ? begin + ".." + (begin.slice(0, 10) === end.slice(0, 10) ? end.slice(11) : end) : begin;
+    const ends = (range || "").split("..").map((at) => Date.parse(at));
+    if (ends.length !== 2 || ends.some(Number.isNaN)) {
+      return range || "";
+    }
+    const [begin, end] = ends.map((ms) => {
+      const { year, month, day, hour, minute, second } = window.millworth.wall(ms);
+      const rest = ms % 1000 ? "." + String(ms % 1000).padStart(3, "0") : "";
+      return `${year}-${month}-${day} ${hour}:${minute}:${second}${rest}`;
+    });
+    return begin + ".." + (begin.slice(0, 10) === end.slice(0, 10) ? end.slice(11) : end);
   }
 
   Object.assign(window.dash_clientside.millworth, {
@@ -40,9 +44,9 @@
     },
 
     brushBox: function (layout, figure) {
-      const [from, to] = ends(layout, "xaxis").map(instant);
-      const [low, high] = ends(layout, "yaxis");
       const meta = figure && figure.layout && figure.layout.meta;
+      const [from, to] = ends(layout, "xaxis").map((at) => window.millworth.instant(at, meta));
+      const [low, high] = ends(layout, "yaxis");
       if (!meta || !(to - from >= 1 || high > low)) {
         return UNCHANGED();
       }

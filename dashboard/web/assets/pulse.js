@@ -13,8 +13,6 @@
     }
   }
 
-  const clock = (ms) => new Date(ms).toISOString().slice(11, 19);
-
   // What a balancer is told too: a line a stage, and why one is not ready.
   function troubles(text) {
     return text
@@ -44,7 +42,7 @@
       say(
         box,
         `No answer from Millworth for ${seconds} s. ` +
-          `What is shown is of ${clock(answeredAt)} UTC or before; it is asked again by itself.`,
+          `What is shown is of ${window.millworth.clock(answeredAt)} or before; it is asked again by itself.`,
         true,
       );
     }

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from attribution.core.segments import SEGMENTS
-from collector.core.clock import NS_PER_MS, NS_PER_S
+from collector.core.clock import NS_PER_HOUR, NS_PER_MS, NS_PER_S
+from collector.core.times import instant_ns
 from dashboard.pages.figures import (
     bucket_bounds_ns,
     bucket_position,
@@ -21,9 +22,11 @@ from dashboard.pages.figures import (
 )
 from dashboard.pages.theme import ALARM, CLASS_COLOURS
 from dashboard.read.rows import Cell, Range, SegmentMeans
+from dashboard.units import Zone
 
 SEEN = Range(1_790_000_000 * NS_PER_S, 1_790_000_060 * NS_PER_S)
 TARGET_NS = 80 * NS_PER_MS
+UTC = Zone().axis(SEEN.to_ns)
 
 
 def means(**ms_by_segment: float) -> SegmentMeans:
@@ -35,7 +38,7 @@ def means(**ms_by_segment: float) -> SegmentMeans:
 def test_heatmap_places_each_cell_at_its_time_and_bucket() -> None:
     """Off by one bucket is 9 % wrong in latency, and looks right."""
     bucket = int(bucket_position(100 * NS_PER_MS))
-    figure = heatmap([Cell(SEEN.from_ns, bucket, 100)], SEEN, 10 * NS_PER_S, TARGET_NS)
+    figure = heatmap([Cell(SEEN.from_ns, bucket, 100)], SEEN, 10 * NS_PER_S, TARGET_NS, UTC)
     trace = figure["data"][0]
     row = trace["y"].index(bucket + 0.5)
     assert trace["z"][row] == [2.0]
@@ -44,9 +47,23 @@ def test_heatmap_places_each_cell_at_its_time_and_bucket() -> None:
     assert sum(n is not None for line in trace["z"] for n in line) == 1
 
 
+def test_heatmap_of_a_zone_has_one_offset_that_a_click_takes_off_again() -> None:
+    """Over the night on which clocks are set back, two hours would lie on each other."""
+    night_ns = instant_ns("2026-10-25T01:00:00Z", "night")  # in Berlin 03:00 became 02:00
+    seen = Range(night_ns - 2 * NS_PER_HOUR, night_ns + NS_PER_HOUR)
+    cells = [Cell(seen.from_ns + hour * NS_PER_HOUR, 200, 1) for hour in range(3)]
+    axis = Zone("Europe/Berlin").axis(seen.to_ns)
+    figure = heatmap(cells, seen, NS_PER_HOUR, TARGET_NS, axis)
+    trace, layout = figure["data"][0], figure["layout"]
+    assert [at[11:16] for at in trace["x"]] == ["00:30", "01:30", "02:30"]
+    assert layout["xaxis"]["range"][1] == "2026-10-25T03:00:00.000"
+    assert layout["meta"]["offset_ms"] == 3_600_000
+    assert "CET" in trace["hovertemplate"]
+
+
 def test_heatmap_draws_the_target_where_its_latency_lies() -> None:
     """The axis counts buckets, so the line is at the bucket's position, not at 80."""
-    figure = heatmap([Cell(SEEN.from_ns, 200, 1)], SEEN, 10 * NS_PER_S, TARGET_NS)
+    figure = heatmap([Cell(SEEN.from_ns, 200, 1)], SEEN, 10 * NS_PER_S, TARGET_NS, UTC)
     line = figure["layout"]["shapes"][0]
     assert line["y0"] == line["y1"] == pytest.approx(8 * math.log2(80_000_000))
     axis = figure["layout"]["yaxis"]
@@ -56,14 +73,14 @@ def test_heatmap_draws_the_target_where_its_latency_lies() -> None:
 def test_heatmap_has_a_column_for_each_step_without_traffic_too() -> None:
     """A gap in traffic must be seen as a gap."""
     cells = [Cell(SEEN.from_ns, 200, 1), Cell(SEEN.from_ns + 30 * NS_PER_S, 200, 1)]
-    trace = heatmap(cells, SEEN, 10 * NS_PER_S, TARGET_NS)["data"][0]
+    trace = heatmap(cells, SEEN, 10 * NS_PER_S, TARGET_NS, UTC)["data"][0]
     assert len(trace["x"]) == 4
     assert [n is None for n in trace["z"][trace["y"].index(200.5)]] == [False, True, True, False]
 
 
 def test_empty_heatmap_says_why() -> None:
     """An empty panel without a word looks like a fault of the page."""
-    figure = heatmap([], SEEN, 10 * NS_PER_S, TARGET_NS)
+    figure = heatmap([], SEEN, 10 * NS_PER_S, TARGET_NS, UTC)
     assert figure["data"] == []
     assert "No decision in this window" in figure["layout"]["annotations"][0]["text"]
 
@@ -133,7 +150,7 @@ def test_figures_are_plain_json() -> None:
     """What Dash sends is JSON; a NaN in it would break the page."""
     cells = [Cell(SEEN.from_ns, 210, 3)]
     figures = [
-        heatmap(cells, SEEN, NS_PER_S, TARGET_NS),
+        heatmap(cells, SEEN, NS_PER_S, TARGET_NS, UTC),
         decision_path(means(decision_store=3), means(decision_store=2), None),
     ]
     assert json.loads(json.dumps(figures, allow_nan=False)) == figures

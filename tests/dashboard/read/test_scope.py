@@ -58,7 +58,9 @@ def test_any_query_gives_a_page(query: str) -> None:
         ("?until=noon", "until='noon' is not an instant"),
         ("?low_ms=fast", "low_ms='fast' is not a number"),
         ("?high_ms=-1", "high_ms='-1' is not a number"),
-        ("?window=5m&until=2026-09-21T14:00Z&low_ms=1", ""),
+        ("?tz=Berlin", "tz='Berlin' is not a time zone; times are shown in UTC"),
+        ("?tz=../../etc/passwd", "is not a time zone"),
+        ("?window=5m&until=2026-09-21T14:00Z&low_ms=1&tz=Europe/Berlin", ""),
         ("", ""),
     ],
 )

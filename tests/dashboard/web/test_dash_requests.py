@@ -71,7 +71,10 @@ def callback(route: object, query: object) -> dict[str, Any]:
     return {
         "output": "page.children",
         "outputs": {"id": "page", "property": "children"},
-        "inputs": [{"id": "route", "property": "data", "value": route}],
+        "inputs": [
+            {"id": "route", "property": "data", "value": route},
+            {"id": "zone", "property": "data", "value": "UTC"},
+        ],
         "state": [{"id": "url", "property": "search", "value": query}],
         "changedPropIds": ["route.data"],
     }

@@ -28,7 +28,7 @@ from dashboard.read.alerts.listing import listed_alerts
 from dashboard.read.reader import Reader
 from dashboard.read.rows import Range
 from dashboard.read.scope import parse_scope
-from dashboard.units import utc_clock
+from dashboard.units import Zone, utc_clock
 from dashboard.web.app import create_app
 from tests.support.alerts.builders import EPISODE, event, firing_state
 from tests.support.dashboard.app import FixedHealth, page_context
@@ -62,7 +62,7 @@ def test_every_alert_name_leads_to_its_page(context: PageContext) -> None:
     rows = overview.show(overview.read(context, ""), "")["overview-alerts.rowData"]
     assert isinstance(rows, list)
     assert rows[0]["href"] == lines(context, "")[0]["href"] == "/alerts/episode-1"
-    shown = detail.show(context, "episode-1").shown
+    shown = detail.show(context, "episode-1", Zone()).shown
     assert "/decision?id=d-12" in text_of(shown["alert-exemplars.children"])
     assert "/decision?" in text_of(shown["alert-exemplars-note.children"])
 
@@ -70,10 +70,10 @@ def test_every_alert_name_leads_to_its_page(context: PageContext) -> None:
 def test_open_alert_says_what_it_costs_now(context: PageContext) -> None:
     """Hours after the page, what it cost when it fired ranks and frightens nobody rightly."""
     (found,) = listed_alerts(context.reader, HOUR)
-    line = alert_line(found)
+    line = alert_line(found, Zone())
     assert (line["at_risk"], line["usd_per_h"]) == ("$15.00 now", 15.0)  # 0.25 USD in a minute
     assert line["interval"] == "90 %: $3.75 to $45.00"
-    before = alert_line(dataclasses.replace(found, now_usd_per_h=None))
+    before = alert_line(dataclasses.replace(found, now_usd_per_h=None), Zone())
     assert before["at_risk"] == f"$1,840 at {utc_clock(found.at_ns)}"
     assert before["interval"] == "90 %: $552.15 to $5,522"  # 30 % to 300 % of what was at risk
 
@@ -162,7 +162,7 @@ def test_list_is_there_while_the_store_is_away(
 
 def test_who_may_not_act_is_told_why(context: PageContext) -> None:
     """A button that answers 403 after a comment was written is a trap."""
-    shown = detail.show(context, "episode-1").shown
+    shown = detail.show(context, "episode-1", Zone()).shown
     assert shown["alert-refusal.children"] != "", "the alert state is not here"
     assert shown["alert-ack-open.disabled"] is True
 
@@ -170,7 +170,7 @@ def test_who_may_not_act_is_told_why(context: PageContext) -> None:
 def test_alert_that_is_not_there_is_said_to_be(context: PageContext) -> None:
     """Whatever somebody wrote into an address; nothing can be done about it."""
     for odd in ("<script>", "x" * 300, "", "\x00", "../..", "%2F"):
-        shown = detail.show(context, odd).shown
+        shown = detail.show(context, odd, Zone()).shown
         assert set(shown) == set(detail.READ)
         assert str(shown["alert-title.children"]).startswith("No alert has the id ")
         assert shown["alert-ack-open.disabled"] is True
@@ -185,7 +185,7 @@ def test_packets_of_an_alert_are_said_with_their_grounds(
     """A figure without its grounds is a claim; an alert that nobody judged yet claims nothing."""
     context = dataclasses.replace(context, reader=Reader(own_world))
     assert "check pending" in text_of(
-        detail.show(context, "episode-1").shown["alert-facts.children"]
+        detail.show(context, "episode-1", Zone()).shown["alert-facts.children"]
     )
     seed = Seed(random.Random(0))
     for trigger_id, chance, rebuilt in (
@@ -197,7 +197,7 @@ def test_packets_of_an_alert_are_said_with_their_grounds(
             grounds=[f"packets on every span of {rebuilt}", "kernel dropped 0"],
         )  # fmt: skip
     seed.insert(own_world.client())
-    said = text_of(detail.show(context, "episode-1").shown["alert-facts.children"])
+    said = text_of(detail.show(context, "episode-1", Zone()).shown["alert-facts.children"])
     assert "99.87 % whole, 299 of 300 requests" in said
     assert "missing. packets on every span of 299; kernel dropped 0" in said
 
@@ -205,17 +205,17 @@ def test_packets_of_an_alert_are_said_with_their_grounds(
 def test_link_of_an_alert_shows_its_own_time(context: PageContext, own_world: Connections) -> None:
     """Read a week later, the overview of now says nothing about it."""
     context = dataclasses.replace(context, reader=Reader(own_world))
-    shown = text_of(detail.show(context, "episode-1").shown["alert-state.children"])
+    shown = text_of(detail.show(context, "episode-1", Zone()).shown["alert-state.children"])
     assert "/?window=5m&action=offer.select&region=eu-west" in shown
     seed = Seed(random.Random(0))
     seed.alert(TODAY_NS, 3, "resolved")
     seed.alert(TODAY_NS, 1, "firing", episode_id="s", action="shop", region="", basis="unknown")
     seed.insert(own_world.client())
-    over = detail.show(context, "episode-1").shown
+    over = detail.show(context, "episode-1", Zone()).shown
     assert "&until=" in text_of(over["alert-state.children"])
     assert over["alert-risk-value.children"] == "over"
     # A service is not an action: filtered by it, the page would be empty.
-    assert "action=" not in text_of(detail.show(context, "s").shown["alert-state.children"])
+    assert "action=" not in text_of(detail.show(context, "s", Zone()).shown["alert-state.children"])
 
 
 def test_webhook_link_leads_to_the_alert(world: Connections) -> None:

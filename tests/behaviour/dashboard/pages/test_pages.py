@@ -21,6 +21,7 @@ from dashboard.pages.decisions import page as decisions
 from dashboard.pages.overview import page as overview
 from dashboard.read.reader import Reader
 from dashboard.read.scope import parse_scope
+from dashboard.units import Zone
 from dashboard.web.app import PAGES
 from tests.conftest import ManualClock
 from tests.support.attribution.stored import trace_id
@@ -70,7 +71,7 @@ def test_decision_shows_parts_that_sum_to_its_latency(context: PageContext) -> N
     """The sum is written out, so that anyone can check it."""
     found = decision.read(context, "d-12")
     assert found is not None
-    shown = decision.show(found)
+    shown = decision.show(found, Zone())
     assert set(shown) == set(decision.READ)
     check = shown["decision-budget-note.children"]
     assert check == "16 parts: 111,000,000 ns = 111,000,000 ns from ingress to egress"
@@ -89,7 +90,7 @@ def test_decision_says_what_a_late_span_changed(context: PageContext, store: Con
     for name in ("a", "b"):
         found = decision.read(dataclasses.replace(context, reader=Reader(store)), trace_id(name))
         assert found is not None
-        shown[name] = text_of(decision.show(found)["decision-facts.children"])
+        shown[name] = text_of(decision.show(found, Zone())["decision-facts.children"])
     assert LINE in shown["a"]
     assert "what changed" not in shown["b"]
 
@@ -98,7 +99,7 @@ def test_decision_without_packets_says_which_remedy_applies(context: PageContext
     """No privilege and not sampled look the same, and are mended differently."""
     found = decision.read(context, "d-3")
     assert found is not None
-    assert "run as root" in text_of(decision.show(found)["decision-packets-note.children"])
+    assert "run as root" in text_of(decision.show(found, Zone())["decision-packets-note.children"])
     assert decision.why_no_packets(HealthItem("packet.recorder", "on", "", "ok")).startswith(
         "No packet of this decision was kept"
     )
@@ -119,7 +120,7 @@ def test_young_decision_is_read_again_until_its_packets_are_weighed(
         later = ManualClock(TODAY_NS + seconds * NS_PER_S)
         found = decision.read(dataclasses.replace(here, clock=later), decision_id)
         assert found is not None
-        shown = decision.show(found)
+        shown = decision.show(found, Zone())
         assert line in text_of(shown["decision-facts.children"])
         return shown["decision-tick.max_intervals"]
 

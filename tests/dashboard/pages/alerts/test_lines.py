@@ -16,6 +16,7 @@ from dashboard.pages.overview import path
 from dashboard.pages.overview.top import top_of
 from dashboard.read.alerts.rows import AlertRow
 from dashboard.read.rows import Range
+from dashboard.units import Zone
 from tests.conftest import NOW_NS
 from tests.support.dashboard.alert_rows import BURN
 
@@ -46,7 +47,7 @@ SEEN = Range(NOW_NS - NS_PER_HOUR, NOW_NS + 1)
 
 def test_dollars_have_their_interval() -> None:
     """The rate of the short window, with the spread of the long one."""
-    line = alert_line(BURN)
+    line = alert_line(BURN, Zone())
     assert (line["usd_per_h"], line["interval"]) == (6_000.0, "90 %: $3,000 to $12,000")
     assert str(line["at_risk"]).startswith("$6,000 at ")
     assert line["href"] == "/alerts/01"
@@ -55,7 +56,7 @@ def test_dollars_have_their_interval() -> None:
 @pytest.mark.parametrize("alert", [SILENT, STRANGE], ids=lambda alert: alert.rule)
 def test_alert_without_dollars_is_shown_by_its_words(alert: AlertRow) -> None:
     """Zero dollars would be an answer; the sentence of the rule is the one that there is."""
-    line = alert_line(alert)
+    line = alert_line(alert, Zone())
     assert (line["at_risk"], line["interval"], line["usd_per_h"]) == ("unknown", "", None)
     assert (line["lost"], line["lost_usd"], line["bar"]) == ("unknown", None, None)
     assert str(line["what"]).endswith(alert.reason)
@@ -65,14 +66,14 @@ def test_alert_without_dollars_is_shown_by_its_words(alert: AlertRow) -> None:
 @pytest.mark.parametrize(("state", "said"), [("unknown", "unknown"), ("resolved", "over")])
 def test_what_costs_nothing_any_more_or_cannot_be_judged_is_no_sum(state: str, said: str) -> None:
     """`$0.00` beside a page that nobody could judge sent people back to bed."""
-    line = alert_line(dataclasses.replace(BURN, state=state, lost_usd=Decimal(0)))
+    line = alert_line(dataclasses.replace(BURN, state=state, lost_usd=Decimal(0)), Zone())
     assert (line["at_risk"], line["usd_per_h"], line["bar"]) == (said, None, None)
     assert line["lost"] == ("unknown" if state == "unknown" else "$0.00")
 
 
 def test_shadow_says_that_it_would_have_paged() -> None:
     """Nobody was told: it is here for whoever decides whether the rule goes live."""
-    line = alert_line(dataclasses.replace(BURN, is_shadow=True))
+    line = alert_line(dataclasses.replace(BURN, is_shadow=True), Zone())
     assert line["scope"] == "burn · shadow: would have paged"
 
 
@@ -80,7 +81,7 @@ def test_alert_of_others_is_marked_and_has_no_dollars() -> None:
     """Its texts are its sender's, and lead nowhere."""
     labels = {"alertname": "NodeDown", "instance": "<b>"}
     other = ExternalAlert("f", labels, {"summary": "x" * 9_000}, "javascript:1", 1, 2, "prom", True)
-    line = external_line(other)
+    line = external_line(other, Zone())
     assert (line["what"], line["severity"], line["href"]) == ("NodeDown", "external", "")
     assert line["labels"] == '{"instance": "<b>"}'
     assert "usd_per_h" not in line
@@ -105,4 +106,4 @@ def test_line_says_who_was_here() -> None:
         (Standing(ack, ()), "anna"),
         (Standing(ack, (7,)), "anna · silenced"),
     ):
-        assert alert_line(dataclasses.replace(BURN, people=people))["owner"] == said
+        assert alert_line(dataclasses.replace(BURN, people=people), Zone())["owner"] == said

@@ -17,6 +17,7 @@ from dashboard.pages.answers.pipeline import (
     wrong_list,
 )
 from dashboard.pages.parts import Component
+from dashboard.units import Zone
 from tests.support.dashboard.seed import TODAY_NS
 
 RECEIVED = HealthItem("stage.received", 2.0, "s ago", "ok")
@@ -100,7 +101,9 @@ def test_figures_keep_the_order_of_the_flow() -> None:
     items = [HealthItem(name, 1, "", "ok") for name in names]
     bad = HealthItem("alerts.webhooks_dead", 1, "", "bad")
     assert [item.name for item in by_urgency([*items, bad])] == [bad.name, *names]
-    shown = rows_of(items_table([*items, RECEIVED], {"alerts": TODAY_NS - 5_000_000_000}, TODAY_NS))
+    shown = rows_of(
+        items_table([*items, RECEIVED], {"alerts": TODAY_NS - 5_000_000_000}, TODAY_NS, Zone())
+    )
     assert [row[1] for row in shown] == [*names, "alerts.cursor"]
     assert shown[-1][2] == "5 s ago"
 

@@ -9,6 +9,7 @@ import pytest
 
 from dashboard.pages.decisions.lines import csv_words, listed_lines, totals_line
 from dashboard.read.decisions.listing import DecisionRow, Totals
+from dashboard.units import Zone
 
 ROW = DecisionRow(
     decision_id="2172fde49301047270b2897085e4319d",
@@ -40,7 +41,7 @@ EXPECTED = " · $9,000 expected"
 
 def test_line_has_its_bar_its_tick_and_a_short_id_last() -> None:
     """A wall of hex was what one saw first."""
-    slow, fast = listed_lines([ROW, replace(ROW, total_ns=40_000_000)])
+    slow, fast = listed_lines([ROW, replace(ROW, total_ns=40_000_000)], Zone())
     assert (slow["bar"], slow["tick"], slow["isLate"]) == (100.0, 50.0, True)
     assert (fast["bar"], fast["isLate"]) == (25.0, False)
     assert (slow["short"], slow["at"], slow["of"]) == ("2172fde4", "18:45:54", "web")
@@ -52,10 +53,10 @@ def test_line_has_its_bar_its_tick_and_a_short_id_last() -> None:
 def test_what_is_not_known_is_said_so() -> None:
     """No outcome yet is not nothing sold, and no value is not zero dollars."""
     unknown = replace(ROW, value_usd=None, loss_usd=None, loss_low_usd=None, converted=None)
-    (line,) = listed_lines([unknown])
+    (line,) = listed_lines([unknown], Zone())
     assert (line["lost"], line["value"], line["interval"]) == ("unknown", "unknown", "")
     assert line["outcome"] == "none yet"
-    (line,) = listed_lines([replace(ROW, converted=False, is_error=True)])
+    (line,) = listed_lines([replace(ROW, converted=False, is_error=True)], Zone())
     assert line["outcome"] == "error, nothing sold"
 
 

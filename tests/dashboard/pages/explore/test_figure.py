@@ -11,6 +11,7 @@ from dashboard.pages.explore.figure import MODES, heatmap, said
 from dashboard.read.decisions.brush import Brush
 from dashboard.read.decisions.listing import HeatCell
 from dashboard.read.rows import Range
+from dashboard.units import Zone
 
 SEEN = Range(0, 100 * NS_PER_S)
 CELLS = st.lists(
@@ -40,7 +41,7 @@ def test_each_cell_is_drawn_once_in_each_mode(
     cells: list[HeatCell], mode: str, brush: Brush
 ) -> None:
     """What is not drawn is not brushed; and the box lies inside the figure."""
-    figure = heatmap(cells, mode, SEEN, NS_PER_S, 80 * NS_PER_MS, brush)
+    figure = heatmap(cells, mode, SEEN, NS_PER_S, 80 * NS_PER_MS, brush, Zone().axis(SEEN.to_ns))
     texts = [text for trace in figure["data"] for row in trace["text"] for text in row if text]
     assert sorted(texts) == sorted(said(cell, mode) for cell in cells)
     if cells:
@@ -69,5 +70,5 @@ def test_unknown_dollars_are_never_zero(
 
 def test_an_empty_range_says_what_to_do_next() -> None:
     """A blank figure would leave a reader alone."""
-    figure = heatmap([], "", SEEN, NS_PER_S, 1, Brush())
+    figure = heatmap([], "", SEEN, NS_PER_S, 1, Brush(), Zone().axis(SEEN.to_ns))
     assert "Widen the range" in figure["layout"]["annotations"][0]["text"]

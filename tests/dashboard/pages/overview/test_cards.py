@@ -10,6 +10,7 @@ import pytest
 from dashboard.pages.overview.cards import lost_card, now_card, warned
 from dashboard.read.alerts.listing import AtRisk
 from dashboard.read.alerts.losses import Loss
+from dashboard.units import Zone
 
 NO_USD = Decimal(0)
 NONE = AtRisk(NO_USD, NO_USD, NO_USD, alerts=0, unpriced=0, old=0)
@@ -50,7 +51,7 @@ def test_money_at_risk_says_what_it_is_the_sum_of() -> None:
 def test_loss_says_what_its_slope_is(source: str, badge: str) -> None:
     """Where the prior is contradicted, what is shown is what failed, and says so."""
     lost = Loss(9, 1, Decimal(10), Decimal(4), Decimal(30), 0, 1)
-    figure, note = lost_card(lost, 0, 3_600_000_000_000, [source], "a paper")
+    figure, note = lost_card(lost, (0, 3_600_000_000_000), Zone(), [source], "a paper")
     assert figure == "$10.00"
     assert note[1] == "90 %: $4.00 to $30.00 · 00:00 to 01:00 UTC "
     assert note[2].children == badge
@@ -60,7 +61,7 @@ def test_loss_of_decisions_of_unknown_value_is_unknown() -> None:
     """Not zero: what nobody valued may have been dear."""
     unvalued = Loss(9, 9, Decimal(0), Decimal(0), Decimal(0), 0, 1)
     for lost in (None, unvalued):
-        assert lost_card(lost, 0, 1, [], "")[0] == "unknown"
+        assert lost_card(lost, (0, 1), Zone(), [], "")[0] == "unknown"
 
 
 def test_dollars_say_what_contradicts_them() -> None:

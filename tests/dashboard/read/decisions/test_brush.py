@@ -20,6 +20,7 @@ from dashboard.read.decisions.wanted import Wanted
 from dashboard.read.rows import Range
 from dashboard.read.scope import UNBOUNDED_NS, window_length_ns
 from dashboard.read.typed_range import typed_range
+from dashboard.units import Zone
 
 MILLISECONDS = st.one_of(st.none(), st.integers(0, 10**9 - 1).map(lambda ms: ms / 1000))
 
@@ -45,7 +46,7 @@ def test_times_of_an_address_are_read_as_they_were_written(from_ms: int, length_
 def test_a_range_is_shown_as_people_type_it(from_ms: int, length_ms: int) -> None:
     """What stands in a field can be sent again with Enter, and is the same range."""
     ends = from_ms * NS_PER_MS, (from_ms + length_ms) * NS_PER_MS
-    window, until_ns = typed_range(as_typed(format_between(*ends)), 3 * 10**18)
+    window, until_ns = typed_range(as_typed(format_between(*ends), Zone()), 3 * 10**18, Zone())
     assert (until_ns, window_length_ns(window)) == (ends[1], ends[1] - ends[0])
 
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from collector.core.clock import NS_PER_S
-from dashboard.pages.parts import scope_view
+from dashboard.pages.scope.tools import scope_view
 from dashboard.read.scope import Scope
 from tests.conftest import NOW_NS
 

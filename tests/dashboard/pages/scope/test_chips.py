@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboard.pages.chips import DIMENSIONS, chips, choices
+from dashboard.pages.scope.chips import DIMENSIONS, chips, choices
 from dashboard.read.scope import Scope, format_scope, parse_scope
 
 VALUES = st.text(st.characters(codec="utf-8", exclude_categories=("Cs", "Cc", "Z")), max_size=12)

@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from collector.core.clock import NS_PER_DAY, NS_PER_HOUR, NS_PER_S
+from collector.core.times import instant_ns
+from dashboard.units import Zone
+
+ZONES = (
+    "UTC", "Europe/Berlin", "America/St_Johns", "Asia/Kolkata", "Australia/Lord_Howe",
+    "Pacific/Kiritimati", "America/Sao_Paulo", "Africa/Casablanca",
+)  # fmt: skip
+YEAR_2000_NS = 946_684_800 * NS_PER_S
+INSTANTS = st.integers(YEAR_2000_NS, YEAR_2000_NS + 60 * 366 * NS_PER_DAY)
+
+
+@given(at_ns=INSTANTS, name=st.sampled_from(ZONES))
+def test_what_a_clock_shows_leads_back_to_its_instant(at_ns: int, name: str) -> None:
+    """But for the hour that it shows twice, of which the first is meant."""
+    zone = Zone(name)
+    back_ns = zone.utc_ns(zone.wall_ns(at_ns))
+    assert zone.wall_ns(back_ns) == zone.wall_ns(at_ns)
+    assert 0 <= at_ns - back_ns <= NS_PER_HOUR
+    if name in ("UTC", "Asia/Kolkata", "Pacific/Kiritimati"):
+        assert back_ns == at_ns
+
+
+@pytest.mark.parametrize(
+    ("name", "at", "full", "city"),
+    [
+        ("UTC", "2026-07-01T12:00:00.123456789Z", "2026-07-01 12:00:00.123456789 UTC", "UTC"),
+        ("Europe/Berlin", "2026-07-01T22:30:00Z", "2026-07-02 00:30:00.000000000 CEST", "Berlin"),
+        ("Europe/Berlin", "2026-01-01T12:00:00Z", "2026-01-01 13:00:00.000000000 CET", "Berlin"),
+        ("America/Sao_Paulo", "2026-01-01T01:00:00Z", "2025-12-31 22:00:00.000000000 UTC-03",
+         "Sao Paulo"),
+    ],
+)  # fmt: skip
+def test_instant_is_written_by_the_clock_of_a_zone(
+    name: str, at: str, full: str, city: str
+) -> None:
+    """Each says whose clock it is by, and of which half of the year."""
+    zone, at_ns = Zone(name), instant_ns(at, "at")
+    assert (zone.full(at_ns), zone.city) == (full, city)
+    assert zone.at(at_ns) == f"{full[11:19]} {full.rpartition(' ')[2]}"
+    assert zone.second(at_ns) == full[:19]
+
+
+def test_time_that_a_clock_never_shows_is_after_it_was_set_forward() -> None:
+    """In Berlin half past two of that night is not there; half past three is."""
+    never_ns = instant_ns("2026-03-29T02:30:00Z", "shown")
+    assert Zone("Europe/Berlin").full(Zone("Europe/Berlin").utc_ns(never_ns))[:16] == (
+        "2026-03-29 03:30"
+    )
