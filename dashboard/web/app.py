@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import partial
-from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote
 
@@ -35,6 +34,7 @@ from dashboard.pages.sources import Sources
 from dashboard.read.workers import Workers
 from dashboard.web.abandoned import AbandonedRequests
 from dashboard.web.asker import Asker
+from dashboard.web.bundle import ASSETS_DIR, bundle, serve_bundles
 from dashboard.web.dash_requests import DashRequests
 from dashboard.web.episode_links import EpisodeLinks
 from dashboard.web.roles import RoleGuard, why_not
@@ -46,7 +46,6 @@ from dashboard.web.security import (
 )
 from dashboard.web.sign_in import serve_sign_in
 
-ASSETS_DIR = Path(__file__).parent / "assets"
 # Charts alone need it: the browser loads it where it draws one (assets/boot.js).
 PLOTLY = ASSETS_DIR / "vendor" / "plotly-cartesian.min.js"
 # In the order of the menu. A page declares PATH, TITLE and IN_MENU, and registers its callbacks.
@@ -72,6 +71,7 @@ _INDEX = """<!DOCTYPE html>
         <script src="/assets/boot.js"></script>
         <link rel="icon" href="/assets/icon.svg" type="image/svg+xml">
         {%css%}
+        <link rel="stylesheet" href="__STYLES__">
     </head>
     <body>
         <a class="skip" href="#page">Skip to the page</a>
@@ -80,6 +80,7 @@ _INDEX = """<!DOCTYPE html>
         <footer>
             {%config%}
             {%scripts%}
+            <script src="__SCRIPTS__"></script>
             {%renderer%}
         </footer>
     </body>
@@ -139,16 +140,19 @@ def create_app(of: AppContext) -> Dash:
 
 
 def _dash(server: FastAPI) -> Dash:
+    scripts, styles = bundle("js"), bundle("css")
+    serve_bundles(server, scripts, styles)
+    index = _INDEX.replace("__SCRIPTS__", scripts.href).replace("__STYLES__", styles.href)
     return Dash(
         "dashboard",
         server=server,
         backend="fastapi",
         title="Millworth",
         update_title="",
-        index_string=_INDEX,
+        index_string=index,
         assets_folder=str(ASSETS_DIR),
-        # The first the index page loads itself, before anything is drawn.
-        assets_ignore=r"boot\.js|plotly-cartesian\.min\.js",
+        # The index names what is loaded of them.
+        assets_ignore=".*",
         compress=True,
         suppress_callback_exceptions=True,
         on_error=_show_failure,

@@ -35,7 +35,7 @@ _BY_ROLE: Final = {
         # The pages, and what Dash has for them; its callbacks only read.
         "GET /", "GET /alerts", "GET /alerts/{id:path}", "GET /explore", "GET /decisions",
         "GET /decision", "GET /budgets", "GET /velocity", "GET /network", "GET /trust",
-        "GET /health", "GET /assets", "GET /_dash-layout",
+        "GET /health", "GET /assets", "GET /bundle/{name}", "GET /_dash-layout",
         "GET /_dash-dependencies", "POST /_dash-update-component", "GET /_reload-hash",
         "GET /_favicon.ico",
         "GET /_dash-component-suites/{package_name}/{fingerprinted_path:path}",

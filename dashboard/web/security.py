@@ -15,12 +15,14 @@ from collector.auth.gate import CHALLENGE, Gate, Sender
 from collector.core.errors import RateLimitedError, UnauthenticatedError
 from collector.core.http.response import problem_response
 from dashboard.api.caller import LISTENER, note_caller
+from dashboard.web.bundle import BUNDLES
 from dashboard.web.sessions import Sessions
 
 # For load balancers and supervisors, which have no token and ask by address. They tell nothing.
 PROBES = frozenset({"/healthz", "/readyz"})
 SIGN_IN, SIGN_OUT = "/login", "/logout"
 _OPEN = frozenset({SIGN_IN, SIGN_OUT})
+_FILES = ("/assets/", BUNDLES)
 _STRANGER = Sender("not signed in", "stranger")
 _READS = frozenset({"GET", "HEAD", "OPTIONS"})
 _BY_BEARER = "millworth.by_bearer"  # in the scope of a request that showed a good bearer token
@@ -183,8 +185,8 @@ class SecurityHeaders:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
                 headers.update(self._headers)
-                # Dash puts the time of a file's last change into its address.
-                if scope["path"].startswith("/assets/") and b"m=" in scope["query_string"]:
+                # What a file holds, or when it was changed, is in its address.
+                if scope["path"].startswith(_FILES) and b"m=" in scope["query_string"]:
                     headers["cache-control"] = "public, max-age=31536000, immutable"
             await send(message)
 

@@ -2,7 +2,16 @@
 (function () {
   const UNCHANGED = () => window.dash_clientside.no_update;
 
-  const zoneOf = (query) => new URLSearchParams(query || "").get("tz") || "UTC";
+  // By whose clock an address is read; one that there is not is said by the service.
+  function zoneOf(query) {
+    const zone = new URLSearchParams(query || "").get("tz") || "UTC";
+    try {
+      Intl.DateTimeFormat("en", { timeZone: zone });
+      return zone;
+    } catch (unknown) {
+      return "UTC";
+    }
+  }
 
   // Every link leads on by the clock by which this page is read, whoever wrote it.
   const push = window.history.pushState;
@@ -15,19 +24,19 @@
     push.call(window.history, state, title, next.href);
   };
 
-  // What the clock on the wall shows, by name of the part. An address may name no zone that is.
+  // What the clock on the wall shows, by name of the part.
   function wall(ms) {
     const two = { month: "2-digit", day: "2-digit", hour: "2-digit", minute: "2-digit" };
-    const form = { year: "numeric", ...two, second: "2-digit", hourCycle: "h23" };
-    const parts = (timeZone) =>
-      new Intl.DateTimeFormat("en-GB", { ...form, timeZone: timeZone, timeZoneName: "short" })
-        .formatToParts(new Date(ms))
-        .map((part) => [part.type, part.value]);
-    try {
-      return Object.fromEntries(parts(zoneOf(window.location.search)));
-    } catch (unknown) {
-      return Object.fromEntries(parts("UTC"));
-    }
+    const form = new Intl.DateTimeFormat("en-GB", {
+      year: "numeric",
+      ...two,
+      second: "2-digit",
+      hourCycle: "h23",
+      timeZone: zoneOf(window.location.search),
+      timeZoneName: "short",
+    });
+    const parts = form.formatToParts(new Date(ms)).map((part) => [part.type, part.value]);
+    return Object.fromEntries(parts);
   }
 
   // `14:13:20 UTC`

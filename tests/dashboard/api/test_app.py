@@ -259,7 +259,11 @@ def test_each_page_is_served_whole_at_its_own_address(api: Api, path: str) -> No
     answer = api.send("GET", path)
     assert answer.status_code == 200
     assert '<html lang="en">' in answer.text
-    assert "/assets/millworth.js" in answer.text
+    for kind in ("js", "css"):
+        (address,) = re.findall(rf'"(/bundle/millworth.{kind}\?m=\w+)"', answer.text)
+        file = api.send("GET", address)
+        assert (file.status_code, file.text != "") == (200, True)
+        assert "immutable" in file.headers["cache-control"]
     assert "http://" not in answer.text
     assert "https://" not in answer.text
     policy = answer.headers["content-security-policy"]
