@@ -111,8 +111,9 @@ quick: install-dev ## Lint, types and tests of one folder, in seconds: make quic
 	$(BIN)/lint-imports --no-logo | tail -n 1
 	$(BIN)/python -m pytest -q -m 'not integration and not browser and not agents' tests/$(ROOM) $(PYTEST_ARGS)
 
-# A file's tests stay in one process, which has a store of its own (tests/conftest.py). What records
-# packets, drives a browser or waits for an incident is in one process too: one of these at a time.
+# A file's tests stay in one process, which has a store of its own, and there are two processes a
+# core (tests/conftest.py). What records packets or waits for an incident is in one process too, and
+# what drives a browser in another: one of these at a time.
 .PHONY: unit
 unit: install-dev ## Unit and property tests, on every core
 	$(PYTEST) -m 'not integration and not browser and not agents' $(PYTEST_ARGS)

@@ -38,6 +38,8 @@ settings.load_profile("millworth")
 
 _DATABASES = itertools.count()
 
+# Of tests with one of these marks one runs at a time, whatever their files.
+GROUPS = ("alone", "browser")
 _TABLES = """
 SELECT name, data_paths[1]
 FROM system.tables
@@ -68,8 +70,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Keep a file's tests in one process, which has a store of its own; some have one for all."""
     for item in items:
         file = item.nodeid.partition("::")[0]
-        is_alone = item.get_closest_marker("alone") is not None
-        item.add_marker(pytest.mark.xdist_group("alone" if is_alone else file))
+        marks = (name for name in GROUPS if item.get_closest_marker(name) is not None)
+        item.add_marker(pytest.mark.xdist_group(next(marks, file)))
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """Return two processes a core: half of what tests take is waiting for programs."""
+    return 2 * (os.cpu_count() or 1)
 
 
 @dataclass

@@ -14,8 +14,9 @@ from typing import Final
 from fastapi import FastAPI
 from starlette.responses import Response
 
+from dashboard.web.security import BUNDLES
+
 ASSETS_DIR: Final = Path(__file__).parent / "assets"
-BUNDLES: Final = "/bundle/"
 # Loaded apart: the first before anything is drawn, what is in the folder where a chart is.
 _BOOT: Final = "boot.js"
 _VENDOR: Final = "vendor"

@@ -15,13 +15,13 @@ from collector.auth.gate import CHALLENGE, Gate, Sender
 from collector.core.errors import RateLimitedError, UnauthenticatedError
 from collector.core.http.response import problem_response
 from dashboard.api.caller import LISTENER, note_caller
-from dashboard.web.bundle import BUNDLES
 from dashboard.web.sessions import Sessions
 
 # For load balancers and supervisors, which have no token and ask by address. They tell nothing.
 PROBES = frozenset({"/healthz", "/readyz"})
 SIGN_IN, SIGN_OUT = "/login", "/logout"
 _OPEN = frozenset({SIGN_IN, SIGN_OUT})
+BUNDLES = "/bundle/"
 _FILES = ("/assets/", BUNDLES)
 _STRANGER = Sender("not signed in", "stranger")
 _READS = frozenset({"GET", "HEAD", "OPTIONS"})

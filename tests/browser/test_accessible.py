@@ -15,7 +15,7 @@ from tests.support.dashboard.seed import TODAY_NS
 from tests.support.dashboard.served import served
 from tests.support.tree import ROOT
 
-pytestmark = [pytest.mark.browser, pytest.mark.integration, pytest.mark.alone]
+pytestmark = [pytest.mark.browser, pytest.mark.integration]
 
 AXE = ROOT / "tests/integration/node/node_modules/axe-core/axe.min.js"
 SERIOUS = ("serious", "critical")

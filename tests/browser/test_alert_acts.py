@@ -25,7 +25,7 @@ from tests.support.alerts.builders import EPISODE, event, firing_state, rule
 from tests.support.dashboard.seed import ACTIONS, REGIONS, TODAY_NS
 from tests.support.dashboard.served import served
 
-pytestmark = [pytest.mark.browser, pytest.mark.integration, pytest.mark.alone]
+pytestmark = [pytest.mark.browser, pytest.mark.integration]
 
 AT_NS = TODAY_NS - 20 * NS_PER_S
 ODD = "<img src=x onerror=\"document.title='broken'\">"

@@ -11,7 +11,7 @@ from playwright.sync_api import expect
 from tests.browser.conftest import Visit
 from tests.support.service import RunningService
 
-pytestmark = [pytest.mark.browser, pytest.mark.integration, pytest.mark.alone]
+pytestmark = [pytest.mark.browser, pytest.mark.integration]
 
 
 def test_page_says_that_nobody_answers_and_takes_it_back(tmp_path: Path, visit: Visit) -> None:

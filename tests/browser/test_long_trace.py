@@ -13,7 +13,7 @@ from tests.browser.conftest import Visit
 from tests.support.builders import decision_span, span, trace_request
 from tests.support.service import RunningService, until
 
-pytestmark = [pytest.mark.browser, pytest.mark.integration, pytest.mark.alone]
+pytestmark = [pytest.mark.browser, pytest.mark.integration]
 
 SPANS = 10_000
 MS = 1_000_000

@@ -20,7 +20,7 @@ from tests.support.dashboard.seed import TODAY_NS
 from tests.support.dashboard.served import served
 from tests.support.service import RunningService
 
-pytestmark = [pytest.mark.browser, pytest.mark.integration, pytest.mark.alone]
+pytestmark = [pytest.mark.browser, pytest.mark.integration]
 
 # Clicks the fullest cell, as plotly tells of a click; returns how many decisions are in it.
 CLICK = """() => {

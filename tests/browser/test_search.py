@@ -14,7 +14,7 @@ from tests.conftest import ManualClock
 from tests.support.dashboard.seed import TODAY_NS
 from tests.support.dashboard.served import served
 
-pytestmark = [pytest.mark.browser, pytest.mark.integration, pytest.mark.alone]
+pytestmark = [pytest.mark.browser, pytest.mark.integration]
 
 
 def test_search_goes_where_one_means_and_gives_the_focus_back(

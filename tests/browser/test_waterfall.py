@@ -16,7 +16,7 @@ from tests.conftest import ManualClock
 from tests.support.dashboard.seed import TODAY_NS, Seed
 from tests.support.dashboard.served import Served, served
 
-pytestmark = [pytest.mark.browser, pytest.mark.integration, pytest.mark.alone]
+pytestmark = [pytest.mark.browser, pytest.mark.integration]
 
 MS = 1_000_000
 # What a canvas shows is pixels: how many of them are drawn on.

@@ -28,11 +28,12 @@ def test_group_is_one_process(tmp_path: Path) -> None:
     """Two demos at once, each of which is half a machine, fail now and then and do not say why."""
     places = {}
     (tmp_path / "conftest.py").write_text(_CONFTEST)
-    (tmp_path / "pytest.ini").write_text("[pytest]\nmarkers = alone\n")
-    for name in ("file", "first_alone", "second_alone"):
+    (tmp_path / "pytest.ini").write_text("[pytest]\nmarkers =\n  alone\n  browser\n")
+    for name in ("file", "first_alone", "second_alone", "first_browser", "second_browser"):
         places[name] = tmp_path / name
         places[name].mkdir()
-        mark = "@pytest.mark.alone" if name.endswith("alone") else ""
+        kind = name.partition("_")[2]
+        mark = f"@pytest.mark.{kind}" if kind else ""
         text = _TESTS.format(mark=mark, places=str(places[name]))
         (tmp_path / f"test_{name}.py").write_text(text)
     ran = subprocess.run(
@@ -49,3 +50,4 @@ def test_group_is_one_process(tmp_path: Path) -> None:
     ran_in = {name: {path.name for path in place.iterdir()} for name, place in places.items()}
     assert all(len(workers) == 1 for workers in ran_in.values()), ran_in
     assert ran_in["first_alone"] == ran_in["second_alone"]
+    assert ran_in["first_browser"] == ran_in["second_browser"]

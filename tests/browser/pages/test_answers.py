@@ -19,7 +19,7 @@ from tests.support.dashboard.seed import TODAY_NS
 from tests.support.dashboard.served import served
 from tests.support.dashboard.traded import HOUR, trade
 
-pytestmark = [pytest.mark.browser, pytest.mark.integration, pytest.mark.alone]
+pytestmark = [pytest.mark.browser, pytest.mark.integration]
 
 # By page how its answer begins over the small world, and over a store without a row.
 ANSWERS = {

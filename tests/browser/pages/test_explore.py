@@ -16,7 +16,7 @@ from tests.conftest import ManualClock
 from tests.support.dashboard.seed import REGIONS, TODAY_NS, Seed
 from tests.support.dashboard.served import served
 
-pytestmark = [pytest.mark.browser, pytest.mark.integration, pytest.mark.alone]
+pytestmark = [pytest.mark.browser, pytest.mark.integration]
 
 SLOW = 40
 

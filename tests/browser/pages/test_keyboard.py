@@ -14,7 +14,7 @@ from tests.conftest import ManualClock
 from tests.support.dashboard.seed import TODAY_NS
 from tests.support.dashboard.served import served
 
-pytestmark = [pytest.mark.browser, pytest.mark.integration, pytest.mark.alone]
+pytestmark = [pytest.mark.browser, pytest.mark.integration]
 
 # More than the longest page has; without an end a trap would be walked round in for ever.
 STOPS_MAX = 120

@@ -15,7 +15,7 @@ from tests.conftest import ManualClock
 from tests.support.dashboard.seed import TODAY_NS, Seed
 from tests.support.dashboard.served import served
 
-pytestmark = [pytest.mark.browser, pytest.mark.integration, pytest.mark.alone]
+pytestmark = [pytest.mark.browser, pytest.mark.integration]
 
 
 def test_overview_is_one_screen_and_its_path_follows_the_row(

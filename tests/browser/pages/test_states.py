@@ -17,7 +17,7 @@ from tests.conftest import ManualClock
 from tests.support.dashboard.seed import TODAY_NS
 from tests.support.dashboard.served import served
 
-pytestmark = [pytest.mark.browser, pytest.mark.integration, pytest.mark.alone]
+pytestmark = [pytest.mark.browser, pytest.mark.integration]
 
 # By address: where its readings say how they are, and what is there once they are whole.
 PAGES = {

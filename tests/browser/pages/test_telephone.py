@@ -15,7 +15,7 @@ from tests.conftest import ManualClock
 from tests.support.dashboard.seed import TODAY_NS
 from tests.support.dashboard.served import served
 
-pytestmark = [pytest.mark.browser, pytest.mark.integration, pytest.mark.alone]
+pytestmark = [pytest.mark.browser, pytest.mark.integration]
 
 WIDE = {"width": 1440, "height": 900}
 NARROW = {"width": 390, "height": 844}
