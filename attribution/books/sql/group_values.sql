@@ -59,3 +59,5 @@ SELECT
 FROM measured
 GROUP BY action, region, name
 ORDER BY action, region, name
+-- A month of decisions is joined an eighth at a time: of 6 million in one piece it took .7 GB more.
+SETTINGS join_algorithm = 'grace_hash,hash', grace_hash_join_initial_buckets = 8

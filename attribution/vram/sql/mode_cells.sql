@@ -47,3 +47,5 @@ SELECT
 FROM measured
 GROUP BY hour_ns, action, region, channel, mode
 ORDER BY hour_ns, action, region, channel, mode
+-- A month of decisions is joined an eighth at a time: of 6 million in one piece it took .7 GB more.
+SETTINGS join_algorithm = 'grace_hash,hash', grace_hash_join_initial_buckets = 8

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import heapq
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from itertools import islice, pairwise
 from typing import Any, Final
 
 from attribution.core.config import AttributionConfig
 from attribution.core.segments import SEGMENTS
 from attribution.core.selection import CALIBRATION_ACTION
-from collector.core.clock import NS_PER_MINUTE
+from collector.core.clock import NS_PER_MINUTE, NS_PER_S
 from collector.core.sql import sql
 from dashboard.read.decisions.wanted import DOLLAR_SORTS, After, Order, Wanted
 from dashboard.read.reader import Reader
@@ -24,6 +27,8 @@ _PART_NS_MIN: Final = NS_PER_MINUTE
 _GROWS: Final = 4
 _MICROS: Final = Decimal("0.000001")
 _ROWS_A_READING: Final = 5_000
+# What is priced at a time: beside its cell and its statement a decision takes 200 bytes.
+_PRICED_MAX: Final = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,10 +103,19 @@ class DecisionList:
         reader: of the store.
         config: the settings that dollars rest on.
         reference: the latencies that decisions are late by.
+        priced_max: decisions that are priced at a time; more are so in parts of the range.
     """
 
-    def __init__(self, reader: Reader, config: AttributionConfig, reference: Reference) -> None:
+    def __init__(
+        self,
+        reader: Reader,
+        config: AttributionConfig,
+        reference: Reference,
+        *,
+        priced_max: int = _PRICED_MAX,
+    ) -> None:
         self._reader = reader
+        self._priced_max = priced_max
         self._config = config
         self._reference = reference
 
@@ -152,15 +166,16 @@ class DecisionList:
 
     def totals(self, wanted: Wanted, *, stated: bool) -> Totals:
         """Return how many decisions a filter holds, and what they cost."""
-        [row] = self._ask("totals", self._priced(wanted, stated=stated))
-        decisions, unvalued = int(row["decisions"]), int(row["unvalued"])
+        rows = [row for [row] in self._ask_priced("totals", wanted, {}, stated=stated)]
+        sums = {name: sum(row[name] for row in rows) for name in rows[0]}
+        decisions, unvalued = int(sums["decisions"]), int(sums["unvalued"])
         known = decisions > unvalued
         return Totals(
             decisions=decisions,
-            late=int(row["late"]),
+            late=int(sums["late"]),
             unvalued=unvalued,
             **{
-                f"{name}_usd": _usd(row[name]) if known else None
+                f"{name}_usd": _usd(sums[name]) if known else None
                 for name in ("value", "loss", "loss_low", "loss_high")
             },
         )
@@ -168,16 +183,21 @@ class DecisionList:
     def cells(self, wanted: Wanted, step_ns: int, *, stated: bool) -> list[HeatCell]:
         """Return what a filter holds by column of time and latency, in that order."""
         parameters = {"step_ns": step_ns, "calibration": CALIBRATION_ACTION}
-        rows = self._ask("cells", self._priced(wanted, stated=stated) | parameters)
+        sums: dict[tuple[int, int], list[float]] = {}
+        for rows in self._ask_priced("cells", wanted, parameters, stated=stated):
+            for row in rows:
+                cell = sums.setdefault((int(row["column_ns"]), int(row["bucket"])), [0, 0, 0, 0.0])
+                for place, name in enumerate(("decisions", "late", "unvalued", "loss")):
+                    cell[place] += row[name]
         return [
             HeatCell(
-                **{
-                    name: int(row[name])
-                    for name in ("column_ns", "bucket", "decisions", "late", "unvalued")
-                },
-                loss_usd=_usd(row["loss"]) if row["decisions"] > row["unvalued"] else None,
+                *key,
+                decisions=int(decisions),
+                late=int(late),
+                unvalued=int(unvalued),
+                loss_usd=_usd(loss) if decisions > unvalued else None,
             )
-            for row in rows
+            for key, (decisions, late, unvalued, loss) in sorted(sums.items())
         ]
 
     def _keys(
@@ -194,7 +214,10 @@ class DecisionList:
             "rows_max": rows_max,
         }
         if order.sort in DOLLAR_SORTS:
-            return self._ask("by_dollars", self._priced(wanted, stated=stated) | parameters)
+            parts = self._ask_priced("by_dollars", wanted, parameters, stated=stated)
+            direction = 1 if order.ascending else -1
+            in_order = heapq.merge(*parts, key=lambda row: _place(row, direction))
+            return list(islice(in_order, rows_max))
         found: list[dict[str, Any]] = []
         for part in _parts(wanted, order):
             found = self._ask("by_column", self._filtered(part) | parameters)
@@ -210,8 +233,10 @@ class DecisionList:
         from_ns = min(row["ingress_ns"] for row in rows)
         to_ns = max(row["ingress_ns"] for row in rows) + 1
         part = replace(wanted, seen=replace(wanted.seen, from_ns=from_ns, to_ns=to_ns))
-        priced = _by_key(self._ask("dollars", self._priced(part, stated=stated) | {"ids": ids}))
-        between = {"from_ns": from_ns, "to_ns": to_ns, "ids": ids}
+        instants = sorted({row["ingress_ns"] for row in rows})
+        of_page = {"ids": ids, "instants_ns": instants, "seconds_ns": _seconds(instants)}
+        priced = _by_key(self._ask("dollars", self._priced(part, stated=stated) | of_page))
+        between = {"from_ns": from_ns, "to_ns": to_ns, "ids": ids, "instants_ns": instants}
         facts = _by_key(self._reader.ask("facts", __file__, between))
         keys = sorted({fact["outcome_key"] for fact in facts.values() if fact["outcome_key"]})
         asked = {"ids": ids, "outcome_keys": keys}
@@ -245,6 +270,7 @@ class DecisionList:
             "reference_actions": list(by_action),
             "reference_ns": list(by_action.values()),
             "default_reference_ns": reference.default_ns,
+            "instants_ns": [],
         }
 
     def _priced(self, wanted: Wanted, *, stated: bool) -> dict[str, Any]:
@@ -252,17 +278,44 @@ class DecisionList:
         steps = self._reader.slopes(self._config).steps(seen.from_ns, seen.to_ns)
         return self._filtered(wanted) | {
             "stated": int(stated),
+            "seconds_ns": [],
             "slope_since_ns": [since_ns for since_ns, _ in steps],
             "slope_median": [slope.median for _, slope in steps],
             "slope_low": [slope.low for _, slope in steps],
             "slope_high": [slope.high for _, slope in steps],
         }
 
+    def _ask_priced(
+        self, name: str, wanted: Wanted, parameters: dict[str, Any], *, stated: bool
+    ) -> Iterator[list[dict[str, Any]]]:
+        """Yield the rows of a statement over priced.sql, of one part of the range after the other.
+
+        To join all that a month holds takes more memory than a question may.
+        """
+        seen = wanted.seen
+        [row] = self._reader.ask("held", __file__, _range(seen))
+        parts = max(1, math.ceil(row["decisions"] / self._priced_max))
+        ends = [
+            seen.from_ns + (seen.to_ns - seen.from_ns) * part // parts for part in range(parts + 1)
+        ]
+        for from_ns, to_ns in pairwise(ends):
+            part = replace(wanted, seen=replace(seen, from_ns=from_ns, to_ns=to_ns))
+            yield self._ask(name, self._priced(part, stated=stated) | parameters)
+
     def _ask(self, name: str, parameters: dict[str, Any]) -> list[dict[str, Any]]:
         text = sql(name, __file__)
         for part in ("priced", "filtered"):
             text = text.replace(f"${{{part}}}", sql(part, __file__).rstrip())
         return self._reader.ask_text(text, parameters)
+
+
+def _place(row: dict[str, Any], direction: int) -> tuple[int, int, str]:
+    """Return where a row stands in the order of by_dollars.sql."""
+    return row["key"] * direction, row["ingress_ns"] * direction, row["decision_id"]
+
+
+def _seconds(instants_ns: Sequence[int]) -> list[int]:
+    return sorted({ns - ns % NS_PER_S for ns in instants_ns})
 
 
 def _parts(wanted: Wanted, order: Order) -> Iterator[Wanted]:

@@ -9,4 +9,4 @@ SELECT
             AND from_ns < {to_ns:UInt64} + 60000000000
     ) AS packets
 FROM decisions FINAL
-WHERE ingress_ns >= {from_ns:UInt64} AND ingress_ns < {to_ns:UInt64} AND decision_id IN {ids:Array(String)}
+WHERE ingress_ns IN {instants_ns:Array(UInt64)} AND decision_id IN {ids:Array(String)}

@@ -1,4 +1,5 @@
--- The attributed decisions of one range that a filter holds; part of the statements beside it.
+-- The attributed decisions of one range that a filter holds, of some instants of it alone where they are given; part of
+-- the statements beside it.
 -- Returns: ingress_ns, class UInt64 (a hash of action and region: a join by the texts takes three times as long),
 --   decision_id, action, region, channel, cohort String, total_ns UInt64, is_error UInt8,
 --   target_ns UInt64 (of its action), worst UInt8 (place of the largest segment, 1 to 16), worst_ns UInt64.
@@ -23,6 +24,7 @@
             toUInt8(indexOf(segments, worst_ns)) AS worst
         FROM attributions FINAL
         WHERE ingress_ns >= {from_ns:UInt64} AND ingress_ns < {to_ns:UInt64}
+            AND (empty({instants_ns:Array(UInt64)}) OR ingress_ns IN {instants_ns:Array(UInt64)})
             AND total_ns >= {low_ns:UInt64} AND total_ns < {high_ns:UInt64}
             AND ({action:String} = '' OR action = {action:String})
             AND ({region:String} = '' OR region = {region:String})

@@ -38,6 +38,7 @@ ${filtered}
             lost_share, lost_share_low, lost_share_high
         FROM revenue_cells FINAL
         WHERE second_ns >= intDiv({from_ns:UInt64}, 1000000000) * 1000000000 AND second_ns < {to_ns:UInt64}
+            AND (empty({seconds_ns:Array(UInt64)}) OR second_ns IN {seconds_ns:Array(UInt64)})
             AND ({action:String} = '' OR action = {action:String})
             AND ({region:String} = '' OR region = {region:String})
     ) AS c ON d.second_ns = c.second_ns AND d.class = c.class
@@ -45,6 +46,7 @@ ${filtered}
     (
         SELECT ingress_ns, decision_id, value_usd FROM decisions FINAL
         WHERE {stated:UInt8} = 1 AND ingress_ns >= {from_ns:UInt64} AND ingress_ns < {to_ns:UInt64}
+            AND (empty({instants_ns:Array(UInt64)}) OR ingress_ns IN {instants_ns:Array(UInt64)})
     ) AS f
         -- Where nothing is stated no id is read and no million of keys is looked up.
         ON if({stated:UInt8} = 1, d.ingress_ns, 0) = f.ingress_ns

@@ -77,6 +77,28 @@ def test_filter_holds_what_it_says(own_world: Connections) -> None:
             assert held(replace(all_, **{name: odd})) == set()  # type: ignore[arg-type]  # texts
 
 
+@pytest.mark.parametrize("priced_max", [1, 7, 60, 214])
+def test_what_is_priced_in_parts_is_what_is_priced_at_once(
+    many: Connections, priced_max: int
+) -> None:
+    """A month of decisions was more than one statement may hold, and its page said so."""
+    in_parts = DecisionList(Reader(many), AttributionConfig(), REFERENCE, priced_max=priced_max)
+    at_once = lists(many)
+    for wanted in (Wanted(HOUR), replace(Wanted(HOUR), late=True)):
+        assert in_parts.cells(wanted, 10 * NS_PER_S, stated=False) == at_once.cells(
+            wanted, 10 * NS_PER_S, stated=False
+        )
+        assert in_parts.totals(wanted, stated=False) == at_once.totals(wanted, stated=False)
+        for ascending in (False, True):
+            order = Order("lost", ascending)
+            listed = [
+                [row for rows in found.all_rows(wanted, order, 500) for row in rows]
+                for found in (in_parts, at_once)
+            ]
+            assert listed[0] == listed[1]
+            assert len(listed[0]) > 60
+
+
 def test_row_has_all_that_a_page_shows(own_world: Connections) -> None:
     """Segment, target, packets, service, and dollars where the store has them."""
     rows, after = lists(own_world).page(Wanted(HOUR), Order("latency"), 3, stated=False)
