@@ -15,6 +15,7 @@ from typing import Final
 
 from attribution.core.config import AttributionConfig
 from attribution.jobs.attribution import AttributionJob
+from attribution.jobs.observed import ObservedJob
 from attribution.jobs.revenue_cells import CellWriter
 from attribution.read.reader import Reader
 from collector.bench.decision_load import decision_patterns
@@ -90,6 +91,8 @@ def fill(store: Connections, copies: int, days: int, wal_dir: Path, progress: Pr
             # that came after it: of the newest day that is little.
             sums.write(day_ns, day_ns + NS_PER_DAY)
             progress(f"growth: {days - day + 1} of {days} days, {copies * POOL:,} decisions each")
+    # Where the service filled a store itself this is done: else its first minute is not idle.
+    ObservedJob(store, lambda: None, 0.0).run_once(SystemClock().now_ns())
     write_cursor(store.client(), ATTRIBUTION_CURSOR, ends_ns)
 
 
