@@ -111,8 +111,8 @@ quick: install-dev ## Lint, types and tests of one folder, in seconds: make quic
 	$(BIN)/lint-imports --no-logo | tail -n 1
 	$(BIN)/python -m pytest -q -m 'not integration and not browser and not agents' tests/$(ROOM) $(PYTEST_ARGS)
 
-# A file's tests stay in one process, which has a store of its own, and there are two processes a
-# core (tests/conftest.py). What records packets or waits for an incident is in one process too, and
+# A file's tests stay in one process, which has a store of its own, and there are three processes
+# for two cores (tests/conftest.py). What records packets or waits for an incident is in one process too, and
 # what drives a browser in another: one of these at a time.
 .PHONY: unit
 unit: install-dev ## Unit and property tests, on every core

@@ -75,8 +75,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """Return two processes a core: half of what tests take is waiting for programs."""
-    return 2 * (os.cpu_count() or 1)
+    """Return three processes for two cores: a third of what tests take is waiting for programs."""
+    return (3 * (os.cpu_count() or 1) + 1) // 2
 
 
 @dataclass
