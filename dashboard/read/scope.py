@@ -150,11 +150,12 @@ def _read(parse: Callable[[str], int], text: str) -> int | None:
 
 def _zone(name: str) -> tuple[Zone, bool]:
     """Return a zone, UTC where there is none of this name, and whether there is one."""
+    found = Zone(name or Zone().name)
     try:
-        time_zone(name or Zone().name)
+        time_zone(found.name)
     except InputError:
         return Zone(), False
-    return Zone(name) if name else Zone(), True
+    return found, True
 
 
 def _milliseconds(text: str) -> float | None:

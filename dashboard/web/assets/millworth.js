@@ -16,6 +16,10 @@
   // Every link leads on by the clock by which this page is read, whoever wrote it.
   const push = window.history.pushState;
   window.history.pushState = function (state, title, href) {
+    if (href === undefined || href === null) {
+      push.call(window.history, state, title);
+      return;
+    }
     const next = new URL(href, window.location.href);
     const zone = zoneOf(window.location.search);
     if (zone !== "UTC" && !next.searchParams.has("tz") && next.origin === window.location.origin) {
