@@ -100,15 +100,22 @@ def format_between(from_ns: int, to_ns: int) -> str:
 def as_typed(text: str, zone: Zone) -> str:
     """Return a range of an address as people type it: `2026-11-27 10:00:00..10:05:00`.
 
-    What is no range is returned as it is.
+    What is no range is returned as it is, and of an hour that the clock shows twice the second one
+    is in UTC.
     """
     ends = [iso_ns(part.strip()) for part in text.split("..")]
     if len(ends) != 2 or any(end is None or not 0 <= end <= INSTANT_NS_MAX for end in ends):
         return text
-    begin, end = (
-        utc_iso(zone.wall_ns(ns or 0)).replace("T", " ").removesuffix(".000") for ns in ends
-    )
-    return f"{begin}..{end[11:] if begin[:10] == end[:10] else end}"
+    begin, end = (_shown(ns or 0, zone) for ns in ends)
+    is_short = begin[:10] == end[:10] and not begin.endswith("Z") and not end.endswith("Z")
+    return f"{begin}..{end[11:] if is_short else end}"
+
+
+def _shown(ns: int, zone: Zone) -> str:
+    wall_ns = zone.wall_ns(ns)
+    if zone.utc_ns(wall_ns) != ns:
+        return f"{utc_iso(ns)}Z"
+    return utc_iso(wall_ns).replace("T", " ").removesuffix(".000")
 
 
 def format_latency(low_ms: float | None, high_ms: float | None) -> str:

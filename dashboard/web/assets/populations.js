@@ -11,18 +11,26 @@
     return Number(low.toPrecision(4)) + ".." + Number(high.toPrecision(4));
   }
 
+  function shown(ms) {
+    const { year, month, day, hour, minute, second } = window.millworth.wall(ms);
+    const rest = ms % 1000 ? "." + String(ms % 1000).padStart(3, "0") : "";
+    return `${year}-${month}-${day} ${hour}:${minute}:${second}${rest}`;
+  }
+
   // `2026-11-27 10:00:00..10:05:00`, as people type it.
   function asTyped(range) {
     const ends = (range || "").split("..").map((at) => Date.parse(at));
     if (ends.length !== 2 || ends.some(Number.isNaN)) {
       return range || "";
     }
-    const [begin, end] = ends.map((ms) => {
-      const { year, month, day, hour, minute, second } = window.millworth.wall(ms);
-      const rest = ms % 1000 ? "." + String(ms % 1000).padStart(3, "0") : "";
-      return `${year}-${month}-${day} ${hour}:${minute}:${second}${rest}`;
-    });
-    return begin + ".." + (begin.slice(0, 10) === end.slice(0, 10) ? end.slice(11) : end);
+    const [begin, end] = ends.map((ms) =>
+      // Of what the clock shows twice the second time is not the one that is meant by it.
+      [1800000, 3600000].some((back) => shown(ms - back) === shown(ms))
+        ? new Date(ms).toISOString()
+        : shown(ms),
+    );
+    const isShort = begin.slice(0, 10) === end.slice(0, 10) && !(begin + end).includes("Z");
+    return begin + ".." + (isShort ? end.slice(11) : end);
   }
 
   Object.assign(window.dash_clientside.millworth, {

@@ -42,11 +42,16 @@ def test_times_of_an_address_are_read_as_they_were_written(from_ms: int, length_
     assert parse_between("brush", format_between(*ends)) == ends
 
 
-@given(from_ms=st.integers(10**12, 2 * 10**12), length_ms=st.integers(1, 90_000_000))
-def test_a_range_is_shown_as_people_type_it(from_ms: int, length_ms: int) -> None:
+@given(
+    # Any, and those of the night on which the clocks of Berlin showed an hour twice.
+    from_ms=st.integers(10**12, 2 * 10**12) | st.integers(1_792_879_200_000, 1_792_900_800_000),
+    length_ms=st.integers(1, 90_000_000),
+    zone=st.sampled_from(["UTC", "Europe/Berlin", "Australia/Lord_Howe"]).map(Zone),
+)
+def test_a_range_is_shown_as_people_type_it(from_ms: int, length_ms: int, zone: Zone) -> None:
     """What stands in a field can be sent again with Enter, and is the same range."""
     ends = from_ms * NS_PER_MS, (from_ms + length_ms) * NS_PER_MS
-    window, until_ns = typed_range(as_typed(format_between(*ends), Zone()), 3 * 10**18, Zone())
+    window, until_ns = typed_range(as_typed(format_between(*ends), zone), 3 * 10**18, zone)
     assert (until_ns, window_length_ns(window)) == (ends[1], ends[1] - ends[0])
 
 
