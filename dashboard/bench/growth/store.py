@@ -51,7 +51,9 @@ def build(directory: Path, spans: int, progress: Progress, *, days: int = DAYS) 
     url, done = f"chdb://{directory}/store", directory / _DONE
     if done.exists():
         return url
-    directory.mkdir(parents=True, exist_ok=True)
+    # What a build that was ended has left is neither whole nor to be gone on with.
+    shutil.rmtree(directory, ignore_errors=True)
+    directory.mkdir(parents=True)
     copies = max(1, round(spans / SPANS_PER_TRACE / days / POOL))
     store = Connections(StoreConfig(url=url))
     prepare(store)
