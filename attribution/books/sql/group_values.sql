@@ -1,4 +1,5 @@
 -- What the decisions that a question is about earned, by action, region and group.
+-- Within one nanosecond a decision is known by a hash of its id: a join by the texts takes twice as long.
 -- Amounts are those of `outcome`, margin or revenue. ${earned} is earned.sql.
 -- Returns: action, region, name String; then Int64: decisions, first_ns and last_ns: when they
 --   began; known: of which it is known what they earned; told: with an outcome, unsold:
@@ -22,7 +23,7 @@ measured AS
         d.value_usd AS value_usd
     FROM
     (
-        SELECT ingress_ns, decision_id, toString(action) AS action, toString(region) AS region,
+        SELECT ingress_ns, cityHash64(decision_id) AS id, toString(action) AS action, toString(region) AS region,
             toString(channel) AS channel, toString(cohort) AS cohort
         FROM attributions FINAL
         WHERE ingress_ns >= {from_ns:UInt64} AND ingress_ns < {to_ns:UInt64}
@@ -32,13 +33,13 @@ measured AS
     ) AS a
     LEFT JOIN
     (
-        SELECT ingress_ns, decision_id, offer_type, value_usd FROM decisions FINAL
+        SELECT ingress_ns, cityHash64(decision_id) AS id, offer_type, value_usd FROM decisions FINAL
         WHERE ingress_ns >= {from_ns:UInt64} AND ingress_ns < {to_ns:UInt64}
-    ) AS d ON a.ingress_ns = d.ingress_ns AND a.decision_id = d.decision_id
+    ) AS d ON a.ingress_ns = d.ingress_ns AND a.id = d.id
     LEFT JOIN
     (
 ${earned}
-    ) AS e ON a.ingress_ns = e.began_ns AND a.decision_id = e.id
+    ) AS e ON a.ingress_ns = e.began_ns AND a.id = cityHash64(e.id)
 )
 SELECT
     action, region, name,
