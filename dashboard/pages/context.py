@@ -16,6 +16,7 @@ from attribution.core.selection import Narrowed
 from attribution.whatif.answers import CompareAnswer
 from collector.core.clock import NS_PER_DAY, NS_PER_MINUTE, NS_PER_S, Clock
 from dashboard.health.items import HealthItem, HealthSource
+from dashboard.pages.ahead import FirstReadings
 from dashboard.pages.sources import Sources
 from dashboard.read.decisions.listing import DecisionList, Offered
 from dashboard.read.reader import Reader
@@ -122,6 +123,7 @@ class PageContext:
     found: dict[str, bool] = field(default_factory=dict)
     judged: Callable[[], Sequence[Judged]] = tuple  # every verdict, the newest first
     shared: SharedReads = field(default_factory=SharedReads)  # of viewers of one page
+    first: FirstReadings = field(default_factory=FirstReadings)  # of each page
     refusal: Callable[[], str] = lambda: ""  # why whoever asks may change nothing, "" where it may
 
     def items(self) -> list[HealthItem]:
@@ -166,6 +168,10 @@ class PageContext:
         ]
         stored_ns = now_ns - round(max(waits_s, default=0) * NS_PER_S)
         return min(self.reader.complete_ns(now_ns), stored_ns)
+
+    def begin(self, path: str, query: str | None) -> None:
+        """Begin to read what a page shows first, for a browser that builds it now."""
+        self.first.begin(path, query, self.workers, self.questions)
 
     def reading(
         self,

@@ -10,7 +10,7 @@ from typing import Any
 import dash_ag_grid as dag
 from dash import dcc, html
 
-from dashboard.pages.theme import message
+from dashboard.pages.charts.theme import message
 from dashboard.units import Zone
 
 # Dash's components are untyped.

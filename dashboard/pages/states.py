@@ -19,9 +19,9 @@ from dash import Dash, Input, State, dcc, html, no_update
 
 from collector.core.errors import InputError, MillworthError
 from collector.core.log import get_logger
+from dashboard.pages.charts.theme import message
 from dashboard.pages.context import PageContext
 from dashboard.pages.parts import Component
-from dashboard.pages.theme import message
 from dashboard.read.adhoc.sql import engine_error
 from dashboard.units import UNKNOWN, utc_clock
 
@@ -93,6 +93,7 @@ def answering(
     tick: str = "",
     is_long: bool = False,
     keep_s: float = 0.0,
+    at: str = "",
     unread: Callable[[], Mapping[str, object]] = dict,
 ) -> None:
     """Attach a reading that says in its own panel what is missing, or why it failed.
@@ -108,6 +109,7 @@ def answering(
         is_long: in a thread for long questions.
         keep_s: how long what was found is handed out to whoever asks the same, 0 for never; only
             of what does not depend on who asks.
+        at: the path of the page, where what it shows first is read as soon as somebody opens it.
         unread: values of outputs where the first reading failed, for what follows from them.
     """
 
@@ -120,17 +122,18 @@ def answering(
         )
         return (outputs[0], *texts)
 
+    def shared(*asked: object) -> Found:
+        if not keep_s:
+            return read(*asked)
+        return context.shared.read(question(asked), keep_s, partial(read, *asked))
+
     def attempt(*values: Any) -> dict[str, object]:  # noqa: ANN401  what the browser sent
         *asked, _retries, kept = values
         before: dict[str, object] = dict.fromkeys(outputs, no_update)
         if not kept:
             before |= {**_unread(outputs), **unread()}
         try:
-            found = (
-                context.shared.read(question(asked), keep_s, partial(read, *asked))
-                if keep_s
-                else read(*asked)
-            )
+            found = shared(*asked)
         except InputError as error:
             return before | _refused(key, error, kept)
         except (MillworthError, ClickHouseError) as error:
@@ -145,6 +148,9 @@ def answering(
         tick=tick,
         is_long=is_long,
     )
+    if at:
+        names = [f"{each.component_id}.{each.component_property}" for each in inputs]
+        context.first.add(at, names, lambda *asked: shared(*asked).shown, is_long=is_long)
 
 
 def _unread(outputs: Sequence[str]) -> dict[str, object]:

@@ -33,6 +33,7 @@ class Workers:
     """A fixed number of threads; some more calls wait their turn, and the rest are refused."""
 
     def __init__(self, threads: int, name: str, waiting_max: int = WAITING_MAX) -> None:
+        self._threads = threads
         self._pool = ThreadPoolExecutor(max_workers=threads, thread_name_prefix=name)
         self._name = name
         self._calls_max = threads + waiting_max
@@ -55,10 +56,24 @@ class Workers:
                     RETRY_AFTER_S,
                 )
             self._calls += 1
+        return await asyncio.wrap_future(self._submit(read, *args, **kwargs))
+
+    def begin(self, read: Callable[P, object], *args: P.args, **kwargs: P.kwargs) -> None:
+        """Call `read` in a thread of the pool, for nobody yet.
+
+        Not at all where that would leave no idle thread to whoever asks meanwhile.
+        """
+        with self._lock:
+            if self._calls + 1 >= self._threads:
+                return
+            self._calls += 1
+        self._submit(read, *args, **kwargs)
+
+    def _submit(self, read: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Future[T]:
         bound = functools.partial(contextvars.copy_context().run, read, *args, **kwargs)
         call = self._pool.submit(bound)
         call.add_done_callback(self._ended)
-        return await asyncio.wrap_future(call)
+        return call
 
     def _ended(self, _: Future[T]) -> None:
         with self._lock:

@@ -248,6 +248,7 @@ def _register_frame(app: Dash, context: PageContext) -> None:
             set_props("who", {"children": who})
         for module in PAGES:
             if route == module.PATH:
+                context.begin(module.PATH, query)
                 return module.layout(query or "", context)
         return html.Div([html.H1("No such page"), html.A("Go to the overview", href="/")])
 

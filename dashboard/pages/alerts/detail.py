@@ -11,8 +11,8 @@ from dash import Dash, Input, State, dcc, html
 from dashboard.pages.alerts.acts import ACT_OUTPUTS, act_parts, act_values, register_acts
 from dashboard.pages.alerts.lines import state_of
 from dashboard.pages.alerts.links import alert_href, decisions_href, overview_href, safe_href
+from dashboard.pages.charts.intervals import interval_bar, interval_text
 from dashboard.pages.context import PageContext
-from dashboard.pages.intervals import interval_bar, interval_text
 from dashboard.pages.parts import Component, facts_list, kpi, page, panel
 from dashboard.pages.states import Found, answering, state, state_outputs
 from dashboard.read.alerts.detail import AlertDetail, Companion, read_alert

@@ -8,7 +8,7 @@ from typing import Any
 
 from alerts.state.external import ExternalAlert
 from dashboard.pages.alerts.links import alert_href
-from dashboard.pages.intervals import bar_places, interval_text
+from dashboard.pages.charts.intervals import bar_places, interval_text
 from dashboard.read.alerts.listing import beside, interval_of, rate_of
 from dashboard.read.alerts.rows import OPEN_STATES, AlertRow
 from dashboard.read.alerts.wording import cause_of

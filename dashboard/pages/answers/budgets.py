@@ -124,7 +124,9 @@ def register(app: Dash, context: PageContext) -> None:
 
     search = Input("url", "search")
     inputs = [search, Input(TICK, "n_intervals")]
-    answering(app, context, "budgets-list", KEPT, inputs, refresh, tick=TICK, keep_s=SHARED_S)
+    answering(
+        app, context, "budgets-list", KEPT, inputs, refresh, tick=TICK, keep_s=SHARED_S, at=PATH
+    )
     # Bills come once a day: the page that is opened asks for them.
     answering(
         app,
@@ -135,6 +137,7 @@ def register(app: Dash, context: PageContext) -> None:
         refresh_cost,
         is_long=True,
         keep_s=SHARED_LONG_S,
+        at=PATH,
     )
     register_scope(app, NAME, TICK, context.clock)
 

@@ -176,10 +176,19 @@ def register(app: Dash, context: PageContext) -> None:
         Input(TICK, "n_intervals"),
         Input("trust-broken", "data"),
     ]
+    # A new page asks for it when the audit has answered, whose `trust-broken` it needs.
     answering(app, context, NAME, PROOF, inputs, refresh, tick=TICK, keep_s=SHARED_S)
     slow = [Input("trust-slow-tick", "n_intervals")]
     answering(
-        app, context, "trust-audit", AUDIT, slow, refresh_audit, is_long=True, keep_s=SHARED_LONG_S
+        app,
+        context,
+        "trust-audit",
+        AUDIT,
+        slow,
+        refresh_audit,
+        is_long=True,
+        keep_s=SHARED_LONG_S,
+        at=PATH,
     )
     register_scope(app, NAME, TICK, context.clock)
 

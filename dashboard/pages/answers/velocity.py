@@ -24,6 +24,7 @@ from dashboard.pages.answers.worth import (
     said,
     weights_lines,
 )
+from dashboard.pages.charts.theme import message
 from dashboard.pages.context import PageContext, in_browser
 from dashboard.pages.parts import Component, chart, grid, page, panel, zoned
 from dashboard.pages.scope.tools import register_scope, scope_outputs, scope_tools, scope_view
@@ -37,7 +38,6 @@ from dashboard.pages.states import (
     state_outputs,
     unbroken,
 )
-from dashboard.pages.theme import message
 from dashboard.read.scope import Scope, parse_scope
 from dashboard.units import Zone, count, usd
 
@@ -202,7 +202,15 @@ def register(app: Dash, context: PageContext) -> None:
     search = Input("url", "search")
     inputs = [search, Input(TICK, "n_intervals")]
     answering(
-        app, context, "velocity-experiments", FRAME, inputs, refresh, tick=TICK, keep_s=SHARED_S
+        app,
+        context,
+        "velocity-experiments",
+        FRAME,
+        inputs,
+        refresh,
+        tick=TICK,
+        keep_s=SHARED_S,
+        at=PATH,
     )
     slow = [search, Input("velocity-slow-tick", "n_intervals")]
     answering(
@@ -214,6 +222,7 @@ def register(app: Dash, context: PageContext) -> None:
         refresh_worth,
         is_long=True,
         keep_s=SHARED_LONG_S,
+        at=PATH,
     )
     register_scope(app, NAME, TICK, context.clock)
     # Of a range that stands still the model does not change.

@@ -8,10 +8,10 @@ from decimal import Decimal
 from typing import Any, Final
 
 from attribution.vram.document import Document
+from dashboard.pages.charts.intervals import bar_places
+from dashboard.pages.charts.theme import REFERENCE, RESPONSE, Figure, frame, message
 from dashboard.pages.explore.ranked import narrowed
-from dashboard.pages.intervals import bar_places
 from dashboard.pages.parts import Component, table
-from dashboard.pages.theme import REFERENCE, RESPONSE, Figure, frame, message
 from dashboard.read.scope import Scope, format_scope
 from dashboard.units import count, percent, shorten, usd
 

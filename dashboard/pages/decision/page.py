@@ -12,12 +12,12 @@ from dash import Dash, Input, Output, dcc, html
 from attribution.core.segments import CLASSES, SEGMENTS, STAGES
 from collector.core.clock import NS_PER_MINUTE
 from dashboard.health.items import HealthItem
+from dashboard.pages.charts.theme import ALARM, CLASS_COLOURS, REFERENCE, REQUEST, RESPONSE
 from dashboard.pages.context import PageContext, in_browser
 from dashboard.pages.decision.gaps import evidence_line, missing_line, revisions_line
 from dashboard.pages.overview.heat import RECORDER
 from dashboard.pages.parts import Cell, Component, facts_list, legend, page, panel, scrolled, table
 from dashboard.pages.states import Found, answering, state, state_outputs
-from dashboard.pages.theme import ALARM, CLASS_COLOURS, REFERENCE, REQUEST, RESPONSE
 from dashboard.read.decision.detail import Decision, read_shared
 from dashboard.read.decision.link_wording import burst_line, linked_by
 from dashboard.read.decision.waterfall import waterfall_version

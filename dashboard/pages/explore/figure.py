@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from collector.core.clock import NS_PER_MS
-from dashboard.pages.figures import (
+from dashboard.pages.charts.figures import (
     BUCKETS_PER_OCTAVE,
     bucket_position,
     bucket_ticks,
 )
-from dashboard.pages.theme import ALARM, REFERENCE, Figure, frame, message
+from dashboard.pages.charts.theme import ALARM, REFERENCE, Figure, frame, message
 from dashboard.read.decisions.brush import Brush
 from dashboard.read.decisions.listing import HeatCell
 from dashboard.read.rows import Range

@@ -8,8 +8,8 @@ from typing import Any
 from dash import html
 
 from dashboard.health.items import HealthItem
-from dashboard.pages.figures import quantile_ns
-from dashboard.pages.intervals import interval_bar, interval_text
+from dashboard.pages.charts.figures import quantile_ns
+from dashboard.pages.charts.intervals import interval_bar, interval_text
 from dashboard.read.alerts.listing import AtRisk
 from dashboard.read.alerts.losses import Loss
 from dashboard.read.rows import Cell, Evidence, Revenue

@@ -8,8 +8,8 @@ from typing import Any, Final
 
 from collector.core.clock import NS_PER_MINUTE
 from dashboard.health.items import HealthItem
+from dashboard.pages.charts.figures import Band, heatmap, quantile_ns
 from dashboard.pages.context import PageContext
-from dashboard.pages.figures import Band, heatmap, quantile_ns
 from dashboard.pages.overview.cards import evidence_card, latency_card
 from dashboard.pages.overview.top import Top
 from dashboard.pages.parts import Component, table

@@ -174,12 +174,30 @@ def register(app: Dash, context: PageContext) -> None:
     # Where money cannot be read the others look for themselves, without an alert to follow.
     alone = partial(_alone, context)
     answering(
-        app, context, READINGS[0], MONEY, inputs, refresh, tick=TICK, keep_s=SHARED_S, unread=alone
+        app,
+        context,
+        READINGS[0],
+        MONEY,
+        inputs,
+        refresh,
+        tick=TICK,
+        keep_s=SHARED_S,
+        at=PATH,
+        unread=alone,
     )
     picks = [kept, Input("overview-pick", "data"), search]
-    answering(app, context, READINGS[1], path.OUTPUTS, picks, refresh_path, keep_s=SHARED_S)
     answering(
-        app, context, READINGS[2], heat.OUTPUTS, [kept, search], refresh_heat, keep_s=SHARED_S
+        app, context, READINGS[1], path.OUTPUTS, picks, refresh_path, keep_s=SHARED_S, at=PATH
+    )
+    answering(
+        app,
+        context,
+        READINGS[2],
+        heat.OUTPUTS,
+        [kept, search],
+        refresh_heat,
+        keep_s=SHARED_S,
+        at=PATH,
     )
     register_scope(app, NAME, TICK, context.clock)
     in_browser(

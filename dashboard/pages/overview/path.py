@@ -9,8 +9,8 @@ from typing import Any, Final
 
 from attribution.core.segments import SEGMENTS
 from collector.core.clock import NS_PER_DAY, NS_PER_MINUTE
+from dashboard.pages.charts.figures import decision_path, worst_segment
 from dashboard.pages.context import PageContext
-from dashboard.pages.figures import decision_path, worst_segment
 from dashboard.pages.overview.top import Incident, Top
 from dashboard.pages.parts import Component, table
 from dashboard.read.alerts.losses import Loss, losses

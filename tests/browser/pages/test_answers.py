@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 import re
 import urllib.request
+from collections import Counter
+from collections.abc import Callable, Hashable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 from playwright.sync_api import Page, expect
 
 from collector.store.connect import Connections
+from dashboard.read.workers import SharedReads
 from dashboard.units import usd, utc_iso
 from tests.browser.conftest import Visit
 from tests.conftest import ManualClock
@@ -20,6 +23,8 @@ from tests.support.dashboard.served import served
 from tests.support.dashboard.traded import HOUR, trade
 
 pytestmark = [pytest.mark.browser, pytest.mark.integration]
+
+T = TypeVar("T")
 
 # By page how its answer begins over the small world, and over a store without a row.
 ANSWERS = {
@@ -186,3 +191,43 @@ def test_panel_that_cannot_be_read_keeps_its_figures_and_is_tried_again(
         page.locator("#budgets-list-retry").click()
         expect(state).to_have_text("")
         expect(page.locator("#budgets-list-retry")).to_be_hidden()
+
+
+class CountedReads(SharedReads):
+    """Keeps everything, and counts what was read by its first output."""
+
+    def __init__(self) -> None:
+        super().__init__(ManualClock(0))
+        self.made: Counter[str] = Counter()
+
+    def read(self, key: Hashable, keep_s: float, make: Callable[[], T]) -> T:
+        """Read, and count."""
+
+        def counted() -> T:
+            if isinstance(key, tuple) and "." in str(key[0]):
+                self.made[str(key[0])] += 1
+            return make()
+
+        return super().read(key, keep_s, counted)
+
+
+def test_what_a_page_shows_is_read_once_when_it_is_opened(
+    own_world: Connections, visit: Visit, tmp_path: Path
+) -> None:
+    """A reading that was begun ahead of the browser and is not what it asks for is made twice."""
+    page, shared = visit.page, CountedReads()
+    drawn = {
+        "?window=7d": "#overview-path-said:not(:empty)",
+        "decision?window=7d": "#decisions-totals:not(:empty)",
+        "explore?window=7d": "#explore-heatmap .main-svg",
+        "budgets?window=7d": "#budgets-cost:has(*)",
+        "velocity?window=7d": "#velocity-said:not(:empty)",
+        "network?window=7d": "#network-said:not(:empty)",
+        "trust?window=7d": "#trust-said:not(:empty)",
+    }
+    with served(own_world, tmp_path, clock=ManualClock(TODAY_NS), shared=shared) as pages:
+        for address, place in drawn.items():
+            page.goto(f"{pages.url}/{address}")
+            page.wait_for_selector(place)
+    assert len(shared.made) >= len(drawn)
+    assert {name for name, times in shared.made.items() if times > 1} == set()

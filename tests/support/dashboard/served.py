@@ -17,6 +17,7 @@ from collector.core.clock import Clock, SystemClock
 from collector.core.counters import Counters
 from collector.store.connect import Connections
 from dashboard.api.context import AppContext
+from dashboard.read.workers import SharedReads
 from dashboard.settings.config import DashboardConfig
 from dashboard.web.app import create_app
 from dashboard.web.server import DashboardServer
@@ -39,6 +40,7 @@ def served(
     rules: Sequence[RuleConfig] = (),
     tokens: Sequence[tuple[str, tuple[str, ...]]] = (),
     clock: Clock | None = None,
+    shared: SharedReads | None = None,
 ) -> Iterator[Served]:
     """Yield pages; a token is `mwt_` and its name, with its scopes or its role."""
     state, counters = AlertStore(directory / "alerts.sqlite"), Counters()
@@ -62,6 +64,7 @@ def served(
         dashboard=DashboardConfig(port=0, refresh_s=1.0),
         alert_state=state,
         alerts=AlertsConfig(rules=tuple(rules)),
+        shared=SharedReads() if shared is None else shared,
     )
     gate = Gate(load_tokens(AccessConfig(tokens=entries)), counters, SystemClock())
     server = DashboardServer(create_app(context).server, context.dashboard, gate, counters)

@@ -10,7 +10,7 @@ from typing import Any
 
 from attribution.core.segments import CLASSES, SEGMENTS, STAGES
 from collector.core.clock import NS_PER_MS
-from dashboard.pages.theme import (
+from dashboard.pages.charts.theme import (
     ALARM,
     CLASS_COLOURS,
     REFERENCE,

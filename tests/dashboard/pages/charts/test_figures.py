@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from attribution.core.segments import SEGMENTS
 from collector.core.clock import NS_PER_HOUR, NS_PER_MS, NS_PER_S
 from collector.core.times import instant_ns
-from dashboard.pages.figures import (
+from dashboard.pages.charts.figures import (
     bucket_bounds_ns,
     bucket_position,
     decision_path,
@@ -20,7 +20,7 @@ from dashboard.pages.figures import (
     quantile_ns,
     worst_segment,
 )
-from dashboard.pages.theme import ALARM, CLASS_COLOURS
+from dashboard.pages.charts.theme import ALARM, CLASS_COLOURS
 from dashboard.read.rows import Cell, Range, SegmentMeans
 from dashboard.units import Zone
 

@@ -1,0 +1,132 @@
+"""What a page shows first is read when its layout is handed out, and by nobody twice."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Hashable
+from queue import SimpleQueue
+from threading import Barrier, Event
+from typing import Any, TypeVar
+
+import httpx
+import pytest
+from dash.exceptions import PreventUpdate
+
+from collector.core.counters import Counters
+from collector.core.errors import InputError
+from collector.store.connect import Connections
+from dashboard.api.context import AppContext
+from dashboard.pages.ahead import FirstReadings
+from dashboard.read.workers import SharedReads, Workers
+from dashboard.web.app import create_app
+from tests.support.dashboard.app import FixedHealth
+
+T = TypeVar("T")
+WAIT_S = 60.0
+
+
+class NotedReads(SharedReads):
+    """Tells what was read, when it was."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.read_now: SimpleQueue[str] = SimpleQueue()
+
+    def read(self, key: Hashable, keep_s: float, make: Callable[[], T]) -> T:
+        """Read, and tell."""
+        found = super().read(key, keep_s, make)
+        if isinstance(key, tuple) and "." in str(key[0]):
+            self.read_now.put(str(key[0]))
+        return found
+
+
+def test_layout_of_a_page_begins_what_the_page_shows(world: Connections) -> None:
+    """Also what follows from another panel, for which a browser waits until that one is drawn."""
+    shared = NotedReads()
+    app = create_app(AppContext(world, FixedHealth(), Counters(), shared=shared))
+    body = {
+        "output": "page.children",
+        "outputs": {"id": "page", "property": "children"},
+        "inputs": [
+            {"id": "route", "property": "data", "value": "/"},
+            {"id": "zone", "property": "data", "value": "UTC"},
+        ],
+        "changedPropIds": ["route.data"],
+        "state": [{"id": "url", "property": "search", "value": "?window=24h"}],
+    }
+
+    async def send() -> httpx.Response:
+        transport = httpx.ASGITransport(app=app.server)
+        async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
+            return await client.post("/_dash-update-component", json=body)
+
+    assert asyncio.run(send()).status_code == 200
+    first = [shared.read_now.get(timeout=WAIT_S) for _ in range(3)]
+    assert first == [
+        "overview-action.data",
+        "overview-path.figure",
+        "overview-latency-value.children",
+    ]
+
+
+@pytest.fixture
+def threads() -> Workers:
+    """Return three."""
+    return Workers(3, "test")
+
+
+def test_reading_is_given_what_the_ones_before_it_found(threads: Workers) -> None:
+    """And nothing for what only a browser knows."""
+    first, asked = FirstReadings(), SimpleQueue[tuple[Any, ...]]()
+
+    def money(*values: object) -> dict[str, object]:
+        asked.put(values)
+        return {"top.data": [1, 2]}
+
+    def path(*values: object) -> dict[str, object]:
+        asked.put(values)
+        return {}
+
+    first.add("/", ["url.search", "tick.n_intervals"], money, is_long=False)
+    first.add("/", ["top.data", "pick.data", "url.search"], path, is_long=False)
+    first.begin("/", "?window=1h", threads, threads)
+    first.begin("/none", "?window=1h", threads, threads)
+    threads.close()
+    assert [asked.get_nowait() for _ in range(2)] == [
+        ("?window=1h", None),
+        ([1, 2], None, "?window=1h"),
+    ]
+
+
+@pytest.mark.parametrize("error", [InputError("window"), PreventUpdate()])
+def test_what_follows_from_a_failure_is_not_read(threads: Workers, error: Exception) -> None:
+    """The browser asks the same, and is told why."""
+    first, asked = FirstReadings(), list[str]()
+
+    def fail(query: str) -> dict[str, object]:
+        asked.append(query)
+        raise error
+
+    first.add("/", ["url.search"], fail, is_long=False)
+    first.add("/", ["url.search"], fail, is_long=False)
+    first.begin("/", "?window=0h", threads, threads)
+    threads.close()
+    assert asked == ["?window=0h"]
+
+
+def test_nothing_is_begun_for_a_page_where_somebody_would_wait_for_it() -> None:
+    """The last idle thread is for whoever asks."""
+    threads, begun, may_end = Workers(3, "busy"), Barrier(3), Event()
+    last = list[str]()
+
+    def wait() -> None:
+        begun.wait()
+        may_end.wait()
+
+    threads.begin(wait)
+    threads.begin(wait)
+    begun.wait(WAIT_S)
+    threads.begin(last.append, "begun")
+    may_end.set()
+    threads.close()
+    assert last == []
