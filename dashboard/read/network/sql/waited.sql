@@ -25,6 +25,12 @@ WHERE ingress_ns >= {from_ns:UInt64} AND ingress_ns < {to_ns:UInt64}
             AND ({action:String} != '' OR {region:String} != '')
             AND ({action:String} = '' OR action = {action:String})
             AND ({region:String} = '' OR region = {region:String})
+            -- Few decisions have evidence; of the others nothing is read.
+            AND ingress_ns IN
+            (
+                SELECT ingress_ns FROM path_evidence
+                WHERE ingress_ns >= {from_ns:UInt64} AND ingress_ns < {to_ns:UInt64}
+            )
     ))
 GROUP BY latency_class, method
 ORDER BY self_ns DESC, latency_class, method
