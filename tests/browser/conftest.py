@@ -5,10 +5,11 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Final
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, ViewportSize, expect, sync_playwright
 
 ARGUMENTS = [
     "--no-sandbox",
@@ -69,3 +70,29 @@ def visit(chromium: Browser) -> Iterator[Visit]:
     page.on("pageerror", lambda error: visit.console_errors.append(str(error)))
     yield visit
     context.close()
+
+
+# Of a desk, and of a telephone in the hand of whoever is on call.
+WIDE: Final[ViewportSize] = {"width": 1440, "height": 900}
+NARROW: Final[ViewportSize] = {"width": 390, "height": 844}
+# What is drawn to the width of its place hears of another width some frames later.
+_OVER: Final = """async () => {
+  const root = document.documentElement;
+  for (let frame = 0; frame < 120 && root.scrollWidth > root.clientWidth; frame += 1) {
+    await new Promise(requestAnimationFrame);
+  }
+  return root.scrollWidth - root.clientWidth;
+}"""
+
+
+def runs_over(page: Page, where: str) -> list[str]:
+    """Return where a page as it stands is wider than its window: in both themes, at both widths."""
+    found = list[str]()
+    for theme in ("dark", "light"):
+        page.emulate_media(color_scheme="dark" if theme == "dark" else "light")
+        page.wait_for_selector(f"html[data-mantine-color-scheme={theme}]")
+        for size in (NARROW, WIDE):
+            page.set_viewport_size(size)
+            if (over := page.evaluate(_OVER)) > 0:
+                found.append(f"{where} runs over by {over} px, {theme}, {size['width']} px")
+    return found

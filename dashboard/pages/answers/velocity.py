@@ -186,7 +186,7 @@ def _less(asked: str) -> list[Component]:
     )
     words = dcc.Store(id="velocity-less-words")
     usual = dcc.Store(id="velocity-less-default", data=_LESS_MS)
-    said = html.Div("…", id="velocity-less-said", className="strong less-said", role="status")
+    said = html.Div("", id="velocity-less-said", className="strong less-said", role="status")
     return [html.Div(["What would fewer milliseconds be worth?", slider, said]), words, usual]
 
 

@@ -11,7 +11,7 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from collector.core.clock import NS_PER_DAY, NS_PER_MINUTE, NS_PER_S
 from collector.core.config import AttributesConfig, DecisionsConfig, OutcomesConfig
-from collector.core.errors import StoreUnavailableError, first_line
+from collector.core.errors import StoreUnavailableError
 from collector.core.event_schema import DIMENSIONS
 from collector.core.sql import sql
 from collector.provenance.live.statements import with_parts
@@ -20,6 +20,7 @@ from collector.store.retention_policy import RetentionConfig
 from collector.store.schema.cluster import render
 from collector.store.schema.migrate import VIEWS_DIR, load_views, render_view
 from collector.store.schema.view_times import view_times
+from dashboard.read.adhoc.sql import engine_error
 
 # A page scans what arrived in its window, not all that came later.
 _WINDOW_NS: Final = 10 * NS_PER_MINUTE
@@ -193,7 +194,7 @@ class SealedStore:
             times = view_times(self._store.reader(), views, self._store.audit_seal)
         except ClickHouseError as error:
             self._store.close()
-            raise StoreUnavailableError(first_line(error)) from error
+            raise StoreUnavailableError(engine_error(error)) from error
         names = {f"view {table}_mv": table for table in _TABLES}
         return {names[name]: times[name] for name in names if name in times}
 
@@ -237,4 +238,4 @@ class SealedStore:
         try:
             return list(self._store.reader().query(text, parameters=parameters).named_results())
         except ClickHouseError as error:
-            raise StoreUnavailableError(first_line(error)) from error
+            raise StoreUnavailableError(engine_error(error)) from error

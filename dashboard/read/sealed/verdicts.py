@@ -8,9 +8,10 @@ from typing import Any, Final
 
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
-from collector.core.errors import StoreUnavailableError, first_line
+from collector.core.errors import StoreUnavailableError
 from collector.core.sql import sql
 from collector.store.connect import Connections
+from dashboard.read.adhoc.sql import engine_error
 
 FINDINGS_MAX: Final = 200
 
@@ -97,4 +98,4 @@ class VerdictReader:
         try:
             return list(self._store.reader().query(text, parameters=parameters).named_results())
         except ClickHouseError as error:
-            raise StoreUnavailableError(first_line(error)) from error
+            raise StoreUnavailableError(engine_error(error)) from error
