@@ -19,6 +19,7 @@ from dash import Dash, Input, State, dcc, html, no_update
 
 from collector.core.errors import InputError, MillworthError
 from collector.core.log import get_logger
+from dashboard.pages.ahead import AHEAD_S
 from dashboard.pages.charts.theme import message
 from dashboard.pages.context import PageContext
 from dashboard.pages.parts import Component
@@ -127,6 +128,12 @@ def answering(
             return read(*asked)
         return context.shared.read(question(asked), keep_s, partial(read, *asked))
 
+    def ahead(*asked: object) -> Mapping[str, object]:
+        # Until the page reads anew, and in any case until its browser has asked.
+        ahead_s = max(keep_s, min(AHEAD_S, context.config.refresh_s))
+        made = partial(read, *asked)
+        return context.shared.read(question(asked), ahead_s, made, lasting_s=ahead_s / 2).shown
+
     def attempt(*values: Any) -> dict[str, object]:  # noqa: ANN401  what the browser sent
         *asked, _retries, kept = values
         before: dict[str, object] = dict.fromkeys(outputs, no_update)
@@ -150,7 +157,7 @@ def answering(
     )
     if at:
         names = [f"{each.component_id}.{each.component_property}" for each in inputs]
-        context.first.add(at, names, lambda *asked: shared(*asked).shown, is_long=is_long)
+        context.first.add(at, names, ahead, is_long=is_long)
 
 
 def _unread(outputs: Sequence[str]) -> dict[str, object]:

@@ -58,16 +58,17 @@ class Workers:
             self._calls += 1
         return await asyncio.wrap_future(self._submit(read, *args, **kwargs))
 
-    def begin(self, read: Callable[P, object], *args: P.args, **kwargs: P.kwargs) -> None:
+    def begin(self, read: Callable[P, object], *args: P.args, **kwargs: P.kwargs) -> bool:
         """Call `read` in a thread of the pool, for nobody yet.
 
-        Not at all where that would leave no idle thread to whoever asks meanwhile.
+        Not at all, and False, where that would leave no idle thread to whoever asks meanwhile.
         """
         with self._lock:
             if self._calls + 1 >= self._threads:
-                return
+                return False
             self._calls += 1
         self._submit(read, *args, **kwargs)
+        return True
 
     def _submit(self, read: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Future[T]:
         bound = functools.partial(contextvars.copy_context().run, read, *args, **kwargs)
@@ -109,17 +110,20 @@ class SharedReads:
         """Return how many are under way or kept."""
         return len(self._readings)
 
-    def read(self, key: Hashable, keep_s: float, make: Callable[[], T]) -> T:
+    def read(
+        self, key: Hashable, keep_s: float, make: Callable[[], T], *, lasting_s: float = 0.0
+    ) -> T:
         """Return what `make` returns now, or returned a moment ago for the same key.
 
         Args:
             key: what is asked, the instant apart.
             keep_s: how long what was found is handed out.
             make: reads it; whatever it raises is raised.
+            lasting_s: how much longer it has to be handed out, to whoever asks after this.
         """
         with self._lock:
             reading = self._readings.get(key)
-            is_ours = reading is None or self._is_over(reading)
+            is_ours = reading is None or self._is_over(reading, lasting_s)
             if reading is None or is_ours:
                 reading = self._readings[key] = _Reading()
                 self._readings.move_to_end(key)
@@ -144,5 +148,6 @@ class SharedReads:
         reading.until_ns = self._clock.monotonic_ns() + round(keep_s * NS_PER_S)
         reading.found.set_result(found)
 
-    def _is_over(self, reading: _Reading) -> bool:
-        return reading.until_ns is not None and self._clock.monotonic_ns() >= reading.until_ns
+    def _is_over(self, reading: _Reading, lasting_s: float) -> bool:
+        then_ns = self._clock.monotonic_ns() + round(lasting_s * NS_PER_S)
+        return reading.until_ns is not None and then_ns >= reading.until_ns

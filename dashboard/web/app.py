@@ -38,6 +38,7 @@ from dashboard.web.bundle import ASSETS_DIR, bundle, serve_bundles
 from dashboard.web.dash_requests import DashRequests
 from dashboard.web.episode_links import EpisodeLinks
 from dashboard.web.kept_files import KeptFiles
+from dashboard.web.opened_pages import OpenedPages
 from dashboard.web.roles import RoleGuard, why_not
 from dashboard.web.security import (
     SIGN_IN,
@@ -130,6 +131,7 @@ def create_app(of: AppContext) -> Dash:
     app._setup_server()
     _serve_pages(app)
     policy = content_security_policy(app.csp_hashes())
+    server.add_middleware(OpenedPages, begin=context.begin)
     server.add_middleware(KeptFiles)
     server.add_middleware(DashRequests, dash_app=app)
     server.add_middleware(EpisodeLinks)

@@ -204,7 +204,9 @@ class CountedReads(SharedReads):
         super().__init__(ManualClock(0))
         self.made: Counter[str] = Counter()
 
-    def read(self, key: Hashable, keep_s: float, make: Callable[[], T]) -> T:
+    def read(
+        self, key: Hashable, keep_s: float, make: Callable[[], T], *, lasting_s: float = 0.0
+    ) -> T:
         """Read, and count."""
 
         def counted() -> T:
@@ -212,7 +214,7 @@ class CountedReads(SharedReads):
                 self.made[str(key[0])] += 1
             return make()
 
-        return super().read(key, keep_s, counted)
+        return super().read(key, keep_s, counted, lasting_s=lasting_s)
 
 
 def test_what_a_page_shows_is_read_once_when_it_is_opened(

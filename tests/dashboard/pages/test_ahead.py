@@ -12,13 +12,15 @@ import httpx
 import pytest
 from dash.exceptions import PreventUpdate
 
+from collector.core.clock import NS_PER_S
 from collector.core.counters import Counters
 from collector.core.errors import InputError
 from collector.store.connect import Connections
 from dashboard.api.context import AppContext
-from dashboard.pages.ahead import FirstReadings
+from dashboard.pages.ahead import AHEAD_S, FirstReadings
 from dashboard.read.workers import SharedReads, Workers
 from dashboard.web.app import create_app
+from tests.conftest import ManualClock
 from tests.support.dashboard.app import FixedHealth
 
 T = TypeVar("T")
@@ -32,9 +34,11 @@ class NotedReads(SharedReads):
         super().__init__()
         self.read_now: SimpleQueue[str] = SimpleQueue()
 
-    def read(self, key: Hashable, keep_s: float, make: Callable[[], T]) -> T:
+    def read(
+        self, key: Hashable, keep_s: float, make: Callable[[], T], *, lasting_s: float = 0.0
+    ) -> T:
         """Read, and tell."""
-        found = super().read(key, keep_s, make)
+        found = super().read(key, keep_s, make, lasting_s=lasting_s)
         if isinstance(key, tuple) and "." in str(key[0]):
             self.read_now.put(str(key[0]))
         return found
@@ -98,6 +102,23 @@ def test_reading_is_given_what_the_ones_before_it_found(threads: Workers) -> Non
     ]
 
 
+def test_page_that_was_begun_a_moment_ago_is_not_begun_again() -> None:
+    """It is opened, and then its layout is handed out; both say so."""
+    clock, asked, threads = ManualClock(0), list[str](), Workers(9, "test")
+    first = FirstReadings(clock)
+
+    def money(query: str) -> dict[str, object]:
+        asked.append(query)
+        return {}
+
+    first.add("/", ["url.search"], money, is_long=False)
+    for later_s, query in ((0, "?a"), (1, "?a"), (0, "?b"), (AHEAD_S / 2, "?a")):
+        clock.ns += round(later_s * NS_PER_S)
+        first.begin("/", query, threads, threads)
+    threads.close()
+    assert sorted(asked) == ["?a", "?a", "?b"]
+
+
 @pytest.mark.parametrize("error", [InputError("window"), PreventUpdate()])
 def test_what_follows_from_a_failure_is_not_read(threads: Workers, error: Exception) -> None:
     """The browser asks the same, and is told why."""
@@ -123,10 +144,10 @@ def test_nothing_is_begun_for_a_page_where_somebody_would_wait_for_it() -> None:
         begun.wait()
         may_end.wait()
 
-    threads.begin(wait)
-    threads.begin(wait)
+    assert threads.begin(wait)
+    assert threads.begin(wait)
     begun.wait(WAIT_S)
-    threads.begin(last.append, "begun")
+    assert not threads.begin(last.append, "begun")
     may_end.set()
     threads.close()
     assert last == []

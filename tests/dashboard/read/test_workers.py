@@ -51,6 +51,18 @@ def test_what_was_found_is_handed_out_for_its_time_and_to_nobody_who_asks_otherw
     assert shared.read("day", KEEP_S, numbers.__next__) == 2
 
 
+def test_what_ends_before_it_is_asked_for_is_read_anew() -> None:
+    """Who reads ahead of somebody else needs what is still there when that one asks."""
+    clock = ManualClock(0)
+    shared, numbers = SharedReads(clock), iter(range(9))
+    assert shared.read("day", KEEP_S, numbers.__next__) == 0
+    clock.ns += round(KEEP_S * NS_PER_S / 2) - 1
+    assert shared.read("day", KEEP_S, numbers.__next__, lasting_s=KEEP_S / 2) == 0
+    clock.ns += 1
+    assert shared.read("day", KEEP_S, numbers.__next__) == 0
+    assert shared.read("day", KEEP_S, numbers.__next__, lasting_s=KEEP_S / 2) == 1
+
+
 def test_failure_is_handed_to_those_who_wait_and_is_not_kept() -> None:
     """Whoever presses `Try again` reads again."""
     shared = SharedReads()
