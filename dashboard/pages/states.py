@@ -114,14 +114,9 @@ def answering(
         unread: values of outputs where the first reading failed, for what follows from them.
     """
 
-    ticks = [each.component_property == "n_intervals" for each in inputs]
-
-    def question(asked: Sequence[object]) -> tuple[str, ...]:
-        texts = (
-            "" if is_tick else json.dumps(value, sort_keys=True)
-            for is_tick, value in zip(ticks, asked, strict=True)
-        )
-        return (outputs[0], *texts)
+    question = partial(
+        _question, outputs[0], [each.component_property == "n_intervals" for each in inputs]
+    )
 
     def shared(*asked: object) -> Found:
         if not keep_s:
@@ -158,6 +153,15 @@ def answering(
     if at:
         names = [f"{each.component_id}.{each.component_property}" for each in inputs]
         context.first.add(at, names, ahead, is_long=is_long)
+
+
+def _question(output: str, ticks: Sequence[bool], asked: Sequence[object]) -> tuple[str, ...]:
+    """Return what names a reading: what it shows, and what it is asked but for ticks of a clock."""
+    texts = (
+        "" if is_tick else json.dumps(value, sort_keys=True)
+        for is_tick, value in zip(ticks, asked, strict=True)
+    )
+    return (output, *texts)
 
 
 def _unread(outputs: Sequence[str]) -> dict[str, object]:

@@ -12,6 +12,7 @@ from dash import Dash, Input, Output, dcc, html
 from attribution.core.segments import CLASSES, SEGMENTS, STAGES
 from collector.core.clock import NS_PER_MINUTE
 from dashboard.health.items import HealthItem
+from dashboard.pages.ahead import AHEAD_S
 from dashboard.pages.charts.theme import ALARM, CLASS_COLOURS, REFERENCE, REQUEST, RESPONSE
 from dashboard.pages.context import PageContext, in_browser
 from dashboard.pages.decision.gaps import evidence_line, missing_line, revisions_line
@@ -120,8 +121,15 @@ def register(app: Dash, context: PageContext) -> None:
             return Found(show_unknown(wanted))
         return Found(show(found, scope.zone), missing(found.detail))
 
+    def ahead(query: str | None) -> dict[str, object]:
+        wanted, now_ns = parse_scope(query).decision_id, context.clock.now_ns()
+        read_shared(context.reader, context.shared, wanted, now_ns, AHEAD_S)
+        return {}
+
     inputs = [Input("url", "search"), Input(TICK, "n_intervals")]
     answering(app, context, "decision", READ, inputs, refresh, tick=TICK)
+    # Its waterfall asks for the same.
+    context.first.add(PATH, ["url.search"], ahead, is_long=False)
     # It reads /api/v1/waterfall itself, at once, and again where the page then knows more.
     in_browser(
         app,

@@ -36,15 +36,19 @@ class Decision:
 
 
 def read_shared(
-    reader: Reader, shared: SharedReads, decision_id: str, now_ns: int
+    reader: Reader,
+    shared: SharedReads,
+    decision_id: str,
+    now_ns: int,
+    keep_s: float = _SHARED_S,
 ) -> tuple[Decision, Sequence[SentSpan]] | None:
     """Return a decision and the spans of its root's trace, None where nothing has that id.
 
-    Its page and its waterfall ask at the same time for the same.
+    Its page and its waterfall ask at the same time for the same; what is read ahead of both is to
+    be kept for longer (`keep_s`).
     """
-    return shared.read(
-        ("decision", decision_id), _SHARED_S, partial(_read_whole, reader, decision_id, now_ns)
-    )
+    made = partial(_read_whole, reader, decision_id, now_ns)
+    return shared.read(("decision", decision_id), keep_s, made)
 
 
 def _read_whole(

@@ -39,12 +39,25 @@ class NotedReads(SharedReads):
     ) -> T:
         """Read, and tell."""
         found = super().read(key, keep_s, make, lasting_s=lasting_s)
-        if isinstance(key, tuple) and "." in str(key[0]):
+        if isinstance(key, tuple) and ("." in str(key[0]) or key[0] == "decision"):
             self.read_now.put(str(key[0]))
         return found
 
 
-def test_layout_of_a_page_begins_what_the_page_shows(world: Connections) -> None:
+@pytest.mark.parametrize(
+    ("route", "query", "read"),
+    [
+        (
+            "/",
+            "?window=24h",
+            ["overview-action.data", "overview-path.figure", "overview-latency-value.children"],
+        ),
+        ("/decision?id", "?id=d-12", ["decision"]),
+    ],
+)
+def test_layout_of_a_page_begins_what_the_page_shows(
+    world: Connections, route: str, query: str, read: list[str]
+) -> None:
     """Also what follows from another panel, for which a browser waits until that one is drawn."""
     shared = NotedReads()
     app = create_app(AppContext(world, FixedHealth(), Counters(), shared=shared))
@@ -52,11 +65,11 @@ def test_layout_of_a_page_begins_what_the_page_shows(world: Connections) -> None
         "output": "page.children",
         "outputs": {"id": "page", "property": "children"},
         "inputs": [
-            {"id": "route", "property": "data", "value": "/"},
+            {"id": "route", "property": "data", "value": route},
             {"id": "zone", "property": "data", "value": "UTC"},
         ],
         "changedPropIds": ["route.data"],
-        "state": [{"id": "url", "property": "search", "value": "?window=24h"}],
+        "state": [{"id": "url", "property": "search", "value": query}],
     }
 
     async def send() -> httpx.Response:
@@ -65,12 +78,7 @@ def test_layout_of_a_page_begins_what_the_page_shows(world: Connections) -> None
             return await client.post("/_dash-update-component", json=body)
 
     assert asyncio.run(send()).status_code == 200
-    first = [shared.read_now.get(timeout=WAIT_S) for _ in range(3)]
-    assert first == [
-        "overview-action.data",
-        "overview-path.figure",
-        "overview-latency-value.children",
-    ]
+    assert [shared.read_now.get(timeout=WAIT_S) for _ in read] == read
 
 
 @pytest.fixture
