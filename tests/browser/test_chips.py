@@ -27,6 +27,8 @@ def test_chips_go_along_and_one_click_removes_one(
         shown = page.locator("#explore-chips")
         expect(shown).to_contain_text("region: eu-west")
         expect(page.locator("#explore-heat-note")).to_contain_text("5 decisions")
+        # What draws it is loaded after the words are there, and takes the browser for a while.
+        expect(page.locator("#explore-heatmap .nsewdrag")).to_be_visible()
         page.locator("#explore-add").fill("returning")
         page.get_by_role("option", name="returning").click()
         page.wait_for_url(re.compile("cohort=returning"))
