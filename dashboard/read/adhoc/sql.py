@@ -111,7 +111,7 @@ def engine_error(error: Exception) -> str:
     text = re.sub(r"Code: \d+\. DB::Exception: ", "", text)
     text = re.sub(r"\. Expected one of:.*", "", text)
     # The statement again: whoever wrote it has it, and to whoever reads a page it says nothing.
-    text = re.sub(r" In scope (?:SELECT|WITH)\b.*", "", text)
+    text = re.sub(r" In scope \(*(?:SELECT|WITH)\b.*", "", text)
     text = re.sub(r"\s*\(version [^)]*\)", "", text)
     return text[:400] or type(error).__name__
 

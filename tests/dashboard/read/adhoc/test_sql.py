@@ -15,7 +15,7 @@ from collector.core.errors import InputError
 from collector.store.connect import Connections
 from dashboard.read.adhoc.functions import FUNCTIONS, is_known_function
 from dashboard.read.adhoc.reader import OutsideReader
-from dashboard.read.adhoc.sql import SQL_CHARS_MAX, read_answer
+from dashboard.read.adhoc.sql import SQL_CHARS_MAX, engine_error, read_answer
 from dashboard.read.reader import Reader
 from tests.support.dashboard.canary import Canary
 
@@ -366,3 +366,12 @@ def test_a_failed_query_leaves_nothing_in_the_next_answer(
                 outside.answer(unparsed, {})
         assert outside.answer("SELECT 7 AS n", {}).rows == [[7]]
         assert Reader(world).job_cursors() == {}
+
+
+@pytest.mark.parametrize("statement", ["SELECT 1", "WITH 1 AS a SELECT a", "(SELECT 1)"])
+def test_what_the_engine_says_is_without_the_statement(statement: str) -> None:
+    """Whoever wrote it has it, and to whoever reads a page it says nothing."""
+    error = DatabaseError(
+        f"Code: 60. DB::Exception: No table 'a'. In scope {statement} FROM a. (X)"
+    )
+    assert engine_error(error) == "No table 'a'."
