@@ -125,9 +125,9 @@ def answering(
 
     def ahead(*asked: object) -> Mapping[str, object]:
         # Until the page reads anew, and in any case until its browser has asked.
-        ahead_s = max(keep_s, min(AHEAD_S, context.config.refresh_s))
-        made = partial(read, *asked)
-        return context.shared.read(question(asked), ahead_s, made, lasting_s=ahead_s / 2).shown
+        asked_s = min(AHEAD_S, context.config.refresh_s)
+        made, kept_s = partial(read, *asked), max(keep_s, asked_s)
+        return context.shared.read(question(asked), kept_s, made, lasting_s=asked_s / 2).shown
 
     def attempt(*values: Any) -> dict[str, object]:  # noqa: ANN401  what the browser sent
         *asked, _retries, kept = values

@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from collector.store.connect import Connections
-from tests.browser.conftest import Visit
+from tests.browser.conftest import NARROW, WIDE, Visit
 from tests.conftest import ManualClock
 from tests.support.dashboard.seed import TODAY_NS
 from tests.support.dashboard.served import served
@@ -35,7 +35,7 @@ PAGES = {
     "/trust": "#trust-audit:has-text('chain')",
     "/health": "#health-wrong:has-text('packet.recorder')",
 }
-SCREENS = ({"width": 1440, "height": 900}, {"width": 390, "height": 844})
+SCREENS = (WIDE, NARROW)
 
 
 SETTLED = """() => Promise.all(document.getAnimations()
@@ -63,13 +63,13 @@ def test_axe_finds_nothing_serious_on_any_page(
     page, found = visit.page, list[str]()
     with served(own_world, tmp_path, clock=ManualClock(TODAY_NS)) as pages:
         for address, ready in PAGES.items():
-            page.set_viewport_size(SCREENS[0])  # type: ignore[arg-type]  # as a typed dictionary
+            page.set_viewport_size(SCREENS[0])
             page.goto(f"{pages.url}{address}")
             expect(page.locator(ready).first).to_be_visible()
             # As a tool of the browser: our policy forbids pages to run what we did not send.
             page.evaluate(f"{AXE.read_text(encoding='utf-8')}; true")
             for screen in SCREENS:
-                page.set_viewport_size(screen)  # type: ignore[arg-type]  # as a typed dictionary
+                page.set_viewport_size(screen)
                 for theme in ("light", "dark"):
                     page.emulate_media(color_scheme=theme)
                     page.wait_for_selector(f"html[data-mantine-color-scheme={theme}]")

@@ -10,15 +10,13 @@ from playwright.sync_api import Page, expect
 from collector.store.connect import Connections
 from collector.store.cursors import ATTRIBUTION_CURSOR, write_cursor
 from dashboard.units import utc_iso
-from tests.browser.conftest import Visit
+from tests.browser.conftest import NARROW, WIDE, Visit
 from tests.conftest import ManualClock
 from tests.support.dashboard.seed import TODAY_NS
 from tests.support.dashboard.served import served
 
 pytestmark = [pytest.mark.browser, pytest.mark.integration]
 
-WIDE = {"width": 1440, "height": 900}
-NARROW = {"width": 390, "height": 844}
 JUMPED_MAX = 0.05
 # By address what has to be seen without scrolling: on call that is latency, dollars and the cause.
 PAGES = {
@@ -84,7 +82,7 @@ def test_first_screen_of_every_page_has_the_point_and_stands_still(
     with served(own_world, tmp_path, clock=ManualClock(TODAY_NS)) as pages:
         for address, seen in PAGES.items():
             for screen in (WIDE, NARROW):
-                page.set_viewport_size(screen)  # type: ignore[arg-type]  # as a typed dictionary
+                page.set_viewport_size(screen)
                 page.goto(f"{pages.url}{address}")
                 where = f"{address} at {screen['width']} px"
                 lowest = {each: ends_at(page, each) for each in seen}
@@ -104,7 +102,7 @@ def test_first_screen_of_every_page_has_the_point_and_stands_still(
 def test_sign_in_fits_a_telephone(own_world: Connections, visit: Visit, tmp_path: Path) -> None:
     """It is the first page of all where tokens are asked for."""
     page = visit.page
-    page.set_viewport_size(NARROW)  # type: ignore[arg-type]  # as a typed dictionary
+    page.set_viewport_size(NARROW)
     with served(own_world, tmp_path, tokens=[("anna", ("viewer",))]) as pages:
         page.goto(pages.url)
         for theme in ("light", "dark"):

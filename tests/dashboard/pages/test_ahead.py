@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 from collections.abc import Callable, Hashable
 from queue import SimpleQueue
 from threading import Barrier, Event
@@ -10,6 +11,7 @@ from typing import Any, TypeVar
 
 import httpx
 import pytest
+from dash import Dash, Input
 from dash.exceptions import PreventUpdate
 
 from collector.core.clock import NS_PER_S
@@ -18,10 +20,12 @@ from collector.core.errors import InputError
 from collector.store.connect import Connections
 from dashboard.api.context import AppContext
 from dashboard.pages.ahead import AHEAD_S, FirstReadings
+from dashboard.pages.states import Found, answering
+from dashboard.read.reader import Reader
 from dashboard.read.workers import SharedReads, Workers
 from dashboard.web.app import create_app
 from tests.conftest import ManualClock
-from tests.support.dashboard.app import FixedHealth
+from tests.support.dashboard.app import FixedHealth, page_context
 
 T = TypeVar("T")
 WAIT_S = 60.0
@@ -125,6 +129,28 @@ def test_page_that_was_begun_a_moment_ago_is_not_begun_again() -> None:
         first.begin("/", query, threads, threads)
     threads.close()
     assert sorted(asked) == ["?a", "?a", "?b"]
+
+
+def test_what_takes_long_is_not_read_anew_for_each_who_opens_its_page(reader: Reader) -> None:
+    """The model of Velocity takes more than a second of CPU, and is shared for half a minute."""
+    clock, reads = ManualClock(0), list[str]()
+    first, shared, threads = FirstReadings(clock), SharedReads(clock), Workers(3, "test")
+
+    def read(query: str) -> Found:
+        reads.append(query)
+        return Found({})
+
+    with page_context(reader, first=first, shared=shared, workers=threads) as context:
+        asked = [Input("url", "search")]
+        answering(Dash("test"), context, "model", ["model.data"], asked, read, keep_s=30.0, at="/")
+        for opened, later_s in enumerate((0.0, 0.6 * 30.0, 0.6 * 30.0), start=1):
+            clock.ns += round(later_s * NS_PER_S)
+            context.begin("/", "?window=24h")
+            threads.close()
+            assert len(reads) == (1 if opened < 3 else 2)
+            threads = Workers(3, "test")
+            context = dataclasses.replace(context, workers=threads)
+        threads.close()
 
 
 @pytest.mark.parametrize("error", [InputError("window"), PreventUpdate()])
