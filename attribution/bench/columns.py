@@ -13,6 +13,7 @@ from attribution.compact.rows import Kernel, best_kernel, recomputed_rows
 from attribution.read.reader import Reader
 from collector.bench.harness import cpu_s
 from collector.core.config import AttributesConfig
+from collector.core.sql import sql
 from collector.store.connect import Connections
 
 # Decisions are repeated so often; a tenth of them is what growth is measured against.
@@ -36,7 +37,9 @@ def measure_columns(
         over the time at one.
     """
     client, reader = store.client(), Reader(store, AttributesConfig())
-    reader.repeat_path_columns(COPIES, apart_ns)
+    client.command(
+        sql("bench_columns", __file__), parameters={"copies": COPIES, "apart_ns": apart_ns}
+    )
     # Merges in the background would be counted as ours.
     client.command("OPTIMIZE TABLE path_columns FINAL")
     until_ns, tenth_ns = from_ns + COPIES * apart_ns, from_ns + COPIES // 10 * apart_ns

@@ -53,7 +53,12 @@ from collector.store.connect import Connections
 _PIECE_NS = 6 * NS_PER_HOUR
 _PIECE_NS_MAX = 2 * NS_PER_DAY
 _FEW, _MANY = 40_000, 100_000
-_SECONDS_MAX = 600
+# So many seconds are summed at a time: twice as many while their decisions are few, half as many
+# where they are many. Outcomes are looked for in all that came since, however few seconds are asked
+# for, so that a day of ten decisions a second costs a fifth when it is summed hour by hour.
+_SECONDS = 120
+_SECONDS_MIN, _SECONDS_MAX = 10, 3_600
+_FEW_DECISIONS, _MANY_DECISIONS = 20_000, 80_000
 _KEY = ("second_ns", "action", "region")
 
 
@@ -85,6 +90,7 @@ class Rewrite:
     at_ns: int = 0  # what is before it is done
     until_ns: int = 0  # no value from here on follows from what was summed
     piece_ns: int = _PIECE_NS
+    seconds_max: int = _SECONDS  # that the next piece sums anew
     done: set[int] = field(default_factory=set)
     written: int = 0  # cells; those that came out as they are stored are not
     is_done: bool = False
@@ -94,10 +100,17 @@ class Rewrite:
         if self.at_ns >= self.until_ns:
             self.at_ns = self.until_ns = self.due[0]
         end_ns = self.at_ns + self.piece_ns
-        count = min(bisect_left(self.due, end_ns), _SECONDS_MAX)
+        count = min(bisect_left(self.due, end_ns), self.seconds_max)
         touched, self.due = self.due[:count], self.due[count:]
         self.done.update(touched)
         return touched
+
+    def pace(self, decisions: int) -> None:
+        """Choose how many seconds are summed next, by the decisions of those just summed."""
+        if decisions < _FEW_DECISIONS:
+            self.seconds_max = min(2 * self.seconds_max, _SECONDS_MAX)
+        elif decisions > _MANY_DECISIONS:
+            self.seconds_max = max(self.seconds_max // 2, _SECONDS_MIN)
 
 
 class CellWriter:
@@ -185,6 +198,8 @@ class CellWriter:
                 ),
             )
         work.written += len(changed)
+        if fresh is not None:
+            work.pace(int(fresh.decisions.sum()))
         if len(stored) < _FEW:
             work.piece_ns = min(2 * work.piece_ns, _PIECE_NS_MAX)
         elif len(stored) > _MANY:

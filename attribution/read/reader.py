@@ -186,12 +186,6 @@ class Reader:
             if len(batch):
                 yield pa.Table.from_batches([batch])
 
-    def repeat_path_columns(self, copies: int, apart_ns: int) -> None:
-        """Store the trees again as later decisions, until there are `copies` of each."""
-        self._store.client().command(
-            sql("bench_columns", __file__), parameters={"copies": copies, "apart_ns": apart_ns}
-        )
-
     def selected_extent(self, selection: Selection) -> Extent:
         """Return how many decisions a question is about, and when they were."""
         return Extent(*self._rows("selected_extent", **asked(selection))[0])
@@ -337,16 +331,19 @@ class Reader:
         )
 
     def cell_outcomes(self, seconds_ns: Sequence[int], currency: str, rate_days: int) -> Table:
-        """Return the outcomes that name decisions of these seconds."""
-        window = _seconds(seconds_ns)
-        return self._table(
-            "cell_outcomes",
-            **window,
-            currency=currency,
-            rate_days=rate_days,
-            # An outcome is told after its decision began, whatever the clocks say.
-            received_from_ns=max(window["from_ns"] - NS_PER_HOUR, 0),
-        )
+        """Return the outcomes that name decisions of these seconds.
+
+        And where something was taken back by a key, those of all decisions that carry it.
+        """
+        asked = {**_seconds(seconds_ns), "currency": currency, "rate_days": rate_days}
+        # An outcome is told after its decision began, whatever the clocks say.
+        asked["received_from_ns"] = max(asked["from_ns"] - NS_PER_HOUR, 0)
+        found = self._table("cell_outcomes", **asked, kin_ids=[])
+        by_key = pc.and_(pc.equal(found["decision_id"], ""), pc.equal(found["kind"], "refund"))
+        if not pc.any(by_key, min_count=0).as_py():
+            return found
+        kin = self._rows("kin", outcome_keys=found.filter(by_key)["outcome_key"].to_pylist())
+        return self._table("cell_outcomes", **asked, kin_ids=[row[0] for row in kin])
 
     def cell_candidates(
         self, seconds_ns: Sequence[int], decision_ids: Sequence[str], outcome_keys: Sequence[str]

@@ -96,5 +96,9 @@ class JobLoop:
 
 
 def paced_s(interval_s: float, took_s: float) -> float:
-    """Return the pause after a run, so that runs begin at an interval; a tenth of it at least."""
-    return max(interval_s - took_s, interval_s / 10)
+    """Return the pause after a run; a tenth of the interval at least.
+
+    What comes just after a run began is done when the next has ended: after the interval, if both
+    take equally long. So a cheap run comes seldom, and a long one makes nothing older.
+    """
+    return max(interval_s - 2 * took_s, interval_s / 10)

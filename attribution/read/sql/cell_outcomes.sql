@@ -1,5 +1,4 @@
--- The outcomes that name the decisions of some seconds, by id or by key, and where something was taken back by a key,
--- those of the other decisions that carry it: a refund is of one that has a sale.
+-- The outcomes that name the decisions of some seconds, by id or by key, or some other decisions by their ids.
 -- Returns: the columns below; by outcome_id, kind. Amounts are in the currency that values are stated in, those
 -- in another by the rate of the day on which they happened, or of the last day before it that has one, at most
 -- rate_days ago; else they are null, as those that are not known and those that the column cannot hold. As they were told
@@ -11,22 +10,12 @@ WITH named AS
         AND intDiv(ingress_ns, 1000000000) * 1000000000 IN {seconds_ns:Array(UInt64)}
 ),
 keys AS (SELECT outcome_key FROM named WHERE outcome_key != ''),
-kin AS
-(
-    SELECT decision_id FROM decisions
-    WHERE outcome_key IN
-    (
-        SELECT outcome_key FROM outcomes
-        WHERE kind = 'refund' AND decision_id = '' AND received_ns >= {received_from_ns:UInt64}
-            AND outcome_key IN (SELECT outcome_key FROM keys)
-    )
-),
 -- FINAL looks at every row beside those that an index of another column finds, so it is asked for ids alone.
 told AS
 (
     SELECT outcome_id, decision_id, outcome_key FROM outcomes
     WHERE received_ns >= {received_from_ns:UInt64}
-        AND decision_id IN (SELECT decision_id FROM named UNION DISTINCT SELECT decision_id FROM kin)
+        AND decision_id IN (SELECT decision_id FROM named UNION DISTINCT SELECT arrayJoin({kin_ids:Array(String)}) AS decision_id)
     UNION DISTINCT
     SELECT outcome_id, decision_id, outcome_key FROM outcomes
     WHERE received_ns >= {received_from_ns:UInt64} AND decision_id = '' AND outcome_key IN (SELECT outcome_key FROM keys)

@@ -14,7 +14,7 @@ kin AS
     SELECT decision_id FROM decisions
     WHERE outcome_key IN
     (
-        SELECT outcome_key FROM outcomes
+        SELECT outcome_key FROM outcomes FINAL
         WHERE kind = 'refund' AND decision_id = '' AND received_ns >= {received_from_ns:UInt64}
             AND outcome_key IN (SELECT outcome_key FROM named WHERE outcome_key != '')
     )
