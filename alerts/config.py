@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Self, Union
 
 from pydantic import (
@@ -19,7 +18,7 @@ from alerts.rules.base import RuleConfig
 from alerts.rules.dead_man import DeadManConfig
 from alerts.rules.kinds import KINDS, parse_rule
 from alerts.signature import key_of
-from collector.core.config import Section
+from collector.core.config import LocalPath, Section
 from collector.core.errors import DecodeError
 
 DEAD_MAN = "dead-man"  # the rule that dead_man_seconds makes
@@ -86,7 +85,7 @@ class AlertsConfig(Section):
     # The error about a secret must not print the secret.
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
-    state_path: Path | None = Field(
+    state_path: LocalPath | None = Field(
         default=None, description="SQLite file; by default `alerts.sqlite` beside the store"
     )
     interval_s: float = Field(

@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from collector.core.config import Section
+from collector.core.config import LocalPath, Section
 
 
 class PacketConfig(Section):
@@ -43,7 +43,7 @@ class PacketConfig(Section):
         description="ring: the flight recorder; dumpcap: Wireshark's, into files in memory; "
         "sample: only the sample, chosen in the kernel, so that alerts find nothing else",
     )
-    dumpcap_dir: Path = Field(
+    dumpcap_dir: LocalPath = Field(
         default=Path("/dev/shm/millworth"),  # noqa: S108  memory, and refused where it is none
         description="Where dumpcap keeps its files, in memory (tmpfs) unless payload_on_disk",
     )

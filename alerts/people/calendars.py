@@ -21,7 +21,7 @@ from alerts.people.calendar import (
 )
 from alerts.people.window import Window
 from collector.core.clock import NS_PER_DAY
-from collector.core.config import Section
+from collector.core.config import LocalPath, Section
 from collector.core.errors import InputError
 from collector.core.log import get_logger
 
@@ -39,7 +39,7 @@ class CalendarConfig(Section):
     name: str = Field(
         pattern=r"^[a-z0-9][a-z0-9-]*$", max_length=64, description="Name, by which rules name it"
     )
-    path: Path | None = Field(
+    path: LocalPath | None = Field(
         default=None,
         description="iCalendar file (.ics), or table (.csv) with the columns starts and ends; it "
         "is read again when it changes",

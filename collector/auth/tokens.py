@@ -15,7 +15,6 @@ import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
-from pathlib import Path
 from typing import Final
 
 from pydantic import AwareDatetime, Field, SecretStr, model_validator
@@ -23,7 +22,7 @@ from pydantic import AwareDatetime, Field, SecretStr, model_validator
 from collector.auth.proxied import ProxyConfig
 from collector.auth.roles import Role, greatest
 from collector.core.clock import NS_PER_S
-from collector.core.config import Section
+from collector.core.config import LocalPath, Section
 
 PREFIX = "mwt_"  # tells a scanner of sources and logs what it has found
 HASH_PREFIX = "sha256:"
@@ -57,7 +56,7 @@ class TokenConfig(Section):
         pattern=r"^(|sha256:[0-9a-f]{64})$",
         description="sha256: and 64 hex digits, as `millworth token new` prints them",
     )
-    hash_file: Path | None = Field(default=None, description="Instead: a file with that text")
+    hash_file: LocalPath | None = Field(default=None, description="Instead: a file with that text")
     scopes: tuple[Scope, ...] = Field(
         default=(), description="What it sends, of traces, logs, metrics, outcomes, alerts"
     )
@@ -105,14 +104,14 @@ class AccessConfig(Section):
         default=12, gt=0, le=168, description="A browser that signed in has to again after this"
     )
     proxy: ProxyConfig = Field(default_factory=ProxyConfig)
-    ca_file: Path | None = Field(
+    ca_file: LocalPath | None = Field(
         default=None,
         description="Authority of the service's certificate, for commands; by default the system's",
     )
-    client_cert_file: Path | None = Field(
+    client_cert_file: LocalPath | None = Field(
         default=None, description="Certificate that commands show where dashboard.tls asks for one"
     )
-    client_key_file: Path | None = Field(default=None, description="Key of that certificate")
+    client_key_file: LocalPath | None = Field(default=None, description="Key of that certificate")
 
     @model_validator(mode="after")
     def _named_once(self) -> AccessConfig:

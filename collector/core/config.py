@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from collector.core.errors import ConfigError
 
@@ -14,6 +14,9 @@ from collector.core.errors import ConfigError
 Complete = Literal["sales", "all"]
 # How long after a decision what it earned still counts.
 HorizonDays = Literal[30, 90, 365]
+# A path of the settings, below the directory in which the command was given where it is relative:
+# the service leaves that one for the store's.
+LocalPath = Annotated[Path, AfterValidator(Path.absolute)]
 
 
 class Section(BaseModel):
@@ -98,11 +101,13 @@ class StoreConfig(Section):
 class TlsConfig(Section):
     """The certificate of a listener. Its files are read again when they change."""
 
-    cert_file: Path | None = Field(
+    cert_file: LocalPath | None = Field(
         default=None, description="Certificate in PEM, its chain after it; by default no TLS"
     )
-    key_file: Path | None = Field(default=None, description="Its key in PEM, without a passphrase")
-    client_ca_file: Path | None = Field(
+    key_file: LocalPath | None = Field(
+        default=None, description="Its key in PEM, without a passphrase"
+    )
+    client_ca_file: LocalPath | None = Field(
         default=None,
         description="Authorities in PEM; with them whoever has no certificate of theirs is refused",
     )
@@ -146,7 +151,7 @@ class CollectorConfig(Section):
         default=120.0, gt=0, description="A connection without a request is closed after this"
     )
     tls: TlsConfig = Field(default_factory=TlsConfig)
-    wal_dir: Path | None = Field(
+    wal_dir: LocalPath | None = Field(
         default=None, description="Write-ahead log; by default `wal` beside the embedded store"
     )
     segment_bytes_max: int = Field(

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from pydantic import Field
 
-from collector.core.config import Section
+from collector.core.config import LocalPath, Section
 
 
 class ProvenanceConfig(Section):
     """Sealed decisions: by which keys they are judged as they arrive."""
 
-    keys_path: Path | None = Field(
+    keys_path: LocalPath | None = Field(
         default=None,
         description="Key ring in TOML, read again when it changes; without one nothing is judged",
     )
@@ -30,8 +28,3 @@ class ProvenanceConfig(Section):
     missing_after_s: float = Field(
         default=30.0, gt=0, description="Time that an event may be late before it is missing"
     )
-
-    def anchored(self) -> ProvenanceConfig:
-        """Return the same with a path that a change of the working directory leaves alone."""
-        path = self.keys_path
-        return self.model_copy(update={"keys_path": None if path is None else path.absolute()})

@@ -29,7 +29,7 @@ def seal_audit(store: Connections, settings: Settings) -> None:
         ConfigError: the key is gone, and the head of the chain is not.
     """
     settings.wal_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-    store.audit_seal = AuditSeal(settings.wal_dir.absolute())
+    store.audit_seal = AuditSeal(settings.wal_dir)
 
 
 def note_start(store: Connections, settings: Settings, now_ns: int) -> None:

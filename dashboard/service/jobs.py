@@ -158,11 +158,11 @@ def _sizes(service: Parts) -> Run:
 
 def _provenance(service: Parts) -> Run | None:
     s = service.settings
-    if service.provenance_config.keys_path is None:
+    if s.provenance.keys_path is None:
         return None
     # Without a collector in this process it reads what came late again.
     job = service.provenance = ProvenanceJob(
-        service.provenance_config,
+        s.provenance,
         service.store,
         service.counters,
         s.attributes,

@@ -65,10 +65,7 @@ class Parts:
         tokens = load_tokens(settings.access) if listens else ()
         self.gate = Gate(tokens, self.counters, self.clock, settings.access.proxy)
         self.store = Connections(settings.store, self.counters.count_read)
-        # Paths may be relative, and the working directory is about to be that of the store.
-        wal_dir = settings.wal_dir.absolute()
-        self.alerts_path = settings.alerts_path.absolute()
-        self.provenance_config = settings.provenance.anchored()
+        wal_dir, self.alerts_path = settings.wal_dir, settings.alerts_path
         self.protection = protection_of(
             settings, None if Role.COLLECT in self.roles else wal_dir, self.store
         )

@@ -334,7 +334,7 @@ def _interface_drops(path: Path) -> int:
 
 def _file_system(directory: Path) -> str:
     """Return the kind of file system that a directory is on, or will be."""
-    place = directory.absolute()
+    place = directory
     found = ("", "")
     for line in Path("/proc/self/mountinfo").read_text().splitlines():
         mount, kind = line.split(" - ")[0].split()[4], line.split(" - ")[1].split()[0]

@@ -276,6 +276,25 @@ def test_paths_that_are_set_stay_as_they_are() -> None:
 
 
 @pytest.mark.integration
+def test_relative_path_is_below_where_the_command_was_given(tmp_path: Path) -> None:
+    """The service leaves that directory for the store's, and reads certificates again later."""
+    path = write(
+        tmp_path,
+        """
+[collector.tls]
+cert_file = "mine/cert.pem"
+key_file = "mine/key.pem"
+[[access.tokens]]
+name = "reader"
+role = "viewer"
+hash_file = "reader.hash"
+""",
+    )
+    settings = load(path, environment={}).settings
+    assert settings.collector.tls.cert_file == Path.cwd() / "mine/cert.pem"
+    assert settings.access.tokens[0].hash_file == Path.cwd() / "reader.hash"
+
+
 def test_two_services_on_siblings_share_no_file(tmp_path: Path) -> None:
     """One store's alert appeared on the other's pages, and both wrote one log."""
     first = RunningService(tmp_path, MILLWORTH__STORE__URL=f"chdb://{tmp_path / 'store'}")

@@ -189,7 +189,7 @@ def _own(settings: Settings, base_url: str) -> Iterator[Receiver]:
     service = CollectorService(
         settings.collector,
         store,
-        settings.wal_dir.absolute(),  # the working directory is about to be that of the store
+        settings.wal_dir,
         Counters(),
         SystemClock(),
         settings.attributes,
