@@ -110,7 +110,10 @@ def path_range(seen: Range, alert: Incident | None) -> Range:
 def show(found: PathRead) -> Mapping[str, Any]:
     """Return a value for each of OUTPUTS."""
     blamed = found.of_alert.blamed if found.of_alert is not None else None
-    said = path_summary(found.observed, found.reference)
+    # What an alert says of its cause is of when it last changed; this is of all since.
+    is_since = found.of_alert is not None and found.path_of.from_ns > found.seen.from_ns
+    since = " since its loss began" if is_since else ""
+    said = path_summary(found.observed, found.reference, since)
     return {
         "overview-path.figure": decision_path(found.observed, found.reference, blamed),
         "overview-path-box.aria-label": f"Reference decision path. {said}",
@@ -120,11 +123,13 @@ def show(found: PathRead) -> Mapping[str, Any]:
     }
 
 
-def path_summary(observed: SegmentMeans | None, reference: SegmentMeans | None) -> str:
-    """Return the path's figure in a sentence."""
+def path_summary(
+    observed: SegmentMeans | None, reference: SegmentMeans | None, since: str = ""
+) -> str:
+    """Return the path's figure in a sentence, of decisions ` since` something."""
     if observed is None:
         return "No attributed decision in this window."
-    text = f"Over {count(observed.decisions)} decisions: mean {ms(observed.total_ns)}"
+    text = f"Over {count(observed.decisions)} decisions{since}: mean {ms(observed.total_ns)}"
     if reference is None:
         return text + "; no decision met its target, so there is no reference."
     text += f" against {ms(reference.total_ns)}"
