@@ -14,6 +14,7 @@ PROGRAMS := $(VENV)/programs
 TEMPLATES := /usr/share/prometheus/alertmanager
 # What a C++ compiler makes the module of that reads spans; without one everything works, slower.
 NATIVE := $(wildcard collector/otlp/native/*.h) collector/otlp/native/module.cpp
+HAS_MODULE = $(BIN)/python -c 'import collector.otlp.native._native' 2>/dev/null
 PYTEST = $(BIN)/python -m pytest -n auto --maxprocesses 8 --dist loadgroup
 # Tests start the program a hundred times; compiled anew, each start takes half a second more.
 unexport PYTHONDONTWRITEBYTECODE
@@ -32,6 +33,7 @@ $(VENV)/.installed: pyproject.toml constraints.txt packaging/native.py $(NATIVE)
 	$(PYTHON) -c 'import sys; sys.exit(0 if (3, 11) <= sys.version_info < (3, 14) else "Millworth needs Python 3.11 to 3.13, this is " + sys.version.split()[0] + "; call make PYTHON=python3.11")'
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[server,calendars,mcp,demo,bench]'
+	@$(HAS_MODULE) || echo 'note: no C++ compiler with the headers of Python (on Debian: g++ python3-dev), so spans are read at half the rate; with them, rm $@ and make install again'
 	touch $@
 
 # Without npm the pages are served with the full bundle that Dash brings: larger, otherwise equal.
@@ -55,6 +57,11 @@ $(VENV)/.installed-dev: $(VENV)/.installed
 
 .PHONY: install-test
 install-test: install-dev $(NODE_TEST)/node_modules/.installed $(PROGRAMS)/.installed ## Install what the tests need, Chromium included
+	@if $(HAS_MODULE); then :; \
+	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends g++ python3-dev \
+	  && rm -f $(VENV)/.installed && $(MAKE) --no-print-directory install-dev; \
+	else echo 'no C++ compiler with the headers of Python here and no right to install them: the tests of the compiled module will fail'; fi
 	@if command -v chromium >/dev/null; then :; \
 	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium fonts-dejavu-core; \

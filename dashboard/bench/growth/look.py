@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -17,6 +17,9 @@ from dashboard.bench.served import Served
 # A service answers before its pages are loaded, and has no figures until then.
 _LOADED_S: Final = 0.2
 _LOADED_NS_MAX: Final = NS_PER_MINUTE
+_LATE_JOB: Final = "job late"
+_SETTLED_S: Final = 4.0  # what is late came longer ago before it is known to be
+_QUIET_LOOKS: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +44,20 @@ class Look:
     def bytes_asked_since(self, before: Look) -> float:
         """Return bytes that routes and pages have read since another look."""
         return _asked_since(self.read_bytes, before.read_bytes)
+
+
+def late_done_at(sent: Look, looks: Sequence[Look]) -> int:
+    """Return after how many looks everything late was done, 0 where it may not be.
+
+    It has read since it was sent, and then nothing more while it was not behind: how far behind it
+    is the job says between its runs alone, and a thousand decisions may be done in one.
+    """
+    rows = [each.rows.get(_LATE_JOB, 0.0) for each in looks]
+    quiet = looks[-_QUIET_LOOKS:]
+    is_quiet = len(quiet) == _QUIET_LOOKS and len(set(rows[-_QUIET_LOOKS:])) == 1
+    has_begun = bool(rows) and rows[-1] > sent.rows.get(_LATE_JOB, 0.0)
+    is_behind = any(each.behind_s["late"] > _SETTLED_S for each in quiet)
+    return len(looks) - _QUIET_LOOKS + 1 if is_quiet and has_begun and not is_behind else 0
 
 
 def _asked_since(now: Mapping[str, float], before: Mapping[str, float]) -> float:

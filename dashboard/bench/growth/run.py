@@ -24,7 +24,7 @@ from collector.bench.harness import Progress, own_directory
 from collector.bench.open_sender import OpenSender
 from collector.core.clock import NS_PER_DAY, NS_PER_S, SystemClock
 from dashboard.bench.growth.acts import acts, changed_retention, pages
-from dashboard.bench.growth.look import Look, look
+from dashboard.bench.growth.look import Look, late_done_at, look
 from dashboard.bench.growth.store import build, copy
 from dashboard.bench.process_figures import cpu_by_thread_s, peak_rss_mib
 from dashboard.bench.served import NO_PACKETS, Served, served
@@ -38,7 +38,6 @@ _IDLE_S: Final = 60.0
 _RAMP_S: Final = 15.0
 _LIVE_S: Final = 45.0
 _LATE_S_MAX: Final = 300.0
-_SETTLED_S: Final = 4.0  # what is late came longer ago before it is known to be
 _STOP_S_MAX: Final = 60.0
 _LOOK_S: Final = 1.0
 _READY_S: Final = 5.0
@@ -162,7 +161,7 @@ def _live_and_late(
     progress(f"live, {live_cores:.2f} cores, at most {alone_s:.1f} s behind")
     _send_late(service.http_port)
     sent = look(service)
-    late = _until_no_longer_late(service, sent, waiting)
+    late, is_done = _until_no_longer_late(service, sent, waiting)
     late_s = (late[-1].at_ns - sent.at_ns) / NS_PER_S
     beside_s = _most(late, "attributed")
     sender.sent()
@@ -171,7 +170,7 @@ def _live_and_late(
         "live_cpu_ms": live_cores / _RATE * 1_000,
         "live_rows_per_s": (looks[-1].rows_read - before.rows_read) / seconds,
     }
-    if _is_late(late[-1]) or not any(map(_is_late, late)):
+    if not is_done:
         progress(f"late, not done in {late_s:.0f} s: no figures")
         return live
     progress(f"late, {late_s:.0f} s; what came meanwhile at most {beside_s:.1f} s behind")
@@ -182,21 +181,17 @@ def _live_and_late(
     }
 
 
-def _until_no_longer_late(service: Served, sent: Look, waiting: threading.Event) -> list[Look]:
-    """Return looks until what was sent was seen to wait, and waits no more, or so long."""
+def _until_no_longer_late(
+    service: Served, sent: Look, waiting: threading.Event
+) -> tuple[list[Look], bool]:
+    """Return looks until what was sent is done, and whether it is; or looks of so long."""
     looks = list[Look]()
-    while not looks or (
-        looks[-1].at_ns - sent.at_ns < _LATE_S_MAX * NS_PER_S
-        and (_is_late(looks[-1]) or not any(map(_is_late, looks)))
-    ):
+    while not looks or looks[-1].at_ns - sent.at_ns < _LATE_S_MAX * NS_PER_S:
         waiting.wait(_LOOK_S)
         looks.append(look(service))
-    return looks
-
-
-def _is_late(now: Look) -> bool:
-    """Return whether something late waits: it came `settle_s` before it is known to, or more."""
-    return now.behind_s["late"] > _SETTLED_S
+        if done := late_done_at(sent, looks):
+            return looks[:done], True
+    return looks, False
 
 
 def _most(looks: Iterable[Look], stage: str) -> float:
