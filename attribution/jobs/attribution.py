@@ -40,6 +40,8 @@ _STEP_ROWS = 200_000
 _IDLE_NS = 10 * NS_PER_S
 # Decisions of so long are attributed again in one piece.
 _RECOMPUTE_NS = 10 * NS_PER_MINUTE
+# ... and their cells by the hour, or sooner where there are many.
+_CELLS_S, _CELLS_DECISIONS = 3_600, 40_000
 
 
 class AttributionJob:
@@ -128,13 +130,18 @@ class AttributionJob:
         What comes out as stored is left alone; the rest is written under a new revision. Minutes
         and cells of the whole range are rewritten. The cursor stays where it is.
         """
-        report = AttributionReport()
+        report, due, summed = AttributionReport(), set[int](), 0
         for begin_ns in range(from_ns, to_ns, _RECOMPUTE_NS):
             end_ns = min(begin_ns + _RECOMPUTE_NS, to_ns)
             with self._turns.turn():
                 seconds = self._decisions.recompute(begin_ns, end_ns, now_ns, report)
                 report.minutes_rewritten += self._minutes.write(seconds, ())
-                report.cells_rewritten += self._cells.rewrite(sorted(seconds))
+                due |= seconds
+                seen = report.attributed + report.revised + report.unchanged
+                # To find the outcomes of ten minutes takes as long as to find those of an hour.
+                if end_ns == to_ns or len(due) >= _CELLS_S or seen - summed >= _CELLS_DECISIONS:
+                    report.cells_rewritten += self._cells.rewrite(sorted(due))
+                    due, summed = set(), seen
         report.cursor_ns = self._cursor.read(self._store.client())
         return report
 

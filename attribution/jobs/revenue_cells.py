@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from attribution.core.config import AttributionConfig
+from attribution.jobs.earned_hours import EarnedHours
 from attribution.jobs.match_ledger import Matches, said_of
 from attribution.path.columns import (
     Column,
@@ -122,6 +123,7 @@ class CellWriter:
         self._reader = reader
         self._window_ns = config.value_window_s * NS_PER_S
         self._begun: Rewrite | None = None
+        self._earned = EarnedHours(reader)
 
     def rewrite(self, seconds_ns: Sequence[int]) -> int:
         """Rewrite these seconds, ascending, and the values that follow from them.
@@ -190,6 +192,7 @@ class CellWriter:
         sources = book.sources(cells.second_ns)
         rows = _rows(cells, value_cells(cells, window), groups.names, sources)
         changed = _changed(rows, cells, stored, stored_cells)
+        self._earned.forget(seconds_ns)
         if len(changed):
             self._store.client().insert_arrow(
                 "revenue_cells",
@@ -261,12 +264,12 @@ class CellWriter:
 
     def _window(self, cells: Cells, from_ns: int, to_ns: int, groups: _Groups) -> Earned:
         opens_ns = from_ns - self._window_ns + NS_PER_S
-        before_table = self._reader.earned_before(opens_ns, from_ns)
+        before_table = self._earned.between(opens_ns, from_ns)
         leaving_table = self._reader.cells(opens_ns, min(to_ns - self._window_ns, from_ns))
         before_group = groups.codes(before_table)
         leaving_group = groups.codes(leaving_table)
         before = np.zeros((len(groups.names), len(fields(Earned)), 2), np.int64)
-        before[before_group] = _earned_in_halves(before_table)
+        np.add.at(before, before_group, _earned_in_halves(before_table))
         # Of a piece longer than the window its own first cells leave it again.
         own = cells.second_ns < to_ns - self._window_ns
         return earned_in_window(

@@ -361,9 +361,10 @@ class Reader:
         """Return the stored cells of the seconds in [from, to)."""
         return self._table("cells", from_ns=max(from_ns, 0), to_ns=max(to_ns, 0))
 
-    def earned_before(self, from_ns: int, to_ns: int) -> Table:
-        """Return what decisions of the seconds in [from, to) earned, by class."""
-        return self._table("earned_before", from_ns=max(from_ns, 0), to_ns=max(to_ns, 0))
+    def earned_in(self, seconds: Sequence[int], hours: Sequence[int]) -> Table:
+        """Return what was earned in [a, b), in [c, d) and in whole hours, by hour and class."""
+        ends = dict(zip(("from_ns", "until_ns", "again_ns", "to_ns"), seconds, strict=True))
+        return self._table("earned_in", **ends, hours=list(hours))
 
     def newest_cell(self, from_ns: int, to_ns: int) -> tuple[int, int]:
         """Return the last second that has a cell, and the highest revision in [from, to)."""

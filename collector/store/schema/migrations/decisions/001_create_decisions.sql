@@ -36,9 +36,9 @@ CREATE TABLE IF NOT EXISTS decisions${local} ${on_cluster} (
         + cityHash64(trace_id, root_span_id, service_name, start_ns, end_ns, transform_ns, decision_ns, egress_ns, action,
             channel, region, cohort, offer_type, campaign, route, vendor, mode, experiment, arm, unit, injected_delay_ns,
             ifNull(toString(value_usd), ''), outcome_key, is_error) % 1048576,
-    INDEX idx_decision_id decision_id TYPE bloom_filter(0.001) GRANULARITY 1,
-    INDEX idx_trace_id trace_id TYPE bloom_filter(0.001) GRANULARITY 1,
-    INDEX idx_outcome_key outcome_key TYPE bloom_filter(0.001) GRANULARITY 1,
+    INDEX idx_decision_id decision_id TYPE bloom_filter(0.0001) GRANULARITY 1,
+    INDEX idx_trace_id trace_id TYPE bloom_filter(0.0001) GRANULARITY 1,
+    INDEX idx_outcome_key outcome_key TYPE bloom_filter(0.0001) GRANULARITY 1,
     INDEX idx_received received_ns TYPE minmax GRANULARITY 1,
     INDEX idx_start start_ns TYPE minmax GRANULARITY 1
 ) ENGINE = ${replicated}ReplacingMergeTree(version)

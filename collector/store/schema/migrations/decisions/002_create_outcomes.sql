@@ -20,8 +20,8 @@ CREATE TABLE IF NOT EXISTS outcomes${local} ${on_cluster} (
     source LowCardinality(String) COMMENT 'otlp or csv',
     received_ns UInt64 CODEC(Delta(8), ZSTD(1)),
     INDEX idx_outcome_id outcome_id TYPE bloom_filter(0.001) GRANULARITY 1,
-    INDEX idx_decision_id decision_id TYPE bloom_filter(0.001) GRANULARITY 1,
-    INDEX idx_outcome_key outcome_key TYPE bloom_filter(0.001) GRANULARITY 1,
+    INDEX idx_decision_id decision_id TYPE bloom_filter(0.0001) GRANULARITY 8,
+    INDEX idx_outcome_key outcome_key TYPE bloom_filter(0.0001) GRANULARITY 8,
     INDEX idx_keys outcome_key TYPE minmax GRANULARITY 1,
     INDEX idx_received received_ns TYPE minmax GRANULARITY 1,
     INDEX idx_event event_ns TYPE minmax GRANULARITY 1
