@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import pyarrow as pa
 
 from attribution.core.config import AttributionConfig
-from attribution.core.selection import Selection
+from attribution.core.selection import Selection, days_of
 from attribution.path.columns import Table, ints
 from attribution.read.reader import asked
 from attribution.revenue import earned
@@ -25,6 +26,7 @@ from attribution.revenue.loss import (
 from collector.store.connect import Connections
 
 _SQL = earned.statement("group_values", __file__)
+_KEY = ("action", "region", "name")
 # Fewer decisions contradict nothing, and so does a smaller share of outcomes.
 _JUDGED_MIN = 100
 _CONTRADICTING = 0.05
@@ -96,7 +98,7 @@ def read_group_values(
     )
     # Of a compound Poisson sum: how many sell, and for how much, are both drawn.
     error = np.sqrt(squared) * MICROS / np.maximum(np.abs(amounts), 1)
-    names = ("action", "region", "name", "decisions", "first_ns", "last_ns")
+    names = (*_KEY, "decisions", "first_ns", "last_ns")
     found = (
         *(margin[name].to_pylist() for name in names),
         of.tolist(),
@@ -124,7 +126,22 @@ def _earned(
         **earned.parameters(outcome, config),
         "by": dimension,
     }
-    return store.client().query_arrow(_SQL, parameters=parameters)
+    # A month in one piece takes half a gigabyte more, and longer.
+    return _added(
+        store.client().query_arrow(_SQL, parameters={**parameters, "from_ns": begin, "to_ns": end})
+        for begin, end in days_of(selection.from_ns, selection.to_ns)
+    )
+
+
+def _added(parts: Iterable[Table]) -> Table:
+    """Return the groups of parts of a window as those of all of it."""
+    whole = pa.concat_tables(parts)
+    how = {"first_ns": "min", "last_ns": "max"}
+    sums = [(name, how.get(name, "sum")) for name in whole.column_names if name not in _KEY]
+    added = whole.group_by(list(_KEY), use_threads=False).aggregate(sums)
+    columns = [*_KEY, *(f"{name}_{by}" for name, by in sums)]
+    named = added.select(columns).rename_columns([*_KEY, *(name for name, _ in sums)])
+    return named.sort_by([(name, "ascending") for name in _KEY])
 
 
 def contradictions(values: Sequence[GroupValue], config: AttributionConfig) -> list[str]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from collector.core.clock import NS_PER_DAY
+
 # decision.action of what calibrates: no customer's, and in no budget but one that names it.
 CALIBRATION_ACTION: Final = "calibration"
 # A rate is over no less: one sale in the first second of a service is not 3,600 an hour.
@@ -22,6 +24,12 @@ class Selection:
     region: str = ""
     low_ns: int = 0
     high_ns: int = _ANY_NS
+
+
+def days_of(from_ns: int, to_ns: int) -> list[tuple[int, int]]:
+    """Return [from, to) in parts of a day, the last of the rest; itself where it is no longer."""
+    begins = range(from_ns, to_ns, NS_PER_DAY) or [from_ns]
+    return [(begin, min(begin + NS_PER_DAY, to_ns)) for begin in begins]
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,20 +12,23 @@ from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 
 from attribution.core.config import AttributionConfig
-from attribution.core.selection import CALIBRATION_ACTION
+from attribution.core.selection import CALIBRATION_ACTION, days_of
 from attribution.path.spans import Ints
 from attribution.revenue import earned
 from attribution.sensitivity.registered import Experiment, drawn_arms, sample_ratio
 from attribution.sensitivity.registry import read_experiments
 from attribution.sensitivity.sums import COUNTED_WHOLE, CellSums, cells_from_columns
+from collector.core.sql import sql
 from collector.store.connect import Connections
 
 Outcome = Literal["margin", "revenue", "converted"]
 Words = npt.NDArray[Any]  # of text
 _SQL = earned.statement("slope_cells", __file__)
 _COUNTED_WHOLE = earned.statement("counted_whole", __file__)
+_UNITS = sql("units", __file__)
 _CELL = ("region", "cohort", "action", "experiment", "part")
 
 
@@ -88,22 +91,22 @@ def read_slope_cells(
     if outcome != "converted":
         whole = store.client().query(_COUNTED_WHOLE, parameters={**asked, "share": COUNTED_WHOLE})
         limit = float(whole.result_rows[0][0])
-    table = store.client().query_arrow(
-        _SQL,
-        parameters={
-            **asked,
-            "limit": limit,
-            "by": by,
-            "experiment": experiment,
-            "arms": [f"{e}\x1f{arm}" for e, arm in zip(arms.experiment, arms.arm, strict=True)],
-            "delays_ns": list(arms.delay_ns),
-            "firsts": list(arms.first),
-            "ends": list(arms.end),
-            "begin_ns": list(arms.from_ns),
-            "end_ns": list(arms.to_ns),
-            # Nobody bought anything in these, however long they took.
-            "left_out": [CALIBRATION_ACTION],
-        },
+    asked |= {
+        "limit": limit,
+        "by": by,
+        "experiment": experiment,
+        "arms": [f"{e}\x1f{arm}" for e, arm in zip(arms.experiment, arms.arm, strict=True)],
+        "delays_ns": list(arms.delay_ns),
+        "firsts": list(arms.first),
+        "ends": list(arms.end),
+        "begin_ns": list(arms.from_ns),
+        "end_ns": list(arms.to_ns),
+        # Nobody bought anything in these, however long they took.
+        "left_out": [CALIBRATION_ACTION],
+    }
+    table = pa.concat_tables(
+        store.client().query_arrow(_SQL, parameters={**asked, "from_ns": begin, "to_ns": end})
+        for begin, end in _pieces(store, from_ns, to_ns)
     )
     texts = (*_CELL, "arm")
     columns = {name: table[name].to_numpy() for name in table.column_names if name not in texts}
@@ -120,6 +123,16 @@ def read_slope_cells(
         not_randomised=int(left_out),
         wrong_shares=tuple(sorted(wrong)),
     )
+
+
+def _pieces(store: Connections, from_ns: int, to_ns: int) -> list[tuple[int, int]]:
+    """Return the parts of a window that are summed one by one, to hold the decisions of a day.
+
+    What a unit bought on earlier days is in its sums, so that a window with units is one part.
+    """
+    window = {"from_ns": from_ns, "to_ns": to_ns}
+    has_units = store.client().query(_UNITS, parameters=window).result_rows
+    return [(from_ns, to_ns)] if has_units else days_of(from_ns, to_ns)
 
 
 def _is_wrong(one: Experiment, words: Mapping[str, Words], cells: CellSums) -> bool:

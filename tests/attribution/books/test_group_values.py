@@ -7,7 +7,7 @@ import pytest
 from attribution.books.group_values import GroupValue, read_group_values
 from attribution.core.config import AttributionConfig
 from attribution.core.selection import Selection
-from collector.core.clock import NS_PER_HOUR
+from collector.core.clock import NS_PER_DAY, NS_PER_HOUR
 from collector.store.connect import Connections
 from tests.support.attribution.attribution_job import job
 from tests.support.attribution.rows_read import rows_read
@@ -56,3 +56,21 @@ def test_revenue_counts_where_no_margin_is_known_and_is_read_only_there(
     assert both["r"].value_usd == pytest.approx(7.5)
     assert both["m"] == alone["m"]
     assert twice > 1.5 * once
+
+
+def test_days_of_a_window_are_added_up(store: Connections) -> None:
+    """They are read one by one: a month of millions in one piece takes half a gigabyte more."""
+    day_ms = 86_400_000
+    for day, margin in enumerate(("4", "6", "11")):
+        name, at_s = f"a{day}", day * 86_400.0
+        put_spans(store, decision(name, day * day_ms, 50, at_s + 1, decision__action="a"))
+        put_outcomes(store, [outcome(f"s{day}", decision_id=trace_id(name), margin=margin,
+                                     event_s=at_s + 2, received_s=at_s + 2)])  # fmt: skip
+    put_spans(store, decision("b0", 2 * day_ms, 50, 2 * 86_400, decision__action="b"))
+    job(store).drain(BASE_NS + 3 * NS_PER_DAY)
+    window = Selection(BASE_NS - NS_PER_HOUR, BASE_NS + 2 * NS_PER_DAY + NS_PER_HOUR)
+    a, b = read_group_values(store, CONFIG, window, "action")
+    assert (a.decisions, a.told, a.sold, a.known) == (3, 3, 3, 3)
+    assert a.value_usd == pytest.approx(7)
+    assert a.last_ns - a.first_ns == 2 * NS_PER_DAY
+    assert (b.name, b.decisions, b.first_ns) == ("b", 1, a.last_ns)
