@@ -10,8 +10,9 @@ import numpy as np
 import pyarrow as pa
 
 from attribution.core.config import AttributionConfig
-from attribution.core.selection import Selection, days_of
+from attribution.core.selection import AT_ONCE, Selection
 from attribution.path.columns import Table, ints
+from attribution.read.parts import parts_of
 from attribution.read.reader import asked
 from attribution.revenue import earned
 from attribution.revenue.loss import (
@@ -54,20 +55,25 @@ class GroupValue:
 
 
 def read_group_values(
-    store: Connections, config: AttributionConfig, selection: Selection, dimension: str
+    store: Connections,
+    config: AttributionConfig,
+    selection: Selection,
+    dimension: str,
+    at_once: int = AT_ONCE,
 ) -> list[GroupValue]:
     """Return the value of every group that has a decision, by action, region and name.
 
     A group is worth what its own decisions of the selection earned, and nothing else: never the
-    mean of the others, nor what was before.
+    mean of the others, nor what was before. About `at_once` decisions are summed at a time.
     """
-    margin = _earned(store, config, selection, dimension, "margin")
+    parts = parts_of(store, selection.from_ns, selection.to_ns, at_once)
+    margin = _earned(store, config, selection, dimension, "margin", parts)
     known, converted = ints(margin["known"]), ints(margin["converted"])
     revenue = margin.slice(0, 0)
     # By revenue is valued what earned something and has no margin: most have one, and then what
     # all of the window earned is not worked out a second time.
     if np.any((known > 0) & (converted > 0) & (ints(margin["amounts"]) == 0)):
-        revenue = _earned(store, config, selection, dimension, "revenue")
+        revenue = _earned(store, config, selection, dimension, "revenue", parts)
     none = np.zeros_like(known)
     window = Earned(
         decisions=ints(margin["decisions"]),
@@ -120,17 +126,18 @@ def _earned(
     selection: Selection,
     dimension: str,
     outcome: str,
+    parts: Sequence[tuple[int, int]],
 ) -> Table:
     parameters = {
         **asked(selection),
         **earned.parameters(outcome, config),
         "by": dimension,
     }
-    # A month in one piece takes half a gigabyte more, and longer.
-    return _added(
+    found = [
         store.client().query_arrow(_SQL, parameters={**parameters, "from_ns": begin, "to_ns": end})
-        for begin, end in days_of(selection.from_ns, selection.to_ns)
-    )
+        for begin, end in parts
+    ]
+    return found[0] if len(found) == 1 else _added(found)
 
 
 def _added(parts: Iterable[Table]) -> Table:

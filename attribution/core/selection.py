@@ -5,13 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from collector.core.clock import NS_PER_DAY
+from collector.core.clock import NS_PER_MINUTE
 
 # decision.action of what calibrates: no customer's, and in no budget but one that names it.
 CALIBRATION_ACTION: Final = "calibration"
 # A rate is over no less: one sale in the first second of a service is not 3,600 an hour.
 RATE_S_MIN: Final = 60
 _ANY_NS = 2**63
+# Sums of more decisions are worked out in parts: of 25 million in one piece they take a GB more.
+AT_ONCE: Final = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,10 +28,31 @@ class Selection:
     high_ns: int = _ANY_NS
 
 
-def days_of(from_ns: int, to_ns: int) -> list[tuple[int, int]]:
-    """Return [from, to) in parts of a day, the last of the rest; itself where it is no longer."""
-    begins = range(from_ns, to_ns, NS_PER_DAY) or [from_ns]
-    return [(begin, min(begin + NS_PER_DAY, to_ns)) for begin in begins]
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """How many decisions a window has, and when the first and the last of them began; 0, none."""
+
+    decisions: int
+    first_ns: int
+    last_ns: int
+
+
+def in_parts(
+    window: tuple[int, int], extent: Extent, at_once: int = AT_ONCE
+) -> list[tuple[int, int]]:
+    """Return [from, to) in parts of whole minutes with so many decisions each, if they lie evenly.
+
+    Of few it is one part, and where there are no decisions there is none.
+    """
+    from_ns, to_ns = window
+    if extent.decisions <= at_once:
+        return [window]
+    seen_ns = extent.last_ns - extent.first_ns + 1
+    minutes = max(seen_ns * at_once // extent.decisions // NS_PER_MINUTE, 1)
+    step_ns = minutes * NS_PER_MINUTE
+    begins_ns = from_ns + (extent.first_ns - from_ns) // NS_PER_MINUTE * NS_PER_MINUTE
+    begins = range(begins_ns, min(to_ns, extent.last_ns + 1), step_ns)
+    return [(begin, min(begin + step_ns, to_ns)) for begin in begins]
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,8 +15,9 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from attribution.core.config import AttributionConfig
-from attribution.core.selection import CALIBRATION_ACTION, days_of
+from attribution.core.selection import AT_ONCE, CALIBRATION_ACTION
 from attribution.path.spans import Ints
+from attribution.read.parts import parts_of
 from attribution.revenue import earned
 from attribution.sensitivity.registered import Experiment, drawn_arms, sample_ratio
 from attribution.sensitivity.registry import read_experiments
@@ -72,6 +73,7 @@ def read_slope_cells(
     *,
     by: str = "",
     experiment: str = "",
+    at_once: int = AT_ONCE,
 ) -> SlopeCells:
     """Return the cells of the decisions that began in [from, to).
 
@@ -83,6 +85,7 @@ def read_slope_cells(
         outcome: what is summed as the outcome.
         by: channel or offer_type, where the cells have to tell those apart.
         experiment: of these decisions alone; by default of all.
+        at_once: decisions that are summed at a time, about.
     """
     registered = read_experiments(store)
     arms = drawn_arms(registered)
@@ -106,7 +109,7 @@ def read_slope_cells(
     }
     table = pa.concat_tables(
         store.client().query_arrow(_SQL, parameters={**asked, "from_ns": begin, "to_ns": end})
-        for begin, end in _pieces(store, from_ns, to_ns)
+        for begin, end in _pieces(store, from_ns, to_ns, at_once)
     )
     texts = (*_CELL, "arm")
     columns = {name: table[name].to_numpy() for name in table.column_names if name not in texts}
@@ -125,14 +128,14 @@ def read_slope_cells(
     )
 
 
-def _pieces(store: Connections, from_ns: int, to_ns: int) -> list[tuple[int, int]]:
-    """Return the parts of a window that are summed one by one, to hold the decisions of a day.
+def _pieces(store: Connections, from_ns: int, to_ns: int, at_once: int) -> list[tuple[int, int]]:
+    """Return the parts of a window that are summed one by one.
 
     What a unit bought on earlier days is in its sums, so that a window with units is one part.
     """
     window = {"from_ns": from_ns, "to_ns": to_ns}
     has_units = store.client().query(_UNITS, parameters=window).result_rows
-    return [(from_ns, to_ns)] if has_units else days_of(from_ns, to_ns)
+    return [(from_ns, to_ns)] if has_units else parts_of(store, from_ns, to_ns, at_once)
 
 
 def _is_wrong(one: Experiment, words: Mapping[str, Words], cells: CellSums) -> bool:

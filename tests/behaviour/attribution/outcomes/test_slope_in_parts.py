@@ -1,4 +1,4 @@
-"""Cells of many days, which are read a day at a time."""
+"""Cells of many decisions, which are read in parts."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ DAYS = 4
 A_DAY = 12
 
 
-def test_days_one_by_one_are_the_window_in_one_piece(store: Connections) -> None:
+def test_parts_are_the_window_in_one_piece(store: Connections) -> None:
     """What a unit bought on another day is in its sums, and only then all is one piece."""
     draw, spans, sold = random.Random(7), [], []
     for number in range(DAYS * A_DAY):
@@ -45,15 +45,16 @@ def test_days_one_by_one_are_the_window_in_one_piece(store: Connections) -> None
     put_outcomes(store, sold)
     job(store).drain(BASE_NS + (DAYS + 1) * NS_PER_DAY)
     window = BASE_NS, BASE_NS + DAYS * NS_PER_DAY
-    by_day = read_slope_cells(store, AttributionConfig(), *window, "margin", by="channel")
+    config = AttributionConfig()
+    by_part = read_slope_cells(store, config, *window, "margin", by="channel", at_once=3)
     # In no cell, but it names a unit.
     asked = decision("asked", 0, 50, decision__action="calibration", decision__unit="somebody")
     put_spans(store, asked)
     assert store.client().query("SELECT countIf(unit != '') FROM decisions").result_rows == [(1,)]
-    whole = read_slope_cells(store, AttributionConfig(), *window, "margin", by="channel")
-    assert by_day.cells.n.sum() == DAYS * A_DAY
-    assert by_day.earning.sum() == len(sold)
+    whole = read_slope_cells(store, config, *window, "margin", by="channel", at_once=3)
+    assert by_part.cells.n.sum() == DAYS * A_DAY
+    assert by_part.earning.sum() == len(sold)
     for name in ("minute", "n", "sums", "products"):
-        np.testing.assert_array_equal(getattr(by_day.cells, name), getattr(whole.cells, name))
+        np.testing.assert_array_equal(getattr(by_part.cells, name), getattr(whole.cells, name))
     for name in ("region", "cohort", "action", "part"):
-        assert getattr(by_day, name) == getattr(whole, name)
+        assert getattr(by_part, name) == getattr(whole, name)
