@@ -12,7 +12,6 @@ from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 
 from attribution.core.config import AttributionConfig
 from attribution.core.selection import AT_ONCE, CALIBRATION_ACTION
@@ -107,13 +106,20 @@ def read_slope_cells(
         # Nobody bought anything in these, however long they took.
         "left_out": [CALIBRATION_ACTION],
     }
-    table = pa.concat_tables(
+    tables = [
         store.client().query_arrow(_SQL, parameters={**asked, "from_ns": begin, "to_ns": end})
         for begin, end in _pieces(store, from_ns, to_ns, at_once)
-    )
+    ]
     texts = (*_CELL, "arm")
-    columns = {name: table[name].to_numpy() for name in table.column_names if name not in texts}
-    words = {name: np.array(table[name].to_pylist(), object) for name in texts}
+    columns = {
+        name: np.concatenate([table[name].to_numpy() for table in tables])
+        for name in tables[0].column_names
+        if name not in texts
+    }
+    words = {
+        name: np.array([word for table in tables for word in table[name].to_pylist()], object)
+        for name in texts
+    }
     cells = cells_from_columns(columns)
     wrong = [each.name for each in registered if _is_wrong(each, words, cells)]
     keep = ~np.isin(words["experiment"], wrong)

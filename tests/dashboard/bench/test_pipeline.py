@@ -9,7 +9,8 @@ from dashboard.bench.pipeline import one_run
 @pytest.mark.alone
 def test_bench_measures_a_real_service_at_two_rates() -> None:
     """A figure of a service that stored nothing would look splendid."""
-    figures = one_run([20, 40], 3.0, lambda _: None)
+    # Longer than the interval of attribution, so that a run of it ends in each.
+    figures = one_run([20, 40], 8.0, lambda _: None)
 
     assert figures["idle_cores"] < 2
     for rate in (20, 40):
