@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from attribution.path.columns import Table
 from attribution.path.spans import Ids
@@ -19,10 +20,10 @@ class Seen:
 
     def news(self, table: Table) -> Table:
         """Return the rows not seen before, and remember all of this window's."""
-        hashes = np.asarray(table["row_hash"].to_numpy(), np.uint64)
-        is_new = np.isin(hashes, self.hashes, invert=True)
-        self.hashes = hashes
-        return table.filter(pa.array(is_new))
+        # By a table of hashes: to sort both, as NumPy does, takes ten times as long.
+        is_known = pc.is_in(table["row_hash"], value_set=pa.array(self.hashes))
+        self.hashes = np.asarray(table["row_hash"].to_numpy(), np.uint64)
+        return table.filter(pc.invert(is_known))
 
     def forget(self, table: Table) -> None:
         """Take rows for new when they are met again."""
