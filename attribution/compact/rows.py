@@ -154,12 +154,13 @@ def _flag_lists(bits: Column) -> Column:
 
 def _long_lists(trees: CompactTrees) -> Column:
     """Return offsets and durations in full of each decision that needs more than 32 bits."""
-    long = is_long(trees)
-    lists: list[list[int]] = [[] for _ in range(len(trees))]
-    for at in np.flatnonzero(long).tolist():
-        own = slice(trees.first[at], trees.first[at + 1])
-        lists[at] = [*trees.offset_ns[own].tolist(), *trees.duration_ns[own].tolist()]
-    return pa.array(lists, pa.list_(pa.uint64()))
+    ends = np.cumsum(np.where(is_long(trees), 2 * np.diff(trees.first), 0))
+    long = np.flatnonzero(np.diff(ends, prepend=0))
+    own = [slice(trees.first[at], trees.first[at + 1]) for at in long.tolist()]
+    parts = [part for each in own for part in (trees.offset_ns[each], trees.duration_ns[each])]
+    offsets = np.concatenate([[0], ends]).astype(np.int32)
+    values = np.concatenate([np.empty(0, np.uint64), *parts]).astype(np.uint64)
+    return pa.ListArray.from_arrays(pa.array(offsets), pa.array(values))
 
 
 def _spans(rows: Table, name: str) -> np.ndarray:
