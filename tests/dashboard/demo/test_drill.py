@@ -130,8 +130,8 @@ def test_drill_runs_to_its_end_and_leaves_nothing_behind() -> None:
     assert told["sound"]["linked"] == told["fault"]["linked"] == 10
     assert set(told["methods"]) == {"header"}
     assert told["true_added_ns"] >= 50 * _MS
-    # To the tenth that a drill may be wrong by: on a busy machine a wait of one decision in ten is
-    # of its host's queue, or of the transfer behind it.
+    # To the tenth that a drill may be wrong by: a server that a busy machine stops behind its last
+    # write ends its span while its answer is on the wire, and that time is the server's then.
     assert told["fault"]["proved_ns"]["rtt"] >= 45 * _MS, told["fault"]
     assert "drill: 10 decisions with the fault" in steps
     assert list(Path("/run/netns").glob(f"millworth-{process.pid}-*")) == []
