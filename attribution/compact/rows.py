@@ -1,4 +1,4 @@
-"""Pure: rows of `path_columns` <-> compact trees, and from these rows of `attributions`."""
+"""Pure: what was computed -> rows of `path_columns` -> compact trees -> rows of `attributions`."""
 
 from __future__ import annotations
 
@@ -12,15 +12,20 @@ import pyarrow.compute as pc
 
 from attribution.compact import kernel
 from attribution.compact.trees import CompactTrees, Packed, is_long, pack
-from attribution.path.columns import Column, Table
+from attribution.path.columns import Column, Table, ints
+from attribution.path.critical_path import CriticalPath
 from attribution.path.rows import SEGMENT_COLUMNS
 from attribution.path.spans import Bools, Ints
 from attribution.path.split import Attributed, flag_names
 
 # Compact trees -> latency of each decision by segment, as `kernel.Split.segment_ns`.
 Kernel: TypeAlias = Callable[[CompactTrees], Ints]
+Values: TypeAlias = "np.ndarray | Column"
 
 _IDENTITY = ("trace_id", "action", "region", "channel", "cohort")
+# Marks: the kind in three bits, the stage that a span counts to in two, whether it is on the path.
+STAGE_SHIFT, PATH_SHIFT = 3, 5
+_SECTION = pa.struct([("1", pa.uint64()), ("2", pa.uint64())])
 
 
 def best_kernel() -> Kernel:
@@ -53,8 +58,10 @@ def compact_rows(done: Attributed, revisions: Ints, wanted: Bools) -> Table:
     trees = packed.trees
     offsets = pa.array(trees.first.astype(np.int32))
 
-    def lists(values: np.ndarray) -> Column:
-        return pa.ListArray.from_arrays(offsets, pa.array(values))
+    def lists(values: Values) -> Column:
+        return pa.ListArray.from_arrays(
+            offsets, pa.array(values) if isinstance(values, np.ndarray) else values
+        )
 
     return pa.table(
         {
@@ -75,8 +82,62 @@ def compact_rows(done: Attributed, revisions: Ints, wanted: Bools) -> Table:
             "duration_ns": lists(trees.duration_ns.astype(np.uint32)),
             "traits": lists(trees.traits),
             "long_ns": _long_lists(trees),
+            **_span_lists(done, packed, lists),
         }
     ).filter(pa.array(wanted))
+
+
+def _span_lists(
+    done: Attributed, packed: Packed, lists: Callable[[Values], Column]
+) -> dict[str, Column]:
+    """Return what only readers of single spans ask for."""
+    row = packed.row
+    spans = done.spans.take(pa.array(done.trees.row[row]))
+    marks = (
+        ints(spans["kind"])
+        | done.budgets.span_stage[row] << STAGE_SHIFT
+        | done.path.on_path[row].astype(np.int64) << PATH_SHIFT
+    )
+    return {
+        "span_id": lists(done.trees.span_id[row]),
+        "span_trace": _trace_lists(done, packed, spans["trace_id"]),
+        "service_name": lists(spans["service_name"].combine_chunks()),
+        "span_name": lists(spans["span_name"].combine_chunks()),
+        "marks": lists(marks.astype(np.uint8)),
+        "shift_ns": lists(done.trees.shift_ns[row]),
+        "clock_bound_ns": lists(done.trees.bound_ns[row]),
+        "self_ns": lists(done.path.self_ns[row].astype(np.uint64)),
+        "sections": lists(_section_lists(done.path, len(row)).take(pa.array(row))),
+    }
+
+
+def _trace_lists(done: Attributed, packed: Packed, traces: Column) -> Column:
+    """Return the traces of the spans of each decision that has one of another trace."""
+    first = packed.trees.first
+    decision = np.repeat(np.arange(len(packed.trees)), np.diff(first))
+    own = done.decisions["trace_id"].take(pa.array(decision))
+    is_other = pc.not_equal(traces, own).to_numpy()
+    is_mixed = np.bincount(decision[is_other], minlength=len(packed.trees)) > 0
+    ends = np.cumsum(np.where(is_mixed, np.diff(first), 0))
+    return pa.ListArray.from_arrays(
+        pa.array(np.append(0, ends).astype(np.int32)),
+        traces.filter(pa.array(is_mixed[decision])).combine_chunks(),
+    )
+
+
+def _section_lists(path: CriticalPath, rows: int) -> Column:
+    """Return the sections of each span, in the order of `Trees`."""
+    order = np.argsort(path.section_row, kind="stable")
+    offsets = np.zeros(rows + 1, np.int64)
+    np.cumsum(np.bincount(path.section_row, minlength=rows), out=offsets[1:])
+    pairs = pa.StructArray.from_arrays(
+        [
+            pa.array(path.section_from_ns[order]).cast(pa.uint64()),
+            pa.array(path.section_to_ns[order]).cast(pa.uint64()),
+        ],
+        fields=list(_SECTION),
+    )
+    return pa.ListArray.from_arrays(pa.array(offsets).cast(pa.int32()), pairs)
 
 
 def trees_from_rows(rows: Table) -> CompactTrees:

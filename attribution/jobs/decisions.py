@@ -1,4 +1,4 @@
-"""I/O: keeps path spans and columns, `attributions` and minutes of the decisions of some traces."""
+"""I/O: keeps path columns, `attributions` and minutes of the decisions of some traces."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from attribution.core.config import AttributionConfig
 from attribution.jobs.report import AttributionReport
 from attribution.path.columns import Column, Table, ints
 from attribution.path.loaded import Loaded, one_each, without
-from attribution.path.revisions import DecisionKey, Revisions, revision_rows, revisions_of
-from attribution.path.rows import attribute, attribution_rows, path_rows
+from attribution.path.revisions import Revisions, revision_rows, revisions_of
+from attribution.path.rows import attribute, attribution_rows
 from attribution.path.spans import Bools
 from attribution.path.split import Attributed
 from attribution.read.reader import Reader
@@ -42,7 +42,7 @@ class Written:
 
 
 class DecisionWriter:
-    """The one writer of `path_spans`, `path_columns`, `attributions` and what late spans changed.
+    """The one writer of `path_columns`, `attributions` and of what late spans changed.
 
     Args:
         config: classes, reference latencies.
@@ -218,12 +218,11 @@ class DecisionWriter:
         if not found.is_new.any():
             return rows, is_first
         client = self._store.client()
-        paths = path_rows(done, found.revision, found.is_new)
+        paths = compact_rows(done, found.revision, found.is_new)
         # What a revision changed goes first: the spans that it is told from are replaced next.
         self._insert_differences(self._differences(rows, found, paths), now_ns)
         # Spans before attributions: whoever finds an attribution finds its spans.
-        client.insert_arrow("path_spans", paths)
-        client.insert_arrow("path_columns", compact_rows(done, found.revision, found.is_new))
+        client.insert_arrow("path_columns", paths)
         self._insert(rows, found, now_ns)
         return rows, is_first
 
@@ -231,11 +230,12 @@ class DecisionWriter:
         revised = rows.filter(pa.array(found.is_revised))
         ids = revised["decision_id"].to_pylist()
         known = self._reader.known_spans(revised["ingress_ns"].to_pylist(), ids) if ids else {}
-        assembled: dict[DecisionKey, set[str]] = {}
         ours = paths.filter(pc.is_in(paths["decision_id"], pa.array(ids, pa.string())))
         columns = (ours[name].to_pylist() for name in ("ingress_ns", "decision_id", "span_id"))
-        for ingress_ns, decision_id, span_id in zip(*columns, strict=True):
-            assembled.setdefault((ingress_ns, decision_id), set()).add(span_id)
+        assembled = {
+            (ingress_ns, decision_id): {f"{each:016x}" for each in span_ids}
+            for ingress_ns, decision_id, span_ids in zip(*columns, strict=True)
+        }
         return revision_rows(rows, found, known, assembled)
 
     def _insert_differences(self, rows: Table, now_ns: int) -> None:

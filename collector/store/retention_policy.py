@@ -35,8 +35,7 @@ _PACKET_TABLES: Final = frozenset(
 # Spans, and what only a waterfall, a what-if and a recomputation read: most of a decision's bytes.
 _SPAN_TABLES: Final = frozenset(
     {
-        "otel_traces", "otel_traces_trace_id_ts", "otel_span_skeletons", "path_spans",
-        "path_columns",
+        "otel_traces", "otel_traces_trace_id_ts", "otel_span_skeletons", "path_columns",
     }
 )  # fmt: skip
 # What a table was made with tells its group: three years are books, more years models, days of more

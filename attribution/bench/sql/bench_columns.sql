@@ -21,7 +21,8 @@ SELECT
         c.offset_ns, c.duration_ns
     ) AS duration_ns,
     traits,
-    long_ns
+    long_ns,
+    span_id, span_trace, service_name, span_name, marks, shift_ns, clock_bound_ns, self_ns, sections
 FROM (
     SELECT
         *, copy,

@@ -8,11 +8,9 @@ FROM
     SELECT p.decision_id AS decision_id, p.self_ns AS self_ns, c.span_id != '' AS is_lookup
     FROM
     (
-        SELECT decision_id, trace_id, span_id, self_ns FROM path_spans FINAL
+        SELECT decision_id, trace_id, span_id, self_ns FROM path_spans
         WHERE ingress_ns >= {from_ns:UInt64} AND ingress_ns < {to_ns:UInt64}
             AND cityHash64(decision_id) % {every:UInt64} = 0
-        -- What a later revision gave to another decision keeps its row of the earlier one.
-        QUALIFY revision = max(revision) OVER (PARTITION BY ingress_ns, decision_id)
     ) AS p
     LEFT JOIN
     (

@@ -5,7 +5,7 @@
 --   retransmits, segments_out Nullable(UInt64), is_shared UInt8; unordered.
 SELECT
     p.ingress_ns AS ingress_ns, p.decision_id AS decision_id, p.span_id AS span_id,
-    toString(p.stage) AS stage, toString(p.class) AS class, p.self_ns AS self_ns,
+    p.stage AS stage, p.class AS class, p.self_ns AS self_ns,
     p.revision AS revision, p.sections AS sections,
     toInt64(p.start_ns) + p.shift_ns AS start_ns,
     toInt64(p.start_ns) + p.shift_ns + toInt64(p.duration_ns) AS end_ns,
@@ -37,17 +37,9 @@ INNER JOIN
     SELECT
         ingress_ns, decision_id, trace_id, span_id, stage, class, start_ns, duration_ns, shift_ns,
         self_ns, sections, revision
-    FROM path_spans FINAL
+    FROM path_spans
     WHERE on_path AND class IN ('network', 'store')
         AND trace_id IN {trace_ids:Array(String)}
         AND ingress_ns >= {from_ns:Int64} - {reach_ns:UInt64}
         AND ingress_ns <= {to_ns:Int64} + {reach_ns:UInt64}
-        AND (ingress_ns, decision_id, revision) IN
-        (
-            SELECT ingress_ns, decision_id, max(revision)
-            FROM path_spans
-            WHERE ingress_ns >= {from_ns:Int64} - {reach_ns:UInt64}
-                AND ingress_ns <= {to_ns:Int64} + {reach_ns:UInt64}
-            GROUP BY ingress_ns, decision_id
-        )
 ) AS p ON p.trace_id = t.trace_id AND p.span_id = t.span_id

@@ -4,12 +4,10 @@
 -- numbers, which sort as their hex text.
 SELECT
     trace_id,
-    leftPad(lower(hex(span_id)), 16, '0') AS span_hex,
     span_id,
     parent_id,
     start_ns,
     end_ns,
-    ['Unspecified', 'Internal', 'Server', 'Client', 'Producer', 'Consumer'][kind + 1] AS span_kind,
     kind,
     toString(service_name) AS service_name,
     toString(span_name) AS span_name,

@@ -7,12 +7,10 @@ WITH
         SpanAttributes[{blocking_name:String}]) AS blocking_text
 SELECT
     TraceId AS trace_id,
-    SpanId AS span_hex,
     reinterpretAsUInt64(reverse(unhex(SpanId))) AS span_id,
     reinterpretAsUInt64(reverse(unhex(ParentSpanId))) AS parent_id,
     toUnixTimestamp64Nano(Timestamp) AS start_ns,
     start_ns + toInt64(Duration) AS end_ns,
-    toString(SpanKind) AS span_kind,
     toInt8(indexOf(['Internal', 'Server', 'Client', 'Producer', 'Consumer'], toString(SpanKind))) AS kind,
     toString(ServiceName) AS service_name,
     toString(SpanName) AS span_name,

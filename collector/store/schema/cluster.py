@@ -25,7 +25,6 @@ _SHARDED_BY: Final = {
     "otel_logs": "cityHash64(TraceId)",
     "decisions": "cityHash64(decision_id)",
     "attributions": "cityHash64(decision_id)",
-    "path_spans": "cityHash64(decision_id)",
     "attribution_revisions": "cityHash64(decision_id)",
     "path_columns": "cityHash64(decision_id)",
     "span_flows": "cityHash64(trace_id)",

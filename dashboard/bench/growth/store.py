@@ -35,9 +35,7 @@ _PLACES: Final = (
     "CREATE TABLE growth_pool.places (trace_id String, ingress_ns UInt64, place UInt64)"
     " ENGINE = MergeTree ORDER BY trace_id"
 )
-_TABLES: Final = (
-    "spans", "outcomes", "matches", "attributions", "path_spans", "path_columns",
-)  # fmt: skip
+_TABLES: Final = ("spans", "outcomes", "matches", "attributions", "path_columns")
 # So many copies of the pool's spans at a time are held by the engine.
 _COPIES_MAX: Final = 40
 _DONE: Final = "built"

@@ -5,7 +5,7 @@ SELECT
     p.decision_id AS decision_id,
     any([d.ingress_ns, d.transform_ns, d.decision_ns, d.egress_ns, d.end_ns]) AS bounds_ns,
     groupArrayArray(arrayMap(
-        s -> (toString(p.class), if(p.parent_span_id = '', '', toString(p.stage)), s.1, s.2),
+        s -> (p.class, if(p.parent_span_id = '', '', p.stage), s.1, s.2),
         p.sections
     )) AS sections
 FROM
@@ -17,9 +17,7 @@ FROM
 INNER JOIN
 (
     SELECT ingress_ns, decision_id, parent_span_id, class, stage, sections
-    FROM path_spans FINAL
+    FROM path_spans
     WHERE ingress_ns >= {from_ns:UInt64} AND on_path
-    -- The root's row, which every revision has, tells the latest.
-    QUALIFY revision = max(revision) OVER (PARTITION BY ingress_ns, decision_id)
 ) AS p USING (ingress_ns, decision_id)
 GROUP BY p.decision_id

@@ -111,7 +111,7 @@ def test_late_span_gives_revision_two(store: Connections) -> None:
     (row,) = attributions(store)
     assert (row["revision"], row["span_count"]) == (2, 4)
     assert row["parts"] == {"decision/network": 30, "decision/compute": 30, "decision/store": 40}
-    assert {row["revision"] for row in rows(store, "SELECT * FROM path_spans FINAL")} == {2}
+    assert {row["revision"] for row in rows(store, "SELECT * FROM path_spans")} == {2}
     assert everything(store) == computed_afresh(store, 30)
 
 

@@ -76,7 +76,7 @@ def test_run_that_was_killed_takes_no_span_for_known(store: Connections) -> None
     with pytest.raises(DatabaseError):
         running.run_once(at(30))
     store.client().command("ALTER TABLE attributions DROP CONSTRAINT first")
-    store.client().command("OPTIMIZE TABLE path_spans FINAL")
+    store.client().command("OPTIMIZE TABLE path_columns FINAL")
 
     put_spans(store, [late("more", 30, 31)])
     job(store).run_once(at(50))

@@ -133,8 +133,10 @@ def test_only_the_spans_of_the_latest_revision_are_shown(own_world: Connections)
     """A span that a late one displaced is not drawn beside it."""
     reader = Reader(own_world)
     own_world.client().command(
-        "INSERT INTO path_spans (ingress_ns, decision_id, revision, span_id, span_name)"
-        " SELECT ingress_ns, decision_id, 2, 'f', 'late' FROM decisions WHERE decision_id = 'd-3'"
+        "INSERT INTO path_columns SELECT * REPLACE (2 AS revision, ['late'] AS span_name,"
+        " [0] AS parent, [0] AS offset_ns, [9] AS duration_ns, [1] AS traits, [15] AS span_id,"
+        " ['edge'] AS service_name, [2] AS marks, [0] AS shift_ns, [0] AS clock_bound_ns,"
+        " [9] AS self_ns, [[(1, 10)]] AS sections) FROM path_columns WHERE decision_id = 'd-3'"
     )
     facts = reader.decision("d-3")
     assert facts is not None

@@ -48,8 +48,7 @@ def everything(store: Connections) -> dict[str, list[dict[str, Any]]]:
     tables = {
         "attributions": "SELECT * EXCEPT (revision, computed_ns) FROM attributions FINAL"
         " ORDER BY ingress_ns, decision_id",
-        "path_spans": "SELECT * EXCEPT revision FROM path_spans FINAL"
-        " QUALIFY revision = max(revision) OVER (PARTITION BY ingress_ns, decision_id)"
+        "path_spans": "SELECT * EXCEPT revision FROM path_spans"
         " ORDER BY ingress_ns, decision_id, span_id",
         "path_columns": "SELECT * EXCEPT revision FROM path_columns FINAL"
         " ORDER BY ingress_ns, decision_id",
@@ -64,8 +63,8 @@ def everything(store: Connections) -> dict[str, list[dict[str, Any]]]:
 def computed_afresh(store: Connections, second: float) -> dict[str, list[dict[str, Any]]]:
     """Return what a job writes that meets everything stored for the first time."""
     for table in (
-        "path_spans", "path_columns", "attributions", "attribution_minutes", "revenue_cells",
-        "outcome_matches", "job_cursors",
+        "path_columns", "attributions", "attribution_minutes", "revenue_cells", "outcome_matches",
+        "job_cursors",
     ):  # fmt: skip
         store.client().command("TRUNCATE TABLE {table:Identifier}", parameters={"table": table})
     job(store).drain(at(second))

@@ -11,6 +11,7 @@ from clickhouse_connect.driver.client import Client
 
 from attribution.core.segments import SEGMENTS
 from collector.core.clock import NS_PER_MINUTE, NS_PER_MS, NS_PER_S, SystemClock
+from tests.support.dashboard.seed_paths import path_rows
 
 # The store drops rows older than its retention as they arrive, so this world is of this minute.
 TODAY_NS = SystemClock().now_ns() // NS_PER_MINUTE * NS_PER_MINUTE
@@ -44,6 +45,8 @@ class Seed:
     def insert(self, client: Client) -> None:
         """Put every row into the store."""
         for table, rows in self.tables.items():
+            if table == "path_spans":
+                table, rows = "path_columns", path_rows(rows)
             names = list(rows[0])
             client.insert(table, [[row[n] for n in names] for row in rows], column_names=names)
 

@@ -39,7 +39,7 @@ FIGURES = {
     "outcomes": "SELECT * EXCEPT received_ns FROM outcomes FINAL ORDER BY outcome_id",
     "attributions": "SELECT * EXCEPT (revision, computed_ns) FROM attributions FINAL"
     " ORDER BY decision_id",
-    "path_spans": "SELECT * EXCEPT revision FROM path_spans FINAL ORDER BY decision_id, span_id",
+    "path_spans": "SELECT * EXCEPT revision FROM path_spans ORDER BY decision_id, span_id",
     "minutes": "SELECT * EXCEPT revision FROM attribution_minutes FINAL WHERE (minute_ns, revision)"
     " IN (SELECT minute_ns, max(revision) FROM attribution_minutes GROUP BY 1) ORDER BY ALL",
     "cells": "SELECT * EXCEPT revision FROM revenue_cells FINAL ORDER BY ALL",

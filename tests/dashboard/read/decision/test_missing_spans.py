@@ -79,7 +79,7 @@ def test_split_outlives_its_spans(store: Connections) -> None:
         .result_rows
         if config.days(str(row[0])) == 1
     ]
-    assert len(lapsing) == 5
+    assert len(lapsing) == 4
     for table in lapsing:
         store.client().command(f"TRUNCATE TABLE {table}")
 

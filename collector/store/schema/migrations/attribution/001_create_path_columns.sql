@@ -1,7 +1,8 @@
 -- Why: a decision's tree in one row of small arrays, parents, classes and stages resolved: read again at 2 M
--- decisions of ten spans a second, where otel_traces needs every id looked up
+-- decisions of ten spans a second, where otel_traces needs every id looked up. Arrays have one value a span, in the
+-- order of `parent`; a revision replaces all spans of a decision at once (docs/adr/016-a-row-a-decision.md)
 -- Sorted: ingress time, decision
--- Read by: attribution (re-attribution of a range). Always with FINAL
+-- Read by: attribution (re-attribution of a range), dashboard (waterfall, by the view path_spans). Always with FINAL
 -- Blocking: no, a new table.
 CREATE TABLE IF NOT EXISTS path_columns${local} ${on_cluster} (
     ingress_ns UInt64 CODEC(Delta(8), LZ4),
@@ -19,14 +20,23 @@ CREATE TABLE IF NOT EXISTS path_columns${local} ${on_cluster} (
     decision_ns UInt64 CODEC(Delta(8), LZ4) COMMENT 'likewise',
     egress_ns UInt64 CODEC(Delta(8), LZ4) COMMENT 'likewise',
     end_ns UInt64 CODEC(Delta(8), LZ4),
-    parent Array(UInt32) CODEC(LZ4) COMMENT 'index in these arrays; the root is the first and names itself',
+    parent Array(UInt32) CODEC(LZ4) COMMENT 'index in these arrays; the root is the first and names itself, an orphan hangs under the root',
     offset_ns Array(UInt32) CODEC(LZ4) COMMENT 'start after the shift, from base_ns; low 32 bits',
     duration_ns Array(UInt32) CODEC(LZ4) COMMENT 'low 32 bits',
     traits Array(UInt8) CODEC(LZ4) COMMENT 'class, 2 bits; stage as sent plus one, 3 bits; whether its parent waited, 1 bit',
     long_ns Array(UInt64) CODEC(LZ4) COMMENT 'offsets, then durations, where one is longer than 4.29 s; else empty',
+    span_id Array(UInt64) CODEC(NONE) COMMENT 'big-endian, so that numbers sort as the hex text does',
+    span_trace Array(String) CODEC(ZSTD(1)) COMMENT 'empty where all spans are of trace_id',
+    service_name Array(LowCardinality(String)),
+    span_name Array(LowCardinality(String)),
+    marks Array(UInt8) CODEC(ZSTD(1)) COMMENT 'kind, 3 bits; stage that it counts to, 2 bits; on the critical path, 1 bit',
+    shift_ns Array(Int64) CODEC(ZSTD(1)) COMMENT 'skew correction, an overlay: raw times are never altered',
+    clock_bound_ns Array(Int64) CODEC(ZSTD(1)) COMMENT '0 where one clock stamped a span and its parent, -1 where the bound is unknown',
+    self_ns Array(UInt64) CODEC(ZSTD(1)) COMMENT 'time on the critical path, 0 off it',
+    sections Array(Array(Tuple(UInt64, UInt64))) CODEC(ZSTD(1)) COMMENT 'of the critical path; half-open, Unix ns after the shift',
     INDEX idx_decision_id decision_id TYPE bloom_filter(0.001) GRANULARITY 1
 ) ENGINE = ${replicated}ReplacingMergeTree(revision)
 PARTITION BY toDate(toDateTime(intDiv(ingress_ns, 1000000000)))
 ORDER BY (ingress_ns, decision_id)
 TTL toDateTime(intDiv(ingress_ns, 1000000000)) + INTERVAL 30 DAY
-SETTINGS index_granularity = 8192, ttl_only_drop_parts = 1, non_replicated_deduplication_window = 10000
+SETTINGS index_granularity = 2048, ttl_only_drop_parts = 1, non_replicated_deduplication_window = 10000
