@@ -142,6 +142,7 @@ def test_page_says_of_each_table_how_often_an_item_is_there() -> None:
             r"CREATE TABLE IF NOT EXISTS (\w+)(?s:.*?)ENGINE = (?:\$\{replicated\})?(\w+)",
             text(path),
         )
+        + [(name, "View") for name in re.findall(r"CREATE VIEW IF NOT EXISTS (\w+)", text(path))]
         if engine not in ("Null", "Distributed")
     }
     section = (
