@@ -1,18 +1,25 @@
 """Pure: which spans belong to which decision, and where each hangs.
 
 A span belongs to its nearest ancestor root, else to the root that shares its decision.id, else
-through a span link; what is left of a tree whose top was lost hangs under the root of its trace.
-Spans above a root, and beside it under the same caller, are the caller's time and no member.
+through a span link, either within a day; what is left of a tree whose top was lost hangs under the
+root of its trace. Spans above a root, and beside it under the same caller, are the caller's time
+and no member.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntFlag
+from typing import Final
 
 import numpy as np
 
 from attribution.path.spans import NONE, Bools, Ids, Ints, Links, Roots, Spans, lookup
+from collector.core.clock import NS_PER_DAY
+
+# A span that names a decision further away is no part of it. Whoever looks for what is named looks
+# as far, so that it makes no difference what else is read with a span.
+NAMED_NS_MAX: Final = NS_PER_DAY
 
 
 class Flag(IntFlag):
@@ -221,12 +228,7 @@ def _seeds(
     above: Bools,
 ) -> tuple[Ints, Bools]:
     """Return the decision that each span names itself, by id or else by link, and which by link."""
-    by_code = np.full(max(int(roots.decision.max(initial=0)), 0) + 1, NONE, np.int64)
-    order = np.lexsort((roots.span_id, roots.trace, roots.ingress_ns))[::-1]
-    by_code[roots.decision[order]] = order  # the earliest of those that share an id
-    code = spans.decision[forest.row]
-    known = (code >= 0) & (code < len(by_code))
-    seed = np.where(known, by_code[np.where(known, code, 0)], NONE)
+    seed = _by_id(spans, roots, forest.row)
     seed[seed >= 0] = np.where(root_at[seed[seed >= 0]] >= 0, seed[seed >= 0], NONE)
     # A caller that carries the id of what it called is not a part of it.
     same_trace = spans.trace[forest.row] == roots.trace[seed]
@@ -239,8 +241,27 @@ def _seeds(
     for link in np.lexsort((target, at[links.row])).tolist():
         source, to = int(at[links.row[link]]), int(target[link])
         if source >= 0 and to >= 0 and owner[source] < 0 and seed[source] < 0 and owner[to] >= 0:
-            seed[source], is_linked[source] = owner[to], True
+            start_ns = int(spans.start_ns[forest.row[source]])
+            if abs(start_ns - int(roots.ingress_ns[owner[to]])) <= NAMED_NS_MAX:
+                seed[source], is_linked[source] = owner[to], True
     return seed, is_linked
+
+
+def _by_id(spans: Spans, roots: Roots, row: Ints) -> Ints:
+    """Return the decision that each span names by id: of several the first within a day of it."""
+    seed = np.full(len(row), NONE, np.int64)
+    named = np.flatnonzero(spans.decision[row] >= 0)
+    code, start_ns = spans.decision[row[named]], spans.start_ns[row[named]]
+    order = np.lexsort((roots.span_id, roots.trace, roots.ingress_ns, roots.decision))
+    # Ranks make (id, time) one sortable number without losing a nanosecond.
+    ingress_ns, least_ns = roots.ingress_ns[order], start_ns - NAMED_NS_MAX
+    times = np.unique(np.concatenate([ingress_ns, least_ns]))
+    keys = roots.decision[order] * len(times) + np.searchsorted(times, ingress_ns)
+    wanted = code * len(times) + np.searchsorted(times, least_ns)
+    at = np.minimum(np.searchsorted(keys, wanted), len(order) - 1)
+    is_near = (keys[at] >= wanted) & (ingress_ns[at] <= start_ns + NAMED_NS_MAX)
+    seed[named] = np.where(is_near & (roots.decision[order[at]] == code), order[at], NONE)
+    return seed
 
 
 def _adopter(spans: Spans, roots: Roots, present: Ints, row: Ints) -> Ints:

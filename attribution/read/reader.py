@@ -14,8 +14,9 @@ from attribution.core.segments import SEGMENTS, segments_of
 from attribution.core.selection import CALIBRATION_ACTION, Selection
 from attribution.core.slo import Measured
 from attribution.path.columns import Column, Table, traces_with_repeats
+from attribution.path.membership import NAMED_NS_MAX
 from attribution.read.window import Bounds, Window, bounds_of
-from collector.core.clock import NS_PER_DAY, NS_PER_HOUR, NS_PER_MINUTE, NS_PER_MS, NS_PER_S
+from collector.core.clock import NS_PER_HOUR, NS_PER_MINUTE, NS_PER_MS, NS_PER_S
 from collector.core.config import AttributesConfig
 from collector.core.sql import sql
 from collector.store.connect import Connections
@@ -106,10 +107,10 @@ class Reader:
             "decisions",
             **asked.parameters,
             decision_ids=list(decision_ids),
-            # A stamp may lie before its root's start by the whole length of a decision; a day is
-            # longer.
-            from_ns=max(around[0] - NS_PER_DAY, 0),
-            to_ns=around[1] + NS_PER_DAY,
+            # A stamp may lie before its root's start by the whole length of a decision, which is
+            # shorter.
+            from_ns=max(around[0] - NAMED_NS_MAX, 0),
+            to_ns=around[1] + NAMED_NS_MAX,
             until_ns=until_ns,
         )
         return asked.only(found, decision_id=pa.array(decision_ids, pa.string()))

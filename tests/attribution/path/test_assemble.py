@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from attribution.path.assemble import Trees, assemble
 from attribution.path.membership import Flag
 from attribution.path.split import flag_names
+from collector.core.clock import NS_PER_DAY
 from tests.support.attribution.critical_path import random_trace
 from tests.support.attribution.spans_builder import R, S, columns, link_columns, root_columns
 from tests.support.examples import examples
@@ -98,6 +99,30 @@ def test_span_of_another_trace_joins_by_decision_id() -> None:
     assert parents(trees) == {1: 0, 2: 1, 3: 2}
     assert flags(trees) == set()
     assert trees.is_blocking.all()
+
+
+@pytest.mark.parametrize(
+    ("start", "members"), [(-NS_PER_DAY, {1, 2}), (NS_PER_DAY, {1, 2}), (NS_PER_DAY + 1, {1})]
+)
+def test_what_names_a_decision_of_another_day_is_no_part_of_it(
+    start: int, members: set[int]
+) -> None:
+    """Whatever is read together: a job looks for what a span names within a day."""
+    foreign = S(2, 0, start, start + 10, trace=1)
+    for named in (replace(foreign, decision=0), replace(foreign, links=((0, 1),))):
+        assert set(parents(trees_of([S(1), named], [R()]))) == members
+
+
+def test_of_decisions_that_share_an_id_the_first_within_a_day_is_named() -> None:
+    """An id that comes again each day tells as much as one that does not."""
+    at = 3 * NS_PER_DAY
+    roots = [R(1), R(3, at, at + 100, trace=2), R(4, at + 50, at + 100, trace=3)]
+    spans = [
+        S(1), S(2, 0, at + 9, at + 20, trace=1, decision=0), S(3, 0, at, at + 100, trace=2),
+        S(4, 0, at + 50, at + 100, trace=3),
+    ]  # fmt: skip
+    trees = trees_of(spans, roots)
+    assert [set(parents(trees, each)) for each in range(3)] == [{1}, {2, 3}, {4}]
 
 
 def test_span_joins_by_link_and_is_not_waited_for() -> None:
