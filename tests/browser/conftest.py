@@ -83,10 +83,14 @@ _OVER: Final = """async () => {
   }
   return root.scrollWidth - root.clientWidth;
 }"""
+# The end of a sum of money is its largest part.
+_CUT: Final = """() => [...document.querySelectorAll(".ag-cell div, .card div")]
+  .filter(each => each.scrollWidth > each.clientWidth && !each.children.length)
+  .map(each => each.textContent).filter(text => text.includes("$"))"""
 
 
 def runs_over(page: Page, where: str) -> list[str]:
-    """Return where a page as it stands is wider than its window: in both themes, at both widths."""
+    """Return where a page is wider than its window, or cuts money: both themes, both widths."""
     found = list[str]()
     for theme in ("dark", "light"):
         page.emulate_media(color_scheme="dark" if theme == "dark" else "light")
@@ -95,4 +99,6 @@ def runs_over(page: Page, where: str) -> list[str]:
             page.set_viewport_size(size)
             if (over := page.evaluate(_OVER)) > 0:
                 found.append(f"{where} runs over by {over} px, {theme}, {size['width']} px")
+            if cut := page.evaluate(_CUT):
+                found.append(f"{where} cuts {cut}, {theme}, {size['width']} px")
     return found
