@@ -13,7 +13,6 @@ import pyarrow.compute as pc
 from attribution.compact import kernel
 from attribution.compact.trees import CompactTrees, Packed, is_long, pack
 from attribution.path.columns import Column, Table, ints
-from attribution.path.critical_path import CriticalPath
 from attribution.path.rows import SEGMENT_COLUMNS
 from attribution.path.spans import Bools, Ints
 from attribution.path.split import Attributed, flag_names
@@ -25,7 +24,7 @@ Values: TypeAlias = "np.ndarray | Column"
 _IDENTITY = ("trace_id", "action", "region", "channel", "cohort")
 # Marks: the kind in three bits, the stage that a span counts to in two, whether it is on the path.
 STAGE_SHIFT, PATH_SHIFT = 3, 5
-_SECTION = pa.struct([("1", pa.uint64()), ("2", pa.uint64())])
+_SECTION = pa.struct([("1", pa.int64()), ("2", pa.int64())])
 
 
 def best_kernel() -> Kernel:
@@ -107,7 +106,7 @@ def _span_lists(
         "shift_ns": lists(done.trees.shift_ns[row]),
         "clock_bound_ns": lists(done.trees.bound_ns[row]),
         "self_ns": lists(done.path.self_ns[row].astype(np.uint64)),
-        "sections": lists(_section_lists(done.path, len(row)).take(pa.array(row))),
+        "sections": lists(_section_lists(done, packed.base_ns).take(pa.array(row))),
     }
 
 
@@ -125,15 +124,17 @@ def _trace_lists(done: Attributed, packed: Packed, traces: Column) -> Column:
     )
 
 
-def _section_lists(path: CriticalPath, rows: int) -> Column:
-    """Return the sections of each span, in the order of `Trees`."""
+def _section_lists(done: Attributed, base_ns: Ints) -> Column:
+    """Return the sections of each span, in the order of `Trees`, from the base of its decision."""
+    path, rows = done.path, len(done.trees)
     order = np.argsort(path.section_row, kind="stable")
     offsets = np.zeros(rows + 1, np.int64)
     np.cumsum(np.bincount(path.section_row, minlength=rows), out=offsets[1:])
+    from_ns = base_ns[done.trees.decision[path.section_row[order]]]
     pairs = pa.StructArray.from_arrays(
         [
-            pa.array(path.section_from_ns[order]).cast(pa.uint64()),
-            pa.array(path.section_to_ns[order]).cast(pa.uint64()),
+            pa.array(path.section_from_ns[order] - from_ns),
+            pa.array(path.section_to_ns[order] - from_ns),
         ],
         fields=list(_SECTION),
     )

@@ -45,7 +45,11 @@ def _row(unordered: list[dict[str, Any]]) -> dict[str, Any]:
         **{
             name: [span[name] for span in spans]
             for name in (
-                "duration_ns", "service_name", "span_name", "shift_ns", "self_ns", "sections",
+                "duration_ns", "service_name", "span_name", "shift_ns", "self_ns",
             )
         },
+        "sections": [
+            [(begin - min(starts), end - min(starts)) for begin, end in span["sections"]]
+            for span in spans
+        ],
     }  # fmt: skip

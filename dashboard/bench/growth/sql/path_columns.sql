@@ -10,8 +10,7 @@ SELECT
         a.ingress_ns + shift_ns AS ingress_ns, renamed(a.decision_id, copy) AS decision_id,
         renamed(a.trace_id, copy) AS trace_id, a.base_ns + shift_ns AS base_ns,
         a.transform_ns + shift_ns AS transform_ns, a.decision_ns + shift_ns AS decision_ns,
-        a.egress_ns + shift_ns AS egress_ns, a.end_ns + shift_ns AS end_ns,
-        arrayMap(own -> arrayMap(s -> (toUInt64(s.1 + shift_ns), toUInt64(s.2 + shift_ns)), own), a.sections) AS sections
+        a.egress_ns + shift_ns AS egress_ns, a.end_ns + shift_ns AS end_ns
     )
 FROM (SELECT * FROM growth_pool.path_columns FINAL) AS a
 INNER JOIN growth_pool.places AS p ON a.trace_id = p.trace_id

@@ -33,7 +33,7 @@ CREATE TABLE IF NOT EXISTS path_columns${local} ${on_cluster} (
     shift_ns Array(Int64) CODEC(ZSTD(1)) COMMENT 'skew correction, an overlay: raw times are never altered',
     clock_bound_ns Array(Int64) CODEC(ZSTD(1)) COMMENT '0 where one clock stamped a span and its parent, -1 where the bound is unknown',
     self_ns Array(UInt64) CODEC(ZSTD(1)) COMMENT 'time on the critical path, 0 off it',
-    sections Array(Array(Tuple(UInt64, UInt64))) CODEC(ZSTD(1)) COMMENT 'of the critical path; half-open, Unix ns after the shift',
+    sections Array(Array(Tuple(Int64, Int64))) CODEC(ZSTD(1)) COMMENT 'of the critical path; half-open, after the shift, from base_ns',
     INDEX idx_decision_id decision_id TYPE bloom_filter(0.001) GRANULARITY 1
 ) ENGINE = ${replicated}ReplacingMergeTree(revision)
 PARTITION BY toDate(toDateTime(intDiv(ingress_ns, 1000000000)))

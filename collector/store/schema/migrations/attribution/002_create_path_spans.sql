@@ -22,7 +22,7 @@ SELECT
     own AS self_ns,
     ['ingress', 'transform', 'decision', 'egress'][bitAnd(bitShiftRight(mark, 3), 3) + 1] AS stage,
     ['network', 'compute', 'store', 'untraced'][bitAnd(trait, 3) + 1] AS class,
-    of_path AS sections
+    arrayMap(s -> (toUInt64(p.base_ns + s.1), toUInt64(p.base_ns + s.2)), of_path) AS sections
 FROM path_columns AS p FINAL
 ARRAY JOIN
     arrayEnumerate(p.parent) AS place,
