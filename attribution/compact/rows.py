@@ -90,21 +90,23 @@ def _span_lists(
     done: Attributed, packed: Packed, lists: Callable[[Values], Column]
 ) -> dict[str, Column]:
     """Return what only readers of single spans ask for."""
-    row = packed.row
-    spans = done.spans.take(pa.array(done.trees.row[row]))
+    row, trees = packed.row, done.trees
+    above = trees.parent[row]
+    spans = done.spans.take(pa.array(trees.row[row]))
     marks = (
         ints(spans["kind"])
         | done.budgets.span_stage[row] << STAGE_SHIFT
         | done.path.on_path[row].astype(np.int64) << PATH_SHIFT
     )
     return {
-        "span_id": lists(done.trees.span_id[row]),
+        "span_id": lists(trees.span_id[row]),
+        "parent_id": lists(np.where(above < 0, np.uint64(0), trees.span_id[above])),
         "span_trace": _trace_lists(done, packed, spans["trace_id"]),
         "service_name": lists(spans["service_name"].combine_chunks()),
         "span_name": lists(spans["span_name"].combine_chunks()),
         "marks": lists(marks.astype(np.uint8)),
-        "shift_ns": lists(done.trees.shift_ns[row]),
-        "clock_bound_ns": lists(done.trees.bound_ns[row]),
+        "shift_ns": lists(trees.shift_ns[row]),
+        "clock_bound_ns": lists(trees.bound_ns[row]),
         "self_ns": lists(done.path.self_ns[row].astype(np.uint64)),
         "sections": lists(_section_lists(done, packed.base_ns).take(pa.array(row))),
     }

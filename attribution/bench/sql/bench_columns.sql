@@ -22,7 +22,7 @@ SELECT
     ) AS duration_ns,
     traits,
     long_ns,
-    span_id, span_trace, service_name, span_name, marks, shift_ns, clock_bound_ns, self_ns, sections
+    span_id, parent_id, span_trace, service_name, span_name, marks, shift_ns, clock_bound_ns, self_ns, sections
 FROM (
     SELECT
         *, copy,

@@ -1,11 +1,12 @@
 -- The spans that decisions had at the revision that is in force. Where a run was killed on its way to the next
 -- revision, what that revision changed is taken back.
 -- Returns: ingress_ns Int64, decision_id, span_ids Array(String); a row a decision, unordered.
+WITH if(p.revision > a.revision, u.spans_added, []) AS unfinished
 SELECT
     toInt64(p.ingress_ns) AS ingress_ns,
     p.decision_id AS decision_id,
-    if(p.revision > a.revision,
-        arrayConcat(arrayFilter(id -> NOT has(u.spans_added, id), p.ids), u.spans_removed), p.ids) AS span_ids
+    arrayConcat(arrayFilter(id -> NOT has(unfinished, id), p.ids),
+        if(p.revision > a.revision, u.spans_removed, [])) AS span_ids
 FROM
 (
     SELECT ingress_ns, decision_id, revision, arrayMap(id -> leftPad(lower(hex(id)), 16, '0'), span_id) AS ids

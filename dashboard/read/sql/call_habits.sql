@@ -1,21 +1,24 @@
--- How often calls of some services and names were answered by a span of the other side, of the newest calls.
+-- How often calls of some services and names were answered by a span of the other side.
 -- Returns: service_name, span_name String; calls, answered UInt64; unordered.
-SELECT service_name, span_name, count() AS calls, countIf(is_answered) AS answered
+SELECT
+    toString(c.service_name) AS service_name, toString(c.span_name) AS span_name,
+    count() AS calls, countIf(a.parent_span_id != '') AS answered
 FROM
 (
-    SELECT
-        toString(service) AS service_name, toString(name) AS span_name,
-        -- Kinds as in path_spans: a server or a consumer answers a client or a producer.
-        has(arrayFilter((above, other) -> bitAnd(other, 7) IN (2, 5), parent, marks), place - 1) AS is_answered
-    FROM path_columns
-    ARRAY JOIN
-        path_columns.service_name AS service, path_columns.span_name AS name, marks AS mark, traits AS trait,
-        arrayEnumerate(parent) AS place
+    SELECT ingress_ns, decision_id, span_id, service_name, span_name
+    FROM path_spans
     WHERE ingress_ns >= {from_ns:UInt64} AND ingress_ns < {to_ns:UInt64}
-        AND bitAnd(mark, 7) IN (3, 4) AND bitAnd(trait, 3) = 0
-        AND (toString(service), toString(name)) IN {calls:Array(Tuple(String, String))}
+        AND span_kind IN ('Client', 'Producer') AND class = 'network'
+        AND (toString(service_name), toString(span_name)) IN {calls:Array(Tuple(String, String))}
     ORDER BY ingress_ns DESC
-    LIMIT 1 BY ingress_ns, decision_id, place
     LIMIT {calls_max:UInt64}
-)
+) AS c
+LEFT JOIN
+(
+    SELECT DISTINCT ingress_ns, decision_id, parent_span_id
+    FROM path_spans
+    WHERE ingress_ns >= {from_ns:UInt64} AND ingress_ns < {to_ns:UInt64}
+        AND span_kind IN ('Server', 'Consumer')
+) AS a ON a.ingress_ns = c.ingress_ns AND a.decision_id = c.decision_id
+    AND a.parent_span_id = c.span_id
 GROUP BY service_name, span_name

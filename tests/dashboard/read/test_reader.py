@@ -135,6 +135,7 @@ def test_only_the_spans_of_the_latest_revision_are_shown(own_world: Connections)
     own_world.client().command(
         "INSERT INTO path_columns SELECT * REPLACE (2 AS revision, ['late'] AS span_name,"
         " [0] AS parent, [0] AS offset_ns, [9] AS duration_ns, [1] AS traits, [15] AS span_id,"
+        " [0] AS parent_id,"
         " ['edge'] AS service_name, [2] AS marks, [0] AS shift_ns, [0] AS clock_bound_ns,"
         " [9] AS self_ns, [[(1, 10)]] AS sections) FROM path_columns WHERE decision_id = 'd-3'"
     )

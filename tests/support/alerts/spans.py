@@ -60,9 +60,9 @@ def write_parts(client: Client, region: str, service: str) -> None:
     """Write that a service took part in every decision of a region that is attributed."""
     client.command(
         "INSERT INTO path_columns (ingress_ns, decision_id, revision, parent, offset_ns,"
-        " duration_ns, traits, span_id, service_name, span_name, marks, shift_ns, clock_bound_ns,"
-        " self_ns, sections)"
-        " SELECT ingress_ns, decision_id, 1, [0], [0], [1], [0], [161], [{service:String}], [''],"
-        " [0], [0], [0], [0], [[]] FROM attributions WHERE region = {region:String}",
+        " duration_ns, traits, span_id, parent_id, service_name, span_name, marks, shift_ns,"
+        " clock_bound_ns, self_ns, sections)"
+        " SELECT ingress_ns, decision_id, 1, [0], [0], [1], [0], [161], [0], [{service:String}],"
+        " [''], [0], [0], [0], [0], [[]] FROM attributions WHERE region = {region:String}",
         parameters={"service": service, "region": region},
     )

@@ -26,6 +26,7 @@ def path_rows(spans: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
 def _row(unordered: list[dict[str, Any]]) -> dict[str, Any]:
     spans = sorted(unordered, key=lambda span: span["parent_span_id"] != "")
     at = {span["span_id"]: place for place, span in enumerate(spans)}
+    above = [at.get(span["parent_span_id"], 0) for span in spans]
     starts = [span["start_ns"] + span["shift_ns"] for span in spans]
     marks = [
         KINDS.index(span["span_kind"])
@@ -36,7 +37,8 @@ def _row(unordered: list[dict[str, Any]]) -> dict[str, Any]:
     return {
         **{name: spans[0][name] for name in ("ingress_ns", "decision_id", "trace_id", "revision")},
         "base_ns": min(starts),
-        "parent": [at.get(span["parent_span_id"], 0) for span in spans],
+        "parent": above,
+        "parent_id": [int(spans[place]["span_id"], 16) for place in above],
         "offset_ns": [start - min(starts) for start in starts],
         "traits": [CLASSES.index(span["class"]) for span in spans],
         "marks": marks,

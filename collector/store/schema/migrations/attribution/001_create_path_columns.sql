@@ -26,6 +26,7 @@ CREATE TABLE IF NOT EXISTS path_columns${local} ${on_cluster} (
     traits Array(UInt8) CODEC(LZ4) COMMENT 'class, 2 bits; stage as sent plus one, 3 bits; whether its parent waited, 1 bit',
     long_ns Array(UInt64) CODEC(LZ4) COMMENT 'offsets, then durations, where one is longer than 4.29 s; else empty',
     span_id Array(UInt64) CODEC(NONE) COMMENT 'big-endian, so that numbers sort as the hex text does',
+    parent_id Array(UInt64) CODEC(ZSTD(1)) COMMENT 'span_id of the parent, 0 for the root',
     span_trace Array(String) CODEC(ZSTD(1)) COMMENT 'empty where all spans are of trace_id',
     service_name Array(LowCardinality(String)),
     span_name Array(LowCardinality(String)),
