@@ -17,12 +17,6 @@ struct Wanted {
     OwnNames own;
 };
 
-struct Blocks {
-    Buffer spans, traces, skeletons, decisions;
-    u64 span_rows = 0, trace_rows = 0, decision_rows = 0;
-    std::vector<u64> unreadable;  // requests that upb has to write anew; there is no block then
-};
-
 struct Span {
     Bytes body, trace_id;
     Text name;
@@ -30,9 +24,9 @@ struct Span {
     Origin of;
 };
 
-inline u32 kind_number(u64 number) {
+inline std::int8_t kind_number(u64 number) {
     const u32 kind = static_cast<u32>(number);
-    return kind < 6 ? kind : 0;
+    return kind < 6 ? static_cast<std::int8_t>(kind) : std::int8_t{0};
 }
 inline Text kind_text(u64 number) {
     static constexpr Text texts[] = {"Unspecified", "Internal", "Server",
@@ -65,9 +59,14 @@ class Rows {
 
     explicit Rows(Skeletons *of_spans = nullptr) : skeletons(of_spans) {}
 
+    // Makes room for so many rows of so many bytes; memory that is not filled costs nothing.
+    void reserve(std::size_t rows, std::size_t bytes);
+
     // Adds a row; where false is returned the span is unreadable, and no row of these is of use.
     bool add(const Span &span, const Wanted &wanted, bool &is_wanted);
+    std::size_t bytes_max() const;
     void write(Buffer &out) const;
+    std::size_t skeleton_bytes_max() const { return skeletons->bytes_max(services, names); }
     void write_skeletons(Buffer &out) const { skeletons->write(services, names, out); }
 
   private:
@@ -205,6 +204,33 @@ inline bool Rows::add(const Span &span, const Wanted &wanted, bool &is_wanted) {
     return true;
 }
 
+inline void Rows::reserve(std::size_t rows, std::size_t bytes) {
+    for (std::vector<i64> *column : {&start_ns}) column->reserve(rows);
+    for (std::vector<u64> *column : {&duration_ns, &received_ns, &event_ends, &link_ends,
+                                     &resources.ends, &scopes.ends, &attributes.ends})
+        column->reserve(rows);
+    for (LowColumn *column : {&names, &kinds, &services, &codes}) column->rows.reserve(rows);
+    trace_ids.reserve(33 * rows);
+    for (Buffer *column : {&span_ids, &parent_ids}) column->reserve(17 * rows);
+    for (Buffer *column : {&attributes.values, &resources.values}) column->reserve(bytes);
+}
+
+inline std::size_t Rows::bytes_max() const {
+    std::size_t sum = 24 * HEAD_BYTES_MAX + 8 * (start_ns.size() + event_ns.size()) +
+                      8 * (duration_ns.size() + received_ns.size()) +
+                      8 * (3 * event_ends.size() + 4 * link_ends.size());
+    for (const Buffer *column : {&trace_ids, &span_ids, &parent_ids, &states, &scope_names,
+                                 &scope_versions, &messages, &link_traces, &link_spans,
+                                 &link_states})
+        sum += column->size();
+    for (const LowColumn *column : {&names, &kinds, &services, &codes, &event_names})
+        sum += column->bytes_max();
+    for (const MapColumn *column : {&resources, &scopes, &attributes, &event_attributes,
+                                    &link_attributes})
+        sum += column->bytes_max();
+    return sum;
+}
+
 inline void Rows::write(Buffer &out) const {
     out.length(24);  // columns
     out.length(count);
@@ -247,12 +273,19 @@ inline void Rows::write(Buffer &out) const {
     write_map(out, "ScopeAttributes", scopes);
 }
 
-// The rank of each text of a dictionary by its bytes, as the store sorts them.
-inline std::vector<u32> ranks(const Dict &dict) {
-    std::vector<u32> order(dict.texts.size()), rank(dict.texts.size());
+// The numbers of the texts of a dictionary by their bytes, as the store sorts them.
+inline std::vector<u32> sorted(const Dict &dict) {
+    std::vector<u32> order(dict.texts.size());
     for (u32 each = 0; each < order.size(); ++each) order[each] = each;
     std::sort(order.begin(), order.end(),
               [&dict](u32 one, u32 other) { return dict.texts[one] < dict.texts[other]; });
+    return order;
+}
+
+// And the place of each number among them.
+inline std::vector<u32> ranks(const Dict &dict) {
+    const std::vector<u32> order = sorted(dict);
+    std::vector<u32> rank(order.size());
     for (u32 each = 0; each < order.size(); ++each) rank[order[each]] = each;
     return rank;
 }
@@ -286,62 +319,78 @@ inline std::vector<u32> order_of(const std::vector<Span> &spans) {
     return order;
 }
 
-inline void write_traces(const std::vector<Span> &spans, Blocks &out) {
-    Dict ids;
-    std::vector<i64> firsts, lasts;
-    for (const Span &span : spans) {
-        const u32 id = ids.id(span.trace_id.text());
-        const i64 start_ns = instant(span.start_ns);
-        if (id == firsts.size()) firsts.push_back(start_ns), lasts.push_back(start_ns);
-        firsts[id] = std::min(firsts[id], start_ns);
-        lasts[id] = std::max(lasts[id], start_ns);
+// The columns of the trace index, in its order.
+class Traces {
+  public:
+    void add(const std::vector<Span> &spans) {
+        Dict ids;
+        std::vector<i64> firsts, lasts;
+        for (const Span &span : spans) {
+            const u32 id = ids.id(span.trace_id.text());
+            const i64 start_ns = instant(span.start_ns);
+            if (id == firsts.size()) firsts.push_back(start_ns), lasts.push_back(start_ns);
+            firsts[id] = std::min(firsts[id], start_ns);
+            lasts[id] = std::max(lasts[id], start_ns);
+        }
+        const std::vector<u32> order = sorted(ids);
+        for (const u32 each : order) {
+            const Text id = ids.texts[each];
+            if (id.empty()) continue;
+            const u8 *p = reinterpret_cast<const u8 *>(id.data());
+            texts.hex({p, p + id.size()});
+            starts.push_back(firsts[each]);
+            ends.push_back(lasts[each]);
+        }
     }
-    std::vector<u32> order(ids.texts.size());
-    for (u32 each = 0; each < order.size(); ++each) order[each] = each;
-    std::sort(order.begin(), order.end(),
-              [&ids](u32 one, u32 other) { return ids.texts[one] < ids.texts[other]; });
+    std::size_t bytes_max() const {
+        return 3 * HEAD_BYTES_MAX + texts.size() + 16 * starts.size();
+    }
+    void write(Buffer &out) const {
+        out.length(3);  // columns
+        out.length(starts.size());
+        write_texts(out, "TraceId", texts);
+        write_numbers(out, "Start", "DateTime64(9)", starts);
+        write_numbers(out, "End", "DateTime64(9)", ends);
+    }
+
+  private:
     Buffer texts;
     std::vector<i64> starts, ends;
-    for (const u32 each : order) {
-        const Text id = ids.texts[each];
-        if (id.empty()) continue;
-        const u8 *p = reinterpret_cast<const u8 *>(id.data());
-        texts.hex({p, p + id.size()});
-        starts.push_back(firsts[each]);
-        ends.push_back(lasts[each]);
-    }
-    out.trace_rows = starts.size();
-    out.traces.length(3);
-    out.traces.length(out.trace_rows);
-    write_texts(out.traces, "TraceId", texts);
-    write_numbers(out.traces, "Start", "DateTime64(9)", starts);
-    write_numbers(out.traces, "End", "DateTime64(9)", ends);
-}
+};
 
-// Throws std::bad_alloc and TooLarge.
-inline void make_blocks(Bytes content, const std::vector<Place> &places, const Wanted &wanted,
-                        Blocks &out) {
-    SpanReader reader;
-    reader.requests(content, places, out.unreadable);
-    if (!out.unreadable.empty()) return;
-    Skeletons skeletons(wanted.own);
-    Rows rows(&skeletons), decisions;
-    const std::vector<u32> order = order_of(reader.spans);
-    for (std::size_t at = 0; at < order.size(); ++at) {
-        if (at + 4 < order.size()) __builtin_prefetch(reader.spans[order[at + 4]].body.p);
-        const Span &span = reader.spans[order[at]];
-        bool is_wanted = false;
-        if (!rows.add(span, wanted, is_wanted) ||
-            (is_wanted && !decisions.add(span, wanted, is_wanted)))
-            out.unreadable.push_back(span.of.request);
+// The rows of some requests. What throws std::bad_alloc or TooLarge is of no more use.
+class Blocks {
+  public:
+    std::vector<u64> unreadable;  // requests that upb has to write anew; there are no rows then
+
+    explicit Blocks(const Wanted &of) : wanted(of), skeletons(of.own), spans(&skeletons) {}
+
+    void read(Bytes content, const std::vector<Place> &places) {
+        reserve(reader.spans, content.size() / 128);  // few spans are smaller
+        reader.requests(content, places, unreadable);
+        if (!unreadable.empty()) return;
+        const std::vector<u32> order = order_of(reader.spans);
+        spans.reserve(order.size(), content.size());
+        skeletons.reserve(order.size());
+        for (std::size_t at = 0; at < order.size(); ++at) {
+            if (at + 4 < order.size()) __builtin_prefetch(reader.spans[order[at + 4]].body.p);
+            const Span &span = reader.spans[order[at]];
+            bool is_wanted = false;
+            if (!spans.add(span, wanted, is_wanted) ||
+                (is_wanted && !decisions.add(span, wanted, is_wanted)))
+                unreadable.push_back(span.of.request);
+        }
+        traces.add(reader.spans);
     }
-    if (!out.unreadable.empty()) return;
-    out.span_rows = rows.count;
-    out.decision_rows = decisions.count;
-    rows.write(out.spans);
-    rows.write_skeletons(out.skeletons);
-    decisions.write(out.decisions);
-    write_traces(reader.spans, out);
-}
+
+  private:
+    const Wanted &wanted;
+    SpanReader reader;  // the rows have texts of it
+    Skeletons skeletons;
+
+  public:
+    Rows spans, decisions;
+    Traces traces;
+};
 
 }  // namespace millworth

@@ -1,8 +1,12 @@
 // Columns as ClickHouse's format Native has them.
 #pragma once
 
+#include <cstdint>
 #include <cstdlib>
 #include <stdexcept>
+
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "values.h"
 
@@ -16,12 +20,41 @@ struct TooLarge : std::runtime_error {
 // small request may ask for any amount.
 constexpr std::size_t BLOCK_BYTES_MAX = std::size_t{1} << 28;
 
+// Of a column its name, its type and what precedes its rows; and of a text its length.
+constexpr std::size_t HEAD_BYTES_MAX = 128, TEXT_BYTES_MAX = 10;
+
+// Asks for pages of 2 MiB, where the machine has them, for what is about to be filled: to have it
+// zeroed 4 KiB at a time took a fifth of a block's time.
+inline void use_large_pages([[maybe_unused]] const void *memory, [[maybe_unused]] std::size_t size) {
+#ifdef MADV_HUGEPAGE
+    if (size < std::size_t{4} << 20) return;
+    static const std::uintptr_t page = static_cast<std::uintptr_t>(sysconf(_SC_PAGESIZE));
+    const std::uintptr_t at = reinterpret_cast<std::uintptr_t>(memory);
+    const std::uintptr_t begin = (at + page - 1) / page * page, end = (at + size) / page * page;
+    madvise(reinterpret_cast<void *>(begin), end - begin, MADV_HUGEPAGE);
+#endif
+}
+
+template <typename T>
+void reserve(std::vector<T> &rows, std::size_t count) {
+    rows.reserve(count);
+    use_large_pages(rows.data(), sizeof(T) * count);
+}
+
 class Buffer {
   public:
     Buffer() = default;
+    // In memory that somebody else frees; what does not fit throws TooLarge.
+    Buffer(void *memory, std::size_t size)
+        : content(static_cast<u8 *>(memory)), held(size), is_own(false) {}
     Buffer(const Buffer &) = delete;
     Buffer &operator=(const Buffer &) = delete;
-    ~Buffer() { std::free(content); }
+    ~Buffer() {
+        if (is_own) std::free(content);
+    }
+    void reserve(std::size_t size) {
+        if (size > held) hold(size);
+    }
     const u8 *data() const { return content; }
     std::size_t size() const { return used; }
 
@@ -70,13 +103,17 @@ class Buffer {
   private:
     u8 *content = nullptr;
     std::size_t used = 0, held = 0;
+    bool is_own = true;
 
     void grow(std::size_t size) {
-        if (size > BLOCK_BYTES_MAX || used > BLOCK_BYTES_MAX - size) throw TooLarge();
-        const std::size_t wanted = std::max({held + held / 2, used + size, std::size_t{256}});
-        void *more = std::realloc(content, wanted);
+        if (!is_own || size > BLOCK_BYTES_MAX || used > BLOCK_BYTES_MAX - size) throw TooLarge();
+        hold(std::max({held + held / 2, used + size, std::size_t{256}}));
+    }
+    void hold(std::size_t size) {
+        void *more = std::realloc(content, size);
         if (more == nullptr) throw std::bad_alloc();
-        content = static_cast<u8 *>(more), held = wanted;
+        content = static_cast<u8 *>(more), held = size;
+        use_large_pages(content, size);
     }
 };
 
@@ -94,6 +131,11 @@ struct LowColumn {
         }
     }
     static void prefix(Buffer &out) { out.number<u64>(1); }
+    std::size_t bytes_max() const {
+        std::size_t sum = HEAD_BYTES_MAX + 4 * rows.size();
+        for (const Text text : dict.texts) sum += TEXT_BYTES_MAX + text.size();
+        return sum;
+    }
     void write(Buffer &out) const {
         if (rows.empty()) return;
         const std::size_t count = dict.texts.size();
@@ -146,6 +188,9 @@ struct MapColumn {
         values.all(set.values);
     }
     void end() { ends.push_back(keys.rows.size()); }
+    std::size_t bytes_max() const {
+        return 8 * ends.size() + keys.bytes_max() + values.size();
+    }
     void write(Buffer &out) const {
         out.put(ends.data(), 8 * ends.size());
         keys.write(out);

@@ -7,12 +7,6 @@
 
 namespace millworth {
 
-struct LogBlock {
-    Buffer rows;
-    u64 count = 0;
-    std::vector<u64> unreadable;  // requests that upb has to write anew; there is no block then
-};
-
 struct Record {
     Bytes body;
     i64 at_ns = 0;  // when it happened, else when it was observed, else when it came
@@ -102,6 +96,19 @@ class LogRows {
         return true;
     }
 
+    std::size_t bytes_max() const {
+        std::size_t sum = 17 * HEAD_BYTES_MAX + 8 * (at_ns.size() + received_ns.size()) +
+                          trace_flags.size() + severity_numbers.size();
+        for (const Buffer *column : {&trace_ids, &span_ids, &bodies, &scope_names, &events})
+            sum += column->size();
+        for (const LowColumn *column :
+             {&severities, &services, &resource_urls, &scope_urls, &scope_versions})
+            sum += column->bytes_max();
+        for (const MapColumn *column : {&resources, &scopes, &attributes})
+            sum += column->bytes_max();
+        return sum;
+    }
+
     void write(Buffer &out) const {
         out.length(17);  // columns
         out.length(count);
@@ -142,17 +149,21 @@ class LogRows {
     }
 };
 
-// Throws std::bad_alloc and TooLarge.
-inline void make_log_block(Bytes content, const std::vector<Place> &places, LogBlock &out) {
-    LogReader reader;
-    reader.requests(content, places, out.unreadable);
-    if (!out.unreadable.empty()) return;
+// The rows of some requests. What throws std::bad_alloc or TooLarge is of no more use.
+class LogBlock {
+  public:
     LogRows rows;
-    for (const Record &record : reader.records)
-        if (!rows.add(record)) out.unreadable.push_back(record.of.request);
-    if (!out.unreadable.empty()) return;
-    out.count = rows.count;
-    rows.write(out.rows);
-}
+    std::vector<u64> unreadable;  // requests that upb has to write anew; there are no rows then
+
+    void read(Bytes content, const std::vector<Place> &places) {
+        reader.requests(content, places, unreadable);
+        if (!unreadable.empty()) return;
+        for (const Record &record : reader.records)
+            if (!rows.add(record)) unreadable.push_back(record.of.request);
+    }
+
+  private:
+    LogReader reader;  // the rows have texts of it
+};
 
 }  // namespace millworth

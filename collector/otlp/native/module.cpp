@@ -129,14 +129,26 @@ PyObject *check(PyObject *, PyObject *arguments) {
                          unknown_list(found, body.bytes().p), doubtful_list(found));
 }
 
-PyObject *as_python(const Buffer &buffer) {
-    PyObject *bytes = PyBytes_FromStringAndSize(nullptr, static_cast<Py_ssize_t>(buffer.size()));
-    if (bytes == nullptr || buffer.size() == 0) return bytes;
-    char *to = PyBytes_AS_STRING(bytes);
-    Py_BEGIN_ALLOW_THREADS;
-    std::memcpy(to, buffer.data(), buffer.size());
-    Py_END_ALLOW_THREADS;
+// What `write` makes, of which it is known how large it is at the most.
+template <typename Write>
+PyObject *written(std::size_t bytes_max, Write write) {
+    if (bytes_max > BLOCK_BYTES_MAX) return fail(TooLarge());
+    PyObject *bytes = PyBytes_FromStringAndSize(nullptr, static_cast<Py_ssize_t>(bytes_max));
+    if (bytes == nullptr) return nullptr;
+    Buffer out(PyBytes_AS_STRING(bytes), bytes_max);
+    use_large_pages(out.data(), bytes_max);
+    if (!unlocked([&] { write(out); })) {
+        Py_DECREF(bytes);
+        return nullptr;
+    }
+    _PyBytes_Resize(&bytes, static_cast<Py_ssize_t>(out.size()));  // null where it fails
     return bytes;
+}
+
+// The block of some rows, written where Python keeps it.
+template <typename Rows>
+PyObject *block_of(const Rows &rows) {
+    return written(rows.bytes_max(), [&rows](Buffer &out) { rows.write(out); });
 }
 
 bool as_text(PyObject *object, Text &text) {
@@ -196,19 +208,23 @@ PyObject *block(PyObject *, PyObject *arguments) {
                           &keys, &PyTuple_Type, &rules, &PyTuple_Type, &own))
         return nullptr;
     if (!are_places(places)) return nullptr;
-    Blocks blocks;
     try {
         Wanted wanted;
         if (!wanted_of(keys, rules, own, wanted)) return nullptr;
-        if (!unlocked([&] { make_blocks(content.bytes(), places_of(places), wanted, blocks); }))
-            return nullptr;
+        Blocks blocks(wanted);
+        if (!unlocked([&] { blocks.read(content.bytes(), places_of(places)); })) return nullptr;
+        if (!blocks.unreadable.empty())
+            return Py_BuildValue("yKyyyKN", "", 0ULL, "", "", "", 0ULL,
+                                 number_list(blocks.unreadable));
+        PyObject *skeletons = written(blocks.spans.skeleton_bytes_max(), [&](Buffer &out) {
+            blocks.spans.write_skeletons(out);
+        });
+        return Py_BuildValue("NKNNNKN", block_of(blocks.spans), blocks.spans.count,
+                             block_of(blocks.traces), skeletons, block_of(blocks.decisions),
+                             blocks.decisions.count, number_list(blocks.unreadable));
     } catch (const std::bad_alloc &error) {
         return fail(error);
     }
-    return Py_BuildValue("NKNNNKN", as_python(blocks.spans), blocks.span_rows,
-                         as_python(blocks.traces), as_python(blocks.skeletons),
-                         as_python(blocks.decisions), blocks.decision_rows,
-                         number_list(blocks.unreadable));
 }
 
 PyObject *log_block(PyObject *, PyObject *arguments) {
@@ -216,10 +232,16 @@ PyObject *log_block(PyObject *, PyObject *arguments) {
     if (!PyArg_ParseTuple(arguments, "y*y*", &content.buffer, &places.buffer) ||
         !are_places(places))
         return nullptr;
-    LogBlock block;
-    if (!unlocked([&] { make_log_block(content.bytes(), places_of(places), block); }))
-        return nullptr;
-    return Py_BuildValue("NKN", as_python(block.rows), block.count, number_list(block.unreadable));
+    try {
+        LogBlock block;
+        if (!unlocked([&] { block.read(content.bytes(), places_of(places)); })) return nullptr;
+        if (!block.unreadable.empty())
+            return Py_BuildValue("yKN", "", 0ULL, number_list(block.unreadable));
+        return Py_BuildValue("NKN", block_of(block.rows), block.rows.count,
+                             number_list(block.unreadable));
+    } catch (const std::bad_alloc &error) {
+        return fail(error);
+    }
 }
 
 PyMethodDef METHODS[] = {

@@ -13,8 +13,8 @@ struct OwnNames {
     Text latency_class, stage, blocking, id;
 };
 
-inline i64 code_of(Text text, std::initializer_list<Text> known) {
-    i64 code = 0;
+inline std::int8_t code_of(Text text, std::initializer_list<Text> known) {
+    std::int8_t code = 0;
     for (const Text each : known) {
         if (text == each) return code;
         ++code;
@@ -61,6 +61,7 @@ class Skeletons {
                 "latency.blocking", own.blocking, "decision.id", own.id, "db.system.name",
                 "db.system", "rpc.service", "messaging.operation.type", "messaging.operation"} {}
 
+    void reserve(std::size_t count) { millworth::reserve(rows, count); }
     void begin() { is_said = 0; }
 
     // An attribute of the span at hand; `id` is the number of its name in the block.
@@ -82,7 +83,7 @@ class Skeletons {
     }
 
     void add(Bytes trace_id, Bytes span_id, Bytes parent_id, i64 start_ns, u64 duration_ns,
-             i64 kind, const Machine &machine, u64 received_ns) {
+             std::int8_t kind, const Machine &machine, u64 received_ns) {
         Row row;
         row.trace_id = trace_id, row.received_ns = received_ns;
         row.span_id = id_number(span_id), row.parent_id = id_number(parent_id);
@@ -106,6 +107,7 @@ class Skeletons {
     }
 
     // `services` and `span_names` are columns of the same rows, in the same order.
+    std::size_t bytes_max(const LowColumn &services, const LowColumn &span_names) const;
     void write(const LowColumn &services, const LowColumn &span_names, Buffer &out) const;
 
   private:
@@ -115,7 +117,7 @@ class Skeletons {
         Bytes trace_id;
         u64 received_ns, span_id, parent_id;
         i64 start_ns, end_ns, clock_error_ns;
-        i64 kind, latency_class, stage, blocking;
+        std::int8_t kind, latency_class, stage, blocking;
         bool is_store, is_receive, is_tied;
         std::size_t id_begin, links_end;
     };
@@ -162,11 +164,21 @@ inline std::vector<u32> Skeletons::order() const {
     return order;
 }
 
+inline std::size_t Skeletons::bytes_max(const LowColumn &services,
+                                        const LowColumn &span_names) const {
+    std::size_t sum = 20 * HEAD_BYTES_MAX + sizeof(Row) * rows.size() + decision_ids.size() +
+                      8 * link_spans.size() + services.bytes_max() + span_names.bytes_max() +
+                      hosts.bytes_max();
+    for (const Row &row : rows) sum += TEXT_BYTES_MAX + 2 * row.trace_id.size();
+    for (const Bytes id : link_traces) sum += TEXT_BYTES_MAX + 2 * id.size();
+    return sum;
+}
+
 inline void Skeletons::write(const LowColumn &services, const LowColumn &span_names,
                              Buffer &out) const {
     const std::vector<u32> at = order();
     std::vector<Row> sorted_rows;  // jumped to once, and not once for each column
-    sorted_rows.reserve(at.size());
+    millworth::reserve(sorted_rows, at.size());
     for (const u32 row : at) sorted_rows.push_back(rows[row]);
     const auto numbers = [&](Text name, Text type, auto value) {
         using T = decltype(value(sorted_rows[0]));
@@ -196,11 +208,10 @@ inline void Skeletons::write(const LowColumn &services, const LowColumn &span_na
     low("span_name", span_names);
     low("host", hosts);
     numbers("clock_error_ns", "Int64", [](const Row &row) { return row.clock_error_ns; });
-    const auto small = [](i64 value) { return static_cast<std::int8_t>(value); };
-    numbers("kind", "Int8", [&](const Row &row) { return small(row.kind); });
-    numbers("latency_class", "Int8", [&](const Row &row) { return small(row.latency_class); });
-    numbers("stage", "Int8", [&](const Row &row) { return small(row.stage); });
-    numbers("blocking", "Int8", [&](const Row &row) { return small(row.blocking); });
+    numbers("kind", "Int8", [](const Row &row) { return row.kind; });
+    numbers("latency_class", "Int8", [](const Row &row) { return row.latency_class; });
+    numbers("stage", "Int8", [](const Row &row) { return row.stage; });
+    numbers("blocking", "Int8", [](const Row &row) { return row.blocking; });
     numbers("is_store", "UInt8", [](const Row &row) { return u8{row.is_store}; });
     numbers("is_receive", "UInt8", [](const Row &row) { return u8{row.is_receive}; });
     out.head("decision_id", "String");

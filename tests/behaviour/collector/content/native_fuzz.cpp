@@ -61,6 +61,23 @@ void mutate(Body &body, const std::vector<Body> &corpus) {
     }
 }
 
+// Writes into memory of exactly the size that it may take, so that one byte beyond it is found.
+template <typename Write>
+void fill(std::size_t bytes_max, Write write) {
+    const std::unique_ptr<u8[]> memory(new u8[bytes_max]);
+    Buffer out(memory.get(), bytes_max);
+    try {
+        write(out);
+    } catch (const TooLarge &) {
+        std::fprintf(stderr, "more than the %zu bytes that it may take\n", bytes_max);
+        std::abort();
+    }
+}
+template <typename Rows>
+void fill(const Rows &rows) {
+    fill(rows.bytes_max(), [&rows](Buffer &out) { rows.write(out); });
+}
+
 }  // namespace
 
 int main(int count, char **arguments) {
@@ -91,13 +108,23 @@ int main(int count, char **arguments) {
         const Bytes content{exact.get(), exact.get() + body.size()};
         Found found;
         plain += Check(content, names, 0, INT64_MAX, found).run();
-        Blocks made;
         try {
-            make_blocks(content, {{0, body.size(), done}}, wanted, made);
-            blocks += made.unreadable.empty();
+            Blocks made(wanted);
+            made.read(content, {{0, body.size(), done}});
+            if (made.unreadable.empty()) {
+                ++blocks;
+                fill(made.spans);
+                fill(made.decisions);
+                fill(made.traces);
+                fill(made.spans.skeleton_bytes_max(),
+                     [&](Buffer &out) { made.spans.write_skeletons(out); });
+            }
             LogBlock block;
-            make_log_block(content, {{0, body.size(), done}}, block);
-            logs += block.unreadable.empty();
+            block.read(content, {{0, body.size(), done}});
+            if (block.unreadable.empty()) {
+                ++logs;
+                fill(block.rows);
+            }
         } catch (const TooLarge &) {
             ++large;
         }
