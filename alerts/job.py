@@ -240,7 +240,7 @@ class AlertsJob:
         after, transition = advance(state, timing, evaluation.seen)
         if transition is None:
             of_class = rule.focus(facts, subject)
-            return self._suspect_again(rule, of_class, after, evaluation, moment)
+            return self._look_again(rule, of_class, after, evaluation, moment)
         if transition.notification == FIRED:
             evaluation, move = rule.explain(self._reader, facts, after, evaluation)
             event = transition_event(rule, after, transition, evaluation, moment)
@@ -272,7 +272,7 @@ class AlertsJob:
         self._began.append(event)
         return event
 
-    def _suspect_again(
+    def _look_again(
         self,
         rule: _AnyRule,
         of_class: Subject,
@@ -280,19 +280,20 @@ class AlertsJob:
         evaluation: Evaluation,
         moment: Moment,
     ) -> Update:
-        """Record the suspect of an alert that fires, where it is another than before.
+        """Record of an alert that fires that its suspect is another, or its rule was promoted.
 
         Nothing is sent: the pages show it.
         """
-        # Without decisions in the window no segment can stand out.
-        has_data = evaluation.seen.status is not Status.NO_DATA
-        if not rule.explains_decisions or state.shown is not Phase.FIRING or not has_data:
-            return Update(state)
-        events = self._memory.events(state.episode_id)
+        events = self._memory.events(state.episode_id) if state.shown is Phase.FIRING else []
         if not events:
             return Update(state)
-        found = self._search.again(of_class, events, moment.end_ns)
-        if found is None:
+        last = events[-1]
+        # Without decisions in the window no segment can stand out.
+        has_data = evaluation.seen.status is not Status.NO_DATA
+        found = None
+        if rule.explains_decisions and has_data:
+            found = self._search.again(of_class, events, moment.end_ns)
+        if found is None and last.is_shadow == self.routing.is_shadow(last.rule):
             return Update(state)
         transition = Transition(
             episode_id=state.episode_id,
@@ -304,7 +305,10 @@ class AlertsJob:
             notification="",
         )
         event = transition_event(rule, state, transition, evaluation, moment)
-        event = replace(with_suspect(event, found), incident_id=events[-1].incident_id)
+        if found is None:
+            event = with_suspect_of(event, last)
+        else:
+            event = replace(with_suspect(event, found), incident_id=last.incident_id)
         return self._update(replace(state, seq=transition.seq), event, transition, rule)
 
     def _close_gone(

@@ -14,6 +14,7 @@ from collector.core.clock import NS_PER_S
 from tests.support.alerts.builders import rule
 from tests.support.alerts.scene import HURT, INCIDENT_S, START_NS, Scene
 
+LAST = "SELECT argMax({column}, seq) FROM alert_events FINAL"
 SHADOW = rule(budget_usd=5_000.0, keep_firing_s=20.0, live=None)
 
 
@@ -38,6 +39,23 @@ def test_rule_is_in_shadow_until_it_is_promoted(scene: Scene) -> None:
 
     kinds = [delivery.kind for delivery in scene.receiver.deliveries]
     assert kinds == ["alert.firing", "alert.resolved"]
+
+
+def test_pages_know_that_the_rule_of_an_alert_that_fires_was_promoted(scene: Scene) -> None:
+    """Or the Overview would not show what somebody was paged for until the alert changes."""
+    scene.restart(rules=[SHADOW])
+    scene.go_on(INCIDENT_S + 1, slow_ms=120)
+    scene.judge()
+    suspect = scene.client.query(LAST.format(column="blamed_stage")).result_rows
+
+    Promotions(scene.job.state).promote("burn", Act("ada", scene.clock.ns), "it is right")
+    for _ in range(2):  # once, and not at each evaluation
+        scene.go_on(1, slow_ms=120)
+        scene.judge()
+
+    assert scene.events() == ["firing", "firing"]
+    assert scene.client.query(LAST.format(column="is_shadow")).result_rows == [(False,)]
+    assert scene.client.query(LAST.format(column="blamed_stage")).result_rows == suspect
 
 
 def test_rule_that_fires_when_it_is_first_evaluated_is_in_shadow(scene: Scene) -> None:
