@@ -27,7 +27,7 @@ from collector.bench.harness import (
     start_collector,
 )
 from collector.bench.rivals import decode, insert_in_python
-from collector.bench.sender import Sender, read_load, write_load
+from collector.bench.sender import Protocol, Sender, read_load, write_load
 from collector.bench.soak import soak
 from collector.bench.spans import SPANS_PER_S, make_requests
 from collector.core import log
@@ -43,7 +43,12 @@ SPANS_PER_RIVAL_RUN = SPANS_PER_RUN // 4
 _OPEN_S = 8.0
 _WAIT_S = 0.02
 _MERGED = ("otel_traces", "otel_traces_trace_id_ts", "otel_span_skeletons", "decisions")
-_CHECKS = {"receive_wal_spans_per_cpu_s": True, "receive_wal_plain_spans_per_cpu_s": False}
+# Of receiving alone: the protocol, and whether the module reads.
+_RECEIVED: dict[str, tuple[Protocol, bool]] = {
+    "receive_wal_grpc_spans_per_cpu_s": ("grpc", True),
+    "receive_wal_http_spans_per_cpu_s": ("http", True),
+    "receive_wal_plain_spans_per_cpu_s": ("grpc", False),
+}
 # Name of a load: spans a request, and whether each eighth is a decision.
 _LOADS = {"512": (512, False), "8192": (8192, False), "512_decisions": (512, True)}
 
@@ -60,7 +65,7 @@ def run_ingest(runs: int, progress: Progress, soak_s: float) -> dict[str, float]
     """Return the figures of DESIGN's `ingest` line, medians of `runs`; the soak is one.
 
     Spans are read by the compiled module where the installation found a compiler. Keys beside
-    those: `is_native`, 1 where that is so; `receive_wal_plain_spans_per_cpu_s` and
+    those: `is_native`, 1 where that is so; `receive_wal_plain_spans_per_cpu_s`, over gRPC, and
     `spans_per_cpu_s_512_plain`, the same without it; `spans_per_cpu_s_512_decisions`, where each
     eighth span is a decision; the rivals `parse_only_spans_per_cpu_s` and
     `python_loop_spans_per_cpu_s`; `x_python_loop_512` and `_8192`; `ack_p50_ms_30k`;
@@ -93,8 +98,8 @@ def _run(scratch: Path, number: int) -> dict[str, float]:
         if load == "512":
             figures["ack_p99_ms_saturated"] = p99_ms
     figures["spans_per_cpu_s_512_plain"], _ = _all_in(scratch, number, "512", accel=False)
-    for key, accel in _CHECKS.items():
-        figures[key] = _log_alone(scratch, number, accel=accel)
+    for key, (over, accel) in _RECEIVED.items():
+        figures[key] = _log_alone(scratch, number, over, accel=accel)
     figures["ack_p50_ms_30k"], figures["ack_p99_ms_30k"] = _open_loop(scratch, number)
     decoded, looped = _rivals(scratch, number)
     figures["parse_only_spans_per_cpu_s"] = decoded
@@ -121,12 +126,13 @@ def _all_in(scratch: Path, number: int, load: str, *, accel: bool = True) -> tup
         return SPANS_PER_RUN / (cpu_s() - before_s), p99(times_ms)
 
 
-def _log_alone(scratch: Path, number: int, *, accel: bool) -> float:
+def _log_alone(scratch: Path, number: int, over: Protocol, *, accel: bool) -> float:
     """Return the rate of receiving, checking and logging, without a store."""
     away = _AwayStore(StoreConfig(url=_url(scratch), database="away"))
-    wal_dir = scratch / f"wal_alone_{number}_{accel}"
+    wal_dir = scratch / f"wal_alone_{number}_{over}_{accel}"
     with _collector(away, wal_dir, accel=accel) as service:
-        sender = Sender(scratch / "512", service.grpc_port)
+        port = service.grpc_port if over == "grpc" else service.http_port
+        sender = Sender(scratch / "512", port, over=over)
         before_s = cpu_s()
         sender.go()
         sender.times_ms()

@@ -77,10 +77,11 @@ def _serve(pipe: Connection, port: int, seed: int) -> None:
         pipe.send(_send(pipe, port, clock, numbers.__next__, *asked))
 
 
-class _Poster:
-    """One kept connection a thread."""
+class Poster:
+    """Sends requests over OTLP/HTTP, on a kept connection a thread."""
 
     def __init__(self, port: int, clock: SystemClock) -> None:
+        """Connect nowhere yet."""
         self._port = port
         self._clock = clock
         self._local = threading.local()
@@ -114,7 +115,7 @@ def _send(
     each = min(DECISIONS_PER_REQUEST, max(1, round(decisions_per_s / REQUESTS_PER_S_MIN)))
     made_ns = clock.now_ns()
     patterns = [decision_patterns(seed, each, made_ns) for seed in range(_PATTERNS)]
-    poster = _Poster(port, clock)
+    poster = Poster(port, clock)
     waiting = threading.Event()
     count = max(1, round(decisions_per_s * seconds / each))
     pipe.send("begun")

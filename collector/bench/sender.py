@@ -5,16 +5,21 @@ from __future__ import annotations
 import itertools
 import re
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import Literal, TypeAlias
 
 import grpc
 
 from collector.bench.harness import start_function
+from collector.bench.open_sender import Poster
 from collector.core.clock import NS_PER_MS, NS_PER_S, SystemClock
 from collector.core.errors import StoreUnavailableError
+
+Protocol: TypeAlias = Literal["grpc", "http"]
 
 EXPORT = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
 _IN_FLIGHT = 16
@@ -35,17 +40,24 @@ class Sender:
     """Sends the requests of a file to a port; told to go, it reports the times to the answers."""
 
     def __init__(
-        self, load: Path, port: int, *, requests_per_s: float = 0.0, seconds: float = 0.0
+        self,
+        load: Path,
+        port: int,
+        *,
+        over: Protocol = "grpc",
+        requests_per_s: float = 0.0,
+        seconds: float = 0.0,
     ) -> None:
         """Start the process and wait until it is ready.
 
         Args:
             load: what `write_load` wrote.
-            port: of OTLP/gRPC.
+            port: of the receiver.
+            over: what the port speaks.
             requests_per_s: sent at fixed instants; 0 sends as fast as 16 at a time allow, once.
             seconds: how long to send at fixed instants, the load over and over.
         """
-        self._pipe, self._process = start_function(_send, load, port, requests_per_s, seconds)
+        self._pipe, self._process = start_function(_send, load, port, over, requests_per_s, seconds)
         assert self._pipe.recv() == "ready"
 
     def go(self) -> None:
@@ -99,20 +111,39 @@ def _insist(call: Callable[[], object]) -> None:
     raise StoreUnavailableError(f"the collector refused a request {_TRIES_MAX} times")
 
 
-def _send(pipe: Connection, load: Path, port: int, requests_per_s: float, seconds: float) -> None:
-    requests = read_load(load)
-    clock = SystemClock()
+@contextmanager
+def _exporter(port: int, over: Protocol, clock: SystemClock) -> Iterator[Callable[[bytes], object]]:
+    """Yield what sends a request and returns once it is answered."""
+    if over == "http":
+        poster = Poster(port, clock)
+        yield lambda request: poster.post("/v1/traces", request, 0)
+        return
     with grpc.insecure_channel(
         f"127.0.0.1:{port}", options=[("grpc.max_send_message_length", -1)]
     ) as channel:
         export = channel.unary_unary(EXPORT, bytes, bytes)
+        yield lambda request: _insist(
+            lambda: export(request, timeout=_ANSWER_S_MAX, wait_for_ready=True)
+        )
 
+
+def _send(
+    pipe: Connection,
+    load: Path,
+    port: int,
+    over: Protocol,
+    requests_per_s: float,
+    seconds: float,
+) -> None:
+    requests = read_load(load)
+    clock = SystemClock()
+    with _exporter(port, over, clock) as export:
         numbers = itertools.count(1)
 
         def send(request: bytes, due_ns: int | None = None) -> float:
             request = renewed(request, next(numbers))
             began_ns = clock.monotonic_ns() if due_ns is None else due_ns
-            _insist(lambda: export(request, timeout=_ANSWER_S_MAX, wait_for_ready=True))
+            export(request)
             return (clock.monotonic_ns() - began_ns) / NS_PER_MS
 
         send(requests[0])  # the connection is not what is measured
