@@ -13,6 +13,8 @@ import shutil
 from pathlib import Path
 from typing import Final
 
+from clickhouse_connect.driver.client import Client
+
 from attribution.core.config import AttributionConfig
 from attribution.jobs.attribution import AttributionJob
 from attribution.jobs.observed import ObservedJob
@@ -61,6 +63,19 @@ def build(directory: Path, spans: int, progress: Progress, *, days: int = DAYS) 
     return url
 
 
+def _merge(client: Client) -> None:
+    """Merge each day to its end, as those of a store that is old are.
+
+    Left on the verge of it, a day would be merged for the first late span that it gets, which
+    would be charged with that.
+    """
+    for table, partition in client.query(sql("unmerged", __file__)).result_rows:
+        client.command(
+            "OPTIMIZE TABLE {table:Identifier} PARTITION ID {partition:String} FINAL",
+            {"table": table, "partition": partition},
+        )
+
+
 def copy(kept: Path, scratch: Path) -> None:
     """Copy what `build` made for a service to run on: what a run writes is not in the next."""
     shutil.copytree(kept / "store", scratch / "store", symlinks=True)
@@ -91,6 +106,8 @@ def fill(store: Connections, copies: int, days: int, wal_dir: Path, progress: Pr
             # that came after it: of the newest day that is little.
             sums.write(day_ns, day_ns + NS_PER_DAY)
             progress(f"growth: {days - day + 1} of {days} days, {copies * POOL:,} decisions each")
+    progress("growth: merging the days")
+    _merge(store.client())
     # Where the service filled a store itself this is done: else its first minute is not idle.
     ObservedJob(store, lambda: None, 0.0).run_once(SystemClock().now_ns())
     write_cursor(store.client(), ATTRIBUTION_CURSOR, ends_ns)

@@ -29,7 +29,9 @@ def test_copies_are_as_consistent_as_what_the_service_makes(
             (SELECT sum(decisions) FROM attribution_minutes FINAL WHERE stage = '') AS minutes,
             (SELECT sum(decisions) FROM revenue_cells FINAL) AS cells,
             (SELECT sum(margins) FROM revenue_cells FINAL) AS margins,
-            (SELECT count() FROM outcomes FINAL) AS outcomes
+            (SELECT count() FROM outcomes FINAL) AS outcomes,
+            (SELECT count() - uniqExact(table, partition_id) FROM system.parts
+                WHERE active AND database = currentDatabase() AND table = 'otel_traces') AS unmerged
         """,
     )
     made = DAYS * POOL
@@ -37,4 +39,5 @@ def test_copies_are_as_consistent_as_what_the_service_makes(
         **dict.fromkeys(("decisions", "roots", "attributed", "exact", "minutes", "cells"), made),
         "outcomes": made // 4,
         "margins": made // 4,
+        "unmerged": 0,
     }
