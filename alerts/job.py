@@ -240,7 +240,7 @@ class AlertsJob:
         after, transition = advance(state, timing, evaluation.seen)
         if transition is None:
             of_class = rule.focus(facts, subject)
-            return self._look_again(rule, of_class, after, evaluation, moment)
+            return self._while_firing(rule, of_class, after, evaluation, moment)
         if transition.notification == FIRED:
             evaluation, move = rule.explain(self._reader, facts, after, evaluation)
             event = transition_event(rule, after, transition, evaluation, moment)
@@ -272,7 +272,7 @@ class AlertsJob:
         self._began.append(event)
         return event
 
-    def _look_again(
+    def _while_firing(
         self,
         rule: _AnyRule,
         of_class: Subject,
@@ -280,7 +280,7 @@ class AlertsJob:
         evaluation: Evaluation,
         moment: Moment,
     ) -> Update:
-        """Record of an alert that fires that its suspect is another, or its rule was promoted.
+        """Record that an alert that fires has another suspect, or is routed now or no longer.
 
         Nothing is sent: the pages show it.
         """
@@ -293,7 +293,8 @@ class AlertsJob:
         found = None
         if rule.explains_decisions and has_data:
             found = self._search.again(of_class, events, moment.end_ns)
-        if found is None and last.is_shadow == self.routing.is_shadow(last.rule):
+        is_shadow = self.routing.is_shadow(last.rule)
+        if found is None and last.is_shadow == is_shadow:
             return Update(state)
         transition = Transition(
             episode_id=state.episode_id,
@@ -305,8 +306,10 @@ class AlertsJob:
             notification="",
         )
         event = transition_event(rule, state, transition, evaluation, moment)
-        if found is None:
-            event = with_suspect_of(event, last)
+        if found is None:  # the rest of why it fires is as it was
+            act = "was taken back into shadow" if is_shadow else "was promoted"
+            reason = f"rule {last.rule} {act}; {last.reason}"
+            event = replace(with_suspect_of(event, last), reason=reason)
         else:
             event = replace(with_suspect(event, found), incident_id=last.incident_id)
         return self._update(replace(state, seq=transition.seq), event, transition, rule)

@@ -43,8 +43,8 @@ SPANS_PER_RIVAL_RUN = SPANS_PER_RUN // 4
 _OPEN_S = 8.0
 _WAIT_S = 0.02
 _MERGED = ("otel_traces", "otel_traces_trace_id_ts", "otel_span_skeletons", "decisions")
-# Of receiving alone: the protocol, and whether the module reads.
-_RECEIVED: dict[str, tuple[Protocol, bool]] = {
+# Figures of receiving alone: the protocol, and whether the module reads.
+_RECEIVING: dict[str, tuple[Protocol, bool]] = {
     "receive_wal_grpc_spans_per_cpu_s": ("grpc", True),
     "receive_wal_http_spans_per_cpu_s": ("http", True),
     "receive_wal_plain_spans_per_cpu_s": ("grpc", False),
@@ -98,7 +98,7 @@ def _run(scratch: Path, number: int) -> dict[str, float]:
         if load == "512":
             figures["ack_p99_ms_saturated"] = p99_ms
     figures["spans_per_cpu_s_512_plain"], _ = _all_in(scratch, number, "512", accel=False)
-    for key, (over, accel) in _RECEIVED.items():
+    for key, (over, accel) in _RECEIVING.items():
         figures[key] = _log_alone(scratch, number, over, accel=accel)
     figures["ack_p50_ms_30k"], figures["ack_p99_ms_30k"] = _open_loop(scratch, number)
     decoded, looped = _rivals(scratch, number)

@@ -205,7 +205,7 @@ inline bool Rows::add(const Span &span, const Wanted &wanted, bool &is_wanted) {
 }
 
 inline void Rows::reserve(std::size_t rows, std::size_t bytes) {
-    for (std::vector<i64> *column : {&start_ns}) column->reserve(rows);
+    start_ns.reserve(rows);
     for (std::vector<u64> *column : {&duration_ns, &received_ns, &event_ends, &link_ends,
                                      &resources.ends, &scopes.ends, &attributes.ends})
         column->reserve(rows);
@@ -362,8 +362,10 @@ class Traces {
 class Blocks {
   public:
     std::vector<u64> unreadable;  // requests that upb has to write anew; there are no rows then
+    Rows spans, decisions;
+    Traces traces;
 
-    explicit Blocks(const Wanted &of) : wanted(of), skeletons(of.own), spans(&skeletons) {}
+    explicit Blocks(const Wanted &of) : spans(&skeletons), wanted(of), skeletons(of.own) {}
 
     void read(Bytes content, const std::vector<Place> &places) {
         reserve(reader.spans, content.size() / 128);  // few spans are smaller
@@ -387,10 +389,6 @@ class Blocks {
     const Wanted &wanted;
     SpanReader reader;  // the rows have texts of it
     Skeletons skeletons;
-
-  public:
-    Rows spans, decisions;
-    Traces traces;
 };
 
 }  // namespace millworth

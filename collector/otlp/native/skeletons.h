@@ -166,6 +166,7 @@ inline std::vector<u32> Skeletons::order() const {
 
 inline std::size_t Skeletons::bytes_max(const LowColumn &services,
                                         const LowColumn &span_names) const {
+    // What is written of a row in numbers, its ends of links among them, is less than the row.
     std::size_t sum = 20 * HEAD_BYTES_MAX + sizeof(Row) * rows.size() + decision_ids.size() +
                       8 * link_spans.size() + services.bytes_max() + span_names.bytes_max() +
                       hosts.bytes_max();

@@ -14,7 +14,6 @@ from collector.core.clock import NS_PER_S
 from tests.support.alerts.builders import rule
 from tests.support.alerts.scene import HURT, INCIDENT_S, START_NS, Scene
 
-LAST = "SELECT argMax({column}, seq) FROM alert_events FINAL"
 SHADOW = rule(budget_usd=5_000.0, keep_firing_s=20.0, live=None)
 
 
@@ -46,7 +45,8 @@ def test_pages_know_that_the_rule_of_an_alert_that_fires_was_promoted(scene: Sce
     scene.restart(rules=[SHADOW])
     scene.go_on(INCIDENT_S + 1, slow_ms=120)
     scene.judge()
-    suspect = scene.client.query(LAST.format(column="blamed_stage")).result_rows
+    suspect = scene.last("blamed_stage")
+    why = scene.last("reason")
 
     Promotions(scene.job.state).promote("burn", Act("ada", scene.clock.ns), "it is right")
     for _ in range(2):  # once, and not at each evaluation
@@ -54,8 +54,15 @@ def test_pages_know_that_the_rule_of_an_alert_that_fires_was_promoted(scene: Sce
         scene.judge()
 
     assert scene.events() == ["firing", "firing"]
-    assert scene.client.query(LAST.format(column="is_shadow")).result_rows == [(False,)]
-    assert scene.client.query(LAST.format(column="blamed_stage")).result_rows == suspect
+    assert scene.last("is_shadow") is False
+    assert scene.last("blamed_stage") == suspect
+    assert scene.last("reason") == f"rule burn was promoted; {why}"
+
+    Promotions(scene.job.state).demote("burn", Act("ada", scene.clock.ns), "it is not")
+    scene.go_on(1, slow_ms=120)
+    scene.judge()
+    assert scene.last("is_shadow") is True
+    assert scene.events() == ["firing"] * 3
 
 
 def test_rule_that_fires_when_it_is_first_evaluated_is_in_shadow(scene: Scene) -> None:

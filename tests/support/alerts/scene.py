@@ -150,3 +150,10 @@ class Scene:
             parameters={"region": region},
         ).result_rows
         return [str(row[0]) for row in rows]
+
+    def last(self, column: str) -> object:
+        """Return a column of the last event that the mirror shows."""
+        ((value,),) = self.client.query(
+            f"SELECT argMax({column}, seq) FROM alert_events FINAL"
+        ).result_rows
+        return value
