@@ -247,7 +247,8 @@ class AlertsJob:
             capture, shown = None, Shown(move)
             if rule.explains_decisions:
                 of_class = rule.focus(facts, subject)
-                found = self._search.at(of_class, event.window_s, moment.end_ns)
+                windows_s = rule.wording(subject).windows_s(event.window_s)
+                found = self._search.at(of_class, windows_s, moment.end_ns)
                 event = with_suspect(event, found)
                 exemplars = self._search.exemplars(of_class, event.window_s, moment.end_ns)
                 shown = Shown(move, exemplars, found.path)
@@ -292,7 +293,8 @@ class AlertsJob:
         has_data = evaluation.seen.status is not Status.NO_DATA
         found = None
         if rule.explains_decisions and has_data:
-            found = self._search.again(of_class, events, moment.end_ns)
+            windows_s = rule.wording(state.subject).windows_s(last.window_s)
+            found = self._search.again(of_class, windows_s, events, moment.end_ns)
         is_shadow = self.routing.is_shadow(last.rule)
         if found is None and last.is_shadow == is_shadow:
             return Update(state)

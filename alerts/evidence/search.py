@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from alerts.evidence.suspect import (
@@ -49,21 +49,24 @@ class SuspectSearch:
         # By episode, the revisions at its last search. After a restart there is one search more.
         self._searched: dict[str, tuple[int, int]] = {}
 
-    def at(self, subject: Subject, window_s: int, end_ns: int) -> Found:
-        """Search the window that ends at an instant."""
-        start_ns = max(end_ns - window_s * NS_PER_S, end_ns - _SEARCHED_NS_MAX)
-        during = self._segment_times(subject.action, start_ns, end_ns)
-        if subject.region not in during:
-            return Found(None, None)
-        before = self._segment_times(subject.action, start_ns - _BASELINE_NS, start_ns)
-        baselines = []
-        if subject.region in before:
-            baselines.append(Baseline("before", before[subject.region]))
-        others = [times for region, times in during.items() if region != subject.region]
-        baselines.append(Baseline("in other regions", pool(others)))
-        affected = during[subject.region]
-        suspect = find_suspect(affected, baselines)
-        return Found(suspect, path_now(affected, baselines, suspect.baseline if suspect else ""))
+    def at(self, subject: Subject, windows_s: Sequence[int], end_ns: int) -> Found:
+        """Search the windows that end at an instant; take the first where a segment stands out.
+
+        Args:
+            subject: the class of decisions.
+            windows_s: of the tier that burns, the shortest first: what began minutes ago is a
+                small part of an hour, and its excess is thinned by all that was well before.
+            end_ns: of the windows.
+        """
+        starts_ns = [end_ns - min(each * NS_PER_S, _SEARCHED_NS_MAX) for each in windows_s]
+        first_ns = starts_ns[-1]
+        before = self._segment_times(subject.action, first_ns - _BASELINE_NS, first_ns)
+        found = Found(None, None)
+        for start_ns in dict.fromkeys(starts_ns):
+            found = _found(subject, self._segment_times(subject.action, start_ns, end_ns), before)
+            if found.suspect is not None:
+                break
+        return found
 
     def exemplars(self, subject: Subject, window_s: int, end_ns: int) -> list[str]:
         """Return the slowest decisions of a class in the window that ends at an instant."""
@@ -79,25 +82,32 @@ class SuspectSearch:
         )
         return [str(row[0]) for row in rows]
 
-    def again(self, subject: Subject, events: Sequence[AlertEvent], end_ns: int) -> Found | None:
+    def again(
+        self,
+        subject: Subject,
+        windows_s: Sequence[int],
+        events: Sequence[AlertEvent],
+        end_ns: int,
+    ) -> Found | None:
         """Search an alert that fires once more; return None where its suspect stays.
 
         Args:
             subject: the class of decisions that the alert is about.
+            windows_s: of the tier that burns, the shortest first.
             events: of its episode, in order; at least one.
             end_ns: of the windows of this pass.
         """
         found_ns = suspected_ns(events)
-        window_s = min(events[-1].window_s, _SEARCHED_NS_MAX // NS_PER_S)
         if found_ns is None:
-            found = self.at(subject, window_s, end_ns)
+            found = self.at(subject, windows_s, end_ns)
             return None if found.suspect is None else found
         last = events[-1]
-        from_ns = found_ns - window_s * NS_PER_S - _BASELINE_NS
+        searched_ns = min(windows_s[-1] * NS_PER_S, _SEARCHED_NS_MAX)
+        from_ns = found_ns - searched_ns - _BASELINE_NS
         revisions = self._revisions(subject.action, from_ns, found_ns)
         if revisions == self._searched.get(last.episode_id, (0, 0)):
             return None
-        found = self.at(subject, window_s, found_ns)
+        found = self.at(subject, windows_s, found_ns)
         self._searched[last.episode_id] = revisions
         return found if _is_another(last, found.suspect) else None
 
@@ -121,6 +131,22 @@ class SuspectSearch:
             "revised", __file__, action=action, from_ns=max(from_ns, 0), end_ns=end_ns
         )
         return int(revisions), int(newest_ns)
+
+
+def _found(
+    subject: Subject, during: Mapping[str, SegmentTimes], before: Mapping[str, SegmentTimes]
+) -> Found:
+    """Return what stands out of a class in a window, by the times of its action's regions."""
+    if subject.region not in during:
+        return Found(None, None)
+    baselines = []
+    if subject.region in before:
+        baselines.append(Baseline("before", before[subject.region]))
+    others = [times for region, times in during.items() if region != subject.region]
+    baselines.append(Baseline("in other regions", pool(others)))
+    affected = during[subject.region]
+    suspect = find_suspect(affected, baselines)
+    return Found(suspect, path_now(affected, baselines, suspect.baseline if suspect else ""))
 
 
 def suspected_ns(events: Sequence[AlertEvent]) -> int | None:

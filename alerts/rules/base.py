@@ -35,6 +35,11 @@ class Wording:
     note: str = ""
     runbook_url: str = ""
 
+    def windows_s(self, window_s: int) -> tuple[int, ...]:
+        """Return the windows that are compared where this is the longest, the shortest first."""
+        short_s = self.shorts.get(window_s)
+        return (window_s,) if short_s is None else (short_s, window_s)
+
 
 # Of a rule that is configured no longer: what only the rule knew is unknown.
 NO_WORDING = Wording()

@@ -43,7 +43,7 @@ def test_slow_store_in_one_region_is_alerted_blamed_and_captured(scene: Scene) -
     now_ns = end_ns + 10 * NS_PER_S
     assert row == (
         *("burn", "page", "checkout", HURT, "inactive", "firing", "decision", "store"),
-        *(60 * NS_PER_MS, Decimal(150), Decimal(90), Decimal(450), Decimal(18_000)),
+        *(120 * NS_PER_MS, Decimal(150), Decimal(90), Decimal(450), Decimal(18_000)),
         *("margin", "prior", end_ns, end_ns, now_ns, 60),
     )
     [capture] = scene.client.query(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 from attribution.core.segments import SEGMENTS
+from collector.core.clock import NS_PER_MS
 from tests.support.alerts.scene import HURT, INCIDENT_S, PER_SECOND, WELL, Scene, write_seconds
 
 
@@ -44,6 +45,18 @@ def test_segment_that_stands_out_later_is_blamed_then(scene: Scene) -> None:
         ("firing", "firing", "decision", "store"),
     ]
     assert scene.deliver() == 1
+
+
+def test_excess_is_that_of_now_and_not_thinned_by_what_went_well_before(scene: Scene) -> None:
+    """An incident of minutes is a small part of a long window; who is paged asks how slow it is."""
+    scene.go_on(30, slow_ms=120)
+
+    assert scene.judge() == 1
+
+    assert scene.last("window_s") == 60
+    assert scene.last("blamed_excess_ns") == 120 * NS_PER_MS
+    reason = str(scene.last("reason"))
+    assert "decision/store takes longer than before; path 152.3 ms, 32.3 before: " in reason
 
 
 def _revise(scene: Scene, from_ns: int, computed_ns: int) -> None:
