@@ -187,7 +187,9 @@ class Demo:
             overrides={
                 "store": {"url": f"chdb://{self._dir / 'store'}"},
                 "provenance": {"keys_path": str(keys_path), "required": True},
-                # A customer of the reference path buys within a second, or not at all.
+                # A customer of the reference path buys within a second, or not at all, and the path
+                # sends an outcome of both.
+                "outcomes": {"complete": "all"},
                 "attribution": {"settle_s": 2.0, "value_window_s": 3600, "outcome_delay_s": 30},
                 "alerts": {
                     "interval_s": 1.0,

@@ -59,6 +59,9 @@ def test_alert_leads_to_a_decision_and_its_waterfall(demo: RunningDemo, visit: V
     expect(page.locator("#health-flow")).to_contain_text("Attribute")
     page.get_by_text("Service: every figure").click()
     expect(page.locator("#health-items")).to_contain_text("packets", ignore_case=True)
+    page.get_by_role("link", name="Velocity").click()
+    expect(page.locator("main")).to_contain_text("value over decisions with an outcome")
+    expect(page.locator("main")).not_to_contain_text("Partial: ")
     assert visit.foreign_requests == []
     assert visit.console_errors == []
 
