@@ -83,10 +83,10 @@ _OVER: Final = """async () => {
   }
   return root.scrollWidth - root.clientWidth;
 }"""
-# The end of a sum of money is its largest part.
+# The end of a sum of money is its largest part, and that of an instant its day.
 _CUT: Final = """() => [...document.querySelectorAll(".ag-cell div, .card div")]
   .filter(each => each.scrollWidth > each.clientWidth && !each.children.length)
-  .map(each => each.textContent).filter(text => text.includes("$"))"""
+  .map(each => each.textContent).filter(text => /\\$|\\d [A-Z]{3}\\b|^\\.\\d/.test(text))"""
 
 
 def runs_over(page: Page, where: str) -> list[str]:

@@ -13,7 +13,7 @@ from dashboard.units import UNKNOWN, Zone, count, ms, usd, utc_iso
 
 _LINES: Final = {"cellRenderer": "TwoLines"}
 COLUMNS: Final[list[dict[str, Any]]] = [
-    {"field": "at", "headerName": "Time (UTC)", "width": 88, "cellRenderer": "TimeLink"},
+    {"field": "at", "headerName": "Time (UTC)", "width": 100, "cellRenderer": "TimeLink"},
     {"field": "latency", "headerName": "Latency", "minWidth": 84, "flex": 2,
      "cellRenderer": "Latency"},
     {"field": "worst", "headerName": "Longest in", "minWidth": 94, "flex": 2, **_LINES,
@@ -21,7 +21,8 @@ COLUMNS: Final[list[dict[str, Any]]] = [
     {"field": "lost", "headerName": "Lost", "width": 74, "type": "rightAligned",
      "tooltipField": "interval"},
     {"field": "value", "headerName": "Expected", "width": 92, "type": "rightAligned"},
-    {"field": "outcome", "headerName": "Outcome", "minWidth": 110, "flex": 1},
+    {"field": "outcome", "headerName": "Outcome", "minWidth": 110, "flex": 1, **_LINES,
+     "cellRendererParams": {"first": "outcome", "second": "earned"}},
     {"field": "packets", "headerName": "Packets", "width": 82},
     {"field": "what", "headerName": "Action", "minWidth": 120, "flex": 1, **_LINES,
      "cellRendererParams": {"first": "action", "second": "region"}},
@@ -73,7 +74,8 @@ def _line(row: DecisionRow, longest_ns: int, zone: Zone) -> dict[str, object]:
         "lost": _dollars(row.loss_usd),
         "interval": interval,
         "value": _dollars(row.value_usd),
-        "outcome": _outcome(row),
+        "outcome": _outcome(row.converted),
+        "earned": " · ".join(part for part in (_earned(row), "error" * row.is_error) if part),
         "packets": "linked" if row.packets else "none",
         "action": row.action,
         "region": row.region,
@@ -119,11 +121,11 @@ def _dollars(amount: Decimal | None) -> str:
     return UNKNOWN if amount is None else usd(amount)
 
 
-def _outcome(row: DecisionRow) -> str:
-    error = "error, " if row.is_error else ""
-    if row.converted is None:
-        return f"{error}none yet"
-    if not row.converted:
-        return f"{error}nothing sold"
-    amount = "sold" if row.earned is None else f"sold, {row.earned:,.2f} {row.currency}"
-    return error + amount
+def _outcome(converted: bool | None) -> str:
+    if converted is None:
+        return "none yet"
+    return "sold" if converted else "nothing sold"
+
+
+def _earned(row: DecisionRow) -> str:
+    return f"{row.earned:,.2f} {row.currency}" if row.converted and row.earned is not None else ""

@@ -47,7 +47,7 @@ def test_line_has_its_bar_its_tick_and_a_short_id_last() -> None:
     assert (slow["short"], slow["at"], slow["of"]) == ("2172fde4", "18:45:54", "web")
     assert (slow["lost"], slow["interval"]) == ("$0.0500", "90 %: $0.0100 to $0.20")
     assert (slow["worst"], slow["worst_ms"]) == ("store", "120.0 ms · decision")
-    assert slow["outcome"] == "sold, 12.30 EUR"
+    assert (slow["outcome"], slow["earned"]) == ("sold", "12.30 EUR")
 
 
 def test_what_is_not_known_is_said_so() -> None:
@@ -55,9 +55,11 @@ def test_what_is_not_known_is_said_so() -> None:
     unknown = replace(ROW, value_usd=None, loss_usd=None, loss_low_usd=None, converted=None)
     (line,) = listed_lines([unknown], Zone())
     assert (line["lost"], line["value"], line["interval"]) == ("unknown", "unknown", "")
-    assert line["outcome"] == "none yet"
+    assert (line["outcome"], line["earned"]) == ("none yet", "")
     (line,) = listed_lines([replace(ROW, converted=False, is_error=True)], Zone())
-    assert line["outcome"] == "error, nothing sold"
+    assert (line["outcome"], line["earned"]) == ("nothing sold", "error")
+    (line,) = listed_lines([replace(ROW, is_error=True)], Zone())
+    assert (line["outcome"], line["earned"]) == ("sold", "12.30 EUR · error")
 
 
 @pytest.mark.parametrize(
