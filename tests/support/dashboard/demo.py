@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -19,7 +20,6 @@ class RunningDemo:
 
     def __init__(self, data: Path, run_s: int) -> None:
         """Start the demo on an empty directory; it ends by itself after `run_s` seconds."""
-        self._run_s = run_s
         self.process = subprocess.Popen(
             [
                 *(sys.executable, "-m", "dashboard.cli.main", "demo"),
@@ -37,9 +37,10 @@ class RunningDemo:
         )
         self.url = self._await_url()
 
-    def finish(self) -> tuple[str, str]:
-        """Return standard output and standard error once the demo has ended by itself."""
-        return self.process.communicate(timeout=self._run_s + END_SECONDS_MAX)
+    def interrupt(self) -> tuple[str, str]:
+        """End the demo as Ctrl-C does; return standard output and standard error."""
+        self.process.send_signal(signal.SIGINT)
+        return self.process.communicate(timeout=END_SECONDS_MAX)
 
     def close(self) -> None:
         """End the demo if it still runs."""
