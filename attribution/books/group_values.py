@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -48,8 +48,9 @@ class GroupValue:
     value_usd: float  # of one, failed ones among them; NaN is unknown
     basis: str
     error: float  # relative, of the value: few large sales say little
-    told: int  # decisions with an outcome
-    unsold: int  # ... that says that nothing was earned
+    due: int  # decisions whose outcome should have come
+    told: int  # ... and has
+    unsold: int  # ... and says that nothing was earned
     sold: int = 0  # decisions that sold something, be it taken back since
     answered: int = 0  # decisions that sold something, or did not for certain
 
@@ -59,21 +60,25 @@ def read_group_values(
     config: AttributionConfig,
     selection: Selection,
     dimension: str,
+    due_ns: int | None = None,
     at_once: int = AT_ONCE,
 ) -> list[GroupValue]:
     """Return the value of every group that has a decision, by action, region and name.
 
     A group is worth what its own decisions of the selection earned, and nothing else: never the
-    mean of the others, nor what was before. About `at_once` decisions are summed at a time.
+    mean of the others, nor what was before. The outcome of a decision that began before `due_ns`
+    is due; of all, by default. About `at_once` decisions are summed at a time.
     """
     parts = parts_of(store, selection.from_ns, selection.to_ns, at_once)
-    margin = _earned(store, config, selection, dimension, "margin", parts)
+    asked_of = {**asked(selection), "by": dimension}
+    asked_of["due_ns"] = selection.to_ns if due_ns is None else due_ns
+    margin = _earned(store, config, asked_of, "margin", parts)
     known, converted = ints(margin["known"]), ints(margin["converted"])
     revenue = margin.slice(0, 0)
     # By revenue is valued what earned something and has no margin: most have one, and then what
     # all of the window earned is not worked out a second time.
     if np.any((known > 0) & (converted > 0) & (ints(margin["amounts"]) == 0)):
-        revenue = _earned(store, config, selection, dimension, "revenue", parts)
+        revenue = _earned(store, config, asked_of, "revenue", parts)
     none = np.zeros_like(known)
     window = Earned(
         decisions=ints(margin["decisions"]),
@@ -112,6 +117,7 @@ def read_group_values(
         (micros / MICROS).tolist(),
         [BASES[code] for code in basis.tolist()],
         error.tolist(),
+        margin["due"].to_pylist(),
         margin["told"].to_pylist(),
         margin["unsold"].to_pylist(),
         margin["sold"].to_pylist(),
@@ -123,16 +129,11 @@ def read_group_values(
 def _earned(
     store: Connections,
     config: AttributionConfig,
-    selection: Selection,
-    dimension: str,
+    asked_of: Mapping[str, object],
     outcome: str,
     parts: Sequence[tuple[int, int]],
 ) -> Table:
-    parameters = {
-        **asked(selection),
-        **earned.parameters(outcome, config),
-        "by": dimension,
-    }
+    parameters = {**asked_of, **earned.parameters(outcome, config)}
     found = [
         store.client().query_arrow(_SQL, parameters={**parameters, "from_ns": begin, "to_ns": end})
         for begin, end in parts
@@ -156,11 +157,11 @@ def contradictions(values: Sequence[GroupValue], config: AttributionConfig) -> l
 
     Where the mode differs by channel nothing is said: groups may mix them.
     """
-    decisions, told, unsold = (
-        sum(getattr(each, name) for each in values) for name in ("decisions", "told", "unsold")
+    due, told, unsold = (
+        sum(getattr(each, name) for each in values) for name in ("due", "told", "unsold")
     )
     outcomes = config.outcomes
-    if config.other_channels or decisions < _JUDGED_MIN:
+    if config.other_channels or due < _JUDGED_MIN:
         return []
     if not outcomes.all_sent and unsold > _CONTRADICTING * told:
         return [
@@ -168,9 +169,9 @@ def contradictions(values: Sequence[GroupValue], config: AttributionConfig) -> l
             "sold: if every decision gets one, say all; else values are too low by those that are "
             "still to come"
         ]
-    if outcomes.all_sent and told < (1 - _CONTRADICTING) * decisions:
+    if outcomes.all_sent and told < (1 - _CONTRADICTING) * due:
         return [
-            f"outcomes.complete is all, and {decisions - told:,} of {decisions:,} decisions have "
+            f"outcomes.complete is all, and {due - told:,} of {due:,} decisions have "
             "no outcome yet: where those sold nothing, say sales; values are too high by as much"
         ]
     if outcomes.all_sent and not unsold:

@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import Field, PrivateAttr, model_validator
 
-from collector.core.clock import NS_PER_DAY
+from collector.core.clock import NS_PER_DAY, NS_PER_S
 from collector.core.config import Complete, HorizonDays, OutcomesConfig, Section
 from collector.core.errors import InputError
 
@@ -165,7 +165,8 @@ class AttributionConfig(Section):
         default=86_400,
         ge=0,
         le=2_592_000,
-        description="Age at which a decision's outcome is taken to be known, for the slope",
+        description="Age at which a decision's outcome should have come: for the slope, and "
+        "for what is said to be missing where each gets one",
     )
     budgets: tuple[LatencyBudget, ...] = Field(
         default=(LatencyBudget(name="decision", p50_ms=80.0, p95_ms=100.0),),
@@ -197,6 +198,13 @@ class AttributionConfig(Section):
             for name, each in self._channels.items()
             if each.complete not in (None, self._outcomes.complete)
         )
+
+    def due_ns(self, now_ns: int) -> int:
+        """Return the instant before which decisions began whose outcomes should have come, ns.
+
+        One that says that nothing was sold needs no waiting for, where only sales are sent.
+        """
+        return now_ns - (self.outcome_delay_s * NS_PER_S if self._outcomes.all_sent else 0)
 
     def reading(
         self, outcomes: OutcomesConfig, channels: Mapping[str, ChannelConfig] | None = None

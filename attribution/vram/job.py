@@ -64,7 +64,7 @@ class VramJob:
         Returns:
             The document with its version and instant; those of an equal one that is stored.
         """
-        fresh = self.made(selection, dimension, annualise=annualise)
+        fresh = self.made(selection, dimension, now_ns, annualise=annualise)
         name = content_hash(fresh)
         stored = self.versions()
         twin = next((each for each in reversed(stored) if each[2] == name), None)
@@ -97,12 +97,20 @@ class VramJob:
         told: Document = json.loads(found[0][3])
         return told
 
-    def made(self, selection: Selection, dimension: str, *, annualise: bool = False) -> Document:
+    def made(
+        self,
+        selection: Selection,
+        dimension: str,
+        now_ns: int | None = None,
+        *,
+        annualise: bool = False,
+    ) -> Document:
         """Return the model of some decisions without a version, and store nothing.
 
         Args:
             selection: the decisions.
             dimension: one of DIMENSIONS.
+            now_ns: no outcome that is due later is missed; None where each should have come.
             annualise: state figures of a year on fewer than YEAR_DAYS_MIN days too.
 
         Raises:
@@ -111,7 +119,8 @@ class VramJob:
         if dimension not in DIMENSIONS:
             raise InputError(f"{dimension!r} is no dimension; choose {', '.join(DIMENSIONS)}")
         count = self._reader.selected_extent(selection).decisions
-        values = read_group_values(self._store, self._config, selection, dimension)
+        due_ns = None if now_ns is None else max(self._config.due_ns(now_ns), 0)
+        values = read_group_values(self._store, self._config, selection, dimension, due_ns)
         book = read_book(self._store, self._config)
         refusal = book.refusal(selection.to_ns)
         if refusal:

@@ -7,7 +7,7 @@ from typing import Final
 from attribution.books.group_values import contradictions, read_group_values
 from attribution.core.config import AttributionConfig
 from attribution.core.selection import Selection
-from collector.core.clock import NS_PER_HOUR, NS_PER_S
+from collector.core.clock import NS_PER_HOUR
 from collector.store.connect import Connections
 
 _WINDOW_NS: Final = NS_PER_HOUR
@@ -27,14 +27,9 @@ class OutcomeModeJob:
         self.found: list[str] = []  # contradictions of the last run, in words
 
     def run_once(self, now_ns: int) -> list[str]:
-        """Return in words what contradicts the mode, none where nothing does.
-
-        Where every decision should have an outcome one that is not due yet is not missed; an
-        outcome that says that nothing was sold needs no waiting for.
-        """
-        all_sent = self._config.outcomes.all_sent
-        to_ns = now_ns - (self._config.outcome_delay_s * NS_PER_S if all_sent else 0)
-        window = Selection(max(to_ns - _WINDOW_NS, 0), max(to_ns, 0))
+        """Return in words what contradicts the mode, none where nothing does."""
+        to_ns = max(self._config.due_ns(now_ns), 0)
+        window = Selection(max(to_ns - _WINDOW_NS, 0), to_ns)
         values = read_group_values(self._store, self._config, window, "channel")
         self.found = contradictions(values, self._config)
         return self.found

@@ -2,8 +2,8 @@
 -- Within one nanosecond a decision is known by a hash of its id: a join by the texts takes twice as long.
 -- Amounts are those of `outcome`, margin or revenue. ${earned} is earned.sql.
 -- Returns: action, region, name String; then Int64: decisions, first_ns and last_ns: when they
---   began; known: of which it is known what they earned; told: with an outcome, unsold:
---   ... that says that nothing was earned; sold: ... that sold something; converted; amounts: ... whose
+--   began; known: of which it is known what they earned; due: that began before due_ns, told: ... with an outcome,
+--   unsold: ... that says that nothing was earned; sold: ... that sold something; converted; amounts: ... whose
 --   amount is known; amount_micros; stated: that state a value; stated_micros; amount_squared, stated_squared Float64, USD^2.
 --   By action, region, name.
 WITH
@@ -16,6 +16,7 @@ measured AS
         e.began_ns > 0 AS is_told,
         is_told OR has({other_channels:Array(String)}, a.channel) = {all_sent:UInt8} AS is_answered,
         a.ingress_ns AS began_ns,
+        began_ns < {due_ns:UInt64} AS is_due,
         e.has_earned = 1 AS has_earned,
         has_earned AND e.amounts_missing = 0 AS is_known,
         e.has_sold = 1 AS has_sold,
@@ -47,8 +48,9 @@ SELECT
     toInt64(min(began_ns)) AS first_ns,
     toInt64(max(began_ns)) AS last_ns,
     toInt64(countIf(is_answered)) AS known,
-    toInt64(countIf(is_told)) AS told,
-    toInt64(countIf(is_told AND NOT has_earned)) AS unsold,
+    toInt64(countIf(is_due)) AS due,
+    toInt64(countIf(is_due AND is_told)) AS told,
+    toInt64(countIf(is_due AND is_told AND NOT has_earned)) AS unsold,
     toInt64(countIf(has_sold)) AS sold,
     toInt64(countIf(has_earned)) AS converted,
     toInt64(countIf(is_known)) AS amounts,

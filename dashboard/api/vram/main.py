@@ -139,6 +139,7 @@ def _worth_router(vram: VramJob, workers: Workers, clock: Clock) -> APIRouter:
     ) -> dict[str, Any]:
         """Return the same model of some decisions, and store nothing; the Velocity page has it."""
         chosen = Chosen(window=window, until=until, action=action, region=region)
-        return await workers.run(vram.made, chosen.selection(clock.now_ns()), dimension)
+        now_ns = clock.now_ns()
+        return await workers.run(vram.made, chosen.selection(now_ns), dimension, now_ns)
 
     return router

@@ -263,11 +263,12 @@ def read_frame(context: PageContext, scope: Scope) -> Found:
 
 def read_worth(context: PageContext, scope: Scope) -> Found:
     """Read what latency is worth to the groups: a value for each of WORTH."""
-    seen = scope.range_at(context.clock.now_ns())
+    now_ns = context.clock.now_ns()
+    seen = scope.range_at(now_ns)
     dimension = scope.filter("by") or DIMENSIONS[0]
     chosen = Selection(seen.from_ns, seen.to_ns, seen.action, seen.region)
     try:
-        told = context.sources.vram.made(chosen, dimension)
+        told = context.sources.vram.made(chosen, dimension, now_ns)
     except InputError as error:
         if dimension not in DIMENSIONS:
             raise

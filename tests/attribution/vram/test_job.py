@@ -282,7 +282,7 @@ def test_outcomes_that_contradict_their_mode_are_told_with_every_figure(
 ) -> None:
     """A mode is declared, never guessed; data that speak against it are a warning."""
     value = GroupValue(
-        "offer", "eu", "web", 1_000, 0, 1, 1_000, 1.0, 1.0, "margin", 0.1, told, unsold
+        "offer", "eu", "web", 1_000, 0, 1, 1_000, 1.0, 1.0, "margin", 0.1, 1_000, told, unsold
     )
     outcomes = OutcomesConfig.model_validate({"complete": complete})
     found = contradictions([value], AttributionConfig().reading(outcomes))

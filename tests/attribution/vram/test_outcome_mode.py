@@ -3,7 +3,9 @@ from __future__ import annotations
 import pytest
 
 from attribution.core.config import AttributionConfig
+from attribution.core.selection import Selection
 from attribution.jobs.attribution import AttributionJob
+from attribution.vram.job import VramJob
 from attribution.vram.outcome_mode import OutcomeModeJob
 from collector.core.clock import NS_PER_S
 from collector.core.config import AttributesConfig, OutcomesConfig
@@ -41,6 +43,14 @@ def test_mode_is_held_against_the_outcomes_that_came(
     (said,) = every.run_once(due_ns)
     assert "90 of 120 decisions have no outcome yet" in said
     assert every.found == [said]
+    hour = Selection(BASE_NS - 1_000 * NS_PER_S, BASE_NS + 1_000 * NS_PER_S)
+    vram = VramJob(config("all"), store)
+    asked = {"soon": soon_ns, "due": due_ns, "whenever": None}
+    warned = {
+        when: vram.made(hour, "channel", at_ns)["lineage"]["warnings"]
+        for when, at_ns in asked.items()
+    }
+    assert warned == {"soon": [], "due": [said], "whenever": [said]}
     unsold = [
         outcome(
             f"no-{name}", decision_id=trace_id(name), converted=False, margin=margin,
