@@ -263,10 +263,9 @@ def _packets(packets: KeptPackets | None) -> object:
     """Return how likely an alert can be rebuilt from packets, and in full what that rests on."""
     if packets is None:
         return "check pending, or none are recorded"
-    chance = f"{packets.probability * 100:.2f} %"
-    grounds = f"With probability {chance} no packet of its requests is missing. "
-    kept = f"{count(packets.rebuilt)} of {count(packets.requests)} requests"
-    return html.Span(f"{chance} whole, {kept}", title=grounds + "; ".join(packets.grounds))
+    kept = f"{count(packets.rebuilt)} of {count(packets.requests)} requests with every packet"
+    chance = f"chance that none is missing {packets.probability * 100:.2f} %"
+    return html.Span(f"{kept}, {chance}", title="; ".join(packets.grounds))
 
 
 def _runbook(url: str) -> object:

@@ -224,7 +224,7 @@ def why_no_packets(recorder: HealthItem | None) -> str:
 def _said(detail: Decision) -> list[Component]:
     facts = detail.facts
     value = "value unknown" if facts.value_usd is None else f"{usd(facts.value_usd)} expected"
-    of = [facts.action, facts.region, value, f"outcome: {_outcome(detail.outcomes)}"]
+    of = [facts.action, facts.region, value, f"outcome: {outcome_words(detail.outcomes)}"]
     named = html.Span(f"decision {facts.decision_id}", className="note")
     return [" · ".join(part for part in of if part) + " · ", named]
 
@@ -240,7 +240,7 @@ def _facts(found: DecisionRead, zone: Zone) -> list[tuple[str, object]]:
         ("action", facts.action),
         ("region", facts.region or UNKNOWN),
         ("value", value),
-        ("outcome", _outcome(detail.outcomes)),
+        ("outcome", outcome_words(detail.outcomes)),
         ("ingress", zone.full(facts.ingress_ns)),
         ("result", "error" if facts.is_error else "ok"),
         ("revision", split.revision if split else "not attributed yet"),
@@ -266,16 +266,20 @@ def _facts(found: DecisionRead, zone: Zone) -> list[tuple[str, object]]:
     return listed
 
 
-def _outcome(outcomes: Sequence[Outcome]) -> str:
+def outcome_words(outcomes: Sequence[Outcome]) -> str:
+    """Return what a decision earned: `sold, $12.30 margin; refund, $49.90 revenue`."""
     if not outcomes:
         return "none known yet"
     parts = []
     for outcome in outcomes:
+        what = outcome.kind
+        if what == "sale":
+            what = "sold" if outcome.converted else "nothing sold"
         amount = outcome.margin if outcome.margin is not None else outcome.revenue
         basis = "margin" if outcome.margin is not None else "revenue"
-        money = "" if amount is None else f" {_money(amount, outcome.currency)} {basis}"
-        won = "converted" if outcome.converted else "not converted"
-        parts.append(f"{outcome.kind}: {won}{money}")
+        if amount is not None and (amount or outcome.converted):
+            what += f", {_money(amount, outcome.currency)} {basis}"
+        parts.append(what)
     return "; ".join(parts)
 
 

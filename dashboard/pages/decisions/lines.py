@@ -13,12 +13,12 @@ from dashboard.units import UNKNOWN, Zone, count, ms, usd, utc_iso
 
 _LINES: Final = {"cellRenderer": "TwoLines"}
 COLUMNS: Final[list[dict[str, Any]]] = [
-    {"field": "at", "headerName": "Time (UTC)", "width": 100, "cellRenderer": "TimeLink"},
+    {"field": "at", "headerName": "Time (UTC)", "width": 92, "cellRenderer": "TimeLink"},
     {"field": "latency", "headerName": "Latency", "minWidth": 84, "flex": 2,
      "cellRenderer": "Latency"},
     {"field": "worst", "headerName": "Longest in", "minWidth": 94, "flex": 2, **_LINES,
      "cellRendererParams": {"first": "worst", "second": "worst_ms"}},
-    {"field": "lost", "headerName": "Lost", "width": 74, "type": "rightAligned",
+    {"field": "lost", "headerName": "Lost", "width": 80, "type": "rightAligned",
      "tooltipField": "interval"},
     {"field": "value", "headerName": "Expected", "width": 92, "type": "rightAligned"},
     {"field": "outcome", "headerName": "Outcome", "minWidth": 110, "flex": 1, **_LINES,

@@ -198,8 +198,8 @@ def test_packets_of_an_alert_are_said_with_their_grounds(
         )  # fmt: skip
     seed.insert(own_world.client())
     said = text_of(detail.show(context, "episode-1", Zone()).shown["alert-facts.children"])
-    assert "99.87 % whole, 299 of 300 requests" in said
-    assert "missing. packets on every span of 299; kernel dropped 0" in said
+    assert "299 of 300 requests with every packet, chance that none is missing 99.87 %" in said
+    assert "packets on every span of 299; kernel dropped 0" in said
 
 
 def test_link_of_an_alert_shows_its_own_time(context: PageContext, own_world: Connections) -> None:
