@@ -22,10 +22,10 @@ from attribution.read.reader import Reader
 from attribution.revenue.loss import Slope
 from attribution.sensitivity.groups import DIMENSIONS
 from attribution.sensitivity.job import read_book, read_groups
-from attribution.sensitivity.versions import SlopeModel
+from attribution.sensitivity.versions import SlopeBook, SlopeModel
 from attribution.vram.allocation import Ranked, order
 from attribution.vram.document import Document, content_hash, document
-from attribution.vram.ranking import Group, curve, segment_weights, worth
+from attribution.vram.ranking import Group, Worth, curve, segment_weights, worth
 from collector.core.clock import NS_PER_MS, NS_PER_S
 from collector.core.config import AttributesConfig
 from collector.core.errors import InputError, NotFoundError
@@ -121,10 +121,7 @@ class VramJob:
         count = self._reader.selected_extent(selection).decisions
         due_ns = None if now_ns is None else max(self._config.due_ns(now_ns), 0)
         values = read_group_values(self._store, self._config, selection, dimension, due_ns)
-        book = read_book(self._store, self._config)
-        refusal = book.refusal(selection.to_ns)
-        if refusal:
-            raise InputError(f"no figure: {refusal}")
+        book = self._book(selection.to_ns)
         rows = self._sampled(selection, dimension, count, values)
         slope = book.slope(selection.to_ns)
         model = book.in_force(selection.to_ns)
@@ -142,12 +139,6 @@ class VramJob:
         groups = [group for group, _ in found]
         valued = {each.name for each in values if not math.isnan(each.value_usd)}
         trees = trees_from_rows(rows) if len(rows) else no_trees()
-        worths = sorted(
-            (worth(group, a_year=a_year) for group in groups),
-            key=lambda each: order(
-                Ranked(each.name, each.kind, each.marginal_usd_per_ms_hour.median, 0.0)
-            ),
-        )
         basis = book.basis(selection.to_ns, self._config.slope.basis)
         of = [at for _, at in found]
         return document(
@@ -167,13 +158,20 @@ class VramJob:
                 "denominator": _denominator(self._config),
                 "warnings": contradictions(values, self._config),
             },
-            worths,
+            sorted((worth(group, a_year=a_year) for group in groups), key=_rank),
             {group.name: curve(group, _shifts_ms(group, model), a_year=a_year) for group in groups},
             segment_weights(trees, groups, of, a_year=a_year) if groups else [],
             sorted({each.name for each in values} - valued),
             sorted(valued - {group.name for group in groups}),
             {group.name: own[group.name].basis if group.name in own else basis for group in groups},
         )
+
+    def _book(self, at_ns: int) -> SlopeBook:
+        book = read_book(self._store, self._config)
+        refusal = book.refusal(at_ns)
+        if refusal:
+            raise InputError(f"no figure: {refusal}")
+        return book
 
     def _sampled(
         self, selection: Selection, dimension: str, count: int, values: Sequence[GroupValue]
@@ -249,6 +247,10 @@ def spread_s(values: Sequence[GroupValue]) -> float:
     first_ns = min(each.first_ns for each in values)
     last_ns = max(each.last_ns for each in values)
     return float(max(last_ns // NS_PER_S - first_ns // NS_PER_S + 1, RATE_S_MIN))
+
+
+def _rank(each: Worth) -> tuple[float, bool, float, str]:
+    return order(Ranked(each.name, each.kind, each.marginal_usd_per_ms_hour.median, 0.0))
 
 
 def _annualised(counted_s: float, *, a_year: bool, is_long: bool) -> str:
