@@ -87,10 +87,15 @@ _OVER: Final = """async () => {
 _CUT: Final = """() => [...document.querySelectorAll(".ag-cell div, .card div")]
   .filter(each => each.scrollWidth > each.clientWidth && !each.children.length)
   .map(each => each.textContent).filter(text => /\\$|\\d [A-Z]{3}\\b|^\\.\\d/.test(text))"""
+# The second line of a cell is what the first is of.
+_CLIPPED: Final = """() => [...document.querySelectorAll(".ag-cell .two")]
+  .filter(each => each.getBoundingClientRect().bottom
+    > each.closest(".ag-cell").getBoundingClientRect().bottom + 1)
+  .map(each => each.textContent)"""
 
 
 def runs_over(page: Page, where: str) -> list[str]:
-    """Return where a page is wider than its window, or cuts money: both themes, both widths."""
+    """Return where a page is wider than its window, or cuts a cell: both themes, both widths."""
     found = list[str]()
     for theme in ("dark", "light"):
         page.emulate_media(color_scheme="dark" if theme == "dark" else "light")
@@ -99,6 +104,6 @@ def runs_over(page: Page, where: str) -> list[str]:
             page.set_viewport_size(size)
             if (over := page.evaluate(_OVER)) > 0:
                 found.append(f"{where} runs over by {over} px, {theme}, {size['width']} px")
-            if cut := page.evaluate(_CUT):
+            if cut := page.evaluate(_CUT) + page.evaluate(_CLIPPED):
                 found.append(f"{where} cuts {cut}, {theme}, {size['width']} px")
     return found
