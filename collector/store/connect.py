@@ -193,11 +193,6 @@ def enter_directory(config: StoreConfig) -> None:
         _ENGINE_FILE.write_text(_ENGINE_SETTINGS, encoding="utf-8")
 
 
-def is_embedded(client: Client) -> bool:
-    """Return whether a connection is to the engine in this process."""
-    return str(client.uri).startswith("chdb")
-
-
 def _connect_reader(config: StoreConfig, more: dict[str, int | str]) -> Client:
     """Connect for reading alone; the database has to be there."""
     limits = {

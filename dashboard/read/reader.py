@@ -42,9 +42,6 @@ from dashboard.read.rows import (
     segment_place,
 )
 
-# Under this width of a window, columns are made of the decisions themselves: at 100 a second some
-# 100,000 rows, which are read in tens of milliseconds.
-RECENT_MAX_NS = 20 * NS_PER_MINUTE
 # A mean over the latest of them: more would move it by less than the reading costs.
 MEAN_DECISIONS_MAX = 50_000
 # An open alert is shown however long ago it last changed, up to this.
