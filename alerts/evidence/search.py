@@ -21,6 +21,7 @@ from collector.core.clock import NS_PER_HOUR, NS_PER_MINUTE, NS_PER_S
 
 # What was usual: the class in the ten minutes before the window.
 _BASELINE_NS = 10 * NS_PER_MINUTE
+_BEFORE = "before"
 # An hour has enough decisions to find the segment; more only cost time.
 _SEARCHED_NS_MAX = NS_PER_HOUR
 _EXEMPLARS = 3
@@ -52,6 +53,9 @@ class SuspectSearch:
     def at(self, subject: Subject, windows_s: Sequence[int], end_ns: int) -> Found:
         """Search the windows that end at an instant; take the first where a segment stands out.
 
+        From what was before in any of them, and only then from other regions: those are slower or
+        faster on any day.
+
         Args:
             subject: the class of decisions.
             windows_s: of the tier that burns, the shortest first: what began minutes ago is a
@@ -61,12 +65,14 @@ class SuspectSearch:
         starts_ns = [end_ns - min(each * NS_PER_S, _SEARCHED_NS_MAX) for each in windows_s]
         first_ns = starts_ns[-1]
         before = self._segment_times(subject.action, first_ns - _BASELINE_NS, first_ns)
-        found = Found(None, None)
+        every = list[Found]()
         for start_ns in dict.fromkeys(starts_ns):
-            found = _found(subject, self._segment_times(subject.action, start_ns, end_ns), before)
-            if found.suspect is not None:
-                break
-        return found
+            during = self._segment_times(subject.action, start_ns, end_ns)
+            every.append(_found(subject, during, before))
+            suspect = every[-1].suspect
+            if suspect is not None and suspect.baseline == _BEFORE:
+                return every[-1]
+        return next((each for each in every if each.suspect is not None), every[-1])
 
     def exemplars(self, subject: Subject, window_s: int, end_ns: int) -> list[str]:
         """Return the slowest decisions of a class in the window that ends at an instant."""
@@ -141,7 +147,7 @@ def _found(
         return Found(None, None)
     baselines = []
     if subject.region in before:
-        baselines.append(Baseline("before", before[subject.region]))
+        baselines.append(Baseline(_BEFORE, before[subject.region]))
     others = [times for region, times in during.items() if region != subject.region]
     baselines.append(Baseline("in other regions", pool(others)))
     affected = during[subject.region]

@@ -9,12 +9,12 @@ from collector.core.clock import NS_PER_MS
 from tests.support.alerts.scene import HURT, INCIDENT_S, PER_SECOND, WELL, Scene, write_seconds
 
 
-def _lose_without_a_cause(scene: Scene) -> None:
-    """Let an alert fire while no segment takes longer than it did."""
+def _lose(scene: Scene, seconds: int) -> None:
+    """Let the region lose while no segment takes longer than it did."""
     write_seconds(
         scene.client,
         scene.end_ns,
-        INCIDENT_S,
+        seconds,
         HURT,
         late=PER_SECOND,
         loss_usd=Decimal(5),
@@ -22,6 +22,11 @@ def _lose_without_a_cause(scene: Scene) -> None:
         loss_high_usd=Decimal(15),
         loss_squared=5.0,
     )
+
+
+def _lose_without_a_cause(scene: Scene) -> None:
+    """Let an alert fire while no segment takes longer than it did."""
+    _lose(scene, INCIDENT_S)
     scene.go_on(INCIDENT_S, regions=())
     scene.go_on(1)
     assert scene.judge() == 1
@@ -57,6 +62,25 @@ def test_excess_is_that_of_now_and_not_thinned_by_what_went_well_before(scene: S
     assert scene.last("blamed_excess_ns") == 120 * NS_PER_MS
     reason = str(scene.last("reason"))
     assert "decision/store takes longer than before; path 152.3 ms, 32.3 before: " in reason
+
+
+def test_what_took_longer_before_is_blamed_and_not_what_always_does(scene: Scene) -> None:
+    """A region far away is slower than others on any day; its store was not, minutes ago."""
+    scene.go_on(INCIDENT_S, slow_ms=120)
+    # In the newest part of the window they lose as much, and the store is as fast as it was.
+    _lose(scene, 20)
+    write_seconds(scene.client, scene.end_ns, 20, WELL)
+    scene.go_on(20, regions=())
+    scene.client.command(
+        "ALTER TABLE attributions UPDATE ingress_network_ns = ingress_network_ns + 10000000"
+        f" WHERE region = '{HURT}'",
+        settings={"mutations_sync": 2},
+    )
+
+    assert scene.judge() == 1
+
+    assert (scene.last("blamed_stage"), scene.last("blamed_class")) == ("decision", "store")
+    assert "decision/store takes longer than before" in str(scene.last("reason"))
 
 
 def _revise(scene: Scene, from_ns: int, computed_ns: int) -> None:
