@@ -288,7 +288,9 @@ def sum_cells(decisions: Decisions, earned: Earned, slope: Slope | Slopes) -> Ce
 
     def amounts(known: Column, micros: Column) -> tuple[Ints, Ints]:
         """Return how many amounts a cell has, and their sum."""
-        is_held = summed(np.abs(micros).astype(np.float64)) <= SUM_MAX
+        sizes = np.abs(micros)
+        # A float of so much is a multiple of 128, so it says only which sums stay in 64 bits.
+        is_held = (summed(sizes.astype(np.float64)) <= 2 * SUM_MAX) & (exact(sizes) <= SUM_MAX)
         return np.where(is_held, exact(known), 0), np.where(is_held, exact(micros), 0)
 
     median, low, high = lost_shares(d.total_ns, d.reference_ns, d.is_error, slope)

@@ -6,7 +6,7 @@ from dataclasses import fields
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from attribution.core.config import SlopePrior
@@ -252,6 +252,7 @@ AMOUNTS = st.integers(-SUM_MAX, SUM_MAX)
 
 
 @given(st.lists(AMOUNTS, min_size=1, max_size=30), st.lists(AMOUNTS, min_size=1, max_size=30))
+@example([0], [1, SUM_MAX])
 @settings(max_examples=examples(60), deadline=None)
 def test_sum_is_exact_or_unknown_and_never_wrapped(margins: list[int], stated: list[int]) -> None:
     """One sum beyond 64 bits would stop every later pass, or be a figure out of nothing."""
