@@ -123,7 +123,7 @@ def _read_split_write(
     """Read these traces, split their decisions, insert rows; return what was read."""
     reader = Reader(store, AttributesConfig())
     spans = reader.spans(trace_ids, from_ns, to_ns)
-    decisions = reader.decisions(trace_ids, [], (from_ns, to_ns), to_ns)
+    decisions = reader.decisions(trace_ids, (from_ns, to_ns), to_ns)
     rows = attribution_rows(attribute(decisions, spans, AttributionConfig()))
     rows = rows.append_column("revision", pa.array([1] * len(rows), pa.uint32()))
     store.client().insert_arrow("attributions", rows)

@@ -142,10 +142,11 @@ class DecisionWriter:
         named = _texts(spans["decision_id"])
         linked = _texts(pc.list_flatten(spans["link_traces"].combine_chunks()))
         decisions = self._reader.decisions(
-            [*trace_ids, *sorted(linked - set(trace_ids))],
-            sorted(named - set(trace_ids)),
+            trace_ids,
             around,
             until_ns,
+            far_traces=sorted(linked - set(trace_ids)),
+            decision_ids=sorted(named - set(trace_ids)),
         )
         decisions, superseded = one_each(decisions)
         stored = self._stored(decisions)
@@ -162,7 +163,7 @@ class DecisionWriter:
         companions = decisions.slice(0, 0)
         if others:
             around = min(each[1] for each in others), max(each[2] for each in others)
-            theirs = self._reader.decisions([each[0] for each in others], [], around, until_ns)
+            theirs = self._reader.decisions([each[0] for each in others], around, until_ns)
             companions = without(one_each(theirs)[0], decisions)
         has_new = len(stored) < len(decisions)
         theirs_too = _texts(companions["trace_id"]) if has_new else set()

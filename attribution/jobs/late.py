@@ -150,7 +150,7 @@ class LateLane:
         before_ns = until_ns - LATE_NS
         outcomes = self._reader.touched_outcomes(after_ns, until_ns, self._config.rate_days_max)
         withdrawn = self._reader.withdrawn(after_ns, until_ns)["ingress_ns"].to_pylist()
-        seconds = seconds_of(self._reader, outcomes)
+        seconds = seconds_of(self._reader, outcomes, after_ns)
         seconds |= {each - each % NS_PER_S for each in withdrawn}
         return _Found(
             until_ns,

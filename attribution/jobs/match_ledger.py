@@ -15,10 +15,12 @@ import pyarrow.compute as pc
 
 from attribution.path.columns import Table
 from attribution.read.reader import Reader
-from collector.core.clock import NS_PER_S
+from collector.core.clock import NS_PER_MINUTE, NS_PER_S
 from collector.store.connect import Connections
 
 _OUTCOMES_MAX: Final = 20_000
+# Most outcomes come within so long of their decision.
+_RECENT_NS: Final = 10 * NS_PER_MINUTE
 _KEY: Final = ("ingress_ns", "decision_id", "outcome_id")
 _AMOUNT: Final = pa.decimal128(18, 6)
 # What is kept of an outcome beside its decision; `channel` is that decision's.
@@ -134,8 +136,14 @@ def said_of(outcomes: Table, matched: Sequence[tuple[int, str, str] | None]) -> 
     }
 
 
-def seconds_of(reader: Reader, outcomes: Table) -> set[int]:
-    """Return when the decisions began that these outcomes name, or were last counted to."""
+def seconds_of(reader: Reader, outcomes: Table, received_after_ns: int) -> set[int]:
+    """Return when the decisions began that these outcomes name, or were last counted to.
+
+    Args:
+        reader: of the decisions.
+        outcomes: as `Reader.touched_outcomes` returns them.
+        received_after_ns: they came after it.
+    """
     ids, decisions, keys = (
         sorted(set(pc.unique(outcomes[name].cast(pa.string())).to_pylist()) - {"", None})
         for name in ("outcome_id", "decision_id", "outcome_key")
@@ -143,7 +151,8 @@ def seconds_of(reader: Reader, outcomes: Table) -> set[int]:
     seconds: set[int] = set()
     for begin in range(0, len(ids), _OUTCOMES_MAX):
         part = slice(begin, begin + _OUTCOMES_MAX)
-        seconds.update(reader.outcome_seconds(decisions[part], keys[part]))
+        recent_ns = received_after_ns - _RECENT_NS
+        seconds.update(reader.outcome_seconds(decisions[part], keys[part], recent_ns))
         seconds.update(reader.counted_seconds(ids[part]))
     return seconds
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -15,14 +15,16 @@ from attribution.core.selection import CALIBRATION_ACTION, Selection
 from attribution.core.slo import Measured
 from attribution.path.columns import Column, Table, traces_with_repeats
 from attribution.path.membership import NAMED_NS_MAX
+from attribution.read.outcomes import OutcomeReader, within
 from attribution.read.window import Bounds, Window, bounds_of
-from collector.core.clock import NS_PER_HOUR, NS_PER_MINUTE, NS_PER_MS, NS_PER_S
+from collector.core.clock import NS_PER_MINUTE, NS_PER_MS, NS_PER_S
 from collector.core.config import AttributesConfig
 from collector.core.sql import sql
 from collector.store.connect import Connections
 from collector.store.row_removal import OF_DECISIONS, remove_rows
 
 _BLOCK_BYTES = 16 * 2**20
+_ALWAYS = 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +36,11 @@ class Extent:
     days: int  # of 24 hours since the beginning, that have one
 
 
-class Reader:
+class Reader(OutcomeReader):
     """Typed access to the queries of this room, over this thread's connection."""
 
     def __init__(self, store: Connections, attributes: AttributesConfig) -> None:
-        self._store = store
+        super().__init__(store)
         self._attributes = attributes
         self._came = Window(0, 0, pa.array([], pa.string()))
 
@@ -97,23 +99,37 @@ class Reader:
     def decisions(
         self,
         trace_ids: Sequence[str],
-        decision_ids: Sequence[str],
         around: tuple[int, int],
         until_ns: int,
+        far_traces: Sequence[str] = (),
+        decision_ids: Sequence[str] = (),
     ) -> Table:
-        """Return the decisions of these traces or ids whose root was received by `until_ns`."""
-        asked = self._came.asked(pa.array(trace_ids, pa.string()))
-        found = self._table(
-            "decisions",
-            **asked.parameters,
-            decision_ids=list(decision_ids),
+        """Return the decisions of these traces or ids whose root was received by `until_ns`.
+
+        Args:
+            trace_ids: all of whose spans started in [around].
+            around: as there.
+            until_ns: as above.
+            far_traces: whose spans may have started a day before or after.
+            decision_ids: of decisions that may have.
+        """
+        bounds = {
             # A stamp may lie before its root's start by the whole length of a decision, which is
             # shorter.
-            from_ns=max(around[0] - NAMED_NS_MAX, 0),
-            to_ns=around[1] + NAMED_NS_MAX,
-            until_ns=until_ns,
-        )
-        return asked.only(found, decision_id=pa.array(decision_ids, pa.string()))
+            "from_ns": max(around[0] - NAMED_NS_MAX, 0),
+            "to_ns": around[1] + NAMED_NS_MAX,
+            "until_ns": until_ns,
+        }
+        asked = self._came.asked(pa.array(trace_ids, pa.string()))
+        own = {"decision_ids": [], "root_from_ns": around[0], "root_to_ns": around[1]}
+        found = asked.only(self._table("decisions", **asked.parameters, **own, **bounds))
+        if not far_traces and not decision_ids:
+            return found
+        named = Window(0, 0, pa.array([], pa.string())).asked(pa.array(far_traces, pa.string()))
+        ids = {"decision_ids": list(decision_ids), "root_from_ns": 0, "root_to_ns": _ALWAYS}
+        far = self._table("decisions", **named.parameters, **ids, **bounds)
+        is_own = pc.is_in(far["trace_id"], value_set=pa.array(trace_ids, pa.string()))
+        return pa.concat_tables([found, far.filter(pc.invert(is_own))])
 
     def attributions(self, ingress_ns: Sequence[int], decision_ids: Sequence[str]) -> Table:
         """Return what was written for these decisions before."""
@@ -285,16 +301,6 @@ class Reader:
         """Return these minutes as they are stored."""
         return self._table("minutes", minutes_ns=list(minutes_ns))
 
-    def touched_outcomes(self, after_ns: int, until_ns: int, rate_days: int) -> Table:
-        """Return the names and row hash of outcomes that came, or whose rate did."""
-        window = {"after_ns": after_ns, "until_ns": until_ns}
-        touched = self._table("touched_outcomes", **window)
-        is_outcome = pc.not_equal(touched["outcome_id"], "")
-        if not pc.all(is_outcome, min_count=0).as_py():
-            revalued = self._table("revalued_outcomes", **window, rate_days=rate_days)
-            touched = pa.concat_tables([touched.filter(is_outcome), revalued.cast(touched.schema)])
-        return touched
-
     def reconciled(
         self, from_ns: int, to_ns: int, config: AttributionConfig
     ) -> list[dict[str, Any]]:
@@ -304,58 +310,14 @@ class Reader:
         result = self._store.client().query(sql("reconcile", __file__), parameters=asked)
         return list(result.named_results())
 
-    def outcome_seconds(
-        self, decision_ids: Sequence[str], outcome_keys: Sequence[str]
-    ) -> list[int]:
-        """Return the seconds in which the decisions of these ids or keys began."""
-        named = {"decision_ids": list(decision_ids), "outcome_keys": list(outcome_keys)}
-        return [int(row[0]) for row in self._rows("outcome_seconds", **named)]
-
-    def outcome_matches(self, seconds_ns: Sequence[int], outcome_ids: Collection[str]) -> Table:
-        """Return every revision kept of the matches of these seconds, and of these outcomes."""
-        return self._table(
-            "outcome_matches", **_seconds(seconds_ns), outcome_ids=sorted(outcome_ids)
-        )
-
-    def counted_seconds(self, outcome_ids: Sequence[str]) -> list[int]:
-        """Return the seconds in which the decisions began that these outcomes are counted to."""
-        return [int(row[0]) for row in self._rows("counted_seconds", outcome_ids=list(outcome_ids))]
-
     def cell_decisions(self, seconds_ns: Sequence[int], config: AttributionConfig) -> Table:
         """Return the attributed decisions of these seconds."""
         return self._table(
             "cell_decisions",
-            **_seconds(seconds_ns),
+            **within(seconds_ns),
             all_sent=int(config.outcomes.all_sent),
             other_channels=config.other_channels,
             **config.horizons(),
-        )
-
-    def cell_outcomes(self, seconds_ns: Sequence[int], currency: str, rate_days: int) -> Table:
-        """Return the outcomes that name decisions of these seconds.
-
-        And where something was taken back by a key, those of all decisions that carry it.
-        """
-        asked = {**_seconds(seconds_ns), "currency": currency, "rate_days": rate_days}
-        # An outcome is told after its decision began, whatever the clocks say.
-        asked["received_from_ns"] = max(asked["from_ns"] - NS_PER_HOUR, 0)
-        found = self._table("cell_outcomes", **asked, kin_ids=[])
-        by_key = pc.and_(pc.equal(found["decision_id"], ""), pc.equal(found["kind"], "refund"))
-        if not pc.any(by_key, min_count=0).as_py():
-            return found
-        kin = self._rows("kin", outcome_keys=found.filter(by_key)["outcome_key"].to_pylist())
-        return self._table("cell_outcomes", **asked, kin_ids=[row[0] for row in kin])
-
-    def cell_candidates(
-        self, seconds_ns: Sequence[int], decision_ids: Sequence[str], outcome_keys: Sequence[str]
-    ) -> Table:
-        """Return the decisions of these ids around these seconds, and of these keys at any time."""
-        return self._table(
-            "cell_candidates",
-            decision_ids=list(decision_ids),
-            outcome_keys=list(outcome_keys),
-            from_ns=max(min(seconds_ns) - NS_PER_HOUR, 0),
-            to_ns=max(seconds_ns) + NS_PER_HOUR,
         )
 
     def cells(self, from_ns: int, to_ns: int) -> Table:
@@ -372,12 +334,6 @@ class Reader:
         (row,) = self._rows("newest_cell", from_ns=from_ns, to_ns=to_ns)
         return int(row[0]), int(row[1])
 
-    def _table(self, name: str, **parameters: object) -> Table:
-        return self._store.client().query_arrow(sql(name, __file__), parameters=parameters)
-
-    def _rows(self, name: str, **parameters: object) -> Sequence[Sequence[Any]]:
-        return self._store.client().query(sql(name, __file__), parameters=parameters).result_rows
-
 
 def _keys(decisions: Table) -> dict[str, Any]:
     return {
@@ -389,11 +345,3 @@ def _keys(decisions: Table) -> dict[str, Any]:
 def asked(selection: Selection) -> dict[str, Any]:
     """Return the parameters; a calibration is no customer's, and in no answer but its own."""
     return {**asdict(selection), "calibration": CALIBRATION_ACTION}
-
-
-def _seconds(seconds_ns: Sequence[int]) -> dict[str, Any]:
-    return {
-        "seconds_ns": list(seconds_ns),
-        "from_ns": min(seconds_ns),
-        "to_ns": max(seconds_ns) + NS_PER_S,
-    }

@@ -1,6 +1,8 @@
--- The seconds in which the decisions began that some outcomes name.
--- Returns: second_ns UInt64; ascending.
-SELECT DISTINCT intDiv(ingress_ns, 1000000000) * 1000000000 AS second_ns
-FROM decisions
-WHERE decision_id IN {decision_ids:Array(String)} OR outcome_key IN {outcome_keys:Array(String)}
-ORDER BY second_ns
+-- The seconds in which the decisions began that some outcomes name, of those since an instant.
+-- Returns: second_ns UInt64, decision_id String; unordered.
+SELECT DISTINCT
+    intDiv(d.ingress_ns, 1000000000) * 1000000000 AS second_ns,
+    d.decision_id AS decision_id
+FROM decisions AS d
+WHERE d.ingress_ns >= {from_ns:UInt64}
+    AND (d.decision_id IN {decision_ids:Array(String)} OR outcome_key IN {outcome_keys:Array(String)})

@@ -13,10 +13,12 @@ from attribution.core.config import AttributionConfig
 from attribution.path.columns import Table, traces_with_repeats
 from attribution.path.rows import attribute, attribution_rows
 from attribution.read.reader import Reader
+from collector.core.clock import NS_PER_S
 from collector.core.config import AttributesConfig
 from collector.core.sql import sql
 from collector.store.connect import Connections
 from tests.support.attribution.attribution_job import at, declared_only
+from tests.support.attribution.rows_read import rows_read
 from tests.support.attribution.stored import Stored, decision, put_spans, trace_id
 from tests.support.examples import examples
 
@@ -92,7 +94,7 @@ def test_skeletons_are_what_the_spans_say(store: Connections, seed: int) -> None
     assert not any(read.filter(is_once)["content"].to_pylist())
     columns = [name for name in read.column_names if name != "content"]
     assert in_order(read.select(columns)) == in_order(whole.select(columns))
-    decisions = reader.decisions(traces, [], (at(-10), at(10)), at(1_000))
+    decisions = reader.decisions(traces, (at(-10), at(10)), at(1_000))
     ours, theirs = (
         attribution_rows(attribute(decisions, each, AttributionConfig())) for each in (read, whole)
     )
@@ -108,3 +110,71 @@ def test_trace_has_a_repeat_where_one_id_is_there_twice_in_it(store: Connections
 
     assert traces_with_repeats(spans).to_pylist() == [trace_id("b")]
     assert sum(each != 0 for each in spans["content"].to_pylist()) == 4
+
+
+_DAY_OF_DECISIONS = """
+INSERT INTO decisions
+    (ingress_ns, decision_id, trace_id, root_span_id, start_ns, end_ns, action, received_ns)
+SELECT {first_ns:Int64} + number * 200000000 AS ingress_ns, lower(hex(sipHash128(number))) AS id,
+    id, lower(hex(sipHash64(number))), ingress_ns, ingress_ns + 60000000, 'offer', ingress_ns
+FROM numbers({rows:UInt64})
+"""
+
+
+def test_what_some_seconds_ask_for_is_read_from_them_however_full_the_day_is(
+    store: Connections,
+) -> None:
+    """Filters say nothing of thousands of ids: all decisions of two days were read each time."""
+    count, some = 400_000, 5_000
+    first_ns = at(0) - count * NS_PER_S // 5
+    store.client().command(_DAY_OF_DECISIONS, parameters={"first_ns": first_ns, "rows": count})
+    last = store.client().query(
+        "SELECT trace_id, ingress_ns FROM decisions ORDER BY ingress_ns DESC LIMIT {some:UInt64}",
+        parameters={"some": some},
+    )
+    ids, began_ns = map(list, zip(*last.result_rows, strict=True))
+    reader = Reader(store, AttributesConfig())
+    around = min(began_ns), max(began_ns)
+
+    found, read = rows_read(store, lambda: reader.decisions(ids, around, at(0)))
+    assert sorted(found["trace_id"].to_pylist()) == sorted(ids)
+    assert read < count / 4
+    seconds, read = rows_read(store, lambda: reader.outcome_seconds(ids, (), around[0]))
+    assert seconds == {each - each % NS_PER_S for each in began_ns}
+    assert read < count / 4
+
+
+def test_an_id_is_looked_for_before_the_last_minutes_where_it_is_not_in_them(
+    store: Connections,
+) -> None:
+    """By a key a decision of any time may be meant, as an outcome of a day later says."""
+    put_spans(store, [
+        *decision("old", 0, decision__id="mine", outcome__key="order"),
+        *decision("new", 90_000, received_s=91, decision__id="mine"),
+        *decision("lone", 1_000, decision__id="alone"),
+    ])  # fmt: skip
+    reader = Reader(store, AttributesConfig())
+
+    assert reader.outcome_seconds(["mine"], (), at(60)) == {at(90)}
+    assert reader.outcome_seconds(["mine", "alone", "none"], (), at(60)) == {at(90), at(1)}
+    assert reader.outcome_seconds(["mine"], ["order"], at(60)) == {at(90), at(0)}
+    assert reader.outcome_seconds([], [], at(60)) == set()
+
+
+def test_decisions_of_traces_that_are_linked_or_named_are_found_a_day_away(
+    store: Connections,
+) -> None:
+    """And each once, by whatever it is asked for."""
+    put_spans(store, [
+        *decision("a", 0), *decision("b", 80_000_000, received_s=80_001),
+        *decision("c", 70_000_000, received_s=70_001, decision__id="named"),
+    ])  # fmt: skip
+    reader = Reader(store, AttributesConfig())
+
+    def asked(**far: list[str]) -> list[str]:
+        found = reader.decisions([trace_id("a")], (at(0), at(1)), at(90_000), **far)
+        return sorted(found["trace_id"].to_pylist())
+
+    assert asked() == [trace_id("a")]
+    assert asked(far_traces=[trace_id("b")]) == sorted(map(trace_id, "ab"))
+    assert asked(decision_ids=["named", trace_id("a")]) == sorted(map(trace_id, "ac"))

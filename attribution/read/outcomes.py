@@ -1,0 +1,107 @@
+"""I/O: what the job reads of outcomes from the store, one method a file of `sql/`."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from attribution.path.columns import Table
+from collector.core.clock import NS_PER_HOUR, NS_PER_S
+from collector.core.sql import sql
+from collector.store.connect import Connections
+
+
+class OutcomeReader:
+    """Typed access to the outcomes, over this thread's connection; answers are Arrow tables."""
+
+    def __init__(self, store: Connections) -> None:
+        self._store = store
+
+    def touched_outcomes(self, after_ns: int, until_ns: int, rate_days: int) -> Table:
+        """Return the names and row hash of outcomes that came, or whose rate did."""
+        window = {"after_ns": after_ns, "until_ns": until_ns}
+        touched = self._table("touched_outcomes", **window)
+        is_outcome = pc.not_equal(touched["outcome_id"], "")
+        if not pc.all(is_outcome, min_count=0).as_py():
+            revalued = self._table("revalued_outcomes", **window, rate_days=rate_days)
+            touched = pa.concat_tables([touched.filter(is_outcome), revalued.cast(touched.schema)])
+        return touched
+
+    def outcome_seconds(
+        self, decision_ids: Sequence[str], outcome_keys: Sequence[str], recent_ns: int
+    ) -> set[int]:
+        """Return the seconds in which the decisions of these ids or keys began.
+
+        Args:
+            decision_ids: of which one that began since `recent_ns` is not looked for before it:
+                to look among all days costs a hundred times as much as among minutes.
+            outcome_keys: a decision of any time may carry one.
+            recent_ns: as above.
+        """
+        recent = self._began(decision_ids, (), max(recent_ns, 0))
+        others = sorted(set(decision_ids) - {decision_id for _, decision_id in recent})
+        older = self._began(others, outcome_keys, 0)
+        return {second_ns for second_ns, _ in recent | older}
+
+    def counted_seconds(self, outcome_ids: Sequence[str]) -> list[int]:
+        """Return the seconds in which the decisions began that these outcomes are counted to."""
+        return [int(row[0]) for row in self._rows("counted_seconds", outcome_ids=list(outcome_ids))]
+
+    def outcome_matches(self, seconds_ns: Sequence[int], outcome_ids: Collection[str]) -> Table:
+        """Return every revision kept of the matches of these seconds, and of these outcomes."""
+        return self._table("outcome_matches", **within(seconds_ns), outcome_ids=sorted(outcome_ids))
+
+    def cell_outcomes(self, seconds_ns: Sequence[int], currency: str, rate_days: int) -> Table:
+        """Return the outcomes that name decisions of these seconds.
+
+        And where something was taken back by a key, those of all decisions that carry it.
+        """
+        asked = {**within(seconds_ns), "currency": currency, "rate_days": rate_days}
+        # An outcome is told after its decision began, whatever the clocks say.
+        asked["received_from_ns"] = max(asked["from_ns"] - NS_PER_HOUR, 0)
+        found = self._table("cell_outcomes", **asked, kin_ids=[])
+        by_key = pc.and_(pc.equal(found["decision_id"], ""), pc.equal(found["kind"], "refund"))
+        if not pc.any(by_key, min_count=0).as_py():
+            return found
+        kin = self._rows("kin", outcome_keys=found.filter(by_key)["outcome_key"].to_pylist())
+        return self._table("cell_outcomes", **asked, kin_ids=[row[0] for row in kin])
+
+    def cell_candidates(
+        self, seconds_ns: Sequence[int], decision_ids: Sequence[str], outcome_keys: Sequence[str]
+    ) -> Table:
+        """Return the decisions of these ids around these seconds, and of these keys at any time."""
+        return self._table(
+            "cell_candidates",
+            decision_ids=list(decision_ids),
+            outcome_keys=list(outcome_keys),
+            from_ns=max(min(seconds_ns) - NS_PER_HOUR, 0),
+            to_ns=max(seconds_ns) + NS_PER_HOUR,
+        )
+
+    def _began(
+        self, decision_ids: Sequence[str], outcome_keys: Sequence[str], from_ns: int
+    ) -> set[tuple[int, str]]:
+        """Return (second, id) of the decisions since then that have one of these ids or keys."""
+        if not decision_ids and not outcome_keys:
+            return set()
+        named = {"decision_ids": list(decision_ids), "outcome_keys": list(outcome_keys)}
+        rows = self._rows("outcome_seconds", **named, from_ns=from_ns)
+        return {(int(second_ns), str(decision_id)) for second_ns, decision_id in rows}
+
+    def _table(self, name: str, **parameters: object) -> Table:
+        return self._store.client().query_arrow(sql(name, __file__), parameters=parameters)
+
+    def _rows(self, name: str, **parameters: object) -> Sequence[Sequence[Any]]:
+        return self._store.client().query(sql(name, __file__), parameters=parameters).result_rows
+
+
+def within(seconds_ns: Sequence[int]) -> dict[str, Any]:
+    """Return the parameters that say which seconds a query is about."""
+    return {
+        "seconds_ns": list(seconds_ns),
+        "from_ns": min(seconds_ns),
+        "to_ns": max(seconds_ns) + NS_PER_S,
+    }
