@@ -35,7 +35,7 @@ CURSOR = ATTRIBUTION_CURSOR
 # shorter ones where much came.
 _STEP_NS = NS_PER_MINUTE
 _STEP_NS_MIN = 4 * NS_PER_S
-_STEP_ROWS = 200_000
+_STEP_ROWS = 500_000
 # Where nothing was received, outcomes and rates of files are found within this.
 _IDLE_NS = 10 * NS_PER_S
 # Decisions of so long are attributed again in one piece.
@@ -178,6 +178,7 @@ class AttributionJob:
 
     def _forget(self) -> None:
         self._seen_spans, self._seen_outcomes, self._seen_withdrawals = Seen(), Seen(), Seen()
+        self._ahead = set[int]()  # seconds with outcomes, none of whose decisions has settled
         self._minutes.forget()
         self._was_stored = False
 
@@ -217,8 +218,12 @@ class AttributionJob:
                     next_ns = next_received_ns(client, cursor_ns) or until_ns
                     cursor_ns = max(cursor_ns, min(next_ns - 1, until_ns))
                 self._cursor.write(client, cursor_ns)
-        seconds |= self._seconds_of_new_outcomes(outcomes_after_ns, outcomes_until_ns)
+        self._ahead |= self._seconds_of_new_outcomes(outcomes_after_ns, outcomes_until_ns)
+        # An outcome may come before its decision has settled: nothing of that second is summed yet.
+        ahead = {each for each in self._ahead if cursor_ns < each <= outcomes_until_ns}
+        seconds |= self._ahead - ahead
         report.cells_rewritten += self._cells.rewrite(sorted(seconds))
+        self._ahead = ahead
         has_news = bool(seconds) or self._late.known_ns != known_ns
         self._cursor.write(client, cursor_ns, has_news=has_news)
         report.cursor_ns = cursor_ns
@@ -274,5 +279,5 @@ class AttributionJob:
     def _seconds_of_new_outcomes(self, after_ns: int, until_ns: int) -> set[int]:
         """Return when the decisions began whose outcome became known, was amended or was taken."""
         touched = self._reader.touched_outcomes(after_ns, until_ns, self._config.rate_days_max)
-        seconds = seconds_of(self._reader, self._seen_outcomes.news(touched))
+        seconds = seconds_of(self._reader, self._seen_outcomes.news(touched), after_ns)
         return self._in_time(seconds, after_ns, until_ns)

@@ -140,7 +140,7 @@ class Counters:
         self.wal_bytes = gauge("millworth_wal_bytes", "Bytes acknowledged and not yet in the store")
         self.events_over_budget = counter(
             "millworth_decision_events_over_budget",
-            "Decision events over 512 bytes, by service",
+            "Decision events over 512 bytes, by service, of those that were measured",
             ["service"],
         )
         self.event_bytes_max = gauge(

@@ -77,7 +77,9 @@ come on top, before compression some 970 bytes a span.
 
 An event over the budget is taken like any other: what was decided must not be lost over what was
 said of it. It is counted by service in `millworth_decision_events_over_budget_total`, the largest
-is in `millworth_decision_event_bytes_max`, and the Health page names the service.
+is in `millworth_decision_event_bytes_max`, and the Health page names the service. Every 30 seconds
+what came is measured, for a tenth of a second: at 60 decisions a second all of it, at thousands the
+newest.
 """
 
 

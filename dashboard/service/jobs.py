@@ -152,7 +152,7 @@ def _sizes(service: Parts) -> Run:
         known_ns = service.stored_ns()
         return service.clock.now_ns() - _STORED_AFTER_S * NS_PER_S if known_ns is None else known_ns
 
-    service.sizes = EventSizes(service.store, service.counters, stored_ns)
+    service.sizes = EventSizes(service.store, service.counters, stored_ns, service.clock)
     return service.sizes.run_once
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 from dataclasses import asdict
 from pathlib import Path
@@ -66,6 +67,9 @@ def run_service(
     log.say(_ready_json(service, role) if as_json else f"ready: {service.describe()}")
     if service.is_whole and service.recorder is None and not as_json:
         log.say(f"packets: off. {service.capture_off_reason}")
+    # A full collection would walk all that was imported, and hold up receivers and jobs meanwhile.
+    gc.collect()
+    gc.freeze()
     supervisor = Supervisor(service_manager())
     supervisor.ready(service.describe())
     supervisor.watch(stop, service.stalled)

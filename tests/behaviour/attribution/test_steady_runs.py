@@ -14,7 +14,15 @@ from tests.support.attribution.attribution_job import (
     everything,
     job,
 )
-from tests.support.attribution.stored import Stored, decision, put_outcome, put_spans, trace_id
+from tests.support.attribution.stored import (
+    Stored,
+    cells,
+    decision,
+    put_outcome,
+    put_spans,
+    rows,
+    trace_id,
+)
 from tests.support.examples import examples
 
 
@@ -90,3 +98,40 @@ def test_service_that_receives_nothing_is_looked_at_every_few_seconds(store: Con
 
     assert (idle.cursor_ns, idle.cells_rewritten) == (at(9), 0)
     assert asked.cells_rewritten == 1
+
+
+def test_outcome_of_a_decision_that_has_not_settled_is_counted_once_it_has(
+    store: Connections,
+) -> None:
+    """Nothing of its second is summed before: to look then would find what is found later again."""
+    running = job(store)
+    running.run_once(at(0), stored_ns=at(0), newest_ns=at(0))
+    put_spans(store, decision("a", 1_000, received_s=1.2))
+    put_outcome(store, "o", decision_id=trace_id("a"), margin="4", received_s=1.3)
+
+    running.run_once(at(3), stored_ns=at(3), newest_ns=at(1.3))
+    assert rows(store, "SELECT * FROM outcome_matches") == []
+    assert cells(store) == []
+
+    running.run_once(at(8), stored_ns=at(8), newest_ns=at(1.3))
+    (counted,) = rows(store, "SELECT outcome_id, revision FROM outcome_matches")
+    assert (counted["outcome_id"], counted["revision"]) == ("o", 1)
+    assert [each["margin_usd"] for each in cells(store)] == [4]
+    assert everything(store) == computed_afresh(store, 60)
+
+
+@pytest.mark.parametrize("restarts", [False, True])
+def test_outcome_of_a_decision_whose_clock_is_ahead_is_counted(
+    store: Connections, restarts: bool
+) -> None:
+    """It is attributed before the second comes in which it says that it began."""
+    put_spans(store, decision("a", 1_000, received_s=0.5))
+    running = job(store)
+    running.run_once(at(5.6), stored_ns=at(5.6))
+    put_outcome(store, "o", decision_id=trace_id("a"), margin="4", received_s=5.62)
+    running.run_once(at(5.7), stored_ns=at(5.7))
+
+    running = job(store) if restarts else running
+    running.run_once(at(6.5), stored_ns=at(6.5))
+    assert [each["margin_usd"] for each in cells(store)] == [4]
+    assert everything(store) == computed_afresh(store, 60)

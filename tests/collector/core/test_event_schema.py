@@ -6,6 +6,7 @@ from pathlib import Path
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
+from collector.core.clock import NS_PER_S
 from collector.core.config import AttributesConfig, DecisionsConfig, OutcomesConfig
 from collector.core.counters import Counters
 from collector.core.event_schema import (
@@ -27,7 +28,7 @@ from collector.store.connect import Connections
 from collector.store.schema.cluster import render
 from collector.store.schema.migrate import VIEWS_DIR, render_view
 from collector.write.event_sizes import OTHERS, SERVICES_MAX, EventSizes
-from tests.conftest import NOW_NS
+from tests.conftest import NOW_NS, ManualClock
 from tests.support.builders import decision_span, span, store_request, trace_request
 
 ROOT = Path(__file__).parents[3]
@@ -164,7 +165,7 @@ def test_events_over_the_budget_are_counted_by_service(store: Connections) -> No
     """The store and Python count alike, to the byte; what is no decision event is none of it."""
     stored_ns = NOW_NS
     counters = Counters()
-    sizes = EventSizes(store, counters, lambda: stored_ns)
+    sizes = EventSizes(store, counters, lambda: stored_ns, ManualClock())
     large = decision_span(attributes={"decision.cohort": "ö" * 300, "http.route": "x" * 900})
     small = decision_span(attributes={"http.route": "x" * 900})
     other = span(attributes={"decision.cohort": "x" * 900})
@@ -191,11 +192,32 @@ def test_events_over_the_budget_are_counted_by_service(store: Connections) -> No
     assert sizes.run_once(NOW_NS + 30) == 0
 
 
+class SlowClock(ManualClock):
+    """A clock by which whatever is looked at takes a second."""
+
+    def monotonic_ns(self) -> int:
+        """Return a second more than the last time."""
+        self.ns += NS_PER_S
+        return self.ns
+
+
+def test_where_much_comes_the_newest_is_measured(store: Connections) -> None:
+    """To measure each of thousands of events a second took a twentieth of all CPU."""
+    sizes = EventSizes(store, Counters(), lambda: NOW_NS + 60 * NS_PER_S, SlowClock())
+    large = trace_request(decision_span(attributes={"decision.cohort": "x" * 600}))
+    for second in (5, 15, 19.5, 20.5):
+        store_request(store, large, received_ns=NOW_NS + round(second * NS_PER_S))
+    sizes.run_once(NOW_NS)
+    assert sizes.run_once(NOW_NS + 10 * NS_PER_S) == 1
+    assert sizes.run_once(NOW_NS + 20 * NS_PER_S) == 1  # of the last second: a tenth of ten
+    assert sizes.run_once(NOW_NS + 21 * NS_PER_S) == 0
+
+
 def test_names_of_services_are_bounded(store: Connections) -> None:
     """Whoever sends a new name with every event must not fill the scraper's store."""
     stored_ns = NOW_NS
     counters = Counters()
-    sizes = EventSizes(store, counters, lambda: stored_ns)
+    sizes = EventSizes(store, counters, lambda: stored_ns, ManualClock())
     sizes.run_once(NOW_NS)
     for half in range(2):
         request = trace_request(service="s0")
