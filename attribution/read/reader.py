@@ -25,6 +25,8 @@ from collector.store.row_removal import OF_DECISIONS, remove_rows
 
 _BLOCK_BYTES = 16 * 2**20
 _ALWAYS = 2**63 - 1
+# A list of more than a mebibyte is no constant to the engine: it is made anew for each row.
+_REMOVED_MAX = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,8 +262,7 @@ class Reader(OutcomeReader):
 
     def drop_superseded(self, decisions: pa.Table) -> None:
         """Remove rows of `decisions` that are not the current ones of their roots, if any."""
-        if len(decisions):
-            remove_rows(self._store, "decisions", OF_DECISIONS, _keys(decisions))
+        self._remove("decisions", decisions)
 
     def withdrawn(self, after_ns: int, until_ns: int) -> Table:
         """Return the decisions that were taken out of the sums, or put back, with a row hash."""
@@ -276,9 +277,13 @@ class Reader(OutcomeReader):
         if not len(withdrawn):
             return set()
         gone = withdrawn.filter(pc.equal(withdrawn["is_gone"], 1))
-        if len(gone):
-            remove_rows(self._store, "attributions", OF_DECISIONS, _keys(gone))
+        self._remove("attributions", gone)
         return {each - each % NS_PER_S for each in withdrawn["ingress_ns"].to_pylist()}
+
+    def _remove(self, table: str, decisions: Table) -> None:
+        for begin in range(0, len(decisions), _REMOVED_MAX):
+            keys = _keys(decisions.slice(begin, _REMOVED_MAX))
+            remove_rows(self._store, table, OF_DECISIONS, keys)
 
     def rewrite_minutes(self, minutes_ns: Sequence[int]) -> None:
         """Write these minutes whole, under a new revision."""

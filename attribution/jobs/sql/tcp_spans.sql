@@ -21,13 +21,13 @@ FROM
         max(toUInt64OrNull(SpanAttributes['network.tcp.segments_out'])) AS segments_out,
         max(SpanAttributes['network.tcp.shared'] = 'true') AS is_shared
     FROM otel_traces
-    WHERE TraceId IN {trace_ids:Array(String)}
+    WHERE TraceId IN (SELECT arrayJoin({trace_ids:Array(String)}))
         AND Timestamp >= fromUnixTimestamp64Nano({from_ns:Int64})
         AND Timestamp <= fromUnixTimestamp64Nano({to_ns:Int64})
         AND has(SpanAttributes.keys, 'network.tcp.min_rtt_ns')
         AND (TraceId, SpanId) NOT IN
         (
-            SELECT trace_id, span_id FROM wire_times WHERE trace_id IN {trace_ids:Array(String)}
+            SELECT trace_id, span_id FROM wire_times WHERE trace_id IN (SELECT arrayJoin({trace_ids:Array(String)}))
         )
     GROUP BY TraceId, SpanId
     HAVING min_rtt_ns > 0
@@ -39,7 +39,7 @@ INNER JOIN
         self_ns, sections, revision
     FROM path_spans
     WHERE on_path AND class IN ('network', 'store')
-        AND trace_id IN {trace_ids:Array(String)}
+        AND trace_id IN (SELECT arrayJoin({trace_ids:Array(String)}))
         AND ingress_ns >= {from_ns:Int64} - {reach_ns:UInt64}
         AND ingress_ns <= {to_ns:Int64} + {reach_ns:UInt64}
 ) AS p ON p.trace_id = t.trace_id AND p.span_id = t.span_id

@@ -10,4 +10,4 @@ SELECT
     egress_network_ns, egress_compute_ns, egress_store_ns, egress_untraced_ns,
     span_count, flags, is_error
 FROM attributions AS a FINAL
-WHERE a.ingress_ns IN {ingress_ns:Array(UInt64)} AND decision_id IN {decision_ids:Array(String)}
+WHERE a.ingress_ns IN {ingress_ns:Array(UInt64)} AND decision_id IN (SELECT arrayJoin({decision_ids:Array(String)}))

@@ -5,7 +5,7 @@ FROM
 (
     SELECT ingress_ns, argMax(is_gone, revision) AS was_lost
     FROM outcome_matches
-    WHERE outcome_id IN {outcome_ids:Array(String)}
+    WHERE outcome_id IN (SELECT arrayJoin({outcome_ids:Array(String)}))
     GROUP BY ingress_ns, decision_id, outcome_id
 )
 WHERE was_lost = 0

@@ -20,7 +20,7 @@ SELECT
     is_error,
     toInt64(d.received_ns) AS received_ns
 FROM decisions AS d FINAL
-WHERE (decision_id IN {decision_ids:Array(String)} OR trace_id IN
+WHERE (decision_id IN (SELECT arrayJoin({decision_ids:Array(String)})) OR trace_id IN
     (
         SELECT trace_id FROM otel_span_skeletons
         WHERE received_ns > {came_after_ns:UInt64} AND received_ns <= {came_until_ns:UInt64}

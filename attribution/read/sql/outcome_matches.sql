@@ -5,7 +5,7 @@ SELECT
     toString(channel) AS channel, toString(kind) AS kind, is_sale, revenue, margin, toString(currency) AS currency,
     toInt64(event_ns) AS event_ns
 FROM outcome_matches AS m
-WHERE outcome_id IN {outcome_ids:Array(String)}
+WHERE outcome_id IN (SELECT arrayJoin({outcome_ids:Array(String)}))
 UNION ALL
 SELECT
     toInt64(m.ingress_ns) AS ingress_ns, decision_id, outcome_id, toInt64(revision) AS revision, is_gone,

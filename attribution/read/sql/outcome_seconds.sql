@@ -5,4 +5,5 @@ SELECT DISTINCT
     d.decision_id AS decision_id
 FROM decisions AS d
 WHERE d.ingress_ns >= {from_ns:UInt64}
-    AND (d.decision_id IN {decision_ids:Array(String)} OR outcome_key IN {outcome_keys:Array(String)})
+    AND (d.decision_id IN (SELECT arrayJoin({decision_ids:Array(String)}))
+        OR outcome_key IN (SELECT arrayJoin({outcome_keys:Array(String)})))

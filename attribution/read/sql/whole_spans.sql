@@ -41,6 +41,6 @@ SELECT
     cityHash64(Timestamp, Duration, ParentSpanId, SpanName, SpanKind, ServiceName, StatusCode,
         SpanAttributes, host, clock_error_ns, Links.TraceId, Links.SpanId) AS content
 FROM otel_traces
-WHERE TraceId IN {trace_ids:Array(String)}
+WHERE TraceId IN (SELECT arrayJoin({trace_ids:Array(String)}))
     AND Timestamp >= fromUnixTimestamp64Nano({from_ns:Int64})
     AND Timestamp <= fromUnixTimestamp64Nano({to_ns:Int64})
