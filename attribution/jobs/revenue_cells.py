@@ -235,7 +235,7 @@ class CellWriter:
     ) -> list[Outcome]:
         """Return the outcomes of these decisions, each matched to one of them."""
         table = self._reader.cell_outcomes(
-            seconds_ns, self._config.currency, self._config.rate_days_max
+            seconds_ns, self._config.currency, self._config.rate_days_max, len(decisions)
         )
         ids, keys = table["decision_id"].to_pylist(), table["outcome_key"].to_pylist()
         if not ids:

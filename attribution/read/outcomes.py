@@ -13,6 +13,10 @@ from collector.core.clock import NS_PER_HOUR, NS_PER_S
 from collector.core.sql import sql
 from collector.store.connect import Connections
 
+# To ask each filter for each of more ids takes longer than to read what it stands for.
+_FILTERED_MAX = 2_000
+_IGNORED = {"ignore_data_skipping_indices": "idx_decision_id,idx_outcome_key"}
+
 
 class OutcomeReader:
     """Typed access to the outcomes, over this thread's connection; answers are Arrow tables."""
@@ -54,20 +58,29 @@ class OutcomeReader:
         """Return every revision kept of the matches of these seconds, and of these outcomes."""
         return self._table("outcome_matches", **within(seconds_ns), outcome_ids=sorted(outcome_ids))
 
-    def cell_outcomes(self, seconds_ns: Sequence[int], currency: str, rate_days: int) -> Table:
+    def cell_outcomes(
+        self, seconds_ns: Sequence[int], currency: str, rate_days: int, decisions: int = 0
+    ) -> Table:
         """Return the outcomes that name decisions of these seconds.
 
         And where something was taken back by a key, those of all decisions that carry it.
+
+        Args:
+            seconds_ns: starts of the seconds.
+            currency: that amounts are stated in.
+            rate_days: how old a rate may be.
+            decisions: as many as they have, if the caller knows.
         """
         asked = {**within(seconds_ns), "currency": currency, "rate_days": rate_days}
         # An outcome is told after its decision began, whatever the clocks say.
         asked["received_from_ns"] = max(asked["from_ns"] - NS_PER_HOUR, 0)
-        found = self._table("cell_outcomes", **asked, kin_ids=[])
+        ignored = _IGNORED if decisions > _FILTERED_MAX else None
+        found = self._table("cell_outcomes", ignored, **asked, kin_ids=[])
         by_key = pc.and_(pc.equal(found["decision_id"], ""), pc.equal(found["kind"], "refund"))
         if not pc.any(by_key, min_count=0).as_py():
             return found
         kin = self._rows("kin", outcome_keys=found.filter(by_key)["outcome_key"].to_pylist())
-        return self._table("cell_outcomes", **asked, kin_ids=[row[0] for row in kin])
+        return self._table("cell_outcomes", ignored, **asked, kin_ids=[row[0] for row in kin])
 
     def cell_candidates(
         self, seconds_ns: Sequence[int], decision_ids: Sequence[str], outcome_keys: Sequence[str]
@@ -91,8 +104,11 @@ class OutcomeReader:
         rows = self._rows("outcome_seconds", **named, from_ns=from_ns)
         return {(int(second_ns), str(decision_id)) for second_ns, decision_id in rows}
 
-    def _table(self, name: str, **parameters: object) -> Table:
-        return self._store.client().query_arrow(sql(name, __file__), parameters=parameters)
+    def _table(
+        self, name: str, settings: dict[str, Any] | None = None, /, **parameters: object
+    ) -> Table:
+        client = self._store.client()
+        return client.query_arrow(sql(name, __file__), parameters=parameters, settings=settings)
 
     def _rows(self, name: str, **parameters: object) -> Sequence[Sequence[Any]]:
         return self._store.client().query(sql(name, __file__), parameters=parameters).result_rows

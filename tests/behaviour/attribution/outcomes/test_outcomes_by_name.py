@@ -69,7 +69,9 @@ def test_lookups_by_name_find_what_all_outcomes_say(store: Connections, seed: in
         seconds_ns = sorted(BASE_NS + each * NS_PER_S for each in seconds)
         wanted = cell_outcomes_by_row(store, seconds_ns)
         reader = Reader(store, AttributesConfig())
-        assert reader.cell_outcomes(seconds_ns, "USD", 7).equals(wanted), f"seed {seed}"
+        for decisions in (0, 1_000_000):
+            asked = reader.cell_outcomes(seconds_ns, "USD", 7, decisions)
+            assert asked.equals(wanted), f"seed {seed}"
         found += len(wanted)
         window = draw.choice((DAY, DAY + 3 * NS_PER_DAY)), DAY + 5 * NS_PER_DAY
         days = reconciled_by_row(store, *window)
