@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from collector.core.clock import NS_PER_MS, Clock
+from collector.core.clock import NS_PER_MS, NS_PER_S, Clock
 from collector.core.counters import Counters
 from collector.core.event_schema import BUDGET_BYTES, IDS_AND_TIMES_BYTES
 from collector.core.log import get_logger
@@ -19,8 +19,10 @@ from collector.store.connect import Connections
 # Names come from outside: more of them than this are one, so that nobody fills a scraper's store.
 SERVICES_MAX: Final = 100
 OTHERS: Final = "(others)"
-# A run looks at no more than what takes so long, by what the one before it took.
+# A run looks at no more than what takes so long, by what the one before it took; but at a second
+# of arrival, however slow a busy store is, else it would look at less each time and then at none.
 _RUN_NS_MAX: Final = 100 * NS_PER_MS
+_STRETCH_NS_MIN: Final = NS_PER_S
 _SQL: Final = sql("event_sizes", __file__)
 _LOG = get_logger("collector")
 
@@ -74,7 +76,8 @@ class EventSizes:
             },
         )
         took_ns = max(self._clock.monotonic_ns() - began_ns, 1)
-        self._stretch_ns = (until_ns - after_ns) * _RUN_NS_MAX // took_ns
+        stretch_ns = (until_ns - after_ns) * _RUN_NS_MAX // took_ns
+        self._stretch_ns = max(stretch_ns, _STRETCH_NS_MIN)
         for service, _, over, largest, example in rows.result_rows:
             self._note(str(service), int(over), int(largest), str(example))
         return sum(int(row[2]) for row in rows.result_rows)

@@ -210,7 +210,17 @@ def test_where_much_comes_the_newest_is_measured(store: Connections) -> None:
     sizes.run_once(NOW_NS)
     assert sizes.run_once(NOW_NS + 10 * NS_PER_S) == 1
     assert sizes.run_once(NOW_NS + 20 * NS_PER_S) == 1  # of the last second: a tenth of ten
-    assert sizes.run_once(NOW_NS + 21 * NS_PER_S) == 0
+    assert sizes.run_once(NOW_NS + 22 * NS_PER_S) == 0
+
+
+def test_something_is_measured_however_slow_the_store_is(store: Connections) -> None:
+    """A run that looked at a tenth of the one before it would look at nothing in the end."""
+    sizes = EventSizes(store, Counters(), lambda: NOW_NS + 3_600 * NS_PER_S, SlowClock())
+    large = trace_request(decision_span(attributes={"decision.cohort": "x" * 600}))
+    sizes.run_once(NOW_NS)
+    for second in range(30, 930, 30):
+        store_request(store, large, received_ns=NOW_NS + second * NS_PER_S - NS_PER_S // 2)
+        assert sizes.run_once(NOW_NS + second * NS_PER_S) == 1
 
 
 def test_names_of_services_are_bounded(store: Connections) -> None:
