@@ -60,7 +60,7 @@ EXTERNAL_COLUMNS = [
 _TEXT_MAX = 300
 _NO_LOSS: dict[str, object] = {"lost_usd": None, "lost": UNKNOWN, "lost_from": ""}
 # Three lines of a cause on a telephone, and the rule under it.
-ROW_PX = 88
+ROW_PX = 90
 
 
 def alert_line(alert: AlertRow, zone: Zone, others: int = 0) -> dict[str, object]:
