@@ -89,8 +89,12 @@ _CUT: Final = """() => [...document.querySelectorAll(".ag-cell div, .card div")]
   .map(each => each.textContent).filter(text => /\\$|\\d [A-Z]{3}\\b|^\\.\\d/.test(text))"""
 # The second line of a cell is what the first is of.
 _CLIPPED: Final = """() => [...document.querySelectorAll(".ag-cell .two")]
-  .filter(each => each.getBoundingClientRect().bottom
-    > each.closest(".ag-cell").getBoundingClientRect().bottom + 1)
+  .filter(each => {
+    const cell = each.closest(".ag-cell"), wraps = cell.matches(".ag-cell-wrap-text");
+    // A cell that wraps ends above what pads it.
+    const below = wraps ? -parseFloat(getComputedStyle(cell).paddingBottom) : 1;
+    return each.getBoundingClientRect().bottom > cell.getBoundingClientRect().bottom + below;
+  })
   .map(each => each.textContent)"""
 
 
