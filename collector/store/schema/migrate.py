@@ -392,6 +392,7 @@ def _refuse_drift(migrations: Sequence[Migration], applied: dict[str, str], clus
             )
         if by_name[name].sha256 != digest:
             raise MigrationError(
-                f"migration {name} was edited after it was applied; restore the file and put the "
-                "change into a new migration"
+                f"the store was made by a build of Millworth whose migration {name} was another; "
+                "run that build, or name an empty directory or database in store.url and keep the "
+                "old one for it (whoever edited the file: restore it, and add a new migration)"
             )

@@ -103,7 +103,10 @@ def test_edited_migration_is_refused(empty_store: Connections, two_migrations: P
     edited = next(iter(sorted((two_migrations / "otlp").iterdir())))
     edited.write_text(edited.read_text() + "-- and more\n")
 
-    with pytest.raises(MigrationError, match=f"migration otlp/{edited.stem} was edited after"):
+    with pytest.raises(
+        MigrationError,
+        match=rf"(?s)migration otlp/{edited.stem} was another; run that build.*store\.url",
+    ):
         migrate(client, NOW_NS, directory=two_migrations)
 
 
