@@ -29,6 +29,7 @@ from collector.wal.log import Budget, Log
 from collector.wal.watermarks import Arrivals
 from collector.write.blocks import block_readers
 from collector.write.declared import WantedSpans
+from collector.write.delays import Delays
 from collector.write.last_reader import LastReader
 from collector.write.writer import StoreWriter
 
@@ -71,6 +72,20 @@ class CollectorService:
 
     The store has to have its tables and views before `start`, because segments of an earlier run
     are stored at once.
+
+    Args:
+        config: where it listens, and its limits.
+        store: where everything goes.
+        wal_dir: directory of the log.
+        counters: what went through.
+        clock: the time.
+        attributes: a customer's own attribute names.
+        protection: of personal data, and of what lies in the log.
+        disk: where the log is kept.
+        gate: who may send.
+        decisions: which spans are decisions.
+        delayed_after_s: an insert that comes so long after its first request is told to jobs of
+            other processes, which do not wait for it; None where they are in this one.
     """
 
     def __init__(
@@ -85,10 +100,9 @@ class CollectorService:
         disk: Disk | None = None,
         gate: Gate | None = None,
         decisions: DecisionsConfig | None = None,
+        delayed_after_s: float | None = None,
     ) -> None:
-        self._clock = clock
-        self._disk = disk or Disk()
-        self._wal_dir = wal_dir
+        self._clock, self._disk, self._wal_dir = clock, disk or Disk(), wal_dir
         self.protection = protection or Protection(attributes=attributes)
         self._budget = Budget(config.wal_bytes_max, counters.wal_bytes, clock)
         self._rising = RisingClock(clock)
@@ -110,6 +124,7 @@ class CollectorService:
                 self._arrivals[signal],
                 blocks=blocks.get(signal),
                 last_reader=self._last_reader(signal),
+                delays=_delays(signal, clock, delayed_after_s),
             )
             for signal in Signal
         }
@@ -319,3 +334,10 @@ class CollectorService:
         if self._claim is not None:
             os.close(self._claim)
             self._claim = None
+
+
+def _delays(signal: Signal, clock: Clock, after_s: float | None) -> Delays | None:
+    """Return what tells of late inserts; metrics are read by nobody's arrival."""
+    if after_s is None or signal is Signal.METRICS:
+        return None
+    return Delays(clock, round(after_s * NS_PER_S))

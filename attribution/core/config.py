@@ -119,7 +119,7 @@ class AttributionConfig(Section):
         default=5.0, ge=0, description="Age at which a decision is attributed first"
     )
     overlap_s: float = Field(
-        default=30.0, ge=0, description="Inserts this long after their receipt are still found"
+        default=30.0, ge=0, description="Inserts this long after their receipt are found at once"
     )
     skew_max_s: float = Field(
         default=10.0, ge=0, description="Larger clock shifts are flagged, not applied; 0 disables"

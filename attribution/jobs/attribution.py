@@ -164,7 +164,9 @@ class AttributionJob:
                 # What came up to the cursor was all there when it was read: it is not read again.
                 is_whole = self._was_stored and is_stored
                 self._was_stored = False
-                report = self._run(now_ns, until_ns, outcomes_until_ns, is_whole=is_whole)
+                report = self._run(
+                    now_ns, until_ns, outcomes_until_ns, is_stored=is_stored, is_whole=is_whole
+                )
                 self._was_stored, self._seen_ns = is_stored, until_ns
                 # Without that an insert may still be on its way.
                 waited_ns = 0 if is_stored else round(self._config.overlap_s * NS_PER_S)
@@ -183,11 +185,19 @@ class AttributionJob:
         self._was_stored = False
 
     def _run(
-        self, now_ns: int, until_ns: int, outcomes_until_ns: int, *, is_whole: bool
+        self,
+        now_ns: int,
+        until_ns: int,
+        outcomes_until_ns: int,
+        *,
+        is_stored: bool,
+        is_whole: bool,
     ) -> AttributionReport:
         client = self._store.client()
         report = AttributionReport()
         cursor_ns = self._cursor.read(client)
+        if not is_stored:
+            self._late.note_delayed(cursor_ns)
         self._decisions.written_ns = max(self._decisions.written_ns or now_ns, cursor_ns)
         if cursor_ns == 0:
             cursor_ns = max(next_received_ns(client, 0) - 1, 0)

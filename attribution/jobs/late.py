@@ -6,12 +6,14 @@ between two slices loses nothing, and what it did comes out as it is stored.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from attribution.core.config import AttributionConfig
 from attribution.jobs.decisions import APART_NS, DecisionWriter, Written
+from attribution.jobs.delayed import DelayedInserts
 from attribution.jobs.match_ledger import seconds_of
 from attribution.jobs.minutes import MinuteWriter
 from attribution.jobs.report import AttributionReport
@@ -20,7 +22,13 @@ from attribution.read.reader import Reader
 from attribution.read.window import Bounds
 from collector.core.clock import NS_PER_HOUR, NS_PER_MINUTE, NS_PER_S
 from collector.store.connect import Connections
-from collector.store.cursors import LATE_CURSOR, LATE_UNTIL_CURSOR, read_cursors, write_cursors
+from collector.store.cursors import (
+    DELAYED_CURSOR,
+    LATE_CURSOR,
+    LATE_UNTIL_CURSOR,
+    read_cursors,
+    write_cursors,
+)
 
 # What happened so long before it was received is late. What is younger is near what comes now.
 LATE_NS: Final = 10 * NS_PER_MINUTE
@@ -41,6 +49,7 @@ class _Found:
     until_ns: int  # of reception
     bounds: list[Bounds]  # of traces that are not attributed yet, by time
     seconds: set[int]  # to be summed anew
+    is_again: bool = False  # all of it was read past before it was there
     cells: Rewrite | None = None
 
 
@@ -73,16 +82,21 @@ class LateLane:
         self._done_ns: int | None = None  # what was received by then is attributed
         self.known_ns = 0  # something late that was received by then may not be
         self._found: _Found | None = None
+        self._delayed = DelayedInserts(store, DELAYED_CURSOR)
+        self._again = deque[tuple[int, int]]()  # arrivals that are to be read once more
 
     @property
     def waits_since_ns(self) -> int | None:
         """Return when the first was received that waits, None where nothing does."""
-        return None if self.is_idle else self._done_ns
+        if self._done_ns is None:
+            return None
+        late = () if self._done_ns >= self.known_ns else (self._done_ns,)
+        return min((*late, *(after_ns for after_ns, _ in self._again)), default=None)
 
     @property
     def is_idle(self) -> bool:
         """Return whether nothing waits, as far as is known; not before the first slice."""
-        return self._done_ns is not None and self._done_ns >= self.known_ns
+        return self._done_ns is not None and self.waits_since_ns is None
 
     def begin(self) -> None:
         """Find out, once, what an earlier process left."""
@@ -106,6 +120,12 @@ class LateLane:
                 self._store.client(), {LATE_CURSOR: self._done_ns, LATE_UNTIL_CURSOR: until_ns}
             )
 
+    def note_delayed(self, cursor_ns: int) -> None:
+        """Find out what came to be stored behind the cursor: all of it is looked at once more."""
+        self._again.extend(self._delayed.passed(cursor_ns))
+        if not self._again:
+            self._delayed.done(cursor_ns)
+
     def forget(self) -> None:
         """Begin again with what waits, after a slice that failed."""
         self._found = None
@@ -124,12 +144,14 @@ class LateLane:
         found = self._found
         until_ns = min(self._done_ns + _STEP_NS, self.known_ns, settled_ns)
         if found is None:
-            if until_ns <= self._done_ns:
-                return False
-            self._found = self._find(self._done_ns, until_ns)
-        elif found.bounds:
+            if until_ns > self._done_ns:
+                self._found = self._find(self._done_ns, until_ns)
+            elif self._again:
+                self._found = self._find_again(settled_ns)
+            return self._found is not None
+        if found.bounds:
             self._attribute(found, settled_ns, now_ns, report)
-        elif found.cells is None and until_ns > found.until_ns:
+        elif found.cells is None and until_ns > found.until_ns and not found.is_again:
             # Decisions first: what else came meanwhile, then the seconds of all of them.
             more = self._find(found.until_ns, until_ns)
             found.until_ns, found.bounds = until_ns, more.bounds
@@ -141,13 +163,32 @@ class LateLane:
         else:
             report.cells_rewritten += found.cells.written
             self._cells.leave()
-            self._found, self._done_ns = None, found.until_ns
-            write_cursors(self._store.client(), {LATE_CURSOR: self._done_ns})
+            self._found = None
+            if found.is_again:
+                self._finish_again(found.until_ns)
+            else:
+                self._done_ns = found.until_ns
+                write_cursors(self._store.client(), {LATE_CURSOR: self._done_ns})
         return True
 
-    def _find(self, after_ns: int, until_ns: int) -> _Found:
-        """Return what was received in (after, until] and happened long before."""
-        before_ns = until_ns - LATE_NS
+    def _find_again(self, settled_ns: int) -> _Found | None:
+        """Return what was received in the first of what is read again, whenever it happened."""
+        after_ns, end_ns = self._again[0]
+        until_ns = min(after_ns + _STEP_NS, end_ns)
+        if until_ns > settled_ns:
+            return None
+        return self._find(after_ns, until_ns, is_again=True)
+
+    def _finish_again(self, until_ns: int) -> None:
+        _, end_ns = self._again.popleft()
+        if until_ns < end_ns:
+            self._again.appendleft((until_ns, end_ns))
+        elif not self._again:
+            self._delayed.done(until_ns)
+
+    def _find(self, after_ns: int, until_ns: int, *, is_again: bool = False) -> _Found:
+        """Return what was received in (after, until] and happened long before, or all of it."""
+        before_ns = _ALWAYS if is_again else until_ns - LATE_NS
         outcomes = self._reader.touched_outcomes(after_ns, until_ns, self._config.rate_days_max)
         withdrawn = self._reader.withdrawn(after_ns, until_ns)["ingress_ns"].to_pylist()
         seconds = seconds_of(self._reader, outcomes, after_ns)
@@ -156,6 +197,7 @@ class LateLane:
             until_ns,
             self._reader.late_traces(after_ns, until_ns, before_ns),
             {each for each in seconds if each < before_ns},
+            is_again,
         )
 
     def _attribute(

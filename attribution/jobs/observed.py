@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from clickhouse_connect.driver.client import Client
 
+from attribution.jobs.delayed import DelayedInserts
 from collector.core.clock import NS_PER_HOUR, NS_PER_MINUTE, NS_PER_S
 from collector.core.sql import sql
 from collector.store.connect import Connections
@@ -74,6 +75,7 @@ class ObservedJob:
         self._stored_ns = stored_ns
         self._overlap_ns = round(overlap_s * NS_PER_S)
         self._cursor = JobCursor(CURSOR)
+        self._delayed = DelayedInserts(store, f"{CURSOR}_delayed")
 
     def run_once(self, now_ns: int) -> ObservedReport:
         """Sum every ten minutes of arrival that are over and have not been summed."""
@@ -82,17 +84,27 @@ class ObservedJob:
         until_ns = now_ns - self._overlap_ns if stored_ns is None else min(now_ns, stored_ns)
         until_ns -= until_ns % _SLOT_NS
         cursor_ns = self._cursor.read(client)
+        if stored_ns is None:
+            self._sum_delayed(client, cursor_ns)
         while cursor_ns < until_ns:
             begin_ns, end_ns = _step(client, cursor_ns, until_ns)
             if begin_ns < end_ns:
-                asked = {"received_from_ns": begin_ns, "received_to_ns": end_ns}
-                window = {"from_ns": 0, "to_ns": _EVER_NS}
-                # A file of exported traces arrives at once, and has as many days as it has.
-                settings = {"max_partitions_per_insert_block": 0}
-                client.command(_INSERT, parameters={**asked, **window}, settings=settings)
+                _sum(client, begin_ns, end_ns)
             cursor_ns = end_ns
             self._cursor.write(client, cursor_ns, has_news=begin_ns < end_ns)
         return ObservedReport(cursor_ns)
+
+    def _sum_delayed(self, client: Client, cursor_ns: int) -> None:
+        """Sum the ten minutes again in which something came to be stored after they were summed."""
+        passed = self._delayed.passed(cursor_ns - 1)
+        slots = {
+            slot_ns
+            for after_ns, until_ns in passed
+            for slot_ns in range((after_ns + 1) // _SLOT_NS * _SLOT_NS, until_ns + 1, _SLOT_NS)
+        }
+        for slot_ns in sorted(slots):
+            _sum(client, slot_ns, slot_ns + _SLOT_NS)
+        self._delayed.done(cursor_ns)
 
 
 def read_observed(store: Connections, from_ns: int, to_ns: int) -> dict[str, list[Observed]]:
@@ -115,6 +127,16 @@ def read_observed(store: Connections, from_ns: int, to_ns: int) -> dict[str, lis
         }
         rows += client.query(_SQL, parameters=asked).named_results()
     return _by_kind(rows)
+
+
+def _sum(client: Client, from_ns: int, to_ns: int) -> None:
+    """Sum what arrived in [from, to), whenever it was."""
+    asked = {"received_from_ns": from_ns, "received_to_ns": to_ns}
+    # A file of exported traces arrives at once, and has as many days as it has.
+    settings = {"max_partitions_per_insert_block": 0}
+    client.command(
+        _INSERT, parameters={**asked, "from_ns": 0, "to_ns": _EVER_NS}, settings=settings
+    )
 
 
 def _by_kind(rows: Iterable[Mapping[str, Any]]) -> dict[str, list[Observed]]:

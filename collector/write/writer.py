@@ -35,6 +35,7 @@ from collector.wal.groups import Batch, delete_batch, draft_group, fix_group
 from collector.wal.log import Budget
 from collector.wal.watermarks import Arrivals
 from collector.write.blocks import BlockReader
+from collector.write.delays import Delays
 from collector.write.insert_target import BLOCK_SETTINGS, TABLES, insert_settings
 from collector.write.last_reader import LastReader, complete, has_rows
 from collector.write.reading import as_protobuf
@@ -69,6 +70,7 @@ class StoreWriter:
         *,
         blocks: BlockReader | None = None,
         last_reader: LastReader | None = None,
+        delays: Delays | None = None,
         insert_bytes_max: int = INSERT_BYTES_MAX,
     ) -> None:
         self._signal = signal
@@ -81,6 +83,7 @@ class StoreWriter:
         self._settings = insert_settings(signal)
         self._blocks = blocks  # None: the store's reader takes the requests
         self._last_reader = last_reader
+        self._delays = delays  # None: whoever reads by arrival waits for what is not stored
         self._is_in_other_hand = False  # what is in hand came another way before, and may be in
         self._protection = protection  # that of the log: what is quarantined is encrypted as it is
         self._ready = threading.Condition()
@@ -218,6 +221,8 @@ class StoreWriter:
             (self._clock.monotonic_ns() - started_ns) / NS_PER_S,
             self._arrivals.example(batch.segments[0]),
         )
+        if self._delays is not None:
+            self._delays.note(self._signal, intact, self._retries, path.name)
         self._retries.persist(lambda: delete_batch(batch, self._disk))
         self._budget.drain(held_bytes, self._clock.monotonic_ns() - begun_ns)
 

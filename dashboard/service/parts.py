@@ -84,6 +84,8 @@ class Parts:
                 self.protection,
                 gate=self.gate,
                 decisions=settings.decisions,
+                # Half of what attribution elsewhere reads again: the rest is for the insert.
+                delayed_after_s=(None if self.is_whole else settings.attribution.overlap_s / 2),
             )
         self.alerts_job: AlertsJob | None = None
         self.provenance: ProvenanceJob | None = None

@@ -125,6 +125,35 @@ def test_a_month_is_read_from_its_hours(store: Connections) -> None:
     assert read < an_hour
 
 
+def test_what_a_collector_elsewhere_stored_late_is_summed(store: Connections) -> None:
+    """Nobody waits for it, and a sum is made once all ten minutes are there, it was thought."""
+    begins_ns = NOW_NS - NOW_NS % NS_PER_HOUR
+    job = ObservedJob(store, lambda: None, 30)
+
+    def spans(seconds: Sequence[int]) -> None:
+        received = [begins_ns + second * NS_PER_S for second in seconds]
+        rows: list[list[object]] = [["t", str(ns), "shop", ns, ns] for ns in received]
+        _put(store, "otel_traces_in", rows,
+             ("TraceId", "SpanId", "ServiceName", "Timestamp", "received_ns"))  # fmt: skip
+
+    def summed() -> int:
+        runtimes, _, _ = seen_by_hour(store, begins_ns, begins_ns + NS_PER_HOUR)
+        assert seen_by_row(store, begins_ns, begins_ns + NS_PER_HOUR)[0] == runtimes
+        return sum(each.spans for each in runtimes)
+
+    spans([1, 599, 601])
+    job.run_once(begins_ns + 21 * NS_PER_MINUTE)
+    assert summed() == 3
+    kept = [5, 700, 1_210, 1_300]
+    spans(kept)
+    first_ns, last_ns = (begins_ns + kept[at] * NS_PER_S for at in (0, -1))
+    row: list[object] = [begins_ns + NS_PER_HOUR // 2, "traces", first_ns, last_ns]
+    _put(store, "delayed_inserts", [row], ("stored_ns", "signal", "first_ns", "last_ns"))
+    for minute in (31, 32):
+        job.run_once(begins_ns + minute * NS_PER_MINUTE)
+    assert summed() == 7
+
+
 def test_what_was_imported_of_many_days_is_summed(store: Connections) -> None:
     """A file of exported traces arrives in one minute, and happened on as many days as it has."""
     days = 130

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -222,3 +223,73 @@ def test_late_data_are_older_than_what_comes_a_little_late(store: Connections) -
     run_live(running, 10)
     assert trace_id("held") in attributed(store)
     assert running.run_late(at(10), one_slice).cursor_ns == at(10)
+
+
+def store_late(
+    store: Connections, draw: random.Random, received_s: Sequence[int], stored_s: int
+) -> list[str]:
+    """Store what a collector had received at these instants, and tell of it; return the traces."""
+    names = [f"kept{second}" for second in received_s]
+    put_spans(
+        store,
+        [
+            span
+            for name, second in zip(names, received_s, strict=True)
+            for span in decision(name, second * 1_000 - 500, draw.randrange(60, 140), second)
+        ],
+    )
+    put_outcomes(
+        store,
+        [
+            outcome(f"o{name}", decision_id=trace_id(name), margin="3.5", event_s=second,
+                    received_s=second)
+            for name, second in zip(names, received_s, strict=True) if second % 2
+        ],
+    )  # fmt: skip
+    for signal in ("traces", "logs"):
+        row = [at(stored_s), signal, at(min(received_s)), at(max(received_s))]
+        store.client().insert("delayed_inserts", [row])
+    return names
+
+
+@pytest.mark.drawn
+@pytest.mark.parametrize("seed", range(examples(2)))
+def test_what_another_process_stored_late_is_attributed(store: Connections, seed: int) -> None:
+    """Attribution elsewhere reads on by the clock, past what the store was too far away for."""
+    draw = random.Random(seed)
+    running = job(store)
+    running.run_once(at(0))
+    kept: list[int] = []
+    names: list[str] = []
+    for second in range(10, 400, 10):
+        if draw.random() < 0.4:
+            kept += [second + 1, second + 2]
+        else:
+            put_live(store, second)
+        if len(kept) > 4 and draw.random() < 0.3:
+            names += store_late(store, draw, kept, second)
+            kept = []
+        running.run_once(at(second + 8))
+        running.run_late(at(second + 8), one_slice)
+        if draw.random() < 0.1:
+            running = job(store)
+    for second in range(440, 500, 10):
+        running.run_once(at(second))
+        running.run_late(at(second), lambda: True)
+    assert {trace_id(name) for name in names} <= attributed(store), f"seed {seed}"
+    assert everything(store) == computed_afresh(store, 500), f"seed {seed}"
+
+
+def test_what_was_stored_late_is_read_again_once(store: Connections) -> None:
+    """By whoever was there, and by whoever begins after a day."""
+    running = job(store)
+    put_live(store, 1)
+    running.run_once(at(20))
+    store_late(store, random.Random(7), [4, 5], 200)
+    running.run_once(at(210))
+    assert running.run_late(at(210), one_slice).cursor_ns < at(4)
+    assert running.run_late(at(210), lambda: True).cursor_ns == at(210)
+    for later in (211, 900, 910, 90_000):
+        again = job(store) if later == 90_000 else running
+        again.run_once(at(later))
+        assert again.run_late(at(later), one_slice).cursor_ns == at(later)

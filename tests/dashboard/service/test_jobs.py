@@ -32,7 +32,7 @@ from dashboard.service.process import Service
 from dashboard.service.role import Role
 from dashboard.settings.settings import Settings
 from tests.conftest import NOW_NS, ManualClock
-from tests.support.builders import decision_span, trace_request
+from tests.support.builders import decision_span, logs_request, outcome, trace_request
 from tests.support.clickhouse.double import Double
 from tests.support.collector.clients import WAIT_S, post
 from tests.support.packet.traffic import echo_server, talk
@@ -110,6 +110,53 @@ def test_four_processes_do_together_what_one_does(
     ]
     assert [other.stalled() for other in others] == [[], [], []]
     assert all(process.stop(WAIT_S) for process in (*others, collect))
+
+
+def test_what_a_collector_could_not_store_is_attributed_when_it_has(
+    server: Double, tmp_path: Path, clock: ManualClock
+) -> None:
+    """Attribution elsewhere goes on by the clock meanwhile, past what the log still holds."""
+    given = settings(server, tmp_path)
+    attributed = "SELECT decision_id, total_ns, margin FROM attributions AS a FINAL LEFT JOIN ("
+    attributed += "SELECT decision_id, margin FROM outcome_matches FINAL) AS m USING decision_id"
+    with ExitStack() as stack:
+        collect, attribute = (
+            Service(given, {role}, clock) for role in (Role.COLLECT, Role.ATTRIBUTE)
+        )
+        for each in (collect, attribute):
+            stack.callback(each.stop, WAIT_S)
+            each.start()
+        url = f"http://127.0.0.1:{collect.collector.http_port}"
+        http = stack.enter_context(httpx.Client(base_url=url, trust_env=False, timeout=WAIT_S))
+
+        def decide(decision_id: str) -> None:
+            root = decision_span(decision_id=decision_id, duration_ns=7_000_000)
+            assert post(http, trace_request(root)).status_code == 200
+            told = logs_request(outcome(decision_id=decision_id, outcome_id=decision_id))
+            assert post(http, told).status_code == 200
+
+        def run_all() -> list[tuple[Any, ...]]:
+            for loop in attribute.loops:
+                loop.run_now()
+                assert loop.last_error == "", loop.name
+            rows = Connections(given.store).client().query(attributed).result_rows
+            return sorted(tuple(row) for row in rows)
+
+        decide("d-1")
+        assert collect.collector.flush(WAIT_S)
+        clock.ns += 60 * NS_PER_S
+        before = run_all()
+        server.fail("busy", "INSERT INTO otel", times=1_000)
+        decide("d-2")
+        clock.ns += 120 * NS_PER_S
+        assert run_all() == before
+        server.heal()
+        assert collect.collector.flush(WAIT_S)
+        clock.ns += 10 * NS_PER_S
+        after = run_all()
+
+    assert [row[0] for row in before] == ["d-1"]
+    assert after == [*before, ("d-2", *before[0][1:])]
 
 
 def test_roles_run_every_job_that_up_does(

@@ -21,6 +21,7 @@ from collector.wal.log import Budget
 from collector.write.blocks import block_readers
 from collector.write.decision_spans import wanted_spans
 from collector.write.declared import WantedSpans
+from collector.write.delays import Delays
 from collector.write.last_reader import LastReader
 from collector.write.writer import StoreWriter
 from tests.conftest import NOW_NS, ManualClock
@@ -65,6 +66,7 @@ class Segments:
         signal: Signal = Signal.TRACES,
         disk: Disk | None = None,
         last_reader: LastReader | None = None,
+        delays: Delays | None = None,
     ) -> StoreWriter:
         """Bring segments into the store, as a start does; return the writer, stopped."""
         blocks = block_readers(WantedSpans(AttributesConfig(), DecisionsConfig()))
@@ -78,6 +80,7 @@ class Segments:
             disk,
             blocks=blocks.get(signal) if self.is_native else None,
             last_reader=last_reader,
+            delays=delays,
         )
         writer.recover(paths, recover_group(self.directory, str(signal), Disk()))
         writer.start()

@@ -1,0 +1,57 @@
+"""I/O: what was stored so long after it came that a job, which reads by arrival, had read past it.
+
+Where the collector is in the process of the job, the job waits for what is not stored. A collector
+elsewhere may have been without the store, or without power, for hours: nobody waits for it, and it
+says what it stored late.
+"""
+
+from __future__ import annotations
+
+from collector.core.clock import NS_PER_MINUTE
+from collector.core.intervals import merge
+from collector.core.sql import sql
+from collector.store.connect import Connections
+from collector.store.cursors import JobCursor
+
+# Clocks of collectors may be so far apart: what was told within it is asked for again.
+_APART_NS = 10 * NS_PER_MINUTE
+_SQL = sql("delayed_inserts", __file__)
+
+
+class DelayedInserts:
+    """The delayed inserts that one job has not met yet.
+
+    Args:
+        store: where collectors tell of them.
+        job: its name, under which the store keeps how far it has come.
+    """
+
+    def __init__(self, store: Connections, job: str) -> None:
+        self._store = store
+        self._cursor = JobCursor(job)
+        self._met: set[tuple[int, str, int, int]] = set()
+        self._newest_ns = 0
+
+    def passed(self, cursor_ns: int) -> list[tuple[int, int]]:
+        """Return the stretches of arrival, (after, until], in which something came to be there.
+
+        Each once, and only of what a job has read that has come to the cursor.
+        """
+        client = self._store.client()
+        after_ns = max(self._cursor.read(client), self._newest_ns) - _APART_NS
+        rows = client.query(_SQL, parameters={"after_ns": max(after_ns, 0)}).result_rows
+        told = {(int(row[0]), str(row[1]), int(row[2]), int(row[3])) for row in rows}
+        news, self._met = told - self._met, told
+        self._newest_ns = max([self._newest_ns, *(stored_ns for stored_ns, *_ in told)])
+        return merge(
+            (first_ns - 1, min(last_ns, cursor_ns))
+            for _, _, first_ns, last_ns in news
+            if first_ns <= cursor_ns
+        )
+
+    def done(self, cursor_ns: int) -> None:
+        """Note that the job is through with all that `passed` returned, and how far it has come."""
+        # So long after the last nothing of before it can come, and a restart need not ask for it.
+        told_ns = self._newest_ns + (_APART_NS if cursor_ns > self._newest_ns + _APART_NS else 0)
+        if self._newest_ns and told_ns > self._cursor.read(client := self._store.client()):
+            self._cursor.write(client, told_ns)
