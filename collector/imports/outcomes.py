@@ -15,7 +15,7 @@ from decimal import Decimal, InvalidOperation
 
 from clickhouse_connect.driver.client import Client
 
-from collector.core.clock import NS_PER_DAY
+from collector.core.clock import NS_PER_DAY, Clock
 from collector.core.errors import InputError
 from collector.core.times import iso_ns
 from collector.imports.files import read_records
@@ -85,19 +85,21 @@ def import_outcomes(
     name: str,
     content: bytes,
     currency_default: str,
-    now_ns: int,
+    clock: Clock,
     replace: Replace | None = None,
     kept_days: int = KEPT_DAYS,
 ) -> ImportReport:
     """Import the content of a file that lines of the report call `name`.
 
     Args:
+        clock: the time, by which a row is of the past and arrives when it is inserted.
         replace: what the rules for personal data make of an attribute's value, so that a row still
             finds its decision where that id is replaced.
         kept_days: how long the store keeps outcomes; an older one is refused.
     """
     rows: list[OutcomeRow] = []
     refused: list[str] = []
+    now_ns = clock.now_ns()
     for parsed in parse_outcomes(name, content, currency_default, now_ns, replace, kept_days):
         if isinstance(parsed, OutcomeRow):
             rows.append(parsed)
@@ -105,9 +107,11 @@ def import_outcomes(
             refused.append(parsed)
     for start in range(0, len(rows), _ROWS_PER_INSERT):
         part = rows[start : start + _ROWS_PER_INSERT]
+        # To read a large file takes longer than attribution, which reads by arrival, looks back.
+        received_ns = clock.now_ns()
         client.insert(
             "outcomes",
-            [astuple(row) for row in part],
+            [(*astuple(row)[:-1], received_ns) for row in part],
             column_names=[field.name for field in fields(OutcomeRow)],
             settings={
                 "insert_deduplication_token": f"csv:{_digest(part)}",  # of any format

@@ -36,13 +36,13 @@ def imports_router(of: AppContext, workers: Workers, questions: Workers) -> APIR
         replace = of.protection.replace if of.protection is not None else None
 
         def run() -> ImportReport:
-            client, now_ns = store.client(), clock.now_ns()
+            client = store.client()
             kept_days = of.retention.days("outcomes", f"{KEPT_DAYS} DAY")
             report = import_outcomes(
-                client, name, content, of.outcomes.currency, now_ns, replace, kept_days
+                client, name, content, of.outcomes.currency, clock, replace, kept_days
             )
             detail = f"{name}: {report.imported} imported, {len(report.refused)} refused"
-            audit(store, now_ns, "outcomes_imported", detail)
+            audit(store, clock.now_ns(), "outcomes_imported", detail)
             return report
 
         return await workers.run(run)

@@ -15,6 +15,7 @@ from collector.core.config import AttributesConfig, OutcomesConfig
 from collector.imports.outcomes import import_outcomes
 from collector.imports.rates import RATES, import_dated
 from collector.store.connect import Connections
+from tests.conftest import ManualClock
 from tests.support.attribution.attribution_job import at, computed_afresh, everything, job
 from tests.support.attribution.stored import (
     BASE_NS,
@@ -37,7 +38,10 @@ FILE = (
 
 def import_file(store: Connections, content: bytes = FILE, at_s: float = 4) -> None:
     """Import outcomes as `millworth import outcomes` does."""
-    assert import_outcomes(store.client(), "f.csv", content, "USD", at(at_s)).refused == ()
+    assert (
+        import_outcomes(store.client(), "f.csv", content, "USD", ManualClock(at(at_s))).refused
+        == ()
+    )
 
 
 def import_rate(store: Connections, rate: str, at_s: float) -> None:

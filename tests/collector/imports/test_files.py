@@ -21,7 +21,7 @@ from collector.imports.files import Record, read_records
 from collector.imports.outcomes import COLUMNS, OutcomeRow, import_outcomes, parse_outcomes
 from collector.imports.rates import LEDGER, parse_dated
 from collector.store.connect import Connections
-from tests.conftest import NOW_NS
+from tests.conftest import NOW_NS, ManualClock
 
 WHEN = datetime(2033, 5, 18, 3, 33, 20, 123456, tzinfo=UTC)
 WHEN_NS = NOW_NS + 123_456_000
@@ -273,7 +273,7 @@ def test_ledger_and_bill_are_read_from_json_and_parquet() -> None:
 
 def test_orders_of_parquet_are_stored(store: Connections) -> None:
     """As they stand in the file."""
-    report = import_outcomes(store.client(), "orders.parquet", PARQUET, "USD", NOW_NS)
+    report = import_outcomes(store.client(), "orders.parquet", PARQUET, "USD", ManualClock())
 
     assert (report.imported, report.refused) == (1, ())
     rows = store.client().query("SELECT toString(revenue), event_ns, source FROM outcomes")

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collector.core.clock import NS_PER_DAY
+from collector.core.clock import NS_PER_DAY, NS_PER_S
 from collector.core.errors import InputError
 from collector.imports.outcomes import ImportReport, OutcomeRow, import_outcomes, parse_outcomes
 from collector.store.connect import Connections
-from tests.conftest import NOW_NS
+from tests.conftest import NOW_NS, ManualClock
 
 HEADER = (
     "outcome_id,kind,decision_id,outcome_key,converted,revenue,margin,currency,channel,occurred_at"
@@ -144,7 +144,7 @@ def test_any_file_raises_only_input_error(content: bytes) -> None:
 
 def bring_in(store: Connections, text: str, now_ns: int = NOW_NS) -> ImportReport:
     """Import the text of a file."""
-    return import_outcomes(store.client(), "shop.csv", text.encode(), "USD", now_ns)
+    return import_outcomes(store.client(), "shop.csv", text.encode(), "USD", ManualClock(now_ns))
 
 
 def test_importing_twice_changes_nothing(store: Connections) -> None:
@@ -187,6 +187,31 @@ def test_file_of_many_days_is_stored_whole(store: Connections) -> None:
     days = [NOW_NS + day * NS_PER_DAY for day in range(130)]
     lines = [f"o{day},sale,d{day},,true,1.00,,USD,web,{at_ns}" for day, at_ns in enumerate(days)]
     content = "\n".join([HEADER, *lines]).encode()
-    imported = import_outcomes(store.client(), "shop.csv", content, "USD", days[-1], kept_days=400)
+    clock = ManualClock(days[-1])
+    imported = import_outcomes(store.client(), "shop.csv", content, "USD", clock, kept_days=400)
     assert imported == ImportReport(len(days), ())
     assert store.client().command("SELECT count() FROM outcomes FINAL") == len(days)
+
+
+class SlowClock(ManualClock):
+    """A clock of a machine on which everything takes a minute."""
+
+    def now_ns(self) -> int:
+        """Return a minute later each time."""
+        self.ns += 60 * NS_PER_S
+        return self.ns
+
+
+def test_row_arrives_when_it_is_inserted(store: Connections) -> None:
+    """Attribution, which reads by arrival, had read past a file by the time it was parsed."""
+    lines = (f"o{number},d1,1.00,{NOW_NS}" for number in range(50_001))
+    content = "\n".join(["outcome_id,decision_id,revenue,occurred_at", *lines]).encode()
+
+    import_outcomes(store.client(), "shop.csv", content, "USD", SlowClock())
+
+    rows = (
+        store.client()
+        .query("SELECT received_ns, count() FROM outcomes GROUP BY 1 ORDER BY 1")
+        .result_rows
+    )
+    assert rows == [(NOW_NS + 120 * NS_PER_S, 50_000), (NOW_NS + 180 * NS_PER_S, 1)]

@@ -183,7 +183,7 @@ def test_replaced_join_key_joins_spans_log_records_and_files(
         f"o2,{NOW_NS},order-7,\n"
         f"o3,{NOW_NS},,alice@example.com\n"
     )
-    import_outcomes(store.client(), "f.csv", csv.encode(), "USD", NOW_NS, made.replace)
+    import_outcomes(store.client(), "f.csv", csv.encode(), "USD", ManualClock(), made.replace)
 
     decision_id = made.replace("decision.id", "order-7", NOW_NS)
     key = made.replace("shop.order", "alice@example.com", NOW_NS)

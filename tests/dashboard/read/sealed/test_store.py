@@ -21,7 +21,7 @@ from collector.store.schema.migrate import apply_views, load_views
 from collector.store.schema.view_times import note_views
 from dashboard.cli.verify.main import RowsReport
 from dashboard.read.sealed.store import _COLUMNS, ChangedRow, SealedStore
-from tests.conftest import NOW_NS
+from tests.conftest import NOW_NS, ManualClock
 from tests.support.builders import (
     decision_span,
     logs_request,
@@ -101,7 +101,7 @@ def test_clean_store_has_nothing_to_say(store: Connections) -> None:
     AttributionJob(AttributionConfig(), AttributesConfig(), store).drain(at(60))
     assert count_of(store, "decisions") == 4
     csv = b"outcome_id,decision_id,revenue,occurred_at\nc1,d1,3.00,2033-05-18T03:33:20Z\n"
-    assert import_outcomes(store.client(), "a.csv", csv, "USD", at(6)).imported == 1
+    assert import_outcomes(store.client(), "a.csv", csv, "USD", ManualClock(at(6))).imported == 1
     sealed = SealedStore(store)
     page = sealed.rows(0, LATER_NS)
     assert page.changed == []
