@@ -7,6 +7,7 @@ import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -117,8 +118,10 @@ def test_what_a_collector_could_not_store_is_attributed_when_it_has(
 ) -> None:
     """Attribution elsewhere goes on by the clock meanwhile, past what the log still holds."""
     given = settings(server, tmp_path)
-    attributed = "SELECT decision_id, total_ns, margin FROM attributions AS a FINAL LEFT JOIN ("
-    attributed += "SELECT decision_id, margin FROM outcome_matches FINAL) AS m USING decision_id"
+    attributed = (
+        "SELECT decision_id, total_ns, revenue FROM attributions AS a FINAL LEFT JOIN ("
+        "SELECT decision_id, revenue FROM outcome_matches FINAL) AS m USING decision_id"
+    )
     with ExitStack() as stack:
         collect, attribute = (
             Service(given, {role}, clock) for role in (Role.COLLECT, Role.ATTRIBUTE)
@@ -133,7 +136,7 @@ def test_what_a_collector_could_not_store_is_attributed_when_it_has(
             root = decision_span(decision_id=decision_id, duration_ns=7_000_000)
             assert post(http, trace_request(root)).status_code == 200
             told = logs_request(outcome(decision_id=decision_id, outcome_id=decision_id))
-            assert post(http, told).status_code == 200
+            assert post(http, told, "/v1/logs").status_code == 200
 
         def run_all() -> list[tuple[Any, ...]]:
             for loop in attribute.loops:
@@ -155,7 +158,7 @@ def test_what_a_collector_could_not_store_is_attributed_when_it_has(
         clock.ns += 10 * NS_PER_S
         after = run_all()
 
-    assert [row[0] for row in before] == ["d-1"]
+    assert before == [("d-1", 7_000_000, Decimal("20.00"))]
     assert after == [*before, ("d-2", *before[0][1:])]
 
 
