@@ -15,6 +15,7 @@ from attribution.core.segments import SEGMENTS
 from attribution.core.selection import CALIBRATION_ACTION
 from collector.core.clock import NS_PER_MINUTE, NS_PER_S
 from collector.core.sql import sql
+from dashboard.read.decisions.earned import EarnedOf, earned_of
 from dashboard.read.decisions.wanted import DOLLAR_SORTS, After, Order, Wanted
 from dashboard.read.reader import Reader
 from dashboard.read.rows import Range, Reference
@@ -52,9 +53,9 @@ class DecisionRow:
     loss_usd: Decimal | None  # by failure or lateness, at the median slope
     loss_low_usd: Decimal | None
     loss_high_usd: Decimal | None
-    earned: Decimal | None  # margin, else revenue, of its outcomes; null where none came
-    converted: bool | None  # null where no outcome came
-    currency: str
+    earned: Decimal | None  # margin, else revenue, of the outcomes counted to it; null: not known
+    converted: bool | None  # null where no outcome is counted to it
+    currency: str  # of what it earned: its outcomes' own, or that of the settings for several
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,17 +239,14 @@ class DecisionList:
         priced = _by_key(self._ask("dollars", self._priced(part, stated=stated) | of_page))
         between = {"from_ns": from_ns, "to_ns": to_ns, "ids": ids, "instants_ns": instants}
         facts = _by_key(self._reader.ask("facts", __file__, between))
-        keys = sorted({fact["outcome_key"] for fact in facts.values() if fact["outcome_key"]})
-        asked = {"ids": ids, "outcome_keys": keys}
-        earned = self._reader.ask("earned", __file__, asked)
-        by_id = {row["decision_id"]: row for row in earned if row["decision_id"]}
-        by_order = {row["outcome_key"]: row for row in earned if not row["decision_id"]}
+        rated = {"currency": self._config.currency, "rate_days": self._config.rate_days_max}
+        outcomes = self._reader.ask("earned", __file__, of_page | rated)
+        earned = earned_of(outcomes, self._config)
         found = []
         for row in rows:
             key = row["ingress_ns"], row["decision_id"]
-            fact = facts.get(key, {"service_name": "", "outcome_key": "", "packets": 0})
-            outcome = by_id.get(row["decision_id"]) or by_order.get(fact["outcome_key"])
-            found.append(_row(row, priced.get(key), fact, outcome))
+            fact = facts.get(key, {"service_name": "", "packets": 0})
+            found.append(_row(row, priced.get(key), fact, earned.get(key)))
         return found
 
     def _filtered(self, wanted: Wanted) -> dict[str, Any]:
@@ -348,14 +346,13 @@ def _row(
     row: dict[str, Any],
     priced: dict[str, Any] | None,
     fact: dict[str, Any],
-    outcome: dict[str, Any] | None,
+    earned: EarnedOf | None,
 ) -> DecisionRow:
     known = priced is not None and bool(priced["is_valued"])
     dollars: dict[str, Decimal | None] = {
         f"{name}_usd": _usd(priced[name]) if priced is not None and known else None
         for name in ("value", "loss", "loss_low", "loss_high")
     }
-    amount = None if outcome is None else outcome["amount"]
     return DecisionRow(
         decision_id=row["decision_id"],
         ingress_ns=row["ingress_ns"],
@@ -371,9 +368,9 @@ def _row(
         is_error=bool(row["is_error"]),
         packets=bool(fact["packets"]),
         **dollars,
-        earned=None if amount is None else _usd(amount),
-        converted=None if outcome is None else bool(outcome["converted"]),
-        currency="" if outcome is None else outcome["currency"],
+        earned=None if earned is None else earned.amount,
+        converted=None if earned is None else earned.converted,
+        currency="" if earned is None else earned.currency,
     )
 
 

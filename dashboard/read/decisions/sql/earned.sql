@@ -1,17 +1,26 @@
--- What the decisions of one page earned, by decision or by the key of their order.
--- Returns: decision_id, outcome_key String; converted UInt8; amount Nullable(Float64): margin where it is known, else
---   revenue, summed; currency String; a row a name under which outcomes came.
+-- The outcomes that are counted to the decisions of one page (outcome_matches), with amounts as they were told and in the
+-- currency that values are stated in: those of another by the rate of their day, or of the last day before it that has
+-- one, at most rate_days ago; else null.
+-- Returns: ingress_ns UInt64, decision_id, kind, channel, currency String, is_sale UInt8, event_ns UInt64; revenue, margin,
+--   rated_revenue, rated_margin Nullable(Decimal(18, 6)); unordered.
 SELECT
-    decision_id, outcome_key,
-    max(converted) AS converted,
-    -- A refund takes its amount off, whatever its sign.
-    sum(if(kind = 'refund', -abs(toFloat64(ifNull(margin, revenue))), toFloat64(ifNull(margin, revenue)))) AS amount,
-    any(toString(currency)) AS currency
-FROM outcomes FINAL
-WHERE outcome_id IN
-    (
-        SELECT outcome_id FROM outcomes WHERE decision_id IN {ids:Array(String)}
-        UNION DISTINCT
-        SELECT outcome_id FROM outcomes WHERE decision_id = '' AND outcome_key IN {outcome_keys:Array(String)}
-    )
-GROUP BY decision_id, outcome_key
+    o.ingress_ns AS ingress_ns, o.decision_id AS decision_id, o.kind AS kind, o.channel AS channel,
+    o.currency AS currency, o.is_sale AS is_sale, o.event_ns AS event_ns, o.revenue AS revenue, o.margin AS margin,
+    multiIf(o.currency = {currency:String}, o.revenue,
+        r.rate > 0 AND o.event_ns - r.day_ns < ({rate_days:UInt64} + 1) * 86400000000000,
+        accurateCastOrNull(round(toDecimal128(o.revenue, 6) * r.rate, 6), 'Decimal(18, 6)'), NULL) AS rated_revenue,
+    multiIf(o.currency = {currency:String}, o.margin,
+        r.rate > 0 AND o.event_ns - r.day_ns < ({rate_days:UInt64} + 1) * 86400000000000,
+        accurateCastOrNull(round(toDecimal128(o.margin, 6) * r.rate, 6), 'Decimal(18, 6)'), NULL) AS rated_margin
+FROM
+(
+    SELECT ingress_ns, decision_id, toString(kind) AS kind, toString(channel) AS channel,
+        toString(currency) AS currency, is_sale, event_ns, revenue, margin
+    FROM outcome_matches FINAL
+    WHERE ingress_ns IN {instants_ns:Array(UInt64)} AND decision_id IN (SELECT arrayJoin({ids:Array(String)}))
+        AND is_gone = 0
+) AS o
+ASOF LEFT JOIN
+(
+    SELECT toString(currency) AS currency, day_ns, rate FROM currency_rates FINAL
+) AS r ON o.currency = r.currency AND o.event_ns >= r.day_ns

@@ -1,7 +1,7 @@
 -- What the roots of the decisions of one page say beside what is attributed.
--- Returns: ingress_ns UInt64, decision_id, service_name, outcome_key String, packets UInt8 (1 where packets are linked).
+-- Returns: ingress_ns UInt64, decision_id, service_name String, packets UInt8 (1 where packets are linked).
 SELECT
-    ingress_ns, decision_id, toString(service_name) AS service_name, outcome_key,
+    ingress_ns, decision_id, toString(service_name) AS service_name,
     decision_id IN
     (
         SELECT decision_id FROM span_flows
