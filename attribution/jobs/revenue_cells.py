@@ -235,7 +235,10 @@ class CellWriter:
     ) -> list[Outcome]:
         """Return the outcomes of these decisions, each matched to one of them."""
         table = self._reader.cell_outcomes(
-            seconds_ns, self._config.currency, self._config.rate_days_max, len(decisions)
+            seconds_ns,
+            self._config.currency,
+            self._config.rate_days_max,
+            decisions["received_ns"].to_pylist(),
         )
         ids, keys = table["decision_id"].to_pylist(), table["outcome_key"].to_pylist()
         if not ids:

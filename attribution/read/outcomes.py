@@ -59,7 +59,11 @@ class OutcomeReader:
         return self._table("outcome_matches", **within(seconds_ns), outcome_ids=sorted(outcome_ids))
 
     def cell_outcomes(
-        self, seconds_ns: Sequence[int], currency: str, rate_days: int, decisions: int = 0
+        self,
+        seconds_ns: Sequence[int],
+        currency: str,
+        rate_days: int,
+        received_ns: Sequence[int] = (),
     ) -> Table:
         """Return the outcomes that name decisions of these seconds.
 
@@ -69,12 +73,13 @@ class OutcomeReader:
             seconds_ns: starts of the seconds.
             currency: that amounts are stated in.
             rate_days: how old a rate may be.
-            decisions: as many as they have, if the caller knows.
+            received_ns: when their decisions were received, if the caller knows.
         """
         asked = {**within(seconds_ns), "currency": currency, "rate_days": rate_days}
-        # An outcome is told after its decision began, whatever the clocks say.
-        asked["received_from_ns"] = max(asked["from_ns"] - NS_PER_HOUR, 0)
-        ignored = _IGNORED if decisions > _FILTERED_MAX else None
+        # An outcome is told after its decision began, and after that came where a clock is ahead.
+        begins_ns = min([asked["from_ns"], *(ns for ns in received_ns if ns)])
+        asked["received_from_ns"] = max(begins_ns - NS_PER_HOUR, 0)
+        ignored = _IGNORED if len(received_ns) > _FILTERED_MAX else None
         found = self._table("cell_outcomes", ignored, **asked, kin_ids=[])
         by_key = pc.and_(pc.equal(found["decision_id"], ""), pc.equal(found["kind"], "refund"))
         if not pc.any(by_key, min_count=0).as_py():

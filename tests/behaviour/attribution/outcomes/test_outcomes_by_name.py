@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from decimal import Decimal
 from typing import Final
 
 import pytest
@@ -13,6 +14,7 @@ from collector.core.clock import NS_PER_DAY, NS_PER_S
 from collector.core.config import AttributesConfig
 from collector.store.connect import Connections
 from tests.conftest import NOW_NS
+from tests.support.attribution.attribution_job import at, job
 from tests.support.attribution.long_way.outcomes import cell_outcomes_by_row, reconciled_by_row
 from tests.support.attribution.rows_read import rows_read
 from tests.support.attribution.stored import (
@@ -21,6 +23,7 @@ from tests.support.attribution.stored import (
     outcome,
     put_outcomes,
     put_spans,
+    rows,
     trace_id,
 )
 from tests.support.examples import examples
@@ -69,8 +72,8 @@ def test_lookups_by_name_find_what_all_outcomes_say(store: Connections, seed: in
         seconds_ns = sorted(BASE_NS + each * NS_PER_S for each in seconds)
         wanted = cell_outcomes_by_row(store, seconds_ns)
         reader = Reader(store, AttributesConfig())
-        for decisions in (0, 1_000_000):
-            asked = reader.cell_outcomes(seconds_ns, "USD", 7, decisions)
+        for decisions in (0, 5_000):
+            asked = reader.cell_outcomes(seconds_ns, "USD", 7, [0] * decisions)
             assert asked.equals(wanted), f"seed {seed}"
         found += len(wanted)
         window = draw.choice((DAY, DAY + 3 * NS_PER_DAY)), DAY + 5 * NS_PER_DAY
@@ -78,6 +81,22 @@ def test_lookups_by_name_find_what_all_outcomes_say(store: Connections, seed: in
         assert reader.reconciled(*window, AttributionConfig()) == days, f"seed {seed}"
         found += len(days)
     assert found > 0
+
+
+@pytest.mark.parametrize("ahead_h", [0, 2, 23])
+def test_outcome_counts_wherever_the_clock_of_its_decision_stands(
+    store: Connections, ahead_h: int
+) -> None:
+    """It is told by another machine, hours before its decision began by a clock that is ahead."""
+    put_spans(store, decision("a", ahead_h * 3_600_000, 50, received_s=1))
+    running = job(store)
+    running.run_once(at(8))
+    told = outcome("o", decision_id=trace_id("a"), margin="5", event_s=9, received_s=9)
+    put_outcomes(store, [told])
+    for second in (10, 20):
+        running.run_once(at(second))
+    sold = rows(store, "SELECT converted, margin_usd FROM revenue_cells FINAL")
+    assert [(cell["converted"], cell["margin_usd"]) for cell in sold] == [(1, Decimal(5))]
 
 
 def test_a_lookup_reads_what_it_names_however_much_is_kept(store: Connections) -> None:
