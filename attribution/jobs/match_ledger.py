@@ -58,6 +58,9 @@ class Kept(NamedTuple):
     revision: int
 
 
+Known = dict[Match, Kept]
+
+
 class Matches:
     """The one writer of `outcome_matches`, of one rewrite of cells.
 
@@ -74,14 +77,35 @@ class Matches:
         self._moved: dict[Match, Kept] = {}
         self.touched: set[int] = set()  # seconds that an outcome went to, or came from
 
-    def note(self, seconds_ns: Collection[int], found: Mapping[Match, Said]) -> None:
+    def known(self, seconds_ns: Collection[int], outcome_ids: Collection[str]) -> Known:
+        """Return what is kept, or will be, of these seconds and of these outcomes."""
+        known: Known = {}
+        for match, kept in _kept(self._reader.outcome_matches(sorted(seconds_ns), outcome_ids)):
+            if match not in known or known[match].revision < kept.revision:
+                known[match] = kept
+        seconds, ids = set(seconds_ns), set(outcome_ids)
+        for moved in (self._beside._moved if self._beside is not None else {}, self._moved):
+            known |= {
+                match: kept
+                for match, kept in moved.items()
+                if match.second_ns in seconds or match.outcome_id in ids
+            }
+        return known
+
+    def note(self, seconds_ns: Collection[int], found: Mapping[Match, Said], known: Known) -> None:
         """Take note of every match of the decisions of some seconds.
 
         Args:
             seconds_ns: of them no other match is left.
             found: their matches, and of their outcomes those with decisions of other seconds.
+            known: of the same seconds, and of all outcomes that name their decisions.
         """
-        known = self._known(set(seconds_ns), {each.outcome_id for each in found})
+        seconds, ids = set(seconds_ns), {each.outcome_id for each in found}
+        known = {
+            match: kept
+            for match, kept in known.items()
+            if match.second_ns in seconds or match.outcome_id in ids
+        }
         for match, said in found.items():
             kept = known.pop(match, Kept(None, 0))
             if kept.said != said:
@@ -100,20 +124,6 @@ class Matches:
         if self._beside is not None:
             self._beside._moved.pop(match, None)
         self.touched.add(match.second_ns)
-
-    def _known(self, seconds_ns: set[int], outcome_ids: set[str]) -> dict[Match, Kept]:
-        """Return what is kept of these seconds and outcomes, or will be."""
-        known: dict[Match, Kept] = {}
-        for match, kept in _kept(self._reader.outcome_matches(sorted(seconds_ns), outcome_ids)):
-            if match not in known or known[match].revision < kept.revision:
-                known[match] = kept
-        for moved in (self._beside._moved if self._beside is not None else {}, self._moved):
-            known |= {
-                match: kept
-                for match, kept in moved.items()
-                if match.second_ns in seconds_ns or match.outcome_id in outcome_ids
-            }
-        return known
 
 
 def said_of(outcomes: Table, matched: Sequence[tuple[int, str, str] | None]) -> dict[Match, Said]:

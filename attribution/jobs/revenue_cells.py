@@ -29,6 +29,7 @@ from attribution.path.columns import (
     names_of,
 )
 from attribution.path.spans import NONE, Ints, lookup
+from attribution.read.outcomes import AROUND_NS
 from attribution.read.reader import Reader
 from attribution.revenue.loss import (
     BASES,
@@ -241,8 +242,9 @@ class CellWriter:
             decisions["received_ns"].to_pylist(),
         )
         ids, keys = table["decision_id"].to_pylist(), table["outcome_key"].to_pylist()
+        known = matches.known(seconds_ns, table["outcome_id"].to_pylist())
         if not ids:
-            matches.note(seconds_ns, {})
+            matches.note(seconds_ns, {}, known)
             return []
         candidates = self._reader.cell_candidates(
             seconds_ns,
@@ -250,16 +252,21 @@ class CellWriter:
             sorted({key for key, each in zip(keys, ids, strict=True) if not each}),
         )
         pairs = _pairs(candidates)
-        matched = match_outcomes(
-            _named(table),
-            [
-                (*pair, key)
-                for pair, key in zip(pairs, candidates["outcome_key"].to_pylist(), strict=True)
-            ],
-        )
         channels = dict(zip(pairs, candidates["channel"].to_pylist(), strict=True))
+        keys = candidates["outcome_key"].to_pylist()
+        named = [(*pair, key) for pair, key in zip(pairs, keys, strict=True)]
+        around = min(seconds_ns) - AROUND_NS, max(seconds_ns) + AROUND_NS
+        # Hours before, one of the same id may have begun: it keeps what is counted to it.
+        others = {
+            match[:2]: str(kept.said[0])
+            for match, kept in known.items()
+            if kept.said is not None and not around[0] <= match.ingress_ns < around[1]
+        }
+        channels |= others
+        named += [(*pair, "") for pair in others]
+        matched = match_outcomes(_named(table), sorted(named))
         placed = [None if each is None else (*each, channels[each]) for each in matched]
-        matches.note(seconds_ns, said_of(table, placed))
+        matches.note(seconds_ns, said_of(table, placed), known)
         at = {key: index for index, key in enumerate(_pairs(decisions))}
         ends_ns = ints(decisions["ingress_ns"]) + ints(decisions["horizon_ns"])
         places = [NONE if each is None else at.get(each, NONE) for each in matched]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from typing import Any
+from typing import Any, Final
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -13,6 +13,8 @@ from collector.core.clock import NS_PER_HOUR, NS_PER_S
 from collector.core.sql import sql
 from collector.store.connect import Connections
 
+# Decisions that share an id are looked for so long before and after one of them.
+AROUND_NS: Final = NS_PER_HOUR
 # To ask each filter for each of more ids takes longer than to read what it stands for.
 _FILTERED_MAX = 2_000
 _IGNORED = {"ignore_data_skipping_indices": "idx_decision_id,idx_outcome_key"}
@@ -95,8 +97,8 @@ class OutcomeReader:
             "cell_candidates",
             decision_ids=list(decision_ids),
             outcome_keys=list(outcome_keys),
-            from_ns=max(min(seconds_ns) - NS_PER_HOUR, 0),
-            to_ns=max(seconds_ns) + NS_PER_HOUR,
+            from_ns=max(min(seconds_ns) - AROUND_NS, 0),
+            to_ns=max(seconds_ns) + AROUND_NS,
         )
 
     def _began(

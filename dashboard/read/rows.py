@@ -195,7 +195,8 @@ class Outcome:
 
     outcome_id: str
     kind: str
-    converted: int
+    converted: int  # as it was told
+    is_sale: bool  # it, or what it corrects, was taken: it says so, or names an amount
     revenue: Decimal | None
     margin: Decimal | None
     currency: str

@@ -274,10 +274,10 @@ def outcome_words(outcomes: Sequence[Outcome]) -> str:
     for outcome in outcomes:
         what = outcome.kind
         if what == "sale":
-            what = "sold" if outcome.converted else "nothing sold"
+            what = "sold" if outcome.is_sale else "nothing sold"
         amount = outcome.margin if outcome.margin is not None else outcome.revenue
         basis = "margin" if outcome.margin is not None else "revenue"
-        if amount is not None and (amount or outcome.converted):
+        if amount is not None and (amount or outcome.is_sale):
             what += f", {_money(amount, outcome.currency)} {basis}"
         parts.append(what)
     return "; ".join(parts)

@@ -1,10 +1,10 @@
 -- What one decision earned, found by its id or by its outcome key, of which there is one or none; each id at its
 -- latest revision. FINAL looks at every part where names lie apart, so the ids of outcomes are looked up before it;
 -- identity, since with an index of another column it would look at all rows beside those found.
--- Returns: outcome_id, kind String, converted UInt8, revenue, margin Nullable(Decimal), currency String,
+-- Returns: outcome_id, kind String, converted UInt8, is_sale Bool, revenue, margin Nullable(Decimal), currency String,
 --   event_ns UInt64; by time.
 SELECT
-    outcome_id, toString(kind) AS kind, converted, revenue, margin,
+    outcome_id, toString(kind) AS kind, converted, is_sale, revenue, margin,
     toString(currency) AS currency, event_ns
 FROM outcomes FINAL
 WHERE outcome_id IN

@@ -115,13 +115,19 @@ def test_outcomes_are_imported_and_bad_lines_named(own_world: Connections) -> No
         "outcome_id,decision_id,kind,converted,margin,occurred_at\n"
         f"o-1,d-12,sale,true,1.25,{TODAY_NS}\n"
         f"o-2,d-12,sale,true,1.2.5,{TODAY_NS}\n"
+        f"o-3,d-12,sale,,0.75,{TODAY_NS + 1}\n"
+        f"o-4,d-12,sale,false,0,{TODAY_NS + 2}\n"
     )
     api = Api(own_world)
     answer = api.send("POST", "/api/v1/import/outcomes?name=may.csv", content=rows)
-    assert answer.json()["imported"] == 1
+    assert answer.json()["imported"] == 3
     assert answer.json()["refused"][0].startswith("may.csv:3")
     outcomes = api.send("GET", "/api/v1/decisions/d-12").json()["outcomes"]
-    assert [(o["outcome_id"], Decimal(o["margin"])) for o in outcomes] == [("o-1", Decimal("1.25"))]
+    assert [(o["outcome_id"], Decimal(o["margin"]), o["is_sale"]) for o in outcomes] == [
+        ("o-1", Decimal("1.25"), True),
+        ("o-3", Decimal("0.75"), True),
+        ("o-4", Decimal(0), False),
+    ]
 
 
 def test_probes_and_metrics(api: Api) -> None:

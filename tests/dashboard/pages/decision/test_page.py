@@ -40,10 +40,12 @@ def test_headline_of_a_failed_and_of_an_unattributed_decision(detail: Decision) 
 
 def test_outcomes_are_said_as_a_merchant_says_them() -> None:
     """`sale: not converted $0.00 margin` is a row of a table, not an answer."""
-    sale = Outcome("o-1", "sale", 1, Decimal("49.9"), Decimal("12.3"), "USD", TODAY_NS)
+    sale = Outcome("o-1", "sale", 1, True, Decimal("49.9"), Decimal("12.3"), "USD", TODAY_NS)
     refund = replace(sale, kind="refund", margin=None, currency="EUR")
     assert outcome_words([]) == "none known yet"
     assert outcome_words([sale, refund]) == "sold, $12.30 margin; refund, 49.90 EUR revenue"
     assert outcome_words([replace(sale, margin=None, revenue=None)]) == "sold"
-    none = replace(sale, converted=0, margin=Decimal(0), revenue=Decimal(0))
+    none = replace(sale, converted=0, is_sale=False, margin=Decimal(0), revenue=Decimal(0))
     assert outcome_words([none]) == "nothing sold"
+    # As README has it: one that names an amount need not say that it converted.
+    assert outcome_words([replace(sale, converted=0)]) == "sold, $12.30 margin"
