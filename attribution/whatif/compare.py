@@ -77,7 +77,8 @@ def compare(
         usd_per_ns: by group, what a nanosecond more costs a decision of the second population on
             average; NaN where it is unknown. None where nothing is known.
     """
-    groups = int(max(before.group.max(initial=-1), after.group.max(initial=-1))) + 1
+    used = int(max(before.group.max(initial=-1), after.group.max(initial=-1))) + 1
+    groups = max(used, 0 if usd_per_ns is None else len(usd_per_ns))
     mean_before, mean_after = _mean(before.segment_ns), _mean(after.segment_ns)
     count_before = np.bincount(before.group, minlength=groups)
     count_after = np.bincount(after.group, minlength=groups)

@@ -97,6 +97,8 @@ def test_mix_and_segments_sum_to_the_difference(
     got = compare(
         population(seed, before, [1.0, 5.0, 9.0]),
         population(seed + 1, after, [2.0, 5.0, 1.0], store_ms=3.0),
+        # Of each pair of action and region, though no decision may have the last of them.
+        [1e-9] * 4,
     )
     parts = got.mix_ns + sum(each.change_ns for each in got.differences)
     assert parts == pytest.approx(got.change_ns, abs=1e-3)
