@@ -35,3 +35,18 @@ def test_page_says_that_nobody_answers_and_takes_it_back(tmp_path: Path, visit: 
         page.goto(service.url + "/health")
         service.kill()
         expect(page.locator("#pulse")).to_contain_text("No answer from Millworth for")
+
+
+def test_page_goes_on_after_a_request_that_nobody_answered(tmp_path: Path, visit: Visit) -> None:
+    """One connection that was cut stopped a page for good, which still said `Live`."""
+    page = visit.page
+    with RunningService(tmp_path) as service:
+        page.goto(service.url)
+        as_of = page.locator("#overview-asof")
+        expect(as_of).to_contain_text("as of")
+        with page.expect_event("requestfailed", lambda one: "_dash-update" in one.url):
+            page.context.set_offline(True)
+        shown = as_of.inner_text()
+        page.context.set_offline(False)
+        expect(as_of).not_to_have_text(shown)
+        expect(as_of).to_contain_text("as of")

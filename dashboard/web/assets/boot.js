@@ -33,3 +33,21 @@
   if (!small) return;
   Object.defineProperty(window, "_dashPlotlyJSURL", { get: () => small.content, set: () => {} });
 })();
+
+// A page asks again what nobody answered. Dash gives a question up then, and with it whatever waits
+// for its answer: the page stood still for good, and a filter that was chosen meanwhile did nothing.
+(function () {
+  const AGAIN_MS = 2000;
+  const once = window.fetch;
+  window.fetch = async function (url, options) {
+    const asksPage = typeof url === "string" && url.includes("/_dash-update-component");
+    for (;;) {
+      try {
+        return await once(url, options);
+      } catch (unanswered) {
+        if (!asksPage) throw unanswered;
+        await new Promise((resolve) => window.setTimeout(resolve, AGAIN_MS));
+      }
+    }
+  };
+})();
