@@ -208,7 +208,7 @@ class AlertsJob:
             states=tuple(self._memory.states().values()),
             pending=done.get(DeliveryStatus.PENDING, 0),
             delivered=done.get(DeliveryStatus.DELIVERED, 0),
-            dead=done.get(DeliveryStatus.DEAD, 0),
+            dead=done.get(DeliveryStatus.DEAD, 0) + done.get(DeliveryStatus.DISABLED, 0),
             unmirrored=backlog.unmirrored,
         )
 

@@ -31,7 +31,7 @@ _FAILED: Final = (
 )
 _OUTBOX: Final = (
     "millworth_alerts_outbox",
-    "Webhooks in the outbox by receiver and status: pending, held (by a silence), dead",
+    "Webhooks in the outbox by receiver and status: pending, held (by a silence), dead (given up)",
 )
 _FIRING: Final = ("millworth_alerts_firing", "Alerts that fire, those that fell silent included")
 _EXTERNAL: Final = ("millworth_external_alerts_firing", "Alerts of others that fire")
@@ -44,8 +44,8 @@ _RATIO: Final = (
 )
 
 _DEPTH: Final = """
-SELECT endpoint, status, count(*) FROM deliveries
-WHERE status IN ('pending', 'held', 'dead') GROUP BY endpoint, status
+SELECT endpoint, iif(status = 'disabled', 'dead', status) AS state, count(*) FROM deliveries
+WHERE status IN ('pending', 'held', 'dead', 'disabled') GROUP BY endpoint, state
 """
 
 

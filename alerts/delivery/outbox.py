@@ -81,6 +81,11 @@ class Outbox:
                 self._begin(endpoint, now_ns)
         return self._lanes.gather(wait_s)
 
+    def disabled_receivers(self) -> list[str]:
+        """Return the endpoints that answered 410 at the URL that they have now, in order."""
+        disabled = self._deliveries.disabled()
+        return sorted(n for n, each in self._endpoints.items() if disabled.get(n) == each.url)
+
     def close(self) -> None:
         """Wait for the messages that are being sent; what waits is sent after the next start."""
         self._is_closing = True

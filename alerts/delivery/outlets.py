@@ -40,6 +40,10 @@ class Outlets:
         """Return the Alertmanagers that did not take the last request."""
         return self._pusher.failing_peers()
 
+    def disabled_receivers(self) -> list[str]:
+        """Return the receivers of webhooks that answered 410 and are sent nothing more."""
+        return self._outbox.disabled_receivers()
+
     def close(self) -> None:
         """Wait for what is being sent, and close what is open."""
         self._outbox.close()

@@ -171,6 +171,12 @@ class ServiceHealth:
             else ""
         )
         yield judged("alerts.webhooks_dead", status.dead, "deliveries", bad=dead)
+        if gone := self._service.alerts.outlets.disabled_receivers():
+            detail = (
+                f"{', '.join(gone)} answered 410 and is sent no alert: correct its url, or send "
+                "again what was given up with `millworth alerts dead replay`"
+            )
+            yield HealthItem("alerts.receivers_disabled", len(gone), "receivers", "bad", detail)
         shadows = self._service.alerts.routing.shadows
         if shadows:
             named = f"{', '.join(shadows)}: recorded, and routed to nobody until promoted"

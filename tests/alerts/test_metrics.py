@@ -10,6 +10,7 @@ from alerts.people.notes import Notes
 from alerts.people.silences import Silences
 from alerts.people.window import Window
 from alerts.state.acts import Act
+from alerts.state.deliveries import Deliveries
 from alerts.state.external import ExternalAlerts, PostedAlert
 from alerts.state.routed import open_alerts
 from collector.core.clock import NS_PER_S
@@ -40,6 +41,19 @@ def test_evaluation_shows_how_it_is(scene: Scene) -> None:
     assert value(registry, "alerts_outbox", endpoint="router", status="pending") == 1
     scene.deliver()
     assert value(registry, "alerts_outbox", endpoint="router", status="pending") is None
+
+
+def test_what_a_receiver_that_is_gone_is_not_sent_is_given_up(scene: Scene) -> None:
+    """One 410, and every later page was lost while each figure was good."""
+    registry = CollectorRegistry()
+    registry.register(AlertMetrics(scene.job, scene.clock.now_ns))
+    scene.go_on(INCIDENT_S, slow_ms=120)
+    scene.judge()
+    Deliveries(scene.job.state).disable("router", scene.receiver.url, scene.clock.ns)
+
+    assert value(registry, "alerts_outbox", endpoint="router", status="dead") == 1
+    assert scene.job.status().dead == 1
+    assert scene.job.outlets.disabled_receivers() == ["router"]
 
 
 def test_people_are_in_the_metrics(scene: Scene) -> None:

@@ -252,11 +252,15 @@ def test_receiver_that_is_gone_is_disabled_until_its_url_changes(
     assert desk.deliveries() == {"disabled": 2}
 
     desk.memory.record([Update(STATE, event(seq=2), (message(seq=2),))])
-    assert desk.outbox(endpoint(receiver.url)).deliver_due(NOW_NS) == 0
+    same = desk.outbox(endpoint(receiver.url))
+    assert same.deliver_due(NOW_NS) == 0
+    assert same.disabled_receivers() == ["router"]
     assert len(receiver.requests) == 1
 
     desk.memory.record([Update(STATE, event(seq=3), (message(seq=3),))])
-    assert desk.outbox(endpoint(receiver.url + "/new")).deliver_due(NOW_NS) == 1
+    new = desk.outbox(endpoint(receiver.url + "/new"))
+    assert new.deliver_due(NOW_NS) == 1
+    assert new.disabled_receivers() == []
 
 
 def test_redirect_is_not_followed(desk: Desk, receiver: ScriptedReceiver) -> None:
