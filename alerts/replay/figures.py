@@ -139,7 +139,7 @@ def _beyond(
     with np.errstate(divide="ignore", invalid="ignore"):  # no share of no decisions
         row = (None, None, *columns, None)
         values = np.asarray(FIGURES[config.figure].value(row, rule.window_s))
-    is_known = columns[0] >= config.decisions_min
+    is_known = columns[0] >= FIGURES[config.figure].least(config.decisions_min)
     limit, sign = (config.above, 1) if config.above is not None else (config.below, -1)
     assert limit is not None
     over, slack = sign * (values - limit), _ROUNDED * (1 + abs(limit))

@@ -53,6 +53,7 @@ class Figure:
             nothing.
         is_prompt: whether they come as they happen, so that none for a time is a silence.
         every_s: of what is dear to read, windows end at whole multiples of so many seconds.
+        is_ratio: whether it says nothing of few.
     """
 
     statement: str
@@ -63,6 +64,11 @@ class Figure:
     counted: str = ""
     is_prompt: bool = True
     every_s: int = 0
+    is_ratio: bool = True
+
+    def least(self, decisions_min: int) -> int:
+        """Return of how many it has to be to say anything."""
+        return decisions_min if self.is_ratio else 1
 
     @property
     def is_about_decisions(self) -> bool:
@@ -98,16 +104,22 @@ def _per_hour(row: Any, seconds: int) -> Any:  # noqa: ANN401  # a row of any st
     return row[6] * _S_PER_H / seconds
 
 
-def _of_decisions(statement: str, value: Callable[[Any, int], Any], unit: str = "") -> Figure:
-    return Figure(statement, _class, value, "decisions", unit, counted="decisions")
+def _of_decisions(
+    statement: str, value: Callable[[Any, int], Any], unit: str = "", *, is_ratio: bool = True
+) -> Figure:
+    return Figure(
+        statement, _class, value, "decisions", unit, counted="decisions", is_ratio=is_ratio
+    )
 
 
 FIGURES: Final[Mapping[str, Figure]] = {
     "late_ratio": _of_decisions("class_figures", _share(3)),
     "failed_ratio": _of_decisions("class_figures", _share(4)),
     "unvalued_ratio": _of_decisions("class_figures", _share(5)),
-    "loss_usd_per_h": _of_decisions("class_figures", _per_hour, " USD/h"),
-    "decisions_per_s": _of_decisions("class_figures", lambda row, s: row[2] / s, " /s"),
+    "loss_usd_per_h": _of_decisions("class_figures", _per_hour, " USD/h", is_ratio=False),
+    "decisions_per_s": _of_decisions(
+        "class_figures", lambda row, s: row[2] / s, " /s", is_ratio=False
+    ),
     "slow_ratio": _of_decisions("slow_decisions", _share(3)),
     "cache_hit_ratio": Figure(
         "cache_lookups", _alone, _share(3), "lookups of cache", counted="lookups", every_s=30
@@ -148,7 +160,7 @@ class ThresholdConfig(DecisionRuleConfig):
     decisions_min: int = Field(
         default=20,
         ge=1,
-        description="Decisions, or lookups of a cache, in the window below which it says nothing",
+        description="Decisions, or lookups of a cache, below which a ratio says nothing",
     )
 
     @model_validator(mode="after")
@@ -232,6 +244,8 @@ class Threshold(Rule[ThresholdConfig, Readings]):
         moment, figure = facts.moment, FIGURES[self.config.figure]
         reading = facts.by_subject.get(state.subject)
         status, reason = self._judge(figure, reading)
+        if self._may_have_missed(moment):
+            status, reason = Status.NO_DATA, "the window begins before this process did"
         if figure.counted and figure.is_prompt:
             newest_ns = 0 if reading is None else reading.newest_ns
             return Evaluation(observe(status, state, newest_ns, moment), reason)
@@ -252,13 +266,20 @@ class Threshold(Rule[ThresholdConfig, Readings]):
         if reading is None:
             # What is counted and has no row happened not once.
             reading = Reading(0.0)
-        if reading.count is not None and reading.count < config.decisions_min:
+        if reading.count is not None and reading.count < figure.least(config.decisions_min):
             few = f"{reading.count:,} {figure.counted} in {during}"
             return Status.NO_DATA, f"{few}, fewer than {config.decisions_min:,}"
         value = f"{config.figure} {reading.value:,.6g}{figure.unit} in {during}"
         of = f" of {reading.count:,} {figure.counted}" if reading.count is not None else ""
         is_beyond, limit = self._limit(reading.value)
         return (Status.BREACHED if is_beyond else Status.OK), f"{value}{of}, {limit}"
+
+    def _may_have_missed(self, moment: Moment) -> bool:
+        """Return whether decisions are few perhaps because nobody was there to receive them."""
+        config = self.config
+        begins_ns = moment.end_ns - config.window_length_s * NS_PER_S
+        is_rate = config.figure == "decisions_per_s" and config.below is not None
+        return is_rate and begins_ns < moment.started_ns
 
     def _limit(self, value: float) -> tuple[bool, str]:
         config = self.config

@@ -70,6 +70,8 @@ def test_figures_of_others_are_counts_of_their_rows(store: Connections) -> None:
             [at_ns, "traces", reason, "", "", items, b""]
             for at_ns, reason, items in (
                 (inside_ns, "bad_id", 3), (inside_ns + 1, "bad_id", 2), (BEFORE_NS, "bad_id", 9),
+                # The view of decisions refuses one, whose span is in its own table.
+                (inside_ns, "schema_unknown", 0), (inside_ns + 2, "schema_unknown", 0),
             )
         ],
         column_names=[
@@ -100,7 +102,7 @@ def test_figures_of_others_are_counts_of_their_rows(store: Connections) -> None:
         for figure in ("rejected", "unproven", "microbursts", "clock_error_ms")
         for found in [read(store, config(figure)).by_subject]
     } == {
-        "rejected": {"bad_id": 5.0},
+        "rejected": {"bad_id": 5.0, "schema_unknown": 2.0},
         "unproven": {"shop": 2.0},
         "microbursts": {"edge": 2.0},
         "clock_error_ms": {"a~b": 5.0},
@@ -233,6 +235,30 @@ def test_status(
 
     assert (found.seen.status, found.reason) == (status, reason)
     assert found.cost.basis == "unknown"
+
+
+def rate(reading: Reading, started_s: float = -900) -> tuple[Status, str]:
+    """Return what a rule says of a class that has to decide once in twenty seconds."""
+    rule = Threshold(config("decisions_per_s", above=None, below=0.05))
+    now = moment(started_ns=NOW_NS + round(started_s * NS_PER_S))
+    state = first_state("limit", CHECKOUT, NOW_NS)
+    found = rule.evaluate(Readings(now, {CHECKOUT: reading}), state)
+    return found.seen.status, found.reason
+
+
+def test_rate_is_judged_however_few_decided() -> None:
+    """That they are few is what it is about: of a ratio alone few say nothing."""
+    assert rate(Reading(0.0167, 5, NOW_NS)) == (
+        Status.BREACHED, "decisions_per_s 0.0167 /s in 5 min of 5 decisions, below 0.05"
+    )  # fmt: skip
+    assert rate(Reading(0.06, 18, NOW_NS))[0] is Status.OK
+
+
+def test_rate_is_not_low_because_nobody_was_there_to_receive() -> None:
+    """A restart after minutes paged every class."""
+    found = rate(Reading(0.01, 3, NOW_NS), started_s=-299)
+    assert found == (Status.NO_DATA, "the window begins before this process did")
+    assert rate(Reading(0.01, 3, NOW_NS), started_s=-300)[0] is Status.BREACHED
 
 
 def test_count_that_has_no_row_is_zero_and_ends_an_alert() -> None:
