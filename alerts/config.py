@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from typing import TYPE_CHECKING, Annotated, Self, Union
 
 from pydantic import (
@@ -130,6 +131,20 @@ class AlertsConfig(Section):
     alertmanagers: tuple[AlertmanagerConfig, ...] = Field(
         default=(), description="Alertmanagers that are sent every alert that fires"
     )
+
+    @field_validator("allowed_hosts", "denied_hosts")
+    @classmethod
+    def _networks_are_networks(cls, entries: tuple[str, ...]) -> tuple[str, ...]:
+        for entry in entries:
+            if "/" not in entry:
+                continue
+            try:
+                ipaddress.ip_network(entry, strict=False)
+            except ValueError:
+                raise ValueError(
+                    f"{entry!r} is no network; write one as 10.0.0.0/8, or a host name"
+                ) from None
+        return entries
 
     @model_validator(mode="after")
     def _names_are_unique(self) -> Self:

@@ -171,6 +171,13 @@ class ThresholdConfig(DecisionRuleConfig):
             raise ValueError(
                 f"rule {self.name}: target_ms belongs to figure slow_ratio, which needs it"
             )
+        is_never = (self.above or 0) > 1 or (self.below or 0) < 0
+        if self.figure.endswith("_ratio") and is_never:
+            side, limit = ("above", self.above) if self.below is None else ("below", self.below)
+            raise ValueError(
+                f"rule {self.name}: {self.figure} is a share from 0 to 1, which is never {side} "
+                f"{limit:g}; 5 % is 0.05"
+            )
         if self.figure == "cost_per_decision" and self.window_length_s < _S_PER_DAY:
             raise ValueError(
                 f"rule {self.name}: window_length_s is {self.window_length_s}; bills are of "

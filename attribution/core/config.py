@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, PrivateAttr, model_validator
 
@@ -127,7 +127,7 @@ class AttributionConfig(Section):
     reference_latency_ms: float = Field(
         default=80.0, gt=0, description="Reference latency L0 of a decision"
     )
-    reference_latency_by_action_ms: dict[str, float] = Field(
+    reference_latency_by_action_ms: dict[str, Annotated[float, Field(gt=0)]] = Field(
         default_factory=dict, description="... of single actions"
     )
     value_window_s: int = Field(

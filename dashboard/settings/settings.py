@@ -103,6 +103,20 @@ class Settings(Section):
         return self
 
     @model_validator(mode="after")
+    def _ports_are_apart(self) -> Settings:
+        collector, dashboard = self.collector, self.dashboard
+        used: dict[tuple[str, int], str] = {}
+        for name, host, port in (
+            ("collector.grpc_port", collector.host, collector.grpc_port),
+            ("collector.http_port", collector.host, collector.http_port),
+            ("dashboard.port", dashboard.host, dashboard.port),
+        ):
+            other = used.setdefault((host, port), name)
+            if port and other != name:
+                raise ValueError(f"{name} is {port}, as {other} is; give each its own")
+        return self
+
+    @model_validator(mode="after")
     def _horizons_are_kept(self) -> Settings:
         self.attribution.require_kept(self.retention.decisions_days)
         return self

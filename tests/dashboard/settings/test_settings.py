@@ -79,6 +79,31 @@ def test_index_that_is_a_digit_of_another_script_is_named(tmp_path: Path) -> Non
         ),
         pytest.param("[store\n", {}, "not TOML", id="no TOML"),
         pytest.param(
+            "[attribution.reference_latency_by_action_ms]\npay = -5\n",
+            {},
+            "attribution.reference_latency_by_action_ms.pay is -5: Input should be greater than 0",
+            id="a latency below nothing",
+        ),
+        pytest.param(
+            '[alerts]\nallowed_hosts = ["10.0.0.0/99"]\n',
+            {},
+            "alerts.allowed_hosts: '10.0.0.0/99' is no network; write one as 10.0.0.0/8",
+            id="a network that is none",
+        ),
+        pytest.param(
+            '[[alerts.rules]]\nname = "f"\nkind = "threshold"\n'
+            'figure = "failed_ratio"\nabove = 5\n',
+            {},
+            "failed_ratio is a share from 0 to 1, which is never above 5; 5 % is 0.05",
+            id="a share in percent",
+        ),
+        pytest.param(
+            "[collector]\nhttp_port = 8050\n",
+            {},
+            "dashboard.port is 8050, as collector.http_port is; give each its own",
+            id="one port for two",
+        ),
+        pytest.param(
             '[attributes.map]\n"decision.value_usd" = "Shop.value"\n'
             '[[identifiers.rules]]\nattribute = "shop.*"\naction = "tokenise"\n',
             {},
