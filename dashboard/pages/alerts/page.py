@@ -10,7 +10,6 @@ import dash_mantine_components as dmc
 from dash import Dash, Input, Output, State, dcc, html
 
 from alerts.state.external import ExternalAlert, ExternalAlerts
-from alerts.state.subject import ALL
 from collector.core.errors import StoreUnavailableError
 from dashboard.pages.alerts.lines import (
     ALERT_COLUMNS,
@@ -215,12 +214,8 @@ def show(context: PageContext, scope: Scope) -> Found:
 
 def _is_wanted(alert: AlertRow, scope: Scope) -> bool:
     names = {"state": alert.state, "rule": alert.rule, "severity": alert.severity}
-    return (
-        all(scope.filter(name) in ("", value) for name, value in names.items())
-        # An alert on all of them is on this one too.
-        and (not scope.action or alert.action in (scope.action, ALL))
-        and (not scope.region or alert.region in (scope.region, ALL))
-    )
+    is_as_chosen = all(scope.filter(name) in ("", value) for name, value in names.items())
+    return is_as_chosen and alert.is_of(scope.action, scope.region)
 
 
 def _is_wanted_external(alert: ExternalAlert, scope: Scope) -> bool:

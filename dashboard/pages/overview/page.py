@@ -237,14 +237,20 @@ def read(context: PageContext, query: str) -> MoneyRead:
         lost=losses(reader, [today])[0],
         day_from_ns=day_from_ns,
         complete_ns=context.complete_ns(now_ns),
-        alerts=with_people(listed_alerts(reader, seen), context.alert_state, now_ns),
+        alerts=[
+            alert
+            for alert in with_people(listed_alerts(reader, seen), context.alert_state, now_ns)
+            if alert.is_of(seen.action, seen.region)
+            # Of a class that has gone quiet and was well there is nothing to say here.
+            and (alert.state != UNKNOWN or alert.is_open_and_silent)
+        ],
         contradiction=next((item.detail for item in health if item.name == OUTCOMES), ""),
     )
 
 
 def show(found: MoneyRead, prior_basis: str) -> dict[str, object]:
     """Return what was read: a value for each of MONEY."""
-    unknown = sum(alert.state == "unknown" for alert in found.alerts)
+    unknown = sum(alert.is_open_and_silent and not alert.is_shadow for alert in found.alerts)
     revenue, to_ns = found.revenue, found.seen.to_ns
     lost = lost_card(
         found.lost,

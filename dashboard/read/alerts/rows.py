@@ -56,6 +56,17 @@ class AlertRow:
     packets: KeptPackets | None = None  # None: not judged yet, or never asked for
     people: Standing | None = None  # None: not known here, where another process evaluates
 
+    def is_of(self, action: str, region: str) -> bool:
+        """Return whether it is on an action and a region, "" for any; one on all is on each."""
+        return (action == "" or self.action in (action, ALL)) and (
+            region == "" or self.region in (region, ALL)
+        )
+
+    @property
+    def is_open_and_silent(self) -> bool:
+        """Return whether it fired, and nobody can say whether it would fire still."""
+        return self.state == UNKNOWN and self.started_ns > 0
+
     @property
     def is_priced(self) -> bool:
         """Return whether its dollars mean something: nobody knows what a silence costs."""

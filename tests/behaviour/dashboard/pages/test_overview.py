@@ -93,6 +93,44 @@ def test_heatmap_that_is_cut_says_so_and_marks_alerts(context: PageContext) -> N
     assert [shape["type"] for shape in elsewhere["layout"]["shapes"]] == ["line"]
 
 
+def test_alerts_and_their_dollars_are_of_the_class_that_is_chosen(
+    context: PageContext, own_world: Connections
+) -> None:
+    """Beside `Lost today` of one region stood what all of them risk."""
+    seed = Seed(random.Random(0))
+    at_ns = TODAY_NS - 19 * NS_PER_S
+    for name, region in (("other", "us-east"), ("wide", "*")):
+        seed.alert(at_ns, 1, "firing", episode_id=name, region=region, rule=name)
+    seed.insert(own_world.client())
+    context = dataclasses.replace(context, reader=Reader(own_world))
+    for query, rules in (
+        ("", ["checkout-burn", "other", "wide"]),
+        ("?region=us-east", ["other", "wide"]),
+        ("?action=nobody", []),
+    ):
+        found = overview.read(context, query)
+        assert sorted(alert.rule for alert in found.alerts) == rules, query
+        shown = overview.show(found, "")
+        assert len(shown["overview-alerts.rowData"]) == len(rules)  # type: ignore[arg-type]  # rows
+
+
+def test_class_that_was_well_and_went_quiet_is_no_risk(
+    context: PageContext, own_world: Connections
+) -> None:
+    """One decision of an odd action, and the sentence of the page was `unknown` for a day."""
+    seed = Seed(random.Random(0))
+    at_ns = TODAY_NS - 19 * NS_PER_S
+    seed.alert(at_ns, 9, "resolved")
+    seed.alert(at_ns, 1, "unknown", episode_id="odd", action="odd", started_ns=0)
+    seed.insert(own_world.client())
+    context = dataclasses.replace(context, reader=Reader(own_world))
+    assert shown_of(context)["overview-now-value.children"] == "nothing"
+    seed = Seed(random.Random(0))
+    seed.alert(at_ns, 2, "unknown", episode_id="fired", action="odd", started_ns=at_ns)
+    seed.insert(own_world.client())
+    assert shown_of(context)["overview-now-value.children"] == "unknown"
+
+
 def test_bands_that_overlap_are_one(context: PageContext, own_world: Connections) -> None:
     """Ten alerts over each other made the cells under them unreadable."""
     seed = Seed(random.Random(0))
