@@ -87,6 +87,9 @@ class OutcomeReader:
         if not pc.any(by_key, min_count=0).as_py():
             return found
         kin = self._rows("kin", outcome_keys=found.filter(by_key)["outcome_key"].to_pylist())
+        # What was sold to the first of them came after it.
+        first_ns = min((int(row[1]) for row in kin), default=begins_ns)
+        asked["received_from_ns"] = max(min(begins_ns, first_ns) - NS_PER_HOUR, 0)
         return self._table("cell_outcomes", ignored, **asked, kin_ids=[row[0] for row in kin])
 
     def cell_candidates(

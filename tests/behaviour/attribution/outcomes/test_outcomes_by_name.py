@@ -99,6 +99,28 @@ def test_outcome_counts_wherever_the_clock_of_its_decision_stands(
     assert [(cell["converted"], cell["margin_usd"]) for cell in sold] == [(1, Decimal(5))]
 
 
+def test_refund_by_key_is_of_the_decision_that_sold_hours_before(store: Connections) -> None:
+    """Another that carries the key began since then, and has sold nothing."""
+    put_spans(store, decision("a", 0, 50, received_s=1, outcome__key="k"))
+    running = job(store)
+    put_outcomes(store, [outcome("s", key="k", margin="40", event_s=2, received_s=2)])
+    running.run_once(at(10))
+    begin_s = 2 * 3_600
+    put_spans(store, decision("b", begin_s * 1_000, 50, received_s=begin_s + 1, outcome__key="k"))
+    running.run_once(at(begin_s + 10))
+    back = outcome("r", key="k", kind="refund", margin="15", event_s=begin_s + 20,
+                   received_s=begin_s + 20)  # fmt: skip
+    put_outcomes(store, [back])
+    for second in (30, 60):
+        running.run_once(at(begin_s + second))
+    owners = rows(
+        store, "SELECT * FROM outcome_matches FINAL WHERE is_gone = 0 ORDER BY outcome_id"
+    )
+    assert [each["decision_id"] for each in owners] == [trace_id("a"), trace_id("a")]
+    (sold,) = rows(store, "SELECT sum(margin_usd) AS usd FROM revenue_cells FINAL")
+    assert sold["usd"] == 25
+
+
 def test_a_lookup_reads_what_it_names_however_much_is_kept(store: Connections) -> None:
     """Every two seconds the job of attribution asks; it read all outcomes of every day."""
     for day in range(DAYS):
