@@ -75,7 +75,10 @@ class SuspectSearch:
         return next((each for each in every if each.suspect is not None), every[-1])
 
     def exemplars(self, subject: Subject, window_s: int, end_ns: int) -> list[str]:
-        """Return the slowest decisions of a class in the window that ends at an instant."""
+        """Return the slowest decisions of a class in the window that ends at an instant.
+
+        Where many fail, those that failed: they lost all that they are worth.
+        """
         from_ns = max(0, end_ns - window_s * NS_PER_S, end_ns - _SEARCHED_NS_MAX)
         rows = self._reader.rows(
             "exemplars",

@@ -22,8 +22,8 @@ _STEPS_NS = tuple(
 _COLUMNS_MAX = 100
 # What pages filter by beside action and region; each stands in the URL under its name.
 FILTERS = (
-    "state", "rule", "severity", "channel", "service", "cohort", "segment", "late", "sort", "after",
-    "mode", "brush", "brush_ms", "against", "by", "less",
+    "state", "rule", "severity", "channel", "service", "cohort", "segment", "late", "failed",
+    "sort", "after", "mode", "brush", "brush_ms", "against", "by", "less",
 )  # fmt: skip
 _FILTER_MAX = 500
 UNBOUNDED_NS = 2**63

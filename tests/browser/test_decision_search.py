@@ -13,7 +13,7 @@ from collector.store.connect import Connections
 from dashboard.units import utc_clock
 from tests.browser.conftest import Visit
 from tests.conftest import ManualClock
-from tests.support.dashboard.seed import TODAY_NS
+from tests.support.dashboard.seed import TODAY_NS, fail
 from tests.support.dashboard.served import served
 
 pytestmark = [pytest.mark.browser, pytest.mark.integration]
@@ -58,6 +58,12 @@ def test_question_of_an_incident_takes_three_clicks(
         expect(totals).to_contain_text("5 decisions")
         page.go_back()
         expect(page.locator("#decisions-sort")).to_have_value("Newest")
+        fail(own_world, "d-11")
+        page.locator("#decisions-failed").click()
+        page.wait_for_url(re.compile(r"failed=1"))
+        expect(totals).to_contain_text("1 decision")
+        page.go_back()
+        expect(totals).to_contain_text("5 decisions")
         grid.locator("a.decision-link").first.click()
         page.wait_for_url(re.compile(r"/decision\?id=d-"))
     assert [error for error in visit.console_errors if "status of 404" not in error] == []

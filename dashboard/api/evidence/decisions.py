@@ -46,6 +46,7 @@ class FilterQuery(BaseModel):
         default="", max_length=60, description="Longest in: a class, a stage or stage/class"
     )
     late: bool = Field(default=False, description="Over their target alone")
+    failed: bool = Field(default=False, description="Failed alone")
     low_ms: float = Field(default=0, ge=0, lt=1e9, description="Took at least this")
     high_ms: float | None = Field(default=None, ge=0, lt=1e9, description="Took less")
 
@@ -61,6 +62,7 @@ class FilterQuery(BaseModel):
             cohort=self.cohort,
             segment=self.segment,
             late=self.late,
+            failed=self.failed,
             low_ns=int(self.low_ms * NS_PER_MS),
             high_ns=UNBOUNDED_NS if high_ms is None else int(high_ms * NS_PER_MS),
         )

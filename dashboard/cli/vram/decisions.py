@@ -18,6 +18,7 @@ SegmentOption = Annotated[
 ]
 SortOption = Annotated[str, typer.Option(help="time, latency, segment, lost or value.")]
 LateOption = Annotated[bool, typer.Option("--late", help="Over their target alone.")]
+FailedOption = Annotated[bool, typer.Option("--failed", help="Failed alone.")]
 LimitOption = Annotated[int, typer.Option(min=1, max=1000, help="Decisions of the page.")]
 AfterOption = Annotated[str, typer.Option(help="Where a page ended, as it printed it.")]
 
@@ -32,6 +33,7 @@ def decisions(
     cohort: Annotated[str, typer.Option(help="Only this decision.cohort.")] = "",
     segment: SegmentOption = "",
     late: LateOption = False,
+    failed: FailedOption = False,
     sort: SortOption = "time",
     ascending: Annotated[bool, typer.Option("--ascending", help="The least first.")] = False,
     limit: LimitOption = 20,
@@ -51,6 +53,7 @@ def decisions(
         "cohort": cohort,
         "segment": segment,
         "late": str(late).lower(),
+        "failed": str(failed).lower(),
         "sort": sort,
         "order": "asc" if ascending else "desc",
         "limit": limit,

@@ -10,7 +10,13 @@ from dash import Dash, Input, State, dcc, html
 
 from dashboard.pages.alerts.acts import ACT_OUTPUTS, act_parts, act_values, register_acts
 from dashboard.pages.alerts.lines import state_of
-from dashboard.pages.alerts.links import alert_href, decisions_href, overview_href, safe_href
+from dashboard.pages.alerts.links import (
+    alert_href,
+    decisions_href,
+    is_of_failures,
+    overview_href,
+    safe_href,
+)
 from dashboard.pages.charts.intervals import interval_bar, interval_text
 from dashboard.pages.context import PageContext
 from dashboard.pages.parts import Component, facts_list, kpi, page, panel
@@ -138,7 +144,9 @@ def show(context: PageContext, episode_id: str, zone: Zone) -> Found:
         **_money(found, zone),
         "alert-facts.children": _facts(found, zone),
         "alert-exemplars.children": _exemplars(found, zone),
-        "alert-exemplars-note.children": dcc.Link("all late ones", href=decisions_href(found)),
+        "alert-exemplars-note.children": dcc.Link(
+            f"all {'failed' if is_of_failures(found) else 'late'} ones", href=decisions_href(found)
+        ),
         "alert-timeline.children": _timeline(found.timeline, zone),
         "alert-timeline-note.children": f"newest first, times in {zone.city}",
         **act_values(found, refusal, zone),
@@ -290,6 +298,7 @@ def _exemplars(alert: AlertDetail, zone: Zone) -> Component:
                     ),
                     html.Div(
                         f"{zone.at(each.ingress_ns)} · "
+                        + ("failed · " if each.is_error else "")
                         + ("with packets" if each.packets else "no packets")
                         + f" · {each.decision_id}",
                         className="note",

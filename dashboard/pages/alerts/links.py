@@ -28,9 +28,15 @@ def overview_href(alert: AlertDetail) -> str:
 
 
 def decisions_href(alert: AlertDetail) -> str:
-    """Return the late decisions of one alert's class and time, the dearest first."""
-    late = (("segment", alert.blamed), ("late", "1")) if alert.blamed else (("late", "1"),)
-    return "/decision" + format_scope(replace(_scope(alert), filters=(*late, ("sort", "lost"))))
+    """Return the late or the failed decisions of one alert's class and time, the dearest first."""
+    kind = ("failed" if is_of_failures(alert) else "late", "1")
+    filters = (("segment", alert.blamed), kind) if alert.blamed else (kind,)
+    return "/decision" + format_scope(replace(_scope(alert), filters=(*filters, ("sort", "lost"))))
+
+
+def is_of_failures(alert: AlertDetail) -> bool:
+    """Return whether the decision that shows best what the alert is about failed."""
+    return bool(alert.exemplars) and bool(alert.exemplars[0].is_error)
 
 
 def safe_href(url: str) -> str:

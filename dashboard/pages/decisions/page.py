@@ -129,7 +129,8 @@ def register(app: Dash, context: PageContext) -> None:
     register_scope(app, NAME, TICK, context.clock)
     texts = ("channel", "service", "cohort", "segment")
     controls = [(f"decisions-{name}", "value") for name in texts]
-    controls += [("decisions-late", "checked"), ("decisions-sort", "value")]
+    controls += [(f"decisions-{name}", "checked") for name in ("late", "failed")]
+    controls.append(("decisions-sort", "value"))
     in_browser(
         app,
         "decisionFilters",
@@ -156,6 +157,7 @@ def wanted_of(scope: Scope, now_ns: int) -> Wanted:
         cohort=scope.filter("cohort"),
         segment=scope.filter("segment"),
         late=bool(scope.filter("late")),
+        failed=bool(scope.filter("failed")),
         low_ns=low_ns,
         high_ns=high_ns,
     )
@@ -240,7 +242,7 @@ def csv_href(scope: Scope) -> str:
         "action": scope.action,
         "region": scope.region,
         **{name: scope.filter(name) for name in ("channel", "service", "cohort", "segment")},
-        "late": "true" if scope.filter("late") else "",
+        **{name: "true" if scope.filter(name) else "" for name in ("late", "failed")},
         "low_ms": "" if scope.low_ms is None else f"{scope.low_ms:g}",
         "high_ms": "" if scope.high_ms is None else f"{scope.high_ms:g}",
         "sort": order.sort,
@@ -315,8 +317,14 @@ def _filters(scope: Scope) -> list[Component]:
             size="xs",
             **{"aria-label": "Slow in: the segment in which a decision was longest"},
         ),
-        dmc.Switch(
-            id="decisions-late", label="Late only", checked=bool(scope.filter("late")), size="sm"
+        *(
+            dmc.Switch(
+                id=f"decisions-{name}",
+                label=f"{name.capitalize()} only",
+                checked=bool(scope.filter(name)),
+                size="sm",
+            )
+            for name in ("late", "failed")
         ),
         dmc.Select(
             id="decisions-sort",

@@ -46,6 +46,7 @@ class Exemplar:
     decision_id: str
     ingress_ns: int
     total_ns: int
+    is_error: int
     segment_ns: int  # in the blamed segment; without one, all of it
     packets: int  # 1 where its packets are linked
 

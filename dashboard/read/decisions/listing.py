@@ -262,6 +262,7 @@ class DecisionList:
             "cohort": wanted.cohort,
             "service": wanted.service,
             "late": int(wanted.late),
+            "failed": int(wanted.failed),
             "places": wanted.places,
             "low_ns": wanted.low_ns,
             "high_ns": wanted.high_ns,

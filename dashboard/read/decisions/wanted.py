@@ -27,6 +27,7 @@ class Wanted:
     cohort: str = ""
     segment: str = ""  # a class, a stage, or stage/class
     late: bool = False  # over its target alone
+    failed: bool = False  # those alone
     low_ns: int = 0
     high_ns: int = UNBOUNDED_NS
 

@@ -1,4 +1,4 @@
--- The decision that shows best what an alert is about: late, with packets where there are any, and
+-- The decision that shows best what an alert is about: failed or late, with packets where there are any, and
 -- with the most time in the blamed segment.
 -- Parameters: segment 1 to 16 in the order of segment_means.sql, 0 for the whole decision.
 -- Returns: decision_id String; no rows when the window has no decision.
@@ -8,6 +8,13 @@ WHERE ingress_ns >= {from_ns:UInt64} AND ingress_ns < {to_ns:UInt64}
     AND ({action:String} = '' OR action = {action:String})
     AND ({region:String} = '' OR region = {region:String})
 ORDER BY
+    -- Where many fail and no segment stands out, failing is what it is about.
+    is_error AND {segment:UInt8} = 0 AND (
+        SELECT avg(is_error) >= 0.2 FROM attributions FINAL
+        WHERE ingress_ns >= {from_ns:UInt64} AND ingress_ns < {to_ns:UInt64}
+            AND ({action:String} = '' OR action = {action:String})
+            AND ({region:String} = '' OR region = {region:String})
+    ) DESC,
     total_ns > {reference_ns:UInt64} AND decision_id IN
     (
         SELECT decision_id

@@ -225,21 +225,23 @@
       },
 
       // Who asks for a segment means what was slow in it: late, until one says otherwise.
-      decisionFilters: function (query, channel, service, cohort, segment, late, sort) {
+      decisionFilters: function (query, channel, service, cohort, segment, late, failed, sort) {
         const now = new URLSearchParams(window.location.search);
         const by = triggeredBy();
         if (!by || by.startsWith("url.")) {
           const texts = ["channel", "service", "cohort", "segment"].map((n) => now.get(n) || "");
-          return [...texts, Boolean(now.get("late")), now.get("sort") || ""];
+          const checked = ["late", "failed"].map((n) => Boolean(now.get(n)));
+          return [...texts, ...checked, now.get("sort") || ""];
         }
         set(now, "channel", channel);
         set(now, "service", service);
         set(now, "cohort", cohort);
         set(now, "segment", segment);
         set(now, "late", late || (by.startsWith("decisions-segment.") && segment) ? "1" : "");
+        set(now, "failed", failed ? "1" : "");
         set(now, "sort", sort);
         goTo(now);
-        return [0, 0, 0, 0, 0, 0].map(UNCHANGED);
+        return [0, 0, 0, 0, 0, 0, 0].map(UNCHANGED);
       },
 
       search: function (submitted, wanted) {

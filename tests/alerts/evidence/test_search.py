@@ -4,8 +4,15 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+import pytest
+
+from alerts.evidence.search import SuspectSearch
+from alerts.read.reader import AlertReader
+from alerts.state.subject import Subject
 from attribution.core.segments import SEGMENTS
-from collector.core.clock import NS_PER_MS
+from collector.core.clock import NS_PER_MS, NS_PER_S
+from collector.store.connect import Connections
+from tests.conftest import NOW_NS
 from tests.support.alerts.scene import HURT, INCIDENT_S, PER_SECOND, WELL, Scene, write_seconds
 
 
@@ -149,3 +156,26 @@ def test_class_that_falls_silent_before_it_is_blamed_stops_no_update(scene: Scen
         scene.go_on(10, regions=(WELL,))
         scene.judge()
     assert scene.events() == ["firing", "unknown"]
+
+
+@pytest.mark.parametrize(
+    ("failed", "shown"),
+    [(0, ["d99", "d98", "d97"]), (19, ["d99", "d98", "d97"]), (20, ["d19", "d18", "d17"])],
+)
+def test_decisions_that_show_it_failed_where_many_did(
+    store: Connections, failed: int, shown: list[str]
+) -> None:
+    """Half of a class failed, and of nine examples eight had succeeded: they were slower."""
+    store.client().insert(
+        "attributions",
+        [
+            [1, NOW_NS + at, f"d{at:02}", "checkout", "eu", NS_PER_MS + at, int(at < failed)]
+            for at in range(100)
+        ],
+        column_names=[
+            "revision", "ingress_ns", "decision_id", "action", "region", "total_ns", "is_error",
+        ],
+    )  # fmt: skip
+    search = SuspectSearch(AlertReader(store, lambda *_: Decimal(1)))
+
+    assert search.exemplars(Subject("checkout", "eu"), 60, NOW_NS + NS_PER_S) == shown

@@ -11,6 +11,7 @@ from clickhouse_connect.driver.client import Client
 
 from attribution.core.segments import SEGMENTS
 from collector.core.clock import NS_PER_MINUTE, NS_PER_MS, NS_PER_S, SystemClock
+from collector.store.connect import Connections
 from tests.support.dashboard.seed_paths import path_rows
 
 # The store drops rows older than its retention as they arrive, so this world is of this minute.
@@ -244,6 +245,15 @@ class Seed:
             "alert_events", **values, seq=seq, to_state=state, at_ns=at_ns,
             revenue_at_risk_usd_per_h=Decimal(at_risk),
         )  # fmt: skip
+
+
+def fail(store: Connections, *decision_ids: str) -> None:
+    """Let attributed decisions have failed."""
+    store.client().command(
+        "INSERT INTO attributions SELECT * REPLACE (revision + 1 AS revision, 1 AS is_error)"
+        " FROM attributions FINAL WHERE decision_id IN {ids:Array(String)}",
+        parameters={"ids": list(decision_ids)},
+    )
 
 
 def rollup_minutes(client: Client) -> None:

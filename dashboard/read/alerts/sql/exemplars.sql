@@ -1,12 +1,13 @@
--- The decisions that show best what an alert is about: late, with packets where there are any, and with the most
+-- The decisions that show best what an alert is about: failed or late, with packets where there are any, and with the most
 -- time in the blamed segment.
 -- Parameters: segment 1 to 16 in the order of segment_means.sql, 0 for the whole decision.
--- Returns: decision_id String, ingress_ns, total_ns, segment_ns UInt64, packets UInt8 (1 where packets are linked);
+-- Returns: decision_id String, ingress_ns, total_ns UInt64, is_error UInt8, segment_ns UInt64, packets UInt8 (1 where packets are linked);
 --   the best first; no rows where the time has no decision.
 SELECT
     decision_id,
     ingress_ns,
     total_ns,
+    is_error,
     [
         ingress_network_ns, ingress_compute_ns, ingress_store_ns, ingress_untraced_ns,
         transform_network_ns, transform_compute_ns, transform_store_ns, transform_untraced_ns,
@@ -23,5 +24,15 @@ FROM attributions FINAL
 WHERE ingress_ns >= {from_ns:UInt64} AND ingress_ns < {to_ns:UInt64}
     AND ({action:String} = '' OR action = {action:String})
     AND ({region:String} = '' OR region = {region:String})
-ORDER BY total_ns > {reference_ns:UInt64} AND packets DESC, segment_ns DESC, decision_id
+ORDER BY
+    -- Where many fail and no segment stands out, failing is what it is about.
+    is_error AND {segment:UInt8} = 0 AND (
+        SELECT avg(is_error) >= 0.2 FROM attributions FINAL
+        WHERE ingress_ns >= {from_ns:UInt64} AND ingress_ns < {to_ns:UInt64}
+            AND ({action:String} = '' OR action = {action:String})
+            AND ({region:String} = '' OR region = {region:String})
+    ) DESC,
+    total_ns > {reference_ns:UInt64} AND packets DESC,
+    segment_ns DESC,
+    decision_id
 LIMIT {rows_max:UInt64}

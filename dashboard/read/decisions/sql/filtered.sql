@@ -32,6 +32,7 @@
             AND ({cohort:String} = '' OR cohort = {cohort:String})
     ) AS a
     WHERE ({late:UInt8} = 0 OR total_ns > target_ns)
+        AND ({failed:UInt8} = 0 OR is_error)
         AND (empty({places:Array(UInt8)}) OR has({places:Array(UInt8)}, worst))
         AND ({service:String} = '' OR (ingress_ns, decision_id) IN
         (

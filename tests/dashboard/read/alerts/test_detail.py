@@ -21,12 +21,13 @@ from alerts.state.sqlite import AlertStore, Update
 from collector.core.clock import NS_PER_HOUR, NS_PER_S
 from collector.core.errors import StoreUnavailableError
 from collector.store.connect import Connections
+from dashboard.pages.alerts.links import decisions_href
 from dashboard.read.alerts.detail import AlertDetail, read_alert
 from dashboard.read.alerts.markdown import markdown
 from dashboard.read.reader import Reader
 from dashboard.read.rows import Reference
 from tests.support.alerts.builders import EPISODE, event, firing_state, rule
-from tests.support.dashboard.seed import ACTIONS, REGIONS, TODAY_NS, Seed
+from tests.support.dashboard.seed import ACTIONS, REGIONS, TODAY_NS, Seed, fail
 
 AT_NS = TODAY_NS - 20 * NS_PER_S
 REFERENCE = Reference(80_000_000, {})
@@ -75,6 +76,22 @@ def test_alert_is_known_in_full(reader: Reader, state: AlertStore) -> None:
     assert [each.decision_id for each in found.exemplars] == ["d-12", "d-14", "d-13"]
     assert [each.packets for each in found.exemplars] == [1, 0, 0]
     assert found.unknown == []
+
+
+def test_failures_are_shown_by_what_failed(own_world: Connections, tmp_path: Path) -> None:
+    """Nothing is slower: the link leads to those that failed, and not to late ones."""
+    fail(own_world, "d-10", "d-13")
+    state = AlertStore(tmp_path / "alerts.sqlite")
+    plain = {"blamed_stage": "", "blamed_class": "", "action": ACTIONS[0], "region": REGIONS[0]}
+    fired = event(at_ns=AT_NS, started_ns=AT_NS, recorded_ns=AT_NS, **plain)
+    state.record([Update(firing_state(), fired, ())])
+    found = read(Reader(own_world), state)
+    state.close()
+    assert found is not None
+    assert [(each.decision_id, each.is_error) for each in found.exemplars[:3]] == [
+        ("d-13", 1), ("d-10", 1), ("d-12", 0),
+    ]  # fmt: skip
+    assert "failed=1" in decisions_href(found)
 
 
 def test_history_holds_what_people_did_the_newest_first(reader: Reader, state: AlertStore) -> None:

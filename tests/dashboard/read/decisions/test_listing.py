@@ -16,7 +16,7 @@ from dashboard.read.decisions.listing import DecisionList, DecisionRow
 from dashboard.read.decisions.wanted import SORTS, Order, Wanted
 from dashboard.read.reader import Reader
 from dashboard.read.rows import Range, Reference
-from tests.support.dashboard.seed import ACTIONS, REGIONS, TODAY_NS, Seed, seed_world
+from tests.support.dashboard.seed import ACTIONS, REGIONS, TODAY_NS, Seed, fail, seed_world
 
 HOUR = Range(TODAY_NS - 3600 * NS_PER_S, TODAY_NS + NS_PER_S)
 # To read the hour one decision at a time takes a minute, and says no more.
@@ -68,6 +68,9 @@ def test_filter_holds_what_it_says(own_world: Connections) -> None:
     assert len(held(all_)) == 15
     assert held(replace(all_, late=True)) == late
     assert held(Wanted(replace(HOUR, region=REGIONS[0]))) == late
+    fail(own_world, "d-3", "d-11")
+    assert held(replace(all_, failed=True)) == {"d-3", "d-11"}
+    assert held(replace(all_, failed=True, late=True)) == {"d-11"}
     assert held(replace(all_, segment="store")) == late, "of the others compute is the longest"
     assert held(replace(all_, segment="decision/compute")) == held(all_) - late
     assert held(replace(all_, segment="network")) == set()
