@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from fastapi import APIRouter, FastAPI, Request, Response
+from fastapi import APIRouter, Depends, FastAPI, Request, Response
 from fastapi.responses import PlainTextResponse
 from prometheus_client.exposition import choose_encoder
 from starlette.exceptions import HTTPException
@@ -28,7 +28,7 @@ from dashboard.api.alerts.report import report_router
 from dashboard.api.alerts.rules import rules_router
 from dashboard.api.context import AppContext
 from dashboard.api.contradicted import ContradictedDollars
-from dashboard.api.errors import add_error_handlers
+from dashboard.api.errors import add_error_handlers, require_text
 from dashboard.api.evidence.decisions import decisions_router
 from dashboard.api.evidence.heatmap import heatmap_router
 from dashboard.api.evidence.network import network_router
@@ -163,6 +163,7 @@ def create_api(
         openapi_tags=[{"name": name, "description": says} for name, says in TAGS.items()],
         # The name of the function that answers, which is a verb and what it is about.
         generate_unique_id_function=lambda route: route.name,
+        dependencies=[Depends(require_text)],
     )
     add_error_handlers(app)
     workers = workers or Workers(4, "api")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -61,6 +63,11 @@ _CONTENT: Final = {MEDIA_TYPE: {"schema": _PROBLEM}}
 # As Alertmanager has it.
 _V2_CONTENT: Final = {"application/json": {"schema": {"type": "string"}}}
 
+# What is read piece by piece, up to a limit of its own.
+_STREAMED: Final = ("/api/v1/import/", "/api/v2/")
+# One half of a pair, escaped or as the bytes that UTF-8 does not have.
+_SURROGATE: Final = re.compile(rb"\\u[dD][89a-fA-F]|\xed[\xa0-\xbf]")
+
 _log = get_logger("dashboard")
 
 
@@ -110,6 +117,27 @@ def declare_errors(document: dict[str, Any]) -> None:
             operation["responses"].pop("422", None)
             for status, says in errors.items():
                 operation["responses"].setdefault(status, {"description": says, "content": content})
+
+
+async def require_text(request: Request) -> None:
+    """Refuse JSON with half of a surrogate pair: no text of the store can be that.
+
+    Raises:
+        InputError: there is one.
+    """
+    is_json = request.headers.get("content-type", "").startswith("application/json")
+    if not is_json or request.url.path.startswith(_STREAMED):
+        return
+    body = await request.body()
+    if _SURROGATE.search(body) is None:
+        return
+    try:
+        json.dumps(json.loads(body), ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:
+        half = ascii(error.object[error.start : error.end])
+        raise InputError(f"the body has {half}, half of a character; send it whole") from None
+    except ValueError:
+        return  # told by whoever reads it
 
 
 async def http_error(request: Request, error: Exception) -> Response:

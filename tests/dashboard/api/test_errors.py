@@ -132,3 +132,37 @@ def test_document_says_so(api: Api) -> None:
         for operation in verbs.values():
             kind = "application/json" if path == "/api/v2/alerts" else "application/problem+json"
             assert list(operation["responses"]["503"]["content"]) == [kind]
+
+
+@pytest.mark.parametrize("half", [rb"\ud800", rb"\udfff", b"\xed\xa0\x80"])
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("query", b'{"sql": "SELECT \'HALF\'"}'),
+        ("query", b'{"sql": "SELECT {a:String}", "parameters": {"a": "HALF"}}'),
+        ("compare", b'{"before": {"window": "15m", "action": "HALF"}, "after": {"window": "5m"}}'),
+        ("rejected/replay", b'{"ids": ["HALF"], "dry_run": true}'),
+    ],
+)
+def test_half_of_a_character_is_refused(stateful: Api, path: str, body: bytes, half: bytes) -> None:
+    """The engine takes no text that UTF-8 does not have: it was an error of ours, or `away`."""
+    answer = stateful.send(
+        "POST",
+        f"/api/v1/{path}",
+        content=body.replace(b"HALF", half),
+        headers={"content-type": "application/json"},
+    )
+    assert (answer.status_code, answer.json()["title"]) == (400, "Bad Request")
+    assert "half of a character" in answer.json()["detail"]
+
+
+def test_whole_characters_are_taken_however_they_are_written(stateful: Api) -> None:
+    """A pair stands for one, and the first half of it is no half."""
+    for text in (rb"\ud83d\ude00", "\U0001f600".encode(), "\ud7ff".encode()):
+        answer = stateful.send(
+            "POST",
+            "/api/v1/query",
+            content=b'{"sql": "SELECT \'' + text + b"' AS a\"}",
+            headers={"content-type": "application/json"},
+        )
+        assert answer.status_code == 200, answer.text
