@@ -32,7 +32,7 @@ from attribution.path.spans import (
     Small,
     Spans,
     addresses_of,
-    host_codes,
+    machine_codes,
 )
 from attribution.path.split import Inputs
 from collector.core.event_schema import accepts
@@ -43,10 +43,6 @@ _ODD = np.uint64(0x9E3779B97F4A7C15)
 _TOP = np.uint64(2**63)
 _NO_WORDS = RootWords()
 _Refused: TypeAlias = tuple[str, str]  # why, and the trace
-
-# One clock for a trace in which no span names its machine: nothing tells skew from work that
-# outlives its parent, so nothing is shifted.
-_ONE_CLOCK = "unnamed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,13 +194,10 @@ def _content(columns: Columns, keys: Keys, label: Ints, host: Ints, error_ns: In
 
 def _hosts(columns: Columns, origins: list[Origin]) -> tuple[Ints, list[str]]:
     """Return the code of the machine of each span, and the machines."""
-    hosts = sorted({origin.host for origin in origins} | {"", _ONE_CLOCK})
-    code = host_codes(hosts)
+    hosts = sorted({origin.host for origin in origins})
     at = {host: place for place, host in enumerate(hosts)}
-    found = code[np.array([at[origin.host] for origin in origins], np.int64)][columns.origin]
-    is_named = np.zeros(int(columns.trace.max(initial=-1)) + 1, bool)
-    is_named[columns.trace[found > 0]] = True
-    return np.where(is_named[columns.trace], found, code[at[_ONE_CLOCK]]), hosts
+    host = np.array([at[origin.host] for origin in origins], np.int64)[columns.origin]
+    return machine_codes(hosts, host, columns.trace), hosts
 
 
 def _is_root(collected: Collected, columns: Columns) -> Bools:

@@ -18,7 +18,7 @@ from attribution.path.spans import (
     Small,
     Spans,
     addresses_of,
-    host_codes,
+    machine_codes,
 )
 
 # pyarrow ships no types; the columns of an answer are in the header of its query.
@@ -55,8 +55,9 @@ def spans_from_table(table: Table, decisions: Table) -> tuple[Spans, Links, list
     pair, label = np.unique(service * len(names) + name, return_inverse=True)
     host, hosts = ranked_codes(table["host"])
     trace_ids = _trace_ids(table)
+    trace = _codes(table["trace_id"], trace_ids)
     spans = Spans(
-        trace=_codes(table["trace_id"], trace_ids),
+        trace=trace,
         span_id=_ids(table["span_id"]),
         parent_id=_ids(table["parent_id"]),
         start_ns=ints(table["start_ns"]),
@@ -64,7 +65,7 @@ def spans_from_table(table: Table, decisions: Table) -> tuple[Spans, Links, list
         kind=_small(table["kind"]),
         service=service,
         label=label.astype(np.int64),
-        host=host_codes(hosts)[host],
+        host=machine_codes(hosts, host, trace),
         clock_error_ns=ints(table["clock_error_ns"]),
         latency_class=_small(table["latency_class"]),
         stage=_small(table["stage"]),

@@ -97,9 +97,22 @@ def lookup(keys: Ints, wanted: Ints) -> Ints:
     return np.where(keys[at] == wanted, at, NONE)
 
 
-def host_codes(hosts: Sequence[str]) -> Ints:
-    """Return the code of each machine, 0 for the one without a name."""
-    return np.array([at + 1 if host else 0 for at, host in enumerate(hosts)], np.int64)
+def machine_codes(hosts: Sequence[str], host: Ints, trace: Ints) -> Ints:
+    """Return the code of the machine of each span: 0 where it is not named, and others are.
+
+    A trace in which no span names its machine has one clock: nothing tells skew from work that
+    outlives its parent, so nothing is shifted.
+
+    Args:
+        hosts: names of machines, "" for none.
+        host: place of the name of each span.
+        trace: code of the trace of each.
+    """
+    code = np.array([at + 1 if each else 0 for at, each in enumerate(hosts)], np.int64)[host]
+    is_named = np.zeros(int(trace.max(initial=-1)) + 1, bool)
+    is_named[trace[code > 0]] = True
+    found: Ints = np.where(is_named[trace], code, len(hosts) + 1)
+    return found
 
 
 def addresses_of(hosts: Sequence[str]) -> Mapping[int, frozenset[str]]:

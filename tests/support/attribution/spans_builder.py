@@ -9,7 +9,7 @@ import numpy as np
 
 from attribution.core.segments import CLASSES, STAGES
 from attribution.path.oracle import PlainSpan
-from attribution.path.spans import KINDS, NONE, Links, Roots, Spans, addresses_of
+from attribution.path.spans import KINDS, NONE, Links, Roots, Spans, addresses_of, machine_codes
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,13 +75,14 @@ def columns(spans: Sequence[S]) -> Spans:
     """Return the columns of these spans."""
     known = labels(spans)
     services = sorted({s.service for s in spans})
-    hosts = ["", *sorted({s.host for s in spans if s.host})]
+    hosts = sorted({s.host for s in spans})
 
     def ints(values: list[int], kind: type[np.generic] = np.int64) -> np.ndarray:
         return np.array(values, kind)
 
+    trace = ints([s.trace for s in spans])
     return Spans(
-        trace=ints([s.trace for s in spans]),
+        trace=trace,
         span_id=ints([s.span_id for s in spans], np.uint64),
         parent_id=ints([s.parent_id for s in spans], np.uint64),
         start_ns=ints([s.start for s in spans]),
@@ -89,7 +90,7 @@ def columns(spans: Sequence[S]) -> Spans:
         kind=ints([KINDS.index(s.kind) for s in spans], np.int8),
         service=ints([services.index(s.service) for s in spans]),
         label=ints([known.index((s.service, s.name)) for s in spans]),
-        host=ints([hosts.index(s.host) for s in spans]),
+        host=machine_codes(hosts, ints([hosts.index(s.host) for s in spans]), trace),
         clock_error_ns=ints([NONE if s.clock_error is None else s.clock_error for s in spans]),
         latency_class=ints([_index(CLASSES, s.latency_class) for s in spans], np.int8),
         stage=ints([_index(STAGES, s.stage) for s in spans], np.int8),
@@ -99,7 +100,7 @@ def columns(spans: Sequence[S]) -> Spans:
         decision=ints([s.decision for s in spans]),
         received_ns=ints([s.received for s in spans]),
         content=ints([hash(replace(s, received=0)) & (2**63 - 1) for s in spans], np.uint64),
-        addresses=addresses_of(hosts[1:]),
+        addresses=addresses_of(hosts),
     )
 
 
