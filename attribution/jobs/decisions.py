@@ -26,8 +26,9 @@ from collector.store.connect import Connections
 # Traces this far apart are read apart, so that neither reads the hours between them.
 APART_NS = 10 * NS_PER_MINUTE
 TRACES_MAX = 20_000
-# A trace that names a decision by id or link may have come in long before its root did, which was
-# sent late. None comes in before the decision begins, but by as much as clocks are apart.
+# A trace that names a decision by id or link may have come in before its root did, which was sent
+# late: shortly before it, or shortly after the decision began. None comes in before that, but by as
+# much as clocks are apart.
 _CLOCKS_APART_NS = NS_PER_MINUTE
 _ROOT_LATE_NS = 10 * NS_PER_MINUTE
 
@@ -189,9 +190,10 @@ class DecisionWriter:
             pc.min(decisions[name]).as_py() for name in ("ingress_ns", "received_ns")
         )
         after_ns = max(began_ns, received_ns - _ROOT_LATE_NS) - _CLOCKS_APART_NS
+        minutes = _early_minutes(decisions, after_ns)
         own = pc.unique(decisions["trace_id"])
         # Asked every time: the span that is linked to may be what has come in now.
-        traces = self._reader.linking_traces(own, after_ns, until_ns) | _texts(own)
+        traces = self._reader.linking_traces(own, after_ns, until_ns, minutes) | _texts(own)
         known_ids = stored["decision_id"].to_pylist()
         if known_ids:
             traces |= self._reader.known_traces(stored["ingress_ns"].to_pylist(), known_ids)
@@ -199,7 +201,7 @@ class DecisionWriter:
         is_known = pc.is_in(decisions["decision_id"], pa.array(known_ids, pa.string()))
         new = decisions.filter(pc.invert(is_known))
         if len(new):
-            traces |= self._reader.foreign_traces(new, after_ns, until_ns)
+            traces |= self._reader.foreign_traces(new, after_ns, until_ns, minutes)
         return traces
 
     def _write(
@@ -257,6 +259,16 @@ def _seconds(decisions: Table) -> list[int]:
     """Return the second in which each began."""
     began = ints(decisions["ingress_ns"])
     found: list[int] = (began - began % NS_PER_S).tolist()
+    return found
+
+
+def _early_minutes(decisions: Table, after_ns: int) -> list[int]:
+    """Return the minutes since the epoch, before an instant, in which these decisions were made."""
+    began = ints(decisions["ingress_ns"])
+    began = np.unique(began[began - _CLOCKS_APART_NS < after_ns] // NS_PER_MINUTE)
+    reach = np.arange(-1, _ROOT_LATE_NS // NS_PER_MINUTE + 1)
+    minutes = np.unique(began[:, None] + reach)
+    found: list[int] = minutes[(minutes >= 0) & (minutes * NS_PER_MINUTE < after_ns)].tolist()
     return found
 
 

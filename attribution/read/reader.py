@@ -155,8 +155,17 @@ class Reader(OutcomeReader):
         )
         return {(int(began_ns), str(each)): set(span_ids) for began_ns, each, span_ids in rows}
 
-    def foreign_traces(self, decisions: Table, after_ns: int, until_ns: int) -> set[str]:
-        """Return traces received in (after, until] of which a span names one of these decisions."""
+    def foreign_traces(
+        self, decisions: Table, after_ns: int, until_ns: int, minutes: Sequence[int]
+    ) -> set[str]:
+        """Return traces of which a span names one of these decisions.
+
+        Args:
+            decisions: whose ids are meant.
+            after_ns: received in (after, until] ...
+            until_ns: as above.
+            minutes: ... or in these minutes since the epoch.
+        """
         ids = decisions["decision_id"]
         came = self._came
         received_ns = decisions["received_ns"]
@@ -170,16 +179,19 @@ class Reader(OutcomeReader):
             came_until_ns=came.until_ns,
             after_ns=max(after_ns, 0),
             until_ns=until_ns,
+            minutes=list(minutes),
+            roots_after_ns=max(min([after_ns, *(m * NS_PER_MINUTE for m in minutes)]), 0),
         )
         is_asked = pc.is_in(found["decision_id"], value_set=ids.combine_chunks())
         return set(found.filter(is_asked)["trace_id"].to_pylist())
 
-    def linking_traces(self, trace_ids: Column, after_ns: int, until_ns: int) -> set[str]:
-        """Return traces received in (after, until] of which a span links to one of these."""
+    def linking_traces(
+        self, trace_ids: Column, after_ns: int, until_ns: int, minutes: Sequence[int]
+    ) -> set[str]:
+        """Return traces of which a span links to one of these; received as `foreign_traces`."""
         asked = self._came.asked(trace_ids)
-        found = self._table(
-            "linking_traces", **asked.parameters, after_ns=max(after_ns, 0), until_ns=until_ns
-        )
+        times = {"after_ns": max(after_ns, 0), "until_ns": until_ns, "minutes": list(minutes)}
+        found = self._table("linking_traces", **asked.parameters, **times)
         return set(asked.only(found, of="target")["trace_id"].to_pylist())
 
     def path_columns(self, from_ns: int, to_ns: int, *, threads: int = 0) -> Iterator[Table]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from collector.store.connect import Connections
 from tests.support.attribution.attribution_job import (
     at,
@@ -82,3 +84,27 @@ def test_spans_of_a_decision_that_links_to_another_are_its_own(store: Connection
     assert (first["span_count"], first["revision"], first["flags"]) == (4, 2, ["opaque_peer"])
     assert (second["span_count"], second["revision"], second["flags"]) == (3, 1, ["opaque_peer"])
     assert everything(store) == computed_afresh(store, 40)
+
+
+@pytest.mark.parametrize("late_min", [5, 12, 120])
+def test_companion_that_came_long_before_the_root_is_joined(
+    store: Connections, late_min: int
+) -> None:
+    """Whoever made the decision could not send for a while; whoever was called could."""
+    declared_only(store)
+    named = {"decision.id": "d", "latency.class": "store"}
+    spans = [
+        Stored("far", "", 72, 20, "Consumer", "b", received_s=1, attributes=named),
+        Stored("job", "", 50, 10, "Consumer", "c", received_s=1, links=(("a", "post"),)),
+        Stored("own", "", 50, 10, "Server", "e", received_s=1),
+    ]
+    put_spans(store, spans)
+    running = job(store)
+    running.run_once(at(10))
+    put_spans(store, decision("a", received_s=late_min * 60, decision__id="d"))
+    then = at(late_min * 60 + 10)
+    running.run_once(then, stored_ns=then)
+    running.run_late(then, lambda: True)
+    (row,) = [each for each in attributions(store) if each["decision_id"] == "d"]
+    assert row["span_count"] == 5
+    assert everything(store) == computed_afresh(store, late_min * 60 + 30)
