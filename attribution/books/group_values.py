@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from attribution.core.config import AttributionConfig
-from attribution.core.selection import AT_ONCE, Selection
+from attribution.core.selection import AT_ONCE, RATE_S_MIN, Selection
 from attribution.path.columns import Table, ints
 from attribution.read.parts import parts_of
 from attribution.read.reader import asked
@@ -25,6 +25,7 @@ from attribution.revenue.loss import (
     Earned,
 )
 from attribution.sensitivity.job import read_book
+from collector.core.clock import NS_PER_S
 from collector.store.connect import Connections
 
 _SQL = earned.statement("group_values", __file__)
@@ -126,6 +127,19 @@ def read_group_values(
         known.tolist(),
     )
     return [GroupValue(*row) for row in zip(*found, strict=True)]
+
+
+def spread_s(values: Sequence[GroupValue]) -> float:
+    """Return over how many seconds the decisions of a window are spread.
+
+    From the second of the first to that of the last: the time before a service's first decision,
+    and after its last one, says nothing of the rate at which it decides.
+    """
+    if not values:
+        return float(RATE_S_MIN)
+    first_ns = min(each.first_ns for each in values)
+    last_ns = max(each.last_ns for each in values)
+    return float(max(last_ns // NS_PER_S - first_ns // NS_PER_S + 1, RATE_S_MIN))
 
 
 def _earned(

@@ -9,16 +9,16 @@ from decimal import Decimal
 import numpy as np
 
 from attribution.core.segments import SEGMENTS
-from attribution.core.selection import Selection
 from attribution.core.slo import Promise, Verdict
 from attribution.path.spans import Ints
 from attribution.whatif.carriers import Carrier
 from attribution.whatif.compare import Comparison, Difference
 from attribution.whatif.replay import Change
 from attribution.whatif.what_if import WhatIf
-from collector.core.clock import NS_PER_HOUR, NS_PER_MS
+from collector.core.clock import NS_PER_HOUR, NS_PER_MS, NS_PER_S
 
 MICROS = 1_000_000
+_CENT = Decimal("0.01")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class Money:
     usd: Decimal
     low_usd: Decimal
     high_usd: Decimal
-    usd_per_hour: Decimal
+    usd_per_hour: Decimal  # from the second of the first decision to that of the last
     bases: list[str]  # margin, revenue or expected
     slope: str  # where the sensitivity of value to latency comes from
     slope_version: int | None  # None for the prior
@@ -157,7 +157,7 @@ def latencies_of(total_ns: Ints) -> Latencies | None:
 def what_if_answer(
     decisions: int,
     done: WhatIf,
-    selection: Selection,
+    counted_s: float,
     changes: Sequence[Change],
     bases: list[str],
     slope: tuple[str, int | None],
@@ -168,7 +168,7 @@ def what_if_answer(
     Args:
         decisions: that the question is about.
         done: the replay of a sample of them.
-        selection: the question.
+        counted_s: over how many seconds all of them are spread.
         changes: that were replayed.
         bases: what the values rest on.
         slope: in words, and its version.
@@ -187,7 +187,7 @@ def what_if_answer(
             usd=median,
             low_usd=low,
             high_usd=high,
-            usd_per_hour=_per_hour(median, selection),
+            usd_per_hour=_per_hour(done.dollars.median * scale / MICROS, counted_s),
             bases=bases,
             slope=slope[0],
             slope_version=slope[1],
@@ -220,7 +220,7 @@ def what_if_answer(
 def compare_answer(
     found: tuple[Comparison, Sequence[Carrier]],
     totals: tuple[Ints, Ints],
-    after: Selection,
+    counted_s: float,
     one_in: tuple[int, int],
     slope: str,
     *,
@@ -231,7 +231,7 @@ def compare_answer(
     Args:
         found: by segment, and by value of a dimension.
         totals: latency of each decision compared, of both sides.
-        after: the second one.
+        counted_s: over how many seconds those of the second one are spread.
         one_in: how many decisions stand behind each that was compared, of both sides.
         slope: what dollars rest on, in words.
         is_assumed: that is the prior.
@@ -245,7 +245,7 @@ def compare_answer(
     def per_hour(usd_per_decision: float | None) -> Decimal | None:
         if usd_per_decision is None:
             return None
-        return _per_hour(_cents(usd_per_decision * decisions_after), after)
+        return _per_hour(Decimal(usd_per_decision * decisions_after), counted_s)
 
     return CompareAnswer(
         verdict="n too small"
@@ -305,13 +305,8 @@ def _in_ms(ns: float | None) -> float | None:
 
 
 def _usd(micros: int, scale: Decimal) -> Decimal:
-    return (Decimal(micros) * scale / MICROS).quantize(Decimal("0.01"))
+    return (Decimal(micros) * scale / MICROS).quantize(_CENT)
 
 
-def _cents(usd: float) -> Decimal:
-    return Decimal(usd).quantize(Decimal("0.01"))
-
-
-def _per_hour(usd: Decimal, selection: Selection) -> Decimal:
-    width_ns = max(selection.to_ns - selection.from_ns, 1)
-    return (usd * NS_PER_HOUR / width_ns).quantize(Decimal("0.01"))
+def _per_hour(usd: Decimal, counted_s: float) -> Decimal:
+    return (usd * NS_PER_HOUR / (Decimal(counted_s) * NS_PER_S)).quantize(_CENT)
