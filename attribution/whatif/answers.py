@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from fractions import Fraction
 
 import numpy as np
 
@@ -14,6 +15,7 @@ from attribution.path.spans import Ints
 from attribution.whatif.carriers import Carrier
 from attribution.whatif.compare import Comparison, Difference
 from attribution.whatif.replay import Change
+from attribution.whatif.shapley import whole
 from attribution.whatif.what_if import WhatIf
 from collector.core.clock import NS_PER_HOUR, NS_PER_MS, NS_PER_S
 
@@ -194,6 +196,7 @@ def what_if_answer(
             unvalued=round(done.dollars.unvalued * scale),
         )
     saved_ns = int((done.before_ns - done.after_ns).sum())
+    shares_usd = _shares_usd(done, scale, money)
     return WhatIfAnswer(
         changes=[each.told() for each in changes],
         decisions=decisions,
@@ -209,9 +212,9 @@ def what_if_answer(
                 part=each.name,
                 saved_ns=each.saved_ns,
                 saved_ms_mean=each.saved_ns / replayed / NS_PER_MS if replayed else 0.0,
-                usd=_usd(each.saved_micros, scale) if is_valued else None,
+                usd=usd,
             )
-            for each in done.shares
+            for each, usd in zip(done.shares, shares_usd, strict=True)
         ],
         shares_method="every order" if done.is_exact else "400 drawn orders",
     )
@@ -306,6 +309,15 @@ def _in_ms(ns: float | None) -> float | None:
 
 def _usd(micros: int, scale: Decimal) -> Decimal:
     return (Decimal(micros) * scale / MICROS).quantize(_CENT)
+
+
+def _shares_usd(done: WhatIf, scale: Decimal, money: Money | None) -> list[Decimal | None]:
+    """Return the dollars of the parts, which sum to those of the whole to the cent."""
+    if money is None:
+        return [None] * len(done.shares)
+    to_cents = Fraction(scale) * 100 / MICROS
+    exact = [each.saved_micros * to_cents for each in done.shares]
+    return [cents * _CENT for cents in whole(exact, int(money.usd / _CENT))]
 
 
 def _per_hour(usd: Decimal, counted_s: float) -> Decimal:
