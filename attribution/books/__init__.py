@@ -1,4 +1,4 @@
 """What was earned against the ledger, and what a decision costs.
 
-Imports core, path, revenue and read. Begin with `reconcile`.
+Imports core, path, revenue, read and sensitivity. Begin with `reconcile`.
 """

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from attribution.core.config import AttributionConfig
-from attribution.core.selection import AT_ONCE, Selection
+from attribution.core.selection import AT_ONCE, RATE_S_MIN, Selection
 from attribution.path.columns import Table, ints
 from attribution.read.parts import parts_of
 from attribution.read.reader import asked
@@ -24,6 +24,8 @@ from attribution.revenue.loss import (
     UNKNOWN,
     Earned,
 )
+from attribution.sensitivity.job import read_book
+from collector.core.clock import NS_PER_S
 from collector.store.connect import Connections
 
 _SQL = earned.statement("group_values", __file__)
@@ -66,11 +68,13 @@ def read_group_values(
     """Return the value of every group that has a decision, by action, region and name.
 
     A group is worth what its own decisions of the selection earned, and nothing else: never the
-    mean of the others, nor what was before. The outcome of a decision that began before `due_ns`
-    is due; of all, by default. About `at_once` decisions are summed at a time.
+    mean of the others, nor what was before; where decisions state it, it is less what they lost.
+    The outcome of a decision that began before `due_ns` is due; of all, by default. About `at_once`
+    decisions are summed at a time.
     """
     parts = parts_of(store, selection.from_ns, selection.to_ns, at_once)
-    asked_of = {**asked(selection), "by": dimension}
+    lost = read_book(store, config).parameters(selection.from_ns, selection.to_ns)
+    asked_of = asked(selection) | config.references() | lost | {"by": dimension}
     asked_of["due_ns"] = selection.to_ns if due_ns is None else due_ns
     margin = _earned(store, config, asked_of, "margin", parts)
     known, converted = ints(margin["known"]), ints(margin["converted"])
@@ -109,9 +113,8 @@ def read_group_values(
     )
     # Of a compound Poisson sum: how many sell, and for how much, are both drawn.
     error = np.sqrt(squared) * MICROS / np.maximum(np.abs(amounts), 1)
-    names = (*_KEY, "decisions", "first_ns", "last_ns")
     found = (
-        *(margin[name].to_pylist() for name in names),
+        *(margin[name].to_pylist() for name in (*_KEY, "decisions", "first_ns", "last_ns")),
         of.tolist(),
         (micros * of / MICROS).tolist(),
         (micros / MICROS).tolist(),
@@ -124,6 +127,19 @@ def read_group_values(
         known.tolist(),
     )
     return [GroupValue(*row) for row in zip(*found, strict=True)]
+
+
+def spread_s(values: Sequence[GroupValue]) -> float:
+    """Return over how many seconds the decisions of a window are spread.
+
+    From the second of the first to that of the last: the time before a service's first decision,
+    and after its last one, says nothing of the rate at which it decides.
+    """
+    if not values:
+        return float(RATE_S_MIN)
+    first_ns = min(each.first_ns for each in values)
+    last_ns = max(each.last_ns for each in values)
+    return float(max(last_ns // NS_PER_S - first_ns // NS_PER_S + 1, RATE_S_MIN))
 
 
 def _earned(

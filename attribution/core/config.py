@@ -264,3 +264,13 @@ class AttributionConfig(Section):
         """Return the reference latency of an action."""
         reference_ms = self.reference_latency_by_action_ms.get(action, self.reference_latency_ms)
         return round(reference_ms * 1_000_000)
+
+    def references(self) -> dict[str, object]:
+        """Return the parameters of the statements that say how late a decision was."""
+        # The engine refuses an empty list of actions, so a name that no action has stands in.
+        actions = sorted(self.reference_latency_by_action_ms) or [""]
+        return {
+            "reference_actions": actions,
+            "reference_ns": [self.reference_ns(action) for action in actions],
+            "default_reference_ns": self.reference_ns(""),
+        }

@@ -21,7 +21,7 @@ from attribution.path.spans import Ints
 from attribution.revenue.loss import Slope, Slopes, slope_of
 from attribution.sensitivity.estimate import SlopeEstimate, Status
 from attribution.sensitivity.instruments import Instrument, relative
-from collector.core.clock import NS_PER_MS
+from collector.core.clock import NS_PER_MS, NS_PER_S
 
 ESTIMATE, PRIOR, UNKNOWN = "estimate", "prior", "unknown"
 # An estimate has a 95 % interval; what is used are the 5 % and the 95 % quantile.
@@ -218,6 +218,19 @@ class SlopeBook:
         """
         changes = [at for at in self._instants.tolist() if from_ns < at < to_ns]
         return [(at, self.slope(at or from_ns)) for at in (0, *sorted(set(changes)))]
+
+    def parameters(self, from_ns: int, to_ns: int) -> dict[str, object]:
+        """Return the parameters of the statements that say what decisions of a range lost.
+
+        A decision is valued by the slope of its second, which may begin before the range.
+        """
+        steps = self.steps(from_ns - from_ns % NS_PER_S, to_ns)
+        return {
+            "slope_since_ns": [since_ns for since_ns, _ in steps],
+            "slope_median": [slope.median for _, slope in steps],
+            "slope_low": [slope.low for _, slope in steps],
+            "slope_high": [slope.high for _, slope in steps],
+        }
 
     def signed(self, instant_ns: int) -> Slope:
         """Return the slope at an instant as it was estimated, where a wait may earn money.

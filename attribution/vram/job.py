@@ -11,11 +11,16 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from attribution.books.group_values import GroupValue, contradictions, read_group_values
+from attribution.books.group_values import (
+    GroupValue,
+    contradictions,
+    read_group_values,
+    spread_s,
+)
 from attribution.compact.rows import trees_from_rows
 from attribution.compact.trees import no_trees
 from attribution.core.config import AttributionConfig
-from attribution.core.selection import RATE_S_MIN, Selection
+from attribution.core.selection import Selection
 from attribution.path.columns import Table, ints
 from attribution.path.spans import Ints
 from attribution.read.reader import Reader
@@ -26,7 +31,7 @@ from attribution.sensitivity.versions import SlopeBook, SlopeModel
 from attribution.vram.allocation import Ranked, order
 from attribution.vram.document import Document, content_hash, document
 from attribution.vram.ranking import Group, Worth, curve, segment_weights, worth
-from collector.core.clock import NS_PER_MS, NS_PER_S
+from collector.core.clock import NS_PER_MS
 from collector.core.config import AttributesConfig
 from collector.core.errors import InputError, NotFoundError
 from collector.core.sql import sql
@@ -37,7 +42,6 @@ SAMPLE_MAX = 2_000
 # A group with fewer in the sample has more of its decisions read, the smallest groups first.
 _OF_GROUP_MIN = 50
 _THIN_MAX = 1_000
-# A first decision a moment ago is not a rate of thousands a second.
 # Each weekday once.
 YEAR_DAYS_MIN = 7
 SECONDS_A_DAY = 86_400
@@ -234,19 +238,6 @@ class VramJob:
             )
             found.append((group, of))
         return found
-
-
-def spread_s(values: Sequence[GroupValue]) -> float:
-    """Return over how many seconds the decisions of a window are spread.
-
-    From the second of the first to that of the last: the time before a service's first decision,
-    and after its last one, says nothing of the rate at which it decides.
-    """
-    if not values:
-        return float(RATE_S_MIN)
-    first_ns = min(each.first_ns for each in values)
-    last_ns = max(each.last_ns for each in values)
-    return float(max(last_ns // NS_PER_S - first_ns // NS_PER_S + 1, RATE_S_MIN))
 
 
 def _rank(each: Worth) -> tuple[float, bool, float, str]:

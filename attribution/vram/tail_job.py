@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from attribution.books.group_values import read_group_values
+from attribution.books.group_values import read_group_values, spread_s
 from attribution.core.config import AttributionConfig
 from attribution.core.selection import Selection
 from attribution.experiments.job import ExperimentJob
@@ -14,7 +14,7 @@ from attribution.experiments.proposal import Proposal
 from attribution.path.columns import ints
 from attribution.read.reader import Reader
 from attribution.sensitivity.job import read_book
-from attribution.vram.job import SECONDS_A_DAY, YEAR_DAYS_MIN, spread_s
+from attribution.vram.job import SECONDS_A_DAY, YEAR_DAYS_MIN
 from attribution.vram.ranking import SECONDS_A_YEAR
 from attribution.vram.tail import CostPoint, Latencies, Tail, acceptable_tail, checked
 from collector.core.clock import NS_PER_MS

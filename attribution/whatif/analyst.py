@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 import pyarrow as pa
 
-from attribution.books.group_values import read_group_values
+from attribution.books.group_values import read_group_values, spread_s
 from attribution.compact.rows import packed_of, trees_from_rows
 from attribution.compact.trees import no_trees
 from attribution.core.config import AttributionConfig, LatencyBudget
@@ -75,7 +75,7 @@ class Analyst:
         every = max(1, math.ceil(count / REPLAYED_MAX))
         rows = self._reader.selected_trees(selection, every)
         pairs = _pairs(rows)
-        earned, bases = self._earned(selection, pairs)
+        earned, bases, counted_s = self._earned(selection, pairs)
         worth = Worth(earned, _codes(pairs), ints(rows["is_error"]) != 0)
         trees = trees_from_rows(rows) if len(rows) else no_trees()
         book = read_book(self._store, self._config)
@@ -90,7 +90,7 @@ class Analyst:
         else:
             slope = book.slope(selection.to_ns)
         done = what_if(trees, changes, worth, slope, by)
-        return what_if_answer(count, done, selection, changes, bases, (basis, version), refusal)
+        return what_if_answer(count, done, counted_s, changes, bases, (basis, version), refusal)
 
     def compare(self, before: Narrowed, after: Narrowed, *, rest: bool = False) -> CompareAnswer:
         """Return where two populations differ, and what that costs.
@@ -117,7 +117,7 @@ class Analyst:
         # Where the sensitivity is unknown, nobody knows what a nanosecond more costs.
         unknown = bool(book.refusal(after.of.to_ns))
         beta = math.nan if unknown else book.slope(after.of.to_ns).median
-        earned, _ = self._earned(after.of, names)
+        earned, _, counted_s = self._earned(after.of, names)
         price: Floats = np.maximum(earned, 0.0) / MICROS * beta
         cost: Floats = price[second.group]
         price[np.bincount(second.group, minlength=len(names)) == 0] = math.nan
@@ -126,7 +126,7 @@ class Analyst:
         return compare_answer(
             (found, carriers(*totals, dimensions, cost)),
             totals,
-            after.of,
+            counted_s,
             (every[0], every[1]),
             book.basis(after.of.to_ns, self._config.slope.basis),
             is_assumed=book.in_force(after.of.to_ns) is None and not unknown,
@@ -161,16 +161,17 @@ class Analyst:
 
     def _earned(
         self, selection: Selection, pairs: Sequence[tuple[str, str]]
-    ) -> tuple[Floats, list[str]]:
-        """Return what a decision of its class earned in this very selection, and the bases.
+    ) -> tuple[Floats, list[str], float]:
+        """Return what a decision of its class earned in this very selection.
 
-        NaN where it is unknown. What they earn together is what was earned, to the cent.
+        NaN where it is unknown. What they earn together is what was earned, to the cent. With it
+        come the bases, and over how many seconds that was.
         """
         groups = read_group_values(self._store, self._config, selection, "action")
         mean = {(each.action, each.region): each.value_usd * MICROS for each in groups}
         values = [mean.get(pair, math.nan) for pair in pairs]
         bases = sorted({each.basis for each in groups} - {BASES[UNKNOWN]})
-        return np.array(values, np.float64), bases
+        return np.array(values, np.float64), bases, spread_s(groups)
 
 
 def replay_alone(done: Attributed | None, changes: Sequence[Change], by: str) -> WhatIfAnswer:
@@ -181,7 +182,7 @@ def replay_alone(done: Attributed | None, changes: Sequence[Change], by: str) ->
         trees = packed_of(done).trees
     none = Worth(np.full(count, math.nan), np.zeros(count, np.int64), np.zeros(count, np.bool_))
     done_again = what_if(trees, changes, none, Slope(0.0, 0.0, 0.0), by)
-    return what_if_answer(count, done_again, Selection(0, 1), changes, [], ("", None))
+    return what_if_answer(count, done_again, spread_s([]), changes, [], ("", None))
 
 
 def _pairs(table: Table) -> list[tuple[str, str]]:

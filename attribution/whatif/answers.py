@@ -5,20 +5,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from fractions import Fraction
 
 import numpy as np
 
 from attribution.core.segments import SEGMENTS
-from attribution.core.selection import Selection
 from attribution.core.slo import Promise, Verdict
 from attribution.path.spans import Ints
 from attribution.whatif.carriers import Carrier
 from attribution.whatif.compare import Comparison, Difference
 from attribution.whatif.replay import Change
+from attribution.whatif.shapley import whole
 from attribution.whatif.what_if import WhatIf
-from collector.core.clock import NS_PER_HOUR, NS_PER_MS
+from collector.core.clock import NS_PER_HOUR, NS_PER_MS, NS_PER_S
 
 MICROS = 1_000_000
+_CENT = Decimal("0.01")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +40,7 @@ class Money:
     usd: Decimal
     low_usd: Decimal
     high_usd: Decimal
-    usd_per_hour: Decimal
+    usd_per_hour: Decimal  # from the second of the first decision to that of the last
     bases: list[str]  # margin, revenue or expected
     slope: str  # where the sensitivity of value to latency comes from
     slope_version: int | None  # None for the prior
@@ -157,7 +159,7 @@ def latencies_of(total_ns: Ints) -> Latencies | None:
 def what_if_answer(
     decisions: int,
     done: WhatIf,
-    selection: Selection,
+    counted_s: float,
     changes: Sequence[Change],
     bases: list[str],
     slope: tuple[str, int | None],
@@ -168,7 +170,7 @@ def what_if_answer(
     Args:
         decisions: that the question is about.
         done: the replay of a sample of them.
-        selection: the question.
+        counted_s: over how many seconds all of them are spread.
         changes: that were replayed.
         bases: what the values rest on.
         slope: in words, and its version.
@@ -187,13 +189,14 @@ def what_if_answer(
             usd=median,
             low_usd=low,
             high_usd=high,
-            usd_per_hour=_per_hour(median, selection),
+            usd_per_hour=_per_hour(done.dollars.median * scale / MICROS, counted_s),
             bases=bases,
             slope=slope[0],
             slope_version=slope[1],
             unvalued=round(done.dollars.unvalued * scale),
         )
     saved_ns = int((done.before_ns - done.after_ns).sum())
+    shares_usd = _shares_usd(done, scale, money)
     return WhatIfAnswer(
         changes=[each.told() for each in changes],
         decisions=decisions,
@@ -209,9 +212,9 @@ def what_if_answer(
                 part=each.name,
                 saved_ns=each.saved_ns,
                 saved_ms_mean=each.saved_ns / replayed / NS_PER_MS if replayed else 0.0,
-                usd=_usd(each.saved_micros, scale) if is_valued else None,
+                usd=usd,
             )
-            for each in done.shares
+            for each, usd in zip(done.shares, shares_usd, strict=True)
         ],
         shares_method="every order" if done.is_exact else "400 drawn orders",
     )
@@ -220,7 +223,7 @@ def what_if_answer(
 def compare_answer(
     found: tuple[Comparison, Sequence[Carrier]],
     totals: tuple[Ints, Ints],
-    after: Selection,
+    counted_s: float,
     one_in: tuple[int, int],
     slope: str,
     *,
@@ -231,7 +234,7 @@ def compare_answer(
     Args:
         found: by segment, and by value of a dimension.
         totals: latency of each decision compared, of both sides.
-        after: the second one.
+        counted_s: over how many seconds those of the second one are spread.
         one_in: how many decisions stand behind each that was compared, of both sides.
         slope: what dollars rest on, in words.
         is_assumed: that is the prior.
@@ -245,7 +248,7 @@ def compare_answer(
     def per_hour(usd_per_decision: float | None) -> Decimal | None:
         if usd_per_decision is None:
             return None
-        return _per_hour(_cents(usd_per_decision * decisions_after), after)
+        return _per_hour(Decimal(usd_per_decision * decisions_after), counted_s)
 
     return CompareAnswer(
         verdict="n too small"
@@ -305,13 +308,17 @@ def _in_ms(ns: float | None) -> float | None:
 
 
 def _usd(micros: int, scale: Decimal) -> Decimal:
-    return (Decimal(micros) * scale / MICROS).quantize(Decimal("0.01"))
+    return (Decimal(micros) * scale / MICROS).quantize(_CENT)
 
 
-def _cents(usd: float) -> Decimal:
-    return Decimal(usd).quantize(Decimal("0.01"))
+def _shares_usd(done: WhatIf, scale: Decimal, money: Money | None) -> list[Decimal | None]:
+    """Return the dollars of the parts, which sum to those of the whole to the cent."""
+    if money is None:
+        return [None] * len(done.shares)
+    to_cents = Fraction(scale) * 100 / MICROS
+    exact = [each.saved_micros * to_cents for each in done.shares]
+    return [cents * _CENT for cents in whole(exact, int(money.usd / _CENT))]
 
 
-def _per_hour(usd: Decimal, selection: Selection) -> Decimal:
-    width_ns = max(selection.to_ns - selection.from_ns, 1)
-    return (usd * NS_PER_HOUR / width_ns).quantize(Decimal("0.01"))
+def _per_hour(usd: Decimal, counted_s: float) -> Decimal:
+    return (usd * NS_PER_HOUR / (Decimal(counted_s) * NS_PER_S)).quantize(_CENT)

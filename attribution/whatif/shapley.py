@@ -48,7 +48,7 @@ def shapley(players: int, value: Value, *, orders: int = 200) -> list[list[int]]
         for at in range(len(everyone)):
             averages[player][at] += weight * (joined[at] - without[at])
     columns = [
-        _whole([averages[player][at] for player in range(players)], everyone[at])
+        whole([averages[player][at] for player in range(players)], everyone[at])
         for at in range(len(everyone))
     ]
     return [list(row) for row in zip(*columns, strict=True)]
@@ -77,7 +77,7 @@ def _steps(players: int, orders: int) -> Iterator[tuple[int, frozenset[int], Fra
                 yield player, frozenset(each[:at]), Fraction(1, 2 * orders)
 
 
-def _whole(shares: Sequence[Fraction], total: int) -> list[int]:
+def whole(shares: Sequence[Fraction], total: int) -> list[int]:
     """Round shares so that they sum to the total: the largest remainders go up."""
     floors = [math.floor(each) for each in shares]
     left = total - sum(floors)

@@ -1,10 +1,11 @@
 -- What the decisions that a question is about earned, by action, region and group.
 -- Within one nanosecond a decision is known by a hash of its id: a join by the texts takes twice as long.
--- Amounts are those of `outcome`, margin or revenue. ${earned} is earned.sql.
+-- Amounts are those of `outcome`, margin or revenue. ${earned} is earned.sql. A value that a decision states is earned less
+-- what it lost, as in `lost_shares`: all of it where it failed, else what the slope of its second takes of what is late.
 -- Returns: action, region, name String; then Int64: decisions, first_ns and last_ns: when they
 --   began; known: of which it is known what they earned; due: that began before due_ns, told: ... with an outcome,
 --   unsold: ... that says that nothing was earned; sold: ... that sold something; converted; amounts: ... whose
---   amount is known; amount_micros; stated: that state a value; stated_micros; amount_squared, stated_squared Float64, USD^2.
+--   amount is known; amount_micros; stated: that state a value; stated_micros, less what was lost; amount_squared, stated_squared Float64, USD^2.
 --   By action, region, name.
 WITH
 measured AS
@@ -21,11 +22,20 @@ measured AS
         has_earned AND e.amounts_missing = 0 AS is_known,
         e.has_sold = 1 AS has_sold,
         e.money AS money,
-        d.value_usd AS value_usd
+        d.value_usd AS value_usd,
+        -- The first is in force since ever: where it is the only one nothing is looked up.
+        if(length({slope_since_ns:Array(UInt64)}) = 1, 1, arrayCount(
+            since -> since <= intDiv(a.ingress_ns, 1000000000) * 1000000000, {slope_since_ns:Array(UInt64)})) AS slope,
+        transform(a.action, {reference_actions:Array(String)}, {reference_ns:Array(UInt64)},
+            {default_reference_ns:UInt64}) AS target_ns,
+        toFloat64(greatest(toInt64(a.total_ns) - toInt64(target_ns), 0)) AS late_ns,
+        if(a.is_error = 1, 1, 1 - exp(-{slope_median:Array(Float64)}[slope] * late_ns)) AS lost_share,
+        -- Losing a decision that costs money is no loss.
+        lost_share * greatest(toFloat64(ifNull(value_usd, 0)), 0) AS lost_usd
     FROM
     (
         SELECT ingress_ns, cityHash64(decision_id) AS id, toString(action) AS action, toString(region) AS region,
-            toString(channel) AS channel, toString(cohort) AS cohort
+            toString(channel) AS channel, toString(cohort) AS cohort, total_ns, is_error
         FROM attributions FINAL
         WHERE ingress_ns >= {from_ns:UInt64} AND ingress_ns < {to_ns:UInt64}
             AND (action = {action:String} OR {action:String} = '' AND action != {calibration:String})
@@ -56,9 +66,9 @@ SELECT
     toInt64(countIf(is_known)) AS amounts,
     toInt64(round(sumIf(money, is_known) * 1e6)) AS amount_micros,
     toInt64(countIf(isNotNull(value_usd))) AS stated,
-    toInt64(sum(ifNull(value_usd, 0)) * 1000000) AS stated_micros,
+    toInt64(sum(ifNull(value_usd, 0)) * 1000000) - toInt64(round(sum(lost_usd) * 1e6)) AS stated_micros,
     sumIf(money * money, is_known) AS amount_squared,
-    sum(pow(toFloat64(ifNull(value_usd, 0)), 2)) AS stated_squared
+    sum(pow(toFloat64(ifNull(value_usd, 0)) - lost_usd, 2)) AS stated_squared
 FROM measured
 GROUP BY action, region, name
 ORDER BY action, region, name

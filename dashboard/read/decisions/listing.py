@@ -274,15 +274,9 @@ class DecisionList:
 
     def _priced(self, wanted: Wanted, *, stated: bool) -> dict[str, Any]:
         seen = wanted.seen
-        steps = self._reader.slopes(self._config).steps(seen.from_ns, seen.to_ns)
-        return self._filtered(wanted) | {
-            "stated": int(stated),
-            "seconds_ns": [],
-            "slope_since_ns": [since_ns for since_ns, _ in steps],
-            "slope_median": [slope.median for _, slope in steps],
-            "slope_low": [slope.low for _, slope in steps],
-            "slope_high": [slope.high for _, slope in steps],
-        }
+        book = self._reader.slopes(self._config)
+        priced = self._filtered(wanted) | book.parameters(seen.from_ns, seen.to_ns)
+        return priced | {"stated": int(stated), "seconds_ns": []}
 
     def _ask_priced(
         self, name: str, wanted: Wanted, parameters: dict[str, Any], *, stated: bool

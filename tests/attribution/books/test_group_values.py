@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import replace
+
 import pytest
 
 from attribution.books.group_values import GroupValue, read_group_values
 from attribution.core.config import AttributionConfig
+from attribution.core.segments import segments_of
 from attribution.core.selection import Selection
-from collector.core.clock import NS_PER_DAY, NS_PER_HOUR
+from attribution.sensitivity.job import SlopeJob
+from attribution.vram.job import VramJob
+from attribution.whatif.analyst import Analyst
+from attribution.whatif.replay import Change
+from collector.core.clock import NS_PER_DAY, NS_PER_HOUR, NS_PER_S
 from collector.store.connect import Connections
 from tests.support.attribution.attribution_job import job
 from tests.support.attribution.rows_read import rows_read
+from tests.support.attribution.slopes import halving
 from tests.support.attribution.stored import (
     BASE_NS,
+    cells,
     decision,
     outcome,
     put_outcomes,
@@ -75,3 +85,44 @@ def test_parts_of_a_window_are_added_up(store: Connections) -> None:
     assert a.value_usd == pytest.approx(7)
     assert a.last_ns - a.first_ns == 2 * NS_PER_DAY
     assert (b.name, b.decisions, b.first_ns) == ("b", 1, a.last_ns)
+
+
+def test_stated_value_is_earned_less_what_was_lost(store: Connections) -> None:
+    """30 of 60 decisions fail, each states $10: $300 on the Overview, and once $600 in a ranking.
+
+    By hand: one in six is 80 ms late, at the prior before the 30th second and half per 100 ms after
+    it; one that fails and would have cost $4 costs it all the same. Worth, and what-if, alike.
+    """
+    config = AttributionConfig(reference_latency_by_action_ms={"offer": 100.0})
+    SlopeJob(config, store).store(halving(effective_ns=BASE_NS + 30 * NS_PER_S))
+    spans = []
+    for at in range(60):
+        usd = "-4" if at == 31 else "10"
+        one = decision(
+            f"d{at}", 1_000 * at + 700, 180 if at % 6 == 0 else 90, decision__value_usd=usd
+        )
+        spans += [replace(one[0], status="Error") if at % 2 else one[0], *one[1:]]
+    put_spans(store, spans)
+    job(store, config).drain(BASE_NS + 100 * NS_PER_S)
+    earned = 20 * 10 + 5 * 10 * 0.995**0.8 + 5 * 10 * 0.5**0.8 - 4
+    (value,) = read_group_values(store, config, HOUR, "action")
+    assert (value.basis, value.known) == ("expected", 60)
+    assert value.earned_usd == pytest.approx(earned, abs=1e-5)
+    assert value.earned_usd == pytest.approx(
+        sum(float(each["earned_usd"]) for each in cells(store))
+    )
+    assert value.error == pytest.approx(
+        math.sqrt(2_000 + 500 * (0.995**1.6 + 0.5**1.6) + 16) / earned
+    )
+    # Of a part of the window, which begins within a second.
+    late = Selection(BASE_NS + 36 * NS_PER_S + NS_PER_S // 2, BASE_NS + 37 * NS_PER_S)
+    (part,) = read_group_values(store, config, late, "region")
+    assert part.decisions == 1
+    assert part.earned_usd == pytest.approx(10 * 0.5**0.8, abs=1e-5)
+    told = VramJob(config, store).made(HOUR, "channel")
+    (worth,) = told["groups"]
+    assert worth["earned_usd"] == pytest.approx(earned, abs=1e-3)
+    assert worth["erv_usd_per_s"]["median"] == pytest.approx(earned / 60, rel=1e-5)
+    money = Analyst(config, store).what_if(HOUR, [Change(segments_of("store"), 0.0)], "class").money
+    assert money is not None
+    assert float(money.usd) == pytest.approx(earned * (2**0.2 - 1), abs=0.005)

@@ -9,9 +9,10 @@ import pytest
 from pydantic import ValidationError
 
 from attribution.core.config import AttributionConfig, LatencyBudget
-from attribution.core.segments import segments_of
+from attribution.core.segments import SEGMENTS, segments_of
 from attribution.core.selection import Narrowed, Selection
 from attribution.jobs.attribution import AttributionJob
+from attribution.vram.job import VramJob
 from attribution.whatif.analyst import REPLAYED_MAX, Analyst
 from attribution.whatif.replay import Change
 from collector.core.clock import NS_PER_S
@@ -77,6 +78,35 @@ def test_what_is_replayed_is_what_was_earned_in_the_window_itself(store: Connect
     assert got.money is not None
     # Every decision is 20 ms faster.
     assert got.money.usd == Decimal(300 * math.expm1(20 * beta)).quantize(Decimal("0.01"))
+
+
+@pytest.mark.parametrize("hours", [0.1, 1, 24])
+def test_dollars_an_hour_are_of_the_time_that_has_decisions(
+    store: Connections, hours: float
+) -> None:
+    """However wide the window is: 30 dollars a second for two minutes, and as `worth` says it."""
+    names = [f"d{at}" for at in range(240)]
+    spans = [each for at, name in enumerate(names) for each in decision(name, 500 * at, 100)]
+    spans += [each for at in range(60) for each in decision(f"b{at}", 500 * at - 600_000, 90)]
+    put_spans(store, spans)
+    put_sales(store, names[::4], "60", told_s=130)
+    attributed(store)
+    window = Selection(BASE_NS, BASE_NS + round(hours * 3600) * NS_PER_S)
+    ask = analyst(store)
+    ten = Change(frozenset(range(len(SEGMENTS))), decision_ns=10 * MS)
+    money = ask.what_if(window, [ten], "class").money
+    assert money is not None
+    a_second = 30 * math.expm1(10 * -math.log1p(-0.005) / 100)
+    assert float(money.usd_per_hour) == pytest.approx(a_second * 3600, abs=0.01)
+    (worth,) = VramJob(AttributionConfig(), store).made(window, "action")["groups"]
+    gain = worth["gain_10ms_usd_per_hour"]["median"]
+    assert float(money.usd_per_hour) == pytest.approx(gain, abs=0.01)
+    # Ten minutes before, each took 10 ms less: the more costs as much an hour.
+    before = Narrowed(Selection(BASE_NS - 600 * NS_PER_S, BASE_NS))
+    compared = ask.compare(before, Narrowed(window))
+    slower = max(compared.segments, key=lambda each: each.change_ms)
+    beta = -math.log1p(-0.005) / 100
+    assert float(slower.usd_per_hour or 0) == pytest.approx(30 * 10 * beta * 3600, abs=0.01)
 
 
 def test_selection_narrows_by_region_and_latency(store: Connections) -> None:
