@@ -140,6 +140,7 @@ class Moment:
     started_ns: int  # of the first pass of this process
     nodata_ns: int  # duration without decisions after which a state is unknown
     progress: Progress
+    from_ns: tuple[int, ...] = ()  # losses are counted from these too, beside ends of alerts
 
 
 @dataclass(frozen=True, slots=True)
