@@ -103,7 +103,9 @@ class AlertsJob:
         dashboard_url: str = "",
     ) -> None:
         self._config = config
-        self._rules = {rule.name: rule_of(rule) for rule in config.all_rules}
+        # Narrow before wide: a wide alert joins the incident of the one that explains it.
+        rules = sorted(config.all_rules, key=lambda rule: rule.breadth)
+        self._rules = {rule.name: rule_of(rule) for rule in rules}
         self._store = store
         self.calendars = Calendars(config.calendars)
         self._reader = AlertReader(store, self.calendars.budget_factor)

@@ -7,7 +7,7 @@ another may explain it: the narrow alert that comes next begins some passes afte
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final, TypeAlias
 
@@ -16,7 +16,7 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 from alerts.delivery.payload import NOTHING_SHOWN, Shown, body
 from alerts.delivery.routing import Routing
 from alerts.events import capture_request, held_back, transition_event, with_suspect
-from alerts.evidence.incident import incident_of
+from alerts.evidence.incident import Sighting, incident_of
 from alerts.evidence.search import SuspectSearch
 from alerts.read.reader import AlertReader
 from alerts.rows import AlertEvent, CaptureRequest
@@ -69,7 +69,7 @@ class Telling:
         self._memory = memory
         self._routing = routing
         self._held = HeldAlerts(memory)
-        self._began: list[AlertEvent] = []  # to fire in this pass
+        self._began: list[Sighting] = []  # to fire in this pass
 
     def begin_pass(self) -> None:
         """Forget what began to fire in the last pass: the alert state has it."""
@@ -93,7 +93,7 @@ class Telling:
         evaluation, move = rule.explain(self._reader, facts, state, evaluation)
         event = transition_event(rule, state, transition, evaluation, moment)
         event = replace(event, is_shadow=self._routing.is_shadow(event.rule))
-        told = Told(event, Shown(move))
+        told, of_class = Told(event, Shown(move)), state.subject
         if rule.explains_decisions:
             of_class = rule.focus(facts, state.subject)
             windows_s = rule.wording(state.subject).windows_s(event.window_s)
@@ -102,7 +102,7 @@ class Telling:
             event = with_suspect(event, found)
             capture = capture_request(event, of_class, moment)
             told = Told(event, Shown(move, exemplars, found.path), capture)
-        return replace(told, event=self._in_incident(told.event))
+        return replace(told, event=self._in_incident(rule, told.event, of_class))
 
     def catch_up(self, facts: Mapping[str, Any], moment: Moment) -> None:
         """Note what is held back, and tell of what is no longer.
@@ -230,12 +230,30 @@ class Telling:
         event = replace(told.event, seq=next(seqs, told.event.seq))
         return body(FIRED, event, rule.wording(state.subject), told.shown)
 
-    def _in_incident(self, event: AlertEvent) -> AlertEvent:
+    def _in_incident(self, rule: AnyRule, event: AlertEvent, of_class: Subject) -> AlertEvent:
         """Return the event of an alert that is told of, with the incident that it is of."""
-        firing: Iterable[AlertEvent] = [alert.last for alert in open_alerts(self._memory)]
-        event = replace(event, incident_id=incident_of(event, [*firing, *self._began]))
-        self._began.append(event)
+        found = _sighting(rule, event, of_class)
+        incident_id = incident_of(found, [*self._firing(), *self._began])
+        event = replace(event, incident_id=incident_id)
+        self._began.append(replace(found, event=event))
         return event
+
+    def _firing(self) -> Iterator[Sighting]:
+        """Yield the alerts that fire, each with the class that it began to fire by."""
+        for alert in open_alerts(self._memory):
+            rule = self._rules.get(alert.last.rule)
+            if rule is None:
+                continue  # this pass ends it
+            evidence = self._memory.evidence_of(alert.episode_id)
+            subject = Subject(alert.last.action, alert.last.region)
+            yield _sighting(rule, alert.last, subject if evidence is None else evidence[1])
+
+
+def _sighting(rule: AnyRule, event: AlertEvent, of_class: Subject) -> Sighting:
+    if rule.is_about_decisions:
+        return Sighting(event, of_class)
+    words = rule.wording(Subject(event.action, event.region)).subject
+    return Sighting(event, None, words)
 
 
 def _after(state: AlertState, held: Held) -> AlertState:

@@ -123,6 +123,7 @@ def test_wide_alert_that_is_told_late_says_what_is_true_then(
     assert data["revenue_at_risk_usd_per_h"] == pytest.approx(2 * 3_600)
     assert (data["blamed_segment"], data["reroute"]) == (None, None)
     assert data["seq"] == 1
+    assert data["incident_id"] == data["episode_id"], "not of the incident that is over"
     assert data["reason"].startswith("held back for ")
     assert "offer/region-" in data["reason"]
     assert {each["decision_id"].rpartition("-")[2] for each in data["exemplars"]} == {"offer"}
