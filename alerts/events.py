@@ -7,13 +7,15 @@ from typing import Any
 
 from alerts.evidence.search import Found
 from alerts.rows import AlertEvent, CaptureRequest
-from alerts.rules.base import Evaluation, Moment, Rule, RuleConfig
+from alerts.rules.base import Evaluation, Moment, Rule, RuleConfig, duration_text
 from alerts.state.subject import Subject
 from alerts.state.transitions import AlertState, Transition
 from collector.core.clock import NS_PER_S
 
 # A capture reaches a little past the window on both sides: connections outlive decisions.
 _CAPTURE_MARGIN_NS = 5 * NS_PER_S
+# A message has room for 500 characters of reason.
+_WHY_MAX = 120
 
 
 def transition_event(
@@ -77,6 +79,12 @@ def with_suspect_of(event: AlertEvent, last: AlertEvent) -> AlertEvent:
         blamed_class=last.blamed_class,
         blamed_excess_ns=last.blamed_excess_ns,
     )
+
+
+def held_back(event: AlertEvent, why: str, for_ns: int) -> AlertEvent:
+    """Return the event of an alert that is told of only now, and says so."""
+    held = f"held back for {duration_text(for_ns / NS_PER_S)} ({why[:_WHY_MAX]})"
+    return replace(event, reason=f"{held}; {event.reason}")
 
 
 def capture_request(event: AlertEvent, of_class: Subject, moment: Moment) -> CaptureRequest:

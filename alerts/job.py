@@ -13,14 +13,8 @@ from alerts.config import AlertsConfig
 from alerts.delivery.outlets import Outlets
 from alerts.delivery.payload import NOTHING_SHOWN, Shown, body
 from alerts.delivery.routing import Routing
-from alerts.events import (
-    capture_request,
-    closing_event,
-    transition_event,
-    with_suspect,
-    with_suspect_of,
-)
-from alerts.evidence.incident import incident_of
+from alerts.delivery.telling import AnyRule, Telling
+from alerts.events import closing_event, transition_event, with_suspect, with_suspect_of
 from alerts.evidence.ledger import Ledger
 from alerts.evidence.search import SuspectSearch
 from alerts.metrics import Pass
@@ -32,15 +26,12 @@ from alerts.rules.base import (
     Evaluation,
     Moment,
     Progress,
-    Rule,
-    RuleConfig,
     duration_text,
 )
 from alerts.rules.kinds import rule_of
 from alerts.state.mirror import mirror
 from alerts.state.promotions import Promotions
 from alerts.state.retry import DeliveryStatus
-from alerts.state.routed import open_alerts
 from alerts.state.sqlite import AlertStore, Update
 from alerts.state.subject import Subject
 from alerts.state.transitions import (
@@ -67,8 +58,6 @@ _KEEP_NS = 30 * NS_PER_DAY
 _PRUNE_NS = NS_PER_HOUR
 
 _log = get_logger("alerts")
-
-_AnyRule = Rule[RuleConfig, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +103,9 @@ class AlertsJob:
         dashboard_url: str = "",
     ) -> None:
         self._config = config
-        self._rules = {rule.name: rule_of(rule) for rule in config.all_rules}
+        # Narrow before wide: a wide alert joins the incident of the one that explains it.
+        rules = sorted(config.all_rules, key=lambda rule: rule.breadth)
+        self._rules = {rule.name: rule_of(rule) for rule in rules}
         self._store = store
         self.calendars = Calendars(config.calendars)
         self._reader = AlertReader(store, self.calendars.budget_factor)
@@ -123,13 +114,13 @@ class AlertsJob:
         self._memory = self.state = AlertStore(state_path)
         self._promotions = Promotions(self._memory)
         self.routing = Routing(self._memory, config)
+        self._telling = Telling(self._rules, self._reader, self._search, self._memory, self.routing)
         self._ledger = Ledger(self._reader, self._memory, self.routing.is_shadow)
         self.last_pass: Pass | None = None
         self.rules_loaded = len(self._rules)
         self.outlets = Outlets(self._memory, config, counters, dashboard_url)
         self._started_ns = 0
         self._pruned_ns = 0
-        self._began: list[AlertEvent] = []  # to fire in this pass
 
     def run_once(self, now_ns: int) -> int:
         """Evaluate every rule at one instant; return the number of transitions.
@@ -139,7 +130,7 @@ class AlertsJob:
                 the results of all others are recorded.
         """
         self._started_ns = self._started_ns or now_ns
-        self._began.clear()
+        self._telling.begin_pass()
         moment = self._moment(now_ns)
         known = self._memory.states()
         updates = list(self._close_gone(known, moment))
@@ -166,6 +157,11 @@ class AlertsJob:
             _log.warning("ledger_not_read", reason=str(error)[:300])
             failed.append(error)
         self._memory.record(updates, moment.end_ns, moment.known_ns, owned)
+        try:
+            self._telling.catch_up(facts, moment)
+        except (ClickHouseError, StoreUnavailableError) as error:
+            _log.warning("held_alert_not_told", reason=str(error)[:300])
+            failed.append(error)
         self.last_pass = Pass(now_ns, moment.end_ns, len(failed))
         mirror(self._memory, self._store)
         self._prune(now_ns)
@@ -189,6 +185,7 @@ class AlertsJob:
             started_ns=self._started_ns,
             nodata_ns=round(self._config.nodata_s * NS_PER_S),
             progress=self._progress() if self._progress is not None else Progress(0, now_ns),
+            from_ns=self._telling.from_ns(),
         )
 
     def _settled_ns(self, at_ns: int) -> int:
@@ -219,7 +216,7 @@ class AlertsJob:
 
     def _evaluate(
         self,
-        rule: _AnyRule,
+        rule: AnyRule,
         facts: object,
         states: Mapping[Subject, AlertState],
         moment: Moment,
@@ -233,7 +230,7 @@ class AlertsJob:
             state = states.get(subject) or first_state(rule.config.name, subject, found[subject])
             yield self._advance(rule, facts, state, moment)
 
-    def _advance(self, rule: _AnyRule, facts: object, state: AlertState, moment: Moment) -> Update:
+    def _advance(self, rule: AnyRule, facts: object, state: AlertState, moment: Moment) -> Update:
         config, subject = rule.config, state.subject
         evaluation = rule.evaluate(facts, state)
         timing = Timing(config.for_s, config.keep_firing_s, rule.window_s)
@@ -242,19 +239,8 @@ class AlertsJob:
             of_class = rule.focus(facts, subject)
             return self._while_firing(rule, of_class, after, evaluation, moment)
         if transition.notification == FIRED:
-            evaluation, move = rule.explain(self._reader, facts, after, evaluation)
-            event = transition_event(rule, after, transition, evaluation, moment)
-            capture, shown = None, Shown(move)
-            if rule.explains_decisions:
-                of_class = rule.focus(facts, subject)
-                windows_s = rule.wording(subject).windows_s(event.window_s)
-                found = self._search.at(of_class, windows_s, moment.end_ns)
-                event = with_suspect(event, found)
-                exemplars = self._search.exemplars(of_class, event.window_s, moment.end_ns)
-                shown = Shown(move, exemplars, found.path)
-                capture = capture_request(event, of_class, moment)
-            event = self._in_incident(event)
-            return self._update(after, event, transition, rule, shown, capture)
+            told = self._telling.of(rule, facts, after, transition, evaluation, moment)
+            return self._update(after, told.event, transition, rule, told.shown, told.capture)
         if transition.to_state is Phase.UNKNOWN:
             silence = duration_text((moment.known_ns - after.data_ns) / NS_PER_S)
             reason = f"no {rule.wording(subject).subject} for {silence}"
@@ -265,17 +251,9 @@ class AlertsJob:
             event = with_suspect_of(event, last)
         return self._update(after, event, transition, rule)
 
-    def _in_incident(self, event: AlertEvent) -> AlertEvent:
-        """Return the event of an alert that begins to fire, with the incident that it is of."""
-        event = replace(event, is_shadow=self.routing.is_shadow(event.rule))
-        firing = [alert.last for alert in open_alerts(self._memory)]
-        event = replace(event, incident_id=incident_of(event, [*firing, *self._began]))
-        self._began.append(event)
-        return event
-
     def _while_firing(
         self,
-        rule: _AnyRule,
+        rule: AnyRule,
         of_class: Subject,
         state: AlertState,
         evaluation: Evaluation,
@@ -289,6 +267,9 @@ class AlertsJob:
         if not events:
             return Update(state)
         last = events[-1]
+        # What was told late was searched anew then: what was found before is not its suspect.
+        evidence = self._memory.evidence_of(state.episode_id)
+        events = [each for each in events if evidence is None or each.seq >= evidence[0]] or events
         # Without decisions in the window no segment can stand out.
         has_data = evaluation.seen.status is not Status.NO_DATA
         found = None
@@ -350,7 +331,7 @@ class AlertsJob:
         state: AlertState,
         event: AlertEvent,
         transition: Transition,
-        rule: _AnyRule | None,
+        rule: AnyRule | None,
         shown: Shown = NOTHING_SHOWN,
         capture: CaptureRequest | None = None,
     ) -> Update:

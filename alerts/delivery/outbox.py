@@ -12,8 +12,10 @@ from typing import Protocol, TypeAlias
 
 from alerts.config import WebhookConfig
 from alerts.delivery.lanes import Lanes
+from alerts.delivery.payload import without_proposal
 from alerts.rows import AlertEvent, Message
 from alerts.state.deliveries import Deliveries, Due
+from alerts.state.held import HeldAlerts
 from alerts.state.retry import Attempt, DeliveryStatus, Reply, Step, next_step
 from alerts.state.sqlite import AlertStore
 from alerts.state.transitions import FIRED, Phase
@@ -23,6 +25,9 @@ from collector.core.log import get_logger
 
 # One call sends this many to an endpoint at most, so that each begins with a fresh look.
 _BATCH_MAX = 50
+
+# What nobody was told of is told in these states: cooling it may be over.
+_TOLD = (Phase.FIRING, Phase.UNKNOWN)
 
 # Returns why an alert is hidden at an instant, "" where it is not.
 Hidden: TypeAlias = Callable[[AlertEvent, int], str]
@@ -53,6 +58,7 @@ class Outbox:
         self._store = store
         self._hidden = hidden
         self._deliveries = Deliveries(store)
+        self._held = HeldAlerts(store)
         self._endpoints = {endpoint.name: endpoint for endpoint in endpoints}
         self._sender = sender
         self._counters = counters
@@ -107,6 +113,7 @@ class Outbox:
                 break
             if self._keep_back(due, now_ns):
                 continue
+            due = self._up_to_date(due)
             step = self._attempt(endpoint, due, now_ns)
             self._settle(endpoint, due, step, now_ns)
             if step.status is not DeliveryStatus.DELIVERED:
@@ -124,17 +131,34 @@ class Outbox:
         event = self._store.last_event(due.message.episode_id)
         reason = "" if event is None else self._hidden(event, now_ns)
         if reason:
-            self._deliveries.hold(due, reason)
+            self._deliveries.hold(due, reason, now_ns)
         return bool(reason)
 
+    def _up_to_date(self, due: Due) -> Due:
+        """Return a message without the proposal that its alert no longer asks for.
+
+        A receiver that was away is sent what waited for it, and the class may be healthy again.
+        """
+        event = self._store.last_event(due.message.episode_id)
+        if due.message.kind != FIRED or event is None or event.to_state == Phase.FIRING:
+            return due
+        content = without_proposal(due.message.body)
+        return due if content == due.message.body else self._deliveries.change(due, content)
+
     def _release(self, now_ns: int) -> None:
-        """Send what was held, where its alert fires still and is hidden no more."""
-        for webhook_id, episode_id in self._deliveries.held():
+        """Send what is hidden no more and that no pass could tell of with what is true now.
+
+        That takes the store. Without it an alert is told of as it began, without its proposal.
+        """
+        held = self._held.all()
+        for webhook_id, episode_id, content in self._deliveries.held():
             event = self._store.last_event(episode_id)
-            if event is None or event.to_state in (Phase.RESOLVED, Phase.INACTIVE):
-                continue  # its end drops it
+            known = held.get(episode_id)
+            is_overdue = known is None or known.is_overdue(now_ns)
+            if event is None or not is_overdue or event.to_state not in _TOLD:
+                continue  # the next pass tells of it, or its end drops it
             if not self._hidden(event, now_ns):
-                self._deliveries.release(webhook_id)
+                self._deliveries.release(webhook_id, without_proposal(content), now_ns)
 
     def _attempt(self, endpoint: WebhookConfig, due: Due, now_ns: int) -> Step:
         circuit = self._deliveries.circuit(endpoint.name, endpoint.url)

@@ -94,6 +94,14 @@ def body(
     return encoded
 
 
+def without_proposal(content: bytes) -> bytes:
+    """Return a body without the proposal that was made when its alert began to fire."""
+    message = json.loads(content)
+    if message.get("data", {}).get("reroute") is None:
+        return content
+    return _encoded({**message, "data": {**message["data"], "reroute": None}})
+
+
 def _encoded(value: Mapping[str, Any]) -> bytes:
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode(errors="replace")
 

@@ -5,23 +5,27 @@ from __future__ import annotations
 from alerts.config import AlertsConfig
 from alerts.people.silences import Silences
 from alerts.rows import AlertEvent
+from alerts.state.held import HeldAlerts
 from alerts.state.owned import explained_by
 from alerts.state.promotions import Promotions
 from alerts.state.routed import fires
 from alerts.state.sqlite import AlertStore
 from alerts.state.subject import Subject
+from alerts.state.transitions import Phase
 
 
 class Routing:
     """Decides what is routed. What is not is evaluated and recorded all the same.
 
-    What fires still when the reason is gone is routed then.
+    What fires still when the reason is gone is routed then, once a pass has said what is true by
+    then (`alerts.delivery.telling`).
     """
 
     def __init__(self, memory: AlertStore, config: AlertsConfig) -> None:
         self._memory = memory
         self._promotions = Promotions(memory)
         self._silences = Silences(memory)
+        self._held = HeldAlerts(memory)
         self._live = {rule.name: rule.live for rule in config.all_rules}
         # The rule of pages by that of tickets, where one entry of the settings makes both.
         self._pages = {
@@ -33,11 +37,17 @@ class Routing:
 
     def hidden(self, event: AlertEvent, now_ns: int) -> str:
         """Return why an alert is not routed now, "" where it is."""
+        return self.reason(event, now_ns) or self._held_back(event, now_ns)
+
+    def reason(self, event: AlertEvent, now_ns: int) -> str:
+        """Return what hides an alert now, "" where nothing does."""
         if self.is_shadow(event.rule):
             return f"rule {event.rule} is in shadow until it is promoted"
-        return (
-            self._inhibited(event) or self._explained(event) or self._silences.hidden(event, now_ns)
-        )
+        return self.better(event) or self._silences.hidden(event, now_ns)
+
+    def better(self, event: AlertEvent) -> str:
+        """Return the alerts that say the same better, "" where none does."""
+        return self._inhibited(event) or self.explained(event)
 
     def is_shadow(self, rule: str) -> bool:
         """Return whether a rule only records what it would have routed.
@@ -57,6 +67,13 @@ class Routing:
         """Return the rules that are in shadow until somebody promotes them."""
         return [rule for rule, live in self._live.items() if live is None and self.is_shadow(rule)]
 
+    def _held_back(self, event: AlertEvent, now_ns: int) -> str:
+        """Return that an alert waits for a pass that says what is true now."""
+        held = self._held.of(event.episode_id)
+        if held is None or (held.is_overdue(now_ns) and event.to_state != Phase.COOLING):
+            return ""
+        return f"held back until it is evaluated once more; before that: {held.reason}"
+
     def _inhibited(self, event: AlertEvent) -> str:
         """Return that the page of the same entry and subject fires, which says the same sooner."""
         page = self._pages.get(event.rule)
@@ -65,7 +82,7 @@ class Routing:
         subject = Subject(event.action, event.region)
         return f"inhibited by {page}, which fires" if fires(self._memory, page, subject) else ""
 
-    def _explained(self, event: AlertEvent) -> str:
+    def explained(self, event: AlertEvent) -> str:
         """Return that alerts about parts of the same say the same more precisely."""
         parts = explained_by(self._memory, event.episode_id)
         return f"inhibited by {parts}: without its decisions this would not fire" if parts else ""

@@ -141,11 +141,14 @@ def _covers(rule: _AnyRule, subject: Subject) -> Callable[[Subject], bool]:
 def _explained(
     rule: _AnyRule, facts: object, update: Update, claim: Claim, claims: Iterable[Claim]
 ) -> str:
-    """Return the narrower alerts without whose decisions this one would not fire, "" for none."""
+    """Return the narrower alerts without whose decisions this one would not fire, "" for none.
+
+    Less keeps an alert than begins it: what only keeps it is no reason to tell of it.
+    """
     parts = narrower(claim, claims)
     if not parts or facts is None:
         return ""
     rest = rule.without(facts, lambda of_class: any(each.covers(of_class) for each in parts))
-    if rule.evaluate(rest, update.state).seen.status in (Status.BREACHED, Status.BURNING):
+    if rule.evaluate(rest, update.state).seen.status is Status.BREACHED:
         return ""
     return ", ".join(sorted(f"{each.rule} ({each.subject})" for each in parts))

@@ -73,6 +73,11 @@ class RuleConfig(Section):
         return (self,)
 
     @property
+    def breadth(self) -> int:
+        """Return 0 for a rule about each class, more for one about many at once."""
+        return 0
+
+    @property
     def follows(self) -> tuple[str, ...]:
         """Return the calendars that the rule follows."""
         return ()
@@ -140,6 +145,7 @@ class Moment:
     started_ns: int  # of the first pass of this process
     nodata_ns: int  # duration without decisions after which a state is unknown
     progress: Progress
+    from_ns: tuple[int, ...] = ()  # losses are counted from these too, beside ends of alerts
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,6 +253,11 @@ class Rule(Protocol[ConfigT, FactsT]):
     def wording(self, subject: Subject) -> Wording:
         """Return the words for a subject."""
         ...
+
+    @property
+    def is_about_decisions(self) -> bool:
+        """Return whether a subject is a class of decisions, or all of an action, or everything."""
+        return self.explains_decisions
 
     def focus(self, facts: FactsT, subject: Subject) -> Subject:
         """Return the class of decisions that evidence of a subject is looked for in."""

@@ -73,7 +73,8 @@ class DollarBurn(Rule[DollarBurnConfig, BurnFacts]):
         self, reader: Reader, moment: Moment, states: Mapping[Subject, AlertState]
     ) -> BurnFacts:
         """Read what every class lost in all windows."""
-        lengths, ended_ns = self.config.windows_s, [state.ended_ns for state in states.values()]
+        lengths = self.config.windows_s
+        ended_ns = [*moment.from_ns, *(state.ended_ns for state in states.values())]
         recent = [each for each in lengths if each <= KEPT_S]
         kept = [each for each in lengths if each > KEPT_S]
         minute_ns = window_end_ns(KEPT_S + 1, moment.end_ns)

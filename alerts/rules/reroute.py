@@ -27,10 +27,11 @@ def propose(
         from_route: the route that its decisions take now.
 
     Returns:
-        None where no other region is known to be healthy; a region without data is not.
+        None where the class loses nothing in the shortest window, and where no other region is
+        known to be healthy; a region without data is not.
     """
     short_s = rule.tiers[0].short_window_s
-    if affected not in seen:
+    if affected not in seen or not _loss(seen[affected].window(short_s)):
         return None
     bearable = _LOSS_RATIO_MAX * _loss(seen[affected].window(short_s))
     refuges = [

@@ -212,6 +212,11 @@ class Threshold(Rule[ThresholdConfig, Readings]):
         """Return the window."""
         return self.config.window_length_s
 
+    @property
+    def is_about_decisions(self) -> bool:
+        """Return whether the figure is of decisions."""
+        return FIGURES[self.config.figure].is_about_decisions
+
     def read(
         self, reader: Reader, moment: Moment, states: Mapping[Subject, AlertState]
     ) -> Readings:

@@ -116,6 +116,11 @@ class DollarBurnConfig(DecisionRuleConfig):
         return tuple(rules)
 
     @property
+    def breadth(self) -> int:
+        """Return 0 for classes, 1 for actions, 2 for everything."""
+        return ("class", "action", "all").index(self.budget_for)
+
+    @property
     def follows(self) -> tuple[str, ...]:
         """Return the calendars that the rule follows."""
         return self.calendars

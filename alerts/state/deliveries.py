@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from alerts.rows import Message
@@ -28,7 +28,7 @@ SELECT webhook_id, endpoint, episode_id, seq, kind, status, attempts, created_ns
 FROM deliveries WHERE status IN ('dead', 'disabled') ORDER BY rowid LIMIT ?
 """
 _OF_EPISODE = """
-SELECT endpoint, seq, kind, status, attempts, created_ns, detail, body FROM deliveries
+SELECT endpoint, seq, kind, status, attempts, created_ns, tried_ns, detail, body FROM deliveries
 WHERE episode_id = ? ORDER BY created_ns DESC, rowid DESC LIMIT ?
 """
 # What the receiver was sent of the same episode later makes an earlier message untrue.
@@ -41,11 +41,16 @@ _UNSEEN = """
 SELECT webhook_id FROM deliveries
 WHERE endpoint = ? AND episode_id = ? AND seq < ? AND status IN ('held', 'silenced')
 """
+_SET = "UPDATE deliveries SET status = ?, detail = ? WHERE webhook_id = ?"
 _AGAIN = """
 UPDATE deliveries SET status = 'pending', attempts = 0, due_ns = ?, created_ns = ?, detail = ?
 WHERE webhook_id = ?
 """
+_HOLD = """
+INSERT OR IGNORE INTO held VALUES (?, 1, ?, ?, ?, 0, 0, 0)
+"""
 LETTERS_MAX: Final = 1_000
+_DETAIL_MAX: Final = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +94,8 @@ class Delivery:
     kind: str
     status: str
     attempts: int
-    created_ns: int
+    created_ns: int  # when it was written, or written anew
+    tried_ns: int  # of the last attempt, 0 before the first
     detail: str  # of the last attempt, "" where nothing is to be said
     body: bytes
 
@@ -120,9 +126,12 @@ class Deliveries:
         message = due.message
         with self._memory.transaction() as db:
             db.execute(
-                "UPDATE deliveries SET status = ?, due_ns = ?, attempts = ?, detail = ?"
-                " WHERE webhook_id = ?",
-                (step.status, step.due_ns, due.attempts + 1, step.detail, message.webhook_id),
+                "UPDATE deliveries SET status = ?, due_ns = ?, tried_ns = ?, attempts = ?,"
+                " detail = ? WHERE webhook_id = ?",
+                (
+                    *(step.status, step.due_ns, now_ns, due.attempts + 1, step.detail),
+                    message.webhook_id,
+                ),
             )
             if step.rests_until_ns == 0:
                 db.execute("DELETE FROM circuits WHERE endpoint = ?", (message.endpoint,))
@@ -147,18 +156,33 @@ class Deliveries:
         )
         return Circuit(*rows[0]) if rows else Circuit()
 
-    def hold(self, due: Due, reason: str) -> None:
-        """Keep a message back, because its alert is hidden."""
-        self._set([due.message.webhook_id], DeliveryStatus.HELD, reason)
+    def hold(self, due: Due, reason: str, now_ns: int) -> None:
+        """Keep a message back, because its alert is hidden: the next pass looks after it."""
+        message, detail = due.message, reason[:_DETAIL_MAX]
+        with self._memory.transaction() as db:
+            db.execute(_SET, (DeliveryStatus.HELD, detail, message.webhook_id))
+            db.execute(_HOLD, (message.episode_id, detail, now_ns, now_ns))
 
-    def held(self) -> list[tuple[str, str]]:
-        """Return the id and the episode of each message that is kept back."""
-        query = "SELECT webhook_id, episode_id FROM deliveries WHERE status = 'held'"
-        return [(row[0], row[1]) for row in self._memory.rows(query)]
+    def held(self) -> list[tuple[str, str, bytes]]:
+        """Return the id, the episode and the body of each message that is kept back."""
+        query = "SELECT webhook_id, episode_id, body FROM deliveries WHERE status = 'held'"
+        return [(row[0], row[1], row[2]) for row in self._memory.rows(query)]
 
-    def release(self, webhook_id: str) -> None:
-        """Send a message that was kept back: its alert fires, and is hidden no more."""
-        self._set([webhook_id], DeliveryStatus.PENDING, "the silence is over")
+    def release(self, webhook_id: str, body: bytes, now_ns: int) -> None:
+        """Send a message that was kept back, though no pass could say what is true now."""
+        with self._memory.transaction() as db:
+            db.execute(
+                "UPDATE deliveries SET status = 'pending', body = ?, due_ns = ?, created_ns = ?,"
+                " detail = ? WHERE webhook_id = ? AND status = 'held'",
+                (body, now_ns, now_ns, "no pass could say what is true now", webhook_id),
+            )
+
+    def change(self, due: Due, body: bytes) -> Due:
+        """Change what a message says before the next attempt."""
+        with self._memory.transaction() as db:
+            query = "UPDATE deliveries SET body = ? WHERE webhook_id = ?"
+            db.execute(query, (body, due.message.webhook_id))
+        return replace(due, message=replace(due.message, body=body))
 
     def drop_unseen(self, due: Due) -> bool:
         """Drop the end of an alert of which the endpoint was sent nothing; return whether it was.
@@ -175,10 +199,7 @@ class Deliveries:
 
     def _set(self, webhook_ids: Sequence[str], status: DeliveryStatus, detail: str) -> None:
         with self._memory.transaction() as db:
-            db.executemany(
-                "UPDATE deliveries SET status = ?, detail = ? WHERE webhook_id = ?",
-                [(status, detail[:300], webhook_id) for webhook_id in webhook_ids],
-            )
+            db.executemany(_SET, [(status, detail[:_DETAIL_MAX], each) for each in webhook_ids])
 
     def give_up(self, endpoint: str, status: DeliveryStatus, detail: str) -> int:
         """Give up what waits for an endpoint; return how many messages that were."""

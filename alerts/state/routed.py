@@ -52,6 +52,16 @@ def fires(memory: AlertStore, rule: str, subject: Subject) -> bool:
     return any(row[0] in ALIGHT for row in rows)
 
 
+def was_told(memory: AlertStore, episode_id: str) -> bool:
+    """Return whether a receiver may know of an alert: what it was told does not change."""
+    query = (
+        "SELECT 1 FROM deliveries WHERE episode_id = ?1"
+        " AND (attempts > 0 OR status NOT IN ('held', 'pending'))"
+        " UNION ALL SELECT 1 FROM routed WHERE episode_id = ?1"
+    )
+    return bool(memory.rows(query, (episode_id,)))
+
+
 class RoutedAlerts:
     """The table `routed`."""
 

@@ -103,6 +103,20 @@ CREATE TABLE owned (
 ) STRICT;
 """
 
+# Alerts that went to nobody for a time: they are told of with what is true when that is over. When
+# a message was last tried, which is not when it was written.
+_HELD: Final = """
+CREATE TABLE held (
+    episode_id TEXT PRIMARY KEY, is_hidden INTEGER, reason TEXT, since_ns INTEGER,
+    looked_ns INTEGER, from_ns INTEGER, ready_ns INTEGER, grace_ns INTEGER
+) STRICT;
+INSERT OR IGNORE INTO held
+    SELECT episode_id, 1, detail, created_ns, created_ns, 0, 0, 0 FROM deliveries
+    WHERE status = 'held';
+ALTER TABLE deliveries ADD COLUMN tried_ns INTEGER DEFAULT 0;
+UPDATE deliveries SET tried_ns = due_ns WHERE status = 'delivered';
+"""
+
 # Each brings a file from the version that is its place to the next. A released one stays as it is.
 STEPS: Final = (
     _FIRST,
@@ -115,5 +129,6 @@ STEPS: Final = (
     _RULES,
     _PASSES,
     _OWNED,
+    _HELD,
 )
 SCHEMA_VERSION: Final = len(STEPS)

@@ -26,15 +26,20 @@ from alerts.rows import (
 from alerts.state.retry import DeliveryStatus
 from alerts.state.schema import SCHEMA_VERSION, STEPS
 from alerts.state.subject import Subject
-from alerts.state.transitions import AlertState, Phase
+from alerts.state.transitions import FIRED, AlertState, Phase
 from collector.core.errors import InputError
 
 # Messages of one endpoint that may wait: at 20 kB each, 20 MB. What comes on top is kept as dead.
 PENDING_MAX = 1_000
 
 _WRITE_STATE = "INSERT OR REPLACE INTO states VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-_WRITE_DELIVERY = "INSERT OR IGNORE INTO deliveries VALUES (?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?)"
+_WRITE_DELIVERY = "INSERT OR IGNORE INTO deliveries VALUES (?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?, 0)"
 _WRITE_OWNED = "INSERT INTO owned VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+# What was kept back is as old as what it says now: days of silence are no days of trying.
+_TELL = """
+UPDATE deliveries SET body = ?, status = 'pending', due_ns = ?, created_ns = ?, detail = ?
+WHERE episode_id = ? AND kind = ? AND status IN ('held', 'pending')
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +51,7 @@ class Update:
     messages: tuple[Message, ...] = ()
     capture: CaptureRequest | None = None
     is_over: bool = False  # nothing evaluates this subject any more: its state is dropped
+    told: bytes | None = None  # what the message that was held back says now
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +86,7 @@ class AlertStore:
         end_ns: int = 0,
         known_ns: int = 0,
         owned: Sequence[Owned] | None = None,
+        now_ns: int = 0,
     ) -> None:
         """Write the updates of one pass, and all that follows from them, all or nothing.
 
@@ -88,6 +95,7 @@ class AlertStore:
             end_ns: of the windows of the pass, which a replay repeats; 0 where it is none.
             known_ns: everything older had arrived.
             owned: what each alert that fires owns; None: not known anew.
+            now_ns: the time, of updates that tell of what was held back.
         """
         with self.transaction() as db:
             if end_ns:
@@ -105,6 +113,8 @@ class AlertStore:
                         _enqueue(db, message, update.event.recorded_ns)
                 if update.capture is not None:
                     _write_capture(db, update.capture)
+                if update.told is not None:
+                    _tell(db, update.state.episode_id, update.told, now_ns)
 
     def prune(self, before_ns: int) -> None:
         """Delete what ended before an instant; the store has the events."""
@@ -148,6 +158,20 @@ class AlertStore:
                 "SELECT row FROM events WHERE episode_id = ? ORDER BY seq", (episode_id,)
             ).fetchall()
         return [event_from_json(row[0]) for row in rows]
+
+    def evidence_of(self, episode_id: str) -> tuple[int, Subject] | None:
+        """Return the event of an episode whose evidence was kept last, by its number, and the class
+        of decisions that it is of; None where none was.
+        """
+        query = (
+            "SELECT row FROM captures WHERE trigger_id > ?1 || '/' AND trigger_id < ?1 || '0'"
+            " ORDER BY at_ns DESC LIMIT 1"
+        )
+        rows = self.rows(query, (episode_id,))
+        if not rows:
+            return None
+        kept = capture_from_json(rows[0][0])
+        return int(kept.trigger_id.rpartition("/")[2]), Subject(kept.action, kept.region)
 
     def unmirrored_events(self, limit: int) -> list[AlertEvent]:
         """Return events that are not known to be in `alert_events`, oldest first."""
@@ -266,6 +290,12 @@ def _write_capture(db: sqlite3.Connection, capture: CaptureRequest) -> None:
         "INSERT OR IGNORE INTO captures (trigger_id, at_ns, row) VALUES (?, ?, ?)",
         (capture.trigger_id, capture.at_ns, to_json(capture)),
     )
+
+
+def _tell(db: sqlite3.Connection, episode_id: str, body: bytes, now_ns: int) -> None:
+    values = (body, now_ns, now_ns, "it was held back", episode_id, FIRED)
+    db.execute(_TELL, values)
+    db.execute("DELETE FROM held WHERE episode_id = ?", (episode_id,))
 
 
 def _write_owned(db: sqlite3.Connection, owned: Sequence[Owned]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from alerts.people.notes import ACK, Note
 from alerts.people.silences import Silence
@@ -42,13 +43,21 @@ def timeline(
 
 
 def _changes(events: Sequence[AlertEvent]) -> Iterator[Moment]:
-    for event in events:
+    for before, event in pairwise([None, *events]):
+        assert event is not None
         cost = f"; {usd(event.revenue_at_risk_usd_per_h)} / h at risk" if event.is_priced else ""
         if event.from_state == event.to_state:
-            yield Moment(event.at_ns, "cause", "", _suspect(event))
+            if before is None or _blamed(before) != _blamed(event):
+                yield Moment(event.at_ns, "cause", "", _suspect(event))
+            else:  # a rule was promoted, or it is told of now
+                yield Moment(event.at_ns, "changed", "", f"{event.to_state}{cost}: {event.reason}")
             continue
         text = f"{event.from_state} → {event.to_state}{cost}: {event.reason}"
         yield Moment(event.at_ns, "changed", "", text)
+
+
+def _blamed(event: AlertEvent) -> tuple[str, str, int]:
+    return event.blamed_stage, event.blamed_class, event.blamed_excess_ns
 
 
 def _suspect(event: AlertEvent) -> str:
@@ -62,7 +71,8 @@ def _message(delivery: Delivery) -> Moment:
     tries = "1 attempt" if delivery.attempts == 1 else f"{delivery.attempts or 'no'} attempts"
     detail = f": {delivery.detail}" if delivery.detail else ""
     said = f"{delivery.kind} to {delivery.endpoint}: {delivery.status}, {tries}{detail}"
-    return Moment(delivery.created_ns, "message", "", said)
+    # What was held back, or retried, came later than it was written.
+    return Moment(delivery.tried_ns or delivery.created_ns, "message", "", said)
 
 
 def _note(note: Note) -> Moment:

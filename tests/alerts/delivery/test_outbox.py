@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,7 +24,7 @@ from collector.core.clock import NS_PER_S
 from collector.core.counters import Counters
 from collector.core.errors import DecodeError
 from tests.conftest import NOW_NS, ManualClock
-from tests.support.alerts.builders import SECRET, endpoint, event, message
+from tests.support.alerts.builders import EPISODE, SECRET, endpoint, event, message
 from tests.support.alerts.receiver import ScriptedReceiver
 
 ALLOWED = ("127.0.0.1",)
@@ -352,6 +353,21 @@ def test_name_is_resolved_once_and_its_address_pinned(receiver: ScriptedReceiver
     assert reply.status_code == 200
     assert asked == [("hook.example", port)]
     assert receiver.requests[0][0]["host"] == f"hook.example:{port}"
+
+
+def test_proposal_is_not_sent_once_its_alert_ends(desk: Desk, receiver: ScriptedReceiver) -> None:
+    """A receiver that was away would move traffic away from a class that is healthy again."""
+    receiver.answers = [(500, {})]
+    body = b'{"type":"alert.firing","data":{"loss_usd":1.0,"reroute":{"mode":"propose"}}}'
+    desk.post(message(episode_id=EPISODE, body=body))
+    outbox = desk.outbox(endpoint(receiver.url))
+    outbox.deliver_due(NOW_NS)
+    desk.memory.record([Update(STATE, event(seq=2, from_state="firing", to_state="cooling"))])
+    outbox.deliver_due(NOW_NS + 10 * NS_PER_S)
+
+    sent = [json.loads(content)["data"] for _, content in receiver.requests]
+    assert [each["reroute"] for each in sent] == [{"mode": "propose"}, None]
+    assert [each["loss_usd"] for each in sent] == [1.0, 1.0]
 
 
 def test_message_for_a_receiver_that_was_taken_out_is_dead(desk: Desk) -> None:

@@ -1,27 +1,37 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from alerts.evidence.incident import incident_of
-from alerts.rows import AlertEvent
+from alerts.evidence.incident import Sighting, incident_of
+from alerts.state.subject import Subject
 from collector.core.clock import NS_PER_MINUTE
 from tests.conftest import NOW_NS
 from tests.support.alerts.builders import event
 from tests.support.examples import examples
 
 
-def fired(episode_id: str, minute: float = 0, **changes: Any) -> AlertEvent:  # noqa: ANN401  any field
-    """Return an alert of checkout in eu-west that began to fire in this minute."""
+def fired(episode_id: str, minute: float = 0, **changes: Any) -> Sighting:  # noqa: ANN401  any field
+    """Return an alert of checkout in eu-west that began to fire in this minute.
+
+    `about` is the class that it began to fire by, or what it is about where that is no decision.
+    """
     at_ns = NOW_NS + round(minute * NS_PER_MINUTE)
-    return event(episode_id=episode_id, at_ns=at_ns, started_ns=at_ns, **changes)
+    about = changes.pop("about", None)
+    fired = event(episode_id=episode_id, at_ns=at_ns, started_ns=at_ns, **changes)
+    if isinstance(about, str):
+        return Sighting(fired, None, about)
+    return Sighting(fired, about or Subject(fired.action, fired.region))
 
 
 NO_CAUSE: dict[str, Any] = {"blamed_stage": "", "blamed_class": ""}
 NETWORK = {"blamed_stage": "egress", "blamed_class": "network"}
+WIDE: dict[str, Any] = {"action": "*", "region": "*"}
+HURT, OTHER = Subject("checkout", "eu-west"), Subject("offer", "us-east")
 
 
 @pytest.mark.parametrize(
@@ -30,16 +40,27 @@ NETWORK = {"blamed_stage": "egress", "blamed_class": "network"}
         pytest.param({"rule": "other"}, True, id="another rule, the same class and segment"),
         pytest.param({"action": "search"}, True, id="the same segment in another action"),
         pytest.param({"region": "us-east"}, True, id="the same segment in another region"),
-        pytest.param({"action": "*", "region": "*"}, True, id="the same segment in everything"),
+        pytest.param(WIDE | {"about": HURT}, True, id="the same segment in everything"),
+        pytest.param(WIDE | {"about": OTHER}, False, id="everything, by what others lose"),
         pytest.param(
             {"action": "search", "region": "us-east"}, False, id="the segment is all they share"
         ),
         pytest.param(NETWORK, False, id="the same class slows down elsewhere"),
         pytest.param(NO_CAUSE, True, id="the same class, no segment stands out"),
-        pytest.param(NO_CAUSE | {"region": "*"}, True, id="a wider one without a segment"),
+        pytest.param(
+            NO_CAUSE | {"region": "*", "about": HURT}, True, id="a wider one without a segment"
+        ),
+        pytest.param(
+            NO_CAUSE | WIDE | {"about": OTHER}, False, id="a wider one by what others lose"
+        ),
         pytest.param(NO_CAUSE | {"region": "us-east"}, False, id="another class, no segment"),
         pytest.param(
-            NO_CAUSE | {"action": "", "region": ""}, True, id="all data stopped, soon after it"
+            NO_CAUSE | {"action": "", "region": "", "about": "data of any service"},
+            False,
+            id="all data stopped, soon after it",
+        ),
+        pytest.param(
+            NO_CAUSE | {"about": "lookups of cache checkout"}, False, id="a cache of that name"
         ),
         pytest.param({"is_shadow": True}, False, id="a rule in shadow"),
     ],
@@ -53,18 +74,56 @@ def test_what_joins_an_incident(later: dict[str, Any], is_one: bool) -> None:
 
 def test_a_ticket_that_fires_for_days_takes_in_what_has_its_cause_alone() -> None:
     """Else a slow leak would swallow every page of the week."""
-    leak = fired("a", incident_id="a", action="*", region="*", **NO_CAUSE)
+    leak = fired("a", incident_id="a", about=HURT, **WIDE, **NO_CAUSE)
     assert incident_of(fired("b", minute=29), [leak]) == "a"
     assert incident_of(fired("b", minute=31), [leak]) == "b"
     known = fired("a", incident_id="a")
     assert incident_of(fired("b", minute=3_000), [known]) == "a"
 
 
+@pytest.mark.parametrize(
+    "later",
+    [
+        pytest.param({"action": "offer", "region": "us-east"}, id="another class slows down there"),
+        pytest.param(
+            NO_CAUSE | {"action": "offer", "region": "us-east"}, id="another class begins to fail"
+        ),
+        pytest.param(
+            NO_CAUSE | {"action": "fx", "region": "", "about": "lookups of cache fx"}, id="a cache"
+        ),
+        pytest.param(
+            NO_CAUSE | {"action": "", "region": "", "about": "data of any service"}, id="a dead man"
+        ),
+        pytest.param(
+            NO_CAUSE | {"action": "api", "region": "", "about": "spans of service api"}, id="an SLO"
+        ),
+    ],
+)
+@pytest.mark.parametrize("cause", [{}, NO_CAUSE])
+def test_wide_alert_ties_nothing_to_its_incident(
+    later: dict[str, Any], cause: dict[str, Any]
+) -> None:
+    """It is about everything, and so everything that came was of one incident."""
+    wide = fired("a", incident_id="a", about=HURT, **WIDE, **cause)
+    assert incident_of(fired("b", 5, **later), [wide]) == "b"
+    assert incident_of(fired("b", 5), [wide]) == "a"
+
+
+def test_rules_about_one_service_are_one_incident() -> None:
+    """Its page and its ticket, not what another rule says of something of the same name."""
+    about: dict[str, Any] = NO_CAUSE | {"action": "api", "region": ""}
+    page = fired("a", incident_id="a", about="spans of service api", **about)
+    assert incident_of(fired("b", 5, about="spans of service api", **about), [page]) == "a"
+    assert incident_of(fired("b", 5, about="data of service api", **about), [page]) == "b"
+    assert incident_of(fired("b", 31, about="spans of service api", **about), [page]) == "b"
+
+
 def test_of_several_incidents_it_is_of_the_oldest() -> None:
     """Two that were apart stay apart: what receivers were told does not change."""
     east = fired("b", 1, incident_id="b", region="us-east")
     west = fired("a", 0, incident_id="x")
-    assert incident_of(fired("c", 2, region="*"), [east, west]) == "x"
+    wide = fired("c", 2, region="*", about=Subject("checkout", "eu-north"))
+    assert incident_of(wide, [east, west]) == "x"
 
 
 @given(
@@ -84,7 +143,7 @@ def test_incidents_are_named_by_the_first_of_their_alerts(
     drawn: list[tuple[str, str, str, int, bool]],
 ) -> None:
     """Whatever comes in whatever order, an incident is an episode that fired first, and is its."""
-    firing: list[AlertEvent] = []
+    firing: list[Sighting] = []
     drawn.sort(key=lambda each: each[3])
     for number, (action, region, stage, minute, shadow) in enumerate(drawn):
         begun = fired(
@@ -92,8 +151,7 @@ def test_incidents_are_named_by_the_first_of_their_alerts(
             blamed_class="store" if stage else "", is_shadow=shadow,
         )  # fmt: skip
         found = incident_of(begun, firing)
-        heads = {each.episode_id: each for each in firing if each.incident_id == each.episode_id}
-        assert found == begun.episode_id or heads[found].is_shadow == shadow
-        firing.append(fired(begun.episode_id, minute, action=action, region=region,
-                            blamed_stage=stage, blamed_class=begun.blamed_class,
-                            is_shadow=shadow, incident_id=found))  # fmt: skip
+        events = [each.event for each in firing]
+        heads = {each.episode_id: each for each in events if each.incident_id == each.episode_id}
+        assert found == begun.event.episode_id or heads[found].is_shadow == shadow
+        firing.append(replace(begun, event=replace(begun.event, incident_id=found)))

@@ -47,6 +47,14 @@ def test_another_action_is_no_refuge() -> None:
     assert propose(rule(), HURT, seen, "") is None
 
 
+def test_class_that_loses_nothing_now_is_not_moved() -> None:
+    """It is healthy again, whatever its long window remembers."""
+    over = losses(window("500"), window("0"))
+    seen = {HURT: over, Subject("checkout", "us-east"): losses(window("0"), window("0"))}
+
+    assert propose(rule(), HURT, seen, "") is None
+
+
 def test_move_names_what_is_moved() -> None:
     """A machine acts on these four fields."""
     seen = {HURT: TROUBLE, Subject("checkout", "us-east"): well()}

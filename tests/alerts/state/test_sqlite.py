@@ -91,6 +91,19 @@ def test_repeated_pass_adds_nothing(tmp_path: Path) -> None:
     memory.close()
 
 
+def test_newest_evidence_of_an_episode_is_found(tmp_path: Path) -> None:
+    """It says what the alert is about, and from which change on its suspect holds."""
+    memory = AlertStore(tmp_path / "alerts.sqlite")
+    for seq, region in ((2, "eu-west"), (11, "us-east")):
+        kept = CaptureRequest(f"e1/{seq}", NOW_NS + seq, NOW_NS, NOW_NS, "checkout", region)
+        fired = event(episode_id="e1", seq=seq)
+        memory.record([Update(first_state("burn", Subject("*", "*"), 0), fired, capture=kept)])
+
+    assert memory.evidence_of("e1") == (11, Subject("checkout", "us-east"))
+    assert memory.evidence_of("e") is None
+    memory.close()
+
+
 def test_pass_that_fails_leaves_nothing_behind(tmp_path: Path) -> None:
     """A transition without its message, or the other way round, is an alert that lies."""
     memory = AlertStore(tmp_path / "alerts.sqlite")

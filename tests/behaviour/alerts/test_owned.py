@@ -104,12 +104,12 @@ def test_wide_alert_is_routed_when_the_narrow_one_ends_and_it_fires_still(scene:
     scene.deliver()
     assert fired(scene) == [("burn", "alert.firing")]
 
-    write_seconds(scene.client, scene.end_ns, 40, WELL, 120)
-    write_seconds(scene.client, scene.end_ns, 40, HURT)
-    scene.end_ns += 40 * NS_PER_S
-    scene.judge()
-    scene.deliver()
-    scene.deliver()
+    for _ in range(3):
+        write_seconds(scene.client, scene.end_ns, 40, WELL, 120)
+        write_seconds(scene.client, scene.end_ns, 40, HURT)
+        scene.end_ns += 40 * NS_PER_S
+        scene.judge()
+        scene.deliver()
 
     assert set(owned(scene)) == {"whole"}
     assert sorted(fired(scene)[1:]) == [("burn", "alert.resolved"), ("whole", "alert.firing")]
@@ -161,13 +161,13 @@ def test_rule_that_cannot_be_read_leaves_the_others_their_owner(scene: Scene) ->
     assert owned(scene)["whole"].explained_by == f"burn (checkout/{HURT})"
     assert fired(scene) == [("burn", "alert.firing")]
 
-    write_seconds(scene.client, scene.end_ns, 40, WELL, 120)
-    write_seconds(scene.client, scene.end_ns, 40, HURT)
-    scene.end_ns += 40 * NS_PER_S
-    with pytest.raises(ClickHouseError, match="otel_metrics_sum"):
-        scene.judge()
-    scene.deliver()
-    scene.deliver()
+    for _ in range(3):
+        write_seconds(scene.client, scene.end_ns, 40, WELL, 120)
+        write_seconds(scene.client, scene.end_ns, 40, HURT)
+        scene.end_ns += 40 * NS_PER_S
+        with pytest.raises(ClickHouseError, match="otel_metrics_sum"):
+            scene.judge()
+        scene.deliver()
 
     assert set(owned(scene)) == {"whole"}
     assert sorted(fired(scene)[1:]) == [("burn", "alert.resolved"), ("whole", "alert.firing")]

@@ -54,8 +54,10 @@ def write_seconds(
         for number in range(PER_SECOND):
             segments = [2 * NS_PER_MS + number * 10_000] * len(SEGMENTS)
             segments[STORE] += slow_ms * NS_PER_MS
-            decision_id = f"{region}-{second_ns}-{number}"
-            row = [1, second_ns + number, decision_id, "checkout", region, sum(segments)]
+            action = cell["action"]
+            other = "" if action == "checkout" else f"-{action}"
+            decision_id = f"{region}-{second_ns}-{number}{other}"
+            row = [1, second_ns + number, decision_id, action, region, sum(segments)]
             parts.append([*row, *segments])
     client.insert(
         "revenue_cells", [list(cell.values()) for cell in cells], column_names=list(cells[0])

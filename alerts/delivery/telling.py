@@ -1,0 +1,261 @@
+"""I/O: what is told of an alert: when it begins to fire, and when it is held back no longer.
+
+What was held back is told with what is true by then: figures, cause and proposal are of the pass
+that tells of it. An alert that a better one explained is given a short grace first, in which
+another may explain it: the narrow alert that comes next begins some passes after the last ended.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Final, TypeAlias
+
+from clickhouse_connect.driver.exceptions import ClickHouseError
+
+from alerts.delivery.payload import NOTHING_SHOWN, Shown, body
+from alerts.delivery.routing import Routing
+from alerts.events import capture_request, held_back, transition_event, with_suspect
+from alerts.evidence.incident import Sighting, incident_of
+from alerts.evidence.search import SuspectSearch
+from alerts.read.reader import AlertReader
+from alerts.rows import AlertEvent, CaptureRequest
+from alerts.rules.base import Evaluation, Moment, Rule, RuleConfig
+from alerts.state.held import Held, HeldAlerts
+from alerts.state.routed import OpenAlert, open_alerts, was_told
+from alerts.state.sqlite import AlertStore, Update
+from alerts.state.subject import Subject
+from alerts.state.transitions import FIRED, AlertState, Phase, Status, Transition
+from collector.core.clock import NS_PER_S
+from collector.core.errors import StoreUnavailableError
+
+AnyRule: TypeAlias = Rule[RuleConfig, Any]
+
+# Longer than the shortest window of the default tiers nothing has to wait.
+_GRACE_S_MAX: Final = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What is told of an alert at one instant."""
+
+    event: AlertEvent
+    shown: Shown = NOTHING_SHOWN
+    capture: CaptureRequest | None = None
+
+
+class Telling:
+    """Composes what is told of alerts, and tells of those that were held back.
+
+    Args:
+        rules: by name.
+        reader: of the store.
+        search: for the suspect.
+        memory: the alert state.
+        routing: what hides an alert.
+    """
+
+    def __init__(
+        self,
+        rules: Mapping[str, AnyRule],
+        reader: AlertReader,
+        search: SuspectSearch,
+        memory: AlertStore,
+        routing: Routing,
+    ) -> None:
+        self._rules = rules
+        self._reader = reader
+        self._search = search
+        self._memory = memory
+        self._routing = routing
+        self._held = HeldAlerts(memory)
+        self._began: list[Sighting] = []  # to fire in this pass
+
+    def begin_pass(self) -> None:
+        """Forget what began to fire in the last pass: the alert state has it."""
+        self._began.clear()
+
+    def from_ns(self) -> tuple[int, ...]:
+        """Return the instants from which the losses of a pass are judged, beside ends of alerts."""
+        held = self._held.all().values()
+        return tuple({each.from_ns for each in held if each.from_ns and not each.is_hidden})
+
+    def of(
+        self,
+        rule: AnyRule,
+        facts: object,
+        state: AlertState,
+        transition: Transition,
+        evaluation: Evaluation,
+        moment: Moment,
+    ) -> Told:
+        """Return what a person needs of an alert at the end of the windows, by the facts of now."""
+        evaluation, move = rule.explain(self._reader, facts, state, evaluation)
+        event = transition_event(rule, state, transition, evaluation, moment)
+        event = replace(event, is_shadow=self._routing.is_shadow(event.rule))
+        told, of_class = Told(event, Shown(move)), state.subject
+        if rule.explains_decisions:
+            of_class = rule.focus(facts, state.subject)
+            windows_s = rule.wording(state.subject).windows_s(event.window_s)
+            found = self._search.at(of_class, windows_s, moment.end_ns)
+            exemplars = self._search.exemplars(of_class, event.window_s, moment.end_ns)
+            event = with_suspect(event, found)
+            capture = capture_request(event, of_class, moment)
+            told = Told(event, Shown(move, exemplars, found.path), capture)
+        return replace(told, event=self._in_incident(rule, told.event, of_class))
+
+    def catch_up(self, facts: Mapping[str, Any], moment: Moment) -> None:
+        """Note what is held back, and tell of what is no longer.
+
+        What cools is not told of, since it may be over; its message waits for it to burn again,
+        and its end drops it.
+
+        Args:
+            facts: of the pass, by the name of the rule; a rule that could not be read has none.
+            moment: of the pass.
+
+        Raises:
+            ClickHouseError, StoreUnavailableError: of the first evidence that could not be read;
+                its alert waits for the next pass.
+        """
+        known, firing = self._held.all(), open_alerts(self._memory)
+        states = {state.episode_id: state for state in self._memory.states().values()}
+        found = list[tuple[OpenAlert, AlertState, Held]]()
+        for alert in firing:
+            state = states[alert.episode_id]
+            held = self._look(alert, state, known.get(alert.episode_id), facts, moment)
+            found += [] if held is None else [(alert, state, held)]
+        over = known.keys() - {alert.episode_id for alert in firing}
+        self._held.write([held for _, _, held in found], over)
+        failed: list[Exception] = []
+        for alert, state, held in found:
+            if not held.is_due(moment.now_ns):
+                continue
+            try:
+                update = self._late(alert, state, held, facts, moment)
+            except (ClickHouseError, StoreUnavailableError) as error:
+                failed.append(error)
+                self._held.write([known[held.episode_id]])
+                continue
+            self._memory.record([update], now_ns=moment.now_ns)
+        if failed:
+            raise failed[0]
+
+    def _look(
+        self,
+        alert: OpenAlert,
+        state: AlertState,
+        before: Held | None,
+        facts: Mapping[str, Any],
+        moment: Moment,
+    ) -> Held | None:
+        """Return how an alert is held back now, None where it is not."""
+        now_ns, reason = moment.now_ns, self._routing.reason(alert.last, moment.now_ns)
+        if reason:
+            held = before or Held(alert.episode_id, True, reason, now_ns, now_ns, 0)
+            if self._routing.better(alert.last):
+                held = replace(held, grace_ns=self._grace_ns(alert))
+            if self._routing.explained(alert.last):
+                held = replace(held, from_ns=moment.end_ns)
+            return replace(held, is_hidden=True, reason=reason, looked_ns=now_ns, ready_ns=0)
+        is_judged = state.rule in facts or state.shown is Phase.UNKNOWN
+        if before is None or state.rule not in self._rules or not is_judged:
+            return before
+        if before.is_hidden and before.from_ns:  # the facts of this pass do not begin there
+            return replace(before, looked_ns=now_ns, is_hidden=False)
+        is_ready = self._is_ready(self._rules[state.rule], state, before, facts)
+        ready_ns = (before.ready_ns or now_ns) if is_ready else 0
+        return replace(before, looked_ns=now_ns, ready_ns=ready_ns, is_hidden=False)
+
+    def _is_ready(
+        self, rule: AnyRule, state: AlertState, held: Held, facts: Mapping[str, Any]
+    ) -> bool:
+        """Return whether there is something to tell of an alert that nothing hides.
+
+        What began by losses that a better alert told of is told of where it would begin now, by
+        what came after these.
+        """
+        if state.shown is not Phase.FIRING:
+            return state.shown is Phase.UNKNOWN
+        status = rule.evaluate(facts[state.rule], _after(state, held)).seen.status
+        return status is Status.BREACHED or (status is Status.BURNING and not held.grace_ns)
+
+    def _grace_ns(self, alert: OpenAlert) -> int:
+        """Return how long another alert may take to explain one: a narrow one sees as soon."""
+        rule = self._rules.get(alert.last.rule)
+        if rule is None:
+            return 0
+        subject = Subject(alert.last.action, alert.last.region)
+        shortest_s = rule.wording(subject).windows_s(alert.last.window_s)[0]
+        return min(shortest_s, _GRACE_S_MAX) * NS_PER_S
+
+    def _late(
+        self,
+        alert: OpenAlert,
+        state: AlertState,
+        held: Held,
+        facts: Mapping[str, Any],
+        moment: Moment,
+    ) -> Update:
+        """Return what tells of an alert now."""
+        rule = self._rules[state.rule]
+        if state.shown is Phase.UNKNOWN:  # nobody knows more than that
+            return Update(state, told=self._body(rule, state, Told(alert.last)))
+        judged = _after(state, held)
+        evaluation = rule.evaluate(facts[state.rule], judged)
+        transition = Transition(
+            episode_id=state.episode_id,
+            seq=state.seq + 1,
+            from_state=Phase.FIRING,
+            to_state=Phase.FIRING,
+            at_ns=moment.end_ns,
+            started_ns=state.started_ns,
+            notification="",
+        )
+        told = self.of(rule, facts[state.rule], judged, transition, evaluation, moment)
+        event = held_back(told.event, held.reason, moment.now_ns - held.since_ns)
+        if was_told(self._memory, state.episode_id):
+            event = replace(event, incident_id=alert.last.incident_id)
+        after = replace(state, seq=transition.seq)
+        content = self._body(rule, state, replace(told, event=event))
+        return Update(after, event, capture=told.capture, told=content)
+
+    def _body(self, rule: AnyRule, state: AlertState, told: Told) -> bytes:
+        """Return the body of the message that was held back, under the number that it has."""
+        seqs = (
+            each.seq
+            for each in self._memory.events(state.episode_id)
+            if each.at_ns == state.started_ns and each.to_state == Phase.FIRING
+        )
+        event = replace(told.event, seq=next(seqs, told.event.seq))
+        return body(FIRED, event, rule.wording(state.subject), told.shown)
+
+    def _in_incident(self, rule: AnyRule, event: AlertEvent, of_class: Subject) -> AlertEvent:
+        """Return the event of an alert that is told of, with the incident that it is of."""
+        found = _sighting(rule, event, of_class)
+        incident_id = incident_of(found, [*self._firing(), *self._began])
+        event = replace(event, incident_id=incident_id)
+        self._began.append(replace(found, event=event))
+        return event
+
+    def _firing(self) -> Iterator[Sighting]:
+        """Yield the alerts that fire, each with the class that it began to fire by."""
+        for alert in open_alerts(self._memory):
+            rule = self._rules.get(alert.last.rule)
+            if rule is None:
+                continue  # this pass ends it
+            evidence = self._memory.evidence_of(alert.episode_id)
+            subject = Subject(alert.last.action, alert.last.region)
+            yield _sighting(rule, alert.last, subject if evidence is None else evidence[1])
+
+
+def _sighting(rule: AnyRule, event: AlertEvent, of_class: Subject) -> Sighting:
+    if rule.is_about_decisions:
+        return Sighting(event, of_class)
+    words = rule.wording(Subject(event.action, event.region)).subject
+    return Sighting(event, None, words)
+
+
+def _after(state: AlertState, held: Held) -> AlertState:
+    """Return a state of which only the losses count that no narrower alert told of."""
+    return replace(state, ended_ns=max(state.ended_ns, held.from_ns))

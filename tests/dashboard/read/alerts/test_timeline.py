@@ -1,0 +1,38 @@
+"""What happened to one alert, in the order in which it happened."""
+
+from __future__ import annotations
+
+from alerts.state.deliveries import Delivery
+from collector.core.clock import NS_PER_MINUTE
+from dashboard.read.alerts.timeline import timeline
+from tests.conftest import NOW_NS
+from tests.support.alerts.builders import event
+
+MINUTE = NS_PER_MINUTE
+
+
+def delivery(status: str, tried_ns: int) -> Delivery:
+    """Return the message of an alert that began to fire now."""
+    return Delivery("pager", 1, "alert.firing", status, 1, NOW_NS, tried_ns, "HTTP 204", b"")
+
+
+def test_message_stands_where_it_was_sent() -> None:
+    """Held back by a silence for seven minutes, it was said to be delivered when it was written."""
+    sent = timeline([event()], [delivery("delivered", NOW_NS + 7 * MINUTE)], [], [])
+    waits = timeline([event()], [delivery("pending", 0)], [], [])
+    assert [(each.kind, each.at_ns) for each in sent] == [
+        ("message", NOW_NS + 7 * MINUTE), ("changed", NOW_NS),
+    ]  # fmt: skip
+    assert {each.at_ns for each in waits} == {NOW_NS}
+
+
+def test_alert_that_is_told_late_has_a_line_of_its_own() -> None:
+    """With the figures that it was told with; a cause that is another is said as such."""
+    again = {"from_state": "firing", "to_state": "firing", "at_ns": NOW_NS + MINUTE}
+    late = event(seq=2, reason="held back for 60 s (a silence); because", **again)
+    other = event(seq=3, blamed_stage="egress", **again)
+    lines = timeline([event(), late, other], [], [], [])
+    assert [(each.kind, each.text) for each in lines[:2]] == [
+        ("cause", "the cause is now egress/store, +120.0 ms a decision"),
+        ("changed", "firing; $7,407 / h at risk: held back for 60 s (a silence); because"),
+    ]
