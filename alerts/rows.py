@@ -80,7 +80,7 @@ class Dollars:
             self.usd - other.usd, self.low_usd - other.low_usd, self.high_usd - other.high_usd
         )
 
-    def __mul__(self, times: int) -> Dollars:
+    def __mul__(self, times: int | Decimal) -> Dollars:
         """Return so many of it."""
         return Dollars(self.usd * times, self.low_usd * times, self.high_usd * times)
 

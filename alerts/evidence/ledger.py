@@ -9,7 +9,7 @@ from alerts.rows import Dollars, Owned
 from alerts.rules.base import Moment, Reader, Rule, RuleConfig
 from alerts.rules.burn_rate import EMPTY_WINDOW, Window
 from alerts.rules.dollar_burn import KEPT_S, window_end_ns
-from alerts.rules.ledger import Claim, narrower, rate_start_ns, shares
+from alerts.rules.ledger import Claim, narrower, shares
 from alerts.rules.rings import read_sums
 from alerts.state.sqlite import AlertStore, Update
 from alerts.state.subject import Subject
@@ -58,7 +58,11 @@ class Ledger:
         firing = dict(self._claims(rules, after.values()))
         if not firing:
             return []
-        lost = self._lost({claim.since_ns for claim in firing}, moment.end_ns)
+        lost = self._lost(
+            {claim.since_ns for claim in firing},
+            {claim.rate_start_ns(moment.end_ns) for claim in firing},
+            moment.end_ns,
+        )
         found = shares(
             firing, lost, lambda of_class, since_ns: lost[of_class][since_ns], moment.end_ns
         )
@@ -105,14 +109,16 @@ class Ledger:
             (each.window_s for each in events if each.at_ns == state.started_ns), rule.window_s
         )
 
-    def _lost(self, since_ns: set[int], end_ns: int) -> dict[Subject, dict[int, Dollars]]:
+    def _lost(
+        self, since_ns: set[int], rate_starts_ns: set[int], end_ns: int
+    ) -> dict[Subject, dict[int, Dollars]]:
         """Return what every class lost since each instant, and by the newest decisions.
 
         What is older than half an hour is read once a minute, as it is for the rules.
         """
         minute_ns = window_end_ns(KEPT_S + 1, end_ns)
         old = {each for each in since_ns if each < end_ns - KEPT_S * NS_PER_S}
-        new = {*since_ns - old, rate_start_ns(end_ns)}
+        new = {*since_ns - old, *rate_starts_ns}
         recent = read_sums(self._reader.rows, new | ({minute_ns} if old else set()), end_ns)
         kept = read_sums(self._reader.kept_rows, old, minute_ns)
         return {

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from functools import reduce
 from operator import add
 from typing import Final
@@ -17,9 +18,9 @@ from alerts.rules.base import Severity
 from alerts.state.subject import ALL, Subject
 from collector.core.clock import NS_PER_S
 
-# The newest decisions, by which the rate of a loss is judged.
+# The newest decisions, by which the rate of a loss is judged: those of the window, at most so many.
 RATE_S: Final = 300
-_RATES_PER_H: Final = 3_600 // RATE_S
+_S_PER_H: Final = 3_600
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,15 @@ class Claim:
     def breadth(self) -> int:
         """Return 0 for a class, 1 for an action in all regions or all in one, 2 for everything."""
         return (self.subject.action, self.subject.region).count(ALL)
+
+    @property
+    def rate_s(self) -> int:
+        """Return the length of the newest decisions, by which its rate is judged."""
+        return min(self.window_s, RATE_S)
+
+    def rate_start_ns(self, end_ns: int) -> int:
+        """Return where they begin."""
+        return end_ns - self.rate_s * NS_PER_S
 
     @property
     def rank(self) -> tuple[bool, int, int, str, Subject]:
@@ -88,20 +98,16 @@ def shares(
         for each in filter(claim.covers, classes):
             until_ns = owned_ns.get(each, end_ns)
             if each not in owned_ns:
-                newest.append(lost_since(each, rate_start_ns(end_ns)))
+                newest.append(lost_since(each, claim.rate_start_ns(end_ns)))
             if claim.since_ns < until_ns:
                 before = Dollars() if each not in owned_ns else lost_since(each, until_ns)
                 lost.append(lost_since(each, claim.since_ns) - before)
             owned_ns[each] = min(until_ns, claim.since_ns)
         found[claim] = Share(
-            reduce(add, lost, Dollars()), reduce(add, newest, Dollars()) * _RATES_PER_H
+            reduce(add, lost, Dollars()),
+            reduce(add, newest, Dollars()) * (Decimal(_S_PER_H) / claim.rate_s),
         )
     return found
-
-
-def rate_start_ns(end_ns: int) -> int:
-    """Return where the newest decisions begin."""
-    return end_ns - RATE_S * NS_PER_S
 
 
 def narrower(claim: Claim, claims: Iterable[Claim]) -> list[Claim]:

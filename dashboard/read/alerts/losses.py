@@ -8,14 +8,14 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Final
 
-from attribution.core.selection import RATE_S_MIN
-from collector.core.clock import NS_PER_HOUR, NS_PER_MINUTE, NS_PER_S
+from collector.core.clock import NS_PER_MINUTE, NS_PER_S
 from dashboard.read.alerts.rows import OPEN_STATES, AlertRow
 from dashboard.read.reader import Reader
 from dashboard.read.rows import Range
 
 # "Now" is the window of an alert, but not the six hours of a slow one.
 NOW_S_MAX: Final = 300
+_S_PER_H: Final = 3_600
 # What an alert has cost counts from before it fired: by its window, but not three days of it.
 BEFORE_S_MAX: Final = 3_600
 # Seconds are written a while after their decisions.
@@ -37,18 +37,11 @@ class Loss:
     loss_usd: Decimal
     loss_low_usd: Decimal
     loss_high_usd: Decimal
-    first_ns: int
-    last_ns: int
 
     @property
     def is_known(self) -> bool:
         """Return whether the value of some of the decisions is known."""
         return self.unvalued < self.decisions
-
-    def an_hour(self, window_ns: int) -> Decimal:
-        """Return what turns the loss into a rate, as `Revenue.per_hour` does."""
-        least_ns = min(RATE_S_MIN * NS_PER_S, window_ns)
-        return Decimal(NS_PER_HOUR) / Decimal(max(self.last_ns - self.first_ns, least_ns))
 
 
 def losses(reader: Reader, asked: Sequence[Range]) -> list[Loss | None]:
@@ -73,14 +66,12 @@ class _Sums:
 
     def __init__(self) -> None:
         self._bounds: list[int] = []
-        self._losses: list[Loss] = []
         self._totals: list[_Total] = [(0, 0, Decimal(0), Decimal(0), Decimal(0))]
 
     def add(self, bound_ns: int, loss: Loss) -> None:
         """Take what lies behind a bound; bounds come in order."""
         decisions, unvalued, middle, low, high = self._totals[-1]
         self._bounds.append(bound_ns)
-        self._losses.append(loss)
         self._totals.append(
             (
                 decisions + loss.decisions,
@@ -103,8 +94,6 @@ class _Sums:
             last[2] - first[2],
             last[3] - first[3],
             last[4] - first[4],
-            self._losses[begin].first_ns,
-            self._losses[end - 1].last_ns,
         )
 
 
@@ -123,8 +112,6 @@ def _loss(classes: Mapping[tuple[str, str], _Sums], asked: Range) -> Loss | None
         loss_usd=sum((each.loss_usd for each in found), Decimal(0)),
         loss_low_usd=sum((each.loss_low_usd for each in found), Decimal(0)),
         loss_high_usd=sum((each.loss_high_usd for each in found), Decimal(0)),
-        first_ns=min(each.first_ns for each in found),
-        last_ns=max(each.last_ns for each in found),
     )
 
 
@@ -180,7 +167,8 @@ def _with(alert: AlertRow, now: Loss | None, so_far: Loss | None, to_ns: int) ->
         )
     if now is None or not now.is_known or alert.state not in OPEN_STATES:
         return alert
-    an_hour = now.an_hour(_now_s(alert) * NS_PER_S)
+    # As the rule has it, and the sum over the alerts that fire: by the whole of the window.
+    an_hour = Decimal(_S_PER_H) / _now_s(alert)
     return replace(
         alert,
         now_usd_per_h=now.loss_usd * an_hour,

@@ -133,3 +133,13 @@ def test_narrower_is_about_a_part_and_as_urgent() -> None:
     assert narrower(part, [wide, part]) == []
     late = claim(Subject(ALL, ALL), 300, severity="ticket")
     assert narrower(late, [wide, part, ticket]) == [wide, part, ticket]
+
+
+def test_rate_is_by_the_window_of_the_rule_where_that_is_shorter() -> None:
+    """As its page has it: of a rule of a minute a loss of a minute is no fifth of it."""
+    hurt = CLASSES[0]
+    lost = {(hurt, age_s): 100 for age_s in range(60)}
+    for window_s, usd in ((60, 60 * 60), (300, 60 * 12), (3_600, 60 * 12)):
+        found = shares([claim(hurt, 200, window_s=window_s)], CLASSES, since(lost), NOW_NS)
+        [share] = found.values()
+        assert share.at_risk.usd == usd

@@ -1,8 +1,7 @@
 -- What lateness cost each class of decisions, between instants.
 -- Parameters: bounds_ns, ascending, from from_ns on: what is summed lies between two that follow each other.
 -- Returns: action, region String, bound_ns UInt64 (the last bound before), decisions, unvalued UInt64, loss_usd,
---   loss_low_usd, loss_high_usd Decimal(38, 6), first_ns, last_ns UInt64 (the first second with a decision, and the end
---   of the last); by class and bound; no row where there is no decision.
+--   loss_low_usd, loss_high_usd Decimal(38, 6); by class and bound; no row where there is no decision.
 SELECT
     cells.of_action AS action,
     cells.of_region AS region,
@@ -12,9 +11,7 @@ SELECT
     sum(cells.unvalued) AS unvalued,
     sum(cells.loss_usd) AS loss_usd,
     sum(cells.loss_low_usd) AS loss_low_usd,
-    sum(cells.loss_high_usd) AS loss_high_usd,
-    min(cells.second_ns) AS first_ns,
-    max(cells.second_ns) + 1000000000 AS last_ns
+    sum(cells.loss_high_usd) AS loss_high_usd
 FROM
 (
     SELECT
