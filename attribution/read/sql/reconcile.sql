@@ -1,7 +1,8 @@
 -- Revenue of outcomes by the day on which it happened, by whether its decision is known, and the ledger's total.
 -- An outcome is ambiguous where its id or key names several decisions; by key only those count that began before.
--- A refund of which no sale is known has replaced its sale, and counts as nothing, as in what decisions earned. One that
--- names neither a decision nor a key is of no sale, whatever else names neither.
+-- A refund whose decision sold nothing that is known has replaced its sale, and counts as nothing, as in what decisions
+-- earned: a sale by key is that of the last decision that has it and began before, as in `match_outcomes`. One that names
+-- neither a decision nor a key is of no sale, whatever else names neither.
 -- Returns: day_ns UInt64; matched, unmatched, ambiguous Decimal, refunds taken off; matched_outcomes,
 --   unmatched_outcomes, ambiguous_outcomes, unknown_outcomes UInt64 (of no known amount: in no sum); ledger
 --   Nullable(Decimal), null where no ledger has the day or one of its amounts has no rate; unconverted UInt64,
@@ -16,13 +17,17 @@ back AS
 ),
 given AS
 (
-    SELECT decision_id AS id, outcome_key AS key FROM decisions WHERE decision_id IN (SELECT id FROM back WHERE id != '')
-    UNION DISTINCT
-    SELECT decision_id AS id, outcome_key AS key FROM decisions WHERE outcome_key IN (SELECT key FROM back WHERE key != '')
+    SELECT ingress_ns, decision_id AS id, outcome_key AS key FROM decisions FINAL
+    WHERE decision_id IN (SELECT id FROM back WHERE id != '') OR outcome_key IN
+    (
+        SELECT key FROM back WHERE key != ''
+        UNION DISTINCT
+        SELECT outcome_key FROM decisions WHERE outcome_key != '' AND decision_id IN (SELECT id FROM back WHERE id != '')
+    )
 ),
-sold AS
+sales AS
 (
-    SELECT decision_id AS id, outcome_key AS key FROM outcomes FINAL
+    SELECT outcome_id, decision_id AS id, outcome_key AS key, event_ns FROM outcomes FINAL
     WHERE is_sale AND outcome_id IN
     (
         SELECT outcome_id FROM outcomes
@@ -32,21 +37,29 @@ sold AS
         WHERE outcome_key IN (SELECT key FROM back WHERE key != '' UNION DISTINCT SELECT key FROM given WHERE key != '')
     )
 ),
+sold_by_key AS
+(
+    SELECT max((g.ingress_ns, g.id)) AS decision FROM sales AS s INNER JOIN given AS g ON s.key = g.key
+    WHERE s.id = '' AND s.key != '' AND g.ingress_ns <= s.event_ns
+    GROUP BY s.outcome_id
+),
 rates AS (SELECT toString(currency) AS currency, day_ns, rate FROM currency_rates FINAL),
 told AS
 (
     SELECT
         o.outcome_id AS outcome_id, o.event_ns AS event_ns,
-        o.kind = 'refund' AND NOT if(o.decision_id != '', o.decision_id IN (SELECT id FROM sold),
-            o.outcome_key IN (SELECT key FROM sold WHERE id = '' AND key != '')) AS is_alone,
+        o.kind = 'refund' AS is_refund,
+        -- What is sold under a name of which no decision is known.
+        is_refund AND if(o.decision_id != '', o.decision_id IN (SELECT id FROM sales),
+            o.outcome_key IN (SELECT key FROM sales WHERE id = '' AND key != '')) AS has_sale,
         o.decision_id = '' AS is_by_key,
         if(is_by_key, o.outcome_key, o.decision_id) AS name,
         intDiv(o.event_ns, 86400000000000) * 86400000000000 AS day_ns,
         multiIf(o.currency = {currency:String}, o.revenue,
             r.rate > 0 AND o.event_ns - r.day_ns < ({rate_days:UInt64} + 1) * 86400000000000,
             accurateCastOrNull(round(toDecimal128(o.revenue, 6) * r.rate, 6), 'Decimal(18, 6)'), NULL) AS stated,
-        if(o.kind = 'refund', -abs(stated), stated) AS amount,
-        NOT o.is_sale AND o.kind != 'refund' AS is_nothing
+        if(is_refund, -abs(stated), stated) AS amount,
+        NOT o.is_sale AND NOT is_refund AS is_nothing
     FROM
     (
         SELECT outcome_id, decision_id, outcome_key, toString(kind) AS kind, is_sale,
@@ -64,8 +77,8 @@ candidates AS
                 AND (p = '' OR p = route) AND (g = '' OR g = campaign) AND (o = '' OR o = offer_type),
             {node_action:Array(String)}, {node_channel:Array(String)}, {node_region:Array(String)},
             {node_route:Array(String)}, {node_campaign:Array(String)}, {node_offer_type:Array(String)}) AS node,
-        decision_id IN (SELECT id FROM sold)
-            OR (outcome_key != '' AND outcome_key IN (SELECT key FROM sold WHERE id = '')) AS is_sold
+        (ingress_ns, decision_id) IN (SELECT decision FROM sold_by_key) AS is_sold_by_key,
+        is_sold_by_key OR decision_id IN (SELECT id FROM sales) AS is_sold
     FROM decisions FINAL
     -- Of every revision of the outcomes: what an earlier one named joins nothing.
     WHERE decision_id IN (SELECT decision_id FROM outcomes
@@ -76,21 +89,25 @@ candidates AS
 -- Once, by id and by key: the engine reads what a name stands for as often as it is used.
 named AS
 (
-    SELECT names.1 AS is_by_key, names.2 AS name, ingress_ns, node, is_sold
+    SELECT names.1 AS is_by_key, names.2 AS name, ingress_ns, node, is_sold, is_sold_by_key
     FROM candidates
     ARRAY JOIN [(0, decision_id), (1, outcome_key)] AS names
     WHERE name != ''
 ),
 counted AS
 (
-    SELECT outcome_id, any(m.day_ns) AS day_ns,
-        any(m.amount) * (NOT any(m.is_alone) OR max(m.is_sold AND m.is_before)) AS amount,
-        any(m.is_nothing) AS is_nothing, countIf(m.is_before) AS decisions, anyIf(m.node, m.is_before) AS node
+    SELECT outcome_id, any(m.day_ns) AS day_ns, countIf(m.is_before) AS decisions, anyIf(m.node, m.is_before) AS node,
+        -- By id it is of the earliest that has it, by key of the last that sold something.
+        multiIf(decisions = 0, any(m.has_sale), any(m.is_by_key), max(m.is_sold AND m.is_before),
+            any(m.has_sale) OR argMin(m.is_sold_by_key, m.ingress_ns)) AS takes_off,
+        any(m.amount) * (NOT any(m.is_refund) OR takes_off) AS amount,
+        any(m.is_nothing) AS is_nothing
     FROM
     (
         SELECT
-            t.outcome_id AS outcome_id, t.day_ns AS day_ns, t.amount AS amount, t.is_alone AS is_alone,
-            t.is_nothing AS is_nothing, c.node AS node, c.is_sold AS is_sold,
+            t.outcome_id AS outcome_id, t.day_ns AS day_ns, t.amount AS amount, t.is_refund AS is_refund,
+            t.has_sale AS has_sale, t.is_by_key AS is_by_key, t.is_nothing AS is_nothing, c.ingress_ns AS ingress_ns,
+            c.node AS node, c.is_sold AS is_sold, c.is_sold_by_key AS is_sold_by_key,
             c.ingress_ns > 0 AND (NOT t.is_by_key OR c.ingress_ns <= t.event_ns) AS is_before
         FROM told AS t
         LEFT JOIN named AS c ON t.is_by_key = c.is_by_key AND t.name = c.name

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import random
 from datetime import date
 from decimal import Decimal
 
@@ -18,11 +19,14 @@ from collector.store.connect import Connections
 from tests.support.attribution.stored import (
     BASE_NS,
     decision,
+    outcome,
     put_outcome,
+    put_outcomes,
     put_spans,
     rows,
     trace_id,
 )
+from tests.support.examples import examples
 
 DAY = BASE_NS // NS_PER_DAY * NS_PER_DAY
 CONFIG = AttributionConfig()
@@ -226,6 +230,54 @@ def test_refund_under_an_id_of_its_own_takes_off_what_was_sold(
     assert rows(store, earned) == [{"usd": Decimal(40)}]
     (day,) = reconcile(CONFIG, store, DAY + NS_PER_DAY, DAY + 2 * NS_PER_DAY)
     assert day.matched == Decimal("-9.90")
+
+
+@pytest.mark.parametrize("seller", ["first", "last"])
+def test_refund_of_a_decision_that_sold_nothing_is_nothing(store: Connections, seller: str) -> None:
+    """A sale by key is that of the last decision which has it; the refund names the first by id.
+
+    It was $30 off the books, and nothing off what any decision earned.
+    """
+    first = decision("a", 0, 50, outcome__key="k")
+    put_spans(store, first + decision("b", 60_000, 50, outcome__key="k"))
+    second = 30.0 if seller == "first" else 90.0
+    put_outcome(store, "s", key="k", revenue="100", event_s=second)
+    put_outcome(store, "r", decision_id=trace_id("a"), kind="refund", revenue="30", event_s=100)
+    job(store).drain(BASE_NS + 200 * NS_PER_S)
+    (day,) = reconcile(CONFIG, store, DAY, DAY + NS_PER_DAY)
+    taken = -30 if seller == "first" else 0
+    assert day.matched + day.ambiguous == 100 + taken
+    earned = rows(store, "SELECT sum(revenue_usd) AS usd FROM revenue_cells FINAL")
+    assert earned == [{"usd": Decimal(100 + taken)}]
+
+
+@pytest.mark.drawn
+@pytest.mark.parametrize("seed", range(examples(4)))
+def test_refunds_count_here_where_they_count_in_the_cells(store: Connections, seed: int) -> None:
+    """By id or by key, before or after their sale, in the midst of decisions that share a key."""
+    draw = random.Random(seed)
+    keys, names = ["", "k1", "k2", "k3"], [f"d{at}" for at in range(12)]
+    put_spans(store, [
+        span
+        for at, name in enumerate(names)
+        for span in decision(name, 10_000 * at, 50, outcome__key=draw.choice(keys))
+    ])  # fmt: skip
+    told = []
+    for at in range(16):
+        is_by_id = draw.random() < 0.5
+        told.append(outcome(
+            f"o{at}",
+            decision_id=trace_id(draw.choice(names)) if is_by_id else "",
+            key="" if is_by_id else draw.choice(keys[1:]),
+            kind=draw.choice(["sale", "refund", "refund"]),
+            revenue=f"{2**at}",
+            event_s=draw.choice([draw.randrange(120), 90_000]),
+        ))  # fmt: skip
+    put_outcomes(store, told)
+    job(store).drain(BASE_NS + 2 * NS_PER_DAY)
+    days = reconcile(CONFIG, store, DAY, DAY + 3 * NS_PER_DAY)
+    earned = rows(store, "SELECT sum(revenue_usd) AS usd FROM revenue_cells FINAL")[0]["usd"]
+    assert sum(each.matched + each.ambiguous for each in days) == earned
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 -- Revenue of outcomes by the day on which it happened, by whether its decision is known, and the ledger's total.
 -- An outcome is ambiguous where its id or key names several decisions; by key only those count that began before.
--- A refund of which no sale is known has replaced its sale, and counts as nothing, as in what decisions earned. One that
+-- A refund whose decision sold nothing that is known has replaced its sale, and counts as nothing. One that
 -- names neither a decision nor a key is of no sale, whatever else names neither.
 -- Returns: day_ns UInt64; matched, unmatched, ambiguous Decimal, refunds taken off; matched_outcomes,
 --   unmatched_outcomes, ambiguous_outcomes, unknown_outcomes UInt64 (of no known amount: in no sum); ledger
@@ -10,16 +10,30 @@
 WITH
 sold AS
 (
-    SELECT decision_id AS id, outcome_key AS key FROM outcomes FINAL
+    SELECT outcome_id, decision_id AS id, outcome_key AS key, event_ns FROM outcomes FINAL
     WHERE is_sale
+),
+-- Each sale with the one decision that it is of.
+sellers AS
+(
+    SELECT min(ingress_ns) AS at_ns, decision_id AS seller FROM decisions FINAL
+    WHERE decision_id IN (SELECT id FROM sold WHERE id != '')
+    GROUP BY decision_id
+    UNION ALL
+    SELECT max(d.ingress_ns) AS at_ns, argMax(d.decision_id, (d.ingress_ns, d.decision_id)) AS seller
+    FROM (SELECT * FROM sold WHERE id = '' AND key != '') AS s
+    INNER JOIN (SELECT ingress_ns, decision_id, outcome_key FROM decisions FINAL) AS d ON s.key = d.outcome_key
+    WHERE d.ingress_ns <= s.event_ns
+    GROUP BY s.outcome_id
 ),
 rates AS (SELECT toString(currency) AS currency, day_ns, rate FROM currency_rates FINAL),
 told AS
 (
     SELECT
         o.outcome_id AS outcome_id, o.decision_id AS id, o.outcome_key AS key, o.event_ns AS event_ns,
-        o.kind = 'refund' AND NOT if(o.decision_id != '', o.decision_id IN (SELECT id FROM sold),
-            o.outcome_key IN (SELECT key FROM sold WHERE id = '' AND key != '')) AS is_alone,
+        o.kind = 'refund' AS is_refund,
+        if(o.decision_id != '', o.decision_id IN (SELECT id FROM sold),
+            o.outcome_key IN (SELECT key FROM sold WHERE id = '' AND key != '')) AS has_sale,
         intDiv(o.event_ns, 86400000000000) * 86400000000000 AS day_ns,
         multiIf(o.currency = {currency:String}, o.revenue,
             r.rate > 0 AND o.event_ns - r.day_ns < ({rate_days:UInt64} + 1) * 86400000000000,
@@ -43,8 +57,7 @@ candidates AS
                 AND (p = '' OR p = route) AND (g = '' OR g = campaign) AND (o = '' OR o = offer_type),
             {node_action:Array(String)}, {node_channel:Array(String)}, {node_region:Array(String)},
             {node_route:Array(String)}, {node_campaign:Array(String)}, {node_offer_type:Array(String)}) AS node,
-        decision_id IN (SELECT id FROM sold)
-            OR (outcome_key != '' AND outcome_key IN (SELECT key FROM sold WHERE id = '')) AS is_sold
+        (ingress_ns, decision_id) IN (SELECT at_ns, seller FROM sellers) AS is_sold
     FROM decisions FINAL
     WHERE decision_id IN (SELECT id FROM told WHERE id != '')
         OR outcome_key IN (SELECT key FROM told WHERE id = '' AND key != '')
@@ -52,17 +65,19 @@ candidates AS
 counted AS
 (
     SELECT t.outcome_id AS outcome_id, any(t.day_ns) AS day_ns,
-        any(t.amount) * (NOT any(t.is_alone) OR max(c.is_sold)) AS amount,
-        any(t.is_nothing) AS is_nothing, countIf(c.ingress_ns > 0) AS decisions,
-        anyIf(c.node, c.ingress_ns > 0) AS node
+        countIf(c.ingress_ns > 0) AS decisions,
+        any(t.amount) * (NOT any(t.is_refund)
+            OR if(decisions = 0, any(t.has_sale), argMin(c.is_sold, c.ingress_ns))) AS amount,
+        any(t.is_nothing) AS is_nothing, anyIf(c.node, c.ingress_ns > 0) AS node
     FROM (SELECT * FROM told WHERE id != '') AS t
     LEFT JOIN candidates AS c ON t.id = c.decision_id
     GROUP BY t.outcome_id
     UNION ALL
     SELECT t.outcome_id AS outcome_id, any(t.day_ns) AS day_ns,
-        any(t.amount) * (NOT any(t.is_alone) OR max(c.is_sold AND c.ingress_ns <= t.event_ns)) AS amount,
-        any(t.is_nothing) AS is_nothing, countIf(c.ingress_ns > 0 AND c.ingress_ns <= t.event_ns) AS decisions,
-        anyIf(c.node, c.ingress_ns > 0 AND c.ingress_ns <= t.event_ns) AS node
+        countIf(c.ingress_ns > 0 AND c.ingress_ns <= t.event_ns) AS decisions,
+        any(t.amount) * (NOT any(t.is_refund)
+            OR if(decisions = 0, any(t.has_sale), max(c.is_sold AND c.ingress_ns <= t.event_ns))) AS amount,
+        any(t.is_nothing) AS is_nothing, anyIf(c.node, c.ingress_ns > 0 AND c.ingress_ns <= t.event_ns) AS node
     FROM (SELECT * FROM told WHERE id = '') AS t
     LEFT JOIN (SELECT * FROM candidates WHERE outcome_key != '') AS c ON t.key = c.outcome_key
     GROUP BY t.outcome_id
