@@ -135,10 +135,11 @@ class Outbox:
         return bool(reason)
 
     def _up_to_date(self, due: Due) -> Due:
-        """Return a message without the proposal that its alert no longer asks for.
+        """Return a message as a pass wrote it meanwhile, and without a proposal that is over.
 
         A receiver that was away is sent what waited for it, and the class may be healthy again.
         """
+        due = self._deliveries.read_again(due)
         event = self._store.last_event(due.message.episode_id)
         if due.message.kind != FIRED or event is None or event.to_state == Phase.FIRING:
             return due

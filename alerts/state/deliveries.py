@@ -177,6 +177,12 @@ class Deliveries:
                 (body, now_ns, now_ns, "no pass could say what is true now", webhook_id),
             )
 
+    def read_again(self, due: Due) -> Due:
+        """Return a message with what it says now, and the time at which it was written."""
+        query = "SELECT body, created_ns FROM deliveries WHERE webhook_id = ?"
+        [(body, created_ns)] = self._memory.rows(query, (due.message.webhook_id,))
+        return replace(due, message=replace(due.message, body=body), created_ns=created_ns)
+
     def change(self, due: Due, body: bytes) -> Due:
         """Change what a message says before the next attempt."""
         with self._memory.transaction() as db:

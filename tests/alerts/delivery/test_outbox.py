@@ -4,15 +4,16 @@ import base64
 import json
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from alerts.config import WebhookConfig
-from alerts.delivery.outbox import Outbox
+from alerts.delivery.outbox import Hidden, Outbox
 from alerts.delivery.pinned import PinnedClient
 from alerts.delivery.webhook import WebhookSender
-from alerts.rows import Message
+from alerts.rows import AlertEvent, Message
 from alerts.signature import verify
 from alerts.state.acts import Act
 from alerts.state.deliveries import Deliveries
@@ -45,11 +46,17 @@ class Desk:
         """Put messages into the outbox with one transition."""
         self.memory.record([Update(STATE, event(), messages)])
 
-    def outbox(self, *endpoints: WebhookConfig, allowed: tuple[str, ...] = ALLOWED) -> Outbox:
+    def outbox(
+        self,
+        *endpoints: WebhookConfig,
+        allowed: tuple[str, ...] = ALLOWED,
+        hidden: Hidden = lambda _event, _now_ns: "",
+    ) -> Outbox:
         """Return an outbox for these endpoints, as a restart would make it."""
         self._clients.append(PinnedClient(allowed))
         sender = WebhookSender(self._clients[-1])
-        self._outboxes.append(Outbox(self.memory, endpoints, sender, self.counters))
+        outbox = Outbox(self.memory, endpoints, sender, self.counters, hidden=hidden)
+        self._outboxes.append(outbox)
         return self._outboxes[-1]
 
     def deliveries(self) -> dict[str, int]:
@@ -368,6 +375,21 @@ def test_proposal_is_not_sent_once_its_alert_ends(desk: Desk, receiver: Scripted
     sent = [json.loads(content)["data"] for _, content in receiver.requests]
     assert [each["reroute"] for each in sent] == [{"mode": "propose"}, None]
     assert [each["loss_usd"] for each in sent] == [1.0, 1.0]
+
+
+def test_what_a_pass_changes_while_it_is_looked_at_is_sent_as_it_is(
+    desk: Desk, receiver: ScriptedReceiver
+) -> None:
+    """The pass and the outbox are threads: a message was read before it was freed, and sent old."""
+
+    def freed_now(_event: AlertEvent, _now_ns: int) -> str:
+        state = replace(STATE, episode_id=EPISODE)
+        desk.memory.record([Update(state, told=b'{"type":"alert.firing","now":1}')])
+        return ""
+
+    desk.post(message(episode_id=EPISODE))
+    assert desk.outbox(endpoint(receiver.url), hidden=freed_now).deliver_due(NOW_NS) == 1
+    assert [content for _, content in receiver.requests] == [b'{"type":"alert.firing","now":1}']
 
 
 def test_message_for_a_receiver_that_was_taken_out_is_dead(desk: Desk) -> None:

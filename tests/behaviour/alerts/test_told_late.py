@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from decimal import Decimal
 from typing import Any
 
 import pytest
+from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from alerts.people.matchers import parse_matchers
 from alerts.people.silences import Silences
@@ -187,3 +189,23 @@ def test_class_that_fell_silent_behind_its_silence_is_told_of(scene: Scene) -> N
     [late] = [each.message["data"] for each in scene.receiver.deliveries]
     assert late["reason"] == "no decisions of checkout/eu-west for 70 s"
     assert (late["region"], late["reroute"]) == (HURT, None)
+
+
+def test_alert_whose_evidence_cannot_be_read_is_told_all_the_same(scene: Scene) -> None:
+    """After a minute of passes that could not say what is true; figures alone are no reason."""
+    silence(scene, "region=eu-west", 60)
+    for _ in range(4):
+        step(scene, 10, slow_ms=120)
+    took: list[int] = []
+    for _ in range(12):
+        scene.go_on(10, slow_ms=120)
+        scene.client.command("RENAME TABLE attributions TO attributions_away")
+        with suppress(ClickHouseError):  # from when it would be told of
+            scene.judge()
+        scene.client.command("RENAME TABLE attributions_away TO attributions")
+        scene.deliver()
+        took.append(len(scene.receiver.deliveries))
+    assert scene.job.last_pass is not None
+    assert scene.job.last_pass.failed == 1
+    assert (took[4], took[-1]) == (0, 1)
+    assert scene.receiver.deliveries[0].message["data"]["reroute"] is None
