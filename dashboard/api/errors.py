@@ -63,8 +63,9 @@ _CONTENT: Final = {MEDIA_TYPE: {"schema": _PROBLEM}}
 # As Alertmanager has it.
 _V2_CONTENT: Final = {"application/json": {"schema": {"type": "string"}}}
 
-# What is read piece by piece, up to a limit of its own.
-_STREAMED: Final = ("/api/v1/import/", "/api/v2/")
+# Others read what they are sent piece by piece, up to limits of their own.
+_OURS: Final = "/api/v1/"
+_FILES: Final = "/api/v1/import/"
 # One half of a pair, escaped or as the bytes that UTF-8 does not have.
 _SURROGATE: Final = re.compile(rb"\\u[dD][89a-fA-F]|\xed[\xa0-\xbf]")
 
@@ -126,7 +127,8 @@ async def require_text(request: Request) -> None:
         InputError: there is one.
     """
     is_json = request.headers.get("content-type", "").startswith("application/json")
-    if not is_json or request.url.path.startswith(_STREAMED):
+    path = request.url.path
+    if not is_json or not path.startswith(_OURS) or path.startswith(_FILES):
         return
     body = await request.body()
     if _SURROGATE.search(body) is None:
