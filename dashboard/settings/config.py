@@ -47,3 +47,16 @@ def otlp_url(collector: CollectorConfig) -> str:
     scheme = "https" if collector.tls.is_on else "http"
     host = "THIS-HOST" if collector.host in _EVERYWHERE else collector.host
     return f"{scheme}://{authority(host, collector.http_port)}"
+
+
+def require_ports_apart(collector: CollectorConfig, dashboard: DashboardConfig) -> None:
+    """Raise ValueError where two of them would listen on one port."""
+    used: dict[tuple[str, int], str] = {}
+    for name, host, port in (
+        ("collector.grpc_port", collector.host, collector.grpc_port),
+        ("collector.http_port", collector.host, collector.http_port),
+        ("dashboard.port", dashboard.host, dashboard.port),
+    ):
+        other = used.setdefault((host, port), name)
+        if port and other != name:
+            raise ValueError(f"{name} is {port}, as {other} is; give each its own")

@@ -36,7 +36,7 @@ from collector.core.key_files import require_secret_mode
 from collector.privacy.rules import EncryptionConfig, IdentifiersConfig, require_untouched
 from collector.provenance.config import ProvenanceConfig
 from collector.store.retention_policy import RetentionConfig
-from dashboard.settings.config import DashboardConfig
+from dashboard.settings.config import DashboardConfig, require_ports_apart
 from packet.config import PacketConfig
 
 ENV_PREFIX = "MILLWORTH__"
@@ -103,22 +103,9 @@ class Settings(Section):
         return self
 
     @model_validator(mode="after")
-    def _ports_are_apart(self) -> Settings:
-        collector, dashboard = self.collector, self.dashboard
-        used: dict[tuple[str, int], str] = {}
-        for name, host, port in (
-            ("collector.grpc_port", collector.host, collector.grpc_port),
-            ("collector.http_port", collector.host, collector.http_port),
-            ("dashboard.port", dashboard.host, dashboard.port),
-        ):
-            other = used.setdefault((host, port), name)
-            if port and other != name:
-                raise ValueError(f"{name} is {port}, as {other} is; give each its own")
-        return self
-
-    @model_validator(mode="after")
-    def _horizons_are_kept(self) -> Settings:
+    def _sections_agree(self) -> Settings:
         self.attribution.require_kept(self.retention.decisions_days)
+        require_ports_apart(self.collector, self.dashboard)
         return self
 
     @property
