@@ -267,8 +267,7 @@ def test_receiver_that_is_gone_is_disabled_until_its_url_changes(
 
     desk.memory.record([Update(STATE, event(seq=3), (message(seq=3),))])
     new = desk.outbox(endpoint(receiver.url + "/new"))
-    assert new.deliver_due(NOW_NS) == 1
-    assert new.disabled_receivers() == []
+    assert (new.deliver_due(NOW_NS), new.disabled_receivers()) == (1, [])
 
 
 def test_redirect_is_not_followed(desk: Desk, receiver: ScriptedReceiver) -> None:
