@@ -14,6 +14,8 @@ from collector.core.clock import NS_PER_S
 
 # A capture reaches a little past the window on both sides: connections outlive decisions.
 _CAPTURE_MARGIN_NS = 5 * NS_PER_S
+# As the examples of an alert have it (evidence/sql/exemplars.sql): then it is about failing.
+_FAILED_SHARE_MIN = 0.2
 # A message has room for 500 characters of reason.
 _WHY_MAX = 120
 
@@ -59,7 +61,10 @@ def with_suspect(event: AlertEvent, found: Found) -> AlertEvent:
     suspect = found.suspect
     path = f"; {found.path.text}" if found.path is not None else ""
     if suspect is None:
-        return replace(event, reason=f"{event.reason}; no segment stands out{path}")
+        failing = ""
+        if found.failed_share >= _FAILED_SHARE_MIN:
+            failing = f"{found.failed_share:.0%} of its decisions fail; "
+        return replace(event, reason=f"{failing}{event.reason}; no segment stands out{path}")
     longer = f"{suspect.segment} takes longer than {suspect.baseline}"
     return replace(
         event,

@@ -35,6 +35,7 @@ class Found:
 
     suspect: Suspect | None
     path: PathNow | None  # None: no decision of the class is in the window
+    failed_share: float = 0.0  # of the decisions of the class
 
 
 class SuspectSearch:
@@ -130,8 +131,10 @@ class SuspectSearch:
             "segment_times", __file__, action=action, from_ns=from_ns, end_ns=end_ns
         )
         return {
-            str(region): SegmentTimes(int(decisions), tuple(mean_ns), tuple(variance_ns2))
-            for region, decisions, mean_ns, variance_ns2 in rows
+            str(region): SegmentTimes(
+                int(decisions), tuple(mean_ns), tuple(variance_ns2), float(failed_share)
+            )
+            for region, decisions, mean_ns, variance_ns2, failed_share in rows
         }
 
     def _revisions(self, action: str, from_ns: int, end_ns: int) -> tuple[int, int]:
@@ -155,7 +158,8 @@ def _found(
     baselines.append(Baseline("in other regions", pool(others)))
     affected = during[subject.region]
     suspect = find_suspect(affected, baselines)
-    return Found(suspect, path_now(affected, baselines, suspect.baseline if suspect else ""))
+    path = path_now(affected, baselines, suspect.baseline if suspect else "")
+    return Found(suspect, path, affected.failed_share)
 
 
 def suspected_ns(events: Sequence[AlertEvent]) -> int | None:

@@ -25,6 +25,7 @@ class SegmentTimes:
     decisions: int
     mean_ns: tuple[float, ...]
     variance_ns2: tuple[float, ...]
+    failed_share: float = 0.0  # of the decisions
 
 
 @dataclass(frozen=True, slots=True)

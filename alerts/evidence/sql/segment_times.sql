@@ -1,15 +1,17 @@
 -- Time of the sixteen segments over the decisions of one action that began in [from_ns, end_ns).
 -- Returns: region String, decisions UInt64, mean_ns, variance_ns2 Array(Float64): ingress, transform, decision,
--- egress, and in each network, compute, store, untraced; a row a region.
+-- egress, and in each network, compute, store, untraced; failed_share Float64; a row a region.
 SELECT
     region,
     count() AS decisions,
     avgForEach(segments) AS mean_ns,
-    varPopStableForEach(segments) AS variance_ns2
+    varPopStableForEach(segments) AS variance_ns2,
+    avg(is_error) AS failed_share
 FROM
 (
     SELECT
         region,
+        is_error,
         [
             ingress_network_ns, ingress_compute_ns, ingress_store_ns, ingress_untraced_ns,
             transform_network_ns, transform_compute_ns, transform_store_ns, transform_untraced_ns,

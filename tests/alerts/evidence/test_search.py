@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal
 
 import pytest
@@ -37,6 +38,24 @@ def _lose_without_a_cause(scene: Scene) -> None:
     scene.go_on(INCIDENT_S, regions=())
     scene.go_on(1)
     assert scene.judge() == 1
+
+
+def test_failures_are_the_cause_where_many_decisions_fail(scene: Scene) -> None:
+    """Nothing is slower: the page said what was lost, and nowhere that decisions fail."""
+    _lose(scene, INCIDENT_S)
+    scene.go_on(INCIDENT_S, regions=())
+    scene.go_on(1)
+    scene.client.command(
+        "INSERT INTO attributions SELECT * REPLACE (revision + 1 AS revision, 1 AS is_error)"
+        " FROM attributions FINAL WHERE region = {region:String} AND cityHash64(decision_id) % 2",
+        parameters={"region": HURT},
+    )
+
+    assert scene.judge() == 1
+
+    reason = str(scene.last("reason"))
+    assert re.match(r"[45]\d% of its decisions fail; \$", reason), reason
+    assert "no segment stands out" in reason
 
 
 def test_segment_that_stands_out_later_is_blamed_then(scene: Scene) -> None:
