@@ -2,7 +2,8 @@
 
 Nodes and what is unmapped are the ledger to the cent. What is unmapped is told by why: matched with
 a decision of no node, with none, with several, or in the books alone. Its share is that of amounts
-without their signs, so that a refund too many and a sale too many do not hide each other.
+without their signs, decision by decision, so that a refund too many and a sale too many do not hide
+each other; of what is in the books alone it is the whole, since a sale may be booked a day later.
 """
 
 from __future__ import annotations
@@ -15,7 +16,9 @@ from decimal import Decimal
 from attribution.books.reconcile import ReconciledDay, reconcile
 from attribution.core.config import NODE_DIMENSIONS, AttributionConfig
 from attribution.core.selection import CALIBRATION_ACTION
+from attribution.read.reader import Reader
 from collector.core.clock import NS_PER_DAY, NS_PER_S
+from collector.core.config import AttributesConfig
 from collector.core.sql import sql
 from collector.store.connect import Connections
 
@@ -83,14 +86,15 @@ def nodes(config: AttributionConfig, store: Connections, from_ns: int, to_ns: in
     """
     begin_ns = from_ns // NS_PER_DAY * NS_PER_DAY
     end_ns = -(-to_ns // NS_PER_DAY) * NS_PER_DAY
-    decisions, flows = _flows(config, store, begin_ns, end_ns)
     days = reconcile(config, store, from_ns, to_ns)
-    return summed(config, days, (begin_ns, end_ns), decisions, flows)
+    size = Reader(store, AttributesConfig()).unmapped_size(begin_ns, end_ns, config)
+    return summed(config, days, size, (begin_ns, end_ns), *_flows(config, store, begin_ns, end_ns))
 
 
 def summed(
     config: AttributionConfig,
     days: Sequence[ReconciledDay],
+    size: Decimal,
     window_ns: tuple[int, int],
     decisions: Mapping[str, int],
     flows: Sequence[Flow],
@@ -100,6 +104,7 @@ def summed(
     Args:
         config: the nodes, in the order in which they are shown, and the currency.
         days: that have an outcome or a ledger.
+        size: of their outcomes that are in no node, without signs.
         window_ns: of whole days.
         decisions: of each node, "" for none.
         flows: the largest of no node.
@@ -133,7 +138,7 @@ def summed(
             **parts,
             not_in_outcomes=missing,
             revenue=_sum(unmapped),
-            share=_share(_sum(abs(each) for each in unmapped), total),
+            share=_share(size + abs(missing or Decimal(0)), total),
             decisions=decisions.get("", 0),
         ),
         total=total,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
+from decimal import Decimal
 from typing import Any
 
 import pyarrow as pa
@@ -322,10 +323,22 @@ class Reader(OutcomeReader):
         self, from_ns: int, to_ns: int, config: AttributionConfig
     ) -> list[dict[str, Any]]:
         """Return the revenue of outcomes by day, by whether it finds its decision, and by node."""
+        return self._counted("reconcile", from_ns, to_ns, config)
+
+    def unmapped_size(self, from_ns: int, to_ns: int, config: AttributionConfig) -> Decimal:
+        """Return the revenue of outcomes that is in no node, without signs."""
+        (row,) = self._counted("unmapped", from_ns, to_ns, config)
+        size: Decimal = row["size"]
+        return size
+
+    def _counted(
+        self, name: str, from_ns: int, to_ns: int, config: AttributionConfig
+    ) -> list[dict[str, Any]]:
         asked: dict[str, object] = {"from_ns": from_ns, "to_ns": to_ns, **config.node_rules()}
         asked |= {"currency": config.currency, "rate_days": config.rate_days_max}
-        result = self._store.client().query(sql("reconcile", __file__), parameters=asked)
-        return list(result.named_results())
+        counted = sql("counted_outcomes", __file__).rstrip()
+        text = sql(name, __file__).replace("\n${counted}", f"\n{counted}")
+        return list(self._store.client().query(text, parameters=asked).named_results())
 
     def cell_decisions(self, seconds_ns: Sequence[int], config: AttributionConfig) -> Table:
         """Return the attributed decisions of these seconds."""

@@ -131,6 +131,45 @@ def test_what_cancels_is_not_hidden(store: Connections) -> None:
     assert (f"{found.unmapped.revenue:.2f}", found.unmapped.share) == ("50.00", 3.0)
 
 
+def test_a_refund_too_many_hides_no_sale_too_many(store: Connections) -> None:
+    """50 sold by nobody and 50 given back by another: as much is unmapped as the shop earned.
+
+    What one decision sold and took back, by its id and by its key and on another day, is nothing
+    that anybody misses; of what has no name each is by itself.
+    """
+    put_spans(
+        store,
+        decision("w", 0, 50, decision__channel="web")
+        + decision("k", 10, 50, decision__channel="kiosk", outcome__key="order"),
+    )
+    put_outcomes(
+        store,
+        [
+            outcome("w1", decision_id=trace_id("w"), revenue="100"),
+            outcome("u1", decision_id="nobody", revenue="50"),
+            outcome("u2", decision_id="other", revenue="50", event_s=-86_400),
+            outcome("u3", decision_id="other", kind="refund", revenue="50"),
+        ],
+    )
+    found = nodes(CONFIG, store, DAY_NS, DAY_NS + NS_PER_DAY)
+    assert (parts(found)["unmatched"], found.unmapped.share) == ("0.00", 1.0)
+    # Over both days the refund has its sale.
+    found = nodes(CONFIG, store, DAY_NS - NS_PER_DAY, DAY_NS + NS_PER_DAY)
+    assert found.unmapped.share == pytest.approx(50 / 150)
+    put_outcomes(
+        store,
+        [
+            outcome("k1", decision_id=trace_id("k"), revenue="7"),
+            outcome("k2", key="order", kind="refund", revenue="4", event_s=86_400),
+            outcome("n1", revenue="5"),
+            outcome("n2", kind="correction", revenue="-5"),
+        ],
+    )
+    found = nodes(CONFIG, store, DAY_NS, DAY_NS + 2 * NS_PER_DAY)
+    assert (parts(found)["in_no_node"], parts(found)["total"]) == ("3.00", "103.00")
+    assert found.unmapped.share == pytest.approx((50 + 50 + 3 + 5 + 5) / 103)
+
+
 def test_empty_store_and_no_node(store: Connections) -> None:
     """Nothing is nothing, and its share is unknown."""
     found = nodes(AttributionConfig(), store, DAY_NS, DAY_NS + NS_PER_DAY)
@@ -171,7 +210,7 @@ def some_days(draw: st.DrawFn) -> list[ReconciledDay]:
 @given(some_days())
 def test_nodes_and_unmapped_sum_to_the_ledger(days: Sequence[ReconciledDay]) -> None:
     """To the last digit: the ledger of the days that have one, and the outcomes of the others."""
-    found = summed(CONFIG, days, (0, 1), {}, [])
+    found = summed(CONFIG, days, Decimal(0), (0, 1), {}, [])
     whole = sum(
         (
             each.matched + each.unmatched + each.ambiguous if each.ledger is None else each.ledger
