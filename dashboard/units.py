@@ -10,6 +10,8 @@ from collector.core.clock import NS_PER_MS, NS_PER_S
 from collector.core.times import time_zone
 
 UNKNOWN = "unknown"
+# From here on a card or a cell has no room for every digit, and nobody asks for it.
+_MANY_USD = 1e8
 
 
 def ms(ns: float, digits: int = 1) -> str:
@@ -23,11 +25,13 @@ def signed_ms(ns: float) -> str:
 
 
 def usd(value: Decimal | float) -> str:
-    """Return dollars with as many digits as matter: `$38,120`, `$412.50`, `$0.0031`."""
-    size = abs(float(value))
-    digits = 0 if size >= 1000 else 2 if size >= 0.1 or size == 0 else 4
+    """Return dollars with as many digits as matter: `$38,120`, `$412.50`, `$0.0031`, `$120.5 M`."""
+    size, unit = abs(float(value)), ""
+    if size >= _MANY_USD:
+        size, unit = size / 1e6, " M"
+    digits = 1 if unit else 0 if size >= 1000 else 2 if size >= 0.1 or size == 0 else 4
     sign = "−" if value < 0 else ""  # noqa: RUF001  a true minus sign
-    return f"{sign}${size:,.{digits}f}"
+    return f"{sign}${size:,.{digits}f}{unit}"
 
 
 def percent(share: float) -> str:

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from collector.core.clock import NS_PER_DAY, NS_PER_HOUR, NS_PER_S
 from collector.core.times import instant_ns
-from dashboard.units import Zone
+from dashboard.units import Zone, usd
 
 ZONES = (
     "UTC", "Europe/Berlin", "America/St_Johns", "Asia/Kolkata", "Australia/Lord_Howe",
@@ -53,3 +53,20 @@ def test_time_that_a_clock_never_shows_is_after_it_was_set_forward() -> None:
     assert Zone("Europe/Berlin").full(Zone("Europe/Berlin").utc_ns(never_ns))[:16] == (
         "2026-03-29 03:30"
     )
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0, "$0.00"),
+        (0.0031, "$0.0031"),
+        (-412.5, "−$412.50"),  # noqa: RUF001  a true minus sign
+        (38_120.4, "$38,120"),
+        (99_999_999, "$99,999,999"),
+        (100_000_000, "$100.0 M"),
+        (4_293_000_000, "$4,293.0 M"),
+    ],
+)
+def test_dollars_have_as_many_digits_as_matter(value: float, text: str) -> None:
+    """A card of the Overview cut what was earned an hour behind its first digits."""
+    assert usd(value) == text
