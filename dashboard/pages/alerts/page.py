@@ -10,7 +10,7 @@ import dash_mantine_components as dmc
 from dash import Dash, Input, Output, State, dcc, html
 
 from alerts.state.external import ExternalAlert, ExternalAlerts
-from collector.core.errors import StoreUnavailableError
+from collector.core.errors import InputError, StoreUnavailableError
 from dashboard.pages.alerts.lines import (
     ALERT_COLUMNS,
     EXTERNAL_COLUMNS,
@@ -139,7 +139,13 @@ def register(app: Dash, context: PageContext) -> None:
 
 
 def read(context: PageContext, scope: Scope) -> AlertsRead:
-    """Read what the page shows."""
+    """Read what the page shows.
+
+    Raises:
+        InputError: the address says a state that is none.
+    """
+    if (state := scope.filter("state")) not in ("", *_STATES):
+        raise InputError(f"state={state[:40]!r} is none; give one of {', '.join(_STATES)}")
     now_ns = context.clock.now_ns()
     seen = scope.range_at(now_ns)
     away, complete_ns = "", 0

@@ -17,7 +17,7 @@ from alerts.state.external import ExternalAlerts, PostedAlert
 from alerts.state.sqlite import AlertStore, Update
 from collector.core.clock import NS_PER_S
 from collector.core.counters import Counters
-from collector.core.errors import StoreUnavailableError
+from collector.core.errors import InputError, StoreUnavailableError
 from collector.store.connect import Connections
 from dashboard.api.context import AppContext
 from dashboard.pages.alerts import detail, page
@@ -99,6 +99,12 @@ def test_list_is_filtered_by_its_address(context: PageContext, own_world: Connec
     ):
         assert {line["id"] for line in lines(context, query)} == ids, query
     assert lines(context, "?severity=ticket", "alerts-unknown") == unknown
+
+
+def test_state_that_is_none_is_told(context: PageContext) -> None:
+    """`0 alerts, 0 firing`, with thirty that fire, sent somebody back to bed."""
+    with pytest.raises(InputError, match=r"state='fired' is none; give one of firing, cooling"):
+        lines(context, "?state=fired")
 
 
 def test_alerts_of_others_are_a_group_of_their_own(context: PageContext, tmp_path: Path) -> None:
