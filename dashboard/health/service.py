@@ -135,7 +135,9 @@ class ServiceHealth:
     def _packets(self) -> Iterator[HealthItem]:
         recorder = self._service.recorder
         if recorder is None:
-            yield HealthItem("packet.recorder", "off", "", "warn", self._service.capture_off_reason)
+            # Whoever switched it off need not be told each day.
+            status: Status = "warn" if self._service.settings.packet.enabled else "ok"
+            yield HealthItem("packet.recorder", "off", "", status, self._service.capture_off_reason)
             return
         try:
             stats = recorder.stats()

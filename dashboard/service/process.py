@@ -44,6 +44,7 @@ _log = get_logger("dashboard")
 
 # An event loop turns ten times a second; this is far beyond a busy machine.
 STALLED_S = 30.0
+_SWITCHED_OFF = "packet.enabled is false; set it to true to record packets"
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,8 +186,12 @@ class Service(Parts):
 
     def start_packets(self, config: PacketConfig | None = None) -> None:
         """Start the recorder, or run on without it and say why on the Health page."""
+        config = config or self.settings.packet
+        if not config.enabled:
+            self.capture_off_reason = _SWITCHED_OFF
+            return
         try:
-            self._record(config or self.settings.packet)
+            self._record(config)
         except CaptureError as error:
             self.capture_off_reason = str(error)
             _log.warning("packets_not_recorded", reason=str(error))
@@ -196,7 +201,7 @@ class Service(Parts):
         from packet.capture.start import LastingRecorder
 
         if not config.enabled:
-            raise CaptureError("packet.enabled is false; set it to true to record packets")
+            raise CaptureError(_SWITCHED_OFF)
         self.packet_config = config
         self.recorder = LastingRecorder(config, self.counters)
         for job in JOBS:

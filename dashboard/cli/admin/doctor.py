@@ -75,7 +75,7 @@ def _findings(settings: Settings) -> Iterator[Finding]:
     reason = recording_available(settings.packet)
     yield Finding(
         "packets",
-        reason is None,
+        reason is None or not settings.packet.enabled,
         reason or f"can be recorded from {settings.packet.interface}",
     )
     for webhook in settings.alerts.webhooks:

@@ -27,3 +27,18 @@ def test_directories_that_others_can_read_are_named(store_path: Path, tmp_path: 
         found[wal_dir.name] = [detail for detail in details if str(wal_dir) in detail]
     assert found["closed"] == found["missing"] == []
     assert found["opened"] == [f"{opened} is open to other users (0755); chmod -R go= {opened}"]
+
+
+def test_recorder_that_is_switched_off_is_nothing_missing(store_path: Path, tmp_path: Path) -> None:
+    """Whoever switched it off was told by each start, by Health and by `doctor`, for good."""
+    given = Settings.model_validate(
+        {
+            "store": {"url": f"chdb://{store_path}", "database": "doctor"},
+            "collector": {"wal_dir": tmp_path / "wal", "grpc_port": 0, "http_port": 0},
+            "dashboard": {"port": 0},
+            "packet": {"enabled": False},
+        }
+    )
+    [found] = [finding for finding in examine(given) if finding.check == "packets"]
+    assert found.ok
+    assert found.detail.startswith("packet.enabled is false")
