@@ -31,7 +31,9 @@ if TYPE_CHECKING:
 
 # A query may take `store.query_seconds_max`; an import of a large file takes longer.
 TIMEOUT_S = 300.0
-_CONNECT_S = 3.0
+# A busy service answers, and its handshake is done, within this; where none is, nobody waits. The
+# health check of a container gives up after ten seconds.
+_ANSWER_S = 9.0
 _PAGES_TRIES = 60  # at a second each; a start takes a few
 
 
@@ -219,7 +221,7 @@ def answers(base_url: str, verify: ssl.SSLContext | bool = True) -> bool:
     """
     try:
         return httpx.get(
-            f"{base_url}/healthz", timeout=_CONNECT_S, verify=verify, trust_env=False
+            f"{base_url}/healthz", timeout=_ANSWER_S, verify=verify, trust_env=False
         ).is_success
     except httpx.HTTPError as error:
         if "CERTIFICATE_VERIFY_FAILED" in str(error):
@@ -242,7 +244,7 @@ def readiness(settings: Settings, url: str | None) -> str | None:
     try:
         answer = httpx.get(
             f"{base_url}/readyz",
-            timeout=_CONNECT_S,
+            timeout=_ANSWER_S,
             verify=trust(settings, base_url),
             trust_env=False,
         )
