@@ -111,7 +111,9 @@ def show_open(api: Api, *, as_json: bool) -> bool:
     OUT.print(f"{len(alerts):,} fire, and {len(external):,} of others")
     if answer["as_of_ns"] is not None:
         at_risk, lost = _dollars(answer["at_risk"]), _dollars(answer["lost"])
-        OUT.print(f"each dollar once: {at_risk} an hour at risk, {lost} lost since they began")
+        # Where nothing evaluates any more, these are figures of another hour.
+        as_of = f"as of {utc_iso(answer['as_of_ns'])[:19]}Z"
+        OUT.print(f"each dollar once, {as_of}: {at_risk} an hour at risk, {lost} lost so far")
     return bool(alerts or external)
 
 
