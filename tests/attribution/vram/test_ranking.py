@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from attribution.compact import kernel
 from attribution.core.segments import SEGMENTS
 from attribution.revenue.loss import Slope
 from attribution.vram.ranking import (
@@ -21,6 +22,7 @@ from attribution.vram.ranking import (
     slopes,
     worth,
 )
+from attribution.whatif.replay import Change, Replay
 from tests.support.attribution.kernel import packed
 from tests.support.attribution.replay import MS, odd_trees
 from tests.support.attribution.spans_builder import R, S
@@ -147,6 +149,35 @@ def test_weights_sum_to_one_or_nothing_is_to_gain(seed: int) -> None:
         each.gain_usd_per_hour for each in weights
     )
     assert 0 < FLOOR_QUANTILE < 1
+
+
+@settings(max_examples=examples(20))
+@given(seed=st.integers(0, 200), count=st.integers(1, 6))
+def test_weights_are_of_what_each_group_would_gain(seed: int, count: int) -> None:
+    """Summed over thousands of groups at once; what failed gains nothing, whoever is beside it."""
+    trees, rng = odd_trees(seed, 12), np.random.default_rng(seed)
+    total_ns = trees.bounds_ns[-1] - trees.bounds_ns[0]
+    of = np.array_split(rng.permutation(12), count)
+    groups = [
+        Group(str(at), 12, 1.0, float(rng.integers(1, 9)), Slope(*(rng.random(3) * 1e-3)),
+              total_ns[rows], rng.random(len(rows)) < 0.3)
+        for at, rows in enumerate(of)
+    ]  # fmt: skip
+    own_ns = kernel.split(trees).segment_ns
+    floors = [
+        Change(frozenset([at]), floor_ns=int(np.quantile(own_ns[at], FLOOR_QUANTILE)))
+        for at in range(len(SEGMENTS))
+        if own_ns[at].any()
+    ]
+    replay = Replay(trees)
+    saved_ns = replay.latencies([]) - replay.latencies(floors)
+    gain = sum(
+        erv(group, saved_ns[rows], group.slope.median) - erv(group, 0, 0.0)
+        for group, rows in zip(groups, of, strict=True)
+    )
+    weights = segment_weights(trees, groups, of, a_year=False)
+    found = sum(each.gain_usd_per_hour for each in weights)
+    assert found == pytest.approx(gain * 3_600, rel=1e-6, abs=1e-5)
 
 
 def test_few_sales_widen_the_interval_and_leave_the_figure() -> None:
