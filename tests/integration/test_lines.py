@@ -24,7 +24,6 @@ def test_start_in_a_namespace_without_cgroups_says_nothing_of_it(tmp_path: Path)
     assert [json.loads(line)["event"] for line in lines] == [
         "schema_migrated",
         "collector_started",
-        "packets_not_recorded",
     ]
 
 
