@@ -121,14 +121,13 @@ def declare_errors(document: dict[str, Any]) -> None:
 
 
 async def require_text(request: Request) -> None:
-    """Refuse JSON with half of a surrogate pair: no text of the store can be that.
+    """Refuse JSON with half of a surrogate pair, whatever it is called: the store has no such text.
 
     Raises:
         InputError: there is one.
     """
-    is_json = request.headers.get("content-type", "").startswith("application/json")
     path = request.url.path
-    if not is_json or not path.startswith(_OURS) or path.startswith(_FILES):
+    if not path.startswith(_OURS) or path.startswith(_FILES):
         return
     body = await request.body()
     if _SURROGATE.search(body) is None:

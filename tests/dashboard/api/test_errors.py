@@ -134,6 +134,7 @@ def test_document_says_so(api: Api) -> None:
             assert list(operation["responses"]["503"]["content"]) == [kind]
 
 
+@pytest.mark.parametrize("kind", ["application/json", "application/x.y+json; charset=utf-8", ""])
 @pytest.mark.parametrize("half", [rb"\ud800", rb"\udfff", b"\xed\xa0\x80"])
 @pytest.mark.parametrize(
     ("path", "body"),
@@ -144,13 +145,15 @@ def test_document_says_so(api: Api) -> None:
         ("rejected/replay", b'{"ids": ["HALF"], "dry_run": true}'),
     ],
 )
-def test_half_of_a_character_is_refused(stateful: Api, path: str, body: bytes, half: bytes) -> None:
+def test_half_of_a_character_is_refused(
+    stateful: Api, path: str, body: bytes, half: bytes, kind: str
+) -> None:
     """The engine takes no text that UTF-8 does not have: it was an error of ours, or `away`."""
     answer = stateful.send(
         "POST",
         f"/api/v1/{path}",
         content=body.replace(b"HALF", half),
-        headers={"content-type": "application/json"},
+        headers={"content-type": kind} if kind else {},
     )
     assert (answer.status_code, answer.json()["title"]) == (400, "Bad Request")
     assert "half of a character" in answer.json()["detail"]
